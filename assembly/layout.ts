@@ -1,0 +1,41 @@
+// The one layout file: every size and offset that a kernel and its caller must agree on. JavaScript reads them as exports.
+
+/** Readable bytes that every slot has after its content; no result depends on them. */
+export const SLOT_SLACK: u32 = 64;
+/** Largest page and largest block, in bytes. */
+export const MAX_PAGE_BYTES: u32 = 65536;
+
+/** Scratch that lz4Encode needs (its hash table), in bytes, 64-byte aligned. */
+export const LZ4_SCRATCH_BYTES: u32 = 16384;
+/** Scratch that wkdmEncode and wkdmDecode need (dictionary, staged low bits), in bytes, 64-byte aligned. */
+export const WKDM_SCRATCH_BYTES: u32 = 65536;
+
+// scanPages writes one u16 a page: 0 for a normal page, else CLASS_FILL | byte.
+export const CLASS_NORMAL: u32 = 0;
+export const CLASS_FILL: u32 = 0x100;
+
+// The profile of a page: u32 fields at these byte offsets.
+/** 32-bit words that are zero. */
+export const PROFILE_ZERO_WORDS: u32 = 0;
+/** 32-bit words equal to the word before them (and not zero). */
+export const PROFILE_REPEATED_WORDS: u32 = 4;
+/** Non-zero 32-bit words that hit WKdm's 16-entry dictionary, exactly or in the upper 22 bits. */
+export const PROFILE_DICTIONARY_WORDS: u32 = 8;
+/** Byte runs of at least four equal bytes: how many. */
+export const PROFILE_RUNS: u32 = 12;
+/** Bytes inside those runs. */
+export const PROFILE_RUN_BYTES: u32 = 16;
+/** Bytes that differ from the base; pageBytes where there is no base. */
+export const PROFILE_CHANGED_BYTES: u32 = 20;
+/** Separate stretches of changed bytes against the base (8-byte granules). */
+export const PROFILE_CHANGED_RUNS: u32 = 24;
+/** Estimated bytes of an LZ-class encoding of the page, from sampled repeats and byte entropy: 0 … pageBytes. */
+export const PROFILE_ESTIMATED_BYTES: u32 = 28;
+/** Zero bytes. */
+export const PROFILE_ZERO_BYTES: u32 = 32;
+export const PROFILE_BYTES: u32 = 64;
+
+/** First address that the module's own constant tables do not use. */
+export function heapBase(): usize {
+  return __heap_base;
+}

@@ -1,12 +1,13 @@
 // Every export of the module: raw pointers and lengths, no objects. The TypeScript twin of this list is src/kernels/exports.ts.
-export * from "./layout";
-export { scanPages, fillByte, pagesEqual } from "./page/scan";
-export { profilePage } from "./page/profile";
+
+export { lz4Decode, lz4Encode } from "./codec/lz4";
+export { rleDecode, rleEncode } from "./codec/rle";
+export { wkdmDecode, wkdmEncode } from "./codec/wkdm";
+export { xbzrleDecode, xbzrleEncode } from "./codec/xbzrle";
+export { zeroAwareDecode, zeroAwareEncode } from "./codec/zero-aware";
+export { indexFind, indexInit, indexInsert } from "./dedup/index";
+export { sketchFind, sketchInit, sketchInsert, sketchPage } from "./dedup/sketch";
 export { hash64, hash128, hash128Pages } from "./hash/xxh3";
-export { rleEncode, rleDecode } from "./codec/rle";
-export { zeroAwareEncode, zeroAwareDecode } from "./codec/zero-aware";
-export { xbzrleEncode, xbzrleDecode } from "./codec/xbzrle";
-export { wkdmEncode, wkdmDecode } from "./codec/wkdm";
-export { lz4Encode, lz4Decode } from "./codec/lz4";
-export { indexInit, indexFind, indexInsert } from "./dedup/index";
-export { sketchInit, sketchPage, sketchFind, sketchInsert } from "./dedup/sketch";
+export * from "./layout";
+export { profilePage } from "./page/profile";
+export { fillByte, pagesEqual, scanPages } from "./page/scan";

@@ -51,7 +51,8 @@ export async function loadKernels(memoryBytes: number, module?: WebAssembly.Modu
     reserve(size, what) {
       const address = next;
       const end = align(address + size + slack);
-      if (end > bytes.length) throw new RangeError(`${what}: needs ${size} bytes, kernel memory has ${bytes.length - address} left`);
+      if (end > bytes.length)
+        throw new RangeError(`${what}: needs ${size} bytes, kernel memory has ${bytes.length - address} left`);
       next = end;
       return address;
     },

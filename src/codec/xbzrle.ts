@@ -1,0 +1,11 @@
+import type { PageCodec } from './codec.js';
+
+/** The changes against this page's last version, in QEMU's XBZRLE byte format (`docs/codecs/xbzrle.md`). */
+export const xbzrle: PageCodec = {
+  name: 'xbzrle',
+  wireId: 7,
+  operands: { bytes: 'own' },
+  base: 'last version',
+  encode: ({ kernels }, page, pageBytes, out, capacity, base) => kernels.run.xbzrleEncode(base, page, pageBytes, out, capacity),
+  decode: ({ kernels }, coded, codedBytes, page, pageBytes) => kernels.run.xbzrleDecode(coded, codedBytes, page, pageBytes),
+};

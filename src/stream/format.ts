@@ -1,0 +1,81 @@
+// Stream format version 1; `docs/stream.md` is its text, with worked examples.
+
+/** Opens every stream. As with PNG, the odd bytes show at once that a transfer changed line ends or stripped the top bit. */
+export const MAGIC = Uint8Array.of(0x89, 0x50, 0x46, 0x59, 0x0d, 0x0a, 0x1a, 0x0a);
+export const VERSION = 1;
+export const HEADER_BYTES = 24;
+export const RECORD_HEAD_BYTES = 24;
+/** Ends a file that has an index: where the index record starts, and "PFYINDEX". */
+export const TRAILER_BYTES = 16;
+export const TRAILER_MAGIC = new TextEncoder().encode('PFYINDEX');
+
+export const PAGE_BYTES = [4096, 16384, 65536] as const;
+export type PageBytes = (typeof PAGE_BYTES)[number];
+
+export const DIGEST_BYTES = 16;
+export const NO_IMAGE = 0xffffffff;
+/** Longest image name, in bytes of UTF-8. */
+export const MAX_NAME_BYTES = 1024;
+/** Largest head of a record, whatever a stream claims. */
+export const MAX_HEAD_BYTES = 1 << 20;
+/** Most segments a frame may have, its table included. */
+export const MAX_SEGMENTS = 8;
+
+export const RECORD = { IMAGE: 1, PAGES: 2, IMAGE_END: 3, END: 4, INDEX: 5 } as const;
+export type RecordType = (typeof RECORD)[keyof typeof RECORD];
+
+/** What the header of a stream says. */
+export interface StreamHeader {
+  readonly pageBytes: PageBytes;
+  /** No frame unpacks to more than this: what a reader must have room for. */
+  readonly maxFrameBytes: number;
+}
+
+/** An image as its record announces it. */
+export interface ImageRecord {
+  readonly image: number;
+  /** `base`: both sides hold it, only its digest travels. */
+  readonly kind: 'carried' | 'base';
+  readonly name: string;
+  /** The image that *last version* means, or undefined. */
+  readonly parent: number | undefined;
+  /** undefined: only known at its end. */
+  readonly bytes: number | undefined;
+  /** Of a base image. */
+  readonly digest: Uint8Array | undefined;
+}
+
+/** What an image turned out to be. */
+export interface ImageEnd {
+  readonly bytes: number;
+  readonly digest: Uint8Array;
+}
+
+/** The fixed part of a frame of pages. */
+export interface FrameHead {
+  readonly image: number;
+  readonly firstPage: number;
+  readonly pageCount: number;
+  /** Bytes of the frame's last page: less than a page only at the image's end. */
+  readonly lastPageBytes: number;
+  readonly segments: readonly SegmentHead[];
+}
+
+export interface SegmentHead {
+  /** Wire id of the packing codec: raw, lz4 or zstd. */
+  readonly packing: number;
+  readonly bytes: number;
+  readonly packedBytes: number;
+  /** XXH3-64 of the packed bytes: low half, high half. */
+  readonly check: readonly [number, number];
+}
+
+/** Where a frame stands in a file. */
+export interface IndexEntry {
+  readonly image: number;
+  readonly firstPage: number;
+  readonly pageCount: number;
+  readonly offset: number;
+  /** The record's number in the stream: its check depends on it. */
+  readonly ordinal: number;
+}

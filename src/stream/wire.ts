@@ -1,0 +1,140 @@
+import { PageferryError } from '../page/error.js';
+
+const TWO_32 = 2 ** 32;
+
+/** Appends little-endian numbers, ULEB128 counts and bytes to a buffer that grows; cleared and used again. */
+export class WireWriter {
+  private buffer = new Uint8Array(1024);
+  length = 0;
+
+  /** What was written; valid until the next write. */
+  get bytes(): Uint8Array {
+    return this.buffer.subarray(0, this.length);
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+
+  u8(value: number): void {
+    this.grow(1);
+    this.buffer[this.length++] = value;
+  }
+
+  u16(value: number): void {
+    this.u8(value);
+    this.u8(value >>> 8);
+  }
+
+  u32(value: number): void {
+    this.grow(4);
+    for (let shift = 0; shift < 32; shift += 8) this.buffer[this.length++] = value >>> shift;
+  }
+
+  /** A whole number up to 2^53 as 64 bits. */
+  u64(value: number): void {
+    this.u32(value % TWO_32);
+    this.u32(Math.floor(value / TWO_32));
+  }
+
+  /** ULEB128, up to 2^53. */
+  count(value: number): void {
+    this.grow(8);
+    let rest = value;
+    while (rest >= 0x80) {
+      this.buffer[this.length++] = (rest & 0x7f) | 0x80;
+      rest = rest < TWO_32 ? rest >>> 7 : Math.floor(rest / 128);
+    }
+    this.buffer[this.length++] = rest;
+  }
+
+  put(bytes: Uint8Array): void {
+    this.grow(bytes.length);
+    this.buffer.set(bytes, this.length);
+    this.length += bytes.length;
+  }
+
+  private grow(room: number): void {
+    if (this.length + room <= this.buffer.length) return;
+    const larger = new Uint8Array(Math.max(2 * this.buffer.length, this.length + room));
+    larger.set(this.buffer);
+    this.buffer = larger;
+  }
+}
+
+/** Reads what WireWriter writes from bytes that nobody can trust; `what` names them in errors. */
+export class WireReader {
+  private next = 0;
+
+  constructor(
+    private readonly bytes: Uint8Array,
+    private readonly what: string,
+  ) {}
+
+  get left(): number {
+    return this.bytes.length - this.next;
+  }
+
+  u8(): number {
+    this.need(1);
+    return this.bytes[this.next++]!;
+  }
+
+  u16(): number {
+    return this.u8() | (this.u8() << 8);
+  }
+
+  u32(): number {
+    this.need(4);
+    const at = this.next;
+    this.next += 4;
+    const b = this.bytes;
+    return (b[at]! | (b[at + 1]! << 8) | (b[at + 2]! << 16) | (b[at + 3]! << 24)) >>> 0;
+  }
+
+  u64(): number {
+    const low = this.u32();
+    const value = this.u32() * TWO_32 + low;
+    if (!Number.isSafeInteger(value)) throw this.bad('a number above 2^53');
+    return value;
+  }
+
+  count(): number {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = this.u8();
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) {
+        if (byte === 0 && shift > 0) throw this.bad('a number longer than it needs to be');
+        break;
+      }
+      if (shift >= 49) throw this.bad('a number above 2^53');
+    }
+    if (!Number.isSafeInteger(value)) throw this.bad('a number above 2^53');
+    return value;
+  }
+
+  take(count: number): Uint8Array {
+    this.need(count);
+    this.next += count;
+    return this.bytes.subarray(this.next - count, this.next);
+  }
+
+  /** Zero bytes that are kept for later; anything else is of a later version. */
+  reserved(count: number): void {
+    for (const byte of this.take(count)) if (byte !== 0) throw this.bad('a reserved byte that is not zero');
+  }
+
+  end(): void {
+    if (this.left !== 0) throw this.bad(`${this.left} bytes too many`);
+  }
+
+  bad(found: string): PageferryError {
+    return new PageferryError('bad-stream', `${this.what}: ${found} at byte ${this.next}`);
+  }
+
+  private need(count: number): void {
+    if (count > this.left)
+      throw new PageferryError('bad-stream', `${this.what}: ends at byte ${this.bytes.length}, needs ${count - this.left} more`);
+  }
+}

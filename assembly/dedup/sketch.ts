@@ -3,10 +3,10 @@
 // share a feature hold the same 64 bytes, so a delta of one against the other is likely small. After Broder's min-hash and
 // the Difference Engine's HashSimilarityDetector (OSDI 2008), which samples fixed blocks; the maximum is ours.
 //
-//   slot = tag u32 | reference u32                (tag = the feature with its lowest bit set, 0 = empty)
+//   slot = feature u32 | image u32 | page u32     (features are odd, so that an empty slot's 0 matches none)
 
 const FEATURES: u32 = 4;
-const SLOT_BYTES: usize = 8;
+const SLOT_BYTES: usize = 12;
 const PRIME_A: u64 = 0x9e3779b185ebca87;
 const PRIME_B: u64 = 0xc2b2ae3d27d4eb4f;
 const PRIME_C: u64 = 0x165667b19e3779f9;
@@ -34,7 +34,7 @@ export function sketchPage(page: usize, pageBytes: u32, out: usize): void {
   }
 }
 
-/** The references that share a feature with the sketch, each once; returns how many stand at `out` (up to four u32). */
+/** The pages that share a feature with the sketch, each once, as pairs (image u32, page u32) at `out`; returns how many, up to four. */
 export function sketchFind(table: usize, slotCount: u32, features: usize, out: usize): u32 {
   let found: u32 = 0;
   for (let i: u32 = 0; i < FEATURES; i++) {
@@ -42,24 +42,25 @@ export function sketchFind(table: usize, slotCount: u32, features: usize, out: u
     if (feature == 0) continue;
     const slot = slotOf(table, slotCount, feature);
     if (load<u32>(slot) != feature) continue;
-    const reference = load<u32>(slot, 4);
+    const reference = load<u64>(slot, 4);
     let known = false;
-    for (let j: u32 = 0; j < found; j++) known = known || load<u32>(out + (j << 2)) == reference;
+    for (let j: u32 = 0; j < found; j++) known = known || load<u64>(out + (j << 3)) == reference;
     if (known) continue;
-    store<u32>(out + (found << 2), reference);
+    store<u64>(out + (found << 3), reference);
     found++;
   }
   return found;
 }
 
-/** Puts a reference under each feature; the newest holder of a slot stays. */
-export function sketchInsert(table: usize, slotCount: u32, features: usize, reference: u32): void {
+/** Puts (image, page) under each feature; the newest holder of a slot stays. */
+export function sketchInsert(table: usize, slotCount: u32, features: usize, image: u32, page: u32): void {
   for (let i: u32 = 0; i < FEATURES; i++) {
     const feature = load<u32>(features + (i << 2));
     if (feature == 0) continue;
     const slot = slotOf(table, slotCount, feature);
     store<u32>(slot, feature);
-    store<u32>(slot, reference, 4);
+    store<u32>(slot, image, 4);
+    store<u32>(slot, page, 8);
   }
 }
 

@@ -10,6 +10,7 @@ export interface KernelExports {
   readonly SLOT_SLACK: { readonly value: number };
   readonly LZ4_SCRATCH_BYTES: { readonly value: number };
   readonly WKDM_SCRATCH_BYTES: { readonly value: number };
+  readonly PROFILE_BYTES: { readonly value: number };
 
   /** One u16 a page into `classes`: 0 normal, 0x100 | byte when every byte is that byte. Returns the number of normal pages. */
   scanPages(src: number, pageCount: number, pageBytes: number, classes: number): number;
@@ -49,12 +50,12 @@ export interface KernelExports {
   /** Puts (image, page) under a fingerprint, in place of the oldest of its neighbourhood when that is full. */
   indexInsert(index: number, slotCount: number, digest: number, image: number, page: number): void;
 
-  /** Empties a sketch table of `slotCount` (a power of two) slots of 8 bytes. */
+  /** Empties a sketch table of `slotCount` (a power of two) slots of 12 bytes. */
   sketchInit(table: number, slotCount: number): void;
   /** Four u32 features of a page at `out`; pages that share a feature are likely similar. */
   sketchPage(page: number, pageBytes: number, out: number): void;
-  /** Writes up to four distinct references (u32) that share a feature to `out`; returns how many. */
+  /** Writes up to four distinct pairs (image u32, page u32) that share a feature to `out`; returns how many. */
   sketchFind(table: number, slotCount: number, features: number, out: number): number;
-  /** Puts a reference under each of its features. */
-  sketchInsert(table: number, slotCount: number, features: number, reference: number): void;
+  /** Puts (image, page) under each feature. */
+  sketchInsert(table: number, slotCount: number, features: number, image: number, page: number): void;
 }

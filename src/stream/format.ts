@@ -5,7 +5,7 @@ export const MAGIC = Uint8Array.of(0x89, 0x50, 0x46, 0x59, 0x0d, 0x0a, 0x1a, 0x0
 export const VERSION = 1;
 export const HEADER_BYTES = 24;
 export const RECORD_HEAD_BYTES = 24;
-/** Ends a file that has an index: where the index record starts, and "PFYINDEX". */
+/** The trailer record's head, and what it holds beside where the index starts: "PFYINDEX". */
 export const TRAILER_BYTES = 16;
 export const TRAILER_MAGIC = new TextEncoder().encode('PFYINDEX');
 
@@ -21,7 +21,7 @@ export const MAX_HEAD_BYTES = 1 << 20;
 /** Most segments a frame may have, its table included. */
 export const MAX_SEGMENTS = 8;
 
-export const RECORD = { IMAGE: 1, PAGES: 2, IMAGE_END: 3, END: 4, INDEX: 5 } as const;
+export const RECORD = { IMAGE: 1, PAGES: 2, IMAGE_END: 3, END: 4, INDEX: 5, TRAILER: 6 } as const;
 export type RecordType = (typeof RECORD)[keyof typeof RECORD];
 
 /** What the header of a stream says. */

@@ -19,6 +19,7 @@ import {
   type RecordType,
   type SegmentHead,
   type StreamHeader,
+  TRAILER_MAGIC,
   VERSION,
 } from './format.js';
 import { WireReader, type WireWriter } from './wire.js';
@@ -253,6 +254,23 @@ export function readIndex(bytes: Uint8Array, what: string): IndexEntry[] {
     });
   }
   return entries;
+}
+
+// TRAILER: index offset u64 | "PFYINDEX"
+
+export function writeTrailer(to: WireWriter, indexOffset: number): void {
+  to.u64(indexOffset);
+  to.put(TRAILER_MAGIC);
+}
+
+/** Where the first index record starts. */
+export function readTrailer(bytes: Uint8Array, what: string): number {
+  const from = new WireReader(bytes, what);
+  const offset = from.u64();
+  const magic = from.take(TRAILER_MAGIC.length);
+  if (TRAILER_MAGIC.some((byte, i) => magic[i] !== byte)) throw from.bad('no trailer magic');
+  from.end();
+  return offset;
 }
 
 function hex(value: number): string {

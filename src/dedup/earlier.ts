@@ -1,0 +1,80 @@
+import type { Kernels } from '../kernels/kernels.js';
+import type { PageSource } from '../page/source.js';
+import { PageDigests } from './page-digests.js';
+import type { VersionStore } from './version-store.js';
+
+/** One image that later pages may refer to. */
+export interface EarlierImage {
+  readonly digests: PageDigests;
+  /** For reading its pages again, where its source can. */
+  readonly source: PageSource | undefined;
+}
+
+/**
+ * The images so far, base images among them, and their pages as the receiver has them. A page that is read again from its source
+ * only counts when its digest is still the one that was sent: a file may have changed in between.
+ */
+export class EarlierImages {
+  private readonly images: EarlierImage[] = [];
+  private readonly slot: number;
+  private readonly digest: number;
+
+  constructor(
+    private readonly kernels: Kernels,
+    private readonly pageBytes: number,
+    private readonly versions: VersionStore,
+  ) {
+    this.slot = kernels.reserve(pageBytes, 'earlier page');
+    this.digest = kernels.reserve(16, 'earlier page digest');
+  }
+
+  get count(): number {
+    return this.images.length;
+  }
+
+  /** Opens the next image; its digests are appended as its pages go by. */
+  add(source: PageSource | undefined): EarlierImage {
+    const image = { digests: new PageDigests(this.kernels), source: source?.readAt ? source : undefined };
+    this.images.push(image);
+    return image;
+  }
+
+  image(number: number): EarlierImage | undefined {
+    return this.images[number];
+  }
+
+  /**
+   * Where a whole page stands in the kernels' memory as it was sent, or 0 when it cannot be had. The address is good until the
+   * next call.
+   */
+  find(image: number, page: number): number {
+    const kept = this.versions.find(image, page);
+    if (kept !== 0) return kept;
+    return this.readAgain(image, page, this.slot) ? this.slot : 0;
+  }
+
+  /** Where a page stands whose bytes are the same as those at `address`, confirmed byte by byte. */
+  confirm(image: number, page: number, address: number): boolean {
+    const { run } = this.kernels;
+    const kept = this.versions.find(image, page);
+    if (kept !== 0) return run.pagesEqual(kept, address, this.pageBytes) === 1;
+    return this.read(image, page, this.slot) && run.pagesEqual(this.slot, address, this.pageBytes) === 1;
+  }
+
+  /** Whether the bytes at `address` are the page as it was sent. */
+  isAsSent(image: number, page: number, address: number): boolean {
+    this.kernels.run.hash128(address, this.pageBytes, 0, 0, this.digest);
+    return this.images[image]?.digests.matches(page, this.digest) ?? false;
+  }
+
+  private readAgain(image: number, page: number, slot: number): boolean {
+    return this.read(image, page, slot) && this.isAsSent(image, page, slot);
+  }
+
+  private read(image: number, page: number, slot: number): boolean {
+    const source = this.images[image]?.source;
+    if (!source?.readAt) return false;
+    const into = this.kernels.bytes.subarray(slot, slot + this.pageBytes);
+    return source.readAt(into, page * this.pageBytes) === this.pageBytes;
+  }
+}

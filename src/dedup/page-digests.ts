@@ -1,0 +1,40 @@
+import type { Kernels } from '../kernels/kernels.js';
+
+const CHUNK_PAGES = 65536;
+
+/** The digest of every page of one image, 16 bytes each, in the order of the pages; all zero for a page that nothing refers to. */
+export class PageDigests {
+  private readonly chunks: Uint32Array[] = [];
+  pages = 0;
+
+  constructor(private readonly kernels: Kernels) {}
+
+  /** Appends the digests of `count` pages, which stand at `digests`. */
+  append(digests: number, count: number): void {
+    const { words } = this.kernels;
+    const first = digests >>> 2;
+    for (let done = 0; done < count; ) {
+      const at = this.pages % CHUNK_PAGES;
+      if (at === 0) this.chunks.push(new Uint32Array(4 * CHUNK_PAGES));
+      const fits = Math.min(count - done, CHUNK_PAGES - at);
+      this.chunks[this.chunks.length - 1]!.set(words.subarray(first + 4 * done, first + 4 * (done + fits)), 4 * at);
+      this.pages += fits;
+      done += fits;
+    }
+  }
+
+  /** Whether the digest at `digest` is that of `page`. */
+  matches(page: number, digest: number): boolean {
+    if (page >= this.pages) return false;
+    const chunk = this.chunks[Math.floor(page / CHUNK_PAGES)]!;
+    const at = 4 * (page % CHUNK_PAGES);
+    const { words } = this.kernels;
+    const first = digest >>> 2;
+    return (
+      chunk[at] === words[first] &&
+      chunk[at + 1] === words[first + 1] &&
+      chunk[at + 2] === words[first + 2] &&
+      chunk[at + 3] === words[first + 3]
+    );
+  }
+}

@@ -1,0 +1,199 @@
+import type { CodecContext } from '../codec/codec.js';
+import { codecByName } from '../codec/registry.js';
+import type { EarlierImage, EarlierImages } from '../dedup/earlier.js';
+import type { ImageDigest } from '../dedup/image-digest.js';
+import type { PageIndex } from '../dedup/page-index.js';
+import type { VersionStore } from '../dedup/version-store.js';
+import type { Strategy, StreamState } from '../strategy/strategy.js';
+import type { Candidate } from './candidate.js';
+import type { Frame, SegmentKind } from './frame.js';
+
+const RAW = codecByName('raw');
+const ZERO = codecByName('zero');
+const FILL = codecByName('fill');
+const SAME_AS = codecByName('same-as');
+const UNCHANGED = codecByName('unchanged');
+const SIMILAR = codecByName('similar');
+const FILL_CLASS = 0x100;
+
+/** What encoding an image works with; the same for every image of a stream. */
+export interface ImageContext {
+  readonly codec: CodecContext;
+  readonly pageBytes: number;
+  readonly strategy: Strategy;
+  readonly state: StreamState;
+  readonly earlier: EarlierImages;
+  readonly versions: VersionStore;
+  /** Absent: no duplicates are looked for. */
+  readonly index: PageIndex | undefined;
+  /** Whether similar pages are looked for. */
+  readonly similar: boolean;
+  readonly candidate: Candidate;
+  readonly digest: ImageDigest;
+  /** One u16 a page, and 16 bytes a page, for a chunk of pages. */
+  readonly classes: number;
+  readonly digests: number;
+}
+
+/** Encodes the pages of one image, in order, into frames that it is handed. */
+export class ImageEncoder {
+  nextPage = 0;
+  private readonly own: EarlierImage;
+  private readonly parentImage: EarlierImage | undefined;
+
+  constructor(
+    private readonly context: ImageContext,
+    readonly number: number,
+    readonly parent: number | undefined,
+    own: EarlierImage,
+  ) {
+    this.own = own;
+    this.parentImage = parent === undefined ? undefined : context.earlier.image(parent);
+  }
+
+  /** What a frame's first reference is told against. */
+  get expectedImage(): number {
+    return this.parent ?? 0;
+  }
+
+  /** Looks at `count` whole pages at `address`: classes and digests, all in one go. */
+  survey(address: number, count: number): void {
+    const { codec, pageBytes, classes, digests, digest } = this.context;
+    const { run, bytes } = codec.kernels;
+    run.scanPages(address, count, pageBytes, classes);
+    run.hash128Pages(address, count, pageBytes, classes, digests);
+    for (let i = 0; i < count; i++) {
+      const fill = this.classOf(i);
+      if (fill === FILL_CLASS) bytes.copyWithin(digests + 16 * i, digest.zeroPageDigest, digest.zeroPageDigest + 16);
+      else if (fill !== 0) run.hash128(address + i * pageBytes, pageBytes, 0, 0, digests + 16 * i);
+    }
+    digest.add(digests, count);
+    this.own.digests.append(digests, count);
+  }
+
+  /**
+   * Encodes surveyed pages from `first` on until all `count` are done or the frame is `full`; returns how many. `versions` is
+   * where the same pages of the parent stand, 0 when they were not read.
+   */
+  encode(frame: Frame, address: number, versions: number, first: number, count: number, full: (frame: Frame) => boolean): number {
+    const { pageBytes } = this.context;
+    let i = first;
+    for (; i < count; i++) {
+      const fill = this.classOf(i);
+      if (fill === FILL_CLASS) {
+        frame.table.add(ZERO);
+        frame.count(ZERO);
+      } else if (fill !== 0) {
+        frame.table.addFill(FILL, fill & 0xff);
+        frame.count(FILL);
+      } else this.encodePage(frame, address + i * pageBytes, versions === 0 ? 0 : versions + i * pageBytes, i);
+      this.nextPage++;
+      if (full(frame)) return i + 1 - first;
+    }
+    return i - first;
+  }
+
+  /** The image's last page, shorter than the others. */
+  encodePartial(frame: Frame, address: number, bytes: number): void {
+    const { codec, digests, digest } = this.context;
+    const { run } = codec.kernels;
+    run.hash128(address, bytes, 0, 0, digests);
+    digest.add(digests, 1);
+    const fill = run.fillByte(address, bytes);
+    if (fill === 0) {
+      frame.table.add(ZERO);
+      frame.count(ZERO);
+    } else if (fill > 0) {
+      frame.table.addFill(FILL, fill);
+      frame.count(FILL);
+    } else this.append(frame, this.context.strategy.pack ? 'group' : 'stored', address, bytes);
+    this.nextPage++;
+  }
+
+  /** Takes in pages of a base image: all can be referred to, none travels. */
+  learn(address: number, count: number): void {
+    const { pageBytes, digests, index, similar, versions } = this.context;
+    if (count > 0) this.survey(address, count);
+    for (let i = 0; i < count; i++) {
+      if (this.classOf(i) === 0) {
+        const page = address + i * pageBytes;
+        index?.insert(digests + 16 * i, this.number, this.nextPage);
+        if (similar) index?.insertSketch(page, this.number, this.nextPage);
+        if (!this.own.source) versions.keep(this.number, this.nextPage, page, pageBytes);
+      }
+      this.nextPage++;
+    }
+  }
+
+  learnPartial(address: number, bytes: number): void {
+    const { codec, digests, digest } = this.context;
+    codec.kernels.run.hash128(address, bytes, 0, 0, digests);
+    digest.add(digests, 1);
+  }
+
+  private encodePage(frame: Frame, address: number, version: number, i: number): void {
+    const { digests, index, earlier, versions, similar, candidate } = this.context;
+    const digest = digests + 16 * i;
+    const page = this.nextPage;
+    const last = version !== 0 || this.parent === undefined ? version : versions.find(this.parent, page);
+    if (this.isUnchanged(page, digest, address, last)) {
+      frame.table.add(UNCHANGED);
+      frame.count(UNCHANGED);
+      versions.extend(this.parent!, this.number, page);
+      return;
+    }
+    if (index?.find(digest)) {
+      const { image, page: other } = index.hit;
+      if (earlier.confirm(image, other, address)) {
+        frame.table.addReference(SAME_AS, image, other);
+        frame.count(SAME_AS);
+        if (!this.own.source) versions.keep(this.number, page, address, this.context.pageBytes);
+        return;
+      }
+    }
+    candidate.set(address, page, this.parent, this.parentImage?.digests.matches(page, digest) ? 0 : last);
+    this.choose(frame, address);
+    index?.insert(digest, this.number, page);
+    if (similar) index?.insertSketch(address, this.number, page, candidate.sketched);
+    if (!this.own.source) versions.keep(this.number, page, address, this.context.pageBytes);
+  }
+
+  /** Same digest, and same bytes wherever the last version is at hand. */
+  private isUnchanged(page: number, digest: number, address: number, last: number): boolean {
+    if (!this.parentImage?.digests.matches(page, digest)) return false;
+    const { codec, pageBytes } = this.context;
+    return last === 0 || codec.kernels.run.pagesEqual(address, last, pageBytes) === 1;
+  }
+
+  private choose(frame: Frame, address: number): void {
+    const { strategy, state, candidate, pageBytes } = this.context;
+    const choice = strategy.choose(candidate, state);
+    const ownKind = strategy.pack ? 'group' : 'stored';
+    if (choice === 'group' || choice === 'lz4' || choice === 'zstd') {
+      this.append(frame, choice === 'group' ? ownKind : choice, address, pageBytes);
+      return;
+    }
+    const bytes = choice === 'raw' ? Infinity : candidate.measure(choice);
+    if (bytes === Infinity || bytes === 0) {
+      this.append(frame, 'stored', address, pageBytes);
+      return;
+    }
+    const codec = codecByName(choice);
+    const segment = frame.segmentNumber(ownKind);
+    if (codec === SIMILAR) frame.table.addReference(codec, candidate.similarTo.image, candidate.similarTo.page, segment);
+    else frame.table.add(codec, 1, segment);
+    frame.table.addLength(bytes);
+    frame.append(ownKind, codec, candidate.bytesOf(choice));
+  }
+
+  private append(frame: Frame, kind: SegmentKind, address: number, bytes: number): void {
+    frame.table.add(RAW, 1, frame.segmentNumber(kind));
+    frame.append(kind, RAW, this.context.codec.kernels.bytes.subarray(address, address + bytes));
+  }
+
+  private classOf(i: number): number {
+    const at = this.context.classes + 2 * i;
+    const { bytes } = this.context.codec.kernels;
+    return bytes[at]! | (bytes[at + 1]! << 8);
+  }
+}

@@ -7,8 +7,8 @@ export const MAX_PAGE_BYTES: u32 = 65536;
 
 /** Scratch that lz4Encode needs (its hash table), in bytes, 64-byte aligned. */
 export const LZ4_SCRATCH_BYTES: u32 = 16384;
-/** Scratch that wkdmEncode and wkdmDecode need (dictionary, staged low bits), in bytes, 64-byte aligned. */
-export const WKDM_SCRATCH_BYTES: u32 = 65536;
+/** Scratch that wkdmEncode and wkdmDecode need (dictionary, lanes, two lists of a word for each of the page), 64-byte aligned. */
+export const WKDM_SCRATCH_BYTES: u32 = 134400;
 
 // scanPages writes one u16 a page: 0 for a normal page, else CLASS_FILL | byte.
 export const CLASS_NORMAL: u32 = 0;

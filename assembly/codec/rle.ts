@@ -1,6 +1,156 @@
+// PackBits: runs of one byte, and literals between them.
+//
+//   page    = token*
+//   token   = literal | run
+//   literal = n byte{n + 1}     n = 0 … 127
+//   run     = n byte            n = 129 … 255: the byte 257 - n times (2 … 128)
+//   n = 128 is reserved.
+//
+// The encoder makes a run of every stretch of four or more equal bytes, cut after 128; all else is literal. (PackBits itself
+// starts at two or three. On guest memory runs of three are the upper bytes of small numbers: coding them saves 0.1 % of the
+// bytes and costs 40 % more tokens.)
+import { BAD_TOKEN, NO_ROOM, OVERRUN, SHORT, TRAILING, TRUNCATED } from "../status";
+
+const LONGEST: usize = 128;
+const SHORTEST_RUN: usize = 4;
+/** Room that any token leaves unused when it is written in 16-byte steps. */
+const WIDE_ROOM: usize = 1 + LONGEST + 16;
+
 export function rleEncode(src: usize, srcBytes: u32, out: usize, capacity: u32): i32 {
-  return -1;
+  const end: usize = srcBytes;
+  const limit = out + capacity;
+  let to = out;
+  let literal: usize = 0; // start of the bytes not coded yet
+  let run: usize = 0; // start of the run that is open
+  let inRun: u64 = 0; // 1 when a run is open at the border of two blocks
+  let equal = equalToNext(src, end);
+  for (let at: usize = 0; at < end; at += 64) {
+    const ahead = at + 64 < end ? equalToNext(src + at + 64, end - at - 64) : 0;
+    // A bit for every byte that equals the three after it: a run of n bytes shows as n - 3 bits.
+    const starts = equal & ((equal >> 1) | (ahead << 63)) & ((equal >> 2) | (ahead << 62));
+    let turns = starts ^ ((starts << 1) | inRun);
+    equal = ahead;
+    if (turns == 0) continue;
+    if (!inRun) {
+      run = at + <usize>ctz(turns);
+      turns &= turns - 1;
+    }
+    for (;;) {
+      if (turns == 0) {
+        inRun = 1;
+        break;
+      }
+      const runEnd = at + <usize>ctz(turns) + SHORTEST_RUN - 1;
+      turns &= turns - 1;
+      if (run > literal) {
+        to = putLiterals(to, limit, src + literal, run - literal);
+        if (!to) return NO_ROOM;
+      }
+      to = putRuns(to, limit, load<u8>(src + run), runEnd - run);
+      if (!to) return NO_ROOM;
+      // Cut after 128, up to three bytes are left over; they start the next literal.
+      const left = (runEnd - run) & (LONGEST - 1);
+      literal = left < SHORTEST_RUN ? runEnd - left : runEnd;
+      if (turns == 0) {
+        inRun = 0;
+        break;
+      }
+      run = at + <usize>ctz(turns);
+      turns &= turns - 1;
+    }
+  }
+  if (end > literal) {
+    to = putLiterals(to, limit, src + literal, end - literal);
+    if (!to) return NO_ROOM;
+  }
+  return <i32>(to - out);
 }
+
+/** A bit for each of the next 64 bytes that equals the byte after it, as far as the page reaches. */
+function equalToNext(at: usize, left: usize): u64 {
+  if (left < 2) return 0; // looking would read past the slack
+  const low =
+    i8x16.bitmask(i8x16.eq(v128.load(at), v128.load(at, 1))) |
+    (i8x16.bitmask(i8x16.eq(v128.load(at, 16), v128.load(at, 17))) << 16);
+  const high =
+    i8x16.bitmask(i8x16.eq(v128.load(at, 32), v128.load(at, 33))) |
+    (i8x16.bitmask(i8x16.eq(v128.load(at, 48), v128.load(at, 49))) << 16);
+  const bits = <u64>(<u32>low) | (<u64>(<u32>high) << 32);
+  return left > 64 ? bits : bits & (((<u64>1) << <u64>(left - 1)) - 1);
+}
+
+/** Writes `bytes` (1 or more) literal bytes; returns the new end, or 0 for no room. */
+function putLiterals(to: usize, limit: usize, from: usize, bytes: usize): usize {
+  while (bytes > LONGEST) {
+    to = putLiteral(to, limit, from, LONGEST);
+    if (!to) return 0;
+    from += LONGEST;
+    bytes -= LONGEST;
+  }
+  return putLiteral(to, limit, from, bytes);
+}
+
+function putLiteral(to: usize, limit: usize, from: usize, bytes: usize): usize {
+  if (limit - to >= WIDE_ROOM) {
+    store<u8>(to, bytes - 1);
+    v128.store(to, v128.load(from), 1);
+    for (let i: usize = 16; i < bytes; i += 16) v128.store(to + i, v128.load(from + i), 1);
+  } else {
+    if (limit - to < 1 + bytes) return 0;
+    store<u8>(to, bytes - 1);
+    memory.copy(to + 1, from, bytes);
+  }
+  return to + 1 + bytes;
+}
+
+/** Writes run tokens for `bytes` equal bytes as long as four or more are left; returns the new end, or 0 for no room. */
+function putRuns(to: usize, limit: usize, byte: u32, bytes: usize): usize {
+  while (bytes >= SHORTEST_RUN) {
+    const run = min(bytes, LONGEST);
+    if (limit - to < 2) return 0;
+    store<u16>(to, (257 - <u32>run) | (byte << 8));
+    to += 2;
+    bytes -= run;
+  }
+  return to;
+}
+
 export function rleDecode(src: usize, srcBytes: u32, out: usize, pageBytes: u32): i32 {
-  return -1;
+  const srcEnd = src + srcBytes;
+  const end = out + pageBytes;
+  let from = src;
+  let to = out;
+  while (from < srcEnd) {
+    if (to == end) return TRAILING;
+    const control = <usize>load<u8>(from);
+    if (control < LONGEST) {
+      const bytes = control + 1;
+      if (bytes >= srcEnd - from) return TRUNCATED;
+      if (bytes > end - to) return OVERRUN;
+      if (end - to >= LONGEST) {
+        v128.store(to, v128.load(from, 1));
+        for (let i: usize = 16; i < bytes; i += 16) v128.store(to + i, v128.load(from + i, 1));
+      } else {
+        memory.copy(to, from + 1, bytes);
+      }
+      from += 1 + bytes;
+      to += bytes;
+    } else {
+      if (control == LONGEST) return BAD_TOKEN;
+      const bytes: usize = 257 - control;
+      if (srcEnd - from < 2) return TRUNCATED;
+      if (bytes > end - to) return OVERRUN;
+      const byte = load<u8>(from, 1);
+      if (end - to >= LONGEST) {
+        const fill = i8x16.splat(<i8>byte);
+        v128.store(to, fill);
+        for (let i: usize = 16; i < bytes; i += 16) v128.store(to + i, fill);
+      } else {
+        memory.fill(to, byte, bytes);
+      }
+      from += 2;
+      to += bytes;
+    }
+  }
+  return to == end ? <i32>pageBytes : SHORT;
 }

@@ -1,6 +1,291 @@
+// WKdm, after Wilson, Kaplan and Smaragdakis (USENIX 1999): words that repeat, wholly or in their upper 22 bits, a recent word.
+//
+//   page    = tags full lows indexes           W = pageBytes / 4 words; sizes follow from pageBytes and the tags
+//   tags    = tag16{ceil(W / 16)}              one u32 for 16 words: bit i is HIT and bit 16 + i is TOP of word i; 0 beyond W
+//   full    = u32{count of miss}
+//   lows    = u32{m}, m = ceil(L / 3)          L = count of partial; u32 j = low[j] | low[m + j] << 10 | low[2m + j] << 20
+//   indexes = u8{m}, m = ceil(H / 2)           H = count of partial and exact; byte j = index[j] | index[m + j] << 4
+//
+//   TOP HIT
+//    0   0    zero
+//    0   1    partial: dictionary[index] with its lower 10 bits replaced by low; it takes that slot
+//    1   0    miss: the next full word; it takes slot hash(word)
+//    1   1    exact: dictionary[index]
+//
+//   The dictionary has 16 words, all 1 at first; hash(word) = (((word >> 10) & 255) * 229 >> 4) & 15.
+//   All numbers are little-endian; low[] and index[] beyond their count are 0 (not read); u32 bits 30 and 31 of lows are 0.
+//
+// Tags as two planes, and lists cut in equal parts, let vectors do all but the dictionary; that has no branch either.
+import { MAX_PAGE_BYTES, WKDM_SCRATCH_BYTES } from "../layout";
+import { BAD_TOKEN, NO_ROOM, TRAILING, TRUNCATED } from "../status";
+import { gatherWords, putWords, SCATTER, scatter } from "./zero-aware";
+
+// Scratch: the dictionary and, after it, where words go that must not change it; a chunk's worth of lanes; the two lists.
+const UNUSED_SLOT: i32 = 64;
+const LOW_MASK: i32 = 0x3ff;
+const CHUNK_BYTES: usize = 1024;
+const LANES: usize = 128;
+const FOUND: usize = LANES + CHUNK_BYTES;
+const LISTS: usize = LANES + 3 * CHUNK_BYTES;
+const LIST_BYTES: usize = MAX_PAGE_BYTES + 64;
+if (LISTS + 2 * LIST_BYTES != WKDM_SCRATCH_BYTES) ERROR("WKDM_SCRATCH_BYTES in layout.ts does not fit wkdm.ts");
+
 export function wkdmEncode(src: usize, srcBytes: u32, out: usize, capacity: u32, scratch: usize): i32 {
-  return -1;
+  if (!sizeFits(srcBytes)) return NO_ROOM;
+  const bytes = <usize>srcBytes;
+  const tagBytes = tagSectionBytes(bytes);
+  if (<usize>capacity < tagBytes) return NO_ROOM;
+  const limit = out + capacity;
+  const indexes = scratch + LISTS;
+  const lows = indexes + LIST_BYTES;
+  let tag = out;
+  let full = out + tagBytes;
+  let index = indexes;
+  let low = lows;
+  resetDictionary(scratch);
+  for (let at: usize = 0; at < bytes; at += 64) {
+    if (at % CHUNK_BYTES == 0) lookUp(scratch, src + at, min(CHUNK_BYTES, bytes - at));
+    const from = src + at;
+    const lane = scratch + (at % CHUNK_BYTES);
+    const zero = zeroWords(from);
+    const near = nearWords(from, lane);
+    const valid: u32 = bytes - at < 64 ? (1 << (<u32>(bytes - at) >>> 2)) - 1 : 0xffff;
+    // The slot that zero words use holds 0, so every zero word is near and none is a miss.
+    const hit = near & ~zero & valid;
+    const miss = ~near & valid;
+    const exact = hit & exactWords(from, lane);
+    store<u32>(tag, hit | ((miss | exact) << 16));
+    tag += 4;
+    if (miss) {
+      if (limit - full < 64) {
+        full = putWords(full, limit, from, miss);
+        if (!full) return NO_ROOM;
+      } else {
+        full = gatherWords(full, from, miss);
+      }
+    }
+    if (hit) {
+      index = gatherWords(index, lane + LANES, hit);
+      // The list keeps whole words; their upper bits go when it is packed.
+      const partial = hit ^ exact;
+      if (partial) low = gatherWords(low, from, partial);
+    }
+  }
+  return packLists(full, limit, lows, low, indexes, index, out);
 }
+
+/** For each word its slot (as a byte offset) and the dictionary's word there; the word takes the slot. Zeros take the unused one. */
+function lookUp(scratch: usize, src: usize, bytes: usize): void {
+  const unused = i32x4.splat(UNUSED_SLOT);
+  const slots = scratch + LANES;
+  const found = scratch + FOUND;
+  for (let at: usize = 0; at < bytes; at += 16) {
+    const words = v128.load(src + at);
+    // hash(0) is 0, so setting the bit is enough.
+    v128.store(slots + at, v128.or(slotOf(words), v128.and(i32x4.eq(words, i32x4.splat(0)), unused)));
+  }
+  for (let at: usize = 0; at < bytes; at += 16) {
+    exchange(scratch + load<u32>(slots + at), found + at, src + at);
+    exchange(scratch + load<u32>(slots + at, 4), found + at + 4, src + at + 4);
+    exchange(scratch + load<u32>(slots + at, 8), found + at + 8, src + at + 8);
+    exchange(scratch + load<u32>(slots + at, 12), found + at + 12, src + at + 12);
+  }
+}
+
+function exchange(slot: usize, found: usize, word: usize): void {
+  store<u32>(found, load<u32>(slot));
+  store<u32>(slot, load<u32>(word));
+}
+
+function sizeFits(bytes: u32): bool {
+  return bytes - 1 < MAX_PAGE_BYTES && (bytes & 15) == 0;
+}
+
+function tagSectionBytes(bytes: usize): usize {
+  return ((bytes + 63) >>> 6) << 2;
+}
+
+function resetDictionary(scratch: usize): void {
+  const one = i32x4.splat(1);
+  for (let i: usize = 0; i < 64; i += 16) v128.store(scratch + i, one);
+  v128.store(scratch, i32x4.splat(0), 64);
+}
+
+/** hash(word) times 4, for four words. Only bits 4 … 7 of the product count, so 16-bit lanes multiply. */
+function slotOf(words: v128): v128 {
+  const product = i16x8.mul(i32x4.shr_u(words, 10), i16x8.splat(229));
+  return v128.and(i32x4.shr_u(product, 2), i32x4.splat(60));
+}
+
+function bits16(a: v128, b: v128, c: v128, d: v128): u32 {
+  return i8x16.bitmask(i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d)));
+}
+
+function zeroWords(from: usize): u32 {
+  const zero = i32x4.splat(0);
+  return bits16(
+    i32x4.eq(v128.load(from), zero),
+    i32x4.eq(v128.load(from, 16), zero),
+    i32x4.eq(v128.load(from, 32), zero),
+    i32x4.eq(v128.load(from, 48), zero),
+  );
+}
+
+function exactWords(from: usize, lane: usize): u32 {
+  return bits16(
+    i32x4.eq(v128.load(from), v128.load(lane, FOUND)),
+    i32x4.eq(v128.load(from, 16), v128.load(lane, FOUND + 16)),
+    i32x4.eq(v128.load(from, 32), v128.load(lane, FOUND + 32)),
+    i32x4.eq(v128.load(from, 48), v128.load(lane, FOUND + 48)),
+  );
+}
+
+function nearWords(from: usize, lane: usize): u32 {
+  return bits16(
+    near(v128.load(from), v128.load(lane, FOUND)),
+    near(v128.load(from, 16), v128.load(lane, FOUND + 16)),
+    near(v128.load(from, 32), v128.load(lane, FOUND + 32)),
+    near(v128.load(from, 48), v128.load(lane, FOUND + 48)),
+  );
+}
+
+function near(words: v128, found: v128): v128 {
+  return i32x4.eq(i32x4.shr_u(v128.xor(words, found), 10), i32x4.splat(0));
+}
+
+/** Packs the two lists in place and writes them behind the full words; returns the bytes written since `out`. */
+function packLists(full: usize, limit: usize, lows: usize, low: usize, indexes: usize, index: usize, out: usize): i32 {
+  const lowBytes = ((((low - lows) >>> 2) + 2) / 3) << 2;
+  const indexBytes = (((index - indexes) >>> 2) + 1) >>> 1;
+  if (limit - full < lowBytes + indexBytes) return NO_ROOM;
+  v128.store(low, i32x4.splat(0));
+  v128.store(index, i32x4.splat(0));
+  const mask = i32x4.splat(LOW_MASK);
+  for (let at = lows; at < lows + lowBytes; at += 16) {
+    const a = v128.and(v128.load(at), mask);
+    const b = v128.and(v128.load(at + lowBytes), mask);
+    const c = v128.and(v128.load(at + 2 * lowBytes), mask);
+    v128.store(at, v128.or(a, v128.or(i32x4.shl(b, 10), i32x4.shl(c, 20))));
+  }
+  for (let at: usize = 0; at < indexBytes; at += 16) {
+    const a = indexes + (at << 2);
+    const b = a + (indexBytes << 2);
+    const half = i16x8.narrow_i32x4_u(pair(a, b), pair(a + 16, b + 16));
+    const other = i16x8.narrow_i32x4_u(pair(a + 32, b + 32), pair(a + 48, b + 48));
+    v128.store(indexes + at, i8x16.narrow_i16x8_u(half, other));
+  }
+  memory.copy(full, lows, lowBytes);
+  memory.copy(full + lowBytes, indexes, indexBytes);
+  return <i32>(full + lowBytes + indexBytes - out);
+}
+
+/** Two indexes to a byte; the lists hold them as slots, which are four times the index. */
+function pair(a: usize, b: usize): v128 {
+  return v128.or(i32x4.shr_u(v128.load(a), 2), i32x4.shl(v128.load(b), 2));
+}
+
 export function wkdmDecode(src: usize, srcBytes: u32, out: usize, pageBytes: u32, scratch: usize): i32 {
-  return -1;
+  if (!sizeFits(pageBytes)) return NO_ROOM;
+  const bytes = <usize>pageBytes;
+  const tagBytes = tagSectionBytes(bytes);
+  if (<usize>srcBytes < tagBytes) return TRUNCATED;
+  const last = load<u32>(src + tagBytes - 4);
+  if (bytes & 63 && (last | (last >>> 16)) & 0xffff & (-1 << ((<u32>bytes & 63) >>> 2))) return BAD_TOKEN;
+  let misses: u32 = 0;
+  let hits: u32 = 0;
+  let partials: u32 = 0;
+  for (let at = src; at < src + tagBytes; at += 4) {
+    const tag = load<u32>(at);
+    misses += popcnt((tag >>> 16) & ~tag);
+    hits += popcnt(tag & 0xffff);
+    partials += popcnt(tag & 0xffff & ~(tag >>> 16));
+  }
+  const lowBytes: usize = ((partials + 2) / 3) << 2;
+  const indexBytes: usize = (hits + 1) >>> 1;
+  const expected = tagBytes + (misses << 2) + lowBytes + indexBytes;
+  if (<usize>srcBytes != expected) return <usize>srcBytes < expected ? TRUNCATED : TRAILING;
+
+  let full = src + tagBytes;
+  let index = scratch + LISTS;
+  let low = index + LIST_BYTES;
+  unpackLists(full + (misses << 2), lowBytes, low, indexBytes, index);
+  resetDictionary(scratch);
+  for (let at: usize = 0; at < bytes; at += 64) {
+    const lane = scratch + LANES + (at % CHUNK_BYTES) * 3;
+    const tag = load<u32>(src + (at >>> 4));
+    const hit = tag & 0xffff;
+    const partial = hit & ~(tag >>> 16);
+    const miss = (tag >>> 16) & ~tag;
+    for (let i: u32 = 0; i < 4; i++) {
+      const h = (hit >>> (4 * i)) & 15;
+      const p = (partial >>> (4 * i)) & 15;
+      const m = (miss >>> (4 * i)) & 15;
+      putStep(lane + 48 * i, full, m, index, h, low, p);
+      full += popcnt(m) << 2;
+      index += popcnt(h) << 2;
+      low += popcnt(p) << 2;
+    }
+    const chunk = at & ~(CHUNK_BYTES - 1);
+    if (at + 64 >= bytes || at + 64 == chunk + CHUNK_BYTES) replay(scratch, out + chunk, min(CHUNK_BYTES, bytes - chunk));
+  }
+  return <i32>pageBytes;
+}
+
+function unpackLists(from: usize, lowBytes: usize, low: usize, indexBytes: usize, index: usize): void {
+  const mask = i32x4.splat(LOW_MASK);
+  // One list part after the other: each may write past its end, where the next one begins.
+  for (let part: i32 = 0; part < 30; part += 10) {
+    for (let at: usize = 0; at < lowBytes; at += 16) v128.store(low + at, v128.and(i32x4.shr_u(v128.load(from + at), part), mask));
+    low += lowBytes;
+  }
+  from += lowBytes;
+  const slot = i32x4.splat(60);
+  for (let at: usize = 0; at < indexBytes; at += 4) {
+    const indexes = i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(from + at)));
+    v128.store(index + (at << 2), v128.and(i32x4.shl(indexes, 2), slot));
+  }
+  index += indexBytes << 2;
+  for (let at: usize = 0; at < indexBytes; at += 4) {
+    const indexes = i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(from + at)));
+    v128.store(index + (at << 2), v128.and(i32x4.shr_u(indexes, 2), slot));
+  }
+}
+
+/**
+ * Prepares four words: where each goes in the dictionary (the slot it reads, or UNUSED_SLOT more when it must not be stored),
+ * which bits of the slot's word it keeps, and which bits it sets.
+ */
+function putStep(step: usize, full: usize, miss: u32, index: usize, hit: u32, low: usize, partial: u32): void {
+  const words = scatter(full, miss);
+  const slots = v128.or(scatter(index, hit), slotOf(words)); // one of the two is 0 everywhere: hash(0) is 0
+  const notPartial = others(partial);
+  const stays = v128.and(v128.and(notPartial, others(miss)), i32x4.splat(UNUSED_SLOT));
+  const keeps = v128.andnot(v128.or(notPartial, i32x4.splat(~LOW_MASK)), others(hit));
+  v128.store(step, v128.or(slots, stays));
+  v128.store(step, keeps, 16);
+  v128.store(step, v128.or(words, scatter(low, partial)), 32);
+}
+
+/** All ones for the words that are not in the mask. */
+function others(mask: u32): v128 {
+  return i32x4.shr_s(v128.load(SCATTER + (mask << 4)), 31);
+}
+
+/** The words themselves, which is only the dictionary's work. */
+function replay(scratch: usize, out: usize, bytes: usize): void {
+  let step = scratch + LANES;
+  for (let at = out; at < out + bytes; at += 16) {
+    restore(scratch, step, at);
+    restore(scratch, step + 4, at + 4);
+    restore(scratch, step + 8, at + 8);
+    restore(scratch, step + 12, at + 12);
+    step += 48;
+  }
+}
+
+function restore(scratch: usize, step: usize, out: usize): void {
+  const slot = load<u32>(step);
+  const word = (load<u32>(scratch + (slot & 60)) & load<u32>(step, 16)) | load<u32>(step, 32);
+  store<u32>(scratch + slot, word);
+  store<u32>(out, word);
 }

@@ -1,6 +1,141 @@
+// Zero-aware coding (MECOM's first class): which words are not zero, and those words.
+//
+//   page   = bitmap tail words
+//   bitmap = ceil(W / 8) bytes, W = floor(pageBytes / 4): bit i, lowest first, is 1 where 32-bit word i of the page is not zero;
+//            bits from W on are 0
+//   tail   = the last pageBytes mod 4 bytes of the page, as they are
+//   words  = the words whose bit is 1, in order, as they are
+//
+// Every size follows from pageBytes and the bitmap, so the decoder checks once and then cannot run out of bounds.
+import { BAD_TOKEN, NO_ROOM, TRAILING, TRUNCATED } from "../status";
+
+/** For four words and a 4-bit mask of them: the swizzle that moves the chosen words to the front. */
+const GATHER = memory.data<u32>([
+  0x80808080, 0x80808080, 0x80808080, 0x80808080, 0x03020100, 0x80808080, 0x80808080, 0x80808080,
+  0x07060504, 0x80808080, 0x80808080, 0x80808080, 0x03020100, 0x07060504, 0x80808080, 0x80808080,
+  0x0b0a0908, 0x80808080, 0x80808080, 0x80808080, 0x03020100, 0x0b0a0908, 0x80808080, 0x80808080,
+  0x07060504, 0x0b0a0908, 0x80808080, 0x80808080, 0x03020100, 0x07060504, 0x0b0a0908, 0x80808080,
+  0x0f0e0d0c, 0x80808080, 0x80808080, 0x80808080, 0x03020100, 0x0f0e0d0c, 0x80808080, 0x80808080,
+  0x07060504, 0x0f0e0d0c, 0x80808080, 0x80808080, 0x03020100, 0x07060504, 0x0f0e0d0c, 0x80808080,
+  0x0b0a0908, 0x0f0e0d0c, 0x80808080, 0x80808080, 0x03020100, 0x0b0a0908, 0x0f0e0d0c, 0x80808080,
+  0x07060504, 0x0b0a0908, 0x0f0e0d0c, 0x80808080, 0x03020100, 0x07060504, 0x0b0a0908, 0x0f0e0d0c,
+]);
+
+/** The way back: the swizzle that puts words from the front to the places of a 4-bit mask, and zero elsewhere. */
+export const SCATTER = memory.data<u32>([
+  0x80808080, 0x80808080, 0x80808080, 0x80808080, 0x03020100, 0x80808080, 0x80808080, 0x80808080,
+  0x80808080, 0x03020100, 0x80808080, 0x80808080, 0x03020100, 0x07060504, 0x80808080, 0x80808080,
+  0x80808080, 0x80808080, 0x03020100, 0x80808080, 0x03020100, 0x80808080, 0x07060504, 0x80808080,
+  0x80808080, 0x03020100, 0x07060504, 0x80808080, 0x03020100, 0x07060504, 0x0b0a0908, 0x80808080,
+  0x80808080, 0x80808080, 0x80808080, 0x03020100, 0x03020100, 0x80808080, 0x80808080, 0x07060504,
+  0x80808080, 0x03020100, 0x80808080, 0x07060504, 0x03020100, 0x07060504, 0x80808080, 0x0b0a0908,
+  0x80808080, 0x80808080, 0x03020100, 0x07060504, 0x03020100, 0x80808080, 0x07060504, 0x0b0a0908,
+  0x80808080, 0x03020100, 0x07060504, 0x0b0a0908, 0x03020100, 0x07060504, 0x0b0a0908, 0x0f0e0d0c,
+]);
+
 export function zeroAwareEncode(src: usize, srcBytes: u32, out: usize, capacity: u32): i32 {
-  return -1;
+  const words = srcBytes >>> 2;
+  const bitmapBytes = (words + 7) >>> 3;
+  const tailBytes = srcBytes & 3;
+  if (capacity < bitmapBytes + tailBytes) return NO_ROOM;
+  const limit = out + capacity;
+  let to = out + bitmapBytes + tailBytes;
+  const whole = words & ~15;
+  for (let i: u32 = 0; i < whole; i += 16) {
+    const at = src + (i << 2);
+    const mask = nonZeroWords(at);
+    store<u16>(out + (i >>> 3), mask);
+    if (mask == 0) continue;
+    if (limit - to >= 64) {
+      to = gatherWords(to, at, mask);
+    } else {
+      to = putWords(to, limit, at, mask);
+      if (!to) return NO_ROOM;
+    }
+  }
+  if (whole < words) {
+    let mask: u32 = 0;
+    for (let i = whole; i < words; i++) mask |= u32(load<u32>(src + (i << 2)) != 0) << (i - whole);
+    const bits = out + (whole >>> 3);
+    store<u8>(bits, mask);
+    if (words - whole > 8) store<u8>(bits, mask >>> 8, 1);
+    to = putWords(to, limit, src + (whole << 2), mask);
+    if (!to) return NO_ROOM;
+  }
+  memory.copy(out + bitmapBytes, src + (words << 2), tailBytes);
+  return <i32>(to - out);
 }
+
+/** A bit for each of 16 words that is not zero. */
+function nonZeroWords(at: usize): u32 {
+  const zero = i32x4.splat(0);
+  const low = i16x8.narrow_i32x4_s(i32x4.eq(v128.load(at), zero), i32x4.eq(v128.load(at, 16), zero));
+  const high = i16x8.narrow_i32x4_s(i32x4.eq(v128.load(at, 32), zero), i32x4.eq(v128.load(at, 48), zero));
+  return i8x16.bitmask(i8x16.narrow_i16x8_s(low, high)) ^ 0xffff;
+}
+
+/** The words of `mask`, of 16 at `from`; writes up to 64 bytes at `to`, in steps of 16. Returns the new end. */
+export function gatherWords(to: usize, from: usize, mask: u32): usize {
+  v128.store(to, gather(v128.load(from), mask & 15));
+  v128.store(to + (popcnt(mask & 0xf) << 2), gather(v128.load(from, 16), (mask >>> 4) & 15));
+  v128.store(to + (popcnt(mask & 0xff) << 2), gather(v128.load(from, 32), (mask >>> 8) & 15));
+  v128.store(to + (popcnt(mask & 0xfff) << 2), gather(v128.load(from, 48), mask >>> 12));
+  return to + (popcnt(mask) << 2);
+}
+
+function gather(words: v128, mask: u32): v128 {
+  return i8x16.swizzle(words, v128.load(GATHER + (mask << 4)));
+}
+
+/** The words of `mask`, one at a time; returns the new end, or 0 for no room. */
+export function putWords(to: usize, limit: usize, at: usize, mask: u32): usize {
+  if (limit - to < popcnt(mask) << 2) return 0;
+  for (; mask; mask &= mask - 1) {
+    store<u32>(to, load<u32>(at + (ctz(mask) << 2)));
+    to += 4;
+  }
+  return to;
+}
+
 export function zeroAwareDecode(src: usize, srcBytes: u32, out: usize, pageBytes: u32): i32 {
-  return -1;
+  const words = pageBytes >>> 2;
+  const bitmapBytes = (words + 7) >>> 3;
+  const tailBytes = pageBytes & 3;
+  if (srcBytes < bitmapBytes + tailBytes) return TRUNCATED;
+  if (words & 7 && <u32>load<u8>(src + bitmapBytes - 1) >>> (words & 7)) return BAD_TOKEN;
+  const wordBytes = srcBytes - bitmapBytes - tailBytes;
+  const expected = countBits(src, bitmapBytes) << 2;
+  if (wordBytes != expected) return wordBytes < expected ? TRUNCATED : TRAILING;
+
+  let from = src + bitmapBytes + tailBytes;
+  const whole = words & ~15;
+  for (let i: u32 = 0; i < whole; i += 16) {
+    const to = out + (i << 2);
+    const mask = <u32>load<u16>(src + (i >>> 3));
+    v128.store(to, scatter(from, mask & 15));
+    v128.store(to, scatter(from + (popcnt(mask & 0xf) << 2), (mask >>> 4) & 15), 16);
+    v128.store(to, scatter(from + (popcnt(mask & 0xff) << 2), (mask >>> 8) & 15), 32);
+    v128.store(to, scatter(from + (popcnt(mask & 0xfff) << 2), mask >>> 12), 48);
+    from += popcnt(mask) << 2;
+  }
+  for (let i = whole; i < words; i++) {
+    const present = (<u32>load<u8>(src + (i >>> 3)) >>> (i & 7)) & 1;
+    // Where the bit is 0 this reads the slack at worst, and the product is zero.
+    store<u32>(out + (i << 2), load<u32>(from) * present);
+    from += present << 2;
+  }
+  memory.copy(out + (words << 2), src + bitmapBytes, tailBytes);
+  return <i32>pageBytes;
+}
+
+export function scatter(from: usize, mask: u32): v128 {
+  return i8x16.swizzle(v128.load(from), v128.load(SCATTER + (mask << 4)));
+}
+
+function countBits(at: usize, bytes: u32): u32 {
+  let bits: u64 = 0;
+  let i: u32 = 0;
+  for (; i + 8 <= bytes; i += 8) bits += popcnt(load<u64>(at + i));
+  for (; i < bytes; i++) bits += popcnt(<u64>load<u8>(at + i));
+  return <u32>bits;
 }

@@ -30,23 +30,28 @@ const DELTA_PAYS = 0.6;
 const LEARNING = 0.3;
 
 /**
- * Minimises the pipelined finish time: of every group the packing is chosen with which encoder and link, working side by side,
- * are both done earliest. A slow link buys small bytes with idle CPU; a fast one gets them as they are. Beliefs about speed and
- * size start from measured figures and follow what every packing really took.
+ * Minimises the pipelined finish time. The link is a queue that empties at its rate; of every group, the packing is chosen with
+ * which the group has arrived earliest: packed behind what the threads still have to do, sent behind what the link still has to
+ * send. While the link is busy anyway, small bytes are bought with idle CPU; while it waits, the quickest way out wins. Beliefs
+ * about speed and size start from measured figures and follow what every packing really took.
  */
 export function adaptive(): Strategy {
   const options: Option[] = START.map(([packing, bytesPerMs, share]) => ({ packing, bytesPerMs, share, seen: 0 }));
+  const link = { freeAtMs: 0, bytesSeen: 0 };
   return {
     name: 'adaptive',
     choose(page, state) {
       const worth = DELTA_PAYS * page.pageBytes;
-      if (page.hasVersion && page.measure('xbzrle') < worth) return 'xbzrle';
-      if (page.hasSimilar && page.measure('similar') < worth) return 'similar';
+      const version = page.hasVersion ? page.measure('xbzrle') : Infinity;
+      // A small delta is not worth beating; a large one may be, by another page.
+      if (version < worth / 4) return 'xbzrle';
+      const similar = page.hasSimilar ? page.measure('similar') : Infinity;
+      if (Math.min(version, similar) < worth) return version <= similar ? 'xbzrle' : 'similar';
       return state.linkBitsPerSecond < 3e8 && page.profile.estimatedBytes >= 0.97 * page.pageBytes ? 'raw' : 'group';
     },
-    pack: (group, state) => best(options, group, state),
+    pack: (group, state) => earliest(options, link, group, state),
     packed: (result) => learn(options, result),
-    groupBytes: (state) => groupBytes(state),
+    groupBytes,
   };
 }
 
@@ -56,19 +61,26 @@ function groupBytes(state: StreamState): number {
   return state.linkBitsPerSecond <= 3e9 ? 2 * MIB : MIB;
 }
 
-function best(options: readonly Option[], group: GroupView, state: StreamState): Packing {
+/** The packing with which the group has left the link first. */
+function earliest(
+  options: readonly Option[],
+  link: { freeAtMs: number; bytesSeen: number },
+  group: GroupView,
+  state: StreamState,
+): Packing {
   const linkBytesPerMs = state.linkBitsPerSecond / 8000;
-  const encodeMs = state.elapsedMs() + state.pendingMs / state.threads;
-  const linkMs = state.bytesOut / linkBytesPerMs;
+  const now = state.elapsedMs();
+  link.freeAtMs = Math.max(link.freeAtMs, now) + (state.bytesOut - link.bytesSeen) / linkBytesPerMs;
+  link.bytesSeen = state.bytesOut;
   let chosen = options[0]!;
   let chosenMs = Infinity;
   for (const option of options) {
     if (option.packing.name === 'zstd' && !state.zstd) continue;
-    const costMs = group.bytes / option.bytesPerMs;
-    const finishMs = Math.max(encodeMs + costMs / state.threads, linkMs + (group.bytes * option.share) / linkBytesPerMs);
-    if (finishMs < chosenMs) {
+    const packedMs = now + (state.pendingMs + group.bytes / option.bytesPerMs) / state.threads;
+    const arrivedMs = Math.max(link.freeAtMs, packedMs) + (group.bytes * option.share) / linkBytesPerMs;
+    if (arrivedMs < chosenMs) {
       chosen = option;
-      chosenMs = finishMs;
+      chosenMs = arrivedMs;
     }
   }
   return { ...chosen.packing, expectedMs: group.bytes / chosen.bytesPerMs, expectedBytes: group.bytes * chosen.share };

@@ -91,8 +91,8 @@ export function writeRecordHead(to: WireWriter, head: RecordHead): void {
 export function readRecordHead(bytes: Uint8Array, what: string): RecordHead {
   const from = new WireReader(bytes, what);
   const type = from.u8();
-  if (type < RECORD.IMAGE || type > RECORD.INDEX)
-    throw new PageferryError('unsupported', `${what}: type ${type}, this reader knows 1 … 5`);
+  if (type < RECORD.IMAGE || type > RECORD.TRAILER)
+    throw new PageferryError('unsupported', `${what}: type ${type}, this reader knows 1 … ${RECORD.TRAILER}`);
   from.reserved(3);
   const headBytes = from.u32();
   const dataBytes = from.u32();

@@ -1,0 +1,12 @@
+import type { CodecCount } from '../engine/counters.js';
+import { bytesText, table } from './text.js';
+
+export type CodecTable = Readonly<Record<string, CodecCount>>;
+
+/** Pages and bytes by codec, most bytes first. */
+export function codecTable(codecs: CodecTable): string {
+  const rows = Object.entries(codecs)
+    .sort(([, a], [, b]) => b.bytes - a.bytes || b.pages - a.pages)
+    .map(([name, { pages, bytes }]) => [name, String(pages), bytesText(bytes), pages === 0 ? '' : (bytes / pages).toFixed(1)]);
+  return table(['codec', 'pages', 'bytes', 'bytes a page'], rows);
+}

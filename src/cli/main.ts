@@ -1,0 +1,28 @@
+import { PageferryError } from '../page/error.js';
+import { pack } from './pack.js';
+import { unpack } from './unpack.js';
+import { USAGE, UsageError } from './usage.js';
+
+const COMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<void>>> = { pack, unpack };
+
+async function main([command, ...argv]: readonly string[]): Promise<void> {
+  if (command === undefined) throw new UsageError('needs a command');
+  if (command === '--help' || command === '-h' || command === 'help' || argv.includes('--help')) {
+    process.stdout.write(USAGE);
+    return;
+  }
+  if (!Object.hasOwn(COMMANDS, command)) throw new UsageError(`unknown command "${command}"`);
+  await COMMANDS[command]!(argv);
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  if (error instanceof UsageError) {
+    process.stderr.write(`pageferry: ${error.message}\nTry: pageferry --help\n`);
+    process.exitCode = 2;
+  } else {
+    process.stderr.write(`pageferry: ${error instanceof PageferryError ? error.message : ((error as Error)?.stack ?? error)}\n`);
+    process.exitCode = 1;
+  }
+}

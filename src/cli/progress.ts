@@ -1,0 +1,21 @@
+import { bytesText } from './text.js';
+
+const EVERY_MS = 200;
+
+/** A line on a terminal's standard error that says how far the work is; silent anywhere else. */
+export function progress(what: string): { at(done: number, of?: number): void; end(): void } {
+  if (!process.stderr.isTTY) return { at: () => {}, end: () => {} };
+  let shown = 0;
+  return {
+    at(done, of) {
+      const now = Date.now();
+      if (now - shown < EVERY_MS) return;
+      shown = now;
+      const part = of ? ` of ${bytesText(of)} (${Math.floor((100 * done) / of)} %)` : '';
+      process.stderr.write(`\r\x1b[K${what}: ${bytesText(done)}${part}`);
+    },
+    end() {
+      if (shown > 0) process.stderr.write('\r\x1b[K');
+    },
+  };
+}

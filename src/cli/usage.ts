@@ -1,0 +1,31 @@
+/** Wrong usage: the message says what to write instead; the program ends with 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+export const USAGE = `pageferry: move memory pages in fewer bytes and less time
+
+  pageferry pack IMAGE... -o FILE|-      pack memory images into one stream
+      --strategy NAME   adaptive (default), smallest, characteristic, mecom, fixed:CODEC, fixed:zstd:LEVEL
+      --link RATE       the link it is for: 100Mbit, 1Gbit (default), 10Gbit, ...
+      --base IMAGE      an image that the other side holds too; may be repeated
+      --threads N       threads that pack (default: the machine's, at most 8)
+      --page-bytes N    4096 (default), 16384 or 65536
+      --delta-budget N  memory for last versions of what cannot be read again: 256M (default), 1G, ...
+      --json            one JSON object on standard output
+  pageferry unpack FILE|- -o PATH        one image: PATH is a file; several: a directory of 000.raw, 001.raw, ...
+      --image N         only this one, numbered from 0
+      --pages A-B       only these pages of it, numbered from 0
+      --base IMAGE      what the stream was packed against
+      --json
+  pageferry verify FILE|-                prove that a stream decodes to what was packed
+      --base IMAGE, --json
+  pageferry analyze IMAGE...             page classes, codecs, duplicates, changes; a recommendation
+      --link RATE, --page-bytes N, --json
+  pageferry capture --pid PID -o FILE    a running process's memory as an ELF core file
+      --stop            stop the process while it is read
+  pageferry --help | --version
+
+An IMAGE is raw RAM, an ELF core (QEMU's dump-guest-memory, gcore), or - for standard input.
+Exit status: 0 done, 1 failed, 2 wrong usage.
+`;

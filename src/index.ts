@@ -1,0 +1,36 @@
+export type { CodecContext, CodecName, PackingName, PageCodec } from './codec/codec.js';
+export { createCodecContext } from './codec/codec.js';
+export { CODECS, codecByName } from './codec/registry.js';
+export { loadZstd, type Zstd } from './codec/zstd.js';
+export { digestText } from './dedup/image-digest.js';
+export type { CodecCount, CodecCounts } from './engine/counters.js';
+export {
+  createDecoder,
+  type DecodedImage,
+  type Decoder,
+  type DecoderOptions,
+  type DecodeSummary,
+  type OpenSink,
+} from './engine/decoder.js';
+export { createEncoder, type Encoder, type ImageSummary, type StreamSummary } from './engine/encoder.js';
+export type { EncoderOptions } from './engine/options.js';
+export type { Output } from './engine/output.js';
+export { decodeImages, decodeStream, type EncodeJob, encodeImages, encodeStream } from './engine/streams.js';
+export { type BytesSink, bytesSink, bytesSource } from './image/memory.js';
+export { wasmMemorySource } from './image/wasm.js';
+export { type Kernels, loadKernels } from './kernels/kernels.js';
+export { statusText } from './kernels/status.js';
+export { type ErrorCode, PageferryError } from './page/error.js';
+export type { PageSink, PageSource } from './page/source.js';
+export { strategyByName } from './strategy/registry.js';
+export type {
+  Choice,
+  GroupView,
+  Packing,
+  PackingResult,
+  PageProfile,
+  PageView,
+  Strategy,
+  StreamState,
+} from './strategy/strategy.js';
+export type { ImageRecord } from './stream/format.js';

@@ -169,7 +169,10 @@ function matchClipped(op: usize, offset: u32, end: usize, outEnd: usize): void {
   let pattern = v128.load(PATTERNS + (row << 4));
   let stride: usize = load<u8>(STRIDES + row);
   do {
-    storeClipped(op, outEnd, v128.swizzle(v128.load(m), pattern));
+    // Nothing is read past the page's end either: what would lie there is not stored.
+    let window = min(m, outEnd - 16);
+    let lanes = v128.add<u8>(pattern, v128.splat<u8>(<u8>(m - window)));
+    storeClipped(op, outEnd, v128.swizzle(v128.load(window), lanes));
     op += stride;
     m += forward;
   } while (op < end);

@@ -6,7 +6,7 @@ export const SLOT_SLACK: u32 = 64;
 export const MAX_PAGE_BYTES: u32 = 65536;
 
 /** Scratch that lz4Encode needs (its hash table), in bytes, 64-byte aligned. */
-export const LZ4_SCRATCH_BYTES: u32 = 16384;
+export const LZ4_SCRATCH_BYTES: u32 = 32768;
 /** Scratch that wkdmEncode and wkdmDecode need (dictionary, lanes, two lists of a word for each of the page), 64-byte aligned. */
 export const WKDM_SCRATCH_BYTES: u32 = 134400;
 

@@ -1,0 +1,187 @@
+// The LZ4 encoder: greedy, one hash table of u16 positions, with every decision also taken by test/reference/lz4.ts.
+import { NO_ROOM } from "../../status";
+
+const MAX_BLOCK_BYTES: u32 = 65536;
+/** No match starts in the last twelve bytes of a block. */
+const MATCH_START_MARGIN: u32 = 12;
+/** The last five bytes are literals: a match may reach this far past the last place where one may start. */
+const MATCH_END_PAST_START: u32 = 7;
+const MIN_MATCH_BYTES: u32 = 4;
+/** Times 2^24, so that only the five bytes hashed reach the product's upper bits: this saves the shift. */
+const HASH_MULTIPLIER: u64 = 0xcf1bbcdcbb000000;
+/** After 2^6 misses the search takes steps of two bytes, after 2^6 more of three … */
+const SKIP_STRENGTH: u32 = 6;
+/** Room beyond the literals that one sequence of at most FAST_SEQUENCE_BYTES can touch, wild 16-byte stores included. */
+const FAST_ROOM: u32 = 64;
+const FAST_SEQUENCE_BYTES: u32 = 8192;
+
+/** Encodes 1 … 65536 bytes; the table at `scratch` is cleared first, so equal input always gives equal bytes. */
+export function lz4Encode(src: usize, srcBytes: u32, out: usize, capacity: u32, scratch: usize): i32 {
+  if (srcBytes - 1 >= MAX_BLOCK_BYTES) return NO_ROOM;
+  let op = out;
+  let opEnd = out + capacity;
+  let anchor = src;
+  if (srcBytes > MATCH_START_MARGIN) {
+    // A table that is large for its block costs more to clear than its better matches are worth.
+    let tableBits: u32 = srcBytes <= 4096 ? 12 : srcBytes <= 16384 ? 13 : 14;
+    let shift: u64 = 64 - tableBits;
+    memory.fill(scratch, 0, 2 << tableBits);
+    let lastStart = src + srcBytes - MATCH_START_MARGIN;
+    // The cleared table says that position 0 is in every slot: it needs no insertion, and no entry is ever invalid.
+    let ip = src + 1;
+    while (ip + 2 <= lastStart) {
+      // Most literal runs are shorter than three, so three positions are looked up at once: their loads overlap, where one
+      // after the other each would wait for a mispredicted branch. `ip` goes in before its neighbours are looked up, which
+      // keeps runs of one byte short; the neighbours go in only when they are reached.
+      let w0 = load<u64>(ip);
+      let s0 = slotOf(w0, shift, scratch);
+      let m = src + load<u16>(s0);
+      store<u16>(s0, <u32>(ip - src));
+      let c0 = load<u32>(m);
+      let w1 = load<u64>(ip, 1);
+      let s1 = slotOf(w1, shift, scratch);
+      let m1 = src + load<u16>(s1);
+      let c1 = load<u32>(m1);
+      let w2 = load<u64>(ip, 2);
+      let s2 = slotOf(w2, shift, scratch);
+      let m2 = src + load<u16>(s2);
+      let c2 = load<u32>(m2);
+      if (c0 !== <u32>w0) {
+        ip++;
+        store<u16>(s1, <u32>(ip - src));
+        m = m1;
+        if (c1 !== <u32>w1) {
+          ip++;
+          store<u16>(s2, <u32>(ip - src));
+          m = m2;
+          if (c2 !== <u32>w2) {
+            ip++;
+            let attempts: u32 = 1 << SKIP_STRENGTH;
+            while (ip <= lastStart) {
+              let word = load<u64>(ip);
+              let slot = slotOf(word, shift, scratch);
+              m = src + load<u16>(slot);
+              store<u16>(slot, <u32>(ip - src));
+              if (load<u32>(m) === <u32>word) break;
+              ip += attempts++ >> SKIP_STRENGTH;
+            }
+            if (ip > lastStart) break;
+          }
+        }
+      }
+      let before = equalBefore(ip, m, anchor, src);
+      let end = matchEnd(ip, m, lastStart);
+      let offset = <u32>(ip - m);
+      ip -= before;
+      let literals = <u32>(ip - anchor);
+      let matchBytes = <u32>(end - ip);
+      if (<u32>(opEnd - op) < literals + FAST_ROOM || literals + matchBytes > FAST_SEQUENCE_BYTES) {
+        op = putExact(op, opEnd, anchor, literals, offset, matchBytes);
+        if (op === 0) return NO_ROOM;
+      } else {
+        op = putFast(op, anchor, literals, offset, matchBytes);
+      }
+      ip = end;
+      anchor = end;
+      // Two places inside the match: without them the next struct of an array would not find the end of this one.
+      store<u16>(slotOf(load<u64>(ip - 2), shift, scratch), <u32>(ip - 2 - src));
+      store<u16>(slotOf(load<u64>(ip - 1), shift, scratch), <u32>(ip - 1 - src));
+    }
+  }
+  op = putExact(op, opEnd, anchor, <u32>(src + srcBytes - anchor), 0, 0);
+  return op === 0 ? NO_ROOM : <i32>(op - out);
+}
+
+/** Address of the u16 table entry for the first five bytes of a word. */
+function slotOf(word: u64, shift: u64, table: usize): usize {
+  return table + ((<usize>((word * HASH_MULTIPLIER) >>> shift)) << 1);
+}
+
+/** How many bytes before both places are equal, back to the anchor and to the block's start. */
+function equalBefore(ip: usize, m: usize, anchor: usize, src: usize): usize {
+  let at = ip;
+  if (at > anchor) {
+    while (m > src) {
+      if (load<u8>(at - 1) !== load<u8>(m - 1)) break;
+      at--;
+      m--;
+      if (at <= anchor) break;
+    }
+  }
+  return ip - at;
+}
+
+/** Where the match of `ip` with `m` ends, of which the first four bytes are known to be equal. */
+function matchEnd(ip: usize, m: usize, lastStart: usize): usize {
+  let offset = ip - m;
+  ip += MIN_MATCH_BYTES;
+  while (ip < lastStart) {
+    let difference = load<u64>(ip) ^ load<u64>(ip - offset);
+    if (difference !== 0) return ip + (<usize>ctz(difference) >> 3);
+    ip += 8;
+  }
+  let limit = lastStart + MATCH_END_PAST_START;
+  while (ip < limit) {
+    if (load<u8>(ip) !== load<u8>(ip - offset)) break;
+    ip++;
+  }
+  return ip;
+}
+
+/** Writes a sequence where FAST_ROOM is free after its literals, 16 bytes at a time whatever it needs. */
+function putFast(op: usize, literalsAt: usize, literals: u32, offset: u32, matchBytes: u32): usize {
+  let tokenAt = op++;
+  let token: u32 = literals << 4;
+  if (literals < 15) {
+    v128.store(op, v128.load(literalsAt));
+    op += literals;
+  } else {
+    token = 0xf0;
+    op = putLength(op, literals - 15);
+    let end = op + literals;
+    do {
+      v128.store(op, v128.load(literalsAt));
+      op += 16;
+      literalsAt += 16;
+    } while (op < end);
+    op = end;
+  }
+  store<u16>(op, offset);
+  op += 2;
+  let extra = matchBytes - MIN_MATCH_BYTES;
+  if (extra < 15) {
+    store<u8>(tokenAt, token | extra);
+    return op;
+  }
+  store<u8>(tokenAt, token | 15);
+  return putLength(op, extra - 15);
+}
+
+function putLength(op: usize, rest: u32): usize {
+  while (rest >= 255) {
+    store<u8>(op++, 255);
+    rest -= 255;
+  }
+  store<u8>(op, rest);
+  return op + 1;
+}
+
+/** Writes a sequence, or the last one (offset 0), only if all of it fits; 0 when it does not. */
+function putExact(op: usize, opEnd: usize, literalsAt: usize, literals: u32, offset: u32, matchBytes: u32): usize {
+  let extra: u32 = offset === 0 ? 0 : matchBytes - MIN_MATCH_BYTES;
+  let needed: u32 = 1 + literals + lengthBytes(literals) + (offset === 0 ? 0 : 2 + lengthBytes(extra));
+  if (<u32>(opEnd - op) < needed) return 0;
+  store<u8>(op++, (min<u32>(literals, 15) << 4) | min<u32>(extra, 15));
+  if (literals >= 15) op = putLength(op, literals - 15);
+  memory.copy(op, literalsAt, literals);
+  op += literals;
+  if (offset === 0) return op;
+  store<u16>(op, offset);
+  op += 2;
+  return extra >= 15 ? putLength(op, extra - 15) : op;
+}
+
+/** Bytes that a length takes beside its four bits. */
+function lengthBytes(length: u32): u32 {
+  return length < 15 ? 0 : 1 + (length - 15) / 255;
+}

@@ -30,13 +30,13 @@ export function rleEncode(src: usize, srcBytes: u32, out: usize, capacity: u32):
     const starts = equal & ((equal >> 1) | (ahead << 63)) & ((equal >> 2) | (ahead << 62));
     let turns = starts ^ ((starts << 1) | inRun);
     equal = ahead;
-    if (turns == 0) continue;
+    if (turns === 0) continue;
     if (!inRun) {
       run = at + <usize>ctz(turns);
       turns &= turns - 1;
     }
     for (;;) {
-      if (turns == 0) {
+      if (turns === 0) {
         inRun = 1;
         break;
       }
@@ -51,7 +51,7 @@ export function rleEncode(src: usize, srcBytes: u32, out: usize, capacity: u32):
       // Cut after 128, up to three bytes are left over; they start the next literal.
       const left = (runEnd - run) & (LONGEST - 1);
       literal = left < SHORTEST_RUN ? runEnd - left : runEnd;
-      if (turns == 0) {
+      if (turns === 0) {
         inRun = 0;
         break;
       }
@@ -75,8 +75,8 @@ function equalToNext(at: usize, left: usize): u64 {
   const high =
     i8x16.bitmask(i8x16.eq(v128.load(at, 32), v128.load(at, 33))) |
     (i8x16.bitmask(i8x16.eq(v128.load(at, 48), v128.load(at, 49))) << 16);
-  const bits = <u64>(<u32>low) | (<u64>(<u32>high) << 32);
-  return left > 64 ? bits : bits & (((<u64>1) << <u64>(left - 1)) - 1);
+  const bits = <u64>(<u32>low) | ((<u64>(<u32>high)) << 32);
+  return left > 64 ? bits : bits & (((<u64>1) << (<u64>(left - 1))) - 1);
 }
 
 /** Writes `bytes` (1 or more) literal bytes; returns the new end, or 0 for no room. */
@@ -121,7 +121,7 @@ export function rleDecode(src: usize, srcBytes: u32, out: usize, pageBytes: u32)
   let from = src;
   let to = out;
   while (from < srcEnd) {
-    if (to == end) return TRAILING;
+    if (to === end) return TRAILING;
     const control = <usize>load<u8>(from);
     if (control < LONGEST) {
       const bytes = control + 1;
@@ -136,7 +136,7 @@ export function rleDecode(src: usize, srcBytes: u32, out: usize, pageBytes: u32)
       from += 1 + bytes;
       to += bytes;
     } else {
-      if (control == LONGEST) return BAD_TOKEN;
+      if (control === LONGEST) return BAD_TOKEN;
       const bytes: usize = 257 - control;
       if (srcEnd - from < 2) return TRUNCATED;
       if (bytes > end - to) return OVERRUN;
@@ -152,5 +152,5 @@ export function rleDecode(src: usize, srcBytes: u32, out: usize, pageBytes: u32)
       to += bytes;
     }
   }
-  return to == end ? <i32>pageBytes : SHORT;
+  return to === end ? <i32>pageBytes : SHORT;
 }

@@ -18,17 +18,18 @@
 // Tags as two planes, and lists cut in equal parts, let vectors do all but the dictionary; that has no branch either.
 import { MAX_PAGE_BYTES, WKDM_SCRATCH_BYTES } from "../layout";
 import { BAD_TOKEN, NO_ROOM, TRAILING, TRUNCATED } from "../status";
-import { gatherWords, putWords, SCATTER, scatter } from "./zero-aware";
+import { LOW_MASK, packLists, unpackLists } from "./wkdm-lists";
+import { GATHER, SCATTER } from "./zero-aware";
 
 // Scratch: the dictionary and, after it, where words go that must not change it; a chunk's worth of lanes; the two lists.
 const UNUSED_SLOT: i32 = 64;
-const LOW_MASK: i32 = 0x3ff;
 const CHUNK_BYTES: usize = 1024;
 const LANES: usize = 128;
 const FOUND: usize = LANES + CHUNK_BYTES;
+const SPILL: usize = LANES + 2 * CHUNK_BYTES;
 const LISTS: usize = LANES + 3 * CHUNK_BYTES;
 const LIST_BYTES: usize = MAX_PAGE_BYTES + 64;
-if (LISTS + 2 * LIST_BYTES != WKDM_SCRATCH_BYTES) ERROR("WKDM_SCRATCH_BYTES in layout.ts does not fit wkdm.ts");
+if (LISTS + 2 * LIST_BYTES !== WKDM_SCRATCH_BYTES) ERROR("WKDM_SCRATCH_BYTES in layout.ts does not fit wkdm.ts");
 
 export function wkdmEncode(src: usize, srcBytes: u32, out: usize, capacity: u32, scratch: usize): i32 {
   if (!sizeFits(srcBytes)) return NO_ROOM;
@@ -44,32 +45,41 @@ export function wkdmEncode(src: usize, srcBytes: u32, out: usize, capacity: u32,
   let low = lows;
   resetDictionary(scratch);
   for (let at: usize = 0; at < bytes; at += 64) {
-    if (at % CHUNK_BYTES == 0) lookUp(scratch, src + at, min(CHUNK_BYTES, bytes - at));
+    if (at % CHUNK_BYTES === 0) lookUp(scratch, src + at, min(CHUNK_BYTES, bytes - at));
     const from = src + at;
     const lane = scratch + (at % CHUNK_BYTES);
-    const zero = zeroWords(from);
-    const near = nearWords(from, lane);
+    const masks = compare(from, lane);
+    const near = <u32>masks;
     const valid: u32 = bytes - at < 64 ? (1 << (<u32>(bytes - at) >>> 2)) - 1 : 0xffff;
     // The slot that zero words use holds 0, so every zero word is near and none is a miss.
-    const hit = near & ~zero & valid;
-    const miss = ~near & valid;
-    const exact = hit & exactWords(from, lane);
+    let hit = near & ~(<u32>(masks >>> 32)) & valid;
+    let miss = ~near & valid;
+    const exact = hit & (near >>> 16);
     store<u32>(tag, hit | ((miss | exact) << 16));
     tag += 4;
-    if (miss) {
-      if (limit - full < 64) {
-        full = putWords(full, limit, from, miss);
-        if (!full) return NO_ROOM;
-      } else {
-        full = gatherWords(full, from, miss);
-      }
+    if (!(hit | miss)) continue;
+    let partial = hit ^ exact;
+    // Each step writes 16 bytes, so close to the end of the room the full words take a detour.
+    const room = limit - full;
+    let to = room < 64 ? scratch + SPILL : full;
+    const start = to;
+    for (let i: usize = 0; i < 64; i += 16) {
+      const words = v128.load(from + i);
+      gather(to, words, miss & 15);
+      gather(index, v128.load(lane + LANES + i), hit & 15);
+      gather(low, words, partial & 15); // as whole words; their upper bits go when the list is packed
+      to += popcnt(miss & 15) << 2;
+      index += popcnt(hit & 15) << 2;
+      low += popcnt(partial & 15) << 2;
+      miss >>>= 4;
+      hit >>>= 4;
+      partial >>>= 4;
     }
-    if (hit) {
-      index = gatherWords(index, lane + LANES, hit);
-      // The list keeps whole words; their upper bits go when it is packed.
-      const partial = hit ^ exact;
-      if (partial) low = gatherWords(low, from, partial);
+    if (room < 64) {
+      if (room < to - start) return NO_ROOM;
+      memory.copy(full, start, to - start);
     }
+    full += to - start;
   }
   return packLists(full, limit, lows, low, indexes, index, out);
 }
@@ -98,7 +108,7 @@ function exchange(slot: usize, found: usize, word: usize): void {
 }
 
 function sizeFits(bytes: u32): bool {
-  return bytes - 1 < MAX_PAGE_BYTES && (bytes & 15) == 0;
+  return bytes - 1 < MAX_PAGE_BYTES && (bytes & 15) === 0;
 }
 
 function tagSectionBytes(bytes: usize): usize {
@@ -121,67 +131,30 @@ function bits16(a: v128, b: v128, c: v128, d: v128): u32 {
   return i8x16.bitmask(i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d)));
 }
 
-function zeroWords(from: usize): u32 {
+/** For 16 words a bit each: from 0 near what was found, from 16 equal to it, from 32 zero. */
+function compare(from: usize, lane: usize): u64 {
+  const a = v128.load(from);
+  const b = v128.load(from, 16);
+  const c = v128.load(from, 32);
+  const d = v128.load(from, 48);
+  const p = v128.load(lane, FOUND);
+  const q = v128.load(lane, FOUND + 16);
+  const r = v128.load(lane, FOUND + 32);
+  const s = v128.load(lane, FOUND + 48);
   const zero = i32x4.splat(0);
-  return bits16(
-    i32x4.eq(v128.load(from), zero),
-    i32x4.eq(v128.load(from, 16), zero),
-    i32x4.eq(v128.load(from, 32), zero),
-    i32x4.eq(v128.load(from, 48), zero),
-  );
+  const near = bits16(isNear(a, p), isNear(b, q), isNear(c, r), isNear(d, s));
+  const exact = bits16(i32x4.eq(a, p), i32x4.eq(b, q), i32x4.eq(c, r), i32x4.eq(d, s));
+  const zeros = bits16(i32x4.eq(a, zero), i32x4.eq(b, zero), i32x4.eq(c, zero), i32x4.eq(d, zero));
+  return <u64>(near | (exact << 16)) | ((<u64>zeros) << 32);
 }
 
-function exactWords(from: usize, lane: usize): u32 {
-  return bits16(
-    i32x4.eq(v128.load(from), v128.load(lane, FOUND)),
-    i32x4.eq(v128.load(from, 16), v128.load(lane, FOUND + 16)),
-    i32x4.eq(v128.load(from, 32), v128.load(lane, FOUND + 32)),
-    i32x4.eq(v128.load(from, 48), v128.load(lane, FOUND + 48)),
-  );
-}
-
-function nearWords(from: usize, lane: usize): u32 {
-  return bits16(
-    near(v128.load(from), v128.load(lane, FOUND)),
-    near(v128.load(from, 16), v128.load(lane, FOUND + 16)),
-    near(v128.load(from, 32), v128.load(lane, FOUND + 32)),
-    near(v128.load(from, 48), v128.load(lane, FOUND + 48)),
-  );
-}
-
-function near(words: v128, found: v128): v128 {
+function isNear(words: v128, found: v128): v128 {
   return i32x4.eq(i32x4.shr_u(v128.xor(words, found), 10), i32x4.splat(0));
 }
 
-/** Packs the two lists in place and writes them behind the full words; returns the bytes written since `out`. */
-function packLists(full: usize, limit: usize, lows: usize, low: usize, indexes: usize, index: usize, out: usize): i32 {
-  const lowBytes = ((((low - lows) >>> 2) + 2) / 3) << 2;
-  const indexBytes = (((index - indexes) >>> 2) + 1) >>> 1;
-  if (limit - full < lowBytes + indexBytes) return NO_ROOM;
-  v128.store(low, i32x4.splat(0));
-  v128.store(index, i32x4.splat(0));
-  const mask = i32x4.splat(LOW_MASK);
-  for (let at = lows; at < lows + lowBytes; at += 16) {
-    const a = v128.and(v128.load(at), mask);
-    const b = v128.and(v128.load(at + lowBytes), mask);
-    const c = v128.and(v128.load(at + 2 * lowBytes), mask);
-    v128.store(at, v128.or(a, v128.or(i32x4.shl(b, 10), i32x4.shl(c, 20))));
-  }
-  for (let at: usize = 0; at < indexBytes; at += 16) {
-    const a = indexes + (at << 2);
-    const b = a + (indexBytes << 2);
-    const half = i16x8.narrow_i32x4_u(pair(a, b), pair(a + 16, b + 16));
-    const other = i16x8.narrow_i32x4_u(pair(a + 32, b + 32), pair(a + 48, b + 48));
-    v128.store(indexes + at, i8x16.narrow_i16x8_u(half, other));
-  }
-  memory.copy(full, lows, lowBytes);
-  memory.copy(full + lowBytes, indexes, indexBytes);
-  return <i32>(full + lowBytes + indexBytes - out);
-}
-
-/** Two indexes to a byte; the lists hold them as slots, which are four times the index. */
-function pair(a: usize, b: usize): v128 {
-  return v128.or(i32x4.shr_u(v128.load(a), 2), i32x4.shl(v128.load(b), 2));
+/** The words of `mask` to the front of the 16 bytes at `to`. */
+function gather(to: usize, words: v128, mask: u32): void {
+  v128.store(to, i8x16.swizzle(words, v128.load(GATHER + (mask << 4))));
 }
 
 export function wkdmDecode(src: usize, srcBytes: u32, out: usize, pageBytes: u32, scratch: usize): i32 {
@@ -203,7 +176,7 @@ export function wkdmDecode(src: usize, srcBytes: u32, out: usize, pageBytes: u32
   const lowBytes: usize = ((partials + 2) / 3) << 2;
   const indexBytes: usize = (hits + 1) >>> 1;
   const expected = tagBytes + (misses << 2) + lowBytes + indexBytes;
-  if (<usize>srcBytes != expected) return <usize>srcBytes < expected ? TRUNCATED : TRAILING;
+  if (<usize>srcBytes !== expected) return <usize>srcBytes < expected ? TRUNCATED : TRAILING;
 
   let full = src + tagBytes;
   let index = scratch + LISTS;
@@ -226,29 +199,9 @@ export function wkdmDecode(src: usize, srcBytes: u32, out: usize, pageBytes: u32
       low += popcnt(p) << 2;
     }
     const chunk = at & ~(CHUNK_BYTES - 1);
-    if (at + 64 >= bytes || at + 64 == chunk + CHUNK_BYTES) replay(scratch, out + chunk, min(CHUNK_BYTES, bytes - chunk));
+    if (at + 64 >= bytes || at + 64 === chunk + CHUNK_BYTES) replay(scratch, out + chunk, min(CHUNK_BYTES, bytes - chunk));
   }
   return <i32>pageBytes;
-}
-
-function unpackLists(from: usize, lowBytes: usize, low: usize, indexBytes: usize, index: usize): void {
-  const mask = i32x4.splat(LOW_MASK);
-  // One list part after the other: each may write past its end, where the next one begins.
-  for (let part: i32 = 0; part < 30; part += 10) {
-    for (let at: usize = 0; at < lowBytes; at += 16) v128.store(low + at, v128.and(i32x4.shr_u(v128.load(from + at), part), mask));
-    low += lowBytes;
-  }
-  from += lowBytes;
-  const slot = i32x4.splat(60);
-  for (let at: usize = 0; at < indexBytes; at += 4) {
-    const indexes = i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(from + at)));
-    v128.store(index + (at << 2), v128.and(i32x4.shl(indexes, 2), slot));
-  }
-  index += indexBytes << 2;
-  for (let at: usize = 0; at < indexBytes; at += 4) {
-    const indexes = i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(from + at)));
-    v128.store(index + (at << 2), v128.and(i32x4.shr_u(indexes, 2), slot));
-  }
 }
 
 /**
@@ -256,19 +209,18 @@ function unpackLists(from: usize, lowBytes: usize, low: usize, indexBytes: usize
  * which bits of the slot's word it keeps, and which bits it sets.
  */
 function putStep(step: usize, full: usize, miss: u32, index: usize, hit: u32, low: usize, partial: u32): void {
-  const words = scatter(full, miss);
-  const slots = v128.or(scatter(index, hit), slotOf(words)); // one of the two is 0 everywhere: hash(0) is 0
-  const notPartial = others(partial);
-  const stays = v128.and(v128.and(notPartial, others(miss)), i32x4.splat(UNUSED_SLOT));
-  const keeps = v128.andnot(v128.or(notPartial, i32x4.splat(~LOW_MASK)), others(hit));
+  const missed = v128.load(SCATTER + (miss << 4));
+  const found = v128.load(SCATTER + (hit << 4));
+  const near = v128.load(SCATTER + (partial << 4));
+  const words = i8x16.swizzle(v128.load(full), missed);
+  const slots = v128.or(i8x16.swizzle(v128.load(index), found), slotOf(words)); // one of the two is 0 everywhere: hash(0) is 0
+  // A place that stays empty has its top bit set.
+  const stays = v128.and(i32x4.shr_u(v128.and(missed, near), 31 - 6), i32x4.splat(UNUSED_SLOT));
+  const notPartial = i32x4.shr_s(near, 31);
+  const keeps = v128.andnot(v128.or(notPartial, i32x4.splat(~LOW_MASK)), i32x4.shr_s(found, 31));
   v128.store(step, v128.or(slots, stays));
   v128.store(step, keeps, 16);
-  v128.store(step, v128.or(words, scatter(low, partial)), 32);
-}
-
-/** All ones for the words that are not in the mask. */
-function others(mask: u32): v128 {
-  return i32x4.shr_s(v128.load(SCATTER + (mask << 4)), 31);
+  v128.store(step, v128.or(words, i8x16.swizzle(v128.load(low), near)), 32);
 }
 
 /** The words themselves, which is only the dictionary's work. */

@@ -18,17 +18,22 @@ export function xbzrleEncode(base: usize, page: usize, pageBytes: u32, out: usiz
   let run: usize = 0; // start of the nzrun that is open
   let inRun: u64 = 0; // 1 when a nzrun is open at the border of two blocks
   for (let at: usize = 0; at < end; at += 64) {
+    if (!inRun) {
+      // Most blocks of most pages have not changed: they get a loop of their own, which tests two at a time.
+      while (end - at >= 128 && same(base + at, page + at)) at += 128;
+      if (at === end) break;
+    }
     let changed = changedBytes(base + at, page + at);
-    if (end - at < 64) changed &= ((<u64>1) << <u64>(end - at)) - 1;
+    if (end - at < 64) changed &= ((<u64>1) << (<u64>(end - at))) - 1;
     // A bit wherever a run of changed bytes starts or ends.
     let turns = changed ^ ((changed << 1) | inRun);
-    if (turns == 0) continue;
+    if (turns === 0) continue;
     if (!inRun) {
       run = at + <usize>ctz(turns);
       turns &= turns - 1;
     }
     for (;;) {
-      if (turns == 0) {
+      if (turns === 0) {
         inRun = 1;
         break;
       }
@@ -47,7 +52,7 @@ export function xbzrleEncode(base: usize, page: usize, pageBytes: u32, out: usiz
         if (!to) return NO_ROOM;
       }
       coded = runEnd;
-      if (turns == 0) {
+      if (turns === 0) {
         inRun = 0;
         break;
       }
@@ -62,17 +67,30 @@ export function xbzrleEncode(base: usize, page: usize, pageBytes: u32, out: usiz
   return <i32>(to - out);
 }
 
+function same(base: usize, page: usize): bool {
+  const a = v128.or(difference(base, page), difference(base + 16, page + 16));
+  const b = v128.or(difference(base + 32, page + 32), difference(base + 48, page + 48));
+  const c = v128.or(difference(base + 64, page + 64), difference(base + 80, page + 80));
+  const d = v128.or(difference(base + 96, page + 96), difference(base + 112, page + 112));
+  return !v128.any_true(v128.or(v128.or(a, b), v128.or(c, d)));
+}
+
+function difference(base: usize, page: usize): v128 {
+  return v128.xor(v128.load(base), v128.load(page));
+}
+
 /** A bit for each of 64 bytes that differs. */
 function changedBytes(base: usize, page: usize): u64 {
-  const a = i8x16.eq(v128.load(base), v128.load(page));
-  const b = i8x16.eq(v128.load(base, 16), v128.load(page, 16));
-  const c = i8x16.eq(v128.load(base, 32), v128.load(page, 32));
-  const d = i8x16.eq(v128.load(base, 48), v128.load(page, 48));
+  const a = v128.xor(v128.load(base), v128.load(page));
+  const b = v128.xor(v128.load(base, 16), v128.load(page, 16));
+  const c = v128.xor(v128.load(base, 32), v128.load(page, 32));
+  const d = v128.xor(v128.load(base, 48), v128.load(page, 48));
   // Most blocks of most pages have not changed: one test for all four beats four bit masks.
-  if (i8x16.all_true(v128.and(v128.and(a, b), v128.and(c, d)))) return 0;
-  const low = i8x16.bitmask(a) | (i8x16.bitmask(b) << 16);
-  const high = i8x16.bitmask(c) | (i8x16.bitmask(d) << 16);
-  return ~(<u64>(<u32>low) | (<u64>(<u32>high) << 32));
+  if (!v128.any_true(v128.or(v128.or(a, b), v128.or(c, d)))) return 0;
+  const zero = i8x16.splat(0);
+  const low = i8x16.bitmask(i8x16.eq(a, zero)) | (i8x16.bitmask(i8x16.eq(b, zero)) << 16);
+  const high = i8x16.bitmask(i8x16.eq(c, zero)) | (i8x16.bitmask(i8x16.eq(d, zero)) << 16);
+  return ~(<u64>(<u32>low) | ((<u64>(<u32>high)) << 32));
 }
 
 /** Writes one pair of runs of any lengths; returns the new end, or 0 for no room. */
@@ -103,7 +121,7 @@ export function xbzrleDecode(src: usize, srcBytes: u32, page: usize, pageBytes: 
   let from = src;
   let to = page;
   while (from < srcEnd) {
-    if (to == end) return TRAILING;
+    if (to === end) return TRAILING;
     let zrun = <usize>load<u8>(from);
     if (zrun > 0x7f) {
       const length = longLength(from, srcEnd);
@@ -111,7 +129,7 @@ export function xbzrleDecode(src: usize, srcBytes: u32, page: usize, pageBytes: 
       zrun = <usize>length;
       from += lengthBytes(zrun) - 1;
     }
-    if (zrun == 0 && from != src) return BAD_TOKEN;
+    if (zrun === 0 && from !== src) return BAD_TOKEN;
     if (zrun > end - to) return OVERRUN;
     from++;
     to += zrun;
@@ -124,7 +142,7 @@ export function xbzrleDecode(src: usize, srcBytes: u32, page: usize, pageBytes: 
       from += lengthBytes(nzrun) - 1;
     }
     from++;
-    if (nzrun == 0) return BAD_TOKEN;
+    if (nzrun === 0) return BAD_TOKEN;
     if (nzrun > end - to) return OVERRUN;
     if (nzrun > srcEnd - from) return TRUNCATED;
     patch(to, end, from, nzrun);
@@ -138,12 +156,12 @@ export function xbzrleDecode(src: usize, srcBytes: u32, page: usize, pageBytes: 
 function longLength(from: usize, srcEnd: usize): i32 {
   if (srcEnd - from < 2) return TRUNCATED;
   const second = <usize>load<u8>(from, 1);
-  if (second == 0) return BAD_TOKEN;
+  if (second === 0) return BAD_TOKEN;
   const length = (<usize>load<u8>(from) & 0x7f) | ((second & 0x7f) << 7);
   if (second < 0x80) return <i32>length;
   if (srcEnd - from < 3) return TRUNCATED;
   const third = <usize>load<u8>(from, 2);
-  return third == 0 || third > 0x7f ? BAD_TOKEN : <i32>(length | (third << 14));
+  return third === 0 || third > 0x7f ? BAD_TOKEN : <i32>(length | (third << 14));
 }
 
 /** Puts new bytes in place. What follows them is base and must stay, so the last 16 bytes are blended. */

@@ -10,27 +10,25 @@
 import { BAD_TOKEN, NO_ROOM, TRAILING, TRUNCATED } from "../status";
 
 /** For four words and a 4-bit mask of them: the swizzle that moves the chosen words to the front. */
-const GATHER = memory.data<u32>([
-  0x80808080, 0x80808080, 0x80808080, 0x80808080, 0x03020100, 0x80808080, 0x80808080, 0x80808080,
-  0x07060504, 0x80808080, 0x80808080, 0x80808080, 0x03020100, 0x07060504, 0x80808080, 0x80808080,
-  0x0b0a0908, 0x80808080, 0x80808080, 0x80808080, 0x03020100, 0x0b0a0908, 0x80808080, 0x80808080,
-  0x07060504, 0x0b0a0908, 0x80808080, 0x80808080, 0x03020100, 0x07060504, 0x0b0a0908, 0x80808080,
-  0x0f0e0d0c, 0x80808080, 0x80808080, 0x80808080, 0x03020100, 0x0f0e0d0c, 0x80808080, 0x80808080,
-  0x07060504, 0x0f0e0d0c, 0x80808080, 0x80808080, 0x03020100, 0x07060504, 0x0f0e0d0c, 0x80808080,
-  0x0b0a0908, 0x0f0e0d0c, 0x80808080, 0x80808080, 0x03020100, 0x0b0a0908, 0x0f0e0d0c, 0x80808080,
-  0x07060504, 0x0b0a0908, 0x0f0e0d0c, 0x80808080, 0x03020100, 0x07060504, 0x0b0a0908, 0x0f0e0d0c,
+export const GATHER = memory.data<u32>([
+  0x80808080, 0x80808080, 0x80808080, 0x80808080, 0x03020100, 0x80808080, 0x80808080, 0x80808080, 0x07060504, 0x80808080,
+  0x80808080, 0x80808080, 0x03020100, 0x07060504, 0x80808080, 0x80808080, 0x0b0a0908, 0x80808080, 0x80808080, 0x80808080,
+  0x03020100, 0x0b0a0908, 0x80808080, 0x80808080, 0x07060504, 0x0b0a0908, 0x80808080, 0x80808080, 0x03020100, 0x07060504,
+  0x0b0a0908, 0x80808080, 0x0f0e0d0c, 0x80808080, 0x80808080, 0x80808080, 0x03020100, 0x0f0e0d0c, 0x80808080, 0x80808080,
+  0x07060504, 0x0f0e0d0c, 0x80808080, 0x80808080, 0x03020100, 0x07060504, 0x0f0e0d0c, 0x80808080, 0x0b0a0908, 0x0f0e0d0c,
+  0x80808080, 0x80808080, 0x03020100, 0x0b0a0908, 0x0f0e0d0c, 0x80808080, 0x07060504, 0x0b0a0908, 0x0f0e0d0c, 0x80808080,
+  0x03020100, 0x07060504, 0x0b0a0908, 0x0f0e0d0c,
 ]);
 
 /** The way back: the swizzle that puts words from the front to the places of a 4-bit mask, and zero elsewhere. */
 export const SCATTER = memory.data<u32>([
-  0x80808080, 0x80808080, 0x80808080, 0x80808080, 0x03020100, 0x80808080, 0x80808080, 0x80808080,
-  0x80808080, 0x03020100, 0x80808080, 0x80808080, 0x03020100, 0x07060504, 0x80808080, 0x80808080,
-  0x80808080, 0x80808080, 0x03020100, 0x80808080, 0x03020100, 0x80808080, 0x07060504, 0x80808080,
-  0x80808080, 0x03020100, 0x07060504, 0x80808080, 0x03020100, 0x07060504, 0x0b0a0908, 0x80808080,
-  0x80808080, 0x80808080, 0x80808080, 0x03020100, 0x03020100, 0x80808080, 0x80808080, 0x07060504,
-  0x80808080, 0x03020100, 0x80808080, 0x07060504, 0x03020100, 0x07060504, 0x80808080, 0x0b0a0908,
-  0x80808080, 0x80808080, 0x03020100, 0x07060504, 0x03020100, 0x80808080, 0x07060504, 0x0b0a0908,
-  0x80808080, 0x03020100, 0x07060504, 0x0b0a0908, 0x03020100, 0x07060504, 0x0b0a0908, 0x0f0e0d0c,
+  0x80808080, 0x80808080, 0x80808080, 0x80808080, 0x03020100, 0x80808080, 0x80808080, 0x80808080, 0x80808080, 0x03020100,
+  0x80808080, 0x80808080, 0x03020100, 0x07060504, 0x80808080, 0x80808080, 0x80808080, 0x80808080, 0x03020100, 0x80808080,
+  0x03020100, 0x80808080, 0x07060504, 0x80808080, 0x80808080, 0x03020100, 0x07060504, 0x80808080, 0x03020100, 0x07060504,
+  0x0b0a0908, 0x80808080, 0x80808080, 0x80808080, 0x80808080, 0x03020100, 0x03020100, 0x80808080, 0x80808080, 0x07060504,
+  0x80808080, 0x03020100, 0x80808080, 0x07060504, 0x03020100, 0x07060504, 0x80808080, 0x0b0a0908, 0x80808080, 0x80808080,
+  0x03020100, 0x07060504, 0x03020100, 0x80808080, 0x07060504, 0x0b0a0908, 0x80808080, 0x03020100, 0x07060504, 0x0b0a0908,
+  0x03020100, 0x07060504, 0x0b0a0908, 0x0f0e0d0c,
 ]);
 
 export function zeroAwareEncode(src: usize, srcBytes: u32, out: usize, capacity: u32): i32 {
@@ -43,11 +41,19 @@ export function zeroAwareEncode(src: usize, srcBytes: u32, out: usize, capacity:
   const whole = words & ~15;
   for (let i: u32 = 0; i < whole; i += 16) {
     const at = src + (i << 2);
-    const mask = nonZeroWords(at);
+    const a = v128.load(at);
+    const b = v128.load(at, 16);
+    const c = v128.load(at, 32);
+    const d = v128.load(at, 48);
+    const mask = zeroWords(a, b, c, d) ^ 0xffff;
     store<u16>(out + (i >>> 3), mask);
-    if (mask == 0) continue;
+    if (mask === 0) continue;
     if (limit - to >= 64) {
-      to = gatherWords(to, at, mask);
+      gather(to, a, mask & 15);
+      gather(to + (popcnt(mask & 0xf) << 2), b, (mask >>> 4) & 15);
+      gather(to + (popcnt(mask & 0xff) << 2), c, (mask >>> 8) & 15);
+      gather(to + (popcnt(mask & 0xfff) << 2), d, mask >>> 12);
+      to += popcnt(mask) << 2;
     } else {
       to = putWords(to, limit, at, mask);
       if (!to) return NO_ROOM;
@@ -55,7 +61,7 @@ export function zeroAwareEncode(src: usize, srcBytes: u32, out: usize, capacity:
   }
   if (whole < words) {
     let mask: u32 = 0;
-    for (let i = whole; i < words; i++) mask |= u32(load<u32>(src + (i << 2)) != 0) << (i - whole);
+    for (let i = whole; i < words; i++) mask |= u32(load<u32>(src + (i << 2)) !== 0) << (i - whole);
     const bits = out + (whole >>> 3);
     store<u8>(bits, mask);
     if (words - whole > 8) store<u8>(bits, mask >>> 8, 1);
@@ -66,29 +72,21 @@ export function zeroAwareEncode(src: usize, srcBytes: u32, out: usize, capacity:
   return <i32>(to - out);
 }
 
-/** A bit for each of 16 words that is not zero. */
-function nonZeroWords(at: usize): u32 {
+/** A bit for each of 16 words that is zero. */
+function zeroWords(a: v128, b: v128, c: v128, d: v128): u32 {
   const zero = i32x4.splat(0);
-  const low = i16x8.narrow_i32x4_s(i32x4.eq(v128.load(at), zero), i32x4.eq(v128.load(at, 16), zero));
-  const high = i16x8.narrow_i32x4_s(i32x4.eq(v128.load(at, 32), zero), i32x4.eq(v128.load(at, 48), zero));
-  return i8x16.bitmask(i8x16.narrow_i16x8_s(low, high)) ^ 0xffff;
+  const low = i16x8.narrow_i32x4_s(i32x4.eq(a, zero), i32x4.eq(b, zero));
+  const high = i16x8.narrow_i32x4_s(i32x4.eq(c, zero), i32x4.eq(d, zero));
+  return i8x16.bitmask(i8x16.narrow_i16x8_s(low, high));
 }
 
-/** The words of `mask`, of 16 at `from`; writes up to 64 bytes at `to`, in steps of 16. Returns the new end. */
-export function gatherWords(to: usize, from: usize, mask: u32): usize {
-  v128.store(to, gather(v128.load(from), mask & 15));
-  v128.store(to + (popcnt(mask & 0xf) << 2), gather(v128.load(from, 16), (mask >>> 4) & 15));
-  v128.store(to + (popcnt(mask & 0xff) << 2), gather(v128.load(from, 32), (mask >>> 8) & 15));
-  v128.store(to + (popcnt(mask & 0xfff) << 2), gather(v128.load(from, 48), mask >>> 12));
-  return to + (popcnt(mask) << 2);
-}
-
-function gather(words: v128, mask: u32): v128 {
-  return i8x16.swizzle(words, v128.load(GATHER + (mask << 4)));
+/** The words of `mask` to the front of the 16 bytes at `to`. */
+function gather(to: usize, words: v128, mask: u32): void {
+  v128.store(to, i8x16.swizzle(words, v128.load(GATHER + (mask << 4))));
 }
 
 /** The words of `mask`, one at a time; returns the new end, or 0 for no room. */
-export function putWords(to: usize, limit: usize, at: usize, mask: u32): usize {
+function putWords(to: usize, limit: usize, at: usize, mask: u32): usize {
   if (limit - to < popcnt(mask) << 2) return 0;
   for (; mask; mask &= mask - 1) {
     store<u32>(to, load<u32>(at + (ctz(mask) << 2)));
@@ -105,7 +103,7 @@ export function zeroAwareDecode(src: usize, srcBytes: u32, out: usize, pageBytes
   if (words & 7 && <u32>load<u8>(src + bitmapBytes - 1) >>> (words & 7)) return BAD_TOKEN;
   const wordBytes = srcBytes - bitmapBytes - tailBytes;
   const expected = countBits(src, bitmapBytes) << 2;
-  if (wordBytes != expected) return wordBytes < expected ? TRUNCATED : TRAILING;
+  if (wordBytes !== expected) return wordBytes < expected ? TRUNCATED : TRAILING;
 
   let from = src + bitmapBytes + tailBytes;
   const whole = words & ~15;
@@ -128,7 +126,7 @@ export function zeroAwareDecode(src: usize, srcBytes: u32, out: usize, pageBytes
   return <i32>pageBytes;
 }
 
-export function scatter(from: usize, mask: u32): v128 {
+function scatter(from: usize, mask: u32): v128 {
   return i8x16.swizzle(v128.load(from), v128.load(SCATTER + (mask << 4)));
 }
 

@@ -24,7 +24,7 @@ import { whileStopped } from './stop.js';
 const CHUNK_BYTES = 1 << 20;
 /** A file's holes and a core's segments lie on this boundary. */
 const BLOCK_BYTES = 4096;
-const ZERO_BLOCK = Buffer.alloc(BLOCK_BYTES);
+const ZEROS = Buffer.alloc(CHUNK_BYTES);
 /** The memory of other people's programs holds secrets. */
 const OWNER_ONLY = 0o600;
 const MACHINES: Record<string, number> = { x64: 62, arm64: 183, riscv64: 243, loong64: 258, ppc64: 21, ia32: 3, arm: 40 };
@@ -105,12 +105,18 @@ async function copyMemory(
 
 /** Zero blocks become holes, the stretches between them are written. */
 function storeBlocks(chunk: Buffer, sink: PageSink, position: number): number {
+  const zeroBlock = (at: number) => isZero(chunk, at, Math.min(chunk.length, at + BLOCK_BYTES));
+  // Most of a large process is untouched, and one call for a chunk costs as much as one for a block.
+  if (isZero(chunk, 0, chunk.length)) {
+    sink.zero(position, chunk.length);
+    return 0;
+  }
   let stored = 0;
   for (let at = 0; at < chunk.length; ) {
     const start = at;
-    const zero = isZeroBlock(chunk, at);
+    const zero = zeroBlock(at);
     do at = Math.min(chunk.length, at + BLOCK_BYTES);
-    while (at < chunk.length && isZeroBlock(chunk, at) === zero);
+    while (at < chunk.length && zeroBlock(at) === zero);
     if (zero) sink.zero(position + start, at - start);
     else {
       sink.write(chunk.subarray(start, at), position + start);
@@ -120,9 +126,8 @@ function storeBlocks(chunk: Buffer, sink: PageSink, position: number): number {
   return stored;
 }
 
-function isZeroBlock(chunk: Buffer, at: number): boolean {
-  const end = Math.min(chunk.length, at + BLOCK_BYTES);
-  return chunk[at] === 0 && chunk.compare(ZERO_BLOCK, 0, end - at, at, end) === 0;
+function isZero(chunk: Buffer, from: number, to: number): boolean {
+  return chunk[from] === 0 && chunk.compare(ZEROS, 0, to - from, from, to) === 0;
 }
 
 /** The file up to its first memory, which begins on a block boundary; memory then follows as it does in the image. */

@@ -52,6 +52,13 @@ function state(pid: number): string {
   return stat.charAt(stat.lastIndexOf(')') + 2);
 }
 
+/** The signal is sent at once, the threads stop when they next look. */
+async function stopped(pid: number): Promise<void> {
+  process.kill(pid, 'SIGSTOP');
+  const states = () => fs.readdirSync(`/proc/${pid}/task`).map((thread) => state(Number(thread)));
+  while (states().some((letter) => letter !== 'T')) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
 describe.skipIf(!linux)('a process (skipped: only Linux has /proc/PID/mem)', () => {
   test('captured as an ELF core holds what the process held', async () => {
     const pid = await start(process.execPath, ['-e', PATTERN_PROGRAM]);
@@ -92,7 +99,7 @@ describe.skipIf(!linux)('a process (skipped: only Linux has /proc/PID/mem)', () 
     await expect(failing).rejects.toThrow('no more');
     expect(state(pid)).not.toBe('T');
     expect(fileNames(folder).filter((name) => name.includes('partial'))).toEqual([]);
-    process.kill(pid, 'SIGSTOP');
+    await stopped(pid);
     await captureProcess(pid, path, { stop: true });
     expect(state(pid)).toBe('T'); // as it was found
     await expect(captureProcess(process.pid, path, { stop: true })).rejects.toThrow('cannot stop itself');
@@ -100,7 +107,7 @@ describe.skipIf(!linux)('a process (skipped: only Linux has /proc/PID/mem)', () 
 
   test('that stands still reads the same, in any steps', async () => {
     const pid = await start('sh', ['-c', 'echo ready; read line']);
-    process.kill(pid, 'SIGSTOP');
+    await stopped(pid);
     const [once, again] = [openProcess(pid), openProcess(pid)];
     const first = await readAll(once);
     expect(first.length).toBe(once.bytes);
@@ -122,7 +129,7 @@ describe.skipIf(!linux)('a process (skipped: only Linux has /proc/PID/mem)', () 
 
   test.skipIf(!hasProgram('gcore'))("is to us what it is to gdb's gcore (skipped without gdb)", async () => {
     const pid = await start('sh', ['-c', 'echo ready; read line', 'sh', 'an argument to be found']);
-    process.kill(pid, 'SIGSTOP');
+    await stopped(pid);
     const ours = join(folder, 'ours.core');
     const capture = await captureProcess(pid, ours);
     const made = spawnSync('gcore', ['-a', '-o', join(folder, 'gcore'), String(pid)], { encoding: 'utf8' });

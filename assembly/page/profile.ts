@@ -40,31 +40,22 @@ export function profilePage(page: usize, base: usize, pageBytes: u32, out: usize
 
 /** Stretches of at least four equal bytes, and the bytes in them. */
 function runs(page: usize, pageBytes: u32, out: usize): void {
-  const end = page + pageBytes;
-  // A bit a byte: equal to the next one. Three such bits in a row are four equal bytes; n in a row leave n - 2 bits below.
+  // A bit a byte: equal to the next one. A stretch of n equal bytes is n - 1 such bits in a row; n - 3 of them end three in a row,
+  // and n - 4 end four, where n is large enough: what is more of the former than of the latter is the stretches.
   let before: u64 = 0;
-  let longBefore: u64 = 0;
-  let starts: u32 = 0;
-  let bytes: u32 = 0;
-  let p = page;
-  while (p < end) {
-    let equal: u64 = 0;
-    if (end - p >= 64) {
-      equal = equalNext(p) | (equalNext(p + 16) << 16) | (equalNext(p + 32) << 32) | (equalNext(p + 48) << 48);
-      if (end - p === 64) equal &= u64.MAX_VALUE >> 1;
-    } else {
-      for (let i: u32 = 0; p + i + 1 < end; i++) equal |= (<u64>(load<u8>(p + i) === load<u8>(p + i + 1))) << (<u64>i);
-    }
-    const long = equal & ((equal << 1) | (before >> 63)) & ((equal << 2) | (before >> 62));
-    starts += <u32>popcnt(long & ~((long << 1) | longBefore));
-    bytes += <u32>popcnt(long);
+  let threes: u64 = 0;
+  let fours: u64 = 0;
+  for (let left = pageBytes; left > 0; left -= min<u32>(left, 64), page += 64) {
+    let equal = equalNext(page) | (equalNext(page + 16) << 16) | (equalNext(page + 32) << 32) | (equalNext(page + 48) << 48);
+    if (left <= 64) equal &= ((<u64>1) << (left - 1)) - 1;
+    const three = equal & ((equal << 1) | (before >> 63)) & ((equal << 2) | (before >> 62));
+    threes += popcnt(three);
+    fours += popcnt(three & ((equal << 3) | (before >> 61)));
     before = equal;
-    longBefore = long >> 63;
-    if (end - p <= 64) break;
-    p += 64;
   }
-  store<u32>(out, starts, PROFILE_RUNS);
-  store<u32>(out, bytes + 3 * starts, PROFILE_RUN_BYTES);
+  const stretches = <u32>(threes - fours);
+  store<u32>(out, stretches, PROFILE_RUNS);
+  store<u32>(out, <u32>threes + 3 * stretches, PROFILE_RUN_BYTES);
 }
 
 function equalNext(p: usize): u64 {

@@ -130,3 +130,11 @@ test('profiles pages at odd addresses', () => {
     }
   }
 });
+
+test('reads nothing behind the slack', async () => {
+  // page and base end 64 bytes before the memory does: a read past the slack would trap
+  const small = await testKernels(131072);
+  const end = small.bytes.length - small.run.SLOT_SLACK.value;
+  const slot = small.reserve(PROFILE_BYTES, 'profile');
+  for (const bytes of LENGTHS.filter((n) => n <= 16384)) small.run.profilePage(end - bytes, end - bytes, bytes, slot);
+});

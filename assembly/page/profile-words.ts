@@ -1,8 +1,14 @@
 // What the whole little-endian 32-bit words of a page are: the part of a profile that costs most.
 //
-// The dictionary is WKdm's: sixteen entries of upper 22 bits, all zero at first; entry (u ^ u >> 4) & 15 for the upper bits u.
+// The dictionary is WKdm's: sixteen entries of upper 22 bits, all zero at first, under WKdm's own hash (../codec/wkdm).
 // Every non-zero word is looked up there and then written there.
-import { PROFILE_DICTIONARY_WORDS, PROFILE_REPEATED_WORDS, PROFILE_ZERO_BYTES, PROFILE_ZERO_WORDS } from "../layout";
+import {
+  PROFILE_DICTIONARY_WORDS,
+  PROFILE_REPEATED_WORDS,
+  PROFILE_ZERO_BYTES,
+  PROFILE_ZERO_WORDS,
+  WKDM_MULTIPLIER,
+} from "../layout";
 
 // Room in the profile's slot, behind the fields: the dictionary with an entry that takes the zero words, four of its entries'
 // addresses and four words' upper bits in transit, and a table of earlier words, whose entry 0 is for zero. All zero at first.
@@ -41,8 +47,8 @@ export function words(page: usize, pageBytes: u32, out: usize): void {
       repeated4 = i32x4.sub(repeated4, v128.andnot(i32x4.eq(a, v128.load(p, 4)), zeros));
       // four entries' addresses at once, and through memory into scalar registers, which is cheaper than lane by lane; the words
       // are looked up and written one after the other, as the next may want the same entry
-      const slot = v128.and(v128.xor(i32x4.shr_u(a, 8), i32x4.shr_u(a, 12)), i32x4.splat(60));
       const upper = i32x4.shr_u(a, 10);
+      const slot = v128.and(i32x4.shr_u(i16x8.mul(upper, i16x8.splat(WKDM_MULTIPLIER)), 2), i32x4.splat(60));
       v128.store(out, i32x4.add(v128.or(slot, v128.and(zeros, i32x4.splat(DICTIONARY_ZERO))), dictionary), ENTRIES);
       v128.store(out, upper, UPPERS);
       let entry: usize = load<u32>(out, ENTRIES);
@@ -78,7 +84,7 @@ export function words(page: usize, pageBytes: u32, out: usize): void {
     }
     if (p + 4 < wordsEnd && load<u32>(p, 4) === word) repeated++;
     const upper = word >>> 10;
-    const entry = out + (((upper ^ (upper >>> 4)) & 15) << 2);
+    const entry = out + (((((upper & 255) * WKDM_MULTIPLIER) >>> 4) & 15) << 2);
     hits += <u32>(load<u32>(entry, DICTIONARY) === upper);
     store<u32>(entry, upper, DICTIONARY);
   }

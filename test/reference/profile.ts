@@ -39,7 +39,7 @@ function countDictionaryWords(words: number[]): number {
   for (const word of words) {
     if (word === 0) continue;
     const upper = word >>> 10;
-    const entry = (upper ^ (upper >>> 4)) & 15;
+    const entry = (((upper & 255) * 229) >>> 4) & 15;
     if (dictionary[entry] === upper) hits++;
     dictionary[entry] = upper;
   }

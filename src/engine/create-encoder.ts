@@ -1,0 +1,111 @@
+import { type CodecContext, createCodecContext } from '../codec/codec.js';
+import { packedLz4Capacity } from '../codec/lz4.js';
+import { loadZstd } from '../codec/zstd.js';
+import { EarlierImages } from '../dedup/earlier.js';
+import { ImageDigest } from '../dedup/image-digest.js';
+import { PageIndex } from '../dedup/page-index.js';
+import { VersionStore } from '../dedup/version-store.js';
+import { loadKernels } from '../kernels/kernels.js';
+import type { StreamState } from '../strategy/strategy.js';
+import { Candidate } from './candidate.js';
+import { CHUNK_BYTES, ChunkReader } from './chunk-reader.js';
+import { Encoder, GROUP_SLACK, LARGEST_GROUP_BYTES } from './encoder.js';
+import { Frame, type FrameContext, MAX_TABLE_BYTES, SEGMENT_KINDS } from './frame.js';
+import type { ImageContext } from './image-encoder.js';
+import { type EncoderOptions, type EncoderSettings, encoderSettings } from './options.js';
+import { type Output, OutputQueue } from './output.js';
+import { localPool, workerPool } from './pack-pool.js';
+import { packerBytes, SegmentPacker } from './packing.js';
+import { localSegment, sharedSegment } from './segment.js';
+
+const SEGMENT_CAPACITY = LARGEST_GROUP_BYTES + GROUP_SLACK;
+/** On this thread a frame is packed at once; the second is filled while the first is written. */
+const LOCAL_FRAMES = 2;
+/** With workers: one frame for each, one that fills, one that is written. */
+const SPARE_FRAMES = 2;
+const SKETCHES_A_PAGE = 4;
+
+/**
+ * Makes an encoder whose stream goes to `output`.
+ * @throws PageferryError `bad-argument` for options that make no sense
+ */
+export async function createEncoder(output: Output, options: EncoderOptions = {}): Promise<Encoder> {
+  const settings = encoderSettings(options);
+  const startedAt = settings.clock();
+  const { threads, strategy } = settings;
+  const zstd = options.zstd === null ? undefined : (options.zstd ?? (await loadZstd()));
+  const kernels = await loadKernels(memoryBytes(settings));
+  const codec = createCodecContext(kernels);
+  const packer = new SegmentPacker(codec, zstd, packerCapacity(threads));
+  // A zstd of the caller's own cannot be sent to a worker.
+  const workersZstd = zstd !== undefined && options.zstd == null;
+  const pool = threads > 1 ? await workerPool(threads, SEGMENT_CAPACITY, workersZstd) : localPool(packer);
+  const planned = { ms: 0, bytes: 0 };
+  const state: StreamState = {
+    linkBitsPerSecond: settings.linkBitsPerSecond,
+    threads,
+    elapsedMs: () => settings.clock() - startedAt,
+    get bytesOut() {
+      return planned.bytes;
+    },
+    get pendingMs() {
+      return planned.ms;
+    },
+    zstd: zstd !== undefined,
+  };
+  const pending = (ms: number, bytes: number) => {
+    planned.ms += ms;
+    planned.bytes += bytes;
+  };
+  const frameContext: FrameContext = { pool, packer, strategy, state, pending };
+  const makeBuffer = threads > 1 ? () => sharedSegment(SEGMENT_CAPACITY) : () => localSegment(kernels, SEGMENT_CAPACITY);
+  const frames = Array.from({ length: threads > 1 ? threads + SPARE_FRAMES : LOCAL_FRAMES }, () => new Frame(makeBuffer));
+  const notes = zstd ? [] : ['zstd is not available here: LZ4 packs in its place'];
+  return new Encoder({
+    settings,
+    image: imageContext(codec, settings, state),
+    frame: frameContext,
+    queue: new OutputQueue(output, packer),
+    reader: new ChunkReader(kernels),
+    frames,
+    startedAt,
+    notes,
+  });
+}
+
+function imageContext(codec: CodecContext, settings: EncoderSettings, state: StreamState): ImageContext {
+  const { kernels } = codec;
+  const { pageBytes, indexSlots, dedup, similar, strategy } = settings;
+  const index = dedup ? new PageIndex(kernels, pageBytes, indexSlots, SKETCHES_A_PAGE * indexSlots) : undefined;
+  const versions = new VersionStore(kernels, pageBytes, settings.deltaBudgetBytes);
+  const earlier = new EarlierImages(kernels, pageBytes, versions);
+  const pages = CHUNK_BYTES / pageBytes;
+  return {
+    codec,
+    pageBytes,
+    strategy,
+    state,
+    earlier,
+    versions,
+    index,
+    similar,
+    candidate: new Candidate(codec, pageBytes, earlier, similar ? index : undefined),
+    digest: new ImageDigest(kernels, pageBytes),
+    classes: kernels.reserve(2 * pages, 'page classes'),
+    digests: kernels.reserve(16 * pages, 'page digests'),
+  };
+}
+
+/** With workers, this thread only packs tables and checks heads. */
+function packerCapacity(threads: number): number {
+  return threads > 1 ? 3 * MAX_TABLE_BYTES : SEGMENT_CAPACITY;
+}
+
+/** Address space for it all; what is not touched costs nothing. */
+function memoryBytes({ deltaBudgetBytes, indexSlots, threads, pageBytes }: EncoderSettings): number {
+  const buffers =
+    threads > 1 ? 0 : LOCAL_FRAMES * SEGMENT_KINDS.length * (SEGMENT_CAPACITY + packedLz4Capacity(SEGMENT_CAPACITY) + 256);
+  const tables = indexSlots * (16 + 12 * SKETCHES_A_PAGE);
+  const scratch = packerBytes(packerCapacity(threads)) + ChunkReader.memoryBytes + 40 * pageBytes + (1 << 20);
+  return deltaBudgetBytes + buffers + tables + scratch;
+}

@@ -58,7 +58,7 @@ function encoderOptions(args: Args) {
   return {
     strategy: args.text('strategy') ?? 'adaptive',
     linkBitsPerSecond: link === undefined ? 1e9 : parseRate(link),
-    threads: threads === undefined ? Math.min(availableParallelism(), MOST_THREADS) : parseWhole('--threads', threads, 1, 64),
+    threads: threads === undefined ? Math.min(availableParallelism(), MOST_THREADS) : parseWhole('--threads', threads, 1, 16),
     pageBytes: pageBytes === undefined ? 4096 : parseBytes('--page-bytes', pageBytes),
     deltaBudgetBytes: budget === undefined ? 256 << 20 : parseBytes('--delta-budget', budget),
   };

@@ -10,13 +10,13 @@ import type { StreamState } from '../strategy/strategy.js';
 import { Candidate } from './candidate.js';
 import { CHUNK_BYTES, ChunkReader } from './chunk-reader.js';
 import { Encoder, GROUP_SLACK, LARGEST_GROUP_BYTES } from './encoder.js';
-import { Frame, type FrameContext, MAX_TABLE_BYTES, SEGMENT_KINDS } from './frame.js';
+import { Frame, type FrameContext, SEGMENT_KINDS } from './frame.js';
 import type { ImageContext } from './image-encoder.js';
 import { type EncoderOptions, type EncoderSettings, encoderSettings } from './options.js';
 import { type Output, OutputQueue } from './output.js';
-import { localPool, workerPool } from './pack-pool.js';
+import { localPool, threadPool } from './pack-pool.js';
 import { packerBytes, SegmentPacker } from './packing.js';
-import { localSegment, sharedSegment } from './segment.js';
+import { createSegment } from './segment.js';
 
 const SEGMENT_CAPACITY = LARGEST_GROUP_BYTES + GROUP_SLACK;
 /** On this thread a frame is packed at once; the second is filled while the first is written. */
@@ -36,10 +36,8 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const zstd = options.zstd === null ? undefined : (options.zstd ?? (await loadZstd()));
   const kernels = await loadKernels(memoryBytes(settings));
   const codec = createCodecContext(kernels);
-  const packer = new SegmentPacker(codec, zstd, packerCapacity(threads));
-  // A zstd of the caller's own cannot be sent to a worker.
-  const workersZstd = zstd !== undefined && options.zstd == null;
-  const pool = threads > 1 ? await workerPool(threads, SEGMENT_CAPACITY, workersZstd) : localPool(packer);
+  const packer = new SegmentPacker(codec, zstd, SEGMENT_CAPACITY);
+  const pool = threads > 1 ? threadPool(threads, SEGMENT_CAPACITY, zstd, options.zstd != null, packer) : localPool(packer);
   const planned = { ms: 0, bytes: 0 };
   const state: StreamState = {
     linkBitsPerSecond: settings.linkBitsPerSecond,
@@ -58,8 +56,8 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
     planned.bytes += bytes;
   };
   const frameContext: FrameContext = { pool, packer, strategy, state, pending };
-  const makeBuffer = threads > 1 ? () => sharedSegment(SEGMENT_CAPACITY) : () => localSegment(kernels, SEGMENT_CAPACITY);
-  const frames = Array.from({ length: threads > 1 ? threads + SPARE_FRAMES : LOCAL_FRAMES }, () => new Frame(makeBuffer));
+  const makeBuffer = () => createSegment(kernels, SEGMENT_CAPACITY);
+  const frames = Array.from({ length: frameCount(threads) }, () => new Frame(makeBuffer));
   const notes = zstd ? [] : ['zstd is not available here: LZ4 packs in its place'];
   return new Encoder({
     settings,
@@ -96,16 +94,15 @@ function imageContext(codec: CodecContext, settings: EncoderSettings, state: Str
   };
 }
 
-/** With workers, this thread only packs tables and checks heads. */
-function packerCapacity(threads: number): number {
-  return threads > 1 ? 3 * MAX_TABLE_BYTES : SEGMENT_CAPACITY;
+function frameCount(threads: number): number {
+  return threads > 1 ? threads + SPARE_FRAMES : LOCAL_FRAMES;
 }
 
 /** Address space for it all; what is not touched costs nothing. */
 function memoryBytes({ deltaBudgetBytes, indexSlots, threads, pageBytes }: EncoderSettings): number {
-  const buffers =
-    threads > 1 ? 0 : LOCAL_FRAMES * SEGMENT_KINDS.length * (SEGMENT_CAPACITY + packedLz4Capacity(SEGMENT_CAPACITY) + 256);
+  const segment = SEGMENT_CAPACITY + packedLz4Capacity(SEGMENT_CAPACITY) + 256;
+  const buffers = frameCount(threads) * SEGMENT_KINDS.length * segment;
   const tables = indexSlots * (16 + 12 * SKETCHES_A_PAGE);
-  const scratch = packerBytes(packerCapacity(threads)) + ChunkReader.memoryBytes + 40 * pageBytes + (1 << 20);
+  const scratch = packerBytes(SEGMENT_CAPACITY) + ChunkReader.memoryBytes + 40 * pageBytes + (1 << 20);
   return deltaBudgetBytes + buffers + tables + scratch;
 }

@@ -80,7 +80,15 @@ export function zstdPackagePath(): string | undefined {
   }
 }
 
-async function packageZstd(packagePath: string | undefined): Promise<Zstd | undefined> {
+let fromPackage: Promise<Zstd | undefined> | undefined;
+
+/** Started once: a second `init` would give the package a new memory while its functions still work in the old one. */
+function packageZstd(packagePath: string | undefined): Promise<Zstd | undefined> {
+  fromPackage ??= startPackage(packagePath);
+  return fromPackage;
+}
+
+async function startPackage(packagePath: string | undefined): Promise<Zstd | undefined> {
   const found = await importPackage(packagePath);
   if (!found) return undefined;
   await found.init();

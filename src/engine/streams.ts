@@ -18,7 +18,8 @@ async function encodeJob(encoder: Encoder, job: EncodeJob): Promise<void> {
   try {
     for (const base of job.bases ?? []) await encoder.base(base);
     for await (const image of job.images) await encoder.encode(image);
-    job.onSummary?.(await encoder.finish());
+    const summary = await encoder.finish();
+    job.onSummary?.(summary);
   } catch (error) {
     await encoder.close();
     throw error;

@@ -17,7 +17,9 @@ async function encodeJob(encoder: Encoder, job: EncodeJob): Promise<void> {
   try {
     for (const base of job.bases ?? []) await encoder.base(base);
     for await (const image of job.images) await encoder.encode(image);
-    job.onSummary?.(await encoder.finish());
+    // Not inside the call: where nobody listens, its argument is never evaluated and the stream never ends.
+    const summary = await encoder.finish();
+    job.onSummary?.(summary);
   } catch (error) {
     await encoder.close();
     throw error;

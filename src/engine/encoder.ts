@@ -153,7 +153,7 @@ export class Encoder {
 
   /** Sends what is waiting, down to the last page written: after it, a receiver can have them all. */
   async flush(): Promise<void> {
-    this.closeFrame(this.context.pageBytes);
+    this.closeFrame(this.lastPageBytes());
     await this.queue.drained();
   }
 
@@ -162,8 +162,7 @@ export class Encoder {
     const image = this.image;
     if (!image) throw new PageferryError('bad-argument', 'endImage: no image is open');
     const { encoder, name, bytes } = image;
-    const partial = bytes % this.context.pageBytes;
-    this.closeFrame(partial === 0 ? this.context.pageBytes : partial);
+    this.closeFrame(this.lastPageBytes());
     const end = { bytes, digest: this.context.digest.finish(bytes) };
     const head = new WireWriter();
     writeImageEnd(head, encoder.number, end);
@@ -251,6 +250,12 @@ export class Encoder {
     this.frameFirst = encoder.nextPage;
     this.frame.start(encoder.number, encoder.nextPage, encoder.expectedImage);
     return this.frame;
+  }
+
+  /** Of the last page written so far. */
+  private lastPageBytes(): number {
+    const { pageBytes } = this.context;
+    return (this.image?.bytes ?? 0) % pageBytes || pageBytes;
   }
 
   private closeFrame(lastPageBytes: number): void {

@@ -31,6 +31,7 @@ const LOCAL_FRAMES = 2;
 
 /** What one image came to. */
 export interface ImageSummary {
+  /** Counts carried images only, from 0. */
   readonly image: number;
   readonly name: string;
   readonly bytesIn: number;
@@ -67,7 +68,6 @@ export class Encoder {
   private readonly ends: ImageEnd[] = [];
   private readonly finished: { name: string; pages: number; image: number }[] = [];
   private lastImage: number | undefined;
-  private baseCount = 0;
   private readonly free: Frame[];
   private freed: (() => void) | undefined;
 
@@ -112,7 +112,6 @@ export class Encoder {
     this.writeImage(number, 'base', source.name, undefined, bytes, digest);
     this.ends.push({ bytes, digest });
     this.lastImage = number;
-    this.baseCount++;
   }
 
   /**
@@ -275,10 +274,10 @@ export class Encoder {
   }
 
   private summary(): StreamSummary {
-    const images = this.finished.map(({ name, pages, image }): ImageSummary => {
+    const images = this.finished.map(({ name, pages, image }, number): ImageSummary => {
       const { bytesOut, codecs } = this.queue.counts(image);
       const { bytes, digest } = this.ends[image]!;
-      return { image: image - this.baseCount, name, bytesIn: bytes, pages, bytesOut, digest, codecs: usedCounts(codecs) };
+      return { image: number, name, bytesIn: bytes, pages, bytesOut, digest, codecs: usedCounts(codecs) };
     });
     const codecs = emptyCounts();
     for (const { image } of this.finished) addCounts(codecs, this.queue.counts(image).codecs);

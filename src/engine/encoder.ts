@@ -57,6 +57,8 @@ export interface StreamSummary {
 interface ImageInWork {
   readonly name: string;
   readonly encoder: ImageEncoder;
+  /** What its record said, if it did. */
+  readonly announced: number | undefined;
   bytes: number;
 }
 
@@ -122,7 +124,7 @@ export class Encoder {
     const { context } = this;
     const { number, encoder, parent } = this.begin(source.name, source, options.parent ?? this.lastImage);
     this.writeImage(number, 'carried', source.name, parent, source.bytes, undefined);
-    this.image = { name: source.name, encoder, bytes: 0 };
+    this.image = { name: source.name, encoder, announced: source.bytes, bytes: 0 };
     const before = parent === undefined ? undefined : context.earlier.image(parent)?.source;
     await this.reader.read(source, before, context.pageBytes, (address, length, versions) => this.take(address, length, versions));
     await this.endImage();
@@ -132,7 +134,7 @@ export class Encoder {
   openImage(name: string, options: { bytes?: number; parent?: number } = {}): void {
     const { number, encoder, parent } = this.begin(name, undefined, options.parent ?? this.lastImage);
     this.writeImage(number, 'carried', name, parent, options.bytes, undefined);
-    this.image = { name, encoder, bytes: 0 };
+    this.image = { name, encoder, announced: options.bytes, bytes: 0 };
   }
 
   /** Takes the open image's next pages: whole pages, only the last call may end with a shorter one. */
@@ -160,7 +162,9 @@ export class Encoder {
   async endImage(): Promise<void> {
     const image = this.image;
     if (!image) throw new PageferryError('bad-argument', 'endImage: no image is open');
-    const { encoder, name, bytes } = image;
+    const { encoder, name, bytes, announced } = image;
+    if (announced !== undefined && bytes !== announced)
+      throw new PageferryError('bad-argument', `endImage: "${name}" was announced with ${announced} bytes, got ${bytes}`);
     this.closeFrame(this.lastPageBytes());
     const end = { bytes, digest: this.context.digest.finish(bytes) };
     const head = new WireWriter();

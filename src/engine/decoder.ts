@@ -259,7 +259,10 @@ export class Decoder {
     if (!current || frame.image !== current.image.record.image)
       throw new PageferryError('bad-stream', `${what}: pages of image ${frame.image}, which is not open`);
     const { record, bytes } = current.image;
-    if (record.bytes === undefined) this.claim((frame.firstPage + frame.pageCount) * this.header!.pageBytes - bytes, record.name);
+    if (record.bytes === undefined) {
+      const end = (frame.firstPage + frame.pageCount - 1) * this.header!.pageBytes + frame.lastPageBytes;
+      this.claim(end - bytes, record.name);
+    }
     current.frame(frame, this.data, dataBytes, `${what}, image ${frame.image}`);
     current.flush();
   }

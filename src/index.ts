@@ -15,6 +15,7 @@ export {
 export { createEncoder, type Encoder, type ImageSummary, type StreamSummary } from './engine/encoder.js';
 export type { EncoderOptions } from './engine/options.js';
 export type { Output } from './engine/output.js';
+export { openPages, type PageReader, type PageReaderOptions, type ReadableImage } from './engine/page-reader.js';
 export { decodeImages, decodeStream, type EncodeJob, encodeImages, encodeStream } from './engine/streams.js';
 export { type BytesSink, bytesSink, bytesSource } from './image/memory.js';
 export { wasmMemorySource } from './image/wasm.js';

@@ -92,7 +92,11 @@ async function packTo(
     let done = 0;
     const bytes = images.reduce((sum, image) => sum + (image.bytes ?? 0), 0);
     for (const image of images) {
-      await encoder.encode(watched(image, (more) => line.at((done += more), bytes)));
+      const told = (more: number) => {
+        done += more;
+        line.at(done, bytes);
+      };
+      await encoder.encode(watched(image, told));
     }
     const summary = await encoder.finish();
     await writer.commit();

@@ -184,6 +184,7 @@ export class Decoder {
         `stream header: frames of up to ${header.maxFrameBytes} bytes, this reader takes ${maxFrameBytes}`,
       );
     this.header = header;
+    this.frames.announced(header.maxFrameBytes);
     const { kernels } = this;
     const { pageBytes } = header;
     const perChunk = CHUNK_BYTES / pageBytes;

@@ -101,6 +101,10 @@ export function decodeStream(
 ): WritableStream<Uint8Array> {
   const decoder = createDecoder(openSink, options);
   return new WritableStream<Uint8Array>({
+    // Options that make no sense fail the stream, not the process.
+    async start() {
+      await decoder;
+    },
     async write(piece) {
       (await decoder).push(piece);
     },

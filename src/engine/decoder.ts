@@ -114,6 +114,8 @@ export class Decoder {
       if (this.state !== 'complete')
         throw new PageferryError('bad-stream', `ends at byte ${this.intake.position}, in the middle: truncated ${this.where()}`);
       for (const { sink, bytes } of this.sinks) await sink.finish(bytes);
+      // They are whole: no later abort may take them back.
+      this.sinks.length = 0;
     } catch (error) {
       this.fail(error);
     }
@@ -131,9 +133,14 @@ export class Decoder {
 
   /** Gives up: leaves nothing behind. */
   abort(): void {
-    for (const { sink } of this.sinks) sink.abort();
-    this.sinks.length = 0;
     this.failure ??= new PageferryError('bad-argument', 'the decoder was aborted');
+    for (const { sink } of this.sinks.splice(0)) {
+      try {
+        sink.abort();
+      } catch {
+        // What failed first is the error to report, and the other sinks must hear of it too.
+      }
+    }
   }
 
   private fail(error: unknown): never {

@@ -139,9 +139,11 @@ export function readImage(bytes: Uint8Array, what: string): ImageRecord {
   if (unknown) from.take(8);
   else known = from.u64();
   const digest = from.take(DIGEST_BYTES).slice();
-  const name = new TextDecoder().decode(from.take(nameBytes));
+  const name = readName(from, nameBytes);
   from.end();
   if (kind === 1 && known === undefined) throw from.bad('a base image of unknown size');
+  if (kind === 1 && parent !== NO_IMAGE) throw from.bad('a base image with a parent');
+  if (kind === 0 && digest.some((byte) => byte !== 0)) throw from.bad('a digest, which an image that is carried has at its end');
   return {
     image,
     kind: kind === 1 ? 'base' : 'carried',
@@ -150,6 +152,16 @@ export function readImage(bytes: Uint8Array, what: string): ImageRecord {
     bytes: known,
     digest: kind === 1 ? digest : undefined,
   };
+}
+
+function readName(from: WireReader, nameBytes: number): string {
+  if (nameBytes > MAX_NAME_BYTES) throw from.bad(`a name of ${nameBytes} bytes, more than ${MAX_NAME_BYTES}`);
+  const bytes = from.take(nameBytes);
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw from.bad('a name that is not UTF-8');
+  }
 }
 
 // PAGES: image u32 | page count u32 | first page u64 | last page bytes u32 | segment count u8 | 0 x 3 | { segment head }

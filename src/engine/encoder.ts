@@ -9,8 +9,8 @@ import { loadKernels } from '../kernels/kernels.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
 import type { StreamState } from '../strategy/strategy.js';
-import { type ImageEnd, RECORD } from '../stream/format.js';
-import { writeEnd, writeHeader, writeImage, writeImageEnd } from '../stream/records.js';
+import { type ImageEnd, MAX_IMAGES, RECORD } from '../stream/format.js';
+import { nameBytes, writeEnd, writeHeader, writeImage, writeImageEnd } from '../stream/records.js';
 import { WireWriter } from '../stream/wire.js';
 import { Candidate } from './candidate.js';
 import { CHUNK_BYTES, ChunkReader } from './chunk-reader.js';
@@ -202,6 +202,8 @@ export class Encoder {
     const number = context.earlier.count;
     if (parent !== undefined && !(parent >= 0 && parent < number))
       throw new PageferryError('bad-argument', `${name}: parent ${parent}, expected an image before ${number}`);
+    if (number === MAX_IMAGES) throw new PageferryError('bad-argument', `${name}: a stream has at most ${MAX_IMAGES} images`);
+    nameBytes(name);
     context.digest.start();
     return { number, parent, encoder: new ImageEncoder(context, number, parent, context.earlier.add(source)) };
   }

@@ -104,10 +104,16 @@ export function readRecordHead(bytes: Uint8Array, what: string): RecordHead {
 
 // IMAGE: image u32 | kind u8 | flags u8 | name bytes u16 | parent u32 | 0 x 4 | bytes u64 | digest | name
 
+/** @throws PageferryError `bad-argument` when the name is too long */
+export function nameBytes(name: string): Uint8Array {
+  const bytes = new TextEncoder().encode(name);
+  if (bytes.length > MAX_NAME_BYTES)
+    throw new PageferryError('bad-argument', `image name: ${bytes.length} bytes, at most ${MAX_NAME_BYTES}`);
+  return bytes;
+}
+
 export function writeImage(to: WireWriter, record: ImageRecord): void {
-  const name = new TextEncoder().encode(record.name);
-  if (name.length > MAX_NAME_BYTES)
-    throw new PageferryError('bad-argument', `image name: ${name.length} bytes, at most ${MAX_NAME_BYTES}`);
+  const name = nameBytes(record.name);
   to.u32(record.image);
   to.u8(record.kind === 'base' ? 1 : 0);
   to.u8(0);
@@ -129,7 +135,7 @@ export function readImage(bytes: Uint8Array, what: string): ImageRecord {
   const flags = from.u8();
   if (kind > 1 || flags !== 0)
     throw new PageferryError('unsupported', `${what}: kind ${kind}, flags ${hex(flags)}: this reader knows kinds 0 and 1`);
-  const nameBytes = from.u16();
+  const nameLength = from.u16();
   const parent = from.u32();
   if (parent !== NO_IMAGE && parent >= image) throw from.bad(`parent ${parent} of image ${image}, which is not before it`);
   from.reserved(4);
@@ -139,7 +145,7 @@ export function readImage(bytes: Uint8Array, what: string): ImageRecord {
   if (unknown) from.take(8);
   else known = from.u64();
   const digest = from.take(DIGEST_BYTES).slice();
-  const name = readName(from, nameBytes);
+  const name = readName(from, nameLength);
   from.end();
   if (kind === 1 && known === undefined) throw from.bad('a base image of unknown size');
   if (kind === 1 && parent !== NO_IMAGE) throw from.bad('a base image with a parent');
@@ -154,9 +160,9 @@ export function readImage(bytes: Uint8Array, what: string): ImageRecord {
   };
 }
 
-function readName(from: WireReader, nameBytes: number): string {
-  if (nameBytes > MAX_NAME_BYTES) throw from.bad(`a name of ${nameBytes} bytes, more than ${MAX_NAME_BYTES}`);
-  const bytes = from.take(nameBytes);
+function readName(from: WireReader, length: number): string {
+  if (length > MAX_NAME_BYTES) throw from.bad(`a name of ${length} bytes, more than ${MAX_NAME_BYTES}`);
+  const bytes = from.take(length);
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {

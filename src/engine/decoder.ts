@@ -1,7 +1,7 @@
 import { createCodecContext } from '../codec/codec.js';
 import { loadZstd, type Zstd } from '../codec/zstd.js';
 import { digestText, ImageDigest } from '../dedup/image-digest.js';
-import { type Kernels, loadKernels } from '../kernels/kernels.js';
+import type { Kernels } from '../kernels/kernels.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSink, PageSource } from '../page/source.js';
 import { HEADER_BYTES, type ImageEnd, type ImageRecord, RECORD, RECORD_HEAD_BYTES, type StreamHeader } from '../stream/format.js';
@@ -23,6 +23,7 @@ import { type CodecCounts, emptyCounts, usedCounts } from './counters.js';
 import { FrameDecoder, packedLimit } from './frame-decoder.js';
 import { type DecodeContext, ImageDecoder, type KnownImage } from './image-decoder.js';
 import { Intake } from './intake.js';
+import { kernelsWithin, whole } from './options.js';
 
 const MIB = 1 << 20;
 
@@ -321,9 +322,10 @@ export class Decoder {
 
 /** Makes a decoder that puts images into the sinks that `openSink` makes. */
 export async function createDecoder(openSink: OpenSink, options: DecoderOptions = {}): Promise<Decoder> {
-  const { maxFrameBytes = 32 * MIB, maxBytes = 2 ** 40 } = options;
+  const { maxBytes = 2 ** 40 } = options;
+  const maxFrameBytes = whole('maxFrameBytes', options.maxFrameBytes ?? 32 * MIB, 0, 2 ** 32 - 1);
   const zstd = options.zstd === null ? undefined : (options.zstd ?? (await loadZstd()));
-  const kernels = await loadKernels(2 * packedLimit(maxFrameBytes) + 6 * MIB);
+  const kernels = await kernelsWithin(2 * packedLimit(maxFrameBytes) + 6 * MIB, 'maxFrameBytes');
   const data = kernels.reserve(packedLimit(maxFrameBytes), 'frame data');
   const frames = new FrameDecoder(createCodecContext(kernels), zstd, maxFrameBytes);
   return new Decoder(kernels, frames, data, openSink, { maxFrameBytes, maxBytes }, options.bases ?? []);

@@ -5,7 +5,6 @@ import { EarlierImages } from '../dedup/earlier.js';
 import { ImageDigest } from '../dedup/image-digest.js';
 import { PageIndex } from '../dedup/page-index.js';
 import { VersionStore } from '../dedup/version-store.js';
-import { loadKernels } from '../kernels/kernels.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
 import type { StreamState } from '../strategy/strategy.js';
@@ -17,7 +16,7 @@ import { CHUNK_BYTES, ChunkReader } from './chunk-reader.js';
 import { addCounts, type CodecCounts, emptyCounts, usedCounts } from './counters.js';
 import { Frame, type FrameContext, MAX_TABLE_BYTES } from './frame.js';
 import { type ImageContext, ImageEncoder } from './image-encoder.js';
-import { type EncoderOptions, type EncoderSettings, encoderSettings } from './options.js';
+import { type EncoderOptions, type EncoderSettings, encoderSettings, kernelsWithin } from './options.js';
 import { type Output, OutputQueue } from './output.js';
 import { localPool, type PackPool, workerPool } from './pack-pool.js';
 import { packerBytes, SegmentPacker } from './packing.js';
@@ -312,7 +311,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const mainCapacity = threads > 1 ? 3 * MAX_TABLE_BYTES : capacity;
   const localBytes = threads > 1 ? 0 : LOCAL_FRAMES * SEGMENT_KINDS * (capacity + packedLz4Capacity(capacity) + 256);
   const tableBytes = settings.indexSlots * (16 + 12 * 4);
-  const kernels = await loadKernels(
+  const kernels = await kernelsWithin(
     settings.deltaBudgetBytes +
       tableBytes +
       localBytes +
@@ -320,6 +319,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
       ChunkReader.memoryBytes +
       40 * pageBytes +
       (1 << 20),
+    'deltaBudgetBytes and indexPages',
   );
   const codec = createCodecContext(kernels);
   const packer = new SegmentPacker(codec, zstd, mainCapacity);

@@ -372,5 +372,6 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const makeBuffer = threads > 1 ? () => sharedSegment(capacity) : () => localSegment(kernels, capacity);
   const frames = Array.from({ length: threads > 1 ? threads + 2 : LOCAL_FRAMES }, () => new Frame(makeBuffer));
   const notes = zstd ? [] : ['zstd is not available here: LZ4 packs in its place'];
+  if (zstd && threads > 1 && !workersZstd) notes.push(`${zstd.name} cannot be sent to threads: LZ4 packs in its place there`);
   return new Encoder(settings, context, frameContext, queue, new ChunkReader(kernels), frames, startedAt, notes);
 }

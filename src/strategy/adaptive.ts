@@ -26,6 +26,8 @@ const START: readonly (readonly [Packing, number, number])[] = [
 const MIB = 1 << 20;
 /** A delta is worth its bytes below this share of the page: of 0.3, 0.45, 0.6 and 0.75 this packed smallest on guest memory. */
 const DELTA_PAYS = 0.45;
+/** Bits a second; a faster link mostly gets pages as they are. */
+const PACKING_PAYS_BELOW = 4e9;
 /** How fast new measurements replace old belief. */
 const LEARNING = 0.3;
 
@@ -50,6 +52,7 @@ export function adaptive(): Strategy {
       return state.linkBitsPerSecond < 3e8 && page.profile.estimatedBytes >= 0.97 * page.pageBytes ? 'raw' : 'group';
     },
     pack: (group, state) => earliest(options, link, group, state),
+    packs: (linkBitsPerSecond) => linkBitsPerSecond < PACKING_PAYS_BELOW,
     packed: (result) => learn(options, result),
     groupBytes,
   };

@@ -87,6 +87,8 @@ export interface Strategy {
    * where absent they are stored as they are.
    */
   pack?(group: GroupView, state: StreamState): Packing;
+  /** Whether it is likely to pack anything over such a link: then threads are started before the first segment is full. */
+  packs?(linkBitsPerSecond: number): boolean;
   /** Hears what every packing took. */
   packed?(result: PackingResult): void;
   /** Bytes of a segment before it is packed, where the strategy cares; otherwise the engine's default. */

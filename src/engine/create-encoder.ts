@@ -5,14 +5,13 @@ import { EarlierImages } from '../dedup/earlier.js';
 import { ImageDigest } from '../dedup/image-digest.js';
 import { PageIndex } from '../dedup/page-index.js';
 import { VersionStore } from '../dedup/version-store.js';
-import { loadKernels } from '../kernels/kernels.js';
 import type { StreamState } from '../strategy/strategy.js';
 import { Candidate } from './candidate.js';
 import { CHUNK_BYTES, ChunkReader } from './chunk-reader.js';
 import { Encoder, GROUP_SLACK, LARGEST_GROUP_BYTES } from './encoder.js';
 import { Frame, type FrameContext, SEGMENT_KINDS } from './frame.js';
 import type { ImageContext } from './image-encoder.js';
-import { type EncoderOptions, type EncoderSettings, encoderSettings } from './options.js';
+import { type EncoderOptions, type EncoderSettings, encoderSettings, kernelsWithin } from './options.js';
 import { type Output, OutputQueue } from './output.js';
 import { localPool, threadPool } from './pack-pool.js';
 import { packerBytes, SegmentPacker } from './packing.js';
@@ -34,7 +33,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const startedAt = settings.clock();
   const { threads, strategy } = settings;
   const zstd = options.zstd === null ? undefined : (options.zstd ?? (await loadZstd()));
-  const kernels = await loadKernels(memoryBytes(settings));
+  const kernels = await kernelsWithin(memoryBytes(settings), 'deltaBudgetBytes and indexPages');
   const codec = createCodecContext(kernels);
   const packer = new SegmentPacker(codec, zstd, SEGMENT_CAPACITY);
   const pool = threads > 1 ? threadPool(threads, SEGMENT_CAPACITY, zstd, options.zstd != null, packer) : localPool(packer);
@@ -59,6 +58,8 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const makeBuffer = () => createSegment(kernels, SEGMENT_CAPACITY);
   const frames = Array.from({ length: frameCount(threads) }, () => new Frame(makeBuffer));
   const notes = zstd ? [] : ['zstd is not available here: LZ4 packs in its place'];
+  if (zstd && threads > 1 && options.zstd && !zstd.compressAsync)
+    notes.push(`${zstd.name} has no compressAsync: it packs on the calling thread`);
   return new Encoder({
     settings,
     image: imageContext(codec, settings, state),

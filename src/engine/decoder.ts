@@ -1,7 +1,7 @@
 import { createCodecContext } from '../codec/codec.js';
 import { loadZstd, type Zstd } from '../codec/zstd.js';
 import { digestText, ImageDigest } from '../dedup/image-digest.js';
-import { type Kernels, loadKernels } from '../kernels/kernels.js';
+import type { Kernels } from '../kernels/kernels.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSink, PageSource } from '../page/source.js';
 import { HEADER_BYTES, type ImageEnd, type ImageRecord, RECORD, RECORD_HEAD_BYTES, type StreamHeader } from '../stream/format.js';
@@ -23,6 +23,7 @@ import { type CodecCounts, emptyCounts, usedCounts } from './counters.js';
 import { FrameDecoder, packedLimit } from './frame-decoder.js';
 import { type DecodeContext, ImageDecoder, type KnownImage } from './image-decoder.js';
 import { Intake } from './intake.js';
+import { kernelsWithin, whole } from './options.js';
 
 const MIB = 1 << 20;
 
@@ -114,6 +115,8 @@ export class Decoder {
       if (this.state !== 'complete')
         throw new PageferryError('bad-stream', `ends at byte ${this.intake.position}, in the middle: truncated ${this.where()}`);
       for (const { sink, bytes } of this.sinks) await sink.finish(bytes);
+      // They are whole: no later abort may take them back.
+      this.sinks.length = 0;
     } catch (error) {
       this.fail(error);
     }
@@ -131,9 +134,14 @@ export class Decoder {
 
   /** Gives up: leaves nothing behind. */
   abort(): void {
-    for (const { sink } of this.sinks) sink.abort();
-    this.sinks.length = 0;
     this.failure ??= new PageferryError('bad-argument', 'the decoder was aborted');
+    for (const { sink } of this.sinks.splice(0)) {
+      try {
+        sink.abort();
+      } catch {
+        // What failed first is the error to report, and the other sinks must hear of it too.
+      }
+    }
   }
 
   private fail(error: unknown): never {
@@ -184,6 +192,7 @@ export class Decoder {
         `stream header: frames of up to ${header.maxFrameBytes} bytes, this reader takes ${maxFrameBytes}`,
       );
     this.header = header;
+    this.frames.announced(header.maxFrameBytes);
     const { kernels } = this;
     const { pageBytes } = header;
     const perChunk = CHUNK_BYTES / pageBytes;
@@ -259,7 +268,10 @@ export class Decoder {
     if (!current || frame.image !== current.image.record.image)
       throw new PageferryError('bad-stream', `${what}: pages of image ${frame.image}, which is not open`);
     const { record, bytes } = current.image;
-    if (record.bytes === undefined) this.claim((frame.firstPage + frame.pageCount) * this.header!.pageBytes - bytes, record.name);
+    if (record.bytes === undefined) {
+      const end = (frame.firstPage + frame.pageCount - 1) * this.header!.pageBytes + frame.lastPageBytes;
+      this.claim(end - bytes, record.name);
+    }
     current.frame(frame, this.data, dataBytes, `${what}, image ${frame.image}`);
     current.flush();
   }
@@ -310,9 +322,10 @@ export class Decoder {
 
 /** Makes a decoder that puts images into the sinks that `openSink` makes. */
 export async function createDecoder(openSink: OpenSink, options: DecoderOptions = {}): Promise<Decoder> {
-  const { maxFrameBytes = 32 * MIB, maxBytes = 2 ** 40 } = options;
+  const { maxBytes = 2 ** 40 } = options;
+  const maxFrameBytes = whole('maxFrameBytes', options.maxFrameBytes ?? 32 * MIB, 0, 2 ** 32 - 1);
   const zstd = options.zstd === null ? undefined : (options.zstd ?? (await loadZstd()));
-  const kernels = await loadKernels(2 * packedLimit(maxFrameBytes) + 6 * MIB);
+  const kernels = await kernelsWithin(2 * packedLimit(maxFrameBytes) + 6 * MIB, 'maxFrameBytes');
   const data = kernels.reserve(packedLimit(maxFrameBytes), 'frame data');
   const frames = new FrameDecoder(createCodecContext(kernels), zstd, maxFrameBytes);
   return new Decoder(kernels, frames, data, openSink, { maxFrameBytes, maxBytes }, options.bases ?? []);

@@ -1,7 +1,7 @@
 import { PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
-import { type ImageEnd, RECORD } from '../stream/format.js';
-import { writeEnd, writeHeader, writeImage, writeImageEnd } from '../stream/records.js';
+import { type ImageEnd, MAX_IMAGES, RECORD } from '../stream/format.js';
+import { nameBytes, writeEnd, writeHeader, writeImage, writeImageEnd } from '../stream/records.js';
 import { WireWriter } from '../stream/wire.js';
 import { CHUNK_BYTES, type ChunkReader } from './chunk-reader.js';
 import { addCounts, type CodecCounts, emptyCounts, usedCounts } from './counters.js';
@@ -18,6 +18,7 @@ export const GROUP_SLACK = 1 << 17;
 
 /** What one image came to. */
 export interface ImageSummary {
+  /** Counts carried images only, from 0. */
   readonly image: number;
   readonly name: string;
   readonly bytesIn: number;
@@ -58,6 +59,8 @@ export interface EncoderParts {
 interface ImageInWork {
   readonly name: string;
   readonly encoder: ImageEncoder;
+  /** What its record said, if it did. */
+  readonly announced: number | undefined;
   bytes: number;
 }
 
@@ -69,7 +72,6 @@ export class Encoder {
   private readonly ends: ImageEnd[] = [];
   private readonly finished: { name: string; encoder: ImageEncoder }[] = [];
   private lastImage: number | undefined;
-  private baseCount = 0;
   private readonly free: Frame[];
   private freed: (() => void) | undefined;
 
@@ -119,7 +121,6 @@ export class Encoder {
     this.writeImage(number, 'base', source.name, undefined, bytes, digest);
     this.ends.push({ bytes, digest });
     this.lastImage = number;
-    this.baseCount++;
   }
 
   /**
@@ -130,7 +131,7 @@ export class Encoder {
     const { context } = this;
     const { number, encoder, parent } = this.begin(source.name, source, options.parent ?? this.lastImage);
     this.writeImage(number, 'carried', source.name, parent, source.bytes, undefined);
-    this.image = { name: source.name, encoder, bytes: 0 };
+    this.image = { name: source.name, encoder, announced: source.bytes, bytes: 0 };
     const before = parent === undefined ? undefined : context.earlier.image(parent)?.source;
     await this.reader.read(source, before, context.pageBytes, (address, length, versions) => this.take(address, length, versions));
     await this.endImage();
@@ -140,7 +141,7 @@ export class Encoder {
   openImage(name: string, options: { bytes?: number; parent?: number } = {}): void {
     const { number, encoder, parent } = this.begin(name, undefined, options.parent ?? this.lastImage);
     this.writeImage(number, 'carried', name, parent, options.bytes, undefined);
-    this.image = { name, encoder, bytes: 0 };
+    this.image = { name, encoder, announced: options.bytes, bytes: 0 };
   }
 
   /** Takes the open image's next pages: whole pages, only the last call may end with a shorter one. */
@@ -160,7 +161,7 @@ export class Encoder {
 
   /** Sends what is waiting, down to the last page written: after it, a receiver can have them all. */
   async flush(): Promise<void> {
-    this.closeFrame(this.context.pageBytes);
+    this.closeFrame(this.lastPageBytes());
     await this.queue.drained();
   }
 
@@ -168,9 +169,10 @@ export class Encoder {
   async endImage(): Promise<void> {
     const image = this.image;
     if (!image) throw new PageferryError('bad-argument', 'endImage: no image is open');
-    const { encoder, name, bytes } = image;
-    const partial = bytes % this.context.pageBytes;
-    this.closeFrame(partial === 0 ? this.context.pageBytes : partial);
+    const { encoder, name, bytes, announced } = image;
+    if (announced !== undefined && bytes !== announced)
+      throw new PageferryError('bad-argument', `endImage: "${name}" was announced with ${announced} bytes, got ${bytes}`);
+    this.closeFrame(this.lastPageBytes());
     const end = { bytes, digest: this.context.digest.finish(bytes) };
     const head = new WireWriter();
     writeImageEnd(head, encoder.number, end);
@@ -207,6 +209,8 @@ export class Encoder {
     const number = context.earlier.count;
     if (parent !== undefined && !(parent >= 0 && parent < number))
       throw new PageferryError('bad-argument', `${name}: parent ${parent}, expected an image before ${number}`);
+    if (number === MAX_IMAGES) throw new PageferryError('bad-argument', `${name}: a stream has at most ${MAX_IMAGES} images`);
+    nameBytes(name);
     context.digest.start();
     return { number, parent, encoder: new ImageEncoder(context, number, parent, context.earlier.add(source)) };
   }
@@ -260,6 +264,12 @@ export class Encoder {
     return this.frame;
   }
 
+  /** Of the last page written so far. */
+  private lastPageBytes(): number {
+    const { pageBytes } = this.context;
+    return (this.image?.bytes ?? 0) % pageBytes || pageBytes;
+  }
+
   private closeFrame(lastPageBytes: number): void {
     const { frame } = this;
     if (!frame) return;
@@ -277,12 +287,12 @@ export class Encoder {
   }
 
   private summary(): StreamSummary {
-    const images = this.finished.map(({ name, encoder }): ImageSummary => {
+    const images = this.finished.map(({ name, encoder }, image): ImageSummary => {
       const { number, nextPage, duplicatesInside, duplicatesBetween } = encoder;
       const { bytesOut, codecs } = this.queue.counts(number);
       const { bytes, digest } = this.ends[number]!;
       return {
-        image: number - this.baseCount,
+        image,
         name,
         bytesIn: bytes,
         pages: nextPage,

@@ -31,10 +31,15 @@ export class FrameDecoder {
   constructor(
     private readonly context: CodecContext,
     private readonly zstd: Zstd | undefined,
-    private readonly maxFrameBytes: number,
+    private maxFrameBytes: number,
   ) {
     this.unpacked = context.kernels.reserve(maxFrameBytes + 4096, 'unpacked frame');
     this.check = context.kernels.reserve(16, 'check');
+  }
+
+  /** Takes the stream's own limit, which is not above this reader's. */
+  announced(maxFrameBytes: number): void {
+    this.maxFrameBytes = maxFrameBytes;
   }
 
   /** Opens a frame whose data stands at `data`. @throws PageferryError `bad-stream` | `limit` | `unsupported` */

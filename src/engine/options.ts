@@ -1,4 +1,5 @@
 import type { Zstd } from '../codec/zstd.js';
+import { type Kernels, loadKernels } from '../kernels/kernels.js';
 import { PageferryError } from '../page/error.js';
 import { strategyByName } from '../strategy/registry.js';
 import type { Strategy } from '../strategy/strategy.js';
@@ -21,7 +22,7 @@ export interface EncoderOptions {
    * used as far as needed. Past it, unchanged pages are still found by digest.
    */
   readonly deltaBudgetBytes?: number;
-  /** Pages that the fingerprint index has room for, rounded up to a power of two; default 2^18. 28 bytes a page. */
+  /** Pages that the fingerprint index has room for, rounded up to a power of two; default 2^18. 64 bytes a page. */
   readonly indexPages?: number;
   /** Whether identical pages are sent once; default true. */
   readonly dedup?: boolean;
@@ -44,6 +45,16 @@ export interface EncoderSettings {
   readonly dedup: boolean;
   readonly similar: boolean;
   readonly clock: () => number;
+}
+
+/** Kernels with as much memory as options come to. @throws PageferryError `limit` when there is not that much; `options` names them */
+export async function kernelsWithin(memoryBytes: number, options: string): Promise<Kernels> {
+  try {
+    return await loadKernels(memoryBytes);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new PageferryError('limit', `${options}: ${memoryBytes} bytes of memory are needed: ${cause.message}`, { cause });
+  }
 }
 
 /** @throws PageferryError `bad-argument` that names the option and what it has to be */
@@ -70,7 +81,8 @@ function within(name: string, value: number, least: number, most: number): numbe
   throw new PageferryError('bad-argument', `${name}: expected ${least} … ${most}, got ${value}`);
 }
 
-function whole(name: string, value: number, least: number, most: number): number {
+/** A whole number within bounds. @throws PageferryError `bad-argument` that names the option */
+export function whole(name: string, value: number, least: number, most: number): number {
   if (Number.isInteger(value)) return within(name, value, least, most);
   throw new PageferryError('bad-argument', `${name}: expected a whole number, got ${value}`);
 }

@@ -37,13 +37,12 @@ export function threadPool(
   const local = localPool(packer);
   const gate = new Gate(threads);
   let workers: Promise<Workers> | undefined;
-  // A zstd of the caller's own cannot be sent to a worker.
-  const toWorkers = (packing: Packing) => packing.name === 'lz4' || !zstd || !ownZstd;
   return {
     async pack(segment, packing) {
       if (packing.name === 'raw') return local.pack(segment, packing);
       if (packing.name === 'zstd' && zstd?.compressAsync) return await gate.pass(() => packAside(zstd, segment, packing, packer));
-      if (!toWorkers(packing)) return local.pack(segment, packing);
+      // A zstd of the caller's own cannot be sent to a worker.
+      if (packing.name === 'zstd' && ownZstd) return local.pack(segment, packing);
       workers ??= startWorkers(threads, segmentBytes, zstd !== undefined && !ownZstd);
       const started = await workers;
       return await gate.pass(() => started.pack(segment, packing));

@@ -212,5 +212,6 @@ export async function openPages(file: PageSource, options: PageReaderOptions = {
   const data = kernels.reserve(packedLimit(maxFrameBytes), 'frame data');
   const index = readStreamIndex(kernels, file, maxFrameBytes);
   const frames = new FrameDecoder(createCodecContext(kernels), zstd, maxFrameBytes);
+  frames.announced(index.header.maxFrameBytes);
   return new PageReader(kernels, frames, data, file, index, index.matchBases(kernels, options.bases ?? []), cacheBytes);
 }

@@ -18,6 +18,7 @@ async function encodeJob(encoder: Encoder, job: EncodeJob): Promise<void> {
   try {
     for (const base of job.bases ?? []) await encoder.base(base);
     for await (const image of job.images) await encoder.encode(image);
+    // Not inside the call: where nobody listens, its argument is never evaluated and the stream never ends.
     const summary = await encoder.finish();
     job.onSummary?.(summary);
   } catch (error) {
@@ -101,6 +102,10 @@ export function decodeStream(
 ): WritableStream<Uint8Array> {
   const decoder = createDecoder(openSink, options);
   return new WritableStream<Uint8Array>({
+    // Options that make no sense fail the stream, not the process.
+    async start() {
+      await decoder;
+    },
     async write(piece) {
       (await decoder).push(piece);
     },

@@ -48,6 +48,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
     get pendingMs() {
       return planned.ms;
     },
+    handoverMs: pool.handoverMs,
     zstd: zstd !== undefined,
   };
   const pending = (ms: number, bytes: number) => {

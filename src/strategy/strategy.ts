@@ -43,6 +43,8 @@ export interface StreamState {
   readonly bytesOut: number;
   /** Estimated milliseconds of packing that wait or run, over all threads together. */
   readonly pendingMs: number;
+  /** What handing a segment to another thread costs now, before any packing, in ms; 0 on one thread. */
+  handoverMs(packing: PackingName): number;
   readonly zstd: boolean;
 }
 

@@ -83,8 +83,8 @@ export interface Strategy {
   readonly name: string;
   choose(page: PageView, state: StreamState): Choice;
   /**
-   * Where present, coded pages and `group` pages share a segment that is packed as this says once it is full; where absent they
-   * are stored as they are.
+   * Where present, the segment of `group` pages and the segment of coded pages are packed as this says once their frame is full;
+   * where absent they are stored as they are.
    */
   pack?(group: GroupView, state: StreamState): Packing;
   /** Hears what every packing took. */

@@ -25,6 +25,7 @@ import { type DecodeContext, ImageDecoder, type KnownImage } from './image-decod
 import { Intake } from './intake.js';
 
 const MIB = 1 << 20;
+const DEFAULT_FRAME_BYTES = 32 * MIB;
 
 /** How to decode. Every field has a default. */
 export interface DecoderOptions {
@@ -310,9 +311,18 @@ export class Decoder {
 
 /** Makes a decoder that puts images into the sinks that `openSink` makes. */
 export async function createDecoder(openSink: OpenSink, options: DecoderOptions = {}): Promise<Decoder> {
-  const { maxFrameBytes = 32 * MIB, maxBytes = 2 ** 40 } = options;
   const zstd = options.zstd === null ? undefined : (options.zstd ?? (await loadZstd()));
-  const kernels = await loadKernels(2 * packedLimit(maxFrameBytes) + 6 * MIB);
+  return decoderIn(await loadKernels(decoderBytes(options.maxFrameBytes)), zstd, openSink, options);
+}
+
+/** Kernel memory that a decoder needs. */
+export function decoderBytes(maxFrameBytes = DEFAULT_FRAME_BYTES): number {
+  return 2 * packedLimit(maxFrameBytes) + 6 * MIB;
+}
+
+/** Makes a decoder in kernels that are at hand: nothing is loaded, and nothing is expected of what their memory holds. */
+export function decoderIn(kernels: Kernels, zstd: Zstd | undefined, openSink: OpenSink, options: DecoderOptions): Decoder {
+  const { maxFrameBytes = DEFAULT_FRAME_BYTES, maxBytes = 2 ** 40 } = options;
   const data = kernels.reserve(packedLimit(maxFrameBytes), 'frame data');
   const frames = new FrameDecoder(createCodecContext(kernels), zstd, maxFrameBytes);
   return new Decoder(kernels, frames, data, openSink, { maxFrameBytes, maxBytes }, options.bases ?? []);

@@ -68,7 +68,7 @@ export function rleEncode(src: usize, srcBytes: u32, out: usize, capacity: u32):
 
 /** A bit for each of the next 64 bytes that equals the byte after it, as far as the page reaches. */
 function equalToNext(at: usize, left: usize): u64 {
-  if (left < 2) return 0; // looking would read past the slack
+  if (left < 2) return 0; // there is no byte after it
   const low =
     i8x16.bitmask(i8x16.eq(v128.load(at), v128.load(at, 1))) |
     (i8x16.bitmask(i8x16.eq(v128.load(at, 16), v128.load(at, 17))) << 16);

@@ -49,10 +49,10 @@ export function zeroAwareEncode(src: usize, srcBytes: u32, out: usize, capacity:
     store<u16>(out + (i >>> 3), mask);
     if (mask === 0) continue;
     if (limit - to >= 64) {
-      gather(to, a, mask & 15);
-      gather(to + (popcnt(mask & 0xf) << 2), b, (mask >>> 4) & 15);
-      gather(to + (popcnt(mask & 0xff) << 2), c, (mask >>> 8) & 15);
-      gather(to + (popcnt(mask & 0xfff) << 2), d, mask >>> 12);
+      gather(to, a, (mask << 4) & 0xf0);
+      gather(to + (popcnt(mask & 0xf) << 2), b, mask & 0xf0);
+      gather(to + (popcnt(mask & 0xff) << 2), c, (mask >>> 4) & 0xf0);
+      gather(to + (popcnt(mask & 0xfff) << 2), d, (mask >>> 8) & 0xf0);
       to += popcnt(mask) << 2;
     } else {
       to = putWords(to, limit, at, mask);
@@ -80,9 +80,9 @@ function zeroWords(a: v128, b: v128, c: v128, d: v128): u32 {
   return i8x16.bitmask(i8x16.narrow_i16x8_s(low, high));
 }
 
-/** The words of `mask` to the front of the 16 bytes at `to`. */
-function gather(to: usize, words: v128, mask: u32): void {
-  v128.store(to, i8x16.swizzle(words, v128.load(GATHER + (mask << 4))));
+/** The words that a pattern (16 times the mask) chooses to the front of the 16 bytes at `to`. */
+function gather(to: usize, words: v128, pattern: u32): void {
+  v128.store(to, i8x16.swizzle(words, v128.load(GATHER + pattern)));
 }
 
 /** The words of `mask`, one at a time; returns the new end, or 0 for no room. */
@@ -110,10 +110,10 @@ export function zeroAwareDecode(src: usize, srcBytes: u32, out: usize, pageBytes
   for (let i: u32 = 0; i < whole; i += 16) {
     const to = out + (i << 2);
     const mask = <u32>load<u16>(src + (i >>> 3));
-    v128.store(to, scatter(from, mask & 15));
-    v128.store(to, scatter(from + (popcnt(mask & 0xf) << 2), (mask >>> 4) & 15), 16);
-    v128.store(to, scatter(from + (popcnt(mask & 0xff) << 2), (mask >>> 8) & 15), 32);
-    v128.store(to, scatter(from + (popcnt(mask & 0xfff) << 2), mask >>> 12), 48);
+    v128.store(to, scatter(from, (mask << 4) & 0xf0));
+    v128.store(to, scatter(from + (popcnt(mask & 0xf) << 2), mask & 0xf0), 16);
+    v128.store(to, scatter(from + (popcnt(mask & 0xff) << 2), (mask >>> 4) & 0xf0), 32);
+    v128.store(to, scatter(from + (popcnt(mask & 0xfff) << 2), (mask >>> 8) & 0xf0), 48);
     from += popcnt(mask) << 2;
   }
   for (let i = whole; i < words; i++) {
@@ -126,8 +126,8 @@ export function zeroAwareDecode(src: usize, srcBytes: u32, out: usize, pageBytes
   return <i32>pageBytes;
 }
 
-function scatter(from: usize, mask: u32): v128 {
-  return i8x16.swizzle(v128.load(from), v128.load(SCATTER + (mask << 4)));
+function scatter(from: usize, pattern: u32): v128 {
+  return i8x16.swizzle(v128.load(from), v128.load(SCATTER + pattern));
 }
 
 function countBits(at: usize, bytes: u32): u32 {

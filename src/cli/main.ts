@@ -1,9 +1,14 @@
 import { PageferryError } from '../page/error.js';
+import { VERSION } from '../version.js';
+import { analyze } from './analyze.js';
+import { capture } from './capture.js';
+import { handleSignals } from './interrupt.js';
 import { pack } from './pack.js';
 import { unpack } from './unpack.js';
 import { USAGE, UsageError } from './usage.js';
+import { verify } from './verify.js';
 
-const COMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<void>>> = { pack, unpack };
+const COMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<void>>> = { pack, unpack, verify, analyze, capture };
 
 async function main([command, ...argv]: readonly string[]): Promise<void> {
   if (command === undefined) throw new UsageError('needs a command');
@@ -11,10 +16,15 @@ async function main([command, ...argv]: readonly string[]): Promise<void> {
     process.stdout.write(USAGE);
     return;
   }
+  if (command === '--version' || command === '-V') {
+    process.stdout.write(`${VERSION}\n`);
+    return;
+  }
   if (!Object.hasOwn(COMMANDS, command)) throw new UsageError(`unknown command "${command}"`);
   await COMMANDS[command]!(argv);
 }
 
+handleSignals();
 try {
   await main(process.argv.slice(2));
 } catch (error) {

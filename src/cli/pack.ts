@@ -1,7 +1,8 @@
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { digestText } from '../dedup/image-digest.js';
-import { createEncoder, type StreamSummary } from '../engine/encoder.js';
+import { createEncoder } from '../engine/create-encoder.js';
+import type { StreamSummary } from '../engine/encoder.js';
 import { type AtomicWriter, createAtomicWriter } from '../image/atomic-file.js';
 import type { FileSource } from '../image/file.js';
 import { openImage } from '../image/open.js';
@@ -57,7 +58,7 @@ function encoderOptions(args: Args) {
   return {
     strategy: args.text('strategy') ?? 'adaptive',
     linkBitsPerSecond: link === undefined ? 1e9 : parseRate(link),
-    threads: threads === undefined ? Math.min(availableParallelism(), MOST_THREADS) : parseWhole('--threads', threads, 1, 64),
+    threads: threads === undefined ? Math.min(availableParallelism(), MOST_THREADS) : parseWhole('--threads', threads, 1, 16),
     pageBytes: pageBytes === undefined ? 4096 : parseBytes('--page-bytes', pageBytes),
     deltaBudgetBytes: budget === undefined ? 256 << 20 : parseBytes('--delta-budget', budget),
   };
@@ -92,7 +93,11 @@ async function packTo(
     let done = 0;
     const bytes = images.reduce((sum, image) => sum + (image.bytes ?? 0), 0);
     for (const image of images) {
-      await encoder.encode(watched(image, (more) => line.at((done += more), bytes)));
+      const told = (more: number) => {
+        done += more;
+        line.at(done, bytes);
+      };
+      await encoder.encode(watched(image, told));
     }
     const summary = await encoder.finish();
     await writer.commit();

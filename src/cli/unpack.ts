@@ -1,93 +1,103 @@
-import { mkdirSync, rmdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { digestText } from '../dedup/image-digest.js';
-import { createDecoder, type DecodeSummary } from '../engine/decoder.js';
-import type { FileSource } from '../image/file.js';
+import { openPages } from '../engine/page-reader.js';
 import { openFileSource } from '../image/file.js';
 import { createFileSink } from '../image/file-sink.js';
+import { createImageSet } from '../image/image-set.js';
 import { openImage } from '../image/open.js';
+import { createScratchSink } from '../image/scratch-sink.js';
 import { PageferryError } from '../page/error.js';
-import type { PageSink, PageSource } from '../page/source.js';
-import { parse, required } from './args.js';
-import { progress } from './progress.js';
+import type { PageSink } from '../page/source.js';
+import { parse, parseWhole, required } from './args.js';
+import { decodeFile, reportDecoded } from './decode.js';
+import { onInterrupt } from './interrupt.js';
 import { bytesText } from './text.js';
 import { UsageError } from './usage.js';
-
-const PIECE_BYTES = 1 << 20;
 
 export async function unpack(argv: readonly string[]): Promise<void> {
   const args = parse('unpack', argv, {
     output: { type: 'string', short: 'o' },
     image: { type: 'string' },
+    pages: { type: 'string' },
     base: { type: 'string', multiple: true },
     json: { type: 'boolean' },
   });
   const [file, ...more] = args.positionals;
   if (file === undefined || more.length > 0) throw new UsageError('unpack: needs one FILE');
   const path = required(args, 'unpack', 'output');
-  const summary = await decodeFile(file, args.texts('base'), 'unpacking', () => createFileSink(path));
-  report(summary, args.flag('json'));
-}
-
-/** Decodes a packed file or pipe into sinks. */
-export async function decodeFile(
-  file: string,
-  basePaths: readonly string[],
-  what: string,
-  openSink: (number: number) => PageSink,
-): Promise<DecodeSummary> {
-  const opened: FileSource[] = [];
-  const open = (source: FileSource) => {
-    opened.push(source);
-    return source;
-  };
-  const line = progress(what);
-  try {
-    const bases = basePaths.map((path) => open(openImage(path)));
-    const source = open(openFileSource(file));
-    const decoder = await createDecoder((_, number) => openSink(number), { bases });
-    try {
-      await pump(source, (piece, done) => {
-        decoder.push(piece);
-        line.at(done, source.bytes);
-      });
-      return await decoder.finish();
-    } catch (error) {
-      decoder.abort();
-      if (error instanceof PageferryError)
-        throw new PageferryError(error.code, `${source.name}: ${error.message}`, { cause: error });
-      throw error;
-    }
-  } finally {
-    line.end();
-    for (const source of opened) source.close();
-  }
-}
-
-/** Reads a source to its end, the next piece while one is worked on. */
-async function pump(source: PageSource, take: (piece: Uint8Array, done: number) => void): Promise<void> {
-  const rooms = [new Uint8Array(PIECE_BYTES), new Uint8Array(PIECE_BYTES)];
-  let done = 0;
-  let reading = Promise.resolve(source.read(rooms[0]!));
-  for (let turn = 1; ; turn++) {
-    const bytes = await reading;
-    if (bytes === 0) return;
-    const piece = rooms[(turn - 1) % 2]!.subarray(0, bytes);
-    reading = Promise.resolve(source.read(rooms[turn % 2]!));
-    reading.catch(() => {});
-    done += bytes;
-    take(piece, done);
-  }
-}
-
-export function report(summary: DecodeSummary, json: boolean): void {
-  const images = summary.images.map((image) => ({ ...image, digest: digestText(image.digest) }));
-  if (json) {
-    process.stdout.write(`${JSON.stringify({ ...summary, images })}\n`);
+  const bases = args.texts('base');
+  const image = args.text('image');
+  const pages = args.text('pages');
+  if (image !== undefined || pages !== undefined) {
+    const number = image === undefined ? 0 : parseWhole('--image', image, 0, 0xffffffff);
+    await unpackOne(file, path, bases, number, pages === undefined ? undefined : parsePages(pages), args.flag('json'));
     return;
   }
-  for (const { name, bytes, digest } of images) process.stdout.write(`${name}: ${bytesText(bytes)}, identical, digest ${digest}\n`);
+  const images = createImageSet(path);
+  const unhook = onInterrupt(() => images.discard());
+  try {
+    const summary = await decodeFile(file, bases, 'unpacking', (number) => images.open(number));
+    images.settle(summary.images.length);
+    reportDecoded(summary, args.flag('json'));
+  } finally {
+    unhook();
+    images.discard();
+  }
 }
-void mkdirSync;
-void rmdirSync;
-void join;
+
+/** `17` or `0-255`, first and last. */
+function parsePages(text: string): { first: number; count: number } {
+  const match = /^(\d+)(?:-(\d+))?$/.exec(text);
+  const first = Number(match?.[1]);
+  const last = Number(match?.[2] ?? first);
+  if (!match || last < first) throw new UsageError(`--pages: expected A-B, got "${text}"`);
+  return { first, count: last - first + 1 };
+}
+
+/** One image, or some of its pages, through the file's index; a pipe has none at hand and is decoded whole. */
+async function unpackOne(
+  file: string,
+  path: string,
+  basePaths: readonly string[],
+  image: number,
+  range: { first: number; count: number } | undefined,
+  json: boolean,
+): Promise<void> {
+  const source = openFileSource(file);
+  const bases = source.readAt ? basePaths.map(openImage) : [];
+  try {
+    if (!source.readAt) {
+      if (range) throw new UsageError('unpack: --pages needs a file, a pipe cannot be read anywhere');
+      source.close();
+      await unpackFromPipe(file, path, basePaths, image, json);
+      return;
+    }
+    const reader = await openPages(source, { bases });
+    const found = reader.images[image];
+    if (!found) throw new PageferryError('bad-argument', `${source.name}: has ${reader.images.length} images, no image ${image}`);
+    if (range && range.first + range.count > found.pages)
+      throw new PageferryError(
+        'bad-argument',
+        `${source.name}: image ${image} has ${found.pages} pages, no page ${range.first + range.count - 1}`,
+      );
+    const bytes = await reader.extract(image, createFileSink(path), range?.first, range?.count);
+    const summary = { bytesIn: source.bytes ?? 0, bytesOut: bytes, pages: range?.count ?? found.pages, name: found.name };
+    if (json) process.stdout.write(`${JSON.stringify(summary)}\n`);
+    else
+      process.stdout.write(`${found.name}: ${bytesText(bytes)}${range ? '' : `, identical, digest ${digestText(found.digest)}`}\n`);
+  } finally {
+    source.close();
+    for (const base of bases) base.close();
+  }
+}
+
+async function unpackFromPipe(file: string, path: string, bases: readonly string[], image: number, json: boolean): Promise<void> {
+  const sinks: PageSink[] = [];
+  const open = (number: number) => {
+    const sink = number === image ? createFileSink(path) : createScratchSink();
+    sinks.push(sink);
+    return sink;
+  };
+  const summary = await decodeFile(file, bases, 'unpacking', open);
+  if (sinks.length <= image) throw new PageferryError('bad-argument', `${file}: has ${sinks.length} images, no image ${image}`);
+  reportDecoded(summary, json);
+}

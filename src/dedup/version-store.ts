@@ -50,10 +50,13 @@ export class VersionStore {
     return true;
   }
 
-  /** Says that `page`, as `parent` had it, is also what `image` has. */
+  /**
+   * Says that `page`, as `parent` had it, is also what `image` has. Only heard when nothing lies between the two: the image in
+   * between may have another page there that was not kept.
+   */
   extend(parent: number, image: number, page: number): void {
     const slot = this.slot(page);
-    if (slot !== NONE && this.until[slot] === parent) this.until[slot] = image;
+    if (slot !== NONE && this.until[slot] === parent && image === parent + 1) this.until[slot] = image;
   }
 
   private slot(page: number): number {

@@ -3,6 +3,9 @@ import type { PageSource } from '../page/source.js';
 import { CHUNK_BYTES } from './chunk-reader.js';
 import type { DecodeContext } from './image-decoder.js';
 
+/** What digesting needs of a decode context. */
+export type DigestRoom = Pick<DecodeContext, 'kernels' | 'pageBytes' | 'digest' | 'chunk' | 'digests'>;
+
 /** An image that this side holds. */
 export interface BaseImage {
   readonly source: PageSource;
@@ -14,7 +17,7 @@ export interface BaseImage {
  * Reads an image through and makes its digest. No image may be open.
  * @throws PageferryError `bad-argument` when the source cannot be read anywhere
  */
-export function digestBase(context: DecodeContext, source: PageSource): BaseImage {
+export function digestBase(context: DigestRoom, source: PageSource): BaseImage {
   const { kernels, pageBytes, chunk, digests, digest } = context;
   if (!source.readAt) throw new PageferryError('bad-argument', `${source.name}: a base image must be readable anywhere`);
   digest.start();

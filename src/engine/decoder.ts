@@ -1,7 +1,7 @@
 import { createCodecContext } from '../codec/codec.js';
 import { loadZstd, type Zstd } from '../codec/zstd.js';
 import { digestText, ImageDigest } from '../dedup/image-digest.js';
-import { type Kernels, loadKernels } from '../kernels/kernels.js';
+import type { Kernels } from '../kernels/kernels.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSink, PageSource } from '../page/source.js';
 import { HEADER_BYTES, type ImageEnd, type ImageRecord, RECORD, RECORD_HEAD_BYTES, type StreamHeader } from '../stream/format.js';
@@ -23,9 +23,9 @@ import { type CodecCounts, emptyCounts, usedCounts } from './counters.js';
 import { FrameDecoder, packedLimit } from './frame-decoder.js';
 import { type DecodeContext, ImageDecoder, type KnownImage } from './image-decoder.js';
 import { Intake } from './intake.js';
+import { kernelsWithin, whole } from './options.js';
 
 const MIB = 1 << 20;
-const DEFAULT_FRAME_BYTES = 32 * MIB;
 
 /** How to decode. Every field has a default. */
 export interface DecoderOptions {
@@ -115,6 +115,8 @@ export class Decoder {
       if (this.state !== 'complete')
         throw new PageferryError('bad-stream', `ends at byte ${this.intake.position}, in the middle: truncated ${this.where()}`);
       for (const { sink, bytes } of this.sinks) await sink.finish(bytes);
+      // They are whole: no later abort may take them back.
+      this.sinks.length = 0;
     } catch (error) {
       this.fail(error);
     }
@@ -132,9 +134,14 @@ export class Decoder {
 
   /** Gives up: leaves nothing behind. */
   abort(): void {
-    for (const { sink } of this.sinks) sink.abort();
-    this.sinks.length = 0;
     this.failure ??= new PageferryError('bad-argument', 'the decoder was aborted');
+    for (const { sink } of this.sinks.splice(0)) {
+      try {
+        sink.abort();
+      } catch {
+        // What failed first is the error to report, and the other sinks must hear of it too.
+      }
+    }
   }
 
   private fail(error: unknown): never {
@@ -185,6 +192,7 @@ export class Decoder {
         `stream header: frames of up to ${header.maxFrameBytes} bytes, this reader takes ${maxFrameBytes}`,
       );
     this.header = header;
+    this.frames.announced(header.maxFrameBytes);
     const { kernels } = this;
     const { pageBytes } = header;
     const perChunk = CHUNK_BYTES / pageBytes;
@@ -260,7 +268,10 @@ export class Decoder {
     if (!current || frame.image !== current.image.record.image)
       throw new PageferryError('bad-stream', `${what}: pages of image ${frame.image}, which is not open`);
     const { record, bytes } = current.image;
-    if (record.bytes === undefined) this.claim((frame.firstPage + frame.pageCount) * this.header!.pageBytes - bytes, record.name);
+    if (record.bytes === undefined) {
+      const end = (frame.firstPage + frame.pageCount - 1) * this.header!.pageBytes + frame.lastPageBytes;
+      this.claim(end - bytes, record.name);
+    }
     current.frame(frame, this.data, dataBytes, `${what}, image ${frame.image}`);
     current.flush();
   }
@@ -312,18 +323,24 @@ export class Decoder {
 /** Makes a decoder that puts images into the sinks that `openSink` makes. */
 export async function createDecoder(openSink: OpenSink, options: DecoderOptions = {}): Promise<Decoder> {
   const zstd = options.zstd === null ? undefined : (options.zstd ?? (await loadZstd()));
-  return decoderIn(await loadKernels(decoderBytes(options.maxFrameBytes)), zstd, openSink, options);
+  const kernels = await kernelsWithin(decoderBytes(options), 'maxFrameBytes');
+  return decoderIn(kernels, zstd, openSink, options);
 }
 
-/** Kernel memory that a decoder needs. */
-export function decoderBytes(maxFrameBytes = DEFAULT_FRAME_BYTES): number {
-  return 2 * packedLimit(maxFrameBytes) + 6 * MIB;
+/** Kernel memory that a decoder needs. @throws PageferryError `bad-argument` */
+export function decoderBytes(options: DecoderOptions): number {
+  return 2 * packedLimit(frameBytes(options)) + 6 * MIB;
 }
 
 /** Makes a decoder in kernels that are at hand: nothing is loaded, and nothing is expected of what their memory holds. */
 export function decoderIn(kernels: Kernels, zstd: Zstd | undefined, openSink: OpenSink, options: DecoderOptions): Decoder {
-  const { maxFrameBytes = DEFAULT_FRAME_BYTES, maxBytes = 2 ** 40 } = options;
+  const { maxBytes = 2 ** 40 } = options;
+  const maxFrameBytes = frameBytes(options);
   const data = kernels.reserve(packedLimit(maxFrameBytes), 'frame data');
   const frames = new FrameDecoder(createCodecContext(kernels), zstd, maxFrameBytes);
   return new Decoder(kernels, frames, data, openSink, { maxFrameBytes, maxBytes }, options.bases ?? []);
+}
+
+function frameBytes({ maxFrameBytes = 32 * MIB }: DecoderOptions): number {
+  return whole('maxFrameBytes', maxFrameBytes, 0, 2 ** 32 - 1);
 }

@@ -1,4 +1,4 @@
-import type { CodecContext } from '../codec/codec.js';
+import type { CodecContext, PageCodec } from '../codec/codec.js';
 import { unpackLz4 } from '../codec/lz4.js';
 import { codecByWireId } from '../codec/registry.js';
 import type { Zstd } from '../codec/zstd.js';
@@ -31,10 +31,15 @@ export class FrameDecoder {
   constructor(
     private readonly context: CodecContext,
     private readonly zstd: Zstd | undefined,
-    private readonly maxFrameBytes: number,
+    private maxFrameBytes: number,
   ) {
     this.unpacked = context.kernels.reserve(maxFrameBytes + 4096, 'unpacked frame');
     this.check = context.kernels.reserve(16, 'check');
+  }
+
+  /** Takes the stream's own limit, which is not above this reader's. */
+  announced(maxFrameBytes: number): void {
+    this.maxFrameBytes = maxFrameBytes;
   }
 
   /** Opens a frame whose data stands at `data`. @throws PageferryError `bad-stream` | `limit` | `unsupported` */
@@ -67,9 +72,21 @@ export class FrameDecoder {
     const bytes = codec.operands.bytes === 'own' ? entry.bytes : pageBytes;
     if (bytes > segment.bytes - segment.next)
       throw this.bad(`${where}: needs ${bytes} bytes, its segment has ${segment.bytes - segment.next}`);
-    const status = codec.decode!(this.context, segment.at + segment.next, bytes, page, pageBytes);
-    if (status !== pageBytes) throw this.bad(`${where}: ${codec.name} ${statusText(status)}`);
+    this.decodeAt(codec, segment.at + segment.next, bytes, page, pageBytes, where);
     segment.next += bytes;
+  }
+
+  /** Decodes coded bytes that stand at `coded`. */
+  decodeAt(codec: PageCodec, coded: number, codedBytes: number, page: number, pageBytes: number, where: string): void {
+    if (!codec.decode) throw this.bad(`${where}: "${codec.name}" is no codec for a page`);
+    const status = codec.decode(this.context, coded, codedBytes, page, pageBytes);
+    if (status !== pageBytes) throw this.bad(`${where}: ${codec.name} ${statusText(status)}`);
+  }
+
+  /** The bytes of an unpacked segment; good until the next frame is opened. */
+  segment(number: number): Uint8Array {
+    const { at, bytes } = this.segments[number]!;
+    return this.context.kernels.bytes.subarray(at, at + bytes);
   }
 
   /** The frame is done: nothing may be left over. */

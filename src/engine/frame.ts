@@ -95,9 +95,11 @@ export class Frame {
   /** Packs the frame; its buffers are in use until the result was written. */
   async pack(context: FrameContext, ordinal: number, lastPageBytes: number): Promise<PackedFrame> {
     const table = this.table.finish();
-    const jobs = this.used.map((kind) => this.packSegment(kind, context));
+    const jobs = Promise.all(this.used.map((kind) => this.packSegment(kind, context)));
+    // Whoever awaits it below hears of its failure; when the table fails first, nobody does.
+    jobs.catch(() => {});
     const tablePacked = packTable(table, context.packer);
-    const segments = [tablePacked, ...(await Promise.all(jobs))];
+    const segments = [tablePacked, ...(await jobs)];
     const heads = segments.map(({ packing, bytes, check }, i): SegmentHead => {
       const unpacked = i === 0 ? table.length : this.buffers.get(this.used[i - 1]!)!.used;
       return { packing: codecByName(packing).wireId, bytes: unpacked, packedBytes: bytes.length, check };

@@ -127,7 +127,6 @@ export class ImageDecoder {
     if (codec.name === 'fill') context.kernels.bytes.fill(entry.fill, at, at + bytes);
     else if (codec.name === 'same-as') this.readEarlier(entry.image, entry.page, at, bytes);
     else {
-      if (!codec.decode) throw new PageferryError('bad-stream', `page ${page}: "${codec.name}" is no codec for a page`);
       if (codec.base === 'other page') this.readEarlier(entry.image, entry.page, at, bytes);
       if (codec.base === 'last version') {
         const { parent } = this.image.record;

@@ -38,6 +38,9 @@ export interface ImageContext {
 /** Encodes the pages of one image, in order, into frames that it is handed. */
 export class ImageEncoder {
   nextPage = 0;
+  /** Pages that are the same as another of this image, and of another image. */
+  duplicatesInside = 0;
+  duplicatesBetween = 0;
   private readonly own: EarlierImage;
   private readonly parentImage: EarlierImage | undefined;
 
@@ -147,6 +150,8 @@ export class ImageEncoder {
       if (earlier.confirm(image, other, address)) {
         frame.table.addReference(SAME_AS, image, other);
         frame.count(SAME_AS);
+        if (image === this.number) this.duplicatesInside++;
+        else this.duplicatesBetween++;
         if (!this.own.source) versions.keep(this.number, page, address, this.context.pageBytes);
         return;
       }

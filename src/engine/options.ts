@@ -1,4 +1,5 @@
 import type { Zstd } from '../codec/zstd.js';
+import { type Kernels, loadKernels } from '../kernels/kernels.js';
 import { PageferryError } from '../page/error.js';
 import { strategyByName } from '../strategy/registry.js';
 import type { Strategy } from '../strategy/strategy.js';
@@ -14,14 +15,14 @@ export interface EncoderOptions {
   readonly strategy?: Strategy | string;
   /** The link that the stream is for; default 1e9. */
   readonly linkBitsPerSecond?: number;
-  /** Threads that pack; default 1: all on the calling thread. Workers need Node. */
+  /** Threads that pack, at most 16; default 1: all on the calling thread. More need Node. */
   readonly threads?: number;
   /**
-   * Memory for the last versions of pages whose source cannot be read again, in bytes; default 256 MiB, only used as far as
-   * needed. Past it, unchanged pages are still found by digest.
+   * Memory for the last versions of pages whose source cannot be read again, in bytes, at most 2 GiB; default 256 MiB, only
+   * used as far as needed. Past it, unchanged pages are still found by digest.
    */
   readonly deltaBudgetBytes?: number;
-  /** Pages that the fingerprint index has room for, rounded up to a power of two; default 2^18. 28 bytes a page. */
+  /** Pages that the fingerprint index has room for, rounded up to a power of two; default 2^18. 64 bytes a page. */
   readonly indexPages?: number;
   /** Whether identical pages are sent once; default true. */
   readonly dedup?: boolean;
@@ -46,6 +47,16 @@ export interface EncoderSettings {
   readonly clock: () => number;
 }
 
+/** Kernels with as much memory as options come to. @throws PageferryError `limit` when there is not that much; `options` names them */
+export async function kernelsWithin(memoryBytes: number, options: string): Promise<Kernels> {
+  try {
+    return await loadKernels(memoryBytes);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new PageferryError('limit', `${options}: ${memoryBytes} bytes of memory are needed: ${cause.message}`, { cause });
+  }
+}
+
 /** @throws PageferryError `bad-argument` that names the option and what it has to be */
 export function encoderSettings(options: EncoderOptions): EncoderSettings {
   const { pageBytes = 4096, strategy = 'adaptive', dedup = true } = options;
@@ -56,8 +67,8 @@ export function encoderSettings(options: EncoderOptions): EncoderSettings {
     pageBytes: pageBytes as PageBytes,
     strategy: typeof strategy === 'string' ? strategyByName(strategy) : strategy,
     linkBitsPerSecond: within('linkBitsPerSecond', options.linkBitsPerSecond ?? 1e9, 1, 1e15),
-    threads: whole('threads', options.threads ?? 1, 1, 64),
-    deltaBudgetBytes: whole('deltaBudgetBytes', options.deltaBudgetBytes ?? 256 * MIB, 0, 3 * 1024 * MIB),
+    threads: whole('threads', options.threads ?? 1, 1, 16),
+    deltaBudgetBytes: whole('deltaBudgetBytes', options.deltaBudgetBytes ?? 256 * MIB, 0, 2048 * MIB),
     indexSlots: 2 ** Math.max(10, Math.ceil(Math.log2(indexPages))),
     dedup,
     similar: dedup && (options.similar ?? true),
@@ -70,7 +81,8 @@ function within(name: string, value: number, least: number, most: number): numbe
   throw new PageferryError('bad-argument', `${name}: expected ${least} … ${most}, got ${value}`);
 }
 
-function whole(name: string, value: number, least: number, most: number): number {
+/** A whole number within bounds. @throws PageferryError `bad-argument` that names the option */
+export function whole(name: string, value: number, least: number, most: number): number {
   if (Number.isInteger(value)) return within(name, value, least, most);
   throw new PageferryError('bad-argument', `${name}: expected a whole number, got ${value}`);
 }

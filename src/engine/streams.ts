@@ -1,6 +1,7 @@
 import type { PageSource } from '../page/source.js';
+import { createEncoder } from './create-encoder.js';
 import { createDecoder, type DecoderOptions, type DecodeSummary, type OpenSink } from './decoder.js';
-import { createEncoder, type Encoder, type StreamSummary } from './encoder.js';
+import type { Encoder, StreamSummary } from './encoder.js';
 import type { EncoderOptions } from './options.js';
 
 /** What to put into one stream. */
@@ -17,7 +18,9 @@ async function encodeJob(encoder: Encoder, job: EncodeJob): Promise<void> {
   try {
     for (const base of job.bases ?? []) await encoder.base(base);
     for await (const image of job.images) await encoder.encode(image);
-    job.onSummary?.(await encoder.finish());
+    // Not inside the call: where nobody listens, its argument is never evaluated and the stream never ends.
+    const summary = await encoder.finish();
+    job.onSummary?.(summary);
   } catch (error) {
     await encoder.close();
     throw error;
@@ -99,6 +102,10 @@ export function decodeStream(
 ): WritableStream<Uint8Array> {
   const decoder = createDecoder(openSink, options);
   return new WritableStream<Uint8Array>({
+    // Options that make no sense fail the stream, not the process.
+    async start() {
+      await decoder;
+    },
     async write(piece) {
       (await decoder).push(piece);
     },

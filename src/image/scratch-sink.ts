@@ -18,7 +18,7 @@ export function createScratchSink(): PageSink {
     fd = fs.openSync(name, 'wx+', 0o600);
     fs.unlinkSync(name);
   } catch (cause) {
-    throw ioError(name, 'create', cause);
+    throw ioError(name, 'cannot create', cause);
   }
   const reader = readHandle(fd, name);
   let end = 0;
@@ -37,7 +37,7 @@ export function createScratchSink(): PageSink {
     },
     readAt(into, position) {
       const bytes = Math.max(0, Math.min(into.length, end - position));
-      const got = reader.readAt(into.subarray(0, bytes), position);
+      const got = reader.readSync(into.subarray(0, bytes), position);
       // Past the file's own end is the hole that it ends in.
       into.fill(0, got, bytes);
       return bytes;

@@ -24,6 +24,8 @@ const START: readonly (readonly [Packing, number, number])[] = [
 ];
 
 const MIB = 1 << 20;
+/** Handing a group to another thread and back takes about this long. */
+const HANDOVER_MS = 1;
 /** A delta is worth its bytes below this share of the page: packed, a page leaves about a third and a delta two thirds. */
 const DELTA_PAYS = 0.6;
 /** How fast new measurements replace old belief. */
@@ -76,7 +78,8 @@ function earliest(
   let chosenMs = Infinity;
   for (const option of options) {
     if (option.packing.name === 'zstd' && !state.zstd) continue;
-    const packedMs = now + (state.pendingMs + group.bytes / option.bytesPerMs) / state.threads;
+    const handoverMs = state.threads > 1 && option.packing.name !== 'raw' ? HANDOVER_MS : 0;
+    const packedMs = now + handoverMs + (state.pendingMs + group.bytes / option.bytesPerMs) / state.threads;
     const arrivedMs = Math.max(link.freeAtMs, packedMs) + (group.bytes * option.share) / linkBytesPerMs;
     if (arrivedMs < chosenMs) {
       chosen = option;

@@ -18,6 +18,8 @@ export const NO_IMAGE = 0xffffffff;
 export const MAX_NAME_BYTES = 1024;
 /** Largest head of a record, whatever a stream claims. */
 export const MAX_HEAD_BYTES = 1 << 20;
+/** Most images of a stream: their ends must fit the head of the end record. */
+export const MAX_IMAGES = Math.floor((MAX_HEAD_BYTES - 8) / (8 + DIGEST_BYTES));
 /** Most segments a frame may have, its table included. */
 export const MAX_SEGMENTS = 8;
 

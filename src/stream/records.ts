@@ -104,10 +104,16 @@ export function readRecordHead(bytes: Uint8Array, what: string): RecordHead {
 
 // IMAGE: image u32 | kind u8 | flags u8 | name bytes u16 | parent u32 | 0 x 4 | bytes u64 | digest | name
 
+/** @throws PageferryError `bad-argument` when the name is too long */
+export function nameBytes(name: string): Uint8Array {
+  const bytes = new TextEncoder().encode(name);
+  if (bytes.length > MAX_NAME_BYTES)
+    throw new PageferryError('bad-argument', `image name: ${bytes.length} bytes, at most ${MAX_NAME_BYTES}`);
+  return bytes;
+}
+
 export function writeImage(to: WireWriter, record: ImageRecord): void {
-  const name = new TextEncoder().encode(record.name);
-  if (name.length > MAX_NAME_BYTES)
-    throw new PageferryError('bad-argument', `image name: ${name.length} bytes, at most ${MAX_NAME_BYTES}`);
+  const name = nameBytes(record.name);
   to.u32(record.image);
   to.u8(record.kind === 'base' ? 1 : 0);
   to.u8(0);
@@ -129,7 +135,7 @@ export function readImage(bytes: Uint8Array, what: string): ImageRecord {
   const flags = from.u8();
   if (kind > 1 || flags !== 0)
     throw new PageferryError('unsupported', `${what}: kind ${kind}, flags ${hex(flags)}: this reader knows kinds 0 and 1`);
-  const nameBytes = from.u16();
+  const nameLength = from.u16();
   const parent = from.u32();
   if (parent !== NO_IMAGE && parent >= image) throw from.bad(`parent ${parent} of image ${image}, which is not before it`);
   from.reserved(4);
@@ -139,9 +145,11 @@ export function readImage(bytes: Uint8Array, what: string): ImageRecord {
   if (unknown) from.take(8);
   else known = from.u64();
   const digest = from.take(DIGEST_BYTES).slice();
-  const name = new TextDecoder().decode(from.take(nameBytes));
+  const name = readName(from, nameLength);
   from.end();
   if (kind === 1 && known === undefined) throw from.bad('a base image of unknown size');
+  if (kind === 1 && parent !== NO_IMAGE) throw from.bad('a base image with a parent');
+  if (kind === 0 && digest.some((byte) => byte !== 0)) throw from.bad('a digest, which an image that is carried has at its end');
   return {
     image,
     kind: kind === 1 ? 'base' : 'carried',
@@ -150,6 +158,16 @@ export function readImage(bytes: Uint8Array, what: string): ImageRecord {
     bytes: known,
     digest: kind === 1 ? digest : undefined,
   };
+}
+
+function readName(from: WireReader, length: number): string {
+  if (length > MAX_NAME_BYTES) throw from.bad(`a name of ${length} bytes, more than ${MAX_NAME_BYTES}`);
+  const bytes = from.take(length);
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw from.bad('a name that is not UTF-8');
+  }
 }
 
 // PAGES: image u32 | page count u32 | first page u64 | last page bytes u32 | segment count u8 | 0 x 3 | { segment head }

@@ -55,11 +55,18 @@ export async function rig(subject: Subject) {
       return guarded(capacity, offset, (to) => subject.encode(run, p, page.length, to, capacity, scratch, b));
     },
     decode(data: Uint8Array, base: Uint8Array, pageBytes: number, offset = 0): Result {
+      // Once more with the page where the memory ends: a store past it traps, even one that would not change the canary.
+      const end = memoryBytes - pageBytes;
+      memory.set(base.subarray(0, pageBytes), end);
+      const status = subject.decode(run, place(data, false, offset), data.length, end, pageBytes, scratch);
+      const bytes = memory.slice(end, end + Math.max(0, status));
       const src = place(data, true, 0);
-      return guarded(pageBytes, offset, (to) => {
+      const result = guarded(pageBytes, offset, (to) => {
         memory.set(base.subarray(0, pageBytes), to);
         return subject.decode(run, src, data.length, to, pageBytes, scratch);
       });
+      if (result.status !== status || Buffer.compare(result.bytes, bytes) !== 0) throw new Error('decoded differently elsewhere');
+      return result;
     },
   };
 }

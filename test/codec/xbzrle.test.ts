@@ -44,6 +44,18 @@ test.each(Object.entries(VECTORS))('xbzrle: %s', async (_, [page, delta]) => {
   expect(Buffer.compare(back.bytes, page)).toBe(0);
 });
 
+test('xbzrle keeps within a capacity that just fits, for nzruns of every length', async () => {
+  const it = await rig(xbzrle);
+  for (let length = 1; length < 300; length++) {
+    const page = base.map((byte, i) => (i >= 64 && i < 64 + length ? byte ^ 0xff : byte));
+    const delta = twin.encode(page, base);
+    for (const spare of [-1, 0, 1, 7, 15, 16]) {
+      const { status } = it.encode(page, base, delta.length + spare);
+      expect(status, `${length} bytes, ${spare} to spare`).toBe(spare < 0 ? STATUS.NO_ROOM : delta.length);
+    }
+  }
+});
+
 test('xbzrle writes three-byte lengths above 16383, and only there', async () => {
   const it = await rig(xbzrle);
   const zeros = new Uint8Array(65536);

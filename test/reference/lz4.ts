@@ -4,15 +4,15 @@ import { STATUS } from '../../src/kernels/status.js';
 
 const MATCH_START_MARGIN = 12;
 const LAST_LITERALS = 5;
+const TABLE_BITS = 14;
 const HASH_MULTIPLIER = 0xcf1bbcdcbbn;
 
 /** Encodes a block of 1 … 65536 bytes. */
 export function lz4EncodeReference(block: Uint8Array): Uint8Array {
   const out: number[] = [];
-  const tableBits = block.length <= 4096 ? 12 : block.length <= 16384 ? 13 : 14;
-  const table = new Uint16Array(1 << tableBits);
+  const table = new Uint16Array(1 << TABLE_BITS);
   const lastStart = block.length - MATCH_START_MARGIN;
-  const hash = (at: number) => hashOf(block, at, tableBits);
+  const hash = (at: number) => hashOf(block, at);
   const insert = (at: number) => {
     table[hash(at)] = at;
   };
@@ -65,10 +65,10 @@ function equalFour(block: Uint8Array, a: number, b: number): boolean {
 }
 
 /** The upper bits of the low 40 bits of five bytes times a constant. */
-function hashOf(block: Uint8Array, at: number, bits: number): number {
+function hashOf(block: Uint8Array, at: number): number {
   let five = 0n;
   for (let i = 4; i >= 0; i--) five = (five << 8n) | BigInt(block[at + i]!);
-  return Number(((five * HASH_MULTIPLIER) & 0xffffffffffn) >> BigInt(40 - bits));
+  return Number(((five * HASH_MULTIPLIER) & 0xffffffffffn) >> BigInt(40 - TABLE_BITS));
 }
 
 /** A sequence; the last one of a block has offset 0 and no match. */

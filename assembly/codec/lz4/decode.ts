@@ -48,9 +48,8 @@ export function lz4Decode(src: usize, srcBytes: u32, out: usize, blockBytes: u32
     let p = ip + 1;
     let q = op;
     let literals = token >> 4;
-    if (literals !== 15) {
-      v128.store(q, v128.load(p));
-    } else {
+    v128.store(q, v128.load(p));
+    if (literals === 15) {
       let byte: u32 = load<u8>(p++);
       literals += byte;
       while (byte === 255 && p < srcFar) {

@@ -1,7 +1,9 @@
 // The LZ4 encoder: greedy, one hash table of u16 positions, with every decision also taken by test/reference/lz4.ts.
+import { LZ4_SCRATCH_BYTES } from "../../layout";
 import { NO_ROOM } from "../../status";
 
 const MAX_BLOCK_BYTES: u32 = 65536;
+const MAX_CODED_BYTES: u32 = MAX_BLOCK_BYTES + MAX_BLOCK_BYTES / 255 + 16;
 /** No match starts in the last twelve bytes of a block. */
 const MATCH_START_MARGIN: u32 = 12;
 /** The last five bytes are literals: a match may reach this far past the last place where one may start. */
@@ -9,6 +11,9 @@ const MATCH_END_PAST_START: u32 = 7;
 const MIN_MATCH_BYTES: u32 = 4;
 /** Times 2^24, so that only the five bytes hashed reach the product's upper bits: this saves the shift. */
 const HASH_MULTIPLIER: u64 = 0xcf1bbcdcbb000000;
+/** One table for all sizes: a smaller one for 4 KiB pages is quicker to clear by 1 %, and its output larger by 0.2 %. */
+const TABLE_BITS: u32 = 14;
+if (LZ4_SCRATCH_BYTES !== 2 << TABLE_BITS) ERROR("lz4: the table is not the scratch");
 /** After 2^6 misses the search takes steps of two bytes, after 2^6 more of three … */
 const SKIP_STRENGTH: u32 = 6;
 /** Room beyond the literals that one sequence of at most FAST_SEQUENCE_BYTES can touch, wild 16-byte stores included. */
@@ -19,13 +24,12 @@ const FAST_SEQUENCE_BYTES: u32 = 8192;
 export function lz4Encode(src: usize, srcBytes: u32, out: usize, capacity: u32, scratch: usize): i32 {
   if (srcBytes - 1 >= MAX_BLOCK_BYTES) return NO_ROOM;
   let op = out;
-  let opEnd = out + capacity;
+  // Any larger capacity is as good as this one, and with it the differences below are true i32.
+  let opEnd = out + min(capacity, MAX_CODED_BYTES);
+  let opFar = opEnd - FAST_ROOM;
   let anchor = src;
   if (srcBytes > MATCH_START_MARGIN) {
-    // A table that is large for its block costs more to clear than its better matches are worth.
-    let tableBits: u32 = srcBytes <= 4096 ? 12 : srcBytes <= 16384 ? 13 : 14;
-    let shift: u64 = 64 - tableBits;
-    memory.fill(scratch, 0, 2 << tableBits);
+    memory.fill(scratch, 0, LZ4_SCRATCH_BYTES);
     let lastStart = src + srcBytes - MATCH_START_MARGIN;
     // The cleared table says that position 0 is in every slot: it needs no insertion, and no entry is ever invalid.
     let ip = src + 1;
@@ -34,16 +38,16 @@ export function lz4Encode(src: usize, srcBytes: u32, out: usize, capacity: u32, 
       // after the other each would wait for a mispredicted branch. `ip` goes in before its neighbours are looked up, which
       // keeps runs of one byte short; the neighbours go in only when they are reached.
       let w0 = load<u64>(ip);
-      let s0 = slotOf(w0, shift, scratch);
+      let s0 = slotOf(w0, scratch);
       let m = src + load<u16>(s0);
       store<u16>(s0, <u32>(ip - src));
       let c0 = load<u32>(m);
-      let w1 = load<u64>(ip, 1);
-      let s1 = slotOf(w1, shift, scratch);
+      let w1 = w0 >> 8;
+      let s1 = slotOf(w1, scratch);
       let m1 = src + load<u16>(s1);
       let c1 = load<u32>(m1);
-      let w2 = load<u64>(ip, 2);
-      let s2 = slotOf(w2, shift, scratch);
+      let w2 = w0 >> 16;
+      let s2 = slotOf(w2, scratch);
       let m2 = src + load<u16>(s2);
       let c2 = load<u32>(m2);
       if (c0 !== <u32>w0) {
@@ -59,7 +63,7 @@ export function lz4Encode(src: usize, srcBytes: u32, out: usize, capacity: u32, 
             let attempts: u32 = 1 << SKIP_STRENGTH;
             while (ip <= lastStart) {
               let word = load<u64>(ip);
-              let slot = slotOf(word, shift, scratch);
+              let slot = slotOf(word, scratch);
               m = src + load<u16>(slot);
               store<u16>(slot, <u32>(ip - src));
               if (load<u32>(m) === <u32>word) break;
@@ -75,7 +79,7 @@ export function lz4Encode(src: usize, srcBytes: u32, out: usize, capacity: u32, 
       ip -= before;
       let literals = <u32>(ip - anchor);
       let matchBytes = <u32>(end - ip);
-      if (<u32>(opEnd - op) < literals + FAST_ROOM || literals + matchBytes > FAST_SEQUENCE_BYTES) {
+      if (<i32>literals > <i32>(opFar - op) || <u32>(end - anchor) > FAST_SEQUENCE_BYTES) {
         op = putExact(op, opEnd, anchor, literals, offset, matchBytes);
         if (op === 0) return NO_ROOM;
       } else {
@@ -83,9 +87,9 @@ export function lz4Encode(src: usize, srcBytes: u32, out: usize, capacity: u32, 
       }
       ip = end;
       anchor = end;
-      // Two places inside the match: without them the next struct of an array would not find the end of this one.
-      store<u16>(slotOf(load<u64>(ip - 2), shift, scratch), <u32>(ip - 2 - src));
-      store<u16>(slotOf(load<u64>(ip - 1), shift, scratch), <u32>(ip - 1 - src));
+      // Two places inside the match go in as well: where structs follow one another the next match often starts there.
+      store<u16>(slotOf(load<u64>(ip - 2), scratch), <u32>(ip - 2 - src));
+      store<u16>(slotOf(load<u64>(ip - 1), scratch), <u32>(ip - 1 - src));
     }
   }
   op = putExact(op, opEnd, anchor, <u32>(src + srcBytes - anchor), 0, 0);
@@ -93,8 +97,8 @@ export function lz4Encode(src: usize, srcBytes: u32, out: usize, capacity: u32, 
 }
 
 /** Address of the u16 table entry for the first five bytes of a word. */
-function slotOf(word: u64, shift: u64, table: usize): usize {
-  return table + ((<usize>((word * HASH_MULTIPLIER) >>> shift)) << 1);
+function slotOf(word: u64, table: usize): usize {
+  return table + ((<usize>((word * HASH_MULTIPLIER) >>> (64 - TABLE_BITS))) << 1);
 }
 
 /** How many bytes before both places are equal, back to the anchor and to the block's start. */
@@ -115,10 +119,12 @@ function equalBefore(ip: usize, m: usize, anchor: usize, src: usize): usize {
 function matchEnd(ip: usize, m: usize, lastStart: usize): usize {
   let offset = ip - m;
   ip += MIN_MATCH_BYTES;
+  m += MIN_MATCH_BYTES;
   while (ip < lastStart) {
-    let difference = load<u64>(ip) ^ load<u64>(ip - offset);
+    let difference = load<u64>(ip) ^ load<u64>(m);
     if (difference !== 0) return ip + (<usize>ctz(difference) >> 3);
     ip += 8;
+    m += 8;
   }
   let limit = lastStart + MATCH_END_PAST_START;
   while (ip < limit) {

@@ -1,0 +1,78 @@
+import type { PageCodec } from '../codec/codec.js';
+import { PageferryError } from '../page/error.js';
+import type { FrameHead } from '../stream/format.js';
+import type { FrameDecoder } from './frame-decoder.js';
+
+/** Where one page of a frame is, and what it refers to. */
+export interface PageEntry {
+  readonly codec: PageCodec;
+  readonly segment: number;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly fill: number;
+  readonly image: number;
+  readonly page: number;
+}
+
+/** An unpacked frame in which every page can be found. */
+export class FrameMap {
+  /** Ascending; pages without operands share the entry of their run's first page. */
+  private readonly firstPages: number[] = [];
+  private readonly entries: PageEntry[] = [];
+  private readonly segments: readonly Uint8Array[];
+  /** Memory that it takes, about. */
+  readonly bytes: number;
+
+  /** Reads the table of the frame that `frames` has open. */
+  constructor(
+    head: FrameHead,
+    frames: FrameDecoder,
+    pageBytes: number,
+    readonly what: string,
+  ) {
+    this.segments = head.segments.map((_, i) => frames.segment(i).slice());
+    const next = head.segments.map(() => 0);
+    const table = frames.table!;
+    for (let page = head.firstPage, left = head.pageCount; left > 0; ) {
+      const { codec, segment, fill, image, page: other, bytes } = table.next();
+      const { operands } = codec;
+      const bare = !operands.bytes && !operands.reference && !operands.fill;
+      const pages = bare ? Math.min(1 + table.sameRun(), left) : 1;
+      if (bare) table.skip(pages - 1);
+      left -= pages;
+      const length = operands.bytes === 'own' ? bytes : operands.bytes ? (left === 0 ? head.lastPageBytes : pageBytes) : 0;
+      const offset = operands.bytes ? (next[segment] ?? Number.NaN) : 0;
+      if (operands.bytes) {
+        if (segment === 0 || !(offset + length <= (this.segments[segment]?.length ?? 0)))
+          throw new PageferryError('bad-stream', `${what}: page ${page} needs ${length} bytes at ${offset} of segment ${segment}`);
+        next[segment] = offset + length;
+      }
+      this.firstPages.push(page);
+      this.entries.push({ codec, segment, offset, bytes: length, fill, image, page: other });
+      page += pages;
+    }
+    this.bytes = this.segments.reduce((sum, { length }) => sum + length, 0) + 128 * this.entries.length;
+  }
+
+  /** The entry of a page that the frame covers. */
+  find(page: number): PageEntry {
+    return this.entries[lastAtOrBelow(this.firstPages, page)]!;
+  }
+
+  /** A page's bytes in its segment. */
+  coded({ segment, offset, bytes }: PageEntry): Uint8Array {
+    return this.segments[segment]!.subarray(offset, offset + bytes);
+  }
+}
+
+/** The index of the last of these ascending numbers that is not above `value`; 0 when all are. */
+export function lastAtOrBelow(numbers: readonly number[], value: number): number {
+  let low = 0;
+  let high = numbers.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1;
+    if (numbers[middle]! <= value) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}

@@ -1,0 +1,108 @@
+import type { EncodeJob } from '../../src/engine/streams.js';
+import {
+  bytesSink,
+  createDecoder,
+  createEncoder,
+  type DecoderOptions,
+  type DecodeSummary,
+  type Encoder,
+  type EncoderOptions,
+  type PageSink,
+  type PageSource,
+  type StreamSummary,
+} from '../../src/index.js';
+
+/** Small rooms, so that a test can afford many encoders; every image below fits them. */
+export const SMALL_ENCODER = { deltaBudgetBytes: 4 << 20, indexPages: 1024, zstd: null } as const;
+/** As little as the encoder's frames ask for. */
+export const SMALL_DECODER = { maxFrameBytes: 12 << 20, zstd: null } as const;
+
+export interface Encoded {
+  readonly bytes: Uint8Array;
+  readonly summary: StreamSummary;
+}
+
+/** Everything in one piece: what `use` makes of an encoder. */
+export async function encodedBy(use: (encoder: Encoder) => Promise<void>, options: EncoderOptions = {}): Promise<Encoded> {
+  const pieces: Uint8Array[] = [];
+  const output = (parts: readonly Uint8Array[]) => void pieces.push(...parts.map((part) => part.slice()));
+  const encoder = await createEncoder(output, { ...SMALL_ENCODER, ...options });
+  try {
+    await use(encoder);
+    const summary = await encoder.finish();
+    return { bytes: Buffer.concat(pieces), summary };
+  } finally {
+    await encoder.close();
+  }
+}
+
+/** Encodes images, behind bases if there are any. */
+export function encoded(images: readonly PageSource[], options: Partial<Omit<EncodeJob, 'images'>> = {}): Promise<Encoded> {
+  return encodedBy(async (encoder) => {
+    for (const base of options.bases ?? []) await encoder.base(base);
+    for (const image of images) await encoder.encode(image);
+  }, options);
+}
+
+export interface Decoded {
+  readonly images: readonly Uint8Array[];
+  readonly names: readonly string[];
+  readonly summary: DecodeSummary;
+}
+
+/** Decodes a stream that is pushed in pieces of `pieceBytes`. */
+export async function decoded(stream: Uint8Array, options: DecoderOptions = {}, pieceBytes = stream.length): Promise<Decoded> {
+  const sinks: ReturnType<typeof bytesSink>[] = [];
+  const names: string[] = [];
+  const decoder = await createDecoder(
+    ({ name }) => {
+      names.push(name);
+      return sinks[sinks.push(bytesSink()) - 1]!;
+    },
+    { ...SMALL_DECODER, ...options },
+  );
+  for (let from = 0; from < stream.length; from += pieceBytes) decoder.push(stream.subarray(from, from + pieceBytes));
+  const summary = await decoder.finish();
+  return { images: sinks.map((sink) => sink.take()), names, summary };
+}
+
+/** What became of a sink. */
+export interface WatchedSink extends PageSink {
+  finished: number;
+  aborted: number;
+}
+
+/** A sink in memory that counts how it ended. */
+export function watchedSink(): WatchedSink {
+  const inner = bytesSink();
+  const sink: WatchedSink = {
+    ...inner,
+    finished: 0,
+    aborted: 0,
+    finish(bytes) {
+      sink.finished++;
+      return inner.finish(bytes);
+    },
+    abort() {
+      sink.aborted++;
+      inner.abort();
+    },
+  };
+  return sink;
+}
+
+/** Tries to decode: the images, or the error and the sinks that were opened. */
+export async function attempt(
+  stream: Uint8Array,
+  options: DecoderOptions = {},
+): Promise<{ error: unknown; sinks: readonly WatchedSink[] }> {
+  const sinks: WatchedSink[] = [];
+  const decoder = await createDecoder(() => sinks[sinks.push(watchedSink()) - 1]!, { ...SMALL_DECODER, ...options });
+  try {
+    decoder.push(stream);
+    await decoder.finish();
+    return { error: undefined, sinks };
+  } catch (error) {
+    return { error, sinks };
+  }
+}

@@ -93,12 +93,12 @@ test('images of many frames: several groups, several chunks', async () => {
     // No two parts alike, so that most pages need bytes.
     for (let k = at; k < at + piece.length; k += 512) image[k]! ^= n;
   }
-  const strategy = {
+  const strategy: Strategy = {
     name: 'small groups',
     choose: () => 'group',
     pack: () => ({ name: 'lz4' }),
     groupBytes: () => 100_000,
-  } as const;
+  };
   for (const threads of [1, 2]) {
     const { bytes } = await encoded([bytesSource(image, 'large')], { strategy, threads, similar: false, dedup: false });
     const { images } = await decoded(bytes, {}, 300_000);

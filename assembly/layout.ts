@@ -10,6 +10,9 @@ export const LZ4_SCRATCH_BYTES: u32 = 32768;
 /** Scratch that wkdmEncode and wkdmDecode need (dictionary, lanes, two lists of a word for each of the page), 64-byte aligned. */
 export const WKDM_SCRATCH_BYTES: u32 = 134400;
 
+/** WKdm's hash of a word: (((word >> 10) & 255) * this >> 4) & 15. Of 26 multipliers it gave the smallest guest pages. */
+export const WKDM_MULTIPLIER: i16 = 229;
+
 // scanPages writes one u16 a page: 0 for a normal page, else CLASS_FILL | byte.
 export const CLASS_NORMAL: u32 = 0;
 export const CLASS_FILL: u32 = 0x100;
@@ -19,7 +22,7 @@ export const CLASS_FILL: u32 = 0x100;
 export const PROFILE_ZERO_WORDS: u32 = 0;
 /** 32-bit words equal to the word before them (and not zero). */
 export const PROFILE_REPEATED_WORDS: u32 = 4;
-/** Non-zero 32-bit words that hit WKdm's 16-entry dictionary, exactly or in the upper 22 bits. */
+/** Non-zero 32-bit words that hit a WKdm-style 16-entry dictionary, exactly or in the upper 22 bits. */
 export const PROFILE_DICTIONARY_WORDS: u32 = 8;
 /** Byte runs of at least four equal bytes: how many. */
 export const PROFILE_RUNS: u32 = 12;
@@ -27,13 +30,14 @@ export const PROFILE_RUNS: u32 = 12;
 export const PROFILE_RUN_BYTES: u32 = 16;
 /** Bytes that differ from the base; pageBytes where there is no base. */
 export const PROFILE_CHANGED_BYTES: u32 = 20;
-/** Separate stretches of changed bytes against the base (8-byte granules). */
+/** Separate stretches of changed bytes against the base (8-byte granules); 1 where there is no base. */
 export const PROFILE_CHANGED_RUNS: u32 = 24;
-/** Estimated bytes of an LZ-class encoding of the page, from sampled repeats and byte entropy: 0 … pageBytes. */
+/** Estimated bytes of an LZ-class encoding of the page, from sampled repeats and byte variety: 1 … pageBytes. */
 export const PROFILE_ESTIMATED_BYTES: u32 = 28;
 /** Zero bytes. */
 export const PROFILE_ZERO_BYTES: u32 = 32;
-export const PROFILE_BYTES: u32 = 64;
+/** A profile's slot: the fields, 64 bytes, then the scratch that profilePage needs (dictionary, table of earlier words). */
+export const PROFILE_BYTES: u32 = 1280;
 
 /** First address that the module's own constant tables do not use. */
 export function heapBase(): usize {

@@ -4,6 +4,7 @@ export { CODECS, codecByName } from './codec/registry.js';
 export { loadZstd, type Zstd } from './codec/zstd.js';
 export { digestText } from './dedup/image-digest.js';
 export type { CodecCount, CodecCounts } from './engine/counters.js';
+export { createEncoder } from './engine/create-encoder.js';
 export {
   createDecoder,
   type DecodedImage,
@@ -12,7 +13,7 @@ export {
   type DecodeSummary,
   type OpenSink,
 } from './engine/decoder.js';
-export { createEncoder, type Encoder, type ImageSummary, type StreamSummary } from './engine/encoder.js';
+export type { Encoder, ImageSummary, StreamSummary } from './engine/encoder.js';
 export type { EncoderOptions } from './engine/options.js';
 export type { Output } from './engine/output.js';
 export { openPages, type PageReader, type PageReaderOptions, type ReadableImage } from './engine/page-reader.js';

@@ -16,7 +16,7 @@
 //   All numbers are little-endian; low[] and index[] beyond their count are 0 (not read); u32 bits 30 and 31 of lows are 0.
 //
 // Tags as two planes, and lists cut in equal parts, let vectors do all but the dictionary; that has no branch either.
-import { MAX_PAGE_BYTES, WKDM_SCRATCH_BYTES } from "../layout";
+import { MAX_PAGE_BYTES, WKDM_MULTIPLIER, WKDM_SCRATCH_BYTES } from "../layout";
 import { BAD_TOKEN, NO_ROOM, TRAILING, TRUNCATED } from "../status";
 import { LOW_MASK, packLists, unpackLists } from "./wkdm-lists";
 import { GATHER, SCATTER } from "./zero-aware";
@@ -123,7 +123,7 @@ function resetDictionary(scratch: usize): void {
 
 /** hash(word) times 4, for four words. Only bits 4 … 7 of the product count, so 16-bit lanes multiply. */
 function slotOf(words: v128): v128 {
-  const product = i16x8.mul(i32x4.shr_u(words, 10), i16x8.splat(229));
+  const product = i16x8.mul(i32x4.shr_u(words, 10), i16x8.splat(WKDM_MULTIPLIER));
   return v128.and(i32x4.shr_u(product, 2), i32x4.splat(60));
 }
 

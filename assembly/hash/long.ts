@@ -1,19 +1,7 @@
 // XXH3 of more than 240 bytes: the input is a row of 64-byte stripes, sixteen to a block, and one last stripe that ends with the
 // input (and may overlap the stripe before it). Eight 64-bit accumulators take in each stripe, are scrambled after each full
 // block, and are merged at the end into one half (XXH3-64) or two (XXH3-128).
-import {
-  avalanche,
-  derivedKeys,
-  PRIME32_1,
-  PRIME32_2,
-  PRIME32_3,
-  PRIME64_1,
-  PRIME64_2,
-  PRIME64_3,
-  PRIME64_4,
-  PRIME64_5,
-  SECRET,
-} from "./parts";
+import { avalanche, PRIME32_1, PRIME32_2, PRIME32_3, PRIME64_1, PRIME64_2, PRIME64_3, PRIME64_4, PRIME64_5, SECRET } from "./parts";
 
 const STRIPE: usize = 64;
 const BLOCK: usize = 1024;
@@ -33,7 +21,7 @@ export function long(src: usize, bytes: u32, out: usize, wide: bool): void {
   const lastStripe = src + ((bytes - 1) & ~63);
   let p = src;
   let key = SECRET;
-  let stop = min(p + BLOCK, lastStripe);
+  let stop = lastStripe - p > BLOCK ? p + BLOCK : lastStripe;
   while (true) {
     // The plain sum of the data goes to the neighbour lane: summed apart, it changes lanes once a block, not once a stripe.
     // A quarter of it is summed in scalar registers, because the vector ports are what this loop waits for.
@@ -71,8 +59,8 @@ export function long(src: usize, bytes: u32, out: usize, wide: bool): void {
     acc1 = i64x2.add(acc1, i64x2.shuffle(sum1, sum1, 1, 0));
     acc2 = i64x2.add(acc2, i64x2.shuffle(sum2, sum2, 1, 0));
     acc3 = i64x2.add(acc3, i64x2.replace_lane(i64x2.splat(sum7), 1, sum6));
-    if (p == end) break;
-    if (key == SECRET + SCRAMBLE_KEY) {
+    if (p === end) break;
+    if (key === SECRET + SCRAMBLE_KEY) {
       acc0 = scramble(acc0, v128.load(key));
       acc1 = scramble(acc1, v128.load(key, 16));
       acc2 = scramble(acc2, v128.load(key, 32));
@@ -80,7 +68,7 @@ export function long(src: usize, bytes: u32, out: usize, wide: bool): void {
     }
     if (p < lastStripe) {
       key = SECRET;
-      stop = min(p + BLOCK, lastStripe);
+      stop = lastStripe - p > BLOCK ? p + BLOCK : lastStripe;
     } else {
       key = SECRET + LAST_KEY;
       p = end - STRIPE;
@@ -112,7 +100,7 @@ export function longSeeded(src: usize, bytes: u32, seed: u64, out: usize, wide: 
     src += STRIPE;
     key += 8;
     signs = i64x2.neg(signs);
-    if (key == SECRET + SCRAMBLE_KEY) {
+    if (key === SECRET + SCRAMBLE_KEY) {
       acc0 = scramble(acc0, i64x2.add(v128.load(key), signs));
       acc1 = scramble(acc1, i64x2.add(v128.load(key, 16), signs));
       acc2 = scramble(acc2, i64x2.add(v128.load(key, 32), signs));
@@ -175,4 +163,14 @@ function foldPairs(x: v128, y: v128): v128 {
   const high = i64x2.add(i64x2.extmul_high_i32x4_u(a, b), carries);
   const low = v128.or(i64x2.shl(middle, 32), v128.and(lowLow, digit));
   return v128.xor(low, high);
+}
+
+/** Sixteen bytes, at an offset that is no multiple of 8, of the secret that `seed` derives (which is never written down): even words + seed, odd words - seed. */
+function derivedKeys(offset: usize, seed: u64): v128 {
+  const word = SECRET + (offset & ~7);
+  const shift = <i32>((offset & 7) << 3);
+  const signs = offset & 8 ? i64x2(0 - seed, seed) : i64x2(seed, 0 - seed);
+  const low = i64x2.add(v128.load(word), signs);
+  const high = i64x2.sub(v128.load(word, 8), signs);
+  return v128.or(i64x2.shr_u(low, shift), i64x2.shl(high, 64 - shift));
 }

@@ -1,5 +1,6 @@
+// biome-ignore-all lint/correctness/noPrecisionLoss: the primes are u64, not JavaScript numbers
 // XXH3's constants and mixing steps, after the public XXH3 specification (xxHash 0.8): the default secret and the primes are
-// part of the format. `derivedKeys` gives words of the secret that a seed derives, without ever writing that secret down.
+// part of the format.
 
 export const PRIME32_1: u64 = 0x9e3779b1;
 export const PRIME32_2: u64 = 0x85ebca77;
@@ -71,14 +72,4 @@ export function swap64(x: u64): u64 {
 /** Sixteen bytes of input against sixteen bytes of secret. */
 export function mix16(src: usize, secret: usize, seed: u64): u64 {
   return fold(load<u64>(src) ^ (load<u64>(secret) + seed), load<u64>(src, 8) ^ (load<u64>(secret, 8) - seed));
-}
-
-/** Sixteen bytes, at an offset that is no multiple of 8, of the secret that `seed` derives: even words + seed, odd words - seed. */
-export function derivedKeys(offset: usize, seed: u64): v128 {
-  const word = SECRET + (offset & ~7);
-  const shift = <i32>((offset & 7) << 3);
-  const signs = offset & 8 ? i64x2(0 - seed, seed) : i64x2(seed, 0 - seed);
-  const low = i64x2.add(v128.load(word), signs);
-  const high = i64x2.sub(v128.load(word, 8), signs);
-  return v128.or(i64x2.shr_u(low, shift), i64x2.shl(high, 64 - shift));
 }

@@ -4,11 +4,11 @@ import {
   avalancheOld,
   mix16,
   mulHigh,
+  PRIME_MX2,
   PRIME32_2,
   PRIME64_1,
   PRIME64_2,
   PRIME64_4,
-  PRIME_MX2,
   SECRET,
   secret64,
   swap32,
@@ -45,7 +45,7 @@ function upTo8(src: usize, bytes: u32, seed: u64, out: usize): void {
   seed ^= (<u64>swap32(<u32>seed)) << 32;
   const input = <u64>load<u32>(src) | ((<u64>load<u32>(src + bytes - 4)) << 32);
   const keyed = input ^ ((secret64(16) ^ secret64(24)) + seed);
-  const factor = PRIME64_1 + (<u64>bytes << 2);
+  const factor = PRIME64_1 + ((<u64>bytes) << 2);
   let low = keyed * factor;
   let high = mulHigh(keyed, factor) + (low << 1);
   low ^= high >> 3;
@@ -77,9 +77,9 @@ function upTo240(src: usize, bytes: u32, seed: u64, out: usize): void {
   if (bytes <= 128) {
     // from the middle pair outwards
     for (let i: i32 = <i32>((bytes - 1) >>> 5); i >= 0; i--) {
-      const a = src + (<usize>i << 4);
-      const b = src + bytes - 16 - (<usize>i << 4);
-      const secret = SECRET + (<usize>i << 5);
+      const a = src + ((<usize>i) << 4);
+      const b = src + bytes - 16 - ((<usize>i) << 4);
+      const secret = SECRET + ((<usize>i) << 5);
       low = mixHalf(low, a, b, secret, seed);
       high = mixHalf(high, b, a, secret + 16, seed);
     }
@@ -87,7 +87,7 @@ function upTo240(src: usize, bytes: u32, seed: u64, out: usize): void {
     const rounds = bytes >>> 5;
     let secret = SECRET;
     for (let i: u32 = 0; i < rounds; i++) {
-      if (i == 4) {
+      if (i === 4) {
         low = avalanche(low);
         high = avalanche(high);
         secret = SECRET + 3;
@@ -97,7 +97,7 @@ function upTo240(src: usize, bytes: u32, seed: u64, out: usize): void {
       high = mixHalf(high, a + 16, a, secret + 16, seed);
       secret += 32;
     }
-    if (rounds == 4) {
+    if (rounds === 4) {
       low = avalanche(low);
       high = avalanche(high);
     }

@@ -22,14 +22,14 @@ export function scanPages(src: usize, pageCount: u32, pageBytes: u32, classes: u
 export function fillByte(src: usize, bytes: u32): i32 {
   const byte = <u32>load<u8>(src);
   if (bytes < 16) return fillsFew(src, bytes, byte);
-  const word = <u64>byte * 0x0101010101010101;
-  if (load<u64>(src) != word || load<u64>(src + (bytes >>> 1)) != word || load<u64>(src + bytes - 8) != word) return -1;
-  return (byte == 0 ? isZero(src, bytes) : isFilled(src, bytes, i8x16.splat(<i8>byte))) ? <i32>byte : -1;
+  const word = <u64>byte * (u64.MAX_VALUE / 255);
+  if (load<u64>(src) !== word || load<u64>(src + (bytes >>> 1)) !== word || load<u64>(src + bytes - 8) !== word) return -1;
+  return (byte === 0 ? isZero(src, bytes) : isFilled(src, bytes, i8x16.splat(<i8>byte))) ? <i32>byte : -1;
 }
 
 function fillsFew(src: usize, bytes: u32, byte: u32): i32 {
   for (let i: u32 = 1; i < bytes; i++) {
-    if (<u32>load<u8>(src + i) != byte) return -1;
+    if (<u32>load<u8>(src + i) !== byte) return -1;
   }
   return <i32>byte;
 }
@@ -37,7 +37,8 @@ function fillsFew(src: usize, bytes: u32, byte: u32): i32 {
 /** At least 16 bytes; the last 16 are read on their own, whatever they overlap. */
 function isZero(src: usize, bytes: u32): bool {
   const last = src + bytes - 16;
-  while (src + 112 <= last) {
+  const blocksEnd = src + (bytes & ~127);
+  while (src < blocksEnd) {
     const a = v128.or(v128.or(v128.load(src), v128.load(src, 16)), v128.or(v128.load(src, 32), v128.load(src, 48)));
     const b = v128.or(v128.or(v128.load(src, 64), v128.load(src, 80)), v128.or(v128.load(src, 96), v128.load(src, 112)));
     if (v128.any_true(v128.or(a, b))) return false;
@@ -50,7 +51,8 @@ function isZero(src: usize, bytes: u32): bool {
 
 function isFilled(src: usize, bytes: u32, fill: v128): bool {
   const last = src + bytes - 16;
-  while (src + 112 <= last) {
+  const blocksEnd = src + (bytes & ~127);
+  while (src < blocksEnd) {
     const a = differs4(v128.load(src), v128.load(src, 16), v128.load(src, 32), v128.load(src, 48), fill);
     const b = differs4(v128.load(src, 64), v128.load(src, 80), v128.load(src, 96), v128.load(src, 112), fill);
     if (v128.any_true(v128.or(a, b))) return false;
@@ -71,7 +73,8 @@ export function pagesEqual(a: usize, b: usize, bytes: u32): u32 {
   let rest = differ16(a + toLast, b + toLast);
   if (v128.any_true(v128.or(rest, differ16(a, b)))) return 0;
   const last = a + toLast;
-  while (a + 112 <= last) {
+  const blocksEnd = a + (bytes & ~127);
+  while (a < blocksEnd) {
     const near = v128.or(differ32(a, b), differ32(a + 32, b + 32));
     const far = v128.or(differ32(a + 64, b + 64), differ32(a + 96, b + 96));
     if (v128.any_true(v128.or(near, far))) return 0;
@@ -92,7 +95,7 @@ function differ32(a: usize, b: usize): v128 {
 
 function equalFew(a: usize, b: usize, bytes: u32): u32 {
   for (let i: u32 = 0; i < bytes; i++) {
-    if (load<u8>(a + i) != load<u8>(b + i)) return 0;
+    if (load<u8>(a + i) !== load<u8>(b + i)) return 0;
   }
   return 1;
 }

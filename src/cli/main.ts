@@ -1,5 +1,6 @@
 import { PageferryError } from '../page/error.js';
 import { VERSION } from '../version.js';
+import { analyze } from './analyze.js';
 import { capture } from './capture.js';
 import { handleSignals } from './interrupt.js';
 import { pack } from './pack.js';
@@ -7,7 +8,7 @@ import { unpack } from './unpack.js';
 import { USAGE, UsageError } from './usage.js';
 import { verify } from './verify.js';
 
-const COMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<void>>> = { pack, unpack, verify, capture };
+const COMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<void>>> = { pack, unpack, verify, analyze, capture };
 
 async function main([command, ...argv]: readonly string[]): Promise<void> {
   if (command === undefined) throw new UsageError('needs a command');

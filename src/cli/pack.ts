@@ -1,7 +1,8 @@
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { digestText } from '../dedup/image-digest.js';
-import { createEncoder, type StreamSummary } from '../engine/encoder.js';
+import { createEncoder } from '../engine/create-encoder.js';
+import type { StreamSummary } from '../engine/encoder.js';
 import { type AtomicWriter, createAtomicWriter } from '../image/atomic-file.js';
 import type { FileSource } from '../image/file.js';
 import { openImage } from '../image/open.js';
@@ -57,7 +58,7 @@ function encoderOptions(args: Args) {
   return {
     strategy: args.text('strategy') ?? 'adaptive',
     linkBitsPerSecond: link === undefined ? 1e9 : parseRate(link),
-    threads: threads === undefined ? Math.min(availableParallelism(), MOST_THREADS) : parseWhole('--threads', threads, 1, 64),
+    threads: threads === undefined ? Math.min(availableParallelism(), MOST_THREADS) : parseWhole('--threads', threads, 1, 16),
     pageBytes: pageBytes === undefined ? 4096 : parseBytes('--page-bytes', pageBytes),
     deltaBudgetBytes: budget === undefined ? 256 << 20 : parseBytes('--delta-budget', budget),
   };
@@ -75,18 +76,13 @@ async function packTo(
   const forgetful = images.length > 1 && images.some(({ readAt }) => !readAt);
   const line = progress('packing');
   let failure: unknown;
-  const encoder = await createEncoder(
-    async (parts) => {
-      for (const part of parts) await writer.write(part);
-    },
-    {
-      ...options,
-      deltaBudgetBytes: forgetful ? options.deltaBudgetBytes : 0,
-      indexPages: Math.min(Math.max(pages, 1024), MOST_INDEX_PAGES),
-      // One image alone has few pages that resemble each other.
-      similar: all.length > 1,
-    },
-  );
+  const encoder = await createEncoder((parts) => writer.write(...parts), {
+    ...options,
+    deltaBudgetBytes: forgetful ? options.deltaBudgetBytes : 0,
+    indexPages: Math.min(Math.max(pages, 1024), MOST_INDEX_PAGES),
+    // One image alone has few pages that resemble each other.
+    similar: all.length > 1,
+  });
   try {
     for (const base of bases) await encoder.base(base);
     let done = 0;

@@ -10,6 +10,8 @@ export interface Zstd {
   readonly name: string;
   /** One whole zstd frame that declares its content size. */
   compress(bytes: Uint8Array, level: number): Uint8Array;
+  /** The same off this thread, where the implementation can; `bytes` stand still until it is done. */
+  compressAsync?(bytes: Uint8Array, level: number): Promise<Uint8Array>;
   /** Exactly `contentBytes` bytes. @throws any error when the frame is not sound */
   decompress(frame: Uint8Array, contentBytes: number): Uint8Array;
 }
@@ -32,19 +34,27 @@ export async function loadZstd(packagePath?: string): Promise<Zstd | undefined> 
 }
 
 interface NodeZstd {
+  zstdCompress(bytes: Uint8Array, options: object, done: (error: Error | null, frame: Uint8Array) => void): void;
   zstdCompressSync(bytes: Uint8Array, options: object): Uint8Array;
   zstdDecompressSync(bytes: Uint8Array, options: object): Uint8Array;
   constants: { ZSTD_c_compressionLevel: number };
 }
 
 function nodeZstd(zlib: object): Zstd | undefined {
-  const { zstdCompressSync, zstdDecompressSync, constants } = zlib as NodeZstd;
+  const { zstdCompress, zstdCompressSync, zstdDecompressSync, constants } = zlib as NodeZstd;
   if (!zstdCompressSync || !zstdDecompressSync) return undefined;
+  // Mostly one chunk holds the whole result; several are put together by another copy.
+  const options = (bytes: Uint8Array, level: number) => ({
+    params: { [constants.ZSTD_c_compressionLevel]: level },
+    chunkSize: (bytes.length >>> 1) + 65536,
+  });
   return {
     name: 'node:zlib',
-    // One chunk that holds the whole result: several would be put together by another copy.
-    compress: (bytes, level) =>
-      zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: level }, chunkSize: bytes.length + 65536 }),
+    compress: (bytes, level) => zstdCompressSync(bytes, options(bytes, level)),
+    compressAsync: (bytes, level) =>
+      new Promise((resolve, reject) => {
+        zstdCompress(bytes, options(bytes, level), (error, frame) => (error ? reject(error) : resolve(frame)));
+      }),
     decompress: (frame, contentBytes) =>
       zstdDecompressSync(checkedFrame(frame, contentBytes), {
         maxOutputLength: contentBytes,
@@ -70,7 +80,15 @@ export function zstdPackagePath(): string | undefined {
   }
 }
 
-async function packageZstd(packagePath: string | undefined): Promise<Zstd | undefined> {
+let fromPackage: Promise<Zstd | undefined> | undefined;
+
+/** Started once: a second `init` would give the package a new memory while its functions still work in the old one. */
+function packageZstd(packagePath: string | undefined): Promise<Zstd | undefined> {
+  fromPackage ??= startPackage(packagePath);
+  return fromPackage;
+}
+
+async function startPackage(packagePath: string | undefined): Promise<Zstd | undefined> {
   const found = await importPackage(packagePath);
   if (!found) return undefined;
   await ready(found);

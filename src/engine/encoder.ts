@@ -1,32 +1,20 @@
-import { createCodecContext } from '../codec/codec.js';
-import { packedLz4Capacity } from '../codec/lz4.js';
-import { loadZstd } from '../codec/zstd.js';
-import { EarlierImages } from '../dedup/earlier.js';
-import { ImageDigest } from '../dedup/image-digest.js';
-import { PageIndex } from '../dedup/page-index.js';
-import { VersionStore } from '../dedup/version-store.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
-import type { StreamState } from '../strategy/strategy.js';
 import { type ImageEnd, MAX_IMAGES, RECORD } from '../stream/format.js';
 import { nameBytes, writeEnd, writeHeader, writeImage, writeImageEnd } from '../stream/records.js';
 import { WireWriter } from '../stream/wire.js';
-import { Candidate } from './candidate.js';
-import { CHUNK_BYTES, ChunkReader } from './chunk-reader.js';
+import { CHUNK_BYTES, type ChunkReader } from './chunk-reader.js';
 import { addCounts, type CodecCounts, emptyCounts, usedCounts } from './counters.js';
-import { Frame, type FrameContext, MAX_TABLE_BYTES } from './frame.js';
+import { type Frame, type FrameContext, MAX_TABLE_BYTES } from './frame.js';
 import { type ImageContext, ImageEncoder } from './image-encoder.js';
-import { type EncoderOptions, type EncoderSettings, encoderSettings, kernelsWithin } from './options.js';
-import { type Output, OutputQueue } from './output.js';
-import { localPool, type PackPool, workerPool } from './pack-pool.js';
-import { packerBytes, SegmentPacker } from './packing.js';
-import { localSegment, sharedSegment } from './segment.js';
+import type { EncoderSettings } from './options.js';
+import type { OutputQueue } from './output.js';
 
-const LARGEST_GROUP_BYTES = 8 << 20;
+/** A group is closed at this size whatever its strategy wants. */
+export const LARGEST_GROUP_BYTES = 8 << 20;
 const DEFAULT_GROUP_BYTES = 2 << 20;
-const GROUP_SLACK = 1 << 17;
-const SEGMENT_KINDS = 4;
-const LOCAL_FRAMES = 2;
+/** Room beyond it, for the page that closes it. */
+export const GROUP_SLACK = 1 << 17;
 
 /** What one image came to. */
 export interface ImageSummary {
@@ -37,6 +25,9 @@ export interface ImageSummary {
   readonly pages: number;
   readonly bytesOut: number;
   readonly digest: Uint8Array;
+  /** Pages that are the same as another of this image, and of an earlier one at another page. */
+  readonly duplicatesInside: number;
+  readonly duplicatesBetween: number;
   /** Pages and bytes by codec, only those used. Frame tables and records are in `bytesOut` alone. */
   readonly codecs: Partial<CodecCounts>;
 }
@@ -50,6 +41,18 @@ export interface StreamSummary {
   readonly codecs: Partial<CodecCounts>;
   readonly images: readonly ImageSummary[];
   /** Things that the caller should know: a zstd that is not there, say. */
+  readonly notes: readonly string[];
+}
+
+/** @internal What an encoder is put together from. */
+export interface EncoderParts {
+  readonly settings: EncoderSettings;
+  readonly image: ImageContext;
+  readonly frame: FrameContext;
+  readonly queue: OutputQueue;
+  readonly reader: ChunkReader;
+  readonly frames: Frame[];
+  readonly startedAt: number;
   readonly notes: readonly string[];
 }
 
@@ -67,27 +70,32 @@ export class Encoder {
   private frame: Frame | undefined;
   private frameFirst = 0;
   private readonly ends: ImageEnd[] = [];
-  private readonly finished: { name: string; pages: number; image: number }[] = [];
+  private readonly finished: { name: string; encoder: ImageEncoder }[] = [];
   private lastImage: number | undefined;
   private readonly free: Frame[];
   private freed: (() => void) | undefined;
 
+  private readonly settings: EncoderSettings;
+  private readonly context: ImageContext;
+  private readonly frameContext: FrameContext;
+  private readonly queue: OutputQueue;
+  private readonly reader: ChunkReader;
+
   /** @internal Use {@link createEncoder}. */
-  constructor(
-    readonly settings: EncoderSettings,
-    private readonly context: ImageContext,
-    private readonly frameContext: FrameContext,
-    private readonly queue: OutputQueue,
-    private readonly reader: ChunkReader,
-    frames: Frame[],
-    private readonly startedAt: number,
-    private readonly notes: string[],
-  ) {
-    this.free = frames;
+  constructor(private readonly parts: EncoderParts) {
+    this.settings = parts.settings;
+    this.context = parts.image;
+    this.frameContext = parts.frame;
+    this.queue = parts.queue;
+    this.reader = parts.reader;
+    this.free = parts.frames;
     const header = new WireWriter();
-    writeHeader(header, { pageBytes: settings.pageBytes, maxFrameBytes: LARGEST_GROUP_BYTES + GROUP_SLACK + 2 * MAX_TABLE_BYTES });
-    header.u32(frameContext.packer.checkOfBytes(header.bytes)[0]);
-    queue.raw(header.bytes);
+    writeHeader(header, {
+      pageBytes: this.settings.pageBytes,
+      maxFrameBytes: LARGEST_GROUP_BYTES + GROUP_SLACK + 2 * MAX_TABLE_BYTES,
+    });
+    header.u32(this.frameContext.packer.checkOfBytes(header.bytes)[0]);
+    this.queue.raw(header.bytes);
   }
 
   /** Bytes that went out so far. */
@@ -170,7 +178,7 @@ export class Encoder {
     writeImageEnd(head, encoder.number, end);
     this.queue.record(RECORD.IMAGE_END, head.bytes);
     this.ends.push(end);
-    this.finished.push({ name, pages: encoder.nextPage, image: encoder.number });
+    this.finished.push({ name, encoder });
     this.lastImage = encoder.number;
     this.image = undefined;
   }
@@ -279,99 +287,32 @@ export class Encoder {
   }
 
   private summary(): StreamSummary {
-    const images = this.finished.map(({ name, pages, image }, number): ImageSummary => {
-      const { bytesOut, codecs } = this.queue.counts(image);
-      const { bytes, digest } = this.ends[image]!;
-      return { image: number, name, bytesIn: bytes, pages, bytesOut, digest, codecs: usedCounts(codecs) };
+    const images = this.finished.map(({ name, encoder }, image): ImageSummary => {
+      const { number, nextPage, duplicatesInside, duplicatesBetween } = encoder;
+      const { bytesOut, codecs } = this.queue.counts(number);
+      const { bytes, digest } = this.ends[number]!;
+      return {
+        image,
+        name,
+        bytesIn: bytes,
+        pages: nextPage,
+        bytesOut,
+        digest,
+        duplicatesInside,
+        duplicatesBetween,
+        codecs: usedCounts(codecs),
+      };
     });
     const codecs = emptyCounts();
-    for (const { image } of this.finished) addCounts(codecs, this.queue.counts(image).codecs);
+    for (const { encoder } of this.finished) addCounts(codecs, this.queue.counts(encoder.number).codecs);
     return {
       bytesIn: images.reduce((sum, { bytesIn }) => sum + bytesIn, 0),
       bytesOut: this.queue.bytesOut,
       pages: images.reduce((sum, { pages }) => sum + pages, 0),
-      encodeMs: this.settings.clock() - this.startedAt,
+      encodeMs: this.settings.clock() - this.parts.startedAt,
       codecs: usedCounts(codecs),
       images,
-      notes: this.notes,
+      notes: this.parts.notes,
     };
   }
-}
-
-/**
- * Makes an encoder whose stream goes to `output`.
- * @throws PageferryError `bad-argument` for options that make no sense
- */
-export async function createEncoder(output: Output, options: EncoderOptions = {}): Promise<Encoder> {
-  const settings = encoderSettings(options);
-  const startedAt = settings.clock();
-  const { pageBytes, threads, strategy } = settings;
-  const zstd = options.zstd === null ? undefined : (options.zstd ?? (await loadZstd()));
-  const capacity = LARGEST_GROUP_BYTES + GROUP_SLACK;
-  const mainCapacity = threads > 1 ? 3 * MAX_TABLE_BYTES : capacity;
-  const localBytes = threads > 1 ? 0 : LOCAL_FRAMES * SEGMENT_KINDS * (capacity + packedLz4Capacity(capacity) + 256);
-  const tableBytes = settings.indexSlots * (16 + 12 * 4);
-  const kernels = await kernelsWithin(
-    settings.deltaBudgetBytes +
-      tableBytes +
-      localBytes +
-      packerBytes(mainCapacity) +
-      ChunkReader.memoryBytes +
-      40 * pageBytes +
-      (1 << 20),
-    'deltaBudgetBytes and indexPages',
-  );
-  const codec = createCodecContext(kernels);
-  const packer = new SegmentPacker(codec, zstd, mainCapacity);
-  // A zstd of the caller's own cannot be sent to a worker.
-  const workersZstd = zstd !== undefined && options.zstd == null;
-  const pool: PackPool = threads > 1 ? await workerPool(threads, capacity, workersZstd) : localPool(packer);
-  const queue = new OutputQueue(output, packer);
-  let pendingMs = 0;
-  let plannedBytes = 0;
-  const state: StreamState = {
-    linkBitsPerSecond: settings.linkBitsPerSecond,
-    threads,
-    elapsedMs: () => settings.clock() - startedAt,
-    get bytesOut() {
-      return plannedBytes;
-    },
-    get pendingMs() {
-      return pendingMs;
-    },
-    zstd: zstd !== undefined,
-  };
-  const index = settings.dedup ? new PageIndex(kernels, pageBytes, settings.indexSlots, 4 * settings.indexSlots) : undefined;
-  const versions = new VersionStore(kernels, pageBytes, settings.deltaBudgetBytes);
-  const earlier = new EarlierImages(kernels, pageBytes, versions);
-  const similar = settings.similar;
-  const context: ImageContext = {
-    codec,
-    pageBytes,
-    strategy,
-    state,
-    earlier,
-    versions,
-    index,
-    similar,
-    candidate: new Candidate(codec, pageBytes, earlier, similar ? index : undefined),
-    digest: new ImageDigest(kernels, pageBytes),
-    classes: kernels.reserve((CHUNK_BYTES / pageBytes) * 2, 'page classes'),
-    digests: kernels.reserve((CHUNK_BYTES / pageBytes) * 16, 'page digests'),
-  };
-  const frameContext: FrameContext = {
-    pool,
-    packer,
-    strategy,
-    state,
-    pending(ms, bytes) {
-      pendingMs += ms;
-      plannedBytes += bytes;
-    },
-  };
-  const makeBuffer = threads > 1 ? () => sharedSegment(capacity) : () => localSegment(kernels, capacity);
-  const frames = Array.from({ length: threads > 1 ? threads + 2 : LOCAL_FRAMES }, () => new Frame(makeBuffer));
-  const notes = zstd ? [] : ['zstd is not available here: LZ4 packs in its place'];
-  if (zstd && threads > 1 && !workersZstd) notes.push(`${zstd.name} cannot be sent to threads: LZ4 packs in its place there`);
-  return new Encoder(settings, context, frameContext, queue, new ChunkReader(kernels), frames, startedAt, notes);
 }

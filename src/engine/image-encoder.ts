@@ -38,6 +38,9 @@ export interface ImageContext {
 /** Encodes the pages of one image, in order, into frames that it is handed. */
 export class ImageEncoder {
   nextPage = 0;
+  /** Pages that are the same as another of this image, and of another image. */
+  duplicatesInside = 0;
+  duplicatesBetween = 0;
   private readonly own: EarlierImage;
   private readonly parentImage: EarlierImage | undefined;
 
@@ -147,6 +150,8 @@ export class ImageEncoder {
       if (earlier.confirm(image, other, address)) {
         frame.table.addReference(SAME_AS, image, other);
         frame.count(SAME_AS);
+        if (image === this.number) this.duplicatesInside++;
+        else this.duplicatesBetween++;
         if (!this.own.source) versions.keep(this.number, page, address, this.context.pageBytes);
         return;
       }
@@ -168,9 +173,9 @@ export class ImageEncoder {
   private choose(frame: Frame, address: number): void {
     const { strategy, state, candidate, pageBytes } = this.context;
     const choice = strategy.choose(candidate, state);
-    const ownKind = strategy.pack ? 'group' : 'stored';
+    const groupKind = strategy.pack ? 'group' : 'stored';
     if (choice === 'group' || choice === 'lz4' || choice === 'zstd') {
-      this.append(frame, choice === 'group' ? ownKind : choice, address, pageBytes);
+      this.append(frame, choice === 'group' ? groupKind : choice, address, pageBytes);
       return;
     }
     const bytes = choice === 'raw' ? Infinity : candidate.measure(choice);
@@ -179,11 +184,12 @@ export class ImageEncoder {
       return;
     }
     const codec = codecByName(choice);
-    const segment = frame.segmentNumber(ownKind);
+    const codedKind = strategy.pack ? 'coded' : 'stored';
+    const segment = frame.segmentNumber(codedKind);
     if (codec === SIMILAR) frame.table.addReference(codec, candidate.similarTo.image, candidate.similarTo.page, segment);
     else frame.table.add(codec, 1, segment);
     frame.table.addLength(bytes);
-    frame.append(ownKind, codec, candidate.bytesOf(choice));
+    frame.append(codedKind, codec, candidate.bytesOf(choice));
   }
 
   private append(frame: Frame, kind: SegmentKind, address: number, bytes: number): void {

@@ -15,11 +15,11 @@ export interface EncoderOptions {
   readonly strategy?: Strategy | string;
   /** The link that the stream is for; default 1e9. */
   readonly linkBitsPerSecond?: number;
-  /** Threads that pack; default 1: all on the calling thread. Workers need Node. */
+  /** Threads that pack, at most 16; default 1: all on the calling thread. More need Node. */
   readonly threads?: number;
   /**
-   * Memory for the last versions of pages whose source cannot be read again, in bytes; default 256 MiB, only used as far as
-   * needed. Past it, unchanged pages are still found by digest.
+   * Memory for the last versions of pages whose source cannot be read again, in bytes, at most 2 GiB; default 256 MiB, only
+   * used as far as needed. Past it, unchanged pages are still found by digest.
    */
   readonly deltaBudgetBytes?: number;
   /** Pages that the fingerprint index has room for, rounded up to a power of two; default 2^18. 64 bytes a page. */
@@ -67,8 +67,8 @@ export function encoderSettings(options: EncoderOptions): EncoderSettings {
     pageBytes: pageBytes as PageBytes,
     strategy: typeof strategy === 'string' ? strategyByName(strategy) : strategy,
     linkBitsPerSecond: within('linkBitsPerSecond', options.linkBitsPerSecond ?? 1e9, 1, 1e15),
-    threads: whole('threads', options.threads ?? 1, 1, 64),
-    deltaBudgetBytes: whole('deltaBudgetBytes', options.deltaBudgetBytes ?? 256 * MIB, 0, 3 * 1024 * MIB),
+    threads: whole('threads', options.threads ?? 1, 1, 16),
+    deltaBudgetBytes: whole('deltaBudgetBytes', options.deltaBudgetBytes ?? 256 * MIB, 0, 2048 * MIB),
     indexSlots: 2 ** Math.max(10, Math.ceil(Math.log2(indexPages))),
     dedup,
     similar: dedup && (options.similar ?? true),

@@ -1,96 +1,102 @@
-import { nodeModule, zstdPackagePath } from '../codec/zstd.js';
-import { kernelModule } from '../kernels/kernels.js';
-import { PageferryError } from '../page/error.js';
+import type { PackingName } from '../codec/codec.js';
+import type { Zstd } from '../codec/zstd.js';
 import type { Packing } from '../strategy/strategy.js';
 import type { Packed, SegmentPacker } from './packing.js';
 import type { SegmentBuffer } from './segment.js';
-import { WORKER_SOURCE } from './worker.generated.js';
-import type { PackReply, PackRequest, WorkerSetup } from './worker-protocol.js';
+import { startWorkers, type Workers } from './workers.js';
 
-/** Packs segments: on this thread, or on several others. The packed bytes stand in the segment's own buffers. */
+/** Packs segments. The packed bytes stand in the segment's own buffers, or in memory of their own. */
 export interface PackPool {
-  readonly threads: number;
   pack(segment: SegmentBuffer, packing: Packing): Packed | Promise<Packed>;
+  /** What handing a segment over costs now, before any packing, in ms. */
+  handoverMs(packing: PackingName): number;
   close(): Promise<void>;
 }
 
 /** Packs at once, on this thread. */
 export function localPool(packer: SegmentPacker): PackPool {
   return {
-    threads: 1,
     pack(segment, packing) {
       const packed = packer.pack(segment.bytes.subarray(0, segment.used), packing, segment.address);
       if (packed.packing === 'raw') return packed;
       segment.output.set(packed.bytes);
       return { ...packed, bytes: segment.output.subarray(0, packed.bytes.length) };
     },
+    handoverMs: () => 0,
     close: async () => {},
   };
 }
 
-interface Waiting {
-  readonly segment: SegmentBuffer;
-  readonly done: (packed: Packed) => void;
-  readonly failed: (error: Error) => void;
-}
+/** A segment's way to another thread and back, and what starting workers takes, in ms: measured on two small machines. */
+const HANDOVER_MS = 0.5;
+const START_MS = 60;
 
 /**
- * Starts `threads` packing workers.
- * @throws PageferryError `unsupported` where there are no worker threads
+ * Packs up to `threads` segments side by side: zstd on Node's own threads where its zstd can, anything else on workers, which are
+ * started when first needed. What is stored as it is only has to be checked: that is not worth a thread.
  */
-export async function workerPool(threads: number, segmentBytes: number, zstd: boolean): Promise<PackPool> {
-  const workers = nodeModule<typeof import('node:worker_threads')>('node:worker_threads');
-  if (!workers) throw new PageferryError('unsupported', `threads: ${threads}: worker threads need Node, use 1`);
-  const setup: WorkerSetup = { module: await kernelModule(), segmentBytes, zstd, zstdPath: zstd ? zstdPackagePath() : undefined };
-  const waiting = new Map<number, Waiting>();
-  let nextId = 0;
-  let failure: Error | undefined;
-  let closing = false;
-  const fail = (error: Error) => {
-    failure ??= error;
-    for (const { failed } of waiting.values()) failed(error);
-    waiting.clear();
+export function threadPool(
+  threads: number,
+  segmentBytes: number,
+  zstd: Zstd | undefined,
+  ownZstd: boolean,
+  packer: SegmentPacker,
+): PackPool {
+  const local = localPool(packer);
+  const gate = new Gate(threads);
+  let workers: Promise<Workers> | undefined;
+  let readyAt = Infinity;
+  const start = () => {
+    if (!workers) {
+      readyAt = performance.now() + START_MS;
+      workers = startWorkers(threads, segmentBytes, zstd !== undefined && !ownZstd);
+    }
+    return workers;
   };
-  const pool = Array.from({ length: threads }, () => {
-    const worker = new workers.Worker(WORKER_SOURCE, { eval: true, workerData: setup });
-    const state = { worker, queued: 0 };
-    worker.on('message', (reply: PackReply) => {
-      state.queued--;
-      const job = waiting.get(reply.id)!;
-      waiting.delete(reply.id);
-      if ('error' in reply) return job?.failed(new PageferryError('io', `packing worker: ${reply.error}`));
-      const { bytes, output, used } = job.segment;
-      const { packing, packedBytes, check, ms } = reply;
-      job.done({ packing, bytes: packing === 'raw' ? bytes.subarray(0, used) : output.subarray(0, packedBytes), check, ms });
-    });
-    worker.on('error', fail);
-    worker.on('exit', (code) => {
-      if (!closing) fail(new PageferryError('io', `packing worker: ended with code ${code}`));
-    });
-    return state;
-  });
   return {
-    threads,
-    pack(segment, packing) {
-      if (failure) return Promise.reject(failure);
-      const id = nextId++;
-      const idlest = pool.reduce((a, b) => (b.queued < a.queued ? b : a));
-      idlest.queued++;
-      const request: PackRequest = {
-        id,
-        input: segment.bytes.buffer as SharedArrayBuffer,
-        output: segment.output.buffer as SharedArrayBuffer,
-        bytes: segment.used,
-        packing,
-      };
-      return new Promise((done, failed) => {
-        waiting.set(id, { segment, done, failed });
-        idlest.worker.postMessage(request);
-      });
+    async pack(segment, packing) {
+      if (packing.name === 'raw') return local.pack(segment, packing);
+      if (packing.name === 'zstd' && zstd?.compressAsync) return await gate.pass(() => packAside(zstd, segment, packing, packer));
+      // A zstd of the caller's own cannot be sent to a worker.
+      if (packing.name === 'zstd' && ownZstd) return local.pack(segment, packing);
+      const started = await start();
+      return await gate.pass(() => started.pack(segment, packing));
+    },
+    handoverMs(name) {
+      if (name === 'raw') return 0;
+      if (name === 'zstd' && zstd?.compressAsync) return HANDOVER_MS;
+      return workers ? Math.max(HANDOVER_MS, readyAt - performance.now()) : START_MS;
     },
     async close() {
-      closing = true;
-      await Promise.all(pool.map(({ worker }) => worker.terminate()));
+      await (await workers?.catch(() => undefined))?.close();
     },
   };
+}
+
+async function packAside(zstd: Zstd, segment: SegmentBuffer, packing: Packing, packer: SegmentPacker): Promise<Packed> {
+  const started = performance.now();
+  const bytes = segment.bytes.subarray(0, segment.used);
+  const frame = await zstd.compressAsync!(bytes, packing.level ?? 3);
+  const ms = performance.now() - started;
+  if (frame.length >= bytes.length) return { ...packer.pack(bytes, { name: 'raw' }, segment.address), ms };
+  return { packing: 'zstd', bytes: frame, check: packer.checkOfBytes(frame), ms };
+}
+
+/** Lets so many through at once. */
+class Gate {
+  private readonly waiting: (() => void)[] = [];
+
+  constructor(private free: number) {}
+
+  async pass<T>(work: () => Promise<T>): Promise<T> {
+    if (this.free === 0) await new Promise<void>((go) => this.waiting.push(go));
+    else this.free--;
+    try {
+      return await work();
+    } finally {
+      const next = this.waiting.shift();
+      if (next) next();
+      else this.free++;
+    }
+  }
 }

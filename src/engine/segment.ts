@@ -3,37 +3,36 @@ import type { Kernels } from '../kernels/kernels.js';
 
 /** Room for the bytes of one segment while a frame fills, and where its packed bytes go. Used again for frame after frame. */
 export interface SegmentBuffer {
-  /** The room itself. */
+  /** The room itself, and where it stands in the kernels' memory. */
   readonly bytes: Uint8Array;
-  /** Where it stands in the kernels' memory, if it does. */
-  readonly address: number | undefined;
+  readonly address: number;
   /** For packed bytes. */
   readonly output: Uint8Array;
-  /** Bytes in it so far. */
+  /** Bytes and pages in it so far. */
   used: number;
   pages: number;
+  /** The same rooms where a worker sees them, made when one is needed. */
+  shared?: { readonly input: SharedArrayBuffer; readonly output: SharedArrayBuffer };
 }
 
-/** Room in the kernels' memory, for packing on this thread. */
-export function localSegment(kernels: Kernels, capacity: number): SegmentBuffer {
+export function createSegment(kernels: Kernels, capacity: number): SegmentBuffer {
+  const packed = packedLz4Capacity(capacity);
   const address = kernels.reserve(capacity, 'segment');
-  const output = kernels.reserve(packedLz4Capacity(capacity), 'packed segment');
+  const output = kernels.reserve(packed, 'packed segment');
   return {
     bytes: kernels.bytes.subarray(address, address + capacity),
     address,
-    output: kernels.bytes.subarray(output, output + packedLz4Capacity(capacity)),
+    output: kernels.bytes.subarray(output, output + packed),
     used: 0,
     pages: 0,
   };
 }
 
-/** Room in memory that a worker sees too. */
-export function sharedSegment(capacity: number): SegmentBuffer {
-  return {
-    bytes: new Uint8Array(new SharedArrayBuffer(capacity)),
-    address: undefined,
-    output: new Uint8Array(new SharedArrayBuffer(packedLz4Capacity(capacity))),
-    used: 0,
-    pages: 0,
+/** A segment's rooms in memory that a worker sees too. */
+export function sharedRoom(segment: SegmentBuffer): NonNullable<SegmentBuffer['shared']> {
+  segment.shared ??= {
+    input: new SharedArrayBuffer(segment.bytes.length),
+    output: new SharedArrayBuffer(segment.output.length),
   };
+  return segment.shared;
 }

@@ -1,6 +1,7 @@
 import type { PageSource } from '../page/source.js';
+import { createEncoder } from './create-encoder.js';
 import { createDecoder, type DecoderOptions, type DecodeSummary, type OpenSink } from './decoder.js';
-import { createEncoder, type Encoder, type StreamSummary } from './encoder.js';
+import type { Encoder, StreamSummary } from './encoder.js';
 import type { EncoderOptions } from './options.js';
 
 /** What to put into one stream. */

@@ -1,4 +1,4 @@
-import { instantiate } from '@assemblyscript/loader';
+import { instantiateSync } from '@assemblyscript/loader';
 import type { KernelExports } from './exports.js';
 import { KERNELS_BASE64 } from './wasm.generated.js';
 
@@ -38,7 +38,8 @@ export async function loadKernels(memoryBytes: number, module?: WebAssembly.Modu
   if (!(pages >= 1 && pages * WASM_PAGE_BYTES <= ADDRESSABLE_BYTES))
     throw new RangeError(`kernel memory: expected 1 … ${ADDRESSABLE_BYTES} bytes, got ${memoryBytes}`);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-  const { instance } = await instantiate(module ?? (await kernelModule()), { env: { memory } });
+  // The loader's asynchronous way asks for `Response`, which costs Node tens of milliseconds to have.
+  const { instance } = instantiateSync(module ?? (await kernelModule()), { env: { memory } });
   const run = instance.exports as unknown as KernelExports;
   const bytes = new Uint8Array(memory.buffer);
   const slack = run.SLOT_SLACK.value;
@@ -64,6 +65,7 @@ function align(address: number): number {
 }
 
 function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  if (typeof Buffer === 'function') return new Uint8Array(Buffer.from(text, 'base64'));
   const binary = atob(text);
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);

@@ -1,0 +1,45 @@
+// Images to measure on: a directory of traces (NAME/000.raw, 001.raw, …), or images that this machine makes itself.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { captureProcess } from '../dist/node.js';
+
+/** Named series of images, each series snapshots of one guest over time. */
+export async function findImages(traces) {
+  if (!traces) return makeImages();
+  const series = {};
+  for (const name of readdirSync(traces).sort()) {
+    const files = readdirSync(join(traces, name)).filter((file) => file.endsWith('.raw'));
+    if (files.length > 0) series[name] = files.sort().map((file) => join(traces, name, file));
+  }
+  return { series, clean: () => {} };
+}
+
+// A program at work: a heap of objects, strings and buffers, part of which changes between two snapshots.
+const PROGRAM = `
+const map = new Map(); const rows = []; let n = 0;
+for (let i = 0; i < 400000; i++) map.set('key-' + i, { id: i, name: 'row ' + (i * 7919 % 100003), at: Date.now() });
+for (let i = 0; i < 64; i++) rows.push(Buffer.alloc(1 << 20, 'pages of text, row ' + i + ' '));
+setInterval(() => { for (let i = 0; i < 2000; i++) map.set('key-' + (n++ * 31 % 400000), { id: n, name: 'changed ' + n, at: n }); }, 10);
+process.stdout.write('ready');`;
+
+async function makeImages() {
+  const folder = mkdtempSync(join(tmpdir(), 'pageferry-bench-'));
+  const child = spawn(process.execPath, ['-e', PROGRAM], { stdio: ['ignore', 'pipe', 'inherit'] });
+  try {
+    await new Promise((ready) => child.stdout.once('data', ready));
+    const files = [];
+    for (let i = 0; i < 3; i++) {
+      const file = join(folder, `00${i}.raw`);
+      await captureProcess(child.pid, file, { stop: true });
+      files.push(file);
+      await pause(300);
+    }
+    return { series: { process: files }, clean: () => rmSync(folder, { recursive: true, force: true }) };
+  } finally {
+    child.kill('SIGKILL');
+  }
+}
+

@@ -1,0 +1,13 @@
+// npm run bench -- SUITE [options]: runs one suite of benchmarks.
+const [suite = 'help', ...argv] = process.argv.slice(2);
+const SUITES = {
+  pack: 'whole processes against lz4, zstd and no compression: bytes, wall time, pipelined time, memory',
+  strategies: 'inside one process: every strategy at every link rate, pipelined time against the best fixed one',
+};
+if (!Object.hasOwn(SUITES, suite)) {
+  const lines = Object.entries(SUITES).map(([name, what]) => `  ${name.padEnd(12)}${what}`);
+  process.stdout.write(`npm run bench -- SUITE [--quick] [--traces DIR] [--runs N]\n\n${lines.join('\n')}\n`);
+  process.exit(suite === 'help' || suite === '--help' ? 0 : 2);
+}
+const { run } = await import(`./${suite}.mjs`);
+await run(argv);

@@ -1,0 +1,107 @@
+// `npm start`: packs, verifies and unpacks the memory of a real program. With a directory (`npm start -- DIR`) it also leaves
+// the images and the stream there, to try the command line on.
+//
+// SQLite, compiled to WebAssembly, works through transactions. After each one its whole linear memory is one more image of a
+// stream: pages that stood still are not sent again, pages that changed a little are sent as what changed. Then the stream is
+// decoded, and every image has to be the same, byte for byte.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { bytesSink, bytesSource, createEncoder, decodeImages, digestText } from 'pageferry';
+import { shopRounds } from './support/sql-shop.mjs';
+import { percent, size, table } from './support/table.mjs';
+
+const PAGE_BYTES = 4096;
+const [directory] = process.argv.slice(2);
+
+// Work and encode, round by round. The images are copies that stand still, so the encoder can look at earlier ones again.
+const stream = [];
+const encoder = await createEncoder((parts) => void stream.push(...parts.map((part) => part.slice())), { strategy: 'adaptive' });
+const images = [];
+const encodeMs = [];
+for await (const { name, bytes } of shopRounds()) {
+  const before = performance.now();
+  await encoder.encode(bytesSource(bytes, name));
+  await encoder.flush();
+  encodeMs.push(performance.now() - before);
+  images.push(bytes);
+}
+const packed = await encoder.finish();
+
+// Verify and unpack. The decoder proves every image by its digest or throws; the bytes are compared here all the same.
+const sinks = [];
+const decodeFrom = performance.now();
+const unpacked = await decodeImages(stream, () => sinks[sinks.push(bytesSink()) - 1]);
+const decodeMs = performance.now() - decodeFrom;
+const identical = images.map((image, i) => {
+  const digest = digestText(unpacked.images[i].digest);
+  return digest === digestText(packed.images[i].digest) && Buffer.compare(sinks[i].take(), image) === 0;
+});
+
+const rows = packed.images.map(({ name, bytesIn, bytesOut, codecs, digest }, i) => [
+  String(i),
+  name,
+  ...pageClasses(images[i], images[i - 1]).map(String),
+  (bytesIn / 2 ** 20).toFixed(1),
+  (bytesOut / 2 ** 10).toFixed(1),
+  codecText(codecs),
+  encodeMs[i].toFixed(0),
+  identical[i] ? `${digestText(digest).slice(0, 8)} ok` : 'NOT IDENTICAL',
+]);
+print(
+  `The memory of SQLite in WebAssembly after each of ${images.length} transactions; pages of ${PAGE_BYTES} bytes; Node ${process.versions.node}`,
+  '',
+  table(['>#', 'round', '>zero', '>unchanged', '>changed', '>new', '>MiB in', '>KiB out', 'codecs', '>ms', 'digest'], rows),
+  '',
+  `${size(packed.bytesIn)} in, ${size(packed.bytesOut)} out (${percent(packed.bytesOut, packed.bytesIn)}), ` +
+    `encoded in ${sum(encodeMs).toFixed(0)} ms, decoded and proved in ${decodeMs.toFixed(0)} ms`,
+  `${identical.filter(Boolean).length} of ${images.length} images identical, byte for byte`,
+  ...packed.notes.map((note) => `note: ${note}`),
+  '',
+  ...whatNext(),
+);
+if (!identical.every(Boolean)) process.exitCode = 1;
+
+/** How many pages are zero, as they were, changed, and new: zero before, or not there. */
+function pageClasses(image, before = new Uint8Array(0)) {
+  const classes = [0, 0, 0, 0];
+  const zero = new Uint8Array(PAGE_BYTES);
+  for (let at = 0; at < image.length; at += PAGE_BYTES) {
+    const page = image.subarray(at, at + PAGE_BYTES);
+    const last = before.subarray(at, at + PAGE_BYTES);
+    if (Buffer.compare(page, zero) === 0) classes[0]++;
+    else if (Buffer.compare(page, last) === 0) classes[1]++;
+    else classes[last.length > 0 && Buffer.compare(last, zero) !== 0 ? 2 : 3]++;
+  }
+  return classes;
+}
+
+/** How the changed and the new pages travel; zero and unchanged ones need no bytes. */
+function codecText({ zero, unchanged, ...chosen }) {
+  const byPages = Object.entries(chosen).sort(([, a], [, b]) => b.pages - a.pages);
+  return byPages.map(([name, { pages }]) => `${name} ${pages}`).join(', ') || '-';
+}
+
+/** Saves what was made where a directory was given, and says what to try on it. */
+function whatNext() {
+  if (!directory) return ['To try the command line on these images: npm start -- build/shop'];
+  mkdirSync(directory, { recursive: true });
+  images.forEach((image, i) => void writeFileSync(join(directory, `${String(i).padStart(3, '0')}.raw`), image));
+  const file = join(directory, 'shop.pfy');
+  writeFileSync(file, Buffer.concat(stream));
+  const command = 'node dist/cli.js';
+  return [
+    `Saved as ${join(directory, '*.raw')} and ${file}. Try:`,
+    `  ${command} verify ${file}`,
+    `  ${command} unpack ${file} --image 3 -o ${join(directory, 'again.raw')}`,
+    `  ${command} analyze ${join(directory, '*.raw')}`,
+    `  ${command} pack ${join(directory, '*.raw')} -o ${file} --link 100Mbit`,
+  ];
+}
+
+function sum(numbers) {
+  return numbers.reduce((total, number) => total + number, 0);
+}
+
+function print(...lines) {
+  process.stdout.write(`${lines.join('\n')}\n`);
+}

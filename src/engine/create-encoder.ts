@@ -1,0 +1,110 @@
+import { type CodecContext, createCodecContext } from '../codec/codec.js';
+import { packedLz4Capacity } from '../codec/lz4.js';
+import { loadZstd } from '../codec/zstd.js';
+import { EarlierImages } from '../dedup/earlier.js';
+import { ImageDigest } from '../dedup/image-digest.js';
+import { PageIndex } from '../dedup/page-index.js';
+import { VersionStore } from '../dedup/version-store.js';
+import type { StreamState } from '../strategy/strategy.js';
+import { Candidate } from './candidate.js';
+import { CHUNK_BYTES, ChunkReader } from './chunk-reader.js';
+import { Encoder, GROUP_SLACK, LARGEST_GROUP_BYTES } from './encoder.js';
+import { Frame, type FrameContext, SEGMENT_KINDS } from './frame.js';
+import type { ImageContext } from './image-encoder.js';
+import { type EncoderOptions, type EncoderSettings, encoderSettings, kernelsWithin } from './options.js';
+import { type Output, OutputQueue } from './output.js';
+import { localPool, threadPool } from './pack-pool.js';
+import { packerBytes, SegmentPacker } from './packing.js';
+import { createSegment } from './segment.js';
+
+const SEGMENT_CAPACITY = LARGEST_GROUP_BYTES + GROUP_SLACK;
+/** On this thread a frame is packed at once; the second is filled while the first is written. */
+const LOCAL_FRAMES = 2;
+/** With workers: one frame for each, one that fills, one that is written. */
+const SPARE_FRAMES = 2;
+const SKETCHES_A_PAGE = 4;
+
+/**
+ * Makes an encoder whose stream goes to `output`.
+ * @throws PageferryError `bad-argument` for options that make no sense
+ */
+export async function createEncoder(output: Output, options: EncoderOptions = {}): Promise<Encoder> {
+  const settings = encoderSettings(options);
+  const startedAt = settings.clock();
+  const { threads, strategy } = settings;
+  const zstd = options.zstd === null ? undefined : (options.zstd ?? (await loadZstd()));
+  const kernels = await kernelsWithin(memoryBytes(settings), 'deltaBudgetBytes and indexPages');
+  const codec = createCodecContext(kernels);
+  const packer = new SegmentPacker(codec, zstd, SEGMENT_CAPACITY);
+  const pool = threads > 1 ? threadPool(threads, SEGMENT_CAPACITY, zstd, options.zstd != null, packer) : localPool(packer);
+  const planned = { ms: 0, bytes: 0 };
+  const state: StreamState = {
+    linkBitsPerSecond: settings.linkBitsPerSecond,
+    threads,
+    elapsedMs: () => settings.clock() - startedAt,
+    get bytesOut() {
+      return planned.bytes;
+    },
+    get pendingMs() {
+      return planned.ms;
+    },
+    handoverMs: pool.handoverMs,
+    zstd: zstd !== undefined,
+  };
+  const pending = (ms: number, bytes: number) => {
+    planned.ms += ms;
+    planned.bytes += bytes;
+  };
+  const frameContext: FrameContext = { pool, packer, strategy, state, pending };
+  const makeBuffer = () => createSegment(kernels, SEGMENT_CAPACITY);
+  const frames = Array.from({ length: frameCount(threads) }, () => new Frame(makeBuffer));
+  const notes = zstd ? [] : ['zstd is not available here: LZ4 packs in its place'];
+  if (zstd && threads > 1 && options.zstd && !zstd.compressAsync)
+    notes.push(`${zstd.name} has no compressAsync: it packs on the calling thread`);
+  return new Encoder({
+    settings,
+    image: imageContext(codec, settings, state),
+    frame: frameContext,
+    queue: new OutputQueue(output, packer),
+    reader: new ChunkReader(kernels),
+    frames,
+    startedAt,
+    notes,
+  });
+}
+
+function imageContext(codec: CodecContext, settings: EncoderSettings, state: StreamState): ImageContext {
+  const { kernels } = codec;
+  const { pageBytes, indexSlots, dedup, similar, strategy } = settings;
+  const index = dedup ? new PageIndex(kernels, pageBytes, indexSlots, SKETCHES_A_PAGE * indexSlots) : undefined;
+  const versions = new VersionStore(kernels, pageBytes, settings.deltaBudgetBytes);
+  const earlier = new EarlierImages(kernels, pageBytes, versions);
+  const pages = CHUNK_BYTES / pageBytes;
+  return {
+    codec,
+    pageBytes,
+    strategy,
+    state,
+    earlier,
+    versions,
+    index,
+    similar,
+    candidate: new Candidate(codec, pageBytes, earlier, similar ? index : undefined),
+    digest: new ImageDigest(kernels, pageBytes),
+    classes: kernels.reserve(2 * pages, 'page classes'),
+    digests: kernels.reserve(16 * pages, 'page digests'),
+  };
+}
+
+function frameCount(threads: number): number {
+  return threads > 1 ? threads + SPARE_FRAMES : LOCAL_FRAMES;
+}
+
+/** Address space for it all; what is not touched costs nothing. */
+function memoryBytes({ deltaBudgetBytes, indexSlots, threads, pageBytes }: EncoderSettings): number {
+  const segment = SEGMENT_CAPACITY + packedLz4Capacity(SEGMENT_CAPACITY) + 256;
+  const buffers = frameCount(threads) * SEGMENT_KINDS.length * segment;
+  const tables = indexSlots * (16 + 12 * SKETCHES_A_PAGE);
+  const scratch = packerBytes(SEGMENT_CAPACITY) + ChunkReader.memoryBytes + 40 * pageBytes + (1 << 20);
+  return deltaBudgetBytes + buffers + tables + scratch;
+}

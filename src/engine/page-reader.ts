@@ -1,12 +1,13 @@
 import { createCodecContext } from '../codec/codec.js';
 import { loadZstd, type Zstd } from '../codec/zstd.js';
 import { digestText, ImageDigest } from '../dedup/image-digest.js';
-import { type Kernels, loadKernels } from '../kernels/kernels.js';
+import type { Kernels } from '../kernels/kernels.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSink, PageSource } from '../page/source.js';
 import type { ImageRecord } from '../stream/format.js';
 import { FrameDecoder, packedLimit } from './frame-decoder.js';
 import { FrameMap, type PageEntry } from './frame-map.js';
+import { kernelsWithin, whole } from './options.js';
 import { readStreamIndex, type StreamIndex } from './stream-index.js';
 
 const MIB = 1 << 20;
@@ -206,12 +207,26 @@ export class PageReader {
  * @throws PageferryError `bad-stream` when it has no sound index, `wrong-base` when a base image is missing or another
  */
 export async function openPages(file: PageSource, options: PageReaderOptions = {}): Promise<PageReader> {
-  const { maxFrameBytes = 32 * MIB, cacheBytes = 64 * MIB } = options;
   const zstd = options.zstd === null ? undefined : (options.zstd ?? (await loadZstd()));
-  const kernels = await loadKernels(2 * packedLimit(maxFrameBytes) + 8 * MIB);
+  return pagesIn(await kernelsWithin(pageReaderBytes(options), 'maxFrameBytes'), zstd, file, options);
+}
+
+/** Kernel memory that a page reader needs. @throws PageferryError `bad-argument` */
+export function pageReaderBytes(options: PageReaderOptions): number {
+  return 2 * packedLimit(frameBytes(options)) + 8 * MIB;
+}
+
+/** Opens a packed file in kernels that are at hand: nothing is loaded, and nothing is expected of what their memory holds. */
+export function pagesIn(kernels: Kernels, zstd: Zstd | undefined, file: PageSource, options: PageReaderOptions): PageReader {
+  const { cacheBytes = 64 * MIB } = options;
+  const maxFrameBytes = frameBytes(options);
   const data = kernels.reserve(packedLimit(maxFrameBytes), 'frame data');
   const index = readStreamIndex(kernels, file, maxFrameBytes);
   const frames = new FrameDecoder(createCodecContext(kernels), zstd, maxFrameBytes);
   frames.announced(index.header.maxFrameBytes);
   return new PageReader(kernels, frames, data, file, index, index.matchBases(kernels, options.bases ?? []), cacheBytes);
+}
+
+function frameBytes({ maxFrameBytes = 32 * MIB }: PageReaderOptions): number {
+  return whole('maxFrameBytes', maxFrameBytes, 0, 2 ** 32 - 1);
 }

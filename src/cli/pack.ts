@@ -76,18 +76,13 @@ async function packTo(
   const forgetful = images.length > 1 && images.some(({ readAt }) => !readAt);
   const line = progress('packing');
   let failure: unknown;
-  const encoder = await createEncoder(
-    async (parts) => {
-      for (const part of parts) await writer.write(part);
-    },
-    {
-      ...options,
-      deltaBudgetBytes: forgetful ? options.deltaBudgetBytes : 0,
-      indexPages: Math.min(Math.max(pages, 1024), MOST_INDEX_PAGES),
-      // One image alone has few pages that resemble each other.
-      similar: all.length > 1,
-    },
-  );
+  const encoder = await createEncoder((parts) => writer.write(...parts), {
+    ...options,
+    deltaBudgetBytes: forgetful ? options.deltaBudgetBytes : 0,
+    indexPages: Math.min(Math.max(pages, 1024), MOST_INDEX_PAGES),
+    // One image alone has few pages that resemble each other.
+    similar: all.length > 1,
+  });
   try {
     for (const base of bases) await encoder.base(base);
     let done = 0;

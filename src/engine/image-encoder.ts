@@ -173,9 +173,9 @@ export class ImageEncoder {
   private choose(frame: Frame, address: number): void {
     const { strategy, state, candidate, pageBytes } = this.context;
     const choice = strategy.choose(candidate, state);
-    const ownKind = strategy.pack ? 'group' : 'stored';
+    const groupKind = strategy.pack ? 'group' : 'stored';
     if (choice === 'group' || choice === 'lz4' || choice === 'zstd') {
-      this.append(frame, choice === 'group' ? ownKind : choice, address, pageBytes);
+      this.append(frame, choice === 'group' ? groupKind : choice, address, pageBytes);
       return;
     }
     const bytes = choice === 'raw' ? Infinity : candidate.measure(choice);
@@ -184,11 +184,12 @@ export class ImageEncoder {
       return;
     }
     const codec = codecByName(choice);
-    const segment = frame.segmentNumber(ownKind);
+    const codedKind = strategy.pack ? 'coded' : 'stored';
+    const segment = frame.segmentNumber(codedKind);
     if (codec === SIMILAR) frame.table.addReference(codec, candidate.similarTo.image, candidate.similarTo.page, segment);
     else frame.table.add(codec, 1, segment);
     frame.table.addLength(bytes);
-    frame.append(ownKind, codec, candidate.bytesOf(choice));
+    frame.append(codedKind, codec, candidate.bytesOf(choice));
   }
 
   private append(frame: Frame, kind: SegmentKind, address: number, bytes: number): void {

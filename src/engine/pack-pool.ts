@@ -1,3 +1,4 @@
+import type { PackingName } from '../codec/codec.js';
 import type { Zstd } from '../codec/zstd.js';
 import type { Packing } from '../strategy/strategy.js';
 import type { Packed, SegmentPacker } from './packing.js';
@@ -7,6 +8,10 @@ import { startWorkers, type Workers } from './workers.js';
 /** Packs segments. The packed bytes stand in the segment's own buffers, or in memory of their own. */
 export interface PackPool {
   pack(segment: SegmentBuffer, packing: Packing): Packed | Promise<Packed>;
+  /** Gets threads ready that will be needed soon. */
+  prepare(): void;
+  /** What handing a segment over costs now, before any packing, in ms. */
+  handoverMs(packing: PackingName): number;
   close(): Promise<void>;
 }
 
@@ -19,9 +24,15 @@ export function localPool(packer: SegmentPacker): PackPool {
       segment.output.set(packed.bytes);
       return { ...packed, bytes: segment.output.subarray(0, packed.bytes.length) };
     },
+    prepare() {},
+    handoverMs: () => 0,
     close: async () => {},
   };
 }
+
+/** A segment's way to another thread and back, and what starting workers takes, in ms: measured on two small machines. */
+const HANDOVER_MS = 0.5;
+const START_MS = 60;
 
 /**
  * Packs up to `threads` segments side by side: zstd on Node's own threads where its zstd can, anything else on workers, which are
@@ -37,15 +48,31 @@ export function threadPool(
   const local = localPool(packer);
   const gate = new Gate(threads);
   let workers: Promise<Workers> | undefined;
+  let readyAt = Infinity;
+  const start = () => {
+    if (!workers) {
+      readyAt = performance.now() + START_MS;
+      workers = startWorkers(threads, segmentBytes, zstd !== undefined && !ownZstd);
+    }
+    return workers;
+  };
   return {
     async pack(segment, packing) {
       if (packing.name === 'raw') return local.pack(segment, packing);
       if (packing.name === 'zstd' && zstd?.compressAsync) return await gate.pass(() => packAside(zstd, segment, packing, packer));
       // A zstd of the caller's own cannot be sent to a worker.
       if (packing.name === 'zstd' && ownZstd) return local.pack(segment, packing);
-      workers ??= startWorkers(threads, segmentBytes, zstd !== undefined && !ownZstd);
-      const started = await workers;
+      const started = await start();
       return await gate.pass(() => started.pack(segment, packing));
+    },
+    prepare() {
+      // Where zstd packs on threads of its own, LZ4 alone hardly needs workers; a failed start is heard of when one is used.
+      if (!zstd?.compressAsync && !ownZstd) start().catch(() => {});
+    },
+    handoverMs(name) {
+      if (name === 'raw') return 0;
+      if (name === 'zstd' && zstd?.compressAsync) return HANDOVER_MS;
+      return workers ? Math.max(HANDOVER_MS, readyAt - performance.now()) : START_MS;
     },
     async close() {
       await (await workers?.catch(() => undefined))?.close();

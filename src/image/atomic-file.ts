@@ -7,10 +7,10 @@ import { type OutputTarget, openPartial, outputTarget, STDOUT_FD, writeAll } fro
 export interface AtomicWriter {
   readonly name: string;
   /**
-   * Resolves when the bytes are written, one call after the other; the view must stand still until then.
+   * Resolves when the bytes are written, one call after the other; the views must stand still until then.
    * @throws PageferryError `io`
    */
-  write(chunk: Uint8Array): Promise<void>;
+  write(...parts: readonly Uint8Array[]): Promise<void>;
   /** Closes it and gives it its name; when that fails nothing is left behind. @throws PageferryError `io` */
   commit(): Promise<void>;
   /** Leaves nothing behind. What has gone into a pipe or device is gone. */
@@ -55,7 +55,7 @@ export function createAtomicWriter(path: string): AtomicWriter {
   const isClosed = () => state === 'closed';
   return {
     name,
-    write: (chunk) => exclusively(async () => writeAll(await outlet.open(), name, chunk)),
+    write: (...parts) => exclusively(async () => writeAll(await outlet.open(), name, parts)),
     async commit() {
       // A pipe that nothing was written to has to be opened all the same: its reader waits for the end.
       await exclusively(async () => outlet.open());

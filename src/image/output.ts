@@ -92,6 +92,9 @@ export function openPartial(target: OutputTarget, mode = 0o666): PartialFile {
   };
 }
 
+/** Linux takes 1024 in one call. */
+const MOST_PARTS = 1024;
+
 /** Whoever removes has an error to tell already. */
 function removeQuietly(path: string): void {
   try {
@@ -111,18 +114,38 @@ export function writeAllSync(fd: number, name: string, bytes: Uint8Array, positi
   }
 }
 
-/** The same, while the event loop goes on; a pipe whose reader is slow makes the caller wait. */
-export async function writeAll(fd: number, name: string, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
+/** Writes all of `parts`, one after the other, while the event loop goes on; a pipe whose reader is slow makes the caller wait. */
+export async function writeAll(fd: number, name: string, parts: readonly Uint8Array[]): Promise<void> {
+  let left = parts.filter(({ length }) => length > 0);
+  while (left.length > 0) {
     try {
-      done += await new Promise<number>((resolve, reject) => {
-        fs.write(fd, bytes, done, bytes.length - done, null, (error, written) => (error ? reject(error) : resolve(written)));
-      });
+      left = afterBytes(left, await writeSome(fd, left));
     } catch (cause) {
+      const bytes = left.reduce((sum, { length }) => sum + length, 0);
       if (errnoOf(cause) === 'EAGAIN') await new Promise((resolve) => setTimeout(resolve, 1));
-      else throw writeError(name, bytes.length - done, null, cause);
+      else throw writeError(name, bytes, null, cause);
     }
   }
+}
+
+/** One system call for all that is left, or as much as it takes. */
+function writeSome(fd: number, parts: readonly Uint8Array[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const done = (error: Error | null, written: number) => (error ? reject(error) : resolve(written));
+    if (parts.length === 1) fs.write(fd, parts[0]!, 0, parts[0]!.length, null, done);
+    else fs.writev(fd, parts.slice(0, MOST_PARTS), done);
+  });
+}
+
+/** What is left of `parts` after their first `bytes` bytes. */
+function afterBytes(parts: readonly Uint8Array[], bytes: number): Uint8Array[] {
+  let gone = bytes;
+  const left: Uint8Array[] = [];
+  for (const part of parts) {
+    if (part.length > gone) left.push(part.subarray(gone));
+    gone = Math.max(0, gone - part.length);
+  }
+  return left;
 }
 
 function writeError(name: string, bytes: number, position: number | null, cause: unknown): PageferryError {

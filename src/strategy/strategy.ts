@@ -43,6 +43,8 @@ export interface StreamState {
   readonly bytesOut: number;
   /** Estimated milliseconds of packing that wait or run, over all threads together. */
   readonly pendingMs: number;
+  /** What handing a segment to another thread costs now, before any packing, in ms; 0 on one thread. */
+  handoverMs(packing: PackingName): number;
   readonly zstd: boolean;
 }
 
@@ -81,10 +83,12 @@ export interface Strategy {
   readonly name: string;
   choose(page: PageView, state: StreamState): Choice;
   /**
-   * Where present, coded pages and `group` pages share a segment that is packed as this says once it is full; where absent they
-   * are stored as they are.
+   * Where present, the segment of `group` pages and the segment of coded pages are packed as this says once their frame is full;
+   * where absent they are stored as they are.
    */
   pack?(group: GroupView, state: StreamState): Packing;
+  /** Whether it is likely to pack anything over such a link: then threads are started before the first segment is full. */
+  packs?(linkBitsPerSecond: number): boolean;
   /** Hears what every packing took. */
   packed?(result: PackingResult): void;
   /** Bytes of a segment before it is packed, where the strategy cares; otherwise the engine's default. */

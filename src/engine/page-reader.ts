@@ -11,12 +11,16 @@ import { kernelsWithin, whole } from './options.js';
 import { readStreamIndex, type StreamIndex } from './stream-index.js';
 
 const MIB = 1 << 20;
+/** Most references from page to page until the bytes are reached; an encoder's chains are far shorter. */
+const MOST_REFERENCES = 65536;
 
 /** How to open a packed file for reading anywhere. */
 export interface PageReaderOptions {
   readonly bases?: readonly PageSource[];
   /** Largest frame to make room for, in bytes; default 32 MiB. */
   readonly maxFrameBytes?: number;
+  /** Most bytes that all images together may claim; default 1 TiB. */
+  readonly maxBytes?: number;
   /** Unpacked frames that are kept at hand, in bytes; default 64 MiB. */
   readonly cacheBytes?: number;
   readonly zstd?: Zstd | null;
@@ -116,20 +120,25 @@ export class PageReader {
   /** Puts a page together: follows its references to a page that needs none, then decodes back along them. */
   private resolve(image: number, page: number, bytes: number): void {
     const chain: { map: FrameMap; entry: PageEntry }[] = [];
+    const { images, ends } = this.index;
     let at = { image, page };
-    for (;;) {
-      const { record } = this.index.images[at.image]!;
+    for (let references = 0; ; references++) {
+      if (references > MOST_REFERENCES)
+        throw new PageferryError('limit', `page ${page} of image ${image}: more than ${MOST_REFERENCES} references to its bytes`);
+      const { record } = images[at.image]!;
       if (record.kind === 'base') {
         this.readBase(at.image, at.page, bytes);
         break;
       }
       const map = this.frameOf(at.image, at.page);
       const entry = map.find(at.page);
-      chain.push({ map, entry });
       const next = this.baseOf(record, at.page, entry);
+      // What only refers adds nothing on the way back.
+      if (!next || entry.codec.operands.bytes) chain.push({ map, entry });
       if (!next) break;
-      // References only lead to what came earlier, so that this ends.
-      if (next.image > at.image || (next.image === at.image && next.page >= at.page))
+      // References only lead to what came earlier, so that this ends, and to no page that is shorter.
+      const earlier = next.image < at.image || (next.image === at.image && next.page < at.page);
+      if (!earlier || next.page * this.pageBytes + bytes > ends[next.image]!.bytes)
         throw new PageferryError(
           'bad-stream',
           `page ${at.page} of image ${at.image}: refers to page ${next.page} of image ${next.image}, which is not before it`,
@@ -218,10 +227,13 @@ export function pageReaderBytes(options: PageReaderOptions): number {
 
 /** Opens a packed file in kernels that are at hand: nothing is loaded, and nothing is expected of what their memory holds. */
 export function pagesIn(kernels: Kernels, zstd: Zstd | undefined, file: PageSource, options: PageReaderOptions): PageReader {
-  const { cacheBytes = 64 * MIB } = options;
+  const { cacheBytes = 64 * MIB, maxBytes = 2 ** 40 } = options;
   const maxFrameBytes = frameBytes(options);
   const data = kernels.reserve(packedLimit(maxFrameBytes), 'frame data');
   const index = readStreamIndex(kernels, file, maxFrameBytes);
+  const claimed = index.ends.reduce((sum, { bytes }, image) => sum + (index.carried[image] === undefined ? 0 : bytes), 0);
+  if (claimed > maxBytes)
+    throw new PageferryError('limit', `${file.name}: images of ${claimed} bytes, this reader takes ${maxBytes}`);
   const frames = new FrameDecoder(createCodecContext(kernels), zstd, maxFrameBytes);
   frames.announced(index.header.maxFrameBytes);
   return new PageReader(kernels, frames, data, file, index, index.matchBases(kernels, options.bases ?? []), cacheBytes);

@@ -77,8 +77,8 @@ test('pages that share a stretch are similar, whichever quarter it is in', async
   for (const pageBytes of [4096, 16384, 65536]) {
     // So much room that no two features meet in one slot: there, the newest stays.
     const { index, show } = await rig(pageBytes, 65536);
-    for (let n = 0; n < 20; n++) index.insertSketch(show(noise(n, pageBytes)), n, 100 + n);
-    for (let n = 0; n < 20; n++)
+    for (let n = 0; n < 8; n++) index.insertSketch(show(noise(n, pageBytes)), n, 100 + n);
+    for (let n = 0; n < 8; n++)
       for (let quarter = 0; quarter < 4; quarter++) {
         const mixed = noise(500 + n, pageBytes);
         const from = (quarter * pageBytes) / 4;

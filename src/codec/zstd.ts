@@ -17,7 +17,7 @@ export interface Zstd {
 }
 
 /** The optional package that stands in where Node has no zstd of its own. */
-export const ZSTD_PACKAGE = '@bokuweb/zstd-wasm';
+const ZSTD_PACKAGE = '@bokuweb/zstd-wasm';
 
 /** Node's own modules, without an import that a bundler for browsers would trip over. */
 export function nodeModule<T>(name: string): T | undefined {

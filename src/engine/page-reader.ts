@@ -1,21 +1,26 @@
 import { createCodecContext } from '../codec/codec.js';
 import { loadZstd, type Zstd } from '../codec/zstd.js';
 import { digestText, ImageDigest } from '../dedup/image-digest.js';
-import { type Kernels, loadKernels } from '../kernels/kernels.js';
+import type { Kernels } from '../kernels/kernels.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSink, PageSource } from '../page/source.js';
 import type { ImageRecord } from '../stream/format.js';
 import { FrameDecoder, packedLimit } from './frame-decoder.js';
 import { FrameMap, type PageEntry } from './frame-map.js';
+import { kernelsWithin, whole } from './options.js';
 import { readStreamIndex, type StreamIndex } from './stream-index.js';
 
 const MIB = 1 << 20;
+/** Most references from page to page until the bytes are reached; an encoder's chains are far shorter. */
+const MOST_REFERENCES = 65536;
 
 /** How to open a packed file for reading anywhere. */
 export interface PageReaderOptions {
   readonly bases?: readonly PageSource[];
   /** Largest frame to make room for, in bytes; default 32 MiB. */
   readonly maxFrameBytes?: number;
+  /** Most bytes that all images together may claim; default 1 TiB. */
+  readonly maxBytes?: number;
   /** Unpacked frames that are kept at hand, in bytes; default 64 MiB. */
   readonly cacheBytes?: number;
   readonly zstd?: Zstd | null;
@@ -115,20 +120,25 @@ export class PageReader {
   /** Puts a page together: follows its references to a page that needs none, then decodes back along them. */
   private resolve(image: number, page: number, bytes: number): void {
     const chain: { map: FrameMap; entry: PageEntry }[] = [];
+    const { images, ends } = this.index;
     let at = { image, page };
-    for (;;) {
-      const { record } = this.index.images[at.image]!;
+    for (let references = 0; ; references++) {
+      if (references > MOST_REFERENCES)
+        throw new PageferryError('limit', `page ${page} of image ${image}: more than ${MOST_REFERENCES} references to its bytes`);
+      const { record } = images[at.image]!;
       if (record.kind === 'base') {
         this.readBase(at.image, at.page, bytes);
         break;
       }
       const map = this.frameOf(at.image, at.page);
       const entry = map.find(at.page);
-      chain.push({ map, entry });
       const next = this.baseOf(record, at.page, entry);
+      // What only refers adds nothing on the way back.
+      if (!next || entry.codec.operands.bytes) chain.push({ map, entry });
       if (!next) break;
-      // References only lead to what came earlier, so that this ends.
-      if (next.image > at.image || (next.image === at.image && next.page >= at.page))
+      // References only lead to what came earlier, so that this ends, and to no page that is shorter.
+      const earlier = next.image < at.image || (next.image === at.image && next.page < at.page);
+      if (!earlier || next.page * this.pageBytes + bytes > ends[next.image]!.bytes)
         throw new PageferryError(
           'bad-stream',
           `page ${at.page} of image ${at.image}: refers to page ${next.page} of image ${next.image}, which is not before it`,
@@ -206,12 +216,29 @@ export class PageReader {
  * @throws PageferryError `bad-stream` when it has no sound index, `wrong-base` when a base image is missing or another
  */
 export async function openPages(file: PageSource, options: PageReaderOptions = {}): Promise<PageReader> {
-  const { maxFrameBytes = 32 * MIB, cacheBytes = 64 * MIB } = options;
   const zstd = options.zstd === null ? undefined : (options.zstd ?? (await loadZstd()));
-  const kernels = await loadKernels(2 * packedLimit(maxFrameBytes) + 8 * MIB);
+  return pagesIn(await kernelsWithin(pageReaderBytes(options), 'maxFrameBytes'), zstd, file, options);
+}
+
+/** Kernel memory that a page reader needs. @throws PageferryError `bad-argument` */
+export function pageReaderBytes(options: PageReaderOptions): number {
+  return 2 * packedLimit(frameBytes(options)) + 8 * MIB;
+}
+
+/** Opens a packed file in kernels that are at hand: nothing is loaded, and nothing is expected of what their memory holds. */
+export function pagesIn(kernels: Kernels, zstd: Zstd | undefined, file: PageSource, options: PageReaderOptions): PageReader {
+  const { cacheBytes = 64 * MIB, maxBytes = 2 ** 40 } = options;
+  const maxFrameBytes = frameBytes(options);
   const data = kernels.reserve(packedLimit(maxFrameBytes), 'frame data');
   const index = readStreamIndex(kernels, file, maxFrameBytes);
+  const claimed = index.ends.reduce((sum, { bytes }, image) => sum + (index.carried[image] === undefined ? 0 : bytes), 0);
+  if (claimed > maxBytes)
+    throw new PageferryError('limit', `${file.name}: images of ${claimed} bytes, this reader takes ${maxBytes}`);
   const frames = new FrameDecoder(createCodecContext(kernels), zstd, maxFrameBytes);
   frames.announced(index.header.maxFrameBytes);
   return new PageReader(kernels, frames, data, file, index, index.matchBases(kernels, options.bases ?? []), cacheBytes);
+}
+
+function frameBytes({ maxFrameBytes = 32 * MIB }: PageReaderOptions): number {
+  return whole('maxFrameBytes', maxFrameBytes, 0, 2 ** 32 - 1);
 }

@@ -9,6 +9,7 @@ import {
   type ImageEnd,
   type ImageRecord,
   type IndexEntry,
+  MAX_IMAGES,
   RECORD,
   RECORD_HEAD_BYTES,
   type RecordType,
@@ -66,11 +67,14 @@ export function readStreamIndex(kernels: Kernels, file: PageSource, maxFrameByte
   const unproved: { type: RecordType; at: number }[] = [];
   for (let at = indexAt; at < trailerAt; ) {
     const { head, end } = reader.unchecked(at, RECORD.INDEX, 'index');
-    entries.push(...readIndex(head, 'index'));
+    for (const entry of readIndex(head, 'index')) entries.push(entry);
+    if (entries.length > indexAt / RECORD_HEAD_BYTES)
+      throw new PageferryError('bad-stream', `index: more entries than ${indexAt} bytes have room for records`);
     unproved.push({ type: RECORD.INDEX, at });
     at = end;
   }
   const imageCount = entries.filter(({ pageCount }) => pageCount === 0).length;
+  if (imageCount > MAX_IMAGES) throw new PageferryError('bad-stream', `index: ${imageCount} images, more than ${MAX_IMAGES}`);
   const endAt = indexAt - RECORD_HEAD_BYTES - 8 - imageCount * (8 + DIGEST_BYTES);
   // Frames, images, image ends, the end record, index records, trailer.
   const carriedRecords = entries
@@ -81,7 +85,25 @@ export function readStreamIndex(kernels: Kernels, file: PageSource, maxFrameByte
   const ends = readEnd(reader.checked(endAt, RECORD.END, ordinal++, 'end record').head, 'end record');
   for (const { type, at } of unproved) reader.checked(at, type, ordinal++, 'index');
   reader.checked(trailerAt, RECORD.TRAILER, ordinal, 'trailer');
+  checkImages(carriedRecords, ends);
   return streamIndex(header, carriedRecords, entries, ends, reader);
+}
+
+/** What the image records say must be what the end record says. */
+function checkImages(records: readonly ImageRecord[], ends: readonly ImageEnd[]): void {
+  if (ends.length !== records.length)
+    throw new PageferryError('bad-stream', `end record: ${ends.length} images, the index has ${records.length}`);
+  records.forEach(({ image, bytes, digest }, i) => {
+    const end = ends[i]!;
+    if (image !== i) throw new PageferryError('bad-stream', `index: image ${image}, expected ${i}`);
+    if (bytes !== undefined && bytes !== end.bytes)
+      throw new PageferryError('bad-stream', `image ${i}: ${bytes} bytes, the end record says ${end.bytes}`);
+    if (digest && digestText(digest) !== digestText(end.digest))
+      throw new PageferryError(
+        'bad-stream',
+        `image ${i}: digest ${digestText(digest)}, the end record says ${digestText(end.digest)}`,
+      );
+  });
 }
 
 function streamIndex(
@@ -128,8 +150,10 @@ function streamIndex(
     matchBases(kernels, bases) {
       const room = records.some(({ kind }) => kind === 'base') ? digestRoom(kernels, header.pageBytes) : undefined;
       const known = room ? bases.map((source) => digestBase(room, source)) : [];
-      return records.map(({ kind, digest }) =>
-        kind === 'base' ? known.find((base) => digestText(base.digest) === digestText(digest!))?.source : undefined,
+      return records.map(({ kind, digest, bytes }) =>
+        kind === 'base'
+          ? known.find((base) => base.bytes === bytes && digestText(base.digest) === digestText(digest!))?.source
+          : undefined,
       );
     },
   };

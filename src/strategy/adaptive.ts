@@ -68,7 +68,9 @@ function cheapest(
     if (option.packing.name === 'zstd' && !state.zstd) continue;
     const { ms, bytes } = costs.expect(option, group);
     const packMs = ms / state.threads + state.handoverMs(option.packing.name);
-    const price = (1 - bytePrice) * packMs + (bytePrice * bytes) / linkBytesPerMs;
+    // Packing for longer than the link is busy leaves it idle, however cheap the CPU is meanwhile.
+    const idleMs = Math.max(0, packMs - Math.max(0, backlogMs));
+    const price = (1 - bytePrice) * packMs + bytePrice * (bytes / linkBytesPerMs + idleMs);
     if (price < chosenPrice) {
       chosen = { ...option.packing, expectedMs: ms, expectedBytes: bytes };
       chosenPrice = price;

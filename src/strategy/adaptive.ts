@@ -76,7 +76,9 @@ function cheapest(
     // Packing is free while the link has plenty to send, even after it.
     const leftMs = Math.min(plentyMs, Math.max(0, linkBacklogMs - packMs));
     const cpuPrice = busyPrice * (1 - leftMs / plentyMs);
-    const price = cpuPrice * packMs + (bytePrice * bytes) / linkBytesPerMs;
+    // Packing for longer than the link is busy leaves it idle.
+    const waitMs = Math.max(0, packMs - linkBacklogMs);
+    const price = cpuPrice * packMs + bytePrice * (bytes / linkBytesPerMs + waitMs);
     if (price < chosenPrice) {
       chosen = { ...option.packing, expectedMs: ms, expectedBytes: bytes };
       chosenPrice = price;

@@ -1,12 +1,12 @@
 import { loadZstd } from '../codec/zstd.js';
 import { createEncoder } from '../engine/create-encoder.js';
-import type { ImageSummary, StreamSummary } from '../engine/encoder.js';
+import type { Encoder, ImageSummary, StreamSummary } from '../engine/encoder.js';
 import { recommend } from '../engine/recommend.js';
 import { CHANGE_STEPS, createSurvey, type Survey } from '../engine/survey.js';
 import type { FileSource } from '../image/file.js';
 import { openImage } from '../image/open.js';
-import { parse, parseBytes, parseRate } from './args.js';
-import { progress } from './progress.js';
+import { checkInputs, parse, parsePageBytes, parseRate } from './args.js';
+import { progress, watched } from './progress.js';
 import { bytesText, msText, rateText, table } from './text.js';
 import { UsageError } from './usage.js';
 
@@ -17,8 +17,9 @@ export async function analyze(argv: readonly string[]): Promise<void> {
     json: { type: 'boolean' },
   });
   if (args.positionals.length === 0) throw new UsageError('analyze: needs at least one IMAGE');
+  checkInputs('analyze', args.positionals);
   const link = parseRate(args.text('link') ?? '1Gbit');
-  const pageBytes = parseBytes('--page-bytes', args.text('page-bytes') ?? '4096');
+  const pageBytes = parsePageBytes(args.text('page-bytes') ?? '4096');
   const survey = createSurvey((await loadZstd()) !== undefined);
   const summary = await surveyImages(args.positionals, survey, pageBytes);
   const recommendation = recommend(survey, summary, link, pageBytes);
@@ -50,18 +51,15 @@ export async function analyze(argv: readonly string[]): Promise<void> {
 async function surveyImages(paths: readonly string[], survey: Survey, pageBytes: number): Promise<StreamSummary> {
   const sources: FileSource[] = [];
   const line = progress('analyzing');
-  const encoder = await createEncoder(() => {}, { strategy: survey.strategy, pageBytes, deltaBudgetBytes: 0, indexPages: 2 ** 20 });
+  let encoder: Encoder | undefined;
   try {
-    for (const path of paths) {
-      const source = openImage(path);
-      sources.push(source);
-      await encoder.encode(source);
-      line.at(sources.length, paths.length);
-    }
+    for (const path of paths) sources.push(openImage(path));
+    encoder = await createEncoder(() => {}, { strategy: survey.strategy, pageBytes, indexPages: 2 ** 20 });
+    for (const source of watched(sources, line.at)) await encoder.encode(source);
     return await encoder.finish();
   } finally {
     line.end();
-    await encoder.close();
+    await encoder?.close();
     for (const source of sources) source.close();
   }
 }

@@ -1,5 +1,12 @@
+import { existsSync, realpathSync, statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { PageferryError } from '../page/error.js';
+import { strategyByName } from '../strategy/registry.js';
+import type { Strategy } from '../strategy/strategy.js';
+import { PAGE_BYTES } from '../stream/format.js';
 import { UsageError } from './usage.js';
+
+const MOST_BITS_PER_SECOND = 1e15;
 
 type Spec = Readonly<Record<string, { type: 'string' | 'boolean'; short?: string; multiple?: boolean }>>;
 
@@ -17,9 +24,13 @@ export function parse(command: string, argv: readonly string[], options: Spec): 
   try {
     parsed = parseArgs({ args: [...argv], options, allowPositionals: true, strict: true });
   } catch (error) {
-    throw new UsageError(`${command}: ${(error as Error).message.split('\n')[0]}`);
+    // Node's message goes on with advice about "--" that seldom fits.
+    const [reason] = (error as Error).message.split(/\n|\. /);
+    throw new UsageError(`${command}: ${reason!.replace(/\.$/, '')}`);
   }
   const { values, positionals } = parsed;
+  const paths = [...positionals, ...['output', 'base'].flatMap((name) => values[name] ?? [])];
+  if (paths.includes('')) throw new UsageError(`${command}: a file name is empty`);
   const one = (name: string) => values[name];
   return {
     positionals,
@@ -33,7 +44,8 @@ export function parse(command: string, argv: readonly string[], options: Spec): 
 export function parseRate(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:bit(?:\/s)?|bps)$/i.exec(text);
   const rate = match ? Number(match[1]) * 1000 ** ' kmgt'.indexOf(match[2]!.toLowerCase() || ' ') : 0;
-  if (!(rate >= 1)) throw new UsageError(`--link: "${text}" is no rate: expected 100Mbit, 1Gbit, 10Gbit, ...`);
+  if (!(rate >= 1 && rate <= MOST_BITS_PER_SECOND))
+    throw new UsageError(`--link: "${text}" is no rate: expected 100Mbit, 1Gbit, 10Gbit, ...`);
   return rate;
 }
 
@@ -42,6 +54,24 @@ export function parseBytes(option: string, text: string): number {
   const match = /^(\d+)([kmgt]?)(?:i?b)?$/i.exec(text);
   if (!match) throw new UsageError(`${option}: "${text}" is no size: expected 4096, 256M, 1G, ...`);
   return Number(match[1]) * 1024 ** ' kmgt'.indexOf(match[2]!.toLowerCase() || ' ');
+}
+
+/** One of the page sizes. @throws UsageError */
+export function parsePageBytes(text: string): number {
+  const bytes = parseBytes('--page-bytes', text);
+  if (!PAGE_BYTES.some((known) => known === bytes))
+    throw new UsageError(`--page-bytes: expected one of ${PAGE_BYTES.join(', ')}, got "${text}"`);
+  return bytes;
+}
+
+/** @throws UsageError that lists the strategies */
+export function parseStrategy(name: string): Strategy {
+  try {
+    return strategyByName(name);
+  } catch (error) {
+    if (error instanceof PageferryError && error.code === 'bad-argument') throw new UsageError(`--strategy: ${error.message}`);
+    throw error;
+  }
 }
 
 /** A whole number. @throws UsageError */
@@ -54,6 +84,24 @@ export function parseWhole(option: string, text: string, least: number, most: nu
 /** @throws UsageError when the option is missing */
 export function required(args: Args, command: string, option: string): string {
   const value = args.text(option);
-  if (value === undefined) throw new UsageError(`${command}: needs ${option.length === 1 ? '-' : '--'}${option}`);
+  if (value === undefined) throw new UsageError(`${command}: needs ${option === 'output' ? '-o' : `--${option}`}`);
   return value;
+}
+
+/** Where the output goes. @throws UsageError when it is missing, is one of `inputs` or would fill a terminal with bytes */
+export function outputPath(args: Args, command: string, inputs: readonly string[]): string {
+  const path = required(args, command, 'output');
+  if (path === '-' && process.stdout.isTTY) throw new UsageError(`${command}: -o -: standard output is a terminal`);
+  if (path !== '-' && existsSync(path) && statSync(path).isFile()) {
+    const real = realpathSync(path);
+    const same = (input: string) => input !== '-' && existsSync(input) && realpathSync(input) === real;
+    if (inputs.some(same)) throw new UsageError(`${command}: -o ${path} is also an input`);
+  }
+  return path;
+}
+
+/** @throws UsageError when standard input is named twice: it can be read only once */
+export function checkInputs(command: string, inputs: readonly string[]): void {
+  if (inputs.filter((input) => input === '-').length > 1)
+    throw new UsageError(`${command}: standard input (-) is given more than once`);
 }

@@ -1,5 +1,6 @@
 import { captureProcess } from '../image/capture.js';
-import { parse, parseWhole, required } from './args.js';
+import { outputPath, parse, parseWhole, required } from './args.js';
+import { reportTo } from './decode.js';
 import { progress } from './progress.js';
 import { bytesText } from './text.js';
 import { UsageError } from './usage.js';
@@ -15,7 +16,7 @@ export async function capture(argv: readonly string[]): Promise<void> {
   });
   if (args.positionals.length > 0) throw new UsageError(`capture: unexpected "${args.positionals[0]}"`);
   const pid = parseWhole('--pid', required(args, 'capture', 'pid'), 1, MOST_PID);
-  const path = required(args, 'capture', 'output');
+  const path = outputPath(args, 'capture', []);
   const line = progress('capturing');
   const started = performance.now();
   try {
@@ -25,7 +26,7 @@ export async function capture(argv: readonly string[]): Promise<void> {
     });
     line.end();
     const ms = performance.now() - started;
-    const out = path === '-' ? process.stderr : process.stdout;
+    const out = reportTo(path);
     if (args.flag('json')) out.write(`${JSON.stringify({ pid, bytes, storedBytes, skippedBytes, regions: regions.length, ms })}\n`);
     else {
       const skipped = skippedBytes > 0 ? `, ${bytesText(skippedBytes)} could not be read and are zero` : '';

@@ -34,14 +34,18 @@ export async function decodeFile(
       return await decoder.finish();
     } catch (error) {
       decoder.abort();
-      if (error instanceof PageferryError && !error.message.startsWith(source.name))
-        throw new PageferryError(error.code, `${source.name}: ${error.message}`, { cause: error });
-      throw error;
+      throw named(source.name, error);
     }
   } finally {
     line.end();
     for (const source of opened) source.close();
   }
+}
+
+/** The error with the packed file's name before it; what the system refused names its own file. */
+export function named(name: string, error: unknown): unknown {
+  if (!(error instanceof PageferryError) || error.message.startsWith(name) || (error.code === 'io' && error.cause)) return error;
+  return new PageferryError(error.code, `${name}: ${error.message}`, { cause: error });
 }
 
 /** Reads a source to its end, the next piece while one is worked on. */
@@ -60,12 +64,20 @@ async function pump(source: PageSource, take: (piece: Uint8Array, done: number) 
   }
 }
 
-/** Says what was decoded and proved. */
-export function reportDecoded(summary: DecodeSummary, json: boolean): void {
+/** Where a report goes: standard output may hold the image or stream itself. */
+export function reportTo(path: string | undefined): NodeJS.WriteStream {
+  return path === '-' ? process.stderr : process.stdout;
+}
+
+/** Says what was decoded and proved; `path` is where the image went, if anywhere. */
+export function reportDecoded(summary: DecodeSummary, json: boolean, path?: string): void {
+  const out = reportTo(path);
   const images = summary.images.map((image) => ({ ...image, digest: digestText(image.digest) }));
   if (json) {
-    process.stdout.write(`${JSON.stringify({ ...summary, images })}\n`);
+    // The decoder counts pages alone: bytes of a codec are known where the stream was made.
+    const codecs = Object.fromEntries(Object.entries(summary.codecs).map(([name, { pages }]) => [name, { pages }]));
+    out.write(`${JSON.stringify({ ...summary, images, codecs })}\n`);
     return;
   }
-  for (const { name, bytes, digest } of images) process.stdout.write(`${name}: ${bytesText(bytes)}, identical, digest ${digest}\n`);
+  for (const { name, bytes, digest } of images) out.write(`${name}: ${bytesText(bytes)}, identical, digest ${digest}\n`);
 }

@@ -12,7 +12,7 @@ const COMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<voi
 
 async function main([command, ...argv]: readonly string[]): Promise<void> {
   if (command === undefined) throw new UsageError('needs a command');
-  if (command === '--help' || command === '-h' || command === 'help' || argv.includes('--help')) {
+  if (command === '--help' || command === '-h' || command === 'help' || argv.includes('--help') || argv.includes('-h')) {
     process.stdout.write(USAGE);
     return;
   }
@@ -25,11 +25,17 @@ async function main([command, ...argv]: readonly string[]): Promise<void> {
 }
 
 handleSignals();
+// What reads our report may leave early, as `head` does: nothing to show a stack for.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') process.stderr.write(`pageferry: standard output: ${error.message}\n`);
+  process.exitCode ??= 1;
+});
+process.stderr.on('error', () => {});
 try {
   await main(process.argv.slice(2));
 } catch (error) {
   if (error instanceof UsageError) {
-    process.stderr.write(`pageferry: ${error.message}\nTry: pageferry --help\n`);
+    process.stderr.write(`pageferry: ${error.message} (see pageferry --help)\n`);
     process.exitCode = 2;
   } else {
     process.stderr.write(`pageferry: ${error instanceof PageferryError ? error.message : ((error as Error)?.stack ?? error)}\n`);

@@ -1,20 +1,33 @@
-import { existsSync, realpathSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { digestText } from '../dedup/image-digest.js';
 import { createEncoder } from '../engine/create-encoder.js';
-import type { StreamSummary } from '../engine/encoder.js';
+import type { Encoder, StreamSummary } from '../engine/encoder.js';
 import { type AtomicWriter, createAtomicWriter } from '../image/atomic-file.js';
 import type { FileSource } from '../image/file.js';
 import { openImage } from '../image/open.js';
 import type { PageSource } from '../page/source.js';
-import { type Args, parse, parseBytes, parseRate, parseWhole, required } from './args.js';
+import {
+  type Args,
+  checkInputs,
+  outputPath,
+  parse,
+  parseBytes,
+  parsePageBytes,
+  parseRate,
+  parseStrategy,
+  parseWhole,
+} from './args.js';
 import { type CodecTable, codecTable } from './codec-table.js';
-import { progress } from './progress.js';
+import { reportTo } from './decode.js';
+import { progress, watched } from './progress.js';
 import { bytesText, msText, rateText } from './text.js';
 import { UsageError } from './usage.js';
 
 const MOST_THREADS = 8;
 const MOST_INDEX_PAGES = 2 ** 22;
+/** Where an image's size is not known. */
+const USUAL_INDEX_PAGES = 2 ** 18;
+const MOST_BUDGET_BYTES = 2 ** 31;
 
 export async function pack(argv: readonly string[]): Promise<void> {
   const args = parse('pack', argv, {
@@ -28,9 +41,10 @@ export async function pack(argv: readonly string[]): Promise<void> {
     json: { type: 'boolean' },
   });
   if (args.positionals.length === 0) throw new UsageError('pack: needs at least one IMAGE');
-  const path = required(args, 'pack', 'output');
+  const inputs = [...args.positionals, ...args.texts('base')];
+  checkInputs('pack', inputs);
+  const path = outputPath(args, 'pack', inputs);
   const options = encoderOptions(args);
-  refuseOverwriting(path, [...args.positionals, ...args.texts('base')]);
   const sources: FileSource[] = [];
   const open = (image: string) => {
     const source = openImage(image);
@@ -56,12 +70,18 @@ function encoderOptions(args: Args) {
   const pageBytes = args.text('page-bytes');
   const budget = args.text('delta-budget');
   return {
-    strategy: args.text('strategy') ?? 'adaptive',
+    strategy: parseStrategy(args.text('strategy') ?? 'adaptive'),
     linkBitsPerSecond: link === undefined ? 1e9 : parseRate(link),
     threads: threads === undefined ? Math.min(availableParallelism(), MOST_THREADS) : parseWhole('--threads', threads, 1, 16),
-    pageBytes: pageBytes === undefined ? 4096 : parseBytes('--page-bytes', pageBytes),
-    deltaBudgetBytes: budget === undefined ? 256 << 20 : parseBytes('--delta-budget', budget),
+    pageBytes: pageBytes === undefined ? 4096 : parsePageBytes(pageBytes),
+    deltaBudgetBytes: budget === undefined ? 256 << 20 : parseBudget(budget),
   };
+}
+
+function parseBudget(text: string): number {
+  const bytes = parseBytes('--delta-budget', text);
+  if (bytes > MOST_BUDGET_BYTES) throw new UsageError(`--delta-budget: "${text}" is too much: expected at most 2G`);
+  return bytes;
 }
 
 async function packTo(
@@ -71,29 +91,22 @@ async function packTo(
   options: Options,
 ): Promise<StreamSummary> {
   const all = [...bases, ...images];
-  const pages = all.reduce((sum, { bytes = 0 }) => sum + bytes / options.pageBytes, 0);
-  // A file can be read again: only what cannot needs its last versions kept.
-  const forgetful = images.length > 1 && images.some(({ readAt }) => !readAt);
+  const pages = all.reduce((sum, { bytes }) => sum + (bytes === undefined ? USUAL_INDEX_PAGES : bytes / options.pageBytes), 0);
+  // A file can be read again: only of what cannot are pages kept, to be compared with later ones.
+  const forgetful = all.some(({ readAt }) => !readAt);
   const line = progress('packing');
   let failure: unknown;
-  const encoder = await createEncoder((parts) => writer.write(...parts), {
-    ...options,
-    deltaBudgetBytes: forgetful ? options.deltaBudgetBytes : 0,
-    indexPages: Math.min(Math.max(pages, 1024), MOST_INDEX_PAGES),
-    // One image alone has few pages that resemble each other.
-    similar: all.length > 1,
-  });
+  let encoder: Encoder | undefined;
   try {
+    encoder = await createEncoder((parts) => writer.write(...parts), {
+      ...options,
+      deltaBudgetBytes: forgetful ? options.deltaBudgetBytes : 0,
+      indexPages: Math.min(Math.max(pages, 1024), MOST_INDEX_PAGES),
+      // One image alone has few pages that resemble each other.
+      similar: all.length > 1,
+    });
     for (const base of bases) await encoder.base(base);
-    let done = 0;
-    const bytes = images.reduce((sum, image) => sum + (image.bytes ?? 0), 0);
-    for (const image of images) {
-      const told = (more: number) => {
-        done += more;
-        line.at(done, bytes);
-      };
-      await encoder.encode(watched(image, told));
-    }
+    for (const image of watched(images, line.at)) await encoder.encode(image);
     const summary = await encoder.finish();
     await writer.commit();
     return summary;
@@ -103,37 +116,14 @@ async function packTo(
   } finally {
     line.end();
     if (failure !== undefined) {
-      await encoder.close();
+      await encoder?.close();
       writer.abort();
     }
   }
 }
 
-/** The same source, telling how much was read. */
-function watched(source: PageSource, told: (bytes: number) => void): PageSource {
-  const { name, bytes, readAt } = source;
-  return {
-    name,
-    ...(bytes === undefined ? {} : { bytes }),
-    ...(readAt ? { readAt: readAt.bind(source) } : {}),
-    async read(into) {
-      const got = await source.read(into);
-      told(got);
-      return got;
-    },
-  };
-}
-
-function refuseOverwriting(path: string, inputs: readonly string[]): void {
-  if (path === '-' || !existsSync(path) || !statSync(path).isFile()) return;
-  const real = realpathSync(path);
-  const same = inputs.find((input) => input !== '-' && existsSync(input) && realpathSync(input) === real);
-  if (same !== undefined) throw new UsageError(`pack: -o ${path} is also an input`);
-}
-
 function report(summary: StreamSummary, path: string, link: number, json: boolean): void {
-  // Standard output holds the stream itself when that is where it goes.
-  const out = path === '-' ? process.stderr : process.stdout;
+  const out = reportTo(path);
   if (json) {
     const images = summary.images.map((image) => ({ ...image, digest: digestText(image.digest) }));
     out.write(`${JSON.stringify({ ...summary, images })}\n`);
@@ -143,9 +133,8 @@ function report(summary: StreamSummary, path: string, link: number, json: boolea
   const { bytesIn, bytesOut, encodeMs } = summary;
   const linkMs = (bytesOut * 8000) / link;
   out.write(`${codecTable(summary.codecs as CodecTable)}\n\n`);
-  out.write(
-    `${bytesText(bytesIn)} in, ${bytesText(bytesOut)} out (${((100 * bytesOut) / Math.max(1, bytesIn)).toFixed(1)} %), ${msText(encodeMs)} to encode; `,
-  );
+  const share = bytesIn === 0 ? '' : ` (${((100 * bytesOut) / bytesIn).toFixed(1)} %)`;
+  out.write(`${bytesText(bytesIn)} in, ${bytesText(bytesOut)} out${share}, ${msText(encodeMs)} to encode; `);
   out.write(
     `${msText(Math.max(encodeMs, linkMs))} over a link of ${rateText(link)}, ${msText((bytesIn * 8000) / link)} unpacked\n`,
   );

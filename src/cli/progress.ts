@@ -1,3 +1,4 @@
+import type { PageSource } from '../page/source.js';
 import { bytesText } from './text.js';
 
 const EVERY_MS = 200;
@@ -18,4 +19,25 @@ export function progress(what: string): { at(done: number, of?: number): void; e
       if (shown > 0) process.stderr.write('\r\x1b[K');
     },
   };
+}
+
+/** The same sources, telling how many bytes were read of them all, and of how many where that is known. */
+export function watched(sources: readonly PageSource[], told: (done: number, of?: number) => void): PageSource[] {
+  const sizes = sources.map(({ bytes }) => bytes);
+  const of = sizes.includes(undefined) ? undefined : sizes.reduce<number>((sum, bytes) => sum + bytes!, 0);
+  let done = 0;
+  return sources.map((source) => {
+    const { name, bytes, readAt } = source;
+    return {
+      name,
+      ...(bytes === undefined ? {} : { bytes }),
+      ...(readAt ? { readAt: readAt.bind(source) } : {}),
+      async read(into) {
+        const got = await source.read(into);
+        done += got;
+        told(done, of);
+        return got;
+      },
+    };
+  });
 }

@@ -2,13 +2,13 @@ import { digestText } from '../dedup/image-digest.js';
 import { openPages } from '../engine/page-reader.js';
 import { openFileSource } from '../image/file.js';
 import { createFileSink } from '../image/file-sink.js';
-import { createImageSet } from '../image/image-set.js';
+import { createImageSet, createReadableSink } from '../image/image-set.js';
 import { openImage } from '../image/open.js';
 import { createScratchSink } from '../image/scratch-sink.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSink } from '../page/source.js';
-import { parse, parseWhole, required } from './args.js';
-import { decodeFile, reportDecoded } from './decode.js';
+import { checkInputs, outputPath, parse, parseWhole } from './args.js';
+import { decodeFile, named, reportDecoded, reportTo } from './decode.js';
 import { onInterrupt } from './interrupt.js';
 import { bytesText } from './text.js';
 import { UsageError } from './usage.js';
@@ -23,8 +23,9 @@ export async function unpack(argv: readonly string[]): Promise<void> {
   });
   const [file, ...more] = args.positionals;
   if (file === undefined || more.length > 0) throw new UsageError('unpack: needs one FILE');
-  const path = required(args, 'unpack', 'output');
   const bases = args.texts('base');
+  checkInputs('unpack', [file, ...bases]);
+  const path = outputPath(args, 'unpack', [file]);
   const image = args.text('image');
   const pages = args.text('pages');
   if (image !== undefined || pages !== undefined) {
@@ -37,7 +38,7 @@ export async function unpack(argv: readonly string[]): Promise<void> {
   try {
     const summary = await decodeFile(file, bases, 'unpacking', (number) => images.open(number));
     images.settle(summary.images.length);
-    reportDecoded(summary, args.flag('json'));
+    reportDecoded(summary, args.flag('json'), path);
   } finally {
     unhook();
     images.discard();
@@ -72,6 +73,7 @@ async function unpackOne(
       return;
     }
     const reader = await openPages(source, { bases });
+    const out = reportTo(path);
     const found = reader.images[image];
     if (!found) throw new PageferryError('bad-argument', `${source.name}: has ${reader.images.length} images, no image ${image}`);
     if (range && range.first + range.count > found.pages)
@@ -81,9 +83,10 @@ async function unpackOne(
       );
     const bytes = await reader.extract(image, createFileSink(path), range?.first, range?.count);
     const summary = { bytesIn: source.bytes ?? 0, bytesOut: bytes, pages: range?.count ?? found.pages, name: found.name };
-    if (json) process.stdout.write(`${JSON.stringify(summary)}\n`);
-    else
-      process.stdout.write(`${found.name}: ${bytesText(bytes)}${range ? '' : `, identical, digest ${digestText(found.digest)}`}\n`);
+    if (json) out.write(`${JSON.stringify(summary)}\n`);
+    else out.write(`${found.name}: ${bytesText(bytes)}${range ? '' : `, identical, digest ${digestText(found.digest)}`}\n`);
+  } catch (error) {
+    throw named(source.name, error);
   } finally {
     source.close();
     for (const base of bases) base.close();
@@ -93,11 +96,12 @@ async function unpackOne(
 async function unpackFromPipe(file: string, path: string, bases: readonly string[], image: number, json: boolean): Promise<void> {
   const sinks: PageSink[] = [];
   const open = (number: number) => {
-    const sink = number === image ? createFileSink(path) : createScratchSink();
+    const sink = number === image ? createReadableSink(path) : createScratchSink();
     sinks.push(sink);
     return sink;
   };
   const summary = await decodeFile(file, bases, 'unpacking', open);
-  if (sinks.length <= image) throw new PageferryError('bad-argument', `${file}: has ${sinks.length} images, no image ${image}`);
-  reportDecoded(summary, json);
+  const name = file === '-' ? 'standard input' : file;
+  if (sinks.length <= image) throw new PageferryError('bad-argument', `${name}: has ${sinks.length} images, no image ${image}`);
+  reportDecoded(summary, json, path);
 }

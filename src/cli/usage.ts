@@ -14,18 +14,21 @@ export const USAGE = `pageferry: move memory pages in fewer bytes and less time
       --delta-budget N  memory for last versions of what cannot be read again: 256M (default), 1G, ...
       --json            one JSON object on standard output
   pageferry unpack FILE|- -o PATH        one image: PATH is a file; several: a directory of 000.raw, 001.raw, ...
+                                         (a directory that exists takes 000.raw too; - is standard output)
       --image N         only this one, numbered from 0
       --pages A-B       only these pages of it, numbered from 0
       --base IMAGE      what the stream was packed against
       --json
-  pageferry verify FILE|-                prove that a stream decodes to what was packed
+  pageferry verify FILE|-                prove that a stream decodes to what was packed (unpacks into TMPDIR, and removes it)
       --base IMAGE, --json
   pageferry analyze IMAGE...             page classes, codecs, duplicates, changes; a recommendation
       --link RATE, --page-bytes N, --json
-  pageferry capture --pid PID -o FILE    a running process's memory as an ELF core file
+  pageferry capture --pid PID -o FILE|-  a running process's memory as an ELF core file
       --stop            stop the process while it is read
+      --json
   pageferry --help | --version
 
-An IMAGE is raw RAM, an ELF core (QEMU's dump-guest-memory, gcore), or - for standard input.
+An IMAGE is raw RAM, an ELF core (QEMU's dump-guest-memory, gcore), or - for raw RAM from standard input.
+A report goes to standard error where standard output holds the data (-o -).
 Exit status: 0 done, 1 failed, 2 wrong usage.
 `;

@@ -85,7 +85,7 @@ export function createSurvey(zstd: boolean): Survey {
         const trial = packings.find(({ packing }) => packing === result.packing);
         if (!trial) return;
         trial.groups++;
-        trial.bytesIn += result.bytes;
+        trial.bytesIn += result.group.bytes;
         trial.bytesOut += result.packedBytes;
         trial.ms += result.ms;
       },

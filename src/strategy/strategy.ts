@@ -50,8 +50,12 @@ export interface StreamState {
 
 /** A segment that is about to be packed as a whole. */
 export interface GroupView {
+  /** Pages as they are, or the coded bytes of others. */
+  readonly kind: 'pages' | 'coded';
   readonly bytes: number;
   readonly pages: number;
+  /** What an LZ-class encoding is estimated to leave, from one page in 16; of coded bytes, `bytes`. */
+  readonly estimatedBytes: number;
 }
 
 export interface Packing {
@@ -66,7 +70,7 @@ export interface Packing {
 /** What packing a group really took. */
 export interface PackingResult {
   readonly packing: Packing;
-  readonly bytes: number;
+  readonly group: GroupView;
   readonly packedBytes: number;
   readonly ms: number;
 }

@@ -14,6 +14,9 @@ export interface PageEntry {
   readonly page: number;
 }
 
+/** Most entries of a frame: twice what a table of 1 MiB, the largest that the encoder makes, can hold. */
+const MOST_ENTRIES = 1 << 21;
+
 /** An unpacked frame in which every page can be found. */
 export class FrameMap {
   /** Ascending; pages without operands share the entry of their run's first page. */
@@ -38,6 +41,10 @@ export class FrameMap {
       const { operands } = codec;
       const bare = !operands.bytes && !operands.reference && !operands.fill;
       const pages = bare ? Math.min(1 + table.sameRun(), left) : 1;
+      if (bare && codec.name !== 'zero' && codec.name !== 'unchanged')
+        throw new PageferryError('bad-stream', `${what}: page ${page}: "${codec.name}" is no codec for a page`);
+      if (this.entries.length === MOST_ENTRIES)
+        throw new PageferryError('limit', `${what}: more than ${MOST_ENTRIES} entries in one frame; decode the stream as a whole`);
       if (bare) table.skip(pages - 1);
       left -= pages;
       const length = operands.bytes === 'own' ? bytes : operands.bytes ? (left === 0 ? head.lastPageBytes : pageBytes) : 0;
@@ -45,12 +52,18 @@ export class FrameMap {
       if (operands.bytes) {
         if (segment === 0 || !(offset + length <= (this.segments[segment]?.length ?? 0)))
           throw new PageferryError('bad-stream', `${what}: page ${page} needs ${length} bytes at ${offset} of segment ${segment}`);
+        if (length > 2 * pageBytes) throw new PageferryError('bad-stream', `${what}: page ${page} of ${length} coded bytes`);
         next[segment] = offset + length;
       }
       this.firstPages.push(page);
       this.entries.push({ codec, segment, offset, bytes: length, fill, image, page: other });
       page += pages;
     }
+    table.end();
+    this.segments.forEach(({ length }, segment) => {
+      if (segment > 0 && next[segment] !== length)
+        throw new PageferryError('bad-stream', `${what}: ${length - next[segment]!} bytes too many in segment ${segment}`);
+    });
     this.bytes = this.segments.reduce((sum, { length }) => sum + length, 0) + 128 * this.entries.length;
   }
 
@@ -59,9 +72,9 @@ export class FrameMap {
     return this.entries[lastAtOrBelow(this.firstPages, page)]!;
   }
 
-  /** A page's bytes in its segment. */
+  /** A copy of a page's coded bytes: at most two pages of them. */
   coded({ segment, offset, bytes }: PageEntry): Uint8Array {
-    return this.segments[segment]!.subarray(offset, offset + bytes);
+    return this.segments[segment]!.slice(offset, offset + bytes);
   }
 }
 

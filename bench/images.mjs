@@ -42,4 +42,3 @@ async function makeImages() {
     child.kill('SIGKILL');
   }
 }
-

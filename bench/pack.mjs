@@ -12,7 +12,13 @@ const LINKS = { '10Gbit': 10e9, '1Gbit': 1e9, '100Mbit': 100e6 };
 export async function run(argv) {
   const { values } = parseArgs({
     args: argv,
-    options: { quick: { type: 'boolean' }, traces: { type: 'string' }, runs: { type: 'string' }, node: { type: 'string' }, only: { type: 'string' } },
+    options: {
+      quick: { type: 'boolean' },
+      traces: { type: 'string' },
+      runs: { type: 'string' },
+      node: { type: 'string' },
+      only: { type: 'string' },
+    },
   });
   const runs = Number(values.runs ?? (values.quick ? 1 : 7));
   const bench = new Bench(values.node ?? process.execPath, runs);
@@ -45,7 +51,11 @@ class Bench {
   }
 
   pack(args) {
-    return { name: `pageferry ${args.filter((arg) => !arg.includes('/')).join(' ')}`, command: this.node, args: [CLI, 'pack', ...args, '-o', 'OUT', '--json'] };
+    return {
+      name: `pageferry ${args.filter((arg) => !arg.includes('/')).join(' ')}`,
+      command: this.node,
+      args: [CLI, 'pack', ...args, '-o', 'OUT', '--json'],
+    };
   }
 
   /** Median wall ms, bytes and peak MiB of each command, taking turns. */
@@ -59,7 +69,12 @@ class Bench {
     }
     return commands.map(({ name }, i) => {
       const sorted = taken[i].map(({ ms }) => ms).sort((a, b) => a - b);
-      return { name, ms: sorted[sorted.length >> 1], bytes: taken[i].at(-1).bytes, peakMiB: Math.max(...taken[i].map(({ peakMiB }) => peakMiB)) };
+      return {
+        name,
+        ms: sorted[sorted.length >> 1],
+        bytes: taken[i].at(-1).bytes,
+        peakMiB: Math.max(...taken[i].map(({ peakMiB }) => peakMiB)),
+      };
     });
   }
 
@@ -70,7 +85,11 @@ class Bench {
     for (const [program, list] of steps ?? [[command, args]]) {
       const out = join(this.folder, 'out');
       const started = process.hrtime.bigint();
-      const { status, stderr } = spawnSync('/usr/bin/env', ['time', '-f', 'peak %M', program, ...list.map((arg) => (arg === 'OUT' ? out : arg))], { encoding: 'utf8', stdio: ['ignore', 'ignore', 'pipe'] });
+      const { status, stderr } = spawnSync(
+        '/usr/bin/env',
+        ['time', '-f', 'peak %M', program, ...list.map((arg) => (arg === 'OUT' ? out : arg))],
+        { encoding: 'utf8', stdio: ['ignore', 'ignore', 'pipe'] },
+      );
       ms += Number(process.hrtime.bigint() - started) / 1e6;
       if (status !== 0) throw new Error(`${program} ${list.join(' ')}: ${stderr}`);
       peakMiB = Math.max(peakMiB, Number(/peak (\d+)/.exec(stderr)?.[1] ?? 0) / 1024);
@@ -87,37 +106,58 @@ class Bench {
   }
 
   links(name, image) {
-    const tools = ['-1', '-3', '-9'].map((level) => ({ name: `zstd ${level} -T2`, command: 'zstd', args: [level, '-T2', '-qf', image, '-o', 'OUT'] }));
+    const tools = ['-1', '-3', '-9'].map((level) => ({
+      name: `zstd ${level} -T2`,
+      command: 'zstd',
+      args: [level, '-T2', '-qf', image, '-o', 'OUT'],
+    }));
     const rest = [
       { name: 'lz4 -1', command: 'lz4', args: ['-1', '-qf', image, 'OUT'] },
       { name: 'no compression', command: 'cp', args: ['--sparse=never', image, 'OUT'] },
     ];
     const links = Object.keys(LINKS);
-    const measured = this.measure([...tools, ...rest, ...links.map((link) => this.pack([image, '--link', link, '--threads', '2']))]);
+    const measured = this.measure([
+      ...tools,
+      ...rest,
+      ...links.map((link) => this.pack([image, '--link', link, '--threads', '2'])),
+    ]);
     for (const [i, link] of links.entries()) {
       const pipelined = ({ ms, bytes }) => Math.max(ms, (bytes * 8000) / LINKS[link]);
       const theirs = measured.slice(0, 5);
       const best = theirs.reduce((a, b) => (pipelined(b) < pipelined(a) ? b : a));
       const ours = measured[5 + i];
-      process.stdout.write(`\n${name} at ${link}: pipelined ${pipelined(ours).toFixed(0)} ms (wall ${ours.ms.toFixed(0)} ms, ${ours.bytes} bytes, peak ${ours.peakMiB.toFixed(0)} MiB); best other ${best.name} ${pipelined(best).toFixed(0)} ms (wall ${best.ms.toFixed(0)} ms, ${best.bytes} bytes): ratio ${(pipelined(ours) / pipelined(best)).toFixed(3)}\n`);
+      process.stdout.write(
+        `\n${name} at ${link}: pipelined ${pipelined(ours).toFixed(0)} ms (wall ${ours.ms.toFixed(0)} ms, ${ours.bytes} bytes, peak ${ours.peakMiB.toFixed(0)} MiB); best other ${best.name} ${pipelined(best).toFixed(0)} ms (wall ${best.ms.toFixed(0)} ms, ${best.bytes} bytes): ratio ${(pipelined(ours) / pipelined(best)).toFixed(3)}\n`,
+      );
     }
   }
 
   later(name, files) {
-    const steps = files.slice(1).map((file, i) => ['zstd', ['-3', '--long=31', `--patch-from=${files[i]}`, '-qf', file, '-o', 'OUT']]);
+    const steps = files
+      .slice(1)
+      .map((file, i) => ['zstd', ['-3', '--long=31', `--patch-from=${files[i]}`, '-qf', file, '-o', 'OUT']]);
     const [theirs, first, all] = this.measure([
       { name: 'zstd -3 --patch-from, later images', steps },
       this.pack([files[0], '--threads', '2']),
       this.pack([...files, '--threads', '2']),
     ]);
-    const ours = { name: `pageferry: all ${files.length} images less the first`, ms: all.ms - first.ms, bytes: all.bytes - first.bytes, peakMiB: all.peakMiB };
+    const ours = {
+      name: `pageferry: all ${files.length} images less the first`,
+      ms: all.ms - first.ms,
+      bytes: all.bytes - first.bytes,
+      peakMiB: all.peakMiB,
+    };
     show(`${name}: ${files.length - 1} later images (bytes <= 1.25, time <= 0.2)`, [theirs, ours, all], theirs);
   }
 
   base(name, files) {
     const image = files.at(-1);
     const [theirs, ours] = this.measure([
-      { name: 'zstd -3 --patch-from', command: 'zstd', args: ['-3', '--long=31', `--patch-from=${files[0]}`, '-qf', image, '-o', 'OUT'] },
+      {
+        name: 'zstd -3 --patch-from',
+        command: 'zstd',
+        args: ['-3', '--long=31', `--patch-from=${files[0]}`, '-qf', image, '-o', 'OUT'],
+      },
       this.pack([image, '--base', files[0], '--threads', '2']),
     ]);
     show(`${name}: the last image with the first as base (bytes <= 1.25, wall <= 0.33)`, [theirs, ours], theirs);
@@ -127,5 +167,7 @@ class Bench {
 function show(title, rows, against) {
   process.stdout.write(`\n${title}\n`);
   for (const { name, ms, bytes, peakMiB } of rows)
-    process.stdout.write(`  ${name.padEnd(60)} ${ms.toFixed(0).padStart(7)} ms ${String(bytes).padStart(11)} bytes  peak ${peakMiB.toFixed(0).padStart(4)} MiB  wall ${(ms / against.ms).toFixed(3)}  bytes ${(bytes / against.bytes).toFixed(3)}\n`);
+    process.stdout.write(
+      `  ${name.padEnd(60)} ${ms.toFixed(0).padStart(7)} ms ${String(bytes).padStart(11)} bytes  peak ${peakMiB.toFixed(0).padStart(4)} MiB  wall ${(ms / against.ms).toFixed(3)}  bytes ${(bytes / against.bytes).toFixed(3)}\n`,
+    );
 }

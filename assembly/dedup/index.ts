@@ -18,7 +18,7 @@ export function indexFind(index: usize, slotCount: u32, digest: usize): usize {
   const fingerprint = load<u64>(digest);
   let slot = home(index, slotCount, fingerprint);
   for (let i: u32 = 0; i < NEIGHBOURHOOD; i++) {
-    if (load<u64>(slot) == fingerprint && load<u32>(slot, 12) != 0) return slot;
+    if (load<u64>(slot) === fingerprint && load<u32>(slot, 12) !== 0) return slot;
     slot = after(index, slotCount, slot);
   }
   return 0;
@@ -32,7 +32,7 @@ export function indexInsert(index: usize, slotCount: u32, digest: usize, image: 
   let oldestImage: u32 = 0xffffffff;
   for (let i: u32 = 0; i < NEIGHBOURHOOD; i++) {
     const held = load<u32>(slot, 12);
-    if (held == 0 || load<u64>(slot) == fingerprint) {
+    if (held === 0 || load<u64>(slot) === fingerprint) {
       oldest = slot;
       break;
     }
@@ -54,5 +54,5 @@ function home(index: usize, slotCount: u32, fingerprint: u64): usize {
 
 function after(index: usize, slotCount: u32, slot: usize): usize {
   const next = slot + SLOT_BYTES;
-  return next == index + <usize>slotCount * SLOT_BYTES ? index : next;
+  return next === index + <usize>slotCount * SLOT_BYTES ? index : next;
 }

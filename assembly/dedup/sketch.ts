@@ -29,7 +29,7 @@ export function sketchPage(page: usize, pageBytes: u32, out: usize): void {
       largest = hash > largest ? hash : largest;
     }
     // The top bits of a maximum are mostly ones; the low half of the product tells blocks apart. The quarter is mixed in.
-    const feature = largest == 0 ? 0 : <u32>(((largest ^ (quarter + 1)) * PRIME_A) >> 32) | 1;
+    const feature = largest === 0 ? 0 : <u32>(((largest ^ (quarter + 1)) * PRIME_A) >> 32) | 1;
     store<u32>(out + (quarter << 2), feature);
   }
 }
@@ -39,12 +39,12 @@ export function sketchFind(table: usize, slotCount: u32, features: usize, out: u
   let found: u32 = 0;
   for (let i: u32 = 0; i < FEATURES; i++) {
     const feature = load<u32>(features + (i << 2));
-    if (feature == 0) continue;
+    if (feature === 0) continue;
     const slot = slotOf(table, slotCount, feature);
-    if (load<u32>(slot) != feature) continue;
+    if (load<u32>(slot) !== feature) continue;
     const reference = load<u64>(slot, 4);
     let known = false;
-    for (let j: u32 = 0; j < found; j++) known = known || load<u64>(out + (j << 3)) == reference;
+    for (let j: u32 = 0; j < found; j++) known = known || load<u64>(out + (j << 3)) === reference;
     if (known) continue;
     store<u64>(out + (found << 3), reference);
     found++;
@@ -56,7 +56,7 @@ export function sketchFind(table: usize, slotCount: u32, features: usize, out: u
 export function sketchInsert(table: usize, slotCount: u32, features: usize, image: u32, page: u32): void {
   for (let i: u32 = 0; i < FEATURES; i++) {
     const feature = load<u32>(features + (i << 2));
-    if (feature == 0) continue;
+    if (feature === 0) continue;
     const slot = slotOf(table, slotCount, feature);
     store<u32>(slot, feature);
     store<u32>(slot, image, 4);

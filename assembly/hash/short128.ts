@@ -47,7 +47,7 @@ function upTo8(src: usize, bytes: u32, seed: u64, out: usize): void {
   const keyed = input ^ ((secret64(16) ^ secret64(24)) + seed);
   const factor = PRIME64_1 + ((<u64>bytes) << 2);
   let low = keyed * factor;
-  let high = mulHigh(keyed, factor) + (low << 1);
+  const high = mulHigh(keyed, factor) + (low << 1);
   low ^= high >> 3;
   low = (low ^ (low >> 35)) * PRIME_MX2;
   put(out, low ^ (low >> 28), avalanche(high));

@@ -40,7 +40,7 @@ function upTo16(src: usize, bytes: u32, seed: u64): u64 {
 /** Pairs of sixteen bytes from both ends towards the middle. */
 function upTo128(src: usize, bytes: u32, seed: u64): u64 {
   let h = <u64>bytes * PRIME64_1;
-  let last = src + bytes - 16;
+  const last = src + bytes - 16;
   const pairs = (bytes - 1) >>> 5;
   for (let i: u32 = 0; i <= pairs; i++) {
     h += mix16(src + (i << 4), SECRET + (i << 5), seed);

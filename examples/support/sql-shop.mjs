@@ -22,9 +22,9 @@ async function startShop() {
 
 /** What the shop does between two snapshots: each round is one transaction. */
 const ROUNDS = [
-  ['create, 6,000 customers', createTables],
+  ['6,000 customers', createTables],
   ['insert 60,000 orders', (db, random) => insertOrders(db, random, 60_000)],
-  ['update 1 % of the orders', (db) => db.run("UPDATE shop.orders SET state = 'paid' WHERE id % 100 = 7")],
+  ['update 1 % of orders', (db) => db.run("UPDATE shop.orders SET state = 'paid' WHERE id % 100 = 7")],
   ['create an index', (db) => db.run('CREATE INDEX shop.by_customer ON orders (customer, state)')],
   ['delete 2,000 orders', (db) => db.run('DELETE FROM shop.orders WHERE id BETWEEN 15001 AND 17000')],
   ['insert 500 orders', (db, random) => insertOrders(db, random, 500)],

@@ -19,7 +19,7 @@ export type CodecName =
   | 'zstd';
 
 /** What a page's entry in the frame table holds beside its codec. */
-export interface Operands {
+interface Operands {
   /** One byte: the fill byte. */
   readonly fill?: true;
   /** A page reference: (image, page). */

@@ -2,7 +2,7 @@ import { STATUS } from '../kernels/status.js';
 import type { CodecContext, PageCodec } from './codec.js';
 
 /** A block spans pages up to this many bytes, so that matches reach across them. */
-export const LZ4_BLOCK_BYTES = 65536;
+const LZ4_BLOCK_BYTES = 65536;
 const STORED = 0x80000000;
 
 /**

@@ -17,7 +17,7 @@ export interface Zstd {
 }
 
 /** The optional package that stands in where Node has no zstd of its own. */
-export const ZSTD_PACKAGE = '@bokuweb/zstd-wasm';
+const ZSTD_PACKAGE = '@bokuweb/zstd-wasm';
 
 /** Node's own modules, without an import that a bundler for browsers would trip over. */
 export function nodeModule<T>(name: string): T | undefined {
@@ -91,12 +91,37 @@ function packageZstd(packagePath: string | undefined): Promise<Zstd | undefined>
 async function startPackage(packagePath: string | undefined): Promise<Zstd | undefined> {
   const found = await importPackage(packagePath);
   if (!found) return undefined;
-  await found.init();
+  await ready(found);
   return {
     name: ZSTD_PACKAGE,
     compress: (bytes, level) => found.compress(bytes, level),
     decompress: (frame, contentBytes) => found.decompress(checkedFrame(frame, contentBytes)),
   };
+}
+
+const READY = Symbol.for('pageferry: zstd packages that are ready');
+
+/**
+ * Initializes the package once a process, whoever asks for it, other copies of this module and other users of the package among
+ * them: a second `init()` puts another memory under functions that stay the first one's, and what they then give is garbage.
+ */
+async function ready(found: ZstdPackage): Promise<void> {
+  const shared = globalThis as { [READY]?: WeakMap<ZstdPackage, Promise<void>> };
+  shared[READY] ??= new WeakMap();
+  let initialized = shared[READY].get(found);
+  if (!initialized) {
+    initialized = works(found) ? Promise.resolve() : found.init();
+    shared[READY].set(found, initialized);
+  }
+  await initialized;
+}
+
+function works(found: ZstdPackage): boolean {
+  try {
+    return found.compress(new Uint8Array(1), 1).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 async function importPackage(packagePath: string | undefined): Promise<ZstdPackage | undefined> {

@@ -25,6 +25,7 @@ export class ImageDigest {
     this.link = kernels.reserve(LINK_BYTES, 'image digest');
     this.zeroPage = kernels.reserve(DIGEST_BYTES, 'zero page digest');
     const page = kernels.reserve(pageBytes, 'zero page');
+    kernels.bytes.fill(0, page, page + pageBytes);
     kernels.run.hash128(page, pageBytes, 0, 0, this.zeroPage);
   }
 

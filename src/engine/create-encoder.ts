@@ -37,6 +37,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const codec = createCodecContext(kernels);
   const packer = new SegmentPacker(codec, zstd, SEGMENT_CAPACITY);
   const pool = threads > 1 ? threadPool(threads, SEGMENT_CAPACITY, zstd, options.zstd != null, packer) : localPool(packer);
+  if (strategy.packs?.(settings.linkBitsPerSecond)) pool.prepare();
   const planned = { ms: 0, bytes: 0 };
   const state: StreamState = {
     linkBitsPerSecond: settings.linkBitsPerSecond,

@@ -322,11 +322,25 @@ export class Decoder {
 
 /** Makes a decoder that puts images into the sinks that `openSink` makes. */
 export async function createDecoder(openSink: OpenSink, options: DecoderOptions = {}): Promise<Decoder> {
-  const { maxBytes = 2 ** 40 } = options;
-  const maxFrameBytes = whole('maxFrameBytes', options.maxFrameBytes ?? 32 * MIB, 0, 2 ** 32 - 1);
   const zstd = options.zstd === null ? undefined : (options.zstd ?? (await loadZstd()));
-  const kernels = await kernelsWithin(2 * packedLimit(maxFrameBytes) + 6 * MIB, 'maxFrameBytes');
+  const kernels = await kernelsWithin(decoderBytes(options), 'maxFrameBytes');
+  return decoderIn(kernels, zstd, openSink, options);
+}
+
+/** Kernel memory that a decoder needs. @throws PageferryError `bad-argument` */
+export function decoderBytes(options: DecoderOptions): number {
+  return 2 * packedLimit(frameBytes(options)) + 6 * MIB;
+}
+
+/** Makes a decoder in kernels that are at hand: nothing is loaded, and nothing is expected of what their memory holds. */
+export function decoderIn(kernels: Kernels, zstd: Zstd | undefined, openSink: OpenSink, options: DecoderOptions): Decoder {
+  const { maxBytes = 2 ** 40 } = options;
+  const maxFrameBytes = frameBytes(options);
   const data = kernels.reserve(packedLimit(maxFrameBytes), 'frame data');
   const frames = new FrameDecoder(createCodecContext(kernels), zstd, maxFrameBytes);
   return new Decoder(kernels, frames, data, openSink, { maxFrameBytes, maxBytes }, options.bases ?? []);
+}
+
+function frameBytes({ maxFrameBytes = 32 * MIB }: DecoderOptions): number {
+  return whole('maxFrameBytes', maxFrameBytes, 0, 2 ** 32 - 1);
 }

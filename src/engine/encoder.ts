@@ -207,7 +207,7 @@ export class Encoder {
     const { context } = this;
     if (this.image) throw new PageferryError('bad-argument', `image ${this.image.encoder.number} is still open`);
     const number = context.earlier.count;
-    if (parent !== undefined && !(parent >= 0 && parent < number))
+    if (parent !== undefined && !(Number.isInteger(parent) && parent >= 0 && parent < number))
       throw new PageferryError('bad-argument', `${name}: parent ${parent}, expected an image before ${number}`);
     if (number === MAX_IMAGES) throw new PageferryError('bad-argument', `${name}: a stream has at most ${MAX_IMAGES} images`);
     nameBytes(name);

@@ -4,7 +4,7 @@ import { codecByWireId } from '../codec/registry.js';
 import type { Zstd } from '../codec/zstd.js';
 import { statusText } from '../kernels/status.js';
 import { PageferryError } from '../page/error.js';
-import type { FrameHead, SegmentHead } from '../stream/format.js';
+import { type FrameHead, MAX_TABLE_BYTES, type SegmentHead } from '../stream/format.js';
 import { type TableEntry, TableReader } from '../stream/table.js';
 
 /** An unpacked segment, and how far its bytes are used up. */
@@ -50,6 +50,8 @@ export class FrameDecoder {
     const bytes = head.segments.reduce((sum, segment) => sum + segment.bytes, 0);
     if (bytes > this.maxFrameBytes)
       throw this.bad(`unpacks to ${bytes} bytes, more than the ${this.maxFrameBytes} that its stream announced`);
+    const tableBytes = head.segments[0]!.bytes;
+    if (tableBytes > MAX_TABLE_BYTES) throw this.bad(`a table of ${tableBytes} bytes, more than ${MAX_TABLE_BYTES}`);
     let from = data;
     let to = this.unpacked;
     this.segments = head.segments.map((segment, i) => {
@@ -58,7 +60,7 @@ export class FrameDecoder {
       to += segment.bytes;
       return { at, bytes: segment.bytes, next: 0 };
     });
-    const { at, bytes: tableBytes } = this.segments[0]!;
+    const { at } = this.segments[0]!;
     const table = this.context.kernels.bytes.subarray(at, at + tableBytes);
     this.table = new TableReader(table, `${what}, table`, head.pageCount, head.firstPage, expectedImage);
     this.segments[0]!.next = tableBytes;

@@ -1,6 +1,6 @@
 import type { PageCodec } from '../codec/codec.js';
 import { PageferryError } from '../page/error.js';
-import type { FrameHead } from '../stream/format.js';
+import type { FrameHead, IndexEntry } from '../stream/format.js';
 import type { FrameDecoder } from './frame-decoder.js';
 
 /** Where one page of a frame is, and what it refers to. */
@@ -14,8 +14,16 @@ export interface PageEntry {
   readonly page: number;
 }
 
-/** Most entries of a frame: twice what a table of 1 MiB, the largest that the encoder makes, can hold. */
-const MOST_ENTRIES = 1 << 21;
+/** A page taken out of its frame, so that the frame may go. */
+export interface CodedPage {
+  readonly entry: PageEntry;
+  /** At most two pages; none where its codec has none. */
+  readonly coded: Uint8Array;
+  /** That it decodes to. */
+  readonly bytes: number;
+  /** Its frame, for messages. */
+  readonly what: string;
+}
 
 /** An unpacked frame in which every page can be found. */
 export class FrameMap {
@@ -43,8 +51,6 @@ export class FrameMap {
       const pages = bare ? Math.min(1 + table.sameRun(), left) : 1;
       if (bare && codec.name !== 'zero' && codec.name !== 'unchanged')
         throw new PageferryError('bad-stream', `${what}: page ${page}: "${codec.name}" is no codec for a page`);
-      if (this.entries.length === MOST_ENTRIES)
-        throw new PageferryError('limit', `${what}: more than ${MOST_ENTRIES} entries in one frame; decode the stream as a whole`);
       if (bare) table.skip(pages - 1);
       left -= pages;
       const length = operands.bytes === 'own' ? bytes : operands.bytes ? (left === 0 ? head.lastPageBytes : pageBytes) : 0;
@@ -72,9 +78,38 @@ export class FrameMap {
     return this.entries[lastAtOrBelow(this.firstPages, page)]!;
   }
 
-  /** A copy of a page's coded bytes: at most two pages of them. */
-  coded({ segment, offset, bytes }: PageEntry): Uint8Array {
-    return this.segments[segment]!.slice(offset, offset + bytes);
+  /** A page of `bytes` bytes, copied. */
+  coded(entry: PageEntry, bytes: number): CodedPage {
+    const { segment, offset } = entry;
+    return { entry, coded: this.segments[segment]!.slice(offset, offset + entry.bytes), bytes, what: this.what };
+  }
+}
+
+/** Keeps the frames that were used last. */
+export class FrameCache {
+  private readonly maps = new Map<IndexEntry, FrameMap>();
+  private bytes = 0;
+
+  constructor(private readonly mostBytes: number) {}
+
+  get(entry: IndexEntry): FrameMap | undefined {
+    const map = this.maps.get(entry);
+    if (map) {
+      // Last used, last to go.
+      this.maps.delete(entry);
+      this.maps.set(entry, map);
+    }
+    return map;
+  }
+
+  put(entry: IndexEntry, map: FrameMap): void {
+    this.maps.set(entry, map);
+    this.bytes += map.bytes;
+    for (const [oldest, { bytes }] of this.maps) {
+      if (this.bytes <= this.mostBytes || oldest === entry) break;
+      this.maps.delete(oldest);
+      this.bytes -= bytes;
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 import type { PackingName, PageCodec } from '../codec/codec.js';
 import { codecByName } from '../codec/registry.js';
-import type { Packing, Strategy, StreamState } from '../strategy/strategy.js';
+import type { GroupView, Packing, Strategy, StreamState } from '../strategy/strategy.js';
 import { RECORD, type RecordType, type SegmentHead } from '../stream/format.js';
 import { recordSeed, writeFrameHead, writeRecordHead } from '../stream/records.js';
 import { TableWriter } from '../stream/table.js';
@@ -10,8 +10,11 @@ import type { PackPool } from './pack-pool.js';
 import type { Packed, SegmentPacker } from './packing.js';
 import type { SegmentBuffer } from './segment.js';
 
-/** The segments of a frame beside its table: stored as they are, packed as the strategy says, or packed by a codec that it named. */
-export const SEGMENT_KINDS = ['stored', 'group', 'lz4', 'zstd'] as const;
+/**
+ * The segments of a frame beside its table: stored as they are; packed as the strategy says, pages as they are apart from coded
+ * bytes, which resemble them little and pack 5 to 10 % smaller alone; packed by a codec that the strategy named.
+ */
+export const SEGMENT_KINDS = ['stored', 'group', 'coded', 'lz4', 'zstd'] as const;
 export type SegmentKind = (typeof SEGMENT_KINDS)[number];
 /** A table beyond this closes its frame. */
 export const MAX_TABLE_BYTES = 1 << 20;
@@ -62,6 +65,8 @@ export class Frame {
     for (const buffer of this.buffers.values()) {
       buffer.used = 0;
       buffer.pages = 0;
+      buffer.sampledBytes = 0;
+      buffer.estimatedBytes = 0;
     }
   }
 
@@ -92,6 +97,13 @@ export class Frame {
     usage.bytes += bytes.length;
   }
 
+  /** Notes what an LZ-class encoding is estimated to leave of a page in a segment that has a number. */
+  sample(kind: SegmentKind, bytes: number, estimatedBytes: number): void {
+    const buffer = this.buffers.get(kind)!;
+    buffer.sampledBytes += bytes;
+    buffer.estimatedBytes += estimatedBytes;
+  }
+
   /** Packs the frame; its buffers are in use until the result was written. */
   async pack(context: FrameContext, ordinal: number, lastPageBytes: number): Promise<PackedFrame> {
     const table = this.table.finish();
@@ -115,12 +127,13 @@ export class Frame {
 
   private async packSegment(kind: SegmentKind, { pool, strategy, state, pending }: FrameContext): Promise<Packed> {
     const buffer = this.buffers.get(kind)!;
-    const packing = packingOf(kind, buffer, strategy, state);
+    const group = groupOf(kind, buffer);
+    const packing = kind === 'group' || kind === 'coded' ? strategy.pack!(group, state) : packingOf(kind);
     const { expectedMs = 0, expectedBytes = 0 } = packing;
     pending(expectedMs, expectedBytes);
     const packed = await pool.pack(buffer, packing);
     pending(-expectedMs, packed.bytes.length - expectedBytes);
-    strategy.packed?.({ packing, bytes: buffer.used, packedBytes: packed.bytes.length, ms: packed.ms });
+    strategy.packed?.({ packing, group, packedBytes: packed.bytes.length, ms: packed.ms });
     return packed;
   }
 
@@ -150,8 +163,12 @@ export class Frame {
   }
 }
 
-function packingOf(kind: SegmentKind, { used, pages }: SegmentBuffer, strategy: Strategy, state: StreamState): Packing {
-  if (kind === 'group') return strategy.pack!({ bytes: used, pages }, state);
+function groupOf(kind: SegmentKind, { used, pages, sampledBytes, estimatedBytes }: SegmentBuffer): GroupView {
+  const share = sampledBytes === 0 ? 1 : estimatedBytes / sampledBytes;
+  return { kind: kind === 'coded' ? 'coded' : 'pages', bytes: used, pages, estimatedBytes: used * share };
+}
+
+function packingOf(kind: Exclude<SegmentKind, 'group' | 'coded'>): Packing {
   return { name: kind === 'stored' ? 'raw' : kind };
 }
 

@@ -15,6 +15,8 @@ const SAME_AS = codecByName('same-as');
 const UNCHANGED = codecByName('unchanged');
 const SIMILAR = codecByName('similar');
 const FILL_CLASS = 0x100;
+/** One group page in so many is looked at, for an estimate of its group. */
+const SAMPLED = 16;
 
 /** What encoding an image works with; the same for every image of a stream. */
 export interface ImageContext {
@@ -173,9 +175,12 @@ export class ImageEncoder {
   private choose(frame: Frame, address: number): void {
     const { strategy, state, candidate, pageBytes } = this.context;
     const choice = strategy.choose(candidate, state);
-    const ownKind = strategy.pack ? 'group' : 'stored';
+    const groupKind = strategy.pack ? 'group' : 'stored';
     if (choice === 'group' || choice === 'lz4' || choice === 'zstd') {
-      this.append(frame, choice === 'group' ? ownKind : choice, address, pageBytes);
+      this.append(frame, choice === 'group' ? groupKind : choice, address, pageBytes);
+      if (choice === 'group' && strategy.pack && frame.pageCount % SAMPLED === 0) {
+        frame.sample('group', pageBytes, candidate.profile.estimatedBytes);
+      }
       return;
     }
     const bytes = choice === 'raw' ? Infinity : candidate.measure(choice);
@@ -184,11 +189,12 @@ export class ImageEncoder {
       return;
     }
     const codec = codecByName(choice);
-    const segment = frame.segmentNumber(ownKind);
+    const codedKind = strategy.pack ? 'coded' : 'stored';
+    const segment = frame.segmentNumber(codedKind);
     if (codec === SIMILAR) frame.table.addReference(codec, candidate.similarTo.image, candidate.similarTo.page, segment);
     else frame.table.add(codec, 1, segment);
     frame.table.addLength(bytes);
-    frame.append(ownKind, codec, candidate.bytesOf(choice));
+    frame.append(codedKind, codec, candidate.bytesOf(choice));
   }
 
   private append(frame: Frame, kind: SegmentKind, address: number, bytes: number): void {

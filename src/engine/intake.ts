@@ -1,9 +1,12 @@
 import type { Kernels } from '../kernels/kernels.js';
 import { MAX_HEAD_BYTES } from '../stream/format.js';
 
+/** Room that heads have at first; few need more. */
+const FIRST_HEAD_BYTES = 4096;
+
 /** Collects a stream's bytes, however they are cut, until as many are there as are expected: a head, then data. */
 export class Intake {
-  private readonly headRoom = new Uint8Array(MAX_HEAD_BYTES);
+  private headRoom = new Uint8Array(FIRST_HEAD_BYTES);
   private readonly checked: number;
   private readonly result: number;
   private headBytes = 0;
@@ -30,6 +33,7 @@ export class Intake {
   }
 
   expect(headBytes: number, dataBytes = 0): void {
+    if (headBytes > this.headRoom.length) this.headRoom = new Uint8Array(headBytes);
     this.headBytes = headBytes;
     this.dataBytes = dataBytes;
     this.got = 0;

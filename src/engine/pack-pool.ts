@@ -8,6 +8,8 @@ import { startWorkers, type Workers } from './workers.js';
 /** Packs segments. The packed bytes stand in the segment's own buffers, or in memory of their own. */
 export interface PackPool {
   pack(segment: SegmentBuffer, packing: Packing): Packed | Promise<Packed>;
+  /** Gets threads ready that will be needed soon. */
+  prepare(): void;
   /** What handing a segment over costs now, before any packing, in ms. */
   handoverMs(packing: PackingName): number;
   close(): Promise<void>;
@@ -22,6 +24,7 @@ export function localPool(packer: SegmentPacker): PackPool {
       segment.output.set(packed.bytes);
       return { ...packed, bytes: segment.output.subarray(0, packed.bytes.length) };
     },
+    prepare() {},
     handoverMs: () => 0,
     close: async () => {},
   };
@@ -61,6 +64,10 @@ export function threadPool(
       if (packing.name === 'zstd' && ownZstd) return local.pack(segment, packing);
       const started = await start();
       return await gate.pass(() => started.pack(segment, packing));
+    },
+    prepare() {
+      // Where zstd packs on threads of its own, LZ4 alone hardly needs workers; a failed start is heard of when one is used.
+      if (!zstd?.compressAsync && !ownZstd) start().catch(() => {});
     },
     handoverMs(name) {
       if (name === 'raw') return 0;

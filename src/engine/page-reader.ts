@@ -4,32 +4,28 @@ import { digestText, ImageDigest } from '../dedup/image-digest.js';
 import type { Kernels } from '../kernels/kernels.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSink, PageSource } from '../page/source.js';
-import type { ImageRecord, IndexEntry } from '../stream/format.js';
+import type { ImageRecord } from '../stream/format.js';
 import { FrameDecoder, packedLimit } from './frame-decoder.js';
-import { FrameMap, type PageEntry } from './frame-map.js';
+import { type CodedPage, FrameCache, FrameMap, type PageEntry } from './frame-map.js';
 import { kernelsWithin, whole } from './options.js';
 import { readStreamIndex, type StreamIndex } from './stream-index.js';
 
 const MIB = 1 << 20;
-const NO_BYTES = new Uint8Array(0);
+/** Most references from page to page until the bytes are reached; an encoder's chains are far shorter. */
+const MOST_REFERENCES = 65536;
+/** Most coded bytes of all the pages on such a way. */
+const MOST_CODED_BYTES = 256 * MIB;
 
 /** How to open a packed file for reading anywhere. */
 export interface PageReaderOptions {
   readonly bases?: readonly PageSource[];
   /** Largest frame to make room for, in bytes; default 32 MiB. */
   readonly maxFrameBytes?: number;
+  /** Most bytes that all images together may claim; default 1 TiB. */
+  readonly maxBytes?: number;
   /** Unpacked frames that are kept at hand, in bytes; default 64 MiB. */
   readonly cacheBytes?: number;
   readonly zstd?: Zstd | null;
-}
-
-/** A page on the way to one that is asked for: what it is made of, and how many bytes it has. */
-interface Link {
-  readonly entry: PageEntry;
-  /** A copy, so that a long way does not hold every frame on it. */
-  readonly coded: Uint8Array;
-  readonly bytes: number;
-  readonly what: string;
 }
 
 /** An image in a packed file. */
@@ -47,8 +43,6 @@ export interface ReadableImage {
  */
 export class PageReader {
   readonly images: readonly ReadableImage[];
-  private readonly cache = new Map<IndexEntry, FrameMap>();
-  private cached = 0;
   private readonly page: number;
   private readonly coded: number;
   private readonly pageDigest: number;
@@ -62,7 +56,7 @@ export class PageReader {
     private readonly file: PageSource,
     private readonly index: StreamIndex,
     private readonly bases: readonly (PageSource | undefined)[],
-    private readonly cacheBytes: number,
+    private readonly cache: FrameCache,
   ) {
     const { pageBytes } = index.header;
     this.page = kernels.reserve(pageBytes, 'page');
@@ -134,37 +128,39 @@ export class PageReader {
 
   /** Puts a page together: follows its references to a page that needs none, then decodes back along them. */
   private resolve(image: number, page: number, pageBytes: number): void {
-    const chain: Link[] = [];
+    const chain: CodedPage[] = [];
+    const { images, ends } = this.index;
     let at = { image, page };
-    let least = pageBytes;
-    for (;;) {
-      const { record } = this.index.images[at.image]!;
-      const bytes = this.bytesOfPage(at.image, at.page);
-      if (bytes < least)
+    let bytes = pageBytes;
+    let held = 0;
+    for (let references = 0; ; references++) {
+      if (references > MOST_REFERENCES || held > MOST_CODED_BYTES)
         throw new PageferryError(
-          'bad-stream',
-          `page ${at.page} of image ${at.image}: has ${bytes} bytes, ${least} are referred to`,
+          'limit',
+          `page ${page} of image ${image}: more than ${MOST_REFERENCES} references to its bytes, or ${MOST_CODED_BYTES} bytes`,
         );
-      least = bytes;
+      const { record } = images[at.image]!;
       if (record.kind === 'base') {
         this.readBase(at.image, at.page, bytes);
         break;
       }
       const map = this.frameOf(at.image, at.page);
       const entry = map.find(at.page);
-      const { operands } = entry.codec;
-      // A page that is the same as another adds nothing to it.
-      if (operands.bytes || !(operands.reference || entry.codec.base !== 'none'))
-        chain.push({ entry, bytes, what: map.what, coded: operands.bytes ? map.coded(entry) : NO_BYTES });
       const next = this.baseOf(record, at.page, entry);
+      // What only refers adds nothing on the way back.
+      if (!next || entry.codec.operands.bytes) chain.push(map.coded(entry, bytes));
+      held += entry.bytes;
       if (!next) break;
-      // References only lead to what came earlier, so that this ends.
-      if (next.image > at.image || (next.image === at.image && next.page >= at.page))
+      // References only lead to what came earlier, so that this ends, and to no page that is shorter.
+      const earlier = next.image < at.image || (next.image === at.image && next.page < at.page);
+      if (!earlier || next.page * this.pageBytes + bytes > ends[next.image]!.bytes)
         throw new PageferryError(
           'bad-stream',
           `page ${at.page} of image ${at.image}: refers to page ${next.page} of image ${next.image}, which is not before it`,
         );
       at = next;
+      // A last page may refer to the beginning of a whole one, which was coded whole.
+      bytes = Math.min(this.pageBytes, ends[at.image]!.bytes - at.page * this.pageBytes);
     }
     const memory = this.kernels.bytes;
     for (const { entry, coded, bytes, what } of chain.reverse()) {
@@ -173,11 +169,6 @@ export class PageReader {
         this.frames.decodeAt(entry.codec, this.coded, coded.length, this.page, bytes, what);
       } else memory.fill(entry.codec.operands.fill ? entry.fill : 0, this.page, this.page + bytes);
     }
-  }
-
-  /** As many as its image has left at it. */
-  private bytesOfPage(image: number, page: number): number {
-    return Math.max(0, Math.min(this.pageBytes, this.index.ends[image]!.bytes - page * this.pageBytes));
   }
 
   private baseOf({ parent }: ImageRecord, page: number, entry: PageEntry): { image: number; page: number } | undefined {
@@ -203,12 +194,7 @@ export class PageReader {
   private frameOf(image: number, page: number): FrameMap {
     const entry = this.index.frameOf(image, page);
     const known = this.cache.get(entry);
-    if (known) {
-      // Last used, last to go.
-      this.cache.delete(entry);
-      this.cache.set(entry, known);
-      return known;
-    }
+    if (known) return known;
     const { parent } = this.index.images[image]!.record;
     const { head, dataBytes } = this.index.readFrame(
       this.file,
@@ -218,13 +204,7 @@ export class PageReader {
     const what = `record ${entry.ordinal}, image ${image}`;
     this.frames.open(head, this.data, dataBytes, parent ?? 0, what);
     const map = new FrameMap(head, this.frames, this.pageBytes, what);
-    this.cache.set(entry, map);
-    this.cached += map.bytes;
-    for (const [oldest, { bytes }] of this.cache) {
-      if (this.cached <= this.cacheBytes || oldest === entry) break;
-      this.cache.delete(oldest);
-      this.cached -= bytes;
-    }
+    this.cache.put(entry, map);
     return map;
   }
 }
@@ -235,13 +215,37 @@ export class PageReader {
  * @throws PageferryError `bad-stream` when it has no sound index, `limit` when its frames are larger than this reader takes
  */
 export async function openPages(file: PageSource, options: PageReaderOptions = {}): Promise<PageReader> {
-  const { cacheBytes = 64 * MIB } = options;
-  const maxFrameBytes = whole('maxFrameBytes', options.maxFrameBytes ?? 32 * MIB, 0, 2 ** 32 - 1);
   const zstd = options.zstd === null ? undefined : (options.zstd ?? (await loadZstd()));
-  const kernels = await kernelsWithin(2 * packedLimit(maxFrameBytes) + 8 * MIB, 'maxFrameBytes');
+  return pagesIn(await kernelsWithin(pageReaderBytes(options), 'maxFrameBytes'), zstd, file, options);
+}
+
+/** Kernel memory that a page reader needs. @throws PageferryError `bad-argument` */
+export function pageReaderBytes(options: PageReaderOptions): number {
+  return 2 * packedLimit(frameBytes(options)) + 8 * MIB;
+}
+
+/** Opens a packed file in kernels that are at hand: nothing is loaded, and nothing is expected of what their memory holds. */
+export function pagesIn(kernels: Kernels, zstd: Zstd | undefined, file: PageSource, options: PageReaderOptions): PageReader {
+  const { cacheBytes = 64 * MIB, maxBytes = 2 ** 40 } = options;
+  const maxFrameBytes = frameBytes(options);
   const data = kernels.reserve(packedLimit(maxFrameBytes), 'frame data');
   const index = readStreamIndex(kernels, file, maxFrameBytes);
+  const claimed = index.ends.reduce((sum, { bytes }, image) => sum + (index.carried[image] === undefined ? 0 : bytes), 0);
+  if (claimed > maxBytes)
+    throw new PageferryError('limit', `${file.name}: images of ${claimed} bytes, this reader takes ${maxBytes}`);
   const frames = new FrameDecoder(createCodecContext(kernels), zstd, maxFrameBytes);
   frames.announced(index.header.maxFrameBytes);
-  return new PageReader(kernels, frames, data, file, index, index.matchBases(kernels, options.bases ?? []), cacheBytes);
+  return new PageReader(
+    kernels,
+    frames,
+    data,
+    file,
+    index,
+    index.matchBases(kernels, options.bases ?? []),
+    new FrameCache(cacheBytes),
+  );
+}
+
+function frameBytes({ maxFrameBytes = 32 * MIB }: PageReaderOptions): number {
+  return whole('maxFrameBytes', maxFrameBytes, 0, 2 ** 32 - 1);
 }

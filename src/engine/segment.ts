@@ -11,6 +11,9 @@ export interface SegmentBuffer {
   /** Bytes and pages in it so far. */
   used: number;
   pages: number;
+  /** Bytes of sampled pages, and what an LZ-class encoding is estimated to leave of them. */
+  sampledBytes: number;
+  estimatedBytes: number;
   /** The same rooms where a worker sees them, made when one is needed. */
   shared?: { readonly input: SharedArrayBuffer; readonly output: SharedArrayBuffer };
 }
@@ -25,6 +28,8 @@ export function createSegment(kernels: Kernels, capacity: number): SegmentBuffer
     output: kernels.bytes.subarray(output, output + packed),
     used: 0,
     pages: 0,
+    sampledBytes: 0,
+    estimatedBytes: 0,
   };
 }
 

@@ -9,6 +9,7 @@ import {
   type ImageEnd,
   type ImageRecord,
   type IndexEntry,
+  MAX_IMAGES,
   RECORD,
   RECORD_HEAD_BYTES,
   type RecordType,
@@ -66,12 +67,15 @@ export function readStreamIndex(kernels: Kernels, file: PageSource, maxFrameByte
   const unproved: { type: RecordType; at: number }[] = [];
   for (let at = indexAt; at < trailerAt; ) {
     const { head, end } = reader.unchecked(at, RECORD.INDEX, 'index');
-    entries.push(...readIndex(head, 'index'));
+    for (const entry of readIndex(head, 'index')) entries.push(entry);
+    if (entries.length > indexAt / RECORD_HEAD_BYTES)
+      throw new PageferryError('bad-stream', `index: more entries than ${indexAt} bytes have room for records`);
     unproved.push({ type: RECORD.INDEX, at });
     at = end;
     if (at > trailerAt) throw new PageferryError('bad-stream', `index: ends at byte ${at}, in the trailer`);
   }
   const imageCount = entries.filter(({ pageCount }) => pageCount === 0).length;
+  if (imageCount > MAX_IMAGES) throw new PageferryError('bad-stream', `index: ${imageCount} images, more than ${MAX_IMAGES}`);
   const endAt = indexAt - RECORD_HEAD_BYTES - 8 - imageCount * (8 + DIGEST_BYTES);
   // Frames, images, image ends, the end record, index records, trailer.
   const records = entries.filter(({ pageCount }) => pageCount === 0).map(({ offset, ordinal }) => reader.image(offset, ordinal));
@@ -80,12 +84,25 @@ export function readStreamIndex(kernels: Kernels, file: PageSource, maxFrameByte
   const ends = readEnd(reader.checked(endAt, RECORD.END, ordinal++, 'end record').head, 'end record');
   for (const { type, at } of unproved) reader.checked(at, type, ordinal++, 'index');
   reader.checked(trailerAt, RECORD.TRAILER, ordinal, 'trailer');
-  if (ends.length !== imageCount)
-    throw new PageferryError('bad-stream', `end record: of ${ends.length} images, the index has ${imageCount}`);
-  records.forEach(({ image }, i) => {
-    if (image !== i) throw new PageferryError('bad-stream', `index: image ${image} where image ${i} is expected`);
-  });
+  checkImages(records, ends);
   return streamIndex(header, records, entries, ends, reader);
+}
+
+/** What the image records say must be what the end record says. */
+function checkImages(records: readonly ImageRecord[], ends: readonly ImageEnd[]): void {
+  if (ends.length !== records.length)
+    throw new PageferryError('bad-stream', `end record: ${ends.length} images, the index has ${records.length}`);
+  records.forEach(({ image, bytes, digest }, i) => {
+    const end = ends[i]!;
+    if (image !== i) throw new PageferryError('bad-stream', `index: image ${image}, expected ${i}`);
+    if (bytes !== undefined && bytes !== end.bytes)
+      throw new PageferryError('bad-stream', `image ${i}: ${bytes} bytes, the end record says ${end.bytes}`);
+    if (digest && digestText(digest) !== digestText(end.digest))
+      throw new PageferryError(
+        'bad-stream',
+        `image ${i}: digest ${digestText(digest)}, the end record says ${digestText(end.digest)}`,
+      );
+  });
 }
 
 function streamIndex(
@@ -132,8 +149,10 @@ function streamIndex(
     matchBases(kernels, bases) {
       const room = records.some(({ kind }) => kind === 'base') ? digestRoom(kernels, header.pageBytes) : undefined;
       const known = room ? bases.map((source) => digestBase(room, source)) : [];
-      return records.map(({ kind, digest }) =>
-        kind === 'base' ? known.find((base) => digestText(base.digest) === digestText(digest!))?.source : undefined,
+      return records.map(({ kind, digest, bytes }) =>
+        kind === 'base'
+          ? known.find((base) => base.bytes === bytes && digestText(base.digest) === digestText(digest!))?.source
+          : undefined,
       );
     },
   };

@@ -6,7 +6,7 @@ import type { Packing, PackingResult, Strategy } from '../strategy/strategy.js';
 const TRIED: readonly CodecName[] = ['rle', 'zero-aware', 'wkdm', 'lz4', 'xbzrle', 'similar'];
 
 /** What one codec would make of the pages that need bytes. */
-export interface CodecTrial {
+interface CodecTrial {
   /** Pages that it could code at all, in less than they have. */
   pages: number;
   /** Their bytes before and after. */
@@ -85,7 +85,7 @@ export function createSurvey(zstd: boolean): Survey {
         const trial = packings.find(({ packing }) => packing === result.packing);
         if (!trial) return;
         trial.groups++;
-        trial.bytesIn += result.bytes;
+        trial.bytesIn += result.group.bytes;
         trial.bytesOut += result.packedBytes;
         trial.ms += result.ms;
       },

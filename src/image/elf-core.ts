@@ -25,7 +25,7 @@ const HEADERS_PER_READ = 4096;
 const ADDRESS_END = 1n << 64n;
 
 /** One stretch of memory. */
-export interface ElfSegment {
+interface ElfSegment {
   /** Guest-physical or virtual: see `addressing`. */
   readonly address: bigint;
   readonly bytes: number;

@@ -18,7 +18,7 @@ export interface ImageSet {
 }
 
 /** How the images of a folder are called: 000.raw, 001.raw, … */
-export function imageFileName(number: number): string {
+function imageFileName(number: number): string {
   return `${String(number).padStart(3, '0')}.raw`;
 }
 

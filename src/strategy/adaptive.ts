@@ -1,42 +1,26 @@
-import type { GroupView, Packing, PackingResult, Strategy, StreamState } from './strategy.js';
-
-/** One way to pack a group, with what it is believed to cost; the figures are corrected by every group that is packed. */
-interface Option {
-  readonly packing: Packing;
-  /** One thread, bytes of group per millisecond. */
-  bytesPerMs: number;
-  /** Packed bytes per byte. */
-  share: number;
-  /** How many groups taught it. */
-  seen: number;
-}
-
-/** Where an option starts from, measured on guest memory; only the ratios between them matter once one was tried. */
-const START: readonly (readonly [Packing, number, number])[] = [
-  [{ name: 'raw' }, 5e6, 1],
-  [{ name: 'lz4' }, 500e3, 0.45],
-  [{ name: 'zstd', level: 1 }, 450e3, 0.345],
-  [{ name: 'zstd', level: 3 }, 320e3, 0.325],
-  [{ name: 'zstd', level: 5 }, 170e3, 0.318],
-  [{ name: 'zstd', level: 7 }, 110e3, 0.31],
-  [{ name: 'zstd', level: 9 }, 88e3, 0.307],
-  [{ name: 'zstd', level: 12 }, 40e3, 0.304],
-];
+import { PackingCosts } from './packing-costs.js';
+import type { GroupView, Packing, Strategy, StreamState } from './strategy.js';
 
 const MIB = 1 << 20;
-/** A delta is worth its bytes below this share of the page: packed, a page leaves about a third and a delta two thirds. */
-const DELTA_PAYS = 0.6;
-/** How fast new measurements replace old belief. */
-const LEARNING = 0.3;
+/** A delta is worth its bytes below this share of the page: of 0.3, 0.45, 0.6 and 0.75 this packed smallest on guest memory. */
+const DELTA_PAYS = 0.45;
+/** Bits a second; a faster link mostly gets pages as they are. */
+const PACKING_PAYS_BELOW = 4e9;
+/** A link that slow pays for looking at every page, and leaving those out that nothing can shrink. */
+const LOOKS_PAY_BELOW = 3e8;
+const INCOMPRESSIBLE = 0.97;
+/** What waits for the link is plenty when it is this many groups' worth of pages as they are, within these bounds. */
+const PLENTY_GROUPS = 4;
+const PLENTY_MS = [5, 500] as const;
 
 /**
- * Minimises the pipelined finish time. The link is a queue that empties at its rate; of every group, the packing is chosen with
- * which the group has arrived earliest: packed behind what the threads still have to do, sent behind what the link still has to
- * send. While the link is busy anyway, small bytes are bought with idle CPU; while it waits, the quickest way out wins. Beliefs
- * about speed and size start from measured figures and follow what every packing really took.
+ * Minimises the pipelined finish time, the longer of encoding and sending, by keeping both sides busy. The link is a queue that
+ * empties at its rate. The more waits in it, the dearer is a byte and the cheaper a millisecond of packing; of every group the
+ * packing with the least priced cost is chosen. An idle link so gets pages as they are, a backlog buys small bytes with CPU
+ * that would otherwise wait. Costs start from measured figures and follow what every packing really took.
  */
 export function adaptive(): Strategy {
-  const options: Option[] = START.map(([packing, bytesPerMs, share]) => ({ packing, bytesPerMs, share, seen: 0 }));
+  const costs = new PackingCosts();
   const link = { freeAtMs: 0, bytesSeen: 0 };
   return {
     name: 'adaptive',
@@ -47,23 +31,24 @@ export function adaptive(): Strategy {
       if (version < worth / 4) return 'xbzrle';
       const similar = page.hasSimilar ? page.measure('similar') : Infinity;
       if (Math.min(version, similar) < worth) return version <= similar ? 'xbzrle' : 'similar';
-      return state.linkBitsPerSecond < 3e8 && page.profile.estimatedBytes >= 0.97 * page.pageBytes ? 'raw' : 'group';
+      if (state.linkBitsPerSecond >= LOOKS_PAY_BELOW) return 'group';
+      return page.profile.estimatedBytes >= INCOMPRESSIBLE * page.pageBytes ? 'raw' : 'group';
     },
-    pack: (group, state) => earliest(options, link, group, state),
-    packed: (result) => learn(options, result),
+    pack: (group, state) => cheapest(costs, link, group, state),
+    packs: (linkBitsPerSecond) => linkBitsPerSecond < PACKING_PAYS_BELOW,
+    packed: (result) => costs.learn(result),
     groupBytes,
   };
 }
 
 /** Slow links pay for long windows; fast ones for small, evenly shared pieces of work. */
 function groupBytes(state: StreamState): number {
-  if (state.linkBitsPerSecond <= 3e8) return 8 * MIB;
+  if (state.linkBitsPerSecond <= LOOKS_PAY_BELOW) return 8 * MIB;
   return state.linkBitsPerSecond <= 3e9 ? 2 * MIB : MIB;
 }
 
-/** The packing with which the group has left the link first. */
-function earliest(
-  options: readonly Option[],
+function cheapest(
+  costs: PackingCosts,
   link: { freeAtMs: number; bytesSeen: number },
   group: GroupView,
   state: StreamState,
@@ -72,34 +57,22 @@ function earliest(
   const now = state.elapsedMs();
   link.freeAtMs = Math.max(link.freeAtMs, now) + (state.bytesOut - link.bytesSeen) / linkBytesPerMs;
   link.bytesSeen = state.bytesOut;
-  let chosen = options[0]!;
-  let chosenMs = Infinity;
-  for (const option of options) {
+  const [least, most] = PLENTY_MS;
+  const plentyMs = Math.min(most, Math.max(least, (PLENTY_GROUPS * group.bytes) / linkBytesPerMs));
+  // What the threads still have to do before this group eats into the backlog.
+  const backlogMs = link.freeAtMs - now - state.pendingMs / state.threads;
+  const bytePrice = Math.min(1, Math.max(0, backlogMs / plentyMs));
+  let chosen: Packing = { name: 'raw' };
+  let chosenPrice = Infinity;
+  for (const option of costs.options) {
     if (option.packing.name === 'zstd' && !state.zstd) continue;
-    const handoverMs = state.handoverMs(option.packing.name);
-    const packedMs = now + handoverMs + (state.pendingMs + group.bytes / option.bytesPerMs) / state.threads;
-    const arrivedMs = Math.max(link.freeAtMs, packedMs) + (group.bytes * option.share) / linkBytesPerMs;
-    if (arrivedMs < chosenMs) {
-      chosen = option;
-      chosenMs = arrivedMs;
+    const { ms, bytes } = costs.expect(option, group);
+    const packMs = ms / state.threads + state.handoverMs(option.packing.name);
+    const price = (1 - bytePrice) * packMs + (bytePrice * bytes) / linkBytesPerMs;
+    if (price < chosenPrice) {
+      chosen = { ...option.packing, expectedMs: ms, expectedBytes: bytes };
+      chosenPrice = price;
     }
   }
-  return { ...chosen.packing, expectedMs: group.bytes / chosen.bytesPerMs, expectedBytes: group.bytes * chosen.share };
-}
-
-function learn(options: readonly Option[], result: PackingResult): void {
-  const { packing, bytes, packedBytes, ms } = result;
-  if (bytes < 65536 || !(ms > 0)) return;
-  const option = options.find(({ packing: known }) => known.name === packing.name && known.level === packing.level);
-  if (!option) return;
-  const speed = bytes / ms / option.bytesPerMs;
-  const size = packedBytes / bytes / option.share;
-  for (const other of options) {
-    if (other.packing.name === 'raw') continue;
-    // What is true of one is a hint about those never tried: the machine, and the data, are the same.
-    const weight = other === option ? LEARNING : other.seen === 0 ? LEARNING / 2 : 0;
-    other.bytesPerMs *= speed ** weight;
-    other.share = Math.min(1, other.share * size ** weight);
-  }
-  option.seen++;
+  return chosen;
 }

@@ -8,6 +8,6 @@ import type { Strategy } from './strategy.js';
 export function fixed(codec: CodecName, zstdLevel?: number): Strategy {
   const name = `fixed:${codec}${zstdLevel === undefined ? '' : `:${zstdLevel}`}`;
   if (codec === 'zstd' && zstdLevel !== undefined)
-    return { name, choose: () => 'group', pack: () => ({ name: 'zstd', level: zstdLevel }) };
-  return { name, choose: () => codec };
+    return { name, choose: () => 'group', packs: () => true, pack: () => ({ name: 'zstd', level: zstdLevel }) };
+  return { name, choose: () => codec, packs: () => codec === 'lz4' || codec === 'zstd' };
 }

@@ -27,5 +27,6 @@ export const smallest: Strategy = {
     }
     return best;
   },
+  packs: () => true,
   pack: (_, state) => (state.zstd ? { name: 'zstd', level: LEVEL } : { name: 'lz4' }),
 };

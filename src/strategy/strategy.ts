@@ -50,8 +50,12 @@ export interface StreamState {
 
 /** A segment that is about to be packed as a whole. */
 export interface GroupView {
+  /** Pages as they are, or the coded bytes of others. */
+  readonly kind: 'pages' | 'coded';
   readonly bytes: number;
   readonly pages: number;
+  /** What an LZ-class encoding is estimated to leave, from one page in 16; of coded bytes, `bytes`. */
+  readonly estimatedBytes: number;
 }
 
 export interface Packing {
@@ -66,7 +70,7 @@ export interface Packing {
 /** What packing a group really took. */
 export interface PackingResult {
   readonly packing: Packing;
-  readonly bytes: number;
+  readonly group: GroupView;
   readonly packedBytes: number;
   readonly ms: number;
 }
@@ -83,10 +87,12 @@ export interface Strategy {
   readonly name: string;
   choose(page: PageView, state: StreamState): Choice;
   /**
-   * Where present, coded pages and `group` pages share a segment that is packed as this says once it is full; where absent they
-   * are stored as they are.
+   * Where present, the segment of `group` pages and the segment of coded pages are packed as this says once their frame is full;
+   * where absent they are stored as they are.
    */
   pack?(group: GroupView, state: StreamState): Packing;
+  /** Whether it is likely to pack anything over such a link: then threads are started before the first segment is full. */
+  packs?(linkBitsPerSecond: number): boolean;
   /** Hears what every packing took. */
   packed?(result: PackingResult): void;
   /** Bytes of a segment before it is packed, where the strategy cares; otherwise the engine's default. */

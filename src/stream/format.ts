@@ -20,6 +20,8 @@ export const MAX_NAME_BYTES = 1024;
 export const MAX_HEAD_BYTES = 1 << 20;
 /** Most images of a stream: their ends must fit the head of the end record. */
 export const MAX_IMAGES = Math.floor((MAX_HEAD_BYTES - 8) / (8 + DIGEST_BYTES));
+/** Largest table of a frame: what a reader keeps of a table is many times that. */
+export const MAX_TABLE_BYTES = 2 << 20;
 /** Most segments a frame may have, its table included. */
 export const MAX_SEGMENTS = 8;
 

@@ -30,7 +30,8 @@ export async function encodedBy(use: (encoder: Encoder) => Promise<void>, option
   try {
     await use(encoder);
     const summary = await encoder.finish();
-    return { bytes: Buffer.concat(pieces), summary };
+    // No Buffer: its slice() would be no copy.
+    return { bytes: new Uint8Array(Buffer.concat(pieces)), summary };
   } finally {
     await encoder.close();
   }

@@ -36,15 +36,15 @@ export function lz4Decode(src: usize, srcBytes: u32, out: usize, blockBytes: u32
   if (srcBytes > MAX_SRC_BYTES) return OVERRUN;
   let ip = src;
   let op = out;
-  let srcEnd = src + srcBytes;
-  let outEnd = out + blockBytes;
+  const srcEnd = src + srcBytes;
+  const outEnd = out + blockBytes;
   if (srcBytes <= SRC_MARGIN || blockBytes <= OUT_MARGIN) return decodeCareful(ip, srcEnd, out, op, outEnd);
-  let srcFar = srcEnd - SRC_MARGIN;
-  let outFar = outEnd - OUT_MARGIN;
+  const srcFar = srcEnd - SRC_MARGIN;
+  const outFar = outEnd - OUT_MARGIN;
   // ip and op move only when a sequence is done, so that a break leaves the whole of it to the careful loop. Both
   // differences are negative while both ends are far: one branch.
   while (<i32>((ip - srcFar) & (op - outFar)) < 0) {
-    let token: u32 = load<u8>(ip);
+    const token: u32 = load<u8>(ip);
     let p = ip + 1;
     let q = op;
     let literals = token >> 4;
@@ -61,10 +61,10 @@ export function lz4Decode(src: usize, srcBytes: u32, out: usize, blockBytes: u32
     }
     p += literals;
     q += literals;
-    let offset: u32 = load<u16>(p);
+    const offset: u32 = load<u16>(p);
     p += 2;
     if (offset > <u32>(q - out)) return BAD_TOKEN;
-    let m = q - offset;
+    const m = q - offset;
     let matchBytes = (token & 15) + 4;
     if (matchBytes !== 19) {
       if (offset >= 8) {
@@ -73,7 +73,7 @@ export function lz4Decode(src: usize, srcBytes: u32, out: usize, blockBytes: u32
         store<u16>(q, load<u16>(m, 16), 16);
       } else {
         if (offset === 0) return BAD_TOKEN;
-        let repeated = v128.swizzle(v128.load(m), v128.load(PATTERNS + (offset << 4)));
+        const repeated = v128.swizzle(v128.load(m), v128.load(PATTERNS + (offset << 4)));
         v128.store(q, repeated);
         v128.store(q + load<u8>(STRIDES + offset), repeated);
       }
@@ -107,8 +107,8 @@ function copyWild(to: usize, from: usize, end: usize): void {
 
 /** Repeats the `offset` (below 16) bytes at `m` until `end` is reached or passed. */
 function repeatWild(to: usize, m: usize, offset: u32, end: usize): void {
-  let repeated = v128.swizzle(v128.load(m), v128.load(PATTERNS + (offset << 4)));
-  let stride: usize = load<u8>(STRIDES + offset);
+  const repeated = v128.swizzle(v128.load(m), v128.load(PATTERNS + (offset << 4)));
+  const stride: usize = load<u8>(STRIDES + offset);
   do {
     v128.store(to, repeated);
     to += stride;
@@ -117,9 +117,9 @@ function repeatWild(to: usize, m: usize, offset: u32, end: usize): void {
 
 /** Every check before every use, and nothing written past `outEnd`. Starts at a token. */
 function decodeCareful(ip: usize, srcEnd: usize, out: usize, op: usize, outEnd: usize): i32 {
-  let wide = outEnd - out >= 16;
+  const wide = outEnd - out >= 16;
   while (ip < srcEnd) {
-    let token: u32 = load<u8>(ip++);
+    const token: u32 = load<u8>(ip++);
     let literals = token >> 4;
     if (literals === 15) {
       let byte: u32 = 255;
@@ -138,7 +138,7 @@ function decodeCareful(ip: usize, srcEnd: usize, out: usize, op: usize, outEnd: 
     if (ip === srcEnd) return op === outEnd ? <i32>(op - out) : SHORT;
     if (op === outEnd) return TRAILING;
     if (<u32>(srcEnd - ip) < 2) return TRUNCATED;
-    let offset: u32 = load<u16>(ip);
+    const offset: u32 = load<u16>(ip);
     ip += 2;
     if (offset === 0 || offset > <u32>(op - out)) return BAD_TOKEN;
     let matchBytes = (token & 15) + 4;
@@ -151,7 +151,7 @@ function decodeCareful(ip: usize, srcEnd: usize, out: usize, op: usize, outEnd: 
       }
     }
     if (matchBytes > <u32>(outEnd - op)) return OVERRUN;
-    let end = op + matchBytes;
+    const end = op + matchBytes;
     if (wide) matchClipped(op, offset, end, outEnd);
     else for (let to = op; to < end; to++) store<u8>(to, load<u8>(to - offset));
     op = end;
@@ -163,14 +163,14 @@ function decodeCareful(ip: usize, srcEnd: usize, out: usize, op: usize, outEnd: 
 /** A match of any offset, 16 bytes at a time. */
 function matchClipped(op: usize, offset: u32, end: usize, outEnd: usize): void {
   let m = op - offset;
-  let row: u32 = offset < 16 ? offset : 0;
-  let forward: usize = row === 0 ? 16 : 0;
-  let pattern = v128.load(PATTERNS + (row << 4));
-  let stride: usize = load<u8>(STRIDES + row);
+  const row: u32 = offset < 16 ? offset : 0;
+  const forward: usize = row === 0 ? 16 : 0;
+  const pattern = v128.load(PATTERNS + (row << 4));
+  const stride: usize = load<u8>(STRIDES + row);
   do {
     // Nothing is read past the page's end either: what would lie there is not stored.
-    let window = min(m, outEnd - 16);
-    let lanes = v128.add<u8>(pattern, v128.splat<u8>(<u8>(m - window)));
+    const window = min(m, outEnd - 16);
+    const lanes = v128.add<u8>(pattern, v128.splat<u8>(<u8>(m - window)));
     storeClipped(op, outEnd, v128.swizzle(v128.load(window), lanes));
     op += stride;
     m += forward;
@@ -179,9 +179,9 @@ function matchClipped(op: usize, offset: u32, end: usize, outEnd: usize): void {
 
 /** Stores those of the 16 bytes that lie before `outEnd`, in a block of at least 16 bytes: a whole-vector read and write. */
 function storeClipped(to: usize, outEnd: usize, bytes: v128): void {
-  let window = min(to, outEnd - 16);
+  const window = min(to, outEnd - 16);
   // Lane i of the window takes byte i - shift; where that is negative, swizzle gives 0 and the old byte stays.
-  let from = v128.sub<u8>(v128.load(PATTERNS), v128.splat<u8>(<u8>(to - window)));
-  let old = v128.lt<i8>(from, v128.splat<i8>(0));
+  const from = v128.sub<u8>(v128.load(PATTERNS), v128.splat<u8>(<u8>(to - window)));
+  const old = v128.lt<i8>(from, v128.splat<i8>(0));
   v128.store(window, v128.bitselect(v128.load(window), v128.swizzle(bytes, from), old));
 }

@@ -25,31 +25,31 @@ export function lz4Encode(src: usize, srcBytes: u32, out: usize, capacity: u32, 
   if (srcBytes - 1 >= MAX_BLOCK_BYTES) return NO_ROOM;
   let op = out;
   // Any larger capacity is as good as this one, and with it the differences below are true i32.
-  let opEnd = out + min(capacity, MAX_CODED_BYTES);
-  let opFar = opEnd - FAST_ROOM;
+  const opEnd = out + min(capacity, MAX_CODED_BYTES);
+  const opFar = opEnd - FAST_ROOM;
   let anchor = src;
   if (srcBytes > MATCH_START_MARGIN) {
     memory.fill(scratch, 0, LZ4_SCRATCH_BYTES);
-    let lastStart = src + srcBytes - MATCH_START_MARGIN;
+    const lastStart = src + srcBytes - MATCH_START_MARGIN;
     // The cleared table says that position 0 is in every slot: it needs no insertion, and no entry is ever invalid.
     let ip = src + 1;
     while (ip + 2 <= lastStart) {
       // Most literal runs are shorter than three, so three positions are looked up at once: their loads overlap, where one
       // after the other each would wait for a mispredicted branch. `ip` goes in before its neighbours are looked up, which
       // keeps runs of one byte short; the neighbours go in only when they are reached.
-      let w0 = load<u64>(ip);
-      let s0 = slotOf(w0, scratch);
+      const w0 = load<u64>(ip);
+      const s0 = slotOf(w0, scratch);
       let m = src + load<u16>(s0);
       store<u16>(s0, <u32>(ip - src));
-      let c0 = load<u32>(m);
-      let w1 = w0 >> 8;
-      let s1 = slotOf(w1, scratch);
-      let m1 = src + load<u16>(s1);
-      let c1 = load<u32>(m1);
-      let w2 = w0 >> 16;
-      let s2 = slotOf(w2, scratch);
-      let m2 = src + load<u16>(s2);
-      let c2 = load<u32>(m2);
+      const c0 = load<u32>(m);
+      const w1 = w0 >> 8;
+      const s1 = slotOf(w1, scratch);
+      const m1 = src + load<u16>(s1);
+      const c1 = load<u32>(m1);
+      const w2 = w0 >> 16;
+      const s2 = slotOf(w2, scratch);
+      const m2 = src + load<u16>(s2);
+      const c2 = load<u32>(m2);
       if (c0 !== <u32>w0) {
         ip++;
         store<u16>(s1, <u32>(ip - src));
@@ -62,8 +62,8 @@ export function lz4Encode(src: usize, srcBytes: u32, out: usize, capacity: u32, 
             ip++;
             let attempts: u32 = 1 << SKIP_STRENGTH;
             while (ip <= lastStart) {
-              let word = load<u64>(ip);
-              let slot = slotOf(word, scratch);
+              const word = load<u64>(ip);
+              const slot = slotOf(word, scratch);
               m = src + load<u16>(slot);
               store<u16>(slot, <u32>(ip - src));
               if (load<u32>(m) === <u32>word) break;
@@ -73,12 +73,12 @@ export function lz4Encode(src: usize, srcBytes: u32, out: usize, capacity: u32, 
           }
         }
       }
-      let before = equalBefore(ip, m, anchor, src);
-      let end = matchEnd(ip, m, lastStart);
-      let offset = <u32>(ip - m);
+      const before = equalBefore(ip, m, anchor, src);
+      const end = matchEnd(ip, m, lastStart);
+      const offset = <u32>(ip - m);
       ip -= before;
-      let literals = <u32>(ip - anchor);
-      let matchBytes = <u32>(end - ip);
+      const literals = <u32>(ip - anchor);
+      const matchBytes = <u32>(end - ip);
       if (<i32>literals > <i32>(opFar - op) || <u32>(end - anchor) > FAST_SEQUENCE_BYTES) {
         op = putExact(op, opEnd, anchor, literals, offset, matchBytes);
         if (op === 0) return NO_ROOM;
@@ -117,16 +117,16 @@ function equalBefore(ip: usize, m: usize, anchor: usize, src: usize): usize {
 
 /** Where the match of `ip` with `m` ends, of which the first four bytes are known to be equal. */
 function matchEnd(ip: usize, m: usize, lastStart: usize): usize {
-  let offset = ip - m;
+  const offset = ip - m;
   ip += MIN_MATCH_BYTES;
   m += MIN_MATCH_BYTES;
   while (ip < lastStart) {
-    let difference = load<u64>(ip) ^ load<u64>(m);
+    const difference = load<u64>(ip) ^ load<u64>(m);
     if (difference !== 0) return ip + (<usize>ctz(difference) >> 3);
     ip += 8;
     m += 8;
   }
-  let limit = lastStart + MATCH_END_PAST_START;
+  const limit = lastStart + MATCH_END_PAST_START;
   while (ip < limit) {
     if (load<u8>(ip) !== load<u8>(ip - offset)) break;
     ip++;
@@ -136,7 +136,7 @@ function matchEnd(ip: usize, m: usize, lastStart: usize): usize {
 
 /** Writes a sequence where FAST_ROOM is free after its literals, 16 bytes at a time whatever it needs. */
 function putFast(op: usize, literalsAt: usize, literals: u32, offset: u32, matchBytes: u32): usize {
-  let tokenAt = op++;
+  const tokenAt = op++;
   let token: u32 = literals << 4;
   if (literals < 15) {
     v128.store(op, v128.load(literalsAt));
@@ -144,7 +144,7 @@ function putFast(op: usize, literalsAt: usize, literals: u32, offset: u32, match
   } else {
     token = 0xf0;
     op = putLength(op, literals - 15);
-    let end = op + literals;
+    const end = op + literals;
     do {
       v128.store(op, v128.load(literalsAt));
       op += 16;
@@ -154,7 +154,7 @@ function putFast(op: usize, literalsAt: usize, literals: u32, offset: u32, match
   }
   store<u16>(op, offset);
   op += 2;
-  let extra = matchBytes - MIN_MATCH_BYTES;
+  const extra = matchBytes - MIN_MATCH_BYTES;
   if (extra < 15) {
     store<u8>(tokenAt, token | extra);
     return op;
@@ -174,8 +174,8 @@ function putLength(op: usize, rest: u32): usize {
 
 /** Writes a sequence, or the last one (offset 0), only if all of it fits; 0 when it does not. */
 function putExact(op: usize, opEnd: usize, literalsAt: usize, literals: u32, offset: u32, matchBytes: u32): usize {
-  let extra: u32 = offset === 0 ? 0 : matchBytes - MIN_MATCH_BYTES;
-  let needed: u32 = 1 + literals + lengthBytes(literals) + (offset === 0 ? 0 : 2 + lengthBytes(extra));
+  const extra: u32 = offset === 0 ? 0 : matchBytes - MIN_MATCH_BYTES;
+  const needed: u32 = 1 + literals + lengthBytes(literals) + (offset === 0 ? 0 : 2 + lengthBytes(extra));
   if (<u32>(opEnd - op) < needed) return 0;
   store<u8>(op++, (min<u32>(literals, 15) << 4) | min<u32>(extra, 15));
   if (literals >= 15) op = putLength(op, literals - 15);

@@ -1,0 +1,86 @@
+// Which folder may import which: imports go only upwards in ARCHITECTURE.md's table. A folder not named here fails, so that a new
+// one has to be given its place first.
+const MAY_IMPORT = {
+  kernels: [],
+  page: [],
+  codec: ['page', 'kernels'],
+  dedup: ['page', 'kernels'],
+  strategy: ['page', 'codec'],
+  stream: ['page', 'codec'],
+  engine: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream'],
+  image: ['page'],
+  cli: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine', 'image'],
+};
+const ROOT_FILES = '^src/[^/]+[.]ts$';
+/** All that `src/index.ts` reaches. (`scripts/check-browser.mjs` proves the same of the built file, by bundling it.) */
+const RUNS_IN_A_BROWSER = '^src/(kernels|page|codec|dedup|strategy|stream|engine)/|^src/image/(memory|wasm)[.]ts$|^src/index[.]ts$';
+
+const folderRules = Object.entries(MAY_IMPORT).map(([folder, others]) => ({
+  name: `${folder}-imports`,
+  comment: `src/${folder} may import: ${others.join(', ') || 'nothing'}`,
+  severity: 'error',
+  from: { path: `^src/${folder}/` },
+  to: { path: '^(src|assembly|test|bench|examples)/', pathNot: `^src/(${[folder, ...others].join('|')})/|^src/version[.]ts$` },
+}));
+
+module.exports = {
+  forbidden: [
+    ...folderRules,
+    {
+      name: 'known-folders',
+      comment: 'a new folder under src has to be given its place in the table first',
+      severity: 'error',
+      from: { path: '^src/', pathNot: `${ROOT_FILES}|^src/(${Object.keys(MAY_IMPORT).join('|')})/` },
+      to: {},
+    },
+    {
+      name: 'runs-in-a-browser',
+      comment: 'Node’s modules are asked for at run time there (nodeModule); only their types are imported',
+      severity: 'error',
+      // A script of its own, which only runs where worker threads are.
+      from: { path: RUNS_IN_A_BROWSER, pathNot: '^src/engine/worker[.]ts$' },
+      to: { dependencyTypes: ['core'], dependencyTypesNot: ['type-only', 'type-import'] },
+    },
+    {
+      name: 'assembly-alone',
+      comment: 'kernels import only kernels',
+      severity: 'error',
+      from: { path: '^assembly/' },
+      to: { pathNot: '^assembly/' },
+    },
+    {
+      name: 'src-alone',
+      comment: 'the package does not import its tests, benches or examples',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^(test|bench|examples|scripts)/' },
+    },
+    {
+      name: 'no-circular',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'resolvable',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'declared',
+      comment: 'what the package imports is in package.json',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(^|/)(dist|build)/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    combinedDependencies: true,
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default', 'types'] },
+  },
+};

@@ -1,0 +1,80 @@
+import type { GroupView, Packing, PackingResult } from './strategy.js';
+
+/** What a packing is expected to cost a group. */
+export interface ExpectedCost {
+  ms: number;
+  bytes: number;
+}
+
+/** One way to pack a group, and what is believed of it; every result corrects the belief. */
+export interface PackingOption {
+  readonly packing: Packing;
+  /** On one thread. */
+  bytesPerMs: number;
+  /** Packed bytes, as a share of what an LZ-class encoding is estimated to leave of each page alone. */
+  ofEstimate: number;
+}
+
+/** Where beliefs start from, measured on guest memory; after a few groups only the ratios between them matter. */
+const START: readonly (readonly [Packing, number, number])[] = [
+  [{ name: 'raw' }, 5e6, 1],
+  [{ name: 'lz4' }, 800e3, 0.92],
+  [{ name: 'zstd', level: 1 }, 500e3, 0.72],
+  [{ name: 'zstd', level: 3 }, 340e3, 0.68],
+  [{ name: 'zstd', level: 5 }, 180e3, 0.66],
+  [{ name: 'zstd', level: 7 }, 115e3, 0.645],
+  [{ name: 'zstd', level: 9 }, 92e3, 0.64],
+  [{ name: 'zstd', level: 12 }, 46e3, 0.635],
+];
+
+/** Results smaller than this say more about the overhead than about the packing. */
+const LEAST_BYTES = 65536;
+/** How far one result moves belief in all options (the machine and the data are the same), and more in its own. */
+const COMMON = 0.15;
+const OWN = 0.15;
+/** No single result, a cold start or a busy moment, counts for more than this factor. */
+const MOST = 2;
+/** Of coded bytes nothing is estimated; they pack to about half. */
+const CODED_SHARE = 0.6;
+
+/** Beliefs about packings, from what they really took. */
+export class PackingCosts {
+  readonly options: readonly PackingOption[] = START.map(([packing, bytesPerMs, ofEstimate]) => ({
+    packing,
+    bytesPerMs,
+    ofEstimate,
+  }));
+  private readonly expected: ExpectedCost = { ms: 0, bytes: 0 };
+
+  /** What an option would make of a group; the same object each time. */
+  expect(option: PackingOption, group: GroupView): ExpectedCost {
+    const { expected } = this;
+    const { name } = option.packing;
+    expected.ms = group.bytes / option.bytesPerMs;
+    expected.bytes = name === 'raw' ? group.bytes : Math.min(group.bytes, group.bytes * estimatedShare(group) * option.ofEstimate);
+    return expected;
+  }
+
+  learn({ packing, group, packedBytes, ms }: PackingResult): void {
+    if (packing.name === 'raw' || group.bytes < LEAST_BYTES || group.kind === 'coded' || !(ms > 0)) return;
+    const option = this.options.find(({ packing: known }) => known.name === packing.name && known.level === packing.level);
+    if (!option) return;
+    const expected = this.expect(option, group);
+    const faster = within(expected.ms / ms);
+    const larger = within(packedBytes / expected.bytes);
+    for (const other of this.options) {
+      if (other.packing.name === 'raw') continue;
+      const weight = other === option ? COMMON + OWN : COMMON;
+      other.bytesPerMs *= faster ** weight;
+      other.ofEstimate *= larger ** weight;
+    }
+  }
+}
+
+function estimatedShare({ kind, bytes, estimatedBytes }: GroupView): number {
+  return kind === 'coded' ? CODED_SHARE : estimatedBytes / bytes;
+}
+
+function within(factor: number): number {
+  return Math.min(MOST, Math.max(1 / MOST, factor));
+}

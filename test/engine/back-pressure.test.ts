@@ -1,0 +1,106 @@
+import { expect, test } from 'vitest';
+import { createEncoder, encodeImages, encodeStream, type PageSource, type Strategy } from '../../src/index.js';
+import { seeded } from '../support/kernels.js';
+import { SMALL_ENCODER } from '../support/streams.js';
+
+const MIB = 1 << 20;
+const IMAGE_BYTES = 96 * MIB;
+/** Every page needs all its bytes, and frames are small: what is read ahead shows. */
+const plain: Strategy = { name: 'plain', choose: () => 'group', pack: () => ({ name: 'raw' }), groupBytes: () => MIB };
+const options = { ...SMALL_ENCODER, strategy: plain, dedup: false, deltaBudgetBytes: 0 };
+
+/** A long image of noise that counts what is read of it. */
+function noise(): PageSource & { taken: number; closed: number } {
+  const random = seeded(1);
+  const source = {
+    name: 'noise',
+    taken: 0,
+    closed: 0,
+    async read(into: Uint8Array) {
+      const part = into.subarray(0, Math.min(into.length, IMAGE_BYTES - source.taken));
+      for (let i = 0; i < part.length; i += 512) part[i] = random();
+      source.taken += part.length;
+      return part.length;
+    },
+  };
+  return source;
+}
+
+/** Time enough for an encoder that is not held back to read on. */
+const aWhile = () => new Promise((later) => setTimeout(later, 60));
+
+test.each([1, 2])('a reader that does not read holds the encoder back, with %d threads', async (threads) => {
+  const source = noise();
+  const reader = encodeStream({ ...options, threads, images: [source] }).getReader();
+  await reader.read();
+  await aWhile();
+  const first = source.taken;
+  await aWhile();
+  expect(source.taken, 'it stands still').toBe(first);
+  expect(first).toBeLessThanOrEqual((6 + 2 * threads) * MIB);
+  // As much as is read is encoded, no more.
+  for (let got = 0; got < 20 * MIB; ) got += (await reader.read()).value!.length;
+  await aWhile();
+  expect(source.taken).toBeLessThanOrEqual((28 + 2 * threads) * MIB);
+  await reader.cancel();
+});
+
+test('an output that is slow holds the encoder back', async () => {
+  const source = noise();
+  let release: () => void = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let out = 0;
+  const encoder = await createEncoder(async (parts) => {
+    for (const part of parts) out += part.length;
+    if (out > 4 * MIB) await held;
+  }, options);
+  const done = encoder.encode(source);
+  await aWhile();
+  expect(source.taken).toBeLessThanOrEqual(10 * MIB);
+  release();
+  await done;
+  const { bytesOut } = await encoder.finish();
+  expect(source.taken).toBe(IMAGE_BYTES);
+  expect(bytesOut).toBe(out);
+});
+
+test.each([1, 2])('cancelled, it reads no further and lets go of its images, with %d threads', async (threads) => {
+  const source = noise();
+  let closed = 0;
+  async function* images() {
+    try {
+      yield source;
+      throw new Error('asked for more after it was cancelled');
+    } finally {
+      closed++;
+    }
+  }
+  const reader = encodeStream({ ...options, threads, images: images() }).getReader();
+  await reader.read();
+  await reader.cancel('enough');
+  await aWhile();
+  const { taken } = source;
+  expect(taken).toBeLessThan(16 * MIB);
+  expect(closed).toBe(1);
+  await aWhile();
+  expect(source.taken).toBe(taken);
+});
+
+test('left early, an iteration ends the encoder', async () => {
+  const source = noise();
+  for await (const piece of encodeImages({ ...options, images: [source] })) if (piece.length > 1000) break;
+  await aWhile();
+  const { taken } = source;
+  expect(taken).toBeLessThan(16 * MIB);
+  await aWhile();
+  expect(source.taken).toBe(taken);
+});
+
+test('cancelled before it began, it encodes nothing', async () => {
+  const source = noise();
+  await encodeStream({ ...options, images: [source] }).cancel();
+  await aWhile();
+  expect(source.taken).toBeLessThanOrEqual(6 * MIB);
+});

@@ -1,0 +1,61 @@
+import { type Kernels, loadKernels } from '../../src/kernels/kernels.js';
+
+export const BAND_BYTES = 512;
+const CANARY = 0xc5;
+const BAND = new Uint8Array(BAND_BYTES).fill(CANARY);
+
+/** Kernels whose slots stand between canaries, and are given out again for every input. */
+export interface Guarded {
+  readonly kernels: Kernels;
+  /** Gives all slots back. What they held stays: nothing may depend on it. */
+  rewind(): void;
+  /** @throws when a band or a constant table was written to */
+  check(): void;
+}
+
+export async function guardedKernels(memoryBytes: number): Promise<Guarded> {
+  const inner = await loadKernels(memoryBytes);
+  const { bytes } = inner;
+  const first = align(inner.run.heapBase());
+  const tables = bytes.slice(0, inner.run.heapBase());
+  let next = first;
+  let slots: { what: string; at: number; size: number }[] = [];
+  return {
+    kernels: {
+      ...inner,
+      reserve(size, what) {
+        const at = align(next + BAND_BYTES);
+        next = at + size + BAND_BYTES;
+        if (next > bytes.length) throw new RangeError(`${what}: needs ${size} bytes, ${bytes.length - at} are left`);
+        putBands(bytes, at, size);
+        slots.push({ what, at, size });
+        return at;
+      },
+    },
+    rewind() {
+      next = first;
+      slots = [];
+    },
+    check() {
+      if (Buffer.compare(bytes.subarray(0, tables.length), tables) !== 0) throw new Error('wrote to the constant tables');
+      for (const { what, at, size } of slots) checkBands(bytes, at, size, what);
+    },
+  };
+}
+
+export function putBands(memory: Uint8Array, at: number, size: number): void {
+  memory.fill(CANARY, at - BAND_BYTES, at);
+  memory.fill(CANARY, at + size, at + size + BAND_BYTES);
+}
+
+/** @throws when a byte right before or behind a slot was written to */
+export function checkBands(memory: Uint8Array, at: number, size: number, what: string): void {
+  for (const band of [at - BAND_BYTES, at + size]) {
+    if (Buffer.compare(memory.subarray(band, band + BAND_BYTES), BAND) === 0) continue;
+    throw new Error(`wrote ${band < at ? 'before' : 'behind'} the ${size} bytes of ${what}`);
+  }
+}
+
+function align(address: number): number {
+  return Math.ceil(address / 64) * 64;
+}

@@ -1,0 +1,84 @@
+// One share of a run of hostile inputs: every step-th kernel input and stream of a seed.
+import { FileDriver } from './file-driver.js';
+import { KernelDriver } from './kernel-driver.js';
+import { StreamDriver } from './stream-driver.js';
+import { StreamInputs } from './stream-inputs.js';
+import { clockedInput, emptyTally, type Tally } from './tally.js';
+
+export { addTally, emptyTally } from './tally.js';
+
+/** Inputs first, first + step, … below end. */
+interface Share {
+  readonly first: number;
+  readonly step: number;
+  readonly end: number;
+}
+
+export interface Shard {
+  readonly seed: number;
+  readonly kernel?: Share;
+  /** Streams for the decoder. */
+  readonly stream?: Share;
+  /** Streams for the reader of single pages. */
+  readonly file?: Share;
+  /** Two i32 for a watcher: which kind of input is at work (as in KINDS), and the number of the input. */
+  readonly progress?: SharedArrayBuffer;
+}
+
+export interface ShardResult {
+  readonly tally: Tally;
+  readonly failures: string[];
+}
+
+export const KINDS = ['kernel', 'stream', 'file'] as const;
+const MOST_FAILURES = 20;
+
+/** Runs a share; what fails is reported with what repeats it. */
+export async function runShard({ seed, kernel, stream, file, progress }: Shard): Promise<ShardResult> {
+  const tally = emptyTally();
+  const failures: string[] = [];
+  const at = new Int32Array(progress ?? new ArrayBuffer(8));
+  const all = async (kind: (typeof KINDS)[number], { first, step, end }: Share, run: (number: number) => void | Promise<void>) => {
+    Atomics.store(at, 0, KINDS.indexOf(kind));
+    for (let number = first; number < end && failures.length < MOST_FAILURES; number += step) {
+      Atomics.store(at, 1, number);
+      const started = performance.now();
+      try {
+        const running = run(number);
+        if (running) await running;
+      } catch (error) {
+        failures.push(`--seed ${seed} --only ${kind}:${number}: ${withCauses(error)}`);
+      }
+      clockedInput(tally, `${kind}:${number}`, performance.now() - started);
+    }
+  };
+  if (kernel) {
+    const driver = await KernelDriver.create(seed);
+    await all('kernel', kernel, (number) => driver.run(number, tally));
+  }
+  if (stream || file) {
+    const inputs = await StreamInputs.create(seed);
+    const decoder = await StreamDriver.create(inputs);
+    if (stream) await all('stream', stream, (number) => decoder.run(number, tally));
+    const reader = await FileDriver.create(inputs);
+    if (file) await all('file', file, (number) => reader.run(number, tally));
+  }
+  return { tally, failures };
+}
+
+function withCauses(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return `${error.stack}${error.cause === undefined ? '' : `\ncaused by ${withCauses(error.cause)}`}`;
+}
+
+/** A run in a line, to be kept. */
+export function report(seed: number, tally: Tally, seconds: number): string {
+  const errors = Object.entries(tally.errors).sort(([, a], [, b]) => b - a);
+  const refused = errors.reduce((sum, [, times]) => sum + times, 0);
+  return [
+    `seed ${seed}: ${tally.inputs} inputs, ${tally.right} right, ${refused} refused`,
+    `(${errors.map(([code, times]) => `${code} ${times}`).join(', ')});`,
+    `${Math.round(seconds)} s, slowest ${Math.round(tally.slowestMs)} ms (${tally.slowest}), ${tally.slow.length} over 1 s,`,
+    `max RSS ${Math.round(process.resourceUsage().maxRSS / 1024)} MiB, Node ${process.version}`,
+  ].join(' ');
+}

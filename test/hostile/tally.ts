@@ -1,0 +1,47 @@
+/** What a run of hostile inputs came to; tallies of shards add up. */
+export interface Tally {
+  inputs: number;
+  /** Inputs that gave what the judge says they mean, or images that are the originals. */
+  right: number;
+  /** Inputs that were refused, by status or code. */
+  readonly errors: Record<string, number>;
+  /** What the refusals said, numbers left out: how deep the inputs came. */
+  readonly messages: Record<string, number>;
+  slowestMs: number;
+  /** The input that took longest, as `--only` names it. */
+  slowest: string;
+  /** Inputs that took longer than a second. */
+  readonly slow: string[];
+}
+
+export function emptyTally(): Tally {
+  return { inputs: 0, right: 0, errors: {}, messages: {}, slowestMs: 0, slowest: '', slow: [] };
+}
+
+export function count(counts: Record<string, number>, key: string, times = 1): void {
+  counts[key] = (counts[key] ?? 0) + times;
+}
+
+export function addTally(to: Tally, more: Tally): void {
+  to.inputs += more.inputs;
+  to.right += more.right;
+  for (const [key, times] of Object.entries(more.errors)) count(to.errors, key, times);
+  for (const [key, times] of Object.entries(more.messages)) count(to.messages, key, times);
+  to.slow.push(...more.slow);
+  if (more.slowestMs > to.slowestMs) Object.assign(to, { slowestMs: more.slowestMs, slowest: more.slowest });
+}
+
+export function clockedInput(tally: Tally, name: string, ms: number): void {
+  tally.inputs++;
+  if (ms > 1000) tally.slow.push(name);
+  if (ms > tally.slowestMs) Object.assign(tally, { slowestMs: ms, slowest: name });
+}
+
+/** A message without its numbers, digests and names. */
+export function messageKind(message: string): string {
+  return message
+    .replace(/"[^"]*"/g, '"…"')
+    .replace(/\b[0-9a-f]{32}\b/g, 'digest')
+    .replace(/0x[0-9a-f]+/g, '#')
+    .replace(/-?\d+(\.\d+)?(e\+\d+)?/g, '#');
+}

@@ -98,18 +98,17 @@ export class PageReader {
       const end = first + (count ?? pages - first);
       if (!(Number.isInteger(first) && Number.isInteger(end) && first >= 0 && first <= end && end <= pages))
         throw new PageferryError('bad-argument', `pages ${first} … ${end - 1} of image ${image}: there are ${pages} pages in it`);
-      const { digest } = this;
-      digest.start();
+      this.digest.start();
       let bytes = 0;
       for (let page = first; page < end; page++) {
         const content = this.read(image, page);
         this.kernels.run.hash128(this.page, content.length, 0, 0, this.pageDigest);
-        digest.add(this.pageDigest, 1);
+        this.digest.add(this.pageDigest, 1);
         if (this.kernels.run.fillByte(this.page, content.length) === 0) sink.zero(bytes, content.length);
         else sink.write(content, bytes);
         bytes += content.length;
       }
-      const found = digest.finish(bytes);
+      const found = this.digest.finish(bytes);
       if (end - first === pages && digestText(found) !== digestText(sent))
         throw new PageferryError('not-identical', `image ${image}: digest ${digestText(found)}, sent was ${digestText(sent)}`);
       await sink.finish(bytes);
@@ -137,7 +136,7 @@ export class PageReader {
       if (references > MOST_REFERENCES || held > MOST_CODED_BYTES)
         throw new PageferryError(
           'limit',
-          `page ${page} of image ${image}: more than ${MOST_REFERENCES} references to its bytes, or ${MOST_CODED_BYTES} bytes`,
+          `page ${page} of image ${image}: ${references} references, ${held} bytes, and more to come`,
         );
       const { record } = images[at.image]!;
       if (record.kind === 'base') {

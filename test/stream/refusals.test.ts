@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { PageferryError } from '../../src/index.js';
+import * as images from '../../src/stream/image-records.js';
 import * as records from '../../src/stream/records.js';
 import { type Crafter, crafter, imageCraft, u16, u32, u64 } from '../support/craft.js';
 

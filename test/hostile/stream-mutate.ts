@@ -2,7 +2,7 @@
 import { RECORD } from '../../src/stream/format.js';
 import { WireWriter } from '../../src/stream/wire.js';
 import { type Dice, joined, mutate, noise } from './mutate.js';
-import type { SampleStream } from './stream-corpus.js';
+import { FRAME_BYTES, type SampleStream } from './stream-corpus.js';
 import { assemble, copyOf, copyOfRecord, type FramePart, type RecordPart, type Signer, type StreamParts } from './stream-parts.js';
 
 type Change = (stream: StreamParts, other: StreamParts, dice: Dice, signer: Signer) => void;
@@ -84,7 +84,9 @@ const frameField: Change = ({ records }, _, dice) => {
 const segmentField: Change = ({ records }, _, dice) => {
   const segment = pick(pickFrame(records, dice)?.segments ?? [], dice);
   if (!segment) return;
-  if (dice.oneIn(2)) segment.packing = dice.oneIn(2) ? dice.pick([0, 10, 11]) : dice.below(256);
+  if (dice.oneIn(3))
+    segment.packedLie = dice.pick([1, -1, 64, 1 << 20, 1 << 24, 0x7fffffff, -segment.packed.length, dice.word() | 0]);
+  else if (dice.oneIn(2)) segment.packing = dice.oneIn(2) ? dice.pick([0, 10, 11]) : dice.below(256);
   else
     segment.bytes =
       dice.pick([segment.bytes + 1, segment.bytes - 1, 0, 65536, 1 << 19, (1 << 19) + 1, 0xffffffff, dice.below(1 << 17)]) >>> 0;
@@ -110,6 +112,16 @@ const packedBytes: Change = ({ records }, other, dice) => {
   if (segment) segment.packed = mutate(segment.packed, dice, foreign ?? segment.packed);
 };
 
+/** A segment that really unpacks to as much as it says: about what the stream announces, or more. */
+const bomb: Change = ({ records }, _, dice, signer) => {
+  const segment = pick(pickFrame(records, dice)?.segments ?? [], dice);
+  if (!segment) return;
+  const bytes = dice.pick([FRAME_BYTES, FRAME_BYTES + 1, FRAME_BYTES - 4096, FRAME_BYTES - segment.bytes, 1 << 20]);
+  const content = new Uint8Array(bytes).fill(dice.pick([0, 1, 255]));
+  const zstd = dice.oneIn(2) ? signer.zstdPacked(content) : undefined;
+  Object.assign(segment, { packing: zstd ? 11 : 10, bytes, packed: zstd ?? signer.lz4Packed(content) });
+};
+
 /** The table, unpacked: runs, codecs, references, lengths. */
 const table: Change = (stream, other, dice, signer) => rewrite(pickFrame(stream.records, dice), 0, other, dice, signer);
 
@@ -130,11 +142,58 @@ const grow: Change = ({ records }, _, dice, signer) => {
   run.u8(dice.pick([1, 1, 4, 4, 2, 3, 0, 9]));
   run.count(more);
   const grown = joined(unpacked, run.bytes);
-  frame.segments[0] = { packing: 0, bytes: grown.length, packed: grown };
+  frame.segments[0] = { packing: 0, bytes: grown.length, packed: grown, packedLie: 0 };
   frame.pageCount = (frame.pageCount + more) >>> 0;
   // Image sizes: unknown, so that only the digest at the end tells.
   if (dice.oneIn(3)) return;
   for (const { type, head } of records) if (type === RECORD.IMAGE && head.length >= 24 && head[4] === 0) head.fill(0xff, 16, 24);
+};
+
+/** An image's size, told the same wrong way in most of the places that tell it. */
+const imageSize: Change = ({ records }, _, dice) => {
+  const image = dice.below(records.filter(({ type }) => type === RECORD.IMAGE).length);
+  const bytes = dice.pick([
+    0,
+    1,
+    4095,
+    4096,
+    4097,
+    65536,
+    2 ** 26,
+    2 ** 26 + 1,
+    2 ** 32,
+    2 ** 40,
+    2 ** 53 - 4096,
+    dice.below(70_000),
+  ]);
+  let number = 0;
+  for (const { type, head } of records) {
+    const at = type === RECORD.IMAGE ? 16 : type === RECORD.IMAGE_END ? 8 : type === RECORD.END ? 8 + 24 * image : head.length;
+    const meant = type === RECORD.IMAGE ? number++ === image : type === RECORD.END || head[0] === image;
+    if (!meant || at + 8 > head.length || dice.oneIn(5)) continue;
+    const view = new DataView(head.buffer, head.byteOffset + at, 8);
+    view.setUint32(0, bytes % 2 ** 32, true);
+    view.setUint32(4, Math.floor(bytes / 2 ** 32), true);
+  }
+};
+
+/** An end record with an image more or less, and sound in itself; what is missing may stand behind it. */
+const endCount: Change = ({ records }, _, dice) => {
+  const at = records.findIndex(({ type }) => type === RECORD.END);
+  const end = records[at];
+  if (!end || end.head.length < 8) return;
+  const count = Math.floor((end.head.length - 8) / 24);
+  const wanted = dice.oneIn(2) ? Math.max(0, count - 1) : count + 1;
+  const head = joined(end.head, end.head.subarray(8, 32), new Uint8Array(24)).subarray(0, 8 + 24 * wanted);
+  new DataView(head.buffer, head.byteOffset).setUint32(0, wanted, true);
+  end.head = head;
+  // A record of nothing has the length of an image's end, so that the end record starts where a reader looks for it.
+  if (wanted < count && dice.oneIn(2)) {
+    const filler: RecordPart = { ...end, type: RECORD.INDEX, head: new Uint8Array(0), made: false };
+    // Later records keep their numbers.
+    records.splice(at + 1, 0, filler);
+    for (const record of records.slice(at + 2)) record.ordinalLie = -1;
+  }
 };
 
 const CHANGES: readonly Change[] = [
@@ -160,6 +219,9 @@ const CHANGES: readonly Change[] = [
   pages,
   pages,
   grow,
+  bomb,
+  imageSize,
+  endCount,
 ];
 
 /** Mutates what a segment holds; now and then it is packed again, mostly it is stored. */

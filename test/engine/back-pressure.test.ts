@@ -4,7 +4,9 @@ import { seeded } from '../support/kernels.js';
 import { SMALL_ENCODER } from '../support/streams.js';
 
 const MIB = 1 << 20;
-const IMAGE_BYTES = 96 * MIB;
+const IMAGE_BYTES = 160 * MIB;
+/** Two chunks of the source, and two frames; with threads the frames that they work ahead. */
+const AHEAD_BYTES = [0, 16 * MIB, 48 * MIB];
 /** Every page needs all its bytes, and frames are small: what is read ahead shows. */
 const plain: Strategy = { name: 'plain', choose: () => 'group', pack: () => ({ name: 'raw' }), groupBytes: () => MIB };
 const options = { ...SMALL_ENCODER, strategy: plain, dedup: false, deltaBudgetBytes: 0 };
@@ -37,11 +39,11 @@ test.each([1, 2])('a reader that does not read holds the encoder back, with %d t
   const first = source.taken;
   await aWhile();
   expect(source.taken, 'it stands still').toBe(first);
-  expect(first).toBeLessThanOrEqual((6 + 2 * threads) * MIB);
+  expect(first).toBeLessThanOrEqual(AHEAD_BYTES[threads]!);
   // As much as is read is encoded, no more.
   for (let got = 0; got < 20 * MIB; ) got += (await reader.read()).value!.length;
   await aWhile();
-  expect(source.taken).toBeLessThanOrEqual((28 + 2 * threads) * MIB);
+  expect(source.taken).toBeLessThanOrEqual(20 * MIB + AHEAD_BYTES[threads]!);
   await reader.cancel();
 });
 
@@ -58,7 +60,7 @@ test('an output that is slow holds the encoder back', async () => {
   }, options);
   const done = encoder.encode(source);
   await aWhile();
-  expect(source.taken).toBeLessThanOrEqual(10 * MIB);
+  expect(source.taken).toBeLessThanOrEqual(4 * MIB + AHEAD_BYTES[1]!);
   release();
   await done;
   const { bytesOut } = await encoder.finish();
@@ -82,7 +84,7 @@ test.each([1, 2])('cancelled, it reads no further and lets go of its images, wit
   await reader.cancel('enough');
   await aWhile();
   const { taken } = source;
-  expect(taken).toBeLessThan(16 * MIB);
+  expect(taken).toBeLessThanOrEqual(AHEAD_BYTES[threads]!);
   expect(closed).toBe(1);
   await aWhile();
   expect(source.taken).toBe(taken);
@@ -93,7 +95,7 @@ test('left early, an iteration ends the encoder', async () => {
   for await (const piece of encodeImages({ ...options, images: [source] })) if (piece.length > 1000) break;
   await aWhile();
   const { taken } = source;
-  expect(taken).toBeLessThan(16 * MIB);
+  expect(taken).toBeLessThanOrEqual(AHEAD_BYTES[1]!);
   await aWhile();
   expect(source.taken).toBe(taken);
 });
@@ -102,5 +104,5 @@ test('cancelled before it began, it encodes nothing', async () => {
   const source = noise();
   await encodeStream({ ...options, images: [source] }).cancel();
   await aWhile();
-  expect(source.taken).toBeLessThanOrEqual(6 * MIB);
+  expect(source.taken).toBeLessThanOrEqual(AHEAD_BYTES[1]!);
 });

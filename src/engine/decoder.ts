@@ -5,13 +5,11 @@ import type { Kernels } from '../kernels/kernels.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSink, PageSource } from '../page/source.js';
 import { HEADER_BYTES, type ImageEnd, type ImageRecord, RECORD, RECORD_HEAD_BYTES, type StreamHeader } from '../stream/format.js';
+import { readEnd, readImage, readImageEnd } from '../stream/image-records.js';
 import {
   type RecordHead,
-  readEnd,
   readFrameHead,
   readHeader,
-  readImage,
-  readImageEnd,
   readIndex,
   readRecordHead,
   readTrailer,

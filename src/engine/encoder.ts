@@ -1,7 +1,8 @@
 import { PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
 import { type ImageEnd, MAX_IMAGES, RECORD } from '../stream/format.js';
-import { nameBytes, writeEnd, writeHeader, writeImage, writeImageEnd } from '../stream/records.js';
+import { nameBytes, writeEnd, writeImage, writeImageEnd } from '../stream/image-records.js';
+import { writeHeader } from '../stream/records.js';
 import { WireWriter } from '../stream/wire.js';
 import { CHUNK_BYTES, type ChunkReader } from './chunk-reader.js';
 import { addCounts, type CodecCounts, emptyCounts, usedCounts } from './counters.js';

@@ -1,7 +1,8 @@
 import { PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
 import { type ImageEnd, MAX_IMAGES, RECORD } from '../stream/format.js';
-import { nameBytes, writeEnd, writeHeader, writeImage, writeImageEnd } from '../stream/records.js';
+import { nameBytes, writeEnd, writeImage, writeImageEnd } from '../stream/image-records.js';
+import { writeHeader } from '../stream/records.js';
 import { WireWriter } from '../stream/wire.js';
 import { CHUNK_BYTES, type ChunkReader } from './chunk-reader.js';
 import { addCounts, type CodecCounts, emptyCounts, usedCounts } from './counters.js';
@@ -13,6 +14,8 @@ import type { OutputQueue } from './output.js';
 /** A group is closed at this size whatever its strategy wants. */
 export const LARGEST_GROUP_BYTES = 8 << 20;
 const DEFAULT_GROUP_BYTES = 2 << 20;
+/** Threads work ahead of the output by so much: enough to go on through a stretch of zero pages. */
+const MOST_IN_FLIGHT_BYTES = 32 << 20;
 /** Room beyond it, for the page that closes it. */
 export const GROUP_SLACK = 1 << 17;
 
@@ -74,6 +77,9 @@ export class Encoder {
   private lastImage: number | undefined;
   private readonly free: Frame[];
   private freed: (() => void) | undefined;
+  /** Frames that are being packed or wait to be written. */
+  private inFlight = 0;
+  private inFlightBytes = 0;
 
   private readonly settings: EncoderSettings;
   private readonly context: ImageContext;
@@ -252,7 +258,7 @@ export class Encoder {
   }
 
   private async openFrame(): Promise<Frame> {
-    while (this.free.length === 0)
+    while (this.free.length === 0 || (this.inFlight > 0 && this.inFlightBytes >= MOST_IN_FLIGHT_BYTES))
       await new Promise<void>((freed) => {
         this.freed = freed;
       });
@@ -274,6 +280,9 @@ export class Encoder {
     const { frame } = this;
     if (!frame) return;
     this.frame = undefined;
+    const { bytes } = frame;
+    this.inFlight++;
+    this.inFlightBytes += bytes;
     this.queue.frame(
       frame,
       this.image!.encoder.number,
@@ -281,6 +290,8 @@ export class Encoder {
       (ordinal) => frame.pack(this.frameContext, ordinal, lastPageBytes),
       () => {
         this.free.push(frame);
+        this.inFlight--;
+        this.inFlightBytes -= bytes;
         this.freed?.();
       },
     );

@@ -1,6 +1,6 @@
 import type { PageCodec } from '../codec/codec.js';
 import { PageferryError } from '../page/error.js';
-import type { FrameHead } from '../stream/format.js';
+import type { FrameHead, IndexEntry } from '../stream/format.js';
 import type { FrameDecoder } from './frame-decoder.js';
 
 /** Where one page of a frame is, and what it refers to. */
@@ -12,6 +12,17 @@ export interface PageEntry {
   readonly fill: number;
   readonly image: number;
   readonly page: number;
+}
+
+/** A page taken out of its frame, so that the frame may go. */
+export interface CodedPage {
+  readonly entry: PageEntry;
+  /** At most two pages; none where its codec has none. */
+  readonly coded: Uint8Array;
+  /** That it decodes to. */
+  readonly bytes: number;
+  /** Its frame, for messages. */
+  readonly what: string;
 }
 
 /** An unpacked frame in which every page can be found. */
@@ -38,6 +49,8 @@ export class FrameMap {
       const { operands } = codec;
       const bare = !operands.bytes && !operands.reference && !operands.fill;
       const pages = bare ? Math.min(1 + table.sameRun(), left) : 1;
+      if (bare && codec.name !== 'zero' && codec.name !== 'unchanged')
+        throw new PageferryError('bad-stream', `${what}: page ${page}: "${codec.name}" is no codec for a page`);
       if (bare) table.skip(pages - 1);
       left -= pages;
       const length = operands.bytes === 'own' ? bytes : operands.bytes ? (left === 0 ? head.lastPageBytes : pageBytes) : 0;
@@ -45,12 +58,18 @@ export class FrameMap {
       if (operands.bytes) {
         if (segment === 0 || !(offset + length <= (this.segments[segment]?.length ?? 0)))
           throw new PageferryError('bad-stream', `${what}: page ${page} needs ${length} bytes at ${offset} of segment ${segment}`);
+        if (length > 2 * pageBytes) throw new PageferryError('bad-stream', `${what}: page ${page} of ${length} coded bytes`);
         next[segment] = offset + length;
       }
       this.firstPages.push(page);
       this.entries.push({ codec, segment, offset, bytes: length, fill, image, page: other });
       page += pages;
     }
+    table.end();
+    this.segments.forEach(({ length }, segment) => {
+      if (segment > 0 && next[segment] !== length)
+        throw new PageferryError('bad-stream', `${what}: ${length - next[segment]!} bytes too many in segment ${segment}`);
+    });
     this.bytes = this.segments.reduce((sum, { length }) => sum + length, 0) + 128 * this.entries.length;
   }
 
@@ -59,9 +78,38 @@ export class FrameMap {
     return this.entries[lastAtOrBelow(this.firstPages, page)]!;
   }
 
-  /** A page's bytes in its segment. */
-  coded({ segment, offset, bytes }: PageEntry): Uint8Array {
-    return this.segments[segment]!.subarray(offset, offset + bytes);
+  /** A page of `bytes` bytes, copied. */
+  coded(entry: PageEntry, bytes: number): CodedPage {
+    const { segment, offset } = entry;
+    return { entry, coded: this.segments[segment]!.slice(offset, offset + entry.bytes), bytes, what: this.what };
+  }
+}
+
+/** Keeps the frames that were used last. */
+export class FrameCache {
+  private readonly maps = new Map<IndexEntry, FrameMap>();
+  private bytes = 0;
+
+  constructor(private readonly mostBytes: number) {}
+
+  get(entry: IndexEntry): FrameMap | undefined {
+    const map = this.maps.get(entry);
+    if (map) {
+      // Last used, last to go.
+      this.maps.delete(entry);
+      this.maps.set(entry, map);
+    }
+    return map;
+  }
+
+  put(entry: IndexEntry, map: FrameMap): void {
+    this.maps.set(entry, map);
+    this.bytes += map.bytes;
+    for (const [oldest, { bytes }] of this.maps) {
+      if (this.bytes <= this.mostBytes || oldest === entry) break;
+      this.maps.delete(oldest);
+      this.bytes -= bytes;
+    }
   }
 }
 

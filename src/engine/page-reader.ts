@@ -6,13 +6,15 @@ import { PageferryError } from '../page/error.js';
 import type { PageSink, PageSource } from '../page/source.js';
 import type { ImageRecord } from '../stream/format.js';
 import { FrameDecoder, packedLimit } from './frame-decoder.js';
-import { FrameMap, type PageEntry } from './frame-map.js';
+import { type CodedPage, FrameCache, FrameMap, type PageEntry } from './frame-map.js';
 import { kernelsWithin, whole } from './options.js';
 import { readStreamIndex, type StreamIndex } from './stream-index.js';
 
 const MIB = 1 << 20;
 /** Most references from page to page until the bytes are reached; an encoder's chains are far shorter. */
 const MOST_REFERENCES = 65536;
+/** Most coded bytes of all the pages on such a way. */
+const MOST_CODED_BYTES = 256 * MIB;
 
 /** How to open a packed file for reading anywhere. */
 export interface PageReaderOptions {
@@ -41,8 +43,6 @@ export interface ReadableImage {
  */
 export class PageReader {
   readonly images: readonly ReadableImage[];
-  private readonly cache = new Map<number, FrameMap>();
-  private cached = 0;
   private readonly page: number;
   private readonly coded: number;
   private readonly pageDigest: number;
@@ -56,7 +56,7 @@ export class PageReader {
     private readonly file: PageSource,
     private readonly index: StreamIndex,
     private readonly bases: readonly (PageSource | undefined)[],
-    private readonly cacheBytes: number,
+    private readonly cache: FrameCache,
   ) {
     const { pageBytes } = index.header;
     this.page = kernels.reserve(pageBytes, 'page');
@@ -79,9 +79,9 @@ export class PageReader {
    * @throws PageferryError `bad-argument` when there is no such page, `bad-stream` when the file is damaged
    */
   read(image: number, page: number): Uint8Array {
-    const readable = this.images[image];
-    if (!readable || !(page >= 0 && page < readable.pages))
-      throw new PageferryError('bad-argument', `page ${page} of image ${image}: there are ${readable?.pages ?? 0} pages in it`);
+    const readable = this.imageOf(image);
+    if (!Number.isInteger(page) || page < 0 || page >= readable.pages)
+      throw new PageferryError('bad-argument', `page ${page} of image ${image}: there are ${readable.pages} pages in it`);
     const number = this.index.carried.indexOf(image);
     const bytes = Math.min(this.pageBytes, readable.bytes - page * this.pageBytes);
     this.resolve(number, page, bytes);
@@ -92,22 +92,24 @@ export class PageReader {
    * Writes pages `first` … `first + count - 1` of an image to a sink, from its start, and finishes it. A whole image is proved by
    * its digest. @throws PageferryError; the sink was then told to abort
    */
-  async extract(image: number, sink: PageSink, first = 0, count = (this.images[image]?.pages ?? 0) - first): Promise<number> {
+  async extract(image: number, sink: PageSink, first = 0, count?: number): Promise<number> {
     try {
-      const { digest } = this;
-      digest.start();
+      const { pages, digest: sent } = this.imageOf(image);
+      const end = first + (count ?? pages - first);
+      if (!(Number.isInteger(first) && Number.isInteger(end) && first >= 0 && first <= end && end <= pages))
+        throw new PageferryError('bad-argument', `pages ${first} … ${end - 1} of image ${image}: there are ${pages} pages in it`);
+      this.digest.start();
       let bytes = 0;
-      for (let page = first; page < first + count; page++) {
+      for (let page = first; page < end; page++) {
         const content = this.read(image, page);
         this.kernels.run.hash128(this.page, content.length, 0, 0, this.pageDigest);
-        digest.add(this.pageDigest, 1);
+        this.digest.add(this.pageDigest, 1);
         if (this.kernels.run.fillByte(this.page, content.length) === 0) sink.zero(bytes, content.length);
         else sink.write(content, bytes);
         bytes += content.length;
       }
-      const { pages, digest: sent } = this.images[image]!;
-      const found = digest.finish(bytes);
-      if (count === pages && digestText(found) !== digestText(sent))
+      const found = this.digest.finish(bytes);
+      if (end - first === pages && digestText(found) !== digestText(sent))
         throw new PageferryError('not-identical', `image ${image}: digest ${digestText(found)}, sent was ${digestText(sent)}`);
       await sink.finish(bytes);
       return bytes;
@@ -117,14 +119,25 @@ export class PageReader {
     }
   }
 
+  private imageOf(image: number): ReadableImage {
+    const readable = this.images[image];
+    if (!readable) throw new PageferryError('bad-argument', `image ${image}: there are ${this.images.length} images in the file`);
+    return readable;
+  }
+
   /** Puts a page together: follows its references to a page that needs none, then decodes back along them. */
-  private resolve(image: number, page: number, bytes: number): void {
-    const chain: { map: FrameMap; entry: PageEntry }[] = [];
+  private resolve(image: number, page: number, pageBytes: number): void {
+    const chain: CodedPage[] = [];
     const { images, ends } = this.index;
     let at = { image, page };
+    let bytes = pageBytes;
+    let held = 0;
     for (let references = 0; ; references++) {
-      if (references > MOST_REFERENCES)
-        throw new PageferryError('limit', `page ${page} of image ${image}: more than ${MOST_REFERENCES} references to its bytes`);
+      if (references > MOST_REFERENCES || held > MOST_CODED_BYTES)
+        throw new PageferryError(
+          'limit',
+          `page ${page} of image ${image}: ${references} references, ${held} bytes, and more to come`,
+        );
       const { record } = images[at.image]!;
       if (record.kind === 'base') {
         this.readBase(at.image, at.page, bytes);
@@ -134,7 +147,8 @@ export class PageReader {
       const entry = map.find(at.page);
       const next = this.baseOf(record, at.page, entry);
       // What only refers adds nothing on the way back.
-      if (!next || entry.codec.operands.bytes) chain.push({ map, entry });
+      if (!next || entry.codec.operands.bytes) chain.push(map.coded(entry, bytes));
+      held += entry.bytes;
       if (!next) break;
       // References only lead to what came earlier, so that this ends, and to no page that is shorter.
       const earlier = next.image < at.image || (next.image === at.image && next.page < at.page);
@@ -144,22 +158,16 @@ export class PageReader {
           `page ${at.page} of image ${at.image}: refers to page ${next.page} of image ${next.image}, which is not before it`,
         );
       at = next;
+      // A last page may refer to the beginning of a whole one, which was coded whole.
+      bytes = Math.min(this.pageBytes, ends[at.image]!.bytes - at.page * this.pageBytes);
     }
     const memory = this.kernels.bytes;
-    for (const { map, entry } of chain.reverse()) {
-      const { codec } = entry;
-      if (codec.name === 'zero') memory.fill(0, this.page, this.page + bytes);
-      else if (codec.name === 'fill') memory.fill(entry.fill, this.page, this.page + bytes);
-      else if (codec.operands.bytes) this.decode(map, entry, bytes);
+    for (const { entry, coded, bytes, what } of chain.reverse()) {
+      if (entry.codec.operands.bytes) {
+        memory.set(coded, this.coded);
+        this.frames.decodeAt(entry.codec, this.coded, coded.length, this.page, bytes, what);
+      } else memory.fill(entry.codec.operands.fill ? entry.fill : 0, this.page, this.page + bytes);
     }
-  }
-
-  private decode(map: FrameMap, entry: PageEntry, bytes: number): void {
-    const coded = map.coded(entry);
-    if (coded.length > 2 * this.pageBytes)
-      throw new PageferryError('bad-stream', `${map.what}: a page of ${coded.length} coded bytes`);
-    this.kernels.bytes.set(coded, this.coded);
-    this.frames.decodeAt(entry.codec, this.coded, coded.length, this.page, bytes, map.what);
   }
 
   private baseOf({ parent }: ImageRecord, page: number, entry: PageEntry): { image: number; page: number } | undefined {
@@ -173,8 +181,8 @@ export class PageReader {
   private readBase(image: number, page: number, bytes: number): void {
     const source = this.bases[image];
     if (!source) {
-      const { name } = this.index.images[image]!.record;
-      throw new PageferryError('wrong-base', `needs the base image "${name}"`);
+      const { name, digest } = this.index.images[image]!.record;
+      throw new PageferryError('wrong-base', `needs the base image "${name}" with digest ${digestText(digest!)}`);
     }
     const into = this.kernels.bytes.subarray(this.page, this.page + bytes);
     const got = source.readAt!(into, page * this.pageBytes);
@@ -183,14 +191,9 @@ export class PageReader {
   }
 
   private frameOf(image: number, page: number): FrameMap {
-    const { entry, key } = this.index.frameOf(image, page);
-    const known = this.cache.get(key);
-    if (known) {
-      // Last used, last to go.
-      this.cache.delete(key);
-      this.cache.set(key, known);
-      return known;
-    }
+    const entry = this.index.frameOf(image, page);
+    const known = this.cache.get(entry);
+    if (known) return known;
     const { parent } = this.index.images[image]!.record;
     const { head, dataBytes } = this.index.readFrame(
       this.file,
@@ -200,20 +203,15 @@ export class PageReader {
     const what = `record ${entry.ordinal}, image ${image}`;
     this.frames.open(head, this.data, dataBytes, parent ?? 0, what);
     const map = new FrameMap(head, this.frames, this.pageBytes, what);
-    this.cache.set(key, map);
-    this.cached += map.bytes;
-    for (const [oldest, { bytes }] of this.cache) {
-      if (this.cached <= this.cacheBytes || oldest === key) break;
-      this.cache.delete(oldest);
-      this.cached -= bytes;
-    }
+    this.cache.put(entry, map);
     return map;
   }
 }
 
 /**
  * Opens a packed file, which must be readable anywhere, for reading single pages.
- * @throws PageferryError `bad-stream` when it has no sound index, `wrong-base` when a base image is missing or another
+ * A base image that is missing is only asked for by the pages that need it: their `read` throws `wrong-base`.
+ * @throws PageferryError `bad-stream` when it has no sound index, `limit` when its frames are larger than this reader takes
  */
 export async function openPages(file: PageSource, options: PageReaderOptions = {}): Promise<PageReader> {
   const zstd = options.zstd === null ? undefined : (options.zstd ?? (await loadZstd()));
@@ -236,7 +234,15 @@ export function pagesIn(kernels: Kernels, zstd: Zstd | undefined, file: PageSour
     throw new PageferryError('limit', `${file.name}: images of ${claimed} bytes, this reader takes ${maxBytes}`);
   const frames = new FrameDecoder(createCodecContext(kernels), zstd, maxFrameBytes);
   frames.announced(index.header.maxFrameBytes);
-  return new PageReader(kernels, frames, data, file, index, index.matchBases(kernels, options.bases ?? []), cacheBytes);
+  return new PageReader(
+    kernels,
+    frames,
+    data,
+    file,
+    index,
+    index.matchBases(kernels, options.bases ?? []),
+    new FrameCache(cacheBytes),
+  );
 }
 
 function frameBytes({ maxFrameBytes = 32 * MIB }: PageReaderOptions): number {

@@ -15,17 +15,10 @@ import {
   type RecordType,
   type StreamHeader,
   TRAILER_BYTES,
+  TRAILER_MAGIC,
 } from '../stream/format.js';
-import {
-  readEnd,
-  readFrameHead,
-  readHeader,
-  readImage,
-  readIndex,
-  readRecordHead,
-  readTrailer,
-  recordSeed,
-} from '../stream/records.js';
+import { readEnd, readImage } from '../stream/image-records.js';
+import { readFrameHead, readHeader, readIndex, readRecordHead, readTrailer, recordSeed } from '../stream/records.js';
 import { type DigestRoom, digestBase } from './base.js';
 import { CHUNK_BYTES } from './chunk-reader.js';
 import { packedLimit } from './frame-decoder.js';
@@ -39,8 +32,8 @@ export interface StreamIndex {
   readonly ends: readonly ImageEnd[];
   /** The carried number of each image; undefined for a base. */
   readonly carried: readonly (number | undefined)[];
-  /** The frame that a page stands in, and a key for it. @throws PageferryError */
-  frameOf(image: number, page: number): { entry: IndexEntry; key: number };
+  /** The frame that a page stands in; the same object each time. @throws PageferryError */
+  frameOf(image: number, page: number): IndexEntry;
   /** Reads a frame's record: its data to `data`. @throws PageferryError */
   readFrame(file: PageSource, entry: IndexEntry, data: Uint8Array): { head: FrameHead; dataBytes: number };
   /** The source of every base image; undefined where none of these is it. */
@@ -61,8 +54,7 @@ export function readStreamIndex(kernels: Kernels, file: PageSource, maxFrameByte
     );
   // The trailer's ordinal follows from the records before it, which the index counts.
   const trailerAt = fileBytes - RECORD_HEAD_BYTES - TRAILER_BYTES;
-  const trailer = reader.unchecked(trailerAt, RECORD.TRAILER, 'trailer');
-  const indexAt = readTrailer(trailer.head, 'trailer');
+  const indexAt = readTrailer(reader.trailer(trailerAt), 'trailer');
   const entries: IndexEntry[] = [];
   const unproved: { type: RecordType; at: number }[] = [];
   for (let at = indexAt; at < trailerAt; ) {
@@ -72,21 +64,20 @@ export function readStreamIndex(kernels: Kernels, file: PageSource, maxFrameByte
       throw new PageferryError('bad-stream', `index: more entries than ${indexAt} bytes have room for records`);
     unproved.push({ type: RECORD.INDEX, at });
     at = end;
+    if (at > trailerAt) throw new PageferryError('bad-stream', `index: ends at byte ${at}, in the trailer`);
   }
   const imageCount = entries.filter(({ pageCount }) => pageCount === 0).length;
   if (imageCount > MAX_IMAGES) throw new PageferryError('bad-stream', `index: ${imageCount} images, more than ${MAX_IMAGES}`);
   const endAt = indexAt - RECORD_HEAD_BYTES - 8 - imageCount * (8 + DIGEST_BYTES);
   // Frames, images, image ends, the end record, index records, trailer.
-  const carriedRecords = entries
-    .filter(({ pageCount }) => pageCount === 0)
-    .map(({ offset, ordinal }) => reader.image(offset, ordinal));
-  const carriedCount = carriedRecords.filter(({ kind }) => kind === 'carried').length;
+  const records = entries.filter(({ pageCount }) => pageCount === 0).map(({ offset, ordinal }) => reader.image(offset, ordinal));
+  const carriedCount = records.filter(({ kind }) => kind === 'carried').length;
   let ordinal = entries.length + carriedCount;
   const ends = readEnd(reader.checked(endAt, RECORD.END, ordinal++, 'end record').head, 'end record');
   for (const { type, at } of unproved) reader.checked(at, type, ordinal++, 'index');
   reader.checked(trailerAt, RECORD.TRAILER, ordinal, 'trailer');
-  checkImages(carriedRecords, ends);
-  return streamIndex(header, carriedRecords, entries, ends, reader);
+  checkImages(records, ends);
+  return streamIndex(header, records, entries, ends, reader);
 }
 
 /** What the image records say must be what the end record says. */
@@ -133,7 +124,7 @@ function streamIndex(
       const entry = frames[lastAtOrBelow(firstPages, page)];
       if (!entry || page < entry.firstPage || page >= entry.firstPage + entry.pageCount)
         throw new PageferryError('bad-stream', `page ${page} of image ${image}: in no frame of the index`);
-      return { entry, key: entry.ordinal };
+      return entry;
     },
     readFrame(file, { offset, ordinal, image, firstPage, pageCount }, data) {
       const what = `record ${ordinal}`;
@@ -203,6 +194,14 @@ class RecordReader {
     if (low !== record.check[0] || high !== record.check[1])
       throw new PageferryError('bad-stream', `${what} at ${at}: damaged or out of place, its check does not match`);
     return found;
+  }
+
+  /** The last record's head, when it is the last of a whole file. */
+  trailer(at: number): Uint8Array {
+    const last = this.bytes(this.fileBytes - TRAILER_MAGIC.length, TRAILER_MAGIC.length, 'trailer');
+    if (TRAILER_MAGIC.some((byte, i) => last[i] !== byte))
+      throw new PageferryError('bad-stream', `${this.file.name}: does not end with an index: truncated or damaged`);
+    return this.unchecked(at, RECORD.TRAILER, 'trailer').head;
   }
 
   image(at: number, ordinal: number): ImageRecord {

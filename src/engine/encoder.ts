@@ -1,6 +1,6 @@
 import { PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
-import { type ImageEnd, MAX_IMAGES, RECORD } from '../stream/format.js';
+import { type ImageEnd, type ImageRecord, MAX_IMAGES, RECORD } from '../stream/format.js';
 import { nameBytes, writeEnd, writeImage, writeImageEnd } from '../stream/image-records.js';
 import { writeHeader } from '../stream/records.js';
 import { WireWriter } from '../stream/wire.js';
@@ -87,7 +87,7 @@ export class Encoder {
       bytes += length;
     });
     const digest = context.digest.finish(bytes);
-    this.writeImage(number, 'base', source.name, undefined, bytes, digest);
+    this.announce({ image: number, kind: 'base', name: source.name, parent: undefined, bytes, digest });
     this.ends.push({ bytes, digest });
     this.lastImage = number;
   }
@@ -99,7 +99,7 @@ export class Encoder {
   async encode(source: PageSource, options: { parent?: number } = {}): Promise<void> {
     const { context } = this;
     const { number, encoder, parent } = this.begin(source.name, source, options.parent ?? this.lastImage);
-    this.writeImage(number, 'carried', source.name, parent, source.bytes, undefined);
+    this.announce({ image: number, kind: 'carried', name: source.name, parent, bytes: source.bytes, digest: undefined });
     this.image = { name: source.name, encoder, announced: source.bytes, bytes: 0 };
     const before = parent === undefined ? undefined : context.earlier.image(parent)?.source;
     await this.reader.read(source, before, context.pageBytes, (address, length, versions) => this.take(address, length, versions));
@@ -109,7 +109,7 @@ export class Encoder {
   /** Opens an image that is written page by page with {@link write} and closed with {@link endImage}. */
   openImage(name: string, options: { bytes?: number; parent?: number } = {}): void {
     const { number, encoder, parent } = this.begin(name, undefined, options.parent ?? this.lastImage);
-    this.writeImage(number, 'carried', name, parent, options.bytes, undefined);
+    this.announce({ image: number, kind: 'carried', name, parent, bytes: options.bytes, digest: undefined });
     this.image = { name, encoder, announced: options.bytes, bytes: 0 };
   }
 
@@ -184,17 +184,10 @@ export class Encoder {
     return { number, parent, encoder: new ImageEncoder(context, number, parent, context.earlier.add(source)) };
   }
 
-  private writeImage(
-    image: number,
-    kind: 'carried' | 'base',
-    name: string,
-    parent: number | undefined,
-    bytes: number | undefined,
-    digest: Uint8Array | undefined,
-  ): void {
+  private announce(record: ImageRecord): void {
     const head = new WireWriter();
-    writeImage(head, { image, kind, name, parent, bytes, digest });
-    this.queue.record(RECORD.IMAGE, head.bytes, image);
+    writeImage(head, record);
+    this.queue.record(RECORD.IMAGE, head.bytes, record.image);
   }
 
   /** Encodes a chunk: whole pages, then perhaps a last, shorter one. */

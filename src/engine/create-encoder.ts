@@ -41,6 +41,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const pool = threads > 1 ? threadPool(threads, SEGMENT_CAPACITY, zstd, options.zstd != null, packer) : localPool(packer);
   if (strategy.packs?.(settings.linkBitsPerSecond)) pool.prepare();
   const planned = { ms: 0, bytes: 0 };
+  const progress = { image: 0, share: 0 };
   const state: StreamState = {
     linkBitsPerSecond: settings.linkBitsPerSecond,
     threads,
@@ -53,6 +54,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
     },
     handoverMs: pool.handoverMs,
     zstd: zstd !== undefined,
+    progress,
   };
   const pending = (ms: number, bytes: number) => {
     planned.ms += ms;
@@ -71,6 +73,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
     queue: new OutputQueue(output, packer),
     reader: new ChunkReader(kernels),
     frames,
+    progress,
     startedAt,
     notes,
   });

@@ -57,7 +57,7 @@ function nodeZstd(zlib: object): Zstd | undefined {
       }),
     decompress: (frame, contentBytes) =>
       zstdDecompressSync(checkedFrame(frame, contentBytes), {
-        maxOutputLength: contentBytes,
+        maxOutputLength: Math.max(1, contentBytes),
         chunkSize: Math.max(64, contentBytes),
       }),
   };

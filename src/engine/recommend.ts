@@ -1,4 +1,4 @@
-import type { StreamSummary } from './encoder.js';
+import type { StreamSummary } from './summary.js';
 import type { PackingTrial, Survey } from './survey.js';
 
 /** What to use, and why, in words and numbers. */
@@ -31,6 +31,12 @@ export function recommend(
   const strategy = best === 'fixed:raw' ? best : 'adaptive';
   const plainMs = sendMs(bytesIn);
   const saved = plainMs > 0 ? 100 * (1 - bestMs / plainMs) : 0;
+  if (tried === 0)
+    return {
+      strategy: 'adaptive',
+      text: 'Recommended: --strategy adaptive. No page here needs bytes, so that any will do.',
+      estimates,
+    };
   const text =
     best === 'fixed:raw'
       ? `Recommended: --strategy fixed:raw. This link is faster than packing; leaving out zero and duplicate pages alone saves ${saved.toFixed(0)} % of the time.`

@@ -67,8 +67,27 @@ export async function fails(code: 1 | 2, args: readonly string[], message: RegEx
   return run;
 }
 
+type Counts = Readonly<Record<string, { pages: number; bytes: number }>>;
+
+/** What the commands report, all of them together. */
+export interface Report {
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly pages: number;
+  readonly encodeMs: number;
+  readonly codecs: Counts;
+  readonly images: readonly (Record<'bytesIn' | 'bytes' | 'pages' | 'zero' | 'rest', number> & { name: string; digest: string })[];
+  readonly notes: readonly string[];
+  readonly name: string;
+  readonly recommendation: { strategy: string; text: string; estimates: Record<string, number> };
+  readonly trials: Readonly<Record<string, { pages: number }>>;
+  readonly storedBytes: number;
+  readonly regions: number;
+  readonly pid: number;
+}
+
 /** The one JSON object on a stream. */
-export function json(text: Buffer | string): any {
+export function json(text: Buffer | string): Report {
   expect(text.toString()).toMatch(/^\{[^\n]*\}\n$/);
   return JSON.parse(text.toString());
 }

@@ -1,6 +1,6 @@
 // A small part of what `npm run fuzz` does, the same every time. docs/hostile-input.md says what it proves.
 import { expect, test } from 'vitest';
-import { report, runShard, type Shard } from './shard.js';
+import { report, runShard, type Shard, summed } from './shard.js';
 
 const SEED = 20_000;
 
@@ -47,4 +47,16 @@ test('the page reader gives pages of the images that were packed or a PageferryE
   expect(right + refused).toBe(inputs);
   for (const depth of ['index', 'trailer', 'end record', 'in no frame of the index', 'digest digest, sent was digest'])
     expect(said).toContain(depth);
+});
+
+test('an input is the same whoever runs it, and whatever ran before', async () => {
+  const share = async (first: number, step: number) => {
+    const part = { first, step, end: 120 };
+    return runShard({ seed: SEED, kernel: part, stream: part, file: part });
+  };
+  const alone = await share(0, 1);
+  const shared = summed([await share(0, 2), await share(1, 2)]);
+  const counts = ({ tally: { inputs, right, errors, messages } }: typeof alone) => ({ inputs, right, errors, messages });
+  expect(counts(shared)).toEqual(counts(alone));
+  expect(shared.failures).toEqual([]);
 });

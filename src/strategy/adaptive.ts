@@ -1,12 +1,10 @@
-import { StreamWatch } from './outlook.js';
+import { FAST_BITS_PER_SECOND, StreamWatch } from './outlook.js';
 import { PackingCosts } from './packing-costs.js';
 import type { GroupView, Packing, Strategy, StreamState } from './strategy.js';
 
 const MIB = 1 << 20;
 /** A delta is worth its bytes below this share of the page: of 0.3, 0.45, 0.6 and 0.75 this packed smallest on guest memory. */
 const DELTA_PAYS = 0.45;
-/** Bits a second; a faster link mostly gets pages as they are. */
-const PACKING_PAYS_BELOW = 4e9;
 /** A link that slow pays for looking at every page, and leaving those out that nothing can shrink. */
 const LOOKS_PAY_BELOW = 3e8;
 const INCOMPRESSIBLE = 0.97;
@@ -34,22 +32,23 @@ export function adaptive(): Strategy {
       return page.profile.estimatedBytes >= INCOMPRESSIBLE * page.pageBytes ? 'raw' : 'group';
     },
     pack: (group, state) => cheapest(costs, watch, group, state),
-    packs: (linkBitsPerSecond) => linkBitsPerSecond < PACKING_PAYS_BELOW,
+    packs: (linkBitsPerSecond) => linkBitsPerSecond < FAST_BITS_PER_SECOND,
     packed: (result) => costs.learn(result),
     groupBytes,
   };
 }
 
-/** Slow links pay for long windows; fast ones for small, evenly shared pieces of work. */
+/** Slow links pay for long windows; elsewhere small, evenly shared pieces of work are better. */
 function groupBytes(state: StreamState): number {
-  if (state.linkBitsPerSecond <= LOOKS_PAY_BELOW) return 8 * MIB;
-  return state.linkBitsPerSecond <= 3e9 ? 2 * MIB : MIB;
+  return state.linkBitsPerSecond <= LOOKS_PAY_BELOW ? 8 * MIB : 2 * MIB;
 }
 
 function cheapest(costs: PackingCosts, watch: StreamWatch, group: GroupView, state: StreamState): Packing {
   const linkBytesPerMs = state.linkBitsPerSecond / 8000;
   const { linkBacklogMs, bytePrice } = watch.look(state, (PLENTY_GROUPS * group.bytes) / linkBytesPerMs);
   let chosen: Packing = { name: 'raw' };
+  // Not worth a look, even: it would cost a few per cent of what the pages take.
+  if (state.linkBitsPerSecond >= FAST_BITS_PER_SECOND && bytePrice < 2) return chosen;
   let chosenPrice = Infinity;
   for (const option of costs.options) {
     if (option.packing.name === 'zstd' && !state.zstd) continue;

@@ -3,10 +3,13 @@ import type { StreamState } from './strategy.js';
 /** Below this share of an image its beginning says too little about its end. */
 const TELLING_SHARE = 0.05;
 /** What waits for the link, or for the threads, is plenty when it is worth this long. */
-const PLENTY_MS = [20, 500] as const;
+const PLENTY_MS = [100, 500] as const;
 /** How much dearer a byte gets, in powers of e, when plenty waits for the link, and when the link alone is left to finish. */
-const BY_BACKLOG = 2.5;
+const BY_BACKLOG = 2;
 const BY_OUTLOOK = 8;
+
+/** A link that takes pages as they are about as fast as they can be read. */
+export const FAST_BITS_PER_SECOND = 4e9;
 
 /** How the two sides of a stream stand: encoder and link. */
 export interface Outlook {
@@ -38,18 +41,25 @@ export class StreamWatch {
     const plenty = Math.min(most, Math.max(least, plentyMs));
     const pressure = this.extrapolated(state, now + cpuBacklogMs, linkBytesPerMs);
     const backlog = Math.max(-1, Math.min(1, (linkBacklogMs - cpuBacklogMs) / plenty));
-    return { linkBacklogMs, bytePrice: Math.exp(pressure === undefined ? BY_BACKLOG * backlog : BY_OUTLOOK * pressure) };
+    const moment = BY_BACKLOG * backlog;
+    if (pressure === undefined) return { linkBacklogMs, bytePrice: Math.exp(moment) };
+    // The more of the image is known, the more its outlook counts against the moment.
+    const weight = state.progress!.share;
+    const mixed = (1 - weight) * moment + weight * BY_OUTLOOK * pressure;
+    // What bursts on a fast link is gone soon by itself: there, both must call for packing.
+    const both = state.linkBitsPerSecond < FAST_BITS_PER_SECOND ? mixed : Math.min(mixed, moment);
+    return { linkBacklogMs, bytePrice: Math.exp(both) };
   }
 
   /** How much later the link finishes than the encoder, as a share of the later of both: 1 … -1. */
   private extrapolated(state: StreamState, encodedAtMs: number, linkBytesPerMs: number): number | undefined {
     const { progress } = state;
-    if (!progress || progress.share < TELLING_SHARE) return undefined;
+    if (!progress) return undefined;
     if (progress.image !== this.image) {
       this.image = progress.image;
       this.imageStart = { ms: encodedAtMs, bytes: state.bytesOut };
-      return undefined;
     }
+    if (progress.share < TELLING_SHARE) return undefined;
     const toCome = (1 - progress.share) / progress.share;
     const encodeMs = encodedAtMs + toCome * (encodedAtMs - this.imageStart.ms);
     const sendMs = Math.max(this.freeAtMs, encodedAtMs) + (toCome * (state.bytesOut - this.imageStart.bytes)) / linkBytesPerMs;

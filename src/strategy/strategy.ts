@@ -56,7 +56,7 @@ export interface GroupView {
   readonly kind: 'pages' | 'coded';
   readonly bytes: number;
   readonly pages: number;
-  /** What an LZ-class encoding is estimated to leave, from one page in 16; of coded bytes, `bytes`. */
+  /** What an LZ-class encoding is estimated to leave, from one page in 16, at the first look; of coded bytes, `bytes`. */
   readonly estimatedBytes: number;
 }
 

@@ -11,8 +11,11 @@ import { build } from 'esbuild';
 const SHARD = new URL('../build/fuzz/shard.mjs', import.meta.url);
 /** Of so many inputs, one is a stream; and as many are files. */
 const STREAM_SHARE = 12;
+const KINDS = ['kernel', 'stream', 'file'];
 /** An input that takes this long hangs. */
 const HANG_MS = 20_000;
+/** More memory than this for the whole process is a failure: an input made it run away. */
+const MOST_RSS_MIB = 1024;
 
 if (isMainThread) await main();
 else {
@@ -24,7 +27,7 @@ async function main() {
   const { values } = parseArgs({
     options: {
       seed: { type: 'string', default: '1' },
-      inputs: { type: 'string', default: '1000000' },
+      inputs: { type: 'string', default: '1200000' },
       threads: { type: 'string', default: '2' },
       only: { type: 'string' },
     },
@@ -45,15 +48,15 @@ async function main() {
     logOverride: { 'empty-import-meta': 'silent' },
   });
   process.setSourceMapsEnabled(true);
-  const { KINDS, emptyTally, addTally, report, runShard } = await import(SHARD.href);
+  const { report, runShard, summed } = await import(SHARD.href);
   if (values.only !== undefined) {
     const [kind, at] = values.only.split(':');
+    if (!KINDS.includes(kind)) wrong(`--only: expected kernel:N, stream:N or file:N, got ${values.only}`);
     const first = number('only', at);
-    const { tally, failures } = await runShard({ seed, [kind]: { first, step: 1, end: first + 1 } });
-    finish(report(seed, tally, 0), tally, failures);
+    const { tally, failures } = await runShard(alone(seed, kind, first));
+    finish(report(seed, tally), tally, failures);
     return;
   }
-  const started = performance.now();
   const streams = Math.floor(inputs / STREAM_SHARE);
   const shards = Array.from({ length: threads }, (_, first) => ({
     seed,
@@ -62,18 +65,24 @@ async function main() {
     file: { first, step: threads, end: streams },
     progress: new SharedArrayBuffer(8),
   }));
-  const results = await Promise.all(shards.map((shard) => watched(shard, KINDS)));
-  const tally = emptyTally();
-  for (const result of results) addTally(tally, result.tally);
-  finish(
-    report(seed, tally, (performance.now() - started) / 1000),
-    tally,
-    results.flatMap(({ failures }) => failures),
-  );
+  const { tally, failures } = summed(await Promise.all(shards.map(watched)));
+  // The clock on the wall also counts what else the machine did: what is slow for its own sake is slow again.
+  for (const input of tally.slow.splice(0)) {
+    const [kind, at] = input.split(':');
+    const again = await runShard(alone(seed, kind, Number(at)));
+    if (again.tally.slowestMs <= 1000) continue;
+    tally.slow.push(input);
+    failures.push(`--seed ${seed} --only ${input}: takes ${Math.round(again.tally.slowestMs)} ms`);
+  }
+  finish(report(seed, tally), tally, failures);
+}
+
+function alone(seed, kind, first) {
+  return { seed, [kind]: { first, step: 1, end: first + 1 } };
 }
 
 /** Runs a shard in a thread of its own, so that an input that never ends can be named. */
-function watched(shard, kinds) {
+function watched(shard) {
   const worker = new Worker(new URL(import.meta.url), { workerData: shard });
   const progress = new Int32Array(shard.progress);
   return new Promise((resolve, reject) => {
@@ -81,7 +90,7 @@ function watched(shard, kinds) {
     let since = performance.now();
     const watch = setInterval(() => {
       const [kind, at] = progress;
-      const input = `${kinds[kind]}:${at}`;
+      const input = `${KINDS[kind]}:${at}`;
       if (input !== last) [last, since] = [input, performance.now()];
       else if (performance.now() - since > HANG_MS) {
         clearInterval(watch);
@@ -108,12 +117,19 @@ function finish(text, tally, failures) {
     `\n${depth.length} different refusals:\n${depth.map(([what, times]) => `${String(times).padStart(9)}  ${what}`).join('\n')}\n`,
   );
   for (const failure of failures) process.stdout.write(`\nFAILED ${failure}\n`);
-  if (failures.length > 0) process.exitCode = 1;
+  const rssMib = process.resourceUsage().maxRSS / 1024;
+  if (rssMib > MOST_RSS_MIB)
+    process.stdout.write(`\nFAILED ${Math.round(rssMib)} MiB of memory, at most ${MOST_RSS_MIB} are expected\n`);
+  if (failures.length > 0 || rssMib > MOST_RSS_MIB) process.exitCode = 1;
 }
 
 function number(name, text) {
   const value = Number(text);
   if (Number.isSafeInteger(value) && value >= 0) return value;
-  process.stderr.write(`--${name}: expected a whole number, got ${text}\n`);
+  return wrong(`--${name}: expected a whole number, got ${text}`);
+}
+
+function wrong(message) {
+  process.stderr.write(`${message}\n`);
   process.exit(2);
 }

@@ -4,20 +4,16 @@ export { CODECS, codecByName } from './codec/registry.js';
 export { loadZstd, type Zstd } from './codec/zstd.js';
 export { digestText } from './dedup/image-digest.js';
 export type { CodecCount, CodecCounts } from './engine/counters.js';
+export { createDecoder, type DecoderOptions } from './engine/create-decoder.js';
 export { createEncoder } from './engine/create-encoder.js';
-export {
-  createDecoder,
-  type DecodedImage,
-  type Decoder,
-  type DecoderOptions,
-  type DecodeSummary,
-  type OpenSink,
-} from './engine/decoder.js';
-export type { Encoder, ImageSummary, StreamSummary } from './engine/encoder.js';
+export type { DecodedImage, OpenSink } from './engine/decoded-images.js';
+export type { Decoder, DecodeSummary } from './engine/decoder.js';
+export type { Encoder } from './engine/encoder.js';
 export type { EncoderOptions } from './engine/options.js';
 export type { Output } from './engine/output.js';
 export { openPages, type PageReader, type PageReaderOptions, type ReadableImage } from './engine/page-reader.js';
 export { decodeImages, decodeStream, type EncodeJob, encodeImages, encodeStream } from './engine/streams.js';
+export type { ImageSummary, StreamSummary } from './engine/summary.js';
 export { type BytesSink, bytesSink, bytesSource } from './image/memory.js';
 export { wasmMemorySource } from './image/wasm.js';
 export { type Kernels, loadKernels } from './kernels/kernels.js';

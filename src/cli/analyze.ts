@@ -1,7 +1,8 @@
 import { loadZstd } from '../codec/zstd.js';
 import { createEncoder } from '../engine/create-encoder.js';
-import type { Encoder, ImageSummary, StreamSummary } from '../engine/encoder.js';
+import type { Encoder } from '../engine/encoder.js';
 import { recommend } from '../engine/recommend.js';
+import type { ImageSummary, StreamSummary } from '../engine/summary.js';
 import { CHANGE_STEPS, createSurvey, type Survey } from '../engine/survey.js';
 import type { FileSource } from '../image/file.js';
 import { openImage } from '../image/open.js';

@@ -1,5 +1,6 @@
 import { digestText } from '../dedup/image-digest.js';
-import { createDecoder, type DecodeSummary } from '../engine/decoder.js';
+import { createDecoder } from '../engine/create-decoder.js';
+import type { DecodeSummary } from '../engine/decoder.js';
 import { type FileSource, openFileSource } from '../image/file.js';
 import { openImage } from '../image/open.js';
 import { PageferryError } from '../page/error.js';

@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { digestText } from '../dedup/image-digest.js';
 import { createEncoder } from '../engine/create-encoder.js';
-import type { Encoder, StreamSummary } from '../engine/encoder.js';
+import type { Encoder } from '../engine/encoder.js';
+import type { StreamSummary } from '../engine/summary.js';
 import { type AtomicWriter, createAtomicWriter } from '../image/atomic-file.js';
 import type { FileSource } from '../image/file.js';
 import { openImage } from '../image/open.js';

@@ -46,7 +46,7 @@ function nodeZstd(zlib: object): Zstd | undefined {
   // Mostly one chunk holds the whole result; several are put together by another copy.
   const options = (bytes: Uint8Array, level: number) => ({
     params: { [constants.ZSTD_c_compressionLevel]: level },
-    chunkSize: (bytes.length >>> 1) + 65536,
+    chunkSize: bytes.length - (bytes.length >>> 2) + 65536,
   });
   return {
     name: 'node:zlib',
@@ -57,7 +57,7 @@ function nodeZstd(zlib: object): Zstd | undefined {
       }),
     decompress: (frame, contentBytes) =>
       zstdDecompressSync(checkedFrame(frame, contentBytes), {
-        maxOutputLength: contentBytes,
+        maxOutputLength: Math.max(1, contentBytes),
         chunkSize: Math.max(64, contentBytes),
       }),
   };

@@ -3,7 +3,7 @@ import { PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
 
 /** Bytes that are read, surveyed and encoded in one go. */
-export const CHUNK_BYTES = 1 << 20;
+export const CHUNK_BYTES = 4 << 20;
 const SLOTS = 2;
 
 /** Takes a chunk of `bytes` bytes at `address`; `versions` is where the same stretch of the parent stands, or 0. */

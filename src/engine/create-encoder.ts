@@ -8,8 +8,9 @@ import { VersionStore } from '../dedup/version-store.js';
 import type { StreamState } from '../strategy/strategy.js';
 import { Candidate } from './candidate.js';
 import { CHUNK_BYTES, ChunkReader } from './chunk-reader.js';
-import { Encoder, GROUP_SLACK, LARGEST_GROUP_BYTES } from './encoder.js';
+import { Encoder, GROUP_SLACK } from './encoder.js';
 import { Frame, type FrameContext, SEGMENT_KINDS } from './frame.js';
+import { LARGEST_GROUP_BYTES } from './frame-flow.js';
 import type { ImageContext } from './image-encoder.js';
 import { type EncoderOptions, type EncoderSettings, encoderSettings, kernelsWithin } from './options.js';
 import { type Output, OutputQueue } from './output.js';
@@ -20,7 +21,8 @@ import { createSegment } from './segment.js';
 const SEGMENT_CAPACITY = LARGEST_GROUP_BYTES + GROUP_SLACK;
 /** On this thread a frame is packed at once; the second is filled while the first is written. */
 const LOCAL_FRAMES = 2;
-/** With workers: one frame for each, one that fills, one that is written. */
+/** With threads: some for each to work on, one that fills, one that is written; their bytes are bounded besides. */
+const THREAD_FRAMES = 14;
 const SPARE_FRAMES = 2;
 const SKETCHES_A_PAGE = 4;
 
@@ -98,7 +100,7 @@ function imageContext(codec: CodecContext, settings: EncoderSettings, state: Str
 }
 
 function frameCount(threads: number): number {
-  return threads > 1 ? threads + SPARE_FRAMES : LOCAL_FRAMES;
+  return threads > 1 ? Math.max(THREAD_FRAMES, threads) + SPARE_FRAMES : LOCAL_FRAMES;
 }
 
 /** Address space for it all; what is not touched costs nothing. */

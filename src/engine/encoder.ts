@@ -1,48 +1,20 @@
 import { PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
-import { type ImageEnd, MAX_IMAGES, RECORD } from '../stream/format.js';
-import { nameBytes, writeEnd, writeHeader, writeImage, writeImageEnd } from '../stream/records.js';
+import { type ImageEnd, type ImageRecord, MAX_IMAGES, RECORD } from '../stream/format.js';
+import { nameBytes, writeEnd, writeImage, writeImageEnd } from '../stream/image-records.js';
+import { writeHeader } from '../stream/records.js';
 import { WireWriter } from '../stream/wire.js';
 import { CHUNK_BYTES, type ChunkReader } from './chunk-reader.js';
-import { addCounts, type CodecCounts, emptyCounts, usedCounts } from './counters.js';
+import { addCounts, emptyCounts, usedCounts } from './counters.js';
 import { type Frame, type FrameContext, MAX_TABLE_BYTES } from './frame.js';
+import { FrameFlow, LARGEST_GROUP_BYTES } from './frame-flow.js';
 import { type ImageContext, ImageEncoder } from './image-encoder.js';
 import type { EncoderSettings } from './options.js';
 import type { OutputQueue } from './output.js';
+import type { ImageSummary, StreamSummary } from './summary.js';
 
-/** A group is closed at this size whatever its strategy wants. */
-export const LARGEST_GROUP_BYTES = 8 << 20;
-const DEFAULT_GROUP_BYTES = 2 << 20;
 /** Room beyond it, for the page that closes it. */
 export const GROUP_SLACK = 1 << 17;
-
-/** What one image came to. */
-export interface ImageSummary {
-  /** Counts carried images only, from 0. */
-  readonly image: number;
-  readonly name: string;
-  readonly bytesIn: number;
-  readonly pages: number;
-  readonly bytesOut: number;
-  readonly digest: Uint8Array;
-  /** Pages that are the same as another of this image, and of an earlier one at another page. */
-  readonly duplicatesInside: number;
-  readonly duplicatesBetween: number;
-  /** Pages and bytes by codec, only those used. Frame tables and records are in `bytesOut` alone. */
-  readonly codecs: Partial<CodecCounts>;
-}
-
-/** What a stream came to. */
-export interface StreamSummary {
-  readonly bytesIn: number;
-  readonly bytesOut: number;
-  readonly pages: number;
-  readonly encodeMs: number;
-  readonly codecs: Partial<CodecCounts>;
-  readonly images: readonly ImageSummary[];
-  /** Things that the caller should know: a zstd that is not there, say. */
-  readonly notes: readonly string[];
-}
 
 /** @internal What an encoder is put together from. */
 export interface EncoderParts {
@@ -67,13 +39,10 @@ interface ImageInWork {
 /** Encodes images into one stream. Calls must not overlap: await each before the next. */
 export class Encoder {
   private image: ImageInWork | undefined;
-  private frame: Frame | undefined;
-  private frameFirst = 0;
   private readonly ends: ImageEnd[] = [];
   private readonly finished: { name: string; encoder: ImageEncoder }[] = [];
   private lastImage: number | undefined;
-  private readonly free: Frame[];
-  private freed: (() => void) | undefined;
+  private readonly flow: FrameFlow;
 
   private readonly settings: EncoderSettings;
   private readonly context: ImageContext;
@@ -88,7 +57,7 @@ export class Encoder {
     this.frameContext = parts.frame;
     this.queue = parts.queue;
     this.reader = parts.reader;
-    this.free = parts.frames;
+    this.flow = new FrameFlow(parts.frames, parts.frame, parts.queue, parts.settings.pageBytes);
     const header = new WireWriter();
     writeHeader(header, {
       pageBytes: this.settings.pageBytes,
@@ -118,7 +87,7 @@ export class Encoder {
       bytes += length;
     });
     const digest = context.digest.finish(bytes);
-    this.writeImage(number, 'base', source.name, undefined, bytes, digest);
+    this.announce({ image: number, kind: 'base', name: source.name, parent: undefined, bytes, digest });
     this.ends.push({ bytes, digest });
     this.lastImage = number;
   }
@@ -130,7 +99,7 @@ export class Encoder {
   async encode(source: PageSource, options: { parent?: number } = {}): Promise<void> {
     const { context } = this;
     const { number, encoder, parent } = this.begin(source.name, source, options.parent ?? this.lastImage);
-    this.writeImage(number, 'carried', source.name, parent, source.bytes, undefined);
+    this.announce({ image: number, kind: 'carried', name: source.name, parent, bytes: source.bytes, digest: undefined });
     this.image = { name: source.name, encoder, announced: source.bytes, bytes: 0 };
     const before = parent === undefined ? undefined : context.earlier.image(parent)?.source;
     await this.reader.read(source, before, context.pageBytes, (address, length, versions) => this.take(address, length, versions));
@@ -140,7 +109,7 @@ export class Encoder {
   /** Opens an image that is written page by page with {@link write} and closed with {@link endImage}. */
   openImage(name: string, options: { bytes?: number; parent?: number } = {}): void {
     const { number, encoder, parent } = this.begin(name, undefined, options.parent ?? this.lastImage);
-    this.writeImage(number, 'carried', name, parent, options.bytes, undefined);
+    this.announce({ image: number, kind: 'carried', name, parent, bytes: options.bytes, digest: undefined });
     this.image = { name, encoder, announced: options.bytes, bytes: 0 };
   }
 
@@ -161,7 +130,7 @@ export class Encoder {
 
   /** Sends what is waiting, down to the last page written: after it, a receiver can have them all. */
   async flush(): Promise<void> {
-    this.closeFrame(this.lastPageBytes());
+    this.flow.close(this.lastPageBytes());
     await this.queue.drained();
   }
 
@@ -172,7 +141,7 @@ export class Encoder {
     const { encoder, name, bytes, announced } = image;
     if (announced !== undefined && bytes !== announced)
       throw new PageferryError('bad-argument', `endImage: "${name}" was announced with ${announced} bytes, got ${bytes}`);
-    this.closeFrame(this.lastPageBytes());
+    this.flow.close(this.lastPageBytes());
     const end = { bytes, digest: this.context.digest.finish(bytes) };
     const head = new WireWriter();
     writeImageEnd(head, encoder.number, end);
@@ -215,17 +184,10 @@ export class Encoder {
     return { number, parent, encoder: new ImageEncoder(context, number, parent, context.earlier.add(source)) };
   }
 
-  private writeImage(
-    image: number,
-    kind: 'carried' | 'base',
-    name: string,
-    parent: number | undefined,
-    bytes: number | undefined,
-    digest: Uint8Array | undefined,
-  ): void {
+  private announce(record: ImageRecord): void {
     const head = new WireWriter();
-    writeImage(head, { image, kind, name, parent, bytes, digest });
-    this.queue.record(RECORD.IMAGE, head.bytes, image);
+    writeImage(head, record);
+    this.queue.record(RECORD.IMAGE, head.bytes, record.image);
   }
 
   /** Encodes a chunk: whole pages, then perhaps a last, shorter one. */
@@ -236,54 +198,18 @@ export class Encoder {
     const partial = length % pageBytes;
     if (count > 0) encoder.survey(address, count);
     for (let done = 0; done < count; ) {
-      const frame = this.frame ?? (await this.openFrame());
-      done += encoder.encode(frame, address, versions, done, count, this.isFull);
-      if (this.isFull(frame)) this.closeFrame(pageBytes);
+      const frame = await this.flow.open(encoder);
+      done += encoder.encode(frame, address, versions, done, count, this.flow.isFull);
+      if (this.flow.isFull(frame)) this.flow.close(pageBytes);
     }
-    if (partial !== 0) encoder.encodePartial(this.frame ?? (await this.openFrame()), address + count * pageBytes, partial);
+    if (partial !== 0) encoder.encodePartial(await this.flow.open(encoder), address + count * pageBytes, partial);
     this.image!.bytes += length;
-  }
-
-  private readonly isFull = (frame: Frame): boolean => frame.bytes >= this.groupBytes() || frame.table.length >= MAX_TABLE_BYTES;
-
-  private groupBytes(): number {
-    const wanted = this.settings.strategy.groupBytes?.(this.context.state) ?? DEFAULT_GROUP_BYTES;
-    return Math.min(Math.max(wanted, this.context.pageBytes), LARGEST_GROUP_BYTES);
-  }
-
-  private async openFrame(): Promise<Frame> {
-    while (this.free.length === 0)
-      await new Promise<void>((freed) => {
-        this.freed = freed;
-      });
-    this.queue.check();
-    const { encoder } = this.image!;
-    this.frame = this.free.pop()!;
-    this.frameFirst = encoder.nextPage;
-    this.frame.start(encoder.number, encoder.nextPage, encoder.expectedImage);
-    return this.frame;
   }
 
   /** Of the last page written so far. */
   private lastPageBytes(): number {
     const { pageBytes } = this.context;
     return (this.image?.bytes ?? 0) % pageBytes || pageBytes;
-  }
-
-  private closeFrame(lastPageBytes: number): void {
-    const { frame } = this;
-    if (!frame) return;
-    this.frame = undefined;
-    this.queue.frame(
-      frame,
-      this.image!.encoder.number,
-      this.frameFirst,
-      (ordinal) => frame.pack(this.frameContext, ordinal, lastPageBytes),
-      () => {
-        this.free.push(frame);
-        this.freed?.();
-      },
-    );
   }
 
   private summary(): StreamSummary {

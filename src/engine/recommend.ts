@@ -1,4 +1,4 @@
-import type { StreamSummary } from './encoder.js';
+import type { StreamSummary } from './summary.js';
 import type { PackingTrial, Survey } from './survey.js';
 
 /** What to use, and why, in words and numbers. */

@@ -17,16 +17,8 @@ import {
   TRAILER_BYTES,
   TRAILER_MAGIC,
 } from '../stream/format.js';
-import {
-  readEnd,
-  readFrameHead,
-  readHeader,
-  readImage,
-  readIndex,
-  readRecordHead,
-  readTrailer,
-  recordSeed,
-} from '../stream/records.js';
+import { readEnd, readImage } from '../stream/image-records.js';
+import { readFrameHead, readHeader, readIndex, readRecordHead, readTrailer, recordSeed } from '../stream/records.js';
 import { type DigestRoom, digestBase } from './base.js';
 import { CHUNK_BYTES } from './chunk-reader.js';
 import { packedLimit } from './frame-decoder.js';

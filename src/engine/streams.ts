@@ -1,8 +1,11 @@
 import type { PageSource } from '../page/source.js';
+import { createDecoder, type DecoderOptions } from './create-decoder.js';
 import { createEncoder } from './create-encoder.js';
-import { createDecoder, type DecoderOptions, type DecodeSummary, type OpenSink } from './decoder.js';
-import type { Encoder, StreamSummary } from './encoder.js';
+import type { OpenSink } from './decoded-images.js';
+import type { DecodeSummary } from './decoder.js';
+import type { Encoder } from './encoder.js';
 import type { EncoderOptions } from './options.js';
+import type { StreamSummary } from './summary.js';
 
 /** What to put into one stream. */
 export interface EncodeJob extends EncoderOptions {

@@ -11,13 +11,15 @@ const LOOKS_PAY_BELOW = 3e8;
 const INCOMPRESSIBLE = 0.97;
 /** What waits for the link is plenty when it is this many groups' worth of pages as they are, within these bounds. */
 const PLENTY_GROUPS = 4;
-const PLENTY_MS = [5, 500] as const;
+const PLENTY_MS = [20, 500] as const;
+/** What the price of an idle side is, as a share of plenty: with both idle, the group that arrives first wins. */
+const IDLE = 0.25;
 
 /**
  * Minimises the pipelined finish time, the longer of encoding and sending, by keeping both sides busy. The link is a queue that
- * empties at its rate. The more waits in it, the dearer is a byte and the cheaper a millisecond of packing; of every group the
- * packing with the least priced cost is chosen. An idle link so gets pages as they are, a backlog buys small bytes with CPU
- * that would otherwise wait. Costs start from measured figures and follow what every packing really took.
+ * empties at its rate, and so are the packing threads. The more waits for the link, the dearer is a byte; the more waits for the
+ * threads while the link does not, the dearer is a millisecond of packing. Of every group the packing with the least priced cost
+ * is chosen. Costs start from measured figures and follow what every packing really took.
  */
 export function adaptive(): Strategy {
   const costs = new PackingCosts();
@@ -59,16 +61,24 @@ function cheapest(
   link.bytesSeen = state.bytesOut;
   const [least, most] = PLENTY_MS;
   const plentyMs = Math.min(most, Math.max(least, (PLENTY_GROUPS * group.bytes) / linkBytesPerMs));
-  // What the threads still have to do before this group eats into the backlog.
-  const backlogMs = link.freeAtMs - now - state.pendingMs / state.threads;
-  const bytePrice = Math.min(1, Math.max(0, backlogMs / plentyMs));
+  const cpuBacklogMs = state.pendingMs / state.threads;
+  // What the threads still have to do before this group eats into the link's backlog.
+  const linkBacklogMs = Math.max(0, link.freeAtMs - now - cpuBacklogMs);
+  const idleMs = plentyMs * IDLE;
+  const bytePrice = idleMs + Math.min(plentyMs, linkBacklogMs);
+  const busyPrice = idleMs + Math.min(plentyMs, cpuBacklogMs);
   let chosen: Packing = { name: 'raw' };
   let chosenPrice = Infinity;
   for (const option of costs.options) {
     if (option.packing.name === 'zstd' && !state.zstd) continue;
     const { ms, bytes } = costs.expect(option, group);
     const packMs = ms / state.threads + state.handoverMs(option.packing.name);
-    const price = (1 - bytePrice) * packMs + (bytePrice * bytes) / linkBytesPerMs;
+    // Packing is free while the link has plenty to send, even after it.
+    const leftMs = Math.min(plentyMs, Math.max(0, linkBacklogMs - packMs));
+    const cpuPrice = busyPrice * (1 - leftMs / plentyMs);
+    // Packing for longer than the link is busy leaves it idle.
+    const waitMs = Math.max(0, packMs - linkBacklogMs);
+    const price = cpuPrice * packMs + bytePrice * (bytes / linkBytesPerMs + waitMs);
     if (price < chosenPrice) {
       chosen = { ...option.packing, expectedMs: ms, expectedBytes: bytes };
       chosenPrice = price;

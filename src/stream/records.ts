@@ -2,17 +2,12 @@
 
 import { PageferryError } from '../page/error.js';
 import {
-  DIGEST_BYTES,
   type FrameHead,
   HEADER_BYTES,
-  type ImageEnd,
-  type ImageRecord,
   type IndexEntry,
   MAGIC,
   MAX_HEAD_BYTES,
-  MAX_NAME_BYTES,
   MAX_SEGMENTS,
-  NO_IMAGE,
   PAGE_BYTES,
   type PageBytes,
   RECORD,
@@ -22,10 +17,7 @@ import {
   TRAILER_MAGIC,
   VERSION,
 } from './format.js';
-import { WireReader, type WireWriter } from './wire.js';
-
-const UNKNOWN_BYTES = 0xffffffff;
-const NO_DIGEST = new Uint8Array(DIGEST_BYTES);
+import { hex, WireReader, type WireWriter } from './wire.js';
 
 // Stream header: magic | version u16 | flags u16 | page bytes u32 | max frame bytes u32 | check u32
 
@@ -102,74 +94,6 @@ export function readRecordHead(bytes: Uint8Array, what: string): RecordHead {
   return { type: type as RecordType, headBytes, dataBytes, check: [from.u32(), from.u32()] };
 }
 
-// IMAGE: image u32 | kind u8 | flags u8 | name bytes u16 | parent u32 | 0 x 4 | bytes u64 | digest | name
-
-/** @throws PageferryError `bad-argument` when the name is too long */
-export function nameBytes(name: string): Uint8Array {
-  const bytes = new TextEncoder().encode(name);
-  if (bytes.length > MAX_NAME_BYTES)
-    throw new PageferryError('bad-argument', `image name: ${bytes.length} bytes, at most ${MAX_NAME_BYTES}`);
-  return bytes;
-}
-
-export function writeImage(to: WireWriter, record: ImageRecord): void {
-  const name = nameBytes(record.name);
-  to.u32(record.image);
-  to.u8(record.kind === 'base' ? 1 : 0);
-  to.u8(0);
-  to.u16(name.length);
-  to.u32(record.parent ?? NO_IMAGE);
-  to.u32(0);
-  if (record.bytes === undefined) {
-    to.u32(UNKNOWN_BYTES);
-    to.u32(UNKNOWN_BYTES);
-  } else to.u64(record.bytes);
-  to.put(record.digest ?? NO_DIGEST);
-  to.put(name);
-}
-
-export function readImage(bytes: Uint8Array, what: string): ImageRecord {
-  const from = new WireReader(bytes, what);
-  const image = from.u32();
-  const kind = from.u8();
-  const flags = from.u8();
-  if (kind > 1 || flags !== 0)
-    throw new PageferryError('unsupported', `${what}: kind ${kind}, flags ${hex(flags)}: this reader knows kinds 0 and 1`);
-  const nameLength = from.u16();
-  const parent = from.u32();
-  if (parent !== NO_IMAGE && parent >= image) throw from.bad(`parent ${parent} of image ${image}, which is not before it`);
-  from.reserved(4);
-  const size = bytes.subarray(16, 24);
-  const unknown = size.length === 8 && size.every((byte) => byte === 0xff);
-  let known: number | undefined;
-  if (unknown) from.take(8);
-  else known = from.u64();
-  const digest = from.take(DIGEST_BYTES).slice();
-  const name = readName(from, nameLength);
-  from.end();
-  if (kind === 1 && known === undefined) throw from.bad('a base image of unknown size');
-  if (kind === 1 && parent !== NO_IMAGE) throw from.bad('a base image with a parent');
-  if (kind === 0 && digest.some((byte) => byte !== 0)) throw from.bad('a digest, which an image that is carried has at its end');
-  return {
-    image,
-    kind: kind === 1 ? 'base' : 'carried',
-    name,
-    parent: parent === NO_IMAGE ? undefined : parent,
-    bytes: known,
-    digest: kind === 1 ? digest : undefined,
-  };
-}
-
-function readName(from: WireReader, length: number): string {
-  if (length > MAX_NAME_BYTES) throw from.bad(`a name of ${length} bytes, more than ${MAX_NAME_BYTES}`);
-  const bytes = from.take(length);
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    throw from.bad('a name that is not UTF-8');
-  }
-}
-
 // PAGES: image u32 | page count u32 | first page u64 | last page bytes u32 | segment count u8 | 0 x 3 | { segment head }
 // segment head: packing u8 | 0 x 3 | bytes u32 | packed bytes u32 | check u64
 
@@ -212,43 +136,6 @@ export function readFrameHead(bytes: Uint8Array, what: string): FrameHead {
   return { image, pageCount, firstPage, lastPageBytes, segments };
 }
 
-// IMAGE END: image u32 | 0 x 4 | bytes u64 | digest
-
-export function writeImageEnd(to: WireWriter, image: number, end: ImageEnd): void {
-  to.u32(image);
-  to.u32(0);
-  to.u64(end.bytes);
-  to.put(end.digest);
-}
-
-export function readImageEnd(bytes: Uint8Array, what: string): ImageEnd & { image: number } {
-  const from = new WireReader(bytes, what);
-  const image = from.u32();
-  from.reserved(4);
-  const end = { image, bytes: from.u64(), digest: from.take(DIGEST_BYTES).slice() };
-  from.end();
-  return end;
-}
-
-// END: image count u32 | 0 x 4 | { bytes u64 | digest }
-
-export function writeEnd(to: WireWriter, images: readonly ImageEnd[]): void {
-  to.u32(images.length);
-  to.u32(0);
-  for (const image of images) {
-    to.u64(image.bytes);
-    to.put(image.digest);
-  }
-}
-
-export function readEnd(bytes: Uint8Array, what: string): ImageEnd[] {
-  const from = new WireReader(bytes, what);
-  const count = from.u32();
-  from.reserved(4);
-  if (count * (8 + DIGEST_BYTES) !== from.left) throw from.bad(`${count} images in ${from.left} bytes`);
-  return Array.from({ length: count }, () => ({ bytes: from.u64(), digest: from.take(DIGEST_BYTES).slice() }));
-}
-
 // INDEX: { image ULEB128 | first page ULEB128 | page count ULEB128 | offset ULEB128 | ordinal ULEB128 }
 
 export function writeIndexEntry(to: WireWriter, entry: IndexEntry): void {
@@ -289,8 +176,4 @@ export function readTrailer(bytes: Uint8Array, what: string): number {
   if (TRAILER_MAGIC.some((byte, i) => magic[i] !== byte)) throw from.bad('no trailer magic');
   from.end();
   return offset;
-}
-
-function hex(value: number): string {
-  return `0x${value.toString(16)}`;
 }

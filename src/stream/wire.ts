@@ -138,3 +138,8 @@ export class WireReader {
       throw new PageferryError('bad-stream', `${this.what}: ends at byte ${this.bytes.length}, needs ${count - this.left} more`);
   }
 }
+
+/** A number as people read bits. */
+export function hex(value: number): string {
+  return `0x${value.toString(16)}`;
+}

@@ -13,6 +13,8 @@ const STRATEGIES = [
   'fixed:zstd:1',
   'fixed:zstd:19',
 ];
+/** Nothing about them depends on the size of a page, or only their time. */
+const SAME_AT_ANY_SIZE = new Set(['fixed:zero', 'fixed:fill', 'fixed:same-as', 'fixed:unchanged', 'fixed:zstd', 'fixed:zstd:19']);
 /** The pages' contents do not depend on a clock that stands still, nor does the choice. */
 const clock = () => 0;
 
@@ -30,20 +32,23 @@ describe.each([4096, 16384, 65536])('pages of %d bytes', (pageBytes) => {
   const images = versions(pageBytes);
   const sources = () => images.map((bytes, i) => bytesSource(bytes, `version ${i}`));
 
-  test.each(STRATEGIES)('%s: what goes in comes out, on one thread and on two', async (strategy) => {
-    const one = await encoded(sources(), { pageBytes, strategy, clock, zstd: undefined, deltaBudgetBytes: 0 });
-    const two = await encoded(sources(), { pageBytes, strategy, clock, zstd: undefined, deltaBudgetBytes: 0, threads: 2 });
-    for (const { bytes, summary } of [one, two]) {
-      const { images: back, names, summary: decode } = await decoded(bytes, { zstd: undefined });
-      expect(names).toEqual(['version 0', 'version 1', 'version 2']);
-      expect(back.map((image, i) => same(image, images[i]))).toEqual([true, true, true]);
-      expect(decode.images.map(({ digest }) => digest)).toEqual(summary.images.map(({ digest }) => digest));
-      expect(summary.bytesIn).toBe(decode.bytesOut);
-      expect(summary.bytesOut).toBe(bytes.length);
-      expect(decode.bytesIn).toBe(bytes.length);
-    }
-    if (strategy !== 'adaptive') expect(same(one.bytes, two.bytes), 'threads change no byte').toBe(true);
-  });
+  test.each(pageBytes === 4096 ? STRATEGIES : STRATEGIES.filter((name) => !SAME_AT_ANY_SIZE.has(name)))(
+    '%s: what goes in comes out, on one thread and on two',
+    async (strategy) => {
+      const one = await encoded(sources(), { pageBytes, strategy, clock, zstd: undefined, deltaBudgetBytes: 0 });
+      const two = await encoded(sources(), { pageBytes, strategy, clock, zstd: undefined, deltaBudgetBytes: 0, threads: 2 });
+      for (const { bytes, summary } of [one, two]) {
+        const { images: back, names, summary: decode } = await decoded(bytes, { zstd: undefined });
+        expect(names).toEqual(['version 0', 'version 1', 'version 2']);
+        expect(back.map((image, i) => same(image, images[i]))).toEqual([true, true, true]);
+        expect(decode.images.map(({ digest }) => digest)).toEqual(summary.images.map(({ digest }) => digest));
+        expect(summary.bytesIn).toBe(decode.bytesOut);
+        expect(summary.bytesOut).toBe(bytes.length);
+        expect(decode.bytesIn).toBe(bytes.length);
+      }
+      if (strategy !== 'adaptive') expect(same(one.bytes, two.bytes), 'threads change no byte').toBe(true);
+    },
+  );
 
   test('a base image stands in for what it holds', async () => {
     const [base, first, second] = images as [Uint8Array, Uint8Array, Uint8Array];

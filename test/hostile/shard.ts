@@ -3,9 +3,7 @@ import { FileDriver } from './file-driver.js';
 import { KernelDriver } from './kernel-driver.js';
 import { StreamDriver } from './stream-driver.js';
 import { StreamInputs } from './stream-inputs.js';
-import { clockedInput, emptyTally, type Tally } from './tally.js';
-
-export { addTally, emptyTally } from './tally.js';
+import { addTally, clockedInput, emptyTally, type Tally } from './tally.js';
 
 /** Inputs first, first + step, … below end. */
 interface Share {
@@ -21,7 +19,7 @@ export interface Shard {
   readonly stream?: Share;
   /** Streams for the reader of single pages. */
   readonly file?: Share;
-  /** Two i32 for a watcher: which kind of input is at work (as in KINDS), and the number of the input. */
+  /** Two i32 for a watcher: which kind of input is at work (kernel, stream, file: from 0), and the number of the input. */
   readonly progress?: SharedArrayBuffer;
 }
 
@@ -30,11 +28,12 @@ export interface ShardResult {
   readonly failures: string[];
 }
 
-export const KINDS = ['kernel', 'stream', 'file'] as const;
+const KINDS = ['kernel', 'stream', 'file'] as const;
 const MOST_FAILURES = 20;
 
 /** Runs a share; what fails is reported with what repeats it. */
 export async function runShard({ seed, kernel, stream, file, progress }: Shard): Promise<ShardResult> {
+  const begun = performance.now();
   const tally = emptyTally();
   const failures: string[] = [];
   const at = new Int32Array(progress ?? new ArrayBuffer(8));
@@ -63,6 +62,7 @@ export async function runShard({ seed, kernel, stream, file, progress }: Shard):
     const reader = await FileDriver.create(inputs);
     if (file) await all('file', file, (number) => reader.run(number, tally));
   }
+  tally.seconds = (performance.now() - begun) / 1000;
   return { tally, failures };
 }
 
@@ -71,14 +71,21 @@ function withCauses(error: unknown): string {
   return `${error.stack}${error.cause === undefined ? '' : `\ncaused by ${withCauses(error.cause)}`}`;
 }
 
+/** What shards that ran side by side came to together. */
+export function summed(results: readonly ShardResult[]): ShardResult {
+  const tally = emptyTally();
+  for (const result of results) addTally(tally, result.tally);
+  return { tally, failures: results.flatMap(({ failures }) => failures) };
+}
+
 /** A run in a line, to be kept. */
-export function report(seed: number, tally: Tally, seconds: number): string {
+export function report(seed: number, tally: Tally): string {
   const errors = Object.entries(tally.errors).sort(([, a], [, b]) => b - a);
   const refused = errors.reduce((sum, [, times]) => sum + times, 0);
   return [
     `seed ${seed}: ${tally.inputs} inputs, ${tally.right} right, ${refused} refused`,
     `(${errors.map(([code, times]) => `${code} ${times}`).join(', ')});`,
-    `${Math.round(seconds)} s, slowest ${Math.round(tally.slowestMs)} ms (${tally.slowest}), ${tally.slow.length} over 1 s,`,
+    `${Math.round(tally.seconds)} s, ${tally.slow.length} inputs took over 1 s,`,
     `max RSS ${Math.round(process.resourceUsage().maxRSS / 1024)} MiB, Node ${process.version}`,
   ].join(' ');
 }

@@ -1,6 +1,7 @@
 // A stream taken apart to its records, and put together again with every check made anew, so that what is behind the checks is
 // reached. Each part can lie about itself.
-import { unpackLz4 } from '../../src/codec/lz4.js';
+import { type CodecContext, createCodecContext } from '../../src/codec/codec.js';
+import { packLz4, unpackLz4 } from '../../src/codec/lz4.js';
 import type { Zstd } from '../../src/codec/zstd.js';
 import type { Kernels } from '../../src/kernels/kernels.js';
 import {
@@ -28,6 +29,8 @@ export interface SegmentPart {
   packing: number;
   bytes: number;
   packed: Uint8Array;
+  /** Added to the true length of `packed` in the frame's head. */
+  packedLie: number;
 }
 
 export interface FramePart {
@@ -62,6 +65,7 @@ const HASH_BYTES = 1 << 20;
 
 /** Makes checks, and packs and unpacks segments, in kernels of its own. */
 export class Signer {
+  private readonly codec: CodecContext;
   private readonly input: number;
   private readonly output: number;
   private readonly result: number;
@@ -70,8 +74,9 @@ export class Signer {
     private readonly kernels: Kernels,
     private readonly zstd: Zstd | undefined,
   ) {
+    this.codec = createCodecContext(kernels);
     this.input = kernels.reserve(HASH_BYTES, 'bytes to check');
-    this.output = kernels.reserve(HASH_BYTES, 'unpacked bytes');
+    this.output = kernels.reserve(HASH_BYTES + 1024, 'packed or unpacked bytes');
     this.result = kernels.reserve(16, 'check');
   }
 
@@ -93,9 +98,13 @@ export class Signer {
       }
     }
     this.kernels.bytes.set(packed, this.input);
-    const codec = { kernels: this.kernels, lz4Scratch: 0, wkdmScratch: 0 };
-    const got = unpackLz4(codec, this.input, packed.length, this.output, bytes);
+    const got = unpackLz4(this.codec, this.input, packed.length, this.output, bytes);
     return got === bytes ? this.kernels.bytes.slice(this.output, this.output + bytes) : undefined;
+  }
+
+  lz4Packed(bytes: Uint8Array): Uint8Array {
+    this.kernels.bytes.set(bytes, this.input);
+    return this.kernels.bytes.slice(this.output, this.output + packLz4(this.codec, this.input, bytes.length, this.output));
   }
 
   zstdPacked(bytes: Uint8Array): Uint8Array | undefined {
@@ -123,7 +132,7 @@ function framePart(head: FrameHead, data: Uint8Array): FramePart {
   let at = 0;
   const segments = head.segments.map(({ packing, bytes, packedBytes }) => {
     at += packedBytes;
-    return { packing, bytes, packed: data.slice(at - packedBytes, at) };
+    return { packing, bytes, packed: data.slice(at - packedBytes, at), packedLie: 0 };
   });
   return { ...head, segments };
 }
@@ -140,7 +149,7 @@ export function assemble({ header, records }: StreamParts, signer: Signer): Uint
     const ordinal = number + record.ordinalLie;
     const { type, frame } = record;
     // A stream of nothing has a trailer, but no index.
-    if (type >= RECORD.INDEX && indexAt === 0) indexAt = offset;
+    if (type >= RECORD.INDEX && record.made && indexAt === 0) indexAt = offset;
     const entry = indexEntry(record, offset, ordinal);
     if (entry) writeIndexEntry(index, entry);
     const head = record.made ? madeHead(record, index, indexAt, signer) : record.head;
@@ -175,12 +184,10 @@ function madeHead(record: RecordPart, index: WireWriter, indexAt: number, signer
 
 function frameHead({ segments, ...frame }: FramePart, signer: Signer): Uint8Array {
   const wire = new WireWriter();
-  const heads = segments.map(({ packing, bytes, packed }) => ({
-    packing,
-    bytes,
-    packedBytes: packed.length,
-    check: signer.check(packed),
-  }));
+  const heads = segments.map(({ packing, bytes, packed, packedLie }) => {
+    const packedBytes = (packed.length + packedLie) >>> 0;
+    return { packing, bytes, packedBytes, check: signer.check(packed.subarray(0, packedBytes)) };
+  });
   writeFrameHead(wire, { ...frame, segments: heads });
   return wire.bytes.slice();
 }

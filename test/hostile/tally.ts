@@ -7,15 +7,15 @@ export interface Tally {
   readonly errors: Record<string, number>;
   /** What the refusals said, numbers left out: how deep the inputs came. */
   readonly messages: Record<string, number>;
+  /** From the first input to the last. */
+  seconds: number;
   slowestMs: number;
-  /** The input that took longest, as `--only` names it. */
-  slowest: string;
   /** Inputs that took longer than a second. */
   readonly slow: string[];
 }
 
 export function emptyTally(): Tally {
-  return { inputs: 0, right: 0, errors: {}, messages: {}, slowestMs: 0, slowest: '', slow: [] };
+  return { inputs: 0, right: 0, errors: {}, messages: {}, seconds: 0, slowestMs: 0, slow: [] };
 }
 
 export function count(counts: Record<string, number>, key: string, times = 1): void {
@@ -28,13 +28,15 @@ export function addTally(to: Tally, more: Tally): void {
   for (const [key, times] of Object.entries(more.errors)) count(to.errors, key, times);
   for (const [key, times] of Object.entries(more.messages)) count(to.messages, key, times);
   to.slow.push(...more.slow);
-  if (more.slowestMs > to.slowestMs) Object.assign(to, { slowestMs: more.slowestMs, slowest: more.slowest });
+  // Shards run side by side.
+  to.seconds = Math.max(to.seconds, more.seconds);
+  to.slowestMs = Math.max(to.slowestMs, more.slowestMs);
 }
 
 export function clockedInput(tally: Tally, name: string, ms: number): void {
   tally.inputs++;
   if (ms > 1000) tally.slow.push(name);
-  if (ms > tally.slowestMs) Object.assign(tally, { slowestMs: ms, slowest: name });
+  tally.slowestMs = Math.max(tally.slowestMs, ms);
 }
 
 /** A message without its numbers, digests and names. */

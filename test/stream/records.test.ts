@@ -1,20 +1,15 @@
 import { expect, test } from 'vitest';
 import { type ImageRecord, type IndexEntry, MAX_IMAGES, MAX_NAME_BYTES, RECORD, TRAILER_BYTES } from '../../src/stream/format.js';
+import { readEnd, readImage, readImageEnd, writeEnd, writeImage, writeImageEnd } from '../../src/stream/image-records.js';
 import {
-  readEnd,
   readFrameHead,
   readHeader,
-  readImage,
-  readImageEnd,
   readIndex,
   readRecordHead,
   readTrailer,
   recordSeed,
-  writeEnd,
   writeFrameHead,
   writeHeader,
-  writeImage,
-  writeImageEnd,
   writeIndexEntry,
   writeRecordHead,
   writeTrailer,

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { PageferryError } from '../../src/index.js';
+import * as images from '../../src/stream/image-records.js';
 import * as records from '../../src/stream/records.js';
 import { type Crafter, crafter, imageCraft, u16, u32, u64 } from '../support/craft.js';
 
@@ -85,7 +86,7 @@ describe('a record head', () => {
 });
 
 describe('an image', () => {
-  const read = (head: ArrayLike<number>) => refusal(() => records.readImage(Uint8Array.from(head), 'record 1'));
+  const read = (head: ArrayLike<number>) => refusal(() => images.readImage(Uint8Array.from(head), 'record 1'));
   const changed = (at: number, value: number, fields = {}) => {
     const { head } = imageCraft({ bytes: 4096, ...fields });
     head[at] = value;
@@ -138,12 +139,12 @@ describe('a frame head', () => {
 
 test('ends, index and trailer', () => {
   const bytes = (head: ArrayLike<number>) => Uint8Array.from(head);
-  expect(refusal(() => records.readImageEnd(bytes([...u32(0), 1, 0, 0, 0, ...zeros(24)]), 'end'))).toMatch(/reserved byte/);
-  expect(refusal(() => records.readImageEnd(bytes(zeros(31)), 'end'))).toMatch(/needs 1 more/);
-  expect(refusal(() => records.readImageEnd(bytes(zeros(33)), 'end'))).toMatch(/1 bytes too many/);
-  expect(refusal(() => records.readEnd(bytes([...u32(2), ...u32(0), ...zeros(24)]), 'end'))).toMatch(/2 images in 24 bytes/);
-  expect(refusal(() => records.readEnd(bytes([...u32(0xffffffff), ...u32(0)]), 'end'))).toMatch(/4294967295 images in 0 bytes/);
-  expect(refusal(() => records.readEnd(bytes([...u32(0), ...u32(1)]), 'end'))).toMatch(/reserved byte/);
+  expect(refusal(() => images.readImageEnd(bytes([...u32(0), 1, 0, 0, 0, ...zeros(24)]), 'end'))).toMatch(/reserved byte/);
+  expect(refusal(() => images.readImageEnd(bytes(zeros(31)), 'end'))).toMatch(/needs 1 more/);
+  expect(refusal(() => images.readImageEnd(bytes(zeros(33)), 'end'))).toMatch(/1 bytes too many/);
+  expect(refusal(() => images.readEnd(bytes([...u32(2), ...u32(0), ...zeros(24)]), 'end'))).toMatch(/2 images in 24 bytes/);
+  expect(refusal(() => images.readEnd(bytes([...u32(0xffffffff), ...u32(0)]), 'end'))).toMatch(/4294967295 images in 0 bytes/);
+  expect(refusal(() => images.readEnd(bytes([...u32(0), ...u32(1)]), 'end'))).toMatch(/reserved byte/);
   expect(refusal(() => records.readIndex(bytes([0, 0, 1, 24]), 'index'))).toMatch(/index: ends at byte 4, needs 1 more/);
   expect(refusal(() => records.readTrailer(bytes([...u64(24), ...u16(0x4650), ...zeros(6)]), 'trailer'))).toMatch(
     /no trailer magic/,

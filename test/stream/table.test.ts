@@ -5,6 +5,7 @@ import { type TableEntry, TableReader, TableWriter } from '../../src/stream/tabl
 import { seeded } from '../support/kernels.js';
 
 const codec = codecByName;
+const PAGE_CODECS = CODECS.filter(({ name }) => name !== 'zstd');
 
 /** What a table says of one page. */
 type Line = Pick<TableEntry, 'segment' | 'fill' | 'image' | 'page' | 'bytes'> & { readonly name: string };
@@ -91,7 +92,7 @@ test('any sequence is read as it was written', () => {
   for (let round = 0; round < 300; round++) {
     const lines: Line[] = [];
     while (lines.length < 1 + (random() % 200)) {
-      const { name } = CODECS[random() % CODECS.length]!;
+      const { name } = PAGE_CODECS[random() % PAGE_CODECS.length]!;
       const line = operandsOf(name);
       for (let n = random() % 5; n >= 0; n--) lines.push({ ...operandsOf(name), segment: line.segment });
     }
@@ -124,6 +125,7 @@ describe('a table is refused', () => {
     ['with too few pages', [1, 2], /table: ends at byte 2, needs 1 more/],
     ['that goes on', [1, 3, 0], /table: 1 bytes too many/],
     ['with a codec that is not known', [12, 3], /codec id 12: this version knows 0 … 11/],
+    ['with a codec that packs segments only', [11, 3], /"zstd" is no codec for a page/],
     ['with a count that is too long', [1, 0x83, 0x00], /a number longer than it needs to be/],
     ['that ends before its segment', [0, 3], /ends at byte 2, needs 1 more/],
     ['that ends before a fill byte', [2, 3, 5, 5], /ends at byte 4, needs 1 more/],

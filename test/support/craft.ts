@@ -19,7 +19,7 @@ export interface Crafter {
   frame(fields: FrameFields, segments: readonly (readonly number[] | Uint8Array)[]): Craft;
 }
 
-export interface FrameFields {
+interface FrameFields {
   readonly image?: number;
   readonly pageCount?: number;
   readonly firstPage?: number;

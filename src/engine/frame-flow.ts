@@ -1,0 +1,65 @@
+import { type Frame, type FrameContext, MAX_TABLE_BYTES } from './frame.js';
+import type { ImageEncoder } from './image-encoder.js';
+import type { OutputQueue } from './output.js';
+
+/** A group is closed at this size whatever its strategy wants. */
+export const LARGEST_GROUP_BYTES = 8 << 20;
+const DEFAULT_GROUP_BYTES = 2 << 20;
+/** Threads work ahead of the output by so much: enough to go on through a stretch of zero pages. */
+const MOST_IN_FLIGHT_BYTES = 32 << 20;
+
+/** Frames on their way: one fills, others are packed or wait to be written, the rest is free. Whoever needs one waits for it. */
+export class FrameFlow {
+  private frame: Frame | undefined;
+  private firstPage = 0;
+  private image = 0;
+  private freed: (() => void) | undefined;
+  private inFlight = 0;
+  private inFlightBytes = 0;
+
+  constructor(
+    private readonly free: Frame[],
+    private readonly context: FrameContext,
+    private readonly queue: OutputQueue,
+    private readonly pageBytes: number,
+  ) {}
+
+  /** The frame that fills, or a new one for the next page of `encoder`. */
+  async open(encoder: ImageEncoder): Promise<Frame> {
+    if (this.frame) return this.frame;
+    while (this.free.length === 0 || (this.inFlight > 0 && this.inFlightBytes >= MOST_IN_FLIGHT_BYTES))
+      await new Promise<void>((freed) => {
+        this.freed = freed;
+      });
+    this.queue.check();
+    this.frame = this.free.pop()!;
+    this.image = encoder.number;
+    this.firstPage = encoder.nextPage;
+    this.frame.start(encoder.number, encoder.nextPage, encoder.expectedImage);
+    return this.frame;
+  }
+
+  readonly isFull = (frame: Frame): boolean => frame.bytes >= this.groupBytes() || frame.table.length >= MAX_TABLE_BYTES;
+
+  /** Sends the frame that fills on its way, if there is one. */
+  close(lastPageBytes: number): void {
+    const { frame } = this;
+    if (!frame) return;
+    this.frame = undefined;
+    const { bytes } = frame;
+    this.inFlight++;
+    this.inFlightBytes += bytes;
+    const pack = (ordinal: number) => frame.pack(this.context, ordinal, lastPageBytes);
+    this.queue.frame(frame, this.image, this.firstPage, pack, () => {
+      this.free.push(frame);
+      this.inFlight--;
+      this.inFlightBytes -= bytes;
+      this.freed?.();
+    });
+  }
+
+  private groupBytes(): number {
+    const { strategy, state } = this.context;
+    return Math.min(Math.max(strategy.groupBytes?.(state) ?? DEFAULT_GROUP_BYTES, this.pageBytes), LARGEST_GROUP_BYTES);
+  }
+}

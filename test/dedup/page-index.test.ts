@@ -1,0 +1,123 @@
+import { expect, test } from 'vitest';
+import { PageIndex } from '../../src/dedup/page-index.js';
+import { seeded, testKernels } from '../support/kernels.js';
+
+const PAGE = 4096;
+const SLOTS = 1024;
+
+async function rig(pageBytes = PAGE, sketches = 4 * SLOTS) {
+  const kernels = await testKernels();
+  const index = new PageIndex(kernels, pageBytes, SLOTS, sketches);
+  const digest = kernels.reserve(16, 'digest');
+  const page = kernels.reserve(pageBytes, 'page');
+  /** A digest that depends on `n` alone, spread as a hash would be. */
+  const put = (n: number) => {
+    const random = seeded(n);
+    kernels.words.set([random(), random(), random(), random()], digest >>> 2);
+    return digest;
+  };
+  const at = (n: number) => (index.find(put(n)) ? { ...index.hit } : undefined);
+  const show = (content: Uint8Array) => {
+    kernels.bytes.set(content, page);
+    return page;
+  };
+  return { index, put, at, show };
+}
+
+const noise = (seed: number, bytes = PAGE) => {
+  const random = seeded(seed);
+  return Uint8Array.from({ length: bytes }, () => random());
+};
+
+test('a page is found where it was put, and nothing else is', async () => {
+  const { index, put, at } = await rig();
+  expect(at(1)).toBeUndefined();
+  for (let n = 0; n < 400; n++) index.insert(put(n), n % 5, 1000 + n);
+  for (let n = 0; n < 400; n++) expect(at(n), `page ${n}`).toEqual({ image: n % 5, page: 1000 + n });
+  for (let n = 400; n < 3000; n++) expect(at(n)).toBeUndefined();
+});
+
+test('image 0, page 0 is a place like any other, and so is the last of 2^32 pages', async () => {
+  const { index, put, at } = await rig();
+  index.insert(put(1), 0, 0);
+  index.insert(put(2), 0xfffffffe, 0xffffffff);
+  expect(at(1)).toEqual({ image: 0, page: 0 });
+  expect(at(2)).toEqual({ image: 0xfffffffe, page: 0xffffffff });
+});
+
+test('the newest place of a page stays', async () => {
+  const { index, put, at } = await rig();
+  for (let n = 0; n < 100; n++) index.insert(put(7), n, n * n);
+  expect(at(7)).toEqual({ image: 99, page: 9801 });
+  // It took no more than one slot.
+  for (let n = 1000; n < 1000 + SLOTS / 2; n++) index.insert(put(n), 100, n);
+  expect(at(7)).toEqual({ image: 99, page: 9801 });
+});
+
+test('full, it forgets the oldest images first and never grows', async () => {
+  const { index, put, at } = await rig();
+  const perImage = SLOTS;
+  for (let image = 0; image < 6; image++) for (let n = 0; n < perImage; n++) index.insert(put(image * perImage + n), image, n);
+  const found = Array.from({ length: 6 }, (_, image) => {
+    let count = 0;
+    for (let n = 0; n < perImage; n++) {
+      const hit = at(image * perImage + n);
+      if (!hit) continue;
+      expect(hit).toEqual({ image, page: n });
+      count++;
+    }
+    return count;
+  });
+  expect(found.reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(SLOTS);
+  expect(found[5]).toBeGreaterThan(0.6 * perImage);
+  expect(found.slice(0, 4).every((count) => count < 0.05 * perImage)).toBe(true);
+});
+
+test('pages that share a stretch are similar, whichever quarter it is in', async () => {
+  for (const pageBytes of [4096, 16384, 65536]) {
+    // So much room that no two features meet in one slot: there, the newest stays.
+    const { index, show } = await rig(pageBytes, 65536);
+    for (let n = 0; n < 8; n++) index.insertSketch(show(noise(n, pageBytes)), n, 100 + n);
+    for (let n = 0; n < 8; n++)
+      for (let quarter = 0; quarter < 4; quarter++) {
+        const mixed = noise(500 + n, pageBytes);
+        const from = (quarter * pageBytes) / 4;
+        mixed.set(noise(n, pageBytes).subarray(from, from + pageBytes / 4), from);
+        expect(index.findSimilar(show(mixed)), `quarter ${quarter}`).toBe(1);
+        expect(index.candidates[0]).toEqual({ image: n, page: 100 + n });
+      }
+    expect(index.findSimilar(show(noise(9999, pageBytes)))).toBe(0);
+  }
+});
+
+test('up to four pages are found, each once', async () => {
+  const { index, show } = await rig();
+  const mixed = new Uint8Array(PAGE);
+  for (let quarter = 0; quarter < 4; quarter++) {
+    const page = noise(quarter + 1);
+    index.insertSketch(show(page), 2, quarter);
+    mixed.set(page.subarray(quarter * 1024, (quarter + 1) * 1024), quarter * 1024);
+  }
+  expect(index.findSimilar(show(mixed))).toBe(4);
+  expect(index.candidates.map(({ page }) => page).toSorted()).toEqual([0, 1, 2, 3]);
+  expect(index.findSimilar(show(noise(1)))).toBe(1);
+});
+
+test('a sketch that was just taken can be put down without another look', async () => {
+  const { index, show } = await rig();
+  const page = noise(1);
+  const at = show(page);
+  expect(index.findSimilar(at)).toBe(0);
+  index.insertSketch(0, 3, 4, true);
+  expect(index.findSimilar(show(page))).toBe(1);
+  expect(index.candidates[0]).toEqual({ image: 3, page: 4 });
+});
+
+test('pages of zeros are like nothing; the newest of equal pages is found', async () => {
+  const { index, show } = await rig();
+  index.insertSketch(show(new Uint8Array(PAGE)), 0, 0);
+  expect(index.findSimilar(show(new Uint8Array(PAGE)))).toBe(0);
+  for (let n = 0; n < 5; n++) index.insertSketch(show(noise(1)), n, n);
+  expect(index.findSimilar(show(noise(1)))).toBe(1);
+  expect(index.candidates[0]).toEqual({ image: 4, page: 4 });
+});

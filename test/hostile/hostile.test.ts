@@ -1,0 +1,62 @@
+// A small part of what `npm run fuzz` does, the same every time. docs/hostile-input.md says what it proves.
+import { expect, test } from 'vitest';
+import { report, runShard, type Shard, summed } from './shard.js';
+
+const SEED = 20_000;
+
+async function run(shard: Omit<Shard, 'seed'>) {
+  const { tally, failures } = await runShard({ seed: SEED, ...shard });
+  expect(failures).toEqual([]);
+  console.log(report(SEED, tally));
+  const refused = Object.values(tally.errors).reduce((sum, times) => sum + times, 0);
+  return { ...tally, refused, said: Object.keys(tally.messages).join('\n') };
+}
+
+test('kernels give the right page or a status, and touch nothing else', async () => {
+  const { inputs, right, refused, said } = await run({ kernel: { first: 0, step: 1, end: 20_000 } });
+  expect(inputs).toBe(20_000);
+  expect(right + refused).toBe(inputs);
+  for (const codec of ['rle', 'zero-aware', 'xbzrle', 'wkdm', 'lz4', 'unpackLz4']) {
+    expect(said).toContain(`${codec} ends in the middle of a token`);
+    expect(said).toContain(`${codec} goes on after the page is full`);
+    expect(said).toContain(`${codec === 'unpackLz4' ? 'lz4' : codec} encoder does not fit the room given`);
+  }
+});
+
+test('the decoder gives the images that were packed or a PageferryError', async () => {
+  const { inputs, right, refused, errors, said } = await run({ stream: { first: 0, step: 1, end: 2500 } });
+  expect(right + refused).toBe(inputs);
+  expect(Object.keys(errors).sort()).toEqual(['bad-stream', 'limit', 'not-identical', 'unsupported', 'wrong-base']);
+  // As deep as there is anything to reach: records, segments, tables, pages, references, digests.
+  for (const depth of [
+    'damaged or out of place',
+    'lz# ends in the middle of a token',
+    'table: a run of # pages',
+    'page #: rle ',
+    'page #: xbzrle ',
+    'page #: wkdm ',
+    'page #: zero-aware ',
+    'refers to page #',
+    'digest digest, sent was digest',
+  ])
+    expect(said).toContain(depth);
+});
+
+test('the page reader gives pages of the images that were packed or a PageferryError', async () => {
+  const { inputs, right, refused, said } = await run({ file: { first: 0, step: 1, end: 1500 } });
+  expect(right + refused).toBe(inputs);
+  for (const depth of ['index', 'trailer', 'end record', 'in no frame of the index', 'digest digest, sent was digest'])
+    expect(said).toContain(depth);
+});
+
+test('an input is the same whoever runs it, and whatever ran before', async () => {
+  const share = async (first: number, step: number) => {
+    const part = { first, step, end: 120 };
+    return runShard({ seed: SEED, kernel: part, stream: part, file: part });
+  };
+  const alone = await share(0, 1);
+  const shared = summed([await share(0, 2), await share(1, 2)]);
+  const counts = ({ tally: { inputs, right, errors, messages } }: typeof alone) => ({ inputs, right, errors, messages });
+  expect(counts(shared)).toEqual(counts(alone));
+  expect(shared.failures).toEqual([]);
+});

@@ -1,0 +1,164 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { type GroupView, type Packing, type PageView, type Strategy, strategyByName } from '../../src/index.js';
+import { pageKinds } from '../codec/harness.js';
+import { type FakeStream, fakeStream, groupOf, type Viewed, viewer } from './support.js';
+
+const PAGE = 4096;
+const MIB = 1 << 20;
+
+/** What packing a group really takes on a made machine: speed in bytes a ms, and what is left of a byte. */
+type Machine = (packing: Packing) => { readonly bytesPerMs: number; readonly share: number };
+const COSTS: Record<string, readonly [number, number]> = {
+  raw: [1e7, 1],
+  lz4: [600e3, 0.45],
+  'zstd 1': [400e3, 0.34],
+  'zstd 3': [300e3, 0.32],
+  'zstd 5': [170e3, 0.315],
+  'zstd 7': [110e3, 0.31],
+  'zstd 9': [88e3, 0.307],
+};
+const usual: Machine = ({ name, level = 3 }) => {
+  const [bytesPerMs, share] = COSTS[name === 'zstd' ? `zstd ${level}` : name] ?? [40e3, 0.304];
+  return { bytesPerMs, share };
+};
+
+/** Drives a strategy group by group on a fake clock, as an encoder on one thread would; returns what it chose, and when all was sent. */
+function drive(
+  strategy: Strategy,
+  stream: FakeStream,
+  groups: number,
+  machine: Machine,
+  group: GroupView,
+): { packings: Packing[]; sentMs: number } {
+  let linkFreeMs = 0;
+  const packings = Array.from({ length: groups }, () => {
+    const packing = strategy.pack!(group, stream);
+    const { bytesPerMs, share } = machine(packing);
+    const ms = group.bytes / bytesPerMs;
+    const packedBytes = Math.round(group.bytes * share);
+    stream.now += ms;
+    stream.bytesOut += packedBytes;
+    strategy.packed?.({ packing, group, packedBytes, ms });
+    linkFreeMs = Math.max(linkFreeMs, stream.now) + (packedBytes * 8000) / stream.linkBitsPerSecond;
+    // No more than a few frames wait for the link: then the encoder stands still.
+    stream.now = Math.max(stream.now, linkFreeMs - (4 * group.bytes * 8000) / stream.linkBitsPerSecond);
+    return packing;
+  });
+  return { packings, sentMs: linkFreeMs };
+}
+
+const always = (packing: Packing): Strategy => ({ name: 'always', choose: () => 'group', pack: () => packing });
+const strength = ({ name, level = 0 }: Packing) => (name === 'raw' ? 0 : name === 'lz4' ? 1 : 1 + level);
+const mean = (packings: readonly Packing[]) => packings.reduce((sum, packing) => sum + strength(packing), 0) / packings.length;
+
+describe('packing', () => {
+  test('a link faster than any packing gets pages as they are', () => {
+    const { packings } = drive(strategyByName('adaptive'), fakeStream(4e11), 30, usual, groupOf(MIB));
+    expect(packings.every(({ name }) => name === 'raw')).toBe(true);
+  });
+
+  test('the slower the link, the stronger the packing', () => {
+    const strengths = [1e11, 1e10, 1e9, 1e8, 1e7].map((link) =>
+      mean(drive(strategyByName('adaptive'), fakeStream(link), 60, usual, groupOf(MIB)).packings.slice(20)),
+    );
+    expect(strengths).toEqual(strengths.toSorted((a, b) => a - b));
+    expect(strengths[0]).toBe(0);
+    expect(strengths.at(-1)).toBeGreaterThan(2);
+  });
+
+  test('on every link it is nearly as good as the best single packing there, or better', () => {
+    const single: Packing[] = [{ name: 'raw' }, { name: 'lz4' }, { name: 'zstd', level: 1 }, { name: 'zstd', level: 3 }];
+    for (const link of [1e11, 1e10, 5e9, 2e9, 1e9, 3e8, 1e8, 1e7]) {
+      const times = single.map((packing) => drive(always(packing), fakeStream(link), 100, usual, groupOf(MIB)).sentMs);
+      const { sentMs } = drive(strategyByName('adaptive'), fakeStream(link), 100, usual, groupOf(MIB));
+      expect(sentMs / Math.min(...times), `${link} bit/s`).toBeLessThan(1.15);
+    }
+  });
+
+  test('what cannot be packed smaller costs no time: it goes as it is where packing it would', () => {
+    const incompressible: Machine = (packing) => ({ ...usual(packing), share: 1 });
+    for (const link of [1e11, 1e10, 5e9, 1e9, 1e8]) {
+      const { packings, sentMs } = drive(strategyByName('adaptive'), fakeStream(link), 100, incompressible, groupOf(MIB, 1));
+      const plain = drive(always({ name: 'raw' }), fakeStream(link), 100, incompressible, groupOf(MIB, 1));
+      expect(sentMs / plain.sentMs, `${link} bit/s`).toBeLessThan(1.1);
+      if (link >= 1e10) expect(mean(packings.slice(50))).toBeLessThan(0.5);
+    }
+  });
+
+  test.each([2, 4, 10])('a machine that packs %d times slower than was believed is believed after a while', (slower) => {
+    const machine: Machine = (packing) => ({
+      ...usual(packing),
+      bytesPerMs: usual(packing).bytesPerMs / (packing.name === 'raw' ? 1 : slower),
+    });
+    const single: Packing[] = [{ name: 'raw' }, { name: 'lz4' }, { name: 'zstd', level: 1 }, { name: 'zstd', level: 3 }];
+    for (const link of [1e10, 2e9, 1e9, 3e8, 1e8]) {
+      const times = single.map((packing) => drive(always(packing), fakeStream(link), 200, machine, groupOf(MIB)).sentMs);
+      const { sentMs } = drive(strategyByName('adaptive'), fakeStream(link), 200, machine, groupOf(MIB));
+      expect(sentMs / Math.min(...times), `${link} bit/s`).toBeLessThan(1.6);
+    }
+  });
+
+  test('a strategy that heard nothing does not lose what it knows', () => {
+    const strategy = strategyByName('adaptive');
+    const stream = fakeStream(1e9);
+    for (let n = 0; n < 20; n++) {
+      const packing = strategy.pack!(groupOf(MIB), stream);
+      stream.now += 3;
+      stream.bytesOut += packing.expectedBytes ?? MIB;
+      expect(Number.isFinite(packing.expectedMs ?? 0) && Number.isFinite(packing.expectedBytes ?? 0)).toBe(true);
+      // Results that say nothing: too small, or no time at all.
+      strategy.packed?.({ packing, group: groupOf(100), packedBytes: 90, ms: 50 });
+      strategy.packed?.({ packing, group: groupOf(MIB), packedBytes: MIB / 2, ms: 0 });
+      strategy.packed?.({ packing: { name: 'zstd', level: 17 }, group: groupOf(MIB), packedBytes: 1, ms: 1 });
+    }
+  });
+
+  test('without zstd it does without', () => {
+    for (const link of [1e10, 1e9, 1e8, 1e7]) {
+      const { packings } = drive(strategyByName('adaptive'), fakeStream(link, { zstd: false }), 40, usual, groupOf(MIB));
+      expect(packings.every(({ name }) => name !== 'zstd')).toBe(true);
+      if (link <= 1e8) expect(packings.filter(({ name }) => name === 'lz4').length).toBeGreaterThan(20);
+    }
+  });
+
+  test('groups have a size that an encoder takes', () => {
+    const { groupBytes } = strategyByName('adaptive');
+    for (const link of [1e6, 1e8, 1e9, 1e10, 1e12]) {
+      const bytes = groupBytes!(fakeStream(link));
+      expect(bytes).toBeGreaterThanOrEqual(65536);
+      expect(bytes).toBeLessThanOrEqual(8 * MIB);
+    }
+  });
+});
+
+describe('pages', () => {
+  let view: (page: Uint8Array, more?: Viewed) => PageView;
+  beforeAll(async () => {
+    view = await viewer();
+  });
+  const kinds = pageKinds(PAGE, 8);
+  const changedIn = (page: Uint8Array, bytes: number) =>
+    page.map((byte, i) => (i % Math.floor(PAGE / bytes) === 0 ? byte ^ 0x55 : byte));
+  const choose = (page: Uint8Array, more: Viewed, link = 1e9) =>
+    strategyByName('adaptive').choose(view(page, more), fakeStream(link));
+
+  test('a page that changed a little is a delta', () => {
+    for (const link of [1e7, 1e9, 1e11]) {
+      expect(choose(kinds.random!, { last: changedIn(kinds.random!, 10) }, link)).toBe('xbzrle');
+      expect(choose(kinds.random!, { similarBytes: 40 }, link)).toBe('similar');
+    }
+  });
+
+  test('of two deltas the smaller is taken, and a large one not at all', () => {
+    const last = changedIn(kinds.random!, 300);
+    const delta = view(kinds.random!, { last }).measure('xbzrle');
+    expect(choose(kinds.random!, { last, similarBytes: delta - 1 })).toBe('similar');
+    expect(choose(kinds.random!, { last, similarBytes: delta + 1 })).toBe('xbzrle');
+    expect(choose(kinds.text!, { last: kinds.random!, similarBytes: PAGE - 10 })).toBe('group');
+  });
+
+  test('a page without a delta goes to its group; on a slow link noise does not', () => {
+    for (const link of [1e7, 1e9, 1e11]) expect(choose(kinds.text!, {}, link)).toBe('group');
+    expect(choose(kinds.random!, {}, 1e7)).toBe('raw');
+  });
+});

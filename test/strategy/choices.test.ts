@@ -1,0 +1,148 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { CODECS } from '../../src/codec/registry.js';
+import { bytesSource, type Choice, PageferryError, type PageView, type Strategy, strategyByName } from '../../src/index.js';
+import { baseOf, pageKinds } from '../codec/harness.js';
+import { guestImage, laterImage } from '../support/images.js';
+import { decoded, encoded } from '../support/streams.js';
+import { fakeStream, type Viewed, viewer } from './support.js';
+
+const PAGE = 4096;
+let view: (page: Uint8Array, more?: Viewed) => PageView;
+beforeAll(async () => {
+  view = await viewer();
+});
+
+const kinds = pageKinds(PAGE, 3);
+/** One word in `every` is not zero, and is like no other. */
+const sparse = (every: number) => {
+  const words = new Uint32Array(PAGE / 4).map((_, i) => (i % every === 0 ? Math.imul(i + 1, 0x9e3779b1) : 0));
+  return new Uint8Array(words.buffer);
+};
+/** Pointers into a few kilobytes: their upper 22 bits are often the same. */
+const pointers = new Uint8Array(new Uint32Array(PAGE / 4).map((_, i) => 0xc0de0000 + ((i * 37) % 1024)).buffer);
+const choose = (strategy: string, page: Uint8Array, more?: Viewed, link = 1e9) =>
+  strategyByName(strategy).choose(view(page, more), fakeStream(link));
+
+describe('characteristic', () => {
+  test.each<[string, () => Uint8Array, Choice]>([
+    ['mostly zero words', () => sparse(10), 'zero-aware'],
+    ['words of a dictionary', () => pointers, 'wkdm'],
+    ['text', () => kinds.text!, 'lz4'],
+    ['noise', () => kinds.random!, 'raw'],
+  ])('%s', (_, page, choice) => {
+    expect(choose('characteristic', page())).toBe(choice);
+  });
+
+  test('the share of zero words decides at three quarters', () => {
+    const page = (zeroWords: number) =>
+      new Uint8Array(new Uint32Array(1024).map((_, i) => (i < zeroWords ? 0 : Math.imul(i, 0x9e3779b1))).buffer);
+    expect(choose('characteristic', page(768))).toBe('zero-aware');
+    expect(choose('characteristic', page(767))).not.toBe('zero-aware');
+  });
+});
+
+describe('mecom', () => {
+  test.each<[string, () => Uint8Array, Choice]>([
+    ['mostly zero bytes', () => sparse(10), 'zero-aware'],
+    ['words of a dictionary', () => pointers, 'wkdm'],
+    ['text', () => kinds.text!, 'lz4'],
+    ['noise', () => kinds.random!, 'raw'],
+  ])('%s', (_, page, choice) => {
+    expect(choose('mecom', page())).toBe(choice);
+  });
+
+  test('a class whose codec leaves 95 % or more is passed over', () => {
+    // Three zero bytes in every word: many zero bytes, no zero word.
+    const page = new Uint8Array(PAGE).map((_, i) => (i % 4 === 0 ? 1 + ((i * 7) % 255) : 0));
+    expect(view(page).profile.zeroBytes).toBeGreaterThanOrEqual(0.74 * PAGE);
+    expect(view(page).measure('zero-aware')).toBe(Number.POSITIVE_INFINITY);
+    expect(choose('mecom', page)).not.toBe('zero-aware');
+  });
+});
+
+describe('smallest', () => {
+  test('of the codecs for one page none is smaller than the one that is chosen', () => {
+    const alone = ['rle', 'zero-aware', 'xbzrle', 'similar', 'wkdm'] as const;
+    for (const zstd of [false, true])
+      for (const [kind, page] of Object.entries(kinds)) {
+        const seen = view(page, { last: baseOf(page, 5), similarBytes: 700 });
+        const choice = strategyByName('smallest').choose(seen, { ...fakeStream(1e9), zstd });
+        const bytes = alone.map((name) => seen.measure(name));
+        if (choice === 'group') expect(Math.min(...bytes), kind).toBeGreaterThanOrEqual(Math.min(seen.measure('lz4'), PAGE) * 0.7);
+        else expect(seen.measure(choice), kind).toBe(Math.min(...bytes));
+      }
+  });
+
+  test('it packs by the best there is', () => {
+    const { pack } = strategyByName('smallest');
+    const group = { kind: 'pages', bytes: 1 << 20, pages: 256, estimatedBytes: 1 << 19 } as const;
+    expect(pack!(group, fakeStream(1e9)).name).toBe('zstd');
+    expect(pack!(group, fakeStream(1e9, { zstd: false })).name).toBe('lz4');
+  });
+});
+
+describe('by name', () => {
+  test('every codec can be fixed, and every strategy has the name that it is called by', () => {
+    const names = [
+      'adaptive',
+      'smallest',
+      'characteristic',
+      'mecom',
+      ...CODECS.map(({ name }) => `fixed:${name}`),
+      'fixed:zstd:1',
+      'fixed:zstd:22',
+    ];
+    for (const name of names) expect(strategyByName(name).name).toBe(name);
+  });
+
+  test.each([
+    '',
+    'fastest',
+    'Adaptive',
+    'toString',
+    'fixed',
+    'fixed:',
+    'fixed:zip',
+    'fixed:lz4:3',
+    'fixed:zstd:0',
+    'fixed:zstd:23',
+    'fixed:zstd:1.5',
+    'fixed:zstd:3:3',
+  ])('"%s" is refused', (name) => {
+    expect(() => strategyByName(name)).toThrow(PageferryError);
+    expect(() => strategyByName(name)).toThrow(
+      `unknown strategy "${name}": expected one of adaptive, smallest, characteristic, mecom, fixed:<codec>`,
+    );
+  });
+
+  test('no two streams share what adaptive has learned', () => {
+    expect(strategyByName('adaptive')).not.toBe(strategyByName('adaptive'));
+  });
+});
+
+test('a strategy of one’s own is an object with a function', async () => {
+  const mine: Strategy = { name: 'mine', choose: (page) => (page.profile.zeroWords > 700 ? 'zero-aware' : 'lz4') };
+  const first = guestImage(PAGE, 1);
+  const images = [first, laterImage(first, PAGE, 2)];
+  const { bytes, summary } = await encoded(
+    images.map((image, i) => bytesSource(image, `${i}`)),
+    { strategy: mine },
+  );
+  expect(Object.keys(summary.codecs)).toEqual(expect.arrayContaining(['zero-aware', 'lz4']));
+  expect((await decoded(bytes)).images.map((image, i) => Buffer.compare(image, images[i]!))).toEqual([0, 0]);
+});
+
+test('whatever a strategy answers, the stream is right', async () => {
+  const first = guestImage(PAGE, 1, 33);
+  const images = [first, laterImage(first, PAGE, 2)];
+  for (const pack of [undefined, () => ({ name: 'lz4' as const }), () => ({ name: 'raw' as const })]) {
+    const answers: Choice[] = ['group', ...CODECS.map(({ name }) => name)];
+    let turn = 0;
+    const strategy: Strategy = { name: 'all in turn', choose: () => answers[turn++ % answers.length]!, pack };
+    const { bytes } = await encoded(
+      images.map((image, i) => bytesSource(image, `${i}`)),
+      { strategy },
+    );
+    expect((await decoded(bytes)).images.map((image, i) => Buffer.compare(image, images[i]!))).toEqual([0, 0]);
+  }
+});

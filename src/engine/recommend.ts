@@ -19,7 +19,9 @@ export function recommend(
   linkBitsPerSecond: number,
   pageBytes: number,
 ): Recommendation {
-  const tried = survey.codecs.rle!.tried.pages * pageBytes;
+  // A last page that is shorter is tried in groups only.
+  const inGroups = survey.packings.reduce((sum, trial) => sum + trial.bytesIn, 0);
+  const tried = Math.max(survey.codecs.rle!.tried.pages * pageBytes, inGroups);
   const sendMs = (bytes: number) => (bytes * 8000) / linkBitsPerSecond;
   const estimates: Record<string, number> = { 'fixed:raw': sendMs(tried) };
   for (const trial of survey.packings) {

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PageferryError } from '../page/error.js';
 import type { PageSink } from '../page/source.js';
 import { ioError } from './fault.js';
 import { readHandle } from './handle.js';
@@ -27,15 +28,22 @@ export function createScratchSink(): PageSink {
     if (open) fs.closeSync(fd);
     open = false;
   };
+  // The descriptor's number belongs to some other file once it is closed.
+  const check = () => {
+    if (!open) throw new PageferryError('bad-argument', `${name}: used after finish or abort`);
+  };
   return {
     write(bytes, position) {
+      check();
       writeAllSync(fd, name, bytes, position);
       end = Math.max(end, position + bytes.length);
     },
     zero(position, bytes) {
+      check();
       end = Math.max(end, position + bytes);
     },
     readAt(into, position) {
+      check();
       const bytes = Math.max(0, Math.min(into.length, end - position));
       const got = reader.readSync(into.subarray(0, bytes), position);
       // Past the file's own end is the hole that it ends in.

@@ -21,13 +21,17 @@ test('--help tells every command, wherever it stands; --version the version', as
   for (const args of [['--version'], ['-V']]) expect((await done(args)).stdout.toString()).toBe(`${version}\n`);
 });
 
-test('every option that is told is known, and the other way round', async () => {
+test('every option is known to the command under which it is told', async () => {
   const help = (await done(['--help'])).stdout.toString();
-  for (const option of [...new Set(help.match(/--[a-z][a-z-]+/g))]) {
-    if (option === '--help' || option === '--version') continue;
-    const runs = await Promise.all(['pack', 'unpack', 'verify', 'analyze', 'capture'].map((command) => cli([command, option])));
-    expect([option, runs.some(({ stderr }) => !stderr.includes('Unknown option'))]).toEqual([option, true]);
+  let command = '';
+  const told: [string, string][] = [];
+  for (const line of help.split('\n')) {
+    command = /^ {2}pageferry ([a-z]+) /.exec(line)?.[1] ?? command;
+    for (const option of line.match(/(?<=^ +|, )--[a-z-]+/g) ?? []) told.push([command, option]);
   }
+  expect(told.length).toBeGreaterThan(15);
+  const runs = await Promise.all(told.map((args) => cli(args)));
+  expect(told.filter((_, i) => runs[i]!.code !== 2 || runs[i]!.stderr.includes('Unknown option'))).toEqual([]);
 });
 
 const pack = ['pack', image, '-o', out];

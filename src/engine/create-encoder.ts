@@ -16,7 +16,7 @@ import { type EncoderOptions, type EncoderSettings, encoderSettings, kernelsWith
 import { type Output, OutputQueue } from './output.js';
 import { localPool, threadPool } from './pack-pool.js';
 import { packerBytes, SegmentPacker } from './packing.js';
-import { createSegment } from './segment.js';
+import { createEstimate, createSegment } from './segment.js';
 
 const SEGMENT_CAPACITY = LARGEST_GROUP_BYTES + GROUP_SLACK;
 /** On this thread a frame is packed at once; the second is filled while the first is written. */
@@ -41,6 +41,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const pool = threads > 1 ? threadPool(threads, SEGMENT_CAPACITY, zstd, options.zstd != null, packer) : localPool(packer);
   if (strategy.packs?.(settings.linkBitsPerSecond)) pool.prepare();
   const planned = { ms: 0, bytes: 0 };
+  const progress = { image: 0, share: 0 };
   const state: StreamState = {
     linkBitsPerSecond: settings.linkBitsPerSecond,
     threads,
@@ -53,12 +54,14 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
     },
     handoverMs: pool.handoverMs,
     zstd: zstd !== undefined,
+    progress,
   };
   const pending = (ms: number, bytes: number) => {
     planned.ms += ms;
     planned.bytes += bytes;
   };
-  const frameContext: FrameContext = { pool, packer, strategy, state, pending };
+  const estimate = createEstimate(kernels, settings.pageBytes);
+  const frameContext: FrameContext = { pool, packer, strategy, state, pending, estimate };
   const makeBuffer = () => createSegment(kernels, SEGMENT_CAPACITY);
   const frames = Array.from({ length: frameCount(threads) }, () => new Frame(makeBuffer));
   const notes = zstd ? [] : ['zstd is not available here: LZ4 packs in its place'];
@@ -71,6 +74,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
     queue: new OutputQueue(output, packer),
     reader: new ChunkReader(kernels),
     frames,
+    progress,
     startedAt,
     notes,
   });

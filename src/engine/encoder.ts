@@ -24,6 +24,8 @@ export interface EncoderParts {
   readonly queue: OutputQueue;
   readonly reader: ChunkReader;
   readonly frames: Frame[];
+  /** What strategies are told of the image in work. */
+  readonly progress: { image: number; share: number };
   readonly startedAt: number;
   readonly notes: readonly string[];
 }
@@ -192,8 +194,10 @@ export class Encoder {
 
   /** Encodes a chunk: whole pages, then perhaps a last, shorter one. */
   private async take(address: number, length: number, versions: number): Promise<void> {
-    const { encoder } = this.image!;
+    const { encoder, announced, bytes } = this.image!;
     const { pageBytes } = this.context;
+    this.parts.progress.image = encoder.number;
+    this.parts.progress.share = announced ? (bytes + length) / announced : 0;
     const count = Math.floor(length / pageBytes);
     const partial = length % pageBytes;
     if (count > 0) encoder.survey(address, count);

@@ -34,6 +34,8 @@ export interface FrameContext {
   readonly packer: SegmentPacker;
   readonly strategy: Strategy;
   readonly state: StreamState;
+  /** What share of its pages an LZ-class encoding is estimated to leave of a segment. */
+  estimate(segment: SegmentBuffer): number;
   /** Expected packing that starts (positive) or is done (negative). */
   pending(ms: number, bytes: number): void;
 }
@@ -65,8 +67,6 @@ export class Frame {
     for (const buffer of this.buffers.values()) {
       buffer.used = 0;
       buffer.pages = 0;
-      buffer.sampledBytes = 0;
-      buffer.estimatedBytes = 0;
     }
   }
 
@@ -97,13 +97,6 @@ export class Frame {
     usage.bytes += bytes.length;
   }
 
-  /** Notes what an LZ-class encoding is estimated to leave of a page in a segment that has a number. */
-  sample(kind: SegmentKind, bytes: number, estimatedBytes: number): void {
-    const buffer = this.buffers.get(kind)!;
-    buffer.sampledBytes += bytes;
-    buffer.estimatedBytes += estimatedBytes;
-  }
-
   /** Packs the frame; its buffers are in use until the result was written. */
   async pack(context: FrameContext, ordinal: number, lastPageBytes: number): Promise<PackedFrame> {
     const table = this.table.finish();
@@ -125,9 +118,9 @@ export class Frame {
     return { parts, bytes: record.length + dataBytes, counts: this.counts(segments.slice(1)) };
   }
 
-  private async packSegment(kind: SegmentKind, { pool, strategy, state, pending }: FrameContext): Promise<Packed> {
+  private async packSegment(kind: SegmentKind, { pool, strategy, state, pending, estimate }: FrameContext): Promise<Packed> {
     const buffer = this.buffers.get(kind)!;
-    const group = groupOf(kind, buffer);
+    const group = groupOf(kind, buffer, estimate);
     const packing = kind === 'group' || kind === 'coded' ? strategy.pack!(group, state) : packingOf(kind);
     const { expectedMs = 0, expectedBytes = 0 } = packing;
     pending(expectedMs, expectedBytes);
@@ -163,9 +156,18 @@ export class Frame {
   }
 }
 
-function groupOf(kind: SegmentKind, { used, pages, sampledBytes, estimatedBytes }: SegmentBuffer): GroupView {
-  const share = sampledBytes === 0 ? 1 : estimatedBytes / sampledBytes;
-  return { kind: kind === 'coded' ? 'coded' : 'pages', bytes: used, pages, estimatedBytes: used * share };
+function groupOf(kind: SegmentKind, segment: SegmentBuffer, estimate: FrameContext['estimate']): GroupView {
+  const { used: bytes, pages } = segment;
+  let estimated: number | undefined;
+  return {
+    kind: kind === 'coded' ? 'coded' : 'pages',
+    bytes,
+    pages,
+    get estimatedBytes() {
+      estimated ??= kind === 'coded' ? bytes : bytes * estimate(segment);
+      return estimated;
+    },
+  };
 }
 
 function packingOf(kind: Exclude<SegmentKind, 'group' | 'coded'>): Packing {

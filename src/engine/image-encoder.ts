@@ -15,8 +15,6 @@ const SAME_AS = codecByName('same-as');
 const UNCHANGED = codecByName('unchanged');
 const SIMILAR = codecByName('similar');
 const FILL_CLASS = 0x100;
-/** One group page in so many is looked at, for an estimate of its group. */
-const SAMPLED = 16;
 
 /** What encoding an image works with; the same for every image of a stream. */
 export interface ImageContext {
@@ -178,9 +176,6 @@ export class ImageEncoder {
     const groupKind = strategy.pack ? 'group' : 'stored';
     if (choice === 'group' || choice === 'lz4' || choice === 'zstd') {
       this.append(frame, choice === 'group' ? groupKind : choice, address, pageBytes);
-      if (choice === 'group' && strategy.pack && frame.pageCount % SAMPLED === 0) {
-        frame.sample('group', pageBytes, candidate.profile.estimatedBytes);
-      }
       return;
     }
     const bytes = choice === 'raw' ? Infinity : candidate.measure(choice);

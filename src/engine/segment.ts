@@ -11,9 +11,6 @@ export interface SegmentBuffer {
   /** Bytes and pages in it so far. */
   used: number;
   pages: number;
-  /** Bytes of sampled pages, and what an LZ-class encoding is estimated to leave of them. */
-  sampledBytes: number;
-  estimatedBytes: number;
   /** The same rooms where a worker sees them, made when one is needed. */
   shared?: { readonly input: SharedArrayBuffer; readonly output: SharedArrayBuffer };
 }
@@ -28,8 +25,6 @@ export function createSegment(kernels: Kernels, capacity: number): SegmentBuffer
     output: kernels.bytes.subarray(output, output + packed),
     used: 0,
     pages: 0,
-    sampledBytes: 0,
-    estimatedBytes: 0,
   };
 }
 
@@ -40,4 +35,23 @@ export function sharedRoom(segment: SegmentBuffer): NonNullable<SegmentBuffer['s
     output: new SharedArrayBuffer(segment.output.length),
   };
   return segment.shared;
+}
+
+/** One page in so many is looked at, for an estimate of its segment. */
+const SAMPLED = 16;
+
+/** Estimates, from some of its pages, what share of a segment of pages an LZ-class encoding would leave. */
+export function createEstimate({ run, words, reserve }: Kernels, pageBytes: number): (segment: SegmentBuffer) => number {
+  const profile = reserve(run.PROFILE_BYTES.value, 'profile');
+  const field = (profile + run.PROFILE_ESTIMATED_BYTES.value) >>> 2;
+  return ({ address, used }) => {
+    let estimated = 0;
+    let looked = 0;
+    for (let at = 0; at + pageBytes <= used; at += SAMPLED * pageBytes) {
+      run.profilePage(address + at, 0, pageBytes, profile);
+      estimated += words[field]!;
+      looked += pageBytes;
+    }
+    return looked === 0 ? 1 : estimated / looked;
+  };
 }

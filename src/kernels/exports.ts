@@ -11,6 +11,7 @@ export interface KernelExports {
   readonly LZ4_SCRATCH_BYTES: { readonly value: number };
   readonly WKDM_SCRATCH_BYTES: { readonly value: number };
   readonly PROFILE_BYTES: { readonly value: number };
+  readonly PROFILE_ESTIMATED_BYTES: { readonly value: number };
 
   /** One u16 a page into `classes`: 0 normal, 0x100 | byte when every byte is that byte. Returns the number of normal pages. */
   scanPages(src: number, pageCount: number, pageBytes: number, classes: number): number;

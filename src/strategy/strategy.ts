@@ -46,6 +46,8 @@ export interface StreamState {
   /** What handing a segment to another thread costs now, before any packing, in ms; 0 on one thread. */
   handoverMs(packing: PackingName): number;
   readonly zstd: boolean;
+  /** Which image is being encoded, and the share of it that was read, where its size is known. */
+  readonly progress?: { readonly image: number; readonly share: number };
 }
 
 /** A segment that is about to be packed as a whole. */
@@ -54,7 +56,7 @@ export interface GroupView {
   readonly kind: 'pages' | 'coded';
   readonly bytes: number;
   readonly pages: number;
-  /** What an LZ-class encoding is estimated to leave, from one page in 16; of coded bytes, `bytes`. */
+  /** What an LZ-class encoding is estimated to leave, from one page in 16, at the first look; of coded bytes, `bytes`. */
   readonly estimatedBytes: number;
 }
 

@@ -57,7 +57,7 @@ function changingSource(bytes: Uint8Array, name: string, change: Change, random:
 test.each(Object.entries(CHANGES))('a file that gives %s when it is read again never yields a wrong image', async (_, change) => {
   const random = seeded(77);
   for (const strategy of STRATEGIES)
-    for (let seed = 1; seed <= 4; seed++) {
+    for (let seed = 1; seed <= 2; seed++) {
       const first = guestImage(PAGE, seed, 50);
       const second = laterImage(first, PAGE, seed);
       const images = [first, second, laterImage(second, PAGE, seed + 1), first, guestImage(PAGE, seed)];

@@ -4,7 +4,7 @@ import type { StreamState } from './strategy.js';
 const TELLING_SHARE = 0.05;
 /** What waits for the link, or for the threads, is plenty when it is worth this long. */
 const PLENTY_MS = [100, 500] as const;
-/** How much dearer a byte gets, in powers of e, when plenty waits for the link, and when the link alone is left to finish. */
+/** How much dearer a byte gets, in powers of e, when plenty (at most twice as much) waits for the link, and when the link alone is left to finish. */
 const BY_BACKLOG = 2;
 const BY_OUTLOOK = 8;
 /** A byte is never much cheaper than its time on the link: pages as they are save the encoder little, and bytes are what counts. */
@@ -44,7 +44,7 @@ export class StreamWatch {
     const [least, most] = PLENTY_MS;
     const plenty = Math.min(most, Math.max(least, plentyMs));
     const pressure = this.extrapolated(state, now + cpuBacklogMs, linkBytesPerMs);
-    const backlog = Math.max(-1, Math.min(1, (linkBacklogMs - cpuBacklogMs) / plenty));
+    const backlog = Math.max(-1, Math.min(2, (linkBacklogMs - cpuBacklogMs) / plenty));
     const graceMs = plenty / 4;
     const moment = Math.max(LEAST, BY_BACKLOG * backlog);
     if (pressure === undefined) return { linkBacklogMs, graceMs, bytePrice: Math.exp(moment) };

@@ -34,14 +34,14 @@ export async function loadZstd(packagePath?: string): Promise<Zstd | undefined> 
 }
 
 interface NodeZstd {
-  zstdCompress(bytes: Uint8Array, options: object, done: (error: Error | null, frame: Uint8Array) => void): void;
+  createZstdCompress(options: object): import('node:zlib').Gzip;
   zstdCompressSync(bytes: Uint8Array, options: object): Uint8Array;
   zstdDecompressSync(bytes: Uint8Array, options: object): Uint8Array;
   constants: { ZSTD_c_compressionLevel: number };
 }
 
 function nodeZstd(zlib: object): Zstd | undefined {
-  const { zstdCompress, zstdCompressSync, zstdDecompressSync, constants } = zlib as NodeZstd;
+  const { createZstdCompress, zstdCompressSync, zstdDecompressSync, constants } = zlib as NodeZstd;
   if (!zstdCompressSync || !zstdDecompressSync) return undefined;
   // Mostly one chunk holds the whole result; several are put together by another copy.
   const options = (bytes: Uint8Array, level: number) => ({
@@ -53,7 +53,13 @@ function nodeZstd(zlib: object): Zstd | undefined {
     compress: (bytes, level) => zstdCompressSync(bytes, options(bytes, level)),
     compressAsync: (bytes, level) =>
       new Promise((resolve, reject) => {
-        zstdCompress(bytes, options(bytes, level), (error, frame) => (error ? reject(error) : resolve(frame)));
+        // zlib's own way with a callback copies the result once more, on this thread.
+        const chunks: Buffer[] = [];
+        createZstdCompress({ ...options(bytes, level), pledgedSrcSize: bytes.length })
+          .on('data', (chunk: Buffer) => chunks.push(chunk))
+          .on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)))
+          .on('error', reject)
+          .end(bytes);
       }),
     decompress: (frame, contentBytes) =>
       zstdDecompressSync(checkedFrame(frame, contentBytes), {

@@ -31,7 +31,7 @@ export function localPool(packer: SegmentPacker): PackPool {
 }
 
 /** A segment's way to another thread and back, and what starting workers takes, in ms: measured on two small machines. */
-const HANDOVER_MS = 0.5;
+const HANDOVER_MS = 0.1;
 const START_MS = 60;
 
 /**

@@ -25,7 +25,11 @@ let compiled: Promise<WebAssembly.Module> | undefined;
 
 /** The compiled module, for a worker that instantiates it with a memory of its own. */
 export function kernelModule(): Promise<WebAssembly.Module> {
-  compiled ??= WebAssembly.compile(fromBase64(KERNELS_BASE64));
+  // Where there is a Buffer there is no page to hold up, and Node does not wait for a compilation in the background.
+  compiled ??=
+    typeof Buffer === 'function'
+      ? Promise.resolve(new WebAssembly.Module(fromBase64(KERNELS_BASE64)))
+      : WebAssembly.compile(fromBase64(KERNELS_BASE64));
   return compiled;
 }
 

@@ -45,7 +45,7 @@ function groupBytes(state: StreamState): number {
 
 function cheapest(costs: PackingCosts, watch: StreamWatch, group: GroupView, state: StreamState): Packing {
   const linkBytesPerMs = state.linkBitsPerSecond / 8000;
-  const { linkBacklogMs, bytePrice } = watch.look(state, (PLENTY_GROUPS * group.bytes) / linkBytesPerMs);
+  const { linkBacklogMs, graceMs, bytePrice } = watch.look(state, (PLENTY_GROUPS * group.bytes) / linkBytesPerMs);
   let chosen: Packing = { name: 'raw' };
   // Not worth a look, even: it would cost a few per cent of what the pages take.
   if (state.linkBitsPerSecond >= FAST_BITS_PER_SECOND && bytePrice < 2) return chosen;
@@ -54,8 +54,8 @@ function cheapest(costs: PackingCosts, watch: StreamWatch, group: GroupView, sta
     if (option.packing.name === 'zstd' && !state.zstd) continue;
     const { ms, bytes } = costs.expect(option, group);
     const packMs = ms / state.threads + state.handoverMs(option.packing.name);
-    // Packing for longer than the link is busy leaves it idle.
-    const waitMs = Math.max(0, packMs - linkBacklogMs);
+    // Packing for much longer than the link is busy leaves it idle.
+    const waitMs = Math.max(0, packMs - linkBacklogMs - graceMs);
     const price = packMs + bytePrice * (bytes / linkBytesPerMs + waitMs);
     if (price < chosenPrice) {
       chosen = { ...option.packing, expectedMs: ms, expectedBytes: bytes };

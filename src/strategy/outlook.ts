@@ -7,6 +7,8 @@ const PLENTY_MS = [100, 500] as const;
 /** How much dearer a byte gets, in powers of e, when plenty waits for the link, and when the link alone is left to finish. */
 const BY_BACKLOG = 2;
 const BY_OUTLOOK = 8;
+/** A byte is never much cheaper than its time on the link: pages as they are save the encoder little, and bytes are what counts. */
+const LEAST = Math.log(0.7);
 
 /** A link that takes pages as they are about as fast as they can be read. */
 export const FAST_BITS_PER_SECOND = 4e9;
@@ -15,6 +17,8 @@ export const FAST_BITS_PER_SECOND = 4e9;
 export interface Outlook {
   /** What waits for the link once the threads are done with what they have, in ms. */
   readonly linkBacklogMs: number;
+  /** So long the link may idle for the sake of one group. */
+  readonly graceMs: number;
   /** What a millisecond of the link is worth in milliseconds of packing: above 1 the link is the bottleneck. */
   readonly bytePrice: number;
 }
@@ -41,14 +45,17 @@ export class StreamWatch {
     const plenty = Math.min(most, Math.max(least, plentyMs));
     const pressure = this.extrapolated(state, now + cpuBacklogMs, linkBytesPerMs);
     const backlog = Math.max(-1, Math.min(1, (linkBacklogMs - cpuBacklogMs) / plenty));
-    const moment = BY_BACKLOG * backlog;
-    if (pressure === undefined) return { linkBacklogMs, bytePrice: Math.exp(moment) };
+    const graceMs = plenty / 4;
+    const moment = Math.max(LEAST, BY_BACKLOG * backlog);
+    if (pressure === undefined) return { linkBacklogMs, graceMs, bytePrice: Math.exp(moment) };
     // The more of the image is known, the more its outlook counts against the moment.
     const weight = state.progress!.share;
-    const mixed = (1 - weight) * moment + weight * BY_OUTLOOK * pressure;
+    const outlook = (1 - weight) * moment + weight * BY_OUTLOOK * pressure;
+    // However late the encoder is, threads that have nothing to do pack for nothing.
+    const mixed = Math.max(outlook, LEAST, -BY_BACKLOG * Math.min(1, cpuBacklogMs / plenty));
     // What bursts on a fast link is gone soon by itself: there, both must call for packing.
     const both = state.linkBitsPerSecond < FAST_BITS_PER_SECOND ? mixed : Math.min(mixed, moment);
-    return { linkBacklogMs, bytePrice: Math.exp(both) };
+    return { linkBacklogMs, graceMs, bytePrice: Math.exp(both) };
   }
 
   /** How much later the link finishes than the encoder, as a share of the later of both: 1 … -1. */

@@ -121,14 +121,19 @@ export function random(bytes: number, seed: number): Buffer {
   return Buffer.from(words.buffer);
 }
 
-/** Waits for something that another process does. */
+/** Waits for something that another process does. Tries are counted, not time: a machine may stand still for a while. */
 export async function until<T>(look: () => T | undefined | false): Promise<T> {
-  for (const deadline = Date.now() + 20_000; Date.now() < deadline; ) {
+  for (let tries = 0; tries < 4000; tries++) {
     const found = look();
     if (found) return found;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  throw new Error('waited for 20 s in vain');
+  throw new Error('waited for it in vain');
+}
+
+/** Runs a program of the system. */
+export function system(program: string, args: readonly string[]): { status: number | null; stdout: string } {
+  return spawnSync(program, args, { input: '', encoding: 'utf8' });
 }
 
 export function hasProgram(name: string): boolean {

@@ -1,9 +1,9 @@
 // What happens in the middle: signals, readers that leave, terminals; and how much memory it takes.
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { CLI, cli, done, ended, folders, guest, hasProgram, json, later, random, start, until } from './cli.js';
+import { CLI, cli, done, ended, folders, guest, hasProgram, json, later, random, start, system, until } from './cli.js';
 
 const newFolder = folders();
 const folder = newFolder();
@@ -84,7 +84,7 @@ describe('a reader that leaves is told of in one line', () => {
 test.skipIf(!hasProgram('mkfifo'))('named pipes on both sides (skipped without mkfifo)', async () => {
   const inside = newFolder();
   const [from, to, out] = ['from', 'to', 'out.raw'].map((name) => join(inside, name));
-  spawnSync('mkfifo', [from!, to!]);
+  system('mkfifo', [from!, to!]);
   const runs = [
     cli(['unpack', to!, '-o', out!]),
     cli(['pack', from!, '-o', to!, '--json']),
@@ -99,8 +99,7 @@ test.skipIf(!hasProgram('mkfifo'))('named pipes on both sides (skipped without m
 });
 
 describe.skipIf(!hasProgram('script'))('progress (skipped without util-linux script)', () => {
-  const shown = (command: string) =>
-    spawnSync('script', ['-qec', `${process.execPath} ${CLI} ${command}`, '/dev/null'], { input: '', encoding: 'utf8' });
+  const shown = (command: string) => system('script', ['-qec', `${process.execPath} ${CLI} ${command}`, '/dev/null']);
   test.each([
     ['pack A -o OUT', 'packing: '],
     ['unpack TWO -o OUT', 'unpacking: '],

@@ -1,8 +1,7 @@
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { CLI, cli, done, fails, folders, guest, hasProgram, json, start } from './cli.js';
+import { CLI, cli, done, fails, folders, guest, hasProgram, json, start, system } from './cli.js';
 
 const newFolder = folders();
 const folder = newFolder();
@@ -134,8 +133,8 @@ test('what reads the report may leave', async () => {
 const terminal = hasProgram('script');
 test.skipIf(!terminal)('bytes are not written to a terminal (skipped without util-linux script)', async () => {
   for (const args of [`pack '${image}' -o -`, `unpack '${image}' -o -`, 'capture --pid 1 -o -']) {
-    const { status, stdout } = spawnSync('script', ['-qec', `${process.execPath} ${CLI} ${args}`, '/dev/null'], { input: '' });
-    expect(stdout.toString()).toMatch(/^pageferry: \w+: -o -: standard output is a terminal/);
+    const { status, stdout } = system('script', ['-qec', `${process.execPath} ${CLI} ${args}`, '/dev/null']);
+    expect(stdout).toMatch(/^pageferry: \w+: -o -: standard output is a terminal/);
     expect(status).toBe(2);
   }
 });

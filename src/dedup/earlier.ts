@@ -3,6 +3,9 @@ import type { PageSource } from '../page/source.js';
 import { PageDigests } from './page-digests.js';
 import type { VersionStore } from './version-store.js';
 
+/** Pages that are read at once where references run in a row. */
+const WINDOW_PAGES = 16;
+
 /** One image that later pages may refer to. */
 export interface EarlierImage {
   readonly digests: PageDigests;
@@ -18,13 +21,15 @@ export class EarlierImages {
   private readonly images: EarlierImage[] = [];
   private readonly slot: number;
   private readonly digest: number;
+  /** Which pages stand in the slot. */
+  private readonly window = { image: -1, first: 0, pages: 0 };
 
   constructor(
     private readonly kernels: Kernels,
     private readonly pageBytes: number,
     private readonly versions: VersionStore,
   ) {
-    this.slot = kernels.reserve(pageBytes, 'earlier page');
+    this.slot = kernels.reserve(WINDOW_PAGES * pageBytes, 'earlier pages');
     this.digest = kernels.reserve(16, 'earlier page digest');
   }
 
@@ -50,7 +55,8 @@ export class EarlierImages {
   find(image: number, page: number): number {
     const kept = this.versions.find(image, page);
     if (kept !== 0) return kept;
-    return this.readAgain(image, page, this.slot) ? this.slot : 0;
+    const read = this.read(image, page);
+    return read !== 0 && this.isAsSent(image, page, read) ? read : 0;
   }
 
   /** Where a page stands whose bytes are the same as those at `address`, confirmed byte by byte. */
@@ -58,7 +64,8 @@ export class EarlierImages {
     const { run } = this.kernels;
     const kept = this.versions.find(image, page);
     if (kept !== 0) return run.pagesEqual(kept, address, this.pageBytes) === 1;
-    return this.read(image, page, this.slot) && run.pagesEqual(this.slot, address, this.pageBytes) === 1;
+    const read = this.read(image, page);
+    return read !== 0 && run.pagesEqual(read, address, this.pageBytes) === 1;
   }
 
   /** Whether the bytes at `address` are the page as it was sent. */
@@ -67,14 +74,19 @@ export class EarlierImages {
     return this.images[image]?.digests.matches(page, this.digest) ?? false;
   }
 
-  private readAgain(image: number, page: number, slot: number): boolean {
-    return this.read(image, page, slot) && this.isAsSent(image, page, slot);
-  }
-
-  private read(image: number, page: number, slot: number): boolean {
+  /** Where a page stands as its source has it now, or 0. Pages asked for one after the other are read several at a time. */
+  private read(image: number, page: number): number {
     const source = this.images[image]?.source;
-    if (!source?.readAt) return false;
-    const into = this.kernels.bytes.subarray(slot, slot + this.pageBytes);
-    return source.readAt(into, page * this.pageBytes) === this.pageBytes;
+    if (!source?.readAt) return 0;
+    const { pageBytes, window } = this;
+    if (image !== window.image || page < window.first || page >= window.first + window.pages) {
+      const next = image === window.image && page === window.first + window.pages;
+      const into = this.kernels.bytes.subarray(this.slot, this.slot + (next ? WINDOW_PAGES : 1) * pageBytes);
+      window.image = image;
+      window.first = page;
+      window.pages = Math.floor(source.readAt(into, page * pageBytes) / pageBytes);
+      if (window.pages === 0) return 0;
+    }
+    return this.slot + (page - window.first) * pageBytes;
   }
 }

@@ -112,6 +112,6 @@ function memoryBytes({ deltaBudgetBytes, indexSlots, threads, pageBytes }: Encod
   const segment = SEGMENT_CAPACITY + packedLz4Capacity(SEGMENT_CAPACITY) + 256;
   const buffers = frameCount(threads) * SEGMENT_KINDS.length * segment;
   const tables = indexSlots * (16 + 12 * SKETCHES_A_PAGE);
-  const scratch = packerBytes(SEGMENT_CAPACITY) + ChunkReader.memoryBytes + 40 * pageBytes + (1 << 20);
+  const scratch = packerBytes(SEGMENT_CAPACITY) + ChunkReader.memoryBytes + 64 * pageBytes + (1 << 20);
   return deltaBudgetBytes + buffers + tables + scratch;
 }

@@ -6,7 +6,7 @@ import type { OutputQueue } from './output.js';
 export const LARGEST_GROUP_BYTES = 8 << 20;
 const DEFAULT_GROUP_BYTES = 2 << 20;
 /** Threads work ahead of the output by so much: enough to go on through a stretch of zero pages. */
-const MOST_IN_FLIGHT_BYTES = 32 << 20;
+const MOST_IN_FLIGHT_BYTES = 24 << 20;
 
 /** Frames on their way: one fills, others are packed or wait to be written, the rest is free. Whoever needs one waits for it. */
 export class FrameFlow {

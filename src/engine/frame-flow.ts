@@ -6,7 +6,7 @@ import type { OutputQueue } from './output.js';
 export const LARGEST_GROUP_BYTES = 8 << 20;
 const DEFAULT_GROUP_BYTES = 2 << 20;
 /** Threads work ahead of the output by so much: enough to go on through a stretch of zero pages. */
-const MOST_IN_FLIGHT_BYTES = 24 << 20;
+const MOST_IN_FLIGHT_BYTES = 20 << 20;
 
 /** Frames on their way: one fills, others are packed or wait to be written, the rest is free. Whoever needs one waits for it. */
 export class FrameFlow {
@@ -27,7 +27,7 @@ export class FrameFlow {
   /** The frame that fills, or a new one for the next page of `encoder`. */
   async open(encoder: ImageEncoder): Promise<Frame> {
     if (this.frame) return this.frame;
-    while (this.free.length === 0 || (this.inFlight > 0 && this.inFlightBytes >= MOST_IN_FLIGHT_BYTES))
+    while (this.free.length === 0 || (this.inFlight > 0 && this.inFlightBytes + this.groupBytes() > MOST_IN_FLIGHT_BYTES))
       await new Promise<void>((freed) => {
         this.freed = freed;
       });

@@ -1,7 +1,8 @@
 export type { CodecContext, CodecName, PackingName, PageCodec } from './codec/codec.js';
 export { createCodecContext } from './codec/codec.js';
 export { CODECS, codecByName } from './codec/registry.js';
-export { loadZstd, type Zstd } from './codec/zstd.js';
+export type { Zstd } from './codec/zstd.js';
+export { loadZstd } from './codec/zstd-load.js';
 export { digestText } from './dedup/image-digest.js';
 export type { CodecCount, CodecCounts } from './engine/counters.js';
 export { createDecoder, type DecoderOptions } from './engine/create-decoder.js';

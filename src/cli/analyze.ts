@@ -1,4 +1,4 @@
-import { loadZstd } from '../codec/zstd.js';
+import { loadZstd } from '../codec/zstd-load.js';
 import { createEncoder } from '../engine/create-encoder.js';
 import type { Encoder } from '../engine/encoder.js';
 import { recommend } from '../engine/recommend.js';

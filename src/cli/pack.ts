@@ -46,6 +46,8 @@ export async function pack(argv: readonly string[]): Promise<void> {
   checkInputs('pack', inputs);
   const path = outputPath(args, 'pack', inputs);
   const options = encoderOptions(args);
+  // Node's own threads, which read and run zstd, are four unless told before the first is started.
+  process.env.UV_THREADPOOL_SIZE ??= String(Math.max(4, options.threads + 2));
   const sources: FileSource[] = [];
   const open = (image: string) => {
     const source = openImage(image);

@@ -6,8 +6,11 @@ import type { PageSource } from '../page/source.js';
 export const CHUNK_BYTES = 4 << 20;
 const SLOTS = 2;
 
-/** Takes a chunk of `bytes` bytes at `address`; `versions` is where the same stretch of the parent stands, or 0. */
-type Consumer = (address: number, bytes: number, versions: number) => Promise<void>;
+/** Takes a chunk of `bytes` bytes at `address`. */
+type Consumer = (address: number, bytes: number) => Promise<void>;
+
+/** A gap of so many pages is read along with what stands around it: another call would take longer. */
+const READ_ALONG_PAGES = 2;
 
 /** Reads sources chunk by chunk straight into the kernels' memory, the next chunk while one is worked on. */
 export class ChunkReader {
@@ -21,7 +24,7 @@ export class ChunkReader {
   }
 
   /** Reads `source` to its end. Only the last chunk may end within a page. */
-  async read(source: PageSource, parent: PageSource | undefined, pageBytes: number, consume: Consumer): Promise<void> {
+  async read(source: PageSource, consume: Consumer): Promise<void> {
     let position = 0;
     let turn = 0;
     let next = this.fill(source, turn);
@@ -33,7 +36,7 @@ export class ChunkReader {
       next = bytes === CHUNK_BYTES ? this.fill(source, turn) : Promise.resolve(0);
       // Whoever awaits it later hears of its failure; until then it is not unhandled.
       next.catch(() => {});
-      await consume(address, bytes, parent ? this.readParent(parent, position, bytes, pageBytes) : 0);
+      await consume(address, bytes);
       position += bytes;
     }
     if (source.bytes !== undefined && position !== source.bytes)
@@ -57,13 +60,26 @@ export class ChunkReader {
     return filled;
   }
 
-  /** 0 when the parent does not reach as far. */
-  private readParent(parent: PageSource, position: number, bytes: number, pageBytes: number): number {
-    const whole = bytes - (bytes % pageBytes);
+  /**
+   * Reads those of `count` pages of `parent` at `position` that are `wanted`; returns where the first page stands, or would. Good
+   * until the next call.
+   */
+  versions(parent: PageSource, position: number, count: number, pageBytes: number, wanted: (page: number) => boolean): number {
+    for (let i = 0; i < count; i++) {
+      if (!wanted(i)) continue;
+      let end = i + 1;
+      for (let next = end; next < count && next - end <= READ_ALONG_PAGES; next++) if (wanted(next)) end = next + 1;
+      this.readVersions(parent, position, i * pageBytes, end * pageBytes);
+      i = end;
+    }
+    return this.parentSlot;
+  }
+
+  private readVersions(parent: PageSource, position: number, from: number, to: number): void {
+    const { bytes } = this.kernels;
     const slot = this.parentSlot;
-    const got = parent.readAt!(this.kernels.bytes.subarray(slot, slot + whole), position);
+    const got = parent.readAt!(bytes.subarray(slot + from, slot + to), position + from);
     // Pages past the parent's end are compared with zeros, and no digest of theirs will match.
-    this.kernels.bytes.fill(0, slot + got, slot + whole);
-    return slot;
+    bytes.fill(0, slot + from + got, slot + to);
   }
 }

@@ -1,6 +1,6 @@
 import { type CodecContext, createCodecContext } from '../codec/codec.js';
 import { packedLz4Capacity } from '../codec/lz4.js';
-import { loadZstd } from '../codec/zstd.js';
+import { loadZstd } from '../codec/zstd-load.js';
 import { EarlierImages } from '../dedup/earlier.js';
 import { ImageDigest } from '../dedup/image-digest.js';
 import { PageIndex } from '../dedup/page-index.js';

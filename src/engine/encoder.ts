@@ -82,7 +82,7 @@ export class Encoder {
     const { number, encoder } = this.begin(source.name, source, undefined);
     const { context } = this;
     let bytes = 0;
-    await this.reader.read(source, undefined, context.pageBytes, async (address, length) => {
+    await this.reader.read(source, async (address, length) => {
       const count = Math.floor(length / context.pageBytes);
       encoder.learn(address, count);
       if (length % context.pageBytes !== 0) encoder.learnPartial(address + count * context.pageBytes, length % context.pageBytes);
@@ -104,7 +104,7 @@ export class Encoder {
     this.announce({ image: number, kind: 'carried', name: source.name, parent, bytes: source.bytes, digest: undefined });
     this.image = { name: source.name, encoder, announced: source.bytes, bytes: 0 };
     const before = parent === undefined ? undefined : context.earlier.image(parent)?.source;
-    await this.reader.read(source, before, context.pageBytes, (address, length, versions) => this.take(address, length, versions));
+    await this.reader.read(source, (address, length) => this.take(address, length, before));
     await this.endImage();
   }
 
@@ -126,7 +126,7 @@ export class Encoder {
       );
     for (let done = 0; done < pages.length; done += CHUNK_BYTES) {
       const chunk = pages.subarray(done, Math.min(done + CHUNK_BYTES, pages.length));
-      await this.take(this.reader.copyIn(chunk), chunk.length, 0);
+      await this.take(this.reader.copyIn(chunk), chunk.length);
     }
   }
 
@@ -192,8 +192,8 @@ export class Encoder {
     this.queue.record(RECORD.IMAGE, head.bytes, record.image);
   }
 
-  /** Encodes a chunk: whole pages, then perhaps a last, shorter one. */
-  private async take(address: number, length: number, versions: number): Promise<void> {
+  /** Encodes a chunk: whole pages, then perhaps a last, shorter one. `parent` is read for the pages that may resemble its own. */
+  private async take(address: number, length: number, parent?: PageSource): Promise<void> {
     const { encoder, announced, bytes } = this.image!;
     const { pageBytes } = this.context;
     this.parts.progress.image = encoder.number;
@@ -201,6 +201,7 @@ export class Encoder {
     const count = Math.floor(length / pageBytes);
     const partial = length % pageBytes;
     if (count > 0) encoder.survey(address, count);
+    const versions = parent ? this.reader.versions(parent, bytes, count, pageBytes, (page) => !encoder.isFill(page)) : 0;
     for (let done = 0; done < count; ) {
       const frame = await this.flow.open(encoder);
       done += encoder.encode(frame, address, versions, done, count, this.flow.isFull);

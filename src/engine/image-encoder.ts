@@ -74,6 +74,11 @@ export class ImageEncoder {
     this.own.digests.append(digests, count);
   }
 
+  /** Whether a surveyed page repeats one byte. */
+  isFill(page: number): boolean {
+    return this.classOf(page) !== 0;
+  }
+
   /**
    * Encodes surveyed pages from `first` on until all `count` are done or the frame is `full`; returns how many. `versions` is
    * where the same pages of the parent stand, 0 when they were not read.

@@ -46,7 +46,8 @@ export function threadPool(
   packer: SegmentPacker,
 ): PackPool {
   const local = localPool(packer);
-  const gate = new Gate(threads);
+  // One more waits where the threads are, so that none stands still until this thread comes by.
+  const gate = new Gate(threads + 1);
   let workers: Promise<Workers> | undefined;
   let readyAt = Infinity;
   const start = () => {

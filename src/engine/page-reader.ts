@@ -1,5 +1,6 @@
 import { createCodecContext } from '../codec/codec.js';
-import { loadZstd, type Zstd } from '../codec/zstd.js';
+import type { Zstd } from '../codec/zstd.js';
+import { loadZstd } from '../codec/zstd-load.js';
 import { digestText, ImageDigest } from '../dedup/image-digest.js';
 import type { Kernels } from '../kernels/kernels.js';
 import { PageferryError } from '../page/error.js';

@@ -3,7 +3,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { createCodecContext } from '../codec/codec.js';
-import { loadZstd } from '../codec/zstd.js';
+import { loadZstd } from '../codec/zstd-load.js';
 import { loadKernels } from '../kernels/kernels.js';
 import { packerBytes, SegmentPacker } from './packing.js';
 import type { PackReply, PackRequest, WorkerSetup } from './worker-protocol.js';

@@ -1,6 +1,7 @@
-import { nodeModule, zstdPackagePath } from '../codec/zstd.js';
+import { zstdPackagePath } from '../codec/zstd-package.js';
 import { kernelModule } from '../kernels/kernels.js';
 import { PageferryError } from '../page/error.js';
+import { nodeModule } from '../page/node-module.js';
 import type { Packing } from '../strategy/strategy.js';
 import type { Packed } from './packing.js';
 import { type SegmentBuffer, sharedRoom } from './segment.js';

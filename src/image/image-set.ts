@@ -1,11 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { PageferryError } from '../page/error.js';
 import type { PageSink } from '../page/source.js';
 import { ioError } from './fault.js';
 import { createFileSink } from './file-sink.js';
-import { type OutputTarget, outputTarget } from './output.js';
+import { type OutputTarget, outputTarget, unlikelyName } from './output.js';
 import { createScratchSink } from './scratch-sink.js';
 
 /** Where the images of a stream go: one is PATH itself, several make PATH a folder of 000.raw, 001.raw, … */
@@ -89,7 +88,7 @@ function folderSet(path: string): ImageSet {
 }
 
 function partialFolder(parent: string, name: string, what: string) {
-  const folder = join(parent, `.${name}.partial-${randomBytes(6).toString('hex')}`);
+  const folder = join(parent, `.${name}.partial-${unlikelyName()}`);
   try {
     fs.mkdirSync(folder);
   } catch (cause) {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { PageferryError } from '../page/error.js';
@@ -54,8 +53,15 @@ export function removePartialFiles(): void {
   partialFiles.clear();
 }
 
+/** Not a secret: a file that is there already is refused. (`node:crypto` would take longer to load than a small image to pack.) */
+export function unlikelyName(): string {
+  return Math.floor(Math.random() * 2 ** 48)
+    .toString(16)
+    .padStart(12, '0');
+}
+
 export function openPartial(target: OutputTarget, mode = 0o666): PartialFile {
-  const partial = join(dirname(target.path), `.${basename(target.path)}.partial-${randomBytes(6).toString('hex')}`);
+  const partial = join(dirname(target.path), `.${basename(target.path)}.partial-${unlikelyName()}`);
   let fd: number;
   try {
     fd = fs.openSync(partial, 'wx+', mode);

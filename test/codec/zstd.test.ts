@@ -51,7 +51,7 @@ describe.skipIf(!zstd)('zstd at hand (else skipped)', () => {
     const segment = image.subarray(0, 20_000);
     const frame = zstd!.compress(segment, 3);
     for (let n = 0; n < 200; n++) {
-      const damaged = frame.slice();
+      const damaged = Uint8Array.from(frame);
       damaged[6 + (random() % (damaged.length - 6))]! ^= 1 << (random() % 8);
       try {
         expect(zstd!.decompress(damaged, segment.length).length).toBeLessThanOrEqual(segment.length);
@@ -82,5 +82,33 @@ describe.skipIf(!zstd)('zstd at hand (else skipped)', () => {
       expect(error).toBeInstanceOf(PageferryError);
       expect(String(error)).toMatch(/zstd gave \d+ bytes, expected \d+/);
     }
+  });
+});
+
+describe.skipIf(!zstd?.compressAsync)('zstd on Node’s own threads (else skipped: from Node 22.15 on)', () => {
+  test('frames side by side, of many sizes and levels, each come back', async () => {
+    const random = seeded(2);
+    const segments = Array.from({ length: 60 }, (_, i) => {
+      const mask = i % 3 === 0 ? 255 : 7;
+      return Uint8Array.from({ length: SIZES[i % SIZES.length]! }, () => random() & mask);
+    });
+    const level = (i: number) => [1, 3, 5, 1][i % 4]!;
+    const frames = await Promise.all(segments.map((segment, i) => zstd!.compressAsync!(segment, level(i))));
+    for (const [i, frame] of frames.entries()) {
+      const { length } = segments[i]!;
+      expect(Buffer.compare(zstd!.decompress(frame, length), segments[i]!), `segment ${i}`).toBe(0);
+      const ours = zstd!.compress(segments[i]!, level(i)).length;
+      expect(frame.length, `segment ${i}`).toBe(ours);
+    }
+  });
+
+  test('streams are used again past their room, and a frame stays what it was', async () => {
+    const random = seeded(3);
+    const kept: [Uint8Array, Uint8Array][] = [];
+    for (let i = 0; i < 12; i++) {
+      const segment = Uint8Array.from({ length: 3 << 20 }, () => random());
+      kept.push([segment, await zstd!.compressAsync!(segment, 1)]);
+    }
+    for (const [segment, frame] of kept) expect(Buffer.compare(zstd!.decompress(frame, segment.length), segment)).toBe(0);
   });
 });

@@ -1,6 +1,6 @@
 // Files that the reader of single pages once took too far: each is signed, so that only its meaning is wrong.
 import { expect, test } from 'vitest';
-import { loadZstd } from '../../src/codec/zstd.js';
+import { loadZstd } from '../../src/codec/zstd-load.js';
 import { ImageDigest } from '../../src/dedup/image-digest.js';
 import { openPages, type PageReader, type PageReaderOptions } from '../../src/engine/page-reader.js';
 import { bytesSink, bytesSource } from '../../src/image/memory.js';

@@ -1,4 +1,5 @@
-import { loadZstd, type Zstd } from '../../src/codec/zstd.js';
+import type { Zstd } from '../../src/codec/zstd.js';
+import { loadZstd } from '../../src/codec/zstd-load.js';
 import { loadKernels } from '../../src/kernels/kernels.js';
 import type { PageSource } from '../../src/page/source.js';
 import { type Dice, diceOf } from './mutate.js';

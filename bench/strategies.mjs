@@ -1,6 +1,8 @@
 // Inside one process: adaptive against every fixed strategy at every link rate. Pipelined time is the longer of encoding and
-// sending; the strategies take turns, and the medians are compared.
+// sending; the strategies take turns, in another order every round, and the medians are compared.
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Bench } from 'tinybench';
 import { createEncoder } from '../dist/index.js';
 import { openImage } from '../dist/node.js';
@@ -24,6 +26,9 @@ export async function run(argv) {
   }
 }
 
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc');
+
 async function compare(name, file, rounds, threads) {
   const taken = new Map();
   const tasks = [
@@ -33,9 +38,10 @@ async function compare(name, file, rounds, threads) {
   // One round more, thrown away, warms everything up.
   for (let round = -1; round < rounds; round++) {
     const bench = new Bench({ time: 0, iterations: 1, warmup: false });
-    for (let i = 0; i < tasks.length; i++) {
-      const { strategy, link, key } = tasks[(i + round + tasks.length) % tasks.length];
+    for (const { strategy, link, key } of shuffled(tasks)) {
       bench.add(key, async () => {
+        // What one leaves behind is not for the next to clear up.
+        collectGarbage();
         const { encodeMs, bytesOut } = await encode(file, strategy, link, threads);
         if (round >= 0) taken.set(key, [...(taken.get(key) ?? []), { ms: encodeMs, bytes: bytesOut }]);
         return { overriddenDuration: encodeMs };
@@ -64,6 +70,18 @@ async function encode(file, strategy, linkBitsPerSecond, threads) {
   } finally {
     source.close();
   }
+}
+
+/** The same orders in every run. */
+let seed = 1;
+function shuffled(list) {
+  const result = [...list];
+  for (let i = result.length - 1; i > 0; i--) {
+    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+    const j = Math.floor((seed / 2 ** 32) * (i + 1));
+    [result[i], result[j]] = [result[j], result[i]];
+  }
+  return result;
 }
 
 function median(values) {

@@ -25,6 +25,7 @@ async function main([command, ...argv]: readonly string[]): Promise<void> {
 }
 
 handleSignals();
+// The process ends by itself: on process.exit() V8's compiler threads can wait for this one, which waits for them (1 run in 600, Node 24).
 // What reads our report may leave early, as `head` does: nothing to show a stack for.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') process.stderr.write(`pageferry: standard output: ${error.message}\n`);

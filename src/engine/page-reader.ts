@@ -16,7 +16,6 @@ const MIB = 1 << 20;
 const MOST_REFERENCES = 4096;
 /** Most coded bytes of all the pages on such a way. */
 const MOST_CODED_BYTES = 256 * MIB;
-
 /** How to open a packed file for reading anywhere. */
 export interface PageReaderOptions {
   readonly bases?: readonly PageSource[];

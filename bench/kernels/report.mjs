@@ -13,10 +13,12 @@ export function readOptions(argv, ...own) {
 export function wholeNumber(name, text, otherwise) {
   if (text === undefined) return otherwise;
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
-  // As main.mjs knows what is wrong with options.
-  throw Object.assign(new TypeError(`--${name}: "${text}" is not a number from 1 on`), {
-    code: 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE',
-  });
+  throw badOption(`--${name}: "${text}" is not a number from 1 on`);
+}
+
+/** An error that main.mjs knows for one about options. */
+export function badOption(message) {
+  return Object.assign(new TypeError(message), { code: 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE' });
 }
 
 /** Prints a table: the first column to the left, numbers to the right. */

@@ -123,6 +123,8 @@ export function rleDecode(src: usize, srcBytes: u32, out: usize, pageBytes: u32)
   const end = out + pageBytes;
   let from = src;
   let to = out;
+  // A short token is written as SHORT_BYTES whatever its length, a literal and the run after it in one round; what a token reads
+  // past the input is slack, and is found out after the loop. No memory.copy in here: around calls V8 keeps all on the stack.
   if (pageBytes >= <u32>LONGEST) {
     const longEnd = end - LONGEST;
     const wideEnd = end - 2 * SHORT_BYTES;
@@ -147,30 +149,31 @@ export function rleDecode(src: usize, srcBytes: u32, out: usize, pageBytes: u32)
         to += control + 1;
         from += control + 2;
         if (from >= srcEnd) break;
-        if (control >= SHORT_BYTES) continue;
+        if (control >= SHORT_BYTES) continue; // the run needs room as well
         control = <usize>load<u8>(from);
         if (control < LONGEST) continue;
       }
-        const fill = v128.load8_splat(from, 1);
-        v128.store(to, fill);
-        v128.store(to, fill, 16);
-        if (control < 257 - SHORT_BYTES) {
-          if (control === LONGEST) return BAD_TOKEN;
-          if (to > longEnd) break;
-          v128.store(to, fill, 32);
-          v128.store(to, fill, 48);
-          if (control < 257 - 64) {
-            v128.store(to, fill, 64);
-            v128.store(to, fill, 80);
-            v128.store(to, fill, 96);
-            v128.store(to, fill, 112);
-          }
+      const fill = v128.load8_splat(from, 1);
+      v128.store(to, fill);
+      v128.store(to, fill, 16);
+      if (control < 257 - SHORT_BYTES) {
+        if (control === LONGEST) return BAD_TOKEN;
+        if (to > longEnd) break;
+        v128.store(to, fill, 32);
+        v128.store(to, fill, 48);
+        if (control < 257 - 64) {
+          v128.store(to, fill, 64);
+          v128.store(to, fill, 80);
+          v128.store(to, fill, 96);
+          v128.store(to, fill, 112);
         }
-        to += 257 - control;
-        from += 2;
+      }
+      to += 257 - control;
+      from += 2;
     }
   }
   if (from > srcEnd) return TRUNCATED;
+  // The end of the page, where tokens are written to the byte.
   while (from < srcEnd) {
     if (to === end) return TRAILING;
     const control = <usize>load<u8>(from);

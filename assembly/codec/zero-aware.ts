@@ -44,7 +44,6 @@ export function zeroAwareEncode(src: usize, srcBytes: u32, out: usize, capacity:
   let bits = out;
   let at = src;
   for (; at < end; at += 64) {
-    if (to > wideLimit) break; // Every step writes up to 64 bytes.
     const a = v128.load(at);
     const b = v128.load(at, 16);
     const c = v128.load(at, 32);
@@ -53,6 +52,12 @@ export function zeroAwareEncode(src: usize, srcBytes: u32, out: usize, capacity:
     store<u16>(bits, mask);
     bits += 2;
     if (mask === 0) continue;
+    // Every other step writes 64 bytes.
+    if (to > wideLimit) {
+      to = putWords(to, limit, at, mask);
+      if (!to) return NO_ROOM;
+      continue;
+    }
     if (mask === 0xffff) {
       v128.store(to, a);
       v128.store(to, b, 16);
@@ -66,13 +71,6 @@ export function zeroAwareEncode(src: usize, srcBytes: u32, out: usize, capacity:
     gather(to + (popcnt(mask & 0xff) << 2), c, (mask >>> 4) & 0xf0);
     gather(to + (popcnt(mask & 0xfff) << 2), d, (mask >>> 8) & 0xf0);
     to += popcnt(mask) << 2;
-  }
-  for (; at < end; at += 64) {
-    const mask = zeroWords(v128.load(at), v128.load(at, 16), v128.load(at, 32), v128.load(at, 48)) ^ 0xffff;
-    store<u16>(bits, mask);
-    bits += 2;
-    to = putWords(to, limit, at, mask);
-    if (!to) return NO_ROOM;
   }
   if (whole < words) {
     let mask: u32 = 0;

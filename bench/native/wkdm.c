@@ -143,17 +143,21 @@ static int32_t encode_page(const uint8_t *src, uint32_t bytes, uint8_t *out, uin
     uint32_t partial = hit ^ exact;
     const uint32_t room = (uint32_t)(limit - full);
     uint8_t *to = room < 64 ? spill : full;
-    for (int i = 0; i < 4; i++) {
-      gather(to, words[i], miss & 15);
-      gather(index, load(slots + in_chunk + 4 * i), hit & 15);
-      gather(low, words[i], partial & 15);
-      to += 4 * count(miss & 15);
-      index += count(hit & 15);
-      low += count(partial & 15);
-      miss >>= 4;
-      hit >>= 4;
-      partial >>= 4;
-    }
+    if (miss)
+      for (int i = 0; i < 4; i++, miss >>= 4) {
+        gather(to, words[i], miss & 15);
+        to += 4 * count(miss & 15);
+      }
+    if (hit)
+      for (int i = 0; i < 4; i++, hit >>= 4) {
+        gather(index, load(slots + in_chunk + 4 * i), hit & 15);
+        index += count(hit & 15);
+      }
+    if (partial)
+      for (int i = 0; i < 4; i++, partial >>= 4) {
+        gather(low, words[i], partial & 15); // as whole words; their upper bits go when the list is packed
+        low += count(partial & 15);
+      }
     if (room < 64) {
       const uint32_t some = (uint32_t)(to - spill);
       if (room < some) return NO_ROOM;

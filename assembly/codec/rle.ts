@@ -16,6 +16,9 @@ const SHORTEST_RUN: usize = 4;
 /** Room that any token leaves unused when it is written in 16-byte steps. */
 const WIDE_ROOM: usize = 1 + LONGEST + 16;
 
+/** Most bytes of a token that the decoder writes without asking for its length. */
+const SHORT_BYTES: usize = 32;
+
 export function rleEncode(src: usize, srcBytes: u32, out: usize, capacity: u32): i32 {
   const end: usize = srcBytes;
   const limit = out + capacity;
@@ -120,6 +123,57 @@ export function rleDecode(src: usize, srcBytes: u32, out: usize, pageBytes: u32)
   const end = out + pageBytes;
   let from = src;
   let to = out;
+  // A short token is written as SHORT_BYTES whatever its length, a literal and the run after it in one round; what a token reads
+  // past the input is slack, and is found out after the loop. No memory.copy in here: around calls V8 keeps all on the stack.
+  if (pageBytes >= <u32>LONGEST) {
+    const longEnd = end - LONGEST;
+    const wideEnd = end - 2 * SHORT_BYTES;
+    while (from < srcEnd) {
+      if (to > wideEnd) break;
+      let control = <usize>load<u8>(from);
+      if (control < LONGEST) {
+        v128.store(to, v128.load(from, 1));
+        v128.store(to, v128.load(from, 17), 16);
+        if (control >= SHORT_BYTES) {
+          if (control + 1 >= srcEnd - from) return TRUNCATED;
+          if (to > longEnd) break;
+          v128.store(to, v128.load(from, 33), 32);
+          v128.store(to, v128.load(from, 49), 48);
+          if (control >= 64) {
+            v128.store(to, v128.load(from, 65), 64);
+            v128.store(to, v128.load(from, 81), 80);
+            v128.store(to, v128.load(from, 97), 96);
+            v128.store(to, v128.load(from, 113), 112);
+          }
+        }
+        to += control + 1;
+        from += control + 2;
+        if (from >= srcEnd) break;
+        if (control >= SHORT_BYTES) continue; // the run needs room as well
+        control = <usize>load<u8>(from);
+        if (control < LONGEST) continue;
+      }
+      const fill = v128.load8_splat(from, 1);
+      v128.store(to, fill);
+      v128.store(to, fill, 16);
+      if (control < 257 - SHORT_BYTES) {
+        if (control === LONGEST) return BAD_TOKEN;
+        if (to > longEnd) break;
+        v128.store(to, fill, 32);
+        v128.store(to, fill, 48);
+        if (control < 257 - 64) {
+          v128.store(to, fill, 64);
+          v128.store(to, fill, 80);
+          v128.store(to, fill, 96);
+          v128.store(to, fill, 112);
+        }
+      }
+      to += 257 - control;
+      from += 2;
+    }
+  }
+  if (from > srcEnd) return TRUNCATED;
+  // The end of the page, where tokens are written to the byte.
   while (from < srcEnd) {
     if (to === end) return TRAILING;
     const control = <usize>load<u8>(from);
@@ -127,12 +181,7 @@ export function rleDecode(src: usize, srcBytes: u32, out: usize, pageBytes: u32)
       const bytes = control + 1;
       if (bytes >= srcEnd - from) return TRUNCATED;
       if (bytes > end - to) return OVERRUN;
-      if (end - to >= LONGEST) {
-        v128.store(to, v128.load(from, 1));
-        for (let i: usize = 16; i < bytes; i += 16) v128.store(to + i, v128.load(from + i, 1));
-      } else {
-        memory.copy(to, from + 1, bytes);
-      }
+      memory.copy(to, from + 1, bytes);
       from += 1 + bytes;
       to += bytes;
     } else {
@@ -140,14 +189,7 @@ export function rleDecode(src: usize, srcBytes: u32, out: usize, pageBytes: u32)
       const bytes: usize = 257 - control;
       if (srcEnd - from < 2) return TRUNCATED;
       if (bytes > end - to) return OVERRUN;
-      const byte = load<u8>(from, 1);
-      if (end - to >= LONGEST) {
-        const fill = i8x16.splat(<i8>byte);
-        v128.store(to, fill);
-        for (let i: usize = 16; i < bytes; i += 16) v128.store(to + i, fill);
-      } else {
-        memory.fill(to, byte, bytes);
-      }
+      memory.fill(to, load<u8>(from, 1), bytes);
       from += 2;
       to += bytes;
     }

@@ -1,8 +1,23 @@
 // The two packed lists of wkdm's format (wkdm.ts): lower 10 bits three to a u32, dictionary indexes two to a byte.
 // While a page is worked on, both are lists of u32 in scratch; indexes are slots there, which are four times the index.
 import { NO_ROOM } from "../status";
+import { GATHER } from "./zero-aware";
 
 export const LOW_MASK: i32 = 0x3ff;
+
+/** The chosen ones of 16 words to `to`; `patterns` is 16 times their mask. Returns the new end; writes up to 16 bytes past it. */
+export function gather(to: usize, from: usize, patterns: u32): usize {
+  gather4(to, v128.load(from), patterns & 0xf0);
+  gather4(to + (popcnt(patterns & 0xf0) << 2), v128.load(from, 16), (patterns >>> 4) & 0xf0);
+  gather4(to + (popcnt(patterns & 0xff0) << 2), v128.load(from, 32), (patterns >>> 8) & 0xf0);
+  gather4(to + (popcnt(patterns & 0xfff0) << 2), v128.load(from, 48), (patterns >>> 12) & 0xf0);
+  return to + (popcnt(patterns) << 2);
+}
+
+/** The words that a pattern chooses to the front of the 16 bytes at `to`. */
+function gather4(to: usize, words: v128, pattern: u32): void {
+  v128.store(to, i8x16.swizzle(words, v128.load(pattern, GATHER)));
+}
 
 /** Packs the two lists in place and writes them behind the full words; returns the bytes written since `out`. */
 export function packLists(full: usize, limit: usize, lows: usize, low: usize, indexes: usize, index: usize, out: usize): i32 {

@@ -18,8 +18,8 @@
 // Tags as two planes, and lists cut in equal parts, let vectors do all but the dictionary; that has no branch either.
 import { MAX_PAGE_BYTES, WKDM_MULTIPLIER, WKDM_SCRATCH_BYTES } from "../layout";
 import { BAD_TOKEN, NO_ROOM, TRAILING, TRUNCATED } from "../status";
-import { LOW_MASK, packLists, unpackLists } from "./wkdm-lists";
-import { GATHER, SCATTER } from "./zero-aware";
+import { gather, LOW_MASK, packLists, unpackLists } from "./wkdm-lists";
+import { SCATTER } from "./zero-aware";
 
 // Scratch: the dictionary and, after it, where words go that must not change it; a chunk's worth of lanes; the two lists.
 const UNUSED_SLOT: i32 = 64;
@@ -63,18 +63,13 @@ export function wkdmEncode(src: usize, srcBytes: u32, out: usize, capacity: u32,
     const room = limit - full;
     let to = room < 64 ? scratch + SPILL : full;
     const start = to;
-    for (let i: usize = 0; i < 64; i += 16) {
-      const words = v128.load(from + i);
-      gather(to, words, miss & 15);
-      gather(index, v128.load(lane + LANES + i), hit & 15);
-      gather(low, words, partial & 15); // as whole words; their upper bits go when the list is packed
-      to += popcnt(miss & 15) << 2;
-      index += popcnt(hit & 15) << 2;
-      low += popcnt(partial & 15) << 2;
-      miss >>>= 4;
-      hit >>>= 4;
-      partial >>>= 4;
-    }
+    // Masks times 16 are the patterns' places in the tables.
+    miss <<= 4;
+    hit <<= 4;
+    partial <<= 4;
+    if (miss) to = gather(to, from, miss);
+    if (hit) index = gather(index, lane + LANES, hit);
+    if (partial) low = gather(low, from, partial); // as whole words; their upper bits go when the list is packed
     if (room < 64) {
       if (room < to - start) return NO_ROOM;
       memory.copy(full, start, to - start);
@@ -152,11 +147,6 @@ function isNear(words: v128, found: v128): v128 {
   return i32x4.eq(i32x4.shr_u(v128.xor(words, found), 10), i32x4.splat(0));
 }
 
-/** The words of `mask` to the front of the 16 bytes at `to`. */
-function gather(to: usize, words: v128, mask: u32): void {
-  v128.store(to, i8x16.swizzle(words, v128.load(GATHER + (mask << 4))));
-}
-
 export function wkdmDecode(src: usize, srcBytes: u32, out: usize, pageBytes: u32, scratch: usize): i32 {
   if (!sizeFits(pageBytes)) return NO_ROOM;
   const bytes = <usize>pageBytes;
@@ -164,15 +154,23 @@ export function wkdmDecode(src: usize, srcBytes: u32, out: usize, pageBytes: u32
   if (<usize>srcBytes < tagBytes) return TRUNCATED;
   const last = load<u32>(src + tagBytes - 4);
   if (bytes & 63 && (last | (last >>> 16)) & 0xffff & (-1 << ((<u32>bytes & 63) >>> 2))) return BAD_TOKEN;
-  let misses: u32 = 0;
+  let tops: u32 = 0;
   let hits: u32 = 0;
-  let partials: u32 = 0;
-  for (let at = src; at < src + tagBytes; at += 4) {
-    const tag = load<u32>(at);
-    misses += popcnt((tag >>> 16) & ~tag);
-    hits += popcnt(tag & 0xffff);
-    partials += popcnt(tag & 0xffff & ~(tag >>> 16));
+  let exacts: u32 = 0;
+  let counted: usize = 0;
+  for (; counted + 8 <= tagBytes; counted += 8) {
+    const tags = load<u64>(src + counted);
+    tops += <u32>popcnt(tags & 0xffff0000ffff0000);
+    hits += <u32>popcnt(tags & 0x0000ffff0000ffff);
+    exacts += <u32>popcnt(tags & (tags >> 16) & 0x0000ffff0000ffff);
   }
+  if (counted < tagBytes) {
+    tops += popcnt(last >>> 16);
+    hits += popcnt(last & 0xffff);
+    exacts += popcnt(last & (last >>> 16));
+  }
+  const misses = tops - exacts;
+  const partials = hits - exacts;
   const lowBytes: usize = ((partials + 2) / 3) << 2;
   const indexBytes: usize = (hits + 1) >>> 1;
   const expected = tagBytes + (misses << 2) + lowBytes + indexBytes;
@@ -184,19 +182,24 @@ export function wkdmDecode(src: usize, srcBytes: u32, out: usize, pageBytes: u32
   unpackLists(full + (misses << 2), lowBytes, low, indexBytes, index);
   resetDictionary(scratch);
   for (let at: usize = 0; at < bytes; at += 64) {
-    const lane = scratch + LANES + (at % CHUNK_BYTES) * 3;
     const tag = load<u32>(src + (at >>> 4));
-    const hit = tag & 0xffff;
-    const partial = hit & ~(tag >>> 16);
-    const miss = (tag >>> 16) & ~tag;
-    for (let i: u32 = 0; i < 4; i++) {
-      const h = (hit >>> (4 * i)) & 15;
-      const p = (partial >>> (4 * i)) & 15;
-      const m = (miss >>> (4 * i)) & 15;
-      putStep(lane + 48 * i, full, m, index, h, low, p);
+    // Masks times 16 are the patterns' places in the tables.
+    let hit = (tag & 0xffff) << 4;
+    let partial = hit & ~(tag >>> 12);
+    let miss = (tag >>> 12) & ~(tag << 4) & 0xffff0;
+    let step = scratch + LANES + (at % CHUNK_BYTES) * 3;
+    const stepsEnd = step + 192;
+    for (; step < stepsEnd; step += 48) {
+      const h = hit & 0xf0;
+      const p = partial & 0xf0;
+      const m = miss & 0xf0;
+      putStep(step, full, m, index, h, low, p);
       full += popcnt(m) << 2;
       index += popcnt(h) << 2;
       low += popcnt(p) << 2;
+      hit >>>= 4;
+      partial >>>= 4;
+      miss >>>= 4;
     }
     const chunk = at & ~(CHUNK_BYTES - 1);
     if (at + 64 >= bytes || at + 64 === chunk + CHUNK_BYTES) replay(scratch, out + chunk, min(CHUNK_BYTES, bytes - chunk));
@@ -209,9 +212,9 @@ export function wkdmDecode(src: usize, srcBytes: u32, out: usize, pageBytes: u32
  * which bits of the slot's word it keeps, and which bits it sets.
  */
 function putStep(step: usize, full: usize, miss: u32, index: usize, hit: u32, low: usize, partial: u32): void {
-  const missed = v128.load(SCATTER + (miss << 4));
-  const found = v128.load(SCATTER + (hit << 4));
-  const near = v128.load(SCATTER + (partial << 4));
+  const missed = v128.load(miss, SCATTER);
+  const found = v128.load(hit, SCATTER);
+  const near = v128.load(partial, SCATTER);
   const words = i8x16.swizzle(v128.load(full), missed);
   const slots = v128.or(i8x16.swizzle(v128.load(index), found), slotOf(words)); // one of the two is 0 everywhere: hash(0) is 0
   // A place that stays empty has its top bit set.

@@ -37,27 +37,40 @@ export function zeroAwareEncode(src: usize, srcBytes: u32, out: usize, capacity:
   const tailBytes = srcBytes & 3;
   if (capacity < bitmapBytes + tailBytes) return NO_ROOM;
   const limit = out + capacity;
-  let to = out + bitmapBytes + tailBytes;
+  const wideLimit: usize = capacity < 64 ? 0 : limit - 64;
   const whole = words & ~15;
-  for (let i: u32 = 0; i < whole; i += 16) {
-    const at = src + (i << 2);
+  const end = src + (whole << 2);
+  let to = out + bitmapBytes + tailBytes;
+  let bits = out;
+  let at = src;
+  for (; at < end; at += 64) {
     const a = v128.load(at);
     const b = v128.load(at, 16);
     const c = v128.load(at, 32);
     const d = v128.load(at, 48);
     const mask = zeroWords(a, b, c, d) ^ 0xffff;
-    store<u16>(out + (i >>> 3), mask);
+    store<u16>(bits, mask);
+    bits += 2;
     if (mask === 0) continue;
-    if (limit - to >= 64) {
-      gather(to, a, (mask << 4) & 0xf0);
-      gather(to + (popcnt(mask & 0xf) << 2), b, mask & 0xf0);
-      gather(to + (popcnt(mask & 0xff) << 2), c, (mask >>> 4) & 0xf0);
-      gather(to + (popcnt(mask & 0xfff) << 2), d, (mask >>> 8) & 0xf0);
-      to += popcnt(mask) << 2;
-    } else {
+    // Every other step writes 64 bytes.
+    if (to > wideLimit) {
       to = putWords(to, limit, at, mask);
       if (!to) return NO_ROOM;
+      continue;
     }
+    if (mask === 0xffff) {
+      v128.store(to, a);
+      v128.store(to, b, 16);
+      v128.store(to, c, 32);
+      v128.store(to, d, 48);
+      to += 64;
+      continue;
+    }
+    gather(to, a, (mask << 4) & 0xf0);
+    gather(to + (popcnt(mask & 0xf) << 2), b, mask & 0xf0);
+    gather(to + (popcnt(mask & 0xff) << 2), c, (mask >>> 4) & 0xf0);
+    gather(to + (popcnt(mask & 0xfff) << 2), d, (mask >>> 8) & 0xf0);
+    to += popcnt(mask) << 2;
   }
   if (whole < words) {
     let mask: u32 = 0;
@@ -82,7 +95,7 @@ function zeroWords(a: v128, b: v128, c: v128, d: v128): u32 {
 
 /** The words that a pattern (16 times the mask) chooses to the front of the 16 bytes at `to`. */
 function gather(to: usize, words: v128, pattern: u32): void {
-  v128.store(to, i8x16.swizzle(words, v128.load(GATHER + pattern)));
+  v128.store(to, i8x16.swizzle(words, v128.load(pattern, GATHER)));
 }
 
 /** The words of `mask`, one at a time; returns the new end, or 0 for no room. */
@@ -107,9 +120,26 @@ export function zeroAwareDecode(src: usize, srcBytes: u32, out: usize, pageBytes
 
   let from = src + bitmapBytes + tailBytes;
   const whole = words & ~15;
-  for (let i: u32 = 0; i < whole; i += 16) {
-    const to = out + (i << 2);
-    const mask = <u32>load<u16>(src + (i >>> 3));
+  const end = out + (whole << 2);
+  let bits = src;
+  for (let to = out; to < end; to += 64) {
+    const mask = <u32>load<u16>(bits);
+    bits += 2;
+    if (mask === 0xffff) {
+      v128.store(to, v128.load(from, 0), 0);
+      v128.store(to, v128.load(from, 16), 16);
+      v128.store(to, v128.load(from, 32), 32);
+      v128.store(to, v128.load(from, 48), 48);
+      from += 64;
+      continue;
+    }
+    if (mask === 0) {
+      v128.store(to, i32x4.splat(0), 0);
+      v128.store(to, i32x4.splat(0), 16);
+      v128.store(to, i32x4.splat(0), 32);
+      v128.store(to, i32x4.splat(0), 48);
+      continue;
+    }
     v128.store(to, scatter(from, (mask << 4) & 0xf0));
     v128.store(to, scatter(from + (popcnt(mask & 0xf) << 2), mask & 0xf0), 16);
     v128.store(to, scatter(from + (popcnt(mask & 0xff) << 2), (mask >>> 4) & 0xf0), 32);
@@ -127,7 +157,7 @@ export function zeroAwareDecode(src: usize, srcBytes: u32, out: usize, pageBytes
 }
 
 function scatter(from: usize, pattern: u32): v128 {
-  return i8x16.swizzle(v128.load(from), v128.load(SCATTER + pattern));
+  return i8x16.swizzle(v128.load(from), v128.load(pattern, SCATTER));
 }
 
 function countBits(at: usize, bytes: u32): u32 {

@@ -1,6 +1,7 @@
 // Zero-aware coding in C with SSE, the way a C programmer with intrinsics would write it: the native baseline of
 // assembly/codec/zero-aware.ts. Same format, same bytes, same checks, and the same algorithm: a mask of the non-zero words
-// of 64 bytes, one byte shuffle from a table for every four words, word offsets from popcnt.
+// of 64 bytes; a group of none or of all is written as it is, any other with a byte shuffle from a table for every four words
+// and word offsets from popcnt. Vectors are 16 bytes wide, as in WebAssembly.
 //
 //   page = bitmap tail words        (the grammar stands in assembly/codec/zero-aware.ts)
 #include <immintrin.h>
@@ -33,6 +34,14 @@ __attribute__((constructor)) static void fill_tables(void) {
 static inline __m128i load(const uint8_t *from) { return _mm_loadu_si128((const __m128i *)from); }
 static inline void put(uint8_t *to, __m128i value) { _mm_storeu_si128((__m128i *)to, value); }
 static inline uint32_t count(uint32_t mask) { return (uint32_t)__builtin_popcount(mask); }
+
+static inline void copy_group(uint8_t *to, const uint8_t *from) {
+  for (int i = 0; i < 64; i += 16) put(to + i, load(from + i));
+}
+
+static inline void clear_group(uint8_t *to) {
+  for (int i = 0; i < 64; i += 16) put(to + i, _mm_setzero_si128());
+}
 
 static inline uint32_t nonzero_words(const uint8_t *at) {
   const __m128i zero = _mm_setzero_si128();
@@ -70,7 +79,10 @@ static int32_t encode_page(const uint8_t *src, uint32_t bytes, uint8_t *out, uin
     const uint16_t bits = (uint16_t)mask;
     memcpy(out + i / 8, &bits, 2);
     if (mask == 0) continue;
-    if (limit - to >= 64) {
+    if (mask == 0xffff && limit - to >= 64) {
+      copy_group(to, from);
+      to += 64;
+    } else if (limit - to >= 64) {
       gather(to, from, mask & 15);
       gather(to + 4 * count(mask & 0xf), from + 16, mask >> 4 & 15);
       gather(to + 4 * count(mask & 0xff), from + 32, mask >> 8 & 15);
@@ -118,6 +130,15 @@ static int32_t decode_page(const uint8_t *src, uint32_t src_bytes, uint8_t *out,
     uint16_t bits;
     memcpy(&bits, src + i / 8, 2);
     const uint32_t mask = bits;
+    if (mask == 0xffff) {
+      copy_group(to, from);
+      from += 64;
+      continue;
+    }
+    if (mask == 0) {
+      clear_group(to);
+      continue;
+    }
     scatter(to, from, mask & 15);
     scatter(to + 16, from + 4 * count(mask & 0xf), mask >> 4 & 15);
     scatter(to + 32, from + 4 * count(mask & 0xff), mask >> 8 & 15);

@@ -136,10 +136,17 @@ export function xbzrleDecode(src: usize, srcBytes: u32, page: usize, pageBytes: 
     if (to === end) return TRAILING;
     let zrun = <usize>load<u8>(from);
     if (zrun > 0x7f) {
-      const length = longLength(from, srcEnd);
-      if (length < 0) return length;
-      zrun = <usize>length;
-      from += lengthBytes(zrun) - 1;
+      // two bytes as a rule
+      const second = <usize>load<u8>(from, 1);
+      if (second - 1 < 0x7f && srcEnd - from >= 2) {
+        zrun = (zrun & 0x7f) | (second << 7);
+        from++;
+      } else {
+        const length = longLength(from, srcEnd);
+        if (length < 0) return length;
+        zrun = <usize>length;
+        from += lengthBytes(zrun) - 1;
+      }
     }
     if (zrun === 0 && from !== src) return BAD_TOKEN;
     if (zrun > end - to) return OVERRUN;
@@ -157,7 +164,7 @@ export function xbzrleDecode(src: usize, srcBytes: u32, page: usize, pageBytes: 
     if (nzrun === 0) return BAD_TOKEN;
     if (nzrun > end - to) return OVERRUN;
     if (nzrun > srcEnd - from) return TRUNCATED;
-    patch(to, end, from, nzrun);
+    patch(to, from, nzrun);
     to += nzrun;
     from += nzrun;
   }
@@ -176,17 +183,23 @@ function longLength(from: usize, srcEnd: usize): i32 {
   return third === 0 || third > 0x7f ? BAD_TOKEN : <i32>(length | (third << 14));
 }
 
-/** Puts new bytes in place. What follows them is base and must stay, so the last 16 bytes are blended. */
-function patch(to: usize, end: usize, from: usize, bytes: usize): void {
-  if (end - to < ((bytes + 15) & ~15)) {
-    memory.copy(to, from, bytes);
-    return;
+/**
+ * Puts new bytes in place and no byte more: what follows them is base and must stay. Base is never loaded (a blend would wait for
+ * memory where stores do not); the classes of length are those that changed words fall into.
+ */
+function patch(to: usize, from: usize, bytes: usize): void {
+  if (bytes > 16) {
+    for (let i: usize = 0; i < bytes - 16; i += 16) v128.store(to + i, v128.load(from + i));
+    v128.store(to + bytes - 16, v128.load(from + bytes - 16));
+  } else if (bytes > 8) {
+    store<u64>(to, load<u64>(from));
+    store<u64>(to + bytes - 8, load<u64>(from + bytes - 8));
+  } else if (bytes >= 4) {
+    store<u32>(to, load<u32>(from));
+    store<u32>(to + bytes - 4, load<u32>(from + bytes - 4));
+  } else {
+    store<u8>(to, load<u8>(from));
+    store<u8>(to + (bytes >> 1), load<u8>(from + (bytes >> 1)));
+    store<u8>(to + bytes - 1, load<u8>(from + bytes - 1));
   }
-  for (; bytes > 16; bytes -= 16) {
-    v128.store(to, v128.load(from));
-    to += 16;
-    from += 16;
-  }
-  const changed = i8x16.lt_u(i8x16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), i8x16.splat(<i8>bytes));
-  v128.store(to, v128.bitselect(v128.load(from), v128.load(to), changed));
 }

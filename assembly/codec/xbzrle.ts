@@ -9,88 +9,100 @@
 // so there is one encoding of a change, and at 4 KiB it is the one that QEMU's byte-wise encoder writes.
 import { BAD_TOKEN, NO_ROOM, OVERRUN, TRAILING, TRUNCATED } from "../status";
 
+/** What is looked over at once: 64 blocks of 64 bytes, a bit for each. */
+const PART: usize = 4096;
+
 /** 0 when page and base are identical. */
 export function xbzrleEncode(base: usize, page: usize, pageBytes: u32, out: usize, capacity: u32): i32 {
-  const end: usize = pageBytes;
+  const end: usize = page + pageBytes;
   const limit = out + capacity;
+  const roomy = limit - (3 + 128); // up to here a short pair fits
+  base -= page; // from a place in the page to that place in the base
   let to = out;
-  let coded: usize = 0; // end of the last nzrun
+  let coded = page; // end of the last nzrun
   let run: usize = 0; // start of the nzrun that is open
   let inRun: u64 = 0; // 1 when a nzrun is open at the border of two blocks
-  for (let at: usize = 0; at < end; at += 64) {
-    if (!inRun) {
-      // Most blocks of most pages have not changed: they get a loop of their own, which tests two at a time.
-      while (end - at >= 128 && same(base + at, page + at)) at += 128;
-      if (at === end) break;
-    }
-    let changed = changedBytes(base + at, page + at);
-    if (end - at < 64) changed &= ((<u64>1) << (<u64>(end - at))) - 1;
-    // A bit wherever a run of changed bytes starts or ends.
-    let turns = changed ^ ((changed << 1) | inRun);
-    if (turns === 0) continue;
-    if (!inRun) {
-      run = at + <usize>ctz(turns);
-      turns &= turns - 1;
-    }
-    for (;;) {
-      if (turns === 0) {
-        inRun = 1;
-        break;
+  let at = page;
+  while (at < end) {
+    // Most blocks of most pages have not changed. Which have is found without a branch, as each would be a gamble.
+    let blocks = changedBlocks(base, at, min<usize>(end - at, PART));
+    const next = at + PART;
+    while (blocks) {
+      const skipped = ctz(blocks);
+      at += (<usize>skipped) << 6;
+      blocks >>= skipped;
+      let changed = changedBytes(base + at, at);
+      if (end - at < 64) changed &= ((<u64>1) << (<u64>(end - at))) - 1;
+      // A bit wherever a run of changed bytes starts or ends.
+      let turns = changed ^ ((changed << 1) | inRun);
+      if (!inRun) {
+        run = at + <usize>ctz(turns);
+        turns &= turns - 1;
       }
-      const runEnd = at + <usize>ctz(turns);
-      turns &= turns - 1;
-      const zrun = run - coded;
-      const nzrun = runEnd - run;
-      if ((zrun | nzrun) < 0x80 && limit - to >= 2 + 128) {
-        store<u8>(to, zrun);
-        store<u8>(to, nzrun, 1);
-        v128.store(to, v128.load(page + run), 2);
-        for (let i: usize = 16; i < nzrun; i += 16) v128.store(to + i, v128.load(page + run + i), 2);
-        to += 2 + nzrun;
-      } else {
-        to = putRuns(to, limit, zrun, page + run, nzrun);
-        if (!to) return NO_ROOM;
+      // A run that goes on has to be ended in the next block, even if nothing of that has changed or it is no longer of this part
+      // or the page.
+      blocks -= 1;
+      if ((changed >> 62) & ~blocks & 2) blocks |= 2;
+      inRun = changed >> 63;
+      while (turns) {
+        const runEnd = at + <usize>ctz(turns);
+        turns &= turns - 1;
+        const zrun = run - coded;
+        const nzrun = runEnd - run;
+        coded = runEnd;
+        if (((zrun >>> 7) | nzrun | ((roomy - to) >>> 24)) < 0x80) {
+          const long = usize(zrun > 0x7f);
+          store<u16>(to, zrun + (zrun & 0x3f80) + (long << 7));
+          to += long;
+          store<u8>(to, nzrun, 1);
+          v128.store(to, v128.load(run), 2);
+          v128.store(to, v128.load(run, 16), 18);
+          for (let i: usize = 32; i < nzrun; i += 16) v128.store(to + i, v128.load(run + i), 2);
+          to += 2 + nzrun;
+        } else {
+          to = putRuns(to, limit, zrun, run, nzrun);
+          if (!to) return NO_ROOM;
+        }
+        run = at + <usize>ctz(turns);
+        turns &= turns - 1;
       }
-      coded = runEnd;
-      if (turns === 0) {
-        inRun = 0;
-        break;
-      }
-      run = at + <usize>ctz(turns);
-      turns &= turns - 1;
     }
-  }
-  if (inRun) {
-    to = putRuns(to, limit, run - coded, page + run, end - run);
-    if (!to) return NO_ROOM;
+    at = max<usize>(at + 64, next);
   }
   return <i32>(to - out);
 }
 
-function same(base: usize, page: usize): bool {
-  const a = v128.or(difference(base, page), difference(base + 16, page + 16));
-  const b = v128.or(difference(base + 32, page + 32), difference(base + 48, page + 48));
-  const c = v128.or(difference(base + 64, page + 64), difference(base + 80, page + 80));
-  const d = v128.or(difference(base + 96, page + 96), difference(base + 112, page + 112));
-  return !v128.any_true(v128.or(v128.or(a, b), v128.or(c, d)));
+/** A bit for each block of 64 bytes that differs; the last block may be a part of one, and may be taken for changed. */
+function changedBlocks(base: usize, page: usize, bytes: usize): u64 {
+  const unused = <u64>((0 - bytes) >>> 6);
+  let equal: u64 = 0;
+  const end = page + bytes;
+  while (end - page >= 128) {
+    // Narrowing saturates, so what is not zero stays so.
+    const two = i8x16.narrow_i16x8_s(difference(base + page, page), difference(base + page + 64, page + 64));
+    equal = (equal >> 2) | ((<u64>i64x2.bitmask(i64x2.eq(two, i64x2.splat(0)))) << 62);
+    page += 128;
+  }
+  for (; page < end; page += 64) equal = (equal >> 1) | ((<u64>!v128.any_true(difference(base + page, page))) << 63);
+  return ~equal >> unused;
 }
 
+/** What differs in 64 bytes, laid over one another. */
 function difference(base: usize, page: usize): v128 {
-  return v128.xor(v128.load(base), v128.load(page));
-}
-
-/** A bit for each of 64 bytes that differs. */
-function changedBytes(base: usize, page: usize): u64 {
   const a = v128.xor(v128.load(base), v128.load(page));
   const b = v128.xor(v128.load(base, 16), v128.load(page, 16));
   const c = v128.xor(v128.load(base, 32), v128.load(page, 32));
   const d = v128.xor(v128.load(base, 48), v128.load(page, 48));
-  // Most blocks of most pages have not changed: one test for all four beats four bit masks.
-  if (!v128.any_true(v128.or(v128.or(a, b), v128.or(c, d)))) return 0;
-  const zero = i8x16.splat(0);
-  const low = i8x16.bitmask(i8x16.eq(a, zero)) | (i8x16.bitmask(i8x16.eq(b, zero)) << 16);
-  const high = i8x16.bitmask(i8x16.eq(c, zero)) | (i8x16.bitmask(i8x16.eq(d, zero)) << 16);
-  return ~(<u64>(<u32>low) | ((<u64>(<u32>high)) << 32));
+  return v128.or(v128.or(a, b), v128.or(c, d));
+}
+
+/** A bit for each of 64 bytes that differs. */
+function changedBytes(base: usize, page: usize): u64 {
+  const a = i8x16.bitmask(i8x16.eq(v128.load(base), v128.load(page)));
+  const b = i8x16.bitmask(i8x16.eq(v128.load(base, 16), v128.load(page, 16)));
+  const c = i8x16.bitmask(i8x16.eq(v128.load(base, 32), v128.load(page, 32)));
+  const d = i8x16.bitmask(i8x16.eq(v128.load(base, 48), v128.load(page, 48)));
+  return ~(<u64>(<u32>(a | (b << 16))) | ((<u64>(<u32>(c | (d << 16)))) << 32));
 }
 
 /** Writes one pair of runs of any lengths; returns the new end, or 0 for no room. */
@@ -124,10 +136,17 @@ export function xbzrleDecode(src: usize, srcBytes: u32, page: usize, pageBytes: 
     if (to === end) return TRAILING;
     let zrun = <usize>load<u8>(from);
     if (zrun > 0x7f) {
-      const length = longLength(from, srcEnd);
-      if (length < 0) return length;
-      zrun = <usize>length;
-      from += lengthBytes(zrun) - 1;
+      // two bytes as a rule
+      const second = <usize>load<u8>(from, 1);
+      if (second - 1 < 0x7f && srcEnd - from >= 2) {
+        zrun = (zrun & 0x7f) | (second << 7);
+        from++;
+      } else {
+        const length = longLength(from, srcEnd);
+        if (length < 0) return length;
+        zrun = <usize>length;
+        from += lengthBytes(zrun) - 1;
+      }
     }
     if (zrun === 0 && from !== src) return BAD_TOKEN;
     if (zrun > end - to) return OVERRUN;
@@ -145,7 +164,7 @@ export function xbzrleDecode(src: usize, srcBytes: u32, page: usize, pageBytes: 
     if (nzrun === 0) return BAD_TOKEN;
     if (nzrun > end - to) return OVERRUN;
     if (nzrun > srcEnd - from) return TRUNCATED;
-    patch(to, end, from, nzrun);
+    patch(to, from, nzrun);
     to += nzrun;
     from += nzrun;
   }
@@ -164,17 +183,23 @@ function longLength(from: usize, srcEnd: usize): i32 {
   return third === 0 || third > 0x7f ? BAD_TOKEN : <i32>(length | (third << 14));
 }
 
-/** Puts new bytes in place. What follows them is base and must stay, so the last 16 bytes are blended. */
-function patch(to: usize, end: usize, from: usize, bytes: usize): void {
-  if (end - to < ((bytes + 15) & ~15)) {
-    memory.copy(to, from, bytes);
-    return;
+/**
+ * Puts new bytes in place and no byte more: what follows them is base and must stay. Base is never loaded (a blend would wait for
+ * memory where stores do not); the classes of length are those that changed words fall into.
+ */
+function patch(to: usize, from: usize, bytes: usize): void {
+  if (bytes > 16) {
+    for (let i: usize = 0; i < bytes - 16; i += 16) v128.store(to + i, v128.load(from + i));
+    v128.store(to + bytes - 16, v128.load(from + bytes - 16));
+  } else if (bytes > 8) {
+    store<u64>(to, load<u64>(from));
+    store<u64>(to + bytes - 8, load<u64>(from + bytes - 8));
+  } else if (bytes >= 4) {
+    store<u32>(to, load<u32>(from));
+    store<u32>(to + bytes - 4, load<u32>(from + bytes - 4));
+  } else {
+    store<u8>(to, load<u8>(from));
+    store<u8>(to + (bytes >> 1), load<u8>(from + (bytes >> 1)));
+    store<u8>(to + bytes - 1, load<u8>(from + bytes - 1));
   }
-  for (; bytes > 16; bytes -= 16) {
-    v128.store(to, v128.load(from));
-    to += 16;
-    from += 16;
-  }
-  const changed = i8x16.lt_u(i8x16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), i8x16.splat(<i8>bytes));
-  v128.store(to, v128.bitselect(v128.load(from), v128.load(to), changed));
 }

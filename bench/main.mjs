@@ -1,6 +1,7 @@
 // npm run bench -- SUITE [options]: runs one suite of benchmarks.
 const [suite = 'help', ...argv] = process.argv.slice(2);
 const SUITES = {
+  kernels: 'every kernel, encode and decode, against npm and native peers, by kind of page',
   pack: 'whole processes against lz4, zstd and no compression: bytes, wall time, pipelined time, memory',
   strategies: 'inside one process: every strategy at every link rate, pipelined time against the best fixed one',
 };

@@ -1,0 +1,153 @@
+// Page sets by kind: what memory is made of. Made kinds are seeded; real ones come from this machine: the node binary's machine
+// code, a running process, the memory of SQLite at work in WebAssembly. Pages of real kinds are shuffled, so that any part of a set
+// stands for all of it.
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { shopRounds } from '../../examples/support/sql-shop.mjs';
+import { findImages } from '../images.mjs';
+import { shuffler } from '../race.mjs';
+
+export const PAGE_BYTES = 4096;
+/** Real memory holds many zero pages, which no codec gets to see. */
+const isZero = (page) => page.every((byte) => byte === 0);
+
+/** A small seeded generator of 32-bit numbers (mulberry32). */
+export function seeded(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return (t ^ (t >>> 14)) >>> 0;
+  };
+}
+
+/** Kinds with a page at a time: `(page as Uint32Array, random)`, on a page of zeros. */
+const MADE = {
+  zero: () => {},
+  sparse: (words, random) => {
+    for (let n = 8 + (random() % 56); n > 0; n--) words[random() % words.length] = random() >>> (random() % 24);
+  },
+  pointers: (words, random) => {
+    // A table of 64-bit pointers into one heap, with a length or a flag beside every few.
+    const heap = 0x7f00 + (random() % 16);
+    for (let i = 0; i + 1 < words.length; i += 2) {
+      const isPointer = random() % 4 > 0;
+      words[i] = isPointer ? 0x5c000000 + ((random() % 0x80000) << 3) : random() % 512;
+      words[i + 1] = isPointer ? heap : 0;
+    }
+  },
+  random: (words, random) => {
+    for (let i = 0; i < words.length; i++) words[i] = random();
+  },
+};
+
+/**
+ * Fills sets of pages by kind. `kinds` are the names, `changed` those of pages with an earlier version; `skipped` tells the kinds
+ * that this machine cannot give, with the reason.
+ */
+export async function openCorpora(traces) {
+  const real = { text: sourceText(), code: machineCode(process.execPath) };
+  const skipped = {};
+  const versions = { wasm: await sqliteMemory() };
+  try {
+    versions.process = await processMemory(traces);
+  } catch (error) {
+    skipped.process = error.message;
+  }
+  for (const [kind, [, later]] of Object.entries(versions)) real[kind] = later.filter((page) => !isZero(page));
+  const shuffle = shuffler(1);
+  for (const kind of Object.keys(real)) real[kind] = shuffle(real[kind]);
+  const kinds = ['zero', 'sparse', 'text', 'pointers', 'code', 'random', 'process', 'wasm'].filter((kind) => !skipped[kind]);
+  const changed = ['dirty 1 %', 'dirty 10 %', 'dirty 50 %', ...Object.keys(versions)];
+  return { kinds, changed, skipped, fill, fillChanged };
+
+  /** Fills `bytes`, a view of whole pages. */
+  function fill(kind, bytes) {
+    const count = bytes.length / PAGE_BYTES;
+    if (MADE[kind]) {
+      const random = seeded(1);
+      bytes.fill(0);
+      for (let i = 0; i < count; i++)
+        MADE[kind](new Uint32Array(bytes.buffer, bytes.byteOffset + i * PAGE_BYTES, PAGE_BYTES / 4), random);
+      return;
+    }
+    for (let i = 0; i < count; i++) bytes.set(real[kind][i % real[kind].length], i * PAGE_BYTES);
+  }
+
+  /**
+   * Pages and what they were before. `kind`: 'dirty 1 %' and the like changes that share of a process's 32-bit words; 'process' and
+   * 'wasm' are pages that really changed between two moments.
+   */
+  function fillChanged(kind, before, after) {
+    const share = /^dirty (\d+) %$/.exec(kind)?.[1];
+    if (share) {
+      fill(skipped.process ? 'wasm' : 'process', before);
+      after.set(before);
+      const random = seeded(2);
+      const words = new Uint32Array(after.buffer, after.byteOffset, after.length / 4);
+      const change = Math.floor((Number(share) / 100) * 2 ** 32);
+      for (let i = 0; i < words.length; i++) if (random() < change) words[i] ^= random();
+      return;
+    }
+    const [earlier, later] = versions[kind];
+    const changed = later.flatMap((page, i) => (earlier[i] && Buffer.compare(page, earlier[i]) !== 0 ? [i] : []));
+    if (changed.length === 0) throw new Error(`${kind}: no page changed between two moments`);
+    const count = after.length / PAGE_BYTES;
+    for (let i = 0; i < count; i++) {
+      const from = changed[i % changed.length];
+      before.set(earlier[from], i * PAGE_BYTES);
+      after.set(later[from], i * PAGE_BYTES);
+    }
+  }
+}
+
+function pagesOf(bytes) {
+  return Array.from({ length: Math.floor(bytes.length / PAGE_BYTES) }, (_, i) =>
+    bytes.subarray(i * PAGE_BYTES, (i + 1) * PAGE_BYTES),
+  );
+}
+
+/** Program text that every clone has. */
+function sourceText() {
+  return pagesOf(readFileSync(createRequire(import.meta.url).resolve('typescript')));
+}
+
+/** 16 MiB out of the middle of a program. */
+function machineCode(file) {
+  return pagesOf(readPart(file, 16 << 20));
+}
+
+function readPart(file, bytes) {
+  const fd = openSync(file);
+  try {
+    const size = fstatSync(fd).size;
+    const part = new Uint8Array(Math.min(bytes, size));
+    const from = Math.floor((size - part.length) / 2 / PAGE_BYTES) * PAGE_BYTES;
+    return part.subarray(0, readSync(fd, part, 0, part.length, from));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Two snapshots, 48 MiB each, of the first series of images: a process that this bench starts, or the traces. */
+async function processMemory(traces) {
+  const { series, clean } = await findImages(traces);
+  try {
+    const [files] = Object.values(series);
+    if (!files || files.length < 2) throw new Error('no two snapshots of one machine');
+    return files.slice(0, 2).map((file) => pagesOf(readPart(file, 48 << 20)));
+  } finally {
+    clean();
+  }
+}
+
+/** SQLite's linear memory before and after a transaction that updates 1 % of the rows. */
+async function sqliteMemory() {
+  const images = [];
+  for await (const { bytes } of shopRounds()) {
+    images.push(bytes);
+    if (images.length === 3) break;
+  }
+  return images.slice(1).map(pagesOf);
+}

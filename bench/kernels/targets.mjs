@@ -1,0 +1,56 @@
+// What the kernels are meant to reach, and what a run of the bench shows of it. Nothing here fails a build: machines are noisy.
+
+const SSE2 = 'libxxhash as SSE2';
+
+/** `of`: which kinds of pages count (all that were raced, but zero pages, which no codec gets to see, unless it says otherwise). */
+const TARGETS = [
+  { kernel: 'scan', direction: 'scan', peer: 'C with SSE2', set: 'cached', of: ['zero'], atLeast: 1 },
+  ...['xxh3-64', 'xxh3-128'].flatMap((kernel) => [
+    { kernel, direction: 'hash', peer: SSE2, set: 'cached', atLeast: 0.85 },
+    { kernel, direction: 'hash', peer: 'libxxhash', set: 'large', atLeast: 0.8 },
+    { kernel, direction: 'hash', peer: kernel === 'xxh3-64' ? 'hash-wasm xxh3' : 'hash-wasm xxh128', set: 'cached', atLeast: 5 },
+  ]),
+  { kernel: 'xxh3-64', direction: 'hash', peer: 'xxhash-wasm xxh64', set: 'cached', atLeast: 2 },
+  ...['dirty 1 %', 'dirty 10 %', 'dirty 50 %'].flatMap((kind) => [
+    { kernel: 'xbzrle', direction: 'encode', peer: 'scalar C', set: 'cached', of: [kind], atLeast: 2.4 },
+    { kernel: 'xbzrle', direction: 'encode', peer: 'scalar C', set: 'large', of: [kind], atLeast: 1.1 },
+    { kernel: 'xbzrle', direction: 'decode', peer: 'scalar C', set: 'cached', of: [kind], atLeast: 1.15 },
+  ]),
+  ...pair('zero-aware', 'C, same algorithm', 'cached', 0.95, 0.95),
+  ...pair('rle', 'plain C', 'cached', 1.6, 1.8),
+  ...pair('wkdm', 'C, same algorithm', 'cached', 0.9, 0.9),
+  ...pair('lz4 4 KiB', 'liblz4', 'cached', 0.9, 0.95),
+  ...pair('lz4 4 KiB', 'lz4-napi', 'cached', 1.5, 2.5),
+  ...pair('lz4 4 KiB', 'lz4-wasm-nodejs', 'cached', 1.5, 2.5),
+  ...pair('lz4 64 KiB', 'liblz4', 'cached', 0.85, 0.95),
+  ...pair('lz4 64 KiB', 'lz4-napi', 'cached', 1, 1.7),
+  ...pair('lz4 64 KiB', 'lz4-wasm-nodejs', 'cached', 1, 1.7),
+];
+
+function pair(kernel, peer, set, encode, decode) {
+  return [
+    { kernel, direction: 'encode', peer, set, atLeast: encode },
+    { kernel, direction: 'decode', peer, set, atLeast: decode },
+  ];
+}
+
+/** Each target with `mean` (geometric, over kinds of pages), `least` and `most`; those without rows are left out. */
+export function againstTargets(rows) {
+  return TARGETS.flatMap((target) => {
+    const counted = rows.filter(
+      (row) =>
+        row.kernel === target.kernel &&
+        row.direction === target.direction &&
+        row.peer === target.peer &&
+        row.set === target.set &&
+        (target.of ? target.of.includes(row.corpus) : row.corpus !== 'zero'),
+    );
+    if (counted.length === 0) return [];
+    const ratios = counted.map(({ ratio }) => ratio);
+    return [{ ...target, mean: geometricMean(ratios), least: Math.min(...ratios), most: Math.max(...ratios) }];
+  });
+}
+
+export function geometricMean(values) {
+  return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+}

@@ -1,0 +1,104 @@
+// A race: contestants that do the same work take turns, in another order every round, so that whatever else the machine does hits
+// all of them alike. A sample is as many runs as `minMs` needs, so that a clock's tick is nothing in it.
+import { Bench } from 'tinybench';
+
+/** What reads the time, in milliseconds: the wall's, or what the process (with all its threads) had of the CPU. */
+const CLOCKS = {
+  wall: () => performance.now(),
+  cpu: () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1000;
+  },
+};
+
+/**
+ * Races contestants `{ name, bytes (or count) a run, run(), before?() }`. `before` is called ahead of every sample, which is then
+ * one run, and is not timed. A run should be some microseconds of work, since it is called through a closure. Returns, in the order
+ * given, `{ name, medianMs (of one run), spread (interquartile range / median), perSecond (bytes or counts) }`.
+ */
+export async function race(contestants, { rounds, minMs = 2, clock = 'wall', seed = 1 }) {
+  const now = CLOCKS[clock];
+  const lanes = [];
+  for (const contestant of contestants) {
+    const lane = { contestant, repeats: 1, samples: [] };
+    lane.repeats = await repeatsFor(lane, minMs, now);
+    lanes.push(lane);
+  }
+  const order = shuffler(seed);
+  for (let round = 0; round < rounds; round++) {
+    const bench = new Bench({ time: 0, iterations: 1, warmup: false });
+    for (const lane of order(lanes)) {
+      bench.add(lane.contestant.name, async () => {
+        const ms = await sample(lane, now);
+        lane.samples.push(ms);
+        return { overriddenDuration: ms };
+      });
+    }
+    await bench.run();
+    const failed = bench.tasks.find(({ result }) => result.state === 'errored');
+    if (failed) throw failed.result.error;
+  }
+  return lanes.map(({ contestant, samples }) => {
+    const medianMs = median(samples);
+    const amount = contestant.bytes ?? contestant.count ?? 1;
+    return { name: contestant.name, medianMs, spread: spread(samples), perSecond: (amount * 1000) / medianMs };
+  });
+}
+
+/** The middle value; of an even number, the mean of the two in the middle. */
+export function median(values) {
+  return quantile(values, 0.5);
+}
+
+/** The same orders in every run: a function that gives a shuffled copy of a list. */
+export function shuffler(seed = 1) {
+  let state = seed;
+  return (list) => {
+    const result = [...list];
+    for (let i = result.length - 1; i > 0; i--) {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      const j = Math.floor((state / 2 ** 32) * (i + 1));
+      [result[i], result[j]] = [result[j], result[i]];
+    }
+    return result;
+  };
+}
+
+function spread(values) {
+  return (quantile(values, 0.75) - quantile(values, 0.25)) / median(values);
+}
+
+function quantile(values, share) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = share * (sorted.length - 1);
+  const low = Math.floor(at);
+  return sorted[low] + (at - low) * ((sorted[low + 1] ?? sorted[low]) - sorted[low]);
+}
+
+/** Milliseconds of one run. */
+async function sample({ contestant, repeats }, now) {
+  contestant.before?.();
+  const from = now();
+  for (let i = 0; i < repeats; i++) {
+    const result = contestant.run();
+    if (result instanceof Promise) await result;
+  }
+  return (now() - from) / repeats;
+}
+
+/** Warms up (until the JIT had its say: three samples of `minMs`) and tells how many runs a sample of `minMs` takes. */
+async function repeatsFor(lane, minMs, now) {
+  let repeats = 1;
+  if (lane.contestant.before) {
+    await sample(lane, now);
+    return 1;
+  }
+  for (let warm = 0; warm < 3; ) {
+    const ms = await sample({ ...lane, repeats }, now);
+    if (ms * repeats >= minMs) warm++;
+    if (ms * repeats >= 50 * minMs) break;
+    // A clock that did not tick tells nothing: twice as many then.
+    repeats = ms > 0 ? Math.min(Math.max(1, Math.ceil(minMs / ms)), 16 * repeats) : 2 * repeats;
+  }
+  return repeats;
+}

@@ -4,11 +4,21 @@ const SUITES = {
   kernels: 'every kernel, encode and decode, against npm and native peers, by kind of page',
   pack: 'whole processes against lz4, zstd and no compression: bytes, wall time, pipelined time, memory',
   strategies: 'inside one process: every strategy at every link rate, pipelined time against the best fixed one',
+  index: 'the fingerprint index against Map: inserts, hits, misses',
+  'pages-in-out': 'pages into and out of wasm memory against native memcpy',
+  threads: 'scan, fingerprint and lz4 on one worker and on two: CPU time and wall time',
+  stages: 'where the time of encoding goes, stage by stage',
 };
 if (!Object.hasOwn(SUITES, suite)) {
   const lines = Object.entries(SUITES).map(([name, what]) => `  ${name.padEnd(12)}${what}`);
-  process.stdout.write(`npm run bench -- SUITE [--quick] [--traces DIR] [--runs N]\n\n${lines.join('\n')}\n`);
+  process.stdout.write(`npm run bench -- SUITE [--quick] [--traces DIR] [--runs N] [--json FILE]\n\n${lines.join('\n')}\n`);
   process.exit(suite === 'help' || suite === '--help' ? 0 : 2);
 }
 const { run } = await import(`./${suite}.mjs`);
-await run(argv);
+try {
+  await run(argv);
+} catch (error) {
+  if (!error.code?.startsWith('ERR_PARSE_ARGS_')) throw error;
+  process.stderr.write(`bench ${suite}: ${error.message.split('\n')[0]}\n`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,214 @@
+// The fingerprint index against JavaScript's Map: inserts, lookups that hit, lookups that miss. All start from 16-byte page
+// digests in the kernels' memory, as the engine has them, so a Map has to make its key from them; with keys made beforehand is told
+// too. The table is half full, which is what an image without duplicates makes of it on average.
+import { bundled, loadKernels } from './kernels/load.mjs';
+import { fillRandom, print, printTable, readOptions, verdict, writeRows } from './kernels/suite.mjs';
+import { race } from './race.mjs';
+
+const MILLION = 1 << 20;
+const DIGEST_BYTES = 16;
+const SLOT_BYTES = 16;
+/** Lookups a run, in another order than the inserts: of a large table, a part. */
+const MOST_LOOKUPS = MILLION / 4;
+const TARGET = 20;
+const OPERATIONS = ['insert', 'hit', 'miss'];
+
+export async function run(argv) {
+  const { quick, json } = readOptions(argv);
+  const rows = [];
+  for (const millions of [1, 4]) rows.push(...(await measure((millions * MILLION) / (quick ? 16 : 1), 5)));
+  writeRows(json, rows);
+}
+
+async function measure(entries, rounds) {
+  const table = await createTable(entries);
+  const contestants = [ourIndex(table), bareKernels(table), ...maps(table)];
+  const results = new Map();
+  let lost = 0;
+  for (const operation of OPERATIONS) {
+    const lanes = contestants.map((contestant) => ({
+      name: contestant.name,
+      count: contestant.counts[operation],
+      ...contestant[operation],
+    }));
+    for (const result of await race(lanes, { rounds })) results.set(`${result.name} ${operation}`, result);
+    // What was inserted last must be there now.
+    if (operation === 'insert') lost = Math.max(...contestants.filter((one) => one.find).map((one) => verify(one, table)));
+  }
+  return report(entries, contestants, results, lost);
+}
+
+/** Digests: those that go in, some of them in another order, and others. */
+async function createTable(entries) {
+  const lookups = Math.min(entries, MOST_LOOKUPS);
+  const slotCount = 2 * entries;
+  const kernels = await loadKernels(slotCount * SLOT_BYTES + (entries + 2 * lookups) * DIGEST_BYTES + (1 << 20));
+  const section = (count, what) => ({ at: kernels.reserve(count * DIGEST_BYTES, what), count });
+  const [inserted, hits, misses] = [section(entries, 'inserted'), section(lookups, 'hits'), section(lookups, 'misses')];
+  const words = ({ at, count }) => kernels.words.subarray(at >>> 2, (at >>> 2) + 4 * count);
+  fillRandom(words(inserted), 1);
+  fillRandom(words(misses), 2);
+  // A step that has no factor in common with a power of two comes by every entry, in no order that a Map keeps.
+  const pages = Uint32Array.from({ length: lookups }, (_, i) => (Math.imul(i, 2654435761) >>> 0) % entries);
+  const from = words(inserted);
+  const to = words(hits);
+  pages.forEach((page, i) => {
+    to.set(from.subarray(4 * page, 4 * page + 4), 4 * i);
+  });
+  const { PageIndex } = await bundled('src/dedup/page-index.ts');
+  const index = new PageIndex(kernels, 4096, slotCount, 8);
+  return { kernels, index, slotCount, inserted, hits, misses, pages };
+}
+
+/** Every inserted digest is looked for: how many are lost. Wrong answers end the bench. */
+function verify({ name, find, mayForget }, { inserted, misses }) {
+  let lost = 0;
+  for (let i = 0; i < inserted.count; i++) {
+    const page = find(inserted.at + DIGEST_BYTES * i);
+    if (page === undefined && mayForget) lost++;
+    else if (page !== i) throw new Error(`${name}: page ${i} was found as ${page}`);
+  }
+  for (let i = 0; i < misses.count; i++) {
+    const page = find(misses.at + DIGEST_BYTES * i);
+    if (page !== undefined) throw new Error(`${name}: page ${page} was found under a digest that was never inserted`);
+  }
+  return lost;
+}
+
+function countsOf({ inserted, hits, misses }) {
+  return { insert: inserted.count, hit: hits.count, miss: misses.count };
+}
+
+/** The sum of what was found is kept, so that no lookup can be left out. */
+const kept = { sum: 0 };
+
+function ourIndex({ kernels, index, slotCount, inserted, hits, misses, ...table }) {
+  const lookUp = ({ at, count }) => ({
+    run() {
+      const end = at + DIGEST_BYTES * count;
+      for (let digest = at; digest < end; digest += DIGEST_BYTES) if (index.find(digest)) kept.sum += index.hit.page;
+    },
+  });
+  return {
+    name: 'our index',
+    mayForget: true,
+    counts: countsOf({ inserted, hits, misses, ...table }),
+    insert: {
+      before: () => kernels.run.indexInit(index.index, slotCount),
+      run() {
+        for (let i = 0; i < inserted.count; i++) index.insert(inserted.at + DIGEST_BYTES * i, 0, i);
+      },
+    },
+    hit: lookUp(hits),
+    miss: lookUp(misses),
+    find: (digest) => (index.find(digest) ? index.hit.page : undefined),
+  };
+}
+
+/** The same table by bare calls. */
+function bareKernels({ kernels, index: { index }, slotCount, inserted, hits, misses, ...table }) {
+  const { indexInit, indexInsert, indexFind } = kernels.run;
+  const lookUp = ({ at, count }) => ({
+    run() {
+      const end = at + DIGEST_BYTES * count;
+      for (let digest = at; digest < end; digest += DIGEST_BYTES) kept.sum += indexFind(index, slotCount, digest);
+    },
+  });
+  return {
+    name: 'bare kernels',
+    counts: countsOf({ inserted, hits, misses, ...table }),
+    insert: {
+      before: () => indexInit(index, slotCount),
+      run() {
+        for (let i = 0; i < inserted.count; i++) indexInsert(index, slotCount, inserted.at + DIGEST_BYTES * i, 0, i);
+      },
+    },
+    hit: lookUp(hits),
+    miss: lookUp(misses),
+  };
+}
+
+/** Ways of making a key of a digest's first 8 bytes. */
+function keyMakers({ bytes }) {
+  const longs = new BigUint64Array(bytes.buffer);
+  const buffer = Buffer.from(bytes.buffer);
+  return {
+    'Map<bigint>': (digest) => longs[digest / 8],
+    'Map<string>': (digest) => buffer.latin1Slice(digest, digest + 8),
+  };
+}
+
+function maps(table) {
+  return Object.entries(keyMakers(table.kernels)).flatMap(([name, keyOf]) => mapPair(name, keyOf, table));
+}
+
+/** One Map, filled from digests, or from keys made beforehand: whichever inserted last. */
+function mapPair(name, keyOf, table) {
+  const { inserted, hits, misses } = table;
+  let map = new Map();
+  const before = () => {
+    map = new Map();
+  };
+  const keys = ({ at, count }) => Array.from({ length: count }, (_, i) => keyOf(at + DIGEST_BYTES * i));
+  const made = { inserted: keys(inserted), hits: keys(hits), misses: keys(misses) };
+  const lookUp = ({ at, count }) => ({
+    run() {
+      for (let i = 0; i < count; i++) kept.sum += map.get(keyOf(at + DIGEST_BYTES * i)) ?? 0;
+    },
+  });
+  const lookUpMade = (list) => ({
+    run() {
+      for (let i = 0; i < list.length; i++) kept.sum += map.get(list[i]) ?? 0;
+    },
+  });
+  const insert = () => {
+    for (let i = 0; i < inserted.count; i++) map.set(keyOf(inserted.at + DIGEST_BYTES * i), i);
+  };
+  const insertMade = () => {
+    for (let i = 0; i < made.inserted.length; i++) map.set(made.inserted[i], i);
+  };
+  const counts = countsOf(table);
+  return [
+    {
+      name,
+      counts,
+      insert: { before, run: insert },
+      hit: lookUp(hits),
+      miss: lookUp(misses),
+      find: (digest) => map.get(keyOf(digest)),
+    },
+    {
+      name: `${name}, keys made before`,
+      counts,
+      insert: { before, run: insertMade },
+      hit: lookUpMade(made.hits),
+      miss: lookUpMade(made.misses),
+    },
+  ];
+}
+
+function report(entries, contestants, results, lost) {
+  print(`\n${entries} entries in ${2 * entries} slots: ns an operation (times as long as our index)`);
+  const rows = contestants.flatMap(({ name }) =>
+    OPERATIONS.map((operation) => {
+      const { perSecond, spread } = results.get(`${name} ${operation}`);
+      const ratio = results.get(`our index ${operation}`).perSecond / perSecond;
+      return { suite: 'index', entries, operation, contestant: name, nsPerOperation: 1e9 / perSecond, spread, ratio };
+    }),
+  );
+  const of = (name, operation) => rows.find((row) => row.contestant === name && row.operation === operation);
+  const cell = ({ nsPerOperation, ratio }) => `${nsPerOperation.toFixed(1)} (${ratio.toFixed(1)} x)`;
+  printTable(
+    ['', ...OPERATIONS],
+    contestants.map(({ name }) => [name, ...OPERATIONS.map((operation) => cell(of(name, operation)))]),
+  );
+  print(`  forgotten by our index, whose neighbourhoods are bounded: ${((100 * lost) / entries).toFixed(4)} % of the entries`);
+  for (const operation of OPERATIONS) {
+    const row = of('Map<bigint>', operation);
+    const { text, ...judged } = verdict(row.ratio, TARGET);
+    Object.assign(row, judged);
+    print(`  ${operation}: ${row.ratio.toFixed(1)} times as fast as Map<bigint>, ${text}`);
+  }
+  for (const row of rows) if (row.contestant === 'our index') row.lostShare = lost / entries;
+  return rows;
+}

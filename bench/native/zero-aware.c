@@ -1,0 +1,152 @@
+// Zero-aware coding in C with SSE, the way a C programmer with intrinsics would write it: the native baseline of
+// assembly/codec/zero-aware.ts. Same format, same bytes, same checks, and the same algorithm: a mask of the non-zero words
+// of 64 bytes, one byte shuffle from a table for every four words, word offsets from popcnt.
+//
+//   page = bitmap tail words        (the grammar stands in assembly/codec/zero-aware.ts)
+#include <immintrin.h>
+#include <stdint.h>
+#include <string.h>
+
+#define NO_ROOM (-1)
+#define BAD (-2)
+
+// For four words and a 4-bit mask of them: the shuffle that moves the chosen words to the front, and the way back.
+static uint8_t gather_table[16][16];
+static uint8_t scatter_table[16][16];
+
+__attribute__((constructor)) static void fill_tables(void) {
+  memset(gather_table, 0x80, sizeof gather_table);
+  memset(scatter_table, 0x80, sizeof scatter_table);
+  for (int mask = 0; mask < 16; mask++) {
+    int front = 0;
+    for (int word = 0; word < 4; word++) {
+      if (!(mask >> word & 1)) continue;
+      for (int byte = 0; byte < 4; byte++) {
+        gather_table[mask][4 * front + byte] = (uint8_t)(4 * word + byte);
+        scatter_table[mask][4 * word + byte] = (uint8_t)(4 * front + byte);
+      }
+      front++;
+    }
+  }
+}
+
+static inline __m128i load(const uint8_t *from) { return _mm_loadu_si128((const __m128i *)from); }
+static inline void put(uint8_t *to, __m128i value) { _mm_storeu_si128((__m128i *)to, value); }
+static inline uint32_t count(uint32_t mask) { return (uint32_t)__builtin_popcount(mask); }
+
+static inline uint32_t nonzero_words(const uint8_t *at) {
+  const __m128i zero = _mm_setzero_si128();
+  const __m128i low = _mm_packs_epi32(_mm_cmpeq_epi32(load(at), zero), _mm_cmpeq_epi32(load(at + 16), zero));
+  const __m128i high = _mm_packs_epi32(_mm_cmpeq_epi32(load(at + 32), zero), _mm_cmpeq_epi32(load(at + 48), zero));
+  return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(low, high)) ^ 0xffff;
+}
+
+static inline void gather(uint8_t *to, const uint8_t *from, uint32_t mask) {
+  put(to, _mm_shuffle_epi8(load(from), load(gather_table[mask])));
+}
+
+static inline void scatter(uint8_t *to, const uint8_t *from, uint32_t mask) {
+  put(to, _mm_shuffle_epi8(load(from), load(scatter_table[mask])));
+}
+
+// The words of `mask`, one at a time; the new end, or NULL for no room.
+static uint8_t *put_words(uint8_t *to, const uint8_t *limit, const uint8_t *from, uint32_t mask) {
+  if ((uint32_t)(limit - to) < 4 * count(mask)) return NULL;
+  for (; mask; mask &= mask - 1) {
+    memcpy(to, from + 4 * __builtin_ctz(mask), 4);
+    to += 4;
+  }
+  return to;
+}
+
+static int32_t encode_page(const uint8_t *src, uint32_t bytes, uint8_t *out, uint32_t capacity) {
+  const uint32_t words = bytes / 4, bitmap_bytes = (words + 7) / 8, tail_bytes = bytes & 3, whole = words & ~15u;
+  if (capacity < bitmap_bytes + tail_bytes) return NO_ROOM;
+  const uint8_t *limit = out + capacity;
+  uint8_t *to = out + bitmap_bytes + tail_bytes;
+  for (uint32_t i = 0; i < whole; i += 16) {
+    const uint8_t *from = src + 4 * i;
+    const uint32_t mask = nonzero_words(from);
+    const uint16_t bits = (uint16_t)mask;
+    memcpy(out + i / 8, &bits, 2);
+    if (mask == 0) continue;
+    if (limit - to >= 64) {
+      gather(to, from, mask & 15);
+      gather(to + 4 * count(mask & 0xf), from + 16, mask >> 4 & 15);
+      gather(to + 4 * count(mask & 0xff), from + 32, mask >> 8 & 15);
+      gather(to + 4 * count(mask & 0xfff), from + 48, mask >> 12);
+      to += 4 * count(mask);
+    } else {
+      to = put_words(to, limit, from, mask);
+      if (!to) return NO_ROOM;
+    }
+  }
+  if (whole < words) {
+    uint32_t mask = 0;
+    for (uint32_t i = whole; i < words; i++) {
+      uint32_t word;
+      memcpy(&word, src + 4 * i, 4);
+      mask |= (uint32_t)(word != 0) << (i - whole);
+    }
+    memcpy(out + whole / 8, &mask, bitmap_bytes - whole / 8);
+    to = put_words(to, limit, src + 4 * whole, mask);
+    if (!to) return NO_ROOM;
+  }
+  memcpy(out + bitmap_bytes, src + 4 * words, tail_bytes);
+  return (int32_t)(to - out);
+}
+
+static uint32_t count_bits(const uint8_t *at, uint32_t bytes) {
+  uint64_t bits = 0, group;
+  uint32_t i = 0;
+  for (; i + 8 <= bytes; i += 8) {
+    memcpy(&group, at + i, 8);
+    bits += (uint64_t)__builtin_popcountll(group);
+  }
+  for (; i < bytes; i++) bits += count(at[i]);
+  return (uint32_t)bits;
+}
+
+static int32_t decode_page(const uint8_t *src, uint32_t src_bytes, uint8_t *out, uint32_t bytes) {
+  const uint32_t words = bytes / 4, bitmap_bytes = (words + 7) / 8, tail_bytes = bytes & 3, whole = words & ~15u;
+  if (src_bytes < bitmap_bytes + tail_bytes) return BAD;
+  if (words & 7 && src[bitmap_bytes - 1] >> (words & 7)) return BAD;
+  if (src_bytes - bitmap_bytes - tail_bytes != 4 * count_bits(src, bitmap_bytes)) return BAD;
+  const uint8_t *from = src + bitmap_bytes + tail_bytes;
+  for (uint32_t i = 0; i < whole; i += 16) {
+    uint8_t *to = out + 4 * i;
+    uint16_t bits;
+    memcpy(&bits, src + i / 8, 2);
+    const uint32_t mask = bits;
+    scatter(to, from, mask & 15);
+    scatter(to + 16, from + 4 * count(mask & 0xf), mask >> 4 & 15);
+    scatter(to + 32, from + 4 * count(mask & 0xff), mask >> 8 & 15);
+    scatter(to + 48, from + 4 * count(mask & 0xfff), mask >> 12);
+    from += 4 * count(mask);
+  }
+  for (uint32_t i = whole; i < words; i++) {
+    const uint32_t present = src[i / 8] >> (i & 7) & 1;
+    uint32_t word;
+    memcpy(&word, from, 4);
+    word *= present;
+    memcpy(out + 4 * i, &word, 4);
+    from += 4 * present;
+  }
+  memcpy(out + 4 * words, src + bitmap_bytes, tail_bytes);
+  return (int32_t)bytes;
+}
+
+void zero_aware_encode(const uint8_t *src, uint32_t pages, uint32_t page_bytes, uint8_t *out, uint32_t capacity, int32_t *lens) {
+  for (uint32_t page = 0; page < pages; page++) {
+    lens[page] = encode_page(src + (uint64_t)page * page_bytes, page_bytes, out, capacity);
+    if (lens[page] > 0) out += lens[page];
+  }
+}
+
+int32_t zero_aware_decode(const uint8_t *in, const int32_t *lens, uint32_t pages, uint32_t page_bytes, uint8_t *out) {
+  for (uint32_t page = 0; page < pages; page++) {
+    if (decode_page(in, (uint32_t)lens[page], out + (uint64_t)page * page_bytes, page_bytes) < 0) return (int32_t)page;
+    in += lens[page];
+  }
+  return (int32_t)pages;
+}

@@ -1,0 +1,157 @@
+// Where the time of encoding goes, stage by stage, on one thread: an encoder whose parts tell a clock when they are at work
+// (kernels/staged-encoder.mjs), in turns with one left alone, so that it shows what the looking itself costs.
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { createEncoder } from '../dist/index.js';
+import { openImage } from '../dist/node.js';
+import { findImages } from './images.mjs';
+import { bundled } from './kernels/load.mjs';
+import { badOption, print, printTable, readOptions, verdict, wholeNumber, writeRows } from './kernels/suite.mjs';
+import { StageClock } from './kernels/stage-clock.mjs';
+import { STAGES, stageEncoder } from './kernels/staged-encoder.mjs';
+import { median, race } from './race.mjs';
+
+const PAGE_BYTES = 4096;
+/** What deciding about pages may cost, as a share of what the chosen codecs' own kernels take. */
+const TARGET = 0.35;
+const DECIDING = ['scan', 'fingerprint', 'find', 'profile', 'choose', 'tried'];
+
+export async function run(argv) {
+  const {
+    quick,
+    json,
+    traces,
+    runs,
+    strategy = 'adaptive',
+    link = '1Gbit',
+  } = readOptions(argv, 'traces', 'runs', 'strategy', 'link');
+  const rounds = wholeNumber('runs', runs, quick ? 1 : 5);
+  const linkBitsPerSecond = await checked('link', link, 'parseRate');
+  await checked('strategy', strategy, 'parseStrategy');
+  const rows = [];
+  const { series, clean } = await findImages(traces);
+  const folder = fs.mkdtempSync(join(tmpdir(), 'pageferry-bench-'));
+  try {
+    for (const [name, images] of Object.entries(series))
+      for (const count of images.length > 1 ? [1, 2] : [1]) {
+        const job = { name, images: images.slice(0, count), strategy, link, linkBitsPerSecond, out: join(folder, 'stream') };
+        rows.push(...(await measure(job, rounds)));
+      }
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+    clean();
+  }
+  writeRows(json, rows);
+}
+
+/** An option as the command line takes it. */
+async function checked(name, text, parser) {
+  const parsers = await bundled('src/cli/args.ts');
+  try {
+    return parsers[parser](text);
+  } catch (error) {
+    throw badOption(error.message || `--${name}: "${text}"`);
+  }
+}
+
+async function measure(job, rounds) {
+  const clock = new StageClock().calibrate();
+  const taken = [];
+  const summaries = [];
+  const contestant = (name, with_) => ({
+    name,
+    ownClock: true,
+    run: async () => {
+      const { summary, account } = await encode(job, with_);
+      summaries.push(summary);
+      if (account) taken.push(account);
+      return account?.totalMs ?? summary.encodeMs;
+    },
+  });
+  const results = await race([contestant('left alone', undefined), contestant('by stages', clock)], { rounds });
+  verify(job.name, summaries);
+  // The first of each was to warm up.
+  return report(job, rounds, taken.slice(1), results, summaries.at(-1));
+}
+
+async function encode({ images, strategy, linkBitsPerSecond, out }, clock) {
+  const sources = images.map((file) => openImage(file));
+  const fd = fs.openSync(out, 'w');
+  try {
+    const pages = sources.reduce((sum, { bytes }) => sum + bytes / PAGE_BYTES, 0);
+    const sink = (parts) => void fs.writevSync(fd, parts);
+    // As `pageferry pack` sets them.
+    const options = { strategy, linkBitsPerSecond, threads: 1, deltaBudgetBytes: 0, indexPages: pages, similar: images.length > 1 };
+    const encoder = await createEncoder(clock ? clock.wrap('sink', sink) : sink, options);
+    if (clock) {
+      stageEncoder(encoder, clock);
+      for (const source of sources) clock.patch(source, 'read', 'read');
+    }
+    const idleBefore = performance.eventLoopUtilization().idle;
+    const started = performance.now();
+    clock?.start('rest');
+    for (const source of sources) await encoder.encode(source);
+    const summary = await encoder.finish();
+    if (!clock) return { summary };
+    const { stages, clockMs } = clock.finish();
+    const totalMs = performance.now() - started;
+    return { summary, account: { stages, clockMs, totalMs, idleMs: performance.eventLoopUtilization().idle - idleBefore } };
+  } finally {
+    fs.closeSync(fd);
+    for (const source of sources) source.close();
+  }
+}
+
+/** All runs must have found the same of the pages that need no bytes, and the same images. */
+function verify(name, summaries) {
+  const [first, ...others] = summaries.map(({ images, codecs: { zero, fill, unchanged, 'same-as': same } }) =>
+    JSON.stringify([images.map(({ digest }) => [...digest]), zero?.pages, fill?.pages, unchanged?.pages, same?.pages]),
+  );
+  if (others.some((other) => other !== first)) throw new Error(`${name}: looking at the stages changed what was encoded`);
+}
+
+function report({ name, images, strategy, link }, rounds, taken, [alone, staged], summary) {
+  const of = (pick) => median(taken.map(pick));
+  const stageMs = (stage) => of(({ stages }) => stages.get(stage) ?? 0);
+  const idleMs = of((one) => one.idleMs);
+  const totalMs = of((one) => one.totalMs);
+  const lines = [
+    ...Object.entries(STAGES).map(([stage, what]) => [stage, what, stageMs(stage)]),
+    ['waiting', 'waiting for the file', idleMs],
+    ['clock', 'the clock itself', of((one) => one.clockMs)],
+    // Waiting is no stage that anything enters.
+    ['unexplained', 'unexplained', of(({ stages, idleMs: idle }) => stages.get('rest') - idle)],
+  ];
+  const base = { suite: 'stages', images: images.map((file) => `${name}/${basename(file)}`), strategy, link, pages: summary.pages };
+  const rows = lines.map(([stage, , ms]) => ({ ...base, stage, ms, usPerPage: (1000 * ms) / summary.pages, share: ms / totalMs }));
+  const codecs = Object.entries(summary.codecs).map(([codec, { pages }]) => `${codec} ${pages}`);
+  print(`\n${base.images.join(', ')}: ${strategy}, ${link}, one thread, ${summary.pages} pages, medians of ${rounds}`);
+  print(`  pages: ${codecs.join(', ')}; ${summary.bytesIn} bytes in, ${summary.bytesOut} out`);
+  printTable(
+    ['stage', 'ms', 'µs a page', 'share'],
+    [
+      ...lines.map(([, what, ms]) => [what, ...figures(ms, summary.pages, totalMs)]),
+      ['total', ...figures(totalMs, summary.pages, totalMs)],
+    ],
+  );
+  const overhead = totalMs / alone.medianMs - 1;
+  print(`  left alone it takes ${alone.medianMs.toFixed(0)} ms: by stages ${(100 * overhead).toFixed(1)} % more`);
+  return [...rows, decide(base, stageMs, { totalMs, aloneMs: alone.medianMs, spread: staged.spread })];
+}
+
+function figures(ms, pages, totalMs) {
+  return [ms.toFixed(1), ((1000 * ms) / pages).toFixed(3), `${((100 * ms) / totalMs).toFixed(1)} %`];
+}
+
+/** The figure that has a target. */
+function decide(base, stageMs, totals) {
+  const sum = (stages) => stages.reduce((ms, stage) => ms + stageMs(stage), 0);
+  const codecMs = stageMs('codec');
+  const ratio = sum(DECIDING) / codecMs;
+  const { text, ...judged } = verdict(ratio, TARGET, { atMost: true });
+  print(`  deciding (survey, fingerprint, zero and duplicate pages, profile, choose, codecs not taken) / chosen codecs' kernels:`);
+  print(`  ${ratio.toFixed(3)}, ${text}; with similar pages ${(sum([...DECIDING, 'similar']) / codecMs).toFixed(3)}`);
+  return { ...base, stage: 'deciding / codec', ratio, withSimilar: sum([...DECIDING, 'similar']) / codecMs, ...totals, ...judged };
+}

@@ -1,0 +1,152 @@
+// Two workers against one: each has kernels and memory of its own, shares the compiled module, and takes every other chunk of an
+// image; scan, fingerprint and lz4 of real pages. What counts is each thread's CPU time, which says what a machine with idle cores
+// would give; the wall time beside it is this machine's.
+import { existsSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import { openImage } from '../dist/node.js';
+import { findImages } from './images.mjs';
+import { bundled } from './kernels/load.mjs';
+import { print, printTable, readOptions, verdict, wholeNumber, writeRows } from './kernels/suite.mjs';
+import { median, race } from './race.mjs';
+
+const PAGE_BYTES = 4096;
+const CHUNK_BYTES = 256 << 10;
+const CHUNK_PAGES = CHUNK_BYTES / PAGE_BYTES;
+const MOST_BYTES = 256 << 20;
+const TARGET = 1.8;
+
+export async function run(argv) {
+  const { quick, json, traces, runs } = readOptions(argv, 'traces', 'runs');
+  const rounds = wholeNumber('runs', runs, quick ? 3 : 9);
+  const rows = [];
+  if (!process.threadCpuUsage && !existsSync('/proc/thread-self/schedstat')) {
+    print(
+      'threads: skipped, neither process.threadCpuUsage (Node 22.15 on) nor /proc/thread-self/schedstat tells a thread CPU time',
+    );
+  } else {
+    const { series, clean } = await findImages(traces);
+    try {
+      for (const [name, [file]] of Object.entries(series)) rows.push(await measure(name, readPages(file, quick), rounds));
+    } finally {
+      clean();
+    }
+  }
+  writeRows(json, rows);
+}
+
+/** Whole chunks of an image in memory that all threads see, without stretches of nothing but zeros. */
+function readPages(file, quick) {
+  const most = quick ? MOST_BYTES / 4 : MOST_BYTES;
+  const pages = new Uint8Array(new SharedArrayBuffer(most));
+  const source = openImage(file);
+  try {
+    let used = 0;
+    for (let at = 0; used < most; at += CHUNK_BYTES) {
+      const chunk = pages.subarray(used, used + CHUNK_BYTES);
+      if (source.readAt(chunk, at) < CHUNK_BYTES) break;
+      if (chunk.some((byte) => byte !== 0)) used += CHUNK_BYTES;
+    }
+    if (used < 2 * CHUNK_BYTES) throw new Error(`${file}: too small to share out`);
+    return pages.subarray(0, used);
+  } finally {
+    source.close();
+  }
+}
+
+async function measure(name, pages, rounds) {
+  const chunks = pages.length / CHUNK_BYTES;
+  const workers = await startWorkers(pages, chunks);
+  try {
+    const alone = () => workers.ask([{ first: 0, step: 1, chunks }]);
+    const both = () => workers.ask([0, 1].map((first) => ({ first, step: 2, chunks })));
+    // Both have done everything once before it counts; what they wrote must be the same bytes.
+    const expected = await bytesAfter(workers, alone);
+    if (Buffer.compare(expected, await bytesAfter(workers, both)) !== 0)
+      throw new Error(`${name}: two workers wrote other bytes than one`);
+    await workers.ask([0, 1].map(() => ({ first: 0, step: 1, chunks })));
+    const contestants = [contestant('one worker, all chunks', alone), contestant('two workers, half each', both)];
+    const cpu = await race(contestants, { rounds });
+    return report(name, pages.length, rounds, cpu, contestants);
+  } finally {
+    await workers.close();
+  }
+}
+
+/** Its time is its busiest thread's on the CPU; what the wall's clock said is kept beside. */
+function contestant(name, ask) {
+  const wall = [];
+  const run = async () => {
+    const started = performance.now();
+    const replies = await ask();
+    wall.push(performance.now() - started);
+    return Math.max(...replies.map(({ cpuMs }) => cpuMs));
+  };
+  return { name, ownClock: true, run, wall };
+}
+
+/** What two emptied shared memories hold after a run. */
+async function bytesAfter({ out, results }, run) {
+  out.fill(0);
+  results.fill(0);
+  await run();
+  return Buffer.concat([out, Buffer.from(results.buffer)]);
+}
+
+async function startWorkers(pages, chunks) {
+  const [{ kernelModule }, { packedLz4Capacity }] = await Promise.all(
+    ['src/kernels/kernels.ts', 'src/codec/lz4.ts'].map((path) => bundled(path)),
+  );
+  const out = new Uint8Array(new SharedArrayBuffer(chunks * (16 * CHUNK_PAGES + packedLz4Capacity(CHUNK_BYTES))));
+  const results = new Uint32Array(new SharedArrayBuffer(8 * chunks));
+  const workerData = { module: await kernelModule(), pages, out, results, chunkBytes: CHUNK_BYTES, pageBytes: PAGE_BYTES };
+  const pool = [0, 1].map(() => new Worker(new URL('./kernels/threads-worker.mjs', import.meta.url), { workerData }));
+  // From a worker that failed no reply comes.
+  const failed = new Promise((_, reject) => {
+    for (const worker of pool) worker.once('error', reject);
+  });
+  failed.catch(() => {});
+  const reply = (worker) => Promise.race([failed, new Promise((resolve) => worker.once('message', resolve))]);
+  await Promise.all(pool.map(reply));
+  return {
+    out,
+    results,
+    /** One job for each worker, from the first on; their replies when all are done. */
+    ask: (jobs) =>
+      Promise.all(
+        jobs.map((job, i) => {
+          const answer = reply(pool[i]);
+          pool[i].postMessage(job);
+          return answer;
+        }),
+      ),
+    close: () => Promise.all(pool.map((worker) => worker.terminate())),
+  };
+}
+
+function report(name, bytes, rounds, [one, two], contestants) {
+  const [oneWall, twoWall] = contestants.map(({ wall }) => median(wall));
+  const row = {
+    suite: 'threads',
+    image: name,
+    bytes,
+    clock: process.threadCpuUsage ? 'process.threadCpuUsage' : '/proc/thread-self/schedstat',
+    oneCpuMs: one.medianMs,
+    twoLargestCpuMs: two.medianMs,
+    oneWallMs: oneWall,
+    twoWallMs: twoWall,
+  };
+  row.ratio = row.oneCpuMs / row.twoLargestCpuMs;
+  row.wallRatio = row.oneWallMs / row.twoWallMs;
+  const { text, ...judged } = verdict(row.ratio, TARGET);
+  print(`\n${name}, ${bytes >>> 20} MiB, scan, fingerprint and lz4; medians of ${rounds}; CPU time by ${row.clock}`);
+  printTable(
+    ['', 'CPU ms (busiest thread)', 'wall ms'],
+    [
+      [one.name, row.oneCpuMs.toFixed(1), row.oneWallMs.toFixed(1)],
+      [two.name, row.twoLargestCpuMs.toFixed(1), row.twoWallMs.toFixed(1)],
+      ['one / two', row.ratio.toFixed(2), row.wallRatio.toFixed(2)],
+    ],
+  );
+  print(`  CPU time ${text}; the outputs are the same bytes`);
+  return { ...row, ...judged };
+}

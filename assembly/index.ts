@@ -5,7 +5,7 @@ export { rleDecode, rleEncode } from "./codec/rle";
 export { wkdmDecode, wkdmEncode } from "./codec/wkdm";
 export { xbzrleDecode, xbzrleEncode } from "./codec/xbzrle";
 export { zeroAwareDecode, zeroAwareEncode } from "./codec/zero-aware";
-export { indexFind, indexInit, indexInsert } from "./dedup/index";
+export { indexAddPages, indexFind, indexInit, indexInsert } from "./dedup/index";
 export { sketchFind, sketchInit, sketchInsert, sketchPage } from "./dedup/sketch";
 export { hash64, hash128, hash128Pages } from "./hash/xxh3";
 export * from "./layout";

@@ -8,9 +8,9 @@ import { createEncoder } from '../dist/index.js';
 import { openImage } from '../dist/node.js';
 import { findImages } from './images.mjs';
 import { bundled } from './kernels/load.mjs';
-import { badOption, print, printTable, readOptions, verdict, wholeNumber, writeRows } from './kernels/suite.mjs';
 import { StageClock } from './kernels/stage-clock.mjs';
 import { STAGES, stageEncoder } from './kernels/staged-encoder.mjs';
+import { badOption, print, printTable, readOptions, verdict, wholeNumber, writeRows } from './kernels/suite.mjs';
 import { median, race } from './race.mjs';
 
 const PAGE_BYTES = 4096;

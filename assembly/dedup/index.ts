@@ -1,58 +1,98 @@
-// The fingerprint index: open addressing over slots of 16 bytes, bounded, never moved.
+// The fingerprint index: buckets of 5 entries, one cache line each, bounded, never moved.
 //
-//   slot = fingerprint u64 | page u32 | image u32          (image + 1, so that an empty slot is all zero)
+//   bucket = 5 x tag u32 | 0 u32 | 5 x (page u32 | image u32)     tag 0: an empty entry
 //
-// A fingerprint lives in one of the 8 slots from its home slot on, 128 bytes: two cache lines. When all 8 are taken, the
-// one whose image is oldest gives way (eviction by age), so the index never fills up and never needs a rebuild.
+// The upper half of a fingerprint names its bucket, the lower half is its tag: what is found is a candidate, whose bytes the
+// caller compares anyway. Tags are compared without a branch. When a bucket is full, the entry whose image is oldest gives way
+// (eviction by age), so the index never needs a rebuild.
 
-const SLOT_BYTES: usize = 16;
-const NEIGHBOURHOOD: u32 = 8;
+const BUCKET_BYTES: usize = 64;
+const PLACES: usize = 24;
+const BUCKET_ENTRIES: u32 = 5;
+const NO_PLACE: u64 = u64.MAX_VALUE;
 
-/** Empties an index of slotCount (a power of two, at least 8) slots. */
-export function indexInit(index: usize, slotCount: u32): void {
-  memory.fill(index, 0, <usize>slotCount * SLOT_BYTES);
+/** Empties an index of bucketCount (a power of two) buckets of 64 bytes. */
+export function indexInit(index: usize, bucketCount: u32): void {
+  memory.fill(index, 0, <usize>bucketCount * BUCKET_BYTES);
 }
 
-/** The slot that holds the fingerprint at `digest` (its first 8 bytes), or 0. */
-export function indexFind(index: usize, slotCount: u32, digest: usize): usize {
-  const fingerprint = load<u64>(digest);
-  let slot = home(index, slotCount, fingerprint);
-  for (let i: u32 = 0; i < NEIGHBOURHOOD; i++) {
-    if (load<u64>(slot) === fingerprint && load<u32>(slot, 12) !== 0) return slot;
-    slot = after(index, slotCount, slot);
+/**
+ * Finds or puts down a run of pages, in order, so that a page also finds one that came before it in the run. `digests` are 16 bytes
+ * a page; pages whose class (u16) is not 0 are left out. Writes 8 bytes a page to `places`: where the same fingerprint was, or
+ * NO_PLACE when it was not and now stands for (image, firstPage + i). One call for many pages, because a table far larger than the
+ * cache is waited for: inside of a run the processor looks up the next pages meanwhile.
+ */
+export function indexAddPages(
+  index: usize,
+  bucketCount: u32,
+  digests: usize,
+  classes: usize,
+  count: u32,
+  image: u32,
+  firstPage: u32,
+  places: usize,
+): void {
+  for (let i: u32 = 0; i < count; i++) {
+    let place: u64 = NO_PLACE;
+    if (load<u16>(classes + (i << 1)) === 0) {
+      const fingerprint = load<u64>(digests + (i << 4));
+      const bucket = bucketOf(index, bucketCount, fingerprint);
+      const found = entriesWith(bucket, tagOf(fingerprint));
+      if (found !== 0) place = load<u64>(bucket + ((<usize>ctz(found)) << 3), PLACES);
+      else put(bucket, entriesWith(bucket, 0), fingerprint, image, firstPage + i);
+    }
+    store<u64>(places + (i << 3), place);
   }
-  return 0;
 }
 
-/** Puts (image, page) under a fingerprint: in its own slot, an empty one, or in place of the oldest neighbour. */
-export function indexInsert(index: usize, slotCount: u32, digest: usize, image: u32, page: u32): void {
+/** Address of the place (page, image) of the fingerprint at `digest` (its first 8 bytes), or 0. */
+export function indexFind(index: usize, bucketCount: u32, digest: usize): usize {
   const fingerprint = load<u64>(digest);
-  let slot = home(index, slotCount, fingerprint);
-  let oldest = slot;
-  let oldestImage: u32 = 0xffffffff;
-  for (let i: u32 = 0; i < NEIGHBOURHOOD; i++) {
-    const held = load<u32>(slot, 12);
-    if (held === 0 || load<u64>(slot) === fingerprint) {
-      oldest = slot;
-      break;
-    }
-    if (held < oldestImage) {
-      oldestImage = held;
-      oldest = slot;
-    }
-    slot = after(index, slotCount, slot);
-  }
-  store<u64>(oldest, fingerprint);
-  store<u32>(oldest, page, 8);
-  store<u32>(oldest, image + 1, 12);
+  const bucket = bucketOf(index, bucketCount, fingerprint);
+  const found = entriesWith(bucket, tagOf(fingerprint));
+  return found === 0 ? 0 : bucket + PLACES + ((<usize>ctz(found)) << 3);
+}
+
+/** Puts (image, page) under a fingerprint: in its own entry, an empty one, or in place of the bucket's oldest. */
+export function indexInsert(index: usize, bucketCount: u32, digest: usize, image: u32, page: u32): void {
+  const fingerprint = load<u64>(digest);
+  const bucket = bucketOf(index, bucketCount, fingerprint);
+  const found = entriesWith(bucket, tagOf(fingerprint));
+  put(bucket, found === 0 ? entriesWith(bucket, 0) : found, fingerprint, image, page);
+}
+
+/** Into the first of the entries that `free` has a bit for, or else the oldest. */
+function put(bucket: usize, free: u32, fingerprint: u64, image: u32, page: u32): void {
+  const entry: u32 = free === 0 ? oldest(bucket) : ctz(free);
+  store<u32>(bucket + ((<usize>entry) << 2), tagOf(fingerprint));
+  store<u64>(bucket + ((<usize>entry) << 3), <u64>page | ((<u64>image) << 32), PLACES);
+}
+
+/** 0 means empty, so 0 is taken for 1. */
+function tagOf(fingerprint: u64): u32 {
+  return max(<u32>fingerprint, 1);
 }
 
 // XXH3 mixes all its bits, so the upper half alone is a fair address.
-function home(index: usize, slotCount: u32, fingerprint: u64): usize {
-  return index + <usize>(<u32>(fingerprint >> 32) & (slotCount - 1)) * SLOT_BYTES;
+function bucketOf(index: usize, bucketCount: u32, fingerprint: u64): usize {
+  return index + <usize>(<u32>(fingerprint >> 32) & (bucketCount - 1)) * BUCKET_BYTES;
 }
 
-function after(index: usize, slotCount: u32, slot: usize): usize {
-  const next = slot + SLOT_BYTES;
-  return next === index + <usize>slotCount * SLOT_BYTES ? index : next;
+/** One bit for each entry of the bucket with this tag. */
+function entriesWith(bucket: usize, tag: u32): u32 {
+  const wanted = i32x4.splat(tag);
+  const four = i32x4.bitmask(i32x4.eq(v128.load(bucket), wanted));
+  return four | ((<u32>(load<u32>(bucket, 16) === tag)) << 4);
+}
+
+function oldest(bucket: usize): u32 {
+  let entry: u32 = 0;
+  for (let i: u32 = 1; i < BUCKET_ENTRIES; i++) {
+    if (imageOf(bucket, i) < imageOf(bucket, entry)) entry = i;
+  }
+  return entry;
+}
+
+function imageOf(bucket: usize, entry: u32): u32 {
+  return load<u32>(bucket + ((<usize>entry) << 3), PLACES + 4);
 }

@@ -1,6 +1,9 @@
 import type { Kernels } from '../kernels/kernels.js';
 
-const INDEX_SLOT_BYTES = 16;
+const BUCKET_BYTES = 64;
+/** A bucket holds five pages; four are counted on. */
+const PAGES_A_BUCKET = 4;
+const NO_PLACE = 0xffffffff;
 const SKETCH_SLOT_BYTES = 12;
 const MOST_CANDIDATES = 4;
 
@@ -19,7 +22,10 @@ export class PageIndex {
   private readonly sketches: number;
   private readonly features: number;
   private readonly found: number;
-  /** The last `find`'s result. */
+  /** Where the pages of the last run were seen: 8 bytes each. */
+  private readonly places: number;
+  private readonly bucketCount: number;
+  /** What `find` or `wasSeen` told last. */
   readonly hit: PageReference = { image: 0, page: 0 };
   /** The last `findSimilar`'s results. */
   readonly candidates: readonly PageReference[] = Array.from({ length: MOST_CANDIDATES }, () => ({ image: 0, page: 0 }));
@@ -27,26 +33,48 @@ export class PageIndex {
   constructor(
     private readonly kernels: Kernels,
     private readonly pageBytes: number,
-    private readonly slotCount: number,
+    /** A power of two, at least 4. */
+    pageCapacity: number,
     private readonly sketchSlotCount: number,
+    /** The longest run that `addRun` is given. */
+    runPages: number,
   ) {
-    this.index = kernels.reserve(slotCount * INDEX_SLOT_BYTES, 'fingerprint index');
+    this.bucketCount = pageCapacity / PAGES_A_BUCKET;
+    this.index = kernels.reserve(this.bucketCount * BUCKET_BYTES, 'fingerprint index');
+    this.places = kernels.reserve(8 * runPages, 'places of a run');
     this.sketches = kernels.reserve(sketchSlotCount * SKETCH_SLOT_BYTES, 'sketches');
     this.features = kernels.reserve(64, 'sketch');
     this.found = this.features + 16;
   }
 
-  /** Whether a page with this digest was seen; `hit` tells where. */
-  find(digest: number): boolean {
-    const slot = this.kernels.run.indexFind(this.index, this.slotCount, digest);
-    if (slot === 0) return false;
-    this.hit.page = this.kernels.words[(slot >>> 2) + 2]!;
-    this.hit.image = this.kernels.words[(slot >>> 2) + 3]! - 1;
-    return true;
+  /**
+   * Takes in a run of pages by their digests (16 bytes a page), those of a class (u16) other than 0 left out: for each, in order,
+   * `wasSeen` then tells of the first page that had its digest; a page that is new stands for it from then on.
+   */
+  addRun(digests: number, classes: number, count: number, image: number, firstPage: number): void {
+    this.kernels.run.indexAddPages(this.index, this.bucketCount, digests, classes, count, image, firstPage, this.places);
   }
 
+  /** Whether page `i` of the last run was seen before; `hit` tells where. */
+  wasSeen(i: number): boolean {
+    return this.take(this.places + 8 * i);
+  }
+
+  /** Whether a page with this digest was seen; `hit` tells where. */
+  find(digest: number): boolean {
+    const place = this.kernels.run.indexFind(this.index, this.bucketCount, digest);
+    return place !== 0 && this.take(place);
+  }
+
+  /** Puts a page down, in place of another of its digest. */
   insert(digest: number, image: number, page: number): void {
-    this.kernels.run.indexInsert(this.index, this.slotCount, digest, image, page);
+    this.kernels.run.indexInsert(this.index, this.bucketCount, digest, image, page);
+  }
+
+  private take(place: number): boolean {
+    this.hit.page = this.kernels.words[place >>> 2]!;
+    this.hit.image = this.kernels.words[(place >>> 2) + 1]!;
+    return this.hit.image !== NO_PLACE;
   }
 
   /** Fills `candidates` with pages that share a feature with this one; returns how many. Whole pages only. */

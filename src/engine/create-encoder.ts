@@ -83,10 +83,10 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
 function imageContext(codec: CodecContext, settings: EncoderSettings, state: StreamState): ImageContext {
   const { kernels } = codec;
   const { pageBytes, indexSlots, dedup, similar, strategy } = settings;
-  const index = dedup ? new PageIndex(kernels, pageBytes, indexSlots, SKETCHES_A_PAGE * indexSlots) : undefined;
+  const pages = CHUNK_BYTES / pageBytes;
+  const index = dedup ? new PageIndex(kernels, pageBytes, indexSlots, SKETCHES_A_PAGE * indexSlots, pages) : undefined;
   const versions = new VersionStore(kernels, pageBytes, settings.deltaBudgetBytes);
   const earlier = new EarlierImages(kernels, pageBytes, versions);
-  const pages = CHUNK_BYTES / pageBytes;
   return {
     codec,
     pageBytes,

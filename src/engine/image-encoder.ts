@@ -59,7 +59,7 @@ export class ImageEncoder {
     return this.parent ?? 0;
   }
 
-  /** Looks at `count` whole pages at `address`: classes and digests, all in one go. */
+  /** Looks at `count` whole pages at `address`: classes, digests, and where the same digest was seen, all in one go. */
   survey(address: number, count: number): void {
     const { codec, pageBytes, classes, digests, digest } = this.context;
     const { run, bytes } = codec.kernels;
@@ -72,6 +72,7 @@ export class ImageEncoder {
     }
     digest.add(digests, count);
     this.own.digests.append(digests, count);
+    this.context.index?.addRun(digests, classes, count, this.number, this.nextPage);
   }
 
   /** Whether a surveyed page repeats one byte. */
@@ -120,12 +121,11 @@ export class ImageEncoder {
 
   /** Takes in pages of a base image: all can be referred to, none travels. */
   learn(address: number, count: number): void {
-    const { pageBytes, digests, index, similar, versions } = this.context;
+    const { pageBytes, index, similar, versions } = this.context;
     if (count > 0) this.survey(address, count);
     for (let i = 0; i < count; i++) {
       if (this.classOf(i) === 0) {
         const page = address + i * pageBytes;
-        index?.insert(digests + 16 * i, this.number, this.nextPage);
         if (similar) index?.insertSketch(page, this.number, this.nextPage);
         if (!this.own.source) versions.keep(this.number, this.nextPage, page, pageBytes);
       }
@@ -150,7 +150,7 @@ export class ImageEncoder {
       versions.extend(this.parent!, this.number, page);
       return;
     }
-    if (index?.find(digest)) {
+    if (index?.wasSeen(i)) {
       const { image, page: other } = index.hit;
       if (earlier.confirm(image, other, address)) {
         frame.table.addReference(SAME_AS, image, other);
@@ -160,10 +160,11 @@ export class ImageEncoder {
         if (!this.own.source) versions.keep(this.number, page, address, this.context.pageBytes);
         return;
       }
+      // Bytes that cannot be compared any more, or a collision: from now on this page stands for its digest.
+      index.insert(digest, this.number, page);
     }
     candidate.set(address, page, this.parent, this.parentImage?.digests.matches(page, digest) ? 0 : last);
     this.choose(frame, address);
-    index?.insert(digest, this.number, page);
     if (similar) index?.insertSketch(address, this.number, page, candidate.sketched);
     if (!this.own.source) versions.keep(this.number, page, address, this.context.pageBytes);
   }

@@ -44,12 +44,26 @@ export interface KernelExports {
   /** Exactly `blockBytes` bytes, or a status. */
   lz4Decode(src: number, srcBytes: number, out: number, blockBytes: number): number;
 
-  /** Empties an index of `slotCount` (a power of two) slots of 16 bytes. */
-  indexInit(index: number, slotCount: number): void;
-  /** The slot whose fingerprint is the first 8 bytes at `digest`, or 0. */
-  indexFind(index: number, slotCount: number, digest: number): number;
-  /** Puts (image, page) under a fingerprint, in place of the oldest of its neighbourhood when that is full. */
-  indexInsert(index: number, slotCount: number, digest: number, image: number, page: number): void;
+  /** Empties an index of `bucketCount` (a power of two) buckets of 64 bytes, 5 entries each. */
+  indexInit(index: number, bucketCount: number): void;
+  /**
+   * Finds or puts down a run of pages, in order; those of a class other than 0 are left out. Writes a place (page u32, image u32)
+   * a page: where its fingerprint (first 8 bytes of a digest) was, or all ones when it was not and now stands for (image, firstPage + i).
+   */
+  indexAddPages(
+    index: number,
+    bucketCount: number,
+    digests: number,
+    classes: number,
+    count: number,
+    image: number,
+    firstPage: number,
+    places: number,
+  ): void;
+  /** Address of the place (page u32, image u32) kept under the first 8 bytes at `digest`, or 0. */
+  indexFind(index: number, bucketCount: number, digest: number): number;
+  /** Puts (image, page) under a fingerprint, in place of the oldest of its bucket when that is full. */
+  indexInsert(index: number, bucketCount: number, digest: number, image: number, page: number): void;
 
   /** Empties a sketch table of `slotCount` (a power of two) slots of 12 bytes. */
   sketchInit(table: number, slotCount: number): void;

@@ -1,0 +1,86 @@
+// Writes measured ratios into docs/performance.md and their short form into README.md:
+// `node scripts/update-performance.mjs RUN.json...`, each file written by `npm run bench -- SUITE --json RUN.json` on one Node.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { againstTargets, geometricMean } from '../bench/kernels/targets.mjs';
+
+const files = process.argv.slice(2);
+if (files.length === 0) {
+  process.stderr.write('usage: node scripts/update-performance.mjs RUN.json...\n');
+  process.exit(2);
+}
+const rows = files.flatMap((file) => JSON.parse(readFileSync(file, 'utf8')));
+const versions = [...new Set(rows.map(({ node }) => node))].sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
+
+put('docs/performance.md', 'ratios', ratioTable());
+put('docs/performance.md', 'targets', targetTable());
+put('README.md', 'kernels', targetTable(({ peerKind }) => peerKind));
+
+/** Every kernel, direction and peer: the geometric mean over the kinds of pages, and the range. */
+function ratioTable() {
+  const sets = ['cached', 'large'];
+  const columns = versions.flatMap((node) => sets.map((set) => ({ node, set })));
+  const lines = [
+    `| kernel | ours ÷ | ${columns.map(({ node, set }) => `${set}, Node ${node}`).join(' | ')} |`,
+    `|---|---|${columns.map(() => '---:|').join('')}`,
+  ];
+  const withPeer = rows.filter(({ peer }) => peer);
+  for (const key of new Set(withPeer.map(({ kernel, direction, peer }) => `${kernel}\n${direction}\n${peer}`))) {
+    const [kernel, direction, peer] = key.split('\n');
+    const cells = columns.map(({ node, set }) =>
+      meanAndRange(
+        withPeer.filter(
+          (row) =>
+            row.kernel === kernel && row.direction === direction && row.peer === peer && row.node === node && row.set === set && counts(row),
+        ),
+      ),
+    );
+    lines.push(`| ${kernel}${kernel.startsWith(direction) ? '' : ` ${direction}`} | ${peer} | ${cells.join(' | ')} |`);
+  }
+  return lines.join('\n');
+}
+
+/** Zero pages are the scan's: no codec gets to see them. */
+function counts({ kernel, corpus }) {
+  return kernel === 'scan' ? corpus === 'zero' : corpus !== 'zero';
+}
+
+function meanAndRange(some) {
+  if (some.length === 0) return '–';
+  const ratios = some.map(({ ratio }) => ratio);
+  const range = `${rounded(Math.min(...ratios))}–${rounded(Math.max(...ratios))}`;
+  return ratios.length === 1 ? rounded(ratios[0]) : `${rounded(geometricMean(ratios))} (${range})`;
+}
+
+/** What was aimed at, and what each Node shows. */
+function targetTable() {
+  const found = versions.map((node) => againstTargets(rows.filter((row) => row.node === node)));
+  const lines = [
+    `| kernel | ours ÷ | aim | ${versions.map((node) => `Node ${node}`).join(' | ')} |`,
+    `|---|---|---:|${versions.map(() => '---:|').join('')}`,
+  ];
+  for (const { kernel, direction, peer, set, of, atLeast } of found[0]) {
+    const cells = found.map((list) => {
+      const it = list.find(
+        (other) =>
+          other.kernel === kernel && other.direction === direction && other.peer === peer && other.set === set && `${other.of}` === `${of}`,
+      );
+      return it ? `${it.mean < atLeast ? '**' : ''}${rounded(it.mean)}${it.mean < atLeast ? '**' : ''}` : '–';
+    });
+    const what = `${kernel}${kernel.startsWith(direction) ? '' : ` ${direction}`}${of ? `, ${of}` : ''}, ${set}`;
+    lines.push(`| ${what} | ${peer} | ${atLeast} | ${cells.join(' | ')} |`);
+  }
+  return lines.join('\n');
+}
+
+function rounded(value) {
+  return value >= 10 ? value.toFixed(0) : value.toPrecision(2);
+}
+
+/** Puts `text` between the two markers of that name. */
+function put(file, name, text) {
+  const content = readFileSync(file, 'utf8');
+  const [start, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
+  const [from, to] = [content.indexOf(start), content.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`${file}: no ${start} … ${end}`);
+  writeFileSync(file, `${content.slice(0, from + start.length)}\n${text}\n${content.slice(to)}`);
+}

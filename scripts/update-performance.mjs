@@ -13,7 +13,11 @@ const versions = [...new Set(rows.map(({ node }) => node))].sort((a, b) => Numbe
 
 put('docs/performance.md', 'ratios', ratioTable());
 put('docs/performance.md', 'targets', targetTable());
-put('README.md', 'kernels', targetTable(({ peerKind }) => peerKind));
+put(
+  'README.md',
+  'kernels',
+  targetTable(({ peerKind }) => peerKind),
+);
 
 /** Every kernel, direction and peer: the geometric mean over the kinds of pages, and the range. */
 function ratioTable() {
@@ -30,7 +34,12 @@ function ratioTable() {
       meanAndRange(
         withPeer.filter(
           (row) =>
-            row.kernel === kernel && row.direction === direction && row.peer === peer && row.node === node && row.set === set && counts(row),
+            row.kernel === kernel &&
+            row.direction === direction &&
+            row.peer === peer &&
+            row.node === node &&
+            row.set === set &&
+            counts(row),
         ),
       ),
     );
@@ -62,7 +71,11 @@ function targetTable() {
     const cells = found.map((list) => {
       const it = list.find(
         (other) =>
-          other.kernel === kernel && other.direction === direction && other.peer === peer && other.set === set && `${other.of}` === `${of}`,
+          other.kernel === kernel &&
+          other.direction === direction &&
+          other.peer === peer &&
+          other.set === set &&
+          `${other.of}` === `${of}`,
       );
       return it ? `${it.mean < atLeast ? '**' : ''}${rounded(it.mean)}${it.mean < atLeast ? '**' : ''}` : '–';
     });

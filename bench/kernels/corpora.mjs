@@ -7,12 +7,12 @@ import { shopRounds } from '../../examples/support/sql-shop.mjs';
 import { findImages } from '../images.mjs';
 import { shuffler } from '../race.mjs';
 
-export const PAGE_BYTES = 4096;
+const PAGE_BYTES = 4096;
 /** Real memory holds many zero pages, which no codec gets to see. */
 const isZero = (page) => page.every((byte) => byte === 0);
 
 /** A small seeded generator of 32-bit numbers (mulberry32). */
-export function seeded(seed) {
+function seeded(seed) {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

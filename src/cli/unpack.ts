@@ -1,5 +1,5 @@
 import { digestText } from '../dedup/image-digest.js';
-import { openPages } from '../engine/page-reader.js';
+import { openPages } from '../engine/open-pages.js';
 import { openFileSource } from '../image/file.js';
 import { createFileSink } from '../image/file-sink.js';
 import { createImageSet, createReadableSink } from '../image/image-set.js';

@@ -4,17 +4,10 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createAtomicWriter } from '../../src/image/atomic-file.js';
-import { fileNames, hasProgram, randomBytes, run, testFolder } from './support.js';
+import { fileNames, folderMaker, hasProgram, randomBytes, run, testFolder } from './support.js';
 
-const folder = testFolder();
-let number = 0;
-
-function newPath(): string {
-  const inside = join(folder, `case-${number++}`);
-  fs.mkdirSync(inside);
-  return join(inside, 'guest.pf');
-}
-
+const newFolder = folderMaker(testFolder());
+const newPath = () => join(newFolder(), 'guest.pf');
 const namesBeside = (path: string) => fileNames(join(path, '..'));
 
 test('the file has its name only after commit', async () => {

@@ -6,18 +6,12 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { createFileSink } from '../../src/image/file-sink.js';
 import { removePartialFiles } from '../../src/image/output.js';
 import { seeded } from '../support/kernels.js';
-import { asNobody, fileNames, hasProgram, isRoot, randomBytes, run, testFolder } from './support.js';
+import { asNobody, fileNames, folderMaker, growAndReadBack, hasProgram, isRoot, randomBytes, run, testFolder } from './support.js';
 
 const folder = testFolder();
 const PAGE = 4096;
-let number = 0;
-
-function newPath(): string {
-  const inside = join(folder, `case-${number++}`);
-  fs.mkdirSync(inside);
-  return join(inside, 'guest.raw');
-}
-
+const newFolder = folderMaker(folder);
+const newPath = () => join(newFolder(), 'guest.raw');
 const others = (path: string) => fileNames(join(path, '..')).filter((name) => name !== 'guest.raw');
 
 test('pages and zero pages of any size come out as they went in, and can be read back on the way', () => {
@@ -30,19 +24,7 @@ test('pages and zero pages of any size come out as they went in, and can be read
     let position = 0;
     for (let i = 0; i < 60 && position < 3 << 20; i++) {
       const bytes = sizes[next() % sizes.length]!;
-      if (next() % 3 === 0) sink.zero(position, bytes);
-      else {
-        const page = randomBytes(bytes, next());
-        image.set(page, position);
-        sink.write(page, position);
-        page.fill(0xee); // only valid during the call
-      }
-      position += bytes;
-      const from = next() % position;
-      const into = Buffer.alloc(1 + (next() % 100_000), 0xee);
-      const read = sink.readAt(into, from);
-      expect(read).toBe(Math.min(into.length, position - from));
-      expect(into.subarray(0, read).equals(image.subarray(from, from + read))).toBe(true);
+      position = growAndReadBack(sink, image, position, bytes, next);
     }
     expect(fs.existsSync(path)).toBe(false);
     expect(others(path)).toHaveLength(1);

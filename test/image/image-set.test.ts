@@ -2,18 +2,10 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createImageSet, createReadableSink } from '../../src/image/image-set.js';
-import { fileNames, hasProgram, randomBytes, run, testFolder } from './support.js';
+import { fileNames, folderMaker, hasProgram, randomBytes, run, testFolder } from './support.js';
 
-const folder = testFolder();
+const newFolder = folderMaker(testFolder());
 const PAGE = 4096;
-let number = 0;
-
-function newFolder(): string {
-  const inside = join(folder, `case-${number++}`);
-  fs.mkdirSync(inside);
-  return inside;
-}
-
 const pages = [1, 2, 3].map((seed) => randomBytes(PAGE, seed));
 
 /** Writes `count` images of a page each, and settles unless told otherwise. */

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { createScratchSink } from '../../src/image/scratch-sink.js';
 import { PageferryError } from '../../src/page/error.js';
 import { seeded } from '../support/kernels.js';
-import { randomBytes, testFolder } from './support.js';
+import { growAndReadBack, randomBytes, testFolder } from './support.js';
 
 const folder = testFolder();
 const PAGE = 4096;
@@ -17,20 +17,7 @@ test('what was written can be read back, holes and the hole at the end as zeros'
   let position = 0;
   for (let i = 0; i < 200; i++) {
     const bytes = 1 + (next() % (8 * PAGE));
-    if (next() % 3 === 0) sink.zero(position, bytes);
-    else {
-      const page = randomBytes(bytes, next());
-      image.set(page, position);
-      sink.write(page, position);
-      page.fill(0xee); // only valid during the call
-    }
-    position += bytes;
-    const from = next() % (position + PAGE);
-    const into = Buffer.alloc(next() % 100_000, 0xee);
-    const read = sink.readAt(into, from);
-    expect(read).toBe(Math.max(0, Math.min(into.length, position - from)));
-    expect(into.subarray(0, read).equals(image.subarray(from, from + read))).toBe(true);
-    expect(into.subarray(read).every((byte) => byte === 0xee)).toBe(true);
+    position = growAndReadBack(sink, image, position, bytes, next);
   }
   sink.abort();
 });

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect } from 'vitest';
-import type { PageSource } from '../../src/page/source.js';
+import type { PageSink, PageSource } from '../../src/page/source.js';
 import { seeded } from '../support/kernels.js';
 
 /** A folder for one test file, gone afterwards. */
@@ -11,6 +11,16 @@ export function testFolder(): string {
   const folder = fs.mkdtempSync(join(tmpdir(), 'image-test-'));
   afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
   return folder;
+}
+
+/** Makes folders inside `folder`, a new one for every case. */
+export function folderMaker(folder: string): () => string {
+  let cases = 0;
+  return () => {
+    const inside = join(folder, `case-${cases++}`);
+    fs.mkdirSync(inside);
+    return inside;
+  };
 }
 
 export function randomBytes(bytes: number, seed: number): Buffer {
@@ -32,6 +42,28 @@ export async function readAll(source: PageSource, step = 1 << 20): Promise<Buffe
   }
   expect(await source.read(Buffer.alloc(16))).toBe(0);
   return Buffer.concat(parts);
+}
+
+/**
+ * Writes `bytes` random bytes at the sink's end `position`, or announces zeros there, and keeps `image` the same; then reads back
+ * from anywhere, past the end too. Gives the new end.
+ */
+export function growAndReadBack(sink: PageSink, image: Buffer, position: number, bytes: number, next: () => number): number {
+  if (next() % 3 === 0) sink.zero(position, bytes);
+  else {
+    const page = randomBytes(bytes, next());
+    image.set(page, position);
+    sink.write(page, position);
+    page.fill(0xee); // only valid during the call
+  }
+  const end = position + bytes;
+  const from = next() % (end + 4096);
+  const into = Buffer.alloc(next() % 100_000, 0xee);
+  const read = sink.readAt(into, from);
+  expect(read).toBe(Math.max(0, Math.min(into.length, end - from)));
+  expect(into.subarray(0, read).equals(image.subarray(from, from + read))).toBe(true);
+  expect(into.subarray(read).every((byte) => byte === 0xee)).toBe(true);
+  return end;
 }
 
 export function hasProgram(name: string): boolean {

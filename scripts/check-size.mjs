@@ -1,0 +1,21 @@
+// What is loaded stays small: the kernels, and all of `pageferry` as a browser gets it, each have a budget in bytes. Sizes are
+// exact, the same on every machine; whoever needs more raises the budget here, where it is seen.
+import { readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
+import { browserBundle } from './browser-bundle.mjs';
+
+const KIB = 1024;
+const kernels = readFileSync('build/kernels.wasm');
+const bundle = await browserBundle();
+
+check('kernels', kernels.length, 24 * KIB);
+check('browser bundle', bundle.length, 128 * KIB, `, ${gzipSync(bundle).length} with gzip`);
+
+function check(what, bytes, budget, more = '') {
+  const size = `${what}: ${bytes} bytes of ${budget}${more}\n`;
+  if (bytes <= budget) process.stdout.write(size);
+  else {
+    process.stderr.write(`${what}: ${bytes} bytes, ${bytes - budget} over the budget of ${budget}\n`);
+    process.exitCode = 1;
+  }
+}

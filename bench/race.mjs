@@ -51,7 +51,7 @@ export function median(values) {
 }
 
 /** The same orders in every run: a function that gives a shuffled copy of a list. */
-function shuffler(seed) {
+export function shuffler(seed) {
   let state = seed;
   return (list) => {
     const result = [...list];

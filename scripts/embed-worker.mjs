@@ -9,8 +9,7 @@ const { outputFiles } = await build({
   format: 'cjs',
   platform: 'node',
   target: 'node20',
-  minifySyntax: true,
-  minifyWhitespace: true,
+  minify: true,
   plugins: [
     {
       // The worker is handed the compiled module: it need not carry the wasm a second time.

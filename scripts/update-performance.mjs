@@ -61,13 +61,13 @@ function meanAndRange(some) {
 }
 
 /** What was aimed at, and what each Node shows. */
-function targetTable() {
+function targetTable(wanted = () => true) {
   const found = versions.map((node) => againstTargets(rows.filter((row) => row.node === node)));
   const lines = [
     `| kernel | ours ÷ | aim | ${versions.map((node) => `Node ${node}`).join(' | ')} |`,
     `|---|---|---:|${versions.map(() => '---:|').join('')}`,
   ];
-  for (const { kernel, direction, peer, set, of, atLeast } of found[0]) {
+  for (const { kernel, direction, peer, set, of, atLeast } of found[0].filter(wanted)) {
     const cells = found.map((list) => {
       const it = list.find(
         (other) =>

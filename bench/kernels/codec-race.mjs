@@ -41,6 +41,10 @@ export async function raceCodec({ codec, set, functions, compressors, slowBytes,
 
 function rowsOf(direction, contestants, results) {
   const [us] = results;
+  if (contestants.length === 1)
+    return [
+      { direction, peer: null, peerKind: null, oursGBps: us.perSecond / 1e9, peerGBps: null, ratio: null, oursSpread: us.spread },
+    ];
   return contestants.slice(1).map((peer, i) => ({
     direction,
     peer: peer.name,

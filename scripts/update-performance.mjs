@@ -8,11 +8,13 @@ if (files.length === 0) {
   process.stderr.write('usage: node scripts/update-performance.mjs RUN.json...\n');
   process.exit(2);
 }
-const rows = files.flatMap((file) => JSON.parse(readFileSync(file, 'utf8')));
+const all = files.flatMap((file) => JSON.parse(readFileSync(file, 'utf8')));
+const rows = all.filter(({ kernel }) => kernel);
 const versions = [...new Set(rows.map(({ node }) => node))].sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
 
 put('docs/performance.md', 'ratios', ratioTable());
 put('docs/performance.md', 'targets', targetTable());
+put('docs/performance.md', 'suites', suiteTable());
 put(
   'README.md',
   'kernels',
@@ -81,6 +83,32 @@ function targetTable(wanted = () => true) {
     });
     const what = `${kernel}${kernel.startsWith(direction) ? '' : ` ${direction}`}${of ? `, ${of}` : ''}, ${set}`;
     lines.push(`| ${what} | ${peer} | ${atLeast} | ${cells.join(' | ')} |`);
+  }
+  return lines.join('\n');
+}
+
+/** The rows of the other suites that have a target. */
+function suiteTable() {
+  const judged = all.filter(({ target }) => target !== undefined);
+  const nameOf = (row) =>
+    ({
+      index: () => `index, ${row.entries / 2 ** 20} Mi pages, ${row.operation} | Map<bigint>`,
+      'pages-in-out': () => `pages ${row.way}, ${row.contestant}, ${row.set} | memcpy`,
+      threads: () => `two workers, ${row.image}, CPU time (wall time) | one worker`,
+      stages: () => `deciding, ${row.images?.join(' + ')} | the chosen codecs' own time`,
+    })[row.suite]();
+  const valueOf = ({ ratio, wallRatio }) => `${rounded(ratio)}${wallRatio ? ` (${rounded(wallRatio)})` : ''}`;
+  const lines = [
+    `| what | against | aim | ${versions.map((node) => `Node ${node}`).join(' | ')} |`,
+    `|---|---|---:|${versions.map(() => '---:|').join('')}`,
+  ];
+  for (const name of new Set(judged.map(nameOf))) {
+    const some = judged.filter((row) => nameOf(row) === name);
+    const cells = versions.map((node) => {
+      const row = some.find((one) => one.node === node);
+      return row ? (row.met ? valueOf(row) : `**${valueOf(row)}**`) : '–';
+    });
+    lines.push(`| ${name} | ${some[0].suite === 'stages' ? '≤' : '≥'} ${some[0].target} | ${cells.join(' | ')} |`);
   }
   return lines.join('\n');
 }

@@ -71,7 +71,7 @@ function put(bucket: usize, free: u32, fingerprint: u64, image: u32, page: u32):
 }
 
 function placeOf(bucket: usize, entry: u32): u64 {
-  return <u64>load<u32>(bucket + (<usize>entry << 2), PAGES) | (<u64>imageOf(bucket, entry) << 32);
+  return <u64>load<u32>(bucket + ((<usize>entry) << 2), PAGES) | ((<u64>imageOf(bucket, entry)) << 32);
 }
 
 /** 0 means empty, so 0 is taken for 1. */
@@ -98,5 +98,5 @@ function oldest(bucket: usize): u32 {
 }
 
 function imageOf(bucket: usize, entry: u32): u32 {
-  return load<u16>(bucket + (<usize>entry << 1), IMAGES);
+  return load<u16>(bucket + ((<usize>entry) << 1), IMAGES);
 }

@@ -41,9 +41,11 @@ export function verdict(value, target, { atMost = false } = {}) {
   return { target, met, text: `target ${atMost ? '<=' : '>='} ${target}: ${met ? 'met' : 'missed'}` };
 }
 
-/** Writes all rows of a suite, where a file was asked for. */
+/** Writes all rows of a suite, and the Node that they were taken on, where a file was asked for. */
 export function writeRows(file, rows) {
-  if (file !== undefined) writeFileSync(file, `${JSON.stringify(rows, null, 2)}\n`);
+  if (file === undefined) return;
+  const withNode = rows.map((row) => ({ ...row, node: process.versions.node }));
+  writeFileSync(file, `${JSON.stringify(withNode, null, 1)}\n`);
 }
 
 /** The same bytes in every run: fills a Uint32Array (xorshift128). */

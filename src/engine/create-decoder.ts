@@ -6,8 +6,8 @@ import type { PageSource } from '../page/source.js';
 import { CHUNK_BYTES } from './chunk-reader.js';
 import type { OpenSink } from './decoded-images.js';
 import { Decoder } from './decoder.js';
-import type { PageObserver } from './image-decoder.js';
 import { FrameDecoder, packedLimit } from './frame-decoder.js';
+import type { PageObserver } from './image-decoder.js';
 import { kernelsWithin, whole } from './options.js';
 
 const MIB = 1 << 20;

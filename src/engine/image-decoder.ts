@@ -19,7 +19,13 @@ export interface KnownImage {
 }
 
 /** Told of `pages` pages from `firstPage` on: their codec and, where they have bytes, what packed their segment. */
-export type PageObserver = (image: number, firstPage: number, pages: number, codec: CodecName, packing: PackingName | undefined) => void;
+export type PageObserver = (
+  image: number,
+  firstPage: number,
+  pages: number,
+  codec: CodecName,
+  packing: PackingName | undefined,
+) => void;
 
 /** What decoding an image works with; the same for every image of a stream. */
 export interface DecodeContext {
@@ -89,7 +95,13 @@ export class ImageDecoder {
 
   private tell(observe: PageObserver, { codec, segment }: TableEntry, pages: number, { segments }: FrameHead): void {
     const packed = codec.operands.bytes ? segments[segment] : undefined;
-    observe(this.image.record.image, this.nextPage, pages, codec.name, packed && (codecByWireId(packed.packing).name as PackingName));
+    observe(
+      this.image.record.image,
+      this.nextPage,
+      pages,
+      codec.name,
+      packed && (codecByWireId(packed.packing).name as PackingName),
+    );
   }
 
   /** Everything goes to the sink; returns the image's bytes. */

@@ -1,6 +1,6 @@
 // Measures every way of packing on every workload and says which pays at which link.
 import type { PageSource } from '../page/source.js';
-import { measureWay } from './measure.js';
+import { type Measured, measureWay } from './measure.js';
 import {
   breakEvenBitsPerSecond,
   type Link,
@@ -76,16 +76,22 @@ async function measureWorkload(name: string, sources: readonly PageSource[], opt
   };
   // Once for nothing: the kernels and the loops around them are compiled while they run.
   await measure('fixed:lz4', 1e9);
-  const fixed = [];
+  const fixed: Measured[] = [];
   for (const way of names) fixed.push(await measure(way, 1e9));
   const mapper = new PageMapper();
-  const adaptive = [];
+  const adaptive: Measured[] = [];
   for (const [i, link] of links.entries()) adaptive.push(await measure(ADAPTIVE, link, i === 0 ? mapper.observe : undefined));
 
   const front = paretoFront(fixed.map((one) => one.measure));
   const ways: WayReport[] = [
     ...fixed.map((one) => fixedWay(one.measure, fixed[0]!.measure, front, links)),
-    { name: ADAPTIVE, adaptive: true, onFront: false, breakEvenBitsPerSecond: undefined, atLinks: adaptive.map((one, i) => atLink(one.measure, links[i]!)) },
+    {
+      name: ADAPTIVE,
+      adaptive: true,
+      onFront: false,
+      breakEvenBitsPerSecond: undefined,
+      atLinks: adaptive.map((one, i) => atLink(one.measure, links[i]!)),
+    },
   ];
   const { pages, bytesIn } = fixed[0]!.measure;
   const rounds = sources.map(
@@ -96,7 +102,17 @@ async function measureWorkload(name: string, sources: readonly PageSource[], opt
     }),
   );
   const advice = links.map((_, i) => adviceAt(i, links, ways, bytesIn));
-  return { name, pageBytes, pages, bytesIn, ways, steps: marginalSteps(front), advice, map: mapper.map(sources.at(-1)!.name), rounds };
+  return {
+    name,
+    pageBytes,
+    pages,
+    bytesIn,
+    ways,
+    steps: marginalSteps(front),
+    advice,
+    map: mapper.map(sources.at(-1)!.name),
+    rounds,
+  };
 }
 
 function atLink(measure: PackingMeasure, bitsPerSecond: number) {
@@ -104,7 +120,12 @@ function atLink(measure: PackingMeasure, bitsPerSecond: number) {
   return { measure, time: pipelinedTime(measure, link) };
 }
 
-function fixedWay(measure: PackingMeasure, raw: PackingMeasure, front: readonly PackingMeasure[], links: readonly number[]): WayReport {
+function fixedWay(
+  measure: PackingMeasure,
+  raw: PackingMeasure,
+  front: readonly PackingMeasure[],
+  links: readonly number[],
+): WayReport {
   return {
     name: measure.name,
     adaptive: false,

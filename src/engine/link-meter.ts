@@ -4,8 +4,8 @@ const LEAST = 1e4;
 const MOST = 1e11;
 /** A write that took this long waited for the link; less may be the event loop's doing. */
 const WAITED_MS = 1;
-/** Between two waits the link was idle for at most this share of the time: then all of it counts. */
-const IDLE_SHARE = 0.25;
+/** Between two waits the link may have been idle: as long as that was no longer than the wait itself, all of the time counts. */
+const IDLE_SHARE = 1;
 /** The best rate within so long counts: a busy event loop makes single samples too low, and a link that got slower shows soon. */
 const MEMORY_MS = 300;
 /** Without any wait the link is taken to be this much faster than what it was given … */

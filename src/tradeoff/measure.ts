@@ -145,8 +145,8 @@ class Kept {
       this.piece.set(part.subarray(done, done + take), this.used);
       this.used += take;
       done += take;
+      // A piece is as long as what it holds.
+      this.pieces[this.pieces.length - 1] = this.piece.subarray(0, this.used);
     }
-    // The last piece is as long as what it holds.
-    this.pieces[this.pieces.length - 1] = this.piece.subarray(0, this.used);
   }
 }

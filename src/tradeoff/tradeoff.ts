@@ -63,7 +63,7 @@ export async function measureTradeoff(workloads: readonly Workload[], options: T
 }
 
 async function measureWorkload(name: string, sources: readonly PageSource[], options: TradeoffOptions): Promise<WorkloadReport> {
-  const { links } = options;
+  const { links, pageBytes = 4096 } = options;
   const names = options.made.zstd ? FIXED_WAYS : FIXED_WAYS.filter((way) => !way.startsWith('fixed:zstd'));
   const mapper = new PageMapper();
   const tasks: Task[] = [

@@ -58,8 +58,8 @@ async function encode(images, kept, options) {
   return { summary, encodeMs: summary.encodeMs - kept.ms, cpuMs: cpuNow() - cpuFrom - kept.ms };
 }
 
-/** A stream's bytes, and what it took to keep them. */
-function keptStream(bytesIn) {
+/** A stream's bytes, and what it took to keep them; the room is used again. */
+export function keptStream(bytesIn) {
   let room = new Uint8Array(bytesIn + (bytesIn >>> 5) + (1 << 20));
   let used = 0;
   return {

@@ -173,6 +173,8 @@ function report(rows, { rounds, fastMs, slowMs, threads }) {
       one.reactionMs?.toFixed(0) ?? '-',
     ]),
   );
+  const best = rows.filter(({ strategy }) => FIXED.includes(strategy)).reduce((a, b) => (b.totalMs < a.totalMs ? b : a));
   const { text } = verdict(adaptive.totalMs / oracle.totalMs, TARGET, { atMost: true });
   print(`  adaptive, which measures, ${(adaptive.totalMs / oracle.totalMs).toFixed(3)} of the oracle: ${text}`);
+  print(`  adaptive ${(adaptive.totalMs / best.totalMs).toFixed(3)} of the best fixed one in hindsight, ${best.strategy}`);
 }

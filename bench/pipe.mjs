@@ -54,7 +54,7 @@ export async function run(argv) {
 function roomiest() {
   try {
     const { bavail, bsize } = statfsSync('/dev/shm');
-    return bavail * bsize > 4e9 ? '/dev/shm' : tmpdir();
+    return bavail * bsize > 8e9 ? '/dev/shm' : tmpdir();
   } catch {
     return tmpdir();
   }

@@ -1,4 +1,10 @@
-// What the suites that measure over links are told: workloads, links, strategies, rounds.
+// What the suites that measure over links are told:
+//   IMAGE|DIR... and --traces DIR   images of yours instead of the workloads that any clone has
+//   --workload NAME|all             only this one, or besides those images; may be repeated
+//   --strategy NAME|FILE            one more strategy: a known one, or a module that exports one; may be repeated
+//   --link RATE                     100Mbit, 2.5Gbit, …; may be repeated
+//   --images N, --mebibytes N       at most so many snapshots of a workload (3), of about this size (64) where it is made
+//   --runs N, --threads N, --quick, --json FILE
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { badOption, checkedOption, wholeNumber } from '../kernels/suite.mjs';
@@ -50,8 +56,10 @@ async function ownStrategy(text) {
     await checkedOption('strategy', text, 'parseStrategy');
     return { name: text, strategy: text };
   }
-  const exports = Object.values(await import(pathToFileURL(text).href));
-  const strategy = exports.find((value) => typeof value?.choose === 'function');
+  const exports = await import(pathToFileURL(text).href).catch((error) => {
+    throw badOption(`--strategy: ${error.message}`);
+  });
+  const strategy = Object.values(exports).find((value) => typeof value?.choose === 'function');
   if (!strategy) throw badOption(`--strategy: ${text} exports no strategy, an object with "choose"`);
   return { name: strategy.name ?? text, strategy };
 }

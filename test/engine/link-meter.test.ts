@@ -5,7 +5,14 @@ import { LinkMeter } from '../../src/engine/link-meter.js';
  * A link with a buffer before it, in virtual time: a write is taken as far as the buffer has room, and waits for the rest. The
  * encoder offers `bytes` as soon as the write before was taken and `encodeMs` went by.
  */
-function simulate(meter: LinkMeter, rateAt: (ms: number) => number, untilMs: number, bytes = 1 << 20, encodeMs = 1, bufferBytes = 1 << 20) {
+function simulate(
+  meter: LinkMeter,
+  rateAt: (ms: number) => number,
+  untilMs: number,
+  bytes = 1 << 20,
+  encodeMs = 1,
+  bufferBytes = 1 << 20,
+) {
   const told: { atMs: number; bits: number }[] = [];
   let now = 0;
   let buffered = 0;
@@ -30,7 +37,10 @@ const after = (told: { atMs: number; bits: number }[], ms: number) => told.filte
 
 for (const rate of [20e6, 100e6, 1e9, 5e9])
   test(`a steady link of ${rate / 1e6} Mbit/s is known within half a second, to a fifth`, () => {
-    const told = after(simulate(new LinkMeter(), () => rate, 4000), rate < 50e6 ? 1500 : 500);
+    const told = after(
+      simulate(new LinkMeter(), () => rate, 4000),
+      rate < 50e6 ? 1500 : 500,
+    );
     expect(told.length).toBeGreaterThan(5);
     for (const bits of told) expect(bits / rate).toBeGreaterThan(0.8);
     for (const bits of told) expect(bits / rate).toBeLessThan(1.2);

@@ -47,7 +47,8 @@ test('half of the CPU makes an encoder that is the bottleneck take twice as long
 test('at the break-even rate packing and raw take the same time; on either side one wins', () => {
   const rate = breakEvenBitsPerSecond(lz4, raw);
   expect(rate).toBeCloseTo((BYTES * 8000) / 200, 6);
-  const of = (measure: PackingMeasure, bitsPerSecond: number) => pipelinedTime({ ...measure, frames: 1e9 }, { bitsPerSecond }).totalMs;
+  const of = (measure: PackingMeasure, bitsPerSecond: number) =>
+    pipelinedTime({ ...measure, frames: 1e9 }, { bitsPerSecond }).totalMs;
   expect(of(lz4, rate)).toBeCloseTo(of(raw, rate), 3);
   expect(of(lz4, 1.2 * rate)).toBeGreaterThan(of(raw, 1.2 * rate));
   expect(of(lz4, 0.8 * rate)).toBeLessThan(of(raw, 0.8 * rate));
@@ -72,7 +73,9 @@ test('the front has what nothing beats in both, cheapest first', () => {
 
 test('no pages cost nothing', () => {
   expect(perPage({ ...raw, pages: 0 })).toEqual({ cpuUs: 0, bytes: 0 });
-  expect(pipelinedTime({ ...raw, pages: 0, bytesOut: 0, encodeMs: 0, decodeMs: 0, frames: 0 }, { bitsPerSecond: 1e9 }).totalMs).toBe(0);
+  expect(
+    pipelinedTime({ ...raw, pages: 0, bytesOut: 0, encodeMs: 0, decodeMs: 0, frames: 0 }, { bitsPerSecond: 1e9 }).totalMs,
+  ).toBe(0);
 });
 
 test('a guest that writes slower than the link sends converges; rounds shrink by the ratio of the rates', () => {

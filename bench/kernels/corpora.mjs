@@ -6,22 +6,12 @@ import { createRequire } from 'node:module';
 import { shopRounds } from '../../examples/support/sql-shop.mjs';
 import { findImages } from '../images.mjs';
 import { shuffler } from '../race.mjs';
+import { seeded } from '../seeded.mjs';
 
 const PAGE_BYTES = 4096;
 /** Real memory holds many zero pages, which no codec gets to see. */
 const ZEROS = new Uint8Array(PAGE_BYTES);
 const isZero = (page) => Buffer.compare(page, ZEROS) === 0;
-
-/** A small seeded generator of 32-bit numbers (mulberry32). */
-function seeded(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return (t ^ (t >>> 14)) >>> 0;
-  };
-}
 
 /** Kinds with a page at a time: `(page as Uint32Array, random)`, on a page of zeros. */
 const MADE = {

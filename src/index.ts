@@ -10,6 +10,7 @@ export { createEncoder } from './engine/create-encoder.js';
 export type { DecodedImage, OpenSink } from './engine/decoded-images.js';
 export type { Decoder, DecodeSummary } from './engine/decoder.js';
 export type { Encoder } from './engine/encoder.js';
+export type { PageObserver } from './engine/image-decoder.js';
 export { openPages, type PageReaderOptions } from './engine/open-pages.js';
 export type { EncoderOptions } from './engine/options.js';
 export type { Output } from './engine/output.js';
@@ -22,6 +23,7 @@ export { type Kernels, loadKernels } from './kernels/kernels.js';
 export { statusText } from './kernels/status.js';
 export { type ErrorCode, PageferryError } from './page/error.js';
 export type { PageSink, PageSource } from './page/source.js';
+export { recorded, replayed, type StrategyEvent } from './strategy/record.js';
 export { strategyByName } from './strategy/registry.js';
 export type {
   Choice,

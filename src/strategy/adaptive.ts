@@ -24,6 +24,8 @@ export function adaptive(): Strategy {
   return {
     name: 'adaptive',
     choose(page, state) {
+      // A fast link has taken the page before a delta is found, unless bytes are dear.
+      if (state.linkBitsPerSecond >= FAST_BITS_PER_SECOND && watch.bytePrice < WORTH_A_LOOK) return 'group';
       const worth = DELTA_PAYS * page.pageBytes;
       const version = page.hasVersion ? page.measure('xbzrle') : Infinity;
       // A small delta is not worth beating; a large one may be, by another page.

@@ -28,6 +28,8 @@ export interface Outlook {
  * sides' finish is extrapolated from what the image took so far; otherwise their backlogs have to tell.
  */
 export class StreamWatch {
+  /** As of the last look. */
+  bytePrice = 1;
   private freeAtMs = 0;
   private bytesSeen = 0;
   private image = -1;
@@ -35,6 +37,12 @@ export class StreamWatch {
 
   /** Where the stream stands now; `plentyMs` is about what a few groups keep the link busy for. */
   look(state: StreamState, plentyMs: number): Outlook {
+    const outlook = this.outlook(state, plentyMs);
+    this.bytePrice = outlook.bytePrice;
+    return outlook;
+  }
+
+  private outlook(state: StreamState, plentyMs: number): Outlook {
     const linkBytesPerMs = state.linkBitsPerSecond / 8000;
     const now = state.elapsedMs();
     // What is known to wait counts; otherwise the link is a queue that empties at its rate.

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { CodecName } from '../../src/codec/codec.js';
 import { type GroupView, type Packing, type PageView, type Strategy, strategyByName } from '../../src/index.js';
 import { pageKinds } from '../codec/harness.js';
 import { type FakeStream, fakeStream, groupOf, type Viewed, viewer } from './support.js';
@@ -143,10 +144,18 @@ describe('pages', () => {
     strategyByName('adaptive').choose(view(page, more), fakeStream(link));
 
   test('a page that changed a little is a delta', () => {
-    for (const link of [1e7, 1e9, 1e11]) {
+    for (const link of [1e7, 1e9, 3e9]) {
       expect(choose(kinds.random!, { last: changedIn(kinds.random!, 10) }, link)).toBe('xbzrle');
       expect(choose(kinds.random!, { similarBytes: 40 }, link)).toBe('similar');
     }
+  });
+
+  test('a fast link has taken the page before its delta is found', () => {
+    const page = view(kinds.random!, { last: changedIn(kinds.random!, 10) });
+    const measured: string[] = [];
+    const watched = { ...page, measure: (name: CodecName) => (measured.push(name), page.measure(name)) };
+    expect(strategyByName('adaptive').choose(watched, fakeStream(1e11))).toBe('group');
+    expect(measured).toEqual([]);
   });
 
   test('of two deltas the smaller is taken, and a large one not at all', () => {

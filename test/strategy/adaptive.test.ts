@@ -153,7 +153,11 @@ describe('pages', () => {
   test('a fast link has taken the page before its delta is found', () => {
     const page = view(kinds.random!, { last: changedIn(kinds.random!, 10) });
     const measured: string[] = [];
-    const watched = { ...page, measure: (name: CodecName) => (measured.push(name), page.measure(name)) };
+    const measure = (name: CodecName) => {
+      measured.push(name);
+      return page.measure(name);
+    };
+    const watched = { ...page, measure };
     expect(strategyByName('adaptive').choose(watched, fakeStream(1e11))).toBe('group');
     expect(measured).toEqual([]);
   });

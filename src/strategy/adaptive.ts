@@ -12,6 +12,7 @@ const INCOMPRESSIBLE = 0.97;
 const WORTH_A_LOOK = 8;
 /** So many groups' worth of pages as they are is plenty to wait for the link. */
 const PLENTY_GROUPS = 4;
+const NEARLY_DONE = 0.9;
 
 /**
  * Minimises the pipelined finish time, the longer of encoding and sending, by keeping both sides busy until the end. A byte is
@@ -42,9 +43,14 @@ export function adaptive(): Strategy {
   };
 }
 
-/** Slow links pay for long windows; elsewhere small, evenly shared pieces of work are better. */
+/**
+ * Slow links pay for long windows; elsewhere small, evenly shared pieces of work are better. The first groups are small, so that the
+ * link has something to do early, and so are an image's last, for which nothing else is left to wait.
+ */
 function groupBytes(state: StreamState): number {
-  return state.linkBitsPerSecond <= LOOKS_PAY_BELOW ? 8 * MIB : 2 * MIB;
+  const most = state.linkBitsPerSecond <= LOOKS_PAY_BELOW ? 8 * MIB : 2 * MIB;
+  const share = state.progress?.share ?? 0;
+  return Math.min(most, share > NEARLY_DONE ? 2 * MIB : MIB + state.bytesOut);
 }
 
 function cheapest(costs: PackingCosts, watch: StreamWatch, group: GroupView, state: StreamState): Packing {

@@ -9,7 +9,9 @@ const MAY_IMPORT = {
   stream: ['page', 'codec'],
   engine: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream'],
   image: ['page'],
-  cli: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine', 'image'],
+  tradeoff: ['page', 'kernels', 'codec', 'strategy', 'stream', 'engine'],
+  report: ['page', 'tradeoff'],
+  cli: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine', 'image', 'tradeoff', 'report'],
 };
 const ROOT_FILES = '^src/[^/]+[.]ts$';
 /** All that `src/index.ts` reaches. (`scripts/check-browser.mjs` proves the same of the built file, by bundling it.) */

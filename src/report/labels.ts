@@ -1,0 +1,150 @@
+// Where labels go in a chart, so that none covers another: the plotting library leaves that to its caller.
+
+export interface Box {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** What a text belongs to. */
+export interface Anchor {
+  readonly text: string;
+  readonly x: number;
+  readonly y: number;
+}
+
+export interface PlacedLabel extends Anchor {
+  readonly box: Box;
+  /** Whether it stands so far from its anchor that a line has to lead there. */
+  readonly away: boolean;
+}
+
+export interface Room {
+  readonly bounds: Box;
+  readonly fontPx: number;
+  /** Of the marks at the anchors. */
+  readonly radius: number;
+  /** Better not covered: points along the chart's lines. */
+  readonly lines?: readonly { readonly x: number; readonly y: number }[];
+}
+
+/** Widths of a page's fonts are not known where it is written, so they are taken to be wide. */
+const EM_A_CHARACTER = 0.62;
+const LINE_HEIGHT = 1.25;
+const MARGIN_PX = 2;
+const DISTANCES = [3, 10, 20, 32, 46, 62, 80, 100, 130];
+const DIRECTIONS = 16;
+/** A label on a line can be read, but two further rings away is better. */
+const LINE_COST = 30;
+
+export function textBox(text: string, fontPx: number): { width: number; height: number } {
+  return { width: Math.ceil([...text].length * fontPx * EM_A_CHARACTER), height: Math.ceil(fontPx * LINE_HEIGHT) };
+}
+
+/**
+ * Greedy, in the order given: each label takes the cheapest place around its anchor that covers no mark, no label and no leading
+ * line, within the bounds. One that finds none is left out.
+ */
+export function placeLabels(anchors: readonly Anchor[], room: Room): PlacedLabel[] {
+  const marks = anchors.map(({ x, y }) => around(x, y, room.radius));
+  const placed: PlacedLabel[] = [];
+  for (const anchor of anchors) {
+    const options = candidates(anchor, room)
+      .filter(({ box }) => inside(box, room.bounds) && !marks.some((mark) => overlap(box, mark)))
+      .filter((label) => placed.every((other) => compatible(label, other)))
+      .map((label) => ({ label, cost: label.cost + LINE_COST * Math.min(3, crossed(label.box, room)) }));
+    if (options.length === 0) continue;
+    const { label } = options.reduce((a, b) => (b.cost < a.cost ? b : a));
+    placed.push({ ...anchor, box: label.box, away: label.away });
+  }
+  return placed;
+}
+
+interface Candidate extends PlacedLabel {
+  readonly cost: number;
+}
+
+function candidates(anchor: Anchor, { radius, fontPx }: Room): Candidate[] {
+  const { width, height } = textBox(anchor.text, fontPx);
+  return DISTANCES.flatMap((distance) =>
+    Array.from({ length: DIRECTIONS }, (_, i) => {
+      const angle = (2 * Math.PI * i) / DIRECTIONS;
+      const [right, down] = [Math.cos(angle), Math.sin(angle)];
+      const reach = radius + distance;
+      // The box's nearest point lies in that direction: at its side, its corner, or the middle of its edge.
+      const x = anchor.x + right * reach - (width * (1 - sideOf(right))) / 2;
+      const y = anchor.y + down * reach - (height * (1 - sideOf(down))) / 2;
+      const slant = Math.abs(right * down) > 0.05 ? 2 : 0;
+      const box = { x, y, width, height };
+      return { ...anchor, box, away: distance > DISTANCES[1]!, cost: distance + slant + (right < -0.1 ? 1 : 0) };
+    }),
+  );
+}
+
+function sideOf(part: number): number {
+  return Math.abs(part) < 0.1 ? 0 : Math.sign(part);
+}
+
+function compatible(label: PlacedLabel, other: PlacedLabel): boolean {
+  if (overlap(label.box, other.box)) return false;
+  if (other.away && leads(other).some((point) => overlap(label.box, around(point.x, point.y, 1)))) return false;
+  return !(label.away && leads(label).some((point) => overlap(other.box, around(point.x, point.y, 1))));
+}
+
+/** The end of a leading line: the point of the label's box that is nearest to the anchor. */
+export function leadEnd({ x, y, box }: PlacedLabel): { x: number; y: number } {
+  return { x: Math.min(Math.max(x, box.x), box.x + box.width), y: Math.min(Math.max(y, box.y), box.y + box.height) };
+}
+
+function leads(label: PlacedLabel): { x: number; y: number }[] {
+  const end = leadEnd(label);
+  const steps = Math.max(1, Math.ceil(Math.hypot(end.x - label.x, end.y - label.y) / 3));
+  return Array.from({ length: steps + 1 }, (_, i) => ({
+    x: label.x + ((end.x - label.x) * i) / steps,
+    y: label.y + ((end.y - label.y) * i) / steps,
+  }));
+}
+
+function crossed(box: Box, { lines = [] }: Room): number {
+  return lines.filter(({ x, y }) => overlap(box, around(x, y, 1))).length;
+}
+
+function around(x: number, y: number, radius: number): Box {
+  return { x: x - radius, y: y - radius, width: 2 * radius, height: 2 * radius };
+}
+
+export function overlap(a: Box, b: Box): boolean {
+  return (
+    a.x < b.x + b.width + MARGIN_PX &&
+    b.x < a.x + a.width + MARGIN_PX &&
+    a.y < b.y + b.height + MARGIN_PX / 2 &&
+    b.y < a.y + a.height + MARGIN_PX / 2
+  );
+}
+
+function inside(box: Box, bounds: Box): boolean {
+  return (
+    box.x >= bounds.x &&
+    box.y >= bounds.y &&
+    box.x + box.width <= bounds.x + bounds.width &&
+    box.y + box.height <= bounds.y + bounds.height
+  );
+}
+
+/** Positions in one direction, each as near to the wanted one as it can be while neighbours keep `gap`: labels at lines' ends. */
+export function spread(wanted: readonly number[], gap: number, from: number, to: number): number[] {
+  const order = wanted.map((_, i) => i).sort((a, b) => wanted[a]! - wanted[b]! || a - b);
+  const places = new Array<number>(wanted.length);
+  let least = from;
+  for (const i of order) {
+    places[i] = Math.max(wanted[i]!, least);
+    least = places[i]! + gap;
+  }
+  let most = to;
+  for (const i of order.reverse()) {
+    places[i] = Math.min(places[i]!, most);
+    most = places[i]! - gap;
+  }
+  return places;
+}

@@ -1,5 +1,5 @@
 // What all charts share: a document to draw in, two sizes, labels.
-import { type Markish, type PlotOptions, plot, type RenderFunction } from '@observablehq/plot';
+import { axisX, axisY, gridX, gridY, type Markish, type PlotOptions, plot, type RenderFunction } from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import { escaped } from './escape.js';
 import { leadEnd, placeLabels, type Room, spread, textBox } from './labels.js';
@@ -40,6 +40,23 @@ export function drawn(size: Size, label: string, options: PlotOptions): string {
   return svg.outerHTML;
 }
 
+/** Where an axis has its ticks, and what stands there. */
+export interface Axis {
+  readonly ticks: readonly number[];
+  readonly text: (value: number) => string;
+  readonly label: string;
+}
+
+/** Axes and grid. As marks, since of a logarithmic scale's own ticks only some are given their text. */
+export function axes(x: Axis, y: Axis): Markish[] {
+  return [
+    gridX([...x.ticks]),
+    gridY([...y.ticks]),
+    axisX([...x.ticks], { text: x.text, label: x.label, labelOffset: 40 }),
+    axisY([...y.ticks], { text: y.text, label: y.label }),
+  ];
+}
+
 /** A text and the mark that it names, in the data's units. */
 export interface Named {
   readonly text: string;
@@ -66,8 +83,7 @@ export function labels(size: Size, named: readonly Named[], radius: number, line
     const room: Room = { bounds, fontPx: size.fontPx, radius, lines: points };
     const group = element(document, 'g', { class: 'labels' });
     for (const label of placeLabels(anchors, room)) {
-      const { box } = label;
-      const colour = anchors.find(({ text }) => text === label.text)!.colour;
+      const { box, colour } = label;
       const end = leadEnd(label);
       if (label.away)
         group.append(element(document, 'line', { x1: label.x, y1: label.y, x2: end.x, y2: end.y, stroke: colour, class: 'lead' }));
@@ -80,6 +96,13 @@ export function labels(size: Size, named: readonly Named[], radius: number, line
     return group;
   };
   return render as unknown as Markish;
+}
+
+const END_PX = 22;
+
+/** The margin that `endLabels` need. */
+export function endMargin(size: Size, names: readonly string[]): number {
+  return END_PX + Math.max(...names.map((name) => textBox(name, size.fontPx).width));
 }
 
 /** Names at the right ends of lines, moved apart where they would meet. */
@@ -99,7 +122,7 @@ export function endLabels(size: Size, ends: readonly Named[]): Markish {
       const [fromX, fromY] = [x(end.x), y(end.y)];
       const points = `${fromX + 1},${fromY} ${fromX + 6},${fromY} ${fromX + 14},${places[i]} ${fromX + 18},${places[i]}`;
       group.append(element(document, 'polyline', { points, stroke: end.colour, fill: 'none', class: 'lead' }));
-      group.append(text(document, end.text, fromX + 22, places[i]!, 'start'));
+      group.append(text(document, end.text, fromX + END_PX, places[i]!, 'start'));
     }
     return group;
   };

@@ -14,7 +14,7 @@ export interface Anchor {
   readonly y: number;
 }
 
-export interface PlacedLabel extends Anchor {
+export interface Place {
   readonly box: Box;
   /** Whether it stands so far from its anchor that a line has to lead there. */
   readonly away: boolean;
@@ -33,35 +33,46 @@ export interface Room {
 const EM_A_CHARACTER = 0.62;
 const LINE_HEIGHT = 1.25;
 const MARGIN_PX = 2;
-const DISTANCES = [3, 10, 20, 32, 46, 62, 80, 100, 130];
+const DISTANCES = [3, 10, 20, 32, 46, 62, 80, 100, 125, 155, 190];
 const DIRECTIONS = 16;
 /** A label on a line can be read, but two further rings away is better. */
-const LINE_COST = 30;
+const LINE_COST = 12;
+const MOST_LINES = 40;
+/** Steps in which all of the room is searched, when nothing is free near by. */
+const SEARCH_PX = 6;
 
 export function textBox(text: string, fontPx: number): { width: number; height: number } {
   return { width: Math.ceil([...text].length * fontPx * EM_A_CHARACTER), height: Math.ceil(fontPx * LINE_HEIGHT) };
 }
 
+export type PlacedLabel<A extends Anchor = Anchor> = A & Place;
+
 /**
  * Greedy, in the order given: each label takes the cheapest place around its anchor that covers no mark, no label and no leading
  * line, within the bounds. One that finds none is left out.
  */
-export function placeLabels(anchors: readonly Anchor[], room: Room): PlacedLabel[] {
+export function placeLabels<A extends Anchor>(anchors: readonly A[], room: Room): PlacedLabel<A>[] {
   const marks = anchors.map(({ x, y }) => around(x, y, room.radius));
-  const placed: PlacedLabel[] = [];
+  const placed: PlacedLabel<A>[] = [];
   for (const anchor of anchors) {
-    const options = candidates(anchor, room)
-      .filter(({ box }) => inside(box, room.bounds) && !marks.some((mark) => overlap(box, mark)))
-      .filter((label) => placed.every((other) => compatible(label, other)))
-      .map((label) => ({ label, cost: label.cost + LINE_COST * Math.min(3, crossed(label.box, room)) }));
+    const free = (label: Candidate) =>
+      inside(label.box, room.bounds) &&
+      !marks.some((mark) => overlap(label.box, mark)) &&
+      placed.every((other) => compatible(label, other));
+    const near = candidates(anchor, room).filter(free);
+    const options = near.length > 0 ? near : everywhere(anchor, room).filter(free);
     if (options.length === 0) continue;
-    const { label } = options.reduce((a, b) => (b.cost < a.cost ? b : a));
+    const priced = options.map((label) => ({
+      label,
+      cost: label.cost + LINE_COST * Math.min(MOST_LINES, crossed(label.box, room)),
+    }));
+    const { label } = priced.reduce((a, b) => (b.cost < a.cost ? b : a));
     placed.push({ ...anchor, box: label.box, away: label.away });
   }
   return placed;
 }
 
-interface Candidate extends PlacedLabel {
+interface Candidate extends Anchor, Place {
   readonly cost: number;
 }
 
@@ -77,7 +88,21 @@ function candidates(anchor: Anchor, { radius, fontPx }: Room): Candidate[] {
       const y = anchor.y + down * reach - (height * (1 - sideOf(down))) / 2;
       const slant = Math.abs(right * down) > 0.05 ? 2 : 0;
       const box = { x, y, width, height };
-      return { ...anchor, box, away: distance > DISTANCES[1]!, cost: distance + slant + (right < -0.1 ? 1 : 0) };
+      return { ...anchor, box, away: distance > DISTANCES[0]!, cost: distance + slant + (right < -0.1 ? 1 : 0) };
+    }),
+  );
+}
+
+function everywhere(anchor: Anchor, { bounds, fontPx }: Room): Candidate[] {
+  const size = textBox(anchor.text, fontPx);
+  const steps = (length: number) =>
+    Array.from({ length: Math.max(0, Math.floor(length / SEARCH_PX)) + 1 }, (_, i) => i * SEARCH_PX);
+  return steps(bounds.height - size.height).flatMap((down) =>
+    steps(bounds.width - size.width).map((right) => {
+      const box = { x: bounds.x + right, y: bounds.y + down, ...size };
+      const place = { ...anchor, box, away: true };
+      const end = leadEnd(place);
+      return { ...place, cost: Math.hypot(end.x - anchor.x, end.y - anchor.y) };
     }),
   );
 }

@@ -1,7 +1,8 @@
 import { dot, lineY } from '@observablehq/plot';
 import { pipelinedTime } from '../tradeoff/model.js';
 import type { WayReport, WorkloadReport } from '../tradeoff/report.js';
-import { drawn, endLabels, figure, labels, type Named, type Size } from './chart.js';
+import { axes, drawn, endLabels, endMargin, figure, labels, type Named, type Size } from './chart.js';
+import { escaped } from './escape.js';
 import { isRaw, rawWay, shortName } from './names.js';
 import { looksOf } from './palette.js';
 import { logTicks, msTick } from './ticks.js';
@@ -15,7 +16,8 @@ export function linkFigure(workload: WorkloadReport, links: readonly number[]): 
   const caption =
     'From the first page read to the last one decoded, by the model; where a line is flat, the CPU is what it waits for. ' +
     'Circles: from that link rate on, sending raw is faster than this way. Dots: where the link decides what is done, as measured.';
-  return figure('Total time against link rate', caption, (size) => draw(size, workload, links));
+  const after = `<div class="narrow">${evensList(workload, rateDomain(links))}</div>`;
+  return figure('Total time against link rate', caption, (size) => draw(size, workload, links), after);
 }
 
 function draw(size: Size, workload: WorkloadReport, links: readonly number[]): string {
@@ -27,24 +29,28 @@ function draw(size: Size, workload: WorkloadReport, links: readonly number[]): s
   const measured = workload.ways.flatMap((way, i) =>
     way.adaptive ? way.atLinks.map(({ time }, link) => ({ x: links[link]!, y: time.totalMs, colour: looks[i]!.colour })) : [],
   );
-  const evens = breakEvens(workload, domain, lines);
+  const evens = breakEvens(workload, domain);
   const yDomain = timeDomain(lines);
   return drawn(size, `${workload.name}: total time against link rate`, {
     height: wide ? 460 : 400,
     marginLeft: wide ? 64 : 54,
-    marginRight: wide ? 120 : 100,
+    marginRight: endMargin(
+      size,
+      workload.ways.map((way) => shortName(way.name)),
+    ),
     marginTop: 34,
     marginBottom: 44,
-    x: {
-      type: 'log',
-      domain,
-      ticks: logTicks(domain, wide ? 6 : 4),
-      tickFormat: wide ? rateText : shortRate,
-      label: wide ? 'link rate' : 'link rate, bit/s',
-      grid: true,
-    },
-    y: { type: 'log', domain: yDomain, ticks: logTicks(yDomain, 10), tickFormat: msTick, label: 'total time', grid: true },
+    x: { type: 'log', domain },
+    y: { type: 'log', domain: yDomain },
     marks: [
+      axes(
+        {
+          ticks: logTicks(domain, wide ? 6 : 4),
+          text: wide ? rateText : shortRate,
+          label: wide ? 'link rate' : 'link rate, bit/s',
+        },
+        { ticks: logTicks(yDomain, 10), text: msTick, label: 'total time' },
+      ),
       lines.map((line, i) =>
         lineY(line, {
           x: 'x',
@@ -56,7 +62,8 @@ function draw(size: Size, workload: WorkloadReport, links: readonly number[]): s
       ),
       measured.map((mark) => dot([mark], { x: 'x', y: 'y', r: RADIUS_PX, fill: mark.colour })),
       evens.map((mark) => dot([mark], { x: 'x', y: 'y', r: RADIUS_PX, fill: 'var(--page)', stroke: mark.colour, strokeWidth: 2 })),
-      labels(size, evens, RADIUS_PX + 1, lines),
+      // A narrow chart has no room: there they are a list below it.
+      wide ? labels(size, evens, RADIUS_PX + 1, lines) : null,
       endLabels(
         size,
         lines.map((line) => line.at(-1)!),
@@ -100,15 +107,25 @@ function timeAt({ adaptive, atLinks }: WayReport, rate: number, links: readonly 
 }
 
 /** Where a way takes as long as raw does. */
-function breakEvens(workload: WorkloadReport, [from, to]: readonly [number, number], lines: readonly Named[][]): Named[] {
+function breakEvens(workload: WorkloadReport, [from, to]: readonly [number, number]): Named[] {
   const raw = rawWay(workload);
   if (!raw) return [];
-  return workload.ways.flatMap(({ name, breakEvenBitsPerSecond: rate }, i) => {
+  const looks = looksOf(workload.ways);
+  const evens = workload.ways.flatMap(({ name, breakEvenBitsPerSecond: rate }, i) => {
     if (rate === undefined || isRaw(name) || !(rate > from && rate < to)) return [];
-    const measure = raw.atLinks[0]!.measure;
-    const y = pipelinedTime(measure, { bitsPerSecond: rate }).totalMs;
-    return [{ text: `${shortName(name)}: ${rateText(rate)}`, x: rate, y, colour: lines[i]![0]!.colour }];
+    const y = pipelinedTime(raw.atLinks[0]!.measure, { bitsPerSecond: rate }).totalMs;
+    return [{ text: `${shortName(name)}: ${rateText(rate)}`, x: rate, y, colour: looks[i]!.colour }];
   });
+  return evens.sort((a, b) => b.x - a.x);
+}
+
+function evensList(workload: WorkloadReport, domain: readonly [number, number]): string {
+  const ring = (colour: string) =>
+    `<svg class="swatch" viewBox="0 0 14 14" aria-hidden="true"><circle cx="7" cy="7" r="5" fill="none" stroke="${colour}" stroke-width="2"/></svg>`;
+  const items = breakEvens(workload, domain).map(({ text, colour }) => `<li>${ring(colour)}<span>${escaped(text)}</span></li>`);
+  return items.length > 0
+    ? `<p class="soft">From these link rates on, raw is faster than</p><ul class="legend">${items.join('')}</ul>`
+    : '';
 }
 
 /** "100 M", "10 G": where the axis says bit/s. */

@@ -6,19 +6,7 @@ import { escaped } from './escape.js';
 import { rawWay, shortName } from './names.js';
 import { bytesText, msText, percentText, rateText } from './units.js';
 
-const HEAD = [
-  'way',
-  'link',
-  'total time',
-  'of fixed:raw’s',
-  'waits for',
-  'bytes to send',
-  'left',
-  'encode',
-  'decode',
-  'CPU',
-  'CPU a page',
-];
+const HEAD = ['way', 'link', 'total time', '× raw', 'waits for', 'bytes to send', 'left', 'encode', 'decode', 'CPU', 'CPU a page'];
 const WAITS: Readonly<Record<PipelinedTime['bottleneck'], string>> = { encode: 'encoding', link: 'the link', decode: 'decoding' };
 
 export function numbersTable(workload: WorkloadReport, links: readonly number[]): string {
@@ -42,7 +30,7 @@ function headOf(way: WayReport): string {
 function cellsOf(measure: PackingMeasure, time: PipelinedTime, rawMs: number | undefined): string[] {
   return [
     msText(time.totalMs),
-    rawMs === undefined ? '' : percentText(time.totalMs, rawMs),
+    rawMs === undefined || rawMs === 0 ? '' : (time.totalMs / rawMs).toFixed(2),
     WAITS[time.bottleneck],
     bytesText(measure.bytesOut),
     percentText(measure.bytesOut, measure.bytesIn),

@@ -101,9 +101,9 @@ function countsText(map: PageMap): string {
 
 function legend(map: PageMap, pages: number): string {
   const items = counted(map).map(({ codec, pages: count, colour, means }) => {
-    const swatch = `<svg class="swatch" width="14" height="14" aria-hidden="true"><rect class="${colour}" width="14" height="14"/></svg>`;
+    const swatch = `<svg class="swatch filled" width="14" height="14" aria-hidden="true"><rect class="${colour}" width="14" height="14"/></svg>`;
     const share = `${count.toLocaleString('en')} pages, ${percentText(count, map.pages || pages)}`;
-    return `<li>${swatch}<span><b>${escaped(codec)}</b> ${escaped(means)} <span class="soft">${share}</span></span></li>`;
+    return `<li>${swatch}<span><b>${escaped(codec)}</b> ${escaped(means)}<br><span class="soft">${share}</span></span></li>`;
   });
   return `<ul class="legend">${items.join('')}</ul>`;
 }

@@ -1,7 +1,7 @@
 import { dot, lineY } from '@observablehq/plot';
 import { perPage } from '../tradeoff/model.js';
 import type { WorkloadReport } from '../tradeoff/report.js';
-import { drawn, figure, labels, type Named, type Size } from './chart.js';
+import { axes, drawn, figure, labels, type Named, type Size } from './chart.js';
 import { shortName } from './names.js';
 import { looksOf, type WayLook } from './palette.js';
 import { bytesTick, bytesTicks, logTicks, trimmed } from './ticks.js';
@@ -14,6 +14,7 @@ const LEAST_CPU_US = 0.01;
 interface Point extends Named {
   readonly look: WayLook;
   readonly onFront: boolean;
+  readonly adaptive: boolean;
 }
 
 /** CPU time of a page against bytes on the wire: what lies to the left and below is better. */
@@ -31,26 +32,36 @@ function draw(size: Size, workload: WorkloadReport, points: readonly Point[], fr
   const yTicks = bytesTicks(Math.max(...points.map(({ y }) => y)) * 1.05, wide ? 6 : 5);
   const xDomain = padded(points.map(({ x }) => x));
   return drawn(size, `${workload.name}: CPU time of a page against bytes on the wire`, {
-    height: wide ? 420 : 340,
+    height: wide ? 420 : 380,
     marginLeft: wide ? 76 : 64,
     marginRight: 16,
     marginTop: 34,
     marginBottom: 44,
-    x: {
-      type: 'log',
-      domain: xDomain,
-      ticks: logTicks(xDomain, wide ? 12 : 7),
-      tickFormat: trimmed,
-      label: 'CPU time, µs a page',
-      grid: true,
-    },
-    y: { domain: [0, yTicks.at(-1)!], ticks: yTicks, tickFormat: bytesTick, label: 'bytes to send', grid: true },
+    x: { type: 'log', domain: xDomain },
+    y: { domain: [0, yTicks.at(-1)!] },
     marks: [
+      axes(
+        { ticks: logTicks(xDomain, wide ? 12 : 7), text: trimmed, label: 'CPU time, µs a page' },
+        { ticks: yTicks, text: bytesTick, label: 'bytes to send' },
+      ),
       lineY(front, { x: 'x', y: 'y', stroke: 'currentColor', strokeWidth: 1.5, strokeDasharray: '4 3' }),
-      points.map((point) => dot([point], { x: 'x', y: 'y', symbol: point.look.symbol, r: RADIUS_PX, fill: point.colour })),
-      labels(size, points, RADIUS_PX, [front]),
+      points.map(mark),
+      // The long ones first: they need the most room.
+      labels(
+        size,
+        [...points].sort((a, b) => b.text.length - a.text.length),
+        RADIUS_PX + 2,
+        [front],
+      ),
     ],
   });
+}
+
+/** What follows the link often does what a fixed way does: a ring, through which that is seen. */
+function mark(point: Point) {
+  const { look, colour, adaptive } = point;
+  if (adaptive) return dot([point], { x: 'x', y: 'y', r: RADIUS_PX + 2.5, stroke: colour, strokeWidth: 2 });
+  return dot([point], { x: 'x', y: 'y', symbol: look.symbol, r: RADIUS_PX, fill: colour });
 }
 
 function pointsOf({ ways }: WorkloadReport, links: readonly number[]): Point[] {
@@ -69,6 +80,7 @@ function pointsOf({ ways }: WorkloadReport, links: readonly number[]): Point[] {
       colour: look.colour,
       look,
       onFront: way.onFront && !way.adaptive,
+      adaptive: way.adaptive,
     }));
   });
 }

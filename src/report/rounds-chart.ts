@@ -1,6 +1,6 @@
 import { dot, lineY } from '@observablehq/plot';
 import type { WorkloadReport } from '../tradeoff/report.js';
-import { drawn, endLabels, figure, type Named, type Size } from './chart.js';
+import { axes, drawn, endLabels, endMargin, figure, type Named, type Size } from './chart.js';
 import { shortName } from './names.js';
 import { looksOf } from './palette.js';
 import { bytesTick, powerTicks } from './ticks.js';
@@ -18,7 +18,8 @@ export function roundsFigure(workload: WorkloadReport, links: readonly number[])
   return figure('Bytes over rounds', caption, (size) => draw(size, workload));
 }
 
-function draw(size: Size, { name, ways, rounds }: WorkloadReport): string {
+function draw(size: Size, workload: WorkloadReport): string {
+  const { name, ways, rounds } = workload;
   const wide = size.name === 'wide';
   const looks = looksOf(ways);
   const lines: Named[][] = ways.map((way, i) =>
@@ -37,27 +38,19 @@ function draw(size: Size, { name, ways, rounds }: WorkloadReport): string {
   return drawn(size, `${name}: bytes of each image`, {
     height: wide ? 380 : 340,
     marginLeft: wide ? 76 : 64,
-    marginRight: wide ? 120 : 100,
+    marginRight: endMargin(
+      size,
+      workload.ways.map((way) => shortName(way.name)),
+    ),
     marginTop: 34,
     marginBottom: 44,
-    x: {
-      type: 'linear',
-      domain: [0, rounds.length - 1],
-      ticks: rounds.map((_, round) => round).filter((round) => round % every === 0),
-      tickFormat: String,
-      label: 'image',
-      grid: true,
-      insetLeft: 6,
-    },
-    y: {
-      type: 'log',
-      domain: [yTicks[0]!, yTicks.at(-1)!],
-      ticks: yTicks,
-      tickFormat: bytesTick,
-      label: 'bytes to send',
-      grid: true,
-    },
+    x: { type: 'linear', domain: [0, rounds.length - 1], insetLeft: 6 },
+    y: { type: 'log', domain: [yTicks[0]!, yTicks.at(-1)!] },
     marks: [
+      axes(
+        { ticks: rounds.map((_, round) => round).filter((round) => round % every === 0), text: String, label: 'image' },
+        { ticks: yTicks, text: bytesTick, label: 'bytes to send' },
+      ),
       lines.map((line, i) =>
         lineY(line, {
           x: 'x',

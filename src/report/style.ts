@@ -43,7 +43,8 @@ figcaption { margin-bottom: 12px; max-width: 70ch; }
 figure svg { display: block; max-width: 100%; height: auto; overflow: visible; }
 figure svg text { font-variant-numeric: tabular-nums; }
 .narrow { display: none; }
-.lead { stroke-width: 1; opacity: .7; }
+.lead { stroke-width: 1; opacity: .8; }
+.labels text { paint-order: stroke; stroke: var(--page); stroke-width: 3px; stroke-linejoin: round; }
 [aria-label$='grid'] { stroke-opacity: .13; }
 .map rect { shape-rendering: crispEdges; }
 .map { border: 1px solid var(--edge); }
@@ -52,12 +53,14 @@ ${['zero', 'fill', 'unchanged', 'same-as', 'xbzrle', 'similar', 'rle', 'zero-awa
   .join('\n')}
 .legend { list-style: none; margin: 12px 0 0; padding: 0; display: grid; gap: 4px 20px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 260px), 1fr)); font-size: 14px; }
 .legend li { display: flex; gap: 8px; }
-.legend .swatch { flex: none; margin-top: 4px; outline: 1px solid var(--edge); }
+.legend svg.swatch { flex: none; width: 14px; height: 14px; margin-top: 4px; }
+.swatch.filled { outline: 1px solid var(--edge); }
 .scroll { overflow-x: auto; border: 1px solid var(--edge); border-radius: 8px; margin-top: 8px; }
-table { border-collapse: collapse; width: 100%; font-size: 14px; font-variant-numeric: tabular-nums; }
-th, td { padding: 5px 12px; text-align: right; white-space: nowrap; }
+table { border-collapse: collapse; width: 100%; font-size: 13.5px; font-variant-numeric: tabular-nums; }
+th, td { padding: 4px 9px; text-align: right; white-space: nowrap; }
 th { font-weight: 600; }
 th:first-child { text-align: left; vertical-align: top; }
+th .soft { font-weight: 400; font-size: 13px; }
 thead th { background: var(--card); border-bottom: 1px solid var(--edge); }
 tbody + tbody { border-top: 1px solid var(--edge); }
 footer { margin-top: 48px; padding-bottom: 32px; border-top: 1px solid var(--edge); font-size: 14px; }

@@ -18,11 +18,14 @@ export const LINKS = [1e8, 1e9, 1e10, 4e10];
 type Cost = readonly [name: string, cpuUs: number, decodeUs: number, left: number];
 const BUSY: readonly Cost[] = [
   ['fixed:raw', 0.55, 0.5, 0.62],
+  ['fixed:zero-aware', 1.3, 0.8, 0.51],
   ['fixed:lz4', 3.1, 1.4, 0.29],
   ['fixed:wkdm', 2.4, 1.5, 0.38],
   ['fixed:zstd:1', 7.4, 2.6, 0.232],
   ['fixed:zstd:3', 11.2, 2.7, 0.214],
   ['fixed:zstd:9', 47, 2.6, 0.203],
+  ['characteristic', 3.3, 1.5, 0.36],
+  ['mecom', 4.2, 1.6, 0.37],
 ];
 const IDLE: readonly Cost[] = [
   ['fixed:raw', 0.41, 0.4, 0.27],

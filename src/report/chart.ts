@@ -1,7 +1,7 @@
 // What all charts share: a document to draw in, two sizes, labels.
 import { axisX, axisY, gridX, gridY, type Markish, type PlotOptions, plot, type RenderFunction } from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
-import { escaped } from './escape.js';
+import { escaped, visible } from './escape.js';
 import { leadEnd, placeLabels, type Room, spread, textBox } from './labels.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
@@ -29,15 +29,14 @@ export function drawn(size: Size, label: string, options: PlotOptions): string {
   const { document } = parseHTML('<!doctype html><html><body></body></html>');
   const svg = plot({
     width: size.width,
-    ariaLabel: label,
     ...options,
     document: document as unknown as Document,
     style: { fontSize: `${size.fontPx}px`, fontFamily: 'inherit' },
   });
   // The page has a style sheet of its own.
   svg.querySelector('style')?.remove();
-  svg.setAttribute('role', 'img');
-  return svg.outerHTML;
+  // Said here: the document's own writer leaves < and > in attributes as they are.
+  return svg.outerHTML.replace('<svg ', `<svg role="img" aria-label="${escaped(label)}" `);
 }
 
 /** Where an axis has its ticks, and what stands there. */
@@ -131,7 +130,7 @@ export function endLabels(size: Size, ends: readonly Named[]): Markish {
 
 function text(document: Document, content: string, x: number, y: number, anchor: string): SVGElement {
   const made = element(document, 'text', { x, y, 'text-anchor': anchor, dy: '0.35em', fill: 'currentColor' });
-  made.textContent = content;
+  made.textContent = visible(content);
   return made;
 }
 

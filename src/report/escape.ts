@@ -1,7 +1,11 @@
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 
-/** For HTML, in text and in attributes. Control characters, which a file's name may have, are shown as what they are not. */
+/** For HTML, in text and in attributes. */
 export function escaped(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f]/g, '\ufffd').replace(/[&<>"']/g, (character) => ENTITIES[character]!);
+  return visible(text).replace(/[&<>"']/g, (character) => ENTITIES[character]!);
+}
+
+/** Control characters, which a file's name may have, are no text. */
+export function visible(text: string): string {
+  return text.replace(/\p{Cc}/gu, '\ufffd');
 }

@@ -38,6 +38,7 @@ const DIRECTIONS = 16;
 /** A label on a line can be read, but two further rings away is better. */
 const LINE_COST = 12;
 const MOST_LINES = 40;
+const MISTAKEN_COST = 15;
 /** Steps in which all of the room is searched, when nothing is free near by. */
 const SEARCH_PX = 6;
 
@@ -54,22 +55,44 @@ export type PlacedLabel<A extends Anchor = Anchor> = A & Place;
 export function placeLabels<A extends Anchor>(anchors: readonly A[], room: Room): PlacedLabel<A>[] {
   const marks = anchors.map(({ x, y }) => around(x, y, room.radius));
   const placed: PlacedLabel<A>[] = [];
+  const taken: Box[] = [];
   for (const anchor of anchors) {
     const free = (label: Candidate) =>
       inside(label.box, room.bounds) &&
       !marks.some((mark) => overlap(label.box, mark)) &&
-      placed.every((other) => compatible(label, other));
-    const near = candidates(anchor, room).filter(free);
-    const options = near.length > 0 ? near : everywhere(anchor, room).filter(free);
-    if (options.length === 0) continue;
-    const priced = options.map((label) => ({
-      label,
-      cost: label.cost + LINE_COST * Math.min(MOST_LINES, crossed(label.box, room)),
-    }));
-    const { label } = priced.reduce((a, b) => (b.cost < a.cost ? b : a));
+      !taken.some((other) => overlap(label.box, other)) &&
+      !leadBoxes(label).some((point) => placed.some((other) => overlap(other.box, point)));
+    const clear = (options: Candidate[]) => options.map((label) => led(label, anchors));
+    const label = cheapest(clear(candidates(anchor, room)), free, room) ?? cheapest(clear(everywhere(anchor, room)), free, room);
+    if (!label) continue;
     placed.push({ ...anchor, box: label.box, away: label.away });
+    taken.push(label.box, ...leadBoxes(label));
   }
   return placed;
+}
+
+/** Nearer to another's mark than to its own, a label would be taken for the other's: it costs more, and a line leads to its own. */
+function led(label: Candidate, anchors: readonly Anchor[]): Candidate {
+  const own = distance(label.box, label);
+  const mistaken = anchors.some((other) => (other.x !== label.x || other.y !== label.y) && distance(label.box, other) < own + 2);
+  return mistaken ? { ...label, away: true, cost: label.cost + MISTAKEN_COST } : label;
+}
+
+function distance(box: Box, { x, y }: Anchor): number {
+  const end = nearest(box, x, y);
+  return Math.hypot(end.x - x, end.y - y);
+}
+
+function cheapest(options: Candidate[], free: (label: Candidate) => boolean, room: Room): Candidate | undefined {
+  let best: Candidate | undefined;
+  let lowest = Infinity;
+  for (const label of options.sort((a, b) => a.cost - b.cost)) {
+    if (label.cost >= lowest) break;
+    if (!free(label)) continue;
+    const cost = label.cost + LINE_COST * Math.min(MOST_LINES, crossed(label.box, room));
+    if (cost < lowest) [best, lowest] = [label, cost];
+  }
+  return best;
 }
 
 interface Candidate extends Anchor, Place {
@@ -111,24 +134,23 @@ function sideOf(part: number): number {
   return Math.abs(part) < 0.1 ? 0 : Math.sign(part);
 }
 
-function compatible(label: PlacedLabel, other: PlacedLabel): boolean {
-  if (overlap(label.box, other.box)) return false;
-  if (other.away && leads(other).some((point) => overlap(label.box, around(point.x, point.y, 1)))) return false;
-  return !(label.away && leads(label).some((point) => overlap(other.box, around(point.x, point.y, 1))));
-}
-
 /** The end of a leading line: the point of the label's box that is nearest to the anchor. */
 export function leadEnd({ x, y, box }: PlacedLabel): { x: number; y: number } {
+  return nearest(box, x, y);
+}
+
+function nearest(box: Box, x: number, y: number): { x: number; y: number } {
   return { x: Math.min(Math.max(x, box.x), box.x + box.width), y: Math.min(Math.max(y, box.y), box.y + box.height) };
 }
 
-function leads(label: PlacedLabel): { x: number; y: number }[] {
+/** What the leading line covers. */
+function leadBoxes(label: PlacedLabel): Box[] {
+  if (!label.away) return [];
   const end = leadEnd(label);
   const steps = Math.max(1, Math.ceil(Math.hypot(end.x - label.x, end.y - label.y) / 3));
-  return Array.from({ length: steps + 1 }, (_, i) => ({
-    x: label.x + ((end.x - label.x) * i) / steps,
-    y: label.y + ((end.y - label.y) * i) / steps,
-  }));
+  return Array.from({ length: steps + 1 }, (_, i) =>
+    around(label.x + ((end.x - label.x) * i) / steps, label.y + ((end.y - label.y) * i) / steps, 1),
+  );
 }
 
 function crossed(box: Box, { lines = [] }: Room): number {

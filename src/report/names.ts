@@ -2,9 +2,12 @@ import type { WayReport, WorkloadReport } from '../tradeoff/report.js';
 
 const RAW = 'fixed:raw';
 
+const SHORT_LENGTH = 20;
+
 /** A way's name where room is short: `fixed:zstd:3` is `zstd:3`. */
 export function shortName(way: string): string {
-  return way.replace(/^fixed:/, '');
+  const name = way.replace(/^fixed:/, '');
+  return name.length > SHORT_LENGTH ? `${name.slice(0, SHORT_LENGTH - 1)}…` : name;
 }
 
 /** Whether a way sends pages as they are. */

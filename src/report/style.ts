@@ -22,13 +22,13 @@ export const STYLE = `
   }
 }
 * { box-sizing: border-box; }
-body { margin: 0; background: var(--page); color: var(--text); font: 16px/1.5 system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif; }
+body { margin: 0; overflow-wrap: anywhere; background: var(--page); color: var(--text); font: 16px/1.5 system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif; }
 main, footer { max-width: 908px; margin: 0 auto; padding: 0 24px; }
 h1 { font-size: 28px; line-height: 1.2; margin: 32px 0 8px; }
-h2 { font-size: 22px; line-height: 1.3; margin: 40px 0 4px; overflow-wrap: anywhere; }
+h2 { font-size: 22px; line-height: 1.3; margin: 40px 0 4px; }
 h3 { font-size: 17px; margin: 36px 0 4px; }
-p { margin: 0 0 8px; overflow-wrap: anywhere; }
-a { color: var(--accent); overflow-wrap: anywhere; }
+p { margin: 0 0 8px; }
+a { color: var(--accent); }
 .soft, figcaption { color: var(--soft); font-size: 14px; }
 nav ul { margin: 8px 0; padding-left: 20px; }
 .advice { list-style: none; margin: 16px 0; padding: 0; display: grid; gap: 12px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 300px), 1fr)); }
@@ -57,7 +57,7 @@ ${['zero', 'fill', 'unchanged', 'same-as', 'xbzrle', 'similar', 'rle', 'zero-awa
 .swatch.filled { outline: 1px solid var(--edge); }
 .scroll { overflow-x: auto; border: 1px solid var(--edge); border-radius: 8px; margin-top: 8px; }
 table { border-collapse: collapse; width: 100%; font-size: 13.5px; font-variant-numeric: tabular-nums; }
-th, td { padding: 4px 9px; text-align: right; white-space: nowrap; }
+th, td { overflow-wrap: normal; padding: 4px 9px; text-align: right; white-space: nowrap; }
 th { font-weight: 600; }
 th:first-child { text-align: left; vertical-align: top; }
 th .soft { font-weight: 400; font-size: 13px; }

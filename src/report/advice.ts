@@ -17,6 +17,10 @@ export function adviceText(advice: Advice, bytesIn: number): string {
   return `at ${rateText(advice.linkBitsPerSecond)}: ${useText(advice.use)}; ${costText(advice, bytesIn)}`;
 }
 
+/** What the words above mean. */
+export const TERMS =
+  'raw: pages as they are, but none that is all zero, repeated or unchanged; "instead of": every byte of every image, as it is';
+
 /** From which link rate on packing does not pay, and what goes on paying longest below it. */
 export function ceilingText({ ways }: WorkloadReport): string {
   const packing = ways.filter(({ name, breakEvenBitsPerSecond }) => breakEvenBitsPerSecond !== undefined && !isRaw(name));

@@ -14,7 +14,7 @@ export interface Anchor {
   readonly y: number;
 }
 
-export interface Place {
+interface Place {
   readonly box: Box;
   /** Whether it stands so far from its anchor that a line has to lead there. */
   readonly away: boolean;
@@ -161,7 +161,7 @@ function around(x: number, y: number, radius: number): Box {
   return { x: x - radius, y: y - radius, width: 2 * radius, height: 2 * radius };
 }
 
-export function overlap(a: Box, b: Box): boolean {
+function overlap(a: Box, b: Box): boolean {
   return (
     a.x < b.x + b.width + MARGIN_PX &&
     b.x < a.x + a.width + MARGIN_PX &&

@@ -45,7 +45,7 @@ function cellsOf(measure: PackingMeasure, time: PipelinedTime, rawMs: number | u
 export function stepsTable({ name, steps }: WorkloadReport): string {
   if (steps.length === 0) return '';
   const rows = steps.map((step) => {
-    const saved = Number.isFinite(step.bytesSavedPerUs) ? `${step.bytesSavedPerUs.toFixed(0)} bytes` : 'for nothing';
+    const saved = Number.isFinite(step.bytesSavedPerUs) ? `${Number(step.bytesSavedPerUs.toPrecision(3))} bytes` : 'for nothing';
     const below = Number.isFinite(step.paysBelowBitsPerSecond) ? rateText(step.paysBelowBitsPerSecond) : 'any rate';
     const cells = [`${step.cpuUs.toFixed(2)} µs`, `${step.bytesSaved.toFixed(0)} bytes`, saved, below];
     const head = `<th scope="row">${escaped(shortName(step.from))} → ${escaped(shortName(step.to))}</th>`;

@@ -1,5 +1,5 @@
 import type { Advice, MadeBy, TradeoffReport, WorkloadReport } from '../tradeoff/report.js';
-import { ceilingText, costText, factsText } from './advice.js';
+import { ceilingText, costText, factsText, TERMS } from './advice.js';
 import { escaped } from './escape.js';
 import { linkFigure } from './link-chart.js';
 import { useText } from './names.js';
@@ -54,6 +54,7 @@ function section(workload: WorkloadReport, links: readonly number[], number: num
 <p class="soft">${escaped(factsText(workload))}</p>
 <ul class="advice">${workload.advice.map((advice) => card(advice, workload.bytesIn)).join('')}</ul>
 ${ceiling === '' ? '' : `<p class="ceiling">${escaped(ceiling[0]!.toUpperCase() + ceiling.slice(1))}.</p>`}
+<p class="soft">${escaped(TERMS[0]!.toUpperCase() + TERMS.slice(1))}.</p>
 ${paretoFigure(workload, links)}
 ${linkFigure(workload, links)}
 ${mapFigure(workload)}

@@ -23,7 +23,7 @@ export const STYLE = `
 }
 * { box-sizing: border-box; }
 body { margin: 0; overflow-wrap: anywhere; background: var(--page); color: var(--text); font: 16px/1.5 system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif; }
-main, footer { max-width: 908px; margin: 0 auto; padding: 0 24px; }
+main, footer { max-width: 1028px; margin: 0 auto; padding: 0 24px; }
 h1 { font-size: 28px; line-height: 1.2; margin: 32px 0 8px; }
 h2 { font-size: 22px; line-height: 1.3; margin: 40px 0 4px; }
 h3 { font-size: 17px; margin: 36px 0 4px; }
@@ -42,6 +42,7 @@ figure { margin: 0; }
 figcaption { margin-bottom: 12px; max-width: 70ch; }
 figure svg { display: block; max-width: 100%; height: auto; overflow: visible; }
 figure svg text { font-variant-numeric: tabular-nums; }
+.wide svg { width: 100%; }
 .narrow { display: none; }
 .lead { stroke-width: 1; opacity: .8; }
 .labels text { paint-order: stroke; stroke: var(--page); stroke-width: 3px; stroke-linejoin: round; }
@@ -56,8 +57,8 @@ ${['zero', 'fill', 'unchanged', 'same-as', 'xbzrle', 'similar', 'rle', 'zero-awa
 .legend svg.swatch { flex: none; width: 14px; height: 14px; margin-top: 4px; }
 .swatch.filled { outline: 1px solid var(--edge); }
 .scroll { overflow-x: auto; border: 1px solid var(--edge); border-radius: 8px; margin-top: 8px; }
-table { border-collapse: collapse; width: 100%; font-size: 13.5px; font-variant-numeric: tabular-nums; }
-th, td { overflow-wrap: normal; padding: 4px 9px; text-align: right; white-space: nowrap; }
+table { border-collapse: collapse; width: 100%; font-size: 13px; font-variant-numeric: tabular-nums; }
+th, td { overflow-wrap: normal; padding: 4px 8px; text-align: right; white-space: nowrap; }
 th { font-weight: 600; }
 th:first-child { text-align: left; vertical-align: top; }
 th .soft { font-weight: 400; font-size: 13px; }

@@ -1,6 +1,6 @@
 import { type PackingMeasure, perPage } from '../tradeoff/model.js';
 import type { TradeoffReport, WayReport, WorkloadReport } from '../tradeoff/report.js';
-import { adviceText, breakEvenText, ceilingText, factsText } from './advice.js';
+import { adviceText, breakEvenText, ceilingText, factsText, TERMS } from './advice.js';
 import { table } from './table.js';
 import { msText, rateText } from './units.js';
 
@@ -9,7 +9,7 @@ export function summaryText({ made, links, workloads }: TradeoffReport): string 
   const parts = workloads.map((workload) => workloadText(workload, links));
   const { runtime, cpu, cores, threads, zstd } = made;
   const machine = `${cpu}, ${cores} cores, ${threads} ${threads === 1 ? 'thread' : 'threads'} packing, ${runtime}, zstd: ${zstd ?? 'none'}`;
-  return `${[...parts, machine].join('\n\n')}\n`;
+  return `${[...parts, `${TERMS}\n${machine}`].join('\n\n')}\n`;
 }
 
 function workloadText(workload: WorkloadReport, links: readonly number[]): string {
@@ -35,7 +35,7 @@ function workloadText(workload: WorkloadReport, links: readonly number[]): strin
 }
 
 /** A number of a way, or from where to where it goes as the link changes. */
-export function rangeOf(way: WayReport, value: (measure: PackingMeasure) => number, text: (value: number) => string): string {
+function rangeOf(way: WayReport, value: (measure: PackingMeasure) => number, text: (value: number) => string): string {
   const values = way.atLinks.map(({ measure }) => value(measure));
   const [least, most] = [text(Math.min(...values)), text(Math.max(...values))];
   return least === most ? least : `${least}–${most}`;

@@ -1,7 +1,7 @@
 // Where axes have their ticks, and what stands there.
 
 /** From 0 to at least `most` in steps of 1, 2 or 5 times a power of ten. */
-export function linearTicks(most: number, count: number): number[] {
+function linearTicks(most: number, count: number): number[] {
   const rough = most > 0 ? most / count : 1;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10);

@@ -8,13 +8,20 @@ import { captureProcess } from '../dist/node.js';
 
 /** Named series of images, each series snapshots of one guest over time. */
 export async function findImages(traces) {
-  if (!traces) return makeImages();
-  const series = {};
-  for (const name of readdirSync(traces).sort()) {
-    const files = readdirSync(join(traces, name)).filter((file) => file.endsWith('.raw'));
-    if (files.length > 0) series[name] = files.sort().map((file) => join(traces, name, file));
-  }
-  return { series, clean: () => {} };
+  return traces ? { series: tracesIn(traces), clean: () => {} } : makeImages();
+}
+
+/** The series of a directory of directories, by name. */
+export function tracesIn(traces) {
+  const folders = readdirSync(traces, { withFileTypes: true }).filter((entry) => !entry.isFile());
+  const names = folders.map(({ name }) => name).sort();
+  return Object.fromEntries(names.map((name) => [name, rawFiles(join(traces, name))]).filter(([, files]) => files.length > 0));
+}
+
+/** The images of one directory, in their order. */
+export function rawFiles(folder) {
+  const names = readdirSync(folder).filter((file) => file.endsWith('.raw'));
+  return names.sort().map((file) => join(folder, file));
 }
 
 // A program at work: a heap of objects, strings and buffers, part of which changes between two snapshots.

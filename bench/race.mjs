@@ -13,15 +13,16 @@ const CLOCKS = {
 
 /**
  * Races contestants `{ name, bytes (or count) a run, run(), before?() }`. `before` is called ahead of every sample, which is then
- * one run, and is not timed; the run of a contestant with `ownClock` gives the milliseconds itself. A run should be some microseconds of work, since it is called through a closure. Returns, in the order
+ * one run, and is not timed; the run of a contestant with `ownClock` gives the milliseconds itself, after one run more that warms it
+ * up unless `warmUp` is false. A run should be some microseconds of work, since it is called through a closure. Returns, in the order
  * given, `{ name, medianMs (of one run), spread (interquartile range / median), perSecond (bytes or counts) }`.
  */
-export async function race(contestants, { rounds, minMs = 2, clock = 'wall', seed = 1 }) {
+export async function race(contestants, { rounds, minMs = 2, clock = 'wall', seed = 1, warmUp = true }) {
   const now = CLOCKS[clock];
   const lanes = [];
   for (const contestant of contestants) {
     const lane = { contestant, repeats: 1, samples: [] };
-    lane.repeats = await repeatsFor(lane, minMs, now);
+    if (warmUp) lane.repeats = await repeatsFor(lane, minMs, now);
     lanes.push(lane);
   }
   const order = shuffler(seed);

@@ -7,10 +7,9 @@ import { performance } from 'node:perf_hooks';
 import { createEncoder } from '../dist/index.js';
 import { openImage } from '../dist/node.js';
 import { findImages } from './images.mjs';
-import { bundled } from './kernels/load.mjs';
 import { StageClock } from './kernels/stage-clock.mjs';
 import { STAGES, stageEncoder } from './kernels/staged-encoder.mjs';
-import { badOption, print, printTable, readOptions, verdict, wholeNumber, writeRows } from './kernels/suite.mjs';
+import { checkedOption, print, printTable, readOptions, verdict, wholeNumber, writeRows } from './kernels/suite.mjs';
 import { median, race } from './race.mjs';
 
 const PAGE_BYTES = 4096;
@@ -28,8 +27,8 @@ export async function run(argv) {
     link = '1Gbit',
   } = readOptions(argv, 'traces', 'runs', 'strategy', 'link');
   const rounds = wholeNumber('runs', runs, quick ? 1 : 5);
-  const linkBitsPerSecond = await checked('link', link, 'parseRate');
-  await checked('strategy', strategy, 'parseStrategy');
+  const linkBitsPerSecond = await checkedOption('link', link, 'parseRate');
+  await checkedOption('strategy', strategy, 'parseStrategy');
   const rows = [];
   const { series, clean } = await findImages(traces);
   const folder = fs.mkdtempSync(join(tmpdir(), 'pageferry-bench-'));
@@ -44,16 +43,6 @@ export async function run(argv) {
     clean();
   }
   writeRows(json, rows);
-}
-
-/** An option as the command line takes it. */
-async function checked(name, text, parser) {
-  const parsers = await bundled('src/cli/args.ts');
-  try {
-    return parsers[parser](text);
-  } catch (error) {
-    throw badOption(error.message || `--${name}: "${text}"`);
-  }
 }
 
 async function measure(job, rounds) {

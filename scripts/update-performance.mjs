@@ -8,16 +8,19 @@ if (files.length === 0) {
   process.stderr.write('usage: node scripts/update-performance.mjs RUN.json...\n');
   process.exit(2);
 }
-const rows = files.flatMap((file) => JSON.parse(readFileSync(file, 'utf8')));
+const all = files.flatMap((file) => JSON.parse(readFileSync(file, 'utf8')));
+const rows = all.filter(({ kernel }) => kernel);
 const versions = [...new Set(rows.map(({ node }) => node))].sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
 
 put('docs/performance.md', 'ratios', ratioTable());
 put('docs/performance.md', 'targets', targetTable());
-put(
-  'README.md',
-  'kernels',
-  targetTable(({ peerKind }) => peerKind),
-);
+put('docs/performance.md', 'suites', suiteTable());
+put('README.md', 'kernels', targetTable(inShort));
+
+/** In cache, and one of two where two say the same. */
+function inShort({ kernel, set, peer, of }) {
+  return set === 'cached' && kernel !== 'lz4 64 KiB' && peer !== 'lz4-wasm-nodejs' && !`${of}`.includes('50 %');
+}
 
 /** Every kernel, direction and peer: the geometric mean over the kinds of pages, and the range. */
 function ratioTable() {
@@ -85,8 +88,34 @@ function targetTable(wanted = () => true) {
   return lines.join('\n');
 }
 
+/** The rows of the other suites that have a target. */
+function suiteTable() {
+  const judged = all.filter(({ target }) => target !== undefined);
+  const nameOf = (row) =>
+    ({
+      index: () => `index, ${row.entries / 2 ** 20} Mi pages, ${row.operation} | Map<bigint>`,
+      'pages-in-out': () => `pages ${row.way}, ${row.contestant}, ${row.set} | memcpy`,
+      threads: () => `two workers, ${row.image}, CPU time (wall time) | one worker`,
+      stages: () => `deciding, ${row.images?.join(' + ')} | the chosen codecs' own time`,
+    })[row.suite]();
+  const cellOf = ({ ratio, wallRatio }) => `${rounded(ratio)}${wallRatio ? ` (${rounded(wallRatio)})` : ''}`;
+  const lines = [
+    `| what | against | aim | ${versions.map((node) => `Node ${node}`).join(' | ')} |`,
+    `|---|---|---:|${versions.map(() => '---:|').join('')}`,
+  ];
+  for (const name of new Set(judged.map(nameOf))) {
+    const some = judged.filter((row) => nameOf(row) === name);
+    const cells = versions.map((node) => {
+      const row = some.find((one) => one.node === node);
+      return row ? (row.met ? cellOf(row) : `**${cellOf(row)}**`) : '–';
+    });
+    lines.push(`| ${name} | ${some[0].suite === 'stages' ? '≤' : '≥'} ${some[0].target} | ${cells.join(' | ')} |`);
+  }
+  return lines.join('\n');
+}
+
 function rounded(value) {
-  return value >= 10 ? value.toFixed(0) : value.toPrecision(2);
+  return value >= 10 ? value.toFixed(0) : value.toFixed(2);
 }
 
 /** Puts `text` between the two markers of that name. */

@@ -1,14 +1,15 @@
-// The fingerprint index: buckets of 5 entries, one cache line each, bounded, never moved.
+// The fingerprint index: buckets of 8 entries, one cache line each, bounded, never moved.
 //
-//   bucket = 5 x tag u32 | 0 u32 | 5 x (page u32 | image u32)     tag 0: an empty entry
+//   bucket = 8 x tag u16 | 8 x page u32 | 8 x image u16        tag 0: an empty entry
 //
-// The upper half of a fingerprint names its bucket, the lower half is its tag: what is found is a candidate, whose bytes the
-// caller compares anyway. Tags are compared without a branch. When a bucket is full, the entry whose image is oldest gives way
-// (eviction by age), so the index never needs a rebuild.
+// The upper half of a fingerprint names its bucket, the lowest 16 bits are its tag: what is found is a candidate, whose bytes the
+// caller compares anyway; one in some ten thousand is another page. All tags of a bucket are compared at once. When it is full, the
+// entry whose image is oldest gives way (eviction by age), so the index never needs a rebuild.
 
 const BUCKET_BYTES: usize = 64;
-const PLACES: usize = 24;
-const BUCKET_ENTRIES: u32 = 5;
+const PAGES: usize = 16;
+const IMAGES: usize = 48;
+const BUCKET_ENTRIES: u32 = 8;
 const NO_PLACE: u64 = u64.MAX_VALUE;
 
 /** Empties an index of bucketCount (a power of two) buckets of 64 bytes. */
@@ -38,19 +39,19 @@ export function indexAddPages(
       const fingerprint = load<u64>(digests + (i << 4));
       const bucket = bucketOf(index, bucketCount, fingerprint);
       const found = entriesWith(bucket, tagOf(fingerprint));
-      if (found !== 0) place = load<u64>(bucket + ((<usize>ctz(found)) << 3), PLACES);
+      if (found !== 0) place = placeOf(bucket, ctz(found));
       else put(bucket, entriesWith(bucket, 0), fingerprint, image, firstPage + i);
     }
     store<u64>(places + (i << 3), place);
   }
 }
 
-/** Address of the place (page, image) of the fingerprint at `digest` (its first 8 bytes), or 0. */
-export function indexFind(index: usize, bucketCount: u32, digest: usize): usize {
+/** Writes the place (page u32, image u32) of the fingerprint at `digest` (its first 8 bytes) to `place`; NO_PLACE when there is none. */
+export function indexFind(index: usize, bucketCount: u32, digest: usize, place: usize): void {
   const fingerprint = load<u64>(digest);
   const bucket = bucketOf(index, bucketCount, fingerprint);
   const found = entriesWith(bucket, tagOf(fingerprint));
-  return found === 0 ? 0 : bucket + PLACES + ((<usize>ctz(found)) << 3);
+  store<u64>(place, found === 0 ? NO_PLACE : placeOf(bucket, ctz(found)));
 }
 
 /** Puts (image, page) under a fingerprint: in its own entry, an empty one, or in place of the bucket's oldest. */
@@ -63,14 +64,19 @@ export function indexInsert(index: usize, bucketCount: u32, digest: usize, image
 
 /** Into the first of the entries that `free` has a bit for, or else the oldest. */
 function put(bucket: usize, free: u32, fingerprint: u64, image: u32, page: u32): void {
-  const entry: u32 = free === 0 ? oldest(bucket) : ctz(free);
-  store<u32>(bucket + ((<usize>entry) << 2), tagOf(fingerprint));
-  store<u64>(bucket + ((<usize>entry) << 3), <u64>page | ((<u64>image) << 32), PLACES);
+  const entry: usize = free === 0 ? oldest(bucket) : ctz(free);
+  store<u16>(bucket + (entry << 1), tagOf(fingerprint));
+  store<u32>(bucket + (entry << 2), page, PAGES);
+  store<u16>(bucket + (entry << 1), image, IMAGES);
+}
+
+function placeOf(bucket: usize, entry: u32): u64 {
+  return <u64>load<u32>(bucket + ((<usize>entry) << 2), PAGES) | ((<u64>imageOf(bucket, entry)) << 32);
 }
 
 /** 0 means empty, so 0 is taken for 1. */
 function tagOf(fingerprint: u64): u32 {
-  return max(<u32>fingerprint, 1);
+  return max(<u32>fingerprint & 0xffff, 1);
 }
 
 // XXH3 mixes all its bits, so the upper half alone is a fair address.
@@ -80,9 +86,7 @@ function bucketOf(index: usize, bucketCount: u32, fingerprint: u64): usize {
 
 /** One bit for each entry of the bucket with this tag. */
 function entriesWith(bucket: usize, tag: u32): u32 {
-  const wanted = i32x4.splat(tag);
-  const four = i32x4.bitmask(i32x4.eq(v128.load(bucket), wanted));
-  return four | ((<u32>(load<u32>(bucket, 16) === tag)) << 4);
+  return i16x8.bitmask(i16x8.eq(v128.load(bucket), i16x8.splat(<i16>tag)));
 }
 
 function oldest(bucket: usize): u32 {
@@ -94,5 +98,5 @@ function oldest(bucket: usize): u32 {
 }
 
 function imageOf(bucket: usize, entry: u32): u32 {
-  return load<u32>(bucket + ((<usize>entry) << 3), PLACES + 4);
+  return load<u16>(bucket + ((<usize>entry) << 1), IMAGES);
 }

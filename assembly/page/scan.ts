@@ -38,6 +38,15 @@ function fillsFew(src: usize, bytes: u32, byte: u32): i32 {
 function isZero(src: usize, bytes: u32): bool {
   const last = src + bytes - 16;
   const blocksEnd = src + (bytes & ~127);
+  const pairsEnd = src + (bytes & ~255);
+  while (src < pairsEnd) {
+    let a = v128.or(v128.or(v128.load(src), v128.load(src, 16)), v128.or(v128.load(src, 32), v128.load(src, 48)));
+    let b = v128.or(v128.or(v128.load(src, 64), v128.load(src, 80)), v128.or(v128.load(src, 96), v128.load(src, 112)));
+    a = v128.or(a, v128.or(v128.or(v128.load(src, 128), v128.load(src, 144)), v128.or(v128.load(src, 160), v128.load(src, 176))));
+    b = v128.or(b, v128.or(v128.or(v128.load(src, 192), v128.load(src, 208)), v128.or(v128.load(src, 224), v128.load(src, 240))));
+    if (v128.any_true(v128.or(a, b))) return false;
+    src += 256;
+  }
   while (src < blocksEnd) {
     const a = v128.or(v128.or(v128.load(src), v128.load(src, 16)), v128.or(v128.load(src, 32), v128.load(src, 48)));
     const b = v128.or(v128.or(v128.load(src, 64), v128.load(src, 80)), v128.or(v128.load(src, 96), v128.load(src, 112)));

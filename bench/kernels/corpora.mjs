@@ -6,21 +6,12 @@ import { createRequire } from 'node:module';
 import { shopRounds } from '../../examples/support/sql-shop.mjs';
 import { findImages } from '../images.mjs';
 import { shuffler } from '../race.mjs';
+import { seeded } from '../seeded.mjs';
 
 const PAGE_BYTES = 4096;
 /** Real memory holds many zero pages, which no codec gets to see. */
-const isZero = (page) => page.every((byte) => byte === 0);
-
-/** A small seeded generator of 32-bit numbers (mulberry32). */
-function seeded(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return (t ^ (t >>> 14)) >>> 0;
-  };
-}
+const ZEROS = new Uint8Array(PAGE_BYTES);
+const isZero = (page) => Buffer.compare(page, ZEROS) === 0;
 
 /** Kinds with a page at a time: `(page as Uint32Array, random)`, on a page of zeros. */
 const MADE = {
@@ -130,15 +121,41 @@ function readPart(file, bytes) {
   }
 }
 
-/** Two snapshots, 48 MiB each, of the first series of images: a process that this bench starts, or the traces. */
+/** Pages of two snapshots of the first series of images: a process that this bench starts, or the traces. */
 async function processMemory(traces) {
   const { series, clean } = await findImages(traces);
   try {
     const [files] = Object.values(series);
     if (!files || files.length < 2) throw new Error('no two snapshots of one machine');
-    return files.slice(0, 2).map((file) => pagesOf(readPart(file, 48 << 20)));
+    return pagesInUse(files.slice(0, 2));
   } finally {
     clean();
+  }
+}
+
+/** Up to 48 MiB from the same places of both, spread over all places where the first has anything but zeros. */
+function pagesInUse(files) {
+  const [earlier, later] = files.map((file) => openSync(file));
+  try {
+    const page = new Uint8Array(PAGE_BYTES);
+    const inUse = [];
+    const pages = Math.floor(Math.min(fstatSync(earlier).size, fstatSync(later).size) / PAGE_BYTES);
+    for (let i = 0; i < pages; i++) {
+      readSync(earlier, page, 0, PAGE_BYTES, i * PAGE_BYTES);
+      if (!isZero(page)) inUse.push(i);
+    }
+    const step = Math.max(1, inUse.length / (48 * 256));
+    const places = Array.from({ length: Math.floor(inUse.length / step) }, (_, i) => inUse[Math.floor(i * step)]);
+    return [earlier, later].map((fd) =>
+      places.map((place) => {
+        const copy = new Uint8Array(PAGE_BYTES);
+        readSync(fd, copy, 0, PAGE_BYTES, place * PAGE_BYTES);
+        return copy;
+      }),
+    );
+  } finally {
+    closeSync(earlier);
+    closeSync(later);
   }
 }
 

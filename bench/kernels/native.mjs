@@ -47,14 +47,14 @@ const SOURCES = {
 export async function openNative() {
   const skipped = {};
   const functions = {};
-  const compiler = ['cc', 'gcc', 'clang'].find((name) => spawnSync(name, ['--version']).status === 0);
+  const compiler = findCompiler();
   const koffi = await import('koffi').then(
     ({ default: loaded }) => loaded,
     (error) => ({ missing: error.message.split('\n')[0] }),
   );
   const folder = mkdtempSync(join(tmpdir(), 'pageferry-native-'));
   for (const [name, { flags, functions: prototypes }] of Object.entries(SOURCES)) {
-    const reason = koffi.missing ?? (compiler ? compile(compiler, name, flags, folder) : 'no C compiler (cc, gcc or clang)');
+    const reason = koffi.missing ?? (compiler ? compile(compiler, name, flags, folder) : NO_COMPILER);
     if (reason) {
       skipped[name] = reason;
       continue;
@@ -69,10 +69,21 @@ export async function openNative() {
 
 /** Undefined, or why it could not be done. */
 function compile(compiler, name, flags, folder) {
+  return compileC(compiler, name, join(folder, `${name}.so`), ['-shared', '-fPIC', ...flags]);
+}
+
+export const NO_COMPILER = 'no C compiler (cc, gcc or clang)';
+
+export function findCompiler() {
+  return ['cc', 'gcc', 'clang'].find((name) => spawnSync(name, ['--version']).status === 0);
+}
+
+/** Compiles a file of `bench/native/`. Undefined, or why it could not be done. */
+export function compileC(compiler, name, out, flags) {
   const source = fileURLToPath(new URL(`../native/${name}.c`, import.meta.url));
   const libraries = flags.filter((flag) => flag.startsWith('-l'));
   const options = flags.filter((flag) => !flag.startsWith('-l'));
-  const args = [...options, '-std=gnu11', '-shared', '-fPIC', '-o', join(folder, `${name}.so`), source, ...libraries];
+  const args = [...options, '-std=gnu11', '-o', out, source, ...libraries];
   const { status, stderr, error } = spawnSync(compiler, args, { encoding: 'utf8' });
   if (status === 0) return undefined;
   const lines = (error?.message ?? stderr).split('\n');

@@ -1,6 +1,7 @@
 // What the benches that look closer have in common: their options, their tables, their rows as JSON.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { bundled } from './load.mjs';
 
 /** Options of a suite: `--quick` and `--json FILE`, and those that are its own (names; all take a value). */
 export function readOptions(argv, ...own) {
@@ -14,6 +15,16 @@ export function wholeNumber(name, text, otherwise) {
   if (text === undefined) return otherwise;
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
   throw badOption(`--${name}: "${text}" is not a number from 1 on`);
+}
+
+/** An option as the package's command line takes it; `parser` is one of `src/cli/args.ts`. */
+export async function checkedOption(name, text, parser) {
+  const parsers = await bundled('src/cli/args.ts');
+  try {
+    return parsers[parser](text);
+  } catch (error) {
+    throw badOption(error.message || `--${name}: "${text}"`);
+  }
 }
 
 /** An error that main.mjs knows for one about options. */
@@ -41,9 +52,11 @@ export function verdict(value, target, { atMost = false } = {}) {
   return { target, met, text: `target ${atMost ? '<=' : '>='} ${target}: ${met ? 'met' : 'missed'}` };
 }
 
-/** Writes all rows of a suite, where a file was asked for. */
+/** Writes all rows of a suite, and the Node that they were taken on, where a file was asked for. */
 export function writeRows(file, rows) {
-  if (file !== undefined) writeFileSync(file, `${JSON.stringify(rows, null, 2)}\n`);
+  if (file === undefined) return;
+  const withNode = rows.map((row) => ({ ...row, node: process.versions.node }));
+  writeFileSync(file, `${JSON.stringify(withNode, null, 1)}\n`);
 }
 
 /** The same bytes in every run: fills a Uint32Array (xorshift128). */

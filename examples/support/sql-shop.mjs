@@ -1,20 +1,10 @@
 // A real program for the examples: SQLite, compiled to WebAssembly, keeps a small shop's books in its linear memory.
 import initSqlJs from 'sql.js';
+import { withMemory } from './wasm-memory.mjs';
 
-/** Starts SQLite and finds its linear memory: the largest that WebAssembly hands out meanwhile (Node's own parser may start too). */
 async function startShop() {
-  const { instantiate } = WebAssembly;
-  const memories = [];
-  WebAssembly.instantiate = async (...args) => {
-    const result = await instantiate(...args);
-    const exported = Object.values((result.instance ?? result).exports);
-    memories.push(...exported.filter((value) => value instanceof WebAssembly.Memory));
-    return result;
-  };
-  const { Database } = await initSqlJs();
-  WebAssembly.instantiate = instantiate;
-  const memory = memories.sort((a, b) => b.buffer.byteLength - a.buffer.byteLength)[0];
-  const db = new Database();
+  const { program, memory } = await withMemory(() => initSqlJs());
+  const db = new program.Database();
   // The main database is a file outside of the linear memory; this one is inside.
   db.run("ATTACH ':memory:' AS shop");
   return { db, memory };
@@ -59,7 +49,7 @@ const FIRST = ['Ada', 'Alan', 'Barbara', 'Edsger', 'Frances', 'Grace', 'Hedy', '
 const LAST = ['Allen', 'Dijkstra', 'Hamilton', 'Hopper', 'Johnson', 'Lamarr', 'Liskov', 'Lovelace', 'Turing', 'Wirth'];
 const STREET = ['Harbour Road', 'Ferry Lane', 'Pier Street', 'Lighthouse Hill', 'Quay Side', 'Anchor Square'];
 
-function createTables(db, random) {
+export function createTables(db, random) {
   db.run('CREATE TABLE shop.customers (id INTEGER PRIMARY KEY, name TEXT, street TEXT, balance INTEGER)');
   db.run('CREATE TABLE shop.orders (id INTEGER PRIMARY KEY, customer INTEGER, state TEXT, cents INTEGER, note TEXT)');
   const insert = db.prepare('INSERT INTO shop.customers (name, street, balance) VALUES (?, ?, ?)');
@@ -70,7 +60,7 @@ function createTables(db, random) {
   insert.free();
 }
 
-function insertOrders(db, random, count) {
+export function insertOrders(db, random, count) {
   const insert = db.prepare("INSERT INTO shop.orders (customer, state, cents, note) VALUES (?, 'new', ?, ?)");
   for (let i = 0; i < count; i++)
     insert.run([

@@ -58,8 +58,10 @@ export async function pack(argv: readonly string[]): Promise<void> {
     const bases = args.texts('base').map(open);
     const images = args.positionals.map(open);
     const writer = createAtomicWriter(path);
-    const summary = await packTo(writer, images, bases, options);
-    report(summary, path, options.linkBitsPerSecond, args.flag('json'));
+    // What takes a pipe's bytes is a link that can be measured; a file stands for one that cannot.
+    const linkBitsPerSecond = options.linkBitsPerSecond ?? (path === '-' ? 'measured' : 1e9);
+    const summary = await packTo(writer, images, bases, { ...options, linkBitsPerSecond });
+    report(summary, path, linkBitsPerSecond, args.flag('json'));
   } finally {
     for (const source of sources) source.close();
   }
@@ -74,7 +76,7 @@ function encoderOptions(args: Args) {
   const budget = args.text('delta-budget');
   return {
     strategy: parseStrategy(args.text('strategy') ?? 'adaptive'),
-    linkBitsPerSecond: link === undefined ? 1e9 : parseRate(link),
+    linkBitsPerSecond: link === 'auto' ? ('measured' as const) : link === undefined ? undefined : parseRate(link),
     threads: threads === undefined ? Math.min(availableParallelism(), MOST_THREADS) : parseWhole('--threads', threads, 1, 16),
     pageBytes: pageBytes === undefined ? 4096 : parsePageBytes(pageBytes),
     deltaBudgetBytes: budget === undefined ? 256 << 20 : parseBudget(budget),
@@ -91,7 +93,7 @@ async function packTo(
   writer: AtomicWriter,
   images: readonly PageSource[],
   bases: readonly PageSource[],
-  options: Options,
+  options: Options & { linkBitsPerSecond: number | 'measured' },
 ): Promise<StreamSummary> {
   const all = [...bases, ...images];
   const pages = all.reduce((sum, { bytes }) => sum + (bytes === undefined ? USUAL_INDEX_PAGES : bytes / options.pageBytes), 0);
@@ -125,7 +127,7 @@ async function packTo(
   }
 }
 
-function report(summary: StreamSummary, path: string, link: number, json: boolean): void {
+function report(summary: StreamSummary, path: string, link: number | 'measured', json: boolean): void {
   const out = reportTo(path);
   if (json) {
     const images = summary.images.map((image) => ({ ...image, digest: digestText(image.digest) }));
@@ -134,10 +136,15 @@ function report(summary: StreamSummary, path: string, link: number, json: boolea
   }
   for (const note of summary.notes) process.stderr.write(`pageferry: note: ${note}\n`);
   const { bytesIn, bytesOut, encodeMs } = summary;
-  const linkMs = (bytesOut * 8000) / link;
   out.write(`${codecTable(summary.codecs as CodecTable)}\n\n`);
   const share = bytesIn === 0 ? '' : ` (${((100 * bytesOut) / bytesIn).toFixed(1)} %)`;
-  out.write(`${bytesText(bytesIn)} in, ${bytesText(bytesOut)} out${share}, ${msText(encodeMs)} to encode; `);
+  out.write(`${bytesText(bytesIn)} in, ${bytesText(bytesOut)} out${share}, ${msText(encodeMs)} to encode`);
+  if (link === 'measured') {
+    out.write(' and to be taken by the link\n');
+    return;
+  }
+  const linkMs = (bytesOut * 8000) / link;
+  out.write('; ');
   out.write(
     `${msText(Math.max(encodeMs, linkMs))} over a link of ${rateText(link)}, ${msText((bytesIn * 8000) / link)} unpacked\n`,
   );

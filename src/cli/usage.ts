@@ -7,7 +7,7 @@ export const USAGE = `pageferry: move memory pages in fewer bytes and less time
 
   pageferry pack IMAGE... -o FILE|-      pack memory images into one stream
       --strategy NAME   adaptive (default), smallest, characteristic, mecom, fixed:CODEC, fixed:zstd:LEVEL
-      --link RATE       the link it is for: 100Mbit, 1Gbit (default), 10Gbit, ...
+      --link RATE       the link it is for: 100Mbit, 1Gbit (default), 10Gbit, ...; auto: measured on the way (default of -o -)
       --base IMAGE      an image that the other side holds too; may be repeated
       --threads N       threads that pack (default: the machine's, at most 8)
       --page-bytes N    4096 (default), 16384 or 65536

@@ -1,7 +1,7 @@
 import type { Kernels } from '../kernels/kernels.js';
 
 const BUCKET_BYTES = 64;
-/** A bucket holds five pages; four are counted on. */
+/** A bucket has room for eight; at four hardly any is forgotten. */
 const PAGES_A_BUCKET = 4;
 const NO_PLACE = 0xffffffff;
 const SKETCH_SLOT_BYTES = 12;
@@ -62,8 +62,8 @@ export class PageIndex {
 
   /** Whether a page with this digest was seen; `hit` tells where. */
   find(digest: number): boolean {
-    const place = this.kernels.run.indexFind(this.index, this.bucketCount, digest);
-    return place !== 0 && this.take(place);
+    this.kernels.run.indexFind(this.index, this.bucketCount, digest, this.found);
+    return this.take(this.found);
   }
 
   /** Puts a page down, in place of another of its digest. */
@@ -72,9 +72,11 @@ export class PageIndex {
   }
 
   private take(place: number): boolean {
+    const image = this.kernels.words[(place >>> 2) + 1]!;
+    if (image === NO_PLACE) return false;
+    this.hit.image = image;
     this.hit.page = this.kernels.words[place >>> 2]!;
-    this.hit.image = this.kernels.words[(place >>> 2) + 1]!;
-    return this.hit.image !== NO_PLACE;
+    return true;
   }
 
   /** Fills `candidates` with pages that share a feature with this one; returns how many. Whole pages only. */

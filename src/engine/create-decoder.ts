@@ -7,6 +7,7 @@ import { CHUNK_BYTES } from './chunk-reader.js';
 import type { OpenSink } from './decoded-images.js';
 import { Decoder } from './decoder.js';
 import { FrameDecoder, packedLimit } from './frame-decoder.js';
+import type { PageObserver } from './image-decoder.js';
 import { kernelsWithin, whole } from './options.js';
 
 const MIB = 1 << 20;
@@ -21,6 +22,8 @@ export interface DecoderOptions {
   readonly maxBytes?: number;
   /** A zstd of your own; default the best at hand. `null`: none. */
   readonly zstd?: Zstd | null;
+  /** Hears how pages travelled, as they are decoded. */
+  readonly observe?: PageObserver;
 }
 
 /** Makes a decoder that puts images into the sinks that `openSink` makes. */
@@ -41,7 +44,7 @@ export function decoderIn(kernels: Kernels, zstd: Zstd | undefined, openSink: Op
   const maxFrameBytes = frameBytes(options);
   const data = kernels.reserve(packedLimit(maxFrameBytes), 'frame data');
   const frames = new FrameDecoder(createCodecContext(kernels), zstd, maxFrameBytes);
-  return new Decoder(kernels, frames, data, openSink, { maxFrameBytes, maxBytes }, options.bases ?? []);
+  return new Decoder(kernels, frames, data, openSink, { maxFrameBytes, maxBytes }, options.bases ?? [], options.observe);
 }
 
 function frameBytes({ maxFrameBytes = 32 * MIB }: DecoderOptions): number {

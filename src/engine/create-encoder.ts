@@ -12,6 +12,7 @@ import { Encoder, GROUP_SLACK } from './encoder.js';
 import { Frame, type FrameContext, SEGMENT_KINDS } from './frame.js';
 import { LARGEST_GROUP_BYTES } from './frame-flow.js';
 import type { ImageContext } from './image-encoder.js';
+import { LinkMeter } from './link-meter.js';
 import { type EncoderOptions, type EncoderSettings, encoderSettings, kernelsWithin } from './options.js';
 import { type Output, OutputQueue } from './output.js';
 import { localPool, threadPool } from './pack-pool.js';
@@ -39,11 +40,18 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const codec = createCodecContext(kernels);
   const packer = new SegmentPacker(codec, zstd, SEGMENT_CAPACITY);
   const pool = threads > 1 ? threadPool(threads, SEGMENT_CAPACITY, zstd, options.zstd != null, packer) : localPool(packer);
-  if (strategy.packs?.(settings.linkBitsPerSecond)) pool.prepare();
+  const meter = settings.linkBitsPerSecond === 'measured' ? new LinkMeter() : undefined;
+  const taken = meter && ((bytes: number, began: number, ended: number) => meter.taken(bytes, began, ended));
+  const queue = new OutputQueue(output, packer, taken, settings.clock);
   const planned = { ms: 0, bytes: 0 };
   const progress = { image: 0, share: 0 };
   const state: StreamState = {
-    linkBitsPerSecond: settings.linkBitsPerSecond,
+    get linkBitsPerSecond() {
+      return meter ? meter.bitsPerSecond : (settings.linkBitsPerSecond as number);
+    },
+    get bytesTaken() {
+      return meter ? queue.bytesOut : undefined;
+    },
     threads,
     elapsedMs: () => settings.clock() - startedAt,
     get bytesOut() {
@@ -56,6 +64,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
     zstd: zstd !== undefined,
     progress,
   };
+  if (strategy.packs?.(state.linkBitsPerSecond)) pool.prepare();
   const pending = (ms: number, bytes: number) => {
     planned.ms += ms;
     planned.bytes += bytes;
@@ -71,7 +80,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
     settings,
     image: imageContext(codec, settings, state),
     frame: frameContext,
-    queue: new OutputQueue(output, packer),
+    queue,
     reader: new ChunkReader(kernels),
     frames,
     progress,

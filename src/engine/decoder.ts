@@ -17,7 +17,7 @@ import { CHUNK_BYTES } from './chunk-reader.js';
 import { type CodecCounts, emptyCounts, usedCounts } from './counters.js';
 import { type DecodedImage, DecodedImages, type OpenSink } from './decoded-images.js';
 import { type FrameDecoder, packedLimit } from './frame-decoder.js';
-import type { DecodeContext, KnownImage } from './image-decoder.js';
+import type { DecodeContext, KnownImage, PageObserver } from './image-decoder.js';
 import { Intake } from './intake.js';
 
 /** What a stream came to. */
@@ -49,6 +49,7 @@ export class Decoder {
     private readonly openSink: OpenSink,
     private readonly limits: { readonly maxFrameBytes: number; readonly maxBytes: number },
     private readonly baseSources: readonly PageSource[],
+    private readonly observe?: PageObserver,
   ) {
     this.intake = new Intake(kernels, data);
     this.intake.expect(HEADER_BYTES);
@@ -166,6 +167,7 @@ export class Decoder {
       digests: kernels.reserve(16 * perChunk, 'digests'),
       zeroDigests,
       counts: this.counts,
+      observe: this.observe,
     };
     this.images = new DecodedImages(context, images, this.openSink, this.baseSources, this.limits.maxBytes);
   }

@@ -8,6 +8,12 @@ const DEFAULT_GROUP_BYTES = 2 << 20;
 /** Threads work ahead of the output by so much: enough to go on through a stretch of zero pages. */
 const MOST_IN_FLIGHT_BYTES = 20 << 20;
 
+/**
+ * So much may be packed and wait for a link whose rate is measured, because it may change: what was packed for a fast link is sent
+ * as it is when the link gets slow.
+ */
+const MOST_WAITING_BYTES = 6 << 20;
+
 /** Frames on their way: one fills, others are packed or wait to be written, the rest is free. Whoever needs one waits for it. */
 export class FrameFlow {
   private frame: Frame | undefined;
@@ -27,7 +33,7 @@ export class FrameFlow {
   /** The frame that fills, or a new one for the next page of `encoder`. */
   async open(encoder: ImageEncoder): Promise<Frame> {
     if (this.frame) return this.frame;
-    while (this.free.length === 0 || (this.inFlight > 0 && this.inFlightBytes + this.groupBytes() > MOST_IN_FLIGHT_BYTES))
+    while (this.free.length === 0 || (this.inFlight > 0 && this.isFarAhead()))
       await new Promise<void>((freed) => {
         this.freed = freed;
       });
@@ -56,6 +62,11 @@ export class FrameFlow {
       this.inFlightBytes -= bytes;
       this.freed?.();
     });
+  }
+
+  private isFarAhead(): boolean {
+    if (this.inFlightBytes + this.groupBytes() > MOST_IN_FLIGHT_BYTES) return true;
+    return this.context.state.bytesTaken !== undefined && this.queue.waitingBytes > MOST_WAITING_BYTES;
   }
 
   private groupBytes(): number {

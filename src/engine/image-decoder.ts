@@ -1,3 +1,5 @@
+import type { CodecName, PackingName } from '../codec/codec.js';
+import { codecByWireId } from '../codec/registry.js';
 import type { ImageDigest } from '../dedup/image-digest.js';
 import type { Kernels } from '../kernels/kernels.js';
 import { PageferryError } from '../page/error.js';
@@ -16,6 +18,15 @@ export interface KnownImage {
   readonly readAt: (into: Uint8Array, position: number) => number;
 }
 
+/** Told of `pages` pages from `firstPage` on: their codec and, where they have bytes, what packed their segment. */
+export type PageObserver = (
+  image: number,
+  firstPage: number,
+  pages: number,
+  codec: CodecName,
+  packing: PackingName | undefined,
+) => void;
+
 /** What decoding an image works with; the same for every image of a stream. */
 export interface DecodeContext {
   readonly kernels: Kernels;
@@ -28,6 +39,7 @@ export interface DecodeContext {
   readonly digests: number;
   readonly zeroDigests: number;
   readonly counts: CodecCounts;
+  readonly observe: PageObserver | undefined;
 }
 
 /** Decodes the frames of one image, in order, into its sink. */
@@ -72,12 +84,24 @@ export class ImageDecoder {
       left -= run;
       const lastBytes = left === 0 && partial !== 0 ? partial : pageBytes;
       context.counts[name].pages += run;
+      if (context.observe) this.tell(context.observe, entry, run, head);
       if (name === 'zero') this.zeros(run, lastBytes);
       else if (name === 'unchanged') this.unchanged(run, lastBytes);
       else this.page(entry, lastBytes);
     }
     frames.close();
     if (partial !== 0) this.partialBytes = partial;
+  }
+
+  private tell(observe: PageObserver, { codec, segment }: TableEntry, pages: number, { segments }: FrameHead): void {
+    const packed = codec.operands.bytes ? segments[segment] : undefined;
+    observe(
+      this.image.record.image,
+      this.nextPage,
+      pages,
+      codec.name,
+      packed && (codecByWireId(packed.packing).name as PackingName),
+    );
   }
 
   /** Everything goes to the sink; returns the image's bytes. */

@@ -13,8 +13,11 @@ export interface EncoderOptions {
   readonly pageBytes?: number;
   /** A strategy or its name; default `adaptive`. */
   readonly strategy?: Strategy | string;
-  /** The link that the stream is for; default 1e9. */
-  readonly linkBitsPerSecond?: number;
+  /**
+   * The link that the stream is for; default 1e9. `measured`: whatever the output turns out to take, by how long its promises stay
+   * open; for sockets and pipes, whose rate nobody has to know and which may change on the way.
+   */
+  readonly linkBitsPerSecond?: number | 'measured';
   /** Threads that pack, at most 16; default 1: all on the calling thread. More need Node. */
   readonly threads?: number;
   /**
@@ -38,7 +41,7 @@ export interface EncoderOptions {
 export interface EncoderSettings {
   readonly pageBytes: PageBytes;
   readonly strategy: Strategy;
-  readonly linkBitsPerSecond: number;
+  readonly linkBitsPerSecond: number | 'measured';
   readonly threads: number;
   readonly deltaBudgetBytes: number;
   readonly indexSlots: number;
@@ -66,7 +69,7 @@ export function encoderSettings(options: EncoderOptions): EncoderSettings {
   return {
     pageBytes: pageBytes as PageBytes,
     strategy: typeof strategy === 'string' ? strategyByName(strategy) : strategy,
-    linkBitsPerSecond: within('linkBitsPerSecond', options.linkBitsPerSecond ?? 1e9, 1, 1e15),
+    linkBitsPerSecond: linkRate(options.linkBitsPerSecond ?? 1e9),
     threads: whole('threads', options.threads ?? 1, 1, 16),
     deltaBudgetBytes: whole('deltaBudgetBytes', options.deltaBudgetBytes ?? 256 * MIB, 0, 2048 * MIB),
     indexSlots: 2 ** Math.max(10, Math.ceil(Math.log2(indexPages))),
@@ -74,6 +77,10 @@ export function encoderSettings(options: EncoderOptions): EncoderSettings {
     similar: dedup && (options.similar ?? true),
     clock: options.clock ?? (() => performance.now()),
   };
+}
+
+function linkRate(rate: number | 'measured'): number | 'measured' {
+  return rate === 'measured' ? rate : within('linkBitsPerSecond', rate, 1, 1e15);
 }
 
 function within(name: string, value: number, least: number, most: number): number {

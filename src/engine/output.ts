@@ -25,15 +25,24 @@ export class OutputQueue {
   private offset = 0;
   private readonly index: IndexEntry[] = [];
   private readonly images: OutputCounts[] = [];
+  private waiting = 0;
 
   constructor(
     private readonly output: Output,
     private readonly packer: SegmentPacker,
+    /** Told how long writes take. */
+    private readonly taken: ((bytes: number, beganMs: number, endedMs: number) => void) | undefined,
+    private readonly clock: () => number,
   ) {}
 
   /** Bytes written so far. */
   get bytesOut(): number {
     return this.offset;
+  }
+
+  /** Bytes of frames that are packed and wait for the output. */
+  get waitingBytes(): number {
+    return this.waiting;
   }
 
   counts(image: number): OutputCounts {
@@ -61,7 +70,12 @@ export class OutputQueue {
     const ordinal = this.ordinal++;
     const { pageCount } = frame;
     const packed = pack(ordinal);
-    packed.catch(() => {});
+    packed.then(
+      ({ bytes }) => {
+        this.waiting += bytes;
+      },
+      () => {},
+    );
     this.enqueue(async () => {
       const { parts, bytes, counts } = await packed;
       this.index.push({ image, firstPage, pageCount, offset: this.offset, ordinal });
@@ -69,6 +83,7 @@ export class OutputQueue {
       of.bytesOut += bytes;
       addCounts(of.codecs, counts);
       await this.write(parts);
+      this.waiting -= bytes;
     }, done);
   }
 
@@ -110,7 +125,10 @@ export class OutputQueue {
   }
 
   private async write(parts: readonly Uint8Array[]): Promise<void> {
+    const beganMs = this.clock();
     await this.output(parts);
-    for (const part of parts) this.offset += part.length;
+    const bytes = parts.reduce((sum, { length }) => sum + length, 0);
+    this.offset += bytes;
+    this.taken?.(bytes, beganMs, this.clock());
   }
 }

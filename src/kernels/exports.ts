@@ -44,7 +44,7 @@ export interface KernelExports {
   /** Exactly `blockBytes` bytes, or a status. */
   lz4Decode(src: number, srcBytes: number, out: number, blockBytes: number): number;
 
-  /** Empties an index of `bucketCount` (a power of two) buckets of 64 bytes, 5 entries each. */
+  /** Empties an index of `bucketCount` (a power of two) buckets of 64 bytes, 8 entries each. */
   indexInit(index: number, bucketCount: number): void;
   /**
    * Finds or puts down a run of pages, in order; those of a class other than 0 are left out. Writes a place (page u32, image u32)
@@ -60,8 +60,8 @@ export interface KernelExports {
     firstPage: number,
     places: number,
   ): void;
-  /** Address of the place (page u32, image u32) kept under the first 8 bytes at `digest`, or 0. */
-  indexFind(index: number, bucketCount: number, digest: number): number;
+  /** Writes the place kept under the first 8 bytes at `digest` to `place`, or all ones. */
+  indexFind(index: number, bucketCount: number, digest: number, place: number): void;
   /** Puts (image, page) under a fingerprint, in place of the oldest of its bucket when that is full. */
   indexInsert(index: number, bucketCount: number, digest: number, image: number, page: number): void;
 

@@ -37,7 +37,9 @@ export class StreamWatch {
   look(state: StreamState, plentyMs: number): Outlook {
     const linkBytesPerMs = state.linkBitsPerSecond / 8000;
     const now = state.elapsedMs();
-    this.freeAtMs = Math.max(this.freeAtMs, now) + (state.bytesOut - this.bytesSeen) / linkBytesPerMs;
+    // What is known to wait counts; otherwise the link is a queue that empties at its rate.
+    if (state.bytesTaken !== undefined) this.freeAtMs = now + (state.bytesOut - state.bytesTaken) / linkBytesPerMs;
+    else this.freeAtMs = Math.max(this.freeAtMs, now) + (state.bytesOut - this.bytesSeen) / linkBytesPerMs;
     this.bytesSeen = state.bytesOut;
     const cpuBacklogMs = state.pendingMs / state.threads;
     const linkBacklogMs = Math.max(0, this.freeAtMs - now - cpuBacklogMs);

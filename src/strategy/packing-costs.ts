@@ -40,6 +40,11 @@ const OWN_SIZE = 0.005;
 const MOST = 2;
 /** Of coded bytes nothing is estimated; they pack to about half. */
 const CODED_SHARE = 0.6;
+/** From this estimate on there is nothing to find; below the other an option gives all that it is believed to. */
+const NOTHING_FROM = 0.97;
+const ALL_BELOW = 0.85;
+/** Groups are told apart by their estimate: what corrects the belief about one class says little about the others. */
+const CLASSES_BELOW = [0.25, 0.5, 0.75, Infinity] as const;
 
 /** Beliefs about packings, from what they really took. */
 export class PackingCosts {
@@ -49,13 +54,18 @@ export class PackingCosts {
     ofEstimate,
   }));
   private readonly expected: ExpectedCost = { ms: 0, bytes: 0 };
+  /** By class: how much smaller or larger its groups turn out than their estimates say. */
+  private readonly ofClass = CLASSES_BELOW.map(() => 1);
 
   /** What an option would make of a group; the same object each time. */
   expect(option: PackingOption, group: GroupView): ExpectedCost {
     const { expected } = this;
     const { name } = option.packing;
     expected.ms = group.bytes / option.bytesPerMs;
-    expected.bytes = name === 'raw' ? group.bytes : Math.min(group.bytes, group.bytes * estimatedShare(group) * option.ofEstimate);
+    const share = estimatedShare(group);
+    const gives = Math.min(1, Math.max(0, (NOTHING_FROM - share) / (NOTHING_FROM - ALL_BELOW)));
+    const packedShare = share * this.ofClass[classOf(group)]! * (1 - gives * (1 - option.ofEstimate));
+    expected.bytes = name === 'raw' ? group.bytes : Math.min(group.bytes, group.bytes * packedShare);
     return expected;
   }
 
@@ -66,16 +76,22 @@ export class PackingCosts {
     const expected = this.expect(option, group);
     const faster = within(expected.ms / ms);
     const larger = within(packedBytes / expected.bytes);
+    this.ofClass[classOf(group)]! *= larger ** COMMON;
+    option.ofEstimate *= larger ** OWN_SIZE;
     for (const other of this.options) {
       if (other.packing.name === 'raw') continue;
       other.bytesPerMs *= faster ** (other === option ? COMMON + OWN_SPEED : COMMON);
-      other.ofEstimate *= larger ** (other === option ? COMMON + OWN_SIZE : COMMON);
     }
   }
 }
 
 function estimatedShare({ kind, bytes, estimatedBytes }: GroupView): number {
   return kind === 'coded' ? CODED_SHARE : estimatedBytes / bytes;
+}
+
+function classOf(group: GroupView): number {
+  const share = estimatedShare(group);
+  return CLASSES_BELOW.findIndex((below) => share < below);
 }
 
 function within(factor: number): number {

@@ -35,7 +35,10 @@ export interface PageView {
 
 /** How the stream stands while it is written: what a choice may depend on. */
 export interface StreamState {
+  /** As it was told, or as it is measured now. */
   readonly linkBitsPerSecond: number;
+  /** Where the link is measured: bytes that it took so far, of `bytesOut`. */
+  readonly bytesTaken?: number | undefined;
   readonly threads: number;
   /** Milliseconds since the stream began, by the clock that the encoder was given. */
   elapsedMs(): number;

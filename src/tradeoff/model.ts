@@ -159,13 +159,18 @@ export function liveTime(measure: PackingMeasure, link: Link, guest: LiveGuest, 
     bytes += toSend * pageBytes;
     totalMs += roundMs;
     const isLast = round > 1 && roundMs <= guest.downtimeLimitMs;
-    if (isLast || round >= maxRounds)
-      return { converges: isLast, rounds: round, totalMs, downtimeMs: roundMs, bytes };
+    if (isLast || round >= maxRounds) return { converges: isLast, rounds: round, totalMs, downtimeMs: roundMs, bytes };
     const dirtied = Math.min(most, (guest.dirtyPagesPerSecond * roundMs) / 1000);
     // A round that sends no fewer pages than the one before never ends it.
     if (round > 1 && dirtied >= toSend && dirtied * pageMs > guest.downtimeLimitMs) {
       const lastMs = dirtied * pageMs;
-      return { converges: false, rounds: round + 1, totalMs: totalMs + lastMs, downtimeMs: lastMs, bytes: bytes + dirtied * pageBytes };
+      return {
+        converges: false,
+        rounds: round + 1,
+        totalMs: totalMs + lastMs,
+        downtimeMs: lastMs,
+        bytes: bytes + dirtied * pageBytes,
+      };
     }
     toSend = dirtied;
   }

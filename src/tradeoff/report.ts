@@ -48,7 +48,7 @@ export interface WayReport {
   readonly adaptive: boolean;
   /** Whether no fixed way is better in both, CPU time and bytes. */
   readonly onFront: boolean;
-  /** The link rate above which raw is faster; Infinity: never, 0: always. Of adaptive ways undefined: they turn raw by themselves. */
+  /** The link rate above which raw is faster; Infinity: never, 0: always. Undefined of raw itself, and of adaptive ways, which turn to it. */
   readonly breakEvenBitsPerSecond: number | undefined;
   /** One a link, in the order of `links`; of a fixed way the measure is the same throughout. */
   readonly atLinks: readonly { readonly measure: PackingMeasure; readonly time: PipelinedTime }[];

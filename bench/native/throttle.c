@@ -1,0 +1,57 @@
+// A link between two processes: `throttle BITS_PER_SECOND [BUFFER_BYTES]` passes what comes in on to what follows, no faster than
+// that. The pipe before it is the buffer; a writer that is faster waits, as at a socket. A token bucket, kept as the time at which
+// everything so far would have left: time in which nothing was there to send is lost, but for a millisecond that makes up for
+// waking late. Nothing is copied (Linux's splice), so that it takes next to no CPU from those whom it joins.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+static const double BURST_SECONDS = 0.001;
+/** A piece takes about so long, within these bounds. */
+static const double PIECE_SECONDS = 0.0002;
+enum { LEAST_BYTES = 4096, MOST_BYTES = 65536 };
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void sleep_until(double at) {
+  struct timespec t = {(time_t)at, (long)((at - (double)(time_t)at) * 1e9)};
+  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR) {
+  }
+}
+
+int main(int argc, char **argv) {
+  double bytes_per_second = argc > 1 ? atof(argv[1]) / 8 : 0;
+  int buffer_bytes = argc > 2 ? atoi(argv[2]) : 262144;
+  if (bytes_per_second <= 0 || buffer_bytes < MOST_BYTES) {
+    fprintf(stderr, "throttle BITS_PER_SECOND [BUFFER_BYTES]\n");
+    return 2;
+  }
+  if (fcntl(0, F_SETPIPE_SZ, buffer_bytes) < 0) {
+    perror("throttle: the input is no pipe that can be given a size");
+    return 1;
+  }
+  double piece = bytes_per_second * PIECE_SECONDS;
+  size_t piece_bytes = piece < LEAST_BYTES ? LEAST_BYTES : piece > MOST_BYTES ? MOST_BYTES : (size_t)piece;
+  double free_at = 0;
+  for (;;) {
+    ssize_t moved = splice(0, NULL, 1, NULL, piece_bytes, SPLICE_F_MOVE);
+    if (moved == 0) return 0;
+    if (moved < 0 && errno == EINTR) continue;
+    if (moved < 0) {
+      perror("throttle");
+      return 1;
+    }
+    double t = now();
+    if (free_at < t - BURST_SECONDS) free_at = t - BURST_SECONDS;
+    free_at += (double)moved / bytes_per_second;
+    if (free_at > t) sleep_until(free_at);
+  }
+}

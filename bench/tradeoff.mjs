@@ -1,0 +1,88 @@
+// Overhead against transfer size: workloads x strategies x links, in one run. A strategy encodes and decodes a workload in this process,
+// with nothing to wait for; the model (`src/tradeoff/model.ts`) makes the pipelined time over a link of it. Strategies take turns, in
+// another order every round; what is decoded has to be what went in.
+import { bundled } from './kernels/load.mjs';
+import { print, writeRows } from './kernels/suite.mjs';
+import { median, race } from './race.mjs';
+import { readLinkOptions } from './tradeoff/options.mjs';
+import { printSummary, printWorkload } from './tradeoff/report.mjs';
+import { collectGarbage, createRunner } from './tradeoff/runner.mjs';
+import { collectImages } from './workloads/index.mjs';
+
+const LINKS = ['100Mbit', '1Gbit', '10Gbit', '40Gbit', '100Gbit'];
+/** They do the same whatever the link. */
+const LINK_BLIND = [
+  'fixed:raw',
+  'fixed:lz4',
+  'fixed:wkdm',
+  'fixed:zstd:1',
+  'fixed:zstd:3',
+  'fixed:zstd:9',
+  'smallest',
+  'characteristic',
+  'mecom',
+];
+
+export async function run(argv) {
+  const options = await readLinkOptions(argv, { links: LINKS, runs: 5 });
+  const { pipelinedTime } = await bundled('src/tradeoff/model.ts');
+  const rows = [];
+  for (const workload of options.workloads) {
+    const reason = workload.unavailable?.();
+    if (reason) print(`\n${workload.name}: skipped, ${reason}`);
+    else rows.push(...(await measure(workload, options, pipelinedTime)));
+  }
+  printSummary(rows);
+  writeRows(
+    options.json,
+    rows.map(({ pages, isMixed, followsLink, ...row }) => row),
+  );
+}
+
+async function measure(workload, options, pipelinedTime) {
+  const { links, rounds, threads } = options;
+  const images = await collectImages(workload, options);
+  const runner = createRunner(images, threads);
+  const lanes = lanesOf(options).map((lane) => ({ ...lane, samples: [] }));
+  const contestants = lanes.map((lane) => ({
+    name: lane.followsLink ? `${lane.name} ${lane.links[0].text}` : lane.name,
+    ownClock: true,
+    before: collectGarbage,
+    run: async () => {
+      const measure = await runner.run(lane, lane.links[0].bitsPerSecond);
+      lane.samples.push(measure);
+      return measure.encodeMs;
+    },
+  }));
+  await race(contestants, { rounds });
+  // The first of each was to warm up.
+  const rows = lanes.flatMap((lane) => lane.links.map((link) => row(workload, lane, link, lane.samples.slice(1), pipelinedTime)));
+  printWorkload({ workload, images, rows, links, rounds, threads, ...runner });
+  return rows;
+}
+
+/** What runs: the link-blind once for all links, the others once a link. */
+function lanesOf({ links, strategies }) {
+  const blind = LINK_BLIND.map((name) => ({ name, strategy: name, links, followsLink: false }));
+  const others = [{ name: 'adaptive', strategy: 'adaptive' }, ...strategies.filter(({ name }) => !LINK_BLIND.includes(name))];
+  return [...blind, ...others.flatMap((lane) => links.map((link) => ({ ...lane, links: [link], followsLink: true })))];
+}
+
+function row({ name, isMixed = false }, lane, { text, bitsPerSecond }, samples, pipelinedTime) {
+  const of = (pick) => median(samples.map(pick));
+  return {
+    workload: name,
+    strategy: lane.name,
+    link: text,
+    bytesIn: samples[0].bytesIn,
+    bytesOut: of(({ bytesOut }) => bytesOut),
+    encodeMs: of(({ encodeMs }) => encodeMs),
+    decodeMs: of(({ decodeMs }) => decodeMs),
+    pipelinedMs: of((measure) => pipelinedTime(measure, { bitsPerSecond }).totalMs),
+    cpuMs: of(({ cpuMs }) => cpuMs),
+    // For the report alone.
+    pages: samples[0].pages,
+    isMixed,
+    followsLink: lane.followsLink,
+  };
+}

@@ -1,0 +1,95 @@
+// What the trade-off suite prints: of every workload what strategies cost and save, and how long that takes over each link; in the
+// end how adaptive did.
+
+import { print, printTable, verdict } from '../kernels/suite.mjs';
+import { geometricMean } from '../kernels/targets.mjs';
+
+/** What adaptive is to reach: its pipelined time as a share of the others'. */
+const TARGETS = { best: 1.03, raw: 1.02, mixed: 0.95 };
+const MIB = 1 << 20;
+
+export function printWorkload({ workload, images, rows, links, rounds, threads, bytesIn, pages }) {
+  print(`\n${workload.name}: ${workload.what}`);
+  print(
+    `  ${images.length} images, ${(bytesIn / MIB).toFixed(0)} MiB, ${pages} pages; ${threads} threads; all came back as they were; medians of ${rounds}`,
+  );
+  printCosts(rows, links);
+  printTimes(rows, links);
+}
+
+/** Overhead beside transfer size; of a strategy that follows the link, at each. */
+function printCosts(rows, links) {
+  const lines = rows.filter(({ link, followsLink }) => followsLink || link === links[0].text);
+  printTable(
+    ['overhead and size', 'MiB out', 'of in', 'encode ms', 'decode ms', 'µs CPU a page'],
+    lines.map((row) => [
+      row.followsLink ? `${row.strategy} ${row.link}` : row.strategy,
+      (row.bytesOut / MIB).toFixed(1),
+      `${((100 * row.bytesOut) / row.bytesIn).toFixed(1)} %`,
+      row.encodeMs.toFixed(0),
+      row.decodeMs.toFixed(0),
+      ((1000 * row.cpuMs) / row.pages).toFixed(2),
+    ]),
+  );
+}
+
+function printTimes(rows, links) {
+  const at = (strategy, link) => rows.find((row) => row.strategy === strategy && row.link === link.text);
+  const compared = links.map((link) => against(rows.filter((row) => row.link === link.text)));
+  const strategies = [...new Set(rows.map(({ strategy }) => strategy))];
+  printTable(
+    ['pipelined ms', ...links.map(({ text }) => text)],
+    [
+      ...strategies.map((strategy) => [strategy, ...links.map((link) => milliseconds(at(strategy, link).pipelinedMs))]),
+      ['best fixed', ...compared.map(({ best }) => best.strategy.replace('fixed:', ''))],
+      ['adaptive / best fixed', ...compared.map(({ ofBest }) => ofBest.toFixed(3))],
+      ['adaptive / raw', ...compared.map(({ ofRaw }) => ofRaw.toFixed(3))],
+    ],
+  );
+}
+
+/** Rows of one workload and link: adaptive against the best single fixed strategy in hindsight, and against raw. */
+function against(rows) {
+  const fixed = rows.filter(({ strategy }) => strategy.startsWith('fixed:'));
+  const best = fixed.reduce((a, b) => (b.pipelinedMs < a.pipelinedMs ? b : a));
+  const raw = fixed.find(({ strategy }) => strategy === 'fixed:raw');
+  const { workload, isMixed, link, pipelinedMs } = rows.find(({ strategy }) => strategy === 'adaptive');
+  return { workload, isMixed, link, best, ofBest: pipelinedMs / best.pipelinedMs, ofRaw: pipelinedMs / raw.pipelinedMs };
+}
+
+export function printSummary(rows) {
+  const compared = grouped(rows, ({ workload, link }) => `${workload} ${link}`).map(against);
+  if (compared.length === 0) return;
+  print(`\nadaptive, pipelined time, ${compared.length} pairs of workload and link:`);
+  summarize('of the best single fixed strategy', compared, 'ofBest', TARGETS.best);
+  summarize('of raw', compared, 'ofRaw', TARGETS.raw);
+  for (const links of grouped(compared, ({ isMixed, workload }) => (isMixed ? workload : undefined))) {
+    const least = links.reduce((a, b) => (b.ofBest < a.ofBest ? b : a));
+    const { text } = verdict(least.ofBest, TARGETS.mixed, { atMost: true });
+    print(`  ${least.workload}: at best ${least.ofBest.toFixed(3)} of the best fixed, at ${least.link}; ${text}`);
+  }
+}
+
+function summarize(what, compared, ratio, target) {
+  const worst = compared.reduce((a, b) => (b[ratio] > a[ratio] ? b : a));
+  const within = compared.filter((pair) => pair[ratio] <= target).length;
+  const mean = geometricMean(compared.map((pair) => pair[ratio]));
+  const { text } = verdict(worst[ratio], target, { atMost: true });
+  print(
+    `  ${what}: worst ${worst[ratio].toFixed(3)} (${worst.workload}, ${worst.link}), geometric mean ${mean.toFixed(3)}, ${within} of ${compared.length} within; ${text}`,
+  );
+}
+
+/** Lists of those that have one key; those without a key are left out. */
+function grouped(list, keyOf) {
+  const groups = new Map();
+  for (const one of list) {
+    const key = keyOf(one);
+    if (key !== undefined) groups.set(key, [...(groups.get(key) ?? []), one]);
+  }
+  return [...groups.values()];
+}
+
+function milliseconds(ms) {
+  return ms >= 100 ? ms.toFixed(0) : ms.toFixed(1);
+}

@@ -39,6 +39,7 @@ const DIRECTIONS = 16;
 const LINE_COST = 12;
 const MOST_LINES = 40;
 const MISTAKEN_COST = 15;
+const CROSSING_COST = 40;
 /** Steps in which all of the room is searched, when nothing is free near by. */
 const SEARCH_PX = 6;
 
@@ -56,16 +57,29 @@ export function placeLabels<A extends Anchor>(anchors: readonly A[], room: Room)
   const marks = anchors.map(({ x, y }) => around(x, y, room.radius));
   const placed: PlacedLabel<A>[] = [];
   const taken: Box[] = [];
+  const leads: Box[] = [];
   for (const anchor of anchors) {
     const free = (label: Candidate) =>
       inside(label.box, room.bounds) &&
       !marks.some((mark) => overlap(label.box, mark)) &&
       !taken.some((other) => overlap(label.box, other)) &&
       !leadBoxes(label).some((point) => placed.some((other) => overlap(other.box, point)));
-    const clear = (options: Candidate[]) => options.map((label) => led(label, anchors));
-    const label = cheapest(clear(candidates(anchor, room)), free, room) ?? cheapest(clear(everywhere(anchor, room)), free, room);
+    // What its line would better not cross: others' lines and marks.
+    const crossing = [...leads, ...anchors.flatMap(({ x, y }, i) => (x === anchor.x && y === anchor.y ? [] : [marks[i]!]))];
+    const price = (label: Candidate) =>
+      label.cost +
+      LINE_COST * Math.min(MOST_LINES, crossed(label.box, room)) +
+      (leadBoxes(label).some((point) => crossing.some((other) => overlap(point, other))) ? CROSSING_COST : 0);
+    const best = (options: Candidate[]) =>
+      cheapest(
+        options.map((label) => led(label, anchors)),
+        free,
+        price,
+      );
+    const label = best(candidates(anchor, room)) ?? best(everywhere(anchor, room));
     if (!label) continue;
     placed.push({ ...anchor, box: label.box, away: label.away });
+    leads.push(...leadBoxes(label));
     taken.push(label.box, ...leadBoxes(label));
   }
   return placed;
@@ -83,13 +97,17 @@ function distance(box: Box, { x, y }: Anchor): number {
   return Math.hypot(end.x - x, end.y - y);
 }
 
-function cheapest(options: Candidate[], free: (label: Candidate) => boolean, room: Room): Candidate | undefined {
+function cheapest(
+  options: Candidate[],
+  free: (label: Candidate) => boolean,
+  price: (label: Candidate) => number,
+): Candidate | undefined {
   let best: Candidate | undefined;
   let lowest = Infinity;
   for (const label of options.sort((a, b) => a.cost - b.cost)) {
     if (label.cost >= lowest) break;
     if (!free(label)) continue;
-    const cost = label.cost + LINE_COST * Math.min(MOST_LINES, crossed(label.box, room));
+    const cost = price(label);
     if (cost < lowest) [best, lowest] = [label, cost];
   }
   return best;
@@ -179,19 +197,25 @@ function inside(box: Box, bounds: Box): boolean {
   );
 }
 
-/** Positions in one direction, each as near to the wanted one as it can be while neighbours keep `gap`: labels at lines' ends. */
+/**
+ * Positions in one direction, all together as near to the wanted ones as they can be while neighbours keep `gap`: labels at lines'
+ * ends. Those that push each other stand around their common middle.
+ */
 export function spread(wanted: readonly number[], gap: number, from: number, to: number): number[] {
   const order = wanted.map((_, i) => i).sort((a, b) => wanted[a]! - wanted[b]! || a - b);
+  // Without the gaps before them, positions only have to ascend; where they do not, neighbours share their mean.
+  const blocks: { sum: number; count: number }[] = [];
+  for (const [at, i] of order.entries()) {
+    let block = { sum: wanted[i]! - at * gap, count: 1 };
+    for (let last = blocks.at(-1); last && last.sum / last.count >= block.sum / block.count; last = blocks.at(-1)) {
+      block = { sum: last.sum + block.sum, count: last.count + block.count };
+      blocks.pop();
+    }
+    blocks.push(block);
+  }
+  const most = to - (wanted.length - 1) * gap;
+  const means = blocks.flatMap(({ sum, count }) => new Array<number>(count).fill(sum / count));
   const places = new Array<number>(wanted.length);
-  let least = from;
-  for (const i of order) {
-    places[i] = Math.max(wanted[i]!, least);
-    least = places[i]! + gap;
-  }
-  let most = to;
-  for (const i of order.reverse()) {
-    places[i] = Math.min(places[i]!, most);
-    most = places[i]! - gap;
-  }
+  for (const [at, i] of order.entries()) places[i] = Math.max(from, Math.min(most, means[at]!)) + at * gap;
   return places;
 }

@@ -84,7 +84,7 @@ function ratesOf([from, to]: readonly [number, number]): number[] {
 
 function timeDomain(lines: readonly (readonly Named[])[]): [number, number] {
   const times = lines.flatMap((line) => line.map(({ y }) => y));
-  return [Math.min(...times) / 1.3, Math.max(...times) * 1.15];
+  return [Math.min(...times) / 2, Math.max(...times) * 1.15];
 }
 
 function lineOf(way: WayReport, colour: string, rates: readonly number[], links: readonly number[]): Named[] {

@@ -38,6 +38,9 @@ export function mapFigure({ map, pages }: WorkloadReport): string {
   return figure('What the pages are, and how they travel', caption, (size) => draw(size, map), legend(map, pages));
 }
 
+/** No seam shows between rows, however the page is zoomed: each lies a little over the next, which is drawn over it. */
+const OVERLAP_PX = 0.5;
+
 /** Runs of equal cells in a row are one rectangle. */
 function draw(size: Size, map: PageMap): string {
   const columns = columnsOf(map.cells.length, size);
@@ -49,7 +52,7 @@ function draw(size: Size, map: PageMap): string {
     const [x, y] = [from % columns, Math.floor(from / columns)];
     const colour = colourOf(codec, pageClass);
     const pages = `pages ${from * map.cellPages} to ${Math.min(map.pages, to * map.cellPages) - 1}: ${pageClass}, ${codec}`;
-    const shape = `x="${px(x)}" y="${px(y)}" width="${px(to - from)}" height="${px(1)}"`;
+    const shape = `x="${px(x)}" y="${px(y)}" width="${px(to - from)}" height="${px(1) + OVERLAP_PX}"`;
     return `<rect class="${colour}" ${shape}><title>${escaped(pages)}</title></rect>`;
   });
   const label = escaped(`Map of ${map.image}: ${countsText(map)}`);

@@ -48,7 +48,7 @@ figure svg text { font-variant-numeric: tabular-nums; }
 .labels text { paint-order: stroke; stroke: var(--page); stroke-width: 3px; stroke-linejoin: round; }
 [aria-label$='grid'] { stroke-opacity: .13; }
 .map rect { shape-rendering: crispEdges; }
-.map { border: 1px solid var(--edge); }
+.map { overflow: hidden !important; border: 1px solid var(--edge); }
 ${['zero', 'fill', 'unchanged', 'same-as', 'xbzrle', 'similar', 'rle', 'zero-aware', 'wkdm', 'lz4', 'zstd', 'raw']
   .map((codec) => `.codec-${codec} { fill: var(--codec-${codec}); }`)
   .join('\n')}

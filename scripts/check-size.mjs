@@ -1,6 +1,5 @@
-// What is loaded stays small: the kernels, and all of `pageferry` as a browser gets it, each have a budget in bytes; so has what
-// the command line loads. Sizes are
-// exact, the same on every machine; whoever needs more raises the budget here, where it is seen.
+// What is loaded stays small: the kernels, all of `pageferry` as a browser gets it, and what the command line loads, each have a
+// budget in bytes. Sizes are exact, the same on every machine; whoever needs more raises the budget here, where it is seen.
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { browserBundle } from './browser-bundle.mjs';

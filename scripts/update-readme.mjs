@@ -28,4 +28,8 @@ rmSync(IMAGES, { recursive: true, force: true });
 const [table] = shell(`node examples/sql-rounds.mjs ${IMAGES}`).split('\n\nSaved as');
 const tour = TOUR.map((command) => `$ pageferry ${command}\n${shell(`node dist/cli.js ${command}`)}`);
 for (const file of MADE) rmSync(file);
-writeFileSync('README.md', fill(fill(readFileSync('README.md', 'utf8'), 'npm start', table), 'tour', tour.join('\n\n')));
+const asked = `tradeoff ${IMAGES}`;
+// Its advice; the table stays out.
+const [advice] = shell(`node dist/cli.js ${asked}`).split('\n\n');
+const filled = fill(fill(readFileSync('README.md', 'utf8'), 'npm start', table), 'tour', tour.join('\n\n'));
+writeFileSync('README.md', fill(filled, 'tradeoff', `$ pageferry ${asked}\n${advice}`));

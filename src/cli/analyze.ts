@@ -6,9 +6,10 @@ import type { ImageSummary, StreamSummary } from '../engine/summary.js';
 import { CHANGE_STEPS, createSurvey, type Survey } from '../engine/survey.js';
 import type { FileSource } from '../image/file.js';
 import { openImage } from '../image/open.js';
+import { table } from '../report/table.js';
+import { bytesText, msText, rateText } from '../report/units.js';
 import { checkInputs, parse, parsePageBytes, parseRate } from './args.js';
 import { progress, watched } from './progress.js';
-import { bytesText, msText, rateText, table } from './text.js';
 import { UsageError } from './usage.js';
 
 export async function analyze(argv: readonly string[]): Promise<void> {

@@ -1,8 +1,8 @@
 import { captureProcess } from '../image/capture.js';
+import { bytesText } from '../report/units.js';
 import { outputPath, parse, parseWhole, required } from './args.js';
 import { reportTo } from './decode.js';
 import { progress } from './progress.js';
-import { bytesText } from './text.js';
 import { UsageError } from './usage.js';
 
 const MOST_PID = 2 ** 22;

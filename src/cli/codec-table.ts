@@ -1,5 +1,6 @@
 import type { CodecCount } from '../engine/counters.js';
-import { bytesText, table } from './text.js';
+import { table } from '../report/table.js';
+import { bytesText } from '../report/units.js';
 
 export type CodecTable = Readonly<Record<string, CodecCount>>;
 

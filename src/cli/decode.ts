@@ -5,8 +5,8 @@ import { type FileSource, openFileSource } from '../image/file.js';
 import { openImage } from '../image/open.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSink, PageSource } from '../page/source.js';
+import { bytesText } from '../report/units.js';
 import { progress } from './progress.js';
-import { bytesText } from './text.js';
 
 const PIECE_BYTES = 1 << 20;
 

@@ -4,11 +4,19 @@ import { analyze } from './analyze.js';
 import { capture } from './capture.js';
 import { handleSignals } from './interrupt.js';
 import { pack } from './pack.js';
+import { tradeoff } from './tradeoff.js';
 import { unpack } from './unpack.js';
 import { USAGE, UsageError } from './usage.js';
 import { verify } from './verify.js';
 
-const COMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<void>>> = { pack, unpack, verify, analyze, capture };
+const COMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<void>>> = {
+  pack,
+  unpack,
+  verify,
+  analyze,
+  capture,
+  tradeoff,
+};
 
 async function main([command, ...argv]: readonly string[]): Promise<void> {
   if (command === undefined) throw new UsageError('needs a command');

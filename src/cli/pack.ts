@@ -7,6 +7,7 @@ import { type AtomicWriter, createAtomicWriter } from '../image/atomic-file.js';
 import type { FileSource } from '../image/file.js';
 import { openImage } from '../image/open.js';
 import type { PageSource } from '../page/source.js';
+import { bytesText, msText, rateText } from '../report/units.js';
 import {
   type Args,
   checkInputs,
@@ -21,7 +22,6 @@ import {
 import { type CodecTable, codecTable } from './codec-table.js';
 import { reportTo } from './decode.js';
 import { progress, watched } from './progress.js';
-import { bytesText, msText, rateText } from './text.js';
 import { UsageError } from './usage.js';
 
 const MOST_THREADS = 8;

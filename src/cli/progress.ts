@@ -1,5 +1,5 @@
 import type { PageSource } from '../page/source.js';
-import { bytesText } from './text.js';
+import { bytesText } from '../report/units.js';
 
 const EVERY_MS = 200;
 
@@ -18,6 +18,15 @@ export function progress(what: string): { at(done: number, of?: number): void; e
     end() {
       if (shown > 0) process.stderr.write('\r\x1b[K');
     },
+  };
+}
+
+/** A line there that says what is being done. */
+export function statusLine(what: string): { at(doing: string): void; end(): void } {
+  if (!process.stderr.isTTY) return { at: () => {}, end: () => {} };
+  return {
+    at: (doing) => process.stderr.write(`\r\x1b[K${what} ${doing}`),
+    end: () => process.stderr.write('\r\x1b[K'),
   };
 }
 

@@ -7,10 +7,10 @@ import { openImage } from '../image/open.js';
 import { createScratchSink } from '../image/scratch-sink.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSink } from '../page/source.js';
+import { bytesText } from '../report/units.js';
 import { checkInputs, outputPath, parse, parseWhole } from './args.js';
 import { decodeFile, named, reportDecoded, reportTo } from './decode.js';
 import { onInterrupt } from './interrupt.js';
-import { bytesText } from './text.js';
 import { UsageError } from './usage.js';
 
 export async function unpack(argv: readonly string[]): Promise<void> {

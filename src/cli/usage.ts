@@ -26,6 +26,12 @@ export const USAGE = `pageferry: move memory pages in fewer bytes and less time
   pageferry capture --pid PID -o FILE|-  a running process's memory as an ELF core file
       --stop            stop the process while it is read
       --json
+  pageferry tradeoff [IMAGE|DIR]...      what packing costs and saves: which strategy pays at which link; a DIR's files are images
+                                         of one guest over time; without any: this process's own memory (Linux)
+      --link RATE       may be repeated; 100Mbit, 1Gbit, 10Gbit and 40Gbit unless given
+      --threads N       threads that pack (default: the machine's, at most 8)
+      --html FILE       the same as one page with charts, which needs no network
+      --json            an array of rows on standard output
   pageferry --help | --version
 
 An IMAGE is raw RAM, an ELF core (QEMU's dump-guest-memory, gcore), or - for raw RAM from standard input.

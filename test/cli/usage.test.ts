@@ -13,7 +13,18 @@ const { version } = JSON.parse(fs.readFileSync(new URL('../../package.json', imp
 test('--help tells every command, wherever it stands; --version the version', async () => {
   for (const args of [['--help'], ['-h'], ['help'], ['pack', '--help'], ['unpack', '-h'], ['nonsense', '--help']]) {
     const { stdout, stderr } = await done(args);
-    for (const word of ['pack', 'unpack', 'verify', 'analyze', 'capture', '--strategy', '--base', '--threads', 'Exit status'])
+    for (const word of [
+      'pack',
+      'unpack',
+      'verify',
+      'analyze',
+      'capture',
+      'tradeoff',
+      '--strategy',
+      '--base',
+      '--threads',
+      'Exit status',
+    ])
       expect(stdout.toString()).toContain(word);
     expect(stderr).toBe('');
   }
@@ -29,7 +40,8 @@ test('every option is known to the command under which it is told', async () => 
     for (const option of line.match(/(?<=^ +|, )--[a-z-]+/g) ?? []) told.push([command, option]);
   }
   expect(told.length).toBeGreaterThan(15);
-  const runs = await Promise.all(told.map((args) => cli(args)));
+  // A name or value that is empty is none anywhere.
+  const runs = await Promise.all(told.map((args) => cli([...args, ''])));
   expect(told.filter((_, i) => runs[i]!.code !== 2 || runs[i]!.stderr.includes('Unknown option'))).toEqual([]);
 });
 

@@ -1,0 +1,128 @@
+// pageferry tradeoff as it is called: what it takes, what it says, what it leaves.
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { asNobody, done, ended, fails, folders, guest, later, start } from './cli.js';
+
+const newFolder = folders();
+const folder = newFolder();
+const image = guest(1, 2);
+const one = join(folder, 'a.raw');
+fs.writeFileSync(one, image);
+const trace = join(folder, 'trace');
+fs.mkdirSync(trace);
+fs.writeFileSync(join(trace, '000.raw'), image);
+fs.writeFileSync(join(trace, '001.raw'), later(image, 2));
+fs.writeFileSync(join(trace, 'notes.txt'), 'no image');
+fs.writeFileSync(join(trace, '.hidden.raw'), 'no image');
+const bytes = (...files: string[]) => files.reduce((sum, file) => sum + fs.statSync(file).size, 0);
+
+interface Row {
+  readonly workload: string;
+  readonly strategy: string;
+  readonly link: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+async function rows(args: readonly string[]): Promise<Row[]> {
+  const { stdout } = await done(['tradeoff', '--json', ...args]);
+  expect(stdout.toString()).toMatch(/^\[[^\n]*\]\n$/);
+  return JSON.parse(stdout.toString());
+}
+
+test('--json: rows of every workload, way and link; an image is a workload, and so are a directory’s images together', async () => {
+  const all = await rows([one, trace, '--link', '1Gbit', '--link', '100Mbit', '--threads', '1']);
+  expect([...new Set(all.map(({ workload }) => workload))]).toEqual([one, trace]);
+  expect([...new Set(all.map(({ link }) => link))]).toEqual([1e8, 1e9]);
+  for (const strategy of ['fixed:raw', 'fixed:lz4', 'adaptive'])
+    expect(all.filter((row) => row.strategy === strategy).length).toBe(4);
+  expect(new Set(all.filter(({ workload }) => workload === one).map(({ bytesIn }) => bytesIn))).toEqual(new Set([bytes(one)]));
+  const traced = bytes(join(trace, '000.raw'), join(trace, '001.raw'));
+  expect(new Set(all.filter(({ workload }) => workload === trace).map(({ bytesIn }) => bytesIn))).toEqual(new Set([traced]));
+  for (const row of all) for (const value of Object.values(row).slice(2)) expect(Number.isFinite(value)).toBe(true);
+});
+
+test('without --json: what to do at each link, the usual ones unless told', async () => {
+  const { stdout } = await done(['tradeoff', one]);
+  const text = stdout.toString();
+  for (const link of ['100 Mbit/s', '1 Gbit/s', '10 Gbit/s', '40 Gbit/s'])
+    expect(text).toMatch(new RegExp(`^  at ${link}: (use|send) `, 'm'));
+  expect(text.startsWith(`${one}: `)).toBe(true);
+});
+
+test('--html: a page, and nothing else beside it', async () => {
+  const inside = newFolder();
+  const page = join(inside, 'report.html');
+  fs.writeFileSync(page, 'an old one');
+  const { stdout } = await done(['tradeoff', trace, '--html', page]);
+  expect(stdout.toString()).toContain('at 1 Gbit/s: ');
+  const html = fs.readFileSync(page, 'utf8');
+  expect(html).toMatch(/^<!doctype html>\n/);
+  expect(html).toMatch(/<\/html>\n$/);
+  expect(html).toContain(`pageferry tradeoff ${trace} --html ${page}`);
+  expect(fs.readdirSync(inside)).toEqual(['report.html']);
+});
+
+test.skipIf(process.platform !== 'linux')(
+  'without an image: this process’s own memory, of which nothing stays behind',
+  async () => {
+    const inside = newFolder();
+    const { stdout } = await done(['tradeoff', '--link', '1Gbit'], { env: { ...process.env, TMPDIR: inside } });
+    expect(stdout.toString()).toMatch(/^this process: [\d.]+ MiB, \d+ pages of 4 KiB\n {2}at 1 Gbit\/s: /);
+    expect(fs.readdirSync(inside)).toEqual([]);
+  },
+);
+
+describe('what is wrong is said in one line, before anything is measured', () => {
+  const page = join(folder, 'page.html');
+  const empty = join(folder, 'empty');
+  fs.mkdirSync(empty);
+  const link = join(folder, 'link.raw');
+  fs.symlinkSync(one, link);
+  const missing = join(folder, 'missing.raw');
+  const cases: [string, 1 | 2, string[], RegExp][] = [
+    ['a rate that is none', 2, [one, '--link', 'fast'], /--link: "fast" is no rate/],
+    ['one of several', 2, [one, '--link', '1Gbit', '--link', '0bit'], /--link: "0bit" is no rate/],
+    ['no threads', 2, [one, '--threads', '0'], /--threads: expected 1 … 16, got "0"/],
+    ['an option of another command', 2, [one, '-o', page], /tradeoff: Unknown option '-o'/],
+    ['standard input', 2, ['-'], /tradeoff: standard input \(-\) can be read only once/],
+    ['a page for standard output', 2, [one, '--html', '-'], /tradeoff: --html -: .*expected a file/],
+    ['a page without a name', 2, [one, '--html', ''], /tradeoff: a file name is empty/],
+    ['an image without a name', 2, [''], /tradeoff: a file name is empty/],
+    ['a page that is an input', 2, [one, '--html', one], /tradeoff: --html .*a\.raw is also an input/],
+    ['a page that is an input by another name', 2, [one, '--html', link], /is also an input/],
+    ['a page that is in a trace', 2, [trace, '--html', join(trace, '001.raw')], /001\.raw is also an input/],
+    ['a page that is a directory', 1, [one, '--html', empty], /empty: is a directory, not a file to write/],
+    ['a page in no directory', 1, [one, '--html', join(missing, 'x.html')], /cannot create: ENOENT/],
+    ['a missing image', 1, [one, missing, '--html', page], /missing\.raw: cannot open: ENOENT/],
+    ['an empty directory', 1, [empty, '--html', page], /empty: has no images/],
+    ['a pipe', 1, ['/dev/stdin', '--html', page], /can be read only once|cannot open/],
+  ];
+  test.each(cases)('%s', async (_, code, args, message) => {
+    const before = fs.readdirSync(folder);
+    await fails(code, ['tradeoff', ...args], message, { input: Buffer.alloc(0) });
+    expect(fs.readdirSync(folder)).toEqual(before);
+    expect(fs.readFileSync(one).equals(image)).toBe(true);
+  });
+
+  const nobody = asNobody();
+  test.skipIf(!nobody)('a directory that may not be read (skipped without root)', async () => {
+    const closed = join(newFolder(), 'closed');
+    fs.mkdirSync(closed, { mode: 0o700 });
+    await fails(1, ['tradeoff', closed], /closed: cannot read the directory: EACCES/, nobody!);
+  });
+});
+
+test('interrupted: neither a page nor a memory stays behind', async () => {
+  const inside = newFolder();
+  const child = start(['tradeoff', '--html', join(inside, 'report.html')], { env: { ...process.env, TMPDIR: inside } });
+  const run = ended(child);
+  const timer = setInterval(() => {
+    if (fs.readdirSync(inside).length > 0) child.kill('SIGINT');
+  }, 5);
+  const { signal, stderr } = await run;
+  clearInterval(timer);
+  expect(stderr).toBe('');
+  if (signal) expect(fs.readdirSync(inside)).toEqual([]);
+});

@@ -1,0 +1,112 @@
+import { parseHTML } from 'linkedom';
+import { describe, expect, test } from 'vitest';
+import { renderPage } from '../../src/report/page.js';
+import { runsOf } from '../../src/report/page-map.js';
+import { bytesTicks, logTicks, powerTicks } from '../../src/report/ticks.js';
+import type { TradeoffReport, WorkloadReport } from '../../src/tradeoff/report.js';
+import { fixtureReport } from './fixture.js';
+
+const html = renderPage(fixtureReport());
+const { document } = parseHTML(html);
+
+describe('the page', () => {
+  test('refers to nothing outside, and runs nothing', () => {
+    for (const [, value] of html.matchAll(/\b(?:src|href|srcset|data|action)\s*=\s*["']?([^"'\s>]*)/gi))
+      expect(value).toMatch(/^(#|data:)/);
+    for (const [, value] of html.matchAll(/url\(\s*["']?([^"')]*)/gi)) expect(value).toMatch(/^#/);
+    expect(html).not.toMatch(/<script|<link(?! rel="icon" href="data:,")|<iframe|<object|<embed|@import|\son\w+\s*=|javascript:/i);
+    expect(html).toContain(`content="default-src 'none'; style-src 'unsafe-inline'; img-src data:"`);
+  });
+
+  test('names every workload, way and link, and tells how it was made', () => {
+    const text = document.body.textContent!;
+    const { workloads } = fixtureReport();
+    const ways = workloads.reduce((sum, workload) => sum + workload.ways.length, 0);
+    for (const { name, ways } of workloads) for (const word of [name, ...ways.map((way) => way.name)]) expect(text).toContain(word);
+    for (const link of ['100 Mbit/s', '1 Gbit/s', '10 Gbit/s', '40 Gbit/s']) expect(text).toContain(`at ${link}`);
+    for (const word of [
+      'pageferry tradeoff traces/compile idle.raw',
+      'AMD EPYC 7B13',
+      'v24.11.1',
+      '2026-11-23 13:05:07 UTC',
+      '8.00 GiB',
+    ])
+      expect(text).toContain(word);
+    expect(document.querySelectorAll('tbody').length).toBe(ways + workloads.length);
+    expect(text).not.toMatch(/NaN|Infinity|undefined|\[object/);
+    expect(html).not.toMatch(/="[^"]*(?:NaN|undefined|Infinity)/);
+  });
+
+  test('draws every chart twice, and says what it shows', () => {
+    // The series of one image has no rounds.
+    expect(document.querySelectorAll('figure').length).toBe(4 + 3);
+    for (const figure of document.querySelectorAll('figure'))
+      for (const size of ['wide', 'narrow']) {
+        const chart = figure.querySelector(`.${size} > svg[role="img"]`)!;
+        expect(chart.getAttribute('aria-label')!.length).toBeGreaterThan(20);
+        expect(chart.querySelectorAll('circle, path, rect').length).toBeGreaterThan(5);
+      }
+  });
+
+  test('shows names from outside as what they are: text', () => {
+    const evil = `"><script>alert(1)</script><img src=x onerror='alert(2)'>&amp;\u0007`;
+    const report = fixtureReport([evil, `${evil}2`]);
+    const made = { ...report.made, command: evil, cpu: evil, runtime: evil, platform: evil, zstd: evil };
+    const renamed = report.workloads.map((workload): WorkloadReport => {
+      const ways = workload.ways.map((way, i) => (i === 1 ? { ...way, name: evil } : way));
+      const cells = workload.map.cells.map((cell) => ({ ...cell, codec: evil }));
+      const map = { ...workload.map, image: evil, cells, counts: { [evil]: 7 } };
+      const advice = workload.advice.map((one) => ({ ...one, use: evil }));
+      return { ...workload, ways, map, advice, steps: workload.steps.map((step) => ({ ...step, from: evil, to: evil })) };
+    });
+    const page = renderPage({ ...report, made, workloads: renamed });
+    expect(page).not.toMatch(/<script|<img|\p{Cc}(?<!\n)/u);
+    const parsed = parseHTML(page).document;
+    expect(parsed.querySelectorAll('script, img, [onerror]').length).toBe(0);
+    expect(parsed.querySelector('h2')!.textContent).toBe(`"><script>alert(1)</script><img src=x onerror='alert(2)'>&amp;\ufffd`);
+  });
+
+  test('can be made of little: one link, one way, an image of nothing', () => {
+    const report = fixtureReport();
+    const bare = ({ ways, advice, map, ...rest }: WorkloadReport): WorkloadReport => ({
+      ...rest,
+      ways: ways.slice(0, 1).map((way) => {
+        const measure = { ...way.atLinks[0]!.measure, pages: 0, bytesIn: 0, bytesOut: 60, cpuMs: 0, encodeMs: 0, decodeMs: 0 };
+        return { ...way, atLinks: [{ measure, time: { ...way.atLinks[0]!.time, totalMs: 0 } }] };
+      }),
+      advice: advice.slice(0, 1).map((one) => ({ ...one, rawMs: 0, totalMs: 0 })),
+      map: { ...map, cells: [], counts: {}, pages: 0 },
+      steps: [],
+      rounds: [],
+      bytesIn: 0,
+      pages: 0,
+    });
+    const little: TradeoffReport = {
+      ...report,
+      links: report.links.slice(0, 1),
+      workloads: report.workloads.slice(0, 1).map(bare),
+    };
+    const page = renderPage(little);
+    expect(page).not.toMatch(/NaN|Infinity|undefined/);
+    expect(parseHTML(page).document.querySelectorAll('figure').length).toBe(2);
+  });
+});
+
+test('runs of equal cells end with their row', () => {
+  const cells = 'aaabbaaaa'.split('').map((codec) => ({ class: 'packed' as const, codec }));
+  expect(runsOf(cells, 4)).toEqual([
+    { from: 0, to: 3 },
+    { from: 3, to: 4 },
+    { from: 4, to: 5 },
+    { from: 5, to: 8 },
+    { from: 8, to: 9 },
+  ]);
+});
+
+test('ticks are round, and cover what they are for', () => {
+  expect(bytesTicks(537 * 2 ** 20, 6)).toEqual([0, 100, 200, 300, 400, 500, 600].map((mib) => mib * 2 ** 20));
+  expect(logTicks([4e7, 1e11], 6)).toEqual([1e8, 1e9, 1e10, 1e11]);
+  expect(logTicks([0.1, 20], 12)).toEqual([0.1, 0.2, 0.5, 1, 2, 5, 10, 20]);
+  expect(powerTicks([5e6, 3e8], 7)).toEqual([4, 8, 16, 32, 64, 128, 256, 512].map((mib) => mib * 2 ** 20));
+  expect(powerTicks([64], 7)).toEqual([64, 128]);
+});

@@ -1,0 +1,62 @@
+import { describe, expect, test } from 'vitest';
+import { ceilingText } from '../../src/report/advice.js';
+import { tradeoffRows } from '../../src/report/rows.js';
+import { summaryText } from '../../src/report/summary.js';
+import type { WayReport } from '../../src/tradeoff/report.js';
+import { fixtureReport, LINKS } from './fixture.js';
+
+const report = fixtureReport();
+const [busy] = report.workloads;
+
+describe('the summary', () => {
+  const lines = summaryText(report).split('\n');
+
+  test('says first what each workload is, and what to use at each link', () => {
+    expect(lines.slice(0, 6)).toEqual([
+      'traces/compile: 3.00 GiB, 786432 pages of 4 KiB, 6 images',
+      '  at 100 Mbit/s: use adaptive; 14.90 s instead of 257.70 s, 176.1 MiB instead of 3.00 GiB, 9.75 s of CPU',
+      '  at 1 Gbit/s: use adaptive; 1.69 s instead of 25.77 s, 198.1 MiB instead of 3.00 GiB, 1.75 s of CPU',
+      '  at 10 Gbit/s: use adaptive; 402 ms instead of 2.58 s, 475.9 MiB instead of 3.00 GiB, 244 ms of CPU',
+      '  at 40 Gbit/s: send raw; 114 ms instead of 644 ms, 536.5 MiB instead of 3.00 GiB, 122 ms of CPU',
+      '  above 25.4 Gbit/s send raw (up to there fixed:zero-aware pays); adaptive turns to it by itself',
+    ]);
+    expect(lines).toContain('idle.raw: 256.0 MiB, 65536 pages of 4 KiB');
+  });
+
+  test('then gives the numbers, a way a line', () => {
+    const head = lines.findIndex((line) => line.startsWith('way '));
+    expect(lines[head]).toMatch(/^way +µs CPU a page +bytes left +100 Mbit\/s +1 Gbit\/s +10 Gbit\/s +40 Gbit\/s +pays below$/);
+    const rows = lines.slice(head + 2, head + 2 + busy!.ways.length);
+    expect(rows.map((row) => row.split(' ')[0])).toEqual(busy!.ways.map(({ name }) => name));
+    expect(rows.find((row) => row.startsWith('fixed:zstd:9'))).toMatch(/13\.24 +5\.7 % .* 778 Mbit\/s$/);
+    expect(rows.find((row) => row.startsWith('adaptive'))).toMatch(/ 0\.16–12\.39 +5\.7–17\.5 % .* 114 ms$/);
+  });
+
+  test('ends with the machine', () => {
+    expect(lines.at(-2)).toBe('AMD EPYC 7B13, 2 cores, 2 threads packing, Node v24.11.1, zstd: node:zlib');
+  });
+});
+
+test('whether packing pays at all is said in words', () => {
+  const ways = (rates: readonly (number | undefined)[]): WayReport[] =>
+    rates.map((breakEvenBitsPerSecond, i) => ({ ...busy!.ways[0]!, name: `fixed:way-${i}`, breakEvenBitsPerSecond }));
+  const said = (...rates: (number | undefined)[]) => ceilingText({ ...busy!, ways: ways(rates) });
+  expect(said(0, 0)).toBe('send raw at any rate: no packing makes these pages fewer bytes');
+  expect(said(0, 2e9)).toBe('above 2 Gbit/s send raw (up to there fixed:way-1 pays)');
+  expect(said(1e9, Infinity)).toBe('fixed:way-1 pays at any rate: it takes no longer than sending raw');
+  expect(said(undefined)).toBe('');
+});
+
+test('the rows: one for each workload, way and link', () => {
+  const rows = tradeoffRows(report);
+  expect(rows.length).toBe(report.workloads.reduce((sum, { ways }) => sum + ways.length * LINKS.length, 0));
+  expect(JSON.parse(JSON.stringify(rows))).toEqual(rows);
+  for (const row of rows) {
+    expect(Object.keys(row)).toEqual(
+      ['workload', 'strategy', 'link', 'bytesIn', 'bytesOut', 'encodeMs', 'decodeMs', 'pipelinedMs', 'cpuMs'], // in this order
+    );
+    expect(Object.values(row).slice(2).every(Number.isFinite)).toBe(true);
+  }
+  expect(rows[0]).toMatchObject({ workload: 'traces/compile', strategy: 'fixed:raw', link: 1e8, bytesIn: 3221225472 });
+  expect(rows[1]!.pipelinedMs).toBeCloseTo(busy!.ways[0]!.atLinks[1]!.time.totalMs);
+});

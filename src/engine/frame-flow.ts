@@ -22,6 +22,8 @@ export class FrameFlow {
   private freed: (() => void) | undefined;
   private inFlight = 0;
   private inFlightBytes = 0;
+  /** Of the frame that fills; asked for once, since every page is held against it. */
+  private wantedBytes = 0;
 
   constructor(
     private readonly free: Frame[],
@@ -39,13 +41,14 @@ export class FrameFlow {
       });
     this.queue.check();
     this.frame = this.free.pop()!;
+    this.wantedBytes = this.groupBytes();
     this.image = encoder.number;
     this.firstPage = encoder.nextPage;
     this.frame.start(encoder.number, encoder.nextPage, encoder.expectedImage);
     return this.frame;
   }
 
-  readonly isFull = (frame: Frame): boolean => frame.bytes >= this.groupBytes() || frame.table.length >= MAX_TABLE_BYTES;
+  readonly isFull = (frame: Frame): boolean => frame.bytes >= this.wantedBytes || frame.table.length >= MAX_TABLE_BYTES;
 
   /** Sends the frame that fills on its way, if there is one. */
   close(lastPageBytes: number): void {

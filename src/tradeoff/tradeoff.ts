@@ -15,7 +15,7 @@ import { PageMapper } from './page-map.js';
 import type { Advice, MadeBy, RoundReport, TradeoffReport, WayReport, WorkloadReport } from './report.js';
 
 /** Ways that do the same whatever the link is; the first is what all others are compared with. */
-export const FIXED_WAYS = [
+const FIXED_WAYS = [
   'fixed:raw',
   'fixed:zero-aware',
   'fixed:wkdm',

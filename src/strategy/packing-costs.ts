@@ -34,6 +34,8 @@ const LEAST_BYTES = 65536;
 /** How far one result moves belief in all options (the machine and the data are the same), and more in its own. */
 const COMMON = 0.15;
 const OWN_SPEED = 0.15;
+/** A result that took longer than believed says less: it may have waited for a core, or for this thread to hear of it. */
+const SLOWER = 0.3;
 /** Levels differ by tenths of a per cent: a group that was estimated badly must not count as its level's doing. */
 const OWN_SIZE = 0.005;
 /** No single result, a cold start or a busy moment, counts for more than this factor. */
@@ -80,7 +82,7 @@ export class PackingCosts {
     option.ofEstimate *= larger ** OWN_SIZE;
     for (const other of this.options) {
       if (other.packing.name === 'raw') continue;
-      other.bytesPerMs *= faster ** (other === option ? COMMON + OWN_SPEED : COMMON);
+      other.bytesPerMs *= faster ** ((faster < 1 ? SLOWER : 1) * (other === option ? COMMON + OWN_SPEED : COMMON));
     }
   }
 }

@@ -4,6 +4,7 @@ const SUITES = {
   kernels: 'every kernel, encode and decode, against npm and native peers, by kind of page',
   pack: 'whole processes against lz4, zstd and no compression: bytes, wall time, pipelined time, memory',
   tradeoff: 'overhead against transfer size: workloads x strategies x links, adaptive against the best fixed one and raw',
+  predicted: 'the model of pipelined time against a paced link in real time',
   pipe: 'whole processes through a rate-limited pipe: pageferry against zstd, lz4 and no compression',
   'changing-link': 'a link that changes its rate mid-stream: adaptive against an oracle that knew, and the fixed ones',
   index: 'the fingerprint index against Map: inserts, hits, misses',

@@ -1,3 +1,4 @@
+import { DeltaOdds } from './delta-odds.js';
 import { FAST_BITS_PER_SECOND, StreamWatch } from './outlook.js';
 import { PackingCosts } from './packing-costs.js';
 import type { GroupView, Packing, Strategy, StreamState } from './strategy.js';
@@ -5,6 +6,12 @@ import type { GroupView, Packing, Strategy, StreamState } from './strategy.js';
 const MIB = 1 << 20;
 /** A delta is worth its bytes below this share of the page: of 0.3, 0.45, 0.6 and 0.75 this packed smallest on guest memory. */
 const DELTA_PAYS = 0.45;
+/** Of a page that would be packed, a delta saves about this share; packing would take so long. */
+const DELTA_SAVES = 0.2;
+const PACKED_BYTES_PER_MS = 500e3;
+/** What it takes to look for one, on the thread that everything waits for: against the last version, against similar pages. */
+const VERSION_MS = 0.0015;
+const SIMILAR_MS = 0.002;
 /** A link that slow pays for looking at every page, and leaving those out that nothing can shrink. */
 const LOOKS_PAY_BELOW = 3e8;
 const INCOMPRESSIBLE = 0.97;
@@ -22,16 +29,27 @@ const NEARLY_DONE = 0.9;
 export function adaptive(): Strategy {
   const costs = new PackingCosts();
   const watch = new StreamWatch();
+  const versions = new DeltaOdds();
+  const similars = new DeltaOdds();
   return {
     name: 'adaptive',
     choose(page, state) {
       // A fast link has taken the page before a delta is found, unless bytes are dear.
       if (state.linkBitsPerSecond >= FAST_BITS_PER_SECOND && watch.bytePrice < WORTH_A_LOOK) return 'group';
       const worth = DELTA_PAYS * page.pageBytes;
-      const version = page.hasVersion ? page.measure('xbzrle') : Infinity;
+      const gainMs = deltaGainMs(page.pageBytes, watch.bytePrice, state);
+      let version = Infinity;
+      if (page.hasVersion && versions.pays(gainMs, VERSION_MS)) {
+        version = page.measure('xbzrle');
+        versions.tried(version < worth);
+      }
       // A small delta is not worth beating; a large one may be, by another page.
       if (version < worth / 4) return 'xbzrle';
-      const similar = page.hasSimilar ? page.measure('similar') : Infinity;
+      let similar = Infinity;
+      if (similars.pays(gainMs, SIMILAR_MS)) {
+        similar = page.hasSimilar ? page.measure('similar') : Infinity;
+        similars.tried(similar < worth);
+      }
       if (Math.min(version, similar) < worth) return version <= similar ? 'xbzrle' : 'similar';
       if (state.linkBitsPerSecond >= LOOKS_PAY_BELOW) return 'group';
       return page.profile.estimatedBytes >= INCOMPRESSIBLE * page.pageBytes ? 'raw' : 'group';
@@ -41,6 +59,11 @@ export function adaptive(): Strategy {
     packed: (result) => costs.learn(result),
     groupBytes,
   };
+}
+
+/** What a delta saves against packing the page: time on the link at its price, and a thread's. */
+function deltaGainMs(pageBytes: number, bytePrice: number, { linkBitsPerSecond, threads }: StreamState): number {
+  return (DELTA_SAVES * pageBytes * 8000 * bytePrice) / linkBitsPerSecond + pageBytes / PACKED_BYTES_PER_MS / threads;
 }
 
 /**

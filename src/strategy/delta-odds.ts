@@ -1,0 +1,25 @@
+/** Where nothing is known yet. */
+const START = 0.5;
+/** How far one try moves the odds: they follow within some hundred pages. */
+const MOVES = 1 / 64;
+/** When looking does not pay, one page in so many is looked at all the same, to hear when it does. */
+const PROBE_EVERY = 16;
+
+/** How likely it is that looking for a delta finds one that is worth it, as far as a stream has shown. */
+export class DeltaOdds {
+  private odds = START;
+  private passedOver = 0;
+
+  /** Whether to look: `gainMs` is what a delta would save, `costMs` what looking takes. */
+  pays(gainMs: number, costMs: number): boolean {
+    if (this.odds * gainMs >= costMs) return true;
+    this.passedOver++;
+    if (this.passedOver < PROBE_EVERY) return false;
+    this.passedOver = 0;
+    return true;
+  }
+
+  tried(found: boolean): void {
+    this.odds += MOVES * ((found ? 1 : 0) - this.odds);
+  }
+}

@@ -38,7 +38,8 @@ export function createRunner(images, threads) {
       for (const [i, room] of rooms.entries())
         if (Buffer.compare(room, images[i].bytes) !== 0) throw new Error(`${name}: ${images[i].name} came back with other bytes`);
       const { pages, bytesOut } = summary;
-      return { name, pages, bytesIn, bytesOut, encodeMs, decodeMs, cpuMs, frames: kept.frames };
+      const { frames, departures } = kept;
+      return { name, pages, bytesIn, bytesOut, encodeMs, decodeMs, cpuMs, frames, departures };
     },
   };
 }
@@ -51,6 +52,7 @@ export function encoderOptions(images) {
 
 async function encode(images, kept, options) {
   const cpuFrom = cpuNow();
+  kept.startedAt = performance.now();
   const encoder = await createEncoder((parts) => kept.add(parts), { ...encoderOptions(images), ...options });
   for (const { name, bytes } of images) await encoder.encode(bytesSource(bytes, name));
   const summary = await encoder.finish();
@@ -65,14 +67,19 @@ export function keptStream(bytesIn) {
   return {
     ms: 0,
     frames: 0,
+    startedAt: 0,
+    departures: [],
     restart() {
       used = 0;
+      this.departures = [];
       this.ms = 0;
       this.frames = 0;
     },
     add(parts) {
       const from = performance.now();
       if (parts[0][0] === PAGES_RECORD) this.frames++;
+      const bytes = parts.reduce((sum, { length }) => sum + length, 0);
+      this.departures.push({ atMs: from - this.startedAt - this.ms, bytes });
       for (const part of parts) {
         if (used + part.length > room.length) room = grown(room, used + part.length);
         room.set(part, used);

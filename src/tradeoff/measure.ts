@@ -5,7 +5,7 @@ import type { StreamSummary } from '../engine/summary.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSink, PageSource } from '../page/source.js';
 import type { Strategy } from '../strategy/strategy.js';
-import type { PackingMeasure } from './model.js';
+import type { Departure, PackingMeasure } from './model.js';
 
 /** How to measure; clocks are parameters, in ms from any start. */
 export interface MeasureOptions {
@@ -36,8 +36,8 @@ const PIECE_BYTES = 8 << 20;
  */
 export async function measureWay(name: string, sources: readonly PageSource[], options: MeasureOptions): Promise<Measured> {
   const { clock, cpuClock } = options;
-  const kept = new Kept(clock, cpuClock);
   const startedMs = clock();
+  const kept = new Kept(clock, cpuClock, startedMs);
   const startedCpuMs = cpuClock();
   const encoder = await createEncoder((parts) => kept.take(parts), {
     strategy: options.strategy,
@@ -60,7 +60,20 @@ export async function measureWay(name: string, sources: readonly PageSource[], o
   const cpuMs = cpuClock() - startedCpuMs - kept.cpuMs;
   const decodeMs = await decode(kept.pieces, sources, summary, options);
   const { pages, bytesIn, bytesOut } = summary;
-  return { measure: { name, pages, bytesIn, bytesOut, encodeMs, decodeMs, cpuMs, frames: kept.writes }, summary };
+  return {
+    measure: {
+      name,
+      pages,
+      bytesIn,
+      bytesOut,
+      encodeMs,
+      decodeMs,
+      cpuMs,
+      frames: kept.departures.length,
+      departures: kept.departures,
+    },
+    summary,
+  };
 }
 
 /** Room in the index for all pages, within what it allows. */
@@ -113,7 +126,7 @@ function echo(source: PageSource): PageSink {
 /** A stream in memory. */
 class Kept {
   readonly pieces: Uint8Array[] = [];
-  writes = 0;
+  readonly departures: Departure[] = [];
   /** What keeping took. */
   ms = 0;
   cpuMs = 0;
@@ -123,12 +136,14 @@ class Kept {
   constructor(
     private readonly clock: () => number,
     private readonly cpuClock: () => number,
+    private readonly startedMs: number,
   ) {}
 
   take(parts: readonly Uint8Array[]): void {
     const began = this.clock();
     const beganCpu = this.cpuClock();
-    this.writes++;
+    const bytes = parts.reduce((sum, { length }) => sum + length, 0);
+    this.departures.push({ atMs: began - this.startedMs - this.ms, bytes });
     for (const part of parts) this.append(part);
     this.ms += this.clock() - began;
     this.cpuMs += this.cpuClock() - beganCpu;

@@ -14,6 +14,13 @@ export interface PackingMeasure {
   readonly cpuMs: number;
   /** Units that flow through the pipeline one after the other: frames. */
   readonly frames: number;
+  /** When bytes left the encoder, in ms from its start, where that is known: a stretch of zero pages leaves the link without work. */
+  readonly departures?: readonly Departure[];
+}
+
+export interface Departure {
+  readonly atMs: number;
+  readonly bytes: number;
 }
 
 export interface Link {
@@ -40,9 +47,17 @@ export function sendMs(bytes: number, { bitsPerSecond }: Link): number {
   return (bytes * 8000) / bitsPerSecond;
 }
 
+/** When a link has sent all of them that sends while it has something to send. `slower`: how much later bytes leave the encoder. */
+function sentMs(departures: readonly Departure[], link: Link, slower: number): number {
+  let freeAt = 0;
+  for (const { atMs, bytes } of departures) freeAt = Math.max(freeAt, atMs * slower) + sendMs(bytes, link);
+  return freeAt;
+}
+
 /**
  * Encoding, sending and decoding run side by side, frame after frame: the slowest stage sets the pace, the others add the one
- * frame with which the pipeline fills and empties, and the last byte travels half a round trip.
+ * frame with which the pipeline fills and empties, and the last byte travels half a round trip. Where departures are known, the
+ * link's end is not estimated but followed.
  */
 export function pipelinedTime(measure: PackingMeasure, link: Link, budget: CpuBudget = {}): PipelinedTime {
   const share = budget.share ?? 1;
@@ -54,10 +69,13 @@ export function pipelinedTime(measure: PackingMeasure, link: Link, budget: CpuBu
   const [bottleneck, slowestMs] = (Object.entries(stages) as ['encode' | 'link' | 'decode', number][]).reduce((a, b) =>
     b[1] > a[1] ? b : a,
   );
+  const frames = Math.max(1, measure.frames);
   const sumMs = stages.encode + stages.link + stages.decode;
-  const fillMs = (sumMs - slowestMs) / Math.max(1, measure.frames);
+  const arrivedMs = measure.departures
+    ? Math.max(stages.encode, sentMs(measure.departures, link, 1 / share), stages.decode) + stages.decode / frames
+    : slowestMs + (sumMs - slowestMs) / frames;
   return {
-    totalMs: slowestMs + fillMs + (link.roundTripMs ?? 0) / 2,
+    totalMs: arrivedMs + (link.roundTripMs ?? 0) / 2,
     encodeMs: stages.encode,
     sendMs: stages.link,
     decodeMs: stages.decode,

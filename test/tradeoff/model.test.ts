@@ -37,6 +37,14 @@ test('the slowest stage sets the pace, the others add one frame, the last byte h
   expect(fast.totalMs).toBeLessThan(202);
 });
 
+test('where departures are known, a link that had nothing to do at first ends later', () => {
+  const late = { ...lz4, decodeMs: 0, departures: [1, 2].map((i) => ({ atMs: 100 * i, bytes: lz4.bytesOut / 2 })) };
+  const link = { bitsPerSecond: 1e9 };
+  const { sendMs, totalMs } = pipelinedTime(late, link);
+  expect(totalMs).toBeCloseTo(100 + sendMs, 6);
+  expect(pipelinedTime(late, link, { share: 0.5 }).totalMs).toBeCloseTo(200 + sendMs, 6);
+});
+
 test('half of the CPU makes an encoder that is the bottleneck take twice as long, a slow link not', () => {
   const link = { bitsPerSecond: 100e9 };
   expect(pipelinedTime(lz4, link, { share: 0.5 }).totalMs / pipelinedTime(lz4, link).totalMs).toBeCloseTo(2, 1);

@@ -1,4 +1,4 @@
-import { DeltaOdds } from './delta-odds.js';
+import { LookOdds } from './look-odds.js';
 import { FAST_BITS_PER_SECOND, StreamWatch } from './outlook.js';
 import { PackingCosts } from './packing-costs.js';
 import type { GroupView, Packing, Strategy, StreamState } from './strategy.js';
@@ -29,8 +29,8 @@ const NEARLY_DONE = 0.9;
 export function adaptive(): Strategy {
   const costs = new PackingCosts();
   const watch = new StreamWatch();
-  const versions = new DeltaOdds();
-  const similars = new DeltaOdds();
+  const versions = new LookOdds();
+  const similars = new LookOdds();
   return {
     name: 'adaptive',
     choose(page, state) {

@@ -5,12 +5,12 @@ const MOVES = 1 / 64;
 /** When looking does not pay, one page in so many is looked at all the same, to hear when it does. */
 const PROBE_EVERY = 16;
 
-/** How likely it is that looking for a delta finds one that is worth it, as far as a stream has shown. */
-export class DeltaOdds {
+/** How likely it is that a look for a page's delta finds what is worth it, as far as a stream has shown. */
+export class LookOdds {
   private odds = START;
   private passedOver = 0;
 
-  /** Whether to look: `gainMs` is what a delta would save, `costMs` what looking takes. */
+  /** Whether to look: `gainMs` is what it would save, `costMs` what looking takes. */
   pays(gainMs: number, costMs: number): boolean {
     if (this.odds * gainMs >= costMs) return true;
     this.passedOver++;

@@ -4,6 +4,7 @@ import type { PageSource } from '../page/source.js';
 import { extentSource } from './extents.js';
 import { ioError } from './fault.js';
 import { openHandle, type ReadHandle, readHandle } from './handle.js';
+import { openPipeAhead } from './pipe-ahead.js';
 
 export interface FileSource extends PageSource {
   close(): void;
@@ -16,10 +17,29 @@ export interface FileSource extends PageSource {
  * @throws PageferryError `io` for what cannot be opened
  */
 export function openFileSource(path: string): FileSource {
-  if (path === '-') return sequentialSource('standard input', () => Promise.resolve(0), false);
+  if (path === '-') return standardInput();
   const stat = statInput(path);
   if (stat.isFile() || stat.isBlockDevice()) return seekableSource(path);
   return sequentialSource(path, () => openLater(path), true);
+}
+
+/** A pipe is read ahead where that can be done. */
+function standardInput(): FileSource {
+  const name = 'standard input';
+  const ahead = openPipeAhead(0, name);
+  if (!ahead) return sequentialSource(name, () => Promise.resolve(0), false);
+  let closed = false;
+  return {
+    name,
+    async read(into) {
+      if (closed) throw new PageferryError('bad-argument', `${name}: read after it was closed`);
+      return ahead.read(into);
+    },
+    close() {
+      closed = true;
+      ahead.close();
+    },
+  };
 }
 
 function statInput(path: string): fs.Stats {

@@ -4,9 +4,7 @@
 //   wkdm_classic_*  the usual shape: one word after the other, a branch for every tag.
 //
 //   page = tags full lows indexes        (the grammar stands in assembly/codec/wkdm.ts)
-#include <immintrin.h>
-#include <stdint.h>
-#include <string.h>
+#include "words.h"
 
 #define NO_ROOM (-1)
 #define BAD (-2)
@@ -19,10 +17,6 @@ enum {
   UNUSED_SLOT = 16, // where words go that must not change the dictionary
 };
 
-// For four words and a 4-bit mask of them: the shuffle that moves the chosen words to the front, and the way back.
-static uint8_t gather_table[16][16];
-static uint8_t scatter_table[16][16];
-
 // Working memory; the lists may be written and read a vector past their end.
 static uint32_t dictionary[32];
 static uint32_t slots[CHUNK_WORDS];
@@ -31,25 +25,6 @@ static uint32_t steps[3 * CHUNK_WORDS];
 static uint32_t index_list[MAX_PAGE_BYTES / 4 + 32];
 static uint32_t low_list[MAX_PAGE_BYTES / 4 + 32];
 
-__attribute__((constructor)) static void fill_tables(void) {
-  memset(gather_table, 0x80, sizeof gather_table);
-  memset(scatter_table, 0x80, sizeof scatter_table);
-  for (int mask = 0; mask < 16; mask++) {
-    int front = 0;
-    for (int word = 0; word < 4; word++) {
-      if (!(mask >> word & 1)) continue;
-      for (int byte = 0; byte < 4; byte++) {
-        gather_table[mask][4 * front + byte] = (uint8_t)(4 * word + byte);
-        scatter_table[mask][4 * word + byte] = (uint8_t)(4 * front + byte);
-      }
-      front++;
-    }
-  }
-}
-
-static inline __m128i load(const void *from) { return _mm_loadu_si128((const __m128i *)from); }
-static inline void put(void *to, __m128i value) { _mm_storeu_si128((__m128i *)to, value); }
-static inline uint32_t count(uint32_t mask) { return (uint32_t)__builtin_popcount(mask); }
 static inline uint32_t word_at(const uint8_t *from) {
   uint32_t word;
   memcpy(&word, from, 4);

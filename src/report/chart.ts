@@ -1,8 +1,9 @@
 // What all charts share: a document to draw in, two sizes, labels.
-import { axisX, axisY, gridX, gridY, type Markish, type PlotOptions, plot, type RenderFunction } from '@observablehq/plot';
+import { axisX, axisY, gridX, gridY, lineY, type Markish, type PlotOptions, plot, type RenderFunction } from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import { escaped, visible } from './escape.js';
 import { leadEnd, placeLabels, type Room, spread, textBox } from './labels.js';
+import type { WayLook } from './palette.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 
@@ -22,6 +23,14 @@ const SIZES: readonly Size[] = [
 export function figure(title: string, caption: string, draw: (size: Size) => string, after = ''): string {
   const drawn = SIZES.map((size) => `<div class="${size.name}">${draw(size)}</div>`);
   return `<figure><h3>${escaped(title)}</h3><figcaption>${escaped(caption)}</figcaption>${drawn.join('')}${after}</figure>`;
+}
+
+/** A line for each way, as it looks in every chart. */
+export function wayLines(lines: readonly (readonly { x: number; y: number }[])[], looks: readonly WayLook[]): Markish[] {
+  return lines.map((line, i) => {
+    const { colour, widthPx, dash } = looks[i]!;
+    return lineY(line, { x: 'x', y: 'y', stroke: colour, strokeWidth: widthPx, strokeDasharray: dash });
+  });
 }
 
 /** Plots into text. */

@@ -1,7 +1,7 @@
-import { dot, lineY } from '@observablehq/plot';
+import { dot } from '@observablehq/plot';
 import { pipelinedTime } from '../tradeoff/model.js';
 import type { WayReport, WorkloadReport } from '../tradeoff/report.js';
-import { axes, drawn, endLabels, endMargin, figure, labels, type Named, type Size } from './chart.js';
+import { axes, drawn, endLabels, endMargin, figure, labels, type Named, type Size, wayLines } from './chart.js';
 import { escaped } from './escape.js';
 import { isRaw, rawWay, shortName } from './names.js';
 import { looksOf } from './palette.js';
@@ -51,15 +51,7 @@ function draw(size: Size, workload: WorkloadReport, links: readonly number[]): s
         },
         { ticks: logTicks(yDomain, 10), text: msTick, label: 'total time' },
       ),
-      lines.map((line, i) =>
-        lineY(line, {
-          x: 'x',
-          y: 'y',
-          stroke: looks[i]!.colour,
-          strokeWidth: looks[i]!.widthPx,
-          strokeDasharray: looks[i]!.dash,
-        }),
-      ),
+      wayLines(lines, looks),
       measured.map((mark) => dot([mark], { x: 'x', y: 'y', r: RADIUS_PX, fill: mark.colour })),
       evens.map((mark) => dot([mark], { x: 'x', y: 'y', r: RADIUS_PX, fill: 'var(--page)', stroke: mark.colour, strokeWidth: 2 })),
       // A narrow chart has no room: there they are a list below it.

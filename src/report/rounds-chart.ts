@@ -1,6 +1,6 @@
-import { dot, lineY } from '@observablehq/plot';
+import { dot } from '@observablehq/plot';
 import type { WorkloadReport } from '../tradeoff/report.js';
-import { axes, drawn, endLabels, endMargin, figure, type Named, type Size } from './chart.js';
+import { axes, drawn, endLabels, endMargin, figure, type Named, type Size, wayLines } from './chart.js';
 import { shortName } from './names.js';
 import { looksOf } from './palette.js';
 import { bytesTick, powerTicks } from './ticks.js';
@@ -51,15 +51,7 @@ function draw(size: Size, workload: WorkloadReport): string {
         { ticks: rounds.map((_, round) => round).filter((round) => round % every === 0), text: String, label: 'image' },
         { ticks: yTicks, text: bytesTick, label: 'bytes to send' },
       ),
-      lines.map((line, i) =>
-        lineY(line, {
-          x: 'x',
-          y: 'y',
-          stroke: looks[i]!.colour,
-          strokeWidth: looks[i]!.widthPx,
-          strokeDasharray: looks[i]!.dash,
-        }),
-      ),
+      wayLines(lines, looks),
       lines.map((line, i) => dot(line, { x: 'x', y: 'y', r: RADIUS_PX, symbol: looks[i]!.symbol, fill: looks[i]!.colour })),
       endLabels(
         size,

@@ -63,8 +63,6 @@ export interface Advice {
   readonly rawMs: number;
   readonly bytesOut: number;
   readonly cpuMs: number;
-  /** In words, one sentence. */
-  readonly text: string;
 }
 
 /** What a page is, as far as it decides how it travels. */

@@ -176,6 +176,5 @@ function adviceAt(i: number, links: readonly number[], ways: readonly WayReport[
     rawMs: sendMs(bytesIn, { bitsPerSecond: linkBitsPerSecond }),
     bytesOut: measure.bytesOut,
     cpuMs: measure.cpuMs,
-    text: `${use!.name} arrives after ${time.totalMs.toFixed(0)} ms, limited by the ${time.bottleneck === 'link' ? 'link' : time.bottleneck === 'encode' ? 'encoder' : 'decoder'}.`,
   };
 }

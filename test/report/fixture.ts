@@ -116,7 +116,7 @@ function workload(
     const { measure: used, time } = (link < 4e10 ? ways.at(-1)! : ways[0]!).atLinks[i]!;
     const rawMs = sendMs(used.bytesIn, { bitsPerSecond: link });
     const { name: use, bytesOut, cpuMs } = used;
-    return { linkBitsPerSecond: link, use, totalMs: time.totalMs, rawMs, bytesOut, cpuMs, text: '' };
+    return { linkBitsPerSecond: link, use, totalMs: time.totalMs, rawMs, bytesOut, cpuMs };
   });
   const rounds = shares.map((share, i) => ({
     name: `${name}/${i}.raw`,

@@ -13,11 +13,19 @@ export interface EarlierImage {
   readonly source: PageSource | undefined;
 }
 
+/** Pages that the receiver has. */
+export interface EarlierPages {
+  /** Where a whole page stands in the kernels' memory as it was sent, or 0 when it cannot be had. Good until the next call. */
+  find(image: number, page: number): number;
+  /** Whether the bytes at `address` are the page as it was sent. */
+  isAsSent(image: number, page: number, address: number): boolean;
+}
+
 /**
  * The images so far, base images among them, and their pages as the receiver has them. A page that is read again from its source
  * only counts when its digest is still the one that was sent: a file may have changed in between.
  */
-export class EarlierImages {
+export class EarlierImages implements EarlierPages {
   private readonly images: EarlierImage[] = [];
   private readonly slot: number;
   private readonly digest: number;

@@ -1,6 +1,6 @@
 import type { CodecContext, CodecName } from '../codec/codec.js';
 import { codecByName } from '../codec/registry.js';
-import type { EarlierImages } from '../dedup/earlier.js';
+import type { EarlierPages } from '../dedup/earlier.js';
 import type { PageIndex } from '../dedup/page-index.js';
 import type { PageProfile, PageView } from '../strategy/strategy.js';
 
@@ -44,7 +44,7 @@ export class Candidate implements PageView {
   constructor(
     private readonly context: CodecContext,
     readonly pageBytes: number,
-    private readonly earlier: EarlierImages,
+    private readonly earlier: EarlierPages,
     private readonly index: PageIndex | undefined,
   ) {
     const { kernels } = context;

@@ -96,6 +96,7 @@ function imageContext(codec: CodecContext, settings: EncoderSettings, state: Str
   const index = dedup ? new PageIndex(kernels, pageBytes, indexSlots, SKETCHES_A_PAGE * indexSlots, pages) : undefined;
   const versions = new VersionStore(kernels, pageBytes, settings.deltaBudgetBytes);
   const earlier = new EarlierImages(kernels, pageBytes, versions);
+  const digest = new ImageDigest(kernels, pageBytes);
   return {
     codec,
     pageBytes,
@@ -106,7 +107,8 @@ function imageContext(codec: CodecContext, settings: EncoderSettings, state: Str
     index,
     similar,
     candidate: new Candidate(codec, pageBytes, earlier, similar ? index : undefined),
-    digest: new ImageDigest(kernels, pageBytes),
+    digest,
+    zeroPageDigest: digest.zeroPageDigest,
     classes: kernels.reserve(2 * pages, 'page classes'),
     digests: kernels.reserve(16 * pages, 'page digests'),
   };

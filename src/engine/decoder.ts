@@ -2,23 +2,15 @@ import { ImageDigest } from '../dedup/image-digest.js';
 import type { Kernels } from '../kernels/kernels.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
-import { HEADER_BYTES, RECORD, RECORD_HEAD_BYTES, type StreamHeader } from '../stream/format.js';
+import { RECORD, type StreamHeader } from '../stream/format.js';
 import { readEnd, readImage, readImageEnd } from '../stream/image-records.js';
-import {
-  type RecordHead,
-  readFrameHead,
-  readHeader,
-  readIndex,
-  readRecordHead,
-  readTrailer,
-  recordSeed,
-} from '../stream/records.js';
+import { type RecordHead, readFrameHead, readIndex, readTrailer } from '../stream/records.js';
 import { CHUNK_BYTES } from './chunk-reader.js';
 import { type CodecCounts, emptyCounts, usedCounts } from './counters.js';
 import { type DecodedImage, DecodedImages, type OpenSink } from './decoded-images.js';
-import { type FrameDecoder, packedLimit } from './frame-decoder.js';
+import type { FrameDecoder } from './frame-decoder.js';
 import type { DecodeContext, KnownImage, PageObserver } from './image-decoder.js';
-import { Intake } from './intake.js';
+import { RecordIntake } from './record-intake.js';
 
 /** What a stream came to. */
 export interface DecodeSummary {
@@ -32,11 +24,9 @@ export interface DecodeSummary {
 
 /** Decodes one stream, pushed in pieces of any size, into sinks. Nothing is finished under its name until all was proved. */
 export class Decoder {
-  private readonly intake: Intake;
+  private readonly intake: RecordIntake;
   private header: StreamHeader | undefined;
   private images: DecodedImages | undefined;
-  private record: RecordHead | undefined;
-  private ordinal = 0;
   private state: 'images' | 'ended' | 'complete' = 'images';
   private readonly counts = emptyCounts();
   private failure: unknown;
@@ -51,8 +41,14 @@ export class Decoder {
     private readonly baseSources: readonly PageSource[],
     private readonly observe?: PageObserver,
   ) {
-    this.intake = new Intake(kernels, data);
-    this.intake.expect(HEADER_BYTES);
+    const decoder = this;
+    this.intake = new RecordIntake(kernels, data, 'images', limits.maxFrameBytes, {
+      get complete() {
+        return decoder.state === 'complete';
+      },
+      open: (header) => this.open(header),
+      take: (record, recordHead, what) => this.take(record, recordHead, what),
+    });
   }
 
   /**
@@ -62,13 +58,7 @@ export class Decoder {
   push(bytes: Uint8Array): void {
     if (this.failure !== undefined) throw this.failure;
     try {
-      let from = 0;
-      while (from < bytes.length) {
-        if (this.state === 'complete')
-          throw new PageferryError('bad-stream', `byte ${this.intake.position}: goes on after its end`);
-        from += this.intake.take(bytes, from);
-        if (this.intake.complete) this.advance();
-      }
+      this.intake.push(bytes);
     } catch (error) {
       this.fail(error);
     }
@@ -78,8 +68,7 @@ export class Decoder {
   async finish(): Promise<DecodeSummary> {
     if (this.failure !== undefined) throw this.failure;
     try {
-      if (this.state !== 'complete')
-        throw new PageferryError('bad-stream', `ends at byte ${this.intake.position}, in the middle: truncated ${this.where()}`);
+      if (this.state !== 'complete') throw this.intake.truncated(this.state === 'ended' ? ', after the end record' : '');
       await this.images!.finish();
     } catch (error) {
       this.fail(error);
@@ -106,47 +95,7 @@ export class Decoder {
     throw error;
   }
 
-  private where(): string {
-    if (!this.header) return 'in the stream header';
-    return `${this.record ? `in record ${this.ordinal}` : `before record ${this.ordinal}`}${this.state === 'ended' ? ', after the end record' : ''}`;
-  }
-
-  /** What was expected is there: header, record head, or a record's head and data. */
-  private advance(): void {
-    const { intake } = this;
-    if (!this.header) {
-      this.open(readHeader(intake.head, (bytes) => this.intake.check(bytes, [0, 0])[0]));
-      intake.expect(RECORD_HEAD_BYTES);
-    } else if (!this.record) {
-      const record = readRecordHead(intake.head, `record ${this.ordinal}`);
-      if (record.dataBytes > packedLimit(this.header.maxFrameBytes))
-        throw new PageferryError(
-          'bad-stream',
-          `record ${this.ordinal}: ${record.dataBytes} bytes of data, more than its stream announced`,
-        );
-      this.record = record;
-      intake.expect(record.headBytes, record.dataBytes);
-      // A record may be empty of both: then nothing more has to come.
-      if (intake.complete) this.advance();
-    } else {
-      const { type, headBytes, dataBytes, check } = this.record;
-      const [low, high] = intake.check(intake.head, recordSeed(type, this.ordinal, headBytes, dataBytes));
-      if (low !== check[0] || high !== check[1])
-        throw new PageferryError('bad-stream', `record ${this.ordinal}: damaged or out of place, its check does not match`);
-      this.take(this.record, intake.head);
-      this.record = undefined;
-      this.ordinal++;
-      intake.expect(RECORD_HEAD_BYTES);
-    }
-  }
-
   private open(header: StreamHeader): void {
-    const { maxFrameBytes } = this.limits;
-    if (header.maxFrameBytes > maxFrameBytes)
-      throw new PageferryError(
-        'limit',
-        `stream header: frames of up to ${header.maxFrameBytes} bytes, this reader takes ${maxFrameBytes}`,
-      );
     this.header = header;
     this.frames.announced(header.maxFrameBytes);
     const { kernels } = this;
@@ -172,8 +121,7 @@ export class Decoder {
     this.images = new DecodedImages(context, images, this.openSink, this.baseSources, this.limits.maxBytes);
   }
 
-  private take({ type, dataBytes }: RecordHead, head: Uint8Array): void {
-    const what = `record ${this.ordinal}`;
+  private take({ type, dataBytes }: RecordHead, head: Uint8Array, what: string): void {
     const allowed = this.state === 'images' ? type < RECORD.INDEX : type >= RECORD.INDEX;
     if (!allowed)
       throw new PageferryError(

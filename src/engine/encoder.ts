@@ -61,7 +61,7 @@ export class Encoder {
     this.reader = parts.reader;
     this.flow = new FrameFlow(parts.frames, parts.frame, parts.queue, parts.settings.pageBytes);
     const header = new WireWriter();
-    writeHeader(header, {
+    writeHeader(header, 'images', {
       pageBytes: this.settings.pageBytes,
       maxFrameBytes: LARGEST_GROUP_BYTES + GROUP_SLACK + 2 * MAX_TABLE_BYTES,
     });

@@ -1,38 +1,23 @@
-import type { CodecContext } from '../codec/codec.js';
 import { codecByName } from '../codec/registry.js';
 import type { EarlierImage, EarlierImages } from '../dedup/earlier.js';
 import type { ImageDigest } from '../dedup/image-digest.js';
 import type { PageIndex } from '../dedup/page-index.js';
 import type { VersionStore } from '../dedup/version-store.js';
-import type { Strategy, StreamState } from '../strategy/strategy.js';
-import type { Candidate } from './candidate.js';
-import type { Frame, SegmentKind } from './frame.js';
+import type { Frame } from './frame.js';
+import { PageCoder, type PageCoderContext } from './page-coder.js';
 
-const RAW = codecByName('raw');
-const ZERO = codecByName('zero');
-const FILL = codecByName('fill');
 const SAME_AS = codecByName('same-as');
 const UNCHANGED = codecByName('unchanged');
-const SIMILAR = codecByName('similar');
-const FILL_CLASS = 0x100;
 
 /** What encoding an image works with; the same for every image of a stream. */
-export interface ImageContext {
-  readonly codec: CodecContext;
-  readonly pageBytes: number;
-  readonly strategy: Strategy;
-  readonly state: StreamState;
+export interface ImageContext extends PageCoderContext {
   readonly earlier: EarlierImages;
   readonly versions: VersionStore;
   /** Absent: no duplicates are looked for. */
   readonly index: PageIndex | undefined;
   /** Whether similar pages are looked for. */
   readonly similar: boolean;
-  readonly candidate: Candidate;
   readonly digest: ImageDigest;
-  /** One u16 a page, and 16 bytes a page, for a chunk of pages. */
-  readonly classes: number;
-  readonly digests: number;
 }
 
 /** Encodes the pages of one image, in order, into frames that it is handed. */
@@ -42,6 +27,7 @@ export class ImageEncoder {
   duplicatesInside = 0;
   duplicatesBetween = 0;
   private readonly own: EarlierImage;
+  private readonly coder: PageCoder;
   private readonly parentImage: EarlierImage | undefined;
 
   constructor(
@@ -51,6 +37,7 @@ export class ImageEncoder {
     own: EarlierImage,
   ) {
     this.own = own;
+    this.coder = new PageCoder(context);
     this.parentImage = parent === undefined ? undefined : context.earlier.image(parent);
   }
 
@@ -61,15 +48,8 @@ export class ImageEncoder {
 
   /** Looks at `count` whole pages at `address`: classes, digests, and where the same digest was seen, all in one go. */
   survey(address: number, count: number): void {
-    const { codec, pageBytes, classes, digests, digest } = this.context;
-    const { run, bytes } = codec.kernels;
-    run.scanPages(address, count, pageBytes, classes);
-    run.hash128Pages(address, count, pageBytes, classes, digests);
-    for (let i = 0; i < count; i++) {
-      const fill = this.classOf(i);
-      if (fill === FILL_CLASS) bytes.copyWithin(digests + 16 * i, digest.zeroPageDigest, digest.zeroPageDigest + 16);
-      else if (fill !== 0) run.hash128(address + i * pageBytes, pageBytes, 0, 0, digests + 16 * i);
-    }
+    const { classes, digests, digest } = this.context;
+    this.coder.survey(address, count);
     digest.add(digests, count);
     this.own.digests.append(digests, count);
     this.context.index?.addRun(digests, classes, count, this.number, this.nextPage);
@@ -77,7 +57,7 @@ export class ImageEncoder {
 
   /** Whether a surveyed page repeats one byte. */
   isFill(page: number): boolean {
-    return this.classOf(page) !== 0;
+    return this.coder.isFill(page);
   }
 
   /**
@@ -88,14 +68,8 @@ export class ImageEncoder {
     const { pageBytes } = this.context;
     let i = first;
     for (; i < count; i++) {
-      const fill = this.classOf(i);
-      if (fill === FILL_CLASS) {
-        frame.table.add(ZERO);
-        frame.count(ZERO);
-      } else if (fill !== 0) {
-        frame.table.addFill(FILL, fill & 0xff);
-        frame.count(FILL);
-      } else this.encodePage(frame, address + i * pageBytes, versions === 0 ? 0 : versions + i * pageBytes, i);
+      if (!this.coder.placeFill(frame, i))
+        this.encodePage(frame, address + i * pageBytes, versions === 0 ? 0 : versions + i * pageBytes, i);
       this.nextPage++;
       if (full(frame)) return i + 1 - first;
     }
@@ -109,13 +83,8 @@ export class ImageEncoder {
     run.hash128(address, bytes, 0, 0, digests);
     digest.add(digests, 1);
     const fill = run.fillByte(address, bytes);
-    if (fill === 0) {
-      frame.table.add(ZERO);
-      frame.count(ZERO);
-    } else if (fill > 0) {
-      frame.table.addFill(FILL, fill);
-      frame.count(FILL);
-    } else this.append(frame, this.context.strategy.pack ? 'group' : 'stored', address, bytes);
+    if (fill >= 0) this.coder.placeFilled(frame, fill);
+    else this.coder.appendGroup(frame, address, bytes);
     this.nextPage++;
   }
 
@@ -124,7 +93,7 @@ export class ImageEncoder {
     const { pageBytes, index, similar, versions } = this.context;
     if (count > 0) this.survey(address, count);
     for (let i = 0; i < count; i++) {
-      if (this.classOf(i) === 0) {
+      if (!this.coder.isFill(i)) {
         const page = address + i * pageBytes;
         if (similar) index?.insertSketch(page, this.number, this.nextPage);
         if (!this.own.source) versions.keep(this.number, this.nextPage, page, pageBytes);
@@ -164,7 +133,7 @@ export class ImageEncoder {
       index.insert(digest, this.number, page);
     }
     candidate.set(address, page, this.parent, this.parentImage?.digests.matches(page, digest) ? 0 : last);
-    this.choose(frame, address);
+    this.coder.choose(frame, address);
     if (similar) index?.insertSketch(address, this.number, page, candidate.sketched);
     if (!this.own.source) versions.keep(this.number, page, address, this.context.pageBytes);
   }
@@ -174,38 +143,5 @@ export class ImageEncoder {
     if (!this.parentImage?.digests.matches(page, digest)) return false;
     const { codec, pageBytes } = this.context;
     return last === 0 || codec.kernels.run.pagesEqual(address, last, pageBytes) === 1;
-  }
-
-  private choose(frame: Frame, address: number): void {
-    const { strategy, state, candidate, pageBytes } = this.context;
-    const choice = strategy.choose(candidate, state);
-    const groupKind = strategy.pack ? 'group' : 'stored';
-    if (choice === 'group' || choice === 'lz4' || choice === 'zstd') {
-      this.append(frame, choice === 'group' ? groupKind : choice, address, pageBytes);
-      return;
-    }
-    const bytes = choice === 'raw' ? Infinity : candidate.measure(choice);
-    if (bytes === Infinity || bytes === 0) {
-      this.append(frame, 'stored', address, pageBytes);
-      return;
-    }
-    const codec = codecByName(choice);
-    const codedKind = strategy.pack ? 'coded' : 'stored';
-    const segment = frame.segmentNumber(codedKind);
-    if (codec === SIMILAR) frame.table.addReference(codec, candidate.similarTo.image, candidate.similarTo.page, segment);
-    else frame.table.add(codec, 1, segment);
-    frame.table.addLength(bytes);
-    frame.append(codedKind, codec, candidate.bytesOf(choice));
-  }
-
-  private append(frame: Frame, kind: SegmentKind, address: number, bytes: number): void {
-    frame.table.add(RAW, 1, frame.segmentNumber(kind));
-    frame.append(kind, RAW, this.context.codec.kernels.bytes.subarray(address, address + bytes));
-  }
-
-  private classOf(i: number): number {
-    const at = this.context.classes + 2 * i;
-    const { bytes } = this.context.codec.kernels;
-    return bytes[at]! | (bytes[at + 1]! << 8);
   }
 }

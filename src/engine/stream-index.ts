@@ -46,7 +46,11 @@ export function readStreamIndex(kernels: Kernels, file: PageSource, maxFrameByte
     throw new PageferryError('bad-argument', `${file.name}: single pages can only be read from a file`);
   const fileBytes = file.bytes;
   const reader = new RecordReader(new Intake(kernels, 0), file, fileBytes);
-  const header = readHeader(reader.bytes(0, HEADER_BYTES, 'stream header'), (bytes) => reader.intake.check(bytes, [0, 0])[0]);
+  const header = readHeader(
+    reader.bytes(0, HEADER_BYTES, 'stream header'),
+    'images',
+    (bytes) => reader.intake.check(bytes, [0, 0])[0],
+  );
   if (header.maxFrameBytes > maxFrameBytes)
     throw new PageferryError(
       'limit',
@@ -180,7 +184,7 @@ class RecordReader {
 
   /** A record whose number in the stream is not known yet. */
   unchecked(at: number, type: RecordType, what: string): { head: Uint8Array; dataBytes: number; end: number } {
-    const record = readRecordHead(this.bytes(at, RECORD_HEAD_BYTES, what), what);
+    const record = readRecordHead(this.bytes(at, RECORD_HEAD_BYTES, what), 'images', what);
     if (record.type !== type)
       throw new PageferryError('bad-stream', `${what} at ${at}: a record of type ${record.type}, expected ${type}`);
     const head = this.bytes(at + RECORD_HEAD_BYTES, record.headBytes, what);
@@ -188,7 +192,7 @@ class RecordReader {
   }
 
   checked(at: number, type: RecordType, ordinal: number, what: string): { head: Uint8Array; dataBytes: number; end: number } {
-    const record = readRecordHead(this.bytes(at, RECORD_HEAD_BYTES, what), what);
+    const record = readRecordHead(this.bytes(at, RECORD_HEAD_BYTES, what), 'images', what);
     const found = this.unchecked(at, type, what);
     const [low, high] = this.intake.check(found.head, recordSeed(type, ordinal, record.headBytes, record.dataBytes));
     if (low !== record.check[0] || high !== record.check[1])

@@ -22,11 +22,19 @@ export const MAX_HEAD_BYTES = 1 << 20;
 export const MAX_IMAGES = Math.floor((MAX_HEAD_BYTES - 8) / (8 + DIGEST_BYTES));
 /** Largest table of a frame: what a reader keeps of a table is many times that. */
 export const MAX_TABLE_BYTES = 2 << 20;
+/** Most pages of a live guest's frame: what a reader keeps their numbers for. */
+export const MAX_PLACES = 1 << 16;
 /** Most segments a frame may have, its table included. */
 export const MAX_SEGMENTS = 8;
 
-export const RECORD = { IMAGE: 1, PAGES: 2, IMAGE_END: 3, END: 4, INDEX: 5, TRAILER: 6 } as const;
+export const RECORD = { IMAGE: 1, PAGES: 2, IMAGE_END: 3, END: 4, INDEX: 5, TRAILER: 6, PLACES: 7 } as const;
 export type RecordType = (typeof RECORD)[keyof typeof RECORD];
+
+/**
+ * What a stream carries: `images` that stand still, each from its first page to its last; or one `live` guest that is written to
+ * meanwhile, its pages in any order and as often as they change.
+ */
+export type StreamKind = 'images' | 'live';
 
 /** What the header of a stream says. */
 export interface StreamHeader {

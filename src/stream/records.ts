@@ -14,6 +14,7 @@ import {
   type RecordType,
   type SegmentHead,
   type StreamHeader,
+  type StreamKind,
   TRAILER_MAGIC,
   VERSION,
 } from './format.js';
@@ -21,11 +22,18 @@ import { hex, WireReader, type WireWriter } from './wire.js';
 
 // Stream header: magic | version u16 | flags u16 | page bytes u32 | max frame bytes u32 | check u32
 
+/** Bit 0 says that the stream is live. */
+const FLAGS: Readonly<Record<StreamKind, number>> = { images: 0, live: 1 };
+const OTHER = { images: 'live', live: 'images' } as const;
+const EXPECTED: Readonly<Record<StreamKind, string>> = { images: 'a stream of images', live: 'the stream of a live guest' };
+/** Only a live stream has places, and neither end record nor index. */
+const LAST_RECORD: Readonly<Record<StreamKind, RecordType>> = { images: RECORD.TRAILER, live: RECORD.PLACES };
+
 /** The header's bytes before its check. */
-export function writeHeader(to: WireWriter, header: StreamHeader): void {
+export function writeHeader(to: WireWriter, kind: StreamKind, header: StreamHeader): void {
   to.put(MAGIC);
   to.u16(VERSION);
-  to.u16(0);
+  to.u16(FLAGS[kind]);
   to.u32(header.pageBytes);
   to.u32(header.maxFrameBytes);
 }
@@ -33,7 +41,7 @@ export function writeHeader(to: WireWriter, header: StreamHeader): void {
 /**
  * @throws PageferryError `bad-stream` when it is no pageferry stream, `unsupported` when its version or page size is not known
  */
-export function readHeader(bytes: Uint8Array, check: (bytes: Uint8Array) => number): StreamHeader {
+export function readHeader(bytes: Uint8Array, kind: StreamKind, check: (bytes: Uint8Array) => number): StreamHeader {
   if (MAGIC.some((byte, i) => bytes[i] !== byte))
     throw new PageferryError('bad-stream', 'not a pageferry stream: it does not begin with the magic');
   const from = new WireReader(bytes.subarray(MAGIC.length), 'stream header');
@@ -47,7 +55,13 @@ export function readHeader(bytes: Uint8Array, check: (bytes: Uint8Array) => numb
   const computed = check(bytes.subarray(0, HEADER_BYTES - 4));
   if (stored !== computed)
     throw new PageferryError('bad-stream', `stream header: check is ${hex(stored)}, its bytes give ${hex(computed)}`);
-  if (flags !== 0) throw new PageferryError('unsupported', `stream flags ${hex(flags)}: this reader knows none`);
+  if (flags > FLAGS.live)
+    throw new PageferryError('unsupported', `stream flags ${hex(flags)}: this reader knows ${hex(FLAGS.live)}`);
+  if (flags !== FLAGS[kind])
+    throw new PageferryError(
+      'unsupported',
+      `stream flags ${hex(flags)}: expected ${EXPECTED[kind]}, found ${EXPECTED[OTHER[kind]]}`,
+    );
   if (!PAGE_BYTES.includes(pageBytes as PageBytes))
     throw new PageferryError('unsupported', `page size ${pageBytes}: expected one of ${PAGE_BYTES.join(', ')}`);
   return { pageBytes: pageBytes as PageBytes, maxFrameBytes };
@@ -80,11 +94,11 @@ export function writeRecordHead(to: WireWriter, head: RecordHead): void {
   to.u32(head.check[1]);
 }
 
-export function readRecordHead(bytes: Uint8Array, what: string): RecordHead {
+export function readRecordHead(bytes: Uint8Array, kind: StreamKind, what: string): RecordHead {
   const from = new WireReader(bytes, what);
   const type = from.u8();
-  if (type < RECORD.IMAGE || type > RECORD.TRAILER)
-    throw new PageferryError('unsupported', `${what}: type ${type}, this reader knows 1 … ${RECORD.TRAILER}`);
+  if (type < RECORD.IMAGE || type > LAST_RECORD[kind])
+    throw new PageferryError('unsupported', `${what}: type ${type}, this reader knows 1 … ${LAST_RECORD[kind]}`);
   from.reserved(3);
   const headBytes = from.u32();
   const dataBytes = from.u32();

@@ -116,7 +116,7 @@ export class Signer {
 export function parse(stream: Uint8Array): StreamParts {
   const records: RecordPart[] = [];
   for (let at = HEADER_BYTES; at < stream.length; ) {
-    const { type, headBytes, dataBytes } = readRecordHead(stream.subarray(at, at + RECORD_HEAD_BYTES), 'record');
+    const { type, headBytes, dataBytes } = readRecordHead(stream.subarray(at, at + RECORD_HEAD_BYTES), 'images', 'record');
     at += RECORD_HEAD_BYTES;
     const head = stream.slice(at, at + headBytes);
     at += headBytes;

@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 
 const check = (bytes: Uint8Array) => new DataView(craft.check(bytes).buffer).getUint32(0, true);
-const header = (bytes: Uint8Array) => records.readHeader(bytes, check);
+const header = (bytes: Uint8Array) => records.readHeader(bytes, 'images', check);
 const zeros = (count: number) => new Array<number>(count).fill(0);
 
 /** What was refused, by its code and in words. */
@@ -42,7 +42,7 @@ describe('a header', () => {
   });
 
   test('with flags', () => {
-    expect(refusal(() => header(craft.header({ flags: 0x81 })))).toBe('unsupported: stream flags 0x81: this reader knows none');
+    expect(refusal(() => header(craft.header({ flags: 0x81 })))).toBe('unsupported: stream flags 0x81: this reader knows 0x1');
   });
 
   test('with a page size that is not known', () => {
@@ -62,7 +62,7 @@ describe('a header', () => {
 });
 
 describe('a record head', () => {
-  const read = (bytes: number[]) => refusal(() => records.readRecordHead(Uint8Array.from(bytes), 'record 5'));
+  const read = (bytes: number[]) => refusal(() => records.readRecordHead(Uint8Array.from(bytes), 'images', 'record 5'));
   test('of a type that is not known', () => {
     for (const type of [0, 7, 255])
       expect(read([type, ...zeros(23)])).toBe(`unsupported: record 5: type ${type}, this reader knows 1 … 6`);

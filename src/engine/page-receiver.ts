@@ -1,0 +1,221 @@
+import { type CodecContext, createCodecContext } from '../codec/codec.js';
+import { loadZstd } from '../codec/zstd-load.js';
+import { digestText, ImageDigest } from '../dedup/image-digest.js';
+import { SentPages } from '../dedup/sent-pages.js';
+import { PageferryError } from '../page/error.js';
+import { type FrameHead, MAX_PLACES, RECORD, type StreamHeader } from '../stream/format.js';
+import { readImage, readImageEnd } from '../stream/image-records.js';
+import { readPlaces } from '../stream/places.js';
+import { type RecordHead, readFrameHead } from '../stream/records.js';
+import type { TableEntry } from '../stream/table.js';
+import { WireReader } from '../stream/wire.js';
+import { FrameDecoder, packedLimit } from './frame-decoder.js';
+import { kernelsWithin } from './options.js';
+import { digestOfPages, GUEST } from './page-sender.js';
+import { RecordIntake } from './record-intake.js';
+
+/** Where the pages of a live guest go, by number, again and again. */
+export interface GuestMemory {
+  /** `bytes` is only good during the call. */
+  write(page: number, bytes: Uint8Array): void;
+  zero(page: number): void;
+  /** The page as it was written last, or as this side held it from the start. */
+  read(page: number, into: Uint8Array): void;
+}
+
+/** How to receive a live guest. */
+export interface PageReceiverOptions {
+  /** Makes the memory when the guest is announced: its name, pages and page size. May throw, to refuse. */
+  readonly open: (name: string, pages: number, pageBytes: number) => GuestMemory;
+  /** Most bytes that the guest may have; default 1 TiB. */
+  readonly maxBytes?: number;
+  /** Largest frame, in bytes; default 32 MiB. */
+  readonly maxFrameBytes?: number;
+  /** Hears of every batch: how many pages were written, and that the frame was whole. */
+  readonly batch?: (pages: number) => void;
+}
+
+/** Receives a live guest, pushed in pieces of any size. */
+export interface PageReceiver {
+  /** @throws PageferryError what is wrong and where */
+  push(bytes: Uint8Array): void;
+  /** The receiver has the page by other means. */
+  held(page: number): void;
+  /** All pages arrived and were proved. */
+  readonly complete: boolean;
+  /** @throws PageferryError `bad-stream` when the stream ended before that */
+  finish(): void;
+}
+
+/** Makes a receiver. */
+export async function createPageReceiver(options: PageReceiverOptions): Promise<PageReceiver> {
+  const { maxFrameBytes = 32 << 20 } = options;
+  const kernels = await kernelsWithin(2 * packedLimit(maxFrameBytes) + (4 << 20), 'maxFrameBytes');
+  const codec = createCodecContext(kernels);
+  const data = kernels.reserve(packedLimit(maxFrameBytes), 'frame data');
+  const frames = new FrameDecoder(codec, await loadZstd(), maxFrameBytes);
+  return new LiveReceiver(options, codec, frames, data, maxFrameBytes);
+}
+
+interface OpenGuest {
+  readonly memory: GuestMemory;
+  readonly pages: number;
+  readonly pageBytes: number;
+  /** For digests only: no bytes are kept here. */
+  readonly got: SentPages;
+  readonly page: number;
+  /** Page numbers of a frame. */
+  readonly places: Float64Array;
+}
+
+class LiveReceiver implements PageReceiver {
+  complete = false;
+  private readonly intake: RecordIntake;
+  private header: StreamHeader | undefined;
+  private guest: OpenGuest | undefined;
+  /** Of the frame that must follow. */
+  private placeCount = 0;
+  private readonly digest: number;
+
+  constructor(
+    private readonly options: PageReceiverOptions,
+    private readonly codec: CodecContext,
+    private readonly frames: FrameDecoder,
+    private readonly data: number,
+    maxFrameBytes: number,
+  ) {
+    const receiver = this;
+    this.digest = codec.kernels.reserve(16, 'page digest');
+    this.intake = new RecordIntake(codec.kernels, data, 'live', maxFrameBytes, {
+      get complete() {
+        return receiver.complete;
+      },
+      open: (header) => {
+        this.header = header;
+        frames.announced(header.maxFrameBytes);
+      },
+      take: (record, head, what) => this.take(record, head, what),
+    });
+  }
+
+  push(bytes: Uint8Array): void {
+    this.intake.push(bytes);
+  }
+
+  finish(): void {
+    if (!this.complete) throw this.intake.truncated();
+  }
+
+  held(page: number): void {
+    const guest = this.guest!;
+    const { kernels } = this.codec;
+    const at = kernels.bytes.subarray(guest.page, guest.page + guest.pageBytes);
+    guest.memory.read(page, at);
+    this.note(guest, page);
+  }
+
+  private take({ type, dataBytes }: RecordHead, head: Uint8Array, what: string): void {
+    if (type === RECORD.IMAGE) this.announced(head, what);
+    else if (type === RECORD.PLACES) {
+      const guest = this.opened(what);
+      this.mustBe(this.placeCount === 0, what, 'places where a frame has to follow');
+      this.placeCount = readPlaces(new WireReader(head, what), guest.places, guest.pages);
+    } else if (type === RECORD.PAGES) {
+      this.frame(this.opened(what), readFrameHead(head, what), dataBytes, what);
+      this.placeCount = 0;
+    } else if (type === RECORD.IMAGE_END) this.prove(this.opened(what), head, what);
+    else throw new PageferryError('bad-stream', `${what}: type ${type} in the stream of a live guest`);
+  }
+
+  private announced(head: Uint8Array, what: string): void {
+    this.mustBe(!this.guest, what, 'a second guest');
+    const { name, bytes = 0, kind, image } = readImage(head, what);
+    const { pageBytes, maxFrameBytes } = this.header!;
+    const { maxBytes = 2 ** 40 } = this.options;
+    this.mustBe(kind === 'carried' && image === GUEST && bytes > 0 && bytes % pageBytes === 0, what, `a guest of ${bytes} bytes`);
+    if (bytes > maxBytes) throw new PageferryError('limit', `guest "${name}": ${bytes} bytes, this side takes ${maxBytes}`);
+    const { kernels } = this.codec;
+    const pages = bytes / pageBytes;
+    this.guest = {
+      memory: this.options.open(name, pages, pageBytes),
+      pages,
+      pageBytes,
+      got: new SentPages(kernels, pageBytes, 0),
+      page: kernels.reserve(pageBytes, 'page'),
+      places: new Float64Array(Math.min(pages, MAX_PLACES)),
+    };
+  }
+
+  /** Decodes a frame whose data stands in its place. Nothing of it is written before its segments were proved. */
+  private frame(guest: OpenGuest, head: FrameHead, dataBytes: number, what: string): void {
+    const { pageBytes, places } = guest;
+    const right = head.image === GUEST && head.lastPageBytes === pageBytes && head.pageCount === this.placeCount;
+    this.mustBe(right && head.firstPage === places[0], what, `a frame of ${head.pageCount} pages after ${this.placeCount} places`);
+    this.frames.open(head, this.data, dataBytes, GUEST, what);
+    const table = this.frames.table!;
+    for (let i = 0; i < head.pageCount; i++) this.page(guest, table.next(), places[i]!, what);
+    this.frames.close();
+    this.options.batch?.(head.pageCount);
+  }
+
+  private page(guest: OpenGuest, entry: TableEntry, page: number, what: string): void {
+    const { memory, pageBytes, page: at } = guest;
+    const { kernels } = this.codec;
+    const { codec } = entry;
+    const into = kernels.bytes.subarray(at, at + pageBytes);
+    const where = `${what}, page ${page}`;
+    if (codec.name === 'zero') {
+      into.fill(0);
+      memory.zero(page);
+      this.note(guest, page);
+      return;
+    }
+    if (codec.name === 'unchanged') {
+      this.mustBe(guest.got.has(page), where, 'unchanged, but it was never sent');
+      return;
+    }
+    if (codec.name === 'fill') into.fill(entry.fill);
+    else if (codec.operands.reference) {
+      this.mustBe(
+        entry.image === GUEST && entry.page < guest.pages && guest.got.has(entry.page),
+        where,
+        `refers to page ${entry.page}`,
+      );
+      memory.read(entry.page, into);
+    } else if (codec.base === 'last version') {
+      this.mustBe(guest.got.has(page), where, `${codec.name}, but it was never sent`);
+      memory.read(page, into);
+    }
+    if (codec.operands.bytes) this.frames.decodePage(entry, at, pageBytes, `page ${page}`);
+    memory.write(page, into);
+    this.note(guest, page);
+  }
+
+  private note({ got, pageBytes, page: at }: OpenGuest, page: number): void {
+    this.codec.kernels.run.hash128(at, pageBytes, 0, 0, this.digest);
+    got.put(page, this.digest, 0);
+  }
+
+  private prove({ got, pages, pageBytes }: OpenGuest, head: Uint8Array, what: string): void {
+    const end = readImageEnd(head, what);
+    this.mustBe(this.placeCount === 0, what, 'an end where a frame has to follow');
+    const bytes = pages * pageBytes;
+    const digest = digestOfPages(this.codec, new ImageDigest(this.codec.kernels, pageBytes), got, pages, bytes);
+    this.mustBe(end.image === GUEST && end.bytes === bytes, what, `an end of ${end.bytes} bytes, the guest has ${bytes}`);
+    if (digestText(digest) !== digestText(end.digest))
+      throw new PageferryError(
+        'not-identical',
+        `${what}: the guest's digest is ${digestText(digest)}, sent was ${digestText(end.digest)}`,
+      );
+    this.complete = true;
+  }
+
+  private opened(what: string): OpenGuest {
+    this.mustBe(this.guest !== undefined, what, 'pages before their guest was announced');
+    return this.guest!;
+  }
+
+  private mustBe(right: boolean, what: string, found: string): void {
+    if (!right) throw new PageferryError('bad-stream', `${what}: ${found}`);
+  }
+}

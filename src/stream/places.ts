@@ -1,0 +1,39 @@
+// PLACES: which pages the next frame holds, by number, in the order of the frame.
+//
+//   places = { gap count | pages count }
+//
+// A run of `pages` (at least 1) pages in a row begins `gap` pages after the last one that was named (at first: after page -1); the
+// gap is a zigzag number: 2 x gap where pages go up, 2 x -gap - 1 where they go back.
+
+import type { WireReader, WireWriter } from './wire.js';
+
+export function writePlaces(to: WireWriter, pages: ArrayLike<number>): void {
+  let expected = 0;
+  for (let i = 0; i < pages.length; ) {
+    const first = pages[i]!;
+    let run = 1;
+    while (i + run < pages.length && pages[i + run] === first + run) run++;
+    const gap = first - expected;
+    to.count(gap >= 0 ? 2 * gap : -2 * gap - 1);
+    to.count(run);
+    expected = first + run;
+    i += run;
+  }
+}
+
+/** Reads page numbers into `pages`; returns how many. All are below `pageCount`. */
+export function readPlaces(from: WireReader, pages: Float64Array, pageCount: number): number {
+  let expected = 0;
+  let count = 0;
+  while (from.left > 0) {
+    const zigzag = from.count();
+    const run = from.count();
+    const half = Math.floor(zigzag / 2);
+    const first = expected + (zigzag % 2 === 0 ? half : -half - 1);
+    if (run < 1 || run > pages.length - count) throw from.bad(`a run of ${run} pages where ${pages.length - count} fit`);
+    if (first < 0 || first + run > pageCount) throw from.bad(`pages ${first} … ${first + run - 1} of ${pageCount}`);
+    for (let i = 0; i < run; i++) pages[count++] = first + i;
+    expected = first + run;
+  }
+  return count;
+}

@@ -1,0 +1,113 @@
+import { expect, test } from 'vitest';
+import { createPageReceiver } from '../../src/engine/page-receiver.js';
+import { FINDS } from '../../src/engine/page-sender.js';
+import { strategyByName } from '../../src/strategy/registry.js';
+import { guestImage, laterImage } from '../support/images.js';
+import { seeded } from '../support/kernels.js';
+import { batchOf, liveSender, pushAll, ReceivedMemory } from '../support/live.js';
+
+const PAGE = 4096;
+
+/** Sends all pages, then rounds of changed ones in any order; returns what was sent and how the pages travelled. */
+async function migrate(options: Parameters<typeof liveSender>[1], rounds = 3) {
+  let guest = guestImage(PAGE, 7);
+  const pages = guest.length / PAGE;
+  const sender = await liveSender(pages, options);
+  const memory = new ReceivedMemory();
+  const receiver = await createPageReceiver({ open: memory.open });
+  const stream = [sender.begin()];
+  const codecs = new Set<string>();
+  const send = async (numbers: readonly number[]) => {
+    for (let at = 0; at < numbers.length; at += 16) {
+      const { bytes, counts } = await batchOf(sender, guest, numbers.slice(at, at + 16));
+      for (const [name, count] of Object.entries(counts)) if (count.pages > 0) codecs.add(name);
+      stream.push(bytes);
+    }
+  };
+  await send(Array.from({ length: pages }, (_, page) => page));
+  for (let round = 0; round < rounds; round++) {
+    const later = laterImage(guest, PAGE, round);
+    const changed = Array.from({ length: pages }, (_, page) => page).filter((page) =>
+      later.subarray(page * PAGE, (page + 1) * PAGE).some((byte, i) => byte !== guest[page * PAGE + i]),
+    );
+    guest = later;
+    // One that did not change besides.
+    await send([...new Set([...changed.reverse(), round])]);
+  }
+  stream.push(sender.end());
+  await sender.close();
+  const bytes = new Uint8Array(Buffer.concat(stream));
+  pushAll(receiver, bytes, 777);
+  receiver.finish();
+  return { guest, memory, bytes, codecs, cache: sender.cache };
+}
+
+for (const finds of FINDS)
+  test.each(['fixed:raw', 'fixed:xbzrle', 'adaptive', 'mecom', 'smallest'])(`a live guest arrives, ${finds}, %s`, async (name) => {
+    const { guest, memory } = await migrate({ finds, strategy: strategyByName(name) });
+    expect(Buffer.compare(memory.bytes, guest)).toBe(0);
+  });
+
+test('what was looked for was found, and nothing else', async () => {
+  expect((await migrate({ finds: 'nothing', strategy: strategyByName('fixed:raw') })).codecs).toEqual(new Set(['raw']));
+  const fills = await migrate({ finds: 'fills', strategy: strategyByName('fixed:xbzrle') });
+  expect(fills.codecs).toEqual(new Set(['raw', 'zero', 'fill', 'unchanged', 'xbzrle']));
+  const similar = await migrate({ finds: 'similar', strategy: strategyByName('smallest') });
+  for (const name of ['same-as', 'xbzrle', 'similar']) expect(similar.codecs).toContain(name);
+});
+
+test.each([0, 2 * PAGE, 5 * PAGE])('a cache of %s bytes only makes it larger', async (cacheBytes) => {
+  const large = await migrate({ strategy: strategyByName('fixed:xbzrle'), finds: 'same' }, 5);
+  const small = await migrate({ strategy: strategyByName('fixed:xbzrle'), finds: 'same', cacheBytes }, 5);
+  expect(Buffer.compare(small.memory.bytes, small.guest)).toBe(0);
+  expect(small.bytes.length).toBeGreaterThan(large.bytes.length);
+  expect(small.cache.hits / small.cache.lookups).toBeLessThan(large.cache.hits / large.cache.lookups);
+});
+
+test('what both sides held is neither sent nor lost: deltas reach back to it', async () => {
+  const before = guestImage(PAGE, 7);
+  const guest = laterImage(before, PAGE, 1);
+  const pages = guest.length / PAGE;
+  const read = (page: number, into: Uint8Array) => {
+    into.set(before.subarray(page * PAGE, (page + 1) * PAGE));
+    return true;
+  };
+  const sender = await liveSender(pages, { cacheBytes: 0, readAgain: read, strategy: strategyByName('fixed:xbzrle') });
+  const memory = new ReceivedMemory();
+  memory.bytes = before.slice();
+  const receiver = await createPageReceiver({ open: memory.open });
+  receiver.push(sender.begin());
+  const changed: number[] = [];
+  for (let page = 0; page < pages; page++) {
+    read(page, sender.room);
+    sender.held(page);
+    receiver.held(page);
+    sender.room.set(guest.subarray(page * PAGE, (page + 1) * PAGE));
+    if (!sender.isHeld(page)) changed.push(page);
+  }
+  const { bytes, counts } = await batchOf(sender, guest, changed);
+  expect(counts.xbzrle.pages).toBeGreaterThan(0);
+  receiver.push(bytes);
+  receiver.push(sender.end());
+  receiver.finish();
+  expect(Buffer.compare(memory.bytes, guest)).toBe(0);
+});
+
+test('any byte changed, cut or repeated is refused, and no other memory is called proved', async () => {
+  const { bytes, guest } = await migrate({});
+  const random = seeded(5);
+  for (let n = 0; n < 300; n++) {
+    const at = random() % bytes.length;
+    const damaged = n % 3 === 0 ? bytes.slice(0, at) : bytes.slice();
+    if (n % 3 === 1) damaged[at]! ^= 1 << random() % 8;
+    if (n % 3 === 2) damaged.copyWithin(at, random() % bytes.length);
+    if (Buffer.compare(damaged, bytes) === 0) continue;
+    const memory = new ReceivedMemory();
+    const receiver = await createPageReceiver({ open: memory.open, maxFrameBytes: 1 << 20, maxBytes: guest.length });
+    expect(() => {
+      receiver.push(damaged);
+      receiver.finish();
+    }).toThrow(/^(?=.*\S)/);
+    expect(receiver.complete).toBe(false);
+  }
+});

@@ -130,7 +130,7 @@ class LiveReceiver implements PageReceiver {
   private announced(head: Uint8Array, what: string): void {
     this.mustBe(!this.guest, what, 'a second guest');
     const { name, bytes = 0, kind, image } = readImage(head, what);
-    const { pageBytes, maxFrameBytes } = this.header!;
+    const { pageBytes } = this.header!;
     const { maxBytes = 2 ** 40 } = this.options;
     this.mustBe(kind === 'carried' && image === GUEST && bytes > 0 && bytes % pageBytes === 0, what, `a guest of ${bytes} bytes`);
     if (bytes > maxBytes) throw new PageferryError('limit', `guest "${name}": ${bytes} bytes, this side takes ${maxBytes}`);

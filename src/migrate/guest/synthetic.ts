@@ -1,0 +1,152 @@
+import type { PageBytes } from '../../stream/format.js';
+import { type Guest, type GuestSpec, STATE_BYTES } from '../guest.js';
+import { hashOf, Random } from '../random.js';
+import { type Content, ContentMaker } from './content.js';
+import { createWriter, type PageWriter } from './writer.js';
+
+/** A guest by parameters. Shares are of 1. */
+export interface SyntheticOptions {
+  readonly name: string;
+  /** Memory of the guest, in bytes; terabytes are fine. */
+  readonly bytes: number;
+  /** Pages that are written a second; a page counts as often as it is written. */
+  readonly writesPerSecond: number;
+  /** Reads for every write; they matter to post-copy. */
+  readonly readsPerWrite: number;
+  /** `hot`: most writes go to a small part; `zipf`: rank r gets 1 / r of them; `sequential`: page after page, round and round. */
+  readonly pattern: 'hot' | 'zipf' | 'sequential';
+  /** The part that is hot, or that a sequential writer goes round in, and the share of the writes that a hot part gets. */
+  readonly hotShare: number;
+  readonly hotWrites: number;
+  /** Whether a write changes a few words of its page or all of it. */
+  readonly writes: 'words' | 'page';
+  /** What the memory holds. */
+  readonly mix: Readonly<Partial<Record<Content, number>>>;
+  /** Pages that the allocator has not given out; they hold what was there before. */
+  readonly freeShare: number;
+  /** Pages that mirror blocks of a disk that both hosts can read. */
+  readonly cacheShare: number;
+  /** Pages that are the same as another. */
+  readonly duplicateShare: number;
+  /** Stretches of time with so many times the writes, over and over; always 1 where there are none. */
+  readonly phases: readonly { readonly ms: number; readonly factor: number }[];
+  /** Share of the pages that changed since the guest left the other host; absent: it never was there. */
+  readonly changedSinceVisit?: number;
+  /** Pages that are held at most: of a larger guest, this many stand for all. */
+  readonly samplePages: number;
+}
+
+const PAGE: PageBytes = 4096;
+/** Memory is given out in stretches: so many pages in a row are of one kind. */
+const EXTENT_PAGES = 16;
+/** Duplicates are of so many pages. */
+const ORIGINALS = 32;
+const WHOLE_PAGES: ReadonlySet<Content> = new Set(['random']);
+
+/**
+ * A guest that never exists as a whole: what a page holds follows from the seed, its number and how often it was written, and is made
+ * when it is read. A guest of more pages than the sample is played by every n-th of them, each standing for n.
+ */
+export function syntheticGuest(options: SyntheticOptions): GuestSpec {
+  const total = Math.floor(options.bytes / PAGE);
+  if (!(total >= 64)) throw new RangeError(`${options.name}: ${options.bytes} bytes, expected at least ${64 * PAGE}`);
+  return { name: options.name, open: (seed) => new SyntheticGuest(options, total, seed) };
+}
+
+class SyntheticGuest implements Guest {
+  readonly name: string;
+  readonly pageBytes = PAGE;
+  readonly stateBytes = STATE_BYTES;
+  readonly pages: number;
+  readonly pagesEach: number;
+  private readonly versions: Uint32Array;
+  private readonly taken: Uint8Array;
+  private readonly content: ContentMaker;
+  private readonly writer: PageWriter;
+
+  constructor(
+    private readonly options: SyntheticOptions,
+    totalPages: number,
+    private readonly seed: number,
+  ) {
+    this.name = options.name;
+    this.pages = Math.min(totalPages, options.samplePages);
+    this.pagesEach = totalPages / this.pages;
+    this.versions = new Uint32Array(this.pages);
+    this.taken = new Uint8Array(this.pages);
+    this.content = new ContentMaker(seed, PAGE);
+    this.writer = createWriter(
+      { ...options, writesPerSecond: options.writesPerSecond / this.pagesEach },
+      this.pages,
+      new Random(seed),
+    );
+    const { changedSinceVisit = 0 } = options;
+    for (let page = 0; page < this.pages; page++) {
+      this.taken[page] = this.chance(page, 1) < options.freeShare && !this.writer.isHot(page) ? 0 : 1;
+      if (this.chance(page, 2) < changedSinceVisit) this.versions[page] = 1;
+    }
+  }
+
+  run(toMs: number, access: (page: number, write: boolean) => boolean): number {
+    return this.writer.run(toMs, (page, write) => {
+      if (!access(page, write)) return false;
+      if (write) {
+        this.versions[page]!++;
+        this.taken[page] = 1;
+      }
+      return true;
+    });
+  }
+
+  read(page: number, into: Uint8Array): void {
+    this.fill(into, page, this.versions[page]!);
+  }
+
+  isAllocated(page: number): boolean {
+    return this.taken[page] === 1;
+  }
+
+  blockOf(page: number): number {
+    return this.taken[page] === 1 && this.versions[page] === 0 && this.chance(page, 3) < this.options.cacheShare ? page : -1;
+  }
+
+  readBlock(block: number, into: Uint8Array): void {
+    this.fill(into, block, 0);
+  }
+
+  kept(page: number, into: Uint8Array): boolean {
+    if (this.options.changedSinceVisit === undefined) return false;
+    this.fill(into, page, 0);
+    return true;
+  }
+
+  close(): void {}
+
+  private fill(into: Uint8Array, page: number, version: number): void {
+    const extent = Math.floor(page / EXTENT_PAGES);
+    const kind = this.kindOf(extent);
+    const twin = version === 0 && this.chance(page, 4) < this.options.duplicateShare;
+    // Duplicates of a kind are the pages past the end.
+    const number = twin ? this.pages + (hashOf(page, 5) % ORIGINALS) : page;
+    const whole = this.options.writes === 'page' && version > 0;
+    if (whole) this.content.fill(into, WHOLE_PAGES.has(kind) ? kind : 'text', number + version * 7919, 0);
+    else this.content.fill(into, kind, number, version);
+  }
+
+  private kindOf(extent: number): Content {
+    let rest = hashOf(hashOf(this.seed, extent), 11) / 2 ** 32;
+    const { mix } = this.options;
+    const sum = Object.values(mix).reduce((all, share) => all + share, 0);
+    for (const [kind, share] of Object.entries(mix)) {
+      rest -= share / sum;
+      if (rest < 0) return kind as Content;
+    }
+    return 'zero';
+  }
+
+  /** A number from 0 to 1 that is the page's, or its extent's, for good. */
+  private chance(page: number, what: number): number {
+    const of = what === 4 ? page : Math.floor(page / EXTENT_PAGES) + 1e6;
+    return hashOf(hashOf(this.seed, of), what) / 2 ** 32;
+  }
+}

@@ -1,0 +1,49 @@
+/** The way between two hosts. */
+export interface LinkSpec {
+  readonly bitsPerSecond: number;
+  /** There and back. */
+  readonly rttMs: number;
+  /** The connection is lost at this time of the migration, for so long (Infinity: for good). */
+  readonly cut?: { readonly atMs: number; readonly forMs: number };
+}
+
+/** The connection was lost for good. */
+export class LinkLost extends Error {
+  constructor(readonly atMs: number) {
+    super(`the link was lost after ${Math.round(atMs)} ms`);
+  }
+}
+
+/** A link in virtual time: bytes go one after the other at its rate. What is under way when it is cut has to be sent again. */
+export class Link {
+  /** When the last byte that was sent has left. */
+  freeAtMs = 0;
+  bytes = 0;
+
+  constructor(readonly spec: LinkSpec) {}
+
+  get bytesPerMs(): number {
+    return this.spec.bitsPerSecond / 8000;
+  }
+
+  /** Sends bytes that are ready at `fromMs`; returns when they have all arrived. @throws LinkLost */
+  send(bytes: number, fromMs: number): number {
+    const { cut, rttMs } = this.spec;
+    this.bytes += bytes;
+    const ms = bytes / this.bytesPerMs;
+    let start = Math.max(this.freeAtMs, fromMs);
+    if (cut && start < cut.atMs + cut.forMs && start + ms > cut.atMs) {
+      if (cut.forMs === Infinity) throw new LinkLost(cut.atMs);
+      // What left before the cut, but did not arrive as a whole, is lost.
+      if (start < cut.atMs) this.bytes += Math.round((cut.atMs - start) * this.bytesPerMs);
+      start = cut.atMs + cut.forMs;
+    }
+    this.freeAtMs = start + ms;
+    return this.freeAtMs + rttMs / 2;
+  }
+
+  /** Bytes that wait at `atMs`. */
+  backlogBytes(atMs: number): number {
+    return Math.max(0, this.freeAtMs - atMs) * this.bytesPerMs;
+  }
+}

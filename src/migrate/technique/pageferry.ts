@@ -1,0 +1,78 @@
+import type { PageBitmap } from '../../page/bitmap.js';
+import { allocatedPages } from '../free-pages.js';
+import type { Migration } from '../migration.js';
+import { postcopy } from '../postcopy.js';
+import { finalCopy, MOST_ROUNDS, type PrecopyRules, rounds } from '../precopy.js';
+import type { Technique } from '../technique.js';
+import { sendBlocks } from './shared-storage.js';
+
+const DIGEST_BYTES = 16;
+/** Forecast of a page's writes: weight of the last round, and above which it is left for later. */
+const WEIGHT = 0.5;
+const HIGH = 0.6;
+/** Post-copy holds the guest up: it has to be so much sooner done. */
+const SOONER = 0.9;
+
+/**
+ * Ours: everything that pays, put together. What the other host holds is not sent, nor are free pages; what stands on a shared disk is
+ * read from there while the link carries the rest; duplicates, deltas and codecs as `adaptive` chooses; pages that a forecast says will
+ * be written to are left for later. After each round the finish is predicted: the rounds end as soon as what is left fits the downtime
+ * limit; where further rounds would finish later than having the guest go on at the destination and its last pages follow, it does.
+ */
+export const pageferry: Technique = {
+  name: 'pageferry',
+  what: 'reuse, free pages, shared disk, duplicates, deltas, adaptive codecs; finishes by post-copy where rounds would take longer',
+  source: 'this project',
+  strategy: 'adaptive',
+  finds: 'similar',
+  async migrate(migration) {
+    const forecast = new Float32Array(migration.pages);
+    let switches = false;
+    const rules: PrecopyRules = {
+      first: () => firstPages(migration),
+      ahead: (pages) => sendBlocks(migration, pages, () => migration.storageIsAhead),
+      leave: (page) => (forecast[page]! > HIGH ? 'forecast to be written to' : undefined),
+      ended(dirty) {
+        for (let page = 0; page < forecast.length; page++)
+          forecast[page] = WEIGHT * (dirty.has(page) ? 1 : 0) + (1 - WEIGHT) * forecast[page]!;
+      },
+      enough(left, round) {
+        switches = round >= MOST_ROUNDS - 1 || postCopyIsSooner(migration, left);
+        return switches;
+      },
+    };
+    const left = await rounds(migration, rules);
+    const fits = migration.estimateDowntimeMs(left.count) <= migration.settings.downtimeLimitMs;
+    migration.stop();
+    left.addAll(migration.takeDirty());
+    if (fits || !switches) return finalCopy(migration, rules, left);
+    migration.compareAll(left);
+    migration.resume();
+    await postcopy(migration, left, { bubbling: true });
+  },
+};
+
+function firstPages(migration: Migration): PageBitmap {
+  const same = migration.takeUpKept(DIGEST_BYTES);
+  const pages = allocatedPages(migration);
+  migration.leave('free', migration.pages - pages.count);
+  let reused = 0;
+  for (const page of same) if (pages.delete(page)) reused++;
+  if (reused > 0) migration.leave('held by the other host', reused);
+  return pages;
+}
+
+/**
+ * Rounds shrink by the ratio of pages written to over pages sent, and end when what is left fits the downtime limit; pages that follow
+ * the guest travel once, but each that it waits for costs a round trip.
+ */
+function postCopyIsSooner(migration: Migration, left: PageBitmap): boolean {
+  const { settings, round, link } = migration;
+  const sendMs = migration.estimateBytes(left.count) / link.bytesPerMs;
+  const shrink = left.count / Math.max(1, round.pages);
+  const followMs = sendMs + settings.link.rttMs;
+  if (shrink >= 1) return true;
+  const times = Math.log(settings.downtimeLimitMs / Math.max(sendMs, settings.downtimeLimitMs)) / Math.log(shrink);
+  const roundsMs = (sendMs * (1 - shrink ** times)) / (1 - shrink) + settings.downtimeLimitMs;
+  return followMs < SOONER * roundsMs;
+}

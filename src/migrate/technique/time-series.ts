@@ -1,0 +1,36 @@
+import { precopy } from '../precopy.js';
+import type { Technique } from '../technique.js';
+
+/** How much the last round counts against those before it, and above which forecast a page is left for the last round. */
+const WEIGHT = 0.5;
+const HIGH = 0.6;
+
+/**
+ * A forecast for every page of whether it will be written to, an exponentially weighted mean of the rounds so far; pages with a high
+ * one are left for the last round, which begins when no others are left or their number no longer falls.
+ *
+ * A reconstruction: the paper's forecast of a time series of dirty bitmaps, with this mean and these constants of ours.
+ */
+export const timeSeries: Technique = {
+  name: 'time-series',
+  what: 'leaves pages for the last round that a forecast says will be written to',
+  source: 'Arputharaj et al. 2013 [2]; Hu et al., ICPADS 2011',
+  migrate(migration) {
+    const forecast = new Float32Array(migration.pages);
+    let least = Infinity;
+    return precopy(migration, {
+      leave: (page) => (forecast[page]! > HIGH ? 'forecast to be written to' : undefined),
+      ended(dirty) {
+        for (let page = 0; page < forecast.length; page++)
+          forecast[page] = WEIGHT * (dirty.has(page) ? 1 : 0) + (1 - WEIGHT) * forecast[page]!;
+      },
+      enough(left, round) {
+        let low = 0;
+        for (const page of left) if (forecast[page]! <= HIGH) low++;
+        const shrinks = low < least;
+        least = Math.min(least, low);
+        return low === 0 || (round > 3 && !shrinks);
+      },
+    });
+  },
+};

@@ -50,6 +50,8 @@ export interface Round {
 }
 
 const BATCH_PAGES = 512;
+/** Where each page stands for many, a batch is so much more of the real guest. */
+const SAMPLE_BATCH_PAGES = 64;
 const INDEX_PAGES = 1 << 17;
 /** So much of the link's time may wait before it: what is in a socket's buffer. */
 const QUEUE_MS = 20;
@@ -153,7 +155,7 @@ export class Migration {
       state,
       finds,
       cacheBytes: Math.floor(Math.min(settings.cacheBytes / pagesEach, pages * pageBytes)),
-      batchPages: BATCH_PAGES,
+      batchPages: pagesEach > 1 ? SAMPLE_BATCH_PAGES : BATCH_PAGES,
       indexPages: Math.min(pages, INDEX_PAGES),
       readAgain: (page, into) => migration?.readClean(page, into) ?? false,
     });
@@ -168,6 +170,10 @@ export class Migration {
 
   get pages(): number {
     return this.settings.guest.pages;
+  }
+
+  private get batchPages(): number {
+    return this.guest.pagesEach > 1 ? SAMPLE_BATCH_PAGES : BATCH_PAGES;
   }
 
   /** The round in work. */
@@ -207,7 +213,7 @@ export class Migration {
       seen++;
       if (!wanted(page)) continue;
       numbers.push(page);
-      if (numbers.length < BATCH_PAGES) continue;
+      if (numbers.length < this.batchPages) continue;
       this.progress.share = Math.min(1, seen / of);
       await this.batch(numbers);
       numbers.length = 0;
@@ -243,7 +249,8 @@ export class Migration {
     this.destinationCpuMs += placeMs + unpackingMs;
     const arrivedMs = this.transmit(bytes * pagesEach);
     this.settledAtMs = Math.max(this.settledAtMs, arrivedMs) + (placeMs + unpackingMs / destination.threads) / destination.share;
-    this.nowMs = Math.max(this.nowMs, this.link.freeAtMs - queueMs);
+    // Neither the link nor the destination is run ahead of: their buffers are small.
+    this.nowMs = Math.max(this.nowMs, this.link.freeAtMs - queueMs, this.settledAtMs - this.settings.link.rttMs / 2 - queueMs);
     this.pagesSent += numbers.length;
     if (this.rounds.length > 0) this.round.pages += numbers.length;
     return this.settledAtMs;
@@ -314,7 +321,8 @@ export class Migration {
   /** Estimated downtime if the guest were stopped now with so many pages still to be sent. */
   estimateDowntimeMs(pages: number): number {
     const bytes = this.estimateBytes(pages) + this.guest.stateBytes;
-    return bytes / this.link.bytesPerMs + Math.max(0, this.link.freeAtMs - this.nowMs) + this.settings.link.rttMs;
+    const waitMs = Math.max(0, this.link.freeAtMs - this.nowMs, this.settledAtMs - this.nowMs);
+    return bytes / this.link.bytesPerMs + waitMs + this.settings.link.rttMs;
   }
 
   /** Stops the guest at the source. */

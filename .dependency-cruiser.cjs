@@ -11,6 +11,7 @@ const MAY_IMPORT = {
   image: ['page'],
   tradeoff: ['page', 'kernels', 'codec', 'strategy', 'stream', 'engine'],
   report: ['page', 'tradeoff'],
+  agent: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine', 'image'],
   cli: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine', 'image', 'tradeoff', 'report'],
 };
 const ROOT_FILES = '^src/[^/]+[.]ts$';

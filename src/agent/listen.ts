@@ -45,22 +45,29 @@ export async function listenSecure(options: ListenOptions): Promise<SecureListen
   server.maxConnections = maxConnections;
   const refused = (error: PageferryError) => options.refused?.(error);
   const strangers = new Map<string, Socket>();
+  const timers = new Map<string, NodeJS.Timeout>();
+  const isKnown = (peer: string) => {
+    clearTimeout(timers.get(peer));
+    timers.delete(peer);
+  };
   server.on('connection', (socket: Socket) => {
     const peer = peerOf(socket);
     strangers.set(peer, socket);
-    // Node's own limit begins anew with every byte.
+    // Node's own limit begins anew with every byte. Without TLS there is only the greeting to wait for.
     const late = () => socket.destroy(new Error(`no TLS within ${times.handshakeMs} ms`));
-    const timer = setTimeout(() => strangers.has(peer) && late(), times.handshakeMs);
-    socket.once('close', () => {
-      clearTimeout(timer);
-      strangers.delete(peer);
-    });
-    socket.on('error', () => {});
+    if (tls) timers.set(peer, setTimeout(late, times.handshakeMs));
+    socket
+      .on('error', () => {})
+      .once('close', () => {
+        strangers.delete(peer);
+        isKnown(peer);
+      });
   });
   server.on('tlsClientError', (cause: Error, socket: TLSSocket) => refused(notProved(cause, socket)));
   server.on('drop', (from) => refused(tooMany(from, maxConnections)));
   server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => {
     const peer = peerOf(socket);
+    isKnown(peer);
     const hand = (channel: FrameChannel) => {
       strangers.delete(peer);
       options.connected(channel);

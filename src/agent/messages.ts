@@ -4,7 +4,7 @@ import { nameBytes } from '../stream/image-records.js';
 import { WireReader, WireWriter } from '../stream/wire.js';
 import { ROLE_IDS, type Role } from './frame.js';
 
-export const PROTOCOL_VERSION = 1;
+const PROTOCOL_VERSION = 1;
 const MAGIC = new TextEncoder().encode('pgfyhost');
 export const SESSION_ID_BYTES = 16;
 const MOST_REASON_CHARACTERS = 1000;

@@ -148,13 +148,9 @@ test('a session is never resumed', async () => {
   const { certificate: cert, key, authorities: ca } = SOURCE as unknown as Record<string, string>;
   const options: ConnectionOptions = { host: '127.0.0.1', port: host.port, cert, key, ca };
   const first = connectTls(options);
-  let session: Buffer | undefined;
-  first.on('session', (given) => {
-    session = given;
-  });
-  await once(first, 'secureConnect');
-  await new Promise<void>((resolve) => first.end(resolve));
-  const second = connectTls({ ...options, session: session ?? first.getSession()! });
+  const [session] = await within('a session', once(first, 'session'));
+  first.destroy();
+  const second = connectTls({ ...options, session });
   await once(second, 'secureConnect');
   expect(second.isSessionReused()).toBe(false);
   second.destroy();

@@ -182,12 +182,12 @@ test.each(['secure', 'insecure'] as const)('%s: a source that falls silent in th
 });
 
 test('a source that has nothing to send for long is not given up', async () => {
-  host = await Host.listening({ ...KEPT.secure.destination, stallMs: 200 });
+  host = await Host.listening({ ...KEPT.secure.destination, stallMs: 1000 });
   const guest = testGuest();
   async function* rounds() {
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await new Promise((resolve) => setTimeout(resolve, 2500));
     yield* guest.rounds as Iterable<Iterable<number>>;
   }
-  const { stage } = await migrate(host, { ...KEPT.secure.source, stallMs: 200 }, { guest: { ...guest, rounds: rounds() } });
+  const { stage } = await migrate(host, { ...KEPT.secure.source, stallMs: 1000 }, { guest: { ...guest, rounds: rounds() } });
   expect(Buffer.compare(stage.applied!, guest.memory)).toBe(0);
 });

@@ -9,12 +9,15 @@ import { loadKernels } from '../kernels/kernels.js';
 import { nodeModule } from '../page/node-module.js';
 import { type Costs, MEASURED_COSTS } from './costs.js';
 import { type Content, ContentMaker } from './guest/content.js';
+import { Random } from './random.js';
 
 const PAGE = 4096;
 /** As many as a batch of a migration has. */
 const PAGES = 512;
 const BYTES = PAGES * PAGE;
-const INDEX_PAGES = 4096;
+/** As many as the index of a migration has room for, and digests that are looked up in it, which follow no pattern. */
+const INDEX_PAGES = 1 << 17;
+const LOOK_UPS = 1 << 13;
 /** What the pages hold that a strategy is asked about: of ten, so many of each kind. */
 const MIX: readonly Content[] = [
   ...Array<Content>(4).fill('pointers'),
@@ -34,19 +37,23 @@ const WARM_UP_MS = 8;
 async function medianMs(run: () => void): Promise<number> {
   // Whoever waits for it, a page of a browser for one, is not held up for longer than for one of these.
   await new Promise((done) => setTimeout(done));
+  let warmUps = 0;
+  const warmUntil = performance.now() + WARM_UP_MS;
+  do {
+    run();
+    warmUps++;
+  } while (performance.now() < warmUntil);
+  // A clock that ticks seldom, as in a browser, is nothing in a sample of a millisecond.
+  const runs = Math.ceil(warmUps / WARM_UP_MS);
   const samples: number[] = [];
-  for (let left = WARM_UP_MS; left > 0; left -= samples.pop()!) samples.push(timed(run));
-  for (let spent = 0; spent < SAMPLE_MS || samples.length < LEAST_SAMPLES; spent += samples[samples.length - 1]!)
-    samples.push(timed(run));
+  const until = performance.now() + SAMPLE_MS;
+  while (samples.length < LEAST_SAMPLES || performance.now() < until) {
+    const started = performance.now();
+    for (let n = 0; n < runs; n++) run();
+    samples.push((performance.now() - started) / runs);
+  }
   samples.sort((a, b) => a - b);
   return samples[samples.length >> 1]!;
-}
-
-/** In a browser a clock may tick every 0.1 ms: what it does not see has taken a tenth of that. */
-function timed(run: () => void): number {
-  const started = performance.now();
-  run();
-  return Math.max(0.01, performance.now() - started);
 }
 
 /** Pages of such content, and the same pages after some words of each changed. */
@@ -62,7 +69,7 @@ interface Bench {
 }
 
 async function createBench(): Promise<Bench> {
-  const kernels = await loadKernels(6 * BYTES + 2 * packerBytes(BYTES) + INDEX_PAGES * 64 + (4 << 20));
+  const kernels = await loadKernels(6 * BYTES + 2 * packerBytes(BYTES) + INDEX_PAGES * 64 + 16 * LOOK_UPS + (4 << 20));
   const codec = createCodecContext(kernels);
   const room = (bytes: number, what: string) => kernels.reserve(bytes, what);
   const bench: Bench = {
@@ -77,8 +84,10 @@ async function createBench(): Promise<Bench> {
   const content = new ContentMaker(1, PAGE);
   for (let page = 0; page < PAGES; page++) {
     const kind = MIX[page % MIX.length]!;
-    content.fill(kernels.bytes.subarray(bench.versions + page * PAGE), kind, page, 0);
-    content.fill(kernels.bytes.subarray(bench.pages + page * PAGE), kind, page, 1);
+    [bench.versions, bench.pages].forEach((first, version) => {
+      const at = first + page * PAGE;
+      content.fill(kernels.bytes.subarray(at, at + PAGE), kind, page, version);
+    });
   }
   return bench;
 }
@@ -125,7 +134,7 @@ async function codecCosts(bench: Bench): Promise<Pick<Costs, 'encodeUs' | 'decod
 
 async function findingCosts(bench: Bench): Promise<Pick<Costs, 'copyUs' | 'surveyUs' | 'lookUpUs' | 'similarUs' | 'profileUs'>> {
   const { codec, pages, versions, classes, digests, out } = bench;
-  const { run, bytes } = codec.kernels;
+  const { run, bytes, words } = codec.kernels;
   const index = new PageIndex(codec.kernels, PAGE, INDEX_PAGES, 4 * INDEX_PAGES, PAGES);
   const profile = codec.kernels.reserve(run.PROFILE_BYTES.value, 'profile');
   const outside = new Uint8Array(2 * BYTES);
@@ -138,10 +147,13 @@ async function findingCosts(bench: Bench): Promise<Pick<Costs, 'copyUs' | 'surve
     run.scanPages(pages, PAGES, PAGE, classes);
     run.hash128Pages(pages, PAGES, PAGE, classes, digests);
   });
+  const lookedUp = codec.kernels.reserve(16 * LOOK_UPS, 'digests to look up');
+  const random = new Random(1);
+  for (let i = 0; i < 4 * LOOK_UPS; i++) words[(lookedUp >>> 2) + i] = random.nextWord();
   const lookUpMs = await medianMs(() => {
-    for (let i = 0; i < PAGES; i++) {
-      index.find(digests + 16 * i);
-      index.insert(digests + 16 * i, 0, i);
+    for (let i = 0; i < LOOK_UPS; i++) {
+      index.find(lookedUp + 16 * i);
+      index.insert(lookedUp + 16 * i, 0, i);
     }
   });
   forPages(versions, (at, number) => index.insertSketch(at, 0, number));
@@ -157,7 +169,7 @@ async function findingCosts(bench: Bench): Promise<Pick<Costs, 'copyUs' | 'surve
   return {
     copyUs: us(copyMs),
     surveyUs: us(surveyMs),
-    lookUpUs: us(lookUpMs),
+    lookUpUs: (1000 * lookUpMs) / LOOK_UPS,
     similarUs: us(similarMs),
     profileUs: us(profileMs),
   };

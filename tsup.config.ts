@@ -22,7 +22,7 @@ const noStyleSheets: Plugin = {
 
 export default defineConfig([
   {
-    entry: { index: 'src/index.ts', node: 'src/node.ts' },
+    entry: { index: 'src/index.ts', node: 'src/node.ts', migrate: 'src/migrate.ts' },
     format: ['esm', 'cjs'],
     target: 'es2022',
     platform: 'neutral',

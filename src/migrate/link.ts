@@ -7,6 +7,15 @@ export interface LinkSpec {
   readonly cut?: { readonly atMs: number; readonly forMs: number };
 }
 
+/** TLS 1.3 puts so many bytes round each record of up to 16 KiB. */
+const RECORD_BYTES = 16384;
+const SEAL_BYTES = 22;
+
+/** Bytes as they are on the wire of a channel that is sealed. */
+export function sealedBytes(bytes: number): number {
+  return bytes + SEAL_BYTES * Math.ceil(bytes / RECORD_BYTES);
+}
+
 /** The connection was lost for good. */
 export class LinkLost extends Error {
   constructor(readonly atMs: number) {

@@ -1,69 +1,14 @@
-import { createPageReceiver, type PageReceiver } from '../engine/page-receiver.js';
-import { createPageSender, type Finds, type PageSender } from '../engine/page-sender.js';
-import { PageBitmap } from '../page/bitmap.js';
-import { PageferryError } from '../page/error.js';
-import type { Strategy, StreamState } from '../strategy/strategy.js';
-import { type Costs, decodeMs, findUs } from './costs.js';
+import type { PageBitmap } from '../page/bitmap.js';
 import type { Guest } from './guest.js';
-import { HostMemory } from './host.js';
-import { Link, type LinkSpec } from './link.js';
-import { metered, type Work } from './metered.js';
-import { Random } from './random.js';
+import { GuestClock } from './guest-clock.js';
+import { Link, sealedBytes } from './link.js';
+import { PageTransfer } from './page-transfer.js';
+import type { MigrationSettings, Round } from './settings.js';
 
-/** One of the two hosts. */
-export interface HostSpec {
-  /** Threads that pack, or that unpack. */
-  readonly threads: number;
-  /** Share of a core that each gets: guests need theirs. */
-  readonly share: number;
-}
-
-/** What a migration is played with. */
-export interface MigrationSettings {
-  readonly guest: Guest;
-  readonly link: LinkSpec;
-  readonly strategy: Strategy;
-  readonly finds: Finds;
-  readonly costs: Costs;
-  readonly source: HostSpec;
-  readonly destination: HostSpec;
-  readonly downtimeLimitMs: number;
-  readonly seed: number;
-  /** Whether the channel is TLS 1.3. */
-  readonly sealed: boolean;
-  /** Memory for pages as they were sent, in bytes of the real guest. */
-  readonly cacheBytes: number;
-  /** Bytes a second that both hosts read from the storage that they share. */
-  readonly storageBytesPerSecond: number;
-  /** Whether a guest that is written to faster than it is sent is slowed down, as QEMU's auto-converge does. */
-  readonly autoConverge: boolean;
-}
-
-/** What happened between one look at the dirty log and the next. */
-export interface Round {
-  readonly fromMs: number;
-  toMs: number;
-  pages: number;
-  bytes: number;
-  /** Not sent in this round, by reason. */
-  readonly left: Record<string, number>;
-}
-
-const BATCH_PAGES = 512;
-/** Where each page stands for many, a batch is so much more of the real guest. */
-const SAMPLE_BATCH_PAGES = 64;
-const INDEX_PAGES = 1 << 17;
 /** So much of the link's time may wait before it: what is in a socket's buffer. */
 const QUEUE_MS = 20;
 /** What the storage has to read may be so much more than what the link has to carry. */
-const AHEAD_MS = 50;
-/** TLS 1.3 puts so many bytes round each record of up to 16 KiB. */
-const RECORD_BYTES = 16384;
-const SEAL_BYTES = 22;
-
-function sealedBytes(bytes: number): number {
-  return bytes + SEAL_BYTES * Math.ceil(bytes / RECORD_BYTES);
-}
+const AHEAD_MS = 10;
 
 /**
  * A migration in virtual time: pages really are coded, sent as the bytes that they became, decoded and put into the destination's
@@ -73,72 +18,43 @@ function sealedBytes(bytes: number): number {
 export class Migration {
   /** The sender's time: all before is done. */
   nowMs = 0;
-  /** Pages written to since `takeDirty`. */
-  readonly dirty: PageBitmap;
+  /** When the migration began; before it, the guest was only watched. */
+  beganMs = 0;
   readonly rounds: Round[] = [];
-  readonly link: Link;
-  readonly random: Random;
-  readonly memory: HostMemory;
-  /** Pages that the destination has, in some version. */
-  readonly arrived: PageBitmap;
   /** When everything that was sent so far is in the destination's memory. */
   settledAtMs = 0;
   sourceCpuMs = 0;
   destinationCpuMs = 0;
   downtimeMs = 0;
-  /** How fast the guest runs: less than 1 while it is slowed down. */
-  speed = 1;
-  /** Time that the guest lost while it ran, waiting for pages or slowed down. */
-  lostMs = 0;
   pagesSent = 0;
   faults = 0;
   /** Why it stopped before it was done by its own measure; undefined: it was. */
   gaveUp: string | undefined;
-  private guestMs = 0;
-  private playedMs = 0;
   private stoppedAtMs: number | undefined;
   private storageFreeMs = 0;
-  beganMs = 0;
-  private readonly page: Uint8Array;
-  private readonly other: Uint8Array;
-  private readonly compared: PageBitmap;
+  private lostTo = 0;
 
   private constructor(
     readonly settings: MigrationSettings,
-    private readonly sender: PageSender,
-    private readonly receiver: PageReceiver,
-    private readonly work: Work,
+    readonly link: Link,
+    readonly clock: GuestClock,
+    readonly transfer: PageTransfer,
     private readonly progress: { image: number; share: number },
-    link: Link,
-    memory: HostMemory,
-  ) {
-    const { pages, pageBytes } = settings.guest;
-    this.link = link;
-    this.memory = memory;
-    this.dirty = new PageBitmap(pages);
-    this.arrived = new PageBitmap(pages);
-    this.compared = new PageBitmap(pages);
-    this.random = new Random(settings.seed);
-    this.page = new Uint8Array(pageBytes);
-    this.other = new Uint8Array(pageBytes);
-    receiver.push(sender.begin());
-  }
+  ) {}
 
   static async open(settings: MigrationSettings): Promise<Migration> {
-    const { guest, source, costs, finds } = settings;
-    const { pages, pageBytes, pagesEach, name } = guest;
+    const { guest, source } = settings;
     const link = new Link(settings.link);
-    const memory = new HostMemory(pageBytes);
-    const work: Work = { decideMs: 0, packMs: 0, unpackMs: 0 };
+    const clock = new GuestClock(guest);
     const progress = { image: 0, share: 0 };
-    let migration: Migration | undefined;
-    const state: StreamState = {
+    let nowMs = () => 0;
+    const state = {
       linkBitsPerSecond: settings.link.bitsPerSecond,
       get bytesTaken() {
-        return link.bytes - link.backlogBytes(migration?.nowMs ?? 0);
+        return link.bytes - link.backlogBytes(nowMs());
       },
       threads: source.threads,
-      elapsedMs: () => migration?.nowMs ?? 0,
+      elapsedMs: () => nowMs(),
       get bytesOut() {
         return link.bytes;
       },
@@ -147,20 +63,9 @@ export class Migration {
       zstd: true,
       progress,
     };
-    const sender = await createPageSender({
-      name,
-      pages,
-      pageBytes,
-      strategy: metered(settings.strategy, costs, work),
-      state,
-      finds,
-      cacheBytes: Math.floor(Math.min(settings.cacheBytes / pagesEach, pages * pageBytes)),
-      batchPages: pagesEach > 1 ? SAMPLE_BATCH_PAGES : BATCH_PAGES,
-      indexPages: Math.min(pages, INDEX_PAGES),
-      readAgain: (page, into) => migration?.readClean(page, into) ?? false,
-    });
-    const receiver = await createPageReceiver({ open: () => memory });
-    migration = new Migration(settings, sender, receiver, work, progress, link, memory);
+    const transfer = await PageTransfer.open(guest, settings, state, (page) => !clock.dirty.has(page));
+    const migration = new Migration(settings, link, clock, transfer, progress);
+    nowMs = () => migration.nowMs;
     return migration;
   }
 
@@ -172,16 +77,25 @@ export class Migration {
     return this.settings.guest.pages;
   }
 
-  private get batchPages(): number {
-    return this.guest.pagesEach > 1 ? SAMPLE_BATCH_PAGES : BATCH_PAGES;
-  }
-
-  /** The round in work. */
+  /** The one in work. */
   get round(): Round {
-    return this.rounds[this.rounds.length - 1]!;
+    return this.rounds.at(-1)!;
   }
 
-  /** Pages that were written to since the last time it was asked. */
+  get stopped(): boolean {
+    return this.stoppedAtMs !== undefined;
+  }
+
+  /** Runs the guest, at the source, until now. */
+  runGuest(): void {
+    if (!this.stopped) this.clock.run(this.nowMs);
+  }
+
+  /** Pages written to since `takeDirty`. */
+  get dirty(): PageBitmap {
+    return this.clock.dirty;
+  }
+
   takeDirty(): PageBitmap {
     this.runGuest();
     const taken = this.dirty.clone();
@@ -195,10 +109,21 @@ export class Migration {
     this.progress.share = 0;
   }
 
+  /** What came before was no part of the migration. */
+  beginHere(): void {
+    this.beganMs = this.nowMs;
+    this.lostTo = this.clock.lostMs;
+  }
+
+  /** Time that the guest lost while it ran during the migration. */
+  get lostMs(): number {
+    return this.clock.lostMs - this.lostTo;
+  }
+
   /** Notes that pages are not sent in this round, and why. */
   leave(reason: string, pages = 1): void {
     const { left } = this.round;
-    left[reason] = (left[reason] ?? 0) + pages;
+    if (pages > 0) left[reason] = (left[reason] ?? 0) + pages;
   }
 
   /**
@@ -213,7 +138,7 @@ export class Migration {
       seen++;
       if (!wanted(page)) continue;
       numbers.push(page);
-      if (numbers.length < this.batchPages) continue;
+      if (numbers.length < this.transfer.batchPages) continue;
       this.progress.share = Math.min(1, seen / of);
       await this.batch(numbers);
       numbers.length = 0;
@@ -224,41 +149,22 @@ export class Migration {
 
   /** Sends one batch of pages as they are now; returns when they are in the destination's memory. */
   async batch(numbers: readonly number[], queueMs = QUEUE_MS): Promise<number> {
-    const { sender, receiver, work } = this;
-    const { guest, costs, finds, source, destination } = this.settings;
-    const { pageBytes, pagesEach } = guest;
-    numbers.forEach((page, i) => {
-      guest.read(page, sender.room.subarray(i * pageBytes, (i + 1) * pageBytes));
-      this.arrived.add(page);
-      this.compared.delete(page);
-    });
-    work.decideMs = 0;
-    work.packMs = 0;
-    work.unpackMs = 0;
-    const { packed } = await sender.batch(numbers);
-    const { parts, bytes, counts, done } = await packed;
-    for (const part of parts) receiver.push(part);
-    done();
-    const units = (pagesEach * pageBytes) / 4096;
-    const decideMs = pagesEach * work.decideMs + (units * numbers.length * (costs.copyUs + findUs(costs, finds))) / 1000;
-    const packingMs = pagesEach * work.packMs;
-    this.nowMs += (decideMs + packingMs / source.threads) / source.share;
-    this.sourceCpuMs += decideMs + packingMs;
-    const placeMs = (units / pagesEach) * pagesEach * decodeMs(costs, counts, finds);
-    const unpackingMs = pagesEach * work.unpackMs;
-    this.destinationCpuMs += placeMs + unpackingMs;
-    const arrivedMs = this.transmit(bytes * pagesEach);
-    this.settledAtMs = Math.max(this.settledAtMs, arrivedMs) + (placeMs + unpackingMs / destination.threads) / destination.share;
+    const { source, destination, link } = this.settings;
+    const { bytes, decideMs, packMs, placeMs, unpackMs } = await this.transfer.carry(numbers);
+    this.nowMs += (decideMs + packMs / source.threads) / source.share;
+    this.sourceCpuMs += decideMs + packMs;
+    this.destinationCpuMs += placeMs + unpackMs;
+    const arrivedMs = this.transmit(bytes);
+    this.settledAtMs = Math.max(this.settledAtMs, arrivedMs) + (placeMs + unpackMs / destination.threads) / destination.share;
     // Neither the link nor the destination is run ahead of: their buffers are small.
-    this.nowMs = Math.max(this.nowMs, this.link.freeAtMs - queueMs, this.settledAtMs - this.settings.link.rttMs / 2 - queueMs);
+    this.nowMs = Math.max(this.nowMs, this.link.freeAtMs - queueMs, this.settledAtMs - link.rttMs / 2 - queueMs);
     this.pagesSent += numbers.length;
-    if (this.rounds.length > 0) this.round.pages += numbers.length;
+    this.round.pages += numbers.length;
     return this.settledAtMs;
   }
 
   /** Sends bytes that are no pages; returns when they arrived. */
   transmit(bytes: number): number {
-    const before = this.link.bytes;
     const { sealed, costs } = this.settings;
     if (sealed) {
       const ms = bytes / costs.sealBytesPerMs;
@@ -266,11 +172,10 @@ export class Migration {
       this.destinationCpuMs += ms;
       this.nowMs += ms;
     }
+    const before = this.link.bytes;
     const arrivedMs = this.link.send(sealed ? sealedBytes(bytes) : bytes, this.nowMs);
-    if (this.rounds.length > 0) {
-      this.round.bytes += this.link.bytes - before;
-      this.round.toMs = this.link.freeAtMs;
-    }
+    this.round.bytes += this.link.bytes - before;
+    this.round.toMs = this.link.freeAtMs;
     return arrivedMs;
   }
 
@@ -282,12 +187,13 @@ export class Migration {
     const fetchMs = (pages.length * pageBytes * pagesEach * 1000) / storageBytesPerSecond;
     this.storageFreeMs = Math.max(this.storageFreeMs, arrivedMs) + fetchMs;
     this.destinationCpuMs += (pages.length * pagesEach * costs.copyUs) / 1000;
-    this.settledAtMs = Math.max(this.settledAtMs, this.storageFreeMs);
-    for (const page of pages) {
-      guest.readBlock(guest.blockOf(page), this.page);
-      this.hold(page, this.page);
-    }
+    for (const page of pages) this.transfer.readBlock(page);
     this.nowMs = Math.max(this.nowMs, this.link.freeAtMs - QUEUE_MS);
+  }
+
+  /** Whether the storage would have another page there before the link. */
+  get storageIsAhead(): boolean {
+    return this.storageFreeMs < Math.max(this.link.freeAtMs, this.nowMs) + AHEAD_MS;
   }
 
   /**
@@ -295,18 +201,8 @@ export class Migration {
    * each page, to tell them apart.
    */
   takeUpKept(tableBytes: number): PageBitmap {
-    const { guest } = this.settings;
-    const same = new PageBitmap(guest.pages);
-    const now = this.other;
-    let kept = 0;
-    for (let page = 0; page < guest.pages; page++) {
-      if (!guest.kept(page, this.page)) continue;
-      kept++;
-      this.hold(page, this.page);
-      guest.read(page, now);
-      if (Buffer.compare(now, this.page) === 0) same.add(page);
-    }
-    if (kept > 0) this.nowMs = Math.max(this.nowMs, this.transmit(kept * tableBytes * guest.pagesEach));
+    const { kept, same } = this.transfer.takeUpKept();
+    if (kept > 0) this.nowMs = Math.max(this.nowMs, this.transmit(kept * tableBytes * this.guest.pagesEach));
     return same;
   }
 
@@ -321,7 +217,7 @@ export class Migration {
   /** Estimated downtime if the guest were stopped now with so many pages still to be sent. */
   estimateDowntimeMs(pages: number): number {
     const bytes = this.estimateBytes(pages) + this.guest.stateBytes;
-    const waitMs = Math.max(0, this.link.freeAtMs - this.nowMs, this.settledAtMs - this.nowMs);
+    const waitMs = Math.max(0, ...[this.link.freeAtMs, this.settledAtMs, this.storageFreeMs].map((ms) => ms - this.nowMs));
     return bytes / this.link.bytesPerMs + waitMs + this.settings.link.rttMs;
   }
 
@@ -331,114 +227,25 @@ export class Migration {
     this.stoppedAtMs = this.nowMs;
   }
 
-  get stopped(): boolean {
-    return this.stoppedAtMs !== undefined;
-  }
-
-  /** Sends registers and device state; the guest goes on at the destination once all that was sent is there. Returns when. */
-  resume(): number {
-    const arrivedMs = this.transmit(this.guest.stateBytes);
-    this.settledAtMs = Math.max(this.settledAtMs, arrivedMs);
+  /** Sends registers and device state; the guest goes on at the destination once all that was sent is there. */
+  resume(): void {
+    this.settledAtMs = Math.max(this.settledAtMs, this.storageFreeMs, this.transmit(this.guest.stateBytes));
     this.downtimeMs += this.settledAtMs - this.stoppedAtMs!;
-    this.playedMs = this.settledAtMs;
-    return this.settledAtMs;
+    this.clock.goesOnAt(this.settledAtMs);
   }
 
-  /** What came before was no part of the migration. */
-  beginHere(): void {
-    this.beganMs = this.nowMs;
-  }
-
-  /** Whether the storage would have a page there before the link. */
-  get storageIsAhead(): boolean {
-    return this.storageFreeMs < Math.max(this.link.freeAtMs, this.nowMs) + AHEAD_MS;
-  }
-
-  /** Runs the guest, at the source, until now. */
-  runGuest(): void {
-    if (this.stopped) return;
-    const goal = this.guestMs + (this.nowMs - this.playedMs) * this.speed;
-    this.lostMs += (this.nowMs - this.playedMs) * (1 - this.speed);
-    this.guestMs = this.guest.run(goal, (page, write) => {
-      if (write) this.dirty.add(page);
-      return true;
-    });
-    this.playedMs = this.nowMs;
-  }
-
-  /**
-   * Runs the guest at the destination, from where it was, until `toMs`. Returns the page that it waits for and since when, if it came
-   * upon one that is `missing`.
-   */
-  runAtDestination(toMs: number, missing: PageBitmap): { page: number; atMs: number } | undefined {
-    if (toMs <= this.playedMs) return undefined;
-    const goal = this.guestMs + (toMs - this.playedMs);
-    let fault = -1;
-    const reached = this.guest.run(goal, (page) => {
-      if (!missing.has(page)) return true;
-      fault = page;
-      return false;
-    });
-    this.playedMs += reached - this.guestMs;
-    this.guestMs = reached;
-    if (fault >= 0) return { page: fault, atMs: this.playedMs };
-    this.playedMs = toMs;
-    return undefined;
-  }
-
-  /** The page that the guest waited for since `sinceMs` is there. */
-  goOn(sinceMs: number, atMs: number): void {
-    this.lostMs += Math.max(0, atMs - sinceMs);
-    this.playedMs = Math.max(this.playedMs, atMs);
-  }
-
-  /** Compares the destination's page with the source's. @throws PageferryError `not-identical` */
-  compare(page: number): void {
-    this.guest.read(page, this.page);
-    this.memory.read(page, this.other);
-    if (Buffer.compare(this.page, this.other) !== 0)
-      throw new PageferryError('not-identical', `page ${page} is not at the destination what it is at the source`);
-    this.compared.add(page);
-  }
-
-  /** Compares all pages but those of `except`, and free ones that were never sent. */
+  /** Compares all pages but those of `except`, and free ones that were never sent. @throws PageferryError `not-identical` */
   compareAll(except?: PageBitmap): void {
-    for (let page = 0; page < this.pages; page++) {
-      if (except?.has(page) || (!this.arrived.has(page) && !this.guest.isAllocated(page))) continue;
-      this.compare(page);
-    }
+    for (let page = 0; page < this.pages; page++)
+      if (!except?.has(page) && (this.transfer.arrived.has(page) || this.guest.isAllocated(page))) this.transfer.compare(page);
   }
 
-  /** Ends the stream: the destination proves all that arrived by its digest. Returns how many pages were compared. */
-  finish(): number {
-    const end = this.sender.end();
-    this.transmit(end.length);
-    this.receiver.push(end);
-    this.receiver.finish();
-    return this.compared.count;
+  /** Ends the stream: the destination proves by digest all that arrived. */
+  finish(): void {
+    this.settledAtMs = Math.max(this.settledAtMs, this.transmit(this.transfer.end()));
   }
 
   async close(): Promise<void> {
-    await this.sender.close();
-  }
-
-  get cache() {
-    return this.sender.cache;
-  }
-
-  /** The destination has the page by other means. */
-  private hold(page: number, bytes: Uint8Array): void {
-    this.memory.write(page, bytes);
-    this.receiver.held(page);
-    this.sender.room.set(bytes);
-    this.sender.held(page);
-    this.arrived.add(page);
-  }
-
-  /** A page that was not written to since it was sent is still what the destination has. */
-  private readClean(page: number, into: Uint8Array): boolean {
-    if (this.dirty.has(page)) return false;
-    this.guest.read(page, into);
-    return true;
+    await this.transfer.close();
   }
 }

@@ -38,7 +38,7 @@ export async function postcopy(migration: Migration, missing: PageBitmap, rules:
     if (pages.length > 0) migration.leave('asked for by the guest', pages.length);
     order.fill(pages, PUSHED);
     const sentAt = await migration.batch(pages, 0);
-    for (const page of pages) migration.compare(page);
+    for (const page of pages) migration.transfer.compare(page);
     destination.underway.push({ pages, atMs: sentAt });
   }
   destination.runTo(migration.settledAtMs);
@@ -115,7 +115,7 @@ class FaultingGuest {
       const next = this.underway[0];
       const until = next ? Math.min(next.atMs, toMs) : toMs;
       if (!this.waiting) {
-        const fault = this.migration.runAtDestination(until, this.missing);
+        const fault = this.migration.clock.runAtDestination(until, this.missing);
         if (fault) {
           this.waiting = fault;
           this.faults++;
@@ -126,7 +126,7 @@ class FaultingGuest {
       this.underway.shift();
       for (const page of next.pages) this.missing.delete(page);
       if (this.waiting && !this.missing.has(this.waiting.page)) {
-        this.migration.goOn(this.waiting.atMs, next.atMs);
+        this.migration.clock.waited(this.waiting.atMs, next.atMs);
         this.waiting = undefined;
       }
     }

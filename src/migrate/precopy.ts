@@ -5,6 +5,8 @@ import type { Migration } from './migration.js';
 export const MOST_ROUNDS = 29;
 const FEW_PAGES = 50;
 const MOST_SENT = 3;
+/** A round that has nothing to send waits so long before it looks at the dirty log again. */
+const IDLE_ROUND_MS = 20;
 
 /** What a technique changes in the pre-copy that all share. */
 export interface PrecopyRules {
@@ -18,6 +20,8 @@ export interface PrecopyRules {
   ahead?(pages: PageBitmap, round: number): Promise<void> | void;
   /** Whether the rounds end here for a reason of its own. */
   enough?(left: PageBitmap, round: number): boolean;
+  /** A round takes at least so long: a technique that samples the dirty log needs something to see. */
+  leastRoundMs?(round: number): number;
   /** In which order pages are sent; ascending unless said. */
   order?(pages: PageBitmap, round: number): Iterable<number>;
 }
@@ -78,6 +82,8 @@ async function oneRound(migration: Migration, rules: PrecopyRules, left: PageBit
     return true;
   };
   await migration.send(rules.order?.(left, round) ?? left, wanted, left.count);
+  const leastMs = rules.leastRoundMs?.(round) ?? (migration.round.pages === 0 ? IDLE_ROUND_MS : 0);
+  migration.nowMs = Math.max(migration.nowMs, migration.round.fromMs + leastMs);
 }
 
 function isEnough(migration: Migration, rules: PrecopyRules, left: PageBitmap, round: number): boolean {
@@ -107,6 +113,6 @@ class Converge {
     if (this.high < 2) return;
     this.high = 0;
     this.throttle = Math.min(0.99, this.throttle === 0 ? 0.2 : this.throttle + 0.1);
-    migration.speed = 1 - this.throttle;
+    migration.clock.speed = 1 - this.throttle;
   }
 }

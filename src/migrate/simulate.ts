@@ -5,7 +5,8 @@ import type { Strategy } from '../strategy/strategy.js';
 import { type Costs, MEASURED_COSTS } from './costs.js';
 import type { GuestSpec } from './guest.js';
 import { LinkLost, type LinkSpec } from './link.js';
-import { type HostSpec, Migration, type MigrationSettings, type Round } from './migration.js';
+import { Migration } from './migration.js';
+import type { HostSpec, MigrationSettings, Round } from './settings.js';
 import { techniqueByName } from './technique/registry.js';
 import type { Technique } from './technique.js';
 
@@ -83,7 +84,6 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     source: options.source ?? HOST,
     destination: options.destination ?? HOST,
     downtimeLimitMs,
-    seed,
     sealed: technique.sealed ?? false,
     cacheBytes: technique.cacheBytes ?? guest.pages * guest.pageBytes * guest.pagesEach,
     storageBytesPerSecond: options.storageBytesPerSecond ?? 200e6,
@@ -94,7 +94,8 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   let comparedPages = 0;
   try {
     await technique.migrate(migration);
-    comparedPages = migration.finish();
+    migration.finish();
+    comparedPages = migration.transfer.comparedPages;
   } catch (error) {
     if (!(error instanceof LinkLost)) throw error;
     failed = migration.stopped

@@ -6,13 +6,14 @@ import type { Technique } from '../technique.js';
 const SAMPLES = 8;
 const FIRST_LIMIT = 1;
 const ROUNDS_A_STEP = 2;
+const SLOT_MS = 50;
 
 /**
  * A matrix of the last dirty bitmaps, one row a sample: pages whose column has more ones than a limit are left for later; the limit
  * rises as the rounds go on, and what is above it at the end travels in the last round.
  *
- * A reconstruction: matrix and rising limit are the paper's, which samples on a timer; here a sample is a round, and the constants are
- * ours.
+ * A reconstruction: matrix and rising limit are the paper's, which samples in slots of time; here a slot is a round of at least
+ * 50 ms, and the constants are ours.
  */
 export const bitmapMatrix: Technique = {
   name: 'bitmap-matrix',
@@ -23,6 +24,7 @@ export const bitmapMatrix: Technique = {
     const heat = new Uint8Array(migration.pages);
     let limit = FIRST_LIMIT;
     return precopy(migration, {
+      leastRoundMs: () => SLOT_MS,
       leave: (page) => (heat[page]! > limit ? 'hot in the matrix' : undefined),
       ended(dirty, round) {
         samples.push(dirty);

@@ -1,10 +1,11 @@
-import type { PageBitmap } from '../../page/bitmap.js';
+import { PageBitmap } from '../../page/bitmap.js';
 import { allocatedPages } from '../free-pages.js';
+import { leastThatPays } from '../least-data.js';
 import type { Migration } from '../migration.js';
 import { postcopy } from '../postcopy.js';
 import { finalCopy, MOST_ROUNDS, type PrecopyRules, rounds } from '../precopy.js';
 import type { Technique } from '../technique.js';
-import { sendBlocks } from './shared-storage.js';
+import { RECORD_BYTES } from './shared-storage.js';
 
 const DIGEST_BYTES = 16;
 /** Forecast of a page's writes: weight of the last round, and above which it is left for later. */
@@ -12,6 +13,8 @@ const WEIGHT = 0.5;
 const HIGH = 0.6;
 /** Post-copy holds the guest up: it has to be so much sooner done. */
 const SOONER = 0.9;
+/** Pages that are fetched from the storage at once. */
+const FETCHED = 128;
 
 /**
  * Ours: everything that pays, put together. What the other host holds is not sent, nor are free pages; what stands on a shared disk is
@@ -23,14 +26,14 @@ export const pageferry: Technique = {
   name: 'pageferry',
   what: 'reuse, free pages, shared disk, duplicates, deltas, adaptive codecs; finishes by post-copy where rounds would take longer',
   source: 'this project',
-  strategy: 'adaptive',
+  strategy: leastThatPays,
   finds: 'similar',
   async migrate(migration) {
     const forecast = new Float32Array(migration.pages);
     let switches = false;
     const rules: PrecopyRules = {
       first: () => firstPages(migration),
-      ahead: (pages) => sendBlocks(migration, pages, () => migration.storageIsAhead),
+      order: (pages) => besideStorage(migration, pages),
       leave: (page) => (forecast[page]! > HIGH ? 'forecast to be written to' : undefined),
       ended(dirty) {
         for (let page = 0; page < forecast.length; page++)
@@ -60,6 +63,46 @@ function firstPages(migration: Migration): PageBitmap {
   for (const page of same) if (pages.delete(page)) reused++;
   if (reused > 0) migration.leave('held by the other host', reused);
   return pages;
+}
+
+/** Pages in ascending order, while the destination reads others from the storage that both share, for as long as it is ahead. */
+function* besideStorage(migration: Migration, pages: PageBitmap): Iterable<number> {
+  const mirrored = mirroredPages(migration, pages);
+  let yielded = 0;
+  const fetchSome = () => {
+    const some: number[] = [];
+    while (some.length < FETCHED && mirrored.count > 0) {
+      const page = mirrored.next(0);
+      mirrored.delete(page);
+      // Written to since: it is sent like any other.
+      if (migration.guest.blockOf(page) < 0 || migration.dirty.has(page)) continue;
+      some.push(page);
+      pages.delete(page);
+    }
+    if (some.length === 0) return;
+    migration.fetchBlocks(some, RECORD_BYTES);
+    migration.leave('read from the shared disk', some.length);
+  };
+  for (const page of pages) {
+    if (mirrored.has(page)) continue;
+    yield page;
+    if (++yielded % FETCHED === 0) while (mirrored.count > 0 && migration.storageIsAhead) fetchSome();
+  }
+  // What is left of them, from the other end: whichever of link and storage has time takes the next.
+  while (mirrored.count > 0) {
+    if (migration.storageIsAhead) fetchSome();
+    for (let n = 0; n < FETCHED && mirrored.count > 0; n++) {
+      const page = mirrored.previous(mirrored.pages - 1);
+      mirrored.delete(page);
+      yield page;
+    }
+  }
+}
+
+function mirroredPages({ guest, pages: count }: Migration, pages: PageBitmap): PageBitmap {
+  const mirrored = new PageBitmap(count);
+  for (const page of pages) if (guest.blockOf(page) >= 0) mirrored.add(page);
+  return mirrored;
 }
 
 /**

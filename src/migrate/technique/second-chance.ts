@@ -5,6 +5,8 @@ import type { Technique } from '../technique.js';
 /** The first phase ends when a scan finds this share of the memory or less to be clean again, or after so many scans. */
 const FEW = 1 / 1000;
 const SCANS = 8;
+/** A page has so long to prove that it is left alone. */
+const SCAN_MS = 100;
 
 /**
  * Two phases, the first with a second chance: a page that was found written to is not sent at once; it is sent when the next scan
@@ -20,6 +22,7 @@ export const secondChance: Technique = {
     const waiting = new PageBitmap(migration.pages);
     let firstPhase = true;
     return precopy(migration, {
+      leastRoundMs: () => (firstPhase ? SCAN_MS : 0),
       leave: (page) => (firstPhase && waiting.has(page) ? 'waits for its second chance' : undefined),
       ended(dirty, round) {
         let clean = 0;

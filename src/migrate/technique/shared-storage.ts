@@ -20,8 +20,8 @@ export const sharedStorage: Technique = {
   migrate: (migration) => precopy(migration, { ahead: (pages) => sendBlocks(migration, pages) }),
 };
 
-/** Has the destination fetch those of `pages` that mirror a block, and takes them out; `while`: as long as it says so. */
-export function sendBlocks(migration: Migration, pages: PageBitmap, goesOn: () => boolean = () => true): void {
+/** Has the destination fetch those of `pages` that mirror a block, and takes them out. */
+function sendBlocks(migration: Migration, pages: PageBitmap): void {
   const { guest } = migration;
   let some: number[] = [];
   const flush = () => {
@@ -32,7 +32,6 @@ export function sendBlocks(migration: Migration, pages: PageBitmap, goesOn: () =
   migration.runGuest();
   for (const page of pages) {
     if (guest.blockOf(page) < 0 || migration.dirty.has(page)) continue;
-    if (some.length === 0 && !goesOn()) break;
     some.push(page);
     pages.delete(page);
     if (some.length === PAGES_AT_ONCE) {

@@ -1,4 +1,5 @@
 import { PageBitmap } from '../../page/bitmap.js';
+import { leastThatPays } from '../least-data.js';
 import { precopy } from '../precopy.js';
 import type { Technique } from '../technique.js';
 
@@ -17,7 +18,7 @@ export const surveyProposal: Technique = {
   name: 'survey-proposal',
   what: 'reuses memory that the other host holds, sends the least data that pays, over an encrypted channel',
   source: 'the survey’s conclusion (IJERGS 5(2), 2017)',
-  strategy: ({ link }) => (link.bitsPerSecond <= SMALLEST_PAYS_BELOW ? 'smallest' : 'adaptive'),
+  strategy: leastThatPays,
   finds: 'similar',
   sealed: true,
   migrate: (migration) =>
@@ -30,6 +31,3 @@ export const surveyProposal: Technique = {
       },
     }),
 };
-
-/** A page in its smallest form takes about 40 microseconds on two threads; of such pages, about 600 bytes each, a link takes as many. */
-const SMALLEST_PAYS_BELOW = (600 * 8) / 40e-6;

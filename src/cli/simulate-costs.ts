@@ -1,16 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { isCodecName } from '../codec/registry.js';
 import { type Costs, MEASURED_COSTS } from '../migrate/costs.js';
+import { measureCosts } from '../migrate/measure-costs.js';
 import { PageferryError } from '../page/error.js';
+
+/** In place of a file's name. */
+export const MEASURED = 'measured';
 
 const US = ['copyUs', 'surveyUs', 'lookUpUs', 'similarUs', 'profileUs'] as const;
 
 /**
- * What work takes: as measured once on one machine, unless a file says it. A row of `simulate --json` has its costs in such a form.
+ * What work takes: as measured once on one machine, unless it is to be `measured` here and now, or a file says it. A row of
+ * `simulate --json` has its costs in such a form.
  * @throws PageferryError `io`; `bad-argument` that names the field
  */
-export function readCosts(path: string | undefined): Costs {
+export async function costsOf(path: string | undefined): Promise<Costs> {
   if (path === undefined) return MEASURED_COSTS;
+  if (path === MEASURED) return measureCosts();
   let text: string;
   try {
     text = readFileSync(path, 'utf8');

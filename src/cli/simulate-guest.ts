@@ -1,6 +1,7 @@
 import { openImage } from '../image/open.js';
 import { traceImages } from '../image/trace.js';
 import { traceGuest } from '../migrate/guest/trace.js';
+import { wasmProgramGuest } from '../migrate/guest/wasm-program.js';
 import type { GuestSpec } from '../migrate/guest.js';
 import { parseGuestSpec } from '../migrate/guest-spec.js';
 import { PageferryError } from '../page/error.js';
@@ -10,6 +11,8 @@ import { UsageError } from './usage.js';
 
 const PAGE_BYTES = 4096;
 const DEFAULT_GUEST = 'write-heavy';
+/** Not played: a program that runs in this process. */
+const LIVE = 'wasm';
 
 /** The guest that was asked for, and the files that it is played from. */
 export interface OpenGuest {
@@ -21,6 +24,7 @@ export interface OpenGuest {
 /** @throws UsageError for a SPEC that is none, PageferryError for a trace that cannot be played */
 export function openGuest({ trace, guest, comesBack }: SimulateOptions): OpenGuest {
   if (trace !== undefined) return openTrace(trace, comesBack);
+  if (guest === LIVE) return { spec: wasmProgramGuest(LIVE), files: [], close: () => {} };
   try {
     return { spec: parseGuestSpec(guest ?? DEFAULT_GUEST), files: [], close: () => {} };
   } catch (error) {

@@ -11,19 +11,19 @@ import { rateText } from '../report/units.js';
 import { VERSION } from '../version.js';
 import { checkPage, commandLine, pageWriter } from './page-output.js';
 import { statusLine } from './progress.js';
-import { readCosts } from './simulate-costs.js';
+import { costsOf, MEASURED } from './simulate-costs.js';
 import { openGuest } from './simulate-guest.js';
 import { type SimulateOptions, simulateOptions } from './simulate-options.js';
 
 export async function simulate(argv: readonly string[]): Promise<void> {
   const options = simulateOptions(argv);
-  const inputs = options.costs === undefined ? [] : [options.costs];
+  const inputs = options.costs === undefined || options.costs === MEASURED ? [] : [options.costs];
   checkPage('simulate', options.html, inputs);
   const guest = openGuest(options);
   let writer: AtomicWriter | undefined;
   try {
-    const costs = readCosts(options.costs);
     writer = pageWriter('simulate', options.html, [...inputs, ...guest.files]);
+    const costs = await costsOf(options.costs);
     const report = await reportOf(guest.spec, options, costs, commandLine('simulate', argv));
     if (writer) await writePage(writer, report);
     process.stdout.write(options.json ? `${JSON.stringify(simulationRows(report))}\n` : simulationText(report));

@@ -107,7 +107,7 @@ export function conclusionLines({ results }: LinkResults): string[] {
     lines.push(`At a downtime limit of ${limit} ${best.technique} is fastest: ${timesText(best)}${gainText(best, results)}.`);
   else if (over.length > 0) {
     const shortest = over.reduce((a, b) => (b.downtimeMs < a.downtimeMs ? b : a));
-    lines.push(`None keeps to a downtime limit of ${limit}; the shortest has ${shortest.technique}: ${timesText(shortest)}.`);
+    lines.push(`None keeps to a downtime limit of ${limit}; ${shortest.technique} comes closest: ${timesText(shortest)}.`);
   }
   if (best && over.length > 0)
     lines.push(`Over the limit: ${over.map((one) => `${one.technique} (${msText(one.downtimeMs)})`).join(', ')}.`);

@@ -45,7 +45,10 @@ function totals() {
 }
 
 function ours() {
-  const lines = ['| guest | link | ours: time, downtime, slowdown | best other within the limit | ours ÷ best |', '|---|---|---|---|---:|'];
+  const lines = [
+    '| guest | link | ours: time, downtime, slowdown | best other within the limit | ours ÷ best |',
+    '|---|---|---|---|---:|',
+  ];
   for (const column of new Set(matrix.map(columnOf))) {
     const some = matrix.filter((row) => columnOf(row) === column);
     const own = some.find(({ technique }) => technique === OURS);

@@ -32,6 +32,8 @@ export class LiveSender implements PageSender {
   private readonly digest: ImageDigest;
   private readonly digests: number;
   private ordinal = 0;
+  /** Of the guest, once the stream has begun. */
+  private pages = 0;
   private freed: (() => void) | undefined;
 
   constructor(
@@ -72,8 +74,9 @@ export class LiveSender implements PageSender {
     return this.sent.cache;
   }
 
-  begin(): Uint8Array {
-    const { pageBytes, name, pages } = this.options;
+  begin(name: string, pages: number): Uint8Array {
+    const { pageBytes } = this.options;
+    this.pages = pages;
     const header = new WireWriter();
     writeHeader(header, 'live', { pageBytes, maxFrameBytes: this.capacity + MAX_TABLE_BYTES });
     header.u32(this.packer.checkOfBytes(header.bytes)[0]);
@@ -120,7 +123,8 @@ export class LiveSender implements PageSender {
   }
 
   end(): Uint8Array {
-    const { pages, pageBytes } = this.options;
+    const { pages } = this;
+    const { pageBytes } = this.options;
     const bytes = pages * pageBytes;
     const head = new WireWriter();
     writeImageEnd(head, GUEST, { bytes, digest: guestDigest(this.codec.kernels, this.sent, pages, pageBytes) });

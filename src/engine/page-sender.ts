@@ -12,9 +12,6 @@ export type Finds = (typeof FINDS)[number];
 
 /** How to send a live guest. */
 export interface PageSenderOptions {
-  readonly name: string;
-  /** Pages of the guest; numbers are below it. */
-  readonly pages: number;
   readonly pageBytes: PageBytes;
   readonly strategy: Strategy;
   /** How the stream stands; what the strategy is told. */
@@ -53,8 +50,8 @@ export interface PackedBatch {
 export interface PageSender {
   /** Where a batch's pages are put, one after the other, before `batch` is called. */
   readonly room: Uint8Array;
-  /** What a stream begins with. */
-  begin(): Uint8Array;
+  /** What a stream begins with: the guest's name, and its pages; numbers are below it. */
+  begin(name: string, pages: number): Uint8Array;
   /** Codes the pages of these numbers, which stand in `room`; waits for a frame to put them in. */
   batch(pages: ArrayLike<number>): Promise<Batch>;
   /** The receiver has the page in `room` by other means: it held it, or fetches it elsewhere. */

@@ -9,13 +9,13 @@ import { batchOf, liveSender, pushAll, ReceivedMemory } from '../support/live.js
 const PAGE = 4096;
 
 /** Sends all pages, then rounds of changed ones in any order; returns what was sent and how the pages travelled. */
-async function migrate(options: Parameters<typeof liveSender>[1], rounds = 3, receives: Partial<PageReceiverOptions> = {}) {
+async function migrate(options: Parameters<typeof liveSender>[0], rounds = 3, receives: Partial<PageReceiverOptions> = {}) {
   let guest = guestImage(PAGE, 7);
   const pages = guest.length / PAGE;
-  const sender = await liveSender(pages, options);
+  const sender = await liveSender(options);
   const memory = new ReceivedMemory();
   const receiver = await createPageReceiver({ open: memory.open, ...receives });
-  const stream = [sender.begin()];
+  const stream = [sender.begin('guest', pages)];
   const codecs = new Set<string>();
   const send = async (numbers: readonly number[]) => {
     for (let at = 0; at < numbers.length; at += 16) {
@@ -97,11 +97,11 @@ test('what both sides held is neither sent nor lost: deltas reach back to it', a
     into.set(before.subarray(page * PAGE, (page + 1) * PAGE));
     return true;
   };
-  const sender = await liveSender(pages, { cacheBytes: 0, readAgain: read, strategy: strategyByName('fixed:xbzrle') });
+  const sender = await liveSender({ cacheBytes: 0, readAgain: read, strategy: strategyByName('fixed:xbzrle') });
   const memory = new ReceivedMemory();
   memory.bytes = before.slice();
   const receiver = await createPageReceiver({ open: memory.open });
-  receiver.push(sender.begin());
+  receiver.push(sender.begin('guest', pages));
   const changed: number[] = [];
   for (let page = 0; page < pages; page++) {
     read(page, sender.room);

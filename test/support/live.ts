@@ -16,10 +16,8 @@ export const STILL: StreamState = {
 };
 
 /** A sender of a small guest. */
-export function liveSender(pages: number, options: Partial<PageSenderOptions> = {}): Promise<PageSender> {
+export function liveSender(options: Partial<PageSenderOptions> = {}): Promise<PageSender> {
   return createPageSender({
-    name: 'guest',
-    pages,
     pageBytes: 4096,
     strategy: strategyByName('adaptive'),
     state: STILL,

@@ -9,8 +9,8 @@ const MAY_IMPORT = {
   stream: ['page', 'codec'],
   engine: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream'],
   image: ['page'],
-  tradeoff: ['page', 'kernels', 'codec', 'strategy', 'stream', 'engine'],
   migrate: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine'],
+  tradeoff: ['page', 'kernels', 'codec', 'strategy', 'stream', 'engine'],
   report: ['page', 'tradeoff', 'migrate'],
   cli: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine', 'image', 'tradeoff', 'migrate', 'report'],
 };

@@ -28,9 +28,9 @@ const HEAD = [
   'CPU',
   'slowdown',
   'rounds',
-  'pages sent',
-  'pages compared',
   'verified',
+  'pages sent',
+  'compared',
   'remarks',
 ];
 
@@ -100,9 +100,9 @@ function numbers({ link, results }: LinkResults): string {
       msText(result.cpuMs),
       percentText(result.guestSlowdown, 1),
       String(result.rounds),
+      result.verified ? 'yes' : 'no',
       Math.round(result.pagesSent * result.pagesEach).toLocaleString('en'),
       Math.round(result.comparedPages * result.pagesEach).toLocaleString('en'),
-      result.verified ? 'yes' : 'no',
     ];
     const name = `${result.technique} ${marksOf(result, best)}`.trim();
     const remarks = `<td class="words">${escaped(remarksOf(result))}</td>`;

@@ -18,8 +18,6 @@ const AHEAD_MS = 10;
 export class Migration {
   /** The sender's time: all before is done. */
   nowMs = 0;
-  /** When the migration began; before it, the guest was only watched. */
-  beganMs = 0;
   readonly rounds: Round[] = [];
   /** When everything that was sent so far is in the destination's memory. */
   settledAtMs = 0;
@@ -32,7 +30,6 @@ export class Migration {
   gaveUp: string | undefined;
   private stoppedAtMs: number | undefined;
   private storageFreeMs = 0;
-  private lostTo = 0;
 
   private constructor(
     readonly settings: MigrationSettings,
@@ -109,15 +106,13 @@ export class Migration {
     this.progress.share = 0;
   }
 
-  /** What came before was no part of the migration. */
-  beginHere(): void {
-    this.beganMs = this.nowMs;
-    this.lostTo = this.clock.lostMs;
-  }
-
-  /** Time that the guest lost while it ran during the migration. */
-  get lostMs(): number {
-    return this.clock.lostMs - this.lostTo;
+  /** Lets the guest run before the migration begins, whose time starts now; returns how many pages it wrote to. */
+  watch(ms: number): number {
+    this.clock.run(ms);
+    this.clock.goesOnAt(0);
+    const written = this.dirty.count;
+    this.dirty.clear();
+    return written;
   }
 
   /** Notes that pages are not sent in this round, and why. */

@@ -105,7 +105,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     await migration.close();
     guest.close();
   }
-  const totalMs = Math.max(migration.settledAtMs, migration.link.freeAtMs) - migration.beganMs;
+  const totalMs = Math.max(migration.settledAtMs, migration.link.freeAtMs);
   const runningMs = totalMs - migration.downtimeMs;
   return {
     guest: options.guest.name,
@@ -118,7 +118,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     bytes: Math.round(migration.link.bytes),
     rounds: migration.rounds.length,
     cpuMs: migration.sourceCpuMs + migration.destinationCpuMs,
-    guestSlowdown: runningMs > 0 ? migration.lostMs / runningMs : 0,
+    guestSlowdown: runningMs > 0 ? migration.clock.lostMs / runningMs : 0,
     verified: failed === undefined,
     comparedPages,
     pagesSent: migration.pagesSent,

@@ -1,4 +1,6 @@
 import type { PageBitmap } from '../page/bitmap.js';
+import { PageferryError } from '../page/error.js';
+import { allocatedPages } from './free-pages.js';
 import type { Guest } from './guest.js';
 import { GuestClock } from './guest-clock.js';
 import { Link, sealedBytes } from './link.js';
@@ -28,7 +30,11 @@ export class Migration {
   faults = 0;
   /** Why it stopped before it was done by its own measure; undefined: it was. */
   gaveUp: string | undefined;
+  /** The guest goes on at the destination. */
+  hasLeft = false;
   private stoppedAtMs: number | undefined;
+  /** Pages that were allocated when it was stopped: each has to be at the destination. */
+  private due: PageBitmap | undefined;
   private storageFreeMs = 0;
 
   private constructor(
@@ -220,6 +226,7 @@ export class Migration {
   stop(): void {
     this.runGuest();
     this.stoppedAtMs = this.nowMs;
+    this.due = allocatedPages(this);
   }
 
   /** Sends registers and device state; the guest goes on at the destination once all that was sent is there. */
@@ -227,6 +234,7 @@ export class Migration {
     this.settledAtMs = Math.max(this.settledAtMs, this.storageFreeMs, this.transmit(this.guest.stateBytes));
     this.downtimeMs += this.settledAtMs - this.stoppedAtMs!;
     this.clock.goesOnAt(this.settledAtMs);
+    this.hasLeft = true;
   }
 
   /** Compares all pages but those of `except`, and free ones that were never sent. @throws PageferryError `not-identical` */
@@ -235,8 +243,14 @@ export class Migration {
       if (!except?.has(page) && (this.transfer.arrived.has(page) || this.guest.isAllocated(page))) this.transfer.compare(page);
   }
 
-  /** Ends the stream: the destination proves by digest all that arrived. */
+  /**
+   * Ends the stream: the destination proves by digest all that arrived, and no page may have been left out.
+   * @throws PageferryError `not-identical`
+   */
   finish(): void {
+    if (!this.hasLeft) throw new PageferryError('not-identical', 'the guest never went on at the destination');
+    for (const page of this.due!)
+      if (!this.transfer.wasCompared(page)) throw new PageferryError('not-identical', `page ${page} was never sent or compared`);
     this.settledAtMs = Math.max(this.settledAtMs, this.transmit(this.transfer.end()));
   }
 

@@ -98,7 +98,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     comparedPages = migration.transfer.comparedPages;
   } catch (error) {
     if (!(error instanceof LinkLost)) throw error;
-    failed = migration.stopped
+    failed = migration.hasLeft
       ? `${error.message}, after the guest had left: it is lost`
       : `${error.message}: the guest goes on at the source`;
   } finally {

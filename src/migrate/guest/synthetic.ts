@@ -3,22 +3,13 @@ import type { PageBytes } from '../../stream/format.js';
 import { type Guest, type GuestSpec, STATE_BYTES } from '../guest.js';
 import { hashOf, Random } from '../random.js';
 import { type Content, ContentMaker } from './content.js';
-import { createWriter, type PageWriter } from './writer.js';
+import { createWriter, type PageWriter, type WriterOptions } from './writer.js';
 
 /** A guest by parameters, all but name and size with a default. Shares are of 1. */
-export interface SyntheticOptions {
+export interface SyntheticOptions extends WriterOptions {
   readonly name: string;
   /** Memory of the guest, in bytes; terabytes are fine. */
   readonly bytes: number;
-  /** Pages that are written a second; a page counts as often as it is written. */
-  readonly writesPerSecond: number;
-  /** Reads for every write; they matter to post-copy. */
-  readonly readsPerWrite: number;
-  /** `hot`: most writes go to a small part; `zipf`: rank r gets 1 / r of them; `sequential`: page after page, round and round. */
-  readonly pattern: 'hot' | 'zipf' | 'sequential';
-  /** The part that is hot, or that a sequential writer goes round in, and the share of the writes that a hot part gets. */
-  readonly hotShare: number;
-  readonly hotWrites: number;
   /** Whether a write changes a few words of its page or all of it. */
   readonly writes: 'words' | 'page';
   /** What the memory holds. */
@@ -29,8 +20,6 @@ export interface SyntheticOptions {
   readonly cacheShare: number;
   /** Pages that are the same as another. */
   readonly duplicateShare: number;
-  /** Stretches of time with so many times the writes, over and over; always 1 where there are none. */
-  readonly phases: readonly { readonly ms: number; readonly factor: number }[];
   /** Share of the pages that changed since the guest left the other host; absent: it never was there. */
   readonly changedSinceVisit?: number;
   /** Pages that are held at most: of a larger guest, this many stand for all. */

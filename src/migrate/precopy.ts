@@ -34,7 +34,7 @@ export interface PrecopyRules {
 export async function precopy(migration: Migration, rules: PrecopyRules = {}): Promise<void> {
   const left = await rounds(migration, rules);
   if (migration.estimateDowntimeMs(left.count) > migration.settings.downtimeLimitMs)
-    migration.gaveUp ??= 'did not converge: stopped by its own rule with more left than fits the downtime limit';
+    migration.gaveUp ??= 'did not converge: stopped with more left than fits the downtime limit';
   migration.stop();
   left.addAll(migration.takeDirty());
   await finalCopy(migration, rules, left);

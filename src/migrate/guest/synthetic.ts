@@ -144,12 +144,13 @@ class SyntheticGuest implements Guest {
   private fill(into: Uint8Array, page: number, version: number): void {
     const extent = Math.floor(page / EXTENT_PAGES);
     const kind = this.kindOf(extent);
-    const twin = version === 0 && this.chance(page, 4) < this.options.duplicateShare;
+    if (this.options.writes === 'page' && version > 0) {
+      this.content.fill(into, WHOLE_PAGES.has(kind) ? kind : 'text', page + version * 7919, 0);
+      return;
+    }
     // Duplicates of a kind are the pages past the end.
-    const number = twin ? this.pages + (hashOf(page, 5) % ORIGINALS) : page;
-    const whole = this.options.writes === 'page' && version > 0;
-    if (whole) this.content.fill(into, WHOLE_PAGES.has(kind) ? kind : 'text', number + version * 7919, 0);
-    else this.content.fill(into, kind, number, version);
+    const twin = this.chance(page, 4) < this.options.duplicateShare;
+    this.content.fill(into, kind, page, version, twin ? this.pages + (hashOf(page, 5) % ORIGINALS) : page);
   }
 
   private kindOf(extent: number): Content {

@@ -10,7 +10,7 @@ import type { MigrationSettings, Round } from './settings.js';
 /** So much of the link's time may wait before it: what is in a socket's buffer. */
 const QUEUE_MS = 20;
 /** What the storage has to read may be so much more than what the link has to carry. */
-const AHEAD_MS = 10;
+const AHEAD_MS = 2;
 
 /**
  * A migration in virtual time: pages really are coded, sent as the bytes that they became, decoded and put into the destination's

@@ -23,7 +23,7 @@ async function createSent(slots: number, readAgain?: (page: number, into: Uint8A
     },
     confirms(page: number, byte: number) {
       set(byte);
-      return sent.confirm(page, at);
+      return sent.confirm(0, page, at);
     },
     put(page: number, byte: number, keep = true) {
       set(byte);
@@ -50,15 +50,40 @@ test('a page is known by its digest for good, its bytes as long as the cache has
   expect([sent.has(7), matches(7, 1), matches(8, 2), matches(9, 3), matches(9, 1)]).toEqual([true, true, true, true, false]);
 });
 
-test('the page that was not used lately makes room', async () => {
+test('the page that was put longest ago makes room, however often it was looked for', async () => {
   const { put, byteOf } = await createSent(4);
   for (let page = 0; page < 4; page++) put(page, page + 1);
-  // All were used: the hand takes the first, and from there on only those that are used again are spared.
+  // All are new: the hand passes each once, and takes the first.
   put(4, 5);
-  byteOf(1);
+  for (let n = 0; n < 3; n++) byteOf(1);
+  // Put again, page 2 is passed.
+  put(2, 9);
   put(5, 6);
-  expect([1, 4, 5].map((page) => byteOf(page))).toEqual([2, 5, 6]);
-  expect([0, 2].map((page) => byteOf(page))).toEqual([undefined, undefined]);
+  put(6, 7);
+  expect([2, 4, 5, 6].map((page) => byteOf(page))).toEqual([9, 5, 6, 7]);
+  expect([0, 1, 3].map((page) => byteOf(page))).toEqual([undefined, undefined, undefined]);
+});
+
+test('two caches of one size have the same pages, whoever is asked what', async () => {
+  const [one, other] = await Promise.all([createSent(5), createSent(5)]);
+  const random = seeded(3);
+  for (let n = 0; n < 500; n++) {
+    const [page, byte, keep] = [random() % 12, 1 + (random() % 200), random() % 6 !== 0];
+    one.put(page, byte, keep);
+    other.put(page, byte, keep);
+    one.byteOf(random() % 12);
+    if (n % 10 === 0) for (let any = 0; any < 12; any++) expect(other.byteOf(any)).toBe(one.byteOf(any));
+  }
+});
+
+test('an image that both sides hold is read where it stands', async () => {
+  const kernels = await loadKernels(8 << 20);
+  const base = { pages: 3, read: (page: number, into: Uint8Array) => into.fill(100 + page) };
+  const sent = new SentPages(kernels, PAGE, PAGE, undefined, base);
+  const at = kernels.reserve(PAGE, 'page');
+  kernels.bytes.fill(102, at, at + PAGE);
+  expect([kernels.bytes[sent.find(1, 2)], sent.find(0, 2), sent.has(2)]).toEqual([102, 0, false]);
+  expect([sent.confirm(1, 2, at), sent.confirm(1, 1, at)]).toEqual([true, false]);
 });
 
 test('a page that is sent again keeps its place; one that is put without bytes gives it up', async () => {

@@ -61,8 +61,8 @@ test.each(liveExamples.map((example) => [example.guest, example] as const))(
   'the live stream of %s gives its memory, and its batches give the stream',
   async (_, { guest, pages, strategy, batches, stream }) => {
     const now = new Uint8Array(pages * PAGE);
-    const sender = await liveSender(pages, { name: guest, strategy: strategyByName(strategy) });
-    const made = [sender.begin()];
+    const sender = await liveSender({ strategy: strategyByName(strategy) });
+    const made = [sender.begin(guest, pages)];
     for (const { numbers, bytes } of batches) {
       expect(bytes.length).toBe(numbers.length * PAGE);
       numbers.forEach((page, i) => {

@@ -6,6 +6,7 @@ import { GuestClock } from './guest-clock.js';
 import { Link, sealedBytes } from './link.js';
 import { PageTransfer } from './page-transfer.js';
 import type { MigrationSettings, Round } from './settings.js';
+import { streamState } from './stream-state.js';
 
 /** So much of the link's time may wait before it: what is in a socket's buffer. */
 const QUEUE_MS = 20;
@@ -46,29 +47,14 @@ export class Migration {
   ) {}
 
   static async open(settings: MigrationSettings): Promise<Migration> {
-    const { guest, source } = settings;
+    const { guest } = settings;
     const link = new Link(settings.link);
     const clock = new GuestClock(guest);
     const progress = { image: 0, share: 0 };
-    let nowMs = () => 0;
-    const state = {
-      linkBitsPerSecond: settings.link.bitsPerSecond,
-      get bytesTaken() {
-        return link.bytes - link.backlogBytes(nowMs());
-      },
-      threads: source.threads,
-      elapsedMs: () => nowMs(),
-      get bytesOut() {
-        return link.bytes;
-      },
-      pendingMs: 0,
-      handoverMs: () => 0,
-      zstd: true,
-      progress,
-    };
+    const { state, clockIs } = streamState(settings, link, progress);
     const transfer = await PageTransfer.open(guest, settings, state, (page) => !clock.dirty.has(page));
     const migration = new Migration(settings, link, clock, transfer, progress);
-    nowMs = () => migration.nowMs;
+    clockIs(() => migration.nowMs);
     return migration;
   }
 

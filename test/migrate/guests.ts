@@ -92,3 +92,8 @@ export function pageOf(guest: Guest, page: number): Buffer {
   guest.read(page, bytes);
   return bytes;
 }
+
+/** All of it, as it is now. */
+export function memory(guest: Guest): Buffer {
+  return Buffer.concat(Array.from({ length: guest.pages }, (_, page) => pageOf(guest, page)));
+}

@@ -89,7 +89,10 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     storageBytesPerSecond: options.storageBytesPerSecond ?? 200e6,
     autoConverge: options.autoConverge ?? false,
   };
-  const migration = await Migration.open(settings);
+  const migration = await Migration.open(settings).catch((error: unknown) => {
+    guest.close();
+    throw error;
+  });
   let failed: string | undefined;
   let comparedPages = 0;
   try {

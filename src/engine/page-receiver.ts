@@ -121,7 +121,8 @@ class LiveReceiver implements PageReceiver {
     const { kernels } = this.codec;
     const at = kernels.bytes.subarray(guest.page, guest.page + guest.pageBytes);
     guest.memory.read(page, at);
-    this.note(guest, page);
+    // As the sender: of a page that repeats one byte, no bytes are kept.
+    this.note(guest, page, kernels.run.fillByte(guest.page, guest.pageBytes) >= 0);
   }
 
   private take({ type, dataBytes }: RecordHead, head: Uint8Array, what: string): void {
@@ -130,6 +131,7 @@ class LiveReceiver implements PageReceiver {
       const guest = this.opened(what);
       this.mustBe(this.placeCount === 0, what, 'places where a frame has to follow');
       this.placeCount = readPlaces(new WireReader(head, what), guest.places, guest.pages);
+      this.mustBe(this.placeCount > 0, what, 'places of no pages');
     } else if (type === RECORD.PAGES) {
       this.frame(this.opened(what), readFrameHead(head, what), dataBytes, what);
       this.placeCount = 0;

@@ -1,9 +1,12 @@
 import type { PageBitmap } from '../page/bitmap.js';
+import { PageferryError } from '../page/error.js';
+import { allocatedPages } from './free-pages.js';
 import type { Guest } from './guest.js';
 import { GuestClock } from './guest-clock.js';
 import { Link, sealedBytes } from './link.js';
 import { PageTransfer } from './page-transfer.js';
 import type { MigrationSettings, Round } from './settings.js';
+import { streamState } from './stream-state.js';
 
 /** So much of the link's time may wait before it: what is in a socket's buffer. */
 const QUEUE_MS = 20;
@@ -18,8 +21,6 @@ const AHEAD_MS = 2;
 export class Migration {
   /** The sender's time: all before is done. */
   nowMs = 0;
-  /** When the migration began; before it, the guest was only watched. */
-  beganMs = 0;
   readonly rounds: Round[] = [];
   /** When everything that was sent so far is in the destination's memory. */
   settledAtMs = 0;
@@ -30,9 +31,12 @@ export class Migration {
   faults = 0;
   /** Why it stopped before it was done by its own measure; undefined: it was. */
   gaveUp: string | undefined;
+  /** The guest goes on at the destination. */
+  hasLeft = false;
   private stoppedAtMs: number | undefined;
+  /** Pages that were allocated when it was stopped: each has to be at the destination. */
+  private due: PageBitmap | undefined;
   private storageFreeMs = 0;
-  private lostTo = 0;
 
   private constructor(
     readonly settings: MigrationSettings,
@@ -43,29 +47,14 @@ export class Migration {
   ) {}
 
   static async open(settings: MigrationSettings): Promise<Migration> {
-    const { guest, source } = settings;
+    const { guest } = settings;
     const link = new Link(settings.link);
     const clock = new GuestClock(guest);
     const progress = { image: 0, share: 0 };
-    let nowMs = () => 0;
-    const state = {
-      linkBitsPerSecond: settings.link.bitsPerSecond,
-      get bytesTaken() {
-        return link.bytes - link.backlogBytes(nowMs());
-      },
-      threads: source.threads,
-      elapsedMs: () => nowMs(),
-      get bytesOut() {
-        return link.bytes;
-      },
-      pendingMs: 0,
-      handoverMs: () => 0,
-      zstd: true,
-      progress,
-    };
+    const { state, clockIs } = streamState(settings, link, progress);
     const transfer = await PageTransfer.open(guest, settings, state, (page) => !clock.dirty.has(page));
     const migration = new Migration(settings, link, clock, transfer, progress);
-    nowMs = () => migration.nowMs;
+    clockIs(() => migration.nowMs);
     return migration;
   }
 
@@ -109,15 +98,13 @@ export class Migration {
     this.progress.share = 0;
   }
 
-  /** What came before was no part of the migration. */
-  beginHere(): void {
-    this.beganMs = this.nowMs;
-    this.lostTo = this.clock.lostMs;
-  }
-
-  /** Time that the guest lost while it ran during the migration. */
-  get lostMs(): number {
-    return this.clock.lostMs - this.lostTo;
+  /** Lets the guest run before the migration begins, whose time starts now; returns how many pages it wrote to. */
+  watch(ms: number): number {
+    this.clock.run(ms);
+    this.clock.goesOnAt(0);
+    const written = this.dirty.count;
+    this.dirty.clear();
+    return written;
   }
 
   /** Notes that pages are not sent in this round, and why. */
@@ -225,6 +212,7 @@ export class Migration {
   stop(): void {
     this.runGuest();
     this.stoppedAtMs = this.nowMs;
+    this.due = allocatedPages(this);
   }
 
   /** Sends registers and device state; the guest goes on at the destination once all that was sent is there. */
@@ -232,6 +220,7 @@ export class Migration {
     this.settledAtMs = Math.max(this.settledAtMs, this.storageFreeMs, this.transmit(this.guest.stateBytes));
     this.downtimeMs += this.settledAtMs - this.stoppedAtMs!;
     this.clock.goesOnAt(this.settledAtMs);
+    this.hasLeft = true;
   }
 
   /** Compares all pages but those of `except`, and free ones that were never sent. @throws PageferryError `not-identical` */
@@ -240,8 +229,14 @@ export class Migration {
       if (!except?.has(page) && (this.transfer.arrived.has(page) || this.guest.isAllocated(page))) this.transfer.compare(page);
   }
 
-  /** Ends the stream: the destination proves by digest all that arrived. */
+  /**
+   * Ends the stream: the destination proves by digest all that arrived, and no page may have been left out.
+   * @throws PageferryError `not-identical`
+   */
   finish(): void {
+    if (!this.hasLeft) throw new PageferryError('not-identical', 'the guest never went on at the destination');
+    for (const page of this.due!)
+      if (!this.transfer.wasCompared(page)) throw new PageferryError('not-identical', `page ${page} was never sent or compared`);
     this.settledAtMs = Math.max(this.settledAtMs, this.transmit(this.transfer.end()));
   }
 

@@ -144,6 +144,11 @@ export class PageTransfer {
     this.compared.add(page);
   }
 
+  /** Whether the page is known to be at the destination what it was at the source. */
+  wasCompared(page: number): boolean {
+    return this.compared.has(page);
+  }
+
   /** Ends the stream: the destination proves by digest all that arrived. Returns the bytes that it took. */
   end(): number {
     const end = this.sender.end();

@@ -1,5 +1,6 @@
 import type { PageBitmap } from '../page/bitmap.js';
 import { PageferryError } from '../page/error.js';
+import { estimateBusyMs, estimateBytes } from './estimate.js';
 import { allocatedPages } from './free-pages.js';
 import type { Guest } from './guest.js';
 import { GuestClock } from './guest-clock.js';
@@ -93,7 +94,7 @@ export class Migration {
   }
 
   beginRound(): void {
-    this.rounds.push({ fromMs: this.nowMs, toMs: this.nowMs, pages: 0, bytes: 0, left: {} });
+    this.rounds.push({ fromMs: this.nowMs, toMs: this.nowMs, pages: 0, bytes: 0, busyMs: 0, left: {} });
     this.progress.image = this.rounds.length - 1;
     this.progress.share = 0;
   }
@@ -138,15 +139,18 @@ export class Migration {
   async batch(numbers: readonly number[], queueMs = QUEUE_MS): Promise<number> {
     const { source, destination, link } = this.settings;
     const { bytes, decideMs, packMs, placeMs, unpackMs } = await this.transfer.carry(numbers);
-    this.nowMs += (decideMs + packMs / source.threads) / source.share;
+    const codeMs = (decideMs + packMs / source.threads) / source.share;
+    const takeMs = (placeMs + unpackMs / destination.threads) / destination.share;
+    this.nowMs += codeMs;
     this.sourceCpuMs += decideMs + packMs;
     this.destinationCpuMs += placeMs + unpackMs;
     const arrivedMs = this.transmit(bytes);
-    this.settledAtMs = Math.max(this.settledAtMs, arrivedMs) + (placeMs + unpackMs / destination.threads) / destination.share;
+    this.settledAtMs = Math.max(this.settledAtMs, arrivedMs) + takeMs;
     // Neither the link nor the destination is run ahead of: their buffers are small.
     this.nowMs = Math.max(this.nowMs, this.link.freeAtMs - queueMs, this.settledAtMs - link.rttMs / 2 - queueMs);
     this.pagesSent += numbers.length;
     this.round.pages += numbers.length;
+    this.round.busyMs += Math.max(codeMs, bytes / this.link.bytesPerMs, takeMs);
     return this.settledAtMs;
   }
 
@@ -193,19 +197,17 @@ export class Migration {
     return same;
   }
 
-  /** Estimated bytes on the wire of so many pages, from what the last ones took. */
+  /** Estimated bytes on the wire of so many pages. */
   estimateBytes(pages: number): number {
-    const { guest } = this.settings;
-    const last = this.rounds.findLast((round) => round.pages >= 64 || round.pages >= pages / 2);
-    const each = last && last.pages > 0 ? last.bytes / last.pages : guest.pageBytes * guest.pagesEach;
-    return pages * each;
+    return estimateBytes(this.rounds, this.guest, pages);
   }
 
   /** Estimated downtime if the guest were stopped now with so many pages still to be sent. */
   estimateDowntimeMs(pages: number): number {
-    const bytes = this.estimateBytes(pages) + this.guest.stateBytes;
-    const waitMs = Math.max(0, ...[this.link.freeAtMs, this.settledAtMs, this.storageFreeMs].map((ms) => ms - this.nowMs));
-    return bytes / this.link.bytesPerMs + waitMs + this.settings.link.rttMs;
+    const { link, settings, guest } = this;
+    const waitMs = Math.max(0, ...[link.freeAtMs, this.settledAtMs, this.storageFreeMs].map((ms) => ms - this.nowMs));
+    const pagesMs = estimateBusyMs(this.rounds, guest, pages, link.bytesPerMs);
+    return pagesMs + guest.stateBytes / link.bytesPerMs + waitMs + settings.link.rttMs;
   }
 
   /** Stops the guest at the source. */

@@ -10,6 +10,8 @@ const SUITES = {
   index: 'the fingerprint index against Map: inserts, hits, misses',
   'pages-in-out': 'pages into and out of wasm memory against native memcpy',
   threads: 'scan, fingerprint and lz4 on one worker and on two: CPU time and wall time',
+  costs: 'what work takes here, beside the numbers that simulations have built in',
+  techniques: 'the surveyed migration techniques: each against plain pre-copy, and all side by side (virtual time)',
   stages: 'where the time of encoding goes, stage by stage',
 };
 if (!Object.hasOwn(SUITES, suite)) {

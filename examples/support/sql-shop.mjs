@@ -1,8 +1,13 @@
 // A real program for the examples: SQLite, compiled to WebAssembly, keeps a small shop's books in its linear memory.
-import initSqlJs from 'sql.js';
+import { createRequire } from 'node:module';
 import { withMemory } from './wasm-memory.mjs';
 
+const require = createRequire(import.meta.url);
+
 async function startShop() {
+  // sql.js makes one instance for as long as it is loaded: loaded anew, each shop has a memory of its own.
+  delete require.cache[require.resolve('sql.js')];
+  const initSqlJs = require('sql.js');
   const { program, memory } = await withMemory(() => initSqlJs());
   const db = new program.Database();
   // The main database is a file outside of the linear memory; this one is inside.

@@ -2,7 +2,7 @@ import { digestText } from '../dedup/image-digest.js';
 import { createPageReceiver, type GuestMemory, type PageReceiver } from '../engine/page-receiver.js';
 import { PageferryError } from '../page/error.js';
 import { DIGEST_BYTES } from '../stream/format.js';
-import { eachBasePage, type HeldBase, mustBeSameBase } from './base.js';
+import { type HeldBase, mustBeSameBase } from './base.js';
 import { FRAME } from './frame.js';
 import type { FrameChannel } from './frame-channel.js';
 import { mustAnswer } from './greet.js';
@@ -11,8 +11,8 @@ import { type GuestInfo, readGuest } from './messages.js';
 /** Where a guest goes. Exactly one of `commit` and `abort` ends what an announced guest began. */
 export interface GuestDestination {
   /**
-   * Gives the place where the pages wait until they are proved; with a base, it holds the base's pages already. May throw, to refuse:
-   * `channel.identities` say who sends, `guest.tenant` whose guest it is.
+   * Gives the place where the pages wait until they are proved. May throw, to refuse: `channel.identities` say who sends,
+   * `guest.tenant` whose guest it is.
    */
   readonly open: (guest: GuestInfo) => GuestMemory | Promise<GuestMemory>;
   /** The guest is whole and proved, and its source has let go: apply it. Called at most once, and then nothing else is. */
@@ -94,7 +94,6 @@ async function receivePages(
   { base, maxBytes }: GuestDestination,
   accept: () => Promise<void>,
 ): Promise<Uint8Array> {
-  let isOpen = false;
   const receiver = await createPageReceiver({
     open: (name, pages, pageBytes) => {
       if (name !== guest.name || pages !== guest.pages || pageBytes !== guest.pageBytes)
@@ -102,21 +101,17 @@ async function receivePages(
           'bad-stream',
           `stream of guest "${name}", ${pages} pages of ${pageBytes} bytes: announced was "${guest.name}", ${guest.pages} of ${guest.pageBytes}`,
         );
-      isOpen = true;
       return stage;
     },
+    ...(base ? { base } : {}),
     ...(maxBytes === undefined ? {} : { maxBytes }),
   });
   await accept();
-  let takesBase = base !== undefined;
   for (;;) {
     const frame = await channel.receive();
     if (frame?.type === FRAME.END) return ended(receiver, frame.body, channel.peer);
     if (frame?.type !== FRAME.PAGES) throw channel.unexpected(frame, FRAME.PAGES);
     receiver.push(frame.body);
-    if (!isOpen || !takesBase) continue;
-    takesBase = false;
-    await eachBasePage(base!, guest.pages, (page) => receiver.held(page));
   }
 }
 

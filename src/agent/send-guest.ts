@@ -1,11 +1,12 @@
 import { loadZstd } from '../codec/zstd-load.js';
 import { digestText } from '../dedup/image-digest.js';
-import { createPageSender, type Finds, type PageSender } from '../engine/page-sender.js';
+import { createPageSender } from '../engine/create-page-sender.js';
+import type { Finds, PageSender } from '../engine/page-sender.js';
 import { PageferryError } from '../page/error.js';
 import { adaptive } from '../strategy/adaptive.js';
 import type { Strategy } from '../strategy/strategy.js';
 import { DIGEST_BYTES, type PageBytes } from '../stream/format.js';
-import { eachBasePage, type HeldBase } from './base.js';
+import type { HeldBase } from './base.js';
 import { FRAME } from './frame.js';
 import type { FrameChannel } from './frame-channel.js';
 import { guestBytes } from './messages.js';
@@ -28,7 +29,7 @@ export interface GuestToSend {
   /** After all pages went once: those that were written to since, round by round. The guest must stand still in the last one. */
   readonly rounds?: Iterable<Iterable<number>> | AsyncIterable<Iterable<number>>;
   /** An image that the destination holds too. */
-  readonly base?: HeldBase & { readonly read: (page: number, into: Uint8Array) => void | Promise<void> };
+  readonly base?: HeldBase;
   /**
    * Called once, when the destination has proved that it holds the guest, before it is told to apply it. What fails until then is not
    * applied there; after it, without a word from the destination, nobody here can know. Must not let the guest run here again.
@@ -84,18 +85,13 @@ async function sendPages(channel: FrameChannel, guest: GuestToSend, flow: PageFl
   const { name, pages, pageBytes = 4096, base, strategy = adaptive(), finds = 'similar', threads = 1 } = guest;
   const { cacheBytes = Math.min(pages * pageBytes, MOST_CACHE_BYTES) } = guest;
   const { state, pending } = flow;
-  const indexPages = Math.min(pages, MOST_INDEX_PAGES);
+  const indexPages = Math.min(pages + (base?.pages ?? 0), MOST_INDEX_PAGES);
   const sender = await createPageSender({
-    ...{ name, pages, pageBytes, strategy, state, finds, cacheBytes, batchPages: BATCH_PAGES, indexPages, threads, pending },
+    ...{ pageBytes, strategy, state, finds, cacheBytes, batchPages: BATCH_PAGES, indexPages, threads, pending },
+    ...(base ? { base } : {}),
   });
   try {
-    // Alone in its frames: the destination takes over its base between the announcement and the first page.
-    await flow.put(sender.begin());
-    if (base)
-      await eachBasePage(base, pages, async (page) => {
-        await base.read(page, sender.room.subarray(0, pageBytes));
-        sender.held(page);
-      });
+    await flow.put(sender.begin(name, pages));
     await sendAll(guest, sender, flow, range(pages));
     for await (const round of whileOpen(guest.rounds ?? [], channel)) await sendAll(guest, sender, flow, round);
     await flow.sent();

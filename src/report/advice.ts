@@ -28,7 +28,7 @@ export function ceilingText({ ways }: WorkloadReport): string {
   const last = packing.reduce((a, b) => (b.breakEvenBitsPerSecond! > a.breakEvenBitsPerSecond! ? b : a));
   const rate = last.breakEvenBitsPerSecond!;
   if (rate === 0) return 'send raw at any rate: no packing makes these pages fewer bytes';
-  if (rate === Infinity) return `${last.name} pays at any rate: it takes no longer than sending raw`;
+  if (rate === Infinity) return `at any rate ${last.name} pays: it takes no longer than sending raw`;
   const self = ways.some(({ adaptive }) => adaptive) ? '; adaptive turns to it by itself' : '';
   return `above ${rateText(rate)} send raw (up to there ${last.name} pays)${self}`;
 }

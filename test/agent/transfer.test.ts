@@ -6,6 +6,7 @@ import { receiveGuest } from '../../src/agent/receive-guest.js';
 import { type GuestToSend, sendGuest } from '../../src/agent/send-guest.js';
 import { digestText } from '../../src/dedup/image-digest.js';
 import { adaptive } from '../../src/strategy/adaptive.js';
+import { smallest } from '../../src/strategy/smallest.js';
 import { imageDigest } from '../reference/image-digest.js';
 import { guestImage, laterImage } from '../support/images.js';
 import { Host, KEPT, migrate, Stage, testGuest, within } from './hosts.js';
@@ -86,41 +87,50 @@ test('guests of two tenants over one channel: neither stream says anything of th
   expect(together.streams[0]!.length).toBeGreaterThan(20 * PAGE);
 });
 
-/** A guest that has changed since `base`, which both hosts hold. */
-function onBase(image: Uint8Array, digest: Uint8Array) {
-  const pages = image.length / PAGE;
+const from = (bytes: Uint8Array) => (page: number, into: Uint8Array) => into.set(bytes.subarray(page * PAGE, (page + 1) * PAGE));
+
+/** A guest that has changed since `image`, which both hosts hold. */
+function onBase(image: Uint8Array) {
   const now = laterImage(image, PAGE, 4);
-  const from = (bytes: Uint8Array) => (page: number, into: Uint8Array) => into.set(bytes.subarray(page * PAGE, (page + 1) * PAGE));
-  const stage = Object.assign(new Stage(), { base: { digest, pages } });
-  stage.staged.bytes = image.slice();
-  const guest = { name: 'guest', tenant: 't', pages, read: from(now), base: { digest, pages, read: from(image) } };
-  return { guest, stage, now };
+  const base = { digest: imageDigest(image, PAGE), pages: image.length / PAGE, read: from(image) };
+  const guest = { name: 'guest', tenant: 't', pages: now.length / PAGE, read: from(now), strategy: smallest, base };
+  return { guest, base, now };
 }
 
-test('pages that are as in the base image do not travel', async () => {
+test('pages that are in the base image do not travel', async () => {
   host = await Host.listening(KEPT.secure.destination);
-  const image = guestImage(PAGE, 9);
-  const { guest, stage, now } = onBase(image, imageDigest(image, PAGE));
-  const { sent } = await migrate(host, KEPT.secure.source, { guest, stage });
+  const { guest, base, now } = onBase(guestImage(PAGE, 9));
+  const { sent, stage } = await migrate(host, KEPT.secure.source, { guest, stage: Object.assign(new Stage(), { base }) });
   expect(Buffer.compare(stage.applied!, now)).toBe(0);
-  const whole = await migrate(host, KEPT.secure.source, { guest: { ...guest, base: undefined } });
+  const { base: _, ...baseless } = guest;
+  const whole = await migrate(host, KEPT.secure.source, { guest: baseless });
   expect(Buffer.compare(whole.stage.applied!, now)).toBe(0);
   expect((sent as { bytes: number }).bytes).toBeLessThan(0.7 * (whole.sent as { bytes: number }).bytes);
 });
 
 test.each([
-  ['another', new Uint8Array(16).fill(0xab), /source's base image is [0-9a-f]{32}, the destination's (ab){16}/],
-  ['none', undefined, /source's base image is [0-9a-f]{32}, the destination's none/],
-])('a destination that holds %s base image refuses before anything is opened', async (_, digest, message) => {
+  ['another', { digest: new Uint8Array(16).fill(0xab) }, /source's base image is [0-9a-f]{32}, the destination's (ab){16}/],
+  ['no', undefined, /source's base image is [0-9a-f]{32}, the destination's none/],
+])('a destination that holds %s base image refuses before anything is opened', async (_, other, message) => {
   host = await Host.listening(KEPT.secure.destination);
-  const image = guestImage(PAGE, 9);
-  const { guest } = onBase(image, imageDigest(image, PAGE));
-  const stage = Object.assign(new Stage(), digest ? { base: { digest, pages: guest.pages } } : {});
+  const { guest, base } = onBase(guestImage(PAGE, 9));
+  const stage = Object.assign(new Stage(), other && { base: { ...base, ...other } });
   const { sent, received } = await migrate(host, KEPT.secure.source, { guest, stage });
   expect(sent).toMatchObject({ code: 'wrong-base', message: expect.stringMatching(message) });
   expect((sent as Error).message).toContain('refused');
   expect(received).toMatchObject({ code: 'wrong-base', message: expect.stringMatching(message) });
   expect(stage.calls).toEqual(['abort']);
+});
+
+test('a base that is not what its digest says: the guest is refused at its end', async () => {
+  host = await Host.listening(KEPT.secure.destination);
+  const image = guestImage(PAGE, 9);
+  const { guest, base } = onBase(image);
+  const stage = Object.assign(new Stage(), { base: { ...base, read: from(image.map((byte) => byte ^ 1)) } });
+  const { sent, received } = await migrate(host, KEPT.secure.source, { guest, stage });
+  expect(received).toMatchObject({ code: 'not-identical' });
+  expect((sent as Error).message).toContain('gave up: ');
+  expect(stage.calls).toEqual(['open', 'abort']);
 });
 
 test('who does not take what comes makes the sender wait, and after a while give up', async () => {

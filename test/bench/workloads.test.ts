@@ -28,6 +28,16 @@ describe.each(Object.entries(MADE))('the made guest %s', (_, workload) => {
   });
 });
 
+it('a database can run twice in one process, each in a memory of its own', async () => {
+  const { database } = await bench('workloads/database.mjs');
+  for (let n = 0; n < 2; n++) {
+    const images = database.images({ mebibytes: 1 });
+    const { value } = await images.next();
+    expect(Buffer.from(value.bytes).includes('Harbour Road')).toBe(true);
+    await images.return();
+  }
+});
+
 it('two guests in one stream have the bytes of both', async () => {
   const bytesOf = async (workload: Workload) => {
     const { value } = await workload.images({ mebibytes: 3 }).next();

@@ -43,7 +43,7 @@ test('whether packing pays at all is said in words', () => {
   const said = (...rates: (number | undefined)[]) => ceilingText({ ...busy!, ways: ways(rates) });
   expect(said(0, 0)).toBe('send raw at any rate: no packing makes these pages fewer bytes');
   expect(said(0, 2e9)).toBe('above 2 Gbit/s send raw (up to there fixed:way-1 pays)');
-  expect(said(1e9, Infinity)).toBe('fixed:way-1 pays at any rate: it takes no longer than sending raw');
+  expect(said(1e9, Infinity)).toBe('at any rate fixed:way-1 pays: it takes no longer than sending raw');
   expect(said(undefined)).toBe('');
 });
 

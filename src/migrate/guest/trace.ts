@@ -1,6 +1,6 @@
 import type { PageBytes } from '../../stream/format.js';
-import { type Guest, type GuestSpec, NO_BLOCKS, STATE_BYTES } from '../guest.js';
-import { hashOf } from '../random.js';
+import { type Access, type Guest, type GuestSpec, NO_BLOCKS, STATE_BYTES } from '../guest.js';
+import { addDiffering, Interval } from './interval.js';
 
 /** A snapshot of a guest's whole memory, to be read anywhere. */
 export interface Snapshot {
@@ -20,16 +20,7 @@ export interface TraceOptions {
 }
 
 const PAGE: PageBytes = 4096;
-/** Pages that are read for each that is written, close to it: what post-copy may have to wait for. A guess. */
-const READS_A_WRITE = 3;
-const NEAR_PAGES = 64;
 const CHUNK_PAGES = 1024;
-
-/** A write between two snapshots: the page becomes what the second one has. */
-interface Change {
-  readonly page: number;
-  readonly atMs: number;
-}
 
 /**
  * Successive snapshots of a guest, played: every page that differs between two is written once, at a time of the interval that the seed
@@ -61,14 +52,14 @@ export function traceGuest(name: string, snapshots: readonly Snapshot[], options
 }
 
 function compareSnapshots(a: Snapshot, b: Snapshot, pages: number): Uint32Array {
-  const bytes = [Buffer.alloc(CHUNK_PAGES * PAGE), Buffer.alloc(CHUNK_PAGES * PAGE)] as const;
+  const bytes = [new Uint8Array(CHUNK_PAGES * PAGE), new Uint8Array(CHUNK_PAGES * PAGE)] as const;
   const found: number[] = [];
   for (let from = 0; from < pages; from += CHUNK_PAGES) {
-    a.readAt!(bytes[0], from * PAGE);
-    b.readAt!(bytes[1], from * PAGE);
-    if (bytes[0].equals(bytes[1])) continue;
-    for (let i = 0; i < Math.min(CHUNK_PAGES, pages - from); i++)
-      if (bytes[0].compare(bytes[1], i * PAGE, (i + 1) * PAGE, i * PAGE, (i + 1) * PAGE) !== 0) found.push(from + i);
+    const end = Math.min(CHUNK_PAGES, pages - from) * PAGE;
+    const [one, other] = [bytes[0].subarray(0, end), bytes[1].subarray(0, end)];
+    a.readAt!(one, from * PAGE);
+    b.readAt!(other, from * PAGE);
+    addDiffering(found, one, other, PAGE, from);
   }
   return Uint32Array.from(found);
 }
@@ -90,12 +81,10 @@ class TraceGuest implements Guest {
   readonly blockOf = NO_BLOCKS.blockOf;
   readonly readBlock = NO_BLOCKS.readBlock;
   /** Which snapshot each page is from now. */
-  private readonly version: Uint8Array;
-  /** Intervals played so far; the writes of this one, and the next of them. */
-  private interval = -1;
-  private changes: Change[] = [];
-  private next = 0;
-  private readsDone = 0;
+  private readonly version: Uint16Array;
+  /** Which interval is played, and what of it is left. */
+  private number = -1;
+  private interval: Interval | undefined;
 
   constructor(
     readonly name: string,
@@ -104,24 +93,19 @@ class TraceGuest implements Guest {
   ) {
     this.pages = settings.pages;
     this.stateBytes = settings.stateBytes;
-    this.version = new Uint8Array(settings.pages).fill(settings.comesBack ? 1 : 0);
+    this.version = new Uint16Array(settings.pages).fill(settings.comesBack ? 1 : 0);
   }
 
-  run(toMs: number, access: (page: number, write: boolean) => boolean): number {
+  run(toMs: number, access: Access): number {
     for (;;) {
-      const change = this.changes[this.next];
-      if (!change) {
-        const begins = (this.interval + 1) * this.settings.intervalMs;
-        if (begins >= toMs || this.snapshots.length < 2) return toMs;
-        this.openInterval();
-        continue;
-      }
-      if (change.atMs >= toMs) return toMs;
-      for (; this.readsDone < READS_A_WRITE; this.readsDone++) if (!access(this.near(change.page), false)) return change.atMs;
-      if (!access(change.page, true)) return change.atMs;
-      this.version[change.page] = this.to(this.interval);
-      this.readsDone = 0;
-      this.next++;
+      const to = this.at(this.number + 1);
+      const reached = this.interval?.run(toMs, access, (page) => {
+        this.version[page] = to;
+      });
+      if (reached !== undefined) return reached;
+      const begins = (this.number + 1) * this.settings.intervalMs;
+      if (begins >= toMs || this.snapshots.length < 2) return toMs;
+      this.openInterval();
     }
   }
 
@@ -143,34 +127,16 @@ class TraceGuest implements Guest {
   close(): void {}
 
   private openInterval(): void {
-    this.interval++;
-    const { seed, intervalMs, differences } = this.settings;
-    const from = Math.min(this.from(this.interval), this.to(this.interval));
-    const begins = this.interval * intervalMs;
-    this.changes = Array.from(differences(from), (page) => ({
-      page,
-      atMs: begins + (hashOf(hashOf(seed, this.interval), page) / 2 ** 32) * intervalMs,
-    })).sort((a, b) => a.atMs - b.atMs || a.page - b.page);
-    this.next = 0;
+    this.number++;
+    const { seed, intervalMs: ms, differences, pages } = this.settings;
+    const changed = differences(Math.min(this.at(this.number), this.at(this.number + 1)));
+    this.interval = new Interval({ seed, number: this.number, ms, changed, pages });
   }
 
-  /** There and back: 0 1 2 1 0 1 … */
-  private at(step: number): number {
+  /** The snapshot at the beginning of an interval, there and back: 0 1 2 1 0 1 … */
+  private at(interval: number): number {
     const last = this.snapshots.length - 1;
-    const place = (step + (this.settings.comesBack ? 1 : 0)) % (2 * last);
+    const place = (interval + (this.settings.comesBack ? 1 : 0)) % (2 * last);
     return place <= last ? place : 2 * last - place;
-  }
-
-  private from(interval: number): number {
-    return this.at(interval);
-  }
-
-  private to(interval: number): number {
-    return this.at(interval + 1);
-  }
-
-  private near(page: number): number {
-    const place = hashOf(hashOf(this.settings.seed, page), this.interval * READS_A_WRITE + this.readsDone);
-    return Math.min(this.pages - 1, Math.max(0, page - NEAR_PAGES / 2 + (place % NEAR_PAGES)));
   }
 }

@@ -1,0 +1,38 @@
+// What work takes on a host, as simulations reckon with it: measured here, and beside it the built-in numbers (MEASURED_COSTS in
+// src/migrate/costs.ts, which are medians of this suite on a quiet machine). The program measures itself; medians of its runs.
+import { MEASURED_COSTS, measureCosts } from '../dist/migrate.js';
+import { print, printTable, readOptions, wholeNumber, writeRows } from './kernels/suite.mjs';
+import { median } from './race.mjs';
+
+export async function run(argv) {
+  const { quick, json, runs } = readOptions(argv, 'runs');
+  const rounds = wholeNumber('runs', runs, quick ? 1 : 7);
+  const measured = [];
+  for (let n = 0; n < rounds; n++) measured.push(await measureCosts());
+  const known = flat(MEASURED_COSTS);
+  const rows = Object.keys(flat(measured[0])).map((cost) => {
+    const value = median(measured.map((one) => flat(one)[cost]));
+    return { suite: 'costs', cost, value, builtIn: known[cost], ratio: value / known[cost] };
+  });
+  print(`\n${measured[0].name}: medians of ${rounds}; beside them ${MEASURED_COSTS.name}`);
+  printTable(
+    ['µs a page, or bytes a ms', 'here', 'built in', 'here / built in'],
+    rows.map(({ cost, value, builtIn, ratio }) => [cost, digits(value), digits(builtIn), builtIn ? ratio.toFixed(2) : '']),
+  );
+  writeRows(json, rows);
+}
+
+/** All numbers, each by the path to it. */
+function flat(costs, path = '') {
+  return Object.assign(
+    {},
+    ...Object.entries(costs).map(([key, value]) => {
+      if (typeof value === 'object') return flat(value, `${path}${key}.`);
+      return typeof value === 'number' ? { [path + key]: value } : {};
+    }),
+  );
+}
+
+function digits(value) {
+  return value === undefined ? '' : String(Number(value.toPrecision(3)));
+}

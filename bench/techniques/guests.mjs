@@ -1,0 +1,91 @@
+// Guests of the kinds that the papers describe, and the three that all techniques are compared on.
+import { syntheticGuest, wasmProgramGuest } from '../../dist/migrate.js';
+
+const MIB = 1 << 20;
+
+/** Parameters that a guest has unless it says otherwise: a server with something to do. */
+const SERVER = {
+  bytes: 256 * MIB,
+  writesPerSecond: 4000,
+  readsPerWrite: 3,
+  pattern: 'hot',
+  hotShare: 0.03,
+  hotWrites: 0.9,
+  writes: 'words',
+  mix: { zero: 0.35, text: 0.2, pointers: 0.25, code: 0.1, random: 0.1 },
+  freeShare: 0.1,
+  cacheShare: 0.2,
+  duplicateShare: 0.05,
+  phases: [],
+  samplePages: 65536,
+};
+
+function guest(name, options, mebibytes) {
+  return syntheticGuest({ ...SERVER, ...options, bytes: mebibytes * MIB, name });
+}
+
+/** What each technique was made for, with what its paper reports. */
+export const CLAIMS = [
+  { technique: 'time-series', kind: 'hot', paper: 'no figure verified' },
+  { technique: 'optimised-pre-copy', kind: 'hot', paper: 'no figure verified' },
+  { technique: 'page-bitmap', kind: 'hot', paper: '34 % less data, 32.5 % less time' },
+  { technique: 'shared-storage', kind: 'cache', paper: 'over 30 % less time, up to 60 %' },
+  { technique: 'second-chance', kind: 'hot', paper: 'no figure verified' },
+  { technique: 'memory-reuse', kind: 'return', paper: '87 % of unnecessary energy; much less data' },
+  { technique: 'log-records', kind: 'writes', paper: 'no figure verified' },
+  {
+    technique: 'me2',
+    kind: 'free',
+    paper: '50.5 % less data, 48.2 % less time, 47.6 % less downtime',
+  },
+  { technique: 'xbrle', kind: 'writes', paper: 'downtime to a hundredth in a benchmark' },
+  { technique: 'post-copy', kind: 'hot', paper: 'each page once; faults within 21 % of the working set' },
+  {
+    technique: 'mecom',
+    kind: 'server',
+    paper: '68.8 % less data, 32 % less time, 27.1 % less downtime',
+  },
+  { technique: 'bitmap-matrix', kind: 'hot', paper: 'no figure verified' },
+  { technique: 'consolidation', kind: 'bursts', paper: 'no figure verified' },
+  {
+    technique: 'mdd',
+    kind: 'alike',
+    paper: '56.6 % less data, 34.9 % less time, 26.2 % less downtime',
+  },
+  { technique: 'alteration-probability', kind: 'hot', paper: 'no figure verified' },
+];
+
+const KINDS = {
+  server: ['a server: 4,000 writes/s, most of them to 3 % of its memory', {}],
+  hot: ['30,000 writes/s, 90 % of them to 5 % of its memory', { writesPerSecond: 30_000, hotShare: 0.05 }],
+  cache: ['60 % of its memory mirrors a disk that both hosts read', { cacheShare: 0.6, freeShare: 0.05 }],
+  return: ['back after 20 % of its pages changed', { changedSinceVisit: 0.2 }],
+  writes: ['100,000 small writes/s to 15 % of its memory', { writesPerSecond: 100_000, hotShare: 0.15, hotWrites: 0.95 }],
+  free: ['half of its memory is free', { freeShare: 0.5, writesPerSecond: 8000 }],
+  alike: ['a fifth of its pages are the same as another', { duplicateShare: 0.2 }],
+  bursts: [
+    'idle for 2 s, busy for 1 s, in turn',
+    {
+      phases: [
+        { ms: 2000, factor: 0.02 },
+        { ms: 1000, factor: 3 },
+      ],
+    },
+  ],
+};
+
+/** The guest of a kind, and what it is. */
+export function kindOfGuest(kind, mebibytes) {
+  const [what, options] = KINDS[kind];
+  return { what, guest: guest(kind, options, mebibytes) };
+}
+
+/** The guests that all techniques are compared on. */
+export function matrixGuests(mebibytes) {
+  return [
+    guest('server', {}, mebibytes),
+    guest('write-heavy', { writesPerSecond: 60_000, hotShare: 0.2, hotWrites: 0.9 }, mebibytes),
+    guest('cache-heavy', { cacheShare: 0.6, freeShare: 0.05, writesPerSecond: 2000 }, mebibytes),
+    wasmProgramGuest(),
+  ];
+}

@@ -1,0 +1,17 @@
+export { type Costs, MEASURED_COSTS } from './migrate/costs.js';
+export type { Content } from './migrate/guest/content.js';
+export { type Program, type ProgramOptions, programGuest } from './migrate/guest/program.js';
+export { type SyntheticOptions, syntheticGuest } from './migrate/guest/synthetic.js';
+export { type Snapshot, type TraceOptions, traceGuest } from './migrate/guest/trace.js';
+export { wasmProgramGuest } from './migrate/guest/wasm-program.js';
+export type { Access, Guest, GuestSpec } from './migrate/guest.js';
+export type { LinkSpec } from './migrate/link.js';
+export { measureCosts } from './migrate/measure-costs.js';
+export type { Migration } from './migrate/migration.js';
+export { type PostcopyRules, postcopy } from './migrate/postcopy.js';
+export { finalCopy, type PrecopyRules, precopy, rounds } from './migrate/precopy.js';
+export type { HostSpec, MigrationSettings, Round } from './migrate/settings.js';
+export { type SimulationOptions, type SimulationResult, simulate } from './migrate/simulate.js';
+export { TECHNIQUES, techniqueByName } from './migrate/technique/registry.js';
+export type { Technique } from './migrate/technique.js';
+export { PageBitmap } from './page/bitmap.js';

@@ -1,0 +1,95 @@
+import { type CodecContext, createCodecContext } from '../../codec/codec.js';
+import { codecByName } from '../../codec/registry.js';
+import { PageIndex } from '../../dedup/page-index.js';
+import { loadKernels } from '../../kernels/kernels.js';
+import type { GuestSpec } from '../guest.js';
+import { hashOf, Random } from '../random.js';
+import { type Content, ContentMaker } from './content.js';
+import { type Program, programGuest } from './program.js';
+
+const PAGE = 4096;
+const MIB = 1 << 20;
+const MEMORY_BYTES = 32 * MIB;
+/** Pages whose last version it keeps: half of its memory. */
+const KEPT_PAGES = 4096;
+/** Codes are appended to it, round and round. */
+const LOG_BYTES = 12 * MIB;
+const INDEX_PAGES = 1 << 16;
+const SKETCH_SLOTS = 1 << 16;
+const PAGES_A_STEP = 64;
+/** Most of the pages that come are of this part of them. */
+const HOT_PAGES = 256;
+const HOT_SHARE = 0.7;
+const KINDS: readonly Content[] = ['text', 'pointers', 'pointers', 'code', 'zero', 'random'];
+
+/**
+ * A real WebAssembly program that every install has: pageferry's own kernels, at work in a memory of 32 MiB. Pages come to it as
+ * to a backup of a busy memory; it looks each up, codes it against its last version or alone, appends the code to a log and keeps the
+ * page. The same seed, the same memory after every step.
+ */
+export function wasmProgramGuest(name = 'kernels'): GuestSpec {
+  return programGuest({ name, open: startKernels });
+}
+
+async function startKernels(seed: number): Promise<Program> {
+  const kernels = await loadKernels(MEMORY_BYTES);
+  const archive = new Archive(createCodecContext(kernels), seed);
+  // At the start, it has seen every page once.
+  for (let page = 0; page < KEPT_PAGES; page++) archive.take(page);
+  return { memory: () => kernels.bytes, step: () => archive.step() };
+}
+
+class Archive {
+  private readonly content: ContentMaker;
+  private readonly random: Random;
+  private readonly index: PageIndex;
+  private readonly versions = new Uint32Array(KEPT_PAGES);
+  private readonly page: number;
+  private readonly digest: number;
+  private readonly kept: number;
+  private readonly log: number;
+  private logged = 0;
+
+  constructor(
+    private readonly codec: CodecContext,
+    private readonly seed: number,
+  ) {
+    const { kernels } = codec;
+    this.content = new ContentMaker(seed, PAGE);
+    this.random = new Random(seed);
+    this.index = new PageIndex(kernels, PAGE, INDEX_PAGES, SKETCH_SLOTS, 1);
+    this.page = kernels.reserve(PAGE, 'page');
+    this.digest = kernels.reserve(16, 'digest');
+    this.kept = kernels.reserve(KEPT_PAGES * PAGE, 'last versions');
+    this.log = kernels.reserve(LOG_BYTES, 'log');
+  }
+
+  step(): void {
+    const { random } = this;
+    for (let n = 0; n < PAGES_A_STEP; n++) this.take(random.below(random.next() < HOT_SHARE ? HOT_PAGES : KEPT_PAGES));
+  }
+
+  /** Takes in the next version of a page. */
+  take(page: number): void {
+    const { run, bytes } = this.codec.kernels;
+    const version = this.versions[page]!++;
+    const kind = KINDS[hashOf(hashOf(this.seed, page >>> 4), 3) % KINDS.length]!;
+    this.content.fill(bytes.subarray(this.page, this.page + PAGE), kind, page, version);
+    run.hash128(this.page, PAGE, 0, 0, this.digest);
+    if (this.index.find(this.digest)) return;
+    this.index.insert(this.digest, 0, page);
+    this.index.insertSketch(this.page, 0, page);
+    const at = this.kept + page * PAGE;
+    if (version === 0 || !this.append('xbzrle', at)) this.append('lz4', 0);
+    bytes.copyWithin(at, this.page, this.page + PAGE);
+  }
+
+  /** Appends the page to the log, coded; false when that takes more than the page. */
+  private append(name: 'xbzrle' | 'lz4', base: number): boolean {
+    if (this.logged + PAGE > LOG_BYTES) this.logged = 0;
+    const coded = codecByName(name).encode!(this.codec, this.page, PAGE, this.log + this.logged, PAGE, base);
+    if (coded < 0) return false;
+    this.logged += coded;
+    return true;
+  }
+}

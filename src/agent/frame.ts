@@ -68,14 +68,21 @@ export function frameName(type: number): string {
 
 /** The whole frame in one piece; `parts` are copied. */
 export function frameBytes(role: Role, type: FrameType, sequence: number, parts: readonly Uint8Array[]): Uint8Array {
-  const body = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+  const frame = Buffer.allocUnsafe(HEAD_BYTES + parts.reduce((sum, { length }) => sum + length, 0));
+  const body = frame.subarray(HEAD_BYTES);
+  let at = 0;
+  for (const part of parts) {
+    body.set(part, at);
+    at += part.length;
+  }
   const head = new WireWriter();
   head.u32(body.length);
   head.u32(type);
   head.u64(sequence);
   head.u32(crc32(body));
   head.u32(crc32(head.bytes, ROLE_IDS[role]));
-  return Buffer.concat([head.bytes, body]);
+  frame.set(head.bytes);
+  return frame;
 }
 
 /** @throws PageferryError `bad-stream` for a head that is not the one that has to come; its length is within its type's limit */

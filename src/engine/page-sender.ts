@@ -37,7 +37,7 @@ export interface Batch {
   readonly packed: Promise<PackedBatch>;
 }
 
-export interface PackedBatch {
+interface PackedBatch {
   /** The bytes, in order; good until `done`. */
   readonly parts: readonly Uint8Array[];
   readonly bytes: number;

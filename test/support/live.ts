@@ -5,7 +5,7 @@ import { strategyByName } from '../../src/strategy/registry.js';
 import type { StreamState } from '../../src/strategy/strategy.js';
 
 /** A stream that stands still: what strategies see where no link is played. */
-export const STILL: StreamState = {
+const STILL: StreamState = {
   linkBitsPerSecond: 1e8,
   threads: 1,
   elapsedMs: () => 0,

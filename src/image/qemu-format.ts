@@ -1,0 +1,116 @@
+/**
+ * The part of QEMU's migration stream that can be read by whoever does not know the guest's devices (docs/qemu-stream.md). All
+ * integers are big-endian.
+ *
+ *     stream    = "QEVM"  version=3:u32  configuration  { command | section }  ( device … | 00 )
+ *     configuration = 07  length:u32  machine  { 05  string  version=1:u32  payload }
+ *     string    = length:u8  byte…
+ *     command   = 08  number:u16  length:u16  byte…
+ *     section   = ( 01 id:u32 string instance:u32 version:u32  |  02 id:u32  |  03 id:u32 )  { record }  end  7E id:u32
+ *     device    = 04 …                           not delimited: from here on nothing can be read
+ *     record    = head  page:4096 | head  fill:u8 | head  01 length:u16 xbzrle | blocks
+ *     head      = place:u64  [ string ]          place = offset in the block + flags; the block's name, or "as before"
+ *     blocks    = place:u64  { string  bytes:u64  [ page bytes:u64 ]  [ address:u64 ] }    until all bytes make the head's sum
+ *     end       = 0000000000000010
+ */
+export const QEMU_MAGIC = 0x5145564d;
+export const QEMU_VERSION = 3;
+export const MULTIFD_MAGIC = 0x11223344;
+
+export const TARGET_PAGE_BYTES = 4096;
+export const TARGET_PAGE_BITS = 12;
+export const FLAG_MASK = 0xfff;
+/** Pages from one 32 bit half of a place to the next. */
+export const PAGES_PER_HIGH = 1 << 20;
+
+export const sectionType = {
+  eof: 0x00,
+  start: 0x01,
+  part: 0x02,
+  end: 0x03,
+  full: 0x04,
+  subsection: 0x05,
+  configuration: 0x07,
+  command: 0x08,
+  footer: 0x7e,
+} as const;
+
+export const flag = { zero: 0x02, memSize: 0x04, page: 0x08, end: 0x10, continues: 0x20, xbzrle: 0x40 } as const;
+
+/** What a record may be besides those above, and why it is not read. */
+export const FOREIGN_FLAGS: Readonly<Record<number, string>> = {
+  1: 'an obsolete record (FULL)',
+  128: 'RDMA (HOOK)',
+  256: "QEMU's own compression (COMPRESS_PAGE)",
+  512: 'multifd (MULTIFD_FLUSH)',
+};
+
+export const XBZRLE_ENCODING = 0x01;
+
+export const RAM_NAME = 'ram';
+export const RAM_VERSION = 4;
+
+/** The commands by number. */
+export const COMMANDS = [
+  'INVALID',
+  'OPEN_RETURN_PATH',
+  'PING',
+  'POSTCOPY_ADVISE',
+  'POSTCOPY_LISTEN',
+  'POSTCOPY_RUN',
+  'POSTCOPY_RAM_DISCARD',
+  'PACKAGED',
+  'ENABLE_COLO',
+  'POSTCOPY_RESUME',
+  'RECV_BITMAP',
+  'SWITCHOVER_START',
+] as const;
+export type QemuCommand = (typeof COMMANDS)[number];
+
+/**
+ * Machines whose target pages are known to have 4096 bytes, or whose stream says if they have not. The stream of others (SPARC,
+ * Alpha, and "virt" without a version, which is RISC-V or OpenRISC) does not tell, so nothing is read of it.
+ */
+export const KNOWN_MACHINES = /^(pc-|isapc$|microvm$|xenfv|virt-|pseries|s390-ccw-virtio)/;
+
+/** More bytes of RAM than any guest has, and few enough for page numbers of 32 bits. */
+export const MOST_RAM_BYTES = 2 ** 43;
+export const MOST_BLOCKS = 4096;
+export const MOST_MACHINE_BYTES = 255;
+export const MOST_SUBSECTIONS = 8;
+export const MOST_CAPABILITIES = 64;
+
+/** A stretch of the guest's memory with a name of its own. */
+export interface QemuBlock {
+  /** One character a byte. */
+  readonly name: string;
+  readonly bytes: number;
+  /** Of the memory that it lies in, where the stream says it: postcopy with huge pages. */
+  readonly hugePageBytes?: number;
+}
+
+/** A range of a block, in bytes. */
+export interface QemuRange {
+  readonly start: number;
+  readonly bytes: number;
+}
+
+/** One character a byte, so that no name is changed by being read. */
+export function latin1(bytes: Uint8Array, from: number, to: number): string {
+  let text = '';
+  for (let i = from; i < to; i++) text += String.fromCharCode(bytes[i]!);
+  return text;
+}
+
+export function u16(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 8) | bytes[at + 1]!;
+}
+
+export function u32(bytes: Uint8Array, at: number): number {
+  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
+}
+
+/** Exact up to 2^53; above that, as near as a number gets, which is too much for any use of it. */
+export function u64(bytes: Uint8Array, at: number): number {
+  return u32(bytes, at) * 2 ** 32 + u32(bytes, at + 4);
+}

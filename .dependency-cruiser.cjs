@@ -13,7 +13,7 @@ const MAY_IMPORT = {
   migrate: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine'],
   tradeoff: ['page', 'kernels', 'codec', 'strategy', 'stream', 'engine'],
   report: ['page', 'tradeoff', 'migrate'],
-  cli: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine', 'image', 'tradeoff', 'migrate', 'report'],
+  cli: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine', 'image', 'agent', 'tradeoff', 'migrate', 'report'],
 };
 const ROOT_FILES = '^src/[^/]+[.]ts$';
 /** All that `src/index.ts` reaches. (`scripts/check-browser.mjs` proves the same of the built file, by bundling it.) */

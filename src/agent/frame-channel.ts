@@ -104,6 +104,11 @@ export class FrameChannel {
     if (this.failure) throw this.failure;
   }
 
+  /** Whether frames wait to be taken. */
+  get hasMore(): boolean {
+    return this.queue.length > 0;
+  }
+
   /** @throws PageferryError why nothing can be sent any more */
   check(): void {
     if (this.ended) this.broke('it closed the channel without a reason');

@@ -48,6 +48,25 @@ export const FRAME = {
   FAILED: 11,
   /** This side is there, and has nothing to say. */
   ALIVE: 12,
+  /** A migration of QEMU that is to come: what the source would keep, and which base it has. */
+  MIGRATE: 13,
+  /** The guest's blocks of memory, by name and size. */
+  BLOCKS: 14,
+  /** Bytes of one of QEMU's connections, as they are. */
+  LITERAL: 15,
+  /** One record of QEMU's, as it is: what was not to be held back, dropped or coded. */
+  RECORD: 16,
+  /** Bytes of the return path. */
+  RETURN: 17,
+  /** How much of what was sent the destination is done with. */
+  TAKEN: 18,
+  /** QEMU opened another connection; QEMU closed one. */
+  OPENED: 19,
+  ENDED: 20,
+  /** The destination's QEMU closed one: it has all that it needs, or it gave up. */
+  CLOSED: 21,
+  /** The main connection is passed on as it is from here on, and why. */
+  UNREAD: 22,
 } as const;
 export type FrameType = (typeof FRAME)[keyof typeof FRAME];
 
@@ -56,6 +75,7 @@ const NAMES = new Map<number, string>(Object.entries(FRAME).map(([name, type]) =
 /** Most bytes of pages that one frame takes: a slow link shows its progress, and nobody has to hold much. */
 export const PAGES_BYTES = 1 << 17;
 const OTHER_BYTES = 1 << 13;
+const LARGE: ReadonlySet<number> = new Set([FRAME.PAGES, FRAME.LITERAL, FRAME.RETURN, FRAME.BLOCKS]);
 
 /** The two sides: pages go from the source, which begins, to the destination, which listens. */
 export type Role = 'source' | 'destination';
@@ -99,7 +119,7 @@ export function readFrameHead(bytes: Uint8Array, role: Role, expected: number, w
   const sequence = from.u64();
   if (sequence !== expected) throw bad(`number ${sequence} came in its place: repeated, lost or out of order`);
   if (!NAMES.has(type)) throw bad(`${frameName(type)}, this version knows 1 … ${NAMES.size}`);
-  const limit = type === FRAME.PAGES ? PAGES_BYTES : OTHER_BYTES;
+  const limit = LARGE.has(type) ? PAGES_BYTES : OTHER_BYTES;
   if (bodyBytes > limit) throw bad(`${frameName(type)} of ${bodyBytes} bytes, at most ${limit}`);
   return { type: type as FrameType, bodyBytes, bodyCheck: from.u32() };
 }
@@ -114,10 +134,11 @@ export function checkBody(head: FrameHead, body: Uint8Array, what: string): void
   );
 }
 
-/** Cuts bytes into bodies of at most `PAGES_BYTES`. */
-export function* bodies(parts: Iterable<Uint8Array>): Generator<Uint8Array[]> {
+/** Cuts bytes into bodies of at most `PAGES_BYTES`, less what stands before each. */
+export function* bodies(parts: Iterable<Uint8Array>, headBytes = 0): Generator<Uint8Array[]> {
   let body: Uint8Array[] = [];
-  let room = PAGES_BYTES;
+  const most = PAGES_BYTES - headBytes;
+  let room = most;
   for (const part of parts)
     for (let at = 0; at < part.length; ) {
       const piece = part.subarray(at, at + room);
@@ -127,7 +148,7 @@ export function* bodies(parts: Iterable<Uint8Array>): Generator<Uint8Array[]> {
       if (room > 0) continue;
       yield body;
       body = [];
-      room = PAGES_BYTES;
+      room = most;
     }
   if (body.length > 0) yield body;
 }

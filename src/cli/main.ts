@@ -1,5 +1,6 @@
 import { PageferryError } from '../page/error.js';
 import { VERSION } from '../version.js';
+import { agent } from './agent.js';
 import { analyze } from './analyze.js';
 import { capture } from './capture.js';
 import { handleSignals } from './interrupt.js';
@@ -18,6 +19,7 @@ const COMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<voi
   capture,
   tradeoff,
   simulate,
+  agent,
 };
 
 async function main([command, ...argv]: readonly string[]): Promise<void> {

@@ -75,6 +75,15 @@ export class SentPages {
     this.kernels.bytes.copyWithin(this.address(slot), address, address + this.pageBytes);
   }
 
+  /** What the receiver has as `page` is not known any more. */
+  forget(page: number): void {
+    const entry = this.entry(page);
+    const at = WORDS * (page % CHUNK_PAGES);
+    if (entry[at + 4] !== NONE) this.release(entry[at + 4]!);
+    entry.fill(0, at, at + 4);
+    entry[at + 4] = NONE;
+  }
+
   /** Whether the receiver has `page`. */
   has(page: number): boolean {
     const chunk = this.chunks[Math.floor(page / CHUNK_PAGES)];

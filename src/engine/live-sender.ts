@@ -117,6 +117,10 @@ export class LiveSender implements PageSender {
     this.sent.put(page, this.digests, this.coder.isFill(0) ? 0 : this.at + at * this.options.pageBytes);
   }
 
+  forget(page: number): void {
+    this.sent.forget(page);
+  }
+
   isHeld(page: number, at = 0): boolean {
     this.coder.survey(this.at + at * this.options.pageBytes, 1);
     return this.sent.matches(page, this.digests);

@@ -50,6 +50,8 @@ export interface PageReceiver {
   push(bytes: Uint8Array): void;
   /** The receiver has the page by other means. */
   held(page: number): void;
+  /** As the sender's. */
+  forget(page: number): void;
   /** All pages arrived and were proved. */
   readonly complete: boolean;
   /** @throws PageferryError `bad-stream` when the stream ended before that */
@@ -123,6 +125,10 @@ class LiveReceiver implements PageReceiver {
     guest.memory.read(page, at);
     // As the sender: of a page that repeats one byte, no bytes are kept.
     this.note(guest, page, kernels.run.fillByte(guest.page, guest.pageBytes) >= 0);
+  }
+
+  forget(page: number): void {
+    this.guest?.got.forget(page);
   }
 
   private take({ type, dataBytes }: RecordHead, head: Uint8Array, what: string): void {

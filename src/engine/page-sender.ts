@@ -37,7 +37,7 @@ export interface Batch {
   readonly packed: Promise<PackedBatch>;
 }
 
-interface PackedBatch {
+export interface PackedBatch {
   /** The bytes, in order; good until `done`. */
   readonly parts: readonly Uint8Array[];
   readonly bytes: number;
@@ -56,6 +56,8 @@ export interface PageSender {
   batch(pages: ArrayLike<number>): Promise<Batch>;
   /** The receiver has the page in `room` by other means: it held it, or fetches it elsewhere. */
   held(page: number, at?: number): void;
+  /** What the receiver has as this page is not known here any more: nothing refers to it, and no digest covers it. */
+  forget(page: number): void;
   /** Whether the receiver has the page in `room` already. */
   isHeld(page: number, at?: number): boolean;
   /** Ends the stream: proves all pages that the receiver has. */

@@ -1,0 +1,123 @@
+import { LinkMeter } from '../../engine/link-meter.js';
+import type { StreamState } from '../../strategy/strategy.js';
+import { bodies, FRAME, type FrameType } from '../frame.js';
+import type { FrameChannel } from '../frame-channel.js';
+
+/** QEMU's main connection. */
+export const MAIN = 0;
+/** What may be under way to the destination: as long as this on the link, so that QEMU sees the link as it is, … */
+const UNDER_WAY_MS = 80;
+/** … but enough for a round trip of a fast link, and no more than a host has to keep. */
+const LEAST_UNDER_WAY = 192 << 10;
+const MOST_UNDER_WAY = 8 << 20;
+
+/**
+ * The way into the channel: no more is under way than the destination takes in a moment, whatever the kernel would buffer. Learns the
+ * link's rate from when the destination says that it is done with what came.
+ */
+export class ChannelFlow {
+  readonly meter = new LinkMeter();
+  sentBytes = 0;
+  takenBytes = 0;
+  private plannedBytes = 0;
+  private plannedMs = 0;
+  private busySince = 0;
+  private readonly startedAt = performance.now();
+  private waiting: (() => void)[] = [];
+  /** By connection. */
+  private readonly lanes: { sent: number; taken: number }[] = [];
+  readonly state: StreamState;
+
+  constructor(
+    private readonly channel: FrameChannel,
+    threads: number,
+    zstd: boolean,
+  ) {
+    const flow = this;
+    channel.closed.then(() => this.wake());
+    this.state = {
+      get linkBitsPerSecond() {
+        return flow.meter.bitsPerSecond;
+      },
+      get bytesTaken() {
+        return flow.takenBytes;
+      },
+      get bytesOut() {
+        return flow.plannedBytes;
+      },
+      get pendingMs() {
+        return flow.plannedMs;
+      },
+      threads,
+      elapsedMs: () => performance.now() - this.startedAt,
+      handoverMs: () => 0,
+      zstd,
+    };
+  }
+
+  /** Packing that starts (positive) or is done (negative); in the end, the bytes that it became. */
+  readonly pending = (ms: number, bytes: number): void => {
+    this.plannedMs += ms;
+    this.plannedBytes += bytes;
+  };
+
+  /** Bytes that the destination is not done with. */
+  get underWay(): number {
+    return this.sentBytes - this.takenBytes;
+  }
+
+  /** The destination is done with so many bytes for a connection, in all. */
+  taken(connection: number, bytes: number): void {
+    const now = performance.now();
+    const lane = this.lane(connection);
+    const more = bytes - lane.taken;
+    if (more <= 0) return;
+    lane.taken = bytes;
+    this.takenBytes += more;
+    this.meter.taken(more, this.busySince, now);
+    this.busySince = now;
+    this.wake();
+  }
+
+  /** Sends the stream of the guest, cut as fits. */
+  async sendPages(parts: readonly Uint8Array[]): Promise<void> {
+    for (const body of bodies(parts)) await this.sendOne(FRAME.PAGES, ...body);
+  }
+
+  /** Sends bytes of a connection of QEMU's, as they are. */
+  async sendLiteral(connection: number, bytes: Uint8Array): Promise<void> {
+    this.plannedBytes += bytes.length;
+    const head = Uint8Array.of(connection);
+    for (const body of bodies([bytes], head.length)) await this.sendFor(connection, FRAME.LITERAL, [head, ...body]);
+  }
+
+  /** Sends one frame of the main connection. */
+  async sendOne(type: FrameType, ...parts: readonly Uint8Array[]): Promise<void> {
+    await this.sendFor(MAIN, type, parts);
+  }
+
+  /** Sends one frame of a connection; waits while too much of that connection is under way, so that none holds up another. */
+  async sendFor(connection: number, type: FrameType, parts: readonly Uint8Array[]): Promise<void> {
+    const lane = this.lane(connection);
+    for (;;) {
+      this.channel.check();
+      const most = Math.min(MOST_UNDER_WAY, Math.max(LEAST_UNDER_WAY, (this.meter.bitsPerSecond / 8000) * UNDER_WAY_MS));
+      if (lane.sent - lane.taken < most) break;
+      await new Promise<void>((wake) => this.waiting.push(wake));
+    }
+    if (this.underWay === 0) this.busySince = performance.now();
+    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+    this.sentBytes += bytes;
+    lane.sent += bytes;
+    await this.channel.send(type, ...parts);
+  }
+
+  private lane(connection: number): { sent: number; taken: number } {
+    this.lanes[connection] ??= { sent: 0, taken: 0 };
+    return this.lanes[connection]!;
+  }
+
+  private wake(): void {
+    for (const wake of this.waiting.splice(0)) wake();
+  }
+}

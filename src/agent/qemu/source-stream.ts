@@ -1,0 +1,204 @@
+import type { PackedBatch, PageSender } from '../../engine/page-sender.js';
+import { QemuStreamReader } from '../../image/qemu-stream.js';
+import { FRAME } from '../frame.js';
+import { BlockMap } from './block-map.js';
+import { type ChannelFlow, MAIN } from './channel-flow.js';
+import { blocksBytes, recordHead } from './messages.js';
+import { type Staged, Staging } from './staging.js';
+import type { RoundStats } from './stats.js';
+
+const PAGE_BYTES = 4096;
+/** Bytes that are no batch and wait to be sent: then nothing more is read of QEMU. */
+const MOST_QUEUED = 256 << 10;
+/** What a source stream tells. */
+export interface SourceEvents {
+  readonly log: (level: 'info' | 'warn', message: string) => void;
+  readonly stats: RoundStats;
+}
+
+/**
+ * The way of QEMU's main connection into the channel: pages in batches, coded against what the destination has; everything else as it
+ * is, in its place. What came is on its way before a section's end is passed on.
+ */
+export class SourceStream {
+  /** Of all RAM: the destination proves it before it passes device state on. */
+  isProved = false;
+  private readonly staging = new Staging();
+  private readonly reader = new QemuStreamReader(this.staging);
+  private map: BlockMap | undefined;
+  private batch: number[] = [];
+  private postcopy = false;
+  /** Batches on their way, in order. */
+  private tail: Promise<void> = Promise.resolve();
+  private failure: unknown;
+  private changed = false;
+  private queuedBytes = 0;
+
+  constructor(
+    private readonly flow: ChannelFlow,
+    private readonly sender: PageSender,
+    private readonly batchPages: number,
+    private readonly events: SourceEvents,
+  ) {}
+
+  /** Where the stream must not end, if it ended now. */
+  finish(): string | undefined {
+    return this.reader.finish();
+  }
+
+  /** Passes the next bytes on. @throws whatever sending failed with */
+  async push(bytes: Uint8Array): Promise<void> {
+    this.events.stats.bytesIn += bytes.length;
+    this.reader.push(bytes);
+    await this.workOff();
+  }
+
+  /** From here on nothing is read of the stream. */
+  async giveUp(reason: string): Promise<void> {
+    this.reader.giveUp(reason);
+    await this.workOff();
+  }
+
+  /** All that came is sent. */
+  async drained(): Promise<void> {
+    await this.sendBatch();
+    await this.tail;
+    if (this.failure !== undefined) throw this.failure;
+  }
+
+  private async workOff(): Promise<void> {
+    const { staging } = this;
+    try {
+      for (const step of staging.steps) await this.work(step);
+    } finally {
+      staging.clear();
+    }
+    if (this.failure !== undefined) throw this.failure;
+  }
+
+  private async work(step: Staged): Promise<void> {
+    const { bytes } = this.staging;
+    switch (step.kind) {
+      case 'literal':
+        return this.literal(bytes.slice(step.from, step.to));
+      case 'page':
+        return this.page(this.map!.numberOf(step.block, step.page), bytes.subarray(step.from, step.from + PAGE_BYTES));
+      case 'fill':
+        return this.fill(this.map!.numberOf(step.block, step.page), step.value);
+      case 'xbzrle':
+        return this.xbzrle(this.map!.numberOf(step.block, step.page), bytes.subarray(step.from, step.to));
+      case 'blocks':
+        return this.begin(new BlockMap(step.blocks));
+      case 'flush':
+        return this.sendBatch();
+      case 'postcopy':
+        await this.sendBatch();
+        this.postcopy = true;
+        return this.unread('postcopy: nothing is dropped, coded or held back any more', 'info');
+      case 'devices':
+        return this.prove();
+      case 'opaque':
+        await this.sendBatch();
+        return this.unread(step.reason, 'warn');
+    }
+  }
+
+  private async literal(bytes: Uint8Array): Promise<void> {
+    await this.sendBatch();
+    await this.queue(bytes.length, () => this.flow.sendLiteral(MAIN, bytes));
+  }
+
+  private async begin(map: BlockMap): Promise<void> {
+    this.map = map;
+    const first = this.sender.begin('RAM', map.pages);
+    await this.queue(0, async () => {
+      await this.flow.sendOne(FRAME.BLOCKS, blocksBytes(map.blocks));
+      await this.flow.sendPages([first]);
+    });
+    const bytes = map.blocks.reduce((sum, block) => sum + block.bytes, 0);
+    this.events.log('info', `the guest has ${Math.round(bytes / 2 ** 20)} MiB in ${map.blocks.length} blocks`);
+  }
+
+  private async unread(reason: string, level: 'info' | 'warn'): Promise<void> {
+    this.events.log(level, `passed on unread from here on: ${reason}`);
+    await this.queue(0, () => this.flow.sendOne(FRAME.UNREAD, new TextEncoder().encode(reason.slice(0, 1000))));
+  }
+
+  private async page(page: number, bytes: Uint8Array): Promise<void> {
+    if (this.postcopy) return this.record(recordHead(page, 'page'), bytes.slice());
+    this.sender.room.set(bytes, this.batch.length * PAGE_BYTES);
+    await this.add(page);
+  }
+
+  private async fill(page: number, value: number): Promise<void> {
+    if (this.postcopy) return this.record(recordHead(page, 'fill', value));
+    const at = this.batch.length * PAGE_BYTES;
+    this.sender.room.fill(value, at, at + PAGE_BYTES);
+    await this.add(page);
+  }
+
+  /** QEMU codes by itself: what the page is now, nobody here has to know. */
+  private async xbzrle(page: number, bytes: Uint8Array): Promise<void> {
+    await this.sendBatch();
+    if (!this.changed) this.events.log('warn', 'QEMU sends xbzrle itself: those pages are passed on, and no digest covers them');
+    this.changed = true;
+    this.sender.forget(page);
+    await this.record(recordHead(page, 'xbzrle'), bytes.slice());
+  }
+
+  private async record(head: Uint8Array, bytes = new Uint8Array(0)): Promise<void> {
+    await this.queue(bytes.length, () => this.flow.sendOne(FRAME.RECORD, head, bytes));
+  }
+
+  private async add(page: number): Promise<void> {
+    this.events.stats.page(page);
+    if (this.batch.push(page) === this.batchPages) await this.sendBatch();
+  }
+
+  /** Has the batch coded; its bytes follow those of the batches before. */
+  private async sendBatch(): Promise<void> {
+    if (this.batch.length === 0) return;
+    const pages = this.batch;
+    this.batch = [];
+    const { packed } = await this.sender.batch(pages);
+    await this.queue(0, () => this.send(packed, pages.length));
+  }
+
+  private async send(packed: Promise<PackedBatch>, pages: number): Promise<void> {
+    const { parts, bytes, counts, done } = await packed;
+    try {
+      await this.flow.sendPages(parts);
+    } finally {
+      done();
+    }
+    this.events.stats.batch(pages, bytes, counts);
+  }
+
+  /** Does what has to be done after all that was queued before; waits when too much is. */
+  private async queue(bytes: number, job: () => Promise<void>): Promise<void> {
+    this.queuedBytes += bytes;
+    this.tail = this.tail.then(async () => {
+      try {
+        if (this.failure === undefined) await job();
+      } catch (error) {
+        this.failure ??= error;
+      }
+      this.queuedBytes -= bytes;
+    });
+    if (this.queuedBytes > MOST_QUEUED) await this.tail;
+    if (this.failure !== undefined) throw this.failure;
+  }
+
+  /** All RAM is sent: its digest follows, before any device state. */
+  private async prove(): Promise<void> {
+    await this.sendBatch();
+    if (!this.map) return;
+    const end = this.sender.end();
+    await this.queue(0, () => this.flow.sendOne(FRAME.END, end));
+    this.isProved = true;
+    this.events.log(
+      'info',
+      this.changed ? 'all memory is sent; what QEMU coded itself is not in its digest' : 'all memory is sent',
+    );
+  }
+}

@@ -1,7 +1,7 @@
-import { LinkMeter } from '../../engine/link-meter.js';
 import type { StreamState } from '../../strategy/strategy.js';
 import { bodies, FRAME, type FrameType } from '../frame.js';
 import type { FrameChannel } from '../frame-channel.js';
+import { DeliveryMeter } from './delivery-meter.js';
 
 /** QEMU's main connection. */
 export const MAIN = 0;
@@ -16,12 +16,11 @@ const MOST_UNDER_WAY = 8 << 20;
  * link's rate from when the destination says that it is done with what came.
  */
 export class ChannelFlow {
-  readonly meter = new LinkMeter();
+  readonly meter = new DeliveryMeter();
   sentBytes = 0;
   takenBytes = 0;
   private plannedBytes = 0;
   private plannedMs = 0;
-  private busySince = 0;
   private readonly startedAt = performance.now();
   private waiting: (() => void)[] = [];
   /** By connection. */
@@ -74,8 +73,7 @@ export class ChannelFlow {
     if (more <= 0) return;
     lane.taken = bytes;
     this.takenBytes += more;
-    this.meter.taken(more, this.busySince, now);
-    this.busySince = now;
+    this.meter.taken(now, this.takenBytes, this.underWay > 0);
     this.wake();
   }
 
@@ -105,7 +103,7 @@ export class ChannelFlow {
       if (lane.sent - lane.taken < most) break;
       await new Promise<void>((wake) => this.waiting.push(wake));
     }
-    if (this.underWay === 0) this.busySince = performance.now();
+    if (this.underWay === 0) this.meter.began(performance.now(), this.takenBytes);
     const bytes = parts.reduce((sum, part) => sum + part.length, 0);
     this.sentBytes += bytes;
     lane.sent += bytes;

@@ -99,7 +99,7 @@ test('any byte changed, cut or repeated is refused, and no other memory is calle
   for (let n = 0; n < 300; n++) {
     const at = random() % bytes.length;
     const damaged = n % 3 === 0 ? bytes.slice(0, at) : bytes.slice();
-    if (n % 3 === 1) damaged[at]! ^= 1 << random() % 8;
+    if (n % 3 === 1) damaged[at]! ^= 1 << (random() % 8);
     if (n % 3 === 2) damaged.copyWithin(at, random() % bytes.length);
     if (Buffer.compare(damaged, bytes) === 0) continue;
     const memory = new ReceivedMemory();

@@ -9,9 +9,11 @@ const MAY_IMPORT = {
   stream: ['page', 'codec'],
   engine: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream'],
   image: ['page'],
+  agent: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine', 'image'],
+  migrate: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine'],
   tradeoff: ['page', 'kernels', 'codec', 'strategy', 'stream', 'engine'],
-  report: ['page', 'tradeoff'],
-  cli: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine', 'image', 'tradeoff', 'report'],
+  report: ['page', 'tradeoff', 'migrate'],
+  cli: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine', 'image', 'tradeoff', 'migrate', 'report'],
 };
 const ROOT_FILES = '^src/[^/]+[.]ts$';
 /** All that `src/index.ts` reaches. (`scripts/check-browser.mjs` proves the same of the built file, by bundling it.) */

@@ -3,10 +3,10 @@ import { defineConfig } from 'tsup';
 // @ts-expect-error: a script, in plain JavaScript
 import { notices } from './scripts/notices.mjs';
 
-/** The page of `pageferry tradeoff --html` and its charts' libraries: a file of its own, which the program loads when it is wanted. */
+/** The pages of `--html` and their charts' libraries: a file of its own, which the program loads when it is wanted. */
 const pageApart: Plugin = {
   name: 'page-apart',
-  setup: (bundler) => bundler.onResolve({ filter: /\/report\/page\.js$/ }, () => ({ path: './report-page.js', external: true })),
+  setup: (bundler) => bundler.onResolve({ filter: /\/report\/pages\.js$/ }, () => ({ path: './report-page.js', external: true })),
 };
 
 /** The charts' document never reads a style sheet: what would parse one (200 KB) stays out. */
@@ -46,7 +46,7 @@ export default defineConfig([
     esbuildPlugins: [pageApart],
   },
   {
-    entry: { 'report-page': 'src/report/page.ts' },
+    entry: { 'report-page': 'src/report/pages.ts' },
     format: ['esm'],
     target: 'node20',
     platform: 'node',

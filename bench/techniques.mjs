@@ -25,7 +25,7 @@ async function directions(mebibytes) {
   print('each technique against plain pre-copy, 1 Gbit/s, no downtime limit, on a guest of the kind that it was made for');
   const rows = [];
   const link = { bitsPerSecond: 1e9, rttMs: RTT_MS };
-  for (const { technique, kind, paper, figures } of CLAIMS) {
+  for (const { technique, kind, paper } of CLAIMS) {
     const { what, guest } = kindOfGuest(kind, mebibytes);
     const one = async (name) => await simulate({ guest, technique: name, link, downtimeLimitMs: NO_LIMIT_MS });
     const plain = await one('pre-copy');
@@ -37,7 +37,6 @@ async function directions(mebibytes) {
       kind,
       what,
       paper,
-      figures,
       bytes: share('bytes'),
       totalMs: share('totalMs'),
       downtimeMs: share('downtimeMs'),

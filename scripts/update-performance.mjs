@@ -1,7 +1,8 @@
 // Writes measured ratios into docs/performance.md and their short form into README.md:
 // `node scripts/update-performance.mjs RUN.json...`, each file written by `npm run bench -- SUITE --json RUN.json` on one Node.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { againstTargets, geometricMean } from '../bench/kernels/targets.mjs';
+import { put } from './put-table.mjs';
 
 const files = process.argv.slice(2);
 if (files.length === 0) {
@@ -116,13 +117,4 @@ function suiteTable() {
 
 function rounded(value) {
   return value >= 10 ? value.toFixed(0) : value.toFixed(2);
-}
-
-/** Puts `text` between the two markers of that name. */
-function put(file, name, text) {
-  const content = readFileSync(file, 'utf8');
-  const [start, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
-  const [from, to] = [content.indexOf(start), content.indexOf(end)];
-  if (from < 0 || to < from) throw new Error(`${file}: no ${start} … ${end}`);
-  writeFileSync(file, `${content.slice(0, from + start.length)}\n${text}\n${content.slice(to)}`);
 }

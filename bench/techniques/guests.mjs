@@ -24,28 +24,26 @@ function guest(name, options, mebibytes) {
   return syntheticGuest({ ...SERVER, ...options, bytes: mebibytes * MIB, name });
 }
 
-/** What each technique was made for, with what its paper reports. `figures`: against plain pre-copy, as shares. */
+/** What each technique was made for, with what its paper reports. */
 export const CLAIMS = [
   { technique: 'time-series', kind: 'hot', paper: 'no figure verified' },
   { technique: 'optimised-pre-copy', kind: 'hot', paper: 'no figure verified' },
-  { technique: 'page-bitmap', kind: 'hot', paper: '34 % less data, 32.5 % less time', figures: { bytes: 0.66, totalMs: 0.675 } },
-  { technique: 'shared-storage', kind: 'cache', paper: 'over 30 % less time, up to 60 %', figures: { totalMs: 0.7 } },
+  { technique: 'page-bitmap', kind: 'hot', paper: '34 % less data, 32.5 % less time' },
+  { technique: 'shared-storage', kind: 'cache', paper: 'over 30 % less time, up to 60 %' },
   { technique: 'second-chance', kind: 'hot', paper: 'no figure verified' },
-  { technique: 'memory-reuse', kind: 'return', paper: '87 % of unnecessary energy; much less data', figures: {} },
+  { technique: 'memory-reuse', kind: 'return', paper: '87 % of unnecessary energy; much less data' },
   { technique: 'log-records', kind: 'writes', paper: 'no figure verified' },
   {
     technique: 'me2',
     kind: 'free',
     paper: '50.5 % less data, 48.2 % less time, 47.6 % less downtime',
-    figures: { bytes: 0.495, totalMs: 0.518, downtimeMs: 0.524 },
   },
-  { technique: 'xbrle', kind: 'writes', paper: 'downtime to a hundredth in a benchmark', figures: { downtimeMs: 0.01 } },
-  { technique: 'post-copy', kind: 'hot', paper: 'each page once; faults within 21 % of the working set', figures: {} },
+  { technique: 'xbrle', kind: 'writes', paper: 'downtime to a hundredth in a benchmark' },
+  { technique: 'post-copy', kind: 'hot', paper: 'each page once; faults within 21 % of the working set' },
   {
     technique: 'mecom',
     kind: 'server',
     paper: '68.8 % less data, 32 % less time, 27.1 % less downtime',
-    figures: { bytes: 0.312, totalMs: 0.68, downtimeMs: 0.729 },
   },
   { technique: 'bitmap-matrix', kind: 'hot', paper: 'no figure verified' },
   { technique: 'consolidation', kind: 'bursts', paper: 'no figure verified' },
@@ -53,7 +51,6 @@ export const CLAIMS = [
     technique: 'mdd',
     kind: 'alike',
     paper: '56.6 % less data, 34.9 % less time, 26.2 % less downtime',
-    figures: { bytes: 0.434, totalMs: 0.651, downtimeMs: 0.738 },
   },
   { technique: 'alteration-probability', kind: 'hot', paper: 'no figure verified' },
 ];

@@ -4,6 +4,7 @@ import { analyze } from './analyze.js';
 import { capture } from './capture.js';
 import { handleSignals } from './interrupt.js';
 import { pack } from './pack.js';
+import { simulate } from './simulate.js';
 import { tradeoff } from './tradeoff.js';
 import { unpack } from './unpack.js';
 import { USAGE, UsageError } from './usage.js';
@@ -16,6 +17,7 @@ const COMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<voi
   analyze,
   capture,
   tradeoff,
+  simulate,
 };
 
 async function main([command, ...argv]: readonly string[]): Promise<void> {

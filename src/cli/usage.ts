@@ -32,6 +32,20 @@ export const USAGE = `pageferry: move memory pages in fewer bytes and less time
       --threads N       threads that pack (default: the machine's, at most 8)
       --html FILE       the same as one page with charts, which needs no network
       --json            an array of rows on standard output
+  pageferry simulate                     migrate a live guest in virtual time, by every technique: time, downtime, data and CPU
+      --guest SPEC      idle, write-heavy (default), cache-heavy, diverging, bursty, return-visit; settings may follow, as in
+                        idle,size=1T,writes=100 (docs/simulate.md has them all); wasm: a WebAssembly program, live
+      --trace DIR       a guest's snapshots, 1.5 s apart; --comes-back: to a host that kept the first of them
+      --technique NAME  one of them, or all (default); may be repeated
+      --strategy NAME   how pages are coded, in place of the technique's own way
+      --link RATE       may be repeated; 1Gbit unless given
+      --rtt MS          there and back: 0.2 (default), 20, ...; --cut MS[+MS]: the link is lost then, for good or for so long
+      --downtime-limit MS   300 (default)
+      --auto-converge   slow the guest down where it writes faster than it is sent
+      --threads N       at each host: 2 (default), ...; --storage RATE: bytes a second of shared storage, 200M (default)
+      --costs FILE      what work takes, as JSON as a row of --json has it; measured: found out here and now
+      --seed N          1 (default); the same arguments, the same report
+      --html FILE, --json   as above
   pageferry --help | --version
 
 An IMAGE is raw RAM, an ELF core (QEMU's dump-guest-memory, gcore), or - for raw RAM from standard input.

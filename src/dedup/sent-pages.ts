@@ -1,15 +1,23 @@
 import type { Kernels } from '../kernels/kernels.js';
 
 const NONE = 0xffffffff;
+/** The number of an image that both sides hold (`BASE` in the stream's format). */
+const HELD = 1;
 const CHUNK_PAGES = 16384;
 
 /** What a page has in the table: its digest, then the slot of its bytes. */
 const WORDS = 5;
 
+/** An image that both sides hold, which pages may refer to. */
+export interface HeldImage {
+  readonly pages: number;
+  read(page: number, into: Uint8Array): void;
+}
+
 /**
  * The pages of a guest as the receiver has them now: a digest for each, and the bytes of as many as a cache of a fixed size holds.
- * Deltas and references need the bytes; the page that was used longest ago makes room (second chance, one bit a slot). What both
- * sides held from the start can be read again instead.
+ * Deltas and references need the bytes; the page that was put longest ago makes room (second chance, one bit a slot). Which pages
+ * are there follows from what was put alone, so that a receiver with a cache of the same size has the same ones.
  */
 export class SentPages {
   private readonly chunks: (Uint32Array | undefined)[] = [];
@@ -31,6 +39,7 @@ export class SentPages {
     cacheBytes: number,
     /** Reads a page whose bytes are not in the cache, as the receiver may have it; whether it could. */
     private readonly readAgain?: (page: number, into: Uint8Array) => boolean,
+    private readonly base?: HeldImage,
   ) {
     this.slotCount = Math.floor(cacheBytes / pageBytes);
     this.slots = this.slotCount > 0 ? kernels.reserve(this.slotCount * pageBytes, 'sent pages') : 0;
@@ -68,7 +77,10 @@ export class SentPages {
 
   /** Whether the receiver has `page`. */
   has(page: number): boolean {
-    return this.chunks[Math.floor(page / CHUNK_PAGES)] !== undefined && !this.digestOf(page).every((word) => word === 0);
+    const chunk = this.chunks[Math.floor(page / CHUNK_PAGES)];
+    if (!chunk) return false;
+    const at = WORDS * (page % CHUNK_PAGES);
+    return (chunk[at]! | chunk[at + 1]! | chunk[at + 2]! | chunk[at + 3]!) !== 0;
   }
 
   /** Whether the receiver has `page` with the digest at `digest`. */
@@ -93,8 +105,11 @@ export class SentPages {
   }
 
   /** Where the page's bytes stand as the receiver has them, or 0. The address is good until the next call. */
-  find(_image: number, page: number): number {
-    return this.look(page, this.again[1]);
+  find(image: number, page: number): number {
+    if (!this.base || image !== HELD) return this.look(page, this.again[1]);
+    const { bytes } = this.kernels;
+    this.base.read(page, bytes.subarray(this.again[1], this.again[1] + this.pageBytes));
+    return this.again[1];
   }
 
   /** The same, good until the next call of this one. */
@@ -109,7 +124,6 @@ export class SentPages {
     const slot = chunk[WORDS * (page % CHUNK_PAGES) + 4]!;
     if (slot !== NONE) {
       this.hits++;
-      this.used[slot] = 1;
       return this.address(slot);
     }
     const { bytes, run } = this.kernels;
@@ -127,8 +141,8 @@ export class SentPages {
   }
 
   /** Whether the receiver has, as `page`, the bytes at `address`; confirmed byte by byte. */
-  confirm(page: number, address: number): boolean {
-    const sent = this.find(0, page);
+  confirm(image: number, page: number, address: number): boolean {
+    const sent = this.find(image, page);
     return sent !== 0 && this.kernels.run.pagesEqual(sent, address, this.pageBytes) === 1;
   }
 

@@ -1,9 +1,10 @@
 import { type CodecContext, createCodecContext } from '../codec/codec.js';
 import { loadZstd } from '../codec/zstd-load.js';
-import { digestText, ImageDigest } from '../dedup/image-digest.js';
-import { SentPages } from '../dedup/sent-pages.js';
+import { guestDigest } from '../dedup/guest-digest.js';
+import { digestText } from '../dedup/image-digest.js';
+import { type HeldImage, SentPages } from '../dedup/sent-pages.js';
 import { PageferryError } from '../page/error.js';
-import { type FrameHead, MAX_PLACES, RECORD, type StreamHeader } from '../stream/format.js';
+import { BASE, type FrameHead, GUEST, MAX_PLACES, RECORD, type StreamHeader } from '../stream/format.js';
 import { readImage, readImageEnd } from '../stream/image-records.js';
 import { readPlaces } from '../stream/places.js';
 import { type RecordHead, readFrameHead } from '../stream/records.js';
@@ -11,7 +12,6 @@ import type { TableEntry } from '../stream/table.js';
 import { WireReader } from '../stream/wire.js';
 import { FrameDecoder, packedLimit } from './frame-decoder.js';
 import { kernelsWithin } from './options.js';
-import { digestOfPages, GUEST } from './page-sender.js';
 import { RecordIntake } from './record-intake.js';
 
 /** Where the pages of a live guest go, by number, again and again. */
@@ -21,6 +21,8 @@ export interface GuestMemory {
   zero(page: number): void;
   /** The page as it was written last, or as this side held it from the start. */
   read(page: number, into: Uint8Array): void;
+  /** The page was sent again, and is what it was. */
+  unchanged?(page: number): void;
 }
 
 /** How to receive a live guest. */
@@ -33,6 +35,13 @@ export interface PageReceiverOptions {
   readonly maxFrameBytes?: number;
   /** Hears of every batch: how many pages were written, and that the frame was whole. */
   readonly batch?: (pages: number) => void;
+  /**
+   * Memory for pages as they arrived, in bytes: as much as the sender's cache. References and deltas are looked up there, and
+   * `GuestMemory.read` is not called. Absent: the guest's memory is asked.
+   */
+  readonly cacheBytes?: number;
+  /** The image that both sides hold. */
+  readonly base?: HeldImage;
 }
 
 /** Receives a live guest, pushed in pieces of any size. */
@@ -50,7 +59,8 @@ export interface PageReceiver {
 /** Makes a receiver. */
 export async function createPageReceiver(options: PageReceiverOptions): Promise<PageReceiver> {
   const { maxFrameBytes = 32 << 20 } = options;
-  const kernels = await kernelsWithin(2 * packedLimit(maxFrameBytes) + (4 << 20), 'maxFrameBytes');
+  const memoryBytes = 2 * packedLimit(maxFrameBytes) + (options.cacheBytes ?? 0) + (4 << 20);
+  const kernels = await kernelsWithin(memoryBytes, 'maxFrameBytes and cacheBytes');
   const codec = createCodecContext(kernels);
   const data = kernels.reserve(packedLimit(maxFrameBytes), 'frame data');
   const frames = new FrameDecoder(codec, await loadZstd(), maxFrameBytes);
@@ -111,7 +121,8 @@ class LiveReceiver implements PageReceiver {
     const { kernels } = this.codec;
     const at = kernels.bytes.subarray(guest.page, guest.page + guest.pageBytes);
     guest.memory.read(page, at);
-    this.note(guest, page);
+    // As the sender: of a page that repeats one byte, no bytes are kept.
+    this.note(guest, page, kernels.run.fillByte(guest.page, guest.pageBytes) >= 0);
   }
 
   private take({ type, dataBytes }: RecordHead, head: Uint8Array, what: string): void {
@@ -120,6 +131,7 @@ class LiveReceiver implements PageReceiver {
       const guest = this.opened(what);
       this.mustBe(this.placeCount === 0, what, 'places where a frame has to follow');
       this.placeCount = readPlaces(new WireReader(head, what), guest.places, guest.pages);
+      this.mustBe(this.placeCount > 0, what, 'places of no pages');
     } else if (type === RECORD.PAGES) {
       this.frame(this.opened(what), readFrameHead(head, what), dataBytes, what);
       this.placeCount = 0;
@@ -140,7 +152,7 @@ class LiveReceiver implements PageReceiver {
       memory: this.options.open(name, pages, pageBytes),
       pages,
       pageBytes,
-      got: new SentPages(kernels, pageBytes, 0),
+      got: new SentPages(kernels, pageBytes, this.options.cacheBytes ?? 0, undefined, this.options.base),
       page: kernels.reserve(pageBytes, 'page'),
       places: new Float64Array(Math.min(pages, MAX_PLACES)),
     };
@@ -167,40 +179,50 @@ class LiveReceiver implements PageReceiver {
     if (codec.name === 'zero') {
       into.fill(0);
       memory.zero(page);
-      this.note(guest, page);
+      this.note(guest, page, true);
       return;
     }
     if (codec.name === 'unchanged') {
       this.mustBe(guest.got.has(page), where, 'unchanged, but it was never sent');
+      memory.unchanged?.(page);
       return;
     }
     if (codec.name === 'fill') into.fill(entry.fill);
     else if (codec.operands.reference) {
-      this.mustBe(
-        entry.image === GUEST && entry.page < guest.pages && guest.got.has(entry.page),
-        where,
-        `refers to page ${entry.page}`,
-      );
-      memory.read(entry.page, into);
+      this.readEarlier(guest, entry.image, entry.page, where);
     } else if (codec.base === 'last version') {
-      this.mustBe(guest.got.has(page), where, `${codec.name}, but it was never sent`);
-      memory.read(page, into);
+      this.readEarlier(guest, GUEST, page, where);
     }
     if (codec.operands.bytes) this.frames.decodePage(entry, at, pageBytes, `page ${page}`);
     memory.write(page, into);
-    this.note(guest, page);
+    this.note(guest, page, codec.name === 'fill');
   }
 
-  private note({ got, pageBytes, page: at }: OpenGuest, page: number): void {
+  /** Puts a page that arrived before, or that both sides hold, where the next one is decoded. */
+  private readEarlier({ got, memory, pages, pageBytes, page: at }: OpenGuest, image: number, page: number, where: string): void {
+    const { bytes } = this.codec.kernels;
+    const { base, cacheBytes } = this.options;
+    const known = image === GUEST ? page < pages && got.has(page) : image === BASE && base !== undefined && page < base.pages;
+    this.mustBe(known, where, `refers to page ${page} of ${image === GUEST ? 'the guest' : `image ${image}`}, which is not there`);
+    if (image === GUEST && cacheBytes === undefined) {
+      memory.read(page, bytes.subarray(at, at + pageBytes));
+      return;
+    }
+    const found = got.find(image, page);
+    this.mustBe(found !== 0, where, `refers to page ${page}, which is not kept any more`);
+    bytes.copyWithin(at, found, found + pageBytes);
+  }
+
+  private note({ got, pageBytes, page: at }: OpenGuest, page: number, isFill = false): void {
     this.codec.kernels.run.hash128(at, pageBytes, 0, 0, this.digest);
-    got.put(page, this.digest, 0);
+    got.put(page, this.digest, this.options.cacheBytes === undefined || isFill ? 0 : at);
   }
 
   private prove({ got, pages, pageBytes }: OpenGuest, head: Uint8Array, what: string): void {
     const end = readImageEnd(head, what);
     this.mustBe(this.placeCount === 0, what, 'an end where a frame has to follow');
     const bytes = pages * pageBytes;
-    const digest = digestOfPages(this.codec, new ImageDigest(this.codec.kernels, pageBytes), got, pages, bytes);
+    const digest = guestDigest(this.codec.kernels, got, pages, pageBytes);
     this.mustBe(end.image === GUEST && end.bytes === bytes, what, `an end of ${end.bytes} bytes, the guest has ${bytes}`);
     if (digestText(digest) !== digestText(end.digest))
       throw new PageferryError(

@@ -57,7 +57,7 @@ export function decodeMs(costs: Costs, counts: CodecCounts, finds: Finds): numbe
 
 /**
  * What simulations reckon with unless they are told other costs, so that they tell the same everywhere. Medians of `npm run bench --
- * costs` on a machine of two cores that had nothing else to do, to two or three digits.
+ * costs` on a machine of two cores, to two or three digits; from run to run they differ by up to a tenth.
  */
 export const MEASURED_COSTS: Costs = {
   name: 'Node 24.21.0, Intel Xeon (family 6, model 167), 2026-11-23',

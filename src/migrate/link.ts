@@ -1,6 +1,11 @@
 /** The way between two hosts. */
 export interface LinkSpec {
   readonly bitsPerSecond: number;
+  /**
+   * What so many bytes take that begin to leave at `atMs`, for a link whose rate is not always the same; `bitsPerSecond` is then the
+   * rate that senders expect of it.
+   */
+  takesMs?(bytes: number, atMs: number): number;
   /** There and back. */
   readonly rttMs: number;
   /** The connection is lost at this time of the migration, for so long (Infinity: for good). */
@@ -39,16 +44,21 @@ export class Link {
   send(bytes: number, fromMs: number): number {
     const { cut, rttMs } = this.spec;
     this.bytes += bytes;
-    const ms = bytes / this.bytesPerMs;
     let start = Math.max(this.freeAtMs, fromMs);
+    let ms = this.takesMs(bytes, start);
     if (cut && start < cut.atMs + cut.forMs && start + ms > cut.atMs) {
       if (cut.forMs === Infinity) throw new LinkLost(cut.atMs);
       // What left before the cut, but did not arrive as a whole, is lost.
-      if (start < cut.atMs) this.bytes += Math.round((cut.atMs - start) * this.bytesPerMs);
+      if (start < cut.atMs) this.bytes += Math.round((bytes * (cut.atMs - start)) / ms);
       start = cut.atMs + cut.forMs;
+      ms = this.takesMs(bytes, start);
     }
     this.freeAtMs = start + ms;
     return this.freeAtMs + rttMs / 2;
+  }
+
+  private takesMs(bytes: number, atMs: number): number {
+    return this.spec.takesMs?.(bytes, atMs) ?? bytes / this.bytesPerMs;
   }
 
   /** Bytes that wait at `atMs`. */

@@ -1,14 +1,18 @@
 import type { PageBitmap } from '../page/bitmap.js';
+import { PageferryError } from '../page/error.js';
+import { estimateBusyMs, estimateBytes } from './estimate.js';
+import { allocatedPages } from './free-pages.js';
 import type { Guest } from './guest.js';
 import { GuestClock } from './guest-clock.js';
 import { Link, sealedBytes } from './link.js';
 import { PageTransfer } from './page-transfer.js';
 import type { MigrationSettings, Round } from './settings.js';
+import { streamState } from './stream-state.js';
 
 /** So much of the link's time may wait before it: what is in a socket's buffer. */
 const QUEUE_MS = 20;
 /** What the storage has to read may be so much more than what the link has to carry. */
-const AHEAD_MS = 10;
+const AHEAD_MS = 2;
 
 /**
  * A migration in virtual time: pages really are coded, sent as the bytes that they became, decoded and put into the destination's
@@ -18,8 +22,6 @@ const AHEAD_MS = 10;
 export class Migration {
   /** The sender's time: all before is done. */
   nowMs = 0;
-  /** When the migration began; before it, the guest was only watched. */
-  beganMs = 0;
   readonly rounds: Round[] = [];
   /** When everything that was sent so far is in the destination's memory. */
   settledAtMs = 0;
@@ -30,9 +32,12 @@ export class Migration {
   faults = 0;
   /** Why it stopped before it was done by its own measure; undefined: it was. */
   gaveUp: string | undefined;
+  /** The guest goes on at the destination. */
+  hasLeft = false;
   private stoppedAtMs: number | undefined;
+  /** Pages that were allocated when it was stopped: each has to be at the destination. */
+  private due: PageBitmap | undefined;
   private storageFreeMs = 0;
-  private lostTo = 0;
 
   private constructor(
     readonly settings: MigrationSettings,
@@ -43,29 +48,14 @@ export class Migration {
   ) {}
 
   static async open(settings: MigrationSettings): Promise<Migration> {
-    const { guest, source } = settings;
+    const { guest } = settings;
     const link = new Link(settings.link);
     const clock = new GuestClock(guest);
     const progress = { image: 0, share: 0 };
-    let nowMs = () => 0;
-    const state = {
-      linkBitsPerSecond: settings.link.bitsPerSecond,
-      get bytesTaken() {
-        return link.bytes - link.backlogBytes(nowMs());
-      },
-      threads: source.threads,
-      elapsedMs: () => nowMs(),
-      get bytesOut() {
-        return link.bytes;
-      },
-      pendingMs: 0,
-      handoverMs: () => 0,
-      zstd: true,
-      progress,
-    };
+    const { state, clockIs } = streamState(settings, link, progress);
     const transfer = await PageTransfer.open(guest, settings, state, (page) => !clock.dirty.has(page));
     const migration = new Migration(settings, link, clock, transfer, progress);
-    nowMs = () => migration.nowMs;
+    clockIs(() => migration.nowMs);
     return migration;
   }
 
@@ -104,20 +94,18 @@ export class Migration {
   }
 
   beginRound(): void {
-    this.rounds.push({ fromMs: this.nowMs, toMs: this.nowMs, pages: 0, bytes: 0, left: {} });
+    this.rounds.push({ fromMs: this.nowMs, toMs: this.nowMs, pages: 0, bytes: 0, busyMs: 0, left: {} });
     this.progress.image = this.rounds.length - 1;
     this.progress.share = 0;
   }
 
-  /** What came before was no part of the migration. */
-  beginHere(): void {
-    this.beganMs = this.nowMs;
-    this.lostTo = this.clock.lostMs;
-  }
-
-  /** Time that the guest lost while it ran during the migration. */
-  get lostMs(): number {
-    return this.clock.lostMs - this.lostTo;
+  /** Lets the guest run before the migration begins, whose time starts now; returns how many pages it wrote to. */
+  watch(ms: number): number {
+    this.clock.run(ms);
+    this.clock.goesOnAt(0);
+    const written = this.dirty.count;
+    this.dirty.clear();
+    return written;
   }
 
   /** Notes that pages are not sent in this round, and why. */
@@ -151,15 +139,18 @@ export class Migration {
   async batch(numbers: readonly number[], queueMs = QUEUE_MS): Promise<number> {
     const { source, destination, link } = this.settings;
     const { bytes, decideMs, packMs, placeMs, unpackMs } = await this.transfer.carry(numbers);
-    this.nowMs += (decideMs + packMs / source.threads) / source.share;
+    const codeMs = (decideMs + packMs / source.threads) / source.share;
+    const takeMs = (placeMs + unpackMs / destination.threads) / destination.share;
+    this.nowMs += codeMs;
     this.sourceCpuMs += decideMs + packMs;
     this.destinationCpuMs += placeMs + unpackMs;
     const arrivedMs = this.transmit(bytes);
-    this.settledAtMs = Math.max(this.settledAtMs, arrivedMs) + (placeMs + unpackMs / destination.threads) / destination.share;
+    this.settledAtMs = Math.max(this.settledAtMs, arrivedMs) + takeMs;
     // Neither the link nor the destination is run ahead of: their buffers are small.
     this.nowMs = Math.max(this.nowMs, this.link.freeAtMs - queueMs, this.settledAtMs - link.rttMs / 2 - queueMs);
     this.pagesSent += numbers.length;
     this.round.pages += numbers.length;
+    this.round.busyMs += Math.max(codeMs, bytes / this.link.bytesPerMs, takeMs);
     return this.settledAtMs;
   }
 
@@ -206,25 +197,24 @@ export class Migration {
     return same;
   }
 
-  /** Estimated bytes on the wire of so many pages, from what the last ones took. */
+  /** Estimated bytes on the wire of so many pages. */
   estimateBytes(pages: number): number {
-    const { guest } = this.settings;
-    const last = this.rounds.findLast((round) => round.pages >= 64 || round.pages >= pages / 2);
-    const each = last && last.pages > 0 ? last.bytes / last.pages : guest.pageBytes * guest.pagesEach;
-    return pages * each;
+    return estimateBytes(this.rounds, this.guest, pages);
   }
 
   /** Estimated downtime if the guest were stopped now with so many pages still to be sent. */
   estimateDowntimeMs(pages: number): number {
-    const bytes = this.estimateBytes(pages) + this.guest.stateBytes;
-    const waitMs = Math.max(0, ...[this.link.freeAtMs, this.settledAtMs, this.storageFreeMs].map((ms) => ms - this.nowMs));
-    return bytes / this.link.bytesPerMs + waitMs + this.settings.link.rttMs;
+    const { link, settings, guest } = this;
+    const waitMs = Math.max(0, ...[link.freeAtMs, this.settledAtMs, this.storageFreeMs].map((ms) => ms - this.nowMs));
+    const pagesMs = estimateBusyMs(this.rounds, guest, pages, link.bytesPerMs);
+    return pagesMs + guest.stateBytes / link.bytesPerMs + waitMs + settings.link.rttMs;
   }
 
   /** Stops the guest at the source. */
   stop(): void {
     this.runGuest();
     this.stoppedAtMs = this.nowMs;
+    this.due = allocatedPages(this);
   }
 
   /** Sends registers and device state; the guest goes on at the destination once all that was sent is there. */
@@ -232,6 +222,7 @@ export class Migration {
     this.settledAtMs = Math.max(this.settledAtMs, this.storageFreeMs, this.transmit(this.guest.stateBytes));
     this.downtimeMs += this.settledAtMs - this.stoppedAtMs!;
     this.clock.goesOnAt(this.settledAtMs);
+    this.hasLeft = true;
   }
 
   /** Compares all pages but those of `except`, and free ones that were never sent. @throws PageferryError `not-identical` */
@@ -240,8 +231,14 @@ export class Migration {
       if (!except?.has(page) && (this.transfer.arrived.has(page) || this.guest.isAllocated(page))) this.transfer.compare(page);
   }
 
-  /** Ends the stream: the destination proves by digest all that arrived. */
+  /**
+   * Ends the stream: the destination proves by digest all that arrived, and no page may have been left out.
+   * @throws PageferryError `not-identical`
+   */
   finish(): void {
+    if (!this.hasLeft) throw new PageferryError('not-identical', 'the guest never went on at the destination');
+    for (const page of this.due!)
+      if (!this.transfer.wasCompared(page)) throw new PageferryError('not-identical', `page ${page} was never sent or compared`);
     this.settledAtMs = Math.max(this.settledAtMs, this.transmit(this.transfer.end()));
   }
 

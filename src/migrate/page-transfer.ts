@@ -1,5 +1,6 @@
+import { createPageSender } from '../engine/create-page-sender.js';
 import { createPageReceiver, type PageReceiver } from '../engine/page-receiver.js';
-import { createPageSender, type Finds, type PageSender } from '../engine/page-sender.js';
+import type { Finds, PageSender } from '../engine/page-sender.js';
 import { PageBitmap } from '../page/bitmap.js';
 import { PageferryError } from '../page/error.js';
 import type { Strategy, StreamState } from '../strategy/strategy.js';
@@ -56,17 +57,15 @@ export class PageTransfer {
     this.page = new Uint8Array(pageBytes);
     this.other = new Uint8Array(pageBytes);
     this.batchPages = batchPages(guest);
-    receiver.push(sender.begin());
+    receiver.push(sender.begin(guest.name, pages));
   }
 
   /** `isClean`: whether a page was left alone since it was sent. */
   static async open(guest: Guest, coding: Coding, state: StreamState, isClean: (page: number) => boolean): Promise<PageTransfer> {
-    const { pages, pageBytes, pagesEach, name } = guest;
+    const { pages, pageBytes, pagesEach } = guest;
     const memory = new HostMemory(pageBytes);
     const work: Work = { decideMs: 0, packMs: 0, unpackMs: 0 };
     const sender = await createPageSender({
-      name,
-      pages,
       pageBytes,
       strategy: metered(coding.strategy, coding.costs, work),
       state,
@@ -143,6 +142,11 @@ export class PageTransfer {
     if (Buffer.compare(this.page, this.other) !== 0)
       throw new PageferryError('not-identical', `page ${page} is not at the destination what it is at the source`);
     this.compared.add(page);
+  }
+
+  /** Whether the page is known to be at the destination what it was at the source. */
+  wasCompared(page: number): boolean {
+    return this.compared.has(page);
   }
 
   /** Ends the stream: the destination proves by digest all that arrived. Returns the bytes that it took. */

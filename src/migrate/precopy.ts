@@ -33,6 +33,8 @@ export interface PrecopyRules {
  */
 export async function precopy(migration: Migration, rules: PrecopyRules = {}): Promise<void> {
   const left = await rounds(migration, rules);
+  if (migration.estimateDowntimeMs(left.count) > migration.settings.downtimeLimitMs)
+    migration.gaveUp ??= 'did not converge: stopped with more left than fits the downtime limit';
   migration.stop();
   left.addAll(migration.takeDirty());
   await finalCopy(migration, rules, left);
@@ -84,6 +86,7 @@ async function oneRound(migration: Migration, rules: PrecopyRules, left: PageBit
   await migration.send(rules.order?.(left, round) ?? left, wanted, left.count);
   const leastMs = rules.leastRoundMs?.(round) ?? (migration.round.pages === 0 ? IDLE_ROUND_MS : 0);
   migration.nowMs = Math.max(migration.nowMs, migration.round.fromMs + leastMs);
+  migration.round.toMs = Math.max(migration.round.toMs, migration.nowMs);
 }
 
 function isEnough(migration: Migration, rules: PrecopyRules, left: PageBitmap, round: number): boolean {

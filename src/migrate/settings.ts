@@ -31,6 +31,8 @@ export interface Round {
   toMs: number;
   pages: number;
   bytes: number;
+  /** How long its pages kept the slowest of source, link and destination busy. */
+  busyMs: number;
   /** Not sent in this round, by reason. */
   readonly left: Record<string, number>;
 }

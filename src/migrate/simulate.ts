@@ -89,7 +89,10 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     storageBytesPerSecond: options.storageBytesPerSecond ?? 200e6,
     autoConverge: options.autoConverge ?? false,
   };
-  const migration = await Migration.open(settings);
+  const migration = await Migration.open(settings).catch((error: unknown) => {
+    guest.close();
+    throw error;
+  });
   let failed: string | undefined;
   let comparedPages = 0;
   try {
@@ -98,14 +101,14 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     comparedPages = migration.transfer.comparedPages;
   } catch (error) {
     if (!(error instanceof LinkLost)) throw error;
-    failed = migration.stopped
+    failed = migration.hasLeft
       ? `${error.message}, after the guest had left: it is lost`
       : `${error.message}: the guest goes on at the source`;
   } finally {
     await migration.close();
     guest.close();
   }
-  const totalMs = Math.max(migration.settledAtMs, migration.link.freeAtMs) - migration.beganMs;
+  const totalMs = Math.max(migration.settledAtMs, migration.link.freeAtMs);
   const runningMs = totalMs - migration.downtimeMs;
   return {
     guest: options.guest.name,
@@ -118,7 +121,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     bytes: Math.round(migration.link.bytes),
     rounds: migration.rounds.length,
     cpuMs: migration.sourceCpuMs + migration.destinationCpuMs,
-    guestSlowdown: runningMs > 0 ? migration.lostMs / runningMs : 0,
+    guestSlowdown: runningMs > 0 ? migration.clock.lostMs / runningMs : 0,
     verified: failed === undefined,
     comparedPages,
     pagesSent: migration.pagesSent,

@@ -1,4 +1,5 @@
 // Where labels go in a chart, so that none covers another: the plotting library leaves that to its caller.
+import { visible } from './escape.js';
 
 export interface Box {
   readonly x: number;
@@ -45,6 +46,13 @@ const SEARCH_PX = 6;
 
 export function textBox(text: string, fontPx: number): { width: number; height: number } {
   return { width: Math.ceil([...text].length * fontPx * EM_A_CHARACTER), height: Math.ceil(fontPx * LINE_HEIGHT) };
+}
+
+/** As much of a text as there is room for. */
+export function fitting(text: string, px: number, fontPx: number): string {
+  const characters = [...visible(text)];
+  const most = Math.floor(px / (fontPx * EM_A_CHARACTER));
+  return characters.length > most ? `${characters.slice(0, most - 1).join('')}…` : characters.join('');
 }
 
 export type PlacedLabel<A extends Anchor = Anchor> = A & Place;

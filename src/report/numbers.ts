@@ -2,6 +2,7 @@
 import { type PackingMeasure, type PipelinedTime, perPage } from '../tradeoff/model.js';
 import type { WayReport, WorkloadReport } from '../tradeoff/report.js';
 import { breakEvenText } from './advice.js';
+import { scrollTable } from './document.js';
 import { escaped } from './escape.js';
 import { rawWay, shortName } from './names.js';
 import { bytesText, msText, percentText, rateText } from './units.js';
@@ -18,7 +19,7 @@ export function numbersTable(workload: WorkloadReport, links: readonly number[])
     });
     return `<tbody>${rows.join('')}</tbody>`;
   });
-  return box(`All numbers of ${workload.name}`, HEAD, body.join(''));
+  return scrollTable(`All numbers of ${workload.name}`, HEAD, body.join(''));
 }
 
 function headOf(way: WayReport): string {
@@ -55,12 +56,6 @@ export function stepsTable({ name, steps }: WorkloadReport): string {
   return (
     '<h3>What each further microsecond of CPU buys</h3>' +
     '<p class="soft">Along the line of the first chart; a step pays on links slower than its last column.</p>' +
-    box(`Steps of ${name}`, head, `<tbody>${rows.join('')}</tbody>`)
+    scrollTable(`Steps of ${name}`, head, `<tbody>${rows.join('')}</tbody>`)
   );
-}
-
-/** A table that scrolls by itself, so that the page does not. */
-function box(label: string, head: readonly string[], body: string): string {
-  const cells = head.map((name) => `<th scope="col">${escaped(name)}</th>`).join('');
-  return `<div class="scroll" role="region" tabindex="0" aria-label="${escaped(label)}"><table><thead><tr>${cells}</tr></thead>${body}</table></div>`;
 }

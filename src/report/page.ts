@@ -1,5 +1,6 @@
 import type { Advice, MadeBy, TradeoffReport, WorkloadReport } from '../tradeoff/report.js';
 import { ceilingText, costText, factsText, TERMS } from './advice.js';
+import { footer, htmlPage } from './document.js';
 import { escaped } from './escape.js';
 import { linkFigure } from './link-chart.js';
 import { useText } from './names.js';
@@ -7,39 +8,18 @@ import { numbersTable, stepsTable } from './numbers.js';
 import { mapFigure } from './page-map.js';
 import { paretoFigure } from './pareto-chart.js';
 import { roundsFigure } from './rounds-chart.js';
-import { STYLE } from './style.js';
 import { bytesText, rateText } from './units.js';
-
-/** Nothing may be loaded or run, whatever a name that comes from outside might say. */
-const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
 /** A report as one HTML page that needs nothing besides: no network, no script. */
 export function renderPage(report: TradeoffReport): string {
   const { workloads, links, made } = report;
   const sections = workloads.map((workload, i) => section(workload, links, i));
   const title = 'What does packing cost, and what does it save?';
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<link rel="icon" href="data:,">
-<title>${escaped([...workloads.map(({ name }) => name), 'pageferry tradeoff'].join(', '))}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-<header><h1>${title}</h1>
+  const main = `<header><h1>${title}</h1>
 <p>Overhead against transfer size of ${workloads.length === 1 ? 'one workload' : `${workloads.length} workloads`}, measured on ${escaped(made.cpu)} with ${threadsText(made)} packing.</p>
 ${workloads.length > 1 ? contents(workloads) : ''}</header>
-${sections.join('\n')}
-</main>
-${foot(made)}
-</body>
-</html>
-`;
+${sections.join('\n')}`;
+  return htmlPage({ title: [...workloads.map(({ name }) => name), 'pageferry tradeoff'].join(', '), main, foot: foot(made) });
 }
 
 function contents(workloads: readonly WorkloadReport[]): string {
@@ -86,8 +66,7 @@ function foot(made: MadeBy): string {
     ],
     ['packing', threadsText(made)],
   ];
-  const items = facts.map(([name, value]) => `<div><dt>${name}</dt><dd>${escaped(value)}</dd></div>`);
-  return `<footer><h2>How this was made</h2><dl>${items.join('')}</dl></footer>`;
+  return footer(facts);
 }
 
 function threadsText({ threads }: MadeBy): string {

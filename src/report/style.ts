@@ -56,10 +56,20 @@ ${['zero', 'fill', 'unchanged', 'same-as', 'xbzrle', 'similar', 'rle', 'zero-awa
 .legend li { display: flex; gap: 8px; }
 .legend svg.swatch { flex: none; width: 14px; height: 14px; margin-top: 4px; }
 .swatch.filled { outline: 1px solid var(--edge); }
+.advice.four { grid-template-columns: repeat(auto-fill, minmax(min(100%, 220px), 1fr)); }
+.left { list-style: none; margin: 0; padding: 0; display: grid; gap: 14px 32px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 400px), 1fr)); }
+.left > li > svg { width: 100%; height: 12px; background: var(--card); border: 1px solid var(--edge); }
+.left + p { margin-top: 14px; }
+.left ul { list-style: none; margin: 4px 0 0; padding: 0; display: flex; flex-wrap: wrap; gap: 2px 20px; font-size: 14px; }
+.left ul li { display: flex; gap: 8px; }
+.left svg.swatch { flex: none; width: 14px; height: 14px; margin-top: 4px; }
+details { margin-top: 16px; }
+summary { cursor: pointer; color: var(--accent); }
 .scroll { overflow-x: auto; border: 1px solid var(--edge); border-radius: 8px; margin-top: 8px; }
 table { border-collapse: collapse; width: 100%; font-size: 13px; font-variant-numeric: tabular-nums; }
 th, td { overflow-wrap: normal; padding: 4px 8px; text-align: right; white-space: nowrap; }
 th { font-weight: 600; }
+.words { text-align: left; }
 th:first-child { text-align: left; vertical-align: top; }
 th .soft { font-weight: 400; font-size: 13px; }
 thead th { background: var(--card); border-bottom: 1px solid var(--edge); }

@@ -1,3 +1,6 @@
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+
 /** Bytes as people read them. */
 export function bytesText(bytes: number): string {
   const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
@@ -23,6 +26,8 @@ export function rateText(bitsPerSecond: number): string {
 
 /** Milliseconds as people read them. */
 export function msText(ms: number): string {
+  if (ms >= 2 * HOUR_MS) return `${(ms / HOUR_MS).toFixed(2)} h`;
+  if (ms >= 10 * MINUTE_MS) return `${(ms / MINUTE_MS).toFixed(1)} min`;
   return ms < 1000 ? `${ms.toFixed(ms < 10 ? 1 : 0)} ms` : `${(ms / 1000).toFixed(2)} s`;
 }
 

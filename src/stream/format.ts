@@ -27,6 +27,10 @@ export const MAX_PLACES = 1 << 16;
 /** Most segments a frame may have, its table included. */
 export const MAX_SEGMENTS = 8;
 
+/** Images of a live stream: the guest itself, and what both sides held before. */
+export const GUEST = 0;
+export const BASE = 1;
+
 export const RECORD = { IMAGE: 1, PAGES: 2, IMAGE_END: 3, END: 4, INDEX: 5, TRAILER: 6, PLACES: 7 } as const;
 export type RecordType = (typeof RECORD)[keyof typeof RECORD];
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createPageReceiver } from '../../src/engine/page-receiver.js';
+import { createPageReceiver, type PageReceiverOptions } from '../../src/engine/page-receiver.js';
 import { FINDS } from '../../src/engine/page-sender.js';
 import { strategyByName } from '../../src/strategy/registry.js';
 import { guestImage, laterImage } from '../support/images.js';
@@ -9,13 +9,13 @@ import { batchOf, liveSender, pushAll, ReceivedMemory } from '../support/live.js
 const PAGE = 4096;
 
 /** Sends all pages, then rounds of changed ones in any order; returns what was sent and how the pages travelled. */
-async function migrate(options: Parameters<typeof liveSender>[1], rounds = 3) {
+async function migrate(options: Parameters<typeof liveSender>[0], rounds = 3, receives: Partial<PageReceiverOptions> = {}) {
   let guest = guestImage(PAGE, 7);
   const pages = guest.length / PAGE;
-  const sender = await liveSender(pages, options);
+  const sender = await liveSender(options);
   const memory = new ReceivedMemory();
-  const receiver = await createPageReceiver({ open: memory.open });
-  const stream = [sender.begin()];
+  const receiver = await createPageReceiver({ open: memory.open, ...receives });
+  const stream = [sender.begin('guest', pages)];
   const codecs = new Set<string>();
   const send = async (numbers: readonly number[]) => {
     for (let at = 0; at < numbers.length; at += 16) {
@@ -64,6 +64,31 @@ test.each([0, 2 * PAGE, 5 * PAGE])('a cache of %s bytes only makes it larger', a
   expect(small.cache.hits / small.cache.lookups).toBeLessThan(large.cache.hits / large.cache.lookups);
 });
 
+test.each([3 * PAGE, 17 * PAGE, 1 << 20])(
+  'a receiver with a cache of %s bytes, like the sender’s, needs no other memory',
+  async (cacheBytes) => {
+    const options = { strategy: strategyByName('smallest'), cacheBytes };
+    const { guest, memory, codecs } = await migrate(options, 6, { cacheBytes });
+    expect(Buffer.compare(memory.bytes, guest)).toBe(0);
+    for (const name of ['same-as', 'xbzrle', 'similar']) expect(codecs).toContain(name);
+  },
+);
+
+test('pages refer to an image that both sides hold, wherever they stand there', async () => {
+  const guest = guestImage(PAGE, 7);
+  const pages = guest.length / PAGE;
+  // Another boot of the same system: the same pages in another order, some a little different.
+  const other = new Uint8Array(guest.length);
+  for (let page = 0; page < pages; page++) other.set(guest.subarray(page * PAGE, (page + 1) * PAGE), (pages - 1 - page) * PAGE);
+  const base = { pages, read: (page: number, into: Uint8Array) => into.set(other.subarray(page * PAGE, (page + 1) * PAGE)) };
+  const alone = await migrate({ strategy: strategyByName('smallest') });
+  const options = { strategy: strategyByName('smallest'), base };
+  const based = await migrate(options, 3, { base, cacheBytes: 1 << 20 });
+  expect(Buffer.compare(based.memory.bytes, based.guest)).toBe(0);
+  expect(based.bytes.length).toBeLessThan(0.65 * alone.bytes.length);
+  await expect(migrate(options)).rejects.toThrow('of image 1, which is not there');
+});
+
 test('what both sides held is neither sent nor lost: deltas reach back to it', async () => {
   const before = guestImage(PAGE, 7);
   const guest = laterImage(before, PAGE, 1);
@@ -72,11 +97,11 @@ test('what both sides held is neither sent nor lost: deltas reach back to it', a
     into.set(before.subarray(page * PAGE, (page + 1) * PAGE));
     return true;
   };
-  const sender = await liveSender(pages, { cacheBytes: 0, readAgain: read, strategy: strategyByName('fixed:xbzrle') });
+  const sender = await liveSender({ cacheBytes: 0, readAgain: read, strategy: strategyByName('fixed:xbzrle') });
   const memory = new ReceivedMemory();
   memory.bytes = before.slice();
   const receiver = await createPageReceiver({ open: memory.open });
-  receiver.push(sender.begin());
+  receiver.push(sender.begin('guest', pages));
   const changed: number[] = [];
   for (let page = 0; page < pages; page++) {
     read(page, sender.room);

@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { bytesSource } from '../../src/index.js';
+import { createPageReceiver } from '../../src/engine/page-receiver.js';
+import { bytesSource, strategyByName } from '../../src/index.js';
+import { batchOf, liveSender, pushAll, ReceivedMemory } from '../support/live.js';
 import { decoded, encoded } from '../support/streams.js';
 
 // Runs the worked examples of docs/stream.md, so that they cannot rot. An example is a fenced block ```stream-example of fields
 // `strategy`, `page bytes` (4096 when it is not there), `base NAME` and `image NAME` in their order, and `stream`. Images and the
-// stream are bytes in hex, HH*N for a byte repeated N times, and go on in indented lines; # begins a comment.
+// stream are bytes in hex, HH*N for a byte repeated N times, and go on in indented lines; # begins a comment. A block ```live-example
+// has `guest`, the number of its `pages`, a `strategy`, and the batches, `batch NUMBERS` = their pages, in the place of images.
 
 interface Example {
   strategy: string;
@@ -43,11 +46,7 @@ test('between them the examples show every record and most codecs', async () => 
   const records = new Set<number>();
   const codecs = new Set<string>();
   for (const { stream, bases } of examples) {
-    for (let at = 24; at < stream.length; ) {
-      const view = new DataView(stream.buffer, stream.byteOffset + at);
-      records.add(stream[at]!);
-      at += 24 + view.getUint32(4, true) + view.getUint32(8, true);
-    }
+    for (const type of recordTypes(stream)) records.add(type);
     const { summary } = await decoded(stream, { bases: sources(bases) });
     for (const name of Object.keys(summary.codecs)) codecs.add(name);
   }
@@ -55,17 +54,84 @@ test('between them the examples show every record and most codecs', async () => 
   expect([...codecs].toSorted()).toEqual(['fill', 'raw', 'same-as', 'similar', 'unchanged', 'xbzrle', 'zero']);
 });
 
+const PAGE = 4096;
+const liveExamples = [...document.matchAll(/^```live-example\n(.*?)^```/gms)].map((match) => parsedLive(match[1]!));
+
+test.each(liveExamples.map((example) => [example.guest, example] as const))(
+  'the live stream of %s gives its memory, and its batches give the stream',
+  async (_, { guest, pages, strategy, batches, stream }) => {
+    const now = new Uint8Array(pages * PAGE);
+    const sender = await liveSender({ strategy: strategyByName(strategy) });
+    const made = [sender.begin(guest, pages)];
+    for (const { numbers, bytes } of batches) {
+      expect(bytes.length).toBe(numbers.length * PAGE);
+      numbers.forEach((page, i) => {
+        now.set(bytes.subarray(i * PAGE, (i + 1) * PAGE), page * PAGE);
+      });
+      made.push((await batchOf(sender, now, numbers)).bytes);
+    }
+    made.push(sender.end());
+    expect(Buffer.concat(made).toString('hex')).toBe(Buffer.from(stream).toString('hex'));
+    for (const cut of [stream.length, 1]) {
+      const memory = new ReceivedMemory();
+      const receiver = await createPageReceiver({ open: memory.open });
+      pushAll(receiver, stream, cut);
+      receiver.finish();
+      expect([memory.name, Buffer.compare(memory.bytes, now)]).toEqual([guest, 0]);
+    }
+  },
+);
+
+test('the live example shows every record that such a stream has', () => {
+  expect(liveExamples.map(({ stream }) => recordTypes(stream))).toEqual([[1, 7, 2, 7, 2, 3]]);
+});
+
+function recordTypes(stream: Uint8Array): number[] {
+  const types: number[] = [];
+  const view = new DataView(stream.buffer, stream.byteOffset);
+  for (let at = 24; at < stream.length; at += 24 + view.getUint32(at + 4, true) + view.getUint32(at + 8, true))
+    types.push(stream[at]!);
+  return types;
+}
+
+interface LiveExample {
+  guest: string;
+  pages: number;
+  strategy: string;
+  readonly batches: { readonly numbers: readonly number[]; readonly bytes: Uint8Array }[];
+  stream: Uint8Array;
+}
+
+function parsedLive(block: string): LiveExample {
+  const example: LiveExample = { guest: '', pages: 0, strategy: '', batches: [], stream: new Uint8Array(0) };
+  for (const [key, value] of fieldsOf(block)) {
+    const [, numbers] = /^batch (.*)$/.exec(key) ?? [];
+    if (numbers !== undefined) example.batches.push({ numbers: numbers.split(' ').map(Number), bytes: bytesOf(value) });
+    else if (key === 'guest' || key === 'strategy') example[key] = value.trim();
+    else if (key === 'pages') example.pages = Number(value);
+    else if (key === 'stream') example.stream = bytesOf(value);
+    else throw new Error(`docs/stream.md: not a field of a live example: ${key}`);
+  }
+  return example;
+}
+
+function fieldsOf(block: string): [key: string, value: string][] {
+  const fields = block.replace(/ *#.*$/gm, '').split(/\n(?=\S)/);
+  return fields.map((field) => {
+    const [, key = '', value = ''] = /^([^=]+?) *=(.*)$/s.exec(field.trimEnd()) ?? [];
+    return [key, value];
+  });
+}
+
 function parsed(block: string): Example {
   const example: Example = { strategy: '', pageBytes: 4096, bases: [], images: [], stream: new Uint8Array(0) };
-  const fields = block.replace(/ *#.*$/gm, '').split(/\n(?=\S)/);
-  for (const field of fields) {
-    const [, key = '', value = ''] = /^([^=]+?) *=(.*)$/s.exec(field.trimEnd()) ?? [];
+  for (const [key, value] of fieldsOf(block)) {
     const [, kind, name = ''] = /^(base|image) (.*)$/.exec(key) ?? [];
     if (kind) example[kind === 'base' ? 'bases' : 'images'].push([name, bytesOf(value)]);
     else if (key === 'strategy') example.strategy = value.trim();
     else if (key === 'page bytes') example.pageBytes = Number(value);
     else if (key === 'stream') example.stream = bytesOf(value);
-    else throw new Error(`docs/stream.md: not a field of an example: ${field}`);
+    else throw new Error(`docs/stream.md: not a field of an example: ${key}`);
   }
   return example;
 }

@@ -1,11 +1,11 @@
+import { createPageSender } from '../../src/engine/create-page-sender.js';
 import type { PageReceiver } from '../../src/engine/page-receiver.js';
 import type { PageSender, PageSenderOptions } from '../../src/engine/page-sender.js';
-import { createPageSender } from '../../src/engine/page-sender.js';
 import { strategyByName } from '../../src/strategy/registry.js';
 import type { StreamState } from '../../src/strategy/strategy.js';
 
 /** A stream that stands still: what strategies see where no link is played. */
-export const STILL: StreamState = {
+const STILL: StreamState = {
   linkBitsPerSecond: 1e8,
   threads: 1,
   elapsedMs: () => 0,
@@ -16,10 +16,8 @@ export const STILL: StreamState = {
 };
 
 /** A sender of a small guest. */
-export function liveSender(pages: number, options: Partial<PageSenderOptions> = {}): Promise<PageSender> {
+export function liveSender(options: Partial<PageSenderOptions> = {}): Promise<PageSender> {
   return createPageSender({
-    name: 'guest',
-    pages,
     pageBytes: 4096,
     strategy: strategyByName('adaptive'),
     state: STILL,

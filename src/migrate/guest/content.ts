@@ -20,20 +20,19 @@ export class ContentMaker {
     private readonly pageBytes: number,
   ) {}
 
-  /** Version 0 is what the page had at first; each later one changes a few words of what the version before had. */
-  fill(into: Uint8Array, kind: Content, page: number, version: number): void {
-    if (kind === 'zero' && version === 0) {
-      into.fill(0);
-      return;
+  /**
+   * Version 0 is what the page had at first, and all that are like the same one; each later version changes a few words of what the
+   * one before had.
+   */
+  fill(into: Uint8Array, kind: Content, page: number, version: number, like = page): void {
+    const random = new Random(hashOf(hashOf(this.seed, like), 1));
+    if (kind === 'zero') into.fill(0);
+    else if (kind === 'random') fillRandom(into, random);
+    else {
+      into.set(this.template(kind, random.below(TEMPLATES)));
+      // A page of its own: some words that no other page has.
+      scatter(into, random, 24);
     }
-    if (kind === 'random') {
-      fillRandom(into, hashOf(hashOf(this.seed, page), version));
-      return;
-    }
-    const random = new Random(hashOf(hashOf(this.seed, page), 1));
-    into.set(this.template(kind, random.below(TEMPLATES)));
-    // A page of its own: some words that no other page has.
-    if (kind !== 'zero') scatter(into, random, 24);
     // What a page becomes depends on its last versions only as far back as it is worth.
     for (let back = Math.max(1, version - 3); back <= version; back++) {
       const change = new Random(hashOf(hashOf(this.seed ^ 0x5bd1e995, page), back));
@@ -61,8 +60,7 @@ function scatter(into: Uint8Array, random: Random, count: number): void {
   }
 }
 
-function fillRandom(into: Uint8Array, seed: number): void {
-  const random = new Random(seed);
+function fillRandom(into: Uint8Array, random: Random): void {
   const view = new DataView(into.buffer, into.byteOffset, into.length);
   for (let at = 0; at < into.length; at += 4) view.setUint32(at, random.nextWord(), true);
 }

@@ -1,23 +1,15 @@
+import { PageferryError } from '../../page/error.js';
 import type { PageBytes } from '../../stream/format.js';
 import { type Guest, type GuestSpec, STATE_BYTES } from '../guest.js';
 import { hashOf, Random } from '../random.js';
 import { type Content, ContentMaker } from './content.js';
-import { createWriter, type PageWriter } from './writer.js';
+import { createWriter, type PageWriter, type WriterOptions } from './writer.js';
 
-/** A guest by parameters. Shares are of 1. */
-export interface SyntheticOptions {
+/** A guest by parameters, all but name and size with a default. Shares are of 1. */
+export interface SyntheticOptions extends WriterOptions {
   readonly name: string;
   /** Memory of the guest, in bytes; terabytes are fine. */
   readonly bytes: number;
-  /** Pages that are written a second; a page counts as often as it is written. */
-  readonly writesPerSecond: number;
-  /** Reads for every write; they matter to post-copy. */
-  readonly readsPerWrite: number;
-  /** `hot`: most writes go to a small part; `zipf`: rank r gets 1 / r of them; `sequential`: page after page, round and round. */
-  readonly pattern: 'hot' | 'zipf' | 'sequential';
-  /** The part that is hot, or that a sequential writer goes round in, and the share of the writes that a hot part gets. */
-  readonly hotShare: number;
-  readonly hotWrites: number;
   /** Whether a write changes a few words of its page or all of it. */
   readonly writes: 'words' | 'page';
   /** What the memory holds. */
@@ -28,8 +20,6 @@ export interface SyntheticOptions {
   readonly cacheShare: number;
   /** Pages that are the same as another. */
   readonly duplicateShare: number;
-  /** Stretches of time with so many times the writes, over and over; always 1 where there are none. */
-  readonly phases: readonly { readonly ms: number; readonly factor: number }[];
   /** Share of the pages that changed since the guest left the other host; absent: it never was there. */
   readonly changedSinceVisit?: number;
   /** Pages that are held at most: of a larger guest, this many stand for all. */
@@ -37,20 +27,49 @@ export interface SyntheticOptions {
 }
 
 const PAGE: PageBytes = 4096;
+const LEAST_PAGES = 64;
 /** Memory is given out in stretches: so many pages in a row are of one kind. */
 const EXTENT_PAGES = 16;
 /** Duplicates are of so many pages. */
 const ORIGINALS = 32;
 const WHOLE_PAGES: ReadonlySet<Content> = new Set(['random']);
 
+/** A server that is busy with a part of its memory. */
+const DEFAULTS: Omit<SyntheticOptions, 'name' | 'bytes'> = {
+  writesPerSecond: 8000,
+  readsPerWrite: 3,
+  pattern: 'hot',
+  hotShare: 0.05,
+  hotWrites: 0.9,
+  writes: 'words',
+  mix: { zero: 0.35, text: 0.2, pointers: 0.25, code: 0.12, random: 0.08 },
+  freeShare: 0.15,
+  cacheShare: 0.1,
+  duplicateShare: 0.05,
+  phases: [],
+  samplePages: 65_536,
+};
+
 /**
  * A guest that never exists as a whole: what a page holds follows from the seed, its number and how often it was written, and is made
  * when it is read. A guest of more pages than the sample is played by every n-th of them, each standing for n.
  */
-export function syntheticGuest(options: SyntheticOptions): GuestSpec {
-  const total = Math.floor(options.bytes / PAGE);
-  if (!(total >= 64)) throw new RangeError(`${options.name}: ${options.bytes} bytes, expected at least ${64 * PAGE}`);
-  return { name: options.name, open: (seed) => new SyntheticGuest(options, total, seed) };
+export function syntheticGuest(given: Pick<SyntheticOptions, 'name' | 'bytes'> & Partial<SyntheticOptions>): GuestSpec {
+  const options = { ...DEFAULTS, ...given };
+  const { name, bytes, writesPerSecond, readsPerWrite, mix, phases, samplePages } = options;
+  const must = (right: boolean, what: string) => {
+    if (!right) throw new PageferryError('bad-argument', `${name}: ${what}`);
+  };
+  must(bytes >= LEAST_PAGES * PAGE, `${bytes} bytes, expected at least ${LEAST_PAGES * PAGE}`);
+  must(samplePages >= LEAST_PAGES, `a sample of ${samplePages} pages, expected at least ${LEAST_PAGES}`);
+  must(writesPerSecond >= 0 && readsPerWrite >= 0, `${writesPerSecond} writes a second and ${readsPerWrite} reads for each`);
+  must(
+    Object.values(mix).some((share) => share > 0),
+    'a mix of nothing',
+  );
+  // It would wait for its next write for good.
+  must(phases.length === 0 || phases.some(({ ms, factor }) => ms > 0 && factor > 0), 'phases without a write');
+  return { name, open: (seed) => new SyntheticGuest(options, Math.floor(bytes / PAGE), seed) };
 }
 
 class SyntheticGuest implements Guest {
@@ -125,12 +144,13 @@ class SyntheticGuest implements Guest {
   private fill(into: Uint8Array, page: number, version: number): void {
     const extent = Math.floor(page / EXTENT_PAGES);
     const kind = this.kindOf(extent);
-    const twin = version === 0 && this.chance(page, 4) < this.options.duplicateShare;
+    if (this.options.writes === 'page' && version > 0) {
+      this.content.fill(into, WHOLE_PAGES.has(kind) ? kind : 'text', page + version * 7919, 0);
+      return;
+    }
     // Duplicates of a kind are the pages past the end.
-    const number = twin ? this.pages + (hashOf(page, 5) % ORIGINALS) : page;
-    const whole = this.options.writes === 'page' && version > 0;
-    if (whole) this.content.fill(into, WHOLE_PAGES.has(kind) ? kind : 'text', number + version * 7919, 0);
-    else this.content.fill(into, kind, number, version);
+    const twin = this.chance(page, 4) < this.options.duplicateShare;
+    this.content.fill(into, kind, page, version, twin ? this.pages + (hashOf(page, 5) % ORIGINALS) : page);
   }
 
   private kindOf(extent: number): Content {

@@ -1,5 +1,4 @@
 import { hashOf, Random } from '../random.js';
-import type { SyntheticOptions } from './synthetic.js';
 
 /** Where and when a guest writes. */
 export interface PageWriter {
@@ -8,10 +7,20 @@ export interface PageWriter {
   isHot(page: number): boolean;
 }
 
-export type WriterOptions = Pick<
-  SyntheticOptions,
-  'writesPerSecond' | 'readsPerWrite' | 'pattern' | 'hotShare' | 'hotWrites' | 'phases'
->;
+/** How a guest writes. Shares are of 1. */
+export interface WriterOptions {
+  /** Pages that are written a second; a page counts as often as it is written. */
+  readonly writesPerSecond: number;
+  /** Reads for every write; they matter to post-copy. */
+  readonly readsPerWrite: number;
+  /** `hot`: most writes go to a small part; `zipf`: rank r gets 1 / r of them; `sequential`: page after page, round and round. */
+  readonly pattern: 'hot' | 'zipf' | 'sequential';
+  /** The part that is hot, or that a sequential writer goes round in, and the share of the writes that a hot part gets. */
+  readonly hotShare: number;
+  readonly hotWrites: number;
+  /** Stretches of time with so many times the writes, over and over; always 1 where there are none. */
+  readonly phases: readonly { readonly ms: number; readonly factor: number }[];
+}
 
 /** A write that is to come, with the reads before it. */
 interface Step {
@@ -136,7 +145,7 @@ class WriteClock {
   }
 }
 
-function phaseAt(phases: SyntheticOptions['phases'], inMs: number): { factor: number; leftMs: number } {
+function phaseAt(phases: WriterOptions['phases'], inMs: number): { factor: number; leftMs: number } {
   let end = 0;
   for (const { ms, factor } of phases) {
     end += ms;

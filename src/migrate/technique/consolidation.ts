@@ -21,9 +21,8 @@ export const consolidation: Technique = {
   what: 'watches a guest on a shared host, and moves it out by post-copy the moment it gets busy',
   source: 'Hirofuchi et al., VTDC 2011 [14]',
   async migrate(migration) {
-    migration.beginRound();
     watch(migration);
-    migration.beginHere();
+    migration.beginRound();
     migration.stop();
     migration.resume();
     await postcopy(migration, PageBitmap.full(migration.pages), { bubbling: false });
@@ -33,8 +32,7 @@ export const consolidation: Technique = {
 function watch(migration: Migration): void {
   let calm = 0;
   for (let steps = 1; steps * STEP_MS <= MOST_MS; steps++) {
-    migration.nowMs += STEP_MS;
-    const written = migration.takeDirty().count;
+    const written = migration.watch(STEP_MS);
     if (steps > 1 && written > RISE * (calm / (steps - 1))) return;
     calm += written;
   }

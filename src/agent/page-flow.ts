@@ -1,0 +1,96 @@
+import { LinkMeter } from '../engine/link-meter.js';
+import type { Batch, PageSender } from '../engine/page-sender.js';
+import type { StreamState } from '../strategy/strategy.js';
+import { bodies, FRAME } from './frame.js';
+import type { FrameChannel } from './frame-channel.js';
+
+/**
+ * The way of a guest's stream into the channel, in order, one batch being coded while the one before is sent. Learns the link's rate
+ * from how long the channel takes, and tells the strategy.
+ */
+export class PageFlow {
+  bytes = 0;
+  private readonly meter = new LinkMeter();
+  private readonly startedAt = performance.now();
+  private plannedBytes = 0;
+  private plannedMs = 0;
+  private tail: Promise<void> = Promise.resolve();
+  /** Rejects when a batch could not be sent; never resolves. */
+  private readonly broken: Promise<never>;
+  private breaks!: (cause: unknown) => void;
+  readonly state: StreamState;
+
+  constructor(
+    private readonly channel: FrameChannel,
+    threads: number,
+    zstd: boolean,
+  ) {
+    const flow = this;
+    this.broken = new Promise((_, reject) => {
+      this.breaks = reject;
+    });
+    // Whoever waits for the next batch, or for the end, hears of it.
+    this.broken.catch(() => {});
+    this.state = {
+      get linkBitsPerSecond() {
+        return flow.meter.bitsPerSecond;
+      },
+      get bytesTaken() {
+        return flow.bytes;
+      },
+      get bytesOut() {
+        return flow.plannedBytes;
+      },
+      get pendingMs() {
+        return flow.plannedMs;
+      },
+      threads,
+      elapsedMs: () => performance.now() - this.startedAt,
+      handoverMs: () => 0,
+      zstd,
+    };
+  }
+
+  readonly pending = (ms: number, bytes: number): void => {
+    this.plannedMs += ms;
+    this.plannedBytes += bytes;
+  };
+
+  /** Codes the pages of these numbers, which stand in the sender's room, and sends them as soon as those before are sent. */
+  async batch(sender: PageSender, pages: readonly number[]): Promise<void> {
+    const batch = await Promise.race([sender.batch(pages), this.broken]);
+    this.tail = this.tail.then(() => this.send(batch));
+    this.tail.catch(this.breaks);
+  }
+
+  /** Sends what is not of a batch. */
+  async put(bytes: Uint8Array): Promise<void> {
+    await this.sent();
+    this.plannedBytes += bytes.length;
+    await this.write([bytes]);
+  }
+
+  /** All that was given is sent. */
+  sent(): Promise<void> {
+    return this.tail;
+  }
+
+  private async send({ packed }: Batch): Promise<void> {
+    const { parts, done } = await packed;
+    try {
+      await this.write(parts);
+    } finally {
+      done();
+    }
+  }
+
+  private async write(parts: readonly Uint8Array[]): Promise<void> {
+    for (const body of bodies(parts)) {
+      const began = performance.now();
+      const bytes = body.reduce((sum, part) => sum + part.length, 0);
+      await this.channel.send(FRAME.PAGES, ...body);
+      this.meter.taken(bytes, began, performance.now());
+      this.bytes += bytes;
+    }
+  }
+}

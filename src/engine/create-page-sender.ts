@@ -1,0 +1,36 @@
+import { createCodecContext } from '../codec/codec.js';
+import { packedLz4Capacity } from '../codec/lz4.js';
+import { loadZstd } from '../codec/zstd-load.js';
+import { Frame, type FrameContext, SEGMENT_KINDS } from './frame.js';
+import { LiveSender, SKETCHES_A_PAGE } from './live-sender.js';
+import { kernelsWithin } from './options.js';
+import { localPool, threadPool } from './pack-pool.js';
+import { packerBytes, SegmentPacker } from './packing.js';
+import type { PageSender, PageSenderOptions } from './page-sender.js';
+import { createEstimate, createSegment } from './segment.js';
+
+const SLACK = 1 << 17;
+
+/** Makes a sender. @throws PageferryError `limit` when there is not as much memory as its options come to */
+export async function createPageSender(options: PageSenderOptions): Promise<PageSender> {
+  const { threads = 1, pageBytes, batchPages } = options;
+  const capacity = batchPages * pageBytes + SLACK;
+  const frameCount = threads + 1;
+  const slots = 2 ** Math.max(10, Math.ceil(Math.log2(options.indexPages)));
+  const perFrame = SEGMENT_KINDS.length * (capacity + packedLz4Capacity(capacity) + 512);
+  const memory = options.cacheBytes + frameCount * perFrame + slots * (16 + 12 * SKETCHES_A_PAGE);
+  const kernels = await kernelsWithin(memory + packerBytes(capacity) + capacity + 64 * pageBytes + (2 << 20), 'cacheBytes');
+  const zstd = await loadZstd();
+  const packer = new SegmentPacker(createCodecContext(kernels), zstd, capacity);
+  const pool = threads > 1 ? threadPool(threads, capacity, zstd, false, packer) : localPool(packer);
+  const frames = Array.from({ length: frameCount }, () => new Frame(() => createSegment(kernels, capacity)));
+  const frame: FrameContext = {
+    pool,
+    packer,
+    strategy: options.strategy,
+    state: options.state,
+    pending: options.pending ?? (() => {}),
+    estimate: createEstimate(kernels, pageBytes),
+  };
+  return new LiveSender(options, createCodecContext(kernels), slots, frames, frame, packer, pool, capacity);
+}

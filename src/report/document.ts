@@ -1,0 +1,47 @@
+import { escaped } from './escape.js';
+import { STYLE } from './style.js';
+
+/** Nothing may be loaded or run, whatever a name that comes from outside might say. */
+const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+
+/** What a page holds: its title as text, the rest as HTML. */
+export interface PageParts {
+  readonly title: string;
+  readonly main: string;
+  readonly foot: string;
+}
+
+/** One HTML page that needs nothing besides: no network, no script. */
+export function htmlPage({ title, main, foot }: PageParts): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:,">
+<title>${escaped(title)}</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<main>
+${main}
+</main>
+${foot}
+</body>
+</html>
+`;
+}
+
+/** How a report was made, at the page's end. */
+export function footer(facts: readonly (readonly [name: string, value: string])[], after = ''): string {
+  const items = facts.map(([name, value]) => `<div><dt>${escaped(name)}</dt><dd>${escaped(value)}</dd></div>`);
+  return `<footer><h2>How this was made</h2><dl>${items.join('')}</dl>${after}</footer>`;
+}
+
+/** A table that scrolls by itself, so that the page does not. */
+export function scrollTable(label: string, head: readonly string[], body: string): string {
+  const cells = head.map((name) => `<th scope="col">${escaped(name)}</th>`).join('');
+  return `<div class="scroll" role="region" tabindex="0" aria-label="${escaped(label)}"><table><thead><tr>${cells}</tr></thead>${body}</table></div>`;
+}

@@ -1,0 +1,76 @@
+// The page of a simulation as a reader gets it: in a real browser, without a network, light and dark, wide and narrow.
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Browser, chromium } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { SimulationReport } from '../../src/report/simulation.js';
+import { renderSimulationPage } from '../../src/report/simulation-page.js';
+import { CHROMIUM, expectCharts, expectTheme, openPage, VIEWS } from './browser-checks.js';
+import { changed, simulatedReport } from './simulation-fixture.js';
+
+if (!CHROMIUM)
+  process.stderr.write('test/report/simulation-browser.test.ts: skipped, there is no Chromium (apt-get install chromium)\n');
+
+const report = await simulatedReport([1e8, 1e9]);
+const name = `/srv/${'a-rather-long-folder-name/'.repeat(6)}`;
+/** Names without a place to break at, numbers with many digits, reasons that nobody knows, failures; times too far apart for one scale. */
+const odd: SimulationReport = {
+  ...changed({ ...report, links: report.links.slice(0, 1) }, (result, i) => ({
+    technique: i === 3 ? `my-own-${'very-'.repeat(6)}technique` : result.technique,
+    totalMs: result.totalMs * 10 ** (i % 7),
+    downtimeMs: i === 5 ? 0 : result.downtimeMs * 10 ** (i % 5),
+    bytes: result.bytes * 2 ** (2 * i),
+    pagesEach: 4096,
+    ...(i % 6 === 5 && { verified: false, failed: 'the link was lost after 5 ms: the guest goes on at the source' }),
+    ...(i % 6 === 4 && { gaveUp: 'did not converge: stopped after 29 rounds', guestSlowdown: 0.9, faults: 123_456 }),
+    history: result.history.map((round) => ({ ...round, left: { ...round.left, [`a reason of its own, number ${i}`]: 100 } })),
+  })),
+  guest: { ...report.guest, name, pagesEach: 4096 },
+  command: `pageferry simulate --trace ${name}`,
+};
+/** One technique that did next to nothing. */
+const single: SimulationReport = {
+  ...report,
+  links: report.links.slice(0, 1).map(({ link, results }) => ({ link, results: results.slice(0, 1) })),
+};
+
+describe.skipIf(!CHROMIUM)('in a browser', () => {
+  const folder = fs.mkdtempSync(join(tmpdir(), 'simulation-test-'));
+  let browser: Browser;
+  beforeAll(async () => {
+    // Root may not have a sandbox, and nothing that is loaded comes from elsewhere.
+    browser = await chromium.launch({ executablePath: CHROMIUM!, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  });
+  afterAll(async () => {
+    await browser?.close();
+    fs.rmSync(folder, { recursive: true, force: true });
+  });
+
+  const reports: [string, SimulationReport, number][] = [
+    ['every technique', report, 4],
+    ['what seldom comes', odd, 2],
+    ['one technique', single, 2],
+  ];
+  const views = reports.flatMap(([name, one, charts]) => VIEWS.map((view) => ({ name, one, charts, ...view })));
+  test.each(views)('$name, $scheme, $width px wide', async ({ name, one, charts, width, scheme }) => {
+    const file = join(folder, `${name}.html`);
+    fs.writeFileSync(file, renderSimulationPage(one));
+    const page = await openPage(browser, file, width, scheme);
+    await expectTheme(page, scheme);
+    await expectCharts(page, width, charts, one === single ? { marks: 4, texts: 4 } : { marks: 40, texts: 40 });
+    const bars = await page.evaluate(() =>
+      [...document.querySelectorAll('.left > li > svg')].map((svg) => {
+        const { left, right, height } = svg.getBoundingClientRect();
+        return { left, right, height, painted: [...svg.children].every((rect) => getComputedStyle(rect).fill !== 'none') };
+      }),
+    );
+    for (const { left, right, height, painted } of bars) {
+      expect(left).toBeGreaterThanOrEqual(0);
+      expect(right).toBeLessThanOrEqual(width);
+      expect(height).toBeGreaterThan(8);
+      expect(painted).toBe(true);
+    }
+    await page.context().close();
+  });
+});

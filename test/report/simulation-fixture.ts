@@ -1,0 +1,47 @@
+// Simulations as the command line makes them: every technique on a small guest, and what seldom comes.
+import { parseGuestSpec } from '../../src/migrate/guest-spec.js';
+import { type SimulationResult, simulate } from '../../src/migrate/simulate.js';
+import { TECHNIQUES } from '../../src/migrate/technique/registry.js';
+import type { SimulationReport } from '../../src/report/simulation.js';
+
+const GUEST = 'diverging,size=4M,writes=4000,free=0.2,cache=0.3';
+const DOWNTIME_LIMIT_MS = 40;
+
+/** Every technique at every link. */
+export async function simulatedReport(rates: readonly number[], guest = GUEST): Promise<SimulationReport> {
+  const spec = parseGuestSpec(guest);
+  const links = rates.map((bitsPerSecond) => ({ bitsPerSecond, rttMs: 0.2 }));
+  const found = [];
+  for (const link of links) {
+    const results: SimulationResult[] = [];
+    for (const technique of TECHNIQUES)
+      results.push(await simulate({ guest: spec, technique, link, downtimeLimitMs: DOWNTIME_LIMIT_MS }));
+    found.push({ link, results });
+  }
+  const { pages, pagesEach } = found[0]!.results[0]!;
+  return {
+    command: `pageferry simulate --guest ${guest}`,
+    version: '0.1.0',
+    runtime: 'Node v24.11.1',
+    zstd: 'node:zlib',
+    guest: { name: guest, pages, pageBytes: 4096, pagesEach },
+    conditions: {
+      seed: 1,
+      downtimeLimitMs: DOWNTIME_LIMIT_MS,
+      threads: 2,
+      storageBytesPerSecond: 200e6,
+      autoConverge: false,
+      comesBack: false,
+    },
+    links: found,
+  };
+}
+
+/** The same, with some of the results changed. */
+export function changed(report: SimulationReport, change: (result: SimulationResult, i: number) => Partial<SimulationResult>) {
+  const links = report.links.map(({ link, results }) => ({
+    link,
+    results: results.map((result, i): SimulationResult => ({ ...result, ...change(result, i) })),
+  }));
+  return { ...report, links } satisfies SimulationReport;
+}

@@ -57,7 +57,7 @@ export class BlockList {
     if (end - at < used) return { need: used };
     const name = latin1(bytes, at + 1, at + used - 8);
     const size = u64(bytes, at + used - 8);
-    if (name === '' || this.names.has(name)) return { reason: `a second block, or the first, named "${name}"` };
+    if (name === '' || this.names.has(name)) return { reason: name === '' ? 'a block without a name' : `a second block "${name}"` };
     if (size === 0 || size % TARGET_PAGE_BYTES !== 0 || size > this.remaining)
       return { reason: `block "${name}" of ${size} bytes, where ${this.remaining} are left of all RAM` };
     if (this.blocks.length === MOST_BLOCKS) return { reason: `more than ${MOST_BLOCKS} blocks` };

@@ -1,7 +1,7 @@
 import type { QemuBlock, QemuCommand, QemuRange } from './qemu-format.js';
 
 /** Where nothing that came before may be held back any longer: after a section's records, its footer, or a command. */
-export type QemuFlush = 'start' | 'part' | 'end' | 'footer' | 'command';
+type QemuFlush = 'start' | 'part' | 'end' | 'footer' | 'command';
 
 /**
  * What a reader finds, in the stream's order. The bytes of all literals and records together are all bytes of the stream. Views are

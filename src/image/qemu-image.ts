@@ -103,9 +103,9 @@ function readIndex(handle: ReadHandle, fileBytes: number, which: 'ram' | 'all') 
       throw unsupported(name, `cannot be read from byte ${at} on: ${reason}`);
     },
   });
-  const piece = new Uint8Array(PIECE_BYTES);
+  const piece = new Uint8Array(Math.min(PIECE_BYTES, fileBytes));
   for (let at = 0; at < fileBytes && reader.state === 'reading'; ) {
-    const got = handle.readSync(piece.subarray(0, Math.min(PIECE_BYTES, fileBytes - at)), at);
+    const got = handle.readSync(piece.subarray(0, Math.min(piece.length, fileBytes - at)), at);
     if (got === 0) break;
     reader.push(piece.subarray(0, got));
     at += got;

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { type Machine, type MachineOptions, type MigrateOptions, type MigrationInfo, startMachine } from './machine.js';
+import { type Machine, type MachineOptions, type MigrateOptions, type MigrationInfo, ODD_KIB, startMachine } from './machine.js';
 import { migratePair, startPair } from './pair.js';
 import { tap } from './tap.js';
 
@@ -22,7 +22,7 @@ export interface CaptureFacts {
 }
 
 /** What a PC has below its video memory. */
-export const LOW_MEMORY_BYTES = 640 << 10;
+const LOW_MEMORY_BYTES = 640 << 10;
 
 const GUEST = { memoryMib: 1, machine: 'pc,suppress-vmdesc=on' };
 /** So slow that the guest writes to pages that were sent, and QEMU never finds the rest little enough. */
@@ -33,6 +33,7 @@ const ANY_DOWNTIME = { 'downtime-limit': 100_000 };
 
 type Options = MigrateOptions & { readonly args?: readonly string[]; readonly machine?: string; readonly node?: boolean };
 
+/** @public It is what scripts/capture-qemu.mjs calls. */
 export async function captureAll(into: string): Promise<void> {
   fs.mkdirSync(into, { recursive: true });
   const facts: Record<string, CaptureFacts> = {};
@@ -47,7 +48,10 @@ export async function captureAll(into: string): Promise<void> {
   await toFile('xbzrle', { parameters: SLOW, capabilities: ['xbzrle'] }, keep);
   await toFile('compress', { capabilities: ['compress'] }, keep);
   await toFile('uuid', { capabilities: ['validate-uuid'], args: ['-uuid', '00112233-4455-6677-8899-aabbccddeeff'] }, keep);
-  const shared = ['-object', `memory-backend-file,id=pc.ram,size=1M,mem-path=${join(tmpdir(), 'capture.ram')},share=on`];
+  const shared = [
+    '-object',
+    `memory-backend-file,id=pc.ram,size=${1024 + ODD_KIB}k,mem-path=${join(tmpdir(), 'capture.ram')},share=on`,
+  ];
   await toFile('ignore-shared', { capabilities: ['x-ignore-shared'], machine: 'pc,memory-backend=pc.ram', args: shared }, keep);
   fs.rmSync(join(tmpdir(), 'capture.ram'));
   await toFile(
@@ -56,9 +60,10 @@ export async function captureAll(into: string): Promise<void> {
     keep,
   );
   await toGuest('return-path', { capabilities: ['return-path'], parameters: SLOW }, keep);
-  await toGuest('postcopy', { capabilities: ['postcopy-ram'], parameters: SLOW }, keep);
-  const preempt = ['postcopy-ram', 'postcopy-preempt'];
-  await toGuest('preempt', { capabilities: preempt, parameters: SLOW }, keep);
+  // Slower than the guest comes to need its pages, so that it asks for some.
+  const parameters = { ...SLOW, 'max-postcopy-bandwidth': 100_000 };
+  await toGuest('postcopy', { capabilities: ['postcopy-ram'], parameters }, keep);
+  await toGuest('preempt', { capabilities: ['postcopy-ram', 'postcopy-preempt'], parameters }, keep);
   await toGuest('multifd', { capabilities: ['multifd'] }, keep);
   fs.writeFileSync(join(into, 'facts.json'), `${JSON.stringify(facts, null, 2)}\n`);
 }
@@ -136,7 +141,7 @@ async function settled(rounds: () => number): Promise<void> {
   while (rounds() < from + 100) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
-export function digest(bytes: Uint8Array): string {
+function digest(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 

@@ -1,35 +1,26 @@
 /**
  * A guest without any operating system: firmware of our own, 64 KiB, that runs from the reset vector in real mode. It fills 48
- * pages from 64 KiB on, every word with its segment; then, round after round, it adds one to two words of
- * every other page and writes a full stop to the serial port. So a whole guest is a few KiB, starts at once and never rests.
+ * pages from 64 KiB on, every word with its segment; then, round after round, it adds one to two words of every other page and
+ * writes a full stop to the serial port. So a whole guest is a few KiB, starts at once and never rests.
  *
- * Under emulation QEMU 7.2 does not see a write to a page whose translation it still has from before the dirty bits were collected,
- * so such a page would arrive as it was. Therefore every write comes right after a change of CR0.WP, which drops all translations.
- *
- *            cli; cld; mov ecx, cr0; mov ax, 1000h
+ *            cli; cld; mov ax, 1000h
  *     fill:  mov es, ax; xor di, di
  *     word:  mov es:[di], ax; add di, 2; cmp di, 4096; jb word
  *            add ax, 100h; cmp ax, 4000h; jb fill
  *     round: mov ax, 1000h
- *     next:  mov es, ax
- *            xor ecx, 10000h; mov cr0, ecx; inc word es:[10h]
- *            xor ecx, 10000h; mov cr0, ecx; inc word es:[800h]
- *            add ax, 200h; cmp ax, 4000h; jb next
- *            mov dx, 3F8h; mov al, '.'; out dx, al; xor bx, bx
- *     wait:  dec bx; jnz wait; jmp round
+ *     next:  mov es, ax; inc word es:[10h]; inc word es:[800h]; add ax, 200h; cmp ax, 4000h; jb next
+ *            mov dx, 3F8h; mov al, '.'; out dx, al; xor cx, cx
+ *     wait:  loop wait; jmp round
  */
 const PROGRAM = `
-  fa fc 0f 20 c1 b8 00 10
+  fa fc b8 00 10
   8e c0 31 ff
   26 89 05 83 c7 02 81 ff 00 10 72 f4
   05 00 01 3d 00 40 72 e8
   b8 00 10
-  8e c0
-  66 81 f1 00 00 01 00 0f 22 c1 26 ff 06 10 00
-  66 81 f1 00 00 01 00 0f 22 c1 26 ff 06 00 08
-  05 00 02 3d 00 40 72 d8
-  ba f8 03 b0 2e ee 31 db
-  4b 75 fd eb c8`;
+  8e c0 26 ff 06 10 00 26 ff 06 00 08 05 00 02 3d 00 40 72 ec
+  ba f8 03 b0 2e ee 31 c9
+  e2 fe eb dd`;
 
 /** Where a processor begins: the last 16 bytes of the firmware. */
 const RESET_VECTOR = 0xfff0;

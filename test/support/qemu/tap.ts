@@ -2,7 +2,7 @@
 import net from 'node:net';
 
 /** One connection: what went to the destination, and what came back. */
-export interface Tapped {
+interface Tapped {
   readonly forward: Buffer[];
   readonly back: Buffer[];
 }

@@ -86,7 +86,7 @@ export class LiveSender implements PageSender {
     return header.bytes.slice();
   }
 
-  async batch(pages: ArrayLike<number>): Promise<Batch> {
+  async batch(pages: ArrayLike<number>, keepsLast = false): Promise<Batch> {
     if (pages.length < 1 || pages.length > this.options.batchPages)
       throw new PageferryError('bad-argument', `batch: ${pages.length} pages, expected 1 … ${this.options.batchPages}`);
     while (this.free.length === 0)
@@ -96,7 +96,7 @@ export class LiveSender implements PageSender {
     const frame = this.free.pop()!;
     this.coder.survey(this.at, pages.length);
     frame.start(GUEST, pages[0]!, GUEST);
-    for (let i = 0; i < pages.length; i++) this.place(frame, pages[i]!, i);
+    for (let i = 0; i < pages.length; i++) this.place(frame, pages[i]!, i, keepsLast && i === pages.length - 1);
     const places = new WireWriter();
     writePlaces(places, pages);
     const record = recordBytes(this.packer, RECORD.PLACES, this.ordinal++, places.bytes);
@@ -139,7 +139,7 @@ export class LiveSender implements PageSender {
     await this.pool.close();
   }
 
-  private place(frame: Frame, page: number, i: number): void {
+  private place(frame: Frame, page: number, i: number, keeps: boolean): void {
     const { finds, pageBytes } = this.options;
     const address = this.at + i * pageBytes;
     const digest = this.digests + 16 * i;
@@ -148,7 +148,7 @@ export class LiveSender implements PageSender {
       this.sent.put(page, digest, 0);
       return;
     }
-    if (this.sent.matches(page, digest) && this.isSame(page, address)) {
+    if (!keeps && this.sent.matches(page, digest) && this.isSame(page, address)) {
       frame.table.add(UNCHANGED);
       frame.count(UNCHANGED);
       return;

@@ -52,8 +52,11 @@ export interface PageSender {
   readonly room: Uint8Array;
   /** What a stream begins with: the guest's name, and its pages; numbers are below it. */
   begin(name: string, pages: number): Uint8Array;
-  /** Codes the pages of these numbers, which stand in `room`; waits for a frame to put them in. */
-  batch(pages: ArrayLike<number>): Promise<Batch>;
+  /**
+   * Codes the pages of these numbers, which stand in `room`; waits for a frame to put them in. `keepsLast`: the last one travels even
+   * if it is what the receiver has already.
+   */
+  batch(pages: ArrayLike<number>, keepsLast?: boolean): Promise<Batch>;
   /** The receiver has the page in `room` by other means: it held it, or fetches it elsewhere. */
   held(page: number, at?: number): void;
   /** What the receiver has as this page is not known here any more: nothing refers to it, and no digest covers it. */

@@ -28,6 +28,9 @@ export class SourceStream {
   private map: BlockMap | undefined;
   private batch: number[] = [];
   private postcopy = false;
+  /** The block that QEMU is in, and whether it came there in this section. */
+  private block = -1;
+  private changesBlock = false;
   /** Batches on their way, in order. */
   private tail: Promise<void> = Promise.resolve();
   private failure: unknown;
@@ -82,15 +85,20 @@ export class SourceStream {
       case 'literal':
         return this.literal(bytes.slice(step.from, step.to));
       case 'page':
+        this.moveTo(step.block);
         return this.page(this.map!.numberOf(step.block, step.page), bytes.subarray(step.from, step.from + PAGE_BYTES));
       case 'fill':
+        this.moveTo(step.block);
         return this.fill(this.map!.numberOf(step.block, step.page), step.value);
       case 'xbzrle':
+        this.moveTo(step.block);
         return this.xbzrle(this.map!.numberOf(step.block, step.page), bytes.subarray(step.from, step.to));
       case 'blocks':
         return this.begin(new BlockMap(step.blocks));
       case 'flush':
-        return this.sendBatch();
+        await this.sendBatch(this.changesBlock);
+        this.changesBlock = false;
+        return;
       case 'postcopy':
         await this.sendBatch();
         this.postcopy = true;
@@ -126,15 +134,17 @@ export class SourceStream {
 
   private async page(page: number, bytes: Uint8Array): Promise<void> {
     if (this.postcopy) return this.record(recordHead(page, 'page'), bytes.slice());
+    await this.makeRoom();
     this.sender.room.set(bytes, this.batch.length * PAGE_BYTES);
-    await this.add(page);
+    this.add(page);
   }
 
   private async fill(page: number, value: number): Promise<void> {
     if (this.postcopy) return this.record(recordHead(page, 'fill', value));
+    await this.makeRoom();
     const at = this.batch.length * PAGE_BYTES;
     this.sender.room.fill(value, at, at + PAGE_BYTES);
-    await this.add(page);
+    this.add(page);
   }
 
   /** QEMU codes by itself: what the page is now, nobody here has to know. */
@@ -150,17 +160,31 @@ export class SourceStream {
     await this.queue(bytes.length, () => this.flow.sendOne(FRAME.RECORD, head, bytes));
   }
 
-  private async add(page: number): Promise<void> {
+  private add(page: number): void {
     this.events.stats.page(page);
-    if (this.batch.push(page) === this.batchPages) await this.sendBatch();
+    this.batch.push(page);
+  }
+
+  /** Of a section's end, the last page is still in the batch when it ends. */
+  private async makeRoom(): Promise<void> {
+    if (this.batch.length === this.batchPages) await this.sendBatch();
+  }
+
+  /**
+   * QEMU's records say "the same block as before". Should the stream have to be passed on unread from here on, the destination has to
+   * be in the same block: so of a section in which the block changes, the last record always travels.
+   */
+  private moveTo(block: number): void {
+    if (block !== this.block) this.changesBlock = true;
+    this.block = block;
   }
 
   /** Has the batch coded; its bytes follow those of the batches before. */
-  private async sendBatch(): Promise<void> {
+  private async sendBatch(keepsLast = false): Promise<void> {
     if (this.batch.length === 0) return;
     const pages = this.batch;
     this.batch = [];
-    const { packed } = await this.sender.batch(pages);
+    const { packed } = await this.sender.batch(pages, keepsLast);
     await this.queue(0, () => this.send(packed, pages.length));
   }
 

@@ -1,4 +1,4 @@
-import type { QemuEvents, QemuFlush } from '../../image/qemu-events.js';
+import type { QemuEvents } from '../../image/qemu-events.js';
 import type { QemuBlock } from '../../image/qemu-format.js';
 
 /** What a piece of QEMU's stream was made of; pages by block and number in it. */
@@ -9,7 +9,7 @@ export type Staged =
   | { readonly kind: 'xbzrle'; readonly block: number; readonly page: number; readonly from: number; readonly to: number }
   | { readonly kind: 'blocks'; readonly blocks: readonly QemuBlock[] }
   | { readonly kind: 'flush' | 'postcopy' | 'devices' }
-  | { readonly kind: 'opaque'; readonly reason: string; readonly block: number };
+  | { readonly kind: 'opaque'; readonly reason: string };
 
 const PAGE_BYTES = 4096;
 
@@ -49,7 +49,7 @@ export class Staging implements QemuEvents {
     this.steps.push({ kind: 'blocks', blocks: blocks.slice() });
   }
 
-  flush(_after: QemuFlush): void {
+  flush(): void {
     this.steps.push({ kind: 'flush' });
   }
 
@@ -61,8 +61,8 @@ export class Staging implements QemuEvents {
     this.steps.push({ kind: 'devices' });
   }
 
-  opaque(reason: string, _at: number, block: number): void {
-    this.steps.push({ kind: 'opaque', reason, block });
+  opaque(reason: string): void {
+    this.steps.push({ kind: 'opaque', reason });
   }
 
   /** Where they stand now. */

@@ -172,7 +172,7 @@ describe('records', () => {
       craft.start(RAM),
       craft.part([craft.fillRecord(0, 0, 'pc.ram'), craft.pageRecord(1, PAGE)]),
     ]);
-    for (const at of [3, 40, stream.length - 5000, stream.length - 4000, stream.length - 20]) {
+    for (const at of [3, 40, stream.length - 4115, stream.length - 2000, stream.length - 5]) {
       const written: Uint8Array[] = [];
       const reasons: string[] = [];
       const writer = new QemuStreamWriter((bytes) => written.push(bytes));

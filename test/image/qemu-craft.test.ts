@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { QemuStreamReader } from '../../src/image/qemu-stream.js';
+import { QemuStreamWriter } from '../../src/image/qemu-writer.js';
 import * as craft from '../support/qemu/craft.js';
 import { replay } from '../support/qemu/replay.js';
 import { told } from '../support/qemu/told.js';
@@ -162,5 +164,33 @@ describe('records', () => {
     const { events, bytes } = told(before, craft.be64(0x80));
     expect(events.at(-1)).toBe(`opaque ${before.length} 1 RDMA (HOOK)`);
     expect(bytes).toBe(before.length + 8);
+  });
+
+  test('a reader that is told to give up passes all on, also what it holds', () => {
+    const stream = Buffer.concat([
+      craft.header(),
+      craft.start(RAM),
+      craft.part([craft.fillRecord(0, 0, 'pc.ram'), craft.pageRecord(1, PAGE)]),
+    ]);
+    for (const at of [3, 40, stream.length - 4115, stream.length - 2000, stream.length - 5]) {
+      const written: Uint8Array[] = [];
+      const reasons: string[] = [];
+      const writer = new QemuStreamWriter((bytes) => written.push(bytes));
+      const reader = new QemuStreamReader(
+        Object.assign(writer, {
+          opaque: (reason: string, from: number, block: number) => reasons.push(`${reason} ${from <= at} ${block}`),
+        }),
+      );
+      reader.push(stream.subarray(0, at));
+      reader.giveUp('a second connection');
+      reader.giveUp('once more');
+      const { block } = writer;
+      reader.push(stream.subarray(at));
+      expect(reader.finish()).toBeUndefined();
+      writer.flush();
+      expect(Buffer.concat(written).equals(stream)).toBe(true);
+      expect(reasons).toEqual([`a second connection true ${block}`]);
+      expect(reader.state).toBe('opaque');
+    }
   });
 });

@@ -1,0 +1,125 @@
+// A pair of agents in this process, with fake QEMUs beside them, and everything that they say.
+import fs from 'node:fs';
+import { join } from 'node:path';
+import type { Address } from '../../src/agent/qemu/address.js';
+import type { BaseImage } from '../../src/agent/qemu/base-image.js';
+import { startDestinationAgent } from '../../src/agent/qemu/destination.js';
+import type { LogLine } from '../../src/agent/qemu/log.js';
+import { Meters } from '../../src/agent/qemu/meters.js';
+import { startSourceAgent } from '../../src/agent/qemu/source.js';
+import type { RoundLine } from '../../src/agent/qemu/stats.js';
+import type { ConnectOptions } from '../../src/agent/channel.js';
+import type { ListenOptions } from '../../src/agent/listen.js';
+import type { PageferryError } from '../../src/page/error.js';
+import { KEPT, within } from '../agent/hosts.js';
+
+const CACHE_BYTES = 64 << 20;
+
+/** One agent's side of what happened. */
+class Side {
+  readonly log: LogLine[] = [];
+  readonly meters = new Meters();
+  /** How each migration ended, in order. */
+  readonly ends: (PageferryError | undefined)[] = [];
+  private readonly waiting: (() => void)[] = [];
+
+  readonly ended = (error: PageferryError | undefined): void => {
+    this.ends.push(error);
+    for (const wake of this.waiting.splice(0)) wake();
+  };
+
+  /** How the migration of this number (from 1) ended. */
+  async end(number: number, what: string): Promise<PageferryError | undefined> {
+    while (this.ends.length < number) await within(what, new Promise<void>((resolve) => this.waiting.push(resolve)));
+    return this.ends[number - 1];
+  }
+
+  /** All that it said, in one text. */
+  get said(): string {
+    return this.log.map(({ level, message }) => `${level}: ${message}`).join('\n');
+  }
+}
+
+export interface AgentsOptions {
+  readonly folder: string;
+  readonly kept?: keyof typeof KEPT;
+  readonly source?: Partial<ConnectOptions>;
+  readonly destination?: Partial<ListenOptions>;
+  readonly cacheBytes?: number;
+  readonly destinationCacheBytes?: number;
+  readonly base?: BaseImage;
+  readonly destinationBase?: BaseImage;
+  readonly strategy?: string;
+  readonly threads?: number;
+  /** Where the destination's QEMU is, if not at `inPath`. */
+  readonly qemu?: Address;
+  /** Stands between them: is told the destination's port, gives the one to connect to. */
+  readonly between?: (port: number) => Promise<number>;
+  readonly round?: (line: RoundLine) => void;
+}
+
+export interface Agents {
+  readonly source: Side;
+  readonly destination: Side;
+  readonly rounds: RoundLine[];
+  /** Where the source's QEMU connects. */
+  readonly outPath: string;
+  /** Where the destination's QEMU listens. */
+  readonly inPath: string;
+  readonly port: number;
+  /** How the last migration ended, at both. */
+  ended(number?: number): Promise<{ source: PageferryError | undefined; destination: PageferryError | undefined }>;
+  stopSource(): Promise<void>;
+  stopDestination(): Promise<void>;
+  close(): Promise<void>;
+}
+
+let count = 0;
+
+export async function startAgents(options: AgentsOptions): Promise<Agents> {
+  const { kept = 'insecure', cacheBytes = CACHE_BYTES, base, destinationBase = base, strategy = 'adaptive', threads = 1 } = options;
+  const folder = fs.mkdtempSync(join(options.folder, `${++count}-`));
+  const [outPath, inPath] = [join(folder, 'out'), join(folder, 'in')];
+  const [source, destination] = [new Side(), new Side()];
+  const rounds: RoundLine[] = [];
+  const receiving = await startDestinationAgent({
+    listen: { host: '127.0.0.1', port: 0, ...KEPT[kept].destination, ...options.destination },
+    qemu: options.qemu ?? { path: inPath },
+    cacheBytes: options.destinationCacheBytes ?? cacheBytes,
+    base: destinationBase,
+    log: (line) => destination.log.push(line),
+    meters: destination.meters,
+    ended: destination.ended,
+  });
+  const port = (await options.between?.(receiving.port)) ?? receiving.port;
+  const sending = await startSourceAgent({
+    listen: { path: outPath },
+    peer: { host: '127.0.0.1', port, ...KEPT[kept].source, ...options.source },
+    strategy,
+    threads,
+    cacheBytes,
+    base,
+    log: (line) => source.log.push(line),
+    meters: source.meters,
+    ended: source.ended,
+    round: (line) => {
+      rounds.push(line);
+      options.round?.(line);
+    },
+  });
+  const stopSource = () => within('the source agent', sending.close());
+  const stopDestination = () => within('the destination agent', receiving.stop());
+  return {
+    ...{ source, destination, rounds, outPath, inPath, port: receiving.port, stopSource, stopDestination },
+    async ended(number = 1) {
+      const [out, into] = await Promise.all([
+        source.end(number, `the source agent, migration ${number}; it said: ${source.said}`),
+        destination.end(number, `the destination agent, migration ${number}; it said: ${destination.said}`),
+      ]);
+      return { source: out, destination: into };
+    },
+    async close() {
+      await Promise.all([stopSource(), stopDestination()]);
+    },
+  };
+}

@@ -11,6 +11,7 @@ const SUITES = {
   'pages-in-out': 'pages into and out of wasm memory against native memcpy',
   threads: 'scan, fingerprint and lz4 on one worker and on two: CPU time and wall time',
   costs: 'what work takes here, beside the numbers that simulations have built in',
+  agent: 'real QEMU guests over a shaped link: the agents against every mode that QEMU has',
   techniques: 'the surveyed migration techniques: each against plain pre-copy, and all side by side (virtual time)',
   stages: 'where the time of encoding goes, stage by stage',
 };

@@ -51,7 +51,7 @@ export class DestinationStream implements GuestMemory {
     if (type === FRAME.PAGES) this.receiver.push(body);
     else if (type === FRAME.RECORD) this.record(body);
     else if (type === FRAME.BLOCKS) this.blocks(body);
-    else if (type === FRAME.UNREAD) this.unread = new TextDecoder().decode(body).replace(/\p{C}/gu, ' ');
+    else if (type === FRAME.UNREAD) this.passUnread(body);
     else if (type === FRAME.END) {
       this.receiver.push(body);
       this.receiver.finish();
@@ -102,6 +102,13 @@ export class DestinationStream implements GuestMemory {
       link: { bitsPerSecond: 0, queueBytes: 0 },
       codecs: emptyCounts(),
     };
+  }
+
+  /** From here on: kind u8 (0 as it is, 1 postcopy) | why. */
+  private passUnread(body: Uint8Array): void {
+    this.unread = new TextDecoder().decode(body.subarray(1)).replace(/\p{C}/gu, ' ');
+    // QEMU names the block anew after the switch.
+    if (body[0] === 1) this.writer.postcopy();
   }
 
   private announced(pages: number): GuestMemory {

@@ -129,7 +129,9 @@ export class SourceStream {
 
   private async unread(reason: string, level: 'info' | 'warn'): Promise<void> {
     this.events.log(level, `passed on unread from here on: ${reason}`);
-    await this.queue(0, () => this.flow.sendOne(FRAME.UNREAD, new TextEncoder().encode(reason.slice(0, 1000))));
+    await this.queue(0, () =>
+      this.flow.sendOne(FRAME.UNREAD, Uint8Array.of(this.postcopy ? 1 : 0), new TextEncoder().encode(reason.slice(0, 1000))),
+    );
   }
 
   private async page(page: number, bytes: Uint8Array): Promise<void> {

@@ -23,7 +23,7 @@ export interface LinuxGuest {
 
 export const QEMU = 'qemu-system-x86_64';
 const COMPILER = 'gcc';
-const WITNESS = fileURLToPath(new URL('witness.c', import.meta.url));
+const witness = () => fileURLToPath(new URL('witness.c', import.meta.url));
 /** Nothing that takes time at boot, nothing that is said besides what the witness says. */
 const COMMAND_LINE = 'console=ttyS0 quiet panic=-1 nokaslr no_timer_check tsc=reliable random.trust_bootloader=on 8250.nr_uarts=1';
 
@@ -56,18 +56,21 @@ function kernelPath(): string | undefined {
 
 /** Compiles the witness and packs it into `folder`; once for as many guests as are wanted. */
 export function buildGuest(folder: string): (options?: WitnessOptions) => LinuxGuest {
-  const program = join(folder, 'witness');
-  const made = spawnSync(COMPILER, ['-static', '-O2', '-Wall', '-o', program, WITNESS], { encoding: 'utf8' });
+  const make = buildProgram(folder, witness());
+  return ({ mib = 16, mode = 'words', pagesPerSecond = 1000, seed = 1 } = {}) =>
+    make(`witness_mib=${mib} witness_mode=${mode} witness_rate=${pagesPerSecond} witness_seed=${seed}`);
+}
+
+/** Compiles a guest's only program, whose settings stand on the kernel's command line. */
+export function buildProgram(folder: string, source: string): (settings: string) => LinuxGuest {
+  const program = join(folder, 'program');
+  const made = spawnSync(COMPILER, ['-static', '-O2', '-Wall', '-o', program, source], { encoding: 'utf8' });
   if (made.status !== 0) throw new Error(`gcc: ${made.stderr}`);
   const path = join(folder, 'initramfs');
   fs.writeFileSync(path, initramfs(fs.readFileSync(program)));
   const kernel = kernelPath();
   if (kernel === undefined) throw new Error(linuxLack());
-  return ({ mib = 16, mode = 'words', pagesPerSecond = 1000, seed = 1 } = {}) => ({
-    kernel,
-    initramfs: path,
-    commandLine: `${COMMAND_LINE} witness_mib=${mib} witness_mode=${mode} witness_rate=${pagesPerSecond} witness_seed=${seed}`,
-  });
+  return (settings) => ({ kernel, initramfs: path, commandLine: `${COMMAND_LINE} ${settings}` });
 }
 
 export function linuxArguments({ kernel, initramfs, commandLine }: LinuxGuest): string[] {

@@ -31,6 +31,8 @@ export interface MachineOptions {
   /** "pc" unless given. */
   readonly machine?: string;
   readonly args?: readonly string[];
+  /** What QEMU is started by: `ip netns exec NAME`. */
+  readonly prefix?: readonly string[];
 }
 
 export interface MigrateOptions {
@@ -79,7 +81,8 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   const file = (suffix: string) => join(options.folder, `${options.name}.${suffix}`);
   const [control, serial, errors] = [file('qmp'), file('serial'), file('stderr')];
   fs.writeFileSync(serial, '');
-  const child = spawn(QEMU, machineArguments(options, control, serial, file('bios')), {
+  const [program, ...before] = [...(options.prefix ?? []), QEMU];
+  const child = spawn(program!, [...before, ...machineArguments(options, control, serial, file('bios'))], {
     stdio: ['ignore', 'ignore', fs.openSync(errors, 'w')],
   });
   running.add(child);

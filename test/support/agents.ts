@@ -1,6 +1,8 @@
 // A pair of agents in this process, with fake QEMUs beside them, and everything that they say.
 import fs from 'node:fs';
 import { join } from 'node:path';
+import type { ConnectOptions } from '../../src/agent/channel.js';
+import type { ListenOptions } from '../../src/agent/listen.js';
 import type { Address } from '../../src/agent/qemu/address.js';
 import type { BaseImage } from '../../src/agent/qemu/base-image.js';
 import { startDestinationAgent } from '../../src/agent/qemu/destination.js';
@@ -8,10 +10,10 @@ import type { LogLine } from '../../src/agent/qemu/log.js';
 import { Meters } from '../../src/agent/qemu/meters.js';
 import { startSourceAgent } from '../../src/agent/qemu/source.js';
 import type { RoundLine } from '../../src/agent/qemu/stats.js';
-import type { ConnectOptions } from '../../src/agent/channel.js';
-import type { ListenOptions } from '../../src/agent/listen.js';
 import type { PageferryError } from '../../src/page/error.js';
 import { KEPT, within } from '../agent/hosts.js';
+import { FakeDestination, FakeSource } from './fake-qemus.js';
+import { cut } from './qemu/replay.js';
 
 const CACHE_BYTES = 64 << 20;
 
@@ -48,7 +50,7 @@ export interface AgentsOptions {
   readonly cacheBytes?: number;
   readonly destinationCacheBytes?: number;
   readonly base?: BaseImage;
-  readonly destinationBase?: BaseImage;
+  readonly destinationBase?: BaseImage | undefined;
   readonly strategy?: string;
   readonly threads?: number;
   /** Where the destination's QEMU is, if not at `inPath`. */
@@ -77,7 +79,7 @@ export interface Agents {
 let count = 0;
 
 export async function startAgents(options: AgentsOptions): Promise<Agents> {
-  const { kept = 'insecure', cacheBytes = CACHE_BYTES, base, destinationBase = base, strategy = 'adaptive', threads = 1 } = options;
+  const { kept = 'insecure', cacheBytes = CACHE_BYTES, base, strategy = 'adaptive', threads = 1 } = options;
   const folder = fs.mkdtempSync(join(options.folder, `${++count}-`));
   const [outPath, inPath] = [join(folder, 'out'), join(folder, 'in')];
   const [source, destination] = [new Side(), new Side()];
@@ -86,7 +88,7 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
     listen: { host: '127.0.0.1', port: 0, ...KEPT[kept].destination, ...options.destination },
     qemu: options.qemu ?? { path: inPath },
     cacheBytes: options.destinationCacheBytes ?? cacheBytes,
-    base: destinationBase,
+    base: 'destinationBase' in options ? options.destinationBase : base,
     log: (line) => destination.log.push(line),
     meters: destination.meters,
     ended: destination.ended,
@@ -122,4 +124,42 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
       await Promise.all([stopSource(), stopDestination()]);
     },
   };
+}
+
+/** A whole migration: `streams` go in, one a connection, in pieces of `bytes` bytes; `answer` comes back. */
+export async function migrated(
+  streams: readonly Uint8Array[],
+  { bytes = 5000, answer, ...options }: { bytes?: number; answer?: Buffer | undefined } & AgentsOptions,
+) {
+  const agents = await startAgents(options);
+  const qemu = await FakeDestination.listening(agents.inPath, {
+    took: ({ socket, pieces }, number) => {
+      if (answer && number === 0 && pieces.length === 1) socket.write(answer);
+    },
+  });
+  const sources = await sent(agents, streams, bytes);
+  // A QEMU with a return path closes once it has heard that all is well.
+  if (answer)
+    await within(
+      'the answer',
+      until(() => sources[0]!.back.length >= answer.length),
+    );
+  for (const { socket } of sources) socket.end();
+  const ends = await agents.ended();
+  await within('the sockets of QEMU', Promise.all(sources.map(({ closed }) => closed)));
+  await agents.close();
+  await qemu.close();
+  return { agents, qemu, sources, ends };
+}
+
+/** Connects and writes as many streams as there are, in order. */
+export async function sent(agents: Agents, streams: readonly Uint8Array[], bytes = 5000): Promise<FakeSource[]> {
+  const sources: FakeSource[] = [];
+  for (const _ of streams) sources.push(await FakeSource.connect(agents.outPath));
+  await within('the streams', Promise.all(streams.map((stream, i) => sources[i]!.write(cut(stream, bytes)))));
+  return sources;
+}
+
+export async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 2));
 }

@@ -1,3 +1,4 @@
+import type { CodecCounts } from '../../engine/counters.js';
 import type { PackedBatch, PageSender } from '../../engine/page-sender.js';
 import { QemuStreamReader } from '../../image/qemu-stream.js';
 import { FRAME } from '../frame.js';
@@ -27,6 +28,8 @@ export class SourceStream {
   private readonly reader = new QemuStreamReader(this.staging);
   private map: BlockMap | undefined;
   private batch: number[] = [];
+  /** Counts it, for the round that it began in. */
+  private sent: ((bytes: number, counts: CodecCounts) => void) | undefined;
   private postcopy = false;
   /** The block that QEMU is in, and whether it came there in this batch. */
   private block = -1;
@@ -167,7 +170,9 @@ export class SourceStream {
     if (block !== this.block) this.changesBlock = true;
     this.block = block;
     const number = this.map!.numberOf(block, page);
-    this.events.stats.page(number);
+    const { stats } = this.events;
+    stats.page(number);
+    if (this.batch.length === 0) this.sent = stats.batch();
     this.batch.push(number);
   }
 
@@ -182,18 +187,19 @@ export class SourceStream {
     const keepsLast = this.changesBlock;
     this.batch = [];
     this.changesBlock = false;
+    const { sent } = this;
     const { packed } = await this.sender.batch(pages, keepsLast);
-    await this.queue(0, () => this.send(packed, pages.length));
+    await this.queue(0, () => this.send(packed, sent!));
   }
 
-  private async send(packed: Promise<PackedBatch>, pages: number): Promise<void> {
+  private async send(packed: Promise<PackedBatch>, sent: (bytes: number, counts: CodecCounts) => void): Promise<void> {
     const { parts, bytes, counts, done } = await packed;
     try {
       await this.flow.sendPages(parts);
     } finally {
       done();
     }
-    this.events.stats.batch(pages, bytes, counts);
+    sent(bytes, counts);
   }
 
   /** Does what has to be done after all that was queued before; waits when too much is. */

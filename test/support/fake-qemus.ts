@@ -15,8 +15,8 @@ export interface FakeDestinationOptions {
   readonly took?: (arrival: Arrival, number: number) => void;
   /** Reads so much a second, and no more. */
   readonly bytesPerSecond?: number;
-  /** Takes connections, and reads nothing of them. */
-  readonly reads?: boolean;
+  /** Whether it reads anything of a connection, by number. */
+  readonly reads?: (number: number) => boolean;
 }
 
 const TICK_MS = 20;
@@ -24,6 +24,8 @@ const TICK_MS = 20;
 /** A QEMU that waits for a guest. */
 export class FakeDestination {
   readonly arrivals: Arrival[] = [];
+  /** One that reads slowly reads as fast as it can from now on. */
+  hurry: () => void = () => {};
   private readonly server: net.Server;
 
   constructor(private readonly options: FakeDestinationOptions = {}) {
@@ -51,7 +53,7 @@ export class FakeDestination {
   }
 
   private arrived(socket: net.Socket): void {
-    const { took, bytesPerSecond, reads = true } = this.options;
+    const { took, bytesPerSecond, reads = () => true } = this.options;
     const over = new Promise<void>((resolve) => socket.once('close', () => resolve()));
     const arrival: Arrival = { socket, pieces: [], bytes: 0, over };
     const number = this.arrivals.push(arrival) - 1;
@@ -62,21 +64,23 @@ export class FakeDestination {
       arrival.bytes += piece.length;
       took?.(arrival, number);
     };
-    if (!reads) return;
-    if (bytesPerSecond === undefined) socket.on('data', take);
-    else slowly(socket, (bytesPerSecond * TICK_MS) / 1000, take);
-    socket.resume();
+    if (!reads(number)) return;
+    if (bytesPerSecond === undefined) socket.on('data', take).resume();
+    else this.hurry = slowly(socket, (bytesPerSecond * TICK_MS) / 1000, take);
   }
 }
 
-function slowly(socket: net.Socket, bytes: number, take: (piece: Buffer) => void): void {
+function slowly(socket: net.Socket, bytes: number, take: (piece: Buffer) => void): () => void {
+  socket.on('readable', () => {});
   const timer = setInterval(() => {
-    const piece = socket.read(Math.min(bytes, socket.readableLength || bytes)) as Buffer | null;
+    const piece: Buffer | null = socket.read(Math.min(bytes, socket.readableLength || bytes));
     if (piece) take(piece);
   }, TICK_MS);
   socket.once('close', () => clearInterval(timer));
-  socket.pause();
-  socket.on('readable', () => {});
+  return () => {
+    clearInterval(timer);
+    socket.removeAllListeners('readable').on('data', take).resume();
+  };
 }
 
 /** One connection of a QEMU whose guest leaves. */
@@ -90,7 +94,7 @@ export class FakeSource {
 
   private constructor(readonly socket: net.Socket) {
     socket.on('data', (bytes: Buffer) => this.answers.push(bytes));
-    socket.on('error', () => {});
+    socket.on('error', () => {}).on('end', () => socket.end());
     this.closed = new Promise((resolve) =>
       socket.once('close', () => {
         this.isClosed = true;
@@ -99,9 +103,9 @@ export class FakeSource {
     );
   }
 
-  static connect(path: string): Promise<FakeSource> {
+  static connect(to: string | net.TcpNetConnectOpts): Promise<FakeSource> {
     return new Promise((resolve, reject) => {
-      const socket = net.connect({ path, allowHalfOpen: true }, () => {
+      const socket = net.connect({ ...(typeof to === 'string' ? { path: to } : to), allowHalfOpen: true }, () => {
         socket.off('error', reject);
         resolve(new FakeSource(socket));
       });

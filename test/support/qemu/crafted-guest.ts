@@ -21,8 +21,8 @@ export function craftedLater(memory: Buffer, seed: number): Buffer {
   return Buffer.from(laterImage(Uint8Array.from(memory), PAGE, seed));
 }
 
-/** All pages of a block, as QEMU sends them; it names the block in the first one. */
-export function recordsOf(memory: Buffer, block: string, pages = range(memory.length / PAGE)): Buffer[] {
+/** Pages of a block, as QEMU sends them; it names the block in the first one, unless it is the one that it was in before. */
+export function recordsOf(memory: Buffer, block?: string, pages = range(memory.length / PAGE)): Buffer[] {
   return pages.map((page, i) => {
     const content = memory.subarray(page * PAGE, (page + 1) * PAGE);
     const name = i === 0 ? block : undefined;
@@ -37,6 +37,6 @@ export function range(count: number): number[] {
 /** Each round is one section of all pages of the one block "pc.ram"; after the last comes device state. */
 export function craftedStream(rounds: readonly Buffer[], devices: Uint8Array = DEVICES): Buffer {
   const block = { name: 'pc.ram', bytes: rounds[0]!.length };
-  const sections = rounds.map((memory, i) => part(recordsOf(memory, block.name), i === rounds.length - 1));
+  const sections = rounds.map((memory, i) => part(recordsOf(memory, i === 0 ? block.name : undefined), i === rounds.length - 1));
   return Buffer.concat([header(), start(block), ...sections, devices]);
 }

@@ -18,13 +18,14 @@ test('a destination’s QEMU that reads slowly makes the source’s wait, and li
   const stream = craftedStream([noiseOf(32 * MIB, 1)]);
   const agents = await startAgents({ folder });
   let written = 0;
-  let most = 0;
+  let [most, mostLater] = [0, 0];
   const qemu = await FakeDestination.listening(agents.inPath, {
-    bytesPerSecond: MIB,
+    bytesPerSecond: 4 * MIB,
     took({ bytes }) {
       most = Math.max(most, written - bytes);
-      // Long enough for everything between the two to fill.
-      if (bytes > 2 * MIB) qemu.hurry();
+      // By then the rate is known.
+      if (bytes > 8 * MIB) mostLater = Math.max(mostLater, written - bytes);
+      if (bytes > 12 * MIB) qemu.hurry();
     },
   });
   const source = await FakeSource.connect(agents.outPath);
@@ -37,6 +38,7 @@ test('a destination’s QEMU that reads slowly makes the source’s wait, and li
   expectSameMemory(qemu.stream(), stream);
   // Buffers of the kernel's sockets are part of it.
   expect(most).toBeLessThan(14 * MIB);
+  expect(mostLater).toBeLessThan(9 * MIB);
   await agents.close();
   await qemu.close();
 });

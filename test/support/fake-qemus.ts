@@ -77,7 +77,10 @@ function slowly(socket: net.Socket, bytes: number, take: (piece: Buffer) => void
     if (piece) take(piece);
   }, TICK_MS);
   socket.once('close', () => clearInterval(timer));
+  let isSlow = true;
   return () => {
+    if (!isSlow) return;
+    isSlow = false;
     clearInterval(timer);
     socket.removeAllListeners('readable').on('data', take).resume();
   };

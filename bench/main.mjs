@@ -12,6 +12,7 @@ const SUITES = {
   threads: 'scan, fingerprint and lz4 on one worker and on two: CPU time and wall time',
   costs: 'what work takes here, beside the numbers that simulations have built in',
   agent: 'real QEMU guests over a shaped link: the agents against every mode that QEMU has',
+  'agent-soak': 'migrations back and forth through agents, the link cut in every third',
   techniques: 'the surveyed migration techniques: each against plain pre-copy, and all side by side (virtual time)',
   stages: 'where the time of encoding goes, stage by stage',
 };

@@ -8,6 +8,7 @@ import type { Log } from '../agent/qemu/log.js';
 import { Meters } from '../agent/qemu/meters.js';
 import { startSourceAgent } from '../agent/qemu/source.js';
 import type { RoundLine } from '../agent/qemu/stats.js';
+import { warmUp } from '../agent/qemu/warm-up.js';
 import type { ChannelOptions, Credentials } from '../agent/security.js';
 import { PageferryError } from '../page/error.js';
 import { strategyByName } from '../strategy/registry.js';
@@ -45,6 +46,7 @@ export async function agent([role, ...argv]: readonly string[]): Promise<void> {
   const log = logger(args.flag('json'));
   const meters = new Meters();
   const base = args.text('base') === undefined ? undefined : await openBase(args.text('base')!);
+  await warmUp();
   const stats = openStats(args.text('stats'), log);
   const metrics = await serveMetrics(args.text('metrics'), role, meters, log);
   const common = { base, log, meters, cacheBytes: bytesOf(args), stop: new AbortController() };

@@ -66,23 +66,24 @@ export class FrameDecoder {
     this.segments[0]!.next = tableBytes;
   }
 
-  /** Decodes a page that has bytes to `page`, where its base stands already if its codec has one. */
-  decodePage(entry: TableEntry, page: number, pageBytes: number, where: string): void {
+  /** Decodes a page that has bytes to `at`, where its base stands already if its codec has one. */
+  decodePage(entry: TableEntry, at: number, pageBytes: number, page: number): void {
     const { codec } = entry;
     const segment = this.segments[entry.segment];
-    if (!segment || entry.segment === 0) throw this.bad(`${where}: segment ${entry.segment} of ${this.segments.length}`);
+    // Words for errors are only put together where there is one: this runs once a page.
+    if (!segment || entry.segment === 0) throw this.bad(`page ${page}: segment ${entry.segment} of ${this.segments.length}`);
     const bytes = codec.operands.bytes === 'own' ? entry.bytes : pageBytes;
     if (bytes > segment.bytes - segment.next)
-      throw this.bad(`${where}: needs ${bytes} bytes, its segment has ${segment.bytes - segment.next}`);
-    this.decodeAt(codec, segment.at + segment.next, bytes, page, pageBytes, where);
+      throw this.bad(`page ${page}: needs ${bytes} bytes, its segment has ${segment.bytes - segment.next}`);
+    this.decodeAt(codec, segment.at + segment.next, bytes, at, pageBytes, page);
     segment.next += bytes;
   }
 
-  /** Decodes coded bytes that stand at `coded`. */
-  decodeAt(codec: PageCodec, coded: number, codedBytes: number, page: number, pageBytes: number, where: string): void {
-    if (!codec.decode) throw this.bad(`${where}: "${codec.name}" is no codec for a page`);
-    const status = codec.decode(this.context, coded, codedBytes, page, pageBytes);
-    if (status !== pageBytes) throw this.bad(`${where}: ${codec.name} ${statusText(status)}`);
+  /** Decodes coded bytes that stand at `coded`; `page` is its number, or what it is called, for errors. */
+  decodeAt(codec: PageCodec, coded: number, codedBytes: number, at: number, pageBytes: number, page: number | string): void {
+    if (!codec.decode) throw this.bad(`${called(page)}: "${codec.name}" is no codec for a page`);
+    const status = codec.decode(this.context, coded, codedBytes, at, pageBytes);
+    if (status !== pageBytes) throw this.bad(`${called(page)}: ${codec.name} ${statusText(status)}`);
   }
 
   /** The bytes of an unpacked segment; good until the next frame is opened. */
@@ -138,4 +139,8 @@ export class FrameDecoder {
   private bad(found: string): PageferryError {
     return new PageferryError('bad-stream', `${this.what}: ${found}`);
   }
+}
+
+function called(page: number | string): string {
+  return typeof page === 'number' ? `page ${page}` : page;
 }

@@ -158,7 +158,7 @@ export class ImageDecoder {
           throw new PageferryError('bad-stream', `page ${page}: ${codec.name}, but its image has no parent`);
         this.readEarlier(parent, page, at, bytes);
       }
-      context.frames.decodePage(entry, at, bytes, `page ${page}`);
+      context.frames.decodePage(entry, at, bytes, page);
     }
     this.hold(bytes);
   }

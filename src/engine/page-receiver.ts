@@ -181,7 +181,6 @@ class LiveReceiver implements PageReceiver {
     const { kernels } = this.codec;
     const { codec } = entry;
     const into = kernels.bytes.subarray(at, at + pageBytes);
-    const where = `${what}, page ${page}`;
     if (codec.name === 'zero') {
       into.fill(0);
       memory.zero(page);
@@ -189,33 +188,35 @@ class LiveReceiver implements PageReceiver {
       return;
     }
     if (codec.name === 'unchanged') {
-      this.mustBe(guest.got.has(page), where, 'unchanged, but it was never sent');
+      if (!guest.got.has(page)) throw this.bad(what, `page ${page}: unchanged, but it was never sent`);
       memory.unchanged?.(page);
       return;
     }
     if (codec.name === 'fill') into.fill(entry.fill);
     else if (codec.operands.reference) {
-      this.readEarlier(guest, entry.image, entry.page, where);
+      this.readEarlier(guest, entry.image, entry.page, what, page);
     } else if (codec.base === 'last version') {
-      this.readEarlier(guest, GUEST, page, where);
+      this.readEarlier(guest, GUEST, page, what, page);
     }
-    if (codec.operands.bytes) this.frames.decodePage(entry, at, pageBytes, `page ${page}`);
+    if (codec.operands.bytes) this.frames.decodePage(entry, at, pageBytes, page);
     memory.write(page, into);
     this.note(guest, page, codec.name === 'fill');
   }
 
   /** Puts a page that arrived before, or that both sides hold, where the next one is decoded. */
-  private readEarlier({ got, memory, pages, pageBytes, page: at }: OpenGuest, image: number, page: number, where: string): void {
+  private readEarlier(guest: OpenGuest, image: number, page: number, what: string, by: number): void {
+    const { got, memory, pages, pageBytes, page: at } = guest;
     const { bytes } = this.codec.kernels;
     const { base, cacheBytes } = this.options;
     const known = image === GUEST ? page < pages && got.has(page) : image === BASE && base !== undefined && page < base.pages;
-    this.mustBe(known, where, `refers to page ${page} of ${image === GUEST ? 'the guest' : `image ${image}`}, which is not there`);
+    const whose = image === GUEST ? 'the guest' : `image ${image}`;
+    if (!known) throw this.bad(what, `page ${by}: refers to page ${page} of ${whose}, which is not there`);
     if (image === GUEST && cacheBytes === undefined) {
       memory.read(page, bytes.subarray(at, at + pageBytes));
       return;
     }
     const found = got.find(image, page);
-    this.mustBe(found !== 0, where, `refers to page ${page}, which is not kept any more`);
+    if (found === 0) throw this.bad(what, `page ${by}: refers to page ${page}, which is not kept any more`);
     bytes.copyWithin(at, found, found + pageBytes);
   }
 
@@ -244,6 +245,10 @@ class LiveReceiver implements PageReceiver {
   }
 
   private mustBe(right: boolean, what: string, found: string): void {
-    if (!right) throw new PageferryError('bad-stream', `${what}: ${found}`);
+    if (!right) throw this.bad(what, found);
+  }
+
+  private bad(what: string, found: string): PageferryError {
+    return new PageferryError('bad-stream', `${what}: ${found}`);
   }
 }

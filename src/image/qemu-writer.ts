@@ -6,6 +6,8 @@ const MOST_RECORD_BYTES = MOST_HEAD_BYTES + TARGET_PAGE_BYTES;
 export interface QemuWriterOptions {
   /** The size of what is handed out, unless it is flushed before; at least 8 KiB. */
   readonly pieceBytes?: number;
+  /** Gives room of so many bytes for the next piece, which nobody reads any more; otherwise each has memory of its own. */
+  readonly room?: (bytes: number) => Uint8Array;
   /**
    * Writes pages filled with another byte than 0 in full: QEMU 10.2 takes no other fill, and 7.2 does. QEMU itself fills with 0 only,
    * so this is for records that somebody else has made.
@@ -21,6 +23,7 @@ export interface QemuWriterOptions {
 export class QemuStreamWriter {
   private readonly pieceBytes: number;
   private readonly onlyZeroFill: boolean;
+  private readonly room: (bytes: number) => Uint8Array;
   private piece: Uint8Array;
   /** Of the piece, [from, to) has been written and not handed out. */
   private from = 0;
@@ -30,11 +33,12 @@ export class QemuStreamWriter {
 
   constructor(
     private readonly out: (bytes: Uint8Array) => void,
-    { pieceBytes = 256 << 10, onlyZeroFill = false }: QemuWriterOptions = {},
+    { pieceBytes = 256 << 10, onlyZeroFill = false, room = (bytes) => new Uint8Array(bytes) }: QemuWriterOptions = {},
   ) {
     this.pieceBytes = Math.max(pieceBytes, 2 * MOST_RECORD_BYTES);
     this.onlyZeroFill = onlyZeroFill;
-    this.piece = new Uint8Array(this.pieceBytes);
+    this.room = room;
+    this.piece = this.room(this.pieceBytes);
   }
 
   /** The block of the last record; -1 before the first. See `opaque` of `QemuEvents` for when that matters. */
@@ -98,7 +102,7 @@ export class QemuStreamWriter {
 
   private renew(): void {
     this.flush();
-    this.piece = new Uint8Array(this.pieceBytes);
+    this.piece = this.room(this.pieceBytes);
     this.from = 0;
     this.to = 0;
   }

@@ -10,6 +10,8 @@ const UNDER_WAY_MS = 80;
 /** … but enough for a round trip of a fast link, and no more than a host has to keep. */
 const LEAST_UNDER_WAY = 192 << 10;
 const MOST_UNDER_WAY = 8 << 20;
+/** What the socket took longer for had to wait for the link. */
+const WAITED_MS = 1;
 
 /**
  * The way into the channel: no more is under way than the destination takes in a moment, whatever the kernel would buffer. Learns the
@@ -23,6 +25,8 @@ export class ChannelFlow {
   private plannedMs = 0;
   private readonly startedAt = performance.now();
   private waiting: (() => void)[] = [];
+  /** Since the last word from the destination, something had to wait to be sent. */
+  private heldUp = false;
   /** By connection. */
   private readonly lanes: { sent: number; taken: number }[] = [];
   readonly state: StreamState;
@@ -65,15 +69,17 @@ export class ChannelFlow {
     return this.sentBytes - this.takenBytes;
   }
 
-  /** The destination is done with so many bytes for a connection, in all. */
-  taken(connection: number, bytes: number): void {
+  /** The destination is done with so many bytes for a connection, in all; `moreWaits`: it has more, and is what holds things up. */
+  taken(connection: number, bytes: number, moreWaits: boolean): void {
     const now = performance.now();
     const lane = this.lane(connection);
     const more = bytes - lane.taken;
     if (more <= 0) return;
     lane.taken = bytes;
     this.takenBytes += more;
-    this.meter.taken(now, this.takenBytes, this.underWay > 0);
+    const isHeldUp = this.heldUp || this.waiting.length > 0;
+    this.heldUp = false;
+    this.meter.taken(now, this.takenBytes, this.underWay > 0, isHeldUp && !moreWaits);
     this.wake();
   }
 
@@ -101,13 +107,16 @@ export class ChannelFlow {
       this.channel.check();
       const most = Math.min(MOST_UNDER_WAY, Math.max(LEAST_UNDER_WAY, (this.meter.bitsPerSecond / 8000) * UNDER_WAY_MS));
       if (lane.sent - lane.taken < most) break;
+      this.heldUp = true;
       await new Promise<void>((wake) => this.waiting.push(wake));
     }
     if (this.underWay === 0) this.meter.began(performance.now(), this.takenBytes);
     const bytes = parts.reduce((sum, part) => sum + part.length, 0);
     this.sentBytes += bytes;
     lane.sent += bytes;
+    const began = performance.now();
     await this.channel.send(type, ...parts);
+    if (performance.now() - began >= WAITED_MS) this.heldUp = true;
   }
 
   private lane(connection: number): { sent: number; taken: number } {

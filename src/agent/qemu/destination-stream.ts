@@ -9,8 +9,12 @@ import type { FrameChannel } from '../frame-channel.js';
 import { BlockMap } from './block-map.js';
 import { readBlocks, readRecord } from './messages.js';
 import type { MigrationView } from './meters.js';
+import { Rooms } from './pieces.js';
 
 const MOST_GUEST_BYTES = 2 ** 43;
+
+/** Writes bytes to QEMU; returns when more may come, and says when they are written. */
+type Out = (bytes: Uint8Array, written: () => void) => Promise<void>;
 
 /** Makes QEMU's main connection again from what came over the channel: pages as records of its own, everything else as it was. */
 export class DestinationStream implements GuestMemory {
@@ -18,6 +22,7 @@ export class DestinationStream implements GuestMemory {
   /** Of all memory, once it was proved. */
   digest: Uint8Array | undefined;
   private readonly writer: QemuStreamWriter;
+  private readonly rooms = new Rooms();
   private receiver!: PageReceiver;
   private map: BlockMap | undefined;
   private readonly pieces: Uint8Array[] = [];
@@ -26,15 +31,16 @@ export class DestinationStream implements GuestMemory {
   private pages = 0;
   private writtenBytes = 0;
 
-  private constructor(private readonly out: (bytes: Uint8Array) => Promise<void>) {
-    this.writer = new QemuStreamWriter((bytes) => this.pieces.push(bytes), { onlyZeroFill: true });
+  private constructor(private readonly out: Out) {
+    const { rooms } = this;
+    const handed = (bytes: Uint8Array) => {
+      rooms.handed(bytes);
+      this.pieces.push(bytes);
+    };
+    this.writer = new QemuStreamWriter(handed, { onlyZeroFill: true, room: rooms.next });
   }
 
-  static async open(
-    cacheBytes: number,
-    base: HeldImage | undefined,
-    out: (bytes: Uint8Array) => Promise<void>,
-  ): Promise<DestinationStream> {
+  static async open(cacheBytes: number, base: HeldImage | undefined, out: Out): Promise<DestinationStream> {
     const stream = new DestinationStream(out);
     stream.receiver = await createPageReceiver({
       open: (_, pages) => stream.announced(pages),
@@ -141,7 +147,7 @@ export class DestinationStream implements GuestMemory {
     this.writer.flush();
     for (const piece of this.pieces.splice(0)) {
       this.writtenBytes += piece.length;
-      await this.out(piece);
+      await this.out(piece, () => this.rooms.written(piece));
     }
   }
 }

@@ -126,7 +126,7 @@ class DestinationSession {
     mustBeSameBase(base, options.base?.digest);
     const agreed = Math.min(cacheBytes, options.cacheBytes);
     await this.open(0);
-    const stream = await DestinationStream.open(agreed, options.base, (bytes) => this.toQemu(0, bytes));
+    const stream = await DestinationStream.open(agreed, options.base, (bytes, written) => this.toQemu(0, bytes, written));
     this.stream = stream;
     await channel.send(FRAME.ACCEPT, numberBytes(agreed));
     const who = channel.identities.join(', ') || 'nobody proved';
@@ -198,10 +198,10 @@ class DestinationSession {
     throw this.refused(cause === undefined ? undefined : asError(cause).message);
   }
 
-  private async toQemu(number: number, bytes: Uint8Array): Promise<void> {
+  private async toQemu(number: number, bytes: Uint8Array, written: () => void = () => {}): Promise<void> {
     const { socket } = this.lanes[number]!;
     if (socket.destroyed) throw this.refused();
-    await writeTo(socket, bytes, timesOf(this.options.listen).stallMs, "the destination's QEMU");
+    await writeTo(socket, bytes, timesOf(this.options.listen).stallMs, "the destination's QEMU", written);
     this.channel.check();
   }
 
@@ -216,7 +216,7 @@ class DestinationSession {
     this.takenBytes += bytes;
     if (lane.taken - lane.told < TELL_BYTES && this.channel.hasMore) return;
     lane.told = lane.taken;
-    await this.channel.send(FRAME.TAKEN, takenBytes(number, lane.taken));
+    await this.channel.send(FRAME.TAKEN, takenBytes(number, this.channel.hasMore, lane.taken));
   }
 
   private log(level: 'info' | 'warn' | 'error', message: string): void {

@@ -46,6 +46,21 @@ export const USAGE = `pageferry: move memory pages in fewer bytes and less time
       --costs FILE      what work takes, as JSON as a row of --json has it; measured: found out here and now
       --seed N          1 (default); the same arguments, the same report
       --html FILE, --json   as above
+  pageferry agent source                 stands beside a QEMU whose guests leave (migrate unix:PATH); docs/agent.md
+      --listen ADDRESS  where QEMU connects: unix:PATH or tcp:HOST:PORT
+      --peer HOST:PORT  the other agent; --server-name NAME: whom its certificate names, if not HOST
+      --strategy NAME, --threads N   as above, at most 4 threads unless said
+      --stats FILE|-    a line of JSON for every pass over the guest's memory
+  pageferry agent destination            stands beside a QEMU that guests come to (-incoming unix:PATH)
+      --listen HOST:PORT    where other agents connect
+      --connect ADDRESS     where QEMU waits: unix:PATH or tcp:HOST:PORT
+      --allow-initiator NAME    whose migrations are taken, by certificate; may be repeated
+    both
+      --tls-cert FILE, --tls-key FILE, --tls-ca FILE   PEM; or --insecure: plain TCP, with a warning
+      --base FILE       an image of memory that both hosts hold
+      --memory-limit N  for pages as they were sent: 512M (default); the smaller one of both sides counts
+      --metrics HOST:PORT   for Prometheus; --stall SECONDS: a peer is given up after so long in silence, 30 (default)
+      --once            end after one migration, with its result; --json: the log as JSON lines
   pageferry --help | --version
 
 An IMAGE is raw RAM, an ELF core (QEMU's dump-guest-memory, gcore), or - for raw RAM from standard input.

@@ -160,6 +160,6 @@ export async function sent(agents: Agents, streams: readonly Uint8Array[], bytes
   return sources;
 }
 
-export async function until(holds: () => boolean): Promise<void> {
+async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 2));
 }

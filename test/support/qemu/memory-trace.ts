@@ -15,7 +15,7 @@ interface MemoryTrace {
 }
 
 /** @throws Error when an xbzrle record does not apply */
-export function memoryTrace(stream: Uint8Array): MemoryTrace {
+function memoryTrace(stream: Uint8Array): MemoryTrace {
   const places: string[] = [];
   const literals: Buffer[] = [];
   let memory: Buffer[] = [];

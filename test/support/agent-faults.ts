@@ -1,0 +1,112 @@
+// What tests of faults need: a migration that is begun, how it must fail, and that the next one works.
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect } from 'vitest';
+import { within } from '../agent/hosts.js';
+import { type Change, Middle } from '../agent/middle.js';
+import { type Agents, type AgentsOptions, startAgents } from './agents.js';
+import { FakeDestination, type FakeDestinationOptions, FakeSource } from './fake-qemus.js';
+import { craftedStream, noiseOf } from './qemu/crafted-guest.js';
+import { expectSameMemory } from './qemu/memory-trace.js';
+import { cut } from './qemu/replay.js';
+
+export const folder = fs.mkdtempSync(join(tmpdir(), 'agents-test-'));
+afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+/** Pages that nothing can be saved of. */
+export const STREAM = craftedStream(
+  [noiseOf(3 << 20, 1), noiseOf(3 << 20, 2)],
+  Buffer.concat([craftedDevices(), noiseOf(4 << 20, 3)]),
+);
+const HALF = STREAM.length >> 1;
+/** Where somebody really stalls; elsewhere nobody may be given up only because this machine is busy. */
+export const STALL_MS = 1500;
+
+export function craftedDevices(): Buffer {
+  return Buffer.from('\x04\0\0\0\0\x05timer\0\0\0\0\0\0\0\x02', 'latin1');
+}
+
+/** What a test has opened: `afterEach(closeAll)`. */
+export const open: { close(): unknown }[] = [];
+
+export async function closeAll(): Promise<void> {
+  for (const one of open.splice(0).reverse()) await one.close();
+}
+
+interface Setting {
+  readonly agents: Agents;
+  readonly qemu: FakeDestination;
+}
+
+export async function setting(options: Partial<AgentsOptions> = {}, behaviour?: FakeDestinationOptions): Promise<Setting> {
+  const agents = await startAgents({ folder, ...options });
+  const qemu = await FakeDestination.listening(agents.inPath, behaviour);
+  open.push(agents, qemu);
+  return { agents, qemu };
+}
+
+/** Starts a migration; what becomes of its writing is not waited for. */
+export async function begun(agents: Agents, acts: (source: FakeSource) => void = () => {}): Promise<FakeSource> {
+  const source = await FakeSource.connect(agents.outPath);
+  void (async () => {
+    let acted = false;
+    for (const piece of cut(STREAM, 65_536)) {
+      if (!(await source.write([piece]))) return;
+      if (source.written < HALF || acted) continue;
+      acted = true;
+      acts(source);
+    }
+    source.socket.end();
+  })();
+  return source;
+}
+
+/** The attempt of this number failed, on both sides where both heard of it, and said so once. */
+export async function expectFailed(
+  agents: Agents,
+  source: FakeSource,
+  reasons: { source: RegExp; destination?: RegExp },
+  number = 1,
+) {
+  await within(`QEMU's connection; the agent said: ${agents.source.said}`, source.closed);
+  expect((await agents.source.end(number, 'the source agent'))?.message).toMatch(reasons.source);
+  const errors = ({ log }: { log: Agents['source']['log'] }) =>
+    log.filter(({ level, session }) => level === 'error' && session === number).map(({ message }) => message);
+  expect(errors(agents.source)).toEqual([expect.stringMatching(/^failed: .*; the guest goes on here$/)]);
+  if (!reasons.destination) return;
+  expect((await agents.destination.end(number, 'the destination agent'))?.message).toMatch(reasons.destination);
+  expect(errors(agents.destination)).toEqual([expect.stringMatching(/^failed: /)]);
+}
+
+/** Whatever failed before, the next attempt on the same agents works. */
+export async function expectWorks({ agents, qemu }: Setting, number = 2, destinationNumber = number): Promise<void> {
+  const before = qemu.arrivals.length;
+  const source = await begun(agents);
+  expect(await agents.source.end(number, `the source agent; it said: ${agents.source.said}`)).toBeUndefined();
+  expect(await agents.destination.end(destinationNumber, 'the destination agent')).toBeUndefined();
+  await within('QEMU’s connection', source.closed);
+  expectSameMemory(qemu.stream(before), STREAM);
+}
+
+/** Does it to the first connection that is made. */
+export const once = (change: Change): Change => {
+  let isDone = false;
+  return (unit, i) => {
+    if (isDone) return [unit];
+    const changed = change(unit, i);
+    isDone = changed === 'cut' || changed[0] !== unit;
+    return changed;
+  };
+};
+
+export function through(unit: (bytes: Buffer) => number, change?: Change, keep?: (middle: Middle) => void): Partial<AgentsOptions> {
+  return {
+    async between(port) {
+      const middle = await Middle.before(port, unit, change);
+      keep?.(middle);
+      open.push(middle);
+      return middle.port;
+    },
+  };
+}

@@ -26,7 +26,8 @@ export function connectTo(address: Address, what: string): Promise<Socket> {
       reject(new PageferryError('io', `${what} at ${addressText(address)}: ${cause.message}`, { cause }));
     socket.once('error', failed);
     socket.once('connect', () => {
-      socket.off('error', failed);
+      // Who reads or writes hears of an error; one between the two must not be unheard.
+      socket.off('error', failed).on('error', () => {});
       resolve(socket);
     });
   });

@@ -6,6 +6,7 @@ import { FRAME, type Frame } from '../frame.js';
 import type { FrameChannel } from '../frame-channel.js';
 import { mustAnswer } from '../greet.js';
 import { type ListenOptions, listenSecure, type SecureListener } from '../listen.js';
+import { timesOf } from '../security.js';
 import { type Address, addressText, connectTo } from './address.js';
 import { asError } from './as-error.js';
 import type { BaseImage } from './base-image.js';
@@ -13,6 +14,7 @@ import { DestinationStream } from './destination-stream.js';
 import type { Log } from './log.js';
 import { numberBytes, readMigrate, takenBytes } from './messages.js';
 import type { Meters } from './meters.js';
+import { writeTo } from './write-to.js';
 
 /** Answers of QEMU travel in pieces of this size. */
 const RETURN_BYTES = 1 << 16;
@@ -193,21 +195,18 @@ class DestinationSession {
   private async closedByQemu(number: number, cause?: unknown): Promise<void> {
     if (cause === undefined && (this.isEnded || number !== 0)) return;
     if (cause === undefined && this.stream?.mayBeDone) return this.channel.send(FRAME.CLOSED, Uint8Array.of(number));
-    const reason = cause === undefined ? 'it refused the guest, or it was stopped; see its log' : asError(cause).message;
-    throw this.channel.fail(new PageferryError('io', `the destination's QEMU closed the connection: ${reason}`));
+    throw this.refused(cause === undefined ? undefined : asError(cause).message);
   }
 
   private async toQemu(number: number, bytes: Uint8Array, written: () => void = () => {}): Promise<void> {
     const { socket } = this.lanes[number]!;
-    if (socket.write(bytes, written)) return;
-    await new Promise<void>((resolve) => {
-      const on = () => {
-        socket.off('drain', on).off('close', on);
-        resolve();
-      };
-      socket.on('drain', on).on('close', on);
-    });
+    if (socket.destroyed) throw this.refused();
+    await writeTo(socket, bytes, timesOf(this.options.listen).stallMs, "the destination's QEMU", written);
     this.channel.check();
+  }
+
+  private refused(reason = 'it refused the guest, or it was stopped; see its log'): PageferryError {
+    return this.channel.fail(new PageferryError('io', `the destination's QEMU closed the connection: ${reason}`));
   }
 
   /** Tells the source how much of a connection is done with. */

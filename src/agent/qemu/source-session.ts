@@ -7,6 +7,7 @@ import { strategyByName } from '../../strategy/registry.js';
 import { type ConnectOptions, connectSecure } from '../channel.js';
 import { FRAME } from '../frame.js';
 import type { FrameChannel } from '../frame-channel.js';
+import { timesOf } from '../security.js';
 import type { Address } from './address.js';
 import { asError } from './as-error.js';
 import type { BaseImage } from './base-image.js';
@@ -16,6 +17,7 @@ import { migrateBytes, readNumber, readTaken } from './messages.js';
 import type { Meters } from './meters.js';
 import { SourceStream } from './source-stream.js';
 import { type RoundLine, RoundStats } from './stats.js';
+import { writeTo } from './write-to.js';
 
 const PAGE_BYTES = 4096;
 const BATCH_PAGES = 512;
@@ -52,6 +54,8 @@ export class SourceSession {
   private readonly begun: Promise<{ flow: ChannelFlow; stream: SourceStream }>;
   private begin!: (begun: { flow: ChannelFlow; stream: SourceStream }) => void;
   private opening: Promise<void> = Promise.resolve();
+  /** What becomes of the other connections. */
+  private readonly others: Promise<void>[] = [];
   /** What the destination's QEMU said at its end; Infinity: it has a return path, and did not say it yet. */
   private shut: number | undefined;
   private readonly answers = new QemuReturnReader({
@@ -62,8 +66,6 @@ export class SourceSession {
       this.shut = error;
     },
   });
-  private done: (() => void) | undefined;
-  private finished: Promise<void> | undefined;
 
   constructor(
     private readonly options: SourceAgentOptions,
@@ -79,10 +81,6 @@ export class SourceSession {
   /** Returns why it failed, if it did. */
   async run(): Promise<PageferryError | undefined> {
     const { meters } = this.options;
-    const ended = new Promise<void>((resolve) => {
-      this.done = resolve;
-    });
-    this.finished = ended;
     meters.active++;
     this.log('info', 'QEMU has connected: a migration begins');
     let error: PageferryError | undefined;
@@ -99,7 +97,6 @@ export class SourceSession {
     for (const socket of this.connections) socket.destroy();
     await this.channel?.close();
     meters.active--;
-    this.done!();
     return error;
   }
 
@@ -130,13 +127,20 @@ export class SourceSession {
       }
       await flow.sendFor(number, FRAME.ENDED, [Uint8Array.of(number)]);
     };
-    pass().catch((cause) => this.channel?.fail(asError(cause)));
+    const passed = pass();
+    this.others.push(passed);
+    passed.catch((cause) => this.channel?.fail(asError(cause)));
   }
 
-  async stop(reason: string): Promise<void> {
+  /** QEMU's connection is closed: whatever it opens now is of another attempt. */
+  get isOver(): boolean {
+    const [main] = this.connections;
+    return main!.destroyed || main!.readableEnded;
+  }
+
+  stop(reason: string): void {
     this.channel?.fail(new PageferryError('io', reason));
     this.abort.abort(reason);
-    await this.finished;
   }
 
   private async migrate(): Promise<void> {
@@ -181,7 +185,8 @@ export class SourceSession {
     // Heard of below.
     back.catch(() => {});
     meters.watch(() => ({ ...stats, link: link(), sentBytes: flow.sentBytes }));
-    for await (const bytes of main as AsyncIterable<Uint8Array>) {
+    // Whoever has said all may still want to hear the answer.
+    for await (const bytes of main.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
       await stream.push(bytes);
       this.channel!.check();
     }
@@ -191,6 +196,8 @@ export class SourceSession {
       throw new PageferryError('io', `QEMU closed the connection ${unfinished}: cancelled, or it failed; see its log`);
     await stream.drained();
     stats.close();
+    // The main connection's end is the migration's: nothing may come after it.
+    await Promise.all(this.others);
     await flow.sendOne(FRAME.ENDED, Uint8Array.of(MAIN));
     await back;
     // Without a return path QEMU never hears how it went, and nor does anybody.
@@ -234,14 +241,7 @@ export class SourceSession {
     const socket = this.connections[body[0] ?? 0];
     if (!socket || body.length < 1) throw new PageferryError('bad-stream', `an answer to connection ${body[0]}, which is not open`);
     if (body[0] === MAIN) this.answers.push(body.subarray(1));
-    if (socket.destroyed || socket.write(body.subarray(1))) return;
-    await new Promise<void>((resolve) => {
-      const on = () => {
-        socket.off('drain', on).off('close', on);
-        resolve();
-      };
-      socket.on('drain', on).on('close', on);
-    });
+    await writeTo(socket, body.subarray(1), timesOf(this.options.peer).stallMs, 'QEMU');
   }
 
   private log(level: 'info' | 'warn' | 'error', message: string): void {

@@ -1,3 +1,4 @@
+import type { CodecCounts } from '../../engine/counters.js';
 import type { PackedBatch, PageSender } from '../../engine/page-sender.js';
 import { QemuStreamReader } from '../../image/qemu-stream.js';
 import { FRAME } from '../frame.js';
@@ -27,8 +28,10 @@ export class SourceStream {
   private readonly reader = new QemuStreamReader(this.staging);
   private map: BlockMap | undefined;
   private batch: number[] = [];
+  /** Counts it, for the round that it began in. */
+  private sent: ((bytes: number, counts: CodecCounts) => void) | undefined;
   private postcopy = false;
-  /** The block that QEMU is in, and whether it came there in this section. */
+  /** The block that QEMU is in, and whether it came there in this batch. */
   private block = -1;
   private changesBlock = false;
   /** Batches on their way, in order. */
@@ -85,20 +88,15 @@ export class SourceStream {
       case 'literal':
         return this.literal(bytes.slice(step.from, step.to));
       case 'page':
-        this.moveTo(step.block);
-        return this.page(this.map!.numberOf(step.block, step.page), bytes.subarray(step.from, step.from + PAGE_BYTES));
+        return this.page(step.block, step.page, bytes.subarray(step.from, step.from + PAGE_BYTES));
       case 'fill':
-        this.moveTo(step.block);
-        return this.fill(this.map!.numberOf(step.block, step.page), step.value);
+        return this.fill(step.block, step.page, step.value);
       case 'xbzrle':
-        this.moveTo(step.block);
-        return this.xbzrle(this.map!.numberOf(step.block, step.page), bytes.subarray(step.from, step.to));
+        return this.xbzrle(step.block, step.page, bytes.subarray(step.from, step.to));
       case 'blocks':
         return this.begin(new BlockMap(step.blocks));
       case 'flush':
-        await this.sendBatch(this.changesBlock);
-        this.changesBlock = false;
-        return;
+        return this.sendBatch();
       case 'postcopy':
         await this.sendBatch();
         this.postcopy = true;
@@ -134,70 +132,74 @@ export class SourceStream {
     );
   }
 
-  private async page(page: number, bytes: Uint8Array): Promise<void> {
-    if (this.postcopy) return this.record(recordHead(page, 'page'), bytes.slice());
+  private async page(block: number, page: number, bytes: Uint8Array): Promise<void> {
+    if (this.postcopy) return this.record(block, recordHead(this.map!.numberOf(block, page), 'page'), bytes.slice());
     await this.makeRoom();
     this.sender.room.set(bytes, this.batch.length * PAGE_BYTES);
-    this.add(page);
+    this.add(block, page);
   }
 
-  private async fill(page: number, value: number): Promise<void> {
-    if (this.postcopy) return this.record(recordHead(page, 'fill', value));
+  private async fill(block: number, page: number, value: number): Promise<void> {
+    if (this.postcopy) return this.record(block, recordHead(this.map!.numberOf(block, page), 'fill', value));
     await this.makeRoom();
     const at = this.batch.length * PAGE_BYTES;
     this.sender.room.fill(value, at, at + PAGE_BYTES);
-    this.add(page);
+    this.add(block, page);
   }
 
   /** QEMU codes by itself: what the page is now, nobody here has to know. */
-  private async xbzrle(page: number, bytes: Uint8Array): Promise<void> {
+  private async xbzrle(block: number, page: number, bytes: Uint8Array): Promise<void> {
     await this.sendBatch();
     if (!this.changed) this.events.log('warn', 'QEMU sends xbzrle itself: those pages are passed on, and no digest covers them');
     this.changed = true;
-    this.sender.forget(page);
-    await this.record(recordHead(page, 'xbzrle'), bytes.slice());
+    const number = this.map!.numberOf(block, page);
+    this.sender.forget(number);
+    await this.record(block, recordHead(number, 'xbzrle'), bytes.slice());
   }
 
-  private async record(head: Uint8Array, bytes = new Uint8Array(0)): Promise<void> {
+  private async record(block: number, head: Uint8Array, bytes = new Uint8Array(0)): Promise<void> {
+    this.block = block;
     await this.queue(bytes.length, () => this.flow.sendOne(FRAME.RECORD, head, bytes));
-  }
-
-  private add(page: number): void {
-    this.events.stats.page(page);
-    this.batch.push(page);
-  }
-
-  /** Of a section's end, the last page is still in the batch when it ends. */
-  private async makeRoom(): Promise<void> {
-    if (this.batch.length === this.batchPages) await this.sendBatch();
   }
 
   /**
    * QEMU's records say "the same block as before". Should the stream have to be passed on unread from here on, the destination has to
-   * be in the same block: so of a section in which the block changes, the last record always travels.
+   * be in the same block: so of a batch in which the block changes, the last page always travels.
    */
-  private moveTo(block: number): void {
+  private add(block: number, page: number): void {
     if (block !== this.block) this.changesBlock = true;
     this.block = block;
+    const number = this.map!.numberOf(block, page);
+    const { stats } = this.events;
+    stats.page(number);
+    if (this.batch.length === 0) this.sent = stats.batch();
+    this.batch.push(number);
+  }
+
+  private async makeRoom(): Promise<void> {
+    if (this.batch.length === this.batchPages) await this.sendBatch();
   }
 
   /** Has the batch coded; its bytes follow those of the batches before. */
-  private async sendBatch(keepsLast = false): Promise<void> {
+  private async sendBatch(): Promise<void> {
     if (this.batch.length === 0) return;
     const pages = this.batch;
+    const keepsLast = this.changesBlock;
     this.batch = [];
+    this.changesBlock = false;
+    const { sent } = this;
     const { packed } = await this.sender.batch(pages, keepsLast);
-    await this.queue(0, () => this.send(packed, pages.length));
+    await this.queue(0, () => this.send(packed, sent!));
   }
 
-  private async send(packed: Promise<PackedBatch>, pages: number): Promise<void> {
+  private async send(packed: Promise<PackedBatch>, sent: (bytes: number, counts: CodecCounts) => void): Promise<void> {
     const { parts, bytes, counts, done } = await packed;
     try {
       await this.flow.sendPages(parts);
     } finally {
       done();
     }
-    this.events.stats.batch(pages, bytes, counts);
+    sent(bytes, counts);
   }
 
   /** Does what has to be done after all that was queued before; waits when too much is. */

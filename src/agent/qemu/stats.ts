@@ -29,7 +29,9 @@ export class RoundStats {
   bytesOut = 0;
   rounds = 0;
   readonly codecs = emptyCounts();
-  private round = emptyRound(0, 0);
+  private round: Round;
+  /** Those that are over while batches of theirs are on their way. */
+  private readonly waiting: Round[] = [];
   private last = -1;
 
   constructor(
@@ -48,36 +50,50 @@ export class RoundStats {
     this.round.pages++;
   }
 
-  batch(_pages: number, bytes: number, counts: CodecCounts): void {
-    this.bytesOut += bytes;
-    this.round.bytesOut += bytes;
-    addCounts(this.codecs, counts);
-    addCounts(this.round.codecs, counts);
+  /** Of the round in work a batch begins; tell what became of it. */
+  batch(): (bytes: number, counts: CodecCounts) => void {
+    const { round } = this;
+    round.batches++;
+    return (bytes, counts) => {
+      this.bytesOut += bytes;
+      round.bytesOut += bytes;
+      addCounts(this.codecs, counts);
+      addCounts(round.codecs, counts);
+      round.batches--;
+      this.tell();
+    };
   }
 
-  /** Ends the round in work, if it has anything in it. */
+  /** Ends the round in work, if it has anything in it; its line comes when its batches were sent. */
   close(): void {
     const { round } = this;
     const now = this.clock();
     if (round.pages > 0) {
-      const { bitsPerSecond, queueBytes } = this.link();
-      this.line({
-        session: this.session,
-        round: this.rounds++,
-        ms: Math.round(now - round.fromMs),
-        pages: round.pages,
-        bytesIn: this.bytesIn - round.bytesIn,
-        bytesOut: round.bytesOut,
-        linkBitsPerSecond: Math.round(bitsPerSecond),
-        queueBytes,
-        codecs: usedCounts(round.codecs),
-      });
+      round.ms = Math.round(now - round.fromMs);
+      round.bytesIn = this.bytesIn - round.fromBytes;
+      this.waiting.push(round);
+      this.tell();
     }
     this.round = emptyRound(now, this.bytesIn);
     this.last = -1;
   }
+
+  private tell(): void {
+    while (this.waiting[0]?.batches === 0) {
+      const { ms, pages, bytesIn, bytesOut, codecs } = this.waiting.shift()!;
+      const { bitsPerSecond, queueBytes } = this.link();
+      this.line({
+        session: this.session,
+        round: this.rounds++,
+        ...{ ms, pages, bytesIn, bytesOut, linkBitsPerSecond: Math.round(bitsPerSecond), queueBytes },
+        codecs: usedCounts(codecs),
+      });
+    }
+  }
 }
 
-function emptyRound(fromMs: number, bytesIn: number) {
-  return { fromMs, bytesIn, pages: 0, bytesOut: 0, codecs: emptyCounts() };
+type Round = ReturnType<typeof emptyRound>;
+
+function emptyRound(fromMs: number, fromBytes: number) {
+  return { fromMs, fromBytes, ms: 0, pages: 0, bytesIn: 0, bytesOut: 0, batches: 0, codecs: emptyCounts() };
 }

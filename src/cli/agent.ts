@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { availableParallelism } from 'node:os';
-import { addressText, parseAddress } from '../agent/qemu/address.js';
+import { addressText, parseAddress, portOf } from '../agent/qemu/address.js';
 import { type BaseImage, openBase } from '../agent/qemu/base-image.js';
 import { startDestinationAgent } from '../agent/qemu/destination.js';
 import type { Log } from '../agent/qemu/log.js';
@@ -228,6 +228,7 @@ async function serveMetrics(text: string | undefined, role: string, meters: Mete
     server.once('error', (cause) => reject(new PageferryError('io', `--metrics ${text}: ${cause.message}`, { cause })));
     server.listen(address, resolve);
   });
-  log({ level: 'info', session: 0, message: `metrics at http://${addressText(address)}/metrics` });
+  const bound = 'port' in address ? { ...address, port: portOf(server) ?? address.port } : address;
+  log({ level: 'info', session: 0, message: `metrics at http://${addressText(bound)}/metrics` });
   return server;
 }

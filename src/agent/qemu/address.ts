@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { PageferryError } from '../../page/error.js';
 
 /** Where a QEMU is: a UNIX socket, or TCP. */
@@ -47,6 +47,12 @@ export async function listenAt(address: Address, connected: (socket: Socket) => 
       resolve(server);
     });
   });
+}
+
+/** The port that a server listens at, where it has one. */
+export function portOf(server: Server): number | undefined {
+  const address = server.address();
+  return typeof address === 'object' && address ? (address as AddressInfo).port : undefined;
 }
 
 async function removeDead(address: { readonly path: string }): Promise<void> {

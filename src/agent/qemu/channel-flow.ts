@@ -79,7 +79,7 @@ export class ChannelFlow {
     this.takenBytes += more;
     const isHeldUp = this.heldUp || this.waiting.length > 0;
     this.heldUp = false;
-    this.meter.taken(now, this.takenBytes, this.underWay > 0, isHeldUp && !moreWaits);
+    this.meter.taken(now, this.takenBytes, this.underWay > 0, isHeldUp ? (moreWaits ? 'destination' : 'link') : 'nothing');
     this.wake();
   }
 
@@ -105,7 +105,7 @@ export class ChannelFlow {
     const lane = this.lane(connection);
     for (;;) {
       this.channel.check();
-      const most = Math.min(MOST_UNDER_WAY, Math.max(LEAST_UNDER_WAY, (this.meter.bitsPerSecond / 8000) * UNDER_WAY_MS));
+      const most = Math.min(MOST_UNDER_WAY, Math.max(LEAST_UNDER_WAY, (this.meter.deliveredBitsPerSecond / 8000) * UNDER_WAY_MS));
       if (lane.sent - lane.taken < most) break;
       this.heldUp = true;
       await new Promise<void>((wake) => this.waiting.push(wake));

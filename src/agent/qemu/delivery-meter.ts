@@ -13,7 +13,10 @@ const FASTER = 1.25;
  * only less than that.
  */
 export class DeliveryMeter {
+  /** Of the link. */
   bitsPerSecond = START_BITS_PER_SECOND;
+  /** Of the whole way, the destination's QEMU included: what is under way is to be as long as that takes. */
+  deliveredBitsPerSecond = START_BITS_PER_SECOND;
   /** What was taken by when, since something is under way all the time. */
   private samples: { atMs: number; bytes: number }[] = [];
 
@@ -22,14 +25,15 @@ export class DeliveryMeter {
     this.samples = [{ atMs, bytes: takenBytes }];
   }
 
-  /** The other side took so much in all. `isBusy`: more is under way; `isHeldUp`: and the link is why. */
-  taken(atMs: number, takenBytes: number, isBusy: boolean, isHeldUp: boolean): void {
+  /** The other side took so much in all. `isBusy`: more is under way; `heldUpBy`: what that has to wait for. */
+  taken(atMs: number, takenBytes: number, isBusy: boolean, heldUpBy: 'link' | 'destination' | 'nothing'): void {
     while (this.samples.length > 1 && atMs - this.samples[1]!.atMs >= WINDOW_MS) this.samples.shift();
     const first = this.samples[0];
     if (first && atMs - first.atMs >= LEAST_MS && takenBytes - first.bytes >= LEAST_BYTES) {
       const bits = ((takenBytes - first.bytes) * 8000) / (atMs - first.atMs);
       // Where nothing had to wait for the link it could have been more.
-      this.bitsPerSecond = isBusy && isHeldUp ? bits : Math.max(this.bitsPerSecond, FASTER * bits);
+      this.bitsPerSecond = isBusy && heldUpBy === 'link' ? bits : Math.max(this.bitsPerSecond, FASTER * bits);
+      this.deliveredBitsPerSecond = isBusy && heldUpBy !== 'nothing' ? bits : Math.max(this.deliveredBitsPerSecond, FASTER * bits);
     }
     if (isBusy) this.samples.push({ atMs, bytes: takenBytes });
   }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { PageferryError } from '../page/error.js';
-import { FRAME, type Frame, type FrameType, frameBytes, frameName, type Role } from './frame.js';
+import type { FrameChannelOptions } from './channel-options.js';
+import { FRAME, type Frame, type FrameType, frameBytes, frameName } from './frame.js';
 import { FrameReader } from './frame-reader.js';
 import { readReason, reasonBytes, type Session } from './messages.js';
 import { Patience } from './patience.js';
@@ -14,18 +15,6 @@ const LINGER_MS = 2000;
 const SIGNS_A_STALL = 3;
 /** … but not more often than this. */
 const LEAST_SIGN_MS = 20;
-
-export interface FrameChannelOptions {
-  /** Of this side. */
-  readonly role: Role;
-  /** The other side, for messages. */
-  readonly peer: string;
-  /** What the other side's certificate names, as `identitiesOf` gives it; nothing without TLS. */
-  readonly identities: readonly string[];
-  /** It is given up when the other side neither sends nor takes a byte for so long. */
-  readonly stallMs: number;
-  readonly signal?: AbortSignal | undefined;
-}
 
 /**
  * Frames over a socket, both ways. Little is kept: a frame is written when the socket has taken the one before, and nothing is read

@@ -1,5 +1,6 @@
 import { digestText } from '../dedup/image-digest.js';
-import { createPageReceiver, type GuestMemory, type PageReceiver } from '../engine/page-receiver.js';
+import { createPageReceiver } from '../engine/create-page-receiver.js';
+import type { GuestMemory, PageReceiver } from '../engine/page-receiver.js';
 import { PageferryError } from '../page/error.js';
 import { DIGEST_BYTES } from '../stream/format.js';
 import { type HeldBase, mustBeSameBase } from './base.js';

@@ -1,25 +1,25 @@
 import { PageferryError } from '../page/error.js';
 import { VERSION } from '../version.js';
-import { agent } from './agent.js';
 import { analyze } from './analyze.js';
 import { capture } from './capture.js';
 import { handleSignals } from './interrupt.js';
 import { pack } from './pack.js';
-import { simulate } from './simulate.js';
-import { tradeoff } from './tradeoff.js';
 import { unpack } from './unpack.js';
 import { USAGE, UsageError } from './usage.js';
 import { verify } from './verify.js';
 
-const COMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<void>>> = {
+type Command = (argv: readonly string[]) => Promise<void>;
+
+/** What few call, and what is large, is loaded when it is called. */
+const COMMANDS: Readonly<Record<string, Command>> = {
   pack,
   unpack,
   verify,
   analyze,
   capture,
-  tradeoff,
-  simulate,
-  agent,
+  tradeoff: async (argv) => (await import('./tradeoff.js')).tradeoff(argv),
+  simulate: async (argv) => (await import('./simulate.js')).simulate(argv),
+  agent: async (argv) => (await import('./agent.js')).agent(argv),
 };
 
 async function main([command, ...argv]: readonly string[]): Promise<void> {

@@ -1,5 +1,6 @@
+import { createPageReceiver } from '../engine/create-page-receiver.js';
 import { createPageSender } from '../engine/create-page-sender.js';
-import { createPageReceiver, type PageReceiver } from '../engine/page-receiver.js';
+import type { PageReceiver } from '../engine/page-receiver.js';
 import type { Finds, PageSender } from '../engine/page-sender.js';
 import { PageBitmap } from '../page/bitmap.js';
 import { PageferryError } from '../page/error.js';

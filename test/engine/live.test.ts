@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { createPageReceiver, type PageReceiverOptions } from '../../src/engine/page-receiver.js';
+import { createPageReceiver } from '../../src/engine/create-page-receiver.js';
+import type { PageReceiverOptions } from '../../src/engine/page-receiver.js';
 import { FINDS } from '../../src/engine/page-sender.js';
 import { strategyByName } from '../../src/strategy/registry.js';
 import { guestImage, laterImage } from '../support/images.js';

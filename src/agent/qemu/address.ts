@@ -49,6 +49,7 @@ export async function listenAt(address: Address, connected: (socket: Socket) => 
   });
 }
 
+/** The port that a server listens at, where it has one. */
 export function portOf(server: Server): number | undefined {
   const address = server.address();
   return typeof address === 'object' && address ? (address as AddressInfo).port : undefined;

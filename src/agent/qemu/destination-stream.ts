@@ -1,6 +1,7 @@
 import type { HeldImage } from '../../dedup/sent-pages.js';
 import { emptyCounts } from '../../engine/counters.js';
-import { createPageReceiver, type GuestMemory, type PageReceiver } from '../../engine/page-receiver.js';
+import { createPageReceiver } from '../../engine/create-page-receiver.js';
+import type { GuestMemory, PageReceiver } from '../../engine/page-receiver.js';
 import { QemuStreamWriter } from '../../image/qemu-writer.js';
 import { PageferryError } from '../../page/error.js';
 import { DIGEST_BYTES } from '../../stream/format.js';

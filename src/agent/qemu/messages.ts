@@ -26,7 +26,7 @@ export interface MigrateInfo {
   readonly base: Uint8Array | undefined;
 }
 
-export const RECORD_KINDS = ['page', 'fill', 'xbzrle'] as const;
+const RECORD_KINDS = ['page', 'fill', 'xbzrle'] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
 const MOST_BLOCKS = 4096;

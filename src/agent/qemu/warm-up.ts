@@ -1,5 +1,5 @@
+import { createPageReceiver } from '../../engine/create-page-receiver.js';
 import { createPageSender } from '../../engine/create-page-sender.js';
-import { createPageReceiver } from '../../engine/page-receiver.js';
 import { adaptive } from '../../strategy/adaptive.js';
 
 const PAGE_BYTES = 4096;

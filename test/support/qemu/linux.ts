@@ -61,7 +61,7 @@ export function buildGuest(folder: string): (options?: WitnessOptions) => LinuxG
     make(`witness_mib=${mib} witness_mode=${mode} witness_rate=${pagesPerSecond} witness_seed=${seed}`);
 }
 
-/** Compiles a guest's only program, whose settings stand on the kernel's command line. */
+/** @public Compiles a guest's only program, whose settings stand on the kernel's command line. (For the benches too.) */
 export function buildProgram(folder: string, source: string): (settings: string) => LinuxGuest {
   const program = join(folder, 'program');
   const made = spawnSync(COMPILER, ['-static', '-O2', '-Wall', '-o', program, source], { encoding: 'utf8' });

@@ -10,6 +10,9 @@ const UNDER_WAY_MS = 80;
 /** … but enough for a round trip of a fast link, and no more than a host has to keep. */
 const LEAST_UNDER_WAY = 192 << 10;
 const MOST_UNDER_WAY = 8 << 20;
+/** A batch keeps the link busy for about so long, but is large enough for its pages to be packed together. */
+const BATCH_MS = 40;
+const LEAST_BATCH_PAGES = 64;
 /** What the socket took longer for had to wait for the link. */
 const WAITED_MS = 1;
 
@@ -24,6 +27,8 @@ export class ChannelFlow {
   private plannedBytes = 0;
   private plannedMs = 0;
   private readonly startedAt = performance.now();
+  /** Of the last batches. */
+  private bytesAPage = 1024;
   private waiting: (() => void)[] = [];
   /** Since the last word from the destination, something had to wait to be sent. */
   private heldUp = false;
@@ -63,6 +68,17 @@ export class ChannelFlow {
     this.plannedMs += ms;
     this.plannedBytes += bytes;
   };
+
+  /** Pages that a batch may have, at most `most`: so many as keep the way busy for a moment, since a few batches wait beside what is under way. */
+  pagesABatch(most: number): number {
+    const bytes = (this.meter.deliveredBitsPerSecond / 8000) * BATCH_MS;
+    return Math.min(most, Math.max(LEAST_BATCH_PAGES, Math.floor(bytes / this.bytesAPage)));
+  }
+
+  /** So many pages came to so many bytes. */
+  batchSent(pages: number, bytes: number): void {
+    this.bytesAPage = Math.max(1, (this.bytesAPage + bytes / pages) / 2);
+  }
 
   /** Bytes that the destination is not done with. */
   get underWay(): number {

@@ -177,7 +177,7 @@ export class SourceStream {
   }
 
   private async makeRoom(): Promise<void> {
-    if (this.batch.length === this.batchPages) await this.sendBatch();
+    if (this.batch.length >= this.flow.pagesABatch(this.batchPages)) await this.sendBatch();
   }
 
   /** Has the batch coded; its bytes follow those of the batches before. */
@@ -189,16 +189,21 @@ export class SourceStream {
     this.changesBlock = false;
     const { sent } = this;
     const { packed } = await this.sender.batch(pages, keepsLast);
-    await this.queue(0, () => this.send(packed, sent!));
+    await this.queue(0, () => this.send(packed, pages.length, sent!));
   }
 
-  private async send(packed: Promise<PackedBatch>, sent: (bytes: number, counts: CodecCounts) => void): Promise<void> {
+  private async send(
+    packed: Promise<PackedBatch>,
+    pages: number,
+    sent: (bytes: number, counts: CodecCounts) => void,
+  ): Promise<void> {
     const { parts, bytes, counts, done } = await packed;
     try {
       await this.flow.sendPages(parts);
     } finally {
       done();
     }
+    this.flow.batchSent(pages, bytes);
     sent(bytes, counts);
   }
 

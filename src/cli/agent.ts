@@ -18,6 +18,11 @@ import { UsageError } from './usage.js';
 const MIB = 1 << 20;
 const MEMORY_LIMIT = 512 * MIB;
 const MOST_THREADS = 4;
+/** What only the other agent takes. */
+const OTHERS = {
+  source: ['connect', 'allow-initiator'],
+  destination: ['peer', 'server-name', 'strategy', 'threads', 'stats'],
+} as const;
 
 /** Agents beside two QEMUs: `agent source`, `agent destination`. Runs until it is stopped, or with --once until a migration ended. */
 export async function agent([role, ...argv]: readonly string[]): Promise<void> {
@@ -43,6 +48,9 @@ export async function agent([role, ...argv]: readonly string[]): Promise<void> {
     json: { type: 'boolean' },
   });
   if (args.positionals.length > 0) throw new UsageError(`agent ${role}: "${args.positionals[0]}": expected options only`);
+  for (const option of OTHERS[role])
+    if (args.texts(option).length > 0)
+      throw new UsageError(`agent ${role}: --${option} is for the ${role === 'source' ? 'destination' : 'source'}`);
   const log = logger(args.flag('json'));
   const meters = new Meters();
   const base = args.text('base') === undefined ? undefined : await openBase(args.text('base')!);

@@ -102,6 +102,8 @@ describe('usage', () => {
     [['source', '--listen', 'unix:/x', '--peer', 'x:1', '--nonsense'], /nonsense/],
     [['destination', '--connect', 'unix:/x', '--insecure'], /--listen is missing/],
     [['destination', '--listen', '127.0.0.1:0', '--insecure'], /--connect is missing/],
+    [['destination', ...need, '--stats', '-', '--insecure'], /--stats is for the source/],
+    [['source', '--listen', 'unix:/x', '--peer', 'x:1', '--connect', 'unix:/y'], /--connect is for the destination/],
     [['destination', ...need], /--allow-initiator NAME: nobody may start a migration without it/],
   ])('%j', async (args, message) => {
     const run = await cli(['agent', ...args]);
@@ -114,7 +116,7 @@ describe('usage', () => {
     [['source', '--listen', 'nowhere', '--peer', 'x:1', '--insecure'], /"nowhere": expected unix:PATH or HOST:PORT/],
     [['source', '--listen', 'unix:/x', '--peer', 'x:1', '--tls-cert', '/none'], /--tls-cert \/none: ENOENT/],
     [['destination', ...need, '--base', '/none'], /\/none/],
-    [['destination', ...need, '--stats', '/none/stats', '--insecure'], /--stats \/none\/stats: ENOENT/],
+    [['source', '--listen', 'unix:/x', '--peer', 'x:1', '--stats', '/none/stats', '--insecure'], /--stats \/none\/stats: ENOENT/],
     [['source', '--listen', 'unix:/x', '--peer', 'x:1', '--strategy', 'magic', '--insecure'], /magic/],
   ])('%j', async (args, message) => {
     await fails(1, ['agent', ...args], message);

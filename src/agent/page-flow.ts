@@ -1,8 +1,8 @@
 import { LinkMeter } from '../engine/link-meter.js';
 import type { Batch, PageSender } from '../engine/page-sender.js';
-import type { StreamState } from '../strategy/strategy.js';
 import { bodies, FRAME } from './frame.js';
 import type { FrameChannel } from './frame-channel.js';
+import { Planned } from './planned.js';
 
 /**
  * The way of a guest's stream into the channel, in order, one batch being coded while the one before is sent. Learns the link's rate
@@ -11,50 +11,24 @@ import type { FrameChannel } from './frame-channel.js';
 export class PageFlow {
   bytes = 0;
   private readonly meter = new LinkMeter();
-  private readonly startedAt = performance.now();
-  private plannedBytes = 0;
-  private plannedMs = 0;
   private tail: Promise<void> = Promise.resolve();
   /** Rejects when a batch could not be sent; never resolves. */
   private readonly broken: Promise<never>;
   private breaks!: (cause: unknown) => void;
-  readonly state: StreamState;
+  readonly planned: Planned;
 
   constructor(
     private readonly channel: FrameChannel,
     threads: number,
     zstd: boolean,
   ) {
-    const flow = this;
     this.broken = new Promise((_, reject) => {
       this.breaks = reject;
     });
     // Whoever waits for the next batch, or for the end, hears of it.
     this.broken.catch(() => {});
-    this.state = {
-      get linkBitsPerSecond() {
-        return flow.meter.bitsPerSecond;
-      },
-      get bytesTaken() {
-        return flow.bytes;
-      },
-      get bytesOut() {
-        return flow.plannedBytes;
-      },
-      get pendingMs() {
-        return flow.plannedMs;
-      },
-      threads,
-      elapsedMs: () => performance.now() - this.startedAt,
-      handoverMs: () => 0,
-      zstd,
-    };
+    this.planned = new Planned(threads, zstd, () => ({ bitsPerSecond: this.meter.bitsPerSecond, takenBytes: this.bytes }));
   }
-
-  readonly pending = (ms: number, bytes: number): void => {
-    this.plannedMs += ms;
-    this.plannedBytes += bytes;
-  };
 
   /** Codes the pages of these numbers, which stand in the sender's room, and sends them as soon as those before are sent. */
   async batch(sender: PageSender, pages: readonly number[]): Promise<void> {
@@ -66,7 +40,7 @@ export class PageFlow {
   /** Sends what is not of a batch. */
   async put(bytes: Uint8Array): Promise<void> {
     await this.sent();
-    this.plannedBytes += bytes.length;
+    this.planned.add(bytes.length);
     await this.write([bytes]);
   }
 

@@ -84,7 +84,7 @@ export async function sendGuest(channel: FrameChannel, guest: GuestToSend): Prom
 async function sendPages(channel: FrameChannel, guest: GuestToSend, flow: PageFlow): Promise<Uint8Array> {
   const { name, pages, pageBytes = 4096, base, strategy = adaptive(), finds = 'similar', threads = 1 } = guest;
   const { cacheBytes = Math.min(pages * pageBytes, MOST_CACHE_BYTES) } = guest;
-  const { state, pending } = flow;
+  const { state, pending } = flow.planned;
   const indexPages = Math.min(pages + (base?.pages ?? 0), MOST_INDEX_PAGES);
   const sender = await createPageSender({
     ...{ pageBytes, strategy, state, finds, cacheBytes, batchPages: BATCH_PAGES, indexPages, threads, pending },

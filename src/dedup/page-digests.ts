@@ -28,13 +28,11 @@ export class PageDigests {
     if (page >= this.pages) return false;
     const chunk = this.chunks[Math.floor(page / CHUNK_PAGES)]!;
     const at = 4 * (page % CHUNK_PAGES);
-    const { words } = this.kernels;
-    const first = digest >>> 2;
-    return (
-      chunk[at] === words[first] &&
-      chunk[at + 1] === words[first + 1] &&
-      chunk[at + 2] === words[first + 2] &&
-      chunk[at + 3] === words[first + 3]
-    );
+    return isDigest(chunk, at, this.kernels.words, digest >>> 2);
   }
+}
+
+/** Whether the same digest, four words, stands in both places. */
+export function isDigest(a: Uint32Array, at: number, b: Uint32Array, from: number): boolean {
+  return a[at] === b[from] && a[at + 1] === b[from + 1] && a[at + 2] === b[from + 2] && a[at + 3] === b[from + 3];
 }

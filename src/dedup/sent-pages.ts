@@ -1,4 +1,5 @@
 import type { Kernels } from '../kernels/kernels.js';
+import { isDigest } from './page-digests.js';
 
 const NONE = 0xffffffff;
 /** The number of an image that both sides hold (`BASE` in the stream's format). */
@@ -97,14 +98,7 @@ export class SentPages {
     const chunk = this.chunks[Math.floor(page / CHUNK_PAGES)];
     if (!chunk) return false;
     const at = WORDS * (page % CHUNK_PAGES);
-    const { words } = this.kernels;
-    const first = digest >>> 2;
-    return (
-      chunk[at] === words[first] &&
-      chunk[at + 1] === words[first + 1] &&
-      chunk[at + 2] === words[first + 2] &&
-      chunk[at + 3] === words[first + 3]
-    );
+    return isDigest(chunk, at, this.kernels.words, digest >>> 2);
   }
 
   /** The four words of a page's digest, all zero where the receiver does not have it. */

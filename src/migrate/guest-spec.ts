@@ -1,6 +1,6 @@
 import { PageferryError } from '../page/error.js';
 import { CONTENTS, type Content } from './guest/content.js';
-import { type SyntheticOptions, syntheticGuest } from './guest/synthetic.js';
+import { SYNTHETIC_DEFAULTS, type SyntheticOptions, syntheticGuest } from './guest/synthetic.js';
 import type { GuestSpec } from './guest.js';
 
 // SPEC   := PRESET ("," KEY "=" VALUE)* | KEY "=" VALUE ("," KEY "=" VALUE)*
@@ -21,22 +21,8 @@ const DEFAULT_PRESET = 'write-heavy';
 
 type Settings = Omit<SyntheticOptions, 'name'>;
 
-/** A server that is busy with a part of its memory; what the others do not say is as here. */
-const WRITE_HEAVY: Settings = {
-  bytes: 256 * MIB,
-  writesPerSecond: 8000,
-  readsPerWrite: 3,
-  pattern: 'hot',
-  hotShare: 0.05,
-  hotWrites: 0.9,
-  writes: 'words',
-  mix: { zero: 0.35, text: 0.2, pointers: 0.25, code: 0.12, random: 0.08 },
-  freeShare: 0.15,
-  cacheShare: 0.1,
-  duplicateShare: 0.05,
-  phases: [],
-  samplePages: 65_536,
-};
+/** What the others do not say is as here. */
+const WRITE_HEAVY: Settings = { ...SYNTHETIC_DEFAULTS, bytes: 256 * MIB };
 
 const PRESETS: Readonly<Record<string, Settings>> = {
   idle: { ...WRITE_HEAVY, writesPerSecond: 50, mix: { zero: 0.67, text: 0.1, pointers: 0.1, code: 0.09, random: 0.04 } },

@@ -1,7 +1,7 @@
 import type { PageBitmap } from '../page/bitmap.js';
 import { PageferryError } from '../page/error.js';
 import { estimateBusyMs, estimateBytes } from './estimate.js';
-import { allocatedPages } from './free-pages.js';
+import { allocatedPages } from './first-pages.js';
 import type { Guest } from './guest.js';
 import { GuestClock } from './guest-clock.js';
 import { Link, sealedBytes } from './link.js';

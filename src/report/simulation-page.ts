@@ -9,6 +9,7 @@ import {
   bestOf,
   conclusionLines,
   conditionsText,
+  figuresOf,
   guestText,
   keepsLimit,
   type LinkResults,
@@ -17,7 +18,7 @@ import {
   remarksOf,
   type SimulationReport,
 } from './simulation.js';
-import { bytesText, msText, percentText, rateText } from './units.js';
+import { bytesText, msText, rateText } from './units.js';
 
 const HEAD = [
   'technique',
@@ -94,12 +95,7 @@ function numbers({ link, results }: LinkResults): string {
   const rows = ranked(results).map((result) => {
     const cells = [
       result.strategy,
-      msText(result.totalMs),
-      msText(result.downtimeMs),
-      bytesText(result.bytes),
-      msText(result.cpuMs),
-      percentText(result.guestSlowdown, 1),
-      String(result.rounds),
+      ...figuresOf(result),
       result.verified ? 'yes' : 'no',
       Math.round(result.pagesSent * result.pagesEach).toLocaleString('en'),
       Math.round(result.comparedPages * result.pagesEach).toLocaleString('en'),

@@ -1,37 +1,17 @@
-import type { Costs } from '../migrate/costs.js';
-import type { SimulationReport } from './simulation.js';
+import type { SimulationResult } from '../migrate/simulate.js';
+import type { Conditions, SimulationReport } from './simulation.js';
+
+/** A row has all of its result but what only a page shows, and the link by its parts. */
+type OfResult = Omit<SimulationResult, 'link' | 'history' | 'pagesSent'>;
+type OfConditions = Pick<Conditions, 'threads' | 'storageBytesPerSecond' | 'autoConverge' | 'comesBack'>;
 
 /** A technique at a link: a row of `simulate --json`. Times in ms, and virtual. */
-interface SimulationRow {
-  readonly technique: string;
-  readonly strategy: string;
+export interface SimulationRow extends OfResult, OfConditions {
   /** Bits a second. */
   readonly link: number;
-  readonly totalMs: number;
-  readonly downtimeMs: number;
-  readonly bytes: number;
-  readonly rounds: number;
-  /** Of both hosts. */
-  readonly cpuMs: number;
-  readonly guestSlowdown: number;
-  readonly verified: boolean;
-  readonly comparedPages: number;
-  readonly faults: number;
-  readonly gaveUp?: string;
-  readonly failed?: string;
-  readonly guest: string;
-  readonly pages: number;
-  readonly pagesEach: number;
-  readonly seed: number;
   readonly rttMs: number;
   /** For good where there is no `forMs`. */
   readonly cut?: { readonly atMs: number; readonly forMs?: number };
-  readonly downtimeLimitMs: number;
-  readonly threads: number;
-  readonly storageBytesPerSecond: number;
-  readonly autoConverge: boolean;
-  readonly comesBack: boolean;
-  readonly costs: Costs;
 }
 
 /** Everything that was asked about, with all that it depends on. */

@@ -3,6 +3,7 @@ import {
   bestOf,
   conclusionLines,
   conditionsText,
+  figuresOf,
   guestText,
   type LinkResults,
   linkText,
@@ -11,7 +12,6 @@ import {
   type SimulationReport,
 } from './simulation.js';
 import { table } from './table.js';
-import { bytesText, msText, percentText } from './units.js';
 
 const HEAD = ['', 'technique', 'total time', 'downtime', 'data', 'CPU', 'slowdown', 'rounds', 'verified', 'remarks'];
 
@@ -30,16 +30,5 @@ function linkPart(at: LinkResults): string {
 }
 
 function cells(result: SimulationResult, best: boolean): string[] {
-  return [
-    best ? '*' : ' ',
-    result.technique,
-    msText(result.totalMs),
-    msText(result.downtimeMs),
-    bytesText(result.bytes),
-    msText(result.cpuMs),
-    percentText(result.guestSlowdown, 1),
-    String(result.rounds),
-    result.verified ? 'yes' : 'NO',
-    remarksOf(result),
-  ];
+  return [best ? '*' : ' ', result.technique, ...figuresOf(result), result.verified ? 'yes' : 'NO', remarksOf(result)];
 }

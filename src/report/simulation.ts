@@ -1,7 +1,7 @@
 // What a simulation's results say, in the terminal and on the page: order, the best, remarks, and a line of conclusion.
 import type { LinkSpec } from '../migrate/link.js';
 import type { SimulationResult } from '../migrate/simulate.js';
-import { bytesText, msText, rateText } from './units.js';
+import { bytesText, msText, percentText, rateText } from './units.js';
 
 /** All that `pageferry simulate` found. */
 export interface SimulationReport {
@@ -43,6 +43,11 @@ export interface LinkResults {
 
 /** Techniques that others are measured against, where they are among them. */
 const REFERENCE = 'pre-copy';
+
+/** Total time, downtime, data, CPU, slowdown and rounds, as tables say them. */
+export function figuresOf({ totalMs, downtimeMs, bytes, cpuMs, guestSlowdown, rounds }: SimulationResult): string[] {
+  return [msText(totalMs), msText(downtimeMs), bytesText(bytes), msText(cpuMs), percentText(guestSlowdown, 1), String(rounds)];
+}
 
 /** Soonest done first; what failed comes last. */
 export function ranked(results: readonly SimulationResult[]): SimulationResult[] {

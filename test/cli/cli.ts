@@ -148,3 +148,26 @@ export function asNobody(): SpawnOptions | undefined {
   const probe = spawnSync(process.execPath, [CLI, '--version'], { ...NOBODY, cwd: '/' });
   return probe.status === 0 ? { ...NOBODY, cwd: '/' } : undefined;
 }
+
+/** A folder with a trace of two snapshots. */
+export function twoSnapshots(folder: string) {
+  const trace = join(folder, 'trace');
+  const [first, second] = [join(trace, '000.raw'), join(trace, '001.raw')] as const;
+  const image = guest(1, 2);
+  fs.mkdirSync(trace);
+  fs.writeFileSync(first, image);
+  fs.writeFileSync(second, later(image, 2));
+  return { folder, trace, first, second, image };
+}
+
+/** Interrupts a program as soon as it has put something into a folder: nothing of it stays. */
+export async function expectNothingLeft(folder: string, child: ReturnType<typeof start>): Promise<void> {
+  const run = ended(child);
+  const timer = setInterval(() => {
+    if (fs.readdirSync(folder).length > 0) child.kill('SIGINT');
+  }, 5);
+  const { signal, stderr } = await run;
+  clearInterval(timer);
+  expect(stderr).toBe('');
+  if (signal) expect(fs.readdirSync(folder)).toEqual([]);
+}

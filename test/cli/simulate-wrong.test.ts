@@ -2,16 +2,10 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { fails, folders, guest, later } from './cli.js';
+import { fails, folders, twoSnapshots } from './cli.js';
 
 const SMALL = 'write-heavy,size=2M';
-const folder = folders()();
-const trace = join(folder, 'trace');
-const [first, second] = [join(trace, '000.raw'), join(trace, '001.raw')];
-const image = guest(1, 2);
-fs.mkdirSync(trace);
-fs.writeFileSync(first, image);
-fs.writeFileSync(second, later(image, 2));
+const { folder, trace, first, second, image } = twoSnapshots(folders()());
 
 describe('what is wrong is said in one line, before anything is simulated', () => {
   const page = join(folder, 'page.html');

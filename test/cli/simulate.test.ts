@@ -3,48 +3,20 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { TECHNIQUES } from '../../src/migrate/technique/registry.js';
-import { cli, done, ended, folders, guest, later, start } from './cli.js';
+import type { SimulationRow } from '../../src/report/simulation-rows.js';
+import { cli, done, expectNothingLeft, folders, start, twoSnapshots } from './cli.js';
 
 const SMALL = 'write-heavy,size=2M';
 const newFolder = folders();
-const folder = newFolder();
-const trace = join(folder, 'trace');
-const [first, second] = [join(trace, '000.raw'), join(trace, '001.raw')];
-const image = guest(1, 2);
-fs.mkdirSync(trace);
-fs.writeFileSync(first, image);
-fs.writeFileSync(second, later(image, 2));
+const { trace, first, image } = twoSnapshots(newFolder());
 fs.writeFileSync(join(trace, 'notes.txt'), 'no image');
 
-interface Row {
-  readonly technique: string;
-  readonly strategy: string;
-  readonly link: number;
-  readonly totalMs: number;
-  readonly downtimeMs: number;
-  readonly bytes: number;
-  readonly rounds: number;
-  readonly cpuMs: number;
-  readonly guestSlowdown: number;
-  readonly verified: boolean;
-  readonly comparedPages: number;
-  readonly guest: string;
-  readonly pages: number;
-  readonly pagesEach: number;
-  readonly seed: number;
-  readonly rttMs: number;
-  readonly downtimeLimitMs: number;
-  readonly cut?: { readonly atMs: number; readonly forMs?: number };
-  readonly failed?: string;
-  readonly costs: { readonly name: string; readonly copyUs: number };
-}
-
-function parsed(stdout: Buffer): Row[] {
+function parsed(stdout: Buffer): SimulationRow[] {
   expect(stdout.toString()).toMatch(/^\[[^\n]*\]\n$/);
   return JSON.parse(stdout.toString());
 }
 
-async function rows(args: readonly string[]): Promise<Row[]> {
+async function rows(args: readonly string[]): Promise<SimulationRow[]> {
   return parsed((await done(['simulate', '--json', ...args])).stdout);
 }
 
@@ -201,13 +173,5 @@ test('--html: a page with everything, always the same, and nothing else beside i
 
 test('interrupted: no page stays behind', async () => {
   const inside = newFolder();
-  const child = start(['simulate', '--guest', 'idle,size=64M', '--html', join(inside, 'report.html')]);
-  const run = ended(child);
-  const timer = setInterval(() => {
-    if (fs.readdirSync(inside).length > 0) child.kill('SIGINT');
-  }, 5);
-  const { signal, stderr } = await run;
-  clearInterval(timer);
-  expect(stderr).toBe('');
-  if (signal) expect(fs.readdirSync(inside)).toEqual([]);
+  await expectNothingLeft(inside, start(['simulate', '--guest', 'idle,size=64M', '--html', join(inside, 'report.html')]));
 });

@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { asNobody, done, ended, fails, folders, guest, later, start } from './cli.js';
+import { asNobody, done, expectNothingLeft, fails, folders, guest, later, start } from './cli.js';
 
 const newFolder = folders();
 const folder = newFolder();
@@ -116,13 +116,6 @@ describe('what is wrong is said in one line, before anything is measured', () =>
 
 test('interrupted: neither a page nor a memory stays behind', async () => {
   const inside = newFolder();
-  const child = start(['tradeoff', '--html', join(inside, 'report.html')], { env: { ...process.env, TMPDIR: inside } });
-  const run = ended(child);
-  const timer = setInterval(() => {
-    if (fs.readdirSync(inside).length > 0) child.kill('SIGINT');
-  }, 5);
-  const { signal, stderr } = await run;
-  clearInterval(timer);
-  expect(stderr).toBe('');
-  if (signal) expect(fs.readdirSync(inside)).toEqual([]);
+  const env = { ...process.env, TMPDIR: inside };
+  await expectNothingLeft(inside, start(['tradeoff', '--html', join(inside, 'report.html')], { env }));
 });

@@ -1,8 +1,10 @@
 // What a page has to be like in a browser, whatever it is about.
 import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Browser, Page } from 'playwright-core';
-import { expect } from 'vitest';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, expect } from 'vitest';
 
 export const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
   fs.existsSync(path),
@@ -12,6 +14,21 @@ export type Scheme = 'light' | 'dark';
 
 /** How readers look at a page. */
 export const VIEWS = [1280, 390].flatMap((width) => (['light', 'dark'] as const).map((scheme) => ({ width, scheme })));
+
+/** A browser, and a folder for its pages, for the tests of a block. */
+export function withBrowser() {
+  const folder = fs.mkdtempSync(join(tmpdir(), 'report-test-'));
+  let browser: Browser;
+  beforeAll(async () => {
+    // Root may not have a sandbox, and nothing that is loaded comes from elsewhere.
+    browser = await chromium.launch({ executablePath: CHROMIUM!, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  });
+  afterAll(async () => {
+    await browser?.close();
+    fs.rmSync(folder, { recursive: true, force: true });
+  });
+  return { folder, browser: () => browser };
+}
 
 /** Opens a file without a network; it loads nothing, says nothing, and is no wider than the window. */
 export async function openPage(browser: Browser, file: string, width: number, scheme: Scheme): Promise<Page> {

@@ -1,12 +1,10 @@
 // The page as a reader gets it: in a real browser, without a network, light and dark, wide and narrow.
 import fs from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Browser, chromium } from 'playwright-core';
-import { afterAll, beforeAll, describe, test } from 'vitest';
+import { describe, test } from 'vitest';
 import { renderPage } from '../../src/report/page.js';
 import type { TradeoffReport } from '../../src/tradeoff/report.js';
-import { CHROMIUM, expectCharts, expectTheme, openPage, VIEWS } from './browser-checks.js';
+import { CHROMIUM, expectCharts, expectTheme, openPage, VIEWS, withBrowser } from './browser-checks.js';
 import { fixtureReport } from './fixture.js';
 
 if (!CHROMIUM) process.stderr.write('test/report/browser.test.ts: skipped, there is no Chromium (apt-get install chromium)\n');
@@ -30,16 +28,7 @@ const other: TradeoffReport = {
 };
 
 describe.skipIf(!CHROMIUM)('in a browser', () => {
-  const folder = fs.mkdtempSync(join(tmpdir(), 'report-test-'));
-  let browser: Browser;
-  beforeAll(async () => {
-    // Root may not have a sandbox, and nothing that is loaded comes from elsewhere.
-    browser = await chromium.launch({ executablePath: CHROMIUM!, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
-  });
-  afterAll(async () => {
-    await browser?.close();
-    fs.rmSync(folder, { recursive: true, force: true });
-  });
+  const { folder, browser } = withBrowser();
 
   const reports: [string, TradeoffReport][] = [
     ['two workloads', report],
@@ -50,7 +39,7 @@ describe.skipIf(!CHROMIUM)('in a browser', () => {
   test.each(views)('$name, $scheme, $width px wide', async ({ name, one, width, scheme }) => {
     const file = join(folder, `${name}.html`);
     fs.writeFileSync(file, renderPage(one));
-    const page = await openPage(browser, file, width, scheme);
+    const page = await openPage(browser(), file, width, scheme);
     await expectTheme(page, scheme);
     await expectCharts(page, width, 7);
     await page.context().close();

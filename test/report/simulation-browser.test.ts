@@ -1,12 +1,10 @@
 // The page of a simulation as a reader gets it: in a real browser, without a network, light and dark, wide and narrow.
 import fs from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Browser, chromium } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { SimulationReport } from '../../src/report/simulation.js';
 import { renderSimulationPage } from '../../src/report/simulation-page.js';
-import { CHROMIUM, expectCharts, expectTheme, openPage, VIEWS } from './browser-checks.js';
+import { CHROMIUM, expectCharts, expectTheme, openPage, VIEWS, withBrowser } from './browser-checks.js';
 import { changed, simulatedReport } from './simulation-fixture.js';
 
 if (!CHROMIUM)
@@ -36,16 +34,7 @@ const single: SimulationReport = {
 };
 
 describe.skipIf(!CHROMIUM)('in a browser', () => {
-  const folder = fs.mkdtempSync(join(tmpdir(), 'simulation-test-'));
-  let browser: Browser;
-  beforeAll(async () => {
-    // Root may not have a sandbox, and nothing that is loaded comes from elsewhere.
-    browser = await chromium.launch({ executablePath: CHROMIUM!, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
-  });
-  afterAll(async () => {
-    await browser?.close();
-    fs.rmSync(folder, { recursive: true, force: true });
-  });
+  const { folder, browser } = withBrowser();
 
   const reports: [string, SimulationReport, number][] = [
     ['every technique', report, 4],
@@ -56,7 +45,7 @@ describe.skipIf(!CHROMIUM)('in a browser', () => {
   test.each(views)('$name, $scheme, $width px wide', async ({ name, one, charts, width, scheme }) => {
     const file = join(folder, `${name}.html`);
     fs.writeFileSync(file, renderSimulationPage(one));
-    const page = await openPage(browser, file, width, scheme);
+    const page = await openPage(browser(), file, width, scheme);
     await expectTheme(page, scheme);
     await expectCharts(page, width, charts, one === single ? { marks: 4, texts: 4 } : { marks: 40, texts: 40 });
     const bars = await page.evaluate(() =>

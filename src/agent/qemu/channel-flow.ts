@@ -1,6 +1,6 @@
-import type { StreamState } from '../../strategy/strategy.js';
 import { bodies, FRAME, type FrameType } from '../frame.js';
 import type { FrameChannel } from '../frame-channel.js';
+import { Planned } from '../planned.js';
 import { DeliveryMeter } from './delivery-meter.js';
 
 /** QEMU's main connection. */
@@ -24,9 +24,6 @@ export class ChannelFlow {
   readonly meter = new DeliveryMeter();
   sentBytes = 0;
   takenBytes = 0;
-  private plannedBytes = 0;
-  private plannedMs = 0;
-  private readonly startedAt = performance.now();
   /** Of the last batches. */
   private bytesAPage = 1024;
   private waiting: (() => void)[] = [];
@@ -34,40 +31,16 @@ export class ChannelFlow {
   private heldUp = false;
   /** By connection. */
   private readonly lanes: { sent: number; taken: number }[] = [];
-  readonly state: StreamState;
+  readonly planned: Planned;
 
   constructor(
     private readonly channel: FrameChannel,
     threads: number,
     zstd: boolean,
   ) {
-    const flow = this;
     channel.closed.then(() => this.wake());
-    this.state = {
-      get linkBitsPerSecond() {
-        return flow.meter.bitsPerSecond;
-      },
-      get bytesTaken() {
-        return flow.takenBytes;
-      },
-      get bytesOut() {
-        return flow.plannedBytes;
-      },
-      get pendingMs() {
-        return flow.plannedMs;
-      },
-      threads,
-      elapsedMs: () => performance.now() - this.startedAt,
-      handoverMs: () => 0,
-      zstd,
-    };
+    this.planned = new Planned(threads, zstd, () => ({ bitsPerSecond: this.meter.bitsPerSecond, takenBytes: this.takenBytes }));
   }
-
-  /** Packing that starts (positive) or is done (negative); in the end, the bytes that it became. */
-  readonly pending = (ms: number, bytes: number): void => {
-    this.plannedMs += ms;
-    this.plannedBytes += bytes;
-  };
 
   /** Pages that a batch may have, at most `most`: so many as keep the way busy for a moment, since a few batches wait beside what is under way. */
   pagesABatch(most: number): number {
@@ -106,7 +79,7 @@ export class ChannelFlow {
 
   /** Sends bytes of a connection of QEMU's, as they are. */
   async sendLiteral(connection: number, bytes: Uint8Array): Promise<void> {
-    this.plannedBytes += bytes.length;
+    this.planned.add(bytes.length);
     const head = Uint8Array.of(connection);
     for (const body of bodies([bytes], head.length)) await this.sendFor(connection, FRAME.LITERAL, [head, ...body]);
   }

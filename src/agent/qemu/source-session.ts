@@ -157,13 +157,13 @@ export class SourceSession {
     const sender = await createPageSender({
       pageBytes: PAGE_BYTES,
       strategy: strategyByName(strategy),
-      state: flow.state,
+      state: flow.planned.state,
       finds: 'similar',
       cacheBytes: Math.min(agreed, cacheBytes),
       batchPages: BATCH_PAGES,
       indexPages: INDEX_PAGES + (base?.pages ?? 0),
       threads,
-      pending: flow.pending,
+      pending: flow.planned.pending,
       ...(base && { base }),
     });
     try {

@@ -35,7 +35,7 @@ const ORIGINALS = 32;
 const WHOLE_PAGES: ReadonlySet<Content> = new Set(['random']);
 
 /** A server that is busy with a part of its memory. */
-const DEFAULTS: Omit<SyntheticOptions, 'name' | 'bytes'> = {
+export const SYNTHETIC_DEFAULTS: Omit<SyntheticOptions, 'name' | 'bytes'> = {
   writesPerSecond: 8000,
   readsPerWrite: 3,
   pattern: 'hot',
@@ -55,7 +55,7 @@ const DEFAULTS: Omit<SyntheticOptions, 'name' | 'bytes'> = {
  * when it is read. A guest of more pages than the sample is played by every n-th of them, each standing for n.
  */
 export function syntheticGuest(given: Pick<SyntheticOptions, 'name' | 'bytes'> & Partial<SyntheticOptions>): GuestSpec {
-  const options = { ...DEFAULTS, ...given };
+  const options = { ...SYNTHETIC_DEFAULTS, ...given };
   const { name, bytes, writesPerSecond, readsPerWrite, mix, phases, samplePages } = options;
   const must = (right: boolean, what: string) => {
     if (!right) throw new PageferryError('bad-argument', `${name}: ${what}`);

@@ -1,4 +1,4 @@
-import { allocatedPages } from '../free-pages.js';
+import { allocatedPages } from '../first-pages.js';
 import { precopy } from '../precopy.js';
 import type { Technique } from '../technique.js';
 

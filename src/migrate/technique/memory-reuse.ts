@@ -1,4 +1,4 @@
-import { PageBitmap } from '../../page/bitmap.js';
+import { changedSinceVisit } from '../first-pages.js';
 import { precopy } from '../precopy.js';
 import type { Technique } from '../technique.js';
 
@@ -16,13 +16,5 @@ export const memoryReuse: Technique = {
   name: 'memory-reuse',
   what: 'sends only what changed since the guest left this host before (MiyakoDori)',
   source: 'Akiyama et al., CLOUD 2012 [7]',
-  migrate: (migration) =>
-    precopy(migration, {
-      first() {
-        const same = migration.takeUpKept(GENERATION_BYTES);
-        const pages = PageBitmap.full(migration.pages);
-        for (const page of same) pages.delete(page);
-        return pages;
-      },
-    }),
+  migrate: (migration) => precopy(migration, { first: () => changedSinceVisit(migration, GENERATION_BYTES) }),
 };

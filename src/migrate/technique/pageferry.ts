@@ -1,5 +1,5 @@
 import { PageBitmap } from '../../page/bitmap.js';
-import { allocatedPages } from '../free-pages.js';
+import { allocatedPages } from '../first-pages.js';
 import { leastThatPays } from '../least-data.js';
 import type { Migration } from '../migration.js';
 import { postcopy } from '../postcopy.js';

@@ -1,4 +1,4 @@
-import { PageBitmap } from '../../page/bitmap.js';
+import { changedSinceVisit } from '../first-pages.js';
 import { leastThatPays } from '../least-data.js';
 import { precopy } from '../precopy.js';
 import type { Technique } from '../technique.js';
@@ -21,13 +21,5 @@ export const surveyProposal: Technique = {
   strategy: leastThatPays,
   finds: 'similar',
   sealed: true,
-  migrate: (migration) =>
-    precopy(migration, {
-      first() {
-        const same = migration.takeUpKept(DIGEST_BYTES);
-        const pages = PageBitmap.full(migration.pages);
-        for (const page of same) pages.delete(page);
-        return pages;
-      },
-    }),
+  migrate: (migration) => precopy(migration, { first: () => changedSinceVisit(migration, DIGEST_BYTES) }),
 };

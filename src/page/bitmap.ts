@@ -67,6 +67,12 @@ export class PageBitmap {
     }
   }
 
+  /** Whether it holds for every page of the set. */
+  every(holds: (page: number) => boolean): boolean {
+    for (const page of this) if (!holds(page)) return false;
+    return true;
+  }
+
   /** The first page of the set from `from` on, or -1. */
   next(from: number): number {
     if (from >= this.pages) return -1;

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { loadZstd } from '../../codec/zstd-load.js';
 import { createPageSender } from '../../engine/create-page-sender.js';
+import type { PageSender } from '../../engine/page-sender.js';
 import { QemuReturnReader } from '../../image/qemu-return-path.js';
 import { PageferryError } from '../../page/error.js';
 import { strategyByName } from '../../strategy/registry.js';
@@ -15,7 +16,7 @@ import { ChannelFlow, MAIN } from './channel-flow.js';
 import type { Log } from './log.js';
 import { migrateBytes, readNumber, readTaken } from './messages.js';
 import type { Meters } from './meters.js';
-import { SourceStream } from './source-stream.js';
+import { SourceStream, STAYS } from './source-stream.js';
 import { type RoundLine, RoundStats } from './stats.js';
 import { writeTo } from './write-to.js';
 
@@ -56,6 +57,7 @@ export class SourceSession {
   private opening: Promise<void> = Promise.resolve();
   /** What becomes of the other connections. */
   private readonly others: Promise<void>[] = [];
+  private stream: SourceStream | undefined;
   /** What the destination's QEMU said at its end; Infinity: it has a return path, and did not say it yet. */
   private shut: number | undefined;
   private readonly answers = new QemuReturnReader({
@@ -91,7 +93,7 @@ export class SourceSession {
     } catch (cause) {
       error = this.channel ? this.channel.fail(cause) : asError(cause);
       meters.failed++;
-      this.log('error', `failed: ${error.message}; the guest goes on here`);
+      this.log('error', `failed: ${error.message}; ${this.stream?.fate(this.shut !== undefined) ?? STAYS}`);
     }
     // QEMU takes a connection that is closed for a failure, and lets its guest go on.
     for (const socket of this.connections) socket.destroy();
@@ -173,17 +175,16 @@ export class SourceSession {
     }
   }
 
-  private async pass(main: Socket, flow: ChannelFlow, sender: Awaited<ReturnType<typeof createPageSender>>): Promise<void> {
+  private async pass(main: Socket, flow: ChannelFlow, sender: PageSender): Promise<void> {
     const { meters, round } = this.options;
     const link = () => ({ bitsPerSecond: flow.meter.bitsPerSecond, queueBytes: flow.underWay });
     const stats = new RoundStats(this.number, link, (line) => round?.(line));
     this.stats = stats;
-    const log = (level: 'info' | 'warn', message: string) => this.log(level, message);
-    const stream = new SourceStream(flow, sender, BATCH_PAGES, { log, stats });
+    const stream = new SourceStream(flow, sender, BATCH_PAGES, { log: (level, message) => this.log(level, message), stats });
+    this.stream = stream;
     this.begin({ flow, stream });
     const back = this.back(flow);
-    // Heard of below.
-    back.catch(() => {});
+    back.catch(() => {}); // Heard of below.
     meters.watch(() => ({ ...stats, link: link(), sentBytes: flow.sentBytes }));
     // Whoever has said all may still want to hear the answer.
     for await (const bytes of main.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
@@ -207,7 +208,7 @@ export class SourceSession {
         `the destination's QEMU gave the guest up: ${this.shut === Infinity ? 'it closed its return path' : `error ${this.shut}`}`,
       );
     const saved = stats.bytesIn > 0 ? (100 * (1 - flow.sentBytes / stats.bytesIn)).toFixed(0) : '0';
-    log('info', `${stats.bytesIn} bytes of QEMU's in ${flow.sentBytes}: ${saved} % less, ${stats.rounds} rounds`);
+    this.log('info', `${stats.bytesIn} bytes of QEMU's in ${flow.sentBytes}: ${saved} % less, ${stats.rounds} rounds`);
   }
 
   /** What the destination says: how far it is, and what its QEMU answers. Returns when it has taken the guest over. */

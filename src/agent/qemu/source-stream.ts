@@ -11,6 +11,9 @@ import type { RoundStats } from './stats.js';
 const PAGE_BYTES = 4096;
 /** Bytes that are no batch and wait to be sent: then nothing more is read of QEMU. */
 const MOST_QUEUED = 256 << 10;
+/** What becomes of most guests whose migration fails. */
+export const STAYS = 'the guest goes on here';
+
 /** What a source stream tells. */
 export interface SourceEvents {
   readonly log: (level: 'info' | 'warn', message: string) => void;
@@ -31,6 +34,7 @@ export class SourceStream {
   /** Counts it, for the round that it began in. */
   private sent: ((bytes: number, counts: CodecCounts) => void) | undefined;
   private postcopy = false;
+  private isWhole = false;
   /** The block that QEMU is in, and whether it came there in this batch. */
   private block = -1;
   private changesBlock = false;
@@ -49,7 +53,15 @@ export class SourceStream {
 
   /** Where the stream must not end, if it ended now. */
   finish(): string | undefined {
-    return this.reader.finish();
+    const unfinished = this.reader.finish();
+    this.isWhole = unfinished === undefined;
+    return unfinished;
+  }
+
+  /** What becomes of a guest whose migration fails now; `hears`: its QEMU has a return path, and is told. */
+  fate(hears: boolean): string {
+    if (this.postcopy) return 'the guest has left, and what of it was not sent is only here';
+    return this.isWhole && !hears ? 'all was sent, so QEMU may take it for done' : STAYS;
   }
 
   /** Passes the next bytes on. @throws whatever sending failed with */

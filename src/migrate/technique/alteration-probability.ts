@@ -35,11 +35,7 @@ export const alterationProbability: Technique = {
         const scale = Math.min(1, Math.max(0.5, 1 / Math.max(ratio, 1e-6)));
         [low, high] = [THRESHOLDS[0] * scale, THRESHOLDS[1] * scale];
       },
-      enough(left) {
-        if (rounds < 2) return false;
-        for (const page of left) if (altered[page]! / rounds <= high) return false;
-        return true;
-      },
+      enough: (left) => rounds >= 2 && left.every((page) => altered[page]! / rounds > high),
     });
   },
 };

@@ -32,10 +32,7 @@ export const bitmapMatrix: Technique = {
         if (samples.length > SAMPLES) for (const page of samples.shift()!) heat[page]!--;
         limit = Math.min(SAMPLES - 1, FIRST_LIMIT + Math.floor(round / ROUNDS_A_STEP));
       },
-      enough(left) {
-        for (const page of left) if (heat[page]! <= limit) return false;
-        return true;
-      },
+      enough: (left) => left.every((page) => heat[page]! > limit),
     });
   },
 };

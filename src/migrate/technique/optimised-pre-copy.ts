@@ -22,12 +22,7 @@ export const optimisedPreCopy: Technique = {
       ended(dirty) {
         for (let page = 0; page < inARow.length; page++) inARow[page] = dirty.has(page) ? Math.min(255, inARow[page]! + 1) : 0;
       },
-      enough: (left) => everyPage(left, (page) => inARow[page]! >= IN_A_ROW),
+      enough: (left) => left.every((page) => inARow[page]! >= IN_A_ROW),
     });
   },
 };
-
-function everyPage(pages: Iterable<number>, holds: (page: number) => boolean): boolean {
-  for (const page of pages) if (!holds(page)) return false;
-  return true;
-}

@@ -1,5 +1,6 @@
 import { PageBitmap } from '../../page/bitmap.js';
 import { allocatedPages } from '../first-pages.js';
+import { WriteForecast } from '../forecast.js';
 import { leastThatPays } from '../least-data.js';
 import type { Migration } from '../migration.js';
 import { postcopy } from '../postcopy.js';
@@ -8,9 +9,6 @@ import type { Technique } from '../technique.js';
 import { RECORD_BYTES } from './shared-storage.js';
 
 const DIGEST_BYTES = 16;
-/** Forecast of a page's writes: weight of the last round, and above which it is left for later. */
-const WEIGHT = 0.5;
-const HIGH = 0.6;
 /** Post-copy holds the guest up: it has to be so much sooner done. */
 const SOONER = 0.9;
 /** Pages that are fetched from the storage at once. */
@@ -29,16 +27,13 @@ export const pageferry: Technique = {
   strategy: leastThatPays,
   finds: 'similar',
   async migrate(migration) {
-    const forecast = new Float32Array(migration.pages);
+    const forecast = new WriteForecast(migration.pages);
     let switches = false;
     const rules: PrecopyRules = {
       first: () => firstPages(migration),
       order: (pages) => besideStorage(migration, pages),
-      leave: (page) => (forecast[page]! > HIGH ? 'forecast to be written to' : undefined),
-      ended(dirty) {
-        for (let page = 0; page < forecast.length; page++)
-          forecast[page] = WEIGHT * (dirty.has(page) ? 1 : 0) + (1 - WEIGHT) * forecast[page]!;
-      },
+      leave: forecast.leave,
+      ended: (dirty) => forecast.add(dirty),
       enough(left, round) {
         switches = round >= MOST_ROUNDS - 1 || postCopyIsSooner(migration, left);
         return switches;

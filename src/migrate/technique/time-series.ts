@@ -1,9 +1,6 @@
+import { WriteForecast } from '../forecast.js';
 import { precopy } from '../precopy.js';
 import type { Technique } from '../technique.js';
-
-/** How much the last round counts against those before it, and above which forecast a page is left for the last round. */
-const WEIGHT = 0.5;
-const HIGH = 0.6;
 
 /**
  * A forecast for every page of whether it will be written to, an exponentially weighted mean of the rounds so far; pages with a high
@@ -16,17 +13,14 @@ export const timeSeries: Technique = {
   what: 'leaves pages for the last round that a forecast says will be written to',
   source: 'Arputharaj et al. 2013 [2]; Hu et al., ICPADS 2011',
   migrate(migration) {
-    const forecast = new Float32Array(migration.pages);
+    const forecast = new WriteForecast(migration.pages);
     let least = Infinity;
     return precopy(migration, {
-      leave: (page) => (forecast[page]! > HIGH ? 'forecast to be written to' : undefined),
-      ended(dirty) {
-        for (let page = 0; page < forecast.length; page++)
-          forecast[page] = WEIGHT * (dirty.has(page) ? 1 : 0) + (1 - WEIGHT) * forecast[page]!;
-      },
+      leave: forecast.leave,
+      ended: (dirty) => forecast.add(dirty),
       enough(left, round) {
         let low = 0;
-        for (const page of left) if (forecast[page]! <= HIGH) low++;
+        for (const page of left) if (!forecast.isHigh(page)) low++;
         const shrinks = low < least;
         least = Math.min(least, low);
         return low === 0 || (round > 3 && !shrinks);

@@ -176,16 +176,15 @@ export class SourceSession {
   }
 
   private async pass(main: Socket, flow: ChannelFlow, sender: PageSender): Promise<void> {
-    const { meters, round } = this.options;
     const link = () => ({ bitsPerSecond: flow.meter.bitsPerSecond, queueBytes: flow.underWay });
-    const stats = new RoundStats(this.number, link, (line) => round?.(line));
+    const stats = new RoundStats(this.number, link, (line) => this.options.round?.(line));
     this.stats = stats;
     const stream = new SourceStream(flow, sender, BATCH_PAGES, { log: (level, message) => this.log(level, message), stats });
     this.stream = stream;
     this.begin({ flow, stream });
     const back = this.back(flow);
     back.catch(() => {}); // Heard of below.
-    meters.watch(() => ({ ...stats, link: link(), sentBytes: flow.sentBytes }));
+    this.options.meters.watch(() => ({ ...stats, link: link(), sentBytes: flow.sentBytes }));
     // Whoever has said all may still want to hear the answer.
     for await (const bytes of main.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
       await stream.push(bytes);

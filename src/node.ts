@@ -5,3 +5,8 @@ export { type FileSource, openFileSource } from './image/file.js';
 export { createFileSink, type FileSinkOptions } from './image/file-sink.js';
 export { openImage } from './image/open.js';
 export { openProcess, type ProcessSource } from './image/process.js';
+export type { QemuEvents } from './image/qemu-events.js';
+export { openQemuStream } from './image/qemu-image.js';
+export { QemuReturnReader } from './image/qemu-return-path.js';
+export { QemuStreamReader } from './image/qemu-stream.js';
+export { QemuStreamWriter } from './image/qemu-writer.js';

@@ -63,7 +63,8 @@ export const USAGE = `pageferry: move memory pages in fewer bytes and less time
       --once            end after one migration, with its result; --json: the log as JSON lines
   pageferry --help | --version
 
-An IMAGE is raw RAM, an ELF core (QEMU's dump-guest-memory, gcore), or - for raw RAM from standard input.
+An IMAGE is raw RAM, an ELF core (QEMU's dump-guest-memory, gcore), a migration that QEMU saved (migrate exec:cat > FILE), or
+- for raw RAM from standard input.
 A report goes to standard error where standard output holds the data (-o -).
 Exit status: 0 done, 1 failed, 2 wrong usage.
 `;

@@ -1,3 +1,4 @@
+import type { Zstd } from '../codec/zstd.js';
 import { LinkMeter } from '../engine/link-meter.js';
 import type { Batch, PageSender } from '../engine/page-sender.js';
 import { bodies, FRAME } from './frame.js';
@@ -20,7 +21,7 @@ export class PageFlow {
   constructor(
     private readonly channel: FrameChannel,
     threads: number,
-    zstd: boolean,
+    zstd: Zstd | undefined,
   ) {
     this.broken = new Promise((_, reject) => {
       this.breaks = reject;

@@ -1,3 +1,4 @@
+import type { Zstd } from '../codec/zstd.js';
 import type { StreamState } from '../strategy/strategy.js';
 
 /** What a channel knows of its link. */
@@ -14,7 +15,7 @@ export class Planned {
   private bytes = 0;
   private ms = 0;
 
-  constructor(threads: number, zstd: boolean, link: () => LinkView) {
+  constructor(threads: number, zstd: Zstd | undefined, link: () => LinkView) {
     const planned = this;
     const startedAt = performance.now();
     this.state = {
@@ -33,7 +34,8 @@ export class Planned {
       threads,
       elapsedMs: () => performance.now() - startedAt,
       handoverMs: () => 0,
-      zstd,
+      zstd: zstd !== undefined,
+      zstdName: zstd?.name,
     };
   }
 

@@ -63,7 +63,7 @@ export async function sendGuest(channel: FrameChannel, guest: GuestToSend): Prom
     const { name, tenant, pages, pageBytes = 4096, base, threads = 1 } = guest;
     await channel.send(FRAME.GUEST, guestBytes({ name, tenant, pages, pageBytes, base: base?.digest }, channel.session!.other));
     await channel.expect(FRAME.ACCEPT);
-    const flow = new PageFlow(channel, threads, (await loadZstd()) !== undefined);
+    const flow = new PageFlow(channel, threads, await loadZstd());
     const digest = await sendPages(channel, guest, flow);
     mustBeProved(await channel.expect(FRAME.PROVED), digest, 'proved');
     await guest.committing?.();

@@ -62,6 +62,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
     },
     handoverMs: pool.handoverMs,
     zstd: zstd !== undefined,
+    zstdName: zstd?.name,
     progress,
   };
   if (strategy.packs?.(state.linkBitsPerSecond)) pool.prepare();

@@ -206,6 +206,7 @@ export class Encoder {
       const frame = await this.flow.open(encoder);
       done += encoder.encode(frame, address, versions, done, count, this.flow.isFull);
       if (this.flow.isFull(frame)) this.flow.close(pageBytes);
+      await this.flow.hear();
     }
     if (partial !== 0) encoder.encodePartial(await this.flow.open(encoder), address + count * pageBytes, partial);
     this.image!.bytes += length;

@@ -14,6 +14,9 @@ const MOST_IN_FLIGHT_BYTES = 20 << 20;
  */
 const MOST_WAITING_BYTES = 6 << 20;
 
+/** The next turn of the event loop; elsewhere than on Node there are no threads to hear of. */
+const turn: () => Promise<void> = typeof setImmediate === 'function' ? () => new Promise((go) => setImmediate(go)) : async () => {};
+
 /** Frames on their way: one fills, others are packed or wait to be written, the rest is free. Whoever needs one waits for it. */
 export class FrameFlow {
   private frame: Frame | undefined;
@@ -65,6 +68,14 @@ export class FrameFlow {
       this.inFlightBytes -= bytes;
       this.freed?.();
     });
+  }
+
+  /**
+   * Threads that are done can say so, and be given more, only between two turns of the event loop: a source that never has to be waited
+   * for would leave them idle.
+   */
+  async hear(): Promise<void> {
+    if (this.inFlight > 0) await turn();
   }
 
   private isFarAhead(): boolean {

@@ -10,8 +10,8 @@ const DELTA_PAYS = 0.45;
 const DELTA_SAVES = 0.2;
 const PACKED_BYTES_PER_MS = 500e3;
 /** What it takes to look for one, on the thread that everything waits for: against the last version, against similar pages. */
-const VERSION_MS = 0.0015;
-const SIMILAR_MS = 0.002;
+const VERSION_MS = 0.006;
+const SIMILAR_MS = 0.008;
 /** A link that slow pays for looking at every page, and leaving those out that nothing can shrink. */
 const LOOKS_PAY_BELOW = 3e8;
 const INCOMPRESSIBLE = 0.97;
@@ -83,6 +83,7 @@ function cheapest(costs: PackingCosts, watch: StreamWatch, group: GroupView, sta
   // Not worth a look, even: it would cost a few per cent of what the pages take.
   if (state.linkBitsPerSecond >= FAST_BITS_PER_SECOND && bytePrice < WORTH_A_LOOK) return chosen;
   let chosenPrice = Infinity;
+  costs.meet(state.zstdName);
   for (const option of costs.options) {
     if (option.packing.name === 'zstd' && !state.zstd) continue;
     const { ms, bytes } = costs.expect(option, group);

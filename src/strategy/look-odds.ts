@@ -1,5 +1,5 @@
-/** Where nothing is known yet. */
-const START = 0.5;
+/** Where nothing is known yet: looking is how it gets known. */
+const START = 1;
 /** How far one try moves the odds: they follow within some hundred pages. */
 const MOVES = 1 / 64;
 /** When looking does not pay, one page in so many is looked at all the same, to hear when it does. */

@@ -8,7 +8,7 @@ const PLENTY_MS = [100, 500] as const;
 const BY_BACKLOG = 2;
 const BY_OUTLOOK = 8;
 /** A byte is never much cheaper than its time on the link: pages as they are save the encoder little, and bytes are what counts. */
-const LEAST = Math.log(0.7);
+const LEAST = Math.log(0.4);
 
 /** A link that takes pages as they are about as fast as they can be read. */
 export const FAST_BITS_PER_SECOND = 4e9;

@@ -66,7 +66,7 @@ function groupRecord({ kind, bytes, pages, estimatedBytes }: GroupView): GroupVi
 }
 
 function stateRecord(state: StreamState): StateRecord {
-  const { linkBitsPerSecond, bytesTaken, threads, bytesOut, pendingMs, zstd, progress } = state;
+  const { linkBitsPerSecond, bytesTaken, threads, bytesOut, pendingMs, zstd, zstdName, progress } = state;
   const handoverMs = { raw: state.handoverMs('raw'), lz4: state.handoverMs('lz4'), zstd: state.handoverMs('zstd') };
   const elapsedMs = state.elapsedMs();
   return {
@@ -76,6 +76,7 @@ function stateRecord(state: StreamState): StateRecord {
     bytesOut,
     pendingMs,
     zstd,
+    zstdName,
     ...(progress && { progress: { ...progress } }),
     elapsedMs,
     handoverMs,

@@ -49,6 +49,8 @@ export interface StreamState {
   /** What handing a segment to another thread costs now, before any packing, in ms; 0 on one thread. */
   handoverMs(packing: PackingName): number;
   readonly zstd: boolean;
+  /** Which zstd (`Zstd.name`), where that is known: implementations differ by a factor in what a level costs. */
+  readonly zstdName?: string | undefined;
   /** Which image is being encoded, and the share of it that was read, where its size is known. */
   readonly progress?: { readonly image: number; readonly share: number };
 }

@@ -1,3 +1,4 @@
+import type { Zstd } from '../../codec/zstd.js';
 import { bodies, FRAME, type FrameType } from '../frame.js';
 import type { FrameChannel } from '../frame-channel.js';
 import { Planned } from '../planned.js';
@@ -36,7 +37,7 @@ export class ChannelFlow {
   constructor(
     private readonly channel: FrameChannel,
     threads: number,
-    zstd: boolean,
+    zstd: Zstd | undefined,
   ) {
     channel.closed.then(() => this.wake());
     this.planned = new Planned(threads, zstd, () => ({ bitsPerSecond: this.meter.bitsPerSecond, takenBytes: this.takenBytes }));

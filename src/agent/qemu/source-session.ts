@@ -155,7 +155,7 @@ export class SourceSession {
     await channel.send(FRAME.MIGRATE, migrateBytes({ answers: channel.session!.other, cacheBytes, base: base?.digest }));
     const agreed = readNumber(await channel.expect(FRAME.ACCEPT), `${channel.peer}: accepted`);
     const zstd = await loadZstd();
-    const flow = new ChannelFlow(channel, threads, zstd !== undefined);
+    const flow = new ChannelFlow(channel, threads, zstd);
     const sender = await createPageSender({
       pageBytes: PAGE_BYTES,
       strategy: strategyByName(strategy),

@@ -21,7 +21,8 @@ export function nodeZstd(zlib: object): Zstd | undefined {
     decompress: (frame, contentBytes) =>
       zstdDecompressSync(checkedFrame(frame, contentBytes), {
         maxOutputLength: Math.max(1, contentBytes),
-        chunkSize: Math.max(64, contentBytes),
+        // A buffer that is filled to its end makes zlib get another one as large.
+        chunkSize: contentBytes + 64,
       }),
   };
 }

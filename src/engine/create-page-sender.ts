@@ -1,6 +1,7 @@
 import { createCodecContext } from '../codec/codec.js';
 import { packedLz4Capacity } from '../codec/lz4.js';
 import { loadZstd } from '../codec/zstd-load.js';
+import type { StreamState } from '../strategy/strategy.js';
 import { Frame, type FrameContext, SEGMENT_KINDS } from './frame.js';
 import { LiveSender, SKETCHES_A_PAGE } from './live-sender.js';
 import { kernelsWithin } from './options.js';
@@ -24,13 +25,16 @@ export async function createPageSender(options: PageSenderOptions): Promise<Page
   const packer = new SegmentPacker(createCodecContext(kernels), zstd, capacity);
   const pool = threads > 1 ? threadPool(threads, capacity, zstd, false, packer) : localPool(packer);
   const frames = Array.from({ length: frameCount }, () => new Frame(() => createSegment(kernels, capacity)));
+  // Only the pool knows what handing a segment over costs; everything else is as the caller says, at any time.
+  const handover: Pick<StreamState, 'handoverMs'> = { handoverMs: (packing) => pool.handoverMs(packing) };
+  const state: StreamState = Object.assign(Object.create(options.state), handover);
   const frame: FrameContext = {
     pool,
     packer,
     strategy: options.strategy,
-    state: options.state,
+    state,
     pending: options.pending ?? (() => {}),
     estimate: createEstimate(kernels, pageBytes),
   };
-  return new LiveSender(options, createCodecContext(kernels), slots, frames, frame, packer, pool, capacity);
+  return new LiveSender({ ...options, state }, createCodecContext(kernels), slots, frames, frame, packer, pool, capacity);
 }

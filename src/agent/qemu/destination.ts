@@ -14,12 +14,15 @@ import { DestinationStream } from './destination-stream.js';
 import type { Log } from './log.js';
 import { numberBytes, readMigrate, takenBytes } from './messages.js';
 import type { Meters } from './meters.js';
-import { writeTo } from './write-to.js';
+import { Outlet } from './outlet.js';
 
 /** Answers of QEMU travel in pieces of this size. */
 const RETURN_BYTES = 1 << 16;
 /** The source hears how far this side is whenever so much more was taken. */
 const TELL_BYTES = 32 << 10;
+
+/** Whoever has nothing to do for less of the time than this is what holds things up, not the link: what waits may still be the system's. */
+const BUSY_SHARE_IDLE = 0.5;
 
 /** Frames that name a connection of QEMU's. */
 const CONNECTION: ReadonlySet<number> = new Set([FRAME.LITERAL, FRAME.OPENED, FRAME.ENDED]);
@@ -27,6 +30,7 @@ const CONNECTION: ReadonlySet<number> = new Set([FRAME.LITERAL, FRAME.OPENED, FR
 /** A connection of QEMU's: what is still to be written to it, in order, and how much of it was taken, and said to be. */
 interface Lane {
   readonly socket: Socket;
+  readonly outlet: Outlet;
   tail: Promise<void>;
   taken: number;
   told: number;
@@ -91,6 +95,9 @@ class DestinationSession {
   private isEnded = false;
   private stream: DestinationStream | undefined;
   private takenBytes = 0;
+  /** Since the source heard of this side: when that was, and how long there was nothing to do. */
+  private toldAt = performance.now();
+  private idleMs = 0;
 
   constructor(
     private readonly options: DestinationAgentOptions,
@@ -133,7 +140,9 @@ class DestinationSession {
     this.log('info', `a migration from ${channel.peer} (${who}) begins`);
     options.meters.watch(() => stream.view(this.takenBytes));
     while (!this.isEnded) {
+      const idleFrom = performance.now();
       const frame = await channel.receive();
+      this.idleMs += performance.now() - idleFrom;
       if (!frame) throw new PageferryError('io', `${channel.peer}: closed the channel in the middle of a migration`);
       if (CONNECTION.has(frame.type)) await this.connection(frame, stream);
       else {
@@ -163,7 +172,10 @@ class DestinationSession {
     const work = async () => {
       if (type === FRAME.LITERAL && number === 0) await stream.literal(body.subarray(1));
       else if (type === FRAME.LITERAL) await this.toQemu(number, body.subarray(1));
-      else if (type === FRAME.ENDED) lane.socket.end();
+      else if (type === FRAME.ENDED) {
+        await lane.outlet.drained();
+        lane.socket.end();
+      }
       await this.taken(number, body.length);
     };
     // QEMU may read one connection only once another one has brought something: then none may wait for another.
@@ -176,7 +188,8 @@ class DestinationSession {
   /** Connects to QEMU, and passes its answers back. */
   private async open(number: number): Promise<void> {
     const socket = await connectTo(this.options.qemu, 'QEMU');
-    this.lanes.push({ socket, tail: Promise.resolve(), taken: 0, told: 0 });
+    const outlet = new Outlet(socket, timesOf(this.options.listen).stallMs, "the destination's QEMU");
+    this.lanes.push({ socket, outlet, tail: Promise.resolve(), taken: 0, told: 0 });
     const answers = async () => {
       for await (const bytes of socket as AsyncIterable<Uint8Array>)
         for (let at = 0; at < bytes.length; at += RETURN_BYTES)
@@ -199,9 +212,9 @@ class DestinationSession {
   }
 
   private async toQemu(number: number, bytes: Uint8Array, written: () => void = () => {}): Promise<void> {
-    const { socket } = this.lanes[number]!;
+    const { socket, outlet } = this.lanes[number]!;
     if (socket.destroyed) throw this.refused();
-    await writeTo(socket, bytes, timesOf(this.options.listen).stallMs, "the destination's QEMU", written);
+    await outlet.write(bytes, written);
     this.channel.check();
   }
 
@@ -216,7 +229,11 @@ class DestinationSession {
     this.takenBytes += bytes;
     if (lane.taken - lane.told < TELL_BYTES && this.channel.hasMore) return;
     lane.told = lane.taken;
-    await this.channel.send(FRAME.TAKEN, takenBytes(number, this.channel.hasMore, lane.taken));
+    const now = performance.now();
+    const isBusy = this.idleMs < BUSY_SHARE_IDLE * (now - this.toldAt);
+    this.toldAt = now;
+    this.idleMs = 0;
+    await this.channel.send(FRAME.TAKEN, takenBytes(number, isBusy, lane.taken));
   }
 
   private log(level: 'info' | 'warn' | 'error', message: string): void {

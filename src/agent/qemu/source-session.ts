@@ -16,16 +16,13 @@ import { ChannelFlow, MAIN } from './channel-flow.js';
 import type { Log } from './log.js';
 import { migrateBytes, readNumber, readTaken } from './messages.js';
 import type { Meters } from './meters.js';
+import { SourceConnections } from './source-connections.js';
 import { SourceStream, STAYS } from './source-stream.js';
 import { type RoundLine, RoundStats } from './stats.js';
-import { writeTo } from './write-to.js';
 
 const PAGE_BYTES = 4096;
 const BATCH_PAGES = 512;
 const INDEX_PAGES = 1 << 18;
-const MOST_CONNECTIONS = 64;
-/** QEMU closes its end within so long of the other one, or something is wrong. */
-const CLOSE_MS = 5000;
 
 /** What the agent beside the QEMU that a guest leaves is given. */
 export interface SourceAgentOptions {
@@ -47,7 +44,7 @@ export interface SourceAgentOptions {
 
 /** One migration, from QEMU's first connection until its end. */
 export class SourceSession {
-  private readonly connections: Socket[] = [];
+  private readonly connections: SourceConnections;
   private readonly abort = new AbortController();
   private channel: FrameChannel | undefined;
   private stats: RoundStats | undefined;
@@ -74,7 +71,7 @@ export class SourceSession {
     private readonly number: number,
     main: Socket,
   ) {
-    this.connections.push(main);
+    this.connections = new SourceConnections(main, timesOf(options.peer).stallMs);
     this.begun = new Promise((resolve) => {
       this.begin = resolve;
     });
@@ -95,8 +92,7 @@ export class SourceSession {
       meters.failed++;
       this.log('error', `failed: ${error.message}; ${this.stream?.fate(this.shut !== undefined) ?? STAYS}`);
     }
-    // QEMU takes a connection that is closed for a failure, and lets its guest go on.
-    for (const socket of this.connections) socket.destroy();
+    this.connections.destroy();
     await this.channel?.close();
     meters.active--;
     return error;
@@ -104,11 +100,8 @@ export class SourceSession {
 
   /** QEMU opened one more connection: multifd, or the preempt channel of postcopy. Neither is read. */
   another(socket: Socket): void {
-    if (this.connections.length === MOST_CONNECTIONS) {
-      socket.destroy();
-      return;
-    }
-    const number = this.connections.push(socket) - 1;
+    const number = this.connections.add(socket);
+    if (number === undefined) return;
     this.log('warn', 'QEMU opened another connection (multifd or preempt): bytes are passed on unread');
     const pass = async () => {
       const { flow, stream } = await this.begun;
@@ -136,8 +129,8 @@ export class SourceSession {
 
   /** QEMU's connection is closed: whatever it opens now is of another attempt. */
   get isOver(): boolean {
-    const [main] = this.connections;
-    return main!.destroyed || main!.readableEnded;
+    const { main } = this.connections;
+    return main.destroyed || main.readableEnded;
   }
 
   stop(reason: string): void {
@@ -147,7 +140,7 @@ export class SourceSession {
 
   private async migrate(): Promise<void> {
     const { peer, base, cacheBytes, threads, strategy } = this.options;
-    const [main] = this.connections as [Socket];
+    const { main } = this.connections;
     this.channel = await connectSecure({ ...peer, signal: this.abort.signal });
     const { channel } = this;
     // Whatever ends the channel ends QEMU's side at once.
@@ -226,22 +219,16 @@ export class SourceSession {
     }
   }
 
-  /** The destination's QEMU has closed a connection: ours may have to read that, and then closes its own. */
-  private closedThere(number: number): void {
-    const socket = this.connections[number];
-    if (!socket || socket.readableEnded) return;
-    socket.end();
-    const late = () =>
-      this.channel?.fail(new PageferryError('io', 'the destination’s QEMU closed the connection before this one was done'));
-    const timer = setTimeout(late, CLOSE_MS);
-    socket.once('end', () => clearTimeout(timer)).once('close', () => clearTimeout(timer));
+  private async answer(body: Uint8Array): Promise<void> {
+    if (body[0] === MAIN) this.answers.push(body.subarray(1));
+    await this.connections.answer(body[0], body.subarray(1));
   }
 
-  private async answer(body: Uint8Array): Promise<void> {
-    const socket = this.connections[body[0] ?? 0];
-    if (!socket || body.length < 1) throw new PageferryError('bad-stream', `an answer to connection ${body[0]}, which is not open`);
-    if (body[0] === MAIN) this.answers.push(body.subarray(1));
-    await writeTo(socket, body.subarray(1), timesOf(this.options.peer).stallMs, 'QEMU');
+  /** The destination's QEMU has closed a connection. */
+  private closedThere(number: number): void {
+    this.connections.closedThere(number, () =>
+      this.channel?.fail(new PageferryError('io', 'the destination’s QEMU closed the connection before this one was done')),
+    );
   }
 
   private log(level: 'info' | 'warn' | 'error', message: string): void {

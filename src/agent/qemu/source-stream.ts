@@ -5,6 +5,7 @@ import { FRAME } from '../frame.js';
 import { BlockMap } from './block-map.js';
 import { type ChannelFlow, MAIN } from './channel-flow.js';
 import { blocksBytes, recordHead } from './messages.js';
+import { SendQueue } from './send-queue.js';
 import { type Staged, Staging } from './staging.js';
 import type { RoundStats } from './stats.js';
 
@@ -39,10 +40,8 @@ export class SourceStream {
   private block = -1;
   private changesBlock = false;
   /** Batches on their way, in order. */
-  private tail: Promise<void> = Promise.resolve();
-  private failure: unknown;
+  private readonly queue = new SendQueue(MOST_QUEUED);
   private changed = false;
-  private queuedBytes = 0;
 
   constructor(
     private readonly flow: ChannelFlow,
@@ -80,21 +79,24 @@ export class SourceStream {
   /** All that came is sent. */
   async drained(): Promise<void> {
     await this.sendBatch();
-    await this.tail;
-    if (this.failure !== undefined) throw this.failure;
+    await this.queue.done();
   }
 
   private async workOff(): Promise<void> {
     const { staging } = this;
     try {
-      for (const step of staging.steps) await this.work(step);
+      // Most steps are done at once: a promise for each would take longer than they do.
+      for (const step of staging.steps) {
+        const working = this.work(step);
+        if (working) await working;
+      }
     } finally {
       staging.clear();
     }
-    if (this.failure !== undefined) throw this.failure;
+    this.queue.check();
   }
 
-  private async work(step: Staged): Promise<void> {
+  private work(step: Staged): Promise<void> | undefined {
     const { bytes } = this.staging;
     switch (step.kind) {
       case 'literal':
@@ -110,26 +112,24 @@ export class SourceStream {
       case 'flush':
         return this.sendBatch();
       case 'postcopy':
-        await this.sendBatch();
         this.postcopy = true;
         return this.unread('postcopy: nothing is dropped, coded or held back any more', 'info');
       case 'devices':
         return this.prove();
       case 'opaque':
-        await this.sendBatch();
         return this.unread(step.reason, 'warn');
     }
   }
 
   private async literal(bytes: Uint8Array): Promise<void> {
     await this.sendBatch();
-    await this.queue(bytes.length, () => this.flow.sendLiteral(MAIN, bytes));
+    await this.queue.add(bytes.length, () => this.flow.sendLiteral(MAIN, bytes));
   }
 
   private async begin(map: BlockMap): Promise<void> {
     this.map = map;
     const first = this.sender.begin('RAM', map.pages);
-    await this.queue(0, async () => {
+    await this.queue.add(0, async () => {
       await this.flow.sendOne(FRAME.BLOCKS, blocksBytes(map.blocks));
       await this.flow.sendPages([first]);
     });
@@ -138,25 +138,28 @@ export class SourceStream {
   }
 
   private async unread(reason: string, level: 'info' | 'warn'): Promise<void> {
+    await this.sendBatch();
     this.events.log(level, `passed on unread from here on: ${reason}`);
-    await this.queue(0, () =>
+    await this.queue.add(0, () =>
       this.flow.sendOne(FRAME.UNREAD, Uint8Array.of(this.postcopy ? 1 : 0), new TextEncoder().encode(reason.slice(0, 1000))),
     );
   }
 
-  private async page(block: number, page: number, bytes: Uint8Array): Promise<void> {
+  private page(block: number, page: number, bytes: Uint8Array): Promise<void> | undefined {
     if (this.postcopy) return this.record(block, recordHead(this.map!.numberOf(block, page), 'page'), bytes.slice());
-    await this.makeRoom();
-    this.sender.room.set(bytes, this.batch.length * PAGE_BYTES);
-    this.add(block, page);
+    return this.inBatch(() => {
+      this.sender.room.set(bytes, this.batch.length * PAGE_BYTES);
+      this.add(block, page);
+    });
   }
 
-  private async fill(block: number, page: number, value: number): Promise<void> {
+  private fill(block: number, page: number, value: number): Promise<void> | undefined {
     if (this.postcopy) return this.record(block, recordHead(this.map!.numberOf(block, page), 'fill', value));
-    await this.makeRoom();
-    const at = this.batch.length * PAGE_BYTES;
-    this.sender.room.fill(value, at, at + PAGE_BYTES);
-    this.add(block, page);
+    return this.inBatch(() => {
+      const at = this.batch.length * PAGE_BYTES;
+      this.sender.room.fill(value, at, at + PAGE_BYTES);
+      this.add(block, page);
+    });
   }
 
   /** QEMU codes by itself: what the page is now, nobody here has to know. */
@@ -171,7 +174,7 @@ export class SourceStream {
 
   private async record(block: number, head: Uint8Array, bytes = new Uint8Array(0)): Promise<void> {
     this.block = block;
-    await this.queue(bytes.length, () => this.flow.sendOne(FRAME.RECORD, head, bytes));
+    await this.queue.add(bytes.length, () => this.flow.sendOne(FRAME.RECORD, head, bytes));
   }
 
   /**
@@ -188,8 +191,10 @@ export class SourceStream {
     this.batch.push(number);
   }
 
-  private async makeRoom(): Promise<void> {
-    if (this.batch.length >= this.flow.pagesABatch(this.batchPages)) await this.sendBatch();
+  /** Adds a page to the batch, once there is room in it. */
+  private inBatch(add: () => void): Promise<void> | undefined {
+    if (this.batch.length < this.flow.pagesABatch(this.batchPages)) return void add();
+    return this.sendBatch().then(add);
   }
 
   /** Has the batch coded; its bytes follow those of the batches before. */
@@ -201,7 +206,7 @@ export class SourceStream {
     this.changesBlock = false;
     const { sent } = this;
     const { packed } = await this.sender.batch(pages, keepsLast);
-    await this.queue(0, () => this.send(packed, pages.length, sent!));
+    await this.queue.add(0, () => this.send(packed, pages.length, sent!));
   }
 
   private async send(
@@ -219,27 +224,12 @@ export class SourceStream {
     sent(bytes, counts);
   }
 
-  /** Does what has to be done after all that was queued before; waits when too much is. */
-  private async queue(bytes: number, job: () => Promise<void>): Promise<void> {
-    this.queuedBytes += bytes;
-    this.tail = this.tail.then(async () => {
-      try {
-        if (this.failure === undefined) await job();
-      } catch (error) {
-        this.failure ??= error;
-      }
-      this.queuedBytes -= bytes;
-    });
-    if (this.queuedBytes > MOST_QUEUED) await this.tail;
-    if (this.failure !== undefined) throw this.failure;
-  }
-
   /** All RAM is sent: its digest follows, before any device state. */
   private async prove(): Promise<void> {
     await this.sendBatch();
     if (!this.map) return;
     const end = this.sender.end();
-    await this.queue(0, () => this.flow.sendOne(FRAME.END, end));
+    await this.queue.add(0, () => this.flow.sendOne(FRAME.END, end));
     this.isProved = true;
     this.events.log(
       'info',

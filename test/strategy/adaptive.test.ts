@@ -122,6 +122,14 @@ describe('packing', () => {
     }
   });
 
+  test('a zstd that is slower is believed to be, from the first group on', () => {
+    const expected = (zstdName?: string) =>
+      strategyByName('adaptive').pack!(groupOf(MIB), { ...fakeStream(1e8), ...(zstdName && { zstdName }) });
+    const usually = expected();
+    expect(expected('node:zlib')).toEqual(usually);
+    expect(strength(expected('@bokuweb/zstd-wasm'))).toBeLessThan(strength(usually));
+  });
+
   test('groups have a size that an encoder takes', () => {
     const { groupBytes } = strategyByName('adaptive');
     for (const link of [1e6, 1e8, 1e9, 1e10, 1e12]) {

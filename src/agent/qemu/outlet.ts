@@ -12,7 +12,7 @@ const TELLING_MS = 5;
 
 /** The way into a socket of QEMU's. */
 export class Outlet {
-  private wake: () => void = () => {};
+  private readonly waiters: (() => void)[] = [];
   private ahead = LEAST_AHEAD;
   /** Since something waits all the time: from when on, and bytes that were taken. */
   private readonly busy = { fromMs: 0, bytes: 0 };
@@ -62,10 +62,14 @@ export class Outlet {
           reject(new PageferryError('io', `${this.what} stalled, it took no byte for ${stallMs} ms`)),
         );
         patience.start();
-        this.wake = () => {
+        this.waiters.push(() => {
           patience.stop();
           resolve();
-        };
+        });
       });
+  }
+
+  private wake(): void {
+    for (const waiter of this.waiters.splice(0)) waiter();
   }
 }

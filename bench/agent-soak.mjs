@@ -20,6 +20,7 @@ const CUT_EVERY = 3;
 const CUT_WITHIN = 6e6;
 const SETTINGS = 'witness_mib=16 witness_mode=words witness_rate=1000 witness_seed=1';
 const LIMIT_MS = 60_000;
+const SETTLE_MS = 5000;
 
 export async function run(argv) {
   const text = { type: 'string' };
@@ -66,7 +67,7 @@ class Soak {
       if (i % 10 === 0 || i === times)
         print(`  ${i} migrations: ${counts.completed} arrived, ${counts.failed} were cut; ${JSON.stringify(this.usage())}`);
     }
-    const late = this.usage();
+    const late = await this.settled(early);
     for (const [i, { files }] of late.entries())
       if (files > early[i].files) this.wrong.push(`agent ${i}: ${files} open files, ${early[i].files} at first`);
     const reasons = this.hosts.flatMap(({ reasons }) => reasons);
@@ -109,6 +110,16 @@ class Soak {
   async start(name, incoming) {
     const { startMachine } = await bundled('test/support/qemu/machine.ts');
     return await startMachine({ folder: this.folder, name, memoryMib: MEMORY_MIB, linux: this.guest(SETTINGS), incoming });
+  }
+
+  /** Threads of the last migration may still be ending; what stays open is what was left behind. */
+  async settled(early) {
+    let late = this.usage();
+    for (const until = Date.now() + SETTLE_MS; Date.now() < until && late.some(({ files }, i) => files > early[i].files); ) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      late = this.usage();
+    }
+    return late;
   }
 
   usage() {

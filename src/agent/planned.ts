@@ -6,6 +6,8 @@ export interface LinkView {
   readonly bitsPerSecond: number;
   /** Bytes that were taken, of those that were sent. */
   readonly takenBytes: number;
+  /** As `StreamState.linkWaits`. */
+  readonly waits?: number;
 }
 
 /** What is being coded for a channel and what it came to: how the stream stands, as its strategy is told. */
@@ -24,6 +26,9 @@ export class Planned {
       },
       get bytesTaken() {
         return link().takenBytes;
+      },
+      get linkWaits() {
+        return link().waits;
       },
       get bytesOut() {
         return planned.bytes;

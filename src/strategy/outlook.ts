@@ -7,7 +7,14 @@ const PLENTY_MS = [100, 500] as const;
 /** How much dearer a byte gets, in powers of e, when plenty (at most twice as much) waits for the link, and when the link alone is left to finish. */
 const BY_BACKLOG = 2;
 const BY_OUTLOOK = 8;
-/** A byte is never much cheaper than its time on the link: pages as they are save the encoder little, and bytes are what counts. */
+/**
+ * Where it is known how long packed bytes wait for the link: so much of the time is enough for the link never to wait itself; the price
+ * follows within about so long, up to so many powers of e.
+ */
+const WAITS_ENOUGH = 0.3;
+const FOLLOWS_MS = 150;
+const MOST_FOLLOWED = 2.7;
+/** A byte is never cheaper than two fifths of its time on the link: pages as they are save the encoder little, and bytes are what counts. */
 const LEAST = Math.log(0.4);
 
 /** A link that takes pages as they are about as fast as they can be read. */
@@ -32,6 +39,8 @@ export class StreamWatch {
   bytePrice = 1;
   private freeAtMs = 0;
   private bytesSeen = 0;
+  private pressure = 0;
+  private followedAtMs = 0;
   private image = -1;
   private imageStart = { ms: 0, bytes: 0 };
 
@@ -53,6 +62,8 @@ export class StreamWatch {
     const linkBacklogMs = Math.max(0, this.freeAtMs - now - cpuBacklogMs);
     const [least, most] = PLENTY_MS;
     const plenty = Math.min(most, Math.max(least, plentyMs));
+    if (state.linkWaits !== undefined)
+      return { linkBacklogMs, graceMs: plenty / 4, bytePrice: Math.exp(this.followed(state.linkWaits, now)) };
     const pressure = this.extrapolated(state, now + cpuBacklogMs, linkBytesPerMs);
     const backlog = Math.max(-1, Math.min(2, (linkBacklogMs - cpuBacklogMs) / plenty));
     const graceMs = plenty / 4;
@@ -66,6 +77,15 @@ export class StreamWatch {
     // What bursts on a fast link is gone soon by itself: there, both must call for packing.
     const both = state.linkBitsPerSecond < FAST_BITS_PER_SECOND ? mixed : Math.min(mixed, moment);
     return { linkBacklogMs, graceMs, bytePrice: Math.exp(both) };
+  }
+
+  /** Raises the price while what is packed waits for the link, and lowers it while the link waits. */
+  private followed(linkWaits: number, now: number): number {
+    const moves = linkWaits > WAITS_ENOUGH ? (linkWaits - WAITS_ENOUGH) / (1 - WAITS_ENOUGH) : linkWaits / WAITS_ENOUGH - 1;
+    const passedMs = Math.min(FOLLOWS_MS, now - this.followedAtMs);
+    this.followedAtMs = now;
+    this.pressure = Math.min(MOST_FOLLOWED, Math.max(LEAST, this.pressure + (moves * passedMs) / FOLLOWS_MS));
+    return this.pressure;
   }
 
   /** How much later the link finishes than the encoder, as a share of the later of both: 1 … -1. */

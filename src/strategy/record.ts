@@ -66,12 +66,13 @@ function groupRecord({ kind, bytes, pages, estimatedBytes }: GroupView): GroupVi
 }
 
 function stateRecord(state: StreamState): StateRecord {
-  const { linkBitsPerSecond, bytesTaken, threads, bytesOut, pendingMs, zstd, zstdName, progress } = state;
+  const { linkBitsPerSecond, bytesTaken, linkWaits, threads, bytesOut, pendingMs, zstd, zstdName, progress } = state;
   const handoverMs = { raw: state.handoverMs('raw'), lz4: state.handoverMs('lz4'), zstd: state.handoverMs('zstd') };
   const elapsedMs = state.elapsedMs();
   return {
     linkBitsPerSecond,
     bytesTaken,
+    linkWaits,
     threads,
     bytesOut,
     pendingMs,

@@ -39,6 +39,8 @@ export interface StreamState {
   readonly linkBitsPerSecond: number;
   /** Where the link is measured: bytes that it took so far, of `bytesOut`. */
   readonly bytesTaken?: number | undefined;
+  /** Where it is known: in which share of the time, lately, something packed had to wait for the link, 0 … 1. */
+  readonly linkWaits?: number | undefined;
   readonly threads: number;
   /** Milliseconds since the stream began, by the clock that the encoder was given. */
   elapsedMs(): number;

@@ -3,6 +3,7 @@ import { bodies, FRAME, type FrameType } from '../frame.js';
 import type { FrameChannel } from '../frame-channel.js';
 import { Planned } from '../planned.js';
 import { DeliveryMeter } from './delivery-meter.js';
+import { WaitShare } from './wait-share.js';
 
 /** QEMU's main connection. */
 export const MAIN = 0;
@@ -30,6 +31,10 @@ export class ChannelFlow {
   private waiting: (() => void)[] = [];
   /** Since the last word from the destination, something had to wait to be sent. */
   private heldUp = false;
+  /** How long what is packed waits for the link. */
+  private readonly waits = new WaitShare(performance.now());
+  /** As the destination said last: its own work, or QEMU, is what holds things up. */
+  private destinationIsBusy = false;
   /** By connection. */
   private readonly lanes: { sent: number; taken: number }[] = [];
   readonly planned: Planned;
@@ -40,7 +45,11 @@ export class ChannelFlow {
     zstd: Zstd | undefined,
   ) {
     channel.closed.then(() => this.wake());
-    this.planned = new Planned(threads, zstd, () => ({ bitsPerSecond: this.meter.bitsPerSecond, takenBytes: this.takenBytes }));
+    this.planned = new Planned(threads, zstd, () => ({
+      bitsPerSecond: this.meter.bitsPerSecond,
+      takenBytes: this.takenBytes,
+      waits: this.destinationIsBusy ? 0 : this.waits.at(performance.now()),
+    }));
   }
 
   /** Pages that a batch may have, at most `most`: so many as keep the way busy for a moment, since a few batches wait beside what is under way. */
@@ -59,8 +68,9 @@ export class ChannelFlow {
     return this.sentBytes - this.takenBytes;
   }
 
-  /** The destination is done with so many bytes for a connection, in all; `moreWaits`: it has more, and is what holds things up. */
-  taken(connection: number, bytes: number, moreWaits: boolean): void {
+  /** The destination is done with so many bytes for a connection, in all; `isBusy`: it, or its QEMU, is what holds things up. */
+  taken(connection: number, bytes: number, isBusy: boolean): void {
+    this.destinationIsBusy = isBusy;
     const now = performance.now();
     const lane = this.lane(connection);
     const more = bytes - lane.taken;
@@ -69,7 +79,7 @@ export class ChannelFlow {
     this.takenBytes += more;
     const isHeldUp = this.heldUp || this.waiting.length > 0;
     this.heldUp = false;
-    this.meter.taken(now, this.takenBytes, this.underWay > 0, isHeldUp ? (moreWaits ? 'destination' : 'link') : 'nothing');
+    this.meter.taken(now, this.takenBytes, this.underWay > 0, isHeldUp ? (isBusy ? 'destination' : 'link') : 'nothing');
     this.wake();
   }
 
@@ -93,20 +103,30 @@ export class ChannelFlow {
   /** Sends one frame of a connection; waits while too much of that connection is under way, so that none holds up another. */
   async sendFor(connection: number, type: FrameType, parts: readonly Uint8Array[]): Promise<void> {
     const lane = this.lane(connection);
-    for (;;) {
-      this.channel.check();
-      const most = Math.min(MOST_UNDER_WAY, Math.max(LEAST_UNDER_WAY, (this.meter.deliveredBitsPerSecond / 8000) * UNDER_WAY_MS));
-      if (lane.sent - lane.taken < most) break;
-      this.heldUp = true;
-      await new Promise<void>((wake) => this.waiting.push(wake));
-    }
-    if (this.underWay === 0) this.meter.began(performance.now(), this.takenBytes);
+    await this.room(lane);
+    const began = performance.now();
+    if (this.underWay === 0) this.meter.began(began, this.takenBytes);
     const bytes = parts.reduce((sum, part) => sum + part.length, 0);
     this.sentBytes += bytes;
     lane.sent += bytes;
-    const began = performance.now();
+    this.waits.set(began, true);
     await this.channel.send(type, ...parts);
-    if (performance.now() - began >= WAITED_MS) this.heldUp = true;
+    const ended = performance.now();
+    this.waits.set(ended, false);
+    if (ended - began >= WAITED_MS) this.heldUp = true;
+  }
+
+  /** Returns once not too much of a connection is under way. */
+  private async room(lane: { readonly sent: number; readonly taken: number }): Promise<void> {
+    for (;;) {
+      this.channel.check();
+      const most = Math.min(MOST_UNDER_WAY, Math.max(LEAST_UNDER_WAY, (this.meter.deliveredBitsPerSecond / 8000) * UNDER_WAY_MS));
+      if (lane.sent - lane.taken < most) return;
+      this.heldUp = true;
+      this.waits.set(performance.now(), true);
+      await new Promise<void>((wake) => this.waiting.push(wake));
+      this.waits.set(performance.now(), false);
+    }
   }
 
   private lane(connection: number): { sent: number; taken: number } {

@@ -15,6 +15,7 @@ import type { Log } from './log.js';
 import { numberBytes, readMigrate, takenBytes } from './messages.js';
 import type { Meters } from './meters.js';
 import { Outlet } from './outlet.js';
+import { WaitShare } from './wait-share.js';
 
 /** Answers of QEMU travel in pieces of this size. */
 const RETURN_BYTES = 1 << 16;
@@ -22,7 +23,7 @@ const RETURN_BYTES = 1 << 16;
 const TELL_BYTES = 32 << 10;
 
 /** Whoever has nothing to do for less of the time than this is what holds things up, not the link: what waits may still be the system's. */
-const BUSY_SHARE_IDLE = 0.5;
+const MOST_IDLE_SHARE = 0.5;
 
 /** Frames that name a connection of QEMU's. */
 const CONNECTION: ReadonlySet<number> = new Set([FRAME.LITERAL, FRAME.OPENED, FRAME.ENDED]);
@@ -95,9 +96,8 @@ class DestinationSession {
   private isEnded = false;
   private stream: DestinationStream | undefined;
   private takenBytes = 0;
-  /** Since the source heard of this side: when that was, and how long there was nothing to do. */
-  private toldAt = performance.now();
-  private idleMs = 0;
+  /** How long there is nothing to do. */
+  private readonly idle = new WaitShare(performance.now());
 
   constructor(
     private readonly options: DestinationAgentOptions,
@@ -140,9 +140,9 @@ class DestinationSession {
     this.log('info', `a migration from ${channel.peer} (${who}) begins`);
     options.meters.watch(() => stream.view(this.takenBytes));
     while (!this.isEnded) {
-      const idleFrom = performance.now();
+      this.idle.set(performance.now(), true);
       const frame = await channel.receive();
-      this.idleMs += performance.now() - idleFrom;
+      this.idle.set(performance.now(), false);
       if (!frame) throw new PageferryError('io', `${channel.peer}: closed the channel in the middle of a migration`);
       if (CONNECTION.has(frame.type)) await this.connection(frame, stream);
       else {
@@ -229,10 +229,7 @@ class DestinationSession {
     this.takenBytes += bytes;
     if (lane.taken - lane.told < TELL_BYTES && this.channel.hasMore) return;
     lane.told = lane.taken;
-    const now = performance.now();
-    const isBusy = this.idleMs < BUSY_SHARE_IDLE * (now - this.toldAt);
-    this.toldAt = now;
-    this.idleMs = 0;
+    const isBusy = this.idle.at(performance.now()) < MOST_IDLE_SHARE;
     await this.channel.send(FRAME.TAKEN, takenBytes(number, isBusy, lane.taken));
   }
 

@@ -67,6 +67,8 @@ export const FRAME = {
   CLOSED: 21,
   /** The main connection is passed on as it is from here on, and why. */
   UNREAD: 22,
+  /** Pages as they are, not looked at: the link has taken them before anything shorter is found. */
+  AS_IS: 23,
 } as const;
 export type FrameType = (typeof FRAME)[keyof typeof FRAME];
 
@@ -75,7 +77,7 @@ const NAMES = new Map<number, string>(Object.entries(FRAME).map(([name, type]) =
 /** Most bytes of pages that one frame takes: a slow link shows its progress, and nobody has to hold much. */
 export const PAGES_BYTES = 1 << 17;
 const OTHER_BYTES = 1 << 13;
-const LARGE: ReadonlySet<number> = new Set([FRAME.PAGES, FRAME.LITERAL, FRAME.RETURN, FRAME.BLOCKS]);
+const LARGE: ReadonlySet<number> = new Set([FRAME.PAGES, FRAME.LITERAL, FRAME.RETURN, FRAME.BLOCKS, FRAME.AS_IS]);
 
 /** The two sides: pages go from the source, which begins, to the destination, which listens. */
 export type Role = 'source' | 'destination';

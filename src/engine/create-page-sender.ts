@@ -11,6 +11,8 @@ import type { PageSender, PageSenderOptions } from './page-sender.js';
 import { createEstimate, createSegment } from './segment.js';
 
 const SLACK = 1 << 17;
+/** With so few, a thread of its own for LZ4 takes more than LZ4 does: a third of the sender's time, on two cores. */
+const FEW_THREADS = 2;
 
 /** Makes a sender. @throws PageferryError `limit` when there is not as much memory as its options come to */
 export async function createPageSender(options: PageSenderOptions): Promise<PageSender> {
@@ -23,7 +25,7 @@ export async function createPageSender(options: PageSenderOptions): Promise<Page
   const kernels = await kernelsWithin(memory + packerBytes(capacity) + capacity + 64 * pageBytes + (2 << 20), 'cacheBytes');
   const zstd = await loadZstd();
   const packer = new SegmentPacker(createCodecContext(kernels), zstd, capacity);
-  const pool = threads > 1 ? threadPool(threads, capacity, zstd, false, packer) : localPool(packer);
+  const pool = threads > 1 ? threadPool(threads, capacity, zstd, false, packer, threads <= FEW_THREADS) : localPool(packer);
   const frames = Array.from({ length: frameCount }, () => new Frame(() => createSegment(kernels, capacity)));
   // Only the pool knows what handing a segment over costs; everything else is as the caller says, at any time.
   const handover: Pick<StreamState, 'handoverMs'> = { handoverMs: (packing) => pool.handoverMs(packing) };

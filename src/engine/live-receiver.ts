@@ -33,6 +33,8 @@ export class LiveReceiver implements PageReceiver {
   /** Of the frame that must follow. */
   private placeCount = 0;
   private readonly digest: number;
+  /** Of a page of zeros, once a guest was announced. */
+  private readonly zeroDigest: number;
 
   constructor(
     private readonly options: PageReceiverOptions,
@@ -43,6 +45,7 @@ export class LiveReceiver implements PageReceiver {
   ) {
     const receiver = this;
     this.digest = codec.kernels.reserve(16, 'page digest');
+    this.zeroDigest = codec.kernels.reserve(16, 'zero page digest');
     this.intake = new RecordIntake(codec.kernels, data, 'live', maxFrameBytes, {
       get complete() {
         return receiver.complete;
@@ -70,6 +73,29 @@ export class LiveReceiver implements PageReceiver {
     guest.memory.read(page, at);
     // As the sender: of a page that repeats one byte, no bytes are kept.
     this.note(guest, page, kernels.run.fillByte(guest.page, guest.pageBytes) >= 0);
+  }
+
+  passed(pages: readonly number[], fills: readonly number[], bytes: Uint8Array): void {
+    const { got, memory, pageBytes, page: at } = this.opened('pages as they are');
+    const { kernels } = this.codec;
+    const room = kernels.bytes.subarray(at, at + pageBytes);
+    let from = 0;
+    for (let i = 0; i < pages.length; i++) {
+      const page = pages[i]!;
+      const fill = fills[i]!;
+      if (fill === 0) {
+        memory.zero(page);
+        got.put(page, this.zeroDigest, 0);
+        continue;
+      }
+      if (fill < 0) {
+        room.set(bytes.subarray(from, from + pageBytes));
+        from += pageBytes;
+      } else room.fill(fill);
+      memory.write(page, room);
+      kernels.run.hash128(at, pageBytes, 0, 0, this.digest);
+      got.put(page, this.digest, 0);
+    }
   }
 
   forget(page: number): void {
@@ -107,6 +133,8 @@ export class LiveReceiver implements PageReceiver {
       page: kernels.reserve(pageBytes, 'page'),
       places: new Float64Array(Math.min(pages, MAX_PLACES)),
     };
+    kernels.bytes.fill(0, this.guest.page, this.guest.page + pageBytes);
+    kernels.run.hash128(this.guest.page, pageBytes, 0, 0, this.zeroDigest);
   }
 
   /** Decodes a frame whose data stands in its place. Nothing of it is written before its segments were proved. */
@@ -127,9 +155,8 @@ export class LiveReceiver implements PageReceiver {
     const { codec } = entry;
     const into = kernels.bytes.subarray(at, at + pageBytes);
     if (codec.name === 'zero') {
-      into.fill(0);
       memory.zero(page);
-      this.note(guest, page, true);
+      guest.got.put(page, this.zeroDigest, 0);
       return;
     }
     if (codec.name === 'unchanged') {

@@ -15,7 +15,7 @@ import { type Frame, type FrameContext, MAX_TABLE_BYTES, recordBytes } from './f
 import type { PackPool } from './pack-pool.js';
 import type { SegmentPacker } from './packing.js';
 import { PageCoder } from './page-coder.js';
-import type { Batch, PageSender, PageSenderOptions } from './page-sender.js';
+import { type Batch, PASSED_UNCHANGED, type PageSender, type PageSenderOptions } from './page-sender.js';
 
 const SAME_AS = codecByName('same-as');
 const UNCHANGED = codecByName('unchanged');
@@ -35,6 +35,7 @@ export class LiveSender implements PageSender {
   /** Of the guest, once the stream has begun. */
   private pages = 0;
   private freed: (() => void) | undefined;
+  private readonly passed: Int16Array;
 
   constructor(
     private readonly options: PageSenderOptions,
@@ -57,6 +58,7 @@ export class LiveSender implements PageSender {
     this.digest = new ImageDigest(kernels, pageBytes);
     this.candidate = new Candidate(codec, pageBytes, this.sent, finds === 'similar' ? this.index : undefined);
     this.digests = kernels.reserve(16 * batchPages, 'page digests');
+    this.passed = new Int16Array(batchPages);
     this.coder = new PageCoder({
       codec,
       pageBytes,
@@ -115,6 +117,28 @@ export class LiveSender implements PageSender {
   held(page: number, at = 0): void {
     this.coder.survey(this.at + at * this.options.pageBytes, 1);
     this.sent.put(page, this.digests, this.coder.isFill(0) ? 0 : this.at + at * this.options.pageBytes);
+  }
+
+  get passes(): boolean {
+    const { strategy, state } = this.options;
+    return strategy.passes?.(state) ?? false;
+  }
+
+  pass(pages: ArrayLike<number>, keepsLast = false): ArrayLike<number> {
+    const { passed, sent } = this;
+    this.coder.survey(this.at, pages.length);
+    for (let i = 0; i < pages.length; i++) {
+      const page = pages[i]!;
+      const digest = this.digests + 16 * i;
+      const keeps = keepsLast && i === pages.length - 1;
+      if (!keeps && sent.matches(page, digest) && this.isSame(page, this.at + i * this.options.pageBytes))
+        passed[i] = PASSED_UNCHANGED;
+      else {
+        sent.put(page, digest, 0);
+        passed[i] = this.coder.fillOf(i);
+      }
+    }
+    return passed;
   }
 
   forget(page: number): void {

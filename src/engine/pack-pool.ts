@@ -36,7 +36,8 @@ const START_MS = 60;
 
 /**
  * Packs up to `threads` segments side by side: zstd on Node's own threads where its zstd can, anything else on workers, which are
- * started when first needed. What is stored as it is only has to be checked: that is not worth a thread.
+ * started when first needed. What is stored as it is only has to be checked: that is not worth a thread. `lz4Here`: LZ4 is packed on
+ * this thread, because there is hardly a core for another one.
  */
 export function threadPool(
   threads: number,
@@ -44,6 +45,7 @@ export function threadPool(
   zstd: Zstd | undefined,
   ownZstd: boolean,
   packer: SegmentPacker,
+  lz4Here = false,
 ): PackPool {
   const local = localPool(packer);
   // One more waits where the threads are, so that none stands still until this thread comes by.
@@ -59,7 +61,7 @@ export function threadPool(
   };
   return {
     async pack(segment, packing) {
-      if (packing.name === 'raw') return local.pack(segment, packing);
+      if (packing.name === 'raw' || (lz4Here && packing.name === 'lz4')) return local.pack(segment, packing);
       if (packing.name === 'zstd' && zstd?.compressAsync) return await gate.pass(() => packAside(zstd, segment, packing, packer));
       // A zstd of the caller's own cannot be sent to a worker.
       if (packing.name === 'zstd' && ownZstd) return local.pack(segment, packing);
@@ -71,7 +73,7 @@ export function threadPool(
       if (!zstd?.compressAsync && !ownZstd) start().catch(() => {});
     },
     handoverMs(name) {
-      if (name === 'raw') return 0;
+      if (name === 'raw' || (lz4Here && name === 'lz4')) return 0;
       if (name === 'zstd' && zstd?.compressAsync) return HANDOVER_MS;
       return workers ? Math.max(HANDOVER_MS, readyAt - performance.now()) : START_MS;
     },

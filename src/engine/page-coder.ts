@@ -52,6 +52,12 @@ export class PageCoder {
     return this.classOf(i) !== 0;
   }
 
+  /** The byte that a surveyed page repeats, or -1. */
+  fillOf(i: number): number {
+    const fill = this.classOf(i);
+    return fill === 0 ? -1 : fill & 0xff;
+  }
+
   /** Puts a surveyed page down when it repeats one byte; whether it did. */
   placeFill(frame: Frame, i: number): boolean {
     const fill = this.classOf(i);

@@ -36,6 +36,11 @@ export interface PageReceiver {
   push(bytes: Uint8Array): void;
   /** The receiver has the page by other means. */
   held(page: number): void;
+  /**
+   * These pages came by other means: by page the byte that it repeats, or -1 for one whose bytes are next in `bytes`. They are written to
+   * the guest's memory, and nothing can refer to their bytes later. @throws PageferryError `bad-stream` before a guest was announced
+   */
+  passed(pages: readonly number[], fills: readonly number[], bytes: Uint8Array): void;
   /** As the sender's. */
   forget(page: number): void;
   /** All pages arrived and were proved. */

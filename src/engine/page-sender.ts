@@ -10,6 +10,10 @@ import type { CodecCounts } from './counters.js';
 export const FINDS = ['nothing', 'fills', 'same', 'similar'] as const;
 export type Finds = (typeof FINDS)[number];
 
+/** What `pass` says of a page that does not repeat one byte: its bytes have to go, or the receiver has it already. */
+export const PASSED_PAGE = -1;
+export const PASSED_UNCHANGED = -2;
+
 /** How to send a live guest. */
 export interface PageSenderOptions {
   readonly pageBytes: PageBytes;
@@ -59,6 +63,13 @@ export interface PageSender {
   batch(pages: ArrayLike<number>, keepsLast?: boolean): Promise<Batch>;
   /** The receiver has the page in `room` by other means: it held it, or fetches it elsewhere. */
   held(page: number, at?: number): void;
+  /** Whether the next batch should be passed as it is, as the strategy says. */
+  readonly passes: boolean;
+  /**
+   * The pages of these numbers, which stand in `room`, go to the receiver by other means, as they are: nothing refers to their bytes later.
+   * Returns by page the byte that it repeats, `PASSED_PAGE` or `PASSED_UNCHANGED`; good until the next call. `keepsLast` as for `batch`.
+   */
+  pass(pages: ArrayLike<number>, keepsLast?: boolean): ArrayLike<number>;
   /** What the receiver has as this page is not known here any more: nothing refers to it, and no digest covers it. */
   forget(page: number): void;
   /** Whether the receiver has the page in `room` already. */

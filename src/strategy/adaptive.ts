@@ -17,6 +17,11 @@ const LOOKS_PAY_BELOW = 3e8;
 const INCOMPRESSIBLE = 0.97;
 /** Below this price of a byte, packing costs a fast link's stream more than it saves: 2 was 10 % slower on one image, 8 nowhere over 2 %. */
 const WORTH_A_LOOK = 8;
+/** Pages start to travel as they are below this price of a byte and this share of the time that anything waits for the link, … */
+const PASSES_BELOW = 0.25;
+const HARDLY_WAITS = 0.05;
+/** … and go on until so much waits for it. */
+const WAITS_AGAIN = 0.3;
 /** So many groups' worth of pages as they are is plenty to wait for the link. */
 const PLENTY_GROUPS = 4;
 const NEARLY_DONE = 0.9;
@@ -55,9 +60,23 @@ export function adaptive(): Strategy {
       return page.profile.estimatedBytes >= INCOMPRESSIBLE * page.pageBytes ? 'raw' : 'group';
     },
     pack: (group, state) => cheapest(costs, watch, group, state),
+    passes: passing(watch),
     packs: (linkBitsPerSecond) => linkBitsPerSecond < FAST_BITS_PER_SECOND,
     packed: (result) => costs.learn(result),
     groupBytes,
+  };
+}
+
+/**
+ * Whether a link gets pages as they are: where nothing has waited for it in a while, whatever else takes its time, that takes the least.
+ */
+function passing(watch: StreamWatch): (state: StreamState) => boolean {
+  let passes = false;
+  return (state) => {
+    if (state.linkWaits === undefined) return false;
+    const { bytePrice } = watch.look(state, 0);
+    passes = passes ? state.linkWaits < WAITS_AGAIN : bytePrice < PASSES_BELOW && state.linkWaits < HARDLY_WAITS;
+    return passes;
   };
 }
 

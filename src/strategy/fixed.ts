@@ -9,5 +9,6 @@ export function fixed(codec: CodecName, zstdLevel?: number): Strategy {
   const name = `fixed:${codec}${zstdLevel === undefined ? '' : `:${zstdLevel}`}`;
   if (codec === 'zstd' && zstdLevel !== undefined)
     return { name, choose: () => 'group', packs: () => true, pack: () => ({ name: 'zstd', level: zstdLevel }) };
+  if (codec === 'raw') return { name, choose: () => codec, passes: () => true };
   return { name, choose: () => codec, packs: () => codec === 'lz4' || codec === 'zstd' };
 }

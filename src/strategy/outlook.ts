@@ -9,11 +9,11 @@ const BY_BACKLOG = 2;
 const BY_OUTLOOK = 8;
 /**
  * Where it is known how long packed bytes wait for the link: so much of the time is enough for the link never to wait itself; the price
- * follows within about so long, up to so many powers of e.
+ * follows within about so long, between a fifth and fifteen.
  */
-const WAITS_ENOUGH = 0.3;
-const FOLLOWS_MS = 150;
-const MOST_FOLLOWED = 2.7;
+const WAITS_ENOUGH = 0.25;
+const FOLLOWS_MS = 120;
+const FOLLOWED = [Math.log(0.2), Math.log(15)] as const;
 /** A byte is never cheaper than two fifths of its time on the link: pages as they are save the encoder little, and bytes are what counts. */
 const LEAST = Math.log(0.4);
 
@@ -84,7 +84,7 @@ export class StreamWatch {
     const moves = linkWaits > WAITS_ENOUGH ? (linkWaits - WAITS_ENOUGH) / (1 - WAITS_ENOUGH) : linkWaits / WAITS_ENOUGH - 1;
     const passedMs = Math.min(FOLLOWS_MS, now - this.followedAtMs);
     this.followedAtMs = now;
-    this.pressure = Math.min(MOST_FOLLOWED, Math.max(LEAST, this.pressure + (moves * passedMs) / FOLLOWS_MS));
+    this.pressure = Math.min(FOLLOWED[1], Math.max(FOLLOWED[0], this.pressure + (moves * passedMs) / FOLLOWS_MS));
     return this.pressure;
   }
 

@@ -102,6 +102,11 @@ export interface Strategy {
   pack?(group: GroupView, state: StreamState): Packing;
   /** Whether it is likely to pack anything over such a link: then threads are started before the first segment is full. */
   packs?(linkBitsPerSecond: number): boolean;
+  /**
+   * Whether a batch of pages should travel as it is, not even looked at, because the link has taken it before anything shorter is found;
+   * asked where a stream can do that (live guests).
+   */
+  passes?(state: StreamState): boolean;
   /** Hears what every packing took. */
   packed?(result: PackingResult): void;
   /** Bytes of a segment before it is packed, where the strategy cares; otherwise the engine's default. */

@@ -84,7 +84,7 @@ test.each([
   ['noise', [new Uint8Array(100).fill(0x5a)], /frame 0: its head's check is .*altered, or not from such an agent/],
   ['a frame that is too long', [oversized(FRAME.HELLO, 0xffffffff)], /frame 0: hello of 4294967295 bytes, at most 8192/],
   ['pages that are too long', [oversized(FRAME.PAGES, (1 << 17) + 1)], /frame 0: pages of 131073 bytes, at most 131072/],
-  ['a type that nobody knows', [frameBytes('source', 77 as FrameType, 0, [])], /type 77, this version knows 1 … 22/],
+  ['a type that nobody knows', [frameBytes('source', 77 as FrameType, 0, [])], /type 77, this version knows 1 … 23/],
   ['a frame that was sent back', [frameBytes('destination', FRAME.HELLO, 0, [HELLO])], /altered, or not from such an agent/],
   ['pages before a greeting', [frameBytes('source', FRAME.PAGES, 0, [HELLO])], /a frame "pages" where "hello" was expected/],
   ['a greeting of another role', [frameBytes('source', FRAME.HELLO, 0, [altered(HELLO, 10, 2)])], /role 2, expected 1/],

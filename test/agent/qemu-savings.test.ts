@@ -56,51 +56,54 @@ describe('rounds', () => {
   });
 });
 
-describe('a section that comes to another block and ends with pages that QEMU has already, and then something unread', () => {
-  const blocks = ['a', 'b', 'c'].map((name) => ({ name, bytes: 700 * PAGE }));
-  const memory = craftedMemory(5, 41).subarray(0, 700 * PAGE);
-  const all = () => blocks.flatMap(({ name }) => recordsOf(memory, name));
-  const other = noiseOf(PAGE, 9);
-  // What cannot be read begins with "the same block as before".
-  const compressed = Buffer.concat([place(3, 0x100), Buffer.from('packed by QEMU itself')]);
-  const secondLive = Buffer.concat([Buffer.from([1, 0, 0, 0, 9, 5]), Buffer.from('other\0\0\0\0\0\0\0\x01 whatever')]);
-  const goesOn = [fillRecord(5, 0), pageRecord(6, other)];
+describe.each(['adaptive', 'fixed:raw'])(
+  'a section that comes to another block and ends with pages that QEMU has already, and then something unread, %s',
+  (strategy) => {
+    const blocks = ['a', 'b', 'c'].map((name) => ({ name, bytes: 700 * PAGE }));
+    const memory = craftedMemory(5, 41).subarray(0, 700 * PAGE);
+    const all = () => blocks.flatMap(({ name }) => recordsOf(memory, name));
+    const other = noiseOf(PAGE, 9);
+    // What cannot be read begins with "the same block as before".
+    const compressed = Buffer.concat([place(3, 0x100), Buffer.from('packed by QEMU itself')]);
+    const secondLive = Buffer.concat([Buffer.from([1, 0, 0, 0, 9, 5]), Buffer.from('other\0\0\0\0\0\0\0\x01 whatever')]);
+    const goesOn = [fillRecord(5, 0), pageRecord(6, other)];
 
-  test.each([
-    ['one page of the block', [1], secondLive],
-    ['as many as a batch has', range(511), secondLive],
-    ['one more than a batch', range(512), secondLive],
-    ['all of them', range(700), secondLive],
-    ['one page, in the middle of a section', [1], compressed],
-    ['many pages, in the middle of a section', range(511), compressed],
-  ])('%s', async (_, pages, unread) => {
-    const round = [...recordsOf(memory, 'b', [4]), ...recordsOf(other, 'a', [0]), ...recordsOf(memory, 'c', pages)];
-    const isInside = unread === compressed;
-    const section = isInside ? [Buffer.from([2, 0, 0, 0, 2]), ...round] : [part(round)];
-    const stream = Buffer.concat([header(), start(...blocks), part(all()), ...section, unread, ...goesOn, DEVICES]);
-    const { qemu, ends } = await migrated([stream], { folder, bytes: 65_536 });
-    expect(ends.source).toBeUndefined();
-    expectSameMemory(qemu.stream(), stream);
-  });
+    test.each([
+      ['one page of the block', [1], secondLive],
+      ['as many as a batch has', range(511), secondLive],
+      ['one more than a batch', range(512), secondLive],
+      ['all of them', range(700), secondLive],
+      ['one page, in the middle of a section', [1], compressed],
+      ['many pages, in the middle of a section', range(511), compressed],
+    ])('%s', async (_, pages, unread) => {
+      const round = [...recordsOf(memory, 'b', [4]), ...recordsOf(other, 'a', [0]), ...recordsOf(memory, 'c', pages)];
+      const isInside = unread === compressed;
+      const section = isInside ? [Buffer.from([2, 0, 0, 0, 2]), ...round] : [part(round)];
+      const stream = Buffer.concat([header(), start(...blocks), part(all()), ...section, unread, ...goesOn, DEVICES]);
+      const { qemu, ends } = await migrated([stream], { folder, strategy, bytes: 65_536 });
+      expect(ends.source).toBeUndefined();
+      expectSameMemory(qemu.stream(), stream);
+    });
 
-  test('QEMU opens another connection there', async () => {
-    const agents = await startAgents({ folder });
-    const qemu = await FakeDestination.listening(agents.inPath);
-    const begun = Buffer.concat([header(), start(...blocks), part(all()), part(recordsOf(memory, 'b', [4]))]);
-    const [source] = await sent(agents, [begun], 65_536);
-    while (qemu.bytes < begun.length - 2 * PAGE) await new Promise((resolve) => setTimeout(resolve, 5));
-    const [another] = await sent(agents, [noiseOf(1000, 1)]);
-    while (qemu.arrivals.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
-    const rest = Buffer.concat([part(goesOn, true), DEVICES]);
-    await source!.write([rest]);
-    for (const one of [source, another]) one!.socket.end();
-    expect(await agents.ended()).toEqual({ source: undefined, destination: undefined });
-    expectSameMemory(qemu.stream(), Buffer.concat([begun, rest]));
-    expect(qemu.stream(1).equals(noiseOf(1000, 1))).toBe(true);
-    await agents.close();
-    await qemu.close();
-  });
-});
+    test('QEMU opens another connection there', async () => {
+      const agents = await startAgents({ folder, strategy });
+      const qemu = await FakeDestination.listening(agents.inPath);
+      const begun = Buffer.concat([header(), start(...blocks), part(all()), part(recordsOf(memory, 'b', [4]))]);
+      const [source] = await sent(agents, [begun], 65_536);
+      while (qemu.bytes < begun.length - 2 * PAGE) await new Promise((resolve) => setTimeout(resolve, 5));
+      const [another] = await sent(agents, [noiseOf(1000, 1)]);
+      while (qemu.arrivals.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+      const rest = Buffer.concat([part(goesOn, true), DEVICES]);
+      await source!.write([rest]);
+      for (const one of [source, another]) one!.socket.end();
+      expect(await agents.ended()).toEqual({ source: undefined, destination: undefined });
+      expectSameMemory(qemu.stream(), Buffer.concat([begun, rest]));
+      expect(qemu.stream(1).equals(noiseOf(1000, 1))).toBe(true);
+      await agents.close();
+      await qemu.close();
+    });
+  },
+);
 
 describe('--base', () => {
   const path = join(folder, 'base.raw');

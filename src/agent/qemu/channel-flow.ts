@@ -15,6 +15,10 @@ const MOST_UNDER_WAY = 8 << 20;
 /** A batch keeps the link busy for about so long, but is large enough for its pages to be packed together. */
 const BATCH_MS = 40;
 const LEAST_BATCH_PAGES = 64;
+const AS_THEY_ARE_MS = 16;
+const LEAST_AS_THEY_ARE = 31;
+/** Whoever waits for more in less of the time than this is what holds things up, not the link: what waits may still be the system's. */
+const LEAST_IDLE = 0.4;
 /** What the socket took longer for had to wait for the link. */
 const WAITED_MS = 1;
 
@@ -33,8 +37,8 @@ export class ChannelFlow {
   private heldUp = false;
   /** How long what is packed waits for the link. */
   private readonly waits = new WaitShare(performance.now());
-  /** As the destination said last: its own work, or QEMU, is what holds things up. */
-  private destinationIsBusy = false;
+  /** As the destination said last: in which share of the time it waits for more. */
+  private idleThere = 1;
   /** By connection. */
   private readonly lanes: { sent: number; taken: number }[] = [];
   readonly planned: Planned;
@@ -48,14 +52,16 @@ export class ChannelFlow {
     this.planned = new Planned(threads, zstd, () => ({
       bitsPerSecond: this.meter.bitsPerSecond,
       takenBytes: this.takenBytes,
-      waits: this.destinationIsBusy ? 0 : this.waits.at(performance.now()),
+      // What waits here, and is waited for there, is on the link.
+      waits: Math.min(this.waits.at(performance.now()), this.idleThere),
     }));
   }
 
   /** Pages that a batch may have, at most `most`: so many as keep the way busy for a moment, since a few batches wait beside what is under way. */
-  pagesABatch(most: number): number {
-    const bytes = (this.meter.deliveredBitsPerSecond / 8000) * BATCH_MS;
-    return Math.min(most, Math.max(LEAST_BATCH_PAGES, Math.floor(bytes / this.bytesAPage)));
+  pagesABatch(most: number, asTheyAre: boolean): number {
+    const bytesAMs = this.meter.deliveredBitsPerSecond / 8000;
+    if (asTheyAre) return Math.min(most, Math.max(LEAST_AS_THEY_ARE, Math.floor((bytesAMs * AS_THEY_ARE_MS) / 4096)));
+    return Math.min(most, Math.max(LEAST_BATCH_PAGES, Math.floor((bytesAMs * BATCH_MS) / this.bytesAPage)));
   }
 
   /** So many pages came to so many bytes. */
@@ -68,9 +74,9 @@ export class ChannelFlow {
     return this.sentBytes - this.takenBytes;
   }
 
-  /** The destination is done with so many bytes for a connection, in all; `isBusy`: it, or its QEMU, is what holds things up. */
-  taken(connection: number, bytes: number, isBusy: boolean): void {
-    this.destinationIsBusy = isBusy;
+  /** The destination is done with so many bytes for a connection, in all; `idle`: it waits for more in that share of the time. */
+  taken(connection: number, bytes: number, idle: number): void {
+    this.idleThere = idle;
     const now = performance.now();
     const lane = this.lane(connection);
     const more = bytes - lane.taken;
@@ -79,13 +85,18 @@ export class ChannelFlow {
     this.takenBytes += more;
     const isHeldUp = this.heldUp || this.waiting.length > 0;
     this.heldUp = false;
-    this.meter.taken(now, this.takenBytes, this.underWay > 0, isHeldUp ? (isBusy ? 'destination' : 'link') : 'nothing');
+    this.meter.taken(now, this.takenBytes, this.underWay > 0, isHeldUp ? (idle < LEAST_IDLE ? 'destination' : 'link') : 'nothing');
     this.wake();
   }
 
   /** Sends the stream of the guest, cut as fits. */
   async sendPages(parts: readonly Uint8Array[]): Promise<void> {
     for (const body of bodies(parts)) await this.sendOne(FRAME.PAGES, ...body);
+  }
+
+  /** Sends pages as they are, in bodies of their frames. */
+  async sendAsIs(bodies: readonly Uint8Array[]): Promise<void> {
+    for (const body of bodies) await this.sendOne(FRAME.AS_IS, body);
   }
 
   /** Sends bytes of a connection of QEMU's, as they are. */

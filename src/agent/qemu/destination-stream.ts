@@ -7,6 +7,7 @@ import { PageferryError } from '../../page/error.js';
 import { DIGEST_BYTES } from '../../stream/format.js';
 import { FRAME, type Frame } from '../frame.js';
 import type { FrameChannel } from '../frame-channel.js';
+import { readAsIs } from './as-is.js';
 import { BlockMap } from './block-map.js';
 import { readBlocks, readRecord } from './messages.js';
 import type { MigrationView } from './meters.js';
@@ -57,6 +58,7 @@ export class DestinationStream implements GuestMemory {
     const { type, body } = frame;
     if (type === FRAME.PAGES) this.receiver.push(body);
     else if (type === FRAME.RECORD) this.record(body);
+    else if (type === FRAME.AS_IS) this.asIs(body);
     else if (type === FRAME.BLOCKS) this.blocks(body);
     else if (type === FRAME.UNREAD) this.passUnread(body);
     else if (type === FRAME.END) {
@@ -128,6 +130,11 @@ export class DestinationStream implements GuestMemory {
     if (this.map) throw new PageferryError('bad-stream', 'a second table of blocks');
     this.map = new BlockMap(readBlocks(body));
     this.writer.blocks(this.map.blocks);
+  }
+
+  private asIs(body: Uint8Array): void {
+    const { pages, kinds, bytes } = readAsIs(body, this.map?.pages ?? 0);
+    this.receiver.passed(pages, kinds, bytes);
   }
 
   private record(body: Uint8Array): void {

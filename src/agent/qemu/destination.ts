@@ -22,9 +22,6 @@ const RETURN_BYTES = 1 << 16;
 /** The source hears how far this side is whenever so much more was taken. */
 const TELL_BYTES = 32 << 10;
 
-/** Whoever has nothing to do for less of the time than this is what holds things up, not the link: what waits may still be the system's. */
-const MOST_IDLE_SHARE = 0.5;
-
 /** Frames that name a connection of QEMU's. */
 const CONNECTION: ReadonlySet<number> = new Set([FRAME.LITERAL, FRAME.OPENED, FRAME.ENDED]);
 
@@ -229,8 +226,7 @@ class DestinationSession {
     this.takenBytes += bytes;
     if (lane.taken - lane.told < TELL_BYTES && this.channel.hasMore) return;
     lane.told = lane.taken;
-    const isBusy = this.idle.at(performance.now()) < MOST_IDLE_SHARE;
-    await this.channel.send(FRAME.TAKEN, takenBytes(number, isBusy, lane.taken));
+    await this.channel.send(FRAME.TAKEN, takenBytes(number, this.idle.at(performance.now()), lane.taken));
   }
 
   private log(level: 'info' | 'warn' | 'error', message: string): void {

@@ -5,7 +5,7 @@
 //   BLOCKS   { bytes u64 | name bytes u8 | name }
 //   LITERAL  connection u8 | bytes            RETURN  connection u8 | bytes
 //   RECORD   page u64 | kind u8 | fill u8 | bytes      kind: 0 page, 1 fill, 2 xbzrle
-//   TAKEN    connection u8 | is busy u8 | bytes u64     OPENED, ENDED, CLOSED   connection u8
+//   TAKEN    connection u8 | idle u8 (255: all the time) | bytes u64     OPENED, ENDED, CLOSED   connection u8
 
 import { PageferryError } from '../../page/error.js';
 import { DIGEST_BYTES } from '../../stream/format.js';
@@ -66,18 +66,18 @@ export function readNumber(body: Uint8Array, what: string): number {
   return value;
 }
 
-/** So many bytes of what came for a connection are done with; `isBusy`: this side, or its QEMU, is what holds things up. */
-export function takenBytes(connection: number, isBusy: boolean, bytes: number): Uint8Array {
+/** So many bytes of what came for a connection are done with; `idle`: in which share of the time, lately, this side waited for more, 0 … 1. */
+export function takenBytes(connection: number, idle: number, bytes: number): Uint8Array {
   const to = new WireWriter();
   to.u8(connection);
-  to.u8(isBusy ? 1 : 0);
+  to.u8(Math.round(255 * idle));
   to.u64(bytes);
   return to.bytes;
 }
 
-export function readTaken(body: Uint8Array): { connection: number; isBusy: boolean; bytes: number } {
+export function readTaken(body: Uint8Array): { connection: number; idle: number; bytes: number } {
   const from = new WireReader(body, 'taken');
-  const taken = { connection: from.u8(), isBusy: from.u8() === 1, bytes: from.u64() };
+  const taken = { connection: from.u8(), idle: from.u8() / 255, bytes: from.u64() };
   from.end();
   return taken;
 }

@@ -211,8 +211,8 @@ export class SourceSession {
       if (!frame) throw new PageferryError('io', `${channel.peer}: closed the channel before it had taken the guest over`);
       if (frame.type === FRAME.DONE) return;
       if (frame.type === FRAME.TAKEN) {
-        const { connection, isBusy, bytes } = readTaken(frame.body);
-        flow.taken(connection, bytes, isBusy);
+        const { connection, idle, bytes } = readTaken(frame.body);
+        flow.taken(connection, bytes, idle);
       } else if (frame.type === FRAME.RETURN) await this.answer(frame.body);
       else if (frame.type === FRAME.CLOSED) this.closedThere(frame.body[0] ?? 0);
       else throw channel.unexpected(frame, FRAME.TAKEN);

@@ -1,7 +1,7 @@
-import type { CodecCounts } from '../../engine/counters.js';
-import type { PackedBatch, PageSender } from '../../engine/page-sender.js';
+import type { PageSender } from '../../engine/page-sender.js';
 import { QemuStreamReader } from '../../image/qemu-stream.js';
 import { FRAME } from '../frame.js';
+import { BatchSender, type Sent } from './batch-sender.js';
 import { BlockMap } from './block-map.js';
 import { type ChannelFlow, MAIN } from './channel-flow.js';
 import { blocksBytes, recordHead } from './messages.js';
@@ -32,8 +32,11 @@ export class SourceStream {
   private readonly reader = new QemuStreamReader(this.staging);
   private map: BlockMap | undefined;
   private batch: number[] = [];
+  /** Pages that it may have, and whether they travel as they are. */
+  private most = 0;
+  private passes = false;
   /** Counts it, for the round that it began in. */
-  private sent: ((bytes: number, counts: CodecCounts) => void) | undefined;
+  private sent: Sent | undefined;
   private postcopy = false;
   private isWhole = false;
   /** The block that QEMU is in, and whether it came there in this batch. */
@@ -41,6 +44,7 @@ export class SourceStream {
   private changesBlock = false;
   /** Batches on their way, in order. */
   private readonly queue = new SendQueue(MOST_QUEUED);
+  private readonly batches: BatchSender;
   private changed = false;
 
   constructor(
@@ -48,7 +52,9 @@ export class SourceStream {
     private readonly sender: PageSender,
     private readonly batchPages: number,
     private readonly events: SourceEvents,
-  ) {}
+  ) {
+    this.batches = new BatchSender(flow, sender, this.queue);
+  }
 
   /** Where the stream must not end, if it ended now. */
   finish(): string | undefined {
@@ -193,8 +199,12 @@ export class SourceStream {
 
   /** Adds a page to the batch, once there is room in it. */
   private inBatch(add: () => void): Promise<void> | undefined {
-    if (this.batch.length < this.flow.pagesABatch(this.batchPages)) return void add();
-    return this.sendBatch().then(add);
+    if (this.batch.length === 0) {
+      this.passes = this.sender.passes;
+      this.most = this.flow.pagesABatch(this.batchPages, this.passes);
+    }
+    if (this.batch.length < this.most) return void add();
+    return this.sendBatch().then(() => this.inBatch(add));
   }
 
   /** Has the batch coded; its bytes follow those of the batches before. */
@@ -204,24 +214,7 @@ export class SourceStream {
     const keepsLast = this.changesBlock;
     this.batch = [];
     this.changesBlock = false;
-    const { sent } = this;
-    const { packed } = await this.sender.batch(pages, keepsLast);
-    await this.queue.add(0, () => this.send(packed, pages.length, sent!));
-  }
-
-  private async send(
-    packed: Promise<PackedBatch>,
-    pages: number,
-    sent: (bytes: number, counts: CodecCounts) => void,
-  ): Promise<void> {
-    const { parts, bytes, counts, done } = await packed;
-    try {
-      await this.flow.sendPages(parts);
-    } finally {
-      done();
-    }
-    this.flow.batchSent(pages, bytes);
-    sent(bytes, counts);
+    await this.batches.send(pages, { keepsLast, passes: this.passes, sent: this.sent! });
   }
 
   /** All RAM is sent: its digest follows, before any device state. */

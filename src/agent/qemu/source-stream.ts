@@ -72,6 +72,7 @@ export class SourceStream {
   /** Passes the next bytes on. @throws whatever sending failed with */
   async push(bytes: Uint8Array): Promise<void> {
     this.events.stats.bytesIn += bytes.length;
+    this.staging.begin(bytes);
     this.reader.push(bytes);
     await this.workOff();
   }
@@ -103,16 +104,15 @@ export class SourceStream {
   }
 
   private work(step: Staged): Promise<void> | undefined {
-    const { bytes } = this.staging;
     switch (step.kind) {
       case 'literal':
-        return this.literal(bytes.slice(step.from, step.to));
+        return this.literal(step.bytes.slice(step.from, step.to));
       case 'page':
-        return this.page(step.block, step.page, bytes.subarray(step.from, step.from + PAGE_BYTES));
+        return this.page(step.block, step.page, step.bytes.subarray(step.from, step.from + PAGE_BYTES));
       case 'fill':
         return this.fill(step.block, step.page, step.value);
       case 'xbzrle':
-        return this.xbzrle(step.block, step.page, bytes.subarray(step.from, step.to));
+        return this.xbzrle(step.block, step.page, step.bytes.subarray(step.from, step.to));
       case 'blocks':
         return this.begin(new BlockMap(step.blocks));
       case 'flush':
@@ -153,19 +153,19 @@ export class SourceStream {
 
   private page(block: number, page: number, bytes: Uint8Array): Promise<void> | undefined {
     if (this.postcopy) return this.record(block, recordHead(this.map!.numberOf(block, page), 'page'), bytes.slice());
-    return this.inBatch(() => {
-      this.sender.room.set(bytes, this.batch.length * PAGE_BYTES);
-      this.add(block, page);
-    });
+    if (!this.hasRoom()) return this.sendBatch().then(() => this.page(block, page, bytes));
+    this.sender.room.set(bytes, this.batch.length * PAGE_BYTES);
+    this.add(block, page);
+    return undefined;
   }
 
   private fill(block: number, page: number, value: number): Promise<void> | undefined {
     if (this.postcopy) return this.record(block, recordHead(this.map!.numberOf(block, page), 'fill', value));
-    return this.inBatch(() => {
-      const at = this.batch.length * PAGE_BYTES;
-      this.sender.room.fill(value, at, at + PAGE_BYTES);
-      this.add(block, page);
-    });
+    if (!this.hasRoom()) return this.sendBatch().then(() => this.fill(block, page, value));
+    const at = this.batch.length * PAGE_BYTES;
+    this.sender.room.fill(value, at, at + PAGE_BYTES);
+    this.add(block, page);
+    return undefined;
   }
 
   /** QEMU codes by itself: what the page is now, nobody here has to know. */
@@ -197,14 +197,13 @@ export class SourceStream {
     this.batch.push(number);
   }
 
-  /** Adds a page to the batch, once there is room in it. */
-  private inBatch(add: () => void): Promise<void> | undefined {
+  /** Whether the batch takes another page. */
+  private hasRoom(): boolean {
     if (this.batch.length === 0) {
       this.passes = this.sender.passes;
       this.most = this.flow.pagesABatch(this.batchPages, this.passes);
     }
-    if (this.batch.length < this.most) return void add();
-    return this.sendBatch().then(() => this.inBatch(add));
+    return this.batch.length < this.most;
   }
 
   /** Has the batch coded; its bytes follow those of the batches before. */

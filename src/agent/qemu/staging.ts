@@ -1,12 +1,19 @@
 import type { QemuEvents } from '../../image/qemu-events.js';
 import type { QemuBlock } from '../../image/qemu-format.js';
 
-/** What a piece of QEMU's stream was made of; pages by block and number in it. */
+/** What a piece of QEMU's stream was made of; pages by block and number in it. Bytes are those of `bytes` from `from` on. */
 export type Staged =
-  | { readonly kind: 'literal'; readonly from: number; readonly to: number }
-  | { readonly kind: 'page'; readonly block: number; readonly page: number; readonly from: number }
+  | { readonly kind: 'literal'; readonly bytes: Uint8Array; readonly from: number; readonly to: number }
+  | { readonly kind: 'page'; readonly block: number; readonly page: number; readonly bytes: Uint8Array; readonly from: number }
   | { readonly kind: 'fill'; readonly block: number; readonly page: number; readonly value: number }
-  | { readonly kind: 'xbzrle'; readonly block: number; readonly page: number; readonly from: number; readonly to: number }
+  | {
+      readonly kind: 'xbzrle';
+      readonly block: number;
+      readonly page: number;
+      readonly bytes: Uint8Array;
+      readonly from: number;
+      readonly to: number;
+    }
   | { readonly kind: 'blocks'; readonly blocks: readonly QemuBlock[] }
   | { readonly kind: 'flush' | 'postcopy' | 'devices' }
   | { readonly kind: 'opaque'; readonly reason: string };
@@ -16,24 +23,31 @@ const PAGE_BYTES = 4096;
 /** Takes down what a reader tells of one piece, to be worked off by somebody who has to wait meanwhile. */
 export class Staging implements QemuEvents {
   readonly steps: Staged[] = [];
-  /** What literals, pages and changes refer to. */
-  bytes = new Uint8Array(1 << 18);
-  private used = 0;
+  private piece: Uint8Array | undefined;
+
+  /** The next piece, which stays as it is until all steps were worked off. */
+  begin(piece: Uint8Array): void {
+    this.piece = piece;
+  }
 
   clear(): void {
     this.steps.length = 0;
-    this.used = 0;
+    this.piece = undefined;
   }
 
   literal(bytes: Uint8Array, from: number, to: number): void {
-    const at = this.keep(bytes, from, to);
     const last = this.steps.at(-1);
-    if (last?.kind === 'literal' && last.to === at) this.steps[this.steps.length - 1] = { ...last, to: this.used };
-    else this.steps.push({ kind: 'literal', from: at, to: this.used });
+    if (bytes === this.piece && last?.kind === 'literal' && last.bytes === bytes && last.to === from)
+      this.steps[this.steps.length - 1] = { ...last, to };
+    else {
+      const kept = this.kept(bytes, from, to);
+      this.steps.push({ kind: 'literal', ...kept, to: kept.from + to - from });
+    }
   }
 
   page(block: number, page: number, bytes: Uint8Array, at: number): void {
-    this.steps.push({ kind: 'page', block, page, from: this.keep(bytes, at, at + PAGE_BYTES) });
+    if (bytes === this.piece) this.steps.push({ kind: 'page', block, page, bytes, from: at });
+    else this.steps.push({ kind: 'page', block, page, ...this.kept(bytes, at, at + PAGE_BYTES) });
   }
 
   fill(block: number, page: number, value: number): void {
@@ -41,8 +55,8 @@ export class Staging implements QemuEvents {
   }
 
   xbzrle(block: number, page: number, bytes: Uint8Array, at: number, length: number): void {
-    const from = this.keep(bytes, at, at + length);
-    this.steps.push({ kind: 'xbzrle', block, page, from, to: this.used });
+    const kept = this.kept(bytes, at, at + length);
+    this.steps.push({ kind: 'xbzrle', block, page, ...kept, to: kept.from + length });
   }
 
   blocks(blocks: readonly QemuBlock[]): void {
@@ -65,17 +79,8 @@ export class Staging implements QemuEvents {
     this.steps.push({ kind: 'opaque', reason });
   }
 
-  /** Where they stand now. */
-  private keep(bytes: Uint8Array, from: number, to: number): number {
-    const at = this.used;
-    const need = at + to - from;
-    if (need > this.bytes.length) {
-      const larger = new Uint8Array(Math.max(need, 2 * this.bytes.length));
-      larger.set(this.bytes.subarray(0, at));
-      this.bytes = larger;
-    }
-    this.bytes.set(bytes.subarray(from, to), at);
-    this.used = need;
-    return at;
+  /** Where they stand until they are worked off: what was cut in two stands in the reader's memory, which is used again. */
+  private kept(bytes: Uint8Array, from: number, to: number): { bytes: Uint8Array; from: number } {
+    return bytes === this.piece ? { bytes, from } : { bytes: bytes.slice(from, to), from: 0 };
   }
 }

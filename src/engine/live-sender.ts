@@ -120,8 +120,9 @@ export class LiveSender implements PageSender {
   }
 
   get passes(): boolean {
-    const { strategy, state } = this.options;
-    return strategy.passes?.(state) ?? false;
+    const { strategy, state, base } = this.options;
+    // Most pages are in an image that both sides hold.
+    return !base && (strategy.passes?.(state) ?? false);
   }
 
   pass(pages: ArrayLike<number>, keepsLast = false): ArrayLike<number> {

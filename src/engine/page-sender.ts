@@ -63,7 +63,7 @@ export interface PageSender {
   batch(pages: ArrayLike<number>, keepsLast?: boolean): Promise<Batch>;
   /** The receiver has the page in `room` by other means: it held it, or fetches it elsewhere. */
   held(page: number, at?: number): void;
-  /** Whether the next batch should be passed as it is, as the strategy says. */
+  /** Whether the next batch should be passed as it is: where the strategy says so, and no image is held that most pages may be in. */
   readonly passes: boolean;
   /**
    * The pages of these numbers, which stand in `room`, go to the receiver by other means, as they are: nothing refers to their bytes later.

@@ -16,6 +16,9 @@ interface Travels {
 
 /** Sends batches of pages that stand in the sender's room, coded or as they are, each behind the one before. */
 export class BatchSender {
+  /** The last batch that travels as it is. */
+  private passing: Promise<void> = Promise.resolve();
+
   constructor(
     private readonly flow: ChannelFlow,
     private readonly sender: PageSender,
@@ -46,7 +49,10 @@ export class BatchSender {
     const bytes = bodies.reduce((sum, body) => sum + body.length, 0);
     const counts = asIsCounts(pages.length, kinds);
     this.flow.planned.add(bytes);
-    await this.queue.add(bytes, async () => {
+    // The link has one batch while the next one is looked at.
+    await this.passing;
+    this.queue.check();
+    this.passing = this.queue.put(async () => {
       await this.flow.sendAsIs(bodies);
       sent(bytes, counts);
     });

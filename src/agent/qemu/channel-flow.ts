@@ -15,7 +15,8 @@ const MOST_UNDER_WAY = 8 << 20;
 /** A batch keeps the link busy for about so long, but is large enough for its pages to be packed together. */
 const BATCH_MS = 40;
 const LEAST_BATCH_PAGES = 64;
-const AS_THEY_ARE_MS = 16;
+/** Pages that travel as they are have nothing to gain from many together. */
+const AS_THEY_ARE_MS = 8;
 const LEAST_AS_THEY_ARE = 31;
 /** Whoever waits for more in less of the time than this is what holds things up, not the link: what waits may still be the system's. */
 const LEAST_IDLE = 0.4;

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { availableParallelism } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { addressText, parseAddress, portOf } from '../agent/qemu/address.js';
+import { asError } from '../agent/qemu/as-error.js';
 import { type BaseImage, openBase } from '../agent/qemu/base-image.js';
 import { startDestinationAgent } from '../agent/qemu/destination.js';
 import type { Log } from '../agent/qemu/log.js';
@@ -57,7 +58,8 @@ export async function agent([role, ...argv]: readonly string[]): Promise<void> {
   const base = args.text('base') === undefined ? undefined : await openBase(args.text('base')!);
   // Nearly all memory of an agent is outside of V8's heap: marking the little that is in it, again and again, took a quarter of its time.
   setFlagsFromString('--no-incremental-marking');
-  await warmUp();
+  // Slower, and nothing else, where it cannot be: no room for sockets, say.
+  await warmUp().catch((cause) => log({ level: 'warn', session: 0, message: `not warmed up: ${asError(cause).message}` }));
   const stats = openStats(args.text('stats'), log);
   const metrics = await serveMetrics(args.text('metrics'), role, meters, log);
   const common = { base, log, meters, cacheBytes: bytesOf(args), stop: new AbortController() };

@@ -14,7 +14,7 @@ const BY_OUTLOOK = 8;
 const WAITS_ENOUGH = 0.25;
 const FOLLOWS_MS = 120;
 const FOLLOWED = [Math.log(0.2), Math.log(15)] as const;
-/** A byte is never cheaper than two fifths of its time on the link: pages as they are save the encoder little, and bytes are what counts. */
+/** Elsewhere a byte is never cheaper than this: pages as they are save an encoder little, and bytes are what counts. */
 const LEAST = Math.log(0.4);
 
 /** A link that takes pages as they are about as fast as they can be read. */

@@ -119,7 +119,7 @@ export class LiveSender implements PageSender {
     this.sent.put(page, this.digests, this.coder.isFill(0) ? 0 : this.at + at * this.options.pageBytes);
   }
 
-  get passes(): boolean {
+  passes(): boolean {
     const { strategy, state, base } = this.options;
     // Most pages are in an image that both sides hold.
     return !base && (strategy.passes?.(state) ?? false);

@@ -63,8 +63,8 @@ export interface PageSender {
   batch(pages: ArrayLike<number>, keepsLast?: boolean): Promise<Batch>;
   /** The receiver has the page in `room` by other means: it held it, or fetches it elsewhere. */
   held(page: number, at?: number): void;
-  /** Whether the next batch should be passed as it is: where the strategy says so, and no image is held that most pages may be in. */
-  readonly passes: boolean;
+  /** Asks the strategy whether the next batch should be passed as it is; never where an image is held that most pages may be in. */
+  passes(): boolean;
   /**
    * The pages of these numbers, which stand in `room`, go to the receiver by other means, as they are: nothing refers to their bytes later.
    * Returns by page the byte that it repeats, `PASSED_PAGE` or `PASSED_UNCHANGED`; good until the next call. `keepsLast` as for `batch`.

@@ -137,3 +137,19 @@ test('any byte changed, cut or repeated is refused, and no other memory is calle
     expect(receiver.complete).toBe(false);
   }
 });
+
+test.each([
+  [2, true],
+  [3, false],
+])('LZ4 on %d threads: packed by the one that asks: %s', async (threads, here) => {
+  const handovers: number[] = [];
+  const asks = { ...strategyByName('fixed:lz4') };
+  const choose: typeof asks.choose = (page, state) => {
+    handovers.push(state.handoverMs('lz4'));
+    return asks.choose(page, state);
+  };
+  const { guest, memory } = await migrate({ strategy: { ...asks, choose }, threads });
+  expect(Buffer.compare(memory.bytes, guest)).toBe(0);
+  expect(handovers.length).toBeGreaterThan(0);
+  expect(handovers.every((ms) => (ms === 0) === here)).toBe(true);
+});

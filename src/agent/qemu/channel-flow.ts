@@ -18,6 +18,7 @@ const LEAST_BATCH_PAGES = 64;
 /** Pages that travel as they are have nothing to gain from many together. */
 const AS_THEY_ARE_MS = 8;
 const LEAST_AS_THEY_ARE = 31;
+const PAGE_BYTES = 4096;
 /** Whoever waits for more in less of the time than this is what holds things up, not the link: what waits may still be the system's. */
 const LEAST_IDLE = 0.4;
 /** What the socket took longer for had to wait for the link. */
@@ -61,7 +62,7 @@ export class ChannelFlow {
   /** Pages that a batch may have, at most `most`: so many as keep the way busy for a moment, since a few batches wait beside what is under way. */
   pagesABatch(most: number, asTheyAre: boolean): number {
     const bytesAMs = this.meter.deliveredBitsPerSecond / 8000;
-    if (asTheyAre) return Math.min(most, Math.max(LEAST_AS_THEY_ARE, Math.floor((bytesAMs * AS_THEY_ARE_MS) / 4096)));
+    if (asTheyAre) return Math.min(most, Math.max(LEAST_AS_THEY_ARE, Math.floor((bytesAMs * AS_THEY_ARE_MS) / PAGE_BYTES)));
     return Math.min(most, Math.max(LEAST_BATCH_PAGES, Math.floor((bytesAMs * BATCH_MS) / this.bytesAPage)));
   }
 

@@ -200,7 +200,7 @@ export class SourceStream {
   /** Whether the batch takes another page. */
   private hasRoom(): boolean {
     if (this.batch.length === 0) {
-      this.passes = this.sender.passes;
+      this.passes = this.sender.passes();
       this.most = this.flow.pagesABatch(this.batchPages, this.passes);
     }
     return this.batch.length < this.most;

@@ -8,12 +8,17 @@ const MAY_IMPORT = {
   strategy: ['page', 'codec'],
   stream: ['page', 'codec'],
   engine: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream'],
-  image: ['page'],
-  agent: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine', 'image'],
-  migrate: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine'],
-  tradeoff: ['page', 'kernels', 'codec', 'strategy', 'stream', 'engine'],
-  report: ['page', 'tradeoff', 'migrate'],
-  cli: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine', 'image', 'agent', 'tradeoff', 'migrate', 'report'],
+  qemu: ['page'],
+  image: ['page', 'qemu'],
+  channel: ['page', 'stream', 'dedup'],
+  agent: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine', 'qemu', 'image', 'channel'],
+  simulate: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine'],
+  analyze: ['page', 'kernels', 'codec', 'strategy', 'stream', 'engine'],
+  report: ['page', 'analyze', 'simulate'],
+  cli: [
+    ...['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine', 'qemu', 'image', 'channel', 'agent'],
+    ...['simulate', 'analyze', 'report'],
+  ],
 };
 const ROOT_FILES = '^src/[^/]+[.]ts$';
 /** All that `src/index.ts` reaches. (`scripts/check-browser.mjs` proves the same of the built file, by bundling it.) */
@@ -24,7 +29,7 @@ const folderRules = Object.entries(MAY_IMPORT).map(([folder, others]) => ({
   comment: `src/${folder} may import: ${others.join(', ') || 'nothing'}`,
   severity: 'error',
   from: { path: `^src/${folder}/` },
-  to: { path: '^(src|assembly|test|bench|examples)/', pathNot: `^src/(${[folder, ...others].join('|')})/|^src/version[.]ts$` },
+  to: { path: '^(src|assembly|test|testing|bench|examples)/', pathNot: `^src/(${[folder, ...others].join('|')})/|^src/version[.]ts$` },
 }));
 
 module.exports = {
@@ -42,7 +47,7 @@ module.exports = {
       comment: 'Node’s modules are asked for at run time there (nodeModule); only their types are imported',
       severity: 'error',
       // A script of its own, which only runs where worker threads are.
-      from: { path: RUNS_IN_A_BROWSER, pathNot: '^src/engine/worker[.]ts$' },
+      from: { path: RUNS_IN_A_BROWSER, pathNot: '^src/engine/pack/worker[.]ts$' },
       to: { dependencyTypes: ['core'], dependencyTypesNot: ['type-only', 'type-import'] },
     },
     {
@@ -57,7 +62,7 @@ module.exports = {
       comment: 'the package does not import its tests, benches or examples',
       severity: 'error',
       from: { path: '^src/' },
-      to: { path: '^(test|bench|examples|scripts)/' },
+      to: { path: '^(test|testing|bench|examples|scripts)/' },
     },
     {
       name: 'no-circular',

@@ -22,7 +22,7 @@ const noStyleSheets: Plugin = {
 
 export default defineConfig([
   {
-    entry: { index: 'src/index.ts', node: 'src/node.ts', migrate: 'src/migrate.ts' },
+    entry: { index: 'src/index.ts', node: 'src/node.ts', simulate: 'src/simulate.ts' },
     format: ['esm', 'cjs'],
     target: 'es2022',
     platform: 'neutral',
@@ -46,7 +46,7 @@ export default defineConfig([
     esbuildPlugins: [pageApart],
   },
   {
-    entry: { 'report-page': 'src/report/pages.ts' },
+    entry: { 'report-page': 'src/report/html/pages.ts' },
     format: ['esm'],
     target: 'node20',
     platform: 'node',

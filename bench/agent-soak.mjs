@@ -13,7 +13,7 @@ import { print, wholeNumber, writeRows } from './kernels/suite.mjs';
 import { seeded } from './seeded.mjs';
 
 const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
-const WITNESS = fileURLToPath(new URL('../test/support/qemu/witness.c', import.meta.url));
+const WITNESS = fileURLToPath(new URL('../testing/qemu/witness.c', import.meta.url));
 const MEMORY_MIB = 128;
 const CUT_EVERY = 3;
 /** A cut comes somewhere in the first so many bytes on the wire. */
@@ -25,7 +25,7 @@ const SETTLE_MS = 5000;
 export async function run(argv) {
   const text = { type: 'string' };
   const { values } = parseArgs({ args: argv, options: { quick: { type: 'boolean', default: false }, json: text, times: text } });
-  const { linuxLack, buildProgram } = await bundled('test/support/qemu/linux.ts');
+  const { linuxLack, buildProgram } = await bundled('testing/qemu/linux.ts');
   const lack = linuxLack();
   if (lack !== undefined) return print(`agent-soak: skipped, ${lack}`);
   const folder = mkdtempSync(join(tmpdir(), 'pageferry-soak-'));
@@ -54,7 +54,7 @@ class Soak {
   async run(times) {
     for (const name of ['a', 'b']) this.hosts.push(await Host.start(this.folder, name));
     for (const [i, host] of this.hosts.entries()) await host.startSource(this.hosts[1 - i]);
-    const { witnessed } = await bundled('test/support/qemu/linux.ts');
+    const { witnessed } = await bundled('testing/qemu/linux.ts');
     this.machine = await this.start('guest-0', false);
     await witnessed(this.machine, 3);
     const counts = { completed: 0, failed: 0 };
@@ -79,7 +79,7 @@ class Soak {
 
   /** One migration to the other host. */
   async migrate(number, cut) {
-    const { witnessed, witnessReport } = await bundled('test/support/qemu/linux.ts');
+    const { witnessed, witnessReport } = await bundled('testing/qemu/linux.ts');
     const [from, to] = (number % 2 === 1) === !this.swapped ? [0, 1] : [1, 0];
     const destination = await this.start(`guest-${number}`, true);
     const { machine } = this;
@@ -108,7 +108,7 @@ class Soak {
   }
 
   async start(name, incoming) {
-    const { startMachine } = await bundled('test/support/qemu/machine.ts');
+    const { startMachine } = await bundled('testing/qemu/machine.ts');
     return await startMachine({ folder: this.folder, name, memoryMib: MEMORY_MIB, linux: this.guest(SETTINGS), incoming });
   }
 

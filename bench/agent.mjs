@@ -41,7 +41,7 @@ const MODES = {
 
 export async function run(argv) {
   const options = await readOptions(argv);
-  const { linuxLack, buildProgram } = await bundled('test/support/qemu/linux.ts');
+  const { linuxLack, buildProgram } = await bundled('testing/qemu/linux.ts');
   const lack = linuxLack() ?? namespacesLack();
   if (lack !== undefined) return print(`agent: skipped, ${lack}`);
   const folder = mkdtempSync(join(tmpdir(), 'pageferry-agent-'));
@@ -104,8 +104,8 @@ async function one(options) {
   const { work, rate, share } = GUESTS[name];
   const { capabilities = [], parameters = () => ({}), both = {}, postcopy, agent, base } = MODES[mode];
   const settings = `work=${work} rate=${rate} mib=${Math.floor(share * mebibytes)}`;
-  const { startMachine } = await bundled('test/support/qemu/machine.ts');
-  const { witnessed, witnessReport } = await bundled('test/support/qemu/linux.ts');
+  const { startMachine } = await bundled('testing/qemu/machine.ts');
+  const { witnessed, witnessReport } = await bundled('testing/qemu/linux.ts');
   const machine = (side, more) =>
     startMachine({ folder, name: side, memoryMib: mebibytes, linux: guest(settings), prefix: inside(side), ...more });
   const agents = [];

@@ -1,4 +1,4 @@
-// Is the model right? What it predicts from a run without a link (src/tradeoff/model.ts) against the same stream over a paced link in
+// Is the model right? What it predicts from a run without a link (src/analyze/tradeoff/model.ts) against the same stream over a paced link in
 // real time, until the last byte has gone. Decoding is left out on both sides: one process cannot be both ends of a link.
 import { bytesSource, createEncoder } from '../dist/index.js';
 import { bundled } from './kernels/load.mjs';
@@ -14,7 +14,7 @@ const MOST_OFF = 0.1;
 
 export async function run(argv) {
   const options = await readLinkOptions(argv, { links: ['300Mbit', '1Gbit', '10Gbit'], runs: 5 });
-  const { pipelinedTime } = await bundled('src/tradeoff/model.ts');
+  const { pipelinedTime } = await bundled('src/analyze/tradeoff/model.ts');
   const rows = [];
   for (const workload of options.quick ? options.workloads.slice(0, 1) : options.workloads) {
     const images = await collectImages(workload, options);

@@ -2,7 +2,7 @@
 // Time is virtual, so nothing here is noisy: the same version gives the same numbers on any machine.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { simulate, TECHNIQUES, traceGuest } from '../dist/migrate.js';
+import { simulate, TECHNIQUES, traceGuest } from '../dist/simulate.js';
 import { openFileSource } from '../dist/node.js';
 import { print, printTable, readOptions, writeRows } from './kernels/suite.mjs';
 import { CLAIMS, kindOfGuest, matrixGuests } from './techniques/guests.mjs';

@@ -1,5 +1,5 @@
 // Overhead against transfer size: workloads x strategies x links, in one run. A strategy encodes and decodes a workload in this process,
-// with nothing to wait for; the model (`src/tradeoff/model.ts`) makes the pipelined time over a link of it. Strategies take turns, in
+// with nothing to wait for; the model (`src/analyze/tradeoff/model.ts`) makes the pipelined time over a link of it. Strategies take turns, in
 // another order every round; what is decoded has to be what went in.
 import { bundled } from './kernels/load.mjs';
 import { print, writeRows } from './kernels/suite.mjs';
@@ -25,7 +25,7 @@ const LINK_BLIND = [
 
 export async function run(argv) {
   const options = await readLinkOptions(argv, { links: LINKS, runs: 5 });
-  const { pipelinedTime } = await bundled('src/tradeoff/model.ts');
+  const { pipelinedTime } = await bundled('src/analyze/tradeoff/model.ts');
   const rows = [];
   for (const workload of options.workloads) {
     const reason = workload.unavailable?.();

@@ -1,4 +1,4 @@
-// Makes the captures in test/fixtures/qemu again, with the qemu-system-x86_64 that is installed; see test/support/qemu/capture.ts.
+// Makes the captures in test/fixtures/qemu again, with the qemu-system-x86_64 that is installed; see testing/qemu/capture.ts.
 //
 //   node scripts/capture-qemu.mjs [FOLDER]
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const bundle = new URL('../build/capture-qemu.mjs', import.meta.url);
 await build({
   absWorkingDir: root,
-  entryPoints: ['test/support/qemu/capture.ts'],
+  entryPoints: ['testing/qemu/capture.ts'],
   outfile: fileURLToPath(bundle),
   bundle: true,
   platform: 'node',

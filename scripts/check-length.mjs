@@ -1,14 +1,14 @@
-// Files stay short enough to be read in one go: at most 250 lines. Split by idea, not by length.
+// Files stay short enough to be read in one go: at most 300 lines. Split by idea, not by length.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 
-const MOST_LINES = 250;
+const MAX_LINES = 300;
 const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '*.ts', '*.mjs', '*.cjs'], { encoding: 'utf8' });
 let failures = 0;
 for (const file of files.split('\n').filter((name) => name !== '' && existsSync(name))) {
   const lines = readFileSync(file, 'utf8').trimEnd().split('\n').length;
-  if (lines <= MOST_LINES) continue;
-  process.stderr.write(`${file}: ${lines} lines, at most ${MOST_LINES}\n`);
+  if (lines <= MAX_LINES) continue;
+  process.stderr.write(`${file}: ${lines} lines, at most ${MAX_LINES}\n`);
   failures++;
 }
 if (failures > 0) process.exitCode = 1;

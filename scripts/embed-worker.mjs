@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
 
 const { outputFiles } = await build({
-  entryPoints: ['src/engine/worker.ts'],
+  entryPoints: ['src/engine/pack/worker.ts'],
   bundle: true,
   write: false,
   format: 'cjs',
@@ -24,5 +24,5 @@ const { outputFiles } = await build({
   logOverride: { 'empty-import-meta': 'silent' },
 });
 const source = outputFiles[0].text;
-writeFileSync('src/engine/worker.generated.ts', `export const WORKER_SOURCE =\n  ${JSON.stringify(source)};\n`);
+writeFileSync('src/engine/pack/worker.generated.ts', `export const WORKER_SOURCE =\n  ${JSON.stringify(source)};\n`);
 process.stdout.write(`worker: ${source.length} bytes\n`);

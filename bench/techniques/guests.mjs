@@ -1,5 +1,5 @@
 // Guests of the kinds that the papers describe, and the three that all techniques are compared on.
-import { syntheticGuest, wasmProgramGuest } from '../../dist/migrate.js';
+import { syntheticGuest, wasmProgramGuest } from '../../dist/simulate.js';
 
 const MIB = 1 << 20;
 

@@ -27,7 +27,7 @@ export function createRunner(images, threads) {
   return {
     bytesIn,
     pages: images.reduce((sum, { bytes }) => sum + Math.ceil(bytes.length / PAGE_BYTES), 0),
-    /** A measure as the model takes it (`src/tradeoff/model.ts`). @throws when an image does not come back as it was */
+    /** A measure as the model takes it (`src/analyze/tradeoff/model.ts`). @throws when an image does not come back as it was */
     async run({ name, strategy }, linkBitsPerSecond) {
       kept.restart();
       const { summary, encodeMs, cpuMs } = await encode(images, kept, { strategy, linkBitsPerSecond, threads });

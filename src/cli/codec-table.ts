@@ -1,6 +1,6 @@
-import type { CodecCount } from '../engine/counters.js';
-import { table } from '../report/table.js';
-import { bytesText } from '../report/units.js';
+import type { CodecCount } from '../engine/frame/counters.js';
+import { table } from '../report/terminal/table.js';
+import { bytesText } from '../report/terminal/units.js';
 
 export type CodecTable = Readonly<Record<string, CodecCount>>;
 

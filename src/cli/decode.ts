@@ -1,11 +1,11 @@
 import { digestText } from '../dedup/image-digest.js';
-import { createDecoder } from '../engine/create-decoder.js';
-import type { DecodeSummary } from '../engine/decoder.js';
-import { type FileSource, openFileSource } from '../image/file.js';
-import { openImage } from '../image/open.js';
+import { createDecoder } from '../engine/decode/create-decoder.js';
+import type { DecodeSummary } from '../engine/decode/decoder.js';
+import { type FileSource, openFileSource } from '../image/raw.js';
+import { openImage } from '../image/formats.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSink, PageSource } from '../page/source.js';
-import { bytesText } from '../report/units.js';
+import { bytesText } from '../report/terminal/units.js';
 import { progress } from './progress.js';
 
 const PIECE_BYTES = 1 << 20;

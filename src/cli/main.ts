@@ -1,12 +1,12 @@
 import { PageferryError } from '../page/error.js';
 import { VERSION } from '../version.js';
-import { analyze } from './analyze.js';
-import { capture } from './capture.js';
+import { analyze } from './commands/analyze.js';
+import { capture } from './commands/capture.js';
 import { handleSignals } from './interrupt.js';
-import { pack } from './pack.js';
-import { unpack } from './unpack.js';
+import { pack } from './commands/pack.js';
+import { unpack } from './commands/unpack.js';
 import { USAGE, UsageError } from './usage.js';
-import { verify } from './verify.js';
+import { verify } from './commands/verify.js';
 
 type Command = (argv: readonly string[]) => Promise<void>;
 
@@ -17,9 +17,9 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   verify,
   analyze,
   capture,
-  tradeoff: async (argv) => (await import('./tradeoff.js')).tradeoff(argv),
-  simulate: async (argv) => (await import('./simulate.js')).simulate(argv),
-  agent: async (argv) => (await import('./agent.js')).agent(argv),
+  tradeoff: async (argv) => (await import('./commands/tradeoff.js')).tradeoff(argv),
+  simulate: async (argv) => (await import('./commands/simulate.js')).simulate(argv),
+  agent: async (argv) => (await import('./commands/agent.js')).agent(argv),
 };
 
 async function main([command, ...argv]: readonly string[]): Promise<void> {

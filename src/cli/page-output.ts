@@ -1,6 +1,6 @@
 // The page that a command writes beside its report.
 import { existsSync, realpathSync } from 'node:fs';
-import { type AtomicWriter, createAtomicWriter } from '../image/atomic-file.js';
+import { type AtomicWriter, createAtomicWriter } from '../image/fs/atomic-file.js';
 import { UsageError } from './usage.js';
 
 /** @throws UsageError for a page that cannot be one */

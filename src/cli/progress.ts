@@ -1,5 +1,5 @@
 import type { PageSource } from '../page/source.js';
-import { bytesText } from '../report/units.js';
+import { bytesText } from '../report/terminal/units.js';
 
 const EVERY_MS = 200;
 

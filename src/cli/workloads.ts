@@ -1,9 +1,9 @@
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { captureProcess } from '../image/capture.js';
-import { openImage } from '../image/open.js';
-import { traceImages } from '../image/trace.js';
+import { captureProcess } from '../image/process/capture.js';
+import { openImage } from '../image/formats.js';
+import { traceImages } from '../image/directory.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
 import { onInterrupt } from './interrupt.js';

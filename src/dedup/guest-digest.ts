@@ -1,6 +1,6 @@
 import type { Kernels } from '../kernels/kernels.js';
 import { ImageDigest } from './image-digest.js';
-import type { SentPages } from './sent-pages.js';
+import type { SentPages } from './remote-page-cache.js';
 
 /** The digest of a guest, page by page; a page that never travelled counts as sixteen zero bytes. */
 export function guestDigest(kernels: Kernels, sent: SentPages, pages: number, pageBytes: number): Uint8Array {

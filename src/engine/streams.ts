@@ -1,11 +1,11 @@
 import type { PageSource } from '../page/source.js';
-import { createDecoder, type DecoderOptions } from './create-decoder.js';
-import { createEncoder } from './create-encoder.js';
-import type { OpenSink } from './decoded-images.js';
-import type { DecodeSummary } from './decoder.js';
-import type { Encoder } from './encoder.js';
+import { createDecoder, type DecoderOptions } from './decode/create-decoder.js';
+import { createEncoder } from './encode/create-encoder.js';
+import type { OpenSink } from './decode/decoded-images.js';
+import type { DecodeSummary } from './decode/decoder.js';
+import type { Encoder } from './encode/encoder.js';
 import type { EncoderOptions } from './options.js';
-import type { StreamSummary } from './summary.js';
+import type { StreamSummary } from './encode/summary.js';
 
 /** What to put into one stream. */
 export interface EncodeJob extends EncoderOptions {

@@ -1,7 +1,7 @@
 import { PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
-import { checkPosition } from './fault.js';
-import type { ReadHandle } from './handle.js';
+import { checkPosition } from './fs/errno.js';
+import type { ReadHandle } from './fs/read-handle.js';
 
 /** A stretch of an image and where in the file it lies; one without an offset is all zero and in no file. */
 export interface Extent {

@@ -1,6 +1,6 @@
 import { isCodecName } from '../codec/registry.js';
 import { PageferryError } from '../page/error.js';
-import { adaptive } from './adaptive.js';
+import { adaptive } from './adaptive/adaptive.js';
 import { characteristic } from './characteristic.js';
 import { fixed } from './fixed.js';
 import { mecom } from './mecom.js';

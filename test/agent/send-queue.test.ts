@@ -1,6 +1,6 @@
 // What waits to be sent: in order, within a bound, and never for ever.
 import { expect, test } from 'vitest';
-import { SendQueue } from '../../src/agent/qemu/send-queue.js';
+import { SendQueue } from '../../src/agent/source/send-queue.js';
 
 /** A job that ends when it is told to. */
 function held() {

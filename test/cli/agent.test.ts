@@ -4,11 +4,11 @@ import fs from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { DESTINATION, SOURCE } from '../agent/hosts.js';
+import { DESTINATION, SOURCE } from '../channel/hosts.js';
 import { FakeDestination, FakeSource } from '../support/fake-qemus.js';
-import { craftedLater, craftedMemory, craftedStream } from '../support/qemu/crafted-guest.js';
-import { expectSameMemory } from '../support/qemu/memory-trace.js';
-import { cut } from '../support/qemu/replay.js';
+import { craftedLater, craftedMemory, craftedStream } from '../../testing/qemu/crafted-guest.js';
+import { expectSameMemory } from '../../testing/qemu/memory-trace.js';
+import { cut } from '../../testing/qemu/replay.js';
 import { cli, ended, fails, folders, type Run, start, until } from './cli.js';
 
 const newFolder = folders();

@@ -1,8 +1,8 @@
 // The guests that --guest names are what their names say.
 import { describe, expect, test } from 'vitest';
-import type { Guest } from '../../src/migrate/guest.js';
-import { parseGuestSpec } from '../../src/migrate/guest-spec.js';
-import { simulate } from '../../src/migrate/simulate.js';
+import type { Guest } from '../../src/simulate/guest.js';
+import { parseGuestSpec } from '../../src/simulate/guest-spec.js';
+import { simulate } from '../../src/simulate/simulate.js';
 
 const open = async (spec: string): Promise<Guest> => parseGuestSpec(spec).open(1);
 

@@ -2,8 +2,8 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { TECHNIQUES } from '../../src/migrate/technique/registry.js';
-import type { SimulationRow } from '../../src/report/simulation-rows.js';
+import { TECHNIQUES } from '../../src/simulate/technique/registry.js';
+import type { SimulationRow } from '../../src/report/terminal/simulation-rows.js';
 import { cli, done, expectNothingLeft, folders, start, twoSnapshots } from './cli.js';
 
 const SMALL = 'write-heavy,size=2M';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { LinkMeter } from '../../src/engine/link-meter.js';
+import { LinkMeter } from '../../src/engine/encode/link-meter.js';
 
 /**
  * A link with a buffer before it, in virtual time: a write is taken as far as the buffer has room, and waits for the rest. The

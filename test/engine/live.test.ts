@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { createPageReceiver } from '../../src/engine/create-page-receiver.js';
-import type { PageReceiverOptions } from '../../src/engine/page-receiver.js';
-import { FINDS } from '../../src/engine/page-sender.js';
+import { createPageReceiver } from '../../src/engine/live/create-page-receiver.js';
+import type { PageReceiverOptions } from '../../src/engine/live/page-receiver.js';
+import { FINDS } from '../../src/engine/live/page-sender.js';
 import { strategyByName } from '../../src/strategy/registry.js';
 import { guestImage, laterImage } from '../support/images.js';
 import { seeded } from '../support/kernels.js';

@@ -1,5 +1,5 @@
-import { openPages, pageReaderBytes, pagesIn } from '../../src/engine/open-pages.js';
-import type { PageReader } from '../../src/engine/page-reader.js';
+import { openPages, pageReaderBytes, pagesIn } from '../../src/engine/page-reader/open-pages.js';
+import type { PageReader } from '../../src/engine/page-reader/page-reader.js';
 import { bytesSource } from '../../src/image/memory.js';
 import { type Guarded, guardedKernels } from './guarded.js';
 import type { Dice } from './mutate.js';

@@ -1,9 +1,9 @@
 // Files that the reader of single pages once took too far: each is signed, so that only its meaning is wrong.
 import { expect, test } from 'vitest';
-import { loadZstd } from '../../src/codec/zstd-load.js';
+import { loadZstd } from '../../src/codec/zstd/load.js';
 import { ImageDigest } from '../../src/dedup/image-digest.js';
-import { openPages, type PageReaderOptions } from '../../src/engine/open-pages.js';
-import type { PageReader } from '../../src/engine/page-reader.js';
+import { openPages, type PageReaderOptions } from '../../src/engine/page-reader/open-pages.js';
+import type { PageReader } from '../../src/engine/page-reader/page-reader.js';
 import { bytesSink, bytesSource } from '../../src/image/memory.js';
 import { PageferryError } from '../../src/page/error.js';
 import { WireWriter } from '../../src/stream/wire.js';

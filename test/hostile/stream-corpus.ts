@@ -1,8 +1,8 @@
 // Small streams that together hold every codec, packing, page size and kind of record.
 import { createHash } from 'node:crypto';
 import type { Zstd } from '../../src/codec/zstd.js';
-import { createEncoder } from '../../src/engine/create-encoder.js';
-import type { Encoder } from '../../src/engine/encoder.js';
+import { createEncoder } from '../../src/engine/encode/create-encoder.js';
+import type { Encoder } from '../../src/engine/encode/encoder.js';
 import { bytesSource } from '../../src/image/memory.js';
 import type { PageSource } from '../../src/page/source.js';
 import type { Choice, Strategy } from '../../src/strategy/strategy.js';

@@ -1,5 +1,5 @@
-import { createDecoder, decoderBytes, decoderIn } from '../../src/engine/create-decoder.js';
-import type { Decoder, DecodeSummary } from '../../src/engine/decoder.js';
+import { createDecoder, decoderBytes, decoderIn } from '../../src/engine/decode/create-decoder.js';
+import type { Decoder, DecodeSummary } from '../../src/engine/decode/decoder.js';
 import { type Guarded, guardedKernels } from './guarded.js';
 import type { Dice } from './mutate.js';
 import { refused, type WatchedSink, watchedSink } from './sinks.js';

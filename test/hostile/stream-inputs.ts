@@ -1,5 +1,5 @@
 import type { Zstd } from '../../src/codec/zstd.js';
-import { loadZstd } from '../../src/codec/zstd-load.js';
+import { loadZstd } from '../../src/codec/zstd/load.js';
 import { loadKernels } from '../../src/kernels/kernels.js';
 import type { PageSource } from '../../src/page/source.js';
 import { type Dice, diceOf } from './mutate.js';

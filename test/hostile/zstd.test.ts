@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { loadZstd } from '../../src/codec/zstd-load.js';
+import { loadZstd } from '../../src/codec/zstd/load.js';
 
 const zstd = await loadZstd();
 

@@ -1,8 +1,8 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { isElfCore, openElfCore } from '../../src/image/elf-core.js';
-import { openImage } from '../../src/image/open.js';
+import { isElfCore, openElfCore } from '../../src/image/elf-core/elf-core.js';
+import { openImage } from '../../src/image/formats.js';
 import { PageferryError } from '../../src/page/error.js';
 import { seeded } from '../support/kernels.js';
 import { type CoreSegment, type CoreShape, makeCore } from './elf-support.js';

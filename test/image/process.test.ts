@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { captureProcess } from '../../src/image/capture.js';
-import { openElfCore } from '../../src/image/elf-core.js';
-import { isMemory } from '../../src/image/proc.js';
-import { openProcess } from '../../src/image/process.js';
+import { captureProcess } from '../../src/image/process/capture.js';
+import { openElfCore } from '../../src/image/elf-core/elf-core.js';
+import { isMemory } from '../../src/image/process/proc.js';
+import { openProcess } from '../../src/image/process/process.js';
 import { asNobody, fileNames, hasProgram, isRoot, readAll, run, testFolder } from './support.js';
 
 const linux = process.platform === 'linux';

@@ -2,8 +2,8 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'vitest';
-import { renderPage } from '../../src/report/page.js';
-import type { TradeoffReport } from '../../src/tradeoff/report.js';
+import { renderPage } from '../../src/report/html/tradeoff-page.js';
+import type { TradeoffReport } from '../../src/analyze/tradeoff/report.js';
 import { CHROMIUM, expectCharts, expectTheme, openPage, VIEWS, withBrowser } from './browser-checks.js';
 import { fixtureReport } from './fixture.js';
 

@@ -7,8 +7,8 @@ import {
   perPage,
   pipelinedTime,
   sendMs,
-} from '../../src/tradeoff/model.js';
-import type { PageMap, TradeoffReport, WayReport, WorkloadReport } from '../../src/tradeoff/report.js';
+} from '../../src/analyze/tradeoff/model.js';
+import type { PageMap, TradeoffReport, WayReport, WorkloadReport } from '../../src/analyze/tradeoff/report.js';
 import { seeded } from '../support/kernels.js';
 
 const MIB = 2 ** 20;

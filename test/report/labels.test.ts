@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Box, placeLabels, spread, textBox } from '../../src/report/labels.js';
+import { type Box, placeLabels, spread, textBox } from '../../src/report/html/labels.js';
 import { seeded } from '../support/kernels.js';
 
 const bounds: Box = { x: 60, y: 30, width: 480, height: 300 };

@@ -1,9 +1,9 @@
 import { parseHTML } from 'linkedom';
 import { describe, expect, test } from 'vitest';
-import { renderPage } from '../../src/report/page.js';
-import { runsOf } from '../../src/report/page-map.js';
-import { bytesTicks, logTicks, powerTicks } from '../../src/report/ticks.js';
-import type { TradeoffReport, WorkloadReport } from '../../src/tradeoff/report.js';
+import { renderPage } from '../../src/report/html/tradeoff-page.js';
+import { runsOf } from '../../src/report/html/page-map.js';
+import { bytesTicks, logTicks, powerTicks } from '../../src/report/html/ticks.js';
+import type { TradeoffReport, WorkloadReport } from '../../src/analyze/tradeoff/report.js';
 import { fixtureReport } from './fixture.js';
 
 const html = renderPage(fixtureReport());

@@ -2,8 +2,8 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { SimulationReport } from '../../src/report/simulation.js';
-import { renderSimulationPage } from '../../src/report/simulation-page.js';
+import type { SimulationReport } from '../../src/report/terminal/simulation.js';
+import { renderSimulationPage } from '../../src/report/html/simulation-page.js';
 import { CHROMIUM, expectCharts, expectTheme, openPage, VIEWS, withBrowser } from './browser-checks.js';
 import { changed, simulatedReport } from './simulation-fixture.js';
 

@@ -1,8 +1,8 @@
 // Simulations as the command line makes them: every technique on a small guest, and what seldom comes.
-import { parseGuestSpec } from '../../src/migrate/guest-spec.js';
-import { type SimulationResult, simulate } from '../../src/migrate/simulate.js';
-import { TECHNIQUES } from '../../src/migrate/technique/registry.js';
-import type { SimulationReport } from '../../src/report/simulation.js';
+import { parseGuestSpec } from '../../src/simulate/guest-spec.js';
+import { type SimulationResult, simulate } from '../../src/simulate/simulate.js';
+import { TECHNIQUES } from '../../src/simulate/technique/registry.js';
+import type { SimulationReport } from '../../src/report/terminal/simulation.js';
 
 const GUEST = 'diverging,size=4M,writes=4000,free=0.2,cache=0.3';
 const DOWNTIME_LIMIT_MS = 40;

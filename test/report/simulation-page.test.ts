@@ -1,10 +1,10 @@
 import { parseHTML } from 'linkedom';
 import { describe, expect, test } from 'vitest';
-import { TECHNIQUES } from '../../src/migrate/technique/registry.js';
-import { bestOf, conclusionLines, keepsLimit, ranked } from '../../src/report/simulation.js';
-import { renderSimulationPage } from '../../src/report/simulation-page.js';
-import { simulationRows } from '../../src/report/simulation-rows.js';
-import { simulationText } from '../../src/report/simulation-summary.js';
+import { TECHNIQUES } from '../../src/simulate/technique/registry.js';
+import { bestOf, conclusionLines, keepsLimit, ranked } from '../../src/report/terminal/simulation.js';
+import { renderSimulationPage } from '../../src/report/html/simulation-page.js';
+import { simulationRows } from '../../src/report/terminal/simulation-rows.js';
+import { simulationText } from '../../src/report/terminal/simulation-summary.js';
 import { changed, simulatedReport } from './simulation-fixture.js';
 
 const report = await simulatedReport([1e8, 1e9]);

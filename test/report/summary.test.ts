@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { ceilingText } from '../../src/report/advice.js';
-import { tradeoffRows } from '../../src/report/rows.js';
-import { summaryText } from '../../src/report/summary.js';
-import type { WayReport } from '../../src/tradeoff/report.js';
+import { ceilingText } from '../../src/report/terminal/advice.js';
+import { tradeoffRows } from '../../src/report/terminal/rows.js';
+import { summaryText } from '../../src/report/terminal/summary.js';
+import type { WayReport } from '../../src/analyze/tradeoff/report.js';
 import { fixtureReport, LINKS } from './fixture.js';
 
 const report = fixtureReport();

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { adaptive } from '../../src/strategy/adaptive.js';
+import { adaptive } from '../../src/strategy/adaptive/adaptive.js';
 import type { Packing } from '../../src/strategy/strategy.js';
 import { type Simulation, simulate, type TruePacking } from './link-simulation.js';
 

@@ -1,4 +1,4 @@
-import { LinkMeter } from '../../src/engine/link-meter.js';
+import { LinkMeter } from '../../src/engine/encode/link-meter.js';
 import type { GroupView, Packing, Strategy, StreamState } from '../../src/strategy/strategy.js';
 
 /** What packing a group really takes and gives, in virtual time. */

@@ -1,6 +1,6 @@
 // Where a stream knows how long its bytes wait for the link: a queue that is kept short shows nothing of it by itself.
 import { describe, expect, test } from 'vitest';
-import { WaitShare } from '../../src/agent/qemu/wait-share.js';
+import { WaitShare } from '../../src/agent/flow/busy-fraction.js';
 import { type Packing, strategyByName } from '../../src/index.js';
 import { fakeStream, groupOf } from './support.js';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { createEncoder } from '../../src/engine/create-encoder.js';
+import { createEncoder } from '../../src/engine/encode/create-encoder.js';
 import { bytesSource } from '../../src/image/memory.js';
-import { adaptive } from '../../src/strategy/adaptive.js';
+import { adaptive } from '../../src/strategy/adaptive/adaptive.js';
 import { recorded, replayed, type StrategyEvent } from '../../src/strategy/record.js';
 import { seeded } from '../support/kernels.js';
 

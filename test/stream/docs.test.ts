@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { createPageReceiver } from '../../src/engine/create-page-receiver.js';
+import { createPageReceiver } from '../../src/engine/live/create-page-receiver.js';
 import { bytesSource, strategyByName } from '../../src/index.js';
 import { batchOf, liveSender, pushAll, ReceivedMemory } from '../support/live.js';
 import { decoded, encoded } from '../support/streams.js';

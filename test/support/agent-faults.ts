@@ -3,13 +3,13 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect } from 'vitest';
-import { within } from '../agent/hosts.js';
-import { type Change, Middle } from '../agent/middle.js';
+import { within } from '../channel/hosts.js';
+import { type Change, Middle } from '../channel/relay.js';
 import { type Agents, type AgentsOptions, startAgents } from './agents.js';
 import { FakeDestination, type FakeDestinationOptions, FakeSource } from './fake-qemus.js';
-import { craftedStream, noiseOf } from './qemu/crafted-guest.js';
-import { expectSameMemory } from './qemu/memory-trace.js';
-import { cut } from './qemu/replay.js';
+import { craftedStream, noiseOf } from '../../testing/qemu/crafted-guest.js';
+import { expectSameMemory } from '../../testing/qemu/memory-trace.js';
+import { cut } from '../../testing/qemu/replay.js';
 
 export const folder = fs.mkdtempSync(join(tmpdir(), 'agents-test-'));
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));

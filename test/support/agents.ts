@@ -1,19 +1,19 @@
 // A pair of agents in this process, with fake QEMUs beside them, and everything that they say.
 import fs from 'node:fs';
 import { join } from 'node:path';
-import type { ConnectOptions } from '../../src/agent/channel.js';
-import type { ListenOptions } from '../../src/agent/listen.js';
-import type { Address } from '../../src/agent/qemu/address.js';
-import type { BaseImage } from '../../src/agent/qemu/base-image.js';
-import { startDestinationAgent } from '../../src/agent/qemu/destination.js';
-import type { LogLine } from '../../src/agent/qemu/log.js';
-import { Meters } from '../../src/agent/qemu/meters.js';
-import { startSourceAgent } from '../../src/agent/qemu/source.js';
-import type { RoundLine } from '../../src/agent/qemu/stats.js';
+import type { ConnectOptions } from '../../src/channel/connect.js';
+import type { ListenOptions } from '../../src/channel/listen.js';
+import type { Address } from '../../src/channel/transports/address.js';
+import type { BaseImage } from '../../src/agent/base-image.js';
+import { startDestinationAgent } from '../../src/agent/destination/destination.js';
+import type { LogLine } from '../../src/agent/log.js';
+import { Meters } from '../../src/agent/metrics.js';
+import { startSourceAgent } from '../../src/agent/source/source.js';
+import type { RoundLine } from '../../src/agent/stats.js';
 import type { PageferryError } from '../../src/page/error.js';
-import { KEPT, within } from '../agent/hosts.js';
+import { KEPT, within } from '../channel/hosts.js';
 import { FakeDestination, FakeSource } from './fake-qemus.js';
-import { cut } from './qemu/replay.js';
+import { cut } from '../../testing/qemu/replay.js';
 
 const CACHE_BYTES = 64 << 20;
 

@@ -1,6 +1,6 @@
-import { createPageSender } from '../../src/engine/create-page-sender.js';
-import type { PageReceiver } from '../../src/engine/page-receiver.js';
-import type { PageSender, PageSenderOptions } from '../../src/engine/page-sender.js';
+import { createPageSender } from '../../src/engine/live/create-page-sender.js';
+import type { PageReceiver } from '../../src/engine/live/page-receiver.js';
+import type { PageSender, PageSenderOptions } from '../../src/engine/live/page-sender.js';
 import { strategyByName } from '../../src/strategy/registry.js';
 import type { StreamState } from '../../src/strategy/strategy.js';
 

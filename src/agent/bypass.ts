@@ -1,0 +1,106 @@
+// Pages as they are: the body of an AS_IS frame. All integers are little-endian.
+//
+//   entries u16 | entries x { page u32 | kind u8 | fill u8 } | the bytes of those of kind 0, one after the other
+//
+//   kind: 0 page, 1 fill (every byte is `fill`)
+
+import { type CodecCounts, emptyCounts } from '../engine/frame/counters.js';
+import { PASSED_PAGE, PASSED_UNCHANGED } from '../engine/live/page-sender.js';
+import { PageferryError } from '../page/error.js';
+import { PAGES_BYTES } from '../channel/frame.js';
+
+const PAGE_BYTES = 4096;
+const COUNT_BYTES = 2;
+const ENTRY_BYTES = 6;
+const MOST_ENTRIES = 4096;
+const KIND = { page: 0, fill: 1 } as const;
+
+/** Pages that came as they are. */
+export interface AsIs {
+  readonly pages: readonly number[];
+  /** By page: `PASSED_PAGE`, or the byte that it repeats. */
+  readonly kinds: readonly number[];
+  /** Of those that do not repeat one byte. */
+  readonly bytes: Uint8Array;
+}
+
+/** Bodies that hold the pages of these numbers; `room` has the bytes of all, one page after the other, and is copied at once. */
+export function asIsBodies(pages: readonly number[], kinds: ArrayLike<number>, room: Uint8Array): Uint8Array[] {
+  const bodies: Uint8Array[] = [];
+  let entries: number[] = [];
+  let bytes = COUNT_BYTES;
+  const close = () => {
+    if (entries.length > 0) bodies.push(body(pages, kinds, room, entries, bytes));
+    entries = [];
+    bytes = COUNT_BYTES;
+  };
+  for (let i = 0; i < pages.length; i++) {
+    const kind = kinds[i]!;
+    if (kind === PASSED_UNCHANGED) continue;
+    const more = ENTRY_BYTES + (kind === PASSED_PAGE ? PAGE_BYTES : 0);
+    if (bytes + more > PAGES_BYTES || entries.length === MOST_ENTRIES) close();
+    entries.push(i);
+    bytes += more;
+  }
+  close();
+  return bodies;
+}
+
+function body(
+  pages: readonly number[],
+  kinds: ArrayLike<number>,
+  room: Uint8Array,
+  entries: readonly number[],
+  bytes: number,
+): Uint8Array {
+  const to = Buffer.allocUnsafe(bytes);
+  to.writeUInt16LE(entries.length, 0);
+  let at = COUNT_BYTES;
+  let dataAt = COUNT_BYTES + ENTRY_BYTES * entries.length;
+  for (const i of entries) {
+    const kind = kinds[i]!;
+    to.writeUInt32LE(pages[i]!, at);
+    to[at + 4] = kind === PASSED_PAGE ? KIND.page : KIND.fill;
+    to[at + 5] = kind === PASSED_PAGE ? 0 : kind;
+    at += ENTRY_BYTES;
+    if (kind !== PASSED_PAGE) continue;
+    to.set(room.subarray(i * PAGE_BYTES, (i + 1) * PAGE_BYTES), dataAt);
+    dataAt += PAGE_BYTES;
+  }
+  return to;
+}
+
+/** What `pages` pages of these kinds are, by codec. */
+export function asIsCounts(pages: number, kinds: ArrayLike<number>): CodecCounts {
+  const counts = emptyCounts();
+  for (let i = 0; i < pages; i++) {
+    const kind = kinds[i]!;
+    const count = counts[kind === PASSED_PAGE ? 'raw' : kind === PASSED_UNCHANGED ? 'unchanged' : kind === 0 ? 'zero' : 'fill'];
+    count.pages++;
+    if (kind === PASSED_PAGE) count.bytes += PAGE_BYTES;
+  }
+  return counts;
+}
+
+/** @throws PageferryError `bad-stream` */
+export function readAsIs(body: Uint8Array, mostPages: number): AsIs {
+  const bad = (found: string) => new PageferryError('bad-stream', `pages as they are: ${found}`);
+  const view = new DataView(body.buffer, body.byteOffset, body.length);
+  const count = body.length >= COUNT_BYTES ? view.getUint16(0, true) : 0;
+  const dataAt = COUNT_BYTES + ENTRY_BYTES * count;
+  if (count === 0 || count > MOST_ENTRIES || dataAt > body.length) throw bad(`${count} entries in ${body.length} bytes`);
+  const pages: number[] = [];
+  const kinds: number[] = [];
+  let left = body.length - dataAt;
+  for (let at = COUNT_BYTES; at < dataAt; at += ENTRY_BYTES) {
+    const page = view.getUint32(at, true);
+    const kind = body[at + 4]!;
+    if (page >= mostPages) throw bad(`page ${page}: the guest has ${mostPages}`);
+    if (kind > KIND.fill) throw bad(`page ${page}: kind ${kind}, which this version does not know`);
+    pages.push(page);
+    kinds.push(kind === KIND.page ? PASSED_PAGE : body[at + 5]!);
+    if (kind === KIND.page) left -= PAGE_BYTES;
+  }
+  if (left !== 0) throw bad(`${body.length} bytes, its entries have ${body.length - left}`);
+  return { pages, kinds, bytes: body.subarray(dataAt) };
+}

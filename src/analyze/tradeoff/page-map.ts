@@ -1,0 +1,56 @@
+import type { PageObserver } from '../../engine/decode/image-decoder.js';
+import type { PageClass, PageMap } from './report.js';
+
+/** As many cells at most, so that a map can be drawn. */
+const MOST_CELLS = 4096;
+
+const CLASS_OF: Readonly<Record<string, PageClass>> = {
+  zero: 'zero',
+  fill: 'fill',
+  unchanged: 'unchanged',
+  'same-as': 'duplicate',
+  xbzrle: 'delta',
+  similar: 'delta',
+  rle: 'coded',
+  'zero-aware': 'coded',
+  wkdm: 'coded',
+};
+
+/** Listens to a decoder and draws the map of its last image. */
+export class PageMapper {
+  private image = -1;
+  /** What each page travelled as: an index into `ways`. */
+  private pages: number[] = [];
+  private readonly ways: { class: PageClass; codec: string }[] = [];
+
+  readonly observe: PageObserver = (image, firstPage, count, codec, packing) => {
+    if (image !== this.image) {
+      this.image = image;
+      this.pages = [];
+    }
+    const way = this.wayOf(codec, packing);
+    for (let page = firstPage; page < firstPage + count; page++) this.pages[page] = way;
+  };
+
+  map(image: string): PageMap {
+    const { pages, ways } = this;
+    const cellPages = Math.max(1, Math.ceil(pages.length / MOST_CELLS));
+    const cells = Array.from({ length: Math.ceil(pages.length / cellPages) }, (_, cell) => {
+      const votes = new Array<number>(ways.length).fill(0);
+      for (const way of pages.slice(cell * cellPages, (cell + 1) * cellPages)) votes[way]!++;
+      return ways[votes.indexOf(Math.max(...votes))]!;
+    });
+    const counts: Record<string, number> = {};
+    for (const way of pages) counts[ways[way]!.codec] = (counts[ways[way]!.codec] ?? 0) + 1;
+    return { image, pages: pages.length, cellPages, cells, counts };
+  }
+
+  /** A page as it is travels in a segment: what packed that is its codec then. */
+  private wayOf(codec: string, packing: string | undefined): number {
+    const name = codec === 'raw' ? (packing ?? 'raw') : codec;
+    const found = this.ways.findIndex((way) => way.codec === name);
+    if (found >= 0) return found;
+    const asItIs: PageClass = name === 'raw' ? 'raw' : 'packed';
+    return this.ways.push({ class: CLASS_OF[name] ?? asItIs, codec: name }) - 1;
+  }
+}

@@ -1,0 +1,146 @@
+import type { CodecContext, PageCodec } from '../../codec/codec.js';
+import { unpackLz4 } from '../../codec/lz4.js';
+import { codecByWireId } from '../../codec/registry.js';
+import type { Zstd } from '../../codec/zstd.js';
+import { statusText } from '../../kernels/status.js';
+import { PageferryError } from '../../page/error.js';
+import { type FrameHead, MAX_TABLE_BYTES, type SegmentHead } from '../../stream/format.js';
+import { type TableEntry, TableReader } from '../../stream/table.js';
+
+/** An unpacked segment, and how far its bytes are used up. */
+interface Segment {
+  readonly at: number;
+  readonly bytes: number;
+  next: number;
+}
+
+/** Room that packed data may take beyond what it unpacks to. */
+export function packedLimit(frameBytes: number): number {
+  return frameBytes + (frameBytes >>> 8) + 65536;
+}
+
+/** Checks and unpacks the segments of a frame, and decodes its pages one by one. Trusts nothing. */
+export class FrameDecoder {
+  private readonly unpacked: number;
+  private readonly check: number;
+  private segments: Segment[] = [];
+  private what = '';
+  /** The frame's pages, in order. */
+  table: TableReader | undefined;
+
+  constructor(
+    private readonly context: CodecContext,
+    private readonly zstd: Zstd | undefined,
+    private maxFrameBytes: number,
+  ) {
+    this.unpacked = context.kernels.reserve(maxFrameBytes + 4096, 'unpacked frame');
+    this.check = context.kernels.reserve(16, 'check');
+  }
+
+  /** Takes the stream's own limit, which is not above this reader's. */
+  announced(maxFrameBytes: number): void {
+    this.maxFrameBytes = maxFrameBytes;
+  }
+
+  /** Opens a frame whose data stands at `data`. @throws PageferryError `bad-stream` | `limit` | `unsupported` */
+  open(head: FrameHead, data: number, dataBytes: number, expectedImage: number, what: string): void {
+    this.what = what;
+    const packedBytes = head.segments.reduce((sum, segment) => sum + segment.packedBytes, 0);
+    if (packedBytes !== dataBytes) throw this.bad(`segments of ${packedBytes} bytes in ${dataBytes} bytes of data`);
+    const bytes = head.segments.reduce((sum, segment) => sum + segment.bytes, 0);
+    if (bytes > this.maxFrameBytes)
+      throw this.bad(`unpacks to ${bytes} bytes, more than the ${this.maxFrameBytes} that its stream announced`);
+    const tableBytes = head.segments[0]!.bytes;
+    if (tableBytes > MAX_TABLE_BYTES) throw this.bad(`a table of ${tableBytes} bytes, more than ${MAX_TABLE_BYTES}`);
+    let from = data;
+    let to = this.unpacked;
+    this.segments = head.segments.map((segment, i) => {
+      const at = this.unpack(segment, from, to, `${what}, segment ${i}`);
+      from += segment.packedBytes;
+      to += segment.bytes;
+      return { at, bytes: segment.bytes, next: 0 };
+    });
+    const { at } = this.segments[0]!;
+    const table = this.context.kernels.bytes.subarray(at, at + tableBytes);
+    this.table = new TableReader(table, `${what}, table`, head.pageCount, head.firstPage, expectedImage);
+    this.segments[0]!.next = tableBytes;
+  }
+
+  /** Decodes a page that has bytes to `at`, where its base stands already if its codec has one. */
+  decodePage(entry: TableEntry, at: number, pageBytes: number, page: number): void {
+    const { codec } = entry;
+    const segment = this.segments[entry.segment];
+    // Words for errors are only put together where there is one: this runs once a page.
+    if (!segment || entry.segment === 0) throw this.bad(`page ${page}: segment ${entry.segment} of ${this.segments.length}`);
+    const bytes = codec.operands.bytes === 'own' ? entry.bytes : pageBytes;
+    if (bytes > segment.bytes - segment.next)
+      throw this.bad(`page ${page}: needs ${bytes} bytes, its segment has ${segment.bytes - segment.next}`);
+    this.decodeAt(codec, segment.at + segment.next, bytes, at, pageBytes, page);
+    segment.next += bytes;
+  }
+
+  /** Decodes coded bytes that stand at `coded`; `page` is its number, or what it is called, for errors. */
+  decodeAt(codec: PageCodec, coded: number, codedBytes: number, at: number, pageBytes: number, page: number | string): void {
+    if (!codec.decode) throw this.bad(`${called(page)}: "${codec.name}" is no codec for a page`);
+    const status = codec.decode(this.context, coded, codedBytes, at, pageBytes);
+    if (status !== pageBytes) throw this.bad(`${called(page)}: ${codec.name} ${statusText(status)}`);
+  }
+
+  /** The bytes of an unpacked segment; good until the next frame is opened. */
+  segment(number: number): Uint8Array {
+    const { at, bytes } = this.segments[number]!;
+    return this.context.kernels.bytes.subarray(at, at + bytes);
+  }
+
+  /** The frame is done: nothing may be left over. */
+  close(): void {
+    this.table!.end();
+    this.segments.forEach(({ bytes, next }, i) => {
+      if (next !== bytes) throw this.bad(`segment ${i}: ${bytes - next} bytes too many`);
+    });
+  }
+
+  /** Where the segment's bytes stand: as they came, or at `to`. */
+  private unpack(segment: SegmentHead, from: number, to: number, what: string): number {
+    const { kernels } = this.context;
+    const { packedBytes, bytes } = segment;
+    kernels.run.hash64(from, packedBytes, 0, 0, this.check);
+    const low = kernels.words[this.check >>> 2];
+    const high = kernels.words[(this.check >>> 2) + 1];
+    if (low !== segment.check[0] || high !== segment.check[1])
+      throw new PageferryError('bad-stream', `${what}: damaged, its check does not match`);
+    const { name } = codecByWireId(segment.packing);
+    if (name === 'raw') {
+      if (packedBytes !== bytes) throw new PageferryError('bad-stream', `${what}: stored ${bytes} bytes in ${packedBytes}`);
+      return from;
+    }
+    if (name === 'lz4') {
+      const status = unpackLz4(this.context, from, packedBytes, to, bytes);
+      if (status !== bytes) throw new PageferryError('bad-stream', `${what}: lz4 ${statusText(status)}`);
+    } else if (name === 'zstd') this.unpackZstd(kernels.bytes.subarray(from, from + packedBytes), to, bytes, what);
+    else throw new PageferryError('unsupported', `${what}: packed by "${name}", which packs no segments`);
+    return to;
+  }
+
+  private unpackZstd(frame: Uint8Array, to: number, bytes: number, what: string): void {
+    if (!this.zstd) throw new PageferryError('unsupported', `${what}: packed by zstd, which is not available here`);
+    let content: Uint8Array;
+    try {
+      content = this.zstd.decompress(frame, bytes);
+    } catch (error) {
+      if (error instanceof PageferryError) throw new PageferryError(error.code, `${what}: ${error.message}`);
+      throw new PageferryError('bad-stream', `${what}: zstd: ${error instanceof Error ? error.message : error}`);
+    }
+    if (content.length !== bytes)
+      throw new PageferryError('bad-stream', `${what}: zstd gave ${content.length} bytes, expected ${bytes}`);
+    this.context.kernels.bytes.set(content, to);
+  }
+
+  private bad(found: string): PageferryError {
+    return new PageferryError('bad-stream', `${this.what}: ${found}`);
+  }
+}
+
+function called(page: number | string): string {
+  return typeof page === 'number' ? `page ${page}` : page;
+}

@@ -1,0 +1,119 @@
+import type { CodecContext, PageCodec } from '../../codec/codec.js';
+import { codecByName } from '../../codec/registry.js';
+import type { Strategy, StreamState } from '../../strategy/strategy.js';
+import type { Candidate } from './candidate.js';
+import type { Frame, SegmentKind } from './frame-builder.js';
+
+const RAW = codecByName('raw');
+const ZERO = codecByName('zero');
+const FILL = codecByName('fill');
+const SIMILAR = codecByName('similar');
+const FILL_CLASS = 0x100;
+
+/** What coding single pages works with. */
+export interface PageCoderContext {
+  readonly codec: CodecContext;
+  readonly pageBytes: number;
+  readonly strategy: Strategy;
+  readonly state: StreamState;
+  readonly candidate: Candidate;
+  /** One u16 a page, and 16 bytes a page, for a run of pages. */
+  readonly classes: number;
+  readonly digests: number;
+  readonly zeroPageDigest: number;
+}
+
+/** Looks at runs of pages, and puts pages into frames in the way that their strategy chooses. */
+export class PageCoder {
+  private readonly groupKind: SegmentKind;
+  private readonly codedKind: SegmentKind;
+
+  constructor(private readonly context: PageCoderContext) {
+    const { pack } = context.strategy;
+    this.groupKind = pack ? 'group' : 'stored';
+    this.codedKind = pack ? 'coded' : 'stored';
+  }
+
+  /** Takes the classes and digests of `count` whole pages at `address`, all in one go. */
+  survey(address: number, count: number): void {
+    const { codec, pageBytes, classes, digests, zeroPageDigest } = this.context;
+    const { run, bytes } = codec.kernels;
+    run.scanPages(address, count, pageBytes, classes);
+    run.hash128Pages(address, count, pageBytes, classes, digests);
+    for (let i = 0; i < count; i++) {
+      const fill = this.classOf(i);
+      if (fill === FILL_CLASS) bytes.copyWithin(digests + 16 * i, zeroPageDigest, zeroPageDigest + 16);
+      else if (fill !== 0) run.hash128(address + i * pageBytes, pageBytes, 0, 0, digests + 16 * i);
+    }
+  }
+
+  /** Whether a surveyed page repeats one byte. */
+  isFill(i: number): boolean {
+    return this.classOf(i) !== 0;
+  }
+
+  /** The byte that a surveyed page repeats, or -1. */
+  fillOf(i: number): number {
+    const fill = this.classOf(i);
+    return fill === 0 ? -1 : fill & 0xff;
+  }
+
+  /** Puts a surveyed page down when it repeats one byte; whether it did. */
+  placeFill(frame: Frame, i: number): boolean {
+    const fill = this.classOf(i);
+    if (fill === 0) return false;
+    if (fill === FILL_CLASS) this.placeFilled(frame, 0);
+    else this.placeFilled(frame, fill & 0xff);
+    return true;
+  }
+
+  /** Puts a page down that repeats `byte`. */
+  placeFilled(frame: Frame, byte: number): void {
+    const codec: PageCodec = byte === 0 ? ZERO : FILL;
+    if (byte === 0) frame.table.add(codec);
+    else frame.table.addFill(codec, byte);
+    frame.count(codec);
+  }
+
+  /** Puts the page at `address`, which `candidate` was set to, down as its strategy chooses. */
+  choose(frame: Frame, address: number): void {
+    const { strategy, state, candidate, pageBytes } = this.context;
+    const choice = strategy.choose(candidate, state);
+    if (choice === 'group' || choice === 'lz4' || choice === 'zstd') {
+      this.append(frame, choice === 'group' ? this.groupKind : choice, address, pageBytes);
+      return;
+    }
+    const bytes = choice === 'raw' ? Infinity : candidate.measure(choice);
+    if (bytes === Infinity || bytes === 0) {
+      this.append(frame, 'stored', address, pageBytes);
+      return;
+    }
+    const codec = codecByName(choice);
+    const segment = frame.segmentNumber(this.codedKind);
+    if (codec === SIMILAR) frame.table.addReference(codec, candidate.similarTo.image, candidate.similarTo.page, segment);
+    else frame.table.add(codec, 1, segment);
+    frame.table.addLength(bytes);
+    frame.append(this.codedKind, codec, candidate.bytesOf(choice));
+  }
+
+  /** Puts bytes down as they are, for their frame's packing. */
+  appendGroup(frame: Frame, address: number, bytes: number): void {
+    this.append(frame, this.groupKind, address, bytes);
+  }
+
+  /** Puts a page down as it is, stored. */
+  appendStored(frame: Frame, address: number): void {
+    this.append(frame, 'stored', address, this.context.pageBytes);
+  }
+
+  private append(frame: Frame, kind: SegmentKind, address: number, bytes: number): void {
+    frame.table.add(RAW, 1, frame.segmentNumber(kind));
+    frame.append(kind, RAW, this.context.codec.kernels.bytes.subarray(address, address + bytes));
+  }
+
+  private classOf(i: number): number {
+    const at = this.context.classes + 2 * i;
+    const { bytes } = this.context.codec.kernels;
+    return bytes[at]! | (bytes[at + 1]! << 8);
+  }
+}

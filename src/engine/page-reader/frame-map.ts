@@ -1,0 +1,126 @@
+import type { PageCodec } from '../../codec/codec.js';
+import { PageferryError } from '../../page/error.js';
+import type { FrameHead, IndexEntry } from '../../stream/format.js';
+import type { FrameDecoder } from '../frame/frame-decoder.js';
+
+/** Where one page of a frame is, and what it refers to. */
+export interface PageEntry {
+  readonly codec: PageCodec;
+  readonly segment: number;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly fill: number;
+  readonly image: number;
+  readonly page: number;
+}
+
+/** A page taken out of its frame, so that the frame may go. */
+export interface CodedPage {
+  readonly entry: PageEntry;
+  /** At most two pages; none where its codec has none. */
+  readonly coded: Uint8Array;
+  /** That it decodes to. */
+  readonly bytes: number;
+  /** Its frame, for messages. */
+  readonly what: string;
+}
+
+/** An unpacked frame in which every page can be found. */
+export class FrameMap {
+  /** Ascending; pages without operands share the entry of their run's first page. */
+  private readonly firstPages: number[] = [];
+  private readonly entries: PageEntry[] = [];
+  private readonly segments: readonly Uint8Array[];
+  /** Memory that it takes, about. */
+  readonly bytes: number;
+
+  /** Reads the table of the frame that `frames` has open. */
+  constructor(
+    head: FrameHead,
+    frames: FrameDecoder,
+    pageBytes: number,
+    readonly what: string,
+  ) {
+    this.segments = head.segments.map((_, i) => frames.segment(i).slice());
+    const next = head.segments.map(() => 0);
+    const table = frames.table!;
+    for (let page = head.firstPage, left = head.pageCount; left > 0; ) {
+      const { codec, segment, fill, image, page: other, bytes } = table.next();
+      const { operands } = codec;
+      const bare = !operands.bytes && !operands.reference && !operands.fill;
+      const pages = bare ? Math.min(1 + table.sameRun(), left) : 1;
+      if (bare && codec.name !== 'zero' && codec.name !== 'unchanged')
+        throw new PageferryError('bad-stream', `${what}: page ${page}: "${codec.name}" is no codec for a page`);
+      if (bare) table.skip(pages - 1);
+      left -= pages;
+      const length = operands.bytes === 'own' ? bytes : operands.bytes ? (left === 0 ? head.lastPageBytes : pageBytes) : 0;
+      const offset = operands.bytes ? (next[segment] ?? Number.NaN) : 0;
+      if (operands.bytes) {
+        if (segment === 0 || !(offset + length <= (this.segments[segment]?.length ?? 0)))
+          throw new PageferryError('bad-stream', `${what}: page ${page} needs ${length} bytes at ${offset} of segment ${segment}`);
+        if (length > 2 * pageBytes) throw new PageferryError('bad-stream', `${what}: page ${page} of ${length} coded bytes`);
+        next[segment] = offset + length;
+      }
+      this.firstPages.push(page);
+      this.entries.push({ codec, segment, offset, bytes: length, fill, image, page: other });
+      page += pages;
+    }
+    table.end();
+    this.segments.forEach(({ length }, segment) => {
+      if (segment > 0 && next[segment] !== length)
+        throw new PageferryError('bad-stream', `${what}: ${length - next[segment]!} bytes too many in segment ${segment}`);
+    });
+    this.bytes = this.segments.reduce((sum, { length }) => sum + length, 0) + 128 * this.entries.length;
+  }
+
+  /** The entry of a page that the frame covers. */
+  find(page: number): PageEntry {
+    return this.entries[lastAtOrBelow(this.firstPages, page)]!;
+  }
+
+  /** A page of `bytes` bytes, copied. */
+  coded(entry: PageEntry, bytes: number): CodedPage {
+    const { segment, offset } = entry;
+    return { entry, coded: this.segments[segment]!.slice(offset, offset + entry.bytes), bytes, what: this.what };
+  }
+}
+
+/** Keeps the frames that were used last. */
+export class FrameCache {
+  private readonly maps = new Map<IndexEntry, FrameMap>();
+  private bytes = 0;
+
+  constructor(private readonly mostBytes: number) {}
+
+  get(entry: IndexEntry): FrameMap | undefined {
+    const map = this.maps.get(entry);
+    if (map) {
+      // Last used, last to go.
+      this.maps.delete(entry);
+      this.maps.set(entry, map);
+    }
+    return map;
+  }
+
+  put(entry: IndexEntry, map: FrameMap): void {
+    this.maps.set(entry, map);
+    this.bytes += map.bytes;
+    for (const [oldest, { bytes }] of this.maps) {
+      if (this.bytes <= this.mostBytes || oldest === entry) break;
+      this.maps.delete(oldest);
+      this.bytes -= bytes;
+    }
+  }
+}
+
+/** The index of the last of these ascending numbers that is not above `value`; 0 when all are. */
+export function lastAtOrBelow(numbers: readonly number[], value: number): number {
+  let low = 0;
+  let high = numbers.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1;
+    if (numbers[middle]! <= value) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}

@@ -1,0 +1,99 @@
+import { PageferryError } from '../../page/error.js';
+import type { ReadHandle } from '../fs/read-handle.js';
+import { TARGET_PAGE_BYTES } from '../../qemu/format.js';
+import type { QemuPageIndex } from './page-index.js';
+import { applyXbzrle } from '../../qemu/xbzrle.js';
+
+/** Pages sent one after the other lie some bytes apart in the file, so they are read together, gaps and all. */
+const SPAN_BYTES = 256 << 10;
+const MOST_GAP_BYTES = 4096;
+
+/** Reads pages of an image out of the file that its index is of. */
+export class QemuPages {
+  readonly bytes: number;
+  private readonly span = new Uint8Array(SPAN_BYTES);
+  /** Of the file, [spanStart, spanEnd) is in `span`. */
+  private spanStart = 0;
+  private spanEnd = 0;
+  private readonly page = new Uint8Array(TARGET_PAGE_BYTES);
+  private readonly changes = new Uint8Array(TARGET_PAGE_BYTES);
+
+  constructor(
+    private readonly handle: ReadHandle,
+    private readonly index: QemuPageIndex,
+  ) {
+    this.bytes = index.pages * TARGET_PAGE_BYTES;
+  }
+
+  /** Fills `into` with the image from `position` on, all of which there has to be. */
+  read(into: Uint8Array, position: number): void {
+    this.spanEnd = 0;
+    for (let done = 0; done < into.length; ) {
+      const number = Math.floor((position + done) / TARGET_PAGE_BYTES);
+      const within = (position + done) % TARGET_PAGE_BYTES;
+      const some = Math.min(TARGET_PAGE_BYTES - within, into.length - done);
+      const last = Math.floor((position + into.length - 1) / TARGET_PAGE_BYTES);
+      if (some === TARGET_PAGE_BYTES) this.readPage(number, last, into.subarray(done, done + some));
+      else {
+        this.readPage(number, number, this.page);
+        into.set(this.page.subarray(within, within + some), done);
+      }
+      done += some;
+    }
+  }
+
+  /** `last`: up to which page reading will go on. */
+  private readPage(number: number, last: number, into: Uint8Array): void {
+    const whole = this.index.offsetOf(number);
+    if (whole !== undefined) {
+      this.readWhole(whole, number, last, into);
+      return;
+    }
+    const { fill, offset, changes } = this.index.recipe(number);
+    if (offset === undefined) into.fill(fill);
+    else this.readFile(into, offset);
+    for (const change of changes) {
+      const bytes = this.changes.subarray(0, change.length);
+      this.readFile(bytes, change.offset);
+      if (!applyXbzrle(bytes, 0, change.length, into)) throw this.changed(change.offset);
+    }
+  }
+
+  private readWhole(offset: number, number: number, last: number, into: Uint8Array): void {
+    if (offset < this.spanStart || offset + TARGET_PAGE_BYTES > this.spanEnd) {
+      const end = this.spanOf(offset, number, last);
+      if (end === offset + TARGET_PAGE_BYTES) {
+        this.readFile(into, offset);
+        return;
+      }
+      this.spanEnd = 0;
+      this.readFile(this.span.subarray(0, end - offset), offset);
+      this.spanStart = offset;
+      this.spanEnd = end;
+    }
+    const from = offset - this.spanStart;
+    into.set(this.span.subarray(from, from + TARGET_PAGE_BYTES));
+  }
+
+  /** Where the pages end that follow this one closely in the file, as they do in the image. */
+  private spanOf(offset: number, number: number, last: number): number {
+    let end = offset + TARGET_PAGE_BYTES;
+    for (let next = number + 1; next <= last; next++) {
+      const following = this.index.offsetOf(next);
+      if (following === undefined) continue;
+      const gap = following - end;
+      if (gap < 0 || gap > MOST_GAP_BYTES || following + TARGET_PAGE_BYTES - offset > SPAN_BYTES) break;
+      end = following + TARGET_PAGE_BYTES;
+    }
+    return end;
+  }
+
+  private readFile(into: Uint8Array, offset: number): void {
+    const got = this.handle.readSync(into, offset);
+    if (got < into.length) throw this.changed(offset);
+  }
+
+  private changed(offset: number): PageferryError {
+    return new PageferryError('io', `${this.handle.name}: the file was changed at ${offset} while it was read`);
+  }
+}

@@ -1,0 +1,176 @@
+import { axisY, barX, dot, type Markish, ruleX, ruleY, text } from '@observablehq/plot';
+import type { SimulationResult } from '../../simulate/simulate.js';
+import { drawn, figure, type Size } from './chart.js';
+import { fitting, textBox } from './labels.js';
+import { bestOf, keepsLimit, type LinkResults, ranked } from '../terminal/simulation.js';
+import { bytesText, msText } from '../terminal/units.js';
+
+/** A guest that lost more of its time than this, while it ran, is pointed out. */
+const SLOW = 0.1;
+const NAME_PX = 190;
+const LABEL_GAP_PX = 6;
+const DOT_PX = 4;
+/** Above each panel. */
+const TITLE_PX = 52;
+const SIDE_PADDING = 0.07;
+/** A limit of more than so many times the longest downtime is not shown. */
+const FAR = 20;
+/** A logarithmic scale has no 0. */
+const LEAST_MS = 0.01;
+
+interface Measure {
+  readonly title: string;
+  readonly of: (result: SimulationResult) => number;
+  readonly text: (value: number) => string;
+  /** Downtimes lie powers of ten apart. */
+  readonly log: boolean;
+}
+
+const MEASURES: readonly Measure[] = [
+  { title: 'total time', of: ({ totalMs }) => totalMs, text: msText, log: false },
+  { title: 'downtime (log)', of: ({ downtimeMs }) => downtimeMs, text: msText, log: true },
+  { title: 'data', of: ({ bytes }) => bytes, text: bytesText, log: false },
+  { title: 'CPU', of: ({ cpuMs }) => cpuMs, text: msText, log: false },
+];
+
+/** One value of one technique, as a share of its panel's bar length. */
+interface Bar {
+  readonly panel: number;
+  readonly name: string;
+  readonly share: number;
+  readonly textAt: number;
+  readonly text: string;
+  readonly colour: string;
+}
+
+/** Techniques side by side, in the same order in every panel. */
+export function comparisonFigure(at: LinkResults): string {
+  const caption =
+    'The soonest done is first, in every panel. Downtime has a logarithmic scale: from one thin line to the next it is ten times as ' +
+    'long; the dashed line is the limit. CPU is that of both hosts together.';
+  return figure('Techniques side by side', caption, (size) => draw(size, at), legend(at));
+}
+
+/** What is to be known of a technique besides its bars, at its name. */
+export function marksOf(result: SimulationResult, best: SimulationResult | undefined): string {
+  const { verified, gaveUp, guestSlowdown } = result;
+  return [result === best ? '★' : '', verified ? '' : '✕', gaveUp === undefined ? '' : '†', guestSlowdown > SLOW ? '‡' : ''].join(
+    '',
+  );
+}
+
+function legend({ results }: LinkResults): string {
+  const best = bestOf(results);
+  const marks = results.map((result) => marksOf(result, best)).join('');
+  const over = results.some((result) => !keepsLimit(result));
+  const means: [string, string][] = [
+    ['★', 'the first to be done, of those that keep to the downtime limit'],
+    ['†', 'stopped before it was done by its own measure: see the table'],
+    ['‡', `the guest lost over ${100 * SLOW} % of its time while it ran`],
+    ['✕', 'failed: its bars end where it did'],
+  ];
+  const items = means.filter(([mark]) => marks.includes(mark)).map(([mark, words]) => `<li><b>${mark}</b> ${words}</li>`);
+  if (over) items.push('<li><b>grey</b> over the downtime limit, or failed</li>');
+  return items.length > 0 ? `<ul class="legend">${items.join('')}</ul>` : '';
+}
+
+function draw(size: Size, at: LinkResults): string {
+  const results = ranked(at.results);
+  const best = bestOf(results);
+  const nameOf = (result: SimulationResult) => fitting(result.technique, NAME_PX, size.fontPx);
+  const names = new Map(results.map((result) => [result.technique, `${nameOf(result)} ${marksOf(result, best)}`.trim()]));
+  const bars = MEASURES.flatMap((measure, panel) => barsOf(measure, panel, results, best));
+  const { panel, ...layout } = layoutOf(size, [...names.values()], bars);
+  const titles = MEASURES.map(({ title }, i) => ({ panel: i, title }));
+  const linear = bars.filter((bar) => !MEASURES[bar.panel]!.log);
+  const log = bars.filter((bar) => MEASURES[bar.panel]!.log);
+  return drawn(size, `Total time, downtime, data and CPU of ${results.length} techniques`, {
+    ...layout,
+    y: { axis: null, domain: results.map(({ technique }) => technique), padding: 0.3 },
+    marks: [
+      axisY({ text: (name: string) => names.get(name) ?? name, tickSize: 0, label: null }),
+      text(titles, { [panel]: 'panel', text: 'title', frameAnchor: 'top-left', dy: -16, fontWeight: 600 }),
+      limitMarks(results, panel),
+      barX(linear, { [panel]: 'panel', y: 'name', x: 'share', fill: 'colour' }),
+      // A bar's length says nothing where there is no 0.
+      ruleY(log, { [panel]: 'panel', y: 'name', x1: 0, x2: 'share', stroke: 'colour', strokeOpacity: 0.5 }),
+      dot(log, { [panel]: 'panel', y: 'name', x: 'share', r: DOT_PX, fill: 'colour' }),
+      text(bars, { [panel]: 'panel', y: 'name', x: 'textAt', text: 'text', textAnchor: 'start', dx: LABEL_GAP_PX }),
+    ],
+  });
+}
+
+/** Panels stand side by side, or one below the other. */
+function layoutOf(size: Size, names: readonly string[], bars: readonly Bar[]) {
+  const panels = MEASURES.map((_, i) => i);
+  const wide = size.name === 'wide';
+  const rowsPx = names.length * (wide ? 23 : 20);
+  const marginLeft = 12 + Math.max(...names.map((name) => textBox(name, size.fontPx).width));
+  const panelPx = (size.width - marginLeft - 4) / (wide ? panels.length * (1 + SIDE_PADDING) : 1);
+  const labelPx = LABEL_GAP_PX + Math.max(...bars.map((bar) => textBox(bar.text, size.fontPx).width));
+  const height = wide ? rowsPx + TITLE_PX : panels.length * (rowsPx + TITLE_PX) + 16;
+  return {
+    panel: wide ? ('fx' as const) : ('fy' as const),
+    height,
+    marginLeft,
+    marginRight: 4,
+    marginTop: wide ? 32 : 20,
+    marginBottom: 4,
+    x: { axis: null, domain: [0, panelPx / (panelPx - labelPx)] },
+    ...(wide
+      ? { fx: { axis: null, domain: panels, padding: SIDE_PADDING } }
+      : { fy: { axis: null, domain: panels, padding: TITLE_PX / (rowsPx + TITLE_PX) } }),
+  };
+}
+
+function barsOf(measure: Measure, panel: number, results: readonly SimulationResult[], best: SimulationResult | undefined): Bar[] {
+  const share = scaleOf(measure, results);
+  return results.map((result) => ({
+    panel,
+    name: result.technique,
+    share: share(measure.of(result)),
+    // Where lines run through the panel, texts keep clear of them.
+    textAt: measure.log ? 1 : share(measure.of(result)),
+    text: measure.text(measure.of(result)),
+    colour: result === best ? 'var(--good)' : keepsLimit(result) ? 'var(--way-0)' : 'var(--soft)',
+  }));
+}
+
+/** From a value to its share of the longest bar. */
+function scaleOf({ of, log }: Measure, results: readonly SimulationResult[]): (value: number) => number {
+  if (!log) {
+    const most = Math.max(...results.map(of));
+    return (value) => (most > 0 ? value / most : 0);
+  }
+  const [least, most] = logDomain(results);
+  return (value) => Math.log(Math.max(least, value) / least) / Math.log(most / least);
+}
+
+/** All downtimes, and the limit where it is anywhere near them. */
+function logDomain(results: readonly SimulationResult[]): [number, number] {
+  const values = results.map(({ downtimeMs }) => Math.max(LEAST_MS, downtimeMs));
+  const limit = limitOf(results);
+  if (limit !== undefined) values.push(limit);
+  return [Math.min(...values) / 2, Math.max(...values) * 1.3];
+}
+
+function limitOf(results: readonly SimulationResult[]): number | undefined {
+  const { downtimeLimitMs } = results[0]!;
+  const most = Math.max(LEAST_MS, ...results.map(({ downtimeMs }) => downtimeMs));
+  return downtimeLimitMs >= LEAST_MS && downtimeLimitMs <= FAR * most ? downtimeLimitMs : undefined;
+}
+
+function limitMarks(results: readonly SimulationResult[], panel: 'fx' | 'fy'): Markish[] {
+  const number = MEASURES.findIndex(({ log }) => log);
+  const share = scaleOf(MEASURES[number]!, results);
+  const [least, most] = logDomain(results);
+  const limit = limitOf(results);
+  const decades: { panel: number; share: number }[] = [];
+  for (let ms = 10 ** Math.ceil(Math.log10(least)); ms <= most; ms *= 10) decades.push({ panel: number, share: share(ms) });
+  return [
+    ruleX(decades, { [panel]: 'panel', x: 'share', strokeOpacity: 0.13 }),
+    limit === undefined
+      ? []
+      : ruleX([{ panel: number, share: share(limit) }], { [panel]: 'panel', x: 'share', strokeDasharray: '4 3' }),
+  ];
+}

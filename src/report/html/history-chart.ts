@@ -1,0 +1,115 @@
+import { axisY, gridY, ruleY, text } from '@observablehq/plot';
+import type { SimulationResult } from '../../simulate/simulate.js';
+import { drawn, figure, type Size } from './chart.js';
+import { fitting, textBox } from './labels.js';
+import { type GuestFacts, type LinkResults, ranked } from '../terminal/simulation.js';
+import { msText } from '../terminal/units.js';
+
+/** Where a technique's small chart stands. */
+interface Cell {
+  readonly column: number;
+  readonly row: number;
+}
+
+/** A round, over the time that it took as a share of the whole migration's. */
+interface Stretch extends Cell {
+  readonly from: number;
+  readonly to: number;
+  readonly value: number;
+}
+
+/** No round is so short that it is not seen. */
+const LEAST_SHARE = 0.012;
+const COUNTS = ['', 'k', 'M', 'G', 'T'];
+
+/** Of every technique: pages and bytes of each round, over time. */
+export function historyFigure(at: LinkResults, guest: GuestFacts): string {
+  const caption =
+    'Each line is a round, as long as it took: thick, the pages that it sent; thin, what its bytes would be in whole pages. The ' +
+    'distance between the two is what coding saved. Every chart has its own time. Where a technique ends by stopping the guest, its ' +
+    'last round is the downtime.';
+  return figure('Rounds over time', caption, (size) => draw(size, at, guest), LEGEND);
+}
+
+const LEGEND = `<ul class="legend">${[
+  ['4', 'var(--way-0)', 'pages sent in a round'],
+  ['1.5', 'var(--adaptive)', 'bytes of the round, in whole pages'],
+]
+  .map(
+    ([width, colour, words]) =>
+      `<li><svg class="swatch" viewBox="0 0 14 14" aria-hidden="true"><line x1="0" x2="14" y1="7" y2="7" stroke="${colour}" stroke-width="${width}"/></svg><span>${words}</span></li>`,
+  )
+  .join('')}</ul>`;
+
+function draw(size: Size, at: LinkResults, guest: GuestFacts): string {
+  const wide = size.name === 'wide';
+  const results = ranked(at.results);
+  const columns = wide ? 4 : 2;
+  const rows = Math.ceil(results.length / columns);
+  const cells = results.map((result, i) => ({ result, column: i % columns, row: Math.floor(i / columns) }));
+  const pages = cells.flatMap(({ result, ...cell }) => stretches(result, cell, ({ pages: sent }) => sent * result.pagesEach));
+  const bytes = cells.flatMap(({ result, ...cell }) => stretches(result, cell, (round) => round.bytes / guest.pageBytes));
+  const [ticks, domain] = levels([...pages, ...bytes].map(({ value }) => value));
+  const marginLeft = 10 + Math.max(...ticks.map((tick) => textBox(countTick(tick), size.fontPx).width));
+  const cellPx = (size.width - marginLeft - 4) / (columns * 1.1);
+  const titles = cells.map(({ result, ...cell }) => ({ ...cell, name: fitting(result.technique, cellPx, size.fontPx) }));
+  const ends = cells.map(({ result, ...cell }) => ({ ...cell, text: endText(result) }));
+  const place = { fx: 'column', fy: 'row' } as const;
+  const line = { ...place, x1: 'from', x2: 'to', y: 'value' } as const;
+  return drawn(size, `Pages and bytes of each round of ${results.length} techniques`, {
+    height: rows * (wide ? 136 : 128) + 16,
+    marginLeft,
+    marginRight: 4,
+    marginTop: 24,
+    marginBottom: 24,
+    x: { axis: null, domain: [0, 1] },
+    y: { axis: null, type: 'log', domain },
+    fx: { axis: null, domain: Array.from({ length: columns }, (_, i) => i), padding: 0.1 },
+    fy: { axis: null, domain: Array.from({ length: rows }, (_, i) => i), padding: 0.4 },
+    marks: [
+      gridY(ticks),
+      axisY(ticks, { text: countTick, label: null, tickSize: 0 }),
+      text(titles, { ...place, text: 'name', frameAnchor: 'top-left', dy: -16, fontWeight: 600 }),
+      text(ends, { ...place, text: 'text', frameAnchor: 'bottom-right', dy: 15, fill: 'var(--soft)' }),
+      ruleY(pages, { ...line, stroke: 'var(--way-0)', strokeWidth: 4 }),
+      ruleY(bytes, { ...line, stroke: 'var(--adaptive)', strokeWidth: 1.5 }),
+    ],
+  });
+}
+
+function stretches(
+  result: SimulationResult,
+  cell: Cell,
+  levelOf: (round: SimulationResult['history'][number]) => number,
+): Stretch[] {
+  const { history, totalMs } = result;
+  const last = Math.max(...history.map(({ toMs }) => toMs));
+  // What a technique does before it begins to migrate is no part of its time.
+  const begin = Math.max(history[0]?.fromMs ?? 0, last - totalMs);
+  const share = (ms: number) => (totalMs > 0 ? Math.min(1, Math.max(0, ms - begin) / totalMs) : 0);
+  return history.flatMap((round) => {
+    const value = levelOf(round);
+    if (value < 1) return [];
+    const from = Math.min(share(round.fromMs), 1 - LEAST_SHARE);
+    return [{ ...cell, from, to: Math.max(from + LEAST_SHARE, share(round.toMs)), value }];
+  });
+}
+
+function endText({ rounds, totalMs }: SimulationResult): string {
+  return `${rounds} ${rounds === 1 ? 'round' : 'rounds'}, ${msText(totalMs)}`;
+}
+
+/** Powers of ten around all values, four or five of which are ticks. */
+function levels(values: readonly number[]): [ticks: number[], domain: [number, number]] {
+  const most = Math.max(10, ...values);
+  const least = Math.floor(Math.log10(Math.min(most / 10, ...values)));
+  const every = Math.ceil((Math.log10(most) - least) / 4);
+  const ticks = Array.from({ length: Math.floor((Math.log10(most) - least) / every) + 1 }, (_, i) => 10 ** (least + i * every));
+  return [ticks, [ticks[0]!, most * 1.5]];
+}
+
+/** "100", "10k", "1M". */
+function countTick(count: number): string {
+  const unit = Math.min(COUNTS.length - 1, Math.floor(Math.log10(count) / 3 + 1e-9));
+  return `${Math.round(count / 1000 ** unit)}${COUNTS[unit]}`;
+}

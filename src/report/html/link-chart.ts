@@ -1,0 +1,126 @@
+import { dot } from '@observablehq/plot';
+import { pipelinedTime } from '../../analyze/tradeoff/model.js';
+import type { WayReport, WorkloadReport } from '../../analyze/tradeoff/report.js';
+import { axes, drawn, endLabels, endMargin, figure, labels, type Named, type Size, wayLines } from './chart.js';
+import { escaped } from './escape.js';
+import { isRaw, rawWay, shortName } from '../terminal/names.js';
+import { looksOf } from './palette.js';
+import { logTicks, msTick } from './ticks.js';
+import { rateText } from '../terminal/units.js';
+
+const SAMPLES = 40;
+const RADIUS_PX = 4.5;
+
+/** Time from first to last byte as the link gets faster. */
+export function linkFigure(workload: WorkloadReport, links: readonly number[]): string {
+  const caption =
+    'From the first page read to the last one decoded, by the model; where a line is flat, the CPU is what it waits for. ' +
+    'Circles: from that link rate on, sending raw is faster than this way. Dots: where the link decides what is done, as measured.';
+  const after = `<div class="narrow">${evensList(workload, rateDomain(links))}</div>`;
+  return figure('Total time against link rate', caption, (size) => draw(size, workload, links), after);
+}
+
+function draw(size: Size, workload: WorkloadReport, links: readonly number[]): string {
+  const wide = size.name === 'wide';
+  const looks = looksOf(workload.ways);
+  const domain = rateDomain(links);
+  const rates = ratesOf(domain);
+  const lines = workload.ways.map((way, i) => lineOf(way, looks[i]!.colour, rates, links));
+  const measured = workload.ways.flatMap((way, i) =>
+    way.adaptive ? way.atLinks.map(({ time }, link) => ({ x: links[link]!, y: time.totalMs, colour: looks[i]!.colour })) : [],
+  );
+  const evens = breakEvens(workload, domain);
+  const yDomain = timeDomain(lines);
+  return drawn(size, `${workload.name}: total time against link rate`, {
+    height: wide ? 460 : 400,
+    marginLeft: wide ? 64 : 54,
+    marginRight: endMargin(
+      size,
+      workload.ways.map((way) => shortName(way.name)),
+    ),
+    marginTop: 34,
+    marginBottom: 44,
+    x: { type: 'log', domain },
+    y: { type: 'log', domain: yDomain },
+    marks: [
+      axes(
+        {
+          ticks: logTicks(domain, wide ? 6 : 4),
+          text: wide ? rateText : shortRate,
+          label: wide ? 'link rate' : 'link rate, bit/s',
+        },
+        { ticks: logTicks(yDomain, 10), text: msTick, label: 'total time' },
+      ),
+      wayLines(lines, looks),
+      measured.map((mark) => dot([mark], { x: 'x', y: 'y', r: RADIUS_PX, fill: mark.colour })),
+      evens.map((mark) => dot([mark], { x: 'x', y: 'y', r: RADIUS_PX, fill: 'var(--page)', stroke: mark.colour, strokeWidth: 2 })),
+      // A narrow chart has no room: there they are a list below it.
+      wide ? labels(size, evens, RADIUS_PX + 1, lines) : null,
+      endLabels(
+        size,
+        lines.map((line) => line.at(-1)!),
+      ),
+    ],
+  });
+}
+
+function rateDomain(links: readonly number[]): [number, number] {
+  const [least, most] = [Math.min(...links), Math.max(...links)];
+  const room = most / least < 10 ? 10 : 2.5;
+  return [least / room, most * room];
+}
+
+function ratesOf([from, to]: readonly [number, number]): number[] {
+  return Array.from({ length: SAMPLES }, (_, i) => from * (to / from) ** (i / (SAMPLES - 1)));
+}
+
+function timeDomain(lines: readonly (readonly Named[])[]): [number, number] {
+  const times = lines.flatMap((line) => line.map(({ y }) => y));
+  return [Math.min(...times) / 2, Math.max(...times) * 1.15];
+}
+
+function lineOf(way: WayReport, colour: string, rates: readonly number[], links: readonly number[]): Named[] {
+  const all = [...rates, ...(way.adaptive ? links : [])].sort((a, b) => a - b);
+  return all.map((rate) => ({ text: shortName(way.name), x: rate, y: Math.max(1e-3, timeAt(way, rate, links)), colour }));
+}
+
+/**
+ * Of what does the same at any link, the model's time. What follows the link was measured at some: between them its time is taken
+ * to lie on the straight line (both axes logarithmic) from one to the next, outside them it does what it did at the last.
+ */
+function timeAt({ adaptive, atLinks }: WayReport, rate: number, links: readonly number[]): number {
+  const model = (i: number) => pipelinedTime(atLinks[i]!.measure, { bitsPerSecond: rate }).totalMs;
+  if (!adaptive || rate <= links[0]!) return model(0);
+  const next = links.findIndex((link) => link >= rate);
+  if (next < 0) return model(links.length - 1);
+  const [from, to] = [links[next - 1]!, links[next]!];
+  const [fromMs, toMs] = [atLinks[next - 1]!.time.totalMs, atLinks[next]!.time.totalMs];
+  return fromMs * (toMs / fromMs) ** (Math.log(rate / from) / Math.log(to / from));
+}
+
+/** Where a way takes as long as raw does. */
+function breakEvens(workload: WorkloadReport, [from, to]: readonly [number, number]): Named[] {
+  const raw = rawWay(workload);
+  if (!raw) return [];
+  const looks = looksOf(workload.ways);
+  const evens = workload.ways.flatMap(({ name, breakEvenBitsPerSecond: rate }, i) => {
+    if (rate === undefined || isRaw(name) || !(rate > from && rate < to)) return [];
+    const y = pipelinedTime(raw.atLinks[0]!.measure, { bitsPerSecond: rate }).totalMs;
+    return [{ text: `${shortName(name)}: ${rateText(rate)}`, x: rate, y, colour: looks[i]!.colour }];
+  });
+  return evens.sort((a, b) => b.x - a.x);
+}
+
+function evensList(workload: WorkloadReport, domain: readonly [number, number]): string {
+  const ring = (colour: string) =>
+    `<svg class="swatch" viewBox="0 0 14 14" aria-hidden="true"><circle cx="7" cy="7" r="5" fill="none" stroke="${colour}" stroke-width="2"/></svg>`;
+  const items = breakEvens(workload, domain).map(({ text, colour }) => `<li>${ring(colour)}<span>${escaped(text)}</span></li>`);
+  return items.length > 0
+    ? `<p class="soft">From these link rates on, raw is faster than</p><ul class="legend">${items.join('')}</ul>`
+    : '';
+}
+
+/** "100 M", "10 G": where the axis says bit/s. */
+function shortRate(bitsPerSecond: number): string {
+  return rateText(bitsPerSecond).replace('bit/s', '').trim();
+}

@@ -1,0 +1,61 @@
+// The page's tables: every number that the charts are made of.
+import { type PackingMeasure, type PipelinedTime, perPage } from '../../analyze/tradeoff/model.js';
+import type { WayReport, WorkloadReport } from '../../analyze/tradeoff/report.js';
+import { breakEvenText } from '../terminal/advice.js';
+import { scrollTable } from './document.js';
+import { escaped } from './escape.js';
+import { rawWay, shortName } from '../terminal/names.js';
+import { bytesText, msText, percentText, rateText } from '../terminal/units.js';
+
+const HEAD = ['way', 'link', 'total time', '× raw', 'waits for', 'bytes to send', 'left', 'encode', 'decode', 'CPU', 'CPU a page'];
+const WAITS: Readonly<Record<PipelinedTime['bottleneck'], string>> = { encode: 'encoding', link: 'the link', decode: 'decoding' };
+
+export function numbersTable(workload: WorkloadReport, links: readonly number[]): string {
+  const raw = rawWay(workload);
+  const body = workload.ways.map((way) => {
+    const rows = way.atLinks.map((at, i) => {
+      const cells = [rateText(links[i]!), ...cellsOf(at.measure, at.time, raw?.atLinks[i]?.time.totalMs)];
+      return `<tr>${i === 0 ? headOf(way) : ''}${cells.map((cell) => `<td>${escaped(cell)}</td>`).join('')}</tr>`;
+    });
+    return `<tbody>${rows.join('')}</tbody>`;
+  });
+  return scrollTable(`All numbers of ${workload.name}`, HEAD, body.join(''));
+}
+
+function headOf(way: WayReport): string {
+  const pays = breakEvenText(way);
+  const note = pays === '' ? '' : `<br><span class="soft">${/\d/.test(pays) ? `pays below ${pays}` : pays}</span>`;
+  return `<th scope="rowgroup" rowspan="${way.atLinks.length}">${escaped(way.name)}${note}</th>`;
+}
+
+function cellsOf(measure: PackingMeasure, time: PipelinedTime, rawMs: number | undefined): string[] {
+  return [
+    msText(time.totalMs),
+    rawMs === undefined || rawMs === 0 ? '' : (time.totalMs / rawMs).toFixed(2),
+    WAITS[time.bottleneck],
+    bytesText(measure.bytesOut),
+    percentText(measure.bytesOut, measure.bytesIn),
+    msText(measure.encodeMs),
+    msText(measure.decodeMs),
+    msText(measure.cpuMs),
+    `${perPage(measure).cpuUs.toFixed(2)} µs`,
+  ];
+}
+
+/** What each further microsecond buys. */
+export function stepsTable({ name, steps }: WorkloadReport): string {
+  if (steps.length === 0) return '';
+  const rows = steps.map((step) => {
+    const saved = Number.isFinite(step.bytesSavedPerUs) ? `${Number(step.bytesSavedPerUs.toPrecision(3))} bytes` : 'for nothing';
+    const below = Number.isFinite(step.paysBelowBitsPerSecond) ? rateText(step.paysBelowBitsPerSecond) : 'any rate';
+    const cells = [`${step.cpuUs.toFixed(2)} µs`, `${step.bytesSaved.toFixed(0)} bytes`, saved, below];
+    const head = `<th scope="row">${escaped(shortName(step.from))} → ${escaped(shortName(step.to))}</th>`;
+    return `<tr>${head}${cells.map((cell) => `<td>${escaped(cell)}</td>`).join('')}</tr>`;
+  });
+  const head = ['from → to', 'more CPU a page', 'fewer bytes a page', 'for each µs', 'pays below'];
+  return (
+    '<h3>What each further microsecond of CPU buys</h3>' +
+    '<p class="soft">Along the line of the first chart; a step pays on links slower than its last column.</p>' +
+    scrollTable(`Steps of ${name}`, head, `<tbody>${rows.join('')}</tbody>`)
+  );
+}

@@ -1,0 +1,112 @@
+import type { PageClass, PageMap, WorkloadReport } from '../../analyze/tradeoff/report.js';
+import { figure, type Size } from './chart.js';
+import { escaped } from './escape.js';
+import { percentText } from '../terminal/units.js';
+
+/** The style sheet has a colour for each, `--codec-NAME`: one hue a class. In the legend's order, with what it says there. */
+const CODECS: Readonly<Record<string, string>> = {
+  zero: 'all zero',
+  fill: 'one byte throughout',
+  unchanged: 'the same as before',
+  'same-as': 'the same as another page',
+  xbzrle: 'changes since before',
+  similar: 'changes against another page',
+  rle: 'coded alone',
+  'zero-aware': 'coded alone',
+  wkdm: 'coded alone',
+  lz4: 'packed in groups',
+  zstd: 'packed in groups',
+  raw: 'as it is',
+};
+/** For a codec that is not known here: one that looks like its class. */
+const LIKE: Readonly<Record<PageClass, string>> = {
+  zero: 'zero',
+  fill: 'fill',
+  unchanged: 'unchanged',
+  duplicate: 'same-as',
+  delta: 'xbzrle',
+  coded: 'wkdm',
+  packed: 'zstd',
+  raw: 'raw',
+};
+
+/** The image from its first page to its last, row by row. */
+export function mapFigure({ map, pages }: WorkloadReport): string {
+  if (map.cells.length === 0) return '';
+  const cell = map.cellPages === 1 ? 'one page' : `${map.cellPages} pages, in the colour of what most of them are`;
+  const caption = `${map.image}, from its first page (top left) to its last, row by row. Each cell is ${cell}.`;
+  return figure('What the pages are, and how they travel', caption, (size) => draw(size, map), legend(map, pages));
+}
+
+/** No seam shows between rows, however the page is zoomed: each lies a little over the next, which is drawn over it. */
+const OVERLAP_PX = 0.5;
+
+/** Runs of equal cells in a row are one rectangle. */
+function draw(size: Size, map: PageMap): string {
+  const columns = columnsOf(map.cells.length, size);
+  const rows = Math.ceil(map.cells.length / columns);
+  const cellPx = size.width / columns;
+  const px = (cells: number) => Number((cells * cellPx).toFixed(2));
+  const rects = runsOf(map.cells, columns).map(({ from, to }) => {
+    const { class: pageClass, codec } = map.cells[from]!;
+    const [x, y] = [from % columns, Math.floor(from / columns)];
+    const colour = colourOf(codec, pageClass);
+    const pages = `pages ${from * map.cellPages} to ${Math.min(map.pages, to * map.cellPages) - 1}: ${pageClass}, ${codec}`;
+    const shape = `x="${px(x)}" y="${px(y)}" width="${px(to - from)}" height="${px(1) + OVERLAP_PX}"`;
+    return `<rect class="${colour}" ${shape}><title>${escaped(pages)}</title></rect>`;
+  });
+  const label = escaped(`Map of ${map.image}: ${countsText(map)}`);
+  const svg = `<svg role="img" aria-label="${label}" class="map" width="${size.width}" viewBox="0 0 ${size.width} ${px(rows)}">`;
+  return `${svg}${rects.join('')}</svg>`;
+}
+
+function columnsOf(cells: number, { name }: Size): number {
+  const [aspect, step] = name === 'wide' ? [3, 16] : [1, 8];
+  return Math.max(step, Math.round(Math.sqrt(cells * aspect) / step) * step);
+}
+
+export function runsOf(cells: PageMap['cells'], columns: number): { from: number; to: number }[] {
+  const runs: { from: number; to: number }[] = [];
+  cells.forEach((cell, i) => {
+    const run = runs.at(-1);
+    const before = cells[i - 1];
+    if (run && i % columns !== 0 && before?.class === cell.class && before.codec === cell.codec) run.to = i + 1;
+    else runs.push({ from: i, to: i + 1 });
+  });
+  return runs;
+}
+
+function colourOf(codec: string, pageClass: PageClass): string {
+  return `codec-${nameOf(codec) ?? LIKE[pageClass] ?? 'raw'}`;
+}
+
+/** `zstd:3` is a zstd. */
+function nameOf(codec: string): string | undefined {
+  const name = codec.split(':')[0]!;
+  return Object.hasOwn(CODECS, name) ? name : undefined;
+}
+
+function counted({ counts, cells }: PageMap) {
+  const order = Object.keys(CODECS);
+  const place = (codec: string) => (order.indexOf(nameOf(codec) ?? '') + order.length + 1) % (order.length + 1);
+  const classOf = (codec: string) => cells.find((cell) => cell.codec === codec)?.class ?? 'raw';
+  return Object.entries(counts)
+    .filter(([, pages]) => pages > 0)
+    .sort(([a], [b]) => place(a) - place(b))
+    .map(([codec, pages]) => ({ codec, pages, colour: colourOf(codec, classOf(codec)), means: CODECS[nameOf(codec) ?? ''] ?? '' }));
+}
+
+function countsText(map: PageMap): string {
+  return counted(map)
+    .map(({ codec, pages }) => `${codec} ${percentText(pages, map.pages)}`)
+    .join(', ');
+}
+
+function legend(map: PageMap, pages: number): string {
+  const items = counted(map).map(({ codec, pages: count, colour, means }) => {
+    const swatch = `<svg class="swatch filled" width="14" height="14" aria-hidden="true"><rect class="${colour}" width="14" height="14"/></svg>`;
+    const share = `${count.toLocaleString('en')} pages, ${percentText(count, map.pages || pages)}`;
+    return `<li>${swatch}<span><b>${escaped(codec)}</b> ${escaped(means)}<br><span class="soft">${share}</span></span></li>`;
+  });
+  return `<ul class="legend">${items.join('')}</ul>`;
+}

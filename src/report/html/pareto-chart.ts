@@ -1,0 +1,118 @@
+import { dot, lineY } from '@observablehq/plot';
+import { perPage } from '../../analyze/tradeoff/model.js';
+import type { WorkloadReport } from '../../analyze/tradeoff/report.js';
+import { axes, drawn, figure, labels, type Named, type Size } from './chart.js';
+import { shortName } from '../terminal/names.js';
+import { looksOf, type WayLook } from './palette.js';
+import { bytesTick, bytesTicks, logTicks, trimmed } from './ticks.js';
+import { rateText } from '../terminal/units.js';
+
+const RADIUS_PX = 5;
+/** A logarithmic axis has no 0, and no clock tells such times apart. */
+const LEAST_CPU_US = 0.01;
+
+interface Point extends Named {
+  readonly look: WayLook;
+  readonly onFront: boolean;
+  readonly adaptive: boolean;
+}
+
+/** CPU time of a page against bytes on the wire: what lies to the left and below is better. */
+export function paretoFigure(workload: WorkloadReport, links: readonly number[]): string {
+  const points = pointsOf(workload, links);
+  const front = points.filter(({ onFront }) => onFront).sort((a, b) => a.x - b.x);
+  const caption =
+    'What a page costs in CPU time, against the bytes that are left to send: left and low is good. ' +
+    'No fixed way is below the line. What follows the link has a point for each link.';
+  return figure('CPU time against bytes', caption, (size) => draw(size, workload, points, front));
+}
+
+function draw(size: Size, workload: WorkloadReport, points: readonly Point[], front: readonly Point[]): string {
+  const wide = size.name === 'wide';
+  const yTicks = bytesTicks(Math.max(...points.map(({ y }) => y)) * 1.05, wide ? 6 : 5);
+  const xDomain = padded(points.map(({ x }) => x));
+  return drawn(size, `${workload.name}: CPU time of a page against bytes on the wire`, {
+    height: wide ? 420 : 380,
+    marginLeft: wide ? 76 : 64,
+    marginRight: 16,
+    marginTop: 34,
+    marginBottom: 44,
+    x: { type: 'log', domain: xDomain },
+    y: { domain: [0, yTicks.at(-1)!] },
+    marks: [
+      axes(
+        { ticks: logTicks(xDomain, wide ? 12 : 7), text: trimmed, label: 'CPU time, µs a page' },
+        { ticks: yTicks, text: bytesTick, label: 'bytes to send' },
+      ),
+      lineY(front, { x: 'x', y: 'y', stroke: 'currentColor', strokeWidth: 1.5, strokeDasharray: '4 3' }),
+      points.map(mark),
+      // The long ones first: they need the most room.
+      labels(
+        size,
+        [...points].sort((a, b) => b.text.length - a.text.length),
+        RADIUS_PX + 2,
+        [front],
+      ),
+    ],
+  });
+}
+
+/** What follows the link often does what a fixed way does: a ring, through which that is seen. */
+function mark(point: Point) {
+  const { look, colour, adaptive } = point;
+  if (adaptive) return dot([point], { x: 'x', y: 'y', r: RADIUS_PX + 2.5, stroke: colour, strokeWidth: 2 });
+  return dot([point], { x: 'x', y: 'y', symbol: look.symbol, r: RADIUS_PX, fill: colour });
+}
+
+function pointsOf({ ways }: WorkloadReport, links: readonly number[]): Point[] {
+  const looks = looksOf(ways);
+  return ways.flatMap((way, i) => {
+    const look = looks[i]!;
+    const all = way.atLinks.map(({ measure }, link) => ({
+      x: Math.max(LEAST_CPU_US, perPage(measure).cpuUs),
+      y: measure.bytesOut,
+      links: [links[link]!],
+    }));
+    return (way.adaptive ? merged(all) : all.slice(0, 1)).map(({ x, y, links: at }) => ({
+      x,
+      y,
+      text: way.adaptive && links.length > 1 ? `${shortName(way.name)}, ${ratesText(at)}` : shortName(way.name),
+      colour: look.colour,
+      look,
+      onFront: way.onFront && !way.adaptive,
+      adaptive: way.adaptive,
+    }));
+  });
+}
+
+interface At {
+  readonly x: number;
+  readonly y: number;
+  readonly links: readonly number[];
+}
+
+/** Where the next link changed next to nothing, one point stands for both. */
+function merged(points: readonly At[]): At[] {
+  const kept: At[] = [];
+  for (const point of points) {
+    const last = kept.at(-1);
+    const same = last && Math.abs(Math.log(point.x / last.x)) < 0.1 && Math.abs(point.y - last.y) <= 0.01 * last.y;
+    if (same) kept[kept.length - 1] = { ...last, links: [...last.links, ...point.links] };
+    else kept.push(point);
+  }
+  return kept;
+}
+
+function ratesText(links: readonly number[]): string {
+  const [first, last] = [rateText(links[0]!), rateText(links.at(-1)!)];
+  if (links.length === 1) return first;
+  const [number, unit] = first.split(' ');
+  return `${last.endsWith(` ${unit}`) ? number : first}–${last}`;
+}
+
+/** A logarithmic domain with room at both ends; never only one value. */
+function padded(values: readonly number[]): [number, number] {
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const room = Math.max(1.4, (most / least) ** 0.08);
+  return [least / room, most * room];
+}

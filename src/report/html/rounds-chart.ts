@@ -1,0 +1,62 @@
+import { dot } from '@observablehq/plot';
+import type { WorkloadReport } from '../../analyze/tradeoff/report.js';
+import { axes, drawn, endLabels, endMargin, figure, type Named, type Size, wayLines } from './chart.js';
+import { shortName } from '../terminal/names.js';
+import { looksOf } from './palette.js';
+import { bytesTick, powerTicks } from './ticks.js';
+import { rateText } from '../terminal/units.js';
+
+const RADIUS_PX = 3.5;
+/** A logarithmic axis has no 0: an image of which nothing is left still has its frame. */
+const LEAST_BYTES = 64;
+
+/** Bytes of each image of a series; nothing where there is only one. */
+export function roundsFigure(workload: WorkloadReport, links: readonly number[]): string {
+  if (workload.rounds.length < 2) return '';
+  const follows = workload.ways.some(({ adaptive }) => adaptive) ? ` What follows the link: at ${rateText(links[0]!)}.` : '';
+  const caption = `What each image of the series weighs on the wire, after the ones before it have been sent.${follows}`;
+  return figure('Bytes over rounds', caption, (size) => draw(size, workload));
+}
+
+function draw(size: Size, workload: WorkloadReport): string {
+  const { name, ways, rounds } = workload;
+  const wide = size.name === 'wide';
+  const looks = looksOf(ways);
+  const lines: Named[][] = ways.map((way, i) =>
+    rounds.map(({ bytesOut }, round) => ({
+      text: shortName(way.name),
+      x: round,
+      y: Math.max(LEAST_BYTES, bytesOut[i]!),
+      colour: looks[i]!.colour,
+    })),
+  );
+  const yTicks = powerTicks(
+    lines.flatMap((line) => line.map(({ y }) => y)),
+    wide ? 7 : 6,
+  );
+  const every = Math.ceil(rounds.length / (wide ? 16 : 8));
+  return drawn(size, `${name}: bytes of each image`, {
+    height: wide ? 380 : 340,
+    marginLeft: wide ? 76 : 64,
+    marginRight: endMargin(
+      size,
+      workload.ways.map((way) => shortName(way.name)),
+    ),
+    marginTop: 34,
+    marginBottom: 44,
+    x: { type: 'linear', domain: [0, rounds.length - 1], insetLeft: 6 },
+    y: { type: 'log', domain: [yTicks[0]!, yTicks.at(-1)!] },
+    marks: [
+      axes(
+        { ticks: rounds.map((_, round) => round).filter((round) => round % every === 0), text: String, label: 'image' },
+        { ticks: yTicks, text: bytesTick, label: 'bytes to send' },
+      ),
+      wayLines(lines, looks),
+      lines.map((line, i) => dot(line, { x: 'x', y: 'y', r: RADIUS_PX, symbol: looks[i]!.symbol, fill: looks[i]!.colour })),
+      endLabels(
+        size,
+        lines.map((line) => line.at(-1)!),
+      ),
+    ],
+  });
+}

@@ -1,0 +1,147 @@
+import type { Costs } from '../../simulate/costs.js';
+import type { SimulationResult } from '../../simulate/simulate.js';
+import { comparisonFigure, marksOf } from './comparison-chart.js';
+import { footer, htmlPage, scrollTable } from './document.js';
+import { escaped } from './escape.js';
+import { historyFigure } from './history-chart.js';
+import { leftFigure } from './left-figure.js';
+import {
+  bestOf,
+  conclusionLines,
+  conditionsText,
+  figuresOf,
+  guestText,
+  keepsLimit,
+  type LinkResults,
+  linkText,
+  ranked,
+  remarksOf,
+  type SimulationReport,
+} from '../terminal/simulation.js';
+import { bytesText, msText, rateText } from '../terminal/units.js';
+
+const HEAD = [
+  'technique',
+  'strategy',
+  'total time',
+  'downtime',
+  'data',
+  'CPU',
+  'slowdown',
+  'rounds',
+  'verified',
+  'pages sent',
+  'compared',
+  'remarks',
+];
+
+/** A simulation as one HTML page that needs nothing besides: no network, no script. The same report, the same page. */
+export function renderSimulationPage(report: SimulationReport): string {
+  const { guest, links, conditions } = report;
+  const main = `<header><h1>What does it take to move this guest?</h1>
+<p>${escaped(guestText(guest))}.</p>
+<p class="soft">${escaped(conditionsText(conditions))}. The bytes are real, the time is virtual: reckoned by the costs at the end of the page.</p>
+${links.length > 1 ? contents(links) : ''}</header>
+${links.map((at, i) => section(at, i, report)).join('\n')}`;
+  return htmlPage({ title: `${guest.name}, pageferry simulate`, main, foot: foot(report) });
+}
+
+function contents(links: readonly LinkResults[]): string {
+  const items = links.map(({ link }, i) => `<li><a href="#link-${i}">${escaped(linkText(link))}</a></li>`);
+  return `<nav aria-label="Links"><ul>${items.join('')}</ul></nav>`;
+}
+
+function section(at: LinkResults, number: number, { guest }: SimulationReport): string {
+  return `<section id="link-${number}" aria-labelledby="name-${number}">
+<h2 id="name-${number}">${escaped(linkText(at.link))}</h2>
+<ul class="advice four">${cards(at)}</ul>
+${conclusionLines(at)
+  .map((line) => `<p>${escaped(line)}</p>`)
+  .join('')}
+${comparisonFigure(at)}
+${historyFigure(at, guest)}
+${leftFigure(at)}
+<h3>All numbers</h3>
+${numbers(at)}
+</section>`;
+}
+
+/** Who is best at what, of those that keep to the downtime limit. */
+function cards({ link, results }: LinkResults): string {
+  const kept = ranked(results).filter(keepsLimit);
+  const least = (of: (result: SimulationResult) => number) => kept.reduce((a, b) => (of(b) < of(a) ? b : a));
+  const first = kept[0];
+  if (!first) return '';
+  const [data, cpu, downtime] = [least(({ bytes }) => bytes), least(({ cpuMs }) => cpuMs), least(({ downtimeMs }) => downtimeMs)];
+  const said: [string, SimulationResult, string][] = [
+    [
+      `first to be done at ${rateText(link.bitsPerSecond)}`,
+      first,
+      `${msText(first.totalMs)}, ${msText(first.downtimeMs)} of them downtime`,
+    ],
+    ['shortest downtime', downtime, msText(downtime.downtimeMs)],
+    ['least data', data, bytesText(data.bytes)],
+    ['least CPU', cpu, msText(cpu.cpuMs)],
+  ];
+  return said
+    .map(
+      ([what, { technique }, value]) => `<li><p class="at">${what}</p><p class="use">${escaped(technique)}</p><p>${value}</p></li>`,
+    )
+    .join('');
+}
+
+function numbers({ link, results }: LinkResults): string {
+  const best = bestOf(results);
+  const rows = ranked(results).map((result) => {
+    const cells = [
+      result.strategy,
+      ...figuresOf(result),
+      result.verified ? 'yes' : 'no',
+      Math.round(result.pagesSent * result.pagesEach).toLocaleString('en'),
+      Math.round(result.comparedPages * result.pagesEach).toLocaleString('en'),
+    ];
+    const name = `${result.technique} ${marksOf(result, best)}`.trim();
+    const remarks = `<td class="words">${escaped(remarksOf(result))}</td>`;
+    return `<tr><th scope="row">${escaped(name)}</th>${cells.map((cell) => `<td>${escaped(cell)}</td>`).join('')}${remarks}</tr>`;
+  });
+  return scrollTable(`All numbers at ${linkText(link)}`, HEAD, `<tbody>${rows.join('')}</tbody>`);
+}
+
+function foot({ command, version, runtime, zstd, links, conditions, guest }: SimulationReport): string {
+  const costs = links[0]?.results[0]?.costs;
+  const facts: [string, string][] = [
+    ['command', command],
+    ['guest', guestText(guest)],
+    ['links', links.map(({ link }) => linkText(link)).join('; ')],
+    ['with', conditionsText(conditions)],
+    ['costs', costs?.name ?? ''],
+    ['pageferry', version],
+    ['runtime', runtime],
+    ['zstd', zstd ?? 'none at hand'],
+  ];
+  return footer(facts, costs ? costsTable(costs) : '');
+}
+
+function costsTable(costs: Costs): string {
+  const us = (value: number) => `${value} µs a page of 4 KiB`;
+  const rate = (value: number) => `${Number((value / 1e3).toPrecision(4))} MB/s`;
+  const each = (name: string, values: Readonly<Record<string, number>>, text: (value: number) => string) =>
+    Object.entries(values).map(([key, value]) => [`${name} ${key}`, text(value)] as const);
+  const { copyUs, surveyUs, lookUpUs, similarUs, profileUs, encodeUs, decodeUs, packBytesPerMs, unpackBytesPerMs, sealBytesPerMs } =
+    costs;
+  const rows = [
+    ['copy', us(copyUs)],
+    ['survey', us(surveyUs)],
+    ['look up', us(lookUpUs)],
+    ['find similar', us(similarUs)],
+    ['profile', us(profileUs)],
+    ...each('encode', encodeUs, us),
+    ...each('decode', decodeUs, us),
+    ...each('pack', packBytesPerMs, rate),
+    ...each('unpack', unpackBytesPerMs, rate),
+    ['seal', rate(sealBytesPerMs)],
+  ] as const;
+  const body = rows.map(([name, value]) => `<tr><th scope="row">${escaped(name)}</th><td>${escaped(value)}</td></tr>`);
+  const table = scrollTable('Costs of work', ['work', 'what it takes'], `<tbody>${body.join('')}</tbody>`);
+  return `<details><summary>The costs of work, by which time was reckoned</summary>${table}</details>`;
+}

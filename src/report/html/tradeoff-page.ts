@@ -1,0 +1,74 @@
+import type { Advice, MadeBy, TradeoffReport, WorkloadReport } from '../../analyze/tradeoff/report.js';
+import { ceilingText, costText, factsText, TERMS } from '../terminal/advice.js';
+import { footer, htmlPage } from './document.js';
+import { escaped } from './escape.js';
+import { linkFigure } from './link-chart.js';
+import { useText } from '../terminal/names.js';
+import { numbersTable, stepsTable } from './numbers.js';
+import { mapFigure } from './page-map.js';
+import { paretoFigure } from './pareto-chart.js';
+import { roundsFigure } from './rounds-chart.js';
+import { bytesText, rateText } from '../terminal/units.js';
+
+/** A report as one HTML page that needs nothing besides: no network, no script. */
+export function renderPage(report: TradeoffReport): string {
+  const { workloads, links, made } = report;
+  const sections = workloads.map((workload, i) => section(workload, links, i));
+  const title = 'What does packing cost, and what does it save?';
+  const main = `<header><h1>${title}</h1>
+<p>Overhead against transfer size of ${workloads.length === 1 ? 'one workload' : `${workloads.length} workloads`}, measured on ${escaped(made.cpu)} with ${threadsText(made)} packing.</p>
+${workloads.length > 1 ? contents(workloads) : ''}</header>
+${sections.join('\n')}`;
+  return htmlPage({ title: [...workloads.map(({ name }) => name), 'pageferry tradeoff'].join(', '), main, foot: foot(made) });
+}
+
+function contents(workloads: readonly WorkloadReport[]): string {
+  const items = workloads.map(({ name }, i) => `<li><a href="#workload-${i}">${escaped(name)}</a></li>`);
+  return `<nav aria-label="Workloads"><ul>${items.join('')}</ul></nav>`;
+}
+
+function section(workload: WorkloadReport, links: readonly number[], number: number): string {
+  const ceiling = ceilingText(workload);
+  return `<section id="workload-${number}" aria-labelledby="name-${number}">
+<h2 id="name-${number}">${escaped(workload.name)}</h2>
+<p class="soft">${escaped(factsText(workload))}</p>
+<ul class="advice">${workload.advice.map((advice) => card(advice, workload.bytesIn)).join('')}</ul>
+${ceiling === '' ? '' : `<p class="ceiling">${escaped(ceiling[0]!.toUpperCase() + ceiling.slice(1))}.</p>`}
+<p class="soft">${escaped(TERMS[0]!.toUpperCase() + TERMS.slice(1))}.</p>
+${paretoFigure(workload, links)}
+${linkFigure(workload, links)}
+${mapFigure(workload)}
+${roundsFigure(workload, links)}
+${stepsTable(workload)}
+<h3>All numbers</h3>
+${numbersTable(workload, links)}
+</section>`;
+}
+
+function card(advice: Advice, bytesIn: number): string {
+  const { linkBitsPerSecond, use, totalMs, rawMs } = advice;
+  const saved = rawMs === 0 ? 0 : Math.round(100 * (1 - totalMs / rawMs));
+  const gain = saved >= 1 ? ` <span class="gain">${saved} % less time</span>` : '';
+  const cost = escaped(costText(advice, bytesIn));
+  return `<li><p class="at">at ${rateText(linkBitsPerSecond)}</p><p class="use">${escaped(useText(use))}${gain}</p><p>${cost}</p></li>`;
+}
+
+function foot(made: MadeBy): string {
+  const facts: [string, string][] = [
+    ['command', made.command],
+    ['made', made.at.replace('T', ' ').replace(/(:\d\d)(?:\.\d+)?Z$/, '$1 UTC')],
+    ['pageferry', made.version],
+    ['runtime', made.runtime],
+    ['zstd', made.zstd ?? 'none at hand'],
+    [
+      'machine',
+      `${made.cpu}, ${made.cores} ${made.cores === 1 ? 'core' : 'cores'}, ${bytesText(made.memoryBytes)}, ${made.platform}`,
+    ],
+    ['packing', threadsText(made)],
+  ];
+  return footer(facts);
+}
+
+function threadsText({ threads }: MadeBy): string {
+  return `${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+}

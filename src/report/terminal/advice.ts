@@ -1,0 +1,47 @@
+// What a report says in words; the terminal and the page say the same.
+import type { Advice, WayReport, WorkloadReport } from '../../analyze/tradeoff/report.js';
+import { isRaw, useText } from './names.js';
+import { bytesText, msText, rateText } from './units.js';
+
+/** "2.10 s instead of 4.29 s, 118.0 MiB instead of 512.0 MiB, 1.30 s of CPU": what sending everything as it is would take. */
+export function costText({ totalMs, rawMs, bytesOut, cpuMs }: Advice, bytesIn: number): string {
+  return `${instead(totalMs, rawMs, msText)}, ${instead(bytesOut, bytesIn, bytesText)}, ${msText(cpuMs)} of CPU`;
+}
+
+function instead(value: number, before: number, text: (value: number) => string): string {
+  return value < before && text(value) !== text(before) ? `${text(value)} instead of ${text(before)}` : text(value);
+}
+
+/** "at 1 Gbit/s: use adaptive; 2.10 s instead of 4.29 s, …" */
+export function adviceText(advice: Advice, bytesIn: number): string {
+  return `at ${rateText(advice.linkBitsPerSecond)}: ${useText(advice.use)}; ${costText(advice, bytesIn)}`;
+}
+
+/** What the words above mean. */
+export const TERMS =
+  'raw: pages as they are, but none that is all zero, repeated or unchanged; "instead of": every byte of every image, as it is';
+
+/** From which link rate on packing does not pay, and what goes on paying longest below it. */
+export function ceilingText({ ways }: WorkloadReport): string {
+  const packing = ways.filter(({ name, breakEvenBitsPerSecond }) => breakEvenBitsPerSecond !== undefined && !isRaw(name));
+  if (packing.length === 0) return '';
+  const last = packing.reduce((a, b) => (b.breakEvenBitsPerSecond! > a.breakEvenBitsPerSecond! ? b : a));
+  const rate = last.breakEvenBitsPerSecond!;
+  if (rate === 0) return 'send raw at any rate: no packing makes these pages fewer bytes';
+  if (rate === Infinity) return `at any rate ${last.name} pays: it takes no longer than sending raw`;
+  const self = ways.some(({ adaptive }) => adaptive) ? '; adaptive turns to it by itself' : '';
+  return `above ${rateText(rate)} send raw (up to there ${last.name} pays)${self}`;
+}
+
+/** "1.86 Gbit/s", "never", "always"; nothing for what turns raw by itself. */
+export function breakEvenText({ name, breakEvenBitsPerSecond }: WayReport): string {
+  if (breakEvenBitsPerSecond === undefined || isRaw(name)) return '';
+  if (breakEvenBitsPerSecond === 0) return 'never pays';
+  return breakEvenBitsPerSecond === Infinity ? 'always pays' : rateText(breakEvenBitsPerSecond);
+}
+
+/** "512.0 MiB, 131072 pages of 4.00 KiB, 6 images" */
+export function factsText({ bytesIn, pages, pageBytes, rounds }: WorkloadReport): string {
+  const size = `${bytesText(bytesIn)}, ${pages} ${pages === 1 ? 'page' : 'pages'} of ${pageBytes / 1024} KiB`;
+  return rounds.length > 1 ? `${size}, ${rounds.length} images` : size;
+}

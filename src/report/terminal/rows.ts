@@ -1,0 +1,33 @@
+import type { TradeoffReport } from '../../analyze/tradeoff/report.js';
+
+/** A way on a workload at a link: a row of `--json`. */
+export interface TradeoffRow {
+  readonly workload: string;
+  readonly strategy: string;
+  /** Bits a second. */
+  readonly link: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly encodeMs: number;
+  readonly decodeMs: number;
+  readonly pipelinedMs: number;
+  readonly cpuMs: number;
+}
+
+export function tradeoffRows({ links, workloads }: TradeoffReport): TradeoffRow[] {
+  return workloads.flatMap((workload) =>
+    workload.ways.flatMap((way) =>
+      way.atLinks.map(({ measure, time }, i) => ({
+        workload: workload.name,
+        strategy: way.name,
+        link: links[i]!,
+        bytesIn: measure.bytesIn,
+        bytesOut: measure.bytesOut,
+        encodeMs: measure.encodeMs,
+        decodeMs: measure.decodeMs,
+        pipelinedMs: time.totalMs,
+        cpuMs: measure.cpuMs,
+      })),
+    ),
+  );
+}

@@ -1,0 +1,17 @@
+export { type Costs, MEASURED_COSTS } from './simulate/costs.js';
+export type { Content } from './simulate/guest/content.js';
+export { type Program, type ProgramOptions, programGuest } from './simulate/guest/program.js';
+export { type SyntheticOptions, syntheticGuest } from './simulate/guest/synthetic.js';
+export { type Snapshot, type TraceOptions, traceGuest } from './simulate/guest/trace.js';
+export { wasmProgramGuest } from './simulate/guest/wasm-program.js';
+export type { Access, Guest, GuestSpec } from './simulate/guest.js';
+export type { LinkSpec } from './simulate/link.js';
+export { measureCosts } from './simulate/measure-costs.js';
+export type { Migration } from './simulate/migration.js';
+export { type PostcopyRules, postcopy } from './simulate/post-copy.js';
+export { finalCopy, type PrecopyRules, precopy, rounds } from './simulate/pre-copy.js';
+export type { HostSpec, MigrationSettings, Round } from './simulate/settings.js';
+export { type SimulationOptions, type SimulationResult, simulate } from './simulate/simulate.js';
+export { TECHNIQUES, techniqueByName } from './simulate/technique/registry.js';
+export type { Technique } from './simulate/technique.js';
+export { PageBitmap } from './page/bitmap.js';

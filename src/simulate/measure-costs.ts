@@ -1,0 +1,236 @@
+import { type CodecContext, type CodecName, createCodecContext, type PageCodec } from '../codec/codec.js';
+import { packedLz4Capacity, unpackLz4 } from '../codec/lz4.js';
+import { codecByName } from '../codec/registry.js';
+import type { Zstd } from '../codec/zstd.js';
+import { loadZstd } from '../codec/zstd/load.js';
+import { PageIndex } from '../dedup/page-index.js';
+import { packerBytes, SegmentPacker } from '../engine/pack/segment-packer.js';
+import { loadKernels } from '../kernels/kernels.js';
+import { nodeModule } from '../page/node-module.js';
+import { type Costs, MEASURED_COSTS } from './costs.js';
+import { type Content, ContentMaker } from './guest/content.js';
+import { Random } from './random.js';
+
+const PAGE = 4096;
+/** As many as a batch of a migration has. */
+const PAGES = 512;
+const BYTES = PAGES * PAGE;
+/** As many as the index of a migration has room for, and digests that are looked up in it, which follow no pattern. */
+const INDEX_PAGES = 1 << 17;
+const LOOK_UPS = 1 << 13;
+/** What the pages hold that a strategy is asked about: of ten, so many of each kind. */
+const MIX: readonly Content[] = [
+  ...Array<Content>(4).fill('pointers'),
+  ...Array<Content>(3).fill('text'),
+  ...Array<Content>(2).fill('code'),
+  'random',
+];
+const ALONE = ['rle', 'zero-aware', 'wkdm', 'lz4'] as const satisfies readonly CodecName[];
+const LEVELS = [1, 3, 6, 9] as const;
+const TLS_RECORD_BYTES = 16384;
+/** Each thing is done for so long, and at least so many times; the times before that warm up. */
+const SAMPLE_MS = 25;
+const LEAST_SAMPLES = 5;
+const WARM_UP_MS = 8;
+
+/** Milliseconds of one `run`, the middle of many. */
+async function medianMs(run: () => void): Promise<number> {
+  // Whoever waits for it, a page of a browser for one, is not held up for longer than for one of these.
+  await new Promise((done) => setTimeout(done));
+  let warmUps = 0;
+  const warmUntil = performance.now() + WARM_UP_MS;
+  do {
+    run();
+    warmUps++;
+  } while (performance.now() < warmUntil);
+  // A clock that ticks seldom, as in a browser, is nothing in a sample of a millisecond.
+  const runs = Math.ceil(warmUps / WARM_UP_MS);
+  const samples: number[] = [];
+  const until = performance.now() + SAMPLE_MS;
+  while (samples.length < LEAST_SAMPLES || performance.now() < until) {
+    const started = performance.now();
+    for (let n = 0; n < runs; n++) run();
+    samples.push((performance.now() - started) / runs);
+  }
+  samples.sort((a, b) => a - b);
+  return samples[samples.length >> 1]!;
+}
+
+/** Pages of such content, and the same pages after some words of each changed. */
+interface Bench {
+  readonly codec: CodecContext;
+  readonly pages: number;
+  readonly versions: number;
+  readonly classes: number;
+  readonly digests: number;
+  /** Room for one page, and for what is done to all. */
+  readonly page: number;
+  readonly out: number;
+}
+
+async function createBench(): Promise<Bench> {
+  const kernels = await loadKernels(6 * BYTES + 2 * packerBytes(BYTES) + INDEX_PAGES * 64 + 16 * LOOK_UPS + (4 << 20));
+  const codec = createCodecContext(kernels);
+  const room = (bytes: number, what: string) => kernels.reserve(bytes, what);
+  const bench: Bench = {
+    codec,
+    pages: room(BYTES, 'pages'),
+    versions: room(BYTES, 'versions'),
+    classes: room(2 * PAGES, 'classes'),
+    digests: room(16 * PAGES, 'digests'),
+    page: room(PAGE, 'page'),
+    out: room(packedLz4Capacity(BYTES), 'coded'),
+  };
+  const content = new ContentMaker(1, PAGE);
+  for (let page = 0; page < PAGES; page++) {
+    const kind = MIX[page % MIX.length]!;
+    [bench.versions, bench.pages].forEach((first, version) => {
+      const at = first + page * PAGE;
+      content.fill(kernels.bytes.subarray(at, at + PAGE), kind, page, version);
+    });
+  }
+  return bench;
+}
+
+/** Calls with each page's number and address. */
+function forPages(first: number, each: (address: number, page: number) => void): void {
+  for (let page = 0; page < PAGES; page++) each(first + page * PAGE, page);
+}
+
+/** Microseconds a page that coding takes, and that decoding takes of those that could be coded. */
+async function codecUs({ codec, pages, versions, page, out }: Bench, { encode, decode, base }: PageCodec) {
+  const { bytes } = codec.kernels;
+  const coded: [at: number, bytes: number, base: number][] = [];
+  const encodeMs = await medianMs(() => {
+    coded.length = 0;
+    forPages(pages, (at, number) => {
+      const before = base === 'none' ? 0 : versions + number * PAGE;
+      const length = encode!(codec, at, PAGE, out + number * PAGE, PAGE - 1, before);
+      if (length >= 0) coded.push([out + number * PAGE, length, before]);
+    });
+  });
+  const decodeMs = await medianMs(() => {
+    for (const [at, length, before] of coded) {
+      // As a receiver does it: the base is brought where it is changed.
+      if (before !== 0) bytes.copyWithin(page, before, before + PAGE);
+      decode!(codec, at, length, page, PAGE);
+    }
+  });
+  return { encodeUs: (1000 * encodeMs) / PAGES, decodeUs: (1000 * decodeMs) / Math.max(1, coded.length) };
+}
+
+async function codecCosts(bench: Bench): Promise<Pick<Costs, 'encodeUs' | 'decodeUs'>> {
+  const encodeUs: Partial<Record<CodecName, number>> = {};
+  const decodeUs: Partial<Record<CodecName, number>> = {};
+  for (const name of [...ALONE, 'xbzrle'] as const) {
+    const us = await codecUs(bench, codecByName(name));
+    encodeUs[name] = us.encodeUs;
+    // A page of lz4 stands in a segment that is unpacked as a whole.
+    if (name !== 'lz4') decodeUs[name] = us.decodeUs;
+  }
+  decodeUs.similar = decodeUs.xbzrle!;
+  return { encodeUs, decodeUs };
+}
+
+async function findingCosts(bench: Bench): Promise<Pick<Costs, 'copyUs' | 'surveyUs' | 'lookUpUs' | 'similarUs' | 'profileUs'>> {
+  const { codec, pages, versions, classes, digests, out } = bench;
+  const { run, bytes, words } = codec.kernels;
+  const index = new PageIndex(codec.kernels, PAGE, INDEX_PAGES, 4 * INDEX_PAGES, PAGES);
+  const profile = codec.kernels.reserve(run.PROFILE_BYTES.value, 'profile');
+  const outside = new Uint8Array(2 * BYTES);
+  // Into the kernels' memory and out of it, as pages come from a guest and go to a socket.
+  const copyMs = await medianMs(() => {
+    for (let at = 0; at < BYTES; at += PAGE) bytes.set(outside.subarray(at, at + PAGE), out + at);
+    for (let at = 0; at < BYTES; at += PAGE) outside.set(bytes.subarray(pages + at, pages + at + PAGE), BYTES + at);
+  });
+  const surveyMs = await medianMs(() => {
+    run.scanPages(pages, PAGES, PAGE, classes);
+    run.hash128Pages(pages, PAGES, PAGE, classes, digests);
+  });
+  const lookedUp = codec.kernels.reserve(16 * LOOK_UPS, 'digests to look up');
+  const random = new Random(1);
+  for (let i = 0; i < 4 * LOOK_UPS; i++) words[(lookedUp >>> 2) + i] = random.nextWord();
+  const lookUpMs = await medianMs(() => {
+    for (let i = 0; i < LOOK_UPS; i++) {
+      index.find(lookedUp + 16 * i);
+      index.insert(lookedUp + 16 * i, 0, i);
+    }
+  });
+  forPages(versions, (at, number) => index.insertSketch(at, 0, number));
+  const similarMs = await medianMs(() =>
+    forPages(pages, (at, number) => {
+      const found = index.findSimilar(at);
+      for (let i = 0; i < found; i++) run.xbzrleEncode(versions + index.candidates[i]!.page * PAGE, at, PAGE, out, PAGE - 1);
+      index.insertSketch(at, 0, number, true);
+    }),
+  );
+  const profileMs = await medianMs(() => forPages(pages, (at, i) => run.profilePage(at, versions + i * PAGE, PAGE, profile)));
+  const us = (ms: number) => (1000 * ms) / PAGES;
+  return {
+    copyUs: us(copyMs),
+    surveyUs: us(surveyMs),
+    lookUpUs: (1000 * lookUpMs) / LOOK_UPS,
+    similarUs: us(similarMs),
+    profileUs: us(profileMs),
+  };
+}
+
+async function packingCosts(bench: Bench, zstd: Zstd | undefined): Promise<Pick<Costs, 'packBytesPerMs' | 'unpackBytesPerMs'>> {
+  const { codec, pages, out } = bench;
+  const { bytes } = codec.kernels;
+  const segment = bytes.subarray(pages, pages + BYTES);
+  const packer = new SegmentPacker(codec, zstd, BYTES);
+  const rate = async (run: () => void) => BYTES / (await medianMs(run));
+  const packed = packer.pack(segment, { name: 'lz4' }, pages).bytes.slice();
+  bytes.set(packed, out);
+  const unpacked = codec.kernels.reserve(BYTES, 'unpacked');
+  const packBytesPerMs: Record<string, number> = { lz4: await rate(() => packer.pack(segment, { name: 'lz4' }, pages)) };
+  const lz4 = await rate(() => unpackLz4(codec, out, packed.length, unpacked, BYTES));
+  // Where there is no zstd, lz4 stands in for it: at no level does it take any longer.
+  if (!zstd) return { packBytesPerMs, unpackBytesPerMs: { lz4, zstd: lz4 } };
+  for (const level of LEVELS)
+    packBytesPerMs[`zstd:${level}`] = await rate(() => packer.pack(segment, { name: 'zstd', level }, pages));
+  const frame = zstd.compress(segment, 3).slice();
+  return { packBytesPerMs, unpackBytesPerMs: { lz4, zstd: await rate(() => zstd.decompress(frame, BYTES)) } };
+}
+
+/** What AES-256-GCM takes in records as TLS has them; where there is no node:crypto, what it took elsewhere. */
+async function sealingRate({ codec, pages }: Bench): Promise<number> {
+  const crypto = nodeModule<typeof import('node:crypto')>('node:crypto');
+  if (!crypto) return MEASURED_COSTS.sealBytesPerMs;
+  const key = crypto.randomBytes(32);
+  const nonce = crypto.randomBytes(12);
+  const records = Array.from({ length: BYTES / TLS_RECORD_BYTES }, (_, i) => {
+    const at = pages + i * TLS_RECORD_BYTES;
+    return codec.kernels.bytes.subarray(at, at + TLS_RECORD_BYTES);
+  });
+  const ms = await medianMs(() => {
+    const cipher = crypto.createCipheriv('aes-256-gcm', key, nonce);
+    for (const record of records) cipher.update(record);
+    cipher.final();
+  });
+  return BYTES / ms;
+}
+
+/** What was measured: the program, the processor, the day. */
+function whereAndWhen(): string {
+  const os = nodeModule<typeof import('node:os')>('node:os');
+  const program = os ? `Node ${process.versions.node}` : (globalThis.navigator?.userAgent ?? 'unknown');
+  const processor = os?.cpus()[0]?.model.trim();
+  return [program, processor, new Date().toISOString().slice(0, 10)].filter(Boolean).join(', ');
+}
+
+/**
+ * Measures what work takes on this machine, in about a second: the middle of many times, on pages of the kinds that synthetic guests
+ * have. A simulation that is given them tells about this machine, but not the same twice.
+ */
+export async function measureCosts(): Promise<Costs> {
+  const bench = await createBench();
+  return {
+    name: whereAndWhen(),
+    ...(await findingCosts(bench)),
+    ...(await codecCosts(bench)),
+    ...(await packingCosts(bench, await loadZstd())),
+    sealBytesPerMs: await sealingRate(bench),
+  };
+}

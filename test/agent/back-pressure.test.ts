@@ -1,0 +1,85 @@
+// QEMU must see how fast its memory really goes; and what was used for a migration is given back.
+import fs from 'node:fs';
+import { expect, test } from 'vitest';
+import { testFolder } from '../image/support.js';
+import { sent, startAgents } from '../support/agents.js';
+import { FakeDestination, FakeSource } from '../support/fake-qemus.js';
+import { seeded } from '../support/kernels.js';
+import { craftedStream, noiseOf } from '../../testing/qemu/crafted-guest.js';
+import { expectSameMemory } from '../../testing/qemu/memory-trace.js';
+import { cut } from '../../testing/qemu/replay.js';
+import { within } from '../channel/hosts.js';
+import { type Change, Middle, UNITS } from '../channel/relay.js';
+
+const folder = testFolder();
+const MIB = 1 << 20;
+
+test('a destination’s QEMU that reads slowly makes the source’s wait, and little is under way', async () => {
+  const stream = craftedStream([noiseOf(32 * MIB, 1)]);
+  const agents = await startAgents({ folder });
+  let written = 0;
+  let [most, mostLater] = [0, 0];
+  const qemu = await FakeDestination.listening(agents.inPath, {
+    bytesPerSecond: 4 * MIB,
+    took({ bytes }) {
+      most = Math.max(most, written - bytes);
+      // By then the rate is known.
+      if (bytes > 8 * MIB) mostLater = Math.max(mostLater, written - bytes);
+      if (bytes > 12 * MIB) qemu.hurry();
+    },
+  });
+  const source = await FakeSource.connect(agents.outPath);
+  for (const piece of cut(stream, 65_536)) {
+    expect(await source.write([piece])).toBe(true);
+    written = source.written;
+  }
+  source.socket.end();
+  expect(await agents.ended()).toEqual({ source: undefined, destination: undefined });
+  expectSameMemory(qemu.stream(), stream);
+  // Buffers of the kernel's sockets are part of it.
+  expect(most).toBeLessThan(14 * MIB);
+  expect(mostLater).toBeLessThan(9 * MIB);
+  await agents.close();
+  await qemu.close();
+});
+
+const hasFds = fs.existsSync('/proc/self/fd');
+test.skipIf(!hasFds)(
+  `thirty migrations, a third of them cut anywhere, leave no socket behind${hasFds ? '' : ' (skipped: no /proc)'}`,
+  async () => {
+    const random = seeded(11);
+    const stream = craftedStream([noiseOf(MIB / 2, 1), noiseOf(MIB / 2, 2)]);
+    let cutAt = -1;
+    let units = 0;
+    let middle: Middle | undefined;
+    const change: Change = (unit) => (units++ === cutAt ? 'cut' : [unit]);
+    const agents = await startAgents({
+      folder,
+      async between(port) {
+        middle = await Middle.before(port, UNITS.insecure, change);
+        return middle.port;
+      },
+    });
+    const qemu = await FakeDestination.listening(agents.inPath);
+    const sockets = () => fs.readdirSync('/proc/self/fd').length;
+    let before = 0;
+    for (let number = 1; number <= 30; number++) {
+      units = 0;
+      cutAt = number % 3 === 0 ? 4 + (random() % 10) : -1;
+      const [source] = await sent(agents, [stream], 65_536);
+      source!.socket.end();
+      const { source: error } = await agents.ended(number);
+      expect(error === undefined).toBe(cutAt === -1);
+      if (!error) expectSameMemory(qemu.stream(number - 1), stream);
+      await within('QEMU’s connections', Promise.all([source!.closed, qemu.arrivals[number - 1]!.over]));
+      if (number === 3) before = sockets();
+    }
+    expect(sockets()).toBeLessThanOrEqual(before);
+    const { active, completed, failed } = agents.source.meters;
+    expect({ active, completed, failed }).toEqual({ active: 0, completed: 20, failed: 10 });
+    expect(agents.destination.meters).toMatchObject({ active: 0, completed: 20, failed: 10 });
+    await agents.close();
+    await qemu.close();
+    middle!.close();
+  },
+);

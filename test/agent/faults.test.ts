@@ -1,0 +1,143 @@
+// Whatever goes wrong: QEMU sees its connection closed, both logs have one reason, nothing hangs, and the next attempt works.
+import { afterEach, describe, expect, test } from 'vitest';
+import {
+  begun,
+  closeAll,
+  craftedDevices,
+  expectFailed,
+  expectWorks,
+  folder,
+  open,
+  STALL_MS,
+  STREAM,
+  setting,
+  through,
+} from '../support/agent-faults.js';
+import { sent, startAgents } from '../support/agents.js';
+import { FakeDestination } from '../support/fake-qemus.js';
+import { noiseOf } from '../../testing/qemu/crafted-guest.js';
+import { within } from '../channel/hosts.js';
+import { type Change, UNITS } from '../channel/relay.js';
+
+afterEach(closeAll);
+
+describe('QEMU', () => {
+  test('the destination’s does not listen', async () => {
+    const agents = await startAgents({ folder });
+    open.push(agents);
+    const source = await begun(agents);
+    const reason = /QEMU at unix:.*: connect ENOENT/;
+    await expectFailed(agents, source, { source: reason, destination: reason });
+    const qemu = await FakeDestination.listening(agents.inPath);
+    open.push(qemu);
+    await expectWorks({ agents, qemu });
+  });
+
+  test.each([
+    ['breaks off in the middle', 1 << 20, 'destroy'],
+    ['closes in the middle', 1 << 20, 'end'],
+    ['breaks off once it has all memory', 7 << 20, 'destroy'],
+    ['closes once it has all memory', 7 << 20, 'end'],
+  ] as const)('the destination’s %s', async (_, bytes, how) => {
+    const set = await setting({}, { took: (arrival, n) => n === 0 && arrival.bytes > bytes && arrival.socket[how]() });
+    const source = await begun(set.agents);
+    const reason = /the destination's QEMU closed the connection/;
+    await expectFailed(set.agents, source, { source: reason, destination: reason });
+    await expectWorks(set);
+  });
+
+  test.each(['destroy', 'end'] as const)('the source’s closes in the middle (%s): cancelled', async (how) => {
+    const set = await setting();
+    const source = await begun(set.agents, ({ socket }) => socket[how]());
+    await expectFailed(set.agents, source, {
+      source: /QEMU closed the connection after \d+ bytes, inside a section of RAM: cancelled/,
+      destination: /gave up: QEMU closed the connection after \d+ bytes/,
+    });
+    await expectWorks(set);
+  });
+
+  test('the destination’s reads nothing, and the source’s cancels', async () => {
+    const set = await setting({ destination: { stallMs: STALL_MS } }, { reads: (number) => number > 0 });
+    const source = await begun(set.agents);
+    const reason = /the destination's QEMU stalled, it took no byte for 1500 ms/;
+    // All is full between the two.
+    for (let written = -1; written !== source.written; ) {
+      written = source.written;
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+    source.socket.destroy();
+    await expectFailed(set.agents, source, { source: reason, destination: reason });
+    await expectWorks(set);
+  });
+
+  test('the destination’s answers that it failed', async () => {
+    const shut = Buffer.from([0, 1, 0, 4, 0, 0, 0, 1]);
+    const set = await setting({}, { took: ({ socket, pieces }) => pieces.length === 1 && socket.write(shut) });
+    const source = await begun(set.agents);
+    await expectFailed(set.agents, source, { source: /the destination's QEMU gave the guest up: error 1/ });
+  });
+
+  test('tries again as soon as it sees that it failed', async () => {
+    const set = await setting({}, { took: (arrival, n) => n === 0 && arrival.bytes > 1 << 20 && arrival.socket.destroy() });
+    const source = await begun(set.agents);
+    await within('QEMU’s connection', source.closed);
+    await expectWorks(set);
+    expect((await set.agents.ended()).source?.message).toMatch(/closed the connection/);
+  });
+
+  test('tries again while the agents still give up on a link that stalls', async () => {
+    let stalls = true;
+    const patience = { stallMs: STALL_MS };
+    const change: Change = (unit, i) => (stalls && i >= 14 ? [] : [unit]);
+    const set = await setting({ source: patience, destination: patience, ...through(UNITS.insecure, change) });
+    const source = await begun(set.agents);
+    await within('QEMU’s connection', source.closed);
+    stalls = false;
+    const again = await begun(set.agents);
+    await set.agents.ended();
+    // The other agent may not be done with the first one: then that is the reason.
+    const error = await set.agents.source.end(2, 'the second attempt');
+    if (error) expect(error.message).toMatch(/another migration is under way here/);
+    await within('QEMU’s second connection', again.closed);
+    if (error) await expectWorks(set, 3, 2);
+  });
+
+  test('closes its own side, and still hears the answer', async () => {
+    const answer = Buffer.from([0, 1, 0, 4, 0, 0, 0, 0]);
+    const set = await setting({}, { took: () => {} });
+    const [source] = await sent(set.agents, [STREAM], 65_536);
+    source!.socket.end();
+    const { socket } = set.qemu.arrivals[0]!;
+    socket.removeAllListeners('end');
+    socket.on('end', () => socket.end(answer));
+    expect(await set.agents.ended()).toEqual({ source: undefined, destination: undefined });
+    await within('QEMU’s connection', source!.closed);
+    expect(source!.back.equals(answer)).toBe(true);
+  });
+});
+
+test.each(['Source', 'Destination'] as const)('the %s agent is stopped in the middle', async (which) => {
+  const set = await setting();
+  const source = await begun(set.agents, () => void set.agents[`stop${which}`]());
+  const reason = /the agent was stopped/;
+  await expectFailed(set.agents, source, { source: reason, destination: reason });
+});
+
+test('memory that is not the source’s: QEMU gets no device state', async () => {
+  const image = noiseOf(3 << 20, 2);
+  const base = (changes: number) => ({
+    name: 'base',
+    pages: image.length / 4096,
+    digest: new Uint8Array(16),
+    read(page: number, into: Uint8Array) {
+      into.set(image.subarray(page * 4096, (page + 1) * 4096));
+      if (page === 77) into[5]! ^= changes;
+    },
+    close() {},
+  });
+  const set = await setting({ base: base(0), destinationBase: base(1) });
+  const reason = /the guest's digest is [0-9a-f]{32}, sent was [0-9a-f]{32}/;
+  await expectFailed(set.agents, await begun(set.agents), { source: reason, destination: reason });
+  await within('the destination’s QEMU', set.qemu.arrivals[0]!.over);
+  expect(set.qemu.stream().includes(craftedDevices())).toBe(false);
+});

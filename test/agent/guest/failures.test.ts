@@ -1,0 +1,174 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { connectSecure } from '../../../src/channel/connect.js';
+import { FRAME } from '../../../src/channel/frame.js';
+import type { FrameChannel } from '../../../src/channel/frame-channel.js';
+import { receiveGuest } from '../../../src/agent/guest/receive-guest.js';
+import { sendGuest } from '../../../src/agent/guest/send-guest.js';
+import { PageferryError } from '../../../src/page/error.js';
+import { Host, KEPT, migrate, Stage, testGuest, within } from '../../channel/hosts.js';
+
+const NOISE_PAGES = 600;
+let host: Host;
+afterEach(() => host.close());
+
+/** A guest that does something when a page of it is read for the second time: in the middle of its stream. */
+function guestThat(acts: () => void) {
+  const guest = testGuest(7, NOISE_PAGES);
+  let reads = 0;
+  const read = (page: number, into: Uint8Array) => {
+    if (++reads === guest.pages + 300) acts();
+    return guest.read(page, into);
+  };
+  return { ...guest, read };
+}
+
+/** A stage that does something when it has so many pages. */
+function stageThat(acts: (stage: Stage) => void, pages = 300): Stage {
+  const stage = new Stage();
+  const write = stage.staged.write.bind(stage.staged);
+  let writes = 0;
+  stage.staged.write = (page, bytes) => {
+    if (++writes === pages) acts(stage);
+    write(page, bytes);
+  };
+  return stage;
+}
+
+const fails = (message: string) => () => {
+  throw new Error(message);
+};
+
+describe.each(['secure', 'insecure'] as const)('%s', (kind) => {
+  const { source, destination } = KEPT[kind];
+
+  test.each([
+    ['cannot open', Object.assign(new Stage(), { open: fails('no room') }), 'no room', 'refused'],
+    ['cannot write', stageThat(fails('disk full')), 'disk full', 'gave up'],
+    ['cannot apply', Object.assign(new Stage(), { commit: fails('no such device') }), 'no such device', 'gave up'],
+  ])('a destination that %s says why, to both sides', async (_, stage, why, verb) => {
+    host = await Host.listening(destination);
+    const { sent, received } = await migrate(host, source, { guest: testGuest(7, NOISE_PAGES), stage });
+    expect((received as Error).message).toContain(why);
+    expect((sent as Error).message).toMatch(new RegExp(`^127.0.0.1:\\d+ ${verb}: .*${why}`));
+    expect(stage.calls.at(-1)).toBe('abort');
+    expect(stage.applied).toBeUndefined();
+  });
+
+  test.each([
+    ['cannot read a page', guestThat(fails('page lost')), /page lost/],
+    ['names a page that is none', { ...testGuest(), rounds: [[3], [1000]] }, /guest "guest-7": page 1000 in a round, it has 17/],
+    ['cannot let go', { ...testGuest(), committing: fails('will not stop') }, /will not stop/],
+  ])('a source that %s says why, to both sides', async (_, guest, why) => {
+    host = await Host.listening(destination);
+    const { sent, received, stage } = await migrate(host, source, { guest });
+    expect((sent as Error).message).toMatch(why);
+    expect((received as Error).message).toMatch(new RegExp(`^127.0.0.1:\\d+ gave up: .*${why.source}`));
+    expect(stage.calls).toEqual(['open', 'abort']);
+  });
+
+  test('a source that is stopped', async () => {
+    host = await Host.listening(destination);
+    const stop = new AbortController();
+    const guest = guestThat(() => stop.abort());
+    const { sent, received, stage } = await migrate(host, { ...source, signal: stop.signal }, { guest });
+    expect((sent as Error).message).toMatch(/^127.0.0.1:\d+: stopped by this side/);
+    expect((received as Error).message).toMatch(/gave up: .*: stopped by this side/);
+    expect(stage.calls).toEqual(['open', 'abort']);
+  });
+
+  test('a destination that is stopped', async () => {
+    const stop = new AbortController();
+    host = await Host.listening({ ...destination, signal: stop.signal });
+    const stage = stageThat(() => stop.abort());
+    const { sent, received } = await migrate(host, source, { guest: testGuest(7, NOISE_PAGES), stage });
+    expect((sent as Error).message).toMatch(/gave up: .*: stopped by this side/);
+    expect((received as Error).message).toMatch(/stopped by this side/);
+    expect(stage.calls).toEqual(['open', 'abort']);
+  });
+
+  test('a destination that dies', async () => {
+    host = await Host.listening(destination);
+    const stage = stageThat(() => die(host.channels[0]!));
+    const { sent } = await migrate(host, source, { guest: testGuest(7, NOISE_PAGES), stage });
+    expect((sent as Error).message).toMatch(/^127.0.0.1:\d+: .*(closed|ECONNRESET|EPIPE|end of the channel)/);
+    expect(stage.calls).toEqual(['open', 'abort']);
+  });
+
+  test('a source that dies', async () => {
+    host = await Host.listening(destination);
+    const next = host.next();
+    const channel = await connectSecure({ host: '127.0.0.1', port: host.port, ...source });
+    const stage = new Stage();
+    const receiving = next.then((other) => receiveGuest(other, stage));
+    const sending = sendGuest(
+      channel,
+      guestThat(() => die(channel)),
+    );
+    await expect(within('the source', sending)).rejects.toThrow('closed');
+    await expect(within('the destination', receiving)).rejects.toThrow(/closed|ECONNRESET|end of the channel|cut off/);
+    expect(stage.calls).toEqual(['open', 'abort']);
+  });
+
+  test('a destination that dies while the source waits for its guest', async () => {
+    host = await Host.listening(destination);
+    const guest = testGuest();
+    async function* rounds() {
+      yield [1];
+      await new Promise(() => die(host.channels[0]!));
+    }
+    const { sent } = await migrate(host, source, { guest: { ...guest, rounds: rounds() } });
+    expect((sent as Error).message).toMatch(/^127.0.0.1:\d+: /);
+  });
+
+  test('a destination that dies after it was told to apply: the source says that it cannot know', async () => {
+    host = await Host.listening(destination);
+    const stage = new Stage();
+    const commit = stage.commit;
+    const dying = Object.assign(stage, {
+      commit: async () => {
+        commit();
+        die(host.channels[0]!);
+        await host.channels[0]!.closed;
+      },
+    });
+    const { sent, received } = await migrate(host, source, { stage: dying });
+    expect((sent as Error).message).toMatch(
+      /^guest "guest-7": the destination was told to apply it and did not confirm, it may run there: /,
+    );
+    expect(received).toHaveProperty('unconfirmed.code', 'io');
+    expect(stage.calls).toEqual(['open', 'commit']);
+  });
+});
+
+test('a destination that proves another guest than the one that was sent', async () => {
+  host = await Host.listening(KEPT.secure.destination);
+  const next = host.next();
+  const channel = await connectSecure({ host: '127.0.0.1', port: host.port, ...KEPT.secure.source });
+  const sending = sendGuest(channel, testGuest());
+  sending.catch(() => {});
+  const destination = await next;
+  await destination.expect(FRAME.GUEST);
+  await destination.send(FRAME.ACCEPT);
+  for (let frame = await destination.receive(); frame?.type !== FRAME.END; frame = await destination.receive());
+  await destination.send(FRAME.PROVED, new Uint8Array(16).fill(7));
+  await expect(within('the source', sending)).rejects.toThrow(
+    /destination proved a guest of digest (07){16}, sent was [0-9a-f]{32}/,
+  );
+  await expect(destination.expect(FRAME.COMMIT)).rejects.toThrow(/gave up: the destination proved a guest/);
+});
+
+test('a channel that has failed says the first reason to every later call', async () => {
+  host = await Host.listening(KEPT.secure.destination);
+  const channel = await connectSecure({ host: '127.0.0.1', port: host.port, ...KEPT.secure.source });
+  const reason = channel.fail(new PageferryError('limit', 'enough'));
+  expect(channel.fail(new Error('more'))).toBe(reason);
+  await expect(channel.send(FRAME.ALIVE)).rejects.toBe(reason);
+  await expect(channel.receive()).rejects.toBe(reason);
+  await expect(sendGuest(channel, testGuest())).rejects.toBe(reason);
+  await within('the sockets', channel.close());
+});
+
+/** As if its program was killed: nothing more is said. */
+function die(channel: FrameChannel): void {
+  Reflect.get(channel, 'socket').destroy();
+}

@@ -1,0 +1,153 @@
+import { afterEach, expect, test } from 'vitest';
+import { connectSecure } from '../../../src/channel/connect.js';
+import { FRAME, PAGES_BYTES } from '../../../src/channel/frame.js';
+import type { FrameChannel } from '../../../src/channel/frame-channel.js';
+import { receiveGuest } from '../../../src/agent/guest/receive-guest.js';
+import { type GuestToSend, sendGuest } from '../../../src/agent/guest/send-guest.js';
+import { digestText } from '../../../src/dedup/image-digest.js';
+import { adaptive } from '../../../src/strategy/adaptive/adaptive.js';
+import { smallest } from '../../../src/strategy/smallest.js';
+import { imageDigest } from '../../reference/image-digest.js';
+import { guestImage, laterImage } from '../../support/images.js';
+import { Host, KEPT, migrate, Stage, testGuest, within } from '../../channel/hosts.js';
+
+const PAGE = 4096;
+let host: Host;
+afterEach(() => host.close());
+
+test.each(['secure', 'insecure'] as const)('%s: a guest arrives, and is applied once it was proved', async (kind) => {
+  host = await Host.listening(KEPT[kind].destination);
+  const guest = testGuest(7, 60);
+  const stage = new Stage();
+  const before: string[] = [];
+  const committing = () => {
+    before.push(...stage.calls);
+  };
+  const { sent, received } = await migrate(host, KEPT[kind].source, { guest: { ...guest, committing }, stage });
+  expect(before).toEqual(['open']);
+  expect(stage.calls).toEqual(['open', 'commit']);
+  expect(Buffer.compare(stage.applied!, guest.memory)).toBe(0);
+  const digest = digestText(imageDigest(guest.memory, PAGE));
+  expect(sent).toMatchObject({ digest });
+  const { name, tenant, pages } = guest;
+  expect(received).toEqual({ guest: { name, tenant, pages, pageBytes: PAGE, base: undefined }, digest });
+});
+
+test('a guest arrives by every way of coding and on several threads', async () => {
+  host = await Host.listening(KEPT.secure.destination);
+  const guest = { ...testGuest(3, 2000), strategy: adaptive(), threads: 2 };
+  const { stage } = await migrate(host, KEPT.secure.source, { guest });
+  expect(Buffer.compare(stage.applied!, guest.memory)).toBe(0);
+});
+
+/** Two ends of a channel, and the guests' streams as they pass. */
+async function pair() {
+  host = await Host.listening(KEPT.secure.destination);
+  const next = host.next();
+  const source = await connectSecure({ host: '127.0.0.1', port: host.port, ...KEPT.secure.source });
+  const destination = await next;
+  const frames: Uint8Array[] = [];
+  const receive = destination.receive.bind(destination);
+  destination.receive = async () => {
+    const frame = await receive();
+    if (frame?.type === FRAME.PAGES || frame?.type === FRAME.END) frames.push(frame.body);
+    return frame;
+  };
+  return { source, destination, frames };
+}
+
+/** Sends guests one after the other; gives the stream of each, and what was applied. */
+async function sendInTurn(guests: readonly GuestToSend[]) {
+  const { source, destination, frames } = await pair();
+  const streams: Uint8Array[] = [];
+  const stages: Stage[] = [];
+  for (const guest of guests) {
+    const stage = new Stage();
+    await within('a guest', Promise.all([sendGuest(source, guest), receiveGuest(destination, stage)]));
+    stages.push(stage);
+    streams.push(new Uint8Array(Buffer.concat(frames.splice(0))));
+  }
+  const after = receiveGuest(destination, new Stage());
+  await source.close();
+  expect(await after).toBeUndefined();
+  await host.close();
+  return { streams, stages };
+}
+
+test('guests of two tenants over one channel: neither stream says anything of the other', async () => {
+  // The same pages, so that there is as much to be said as can be.
+  const guests = ['tenant-1', 'tenant-2'].map((tenant) => () => ({ ...testGuest(7, 20), tenant, name: 'guest' }));
+  const together = await sendInTurn(guests.map((guest) => guest()));
+  const alone = await Promise.all([await sendInTurn([guests[0]!()]), await sendInTurn([guests[1]!()])]);
+  expect(together.stages.map(({ calls }) => calls)).toEqual([
+    ['open', 'commit'],
+    ['open', 'commit'],
+  ]);
+  for (const [i, { streams }] of alone.entries()) expect(Buffer.compare(together.streams[i]!, streams[0]!)).toBe(0);
+  expect(together.streams[0]!.length).toBeGreaterThan(20 * PAGE);
+});
+
+const from = (bytes: Uint8Array) => (page: number, into: Uint8Array) => into.set(bytes.subarray(page * PAGE, (page + 1) * PAGE));
+
+/** A guest that has changed since `image`, which both hosts hold. */
+function onBase(image: Uint8Array) {
+  const now = laterImage(image, PAGE, 4);
+  const base = { digest: imageDigest(image, PAGE), pages: image.length / PAGE, read: from(image) };
+  const guest = { name: 'guest', tenant: 't', pages: now.length / PAGE, read: from(now), strategy: smallest, base };
+  return { guest, base, now };
+}
+
+test('pages that are in the base image do not travel', async () => {
+  host = await Host.listening(KEPT.secure.destination);
+  const { guest, base, now } = onBase(guestImage(PAGE, 9));
+  const { sent, stage } = await migrate(host, KEPT.secure.source, { guest, stage: Object.assign(new Stage(), { base }) });
+  expect(Buffer.compare(stage.applied!, now)).toBe(0);
+  const { base: _, ...baseless } = guest;
+  const whole = await migrate(host, KEPT.secure.source, { guest: baseless });
+  expect(Buffer.compare(whole.stage.applied!, now)).toBe(0);
+  expect((sent as { bytes: number }).bytes).toBeLessThan(0.7 * (whole.sent as { bytes: number }).bytes);
+});
+
+test.each([
+  ['another', { digest: new Uint8Array(16).fill(0xab) }, /source's base image is [0-9a-f]{32}, the destination's (ab){16}/],
+  ['no', undefined, /source's base image is [0-9a-f]{32}, the destination's none/],
+])('a destination that holds %s base image refuses before anything is opened', async (_, other, message) => {
+  host = await Host.listening(KEPT.secure.destination);
+  const { guest, base } = onBase(guestImage(PAGE, 9));
+  const stage = Object.assign(new Stage(), other && { base: { ...base, ...other } });
+  const { sent, received } = await migrate(host, KEPT.secure.source, { guest, stage });
+  expect(sent).toMatchObject({ code: 'wrong-base', message: expect.stringMatching(message) });
+  expect((sent as Error).message).toContain('refused');
+  expect(received).toMatchObject({ code: 'wrong-base', message: expect.stringMatching(message) });
+  expect(stage.calls).toEqual(['abort']);
+});
+
+test('a base that is not what its digest says: the guest is refused at its end', async () => {
+  host = await Host.listening(KEPT.secure.destination);
+  const image = guestImage(PAGE, 9);
+  const { guest, base } = onBase(image);
+  const stage = Object.assign(new Stage(), { base: { ...base, read: from(image.map((byte) => byte ^ 1)) } });
+  const { sent, received } = await migrate(host, KEPT.secure.source, { guest, stage });
+  expect(received).toMatchObject({ code: 'not-identical' });
+  expect((sent as Error).message).toContain('gave up: ');
+  expect(stage.calls).toEqual(['open', 'abort']);
+});
+
+test('who does not take what comes makes the sender wait, and after a while give up', async () => {
+  host = await Host.listening({ ...KEPT.secure.destination, stallMs: 20_000 });
+  const next = host.next();
+  const source = await connectSecure({ host: '127.0.0.1', port: host.port, ...KEPT.secure.source, stallMs: 400 });
+  const destination = await next;
+  let sent = 0;
+  const flood = async (channel: FrameChannel) => {
+    for (; sent < 1000; sent++) await channel.send(FRAME.PAGES, new Uint8Array(PAGES_BYTES));
+  };
+  await expect(within('a flood', flood(source))).rejects.toThrow('stalled, it took no byte for 400 ms');
+  expect(sent).toBeLessThan(400);
+  await within('the sockets', source.closed);
+  await expect(within('the rest', drain(destination))).rejects.toThrow(/gave up|closed|ECONNRESET|cut off/);
+});
+
+async function drain(channel: FrameChannel): Promise<void> {
+  for (let frame = await channel.receive(); frame; frame = await channel.receive());
+}

@@ -1,0 +1,115 @@
+// Real QEMUs beside the agents, under emulation, with a guest that counts and checks its memory. Without them the tests are skipped.
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { testFolder } from '../image/support.js';
+import { type Agents, startAgents } from '../support/agents.js';
+import { buildGuest, linuxLack, witnessed, witnessReport } from '../../testing/qemu/linux.js';
+import { startMachine } from '../../testing/qemu/machine.js';
+import { migratePair, type Pair, startPair } from '../../testing/qemu/pair.js';
+import { type Change, Middle, UNITS } from '../channel/relay.js';
+
+const folder = testFolder();
+const MEMORY_MIB = 128;
+const lack = linuxLack();
+const guest = lack === undefined ? buildGuest(folder) : undefined;
+let open: { close(): unknown }[] = [];
+afterEach(async () => {
+  for (const one of open.reverse()) await one.close();
+  open = [];
+});
+
+async function ready(change?: Change, kept: 'secure' | 'insecure' = 'insecure'): Promise<{ pair: Pair; agents: Agents }> {
+  const pair = await startPair({ folder, memoryMib: MEMORY_MIB, linux: guest!() });
+  open.push({ close: () => pair.quit() });
+  const agents = await startAgents({
+    folder,
+    kept,
+    qemu: { path: pair.destination.socket },
+    threads: 2,
+    async between(port) {
+      const middle = await Middle.before(port, UNITS[kept], change);
+      open.push(middle);
+      return middle.port;
+    },
+  });
+  open.push(agents);
+  await witnessed(pair.source, 3);
+  return { pair, agents };
+}
+
+/** The guest goes on where it was, and none of its pages is bad. */
+async function expectGoesOn(pair: Pair, count: number): Promise<void> {
+  await witnessed(pair.destination, count + 5);
+  expect(witnessReport(pair.destination.serial())).toMatchObject({ bad: 0, details: [] });
+  expect(witnessReport(pair.source.serial())).toMatchObject({ bad: 0, details: [] });
+}
+
+describe.skipIf(lack)(`a guest with Linux${lack === undefined ? '' : ` (skipped: ${lack})`}`, () => {
+  afterAll(() => {
+    open = [];
+  });
+
+  test.each([
+    ['precopy with return path', ['return-path'], 'secure'],
+    ['multifd', ['multifd', 'return-path'], 'insecure'],
+  ] as const)('%s', async (name, capabilities, kept) => {
+    const { pair, agents } = await ready(undefined, kept);
+    const { count } = witnessReport(pair.source.serial());
+    await migratePair(pair, {
+      through: agents.outPath,
+      capabilities: [...capabilities],
+      parameters: { 'max-bandwidth': 100_000_000 },
+    });
+    await expectGoesOn(pair, count);
+    expect(await agents.ended()).toEqual({ source: undefined, destination: undefined });
+    if (name === 'multifd') expect(agents.source.said).toContain('passed on unread');
+    else {
+      expect(agents.destination.said).toContain('and proved');
+      const [bytesIn, bytesOut] = [agents.rounds.map((r) => r.bytesIn), agents.rounds.map((r) => r.bytesOut)].map((all) =>
+        all.reduce((sum, bytes) => sum + bytes, 0),
+      );
+      expect(bytesOut!).toBeLessThan(bytesIn! * 0.75);
+    }
+  });
+
+  test('postcopy', async () => {
+    const { pair, agents } = await ready();
+    const { count } = witnessReport(pair.source.serial());
+    await migratePair(pair, {
+      through: agents.outPath,
+      capabilities: ['postcopy-ram'],
+      parameters: { 'max-bandwidth': 20_000_000 },
+      async begun() {
+        await pair.source.qmp.event('MIGRATION', 0, ({ status }) => status === 'active');
+        await pair.source.qmp.execute('migrate-start-postcopy');
+      },
+    });
+    await expectGoesOn(pair, count);
+    expect(await agents.ended()).toEqual({ source: undefined, destination: undefined });
+    expect(agents.source.said).toContain('postcopy: nothing is dropped, coded or held back');
+  });
+
+  test('a link that is cut in the middle: the guest goes on at the source, and the second attempt works', async () => {
+    let units = 0;
+    let isCut = false;
+    const change: Change = (unit) => {
+      if (units++ < 40 || isCut) return [unit];
+      isCut = true;
+      return 'cut';
+    };
+    const { pair, agents } = await ready(change);
+    const options = { through: agents.outPath, capabilities: ['return-path'], parameters: { 'max-bandwidth': 100_000_000 } };
+    await expect(migratePair(pair, options)).rejects.toThrow(/migration failed/);
+    expect((await agents.ended()).source).toBeDefined();
+    const { count } = witnessReport(pair.source.serial());
+    await witnessed(pair.source, count + 3);
+    // A QEMU that gave up a guest is done for: another one waits in its place.
+    await pair.destination.quit();
+    const again = { folder, name: 'destination', memoryMib: MEMORY_MIB, linux: guest!(), incoming: true };
+    const destination = await startMachine(again);
+    const second = { source: pair.source, destination, quit: () => destination.quit() };
+    open.push({ close: () => second.quit() });
+    await migratePair(second, options);
+    await expectGoesOn(second, count);
+    expect((await agents.ended(2)).source).toBeUndefined();
+  });
+});

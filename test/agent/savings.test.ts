@@ -1,0 +1,149 @@
+// What the agents save, within which memory, and that what they leave out is never missed.
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { openBase } from '../../src/agent/base-image.js';
+import { testFolder } from '../image/support.js';
+import { type AgentsOptions, migrated, sent, startAgents } from '../support/agents.js';
+import { FakeDestination } from '../support/fake-qemus.js';
+import { DEVICES, fillRecord, header, pageRecord, part, place, start } from '../../testing/qemu/craft.js';
+import { craftedLater, craftedMemory, craftedStream, noiseOf, range, recordsOf } from '../../testing/qemu/crafted-guest.js';
+import { expectSameMemory } from '../../testing/qemu/memory-trace.js';
+
+const PAGE = 4096;
+const folder = testFolder();
+
+/** Bytes on the wire of a migration that worked. */
+async function wireBytes(stream: Buffer, options: Partial<AgentsOptions> = {}): Promise<number> {
+  const { agents, qemu, ends } = await migrated([stream], { folder, bytes: 65_536, strategy: 'smallest', ...options });
+  expect(ends).toEqual({ source: undefined, destination: undefined });
+  expectSameMemory(qemu.stream(), stream);
+  return agents.rounds.reduce((sum, { bytesOut }) => sum + bytesOut, 0);
+}
+
+const first = craftedMemory(1, 12, 128);
+const second = craftedLater(first, 2);
+const moving = craftedStream([first, second, second]);
+
+describe('rounds', () => {
+  test('pages that did not change are dropped, others travel as what changed', async () => {
+    const { agents, qemu } = await migrated([moving], { folder, strategy: 'smallest' });
+    expectSameMemory(qemu.stream(), moving);
+    const pages = first.length / PAGE;
+    expect(agents.rounds.map((round) => round.pages)).toEqual([pages, pages, pages]);
+    const [one, two, three] = agents.rounds;
+    expect(two!.codecs.unchanged!.pages).toBeGreaterThan(pages / 4);
+    expect(two!.codecs.xbzrle!.pages).toBeGreaterThan(10);
+    expect(three!.codecs).toEqual({ unchanged: { pages, bytes: 0 } });
+    expect(two!.bytesOut).toBeLessThan(one!.bytesOut / 2);
+    expect(three!.bytesOut).toBeLessThan(2000);
+    expect(three!.bytesIn).toBeGreaterThan(first.length / 4);
+    // What was dropped on the way is dropped for QEMU too.
+    expect(qemu.bytes).toBeLessThan(moving.length - first.length / 4);
+  });
+
+  test.each([0, 64 << 10, 1 << 20])('with %d bytes of memory at either side, all is right, and more bytes', async (cacheBytes) => {
+    const much = await wireBytes(moving);
+    const little = await wireBytes(moving, { cacheBytes });
+    expect(little).toBeGreaterThan(much);
+    // The smaller one of both sides counts.
+    expect(await wireBytes(moving, { destinationCacheBytes: cacheBytes })).toBe(little);
+  });
+
+  test.each([1, 2])('packed by %d threads, adaptive', async (threads) => {
+    const bytes = await wireBytes(moving, { threads, strategy: 'adaptive' });
+    expect(bytes).toBeLessThan(moving.length / 2);
+  });
+});
+
+describe.each(['adaptive', 'fixed:raw'])(
+  'a section that comes to another block and ends with pages that QEMU has already, and then something unread, %s',
+  (strategy) => {
+    const blocks = ['a', 'b', 'c'].map((name) => ({ name, bytes: 700 * PAGE }));
+    const memory = craftedMemory(5, 41).subarray(0, 700 * PAGE);
+    const all = () => blocks.flatMap(({ name }) => recordsOf(memory, name));
+    const other = noiseOf(PAGE, 9);
+    // What cannot be read begins with "the same block as before".
+    const compressed = Buffer.concat([place(3, 0x100), Buffer.from('packed by QEMU itself')]);
+    const secondLive = Buffer.concat([Buffer.from([1, 0, 0, 0, 9, 5]), Buffer.from('other\0\0\0\0\0\0\0\x01 whatever')]);
+    const goesOn = [fillRecord(5, 0), pageRecord(6, other)];
+
+    test.each([
+      ['one page of the block', [1], secondLive],
+      ['as many as a batch has', range(511), secondLive],
+      ['one more than a batch', range(512), secondLive],
+      ['all of them', range(700), secondLive],
+      ['one page, in the middle of a section', [1], compressed],
+      ['many pages, in the middle of a section', range(511), compressed],
+    ])('%s', async (_, pages, unread) => {
+      const round = [...recordsOf(memory, 'b', [4]), ...recordsOf(other, 'a', [0]), ...recordsOf(memory, 'c', pages)];
+      const isInside = unread === compressed;
+      const section = isInside ? [Buffer.from([2, 0, 0, 0, 2]), ...round] : [part(round)];
+      const stream = Buffer.concat([header(), start(...blocks), part(all()), ...section, unread, ...goesOn, DEVICES]);
+      const { qemu, ends } = await migrated([stream], { folder, strategy, bytes: 65_536 });
+      expect(ends.source).toBeUndefined();
+      expectSameMemory(qemu.stream(), stream);
+    });
+
+    test('QEMU opens another connection there', async () => {
+      const agents = await startAgents({ folder, strategy });
+      const qemu = await FakeDestination.listening(agents.inPath);
+      const begun = Buffer.concat([header(), start(...blocks), part(all()), part(recordsOf(memory, 'b', [4]))]);
+      const [source] = await sent(agents, [begun], 65_536);
+      while (qemu.bytes < begun.length - 2 * PAGE) await new Promise((resolve) => setTimeout(resolve, 5));
+      const [another] = await sent(agents, [noiseOf(1000, 1)]);
+      while (qemu.arrivals.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+      const rest = Buffer.concat([part(goesOn, true), DEVICES]);
+      await source!.write([rest]);
+      for (const one of [source, another]) one!.socket.end();
+      expect(await agents.ended()).toEqual({ source: undefined, destination: undefined });
+      expectSameMemory(qemu.stream(), Buffer.concat([begun, rest]));
+      expect(qemu.stream(1).equals(noiseOf(1000, 1))).toBe(true);
+      await agents.close();
+      await qemu.close();
+    });
+  },
+);
+
+describe('--base', () => {
+  const path = join(folder, 'base.raw');
+  const otherPath = join(folder, 'other.raw');
+  fs.writeFileSync(path, first);
+  fs.writeFileSync(otherPath, second);
+  const stream = craftedStream([second]);
+
+  test('the right one saves bytes', async () => {
+    const base = await openBase(path);
+    const without = await wireBytes(stream);
+    expect(await wireBytes(stream, { base })).toBeLessThan(without / 2);
+    // However little memory there is: the image is at hand.
+    expect(await wireBytes(stream, { base, cacheBytes: 0 })).toBeLessThan(without / 2);
+    base.close();
+  });
+
+  test.each([
+    ['another one', path, otherPath],
+    ['none at the destination', path, undefined],
+    ['none at the source', undefined, path],
+  ])('%s is refused, with both digests', async (_, ours, theirs) => {
+    const open = async (name: string | undefined) => (name === undefined ? undefined : await openBase(name));
+    const [base, destinationBase] = [await open(ours), await open(theirs)];
+    const agents = await startAgents({
+      folder,
+      ...(base && { base }),
+      ...{ destinationBase },
+    });
+    const qemu = await FakeDestination.listening(agents.inPath);
+    const [source] = await sent(agents, [stream]);
+    const ends = await agents.ended();
+    const hex = (image: typeof base) => (image ? Buffer.from(image.digest).toString('hex') : 'none');
+    expect(ends.destination?.message).toBe(`the source's base image is ${hex(base)}, the destination's ${hex(destinationBase)}`);
+    expect(ends.source?.message).toContain(`refused: ${ends.destination?.message}`);
+    await source!.closed;
+    expect(qemu.arrivals).toHaveLength(0);
+    await agents.close();
+    await qemu.close();
+    base?.close();
+    destinationBase?.close();
+  });
+});

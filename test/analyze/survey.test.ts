@@ -1,0 +1,148 @@
+import { describe, expect, test } from 'vitest';
+import { recommend } from '../../src/analyze/recommend.js';
+import { CHANGE_STEPS, createSurvey, type Survey } from '../../src/analyze/survey.js';
+import { bytesSource, loadZstd, type StreamSummary, strategyByName } from '../../src/index.js';
+import { encode as encodeRle } from '../reference/rle.js';
+import { guestImage } from '../support/images.js';
+import { seeded } from '../support/kernels.js';
+import { encoded } from '../support/streams.js';
+
+const PAGE = 4096;
+const zstd = await loadZstd();
+
+async function surveyed(images: readonly Uint8Array[], withZstd = zstd !== undefined) {
+  const survey = createSurvey(withZstd);
+  const sources = images.map((image, i) => bytesSource(image, `image ${i}`));
+  const { summary } = await encoded(sources, { strategy: survey.strategy, zstd: withZstd ? zstd! : null });
+  return { survey, summary };
+}
+
+/** Pages of random bytes: none like another. */
+function noise(pages: number, seed: number): Uint8Array {
+  const next = seeded(seed);
+  return new Uint8Array(Uint32Array.from({ length: (pages * PAGE) / 4 }, () => next()).buffer);
+}
+
+describe('a survey', () => {
+  test('tries every codec on every page that needs bytes, and no other', async () => {
+    const image = guestImage(PAGE, 1);
+    const { survey, summary } = await surveyed([image]);
+    const { zero, fill, 'same-as': same } = summary.codecs;
+    const pages = summary.pages - zero!.pages - fill!.pages - same!.pages;
+    expect(pages).toBeLessThan(summary.pages);
+    for (const name of ['rle', 'zero-aware', 'wkdm', 'lz4', 'similar'])
+      expect([name, survey.codecs[name]!.tried]).toEqual([name, { pages, bytes: pages * PAGE }]);
+    expect(survey.codecs.xbzrle!.tried).toEqual({ pages: 0, bytes: 0 });
+    for (const { pages, bytesIn, bytesOut, tried, ms } of Object.values(survey.codecs)) {
+      expect(pages).toBeLessThanOrEqual(tried.pages);
+      expect(bytesIn).toBe(pages * PAGE);
+      expect(bytesOut).toBeLessThanOrEqual(bytesIn);
+      expect(ms).toBeGreaterThanOrEqual(0);
+    }
+    expect(survey.changed).toEqual(CHANGE_STEPS.map(() => 0));
+  });
+
+  test('counts what a codec really gives', async () => {
+    const distinct = noise(6, 2);
+    distinct.fill(7, PAGE, PAGE + 3000);
+    distinct.fill(9, 3 * PAGE + 5, 4 * PAGE - 100);
+    const { survey } = await surveyed([distinct]);
+    const sizes = Array.from({ length: 6 }, (_, i) => encodeRle(distinct.subarray(i * PAGE, (i + 1) * PAGE)).length);
+    const coded = sizes.filter((bytes) => bytes < PAGE);
+    expect(coded.length).toBe(2);
+    expect(survey.codecs.rle).toMatchObject({ pages: 2, bytesOut: coded.reduce((sum, bytes) => sum + bytes, 0) });
+  });
+
+  test('tells how much of changed pages changed', async () => {
+    const before = noise(8, 3);
+    const after = before.slice();
+    for (const [page, bytes] of [
+      [1, 1],
+      [2, PAGE / 64],
+      [3, PAGE / 8],
+      [4, PAGE / 2],
+      [5, PAGE / 2 + 1],
+      [6, PAGE],
+    ] as const)
+      for (let i = 0; i < bytes; i++) after[page * PAGE + i]! ^= 0xff;
+    const { survey, summary } = await surveyed([before, after]);
+    expect(summary.images[1]!.codecs.unchanged!.pages).toBe(2);
+    expect(survey.changed).toEqual([2, 1, 1, 2]);
+    expect(survey.codecs.xbzrle!.tried.pages).toBe(6);
+  });
+
+  test('lets packings take turns, and sees each of their bytes', async () => {
+    // Twelve groups of a MiB, a last page that is partial among them.
+    const image = new Uint8Array(Buffer.concat([noise(12 * 256, 4), noise(1, 5).subarray(0, 99)]));
+    for (const withZstd of zstd ? [true, false] : [false]) {
+      const { survey } = await surveyed([image], withZstd);
+      expect(survey.packings.map(({ packing }) => packing.name)).toEqual(withZstd ? ['lz4', 'zstd', 'zstd', 'zstd'] : ['lz4']);
+      expect(survey.packings.reduce((sum, { bytesIn }) => sum + bytesIn, 0)).toBe(image.length);
+      const groups = survey.packings.map(({ groups }) => groups);
+      expect(Math.max(...groups) - Math.min(...groups)).toBeLessThanOrEqual(1);
+    }
+  });
+});
+
+/** A survey as it would be of this many bytes, by these packings: name, share left, bytes a millisecond. */
+function made(
+  bytes: number,
+  packings: readonly (readonly [name: 'lz4' | 'zstd', level: number | undefined, share: number, speed: number])[],
+) {
+  const survey = createSurvey(false);
+  Object.assign(survey.codecs.rle!.tried, { pages: bytes / PAGE, bytes });
+  const trials = packings.map(([name, level, share, speed]) => ({
+    packing: level === undefined ? { name } : { name, level },
+    groups: 1,
+    bytesIn: bytes / 4,
+    bytesOut: (share * bytes) / 4,
+    ms: bytes / 4 / speed,
+  }));
+  return { ...survey, packings: trials } as Survey;
+}
+const summary = (bytesIn: number) => ({ bytesIn }) as StreamSummary;
+const MIB = 1 << 20;
+
+describe('a recommendation', () => {
+  const survey = made(64 * MIB, [
+    ['lz4', undefined, 0.5, 500_000],
+    ['zstd', 1, 0.3, 100_000],
+    ['zstd', 9, 0.25, 20_000],
+  ]);
+  test('weighs encoding against sending, for all bytes', () => {
+    const { estimates } = recommend(survey, summary(128 * MIB), 1e9, PAGE);
+    expect(Object.keys(estimates)).toEqual(['fixed:raw', 'fixed:lz4', 'fixed:zstd:1', 'fixed:zstd:9']);
+    const bytes = 64 * MIB;
+    expect(estimates['fixed:raw']).toBeCloseTo((bytes * 8) / 1e6, 6);
+    expect(estimates['fixed:lz4']).toBeCloseTo((0.5 * bytes * 8) / 1e6, 6);
+    expect(estimates['fixed:zstd:1']).toBeCloseTo(bytes / 100_000, 6);
+    expect(estimates['fixed:zstd:9']).toBeCloseTo(bytes / 20_000, 6);
+  });
+  test.each([
+    [1e7, 'adaptive', 'fixed:zstd:9', 88],
+    [1e9, 'adaptive', 'fixed:lz4', 75],
+    [1e11, 'fixed:raw', 'faster than packing', 50],
+  ] as const)('follows the link: %f bit/s', (link, strategy, word, saved) => {
+    const found = recommend(survey, summary(128 * MIB), link, PAGE);
+    expect(found.strategy).toBe(strategy);
+    expect(found.text).toContain(`--strategy ${strategy}.`);
+    expect(found.text).toContain(word);
+    expect(found.text).toContain(`saves ${saved} %`);
+    for (const name of Object.keys(found.estimates)) expect(strategyByName(name).name).toBe(name);
+  });
+  test('of nothing, or of what needs no bytes, says so', () => {
+    for (const bytesIn of [0, 64 * MIB]) {
+      const { strategy, text } = recommend(made(0, []), summary(bytesIn), 1e9, PAGE);
+      expect([strategy, text]).toEqual([
+        'adaptive',
+        'Recommended: --strategy adaptive. No page here needs bytes, so that any will do.',
+      ]);
+    }
+  });
+  test('of an image that is one short page is about that page', async () => {
+    const { survey, summary } = await surveyed([noise(1, 9).subarray(0, 1000)]);
+    const { text, estimates } = recommend(survey, summary, 1e9, PAGE);
+    expect(text).not.toContain('No page');
+    expect(estimates['fixed:raw']).toBeCloseTo(8000 / 1e6, 9);
+  });
+});

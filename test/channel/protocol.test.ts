@@ -1,0 +1,193 @@
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { crc32 } from 'node:zlib';
+import { afterEach, expect, test } from 'vitest';
+import { connectSecure } from '../../src/channel/connect.js';
+import { FRAME, type FrameType, frameBytes, HEAD_BYTES, ROLE_IDS } from '../../src/channel/frame.js';
+import { type GuestInfo, greetingBytes, guestBytes } from '../../src/channel/handshake-messages.js';
+import { receiveGuest } from '../../src/agent/guest/receive-guest.js';
+import { Host, KEPT, migrate, Stage, testGuest, within } from './hosts.js';
+
+const { source: SOURCE, destination: DESTINATION } = KEPT.insecure;
+const GUEST: GuestInfo = { name: 'guest', tenant: 't', pageBytes: 4096, pages: 4 };
+const ID = new Uint8Array(16).fill(1);
+const HELLO = greetingBytes({ role: 'source', stallMs: 9000, sessionId: ID, answers: new Uint8Array(16) });
+let host: Host | undefined;
+afterEach(() => host?.close());
+
+/** Sends bytes to a host as its source; gives why they were refused and, of a guest, what was called. */
+async function refusal(
+  bytes: readonly Uint8Array[],
+  stage = new Stage(),
+): Promise<{ error: Error; told: string; calls: readonly string[] }> {
+  host = await Host.listening({ ...DESTINATION, stallMs: 1000, handshakeMs: 1000 });
+  const receiving = host.next().then((channel) => receiveGuest(channel, stage).catch((error: Error) => error));
+  const socket = connect(host!.port, '127.0.0.1');
+  socket.on('error', () => {});
+  const told: Buffer[] = [];
+  socket.on('data', (data) => told.push(data));
+  socket.write(Buffer.concat(bytes));
+  const error = (await within('a refusal', Promise.race([host.firstRefusal(), receiving]))) as Error;
+  await within('the end', once(socket, 'close'));
+  await host.close();
+  return { error, told: Buffer.concat(told).toString(), calls: stage.calls };
+}
+
+/** A source that speaks plainly and says what it is told to. */
+async function byHand(): Promise<{ socket: Socket; say: (type: FrameType, ...parts: Uint8Array[]) => void; session: Uint8Array }> {
+  const socket = connect(host!.port, '127.0.0.1');
+  let count = 0;
+  const say = (type: FrameType, ...parts: Uint8Array[]) => socket.write(frameBytes('source', type, count++, parts));
+  say(FRAME.HELLO, HELLO);
+  const [welcome] = (await once(socket, 'data')) as [Buffer];
+  return { socket, say, session: welcome.subarray(HEAD_BYTES + 16, HEAD_BYTES + 32) };
+}
+
+const altered = (bytes: Uint8Array, at: number, value: number) => {
+  const copy = Uint8Array.from(bytes);
+  copy[at] = value;
+  return copy;
+};
+
+test('a source of another version is refused, and both versions are named', async () => {
+  const { error, told } = await refusal([frameBytes('source', FRAME.HELLO, 0, [altered(HELLO, 8, 2)])]);
+  expect(error).toMatchObject({ code: 'unsupported' });
+  expect(error.message).toMatch(/the source speaks protocol version 2, this side version 1/);
+  expect(told).toContain('the source speaks protocol version 2, this side version 1');
+});
+
+test('a destination of another version is refused, and both versions are named', async () => {
+  const newer = greetingBytes({ role: 'destination', stallMs: 1, sessionId: ID, answers: ID });
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.resume().write(frameBytes('destination', FRAME.WELCOME, 0, [altered(newer, 8, 7)]));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  const connecting = connectSecure({ host: '127.0.0.1', port, ...SOURCE });
+  await expect(connecting).rejects.toMatchObject({
+    code: 'unsupported',
+    message: expect.stringMatching(/the destination speaks protocol version 7, this side version 1/),
+  });
+  server.close();
+});
+
+/** A first frame that says it has so many bytes. */
+const oversized = (type: FrameType, length: number) => {
+  const frame = Buffer.from(frameBytes('source', type, 0, []));
+  frame.writeUInt32LE(length);
+  frame.writeUInt32LE(crc32(frame.subarray(0, HEAD_BYTES - 4), ROLE_IDS.source), HEAD_BYTES - 4);
+  return frame;
+};
+
+test.each([
+  ['noise', [new Uint8Array(100).fill(0x5a)], /frame 0: its head's check is .*altered, or not from such an agent/],
+  ['a frame that is too long', [oversized(FRAME.HELLO, 0xffffffff)], /frame 0: hello of 4294967295 bytes, at most 8192/],
+  ['pages that are too long', [oversized(FRAME.PAGES, (1 << 17) + 1)], /frame 0: pages of 131073 bytes, at most 131072/],
+  ['a type that nobody knows', [frameBytes('source', 77 as FrameType, 0, [])], /type 77, this version knows 1 … 23/],
+  ['a frame that was sent back', [frameBytes('destination', FRAME.HELLO, 0, [HELLO])], /altered, or not from such an agent/],
+  ['pages before a greeting', [frameBytes('source', FRAME.PAGES, 0, [HELLO])], /a frame "pages" where "hello" was expected/],
+  ['a greeting of another role', [frameBytes('source', FRAME.HELLO, 0, [altered(HELLO, 10, 2)])], /role 2, expected 1/],
+  ['a greeting without magic', [frameBytes('source', FRAME.HELLO, 0, [altered(HELLO, 0, 0)])], /not the greeting of an agent/],
+  ['a greeting that is too short', [frameBytes('source', FRAME.HELLO, 0, [HELLO.subarray(0, 20)])], /needs \d+ more/],
+])('%s is refused before anything else', async (_, bytes, message) => {
+  const { error, calls } = await refusal(bytes);
+  expect(error.message).toMatch(message);
+  expect(calls).toEqual([]);
+});
+
+test('a greeting that never comes', async () => {
+  const { error, told } = await refusal([]);
+  expect(error.message).toMatch(/no greeting within 1000 ms|stalled, no byte came for 1000 ms/);
+  expect(told).toMatch(/no greeting|stalled/);
+});
+
+test.each<[string, (say: (type: FrameType, ...parts: Uint8Array[]) => void, session: Uint8Array) => void, RegExp, string[]]>([
+  ['pages without a guest', (say) => say(FRAME.PAGES, ID), /a frame "pages" where "guest" was expected/, ['abort']],
+  [
+    'a guest for another session',
+    (say) => say(FRAME.GUEST, guestBytes(GUEST, ID)),
+    /answers session (01){16}, this one is/,
+    ['abort'],
+  ],
+  [
+    'a guest that is too large',
+    (say, session) => say(FRAME.GUEST, guestBytes({ ...GUEST, pages: 2 ** 30 }, session)),
+    /guest "guest": 4398046511104 bytes, this side takes 1099511627776/,
+    ['abort'],
+  ],
+  [
+    'a page size that nobody knows',
+    (say, session) => say(FRAME.GUEST, guestBytes({ ...GUEST, pageBytes: 5000 as 4096 }, session)),
+    /pages of 5000 bytes/,
+    ['abort'],
+  ],
+  [
+    'noise where pages should be',
+    (say, session) => {
+      say(FRAME.GUEST, guestBytes(GUEST, session));
+      say(FRAME.PAGES, new Uint8Array(500).fill(9));
+    },
+    /not a pageferry stream/,
+    ['open', 'abort'],
+  ],
+  [
+    'a commit of what was not proved',
+    (say, session) => {
+      say(FRAME.GUEST, guestBytes(GUEST, session));
+      say(FRAME.COMMIT);
+    },
+    /a frame "commit" where "pages" was expected/,
+    ['open', 'abort'],
+  ],
+  [
+    'an end without its record',
+    (say, session) => {
+      say(FRAME.GUEST, guestBytes(GUEST, session));
+      say(FRAME.END);
+    },
+    /an end of 0 bytes, without the guest's digest/,
+    ['open', 'abort'],
+  ],
+])('%s: refused, and nothing is applied', async (_, speak, message, calls) => {
+  host = await Host.listening({ ...DESTINATION, stallMs: 1000 });
+  const stage = new Stage();
+  const receiving = host.next().then((channel) => receiveGuest(channel, stage));
+  receiving.catch(() => {});
+  const { socket, say, session } = await byHand();
+  speak(say, session);
+  const error = await within(
+    'a refusal',
+    receiving.then(() => undefined).catch((cause: Error) => cause),
+  );
+  expect(error?.message).toMatch(message);
+  expect(stage.calls).toEqual(calls);
+  socket.resume();
+  await within('the end', once(socket, 'close'));
+});
+
+test.each(['secure', 'insecure'] as const)('%s: a source that falls silent in the middle is given up', async (kind) => {
+  host = await Host.listening({ ...KEPT[kind].destination, stallMs: 500 });
+  const stage = new Stage();
+  const receiving = host.next().then((channel) => receiveGuest(channel, stage));
+  const source = await connectSecure({ host: '127.0.0.1', port: host.port, ...KEPT[kind].source });
+  // As if its program stood still: no sign of life any more.
+  clearInterval(Reflect.get(source, 'signs'));
+  await source.send(FRAME.GUEST, guestBytes(GUEST, source.session!.other));
+  await expect(within('a stall', receiving)).rejects.toThrow('stalled, no byte came for 500 ms');
+  expect(stage.calls).toEqual(['open', 'abort']);
+  await expect(source.expect(FRAME.ACCEPT).then(() => source.expect(FRAME.PROVED))).rejects.toThrow(
+    /gave up: .*stalled, no byte came/,
+  );
+});
+
+test('a source that has nothing to send for long is not given up', async () => {
+  host = await Host.listening({ ...KEPT.secure.destination, stallMs: 1000 });
+  const guest = testGuest();
+  async function* rounds() {
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    yield* guest.rounds as Iterable<Iterable<number>>;
+  }
+  const { stage } = await migrate(host, { ...KEPT.secure.source, stallMs: 1000 }, { guest: { ...guest, rounds: rounds() } });
+  expect(Buffer.compare(stage.applied!, guest.memory)).toBe(0);
+});

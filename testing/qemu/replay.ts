@@ -1,0 +1,90 @@
+// Reads a stream with everything a reader offers, writes it again, and keeps what happened so that two readings can be compared.
+import fs from 'node:fs';
+import { crc32, gunzipSync } from 'node:zlib';
+import type { QemuBlock } from '../../src/qemu/format.js';
+import { QemuStreamReader } from '../../src/qemu/stream-reader.js';
+import { QemuStreamWriter, type QemuWriterOptions } from '../../src/qemu/stream-writer.js';
+import type { CaptureFacts } from './capture.js';
+
+const FOLDER = new URL('../../test/fixtures/qemu/', import.meta.url);
+
+/** A recorded stream (`capture.ts`). */
+export function fixture(name: string): Buffer {
+  return gunzipSync(fs.readFileSync(new URL(`${name}.gz`, FOLDER)));
+}
+
+export const FACTS: Readonly<Record<string, CaptureFacts>> = JSON.parse(fs.readFileSync(new URL('facts.json', FOLDER), 'utf8'));
+
+export interface Replay {
+  /** The stream, written again. */
+  readonly out: Buffer;
+  /** Every event but literals, in order, with a checksum of its bytes. */
+  readonly events: string[];
+  /** All literal bytes, and where each began in what was written. */
+  readonly literalBytes: number;
+  readonly counts: { page: number; fill: number; xbzrle: number };
+  readonly blocks: readonly QemuBlock[];
+  /** Where in the stream each record's content is. */
+  readonly offsets: number[];
+  readonly end: string | undefined;
+  readonly state: string;
+}
+
+/** `pieces`: the stream, cut in any way. */
+export function replay(pieces: Iterable<Uint8Array>, options: QemuWriterOptions = {}): Replay {
+  const written: Uint8Array[] = [];
+  const writer = new QemuStreamWriter((bytes) => written.push(bytes), options);
+  const events: string[] = [];
+  const offsets: number[] = [];
+  const counts = { page: 0, fill: 0, xbzrle: 0 };
+  let literalBytes = 0;
+  let blocks: readonly QemuBlock[] = [];
+  const said = (...what: unknown[]) => events.push(`${literalBytes}: ${what.join(' ')}`);
+  const reader: QemuStreamReader = new QemuStreamReader({
+    literal(bytes, from, to) {
+      literalBytes += to - from;
+      writer.literal(bytes, from, to);
+    },
+    page(block, page, bytes, at) {
+      counts.page++;
+      offsets.push(reader.offsetOf(at));
+      said('page', block, page, crc32(bytes.subarray(at, at + 4096)));
+      writer.page(block, page, bytes, at);
+    },
+    fill(block, page, value) {
+      counts.fill++;
+      said('fill', block, page, value);
+      writer.fill(block, page, value);
+    },
+    xbzrle(block, page, bytes, at, length) {
+      counts.xbzrle++;
+      offsets.push(reader.offsetOf(at));
+      said('xbzrle', block, page, length, crc32(bytes.subarray(at, at + length)));
+      writer.xbzrle(block, page, bytes, at, length);
+    },
+    machine: (name) => said('machine', name),
+    blocks(all) {
+      blocks = all;
+      writer.blocks(all);
+      said('blocks', JSON.stringify(all));
+    },
+    command: (command, payload) => said('command', command, Buffer.from(payload).toString('hex')),
+    discard: (block, ranges) => said('discard', block, JSON.stringify(ranges)),
+    flush: (after) => said('flush', after),
+    postcopy() {
+      writer.postcopy();
+      said('postcopy');
+    },
+    deviceState: () => said('device state'),
+    opaque: (reason, at, block) => said('opaque', at, block, reason),
+  });
+  for (const piece of pieces) reader.push(piece);
+  const end = reader.finish();
+  writer.flush();
+  return { out: Buffer.concat(written), events, literalBytes, counts, blocks, offsets, end, state: reader.state };
+}
+
+/** The stream in pieces of `bytes` bytes, each in memory of its own, so that nothing can be read past its end. */
+export function* cut(stream: Uint8Array, bytes: number): Generator<Uint8Array> {
+  for (let at = 0; at < stream.length; at += bytes) yield stream.slice(at, at + bytes);
+}

@@ -16,20 +16,36 @@ const MAY_IMPORT = {
   analyze: ['page', 'kernels', 'codec', 'strategy', 'stream', 'engine'],
   report: ['page', 'analyze', 'simulate'],
   cli: [
-    ...['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine', 'qemu', 'image', 'channel', 'agent'],
+    ...[
+      'page',
+      'kernels',
+      'codec',
+      'dedup',
+      'strategy',
+      'stream',
+      'engine',
+      'qemu',
+      'image',
+      'channel',
+      'agent',
+    ],
     ...['simulate', 'analyze', 'report'],
   ],
 };
 const ROOT_FILES = '^src/[^/]+[.]ts$';
 /** All that `src/index.ts` reaches. (`scripts/check-browser.mjs` proves the same of the built file, by bundling it.) */
-const RUNS_IN_A_BROWSER = '^src/(kernels|page|codec|dedup|strategy|stream|engine)/|^src/image/(memory|wasm)[.]ts$|^src/index[.]ts$';
+const RUNS_IN_A_BROWSER =
+  '^src/(kernels|page|codec|dedup|strategy|stream|engine)/|^src/image/(memory|wasm)[.]ts$|^src/index[.]ts$';
 
 const folderRules = Object.entries(MAY_IMPORT).map(([folder, others]) => ({
   name: `${folder}-imports`,
   comment: `src/${folder} may import: ${others.join(', ') || 'nothing'}`,
   severity: 'error',
   from: { path: `^src/${folder}/` },
-  to: { path: '^(src|assembly|test|testing|bench|examples)/', pathNot: `^src/(${[folder, ...others].join('|')})/|^src/version[.]ts$` },
+  to: {
+    path: '^(src|assembly|test|testing|bench|examples)/',
+    pathNot: `^src/(${[folder, ...others].join('|')})/|^src/version[.]ts$`,
+  },
 }));
 
 module.exports = {
@@ -90,6 +106,9 @@ module.exports = {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     combinedDependencies: true,
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default', 'types'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+    },
   },
 };

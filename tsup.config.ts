@@ -6,7 +6,11 @@ import { notices } from './scripts/notices.mjs';
 /** The pages of `--html` and their charts' libraries: a file of its own, which the program loads when it is wanted. */
 const pageApart: Plugin = {
   name: 'page-apart',
-  setup: (bundler) => bundler.onResolve({ filter: /\/report\/pages\.js$/ }, () => ({ path: './report-page.js', external: true })),
+  setup: (bundler) =>
+    bundler.onResolve({ filter: /\/report\/pages\.js$/ }, () => ({
+      path: './report-page.js',
+      external: true,
+    })),
 };
 
 /** The charts' document never reads a style sheet: what would parse one (200 KB) stays out. */

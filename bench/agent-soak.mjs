@@ -24,7 +24,10 @@ const SETTLE_MS = 5000;
 
 export async function run(argv) {
   const text = { type: 'string' };
-  const { values } = parseArgs({ args: argv, options: { quick: { type: 'boolean', default: false }, json: text, times: text } });
+  const { values } = parseArgs({
+    args: argv,
+    options: { quick: { type: 'boolean', default: false }, json: text, times: text },
+  });
   const { linuxLack, buildProgram } = await bundled('testing/qemu/linux.ts');
   const lack = linuxLack();
   if (lack !== undefined) return print(`agent-soak: skipped, ${lack}`);
@@ -65,15 +68,21 @@ class Soak {
       counts[outcome]++;
       if (i === Math.min(10, Math.ceil(times / 2))) early = this.usage();
       if (i % 10 === 0 || i === times)
-        print(`  ${i} migrations: ${counts.completed} arrived, ${counts.failed} were cut; ${JSON.stringify(this.usage())}`);
+        print(
+          `  ${i} migrations: ${counts.completed} arrived, ${counts.failed} were cut; ${JSON.stringify(this.usage())}`,
+        );
     }
     const late = await this.settled(early);
     for (const [i, { files }] of late.entries())
-      if (files > early[i].files) this.wrong.push(`agent ${i}: ${files} open files, ${early[i].files} at first`);
+      if (files > early[i].files)
+        this.wrong.push(`agent ${i}: ${files} open files, ${early[i].files} at first`);
     const reasons = this.hosts.flatMap(({ reasons }) => reasons);
-    if (reasons.length < counts.failed) this.wrong.push(`${counts.failed} failures, ${reasons.length} reasons in the logs`);
+    if (reasons.length < counts.failed)
+      this.wrong.push(`${counts.failed} failures, ${reasons.length} reasons in the logs`);
     print(`  reasons: ${[...new Set(reasons.map((reason) => reason.replace(/\d+/g, 'N')))].join(' | ')}`);
-    print(`  ${this.wrong.length === 0 ? 'every checksum held, nothing was left behind' : this.wrong.join('; ')}`);
+    print(
+      `  ${this.wrong.length === 0 ? 'every checksum held, nothing was left behind' : this.wrong.join('; ')}`,
+    );
     return { ...counts, times, early, late, wrong: this.wrong };
   }
 
@@ -109,13 +118,22 @@ class Soak {
 
   async start(name, incoming) {
     const { startMachine } = await bundled('testing/qemu/machine.ts');
-    return await startMachine({ folder: this.folder, name, memoryMib: MEMORY_MIB, linux: this.guest(SETTINGS), incoming });
+    return await startMachine({
+      folder: this.folder,
+      name,
+      memoryMib: MEMORY_MIB,
+      linux: this.guest(SETTINGS),
+      incoming,
+    });
   }
 
   /** Threads of the last migration may still be ending; what stays open is what was left behind. */
   async settled(early) {
     let late = this.usage();
-    for (const until = Date.now() + SETTLE_MS; Date.now() < until && late.some(({ files }, i) => files > early[i].files); ) {
+    for (
+      const until = Date.now() + SETTLE_MS;
+      Date.now() < until && late.some(({ files }, i) => files > early[i].files);
+    ) {
       await new Promise((resolve) => setTimeout(resolve, 100));
       late = this.usage();
     }
@@ -125,7 +143,9 @@ class Soak {
   usage() {
     return this.hosts.flatMap(({ agents }) =>
       agents.map(({ pid }) => ({
-        mebibytes: Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024),
+        mebibytes: Math.round(
+          Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024,
+        ),
         files: readdirSync(`/proc/${pid}/fd`).length,
       })),
     );
@@ -161,13 +181,17 @@ class Host {
   }
 
   async agent(...args) {
-    const child = spawn(process.execPath, [CLI, 'agent', ...args, '--insecure'], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(process.execPath, [CLI, 'agent', ...args, '--insecure'], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     this.agents.push(child);
     return await new Promise((resolve, reject) => {
       let log = '';
       child.stderr.on('data', (text) => {
         log += text;
-        this.reasons.push(...[...String(text).matchAll(/error migration \d+: failed: (.*)/g)].map(([, reason]) => reason));
+        this.reasons.push(
+          ...[...String(text).matchAll(/error migration \d+: failed: (.*)/g)].map(([, reason]) => reason),
+        );
         if (/waits for/.test(log)) resolve(log);
       });
       child.once('exit', () => reject(new Error(`an agent ended: ${log}`)));

@@ -8,7 +8,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { ADDRESSES, closeNamespaces, cpuSeconds, inside, namespacesLack, openNamespaces, sentBytes } from './agent/namespaces.mjs';
+import {
+  ADDRESSES,
+  closeNamespaces,
+  cpuSeconds,
+  inside,
+  namespacesLack,
+  openNamespaces,
+  sentBytes,
+} from './agent/namespaces.mjs';
 import { bundled } from './kernels/load.mjs';
 import { badOption, checkedOption, print, printTable, wholeNumber, writeRows } from './kernels/suite.mjs';
 
@@ -30,7 +38,10 @@ const GUESTS = {
 
 const MODES = {
   plain: {},
-  xbzrle: { capabilities: ['xbzrle'], parameters: (bytes) => ({ 'xbzrle-cache-size': 2 ** Math.floor(Math.log2(bytes)) }) },
+  xbzrle: {
+    capabilities: ['xbzrle'],
+    parameters: (bytes) => ({ 'xbzrle-cache-size': 2 ** Math.floor(Math.log2(bytes)) }),
+  },
   multifd: { capabilities: ['multifd'] },
   'multifd-zlib': { capabilities: ['multifd'], both: { 'multifd-compression': 'zlib' } },
   'multifd-zstd': { capabilities: ['multifd'], both: { 'multifd-compression': 'zstd' } },
@@ -53,7 +64,8 @@ export async function run(argv) {
         openNamespaces(link.bitsPerSecond);
         print(`\n${name}, ${link.text}, ${options.mebibytes} MiB`);
         const some = [];
-        for (const mode of options.modes) some.push(await one({ ...options, folder, guest, name, link, mode }));
+        for (const mode of options.modes)
+          some.push(await one({ ...options, folder, guest, name, link, mode }));
         rows.push(...some);
         report(some);
       }
@@ -82,12 +94,16 @@ async function readOptions(argv) {
   const { quick } = values;
   const chosen = (option, known, otherwise) => {
     for (const name of values[option] ?? [])
-      if (!Object.hasOwn(known, name)) throw badOption(`--${option}: "${name}" is none of ${Object.keys(known).join(', ')}`);
+      if (!Object.hasOwn(known, name))
+        throw badOption(`--${option}: "${name}" is none of ${Object.keys(known).join(', ')}`);
     return values[option] ?? otherwise;
   };
   const links = [];
   for (const text of values.link ?? (quick ? ['1Gbit'] : ['100Mbit', '1Gbit']))
-    links.push({ text, bitsPerSecond: text === 'none' ? undefined : await checkedOption('link', text, 'parseRate') });
+    links.push({
+      text,
+      bitsPerSecond: text === 'none' ? undefined : await checkedOption('link', text, 'parseRate'),
+    });
   return {
     json: values.json,
     guests: chosen('guest', GUESTS, quick ? ['store'] : Object.keys(GUESTS)),
@@ -107,7 +123,14 @@ async function one(options) {
   const { startMachine } = await bundled('testing/qemu/machine.ts');
   const { witnessed, witnessReport } = await bundled('testing/qemu/linux.ts');
   const machine = (side, more) =>
-    startMachine({ folder, name: side, memoryMib: mebibytes, linux: guest(settings), prefix: inside(side), ...more });
+    startMachine({
+      folder,
+      name: side,
+      memoryMib: mebibytes,
+      linux: guest(settings),
+      prefix: inside(side),
+      ...more,
+    });
   const agents = [];
   const machines = [];
   try {
@@ -132,11 +155,31 @@ async function one(options) {
     const cpuS = cpu(machines, agents) - cpuBefore;
     const bytes = sentBytes() - before;
     if (status !== 'completed')
-      return { guest: name, link: link.text, mode, status, totalMs, downtimeMs: undefined, bytes, rounds, cpuS };
+      return {
+        guest: name,
+        link: link.text,
+        mode,
+        status,
+        totalMs,
+        downtimeMs: undefined,
+        bytes,
+        rounds,
+        cpuS,
+      };
     const resumed = await destination.qmp.event('RESUME');
     const stopped = source.qmp.events.findLast(({ event }) => event === 'STOP');
     await witnessed(destination, witnessReport(source.serial()).count + 3);
-    return { guest: name, link: link.text, mode, status, totalMs, downtimeMs: resumed.atMs - stopped.atMs, bytes, rounds, cpuS };
+    return {
+      guest: name,
+      link: link.text,
+      mode,
+      status,
+      totalMs,
+      downtimeMs: resumed.atMs - stopped.atMs,
+      bytes,
+      rounds,
+      cpuS,
+    };
   } finally {
     for (const child of agents) child.kill();
     for (const some of machines) await some.quit();
@@ -216,5 +259,7 @@ function report(rows) {
     .sort((a, b) => a.totalMs - b.totalMs)[0];
   const ours = rows.find(({ mode }) => mode === 'agent');
   if (best && ours?.status === 'completed')
-    print(`  agent takes ${(ours.totalMs / best.totalMs).toFixed(2)} of the best mode of QEMU (${best.mode})`);
+    print(
+      `  agent takes ${(ours.totalMs / best.totalMs).toFixed(2)} of the best mode of QEMU (${best.mode})`,
+    );
 }

@@ -22,7 +22,10 @@ const FULL = { fastMs: 400, slowMs: 2500 };
 const QUICK = { fastMs: 60, slowMs: 300 };
 
 export async function run(argv) {
-  const { quick, json, rounds, threads, strategies, mebibytes } = await readLinkOptions(argv, { links: [], runs: 3 });
+  const { quick, json, rounds, threads, strategies, mebibytes } = await readLinkOptions(argv, {
+    links: [],
+    runs: 3,
+  });
   const { fastMs, slowMs } = quick ? QUICK : FULL;
   const rates = schedule([
     { untilMs: fastMs, bitsPerSecond: FAST },
@@ -78,10 +81,17 @@ async function send(image, { name, strategy, told }, { rates, kept, threads, slo
     kept.add(parts);
     return link.send(parts.reduce((sum, { length }) => sum + length, 0));
   };
-  const inner = typeof strategy === 'function' ? strategy() : typeof strategy === 'string' ? strategyByName(strategy) : strategy;
+  const inner =
+    typeof strategy === 'function'
+      ? strategy()
+      : typeof strategy === 'string'
+        ? strategyByName(strategy)
+        : strategy;
   const encoder = await createEncoder(output, {
     ...encoderOptions([image]),
-    strategy: watched(inner, told === 'now' ? link.bitsPerSecond : undefined, (rate) => seen.push({ ms: link.now(), rate })),
+    strategy: watched(inner, told === 'now' ? link.bitsPerSecond : undefined, (rate) =>
+      seen.push({ ms: link.now(), rate }),
+    ),
     linkBitsPerSecond: told === 'now' ? link.bitsPerSecond() : told,
     threads,
   });
@@ -173,8 +183,14 @@ function report(rows, { rounds, fastMs, slowMs, threads }) {
       one.reactionMs?.toFixed(0) ?? '-',
     ]),
   );
-  const best = rows.filter(({ strategy }) => FIXED.includes(strategy)).reduce((a, b) => (b.totalMs < a.totalMs ? b : a));
+  const best = rows
+    .filter(({ strategy }) => FIXED.includes(strategy))
+    .reduce((a, b) => (b.totalMs < a.totalMs ? b : a));
   const { text } = verdict(adaptive.totalMs / oracle.totalMs, TARGET, { atMost: true });
-  print(`  adaptive, which measures, ${(adaptive.totalMs / oracle.totalMs).toFixed(3)} of the oracle: ${text}`);
-  print(`  adaptive ${(adaptive.totalMs / best.totalMs).toFixed(3)} of the best fixed one in hindsight, ${best.strategy}`);
+  print(
+    `  adaptive, which measures, ${(adaptive.totalMs / oracle.totalMs).toFixed(3)} of the oracle: ${text}`,
+  );
+  print(
+    `  adaptive ${(adaptive.totalMs / best.totalMs).toFixed(3)} of the best fixed one in hindsight, ${best.strategy}`,
+  );
 }

@@ -17,7 +17,12 @@ export async function run(argv) {
   print(`\n${measured[0].name}: medians of ${rounds}; beside them ${MEASURED_COSTS.name}`);
   printTable(
     ['µs a page, or bytes a ms', 'here', 'built in', 'here / built in'],
-    rows.map(({ cost, value, builtIn, ratio }) => [cost, digits(value), digits(builtIn), builtIn ? ratio.toFixed(2) : '']),
+    rows.map(({ cost, value, builtIn, ratio }) => [
+      cost,
+      digits(value),
+      digits(builtIn),
+      builtIn ? ratio.toFixed(2) : '',
+    ]),
   );
   writeRows(json, rows);
 }

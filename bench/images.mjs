@@ -15,7 +15,9 @@ export async function findImages(traces) {
 export function tracesIn(traces) {
   const folders = readdirSync(traces, { withFileTypes: true }).filter((entry) => !entry.isFile());
   const names = folders.map(({ name }) => name).sort();
-  return Object.fromEntries(names.map((name) => [name, rawFiles(join(traces, name))]).filter(([, files]) => files.length > 0));
+  return Object.fromEntries(
+    names.map((name) => [name, rawFiles(join(traces, name))]).filter(([, files]) => files.length > 0),
+  );
 }
 
 /** The images of one directory, in their order. */

@@ -35,7 +35,8 @@ async function measure(entries, rounds) {
     }));
     for (const result of await race(lanes, { rounds })) results.set(`${result.name} ${operation}`, result);
     // What was inserted last must be there now.
-    if (operation === 'new') lost = Math.max(...contestants.filter((one) => one.find).map((one) => verify(one, table)));
+    if (operation === 'new')
+      lost = Math.max(...contestants.filter((one) => one.find).map((one) => verify(one, table)));
   }
   return report(entries, contestants, results, lost);
 }
@@ -45,7 +46,11 @@ async function createTable(entries) {
   const lookups = Math.min(entries, MOST_LOOKUPS);
   const kernels = await loadKernels(entries * 16 + (entries + 2 * lookups) * DIGEST_BYTES + (1 << 20));
   const section = (count, what) => ({ at: kernels.reserve(count * DIGEST_BYTES, what), count });
-  const [inserted, hits, misses] = [section(entries, 'inserted'), section(lookups, 'hits'), section(lookups, 'misses')];
+  const [inserted, hits, misses] = [
+    section(entries, 'inserted'),
+    section(lookups, 'hits'),
+    section(lookups, 'misses'),
+  ];
   const words = ({ at, count }) => kernels.words.subarray(at >>> 2, (at >>> 2) + 4 * count);
   fillRandom(words(inserted), 1);
   fillRandom(words(misses), 2);
@@ -77,7 +82,8 @@ function verify({ name, find, mayForget }, { inserted, misses }) {
   for (let i = 0; i < misses.count; i++) if (find(misses.at + DIGEST_BYTES * i) !== undefined) mistaken++;
   const most = mayForget ? [0.03, 0.001] : [0, 0];
   const shares = [forgotten / inserted.count, mistaken / (inserted.count + misses.count)];
-  if (shares.some((share, i) => share > most[i])) throw new Error(`${name}: ${forgotten} pages forgotten, ${mistaken} mistaken`);
+  if (shares.some((share, i) => share > most[i]))
+    throw new Error(`${name}: ${forgotten} pages forgotten, ${mistaken} mistaken`);
   return forgotten + mistaken;
 }
 

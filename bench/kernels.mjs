@@ -53,7 +53,15 @@ export async function run(argv) {
         for (const [set, size] of Object.entries(sizes)) {
           if (!wanted(values.set, set)) continue;
           const found = await subject.race(corpus, size);
-          rows.push(...found.map((row) => ({ kernel: subject.name, corpus, set, ...row, node: process.versions.node })));
+          rows.push(
+            ...found.map((row) => ({
+              kernel: subject.name,
+              corpus,
+              set,
+              ...row,
+              node: process.versions.node,
+            })),
+          );
         }
       }
       printRatios(subject.name, rows.slice(from));

@@ -25,7 +25,9 @@ export async function run(argv) {
   const { series, clean } = await findImages(values.traces);
   const missing = ['lz4', 'zstd'].filter((tool) => !has(tool));
   if (missing.length > 0) {
-    process.stdout.write(`skipped: ${missing.join(' and ')} not installed, so there is nothing to compare with\n`);
+    process.stdout.write(
+      `skipped: ${missing.join(' and ')} not installed, so there is nothing to compare with\n`,
+    );
     return;
   }
   const wants = (name) => values.only === undefined || values.only.split(',').includes(name);
@@ -95,7 +97,10 @@ class Bench {
       const started = process.hrtime.bigint();
       const words = [program, ...list.map((arg) => (arg === 'OUT' ? out : arg))];
       const [first, ...rest] = this.time ? ['time', '-f', 'peak %M', ...words] : words;
-      const { status, stderr, stdout } = spawnSync(first, rest, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+      const { status, stderr, stdout } = spawnSync(first, rest, {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
       ms += Number(process.hrtime.bigint() - started) / 1e6;
       if (status !== 0) throw new Error(`${program} ${list.join(' ')}: ${stderr}`);
       peakMiB = Math.max(peakMiB, Number(/peak (\d+)/.exec(stderr)?.[1] ?? 0) / 1024);
@@ -112,7 +117,10 @@ class Bench {
 
   lz4(name, image) {
     const lz4 = { name: 'lz4 -1', command: 'lz4', args: ['-1', '-qf', image, 'OUT'] };
-    const [theirs, ours] = this.measure([lz4, this.pack([image, '--strategy', 'fixed:lz4', '--threads', '1'])]);
+    const [theirs, ours] = this.measure([
+      lz4,
+      this.pack([image, '--strategy', 'fixed:lz4', '--threads', '1']),
+    ]);
     show(`${name}: one thread, fixed:lz4 against lz4 -1 (bytes < 1, wall <= 1.3)`, [theirs, ours], theirs);
   }
 
@@ -158,7 +166,11 @@ class Bench {
       bytes: all.laterBytes,
       peakMiB: all.peakMiB,
     };
-    show(`${name}: ${files.length - 1} later images (bytes <= 1.25, time <= 0.2)`, [theirs, ours, all], theirs);
+    show(
+      `${name}: ${files.length - 1} later images (bytes <= 1.25, time <= 0.2)`,
+      [theirs, ours, all],
+      theirs,
+    );
   }
 
   base(name, files) {
@@ -171,7 +183,11 @@ class Bench {
       },
       this.pack([image, '--base', files[0], '--threads', '2']),
     ]);
-    show(`${name}: the last image with the first as base (bytes <= 1.25, wall <= 0.33)`, [theirs, ours], theirs);
+    show(
+      `${name}: the last image with the first as base (bytes <= 1.25, wall <= 0.33)`,
+      [theirs, ours],
+      theirs,
+    );
   }
 }
 

@@ -24,7 +24,9 @@ export async function run(argv) {
   try {
     const native = await loadNative();
     if (native)
-      print(`a call through koffi takes ${(1e6 * native.callMs).toFixed(0)} ns, which is taken off what native calls took`);
+      print(
+        `a call through koffi takes ${(1e6 * native.callMs).toFixed(0)} ns, which is taken off what native calls took`,
+      );
     for (const [name, bytes] of Object.entries(SETS)) {
       const set = createSet(folder, bytes);
       try {
@@ -48,10 +50,15 @@ async function loadNative() {
   try {
     const { default: koffi } = await import('koffi');
     const libc = koffi.load(LIBC[process.platform] ?? LIBC.linux);
-    const pread = process.platform === 'win32' ? undefined : libc.func('long pread(int fd, void *to, size_t bytes, long at)');
+    const pread =
+      process.platform === 'win32'
+        ? undefined
+        : libc.func('long pread(int fd, void *to, size_t bytes, long at)');
     const memcpy = libc.func('void *memcpy(void *to, const void *from, size_t bytes)');
     const one = new Uint8Array(1);
-    const [{ medianMs }] = await race([{ name: 'call', run: () => void memcpy(one, one, 0) }], { rounds: 15 });
+    const [{ medianMs }] = await race([{ name: 'call', run: () => void memcpy(one, one, 0) }], {
+      rounds: 15,
+    });
     return { memcpy, pread, callMs: medianMs };
   } catch (error) {
     print(`memcpy: skipped, and with it all ratios: ${error.message.split('\n')[0]}`);
@@ -71,7 +78,16 @@ function createSet(folder, bytes) {
   wasm.set(pages, held);
   const file = join(folder, `${bytes}.raw`);
   fs.writeFileSync(file, pages);
-  return { bytes, wasm, held, room, pages, outside: new Uint8Array(bytes).fill(1), copy, fd: fs.openSync(file) };
+  return {
+    bytes,
+    wasm,
+    held,
+    room,
+    pages,
+    outside: new Uint8Array(bytes).fill(1),
+    copy,
+    fd: fs.openSync(file),
+  };
 }
 
 /** Contestants by what they do; the first of each is what the others are compared with, where there is one. */
@@ -85,7 +101,16 @@ function waysOf(set, native) {
 }
 
 const nativeCopy = (native, to, from) =>
-  native ? [{ name: 'native memcpy', into: to, native: true, run: () => void native.memcpy(to, from, from.length) }] : [];
+  native
+    ? [
+        {
+          name: 'native memcpy',
+          into: to,
+          native: true,
+          run: () => void native.memcpy(to, from, from.length),
+        },
+      ]
+    : [];
 
 function intoMemory({ bytes, wasm, room, pages }, native) {
   const into = wasm.subarray(room, room + bytes);
@@ -108,7 +133,12 @@ function insideMemory({ bytes, wasm, held, room, copy }, native) {
     ...nativeCopy(native, into, wasm.subarray(held, held + bytes)),
     { name: 'memory.copy, all at once', into, judged: true, run: () => copy(room, held, bytes) },
     { name: 'memory.copy, page by page', into, run: paged },
-    { name: 'copyWithin, all at once', into, judged: true, run: () => void wasm.copyWithin(room, held, held + bytes) },
+    {
+      name: 'copyWithin, all at once',
+      into,
+      judged: true,
+      run: () => void wasm.copyWithin(room, held, held + bytes),
+    },
     { name: 'set of a subarray', into, run: () => wasm.set(wasm.subarray(held, held + bytes), room) },
   ].map((contestant) => ({ bytes, ...contestant }));
 }
@@ -116,7 +146,8 @@ function insideMemory({ bytes, wasm, held, room, copy }, native) {
 function outOfMemory({ bytes, wasm, held, outside }, native) {
   const from = () => wasm.subarray(held, held + bytes);
   const paged = () => {
-    for (let at = 0; at < bytes; at += PAGE_BYTES) outside.set(wasm.subarray(held + at, held + at + PAGE_BYTES), at);
+    for (let at = 0; at < bytes; at += PAGE_BYTES)
+      outside.set(wasm.subarray(held + at, held + at + PAGE_BYTES), at);
   };
   return [
     ...nativeCopy(native, outside, from()),
@@ -132,13 +163,16 @@ function fromFile({ bytes, wasm, room, pages, fd }, native) {
   const readBy = (chunk) => () => {
     for (let at = 0; at < bytes; at += chunk) {
       const length = Math.min(chunk, bytes - at);
-      if (fs.readSync(fd, wasm, room + at, length, at) !== length) throw new Error('readSync: less than there is');
+      if (fs.readSync(fd, wasm, room + at, length, at) !== length)
+        throw new Error('readSync: less than there is');
     }
   };
   const pread = native?.pread;
   return [
     ...nativeCopy(native, into, pages),
-    ...(pread ? [{ name: 'native pread, all at once', into, native: true, run: () => void pread(fd, into, bytes, 0) }] : []),
+    ...(pread
+      ? [{ name: 'native pread, all at once', into, native: true, run: () => void pread(fd, into, bytes, 0) }]
+      : []),
     ...(bytes > 4 * MIB ? [{ name: 'readSync, 4 MiB each', into, run: readBy(4 * MIB) }] : []),
     { name: 'readSync, 256 KiB each', into, run: readBy(256 * KIB) },
     { name: 'readSync, 4 KiB each', into, run: readBy(PAGE_BYTES) },
@@ -149,7 +183,8 @@ function fromFile({ bytes, wasm, room, pages, fd }, native) {
 function verify({ name, into, run }, { pages }) {
   into?.fill(0xa5);
   const result = run();
-  if (Buffer.compare(into ?? result, pages) !== 0) throw new Error(`${name}: the bytes that arrived are not those that were sent`);
+  if (Buffer.compare(into ?? result, pages) !== 0)
+    throw new Error(`${name}: the bytes that arrived are not those that were sent`);
 }
 
 /** What native code took by itself. */
@@ -164,7 +199,15 @@ function withoutCall(contestants, results, callMs) {
 function report(set, way, contestants, results) {
   const memcpy = results.find(({ name }) => name === 'native memcpy');
   const rows = results.map(({ name, medianMs, spread, perSecond }, i) => {
-    const row = { suite: 'pages-in-out', set, way, contestant: name, medianMs, spread, bytesPerSecond: perSecond };
+    const row = {
+      suite: 'pages-in-out',
+      set,
+      way,
+      contestant: name,
+      medianMs,
+      spread,
+      bytesPerSecond: perSecond,
+    };
     if (!memcpy) return row;
     const ratio = perSecond / memcpy.perSecond;
     return contestants[i].judged ? { ...row, ratio, ...verdict(ratio, TARGET) } : { ...row, ratio };

@@ -1,7 +1,16 @@
 // What one would use otherwise: whole processes through a pipe of a link's rate to a receiver that unpacks, until it has all images.
 // Peers get the images as one file and write one file; their turns are shuffled; what arrives has to be what was sent.
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readdirSync, readSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -41,7 +50,8 @@ export async function run(argv) {
     if (pipe.missing) print(`pipe: skipped, ${pipe.missing}`);
     else {
       const links = await tryLinks(pipe, options.links);
-      for (const workload of options.workloads) rows.push(...(await measure(workload, { ...options, links, pipe, folder })));
+      for (const workload of options.workloads)
+        rows.push(...(await measure(workload, { ...options, links, pipe, folder })));
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -72,7 +82,9 @@ async function tryLinks(pipe, links) {
     }
     const off = (await pipe.accuracy(link.bitsPerSecond)) - 1;
     const text = `${off >= 0 ? '+' : ''}${(100 * off).toFixed(1)} %`;
-    print(`  ${link.text}: raw bytes take bytes x 8 / rate ${text}${Math.abs(off) > MOST_OFF ? ': NOT within 3 %' : ''}`);
+    print(
+      `  ${link.text}: raw bytes take bytes x 8 / rate ${text}${Math.abs(off) > MOST_OFF ? ': NOT within 3 %' : ''}`,
+    );
     able.push(link);
   }
   return able;
@@ -95,9 +107,12 @@ async function measure(workload, options) {
   for (const { bytes } of images) writeFileSync(all, bytes, { flag: 'a' });
   try {
     const bytesIn = images.reduce((sum, { bytes }) => sum + bytes.length, 0);
-    print(`\n${workload.name}, ${images.length} images, ${(bytesIn / 2 ** 20).toFixed(0)} MiB, medians of ${rounds}`);
+    print(
+      `\n${workload.name}, ${images.length} images, ${(bytesIn / 2 ** 20).toFixed(0)} MiB, medians of ${rounds}`,
+    );
     const rows = [];
-    for (const link of links) rows.push(...(await overLink({ ...options, workload, images, files, all, bytesIn }, link)));
+    for (const link of links)
+      rows.push(...(await overLink({ ...options, workload, images, files, all, bytesIn }, link)));
     printTimes(rows, links);
     return rows;
   } finally {
@@ -111,19 +126,28 @@ async function overLink({ workload, images, files, all, bytesIn, pipe, folder, r
   const lines = {
     [OURS]: `${ours} pack ${files.join(' ')} --link ${link.text} --threads ${threads} -o - | PIPE | ${ours} unpack - -o OUT`,
   };
-  for (const [name, { tool, send, receive }] of Object.entries(PEERS)) if (has(tool)) lines[name] = `${send} | PIPE | ${receive}`;
+  for (const [name, { tool, send, receive }] of Object.entries(PEERS))
+    if (has(tool)) lines[name] = `${send} | PIPE | ${receive}`;
   const contestants = Object.entries(lines).map(([name, line]) => ({
     name,
     ownClock: true,
     async run() {
-      const ms = await shell(line.replace('ALL', all).replace('PIPE', pipe.stage(link.bitsPerSecond)).replaceAll('OUT', out));
+      const ms = await shell(
+        line.replace('ALL', all).replace('PIPE', pipe.stage(link.bitsPerSecond)).replaceAll('OUT', out),
+      );
       verify(name, images, out);
       rmSync(out, { recursive: true });
       return ms;
     },
   }));
   const results = await race(contestants, { rounds, warmUp: false });
-  return results.map(({ name, medianMs }) => ({ workload: workload.name, tool: name, link: link.text, bytesIn, wallMs: medianMs }));
+  return results.map(({ name, medianMs }) => ({
+    workload: workload.name,
+    tool: name,
+    link: link.text,
+    bytesIn,
+    wallMs: medianMs,
+  }));
 }
 
 const found = new Map();
@@ -140,7 +164,8 @@ function has(tool) {
 /** @throws when something else arrived: one file with all images, or ours, a directory or one image */
 function verify(name, images, out) {
   const files = name === OURS && images.length > 1 ? readdirSync(out).map((file) => join(out, file)) : [out];
-  const expected = files.length === images.length ? images.map(({ bytes }) => [bytes]) : [images.map(({ bytes }) => bytes)];
+  const expected =
+    files.length === images.length ? images.map(({ bytes }) => [bytes]) : [images.map(({ bytes }) => bytes)];
   if (files.length !== expected.length) throw new Error(`${name}: ${files.length} files arrived`);
   files.sort().forEach((file, i) => {
     if (!holds(file, expected[i])) throw new Error(`${name}: other bytes arrived in ${file}`);
@@ -171,7 +196,12 @@ function printTimes(rows, links) {
     ['wall ms until all is there', ...links.map(({ text }) => text)],
     [
       ...tools.map((tool) => [tool, ...links.map((link) => at(tool, link).toFixed(0))]),
-      ...tools.slice(1).map((tool) => [`${OURS} / ${tool}`, ...links.map((link) => (at(OURS, link) / at(tool, link)).toFixed(3))]),
+      ...tools
+        .slice(1)
+        .map((tool) => [
+          `${OURS} / ${tool}`,
+          ...links.map((link) => (at(OURS, link) / at(tool, link)).toFixed(3)),
+        ]),
     ],
   );
 }
@@ -183,18 +213,23 @@ function printMeans(rows) {
   const theirs = (one, tools) =>
     Math.min(
       ...rows
-        .filter(({ workload, link, tool }) => workload === one.workload && link === one.link && tools.includes(tool))
+        .filter(
+          ({ workload, link, tool }) =>
+            workload === one.workload && link === one.link && tools.includes(tool),
+        )
         .map(({ wallMs }) => wallMs),
     );
   const peers = [...new Set(rows.map(({ tool }) => tool))].filter((tool) => tool !== OURS);
-  const lines = [...peers.map((peer) => [peer, [peer]]), ['the best of them, each time', peers]].map(([name, tools]) => {
-    const ratios = ours.map((one) => one.wallMs / theirs(one, tools));
-    return [
-      name,
-      geometricMean(ratios).toFixed(3),
-      Math.max(...ratios).toFixed(3),
-      `${ratios.filter((ratio) => ratio > 1).length}`,
-    ];
-  });
+  const lines = [...peers.map((peer) => [peer, [peer]]), ['the best of them, each time', peers]].map(
+    ([name, tools]) => {
+      const ratios = ours.map((one) => one.wallMs / theirs(one, tools));
+      return [
+        name,
+        geometricMean(ratios).toFixed(3),
+        Math.max(...ratios).toFixed(3),
+        `${ratios.filter((ratio) => ratio > 1).length}`,
+      ];
+    },
+  );
   printTable(['against', 'geometric mean', 'worst', 'times slower'], lines);
 }

@@ -33,7 +33,9 @@ export async function run(argv) {
 /** Runs with and without the link take turns; the medians of both are compared. */
 async function compare(workload, images, { links, rounds, threads }, pipelinedTime) {
   const runner = createRunner(images, threads);
-  const lanes = WAYS.flatMap((strategy) => links.map((link) => ({ strategy, link, predictedMs: [], measuredMs: [] })));
+  const lanes = WAYS.flatMap((strategy) =>
+    links.map((link) => ({ strategy, link, predictedMs: [], measuredMs: [] })),
+  );
   const shuffled = shuffler(1);
   // The first round is to warm up.
   for (let round = 0; round <= rounds; round++)
@@ -49,7 +51,15 @@ async function compare(workload, images, { links, rounds, threads }, pipelinedTi
     }
   return lanes.map(({ strategy, link, ...lane }) => {
     const [predictedMs, measuredMs] = [median(lane.predictedMs), median(lane.measuredMs)];
-    return { suite: 'predicted', workload, strategy, link: link.text, predictedMs, measuredMs, ratio: measuredMs / predictedMs };
+    return {
+      suite: 'predicted',
+      workload,
+      strategy,
+      link: link.text,
+      predictedMs,
+      measuredMs,
+      ratio: measuredMs / predictedMs,
+    };
   });
 }
 
@@ -57,7 +67,12 @@ async function compare(workload, images, { links, rounds, threads }, pipelinedTi
 async function paced(images, strategy, bitsPerSecond, threads) {
   const link = createLink(schedule([{ bitsPerSecond }]), realTime, 1 << 20);
   const output = (parts) => link.send(parts.reduce((sum, { length }) => sum + length, 0));
-  const encoder = await createEncoder(output, { ...encoderOptions(images), strategy, linkBitsPerSecond: bitsPerSecond, threads });
+  const encoder = await createEncoder(output, {
+    ...encoderOptions(images),
+    strategy,
+    linkBitsPerSecond: bitsPerSecond,
+    threads,
+  });
   for (const { name, bytes } of images) await encoder.encode(bytesSource(bytes, name));
   await encoder.finish();
   return Math.max(link.now(), link.freeAtMs);
@@ -70,7 +85,9 @@ function report(workload, rows, { links, rounds, threads }) {
     WAYS.map((strategy) => [
       strategy,
       ...links.map(({ text }) => {
-        const { predictedMs, measuredMs, ratio } = rows.find((row) => row.strategy === strategy && row.link === text);
+        const { predictedMs, measuredMs, ratio } = rows.find(
+          (row) => row.strategy === strategy && row.link === text,
+        );
         return `${predictedMs.toFixed(0)} → ${measuredMs.toFixed(0)} (${ratio.toFixed(2)})`;
       }),
     ]),

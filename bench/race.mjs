@@ -42,7 +42,12 @@ export async function race(contestants, { rounds, minMs = 2, clock = 'wall', see
   return lanes.map(({ contestant, samples }) => {
     const medianMs = median(samples);
     const amount = contestant.bytes ?? contestant.count ?? 1;
-    return { name: contestant.name, medianMs, spread: spread(samples), perSecond: (amount * 1000) / medianMs };
+    return {
+      name: contestant.name,
+      medianMs,
+      spread: spread(samples),
+      perSecond: (amount * 1000) / medianMs,
+    };
   });
 }
 

@@ -9,7 +9,15 @@ import { openImage } from '../dist/node.js';
 import { findImages } from './images.mjs';
 import { StageClock } from './kernels/stage-clock.mjs';
 import { STAGES, stageEncoder } from './kernels/staged-encoder.mjs';
-import { checkedOption, print, printTable, readOptions, verdict, wholeNumber, writeRows } from './kernels/suite.mjs';
+import {
+  checkedOption,
+  print,
+  printTable,
+  readOptions,
+  verdict,
+  wholeNumber,
+  writeRows,
+} from './kernels/suite.mjs';
 import { median, race } from './race.mjs';
 
 const PAGE_BYTES = 4096;
@@ -35,7 +43,14 @@ export async function run(argv) {
   try {
     for (const [name, images] of Object.entries(series))
       for (const count of images.length > 1 ? [1, 2] : [1]) {
-        const job = { name, images: images.slice(0, count), strategy, link, linkBitsPerSecond, out: join(folder, 'stream') };
+        const job = {
+          name,
+          images: images.slice(0, count),
+          strategy,
+          link,
+          linkBitsPerSecond,
+          out: join(folder, 'stream'),
+        };
         rows.push(...(await measure(job, rounds)));
       }
   } finally {
@@ -59,7 +74,9 @@ async function measure(job, rounds) {
       return account?.totalMs ?? summary.encodeMs;
     },
   });
-  const results = await race([contestant('left alone', undefined), contestant('by stages', clock)], { rounds });
+  const results = await race([contestant('left alone', undefined), contestant('by stages', clock)], {
+    rounds,
+  });
   verify(job.name, summaries);
   // The first of each was to warm up.
   return report(job, rounds, taken.slice(1), results, summaries.at(-1));
@@ -72,7 +89,14 @@ async function encode({ images, strategy, linkBitsPerSecond, out }, clock) {
     const pages = sources.reduce((sum, { bytes }) => sum + bytes / PAGE_BYTES, 0);
     const sink = (parts) => void fs.writevSync(fd, parts);
     // As `pageferry pack` sets them.
-    const options = { strategy, linkBitsPerSecond, threads: 1, deltaBudgetBytes: 0, indexPages: pages, similar: images.length > 1 };
+    const options = {
+      strategy,
+      linkBitsPerSecond,
+      threads: 1,
+      deltaBudgetBytes: 0,
+      indexPages: pages,
+      similar: images.length > 1,
+    };
     const encoder = await createEncoder(clock ? clock.wrap('sink', sink) : sink, options);
     if (clock) {
       stageEncoder(encoder, clock);
@@ -86,7 +110,10 @@ async function encode({ images, strategy, linkBitsPerSecond, out }, clock) {
     if (!clock) return { summary };
     const { stages, clockMs } = clock.finish();
     const totalMs = performance.now() - started;
-    return { summary, account: { stages, clockMs, totalMs, idleMs: performance.eventLoopUtilization().idle - idleBefore } };
+    return {
+      summary,
+      account: { stages, clockMs, totalMs, idleMs: performance.eventLoopUtilization().idle - idleBefore },
+    };
   } finally {
     fs.closeSync(fd);
     for (const source of sources) source.close();
@@ -96,9 +123,16 @@ async function encode({ images, strategy, linkBitsPerSecond, out }, clock) {
 /** All runs must have found the same of the pages that need no bytes, and the same images. */
 function verify(name, summaries) {
   const [first, ...others] = summaries.map(({ images, codecs: { zero, fill, unchanged, 'same-as': same } }) =>
-    JSON.stringify([images.map(({ digest }) => [...digest]), zero?.pages, fill?.pages, unchanged?.pages, same?.pages]),
+    JSON.stringify([
+      images.map(({ digest }) => [...digest]),
+      zero?.pages,
+      fill?.pages,
+      unchanged?.pages,
+      same?.pages,
+    ]),
   );
-  if (others.some((other) => other !== first)) throw new Error(`${name}: looking at the stages changed what was encoded`);
+  if (others.some((other) => other !== first))
+    throw new Error(`${name}: looking at the stages changed what was encoded`);
 }
 
 function report({ name, images, strategy, link }, rounds, taken, [alone, staged], summary) {
@@ -113,10 +147,24 @@ function report({ name, images, strategy, link }, rounds, taken, [alone, staged]
     // Waiting is no stage that anything enters.
     ['unexplained', 'unexplained', of(({ stages, idleMs: idle }) => stages.get('rest') - idle)],
   ];
-  const base = { suite: 'stages', images: images.map((file) => `${name}/${basename(file)}`), strategy, link, pages: summary.pages };
-  const rows = lines.map(([stage, , ms]) => ({ ...base, stage, ms, usPerPage: (1000 * ms) / summary.pages, share: ms / totalMs }));
+  const base = {
+    suite: 'stages',
+    images: images.map((file) => `${name}/${basename(file)}`),
+    strategy,
+    link,
+    pages: summary.pages,
+  };
+  const rows = lines.map(([stage, , ms]) => ({
+    ...base,
+    stage,
+    ms,
+    usPerPage: (1000 * ms) / summary.pages,
+    share: ms / totalMs,
+  }));
   const codecs = Object.entries(summary.codecs).map(([codec, { pages }]) => `${codec} ${pages}`);
-  print(`\n${base.images.join(', ')}: ${strategy}, ${link}, one thread, ${summary.pages} pages, medians of ${rounds}`);
+  print(
+    `\n${base.images.join(', ')}: ${strategy}, ${link}, one thread, ${summary.pages} pages, medians of ${rounds}`,
+  );
   print(`  pages: ${codecs.join(', ')}; ${summary.bytesIn} bytes in, ${summary.bytesOut} out`);
   printTable(
     ['stage', 'ms', 'µs a page', 'share'],
@@ -126,7 +174,9 @@ function report({ name, images, strategy, link }, rounds, taken, [alone, staged]
     ],
   );
   const overhead = totalMs / alone.medianMs - 1;
-  print(`  left alone it takes ${alone.medianMs.toFixed(0)} ms: by stages ${(100 * overhead).toFixed(1)} % more`);
+  print(
+    `  left alone it takes ${alone.medianMs.toFixed(0)} ms: by stages ${(100 * overhead).toFixed(1)} % more`,
+  );
   return [...rows, decide(base, stageMs, { totalMs, aloneMs: alone.medianMs, spread: staged.spread })];
 }
 
@@ -140,7 +190,18 @@ function decide(base, stageMs, totals) {
   const codecMs = stageMs('codec');
   const ratio = sum(DECIDING) / codecMs;
   const { text, ...judged } = verdict(ratio, TARGET, { atMost: true });
-  print(`  deciding (survey, fingerprint, zero and duplicate pages, profile, choose, codecs not taken) / chosen codecs' kernels:`);
-  print(`  ${ratio.toFixed(3)}, ${text}; with similar pages ${(sum([...DECIDING, 'similar']) / codecMs).toFixed(3)}`);
-  return { ...base, stage: 'deciding / codec', ratio, withSimilar: sum([...DECIDING, 'similar']) / codecMs, ...totals, ...judged };
+  print(
+    `  deciding (survey, fingerprint, zero and duplicate pages, profile, choose, codecs not taken) / chosen codecs' kernels:`,
+  );
+  print(
+    `  ${ratio.toFixed(3)}, ${text}; with similar pages ${(sum([...DECIDING, 'similar']) / codecMs).toFixed(3)}`,
+  );
+  return {
+    ...base,
+    stage: 'deciding / codec',
+    ratio,
+    withSimilar: sum([...DECIDING, 'similar']) / codecMs,
+    ...totals,
+    ...judged,
+  };
 }

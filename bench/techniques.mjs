@@ -2,8 +2,8 @@
 // Time is virtual, so nothing here is noisy: the same version gives the same numbers on any machine.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { simulate, TECHNIQUES, traceGuest } from '../dist/simulate.js';
 import { openFileSource } from '../dist/node.js';
+import { simulate, TECHNIQUES, traceGuest } from '../dist/simulate.js';
 import { print, printTable, readOptions, writeRows } from './kernels/suite.mjs';
 import { CLAIMS, kindOfGuest, matrixGuests } from './techniques/guests.mjs';
 
@@ -22,12 +22,15 @@ export async function run(argv) {
 }
 
 async function directions(mebibytes) {
-  print('each technique against plain pre-copy, 1 Gbit/s, no downtime limit, on a guest of the kind that it was made for');
+  print(
+    'each technique against plain pre-copy, 1 Gbit/s, no downtime limit, on a guest of the kind that it was made for',
+  );
   const rows = [];
   const link = { bitsPerSecond: 1e9, rttMs: RTT_MS };
   for (const { technique, kind, paper } of CLAIMS) {
     const { what, guest } = kindOfGuest(kind, mebibytes);
-    const one = async (name) => await simulate({ guest, technique: name, link, downtimeLimitMs: NO_LIMIT_MS });
+    const one = async (name) =>
+      await simulate({ guest, technique: name, link, downtimeLimitMs: NO_LIMIT_MS });
     const plain = await one('pre-copy');
     const result = await one(technique);
     const share = (field) => result[field] / plain[field];
@@ -67,7 +70,14 @@ async function matrix(quick, mebibytes, traces) {
     for (const [text, bitsPerSecond] of Object.entries(LINKS).slice(0, quick ? 1 : undefined)) {
       const results = [];
       for (const technique of TECHNIQUES)
-        results.push(await simulate({ guest, technique, link: { bitsPerSecond, rttMs: RTT_MS }, downtimeLimitMs: LIMIT_MS }));
+        results.push(
+          await simulate({
+            guest,
+            technique,
+            link: { bitsPerSecond, rttMs: RTT_MS },
+            downtimeLimitMs: LIMIT_MS,
+          }),
+        );
       rows.push(...results.map((result) => rowOf(result, text)));
       report(guest.name, text, results);
     }
@@ -112,7 +122,9 @@ function report(guest, link, results) {
   const ours = results.find(({ technique }) => technique === OURS);
   const best = sorted.find(({ technique, downtimeMs }) => technique !== OURS && downtimeMs <= LIMIT_MS);
   if (best)
-    print(`  ${OURS} takes ${(ours.totalMs / best.totalMs).toFixed(3)} of the best other within the limit (${best.technique})`);
+    print(
+      `  ${OURS} takes ${(ours.totalMs / best.totalMs).toFixed(3)} of the best other within the limit (${best.technique})`,
+    );
 }
 
 /** Folders of snapshots in a folder. */

@@ -26,7 +26,8 @@ export async function run(argv) {
   } else {
     const { series, clean } = await findImages(traces);
     try {
-      for (const [name, [file]] of Object.entries(series)) rows.push(await measure(name, readPages(file, quick), rounds));
+      for (const [name, [file]] of Object.entries(series))
+        rows.push(await measure(name, readPages(file, quick), rounds));
     } finally {
       clean();
     }
@@ -64,7 +65,10 @@ async function measure(name, pages, rounds) {
     if (Buffer.compare(expected, await bytesAfter(workers, both)) !== 0)
       throw new Error(`${name}: two workers wrote other bytes than one`);
     await workers.ask([0, 1].map(() => ({ first: 0, step: 1, chunks })));
-    const contestants = [contestant('one worker, all chunks', alone), contestant('two workers, half each', both)];
+    const contestants = [
+      contestant('one worker, all chunks', alone),
+      contestant('two workers, half each', both),
+    ];
     const cpu = await race(contestants, { rounds });
     return report(name, pages.length, rounds, cpu, contestants);
   } finally {
@@ -96,10 +100,21 @@ async function startWorkers(pages, chunks) {
   const [{ kernelModule }, { packedLz4Capacity }] = await Promise.all(
     ['src/kernels/kernels.ts', 'src/codec/lz4.ts'].map((path) => bundled(path)),
   );
-  const out = new Uint8Array(new SharedArrayBuffer(chunks * (16 * CHUNK_PAGES + packedLz4Capacity(CHUNK_BYTES))));
+  const out = new Uint8Array(
+    new SharedArrayBuffer(chunks * (16 * CHUNK_PAGES + packedLz4Capacity(CHUNK_BYTES))),
+  );
   const results = new Uint32Array(new SharedArrayBuffer(8 * chunks));
-  const workerData = { module: await kernelModule(), pages, out, results, chunkBytes: CHUNK_BYTES, pageBytes: PAGE_BYTES };
-  const pool = [0, 1].map(() => new Worker(new URL('./kernels/threads-worker.mjs', import.meta.url), { workerData }));
+  const workerData = {
+    module: await kernelModule(),
+    pages,
+    out,
+    results,
+    chunkBytes: CHUNK_BYTES,
+    pageBytes: PAGE_BYTES,
+  };
+  const pool = [0, 1].map(
+    () => new Worker(new URL('./kernels/threads-worker.mjs', import.meta.url), { workerData }),
+  );
   // From a worker that failed no reply comes.
   const failed = new Promise((_, reject) => {
     for (const worker of pool) worker.once('error', reject);
@@ -138,7 +153,9 @@ function report(name, bytes, rounds, [one, two], contestants) {
   row.ratio = row.oneCpuMs / row.twoLargestCpuMs;
   row.wallRatio = row.oneWallMs / row.twoWallMs;
   const { text, ...judged } = verdict(row.ratio, TARGET);
-  print(`\n${name}, ${bytes >>> 20} MiB, scan, fingerprint and lz4; medians of ${rounds}; CPU time by ${row.clock}`);
+  print(
+    `\n${name}, ${bytes >>> 20} MiB, scan, fingerprint and lz4; medians of ${rounds}; CPU time by ${row.clock}`,
+  );
   printTable(
     ['', 'CPU ms (busiest thread)', 'wall ms'],
     [

@@ -56,7 +56,9 @@ async function measure(workload, options, pipelinedTime) {
   }));
   await race(contestants, { rounds });
   // The first of each was to warm up.
-  const rows = lanes.flatMap((lane) => lane.links.map((link) => row(workload, lane, link, lane.samples.slice(1), pipelinedTime)));
+  const rows = lanes.flatMap((lane) =>
+    lane.links.map((link) => row(workload, lane, link, lane.samples.slice(1), pipelinedTime)),
+  );
   printWorkload({ workload, images, rows, links, rounds, threads, ...runner });
   return rows;
 }
@@ -64,8 +66,14 @@ async function measure(workload, options, pipelinedTime) {
 /** What runs: the link-blind once for all links, the others once a link. */
 function lanesOf({ links, strategies }) {
   const blind = LINK_BLIND.map((name) => ({ name, strategy: name, links, followsLink: false }));
-  const others = [{ name: 'adaptive', strategy: 'adaptive' }, ...strategies.filter(({ name }) => !LINK_BLIND.includes(name))];
-  return [...blind, ...others.flatMap((lane) => links.map((link) => ({ ...lane, links: [link], followsLink: true })))];
+  const others = [
+    { name: 'adaptive', strategy: 'adaptive' },
+    ...strategies.filter(({ name }) => !LINK_BLIND.includes(name)),
+  ];
+  return [
+    ...blind,
+    ...others.flatMap((lane) => links.map((link) => ({ ...lane, links: [link], followsLink: true }))),
+  ];
 }
 
 function row({ name, isMixed = false }, lane, { text, bitsPerSecond }, samples, pipelinedTime) {

@@ -12,7 +12,10 @@ function open() {
   const step = () => {
     const until = entries + 5000;
     for (; entries < until; entries++)
-      bytes.set(new TextEncoder().encode(`entry ${entries}: what a log may say`), (entries * 64) % RING_BYTES);
+      bytes.set(
+        new TextEncoder().encode(`entry ${entries}: what a log may say`),
+        (entries * 64) % RING_BYTES,
+      );
   };
   return { memory, step };
 }

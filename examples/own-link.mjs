@@ -21,9 +21,15 @@ const shared = {
 };
 
 const guest = syntheticGuest({ name: 'server', bytes: 64 << 20 });
-for (const link of [{ bitsPerSecond: 5e8, rttMs: 4 }, shared, { ...shared, cut: { atMs: 800, forMs: 300 } }]) {
+for (const link of [
+  { bitsPerSecond: 5e8, rttMs: 4 },
+  shared,
+  { ...shared, cut: { atMs: 800, forMs: 300 } },
+]) {
   const { totalMs, downtimeMs, bytes, verified } = await simulate({ guest, technique: 'pre-copy', link });
   const what = `${link.takesMs ? 'shared' : 'alone'}${link.cut ? ', lost for a while' : ''}`;
-  process.stdout.write(`${what}: ${totalMs.toFixed(0)} ms, down ${downtimeMs.toFixed(0)} ms, ${bytes} bytes\n`);
+  process.stdout.write(
+    `${what}: ${totalMs.toFixed(0)} ms, down ${downtimeMs.toFixed(0)} ms, ${bytes} bytes\n`,
+  );
   if (!verified) process.exitCode = 1;
 }

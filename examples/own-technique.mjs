@@ -22,6 +22,8 @@ const guest = syntheticGuest({ name: 'server', bytes: 32 << 20 });
 for (const technique of [twice, 'pre-copy']) {
   const options = { guest, technique, link: { bitsPerSecond: 2e8, rttMs: 1 }, downtimeLimitMs: 60 };
   const { technique: name, totalMs, downtimeMs, bytes, rounds, verified } = await simulate(options);
-  process.stdout.write(`${name}: ${totalMs.toFixed(0)} ms, down ${downtimeMs.toFixed(0)} ms, ${bytes} bytes, ${rounds} rounds\n`);
+  process.stdout.write(
+    `${name}: ${totalMs.toFixed(0)} ms, down ${downtimeMs.toFixed(0)} ms, ${bytes} bytes, ${rounds} rounds\n`,
+  );
   if (!verified) process.exitCode = 1;
 }

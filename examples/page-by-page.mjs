@@ -7,7 +7,9 @@ const PAGES = 512;
 // Both ends in one process: what the encoder sends, the decoder takes at once.
 const sinks = [];
 const decoder = await createDecoder(() => sinks[sinks.push(bytesSink()) - 1]);
-const encoder = await createEncoder((parts) => parts.forEach((part) => void decoder.push(part)), { pageBytes: PAGE_BYTES });
+const encoder = await createEncoder((parts) => parts.forEach((part) => void decoder.push(part)), {
+  pageBytes: PAGE_BYTES,
+});
 
 const guest = new Uint8Array(PAGES * PAGE_BYTES);
 for (let round = 0; round < 3; round++) {

@@ -17,7 +17,10 @@ const [directory] = process.argv.slice(2);
 // Work and encode, round by round. The images are copies that stand still, so the encoder can look at earlier ones again.
 const stream = [];
 const output = (parts) => void stream.push(...parts.map((part) => part.slice()));
-const encoder = await createEncoder(output, { strategy: 'adaptive', linkBitsPerSecond: LINK_BITS_PER_SECOND });
+const encoder = await createEncoder(output, {
+  strategy: 'adaptive',
+  linkBitsPerSecond: LINK_BITS_PER_SECOND,
+});
 const images = [];
 const encodeMs = [];
 for await (const { name, bytes } of shopRounds()) {
@@ -52,7 +55,22 @@ const rows = packed.images.map(({ name, bytesIn, bytesOut, codecs, digest }, i) 
 print(
   `The memory of SQLite in WebAssembly after each of ${images.length} transactions, packed for a link of 100 Mbit/s`,
   '',
-  table(['>#', 'round', '>zero', '>unchanged', '>changed', '>new', '>MiB in', '>KiB out', 'codecs', '>ms', 'digest'], rows),
+  table(
+    [
+      '>#',
+      'round',
+      '>zero',
+      '>unchanged',
+      '>changed',
+      '>new',
+      '>MiB in',
+      '>KiB out',
+      'codecs',
+      '>ms',
+      'digest',
+    ],
+    rows,
+  ),
   '',
   `${size(packed.bytesIn)} in, ${size(packed.bytesOut)} out (${percent(packed.bytesOut, packed.bytesIn)}): encoded in ${seconds(sum(encodeMs))}, ` +
     `sent in ${linkSeconds(packed.bytesOut)} instead of ${linkSeconds(packed.bytesIn)}, decoded and proved in ${seconds(decodeMs)}`,
@@ -87,7 +105,9 @@ function codecText({ zero, unchanged, ...chosen }) {
 function whatNext() {
   if (!directory) return ['To try the command line on these images: npm start -- build/shop'];
   mkdirSync(directory, { recursive: true });
-  images.forEach((image, i) => void writeFileSync(join(directory, `${String(i).padStart(3, '0')}.raw`), image));
+  images.forEach(
+    (image, i) => void writeFileSync(join(directory, `${String(i).padStart(3, '0')}.raw`), image),
+  );
   const file = join(directory, 'shop.pfy');
   writeFileSync(file, Buffer.concat(stream));
   const command = 'node dist/cli.js';

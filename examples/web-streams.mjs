@@ -17,12 +17,17 @@ const count = new TransformStream({
 
 const sink = bytesSink();
 let received;
-await encodeStream({ images: [wasmMemorySource(memory, 'counters', { still: true })], linkBitsPerSecond: 1e8 })
+await encodeStream({
+  images: [wasmMemorySource(memory, 'counters', { still: true })],
+  linkBitsPerSecond: 1e8,
+})
   .pipeThrough(count)
   .pipeTo(decodeStream(() => sink, { onSummary: (summary) => (received = summary) }));
 
 const copy = sink.take();
 const original = new Uint8Array(memory.buffer);
 const same = copy.length === original.length && copy.every((byte, i) => byte === original[i]);
-process.stdout.write(`${received.images[0].name}: ${copy.length} bytes, ${bytesSent} sent, ${same ? 'identical' : 'DIFFERENT'}\n`);
+process.stdout.write(
+  `${received.images[0].name}: ${copy.length} bytes, ${bytesSent} sent, ${same ? 'identical' : 'DIFFERENT'}\n`,
+);
 if (!same) process.exitCode = 1;

@@ -5,7 +5,9 @@ import { dirname, join } from 'node:path';
 
 const problems = [];
 
-const documents = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '*.md'], { encoding: 'utf8' }).trim().split('\n');
+const documents = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '*.md'], { encoding: 'utf8' })
+  .trim()
+  .split('\n');
 for (const document of documents.filter((name) => existsSync(name))) {
   const text = readFileSync(document, 'utf8').replace(/```.*?```/gs, '');
   for (const [, target] of text.matchAll(/\]\((?!https?:|#)([^)#\s]+)(?:#[^)]*)?\)/g))
@@ -27,7 +29,8 @@ writeFileSync(
 );
 try {
   execFileSync(process.execPath, ['readme.mjs'], { cwd: folder, stdio: ['ignore', 'inherit', 'inherit'] });
-  if (Buffer.compare(readFileSync(join(folder, 'copy-1.raw')), image) !== 0) problems.push('README.md: its program lost bytes');
+  if (Buffer.compare(readFileSync(join(folder, 'copy-1.raw')), image) !== 0)
+    problems.push('README.md: its program lost bytes');
 } catch (error) {
   problems.push(`README.md: its program failed: ${error.message}`);
 }
@@ -35,7 +38,8 @@ try {
 const help = execFileSync(process.execPath, ['dist/cli.js', '--help'], { encoding: 'utf8' });
 const commands = [...readme.matchAll(/```(?:text|sh)\n(.*?)```/gs)].map(([, block]) => block).join('');
 for (const [, command] of commands.matchAll(/\bpageferry (\w+) /g))
-  if (!help.includes(`pageferry ${command} `)) problems.push(`README.md: --help knows no command "${command}"`);
+  if (!help.includes(`pageferry ${command} `))
+    problems.push(`README.md: --help knows no command "${command}"`);
 
 for (const problem of problems) process.stderr.write(`${problem}\n`);
 if (problems.length > 0) process.exitCode = 1;

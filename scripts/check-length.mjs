@@ -3,7 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 
 const MAX_LINES = 300;
-const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '*.ts', '*.mjs', '*.cjs'], { encoding: 'utf8' });
+const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '*.ts', '*.mjs', '*.cjs'], {
+  encoding: 'utf8',
+});
 let failures = 0;
 for (const file of files.split('\n').filter((name) => name !== '' && existsSync(name))) {
   const lines = readFileSync(file, 'utf8').trimEnd().split('\n').length;

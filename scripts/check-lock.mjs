@@ -19,10 +19,14 @@ function isLocked(from, name) {
 for (const [path, entry] of Object.entries(packages)) {
   for (const name of Object.keys({ ...entry.dependencies, ...entry.optionalDependencies }))
     if (!isLocked(path, name)) problems.push(`${path || 'package.json'}: ${name} is not in the lock`);
-  if (entry.resolved !== undefined && !entry.link) problems.push(`${path}: names where it came from, ${entry.resolved}`);
-  if (path !== '' && entry.integrity === undefined && !entry.link && !entry.inBundle) problems.push(`${path}: has no integrity`);
+  if (entry.resolved !== undefined && !entry.link)
+    problems.push(`${path}: names where it came from, ${entry.resolved}`);
+  if (path !== '' && entry.integrity === undefined && !entry.link && !entry.inBundle)
+    problems.push(`${path}: has no integrity`);
 }
-const hosts = [...text.matchAll(/https?:\/\/[^/"\s]*(?:registry|npmjs|mirror|proxy)[^/"\s]*/g)].map(([host]) => host);
+const hosts = [...text.matchAll(/https?:\/\/[^/"\s]*(?:registry|npmjs|mirror|proxy)[^/"\s]*/g)].map(
+  ([host]) => host,
+);
 for (const host of new Set(hosts)) problems.push(`names a registry: ${host}`);
 for (const field of ['name', 'version', 'dependencies', 'devDependencies', 'optionalDependencies', 'engines'])
   if (JSON.stringify(sorted(manifest[field])) !== JSON.stringify(sorted(packages[''][field])))
@@ -32,5 +36,7 @@ for (const problem of problems) process.stderr.write(`package-lock.json: ${probl
 if (problems.length > 0) process.exitCode = 1;
 
 function sorted(value) {
-  return value !== null && typeof value === 'object' ? Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)) : value;
+  return value !== null && typeof value === 'object'
+    ? Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+    : value;
 }

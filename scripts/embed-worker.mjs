@@ -15,7 +15,9 @@ const { outputFiles } = await build({
       // The worker is handed the compiled module: it need not carry the wasm a second time.
       name: 'no-inlined-wasm',
       setup(bundler) {
-        bundler.onLoad({ filter: /wasm\.generated\.ts$/ }, () => ({ contents: "export const KERNELS_BASE64 = '';" }));
+        bundler.onLoad({ filter: /wasm\.generated\.ts$/ }, () => ({
+          contents: "export const KERNELS_BASE64 = '';",
+        }));
       },
     },
   ],
@@ -24,5 +26,8 @@ const { outputFiles } = await build({
   logOverride: { 'empty-import-meta': 'silent' },
 });
 const source = outputFiles[0].text;
-writeFileSync('src/engine/pack/worker.generated.ts', `export const WORKER_SOURCE =\n  ${JSON.stringify(source)};\n`);
+writeFileSync(
+  'src/engine/pack/worker.generated.ts',
+  `export const WORKER_SOURCE =\n  ${JSON.stringify(source)};\n`,
+);
 process.stdout.write(`worker: ${source.length} bytes\n`);

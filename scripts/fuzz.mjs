@@ -119,7 +119,9 @@ function finish(text, tally, failures) {
   for (const failure of failures) process.stdout.write(`\nFAILED ${failure}\n`);
   const rssMib = process.resourceUsage().maxRSS / 1024;
   if (rssMib > MOST_RSS_MIB)
-    process.stdout.write(`\nFAILED ${Math.round(rssMib)} MiB of memory, at most ${MOST_RSS_MIB} are expected\n`);
+    process.stdout.write(
+      `\nFAILED ${Math.round(rssMib)} MiB of memory, at most ${MOST_RSS_MIB} are expected\n`,
+    );
   if (failures.length > 0 || rssMib > MOST_RSS_MIB) process.exitCode = 1;
 }
 

@@ -11,7 +11,9 @@ if (files.length === 0) {
 }
 const all = files.flatMap((file) => JSON.parse(readFileSync(file, 'utf8')));
 const rows = all.filter(({ kernel }) => kernel);
-const versions = [...new Set(rows.map(({ node }) => node))].sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
+const versions = [...new Set(rows.map(({ node }) => node))].sort(
+  (a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10),
+);
 
 put('docs/performance.md', 'ratios', ratioTable());
 put('docs/performance.md', 'targets', targetTable());
@@ -20,7 +22,9 @@ put('README.md', 'kernels', targetTable(inShort));
 
 /** In cache, and one of two where two say the same. */
 function inShort({ kernel, set, peer, of }) {
-  return set === 'cached' && kernel !== 'lz4 64 KiB' && peer !== 'lz4-wasm-nodejs' && !`${of}`.includes('50 %');
+  return (
+    set === 'cached' && kernel !== 'lz4 64 KiB' && peer !== 'lz4-wasm-nodejs' && !`${of}`.includes('50 %')
+  );
 }
 
 /** Every kernel, direction and peer: the geometric mean over the kinds of pages, and the range. */
@@ -32,7 +36,9 @@ function ratioTable() {
     `|---|---|${columns.map(() => '---:|').join('')}`,
   ];
   const withPeer = rows.filter(({ peer }) => peer);
-  for (const key of new Set(withPeer.map(({ kernel, direction, peer }) => `${kernel}\n${direction}\n${peer}`))) {
+  for (const key of new Set(
+    withPeer.map(({ kernel, direction, peer }) => `${kernel}\n${direction}\n${peer}`),
+  )) {
     const [kernel, direction, peer] = key.split('\n');
     const cells = columns.map(({ node, set }) =>
       meanAndRange(
@@ -47,7 +53,9 @@ function ratioTable() {
         ),
       ),
     );
-    lines.push(`| ${kernel}${kernel.startsWith(direction) ? '' : ` ${direction}`} | ${peer} | ${cells.join(' | ')} |`);
+    lines.push(
+      `| ${kernel}${kernel.startsWith(direction) ? '' : ` ${direction}`} | ${peer} | ${cells.join(' | ')} |`,
+    );
   }
   return lines.join('\n');
 }
@@ -110,7 +118,9 @@ function suiteTable() {
       const row = some.find((one) => one.node === node);
       return row ? (row.met ? cellOf(row) : `**${cellOf(row)}**`) : '–';
     });
-    lines.push(`| ${name} | ${some[0].suite === 'stages' ? '≤' : '≥'} ${some[0].target} | ${cells.join(' | ')} |`);
+    lines.push(
+      `| ${name} | ${some[0].suite === 'stages' ? '≤' : '≥'} ${some[0].target} | ${cells.join(' | ')} |`,
+    );
   }
   return lines.join('\n');
 }

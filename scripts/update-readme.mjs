@@ -14,7 +14,10 @@ const TOUR = [
 const MADE = ['shop.pfy', 'again.raw'];
 
 function shell(command) {
-  return execFileSync('sh', ['-c', command], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trimEnd();
+  return execFileSync('sh', ['-c', command], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  }).trimEnd();
 }
 
 /** Puts `text` between the two markers of that name. */

@@ -18,12 +18,19 @@ put('docs/techniques.md', 'matrix', totals());
 put('docs/techniques.md', 'ours', ours());
 
 function directions() {
-  const lines = ['| technique | on a guest | paper, against pre-copy | data | time | downtime |', '|---|---|---|---:|---:|---:|'];
+  const lines = [
+    '| technique | on a guest | paper, against pre-copy | data | time | downtime |',
+    '|---|---|---|---:|---:|---:|',
+  ];
   for (const { technique, what, paper, bytes, totalMs, downtimeMs, remark, plainRemark } of rows.filter(
     ({ part }) => part === 'directions',
   )) {
-    const marks = [plainRemark && 'pre-copy did not converge', remark && 'it did not converge'].filter(Boolean).join('; ');
-    const shares = [bytes, totalMs, downtimeMs].map((share) => share.toFixed(share < 0.1 ? 3 : 2)).join(' | ');
+    const marks = [plainRemark && 'pre-copy did not converge', remark && 'it did not converge']
+      .filter(Boolean)
+      .join('; ');
+    const shares = [bytes, totalMs, downtimeMs]
+      .map((share) => share.toFixed(share < 0.1 ? 3 : 2))
+      .join(' | ');
     lines.push(`| ${technique} | ${what}${marks && ` (${marks})`} | ${paper} | ${shares} |`);
   }
   return lines.join('\n');

@@ -1,12 +1,12 @@
-export { type AtomicWriter, createAtomicWriter } from './image/fs/atomic-file.js';
-export { type Capture, type CaptureOptions, captureProcess } from './image/process/capture.js';
 export { type ElfCoreSource, isElfCore, openElfCore } from './image/elf-core/elf-core.js';
-export { type FileSource, openFileSource } from './image/raw.js';
-export { createFileSink, type FileSinkOptions } from './image/fs/file-sink.js';
 export { openImage } from './image/formats.js';
+export { type AtomicWriter, createAtomicWriter } from './image/fs/atomic-file.js';
+export { createFileSink, type FileSinkOptions } from './image/fs/file-sink.js';
+export { type Capture, type CaptureOptions, captureProcess } from './image/process/capture.js';
 export { openProcess, type ProcessSource } from './image/process/process.js';
-export type { QemuEvents } from './qemu/events.js';
 export { openQemuStream } from './image/qemu-migration/qemu-migration.js';
+export { type FileSource, openFileSource } from './image/raw.js';
+export type { QemuEvents } from './qemu/events.js';
 export { QemuReturnReader } from './qemu/return-path.js';
 export { QemuStreamReader } from './qemu/stream-reader.js';
 export { QemuStreamWriter } from './qemu/stream-writer.js';

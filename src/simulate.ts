@@ -1,3 +1,4 @@
+export { PageBitmap } from './page/bitmap.js';
 export { type Costs, MEASURED_COSTS } from './simulate/costs.js';
 export type { Content } from './simulate/guest/content.js';
 export { type Program, type ProgramOptions, programGuest } from './simulate/guest/program.js';
@@ -14,4 +15,3 @@ export type { HostSpec, MigrationSettings, Round } from './simulate/settings.js'
 export { type SimulationOptions, type SimulationResult, simulate } from './simulate/simulate.js';
 export { TECHNIQUES, techniqueByName } from './simulate/technique/registry.js';
 export type { Technique } from './simulate/technique.js';
-export { PageBitmap } from './page/bitmap.js';

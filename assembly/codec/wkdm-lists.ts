@@ -20,7 +20,15 @@ function gather4(to: usize, words: v128, pattern: u32): void {
 }
 
 /** Packs the two lists in place and writes them behind the full words; returns the bytes written since `out`. */
-export function packLists(full: usize, limit: usize, lows: usize, low: usize, indexes: usize, index: usize, out: usize): i32 {
+export function packLists(
+  full: usize,
+  limit: usize,
+  lows: usize,
+  low: usize,
+  indexes: usize,
+  index: usize,
+  out: usize,
+): i32 {
   const lowBytes = ((((low - lows) >>> 2) + 2) / 3) << 2;
   const indexBytes = (((index - indexes) >>> 2) + 1) >>> 1;
   if (limit - full < lowBytes + indexBytes) return NO_ROOM;
@@ -55,12 +63,14 @@ export function unpackLists(from: usize, lowBytes: usize, low: usize, indexBytes
   const mask = i32x4.splat(LOW_MASK);
   // One list part after the other: each may write past its end, where the next one begins.
   for (let part: i32 = 0; part < 30; part += 10) {
-    for (let at: usize = 0; at < lowBytes; at += 16) v128.store(low + at, v128.and(i32x4.shr_u(v128.load(from + at), part), mask));
+    for (let at: usize = 0; at < lowBytes; at += 16)
+      v128.store(low + at, v128.and(i32x4.shr_u(v128.load(from + at), part), mask));
     low += lowBytes;
   }
   from += lowBytes;
   const slots = i32x4.splat(60);
-  for (let at: usize = 0; at < indexBytes; at += 4) v128.store(index + (at << 2), v128.and(i32x4.shl(bytes4(from + at), 2), slots));
+  for (let at: usize = 0; at < indexBytes; at += 4)
+    v128.store(index + (at << 2), v128.and(i32x4.shl(bytes4(from + at), 2), slots));
   index += indexBytes << 2;
   for (let at: usize = 0; at < indexBytes; at += 4)
     v128.store(index + (at << 2), v128.and(i32x4.shr_u(bytes4(from + at), 2), slots));

@@ -29,7 +29,8 @@ const FOUND: usize = LANES + CHUNK_BYTES;
 const SPILL: usize = LANES + 2 * CHUNK_BYTES;
 const LISTS: usize = LANES + 3 * CHUNK_BYTES;
 const LIST_BYTES: usize = MAX_PAGE_BYTES + 64;
-if (LISTS + 2 * LIST_BYTES !== WKDM_SCRATCH_BYTES) ERROR("WKDM_SCRATCH_BYTES in layout.ts does not fit wkdm.ts");
+if (LISTS + 2 * LIST_BYTES !== WKDM_SCRATCH_BYTES)
+  ERROR("WKDM_SCRATCH_BYTES in layout.ts does not fit wkdm.ts");
 
 export function wkdmEncode(src: usize, srcBytes: u32, out: usize, capacity: u32, scratch: usize): i32 {
   if (!sizeFits(srcBytes)) return NO_ROOM;
@@ -202,7 +203,8 @@ export function wkdmDecode(src: usize, srcBytes: u32, out: usize, pageBytes: u32
       miss >>>= 4;
     }
     const chunk = at & ~(CHUNK_BYTES - 1);
-    if (at + 64 >= bytes || at + 64 === chunk + CHUNK_BYTES) replay(scratch, out + chunk, min(CHUNK_BYTES, bytes - chunk));
+    if (at + 64 >= bytes || at + 64 === chunk + CHUNK_BYTES)
+      replay(scratch, out + chunk, min(CHUNK_BYTES, bytes - chunk));
   }
   return <i32>pageBytes;
 }
@@ -211,7 +213,15 @@ export function wkdmDecode(src: usize, srcBytes: u32, out: usize, pageBytes: u32
  * Prepares four words: where each goes in the dictionary (the slot it reads, or UNUSED_SLOT more when it must not be stored),
  * which bits of the slot's word it keeps, and which bits it sets.
  */
-function putStep(step: usize, full: usize, miss: u32, index: usize, hit: u32, low: usize, partial: u32): void {
+function putStep(
+  step: usize,
+  full: usize,
+  miss: u32,
+  index: usize,
+  hit: u32,
+  low: usize,
+  partial: u32,
+): void {
   const missed = v128.load(miss, SCATTER);
   const found = v128.load(hit, SCATTER);
   const near = v128.load(partial, SCATTER);

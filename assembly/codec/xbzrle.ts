@@ -83,7 +83,8 @@ function changedBlocks(base: usize, page: usize, bytes: usize): u64 {
     equal = (equal >> 2) | ((<u64>i64x2.bitmask(i64x2.eq(two, i64x2.splat(0)))) << 62);
     page += 128;
   }
-  for (; page < end; page += 64) equal = (equal >> 1) | ((<u64>!v128.any_true(difference(base + page, page))) << 63);
+  for (; page < end; page += 64)
+    equal = (equal >> 1) | ((<u64>!v128.any_true(difference(base + page, page))) << 63);
   return ~equal >> unused;
 }
 

@@ -1,7 +1,18 @@
 // XXH3 of more than 240 bytes: the input is a row of 64-byte stripes, sixteen to a block, and one last stripe that ends with the
 // input (and may overlap the stripe before it). Eight 64-bit accumulators take in each stripe, are scrambled after each full
 // block, and are merged at the end into one half (XXH3-64) or two (XXH3-128).
-import { avalanche, PRIME32_1, PRIME32_2, PRIME32_3, PRIME64_1, PRIME64_2, PRIME64_3, PRIME64_4, PRIME64_5, SECRET } from "./parts";
+import {
+  avalanche,
+  PRIME32_1,
+  PRIME32_2,
+  PRIME32_3,
+  PRIME64_1,
+  PRIME64_2,
+  PRIME64_3,
+  PRIME64_4,
+  PRIME64_5,
+  SECRET,
+} from "./parts";
 
 const STRIPE: usize = 64;
 const BLOCK: usize = 1024;
@@ -114,7 +125,8 @@ export function longSeeded(src: usize, bytes: u32, seed: u64, out: usize, wide: 
   acc2 = accumulate(acc2, v128.load(src, 32), derivedKeys(LAST_KEY + 32, seed));
   acc3 = accumulate(acc3, v128.load(src, 48), derivedKeys(LAST_KEY + 48, seed));
   store<u64>(out, mergeSeeded(LOW_KEY, seed, acc0, acc1, acc2, acc3, <u64>bytes * PRIME64_1));
-  if (wide) store<u64>(out, mergeSeeded(HIGH_KEY, seed, acc0, acc1, acc2, acc3, ~(<u64>bytes * PRIME64_2)), 8);
+  if (wide)
+    store<u64>(out, mergeSeeded(HIGH_KEY, seed, acc0, acc1, acc2, acc3, ~(<u64>bytes * PRIME64_2)), 8);
 }
 
 function accumulate(acc: v128, data: v128, key: v128): v128 {

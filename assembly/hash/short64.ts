@@ -1,5 +1,16 @@
 // XXH3-64 of 0 … 240 bytes. Lengths fall into classes 0, 1-3, 4-8, 9-16, 17-128, 129-240, each with a formula of its own.
-import { avalanche, avalancheOld, fold, mix16, PRIME_MX2, PRIME64_1, SECRET, secret64, swap32, swap64 } from "./parts";
+import {
+  avalanche,
+  avalancheOld,
+  fold,
+  mix16,
+  PRIME_MX2,
+  PRIME64_1,
+  SECRET,
+  secret64,
+  swap32,
+  swap64,
+} from "./parts";
 
 export function short64(src: usize, bytes: u32, seed: u64): u64 {
   if (bytes > 128) return upTo240(src, bytes, seed);
@@ -12,7 +23,12 @@ export function short64(src: usize, bytes: u32, seed: u64): u64 {
 
 /** The three bytes first, middle and last with the length: every byte of a 1 … 3 byte input is in it. */
 export function packUpTo3(src: usize, bytes: u32): u32 {
-  return ((<u32>load<u8>(src)) << 16) | ((<u32>load<u8>(src + (bytes >> 1))) << 24) | <u32>load<u8>(src + bytes - 1) | (bytes << 8);
+  return (
+    ((<u32>load<u8>(src)) << 16) |
+    ((<u32>load<u8>(src + (bytes >> 1))) << 24) |
+    <u32>load<u8>(src + bytes - 1) |
+    (bytes << 8)
+  );
 }
 
 function upTo3(src: usize, bytes: u32, seed: u64): u64 {

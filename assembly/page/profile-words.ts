@@ -49,7 +49,11 @@ export function words(page: usize, pageBytes: u32, out: usize): void {
       // are looked up and written one after the other, as the next may want the same entry
       const upper = i32x4.shr_u(a, 10);
       const slot = v128.and(i32x4.shr_u(i16x8.mul(upper, i16x8.splat(WKDM_MULTIPLIER)), 2), i32x4.splat(60));
-      v128.store(out, i32x4.add(v128.or(slot, v128.and(zeros, i32x4.splat(DICTIONARY_ZERO))), dictionary), ENTRIES);
+      v128.store(
+        out,
+        i32x4.add(v128.or(slot, v128.and(zeros, i32x4.splat(DICTIONARY_ZERO))), dictionary),
+        ENTRIES,
+      );
       v128.store(out, upper, UPPERS);
       let entry: usize = load<u32>(out, ENTRIES);
       let found = v128.load32_zero(entry);

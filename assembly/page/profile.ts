@@ -46,7 +46,11 @@ function runs(page: usize, pageBytes: u32, out: usize): void {
   let threes: u64 = 0;
   let fours: u64 = 0;
   for (let left = pageBytes; left > 0; left -= min<u32>(left, 64), page += 64) {
-    let equal = equalNext(page) | (equalNext(page + 16) << 16) | (equalNext(page + 32) << 32) | (equalNext(page + 48) << 48);
+    let equal =
+      equalNext(page) |
+      (equalNext(page + 16) << 16) |
+      (equalNext(page + 32) << 32) |
+      (equalNext(page + 48) << 48);
     if (left <= 64) equal &= ((<u64>1) << (left - 1)) - 1;
     const three = equal & ((equal << 1) | (before >> 63)) & ((equal << 2) | (before >> 62));
     threes += popcnt(three);
@@ -77,7 +81,8 @@ function changes(page: usize, base: usize, pageBytes: u32, out: usize): void {
     if (v128.any_true(v128.or(v128.or(a, b), v128.or(c, d)))) {
       const same = equalsZero(a) | (equalsZero(b) << 16) | (equalsZero(c) << 32) | (equalsZero(d) << 48);
       bytes += <u32>popcnt(~same);
-      const granules = ~(sameGranules(a) | (sameGranules(b) << 2) | (sameGranules(c) << 4) | (sameGranules(d) << 6)) & 255;
+      const granules =
+        ~(sameGranules(a) | (sameGranules(b) << 2) | (sameGranules(c) << 4) | (sameGranules(d) << 6)) & 255;
       stretches += popcnt(granules & ~((granules << 1) | before));
       before = granules >>> 7;
     } else before = 0;

@@ -23,7 +23,12 @@ export function fillByte(src: usize, bytes: u32): i32 {
   const byte = <u32>load<u8>(src);
   if (bytes < 16) return fillsFew(src, bytes, byte);
   const word = <u64>byte * (u64.MAX_VALUE / 255);
-  if (load<u64>(src) !== word || load<u64>(src + (bytes >>> 1)) !== word || load<u64>(src + bytes - 8) !== word) return -1;
+  if (
+    load<u64>(src) !== word ||
+    load<u64>(src + (bytes >>> 1)) !== word ||
+    load<u64>(src + bytes - 8) !== word
+  )
+    return -1;
   return (byte === 0 ? isZero(src, bytes) : isFilled(src, bytes, i8x16.splat(<i8>byte))) ? <i32>byte : -1;
 }
 
@@ -40,16 +45,40 @@ function isZero(src: usize, bytes: u32): bool {
   const blocksEnd = src + (bytes & ~127);
   const pairsEnd = src + (bytes & ~255);
   while (src < pairsEnd) {
-    let a = v128.or(v128.or(v128.load(src), v128.load(src, 16)), v128.or(v128.load(src, 32), v128.load(src, 48)));
-    let b = v128.or(v128.or(v128.load(src, 64), v128.load(src, 80)), v128.or(v128.load(src, 96), v128.load(src, 112)));
-    a = v128.or(a, v128.or(v128.or(v128.load(src, 128), v128.load(src, 144)), v128.or(v128.load(src, 160), v128.load(src, 176))));
-    b = v128.or(b, v128.or(v128.or(v128.load(src, 192), v128.load(src, 208)), v128.or(v128.load(src, 224), v128.load(src, 240))));
+    let a = v128.or(
+      v128.or(v128.load(src), v128.load(src, 16)),
+      v128.or(v128.load(src, 32), v128.load(src, 48)),
+    );
+    let b = v128.or(
+      v128.or(v128.load(src, 64), v128.load(src, 80)),
+      v128.or(v128.load(src, 96), v128.load(src, 112)),
+    );
+    a = v128.or(
+      a,
+      v128.or(
+        v128.or(v128.load(src, 128), v128.load(src, 144)),
+        v128.or(v128.load(src, 160), v128.load(src, 176)),
+      ),
+    );
+    b = v128.or(
+      b,
+      v128.or(
+        v128.or(v128.load(src, 192), v128.load(src, 208)),
+        v128.or(v128.load(src, 224), v128.load(src, 240)),
+      ),
+    );
     if (v128.any_true(v128.or(a, b))) return false;
     src += 256;
   }
   while (src < blocksEnd) {
-    const a = v128.or(v128.or(v128.load(src), v128.load(src, 16)), v128.or(v128.load(src, 32), v128.load(src, 48)));
-    const b = v128.or(v128.or(v128.load(src, 64), v128.load(src, 80)), v128.or(v128.load(src, 96), v128.load(src, 112)));
+    const a = v128.or(
+      v128.or(v128.load(src), v128.load(src, 16)),
+      v128.or(v128.load(src, 32), v128.load(src, 48)),
+    );
+    const b = v128.or(
+      v128.or(v128.load(src, 64), v128.load(src, 80)),
+      v128.or(v128.load(src, 96), v128.load(src, 112)),
+    );
     if (v128.any_true(v128.or(a, b))) return false;
     src += 128;
   }
@@ -73,7 +102,10 @@ function isFilled(src: usize, bytes: u32, fill: v128): bool {
 }
 
 function differs4(a: v128, b: v128, c: v128, d: v128, fill: v128): v128 {
-  return v128.or(v128.or(v128.xor(a, fill), v128.xor(b, fill)), v128.or(v128.xor(c, fill), v128.xor(d, fill)));
+  return v128.or(
+    v128.or(v128.xor(a, fill), v128.xor(b, fill)),
+    v128.or(v128.xor(c, fill), v128.xor(d, fill)),
+  );
 }
 
 export function pagesEqual(a: usize, b: usize, bytes: u32): u32 {

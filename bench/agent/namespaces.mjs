@@ -21,7 +21,20 @@ export function openNamespaces(bitsPerSecond) {
   closeNamespaces();
   const { source, destination } = NAMES;
   for (const name of [source, destination]) ip('netns', 'add', name);
-  ip('link', 'add', DEVICES.source, 'netns', source, 'type', 'veth', 'peer', 'name', DEVICES.destination, 'netns', destination);
+  ip(
+    'link',
+    'add',
+    DEVICES.source,
+    'netns',
+    source,
+    'type',
+    'veth',
+    'peer',
+    'name',
+    DEVICES.destination,
+    'netns',
+    destination,
+  );
   for (const side of ['source', 'destination']) {
     ip('-n', NAMES[side], 'addr', 'add', `${ADDRESSES[side]}/24`, 'dev', DEVICES[side]);
     ip('-n', NAMES[side], 'link', 'set', DEVICES[side], 'up');
@@ -44,7 +57,9 @@ export function inside(side) {
 
 /** Bytes that the source has sent. */
 export function sentBytes() {
-  const text = execFileSync('ip', ['netns', 'exec', NAMES.source, 'cat', '/proc/net/dev'], { encoding: 'utf8' });
+  const text = execFileSync('ip', ['netns', 'exec', NAMES.source, 'cat', '/proc/net/dev'], {
+    encoding: 'utf8',
+  });
   const line = text.split('\n').find((one) => one.trim().startsWith(`${DEVICES.source}:`));
   return Number(line.trim().split(/[\s:]+/)[9]);
 }

@@ -31,7 +31,11 @@ export async function raceCodec({ codec, set, functions, compressors, slowBytes,
   const rows = [];
   for (const direction of ['encode', 'decode']) {
     const results = await race(
-      contestants.map((contestant) => ({ name: contestant.name, bytes: contestant.bytes, run: contestant[direction] })),
+      contestants.map((contestant) => ({
+        name: contestant.name,
+        bytes: contestant.bytes,
+        run: contestant[direction],
+      })),
       options,
     );
     rows.push(...rowsOf(direction, contestants, results));
@@ -43,7 +47,15 @@ function rowsOf(direction, contestants, results) {
   const [us] = results;
   if (contestants.length === 1)
     return [
-      { direction, peer: null, peerKind: null, oursGBps: us.perSecond / 1e9, peerGBps: null, ratio: null, oursSpread: us.spread },
+      {
+        direction,
+        peer: null,
+        peerKind: null,
+        oursGBps: us.perSecond / 1e9,
+        peerGBps: null,
+        ratio: null,
+        oursSpread: us.spread,
+      },
     ];
   return contestants.slice(1).map((peer, i) => ({
     direction,
@@ -69,7 +81,8 @@ function proveInMemory(contestant, codec, { lens, srcView, baseView, decodedView
   if (codec.changed) decodedView.set(baseView);
   else decodedView.fill(0xa5);
   const good = contestant.decode();
-  if (good !== lens.length) throw new Error(`${codec.name}, ${contestant.name}: page ${good} was not decoded`);
+  if (good !== lens.length)
+    throw new Error(`${codec.name}, ${contestant.name}: page ${good} was not decoded`);
   proveEqual(`${codec.name}, ${contestant.name}`, decodedView, srcView);
 }
 
@@ -78,7 +91,8 @@ function proveSameFormat(codec, name, mine, theirs) {
   if (codec.changed) theirs.decodedView.set(theirs.baseView);
   else theirs.decodedView.fill(0xa5);
   const reader = ours(codec, { ...mine, out: theirs.out, lens: theirs.lens });
-  if (reader.decode() !== theirs.lens.length) throw new Error(`${codec.name}: ours refuses what ${name} wrote`);
+  if (reader.decode() !== theirs.lens.length)
+    throw new Error(`${codec.name}: ours refuses what ${name} wrote`);
   proveEqual(`${codec.name} by ${name}, read by ours`, theirs.decodedView, theirs.srcView);
 }
 

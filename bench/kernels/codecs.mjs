@@ -5,8 +5,19 @@
 export function codecsOf(run, scratch) {
   return [
     { name: 'rle', native: { 'plain C': 'rle' }, encode: run.rleEncode, decode: run.rleDecode },
-    { name: 'zero-aware', native: { 'C, same algorithm': 'zero_aware' }, encode: run.zeroAwareEncode, decode: run.zeroAwareDecode },
-    { name: 'xbzrle', native: { 'scalar C': 'xbzrle' }, encode: run.xbzrleEncode, decode: run.xbzrleDecode, changed: true },
+    {
+      name: 'zero-aware',
+      native: { 'C, same algorithm': 'zero_aware' },
+      encode: run.zeroAwareEncode,
+      decode: run.zeroAwareDecode,
+    },
+    {
+      name: 'xbzrle',
+      native: { 'scalar C': 'xbzrle' },
+      encode: run.xbzrleEncode,
+      decode: run.xbzrleDecode,
+      changed: true,
+    },
     {
       name: 'wkdm',
       native: { 'C, same algorithm': 'wkdm' },
@@ -15,7 +26,14 @@ export function codecsOf(run, scratch) {
       scratch,
       decoderScratch: true,
     },
-    { name: 'lz4 4 KiB', native: LIBRARIES, encode: run.lz4Encode, decode: run.lz4Decode, scratch, general: true },
+    {
+      name: 'lz4 4 KiB',
+      native: LIBRARIES,
+      encode: run.lz4Encode,
+      decode: run.lz4Decode,
+      scratch,
+      general: true,
+    },
     {
       name: 'lz4 64 KiB',
       native: LIBRARIES,

@@ -17,7 +17,8 @@ const isZero = (page) => Buffer.compare(page, ZEROS) === 0;
 const MADE = {
   zero: () => {},
   sparse: (words, random) => {
-    for (let n = 8 + (random() % 56); n > 0; n--) words[random() % words.length] = random() >>> (random() % 24);
+    for (let n = 8 + (random() % 56); n > 0; n--)
+      words[random() % words.length] = random() >>> (random() % 24);
   },
   pointers: (words, random) => {
     // A table of 64-bit pointers into one heap, with a length or a flag beside every few.
@@ -46,10 +47,13 @@ export async function openCorpora(traces) {
   } catch (error) {
     skipped.process = error.message;
   }
-  for (const [kind, [, later]] of Object.entries(versions)) real[kind] = later.filter((page) => !isZero(page));
+  for (const [kind, [, later]] of Object.entries(versions))
+    real[kind] = later.filter((page) => !isZero(page));
   const shuffle = shuffler(1);
   for (const kind of Object.keys(real)) real[kind] = shuffle(real[kind]);
-  const kinds = ['zero', 'sparse', 'text', 'pointers', 'code', 'random', 'process', 'wasm'].filter((kind) => !skipped[kind]);
+  const kinds = ['zero', 'sparse', 'text', 'pointers', 'code', 'random', 'process', 'wasm'].filter(
+    (kind) => !skipped[kind],
+  );
   const changed = ['dirty 1 %', 'dirty 10 %', 'dirty 50 %', ...Object.keys(versions)];
   return { kinds, changed, skipped, fill, fillChanged };
 
@@ -82,7 +86,9 @@ export async function openCorpora(traces) {
       return;
     }
     const [earlier, later] = versions[kind];
-    const changed = later.flatMap((page, i) => (earlier[i] && Buffer.compare(page, earlier[i]) !== 0 ? [i] : []));
+    const changed = later.flatMap((page, i) =>
+      earlier[i] && Buffer.compare(page, earlier[i]) !== 0 ? [i] : [],
+    );
     if (changed.length === 0) throw new Error(`${kind}: no page changed between two moments`);
     const count = after.length / PAGE_BYTES;
     for (let i = 0; i < count; i++) {
@@ -145,7 +151,10 @@ function pagesInUse(files) {
       if (!isZero(page)) inUse.push(i);
     }
     const step = Math.max(1, inUse.length / (48 * 256));
-    const places = Array.from({ length: Math.floor(inUse.length / step) }, (_, i) => inUse[Math.floor(i * step)]);
+    const places = Array.from(
+      { length: Math.floor(inUse.length / step) },
+      (_, i) => inUse[Math.floor(i * step)],
+    );
     return [earlier, later].map((fd) =>
       places.map((place) => {
         const copy = new Uint8Array(PAGE_BYTES);

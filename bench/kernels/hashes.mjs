@@ -34,7 +34,14 @@ export async function hashContestants(bits, run, functions, set) {
       for (let i = 0; i < views.length; i++) results[i] = hash(views[i]);
     };
     const digest = (i) => text(results[i]);
-    contestants.push({ name, family: itsFamily, peerKind: 'npm', run: hashAll, bytes: views.length * pageBytes, digest });
+    contestants.push({
+      name,
+      family: itsFamily,
+      peerKind: 'npm',
+      run: hashAll,
+      bytes: views.length * pageBytes,
+      digest,
+    });
   }
   return contestants;
 }

@@ -9,7 +9,10 @@ import { fileURLToPath } from 'node:url';
 const BATCH = 'const void *src, uint32_t pages, uint32_t page_bytes';
 const ENCODE = `${BATCH}, void *out, uint32_t capacity, void *lens`;
 const DECODE = 'const void *in, const void *lens, uint32_t pages, uint32_t page_bytes, void *out';
-const codec = (name) => ({ [`${name}_encode`]: `void (${ENCODE})`, [`${name}_decode`]: `int32_t (${DECODE})` });
+const codec = (name) => ({
+  [`${name}_encode`]: `void (${ENCODE})`,
+  [`${name}_decode`]: `int32_t (${DECODE})`,
+});
 const AS_FAST_AS_IT_GOES = ['-O3', '-march=native'];
 /** V8 has 128-bit vectors; so have these. */
 const AS_WIDE_AS_WASM = ['-O3', '-msse2', '-mno-avx'];
@@ -30,11 +33,16 @@ const SOURCES = {
   },
   libc: {
     flags: AS_FAST_AS_IT_GOES,
-    functions: { memcmp_pages: `uint32_t (const void *a, const void *b, uint32_t pages, uint32_t page_bytes)` },
+    functions: {
+      memcmp_pages: `uint32_t (const void *a, const void *b, uint32_t pages, uint32_t page_bytes)`,
+    },
   },
   libxxhash: {
     flags: ['-O2', '-l:libxxhash.so.0'],
-    functions: { libxxhash_64_pages: `void (${BATCH}, void *out)`, libxxhash_128_pages: `void (${BATCH}, void *out)` },
+    functions: {
+      libxxhash_64_pages: `void (${BATCH}, void *out)`,
+      libxxhash_128_pages: `void (${BATCH}, void *out)`,
+    },
   },
   liblz4: { flags: ['-O2', '-l:liblz4.so.1'], functions: codec('liblz4') },
   libzstd: { flags: ['-O2', '-l:libzstd.so.1'], functions: codec('libzstd') },
@@ -63,8 +71,15 @@ export async function openNative() {
     for (const [symbol, prototype] of Object.entries(prototypes))
       functions[symbol] = library.func(prototype.replace(' (', ` ${symbol}(`));
   }
-  const version = compiler ? spawnSync(compiler, ['--version'], { encoding: 'utf8' }).stdout.split('\n')[0] : undefined;
-  return { functions, skipped, compiler: version, close: () => rmSync(folder, { recursive: true, force: true }) };
+  const version = compiler
+    ? spawnSync(compiler, ['--version'], { encoding: 'utf8' }).stdout.split('\n')[0]
+    : undefined;
+  return {
+    functions,
+    skipped,
+    compiler: version,
+    close: () => rmSync(folder, { recursive: true, force: true }),
+  };
 }
 
 /** Undefined, or why it could not be done. */

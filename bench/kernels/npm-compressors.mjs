@@ -12,17 +12,37 @@ import snappy from 'snappy';
 export async function npmCompressors() {
   await zstdInit();
   const peers = [
-    { name: 'lz4-napi', compress: (page) => lz4napi.compressSync(page), decompress: (bytes) => lz4napi.uncompressSync(bytes) },
-    { name: 'lz4-wasm-nodejs', compress: (page) => lz4wasm.compress(page), decompress: (bytes) => lz4wasm.decompress(bytes) },
+    {
+      name: 'lz4-napi',
+      compress: (page) => lz4napi.compressSync(page),
+      decompress: (bytes) => lz4napi.uncompressSync(bytes),
+    },
+    {
+      name: 'lz4-wasm-nodejs',
+      compress: (page) => lz4wasm.compress(page),
+      decompress: (bytes) => lz4wasm.decompress(bytes),
+    },
     lz4jsBlocks(),
-    { name: 'snappy', compress: (page) => snappy.compressSync(page), decompress: (bytes) => snappy.uncompressSync(bytes) },
-    { name: 'fflate -1', compress: (page) => deflateSync(page, { level: 1 }), decompress: (bytes) => inflateSync(bytes) },
+    {
+      name: 'snappy',
+      compress: (page) => snappy.compressSync(page),
+      decompress: (bytes) => snappy.uncompressSync(bytes),
+    },
+    {
+      name: 'fflate -1',
+      compress: (page) => deflateSync(page, { level: 1 }),
+      decompress: (bytes) => inflateSync(bytes),
+    },
     {
       name: 'node:zlib -1',
       compress: (page) => zlib.deflateRawSync(page, { level: 1 }),
       decompress: (bytes) => zlib.inflateRawSync(bytes),
     },
-    { name: '@bokuweb/zstd-wasm -1', compress: (page) => zstdCompress(page, 1), decompress: (bytes) => zstdDecompress(bytes) },
+    {
+      name: '@bokuweb/zstd-wasm -1',
+      compress: (page) => zstdCompress(page, 1),
+      decompress: (bytes) => zstdDecompress(bytes),
+    },
   ];
   if (zlib.zstdCompressSync) peers.push(nodeZstd());
   return peers;

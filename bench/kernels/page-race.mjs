@@ -20,7 +20,8 @@ function proveFamilies(contestants, pages, digests) {
     for (let i = 0; i < pages; i++) {
       const key = `${contestant.family}, page ${i}`;
       const digest = contestant.digest(i);
-      if ((said.get(key) ?? digest) !== digest) throw new Error(`${key}: ${contestant.name} says ${digest}, not ${said.get(key)}`);
+      if ((said.get(key) ?? digest) !== digest)
+        throw new Error(`${key}: ${contestant.name} says ${digest}, not ${said.get(key)}`);
       said.set(key, digest);
     }
   }
@@ -33,7 +34,13 @@ const LOOKS = {
     functions.scan_pages && {
       name: 'C with SSE2',
       peerKind: 'native',
-      run: () => functions.scan_pages(set.memory.subarray(set.src), set.pages, set.pageBytes, set.memory.subarray(set.classes)),
+      run: () =>
+        functions.scan_pages(
+          set.memory.subarray(set.src),
+          set.pages,
+          set.pageBytes,
+          set.memory.subarray(set.classes),
+        ),
     },
   ],
   compare: ({ run, set, functions, views, copies }) => [
@@ -49,7 +56,13 @@ const LOOKS = {
     functions.memcmp_pages && {
       name: 'memcmp',
       peerKind: 'native',
-      run: () => functions.memcmp_pages(set.memory.subarray(set.src), set.memory.subarray(set.base), set.pages, set.pageBytes),
+      run: () =>
+        functions.memcmp_pages(
+          set.memory.subarray(set.src),
+          set.memory.subarray(set.base),
+          set.pages,
+          set.pageBytes,
+        ),
     },
     {
       name: 'Buffer.equals',
@@ -66,7 +79,8 @@ const LOOKS = {
     {
       name: 'ours',
       run: () => {
-        for (let i = 0; i < set.pages; i++) run.profilePage(set.src + i * set.pageBytes, 0, set.pageBytes, out);
+        for (let i = 0; i < set.pages; i++)
+          run.profilePage(set.src + i * set.pageBytes, 0, set.pageBytes, out);
       },
     },
   ],
@@ -84,13 +98,16 @@ export async function racePages({ name, room, set, functions, options }) {
   set.baseView.set(set.srcView);
   const bytes = set.pages * set.pageBytes;
   const views = set.views(bytes);
-  const copies = views.map((_, i) => Buffer.from(room.memory.buffer, set.base + i * set.pageBytes, set.pageBytes));
+  const copies = views.map((_, i) =>
+    Buffer.from(room.memory.buffer, set.base + i * set.pageBytes, set.pageBytes),
+  );
   const look = { run: room.kernels.run, set, functions, views, copies, out: set.arena(0).out };
   const contestants = LOOKS[name](look)
     .filter(Boolean)
     .map((contestant) => ({ ...contestant, bytes }));
   const [expected, ...others] = contestants.map((contestant) => contestant.run());
-  if (others.some((result) => result !== expected)) throw new Error(`${name}: expected ${expected} of all, got ${others}`);
+  if (others.some((result) => result !== expected))
+    throw new Error(`${name}: expected ${expected} of all, got ${others}`);
   return rowsOf(name, contestants, options);
 }
 

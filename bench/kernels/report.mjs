@@ -4,16 +4,20 @@ import { againstTargets } from './targets.mjs';
 
 /** What was aimed at and what this run shows: the geometric mean over the kinds of pages, and the range. */
 export function printTargets(rows) {
-  const body = againstTargets(rows).map(({ kernel, direction, set, peer, of, atLeast, mean, least, most }) => [
-    `${kernel} ${direction}${of ? `, ${of}` : ''}`,
-    set,
-    `ours ÷ ${peer}`,
-    `${atLeast}`,
-    `${rounded(mean)}${mean < atLeast ? ' !' : '  '}`,
-    `${rounded(least)} … ${rounded(most)}`,
-  ]);
+  const body = againstTargets(rows).map(
+    ({ kernel, direction, set, peer, of, atLeast, mean, least, most }) => [
+      `${kernel} ${direction}${of ? `, ${of}` : ''}`,
+      set,
+      `ours ÷ ${peer}`,
+      `${atLeast}`,
+      `${rounded(mean)}${mean < atLeast ? ' !' : '  '}`,
+      `${rounded(least)} … ${rounded(most)}`,
+    ],
+  );
   if (body.length > 0)
-    process.stdout.write(`\n${aligned([['kernel', 'set', 'against', 'aim', 'mean  ', 'range'], ...body], 3).join('\n')}\n`);
+    process.stdout.write(
+      `\n${aligned([['kernel', 'set', 'against', 'aim', 'mean  ', 'range'], ...body], 3).join('\n')}\n`,
+    );
 }
 
 export function printRatios(kernel, rows) {
@@ -27,11 +31,22 @@ function ratioLines(kernel, rows) {
   for (const direction of new Set(rows.map((row) => row.direction))) {
     for (const set of new Set(rows.map((row) => row.set))) {
       const here = rows.filter((row) => row.direction === direction && row.set === set);
-      const cell = (corpus, peer, text) => text(here.find((row) => row.corpus === corpus && row.peer === peer) ?? {});
+      const cell = (corpus, peer, text) =>
+        text(here.find((row) => row.corpus === corpus && row.peer === peer) ?? {});
       const peers = [...new Set(here.map(({ peer }) => peer))];
-      body.push([direction, set, 'ours, GB/s', ...corpora.map((corpus) => cell(corpus, peers[0], (row) => rounded(row.oursGBps)))]);
+      body.push([
+        direction,
+        set,
+        'ours, GB/s',
+        ...corpora.map((corpus) => cell(corpus, peers[0], (row) => rounded(row.oursGBps))),
+      ]);
       for (const peer of peers.filter(Boolean))
-        body.push([direction, set, `ours ÷ ${peer}`, ...corpora.map((corpus) => cell(corpus, peer, (row) => rounded(row.ratio)))]);
+        body.push([
+          direction,
+          set,
+          `ours ÷ ${peer}`,
+          ...corpora.map((corpus) => cell(corpus, peer, (row) => rounded(row.ratio))),
+        ]);
     }
   }
   for (const peer of new Set(rows.filter((row) => row.peerBytes).map((row) => row.peer))) {
@@ -49,7 +64,9 @@ function ratioLines(kernel, rows) {
 /** The first `left` columns start at the left, the others end at the right. */
 function aligned(lines, left) {
   const widths = lines[0].map((_, i) => Math.max(...lines.map((cells) => cells[i].length)));
-  return lines.map((cells) => cells.map((text, i) => (i < left ? text.padEnd(widths[i]) : text.padStart(widths[i]))).join('  '));
+  return lines.map((cells) =>
+    cells.map((text, i) => (i < left ? text.padEnd(widths[i]) : text.padStart(widths[i]))).join('  '),
+  );
 }
 
 function rounded(value) {

@@ -11,8 +11,14 @@ export async function openRoom(bytes) {
   const kernels = await loadKernels(3 * bytes + 3 * arenaBytes + pages * 64 + 4 * MiB);
   const place = (size, what) => kernels.reserve(size, what);
   const [src, base, decoded] = ['pages', 'bases', 'decoded pages'].map((what) => place(bytes, what));
-  const arenas = [0, 1, 2].map((n) => ({ out: place(arenaBytes, 'encodings'), lens: place(pages * 4, `lengths ${n}`) }));
-  const scratch = place(Math.max(kernels.run.LZ4_SCRATCH_BYTES.value, kernels.run.WKDM_SCRATCH_BYTES.value), 'scratch');
+  const arenas = [0, 1, 2].map((n) => ({
+    out: place(arenaBytes, 'encodings'),
+    lens: place(pages * 4, `lengths ${n}`),
+  }));
+  const scratch = place(
+    Math.max(kernels.run.LZ4_SCRATCH_BYTES.value, kernels.run.WKDM_SCRATCH_BYTES.value),
+    'scratch',
+  );
   const classes = place(pages * 2, 'classes');
   const memory = kernels.bytes;
   return { kernels, memory, arenaBytes, scratch, classes, set };
@@ -37,7 +43,9 @@ export async function openRoom(bytes) {
       arena: (n) => ({ out: arenas[n].out, lens: new Int32Array(memory.buffer, arenas[n].lens, count) }),
       /** Views of the first pages, for peers that take one page after the other. */
       views: (bytes) =>
-        Array.from({ length: bytes / pageBytes }, (_, i) => Buffer.from(memory.buffer, src + i * pageBytes, pageBytes)),
+        Array.from({ length: bytes / pageBytes }, (_, i) =>
+          Buffer.from(memory.buffer, src + i * pageBytes, pageBytes),
+        ),
     };
   }
 }

@@ -100,7 +100,8 @@ function stageChoose(staged, strategy, trials, clock) {
     trials.choosing = false;
     const ms = trials.ms.get(choice);
     // lz4 packs its segment, whatever it made of the page.
-    if (ms !== undefined && choice !== 'lz4') clock.move(ms, choice === 'similar' ? 'similar' : 'tried', 'codec');
+    if (ms !== undefined && choice !== 'lz4')
+      clock.move(ms, choice === 'similar' ? 'similar' : 'tried', 'codec');
     return choice;
   };
 }

@@ -6,7 +6,10 @@ import { bundled } from './load.mjs';
 /** Options of a suite: `--quick` and `--json FILE`, and those that are its own (names; all take a value). */
 export function readOptions(argv, ...own) {
   const named = Object.fromEntries(['json', ...own].map((name) => [name, { type: 'string' }]));
-  const { values } = parseArgs({ args: argv, options: { quick: { type: 'boolean', default: false }, ...named } });
+  const { values } = parseArgs({
+    args: argv,
+    options: { quick: { type: 'boolean', default: false }, ...named },
+  });
   return values;
 }
 
@@ -37,7 +40,9 @@ export function printTable(head, rows) {
   const cells = [head, ...rows].map((row) => row.map(String));
   const widths = head.map((_, i) => Math.max(...cells.map((row) => row[i].length)));
   for (const row of cells) {
-    const line = row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ');
+    const line = row
+      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])))
+      .join('  ');
     process.stdout.write(`  ${line.trimEnd()}\n`);
   }
 }

@@ -8,7 +8,13 @@ const TARGETS = [
   ...['xxh3-64', 'xxh3-128'].flatMap((kernel) => [
     { kernel, direction: 'hash', peer: SSE2, set: 'cached', atLeast: 0.85 },
     { kernel, direction: 'hash', peer: 'libxxhash', set: 'large', atLeast: 0.8 },
-    { kernel, direction: 'hash', peer: kernel === 'xxh3-64' ? 'hash-wasm xxh3' : 'hash-wasm xxh128', set: 'cached', atLeast: 5 },
+    {
+      kernel,
+      direction: 'hash',
+      peer: kernel === 'xxh3-64' ? 'hash-wasm xxh3' : 'hash-wasm xxh128',
+      set: 'cached',
+      atLeast: 5,
+    },
   ]),
   { kernel: 'xxh3-64', direction: 'hash', peer: 'xxhash-wasm xxh64', set: 'cached', atLeast: 2 },
   ...['dirty 1 %', 'dirty 10 %', 'dirty 50 %'].flatMap((kind) => [
@@ -47,7 +53,9 @@ export function againstTargets(rows) {
     );
     if (counted.length === 0) return [];
     const ratios = counted.map(({ ratio }) => ratio);
-    return [{ ...target, mean: geometricMean(ratios), least: Math.min(...ratios), most: Math.max(...ratios) }];
+    return [
+      { ...target, mean: geometricMean(ratios), least: Math.min(...ratios), most: Math.max(...ratios) },
+    ];
   });
 }
 

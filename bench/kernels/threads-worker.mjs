@@ -12,7 +12,9 @@ const chunkPages = chunkBytes / pageBytes;
 const capacity = packedLz4Capacity(chunkBytes);
 const kernels = await loadKernels(2 * chunkBytes + capacity + (1 << 20), module);
 const context = createCodecContext(kernels);
-const [chunk, segment, packed] = [chunkBytes, chunkBytes, capacity].map((bytes) => kernels.reserve(bytes, 'threads bench'));
+const [chunk, segment, packed] = [chunkBytes, chunkBytes, capacity].map((bytes) =>
+  kernels.reserve(bytes, 'threads bench'),
+);
 const classes = kernels.reserve(2 * chunkPages, 'classes');
 const digests = kernels.reserve(16 * chunkPages, 'digests');
 

@@ -60,7 +60,10 @@ const KINDS = {
   hot: ['30,000 writes/s, 90 % of them to 5 % of its memory', { writesPerSecond: 30_000, hotShare: 0.05 }],
   cache: ['60 % of its memory mirrors a disk that both hosts read', { cacheShare: 0.6, freeShare: 0.05 }],
   return: ['back after 20 % of its pages changed', { changedSinceVisit: 0.2 }],
-  writes: ['100,000 small writes/s to 15 % of its memory', { writesPerSecond: 100_000, hotShare: 0.15, hotWrites: 0.95 }],
+  writes: [
+    '100,000 small writes/s to 15 % of its memory',
+    { writesPerSecond: 100_000, hotShare: 0.15, hotWrites: 0.95 },
+  ],
   free: ['half of its memory is free', { freeShare: 0.5, writesPerSecond: 8000 }],
   alike: ['a fifth of its pages are the same as another', { duplicateShare: 0.2 }],
   bursts: [

@@ -65,6 +65,8 @@ export const realTime = {
   now: () => performance.now(),
   async until(ms) {
     for (let left = ms - performance.now(); left > 0; left = ms - performance.now())
-      await new Promise((resolve) => (left > TIMER_MS ? setTimeout(resolve, left - TIMER_MS) : setImmediate(resolve)));
+      await new Promise((resolve) =>
+        left > TIMER_MS ? setTimeout(resolve, left - TIMER_MS) : setImmediate(resolve),
+      );
   },
 };

@@ -14,7 +14,8 @@ const TRIALS = 3;
 
 /** `{ stage(bitsPerSecond), … }`, or `{ missing }`: the reason why there is none. */
 export function openPipe(folder) {
-  if (process.platform !== 'linux') return { missing: `the pipe is made of Linux’s splice, this is ${process.platform}` };
+  if (process.platform !== 'linux')
+    return { missing: `the pipe is made of Linux’s splice, this is ${process.platform}` };
   const compiler = findCompiler();
   if (!compiler) return { missing: NO_COMPILER };
   const program = join(folder, 'throttle');
@@ -35,14 +36,18 @@ export function openPipe(folder) {
     async accuracy(bitsPerSecond) {
       const bytes = Math.round((bitsPerSecond * TRIAL_MS) / 8000);
       const taken = [];
-      for (let i = 0; i < TRIALS; i++) taken.push((await trial(folder, bytes, stage(bitsPerSecond))) / TRIAL_MS);
+      for (let i = 0; i < TRIALS; i++)
+        taken.push((await trial(folder, bytes, stage(bitsPerSecond))) / TRIAL_MS);
       return Math.min(...taken);
     },
   };
 }
 
 function bufferBytes(bitsPerSecond) {
-  return Math.min(MOST_BUFFER_BYTES, Math.max(LEAST_BUFFER_BYTES, Math.round((bitsPerSecond * BUFFER_MS) / 8000)));
+  return Math.min(
+    MOST_BUFFER_BYTES,
+    Math.max(LEAST_BUFFER_BYTES, Math.round((bitsPerSecond * BUFFER_MS) / 8000)),
+  );
 }
 
 /** Milliseconds that zeros out of a file with nothing in it take. */

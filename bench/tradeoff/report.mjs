@@ -40,7 +40,10 @@ function printTimes(rows, links) {
   printTable(
     ['pipelined ms', ...links.map(({ text }) => text)],
     [
-      ...strategies.map((strategy) => [strategy, ...links.map((link) => milliseconds(at(strategy, link).pipelinedMs))]),
+      ...strategies.map((strategy) => [
+        strategy,
+        ...links.map((link) => milliseconds(at(strategy, link).pipelinedMs)),
+      ]),
       ['best fixed', ...compared.map(({ best }) => best.strategy.replace('fixed:', ''))],
       ['adaptive / best fixed', ...compared.map(({ ofBest }) => ofBest.toFixed(3))],
       ['adaptive / raw', ...compared.map(({ ofRaw }) => ofRaw.toFixed(3))],
@@ -54,7 +57,14 @@ function against(rows) {
   const best = fixed.reduce((a, b) => (b.pipelinedMs < a.pipelinedMs ? b : a));
   const raw = fixed.find(({ strategy }) => strategy === 'fixed:raw');
   const { workload, isMixed, link, pipelinedMs } = rows.find(({ strategy }) => strategy === 'adaptive');
-  return { workload, isMixed, link, best, ofBest: pipelinedMs / best.pipelinedMs, ofRaw: pipelinedMs / raw.pipelinedMs };
+  return {
+    workload,
+    isMixed,
+    link,
+    best,
+    ofBest: pipelinedMs / best.pipelinedMs,
+    ofRaw: pipelinedMs / raw.pipelinedMs,
+  };
 }
 
 export function printSummary(rows) {
@@ -66,7 +76,9 @@ export function printSummary(rows) {
   for (const links of grouped(compared, ({ isMixed, workload }) => (isMixed ? workload : undefined))) {
     const least = links.reduce((a, b) => (b.ofBest < a.ofBest ? b : a));
     const { text } = verdict(least.ofBest, TARGETS.mixed, { atMost: true });
-    print(`  ${least.workload}: at best ${least.ofBest.toFixed(3)} of the best fixed, at ${least.link}; ${text}`);
+    print(
+      `  ${least.workload}: at best ${least.ofBest.toFixed(3)} of the best fixed, at ${least.link}; ${text}`,
+    );
   }
 }
 

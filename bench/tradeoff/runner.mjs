@@ -30,13 +30,18 @@ export function createRunner(images, threads) {
     /** A measure as the model takes it (`src/analyze/tradeoff/model.ts`). @throws when an image does not come back as it was */
     async run({ name, strategy }, linkBitsPerSecond) {
       kept.restart();
-      const { summary, encodeMs, cpuMs } = await encode(images, kept, { strategy, linkBitsPerSecond, threads });
+      const { summary, encodeMs, cpuMs } = await encode(images, kept, {
+        strategy,
+        linkBitsPerSecond,
+        threads,
+      });
       for (const room of rooms) room.fill(0);
       const startedAt = performance.now();
       await decodeImages(kept.pieces(), (_, number) => roomSink(rooms[number]));
       const decodeMs = performance.now() - startedAt;
       for (const [i, room] of rooms.entries())
-        if (Buffer.compare(room, images[i].bytes) !== 0) throw new Error(`${name}: ${images[i].name} came back with other bytes`);
+        if (Buffer.compare(room, images[i].bytes) !== 0)
+          throw new Error(`${name}: ${images[i].name} came back with other bytes`);
       const { pages, bytesOut } = summary;
       const { frames, departures } = kept;
       return { name, pages, bytesIn, bytesOut, encodeMs, decodeMs, cpuMs, frames, departures };
@@ -47,7 +52,11 @@ export function createRunner(images, threads) {
 /** What `createEncoder` is told of images that stand still in memory, as `pageferry pack` would. */
 export function encoderOptions(images) {
   const pages = images.reduce((sum, { bytes }) => sum + bytes.length / PAGE_BYTES, 0);
-  return { deltaBudgetBytes: 0, indexPages: Math.min(Math.max(pages, 1024), 2 ** 22), similar: images.length > 1 };
+  return {
+    deltaBudgetBytes: 0,
+    indexPages: Math.min(Math.max(pages, 1024), 2 ** 22),
+    similar: images.length > 1,
+  };
 }
 
 async function encode(images, kept, options) {
@@ -88,7 +97,8 @@ export function keptStream(bytesIn) {
       this.ms += performance.now() - from;
     },
     *pieces() {
-      for (let at = 0; at < used; at += PIECE_BYTES) yield room.subarray(at, Math.min(used, at + PIECE_BYTES));
+      for (let at = 0; at < used; at += PIECE_BYTES)
+        yield room.subarray(at, Math.min(used, at + PIECE_BYTES));
     },
   };
 }

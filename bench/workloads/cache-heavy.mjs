@@ -1,7 +1,17 @@
 import { guestImages, touchWords } from './guest/guest.mjs';
 
 const FILES = ['text', 'code', 'packed'];
-const PAGES = { zero: 10, copy: 3, text: 24, code: 20, packed: 22, heap: 12, structs: 5, integers: 2, stack: 2 };
+const PAGES = {
+  zero: 10,
+  copy: 3,
+  text: 24,
+  code: 20,
+  packed: 22,
+  heap: 12,
+  structs: 5,
+  integers: 2,
+  stack: 2,
+};
 
 export const cacheHeavy = {
   name: 'cache-heavy',

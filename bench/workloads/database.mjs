@@ -11,7 +11,11 @@ export const database = {
     const rounds = [
       ['loaded', (db, random) => load(db, random, orders)],
       ['updated', (db) => db.run("UPDATE shop.orders SET state = 'paid' WHERE id % 50 = 7")],
-      ['deleted', (db) => db.run('DELETE FROM shop.orders WHERE id BETWEEN 1000 AND ?', [1000 + Math.round(orders / 30)])],
+      [
+        'deleted',
+        (db) =>
+          db.run('DELETE FROM shop.orders WHERE id BETWEEN 1000 AND ?', [1000 + Math.round(orders / 30)]),
+      ],
       ['inserted', (db, random) => insertOrders(db, random, Math.round(orders / 40))],
     ];
     yield* shopRounds(rounds, seed);

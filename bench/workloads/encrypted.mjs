@@ -9,7 +9,8 @@ export const encrypted = {
     guestImages(
       PAGES,
       (guest) => {
-        for (const extent of guest.extents) if (extent.kind === 'random' && guest.chance(0.1)) guest.write(extent, 'random');
+        for (const extent of guest.extents)
+          if (extent.kind === 'random' && guest.chance(0.1)) guest.write(extent, 'random');
         touchWords(guest, guest.pagesOf('heap', 'structs'), 0.1, 24);
       },
       options,

@@ -28,7 +28,8 @@ export function readImage(path) {
   const source = openImage(path);
   try {
     const bytes = new Uint8Array(source.bytes);
-    for (let at = 0; at < bytes.length; at += PIECE_BYTES) source.readAt(bytes.subarray(at, at + PIECE_BYTES), at);
+    for (let at = 0; at < bytes.length; at += PIECE_BYTES)
+      source.readAt(bytes.subarray(at, at + PIECE_BYTES), at);
     return bytes;
   } finally {
     source.close();

@@ -6,5 +6,9 @@ export const idle = {
   name: 'idle',
   what: 'a guest with nothing to do: most pages zero or duplicates, few written',
   images: (options) =>
-    guestImages(PAGES, (guest) => touchWords(guest, guest.pagesOf('heap', 'structs', 'stack'), 0.03, 12), options),
+    guestImages(
+      PAGES,
+      (guest) => touchWords(guest, guest.pagesOf('heap', 'structs', 'stack'), 0.03, 12),
+      options,
+    ),
 };

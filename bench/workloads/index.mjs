@@ -34,7 +34,9 @@ export function chooseWorkloads({ names = [], paths = [], traces, quick }) {
   const named = names.flatMap((name) => {
     const found = name === 'all' ? WORKLOADS : WORKLOADS.filter((workload) => workload.name === name);
     if (found.length > 0) return found;
-    throw badOption(`--workload: "${name}" is none of ${WORKLOADS.map((workload) => workload.name).join(', ')}, all`);
+    throw badOption(
+      `--workload: "${name}" is none of ${WORKLOADS.map((workload) => workload.name).join(', ')}, all`,
+    );
   });
   return [...new Set([...named, ...files])];
 }

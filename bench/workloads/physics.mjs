@@ -33,7 +33,11 @@ function build(world, bodies) {
     const column = i % (side * side);
     const [x, z] = [column % side, Math.floor(column / side)];
     const height = 1.2 + 1.15 * Math.floor(i / (side * side));
-    const body = RAPIER.RigidBodyDesc.dynamic().setTranslation(2.1 * (x - side / 2) + (i % 7) / 20, height, 2.1 * (z - side / 2));
+    const body = RAPIER.RigidBodyDesc.dynamic().setTranslation(
+      2.1 * (x - side / 2) + (i % 7) / 20,
+      height,
+      2.1 * (z - side / 2),
+    );
     const shape = i % 2 ? RAPIER.ColliderDesc.ball(0.5) : RAPIER.ColliderDesc.cuboid(0.5, 0.5, 0.5);
     world.createCollider(shape, world.createRigidBody(body));
   }

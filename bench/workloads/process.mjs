@@ -11,7 +11,9 @@ export const ownProcess = {
   name: 'process',
   what: 'the memory of this very process, while it changes a heap of objects',
   unavailable: () =>
-    process.platform === 'linux' ? undefined : `a process can be read on Linux only, this is ${process.platform}`,
+    process.platform === 'linux'
+      ? undefined
+      : `a process can be read on Linux only, this is ${process.platform}`,
   async *images({ mebibytes = 64 } = {}) {
     const folder = mkdtempSync(join(tmpdir(), 'pageferry-bench-'));
     try {
@@ -26,7 +28,8 @@ export const ownProcess = {
 
 async function capture(folder, count) {
   const rows = new Map();
-  for (let id = 0; id < count; id++) rows.set(`row ${id}`, { id, name: `row ${(id * 7919) % 100003}`, values: [id, id / 3] });
+  for (let id = 0; id < count; id++)
+    rows.set(`row ${id}`, { id, name: `row ${(id * 7919) % 100003}`, values: [id, id / 3] });
   const files = [];
   for (let moment = 0, changed = 0; moment < SNAPSHOTS; moment++) {
     const file = join(folder, `${moment}.core`);

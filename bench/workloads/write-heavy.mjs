@@ -1,7 +1,18 @@
 import { guestImages, touchWords } from './guest/guest.mjs';
 import { ROW_WORDS } from './guest/kinds.mjs';
 
-const PAGES = { zero: 18, copy: 2, rows: 30, counters: 8, heap: 16, log: 8, code: 8, structs: 4, integers: 4, stack: 2 };
+const PAGES = {
+  zero: 18,
+  copy: 2,
+  rows: 30,
+  counters: 8,
+  heap: 16,
+  log: 8,
+  code: 8,
+  structs: 4,
+  integers: 4,
+  stack: 2,
+};
 
 /** Rows that were worked on: their time, a counter and an amount. */
 function updateRows(guest) {

@@ -23,7 +23,10 @@ const ROUNDS = [
   ['create an index', (db) => db.run('CREATE INDEX shop.by_customer ON orders (customer, state)')],
   ['delete 2,000 orders', (db) => db.run('DELETE FROM shop.orders WHERE id BETWEEN 15001 AND 17000')],
   ['insert 500 orders', (db, random) => insertOrders(db, random, 500)],
-  ['only look: a report', (db) => db.exec('SELECT state, count(*), sum(cents) FROM shop.orders GROUP BY state')],
+  [
+    'only look: a report',
+    (db) => db.exec('SELECT state, count(*), sum(cents) FROM shop.orders GROUP BY state'),
+  ],
 ];
 
 /** Works through the rounds; after each, gives its name and a copy of the memory, which stands still. */
@@ -50,13 +53,38 @@ function seeded(seed) {
   };
 }
 
-const FIRST = ['Ada', 'Alan', 'Barbara', 'Edsger', 'Frances', 'Grace', 'Hedy', 'John', 'Katherine', 'Margaret', 'Niklaus'];
-const LAST = ['Allen', 'Dijkstra', 'Hamilton', 'Hopper', 'Johnson', 'Lamarr', 'Liskov', 'Lovelace', 'Turing', 'Wirth'];
+const FIRST = [
+  'Ada',
+  'Alan',
+  'Barbara',
+  'Edsger',
+  'Frances',
+  'Grace',
+  'Hedy',
+  'John',
+  'Katherine',
+  'Margaret',
+  'Niklaus',
+];
+const LAST = [
+  'Allen',
+  'Dijkstra',
+  'Hamilton',
+  'Hopper',
+  'Johnson',
+  'Lamarr',
+  'Liskov',
+  'Lovelace',
+  'Turing',
+  'Wirth',
+];
 const STREET = ['Harbour Road', 'Ferry Lane', 'Pier Street', 'Lighthouse Hill', 'Quay Side', 'Anchor Square'];
 
 export function createTables(db, random) {
   db.run('CREATE TABLE shop.customers (id INTEGER PRIMARY KEY, name TEXT, street TEXT, balance INTEGER)');
-  db.run('CREATE TABLE shop.orders (id INTEGER PRIMARY KEY, customer INTEGER, state TEXT, cents INTEGER, note TEXT)');
+  db.run(
+    'CREATE TABLE shop.orders (id INTEGER PRIMARY KEY, customer INTEGER, state TEXT, cents INTEGER, note TEXT)',
+  );
   const insert = db.prepare('INSERT INTO shop.customers (name, street, balance) VALUES (?, ?, ?)');
   for (let i = 0; i < 6000; i++) {
     const name = `${FIRST[random(FIRST.length)]} ${LAST[random(LAST.length)]}`;

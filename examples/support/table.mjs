@@ -5,8 +5,11 @@ export function table(columns, rows) {
   const right = columns.map((heading) => heading.startsWith('>'));
   const head = columns.map((heading, i) => (right[i] ? heading.slice(1) : heading));
   const widths = head.map((heading, i) => Math.max(heading.length, ...rows.map((row) => row[i].length)));
-  const line = (cells) => cells.map((cell, i) => (right[i] ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join('  ');
-  return [head, widths.map((width) => '─'.repeat(width)), ...rows].map((cells) => line(cells).trimEnd()).join('\n');
+  const line = (cells) =>
+    cells.map((cell, i) => (right[i] ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join('  ');
+  return [head, widths.map((width) => '─'.repeat(width)), ...rows]
+    .map((cells) => line(cells).trimEnd())
+    .join('\n');
 }
 
 /** Bytes as KiB or MiB. */

@@ -11,5 +11,6 @@ export interface HeldBase extends HeldImage {
 /** @throws PageferryError `wrong-base` unless both sides hold the same image, or none */
 export function mustBeSameBase(sources: Uint8Array | undefined, ours: Uint8Array | undefined): void {
   const [theirs, own] = [sources, ours].map((digest) => (digest ? digestText(digest) : 'none'));
-  if (theirs !== own) throw new PageferryError('wrong-base', `the source's base image is ${theirs}, the destination's ${own}`);
+  if (theirs !== own)
+    throw new PageferryError('wrong-base', `the source's base image is ${theirs}, the destination's ${own}`);
 }

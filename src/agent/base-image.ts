@@ -28,7 +28,8 @@ export async function openBase(path: string): Promise<BaseImage> {
   };
   const { bytes, digest } = digestBase(room, source);
   const pages = Math.floor(bytes / PAGE_BYTES);
-  if (pages === 0) throw new PageferryError('bad-argument', `--base ${path}: ${bytes} bytes, expected at least a page`);
+  if (pages === 0)
+    throw new PageferryError('bad-argument', `--base ${path}: ${bytes} bytes, expected at least a page`);
   return {
     name: path,
     pages,

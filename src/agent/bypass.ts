@@ -4,10 +4,10 @@
 //
 //   kind: 0 page, 1 fill (every byte is `fill`)
 
+import { PAGES_BYTES } from '../channel/frame.js';
 import { type CodecCounts, emptyCounts } from '../engine/frame/counters.js';
 import { PASSED_PAGE, PASSED_UNCHANGED } from '../engine/live/page-sender.js';
 import { PageferryError } from '../page/error.js';
-import { PAGES_BYTES } from '../channel/frame.js';
 
 const PAGE_BYTES = 4096;
 const COUNT_BYTES = 2;
@@ -25,7 +25,11 @@ export interface AsIs {
 }
 
 /** Bodies that hold the pages of these numbers; `room` has the bytes of all, one page after the other, and is copied at once. */
-export function asIsBodies(pages: readonly number[], kinds: ArrayLike<number>, room: Uint8Array): Uint8Array[] {
+export function asIsBodies(
+  pages: readonly number[],
+  kinds: ArrayLike<number>,
+  room: Uint8Array,
+): Uint8Array[] {
   const bodies: Uint8Array[] = [];
   let entries: number[] = [];
   let bytes = COUNT_BYTES;
@@ -75,7 +79,10 @@ export function asIsCounts(pages: number, kinds: ArrayLike<number>): CodecCounts
   const counts = emptyCounts();
   for (let i = 0; i < pages; i++) {
     const kind = kinds[i]!;
-    const count = counts[kind === PASSED_PAGE ? 'raw' : kind === PASSED_UNCHANGED ? 'unchanged' : kind === 0 ? 'zero' : 'fill'];
+    const count =
+      counts[
+        kind === PASSED_PAGE ? 'raw' : kind === PASSED_UNCHANGED ? 'unchanged' : kind === 0 ? 'zero' : 'fill'
+      ];
     count.pages++;
     if (kind === PASSED_PAGE) count.bytes += PAGE_BYTES;
   }
@@ -88,7 +95,8 @@ export function readAsIs(body: Uint8Array, mostPages: number): AsIs {
   const view = new DataView(body.buffer, body.byteOffset, body.length);
   const count = body.length >= COUNT_BYTES ? view.getUint16(0, true) : 0;
   const dataAt = COUNT_BYTES + ENTRY_BYTES * count;
-  if (count === 0 || count > MOST_ENTRIES || dataAt > body.length) throw bad(`${count} entries in ${body.length} bytes`);
+  if (count === 0 || count > MOST_ENTRIES || dataAt > body.length)
+    throw bad(`${count} entries in ${body.length} bytes`);
   const pages: number[] = [];
   const kinds: number[] = [];
   let left = body.length - dataAt;

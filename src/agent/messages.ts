@@ -7,10 +7,10 @@
 //   RECORD   page u64 | kind u8 | fill u8 | bytes      kind: 0 page, 1 fill, 2 xbzrle
 //   TAKEN    connection u8 | idle u8 (255: all the time) | bytes u64     OPENED, ENDED, CLOSED   connection u8
 
+import { SESSION_ID_BYTES } from '../channel/handshake-messages.js';
 import { PageferryError } from '../page/error.js';
 import { DIGEST_BYTES } from '../stream/format.js';
 import { WireReader, WireWriter } from '../stream/wire.js';
-import { SESSION_ID_BYTES } from '../channel/handshake-messages.js';
 
 /** A stretch of the guest's memory. */
 export interface BlockInfo {
@@ -117,7 +117,12 @@ export function recordHead(page: number, kind: RecordKind, fill = 0): Uint8Array
   return to.bytes;
 }
 
-export function readRecord(body: Uint8Array): { page: number; kind: RecordKind; fill: number; bytes: Uint8Array } {
+export function readRecord(body: Uint8Array): {
+  page: number;
+  kind: RecordKind;
+  fill: number;
+  bytes: Uint8Array;
+} {
   const from = new WireReader(body, 'record');
   const page = from.u64();
   const kind = RECORD_KINDS[from.u8()];
@@ -125,7 +130,11 @@ export function readRecord(body: Uint8Array): { page: number; kind: RecordKind; 
   const bytes = from.take(from.left);
   if (kind === undefined) throw from.bad('a kind that this version does not know');
   const right =
-    kind === 'page' ? bytes.length === TARGET_PAGE_BYTES : kind === 'fill' ? bytes.length === 0 : bytes.length < TARGET_PAGE_BYTES;
+    kind === 'page'
+      ? bytes.length === TARGET_PAGE_BYTES
+      : kind === 'fill'
+        ? bytes.length === 0
+        : bytes.length < TARGET_PAGE_BYTES;
   if (!right) throw from.bad(`a ${kind} record of ${bytes.length} bytes`);
   return { page, kind, fill, bytes };
 }

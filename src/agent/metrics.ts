@@ -25,7 +25,12 @@ export class Meters {
   /** In Prometheus' text format (version 0.0.4). */
   text(role: string): string {
     const lines: string[] = [];
-    const put = (name: string, type: 'counter' | 'gauge', help: string, values: readonly (readonly [string, number])[]) => {
+    const put = (
+      name: string,
+      type: 'counter' | 'gauge',
+      help: string,
+      values: readonly (readonly [string, number])[],
+    ) => {
       lines.push(`# HELP pageferry_${name} ${help}`, `# TYPE pageferry_${name} ${type}`);
       for (const [labels, value] of values) lines.push(`pageferry_${name}{role="${role}"${labels}} ${value}`);
     };
@@ -39,7 +44,9 @@ export class Meters {
       put('bytes_in', 'gauge', 'Bytes of the last migration, as QEMU has them.', [['', view.bytesIn]]);
       put('bytes_out', 'gauge', 'Bytes of the last migration on the wire.', [['', view.sentBytes]]);
       put('pages', 'gauge', 'Pages of the last migration.', [['', view.pages]]);
-      put('link_bits_per_second', 'gauge', 'The link as it is measured.', [['', Math.round(view.link.bitsPerSecond)]]);
+      put('link_bits_per_second', 'gauge', 'The link as it is measured.', [
+        ['', Math.round(view.link.bitsPerSecond)],
+      ]);
       put('queue_bytes', 'gauge', 'Bytes under way.', [['', view.link.queueBytes]]);
       const used = Object.entries(view.codecs).filter(([, { pages }]) => pages > 0);
       put(

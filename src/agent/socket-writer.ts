@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
-import { PageferryError } from '../page/error.js';
 import { Patience } from '../channel/stall-timer.js';
+import { PageferryError } from '../page/error.js';
 
 /** So long as what waits takes, whoever writes prepares what comes next; more would only make QEMU's link look faster than it is. */
 const AHEAD_MS = 12;
@@ -51,7 +51,8 @@ export class Outlet {
     const { busy } = this;
     busy.bytes += bytes;
     const ms = performance.now() - busy.fromMs;
-    if (ms >= TELLING_MS) this.ahead = Math.min(MOST_AHEAD, Math.max(LEAST_AHEAD, (AHEAD_MS * busy.bytes) / ms));
+    if (ms >= TELLING_MS)
+      this.ahead = Math.min(MOST_AHEAD, Math.max(LEAST_AHEAD, (AHEAD_MS * busy.bytes) / ms));
   }
 
   private async until(most: number): Promise<void> {

@@ -41,7 +41,10 @@ export interface Survey {
 /** Makes a survey; `zstd`: whether zstd is at hand. */
 export function createSurvey(zstd: boolean): Survey {
   const codecs = Object.fromEntries(
-    TRIED.map((name): [string, CodecTrial] => [name, { pages: 0, bytesIn: 0, bytesOut: 0, tried: { pages: 0, bytes: 0 }, ms: 0 }]),
+    TRIED.map((name): [string, CodecTrial] => [
+      name,
+      { pages: 0, bytesIn: 0, bytesOut: 0, tried: { pages: 0, bytes: 0 }, ms: 0 },
+    ]),
   );
   const levels: Packing[] = zstd ? [1, 3, 9].map((level) => ({ name: 'zstd', level })) : [];
   const packings: PackingTrial[] = [{ name: 'lz4' } as Packing, ...levels].map((packing) => ({

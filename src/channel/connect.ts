@@ -45,12 +45,24 @@ export async function connectSecure(options: ConnectOptions): Promise<FrameChann
     socket.destroy();
     throw error;
   }
-  const channel = new FrameChannel(socket, { role: 'source', peer, identities, stallMs: times.stallMs, signal });
+  const channel = new FrameChannel(socket, {
+    role: 'source',
+    peer,
+    identities,
+    stallMs: times.stallMs,
+    signal,
+  });
   await greetAsSource(channel, times);
   return channel;
 }
 
-function opened(socket: Socket, event: string, peer: string, handshakeMs: number, signal?: AbortSignal): Promise<void> {
+function opened(
+  socket: Socket,
+  event: string,
+  peer: string,
+  handshakeMs: number,
+  signal?: AbortSignal,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const failed = (found: string, cause?: unknown) => {
       settle();

@@ -4,8 +4,8 @@ import type { FrameChannelOptions } from './channel-options.js';
 import { FRAME, type Frame, type FrameType, frameBytes, frameName } from './frame.js';
 import { FrameReader } from './frame-reader.js';
 import { readReason, reasonBytes, type Session } from './handshake-messages.js';
-import { Patience } from './stall-timer.js';
 import { reasonOf } from './security.js';
+import { Patience } from './stall-timer.js';
 
 /** So much is read ahead of whoever takes the frames; then the socket is left alone, and its peer has to wait. */
 const QUEUE_BYTES = 1 << 19;
@@ -53,7 +53,8 @@ export class FrameChannel {
     this.writing = new Patience(stallMs, () =>
       this.fail(new PageferryError('io', `${this.peer}: stalled, it took no byte for ${stallMs} ms`)),
     );
-    const aborted = () => this.fail(new PageferryError('io', `${this.peer}: stopped by this side`, { cause: signal?.reason }));
+    const aborted = () =>
+      this.fail(new PageferryError('io', `${this.peer}: stopped by this side`, { cause: signal?.reason }));
     this.closed = new Promise((resolve) => {
       socket.once('close', () => {
         signal?.removeEventListener('abort', aborted);
@@ -129,7 +130,10 @@ export class FrameChannel {
 
   unexpected(frame: Frame | undefined, wanted: FrameType): PageferryError {
     const found = frame ? `a frame "${frameName(frame.type)}"` : 'the end of the channel';
-    return new PageferryError(frame ? 'bad-stream' : 'io', `${this.peer}: ${found} where "${frameName(wanted)}" was expected`);
+    return new PageferryError(
+      frame ? 'bad-stream' : 'io',
+      `${this.peer}: ${found} where "${frameName(wanted)}" was expected`,
+    );
   }
 
   /** From now on this side says so often that it is there that the other side, which waits `stallMs`, does not give up. */
@@ -148,7 +152,8 @@ export class FrameChannel {
   /** Ends the channel with a reason, which the other side is told. Returns the first reason that there was. */
   fail(cause: unknown, type: FrameType = FRAME.FAILED): PageferryError {
     if (this.failure) return this.failure;
-    const error = cause instanceof PageferryError ? cause : new PageferryError('io', String(cause), { cause });
+    const error =
+      cause instanceof PageferryError ? cause : new PageferryError('io', String(cause), { cause });
     this.stop(error);
     if (this.socket.writable) this.write(type, [reasonBytes(error)]);
     this.linger();
@@ -190,7 +195,9 @@ export class FrameChannel {
     if (frame.type === FRAME.ALIVE) return;
     if (frame.type === FRAME.REFUSE || frame.type === FRAME.FAILED) {
       this.failedByPeer = true;
-      this.stop(readReason(frame.body, `${this.peer} ${frame.type === FRAME.REFUSE ? 'refused' : 'gave up'}`));
+      this.stop(
+        readReason(frame.body, `${this.peer} ${frame.type === FRAME.REFUSE ? 'refused' : 'gave up'}`),
+      );
       this.linger();
       return;
     }

@@ -72,12 +72,20 @@ export const FRAME = {
 } as const;
 export type FrameType = (typeof FRAME)[keyof typeof FRAME];
 
-const NAMES = new Map<number, string>(Object.entries(FRAME).map(([name, type]) => [type, name.toLowerCase()]));
+const NAMES = new Map<number, string>(
+  Object.entries(FRAME).map(([name, type]) => [type, name.toLowerCase()]),
+);
 
 /** Most bytes of pages that one frame takes: a slow link shows its progress, and nobody has to hold much. */
 export const PAGES_BYTES = 1 << 17;
 const OTHER_BYTES = 1 << 13;
-const LARGE: ReadonlySet<number> = new Set([FRAME.PAGES, FRAME.LITERAL, FRAME.RETURN, FRAME.BLOCKS, FRAME.AS_IS]);
+const LARGE: ReadonlySet<number> = new Set([
+  FRAME.PAGES,
+  FRAME.LITERAL,
+  FRAME.RETURN,
+  FRAME.BLOCKS,
+  FRAME.AS_IS,
+]);
 
 /** The two sides: pages go from the source, which begins, to the destination, which listens. */
 export type Role = 'source' | 'destination';
@@ -89,7 +97,12 @@ export function frameName(type: number): string {
 }
 
 /** The whole frame in one piece; `parts` are copied. */
-export function frameBytes(role: Role, type: FrameType, sequence: number, parts: readonly Uint8Array[]): Uint8Array {
+export function frameBytes(
+  role: Role,
+  type: FrameType,
+  sequence: number,
+  parts: readonly Uint8Array[],
+): Uint8Array {
   const frame = Buffer.allocUnsafe(HEAD_BYTES + parts.reduce((sum, { length }) => sum + length, 0));
   const body = frame.subarray(HEAD_BYTES);
   let at = 0;
@@ -113,13 +126,16 @@ export function readFrameHead(bytes: Uint8Array, role: Role, expected: number, w
   const computed = crc32(bytes.subarray(0, HEAD_BYTES - 4), ROLE_IDS[role]);
   const bad = (found: string) => new PageferryError('bad-stream', `${what}: ${found}`);
   if (stored !== computed)
-    throw bad(`its head's check is ${hex(stored)}, its bytes give ${hex(computed)}: altered, or not from such an agent`);
+    throw bad(
+      `its head's check is ${hex(stored)}, its bytes give ${hex(computed)}: altered, or not from such an agent`,
+    );
   const from = new WireReader(bytes, what);
   const bodyBytes = from.u32();
   const type = from.u8();
   from.reserved(3);
   const sequence = from.u64();
-  if (sequence !== expected) throw bad(`number ${sequence} came in its place: repeated, lost or out of order`);
+  if (sequence !== expected)
+    throw bad(`number ${sequence} came in its place: repeated, lost or out of order`);
   if (!NAMES.has(type)) throw bad(`${frameName(type)}, this version knows 1 … ${NAMES.size}`);
   const limit = LARGE.has(type) ? PAGES_BYTES : OTHER_BYTES;
   if (bodyBytes > limit) throw bad(`${frameName(type)} of ${bodyBytes} bytes, at most ${limit}`);

@@ -44,7 +44,8 @@ export function greetingBytes(greeting: Greeting): Uint8Array {
 export function readGreeting(body: Uint8Array, role: Role, peer: string): Greeting {
   const what = `${peer}: greeting of the ${role}`;
   const from = new WireReader(body, what);
-  if (from.take(MAGIC.length).some((byte, i) => byte !== MAGIC[i])) throw from.bad('not the greeting of an agent');
+  if (from.take(MAGIC.length).some((byte, i) => byte !== MAGIC[i]))
+    throw from.bad('not the greeting of an agent');
   const version = from.u16();
   if (version !== PROTOCOL_VERSION)
     throw new PageferryError(

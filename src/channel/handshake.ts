@@ -21,9 +21,16 @@ export function greetAsSource(channel: FrameChannel, { stallMs, handshakeMs }: G
     );
     const welcome = await channel.receive();
     if (!welcome)
-      throw new PageferryError('io', `${channel.peer}: closed the channel instead of a welcome; it says why on its side`);
+      throw new PageferryError(
+        'io',
+        `${channel.peer}: closed the channel instead of a welcome; it says why on its side`,
+      );
     if (welcome.type !== FRAME.WELCOME) throw channel.unexpected(welcome, FRAME.WELCOME);
-    const { sessionId, answers, stallMs: patienceMs } = readGreeting(welcome.body, 'destination', channel.peer);
+    const {
+      sessionId,
+      answers,
+      stallMs: patienceMs,
+    } = readGreeting(welcome.body, 'destination', channel.peer);
     mustAnswer(channel, answers, own);
     channel.session = { own, other: sessionId };
     channel.keepAlive(patienceMs);
@@ -33,9 +40,16 @@ export function greetAsSource(channel: FrameChannel, { stallMs, handshakeMs }: G
 /** Hears what the other side is, and says what this one is. */
 export function greetAsDestination(channel: FrameChannel, { stallMs, handshakeMs }: Greet): Promise<void> {
   return greeted(channel, handshakeMs, async (own) => {
-    const { sessionId, stallMs: patienceMs } = readGreeting(await channel.expect(FRAME.HELLO), 'source', channel.peer);
+    const { sessionId, stallMs: patienceMs } = readGreeting(
+      await channel.expect(FRAME.HELLO),
+      'source',
+      channel.peer,
+    );
     channel.session = { own, other: sessionId };
-    await channel.send(FRAME.WELCOME, greetingBytes({ role: 'destination', stallMs, sessionId: own, answers: sessionId }));
+    await channel.send(
+      FRAME.WELCOME,
+      greetingBytes({ role: 'destination', stallMs, sessionId: own, answers: sessionId }),
+    );
     channel.keepAlive(patienceMs);
   });
 }
@@ -49,8 +63,13 @@ export function mustAnswer(channel: FrameChannel, answers: Uint8Array, own: Uint
   );
 }
 
-async function greeted(channel: FrameChannel, handshakeMs: number, exchange: (own: Uint8Array) => Promise<void>): Promise<void> {
-  const late = () => channel.fail(new PageferryError('io', `${channel.peer}: no greeting within ${handshakeMs} ms`));
+async function greeted(
+  channel: FrameChannel,
+  handshakeMs: number,
+  exchange: (own: Uint8Array) => Promise<void>,
+): Promise<void> {
+  const late = () =>
+    channel.fail(new PageferryError('io', `${channel.peer}: no greeting within ${handshakeMs} ms`));
   const timer = setTimeout(late, handshakeMs);
   try {
     await exchange(randomBytes(SESSION_ID_BYTES));

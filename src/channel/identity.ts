@@ -14,12 +14,16 @@ const HAS_KIND = /^(CN|DNS|URI):/;
  * several common names has none that could be meant.
  * @throws PageferryError `io` when the names cannot be told apart
  */
-export function identitiesOf({ subject, subjectaltname = '' }: Pick<PeerCertificate, 'subject' | 'subjectaltname'>): string[] {
+export function identitiesOf({
+  subject,
+  subjectaltname = '',
+}: Pick<PeerCertificate, 'subject' | 'subjectaltname'>): string[] {
   const common: unknown = subject?.CN;
   const identities = typeof common === 'string' ? [`CN:${common}`] : [];
   for (ALT_NAME.lastIndex = 0; ALT_NAME.lastIndex < subjectaltname.length; ) {
     const found = ALT_NAME.exec(subjectaltname);
-    if (!found) throw new PageferryError('io', `certificate: alternative names that cannot be read: ${subjectaltname}`);
+    if (!found)
+      throw new PageferryError('io', `certificate: alternative names that cannot be read: ${subjectaltname}`);
     const [, kind, value] = found as unknown as [string, string, string];
     if (KINDS.includes(kind)) identities.push(`${kind}:${value.startsWith('"') ? JSON.parse(value) : value}`);
   }

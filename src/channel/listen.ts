@@ -1,5 +1,11 @@
 import { constants } from 'node:crypto';
-import { type AddressInfo, createServer as createTcpServer, type DropArgument, type Server, Socket } from 'node:net';
+import {
+  type AddressInfo,
+  createServer as createTcpServer,
+  type DropArgument,
+  type Server,
+  Socket,
+} from 'node:net';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { PageferryError } from '../page/error.js';
 import { FRAME } from './frame.js';
@@ -36,7 +42,10 @@ export async function listenSecure(options: ListenOptions): Promise<SecureListen
   const times = timesOf(options);
   const what = `listener on ${host ?? '*'}:${port}`;
   if (insecure && allowInitiators.length > 0)
-    throw new PageferryError('bad-argument', `${what}: insecure, so nobody can be told from those in allowInitiators`);
+    throw new PageferryError(
+      'bad-argument',
+      `${what}: insecure, so nobody can be told from those in allowInitiators`,
+    );
   const tls = tlsOptions(options, what);
   const server = tls
     ? // A ticket could be used again, by whoever has it.
@@ -97,7 +106,12 @@ function listening(server: Server, { host, port }: ListenOptions, what: string):
 }
 
 /** Lets somebody in who is who it says, may start migrations and speaks as this side does. @throws PageferryError why not */
-async function admit(socket: Socket, peer: string, options: ListenOptions, times: Greet): Promise<FrameChannel> {
+async function admit(
+  socket: Socket,
+  peer: string,
+  options: ListenOptions,
+  times: Greet,
+): Promise<FrameChannel> {
   const { insecure, allowInitiators = [], signal } = options;
   const secured = insecure ? undefined : (socket as TLSSocket);
   let identities: string[] = [];
@@ -110,7 +124,13 @@ async function admit(socket: Socket, peer: string, options: ListenOptions, times
     socket.destroy();
     throw error;
   }
-  const channel = new FrameChannel(socket, { role: 'destination', peer, identities, stallMs: times.stallMs, signal });
+  const channel = new FrameChannel(socket, {
+    role: 'destination',
+    peer,
+    identities,
+    stallMs: times.stallMs,
+    signal,
+  });
   if (secured && !isAllowed(identities, allowInitiators))
     throw channel.fail(
       new PageferryError(
@@ -125,14 +145,19 @@ async function admit(socket: Socket, peer: string, options: ListenOptions, times
 
 function notProved(cause: Error, socket: TLSSocket): PageferryError {
   // Node hangs up on a certificate that does not hold, and keeps the reason.
-  const why = socket.authorizationError ? `its certificate is refused: ${socket.authorizationError}` : reasonOf(cause);
+  const why = socket.authorizationError
+    ? `its certificate is refused: ${socket.authorizationError}`
+    : reasonOf(cause);
   // By then only the socket below, which Node keeps to itself, still knows its peer.
   const below: unknown = Reflect.get(socket, '_parent');
   return new PageferryError('io', `${peerOf(below instanceof Socket ? below : socket)}: ${why}`, { cause });
 }
 
 function tooMany(from: DropArgument | undefined, maxConnections: number): PageferryError {
-  return new PageferryError('limit', `${from?.remoteAddress}:${from?.remotePort}: turned away, ${maxConnections} are connected`);
+  return new PageferryError(
+    'limit',
+    `${from?.remoteAddress}:${from?.remotePort}: turned away, ${maxConnections} are connected`,
+  );
 }
 
 function peerOf({ remoteAddress, remotePort }: Socket): string {

@@ -34,7 +34,10 @@ export function timesOf(options: ChannelOptions): { readonly handshakeMs: number
   const { handshakeMs = HANDSHAKE_MS, stallMs = STALL_MS } = options;
   for (const [name, ms] of Object.entries({ handshakeMs, stallMs }))
     if (!Number.isInteger(ms) || ms < 1 || ms >= 2 ** 31)
-      throw new PageferryError('bad-argument', `${name}: expected a whole number from 1 to ${2 ** 31 - 1}, got ${ms}`);
+      throw new PageferryError(
+        'bad-argument',
+        `${name}: expected a whole number from 1 to ${2 ** 31 - 1}, got ${ms}`,
+      );
   return { handshakeMs, stallMs };
 }
 
@@ -47,13 +50,19 @@ export function tlsOptions(
   what: string,
 ): (SecureContextOptions & CommonConnectionOptions) | undefined {
   if (insecure) {
-    if (credentials) throw new PageferryError('bad-argument', `${what}: credentials and insecure: it can only be one`);
+    if (credentials)
+      throw new PageferryError('bad-argument', `${what}: credentials and insecure: it can only be one`);
     if (!warn) throw new PageferryError('bad-argument', `${what}: insecure needs a warn function`);
-    warn(`${what}: plain TCP, anybody on the way can read and change the guest, and anybody who reaches the port can send one`);
+    warn(
+      `${what}: plain TCP, anybody on the way can read and change the guest, and anybody who reaches the port can send one`,
+    );
     return undefined;
   }
   if (!credentials)
-    throw new PageferryError('bad-argument', `${what}: credentials are missing; plain TCP only with insecure: true`);
+    throw new PageferryError(
+      'bad-argument',
+      `${what}: credentials are missing; plain TCP only with insecure: true`,
+    );
   const { certificate, key, authorities } = credentials;
   for (const [name, pem] of Object.entries({ certificate, key, authorities }))
     if (!pem || pem.length === 0) throw new PageferryError('bad-argument', `${what}: the ${name} is missing`);

@@ -69,7 +69,8 @@ export function parseStrategy(name: string): Strategy {
   try {
     return strategyByName(name);
   } catch (error) {
-    if (error instanceof PageferryError && error.code === 'bad-argument') throw new UsageError(`--strategy: ${error.message}`);
+    if (error instanceof PageferryError && error.code === 'bad-argument')
+      throw new UsageError(`--strategy: ${error.message}`);
     throw error;
   }
 }
@@ -77,21 +78,24 @@ export function parseStrategy(name: string): Strategy {
 /** A whole number. @throws UsageError */
 export function parseWhole(option: string, text: string, least: number, most: number): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= least && value <= most)) throw new UsageError(`${option}: expected ${least} … ${most}, got "${text}"`);
+  if (!(value >= least && value <= most))
+    throw new UsageError(`${option}: expected ${least} … ${most}, got "${text}"`);
   return value;
 }
 
 /** @throws UsageError when the option is missing */
 export function required(args: Args, command: string, option: string): string {
   const value = args.text(option);
-  if (value === undefined) throw new UsageError(`${command}: needs ${option === 'output' ? '-o' : `--${option}`}`);
+  if (value === undefined)
+    throw new UsageError(`${command}: needs ${option === 'output' ? '-o' : `--${option}`}`);
   return value;
 }
 
 /** Where the output goes. @throws UsageError when it is missing, is one of `inputs` or would fill a terminal with bytes */
 export function outputPath(args: Args, command: string, inputs: readonly string[]): string {
   const path = required(args, command, 'output');
-  if (path === '-' && process.stdout.isTTY) throw new UsageError(`${command}: -o -: standard output is a terminal`);
+  if (path === '-' && process.stdout.isTTY)
+    throw new UsageError(`${command}: -o -: standard output is a terminal`);
   if (path !== '-' && existsSync(path) && statSync(path).isFile()) {
     const real = realpathSync(path);
     const same = (input: string) => input !== '-' && existsSync(input) && realpathSync(input) === real;

@@ -8,6 +8,11 @@ export type CodecTable = Readonly<Record<string, CodecCount>>;
 export function codecTable(codecs: CodecTable): string {
   const rows = Object.entries(codecs)
     .sort(([, a], [, b]) => b.bytes - a.bytes || b.pages - a.pages)
-    .map(([name, { pages, bytes }]) => [name, String(pages), bytesText(bytes), pages === 0 ? '' : (bytes / pages).toFixed(1)]);
+    .map(([name, { pages, bytes }]) => [
+      name,
+      String(pages),
+      bytesText(bytes),
+      pages === 0 ? '' : (bytes / pages).toFixed(1),
+    ]);
   return table(['codec', 'pages', 'bytes', 'bytes a page'], rows);
 }

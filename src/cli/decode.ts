@@ -1,8 +1,8 @@
 import { digestText } from '../dedup/image-digest.js';
 import { createDecoder } from '../engine/decode/create-decoder.js';
 import type { DecodeSummary } from '../engine/decode/decoder.js';
-import { type FileSource, openFileSource } from '../image/raw.js';
 import { openImage } from '../image/formats.js';
+import { type FileSource, openFileSource } from '../image/raw.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSink, PageSource } from '../page/source.js';
 import { bytesText } from '../report/terminal/units.js';
@@ -45,7 +45,12 @@ export async function decodeFile(
 
 /** The error with the packed file's name before it; what the system refused names its own file. */
 export function named(name: string, error: unknown): unknown {
-  if (!(error instanceof PageferryError) || error.message.startsWith(name) || (error.code === 'io' && error.cause)) return error;
+  if (
+    !(error instanceof PageferryError) ||
+    error.message.startsWith(name) ||
+    (error.code === 'io' && error.cause)
+  )
+    return error;
   return new PageferryError(error.code, `${name}: ${error.message}`, { cause: error });
 }
 
@@ -76,9 +81,12 @@ export function reportDecoded(summary: DecodeSummary, json: boolean, path?: stri
   const images = summary.images.map((image) => ({ ...image, digest: digestText(image.digest) }));
   if (json) {
     // The decoder counts pages alone: bytes of a codec are known where the stream was made.
-    const codecs = Object.fromEntries(Object.entries(summary.codecs).map(([name, { pages }]) => [name, { pages }]));
+    const codecs = Object.fromEntries(
+      Object.entries(summary.codecs).map(([name, { pages }]) => [name, { pages }]),
+    );
     out.write(`${JSON.stringify({ ...summary, images, codecs })}\n`);
     return;
   }
-  for (const { name, bytes, digest } of images) out.write(`${name}: ${bytesText(bytes)}, identical, digest ${digest}\n`);
+  for (const { name, bytes, digest } of images)
+    out.write(`${name}: ${bytesText(bytes)}, identical, digest ${digest}\n`);
 }

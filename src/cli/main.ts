@@ -2,11 +2,11 @@ import { PageferryError } from '../page/error.js';
 import { VERSION } from '../version.js';
 import { analyze } from './commands/analyze.js';
 import { capture } from './commands/capture.js';
-import { handleSignals } from './interrupt.js';
 import { pack } from './commands/pack.js';
 import { unpack } from './commands/unpack.js';
-import { USAGE, UsageError } from './usage.js';
 import { verify } from './commands/verify.js';
+import { handleSignals } from './interrupt.js';
+import { USAGE, UsageError } from './usage.js';
 
 type Command = (argv: readonly string[]) => Promise<void>;
 
@@ -24,7 +24,13 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 
 async function main([command, ...argv]: readonly string[]): Promise<void> {
   if (command === undefined) throw new UsageError('needs a command');
-  if (command === '--help' || command === '-h' || command === 'help' || argv.includes('--help') || argv.includes('-h')) {
+  if (
+    command === '--help' ||
+    command === '-h' ||
+    command === 'help' ||
+    argv.includes('--help') ||
+    argv.includes('-h')
+  ) {
     process.stdout.write(USAGE);
     return;
   }
@@ -51,7 +57,9 @@ try {
     process.stderr.write(`pageferry: ${error.message} (see pageferry --help)\n`);
     process.exitCode = 2;
   } else {
-    process.stderr.write(`pageferry: ${error instanceof PageferryError ? error.message : ((error as Error)?.stack ?? error)}\n`);
+    process.stderr.write(
+      `pageferry: ${error instanceof PageferryError ? error.message : ((error as Error)?.stack ?? error)}\n`,
+    );
     process.exitCode = 1;
   }
 }

@@ -6,13 +6,18 @@ import { UsageError } from './usage.js';
 /** @throws UsageError for a page that cannot be one */
 export function checkPage(command: string, path: string | undefined, inputs: readonly string[]): void {
   if (path === '') throw new UsageError(`${command}: a file name is empty`);
-  if (path === '-') throw new UsageError(`${command}: --html -: standard output is for the summary: expected a file`);
+  if (path === '-')
+    throw new UsageError(`${command}: --html -: standard output is for the summary: expected a file`);
   if (path !== undefined && inputs.some((input) => sameFile(input, path)))
     throw new UsageError(`${command}: --html ${path} is also an input`);
 }
 
 /** Opened before anything is measured, so that what cannot be written is known at once. @throws UsageError, PageferryError */
-export function pageWriter(command: string, path: string | undefined, inputs: readonly string[]): AtomicWriter | undefined {
+export function pageWriter(
+  command: string,
+  path: string | undefined,
+  inputs: readonly string[],
+): AtomicWriter | undefined {
   if (path === undefined) return undefined;
   checkPage(command, path, inputs);
   return createAtomicWriter(path);

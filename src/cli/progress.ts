@@ -31,7 +31,10 @@ export function statusLine(what: string): { at(doing: string): void; end(): void
 }
 
 /** The same sources, telling how many bytes were read of them all, and of how many where that is known. */
-export function watched(sources: readonly PageSource[], told: (done: number, of?: number) => void): PageSource[] {
+export function watched(
+  sources: readonly PageSource[],
+  told: (done: number, of?: number) => void,
+): PageSource[] {
   const sizes = sources.map(({ bytes }) => bytes);
   const of = sizes.includes(undefined) ? undefined : sizes.reduce<number>((sum, bytes) => sum + bytes!, 0);
   let done = 0;

@@ -1,9 +1,9 @@
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { captureProcess } from '../image/process/capture.js';
-import { openImage } from '../image/formats.js';
 import { traceImages } from '../image/directory.js';
+import { openImage } from '../image/formats.js';
+import { captureProcess } from '../image/process/capture.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
 import { onInterrupt } from './interrupt.js';
@@ -34,7 +34,10 @@ function workloadOf(name: string, files: readonly string[]): Workload {
       const source = openImage(file);
       opened.add(source);
       if (source.readAt) return source;
-      throw new PageferryError('io', `${file}: can be read only once, and is to be read many times: expected a file`);
+      throw new PageferryError(
+        'io',
+        `${file}: can be read only once, and is to be read many times: expected a file`,
+      );
     });
   // What cannot be read is to be known before the first minute of measuring, not after.
   try {

@@ -43,7 +43,14 @@ export interface PageCodec {
    * Writes the coded page to `out`; returns its bytes (0: nothing to write), or a negative STATUS when it does not fit in
    * `capacity` or the codec cannot code such a page. Absent for codecs that are found, not computed.
    */
-  encode?(codec: CodecContext, page: number, pageBytes: number, out: number, capacity: number, base: number): number;
+  encode?(
+    codec: CodecContext,
+    page: number,
+    pageBytes: number,
+    out: number,
+    capacity: number,
+    base: number,
+  ): number;
   /**
    * Writes exactly `pageBytes` bytes to `page` from `codedBytes` bytes at `coded`; returns a negative STATUS when they are not
    * such a page. A codec with a base finds the base at `page` and changes it in place.

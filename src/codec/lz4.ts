@@ -16,7 +16,8 @@ export const lz4: PageCodec = {
   base: 'none',
   encode: ({ kernels, lz4Scratch }, page, pageBytes, out, capacity) =>
     kernels.run.lz4Encode(page, pageBytes, out, capacity, lz4Scratch),
-  decode: ({ kernels }, coded, codedBytes, page, pageBytes) => kernels.run.lz4Decode(coded, codedBytes, page, pageBytes),
+  decode: ({ kernels }, coded, codedBytes, page, pageBytes) =>
+    kernels.run.lz4Decode(coded, codedBytes, page, pageBytes),
 };
 
 /** Room that `packLz4` may need: every block stored, each behind its length. */
@@ -28,7 +29,12 @@ export function packedLz4Capacity(bytes: number): number {
  * Packs a segment: for each 64 KiB of it, `u32 length | LZ4 block`, the length's top bit set when the block is stored as it is
  * because LZ4 would not shrink it. `out` has room for `packedLz4Capacity(bytes)`. Returns the packed bytes.
  */
-export function packLz4({ kernels, lz4Scratch }: CodecContext, segment: number, bytes: number, out: number): number {
+export function packLz4(
+  { kernels, lz4Scratch }: CodecContext,
+  segment: number,
+  bytes: number,
+  out: number,
+): number {
   let end = out;
   for (let done = 0; done < bytes; done += LZ4_BLOCK_BYTES) {
     const blockBytes = Math.min(LZ4_BLOCK_BYTES, bytes - done);
@@ -47,7 +53,13 @@ export function packLz4({ kernels, lz4Scratch }: CodecContext, segment: number, 
 }
 
 /** Unpacks a segment of exactly `bytes` bytes; returns that, or a negative STATUS. */
-export function unpackLz4({ kernels }: CodecContext, packed: number, packedBytes: number, out: number, bytes: number): number {
+export function unpackLz4(
+  { kernels }: CodecContext,
+  packed: number,
+  packedBytes: number,
+  out: number,
+  bytes: number,
+): number {
   let left = packedBytes;
   let next = packed;
   for (let done = 0; done < bytes; done += LZ4_BLOCK_BYTES) {

@@ -14,7 +14,20 @@ import { zeroAware } from './zero-aware.js';
 import { zstd } from './zstd.js';
 
 /** Every codec, in the order of its permanent wire id. A new codec is one more line at the end. */
-export const CODECS: readonly PageCodec[] = [raw, zero, fill, sameAs, unchanged, rle, zeroAware, xbzrle, similar, wkdm, lz4, zstd];
+export const CODECS: readonly PageCodec[] = [
+  raw,
+  zero,
+  fill,
+  sameAs,
+  unchanged,
+  rle,
+  zeroAware,
+  xbzrle,
+  similar,
+  wkdm,
+  lz4,
+  zstd,
+];
 
 const BY_NAME = new Map<string, PageCodec>(CODECS.map((codec) => [codec.name, codec]));
 
@@ -22,14 +35,21 @@ const BY_NAME = new Map<string, PageCodec>(CODECS.map((codec) => [codec.name, co
 export function codecByName(name: string): PageCodec {
   const codec = BY_NAME.get(name);
   if (!codec)
-    throw new PageferryError('bad-argument', `unknown codec "${name}": expected one of ${[...BY_NAME.keys()].join(', ')}`);
+    throw new PageferryError(
+      'bad-argument',
+      `unknown codec "${name}": expected one of ${[...BY_NAME.keys()].join(', ')}`,
+    );
   return codec;
 }
 
 /** @throws PageferryError `unsupported` when this version knows no such id */
 export function codecByWireId(wireId: number): PageCodec {
   const codec = CODECS[wireId];
-  if (!codec) throw new PageferryError('unsupported', `codec id ${wireId}: this version knows 0 … ${CODECS.length - 1}`);
+  if (!codec)
+    throw new PageferryError(
+      'unsupported',
+      `codec id ${wireId}: this version knows 0 … ${CODECS.length - 1}`,
+    );
   return codec;
 }
 

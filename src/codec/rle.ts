@@ -6,6 +6,8 @@ export const rle: PageCodec = {
   wireId: 5,
   operands: { bytes: 'own' },
   base: 'none',
-  encode: ({ kernels }, page, pageBytes, out, capacity) => kernels.run.rleEncode(page, pageBytes, out, capacity),
-  decode: ({ kernels }, coded, codedBytes, page, pageBytes) => kernels.run.rleDecode(coded, codedBytes, page, pageBytes),
+  encode: ({ kernels }, page, pageBytes, out, capacity) =>
+    kernels.run.rleEncode(page, pageBytes, out, capacity),
+  decode: ({ kernels }, coded, codedBytes, page, pageBytes) =>
+    kernels.run.rleDecode(coded, codedBytes, page, pageBytes),
 };

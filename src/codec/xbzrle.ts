@@ -6,6 +6,8 @@ export const xbzrle: PageCodec = {
   wireId: 7,
   operands: { bytes: 'own' },
   base: 'last version',
-  encode: ({ kernels }, page, pageBytes, out, capacity, base) => kernels.run.xbzrleEncode(base, page, pageBytes, out, capacity),
-  decode: ({ kernels }, coded, codedBytes, page, pageBytes) => kernels.run.xbzrleDecode(coded, codedBytes, page, pageBytes),
+  encode: ({ kernels }, page, pageBytes, out, capacity, base) =>
+    kernels.run.xbzrleEncode(base, page, pageBytes, out, capacity),
+  decode: ({ kernels }, coded, codedBytes, page, pageBytes) =>
+    kernels.run.xbzrleDecode(coded, codedBytes, page, pageBytes),
 };

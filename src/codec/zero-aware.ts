@@ -6,6 +6,8 @@ export const zeroAware: PageCodec = {
   wireId: 6,
   operands: { bytes: 'own' },
   base: 'none',
-  encode: ({ kernels }, page, pageBytes, out, capacity) => kernels.run.zeroAwareEncode(page, pageBytes, out, capacity),
-  decode: ({ kernels }, coded, codedBytes, page, pageBytes) => kernels.run.zeroAwareDecode(coded, codedBytes, page, pageBytes),
+  encode: ({ kernels }, page, pageBytes, out, capacity) =>
+    kernels.run.zeroAwareEncode(page, pageBytes, out, capacity),
+  decode: ({ kernels }, coded, codedBytes, page, pageBytes) =>
+    kernels.run.zeroAwareDecode(coded, codedBytes, page, pageBytes),
 };

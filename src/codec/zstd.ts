@@ -31,7 +31,8 @@ export function checkedFrame(frame: Uint8Array, contentBytes: number): Uint8Arra
 }
 
 function frameContentBytes(frame: Uint8Array): number | undefined {
-  if (frame.length < 6 || frame[0] !== 0x28 || frame[1] !== 0xb5 || frame[2] !== 0x2f || frame[3] !== 0xfd) return undefined;
+  if (frame.length < 6 || frame[0] !== 0x28 || frame[1] !== 0xb5 || frame[2] !== 0x2f || frame[3] !== 0xfd)
+    return undefined;
   const descriptor = frame[4]!;
   const singleSegment = (descriptor & 0x20) !== 0;
   if ((descriptor & 0x0b) !== 0) return undefined;

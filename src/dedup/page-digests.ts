@@ -17,7 +17,10 @@ export class PageDigests {
       const at = this.pages % CHUNK_PAGES;
       if (at === 0) this.chunks.push(new Uint32Array(4 * CHUNK_PAGES));
       const fits = Math.min(count - done, CHUNK_PAGES - at);
-      this.chunks[this.chunks.length - 1]!.set(words.subarray(first + 4 * done, first + 4 * (done + fits)), 4 * at);
+      this.chunks[this.chunks.length - 1]!.set(
+        words.subarray(first + 4 * done, first + 4 * (done + fits)),
+        4 * at,
+      );
       this.pages += fits;
       done += fits;
     }
@@ -34,5 +37,7 @@ export class PageDigests {
 
 /** Whether the same digest, four words, stands in both places. */
 export function isDigest(a: Uint32Array, at: number, b: Uint32Array, from: number): boolean {
-  return a[at] === b[from] && a[at + 1] === b[from + 1] && a[at + 2] === b[from + 2] && a[at + 3] === b[from + 3];
+  return (
+    a[at] === b[from] && a[at + 1] === b[from + 1] && a[at + 2] === b[from + 2] && a[at + 3] === b[from + 3]
+  );
 }

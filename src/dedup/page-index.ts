@@ -28,7 +28,10 @@ export class PageIndex {
   /** What `find` or `wasSeen` told last. */
   readonly hit: PageReference = { image: 0, page: 0 };
   /** The last `findSimilar`'s results. */
-  readonly candidates: readonly PageReference[] = Array.from({ length: MOST_CANDIDATES }, () => ({ image: 0, page: 0 }));
+  readonly candidates: readonly PageReference[] = Array.from({ length: MOST_CANDIDATES }, () => ({
+    image: 0,
+    page: 0,
+  }));
 
   constructor(
     private readonly kernels: Kernels,
@@ -52,7 +55,16 @@ export class PageIndex {
    * `wasSeen` then tells of the first page that had its digest; a page that is new stands for it from then on.
    */
   addRun(digests: number, classes: number, count: number, image: number, firstPage: number): void {
-    this.kernels.run.indexAddPages(this.index, this.bucketCount, digests, classes, count, image, firstPage, this.places);
+    this.kernels.run.indexAddPages(
+      this.index,
+      this.bucketCount,
+      digests,
+      classes,
+      count,
+      image,
+      firstPage,
+      this.places,
+    );
   }
 
   /** Whether page `i` of the last run was seen before; `hit` tells where. */

@@ -56,7 +56,11 @@ export async function kernelsWithin(memoryBytes: number, options: string): Promi
     return await loadKernels(memoryBytes);
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
-    throw new PageferryError('limit', `${options}: ${memoryBytes} bytes of memory are needed: ${cause.message}`, { cause });
+    throw new PageferryError(
+      'limit',
+      `${options}: ${memoryBytes} bytes of memory are needed: ${cause.message}`,
+      { cause },
+    );
   }
 }
 
@@ -64,7 +68,10 @@ export async function kernelsWithin(memoryBytes: number, options: string): Promi
 export function encoderSettings(options: EncoderOptions): EncoderSettings {
   const { pageBytes = 4096, strategy = 'adaptive', dedup = true } = options;
   if (!PAGE_BYTES.includes(pageBytes as PageBytes))
-    throw new PageferryError('bad-argument', `pageBytes: expected one of ${PAGE_BYTES.join(', ')}, got ${pageBytes}`);
+    throw new PageferryError(
+      'bad-argument',
+      `pageBytes: expected one of ${PAGE_BYTES.join(', ')}, got ${pageBytes}`,
+    );
   const indexPages = within('indexPages', options.indexPages ?? 1 << 18, 1, 2 ** 26);
   return {
     pageBytes: pageBytes as PageBytes,

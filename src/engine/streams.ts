@@ -1,11 +1,11 @@
 import type { PageSource } from '../page/source.js';
 import { createDecoder, type DecoderOptions } from './decode/create-decoder.js';
-import { createEncoder } from './encode/create-encoder.js';
 import type { OpenSink } from './decode/decoded-images.js';
 import type { DecodeSummary } from './decode/decoder.js';
+import { createEncoder } from './encode/create-encoder.js';
 import type { Encoder } from './encode/encoder.js';
-import type { EncoderOptions } from './options.js';
 import type { StreamSummary } from './encode/summary.js';
+import type { EncoderOptions } from './options.js';
 
 /** What to put into one stream. */
 export interface EncodeJob extends EncoderOptions {

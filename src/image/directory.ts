@@ -19,6 +19,7 @@ export function traceImages(folder: string): string[] {
     throw ioError(folder, 'cannot read the directory', cause);
   }
   const raw = names.filter((name) => name.endsWith('.raw'));
-  if (names.length === 0) throw new PageferryError('io', `${folder}: has no images: expected 000.raw, 001.raw, ...`);
+  if (names.length === 0)
+    throw new PageferryError('io', `${folder}: has no images: expected 000.raw, 001.raw, ...`);
   return (raw.length > 0 ? raw : names).map((name) => join(folder, name));
 }

@@ -1,6 +1,6 @@
 import { isElfCore, openElfCore } from './elf-core/elf-core.js';
-import { type FileSource, openFileSource } from './raw.js';
 import { isQemuStream, openQemuStream } from './qemu-migration/qemu-migration.js';
+import { type FileSource, openFileSource } from './raw.js';
 
 /** As much as it takes to know an ELF core by. */
 const FIRST_BYTES = 64;

@@ -66,7 +66,8 @@ export function bytesSink(): BytesSink {
       done = undefined;
     },
     take() {
-      if (!done) throw new PageferryError('bad-argument', 'image in memory: taken before it was finished, or twice');
+      if (!done)
+        throw new PageferryError('bad-argument', 'image in memory: taken before it was finished, or twice');
       const taken = done;
       done = undefined;
       return taken;

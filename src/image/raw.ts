@@ -3,8 +3,8 @@ import { PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
 import { extentSource } from './extents.js';
 import { ioError } from './fs/errno.js';
-import { openHandle, type ReadHandle, readHandle } from './fs/read-handle.js';
 import { openPipeAhead } from './fs/pipe-ahead.js';
+import { openHandle, type ReadHandle, readHandle } from './fs/read-handle.js';
 
 export interface FileSource extends PageSource {
   close(): void;

@@ -9,7 +9,11 @@ export interface WasmMemoryOptions {
  * A WebAssembly memory as an image, as large as it is now. A memory that runs between two reads gives each page as it is when
  * read, so pages read earlier must not be looked at again: `readAt` is there only when `still` says the memory stands still.
  */
-export function wasmMemorySource(memory: WebAssembly.Memory, name: string, options: WasmMemoryOptions = {}): PageSource {
+export function wasmMemorySource(
+  memory: WebAssembly.Memory,
+  name: string,
+  options: WasmMemoryOptions = {},
+): PageSource {
   const bytes = memory.buffer.byteLength;
   let next = 0;
   const readAt = (into: Uint8Array, position: number) => {

@@ -57,7 +57,9 @@ export async function loadKernels(memoryBytes: number, module?: WebAssembly.Modu
       const address = next;
       const end = align(address + size + slack);
       if (end > bytes.length)
-        throw new RangeError(`${what}: needs ${size} bytes, kernel memory has ${bytes.length - address} left`);
+        throw new RangeError(
+          `${what}: needs ${size} bytes, kernel memory has ${bytes.length - address} left`,
+        );
       next = end;
       return address;
     },

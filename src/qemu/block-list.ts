@@ -42,7 +42,9 @@ export class BlockList {
     if (end - at < 8) return { need: 8 };
     const flags = u32(bytes, at + 4) & FLAG_MASK;
     if (flags !== flag.memSize)
-      return { reason: `a RAM section that begins with flags 0x${flags.toString(16)}, not a table of blocks` };
+      return {
+        reason: `a RAM section that begins with flags 0x${flags.toString(16)}, not a table of blocks`,
+      };
     const total = u64(bytes, at) - flags;
     if (total === 0 || total > MOST_RAM_BYTES) return { reason: `${total} bytes of RAM` };
     if (this.addresses && this.pageSizes !== 0)
@@ -57,7 +59,8 @@ export class BlockList {
     if (end - at < used) return { need: used };
     const name = latin1(bytes, at + 1, at + used - 8);
     const size = u64(bytes, at + used - 8);
-    if (name === '' || this.names.has(name)) return { reason: name === '' ? 'a block without a name' : `a second block "${name}"` };
+    if (name === '' || this.names.has(name))
+      return { reason: name === '' ? 'a block without a name' : `a second block "${name}"` };
     if (size === 0 || size % TARGET_PAGE_BYTES !== 0 || size > this.remaining)
       return { reason: `block "${name}" of ${size} bytes, where ${this.remaining} are left of all RAM` };
     if (this.blocks.length === MOST_BLOCKS) return { reason: `more than ${MOST_BLOCKS} blocks` };
@@ -83,13 +86,18 @@ export class BlockList {
     }
     if (end - at < 8) return { need: 8 };
     const hugePageBytes = u64(bytes, at);
-    const isSize = hugePageBytes > TARGET_PAGE_BYTES && Number.isInteger(Math.log2(hugePageBytes)) && this.announced(hugePageBytes);
+    const isSize =
+      hugePageBytes > TARGET_PAGE_BYTES &&
+      Number.isInteger(Math.log2(hugePageBytes)) &&
+      this.announced(hugePageBytes);
     this.addition = 'none';
     if (isSize) {
       this.blocks.push({ ...this.blocks.pop()!, hugePageBytes });
       return { taken: 8 };
     }
-    return this.remaining === 0 ? undefined : { reason: `pages of ${hugePageBytes} bytes, which postcopy did not announce` };
+    return this.remaining === 0
+      ? undefined
+      : { reason: `pages of ${hugePageBytes} bytes, which postcopy did not announce` };
   }
 
   private announced(pageBytes: number): boolean {

@@ -20,7 +20,8 @@ export function discarded(
     return { reason: `a ${command} of ${payload.length} bytes, not of version 0` };
   const name = latin1(payload, 2, nameEnd);
   const block = blocks.findIndex((known) => known.name === name);
-  if (block < 0) return { reason: `a ${command} of block "${name}", which the table of blocks does not have` };
+  if (block < 0)
+    return { reason: `a ${command} of block "${name}", which the table of blocks does not have` };
   const room = blocks[block]!.bytes;
   const ranges: QemuRange[] = [];
   for (let at = nameEnd + 1; at < payload.length; at += 16) {

@@ -26,19 +26,22 @@ export class Configuration {
   }
 
   private head(bytes: Uint8Array, at: number, end: number): Unit {
-    if (bytes[at] !== sectionType.configuration) return { reason: 'no configuration, which would tell the machine' };
+    if (bytes[at] !== sectionType.configuration)
+      return { reason: 'no configuration, which would tell the machine' };
     if (end - at < 5) return { need: 5 };
     const length = u32(bytes, at + 1);
     if (length > MOST_MACHINE_BYTES) return { reason: `a machine's name of ${length} bytes` };
     if (end - at < 5 + length) return { need: 5 + length };
     const machine = latin1(bytes, at + 5, at + 5 + length);
-    if (!KNOWN_MACHINES.test(machine)) return { reason: `machine "${machine}", the size of whose pages its stream does not tell` };
+    if (!KNOWN_MACHINES.test(machine))
+      return { reason: `machine "${machine}", the size of whose pages its stream does not tell` };
     this.machine = machine;
     return { taken: 5 + length };
   }
 
   private subsection(bytes: Uint8Array, at: number, end: number): Unit {
-    if (++this.subsections > MOST_SUBSECTIONS) return { reason: `more than ${MOST_SUBSECTIONS} subsections of the configuration` };
+    if (++this.subsections > MOST_SUBSECTIONS)
+      return { reason: `more than ${MOST_SUBSECTIONS} subsections of the configuration` };
     const unit = this.readSubsection(bytes, at, end);
     if ('need' in unit) this.subsections--;
     return unit;
@@ -49,12 +52,14 @@ export class Configuration {
     const body = at + 2 + bytes[at + 1]! + 4;
     if (end < body) return { need: body - at };
     const name = latin1(bytes, at + 2, body - 4);
-    if (u32(bytes, body - 4) !== 1) return { reason: `subsection "${name}" of version ${u32(bytes, body - 4)}` };
+    if (u32(bytes, body - 4) !== 1)
+      return { reason: `subsection "${name}" of version ${u32(bytes, body - 4)}` };
     if (name === `${PREFIX}capabilities`) return this.capabilities(bytes, at, body, end);
     const payload = name === `${PREFIX}uuid` ? 16 : name === `${PREFIX}target-page-bits` ? 4 : undefined;
     if (payload === undefined) return { reason: `subsection "${name}"` };
     if (end < body + payload) return { need: body + payload - at };
-    if (payload === 4 && u32(bytes, body) !== TARGET_PAGE_BITS) return { reason: `pages of 2^${u32(bytes, body)} bytes` };
+    if (payload === 4 && u32(bytes, body) !== TARGET_PAGE_BITS)
+      return { reason: `pages of 2^${u32(bytes, body)} bytes` };
     return { taken: body + payload - at };
   }
 

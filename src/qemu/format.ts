@@ -35,7 +35,14 @@ export const sectionType = {
   footer: 0x7e,
 } as const;
 
-export const flag = { zero: 0x02, memSize: 0x04, page: 0x08, end: 0x10, continues: 0x20, xbzrle: 0x40 } as const;
+export const flag = {
+  zero: 0x02,
+  memSize: 0x04,
+  page: 0x08,
+  end: 0x10,
+  continues: 0x20,
+  xbzrle: 0x40,
+} as const;
 
 /** What a record may be besides those above, and why it is not read. */
 export const FOREIGN_FLAGS: Readonly<Record<number, string>> = {

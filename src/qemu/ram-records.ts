@@ -57,10 +57,12 @@ export class RamRecords {
         if (body > end) return this.wants(body - at, at);
         const name = latin1(bytes, at + PLACE_BYTES + 1, body);
         const number = this.numbers.get(name);
-        if (number === undefined) return this.refuse(`a record of block "${name}", which the table of blocks does not have`, at);
+        if (number === undefined)
+          return this.refuse(`a record of block "${name}", which the table of blocks does not have`, at);
         block = number;
       } else if (block < 0) return this.refuse('a record of the same block as before, and none before', at);
-      if (page >= this.pages[block]!) return this.refuse(`page ${page} of a block of ${this.pages[block]} pages`, at);
+      if (page >= this.pages[block]!)
+        return this.refuse(`page ${page} of a block of ${this.pages[block]} pages`, at);
       const kind = flags & ~flag.continues;
       if (kind === flag.page) {
         if (end - body < TARGET_PAGE_BYTES) return this.wants(body - at + TARGET_PAGE_BYTES, at);
@@ -81,7 +83,15 @@ export class RamRecords {
   }
 
   /** One xbzrle record; gives where the next begins, or -1 where `outcome` says why not. */
-  private changes(b: Uint8Array, at: number, body: number, end: number, block: number, page: number, events: QemuEvents): number {
+  private changes(
+    b: Uint8Array,
+    at: number,
+    body: number,
+    end: number,
+    block: number,
+    page: number,
+    events: QemuEvents,
+  ): number {
     if (end - body < 3) {
       this.wants(body - at + 3, at);
       return -1;
@@ -89,7 +99,8 @@ export class RamRecords {
     const length = u16(b, body + 1);
     if (this.postcopy) this.refuse('an xbzrle record in postcopy', at);
     else if (b[body] !== XBZRLE_ENCODING) this.refuse(`an xbzrle record of encoding ${b[body]}`, at);
-    else if (length === 0 || length > TARGET_PAGE_BYTES) this.refuse(`an xbzrle record of ${length} bytes`, at);
+    else if (length === 0 || length > TARGET_PAGE_BYTES)
+      this.refuse(`an xbzrle record of ${length} bytes`, at);
     else if (end - body - 3 < length) this.wants(body - at + 3 + length, at);
     else {
       this.block = block;
@@ -106,7 +117,8 @@ export class RamRecords {
   }
 
   private foreign(flags: number, at: number): number {
-    for (const [bit, what] of Object.entries(FOREIGN_FLAGS)) if ((flags & Number(bit)) !== 0) return this.refuse(what, at);
+    for (const [bit, what] of Object.entries(FOREIGN_FLAGS))
+      if ((flags & Number(bit)) !== 0) return this.refuse(what, at);
     return this.refuse(`a record of flags 0x${flags.toString(16)}`, at);
   }
 

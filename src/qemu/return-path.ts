@@ -7,7 +7,16 @@ import { Pieces } from './input-buffer.js';
  *     message = type:u16  length:u16  byte…
  *     bitmap  = after RECV_BITMAP:  length:u64  byte…  0123456789ABCDEF
  */
-const MESSAGES = ['INVALID', 'SHUT', 'PONG', 'REQ_PAGES_ID', 'REQ_PAGES', 'RECV_BITMAP', 'RESUME_ACK', 'SWITCHOVER_ACK'] as const;
+const MESSAGES = [
+  'INVALID',
+  'SHUT',
+  'PONG',
+  'REQ_PAGES_ID',
+  'REQ_PAGES',
+  'RECV_BITMAP',
+  'RESUME_ACK',
+  'SWITCHOVER_ACK',
+] as const;
 export type QemuMessage = (typeof MESSAGES)[number];
 
 const HEAD_BYTES = 4;
@@ -79,7 +88,10 @@ export class QemuReturnReader {
     if (length < least || length > most) return this.refuse(`a message ${name} of ${length} bytes`, at);
     if (end - at < HEAD_BYTES + length) return this.wants(HEAD_BYTES + length);
     const payload = bytes.subarray(at + HEAD_BYTES, at + HEAD_BYTES + length);
-    if ((name === 'REQ_PAGES_ID' && payload[12] !== length - 13) || (name === 'RECV_BITMAP' && payload[0] !== length - 1))
+    if (
+      (name === 'REQ_PAGES_ID' && payload[12] !== length - 13) ||
+      (name === 'RECV_BITMAP' && payload[0] !== length - 1)
+    )
       return this.refuse(`a message ${name} of ${length} bytes, whose name has another length`, at);
     this.tell(name, payload);
     return HEAD_BYTES + length;
@@ -90,7 +102,8 @@ export class QemuReturnReader {
     if (name === 'SHUT') this.events.shut?.(u32(payload, 0));
     else if (name === 'PONG') this.events.pong?.(u32(payload, 0));
     else if (name === 'REQ_PAGES') this.events.request?.(undefined, u64(payload, 0), u32(payload, 8));
-    else if (name === 'REQ_PAGES_ID') this.events.request?.(latin1(payload, 13, payload.length), u64(payload, 0), u32(payload, 8));
+    else if (name === 'REQ_PAGES_ID')
+      this.events.request?.(latin1(payload, 13, payload.length), u64(payload, 0), u32(payload, 8));
     else if (name === 'RECV_BITMAP') this.next = 'bitmap';
   }
 

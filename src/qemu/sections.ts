@@ -12,7 +12,11 @@ import {
 } from './format.js';
 
 /** A unit that was read: so many bytes were taken, so many are needed to tell, it is none of these (`done`), or not understood. */
-export type Unit = { readonly taken: number } | { readonly need: number } | { readonly done: true } | { readonly reason: string };
+export type Unit =
+  | { readonly taken: number }
+  | { readonly need: number }
+  | { readonly done: true }
+  | { readonly reason: string };
 
 const PART_HEAD_BYTES = 5;
 
@@ -20,7 +24,8 @@ export function magicUnit(bytes: Uint8Array, at: number, end: number): Unit {
   if (end - at < 4) return { need: 4 };
   const magic = u32(bytes, at);
   if (magic === MULTIFD_MAGIC) return { reason: 'a channel of multifd' };
-  if (magic !== QEMU_MAGIC) return { reason: `it begins with 0x${magic.toString(16).padStart(8, '0')}, not "QEVM"` };
+  if (magic !== QEMU_MAGIC)
+    return { reason: `it begins with 0x${magic.toString(16).padStart(8, '0')}, not "QEVM"` };
   if (end - at < 8) return { need: 8 };
   const version = u32(bytes, at + 4);
   return version === QEMU_VERSION ? { taken: 8 } : { reason: `version ${version} of the stream's format` };
@@ -43,14 +48,19 @@ export function startUnit(bytes: Uint8Array, at: number, end: number): Unit {
 export function partUnit(bytes: Uint8Array, at: number, end: number, ramId: number): Unit {
   if (end - at < PART_HEAD_BYTES) return { need: PART_HEAD_BYTES };
   const id = u32(bytes, at + 1);
-  return id === ramId ? { taken: PART_HEAD_BYTES } : { reason: `a part of section ${id}, which was not started` };
+  return id === ramId
+    ? { taken: PART_HEAD_BYTES }
+    : { reason: `a part of section ${id}, which was not started` };
 }
 
 export function footerUnit(bytes: Uint8Array, at: number, end: number, ramId: number): Unit {
-  if (bytes[at] !== sectionType.footer) return { reason: `0x${bytes[at]!.toString(16)} where a section's footer is expected` };
+  if (bytes[at] !== sectionType.footer)
+    return { reason: `0x${bytes[at]!.toString(16)} where a section's footer is expected` };
   if (end - at < PART_HEAD_BYTES) return { need: PART_HEAD_BYTES };
   const id = u32(bytes, at + 1);
-  return id === ramId ? { taken: PART_HEAD_BYTES } : { reason: `the footer of section ${id} after section ${ramId}` };
+  return id === ramId
+    ? { taken: PART_HEAD_BYTES }
+    : { reason: `the footer of section ${id} after section ${ramId}` };
 }
 
 /** Lengths of the payloads of commands that have no others. */
@@ -73,6 +83,9 @@ export function commandUnit(bytes: Uint8Array, at: number, end: number): Unit {
   const command = COMMANDS[number];
   if (command === undefined || command === 'INVALID') return { reason: `command ${number}` };
   if (command === 'ENABLE_COLO') return { reason: 'COLO (command ENABLE_COLO)' };
-  if (PAYLOAD_BYTES[command]?.includes(length) === false) return { reason: `command ${command} of ${length} bytes` };
-  return end - at < PART_HEAD_BYTES + length ? { need: PART_HEAD_BYTES + length } : { taken: PART_HEAD_BYTES + length };
+  if (PAYLOAD_BYTES[command]?.includes(length) === false)
+    return { reason: `command ${command} of ${length} bytes` };
+  return end - at < PART_HEAD_BYTES + length
+    ? { need: PART_HEAD_BYTES + length }
+    : { taken: PART_HEAD_BYTES + length };
 }

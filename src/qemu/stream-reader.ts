@@ -203,7 +203,10 @@ export class QemuStreamReader {
     const payload = bytes.subarray(at + COMMAND_HEAD_BYTES, at + unit.taken);
     const sizes = command === 'POSTCOPY_ADVISE' ? advisedSizes(payload) : this.pageSizes;
     if (sizes === undefined) return { reason: 'postcopy of a target whose pages have not 4096 bytes' };
-    const forgotten = command === 'POSTCOPY_RAM_DISCARD' ? discarded(payload, this.records ? this.list!.blocks : []) : undefined;
+    const forgotten =
+      command === 'POSTCOPY_RAM_DISCARD'
+        ? discarded(payload, this.records ? this.list!.blocks : [])
+        : undefined;
     if (forgotten && 'reason' in forgotten) return forgotten;
     if (command === 'PACKAGED' || command === 'POSTCOPY_LISTEN') {
       if (!this.records) return { reason: `command ${command} before RAM` };

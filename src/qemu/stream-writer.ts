@@ -1,4 +1,11 @@
-import { flag, PAGES_PER_HIGH, type QemuBlock, TARGET_PAGE_BITS, TARGET_PAGE_BYTES, XBZRLE_ENCODING } from './format.js';
+import {
+  flag,
+  PAGES_PER_HIGH,
+  type QemuBlock,
+  TARGET_PAGE_BITS,
+  TARGET_PAGE_BYTES,
+  XBZRLE_ENCODING,
+} from './format.js';
 
 const MOST_HEAD_BYTES = 8 + 1 + 255 + 3;
 const MOST_RECORD_BYTES = MOST_HEAD_BYTES + TARGET_PAGE_BYTES;
@@ -33,7 +40,11 @@ export class QemuStreamWriter {
 
   constructor(
     private readonly out: (bytes: Uint8Array) => void,
-    { pieceBytes = 256 << 10, onlyZeroFill = false, room = (bytes) => new Uint8Array(bytes) }: QemuWriterOptions = {},
+    {
+      pieceBytes = 256 << 10,
+      onlyZeroFill = false,
+      room = (bytes) => new Uint8Array(bytes),
+    }: QemuWriterOptions = {},
   ) {
     this.pieceBytes = Math.max(pieceBytes, 2 * MOST_RECORD_BYTES);
     this.onlyZeroFill = onlyZeroFill;

@@ -50,7 +50,9 @@ export function decodeMs(costs: Costs, counts: CodecCounts, finds: Finds): numbe
   let us = 0;
   for (const [name, { pages }] of Object.entries(counts)) {
     if (pages === 0 || name === 'unchanged') continue;
-    us += pages * (costs.copyUs + (costs.decodeUs[name as CodecName] ?? 0) + (finds === 'nothing' ? 0 : costs.surveyUs));
+    us +=
+      pages *
+      (costs.copyUs + (costs.decodeUs[name as CodecName] ?? 0) + (finds === 'nothing' ? 0 : costs.surveyUs));
   }
   return us / 1000;
 }

@@ -11,11 +11,18 @@ export function estimateBytes(rounds: readonly Round[], guest: Guest, pages: num
 }
 
 /** How long so many pages will keep the slowest of source, link and destination busy. */
-export function estimateBusyMs(rounds: readonly Round[], guest: Guest, pages: number, bytesPerMs: number): number {
+export function estimateBusyMs(
+  rounds: readonly Round[],
+  guest: Guest,
+  pages: number,
+  bytesPerMs: number,
+): number {
   const last = telling(rounds, pages);
   return last ? (pages * last.busyMs) / last.pages : estimateBytes(rounds, guest, pages) / bytesPerMs;
 }
 
 function telling(rounds: readonly Round[], pages: number): Round | undefined {
-  return rounds.findLast((round) => round.pages >= TELLING_PAGES || (round.pages > 0 && round.pages >= pages / 2));
+  return rounds.findLast(
+    (round) => round.pages >= TELLING_PAGES || (round.pages > 0 && round.pages >= pages / 2),
+  );
 }

@@ -17,11 +17,13 @@ export class WriteForecast {
   }
 
   /** Why a page is left for later, if it is. */
-  readonly leave = (page: number): string | undefined => (this.isHigh(page) ? 'forecast to be written to' : undefined);
+  readonly leave = (page: number): string | undefined =>
+    this.isHigh(page) ? 'forecast to be written to' : undefined;
 
   /** Takes in what was written to in a round. */
   add(dirty: PageBitmap): void {
     const { means } = this;
-    for (let page = 0; page < means.length; page++) means[page] = WEIGHT * (dirty.has(page) ? 1 : 0) + (1 - WEIGHT) * means[page]!;
+    for (let page = 0; page < means.length; page++)
+      means[page] = WEIGHT * (dirty.has(page) ? 1 : 0) + (1 - WEIGHT) * means[page]!;
   }
 }

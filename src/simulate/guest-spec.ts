@@ -25,11 +25,26 @@ type Settings = Omit<SyntheticOptions, 'name'>;
 const WRITE_HEAVY: Settings = { ...SYNTHETIC_DEFAULTS, bytes: 256 * MIB };
 
 const PRESETS: Readonly<Record<string, Settings>> = {
-  idle: { ...WRITE_HEAVY, writesPerSecond: 50, mix: { zero: 0.67, text: 0.1, pointers: 0.1, code: 0.09, random: 0.04 } },
+  idle: {
+    ...WRITE_HEAVY,
+    writesPerSecond: 50,
+    mix: { zero: 0.67, text: 0.1, pointers: 0.1, code: 0.09, random: 0.04 },
+  },
   [DEFAULT_PRESET]: WRITE_HEAVY,
-  'cache-heavy': { ...WRITE_HEAVY, writesPerSecond: 1000, mix: { zero: 0.1, text: 0.4, code: 0.2, random: 0.3 }, cacheShare: 0.6 },
+  'cache-heavy': {
+    ...WRITE_HEAVY,
+    writesPerSecond: 1000,
+    mix: { zero: 0.1, text: 0.4, code: 0.2, random: 0.3 },
+    cacheShare: 0.6,
+  },
   // 1 Gbit/s carries 30,518 whole pages a second.
-  diverging: { ...WRITE_HEAVY, writesPerSecond: 60_000, pattern: 'sequential', hotShare: 0.6, writes: 'page' },
+  diverging: {
+    ...WRITE_HEAVY,
+    writesPerSecond: 60_000,
+    pattern: 'sequential',
+    hotShare: 0.6,
+    writes: 'page',
+  },
   bursty: {
     ...WRITE_HEAVY,
     phases: [
@@ -70,7 +85,10 @@ export function parseGuestSpec(text: string): GuestSpec {
   const named = !first.includes('=');
   const preset = named ? first : DEFAULT_PRESET;
   if (!Object.hasOwn(PRESETS, preset))
-    throw new PageferryError('bad-argument', `unknown guest "${preset}": expected one of ${Object.keys(PRESETS).join(', ')}`);
+    throw new PageferryError(
+      'bad-argument',
+      `unknown guest "${preset}": expected one of ${Object.keys(PRESETS).join(', ')}`,
+    );
   let settings = PRESETS[preset]!;
   const seen = new Set<string>();
   for (const item of named ? others : [first, ...others]) {
@@ -88,7 +106,10 @@ function parseSetting(item: string): [key: string, change: Partial<Settings>] {
   const key = item.slice(0, at);
   const value = item.slice(at + 1);
   if (!Object.hasOwn(KEYS, key))
-    throw new PageferryError('bad-argument', `unknown key "${key}": expected one of ${Object.keys(KEYS).join(', ')}`);
+    throw new PageferryError(
+      'bad-argument',
+      `unknown key "${key}": expected one of ${Object.keys(KEYS).join(', ')}`,
+    );
   const refuse = (expected: string): never => {
     throw new PageferryError('bad-argument', `${key}: expected ${expected}, got "${value}"`);
   };
@@ -126,7 +147,8 @@ function parseMix(text: string, refuse: Refuse): Settings['mix'] {
   for (const part of text.split('+')) {
     const [name, share, ...rest] = part.split(':');
     const kind = CONTENTS.find((known) => known === name);
-    if (kind === undefined || share === undefined || rest.length > 0 || mix[kind] !== undefined) return wrong();
+    if (kind === undefined || share === undefined || rest.length > 0 || mix[kind] !== undefined)
+      return wrong();
     mix[kind] = parseNumber(share, 0, 1, wrong);
   }
   return Object.values(mix).some((share) => share > 0) ? mix : wrong();
@@ -138,6 +160,9 @@ function parsePhases(text: string, refuse: Refuse): Settings['phases'] {
     return { ms: Number(match?.[1]), factor: Number(match?.[2]) };
   });
   // A guest that never wrote would wait for its next write for good.
-  const valid = phases.every(({ ms, factor }) => ms > 0 && factor >= 0) && phases.some(({ factor }) => factor > 0);
-  return valid ? phases : refuse('milliseconds and how many times the writes, as 800x0.1+400x4, not all of them 0');
+  const valid =
+    phases.every(({ ms, factor }) => ms > 0 && factor >= 0) && phases.some(({ factor }) => factor > 0);
+  return valid
+    ? phases
+    : refuse('milliseconds and how many times the writes, as 800x0.1+400x4, not all of them 0');
 }

@@ -1,8 +1,8 @@
 import { type CodecContext, type CodecName, createCodecContext, type PageCodec } from '../codec/codec.js';
 import { packedLz4Capacity, unpackLz4 } from '../codec/lz4.js';
 import { codecByName } from '../codec/registry.js';
-import type { Zstd } from '../codec/zstd.js';
 import { loadZstd } from '../codec/zstd/load.js';
+import type { Zstd } from '../codec/zstd.js';
 import { PageIndex } from '../dedup/page-index.js';
 import { packerBytes, SegmentPacker } from '../engine/pack/segment-packer.js';
 import { loadKernels } from '../kernels/kernels.js';
@@ -69,7 +69,9 @@ interface Bench {
 }
 
 async function createBench(): Promise<Bench> {
-  const kernels = await loadKernels(6 * BYTES + 2 * packerBytes(BYTES) + INDEX_PAGES * 64 + 16 * LOOK_UPS + (4 << 20));
+  const kernels = await loadKernels(
+    6 * BYTES + 2 * packerBytes(BYTES) + INDEX_PAGES * 64 + 16 * LOOK_UPS + (4 << 20),
+  );
   const codec = createCodecContext(kernels);
   const room = (bytes: number, what: string) => kernels.reserve(bytes, what);
   const bench: Bench = {
@@ -132,7 +134,9 @@ async function codecCosts(bench: Bench): Promise<Pick<Costs, 'encodeUs' | 'decod
   return { encodeUs, decodeUs };
 }
 
-async function findingCosts(bench: Bench): Promise<Pick<Costs, 'copyUs' | 'surveyUs' | 'lookUpUs' | 'similarUs' | 'profileUs'>> {
+async function findingCosts(
+  bench: Bench,
+): Promise<Pick<Costs, 'copyUs' | 'surveyUs' | 'lookUpUs' | 'similarUs' | 'profileUs'>> {
   const { codec, pages, versions, classes, digests, out } = bench;
   const { run, bytes, words } = codec.kernels;
   const index = new PageIndex(codec.kernels, PAGE, INDEX_PAGES, 4 * INDEX_PAGES, PAGES);
@@ -141,7 +145,8 @@ async function findingCosts(bench: Bench): Promise<Pick<Costs, 'copyUs' | 'surve
   // Into the kernels' memory and out of it, as pages come from a guest and go to a socket.
   const copyMs = await medianMs(() => {
     for (let at = 0; at < BYTES; at += PAGE) bytes.set(outside.subarray(at, at + PAGE), out + at);
-    for (let at = 0; at < BYTES; at += PAGE) outside.set(bytes.subarray(pages + at, pages + at + PAGE), BYTES + at);
+    for (let at = 0; at < BYTES; at += PAGE)
+      outside.set(bytes.subarray(pages + at, pages + at + PAGE), BYTES + at);
   });
   const surveyMs = await medianMs(() => {
     run.scanPages(pages, PAGES, PAGE, classes);
@@ -160,11 +165,14 @@ async function findingCosts(bench: Bench): Promise<Pick<Costs, 'copyUs' | 'surve
   const similarMs = await medianMs(() =>
     forPages(pages, (at, number) => {
       const found = index.findSimilar(at);
-      for (let i = 0; i < found; i++) run.xbzrleEncode(versions + index.candidates[i]!.page * PAGE, at, PAGE, out, PAGE - 1);
+      for (let i = 0; i < found; i++)
+        run.xbzrleEncode(versions + index.candidates[i]!.page * PAGE, at, PAGE, out, PAGE - 1);
       index.insertSketch(at, 0, number, true);
     }),
   );
-  const profileMs = await medianMs(() => forPages(pages, (at, i) => run.profilePage(at, versions + i * PAGE, PAGE, profile)));
+  const profileMs = await medianMs(() =>
+    forPages(pages, (at, i) => run.profilePage(at, versions + i * PAGE, PAGE, profile)),
+  );
   const us = (ms: number) => (1000 * ms) / PAGES;
   return {
     copyUs: us(copyMs),
@@ -175,7 +183,10 @@ async function findingCosts(bench: Bench): Promise<Pick<Costs, 'copyUs' | 'surve
   };
 }
 
-async function packingCosts(bench: Bench, zstd: Zstd | undefined): Promise<Pick<Costs, 'packBytesPerMs' | 'unpackBytesPerMs'>> {
+async function packingCosts(
+  bench: Bench,
+  zstd: Zstd | undefined,
+): Promise<Pick<Costs, 'packBytesPerMs' | 'unpackBytesPerMs'>> {
   const { codec, pages, out } = bench;
   const { bytes } = codec.kernels;
   const segment = bytes.subarray(pages, pages + BYTES);
@@ -184,7 +195,9 @@ async function packingCosts(bench: Bench, zstd: Zstd | undefined): Promise<Pick<
   const packed = packer.pack(segment, { name: 'lz4' }, pages).bytes.slice();
   bytes.set(packed, out);
   const unpacked = codec.kernels.reserve(BYTES, 'unpacked');
-  const packBytesPerMs: Record<string, number> = { lz4: await rate(() => packer.pack(segment, { name: 'lz4' }, pages)) };
+  const packBytesPerMs: Record<string, number> = {
+    lz4: await rate(() => packer.pack(segment, { name: 'lz4' }, pages)),
+  };
   const lz4 = await rate(() => unpackLz4(codec, out, packed.length, unpacked, BYTES));
   // Where there is no zstd, lz4 stands in for it: at no level does it take any longer.
   if (!zstd) return { packBytesPerMs, unpackBytesPerMs: { lz4, zstd: lz4 } };

@@ -73,7 +73,8 @@ export function metered(strategy: Strategy, costs: Costs, work: Work): Strategy 
     choose(page, state) {
       view.set(page);
       const choice = strategy.choose(view, state);
-      if (choice !== 'group' && choice !== 'raw' && choice !== 'lz4' && choice !== 'zstd') view.measure(choice);
+      if (choice !== 'group' && choice !== 'raw' && choice !== 'lz4' && choice !== 'zstd')
+        view.measure(choice);
       return choice;
     },
     ...(pack && { pack: (group, state) => pack.call(strategy, group, state) }),
@@ -82,7 +83,8 @@ export function metered(strategy: Strategy, costs: Costs, work: Work): Strategy 
     packed(result) {
       const ms = packMs(costs, result.packing, result.group.bytes);
       work.packMs += ms;
-      if (result.packedBytes < result.group.bytes) work.unpackMs += unpackMs(costs, result.packing.name, result.group.bytes);
+      if (result.packedBytes < result.group.bytes)
+        work.unpackMs += unpackMs(costs, result.packing.name, result.group.bytes);
       strategy.packed?.({ ...result, ms });
     },
   };

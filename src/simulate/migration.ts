@@ -118,7 +118,11 @@ export class Migration {
    * Sends pages, as they are when their batch is their turn. `wanted` is asked then; the guest goes on meanwhile, unless it was
    * stopped. `of`: how many there are about, for the strategy's outlook.
    */
-  async send(pages: Iterable<number>, wanted: (page: number) => boolean = () => true, of = this.pages): Promise<void> {
+  async send(
+    pages: Iterable<number>,
+    wanted: (page: number) => boolean = () => true,
+    of = this.pages,
+  ): Promise<void> {
     const numbers: number[] = [];
     let seen = 0;
     for (const page of pages) {
@@ -147,7 +151,11 @@ export class Migration {
     const arrivedMs = this.transmit(bytes);
     this.settledAtMs = Math.max(this.settledAtMs, arrivedMs) + takeMs;
     // Neither the link nor the destination is run ahead of: their buffers are small.
-    this.nowMs = Math.max(this.nowMs, this.link.freeAtMs - queueMs, this.settledAtMs - link.rttMs / 2 - queueMs);
+    this.nowMs = Math.max(
+      this.nowMs,
+      this.link.freeAtMs - queueMs,
+      this.settledAtMs - link.rttMs / 2 - queueMs,
+    );
     this.pagesSent += numbers.length;
     this.round.pages += numbers.length;
     this.round.busyMs += Math.max(codeMs, bytes / this.link.bytesPerMs, takeMs);
@@ -205,7 +213,10 @@ export class Migration {
   /** Estimated downtime if the guest were stopped now with so many pages still to be sent. */
   estimateDowntimeMs(pages: number): number {
     const { link, settings, guest } = this;
-    const waitMs = Math.max(0, ...[link.freeAtMs, this.settledAtMs, this.storageFreeMs].map((ms) => ms - this.nowMs));
+    const waitMs = Math.max(
+      0,
+      ...[link.freeAtMs, this.settledAtMs, this.storageFreeMs].map((ms) => ms - this.nowMs),
+    );
     const pagesMs = estimateBusyMs(this.rounds, guest, pages, link.bytesPerMs);
     return pagesMs + guest.stateBytes / link.bytesPerMs + waitMs + settings.link.rttMs;
   }
@@ -228,7 +239,8 @@ export class Migration {
   /** Compares all pages but those of `except`, and free ones that were never sent. @throws PageferryError `not-identical` */
   compareAll(except?: PageBitmap): void {
     for (let page = 0; page < this.pages; page++)
-      if (!except?.has(page) && (this.transfer.arrived.has(page) || this.guest.isAllocated(page))) this.transfer.compare(page);
+      if (!except?.has(page) && (this.transfer.arrived.has(page) || this.guest.isAllocated(page)))
+        this.transfer.compare(page);
   }
 
   /**
@@ -236,9 +248,11 @@ export class Migration {
    * @throws PageferryError `not-identical`
    */
   finish(): void {
-    if (!this.hasLeft) throw new PageferryError('not-identical', 'the guest never went on at the destination');
+    if (!this.hasLeft)
+      throw new PageferryError('not-identical', 'the guest never went on at the destination');
     for (const page of this.due!)
-      if (!this.transfer.wasCompared(page)) throw new PageferryError('not-identical', `page ${page} was never sent or compared`);
+      if (!this.transfer.wasCompared(page))
+        throw new PageferryError('not-identical', `page ${page} was never sent or compared`);
     this.settledAtMs = Math.max(this.settledAtMs, this.transmit(this.transfer.end()));
   }
 

@@ -62,7 +62,12 @@ export class PageTransfer {
   }
 
   /** `isClean`: whether a page was left alone since it was sent. */
-  static async open(guest: Guest, coding: Coding, state: StreamState, isClean: (page: number) => boolean): Promise<PageTransfer> {
+  static async open(
+    guest: Guest,
+    coding: Coding,
+    state: StreamState,
+    isClean: (page: number) => boolean,
+  ): Promise<PageTransfer> {
     const { pages, pageBytes, pagesEach } = guest;
     const memory = new HostMemory(pageBytes);
     const work: Work = { decideMs: 0, packMs: 0, unpackMs: 0 };
@@ -108,7 +113,8 @@ export class PageTransfer {
     const units = (pagesEach * pageBytes) / 4096;
     return {
       bytes: bytes * pagesEach,
-      decideMs: pagesEach * work.decideMs + (units * numbers.length * (costs.copyUs + findUs(costs, finds))) / 1000,
+      decideMs:
+        pagesEach * work.decideMs + (units * numbers.length * (costs.copyUs + findUs(costs, finds))) / 1000,
       packMs: pagesEach * work.packMs,
       placeMs: units * decodeMs(costs, counts, finds),
       unpackMs: pagesEach * work.unpackMs,
@@ -141,7 +147,10 @@ export class PageTransfer {
     this.guest.read(page, this.page);
     this.memory.read(page, this.other);
     if (Buffer.compare(this.page, this.other) !== 0)
-      throw new PageferryError('not-identical', `page ${page} is not at the destination what it is at the source`);
+      throw new PageferryError(
+        'not-identical',
+        `page ${page} is not at the destination what it is at the source`,
+      );
     this.compared.add(page);
   }
 

@@ -21,7 +21,11 @@ interface Underway {
  * Post-copy of a guest that goes on at the destination: every page of `missing` is sent exactly once, those that the guest waits for
  * first. Call it after the guest was stopped and resumed.
  */
-export async function postcopy(migration: Migration, missing: PageBitmap, rules: PostcopyRules): Promise<void> {
+export async function postcopy(
+  migration: Migration,
+  missing: PageBitmap,
+  rules: PostcopyRules,
+): Promise<void> {
   const destination = new FaultingGuest(migration, missing);
   const unsent = missing.clone();
   const order = new PushOrder(unsent, rules.bubbling);

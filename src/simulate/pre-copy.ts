@@ -68,7 +68,12 @@ export async function finalCopy(migration: Migration, rules: PrecopyRules, left:
 }
 
 /** Sends a round's pages; those that were sent leave `left`. */
-async function oneRound(migration: Migration, rules: PrecopyRules, left: PageBitmap, round: number): Promise<void> {
+async function oneRound(
+  migration: Migration,
+  rules: PrecopyRules,
+  left: PageBitmap,
+  round: number,
+): Promise<void> {
   await rules.ahead?.(left, round);
   const wanted = (page: number): boolean => {
     if (migration.dirty.has(page)) {

@@ -72,7 +72,8 @@ const HOST: HostSpec = { threads: 2, share: 1 };
  */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
   const { seed = 1, link, downtimeLimitMs = 300, costs = MEASURED_COSTS } = options;
-  const technique = typeof options.technique === 'string' ? techniqueByName(options.technique) : options.technique;
+  const technique =
+    typeof options.technique === 'string' ? techniqueByName(options.technique) : options.technique;
   const { strategy, finds } = coding(technique, options);
   const guest = await options.guest.open(seed);
   const settings: MigrationSettings = {
@@ -136,9 +137,15 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   };
 }
 
-function coding(technique: Technique, { strategy, link }: SimulationOptions): { strategy: Strategy; finds: Finds } {
+function coding(
+  technique: Technique,
+  { strategy, link }: SimulationOptions,
+): { strategy: Strategy; finds: Finds } {
   const own = technique.strategy;
   const chosen = strategy ?? (typeof own === 'function' ? own({ link }) : own);
   if (chosen === undefined) return { strategy: fixed('raw'), finds: 'nothing' };
-  return { strategy: typeof chosen === 'string' ? strategyByName(chosen) : chosen, finds: technique.finds ?? 'fills' };
+  return {
+    strategy: typeof chosen === 'string' ? strategyByName(chosen) : chosen,
+    finds: technique.finds ?? 'fills',
+  };
 }

@@ -8,7 +8,12 @@ import type { Strategy } from './strategy.js';
 export function fixed(codec: CodecName, zstdLevel?: number): Strategy {
   const name = `fixed:${codec}${zstdLevel === undefined ? '' : `:${zstdLevel}`}`;
   if (codec === 'zstd' && zstdLevel !== undefined)
-    return { name, choose: () => 'group', packs: () => true, pack: () => ({ name: 'zstd', level: zstdLevel }) };
+    return {
+      name,
+      choose: () => 'group',
+      packs: () => true,
+      pack: () => ({ name: 'zstd', level: zstdLevel }),
+    };
   if (codec === 'raw') return { name, choose: () => codec, passes: () => true };
   return { name, choose: () => codec, packs: () => codec === 'lz4' || codec === 'zstd' };
 }

@@ -13,7 +13,8 @@ export const mecom: Strategy = {
   name: 'mecom',
   choose(page) {
     const { profile, pageBytes } = page;
-    if (profile.zeroBytes >= ZERO_BYTES * pageBytes && page.measure('zero-aware') < PAYS * pageBytes) return 'zero-aware';
+    if (profile.zeroBytes >= ZERO_BYTES * pageBytes && page.measure('zero-aware') < PAYS * pageBytes)
+      return 'zero-aware';
     // Zero words are dictionary words too in WKdm's eyes: a tag says so.
     const matched = profile.dictionaryWords + profile.zeroWords;
     if (matched >= SIMILAR_WORDS * profile.words && page.measure('wkdm') < PAYS * pageBytes) return 'wkdm';

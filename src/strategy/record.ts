@@ -8,7 +8,12 @@ type StateRecord = Omit<StreamState, 'elapsedMs' | 'handoverMs'> & {
 
 /** What happened, in order: packings that were chosen and what they took. JSON can hold it. */
 export type StrategyEvent =
-  | { readonly kind: 'chosen'; readonly group: GroupView; readonly state: StateRecord; readonly packing: Packing }
+  | {
+      readonly kind: 'chosen';
+      readonly group: GroupView;
+      readonly state: StateRecord;
+      readonly packing: Packing;
+    }
   | {
       readonly kind: 'packed';
       readonly group: GroupView;
@@ -18,7 +23,10 @@ export type StrategyEvent =
     };
 
 /** A strategy that writes down what it was asked, what it chose, and what that took. */
-export function recorded(strategy: Strategy): { readonly strategy: Strategy; readonly events: StrategyEvent[] } {
+export function recorded(strategy: Strategy): {
+  readonly strategy: Strategy;
+  readonly events: StrategyEvent[];
+} {
   const events: StrategyEvent[] = [];
   const { pack, packed } = strategy;
   return {
@@ -54,7 +62,11 @@ export function replayed(strategy: Strategy, events: readonly StrategyEvent[]): 
     else {
       const { state } = event;
       chosen.push(
-        strategy.pack!(event.group, { ...state, elapsedMs: () => state.elapsedMs, handoverMs: (name) => state.handoverMs[name] }),
+        strategy.pack!(event.group, {
+          ...state,
+          elapsedMs: () => state.elapsedMs,
+          handoverMs: (name) => state.handoverMs[name],
+        }),
       );
     }
   }
@@ -66,8 +78,13 @@ function groupRecord({ kind, bytes, pages, estimatedBytes }: GroupView): GroupVi
 }
 
 function stateRecord(state: StreamState): StateRecord {
-  const { linkBitsPerSecond, bytesTaken, linkWaits, threads, bytesOut, pendingMs, zstd, zstdName, progress } = state;
-  const handoverMs = { raw: state.handoverMs('raw'), lz4: state.handoverMs('lz4'), zstd: state.handoverMs('zstd') };
+  const { linkBitsPerSecond, bytesTaken, linkWaits, threads, bytesOut, pendingMs, zstd, zstdName, progress } =
+    state;
+  const handoverMs = {
+    raw: state.handoverMs('raw'),
+    lz4: state.handoverMs('lz4'),
+    zstd: state.handoverMs('zstd'),
+  };
   const elapsedMs = state.elapsedMs();
   return {
     linkBitsPerSecond,

@@ -40,10 +40,14 @@ export function readImage(bytes: Uint8Array, what: string): ImageRecord {
   const kind = from.u8();
   const flags = from.u8();
   if (kind > 1 || flags !== 0)
-    throw new PageferryError('unsupported', `${what}: kind ${kind}, flags ${hex(flags)}: this reader knows kinds 0 and 1`);
+    throw new PageferryError(
+      'unsupported',
+      `${what}: kind ${kind}, flags ${hex(flags)}: this reader knows kinds 0 and 1`,
+    );
   const nameLength = from.u16();
   const parent = from.u32();
-  if (parent !== NO_IMAGE && parent >= image) throw from.bad(`parent ${parent} of image ${image}, which is not before it`);
+  if (parent !== NO_IMAGE && parent >= image)
+    throw from.bad(`parent ${parent} of image ${image}, which is not before it`);
   from.reserved(4);
   const size = bytes.subarray(16, 24);
   const unknown = size.length === 8 && size.every((byte) => byte === 0xff);
@@ -55,7 +59,8 @@ export function readImage(bytes: Uint8Array, what: string): ImageRecord {
   from.end();
   if (kind === 1 && known === undefined) throw from.bad('a base image of unknown size');
   if (kind === 1 && parent !== NO_IMAGE) throw from.bad('a base image with a parent');
-  if (kind === 0 && digest.some((byte) => byte !== 0)) throw from.bad('a digest, which an image that is carried has at its end');
+  if (kind === 0 && digest.some((byte) => byte !== 0))
+    throw from.bad('a digest, which an image that is carried has at its end');
   return {
     image,
     kind: kind === 1 ? 'base' : 'carried',
@@ -110,5 +115,8 @@ export function readEnd(bytes: Uint8Array, what: string): ImageEnd[] {
   const count = from.u32();
   from.reserved(4);
   if (count * (8 + DIGEST_BYTES) !== from.left) throw from.bad(`${count} images in ${from.left} bytes`);
-  return Array.from({ length: count }, () => ({ bytes: from.u64(), digest: from.take(DIGEST_BYTES).slice() }));
+  return Array.from({ length: count }, () => ({
+    bytes: from.u64(),
+    digest: from.take(DIGEST_BYTES).slice(),
+  }));
 }

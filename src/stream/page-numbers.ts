@@ -30,8 +30,10 @@ export function readPlaces(from: WireReader, pages: Float64Array, pageCount: num
     const run = from.count();
     const half = Math.floor(zigzag / 2);
     const first = expected + (zigzag % 2 === 0 ? half : -half - 1);
-    if (run < 1 || run > pages.length - count) throw from.bad(`a run of ${run} pages where ${pages.length - count} fit`);
-    if (first < 0 || first + run > pageCount) throw from.bad(`pages ${first} … ${first + run - 1} of ${pageCount}`);
+    if (run < 1 || run > pages.length - count)
+      throw from.bad(`a run of ${run} pages where ${pages.length - count} fit`);
+    if (first < 0 || first + run > pageCount)
+      throw from.bad(`pages ${first} … ${first + run - 1} of ${pageCount}`);
     for (let i = 0; i < run; i++) pages[count++] = first + i;
     expected = first + run;
   }

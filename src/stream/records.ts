@@ -25,7 +25,10 @@ import { hex, WireReader, type WireWriter } from './wire.js';
 /** Bit 0 says that the stream is live. */
 const FLAGS: Readonly<Record<StreamKind, number>> = { images: 0, live: 1 };
 const OTHER = { images: 'live', live: 'images' } as const;
-const EXPECTED: Readonly<Record<StreamKind, string>> = { images: 'a stream of images', live: 'the stream of a live guest' };
+const EXPECTED: Readonly<Record<StreamKind, string>> = {
+  images: 'a stream of images',
+  live: 'the stream of a live guest',
+};
 /** Only a live stream has places, and neither end record nor index. */
 const LAST_RECORD: Readonly<Record<StreamKind, RecordType>> = { images: RECORD.TRAILER, live: RECORD.PLACES };
 
@@ -41,29 +44,45 @@ export function writeHeader(to: WireWriter, kind: StreamKind, header: StreamHead
 /**
  * @throws PageferryError `bad-stream` when it is no pageferry stream, `unsupported` when its version or page size is not known
  */
-export function readHeader(bytes: Uint8Array, kind: StreamKind, check: (bytes: Uint8Array) => number): StreamHeader {
+export function readHeader(
+  bytes: Uint8Array,
+  kind: StreamKind,
+  check: (bytes: Uint8Array) => number,
+): StreamHeader {
   if (MAGIC.some((byte, i) => bytes[i] !== byte))
     throw new PageferryError('bad-stream', 'not a pageferry stream: it does not begin with the magic');
   const from = new WireReader(bytes.subarray(MAGIC.length), 'stream header');
   const version = from.u16();
   if (version !== VERSION)
-    throw new PageferryError('unsupported', `stream version ${version}: this reader knows version ${VERSION}`);
+    throw new PageferryError(
+      'unsupported',
+      `stream version ${version}: this reader knows version ${VERSION}`,
+    );
   const flags = from.u16();
   const pageBytes = from.u32();
   const maxFrameBytes = from.u32();
   const stored = from.u32();
   const computed = check(bytes.subarray(0, HEADER_BYTES - 4));
   if (stored !== computed)
-    throw new PageferryError('bad-stream', `stream header: check is ${hex(stored)}, its bytes give ${hex(computed)}`);
+    throw new PageferryError(
+      'bad-stream',
+      `stream header: check is ${hex(stored)}, its bytes give ${hex(computed)}`,
+    );
   if (flags > FLAGS.live)
-    throw new PageferryError('unsupported', `stream flags ${hex(flags)}: this reader knows ${hex(FLAGS.live)}`);
+    throw new PageferryError(
+      'unsupported',
+      `stream flags ${hex(flags)}: this reader knows ${hex(FLAGS.live)}`,
+    );
   if (flags !== FLAGS[kind])
     throw new PageferryError(
       'unsupported',
       `stream flags ${hex(flags)}: expected ${EXPECTED[kind]}, found ${EXPECTED[OTHER[kind]]}`,
     );
   if (!PAGE_BYTES.includes(pageBytes as PageBytes))
-    throw new PageferryError('unsupported', `page size ${pageBytes}: expected one of ${PAGE_BYTES.join(', ')}`);
+    throw new PageferryError(
+      'unsupported',
+      `page size ${pageBytes}: expected one of ${PAGE_BYTES.join(', ')}`,
+    );
   return { pageBytes: pageBytes as PageBytes, maxFrameBytes };
 }
 
@@ -79,7 +98,12 @@ export interface RecordHead {
 }
 
 /** Ties a record's check to its kind, its place in the stream and its sizes: none can be swapped, dropped or repeated unnoticed. */
-export function recordSeed(type: RecordType, ordinal: number, headBytes: number, dataBytes: number): readonly [number, number] {
+export function recordSeed(
+  type: RecordType,
+  ordinal: number,
+  headBytes: number,
+  dataBytes: number,
+): readonly [number, number] {
   return [(headBytes ^ (type << 24)) >>> 0, (Math.imul(ordinal + 1, 0x9e3779b1) ^ dataBytes) >>> 0];
 }
 
@@ -98,7 +122,10 @@ export function readRecordHead(bytes: Uint8Array, kind: StreamKind, what: string
   const from = new WireReader(bytes, what);
   const type = from.u8();
   if (type < RECORD.IMAGE || type > LAST_RECORD[kind])
-    throw new PageferryError('unsupported', `${what}: type ${type}, this reader knows 1 … ${LAST_RECORD[kind]}`);
+    throw new PageferryError(
+      'unsupported',
+      `${what}: type ${type}, this reader knows 1 … ${LAST_RECORD[kind]}`,
+    );
   from.reserved(3);
   const headBytes = from.u32();
   const dataBytes = from.u32();
@@ -139,7 +166,8 @@ export function readFrameHead(bytes: Uint8Array, what: string): FrameHead {
   const segmentCount = from.u8();
   from.reserved(3);
   if (pageCount === 0) throw from.bad('a frame of no pages');
-  if (segmentCount < 1 || segmentCount > MAX_SEGMENTS) throw from.bad(`${segmentCount} segments, expected 1 … ${MAX_SEGMENTS}`);
+  if (segmentCount < 1 || segmentCount > MAX_SEGMENTS)
+    throw from.bad(`${segmentCount} segments, expected 1 … ${MAX_SEGMENTS}`);
   const segments: SegmentHead[] = [];
   for (let i = 0; i < segmentCount; i++) {
     const packing = from.u8();

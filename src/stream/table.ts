@@ -98,7 +98,14 @@ export class TableWriter {
 export class TableReader {
   private readonly wire: WireReader;
   private runLeft = 0;
-  private readonly entry: TableEntry = { codec: codecByWireId(0), segment: 0, fill: 0, image: 0, page: 0, bytes: 0 };
+  private readonly entry: TableEntry = {
+    codec: codecByWireId(0),
+    segment: 0,
+    fill: 0,
+    image: 0,
+    page: 0,
+    bytes: 0,
+  };
   private expectedPage: number;
   private expectedImage: number;
 
@@ -158,7 +165,8 @@ export class TableReader {
     const zigzag = Math.floor(coded / 2);
     const step = zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
     entry.page = this.expectedPage + step;
-    if (entry.page < 0 || !Number.isSafeInteger(entry.page)) throw wire.bad(`a reference to page ${entry.page}`);
+    if (entry.page < 0 || !Number.isSafeInteger(entry.page))
+      throw wire.bad(`a reference to page ${entry.page}`);
     entry.image = coded % 2 === 1 ? wire.count() : this.expectedImage;
     this.expectedPage = entry.page + 1;
     this.expectedImage = entry.image;

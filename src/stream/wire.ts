@@ -135,7 +135,10 @@ export class WireReader {
 
   private need(count: number): void {
     if (count > this.left)
-      throw new PageferryError('bad-stream', `${this.what}: ends at byte ${this.bytes.length}, needs ${count - this.left} more`);
+      throw new PageferryError(
+        'bad-stream',
+        `${this.what}: ends at byte ${this.bytes.length}, needs ${count - this.left} more`,
+      );
   }
 }
 

@@ -1,31 +1,36 @@
 // Two agents and two QEMUs that are not there: recorded streams go in at one end and have to come out at the other.
 import { describe, expect, test } from 'vitest';
-import { testFolder } from '../image/support.js';
-import { type Agents, migrated } from '../support/agents.js';
 import { noiseOf } from '../../testing/qemu/crafted-guest.js';
 import { expectSameMemory } from '../../testing/qemu/memory-trace.js';
 import { fixture } from '../../testing/qemu/replay.js';
+import { testFolder } from '../image/support.js';
+import { type Agents, migrated } from '../support/agents.js';
 
 const folder = testFolder();
 
 const infos = ({ source, destination }: Agents) => [source.said, destination.said];
 
 describe.each(['secure', 'insecure'] as const)('%s', (kept) => {
-  test.each(['plain', 'uuid', 'ignore-shared', 'xbzrle', 'return-path'])('%s arrives, and is proved', async (name) => {
-    const stream = fixture(name);
-    const answer = name === 'return-path' ? fixture('return-path-back') : undefined;
-    const { agents, qemu, sources, ends } = await migrated([stream], { folder, kept, answer });
-    expect(ends).toEqual({ source: undefined, destination: undefined });
-    expectSameMemory(qemu.stream(), stream);
-    expect(sources[0]!.back.equals(answer ?? Buffer.alloc(0))).toBe(true);
-    const [out, into] = infos(agents);
-    expect(out).toContain(
-      name === 'xbzrle' ? 'info: all memory is sent; what QEMU coded itself is not in its digest' : 'info: all memory is sent',
-    );
-    expect(into).toMatch(/info: all memory is here, and proved: digest [0-9a-f]{32}/);
-    expect(into).toContain('QEMU has taken the guest over');
-    expect(`${out}${into}`).not.toContain('unread');
-  });
+  test.each(['plain', 'uuid', 'ignore-shared', 'xbzrle', 'return-path'])(
+    '%s arrives, and is proved',
+    async (name) => {
+      const stream = fixture(name);
+      const answer = name === 'return-path' ? fixture('return-path-back') : undefined;
+      const { agents, qemu, sources, ends } = await migrated([stream], { folder, kept, answer });
+      expect(ends).toEqual({ source: undefined, destination: undefined });
+      expectSameMemory(qemu.stream(), stream);
+      expect(sources[0]!.back.equals(answer ?? Buffer.alloc(0))).toBe(true);
+      const [out, into] = infos(agents);
+      expect(out).toContain(
+        name === 'xbzrle'
+          ? 'info: all memory is sent; what QEMU coded itself is not in its digest'
+          : 'info: all memory is sent',
+      );
+      expect(into).toMatch(/info: all memory is here, and proved: digest [0-9a-f]{32}/);
+      expect(into).toContain('QEMU has taken the guest over');
+      expect(`${out}${into}`).not.toContain('unread');
+    },
+  );
 
   test.each([
     ['compress', 1, /QEMU's own compression/],
@@ -35,7 +40,8 @@ describe.each(['secure', 'insecure'] as const)('%s', (kept) => {
     ['preempt', 2, /more than one connection/],
   ])('%s arrives, and it is said that it was not proved', async (name, connections, reason) => {
     const main = fixture(name);
-    const others = name === 'preempt' ? [fixture('preempt-channel')] : [noiseOf(300_000, 1), noiseOf(70_001, 2)];
+    const others =
+      name === 'preempt' ? [fixture('preempt-channel')] : [noiseOf(300_000, 1), noiseOf(70_001, 2)];
     const streams = [main, ...others.slice(0, connections - 1)];
     const answer = name === 'postcopy' ? fixture('postcopy-back') : undefined;
     const { agents, qemu, sources, ends } = await migrated(streams, { folder, kept, answer });

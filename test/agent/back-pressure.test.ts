@@ -1,15 +1,15 @@
 // QEMU must see how fast its memory really goes; and what was used for a migration is given back.
 import fs from 'node:fs';
 import { expect, test } from 'vitest';
-import { testFolder } from '../image/support.js';
-import { sent, startAgents } from '../support/agents.js';
-import { FakeDestination, FakeSource } from '../support/fake-qemus.js';
-import { seeded } from '../support/kernels.js';
 import { craftedStream, noiseOf } from '../../testing/qemu/crafted-guest.js';
 import { expectSameMemory } from '../../testing/qemu/memory-trace.js';
 import { cut } from '../../testing/qemu/replay.js';
 import { within } from '../channel/hosts.js';
 import { type Change, Middle, UNITS } from '../channel/relay.js';
+import { testFolder } from '../image/support.js';
+import { sent, startAgents } from '../support/agents.js';
+import { FakeDestination, FakeSource } from '../support/fake-qemus.js';
+import { seeded } from '../support/kernels.js';
 
 const folder = testFolder();
 const MIB = 1 << 20;

@@ -3,10 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { asIsBodies, readAsIs } from '../../src/agent/bypass.js';
 import { PASSED_PAGE, PASSED_UNCHANGED } from '../../src/engine/live/page-sender.js';
 import { PageferryError } from '../../src/page/error.js';
-import { testFolder } from '../image/support.js';
-import { migrated } from '../support/agents.js';
 import { craftedLater, craftedMemory, craftedStream } from '../../testing/qemu/crafted-guest.js';
 import { expectSameMemory } from '../../testing/qemu/memory-trace.js';
+import { testFolder } from '../image/support.js';
+import { migrated } from '../support/agents.js';
 
 const PAGE = 4096;
 const FRAME_BYTES = 1 << 17;
@@ -14,7 +14,9 @@ const folder = testFolder();
 
 describe('bodies', () => {
   const pages = Array.from({ length: 300 }, (_, i) => 1000 + 3 * i);
-  const kinds = pages.map((_, i) => (i % 5 === 0 ? 0 : i % 7 === 0 ? 255 : i % 11 === 0 ? PASSED_UNCHANGED : PASSED_PAGE));
+  const kinds = pages.map((_, i) =>
+    i % 5 === 0 ? 0 : i % 7 === 0 ? 255 : i % 11 === 0 ? PASSED_UNCHANGED : PASSED_PAGE,
+  );
   const room = Uint8Array.from({ length: pages.length * PAGE }, (_, i) => i * 31 + (i >>> 12));
 
   test('hold everything that did not stay, in order, none larger than a frame', () => {
@@ -24,7 +26,9 @@ describe('bodies', () => {
     const sent = pages.map((_, i) => i).filter((i) => kinds[i] !== PASSED_UNCHANGED);
     expect(read.flatMap((part) => part.pages)).toEqual(sent.map((i) => pages[i]));
     expect(read.flatMap((part) => part.kinds)).toEqual(sent.map((i) => kinds[i]));
-    const bytes = sent.filter((i) => kinds[i] === PASSED_PAGE).map((i) => room.subarray(i * PAGE, (i + 1) * PAGE));
+    const bytes = sent
+      .filter((i) => kinds[i] === PASSED_PAGE)
+      .map((i) => room.subarray(i * PAGE, (i + 1) * PAGE));
     expect(Buffer.compare(Buffer.concat(read.map((part) => part.bytes)), Buffer.concat(bytes))).toBe(0);
   });
 
@@ -65,17 +69,25 @@ describe('a migration', () => {
   const second = craftedLater(first, 2);
   const moving = craftedStream([first, second, second]);
 
-  test.each(['insecure', 'secure'] as const)('whose pages all travel as they are arrives and is proved, %s', async (kept) => {
-    const { agents, qemu, ends } = await migrated([moving], { folder, kept, strategy: 'fixed:raw', bytes: 65_536 });
-    expect(ends).toEqual({ source: undefined, destination: undefined });
-    expectSameMemory(qemu.stream(), moving);
-    expect(agents.destination.said).toMatch(/all memory is here, and proved/);
-    const pages = first.length / PAGE;
-    const [one, two, three] = agents.rounds;
-    expect(Object.keys(one!.codecs).toSorted()).toEqual(['fill', 'raw', 'zero']);
-    expect(two!.codecs.unchanged!.pages + two!.codecs.raw!.pages).toBeGreaterThan(pages / 2);
-    expect(three!.codecs).toEqual({ unchanged: { pages, bytes: 0 } });
-    expect(one!.bytesOut).toBeGreaterThan(one!.codecs.raw!.pages * PAGE);
-    expect(three!.bytesOut).toBe(0);
-  });
+  test.each(['insecure', 'secure'] as const)(
+    'whose pages all travel as they are arrives and is proved, %s',
+    async (kept) => {
+      const { agents, qemu, ends } = await migrated([moving], {
+        folder,
+        kept,
+        strategy: 'fixed:raw',
+        bytes: 65_536,
+      });
+      expect(ends).toEqual({ source: undefined, destination: undefined });
+      expectSameMemory(qemu.stream(), moving);
+      expect(agents.destination.said).toMatch(/all memory is here, and proved/);
+      const pages = first.length / PAGE;
+      const [one, two, three] = agents.rounds;
+      expect(Object.keys(one!.codecs).toSorted()).toEqual(['fill', 'raw', 'zero']);
+      expect(two!.codecs.unchanged!.pages + two!.codecs.raw!.pages).toBeGreaterThan(pages / 2);
+      expect(three!.codecs).toEqual({ unchanged: { pages, bytes: 0 } });
+      expect(one!.bytesOut).toBeGreaterThan(one!.codecs.raw!.pages * PAGE);
+      expect(three!.bytesOut).toBe(0);
+    },
+  );
 });

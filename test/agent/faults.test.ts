@@ -1,5 +1,8 @@
 // Whatever goes wrong: QEMU sees its connection closed, both logs have one reason, nothing hangs, and the next attempt works.
 import { afterEach, describe, expect, test } from 'vitest';
+import { noiseOf } from '../../testing/qemu/crafted-guest.js';
+import { within } from '../channel/hosts.js';
+import { type Change, UNITS } from '../channel/relay.js';
 import {
   begun,
   closeAll,
@@ -15,9 +18,6 @@ import {
 } from '../support/agent-faults.js';
 import { sent, startAgents } from '../support/agents.js';
 import { FakeDestination } from '../support/fake-qemus.js';
-import { noiseOf } from '../../testing/qemu/crafted-guest.js';
-import { within } from '../channel/hosts.js';
-import { type Change, UNITS } from '../channel/relay.js';
 
 afterEach(closeAll);
 
@@ -39,7 +39,10 @@ describe('QEMU', () => {
     ['breaks off once it has all memory', 7 << 20, 'destroy'],
     ['closes once it has all memory', 7 << 20, 'end'],
   ] as const)('the destination’s %s', async (_, bytes, how) => {
-    const set = await setting({}, { took: (arrival, n) => n === 0 && arrival.bytes > bytes && arrival.socket[how]() });
+    const set = await setting(
+      {},
+      { took: (arrival, n) => n === 0 && arrival.bytes > bytes && arrival.socket[how]() },
+    );
     const source = await begun(set.agents);
     const reason = /the destination's QEMU closed the connection/;
     await expectFailed(set.agents, source, { source: reason, destination: reason });
@@ -72,13 +75,19 @@ describe('QEMU', () => {
 
   test('the destination’s answers that it failed', async () => {
     const shut = Buffer.from([0, 1, 0, 4, 0, 0, 0, 1]);
-    const set = await setting({}, { took: ({ socket, pieces }) => pieces.length === 1 && socket.write(shut) });
+    const set = await setting(
+      {},
+      { took: ({ socket, pieces }) => pieces.length === 1 && socket.write(shut) },
+    );
     const source = await begun(set.agents);
     await expectFailed(set.agents, source, { source: /the destination's QEMU gave the guest up: error 1/ });
   });
 
   test('tries again as soon as it sees that it failed', async () => {
-    const set = await setting({}, { took: (arrival, n) => n === 0 && arrival.bytes > 1 << 20 && arrival.socket.destroy() });
+    const set = await setting(
+      {},
+      { took: (arrival, n) => n === 0 && arrival.bytes > 1 << 20 && arrival.socket.destroy() },
+    );
     const source = await begun(set.agents);
     await within('QEMU’s connection', source.closed);
     await expectWorks(set);
@@ -89,7 +98,11 @@ describe('QEMU', () => {
     let stalls = true;
     const patience = { stallMs: STALL_MS };
     const change: Change = (unit, i) => (stalls && i >= 14 ? [] : [unit]);
-    const set = await setting({ source: patience, destination: patience, ...through(UNITS.insecure, change) });
+    const set = await setting({
+      source: patience,
+      destination: patience,
+      ...through(UNITS.insecure, change),
+    });
     const source = await begun(set.agents);
     await within('QEMU’s connection', source.closed);
     stalls = false;

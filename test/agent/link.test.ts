@@ -1,5 +1,9 @@
 // What is on the way between two agents, and who may be at its other end.
 import { afterEach, describe, expect, test } from 'vitest';
+import { expectSameMemory } from '../../testing/qemu/memory-trace.js';
+import { Authority } from '../channel/certificates.js';
+import { authority, within } from '../channel/hosts.js';
+import { type Change, type Middle, UNITS } from '../channel/relay.js';
 import {
   begun,
   closeAll,
@@ -15,10 +19,6 @@ import {
 } from '../support/agent-faults.js';
 import { startAgents } from '../support/agents.js';
 import { FakeSource } from '../support/fake-qemus.js';
-import { expectSameMemory } from '../../testing/qemu/memory-trace.js';
-import { Authority } from '../channel/certificates.js';
-import { authority, within } from '../channel/hosts.js';
-import { type Change, type Middle, UNITS } from '../channel/relay.js';
 
 afterEach(closeAll);
 
@@ -32,7 +32,12 @@ describe.each(['secure', 'insecure'] as const)('the link, %s', (kept) => {
   };
 
   test.each<[string, Change, RegExp, RegExp]>([
-    ['is cut', (unit, i) => (i === UNIT ? 'cut' : [unit]), /./, /closed|end of the channel|cut off|ECONNRESET/],
+    [
+      'is cut',
+      (unit, i) => (i === UNIT ? 'cut' : [unit]),
+      /./,
+      /closed|end of the channel|cut off|ECONNRESET/,
+    ],
     [
       'alters a byte',
       (unit, i) => [i === UNIT ? flipped(unit) : unit],
@@ -49,7 +54,12 @@ describe.each(['secure', 'insecure'] as const)('the link, %s', (kept) => {
     let stalls = true;
     const change: Change = (unit, i) => (stalls && i >= UNIT ? [] : [unit]);
     const patience = { stallMs: STALL_MS };
-    const set = await setting({ kept, source: patience, destination: patience, ...through(UNITS[kept], change) });
+    const set = await setting({
+      kept,
+      source: patience,
+      destination: patience,
+      ...through(UNITS[kept], change),
+    });
     const reason = /stalled, (no byte came|it took no byte)|gave up/;
     await expectFailed(set.agents, await begun(set.agents), { source: reason, destination: reason });
     stalls = false;
@@ -73,7 +83,8 @@ describe('who may', () => {
   ])('%s is refused, and logged', async (_, credentials, reason) => {
     const set = await setting({ kept: 'secure', source: credentials });
     await expectFailed(set.agents, await begun(set.agents), { source: /./ });
-    while (!/refused: /.test(set.agents.destination.said)) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (!/refused: /.test(set.agents.destination.said))
+      await new Promise((resolve) => setTimeout(resolve, 5));
     if (reason.source.includes('host-c')) expect(set.agents.destination.said).toMatch(reason);
     expect((await set.agents.source.end(1, 'the source'))?.message).toMatch(reason);
     expect(set.qemu.arrivals).toHaveLength(0);
@@ -91,7 +102,9 @@ describe('who may', () => {
     const player = await FakeSource.connect({ port: set.agents.port, host: '127.0.0.1' });
     await player.write(recorded);
     await within('the player', player.closed);
-    expect((await set.agents.destination.end(2, 'the destination'))?.message).toMatch(/answers session .* replayed from another/);
+    expect((await set.agents.destination.end(2, 'the destination'))?.message).toMatch(
+      /answers session .* replayed from another/,
+    );
     expect(set.qemu.arrivals).toHaveLength(1);
     await expectWorks(set, 2, 3);
   });
@@ -102,7 +115,9 @@ describe('who may', () => {
     while (set.qemu.bytes === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     const second = await startAgents({ folder, between: async () => set.agents.port });
     open.push(second);
-    await expectFailed(second, await begun(second), { source: /refused: another migration is under way here/ });
+    await expectFailed(second, await begun(second), {
+      source: /refused: another migration is under way here/,
+    });
     set.qemu.hurry();
     expect(await set.agents.ended()).toEqual({ source: undefined, destination: undefined });
     await within('QEMU', first.closed);

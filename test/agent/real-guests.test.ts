@@ -1,11 +1,11 @@
 // Real QEMUs beside the agents, under emulation, with a guest that counts and checks its memory. Without them the tests are skipped.
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import { testFolder } from '../image/support.js';
-import { type Agents, startAgents } from '../support/agents.js';
 import { buildGuest, linuxLack, witnessed, witnessReport } from '../../testing/qemu/linux.js';
 import { startMachine } from '../../testing/qemu/machine.js';
 import { migratePair, type Pair, startPair } from '../../testing/qemu/pair.js';
 import { type Change, Middle, UNITS } from '../channel/relay.js';
+import { testFolder } from '../image/support.js';
+import { type Agents, startAgents } from '../support/agents.js';
 
 const folder = testFolder();
 const MEMORY_MIB = 128;
@@ -17,7 +17,10 @@ afterEach(async () => {
   open = [];
 });
 
-async function ready(change?: Change, kept: 'secure' | 'insecure' = 'insecure'): Promise<{ pair: Pair; agents: Agents }> {
+async function ready(
+  change?: Change,
+  kept: 'secure' | 'insecure' = 'insecure',
+): Promise<{ pair: Pair; agents: Agents }> {
   const pair = await startPair({ folder, memoryMib: MEMORY_MIB, linux: guest!() });
   open.push({ close: () => pair.quit() });
   const agents = await startAgents({
@@ -64,9 +67,10 @@ describe.skipIf(lack)(`a guest with Linux${lack === undefined ? '' : ` (skipped:
     if (name === 'multifd') expect(agents.source.said).toContain('passed on unread');
     else {
       expect(agents.destination.said).toContain('and proved');
-      const [bytesIn, bytesOut] = [agents.rounds.map((r) => r.bytesIn), agents.rounds.map((r) => r.bytesOut)].map((all) =>
-        all.reduce((sum, bytes) => sum + bytes, 0),
-      );
+      const [bytesIn, bytesOut] = [
+        agents.rounds.map((r) => r.bytesIn),
+        agents.rounds.map((r) => r.bytesOut),
+      ].map((all) => all.reduce((sum, bytes) => sum + bytes, 0));
       expect(bytesOut!).toBeLessThan(bytesIn! * 0.75);
     }
   });
@@ -97,7 +101,11 @@ describe.skipIf(lack)(`a guest with Linux${lack === undefined ? '' : ` (skipped:
       return 'cut';
     };
     const { pair, agents } = await ready(change);
-    const options = { through: agents.outPath, capabilities: ['return-path'], parameters: { 'max-bandwidth': 100_000_000 } };
+    const options = {
+      through: agents.outPath,
+      capabilities: ['return-path'],
+      parameters: { 'max-bandwidth': 100_000_000 },
+    };
     await expect(migratePair(pair, options)).rejects.toThrow(/migration failed/);
     expect((await agents.ended()).source).toBeDefined();
     const { count } = witnessReport(pair.source.serial());

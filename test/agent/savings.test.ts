@@ -3,19 +3,31 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openBase } from '../../src/agent/base-image.js';
+import { DEVICES, fillRecord, header, pageRecord, part, place, start } from '../../testing/qemu/craft.js';
+import {
+  craftedLater,
+  craftedMemory,
+  craftedStream,
+  noiseOf,
+  range,
+  recordsOf,
+} from '../../testing/qemu/crafted-guest.js';
+import { expectSameMemory } from '../../testing/qemu/memory-trace.js';
 import { testFolder } from '../image/support.js';
 import { type AgentsOptions, migrated, sent, startAgents } from '../support/agents.js';
 import { FakeDestination } from '../support/fake-qemus.js';
-import { DEVICES, fillRecord, header, pageRecord, part, place, start } from '../../testing/qemu/craft.js';
-import { craftedLater, craftedMemory, craftedStream, noiseOf, range, recordsOf } from '../../testing/qemu/crafted-guest.js';
-import { expectSameMemory } from '../../testing/qemu/memory-trace.js';
 
 const PAGE = 4096;
 const folder = testFolder();
 
 /** Bytes on the wire of a migration that worked. */
 async function wireBytes(stream: Buffer, options: Partial<AgentsOptions> = {}): Promise<number> {
-  const { agents, qemu, ends } = await migrated([stream], { folder, bytes: 65_536, strategy: 'smallest', ...options });
+  const { agents, qemu, ends } = await migrated([stream], {
+    folder,
+    bytes: 65_536,
+    strategy: 'smallest',
+    ...options,
+  });
   expect(ends).toEqual({ source: undefined, destination: undefined });
   expectSameMemory(qemu.stream(), stream);
   return agents.rounds.reduce((sum, { bytesOut }) => sum + bytesOut, 0);
@@ -42,13 +54,16 @@ describe('rounds', () => {
     expect(qemu.bytes).toBeLessThan(moving.length - first.length / 4);
   });
 
-  test.each([0, 64 << 10, 1 << 20])('with %d bytes of memory at either side, all is right, and more bytes', async (cacheBytes) => {
-    const much = await wireBytes(moving);
-    const little = await wireBytes(moving, { cacheBytes });
-    expect(little).toBeGreaterThan(much);
-    // The smaller one of both sides counts.
-    expect(await wireBytes(moving, { destinationCacheBytes: cacheBytes })).toBe(little);
-  });
+  test.each([0, 64 << 10, 1 << 20])(
+    'with %d bytes of memory at either side, all is right, and more bytes',
+    async (cacheBytes) => {
+      const much = await wireBytes(moving);
+      const little = await wireBytes(moving, { cacheBytes });
+      expect(little).toBeGreaterThan(much);
+      // The smaller one of both sides counts.
+      expect(await wireBytes(moving, { destinationCacheBytes: cacheBytes })).toBe(little);
+    },
+  );
 
   test.each([1, 2])('packed by %d threads, adaptive', async (threads) => {
     const bytes = await wireBytes(moving, { threads, strategy: 'adaptive' });
@@ -65,7 +80,10 @@ describe.each(['adaptive', 'fixed:raw'])(
     const other = noiseOf(PAGE, 9);
     // What cannot be read begins with "the same block as before".
     const compressed = Buffer.concat([place(3, 0x100), Buffer.from('packed by QEMU itself')]);
-    const secondLive = Buffer.concat([Buffer.from([1, 0, 0, 0, 9, 5]), Buffer.from('other\0\0\0\0\0\0\0\x01 whatever')]);
+    const secondLive = Buffer.concat([
+      Buffer.from([1, 0, 0, 0, 9, 5]),
+      Buffer.from('other\0\0\0\0\0\0\0\x01 whatever'),
+    ]);
     const goesOn = [fillRecord(5, 0), pageRecord(6, other)];
 
     test.each([
@@ -76,10 +94,22 @@ describe.each(['adaptive', 'fixed:raw'])(
       ['one page, in the middle of a section', [1], compressed],
       ['many pages, in the middle of a section', range(511), compressed],
     ])('%s', async (_, pages, unread) => {
-      const round = [...recordsOf(memory, 'b', [4]), ...recordsOf(other, 'a', [0]), ...recordsOf(memory, 'c', pages)];
+      const round = [
+        ...recordsOf(memory, 'b', [4]),
+        ...recordsOf(other, 'a', [0]),
+        ...recordsOf(memory, 'c', pages),
+      ];
       const isInside = unread === compressed;
       const section = isInside ? [Buffer.from([2, 0, 0, 0, 2]), ...round] : [part(round)];
-      const stream = Buffer.concat([header(), start(...blocks), part(all()), ...section, unread, ...goesOn, DEVICES]);
+      const stream = Buffer.concat([
+        header(),
+        start(...blocks),
+        part(all()),
+        ...section,
+        unread,
+        ...goesOn,
+        DEVICES,
+      ]);
       const { qemu, ends } = await migrated([stream], { folder, strategy, bytes: 65_536 });
       expect(ends.source).toBeUndefined();
       expectSameMemory(qemu.stream(), stream);
@@ -88,7 +118,12 @@ describe.each(['adaptive', 'fixed:raw'])(
     test('QEMU opens another connection there', async () => {
       const agents = await startAgents({ folder, strategy });
       const qemu = await FakeDestination.listening(agents.inPath);
-      const begun = Buffer.concat([header(), start(...blocks), part(all()), part(recordsOf(memory, 'b', [4]))]);
+      const begun = Buffer.concat([
+        header(),
+        start(...blocks),
+        part(all()),
+        part(recordsOf(memory, 'b', [4])),
+      ]);
       const [source] = await sent(agents, [begun], 65_536);
       while (qemu.bytes < begun.length - 2 * PAGE) await new Promise((resolve) => setTimeout(resolve, 5));
       const [another] = await sent(agents, [noiseOf(1000, 1)]);
@@ -137,7 +172,9 @@ describe('--base', () => {
     const [source] = await sent(agents, [stream]);
     const ends = await agents.ended();
     const hex = (image: typeof base) => (image ? Buffer.from(image.digest).toString('hex') : 'none');
-    expect(ends.destination?.message).toBe(`the source's base image is ${hex(base)}, the destination's ${hex(destinationBase)}`);
+    expect(ends.destination?.message).toBe(
+      `the source's base image is ${hex(base)}, the destination's ${hex(destinationBase)}`,
+    );
     expect(ends.source?.message).toContain(`refused: ${ends.destination?.message}`);
     await source!.closed;
     expect(qemu.arrivals).toHaveLength(0);

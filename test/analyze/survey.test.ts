@@ -47,10 +47,16 @@ describe('a survey', () => {
     distinct.fill(7, PAGE, PAGE + 3000);
     distinct.fill(9, 3 * PAGE + 5, 4 * PAGE - 100);
     const { survey } = await surveyed([distinct]);
-    const sizes = Array.from({ length: 6 }, (_, i) => encodeRle(distinct.subarray(i * PAGE, (i + 1) * PAGE)).length);
+    const sizes = Array.from(
+      { length: 6 },
+      (_, i) => encodeRle(distinct.subarray(i * PAGE, (i + 1) * PAGE)).length,
+    );
     const coded = sizes.filter((bytes) => bytes < PAGE);
     expect(coded.length).toBe(2);
-    expect(survey.codecs.rle).toMatchObject({ pages: 2, bytesOut: coded.reduce((sum, bytes) => sum + bytes, 0) });
+    expect(survey.codecs.rle).toMatchObject({
+      pages: 2,
+      bytesOut: coded.reduce((sum, bytes) => sum + bytes, 0),
+    });
   });
 
   test('tells how much of changed pages changed', async () => {
@@ -76,7 +82,9 @@ describe('a survey', () => {
     const image = new Uint8Array(Buffer.concat([noise(12 * 256, 4), noise(1, 5).subarray(0, 99)]));
     for (const withZstd of zstd ? [true, false] : [false]) {
       const { survey } = await surveyed([image], withZstd);
-      expect(survey.packings.map(({ packing }) => packing.name)).toEqual(withZstd ? ['lz4', 'zstd', 'zstd', 'zstd'] : ['lz4']);
+      expect(survey.packings.map(({ packing }) => packing.name)).toEqual(
+        withZstd ? ['lz4', 'zstd', 'zstd', 'zstd'] : ['lz4'],
+      );
       expect(survey.packings.reduce((sum, { bytesIn }) => sum + bytesIn, 0)).toBe(image.length);
       const groups = survey.packings.map(({ groups }) => groups);
       expect(Math.max(...groups) - Math.min(...groups)).toBeLessThanOrEqual(1);
@@ -87,7 +95,12 @@ describe('a survey', () => {
 /** A survey as it would be of this many bytes, by these packings: name, share left, bytes a millisecond. */
 function made(
   bytes: number,
-  packings: readonly (readonly [name: 'lz4' | 'zstd', level: number | undefined, share: number, speed: number])[],
+  packings: readonly (readonly [
+    name: 'lz4' | 'zstd',
+    level: number | undefined,
+    share: number,
+    speed: number,
+  ])[],
 ) {
   const survey = createSurvey(false);
   Object.assign(survey.codecs.rle!.tried, { pages: bytes / PAGE, bytes });

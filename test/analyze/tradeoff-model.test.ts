@@ -12,7 +12,13 @@ import {
 /** 25,600 pages of 4 KiB, 100 MiB. */
 const PAGES = 25_600;
 const BYTES = PAGES * 4096;
-const way = (name: string, bytesOut: number, encodeMs: number, decodeMs = encodeMs / 4, cpuMs = encodeMs): PackingMeasure => ({
+const way = (
+  name: string,
+  bytesOut: number,
+  encodeMs: number,
+  decodeMs = encodeMs / 4,
+  cpuMs = encodeMs,
+): PackingMeasure => ({
   name,
   pages: PAGES,
   bytesIn: BYTES,
@@ -38,7 +44,11 @@ test('the slowest stage sets the pace, the others add one frame, the last byte h
 });
 
 test('where departures are known, a link that had nothing to do at first ends later', () => {
-  const late = { ...lz4, decodeMs: 0, departures: [1, 2].map((i) => ({ atMs: 100 * i, bytes: lz4.bytesOut / 2 })) };
+  const late = {
+    ...lz4,
+    decodeMs: 0,
+    departures: [1, 2].map((i) => ({ atMs: 100 * i, bytes: lz4.bytesOut / 2 })),
+  };
   const link = { bitsPerSecond: 1e9 };
   const { sendMs, totalMs } = pipelinedTime(late, link);
   expect(totalMs).toBeCloseTo(100 + sendMs, 6);
@@ -47,9 +57,15 @@ test('where departures are known, a link that had nothing to do at first ends la
 
 test('half of the CPU makes an encoder that is the bottleneck take twice as long, a slow link not', () => {
   const link = { bitsPerSecond: 100e9 };
-  expect(pipelinedTime(lz4, link, { share: 0.5 }).totalMs / pipelinedTime(lz4, link).totalMs).toBeCloseTo(2, 1);
+  expect(pipelinedTime(lz4, link, { share: 0.5 }).totalMs / pipelinedTime(lz4, link).totalMs).toBeCloseTo(
+    2,
+    1,
+  );
   const thin = { bitsPerSecond: 10e6 };
-  expect(pipelinedTime(lz4, thin, { share: 0.5 }).totalMs / pipelinedTime(lz4, thin).totalMs).toBeCloseTo(1, 2);
+  expect(pipelinedTime(lz4, thin, { share: 0.5 }).totalMs / pipelinedTime(lz4, thin).totalMs).toBeCloseTo(
+    1,
+    2,
+  );
 });
 
 test('at the break-even rate packing and raw take the same time; on either side one wins', () => {
@@ -82,7 +98,10 @@ test('the front has what nothing beats in both, cheapest first', () => {
 test('no pages cost nothing', () => {
   expect(perPage({ ...raw, pages: 0 })).toEqual({ cpuUs: 0, bytes: 0 });
   expect(
-    pipelinedTime({ ...raw, pages: 0, bytesOut: 0, encodeMs: 0, decodeMs: 0, frames: 0 }, { bitsPerSecond: 1e9 }).totalMs,
+    pipelinedTime(
+      { ...raw, pages: 0, bytesOut: 0, encodeMs: 0, decodeMs: 0, frames: 0 },
+      { bitsPerSecond: 1e9 },
+    ).totalMs,
   ).toBe(0);
 });
 

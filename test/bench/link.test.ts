@@ -46,7 +46,11 @@ describe('a rate-limited link', () => {
   });
 
   it('follows a schedule, also in the middle of a piece', async () => {
-    const rates = schedule([{ untilMs: 10, bitsPerSecond: 8e6 }, { untilMs: 20, bitsPerSecond: 8e5 }, { bitsPerSecond: 8e6 }]);
+    const rates = schedule([
+      { untilMs: 10, bitsPerSecond: 8e6 },
+      { untilMs: 20, bitsPerSecond: 8e5 },
+      { bitsPerSecond: 8e6 },
+    ]);
     const link = createLink(rates, virtualClock(), 0);
     expect(rates.bitsPerSecondAt(10)).toBe(8e5);
     expect(rates.bytesWithin(5, 25)).toBeCloseTo(5000 + 1000 + 5000, 6);

@@ -11,7 +11,13 @@ const { cacheHeavy } = await bench('workloads/cache-heavy.mjs');
 const { writeHeavy } = await bench('workloads/write-heavy.mjs');
 const { encrypted } = await bench('workloads/encrypted.mjs');
 const { mixedIdleEncrypted } = await bench('workloads/mixed.mjs');
-const MADE: Readonly<Record<string, Workload>> = { idle, cacheHeavy, writeHeavy, encrypted, mixedIdleEncrypted };
+const MADE: Readonly<Record<string, Workload>> = {
+  idle,
+  cacheHeavy,
+  writeHeavy,
+  encrypted,
+  mixedIdleEncrypted,
+};
 
 async function digests(workload: Workload, options: object): Promise<string[]> {
   const all: string[] = [];

@@ -28,7 +28,8 @@ const octets = (...parts: readonly Uint8Array[]) => der(0x04, ...parts);
 const oid = (name: keyof typeof OIDS) => der(0x06, Buffer.from(OIDS[name], 'hex'));
 const names = (common: readonly string[]) =>
   sequence(...common.map((name) => der(0x31, sequence(oid('commonName'), der(0x0c, Buffer.from(name))))));
-const time = (ms: number) => der(0x18, Buffer.from(`${new Date(ms).toISOString().replace(/[-:T]/g, '').slice(0, 14)}Z`));
+const time = (ms: number) =>
+  der(0x18, Buffer.from(`${new Date(ms).toISOString().replace(/[-:T]/g, '').slice(0, 14)}Z`));
 const extension = (name: keyof typeof OIDS, isCritical: boolean, value: Uint8Array) =>
   sequence(oid(name), ...(isCritical ? [der(0x01, Buffer.of(255))] : []), octets(value));
 const pem = (kind: string, bytes: Uint8Array) =>
@@ -61,7 +62,14 @@ export class Authority {
 
   /** A certificate with its key, and this authority as the only one that is trusted. */
   issue(spec: CertificateSpec): Credentials {
-    const { cn = [], dns = [], uris = [], local = true, days = [-1, 30], usage = ['serverAuth', 'clientAuth'] } = spec;
+    const {
+      cn = [],
+      dns = [],
+      uris = [],
+      local = true,
+      days = [-1, 30],
+      usage = ['serverAuth', 'clientAuth'],
+    } = spec;
     const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const alternatives = [
       ...dns.map((name) => der(0x82, Buffer.from(name))),
@@ -69,7 +77,8 @@ export class Authority {
       ...(local ? [der(0x87, Buffer.of(127, 0, 0, 1))] : []),
     ];
     const extensions = [extension('extendedKeyUsage', false, sequence(...usage.map(oid)))];
-    if (alternatives.length > 0) extensions.push(extension('subjectAltName', false, sequence(...alternatives)));
+    if (alternatives.length > 0)
+      extensions.push(extension('subjectAltName', false, sequence(...alternatives)));
     return {
       certificate: this.signed(typeof cn === 'string' ? [cn] : cn, publicKey, days, extensions),
       key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,

@@ -1,10 +1,15 @@
 // Two hosts of a test: a destination that listens, a source that connects, and what became of the guest at either.
+
+import {
+  type GuestDestination,
+  type ReceivedGuest,
+  receiveGuest,
+} from '../../src/agent/guest/receive-guest.js';
+import { type GuestToSend, type SentGuest, sendGuest } from '../../src/agent/guest/send-guest.js';
 import { connectSecure } from '../../src/channel/connect.js';
 import type { FrameChannel } from '../../src/channel/frame-channel.js';
 import { type ListenOptions, listenSecure, type SecureListener } from '../../src/channel/listen.js';
-import { type GuestDestination, type ReceivedGuest, receiveGuest } from '../../src/agent/guest/receive-guest.js';
 import type { ChannelOptions, Security } from '../../src/channel/security.js';
-import { type GuestToSend, type SentGuest, sendGuest } from '../../src/agent/guest/send-guest.js';
 import type { GuestMemory } from '../../src/engine/live/page-receiver.js';
 import type { PageferryError } from '../../src/page/error.js';
 import { smallest } from '../../src/strategy/smallest.js';
@@ -20,7 +25,10 @@ export const DESTINATION = authority.issue({ cn: 'host-b', dns: ['b.example'] })
 
 /** The two ways that a channel can be kept. */
 export const KEPT = {
-  secure: { source: { credentials: SOURCE }, destination: { credentials: DESTINATION, allowInitiators: ['host-a'] } },
+  secure: {
+    source: { credentials: SOURCE },
+    destination: { credentials: DESTINATION, allowInitiators: ['host-a'] },
+  },
   insecure: { source: { insecure: true, warn: () => {} }, destination: { insecure: true, warn: () => {} } },
 } satisfies Record<string, { source: Security; destination: Partial<ListenOptions> }>;
 
@@ -38,7 +46,10 @@ export async function within<T>(what: string, promise: Promise<T>, ms = 15_000):
 }
 
 /** A guest that changes once all of its pages were sent; `memory` is what it is in the end. */
-export function testGuest(seed = 7, noisePages = 0): GuestToSend & { readonly memory: Uint8Array<ArrayBuffer> } {
+export function testGuest(
+  seed = 7,
+  noisePages = 0,
+): GuestToSend & { readonly memory: Uint8Array<ArrayBuffer> } {
   const random = seeded(seed);
   const noise = new Uint8Array(noisePages * PAGE).map(random);
   const before = new Uint8Array(Buffer.concat([guestImage(PAGE, seed), noise]));
@@ -50,7 +61,15 @@ export function testGuest(seed = 7, noisePages = 0): GuestToSend & { readonly me
     yield Array.from({ length: pages }, (_, page) => page);
   }
   const read = (page: number, into: Uint8Array) => into.set(now.subarray(page * PAGE, (page + 1) * PAGE));
-  return { name: `guest-${seed}`, tenant: 'tenant-1', pages, memory, strategy: smallest, read, rounds: rounds() };
+  return {
+    name: `guest-${seed}`,
+    tenant: 'tenant-1',
+    pages,
+    memory,
+    strategy: smallest,
+    read,
+    rounds: rounds(),
+  };
 }
 
 /** A destination that stages guests, applies what is committed, and notes what was called. */
@@ -118,7 +137,8 @@ export class Host {
 
   /** Why the first of those who were turned away was. */
   async firstRefusal(): Promise<PageferryError> {
-    if (this.refused.length === 0) await within('a refusal', new Promise<void>((resolve) => this.told.push(resolve)));
+    if (this.refused.length === 0)
+      await within('a refusal', new Promise<void>((resolve) => this.told.push(resolve)));
     return this.refused[0]!;
   }
 
@@ -139,7 +159,11 @@ export interface Ended {
 export async function migrate(
   host: Host,
   source: ChannelOptions,
-  { port = host.port, guest = testGuest(), stage = new Stage() }: { port?: number; guest?: GuestToSend; stage?: Stage } = {},
+  {
+    port = host.port,
+    guest = testGuest(),
+    stage = new Stage(),
+  }: { port?: number; guest?: GuestToSend; stage?: Stage } = {},
 ): Promise<Ended> {
   const receiving = host.next().then(async (channel) => {
     const received = await receiveGuest(channel, stage).catch((error: PageferryError) => error);

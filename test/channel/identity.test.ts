@@ -18,7 +18,10 @@ afterEach(async () => {
 });
 
 /** Who connects with `credentials` is turned away: what either side says, and that nobody got in. */
-async function turnedAway(listening: Parameters<typeof Host.listening>[0], options: Partial<Parameters<typeof connectSecure>[0]>) {
+async function turnedAway(
+  listening: Parameters<typeof Host.listening>[0],
+  options: Partial<Parameters<typeof connectSecure>[0]>,
+) {
   host = await Host.listening({ ...KEPT.secure.destination, ...listening });
   const connecting = connectSecure({ host: '127.0.0.1', port: host.port, credentials: SOURCE, ...options });
   const error = await within(
@@ -32,7 +35,12 @@ async function turnedAway(listening: Parameters<typeof Host.listening>[0], optio
 test('both sides are proved, and each knows the other’s names', async () => {
   host = await Host.listening({ ...KEPT.secure.destination, allowInitiators: ['DNS:a.example'] });
   const next = host.next();
-  const channel = await connectSecure({ host: '127.0.0.1', port: host.port, credentials: SOURCE, serverName: 'b.example' });
+  const channel = await connectSecure({
+    host: '127.0.0.1',
+    port: host.port,
+    credentials: SOURCE,
+    serverName: 'b.example',
+  });
   expect((await next).identities).toEqual(['CN:host-a', 'DNS:a.example']);
   expect(channel.identities).toEqual(['CN:host-b', 'DNS:b.example']);
 });
@@ -40,7 +48,9 @@ test('both sides are proved, and each knows the other’s names', async () => {
 test('a source whose certificate another authority signed', async () => {
   const stranger = { ...other.issue(ALLOWED), authorities: authority.pem };
   const { told, said } = await turnedAway({}, { credentials: stranger });
-  expect(said).toMatch(/its certificate is refused: UNABLE_TO_VERIFY_LEAF_SIGNATURE|its certificate is refused: .*/);
+  expect(said).toMatch(
+    /its certificate is refused: UNABLE_TO_VERIFY_LEAF_SIGNATURE|its certificate is refused: .*/,
+  );
   expect(told).toMatch(/closed the channel|closed|reset|disconnected/);
 });
 
@@ -65,12 +75,18 @@ test.each([
 });
 
 test('a source whose certificate is for servers only', async () => {
-  const { said } = await turnedAway({}, { credentials: authority.issue({ ...ALLOWED, usage: ['serverAuth'] }) });
+  const { said } = await turnedAway(
+    {},
+    { credentials: authority.issue({ ...ALLOWED, usage: ['serverAuth'] }) },
+  );
   expect(said).toMatch(/its certificate is refused: INVALID_PURPOSE/);
 });
 
 test('a source that is not on the list is told so', async () => {
-  const { told, said } = await turnedAway({}, { credentials: authority.issue({ cn: 'host-c', dns: ['c.example'] }) });
+  const { told, said } = await turnedAway(
+    {},
+    { credentials: authority.issue({ cn: 'host-c', dns: ['c.example'] }) },
+  );
   expect(said).toContain('CN:host-c, DNS:c.example may not start a migration here');
   expect(told).toMatch(/^127.0.0.1:\d+ refused: .*CN:host-c, DNS:c.example may not start a migration here/);
 });
@@ -91,7 +107,10 @@ test('a name inside another name is not a name', async () => {
 });
 
 test('names are whole, and may say their kind', () => {
-  const identities = identitiesOf({ subject: { CN: 'a' } as never, subjectaltname: 'DNS:b, IP Address:127.0.0.1, URI:"x, DNS:c"' });
+  const identities = identitiesOf({
+    subject: { CN: 'a' } as never,
+    subjectaltname: 'DNS:b, IP Address:127.0.0.1, URI:"x, DNS:c"',
+  });
   expect(identities).toEqual(['CN:a', 'DNS:b', 'URI:x, DNS:c']);
   for (const [allowed, is] of Object.entries({
     a: true,
@@ -122,13 +141,20 @@ test('a destination of another name', async () => {
   const { told } = await turnedAway({}, { serverName: 'c.example' });
   expect(told).toContain("Host: c.example. is not in the cert's altnames: DNS:b.example");
   const byAddress = authority.issue({ cn: '127.0.0.1', dns: ['b.example'], local: false });
-  expect((await turnedAway({ credentials: byAddress }, {})).told).toContain("IP: 127.0.0.1 is not in the cert's list");
+  expect((await turnedAway({ credentials: byAddress }, {})).told).toContain(
+    "IP: 127.0.0.1 is not in the cert's list",
+  );
 });
 
 test('a source that speaks TLS 1.2 only', async () => {
   host = await Host.listening(KEPT.secure.destination);
   const { certificate: cert, key, authorities: ca } = SOURCE as unknown as Record<string, string>;
-  const old: ConnectionOptions = { host: '127.0.0.1', port: host.port, ...{ cert, key, ca }, maxVersion: 'TLSv1.2' };
+  const old: ConnectionOptions = {
+    host: '127.0.0.1',
+    port: host.port,
+    ...{ cert, key, ca },
+    maxVersion: 'TLSv1.2',
+  };
   const [error] = await within('an alert', once(connectTls(old), 'error'));
   expect(String(error)).toContain('protocol version');
   expect((await host.firstRefusal()).message).toContain('unsupported protocol');
@@ -139,7 +165,9 @@ test('a destination that speaks TLS 1.2 only', async () => {
   const server = createServer({ cert, key, ca, maxVersion: 'TLSv1.2' }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
-  await expect(connectSecure({ host: '127.0.0.1', port, credentials: SOURCE })).rejects.toThrow(/protocol version/);
+  await expect(connectSecure({ host: '127.0.0.1', port, credentials: SOURCE })).rejects.toThrow(
+    /protocol version/,
+  );
   server.close();
 });
 
@@ -165,9 +193,9 @@ test('plain TCP is only taken for what it is where that was asked for, and warne
     expect.stringContaining('listener on 127.0.0.1:0: plain TCP'),
     expect.stringContaining('channel to 127.0.0.1'),
   ]);
-  await expect(connectSecure({ host: '127.0.0.1', port: host.port, credentials: SOURCE, handshakeMs: 3000 })).rejects.toThrow(
-    /wrong version/,
-  );
+  await expect(
+    connectSecure({ host: '127.0.0.1', port: host.port, credentials: SOURCE, handshakeMs: 3000 }),
+  ).rejects.toThrow(/wrong version/);
   expect((await host.firstRefusal()).message).toContain('altered, or not from such an agent');
   await host.close();
   const { told, said } = await turnedAway({}, { credentials: undefined as never, insecure: true, warn });
@@ -178,11 +206,19 @@ test('plain TCP is only taken for what it is where that was asked for, and warne
 test('options that make no sense', async () => {
   const to = { host: '127.0.0.1', port: 1 };
   const warn = () => {};
-  await expect(connectSecure(to)).rejects.toThrow('credentials are missing; plain TCP only with insecure: true');
+  await expect(connectSecure(to)).rejects.toThrow(
+    'credentials are missing; plain TCP only with insecure: true',
+  );
   await expect(connectSecure({ ...to, insecure: true })).rejects.toThrow('insecure needs a warn function');
-  await expect(connectSecure({ ...to, insecure: true, warn, credentials: SOURCE })).rejects.toThrow('it can only be one');
-  await expect(connectSecure({ ...to, credentials: { ...SOURCE, authorities: '' } })).rejects.toThrow('the authorities is missing');
-  await expect(connectSecure({ ...to, credentials: SOURCE, stallMs: 0 })).rejects.toThrow('stallMs: expected a whole number');
+  await expect(connectSecure({ ...to, insecure: true, warn, credentials: SOURCE })).rejects.toThrow(
+    'it can only be one',
+  );
+  await expect(connectSecure({ ...to, credentials: { ...SOURCE, authorities: '' } })).rejects.toThrow(
+    'the authorities is missing',
+  );
+  await expect(connectSecure({ ...to, credentials: SOURCE, stallMs: 0 })).rejects.toThrow(
+    'stallMs: expected a whole number',
+  );
   const listening = { port: 0, insecure: true, warn, connected: () => {} };
   await expect(listenSecure({ ...listening, allowInitiators: ['a'] })).rejects.toThrow(
     'nobody can be told from those in allowInitiators',

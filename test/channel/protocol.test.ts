@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { crc32 } from 'node:zlib';
 import { afterEach, expect, test } from 'vitest';
+import { receiveGuest } from '../../src/agent/guest/receive-guest.js';
 import { connectSecure } from '../../src/channel/connect.js';
 import { FRAME, type FrameType, frameBytes, HEAD_BYTES, ROLE_IDS } from '../../src/channel/frame.js';
 import { type GuestInfo, greetingBytes, guestBytes } from '../../src/channel/handshake-messages.js';
-import { receiveGuest } from '../../src/agent/guest/receive-guest.js';
 import { Host, KEPT, migrate, Stage, testGuest, within } from './hosts.js';
 
 const { source: SOURCE, destination: DESTINATION } = KEPT.insecure;
@@ -21,7 +21,9 @@ async function refusal(
   stage = new Stage(),
 ): Promise<{ error: Error; told: string; calls: readonly string[] }> {
   host = await Host.listening({ ...DESTINATION, stallMs: 1000, handshakeMs: 1000 });
-  const receiving = host.next().then((channel) => receiveGuest(channel, stage).catch((error: Error) => error));
+  const receiving = host
+    .next()
+    .then((channel) => receiveGuest(channel, stage).catch((error: Error) => error));
   const socket = connect(host!.port, '127.0.0.1');
   socket.on('error', () => {});
   const told: Buffer[] = [];
@@ -34,10 +36,15 @@ async function refusal(
 }
 
 /** A source that speaks plainly and says what it is told to. */
-async function byHand(): Promise<{ socket: Socket; say: (type: FrameType, ...parts: Uint8Array[]) => void; session: Uint8Array }> {
+async function byHand(): Promise<{
+  socket: Socket;
+  say: (type: FrameType, ...parts: Uint8Array[]) => void;
+  session: Uint8Array;
+}> {
   const socket = connect(host!.port, '127.0.0.1');
   let count = 0;
-  const say = (type: FrameType, ...parts: Uint8Array[]) => socket.write(frameBytes('source', type, count++, parts));
+  const say = (type: FrameType, ...parts: Uint8Array[]) =>
+    socket.write(frameBytes('source', type, count++, parts));
   say(FRAME.HELLO, HELLO);
   const [welcome] = (await once(socket, 'data')) as [Buffer];
   return { socket, say, session: welcome.subarray(HEAD_BYTES + 16, HEAD_BYTES + 32) };
@@ -81,15 +88,51 @@ const oversized = (type: FrameType, length: number) => {
 };
 
 test.each([
-  ['noise', [new Uint8Array(100).fill(0x5a)], /frame 0: its head's check is .*altered, or not from such an agent/],
-  ['a frame that is too long', [oversized(FRAME.HELLO, 0xffffffff)], /frame 0: hello of 4294967295 bytes, at most 8192/],
-  ['pages that are too long', [oversized(FRAME.PAGES, (1 << 17) + 1)], /frame 0: pages of 131073 bytes, at most 131072/],
-  ['a type that nobody knows', [frameBytes('source', 77 as FrameType, 0, [])], /type 77, this version knows 1 … 23/],
-  ['a frame that was sent back', [frameBytes('destination', FRAME.HELLO, 0, [HELLO])], /altered, or not from such an agent/],
-  ['pages before a greeting', [frameBytes('source', FRAME.PAGES, 0, [HELLO])], /a frame "pages" where "hello" was expected/],
-  ['a greeting of another role', [frameBytes('source', FRAME.HELLO, 0, [altered(HELLO, 10, 2)])], /role 2, expected 1/],
-  ['a greeting without magic', [frameBytes('source', FRAME.HELLO, 0, [altered(HELLO, 0, 0)])], /not the greeting of an agent/],
-  ['a greeting that is too short', [frameBytes('source', FRAME.HELLO, 0, [HELLO.subarray(0, 20)])], /needs \d+ more/],
+  [
+    'noise',
+    [new Uint8Array(100).fill(0x5a)],
+    /frame 0: its head's check is .*altered, or not from such an agent/,
+  ],
+  [
+    'a frame that is too long',
+    [oversized(FRAME.HELLO, 0xffffffff)],
+    /frame 0: hello of 4294967295 bytes, at most 8192/,
+  ],
+  [
+    'pages that are too long',
+    [oversized(FRAME.PAGES, (1 << 17) + 1)],
+    /frame 0: pages of 131073 bytes, at most 131072/,
+  ],
+  [
+    'a type that nobody knows',
+    [frameBytes('source', 77 as FrameType, 0, [])],
+    /type 77, this version knows 1 … 23/,
+  ],
+  [
+    'a frame that was sent back',
+    [frameBytes('destination', FRAME.HELLO, 0, [HELLO])],
+    /altered, or not from such an agent/,
+  ],
+  [
+    'pages before a greeting',
+    [frameBytes('source', FRAME.PAGES, 0, [HELLO])],
+    /a frame "pages" where "hello" was expected/,
+  ],
+  [
+    'a greeting of another role',
+    [frameBytes('source', FRAME.HELLO, 0, [altered(HELLO, 10, 2)])],
+    /role 2, expected 1/,
+  ],
+  [
+    'a greeting without magic',
+    [frameBytes('source', FRAME.HELLO, 0, [altered(HELLO, 0, 0)])],
+    /not the greeting of an agent/,
+  ],
+  [
+    'a greeting that is too short',
+    [frameBytes('source', FRAME.HELLO, 0, [HELLO.subarray(0, 20)])],
+    /needs \d+ more/,
+  ],
 ])('%s is refused before anything else', async (_, bytes, message) => {
   const { error, calls } = await refusal(bytes);
   expect(error.message).toMatch(message);
@@ -102,8 +145,20 @@ test('a greeting that never comes', async () => {
   expect(told).toMatch(/no greeting|stalled/);
 });
 
-test.each<[string, (say: (type: FrameType, ...parts: Uint8Array[]) => void, session: Uint8Array) => void, RegExp, string[]]>([
-  ['pages without a guest', (say) => say(FRAME.PAGES, ID), /a frame "pages" where "guest" was expected/, ['abort']],
+test.each<
+  [
+    string,
+    (say: (type: FrameType, ...parts: Uint8Array[]) => void, session: Uint8Array) => void,
+    RegExp,
+    string[],
+  ]
+>([
+  [
+    'pages without a guest',
+    (say) => say(FRAME.PAGES, ID),
+    /a frame "pages" where "guest" was expected/,
+    ['abort'],
+  ],
   [
     'a guest for another session',
     (say) => say(FRAME.GUEST, guestBytes(GUEST, ID)),
@@ -166,20 +221,23 @@ test.each<[string, (say: (type: FrameType, ...parts: Uint8Array[]) => void, sess
   await within('the end', once(socket, 'close'));
 });
 
-test.each(['secure', 'insecure'] as const)('%s: a source that falls silent in the middle is given up', async (kind) => {
-  host = await Host.listening({ ...KEPT[kind].destination, stallMs: 500 });
-  const stage = new Stage();
-  const receiving = host.next().then((channel) => receiveGuest(channel, stage));
-  const source = await connectSecure({ host: '127.0.0.1', port: host.port, ...KEPT[kind].source });
-  // As if its program stood still: no sign of life any more.
-  clearInterval(Reflect.get(source, 'signs'));
-  await source.send(FRAME.GUEST, guestBytes(GUEST, source.session!.other));
-  await expect(within('a stall', receiving)).rejects.toThrow('stalled, no byte came for 500 ms');
-  expect(stage.calls).toEqual(['open', 'abort']);
-  await expect(source.expect(FRAME.ACCEPT).then(() => source.expect(FRAME.PROVED))).rejects.toThrow(
-    /gave up: .*stalled, no byte came/,
-  );
-});
+test.each(['secure', 'insecure'] as const)(
+  '%s: a source that falls silent in the middle is given up',
+  async (kind) => {
+    host = await Host.listening({ ...KEPT[kind].destination, stallMs: 500 });
+    const stage = new Stage();
+    const receiving = host.next().then((channel) => receiveGuest(channel, stage));
+    const source = await connectSecure({ host: '127.0.0.1', port: host.port, ...KEPT[kind].source });
+    // As if its program stood still: no sign of life any more.
+    clearInterval(Reflect.get(source, 'signs'));
+    await source.send(FRAME.GUEST, guestBytes(GUEST, source.session!.other));
+    await expect(within('a stall', receiving)).rejects.toThrow('stalled, no byte came for 500 ms');
+    expect(stage.calls).toEqual(['open', 'abort']);
+    await expect(source.expect(FRAME.ACCEPT).then(() => source.expect(FRAME.PROVED))).rejects.toThrow(
+      /gave up: .*stalled, no byte came/,
+    );
+  },
+);
 
 test('a source that has nothing to send for long is not given up', async () => {
   host = await Host.listening({ ...KEPT.secure.destination, stallMs: 1000 });
@@ -188,6 +246,10 @@ test('a source that has nothing to send for long is not given up', async () => {
     await new Promise((resolve) => setTimeout(resolve, 2500));
     yield* guest.rounds as Iterable<Iterable<number>>;
   }
-  const { stage } = await migrate(host, { ...KEPT.secure.source, stallMs: 1000 }, { guest: { ...guest, rounds: rounds() } });
+  const { stage } = await migrate(
+    host,
+    { ...KEPT.secure.source, stallMs: 1000 },
+    { guest: { ...guest, rounds: rounds() } },
+  );
   expect(Buffer.compare(stage.applied!, guest.memory)).toBe(0);
 });

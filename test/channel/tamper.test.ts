@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { connectSecure } from '../../src/channel/connect.js';
 import { receiveGuest } from '../../src/agent/guest/receive-guest.js';
+import { connectSecure } from '../../src/channel/connect.js';
 import type { PageferryError } from '../../src/page/error.js';
 import { Host, KEPT, migrate, Stage, testGuest, within } from './hosts.js';
 import { type Change, Middle, UNITS } from './relay.js';
@@ -27,7 +27,10 @@ const flipped = (unit: Buffer, at: number) => {
 };
 
 /** What is done to one unit of the way from the source, and what either kind of channel says to it. */
-const ATTACKS: Record<string, { change: (kept: Buffer[]) => Change; secure: RegExp; insecure: RegExp; stallMs?: number }> = {
+const ATTACKS: Record<
+  string,
+  { change: (kept: Buffer[]) => Change; secure: RegExp; insecure: RegExp; stallMs?: number }
+> = {
   'a byte is altered': {
     change: () => (unit, i) => [i === UNIT ? flipped(unit, unit.length >> 1) : unit],
     secure: /bad record mac|decryption failed/,
@@ -91,7 +94,11 @@ describe.each(['secure', 'insecure'] as const)('%s', (kind) => {
     host = await Host.listening({ ...destination, stallMs });
     middle = await Middle.before(host.port, UNITS[kind], attack.change([]));
     const guest = testGuest(7, NOISE_PAGES);
-    const { sent, received, stage } = await migrate(host, { ...source, stallMs }, { port: middle.port, guest });
+    const { sent, received, stage } = await migrate(
+      host,
+      { ...source, stallMs },
+      { port: middle.port, guest },
+    );
     expect(stage.calls).toEqual(['open', 'abort']);
     expect(stage.applied).toBeUndefined();
     expect((received as Error).message).toMatch(attack[kind]);
@@ -110,7 +117,9 @@ describe.each(['secure', 'insecure'] as const)('%s', (kind) => {
 
     host = await Host.listening({ ...destination, stallMs: STALL_MS, handshakeMs: STALL_MS });
     const stage = new Stage();
-    const receiving = host.next().then((channel) => receiveGuest(channel, stage).catch((error: PageferryError) => error));
+    const receiving = host
+      .next()
+      .then((channel) => receiveGuest(channel, stage).catch((error: PageferryError) => error));
     const replay = connect(host.port, '127.0.0.1');
     replay.on('error', () => {});
     replay.write(Buffer.concat(middle.units));
@@ -153,7 +162,8 @@ describe.each(['secure', 'insecure'] as const)('%s, at every place', (kind) => {
     let places = 0;
     // The first one is left alone, and tells how many there are.
     for (let place = -1; place < places; place++) {
-      const change: Change = (unit, i) => (i !== place ? [unit] : how === 'cut' ? 'cut' : [flipped(unit, unit.length - 1)]);
+      const change: Change = (unit, i) =>
+        i !== place ? [unit] : how === 'cut' ? 'cut' : [flipped(unit, unit.length - 1)];
       middle = await Middle.before(host.port, UNITS[kind], change);
       const guest = testGuest();
       const stage = new Stage();

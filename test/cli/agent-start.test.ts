@@ -7,7 +7,15 @@ const newFolder = folders();
 
 test('where it cannot rehearse, an agent says so and starts all the same', async () => {
   const folder = newFolder();
-  const args = ['agent', 'source', '--listen', `unix:${join(folder, 'out')}`, '--peer', '127.0.0.1:1', '--insecure'];
+  const args = [
+    'agent',
+    'source',
+    '--listen',
+    `unix:${join(folder, 'out')}`,
+    '--peer',
+    '127.0.0.1:1',
+    '--insecure',
+  ];
   const child = start(args, { env: { ...process.env, TMPDIR: join(folder, 'none') } });
   const run = ended(child);
   child.stderr!.on('data', (text) => {

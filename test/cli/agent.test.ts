@@ -4,11 +4,11 @@ import fs from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { DESTINATION, SOURCE } from '../channel/hosts.js';
-import { FakeDestination, FakeSource } from '../support/fake-qemus.js';
 import { craftedLater, craftedMemory, craftedStream } from '../../testing/qemu/crafted-guest.js';
 import { expectSameMemory } from '../../testing/qemu/memory-trace.js';
 import { cut } from '../../testing/qemu/replay.js';
+import { DESTINATION, SOURCE } from '../channel/hosts.js';
+import { FakeDestination, FakeSource } from '../support/fake-qemus.js';
 import { cli, ended, fails, folders, type Run, start, until } from './cli.js';
 
 const newFolder = folders();
@@ -62,7 +62,15 @@ async function pair(
   );
   const [, port] = await into.says(/waits for a source at port (\d+)/);
   const own = kept === secureDestination ? secureSource : kept;
-  const out = new Agent('source', '--listen', `unix:${join(folder, 'out')}`, '--peer', `127.0.0.1:${port}`, ...own, ...source);
+  const out = new Agent(
+    'source',
+    '--listen',
+    `unix:${join(folder, 'out')}`,
+    '--peer',
+    `127.0.0.1:${port}`,
+    ...own,
+    ...source,
+  );
   await out.says(/waits for QEMU/);
   return { into, out };
 }
@@ -97,13 +105,19 @@ describe('usage', () => {
     [['source', '--listen', 'unix:/x', '--peer', 'unix:/y', '--insecure'], /--peer: expected HOST:PORT/],
     [['source', '--listen', 'unix:/x', '--peer', 'x:1'], /--tls-cert is missing/],
     [['source', '--listen', 'unix:/x', '--peer', 'x:1', '--insecure', '--threads', '0'], /--threads/],
-    [['source', '--listen', 'unix:/x', '--peer', 'x:1', '--insecure', '--memory-limit', 'much'], /--memory-limit/],
+    [
+      ['source', '--listen', 'unix:/x', '--peer', 'x:1', '--insecure', '--memory-limit', 'much'],
+      /--memory-limit/,
+    ],
     [['source', '--listen', 'unix:/x', '--peer', 'x:1', '--insecure', '--stall', '0'], /--stall/],
     [['source', '--listen', 'unix:/x', '--peer', 'x:1', '--nonsense'], /nonsense/],
     [['destination', '--connect', 'unix:/x', '--insecure'], /--listen is missing/],
     [['destination', '--listen', '127.0.0.1:0', '--insecure'], /--connect is missing/],
     [['destination', ...need, '--stats', '-', '--insecure'], /--stats is for the source/],
-    [['source', '--listen', 'unix:/x', '--peer', 'x:1', '--connect', 'unix:/y'], /--connect is for the destination/],
+    [
+      ['source', '--listen', 'unix:/x', '--peer', 'x:1', '--connect', 'unix:/y'],
+      /--connect is for the destination/,
+    ],
     [['destination', ...need], /--allow-initiator NAME: nobody may start a migration without it/],
   ])('%j', async (args, message) => {
     const run = await cli(['agent', ...args]);
@@ -113,10 +127,16 @@ describe('usage', () => {
   });
 
   test.each<[string[], RegExp]>([
-    [['source', '--listen', 'nowhere', '--peer', 'x:1', '--insecure'], /"nowhere": expected unix:PATH or HOST:PORT/],
+    [
+      ['source', '--listen', 'nowhere', '--peer', 'x:1', '--insecure'],
+      /"nowhere": expected unix:PATH or HOST:PORT/,
+    ],
     [['source', '--listen', 'unix:/x', '--peer', 'x:1', '--tls-cert', '/none'], /--tls-cert \/none: ENOENT/],
     [['destination', ...need, '--base', '/none'], /\/none/],
-    [['source', '--listen', 'unix:/x', '--peer', 'x:1', '--stats', '/none/stats', '--insecure'], /--stats \/none\/stats: ENOENT/],
+    [
+      ['source', '--listen', 'unix:/x', '--peer', 'x:1', '--stats', '/none/stats', '--insecure'],
+      /--stats \/none\/stats: ENOENT/,
+    ],
     [['source', '--listen', 'unix:/x', '--peer', 'x:1', '--strategy', 'magic', '--insecure'], /magic/],
   ])('%j', async (args, message) => {
     await fails(1, ['agent', ...args], message);
@@ -125,7 +145,15 @@ describe('usage', () => {
   test('a socket that another agent listens at is left alone', async () => {
     const folder = newFolder();
     await pair(folder);
-    const run = await cli(['agent', 'source', '--listen', `unix:${join(folder, 'out')}`, '--peer', '127.0.0.1:1', '--insecure']);
+    const run = await cli([
+      'agent',
+      'source',
+      '--listen',
+      `unix:${join(folder, 'out')}`,
+      '--peer',
+      '127.0.0.1:1',
+      '--insecure',
+    ]);
     expect([run.code, run.stderr]).toEqual([1, expect.stringMatching(/another process listens there\n$/)]);
   });
 });
@@ -144,7 +172,9 @@ describe('a migration', () => {
     const [left, arrived] = await Promise.all([out.run, into.run]);
     expect([left.code, arrived.code]).toEqual([0, 0]);
     expectSameMemory(qemu.stream(), STREAM);
-    expect(arrived.stderr).toMatch(/^\S+ info migration 1: a migration from 127.0.0.1:\d+ \(CN:host-a, DNS:a.example\) begins$/m);
+    expect(arrived.stderr).toMatch(
+      /^\S+ info migration 1: a migration from 127.0.0.1:\d+ \(CN:host-a, DNS:a.example\) begins$/m,
+    );
     const lines = left.stderr
       .trim()
       .split('\n')
@@ -167,7 +197,10 @@ describe('a migration', () => {
     for (const round of rounds) {
       expect(round.bytesIn).toBeGreaterThan(round.bytesOut);
       expect(round.linkBitsPerSecond).toBeGreaterThan(0);
-      const counted = Object.values<{ pages: number }>(round.codecs).reduce((sum, codec) => sum + codec.pages, 0);
+      const counted = Object.values<{ pages: number }>(round.codecs).reduce(
+        (sum, codec) => sum + codec.pages,
+        0,
+      );
       expect(counted).toBe(pages);
     }
   });
@@ -180,7 +213,8 @@ describe('a migration', () => {
     const reason = /pageferry: .*QEMU at unix:.*: connect ENOENT .*\n$/;
     expect([left.code, left.stderr]).toEqual([1, expect.stringMatching(reason)]);
     expect([arrived.code, arrived.stderr]).toEqual([1, expect.stringMatching(reason)]);
-    for (const { stderr } of [left, arrived]) expect(stderr).toMatch(/^\S+ warn: .*plain TCP, anybody on the way/m);
+    for (const { stderr } of [left, arrived])
+      expect(stderr).toMatch(/^\S+ warn: .*plain TCP, anybody on the way/m);
     expect(left.stderr).toMatch(/^\S+ error migration 1: failed: .*; the guest goes on here$/m);
     expect(fs.existsSync(join(folder, 'out'))).toBe(false);
   });
@@ -195,7 +229,9 @@ describe('a migration', () => {
     });
     const [, port] = await out.says(/metrics at http:\/\/127\.0\.0\.1:(\d+)\/metrics/);
     const [, otherPort] = await into.says(/metrics at http:\/\/127\.0\.0\.1:(\d+)\/metrics/);
-    expect((await scraped(port!)).text).toContain('pageferry_migrations_total{role="source",result="completed"} 0');
+    expect((await scraped(port!)).text).toContain(
+      'pageferry_migrations_total{role="source",result="completed"} 0',
+    );
     for (const number of [1, 2]) {
       await migrate(folder);
       await out.says(new RegExp(`migration ${number}: the destination has taken the guest over`));
@@ -204,13 +240,18 @@ describe('a migration', () => {
     const { text, status, type } = await scraped(port!);
     expect([status, type]).toEqual([200, 'text/plain; version=0.0.4']);
     for (const line of text.trim().split('\n'))
-      expect(line).toMatch(/^# (HELP|TYPE) pageferry_\w+ .+|^pageferry_\w+\{role="source"(,\w+="[\w-]+")*\} \d+(\.\d+)?$/);
+      expect(line).toMatch(
+        /^# (HELP|TYPE) pageferry_\w+ .+|^pageferry_\w+\{role="source"(,\w+="[\w-]+")*\} \d+(\.\d+)?$/,
+      );
     expect(text).toContain('pageferry_migrations_total{role="source",result="completed"} 2');
     expect(text).toMatch(/pageferry_codec_pages\{role="source",codec="unchanged"\} \d+/);
     const there = (await scraped(otherPort!)).text;
     expect(there).toContain('pageferry_migrations_total{role="destination",result="completed"} 2');
     expect((await scraped(port!, '/other')).status).toBe(404);
-    if (full.length > 0) expect(out.said.match(/warn migration \d: --stats \/dev\/full: ENOSPC.*; no more lines/g)).toHaveLength(1);
+    if (full.length > 0)
+      expect(out.said.match(/warn migration \d: --stats \/dev\/full: ENOSPC.*; no more lines/g)).toHaveLength(
+        1,
+      );
     out.child.kill('SIGTERM');
     into.child.kill('SIGINT');
     expect([(await out.run).code, (await into.run).code]).toEqual([0, 0]);
@@ -244,7 +285,9 @@ function scraped(
       response.setEncoding('utf8').on('data', (piece) => {
         text += piece;
       });
-      response.on('end', () => resolve({ text, status: response.statusCode, type: response.headers['content-type'] }));
+      response.on('end', () =>
+        resolve({ text, status: response.statusCode, type: response.headers['content-type'] }),
+      );
     }).on('error', reject);
   });
 }

@@ -59,7 +59,12 @@ export async function done(args: readonly string[], options?: RunOptions): Promi
 }
 
 /** Runs it and expects failure, said in one line and nowhere else. */
-export async function fails(code: 1 | 2, args: readonly string[], message: RegExp, options?: RunOptions): Promise<Run> {
+export async function fails(
+  code: 1 | 2,
+  args: readonly string[],
+  message: RegExp,
+  options?: RunOptions,
+): Promise<Run> {
   const run = await cli(args, options);
   expect(run.stderr).toMatch(/^pageferry: [^\n]+\n$/);
   expect(run.stderr).toMatch(message);
@@ -76,7 +81,10 @@ export interface Report {
   readonly pages: number;
   readonly encodeMs: number;
   readonly codecs: Counts;
-  readonly images: readonly (Record<'bytesIn' | 'bytes' | 'pages' | 'zero' | 'rest', number> & { name: string; digest: string })[];
+  readonly images: readonly (Record<'bytesIn' | 'bytes' | 'pages' | 'zero' | 'rest', number> & {
+    name: string;
+    digest: string;
+  })[];
   readonly notes: readonly string[];
   readonly name: string;
   readonly recommendation: { strategy: string; text: string; estimates: Record<string, number> };

@@ -5,7 +5,20 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { makeCore } from '../image/elf-support.js';
 import { crafter } from '../support/craft.js';
-import { asNobody, CLI, cli, done, fails, folders, guest, hasProgram, later, PAGE, random, system } from './cli.js';
+import {
+  asNobody,
+  CLI,
+  cli,
+  done,
+  fails,
+  folders,
+  guest,
+  hasProgram,
+  later,
+  PAGE,
+  random,
+  system,
+} from './cli.js';
 
 const newFolder = folders();
 const input = newFolder();
@@ -52,15 +65,22 @@ describe('images that cannot be read', () => {
     ['a missing base', ['pack', a, '--base', inside('nope')], /nope: cannot open: ENOENT/],
     ['a directory', ['pack', input], /: expected a memory image, got a directory/],
     ['below a file', ['pack', join(a, 'x')], /a.raw\/x: cannot open: ENOTDIR/],
-    ['a core that was cut', ['pack', put('cut.core', makeCore([{ bytes: image }]).subarray(0, -PAGE))], /cut.core: /],
+    [
+      'a core that was cut',
+      ['pack', put('cut.core', makeCore([{ bytes: image }]).subarray(0, -PAGE))],
+      /cut.core: /,
+    ],
   ];
   test.concurrent.each(cases)('%s', (_, args, message) => failsInto(args, message));
-  test.skipIf(!nobody)('without permission (skipped unless root, and others can read the program)', async () => {
-    const secret = put('secret.raw', random(PAGE, 1));
-    fs.chmodSync(secret, 0o600);
-    await failsInto(['pack', secret], /secret.raw: cannot open: EACCES: permission denied/, nobody);
-    await fails(1, ['pack', a, '-o', '/nobody.pf'], /nobody.pf: cannot create: EACCES/, nobody);
-  });
+  test.skipIf(!nobody)(
+    'without permission (skipped unless root, and others can read the program)',
+    async () => {
+      const secret = put('secret.raw', random(PAGE, 1));
+      fs.chmodSync(secret, 0o600);
+      await failsInto(['pack', secret], /secret.raw: cannot open: EACCES: permission denied/, nobody);
+      await fails(1, ['pack', a, '-o', '/nobody.pf'], /nobody.pf: cannot create: EACCES/, nobody);
+    },
+  );
   test('analyze says so too', async () => {
     await fails(1, ['analyze', inside('nope')], /nope: cannot open: ENOENT/);
     await fails(1, ['analyze', a, input, '--json'], /expected a memory image, got a directory/);
@@ -75,14 +95,39 @@ describe('files that are no sound stream', () => {
     return bytes;
   };
   const files: [string, Uint8Array, RegExp, RegExp?][] = [
-    ['empty', Buffer.alloc(0), /ends at byte 0, .*truncated in the stream header/, /no stream header of 24 bytes/],
+    [
+      'empty',
+      Buffer.alloc(0),
+      /ends at byte 0, .*truncated in the stream header/,
+      /no stream header of 24 bytes/,
+    ],
     ['an image', image, /not a pageferry stream/],
     ['text', Buffer.from('These are not the bytes you are looking for.\n'), /not a pageferry stream/],
     ['of a future version', version, /stream version 2: this reader knows version 1/],
-    ['its header alone', packed.subarray(0, 24), /ends at byte 24, .*truncated/, /does not end with an index/],
-    ['cut in the middle', packed.subarray(0, packed.length >> 1), /truncated in record \d+/, /does not end with an index/],
-    ['short of its last byte', packed.subarray(0, -1), /truncated in record \d+, after the end/, /does not end with an index/],
-    ['going on after its end', Buffer.concat([packed, packed]), /goes on after its end/, /bad|damaged|trailer|index/],
+    [
+      'its header alone',
+      packed.subarray(0, 24),
+      /ends at byte 24, .*truncated/,
+      /does not end with an index/,
+    ],
+    [
+      'cut in the middle',
+      packed.subarray(0, packed.length >> 1),
+      /truncated in record \d+/,
+      /does not end with an index/,
+    ],
+    [
+      'short of its last byte',
+      packed.subarray(0, -1),
+      /truncated in record \d+, after the end/,
+      /does not end with an index/,
+    ],
+    [
+      'going on after its end',
+      Buffer.concat([packed, packed]),
+      /goes on after its end/,
+      /bad|damaged|trailer|index/,
+    ],
     ['a byte flipped in a frame', flipped(packed.length >> 1), /damaged, its check does not match/],
     ['a byte flipped in its header', flipped(13), /stream header: check is/],
     ['a byte flipped in its index', flipped(packed.length - 50), /damaged|record|trailer|index/],
@@ -91,11 +136,17 @@ describe('files that are no sound stream', () => {
     const file = put(`${name}.pf`, bytes);
     const named = (of: RegExp) => new RegExp(`^pageferry: ${file}: .*(${of.source})`);
     await fails(1, ['verify', file, '--json'], named(message));
-    await failsInto(['unpack', '-'], new RegExp(`^pageferry: standard input: .*(${message.source})`), { input: bytes });
+    await failsInto(['unpack', '-'], new RegExp(`^pageferry: standard input: .*(${message.source})`), {
+      input: bytes,
+    });
     await failsInto(['unpack', file, '--image', '0'], named(byIndex));
   });
   test('missing, or a directory', async () => {
-    for (const args of [['verify'], ['unpack', '-o', inside('never')], ['unpack', '--image', '0', '-o', inside('never')]]) {
+    for (const args of [
+      ['verify'],
+      ['unpack', '-o', inside('never')],
+      ['unpack', '--image', '0', '-o', inside('never')],
+    ]) {
       await fails(1, [...args, inside('nope')], /nope: cannot open: ENOENT/);
       await fails(1, [...args, input], /expected a memory image, got a directory/);
     }
@@ -104,17 +155,28 @@ describe('files that are no sound stream', () => {
 
 test('a base that is missing or another', async () => {
   for (const more of [[], ['--image', '0']]) {
-    await failsInto(['unpack', based, ...more], /based.pf: needs the base image ".*a.raw" with digest [0-9a-f]{32}/);
-    await failsInto(['unpack', based, '--base', b, ...more], /based.pf: needs the base image ".*a.raw" with digest/);
+    await failsInto(
+      ['unpack', based, ...more],
+      /based.pf: needs the base image ".*a.raw" with digest [0-9a-f]{32}/,
+    );
+    await failsInto(
+      ['unpack', based, '--base', b, ...more],
+      /based.pf: needs the base image ".*a.raw" with digest/,
+    );
   }
   await fails(1, ['verify', based, '--base', b], /given: .*b.raw \([0-9a-f]{32}\)/);
 });
 
 test('images and pages that are not there', async () => {
   await failsInto(['unpack', two, '--image', '2'], /two.pf: has 2 images, no image 2/);
-  await failsInto(['unpack', '-', '--image', '2'], /standard input: has 2 images, no image 2/, { input: fs.readFileSync(two) });
+  await failsInto(['unpack', '-', '--image', '2'], /standard input: has 2 images, no image 2/, {
+    input: fs.readFileSync(two),
+  });
   const pages = Math.ceil(image.length / PAGE);
-  await failsInto(['unpack', one, '--pages', `0-${pages}`], new RegExp(`one.pf: image 0 has ${pages} pages, no page ${pages}`));
+  await failsInto(
+    ['unpack', one, '--pages', `0-${pages}`],
+    new RegExp(`one.pf: image 0 has ${pages} pages, no page ${pages}`),
+  );
   await failsInto(['unpack', one, '--pages', '99999999999999999999'], /one.pf: image 0 has/);
 });
 
@@ -129,9 +191,11 @@ describe('outputs that cannot be written', () => {
   test.concurrent.each(commands)('%s', async (...args) => {
     await fails(1, [...args, '-o', missing], /no folder\/x: cannot create: ENOENT/);
     await fails(1, [...args, '-o', join(a, 'x')], /a.raw\/x: cannot (create|write): ENOTDIR/);
-    if (args.length !== 2 || args[0] === 'pack') await fails(1, [...args, '-o', input], /: is a directory, not a file to write/);
+    if (args.length !== 2 || args[0] === 'pack')
+      await fails(1, [...args, '-o', input], /: is a directory, not a file to write/);
     await fails(1, [...args, '-o', join(input, 'x'.repeat(300))], /: cannot (write|create): ENAMETOOLONG/);
-    if (fs.existsSync('/dev/full')) await fails(1, [...args, '-o', '/dev/full'], /\/dev\/full: cannot write \d+ bytes: ENOSPC/);
+    if (fs.existsSync('/dev/full'))
+      await fails(1, [...args, '-o', '/dev/full'], /\/dev\/full: cannot write \d+ bytes: ENOSPC/);
   });
 
   test('several images where a file stands', async () => {
@@ -139,10 +203,18 @@ describe('outputs that cannot be written', () => {
     const path = join(folder, 'file');
     fs.writeFileSync(path, 'mine');
     await fails(1, ['unpack', two, '-o', path], /file: is a file, the stream has several images/);
-    await fails(1, ['unpack', two, '-o', '/dev/null'], /\/dev\/null: takes one image, the stream has several; .*--image N/);
+    await fails(
+      1,
+      ['unpack', two, '-o', '/dev/null'],
+      /\/dev\/null: takes one image, the stream has several; .*--image N/,
+    );
     fs.mkdirSync(join(folder, 'dir'));
     fs.mkdirSync(join(folder, 'dir', '001.raw'));
-    await fails(1, ['unpack', two, '-o', join(folder, 'dir')], /001.raw: is a directory, not a file to write/);
+    await fails(
+      1,
+      ['unpack', two, '-o', join(folder, 'dir')],
+      /001.raw: is a directory, not a file to write/,
+    );
     expect(fs.readdirSync(join(folder, 'dir'))).toEqual(['001.raw']);
     expect([fs.readdirSync(folder).sort(), fs.readFileSync(path, 'utf8')]).toEqual([['dir', 'file'], 'mine']);
   });
@@ -156,13 +228,17 @@ describe('outputs that cannot be written', () => {
   ])('a file that may not grow: %s', (...args) => {
     const folder = newFolder();
     const command = `ulimit -f 32; exec "$@" -o "${join(folder, 'out')}"`;
-    const { status, stderr } = spawnSync('sh', ['-c', command, 'sh', process.execPath, CLI, ...args], { encoding: 'utf8' });
+    const { status, stderr } = spawnSync('sh', ['-c', command, 'sh', process.execPath, CLI, ...args], {
+      encoding: 'utf8',
+    });
     expect(stderr).toMatch(/^pageferry: [^\n]*: cannot write \d+ bytes[^\n]*: EFBIG: file too large\n$/);
     expect([status, fs.readdirSync(folder)]).toEqual([1, []]);
   });
 
   const full = newFolder();
-  const mounted = process.getuid?.() === 0 && system('mount', ['-t', 'tmpfs', '-o', 'size=128k', 'tmpfs', full]).status === 0;
+  const mounted =
+    process.getuid?.() === 0 &&
+    system('mount', ['-t', 'tmpfs', '-o', 'size=128k', 'tmpfs', full]).status === 0;
   afterAll(() => {
     if (mounted) system('umount', [full]);
   });
@@ -173,7 +249,11 @@ describe('outputs that cannot be written', () => {
       ['unpack', one, '--image', '0'],
       ['unpack', two],
     ]) {
-      await fails(1, [...args, '-o', join(full, 'out')], /: cannot write \d+ bytes.*: ENOSPC: no space left on device/);
+      await fails(
+        1,
+        [...args, '-o', join(full, 'out')],
+        /: cannot write \d+ bytes.*: ENOSPC: no space left on device/,
+      );
       expect(fs.readdirSync(full)).toEqual([]);
     }
     await fails(1, ['unpack', two, '-o', full], /ENOSPC/);
@@ -182,34 +262,47 @@ describe('outputs that cannot be written', () => {
       env: { ...process.env, TMPDIR: full },
     });
   });
-  test.skipIf(!mounted)('a folder that is a disk of its own is no obstacle (skipped where no tmpfs can be mounted)', async () => {
-    const small = put('small.raw', random(2 * PAGE, 3));
-    await done(['pack', small, small, '-o', inside('small.pf')]);
-    await done(['unpack', inside('small.pf'), '-o', full]);
-    expect(fs.readdirSync(full)).toEqual(['000.raw', '001.raw']);
-  });
+  test.skipIf(!mounted)(
+    'a folder that is a disk of its own is no obstacle (skipped where no tmpfs can be mounted)',
+    async () => {
+      const small = put('small.raw', random(2 * PAGE, 3));
+      await done(['pack', small, small, '-o', inside('small.pf')]);
+      await done(['unpack', inside('small.pf'), '-o', full]);
+      expect(fs.readdirSync(full)).toEqual(['000.raw', '001.raw']);
+    },
+  );
   test('a temporary folder that is not there', async () => {
     const env = { ...process.env, TMPDIR: inside('no folder') };
     await fails(1, ['verify', one], /pageferry-\d+-\w+: cannot create: ENOENT/, { env });
   });
 });
 
-describe.skipIf(process.platform !== 'linux')('processes that cannot be captured (skipped but on Linux)', () => {
-  test('there is no such process', () => failsInto(['capture', '--pid', '4194304'], /pid 4194304: no such process/));
-  test.skipIf(!nobody)('it is another user’s (skipped unless root)', () =>
-    failsInto(
-      ['capture', '--pid', String(process.pid)],
-      /pid \d+: its memory may not be read: E\w+: it belongs to another/,
-      nobody,
-    ),
-  );
-});
+describe.skipIf(process.platform !== 'linux')(
+  'processes that cannot be captured (skipped but on Linux)',
+  () => {
+    test('there is no such process', () =>
+      failsInto(['capture', '--pid', '4194304'], /pid 4194304: no such process/));
+    test.skipIf(!nobody)('it is another user’s (skipped unless root)', () =>
+      failsInto(
+        ['capture', '--pid', String(process.pid)],
+        /pid \d+: its memory may not be read: E\w+: it belongs to another/,
+        nobody,
+      ),
+    );
+  },
+);
 
-test.skipIf(!hasProgram('bash'))('closed standard streams do not hang or crash it (skipped without bash)', async () => {
-  for (const redirections of ['<&-', '>&-', '2>&-', '<&- >&- 2>&-']) {
-    const command = `"$0" "${CLI}" pack - -o /dev/null ${redirections}`;
-    const { status, signal } = spawnSync('bash', ['-c', command, process.execPath], { input: image, timeout: 100_000 });
-    expect([redirections, signal, status === 0 || status === 1]).toEqual([redirections, null, true]);
-  }
-  expect((await cli(['--version'])).code).toBe(0);
-});
+test.skipIf(!hasProgram('bash'))(
+  'closed standard streams do not hang or crash it (skipped without bash)',
+  async () => {
+    for (const redirections of ['<&-', '>&-', '2>&-', '<&- >&- 2>&-']) {
+      const command = `"$0" "${CLI}" pack - -o /dev/null ${redirections}`;
+      const { status, signal } = spawnSync('bash', ['-c', command, process.execPath], {
+        input: image,
+        timeout: 100_000,
+      });
+      expect([redirections, signal, status === 0 || status === 1]).toEqual([redirections, null, true]);
+    }
+    expect((await cli(['--version'])).code).toBe(0);
+  },
+);

@@ -3,7 +3,21 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { CLI, cli, done, ended, folders, guest, hasProgram, json, later, random, start, system, until } from './cli.js';
+import {
+  CLI,
+  cli,
+  done,
+  ended,
+  folders,
+  guest,
+  hasProgram,
+  json,
+  later,
+  random,
+  start,
+  system,
+  until,
+} from './cli.js';
 
 const newFolder = folders();
 const folder = newFolder();
@@ -24,7 +38,9 @@ async function interrupted(child: ChildProcess, bytes: Uint8Array, inside: strin
   const run = ended(child);
   child.stdin!.on('error', () => {});
   child.stdin!.write(bytes);
-  await until(() => below(inside).some((name) => name.includes('.partial-') && fs.statSync(join(inside, name)).size > 0));
+  await until(() =>
+    below(inside).some((name) => name.includes('.partial-') && fs.statSync(join(inside, name)).size > 0),
+  );
   await new Promise((resolve) => setTimeout(resolve, 30));
   child.kill(signal);
   return run;
@@ -49,15 +65,24 @@ describe.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s in the middle leaves
 test('unpacking into a folder that exists, interrupted, keeps what the folder has', async () => {
   const inside = newFolder();
   fs.writeFileSync(join(inside, '000.raw'), 'mine');
-  const run = await interrupted(start(['unpack', '-', '-o', inside]), packed.subarray(0, packed.length - 100), inside, 'SIGINT');
+  const run = await interrupted(
+    start(['unpack', '-', '-o', inside]),
+    packed.subarray(0, packed.length - 100),
+    inside,
+    'SIGINT',
+  );
   expect([run.signal, below(inside)]).toEqual(['SIGINT', ['000.raw']]);
   expect(fs.readFileSync(join(inside, '000.raw'), 'utf8')).toBe('mine');
 });
 
 test('a stream that ends too early from a pipe leaves nothing', async () => {
   const inside = newFolder();
-  const run = await cli(['unpack', '-', '-o', join(inside, 'out')], { input: packed.subarray(0, packed.length - 1) });
-  expect(run.stderr).toMatch(/^pageferry: standard input: ends at byte \d+, in the middle: truncated in record \d+[^\n]*\n$/);
+  const run = await cli(['unpack', '-', '-o', join(inside, 'out')], {
+    input: packed.subarray(0, packed.length - 1),
+  });
+  expect(run.stderr).toMatch(
+    /^pageferry: standard input: ends at byte \d+, in the middle: truncated in record \d+[^\n]*\n$/,
+  );
   expect([run.code, below(inside)]).toEqual([1, []]);
 });
 
@@ -69,7 +94,9 @@ describe('a reader that leaves is told of in one line', () => {
     ['unpack', '-'],
   ];
   test.concurrent.each(cases)('%s', async (...args) => {
-    const child = start([...args, '-o', '-'], { stdio: [args[1] === '-' ? fs.openSync(two!, 'r') : 'ignore', 'pipe', 'pipe'] });
+    const child = start([...args, '-o', '-'], {
+      stdio: [args[1] === '-' ? fs.openSync(two!, 'r') : 'ignore', 'pipe', 'pipe'],
+    });
     let stderr = '';
     child.stderr!.on('data', (text) => {
       stderr += text;
@@ -99,7 +126,8 @@ test.skipIf(!hasProgram('mkfifo'))('named pipes on both sides (skipped without m
 });
 
 describe.skipIf(!hasProgram('script'))('progress (skipped without util-linux script)', () => {
-  const shown = (command: string) => system('script', ['-qec', `${process.execPath} ${CLI} ${command}`, '/dev/null']);
+  const shown = (command: string) =>
+    system('script', ['-qec', `${process.execPath} ${CLI} ${command}`, '/dev/null']);
   test.each([
     ['pack A -o OUT', 'packing: '],
     ['unpack TWO -o OUT', 'unpacking: '],
@@ -159,21 +187,26 @@ describe.skipIf(process.platform !== 'linux')('capture (skipped but on Linux)', 
   };
   const state = (pid: number) => fs.readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\) /, '')[0];
 
-  test.each([[[]], [['--stop']]])('a process is captured, goes on, and its core is packed (%s)', async (more) => {
-    const inside = newFolder();
-    const pid = await sleeper();
-    const core = join(inside, 'sleep.core');
-    const report = json((await done(['capture', '--pid', String(pid), '-o', core, '--json', ...more])).stdout);
-    expect(report.pid).toBe(pid);
-    expect(report.regions).toBeGreaterThan(3);
-    expect(report.storedBytes).toBeGreaterThan(10_000);
-    expect(state(pid)).toBe('S');
-    expect(fs.statSync(core).mode & 0o777).toBe(0o600);
-    const packed = json((await done(['pack', core, '-o', join(inside, 'x.pf'), '--json'])).stdout);
-    expect(packed.bytesIn).toBe((report as unknown as { bytes: number }).bytes);
-    await done(['unpack', join(inside, 'x.pf'), '-o', join(inside, 'x.raw')]);
-    expect(fs.readdirSync(inside).sort()).toEqual(['sleep.core', 'x.pf', 'x.raw']);
-  });
+  test.each([[[]], [['--stop']]])(
+    'a process is captured, goes on, and its core is packed (%s)',
+    async (more) => {
+      const inside = newFolder();
+      const pid = await sleeper();
+      const core = join(inside, 'sleep.core');
+      const report = json(
+        (await done(['capture', '--pid', String(pid), '-o', core, '--json', ...more])).stdout,
+      );
+      expect(report.pid).toBe(pid);
+      expect(report.regions).toBeGreaterThan(3);
+      expect(report.storedBytes).toBeGreaterThan(10_000);
+      expect(state(pid)).toBe('S');
+      expect(fs.statSync(core).mode & 0o777).toBe(0o600);
+      const packed = json((await done(['pack', core, '-o', join(inside, 'x.pf'), '--json'])).stdout);
+      expect(packed.bytesIn).toBe((report as unknown as { bytes: number }).bytes);
+      await done(['unpack', join(inside, 'x.pf'), '-o', join(inside, 'x.raw')]);
+      expect(fs.readdirSync(inside).sort()).toEqual(['sleep.core', 'x.pf', 'x.raw']);
+    },
+  );
 
   test('capture -o - writes the core to standard output, its report elsewhere', async () => {
     const { stdout, stderr } = await done(['capture', '--pid', String(await sleeper()), '-o', '-', '--json']);

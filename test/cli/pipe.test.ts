@@ -16,26 +16,35 @@ function shell(command: string) {
 
 async function packed() {
   const folder = newFolder();
-  const [raw, file, out] = ['guest.raw', 'guest.pfy', 'again.raw'].map((name) => join(folder, name)) as [string, string, string];
+  const [raw, file, out] = ['guest.raw', 'guest.pfy', 'again.raw'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
   fs.writeFileSync(raw, Buffer.concat([guest(1), random(6 << 20, 2), Buffer.alloc(5000, 7)]));
   await done(['pack', raw, '-o', file]);
   return { raw, file, out };
 }
 
-test.skipIf(isWindows)('an image goes through pipes: as it is into pack, packed into unpack, in pieces of any size', async () => {
-  const { raw, out } = await packed();
-  const { status, stderr } = shell(
-    `dd if='${raw}' bs=7001 2>/dev/null | ${PROGRAM} pack - -o - 2>/dev/null | dd bs=999 2>/dev/null | ${PROGRAM} unpack - -o '${out}'`,
-  );
-  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-  expect(Buffer.compare(fs.readFileSync(out), fs.readFileSync(raw))).toBe(0);
-});
+test.skipIf(isWindows)(
+  'an image goes through pipes: as it is into pack, packed into unpack, in pieces of any size',
+  async () => {
+    const { raw, out } = await packed();
+    const { status, stderr } = shell(
+      `dd if='${raw}' bs=7001 2>/dev/null | ${PROGRAM} pack - -o - 2>/dev/null | dd bs=999 2>/dev/null | ${PROGRAM} unpack - -o '${out}'`,
+    );
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(Buffer.compare(fs.readFileSync(out), fs.readFileSync(raw))).toBe(0);
+  },
+);
 
 test.skipIf(isWindows)('a pipe that ends too early is one clear error', async () => {
   const { file, out } = await packed();
   const { status, stderr } = shell(`head -c 20000 '${file}' | ${PROGRAM} unpack - -o '${out}'`);
   expect(status).toBe(1);
-  expect(stderr).toMatch(/^pageferry: standard input: ends at byte 20000, in the middle: truncated in record \d+\n$/);
+  expect(stderr).toMatch(
+    /^pageferry: standard input: ends at byte 20000, in the middle: truncated in record \d+\n$/,
+  );
   expect(fs.existsSync(out)).toBe(false);
 });
 

@@ -15,13 +15,19 @@ const first = guest(1, 12, 100);
 const second = later(first, 2);
 const a = put('a.raw', first);
 const b = put('b.raw', second);
-const same = (path: string, bytes: Uint8Array) => expect(Buffer.compare(fs.readFileSync(path), bytes)).toBe(0);
+const same = (path: string, bytes: Uint8Array) =>
+  expect(Buffer.compare(fs.readFileSync(path), bytes)).toBe(0);
 const opened = (path: string) => fs.openSync(path, 'r');
 const pages = (bytes: Uint8Array) => Math.ceil(bytes.length / PAGE);
-const sumOf = (codecs: Record<string, { pages: number }>) => Object.values(codecs).reduce((sum, { pages }) => sum + pages, 0);
+const sumOf = (codecs: Record<string, { pages: number }>) =>
+  Object.values(codecs).reduce((sum, { pages }) => sum + pages, 0);
 
 /** Packs, proves and unpacks again. */
-async function roundTrip(args: readonly string[], images: readonly Uint8Array[], bases: readonly string[] = []): Promise<void> {
+async function roundTrip(
+  args: readonly string[],
+  images: readonly Uint8Array[],
+  bases: readonly string[] = [],
+): Promise<void> {
   const inside = newFolder();
   const file = join(inside, 'x.pf');
   const base = bases.flatMap((path) => ['--base', path]);
@@ -54,8 +60,12 @@ describe('pack, verify, unpack', () => {
   test.concurrent.each([...strategies, ...deltas])('--strategy %s', async (strategy) => {
     await roundTrip([a, b, '--strategy', strategy], [first, second]);
   });
-  test.concurrent.each(['4K', '16K', '64K'])('--page-bytes %s', (size) => roundTrip([a, b, '--page-bytes', size], [first, second]));
-  test.concurrent.each(['1', '2', '4'])('--threads %s', (threads) => roundTrip([a, b, '--threads', threads], [first, second]));
+  test.concurrent.each(['4K', '16K', '64K'])('--page-bytes %s', (size) =>
+    roundTrip([a, b, '--page-bytes', size], [first, second]),
+  );
+  test.concurrent.each(['1', '2', '4'])('--threads %s', (threads) =>
+    roundTrip([a, b, '--threads', threads], [first, second]),
+  );
   test.concurrent.each(['1Mbit', '100Gbit'])('--link %s', (link) => roundTrip([a, '--link', link], [first]));
   test.concurrent('--base, one or more', async () => {
     await roundTrip([b], [second], [a]);
@@ -74,7 +84,8 @@ describe('pack, verify, unpack', () => {
 
 test('several runs of one thread give the same bytes', async () => {
   const file = (i: number) => join(folder, `same-${i}.pf`);
-  for (const i of [1, 2]) await done(['pack', a, b, '-o', file(i), '--strategy', 'smallest', '--threads', String(i)]);
+  for (const i of [1, 2])
+    await done(['pack', a, b, '-o', file(i), '--strategy', 'smallest', '--threads', String(i)]);
   same(file(1), fs.readFileSync(file(2)));
 });
 
@@ -101,7 +112,9 @@ describe('pipes', () => {
 
   test('pack - reads an image, and finds as many duplicates in it as in a file', async () => {
     const [piped, named] = ['piped.pf', 'named.pf'].map((name) => join(folder, name));
-    const from = json((await done(['pack', '-', '-o', piped!, '--json', '--strategy', 'fixed:lz4'], { input: first })).stdout);
+    const from = json(
+      (await done(['pack', '-', '-o', piped!, '--json', '--strategy', 'fixed:lz4'], { input: first })).stdout,
+    );
     const file = json((await done(['pack', a, '-o', named!, '--json', '--strategy', 'fixed:lz4'])).stdout);
     expect(from.codecs['same-as']!.pages).toBeGreaterThan(40);
     expect(from.codecs).toEqual(file.codecs);
@@ -125,7 +138,11 @@ describe('pipes', () => {
       [['unpack', '-', '-o', '-', '--json'], first, opened(one!)],
       [['unpack', two!, '-o', '-', '--image', '1'], second, undefined],
       [['unpack', '-', '-o', '-', '--image', '1'], second, opened(two!)],
-      [['unpack', two!, '-o', '-', '--image', '1', '--pages', '2-3'], second.subarray(2 * PAGE, 4 * PAGE), undefined],
+      [
+        ['unpack', two!, '-o', '-', '--image', '1', '--pages', '2-3'],
+        second.subarray(2 * PAGE, 4 * PAGE),
+        undefined,
+      ],
     ];
     for (const [args, image, input] of runs) {
       const { stdout, stderr } = await done(args, input === undefined ? {} : { input });
@@ -138,7 +155,10 @@ describe('pipes', () => {
     const file = join(folder, 'v.pf');
     await done(['pack', a, '-o', file]);
     const { stdout } = await done(['verify', '-', '--json'], { input: opened(file) });
-    expect(json(stdout)).toMatchObject({ bytesOut: first.length, images: [{ name: a, bytes: first.length }] });
+    expect(json(stdout)).toMatchObject({
+      bytesOut: first.length,
+      images: [{ name: a, bytes: first.length }],
+    });
     const report = json((await done(['analyze', '-', '--json'], { input: first })).stdout);
     expect(report.codecs['same-as']!.pages).toBeGreaterThan(40);
   });
@@ -155,7 +175,11 @@ describe('what unpack writes', () => {
       [['--image', '1', '--pages', `${pages(second) - 1}`], second.subarray((pages(second) - 1) * PAGE)],
     ] as const) {
       const { stdout } = await done(['unpack', file, '-o', out, ...args, '--json']);
-      expect(json(stdout)).toMatchObject({ bytesOut: bytes.length, pages: pages(bytes), name: args[1] === '1' ? b : a });
+      expect(json(stdout)).toMatchObject({
+        bytesOut: bytes.length,
+        pages: pages(bytes),
+        name: args[1] === '1' ? b : a,
+      });
       same(out, bytes);
     }
   });
@@ -211,7 +235,11 @@ test('pack --json', async () => {
   const { stdout, stderr } = await done(['pack', a, b, '-o', file, '--json']);
   expect(stderr).toBe('');
   const report = json(stdout);
-  expect(report).toMatchObject({ bytesIn: first.length + second.length, pages: pages(first) + pages(second), notes: [] });
+  expect(report).toMatchObject({
+    bytesIn: first.length + second.length,
+    pages: pages(first) + pages(second),
+    notes: [],
+  });
   expect(report.encodeMs).toBeGreaterThan(0);
   expect(report.images.map(({ name, bytesIn }) => [name, bytesIn])).toEqual([
     [a, first.length],
@@ -233,7 +261,8 @@ test('analyze names classes, codecs and a strategy that pack takes', async () =>
   for (const strategy of [report.recommendation.strategy, ...Object.keys(report.recommendation.estimates)])
     await done(['pack', a, '-o', join(folder, 'recommended.pf'), '--strategy', strategy]);
   const text = (await done(['analyze', a, b])).stdout.toString();
-  for (const word of ['Pages by class', 'zstd', 'Changed pages', 'Recommended: --strategy']) expect(text).toContain(word);
+  for (const word of ['Pages by class', 'zstd', 'Changed pages', 'Recommended: --strategy'])
+    expect(text).toContain(word);
   const empty = (await done(['analyze', put('empty.raw', Buffer.alloc(0))])).stdout.toString();
   expect(empty).toContain('Recommended: ');
   expect(empty).not.toContain('faster than packing');
@@ -243,6 +272,10 @@ test('the program runs by its own name, as npm installs it', async () => {
   const link = join(newFolder(), 'pageferry');
   fs.symlinkSync(CLI, link);
   expect(fs.readFileSync(CLI, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
-  expect(execFileSync(process.execPath, [link, '--version'], { encoding: 'utf8' })).toMatch(/^\d+\.\d+\.\d+\n$/);
-  expect((await cli(['pack', a, '-o', join(newFolder(), 'x')])).stdout.toString()).toMatch(/KiB in, .* out \(.* %\), .* to encode/);
+  expect(execFileSync(process.execPath, [link, '--version'], { encoding: 'utf8' })).toMatch(
+    /^\d+\.\d+\.\d+\n$/,
+  );
+  expect((await cli(['pack', a, '-o', join(newFolder(), 'x')])).stdout.toString()).toMatch(
+    /KiB in, .* out \(.* %\), .* to encode/,
+  );
 });

@@ -51,7 +51,11 @@ describe('presets', () => {
   });
 
   test('diverging is written to faster than 1 Gbit/s carries whole pages', async () => {
-    const found = await simulate({ guest: parseGuestSpec('diverging'), technique: 'pre-copy', link: linkOf(1e9) });
+    const found = await simulate({
+      guest: parseGuestSpec('diverging'),
+      technique: 'pre-copy',
+      link: linkOf(1e9),
+    });
     expect(found.gaveUp).toMatch(/^did not converge: /);
     expect(found.verified).toBe(true);
   }, 60_000);

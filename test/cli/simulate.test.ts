@@ -2,8 +2,8 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { TECHNIQUES } from '../../src/simulate/technique/registry.js';
 import type { SimulationRow } from '../../src/report/terminal/simulation-rows.js';
+import { TECHNIQUES } from '../../src/simulate/technique/registry.js';
 import { cli, done, expectNothingLeft, folders, start, twoSnapshots } from './cli.js';
 
 const SMALL = 'write-heavy,size=2M';
@@ -40,7 +40,9 @@ describe('--json', () => {
     expect(all.length).toBe(2 * TECHNIQUES.length);
     expect(all.map(({ link }) => link)).toEqual([...TECHNIQUES.map(() => 1e8), ...TECHNIQUES.map(() => 1e9)]);
     for (const link of [1e8, 1e9])
-      expect(all.filter((row) => row.link === link).map(({ technique }) => technique)).toEqual(TECHNIQUES.map(({ name }) => name));
+      expect(all.filter((row) => row.link === link).map(({ technique }) => technique)).toEqual(
+        TECHNIQUES.map(({ name }) => name),
+      );
     for (const row of all) {
       expect(row).toMatchObject({
         guest: SMALL,
@@ -51,20 +53,40 @@ describe('--json', () => {
         pages: 512,
         pagesEach: 1,
       });
-      for (const key of ['totalMs', 'downtimeMs', 'bytes', 'rounds', 'cpuMs'] as const) expect(row[key]).toBeGreaterThan(0);
+      for (const key of ['totalMs', 'downtimeMs', 'bytes', 'rounds', 'cpuMs'] as const)
+        expect(row[key]).toBeGreaterThan(0);
       expect(row.totalMs).toBeGreaterThanOrEqual(row.downtimeMs);
       // Nothing that is sent is faster than the link.
       expect(row.totalMs).toBeGreaterThanOrEqual((row.bytes * 8000) / row.link);
       expect(row.costs.copyUs).toBeGreaterThan(0);
     }
     const [whole] = all;
-    expect(whole).toMatchObject({ technique: 'stop-and-copy', strategy: 'none', rounds: 1, comparedPages: 512 });
+    expect(whole).toMatchObject({
+      technique: 'stop-and-copy',
+      strategy: 'none',
+      rounds: 1,
+      comparedPages: 512,
+    });
     expect(whole!.bytes).toBeGreaterThan(512 * 4096);
   });
 
   test('the same arguments, the same bytes; another seed, others', async () => {
-    const args = ['simulate', '--json', '--guest', SMALL, '--technique', 'pre-copy', '--technique', 'pageferry', '--seed'];
-    const [one, again, other] = [await done([...args, '1']), await done([...args, '1']), await done([...args, '2'])];
+    const args = [
+      'simulate',
+      '--json',
+      '--guest',
+      SMALL,
+      '--technique',
+      'pre-copy',
+      '--technique',
+      'pageferry',
+      '--seed',
+    ];
+    const [one, again, other] = [
+      await done([...args, '1']),
+      await done([...args, '1']),
+      await done([...args, '2']),
+    ];
     expect(again.stdout.equals(one.stdout)).toBe(true);
     expect(other.stdout.equals(one.stdout)).toBe(false);
   });
@@ -130,7 +152,13 @@ describe('a link that is cut', () => {
 
 test('without --json: techniques by total time, the best marked, and who is over the limit', async () => {
   const techniques = ['stop-and-copy', 'pre-copy', 'pageferry'];
-  const asked = ['--guest', SMALL, ...techniques.flatMap((name) => ['--technique', name]), '--downtime-limit', '10'];
+  const asked = [
+    '--guest',
+    SMALL,
+    ...techniques.flatMap((name) => ['--technique', name]),
+    '--downtime-limit',
+    '10',
+  ];
   const { stdout } = await done(['simulate', ...asked]);
   const text = stdout.toString();
   expect(text).toMatch(/^write-heavy,size=2M: 2\.00 MiB, 512 pages of 4 KiB\ndowntime limit 10 ms, seed 1, /);
@@ -173,5 +201,8 @@ test('--html: a page with everything, always the same, and nothing else beside i
 
 test('interrupted: no page stays behind', async () => {
   const inside = newFolder();
-  await expectNothingLeft(inside, start(['simulate', '--guest', 'idle,size=64M', '--html', join(inside, 'report.html')]));
+  await expectNothingLeft(
+    inside,
+    start(['simulate', '--guest', 'idle,size=64M', '--html', join(inside, 'report.html')]),
+  );
 });

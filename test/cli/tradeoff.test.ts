@@ -37,10 +37,15 @@ test('--json: rows of every workload, way and link; an image is a workload, and 
   expect([...new Set(all.map(({ link }) => link))]).toEqual([1e8, 1e9]);
   for (const strategy of ['fixed:raw', 'fixed:lz4', 'adaptive'])
     expect(all.filter((row) => row.strategy === strategy).length).toBe(4);
-  expect(new Set(all.filter(({ workload }) => workload === one).map(({ bytesIn }) => bytesIn))).toEqual(new Set([bytes(one)]));
+  expect(new Set(all.filter(({ workload }) => workload === one).map(({ bytesIn }) => bytesIn))).toEqual(
+    new Set([bytes(one)]),
+  );
   const traced = bytes(join(trace, '000.raw'), join(trace, '001.raw'));
-  expect(new Set(all.filter(({ workload }) => workload === trace).map(({ bytesIn }) => bytesIn))).toEqual(new Set([traced]));
-  for (const row of all) for (const value of Object.values(row).slice(2)) expect(Number.isFinite(value)).toBe(true);
+  expect(new Set(all.filter(({ workload }) => workload === trace).map(({ bytesIn }) => bytesIn))).toEqual(
+    new Set([traced]),
+  );
+  for (const row of all)
+    for (const value of Object.values(row).slice(2)) expect(Number.isFinite(value)).toBe(true);
 });
 
 test('without --json: what to do at each link, the usual ones unless told', async () => {
@@ -68,7 +73,9 @@ test.skipIf(process.platform !== 'linux')(
   'without an image: this process’s own memory, of which nothing stays behind',
   async () => {
     const inside = newFolder();
-    const { stdout } = await done(['tradeoff', '--link', '1Gbit'], { env: { ...process.env, TMPDIR: inside } });
+    const { stdout } = await done(['tradeoff', '--link', '1Gbit'], {
+      env: { ...process.env, TMPDIR: inside },
+    });
     expect(stdout.toString()).toMatch(/^this process: [\d.]+ MiB, \d+ pages of 4 KiB\n {2}at 1 Gbit\/s: /);
     expect(fs.readdirSync(inside)).toEqual([]);
   },

@@ -11,7 +11,14 @@ const out = join(folder, 'out');
 const { version } = JSON.parse(fs.readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 
 test('--help tells every command, wherever it stands; --version the version', async () => {
-  for (const args of [['--help'], ['-h'], ['help'], ['pack', '--help'], ['unpack', '-h'], ['nonsense', '--help']]) {
+  for (const args of [
+    ['--help'],
+    ['-h'],
+    ['help'],
+    ['pack', '--help'],
+    ['unpack', '-h'],
+    ['nonsense', '--help'],
+  ]) {
     const { stdout, stderr } = await done(args);
     for (const word of [
       'pack',
@@ -28,7 +35,8 @@ test('--help tells every command, wherever it stands; --version the version', as
       expect(stdout.toString()).toContain(word);
     expect(stderr).toBe('');
   }
-  for (const args of [['--version'], ['-V']]) expect((await done(args)).stdout.toString()).toBe(`${version}\n`);
+  for (const args of [['--version'], ['-V']])
+    expect((await done(args)).stdout.toString()).toBe(`${version}\n`);
 });
 
 test('every option is known to the command under which it is told', async () => {
@@ -42,7 +50,9 @@ test('every option is known to the command under which it is told', async () => 
   expect(told.length).toBeGreaterThan(15);
   // A name or value that is empty is none anywhere.
   const runs = await Promise.all(told.map((args) => cli([...args, ''])));
-  expect(told.filter((_, i) => runs[i]!.code !== 2 || runs[i]!.stderr.includes('Unknown option'))).toEqual([]);
+  expect(told.filter((_, i) => runs[i]!.code !== 2 || runs[i]!.stderr.includes('Unknown option'))).toEqual(
+    [],
+  );
 });
 
 const pack = ['pack', image, '-o', out];
@@ -77,25 +87,57 @@ const wrong: [string, string[], RegExp][] = [
     [...pack, '--strategy', 'best'],
     /--strategy: unknown strategy "best": expected one of adaptive/,
   ],
-  ['pack: a codec that is not known', [...pack, '--strategy', 'fixed:gzip'], /--strategy: unknown strategy "fixed:gzip"/],
-  ['pack: a level that is not known', [...pack, '--strategy', 'fixed:zstd:23'], /--strategy: unknown strategy "fixed:zstd:23"/],
-  ['pack: a level of what has none', [...pack, '--strategy', 'fixed:lz4:3'], /--strategy: unknown strategy "fixed:lz4:3"/],
-  ['pack: a strategy of every object', [...pack, '--strategy', 'constructor'], /--strategy: unknown strategy "constructor"/],
+  [
+    'pack: a codec that is not known',
+    [...pack, '--strategy', 'fixed:gzip'],
+    /--strategy: unknown strategy "fixed:gzip"/,
+  ],
+  [
+    'pack: a level that is not known',
+    [...pack, '--strategy', 'fixed:zstd:23'],
+    /--strategy: unknown strategy "fixed:zstd:23"/,
+  ],
+  [
+    'pack: a level of what has none',
+    [...pack, '--strategy', 'fixed:lz4:3'],
+    /--strategy: unknown strategy "fixed:lz4:3"/,
+  ],
+  [
+    'pack: a strategy of every object',
+    [...pack, '--strategy', 'constructor'],
+    /--strategy: unknown strategy "constructor"/,
+  ],
   ['pack: a budget that is too large', [...pack, '--delta-budget', '3G'], /--delta-budget: "3G" is too much/],
   ['pack: a budget of no size', [...pack, '--delta-budget', 'x'], /--delta-budget: "x" is no size/],
   ['pack: the output is an input', ['pack', image, '-o', image], /pack: -o .*a.raw is also an input/],
-  ['pack: the output is a base', ['pack', '-', '--base', image, '-o', image], /pack: -o .*a.raw is also an input/],
+  [
+    'pack: the output is a base',
+    ['pack', '-', '--base', image, '-o', image],
+    /pack: -o .*a.raw is also an input/,
+  ],
   ['pack: an image without a name', ['pack', '', '-o', out], /pack: a file name is empty/],
   ['pack: an output without a name', ['pack', image, '-o', ''], /pack: a file name is empty/],
-  ['pack: standard input twice', ['pack', '-', '-', '-o', out], /pack: standard input \(-\) is given more than once/],
+  [
+    'pack: standard input twice',
+    ['pack', '-', '-', '-o', out],
+    /pack: standard input \(-\) is given more than once/,
+  ],
   ['unpack: no file', ['unpack', '-o', out], /unpack: needs one FILE/],
   ['unpack: two files', ['unpack', image, image, '-o', out], /unpack: needs one FILE/],
   ['unpack: no output', ['unpack', image], /unpack: needs -o/],
   ['unpack: the output is the input', ['unpack', image, '-o', image], /unpack: -o .*a.raw is also an input/],
   ['unpack: no number', ['unpack', image, '-o', out, '--image', 'x'], /--image: expected 0 … \d+, got "x"/],
   ['unpack: a negative number', ['unpack', image, '-o', out, '--image=-1'], /--image: .*got "-1"/],
-  ['unpack: pages backwards', ['unpack', image, '-o', out, '--pages', '3-1'], /--pages: expected A-B, got "3-1"/],
-  ['unpack: pages in words', ['unpack', image, '-o', out, '--pages', 'all'], /--pages: expected A-B, got "all"/],
+  [
+    'unpack: pages backwards',
+    ['unpack', image, '-o', out, '--pages', '3-1'],
+    /--pages: expected A-B, got "3-1"/,
+  ],
+  [
+    'unpack: pages in words',
+    ['unpack', image, '-o', out, '--pages', 'all'],
+    /--pages: expected A-B, got "all"/,
+  ],
   ['unpack: pages of a pipe', ['unpack', '-', '-o', out, '--pages', '1'], /unpack: --pages needs a file/],
   ['verify: no file', ['verify'], /verify: needs one FILE/],
   ['verify: two files', ['verify', image, image], /verify: needs one FILE/],
@@ -143,10 +185,17 @@ test('what reads the report may leave', async () => {
 });
 
 const terminal = hasProgram('script');
-test.skipIf(!terminal)('bytes are not written to a terminal (skipped without util-linux script)', async () => {
-  for (const args of [`pack '${image}' -o -`, `unpack '${image}' -o -`, 'capture --pid 1 -o -']) {
-    const { status, stdout } = system('script', ['-qec', `${process.execPath} ${CLI} ${args}`, '/dev/null']);
-    expect(stdout).toMatch(/^pageferry: \w+: -o -: standard output is a terminal/);
-    expect(status).toBe(2);
-  }
-});
+test.skipIf(!terminal)(
+  'bytes are not written to a terminal (skipped without util-linux script)',
+  async () => {
+    for (const args of [`pack '${image}' -o -`, `unpack '${image}' -o -`, 'capture --pid 1 -o -']) {
+      const { status, stdout } = system('script', [
+        '-qec',
+        `${process.execPath} ${CLI} ${args}`,
+        '/dev/null',
+      ]);
+      expect(stdout).toMatch(/^pageferry: \w+: -o -: standard output is a terminal/);
+      expect(status).toBe(2);
+    }
+  },
+);

@@ -36,11 +36,15 @@ async function rig(codec: PageCodec) {
   const at = (what: string) => kernels.reserve(ROOM, what);
   const [page, base, coded, out] = [at('page'), at('base'), at('coded'), at('output') + CANARY_BYTES];
   const guarded = (capacity: number, call: () => number) => {
-    const canaries = [memory.subarray(out - CANARY_BYTES, out), memory.subarray(out + capacity, out + capacity + CANARY_BYTES)];
+    const canaries = [
+      memory.subarray(out - CANARY_BYTES, out),
+      memory.subarray(out + capacity, out + capacity + CANARY_BYTES),
+    ];
     for (const side of canaries) side.fill(CANARY);
     const status = call();
     for (const side of canaries)
-      if (side.some((byte) => byte !== CANARY)) throw new Error(`${codec.name} wrote outside its ${capacity} bytes`);
+      if (side.some((byte) => byte !== CANARY))
+        throw new Error(`${codec.name} wrote outside its ${capacity} bytes`);
     return { status, bytes: memory.slice(out, out + Math.max(0, status)) };
   };
   return {
@@ -86,62 +90,80 @@ test('a codec with bytes of its own can encode and decode, and no other can', ()
   }
 });
 
-describe.each(CODECS.filter(({ encode }) => encode).map((codec) => [codec.name, codec] as const))('%s', (name, codec) => {
-  test('brings back every kind of page of every size', async () => {
-    const it = await rig(codec);
-    for (const bytes of [...PAGE_SIZES, ...PARTIAL_SIZES])
-      for (const [kind, page] of Object.entries(pageKinds(bytes, bytes))) {
-        const where = `${kind}, ${bytes} bytes`;
-        const base = baseOf(page, bytes);
-        const { status, bytes: coded } = it.encode(page, base, ROOM - 1024);
-        // Of a partial page a codec may say that it cannot code it; a whole page always fits so much room.
-        if (status === STATUS.NO_ROOM && PARTIAL_SIZES.includes(bytes)) continue;
-        expect(status, where).toBeGreaterThanOrEqual(0);
-        const back = it.decode(coded, base, bytes);
-        expect(back.status, where).toBe(bytes);
-        expect(Buffer.compare(back.bytes, page), where).toBe(0);
-      }
-  });
+describe.each(CODECS.filter(({ encode }) => encode).map((codec) => [codec.name, codec] as const))(
+  '%s',
+  (name, codec) => {
+    test('brings back every kind of page of every size', async () => {
+      const it = await rig(codec);
+      for (const bytes of [...PAGE_SIZES, ...PARTIAL_SIZES])
+        for (const [kind, page] of Object.entries(pageKinds(bytes, bytes))) {
+          const where = `${kind}, ${bytes} bytes`;
+          const base = baseOf(page, bytes);
+          const { status, bytes: coded } = it.encode(page, base, ROOM - 1024);
+          // Of a partial page a codec may say that it cannot code it; a whole page always fits so much room.
+          if (status === STATUS.NO_ROOM && PARTIAL_SIZES.includes(bytes)) continue;
+          expect(status, where).toBeGreaterThanOrEqual(0);
+          const back = it.decode(coded, base, bytes);
+          expect(back.status, where).toBe(bytes);
+          expect(Buffer.compare(back.bytes, page), where).toBe(0);
+        }
+    });
 
-  test('keeps within its capacity, and needs no more than it uses', async () => {
-    const it = await rig(codec);
-    for (const bytes of [64, 4096])
-      for (const [kind, page] of Object.entries(pageKinds(bytes, 7))) {
-        const base = baseOf(page, 7);
-        const full = it.encode(page, base, ROOM - 1024);
-        const needed = full.status;
-        for (const capacity of [0, 1, 2, 15, needed >> 1, needed - 17, needed - 1, needed, needed + 1, needed + 16]) {
-          if (capacity < 0) continue;
-          const { status, bytes: coded } = it.encode(page, base, capacity);
-          expect(status, `${kind} into ${capacity} of ${needed}`).toBe(capacity >= needed ? needed : STATUS.NO_ROOM);
-          if (capacity >= needed) expect(Buffer.compare(coded, full.bytes)).toBe(0);
+    test('keeps within its capacity, and needs no more than it uses', async () => {
+      const it = await rig(codec);
+      for (const bytes of [64, 4096])
+        for (const [kind, page] of Object.entries(pageKinds(bytes, 7))) {
+          const base = baseOf(page, 7);
+          const full = it.encode(page, base, ROOM - 1024);
+          const needed = full.status;
+          for (const capacity of [
+            0,
+            1,
+            2,
+            15,
+            needed >> 1,
+            needed - 17,
+            needed - 1,
+            needed,
+            needed + 1,
+            needed + 16,
+          ]) {
+            if (capacity < 0) continue;
+            const { status, bytes: coded } = it.encode(page, base, capacity);
+            expect(status, `${kind} into ${capacity} of ${needed}`).toBe(
+              capacity >= needed ? needed : STATUS.NO_ROOM,
+            );
+            if (capacity >= needed) expect(Buffer.compare(coded, full.bytes)).toBe(0);
+          }
         }
-      }
-  });
+    });
 
-  test('refuses input that is cut short or goes on', async () => {
-    const it = await rig(codec);
-    const random = seeded(3);
-    for (const bytes of [48, 4096])
-      for (const [kind, page] of Object.entries(pageKinds(bytes, 5))) {
-        const base = baseOf(page, 5);
-        const { bytes: coded } = it.encode(page, base, ROOM - 1024);
-        const cuts = new Set([0, 1, 2, 3, coded.length - 1, coded.length >> 1, random() % coded.length]);
-        for (const cut of cuts) {
-          if (cut >= coded.length) continue;
-          const { status } = it.decode(coded.subarray(0, cut), base, bytes);
-          // A delta that ends between two changes is a smaller delta: the stream's checks know better.
-          if (codec.base === 'none') expect(status, `${kind}: ${cut} of ${coded.length}`).toBeLessThan(0);
-          else expect(status < 0 || status === bytes).toBe(true);
+    test('refuses input that is cut short or goes on', async () => {
+      const it = await rig(codec);
+      const random = seeded(3);
+      for (const bytes of [48, 4096])
+        for (const [kind, page] of Object.entries(pageKinds(bytes, 5))) {
+          const base = baseOf(page, 5);
+          const { bytes: coded } = it.encode(page, base, ROOM - 1024);
+          const cuts = new Set([0, 1, 2, 3, coded.length - 1, coded.length >> 1, random() % coded.length]);
+          for (const cut of cuts) {
+            if (cut >= coded.length) continue;
+            const { status } = it.decode(coded.subarray(0, cut), base, bytes);
+            // A delta that ends between two changes is a smaller delta: the stream's checks know better.
+            if (codec.base === 'none') expect(status, `${kind}: ${cut} of ${coded.length}`).toBeLessThan(0);
+            else expect(status < 0 || status === bytes).toBe(true);
+          }
+          for (const more of [0, 1, 0x7f, 0xff]) {
+            const { status } = it.decode(Uint8Array.of(...coded, more), base, bytes);
+            expect(status, `${name}, ${kind}: one byte ${more} more`).toBeLessThan(0);
+          }
+          for (const other of [bytes - 4, bytes + 4]) {
+            const { status } = it.decode(coded, base, other);
+            expect(status < 0 || status === other, `${kind} as a page of ${other} bytes: ${status}`).toBe(
+              true,
+            );
+          }
         }
-        for (const more of [0, 1, 0x7f, 0xff]) {
-          const { status } = it.decode(Uint8Array.of(...coded, more), base, bytes);
-          expect(status, `${name}, ${kind}: one byte ${more} more`).toBeLessThan(0);
-        }
-        for (const other of [bytes - 4, bytes + 4]) {
-          const { status } = it.decode(coded, base, other);
-          expect(status < 0 || status === other, `${kind} as a page of ${other} bytes: ${status}`).toBe(true);
-        }
-      }
-  });
-});
+    });
+  },
+);

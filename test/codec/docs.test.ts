@@ -21,28 +21,29 @@ interface Slots {
 }
 
 /** Encode reads `page` (and `base`), decode reads `encoded` and writes `page`, where the base stands before. */
-const KERNELS: Record<string, { encode(run: KernelExports, at: Slots, n: number): number; decode: Decode }> = {
-  rle: {
-    encode: (run, at, n) => run.rleEncode(at.page, n, at.encoded, 70000),
-    decode: (run, at, bytes, n) => run.rleDecode(at.encoded, bytes, at.page, n),
-  },
-  'zero-aware': {
-    encode: (run, at, n) => run.zeroAwareEncode(at.page, n, at.encoded, 70000),
-    decode: (run, at, bytes, n) => run.zeroAwareDecode(at.encoded, bytes, at.page, n),
-  },
-  xbzrle: {
-    encode: (run, at, n) => run.xbzrleEncode(at.base, at.page, n, at.encoded, 70000),
-    decode: (run, at, bytes, n) => run.xbzrleDecode(at.encoded, bytes, at.page, n),
-  },
-  wkdm: {
-    encode: (run, at, n) => run.wkdmEncode(at.page, n, at.encoded, 70000, at.scratch),
-    decode: (run, at, bytes, n) => run.wkdmDecode(at.encoded, bytes, at.page, n, at.scratch),
-  },
-  lz4: {
-    encode: (run, at, n) => run.lz4Encode(at.page, n, at.encoded, 70000, at.scratch),
-    decode: (run, at, bytes, n) => run.lz4Decode(at.encoded, bytes, at.page, n),
-  },
-};
+const KERNELS: Record<string, { encode(run: KernelExports, at: Slots, n: number): number; decode: Decode }> =
+  {
+    rle: {
+      encode: (run, at, n) => run.rleEncode(at.page, n, at.encoded, 70000),
+      decode: (run, at, bytes, n) => run.rleDecode(at.encoded, bytes, at.page, n),
+    },
+    'zero-aware': {
+      encode: (run, at, n) => run.zeroAwareEncode(at.page, n, at.encoded, 70000),
+      decode: (run, at, bytes, n) => run.zeroAwareDecode(at.encoded, bytes, at.page, n),
+    },
+    xbzrle: {
+      encode: (run, at, n) => run.xbzrleEncode(at.base, at.page, n, at.encoded, 70000),
+      decode: (run, at, bytes, n) => run.xbzrleDecode(at.encoded, bytes, at.page, n),
+    },
+    wkdm: {
+      encode: (run, at, n) => run.wkdmEncode(at.page, n, at.encoded, 70000, at.scratch),
+      decode: (run, at, bytes, n) => run.wkdmDecode(at.encoded, bytes, at.page, n, at.scratch),
+    },
+    lz4: {
+      encode: (run, at, n) => run.lz4Encode(at.page, n, at.encoded, 70000, at.scratch),
+      decode: (run, at, bytes, n) => run.lz4Decode(at.encoded, bytes, at.page, n),
+    },
+  };
 type Decode = (run: KernelExports, at: Slots, bytes: number, n: number) => number;
 
 const folder = new URL('../../docs/codecs/', import.meta.url);
@@ -82,14 +83,16 @@ function examplesIn(text: string, file: string): Example[] {
     const fields = new Map<string, Uint8Array>();
     for (const field of block.split(/\n(?=\S)/)) {
       const [, key, tokens] = /^(page|base|encoded) *=(.*)$/s.exec(field.trimEnd()) ?? [];
-      if (key === undefined || fields.has(key)) throw new Error(`${file}: not a field of an example: ${field}`);
+      if (key === undefined || fields.has(key))
+        throw new Error(`${file}: not a field of an example: ${field}`);
       fields.set(key, bytesOf(tokens!, file));
     }
     const page = fields.get('page');
     const encoded = fields.get('encoded');
     if (!page || !encoded) throw new Error(`${file}: an example needs page and encoded`);
     const base = fields.get('base') ?? new Uint8Array(page.length);
-    if (base.length !== page.length) throw new Error(`${file}: base has ${base.length} bytes, page has ${page.length}`);
+    if (base.length !== page.length)
+      throw new Error(`${file}: base has ${base.length} bytes, page has ${page.length}`);
     return { page, base, encoded };
   });
 }

@@ -9,8 +9,23 @@ const CANARY_BYTES = 256;
 
 /** A kernel and its slow twin. `base` is only for delta codecs; a twin's encode gives null for a page that it cannot code. */
 export interface Subject {
-  encode(run: KernelExports, src: number, bytes: number, out: number, capacity: number, scratch: number, base: number): number;
-  decode(run: KernelExports, src: number, bytes: number, out: number, pageBytes: number, scratch: number): number;
+  encode(
+    run: KernelExports,
+    src: number,
+    bytes: number,
+    out: number,
+    capacity: number,
+    scratch: number,
+    base: number,
+  ): number;
+  decode(
+    run: KernelExports,
+    src: number,
+    bytes: number,
+    out: number,
+    pageBytes: number,
+    scratch: number,
+  ): number;
   twinEncode(page: Uint8Array, base: Uint8Array): Uint8Array | null;
   twinDecode(data: Uint8Array, pageBytes: number, base: Uint8Array): Uint8Array | number;
 }
@@ -43,8 +58,12 @@ export async function rig(subject: Subject) {
     memory.fill(CANARY, to - CANARY_BYTES, to);
     memory.fill(CANARY, to + capacity, to + capacity + CANARY_BYTES);
     const status = call(to);
-    const around = [memory.subarray(to - CANARY_BYTES, to), memory.subarray(to + capacity, to + capacity + CANARY_BYTES)];
-    if (around.some((side) => side.some((byte) => byte !== CANARY))) throw new Error(`wrote outside its ${capacity} bytes`);
+    const around = [
+      memory.subarray(to - CANARY_BYTES, to),
+      memory.subarray(to + capacity, to + capacity + CANARY_BYTES),
+    ];
+    if (around.some((side) => side.some((byte) => byte !== CANARY)))
+      throw new Error(`wrote outside its ${capacity} bytes`);
     return { status, bytes: memory.slice(to, to + Math.max(0, status)) };
   };
 
@@ -65,7 +84,8 @@ export async function rig(subject: Subject) {
         memory.set(base.subarray(0, pageBytes), to);
         return subject.decode(run, src, data.length, to, pageBytes, scratch);
       });
-      if (result.status !== status || Buffer.compare(result.bytes, bytes) !== 0) throw new Error('decoded differently elsewhere');
+      if (result.status !== status || Buffer.compare(result.bytes, bytes) !== 0)
+        throw new Error('decoded differently elsewhere');
       return result;
     },
   };
@@ -81,7 +101,8 @@ export function pageKinds(bytes: number, seed: number): Record<string, Uint8Arra
   };
   const text = 'the page moves, the guest runs on; a dirty page moves once more. ';
   const runs: number[] = [];
-  while (runs.length < bytes) runs.push(...new Array(1 + (random() % 7 === 0 ? random() % 300 : random() % 6)).fill(random() & 3));
+  while (runs.length < bytes)
+    runs.push(...new Array(1 + (random() % 7 === 0 ? random() % 300 : random() % 6)).fill(random() & 3));
   return {
     zero: fill(() => 0),
     same: fill(() => 0xcc),
@@ -103,12 +124,14 @@ export function baseOf(page: Uint8Array, seed: number): Uint8Array {
   const base = page.slice();
   const rarity = [3, 20, 400][seed % 3]!;
   for (let i = 0; i < base.length; i++)
-    if (random() % rarity === 0) for (let n = random() % 40; n >= 0 && i < base.length; n--, i++) base[i]! ^= random();
+    if (random() % rarity === 0)
+      for (let n = random() % 40; n >= 0 && i < base.length; n--, i++) base[i]! ^= random();
   return base;
 }
 
 const SIZES = [
-  4096, 16384, 65536, 1, 2, 3, 4, 5, 15, 16, 17, 31, 32, 48, 63, 64, 65, 66, 67, 68, 112, 127, 128, 129, 130, 131, 132,
+  4096, 16384, 65536, 1, 2, 3, 4, 5, 15, 16, 17, 31, 32, 48, 63, 64, 65, 66, 67, 68, 112, 127, 128, 129, 130,
+  131, 132,
 ];
 const ODD_SIZES = [191, 192, 193, 194, 195, 208, 255, 256, 257, 1000, 1040, 4095, 4097, 12345, 32752, 65535];
 
@@ -143,16 +166,24 @@ export function contract(name: string, subject: Subject): void {
         for (let capacity = 0; capacity < bytes + 150; capacity++) {
           const { status, bytes: got } = it.encode(page, base, capacity, capacity % 16);
           const fits = expected && expected.length <= capacity;
-          expect(status, `${kind}, ${bytes} bytes into ${capacity}`).toBe(fits ? expected.length : STATUS.NO_ROOM);
+          expect(status, `${kind}, ${bytes} bytes into ${capacity}`).toBe(
+            fits ? expected.length : STATUS.NO_ROOM,
+          );
           if (fits) expect(Buffer.compare(got, expected)).toBe(0);
         }
       }
     for (const [kind, page] of Object.entries(pageKinds(4096, 5))) {
       const base = baseOf(page, 4);
       const expected = subject.twinEncode(page, base)!;
-      for (let capacity = Math.max(0, expected.length - 100); capacity < expected.length + 300; capacity += 3) {
+      for (
+        let capacity = Math.max(0, expected.length - 100);
+        capacity < expected.length + 300;
+        capacity += 3
+      ) {
         const { status } = it.encode(page, base, capacity);
-        expect(status, `${kind} into ${capacity}`).toBe(expected.length <= capacity ? expected.length : STATUS.NO_ROOM);
+        expect(status, `${kind} into ${capacity}`).toBe(
+          expected.length <= capacity ? expected.length : STATUS.NO_ROOM,
+        );
       }
       for (let capacity = 0; capacity < expected.length; capacity += 61)
         expect(it.encode(page, base, capacity).status, kind).toBe(STATUS.NO_ROOM);

@@ -47,7 +47,10 @@ function pageKinds(bytes: number): [string, Uint8Array][] {
     ['code-like', fill(() => (next() % 3 ? code[next() % code.length]! : next() & 255))],
     ['random', fill(() => next() & 255)],
     ['half random, half zero', fill((i) => (i < bytes / 2 ? next() & 255 : 0))],
-    ['random, repeated from afar', fill((i) => (Math.imul(i % Math.ceil(bytes / 2), 2654435761) >>> 13) & 255)],
+    [
+      'random, repeated from afar',
+      fill((i) => (Math.imul(i % Math.ceil(bytes / 2), 2654435761) >>> 13) & 255),
+    ],
   ];
 }
 
@@ -69,9 +72,11 @@ function decode(input: Uint8Array, blockBytes: number, src = coded, out = plain 
   bytes.fill(CANARY, out - 32, Math.min(out + blockBytes + 64, bytes.length));
   const result = run.lz4Decode(src, input.length, out, blockBytes);
   expect(bytes.subarray(out - 32, out).every((byte) => byte === CANARY)).toBe(true);
-  expect(bytes.subarray(out + blockBytes, Math.min(out + blockBytes + 64, bytes.length)).every((byte) => byte === CANARY)).toBe(
-    true,
-  );
+  expect(
+    bytes
+      .subarray(out + blockBytes, Math.min(out + blockBytes + 64, bytes.length))
+      .every((byte) => byte === CANARY),
+  ).toBe(true);
   return result < 0 ? result : bytes.slice(out, out + result);
 }
 
@@ -79,7 +84,8 @@ const same = (a: Uint8Array | number, b: Uint8Array | number) =>
   typeof a === 'number' || typeof b === 'number' ? a === b : Buffer.compare(a, b) === 0;
 
 const SIZES = [
-  1, 2, 5, 11, 12, 13, 14, 15, 16, 17, 31, 47, 48, 49, 63, 64, 65, 255, 1000, 4095, 4096, 4097, 16384, 40000, 65535, 65536,
+  1, 2, 5, 11, 12, 13, 14, 15, 16, 17, 31, 47, 48, 49, 63, 64, 65, 255, 1000, 4095, 4096, 4097, 16384, 40000,
+  65535, 65536,
 ];
 
 describe.each(SIZES)('a block of %i bytes', (blockBytes) => {
@@ -114,7 +120,9 @@ test.each([1, 13, 40, 100, 300, 700])(
       for (let capacity = 0; capacity <= bound(blockBytes); capacity++) {
         kernels.bytes.fill(CANARY, coded, coded + bound(blockBytes) + 64);
         const result = encodeAt(block, page, coded, capacity);
-        expect(result, `${kind}, capacity ${capacity}`).toBe(capacity < whole.length ? STATUS.NO_ROOM : whole.length);
+        expect(result, `${kind}, capacity ${capacity}`).toBe(
+          capacity < whole.length ? STATUS.NO_ROOM : whole.length,
+        );
         const after = kernels.bytes.subarray(coded + capacity, coded + bound(blockBytes) + 64);
         expect(after.every((byte) => byte === CANARY)).toBe(true);
         if (result > 0) expect(same(kernels.bytes.slice(coded, coded + result), whole)).toBe(true);
@@ -127,14 +135,24 @@ test('capacities around the need of whole pages', () => {
   for (const blockBytes of [4096, 65536]) {
     for (const [kind, block] of pageKinds(blockBytes)) {
       const whole = encode(block);
-      for (const capacity of [whole.length - 100, whole.length - 40, whole.length - 1, whole.length, whole.length + 20]) {
+      for (const capacity of [
+        whole.length - 100,
+        whole.length - 40,
+        whole.length - 1,
+        whole.length,
+        whole.length + 20,
+      ]) {
         if (capacity < 0) continue;
         kernels.bytes.fill(CANARY, coded, coded + bound(blockBytes) + 64);
         const result = encodeAt(block, page, coded, capacity);
-        expect(result, `${kind}, capacity ${capacity}`).toBe(capacity < whole.length ? STATUS.NO_ROOM : whole.length);
-        expect(kernels.bytes.subarray(coded + capacity, coded + bound(blockBytes) + 64).every((byte) => byte === CANARY)).toBe(
-          true,
+        expect(result, `${kind}, capacity ${capacity}`).toBe(
+          capacity < whole.length ? STATUS.NO_ROOM : whole.length,
         );
+        expect(
+          kernels.bytes
+            .subarray(coded + capacity, coded + bound(blockBytes) + 64)
+            .every((byte) => byte === CANARY),
+        ).toBe(true);
       }
     }
   }
@@ -150,7 +168,10 @@ test('every offset and match length, also where the match reaches the last byte'
         putSequence(out, new Uint8Array(after).fill(9), 0, 0);
         const input = Uint8Array.from(out);
         const result = decode(input, 40 + matchBytes + after);
-        expect(same(result, lz4DecodeReference(input, 40 + matchBytes + after)), `${offset} ${matchBytes} ${after}`).toBe(true);
+        expect(
+          same(result, lz4DecodeReference(input, 40 + matchBytes + after)),
+          `${offset} ${matchBytes} ${after}`,
+        ).toBe(true);
         expect(typeof result).not.toBe('number');
       }
     }
@@ -166,10 +187,12 @@ test('hostile input: what the reference says, with slack that tempts', () => {
   for (let round = 0; round < 20000; round++) {
     const [blockBytes, encoded] = corpus[next() % corpus.length]!;
     let input: Uint8Array;
-    if (round % 4 === 3) input = Uint8Array.from({ length: next() % 200 }, () => (next() % 5 ? next() & 255 : 255));
+    if (round % 4 === 3)
+      input = Uint8Array.from({ length: next() % 200 }, () => (next() % 5 ? next() & 255 : 255));
     else {
       input = encoded.slice(0, round % 4 === 1 ? next() % (encoded.length + 1) : encoded.length);
-      for (let i = next() % 4; i > 0 && input.length > 0; i--) input[next() % input.length] = [0, 255, next() & 255][next() % 3]!;
+      for (let i = next() % 4; i > 0 && input.length > 0; i--)
+        input[next() % input.length] = [0, 255, next() & 255][next() % 3]!;
     }
     const wanted = Math.max(1, blockBytes + (next() % 8 ? 0 : (next() % 5) - 2));
     kernels.bytes.fill(next() & 255, coded, coded + input.length + 64);

@@ -23,7 +23,9 @@ test('rle reads what other PackBits encoders write: runs of two and three, and s
 
 test('rle cuts runs and literals after 128 bytes, wherever the runs of a page begin and end', async () => {
   const it = await rig(rle);
-  for (const length of [1, 2, 3, 4, 5, 63, 64, 65, 66, 67, 68, 127, 128, 129, 130, 131, 132, 255, 256, 257, 259, 260])
+  for (const length of [
+    1, 2, 3, 4, 5, 63, 64, 65, 66, 67, 68, 127, 128, 129, 130, 131, 132, 255, 256, 257, 259, 260,
+  ])
     for (let start = 0; start < 140; start += start < 70 && start > 55 ? 1 : 7) {
       const page = Uint8Array.from({ length: 400 }, (_, i) => (i >= start && i < start + length ? 7 : i));
       const expected = twin.encode(page);

@@ -51,7 +51,8 @@ test('wkdm fills its lists to the last entry of the largest page', async () => {
 
 test('wkdm codes pages of whole 16 bytes only, and names what is wrong', async () => {
   const it = await rig(wkdm);
-  const decode = (data: number[], pageBytes = 16) => it.decode(Uint8Array.from(data), new Uint8Array(pageBytes), pageBytes).status;
+  const decode = (data: number[], pageBytes = 16) =>
+    it.decode(Uint8Array.from(data), new Uint8Array(pageBytes), pageBytes).status;
   for (const bytes of [0, 1, 4, 8, 12, 17, 4092]) {
     const page = new Uint8Array(bytes);
     expect(it.encode(page, page, 8192).status, `${bytes} bytes`).toBe(STATUS.NO_ROOM);

@@ -4,7 +4,8 @@ import * as twin from '../reference/xbzrle.js';
 import { contract, rig, type Subject } from './harness.js';
 
 const xbzrle: Subject = {
-  encode: (run, src, bytes, out, capacity, _scratch, base) => run.xbzrleEncode(base, src, bytes, out, capacity),
+  encode: (run, src, bytes, out, capacity, _scratch, base) =>
+    run.xbzrleEncode(base, src, bytes, out, capacity),
   decode: (run, src, bytes, out, pageBytes) => run.xbzrleDecode(src, bytes, out, pageBytes),
   twinEncode: twin.encode,
   twinDecode: twin.decode,
@@ -30,7 +31,10 @@ const VECTORS: Record<string, [Uint8Array, number[]]> = {
   'two bytes with one between': [changed({ 10: 0xaa, 12: 0xbb }), [10, 1, 0xaa, 1, 1, 0xbb]],
   'four bytes over the border of a word': [changed({ 6: 1, 7: 2, 8: 3, 9: 4 }), [6, 4, 1, 2, 3, 4]],
   'every byte': [everyByte, [0, 0x80, 0x20, ...everyByte]],
-  'every other byte': [everyOther, Array.from({ length: 2048 }, (_, i) => [i ? 1 : 0, 1, everyOther[2 * i]!]).flat()],
+  'every other byte': [
+    everyOther,
+    Array.from({ length: 2048 }, (_, i) => [i ? 1 : 0, 1, everyOther[2 * i]!]).flat(),
+  ],
 };
 
 test.each(Object.entries(VECTORS))('xbzrle: %s', async (_, [page, delta]) => {
@@ -66,7 +70,8 @@ test('xbzrle writes three-byte lengths above 16383, and only there', async () =>
 
 test('xbzrle names what is wrong', async () => {
   const it = await rig(xbzrle);
-  const decode = (data: number[], pageBytes = 16) => it.decode(Uint8Array.from(data), new Uint8Array(pageBytes), pageBytes).status;
+  const decode = (data: number[], pageBytes = 16) =>
+    it.decode(Uint8Array.from(data), new Uint8Array(pageBytes), pageBytes).status;
   expect(decode([])).toBe(16);
   expect(decode([0, 1, 9, 0, 1, 9]), 'a later zrun of 0').toBe(STATUS.BAD_TOKEN);
   expect(decode([1, 0]), 'a nzrun of 0').toBe(STATUS.BAD_TOKEN);

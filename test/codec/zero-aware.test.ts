@@ -17,7 +17,8 @@ test('zero-aware puts every pattern of four words where it was', async () => {
   const words = new Uint32Array(16 * 16);
   for (let mask = 0; mask < 16; mask++)
     for (let group = 0; group < 4; group++)
-      for (let i = 0; i < 4; i++) if ((mask >> i) & 1) words[mask * 16 + group * 4 + i] = (mask + 1) * 0x01020304 + group * 4 + i;
+      for (let i = 0; i < 4; i++)
+        if ((mask >> i) & 1) words[mask * 16 + group * 4 + i] = (mask + 1) * 0x01020304 + group * 4 + i;
   const page = new Uint8Array(words.buffer);
   const { bytes } = it.encode(page, page, 2048);
   expect(Buffer.compare(bytes, twin.encode(page))).toBe(0);

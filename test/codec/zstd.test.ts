@@ -18,7 +18,10 @@ describe.skipIf(!zstd)('zstd at hand (else skipped)', () => {
         if (level === 19 && bytes > 70_000) continue;
         const segment = Uint8Array.from({ length: bytes }, () => random() & (level === 3 ? 255 : 3));
         const frame = zstd!.compress(segment, level);
-        expect(Buffer.compare(zstd!.decompress(frame, bytes), segment), `${bytes} bytes, level ${level}`).toBe(0);
+        expect(
+          Buffer.compare(zstd!.decompress(frame, bytes), segment),
+          `${bytes} bytes, level ${level}`,
+        ).toBe(0);
       }
   });
 
@@ -43,7 +46,8 @@ describe.skipIf(!zstd)('zstd at hand (else skipped)', () => {
       frame.with(4, frame[4]! | 1),
       frame.with(4, frame[4]! | 8),
     ];
-    for (const bytes of refused) expect(() => zstd!.decompress(Uint8Array.from(bytes), 300)).toThrow(/it declares (none|\d+)/);
+    for (const bytes of refused)
+      expect(() => zstd!.decompress(Uint8Array.from(bytes), 300)).toThrow(/it declares (none|\d+)/);
   });
 
   test('a damaged frame is an error, or other bytes of the same length: the segment’s check knows', () => {
@@ -64,10 +68,14 @@ describe.skipIf(!zstd)('zstd at hand (else skipped)', () => {
 
   test('many encoders and decoders side by side share it', async () => {
     const streams = await Promise.all(
-      [1, 3, 5, 7].map((level) => encoded([bytesSource(image, 'a')], { zstd: undefined, strategy: `fixed:zstd:${level}` })),
+      [1, 3, 5, 7].map((level) =>
+        encoded([bytesSource(image, 'a')], { zstd: undefined, strategy: `fixed:zstd:${level}` }),
+      ),
     );
     const [one, two] = await Promise.all([loadZstd(), loadZstd()]);
-    const back = await Promise.all(streams.map(({ bytes }, i) => decoded(bytes, { zstd: [undefined, one, two, zstd][i] })));
+    const back = await Promise.all(
+      streams.map(({ bytes }, i) => decoded(bytes, { zstd: [undefined, one, two, zstd][i] })),
+    );
     for (const { images } of back) expect(Buffer.compare(images[0]!, image)).toBe(0);
   });
 
@@ -76,7 +84,8 @@ describe.skipIf(!zstd)('zstd at hand (else skipped)', () => {
     for (const by of [-1, 1]) {
       const lying = {
         ...zstd!,
-        decompress: (frame: Uint8Array, contentBytes: number) => new Uint8Array(zstd!.decompress(frame, contentBytes).length + by),
+        decompress: (frame: Uint8Array, contentBytes: number) =>
+          new Uint8Array(zstd!.decompress(frame, contentBytes).length + by),
       };
       const { error } = await attempt(bytes, { zstd: lying });
       expect(error).toBeInstanceOf(PageferryError);
@@ -109,6 +118,7 @@ describe.skipIf(!zstd?.compressAsync)('zstd on Node’s own threads (else skippe
       const segment = Uint8Array.from({ length: 3 << 20 }, () => random());
       kept.push([segment, await zstd!.compressAsync!(segment, 1)]);
     }
-    for (const [segment, frame] of kept) expect(Buffer.compare(zstd!.decompress(frame, segment.length), segment)).toBe(0);
+    for (const [segment, frame] of kept)
+      expect(Buffer.compare(zstd!.decompress(frame, segment.length), segment)).toBe(0);
   });
 });

@@ -28,7 +28,9 @@ test('an image digest is the chain that its document tells', async () => {
         chain.add(at + 16 * done, count);
         done += count;
       }
-      expect(digestText(chain.finish(imageBytes)), `${pages} pages`).toBe(digestText(digestOfPages(expected, imageBytes)));
+      expect(digestText(chain.finish(imageBytes)), `${pages} pages`).toBe(
+        digestText(digestOfPages(expected, imageBytes)),
+      );
     }
   }
 });
@@ -37,7 +39,9 @@ test('the digest of a zero page is that of its bytes', async () => {
   for (const pageBytes of [4096, 16384, 65536]) {
     const kernels = await testKernels();
     const { zeroPageDigest } = new ImageDigest(kernels, pageBytes);
-    expect(kernels.bytes.slice(zeroPageDigest, zeroPageDigest + 16)).toEqual(digest(new Uint8Array(pageBytes)));
+    expect(kernels.bytes.slice(zeroPageDigest, zeroPageDigest + 16)).toEqual(
+      digest(new Uint8Array(pageBytes)),
+    );
   }
 });
 
@@ -45,11 +49,16 @@ test('what an encoder says is the digest of the image’s bytes, zero pages and 
   for (const pageBytes of [4096, 16384])
     for (const extra of [0, 1, pageBytes - 1]) {
       const image = guestImage(pageBytes, 2, extra).subarray(-5 * pageBytes);
-      const { summary } = await encoded([bytesSource(image, 'a'), bytesSource(new Uint8Array(2 * pageBytes + extra), 'zeros')], {
-        pageBytes,
-      });
+      const { summary } = await encoded(
+        [bytesSource(image, 'a'), bytesSource(new Uint8Array(2 * pageBytes + extra), 'zeros')],
+        {
+          pageBytes,
+        },
+      );
       expect(summary.images[0]!.digest).toEqual(imageDigest(image, pageBytes));
-      expect(summary.images[1]!.digest).toEqual(imageDigest(new Uint8Array(2 * pageBytes + extra), pageBytes));
+      expect(summary.images[1]!.digest).toEqual(
+        imageDigest(new Uint8Array(2 * pageBytes + extra), pageBytes),
+      );
     }
 });
 

@@ -90,7 +90,8 @@ test('a digest of zeros is found like any other, and only where it was put', asy
 test('full, it forgets the oldest images first and never grows', async () => {
   const { index, put, at } = await rig();
   const perImage = SLOTS;
-  for (let image = 0; image < 6; image++) for (let n = 0; n < perImage; n++) index.insert(put(image * perImage + n), image, n);
+  for (let image = 0; image < 6; image++)
+    for (let n = 0; n < perImage; n++) index.insert(put(image * perImage + n), image, n);
   const found = Array.from({ length: 6 }, (_, image) => {
     let count = 0;
     for (let n = 0; n < perImage; n++) {

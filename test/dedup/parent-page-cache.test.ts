@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { EarlierImages } from '../../src/dedup/reference-images.js';
 import { VersionStore } from '../../src/dedup/parent-page-cache.js';
+import { EarlierImages } from '../../src/dedup/reference-images.js';
 import { bytesSource } from '../../src/index.js';
 import type { Kernels } from '../../src/kernels/kernels.js';
 import { guestImage } from '../support/images.js';
@@ -144,12 +144,12 @@ test('earlier pages are had from memory or from their source, as they were sent'
       expect(earlier.isAsSent(number, page, load((page + 1) % 8))).toBe(false);
     }
   // Pages and images that there are not.
-  expect([earlier.find(0, 8), earlier.find(2, 0), earlier.confirm(0, 8, load(0)), earlier.isAsSent(2, 0, load(0))]).toEqual([
-    0,
-    0,
-    false,
-    false,
-  ]);
+  expect([
+    earlier.find(0, 8),
+    earlier.find(2, 0),
+    earlier.confirm(0, 8, load(0)),
+    earlier.isAsSent(2, 0, load(0)),
+  ]).toEqual([0, 0, false, false]);
   expect(earlier.count).toBe(2);
 });
 

@@ -47,7 +47,13 @@ test('a page is known by its digest for good, its bytes as long as the cache has
   expect([byteOf(7), byteOf(8), confirms(7, 1), confirms(7, 2)]).toEqual([1, 2, true, false]);
   put(9, 3);
   expect([7, 8, 9].filter((page) => byteOf(page) !== undefined).length).toBe(2);
-  expect([sent.has(7), matches(7, 1), matches(8, 2), matches(9, 3), matches(9, 1)]).toEqual([true, true, true, true, false]);
+  expect([sent.has(7), matches(7, 1), matches(8, 2), matches(9, 3), matches(9, 1)]).toEqual([
+    true,
+    true,
+    true,
+    true,
+    false,
+  ]);
 });
 
 test('the page that was put longest ago makes room, however often it was looked for', async () => {
@@ -98,27 +104,30 @@ test('a page that is sent again keeps its place; one that is put without bytes g
   expect([byteOf(1), byteOf(2)]).toEqual([2, 5]);
 });
 
-test.each([0, 1, 3, 16])('whatever a cache of %s pages forgets, it never gives another page or version', async (slots) => {
-  const { put, byteOf, matches, sent } = await createSent(slots);
-  const random = seeded(slots + 1);
-  const now = new Map<number, number>();
-  let kept = 0;
-  for (let n = 0; n < 4000; n++) {
-    // Far apart, so that its tables are made when they are needed.
-    const page = (random() % 20) * 12_345;
-    if (random() % 3 === 0) {
-      now.set(page, 1 + (random() % 200));
-      put(page, now.get(page)!, random() % 8 !== 0);
-    } else {
-      const byte = byteOf(page);
-      if (byte !== undefined) kept++;
-      expect(byte === undefined || byte === now.get(page)).toBe(true);
-      if (now.has(page)) expect(matches(page, now.get(page)!)).toBe(true);
+test.each([0, 1, 3, 16])(
+  'whatever a cache of %s pages forgets, it never gives another page or version',
+  async (slots) => {
+    const { put, byteOf, matches, sent } = await createSent(slots);
+    const random = seeded(slots + 1);
+    const now = new Map<number, number>();
+    let kept = 0;
+    for (let n = 0; n < 4000; n++) {
+      // Far apart, so that its tables are made when they are needed.
+      const page = (random() % 20) * 12_345;
+      if (random() % 3 === 0) {
+        now.set(page, 1 + (random() % 200));
+        put(page, now.get(page)!, random() % 8 !== 0);
+      } else {
+        const byte = byteOf(page);
+        if (byte !== undefined) kept++;
+        expect(byte === undefined || byte === now.get(page)).toBe(true);
+        if (now.has(page)) expect(matches(page, now.get(page)!)).toBe(true);
+      }
     }
-  }
-  expect(sent.cache.hits).toBe(kept);
-  expect(kept > 0).toBe(slots > 0);
-});
+    expect(sent.cache.hits).toBe(kept);
+    expect(kept > 0).toBe(slots > 0);
+  },
+);
 
 test('what was forgotten is read again, but only what the receiver has', async () => {
   const memory = new Map([

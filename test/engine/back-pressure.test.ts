@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { createEncoder, encodeImages, encodeStream, type PageSource, type Strategy } from '../../src/index.js';
+import {
+  createEncoder,
+  encodeImages,
+  encodeStream,
+  type PageSource,
+  type Strategy,
+} from '../../src/index.js';
 import { seeded } from '../support/kernels.js';
 import { SMALL_ENCODER } from '../support/streams.js';
 
@@ -8,7 +14,12 @@ const IMAGE_BYTES = 160 * MIB;
 /** Two chunks of the source, and two frames; with threads the frames that they work ahead. */
 const AHEAD_BYTES = [0, 16 * MIB, 48 * MIB];
 /** Every page needs all its bytes, and frames are small: what is read ahead shows. */
-const plain: Strategy = { name: 'plain', choose: () => 'group', pack: () => ({ name: 'raw' }), groupBytes: () => MIB };
+const plain: Strategy = {
+  name: 'plain',
+  choose: () => 'group',
+  pack: () => ({ name: 'raw' }),
+  groupBytes: () => MIB,
+};
 const options = { ...SMALL_ENCODER, strategy: plain, dedup: false, deltaBudgetBytes: 0 };
 
 /** A long image of noise that counts what is read of it. */
@@ -69,23 +80,26 @@ test('an output that is slow holds the encoder back', async () => {
   expect(bytesOut).toBe(out);
 });
 
-test.each([1, 2])('cancelled, it reads no further and lets go of its images, with %d threads', async (threads) => {
-  const source = noise();
-  let closed = 0;
-  async function* images() {
-    try {
-      yield source;
-      throw new Error('asked for more after it was cancelled');
-    } finally {
-      closed++;
+test.each([1, 2])(
+  'cancelled, it reads no further and lets go of its images, with %d threads',
+  async (threads) => {
+    const source = noise();
+    let closed = 0;
+    async function* images() {
+      try {
+        yield source;
+        throw new Error('asked for more after it was cancelled');
+      } finally {
+        closed++;
+      }
     }
-  }
-  const reader = encodeStream({ ...options, threads, images: images() }).getReader();
-  await reader.read();
-  await reader.cancel('enough');
-  expect(await standstill(source)).toBeLessThanOrEqual(AHEAD_BYTES[threads]!);
-  expect(closed).toBe(1);
-});
+    const reader = encodeStream({ ...options, threads, images: images() }).getReader();
+    await reader.read();
+    await reader.cancel('enough');
+    expect(await standstill(source)).toBeLessThanOrEqual(AHEAD_BYTES[threads]!);
+    expect(closed).toBe(1);
+  },
+);
 
 test('left early, an iteration ends the encoder', async () => {
   const source = noise();

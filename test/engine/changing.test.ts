@@ -54,26 +54,31 @@ function changingSource(bytes: Uint8Array, name: string, change: Change, random:
   };
 }
 
-test.each(Object.entries(CHANGES))('a file that gives %s when it is read again never yields a wrong image', async (_, change) => {
-  const random = seeded(77);
-  for (const strategy of STRATEGIES)
-    for (let seed = 1; seed <= 2; seed++) {
-      const first = guestImage(PAGE, seed, 50);
-      const second = laterImage(first, PAGE, seed);
-      const images = [first, second, laterImage(second, PAGE, seed + 1), first, guestImage(PAGE, seed)];
-      const { bytes } = await encodedBy(
-        async (encoder) => {
-          for (const [i, image] of images.entries()) await encoder.encode(changingSource(image, `${i}`, change, random));
-          encoder.openImage('pages');
-          await encoder.write(second);
-          await encoder.endImage();
-        },
-        { strategy, deltaBudgetBytes: seed % 2 ? 0 : 1 << 20 },
-      );
-      const back = await decoded(bytes);
-      for (const [i, image] of [...images, second].entries()) expect(Buffer.compare(back.images[i]!, image), `image ${i}`).toBe(0);
-    }
-});
+test.each(Object.entries(CHANGES))(
+  'a file that gives %s when it is read again never yields a wrong image',
+  async (_, change) => {
+    const random = seeded(77);
+    for (const strategy of STRATEGIES)
+      for (let seed = 1; seed <= 2; seed++) {
+        const first = guestImage(PAGE, seed, 50);
+        const second = laterImage(first, PAGE, seed);
+        const images = [first, second, laterImage(second, PAGE, seed + 1), first, guestImage(PAGE, seed)];
+        const { bytes } = await encodedBy(
+          async (encoder) => {
+            for (const [i, image] of images.entries())
+              await encoder.encode(changingSource(image, `${i}`, change, random));
+            encoder.openImage('pages');
+            await encoder.write(second);
+            await encoder.endImage();
+          },
+          { strategy, deltaBudgetBytes: seed % 2 ? 0 : 1 << 20 },
+        );
+        const back = await decoded(bytes);
+        for (const [i, image] of [...images, second].entries())
+          expect(Buffer.compare(back.images[i]!, image), `image ${i}`).toBe(0);
+      }
+  },
+);
 
 test('a base that changes under the encoder is sent as if it had not', async () => {
   const random = seeded(78);
@@ -111,7 +116,8 @@ test('memory that is written to after its image was taken', async () => {
     { strategy: 'smallest' },
   );
   const back = await decoded(bytes);
-  for (const [i, image] of taken.entries()) expect(Buffer.compare(back.images[i]!, image), `round ${i}`).toBe(0);
+  for (const [i, image] of taken.entries())
+    expect(Buffer.compare(back.images[i]!, image), `round ${i}`).toBe(0);
 });
 
 test('a base that changed on the other side is refused, or found out at the end', async () => {

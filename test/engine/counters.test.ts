@@ -7,7 +7,11 @@ import { decoded, encoded } from '../support/streams.js';
 const PAGE = 4096;
 const first = guestImage(PAGE, 1, 99);
 const second = laterImage(first, PAGE, 2);
-const sources = () => [bytesSource(first, 'a'), bytesSource(second, 'b'), bytesSource(new Uint8Array(0), 'c')];
+const sources = () => [
+  bytesSource(first, 'a'),
+  bytesSource(second, 'b'),
+  bytesSource(new Uint8Array(0), 'c'),
+];
 
 const sum = (counts: Partial<CodecCounts>, what: 'pages' | 'bytes') =>
   Object.values(counts).reduce((all, count) => all + count[what], 0);
@@ -26,25 +30,43 @@ function expectAddUp(summary: StreamSummary, stream: Uint8Array): void {
   // Records beside the frames belong to no image.
   expect(images.reduce((all, image) => all + image.bytesOut, 0)).toBeLessThan(bytesOut);
   for (const { name } of CODECS)
-    expect(codecs[name]?.pages ?? 0, name).toBe(images.reduce((all, image) => all + (image.codecs[name]?.pages ?? 0), 0));
+    expect(codecs[name]?.pages ?? 0, name).toBe(
+      images.reduce((all, image) => all + (image.codecs[name]?.pages ?? 0), 0),
+    );
   for (const count of Object.values(codecs)) expect(count.pages).toBeGreaterThan(0);
 }
 
-describe.each(['adaptive', 'smallest', 'characteristic', 'mecom', 'fixed:raw', 'fixed:lz4', 'fixed:zstd', 'fixed:xbzrle'])(
-  '%s',
-  (strategy) => {
-    test.each([1, 2])('counts add up with %d threads', async (threads) => {
-      const { bytes, summary } = await encoded(sources(), { strategy, threads, zstd: undefined });
-      expectAddUp(summary, bytes);
-      const { summary: decode } = await decoded(bytes, { zstd: undefined });
-      expect(decode.pages).toBe(summary.pages);
-      expect(sum(decode.codecs, 'pages')).toBe(summary.pages);
-      // Pages that travel without bytes, or coded alone, are told alike on both sides.
-      for (const name of ['zero', 'fill', 'same-as', 'unchanged', 'rle', 'zero-aware', 'xbzrle', 'similar', 'wkdm'] as const)
-        expect(decode.codecs[name]?.pages, name).toBe(summary.codecs[name]?.pages);
-    });
-  },
-);
+describe.each([
+  'adaptive',
+  'smallest',
+  'characteristic',
+  'mecom',
+  'fixed:raw',
+  'fixed:lz4',
+  'fixed:zstd',
+  'fixed:xbzrle',
+])('%s', (strategy) => {
+  test.each([1, 2])('counts add up with %d threads', async (threads) => {
+    const { bytes, summary } = await encoded(sources(), { strategy, threads, zstd: undefined });
+    expectAddUp(summary, bytes);
+    const { summary: decode } = await decoded(bytes, { zstd: undefined });
+    expect(decode.pages).toBe(summary.pages);
+    expect(sum(decode.codecs, 'pages')).toBe(summary.pages);
+    // Pages that travel without bytes, or coded alone, are told alike on both sides.
+    for (const name of [
+      'zero',
+      'fill',
+      'same-as',
+      'unchanged',
+      'rle',
+      'zero-aware',
+      'xbzrle',
+      'similar',
+      'wkdm',
+    ] as const)
+      expect(decode.codecs[name]?.pages, name).toBe(summary.codecs[name]?.pages);
+  });
+});
 
 test('the classes of pages that need no strategy', async () => {
   const text = first.subarray(6 * PAGE, 7 * PAGE);
@@ -53,7 +75,9 @@ test('the classes of pages that need no strategy', async () => {
   const filled = zero.map(() => 5);
   const one = pages(zero, filled, text, text, zero);
   const two = pages(zero, filled, text, filled, text, text.subarray(0, 10));
-  const { summary } = await encoded([bytesSource(one, 'one'), bytesSource(two, 'two')], { strategy: 'fixed:raw' });
+  const { summary } = await encoded([bytesSource(one, 'one'), bytesSource(two, 'two')], {
+    strategy: 'fixed:raw',
+  });
   const counted = summary.images.map(({ codecs }) =>
     Object.fromEntries(Object.entries(codecs).map(([name, { pages }]) => [name, pages])),
   );
@@ -61,7 +85,9 @@ test('the classes of pages that need no strategy', async () => {
     { zero: 2, fill: 1, raw: 1, 'same-as': 1 },
     { zero: 1, fill: 2, unchanged: 1, raw: 1, 'same-as': 1 },
   ]);
-  expect(summary.images.map(({ duplicatesInside, duplicatesBetween }) => [duplicatesInside, duplicatesBetween])).toEqual([
+  expect(
+    summary.images.map(({ duplicatesInside, duplicatesBetween }) => [duplicatesInside, duplicatesBetween]),
+  ).toEqual([
     [1, 0],
     [0, 1],
   ]);

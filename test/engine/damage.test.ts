@@ -15,13 +15,25 @@ beforeAll(async () => {
     return filled;
   };
   const words = new Uint8Array(PAGE).map((_, i) => (i & 63 ? 0x20 : i >> 8));
-  const first = Buffer.concat([page(0, ''), page(7, 'one'), words, new Uint8Array(PAGE).fill(9), page(7, 'one'), page(5, 'last')]);
+  const first = Buffer.concat([
+    page(0, ''),
+    page(7, 'one'),
+    words,
+    new Uint8Array(PAGE).fill(9),
+    page(7, 'one'),
+    page(5, 'last'),
+  ]);
   const second = Uint8Array.from(first);
   second.set(Buffer.from('changed'), 2 * PAGE + 100);
   second.set(Buffer.from('x'), 5 * PAGE + 9);
-  const images = [bytesSource(first.subarray(0, 5 * PAGE + 40), 'first'), bytesSource(second.subarray(0, 5 * PAGE + 50), 'second')];
+  const images = [
+    bytesSource(first.subarray(0, 5 * PAGE + 40), 'first'),
+    bytesSource(second.subarray(0, 5 * PAGE + 50), 'second'),
+  ];
   const { bytes, summary } = await encoded(images, { strategy: 'smallest' });
-  expect(Object.keys(summary.codecs)).toEqual(expect.arrayContaining(['zero', 'fill', 'same-as', 'unchanged', 'xbzrle']));
+  expect(Object.keys(summary.codecs)).toEqual(
+    expect.arrayContaining(['zero', 'fill', 'same-as', 'unchanged', 'xbzrle']),
+  );
   stream = bytes;
   expect(stream.length).toBeLessThan(1000);
 });
@@ -64,9 +76,15 @@ test('with a byte more or less anywhere, it is refused', async () => {
   const random = seeded(2);
   for (let n = 0; n < 100; n++) {
     const at = random() % stream.length;
-    await expectRefused(Buffer.concat([stream.subarray(0, at), stream.subarray(at + 1)]), `without byte ${at}`);
+    await expectRefused(
+      Buffer.concat([stream.subarray(0, at), stream.subarray(at + 1)]),
+      `without byte ${at}`,
+    );
     const more = Uint8Array.of(random());
-    await expectRefused(Buffer.concat([stream.subarray(0, at), more, stream.subarray(at)]), `one more at ${at}`);
+    await expectRefused(
+      Buffer.concat([stream.subarray(0, at), more, stream.subarray(at)]),
+      `one more at ${at}`,
+    );
   }
 });
 
@@ -105,11 +123,13 @@ describe('records', () => {
   const of = (list: readonly Uint8Array[]) => Buffer.concat([header, ...list]);
 
   test('left out', async () => {
-    for (let i = 0; i < records.length; i++) await expectRefused(of(records.toSpliced(i, 1)), `without record ${i}`);
+    for (let i = 0; i < records.length; i++)
+      await expectRefused(of(records.toSpliced(i, 1)), `without record ${i}`);
   });
 
   test('given twice', async () => {
-    for (let i = 0; i < records.length; i++) await expectRefused(of(records.toSpliced(i, 0, records[i]!)), `record ${i} twice`);
+    for (let i = 0; i < records.length; i++)
+      await expectRefused(of(records.toSpliced(i, 0, records[i]!)), `record ${i} twice`);
   });
 
   test('exchanged', async () => {
@@ -119,7 +139,10 @@ describe('records', () => {
   });
 
   test('of another stream', async () => {
-    const other = await encoded([bytesSource(guestImage(PAGE, 5), 'first'), bytesSource(guestImage(PAGE, 6), 'second')]);
+    const other = await encoded([
+      bytesSource(guestImage(PAGE, 5), 'first'),
+      bytesSource(guestImage(PAGE, 6), 'second'),
+    ]);
     let at = 24;
     for (const [i, record] of records.entries()) {
       const view = new DataView(other.bytes.buffer, other.bytes.byteOffset + at);

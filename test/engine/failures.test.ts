@@ -10,12 +10,25 @@ import {
   type Zstd,
 } from '../../src/index.js';
 import { guestImage } from '../support/images.js';
-import { attempt, decoded, encoded, encodedBy, SMALL_DECODER, SMALL_ENCODER, watchedSink } from '../support/streams.js';
+import {
+  attempt,
+  decoded,
+  encoded,
+  encodedBy,
+  SMALL_DECODER,
+  SMALL_ENCODER,
+  watchedSink,
+} from '../support/streams.js';
 
 const PAGE = 4096;
 const image = guestImage(PAGE, 1, 7);
 const source = (name = 'a') => bytesSource(image, name);
-const packing = (pack: Strategy['pack']): Strategy => ({ name: 'test', choose: () => 'group', pack, groupBytes: () => 20_000 });
+const packing = (pack: Strategy['pack']): Strategy => ({
+  name: 'test',
+  choose: () => 'group',
+  pack,
+  groupBytes: () => 20_000,
+});
 
 const unhandled: unknown[] = [];
 process.on('unhandledRejection', (reason) => unhandled.push(reason));
@@ -43,20 +56,25 @@ function broken(bytes: number, how: 'throws' | 'rejects'): PageSource {
   };
 }
 
-test.each([1, 2])('a source that fails half-way fails the encoding with its own error, with %d threads', async (threads) => {
-  for (const how of ['throws', 'rejects'] as const)
-    for (const bytes of [0, 5000, 3 << 20]) {
-      const work = encodedBy((encoder) => encoder.encode(broken(bytes, how)), {
-        threads,
-        strategy: packing(() => ({ name: 'lz4' })),
-      });
-      await expect(work).rejects.toThrow(`the disk is gone after ${bytes} bytes`);
-    }
-});
+test.each([1, 2])(
+  'a source that fails half-way fails the encoding with its own error, with %d threads',
+  async (threads) => {
+    for (const how of ['throws', 'rejects'] as const)
+      for (const bytes of [0, 5000, 3 << 20]) {
+        const work = encodedBy((encoder) => encoder.encode(broken(bytes, how)), {
+          threads,
+          strategy: packing(() => ({ name: 'lz4' })),
+        });
+        await expect(work).rejects.toThrow(`the disk is gone after ${bytes} bytes`);
+      }
+  },
+);
 
 test('a source whose size is not what it said', async () => {
   for (const bytes of [image.length - 1, image.length + 1])
-    await expect(encoded([{ ...source(), bytes }])).rejects.toThrow(`a: expected ${bytes} bytes, got ${image.length}`);
+    await expect(encoded([{ ...source(), bytes }])).rejects.toThrow(
+      `a: expected ${bytes} bytes, got ${image.length}`,
+    );
 });
 
 test('a stream whose source fails half-way is no stream, even as far as it came', async () => {
@@ -101,7 +119,11 @@ test.each([1, 2])('a strategy that throws fails the encoding, with %d threads', 
   const fail = () => {
     throw new Error('cannot decide');
   };
-  for (const strategy of [packing(fail), { name: 'broken', choose: fail }, { ...packing(() => ({ name: 'raw' })), packed: fail }])
+  for (const strategy of [
+    packing(fail),
+    { name: 'broken', choose: fail },
+    { ...packing(() => ({ name: 'raw' })), packed: fail },
+  ])
     await expect(encoded([source()], { threads, strategy })).rejects.toThrow('cannot decide');
   const unknown = { name: 'unknown', choose: () => 'zip' } as unknown as Strategy;
   await expect(encoded([source()], { threads, strategy: unknown })).rejects.toThrow('unknown codec "zip"');
@@ -119,7 +141,9 @@ test.each([1, 2])('a zstd that throws fails the encoding once, with %d threads',
   const options = { threads, zstd, strategy };
   await expect(encoded([bytesSource(large, 'a')], options)).rejects.toThrow('out of memory');
   const aside = { ...zstd, compressAsync: () => Promise.reject(new Error('out of memory')) };
-  await expect(encoded([bytesSource(large, 'a')], { ...options, zstd: aside })).rejects.toThrow('out of memory');
+  await expect(encoded([bytesSource(large, 'a')], { ...options, zstd: aside })).rejects.toThrow(
+    'out of memory',
+  );
 });
 
 test('a zstd of the caller’s own works, on this thread and aside', async () => {
@@ -145,10 +169,17 @@ test('a zstd of the caller’s own works, on this thread and aside', async () =>
     [{ ...zstd, compressAsync }, 2, 'aside'],
   ] as const) {
     used.length = 0;
-    const { bytes, summary } = await encoded([source(), source()], { zstd: own, threads, strategy, dedup: false });
+    const { bytes, summary } = await encoded([source(), source()], {
+      zstd: own,
+      threads,
+      strategy,
+      dedup: false,
+    });
     expect(used).toContain(expected);
     expect(summary.notes).toEqual(
-      expected === 'compress' && threads > 1 ? ['mine has no compressAsync: it packs on the calling thread'] : [],
+      expected === 'compress' && threads > 1
+        ? ['mine has no compressAsync: it packs on the calling thread']
+        : [],
     );
     expect(Buffer.compare((await decoded(bytes, { zstd: real })).images[1]!, image)).toBe(0);
   }
@@ -173,7 +204,13 @@ test('a sink that throws fails the decoding, and the other sinks hear of it', as
   const fail = () => {
     throw new Error('disk full');
   };
-  for (const broken of [{ write: fail }, { zero: fail }, { readAt: fail }, { finish: fail }, { write: fail, abort: fail }]) {
+  for (const broken of [
+    { write: fail },
+    { zero: fail },
+    { readAt: fail },
+    { finish: fail },
+    { write: fail, abort: fail },
+  ]) {
     const sinks = [watchedSink(), { ...watchedSink(), ...broken }, watchedSink()];
     let opened = 0;
     const decoder = await createDecoder(() => sinks[opened++]!, SMALL_DECODER);

@@ -22,7 +22,10 @@ const imageEnd = (bytes: number, image = 0): Craft => ({
   type: 3,
   head: [...u32(image), 0, 0, 0, 0, ...u64(bytes), ...new Array(16).fill(0)],
 });
-const end = (images: number): Craft => ({ type: 4, head: [...u32(images), 0, 0, 0, 0, ...new Array(images * 24).fill(0)] });
+const end = (images: number): Craft => ({
+  type: 4,
+  head: [...u32(images), 0, 0, 0, 0, ...new Array(images * 24).fill(0)],
+});
 
 /** What is said about a stream of these records; every sink that was opened was aborted. */
 async function refusal(records: readonly Craft[], options = {}, header?: Uint8Array): Promise<string> {
@@ -36,7 +39,9 @@ const image = (fields = {}) => imageCraft({ ...fields });
 
 test('a sound stream by hand is read: what the tests below change is what they test', async () => {
   // The digests are not known here: everything before them is taken.
-  expect(await refusal([image(), one(), imageEnd(PAGE)])).toMatch(/^not-identical: image 0 "a": digest \w{32}, sent was 0{32}$/);
+  expect(await refusal([image(), one(), imageEnd(PAGE)])).toMatch(
+    /^not-identical: image 0 "a": digest \w{32}, sent was 0{32}$/,
+  );
 });
 
 test('records out of order', async () => {
@@ -44,10 +49,16 @@ test('records out of order', async () => {
   const trailer: Craft = { type: 6, head: [...u64(24), ...Buffer.from('PFYINDEX')] };
   expect(await refusal([one()])).toBe('bad-stream: record 0: pages of image 0, which is not open');
   expect(await refusal([imageEnd(0)])).toBe('bad-stream: record 0: ends image 0, which is not open');
-  expect(await refusal([image(), image({ image: 1 })])).toBe('bad-stream: record 1: an image begins before image 0 ends');
+  expect(await refusal([image(), image({ image: 1 })])).toBe(
+    'bad-stream: record 1: an image begins before image 0 ends',
+  );
   expect(await refusal([image({ image: 1 })])).toBe('bad-stream: record 0: image 1, expected 0');
-  expect(await refusal([image(), one({ image: 1 })])).toBe('bad-stream: record 1: pages of image 1, which is not open');
-  expect(await refusal([image(), imageEnd(0, 1)])).toBe('bad-stream: record 1: ends image 1, which is not open');
+  expect(await refusal([image(), one({ image: 1 })])).toBe(
+    'bad-stream: record 1: pages of image 1, which is not open',
+  );
+  expect(await refusal([image(), imageEnd(0, 1)])).toBe(
+    'bad-stream: record 1: ends image 1, which is not open',
+  );
   expect(await refusal([image(), end(0)])).toBe('bad-stream: record 1: the stream ends before image 0');
   expect(await refusal([index])).toBe('bad-stream: record 0: type 5 before the end record');
   expect(await refusal([trailer])).toBe('bad-stream: record 0: type 6 before the end record');
@@ -59,29 +70,48 @@ test('records out of order', async () => {
 });
 
 test('frames that do not follow each other', async () => {
-  expect(await refusal([image(), one({ firstPage: 1 })])).toBe('bad-stream: record 1, image 0: begins at page 1, expected 0');
-  expect(await refusal([image(), one(), one()])).toBe('bad-stream: record 2, image 0: begins at page 0, expected 1');
+  expect(await refusal([image(), one({ firstPage: 1 })])).toBe(
+    'bad-stream: record 1, image 0: begins at page 1, expected 0',
+  );
+  expect(await refusal([image(), one(), one()])).toBe(
+    'bad-stream: record 2, image 0: begins at page 0, expected 1',
+  );
   const partial = table([0, 1, 1], 1, raw().subarray(0, 5), { lastPageBytes: 5 });
-  expect(await refusal([image(), partial, one({ firstPage: 1 })])).toMatch(/follows the image's last page, which has 5 bytes/);
+  expect(await refusal([image(), partial, one({ firstPage: 1 })])).toMatch(
+    /follows the image's last page, which has 5 bytes/,
+  );
   for (const lastPageBytes of [0, PAGE + 1, 0xffffffff])
-    expect(await refusal([image(), one({ lastPageBytes })])).toMatch(`last page of ${lastPageBytes} bytes, expected 1 … 4096`);
+    expect(await refusal([image(), one({ lastPageBytes })])).toMatch(
+      `last page of ${lastPageBytes} bytes, expected 1 … 4096`,
+    );
   expect(await refusal([image({ bytes: PAGE - 1 }), one()])).toMatch('reaches byte 4096, the image has 4095');
   expect(await refusal([image({ bytes: PAGE + 1 }), one(), imageEnd(PAGE + 1)])).toMatch(
     'image 0 has 4096 bytes, announced were 4097',
   );
-  expect(await refusal([image(), one(), imageEnd(PAGE + 1)])).toMatch('image 0 has 4096 bytes, announced were 4097');
+  expect(await refusal([image(), one(), imageEnd(PAGE + 1)])).toMatch(
+    'image 0 has 4096 bytes, announced were 4097',
+  );
   expect(await refusal([image(), one({ firstPage: 2 ** 50 })])).toMatch(/^(limit|bad-stream): /);
 });
 
 test('segments that are not what they say', async () => {
   const withData = (record: Craft, data: number[]) => ({ ...record, data });
-  expect(await refusal([image(), withData(one(), [1, 2, 3])])).toMatch('segments of 4099 bytes in 3 bytes of data');
+  expect(await refusal([image(), withData(one(), [1, 2, 3])])).toMatch(
+    'segments of 4099 bytes in 3 bytes of data',
+  );
   const damaged = one();
   (damaged.data as Uint8Array)[1000]! ^= 1;
-  expect(await refusal([image(), damaged])).toMatch('record 1, image 0, segment 1: damaged, its check does not match');
-  expect(await refusal([image(), craft.frame({ bytes: 4 }, [[0, 1, 1]])])).toMatch('segment 0: stored 4 bytes in 3');
-  for (const packing of [1, 5, 9]) expect(await refusal([image(), one({ packing })])).toMatch(/^unsupported: .*packs no segments$/);
-  expect(await refusal([image(), one({ packing: 77 })])).toBe('unsupported: codec id 77: this version knows 0 … 11');
+  expect(await refusal([image(), damaged])).toMatch(
+    'record 1, image 0, segment 1: damaged, its check does not match',
+  );
+  expect(await refusal([image(), craft.frame({ bytes: 4 }, [[0, 1, 1]])])).toMatch(
+    'segment 0: stored 4 bytes in 3',
+  );
+  for (const packing of [1, 5, 9])
+    expect(await refusal([image(), one({ packing })])).toMatch(/^unsupported: .*packs no segments$/);
+  expect(await refusal([image(), one({ packing: 77 })])).toBe(
+    'unsupported: codec id 77: this version knows 0 … 11',
+  );
   expect(await refusal([image(), one({ packing: 10 })])).toMatch(/segment 0: lz4 /);
   expect(await refusal([image(), one({ packing: 11 })])).toMatch(
     'unsupported: record 1, image 0, segment 0: packed by zstd, which is not',
@@ -94,22 +124,34 @@ test('segments that are not what they say', async () => {
 test('tables that do not fit their frame', async () => {
   expect(await refusal([image(), table([0, 1, 0], 1)])).toMatch('page 0: segment 0 of 2');
   expect(await refusal([image(), table([0, 1, 2], 1)])).toMatch('page 0: segment 2 of 2');
-  expect(await refusal([image(), table([0, 2, 1], 2)])).toMatch('page 1: needs 4096 bytes, its segment has 0');
-  expect(await refusal([image(), table([5, 1, 1, 0x81, 0x20], 1)])).toMatch('page 0: needs 4097 bytes, its segment has 4096');
+  expect(await refusal([image(), table([0, 2, 1], 2)])).toMatch(
+    'page 1: needs 4096 bytes, its segment has 0',
+  );
+  expect(await refusal([image(), table([5, 1, 1, 0x81, 0x20], 1)])).toMatch(
+    'page 0: needs 4097 bytes, its segment has 4096',
+  );
   expect(await refusal([image(), table([1, 1], 1)])).toMatch('segment 1: 4096 bytes too many');
-  expect(await refusal([image(), table([5, 1, 1, 2], 1, [0x80, 0])])).toMatch('page 0: rle holds a token that no encoder writes');
+  expect(await refusal([image(), table([5, 1, 1, 2], 1, [0x80, 0])])).toMatch(
+    'page 0: rle holds a token that no encoder writes',
+  );
   expect(await refusal([image(), table([11, 1], 1)])).toMatch('"zstd" is no codec for a page');
   expect(await refusal([image(), table([99, 1], 1)])).toMatch('codec id 99');
 });
 
 test('references to what is not there', async () => {
   const same = (reference: number[], pages = 1) => table([3, pages, ...reference], pages, []);
-  expect(await refusal([image(), same([0])])).toMatch('page 0: refers to page 0 of image 0, which is not before it');
+  expect(await refusal([image(), same([0])])).toMatch(
+    'page 0: refers to page 0 of image 0, which is not before it',
+  );
   expect(await refusal([image(), same([4 * 5])])).toMatch('refers to page 5 of image 0');
   expect(await refusal([image(), same([1, 1])])).toMatch('refers to page 0 of image 1');
   expect(await refusal([image(), same([1, 0xff, 0xff, 0xff, 0xff, 0x0f])])).toMatch('of image 4294967295');
-  expect(await refusal([image(), table([4, 1], 1, [])])).toMatch('page 0: unchanged, but its image has no parent');
-  expect(await refusal([image(), table([7, 1, 1, 0], 1, [])])).toMatch('page 0: xbzrle, but its image has no parent');
+  expect(await refusal([image(), table([4, 1], 1, [])])).toMatch(
+    'page 0: unchanged, but its image has no parent',
+  );
+  expect(await refusal([image(), table([7, 1, 1, 0], 1, [])])).toMatch(
+    'page 0: xbzrle, but its image has no parent',
+  );
   expect(await refusal([image(), table([8, 1, 1, 0, 0], 1, [])])).toMatch('refers to page 0 of image 0');
 });
 
@@ -123,15 +165,19 @@ test('a page may refer to the one before it, whole; a longer page not to a short
 test('more than was announced or allowed', async () => {
   const header = craft.header({ maxFrameBytes: 8000 });
   const two = table([0, 2, 1], 2, new Uint8Array(2 * PAGE));
-  expect(await refusal([image(), two], {}, header)).toMatch('unpacks to 8195 bytes, more than the 8000 that its stream announced');
-  expect(await refusal([image(), two], { maxFrameBytes: 1 << 20 }, craft.header({ maxFrameBytes: (1 << 20) + 1 }))).toBe(
-    'limit: stream header: frames of up to 1048577 bytes, this reader takes 1048576',
+  expect(await refusal([image(), two], {}, header)).toMatch(
+    'unpacks to 8195 bytes, more than the 8000 that its stream announced',
   );
+  expect(
+    await refusal([image(), two], { maxFrameBytes: 1 << 20 }, craft.header({ maxFrameBytes: (1 << 20) + 1 })),
+  ).toBe('limit: stream header: frames of up to 1048577 bytes, this reader takes 1048576');
   const bomb = table([1, 0x80, 0x80, 0x80, 0x80, 0x08], 0x80000000, []);
   expect(await refusal([image(), bomb], { maxBytes: 1 << 30 })).toBe(
     'limit: image "a": images of 8796093022208 bytes and more, this reader takes 1073741824',
   );
-  expect(await refusal([image({ bytes: 2 ** 50 })])).toMatch(/^limit: image "a": images of 1125899906842624 bytes and more/);
+  expect(await refusal([image({ bytes: 2 ** 50 })])).toMatch(
+    /^limit: image "a": images of 1125899906842624 bytes and more/,
+  );
   const large = craft.frame({ bytes: 0xffffffff, packing: 10 }, [[0, 1, 1]]);
   expect(await refusal([image(), large])).toMatch('unpacks to 4294967295 bytes');
 });
@@ -145,9 +191,16 @@ test('a record that claims more data than its stream announced is refused before
 test('frames of noise with sound checks are refused or decode, and never do anything else', async () => {
   const random = seeded(6);
   for (let n = 0; n < 250; n++) {
-    const entries = Array.from({ length: random() % 14 }, () => (random() % 4 ? random() % 12 : random() & 255));
-    const segment = Uint8Array.from({ length: random() % 60 }, () => (random() & 1 ? random() & 7 : random()));
-    const frames = [one(), table(entries, 1 + (random() % 5), segment, { firstPage: 1, packing: random() % 9 ? 0 : 10 })];
+    const entries = Array.from({ length: random() % 14 }, () =>
+      random() % 4 ? random() % 12 : random() & 255,
+    );
+    const segment = Uint8Array.from({ length: random() % 60 }, () =>
+      random() & 1 ? random() & 7 : random(),
+    );
+    const frames = [
+      one(),
+      table(entries, 1 + (random() % 5), segment, { firstPage: 1, packing: random() % 9 ? 0 : 10 }),
+    ];
     await refusal([image(), ...frames, imageEnd(random() % 9000)]);
   }
 });

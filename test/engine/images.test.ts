@@ -14,7 +14,11 @@ function expectSame(images: readonly Uint8Array[], expected: readonly Uint8Array
   });
 }
 
-async function roundTrip(images: readonly Uint8Array[], make: (bytes: Uint8Array, name: string) => PageSource, options = {}) {
+async function roundTrip(
+  images: readonly Uint8Array[],
+  make: (bytes: Uint8Array, name: string) => PageSource,
+  options = {},
+) {
   const { bytes, summary } = await encoded(
     images.map((image, i) => make(image, `image ${i}`)),
     options,
@@ -29,7 +33,8 @@ describe.each(Object.entries(SOURCE_KINDS))('a source %s', (_, make) => {
     const sizes = [0, 1, 2, 63, PAGE - 1, PAGE, PAGE + 1, 5 * PAGE, 5 * PAGE + 3];
     const whole = guestImage(PAGE, 3);
     for (const strategy of STRATEGIES) {
-      for (const size of sizes) await roundTrip([whole.subarray(2 * PAGE, 2 * PAGE + size)], make, { strategy });
+      for (const size of sizes)
+        await roundTrip([whole.subarray(2 * PAGE, 2 * PAGE + size)], make, { strategy });
       await roundTrip(
         sizes.map((size) => whole.subarray(0, size)),
         make,
@@ -59,7 +64,10 @@ describe.each(Object.entries(SOURCE_KINDS))('a source %s', (_, make) => {
     const images = [first, laterImage(first, PAGE, 1), laterImage(first, PAGE, 2)];
     const sizes: number[] = [];
     for (const deltaBudgetBytes of [8 << 20, 3 * PAGE, 1, 0]) {
-      const { bytes, summary } = await roundTrip(images, make, { strategy: 'fixed:xbzrle', deltaBudgetBytes });
+      const { bytes, summary } = await roundTrip(images, make, {
+        strategy: 'fixed:xbzrle',
+        deltaBudgetBytes,
+      });
       // Unchanged pages are found by digest, budget or not.
       expect(summary.codecs.unchanged!.pages).toBeGreaterThan(10);
       sizes.push(bytes.length);
@@ -93,8 +101,15 @@ test('a version is told against the parent that is named', async () => {
       { strategy: 'fixed:xbzrle' },
     );
     expectSame((await decoded(named.bytes)).images, [a, b, a2, b2]);
-    expect(named.summary.images.map(({ codecs }) => (codecs.unchanged?.pages ?? 0) > 5)).toEqual([false, false, true, true]);
-    const chained = await encoded([make(a, 'a'), make(b, 'b'), make(a2, 'a2'), make(b2, 'b2')], { strategy: 'fixed:xbzrle' });
+    expect(named.summary.images.map(({ codecs }) => (codecs.unchanged?.pages ?? 0) > 5)).toEqual([
+      false,
+      false,
+      true,
+      true,
+    ]);
+    const chained = await encoded([make(a, 'a'), make(b, 'b'), make(a2, 'a2'), make(b2, 'b2')], {
+      strategy: 'fixed:xbzrle',
+    });
     expectSame((await decoded(chained.bytes)).images, [a, b, a2, b2]);
   }
 });
@@ -103,11 +118,17 @@ test('a parent that is not an earlier image is refused, and nothing is lost by i
   const image = guestImage(PAGE, 1);
   const { bytes } = await encodedBy(async (encoder) => {
     for (const parent of [0, 1, -1, Number.NaN, 0.5])
-      await expect(encoder.encode(bytesSource(image, 'a'), { parent })).rejects.toThrow(`a: parent ${parent}, expected an image`);
+      await expect(encoder.encode(bytesSource(image, 'a'), { parent })).rejects.toThrow(
+        `a: parent ${parent}, expected an image`,
+      );
     await encoder.encode(bytesSource(image, 'a'));
     for (const parent of [1, 0.5])
-      await expect(encoder.encode(bytesSource(image, 'b'), { parent })).rejects.toThrow('expected an image before 1');
-    await expect(encoder.encode(bytesSource(image, 'n'.repeat(2000)))).rejects.toThrow('image name: 2000 bytes, at most 1024');
+      await expect(encoder.encode(bytesSource(image, 'b'), { parent })).rejects.toThrow(
+        'expected an image before 1',
+      );
+    await expect(encoder.encode(bytesSource(image, 'n'.repeat(2000)))).rejects.toThrow(
+      'image name: 2000 bytes, at most 1024',
+    );
     await encoder.encode(bytesSource(image, 'b'));
   });
   expectSame((await decoded(bytes)).images, [image, image]);

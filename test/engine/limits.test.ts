@@ -23,10 +23,15 @@ test('options that make no sense are refused by name', async () => {
   ];
   for (const [options, message] of refused) {
     const made = createEncoder(() => {}, { ...SMALL_ENCODER, ...options });
-    await expect(made).rejects.toMatchObject({ code: 'bad-argument', message: expect.stringMatching(message) });
+    await expect(made).rejects.toMatchObject({
+      code: 'bad-argument',
+      message: expect.stringMatching(message),
+    });
   }
   for (const maxFrameBytes of [-1, 0.5, Number.NaN, 2 ** 40])
-    await expect(createDecoder(() => expect.fail(), { maxFrameBytes, zstd: null })).rejects.toMatchObject({ code: 'bad-argument' });
+    await expect(createDecoder(() => expect.fail(), { maxFrameBytes, zstd: null })).rejects.toMatchObject({
+      code: 'bad-argument',
+    });
 });
 
 test('more memory than there can be is refused by the options that ask for it', async () => {
@@ -34,7 +39,9 @@ test('more memory than there can be is refused by the options that ask for it', 
     code: 'limit',
     message: expect.stringMatching(/^deltaBudgetBytes and indexPages: \d+ bytes of memory are needed/),
   });
-  await expect(createDecoder(() => expect.fail(), { maxFrameBytes: 2 ** 31, zstd: null })).rejects.toMatchObject({
+  await expect(
+    createDecoder(() => expect.fail(), { maxFrameBytes: 2 ** 31, zstd: null }),
+  ).rejects.toMatchObject({
     code: 'limit',
     message: expect.stringMatching(/^maxFrameBytes: \d+ bytes of memory are needed/),
   });
@@ -73,23 +80,33 @@ test('an empty stream holds no image', async () => {
 });
 
 test('a base that is missing, another, shorter or longer is asked for by its digest', async () => {
-  const { bytes, summary } = await encoded([bytesSource(later, 'later')], { bases: [bytesSource(image, 'golden')] });
+  const { bytes, summary } = await encoded([bytesSource(later, 'later')], {
+    bases: [bytesSource(image, 'golden')],
+  });
   expect(summary.pages).toBe(Math.ceil(later.length / PAGE));
   const plain = await encoded([bytesSource(image, 'golden')]);
   const digest = digestText(plain.summary.images[0]!.digest);
   const other = digestText((await encoded([bytesSource(later, 'later')])).summary.images[0]!.digest);
 
   const refused = async (bases: Uint8Array[]) => {
-    const { error, sinks } = await attempt(bytes, { bases: bases.map((base, i) => bytesSource(base, `given ${i}`)) });
+    const { error, sinks } = await attempt(bytes, {
+      bases: bases.map((base, i) => bytesSource(base, `given ${i}`)),
+    });
     expect(error).toBeInstanceOf(PageferryError);
     expect(sinks).toEqual([]);
     return `${(error as PageferryError).code}: ${(error as Error).message}`;
   };
-  expect(await refused([])).toBe(`wrong-base: needs the base image "golden" with digest ${digest}; given: none`);
-  expect(await refused([later])).toBe(`wrong-base: needs the base image "golden" with digest ${digest}; given: given 0 (${other})`);
+  expect(await refused([])).toBe(
+    `wrong-base: needs the base image "golden" with digest ${digest}; given: none`,
+  );
+  expect(await refused([later])).toBe(
+    `wrong-base: needs the base image "golden" with digest ${digest}; given: given 0 (${other})`,
+  );
   expect(await refused([image.subarray(0, -1)])).toMatch(/^wrong-base: /);
   expect(await refused([new Uint8Array([...image, 0])])).toMatch(/^wrong-base: /);
-  expect(await refused([image.map((byte, i) => (i === image.length - 1 ? byte ^ 1 : byte))])).toMatch(/^wrong-base: /);
+  expect(await refused([image.map((byte, i) => (i === image.length - 1 ? byte ^ 1 : byte))])).toMatch(
+    /^wrong-base: /,
+  );
 
   // Among several the right one is found, wherever it stands and whatever it is called.
   const bases = [later, image, guestImage(PAGE, 9)].map((base, i) => bytesSource(base, `given ${i}`));
@@ -99,8 +116,13 @@ test('a base that is missing, another, shorter or longer is asked for by its dig
 test('a base that cannot be read anywhere is no base for a decoder', async () => {
   const { bytes } = await encoded([bytesSource(later, 'later')], { bases: [pipeSource(image, 'pipe')] });
   const { error } = await attempt(bytes, { bases: [pipeSource(image, 'pipe')] });
-  expect(error).toMatchObject({ code: 'bad-argument', message: 'pipe: a base image must be readable anywhere' });
-  expect(Buffer.compare((await decoded(bytes, { bases: [bytesSource(image, 'file')] })).images[0]!, later)).toBe(0);
+  expect(error).toMatchObject({
+    code: 'bad-argument',
+    message: 'pipe: a base image must be readable anywhere',
+  });
+  expect(
+    Buffer.compare((await decoded(bytes, { bases: [bytesSource(image, 'file')] })).images[0]!, later),
+  ).toBe(0);
 });
 
 test('bases of every size, several of them, before and between the images', async () => {

@@ -33,7 +33,8 @@ function simulate(
   return told;
 }
 
-const after = (told: { atMs: number; bits: number }[], ms: number) => told.filter(({ atMs }) => atMs >= ms).map(({ bits }) => bits);
+const after = (told: { atMs: number; bits: number }[], ms: number) =>
+  told.filter(({ atMs }) => atMs >= ms).map(({ bits }) => bits);
 
 for (const rate of [20e6, 100e6, 1e9, 3e9])
   test(`a steady link of ${rate / 1e6} Mbit/s is known within half a second, to a fifth`, () => {

@@ -10,7 +10,11 @@ import { batchOf, liveSender, pushAll, ReceivedMemory } from '../support/live.js
 const PAGE = 4096;
 
 /** Sends all pages, then rounds of changed ones in any order; returns what was sent and how the pages travelled. */
-async function migrate(options: Parameters<typeof liveSender>[0], rounds = 3, receives: Partial<PageReceiverOptions> = {}) {
+async function migrate(
+  options: Parameters<typeof liveSender>[0],
+  rounds = 3,
+  receives: Partial<PageReceiverOptions> = {},
+) {
   let guest = guestImage(PAGE, 7);
   const pages = guest.length / PAGE;
   const sender = await liveSender(options);
@@ -44,13 +48,18 @@ async function migrate(options: Parameters<typeof liveSender>[0], rounds = 3, re
 }
 
 for (const finds of FINDS)
-  test.each(['fixed:raw', 'fixed:xbzrle', 'adaptive', 'mecom', 'smallest'])(`a live guest arrives, ${finds}, %s`, async (name) => {
-    const { guest, memory } = await migrate({ finds, strategy: strategyByName(name) });
-    expect(Buffer.compare(memory.bytes, guest)).toBe(0);
-  });
+  test.each(['fixed:raw', 'fixed:xbzrle', 'adaptive', 'mecom', 'smallest'])(
+    `a live guest arrives, ${finds}, %s`,
+    async (name) => {
+      const { guest, memory } = await migrate({ finds, strategy: strategyByName(name) });
+      expect(Buffer.compare(memory.bytes, guest)).toBe(0);
+    },
+  );
 
 test('what was looked for was found, and nothing else', async () => {
-  expect((await migrate({ finds: 'nothing', strategy: strategyByName('fixed:raw') })).codecs).toEqual(new Set(['raw']));
+  expect((await migrate({ finds: 'nothing', strategy: strategyByName('fixed:raw') })).codecs).toEqual(
+    new Set(['raw']),
+  );
   const fills = await migrate({ finds: 'fills', strategy: strategyByName('fixed:xbzrle') });
   expect(fills.codecs).toEqual(new Set(['raw', 'zero', 'fill', 'unchanged', 'xbzrle']));
   const similar = await migrate({ finds: 'similar', strategy: strategyByName('smallest') });
@@ -80,8 +89,12 @@ test('pages refer to an image that both sides hold, wherever they stand there', 
   const pages = guest.length / PAGE;
   // Another boot of the same system: the same pages in another order, some a little different.
   const other = new Uint8Array(guest.length);
-  for (let page = 0; page < pages; page++) other.set(guest.subarray(page * PAGE, (page + 1) * PAGE), (pages - 1 - page) * PAGE);
-  const base = { pages, read: (page: number, into: Uint8Array) => into.set(other.subarray(page * PAGE, (page + 1) * PAGE)) };
+  for (let page = 0; page < pages; page++)
+    other.set(guest.subarray(page * PAGE, (page + 1) * PAGE), (pages - 1 - page) * PAGE);
+  const base = {
+    pages,
+    read: (page: number, into: Uint8Array) => into.set(other.subarray(page * PAGE, (page + 1) * PAGE)),
+  };
   const alone = await migrate({ strategy: strategyByName('smallest') });
   const options = { strategy: strategyByName('smallest'), base };
   const based = await migrate(options, 3, { base, cacheBytes: 1 << 20 });
@@ -98,7 +111,11 @@ test('what both sides held is neither sent nor lost: deltas reach back to it', a
     into.set(before.subarray(page * PAGE, (page + 1) * PAGE));
     return true;
   };
-  const sender = await liveSender({ cacheBytes: 0, readAgain: read, strategy: strategyByName('fixed:xbzrle') });
+  const sender = await liveSender({
+    cacheBytes: 0,
+    readAgain: read,
+    strategy: strategyByName('fixed:xbzrle'),
+  });
   const memory = new ReceivedMemory();
   memory.bytes = before.slice();
   const receiver = await createPageReceiver({ open: memory.open });
@@ -129,7 +146,11 @@ test('any byte changed, cut or repeated is refused, and no other memory is calle
     if (n % 3 === 2) damaged.copyWithin(at, random() % bytes.length);
     if (Buffer.compare(damaged, bytes) === 0) continue;
     const memory = new ReceivedMemory();
-    const receiver = await createPageReceiver({ open: memory.open, maxFrameBytes: 1 << 20, maxBytes: guest.length });
+    const receiver = await createPageReceiver({
+      open: memory.open,
+      maxFrameBytes: 1 << 20,
+      maxBytes: guest.length,
+    });
     expect(() => {
       receiver.push(damaged);
       receiver.finish();

@@ -24,7 +24,14 @@ async function refusal(work: () => unknown): Promise<string> {
 const images = [guestImage(PAGE, 31, 77), laterImage(guestImage(PAGE, 31, 77), PAGE, 32)];
 const { bytes: sound } = await encoded(
   images.map((image, i) => bytesSource(image, `image ${i}`)),
-  { strategy: { name: 'small', choose: () => 'group', pack: () => ({ name: 'lz4' }), groupBytes: () => 4 * PAGE } },
+  {
+    strategy: {
+      name: 'small',
+      choose: () => 'group',
+      pack: () => ({ name: 'lz4' }),
+      groupBytes: () => 4 * PAGE,
+    },
+  },
 );
 
 /** Where the records stand that end an image. */
@@ -52,14 +59,18 @@ describe('damage', () => {
     expect(await refusal(() => readAll(sound))).toBe('taken');
     const random = seeded(1);
     // Header, the records at the end, and a sample of what is between.
-    const places = new Set([...Array(24).keys(), ...Array.from({ length: 250 }, (_, i) => sound.length - 1 - i)]);
+    const places = new Set([
+      ...Array(24).keys(),
+      ...Array.from({ length: 250 }, (_, i) => sound.length - 1 - i),
+    ]);
     while (places.size < 400) places.add(random() % sound.length);
     for (const at of places) {
       const file = sound.slice();
       file[at]! ^= 1 << (random() % 8);
       const found = await refusal(() => readAll(file));
       // The records of images' ends are not looked at: the end record says the same.
-      if (found === 'taken') expect([at, imageEnds.some(([from, to]) => at >= from && at < to)]).toEqual([at, true]);
+      if (found === 'taken')
+        expect([at, imageEnds.some(([from, to]) => at >= from && at < to)]).toEqual([at, true]);
       else expect(found).toMatch(/^(bad-stream|unsupported|limit|not-identical): /);
     }
   });
@@ -68,13 +79,17 @@ describe('damage', () => {
     for (let bytes = 0; bytes < sound.length; bytes += bytes < 30 || bytes > sound.length - 100 ? 1 : 2003) {
       const found = await refusal(() => open(sound.subarray(0, bytes)));
       if (bytes < 24)
-        expect(found).toBe('bad-stream: a.pf: no stream header of 24 bytes at 0: truncated, or not packed by this program');
+        expect(found).toBe(
+          'bad-stream: a.pf: no stream header of 24 bytes at 0: truncated, or not packed by this program',
+        );
       else expect(found).toBe('bad-stream: a.pf: does not end with an index: truncated or damaged');
     }
   });
 
   test('a file that goes on, or is two, is refused', async () => {
-    expect(await refusal(() => open(Buffer.concat([sound, Uint8Array.of(0)])))).toMatch(/^bad-stream: a.pf: does not end with/);
+    expect(await refusal(() => open(Buffer.concat([sound, Uint8Array.of(0)])))).toMatch(
+      /^bad-stream: a.pf: does not end with/,
+    );
     expect(await refusal(() => open(Buffer.concat([sound, sound])))).toMatch(/^bad-stream: /);
     expect(await refusal(() => open(new Uint8Array(5000)))).toMatch(/^bad-stream: not a pageferry stream/);
   });
@@ -105,17 +120,31 @@ function crafted(sizes: readonly number[], parts: readonly Part[], more: Craftin
   const named: { image: number; first: number; pages: number; ordinal: number }[] = [];
   for (const [image, bytes] of sizes.entries()) {
     named.push({ image, first: 0, pages: 0, ordinal: records.length });
-    records.push(imageCraft({ image, bytes, ...(parents[image] === undefined ? {} : { parent: parents[image] }) }));
-    for (const { table, pages, first = 0, lastPageBytes = PAGE, data } of parts.filter((part) => part.image === image)) {
+    records.push(
+      imageCraft({ image, bytes, ...(parents[image] === undefined ? {} : { parent: parents[image] }) }),
+    );
+    for (const { table, pages, first = 0, lastPageBytes = PAGE, data } of parts.filter(
+      (part) => part.image === image,
+    )) {
       named.push({ image, first, pages, ordinal: records.length });
       const segments = data ? [table, data] : [table];
       records.push(craft.frame({ image, pageCount: pages, firstPage: first, lastPageBytes }, segments));
     }
-    records.push({ type: 3, head: [...u32(image), 0, 0, 0, 0, ...u64(bytes), ...(digests[image] ?? noDigest)] });
+    records.push({
+      type: 3,
+      head: [...u32(image), 0, 0, 0, 0, ...u64(bytes), ...(digests[image] ?? noDigest)],
+    });
   }
   records.push({
     type: 4,
-    head: [...u32(sizes.length), 0, 0, 0, 0, ...sizes.flatMap((bytes, i) => [...u64(bytes), ...(digests[i] ?? noDigest)])],
+    head: [
+      ...u32(sizes.length),
+      0,
+      0,
+      0,
+      0,
+      ...sizes.flatMap((bytes, i) => [...u64(bytes), ...(digests[i] ?? noDigest)]),
+    ],
   });
   const offsets: number[] = [];
   let at = 24;
@@ -126,7 +155,10 @@ function crafted(sizes: readonly number[], parts: readonly Part[], more: Craftin
   const index = new WireWriter();
   for (const { image, first, pages, ordinal } of named)
     for (const field of [image, first, pages, offsets[ordinal]!, ordinal]) index.count(field);
-  records.push({ type: 5, head: index.bytes.slice() }, { type: 6, head: [...u64(at), ...Buffer.from('PFYINDEX')] });
+  records.push(
+    { type: 5, head: index.bytes.slice() },
+    { type: 6, head: [...u64(at), ...Buffer.from('PFYINDEX')] },
+  );
   return craft.stream(records);
 }
 
@@ -163,21 +195,41 @@ describe('put together by hand', () => {
     ['a packing in place of a codec', { ...page, table: [codes.zstd, 1] }, /"zstd" is no codec for a page/],
     ['a codec that is not known', { ...page, table: [200, 1] }, /codec id 200/],
     ['a page in the table’s own segment', { ...page, table: [codes.raw, 1, 0], data: raw }, /of segment 0/],
-    ['a page in a segment that is not there', { ...page, table: [codes.raw, 1, 2], data: raw }, /of segment 2/],
+    [
+      'a page in a segment that is not there',
+      { ...page, table: [codes.raw, 1, 2], data: raw },
+      /of segment 2/,
+    ],
     ['too few bytes', { ...page, table: [codes.raw, 1, 1], data: raw.slice(1) }, /needs 4096 bytes/],
-    ['too many bytes', { ...page, table: [codes.raw, 1, 1], data: [...raw, 0] }, /1 bytes too many in segment 1/],
+    [
+      'too many bytes',
+      { ...page, table: [codes.raw, 1, 1], data: [...raw, 0] },
+      /1 bytes too many in segment 1/,
+    ],
     ['a table that goes on', { ...page, table: [codes.fill, 1, 5, 0] }, /table: 1 bytes too many/],
     ['a table that is cut off', { ...page, table: [codes.fill, 1] }, /table: ends at byte 2/],
     ['too few pages', { ...page, pages: 2, table: [codes.zero, 1] }, /table: ends at byte 2/],
     ['too many pages', { ...page, table: [codes.zero, 2] }, /a run of 2 pages where 1 are left/],
-    ['unchanged, without a parent', { ...page, table: [codes.unchanged, 1] }, /unchanged, but its image has no parent/],
-    ['the same as itself', { ...page, table: [codes.sameAs, 1, 0] }, /refers to page 0 of image 0, which is not before it/],
+    [
+      'unchanged, without a parent',
+      { ...page, table: [codes.unchanged, 1] },
+      /unchanged, but its image has no parent/,
+    ],
+    [
+      'the same as itself',
+      { ...page, table: [codes.sameAs, 1, 0] },
+      /refers to page 0 of image 0, which is not before it/,
+    ],
     [
       'the same as a later image',
       { ...page, table: [codes.sameAs, 1, 1, 1] },
       /refers to page 0 of image 1, which is not before it/,
     ],
-    ['a long page', { ...page, table: [codes.rle, 1, 1, 0xff, 0x7f], data: new Uint8Array(16383) }, /page 0 of 16383 coded bytes/],
+    [
+      'a long page',
+      { ...page, table: [codes.rle, 1, 1, 0xff, 0x7f], data: new Uint8Array(16383) },
+      /page 0 of 16383 coded bytes/,
+    ],
     ['coded bytes that are none', { ...page, table: [codes.rle, 1, 1, 3], data: [255, 255, 255] }, /rle/],
   ];
   test.each(wrong)('%s', async (_, part, found) => {
@@ -194,13 +246,19 @@ describe('put together by hand', () => {
     const pages = await open(crafted([4 * PAGE], [frame]));
     expect(pages.read(0, 1)).toEqual(new Uint8Array(PAGE));
     for (const number of [0, 2, 3])
-      expect(await refusal(() => pages.read(0, number))).toBe(`bad-stream: page ${number} of image 0: in no frame of the index`);
+      expect(await refusal(() => pages.read(0, number))).toBe(
+        `bad-stream: page ${number} of image 0: in no frame of the index`,
+      );
     const file = crafted([4 * PAGE], [frame, { ...frame, first: 0 }]);
-    expect(await refusal(() => open(file))).toMatch(/^bad-stream: index: a frame at page 0 of image 0, out of order/);
+    expect(await refusal(() => open(file))).toMatch(
+      /^bad-stream: index: a frame at page 0 of image 0, out of order/,
+    );
   });
 
   test('a whole image of another digest', async () => {
     const pages = await open(crafted([PAGE], [{ image: 0, table: [codes.zero, 1], pages: 1 }]));
-    expect(await refusal(() => pages.extract(0, bytesSink()))).toMatch(/^not-identical: image 0: digest \w+, sent was 0{32}$/);
+    expect(await refusal(() => pages.extract(0, bytesSink()))).toMatch(
+      /^not-identical: image 0: digest \w+, sent was 0{32}$/,
+    );
   });
 });

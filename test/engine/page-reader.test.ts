@@ -1,7 +1,15 @@
 // Reading single pages of packed files: every page of every image, in any order, must be what a decoder gives.
 import { describe, expect, test } from 'vitest';
 import { digestText } from '../../src/dedup/image-digest.js';
-import { bytesSink, bytesSource, loadZstd, openPages, PageferryError, type PageReader, type PageSource } from '../../src/index.js';
+import {
+  bytesSink,
+  bytesSource,
+  loadZstd,
+  openPages,
+  PageferryError,
+  type PageReader,
+  type PageSource,
+} from '../../src/index.js';
 import type { Strategy } from '../../src/strategy/strategy.js';
 import { guestImage, laterImage } from '../support/images.js';
 import { seeded } from '../support/kernels.js';
@@ -24,8 +32,10 @@ const smallFrames = (packing: 'lz4' | 'zstd' | 'raw'): Strategy => ({
   groupBytes: () => 4 * PAGE,
 });
 
-const open = (stream: Uint8Array, options = {}) => openPages(bytesSource(stream, 'a.pf'), { ...SMALL_DECODER, ...options });
-const pageOf = (image: Uint8Array, page: number, pageBytes: number) => image.subarray(page * pageBytes, (page + 1) * pageBytes);
+const open = (stream: Uint8Array, options = {}) =>
+  openPages(bytesSource(stream, 'a.pf'), { ...SMALL_DECODER, ...options });
+const pageOf = (image: Uint8Array, page: number, pageBytes: number) =>
+  image.subarray(page * pageBytes, (page + 1) * pageBytes);
 
 async function refusal(work: () => unknown): Promise<string> {
   try {
@@ -47,7 +57,8 @@ function readShuffled(pages: PageReader, images: readonly Uint8Array[], pageByte
     if (count === 0) continue;
     const page = n % 7 === 0 ? count - 1 : random() % count;
     const found = pages.read(number, page);
-    if (Buffer.compare(found, pageOf(image, page, pageBytes)) !== 0) throw new Error(`image ${number}, page ${page} is another`);
+    if (Buffer.compare(found, pageOf(image, page, pageBytes)) !== 0)
+      throw new Error(`image ${number}, page ${page} is another`);
   }
 }
 
@@ -56,26 +67,42 @@ function versions(pageBytes: number, seed: number): Uint8Array[] {
   const first = guestImage(pageBytes, seed, 100);
   const second = laterImage(first, pageBytes, seed + 1);
   const third = laterImage(second, pageBytes, seed + 2);
-  return [first, second, new Uint8Array(0), third, third.slice(0, 3 * pageBytes + 1), new Uint8Array(5 * pageBytes + 7)];
+  return [
+    first,
+    second,
+    new Uint8Array(0),
+    third,
+    third.slice(0, 3 * pageBytes + 1),
+    new Uint8Array(5 * pageBytes + 7),
+  ];
 }
 
 describe.each([4096, 16384, 65536])('pages of %i bytes', (pageBytes) => {
-  test.each(['adaptive', 'smallest', 'fixed:wkdm', 'characteristic'])('%s: every page of every version', async (strategy) => {
-    const images = versions(pageBytes, 3);
-    const sources = images.map((image, i) => (i === 3 ? pipeSource(image, 'piped') : bytesSource(image, `image ${i}`)));
-    const { bytes } = await encoded(sources, { strategy, pageBytes });
-    const pages = await open(bytes);
-    expect(pages.pageBytes).toBe(pageBytes);
-    expect(pages.images.map(({ name, bytes, pages }) => ({ name, bytes, pages }))).toEqual(
-      sources.map(({ name }, i) => ({ name, bytes: images[i]!.length, pages: Math.ceil(images[i]!.length / pageBytes) })),
-    );
-    readShuffled(pages, images, pageBytes);
-    for (const [number, image] of images.entries()) {
-      const sink = bytesSink();
-      expect(await pages.extract(number, sink)).toBe(image.length);
-      expect(Buffer.compare(sink.take(), image)).toBe(0);
-    }
-  });
+  test.each(['adaptive', 'smallest', 'fixed:wkdm', 'characteristic'])(
+    '%s: every page of every version',
+    async (strategy) => {
+      const images = versions(pageBytes, 3);
+      const sources = images.map((image, i) =>
+        i === 3 ? pipeSource(image, 'piped') : bytesSource(image, `image ${i}`),
+      );
+      const { bytes } = await encoded(sources, { strategy, pageBytes });
+      const pages = await open(bytes);
+      expect(pages.pageBytes).toBe(pageBytes);
+      expect(pages.images.map(({ name, bytes, pages }) => ({ name, bytes, pages }))).toEqual(
+        sources.map(({ name }, i) => ({
+          name,
+          bytes: images[i]!.length,
+          pages: Math.ceil(images[i]!.length / pageBytes),
+        })),
+      );
+      readShuffled(pages, images, pageBytes);
+      for (const [number, image] of images.entries()) {
+        const sink = bytesSink();
+        expect(await pages.extract(number, sink)).toBe(image.length);
+        expect(Buffer.compare(sink.take(), image)).toBe(0);
+      }
+    },
+  );
 });
 
 describe('many frames', () => {
@@ -87,7 +114,8 @@ describe('many frames', () => {
       const images = versions(PAGE, 5);
       const sources = images.map((image, i) => bytesSource(image, `image ${i}`));
       const { bytes } = await encoded(sources, { strategy: smallFrames(packing), ...options });
-      for (const cacheBytes of [0, 30_000, 1 << 26]) readShuffled(await open(bytes, { cacheBytes, ...options }), images, PAGE);
+      for (const cacheBytes of [0, 30_000, 1 << 26])
+        readShuffled(await open(bytes, { cacheBytes, ...options }), images, PAGE);
     },
   );
 
@@ -107,7 +135,8 @@ describe('many frames', () => {
     const pages = await openPages(counting, SMALL_DECODER);
     expect(asked).toBeLessThan(20_000);
     asked = 0;
-    for (const page of [250, 251, 0, 399]) expect(Buffer.compare(pages.read(0, page), pageOf(image, page, PAGE))).toBe(0);
+    for (const page of [250, 251, 0, 399])
+      expect(Buffer.compare(pages.read(0, page), pageOf(image, page, PAGE))).toBe(0);
     expect(asked).toBeLessThan(4 * 5 * PAGE);
     asked = 0;
     pages.read(0, 250);
@@ -188,10 +217,16 @@ test('what is not there is refused with what is', async () => {
   const { bytes } = await encoded([bytesSource(image, 'a'), bytesSource(new Uint8Array(0), 'empty')]);
   const pages = await open(bytes);
   for (const page of [-1, count, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53])
-    expect(await refusal(() => pages.read(0, page))).toBe(`bad-argument: page ${page} of image 0: there are ${count} pages in it`);
-  expect(await refusal(() => pages.read(1, 0))).toBe('bad-argument: page 0 of image 1: there are 0 pages in it');
+    expect(await refusal(() => pages.read(0, page))).toBe(
+      `bad-argument: page ${page} of image 0: there are ${count} pages in it`,
+    );
+  expect(await refusal(() => pages.read(1, 0))).toBe(
+    'bad-argument: page 0 of image 1: there are 0 pages in it',
+  );
   for (const number of [2, -1, 0.5, Number.NaN]) {
-    expect(await refusal(() => pages.read(number, 0))).toBe(`bad-argument: image ${number}: there are 2 images in the file`);
+    expect(await refusal(() => pages.read(number, 0))).toBe(
+      `bad-argument: image ${number}: there are 2 images in the file`,
+    );
     const sink = watchedSink();
     expect(await refusal(() => pages.extract(number, sink))).toMatch(/^bad-argument: image/);
     expect([sink.finished, sink.aborted]).toEqual([0, 1]);
@@ -205,11 +240,17 @@ test('what is not there is refused with what is', async () => {
     [3, -1],
   ] as const) {
     const sink = watchedSink();
-    expect(await refusal(() => pages.extract(0, sink, first, length))).toMatch(/^bad-argument: pages .* of image 0: there are/);
+    expect(await refusal(() => pages.extract(0, sink, first, length))).toMatch(
+      /^bad-argument: pages .* of image 0: there are/,
+    );
     expect([sink.finished, sink.aborted]).toEqual([0, 1]);
   }
-  expect(await refusal(() => openPages(pipeSource(bytes, 'pipe'), SMALL_DECODER))).toMatch(/^bad-argument: pipe: single pages/);
-  expect(await refusal(() => open(bytes, { maxFrameBytes: 1 << 20 }))).toMatch(/^limit: stream header: frames of up to \d+ bytes/);
+  expect(await refusal(() => openPages(pipeSource(bytes, 'pipe'), SMALL_DECODER))).toMatch(
+    /^bad-argument: pipe: single pages/,
+  );
+  expect(await refusal(() => open(bytes, { maxFrameBytes: 1 << 20 }))).toMatch(
+    /^limit: stream header: frames of up to \d+ bytes/,
+  );
   expect(await refusal(() => open(bytes, { maxFrameBytes: 1.5 }))).toMatch(/^bad-argument: maxFrameBytes/);
 });
 

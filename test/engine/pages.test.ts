@@ -39,7 +39,8 @@ test('images written page by page are what was written, flushed or not', async (
       );
       const { images, names } = await decoded(bytes);
       expect(names).toEqual(['round 0', 'round 1', 'a source between', 'back']);
-      for (const [i, image] of [first, second, first, second].entries()) expect(Buffer.compare(images[i]!, image)).toBe(0);
+      for (const [i, image] of [first, second, first, second].entries())
+        expect(Buffer.compare(images[i]!, image)).toBe(0);
       expect(summary.images[1]!.codecs.unchanged!.pages).toBeGreaterThan(5);
     }
 });
@@ -109,13 +110,19 @@ test('calls out of order are refused and say why', async () => {
     await expect(encoder.endImage()).rejects.toThrow('endImage: no image is open');
     encoder.openImage('a');
     expect(() => encoder.openImage('b')).toThrow('image 0 is still open');
-    await expect(encoder.encode(bytesSource(new Uint8Array(1), 'c'))).rejects.toThrow('image 0 is still open');
+    await expect(encoder.encode(bytesSource(new Uint8Array(1), 'c'))).rejects.toThrow(
+      'image 0 is still open',
+    );
     await expect(encoder.base(bytesSource(new Uint8Array(1), 'd'))).rejects.toThrow('image 0 is still open');
     await encoder.write(new Uint8Array(PAGE + 3));
-    await expect(encoder.write(new Uint8Array(PAGE))).rejects.toThrow("write: a page of 3 bytes was the image's last");
+    await expect(encoder.write(new Uint8Array(PAGE))).rejects.toThrow(
+      "write: a page of 3 bytes was the image's last",
+    );
     await encoder.endImage();
   });
-  await expect(encodedBy(async (encoder) => encoder.openImage('open'))).rejects.toThrow('finish: image 0 is still open');
+  await expect(encodedBy(async (encoder) => encoder.openImage('open'))).rejects.toThrow(
+    'finish: image 0 is still open',
+  );
 });
 
 test('an image that turns out shorter or longer than it was announced is refused', async () => {

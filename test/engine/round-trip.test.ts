@@ -14,7 +14,14 @@ const STRATEGIES = [
   'fixed:zstd:19',
 ];
 /** Nothing about them depends on the size of a page, or only their time. */
-const SAME_AT_ANY_SIZE = new Set(['fixed:zero', 'fixed:fill', 'fixed:same-as', 'fixed:unchanged', 'fixed:zstd', 'fixed:zstd:19']);
+const SAME_AT_ANY_SIZE = new Set([
+  'fixed:zero',
+  'fixed:fill',
+  'fixed:same-as',
+  'fixed:unchanged',
+  'fixed:zstd',
+  'fixed:zstd:19',
+]);
 /** The pages' contents do not depend on a clock that stands still, nor does the choice. */
 const clock = () => 0;
 
@@ -22,7 +29,9 @@ const clock = () => 0;
 function versions(pageBytes: number): Uint8Array[] {
   const first = guestImage(pageBytes, 1, pageBytes - 7);
   const second = laterImage(first, pageBytes, 2);
-  const third = new Uint8Array(Buffer.concat([laterImage(second, pageBytes, 3), guestImage(pageBytes, 9, 5)]));
+  const third = new Uint8Array(
+    Buffer.concat([laterImage(second, pageBytes, 3), guestImage(pageBytes, 9, 5)]),
+  );
   return [first, second, third];
 }
 
@@ -35,8 +44,21 @@ describe.each([4096, 16384, 65536])('pages of %d bytes', (pageBytes) => {
   test.each(pageBytes === 4096 ? STRATEGIES : STRATEGIES.filter((name) => !SAME_AT_ANY_SIZE.has(name)))(
     '%s: what goes in comes out, on one thread and on two',
     async (strategy) => {
-      const one = await encoded(sources(), { pageBytes, strategy, clock, zstd: undefined, deltaBudgetBytes: 0 });
-      const two = await encoded(sources(), { pageBytes, strategy, clock, zstd: undefined, deltaBudgetBytes: 0, threads: 2 });
+      const one = await encoded(sources(), {
+        pageBytes,
+        strategy,
+        clock,
+        zstd: undefined,
+        deltaBudgetBytes: 0,
+      });
+      const two = await encoded(sources(), {
+        pageBytes,
+        strategy,
+        clock,
+        zstd: undefined,
+        deltaBudgetBytes: 0,
+        threads: 2,
+      });
       for (const { bytes, summary } of [one, two]) {
         const { images: back, names, summary: decode } = await decoded(bytes, { zstd: undefined });
         expect(names).toEqual(['version 0', 'version 1', 'version 2']);
@@ -56,7 +78,10 @@ describe.each([4096, 16384, 65536])('pages of %d bytes', (pageBytes) => {
       const bases = [bytesSource(base, 'base')];
       const options = { pageBytes, threads, strategy: 'smallest' };
       const alone = await encoded([bytesSource(first, 'a'), bytesSource(second, 'b')], options);
-      const { bytes, summary } = await encoded([bytesSource(first, 'a'), bytesSource(second, 'b')], { ...options, bases });
+      const { bytes, summary } = await encoded([bytesSource(first, 'a'), bytesSource(second, 'b')], {
+        ...options,
+        bases,
+      });
       expect(bytes.length).toBeLessThan(alone.bytes.length);
       expect(summary.images.map(({ image, name }) => [image, name])).toEqual([
         [0, 'a'],
@@ -71,7 +96,14 @@ describe.each([4096, 16384, 65536])('pages of %d bytes', (pageBytes) => {
 test('the same input gives the same bytes', async () => {
   const images = versions(4096);
   const sources = () => images.map((bytes, i) => bytesSource(bytes, `version ${i}`));
-  for (const strategy of ['smallest', 'fixed:lz4', 'fixed:zstd:3', 'mecom', 'characteristic', 'fixed:xbzrle']) {
+  for (const strategy of [
+    'smallest',
+    'fixed:lz4',
+    'fixed:zstd:3',
+    'mecom',
+    'characteristic',
+    'fixed:xbzrle',
+  ]) {
     const [a, b] = [
       await encoded(sources(), { strategy, zstd: undefined }),
       await encoded(sources(), { strategy, zstd: undefined }),
@@ -105,7 +137,12 @@ test('images of many frames: several groups, several chunks', async () => {
     groupBytes: () => 100_000,
   };
   for (const threads of [1, 2]) {
-    const { bytes } = await encoded([bytesSource(image, 'large')], { strategy, threads, similar: false, dedup: false });
+    const { bytes } = await encoded([bytesSource(image, 'large')], {
+      strategy,
+      threads,
+      similar: false,
+      dedup: false,
+    });
     const { images } = await decoded(bytes, {}, 300_000);
     expect(same(images[0], image)).toBe(true);
   }

@@ -146,5 +146,7 @@ test('options that make no sense fail the stream, not the process', async () => 
   await expect(writer.closed).rejects.toThrow('maxFrameBytes: expected 0');
   const reader = encodeStream({ images: [], pageBytes: 1 }).getReader();
   await expect(reader.read()).rejects.toThrow('pageBytes: expected one of 4096, 16384, 65536, got 1');
-  await expect(decodeImages([], () => bytesSink(), { maxFrameBytes: 0.5 })).rejects.toThrow('expected a whole number');
+  await expect(decodeImages([], () => bytesSink(), { maxFrameBytes: 0.5 })).rejects.toThrow(
+    'expected a whole number',
+  );
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Zstd } from '../../src/codec/zstd.js';
 import { loadZstd } from '../../src/codec/zstd/load.js';
+import type { Zstd } from '../../src/codec/zstd.js';
 import { bytesSource, type Strategy } from '../../src/index.js';
 import { guestImage } from '../support/images.js';
 import { encoded } from '../support/streams.js';

@@ -14,20 +14,31 @@ const sound = await vi.importActual<{ WORKER_SOURCE: string }>('../../src/engine
 
 const PAGE = 4096;
 const images = () => [1, 2, 3].map((seed) => bytesSource(guestImage(PAGE, seed), `${seed}`));
-const strategy: Strategy = { name: 'groups', choose: () => 'group', pack: () => ({ name: 'lz4' }), groupBytes: () => 16_384 };
+const strategy: Strategy = {
+  name: 'groups',
+  choose: () => 'group',
+  pack: () => ({ name: 'lz4' }),
+  groupBytes: () => 16_384,
+};
 const options = { threads: 2, strategy };
 
 test('the worker as it is built', async () => {
   worker.source = sound.WORKER_SOURCE;
   const { bytes, summary } = await encoded(images(), options);
   expect(summary.codecs.lz4!.pages).toBeGreaterThan(10);
-  expect((await decoded(bytes)).images.map(({ length }) => length)).toEqual(images().map((image) => image.bytes));
+  expect((await decoded(bytes)).images.map(({ length }) => length)).toEqual(
+    images().map((image) => image.bytes),
+  );
 });
 
 test.each([
   ['cannot start', 'throw new Error("no wasm here");', 'no wasm here'],
   ['ends', 'process.exit(3);', 'packing worker: ended with code 3'],
-  ['ends in the middle', 'require("worker_threads").parentPort.once("message", () => process.exit(4));', 'ended with code 4'],
+  [
+    'ends in the middle',
+    'require("worker_threads").parentPort.once("message", () => process.exit(4));',
+    'ended with code 4',
+  ],
   [
     'throws in the middle',
     'require("worker_threads").parentPort.on("message", () => { throw new RangeError("too large"); });',
@@ -57,5 +68,7 @@ test('a worker that ends after it has done well for a while', async () => {
   worker.source = counted + sound.WORKER_SOURCE;
   const one: Strategy = { ...strategy, groupBytes: () => 1 };
   const many = Array.from({ length: 10 }, (_, i) => bytesSource(guestImage(PAGE, i + 1), `${i}`));
-  await expect(encoded(many, { ...options, strategy: one, dedup: false })).rejects.toThrow('ended with code 5');
+  await expect(encoded(many, { ...options, strategy: one, dedup: false })).rejects.toThrow(
+    'ended with code 5',
+  );
 });

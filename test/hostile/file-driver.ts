@@ -62,9 +62,11 @@ export class FileDriver {
         await attempt(() => {
           const content = pages.read(number, page);
           const from = page * pages.pageBytes;
-          if (content.length !== Math.min(pages.pageBytes, image.bytes - from)) wrong.push(`page ${page}: ${content.length} bytes`);
+          if (content.length !== Math.min(pages.pageBytes, image.bytes - from))
+            wrong.push(`page ${page}: ${content.length} bytes`);
           const meant = intact?.images[number]?.subarray(from, from + content.length);
-          if (meant && Buffer.compare(meant, content) !== 0) wrong.push(`page ${page} is not what was packed`);
+          if (meant && Buffer.compare(meant, content) !== 0)
+            wrong.push(`page ${page} is not what was packed`);
         });
       }
       const sink = watchedSink();

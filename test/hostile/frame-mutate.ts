@@ -36,11 +36,29 @@ const segmentField: Change = ({ records }, _, dice) => {
   const segment = pick(pickFrame(records, dice)?.segments ?? [], dice);
   if (!segment) return;
   if (dice.oneIn(3))
-    segment.packedLie = dice.pick([1, -1, 64, 1 << 20, 1 << 24, 0x7fffffff, -segment.packed.length, dice.word() | 0]);
+    segment.packedLie = dice.pick([
+      1,
+      -1,
+      64,
+      1 << 20,
+      1 << 24,
+      0x7fffffff,
+      -segment.packed.length,
+      dice.word() | 0,
+    ]);
   else if (dice.oneIn(2)) segment.packing = dice.oneIn(2) ? dice.pick([0, 10, 11]) : dice.below(256);
   else
     segment.bytes =
-      dice.pick([segment.bytes + 1, segment.bytes - 1, 0, 65536, 1 << 19, (1 << 19) + 1, 0xffffffff, dice.below(1 << 17)]) >>> 0;
+      dice.pick([
+        segment.bytes + 1,
+        segment.bytes - 1,
+        0,
+        65536,
+        1 << 19,
+        (1 << 19) + 1,
+        0xffffffff,
+        dice.below(1 << 17),
+      ]) >>> 0;
 };
 
 const segmentOrder: Change = ({ records }, other, dice) => {
@@ -90,12 +108,14 @@ function zstdBomb(declared: number): Uint8Array {
   view.setUint32(0, 0xfd2fb528, true);
   frame[4] = 0xa0; // one segment, its size in four bytes
   view.setUint32(5, declared, true);
-  for (let i = 0; i < blocks; i++) view.setUint32(9 + 4 * i, (i === blocks - 1 ? 1 : 0) | (1 << 1) | ((1 << 17) << 3), true);
+  for (let i = 0; i < blocks; i++)
+    view.setUint32(9 + 4 * i, (i === blocks - 1 ? 1 : 0) | (1 << 1) | ((1 << 17) << 3), true);
   return frame;
 }
 
 /** The table, unpacked: runs, codecs, references, lengths. */
-const table: Change = (stream, other, dice, signer) => rewrite(pickFrame(stream.records, dice), 0, other, dice, signer);
+const table: Change = (stream, other, dice, signer) =>
+  rewrite(pickFrame(stream.records, dice), 0, other, dice, signer);
 
 /** What the page codecs read. */
 const pages: Change = (stream, other, dice, signer) => {
@@ -118,7 +138,8 @@ const grow: Change = ({ records }, _, dice, signer) => {
   frame.pageCount = (frame.pageCount + more) >>> 0;
   // Image sizes: unknown, so that only the digest at the end tells.
   if (dice.oneIn(3)) return;
-  for (const { type, head } of records) if (type === RECORD.IMAGE && head.length >= 24 && head[4] === 0) head.fill(0xff, 16, 24);
+  for (const { type, head } of records)
+    if (type === RECORD.IMAGE && head.length >= 24 && head[4] === 0) head.fill(0xff, 16, 24);
 };
 
 export const FRAME_CHANGES: readonly Change[] = [
@@ -141,7 +162,13 @@ export const FRAME_CHANGES: readonly Change[] = [
 ];
 
 /** Mutates what a segment holds; now and then it is packed again, mostly it is stored. */
-function rewrite(frame: FramePart | undefined, number: number, other: StreamParts, dice: Dice, signer: Signer): void {
+function rewrite(
+  frame: FramePart | undefined,
+  number: number,
+  other: StreamParts,
+  dice: Dice,
+  signer: Signer,
+): void {
   const segment = frame?.segments[number];
   const unpacked = segment && signer.unpack(segment);
   if (!segment || !unpacked) return;
@@ -157,7 +184,11 @@ function pickFrame(records: readonly RecordPart[], dice: Dice): FramePart | unde
   return pick(records, dice, ({ frame }) => frame !== undefined)?.frame;
 }
 
-export function pick<T>(list: readonly T[], dice: Dice, wanted: (item: T) => boolean = () => true): T | undefined {
+export function pick<T>(
+  list: readonly T[],
+  dice: Dice,
+  wanted: (item: T) => boolean = () => true,
+): T | undefined {
   const fit = list.filter(wanted);
   return fit.length === 0 ? undefined : dice.pick(fit);
 }

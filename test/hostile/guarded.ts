@@ -26,7 +26,8 @@ export async function guardedKernels(memoryBytes: number): Promise<Guarded> {
       reserve(size, what) {
         const at = align(next + BAND_BYTES);
         next = at + size + BAND_BYTES;
-        if (next > bytes.length) throw new RangeError(`${what}: needs ${size} bytes, ${bytes.length - at} are left`);
+        if (next > bytes.length)
+          throw new RangeError(`${what}: needs ${size} bytes, ${bytes.length - at} are left`);
         putBands(bytes, at, size);
         slots.push({ what, at, size });
         return at;
@@ -37,7 +38,8 @@ export async function guardedKernels(memoryBytes: number): Promise<Guarded> {
       slots = [];
     },
     check() {
-      if (Buffer.compare(bytes.subarray(0, tables.length), tables) !== 0) throw new Error('wrote to the constant tables');
+      if (Buffer.compare(bytes.subarray(0, tables.length), tables) !== 0)
+        throw new Error('wrote to the constant tables');
       for (const { what, at, size } of slots) checkBands(bytes, at, size, what);
     },
   };

@@ -26,7 +26,13 @@ test('kernels give the right page or a status, and touch nothing else', async ()
 test('the decoder gives the images that were packed or a PageferryError', async () => {
   const { inputs, right, refused, errors, said } = await run({ stream: { first: 0, step: 1, end: 2500 } });
   expect(right + refused).toBe(inputs);
-  expect(Object.keys(errors).sort()).toEqual(['bad-stream', 'limit', 'not-identical', 'unsupported', 'wrong-base']);
+  expect(Object.keys(errors).sort()).toEqual([
+    'bad-stream',
+    'limit',
+    'not-identical',
+    'unsupported',
+    'wrong-base',
+  ]);
   // As deep as there is anything to reach: records, segments, tables, pages, references, digests.
   for (const depth of [
     'damaged or out of place',
@@ -45,7 +51,13 @@ test('the decoder gives the images that were packed or a PageferryError', async 
 test('the page reader gives pages of the images that were packed or a PageferryError', async () => {
   const { inputs, right, refused, said } = await run({ file: { first: 0, step: 1, end: 1500 } });
   expect(right + refused).toBe(inputs);
-  for (const depth of ['index', 'trailer', 'end record', 'in no frame of the index', 'digest digest, sent was digest'])
+  for (const depth of [
+    'index',
+    'trailer',
+    'end record',
+    'in no frame of the index',
+    'digest digest, sent was digest',
+  ])
     expect(said).toContain(depth);
 });
 
@@ -56,7 +68,12 @@ test('an input is the same whoever runs it, and whatever ran before', async () =
   };
   const alone = await share(0, 1);
   const shared = summed([await share(0, 2), await share(1, 2)]);
-  const counts = ({ tally: { inputs, right, errors, messages } }: typeof alone) => ({ inputs, right, errors, messages });
+  const counts = ({ tally: { inputs, right, errors, messages } }: typeof alone) => ({
+    inputs,
+    right,
+    errors,
+    messages,
+  });
   expect(counts(shared)).toEqual(counts(alone));
   expect(shared.failures).toEqual([]);
 });

@@ -7,8 +7,8 @@ import { count, type Tally } from './tally.js';
 
 /** Often the small ones: there, every edge is near. */
 const SIZES = [
-  1, 2, 3, 4, 7, 15, 16, 17, 32, 63, 64, 65, 80, 127, 128, 129, 160, 255, 256, 300, 512, 1000, 1024, 2048, 4095, 4096, 4096, 4096,
-  4097, 16384, 65536, 65535,
+  1, 2, 3, 4, 7, 15, 16, 17, 32, 63, 64, 65, 80, 127, 128, 129, 160, 255, 256, 300, 512, 1000, 1024, 2048,
+  4095, 4096, 4096, 4096, 4097, 16384, 65536, 65535,
 ];
 const SEGMENT_SIZES = [1, 64, 300, 4096, 16384, 65535, 65536, 65537, 131172];
 
@@ -55,7 +55,9 @@ export class KernelDriver {
       if (subject && dice.oneIn(5)) this.encode(subject, dice, tally);
       else this.decode(subject ?? SEGMENT, dice, tally);
     } catch (error) {
-      throw new Error(`${(subject ?? SEGMENT).name}: ${error instanceof Error ? error.message : error}`, { cause: error });
+      throw new Error(`${(subject ?? SEGMENT).name}: ${error instanceof Error ? error.message : error}`, {
+        cause: error,
+      });
     }
   }
 
@@ -67,7 +69,8 @@ export class KernelDriver {
     const pageBytes = intact || !dice.oneIn(8) ? page.length : otherSize(page.length, dice);
     const under = subject.name === 'xbzrle' ? resized(base, pageBytes) : undefined;
     const result = this.rig.decode(subject.decode, input, pageBytes, under, dice);
-    if (intact && (typeof result === 'number' || Buffer.compare(result, page) !== 0)) throw new Error('lost an intact page');
+    if (intact && (typeof result === 'number' || Buffer.compare(result, page) !== 0))
+      throw new Error('lost an intact page');
     // The twins are slow: of what is refused and large, they judge a part.
     if (pageBytes > 0 && (typeof result !== 'number' || pageBytes <= 4097 || dice.oneIn(8))) {
       const meant = subject.twin(input, pageBytes, under ?? page);
@@ -75,7 +78,8 @@ export class KernelDriver {
         typeof result === 'number' || typeof meant === 'number'
           ? typeof result === typeof meant
           : Buffer.compare(result, meant) === 0;
-      if (!agree) throw new Error(`gives ${outcome(result)}, its twin ${outcome(meant)}, for ${pageBytes} bytes`);
+      if (!agree)
+        throw new Error(`gives ${outcome(result)}, its twin ${outcome(meant)}, for ${pageBytes} bytes`);
     }
     take(result, subject.name, tally);
   }
@@ -90,23 +94,51 @@ export class KernelDriver {
   /** Encoders meet no enemies, but every capacity: what fits is coded the same, what does not is refused and nothing is written. */
   private encode(subject: Subject, dice: Dice, tally: Tally): void {
     const sample = dice.pick(this.samples.get(subject.name)!);
-    const page = dice.oneIn(2) ? sample.page : resized(mutate(sample.page, dice, sample.base), sample.page.length);
+    const page = dice.oneIn(2)
+      ? sample.page
+      : resized(mutate(sample.page, dice, sample.base), sample.page.length);
     const whole = this.rig.encode(subject, page, sample.base, OUT_BYTES, dice);
     if (typeof whole === 'number') throw new Error(`cannot code ${page.length} bytes at all`);
-    const back = this.rig.decode(subject.decode, whole, page.length, subject.delta ? sample.base : undefined, dice);
-    if (typeof back === 'number' || Buffer.compare(back, page) !== 0) throw new Error(`lost a page: ${outcome(back)}`);
-    const near = [whole.length, whole.length - 1, whole.length + dice.below(80), whole.length - dice.below(80)];
+    const back = this.rig.decode(
+      subject.decode,
+      whole,
+      page.length,
+      subject.delta ? sample.base : undefined,
+      dice,
+    );
+    if (typeof back === 'number' || Buffer.compare(back, page) !== 0)
+      throw new Error(`lost a page: ${outcome(back)}`);
+    const near = [
+      whole.length,
+      whole.length - 1,
+      whole.length + dice.below(80),
+      whole.length - dice.below(80),
+    ];
     const capacity = Math.max(0, dice.oneIn(2) ? dice.pick(near) : dice.below(whole.length + 2));
     const capped = this.rig.encode(subject, page, sample.base, capacity, dice);
     const right =
-      capacity < whole.length ? capped === STATUS.NO_ROOM : typeof capped !== 'number' && Buffer.compare(capped, whole) === 0;
-    if (!right) throw new Error(`${outcome(capped)} with room for ${capacity}, ${whole.length} bytes with room for all`);
+      capacity < whole.length
+        ? capped === STATUS.NO_ROOM
+        : typeof capped !== 'number' && Buffer.compare(capped, whole) === 0;
+    if (!right)
+      throw new Error(
+        `${outcome(capped)} with room for ${capacity}, ${whole.length} bytes with room for all`,
+      );
     take(capped, `${subject.name} encoder`, tally);
   }
 }
 
 function otherSize(bytes: number, dice: Dice): number {
-  const near = [bytes - 1, bytes + 1, bytes + 16, bytes - 16, bytes >>> 1, dice.pick(SIZES), dice.below(4097), 0];
+  const near = [
+    bytes - 1,
+    bytes + 1,
+    bytes + 16,
+    bytes - 16,
+    bytes >>> 1,
+    dice.pick(SIZES),
+    dice.below(4097),
+    0,
+  ];
   return Math.min(65536, Math.max(0, dice.pick(near)));
 }
 

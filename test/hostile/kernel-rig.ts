@@ -43,13 +43,22 @@ export class KernelRig {
     const offset = dice.oneIn(2) ? 0 : dice.below(64);
     const first = this.decodeOnce(decode, coded, pageBytes, base, offset, 0);
     const second = this.decodeOnce(decode, coded, pageBytes, base, offset, 1 + dice.below(255));
-    const same = typeof first === 'number' ? first === second : typeof second !== 'number' && Buffer.compare(first, second) === 0;
+    const same =
+      typeof first === 'number'
+        ? first === second
+        : typeof second !== 'number' && Buffer.compare(first, second) === 0;
     if (!same) throw new Error('the result depends on bytes that are not its input');
     return first;
   }
 
   /** Encodes with exactly `capacity` bytes of room; returns the coded bytes, or a status. @throws when the contract is broken */
-  encode(subject: Subject, page: Uint8Array, base: Uint8Array, capacity: number, dice: Dice): Uint8Array | number {
+  encode(
+    subject: Subject,
+    page: Uint8Array,
+    base: Uint8Array,
+    capacity: number,
+    dice: Dice,
+  ): Uint8Array | number {
     const { bytes: memory } = this.codec.kernels;
     const pageAtEnd = !subject.delta || dice.oneIn(2);
     const pageAt = this.place(page, pageAtEnd, dice.word());
@@ -87,8 +96,10 @@ export class KernelRig {
     if (filler % 8 === 1) memory.fill(filler, this.codec.wkdmScratch, this.codec.wkdmScratch + 134_400);
     const status = decode(this.codec, src, coded.length, out, pageBytes);
     this.check(out, pageBytes);
-    if (Buffer.compare(memory.subarray(src, src + coded.length), coded) !== 0) throw new Error('wrote to its input');
-    if (status !== pageBytes && !STATUSES.has(status)) throw new Error(`decode returned ${status} for ${pageBytes} bytes`);
+    if (Buffer.compare(memory.subarray(src, src + coded.length), coded) !== 0)
+      throw new Error('wrote to its input');
+    if (status !== pageBytes && !STATUSES.has(status))
+      throw new Error(`decode returned ${status} for ${pageBytes} bytes`);
     return status < 0 ? status : memory.slice(out, out + pageBytes);
   }
 

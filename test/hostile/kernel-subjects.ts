@@ -14,7 +14,14 @@ export interface Subject {
   readonly name: string;
   /** Whether it codes changes: then `page` holds the base before `decode`, and the page itself after. */
   readonly delta: boolean;
-  encode(codec: CodecContext, page: number, pageBytes: number, out: number, capacity: number, base: number): number;
+  encode(
+    codec: CodecContext,
+    page: number,
+    pageBytes: number,
+    out: number,
+    capacity: number,
+    base: number,
+  ): number;
   decode(codec: CodecContext, coded: number, codedBytes: number, page: number, pageBytes: number): number;
   /** The page, or a negative status. */
   twin(coded: Uint8Array, pageBytes: number, base: Uint8Array): Uint8Array | number;
@@ -29,7 +36,11 @@ export const SUBJECTS: readonly Subject[] = [
 ];
 
 /** A segment packed by LZ4: its blocks behind their lengths. */
-export const SEGMENT: Pick<Subject, 'name' | 'decode' | 'twin'> = { name: 'unpackLz4', decode: unpackLz4, twin: unpackTwin };
+export const SEGMENT: Pick<Subject, 'name' | 'decode' | 'twin'> = {
+  name: 'unpackLz4',
+  decode: unpackLz4,
+  twin: unpackTwin,
+};
 
 function pageCodec(name: string, twin: Subject['twin']): Subject {
   const { encode, decode, base } = codecByName(name);

@@ -14,7 +14,8 @@ export interface Dice {
 /** The dice of input `number` of a kind of input, in the run with this seed. */
 export function diceOf(seed: number, kind: string, number: number): Dice {
   let mixed = seed >>> 0;
-  for (const code of [...kind].map((letter) => letter.charCodeAt(0))) mixed = Math.imul(mixed ^ code, 0x9e3779b1) >>> 0;
+  for (const code of [...kind].map((letter) => letter.charCodeAt(0)))
+    mixed = Math.imul(mixed ^ code, 0x9e3779b1) >>> 0;
   mixed = Math.imul(mixed ^ number, 0x85ebca6b) >>> 0;
   const word = seeded(mixed ^ (mixed >>> 15));
   const below = (limit: number) => Math.floor((word() / 2 ** 32) * limit);
@@ -22,7 +23,24 @@ export function diceOf(seed: number, kind: string, number: number): Dice {
 }
 
 const BYTES = [0, 1, 2, 3, 15, 16, 63, 64, 126, 127, 128, 129, 130, 240, 254, 255];
-const WORDS = [0, 1, 2, 127, 128, 255, 256, 4095, 4096, 65535, 65536, 1 << 20, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff];
+const WORDS = [
+  0,
+  1,
+  2,
+  127,
+  128,
+  255,
+  256,
+  4095,
+  4096,
+  65535,
+  65536,
+  1 << 20,
+  0x7fffffff,
+  0x80000000,
+  0xfffffffe,
+  0xffffffff,
+];
 
 type Change = (bytes: Uint8Array, dice: Dice, other: Uint8Array) => Uint8Array;
 
@@ -42,7 +60,8 @@ const smear: Change = (bytes, dice) => {
   const at = dice.below(bytes.length);
   const noise = dice.oneIn(2);
   const byte = dice.pick(BYTES);
-  for (let i = at; i < Math.min(bytes.length, at + 1 + dice.below(32)); i++) bytes[i] = noise ? dice.word() : byte;
+  for (let i = at; i < Math.min(bytes.length, at + 1 + dice.below(32)); i++)
+    bytes[i] = noise ? dice.word() : byte;
   return bytes;
 };
 
@@ -71,7 +90,10 @@ const duplicate: Change = (bytes, dice) => {
 
 const remove: Change = (bytes, dice) => {
   const from = dice.below(bytes.length);
-  return joined(bytes.subarray(0, from), bytes.subarray(from + 1 + dice.below(dice.oneIn(4) ? bytes.length : 8)));
+  return joined(
+    bytes.subarray(0, from),
+    bytes.subarray(from + 1 + dice.below(dice.oneIn(4) ? bytes.length : 8)),
+  );
 };
 
 const move: Change = (bytes, dice) => {
@@ -88,12 +110,37 @@ const editWord: Change = (bytes, dice) => {
   const at = dice.oneIn(2) ? 4 * dice.below(bytes.length >>> 2) : dice.below(bytes.length - 3);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const old = view.getUint32(at, true);
-  const near = [old + 1, old - 1, old + dice.below(64), old - dice.below(64), old * 2, old ^ (1 << dice.below(32))];
-  view.setUint32(at, dice.oneIn(2) ? dice.pick(near) : dice.pick([...WORDS, bytes.length, bytes.length - at, dice.word()]), true);
+  const near = [
+    old + 1,
+    old - 1,
+    old + dice.below(64),
+    old - dice.below(64),
+    old * 2,
+    old ^ (1 << dice.below(32)),
+  ];
+  view.setUint32(
+    at,
+    dice.oneIn(2) ? dice.pick(near) : dice.pick([...WORDS, bytes.length, bytes.length - at, dice.word()]),
+    true,
+  );
   return bytes;
 };
 
-const CHANGES = [flipBit, flipBit, setByte, setByte, setByte, smear, truncate, extend, splice, duplicate, remove, move, editWord];
+const CHANGES = [
+  flipBit,
+  flipBit,
+  setByte,
+  setByte,
+  setByte,
+  smear,
+  truncate,
+  extend,
+  splice,
+  duplicate,
+  remove,
+  move,
+  editWord,
+];
 
 /** A changed copy of `bytes`: one change, sometimes up to four. `other` is what splices take their second half from. */
 export function mutate(bytes: Uint8Array, dice: Dice, other: Uint8Array): Uint8Array {
@@ -107,7 +154,9 @@ export function mutate(bytes: Uint8Array, dice: Dice, other: Uint8Array): Uint8A
 export function noise(bytes: number, dice: Dice): Uint8Array {
   const kind = dice.below(3);
   const few = [dice.word() & 255, dice.pick(BYTES), dice.pick(BYTES)];
-  return Uint8Array.from({ length: bytes }, () => (kind === 0 ? dice.word() : kind === 1 ? dice.pick(few) : dice.pick(BYTES)));
+  return Uint8Array.from({ length: bytes }, () =>
+    kind === 0 ? dice.word() : kind === 1 ? dice.pick(few) : dice.pick(BYTES),
+  );
 }
 
 export function joined(...parts: readonly Uint8Array[]): Uint8Array {

@@ -21,7 +21,14 @@ const imageEnd = (image: number, bytes: number): Craft => ({
 });
 const end = (sizes: readonly number[], digests: readonly ArrayLike<number>[] = []): Craft => ({
   type: 4,
-  head: [...u32(sizes.length), 0, 0, 0, 0, ...sizes.flatMap((bytes, i) => [...u64(bytes), ...Array.from(digests[i] ?? noDigest)])],
+  head: [
+    ...u32(sizes.length),
+    0,
+    0,
+    0,
+    0,
+    ...sizes.flatMap((bytes, i) => [...u64(bytes), ...Array.from(digests[i] ?? noDigest)]),
+  ],
 });
 
 /** A table of runs: codec, pages, and the bytes that follow. */
@@ -50,7 +57,11 @@ interface Rest {
 }
 
 /** A file of these records, with the index and trailer that they need. */
-function file(records: readonly Craft[], frames: readonly Frame[], { index, after = [], header = craft.header() }: Rest = {}) {
+function file(
+  records: readonly Craft[],
+  frames: readonly Frame[],
+  { index, after = [], header = craft.header() }: Rest = {},
+) {
   const offsets: number[] = [];
   let at = 24;
   for (const record of [...records, ...after]) {
@@ -61,7 +72,8 @@ function file(records: readonly Craft[], frames: readonly Frame[], { index, afte
   let frame = 0;
   records.forEach(({ type, head }, ordinal) => {
     if (type > 2) return;
-    const { image, firstPage, pageCount } = type === 1 ? { image: head[0]!, firstPage: 0, pageCount: 0 } : frames[frame++]!;
+    const { image, firstPage, pageCount } =
+      type === 1 ? { image: head[0]!, firstPage: 0, pageCount: 0 } : frames[frame++]!;
     for (const field of [image, firstPage, pageCount, offsets[ordinal]!, ordinal]) wire.count(field);
   });
   const indexCraft = { type: 5, head: index ?? wire.bytes.slice() };
@@ -151,25 +163,45 @@ test('a reference to a page that is shorter than the one that refers is refused'
   const frames = [0, 1].map((image) => ({ image, firstPage: 0, pageCount: 1 }));
   const pages = await open(file([...records, end([100, PAGE])], frames));
   expect(pages.read(0, 0)).toEqual(new Uint8Array(100).fill(9));
-  expect(await refusal(() => pages.read(1, 0))).toMatch(/^bad-stream: page 0 of image 1: refers to page 0 of image 0/);
+  expect(await refusal(() => pages.read(1, 0))).toMatch(
+    /^bad-stream: page 0 of image 1: refers to page 0 of image 0/,
+  );
 });
 
-test.skipIf(!packer)('a table larger than any encoder writes is refused before a page of it is looked at', async () => {
-  const bytes = 3 << 20;
-  const content = table([2, bytes, new Uint8Array(bytes)]);
-  const packed = packer!.compress(content, 1);
-  const frame = craft.frame({ pageCount: bytes, packing: 11, bytes: content.length }, [packed]);
-  const records = [imageCraft({ bytes: bytes * PAGE }), frame, imageEnd(0, bytes * PAGE), end([bytes * PAGE])];
-  const header = craft.header({ maxFrameBytes: 4 << 20 });
-  const pages = await open(file(records, [{ image: 0, firstPage: 0, pageCount: bytes }], { header }), { zstd: packer! });
-  expect(await refusal(() => pages.read(0, 5))).toMatch(/^bad-stream: .*table/);
-});
+test.skipIf(!packer)(
+  'a table larger than any encoder writes is refused before a page of it is looked at',
+  async () => {
+    const bytes = 3 << 20;
+    const content = table([2, bytes, new Uint8Array(bytes)]);
+    const packed = packer!.compress(content, 1);
+    const frame = craft.frame({ pageCount: bytes, packing: 11, bytes: content.length }, [packed]);
+    const records = [
+      imageCraft({ bytes: bytes * PAGE }),
+      frame,
+      imageEnd(0, bytes * PAGE),
+      end([bytes * PAGE]),
+    ];
+    const header = craft.header({ maxFrameBytes: 4 << 20 });
+    const pages = await open(file(records, [{ image: 0, firstPage: 0, pageCount: bytes }], { header }), {
+      zstd: packer!,
+    });
+    expect(await refusal(() => pages.read(0, 5))).toMatch(/^bad-stream: .*table/);
+  },
+);
 
 test('references that lead on and on are refused', async () => {
   // Every page is like the one before it, with no change.
   const count = 300_000;
-  const frame = craft.frame({ pageCount: count + 1 }, [table([2, 1, [5]], [8, count, [1, ...new Uint8Array(2 * count)]]), []]);
-  const records = [imageCraft({ bytes: (count + 1) * PAGE }), frame, imageEnd(0, (count + 1) * PAGE), end([(count + 1) * PAGE])];
+  const frame = craft.frame({ pageCount: count + 1 }, [
+    table([2, 1, [5]], [8, count, [1, ...new Uint8Array(2 * count)]]),
+    [],
+  ]);
+  const records = [
+    imageCraft({ bytes: (count + 1) * PAGE }),
+    frame,
+    imageEnd(0, (count + 1) * PAGE),
+    end([(count + 1) * PAGE]),
+  ];
   const pages = await open(file(records, [{ image: 0, firstPage: 0, pageCount: count + 1 }]));
   expect(pages.read(0, 4096)[0]).toBe(5);
   expect(await refusal(() => pages.read(0, 4097))).toMatch(/^limit: page 4097 of image 0: /);

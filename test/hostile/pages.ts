@@ -10,7 +10,8 @@ const KINDS: Record<string, (page: Uint8Array, dice: Dice) => void> = {
     for (let i = 0; i < 1 + page.length / 60; i++) page[dice.below(page.length)] = dice.word();
   },
   text: (page, dice) => {
-    for (let i = 0, at = dice.below(60); i < page.length; i++, at++) page[i] = TEXT[at % TEXT.length]! ^ (dice.oneIn(90) ? 7 : 0);
+    for (let i = 0, at = dice.below(60); i < page.length; i++, at++)
+      page[i] = TEXT[at % TEXT.length]! ^ (dice.oneIn(90) ? 7 : 0);
   },
   pointers: (page, dice) => {
     const view = new DataView(page.buffer, page.byteOffset, page.length);
@@ -30,7 +31,8 @@ const KINDS: Record<string, (page: Uint8Array, dice: Dice) => void> = {
   },
   repeats: (page, dice) => {
     const period = 1 + dice.below(40);
-    for (let i = 0; i < page.length; i++) page[i] = i < period ? dice.word() : page[i - period]! ^ (dice.oneIn(300) ? 1 : 0);
+    for (let i = 0; i < page.length; i++)
+      page[i] = i < period ? dice.word() : page[i - period]! ^ (dice.oneIn(300) ? 1 : 0);
   },
   random: (page, dice) => {
     for (let i = 0; i < page.length; i++) page[i] = dice.word();
@@ -50,7 +52,8 @@ export function dirtied(page: Uint8Array, dice: Dice): Uint8Array {
   const later = page.slice();
   for (let left = 1 + dice.below(dice.oneIn(4) ? 60 : 6); left > 0 && page.length > 0; left--) {
     const at = dice.below(page.length);
-    for (let i = at; i < Math.min(page.length, at + 1 + dice.below(dice.oneIn(5) ? 200 : 12)); i++) later[i] = dice.word();
+    for (let i = at; i < Math.min(page.length, at + 1 + dice.below(dice.oneIn(5) ? 200 : 12)); i++)
+      later[i] = dice.word();
   }
   return later;
 }

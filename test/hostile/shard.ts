@@ -37,7 +37,11 @@ export async function runShard({ seed, kernel, stream, file, progress }: Shard):
   const tally = emptyTally();
   const failures: string[] = [];
   const at = new Int32Array(progress ?? new ArrayBuffer(8));
-  const all = async (kind: (typeof KINDS)[number], { first, step, end }: Share, run: (number: number) => void | Promise<void>) => {
+  const all = async (
+    kind: (typeof KINDS)[number],
+    { first, step, end }: Share,
+    run: (number: number) => void | Promise<void>,
+  ) => {
     Atomics.store(at, 0, KINDS.indexOf(kind));
     for (let number = first; number < end && failures.length < MOST_FAILURES; number += step) {
       Atomics.store(at, 1, number);

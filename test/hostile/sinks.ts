@@ -36,7 +36,8 @@ export function watchedSink(): WatchedSink {
 
 /** Counts a refusal. @throws when it is not one that says clearly what is wrong with the input */
 export function refused(error: unknown, tally: Tally): void {
-  if (!(error instanceof PageferryError)) throw new Error(`threw what is no PageferryError: ${error}`, { cause: error });
+  if (!(error instanceof PageferryError))
+    throw new Error(`threw what is no PageferryError: ${error}`, { cause: error });
   if (!CODES.includes(error.code)) throw new Error(`refused with the code "${error.code}": ${error.message}`);
   if (error.message.length < 10) throw new Error(`refused without a word: "${error.message}"`);
   count(tally.errors, error.code);

@@ -32,13 +32,23 @@ interface Recipe {
   readonly open?: true;
 }
 
-export async function makeCorpus(seed: number, zstd: Zstd | undefined, signer: Signer): Promise<SampleStream[]> {
+export async function makeCorpus(
+  seed: number,
+  zstd: Zstd | undefined,
+  signer: Signer,
+): Promise<SampleStream[]> {
   const streams: SampleStream[] = [];
   for (const recipe of recipes(seed)) {
     const { name, images, bases = [] } = recipe;
     const parts = parse(await encoded(recipe, zstd ?? null));
     new DataView(parts.header.buffer).setUint32(16, FRAME_BYTES, true);
-    streams.push({ name, images, parts, bytes: assemble(parts, signer), bases: bases.map((bytes) => bytesSource(bytes, 'base')) });
+    streams.push({
+      name,
+      images,
+      parts,
+      bytes: assemble(parts, signer),
+      bases: bases.map((bytes) => bytesSource(bytes, 'base')),
+    });
   }
   return streams;
 }
@@ -58,10 +68,31 @@ function recipes(seed: number): Recipe[] {
   return [
     { name: 'every codec', pageBytes: 4096, strategy: everyCodec('lz4'), images: versions },
     { name: 'every codec, zstd', pageBytes: 4096, strategy: everyCodec('zstd'), images: versions },
-    { name: 'every codec, stored', pageBytes: 4096, strategy: everyCodec('raw'), images: [cut, later(cut, 4096, dice)] },
-    { name: 'with a base', pageBytes: 4096, strategy: everyCodec('lz4'), images: [later(first, 4096, dice), cut], bases: [first] },
-    { name: 'pages of 16 KiB', pageBytes: 16384, strategy: everyCodec('lz4'), images: [large, later(large, 16384, dice)] },
-    { name: 'pages of 64 KiB', pageBytes: 65536, strategy: everyCodec('zstd'), images: [huge, later(huge, 65536, dice)] },
+    {
+      name: 'every codec, stored',
+      pageBytes: 4096,
+      strategy: everyCodec('raw'),
+      images: [cut, later(cut, 4096, dice)],
+    },
+    {
+      name: 'with a base',
+      pageBytes: 4096,
+      strategy: everyCodec('lz4'),
+      images: [later(first, 4096, dice), cut],
+      bases: [first],
+    },
+    {
+      name: 'pages of 16 KiB',
+      pageBytes: 16384,
+      strategy: everyCodec('lz4'),
+      images: [large, later(large, 16384, dice)],
+    },
+    {
+      name: 'pages of 64 KiB',
+      pageBytes: 65536,
+      strategy: everyCodec('zstd'),
+      images: [huge, later(huge, 65536, dice)],
+    },
     { name: 'smallest', pageBytes: 4096, strategy: 'smallest', images: versions.slice(0, 2) },
     { name: 'adaptive', pageBytes: 4096, strategy: 'adaptive', images: [cut, cut] },
     {
@@ -84,7 +115,19 @@ function recipes(seed: number): Recipe[] {
 
 /** Takes the codecs in turn, whatever a page looks like, in frames of few pages. */
 function everyCodec(packing: 'raw' | 'lz4' | 'zstd'): Strategy {
-  const choices: Choice[] = ['xbzrle', 'rle', 'group', 'zero-aware', 'similar', 'raw', 'wkdm', 'lz4', 'group', 'xbzrle', 'zstd'];
+  const choices: Choice[] = [
+    'xbzrle',
+    'rle',
+    'group',
+    'zero-aware',
+    'similar',
+    'raw',
+    'wkdm',
+    'lz4',
+    'group',
+    'xbzrle',
+    'zstd',
+  ];
   let turn = 0;
   return {
     name: 'every codec',
@@ -95,7 +138,9 @@ function everyCodec(packing: 'raw' | 'lz4' | 'zstd'): Strategy {
 }
 
 function image(pages: number, pageBytes: number, partial: number, dice: Dice): Uint8Array {
-  const parts = Array.from({ length: pages }, (_, i) => makePage(PAGE_KINDS[i % PAGE_KINDS.length]!, pageBytes, dice));
+  const parts = Array.from({ length: pages }, (_, i) =>
+    makePage(PAGE_KINDS[i % PAGE_KINDS.length]!, pageBytes, dice),
+  );
   // One page twice, for a reference.
   return joined(...parts, parts[parts.length - 1]!, makePage('pointers', partial, dice));
 }
@@ -125,7 +170,12 @@ async function encoded(recipe: Recipe, zstd: Zstd | null): Promise<Uint8Array> {
   return joined(...pieces);
 }
 
-async function writePages(encoder: Encoder, name: string, bytes: Uint8Array, pageBytes: number): Promise<void> {
+async function writePages(
+  encoder: Encoder,
+  name: string,
+  bytes: Uint8Array,
+  pageBytes: number,
+): Promise<void> {
   encoder.openImage(name);
   for (let at = 0; at < bytes.length; at += 3 * pageBytes) {
     await encoder.write(bytes.subarray(at, at + 3 * pageBytes));

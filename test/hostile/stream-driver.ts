@@ -47,17 +47,23 @@ export class StreamDriver {
     if (summary) {
       this.accepted(summary, sinks);
       tally.right++;
-    } else if (sinks.some(({ state }) => state !== 'aborted')) throw new Error('refused the stream and left an image behind');
-    if (intact && !(summary && sameImages(sinks, intact))) throw new Error(`lost "${intact.name}", which is intact`);
+    } else if (sinks.some(({ state }) => state !== 'aborted'))
+      throw new Error('refused the stream and left an image behind');
+    if (intact && !(summary && sameImages(sinks, intact)))
+      throw new Error(`lost "${intact.name}", which is intact`);
   }
 
   private accepted({ images }: DecodeSummary, sinks: readonly WatchedSink[]): void {
-    if (images.length !== sinks.length) throw new Error(`${images.length} images in the summary, ${sinks.length} in sinks`);
+    if (images.length !== sinks.length)
+      throw new Error(`${images.length} images in the summary, ${sinks.length} in sinks`);
     for (const [i, sink] of sinks.entries()) {
-      if (sink.state !== 'finished') throw new Error(`image ${i} is ${sink.state} in a stream that was accepted`);
+      if (sink.state !== 'finished')
+        throw new Error(`image ${i} is ${sink.state} in a stream that was accepted`);
       const image = sink.image();
-      if (image.length !== images[i]!.bytes) throw new Error(`image ${i}: ${image.length} bytes, not ${images[i]!.bytes}`);
-      if (!this.inputs.isOriginal(image)) throw new Error(`image ${i}, ${image.length} bytes, is none of the originals`);
+      if (image.length !== images[i]!.bytes)
+        throw new Error(`image ${i}: ${image.length} bytes, not ${images[i]!.bytes}`);
+      if (!this.inputs.isOriginal(image))
+        throw new Error(`image ${i}, ${image.length} bytes, is none of the originals`);
     }
   }
 }
@@ -73,5 +79,8 @@ function feed(decoder: Decoder, bytes: Uint8Array, dice: Dice): void {
 }
 
 function sameImages(sinks: readonly WatchedSink[], { images }: SampleStream): boolean {
-  return images.length === sinks.length && images.every((image, i) => Buffer.compare(image, sinks[i]!.image()) === 0);
+  return (
+    images.length === sinks.length &&
+    images.every((image, i) => Buffer.compare(image, sinks[i]!.image()) === 0)
+  );
 }

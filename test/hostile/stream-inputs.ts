@@ -1,5 +1,5 @@
-import type { Zstd } from '../../src/codec/zstd.js';
 import { loadZstd } from '../../src/codec/zstd/load.js';
+import type { Zstd } from '../../src/codec/zstd.js';
 import { loadKernels } from '../../src/kernels/kernels.js';
 import type { PageSource } from '../../src/page/source.js';
 import { type Dice, diceOf } from './mutate.js';
@@ -31,7 +31,13 @@ export class StreamInputs {
     const zstd = await loadZstd();
     const signer = new Signer(await loadKernels(4 << 20), zstd);
     const corpus = await makeCorpus(seed, zstd, signer);
-    return new StreamInputs(seed, zstd, signer, corpus, new Set(corpus.flatMap(({ images }) => images.map(sha))));
+    return new StreamInputs(
+      seed,
+      zstd,
+      signer,
+      corpus,
+      new Set(corpus.flatMap(({ images }) => images.map(sha))),
+    );
   }
 
   make(kind: string, number: number): StreamInput {

@@ -6,10 +6,16 @@ import type { SampleStream } from './stream-corpus.js';
 import { assemble, copyOf, copyOfRecord, type RecordPart, type Signer } from './stream-parts.js';
 
 /** A changed stream. All but the changes of plain bytes are signed again. */
-export function mutateStream(sample: SampleStream, other: SampleStream, dice: Dice, signer: Signer): Uint8Array {
+export function mutateStream(
+  sample: SampleStream,
+  other: SampleStream,
+  dice: Dice,
+  signer: Signer,
+): Uint8Array {
   if (dice.oneIn(6)) return mutate(sample.bytes, dice, other.bytes);
   const parts = copyOf(sample.parts);
-  for (let left = dice.oneIn(4) ? 1 + dice.below(3) : 1; left > 0; left--) dice.pick(CHANGES)(parts, other.parts, dice, signer);
+  for (let left = dice.oneIn(4) ? 1 + dice.below(3) : 1; left > 0; left--)
+    dice.pick(CHANGES)(parts, other.parts, dice, signer);
   const bytes = assemble(parts, signer);
   return dice.oneIn(30) ? mutate(bytes, dice, other.bytes) : bytes;
 }
@@ -24,7 +30,11 @@ const header: Change = (stream, other, dice) => {
 const recordHead: Change = ({ records }, other, dice) => {
   const record = pick(records, dice, ({ frame }) => !frame);
   if (!record) return;
-  const foreign = pick(other.records, dice, ({ frame, type }) => !frame && (type === record.type || dice.oneIn(4)));
+  const foreign = pick(
+    other.records,
+    dice,
+    ({ frame, type }) => !frame && (type === record.type || dice.oneIn(4)),
+  );
   record.head = mutate(record.head, dice, foreign?.head ?? record.head);
   record.made = false;
 };
@@ -51,7 +61,11 @@ const recordOrder: Change = ({ records }, other, dice) => {
   else if (kind === 2) [records[at], records[to]] = [records[to]!, records[at]!];
   else if (kind === 3) records.splice(to, 0, copyOfRecord(pick(other.records, dice)!));
   else if (kind === 4)
-    records.splice(at, records.length, ...other.records.slice(dice.below(other.records.length)).map(copyOfRecord));
+    records.splice(
+      at,
+      records.length,
+      ...other.records.slice(dice.below(other.records.length)).map(copyOfRecord),
+    );
   else records[at]!.ordinalLie = dice.pick([-1, 1, 5, dice.word()]);
 };
 
@@ -74,7 +88,14 @@ const imageSize: Change = ({ records }, _, dice) => {
   ]);
   let number = 0;
   for (const { type, head } of records) {
-    const at = type === RECORD.IMAGE ? 16 : type === RECORD.IMAGE_END ? 8 : type === RECORD.END ? 8 + 24 * image : head.length;
+    const at =
+      type === RECORD.IMAGE
+        ? 16
+        : type === RECORD.IMAGE_END
+          ? 8
+          : type === RECORD.END
+            ? 8 + 24 * image
+            : head.length;
     const meant = type === RECORD.IMAGE ? number++ === image : type === RECORD.END || head[0] === image;
     if (!meant || at + 8 > head.length || dice.oneIn(5)) continue;
     const view = new DataView(head.buffer, head.byteOffset + at, 8);

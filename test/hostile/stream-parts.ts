@@ -104,7 +104,10 @@ export class Signer {
 
   lz4Packed(bytes: Uint8Array): Uint8Array {
     this.kernels.bytes.set(bytes, this.input);
-    return this.kernels.bytes.slice(this.output, this.output + packLz4(this.codec, this.input, bytes.length, this.output));
+    return this.kernels.bytes.slice(
+      this.output,
+      this.output + packLz4(this.codec, this.input, bytes.length, this.output),
+    );
   }
 
   zstdPacked(bytes: Uint8Array): Uint8Array | undefined {
@@ -116,11 +119,18 @@ export class Signer {
 export function parse(stream: Uint8Array): StreamParts {
   const records: RecordPart[] = [];
   for (let at = HEADER_BYTES; at < stream.length; ) {
-    const { type, headBytes, dataBytes } = readRecordHead(stream.subarray(at, at + RECORD_HEAD_BYTES), 'images', 'record');
+    const { type, headBytes, dataBytes } = readRecordHead(
+      stream.subarray(at, at + RECORD_HEAD_BYTES),
+      'images',
+      'record',
+    );
     at += RECORD_HEAD_BYTES;
     const head = stream.slice(at, at + headBytes);
     at += headBytes;
-    const frame = type === RECORD.PAGES ? framePart(readFrameHead(head, 'frame'), stream.slice(at, at + dataBytes)) : undefined;
+    const frame =
+      type === RECORD.PAGES
+        ? framePart(readFrameHead(head, 'frame'), stream.slice(at, at + dataBytes))
+        : undefined;
     at += dataBytes;
     const made = type === RECORD.PAGES || type === RECORD.INDEX || type === RECORD.TRAILER;
     records.push({ type, head, made, frame, headLie: 0, dataLie: 0, ordinalLie: 0 });
@@ -166,8 +176,13 @@ export function assemble({ header, records }: StreamParts, signer: Signer): Uint
   return wire.bytes.slice();
 }
 
-function indexEntry({ type, head, frame }: RecordPart, offset: number, ordinal: number): IndexEntry | undefined {
-  if (frame) return { image: frame.image, firstPage: frame.firstPage, pageCount: frame.pageCount, offset, ordinal };
+function indexEntry(
+  { type, head, frame }: RecordPart,
+  offset: number,
+  ordinal: number,
+): IndexEntry | undefined {
+  if (frame)
+    return { image: frame.image, firstPage: frame.firstPage, pageCount: frame.pageCount, offset, ordinal };
   if (type !== RECORD.IMAGE || head.length < 4) return undefined;
   const image = new DataView(head.buffer, head.byteOffset).getUint32(0, true);
   return { image, firstPage: 0, pageCount: 0, offset, ordinal };

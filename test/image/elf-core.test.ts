@@ -66,14 +66,21 @@ describe('a core is the memory in it', () => {
     const { image, segments, addressing } = await imageOf();
     expect(addressing).toBe('virtual');
     expect(image.equals(Buffer.concat([Buffer.alloc(8192), low, Buffer.alloc(30_000), rom]))).toBe(true);
-    expect(segments.map((segment) => segment.address)).toEqual([0x4000n, 0x7fff_0000_0000n, 0xffff_ffff_ffff_f000n]);
+    expect(segments.map((segment) => segment.address)).toEqual([
+      0x4000n,
+      0x7fff_0000_0000n,
+      0xffff_ffff_ffff_f000n,
+    ]);
   });
 
   test('with more than 65534 segments', async () => {
     const count = 70_000;
     const bytes = randomBytes(count * 16, 4);
     write(
-      Array.from({ length: count }, (_, i) => ({ vaddr: BigInt(i) << 12n, bytes: bytes.subarray(i * 16, i * 16 + 16) })),
+      Array.from({ length: count }, (_, i) => ({
+        vaddr: BigInt(i) << 12n,
+        bytes: bytes.subarray(i * 16, i * 16 + 16),
+      })),
       { long: true },
     );
     const { image, segments } = await imageOf();
@@ -87,16 +94,28 @@ describe('what cannot be read says why', () => {
   const fileBytes = 64 + 56 + 13 + 100;
   const big = (1n << 64n) - 1n;
   const cases: [string, string, () => unknown][] = [
-    ['bad-image', 'ELF header: expected 64 bytes at 0, got 20; the file has 20', () => fs.writeFileSync(path, randomBytes(20, 1))],
+    [
+      'bad-image',
+      'ELF header: expected 64 bytes at 0, got 20; the file has 20',
+      () => fs.writeFileSync(path, randomBytes(20, 1)),
+    ],
     ['bad-image', 'does not begin with 7F 45 4C 46', () => fs.writeFileSync(path, randomBytes(200, 1))],
     ['unsupported', 'is ELF32; only ELF64 little-endian core files', () => write([{ bytes }], { class: 1 })],
     ['unsupported', 'is big-endian ELF; only', () => write([{ bytes }], { data: 2 })],
     ['unsupported', 'is ELF but an executable; only', () => write([{ bytes }], { type: 2 })],
     ['unsupported', 'is ELF but of type 999; only', () => write([{ bytes }], { type: 999 })],
-    ['bad-image', 'expected program headers of 56 bytes, got 32', () => write([{ bytes }], { phentsize: 32 })],
+    [
+      'bad-image',
+      'expected program headers of 56 bytes, got 32',
+      () => write([{ bytes }], { phentsize: 32 }),
+    ],
     ['bad-image', 'has no memory: none of its 0 program headers', () => write([])],
     ['bad-image', 'has no memory: none of its 1 program headers', () => write([{ type: 4, bytes }])],
-    ['bad-image', `9 program headers at 64 need 504 bytes, the file has ${fileBytes}`, () => write([{ bytes }], { count: 9 })],
+    [
+      'bad-image',
+      `9 program headers at 64 need 504 bytes, the file has ${fileBytes}`,
+      () => write([{ bytes }], { count: 9 }),
+    ],
     ['bad-image', `1 program headers at ${big} need 56 bytes`, () => write([{ bytes }], { phoff: big })],
     [
       'bad-image',
@@ -113,15 +132,31 @@ describe('what cannot be read says why', () => {
       'expected at most 2097152 program headers, got 4294967295',
       () => write([{ bytes }], { long: true, count: 2 ** 32 - 1 }),
     ],
-    ['bad-image', 'segment 0: has 100 bytes in the file, more than its 50 in memory', () => write([{ bytes, memsz: 50n }])],
+    [
+      'bad-image',
+      'segment 0: has 100 bytes in the file, more than its 50 in memory',
+      () => write([{ bytes, memsz: 50n }]),
+    ],
     [
       'bad-image',
       `segment 0: 101 bytes at 133 end past the file's ${fileBytes}: it is cut short`,
       () => write([{ bytes, filesz: 101n, memsz: 101n }]),
     ],
-    ['bad-image', `segment 0: 100 bytes at ${big} end past the file's`, () => write([{ bytes, offset: big }])],
-    ['bad-image', `segment 0: ${big} bytes at 133 end past`, () => write([{ bytes, filesz: big, memsz: big }])],
-    ['bad-image', 'segment 0: 100 bytes at 0xffffffffffffffff end past the address space', () => write([{ bytes, vaddr: big }])],
+    [
+      'bad-image',
+      `segment 0: 100 bytes at ${big} end past the file's`,
+      () => write([{ bytes, offset: big }]),
+    ],
+    [
+      'bad-image',
+      `segment 0: ${big} bytes at 133 end past`,
+      () => write([{ bytes, filesz: big, memsz: big }]),
+    ],
+    [
+      'bad-image',
+      'segment 0: 100 bytes at 0xffffffffffffffff end past the address space',
+      () => write([{ bytes, vaddr: big }]),
+    ],
     [
       'bad-image',
       'segments 0 and 1 overlap at virtual address 0x1063',

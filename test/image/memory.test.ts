@@ -23,11 +23,21 @@ describe('bytes', () => {
     sink.zero(8292, 1 << 30);
     const into = new Uint8Array(8192).fill(0xee);
     expect(sink.readAt(into, 2048)).toBe(8192);
-    const expected = Buffer.concat([page.subarray(2048), Buffer.alloc(4096), page.subarray(0, 100), Buffer.alloc(1948)]);
+    const expected = Buffer.concat([
+      page.subarray(2048),
+      Buffer.alloc(4096),
+      page.subarray(0, 100),
+      Buffer.alloc(1948),
+    ]);
     expect(Buffer.compare(into, expected)).toBe(0);
     sink.finish(8300);
     const image = sink.take();
-    expect(Buffer.compare(image, Buffer.concat([page, Buffer.alloc(4096), page.subarray(0, 100), Buffer.alloc(8)]))).toBe(0);
+    expect(
+      Buffer.compare(
+        image,
+        Buffer.concat([page, Buffer.alloc(4096), page.subarray(0, 100), Buffer.alloc(8)]),
+      ),
+    ).toBe(0);
     expect(() => sink.take()).toThrow('before it was finished, or twice');
   });
 

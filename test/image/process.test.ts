@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { captureProcess } from '../../src/image/process/capture.js';
 import { openElfCore } from '../../src/image/elf-core/elf-core.js';
+import { captureProcess } from '../../src/image/process/capture.js';
 import { isMemory } from '../../src/image/process/proc.js';
 import { openProcess } from '../../src/image/process/process.js';
 import { asNobody, fileNames, hasProgram, isRoot, readAll, run, testFolder } from './support.js';
@@ -64,14 +64,19 @@ describe.skipIf(!linux)('a process (skipped: only Linux has /proc/PID/mem)', () 
     const pid = await start(process.execPath, ['-e', PATTERN_PROGRAM]);
     const path = join(folder, 'node.core');
     const progress: number[] = [];
-    const include = (region: Parameters<typeof isMemory>[0]) => isMemory(region) && region.permissions.startsWith('rw');
+    const include = (region: Parameters<typeof isMemory>[0]) =>
+      isMemory(region) && region.permissions.startsWith('rw');
     const capture = await captureProcess(pid, path, { include, onProgress: (done) => progress.push(done) });
     expect(progress.at(-1)).toBe(capture.bytes);
     const core = openElfCore(path);
     expect(core.bytes).toBe(capture.bytes);
     expect(core.addressing).toBe('virtual');
     expect(core.segments).toEqual(
-      capture.regions.map((region, i) => ({ address: region.address, bytes: region.bytes, offset: core.segments[i]!.offset })),
+      capture.regions.map((region, i) => ({
+        address: region.address,
+        bytes: region.bytes,
+        offset: core.segments[i]!.offset,
+      })),
     );
     const image = await readAll(core);
     expect(image.includes(pattern())).toBe(true);
@@ -134,14 +139,17 @@ describe.skipIf(!linux)('a process (skipped: only Linux has /proc/PID/mem)', () 
     const capture = await captureProcess(pid, ours);
     const made = spawnSync('gcore', ['-a', '-o', join(folder, 'gcore'), String(pid)], { encoding: 'utf8' });
     const path = join(folder, `gcore.${pid}`);
-    if (!fs.existsSync(path)) return console.warn(`not compared: gcore made no core here: ${made.stderr.trim()}`);
+    if (!fs.existsSync(path))
+      return console.warn(`not compared: gcore made no core here: ${made.stderr.trim()}`);
     const [theirCore, ourCore] = [openElfCore(path), openElfCore(ours)];
     const [theirImage, ourImage] = [await readAll(theirCore), await readAll(ourCore)];
     expect(theirImage.includes('an argument to be found')).toBe(true);
     expect(theirCore.addressing).toBe('virtual');
     const { regions } = capture;
     for (const [index, segment] of ourCore.segments.entries()) {
-      const their = theirCore.segments.find(({ address, bytes }) => address === segment.address && bytes === segment.bytes);
+      const their = theirCore.segments.find(
+        ({ address, bytes }) => address === segment.address && bytes === segment.bytes,
+      );
       // What is as in the program's file gcore leaves there.
       if (!their && !regions[index]!.permissions.startsWith('rw')) continue;
       const theirBytes = theirImage.subarray(their!.offset, their!.offset + their!.bytes);
@@ -150,8 +158,10 @@ describe.skipIf(!linux)('a process (skipped: only Linux has /proc/PID/mem)', () 
     }
   });
 
-  test.skipIf(!hasProgram('python3'))('has zeros where it cannot be read (skipped without python3)', async () => {
-    const program = `
+  test.skipIf(!hasProgram('python3'))(
+    'has zeros where it cannot be read (skipped without python3)',
+    async () => {
+      const program = `
 import mmap, os, sys
 with open(sys.argv[1], 'w+b') as file:
     os.ftruncate(file.fileno(), 65536)
@@ -161,16 +171,17 @@ with open(sys.argv[1], 'w+b') as file:
 print('ready', flush=True)
 sys.stdin.read()
 `;
-    const mapped = join(fs.realpathSync(folder), 'mapped');
-    const pid = await start('python3', ['-c', program, mapped]);
-    const source = openProcess(pid, { include: (region) => region.path === mapped });
-    const image = await readAll(source, 10_000);
-    expect(image.length).toBe(65536);
-    expect(image.subarray(0, 5).toString()).toBe('found');
-    expect(image.subarray(4096).every((byte) => byte === 0)).toBe(true);
-    expect(source.skippedBytes).toBe(65536 - 4096);
-    source.close();
-  });
+      const mapped = join(fs.realpathSync(folder), 'mapped');
+      const pid = await start('python3', ['-c', program, mapped]);
+      const source = openProcess(pid, { include: (region) => region.path === mapped });
+      const image = await readAll(source, 10_000);
+      expect(image.length).toBe(65536);
+      expect(image.subarray(0, 5).toString()).toBe('found');
+      expect(image.subarray(4096).every((byte) => byte === 0)).toBe(true);
+      expect(source.skippedBytes).toBe(65536 - 4096);
+      source.close();
+    },
+  );
 
   test('that ends meanwhile is an error', async () => {
     const pid = await start('sh', ['-c', 'echo ready; read line']);
@@ -187,17 +198,21 @@ sys.stdin.read()
   });
 
   test('needs a process id, memory and permission', async () => {
-    for (const pid of [0, -1, 1.5, Number.NaN]) expect(() => openProcess(pid)).toThrow(`expected a process id, got ${pid}`);
+    for (const pid of [0, -1, 1.5, Number.NaN])
+      expect(() => openProcess(pid)).toThrow(`expected a process id, got ${pid}`);
     const pid = await start('sh', ['-c', 'echo ready; read line']);
     expect(() => openProcess(pid, { include: () => false })).toThrow(`pid ${pid}: has no memory to read`);
   });
 
-  test.skipIf(!isRoot)('of someone else is refused with a reason (only root can try: skipped for others)', async () => {
-    const pid = await start('sh', ['-c', 'echo ready; read line']);
-    expect(() => asNobody(() => openProcess(pid))).toThrow(
-      /pid \d+: its memory may not be read: E(ACCES|PERM): it belongs to another user/,
-    );
-  });
+  test.skipIf(!isRoot)(
+    'of someone else is refused with a reason (only root can try: skipped for others)',
+    async () => {
+      const pid = await start('sh', ['-c', 'echo ready; read line']);
+      expect(() => asNobody(() => openProcess(pid))).toThrow(
+        /pid \d+: its memory may not be read: E(ACCES|PERM): it belongs to another user/,
+      );
+    },
+  );
 });
 
 test('what counts as memory', () => {
@@ -214,7 +229,14 @@ test('what counts as memory', () => {
     '/dev/zero (deleted)',
   ])
     expect(counts(path), path).toBe(true);
-  for (const path of ['[vvar]', '[vvar_vclock]', '[vsyscall]', '/dev/dri/card0', '/dev/mem', 'anon_inode:kvm-vcpu:0'])
+  for (const path of [
+    '[vvar]',
+    '[vvar_vclock]',
+    '[vsyscall]',
+    '/dev/dri/card0',
+    '/dev/mem',
+    'anon_inode:kvm-vcpu:0',
+  ])
     expect(counts(path), path).toBe(false);
   expect(counts('', '---p')).toBe(false);
   expect(counts('', 'r--s')).toBe(true);

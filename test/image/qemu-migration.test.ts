@@ -5,11 +5,11 @@ import { describe, expect, test } from 'vitest';
 import { openImage } from '../../src/image/formats.js';
 import { isQemuStream, openQemuStream } from '../../src/image/qemu-migration/qemu-migration.js';
 import { QemuStreamReader } from '../../src/qemu/stream-reader.js';
+import * as craft from '../../testing/qemu/craft.js';
+import { FACTS, fixture } from '../../testing/qemu/replay.js';
 import { done, json } from '../cli/cli.js';
 import { decode } from '../reference/xbzrle.js';
 import { seeded } from '../support/kernels.js';
-import * as craft from '../../testing/qemu/craft.js';
-import { FACTS, fixture } from '../../testing/qemu/replay.js';
 import { randomBytes, readAll, testFolder } from './support.js';
 
 const folder = testFolder();
@@ -56,7 +56,9 @@ describe('a saved guest is its RAM', () => {
     expect(source.blocks).toEqual([{ name: 'pc.ram', bytes: (1 << 20) + 8192, offset: 0 }]);
     const image = await readAll(source, 10_000);
     expect(image.length).toBe(source.bytes);
-    expect(createHash('sha256').update(image.subarray(0, LOW_MEMORY_BYTES)).digest('hex')).toBe(FACTS[name]!.memory);
+    expect(createHash('sha256').update(image.subarray(0, LOW_MEMORY_BYTES)).digest('hex')).toBe(
+      FACTS[name]!.memory,
+    );
     source.close();
   });
 
@@ -86,7 +88,12 @@ describe('a saved guest is its RAM', () => {
     write(
       craft.header(),
       craft.start(ROM, RAM),
-      craft.part([craft.pageRecord(0, a, 'pc.ram'), craft.fillRecord(1, 0), craft.pageRecord(2, a), craft.fillRecord(3, 0x55)]),
+      craft.part([
+        craft.pageRecord(0, a, 'pc.ram'),
+        craft.fillRecord(1, 0),
+        craft.pageRecord(2, a),
+        craft.fillRecord(3, 0x55),
+      ]),
       craft.part([craft.pageRecord(1, b), craft.fillRecord(2, 0), craft.pageRecord(0, a, 'pc.rom')]),
       craft.part([
         craft.xbzrleRecord(0, Buffer.from([0, 1, 0x11]), 'pc.ram'),
@@ -142,18 +149,36 @@ describe('a saved guest is its RAM', () => {
 });
 
 describe('what holds no RAM, or not all, says why', () => {
-  const whole = [craft.header(), craft.start(RAM), craft.part([craft.pageRecord(0, randomBytes(4096, 1), 'pc.ram')], true)];
+  const whole = [
+    craft.header(),
+    craft.start(RAM),
+    craft.part([craft.pageRecord(0, randomBytes(4096, 1), 'pc.ram')], true),
+  ];
   const bytes = Buffer.concat(whole).length;
   const change = (changes: Uint8Array, times = 1) =>
-    craft.part(Array.from({ length: times }, (_, i) => craft.xbzrleRecord(0, changes, i === 0 ? 'pc.ram' : undefined)));
+    craft.part(
+      Array.from({ length: times }, (_, i) => craft.xbzrleRecord(0, changes, i === 0 ? 'pc.ram' : undefined)),
+    );
   const cases: [string, string, () => unknown][] = [
     ['unsupported', 'is a postcopy migration, in which the guest went on', () => write(fixture('postcopy'))],
     ['unsupported', "on: QEMU's own compression (COMPRESS_PAGE)", () => write(fixture('compress'))],
     ['unsupported', 'on: another live section, "dirty-bitmap"', () => write(fixture('dirty-bitmap'))],
     ['unsupported', 'was saved with x-ignore-shared', () => write(fixture('ignore-shared'))],
-    ['unsupported', 'of 258 pages: multifd sends them over other connections', () => write(fixture('multifd'))],
-    ['bad-image', `ends after ${bytes} bytes, between two sections, so it is cut short`, () => write(...whole)],
-    ['bad-image', 'ends after 9000 bytes, inside a section of RAM', () => write(fixture('plain').subarray(0, 9000))],
+    [
+      'unsupported',
+      'of 258 pages: multifd sends them over other connections',
+      () => write(fixture('multifd')),
+    ],
+    [
+      'bad-image',
+      `ends after ${bytes} bytes, between two sections, so it is cut short`,
+      () => write(...whole),
+    ],
+    [
+      'bad-image',
+      'ends after 9000 bytes, inside a section of RAM',
+      () => write(fixture('plain').subarray(0, 9000)),
+    ],
     ['bad-image', 'ends after 6 bytes, inside its first 8', () => write(fixture('plain').subarray(0, 6))],
     [
       'unsupported',
@@ -165,7 +190,11 @@ describe('what holds no RAM, or not all, says why', () => {
       'has blocks of 2147483648 pages, which a file of ',
       () => write(craft.header(), craft.start({ ...RAM, bytes: 2 ** 43 })),
     ],
-    ['bad-image', 'page 0 of a block: 3 bytes at ', () => write(craft.header(), craft.start(RAM), change(Buffer.from([1, 0, 1])))],
+    [
+      'bad-image',
+      'page 0 of a block: 3 bytes at ',
+      () => write(craft.header(), craft.start(RAM), change(Buffer.from([1, 0, 1]))),
+    ],
     [
       'limit',
       'page 0: more than 4096 xbzrle records',
@@ -174,8 +203,12 @@ describe('what holds no RAM, or not all, says why', () => {
   ];
   test.each(cases)('%s: %s', (code, message, make) => {
     make();
-    expect(() => openQemuStream(path)).toThrow(expect.objectContaining({ code, message: expect.stringContaining(message) }));
-    expect(() => openImage(path)).toThrow(expect.objectContaining({ code, message: expect.stringContaining(`${path}: `) }));
+    expect(() => openQemuStream(path)).toThrow(
+      expect.objectContaining({ code, message: expect.stringContaining(message) }),
+    );
+    expect(() => openImage(path)).toThrow(
+      expect.objectContaining({ code, message: expect.stringContaining(`${path}: `) }),
+    );
   });
 
   test('a folder, a device, nothing', () => {

@@ -71,14 +71,18 @@ test('what cannot be opened says why, once', () => {
   expect(() => openFileSource(folder)).toThrow(`${folder}: expected a memory image, got a directory`);
   const missing = join(folder, 'missing.raw');
   expect(() => openFileSource(missing)).toThrow(`${missing}: cannot open: ENOENT: no such file or directory`);
-  expect(() => openFileSource(missing)).toThrow(expect.objectContaining({ code: 'io', name: 'PageferryError' }));
+  expect(() => openFileSource(missing)).toThrow(
+    expect.objectContaining({ code: 'io', name: 'PageferryError' }),
+  );
 });
 
 test.skipIf(!isRoot)('a file of someone else (only root can try: skipped for others)', () => {
   const path = makeFile('secret.raw', new Uint8Array(10));
   fs.chmodSync(path, 0o600);
   fs.chmodSync(folder, 0o755);
-  expect(() => asNobody(() => openFileSource(path))).toThrow(`${path}: cannot open: EACCES: permission denied`);
+  expect(() => asNobody(() => openFileSource(path))).toThrow(
+    `${path}: cannot open: EACCES: permission denied`,
+  );
 });
 
 test('a file cut short while it is read is an error, one that grows ends where it did', async () => {
@@ -119,7 +123,13 @@ test.skipIf(!hasProgram('mkfifo'))(
     expect(source.bytes).toBeUndefined();
     expect(source.readAt).toBeUndefined();
     const reading = readAll(source, 300_000);
-    const writer = spawn('sh', ['-c', '(head -c 7 "$1"; sleep 0.1; tail -c +8 "$1") > "$2"', 'sh', path, fifo]);
+    const writer = spawn('sh', [
+      '-c',
+      '(head -c 7 "$1"; sleep 0.1; tail -c +8 "$1") > "$2"',
+      'sh',
+      path,
+      fifo,
+    ]);
     const ended = once(writer, 'close');
     expect((await reading).equals(bytes)).toBe(true);
     await ended;

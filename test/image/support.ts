@@ -48,7 +48,13 @@ export async function readAll(source: PageSource, step = 1 << 20): Promise<Buffe
  * Writes `bytes` random bytes at the sink's end `position`, or announces zeros there, and keeps `image` the same; then reads back
  * from anywhere, past the end too. Gives the new end.
  */
-export function growAndReadBack(sink: PageSink, image: Buffer, position: number, bytes: number, next: () => number): number {
+export function growAndReadBack(
+  sink: PageSink,
+  image: Buffer,
+  position: number,
+  bytes: number,
+  next: () => number,
+): number {
   if (next() % 3 === 0) sink.zero(position, bytes);
   else {
     const page = randomBytes(bytes, next());

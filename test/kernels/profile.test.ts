@@ -67,11 +67,27 @@ const KINDS: Record<string, (into: Uint8Array, random: () => number) => void> = 
 function runKernel(bytes: number, withBase: boolean): Profile {
   kernels.bytes.fill(0xdd, out, out + PROFILE_BYTES + 64);
   kernels.run.profilePage(page, withBase ? base : 0, bytes, out);
-  expect(kernels.bytes.subarray(out + PROFILE_BYTES, out + PROFILE_BYTES + 64).every((byte) => byte === 0xdd)).toBe(true);
-  return Object.fromEntries(FIELDS.map((field, i) => [field, view.getUint32(out + 4 * i, true)])) as unknown as Profile;
+  expect(
+    kernels.bytes.subarray(out + PROFILE_BYTES, out + PROFILE_BYTES + 64).every((byte) => byte === 0xdd),
+  ).toBe(true);
+  return Object.fromEntries(
+    FIELDS.map((field, i) => [field, view.getUint32(out + 4 * i, true)]),
+  ) as unknown as Profile;
 }
 
-const LENGTHS = [...Array.from({ length: 300 }, (_, i) => i + 1), 1000, 2047, 4032, 4093, 4095, 4096, 4100, 16384, 65535, 65536];
+const LENGTHS = [
+  ...Array.from({ length: 300 }, (_, i) => i + 1),
+  1000,
+  2047,
+  4032,
+  4093,
+  4095,
+  4096,
+  4100,
+  16384,
+  65535,
+  65536,
+];
 
 for (const [kind, fill] of Object.entries(KINDS)) {
   test(`profiles ${kind} pages of any size as the reference does`, () => {
@@ -89,7 +105,9 @@ for (const [kind, fill] of Object.entries(KINDS)) {
       kernels.bytes[base + bytes]! ^= 1;
       const content = slot.subarray(0, bytes);
       expect(runKernel(bytes, false), `${bytes} bytes`).toEqual(profile(content));
-      expect(runKernel(bytes, true), `${bytes} bytes`).toEqual(profile(content, kernels.bytes.subarray(base, base + bytes)));
+      expect(runKernel(bytes, true), `${bytes} bytes`).toEqual(
+        profile(content, kernels.bytes.subarray(base, base + bytes)),
+      );
     }
   });
 }
@@ -136,5 +154,6 @@ test('reads nothing behind the slack', async () => {
   const small = await testKernels(131072);
   const end = small.bytes.length - small.run.SLOT_SLACK.value;
   const slot = small.reserve(PROFILE_BYTES, 'profile');
-  for (const bytes of LENGTHS.filter((n) => n <= 16384)) small.run.profilePage(end - bytes, end - bytes, bytes, slot);
+  for (const bytes of LENGTHS.filter((n) => n <= 16384))
+    small.run.profilePage(end - bytes, end - bytes, bytes, slot);
 });

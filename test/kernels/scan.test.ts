@@ -27,14 +27,17 @@ test('fillByte: every length, at any address, whatever lies around it', () => {
 
 test('fillByte and pagesEqual find one different byte at any position', () => {
   const random = seeded(3);
-  for (const length of [1, 2, 7, 15, 16, 17, 31, 33, 64, 100, 127, 128, 129, 143, 144, 145, 255, 257, 4096, 4099]) {
+  for (const length of [
+    1, 2, 7, 15, 16, 17, 31, 33, 64, 100, 127, 128, 129, 143, 144, 145, 255, 257, 4096, 4099,
+  ]) {
     for (const fill of [0, 0xa5]) {
       bytes.fill(fill, a, a + length + 64);
       bytes.fill(fill, b, b + length + 64);
       for (let at = 0; at < length; at++) {
         bytes[a + at] = fill ^ (1 << (at & 7));
         const found = run.fillByte(a, length);
-        if (found !== (length === 1 ? fill ^ 1 : -1)) expect.fail(`fillByte of ${length} x ${fill}, other byte at ${at}: ${found}`);
+        if (found !== (length === 1 ? fill ^ 1 : -1))
+          expect.fail(`fillByte of ${length} x ${fill}, other byte at ${at}: ${found}`);
         if (run.pagesEqual(a, b, length) || run.pagesEqual(b, a, length))
           expect.fail(`pagesEqual of ${length}, other byte at ${at}`);
         bytes[a + at] = fill;
@@ -43,7 +46,8 @@ test('fillByte and pagesEqual find one different byte at any position', () => {
     for (let i = 0; i < length; i++) bytes[a + i] = bytes[b + i] = random();
     for (let at = 0; at < length; at++) {
       bytes[b + at]! ^= 1 << (at & 7);
-      if (run.pagesEqual(a, b, length)) expect.fail(`pagesEqual of ${length} random bytes, other byte at ${at}`);
+      if (run.pagesEqual(a, b, length))
+        expect.fail(`pagesEqual of ${length} random bytes, other byte at ${at}`);
       bytes[b + at]! ^= 1 << (at & 7);
     }
     expect(run.pagesEqual(a, b, length)).toBe(1);
@@ -67,7 +71,9 @@ test('scanPages classes a batch as the reference does, and counts the normal pag
   const random = seeded(5);
   for (const pageBytes of [1, 5, 16, 63, 100, 4096, 16384, 65536]) {
     const pages = Array.from({ length: 16 }, (_, i) => {
-      const page = bytes.subarray(a + i * pageBytes, a + (i + 1) * pageBytes).fill(i % 4 === 0 ? 0 : random());
+      const page = bytes
+        .subarray(a + i * pageBytes, a + (i + 1) * pageBytes)
+        .fill(i % 4 === 0 ? 0 : random());
       if (i % 4 === 2) page[random() % pageBytes]! ^= 0x10;
       if (i % 4 === 3 && i % 8 === 3) for (let at = 0; at < pageBytes; at++) page[at] = random();
       return page;

@@ -8,7 +8,25 @@ const SEEDS = [0n, 1n, 0x9e3779b185ebca87n, 0xffffffffffffffffn, 0x00000001_0000
 /** Both sides of every length class, stripe and block border, and some in between. */
 const LENGTHS = [
   ...Array.from({ length: 600 }, (_, i) => i),
-  ...[1023, 1024, 1025, 1087, 1088, 1089, 2047, 2048, 2049, 4095, 4096, 4097, 5000, 16384, 65535, 65536, LARGEST],
+  ...[
+    1023,
+    1024,
+    1025,
+    1087,
+    1088,
+    1089,
+    2047,
+    2048,
+    2049,
+    4095,
+    4096,
+    4097,
+    5000,
+    16384,
+    65535,
+    65536,
+    LARGEST,
+  ],
 ];
 
 const kernels = await testKernels();
@@ -95,11 +113,16 @@ test('a batch hashes normal pages and leaves the others alone', () => {
   for (let i = 0; i < pages; i++) view.setUint16(classes + 2 * i, i % 3 === 1 ? 0x100 | i : 0, true);
   kernels.run.hash128Pages(src, pages, pageBytes, classes, digests);
   for (let i = 0; i <= pages; i++) {
-    const got = { low: view.getBigUint64(digests + 16 * i, true), high: view.getBigUint64(digests + 16 * i + 8, true) };
+    const got = {
+      low: view.getBigUint64(digests + 16 * i, true),
+      high: view.getBigUint64(digests + 16 * i + 8, true),
+    };
     const untouched = i % 3 === 1 || i === pages;
     const page = src + pageBytes * i;
     const canary = 0xaaaaaaaaaaaaaaaan;
-    expect(got).toEqual(untouched ? { low: canary, high: canary } : xxh3_128(kernels.bytes.subarray(page, page + pageBytes)));
+    expect(got).toEqual(
+      untouched ? { low: canary, high: canary } : xxh3_128(kernels.bytes.subarray(page, page + pageBytes)),
+    );
   }
 });
 

@@ -45,7 +45,10 @@ test.each([1, 32, 33, 100])('all of %s pages, and none beyond', (pages) => {
 test('two sets together, a page in both counted once; neither they nor copies know of each other', () => {
   const random = seeded(4);
   for (let n = 0; n < 50; n++) {
-    const [a, b] = [0, 1].map(() => Array.from({ length: random() % 200 }, () => random() % 300)) as [number[], number[]];
+    const [a, b] = [0, 1].map(() => Array.from({ length: random() % 200 }, () => random() % 300)) as [
+      number[],
+      number[],
+    ];
     const left = new PageBitmap(300);
     const right = new PageBitmap(300);
     for (const page of a) left.add(page);

@@ -6,12 +6,27 @@ const RAM = { name: 'pc.ram', bytes: 64 * 4096 };
 
 describe('configuration and commands', () => {
   const uuid = craft.subsection('configuration/uuid', Buffer.alloc(16, 9));
-  const shared = craft.subsection('configuration/capabilities', Buffer.concat([craft.be32(1), craft.named('x-ignore-shared')]));
+  const shared = craft.subsection(
+    'configuration/capabilities',
+    Buffer.concat([craft.be32(1), craft.named('x-ignore-shared')]),
+  );
   const bits = (value: number) => craft.subsection('configuration/target-page-bits', craft.be32(value));
 
   test('subsections that are known', () => {
-    for (const machine of ['pc-q35-rhel9.2.0', 'virt-10.0', 'microvm', 's390-ccw-virtio-8.1', 'pseries-7.2', 'isapc']) {
-      const { events, blocks } = told(craft.header(machine, bits(12), uuid), craft.start(RAM), craft.part([], true), craft.DEVICES);
+    for (const machine of [
+      'pc-q35-rhel9.2.0',
+      'virt-10.0',
+      'microvm',
+      's390-ccw-virtio-8.1',
+      'pseries-7.2',
+      'isapc',
+    ]) {
+      const { events, blocks } = told(
+        craft.header(machine, bits(12), uuid),
+        craft.start(RAM),
+        craft.part([], true),
+        craft.DEVICES,
+      );
       expect(events[0]).toBe(`machine ${machine}`);
       expect(blocks).toEqual([RAM]);
     }
@@ -26,18 +41,30 @@ describe('configuration and commands', () => {
     ['machine "sun4u", the size of whose pages', [craft.header('sun4u')]],
     ['machine "virt", the size of whose pages', [craft.header('virt')]],
     ['pages of 2^14 bytes', [craft.header('virt-9.0', bits(14))]],
-    ['subsection "configuration/news"', [craft.header('pc-q35-12.0', craft.subsection('configuration/news', Buffer.alloc(4)))]],
-    ['subsection "configuration/uuid" of version 2', [craft.header('pc-q35-9.0', craft.subsection('configuration/uuid', uuid, 2))]],
+    [
+      'subsection "configuration/news"',
+      [craft.header('pc-q35-12.0', craft.subsection('configuration/news', Buffer.alloc(4)))],
+    ],
+    [
+      'subsection "configuration/uuid" of version 2',
+      [craft.header('pc-q35-9.0', craft.subsection('configuration/uuid', uuid, 2))],
+    ],
     [
       'capability "mapped-ram"',
       [
         craft.header(
           'pc-q35-9.0',
-          craft.subsection('configuration/capabilities', Buffer.concat([craft.be32(1), craft.named('mapped-ram')])),
+          craft.subsection(
+            'configuration/capabilities',
+            Buffer.concat([craft.be32(1), craft.named('mapped-ram')]),
+          ),
         ),
       ],
     ],
-    ['1000 capabilities', [craft.header('pc-q35-9.0', craft.subsection('configuration/capabilities', craft.be32(1000)))]],
+    [
+      '1000 capabilities',
+      [craft.header('pc-q35-9.0', craft.subsection('configuration/capabilities', craft.be32(1000)))],
+    ],
     ['more than 8 subsections', [craft.header('pc-q35-9.0', ...Array.from({ length: 9 }, () => uuid))]],
     ['two meanings', [craft.header('pc-q35-9.0', shared), craft.advise(0x201000), craft.start(RAM)]],
     ['COLO', [craft.header(), craft.command(8)]],
@@ -52,8 +79,14 @@ describe('configuration and commands', () => {
       'RAM_DISCARD of 4096 bytes at 262144, in a block of 262144',
       [craft.header(), craft.start(RAM), discard('pc.ram', 64 * 4096, 4096)],
     ],
-    ['RAM_DISCARD of 18446744073709552000 bytes at 0', [craft.header(), craft.start(RAM), discard('pc.ram', 0, (1n << 64n) - 1n)]],
-    ['RAM_DISCARD of 1 bytes, not of version 0', [craft.header(), craft.start(RAM), craft.command(6, Buffer.alloc(1))]],
+    [
+      'RAM_DISCARD of 18446744073709552000 bytes at 0',
+      [craft.header(), craft.start(RAM), discard('pc.ram', 0, (1n << 64n) - 1n)],
+    ],
+    [
+      'RAM_DISCARD of 1 bytes, not of version 0',
+      [craft.header(), craft.start(RAM), craft.command(6, Buffer.alloc(1))],
+    ],
     ['RAM_DISCARD of 0 bytes, not of version 0', [craft.header(), craft.start(RAM), craft.command(6)]],
   ];
   test.each(cases)('%s', (reason, parts) => {

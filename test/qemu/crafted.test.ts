@@ -21,7 +21,12 @@ describe('the table of blocks', () => {
       { name: 'mem1', bytes: 4 * MIB, hugePageBytes: 2 * MIB },
     ];
     for (const blocks of [huge, huge.slice(0, 2), huge.slice(1)]) {
-      const { blocks: read, state } = told(craft.header(), craft.advise(4096 + 2 * MIB), craft.start(...blocks), end);
+      const { blocks: read, state } = told(
+        craft.header(),
+        craft.advise(4096 + 2 * MIB),
+        craft.start(...blocks),
+        end,
+      );
       expect(state).toBe('devices');
       expect(read).toEqual(blocks);
     }
@@ -33,10 +38,12 @@ describe('the table of blocks', () => {
 
   test('with sizes that nobody announced', () => {
     const blocks = [{ name: 'mem0', bytes: 8 * MIB, hugePageBytes: 2 * MIB }, ROM];
-    expect(told(craft.header(), craft.advise(4096 + (1 << 30)), craft.start(...blocks), end).events.at(-1)).toMatch(
-      'pages of 2097152 bytes, which postcopy did not announce',
+    expect(
+      told(craft.header(), craft.advise(4096 + (1 << 30)), craft.start(...blocks), end).events.at(-1),
+    ).toMatch('pages of 2097152 bytes, which postcopy did not announce');
+    expect(told(craft.header(), craft.advise(4096), craft.start(...blocks), end).events.at(-1)).toMatch(
+      'a block without a name',
     );
-    expect(told(craft.header(), craft.advise(4096), craft.start(...blocks), end).events.at(-1)).toMatch('a block without a name');
   });
 
   const cases: [string, Uint8Array[]][] = [
@@ -51,9 +58,15 @@ describe('the table of blocks', () => {
       'block "b" of 100 bytes, where',
       [craft.startHead(), craft.tableHead(4096), craft.entry({ name: 'b', bytes: 100 }), Buffer.alloc(20)],
     ],
-    ['block "b" of 0 bytes', [craft.startHead(), craft.tableHead(4096), craft.entry({ name: 'b', bytes: 0 })]],
+    [
+      'block "b" of 0 bytes',
+      [craft.startHead(), craft.tableHead(4096), craft.entry({ name: 'b', bytes: 0 })],
+    ],
     ['a second block "a"', [craft.start({ name: 'a', bytes: 4096 }, { name: 'a', bytes: 4096 })]],
-    ['more than 4096 blocks', [craft.start(...Array.from({ length: 4097 }, (_, i) => ({ name: `b${i}`, bytes: 4096 })))]],
+    [
+      'more than 4096 blocks',
+      [craft.start(...Array.from({ length: 4097 }, (_, i) => ({ name: `b${i}`, bytes: 4096 })))],
+    ],
     ['RAM of instance 0, version 5', [craft.startHead('ram', 5)]],
     ['another live section, "block"', [craft.startHead('block')]],
     ['a second start of RAM', [craft.start(RAM), craft.startHead()]],
@@ -90,7 +103,11 @@ describe('records', () => {
     const { events } = told(
       craft.header(),
       craft.start(big),
-      craft.part([craft.fillRecord(2 ** 30 - 1, 0, 'pc.ram'), craft.fillRecord(2 ** 20, 0), craft.fillRecord(2 ** 20 - 1, 0)]),
+      craft.part([
+        craft.fillRecord(2 ** 30 - 1, 0, 'pc.ram'),
+        craft.fillRecord(2 ** 20, 0),
+        craft.fillRecord(2 ** 20 - 1, 0),
+      ]),
     );
     expect(events.filter((event) => event.startsWith('fill'))).toEqual([
       'fill 0 1073741823 0',
@@ -113,11 +130,21 @@ describe('records', () => {
   });
 
   test('a fill other than zero is a page for those who take no other', () => {
-    const stream = [craft.header(), craft.start(RAM), craft.part([craft.fillRecord(0, 0xee, 'pc.ram'), craft.fillRecord(1, 0)])];
+    const stream = [
+      craft.header(),
+      craft.start(RAM),
+      craft.part([craft.fillRecord(0, 0xee, 'pc.ram'), craft.fillRecord(1, 0)]),
+    ];
     const { events, counts } = replay([replay(stream, { onlyZeroFill: true }).out]);
     expect(counts).toEqual({ page: 1, fill: 1, xbzrle: 0 });
-    const filled = told(craft.header(), craft.start(RAM), craft.part([craft.pageRecord(0, Buffer.alloc(4096, 0xee), 'pc.ram')]));
-    expect(events.find((event) => / page /.test(event))).toMatch(filled.events.find((event) => /page /.test(event))!);
+    const filled = told(
+      craft.header(),
+      craft.start(RAM),
+      craft.part([craft.pageRecord(0, Buffer.alloc(4096, 0xee), 'pc.ram')]),
+    );
+    expect(events.find((event) => / page /.test(event))).toMatch(
+      filled.events.find((event) => /page /.test(event))!,
+    );
   });
 
   const inPart = (...records: Uint8Array[]) => [
@@ -178,7 +205,8 @@ describe('records', () => {
       const writer = new QemuStreamWriter((bytes) => written.push(bytes));
       const reader = new QemuStreamReader(
         Object.assign(writer, {
-          opaque: (reason: string, from: number, block: number) => reasons.push(`${reason} ${from <= at} ${block}`),
+          opaque: (reason: string, from: number, block: number) =>
+            reasons.push(`${reason} ${from <= at} ${block}`),
         }),
       );
       reader.push(stream.subarray(0, at));

@@ -2,11 +2,11 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openQemuStream } from '../../src/image/qemu-migration/qemu-migration.js';
-import { QemuReturnReader } from '../../src/qemu/return-path.js';
 import { PageferryError } from '../../src/page/error.js';
-import { diceOf, mutate, noise } from '../hostile/mutate.js';
+import { QemuReturnReader } from '../../src/qemu/return-path.js';
 import * as craft from '../../testing/qemu/craft.js';
 import { cut, fixture, replay } from '../../testing/qemu/replay.js';
+import { diceOf, mutate, noise } from '../hostile/mutate.js';
 import { randomBytes, testFolder } from '../image/support.js';
 
 const SEED = 1;
@@ -28,21 +28,35 @@ const small = plain(
       craft.pageRecord(1, randomBytes(4096, 1), 'pc.ram'),
       ...Array.from({ length: 20 }, (_, i) => craft.fillRecord(i + 2, 0)),
     ]),
-    craft.part([craft.xbzrleRecord(1, Buffer.from([1, 2, 3, 4])), craft.xbzrleRecord(1, Buffer.from([0x80, 1, 1, 3]))]),
-    craft.part([craft.fillRecord(0, 0, 'pc.rom'), craft.fillRecord(1, 1), craft.fillRecord(63, 0, 'pc.ram')], true),
+    craft.part([
+      craft.xbzrleRecord(1, Buffer.from([1, 2, 3, 4])),
+      craft.xbzrleRecord(1, Buffer.from([0x80, 1, 1, 3])),
+    ]),
+    craft.part(
+      [craft.fillRecord(0, 0, 'pc.rom'), craft.fillRecord(1, 1), craft.fillRecord(63, 0, 'pc.ram')],
+      true,
+    ),
     craft.DEVICES,
   ]),
 );
 const postcopy = plain(fixture('postcopy'));
 /** Heads of real streams, with the first pages. */
-const STREAMS = [small, small, small, plain(fixture('uuid').subarray(0, 30_000)), postcopy.subarray(0, 9000), postcopy];
+const STREAMS = [
+  small,
+  small,
+  small,
+  plain(fixture('uuid').subarray(0, 30_000)),
+  postcopy.subarray(0, 9000),
+  postcopy,
+];
 
 describe('streams with any bytes changed', () => {
   test('lose nothing, and are read the same however they are cut', () => {
     const states: Record<string, number> = {};
     for (let number = 0; number < 4000; number++) {
       const dice = diceOf(SEED, 'qemu', number);
-      const stream = number % 50 === 0 ? noise(500, dice) : mutate(dice.pick(STREAMS), dice, dice.pick(STREAMS));
+      const stream =
+        number % 50 === 0 ? noise(500, dice) : mutate(dice.pick(STREAMS), dice, dice.pick(STREAMS));
       const whole = replay([stream]);
       const pieces = replay(cut(stream, 1 + dice.below(3000)));
       expect(pieces.events).toEqual(whole.events);
@@ -50,7 +64,8 @@ describe('streams with any bytes changed', () => {
       states[whole.state] = (states[whole.state] ?? 0) + 1;
       if (whole.out.equals(stream)) continue;
       // Names that say what is known are left out: then what is written means the same.
-      const meaning = ({ events }: { events: string[] }) => events.map((event) => event.replace(/^\d+: (opaque \d+ )?/, ''));
+      const meaning = ({ events }: { events: string[] }) =>
+        events.map((event) => event.replace(/^\d+: (opaque \d+ )?/, ''));
       expect(meaning(replay([whole.out]))).toEqual(meaning(whole));
     }
     expect(states.opaque).toBeGreaterThan(500);

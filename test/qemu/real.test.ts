@@ -58,7 +58,12 @@ describe.skipIf(lackOfLinux)(`a guest with Linux${because(lackOfLinux)}`, () => 
   const guest = lackOfLinux === undefined ? buildGuest(folder) : undefined;
 
   test('saved while it writes, is its RAM', async () => {
-    const machine = await startMachine({ folder, name: 'linux', memoryMib: MEMORY_MIB, linux: guest!({ mode: 'fill' }) });
+    const machine = await startMachine({
+      folder,
+      name: 'linux',
+      memoryMib: MEMORY_MIB,
+      linux: guest!({ mode: 'fill' }),
+    });
     await witnessed(machine, 3);
     const image = await saved(machine, join(folder, 'linux.mig'), []);
     expect(image.length).toBe(MEMORY_BYTES);
@@ -74,7 +79,11 @@ describe.skipIf(lackOfLinux)(`a guest with Linux${because(lackOfLinux)}`, () => 
     const relay = await rewriter(join(folder, 'relay'), pair.destination.socket);
     await witnessed(pair.source, 3);
     const { count } = witnessReport(pair.source.serial());
-    await migratePair(pair, { through: relay.path, capabilities, parameters: { 'max-bandwidth': 50_000_000 } });
+    await migratePair(pair, {
+      through: relay.path,
+      capabilities,
+      parameters: { 'max-bandwidth': 50_000_000 },
+    });
     await witnessed(pair.destination, count + 5);
     expect(witnessReport(pair.destination.serial())).toMatchObject({ bad: 0, details: [] });
     expect(relay.heard).toEqual(capabilities[0] === 'return-path' ? ['pong 1', 'shut 0'] : []);
@@ -95,7 +104,10 @@ async function rewriter(path: string, to: string) {
     const writer = new QemuStreamWriter((bytes) => destination.write(bytes));
     const forward = new QemuStreamReader(writer);
     reader = forward;
-    const back = new QemuReturnReader({ pong: (n) => heard.push(`pong ${n}`), shut: (error) => heard.push(`shut ${error}`) });
+    const back = new QemuReturnReader({
+      pong: (n) => heard.push(`pong ${n}`),
+      shut: (error) => heard.push(`shut ${error}`),
+    });
     source.on('data', (bytes) => {
       forward.push(bytes);
       writer.flush();

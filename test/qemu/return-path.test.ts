@@ -31,7 +31,9 @@ test.each(['postcopy', 'preempt'])('what QEMU said: of %s', (name) => {
   expect(said.filter((line) => line.startsWith('REQ_PAGES')).length).toBe(requests.length);
   expect(requests.length).toBeGreaterThan(3);
   expect(requests[0]).toMatch(/pc\.ram 65536 /);
-  expect(said.filter((line) => line.startsWith('  number')).sort()).toEqual([1, 2, 3, 4].map((ping) => `  number ${ping}`));
+  expect(said.filter((line) => line.startsWith('  number')).sort()).toEqual(
+    [1, 2, 3, 4].map((ping) => `  number ${ping}`),
+  );
   expect(said.slice(-2)).toEqual(['SHUT', '  error 0']);
   for (const bytes of [1, 2, 3, 4, 5, 7, 16, 50]) expect(heard(stream, bytes)).toEqual(said);
 });
@@ -54,7 +56,10 @@ test.each([
   ['opaque at 8: a message of type 99', Buffer.concat([message(2, be32(1)), message(99, be32(1))])],
   ['opaque at 0: a message INVALID of 0 bytes', message(0, Buffer.alloc(0))],
   ['opaque at 0: a message PONG of 3 bytes', message(2, Buffer.alloc(3))],
-  ['opaque at 0: a message REQ_PAGES_ID of 20 bytes, whose name has another length', message(3, Buffer.alloc(20))],
+  [
+    'opaque at 0: a message REQ_PAGES_ID of 20 bytes, whose name has another length',
+    message(3, Buffer.alloc(20)),
+  ],
   ['opaque at 10: a bitmap of 4294967296 bytes', Buffer.concat([message(5, named('ram-x')), be64(2 ** 32)])],
 ])('%s', (said, stream) => {
   expect(heard(stream).at(-1)).toBe(said);

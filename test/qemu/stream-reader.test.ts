@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { seeded } from '../support/kernels.js';
 import { cut, FACTS, fixture, replay } from '../../testing/qemu/replay.js';
+import { seeded } from '../support/kernels.js';
 
 const UNDERSTOOD = ['plain', 'xbzrle', 'uuid', 'ignore-shared', 'return-path', 'multifd'];
 const POSTCOPY = ['postcopy', 'preempt'];
@@ -55,7 +55,9 @@ describe('what QEMU 7.2 wrote', () => {
   test('postcopy: commands, what is to be forgotten, and the switch before what is packed', () => {
     const { events } = replay([fixture('postcopy')]);
     const told = events
-      .filter((event) => !/(page|fill|flush|machine|blocks) ?/.test(event.replace(/^\d+: /, '').split(' ')[0]!))
+      .filter(
+        (event) => !/(page|fill|flush|machine|blocks) ?/.test(event.replace(/^\d+: /, '').split(' ')[0]!),
+      )
       .map((event) => event.replace(/^\d+: /, ''));
     expect(told.slice(0, 3)).toEqual([
       'command OPEN_RETURN_PATH ',
@@ -65,7 +67,9 @@ describe('what QEMU 7.2 wrote', () => {
     const discards = told.filter((event) => event.startsWith('discard 1 '));
     const ranges = discards.flatMap((event) => JSON.parse(event.slice('discard 1 '.length)));
     // The guest writes to every other page from 64 KiB on.
-    expect(ranges).toEqual(Array.from({ length: 24 }, (_, i) => ({ start: (16 + 2 * i) * 4096, bytes: 4096 })));
+    expect(ranges).toEqual(
+      Array.from({ length: 24 }, (_, i) => ({ start: (16 + 2 * i) * 4096, bytes: 4096 })),
+    );
     expect(told.slice(-4)).toEqual([
       'command PING 00000002',
       'postcopy',
@@ -73,7 +77,9 @@ describe('what QEMU 7.2 wrote', () => {
       'command PING 00000004',
     ]);
     const after = events.slice(events.findIndex((event) => event.endsWith(' postcopy')));
-    const pages = after.filter((event) => / page /.test(event)).map((event) => Number(event.split(' ')[3]) * 4096);
+    const pages = after
+      .filter((event) => / page /.test(event))
+      .map((event) => Number(event.split(' ')[3]) * 4096);
     expect(new Set(pages)).toEqual(new Set(ranges.map(({ start }) => start)));
   });
 
@@ -111,37 +117,48 @@ describe('cut anywhere, it is read the same', () => {
     }
   });
 
-  test.each(['uuid', 'postcopy', 'ignore-shared'])('%s: in two, at places of its first 6000 and last 14,000 bytes', (name) => {
-    const stream = fixture(name);
-    const whole = replay([stream]).events.join('\n');
-    const places = Array.from({ length: 20_000 }, (_, i) => (i < 6000 ? i : stream.length - 20_000 + i));
-    for (const at of places.filter((_, i) => i % 7 === 0 || i < 700)) {
-      const { out, events } = replay([stream.slice(0, at), stream.slice(at)]);
-      expect(events.join('\n') === whole && out.equals(stream)).toBe(true);
-    }
-  });
+  test.each(['uuid', 'postcopy', 'ignore-shared'])(
+    '%s: in two, at places of its first 6000 and last 14,000 bytes',
+    (name) => {
+      const stream = fixture(name);
+      const whole = replay([stream]).events.join('\n');
+      const places = Array.from({ length: 20_000 }, (_, i) => (i < 6000 ? i : stream.length - 20_000 + i));
+      for (const at of places.filter((_, i) => i % 7 === 0 || i < 700)) {
+        const { out, events } = replay([stream.slice(0, at), stream.slice(at)]);
+        expect(events.join('\n') === whole && out.equals(stream)).toBe(true);
+      }
+    },
+  );
 
   test('each content lies where it is said to', () => {
     const stream = fixture('plain');
     const { events, offsets } = replay(cut(stream, 1000));
     const pages = events.filter((event) => / page /.test(event));
-    expect(offsets.map((at) => crc32(stream.subarray(at, at + 4096)))).toEqual(pages.map((event) => Number(event.split(' ')[4])));
+    expect(offsets.map((at) => crc32(stream.subarray(at, at + 4096)))).toEqual(
+      pages.map((event) => Number(event.split(' ')[4])),
+    );
   });
 });
 
 describe('cut short', () => {
-  test.each(['uuid', 'postcopy', 'xbzrle'])('%s: at every record, it is said where, and nothing is lost', (name) => {
-    const stream = fixture(name);
-    const { offsets, state } = replay([stream]);
-    const ends = [...Array(400).keys(), ...offsets.flatMap((at) => [at - 9, at - 1, at, at + 5])].filter((end) => end > 0);
-    const lastRecord = offsets.at(-1)!;
-    for (const end of ends.filter((_, i) => i < 400 || i % 3 === 0)) {
-      const short = replay(cut(stream.subarray(0, end), 4000));
-      expect(short.out.equals(stream.subarray(0, end))).toBe(true);
-      expect(short.state).toBe('reading');
-      if (end <= lastRecord) expect(short.end).toMatch(new RegExp(`^after ${end} bytes, (inside|before|between) `));
-    }
-    // Device state cannot be told from its half.
-    expect(replay([stream.subarray(0, stream.length - 10)]).end === undefined).toBe(state === 'devices');
-  });
+  test.each(['uuid', 'postcopy', 'xbzrle'])(
+    '%s: at every record, it is said where, and nothing is lost',
+    (name) => {
+      const stream = fixture(name);
+      const { offsets, state } = replay([stream]);
+      const ends = [...Array(400).keys(), ...offsets.flatMap((at) => [at - 9, at - 1, at, at + 5])].filter(
+        (end) => end > 0,
+      );
+      const lastRecord = offsets.at(-1)!;
+      for (const end of ends.filter((_, i) => i < 400 || i % 3 === 0)) {
+        const short = replay(cut(stream.subarray(0, end), 4000));
+        expect(short.out.equals(stream.subarray(0, end))).toBe(true);
+        expect(short.state).toBe('reading');
+        if (end <= lastRecord)
+          expect(short.end).toMatch(new RegExp(`^after ${end} bytes, (inside|before|between) `));
+      }
+      // Device state cannot be told from its half.
+      expect(replay([stream.subarray(0, stream.length - 10)]).end === undefined).toBe(state === 'devices');
+    },
+  );
 });

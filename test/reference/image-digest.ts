@@ -14,7 +14,9 @@ export function digest(bytes: Uint8Array): Uint8Array {
 export function digestOfPages(pageDigests: readonly Uint8Array[], imageBytes: number): Uint8Array {
   let state: Uint8Array = new Uint8Array(16);
   for (let first = 0; first < pageDigests.length; first += 255)
-    state = digest(Uint8Array.from([state, ...pageDigests.slice(first, first + 255)].flatMap((part) => [...part])));
+    state = digest(
+      Uint8Array.from([state, ...pageDigests.slice(first, first + 255)].flatMap((part) => [...part])),
+    );
   const size = new Uint8Array(8);
   new DataView(size.buffer).setBigUint64(0, BigInt(imageBytes), true);
   return digest(Uint8Array.of(...state, ...size));

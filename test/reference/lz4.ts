@@ -39,7 +39,13 @@ export function lz4EncodeReference(block: Uint8Array): Uint8Array {
 }
 
 /** Looks at `from` and on: three places that are looked up together, then one after the other in growing steps. */
-function findMatch(block: Uint8Array, from: number, lastStart: number, table: Uint16Array, hash: (at: number) => number) {
+function findMatch(
+  block: Uint8Array,
+  from: number,
+  lastStart: number,
+  table: Uint16Array,
+  hash: (at: number) => number,
+) {
   const candidates: number[] = [];
   for (let at = from; at < from + 3; at++) {
     candidates.push(table[hash(at)]!);

@@ -94,11 +94,17 @@ function countSeenWords(page: Uint8Array): number {
 function countDifferentValues(page: Uint8Array): number {
   const stride = Math.max(page.length >> 8, 1);
   const values = new Set<number>();
-  for (let i = 0; i < Math.min(page.length, 256); i++) values.add(page[i * stride + (stride >= 16 ? i % 16 : 0)]!);
+  for (let i = 0; i < Math.min(page.length, 256); i++)
+    values.add(page[i * stride + (stride >= 16 ? i % 16 : 0)]!);
   return values.size;
 }
 
-function estimate(page: Uint8Array, zeroWords: number, repeatedWords: number, dictionaryWords: number): number {
+function estimate(
+  page: Uint8Array,
+  zeroWords: number,
+  repeatedWords: number,
+  dictionaryWords: number,
+): number {
   const bytes = page.length;
   let worth = 29 * bytes + Math.floor((bytes * countDifferentValues(page) * 960) / 4096);
   worth += 33 * dictionaryWords - 111 * zeroWords - 57 * repeatedWords - 810 * countSeenWords(page);

@@ -43,12 +43,14 @@ export function encode(page: Uint8Array): Uint8Array | null {
   const put = (word: number) => out.push(word & 255, (word >>> 8) & 255, (word >>> 16) & 255, word >>> 24);
   for (let i = 0; i < tags.length; i += 16) {
     let word = 0;
-    for (const [bit, tag] of tags.slice(i, i + 16).entries()) word |= ((tag & 1) << bit) | ((tag >> 1) << (16 + bit));
+    for (const [bit, tag] of tags.slice(i, i + 16).entries())
+      word |= ((tag & 1) << bit) | ((tag >> 1) << (16 + bit));
     put(word >>> 0);
   }
   for (const word of full) put(word);
   const third = Math.ceil(lows.length / 3);
-  for (let j = 0; j < third; j++) put(lows[j]! | ((lows[third + j] ?? 0) << 10) | ((lows[2 * third + j] ?? 0) << 20));
+  for (let j = 0; j < third; j++)
+    put(lows[j]! | ((lows[third + j] ?? 0) << 10) | ((lows[2 * third + j] ?? 0) << 20));
   const half = Math.ceil(indexes.length / 2);
   for (let j = 0; j < half; j++) out.push(indexes[j]! | ((indexes[half + j] ?? 0) << 4));
   return Uint8Array.from(out);
@@ -71,7 +73,8 @@ export function decode(data: Uint8Array, pageBytes: number): Uint8Array | number
   const half = Math.ceil((partials + sum(tags, EXACT)) / 2);
   const lowsAt = tagBytes + 4 * sum(tags, MISS);
   const indexesAt = lowsAt + 4 * third;
-  if (data.length !== indexesAt + half) return data.length < indexesAt + half ? STATUS.TRUNCATED : STATUS.TRAILING;
+  if (data.length !== indexesAt + half)
+    return data.length < indexesAt + half ? STATUS.TRUNCATED : STATUS.TRAILING;
 
   const view = new DataView(data.buffer, data.byteOffset, data.length);
   const dictionary = new Array<number>(16).fill(1);
@@ -80,7 +83,8 @@ export function decode(data: Uint8Array, pageBytes: number): Uint8Array | number
   let full = tagBytes;
   let low = 0;
   let index = 0;
-  const nextLow = () => (view.getUint32(lowsAt + 4 * (low % third), true) >>> (10 * Math.floor(low++ / third))) & 1023;
+  const nextLow = () =>
+    (view.getUint32(lowsAt + 4 * (low % third), true) >>> (10 * Math.floor(low++ / third))) & 1023;
   const nextIndex = () => (data[indexesAt + (index % half)]! >> (4 * Math.floor(index++ / half))) & 15;
   for (let i = 0; i < words; i++) {
     if (tags[i] === ZERO) continue;

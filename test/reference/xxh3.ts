@@ -35,7 +35,8 @@ export interface Digest128 {
 
 const u64 = (x: bigint) => x & M64;
 const fold = (a: bigint, b: bigint) => u64(a * b) ^ ((a * b) >> 64n);
-const rotate = (x: bigint, bits: bigint, width: bigint) => ((x << bits) | (x >> (width - bits))) & (2n ** width - 1n);
+const rotate = (x: bigint, bits: bigint, width: bigint) =>
+  ((x << bits) | (x >> (width - bits))) & (2n ** width - 1n);
 
 function read(data: Uint8Array, at: number, bytes: number): bigint {
   let x = 0n;
@@ -63,7 +64,10 @@ function avalancheOld(h: bigint): bigint {
 }
 
 function mix16(data: Uint8Array, at: number, key: number, seed: bigint): bigint {
-  return fold(read(data, at, 8) ^ u64(secret(key) + seed), read(data, at + 8, 8) ^ u64(secret(key + 8) - seed));
+  return fold(
+    read(data, at, 8) ^ u64(secret(key) + seed),
+    read(data, at + 8, 8) ^ u64(secret(key + 8) - seed),
+  );
 }
 
 function packUpTo3(data: Uint8Array): bigint {
@@ -108,7 +112,11 @@ export function xxh3_64(data: Uint8Array, seed = 0n): bigint {
 export function xxh3_128(data: Uint8Array, seed = 0n): Digest128 {
   const n = data.length;
   const length = BigInt(n);
-  if (n === 0) return { low: avalancheOld(seed ^ secret(64) ^ secret(72)), high: avalancheOld(seed ^ secret(80) ^ secret(88)) };
+  if (n === 0)
+    return {
+      low: avalancheOld(seed ^ secret(64) ^ secret(72)),
+      high: avalancheOld(seed ^ secret(80) ^ secret(88)),
+    };
   if (n <= 3) {
     const packed = packUpTo3(data);
     const turned = rotate(swap(packed, 4), 13n, 32n);
@@ -122,7 +130,10 @@ export function xxh3_128(data: Uint8Array, seed = 0n): Digest128 {
   if (n <= 240) return upTo240(data, seed);
   const key = derive(seed);
   const acc = accumulateAll(data, key);
-  return { low: merge(acc, key, 11, u64(length * P64_1)), high: merge(acc, key, 117, M64 ^ u64(length * P64_2)) };
+  return {
+    low: merge(acc, key, 11, u64(length * P64_1)),
+    high: merge(acc, key, 117, M64 ^ u64(length * P64_2)),
+  };
 }
 
 function upTo8(data: Uint8Array, seed: bigint): Digest128 {
@@ -190,7 +201,9 @@ function accumulateAll(data: Uint8Array, key: Uint8Array): bigint[] {
   const stripes = (data.length - 1) >> 6;
   for (let n = 0; n < stripes; n++) {
     stripe(64 * n, 8 * (n % 16));
-    if (n % 16 === 15) for (let i = 0; i < 8; i++) acc[i] = u64((acc[i]! ^ (acc[i]! >> 47n) ^ read(key, 128 + 8 * i, 8)) * P32_1);
+    if (n % 16 === 15)
+      for (let i = 0; i < 8; i++)
+        acc[i] = u64((acc[i]! ^ (acc[i]! >> 47n) ^ read(key, 128 + 8 * i, 8)) * P32_1);
   }
   stripe(data.length - 64, 121);
   return acc;
@@ -198,6 +211,7 @@ function accumulateAll(data: Uint8Array, key: Uint8Array): bigint[] {
 
 function merge(acc: bigint[], key: Uint8Array, keyAt: number, start: bigint): bigint {
   let h = start;
-  for (let i = 0; i < 8; i += 2) h += fold(acc[i]! ^ read(key, keyAt + 8 * i, 8), acc[i + 1]! ^ read(key, keyAt + 8 * i + 8, 8));
+  for (let i = 0; i < 8; i += 2)
+    h += fold(acc[i]! ^ read(key, keyAt + 8 * i, 8), acc[i + 1]! ^ read(key, keyAt + 8 * i + 8, 8));
   return avalanche(u64(h));
 }

@@ -6,14 +6,16 @@ import { pathToFileURL } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, expect } from 'vitest';
 
-export const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
-  fs.existsSync(path),
+export const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
+  (path) => fs.existsSync(path),
 );
 
 export type Scheme = 'light' | 'dark';
 
 /** How readers look at a page. */
-export const VIEWS = [1280, 390].flatMap((width) => (['light', 'dark'] as const).map((scheme) => ({ width, scheme })));
+export const VIEWS = [1280, 390].flatMap((width) =>
+  (['light', 'dark'] as const).map((scheme) => ({ width, scheme })),
+);
 
 /** A browser, and a folder for its pages, for the tests of a block. */
 export function withBrowser() {
@@ -21,7 +23,10 @@ export function withBrowser() {
   let browser: Browser;
   beforeAll(async () => {
     // Root may not have a sandbox, and nothing that is loaded comes from elsewhere.
-    browser = await chromium.launch({ executablePath: CHROMIUM!, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+    browser = await chromium.launch({
+      executablePath: CHROMIUM!,
+      args: ['--no-sandbox', '--disable-dev-shm-usage'],
+    });
   });
   afterAll(async () => {
     await browser?.close();
@@ -63,10 +68,17 @@ export async function expectTheme(page: Page, scheme: 'light' | 'dark') {
 }
 
 /** Of each figure one drawing is shown; it holds marks, and its texts are whole and clear of each other. */
-export async function expectCharts(page: Page, width: number, count: number, least = { marks: 6, texts: 11 }): Promise<void> {
+export async function expectCharts(
+  page: Page,
+  width: number,
+  count: number,
+  least = { marks: 6, texts: 11 },
+): Promise<void> {
   const charts = await page.evaluate(() =>
     [...document.querySelectorAll('figure:has(> .wide)')].map((figure) => {
-      const shown = [...figure.querySelectorAll<SVGElement>('svg[role=img]')].filter((svg) => svg.checkVisibility());
+      const shown = [...figure.querySelectorAll<SVGElement>('svg[role=img]')].filter((svg) =>
+        svg.checkVisibility(),
+      );
       const svg = shown[0]!;
       const boxOf = (element: Element) => {
         const { left, top, right, bottom } = element.getBoundingClientRect();
@@ -84,7 +96,14 @@ export async function expectCharts(page: Page, width: number, count: number, lea
         const { fill, stroke } = getComputedStyle(mark);
         return fill !== 'none' || stroke !== 'none';
       }).length;
-      return { shown: shown.length, title: figure.querySelector('h3')!.textContent!, box: boxOf(svg), marks, painted, texts };
+      return {
+        shown: shown.length,
+        title: figure.querySelector('h3')!.textContent!,
+        box: boxOf(svg),
+        marks,
+        painted,
+        texts,
+      };
     }),
   );
   expect(charts.length).toBe(count);
@@ -97,13 +116,22 @@ export async function expectCharts(page: Page, width: number, count: number, lea
     if (!title.startsWith('What the pages')) expect(texts.length).toBeGreaterThanOrEqual(least.texts);
     const clipped = texts.filter(
       ({ box: at }) =>
-        at.left < box.left - 0.5 || at.right > box.right + 0.5 || at.top < box.top - 0.5 || at.bottom > box.bottom + 0.5,
+        at.left < box.left - 0.5 ||
+        at.right > box.right + 0.5 ||
+        at.top < box.top - 0.5 ||
+        at.bottom > box.bottom + 0.5,
     );
     expect({ title, clipped: clipped.map(({ text }) => text) }).toEqual({ title, clipped: [] });
     const meeting = texts.flatMap((a, i) =>
       texts
         .slice(i + 1)
-        .filter((b) => a.box.left < b.box.right && b.box.left < a.box.right && a.box.top < b.box.bottom && b.box.top < a.box.bottom)
+        .filter(
+          (b) =>
+            a.box.left < b.box.right &&
+            b.box.left < a.box.right &&
+            a.box.top < b.box.bottom &&
+            b.box.top < a.box.bottom,
+        )
         .map((b) => `${a.text} × ${b.text}`),
     );
     expect({ title, meeting }).toEqual({ title, meeting: [] });

@@ -2,16 +2,22 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'vitest';
-import { renderPage } from '../../src/report/html/tradeoff-page.js';
 import type { TradeoffReport } from '../../src/analyze/tradeoff/report.js';
+import { renderPage } from '../../src/report/html/tradeoff-page.js';
 import { CHROMIUM, expectCharts, expectTheme, openPage, VIEWS, withBrowser } from './browser-checks.js';
 import { fixtureReport } from './fixture.js';
 
-if (!CHROMIUM) process.stderr.write('test/report/browser.test.ts: skipped, there is no Chromium (apt-get install chromium)\n');
+if (!CHROMIUM)
+  process.stderr.write(
+    'test/report/browser.test.ts: skipped, there is no Chromium (apt-get install chromium)\n',
+  );
 
 const report = fixtureReport();
 /** Names that are as long as paths get, and have no place to break at. */
-const long = fixtureReport([`/srv/${'a-rather-long-folder-name/'.repeat(6)}guest.raw`, `${'x'.repeat(200)}.raw`]);
+const long = fixtureReport([
+  `/srv/${'a-rather-long-folder-name/'.repeat(6)}guest.raw`,
+  `${'x'.repeat(200)}.raw`,
+]);
 /** One link, and a user's own way. */
 const other: TradeoffReport = {
   ...report,

@@ -8,7 +8,12 @@ import {
   pipelinedTime,
   sendMs,
 } from '../../src/analyze/tradeoff/model.js';
-import type { PageMap, TradeoffReport, WayReport, WorkloadReport } from '../../src/analyze/tradeoff/report.js';
+import type {
+  PageMap,
+  TradeoffReport,
+  WayReport,
+  WorkloadReport,
+} from '../../src/analyze/tradeoff/report.js';
 import { seeded } from '../support/kernels.js';
 
 const MIB = 2 ** 20;
@@ -50,7 +55,9 @@ const IDLE_ADAPTIVE: readonly Cost[] = [
 ];
 const ROUND_SHARES = [1, 0.21, 0.16, 0.18, 0.09, 0.05];
 
-export function fixtureReport(names: readonly [string, string] = ['traces/compile', 'idle.raw']): TradeoffReport {
+export function fixtureReport(
+  names: readonly [string, string] = ['traces/compile', 'idle.raw'],
+): TradeoffReport {
   return {
     made: {
       at: '2026-11-23T13:05:07.123Z',
@@ -65,7 +72,10 @@ export function fixtureReport(names: readonly [string, string] = ['traces/compil
       zstd: 'node:zlib',
     },
     links: LINKS,
-    workloads: [workload(names[0], 512 * MIB, BUSY, BUSY_ADAPTIVE, 6), workload(names[1], 256 * MIB, IDLE, IDLE_ADAPTIVE, 1)],
+    workloads: [
+      workload(names[0], 512 * MIB, BUSY, BUSY_ADAPTIVE, 6),
+      workload(names[1], 256 * MIB, IDLE, IDLE_ADAPTIVE, 1),
+    ],
   };
 }
 
@@ -95,7 +105,10 @@ function workload(
   };
   const measures = fixed.map(measure);
   const front = paretoFront(measures);
-  const at = (one: PackingMeasure, link: number) => ({ measure: one, time: pipelinedTime(one, { bitsPerSecond: link }) });
+  const at = (one: PackingMeasure, link: number) => ({
+    measure: one,
+    time: pipelinedTime(one, { bitsPerSecond: link }),
+  });
   const ways: WayReport[] = [
     ...measures.map((one) => ({
       name: one.name,
@@ -121,7 +134,9 @@ function workload(
   const rounds = shares.map((share, i) => ({
     name: `${name}/${i}.raw`,
     bytesIn: imageBytes,
-    bytesOut: ways.map((way) => Math.round(imageBytes * share * (perPage(way.atLinks[0]!.measure).bytes / 4096 / sum))),
+    bytesOut: ways.map((way) =>
+      Math.round(imageBytes * share * (perPage(way.atLinks[0]!.measure).bytes / 4096 / sum)),
+    ),
   }));
   const { pages, bytesIn } = measures[0]!;
   return {
@@ -154,7 +169,9 @@ const KINDS = [
 function map(name: string, pages: number): PageMap {
   const next = seeded(7);
   const cellPages = 32;
-  const bag = KINDS.flatMap(([pageClass, codec, weight]) => Array.from({ length: weight }, () => ({ class: pageClass, codec })));
+  const bag = KINDS.flatMap(([pageClass, codec, weight]) =>
+    Array.from({ length: weight }, () => ({ class: pageClass, codec })),
+  );
   const cells: { class: (typeof KINDS)[number][0]; codec: string }[] = [];
   while (cells.length < pages / cellPages) {
     const cell = bag[next() % bag.length]!;

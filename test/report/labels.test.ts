@@ -35,7 +35,12 @@ describe('labels', () => {
         expect(box.x + box.width).toBeLessThanOrEqual(bounds.x + bounds.width);
         expect(box.y + box.height).toBeLessThanOrEqual(bounds.y + bounds.height);
         expect(labels.slice(i + 1).filter((other) => meet(box, other.box))).toEqual([]);
-        const marked = marks.map(({ x, y }) => ({ x: x - RADIUS, y: y - RADIUS, width: 2 * RADIUS, height: 2 * RADIUS }));
+        const marked = marks.map(({ x, y }) => ({
+          x: x - RADIUS,
+          y: y - RADIUS,
+          width: 2 * RADIUS,
+          height: 2 * RADIUS,
+        }));
         expect(marked.filter((mark) => meet(box, mark))).toEqual([]);
       }
     }
@@ -55,19 +60,29 @@ describe('labels', () => {
     const [alone] = placeLabels([{ text: 'lz4', x: 200, y: 200 }], { bounds, fontPx: 12, radius: RADIUS });
     expect(alone).toMatchObject({ away: false });
     const lines = Array.from({ length: 60 }, (_, i) => ({ x: 200 + 4 * i, y: 200 }));
-    const [above] = placeLabels([{ text: 'lz4', x: 200, y: 200 }], { bounds, fontPx: 12, radius: RADIUS, lines });
+    const [above] = placeLabels([{ text: 'lz4', x: 200, y: 200 }], {
+      bounds,
+      fontPx: 12,
+      radius: RADIUS,
+      lines,
+    });
     expect(lines.filter(({ x, y }) => meet(above!.box, { x, y, width: 0.1, height: 0.1 }))).toEqual([]);
   });
 
   test('one that is wider than the room is left out', () => {
-    expect(placeLabels([{ text: 'n'.repeat(200), x: 200, y: 200 }], { bounds, fontPx: 12, radius: RADIUS })).toEqual([]);
+    expect(
+      placeLabels([{ text: 'n'.repeat(200), x: 200, y: 200 }], { bounds, fontPx: 12, radius: RADIUS }),
+    ).toEqual([]);
   });
 });
 
 test('ends of lines keep their order and their distance', () => {
   for (let seed = 0; seed < 60; seed++) {
     const next = seeded(seed);
-    const wanted = Array.from({ length: 2 + (seed % 12) }, () => (next() / 2 ** 32) * (seed % 2 === 0 ? 300 : 30));
+    const wanted = Array.from(
+      { length: 2 + (seed % 12) },
+      () => (next() / 2 ** 32) * (seed % 2 === 0 ? 300 : 30),
+    );
     const places = spread(wanted, 16, 0, 300);
     const order = wanted.map((_, i) => i).sort((a, b) => wanted[a]! - wanted[b]!);
     for (const [at, i] of order.entries()) {

@@ -1,9 +1,9 @@
 import { parseHTML } from 'linkedom';
 import { describe, expect, test } from 'vitest';
-import { renderPage } from '../../src/report/html/tradeoff-page.js';
+import type { TradeoffReport, WorkloadReport } from '../../src/analyze/tradeoff/report.js';
 import { runsOf } from '../../src/report/html/page-map.js';
 import { bytesTicks, logTicks, powerTicks } from '../../src/report/html/ticks.js';
-import type { TradeoffReport, WorkloadReport } from '../../src/analyze/tradeoff/report.js';
+import { renderPage } from '../../src/report/html/tradeoff-page.js';
 import { fixtureReport } from './fixture.js';
 
 const html = renderPage(fixtureReport());
@@ -14,7 +14,9 @@ describe('the page', () => {
     for (const [, value] of html.matchAll(/\b(?:src|href|srcset|data|action)\s*=\s*["']?([^"'\s>]*)/gi))
       expect(value).toMatch(/^(#|data:)/);
     for (const [, value] of html.matchAll(/url\(\s*["']?([^"')]*)/gi)) expect(value).toMatch(/^#/);
-    expect(html).not.toMatch(/<script|<link(?! rel="icon" href="data:,")|<iframe|<object|<embed|@import|\son\w+\s*=|javascript:/i);
+    expect(html).not.toMatch(
+      /<script|<link(?! rel="icon" href="data:,")|<iframe|<object|<embed|@import|\son\w+\s*=|javascript:/i,
+    );
     expect(html).toContain(`content="default-src 'none'; style-src 'unsafe-inline'; img-src data:"`);
   });
 
@@ -22,8 +24,10 @@ describe('the page', () => {
     const text = document.body.textContent!;
     const { workloads } = fixtureReport();
     const ways = workloads.reduce((sum, workload) => sum + workload.ways.length, 0);
-    for (const { name, ways } of workloads) for (const word of [name, ...ways.map((way) => way.name)]) expect(text).toContain(word);
-    for (const link of ['100 Mbit/s', '1 Gbit/s', '10 Gbit/s', '40 Gbit/s']) expect(text).toContain(`at ${link}`);
+    for (const { name, ways } of workloads)
+      for (const word of [name, ...ways.map((way) => way.name)]) expect(text).toContain(word);
+    for (const link of ['100 Mbit/s', '1 Gbit/s', '10 Gbit/s', '40 Gbit/s'])
+      expect(text).toContain(`at ${link}`);
     for (const word of [
       'pageferry tradeoff traces/compile idle.raw',
       'AMD EPYC 7B13',
@@ -57,13 +61,21 @@ describe('the page', () => {
       const cells = workload.map.cells.map((cell) => ({ ...cell, codec: evil }));
       const map = { ...workload.map, image: evil, cells, counts: { [evil]: 7 } };
       const advice = workload.advice.map((one) => ({ ...one, use: evil }));
-      return { ...workload, ways, map, advice, steps: workload.steps.map((step) => ({ ...step, from: evil, to: evil })) };
+      return {
+        ...workload,
+        ways,
+        map,
+        advice,
+        steps: workload.steps.map((step) => ({ ...step, from: evil, to: evil })),
+      };
     });
     const page = renderPage({ ...report, made, workloads: renamed });
     expect(page).not.toMatch(/<script|<img|\p{Cc}(?<!\n)/u);
     const parsed = parseHTML(page).document;
     expect(parsed.querySelectorAll('script, img, [onerror]').length).toBe(0);
-    expect(parsed.querySelector('h2')!.textContent).toBe(`"><script>alert(1)</script><img src=x onerror='alert(2)'>&amp;\ufffd`);
+    expect(parsed.querySelector('h2')!.textContent).toBe(
+      `"><script>alert(1)</script><img src=x onerror='alert(2)'>&amp;\ufffd`,
+    );
   });
 
   test('can be made of little: one link, one way, an image of nothing', () => {
@@ -71,7 +83,15 @@ describe('the page', () => {
     const bare = ({ ways, advice, map, ...rest }: WorkloadReport): WorkloadReport => ({
       ...rest,
       ways: ways.slice(0, 1).map((way) => {
-        const measure = { ...way.atLinks[0]!.measure, pages: 0, bytesIn: 0, bytesOut: 60, cpuMs: 0, encodeMs: 0, decodeMs: 0 };
+        const measure = {
+          ...way.atLinks[0]!.measure,
+          pages: 0,
+          bytesIn: 0,
+          bytesOut: 60,
+          cpuMs: 0,
+          encodeMs: 0,
+          decodeMs: 0,
+        };
         return { ...way, atLinks: [{ measure, time: { ...way.atLinks[0]!.time, totalMs: 0 } }] };
       }),
       advice: advice.slice(0, 1).map((one) => ({ ...one, rawMs: 0, totalMs: 0 })),

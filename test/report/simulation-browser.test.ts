@@ -2,13 +2,15 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { SimulationReport } from '../../src/report/terminal/simulation.js';
 import { renderSimulationPage } from '../../src/report/html/simulation-page.js';
+import type { SimulationReport } from '../../src/report/terminal/simulation.js';
 import { CHROMIUM, expectCharts, expectTheme, openPage, VIEWS, withBrowser } from './browser-checks.js';
 import { changed, simulatedReport } from './simulation-fixture.js';
 
 if (!CHROMIUM)
-  process.stderr.write('test/report/simulation-browser.test.ts: skipped, there is no Chromium (apt-get install chromium)\n');
+  process.stderr.write(
+    'test/report/simulation-browser.test.ts: skipped, there is no Chromium (apt-get install chromium)\n',
+  );
 
 const report = await simulatedReport([1e8, 1e9]);
 const name = `/srv/${'a-rather-long-folder-name/'.repeat(6)}`;
@@ -20,9 +22,19 @@ const odd: SimulationReport = {
     downtimeMs: i === 5 ? 0 : result.downtimeMs * 10 ** (i % 5),
     bytes: result.bytes * 2 ** (2 * i),
     pagesEach: 4096,
-    ...(i % 6 === 5 && { verified: false, failed: 'the link was lost after 5 ms: the guest goes on at the source' }),
-    ...(i % 6 === 4 && { gaveUp: 'did not converge: stopped after 29 rounds', guestSlowdown: 0.9, faults: 123_456 }),
-    history: result.history.map((round) => ({ ...round, left: { ...round.left, [`a reason of its own, number ${i}`]: 100 } })),
+    ...(i % 6 === 5 && {
+      verified: false,
+      failed: 'the link was lost after 5 ms: the guest goes on at the source',
+    }),
+    ...(i % 6 === 4 && {
+      gaveUp: 'did not converge: stopped after 29 rounds',
+      guestSlowdown: 0.9,
+      faults: 123_456,
+    }),
+    history: result.history.map((round) => ({
+      ...round,
+      left: { ...round.left, [`a reason of its own, number ${i}`]: 100 },
+    })),
   })),
   guest: { ...report.guest, name, pagesEach: 4096 },
   command: `pageferry simulate --trace ${name}`,
@@ -41,17 +53,29 @@ describe.skipIf(!CHROMIUM)('in a browser', () => {
     ['what seldom comes', odd, 2],
     ['one technique', single, 2],
   ];
-  const views = reports.flatMap(([name, one, charts]) => VIEWS.map((view) => ({ name, one, charts, ...view })));
+  const views = reports.flatMap(([name, one, charts]) =>
+    VIEWS.map((view) => ({ name, one, charts, ...view })),
+  );
   test.each(views)('$name, $scheme, $width px wide', async ({ name, one, charts, width, scheme }) => {
     const file = join(folder, `${name}.html`);
     fs.writeFileSync(file, renderSimulationPage(one));
     const page = await openPage(browser(), file, width, scheme);
     await expectTheme(page, scheme);
-    await expectCharts(page, width, charts, one === single ? { marks: 4, texts: 4 } : { marks: 40, texts: 40 });
+    await expectCharts(
+      page,
+      width,
+      charts,
+      one === single ? { marks: 4, texts: 4 } : { marks: 40, texts: 40 },
+    );
     const bars = await page.evaluate(() =>
       [...document.querySelectorAll('.left > li > svg')].map((svg) => {
         const { left, right, height } = svg.getBoundingClientRect();
-        return { left, right, height, painted: [...svg.children].every((rect) => getComputedStyle(rect).fill !== 'none') };
+        return {
+          left,
+          right,
+          height,
+          painted: [...svg.children].every((rect) => getComputedStyle(rect).fill !== 'none'),
+        };
       }),
     );
     for (const { left, right, height, painted } of bars) {

@@ -1,8 +1,9 @@
 // Simulations as the command line makes them: every technique on a small guest, and what seldom comes.
+
+import type { SimulationReport } from '../../src/report/terminal/simulation.js';
 import { parseGuestSpec } from '../../src/simulate/guest-spec.js';
 import { type SimulationResult, simulate } from '../../src/simulate/simulate.js';
 import { TECHNIQUES } from '../../src/simulate/technique/registry.js';
-import type { SimulationReport } from '../../src/report/terminal/simulation.js';
 
 const GUEST = 'diverging,size=4M,writes=4000,free=0.2,cache=0.3';
 const DOWNTIME_LIMIT_MS = 40;
@@ -38,7 +39,10 @@ export async function simulatedReport(rates: readonly number[], guest = GUEST): 
 }
 
 /** The same, with some of the results changed. */
-export function changed(report: SimulationReport, change: (result: SimulationResult, i: number) => Partial<SimulationResult>) {
+export function changed(
+  report: SimulationReport,
+  change: (result: SimulationResult, i: number) => Partial<SimulationResult>,
+) {
   const links = report.links.map(({ link, results }) => ({
     link,
     results: results.map((result, i): SimulationResult => ({ ...result, ...change(result, i) })),

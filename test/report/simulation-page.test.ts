@@ -1,10 +1,10 @@
 import { parseHTML } from 'linkedom';
 import { describe, expect, test } from 'vitest';
-import { TECHNIQUES } from '../../src/simulate/technique/registry.js';
-import { bestOf, conclusionLines, keepsLimit, ranked } from '../../src/report/terminal/simulation.js';
 import { renderSimulationPage } from '../../src/report/html/simulation-page.js';
+import { bestOf, conclusionLines, keepsLimit, ranked } from '../../src/report/terminal/simulation.js';
 import { simulationRows } from '../../src/report/terminal/simulation-rows.js';
 import { simulationText } from '../../src/report/terminal/simulation-summary.js';
+import { TECHNIQUES } from '../../src/simulate/technique/registry.js';
 import { changed, simulatedReport } from './simulation-fixture.js';
 
 const report = await simulatedReport([1e8, 1e9]);
@@ -15,7 +15,9 @@ describe('the page', () => {
   test('refers to nothing outside, and runs nothing', () => {
     for (const [, value] of html.matchAll(/\b(?:src|href|srcset|data|action)\s*=\s*["']?([^"'\s>]*)/gi))
       expect(value).toMatch(/^(#|data:)/);
-    expect(html).not.toMatch(/<script|<link(?! rel="icon" href="data:,")|<iframe|<object|<embed|@import|\son\w+\s*=|javascript:/i);
+    expect(html).not.toMatch(
+      /<script|<link(?! rel="icon" href="data:,")|<iframe|<object|<embed|@import|\son\w+\s*=|javascript:/i,
+    );
     expect(html).toContain(`content="default-src 'none'; style-src 'unsafe-inline'; img-src data:"`);
   });
 
@@ -31,7 +33,13 @@ describe('the page', () => {
       report.zstd!,
       costs,
     ];
-    for (const word of [...words, 'downtime limit 40 ms', 'seed 1', '2 threads at each host', 'shared storage 200 MB/s'])
+    for (const word of [
+      ...words,
+      'downtime limit 40 ms',
+      'seed 1',
+      '2 threads at each host',
+      'shared storage 200 MB/s',
+    ])
       expect(text).toContain(word);
     expect(text).not.toMatch(/NaN|Infinity|undefined|\[object/);
     expect(html).not.toMatch(/="[^"]*(?:NaN|undefined|Infinity)/);
@@ -41,7 +49,9 @@ describe('the page', () => {
     const tables = [...document.querySelectorAll('section .scroll')];
     expect(tables.length).toBe(2);
     for (const [i, table] of tables.entries()) {
-      const names = [...table.querySelectorAll('th[scope="row"]')].map((cell) => cell.textContent!.split(' ')[0]);
+      const names = [...table.querySelectorAll('th[scope="row"]')].map(
+        (cell) => cell.textContent!.split(' ')[0],
+      );
       expect(names).toEqual(ranked(report.links[i]!.results).map(({ technique }) => technique));
       for (const row of table.querySelectorAll('tbody tr')) expect(row.children.length).toBe(12);
     }
@@ -53,7 +63,11 @@ describe('the page', () => {
       [...panel.querySelectorAll('rect')].map((rect) => Number(rect.getAttribute('width'))),
     );
     const results = ranked(report.links[0]!.results);
-    const measures = [results.map(({ totalMs }) => totalMs), results.map(({ bytes }) => bytes), results.map(({ cpuMs }) => cpuMs)];
+    const measures = [
+      results.map(({ totalMs }) => totalMs),
+      results.map(({ bytes }) => bytes),
+      results.map(({ cpuMs }) => cpuMs),
+    ];
     expect(widths.length).toBe(3);
     for (const [i, values] of measures.entries())
       for (const [n, value] of values.entries())
@@ -107,7 +121,8 @@ describe('what is concluded', () => {
 
   test('the best keeps the limit, and is the first to be done of those that do', () => {
     const best = bestOf(at.results)!;
-    for (const result of at.results.filter(keepsLimit)) expect(result.totalMs).toBeGreaterThanOrEqual(best.totalMs);
+    for (const result of at.results.filter(keepsLimit))
+      expect(result.totalMs).toBeGreaterThanOrEqual(best.totalMs);
     expect(best.downtimeMs).toBeLessThanOrEqual(best.downtimeLimitMs);
     expect(conclusionLines(at)[0]).toContain(`At a downtime limit of 40 ms ${best.technique} is fastest: `);
   });
@@ -124,7 +139,9 @@ describe('what is concluded', () => {
   });
 
   test('what failed is no best, comes last, and says why', () => {
-    const failing = changed(report, (_, i) => (i === 0 ? {} : { verified: false, failed: 'the link was lost after 1 ms' }));
+    const failing = changed(report, (_, i) =>
+      i === 0 ? {} : { verified: false, failed: 'the link was lost after 1 ms' },
+    );
     const { results } = failing.links[0]!;
     expect(ranked(results)[0]!.technique).toBe(results[0]!.technique);
     expect(conclusionLines(failing.links[0]!).at(-1)).toBe(
@@ -151,10 +168,14 @@ describe('what is concluded', () => {
 test('rows: one for each technique and link, a link that is lost for good without an end', () => {
   const cut = {
     ...report,
-    links: report.links.map(({ link, results }) => ({ link: { ...link, cut: { atMs: 5, forMs: Infinity } }, results })),
+    links: report.links.map(({ link, results }) => ({
+      link: { ...link, cut: { atMs: 5, forMs: Infinity } },
+      results,
+    })),
   };
   const rows = simulationRows(cut);
   expect(rows.length).toBe(2 * TECHNIQUES.length);
-  for (const row of rows) expect(row).toMatchObject({ cut: { atMs: 5 }, rttMs: 0.2, guest: report.guest.name });
+  for (const row of rows)
+    expect(row).toMatchObject({ cut: { atMs: 5 }, rttMs: 0.2, guest: report.guest.name });
   expect(JSON.parse(JSON.stringify(rows))).toEqual(rows);
 });

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import type { WayReport } from '../../src/analyze/tradeoff/report.js';
 import { ceilingText } from '../../src/report/terminal/advice.js';
 import { tradeoffRows } from '../../src/report/terminal/rows.js';
 import { summaryText } from '../../src/report/terminal/summary.js';
-import type { WayReport } from '../../src/analyze/tradeoff/report.js';
 import { fixtureReport, LINKS } from './fixture.js';
 
 const report = fixtureReport();
@@ -25,7 +25,9 @@ describe('the summary', () => {
 
   test('then gives the numbers, a way a line', () => {
     const head = lines.findIndex((line) => line.startsWith('way '));
-    expect(lines[head]).toMatch(/^way +µs CPU a page +bytes left +100 Mbit\/s +1 Gbit\/s +10 Gbit\/s +40 Gbit\/s +pays below$/);
+    expect(lines[head]).toMatch(
+      /^way +µs CPU a page +bytes left +100 Mbit\/s +1 Gbit\/s +10 Gbit\/s +40 Gbit\/s +pays below$/,
+    );
     const rows = lines.slice(head + 2, head + 2 + busy!.ways.length);
     expect(rows.map((row) => row.split(' ')[0])).toEqual(busy!.ways.map(({ name }) => name));
     expect(rows.find((row) => row.startsWith('fixed:zstd:9'))).toMatch(/13\.24 +5\.7 % .* 778 Mbit\/s$/);
@@ -39,7 +41,11 @@ describe('the summary', () => {
 
 test('whether packing pays at all is said in words', () => {
   const ways = (rates: readonly (number | undefined)[]): WayReport[] =>
-    rates.map((breakEvenBitsPerSecond, i) => ({ ...busy!.ways[0]!, name: `fixed:way-${i}`, breakEvenBitsPerSecond }));
+    rates.map((breakEvenBitsPerSecond, i) => ({
+      ...busy!.ways[0]!,
+      name: `fixed:way-${i}`,
+      breakEvenBitsPerSecond,
+    }));
   const said = (...rates: (number | undefined)[]) => ceilingText({ ...busy!, ways: ways(rates) });
   expect(said(0, 0)).toBe('send raw at any rate: no packing makes these pages fewer bytes');
   expect(said(0, 2e9)).toBe('above 2 Gbit/s send raw (up to there fixed:way-1 pays)');
@@ -57,6 +63,11 @@ test('the rows: one for each workload, way and link', () => {
     );
     expect(Object.values(row).slice(2).every(Number.isFinite)).toBe(true);
   }
-  expect(rows[0]).toMatchObject({ workload: 'traces/compile', strategy: 'fixed:raw', link: 1e8, bytesIn: 3221225472 });
+  expect(rows[0]).toMatchObject({
+    workload: 'traces/compile',
+    strategy: 'fixed:raw',
+    link: 1e8,
+    bytesIn: 3221225472,
+  });
   expect(rows[1]!.pipelinedMs).toBeCloseTo(busy!.ways[0]!.atLinks[1]!.time.totalMs);
 });

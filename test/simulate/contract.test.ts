@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { PageBitmap } from '../../src/page/bitmap.js';
 import { postcopy } from '../../src/simulate/post-copy.js';
 import { finalCopy, precopy, rounds } from '../../src/simulate/pre-copy.js';
 import { type SimulationOptions, type SimulationResult, simulate } from '../../src/simulate/simulate.js';
 import { TECHNIQUES } from '../../src/simulate/technique/registry.js';
 import type { Technique } from '../../src/simulate/technique.js';
-import { PageBitmap } from '../../src/page/bitmap.js';
 import { GUESTS, synthetic, watched } from './guests.js';
 
 // What every technique has to keep, whoever wrote it: the registry is walked, so a new one is held to it as well.
@@ -62,7 +62,14 @@ function expectSums({ history, bytes, pagesSent, rounds: count }: SimulationResu
   for (const { left } of history) for (const pages of Object.values(left)) expect(pages).toBeGreaterThan(0);
 }
 
-function expectLimits({ technique, rounds: count, pagesSent, pages, gaveUp, downtimeMs }: SimulationResult): void {
+function expectLimits({
+  technique,
+  rounds: count,
+  pagesSent,
+  pages,
+  gaveUp,
+  downtimeMs,
+}: SimulationResult): void {
   // 29 of them while it runs, and the last; where it leaves before its last pages, those are one more.
   expect(count).toBeLessThanOrEqual(31);
   if (EACH_PAGE_ONCE.includes(technique)) expect(pagesSent).toBeLessThanOrEqual(pages);
@@ -93,7 +100,8 @@ test.each(EVERY)('%s: the same seed gives the same JSON, another does not', asyn
   );
   expect(again).toBe(first);
   // The same number of whole pages takes what it takes, whatever they hold.
-  if (technique.name !== 'stop-and-copy') expect(JSON.stringify({ ...JSON.parse(other!), seed: 5 })).not.toBe(first);
+  if (technique.name !== 'stop-and-copy')
+    expect(JSON.stringify({ ...JSON.parse(other!), seed: 5 })).not.toBe(first);
 });
 
 test.each(EVERY)('%s goes on after a cut, later by about its length', async (_, technique) => {
@@ -108,16 +116,25 @@ test.each(EVERY)('%s goes on after a cut, later by about its length', async (_, 
   expectSums(cut);
 });
 
-test.each(EVERY)('%s: who loses the link for good has its guest on one side, or says that it is lost', async (_, technique) => {
-  const guest = GUESTS['a trace']!;
-  const { totalMs, gaveUp } = await run({ guest, technique });
-  const result = await run({ guest, technique, link: { ...LINK, cut: { atMs: 0.4 * totalMs, forMs: Infinity } } });
-  expect(result.verified).toBe(false);
-  expect(result.comparedPages).toBe(0);
-  const left = technique.name === 'post-copy' || technique.name === 'consolidation';
-  expect(result.failed).toMatch(left ? /after the guest had left: it is lost$/ : /: the guest goes on at the source$/);
-  expect(gaveUp).toBeUndefined();
-});
+test.each(EVERY)(
+  '%s: who loses the link for good has its guest on one side, or says that it is lost',
+  async (_, technique) => {
+    const guest = GUESTS['a trace']!;
+    const { totalMs, gaveUp } = await run({ guest, technique });
+    const result = await run({
+      guest,
+      technique,
+      link: { ...LINK, cut: { atMs: 0.4 * totalMs, forMs: Infinity } },
+    });
+    expect(result.verified).toBe(false);
+    expect(result.comparedPages).toBe(0);
+    const left = technique.name === 'post-copy' || technique.name === 'consolidation';
+    expect(result.failed).toMatch(
+      left ? /after the guest had left: it is lost$/ : /: the guest goes on at the source$/,
+    );
+    expect(gaveUp).toBeUndefined();
+  },
+);
 
 /** A technique that is wrong. */
 function wrong(migrate: Technique['migrate']): Technique {
@@ -176,6 +193,9 @@ describe('what is left out is found', () => {
   };
   test.each(Object.entries(cases))('%s', async (_, [migrate, message]) => {
     const result = run({ guest, technique: wrong(migrate), downtimeLimitMs: 20 });
-    await expect(result).rejects.toMatchObject({ code: 'not-identical', message: expect.stringMatching(message) });
+    await expect(result).rejects.toMatchObject({
+      code: 'not-identical',
+      message: expect.stringMatching(message),
+    });
   });
 });

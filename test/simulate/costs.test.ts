@@ -21,14 +21,19 @@ const COSTS: Costs = {
 };
 
 test('finding costs what is looked for', () => {
-  expect(['nothing', 'fills', 'same', 'similar'].map((finds) => findUs(COSTS, finds as 'same'))).toEqual([0, 2, 6, 6]);
+  expect(['nothing', 'fills', 'same', 'similar'].map((finds) => findUs(COSTS, finds as 'same'))).toEqual([
+    0, 2, 6, 6,
+  ]);
 });
 
 test('packing costs its level, or the next lower one that was measured', () => {
-  const ms = (level?: number) => packMs(COSTS, level === undefined ? { name: 'zstd' } : { name: 'zstd', level }, 1000);
+  const ms = (level?: number) =>
+    packMs(COSTS, level === undefined ? { name: 'zstd' } : { name: 'zstd', level }, 1000);
   expect([undefined, 3, 4, 5, 6, 19].map(ms)).toEqual([10, 10, 10, 10, 100, 100]);
   // Below all of them it is at least as quick as lz4.
-  expect([ms(1), packMs(COSTS, { name: 'lz4' }, 1000), packMs(COSTS, { name: 'raw' }, 1000)]).toEqual([1, 1, 0]);
+  expect([ms(1), packMs(COSTS, { name: 'lz4' }, 1000), packMs(COSTS, { name: 'raw' }, 1000)]).toEqual([
+    1, 1, 0,
+  ]);
   expect((['raw', 'lz4', 'zstd'] as const).map((name) => unpackMs(COSTS, name, 1000))).toEqual([0, 0.2, 2]);
 });
 
@@ -41,7 +46,10 @@ test('decoding costs each page its codec, its place and, where pages are proved 
   counts.zero.pages = 10;
   // Pages in a packed segment: the segment is unpacked as a whole.
   counts.lz4.pages = 10;
-  expect(decodeMs(COSTS, counts, 'fills')).toBeCloseTo((1000 * (1 + 5 + 2) + 100 * (1 + 7 + 2) + 20 * 3) / 1000, 9);
+  expect(decodeMs(COSTS, counts, 'fills')).toBeCloseTo(
+    (1000 * (1 + 5 + 2) + 100 * (1 + 7 + 2) + 20 * 3) / 1000,
+    9,
+  );
   expect(decodeMs(COSTS, counts, 'nothing')).toBeCloseTo((1000 * (1 + 5) + 100 * (1 + 7) + 20) / 1000, 9);
 });
 
@@ -56,13 +64,16 @@ function flat(costs: object, path = ''): [string, number][] {
 test('what is measured here has every number that is built in, and each is one that can be', async () => {
   const here = await measureCosts();
   const withZstd = (await loadZstd()) !== undefined;
-  const expected = flat(MEASURED_COSTS).filter(([path]) => withZstd || !path.startsWith('packBytesPerMs.zstd'));
+  const expected = flat(MEASURED_COSTS).filter(
+    ([path]) => withZstd || !path.startsWith('packBytesPerMs.zstd'),
+  );
   expect(
     flat(here)
       .map(([path]) => path)
       .toSorted(),
   ).toEqual(expected.map(([path]) => path).toSorted());
-  for (const [path, value] of flat(here)) expect(Number.isFinite(value) && value > 0, `${path}: ${value}`).toBe(true);
+  for (const [path, value] of flat(here))
+    expect(Number.isFinite(value) && value > 0, `${path}: ${value}`).toBe(true);
   expect(here.name).toContain(`Node ${process.versions.node}, `);
   expect(here.name).toMatch(/, \d{4}-\d\d-\d\d$/);
   const guest = synthetic('guest');
@@ -77,7 +88,8 @@ test('what is measured here has every number that is built in, and each is one t
 
 test('dearer work takes longer, and is counted at both hosts', async () => {
   const guest = synthetic('guest', { writesPerSecond: 0 });
-  const run = (costs: Costs) => simulate({ guest, technique: 'mecom', link: { bitsPerSecond: 1e10, rttMs: 1 }, costs });
+  const run = (costs: Costs) =>
+    simulate({ guest, technique: 'mecom', link: { bitsPerSecond: 1e10, rttMs: 1 }, costs });
   const dear = await run(COSTS);
   const free = await run({
     ...COSTS,

@@ -52,7 +52,8 @@ describe.each(Object.entries(ALL))('%s', (_, spec) => {
     const after = memory(one);
     for (let page = 0; page < one.pages; page++) {
       const at = page * PAGE;
-      if (!written.has(page)) expect(before.compare(after, at, at + PAGE, at, at + PAGE), `page ${page}`).toBe(0);
+      if (!written.has(page))
+        expect(before.compare(after, at, at + PAGE, at, at + PAGE), `page ${page}`).toBe(0);
     }
     expect(before.equals(after)).toBe(false);
     const log = accesses(other, 300, 300);
@@ -80,8 +81,10 @@ describe('a trace', () => {
     const done = accesses(guest, 100, 100);
     const differing = Array.from({ length: 64 }, (_, page) => page).filter(
       (page) =>
-        Buffer.compare(images[0]!.subarray(page * PAGE, (page + 1) * PAGE), images[1]!.subarray(page * PAGE, (page + 1) * PAGE)) !==
-        0,
+        Buffer.compare(
+          images[0]!.subarray(page * PAGE, (page + 1) * PAGE),
+          images[1]!.subarray(page * PAGE, (page + 1) * PAGE),
+        ) !== 0,
     );
     const written = done.filter((access) => access.startsWith('w')).map((access) => Number(access.slice(1)));
     expect(written.toSorted((a, b) => a - b)).toEqual(differing);

@@ -9,7 +9,14 @@ export const PAGE = 4096;
 const MIB = 1 << 20;
 
 export function synthetic(name: string, options: Partial<SyntheticOptions> = {}): GuestSpec {
-  return syntheticGuest({ name, bytes: 8 * MIB, writesPerSecond: 1500, freeShare: 0, cacheShare: 0, ...options });
+  return syntheticGuest({
+    name,
+    bytes: 8 * MIB,
+    writesPerSecond: 1500,
+    freeShare: 0,
+    cacheShare: 0,
+    ...options,
+  });
 }
 
 /** A memory that stands still. */
@@ -28,7 +35,9 @@ function snapshot(name: string, bytes: Uint8Array): Snapshot {
 /** Snapshots of one memory, of `pages` pages, that changed from each to the next. */
 export function snapshots(pages: number, count: number): { images: Uint8Array[]; snapshots: Snapshot[] } {
   const first = guestImage(PAGE, 3);
-  const images: Uint8Array[] = [new Uint8Array(pages * PAGE).map((_, i) => first[i % first.length]! ^ (i >> 17))];
+  const images: Uint8Array[] = [
+    new Uint8Array(pages * PAGE).map((_, i) => first[i % first.length]! ^ (i >> 17)),
+  ];
   while (images.length < count) images.push(laterImage(images.at(-1)!, PAGE, images.length));
   return { images, snapshots: images.map((bytes, i) => snapshot(`snapshot ${i}`, bytes)) };
 }
@@ -65,14 +74,23 @@ export const GUESTS: Readonly<Record<string, GuestSpec>> = {
     writes: 'page',
   }),
   'one that comes back': synthetic('return visit', { changedSinceVisit: 0.1, writesPerSecond: 800 }),
-  'one full of page cache': synthetic('cache-heavy', { cacheShare: 0.6, writesPerSecond: 800, mix: { text: 2, random: 1 } }),
+  'one full of page cache': synthetic('cache-heavy', {
+    cacheShare: 0.6,
+    writesPerSecond: 800,
+    mix: { text: 2, random: 1 },
+  }),
   'a program': scribbler(),
   'a trace': traceGuest('trace', snapshots(2048, 3).snapshots, { intervalMs: 150 }),
-  'a trace that comes back': traceGuest('trace', snapshots(2048, 3).snapshots, { intervalMs: 150, comesBack: true }),
+  'a trace that comes back': traceGuest('trace', snapshots(2048, 3).snapshots, {
+    intervalMs: 150,
+    comesBack: true,
+  }),
 };
 
 /** The same guest, and how many of its pages were allocated when it was opened. */
-export function watched(spec: GuestSpec): GuestSpec & { readonly opened: { guest?: Guest; allocated: number } } {
+export function watched(
+  spec: GuestSpec,
+): GuestSpec & { readonly opened: { guest?: Guest; allocated: number } } {
   const opened: { guest?: Guest; allocated: number } = { allocated: 0 };
   return {
     name: spec.name,

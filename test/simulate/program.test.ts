@@ -49,7 +49,12 @@ test('a step is taken when guest time enters it; its pages are written during it
   // The program is done, but guest time is not there yet.
   expect(pageOf(guest, 7)[0]).toBe(0);
   run(10);
-  expect([written.toSorted(), pageOf(guest, 1)[0], pageOf(guest, 7)[0], program.steps]).toEqual([[1, 7], 1, 1, 1]);
+  expect([written.toSorted(), pageOf(guest, 1)[0], pageOf(guest, 7)[0], program.steps]).toEqual([
+    [1, 7],
+    1,
+    1,
+    1,
+  ]);
   run(65);
   expect(program.steps).toBe(7);
   guest.close();
@@ -72,7 +77,11 @@ test('a memory may grow into the pages that were set apart, and those are free u
   expect([guest.isAllocated(2303), guest.isAllocated(2304)]).toEqual([true, false]);
   expect(pageOf(guest, 2303).some((byte) => byte !== 0)).toBe(true);
   for (const technique of ['pre-copy', 'me2', 'post-copy', 'pageferry']) {
-    const { verified } = await simulate({ guest: scribbler('growing', 3000, 4), technique, link: { ...LINK, bitsPerSecond: 2e8 } });
+    const { verified } = await simulate({
+      guest: scribbler('growing', 3000, 4),
+      technique,
+      link: { ...LINK, bitsPerSecond: 2e8 },
+    });
     expect(verified).toBe(true);
   }
 });
@@ -82,7 +91,8 @@ test('a memory that outgrows its guest is refused, with both sizes', async () =>
   expect(() => guest.run(200, () => true)).toThrow(
     expect.objectContaining({
       code: 'limit',
-      message: 'growing: after step 4 its memory has 9437184 bytes, expected 8388608 … 8388608 (maxPages 2048)',
+      message:
+        'growing: after step 4 its memory has 9437184 bytes, expected 8388608 … 8388608 (maxPages 2048)',
     }),
   );
 });
@@ -92,7 +102,9 @@ test('so is one that shrinks, or is no whole pages', async () => {
   const spec = programGuest({ name: 'odd', open: () => ({ memory: () => bytes, step: () => {} }) });
   const guest = await spec.open(1);
   bytes = new Uint8Array(7 * PAGE);
-  expect(() => guest.run(200, () => true)).toThrow(/after step 1 its memory has 28672 bytes, expected 32768 … 32768/);
+  expect(() => guest.run(200, () => true)).toThrow(
+    /after step 1 its memory has 28672 bytes, expected 32768 … 32768/,
+  );
   bytes = new Uint8Array(100);
   await expect(spec.open(1)).rejects.toMatchObject({
     code: 'bad-argument',

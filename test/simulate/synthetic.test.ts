@@ -5,7 +5,10 @@ import { simulate } from '../../src/simulate/simulate.js';
 import { memory, PAGE, pageOf, synthetic } from './guests.js';
 
 /** How often each page is written in so many milliseconds. */
-async function writes(spec: GuestSpec, ms: number): Promise<{ counts: Uint32Array; guest: Guest; reads: number }> {
+async function writes(
+  spec: GuestSpec,
+  ms: number,
+): Promise<{ counts: Uint32Array; guest: Guest; reads: number }> {
   const guest = await spec.open(3);
   const counts = new Uint32Array(guest.pages);
   let reads = 0;
@@ -26,7 +29,10 @@ const expectNear = (value: number, expected: number, within: number) => {
 
 describe('a synthetic guest writes as it is told', () => {
   test('as often as it is told, with reads before', async () => {
-    const { counts, reads } = await writes(synthetic('guest', { writesPerSecond: 5000, readsPerWrite: 4 }), 4000);
+    const { counts, reads } = await writes(
+      synthetic('guest', { writesPerSecond: 5000, readsPerWrite: 4 }),
+      4000,
+    );
     expectNear(sum(counts), 20_000, 0.05);
     expect(reads).toBe(4 * sum(counts));
     const still = await writes(synthetic('guest', { writesPerSecond: 0 }), 4000);
@@ -34,7 +40,10 @@ describe('a synthetic guest writes as it is told', () => {
   });
 
   test('hot: a small part gets most of the writes', async () => {
-    const { counts } = await writes(synthetic('guest', { hotShare: 0.1, hotWrites: 0.8, writesPerSecond: 20_000 }), 2000);
+    const { counts } = await writes(
+      synthetic('guest', { hotShare: 0.1, hotWrites: 0.8, writesPerSecond: 20_000 }),
+      2000,
+    );
     const sorted = counts.toSorted().toReversed();
     const hot = Math.round(0.1 * counts.length);
     // The others get their tenth of the rest as well.
@@ -50,7 +59,12 @@ describe('a synthetic guest writes as it is told', () => {
   });
 
   test('sequential: page after page, round and round in its part', async () => {
-    const spec = synthetic('guest', { pattern: 'sequential', hotShare: 0.25, writesPerSecond: 10_000, readsPerWrite: 0 });
+    const spec = synthetic('guest', {
+      pattern: 'sequential',
+      hotShare: 0.25,
+      writesPerSecond: 10_000,
+      readsPerWrite: 0,
+    });
     const guest = await spec.open(3);
     const order: number[] = [];
     guest.run(200, (page) => {
@@ -116,10 +130,12 @@ describe('a synthetic guest holds what it is told', () => {
       const zeros = page.filter((byte) => byte === 0).length;
       if (zeros === PAGE) kinds.zero++;
       else if (zeros > PAGE / 3) kinds.pointers++;
-      else if (page.filter((byte) => byte === 10 || (byte >= 32 && byte < 123)).length > PAGE * 0.8) kinds.text++;
+      else if (page.filter((byte) => byte === 10 || (byte >= 32 && byte < 123)).length > PAGE * 0.8)
+        kinds.text++;
       else kinds.random++;
     }
-    for (const [kind, share] of Object.entries(mix)) expectNear(kinds[kind as keyof typeof kinds] / guest.pages, share, 0.12);
+    for (const [kind, share] of Object.entries(mix))
+      expectNear(kinds[kind as keyof typeof kinds] / guest.pages, share, 0.12);
   });
 
   test('free pages, page cache, duplicates and what another host kept, by share', async () => {
@@ -178,7 +194,12 @@ describe('a synthetic guest holds what it is told', () => {
   });
 
   test('a terabyte is played by a sample', async () => {
-    const spec = syntheticGuest({ name: 'large', bytes: 2 ** 40, samplePages: 4096, writesPerSecond: 50_000 });
+    const spec = syntheticGuest({
+      name: 'large',
+      bytes: 2 ** 40,
+      samplePages: 4096,
+      writesPerSecond: 50_000,
+    });
     const guest = await spec.open(1);
     expect([guest.pages, guest.pagesEach]).toEqual([4096, 65_536]);
     const link = { bitsPerSecond: 1e10, rttMs: 1 };

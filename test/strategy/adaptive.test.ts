@@ -1,6 +1,12 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { CodecName } from '../../src/codec/codec.js';
-import { type GroupView, type Packing, type PageView, type Strategy, strategyByName } from '../../src/index.js';
+import {
+  type GroupView,
+  type Packing,
+  type PageView,
+  type Strategy,
+  strategyByName,
+} from '../../src/index.js';
 import { pageKinds } from '../codec/harness.js';
 import { type FakeStream, fakeStream, groupOf, type Viewed, viewer } from './support.js';
 
@@ -48,9 +54,14 @@ function drive(
   return { packings, sentMs: linkFreeMs };
 }
 
-const always = (packing: Packing): Strategy => ({ name: 'always', choose: () => 'group', pack: () => packing });
+const always = (packing: Packing): Strategy => ({
+  name: 'always',
+  choose: () => 'group',
+  pack: () => packing,
+});
 const strength = ({ name, level = 0 }: Packing) => (name === 'raw' ? 0 : name === 'lz4' ? 1 : 1 + level);
-const mean = (packings: readonly Packing[]) => packings.reduce((sum, packing) => sum + strength(packing), 0) / packings.length;
+const mean = (packings: readonly Packing[]) =>
+  packings.reduce((sum, packing) => sum + strength(packing), 0) / packings.length;
 
 describe('packing', () => {
   test('a link faster than any packing gets pages as they are', () => {
@@ -68,9 +79,16 @@ describe('packing', () => {
   });
 
   test('on every link it is nearly as good as the best single packing there, or better', () => {
-    const single: Packing[] = [{ name: 'raw' }, { name: 'lz4' }, { name: 'zstd', level: 1 }, { name: 'zstd', level: 3 }];
+    const single: Packing[] = [
+      { name: 'raw' },
+      { name: 'lz4' },
+      { name: 'zstd', level: 1 },
+      { name: 'zstd', level: 3 },
+    ];
     for (const link of [1e11, 1e10, 5e9, 2e9, 1e9, 3e8, 1e8, 1e7]) {
-      const times = single.map((packing) => drive(always(packing), fakeStream(link), 100, usual, groupOf(MIB)).sentMs);
+      const times = single.map(
+        (packing) => drive(always(packing), fakeStream(link), 100, usual, groupOf(MIB)).sentMs,
+      );
       const { sentMs } = drive(strategyByName('adaptive'), fakeStream(link), 100, usual, groupOf(MIB));
       expect(sentMs / Math.min(...times), `${link} bit/s`).toBeLessThan(1.15);
     }
@@ -79,25 +97,41 @@ describe('packing', () => {
   test('what cannot be packed smaller costs no time: it goes as it is where packing it would', () => {
     const incompressible: Machine = (packing) => ({ ...usual(packing), share: 1 });
     for (const link of [1e11, 1e10, 5e9, 1e9, 1e8]) {
-      const { packings, sentMs } = drive(strategyByName('adaptive'), fakeStream(link), 100, incompressible, groupOf(MIB, 1));
+      const { packings, sentMs } = drive(
+        strategyByName('adaptive'),
+        fakeStream(link),
+        100,
+        incompressible,
+        groupOf(MIB, 1),
+      );
       const plain = drive(always({ name: 'raw' }), fakeStream(link), 100, incompressible, groupOf(MIB, 1));
       expect(sentMs / plain.sentMs, `${link} bit/s`).toBeLessThan(1.1);
       if (link >= 1e10) expect(mean(packings.slice(50))).toBeLessThan(0.5);
     }
   });
 
-  test.each([2, 4, 10])('a machine that packs %d times slower than was believed is believed after a while', (slower) => {
-    const machine: Machine = (packing) => ({
-      ...usual(packing),
-      bytesPerMs: usual(packing).bytesPerMs / (packing.name === 'raw' ? 1 : slower),
-    });
-    const single: Packing[] = [{ name: 'raw' }, { name: 'lz4' }, { name: 'zstd', level: 1 }, { name: 'zstd', level: 3 }];
-    for (const link of [1e10, 2e9, 1e9, 3e8, 1e8]) {
-      const times = single.map((packing) => drive(always(packing), fakeStream(link), 200, machine, groupOf(MIB)).sentMs);
-      const { sentMs } = drive(strategyByName('adaptive'), fakeStream(link), 200, machine, groupOf(MIB));
-      expect(sentMs / Math.min(...times), `${link} bit/s`).toBeLessThan(1.6);
-    }
-  });
+  test.each([2, 4, 10])(
+    'a machine that packs %d times slower than was believed is believed after a while',
+    (slower) => {
+      const machine: Machine = (packing) => ({
+        ...usual(packing),
+        bytesPerMs: usual(packing).bytesPerMs / (packing.name === 'raw' ? 1 : slower),
+      });
+      const single: Packing[] = [
+        { name: 'raw' },
+        { name: 'lz4' },
+        { name: 'zstd', level: 1 },
+        { name: 'zstd', level: 3 },
+      ];
+      for (const link of [1e10, 2e9, 1e9, 3e8, 1e8]) {
+        const times = single.map(
+          (packing) => drive(always(packing), fakeStream(link), 200, machine, groupOf(MIB)).sentMs,
+        );
+        const { sentMs } = drive(strategyByName('adaptive'), fakeStream(link), 200, machine, groupOf(MIB));
+        expect(sentMs / Math.min(...times), `${link} bit/s`).toBeLessThan(1.6);
+      }
+    },
+  );
 
   test('a strategy that heard nothing does not lose what it knows', () => {
     const strategy = strategyByName('adaptive');
@@ -106,7 +140,9 @@ describe('packing', () => {
       const packing = strategy.pack!(groupOf(MIB), stream);
       stream.now += 3;
       stream.bytesOut += packing.expectedBytes ?? MIB;
-      expect(Number.isFinite(packing.expectedMs ?? 0) && Number.isFinite(packing.expectedBytes ?? 0)).toBe(true);
+      expect(Number.isFinite(packing.expectedMs ?? 0) && Number.isFinite(packing.expectedBytes ?? 0)).toBe(
+        true,
+      );
       // Results that say nothing: too small, or no time at all.
       strategy.packed?.({ packing, group: groupOf(100), packedBytes: 90, ms: 50 });
       strategy.packed?.({ packing, group: groupOf(MIB), packedBytes: MIB / 2, ms: 0 });
@@ -116,7 +152,13 @@ describe('packing', () => {
 
   test('without zstd it does without', () => {
     for (const link of [1e10, 1e9, 1e8, 1e7]) {
-      const { packings } = drive(strategyByName('adaptive'), fakeStream(link, { zstd: false }), 40, usual, groupOf(MIB));
+      const { packings } = drive(
+        strategyByName('adaptive'),
+        fakeStream(link, { zstd: false }),
+        40,
+        usual,
+        groupOf(MIB),
+      );
       expect(packings.every(({ name }) => name !== 'zstd')).toBe(true);
       if (link <= 1e8) expect(packings.filter(({ name }) => name === 'lz4').length).toBeGreaterThan(20);
     }

@@ -53,8 +53,15 @@ for (const rate of [50e6, 100e6, 1e9, 3e9])
   test(`a steady link of ${rate / 1e6} Mbit/s that nobody tells of: within a tenth of the best fixed packing, or better`, () => {
     const groups = rate < 1e9 ? 150 : 600;
     const of = (packing: Packing) =>
-      simulate({ name: 'fixed', choose: () => 'group', pack: () => packing }, { ...base, groups, rateAt: () => rate }).totalMs;
-    const fixed: Packing[] = [{ name: 'raw' }, { name: 'lz4' }, ...[1, 3, 9].map((level): Packing => ({ name: 'zstd', level }))];
+      simulate(
+        { name: 'fixed', choose: () => 'group', pack: () => packing },
+        { ...base, groups, rateAt: () => rate },
+      ).totalMs;
+    const fixed: Packing[] = [
+      { name: 'raw' },
+      { name: 'lz4' },
+      ...[1, 3, 9].map((level): Packing => ({ name: 'zstd', level })),
+    ];
     const best = Math.min(...fixed.map(of));
     expect(simulate(adaptive(), { ...base, groups, rateAt: () => rate }).totalMs / best).toBeLessThan(1.1);
   });

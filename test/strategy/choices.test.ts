@@ -1,6 +1,13 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { CODECS } from '../../src/codec/registry.js';
-import { bytesSource, type Choice, PageferryError, type PageView, type Strategy, strategyByName } from '../../src/index.js';
+import {
+  bytesSource,
+  type Choice,
+  PageferryError,
+  type PageView,
+  type Strategy,
+  strategyByName,
+} from '../../src/index.js';
 import { baseOf, pageKinds } from '../codec/harness.js';
 import { guestImage, laterImage } from '../support/images.js';
 import { decoded, encoded } from '../support/streams.js';
@@ -19,7 +26,9 @@ const sparse = (every: number) => {
   return new Uint8Array(words.buffer);
 };
 /** Pointers into a few kilobytes: their upper 22 bits are often the same. */
-const pointers = new Uint8Array(new Uint32Array(PAGE / 4).map((_, i) => 0xc0de0000 + ((i * 37) % 1024)).buffer);
+const pointers = new Uint8Array(
+  new Uint32Array(PAGE / 4).map((_, i) => 0xc0de0000 + ((i * 37) % 1024)).buffer,
+);
 const choose = (strategy: string, page: Uint8Array, more?: Viewed, link = 1e9) =>
   strategyByName(strategy).choose(view(page, more), fakeStream(link));
 
@@ -35,7 +44,9 @@ describe('characteristic', () => {
 
   test('the share of zero words decides at three quarters', () => {
     const page = (zeroWords: number) =>
-      new Uint8Array(new Uint32Array(1024).map((_, i) => (i < zeroWords ? 0 : Math.imul(i, 0x9e3779b1))).buffer);
+      new Uint8Array(
+        new Uint32Array(1024).map((_, i) => (i < zeroWords ? 0 : Math.imul(i, 0x9e3779b1))).buffer,
+      );
     expect(choose('characteristic', page(768))).toBe('zero-aware');
     expect(choose('characteristic', page(767))).not.toBe('zero-aware');
   });
@@ -68,7 +79,8 @@ describe('smallest', () => {
         const seen = view(page, { last: baseOf(page, 5), similarBytes: 700 });
         const choice = strategyByName('smallest').choose(seen, { ...fakeStream(1e9), zstd });
         const bytes = alone.map((name) => seen.measure(name));
-        if (choice === 'group') expect(Math.min(...bytes), kind).toBeGreaterThanOrEqual(Math.min(seen.measure('lz4'), PAGE) * 0.7);
+        if (choice === 'group')
+          expect(Math.min(...bytes), kind).toBeGreaterThanOrEqual(Math.min(seen.measure('lz4'), PAGE) * 0.7);
         else expect(seen.measure(choice), kind).toBe(Math.min(...bytes));
       }
   });
@@ -121,7 +133,10 @@ describe('by name', () => {
 });
 
 test('a strategy of one’s own is an object with a function', async () => {
-  const mine: Strategy = { name: 'mine', choose: (page) => (page.profile.zeroWords > 700 ? 'zero-aware' : 'lz4') };
+  const mine: Strategy = {
+    name: 'mine',
+    choose: (page) => (page.profile.zeroWords > 700 ? 'zero-aware' : 'lz4'),
+  };
   const first = guestImage(PAGE, 1);
   const images = [first, laterImage(first, PAGE, 2)];
   const { bytes, summary } = await encoded(
@@ -143,6 +158,8 @@ test('whatever a strategy answers, the stream is right', async () => {
       images.map((image, i) => bytesSource(image, `${i}`)),
       { strategy },
     );
-    expect((await decoded(bytes)).images.map((image, i) => Buffer.compare(image, images[i]!))).toEqual([0, 0]);
+    expect((await decoded(bytes)).images.map((image, i) => Buffer.compare(image, images[i]!))).toEqual([
+      0, 0,
+    ]);
   }
 });

@@ -73,7 +73,12 @@ export function simulate(strategy: Strategy, sim: Simulation): Simulated {
     advance(now + sim.surveyMs);
     while (link.waitingBytes > MOST_WAITING || underWay.length > sim.threads) advance(now + STEP_MS);
     const estimatedBytes = sim.estimate(i) * sim.groupBytes;
-    const group: GroupView = { kind: 'pages', bytes: sim.groupBytes, pages: sim.groupBytes / 4096, estimatedBytes };
+    const group: GroupView = {
+      kind: 'pages',
+      bytes: sim.groupBytes,
+      pages: sim.groupBytes / 4096,
+      estimatedBytes,
+    };
     const packing = strategy.pack!(group, state);
     const { bytesPerMs, share } = sim.truth(packing, i);
     const bytes = Math.round(share * sim.groupBytes);

@@ -20,7 +20,11 @@ function levels(waits: readonly number[]): number[] {
     });
     // A short queue is always there.
     return level(
-      strategy.pack!(groupOf(2 * MIB, 0.4), { ...stream, bytesTaken: stream.bytesTaken - MIB / 2, elapsedMs: () => stream.now }),
+      strategy.pack!(groupOf(2 * MIB, 0.4), {
+        ...stream,
+        bytesTaken: stream.bytesTaken - MIB / 2,
+        elapsedMs: () => stream.now,
+      }),
     );
   });
 }

@@ -28,7 +28,11 @@ for (const linkBitsPerSecond of [50e6, 1e9])
   });
 
 test('a strategy that is not the one recorded is found out', async () => {
-  const { strategy, events } = recorded({ name: 'mine', choose: () => 'group', pack: () => ({ name: 'raw' }) });
+  const { strategy, events } = recorded({
+    name: 'mine',
+    choose: () => 'group',
+    pack: () => ({ name: 'raw' }),
+  });
   const encoder = await createEncoder(() => {}, { strategy, linkBitsPerSecond: 10e6 });
   await encoder.encode(bytesSource(image(), 'image'));
   await encoder.finish();

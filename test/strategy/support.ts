@@ -26,12 +26,9 @@ export interface Viewed {
 export async function viewer(): Promise<(page: Uint8Array, more?: Viewed) => PageView> {
   const kernels = await testKernels();
   const context = createCodecContext(kernels);
-  const [at, base, out, profileAt] = ['page', 'base', 'out', 'profile'].map((what) => kernels.reserve(65536, what)) as [
-    number,
-    number,
-    number,
-    number,
-  ];
+  const [at, base, out, profileAt] = ['page', 'base', 'out', 'profile'].map((what) =>
+    kernels.reserve(65536, what),
+  ) as [number, number, number, number];
   return (page, { last, similarBytes } = {}) => {
     kernels.bytes.set(page, at);
     if (last) kernels.bytes.set(last, base);

@@ -20,7 +20,8 @@ interface Example {
 
 const document = readFileSync(new URL('../../docs/stream.md', import.meta.url), 'utf8');
 const examples = [...document.matchAll(/^```stream-example\n(.*?)^```/gms)].map((match) => parsed(match[1]!));
-const sources = (list: readonly [string, Uint8Array][]) => list.map(([name, bytes]) => bytesSource(bytes, name));
+const sources = (list: readonly [string, Uint8Array][]) =>
+  list.map(([name, bytes]) => bytesSource(bytes, name));
 
 test('there are examples of one page, of versions, of a base and of packing', () => {
   expect(examples.map(({ bases, images }) => [bases.length, images.length])).toEqual([
@@ -36,7 +37,8 @@ test.each(examples.map((example) => [example.images.map(([name]) => name).join('
   async (_, { strategy, pageBytes, bases, images, stream }) => {
     const back = await decoded(stream, { bases: sources(bases) });
     expect(back.names).toEqual(images.map(([name]) => name));
-    for (const [i, [name, bytes]] of images.entries()) expect(Buffer.compare(back.images[i]!, bytes), name).toBe(0);
+    for (const [i, [name, bytes]] of images.entries())
+      expect(Buffer.compare(back.images[i]!, bytes), name).toBe(0);
     const { bytes } = await encoded(sources(images), { strategy, pageBytes, bases: sources(bases) });
     expect(Buffer.from(bytes).toString('hex')).toBe(Buffer.from(stream).toString('hex'));
   },
@@ -51,11 +53,21 @@ test('between them the examples show every record and most codecs', async () => 
     for (const name of Object.keys(summary.codecs)) codecs.add(name);
   }
   expect([...records].toSorted()).toEqual([1, 2, 3, 4, 5, 6]);
-  expect([...codecs].toSorted()).toEqual(['fill', 'raw', 'same-as', 'similar', 'unchanged', 'xbzrle', 'zero']);
+  expect([...codecs].toSorted()).toEqual([
+    'fill',
+    'raw',
+    'same-as',
+    'similar',
+    'unchanged',
+    'xbzrle',
+    'zero',
+  ]);
 });
 
 const PAGE = 4096;
-const liveExamples = [...document.matchAll(/^```live-example\n(.*?)^```/gms)].map((match) => parsedLive(match[1]!));
+const liveExamples = [...document.matchAll(/^```live-example\n(.*?)^```/gms)].map((match) =>
+  parsedLive(match[1]!),
+);
 
 test.each(liveExamples.map((example) => [example.guest, example] as const))(
   'the live stream of %s gives its memory, and its batches give the stream',
@@ -89,7 +101,11 @@ test('the live example shows every record that such a stream has', () => {
 function recordTypes(stream: Uint8Array): number[] {
   const types: number[] = [];
   const view = new DataView(stream.buffer, stream.byteOffset);
-  for (let at = 24; at < stream.length; at += 24 + view.getUint32(at + 4, true) + view.getUint32(at + 8, true))
+  for (
+    let at = 24;
+    at < stream.length;
+    at += 24 + view.getUint32(at + 4, true) + view.getUint32(at + 8, true)
+  )
     types.push(stream[at]!);
   return types;
 }
@@ -106,7 +122,8 @@ function parsedLive(block: string): LiveExample {
   const example: LiveExample = { guest: '', pages: 0, strategy: '', batches: [], stream: new Uint8Array(0) };
   for (const [key, value] of fieldsOf(block)) {
     const [, numbers] = /^batch (.*)$/.exec(key) ?? [];
-    if (numbers !== undefined) example.batches.push({ numbers: numbers.split(' ').map(Number), bytes: bytesOf(value) });
+    if (numbers !== undefined)
+      example.batches.push({ numbers: numbers.split(' ').map(Number), bytes: bytesOf(value) });
     else if (key === 'guest' || key === 'strategy') example[key] = value.trim();
     else if (key === 'pages') example.pages = Number(value);
     else if (key === 'stream') example.stream = bytesOf(value);
@@ -124,7 +141,13 @@ function fieldsOf(block: string): [key: string, value: string][] {
 }
 
 function parsed(block: string): Example {
-  const example: Example = { strategy: '', pageBytes: 4096, bases: [], images: [], stream: new Uint8Array(0) };
+  const example: Example = {
+    strategy: '',
+    pageBytes: 4096,
+    bases: [],
+    images: [],
+    stream: new Uint8Array(0),
+  };
   for (const [key, value] of fieldsOf(block)) {
     const [, kind, name = ''] = /^(base|image) (.*)$/.exec(key) ?? [];
     if (kind) example[kind === 'base' ? 'bases' : 'images'].push([name, bytesOf(value)]);

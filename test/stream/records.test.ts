@@ -1,6 +1,20 @@
 import { expect, test } from 'vitest';
-import { type ImageRecord, type IndexEntry, MAX_IMAGES, MAX_NAME_BYTES, RECORD, TRAILER_BYTES } from '../../src/stream/format.js';
-import { readEnd, readImage, readImageEnd, writeEnd, writeImage, writeImageEnd } from '../../src/stream/image-records.js';
+import {
+  type ImageRecord,
+  type IndexEntry,
+  MAX_IMAGES,
+  MAX_NAME_BYTES,
+  RECORD,
+  TRAILER_BYTES,
+} from '../../src/stream/format.js';
+import {
+  readEnd,
+  readImage,
+  readImageEnd,
+  writeEnd,
+  writeImage,
+  writeImageEnd,
+} from '../../src/stream/image-records.js';
 import {
   readFrameHead,
   readHeader,
@@ -43,7 +57,12 @@ test('a header', async () => {
 
 test('a record head', () => {
   for (const type of Object.values(RECORD)) {
-    const head = { type, headBytes: 1 << 20, dataBytes: type === RECORD.PAGES ? 0xfffffff0 : 0, check: [0xffffffff, 1] as const };
+    const head = {
+      type,
+      headBytes: 1 << 20,
+      dataBytes: type === RECORD.PAGES ? 0xfffffff0 : 0,
+      check: [0xffffffff, 1] as const,
+    };
     const bytes = written((to) => writeRecordHead(to, head));
     expect(bytes.length).toBe(24);
     expect(readRecordHead(bytes, 'live', 'record')).toEqual(head);
@@ -55,7 +74,8 @@ test('the seed of a check differs by kind, place and sizes', () => {
   for (const type of Object.values(RECORD))
     for (let ordinal = 0; ordinal < 50; ordinal++)
       for (const headBytes of [0, 24, 1 << 20])
-        for (const dataBytes of [0, 1, 4096]) seeds.add(recordSeed(type, ordinal, headBytes, dataBytes).join());
+        for (const dataBytes of [0, 1, 4096])
+          seeds.add(recordSeed(type, ordinal, headBytes, dataBytes).join());
   expect(seeds.size).toBe(7 * 50 * 3 * 3);
 });
 
@@ -77,7 +97,12 @@ test('an image', () => {
 });
 
 test('a frame head of one and of eight segments', () => {
-  const segment = (i: number) => ({ packing: i, bytes: 0xffffffff - i, packedBytes: 7 * i, check: [i, 0xfffffff0 + i] as const });
+  const segment = (i: number) => ({
+    packing: i,
+    bytes: 0xffffffff - i,
+    packedBytes: 7 * i,
+    check: [i, 0xfffffff0 + i] as const,
+  });
   for (const count of [1, 8]) {
     const segments = Array.from({ length: count }, (_, i) => segment(i));
     const head = { image: 3, firstPage: 2 ** 40, pageCount: 0xffffffff, lastPageBytes: 65536, segments };
@@ -99,7 +124,10 @@ test('ends', () => {
     ),
   ).toEqual({ image: 7, ...end });
   for (const count of [0, 1, 500]) {
-    const ends = Array.from({ length: count }, (_, i) => ({ bytes: i, digest: digest.map((byte) => byte + i) }));
+    const ends = Array.from({ length: count }, (_, i) => ({
+      bytes: i,
+      digest: digest.map((byte) => byte + i),
+    }));
     expect(
       readEnd(
         written((to) => writeEnd(to, ends)),
@@ -128,6 +156,13 @@ test('an index and a trailer', () => {
 });
 
 test('a name that is too long is refused before it is written', () => {
-  const long = { image: 0, kind: 'carried', name: 'é'.repeat(600), parent: undefined, bytes: 0, digest: undefined } as const;
+  const long = {
+    image: 0,
+    kind: 'carried',
+    name: 'é'.repeat(600),
+    parent: undefined,
+    bytes: 0,
+    digest: undefined,
+  } as const;
   expect(() => written((to) => writeImage(to, long))).toThrow('image name: 1200 bytes, at most 1024');
 });

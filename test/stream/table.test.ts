@@ -11,7 +11,12 @@ const PAGE_CODECS = CODECS.filter(({ name }) => name !== 'zstd');
 type Line = Pick<TableEntry, 'segment' | 'fill' | 'image' | 'page' | 'bytes'> & { readonly name: string };
 const NOTHING = { segment: 0, fill: 0, image: 0, page: 0, bytes: 0 };
 
-function write(lines: readonly Line[], firstPage: number, parent: number, table = new TableWriter()): Uint8Array {
+function write(
+  lines: readonly Line[],
+  firstPage: number,
+  parent: number,
+  table = new TableWriter(),
+): Uint8Array {
   table.start(firstPage, parent);
   for (const { name, segment, fill, image, page, bytes } of lines) {
     const { operands } = codec(name);

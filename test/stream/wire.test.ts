@@ -35,7 +35,9 @@ test('numbers are little-endian', () => {
   expect(written((to) => to.u32(0x89abcdef))).toEqual([0xef, 0xcd, 0xab, 0x89]);
   expect(written((to) => to.u64(0x1f_2233_4455_6677))).toEqual([0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x1f, 0]);
   const from = reader(0x12, 0x34, 0x12, 0xef, 0xcd, 0xab, 0x89, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x1f, 0);
-  expect([from.u8(), from.u16(), from.u32(), from.u64()]).toEqual([0x12, 0x1234, 0x89abcdef, 0x1f_2233_4455_6677]);
+  expect([from.u8(), from.u16(), from.u32(), from.u64()]).toEqual([
+    0x12, 0x1234, 0x89abcdef, 0x1f_2233_4455_6677,
+  ]);
   from.end();
 });
 
@@ -89,9 +91,21 @@ describe('a reader refuses', () => {
       /here: a number longer than it needs to be at byte 2/,
     ],
     ['a longer one too', () => reader(0xff, 0x80, 0x80, 0x00).count(), /longer than it needs/],
-    ['a count above 2^53 - 1', () => reader(0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x10).count(), /a number above 2\^53/],
-    ['a count of nine bytes', () => reader(0x81, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01).count(), /a number above 2\^53/],
-    ['a count without an end', () => reader(...new Array<number>(100).fill(0x80)).count(), /a number above 2\^53/],
+    [
+      'a count above 2^53 - 1',
+      () => reader(0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x10).count(),
+      /a number above 2\^53/,
+    ],
+    [
+      'a count of nine bytes',
+      () => reader(0x81, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01).count(),
+      /a number above 2\^53/,
+    ],
+    [
+      'a count without an end',
+      () => reader(...new Array<number>(100).fill(0x80)).count(),
+      /a number above 2\^53/,
+    ],
     ['a count that is cut off', () => reader(0x80, 0x80).count(), /here: ends at byte 2, needs 1 more/],
     ['64 bits above 2^53 - 1', () => reader(0, 0, 0, 0, 0, 0, 0x20, 0).u64(), /a number above 2\^53/],
     ['64 bits all set', () => reader(...new Array<number>(8).fill(0xff)).u64(), /a number above 2\^53/],
@@ -99,7 +113,11 @@ describe('a reader refuses', () => {
     ['16 bits of which one byte is there', () => reader(1).u16(), /ends at byte 1, needs 1 more/],
     ['a byte that is not there', () => reader().u8(), /ends at byte 0, needs 1 more/],
     ['more bytes than are left', () => reader(1, 2).take(5), /ends at byte 2, needs 3 more/],
-    ['reserved bytes that are not zero', () => reader(0, 0, 1).reserved(3), /here: a reserved byte that is not zero/],
+    [
+      'reserved bytes that are not zero',
+      () => reader(0, 0, 1).reserved(3),
+      /here: a reserved byte that is not zero/,
+    ],
     ['bytes left over', () => reader(1, 2).end(), /here: 2 bytes too many/],
   ];
   test.each(refused)('%s', (_, read, message) => {

@@ -3,13 +3,13 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect } from 'vitest';
+import { craftedStream, noiseOf } from '../../testing/qemu/crafted-guest.js';
+import { expectSameMemory } from '../../testing/qemu/memory-trace.js';
+import { cut } from '../../testing/qemu/replay.js';
 import { within } from '../channel/hosts.js';
 import { type Change, Middle } from '../channel/relay.js';
 import { type Agents, type AgentsOptions, startAgents } from './agents.js';
 import { FakeDestination, type FakeDestinationOptions, FakeSource } from './fake-qemus.js';
-import { craftedStream, noiseOf } from '../../testing/qemu/crafted-guest.js';
-import { expectSameMemory } from '../../testing/qemu/memory-trace.js';
-import { cut } from '../../testing/qemu/replay.js';
 
 export const folder = fs.mkdtempSync(join(tmpdir(), 'agents-test-'));
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
@@ -39,7 +39,10 @@ interface Setting {
   readonly qemu: FakeDestination;
 }
 
-export async function setting(options: Partial<AgentsOptions> = {}, behaviour?: FakeDestinationOptions): Promise<Setting> {
+export async function setting(
+  options: Partial<AgentsOptions> = {},
+  behaviour?: FakeDestinationOptions,
+): Promise<Setting> {
   const agents = await startAgents({ folder, ...options });
   const qemu = await FakeDestination.listening(agents.inPath, behaviour);
   open.push(agents, qemu);
@@ -47,7 +50,10 @@ export async function setting(options: Partial<AgentsOptions> = {}, behaviour?: 
 }
 
 /** Starts a migration; what becomes of its writing is not waited for. */
-export async function begun(agents: Agents, acts: (source: FakeSource) => void = () => {}): Promise<FakeSource> {
+export async function begun(
+  agents: Agents,
+  acts: (source: FakeSource) => void = () => {},
+): Promise<FakeSource> {
   const source = await FakeSource.connect(agents.outPath);
   void (async () => {
     let acted = false;
@@ -75,12 +81,18 @@ export async function expectFailed(
     log.filter(({ level, session }) => level === 'error' && session === number).map(({ message }) => message);
   expect(errors(agents.source)).toEqual([expect.stringMatching(/^failed: .*; the guest goes on here$/)]);
   if (!reasons.destination) return;
-  expect((await agents.destination.end(number, 'the destination agent'))?.message).toMatch(reasons.destination);
+  expect((await agents.destination.end(number, 'the destination agent'))?.message).toMatch(
+    reasons.destination,
+  );
   expect(errors(agents.destination)).toEqual([expect.stringMatching(/^failed: /)]);
 }
 
 /** Whatever failed before, the next attempt on the same agents works. */
-export async function expectWorks({ agents, qemu }: Setting, number = 2, destinationNumber = number): Promise<void> {
+export async function expectWorks(
+  { agents, qemu }: Setting,
+  number = 2,
+  destinationNumber = number,
+): Promise<void> {
   const before = qemu.arrivals.length;
   const source = await begun(agents);
   expect(await agents.source.end(number, `the source agent; it said: ${agents.source.said}`)).toBeUndefined();
@@ -100,7 +112,11 @@ export const once = (change: Change): Change => {
   };
 };
 
-export function through(unit: (bytes: Buffer) => number, change?: Change, keep?: (middle: Middle) => void): Partial<AgentsOptions> {
+export function through(
+  unit: (bytes: Buffer) => number,
+  change?: Change,
+  keep?: (middle: Middle) => void,
+): Partial<AgentsOptions> {
   return {
     async between(port) {
       const middle = await Middle.before(port, unit, change);

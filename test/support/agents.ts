@@ -1,19 +1,19 @@
 // A pair of agents in this process, with fake QEMUs beside them, and everything that they say.
 import fs from 'node:fs';
 import { join } from 'node:path';
-import type { ConnectOptions } from '../../src/channel/connect.js';
-import type { ListenOptions } from '../../src/channel/listen.js';
-import type { Address } from '../../src/channel/transports/address.js';
 import type { BaseImage } from '../../src/agent/base-image.js';
 import { startDestinationAgent } from '../../src/agent/destination/destination.js';
 import type { LogLine } from '../../src/agent/log.js';
 import { Meters } from '../../src/agent/metrics.js';
 import { startSourceAgent } from '../../src/agent/source/source.js';
 import type { RoundLine } from '../../src/agent/stats.js';
+import type { ConnectOptions } from '../../src/channel/connect.js';
+import type { ListenOptions } from '../../src/channel/listen.js';
+import type { Address } from '../../src/channel/transports/address.js';
 import type { PageferryError } from '../../src/page/error.js';
+import { cut } from '../../testing/qemu/replay.js';
 import { KEPT, within } from '../channel/hosts.js';
 import { FakeDestination, FakeSource } from './fake-qemus.js';
-import { cut } from '../../testing/qemu/replay.js';
 
 const CACHE_BYTES = 64 << 20;
 
@@ -32,7 +32,8 @@ class Side {
 
   /** How the migration of this number (from 1) ended. */
   async end(number: number, what: string): Promise<PageferryError | undefined> {
-    while (this.ends.length < number) await within(what, new Promise<void>((resolve) => this.waiting.push(resolve)));
+    while (this.ends.length < number)
+      await within(what, new Promise<void>((resolve) => this.waiting.push(resolve)));
     return this.ends[number - 1];
   }
 
@@ -70,7 +71,9 @@ export interface Agents {
   readonly inPath: string;
   readonly port: number;
   /** How the last migration ended, at both. */
-  ended(number?: number): Promise<{ source: PageferryError | undefined; destination: PageferryError | undefined }>;
+  ended(
+    number?: number,
+  ): Promise<{ source: PageferryError | undefined; destination: PageferryError | undefined }>;
   stopSource(): Promise<void>;
   stopDestination(): Promise<void>;
   close(): Promise<void>;
@@ -153,7 +156,11 @@ export async function migrated(
 }
 
 /** Connects and writes as many streams as there are, in order. */
-export async function sent(agents: Agents, streams: readonly Uint8Array[], bytes = 5000): Promise<FakeSource[]> {
+export async function sent(
+  agents: Agents,
+  streams: readonly Uint8Array[],
+  bytes = 5000,
+): Promise<FakeSource[]> {
   const sources: FakeSource[] = [];
   for (const _ of streams) sources.push(await FakeSource.connect(agents.outPath));
   await within('the streams', Promise.all(streams.map((stream, i) => sources[i]!.write(cut(stream, bytes)))));

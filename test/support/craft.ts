@@ -11,7 +11,12 @@ export interface Craft {
 /** Puts streams together by hand, checks and all, after docs/stream.md and not after the code: sound ones, and ones that lie. */
 export interface Crafter {
   check(bytes: ArrayLike<number>, seedLow?: number, seedHigh?: number): Uint8Array;
-  header(fields?: { version?: number; flags?: number; pageBytes?: number; maxFrameBytes?: number }): Uint8Array;
+  header(fields?: {
+    version?: number;
+    flags?: number;
+    pageBytes?: number;
+    maxFrameBytes?: number;
+  }): Uint8Array;
   record(ordinal: number, record: Craft): Uint8Array;
   /** Header and records, numbered from 0. */
   stream(records: readonly Craft[], header?: Uint8Array): Uint8Array;
@@ -53,7 +58,12 @@ export async function crafter(): Promise<Crafter> {
       const seedLow = (head.length ^ (type << 24)) >>> 0;
       const seedHigh = (Math.imul(ordinal + 1, 0x9e3779b1) ^ data.length) >>> 0;
       const fields = [type, 0, 0, 0, ...u32(head.length), ...u32(data.length), 0, 0, 0, 0];
-      return Buffer.concat([Uint8Array.from(fields), check(head, seedLow, seedHigh), Uint8Array.from(head), Uint8Array.from(data)]);
+      return Buffer.concat([
+        Uint8Array.from(fields),
+        check(head, seedLow, seedHigh),
+        Uint8Array.from(head),
+        Uint8Array.from(data),
+      ]);
     },
     stream: (records, header = crafted.header()) =>
       Buffer.concat([header, ...records.map((record, ordinal) => crafted.record(ordinal, record))]),
@@ -64,7 +74,17 @@ export async function crafter(): Promise<Crafter> {
         ...u32(data.length),
         ...check(data),
       ]);
-      const head = [...u32(image), ...u32(pageCount), ...u64(firstPage), ...u32(lastPageBytes), segments.length, 0, 0, 0, ...heads];
+      const head = [
+        ...u32(image),
+        ...u32(pageCount),
+        ...u64(firstPage),
+        ...u32(lastPageBytes),
+        segments.length,
+        0,
+        0,
+        0,
+        ...heads,
+      ];
       return { type: 2, head, data: Buffer.concat(segments.map((data) => Uint8Array.from(data))) };
     },
   };

@@ -29,7 +29,9 @@ export class FakeDestination {
   private readonly server: net.Server;
 
   constructor(private readonly options: FakeDestinationOptions = {}) {
-    this.server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => this.arrived(socket));
+    this.server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) =>
+      this.arrived(socket),
+    );
   }
 
   static async listening(path: string, options?: FakeDestinationOptions): Promise<FakeDestination> {
@@ -108,10 +110,13 @@ export class FakeSource {
 
   static connect(to: string | net.TcpNetConnectOpts): Promise<FakeSource> {
     return new Promise((resolve, reject) => {
-      const socket = net.connect({ ...(typeof to === 'string' ? { path: to } : to), allowHalfOpen: true }, () => {
-        socket.off('error', reject);
-        resolve(new FakeSource(socket));
-      });
+      const socket = net.connect(
+        { ...(typeof to === 'string' ? { path: to } : to), allowHalfOpen: true },
+        () => {
+          socket.off('error', reject);
+          resolve(new FakeSource(socket));
+        },
+      );
       socket.once('error', reject);
     });
   }

@@ -5,7 +5,13 @@ import { seeded } from './kernels.js';
 export function guestImage(pageBytes: number, seed: number, extra = 0): Uint8Array {
   const kinds = Object.values(pageKinds(pageBytes, seed));
   const random = seeded(seed);
-  const pages = [...kinds, kinds[3]!, new Uint8Array(pageBytes), kinds[6]!, new Uint8Array(pageBytes).fill(seed)];
+  const pages = [
+    ...kinds,
+    kinds[3]!,
+    new Uint8Array(pageBytes),
+    kinds[6]!,
+    new Uint8Array(pageBytes).fill(seed),
+  ];
   for (const like of [kinds[3]!, kinds[7]!]) {
     const similar = like.slice();
     for (let n = 0; n < 5; n++) similar[random() % pageBytes]! ^= 1 + (random() % 255);

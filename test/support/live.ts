@@ -30,7 +30,12 @@ export function liveSender(options: Partial<PageSenderOptions> = {}): Promise<Pa
 }
 
 /** The pages of `memory` with these numbers, as one batch. */
-export async function batchOf(sender: PageSender, memory: Uint8Array, pages: readonly number[], pageBytes = 4096) {
+export async function batchOf(
+  sender: PageSender,
+  memory: Uint8Array,
+  pages: readonly number[],
+  pageBytes = 4096,
+) {
   pages.forEach((page, i) => {
     sender.room.set(memory.subarray(page * pageBytes, (page + 1) * pageBytes), i * pageBytes);
   });

@@ -23,7 +23,10 @@ export interface Encoded {
 }
 
 /** Everything in one piece: what `use` makes of an encoder. */
-export async function encodedBy(use: (encoder: Encoder) => Promise<void>, options: EncoderOptions = {}): Promise<Encoded> {
+export async function encodedBy(
+  use: (encoder: Encoder) => Promise<void>,
+  options: EncoderOptions = {},
+): Promise<Encoded> {
   const pieces: Uint8Array[] = [];
   const output = (parts: readonly Uint8Array[]) => void pieces.push(...parts.map((part) => part.slice()));
   const encoder = await createEncoder(output, { ...SMALL_ENCODER, ...options });
@@ -38,7 +41,10 @@ export async function encodedBy(use: (encoder: Encoder) => Promise<void>, option
 }
 
 /** Encodes images, behind bases if there are any. */
-export function encoded(images: readonly PageSource[], options: Partial<Omit<EncodeJob, 'images'>> = {}): Promise<Encoded> {
+export function encoded(
+  images: readonly PageSource[],
+  options: Partial<Omit<EncodeJob, 'images'>> = {},
+): Promise<Encoded> {
   return encodedBy(async (encoder) => {
     for (const base of options.bases ?? []) await encoder.base(base);
     for (const image of images) await encoder.encode(image);
@@ -52,7 +58,11 @@ export interface Decoded {
 }
 
 /** Decodes a stream that is pushed in pieces of `pieceBytes`. */
-export async function decoded(stream: Uint8Array, options: DecoderOptions = {}, pieceBytes = stream.length): Promise<Decoded> {
+export async function decoded(
+  stream: Uint8Array,
+  options: DecoderOptions = {},
+  pieceBytes = stream.length,
+): Promise<Decoded> {
   const sinks: ReturnType<typeof bytesSink>[] = [];
   const names: string[] = [];
   const decoder = await createDecoder(
@@ -62,7 +72,8 @@ export async function decoded(stream: Uint8Array, options: DecoderOptions = {}, 
     },
     { ...SMALL_DECODER, ...options },
   );
-  for (let from = 0; from < stream.length; from += pieceBytes) decoder.push(stream.subarray(from, from + pieceBytes));
+  for (let from = 0; from < stream.length; from += pieceBytes)
+    decoder.push(stream.subarray(from, from + pieceBytes));
   const summary = await decoder.finish();
   return { images: sinks.map((sink) => sink.take()), names, summary };
 }
@@ -98,7 +109,10 @@ export async function attempt(
   options: DecoderOptions = {},
 ): Promise<{ error: unknown; sinks: readonly WatchedSink[] }> {
   const sinks: WatchedSink[] = [];
-  const decoder = await createDecoder(() => sinks[sinks.push(watchedSink()) - 1]!, { ...SMALL_DECODER, ...options });
+  const decoder = await createDecoder(() => sinks[sinks.push(watchedSink()) - 1]!, {
+    ...SMALL_DECODER,
+    ...options,
+  });
   try {
     decoder.push(stream);
     await decoder.finish();

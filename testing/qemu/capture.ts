@@ -5,7 +5,14 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { type Machine, type MachineOptions, type MigrateOptions, type MigrationInfo, ODD_KIB, startMachine } from './machine.js';
+import {
+  type Machine,
+  type MachineOptions,
+  type MigrateOptions,
+  type MigrationInfo,
+  ODD_KIB,
+  startMachine,
+} from './machine.js';
 import { migratePair, startPair } from './pair.js';
 import { tap } from './tap.js';
 
@@ -31,7 +38,11 @@ const SLOW = { 'max-bandwidth': 1_000_000, 'downtime-limit': 1 };
 const ROUNDS = 5;
 const ANY_DOWNTIME = { 'downtime-limit': 100_000 };
 
-type Options = MigrateOptions & { readonly args?: readonly string[]; readonly machine?: string; readonly node?: boolean };
+type Options = MigrateOptions & {
+  readonly args?: readonly string[];
+  readonly machine?: string;
+  readonly node?: boolean;
+};
 
 /** @public It is what scripts/capture-qemu.mjs calls. */
 export async function captureAll(into: string): Promise<void> {
@@ -47,12 +58,20 @@ export async function captureAll(into: string): Promise<void> {
   await toFile('plain', { parameters: SLOW, machine: 'pc' }, keep);
   await toFile('xbzrle', { parameters: SLOW, capabilities: ['xbzrle'] }, keep);
   await toFile('compress', { capabilities: ['compress'] }, keep);
-  await toFile('uuid', { capabilities: ['validate-uuid'], args: ['-uuid', '00112233-4455-6677-8899-aabbccddeeff'] }, keep);
+  await toFile(
+    'uuid',
+    { capabilities: ['validate-uuid'], args: ['-uuid', '00112233-4455-6677-8899-aabbccddeeff'] },
+    keep,
+  );
   const shared = [
     '-object',
     `memory-backend-file,id=pc.ram,size=${1024 + ODD_KIB}k,mem-path=${join(tmpdir(), 'capture.ram')},share=on`,
   ];
-  await toFile('ignore-shared', { capabilities: ['x-ignore-shared'], machine: 'pc,memory-backend=pc.ram', args: shared }, keep);
+  await toFile(
+    'ignore-shared',
+    { capabilities: ['x-ignore-shared'], machine: 'pc,memory-backend=pc.ram', args: shared },
+    keep,
+  );
   fs.rmSync(join(tmpdir(), 'capture.ram'));
   await toFile(
     'dirty-bitmap',
@@ -77,7 +96,12 @@ async function toFile(name: string, { args, machine, node, ...options }: Options
     const source = await startMachine(guest);
     const path = join(folder, 'capture');
     await settled(() => source.serial().length);
-    if (node) await source.qmp.execute('block-dirty-bitmap-add', { node: 'disk', name: 'changes', persistent: false });
+    if (node)
+      await source.qmp.execute('block-dirty-bitmap-add', {
+        node: 'disk',
+        name: 'changes',
+        persistent: false,
+      });
     await source.migrate(`exec:cat > ${path}`, { parameters: ANY_DOWNTIME, ...options });
     if (options.parameters === SLOW) await hurried(source);
     const info = await source.migrated();
@@ -106,7 +130,10 @@ async function toGuest(name: string, options: Options, keep: Keep): Promise<void
     });
     const memory = postcopy ? undefined : digest(await pair.source.memory(LOW_MEMORY_BYTES));
     const [main, second] = between.connections;
-    keep(name, Buffer.concat(main!.forward), { ...(await factsOf(pair.source, info)), ...(memory && { memory }) });
+    keep(name, Buffer.concat(main!.forward), {
+      ...(await factsOf(pair.source, info)),
+      ...(memory && { memory }),
+    });
     keep(`${name}-back`, Buffer.concat(main!.back));
     if (name === 'preempt') keep('preempt-channel', Buffer.concat(second!.forward));
     between.close();
@@ -145,8 +172,13 @@ function digest(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-async function factsOf(machine: Machine, { ram = {}, 'xbzrle-cache': xbzrle = {} }: MigrationInfo): Promise<CaptureFacts> {
-  const { qemu } = await machine.qmp.execute<{ qemu: Record<'major' | 'minor' | 'micro', number> }>('query-version');
+async function factsOf(
+  machine: Machine,
+  { ram = {}, 'xbzrle-cache': xbzrle = {} }: MigrationInfo,
+): Promise<CaptureFacts> {
+  const { qemu } = await machine.qmp.execute<{ qemu: Record<'major' | 'minor' | 'micro', number> }>(
+    'query-version',
+  );
   return {
     qemu: `${qemu.major}.${qemu.minor}.${qemu.micro}`,
     normal: ram.normal ?? 0,

@@ -33,7 +33,14 @@ export function subsection(name: string, payload: Uint8Array, version = 1): Buff
 /** Magic, version and configuration. */
 export function header(machine = 'pc-i440fx-7.2', ...subsections: Uint8Array[]): Buffer {
   const text = Buffer.from(machine);
-  return Buffer.concat([be32(0x5145564d), be32(3), Buffer.from([7]), be32(text.length), text, ...subsections]);
+  return Buffer.concat([
+    be32(0x5145564d),
+    be32(3),
+    Buffer.from([7]),
+    be32(text.length),
+    text,
+    ...subsections,
+  ]);
 }
 
 export function command(number: number, payload: Uint8Array = new Uint8Array(0)): Buffer {
@@ -55,7 +62,11 @@ export function tableHead(bytes: number | bigint): Buffer {
 }
 
 export function entry({ name, bytes, hugePageBytes }: QemuBlock): Buffer {
-  return Buffer.concat([named(name), be64(bytes), ...(hugePageBytes === undefined ? [] : [be64(hugePageBytes)])]);
+  return Buffer.concat([
+    named(name),
+    be64(bytes),
+    ...(hugePageBytes === undefined ? [] : [be64(hugePageBytes)]),
+  ]);
 }
 
 /** A place: `block` undefined says "the same block as before". */

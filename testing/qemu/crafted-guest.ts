@@ -37,6 +37,8 @@ export function range(count: number): number[] {
 /** Each round is one section of all pages of the one block "pc.ram"; after the last comes device state. */
 export function craftedStream(rounds: readonly Buffer[], devices: Uint8Array = DEVICES): Buffer {
   const block = { name: 'pc.ram', bytes: rounds[0]!.length };
-  const sections = rounds.map((memory, i) => part(recordsOf(memory, i === 0 ? block.name : undefined), i === rounds.length - 1));
+  const sections = rounds.map((memory, i) =>
+    part(recordsOf(memory, i === 0 ? block.name : undefined), i === rounds.length - 1),
+  );
   return Buffer.concat([header(), start(block), ...sections, devices]);
 }

@@ -19,7 +19,12 @@ export function initramfs(init: Uint8Array): Buffer {
 
 let inode = 1;
 
-function entry(name: string, mode: number, content: Uint8Array = new Uint8Array(0), device: [number, number] = [0, 0]): Buffer {
+function entry(
+  name: string,
+  mode: number,
+  content: Uint8Array = new Uint8Array(0),
+  device: [number, number] = [0, 0],
+): Buffer {
   const fields = [inode++, mode, 0, 0, 1, 0, content.length, 0, 0, ...device, name.length + 1, 0];
   const head = MAGIC + fields.map((field) => field.toString(16).padStart(8, '0')).join('');
   return Buffer.concat([padded(Buffer.from(`${head}${name}\0`)), padded(content)]);

@@ -25,7 +25,8 @@ export const QEMU = 'qemu-system-x86_64';
 const COMPILER = 'gcc';
 const witness = () => fileURLToPath(new URL('witness.c', import.meta.url));
 /** Nothing that takes time at boot, nothing that is said besides what the witness says. */
-const COMMAND_LINE = 'console=ttyS0 quiet panic=-1 nokaslr no_timer_check tsc=reliable random.trust_bootloader=on 8250.nr_uarts=1';
+const COMMAND_LINE =
+  'console=ttyS0 quiet panic=-1 nokaslr no_timer_check tsc=reliable random.trust_bootloader=on 8250.nr_uarts=1';
 
 /** Why tests with QEMU cannot run here; undefined where they can. */
 export function qemuLack(): string | undefined {
@@ -36,7 +37,8 @@ export function qemuLack(): string | undefined {
 export function linuxLack(): string | undefined {
   const lack = qemuLack();
   if (lack !== undefined) return lack;
-  if (kernelPath() === undefined) return 'no kernel: neither PAGEFERRY_TEST_KERNEL nor a readable /boot/vmlinuz-*';
+  if (kernelPath() === undefined)
+    return 'no kernel: neither PAGEFERRY_TEST_KERNEL nor a readable /boot/vmlinuz-*';
   return runs(COMPILER, '--version') ? undefined : 'gcc is not installed';
 }
 
@@ -88,7 +90,10 @@ export function witnessReport(serial: string): { count: number; bad: number; det
 }
 
 /** Waits until the witness has checked all pages so many times. @throws Error when the guest says that something is wrong */
-export async function witnessed(machine: { serial(): string; alive(): boolean }, count: number): Promise<void> {
+export async function witnessed(
+  machine: { serial(): string; alive(): boolean },
+  count: number,
+): Promise<void> {
   for (;;) {
     const report = witnessReport(machine.serial());
     if (report.details.length > 0) throw new Error(report.details.slice(0, 3).join('; '));

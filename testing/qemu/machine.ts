@@ -88,13 +88,19 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   running.add(child);
   child.once('exit', () => running.delete(child));
   const failed = new Promise<never>((_, reject) => child.once('error', reject));
-  const dead = () => (child.exitCode === null && child.signalCode === null ? undefined : `QEMU ended: ${fs.readFileSync(errors)}`);
+  const dead = () =>
+    child.exitCode === null && child.signalCode === null
+      ? undefined
+      : `QEMU ended: ${fs.readFileSync(errors)}`;
   const qmp = await Promise.race([Qmp.connect(control, dead), failed]);
   await qmp.execute('migrate-set-capabilities', { capabilities: [{ capability: 'events', state: true }] });
   return machineOf(child, qmp, file, serial);
 }
 
-function machineArguments({ memoryMib, linux, incoming, stopped, machine = 'pc', args = [] }: MachineOptions, ...files: string[]) {
+function machineArguments(
+  { memoryMib, linux, incoming, stopped, machine = 'pc', args = [] }: MachineOptions,
+  ...files: string[]
+) {
   const [control, serial, bios] = files as [string, string, string];
   const guest = linux ? linuxArguments(linux) : ['-bios', bios];
   if (!linux) fs.writeFileSync(bios, tinyFirmware());
@@ -143,12 +149,15 @@ function machineOf(child: ChildProcess, qmp: Qmp, file: (suffix: string) => stri
       await qmp.execute('migrate', { uri });
     },
     async migrated() {
-      await qmp.event('MIGRATION', from, ({ status }) => ['completed', 'failed', 'cancelled'].includes(status as string));
+      await qmp.event('MIGRATION', from, ({ status }) =>
+        ['completed', 'failed', 'cancelled'].includes(status as string),
+      );
       // The source still tidies up for a moment, and counts, when it says that it is done.
       while ((await qmp.execute<{ status: string }>('query-status')).status === 'finish-migrate')
         await new Promise((resolve) => setTimeout(resolve, 5));
       const info = await qmp.execute<MigrationInfo & Record<string, unknown>>('query-migrate');
-      if (info.status !== 'completed') throw new Error(`migration ${info.status}: ${info['error-desc'] ?? 'no reason given'}`);
+      if (info.status !== 'completed')
+        throw new Error(`migration ${info.status}: ${info['error-desc'] ?? 'no reason given'}`);
       return info;
     },
     async memory(bytes) {

@@ -37,7 +37,8 @@ function memoryTrace(stream: Uint8Array): MemoryTrace {
     page: (block, page, bytes, at) => pageOf(block, page).set(bytes.subarray(at, at + PAGE)),
     fill: (block, page, value) => pageOf(block, page).fill(value),
     xbzrle(block, page, bytes, at, length) {
-      if (!applyXbzrle(bytes, at, length, pageOf(block, page))) throw new Error(`xbzrle of block ${block} page ${page}`);
+      if (!applyXbzrle(bytes, at, length, pageOf(block, page)))
+        throw new Error(`xbzrle of block ${block} page ${page}`);
     },
     blocks(blocks) {
       memory = blocks.map(({ bytes }) => Buffer.alloc(bytes, 0xee));

@@ -1,5 +1,11 @@
 // A migration from one QEMU to another over unix sockets, through whatever stands between them.
-import { type Machine, type MachineOptions, type MigrateOptions, type MigrationInfo, startMachine } from './machine.js';
+import {
+  type Machine,
+  type MachineOptions,
+  type MigrateOptions,
+  type MigrationInfo,
+  startMachine,
+} from './machine.js';
 
 export interface Pair {
   readonly source: Machine;
@@ -10,10 +16,12 @@ export interface Pair {
 /** Two machines alike; the destination waits and has been told nothing. */
 export async function startPair(options: Omit<MachineOptions, 'name' | 'incoming'>): Promise<Pair> {
   const source = await startMachine({ ...options, name: 'source' });
-  const destination = await startMachine({ ...options, name: 'destination', incoming: true }).catch(async (error) => {
-    await source.quit();
-    throw error;
-  });
+  const destination = await startMachine({ ...options, name: 'destination', incoming: true }).catch(
+    async (error) => {
+      await source.quit();
+      throw error;
+    },
+  );
   return {
     source,
     destination,
@@ -37,7 +45,10 @@ export interface PairResult {
 }
 
 /** Listens at the destination's socket, migrates there and waits until both sides are done. @throws Error with QEMU's reason */
-export async function migratePair({ source, destination }: Pair, migration: PairMigration = {}): Promise<PairResult> {
+export async function migratePair(
+  { source, destination }: Pair,
+  migration: PairMigration = {},
+): Promise<PairResult> {
   const { through = destination.socket, begun, ...options } = migration;
   await destination.listen(`unix:${destination.socket}`, { capabilities: options.capabilities });
   await source.migrate(`unix:${through}`, options);

@@ -11,7 +11,8 @@ export interface QmpEvent {
 export class Qmp {
   /** All that came, in order. */
   readonly events: QmpEvent[] = [];
-  private readonly answers: { resolve(value: unknown): void; reject(error: Error): void; command: string }[] = [];
+  private readonly answers: { resolve(value: unknown): void; reject(error: Error): void; command: string }[] =
+    [];
   private readonly watchers = new Set<() => void>();
   private failure: Error | undefined;
   private text = '';
@@ -51,7 +52,11 @@ export class Qmp {
   }
 
   /** The first event of that name from the `from`th of all events on, past or to come. */
-  async event(name: string, from = 0, accept: (data: QmpEvent['data']) => boolean = () => true): Promise<QmpEvent> {
+  async event(
+    name: string,
+    from = 0,
+    accept: (data: QmpEvent['data']) => boolean = () => true,
+  ): Promise<QmpEvent> {
     for (;;) {
       const found = this.events.slice(from).find(({ event, data }) => event === name && accept(data));
       if (found) return found;
@@ -80,7 +85,11 @@ export class Qmp {
   }): void {
     if (message.event !== undefined) {
       const { seconds = 0, microseconds = 0 } = message.timestamp ?? {};
-      this.events.push({ event: message.event, data: message.data ?? {}, atMs: seconds * 1000 + microseconds / 1000 });
+      this.events.push({
+        event: message.event,
+        data: message.data ?? {},
+        atMs: seconds * 1000 + microseconds / 1000,
+      });
     } else if (message.error) {
       const answer = this.answers.shift();
       answer?.reject(new Error(`${answer.command}: ${message.error.desc}`));

@@ -13,7 +13,9 @@ export function fixture(name: string): Buffer {
   return gunzipSync(fs.readFileSync(new URL(`${name}.gz`, FOLDER)));
 }
 
-export const FACTS: Readonly<Record<string, CaptureFacts>> = JSON.parse(fs.readFileSync(new URL('facts.json', FOLDER), 'utf8'));
+export const FACTS: Readonly<Record<string, CaptureFacts>> = JSON.parse(
+  fs.readFileSync(new URL('facts.json', FOLDER), 'utf8'),
+);
 
 export interface Replay {
   /** The stream, written again. */
@@ -81,7 +83,16 @@ export function replay(pieces: Iterable<Uint8Array>, options: QemuWriterOptions 
   for (const piece of pieces) reader.push(piece);
   const end = reader.finish();
   writer.flush();
-  return { out: Buffer.concat(written), events, literalBytes, counts, blocks, offsets, end, state: reader.state };
+  return {
+    out: Buffer.concat(written),
+    events,
+    literalBytes,
+    counts,
+    blocks,
+    offsets,
+    end,
+    state: reader.state,
+  };
 }
 
 /** The stream in pieces of `bytes` bytes, each in memory of its own, so that nothing can be read past its end. */

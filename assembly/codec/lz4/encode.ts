@@ -173,7 +173,14 @@ function putLength(op: usize, rest: u32): usize {
 }
 
 /** Writes a sequence, or the last one (offset 0), only if all of it fits; 0 when it does not. */
-function putExact(op: usize, opEnd: usize, literalsAt: usize, literals: u32, offset: u32, matchBytes: u32): usize {
+function putExact(
+  op: usize,
+  opEnd: usize,
+  literalsAt: usize,
+  literals: u32,
+  offset: u32,
+  matchBytes: u32,
+): usize {
   const extra: u32 = offset === 0 ? 0 : matchBytes - MIN_MATCH_BYTES;
   const needed: u32 = 1 + literals + lengthBytes(literals) + (offset === 0 ? 0 : 2 + lengthBytes(extra));
   if (<u32>(opEnd - op) < needed) return 0;

@@ -29,11 +29,15 @@ export function textWriter(random) {
   const sentence = (count) => Array.from({ length: count }, () => (below(2) ? phrase() : word())).join(' ');
   let second = 1_700_000_000 + below(30_000_000);
   let depth = 0;
-  const expressions = Array.from({ length: 400 }, () => `${word()}.${word()}(${word()}${below(2) ? `, ${word()}` : ''})`);
+  const expressions = Array.from(
+    { length: 400 },
+    () => `${word()}.${word()}(${word()}${below(2) ? `, ${word()}` : ''})`,
+  );
   const expression = () => expressions[Math.floor(400 * (random() / 2 ** 32) ** 2)];
   const statements = [
     () => `const ${word()} = ${expression()};`,
-    () => `if (${expression()} ${below(2) ? '!==' : '<'} ${below(3) ? word() : below(4096)}) return ${word()};`,
+    () =>
+      `if (${expression()} ${below(2) ? '!==' : '<'} ${below(3) ? word() : below(4096)}) return ${word()};`,
     () => `${word()}.${word()} = ${expression()};`,
     () => `// ${sentence(2 + below(4))}.`,
     () => `export function ${word()}(${word()}, ${word()}) {`,

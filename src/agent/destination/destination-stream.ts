@@ -1,14 +1,14 @@
+import { FRAME, type Frame } from '../../channel/frame.js';
+import type { FrameChannel } from '../../channel/frame-channel.js';
 import type { HeldImage } from '../../dedup/remote-page-cache.js';
 import { emptyCounts } from '../../engine/frame/counters.js';
 import { createPageReceiver } from '../../engine/live/create-page-receiver.js';
 import type { GuestMemory, PageReceiver } from '../../engine/live/page-receiver.js';
-import { QemuStreamWriter } from '../../qemu/stream-writer.js';
 import { PageferryError } from '../../page/error.js';
+import { QemuStreamWriter } from '../../qemu/stream-writer.js';
 import { DIGEST_BYTES } from '../../stream/format.js';
-import { FRAME, type Frame } from '../../channel/frame.js';
-import type { FrameChannel } from '../../channel/frame-channel.js';
-import { readAsIs } from '../bypass.js';
 import { BlockMap } from '../block-map.js';
+import { readAsIs } from '../bypass.js';
 import { readBlocks, readRecord } from '../messages.js';
 import type { MigrationView } from '../metrics.js';
 import { Rooms } from './buffer-pool.js';
@@ -122,7 +122,10 @@ export class DestinationStream implements GuestMemory {
 
   private announced(pages: number): GuestMemory {
     if (pages !== this.map?.pages)
-      throw new PageferryError('bad-stream', `a guest of ${pages} pages, its blocks have ${this.map?.pages ?? 'not been told'}`);
+      throw new PageferryError(
+        'bad-stream',
+        `a guest of ${pages} pages, its blocks have ${this.map?.pages ?? 'not been told'}`,
+      );
     return this;
   }
 

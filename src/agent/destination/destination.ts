@@ -1,21 +1,21 @@
 import type { Socket } from 'node:net';
-import { digestText } from '../../dedup/image-digest.js';
-import { PageferryError } from '../../page/error.js';
-import { mustBeSameBase } from '../base-image-check.js';
 import { FRAME, type Frame } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
 import { mustAnswer } from '../../channel/handshake.js';
 import { type ListenOptions, listenSecure, type SecureListener } from '../../channel/listen.js';
 import { timesOf } from '../../channel/security.js';
 import { type Address, addressText, connectTo } from '../../channel/transports/address.js';
+import { digestText } from '../../dedup/image-digest.js';
+import { PageferryError } from '../../page/error.js';
 import { asError } from '../as-error.js';
 import type { BaseImage } from '../base-image.js';
-import { DestinationStream } from './destination-stream.js';
+import { mustBeSameBase } from '../base-image-check.js';
+import { WaitShare } from '../flow/busy-fraction.js';
 import type { Log } from '../log.js';
 import { numberBytes, readMigrate, takenBytes } from '../messages.js';
 import type { Meters } from '../metrics.js';
 import { Outlet } from '../socket-writer.js';
-import { WaitShare } from '../flow/busy-fraction.js';
+import { DestinationStream } from './destination-stream.js';
 
 /** Answers of QEMU travel in pieces of this size. */
 const RETURN_BYTES = 1 << 16;
@@ -48,7 +48,9 @@ export interface DestinationAgentOptions {
 }
 
 /** Listens for other agents, and hands what they send to QEMU; one migration at a time. */
-export async function startDestinationAgent(options: DestinationAgentOptions): Promise<SecureListener & { stop(): Promise<void> }> {
+export async function startDestinationAgent(
+  options: DestinationAgentOptions,
+): Promise<SecureListener & { stop(): Promise<void> }> {
   const { log, listen } = options;
   let count = 0;
   let current: Promise<void> | undefined;
@@ -130,7 +132,9 @@ class DestinationSession {
     mustBeSameBase(base, options.base?.digest);
     const agreed = Math.min(cacheBytes, options.cacheBytes);
     await this.open(0);
-    const stream = await DestinationStream.open(agreed, options.base, (bytes, written) => this.toQemu(0, bytes, written));
+    const stream = await DestinationStream.open(agreed, options.base, (bytes, written) =>
+      this.toQemu(0, bytes, written),
+    );
     this.stream = stream;
     await channel.send(FRAME.ACCEPT, numberBytes(agreed));
     const who = channel.identities.join(', ') || 'nobody proved';
@@ -140,18 +144,23 @@ class DestinationSession {
       this.idle.set(performance.now(), true);
       const frame = await channel.receive();
       this.idle.set(performance.now(), false);
-      if (!frame) throw new PageferryError('io', `${channel.peer}: closed the channel in the middle of a migration`);
+      if (!frame)
+        throw new PageferryError('io', `${channel.peer}: closed the channel in the middle of a migration`);
       if (CONNECTION.has(frame.type)) await this.connection(frame, stream);
       else {
         await stream.take(channel, frame);
         if (frame.type === FRAME.UNREAD) this.log('warn', `passed on unread from here on: ${stream.unread}`);
-        if (frame.type === FRAME.END) this.log('info', `all memory is here, and proved: digest ${digestText(stream.digest!)}`);
+        if (frame.type === FRAME.END)
+          this.log('info', `all memory is here, and proved: digest ${digestText(stream.digest!)}`);
         await this.taken(0, frame.body.length);
       }
     }
     await Promise.all(this.closings);
     if (!stream.isProved)
-      this.log('warn', `the guest was passed on, but its memory was not proved: ${stream.unread ?? 'it was not read'}`);
+      this.log(
+        'warn',
+        `the guest was passed on, but its memory was not proved: ${stream.unread ?? 'it was not read'}`,
+      );
     await channel.send(FRAME.DONE);
   }
 
@@ -204,7 +213,8 @@ class DestinationSession {
   /** Once all memory is there QEMU may close first; whether it has the guest then, its own return path says, or the source's QEMU. */
   private async closedByQemu(number: number, cause?: unknown): Promise<void> {
     if (cause === undefined && (this.isEnded || number !== 0)) return;
-    if (cause === undefined && this.stream?.mayBeDone) return this.channel.send(FRAME.CLOSED, Uint8Array.of(number));
+    if (cause === undefined && this.stream?.mayBeDone)
+      return this.channel.send(FRAME.CLOSED, Uint8Array.of(number));
     throw this.refused(cause === undefined ? undefined : asError(cause).message);
   }
 
@@ -216,7 +226,9 @@ class DestinationSession {
   }
 
   private refused(reason = 'it refused the guest, or it was stopped; see its log'): PageferryError {
-    return this.channel.fail(new PageferryError('io', `the destination's QEMU closed the connection: ${reason}`));
+    return this.channel.fail(
+      new PageferryError('io', `the destination's QEMU closed the connection: ${reason}`),
+    );
   }
 
   /** Tells the source how much of a connection is done with. */

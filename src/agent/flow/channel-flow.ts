@@ -1,9 +1,9 @@
-import type { Zstd } from '../../codec/zstd.js';
 import { bodies, FRAME, type FrameType } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
-import { Planned } from './stream-progress.js';
-import { DeliveryMeter } from './delivery-rate.js';
+import type { Zstd } from '../../codec/zstd.js';
 import { WaitShare } from './busy-fraction.js';
+import { DeliveryMeter } from './delivery-rate.js';
+import { Planned } from './stream-progress.js';
 
 /** QEMU's main connection. */
 export const MAIN = 0;
@@ -62,7 +62,11 @@ export class ChannelFlow {
   /** Pages that a batch may have, at most `most`: so many as keep the way busy for a moment, since a few batches wait beside what is under way. */
   pagesABatch(most: number, asTheyAre: boolean): number {
     const bytesAMs = this.meter.deliveredBitsPerSecond / 8000;
-    if (asTheyAre) return Math.min(most, Math.max(LEAST_AS_THEY_ARE, Math.floor((bytesAMs * AS_THEY_ARE_MS) / PAGE_BYTES)));
+    if (asTheyAre)
+      return Math.min(
+        most,
+        Math.max(LEAST_AS_THEY_ARE, Math.floor((bytesAMs * AS_THEY_ARE_MS) / PAGE_BYTES)),
+      );
     return Math.min(most, Math.max(LEAST_BATCH_PAGES, Math.floor((bytesAMs * BATCH_MS) / this.bytesAPage)));
   }
 
@@ -87,7 +91,12 @@ export class ChannelFlow {
     this.takenBytes += more;
     const isHeldUp = this.heldUp || this.waiting.length > 0;
     this.heldUp = false;
-    this.meter.taken(now, this.takenBytes, this.underWay > 0, isHeldUp ? (idle < LEAST_IDLE ? 'destination' : 'link') : 'nothing');
+    this.meter.taken(
+      now,
+      this.takenBytes,
+      this.underWay > 0,
+      isHeldUp ? (idle < LEAST_IDLE ? 'destination' : 'link') : 'nothing',
+    );
     this.wake();
   }
 
@@ -105,7 +114,8 @@ export class ChannelFlow {
   async sendLiteral(connection: number, bytes: Uint8Array): Promise<void> {
     this.planned.add(bytes.length);
     const head = Uint8Array.of(connection);
-    for (const body of bodies([bytes], head.length)) await this.sendFor(connection, FRAME.LITERAL, [head, ...body]);
+    for (const body of bodies([bytes], head.length))
+      await this.sendFor(connection, FRAME.LITERAL, [head, ...body]);
   }
 
   /** Sends one frame of the main connection. */
@@ -133,7 +143,10 @@ export class ChannelFlow {
   private async room(lane: { readonly sent: number; readonly taken: number }): Promise<void> {
     for (;;) {
       this.channel.check();
-      const most = Math.min(MOST_UNDER_WAY, Math.max(LEAST_UNDER_WAY, (this.meter.deliveredBitsPerSecond / 8000) * UNDER_WAY_MS));
+      const most = Math.min(
+        MOST_UNDER_WAY,
+        Math.max(LEAST_UNDER_WAY, (this.meter.deliveredBitsPerSecond / 8000) * UNDER_WAY_MS),
+      );
       if (lane.sent - lane.taken < most) return;
       this.heldUp = true;
       this.waits.set(performance.now(), true);

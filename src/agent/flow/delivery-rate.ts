@@ -26,14 +26,20 @@ export class DeliveryMeter {
   }
 
   /** The other side took so much in all. `isBusy`: more is under way; `heldUpBy`: what that has to wait for. */
-  taken(atMs: number, takenBytes: number, isBusy: boolean, heldUpBy: 'link' | 'destination' | 'nothing'): void {
+  taken(
+    atMs: number,
+    takenBytes: number,
+    isBusy: boolean,
+    heldUpBy: 'link' | 'destination' | 'nothing',
+  ): void {
     while (this.samples.length > 1 && atMs - this.samples[1]!.atMs >= WINDOW_MS) this.samples.shift();
     const first = this.samples[0];
     if (first && atMs - first.atMs >= LEAST_MS && takenBytes - first.bytes >= LEAST_BYTES) {
       const bits = ((takenBytes - first.bytes) * 8000) / (atMs - first.atMs);
       // Where nothing had to wait for the link it could have been more.
       this.bitsPerSecond = isBusy && heldUpBy === 'link' ? bits : Math.max(this.bitsPerSecond, FASTER * bits);
-      this.deliveredBitsPerSecond = isBusy && heldUpBy !== 'nothing' ? bits : Math.max(this.deliveredBitsPerSecond, FASTER * bits);
+      this.deliveredBitsPerSecond =
+        isBusy && heldUpBy !== 'nothing' ? bits : Math.max(this.deliveredBitsPerSecond, FASTER * bits);
     }
     if (isBusy) this.samples.push({ atMs, bytes: takenBytes });
   }

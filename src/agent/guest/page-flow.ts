@@ -1,8 +1,8 @@
+import { bodies, FRAME } from '../../channel/frame.js';
+import type { FrameChannel } from '../../channel/frame-channel.js';
 import type { Zstd } from '../../codec/zstd.js';
 import { LinkMeter } from '../../engine/encode/link-meter.js';
 import type { Batch, PageSender } from '../../engine/live/page-sender.js';
-import { bodies, FRAME } from '../../channel/frame.js';
-import type { FrameChannel } from '../../channel/frame-channel.js';
 import { Planned } from '../flow/stream-progress.js';
 
 /**
@@ -28,7 +28,10 @@ export class PageFlow {
     });
     // Whoever waits for the next batch, or for the end, hears of it.
     this.broken.catch(() => {});
-    this.planned = new Planned(threads, zstd, () => ({ bitsPerSecond: this.meter.bitsPerSecond, takenBytes: this.bytes }));
+    this.planned = new Planned(threads, zstd, () => ({
+      bitsPerSecond: this.meter.bitsPerSecond,
+      takenBytes: this.bytes,
+    }));
   }
 
   /** Codes the pages of these numbers, which stand in the sender's room, and sends them as soon as those before are sent. */

@@ -1,13 +1,13 @@
+import { FRAME } from '../../channel/frame.js';
+import type { FrameChannel } from '../../channel/frame-channel.js';
+import { mustAnswer } from '../../channel/handshake.js';
+import { type GuestInfo, readGuest } from '../../channel/handshake-messages.js';
 import { digestText } from '../../dedup/image-digest.js';
 import { createPageReceiver } from '../../engine/live/create-page-receiver.js';
 import type { GuestMemory, PageReceiver } from '../../engine/live/page-receiver.js';
 import { PageferryError } from '../../page/error.js';
 import { DIGEST_BYTES } from '../../stream/format.js';
 import { type HeldBase, mustBeSameBase } from '../base-image-check.js';
-import { FRAME } from '../../channel/frame.js';
-import type { FrameChannel } from '../../channel/frame-channel.js';
-import { mustAnswer } from '../../channel/handshake.js';
-import { type GuestInfo, readGuest } from '../../channel/handshake-messages.js';
 
 /** Where a guest goes. Exactly one of `commit` and `abort` ends what an announced guest began. */
 export interface GuestDestination {
@@ -39,7 +39,10 @@ export interface ReceivedGuest {
  * its base): every guest has a receiver of its own.
  * @throws PageferryError why it was not applied, after `abort` heard the same; the channel is closed then
  */
-export async function receiveGuest(channel: FrameChannel, destination: GuestDestination): Promise<ReceivedGuest | undefined> {
+export async function receiveGuest(
+  channel: FrameChannel,
+  destination: GuestDestination,
+): Promise<ReceivedGuest | undefined> {
   const first = await channel.receive();
   if (!first) return undefined;
   let isAccepted = false;
@@ -74,15 +77,22 @@ async function abort(destination: GuestDestination, reason: PageferryError): Pro
   try {
     await destination.abort(reason);
   } catch (cause) {
-    throw new PageferryError(reason.code, `${reason.message}; and giving the guest up failed: ${cause}`, { cause: reason });
+    throw new PageferryError(reason.code, `${reason.message}; and giving the guest up failed: ${cause}`, {
+      cause: reason,
+    });
   }
 }
 
-function announced(channel: FrameChannel, body: Uint8Array, { base, maxBytes = 2 ** 40 }: GuestDestination): GuestInfo {
+function announced(
+  channel: FrameChannel,
+  body: Uint8Array,
+  { base, maxBytes = 2 ** 40 }: GuestDestination,
+): GuestInfo {
   const { answers, ...guest } = readGuest(body);
   mustAnswer(channel, answers, channel.session!.own);
   const bytes = guest.pages * guest.pageBytes;
-  if (bytes > maxBytes) throw new PageferryError('limit', `guest "${guest.name}": ${bytes} bytes, this side takes ${maxBytes}`);
+  if (bytes > maxBytes)
+    throw new PageferryError('limit', `guest "${guest.name}": ${bytes} bytes, this side takes ${maxBytes}`);
   mustBeSameBase(guest.base, base?.digest);
   return guest;
 }
@@ -118,7 +128,10 @@ async function receivePages(
 
 function ended(receiver: PageReceiver, end: Uint8Array, peer: string): Uint8Array {
   if (receiver.complete || end.length < DIGEST_BYTES)
-    throw new PageferryError('bad-stream', `${peer}: an end of ${end.length} bytes, without the guest's digest`);
+    throw new PageferryError(
+      'bad-stream',
+      `${peer}: an end of ${end.length} bytes, without the guest's digest`,
+    );
   receiver.push(end);
   receiver.finish();
   // It was proved to be the digest of what is here.

@@ -1,3 +1,6 @@
+import { FRAME } from '../../channel/frame.js';
+import type { FrameChannel } from '../../channel/frame-channel.js';
+import { guestBytes } from '../../channel/handshake-messages.js';
 import { loadZstd } from '../../codec/zstd/load.js';
 import { digestText } from '../../dedup/image-digest.js';
 import { createPageSender } from '../../engine/live/create-page-sender.js';
@@ -7,9 +10,6 @@ import { adaptive } from '../../strategy/adaptive/adaptive.js';
 import type { Strategy } from '../../strategy/strategy.js';
 import { DIGEST_BYTES, type PageBytes } from '../../stream/format.js';
 import type { HeldBase } from '../base-image-check.js';
-import { FRAME } from '../../channel/frame.js';
-import type { FrameChannel } from '../../channel/frame-channel.js';
-import { guestBytes } from '../../channel/handshake-messages.js';
 import { PageFlow } from './page-flow.js';
 
 const BATCH_PAGES = 256;
@@ -61,7 +61,10 @@ export async function sendGuest(channel: FrameChannel, guest: GuestToSend): Prom
   let toldToCommit = false;
   try {
     const { name, tenant, pages, pageBytes = 4096, base, threads = 1 } = guest;
-    await channel.send(FRAME.GUEST, guestBytes({ name, tenant, pages, pageBytes, base: base?.digest }, channel.session!.other));
+    await channel.send(
+      FRAME.GUEST,
+      guestBytes({ name, tenant, pages, pageBytes, base: base?.digest }, channel.session!.other),
+    );
     await channel.expect(FRAME.ACCEPT);
     const flow = new PageFlow(channel, threads, await loadZstd());
     const digest = await sendPages(channel, guest, flow);
@@ -82,18 +85,37 @@ export async function sendGuest(channel: FrameChannel, guest: GuestToSend): Prom
 
 /** Sends the guest's stream to its end, and gives the digest of the guest. */
 async function sendPages(channel: FrameChannel, guest: GuestToSend, flow: PageFlow): Promise<Uint8Array> {
-  const { name, pages, pageBytes = 4096, base, strategy = adaptive(), finds = 'similar', threads = 1 } = guest;
+  const {
+    name,
+    pages,
+    pageBytes = 4096,
+    base,
+    strategy = adaptive(),
+    finds = 'similar',
+    threads = 1,
+  } = guest;
   const { cacheBytes = Math.min(pages * pageBytes, MOST_CACHE_BYTES) } = guest;
   const { state, pending } = flow.planned;
   const indexPages = Math.min(pages + (base?.pages ?? 0), MOST_INDEX_PAGES);
   const sender = await createPageSender({
-    ...{ pageBytes, strategy, state, finds, cacheBytes, batchPages: BATCH_PAGES, indexPages, threads, pending },
+    ...{
+      pageBytes,
+      strategy,
+      state,
+      finds,
+      cacheBytes,
+      batchPages: BATCH_PAGES,
+      indexPages,
+      threads,
+      pending,
+    },
     ...(base ? { base } : {}),
   });
   try {
     await flow.put(sender.begin(name, pages));
     await sendAll(guest, sender, flow, range(pages));
-    for await (const round of whileOpen(guest.rounds ?? [], channel)) await sendAll(guest, sender, flow, round);
+    for await (const round of whileOpen(guest.rounds ?? [], channel))
+      await sendAll(guest, sender, flow, round);
     await flow.sent();
     const end = sender.end();
     await channel.send(FRAME.END, end);
@@ -104,12 +126,20 @@ async function sendPages(channel: FrameChannel, guest: GuestToSend, flow: PageFl
   }
 }
 
-async function sendAll(guest: GuestToSend, sender: PageSender, flow: PageFlow, numbers: Iterable<number>): Promise<void> {
+async function sendAll(
+  guest: GuestToSend,
+  sender: PageSender,
+  flow: PageFlow,
+  numbers: Iterable<number>,
+): Promise<void> {
   const { pageBytes = 4096, pages } = guest;
   let batch: number[] = [];
   for (const page of numbers) {
     if (!Number.isInteger(page) || page < 0 || page >= pages)
-      throw new PageferryError('bad-argument', `guest "${guest.name}": page ${page} in a round, it has ${pages}`);
+      throw new PageferryError(
+        'bad-argument',
+        `guest "${guest.name}": page ${page} in a round, it has ${pages}`,
+      );
     const at = batch.length * pageBytes;
     await guest.read(page, sender.room.subarray(at, at + pageBytes));
     if (batch.push(page) < BATCH_PAGES) continue;
@@ -120,8 +150,12 @@ async function sendAll(guest: GuestToSend, sender: PageSender, flow: PageFlow, n
 }
 
 /** Rounds may be long in coming; nobody waits for them when the channel is gone. */
-async function* whileOpen<T>(rounds: Iterable<T> | AsyncIterable<T>, channel: FrameChannel): AsyncGenerator<T> {
-  const iterator = Symbol.asyncIterator in rounds ? rounds[Symbol.asyncIterator]() : rounds[Symbol.iterator]();
+async function* whileOpen<T>(
+  rounds: Iterable<T> | AsyncIterable<T>,
+  channel: FrameChannel,
+): AsyncGenerator<T> {
+  const iterator =
+    Symbol.asyncIterator in rounds ? rounds[Symbol.asyncIterator]() : rounds[Symbol.iterator]();
   for (;;) {
     const next = await Promise.race([iterator.next(), channel.closed]);
     if (!next || next.done) return;

@@ -32,7 +32,8 @@ export class SourceConnections {
   /** Writes what the destination's QEMU answers. @throws PageferryError when QEMU does not take it */
   async answer(number: number | undefined, bytes: Uint8Array): Promise<void> {
     const outlet = number === undefined ? undefined : this.outlets[number];
-    if (!outlet) throw new PageferryError('bad-stream', `an answer to connection ${number}, which is not open`);
+    if (!outlet)
+      throw new PageferryError('bad-stream', `an answer to connection ${number}, which is not open`);
     await outlet.write(bytes);
   }
 

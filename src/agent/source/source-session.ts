@@ -1,24 +1,24 @@
 import type { Socket } from 'node:net';
-import { loadZstd } from '../../codec/zstd/load.js';
-import { createPageSender } from '../../engine/live/create-page-sender.js';
-import type { PageSender } from '../../engine/live/page-sender.js';
-import { QemuReturnReader } from '../../qemu/return-path.js';
-import { PageferryError } from '../../page/error.js';
-import { strategyByName } from '../../strategy/registry.js';
 import { type ConnectOptions, connectSecure } from '../../channel/connect.js';
 import { FRAME } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
 import { timesOf } from '../../channel/security.js';
 import type { Address } from '../../channel/transports/address.js';
+import { loadZstd } from '../../codec/zstd/load.js';
+import { createPageSender } from '../../engine/live/create-page-sender.js';
+import type { PageSender } from '../../engine/live/page-sender.js';
+import { PageferryError } from '../../page/error.js';
+import { QemuReturnReader } from '../../qemu/return-path.js';
+import { strategyByName } from '../../strategy/registry.js';
 import { asError } from '../as-error.js';
 import type { BaseImage } from '../base-image.js';
 import { ChannelFlow, MAIN } from '../flow/channel-flow.js';
 import type { Log } from '../log.js';
 import { migrateBytes, readNumber, readTaken } from '../messages.js';
 import type { Meters } from '../metrics.js';
+import { type RoundLine, RoundStats } from '../stats.js';
 import { SourceConnections } from './connections.js';
 import { SourceStream, STAYS } from './source-stream.js';
-import { type RoundLine, RoundStats } from '../stats.js';
 
 const PAGE_BYTES = 4096;
 const BATCH_PAGES = 512;
@@ -145,7 +145,10 @@ export class SourceSession {
     const { channel } = this;
     // Whatever ends the channel ends QEMU's side at once.
     channel.closed.then(() => main.destroy());
-    await channel.send(FRAME.MIGRATE, migrateBytes({ answers: channel.session!.other, cacheBytes, base: base?.digest }));
+    await channel.send(
+      FRAME.MIGRATE,
+      migrateBytes({ answers: channel.session!.other, cacheBytes, base: base?.digest }),
+    );
     const agreed = readNumber(await channel.expect(FRAME.ACCEPT), `${channel.peer}: accepted`);
     const zstd = await loadZstd();
     const flow = new ChannelFlow(channel, threads, zstd);
@@ -172,7 +175,10 @@ export class SourceSession {
     const link = () => ({ bitsPerSecond: flow.meter.bitsPerSecond, queueBytes: flow.underWay });
     const stats = new RoundStats(this.number, link, (line) => this.options.round?.(line));
     this.stats = stats;
-    const stream = new SourceStream(flow, sender, BATCH_PAGES, { log: (level, message) => this.log(level, message), stats });
+    const stream = new SourceStream(flow, sender, BATCH_PAGES, {
+      log: (level, message) => this.log(level, message),
+      stats,
+    });
     this.stream = stream;
     this.begin({ flow, stream });
     const back = this.back(flow);
@@ -186,7 +192,10 @@ export class SourceSession {
     this.channel!.check();
     const unfinished = stream.finish();
     if (unfinished !== undefined)
-      throw new PageferryError('io', `QEMU closed the connection ${unfinished}: cancelled, or it failed; see its log`);
+      throw new PageferryError(
+        'io',
+        `QEMU closed the connection ${unfinished}: cancelled, or it failed; see its log`,
+      );
     await stream.drained();
     stats.close();
     // The main connection's end is the migration's: nothing may come after it.
@@ -200,7 +209,10 @@ export class SourceSession {
         `the destination's QEMU gave the guest up: ${this.shut === Infinity ? 'it closed its return path' : `error ${this.shut}`}`,
       );
     const saved = stats.bytesIn > 0 ? (100 * (1 - flow.sentBytes / stats.bytesIn)).toFixed(0) : '0';
-    this.log('info', `${stats.bytesIn} bytes of QEMU's in ${flow.sentBytes}: ${saved} % less, ${stats.rounds} rounds`);
+    this.log(
+      'info',
+      `${stats.bytesIn} bytes of QEMU's in ${flow.sentBytes}: ${saved} % less, ${stats.rounds} rounds`,
+    );
   }
 
   /** What the destination says: how far it is, and what its QEMU answers. Returns when it has taken the guest over. */
@@ -208,7 +220,11 @@ export class SourceSession {
     const channel = this.channel!;
     for (;;) {
       const frame = await channel.receive();
-      if (!frame) throw new PageferryError('io', `${channel.peer}: closed the channel before it had taken the guest over`);
+      if (!frame)
+        throw new PageferryError(
+          'io',
+          `${channel.peer}: closed the channel before it had taken the guest over`,
+        );
       if (frame.type === FRAME.DONE) return;
       if (frame.type === FRAME.TAKEN) {
         const { connection, idle, bytes } = readTaken(frame.body);
@@ -227,7 +243,9 @@ export class SourceSession {
   /** The destination's QEMU has closed a connection. */
   private closedThere(number: number): void {
     this.connections.closedThere(number, () =>
-      this.channel?.fail(new PageferryError('io', 'the destination’s QEMU closed the connection before this one was done')),
+      this.channel?.fail(
+        new PageferryError('io', 'the destination’s QEMU closed the connection before this one was done'),
+      ),
     );
   }
 

@@ -1,13 +1,13 @@
+import { FRAME } from '../../channel/frame.js';
 import type { PageSender } from '../../engine/live/page-sender.js';
 import { QemuStreamReader } from '../../qemu/stream-reader.js';
-import { FRAME } from '../../channel/frame.js';
-import { BatchSender, type Sent } from './batch-sender.js';
 import { BlockMap } from '../block-map.js';
 import { type ChannelFlow, MAIN } from '../flow/channel-flow.js';
 import { blocksBytes, recordHead } from '../messages.js';
+import type { RoundStats } from '../stats.js';
+import { BatchSender, type Sent } from './batch-sender.js';
 import { SendQueue } from './send-queue.js';
 import { type Staged, Staging } from './staging.js';
-import type { RoundStats } from '../stats.js';
 
 const PAGE_BYTES = 4096;
 /** Bytes that are no batch and wait to be sent: then nothing more is read of QEMU. */
@@ -140,19 +140,27 @@ export class SourceStream {
       await this.flow.sendPages([first]);
     });
     const bytes = map.blocks.reduce((sum, block) => sum + block.bytes, 0);
-    this.events.log('info', `the guest has ${Math.round(bytes / 2 ** 20)} MiB in ${map.blocks.length} blocks`);
+    this.events.log(
+      'info',
+      `the guest has ${Math.round(bytes / 2 ** 20)} MiB in ${map.blocks.length} blocks`,
+    );
   }
 
   private async unread(reason: string, level: 'info' | 'warn'): Promise<void> {
     await this.sendBatch();
     this.events.log(level, `passed on unread from here on: ${reason}`);
     await this.queue.add(0, () =>
-      this.flow.sendOne(FRAME.UNREAD, Uint8Array.of(this.postcopy ? 1 : 0), new TextEncoder().encode(reason.slice(0, 1000))),
+      this.flow.sendOne(
+        FRAME.UNREAD,
+        Uint8Array.of(this.postcopy ? 1 : 0),
+        new TextEncoder().encode(reason.slice(0, 1000)),
+      ),
     );
   }
 
   private page(block: number, page: number, bytes: Uint8Array): Promise<void> | undefined {
-    if (this.postcopy) return this.record(block, recordHead(this.map!.numberOf(block, page), 'page'), bytes.slice());
+    if (this.postcopy)
+      return this.record(block, recordHead(this.map!.numberOf(block, page), 'page'), bytes.slice());
     if (!this.hasRoom()) return this.sendBatch().then(() => this.page(block, page, bytes));
     this.sender.room.set(bytes, this.batch.length * PAGE_BYTES);
     this.add(block, page);
@@ -171,7 +179,11 @@ export class SourceStream {
   /** QEMU codes by itself: what the page is now, nobody here has to know. */
   private async xbzrle(block: number, page: number, bytes: Uint8Array): Promise<void> {
     await this.sendBatch();
-    if (!this.changed) this.events.log('warn', 'QEMU sends xbzrle itself: those pages are passed on, and no digest covers them');
+    if (!this.changed)
+      this.events.log(
+        'warn',
+        'QEMU sends xbzrle itself: those pages are passed on, and no digest covers them',
+      );
     this.changed = true;
     const number = this.map!.numberOf(block, page);
     this.sender.forget(number);

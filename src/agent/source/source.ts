@@ -3,7 +3,9 @@ import { addressText, listenAt } from '../../channel/transports/address.js';
 import { type SourceAgentOptions, SourceSession } from './source-session.js';
 
 /** Listens for migrations of QEMU, and passes each on to the other agent; one at a time. */
-export async function startSourceAgent(options: SourceAgentOptions): Promise<{ readonly server: Server; close(): Promise<void> }> {
+export async function startSourceAgent(
+  options: SourceAgentOptions,
+): Promise<{ readonly server: Server; close(): Promise<void> }> {
   let current: SourceSession | undefined;
   let running: Promise<void> | undefined;
   let count = 0;

@@ -4,7 +4,13 @@ import type { QemuBlock } from '../../qemu/format.js';
 /** What a piece of QEMU's stream was made of; pages by block and number in it. Bytes are those of `bytes` from `from` on. */
 export type Staged =
   | { readonly kind: 'literal'; readonly bytes: Uint8Array; readonly from: number; readonly to: number }
-  | { readonly kind: 'page'; readonly block: number; readonly page: number; readonly bytes: Uint8Array; readonly from: number }
+  | {
+      readonly kind: 'page';
+      readonly block: number;
+      readonly page: number;
+      readonly bytes: Uint8Array;
+      readonly from: number;
+    }
   | { readonly kind: 'fill'; readonly block: number; readonly page: number; readonly value: number }
   | {
       readonly kind: 'xbzrle';

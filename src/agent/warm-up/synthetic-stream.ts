@@ -13,10 +13,19 @@ export function rehearsalStream(pages: number, passes: number): Uint8Array {
   const pieces: Uint8Array[] = [];
   const writer = new QemuStreamWriter((piece) => pieces.push(piece));
   const put = (bytes: Uint8Array) => writer.literal(bytes, 0, bytes.length);
-  put(Buffer.concat([Buffer.from('QEVM'), be32(3), Buffer.of(sectionType.configuration), named('pc-i440fx-7.2', be32)]));
+  put(
+    Buffer.concat([
+      Buffer.from('QEVM'),
+      be32(3),
+      Buffer.of(sectionType.configuration),
+      named('pc-i440fx-7.2', be32),
+    ]),
+  );
   const bytes = BigInt(pages * PAGE_BYTES);
   const table = [be64(bytes + BigInt(flag.memSize)), named(BLOCK), be64(bytes), END];
-  put(Buffer.concat([Buffer.of(sectionType.start), be32(RAM_ID), named(RAM_NAME), be32(0), be32(4), ...table]));
+  put(
+    Buffer.concat([Buffer.of(sectionType.start), be32(RAM_ID), named(RAM_NAME), be32(0), be32(4), ...table]),
+  );
   writer.blocks([{ name: BLOCK, bytes: pages * PAGE_BYTES }]);
   const page = new Uint8Array(PAGE_BYTES);
   const words = new Uint32Array(page.buffer);
@@ -27,7 +36,8 @@ export function rehearsalStream(pages: number, passes: number): Uint8Array {
         writer.fill(0, number, 0);
         continue;
       }
-      for (let i = 0; i < words.length; i++) words[i] = i % 5 === 0 ? Math.imul(i + (number % 64), 0x9e3779b1) : i % 64;
+      for (let i = 0; i < words.length; i++)
+        words[i] = i % 5 === 0 ? Math.imul(i + (number % 64), 0x9e3779b1) : i % 64;
       words[number % 1024] = number % 3 === 0 ? pass : number;
       writer.page(0, number, page, 0);
     }
@@ -51,9 +61,17 @@ function be64(value: bigint): Uint8Array {
 }
 
 /** A length, and the name. */
-function named(name: string, length: (value: number) => Uint8Array = (value) => Uint8Array.of(value)): Uint8Array {
+function named(
+  name: string,
+  length: (value: number) => Uint8Array = (value) => Uint8Array.of(value),
+): Uint8Array {
   return Buffer.concat([length(name.length), Buffer.from(name)]);
 }
 
 /** The end of a section's records, and its footer. */
-const END = Buffer.concat([Buffer.alloc(7), Buffer.of(flag.end), Buffer.of(sectionType.footer), be32(RAM_ID)]);
+const END = Buffer.concat([
+  Buffer.alloc(7),
+  Buffer.of(flag.end),
+  Buffer.of(sectionType.footer),
+  be32(RAM_ID),
+]);

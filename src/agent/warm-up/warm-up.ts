@@ -2,21 +2,21 @@ import fs from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { FRAME } from '../../channel/frame.js';
+import { FrameChannel } from '../../channel/frame-channel.js';
+import { connectTo, listenAt } from '../../channel/transports/address.js';
 import { loadZstd } from '../../codec/zstd/load.js';
 import { createPageSender } from '../../engine/live/create-page-sender.js';
 import { PageferryError } from '../../page/error.js';
 import { adaptive } from '../../strategy/adaptive/adaptive.js';
 import type { StreamState } from '../../strategy/strategy.js';
-import { FRAME } from '../../channel/frame.js';
-import { FrameChannel } from '../../channel/frame-channel.js';
-import { connectTo, listenAt } from '../../channel/transports/address.js';
-import { ChannelFlow, MAIN } from '../flow/channel-flow.js';
 import { DestinationStream } from '../destination/destination-stream.js';
+import { ChannelFlow, MAIN } from '../flow/channel-flow.js';
 import { readTaken, takenBytes } from '../messages.js';
 import { Outlet } from '../socket-writer.js';
-import { rehearsalStream } from './synthetic-stream.js';
 import { SourceStream } from '../source/source-stream.js';
 import { RoundStats } from '../stats.js';
+import { rehearsalStream } from './synthetic-stream.js';
 
 const PAGE_BYTES = 4096;
 const PAGES = 2048;
@@ -85,7 +85,14 @@ async function send(channel: FrameChannel, qemu: Socket, link: (typeof LINKS)[nu
     linkWaits: { value: link.linkWaits },
   });
   const sender = await createPageSender({
-    ...{ pageBytes: PAGE_BYTES, strategy: adaptive(), state, finds: 'similar', cacheBytes: CACHE_BYTES, threads },
+    ...{
+      pageBytes: PAGE_BYTES,
+      strategy: adaptive(),
+      state,
+      finds: 'similar',
+      cacheBytes: CACHE_BYTES,
+      threads,
+    },
     ...{ batchPages: BATCH_PAGES, indexPages: PAGES, pending: flow.planned.pending },
   });
   const stats = new RoundStats(
@@ -118,7 +125,9 @@ async function hear(channel: FrameChannel, flow: ChannelFlow): Promise<void> {
 }
 
 async function receive(channel: FrameChannel, outlet: Outlet): Promise<void> {
-  const stream = await DestinationStream.open(CACHE_BYTES, undefined, (bytes, written) => outlet.write(bytes, written));
+  const stream = await DestinationStream.open(CACHE_BYTES, undefined, (bytes, written) =>
+    outlet.write(bytes, written),
+  );
   let taken = 0;
   for (;;) {
     const frame = await channel.receive();
@@ -129,6 +138,9 @@ async function receive(channel: FrameChannel, outlet: Outlet): Promise<void> {
     if (!channel.hasMore) await channel.send(FRAME.TAKEN, takenBytes(MAIN, 0.5, taken));
   }
   if (!stream.isProved)
-    throw new PageferryError('not-identical', `the rehearsal's guest did not arrive: ${stream.unread ?? 'its end is missing'}`);
+    throw new PageferryError(
+      'not-identical',
+      `the rehearsal's guest did not arrive: ${stream.unread ?? 'its end is missing'}`,
+    );
   await channel.send(FRAME.DONE);
 }

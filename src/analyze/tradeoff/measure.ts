@@ -1,6 +1,6 @@
 import { createDecoder } from '../../engine/decode/create-decoder.js';
-import { createEncoder } from '../../engine/encode/create-encoder.js';
 import type { PageObserver } from '../../engine/decode/image-decoder.js';
+import { createEncoder } from '../../engine/encode/create-encoder.js';
 import type { StreamSummary } from '../../engine/encode/summary.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSink, PageSource } from '../../page/source.js';
@@ -34,7 +34,11 @@ const PIECE_BYTES = 8 << 20;
  * keeping the bytes is taken off. Sources must be open for reading anywhere (`readAt`): they are read from their start.
  * @throws PageferryError when what is decoded is not what was encoded
  */
-export async function measureWay(name: string, sources: readonly PageSource[], options: MeasureOptions): Promise<Measured> {
+export async function measureWay(
+  name: string,
+  sources: readonly PageSource[],
+  options: MeasureOptions,
+): Promise<Measured> {
   const { clock, cpuClock } = options;
   const startedMs = clock();
   const kept = new Kept(clock, cpuClock, startedMs);
@@ -96,7 +100,8 @@ async function decode(
   const decodeMs = clock() - startedMs;
   images.forEach(({ digest, name }, i) => {
     const sent = summary.images[i]!.digest;
-    if (!digest.every((byte, at) => byte === sent[at])) throw new PageferryError('bad-stream', `${name}: arrived with other bytes`);
+    if (!digest.every((byte, at) => byte === sent[at]))
+      throw new PageferryError('bad-stream', `${name}: arrived with other bytes`);
   });
   return decodeMs;
 }
@@ -120,7 +125,13 @@ function rewound(source: PageSource): PageSource {
 
 /** Keeps nothing: what was written can be read again where it came from, since the digest proves in the end that it is the same. */
 function echo(source: PageSource): PageSink {
-  return { write() {}, zero() {}, readAt: (into, position) => source.readAt!(into, position), finish() {}, abort() {} };
+  return {
+    write() {},
+    zero() {},
+    readAt: (into, position) => source.readAt!(into, position),
+    finish() {},
+    abort() {},
+  };
 }
 
 /** A stream in memory. */

@@ -66,13 +66,14 @@ export function pipelinedTime(measure: PackingMeasure, link: Link, budget: CpuBu
     link: sendMs(measure.bytesOut, link),
     decode: measure.decodeMs / share,
   };
-  const [bottleneck, slowestMs] = (Object.entries(stages) as ['encode' | 'link' | 'decode', number][]).reduce((a, b) =>
-    b[1] > a[1] ? b : a,
+  const [bottleneck, slowestMs] = (Object.entries(stages) as ['encode' | 'link' | 'decode', number][]).reduce(
+    (a, b) => (b[1] > a[1] ? b : a),
   );
   const frames = Math.max(1, measure.frames);
   const sumMs = stages.encode + stages.link + stages.decode;
   const arrivedMs = measure.departures
-    ? Math.max(stages.encode, sentMs(measure.departures, link, 1 / share), stages.decode) + stages.decode / frames
+    ? Math.max(stages.encode, sentMs(measure.departures, link, 1 / share), stages.decode) +
+      stages.decode / frames
     : slowestMs + (sumMs - slowestMs) / frames;
   return {
     totalMs: arrivedMs + (link.roundTripMs ?? 0) / 2,
@@ -164,8 +165,14 @@ export interface LiveTime {
  * Pre-copy: every round sends what was written during the one before, until the rest goes within the downtime limit. Pages of
  * later rounds are taken to cost and to weigh what those of the first did.
  */
-export function liveTime(measure: PackingMeasure, link: Link, guest: LiveGuest, budget: CpuBudget = {}): LiveTime {
-  const pageMs = pipelinedTime({ ...measure, frames: Infinity }, link, budget).totalMs / Math.max(1, measure.pages);
+export function liveTime(
+  measure: PackingMeasure,
+  link: Link,
+  guest: LiveGuest,
+  budget: CpuBudget = {},
+): LiveTime {
+  const pageMs =
+    pipelinedTime({ ...measure, frames: Infinity }, link, budget).totalMs / Math.max(1, measure.pages);
   const pageBytes = measure.bytesOut / Math.max(1, measure.pages);
   const most = Math.min(guest.writableWorkingSetPages ?? measure.pages, measure.pages);
   const maxRounds = guest.maxRounds ?? 30;
@@ -177,7 +184,8 @@ export function liveTime(measure: PackingMeasure, link: Link, guest: LiveGuest, 
     bytes += toSend * pageBytes;
     totalMs += roundMs;
     const isLast = round > 1 && roundMs <= guest.downtimeLimitMs;
-    if (isLast || round >= maxRounds) return { converges: isLast, rounds: round, totalMs, downtimeMs: roundMs, bytes };
+    if (isLast || round >= maxRounds)
+      return { converges: isLast, rounds: round, totalMs, downtimeMs: roundMs, bytes };
     const dirtied = Math.min(most, (guest.dirtyPagesPerSecond * roundMs) / 1000);
     // A round that sends no fewer pages than the one before never ends it.
     if (round > 1 && dirtied >= toSend && dirtied * pageMs > guest.downtimeLimitMs) {

@@ -50,7 +50,10 @@ export interface TradeoffOptions {
 }
 
 /** Measures all workloads, one after the other. @throws PageferryError what a source or the engine fails with */
-export async function measureTradeoff(workloads: readonly Workload[], options: TradeoffOptions): Promise<TradeoffReport> {
+export async function measureTradeoff(
+  workloads: readonly Workload[],
+  options: TradeoffOptions,
+): Promise<TradeoffReport> {
   const reports: WorkloadReport[] = [];
   for (const workload of workloads) {
     try {
@@ -62,7 +65,11 @@ export async function measureTradeoff(workloads: readonly Workload[], options: T
   return { made: options.made, links: options.links, workloads: reports };
 }
 
-async function measureWorkload(name: string, sources: readonly PageSource[], options: TradeoffOptions): Promise<WorkloadReport> {
+async function measureWorkload(
+  name: string,
+  sources: readonly PageSource[],
+  options: TradeoffOptions,
+): Promise<WorkloadReport> {
   const { links, pageBytes = 4096 } = options;
   const names = options.made.zstd ? FIXED_WAYS : FIXED_WAYS.filter((way) => !way.startsWith('fixed:zstd'));
   const mapper = new PageMapper();
@@ -118,7 +125,14 @@ async function inTurns(
   name: string,
   sources: readonly PageSource[],
   tasks: readonly Task[],
-  { threads, cpuClock, pageBytes = 4096, clock = () => performance.now(), runs = 3, progress }: TradeoffOptions,
+  {
+    threads,
+    cpuClock,
+    pageBytes = 4096,
+    clock = () => performance.now(),
+    runs = 3,
+    progress,
+  }: TradeoffOptions,
 ): Promise<Measured[]> {
   const measure = ({ way, link, observe }: Task) =>
     measureWay(way, sources, {

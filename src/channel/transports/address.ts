@@ -10,7 +10,8 @@ export function parseAddress(text: string): Address {
   if (text.startsWith('unix:') && text.length > 5) return { path: text.slice(5) };
   const match = /^(?:tcp:)?(?:\[([0-9a-f:.]+)\]|([^:[\]]*)):(\d{1,5})$/i.exec(text);
   const port = Number(match?.[3]);
-  if (!match || port > 65535) throw new PageferryError('bad-argument', `"${text}": expected unix:PATH or HOST:PORT`);
+  if (!match || port > 65535)
+    throw new PageferryError('bad-argument', `"${text}": expected unix:PATH or HOST:PORT`);
   return { host: match[1] ?? (match[2] || '127.0.0.1'), port };
 }
 
@@ -40,7 +41,9 @@ export async function listenAt(address: Address, connected: (socket: Socket) => 
     // What QEMU has closed on its side, it may still want to read from.
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, connected);
     const failed = (cause: Error) =>
-      reject(new PageferryError('io', `cannot listen at ${addressText(address)}: ${cause.message}`, { cause }));
+      reject(
+        new PageferryError('io', `cannot listen at ${addressText(address)}: ${cause.message}`, { cause }),
+      );
     server.once('error', failed);
     server.listen(address, () => {
       server.off('error', failed);
@@ -58,7 +61,10 @@ export function portOf(server: Server): number | undefined {
 async function removeDead(address: { readonly path: string }): Promise<void> {
   if (!fs.existsSync(address.path)) return;
   if (!fs.lstatSync(address.path).isSocket())
-    throw new PageferryError('io', `cannot listen at unix:${address.path}: a file of that name exists, and is no socket`);
+    throw new PageferryError(
+      'io',
+      `cannot listen at unix:${address.path}: a file of that name exists, and is no socket`,
+    );
   const other = await connectTo(address, 'socket').catch(() => undefined);
   if (!other) return fs.unlinkSync(address.path);
   other.destroy();

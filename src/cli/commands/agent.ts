@@ -2,7 +2,6 @@ import fs from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { availableParallelism } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
-import { addressText, parseAddress, portOf } from '../../channel/transports/address.js';
 import { asError } from '../../agent/as-error.js';
 import { type BaseImage, openBase } from '../../agent/base-image.js';
 import { startDestinationAgent } from '../../agent/destination/destination.js';
@@ -12,6 +11,7 @@ import { startSourceAgent } from '../../agent/source/source.js';
 import type { RoundLine } from '../../agent/stats.js';
 import { warmUp } from '../../agent/warm-up/warm-up.js';
 import type { ChannelOptions, Credentials } from '../../channel/security.js';
+import { addressText, parseAddress, portOf } from '../../channel/transports/address.js';
 import { PageferryError } from '../../page/error.js';
 import { strategyByName } from '../../strategy/registry.js';
 import { type Args, parse, parseBytes, parseWhole } from '../args.js';
@@ -28,7 +28,8 @@ const OTHERS = {
 
 /** Agents beside two QEMUs: `agent source`, `agent destination`. Runs until it is stopped, or with --once until a migration ended. */
 export async function agent([role, ...argv]: readonly string[]): Promise<void> {
-  if (role !== 'source' && role !== 'destination') throw new UsageError('agent: expected "agent source" or "agent destination"');
+  if (role !== 'source' && role !== 'destination')
+    throw new UsageError('agent: expected "agent source" or "agent destination"');
   const args = parse(`agent ${role}`, argv, {
     listen: { type: 'string' },
     peer: { type: 'string' },
@@ -49,17 +50,22 @@ export async function agent([role, ...argv]: readonly string[]): Promise<void> {
     once: { type: 'boolean' },
     json: { type: 'boolean' },
   });
-  if (args.positionals.length > 0) throw new UsageError(`agent ${role}: "${args.positionals[0]}": expected options only`);
+  if (args.positionals.length > 0)
+    throw new UsageError(`agent ${role}: "${args.positionals[0]}": expected options only`);
   for (const option of OTHERS[role])
     if (args.texts(option).length > 0)
-      throw new UsageError(`agent ${role}: --${option} is for the ${role === 'source' ? 'destination' : 'source'}`);
+      throw new UsageError(
+        `agent ${role}: --${option} is for the ${role === 'source' ? 'destination' : 'source'}`,
+      );
   const log = logger(args.flag('json'));
   const meters = new Meters();
   const base = args.text('base') === undefined ? undefined : await openBase(args.text('base')!);
   // Nearly all memory of an agent is outside of V8's heap: marking the little that is in it, again and again, took a quarter of its time.
   setFlagsFromString('--no-incremental-marking');
   // Slower, and nothing else, where it cannot be: no room for sockets, say.
-  await warmUp().catch((cause) => log({ level: 'warn', session: 0, message: `not warmed up: ${asError(cause).message}` }));
+  await warmUp().catch((cause) =>
+    log({ level: 'warn', session: 0, message: `not warmed up: ${asError(cause).message}` }),
+  );
   const stats = openStats(args.text('stats'), log);
   const metrics = await serveMetrics(args.text('metrics'), role, meters, log);
   const common = { base, log, meters, cacheBytes: bytesOf(args), stop: new AbortController() };
@@ -108,9 +114,15 @@ async function runDestination(args: Args, common: Common): Promise<void> {
   const once = new Once(args.flag('once'));
   const allowInitiators = args.texts('allow-initiator');
   if (!args.flag('insecure') && allowInitiators.length === 0)
-    throw new UsageError('agent destination: --allow-initiator NAME: nobody may start a migration without it');
+    throw new UsageError(
+      'agent destination: --allow-initiator NAME: nobody may start a migration without it',
+    );
   const running = await startDestinationAgent({
-    listen: { ...listen, ...security(args, common.log), ...(allowInitiators.length > 0 && { allowInitiators }) },
+    listen: {
+      ...listen,
+      ...security(args, common.log),
+      ...(allowInitiators.length > 0 && { allowInitiators }),
+    },
     qemu: parseAddress(required(args, 'connect', 'destination')),
     cacheBytes: common.cacheBytes,
     base: common.base,
@@ -151,7 +163,9 @@ function required(args: Args, name: string, role: string): string {
 
 function threadsOf(args: Args): number {
   const text = args.text('threads');
-  return text === undefined ? Math.min(availableParallelism(), MOST_THREADS) : parseWhole('--threads', text, 1, 16);
+  return text === undefined
+    ? Math.min(availableParallelism(), MOST_THREADS)
+    : parseWhole('--threads', text, 1, 16);
 }
 
 function bytesOf(args: Args): number {
@@ -162,7 +176,8 @@ function bytesOf(args: Args): number {
 function security(args: Args, log: Log): ChannelOptions {
   const stall = args.text('stall');
   const stallMs = stall === undefined ? {} : { stallMs: 1000 * parseWhole('--stall', stall, 1, 3600) };
-  if (args.flag('insecure')) return { ...stallMs, insecure: true, warn: (message) => log({ level: 'warn', session: 0, message }) };
+  if (args.flag('insecure'))
+    return { ...stallMs, insecure: true, warn: (message) => log({ level: 'warn', session: 0, message }) };
   const credentials: Credentials = {
     certificate: pem(args, 'tls-cert'),
     key: pem(args, 'tls-key'),
@@ -173,7 +188,8 @@ function security(args: Args, log: Log): ChannelOptions {
 
 function pem(args: Args, name: string): string {
   const path = args.text(name);
-  if (path === undefined) throw new UsageError(`--${name} is missing: give --tls-cert, --tls-key and --tls-ca, or --insecure`);
+  if (path === undefined)
+    throw new UsageError(`--${name} is missing: give --tls-cert, --tls-key and --tls-ca, or --insecure`);
   try {
     return fs.readFileSync(path, 'utf8');
   } catch (cause) {
@@ -229,7 +245,12 @@ function openFile(path: string): number {
   }
 }
 
-async function serveMetrics(text: string | undefined, role: string, meters: Meters, log: Log): Promise<Server | undefined> {
+async function serveMetrics(
+  text: string | undefined,
+  role: string,
+  meters: Meters,
+  log: Log,
+): Promise<Server | undefined> {
   if (text === undefined) return undefined;
   const address = parseAddress(text);
   const server = createServer((request, response) => {
@@ -238,7 +259,9 @@ async function serveMetrics(text: string | undefined, role: string, meters: Mete
     response.end(found ? meters.text(role) : 'GET /metrics\n');
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause) => reject(new PageferryError('io', `--metrics ${text}: ${cause.message}`, { cause })));
+    server.once('error', (cause) =>
+      reject(new PageferryError('io', `--metrics ${text}: ${cause.message}`, { cause })),
+    );
     server.listen(address, resolve);
   });
   const bound = 'port' in address ? { ...address, port: portOf(server) ?? address.port } : address;

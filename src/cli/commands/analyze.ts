@@ -1,11 +1,11 @@
+import { recommend } from '../../analyze/recommend.js';
+import { CHANGE_STEPS, createSurvey, type Survey } from '../../analyze/survey.js';
 import { loadZstd } from '../../codec/zstd/load.js';
 import { createEncoder } from '../../engine/encode/create-encoder.js';
 import type { Encoder } from '../../engine/encode/encoder.js';
-import { recommend } from '../../analyze/recommend.js';
 import type { ImageSummary, StreamSummary } from '../../engine/encode/summary.js';
-import { CHANGE_STEPS, createSurvey, type Survey } from '../../analyze/survey.js';
-import type { FileSource } from '../../image/raw.js';
 import { openImage } from '../../image/formats.js';
+import type { FileSource } from '../../image/raw.js';
 import { table } from '../../report/terminal/table.js';
 import { bytesText, msText, rateText } from '../../report/terminal/units.js';
 import { checkInputs, parse, parsePageBytes, parseRate } from '../args.js';
@@ -27,7 +27,11 @@ export async function analyze(argv: readonly string[]): Promise<void> {
   const recommendation = recommend(survey, summary, link, pageBytes);
   const { codecs, packings, changed } = survey;
   if (args.flag('json')) {
-    const images = summary.images.map((image) => ({ ...classesOf(image), name: image.name, bytesIn: image.bytesIn }));
+    const images = summary.images.map((image) => ({
+      ...classesOf(image),
+      name: image.name,
+      bytesIn: image.bytesIn,
+    }));
     const { bytesIn, bytesOut, pages, encodeMs, codecs: classes, notes } = summary;
     const changes = CHANGE_STEPS.map((upTo, i) => ({ upTo, pages: changed[i] }));
     const report = {
@@ -50,7 +54,11 @@ export async function analyze(argv: readonly string[]): Promise<void> {
   process.stdout.write(`\n${recommendation.text}\n`);
 }
 
-async function surveyImages(paths: readonly string[], survey: Survey, pageBytes: number): Promise<StreamSummary> {
+async function surveyImages(
+  paths: readonly string[],
+  survey: Survey,
+  pageBytes: number,
+): Promise<StreamSummary> {
   const sources: FileSource[] = [];
   const line = progress('analyzing');
   let encoder: Encoder | undefined;
@@ -79,7 +87,10 @@ function print(summary: StreamSummary, { codecs, packings, changed }: Survey, li
   out('Pages by class');
   const rows = summary.images.map((image) => {
     const { pages, zero, fill, unchanged, duplicatesInside, duplicatesBetween, rest } = classesOf(image);
-    return [image.name, ...[pages, zero, fill, unchanged, duplicatesInside, duplicatesBetween, rest].map(String)];
+    return [
+      image.name,
+      ...[pages, zero, fill, unchanged, duplicatesInside, duplicatesBetween, rest].map(String),
+    ];
   });
   out(table(['image', 'pages', 'zero', 'fill', 'unchanged', 'same inside', 'same between', 'rest'], rows));
   out('\nThe rest, page by page: every codec on every page');

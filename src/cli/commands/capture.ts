@@ -27,7 +27,10 @@ export async function capture(argv: readonly string[]): Promise<void> {
     line.end();
     const ms = performance.now() - started;
     const out = reportTo(path);
-    if (args.flag('json')) out.write(`${JSON.stringify({ pid, bytes, storedBytes, skippedBytes, regions: regions.length, ms })}\n`);
+    if (args.flag('json'))
+      out.write(
+        `${JSON.stringify({ pid, bytes, storedBytes, skippedBytes, regions: regions.length, ms })}\n`,
+      );
     else {
       const skipped = skippedBytes > 0 ? `, ${bytesText(skippedBytes)} could not be read and are zero` : '';
       out.write(

@@ -3,9 +3,9 @@ import { digestText } from '../../dedup/image-digest.js';
 import { createEncoder } from '../../engine/encode/create-encoder.js';
 import type { Encoder } from '../../engine/encode/encoder.js';
 import type { StreamSummary } from '../../engine/encode/summary.js';
+import { openImage } from '../../image/formats.js';
 import { type AtomicWriter, createAtomicWriter } from '../../image/fs/atomic-file.js';
 import type { FileSource } from '../../image/raw.js';
-import { openImage } from '../../image/formats.js';
 import type { PageSource } from '../../page/source.js';
 import { bytesText, msText, rateText } from '../../report/terminal/units.js';
 import {
@@ -76,8 +76,12 @@ function encoderOptions(args: Args) {
   const budget = args.text('delta-budget');
   return {
     strategy: parseStrategy(args.text('strategy') ?? 'adaptive'),
-    linkBitsPerSecond: link === 'auto' ? ('measured' as const) : link === undefined ? undefined : parseRate(link),
-    threads: threads === undefined ? Math.min(availableParallelism(), MOST_THREADS) : parseWhole('--threads', threads, 1, 16),
+    linkBitsPerSecond:
+      link === 'auto' ? ('measured' as const) : link === undefined ? undefined : parseRate(link),
+    threads:
+      threads === undefined
+        ? Math.min(availableParallelism(), MOST_THREADS)
+        : parseWhole('--threads', threads, 1, 16),
     pageBytes: pageBytes === undefined ? 4096 : parsePageBytes(pageBytes),
     deltaBudgetBytes: budget === undefined ? 256 << 20 : parseBudget(budget),
   };
@@ -85,7 +89,8 @@ function encoderOptions(args: Args) {
 
 function parseBudget(text: string): number {
   const bytes = parseBytes('--delta-budget', text);
-  if (bytes > MOST_BUDGET_BYTES) throw new UsageError(`--delta-budget: "${text}" is too much: expected at most 2G`);
+  if (bytes > MOST_BUDGET_BYTES)
+    throw new UsageError(`--delta-budget: "${text}" is too much: expected at most 2G`);
   return bytes;
 }
 
@@ -96,7 +101,10 @@ async function packTo(
   options: Options & { linkBitsPerSecond: number | 'measured' },
 ): Promise<StreamSummary> {
   const all = [...bases, ...images];
-  const pages = all.reduce((sum, { bytes }) => sum + (bytes === undefined ? USUAL_INDEX_PAGES : bytes / options.pageBytes), 0);
+  const pages = all.reduce(
+    (sum, { bytes }) => sum + (bytes === undefined ? USUAL_INDEX_PAGES : bytes / options.pageBytes),
+    0,
+  );
   // A file can be read again: only of what cannot are pages kept, to be compared with later ones.
   const forgetful = all.some(({ readAt }) => !readAt);
   const line = progress('packing');

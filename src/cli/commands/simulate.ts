@@ -1,13 +1,13 @@
 import { loadZstd } from '../../codec/zstd/load.js';
 import type { AtomicWriter } from '../../image/fs/atomic-file.js';
-import type { Costs } from '../../simulate/costs.js';
-import type { GuestSpec } from '../../simulate/guest.js';
-import { simulate as run, type SimulationResult } from '../../simulate/simulate.js';
 import { PageferryError } from '../../page/error.js';
 import type { GuestFacts, LinkResults, SimulationReport } from '../../report/terminal/simulation.js';
 import { simulationRows } from '../../report/terminal/simulation-rows.js';
 import { simulationText } from '../../report/terminal/simulation-summary.js';
 import { rateText } from '../../report/terminal/units.js';
+import type { Costs } from '../../simulate/costs.js';
+import type { GuestSpec } from '../../simulate/guest.js';
+import { simulate as run, type SimulationResult } from '../../simulate/simulate.js';
 import { VERSION } from '../../version.js';
 import { checkPage, commandLine, pageWriter } from '../page-output.js';
 import { statusLine } from '../progress.js';
@@ -26,7 +26,9 @@ export async function simulate(argv: readonly string[]): Promise<void> {
     const costs = await costsOf(options.costs);
     const report = await reportOf(guest.spec, options, costs, commandLine('simulate', argv));
     if (writer) await writePage(writer, report);
-    process.stdout.write(options.json ? `${JSON.stringify(simulationRows(report))}\n` : simulationText(report));
+    process.stdout.write(
+      options.json ? `${JSON.stringify(simulationRows(report))}\n` : simulationText(report),
+    );
     if (report.links.some(({ results }) => results.some(({ verified }) => !verified))) process.exitCode = 1;
   } catch (error) {
     writer?.abort();
@@ -36,7 +38,12 @@ export async function simulate(argv: readonly string[]): Promise<void> {
   }
 }
 
-async function reportOf(spec: GuestSpec, options: SimulateOptions, costs: Costs, command: string): Promise<SimulationReport> {
+async function reportOf(
+  spec: GuestSpec,
+  options: SimulateOptions,
+  costs: Costs,
+  command: string,
+): Promise<SimulationReport> {
   const { seed, downtimeLimitMs, threads, storageBytesPerSecond, autoConverge, comesBack } = options;
   const guest = await factsOf(spec, seed);
   return {
@@ -58,7 +65,8 @@ async function factsOf(spec: GuestSpec, seed: number): Promise<GuestFacts> {
 }
 
 async function simulated(guest: GuestSpec, options: SimulateOptions, costs: Costs): Promise<LinkResults[]> {
-  const { techniques, links, strategy, downtimeLimitMs, seed, storageBytesPerSecond, autoConverge, threads } = options;
+  const { techniques, links, strategy, downtimeLimitMs, seed, storageBytesPerSecond, autoConverge, threads } =
+    options;
   const host = { threads, share: 1 };
   const line = statusLine('simulating');
   const found: LinkResults[] = [];
@@ -67,9 +75,22 @@ async function simulated(guest: GuestSpec, options: SimulateOptions, costs: Cost
       const results: SimulationResult[] = [];
       for (const technique of techniques) {
         const what = `${technique} at ${rateText(link.bitsPerSecond)}`;
-        line.at(`${what} (${found.length * techniques.length + results.length + 1} of ${links.length * techniques.length})`);
-        const one = { guest, technique, link, downtimeLimitMs, seed, costs, storageBytesPerSecond, autoConverge };
-        results.push(await named(what, run({ ...one, source: host, destination: host, ...(strategy && { strategy }) })));
+        line.at(
+          `${what} (${found.length * techniques.length + results.length + 1} of ${links.length * techniques.length})`,
+        );
+        const one = {
+          guest,
+          technique,
+          link,
+          downtimeLimitMs,
+          seed,
+          costs,
+          storageBytesPerSecond,
+          autoConverge,
+        };
+        results.push(
+          await named(what, run({ ...one, source: host, destination: host, ...(strategy && { strategy }) })),
+        );
       }
       found.push({ link, results });
     }
@@ -84,7 +105,8 @@ async function named(what: string, simulation: Promise<SimulationResult>): Promi
   try {
     return await simulation;
   } catch (cause) {
-    if (cause instanceof PageferryError) throw new PageferryError(cause.code, `${what}: ${cause.message}`, { cause });
+    if (cause instanceof PageferryError)
+      throw new PageferryError(cause.code, `${what}: ${cause.message}`, { cause });
     throw cause;
   }
 }

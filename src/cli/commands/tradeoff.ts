@@ -1,10 +1,10 @@
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
+import type { MadeBy, TradeoffReport } from '../../analyze/tradeoff/report.js';
+import { measureTradeoff } from '../../analyze/tradeoff/tradeoff.js';
 import { loadZstd } from '../../codec/zstd/load.js';
 import type { AtomicWriter } from '../../image/fs/atomic-file.js';
 import { tradeoffRows } from '../../report/terminal/rows.js';
 import { summaryText } from '../../report/terminal/summary.js';
-import type { MadeBy, TradeoffReport } from '../../analyze/tradeoff/report.js';
-import { measureTradeoff } from '../../analyze/tradeoff/tradeoff.js';
 import { VERSION } from '../../version.js';
 import { type Args, parse, parseRate, parseWhole } from '../args.js';
 import { checkPage, commandLine, pageWriter } from '../page-output.js';
@@ -24,9 +24,14 @@ export async function tradeoff(argv: readonly string[]): Promise<void> {
   });
   const links = linksOf(args);
   const threads = args.text('threads');
-  const packing = threads === undefined ? Math.min(availableParallelism(), MOST_THREADS) : parseWhole('--threads', threads, 1, 16);
+  const packing =
+    threads === undefined
+      ? Math.min(availableParallelism(), MOST_THREADS)
+      : parseWhole('--threads', threads, 1, 16);
   if (args.positionals.includes('-'))
-    throw new UsageError('tradeoff: standard input (-) can be read only once, and is to be read many times: expected a file');
+    throw new UsageError(
+      'tradeoff: standard input (-) can be read only once, and is to be read many times: expected a file',
+    );
   checkPage('tradeoff', args.text('html'), args.positionals);
   // Node's own threads, which read and run zstd, are four unless told before the first is started.
   process.env.UV_THREADPOOL_SIZE ??= String(Math.max(4, packing + 2));
@@ -40,7 +45,9 @@ export async function tradeoff(argv: readonly string[]): Promise<void> {
     );
     const report = await measured(workloads, links, packing, argv);
     if (writer) await writePage(writer, report);
-    process.stdout.write(args.flag('json') ? `${JSON.stringify(tradeoffRows(report))}\n` : summaryText(report));
+    process.stdout.write(
+      args.flag('json') ? `${JSON.stringify(tradeoffRows(report))}\n` : summaryText(report),
+    );
   } catch (error) {
     writer?.abort();
     throw error;
@@ -56,14 +63,25 @@ function linksOf(args: Args): number[] {
   return [...new Set(rates)].sort((a, b) => a - b);
 }
 
-async function measured(workloads: readonly Workload[], links: readonly number[], threads: number, argv: readonly string[]) {
+async function measured(
+  workloads: readonly Workload[],
+  links: readonly number[],
+  threads: number,
+  argv: readonly string[],
+) {
   const line = statusLine('measuring');
   const cpuClock = () => {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1000;
   };
   try {
-    return await measureTradeoff(workloads, { links, threads, made: await madeBy(threads, argv), cpuClock, progress: line.at });
+    return await measureTradeoff(workloads, {
+      links,
+      threads,
+      made: await madeBy(threads, argv),
+      cpuClock,
+      progress: line.at,
+    });
   } finally {
     line.end();
   }

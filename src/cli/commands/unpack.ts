@@ -1,10 +1,10 @@
 import { digestText } from '../../dedup/image-digest.js';
 import { openPages } from '../../engine/page-reader/open-pages.js';
-import { openFileSource } from '../../image/raw.js';
+import { openImage } from '../../image/formats.js';
 import { createFileSink } from '../../image/fs/file-sink.js';
 import { createImageSet, createReadableSink } from '../../image/fs/image-set.js';
-import { openImage } from '../../image/formats.js';
 import { createScratchSink } from '../../image/fs/scratch-sink.js';
+import { openFileSource } from '../../image/raw.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
 import { bytesText } from '../../report/terminal/units.js';
@@ -30,7 +30,14 @@ export async function unpack(argv: readonly string[]): Promise<void> {
   const pages = args.text('pages');
   if (image !== undefined || pages !== undefined) {
     const number = image === undefined ? 0 : parseWhole('--image', image, 0, 0xffffffff);
-    await unpackOne(file, path, bases, number, pages === undefined ? undefined : parsePages(pages), args.flag('json'));
+    await unpackOne(
+      file,
+      path,
+      bases,
+      number,
+      pages === undefined ? undefined : parsePages(pages),
+      args.flag('json'),
+    );
     return;
   }
   const images = createImageSet(path);
@@ -75,16 +82,28 @@ async function unpackOne(
     const reader = await openPages(source, { bases });
     const out = reportTo(path);
     const found = reader.images[image];
-    if (!found) throw new PageferryError('bad-argument', `${source.name}: has ${reader.images.length} images, no image ${image}`);
+    if (!found)
+      throw new PageferryError(
+        'bad-argument',
+        `${source.name}: has ${reader.images.length} images, no image ${image}`,
+      );
     if (range && range.first + range.count > found.pages)
       throw new PageferryError(
         'bad-argument',
         `${source.name}: image ${image} has ${found.pages} pages, no page ${range.first + range.count - 1}`,
       );
     const bytes = await reader.extract(image, createFileSink(path), range?.first, range?.count);
-    const summary = { bytesIn: source.bytes ?? 0, bytesOut: bytes, pages: range?.count ?? found.pages, name: found.name };
+    const summary = {
+      bytesIn: source.bytes ?? 0,
+      bytesOut: bytes,
+      pages: range?.count ?? found.pages,
+      name: found.name,
+    };
     if (json) out.write(`${JSON.stringify(summary)}\n`);
-    else out.write(`${found.name}: ${bytesText(bytes)}${range ? '' : `, identical, digest ${digestText(found.digest)}`}\n`);
+    else
+      out.write(
+        `${found.name}: ${bytesText(bytes)}${range ? '' : `, identical, digest ${digestText(found.digest)}`}\n`,
+      );
   } catch (error) {
     throw named(source.name, error);
   } finally {
@@ -93,7 +112,13 @@ async function unpackOne(
   }
 }
 
-async function unpackFromPipe(file: string, path: string, bases: readonly string[], image: number, json: boolean): Promise<void> {
+async function unpackFromPipe(
+  file: string,
+  path: string,
+  bases: readonly string[],
+  image: number,
+  json: boolean,
+): Promise<void> {
   const sinks: PageSink[] = [];
   const open = (number: number) => {
     const sink = number === image ? createReadableSink(path) : createScratchSink();
@@ -102,6 +127,7 @@ async function unpackFromPipe(file: string, path: string, bases: readonly string
   };
   const summary = await decodeFile(file, bases, 'unpacking', open);
   const name = file === '-' ? 'standard input' : file;
-  if (sinks.length <= image) throw new PageferryError('bad-argument', `${name}: has ${sinks.length} images, no image ${image}`);
+  if (sinks.length <= image)
+    throw new PageferryError('bad-argument', `${name}: has ${sinks.length} images, no image ${image}`);
   reportDecoded(summary, json, path);
 }

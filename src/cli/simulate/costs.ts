@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { isCodecName } from '../../codec/registry.js';
+import { PageferryError } from '../../page/error.js';
 import { type Costs, MEASURED_COSTS } from '../../simulate/costs.js';
 import { measureCosts } from '../../simulate/measure-costs.js';
-import { PageferryError } from '../../page/error.js';
 
 /** In place of a file's name. */
 export const MEASURED = 'measured';
@@ -21,13 +21,17 @@ export async function costsOf(path: string | undefined): Promise<Costs> {
   try {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new PageferryError('io', `--costs ${path}: cannot read: ${(cause as NodeJS.ErrnoException).code}`, { cause });
+    throw new PageferryError('io', `--costs ${path}: cannot read: ${(cause as NodeJS.ErrnoException).code}`, {
+      cause,
+    });
   }
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
   } catch (cause) {
-    throw new PageferryError('bad-argument', `--costs ${path}: is no JSON: ${(cause as Error).message}`, { cause });
+    throw new PageferryError('bad-argument', `--costs ${path}: is no JSON: ${(cause as Error).message}`, {
+      cause,
+    });
   }
   return checked(parsed, `--costs ${path}`);
 }
@@ -35,18 +39,30 @@ export async function costsOf(path: string | undefined): Promise<Costs> {
 /** Only what costs have is taken over, so that the same costs are always written the same way. */
 function checked(parsed: unknown, where: string): Costs {
   const refuse = (field: string, expected: string, got: unknown): never => {
-    throw new PageferryError('bad-argument', `${where}: ${field}: expected ${expected}, got ${JSON.stringify(got) ?? 'nothing'}`);
+    throw new PageferryError(
+      'bad-argument',
+      `${where}: ${field}: expected ${expected}, got ${JSON.stringify(got) ?? 'nothing'}`,
+    );
   };
   const object = (field: string, value: unknown): Readonly<Record<string, unknown>> => {
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+    if (typeof value === 'object' && value !== null && !Array.isArray(value))
+      return value as Record<string, unknown>;
     return refuse(field, 'an object', value);
   };
   const time = (field: string, value: unknown): number =>
-    typeof value === 'number' && value >= 0 && value < 1e9 ? value : refuse(field, 'a number of microseconds', value);
+    typeof value === 'number' && value >= 0 && value < 1e9
+      ? value
+      : refuse(field, 'a number of microseconds', value);
   const rate = (field: string, value: unknown): number =>
-    typeof value === 'number' && value > 0 && value < 1e15 ? value : refuse(field, 'bytes a millisecond, above 0', value);
+    typeof value === 'number' && value > 0 && value < 1e15
+      ? value
+      : refuse(field, 'bytes a millisecond, above 0', value);
   const whole = object('costs', parsed);
-  const entries = <T>(field: string, known: (key: string) => boolean, each: (field: string, value: unknown) => T) =>
+  const entries = <T>(
+    field: string,
+    known: (key: string) => boolean,
+    each: (field: string, value: unknown) => T,
+  ) =>
     Object.fromEntries(
       Object.entries(object(field, whole[field])).map(([key, value]) => {
         if (!known(key)) return refuse(`${field}.${key}`, 'only what has costs there', value);
@@ -73,7 +89,10 @@ function checked(parsed: unknown, where: string): Costs {
     encodeUs: entries('encodeUs', isCodecName, time),
     decodeUs: entries('decodeUs', isCodecName, time),
     packBytesPerMs: { ...pack, lz4: rate('packBytesPerMs.lz4', pack.lz4) },
-    unpackBytesPerMs: { lz4: rate('unpackBytesPerMs.lz4', unpack.lz4), zstd: rate('unpackBytesPerMs.zstd', unpack.zstd) },
+    unpackBytesPerMs: {
+      lz4: rate('unpackBytesPerMs.lz4', unpack.lz4),
+      zstd: rate('unpackBytesPerMs.zstd', unpack.zstd),
+    },
     sealBytesPerMs: rate('sealBytesPerMs', whole.sealBytesPerMs),
   };
 }

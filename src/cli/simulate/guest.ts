@@ -1,13 +1,13 @@
-import { openImage } from '../../image/formats.js';
 import { traceImages } from '../../image/directory.js';
+import { openImage } from '../../image/formats.js';
+import { PageferryError } from '../../page/error.js';
+import type { PageSource } from '../../page/source.js';
 import { traceGuest } from '../../simulate/guest/trace.js';
 import { wasmProgramGuest } from '../../simulate/guest/wasm-program.js';
 import type { GuestSpec } from '../../simulate/guest.js';
 import { parseGuestSpec } from '../../simulate/guest-spec.js';
-import { PageferryError } from '../../page/error.js';
-import type { PageSource } from '../../page/source.js';
-import type { SimulateOptions } from './options.js';
 import { UsageError } from '../usage.js';
+import type { SimulateOptions } from './options.js';
 
 const PAGE_BYTES = 4096;
 const DEFAULT_GUEST = 'write-heavy';
@@ -28,7 +28,8 @@ export function openGuest({ trace, guest, comesBack }: SimulateOptions): OpenGue
   try {
     return { spec: parseGuestSpec(guest ?? DEFAULT_GUEST), files: [], close: () => {} };
   } catch (error) {
-    if (error instanceof PageferryError && error.code === 'bad-argument') throw new UsageError(`--guest: ${error.message}`);
+    if (error instanceof PageferryError && error.code === 'bad-argument')
+      throw new UsageError(`--guest: ${error.message}`);
     throw error;
   }
 }
@@ -43,7 +44,10 @@ function openTrace(folder: string, comesBack: boolean): OpenGuest {
     for (const file of files) opened.push(openImage(file));
     checkSnapshots(files, opened);
     if (comesBack && files.length < 2)
-      throw new PageferryError('bad-image', `${folder}: --comes-back needs two snapshots: what was kept, and what it has become`);
+      throw new PageferryError(
+        'bad-image',
+        `${folder}: --comes-back needs two snapshots: what was kept, and what it has become`,
+      );
     return { spec: traceGuest(folder, opened, { comesBack }), files, close };
   } catch (error) {
     close();
@@ -56,7 +60,10 @@ function checkSnapshots(files: readonly string[], snapshots: readonly PageSource
   for (const [i, { bytes, readAt }] of snapshots.entries()) {
     const file = files[i]!;
     if (!readAt || bytes === undefined)
-      throw new PageferryError('io', `${file}: can be read only once, and is to be read many times: expected a file`);
+      throw new PageferryError(
+        'io',
+        `${file}: can be read only once, and is to be read many times: expected a file`,
+      );
     if (bytes === 0 || bytes % PAGE_BYTES !== 0)
       throw new PageferryError('bad-image', `${file}: ${bytes} bytes: expected whole pages of ${PAGE_BYTES}`);
     if (bytes !== first!.bytes)

@@ -1,6 +1,6 @@
+import { PageferryError } from '../../page/error.js';
 import type { LinkSpec } from '../../simulate/link.js';
 import { TECHNIQUES, techniqueByName } from '../../simulate/technique/registry.js';
-import { PageferryError } from '../../page/error.js';
 import { type Args, parse, parseRate, parseStrategy, parseWhole } from '../args.js';
 import { UsageError } from '../usage.js';
 
@@ -55,10 +55,14 @@ export function simulateOptions(argv: readonly string[]): SimulateOptions {
   const [extra] = args.positionals;
   if (extra !== undefined) throw new UsageError(`simulate: "${extra}": expected --trace DIR or --guest SPEC`);
   const [trace, guest, strategy] = [args.text('trace'), args.text('guest'), args.text('strategy')];
-  if (trace !== undefined && guest !== undefined) throw new UsageError('simulate: --trace and --guest: expected one of them');
+  if (trace !== undefined && guest !== undefined)
+    throw new UsageError('simulate: --trace and --guest: expected one of them');
   if (args.flag('comes-back') && trace === undefined)
-    throw new UsageError('simulate: --comes-back: needs --trace; a guest by parameters takes changed-since-visit=SHARE');
-  for (const path of [trace, args.text('costs')]) if (path === '') throw new UsageError('simulate: a file name is empty');
+    throw new UsageError(
+      'simulate: --comes-back: needs --trace; a guest by parameters takes changed-since-visit=SHARE',
+    );
+  for (const path of [trace, args.text('costs')])
+    if (path === '') throw new UsageError('simulate: a file name is empty');
   if (strategy !== undefined) parseStrategy(strategy);
   return {
     techniques: techniquesOf(args),
@@ -99,7 +103,9 @@ function linksOf(args: Args): LinkSpec[] {
   const rates = (given.length > 0 ? given : [DEFAULT_LINK]).map(parseRate);
   const rttMs = number(args, 'rtt', DEFAULT_RTT_MS);
   const cut = cutOf(args.text('cut'));
-  return [...new Set(rates)].sort((a, b) => a - b).map((bitsPerSecond) => ({ bitsPerSecond, rttMs, ...(cut && { cut }) }));
+  return [...new Set(rates)]
+    .sort((a, b) => a - b)
+    .map((bitsPerSecond) => ({ bitsPerSecond, rttMs, ...(cut && { cut }) }));
 }
 
 /** `500`: lost for good after 500 ms; `500+2000`: for 2 s. */
@@ -108,7 +114,8 @@ function cutOf(text: string | undefined): LinkSpec['cut'] {
   const [at, long, ...rest] = text.split('+');
   const atMs = decimal(at!);
   const forMs = long === undefined ? Infinity : decimal(long);
-  if (atMs <= MOST_MS && (forMs <= MOST_MS || forMs === Infinity) && rest.length === 0) return { atMs, forMs };
+  if (atMs <= MOST_MS && (forMs <= MOST_MS || forMs === Infinity) && rest.length === 0)
+    return { atMs, forMs };
   throw new UsageError(`--cut: expected the time in ms, or time and length as 500+2000, got "${text}"`);
 }
 
@@ -126,7 +133,8 @@ function number(args: Args, name: string, otherwise: number): number {
   const text = args.text(name);
   if (text === undefined) return otherwise;
   const value = decimal(text);
-  if (!(value <= MOST_MS)) throw new UsageError(`--${name}: expected milliseconds, 0 … ${MOST_MS}, got "${text}"`);
+  if (!(value <= MOST_MS))
+    throw new UsageError(`--${name}: expected milliseconds, 0 … ${MOST_MS}, got "${text}"`);
   return value;
 }
 

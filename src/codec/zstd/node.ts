@@ -16,7 +16,10 @@ export function nodeZstd(zlib: object): Zstd | undefined {
   return {
     name: 'node:zlib',
     compress: (bytes, level) =>
-      zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: level }, chunkSize: mostFrameBytes(bytes.length) }),
+      zstdCompressSync(bytes, {
+        params: { [constants.ZSTD_c_compressionLevel]: level },
+        chunkSize: mostFrameBytes(bytes.length),
+      }),
     compressAsync: (bytes, level) => streams.compress(bytes, level),
     decompress: (frame, contentBytes) =>
       zstdDecompressSync(checkedFrame(frame, contentBytes), {

@@ -19,7 +19,8 @@ export interface BaseImage {
  */
 export function digestBase(context: DigestRoom, source: PageSource): BaseImage {
   const { kernels, pageBytes, chunk, digests, digest } = context;
-  if (!source.readAt) throw new PageferryError('bad-argument', `${source.name}: a base image must be readable anywhere`);
+  if (!source.readAt)
+    throw new PageferryError('bad-argument', `${source.name}: a base image must be readable anywhere`);
   digest.start();
   let bytes = 0;
   for (;;) {

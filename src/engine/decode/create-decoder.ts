@@ -1,14 +1,14 @@
 import { createCodecContext } from '../../codec/codec.js';
-import type { Zstd } from '../../codec/zstd.js';
 import { loadZstd } from '../../codec/zstd/load.js';
+import type { Zstd } from '../../codec/zstd.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import type { PageSource } from '../../page/source.js';
 import { CHUNK_BYTES } from '../encode/chunk-reader.js';
+import { FrameDecoder, packedLimit } from '../frame/frame-decoder.js';
+import { kernelsWithin, whole } from '../options.js';
 import type { OpenSink } from './decoded-images.js';
 import { Decoder } from './decoder.js';
-import { FrameDecoder, packedLimit } from '../frame/frame-decoder.js';
 import type { PageObserver } from './image-decoder.js';
-import { kernelsWithin, whole } from '../options.js';
 
 const MIB = 1 << 20;
 
@@ -39,12 +39,25 @@ export function decoderBytes(options: DecoderOptions): number {
 }
 
 /** Makes a decoder in kernels that are at hand: nothing is loaded, and nothing is expected of what their memory holds. */
-export function decoderIn(kernels: Kernels, zstd: Zstd | undefined, openSink: OpenSink, options: DecoderOptions): Decoder {
+export function decoderIn(
+  kernels: Kernels,
+  zstd: Zstd | undefined,
+  openSink: OpenSink,
+  options: DecoderOptions,
+): Decoder {
   const { maxBytes = 2 ** 40 } = options;
   const maxFrameBytes = frameBytes(options);
   const data = kernels.reserve(packedLimit(maxFrameBytes), 'frame data');
   const frames = new FrameDecoder(createCodecContext(kernels), zstd, maxFrameBytes);
-  return new Decoder(kernels, frames, data, openSink, { maxFrameBytes, maxBytes }, options.bases ?? [], options.observe);
+  return new Decoder(
+    kernels,
+    frames,
+    data,
+    openSink,
+    { maxFrameBytes, maxBytes },
+    options.bases ?? [],
+    options.observe,
+  );
 }
 
 function frameBytes({ maxFrameBytes = 32 * MIB }: DecoderOptions): number {

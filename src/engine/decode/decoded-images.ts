@@ -35,7 +35,9 @@ export class DecodedImages {
 
   /** The carried images. */
   get summaries(): readonly DecodedImage[] {
-    return this.known.flatMap(({ record }, i) => (record.kind === 'base' ? [] : [{ name: record.name, ...this.ends[i]! }]));
+    return this.known.flatMap(({ record }, i) =>
+      record.kind === 'base' ? [] : [{ name: record.name, ...this.ends[i]! }],
+    );
   }
 
   /** Gives every image its name. */
@@ -59,7 +61,10 @@ export class DecodedImages {
   /** An image is announced. */
   begin(record: ImageRecord, what: string): void {
     if (this.current)
-      throw new PageferryError('bad-stream', `${what}: an image begins before image ${this.current.image.record.image} ends`);
+      throw new PageferryError(
+        'bad-stream',
+        `${what}: an image begins before image ${this.current.image.record.image} ends`,
+      );
     if (record.image !== this.known.length)
       throw new PageferryError('bad-stream', `${what}: image ${record.image}, expected ${this.known.length}`);
     if (record.kind === 'base') {
@@ -79,11 +84,19 @@ export class DecodedImages {
     this.bases ??= this.baseSources.map((source) => digestBase(this.context, source));
     const base = this.bases.find(({ digest }) => digestText(digest) === wanted);
     if (!base || base.bytes !== record.bytes) {
-      const had = this.bases.map(({ source, digest }) => `${source.name} (${digestText(digest)})`).join(', ') || 'none';
-      throw new PageferryError('wrong-base', `needs the base image "${record.name}" with digest ${wanted}; given: ${had}`);
+      const had =
+        this.bases.map(({ source, digest }) => `${source.name} (${digestText(digest)})`).join(', ') || 'none';
+      throw new PageferryError(
+        'wrong-base',
+        `needs the base image "${record.name}" with digest ${wanted}; given: ${had}`,
+      );
     }
     const { source } = base;
-    this.known.push({ record, bytes: base.bytes, readAt: (into, position) => source.readAt!(into, position) });
+    this.known.push({
+      record,
+      bytes: base.bytes,
+      readAt: (into, position) => source.readAt!(into, position),
+    });
     this.ends.push({ bytes: base.bytes, digest: base.digest });
   }
 
@@ -126,14 +139,18 @@ export class DecodedImages {
   /** The stream ends: its images have to be those that were decoded. */
   end(ends: readonly ImageEnd[], what: string): void {
     if (this.current)
-      throw new PageferryError('bad-stream', `${what}: the stream ends before image ${this.current.image.record.image}`);
+      throw new PageferryError(
+        'bad-stream',
+        `${what}: the stream ends before image ${this.current.image.record.image}`,
+      );
     const same =
       ends.length === this.ends.length &&
       ends.every(({ bytes, digest }, i) => {
         const known = this.ends[i]!;
         return known.bytes === bytes && digestText(known.digest) === digestText(digest);
       });
-    if (!same) throw new PageferryError('not-identical', `${what}: its images are not those that were decoded`);
+    if (!same)
+      throw new PageferryError('not-identical', `${what}: its images are not those that were decoded`);
   }
 
   private claim(bytes: number, name: string): void {

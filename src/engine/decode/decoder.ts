@@ -7,8 +7,8 @@ import { readEnd, readImage, readImageEnd } from '../../stream/image-records.js'
 import { type RecordHead, readFrameHead, readIndex, readTrailer } from '../../stream/records.js';
 import { CHUNK_BYTES } from '../encode/chunk-reader.js';
 import { type CodecCounts, emptyCounts, usedCounts } from '../frame/counters.js';
-import { type DecodedImage, DecodedImages, type OpenSink } from './decoded-images.js';
 import type { FrameDecoder } from '../frame/frame-decoder.js';
+import { type DecodedImage, DecodedImages, type OpenSink } from './decoded-images.js';
 import type { DecodeContext, KnownImage, PageObserver } from './image-decoder.js';
 import { RecordIntake } from './record-parser.js';
 
@@ -68,7 +68,8 @@ export class Decoder {
   async finish(): Promise<DecodeSummary> {
     if (this.failure !== undefined) throw this.failure;
     try {
-      if (this.state !== 'complete') throw this.intake.truncated(this.state === 'ended' ? ', after the end record' : '');
+      if (this.state !== 'complete')
+        throw this.intake.truncated(this.state === 'ended' ? ', after the end record' : '');
       await this.images!.finish();
     } catch (error) {
       this.fail(error);

@@ -63,11 +63,20 @@ export class ImageDecoder {
     const { context, image } = this;
     const { pageBytes, frames } = context;
     if (head.firstPage !== this.nextPage)
-      throw new PageferryError('bad-stream', `${what}: begins at page ${head.firstPage}, expected ${this.nextPage}`);
+      throw new PageferryError(
+        'bad-stream',
+        `${what}: begins at page ${head.firstPage}, expected ${this.nextPage}`,
+      );
     if (this.partialBytes !== 0)
-      throw new PageferryError('bad-stream', `${what}: follows the image's last page, which has ${this.partialBytes} bytes`);
+      throw new PageferryError(
+        'bad-stream',
+        `${what}: follows the image's last page, which has ${this.partialBytes} bytes`,
+      );
     if (!(head.lastPageBytes >= 1 && head.lastPageBytes <= pageBytes))
-      throw new PageferryError('bad-stream', `${what}: last page of ${head.lastPageBytes} bytes, expected 1 … ${pageBytes}`);
+      throw new PageferryError(
+        'bad-stream',
+        `${what}: last page of ${head.lastPageBytes} bytes, expected 1 … ${pageBytes}`,
+      );
     const end = (head.firstPage + head.pageCount - 1) * pageBytes + head.lastPageBytes;
     const announced = image.record.bytes;
     if (announced !== undefined && end > announced)
@@ -93,7 +102,12 @@ export class ImageDecoder {
     if (partial !== 0) this.partialBytes = partial;
   }
 
-  private tell(observe: PageObserver, { codec, segment }: TableEntry, pages: number, { segments }: FrameHead): void {
+  private tell(
+    observe: PageObserver,
+    { codec, segment }: TableEntry,
+    pages: number,
+    { segments }: FrameHead,
+  ): void {
     const packed = codec.operands.bytes ? segments[segment] : undefined;
     observe(
       this.image.record.image,
@@ -180,7 +194,8 @@ export class ImageDecoder {
       return;
     }
     const got = known.readAt(kernels.bytes.subarray(at, at + bytes), from);
-    if (got !== bytes) throw new PageferryError('io', `image ${image}: expected ${bytes} bytes at ${from}, got ${got}`);
+    if (got !== bytes)
+      throw new PageferryError('io', `image ${image}: expected ${bytes} bytes at ${from}, got ${got}`);
   }
 
   /** Where the next page goes. */

@@ -42,7 +42,8 @@ export class RecordIntake {
   push(bytes: Uint8Array): void {
     let from = 0;
     while (from < bytes.length) {
-      if (this.taker.complete) throw new PageferryError('bad-stream', `byte ${this.position}: goes on after its end`);
+      if (this.taker.complete)
+        throw new PageferryError('bad-stream', `byte ${this.position}: goes on after its end`);
       from += this.intake.take(bytes, from);
       if (this.intake.complete) this.advance();
     }
@@ -53,7 +54,10 @@ export class RecordIntake {
     const where = !this.header
       ? 'in the stream header'
       : `${this.record ? `in record ${this.ordinal}` : `before record ${this.ordinal}`}${after}`;
-    return new PageferryError('bad-stream', `ends at byte ${this.position}, in the middle: truncated ${where}`);
+    return new PageferryError(
+      'bad-stream',
+      `ends at byte ${this.position}, in the middle: truncated ${where}`,
+    );
   }
 
   /** What was expected is there: header, record head, or a record's head and data. */
@@ -68,7 +72,10 @@ export class RecordIntake {
     if (!this.record) {
       const record = readRecordHead(intake.head, this.kind, what);
       if (record.dataBytes > packedLimit(this.header.maxFrameBytes))
-        throw new PageferryError('bad-stream', `${what}: ${record.dataBytes} bytes of data, more than its stream announced`);
+        throw new PageferryError(
+          'bad-stream',
+          `${what}: ${record.dataBytes} bytes of data, more than its stream announced`,
+        );
       this.record = record;
       intake.expect(record.headBytes, record.dataBytes);
       // A record may be empty of both: then nothing more has to come.

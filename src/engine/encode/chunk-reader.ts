@@ -64,11 +64,18 @@ export class ChunkReader {
    * Reads those of `count` pages of `parent` at `position` that are `wanted`; returns where the first page stands, or would. Good
    * until the next call.
    */
-  versions(parent: PageSource, position: number, count: number, pageBytes: number, wanted: (page: number) => boolean): number {
+  versions(
+    parent: PageSource,
+    position: number,
+    count: number,
+    pageBytes: number,
+    wanted: (page: number) => boolean,
+  ): number {
     for (let i = 0; i < count; i++) {
       if (!wanted(i)) continue;
       let end = i + 1;
-      for (let next = end; next < count && next - end <= READ_ALONG_PAGES; next++) if (wanted(next)) end = next + 1;
+      for (let next = end; next < count && next - end <= READ_ALONG_PAGES; next++)
+        if (wanted(next)) end = next + 1;
       this.readVersions(parent, position, i * pageBytes, end * pageBytes);
       i = end;
     }

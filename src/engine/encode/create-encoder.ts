@@ -1,23 +1,23 @@
 import { type CodecContext, createCodecContext } from '../../codec/codec.js';
 import { packedLz4Capacity } from '../../codec/lz4.js';
 import { loadZstd } from '../../codec/zstd/load.js';
-import { EarlierImages } from '../../dedup/reference-images.js';
 import { ImageDigest } from '../../dedup/image-digest.js';
 import { PageIndex } from '../../dedup/page-index.js';
 import { VersionStore } from '../../dedup/parent-page-cache.js';
+import { EarlierImages } from '../../dedup/reference-images.js';
 import type { StreamState } from '../../strategy/strategy.js';
 import { Candidate } from '../frame/candidate.js';
+import { Frame, type FrameContext, SEGMENT_KINDS } from '../frame/frame-builder.js';
+import { type EncoderOptions, type EncoderSettings, encoderSettings, kernelsWithin } from '../options.js';
+import { localPool, threadPool } from '../pack/pool.js';
+import { createEstimate, createSegment } from '../pack/segment.js';
+import { packerBytes, SegmentPacker } from '../pack/segment-packer.js';
 import { CHUNK_BYTES, ChunkReader } from './chunk-reader.js';
 import { Encoder, GROUP_SLACK } from './encoder.js';
-import { Frame, type FrameContext, SEGMENT_KINDS } from '../frame/frame-builder.js';
 import { LARGEST_GROUP_BYTES } from './frame-flow.js';
 import type { ImageContext } from './image-encoder.js';
 import { LinkMeter } from './link-meter.js';
-import { type EncoderOptions, type EncoderSettings, encoderSettings, kernelsWithin } from '../options.js';
 import { type Output, OutputQueue } from './record-writer.js';
-import { localPool, threadPool } from '../pack/pool.js';
-import { packerBytes, SegmentPacker } from '../pack/segment-packer.js';
-import { createEstimate, createSegment } from '../pack/segment.js';
 
 const SEGMENT_CAPACITY = LARGEST_GROUP_BYTES + GROUP_SLACK;
 /** On this thread a frame is packed at once; the second is filled while the first is written. */
@@ -39,7 +39,10 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const kernels = await kernelsWithin(memoryBytes(settings), 'deltaBudgetBytes and indexPages');
   const codec = createCodecContext(kernels);
   const packer = new SegmentPacker(codec, zstd, SEGMENT_CAPACITY);
-  const pool = threads > 1 ? threadPool(threads, SEGMENT_CAPACITY, zstd, options.zstd != null, packer) : localPool(packer);
+  const pool =
+    threads > 1
+      ? threadPool(threads, SEGMENT_CAPACITY, zstd, options.zstd != null, packer)
+      : localPool(packer);
   const meter = settings.linkBitsPerSecond === 'measured' ? new LinkMeter() : undefined;
   const taken = meter && ((bytes: number, began: number, ended: number) => meter.taken(bytes, began, ended));
   const queue = new OutputQueue(output, packer, taken, settings.clock);
@@ -94,7 +97,9 @@ function imageContext(codec: CodecContext, settings: EncoderSettings, state: Str
   const { kernels } = codec;
   const { pageBytes, indexSlots, dedup, similar, strategy } = settings;
   const pages = CHUNK_BYTES / pageBytes;
-  const index = dedup ? new PageIndex(kernels, pageBytes, indexSlots, SKETCHES_A_PAGE * indexSlots, pages) : undefined;
+  const index = dedup
+    ? new PageIndex(kernels, pageBytes, indexSlots, SKETCHES_A_PAGE * indexSlots, pages)
+    : undefined;
   const versions = new VersionStore(kernels, pageBytes, settings.deltaBudgetBytes);
   const earlier = new EarlierImages(kernels, pageBytes, versions);
   const digest = new ImageDigest(kernels, pageBytes);

@@ -4,12 +4,12 @@ import { type ImageEnd, type ImageRecord, MAX_IMAGES, RECORD } from '../../strea
 import { nameBytes, writeEnd, writeImage, writeImageEnd } from '../../stream/image-records.js';
 import { writeHeader } from '../../stream/records.js';
 import { WireWriter } from '../../stream/wire.js';
-import { CHUNK_BYTES, type ChunkReader } from './chunk-reader.js';
 import { addCounts, emptyCounts, usedCounts } from '../frame/counters.js';
 import { type Frame, type FrameContext, MAX_TABLE_BYTES } from '../frame/frame-builder.js';
+import type { EncoderSettings } from '../options.js';
+import { CHUNK_BYTES, type ChunkReader } from './chunk-reader.js';
 import { FrameFlow, LARGEST_GROUP_BYTES } from './frame-flow.js';
 import { type ImageContext, ImageEncoder } from './image-encoder.js';
-import type { EncoderSettings } from '../options.js';
 import type { OutputQueue } from './record-writer.js';
 import type { ImageSummary, StreamSummary } from './summary.js';
 
@@ -85,7 +85,8 @@ export class Encoder {
     await this.reader.read(source, async (address, length) => {
       const count = Math.floor(length / context.pageBytes);
       encoder.learn(address, count);
-      if (length % context.pageBytes !== 0) encoder.learnPartial(address + count * context.pageBytes, length % context.pageBytes);
+      if (length % context.pageBytes !== 0)
+        encoder.learnPartial(address + count * context.pageBytes, length % context.pageBytes);
       bytes += length;
     });
     const digest = context.digest.finish(bytes);
@@ -101,7 +102,14 @@ export class Encoder {
   async encode(source: PageSource, options: { parent?: number } = {}): Promise<void> {
     const { context } = this;
     const { number, encoder, parent } = this.begin(source.name, source, options.parent ?? this.lastImage);
-    this.announce({ image: number, kind: 'carried', name: source.name, parent, bytes: source.bytes, digest: undefined });
+    this.announce({
+      image: number,
+      kind: 'carried',
+      name: source.name,
+      parent,
+      bytes: source.bytes,
+      digest: undefined,
+    });
     this.image = { name: source.name, encoder, announced: source.bytes, bytes: 0 };
     const before = parent === undefined ? undefined : context.earlier.image(parent)?.source;
     await this.reader.read(source, (address, length) => this.take(address, length, before));
@@ -142,7 +150,10 @@ export class Encoder {
     if (!image) throw new PageferryError('bad-argument', 'endImage: no image is open');
     const { encoder, name, bytes, announced } = image;
     if (announced !== undefined && bytes !== announced)
-      throw new PageferryError('bad-argument', `endImage: "${name}" was announced with ${announced} bytes, got ${bytes}`);
+      throw new PageferryError(
+        'bad-argument',
+        `endImage: "${name}" was announced with ${announced} bytes, got ${bytes}`,
+      );
     this.flow.close(this.lastPageBytes());
     const end = { bytes, digest: this.context.digest.finish(bytes) };
     const head = new WireWriter();
@@ -157,7 +168,8 @@ export class Encoder {
   /** Ends the stream: digests, index. The encoder is used up. */
   async finish(): Promise<StreamSummary> {
     try {
-      if (this.image) throw new PageferryError('bad-argument', `finish: image ${this.image.encoder.number} is still open`);
+      if (this.image)
+        throw new PageferryError('bad-argument', `finish: image ${this.image.encoder.number} is still open`);
       const head = new WireWriter();
       writeEnd(head, this.ends);
       this.queue.record(RECORD.END, head.bytes);
@@ -176,14 +188,23 @@ export class Encoder {
 
   private begin(name: string, source: PageSource | undefined, parent: number | undefined) {
     const { context } = this;
-    if (this.image) throw new PageferryError('bad-argument', `image ${this.image.encoder.number} is still open`);
+    if (this.image)
+      throw new PageferryError('bad-argument', `image ${this.image.encoder.number} is still open`);
     const number = context.earlier.count;
     if (parent !== undefined && !(Number.isInteger(parent) && parent >= 0 && parent < number))
-      throw new PageferryError('bad-argument', `${name}: parent ${parent}, expected an image before ${number}`);
-    if (number === MAX_IMAGES) throw new PageferryError('bad-argument', `${name}: a stream has at most ${MAX_IMAGES} images`);
+      throw new PageferryError(
+        'bad-argument',
+        `${name}: parent ${parent}, expected an image before ${number}`,
+      );
+    if (number === MAX_IMAGES)
+      throw new PageferryError('bad-argument', `${name}: a stream has at most ${MAX_IMAGES} images`);
     nameBytes(name);
     context.digest.start();
-    return { number, parent, encoder: new ImageEncoder(context, number, parent, context.earlier.add(source)) };
+    return {
+      number,
+      parent,
+      encoder: new ImageEncoder(context, number, parent, context.earlier.add(source)),
+    };
   }
 
   private announce(record: ImageRecord): void {
@@ -201,14 +222,17 @@ export class Encoder {
     const count = Math.floor(length / pageBytes);
     const partial = length % pageBytes;
     if (count > 0) encoder.survey(address, count);
-    const versions = parent ? this.reader.versions(parent, bytes, count, pageBytes, (page) => !encoder.isFill(page)) : 0;
+    const versions = parent
+      ? this.reader.versions(parent, bytes, count, pageBytes, (page) => !encoder.isFill(page))
+      : 0;
     for (let done = 0; done < count; ) {
       const frame = await this.flow.open(encoder);
       done += encoder.encode(frame, address, versions, done, count, this.flow.isFull);
       if (this.flow.isFull(frame)) this.flow.close(pageBytes);
       await this.flow.hear();
     }
-    if (partial !== 0) encoder.encodePartial(await this.flow.open(encoder), address + count * pageBytes, partial);
+    if (partial !== 0)
+      encoder.encodePartial(await this.flow.open(encoder), address + count * pageBytes, partial);
     this.image!.bytes += length;
   }
 

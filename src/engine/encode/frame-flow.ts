@@ -15,7 +15,8 @@ const MOST_IN_FLIGHT_BYTES = 20 << 20;
 const MOST_WAITING_BYTES = 6 << 20;
 
 /** The next turn of the event loop; elsewhere than on Node there are no threads to hear of. */
-const turn: () => Promise<void> = typeof setImmediate === 'function' ? () => new Promise((go) => setImmediate(go)) : async () => {};
+const turn: () => Promise<void> =
+  typeof setImmediate === 'function' ? () => new Promise((go) => setImmediate(go)) : async () => {};
 
 /** Frames on their way: one fills, others are packed or wait to be written, the rest is free. Whoever needs one waits for it. */
 export class FrameFlow {
@@ -51,7 +52,8 @@ export class FrameFlow {
     return this.frame;
   }
 
-  readonly isFull = (frame: Frame): boolean => frame.bytes >= this.wantedBytes || frame.table.length >= MAX_TABLE_BYTES;
+  readonly isFull = (frame: Frame): boolean =>
+    frame.bytes >= this.wantedBytes || frame.table.length >= MAX_TABLE_BYTES;
 
   /** Sends the frame that fills on its way, if there is one. */
   close(lastPageBytes: number): void {
@@ -85,6 +87,9 @@ export class FrameFlow {
 
   private groupBytes(): number {
     const { strategy, state } = this.context;
-    return Math.min(Math.max(strategy.groupBytes?.(state) ?? DEFAULT_GROUP_BYTES, this.pageBytes), LARGEST_GROUP_BYTES);
+    return Math.min(
+      Math.max(strategy.groupBytes?.(state) ?? DEFAULT_GROUP_BYTES, this.pageBytes),
+      LARGEST_GROUP_BYTES,
+    );
   }
 }

@@ -1,8 +1,8 @@
 import { codecByName } from '../../codec/registry.js';
-import type { EarlierImage, EarlierImages } from '../../dedup/reference-images.js';
 import type { ImageDigest } from '../../dedup/image-digest.js';
 import type { PageIndex } from '../../dedup/page-index.js';
 import type { VersionStore } from '../../dedup/parent-page-cache.js';
+import type { EarlierImage, EarlierImages } from '../../dedup/reference-images.js';
 import type { Frame } from '../frame/frame-builder.js';
 import { PageCoder, type PageCoderContext } from '../frame/page-coder.js';
 
@@ -64,7 +64,14 @@ export class ImageEncoder {
    * Encodes surveyed pages from `first` on until all `count` are done or the frame is `full`; returns how many. `versions` is
    * where the same pages of the parent stand, 0 when they were not read.
    */
-  encode(frame: Frame, address: number, versions: number, first: number, count: number, full: (frame: Frame) => boolean): number {
+  encode(
+    frame: Frame,
+    address: number,
+    versions: number,
+    first: number,
+    count: number,
+    full: (frame: Frame) => boolean,
+  ): number {
     const { pageBytes } = this.context;
     let i = first;
     for (; i < count; i++) {

@@ -48,7 +48,11 @@ export class LinkMeter {
     const isContinuous = idleMs <= IDLE_SHARE * (endedMs - beganMs);
     this.samples = this.samples.filter(({ atMs }) => endedMs - atMs <= MEMORY_MS);
     // After a pause, buffers on the way took the first bytes at once: such a sample is too high, and only better than none.
-    if (isContinuous) this.samples.push({ atMs: endedMs, bits: (this.bytesSinceWait * 8000) / (endedMs - this.waitedUntil!) });
+    if (isContinuous)
+      this.samples.push({
+        atMs: endedMs,
+        bits: (this.bytesSinceWait * 8000) / (endedMs - this.waitedUntil!),
+      });
     const best = Math.max(...this.samples.map(({ bits }) => bits));
     this.bits = within(this.samples.length > 0 ? best : (bytes * 8000) / (endedMs - beganMs));
     this.waitedUntil = endedMs;

@@ -60,13 +60,20 @@ export class OutputQueue {
     const ordinal = this.ordinal++;
     const record = recordBytes(this.packer, type, ordinal, head);
     this.enqueue(() => {
-      if (image !== undefined) this.index.push({ image, firstPage: 0, pageCount: 0, offset: this.offset, ordinal });
+      if (image !== undefined)
+        this.index.push({ image, firstPage: 0, pageCount: 0, offset: this.offset, ordinal });
       return this.write([record]);
     });
   }
 
   /** Queues a frame. `pack` starts at once and is given the record's number; `done` is called when it was written or failed. */
-  frame(frame: Frame, image: number, firstPage: number, pack: (ordinal: number) => Promise<PackedFrame>, done: () => void): void {
+  frame(
+    frame: Frame,
+    image: number,
+    firstPage: number,
+    pack: (ordinal: number) => Promise<PackedFrame>,
+    done: () => void,
+  ): void {
     const ordinal = this.ordinal++;
     const { pageCount } = frame;
     const packed = pack(ordinal);

@@ -1,7 +1,7 @@
 import type { CodecContext, CodecName } from '../../codec/codec.js';
 import { codecByName } from '../../codec/registry.js';
-import type { EarlierPages } from '../../dedup/reference-images.js';
 import type { PageIndex } from '../../dedup/page-index.js';
+import type { EarlierPages } from '../../dedup/reference-images.js';
 import type { PageProfile, PageView } from '../../strategy/strategy.js';
 
 const PROFILE_FIELDS = [
@@ -51,7 +51,10 @@ export class Candidate implements PageView {
     this.out = kernels.reserve(pageBytes, 'coded page');
     this.similarOut = kernels.reserve(pageBytes, 'coded page');
     this.profileAt = kernels.reserve(kernels.run.PROFILE_BYTES.value, 'profile');
-    const zeros = Object.fromEntries(PROFILE_FIELDS.map((field) => [field, 0])) as Record<(typeof PROFILE_FIELDS)[number], number>;
+    const zeros = Object.fromEntries(PROFILE_FIELDS.map((field) => [field, 0])) as Record<
+      (typeof PROFILE_FIELDS)[number],
+      number
+    >;
     this.profileData = { words: pageBytes >>> 2, ...zeros };
   }
 
@@ -71,7 +74,8 @@ export class Candidate implements PageView {
   get hasVersion(): boolean {
     if (!this.versionChecked) {
       this.versionChecked = true;
-      if (this.versionAt !== 0 && !this.earlier.isAsSent(this.parent!, this.number, this.versionAt)) this.versionAt = 0;
+      if (this.versionAt !== 0 && !this.earlier.isAsSent(this.parent!, this.number, this.versionAt))
+        this.versionAt = 0;
     }
     return this.versionAt !== 0;
   }
@@ -92,7 +96,8 @@ export class Candidate implements PageView {
       const { run, words } = this.context.kernels;
       run.profilePage(this.address, this.hasVersion ? this.versionAt : 0, this.pageBytes, this.profileAt);
       const first = this.profileAt >>> 2;
-      for (let i = 0; i < PROFILE_FIELDS.length; i++) this.profileData[PROFILE_FIELDS[i]!] = words[first + i]!;
+      for (let i = 0; i < PROFILE_FIELDS.length; i++)
+        this.profileData[PROFILE_FIELDS[i]!] = words[first + i]!;
     }
     return this.profileData;
   }
@@ -103,7 +108,14 @@ export class Candidate implements PageView {
     if (name === this.coded) return this.codedBytes;
     const codec = codecByName(name);
     if (!codec.encode || (codec.base === 'last version' && !this.hasVersion)) return Infinity;
-    const bytes = codec.encode(this.context, this.address, this.pageBytes, this.out, this.pageBytes - 1, this.versionAt);
+    const bytes = codec.encode(
+      this.context,
+      this.address,
+      this.pageBytes,
+      this.out,
+      this.pageBytes - 1,
+      this.versionAt,
+    );
     this.coded = name;
     this.codedBytes = bytes < 0 ? Infinity : bytes;
     return this.codedBytes;

@@ -18,7 +18,9 @@ export function emptyCounts(): CodecCounts {
 /** Only the codecs that were used, their bytes as whole numbers. */
 export function usedCounts(counts: CodecCounts): Partial<CodecCounts> {
   const used = Object.entries(counts).filter(([, { pages }]) => pages > 0);
-  return Object.fromEntries(used.map(([name, { pages, bytes }]) => [name, { pages, bytes: Math.round(bytes) }]));
+  return Object.fromEntries(
+    used.map(([name, { pages, bytes }]) => [name, { pages, bytes: Math.round(bytes) }]),
+  );
 }
 
 export function addCounts(to: CodecCounts, more: CodecCounts): void {

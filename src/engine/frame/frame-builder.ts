@@ -5,10 +5,10 @@ import { RECORD, type RecordType, type SegmentHead } from '../../stream/format.j
 import { recordSeed, writeFrameHead, writeRecordHead } from '../../stream/records.js';
 import { TableWriter } from '../../stream/table.js';
 import { WireWriter } from '../../stream/wire.js';
-import { addCounts, type CodecCounts, emptyCounts } from './counters.js';
 import type { PackPool } from '../pack/pool.js';
-import type { Packed, SegmentPacker } from '../pack/segment-packer.js';
 import type { SegmentBuffer } from '../pack/segment.js';
+import type { Packed, SegmentPacker } from '../pack/segment-packer.js';
+import { addCounts, type CodecCounts, emptyCounts } from './counters.js';
 
 /**
  * The segments of a frame beside its table: stored as they are; packed as the strategy says, pages as they are apart from coded
@@ -118,7 +118,10 @@ export class Frame {
     return { parts, bytes: record.length + dataBytes, counts: this.counts(segments.slice(1)) };
   }
 
-  private async packSegment(kind: SegmentKind, { pool, strategy, state, pending, estimate }: FrameContext): Promise<Packed> {
+  private async packSegment(
+    kind: SegmentKind,
+    { pool, strategy, state, pending, estimate }: FrameContext,
+  ): Promise<Packed> {
     const buffer = this.buffers.get(kind)!;
     const group = groupOf(kind, buffer, estimate);
     const packing = kind === 'group' || kind === 'coded' ? strategy.pack!(group, state) : packingOf(kind);
@@ -182,7 +185,13 @@ function packTable(table: Uint8Array, packer: SegmentPacker): Packed {
 }
 
 /** A whole record but for its data: record head, then head. */
-export function recordBytes(packer: SegmentPacker, type: RecordType, ordinal: number, head: Uint8Array, dataBytes = 0): Uint8Array {
+export function recordBytes(
+  packer: SegmentPacker,
+  type: RecordType,
+  ordinal: number,
+  head: Uint8Array,
+  dataBytes = 0,
+): Uint8Array {
   const check = packer.checkOfBytes(head, recordSeed(type, ordinal, head.length, dataBytes));
   const record = new WireWriter();
   writeRecordHead(record, { type, headBytes: head.length, dataBytes, check });

@@ -46,12 +46,16 @@ export class FrameDecoder {
   open(head: FrameHead, data: number, dataBytes: number, expectedImage: number, what: string): void {
     this.what = what;
     const packedBytes = head.segments.reduce((sum, segment) => sum + segment.packedBytes, 0);
-    if (packedBytes !== dataBytes) throw this.bad(`segments of ${packedBytes} bytes in ${dataBytes} bytes of data`);
+    if (packedBytes !== dataBytes)
+      throw this.bad(`segments of ${packedBytes} bytes in ${dataBytes} bytes of data`);
     const bytes = head.segments.reduce((sum, segment) => sum + segment.bytes, 0);
     if (bytes > this.maxFrameBytes)
-      throw this.bad(`unpacks to ${bytes} bytes, more than the ${this.maxFrameBytes} that its stream announced`);
+      throw this.bad(
+        `unpacks to ${bytes} bytes, more than the ${this.maxFrameBytes} that its stream announced`,
+      );
     const tableBytes = head.segments[0]!.bytes;
-    if (tableBytes > MAX_TABLE_BYTES) throw this.bad(`a table of ${tableBytes} bytes, more than ${MAX_TABLE_BYTES}`);
+    if (tableBytes > MAX_TABLE_BYTES)
+      throw this.bad(`a table of ${tableBytes} bytes, more than ${MAX_TABLE_BYTES}`);
     let from = data;
     let to = this.unpacked;
     this.segments = head.segments.map((segment, i) => {
@@ -71,7 +75,8 @@ export class FrameDecoder {
     const { codec } = entry;
     const segment = this.segments[entry.segment];
     // Words for errors are only put together where there is one: this runs once a page.
-    if (!segment || entry.segment === 0) throw this.bad(`page ${page}: segment ${entry.segment} of ${this.segments.length}`);
+    if (!segment || entry.segment === 0)
+      throw this.bad(`page ${page}: segment ${entry.segment} of ${this.segments.length}`);
     const bytes = codec.operands.bytes === 'own' ? entry.bytes : pageBytes;
     if (bytes > segment.bytes - segment.next)
       throw this.bad(`page ${page}: needs ${bytes} bytes, its segment has ${segment.bytes - segment.next}`);
@@ -80,7 +85,14 @@ export class FrameDecoder {
   }
 
   /** Decodes coded bytes that stand at `coded`; `page` is its number, or what it is called, for errors. */
-  decodeAt(codec: PageCodec, coded: number, codedBytes: number, at: number, pageBytes: number, page: number | string): void {
+  decodeAt(
+    codec: PageCodec,
+    coded: number,
+    codedBytes: number,
+    at: number,
+    pageBytes: number,
+    page: number | string,
+  ): void {
     if (!codec.decode) throw this.bad(`${called(page)}: "${codec.name}" is no codec for a page`);
     const status = codec.decode(this.context, coded, codedBytes, at, pageBytes);
     if (status !== pageBytes) throw this.bad(`${called(page)}: ${codec.name} ${statusText(status)}`);
@@ -111,25 +123,31 @@ export class FrameDecoder {
       throw new PageferryError('bad-stream', `${what}: damaged, its check does not match`);
     const { name } = codecByWireId(segment.packing);
     if (name === 'raw') {
-      if (packedBytes !== bytes) throw new PageferryError('bad-stream', `${what}: stored ${bytes} bytes in ${packedBytes}`);
+      if (packedBytes !== bytes)
+        throw new PageferryError('bad-stream', `${what}: stored ${bytes} bytes in ${packedBytes}`);
       return from;
     }
     if (name === 'lz4') {
       const status = unpackLz4(this.context, from, packedBytes, to, bytes);
       if (status !== bytes) throw new PageferryError('bad-stream', `${what}: lz4 ${statusText(status)}`);
-    } else if (name === 'zstd') this.unpackZstd(kernels.bytes.subarray(from, from + packedBytes), to, bytes, what);
+    } else if (name === 'zstd')
+      this.unpackZstd(kernels.bytes.subarray(from, from + packedBytes), to, bytes, what);
     else throw new PageferryError('unsupported', `${what}: packed by "${name}", which packs no segments`);
     return to;
   }
 
   private unpackZstd(frame: Uint8Array, to: number, bytes: number, what: string): void {
-    if (!this.zstd) throw new PageferryError('unsupported', `${what}: packed by zstd, which is not available here`);
+    if (!this.zstd)
+      throw new PageferryError('unsupported', `${what}: packed by zstd, which is not available here`);
     let content: Uint8Array;
     try {
       content = this.zstd.decompress(frame, bytes);
     } catch (error) {
       if (error instanceof PageferryError) throw new PageferryError(error.code, `${what}: ${error.message}`);
-      throw new PageferryError('bad-stream', `${what}: zstd: ${error instanceof Error ? error.message : error}`);
+      throw new PageferryError(
+        'bad-stream',
+        `${what}: zstd: ${error instanceof Error ? error.message : error}`,
+      );
     }
     if (content.length !== bytes)
       throw new PageferryError('bad-stream', `${what}: zstd gave ${content.length} bytes, expected ${bytes}`);

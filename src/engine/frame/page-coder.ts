@@ -90,7 +90,8 @@ export class PageCoder {
     }
     const codec = codecByName(choice);
     const segment = frame.segmentNumber(this.codedKind);
-    if (codec === SIMILAR) frame.table.addReference(codec, candidate.similarTo.image, candidate.similarTo.page, segment);
+    if (codec === SIMILAR)
+      frame.table.addReference(codec, candidate.similarTo.image, candidate.similarTo.page, segment);
     else frame.table.add(codec, 1, segment);
     frame.table.addLength(bytes);
     frame.append(this.codedKind, codec, candidate.bytesOf(choice));

@@ -1,8 +1,8 @@
 import { createCodecContext } from '../../codec/codec.js';
 import { loadZstd } from '../../codec/zstd/load.js';
 import { FrameDecoder, packedLimit } from '../frame/frame-decoder.js';
-import { LiveReceiver } from './live-receiver.js';
 import { kernelsWithin } from '../options.js';
+import { LiveReceiver } from './live-receiver.js';
 import type { PageReceiver, PageReceiverOptions } from './page-receiver.js';
 
 /** Makes a receiver. */

@@ -9,9 +9,9 @@ import { readPlaces } from '../../stream/page-numbers.js';
 import { type RecordHead, readFrameHead } from '../../stream/records.js';
 import type { TableEntry } from '../../stream/table.js';
 import { WireReader } from '../../stream/wire.js';
+import { RecordIntake } from '../decode/record-parser.js';
 import type { FrameDecoder } from '../frame/frame-decoder.js';
 import type { GuestMemory, PageReceiver, PageReceiverOptions } from './page-receiver.js';
-import { RecordIntake } from '../decode/record-parser.js';
 
 interface OpenGuest {
   readonly memory: GuestMemory;
@@ -121,8 +121,13 @@ export class LiveReceiver implements PageReceiver {
     const { name, bytes = 0, kind, image } = readImage(head, what);
     const { pageBytes } = this.header!;
     const { maxBytes = 2 ** 40 } = this.options;
-    this.mustBe(kind === 'carried' && image === GUEST && bytes > 0 && bytes % pageBytes === 0, what, `a guest of ${bytes} bytes`);
-    if (bytes > maxBytes) throw new PageferryError('limit', `guest "${name}": ${bytes} bytes, this side takes ${maxBytes}`);
+    this.mustBe(
+      kind === 'carried' && image === GUEST && bytes > 0 && bytes % pageBytes === 0,
+      what,
+      `a guest of ${bytes} bytes`,
+    );
+    if (bytes > maxBytes)
+      throw new PageferryError('limit', `guest "${name}": ${bytes} bytes, this side takes ${maxBytes}`);
     const { kernels } = this.codec;
     const pages = bytes / pageBytes;
     this.guest = {
@@ -140,8 +145,13 @@ export class LiveReceiver implements PageReceiver {
   /** Decodes a frame whose data stands in its place. Nothing of it is written before its segments were proved. */
   private frame(guest: OpenGuest, head: FrameHead, dataBytes: number, what: string): void {
     const { pageBytes, places } = guest;
-    const right = head.image === GUEST && head.lastPageBytes === pageBytes && head.pageCount === this.placeCount;
-    this.mustBe(right && head.firstPage === places[0], what, `a frame of ${head.pageCount} pages after ${this.placeCount} places`);
+    const right =
+      head.image === GUEST && head.lastPageBytes === pageBytes && head.pageCount === this.placeCount;
+    this.mustBe(
+      right && head.firstPage === places[0],
+      what,
+      `a frame of ${head.pageCount} pages after ${this.placeCount} places`,
+    );
     this.frames.open(head, this.data, dataBytes, GUEST, what);
     const table = this.frames.table!;
     for (let i = 0; i < head.pageCount; i++) this.page(guest, table.next(), places[i]!, what);
@@ -180,7 +190,10 @@ export class LiveReceiver implements PageReceiver {
     const { got, memory, pages, pageBytes, page: at } = guest;
     const { bytes } = this.codec.kernels;
     const { base, cacheBytes } = this.options;
-    const known = image === GUEST ? page < pages && got.has(page) : image === BASE && base !== undefined && page < base.pages;
+    const known =
+      image === GUEST
+        ? page < pages && got.has(page)
+        : image === BASE && base !== undefined && page < base.pages;
     const whose = image === GUEST ? 'the guest' : `image ${image}`;
     if (!known) throw this.bad(what, `page ${by}: refers to page ${page} of ${whose}, which is not there`);
     if (image === GUEST && cacheBytes === undefined) {
@@ -202,7 +215,11 @@ export class LiveReceiver implements PageReceiver {
     this.mustBe(this.placeCount === 0, what, 'an end where a frame has to follow');
     const bytes = pages * pageBytes;
     const digest = guestDigest(this.codec.kernels, got, pages, pageBytes);
-    this.mustBe(end.image === GUEST && end.bytes === bytes, what, `an end of ${end.bytes} bytes, the guest has ${bytes}`);
+    this.mustBe(
+      end.image === GUEST && end.bytes === bytes,
+      what,
+      `an end of ${end.bytes} bytes, the guest has ${bytes}`,
+    );
     if (digestText(digest) !== digestText(end.digest))
       throw new PageferryError(
         'not-identical',

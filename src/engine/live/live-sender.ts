@@ -12,9 +12,9 @@ import { writeHeader } from '../../stream/records.js';
 import { WireWriter } from '../../stream/wire.js';
 import { Candidate } from '../frame/candidate.js';
 import { type Frame, type FrameContext, MAX_TABLE_BYTES, recordBytes } from '../frame/frame-builder.js';
+import { PageCoder } from '../frame/page-coder.js';
 import type { PackPool } from '../pack/pool.js';
 import type { SegmentPacker } from '../pack/segment-packer.js';
-import { PageCoder } from '../frame/page-coder.js';
 import { type Batch, PASSED_UNCHANGED, type PageSender, type PageSenderOptions } from './page-sender.js';
 
 const SAME_AS = codecByName('same-as');
@@ -83,14 +83,24 @@ export class LiveSender implements PageSender {
     writeHeader(header, 'live', { pageBytes, maxFrameBytes: this.capacity + MAX_TABLE_BYTES });
     header.u32(this.packer.checkOfBytes(header.bytes)[0]);
     const image = new WireWriter();
-    writeImage(image, { image: GUEST, kind: 'carried', name, parent: undefined, bytes: pages * pageBytes, digest: undefined });
+    writeImage(image, {
+      image: GUEST,
+      kind: 'carried',
+      name,
+      parent: undefined,
+      bytes: pages * pageBytes,
+      digest: undefined,
+    });
     header.put(recordBytes(this.packer, RECORD.IMAGE, this.ordinal++, image.bytes));
     return header.bytes.slice();
   }
 
   async batch(pages: ArrayLike<number>, keepsLast = false): Promise<Batch> {
     if (pages.length < 1 || pages.length > this.options.batchPages)
-      throw new PageferryError('bad-argument', `batch: ${pages.length} pages, expected 1 … ${this.options.batchPages}`);
+      throw new PageferryError(
+        'bad-argument',
+        `batch: ${pages.length} pages, expected 1 … ${this.options.batchPages}`,
+      );
     while (this.free.length === 0)
       await new Promise<void>((freed) => {
         this.freed = freed;
@@ -98,7 +108,8 @@ export class LiveSender implements PageSender {
     const frame = this.free.pop()!;
     this.coder.survey(this.at, pages.length);
     frame.start(GUEST, pages[0]!, GUEST);
-    for (let i = 0; i < pages.length; i++) this.place(frame, pages[i]!, i, keepsLast && i === pages.length - 1);
+    for (let i = 0; i < pages.length; i++)
+      this.place(frame, pages[i]!, i, keepsLast && i === pages.length - 1);
     const places = new WireWriter();
     writePlaces(places, pages);
     const record = recordBytes(this.packer, RECORD.PLACES, this.ordinal++, places.bytes);
@@ -106,9 +117,11 @@ export class LiveSender implements PageSender {
       this.free.push(frame);
       this.freed?.();
     };
-    const packed = frame.pack(this.frameContext, this.ordinal++, this.options.pageBytes).then(({ parts, bytes, counts }) => {
-      return { parts: [record, ...parts], bytes: record.length + bytes, counts, done };
-    });
+    const packed = frame
+      .pack(this.frameContext, this.ordinal++, this.options.pageBytes)
+      .then(({ parts, bytes, counts }) => {
+        return { parts: [record, ...parts], bytes: record.length + bytes, counts, done };
+      });
     // Whoever awaits it hears of its failure.
     packed.catch(() => {});
     return { packed };
@@ -156,7 +169,10 @@ export class LiveSender implements PageSender {
     const { pageBytes } = this.options;
     const bytes = pages * pageBytes;
     const head = new WireWriter();
-    writeImageEnd(head, GUEST, { bytes, digest: guestDigest(this.codec.kernels, this.sent, pages, pageBytes) });
+    writeImageEnd(head, GUEST, {
+      bytes,
+      digest: guestDigest(this.codec.kernels, this.sent, pages, pageBytes),
+    });
     return recordBytes(this.packer, RECORD.IMAGE_END, this.ordinal++, head.bytes);
   }
 
@@ -183,7 +199,11 @@ export class LiveSender implements PageSender {
       return;
     }
     const { index } = this;
-    if (index?.find(digest) && this.isThere(index.hit, digest) && this.sent.confirm(index.hit.image, index.hit.page, address)) {
+    if (
+      index?.find(digest) &&
+      this.isThere(index.hit, digest) &&
+      this.sent.confirm(index.hit.image, index.hit.page, address)
+    ) {
       frame.table.addReference(SAME_AS, index.hit.image, index.hit.page);
       frame.count(SAME_AS);
     } else {
@@ -208,7 +228,8 @@ export class LiveSender implements PageSender {
     if (!index) return;
     for (let first = 0; first < pages; first += batchPages) {
       const count = Math.min(batchPages, pages - first);
-      for (let i = 0; i < count; i++) base.read(first + i, this.room.subarray(i * pageBytes, (i + 1) * pageBytes));
+      for (let i = 0; i < count; i++)
+        base.read(first + i, this.room.subarray(i * pageBytes, (i + 1) * pageBytes));
       this.coder.survey(this.at, count);
       for (let i = 0; i < count; i++) {
         if (this.coder.isFill(i)) continue;

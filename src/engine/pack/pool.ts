@@ -1,8 +1,8 @@
 import type { PackingName } from '../../codec/codec.js';
 import type { Zstd } from '../../codec/zstd.js';
 import type { Packing } from '../../strategy/strategy.js';
-import type { Packed, SegmentPacker } from './segment-packer.js';
 import type { SegmentBuffer } from './segment.js';
+import type { Packed, SegmentPacker } from './segment-packer.js';
 import { startWorkers, type Workers } from './workers.js';
 
 /** Packs segments. The packed bytes stand in the segment's own buffers, or in memory of their own. */
@@ -62,7 +62,8 @@ export function threadPool(
   return {
     async pack(segment, packing) {
       if (packing.name === 'raw' || (lz4Here && packing.name === 'lz4')) return local.pack(segment, packing);
-      if (packing.name === 'zstd' && zstd?.compressAsync) return await gate.pass(() => packAside(zstd, segment, packing, packer));
+      if (packing.name === 'zstd' && zstd?.compressAsync)
+        return await gate.pass(() => packAside(zstd, segment, packing, packer));
       // A zstd of the caller's own cannot be sent to a worker.
       if (packing.name === 'zstd' && ownZstd) return local.pack(segment, packing);
       const started = await start();
@@ -83,7 +84,12 @@ export function threadPool(
   };
 }
 
-async function packAside(zstd: Zstd, segment: SegmentBuffer, packing: Packing, packer: SegmentPacker): Promise<Packed> {
+async function packAside(
+  zstd: Zstd,
+  segment: SegmentBuffer,
+  packing: Packing,
+  packer: SegmentPacker,
+): Promise<Packed> {
   const started = performance.now();
   const bytes = segment.bytes.subarray(0, segment.used);
   const frame = await zstd.compressAsync!(bytes, packing.level ?? 3);

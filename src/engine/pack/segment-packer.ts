@@ -67,7 +67,11 @@ export class SegmentPacker {
   }
 
   /** XXH3-64 of bytes in the kernels' memory. */
-  checkOf(address: number, length: number, seed: readonly [number, number] = [0, 0]): readonly [number, number] {
+  checkOf(
+    address: number,
+    length: number,
+    seed: readonly [number, number] = [0, 0],
+  ): readonly [number, number] {
     const { run, words } = this.context.kernels;
     run.hash64(address, length, seed[0], seed[1], this.check);
     return [words[this.check >>> 2]!, words[(this.check >>> 2) + 1]!];
@@ -75,7 +79,8 @@ export class SegmentPacker {
 
   /** XXH3-64 of bytes that stand anywhere, up to the capacity. */
   checkOfBytes(bytes: Uint8Array, seed?: readonly [number, number]): readonly [number, number] {
-    if (bytes.length > this.capacity) throw new RangeError(`check: ${bytes.length} bytes, at most ${this.capacity}`);
+    if (bytes.length > this.capacity)
+      throw new RangeError(`check: ${bytes.length} bytes, at most ${this.capacity}`);
     this.context.kernels.bytes.set(bytes, this.input);
     return this.checkOf(this.input, bytes.length, seed);
   }

@@ -41,7 +41,10 @@ export function sharedRoom(segment: SegmentBuffer): NonNullable<SegmentBuffer['s
 const SAMPLED = 16;
 
 /** Estimates, from some of its pages, what share of a segment of pages an LZ-class encoding would leave. */
-export function createEstimate({ run, words, reserve }: Kernels, pageBytes: number): (segment: SegmentBuffer) => number {
+export function createEstimate(
+  { run, words, reserve }: Kernels,
+  pageBytes: number,
+): (segment: SegmentBuffer) => number {
   const profile = reserve(run.PROFILE_BYTES.value, 'profile');
   const field = (profile + run.PROFILE_ESTIMATED_BYTES.value) >>> 2;
   return ({ address, used }) => {

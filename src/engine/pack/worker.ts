@@ -11,13 +11,23 @@ import type { PackReply, PackRequest, WorkerSetup } from './worker-protocol.js';
 async function main(): Promise<void> {
   const { module, segmentBytes, zstd, zstdPath } = workerData as WorkerSetup;
   const kernels = await loadKernels(packerBytes(segmentBytes), module);
-  const packer = new SegmentPacker(createCodecContext(kernels), zstd ? await loadZstd(zstdPath) : undefined, segmentBytes);
+  const packer = new SegmentPacker(
+    createCodecContext(kernels),
+    zstd ? await loadZstd(zstdPath) : undefined,
+    segmentBytes,
+  );
   parentPort!.on('message', ({ id, input, output, bytes, packing }: PackRequest) => {
     let reply: PackReply;
     try {
       const packed = packer.pack(new Uint8Array(input, 0, bytes), packing);
       if (packed.packing !== 'raw') new Uint8Array(output).set(packed.bytes);
-      reply = { id, packing: packed.packing, packedBytes: packed.bytes.length, check: packed.check, ms: packed.ms };
+      reply = {
+        id,
+        packing: packed.packing,
+        packedBytes: packed.bytes.length,
+        check: packed.check,
+        ms: packed.ms,
+      };
     } catch (error) {
       reply = { id, error: error instanceof Error ? error.message : String(error) };
     }

@@ -3,8 +3,8 @@ import { kernelModule } from '../../kernels/kernels.js';
 import { PageferryError } from '../../page/error.js';
 import { nodeModule } from '../../page/node-module.js';
 import type { Packing } from '../../strategy/strategy.js';
-import type { Packed } from './segment-packer.js';
 import { type SegmentBuffer, sharedRoom } from './segment.js';
+import type { Packed } from './segment-packer.js';
 import { WORKER_SOURCE } from './worker.generated.js';
 import type { PackReply, PackRequest, WorkerSetup } from './worker-protocol.js';
 
@@ -27,7 +27,12 @@ interface Waiting {
 export async function startWorkers(threads: number, segmentBytes: number, zstd: boolean): Promise<Workers> {
   const node = nodeModule<typeof import('node:worker_threads')>('node:worker_threads');
   if (!node) throw new PageferryError('unsupported', `threads: ${threads}: worker threads need Node, use 1`);
-  const setup: WorkerSetup = { module: await kernelModule(), segmentBytes, zstd, zstdPath: zstd ? zstdPackagePath() : undefined };
+  const setup: WorkerSetup = {
+    module: await kernelModule(),
+    segmentBytes,
+    zstd,
+    zstdPath: zstd ? zstdPackagePath() : undefined,
+  };
   const waiting = new Map<number, Waiting>();
   let nextId = 0;
   let failure: Error | undefined;

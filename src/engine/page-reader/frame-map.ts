@@ -50,15 +50,23 @@ export class FrameMap {
       const bare = !operands.bytes && !operands.reference && !operands.fill;
       const pages = bare ? Math.min(1 + table.sameRun(), left) : 1;
       if (bare && codec.name !== 'zero' && codec.name !== 'unchanged')
-        throw new PageferryError('bad-stream', `${what}: page ${page}: "${codec.name}" is no codec for a page`);
+        throw new PageferryError(
+          'bad-stream',
+          `${what}: page ${page}: "${codec.name}" is no codec for a page`,
+        );
       if (bare) table.skip(pages - 1);
       left -= pages;
-      const length = operands.bytes === 'own' ? bytes : operands.bytes ? (left === 0 ? head.lastPageBytes : pageBytes) : 0;
+      const length =
+        operands.bytes === 'own' ? bytes : operands.bytes ? (left === 0 ? head.lastPageBytes : pageBytes) : 0;
       const offset = operands.bytes ? (next[segment] ?? Number.NaN) : 0;
       if (operands.bytes) {
         if (segment === 0 || !(offset + length <= (this.segments[segment]?.length ?? 0)))
-          throw new PageferryError('bad-stream', `${what}: page ${page} needs ${length} bytes at ${offset} of segment ${segment}`);
-        if (length > 2 * pageBytes) throw new PageferryError('bad-stream', `${what}: page ${page} of ${length} coded bytes`);
+          throw new PageferryError(
+            'bad-stream',
+            `${what}: page ${page} needs ${length} bytes at ${offset} of segment ${segment}`,
+          );
+        if (length > 2 * pageBytes)
+          throw new PageferryError('bad-stream', `${what}: page ${page} of ${length} coded bytes`);
         next[segment] = offset + length;
       }
       this.firstPages.push(page);
@@ -68,7 +76,10 @@ export class FrameMap {
     table.end();
     this.segments.forEach(({ length }, segment) => {
       if (segment > 0 && next[segment] !== length)
-        throw new PageferryError('bad-stream', `${what}: ${length - next[segment]!} bytes too many in segment ${segment}`);
+        throw new PageferryError(
+          'bad-stream',
+          `${what}: ${length - next[segment]!} bytes too many in segment ${segment}`,
+        );
     });
     this.bytes = this.segments.reduce((sum, { length }) => sum + length, 0) + 128 * this.entries.length;
   }
@@ -81,7 +92,12 @@ export class FrameMap {
   /** A page of `bytes` bytes, copied. */
   coded(entry: PageEntry, bytes: number): CodedPage {
     const { segment, offset } = entry;
-    return { entry, coded: this.segments[segment]!.slice(offset, offset + entry.bytes), bytes, what: this.what };
+    return {
+      entry,
+      coded: this.segments[segment]!.slice(offset, offset + entry.bytes),
+      bytes,
+      what: this.what,
+    };
   }
 }
 

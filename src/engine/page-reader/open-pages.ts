@@ -1,13 +1,13 @@
 // Opens a packed file for a PageReader: checks its index against the limits, finds its bases, reserves room for its frames.
 import { createCodecContext } from '../../codec/codec.js';
-import type { Zstd } from '../../codec/zstd.js';
 import { loadZstd } from '../../codec/zstd/load.js';
+import type { Zstd } from '../../codec/zstd.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
 import { FrameDecoder, packedLimit } from '../frame/frame-decoder.js';
-import { FrameCache } from './frame-map.js';
 import { kernelsWithin, whole } from '../options.js';
+import { FrameCache } from './frame-map.js';
 import { PageReader } from './page-reader.js';
 import { readStreamIndex } from './stream-index.js';
 
@@ -41,14 +41,25 @@ export function pageReaderBytes(options: PageReaderOptions): number {
 }
 
 /** Opens a packed file in kernels that are at hand: nothing is loaded, and nothing is expected of what their memory holds. */
-export function pagesIn(kernels: Kernels, zstd: Zstd | undefined, file: PageSource, options: PageReaderOptions): PageReader {
+export function pagesIn(
+  kernels: Kernels,
+  zstd: Zstd | undefined,
+  file: PageSource,
+  options: PageReaderOptions,
+): PageReader {
   const { cacheBytes = 64 * MIB, maxBytes = 2 ** 40 } = options;
   const maxFrameBytes = frameBytes(options);
   const data = kernels.reserve(packedLimit(maxFrameBytes), 'frame data');
   const index = readStreamIndex(kernels, file, maxFrameBytes);
-  const claimed = index.ends.reduce((sum, { bytes }, image) => sum + (index.carried[image] === undefined ? 0 : bytes), 0);
+  const claimed = index.ends.reduce(
+    (sum, { bytes }, image) => sum + (index.carried[image] === undefined ? 0 : bytes),
+    0,
+  );
   if (claimed > maxBytes)
-    throw new PageferryError('limit', `${file.name}: images of ${claimed} bytes, this reader takes ${maxBytes}`);
+    throw new PageferryError(
+      'limit',
+      `${file.name}: images of ${claimed} bytes, this reader takes ${maxBytes}`,
+    );
   const frames = new FrameDecoder(createCodecContext(kernels), zstd, maxFrameBytes);
   frames.announced(index.header.maxFrameBytes);
   return new PageReader(

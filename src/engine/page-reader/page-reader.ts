@@ -65,7 +65,10 @@ export class PageReader {
   read(image: number, page: number): Uint8Array {
     const readable = this.imageOf(image);
     if (!Number.isInteger(page) || page < 0 || page >= readable.pages)
-      throw new PageferryError('bad-argument', `page ${page} of image ${image}: there are ${readable.pages} pages in it`);
+      throw new PageferryError(
+        'bad-argument',
+        `page ${page} of image ${image}: there are ${readable.pages} pages in it`,
+      );
     const number = this.index.carried.indexOf(image);
     const bytes = Math.min(this.pageBytes, readable.bytes - page * this.pageBytes);
     this.resolve(number, page, bytes);
@@ -81,7 +84,10 @@ export class PageReader {
       const { pages, digest: sent } = this.imageOf(image);
       const end = first + (count ?? pages - first);
       if (!(Number.isInteger(first) && Number.isInteger(end) && first >= 0 && first <= end && end <= pages))
-        throw new PageferryError('bad-argument', `pages ${first} … ${end - 1} of image ${image}: there are ${pages} pages in it`);
+        throw new PageferryError(
+          'bad-argument',
+          `pages ${first} … ${end - 1} of image ${image}: there are ${pages} pages in it`,
+        );
       this.digest.start();
       let bytes = 0;
       for (let page = first; page < end; page++) {
@@ -94,7 +100,10 @@ export class PageReader {
       }
       const found = this.digest.finish(bytes);
       if (end - first === pages && digestText(found) !== digestText(sent))
-        throw new PageferryError('not-identical', `image ${image}: digest ${digestText(found)}, sent was ${digestText(sent)}`);
+        throw new PageferryError(
+          'not-identical',
+          `image ${image}: digest ${digestText(found)}, sent was ${digestText(sent)}`,
+        );
       await sink.finish(bytes);
       return bytes;
     } catch (error) {
@@ -105,7 +114,11 @@ export class PageReader {
 
   private imageOf(image: number): ReadableImage {
     const readable = this.images[image];
-    if (!readable) throw new PageferryError('bad-argument', `image ${image}: there are ${this.images.length} images in the file`);
+    if (!readable)
+      throw new PageferryError(
+        'bad-argument',
+        `image ${image}: there are ${this.images.length} images in the file`,
+      );
     return readable;
   }
 
@@ -154,11 +167,18 @@ export class PageReader {
     }
   }
 
-  private baseOf({ parent }: ImageRecord, page: number, entry: PageEntry): { image: number; page: number } | undefined {
+  private baseOf(
+    { parent }: ImageRecord,
+    page: number,
+    entry: PageEntry,
+  ): { image: number; page: number } | undefined {
     if (entry.codec.operands.reference) return { image: entry.image, page: entry.page };
     if (entry.codec.base !== 'last version') return undefined;
     if (parent === undefined)
-      throw new PageferryError('bad-stream', `page ${page}: ${entry.codec.name}, but its image has no parent`);
+      throw new PageferryError(
+        'bad-stream',
+        `page ${page}: ${entry.codec.name}, but its image has no parent`,
+      );
     return { image: parent, page };
   }
 
@@ -166,12 +186,18 @@ export class PageReader {
     const source = this.bases[image];
     if (!source) {
       const { name, digest } = this.index.images[image]!.record;
-      throw new PageferryError('wrong-base', `needs the base image "${name}" with digest ${digestText(digest!)}`);
+      throw new PageferryError(
+        'wrong-base',
+        `needs the base image "${name}" with digest ${digestText(digest!)}`,
+      );
     }
     const into = this.kernels.bytes.subarray(this.page, this.page + bytes);
     const got = source.readAt!(into, page * this.pageBytes);
     if (got !== bytes)
-      throw new PageferryError('io', `${source.name}: expected ${bytes} bytes at ${page * this.pageBytes}, got ${got}`);
+      throw new PageferryError(
+        'io',
+        `${source.name}: expected ${bytes} bytes at ${page * this.pageBytes}, got ${got}`,
+      );
   }
 
   private frameOf(image: number, page: number): FrameMap {

@@ -18,12 +18,19 @@ import {
   TRAILER_MAGIC,
 } from '../../stream/format.js';
 import { readEnd, readImage } from '../../stream/image-records.js';
-import { readFrameHead, readHeader, readIndex, readRecordHead, readTrailer, recordSeed } from '../../stream/records.js';
+import {
+  readFrameHead,
+  readHeader,
+  readIndex,
+  readRecordHead,
+  readTrailer,
+  recordSeed,
+} from '../../stream/records.js';
 import { type DigestRoom, digestBase } from '../decode/base-image.js';
+import { Intake } from '../decode/byte-collector.js';
 import { CHUNK_BYTES } from '../encode/chunk-reader.js';
 import { packedLimit } from '../frame/frame-decoder.js';
 import { lastAtOrBelow } from './frame-map.js';
-import { Intake } from '../decode/byte-collector.js';
 
 /** What a packed file holds, and where. */
 export interface StreamIndex {
@@ -65,16 +72,22 @@ export function readStreamIndex(kernels: Kernels, file: PageSource, maxFrameByte
     const { head, end } = reader.unchecked(at, RECORD.INDEX, 'index');
     for (const entry of readIndex(head, 'index')) entries.push(entry);
     if (entries.length > indexAt / RECORD_HEAD_BYTES)
-      throw new PageferryError('bad-stream', `index: more entries than ${indexAt} bytes have room for records`);
+      throw new PageferryError(
+        'bad-stream',
+        `index: more entries than ${indexAt} bytes have room for records`,
+      );
     unproved.push({ type: RECORD.INDEX, at });
     at = end;
     if (at > trailerAt) throw new PageferryError('bad-stream', `index: ends at byte ${at}, in the trailer`);
   }
   const imageCount = entries.filter(({ pageCount }) => pageCount === 0).length;
-  if (imageCount > MAX_IMAGES) throw new PageferryError('bad-stream', `index: ${imageCount} images, more than ${MAX_IMAGES}`);
+  if (imageCount > MAX_IMAGES)
+    throw new PageferryError('bad-stream', `index: ${imageCount} images, more than ${MAX_IMAGES}`);
   const endAt = indexAt - RECORD_HEAD_BYTES - 8 - imageCount * (8 + DIGEST_BYTES);
   // Frames, images, image ends, the end record, index records, trailer.
-  const records = entries.filter(({ pageCount }) => pageCount === 0).map(({ offset, ordinal }) => reader.image(offset, ordinal));
+  const records = entries
+    .filter(({ pageCount }) => pageCount === 0)
+    .map(({ offset, ordinal }) => reader.image(offset, ordinal));
   const carriedCount = records.filter(({ kind }) => kind === 'carried').length;
   let ordinal = entries.length + carriedCount;
   const ends = readEnd(reader.checked(endAt, RECORD.END, ordinal++, 'end record').head, 'end record');
@@ -87,7 +100,10 @@ export function readStreamIndex(kernels: Kernels, file: PageSource, maxFrameByte
 /** What the image records say must be what the end record says. */
 function checkImages(records: readonly ImageRecord[], ends: readonly ImageEnd[]): void {
   if (ends.length !== records.length)
-    throw new PageferryError('bad-stream', `end record: ${ends.length} images, the index has ${records.length}`);
+    throw new PageferryError(
+      'bad-stream',
+      `end record: ${ends.length} images, the index has ${records.length}`,
+    );
   records.forEach(({ image, bytes, digest }, i) => {
     const end = ends[i]!;
     if (image !== i) throw new PageferryError('bad-stream', `index: image ${image}, expected ${i}`);
@@ -108,12 +124,19 @@ function streamIndex(
   ends: readonly ImageEnd[],
   reader: RecordReader,
 ): StreamIndex {
-  const images = records.map((record) => ({ record, frames: [] as IndexEntry[], firstPages: [] as number[] }));
+  const images = records.map((record) => ({
+    record,
+    frames: [] as IndexEntry[],
+    firstPages: [] as number[],
+  }));
   for (const entry of entries) {
     if (entry.pageCount === 0) continue;
     const image = images[entry.image];
     if (!image || entry.firstPage < (image.firstPages.at(-1) ?? 0))
-      throw new PageferryError('bad-stream', `index: a frame at page ${entry.firstPage} of image ${entry.image}, out of order`);
+      throw new PageferryError(
+        'bad-stream',
+        `index: a frame at page ${entry.firstPage} of image ${entry.image}, out of order`,
+      );
     image.frames.push(entry);
     image.firstPages.push(entry.firstPage);
   }
@@ -134,20 +157,27 @@ function streamIndex(
       const what = `record ${ordinal}`;
       const { head: bytes, dataBytes, end } = reader.checked(offset, RECORD.PAGES, ordinal, what);
       if (dataBytes > Math.min(data.length, packedLimit(header.maxFrameBytes)))
-        throw new PageferryError('bad-stream', `${what}: ${dataBytes} bytes of data, more than its stream announced`);
+        throw new PageferryError(
+          'bad-stream',
+          `${what}: ${dataBytes} bytes of data, more than its stream announced`,
+        );
       const got = file.readAt!(data.subarray(0, dataBytes), end - dataBytes);
-      if (got !== dataBytes) throw new PageferryError('bad-stream', `${what}: expected ${dataBytes} bytes of data, got ${got}`);
+      if (got !== dataBytes)
+        throw new PageferryError('bad-stream', `${what}: expected ${dataBytes} bytes of data, got ${got}`);
       const head = readFrameHead(bytes, what);
       if (head.image !== image || head.firstPage !== firstPage || head.pageCount !== pageCount)
         throw new PageferryError('bad-stream', `${what}: is not the frame that the index names`);
       return { head, dataBytes };
     },
     matchBases(kernels, bases) {
-      const room = records.some(({ kind }) => kind === 'base') ? digestRoom(kernels, header.pageBytes) : undefined;
+      const room = records.some(({ kind }) => kind === 'base')
+        ? digestRoom(kernels, header.pageBytes)
+        : undefined;
       const known = room ? bases.map((source) => digestBase(room, source)) : [];
       return records.map(({ kind, digest, bytes }) =>
         kind === 'base'
-          ? known.find((base) => base.bytes === bytes && digestText(base.digest) === digestText(digest!))?.source
+          ? known.find((base) => base.bytes === bytes && digestText(base.digest) === digestText(digest!))
+              ?.source
           : undefined,
       );
     },
@@ -183,20 +213,42 @@ class RecordReader {
   }
 
   /** A record whose number in the stream is not known yet. */
-  unchecked(at: number, type: RecordType, what: string): { head: Uint8Array; dataBytes: number; end: number } {
+  unchecked(
+    at: number,
+    type: RecordType,
+    what: string,
+  ): { head: Uint8Array; dataBytes: number; end: number } {
     const record = readRecordHead(this.bytes(at, RECORD_HEAD_BYTES, what), 'images', what);
     if (record.type !== type)
-      throw new PageferryError('bad-stream', `${what} at ${at}: a record of type ${record.type}, expected ${type}`);
+      throw new PageferryError(
+        'bad-stream',
+        `${what} at ${at}: a record of type ${record.type}, expected ${type}`,
+      );
     const head = this.bytes(at + RECORD_HEAD_BYTES, record.headBytes, what);
-    return { head, dataBytes: record.dataBytes, end: at + RECORD_HEAD_BYTES + record.headBytes + record.dataBytes };
+    return {
+      head,
+      dataBytes: record.dataBytes,
+      end: at + RECORD_HEAD_BYTES + record.headBytes + record.dataBytes,
+    };
   }
 
-  checked(at: number, type: RecordType, ordinal: number, what: string): { head: Uint8Array; dataBytes: number; end: number } {
+  checked(
+    at: number,
+    type: RecordType,
+    ordinal: number,
+    what: string,
+  ): { head: Uint8Array; dataBytes: number; end: number } {
     const record = readRecordHead(this.bytes(at, RECORD_HEAD_BYTES, what), 'images', what);
     const found = this.unchecked(at, type, what);
-    const [low, high] = this.intake.check(found.head, recordSeed(type, ordinal, record.headBytes, record.dataBytes));
+    const [low, high] = this.intake.check(
+      found.head,
+      recordSeed(type, ordinal, record.headBytes, record.dataBytes),
+    );
     if (low !== record.check[0] || high !== record.check[1])
-      throw new PageferryError('bad-stream', `${what} at ${at}: damaged or out of place, its check does not match`);
+      throw new PageferryError(
+        'bad-stream',
+        `${what} at ${at}: damaged or out of place, its check does not match`,
+      );
     return found;
   }
 
@@ -204,7 +256,10 @@ class RecordReader {
   trailer(at: number): Uint8Array {
     const last = this.bytes(this.fileBytes - TRAILER_MAGIC.length, TRAILER_MAGIC.length, 'trailer');
     if (TRAILER_MAGIC.some((byte, i) => last[i] !== byte))
-      throw new PageferryError('bad-stream', `${this.file.name}: does not end with an index: truncated or damaged`);
+      throw new PageferryError(
+        'bad-stream',
+        `${this.file.name}: does not end with an index: truncated or damaged`,
+      );
     return this.unchecked(at, RECORD.TRAILER, 'trailer').head;
   }
 

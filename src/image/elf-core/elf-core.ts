@@ -1,5 +1,8 @@
 import fs from 'node:fs';
 import { PageferryError } from '../../page/error.js';
+import { type Extent, type ExtentSource, extentSource } from '../extents.js';
+import { ioError } from '../fs/errno.js';
+import { openHandle, type ReadHandle } from '../fs/read-handle.js';
 import {
   CLASS_64,
   DATA_LITTLE_ENDIAN,
@@ -15,9 +18,6 @@ import {
   SECTION_HEADER_BYTES,
   SECTION_INFO_OFFSET,
 } from './layout.js';
-import { type Extent, type ExtentSource, extentSource } from '../extents.js';
-import { ioError } from '../fs/errno.js';
-import { openHandle, type ReadHandle } from '../fs/read-handle.js';
 
 /** Linux lets a process have some 2^20 mappings at most; more headers than twice that are no core file's. */
 const MAX_PROGRAM_HEADERS = 1 << 21;
@@ -60,7 +60,8 @@ export function isElfCore(firstBytes: Uint8Array): boolean {
   if (firstBytes.length < 18) return false;
   const view = viewOf(firstBytes);
   return (
-    view.getUint32(0, true) === ELF_MAGIC && view.getUint16(header.type, firstBytes[header.data] === DATA_LITTLE_ENDIAN) === ET_CORE
+    view.getUint32(0, true) === ELF_MAGIC &&
+    view.getUint16(header.type, firstBytes[header.data] === DATA_LITTLE_ENDIAN) === ET_CORE
   );
 }
 
@@ -76,12 +77,18 @@ export function openElfCore(path: string, options: ElfCoreOptions = {}): ElfCore
   try {
     const stat = fs.fstatSync(handle.fd);
     if (!stat.isFile())
-      throw new PageferryError('unsupported', `${path}: an ELF core must be a regular file, to be read out of order`);
+      throw new PageferryError(
+        'unsupported',
+        `${path}: an ELF core must be a regular file, to be read out of order`,
+      );
     const loads = readLoads(handle, stat.size);
     const addressing = loads.some((load) => load.paddr !== 0n) ? 'physical' : 'virtual';
     const addressOf = (load: Load) => (addressing === 'physical' ? load.paddr : load.vaddr);
     checkLoads(path, loads, addressOf, addressing, stat.size);
-    const ordered = options.layout === 'file-order' ? loads : [...loads].sort((a, b) => ascending(addressOf(a), addressOf(b)));
+    const ordered =
+      options.layout === 'file-order'
+        ? loads
+        : [...loads].sort((a, b) => ascending(addressOf(a), addressOf(b)));
     const { segments, extents } = layOut(path, ordered, addressOf);
     return { ...extentSource(handle, extents), segments, addressing };
   } catch (cause) {
@@ -98,7 +105,10 @@ function readLoads(handle: ReadHandle, fileBytes: number): Load[] {
   const phoff = first.getBigUint64(header.phoff, true);
   const tableBytes = BigInt(count) * BigInt(PROGRAM_HEADER_BYTES);
   if (phoff + tableBytes > BigInt(fileBytes))
-    throw bad(name, `${count} program headers at ${phoff} need ${tableBytes} bytes, the file has ${fileBytes}`);
+    throw bad(
+      name,
+      `${count} program headers at ${phoff} need ${tableBytes} bytes, the file has ${fileBytes}`,
+    );
   const loads: Load[] = [];
   for (let index = 0; index < count; index += HEADERS_PER_READ) {
     const some = Math.min(HEADERS_PER_READ, count - index);
@@ -109,14 +119,18 @@ function readLoads(handle: ReadHandle, fileBytes: number): Load[] {
       if (load) loads.push(load);
     }
   }
-  if (loads.length === 0) throw bad(name, `has no memory: none of its ${count} program headers is a PT_LOAD with bytes`);
+  if (loads.length === 0)
+    throw bad(name, `has no memory: none of its ${count} program headers is a PT_LOAD with bytes`);
   return loads;
 }
 
 function readLoad(view: DataView, at: number, index: number): Load | undefined {
   const word = (field: number) => view.getBigUint64(at + field, true);
   const memsz = word(programHeader.memsz);
-  if (view.getUint32(at + programHeader.type, true) !== PT_LOAD || (memsz === 0n && word(programHeader.filesz) === 0n))
+  if (
+    view.getUint32(at + programHeader.type, true) !== PT_LOAD ||
+    (memsz === 0n && word(programHeader.filesz) === 0n)
+  )
     return undefined;
   return {
     offset: word(programHeader.offset),
@@ -129,15 +143,19 @@ function readLoad(view: DataView, at: number, index: number): Load | undefined {
 }
 
 function checkKind(name: string, view: DataView): void {
-  if (view.getUint32(0, true) !== ELF_MAGIC) throw bad(name, 'does not begin with 7F 45 4C 46, so it is no ELF file');
+  if (view.getUint32(0, true) !== ELF_MAGIC)
+    throw bad(name, 'does not begin with 7F 45 4C 46, so it is no ELF file');
   const only = 'only ELF64 little-endian core files can be read';
   const bits = view.getUint8(header.class);
   const order = view.getUint8(header.data);
-  if (bits !== CLASS_64) throw unsupported(name, `is ${bits === 1 ? 'ELF32' : `ELF of class ${bits}`}; ${only}`);
+  if (bits !== CLASS_64)
+    throw unsupported(name, `is ${bits === 1 ? 'ELF32' : `ELF of class ${bits}`}; ${only}`);
   if (order !== DATA_LITTLE_ENDIAN)
     throw unsupported(name, `is ${order === 2 ? 'big-endian ELF' : `ELF of byte order ${order}`}; ${only}`);
   const type = view.getUint16(header.type, true);
-  const kind = ['nothing', 'an object file', 'an executable', 'a shared library or executable'][type] ?? `of type ${type}`;
+  const kind =
+    ['nothing', 'an object file', 'an executable', 'a shared library or executable'][type] ??
+    `of type ${type}`;
   if (type !== ET_CORE) throw unsupported(name, `is ELF but ${kind}; ${only}`);
   const entryBytes = view.getUint16(headerCounts.phentsize, true);
   if (entryBytes !== PROGRAM_HEADER_BYTES)
@@ -149,23 +167,42 @@ function programHeaderCount(handle: ReadHandle, first: DataView, fileBytes: numb
   if (count !== PN_XNUM) return count;
   const shoff = first.getBigUint64(header.shoff, true);
   if (shoff < BigInt(HEADER_BYTES) || shoff + BigInt(SECTION_HEADER_BYTES) > BigInt(fileBytes))
-    throw bad(handle.name, `its number of program headers is in a section header at ${shoff}, the file has ${fileBytes} bytes`);
+    throw bad(
+      handle.name,
+      `its number of program headers is in a section header at ${shoff}, the file has ${fileBytes} bytes`,
+    );
   const section = viewOf(readWhole(handle, Number(shoff), SECTION_HEADER_BYTES, fileBytes, 'section header'));
   const long = section.getUint32(SECTION_INFO_OFFSET, true);
-  if (long > MAX_PROGRAM_HEADERS) throw bad(handle.name, `expected at most ${MAX_PROGRAM_HEADERS} program headers, got ${long}`);
+  if (long > MAX_PROGRAM_HEADERS)
+    throw bad(handle.name, `expected at most ${MAX_PROGRAM_HEADERS} program headers, got ${long}`);
   return long;
 }
 
 /** No number of the file is used before it has passed here. */
-function checkLoads(name: string, loads: Load[], addressOf: Field, addressing: string, fileBytes: number): void {
+function checkLoads(
+  name: string,
+  loads: Load[],
+  addressOf: Field,
+  addressing: string,
+  fileBytes: number,
+): void {
   for (const load of loads) {
     const segment = `segment ${load.index}`;
     if (load.filesz > load.memsz)
-      throw bad(name, `${segment}: has ${load.filesz} bytes in the file, more than its ${load.memsz} in memory`);
+      throw bad(
+        name,
+        `${segment}: has ${load.filesz} bytes in the file, more than its ${load.memsz} in memory`,
+      );
     if (load.filesz > 0n && load.offset + load.filesz > BigInt(fileBytes))
-      throw bad(name, `${segment}: ${load.filesz} bytes at ${load.offset} end past the file's ${fileBytes}: it is cut short`);
+      throw bad(
+        name,
+        `${segment}: ${load.filesz} bytes at ${load.offset} end past the file's ${fileBytes}: it is cut short`,
+      );
     if (addressOf(load) + load.memsz > ADDRESS_END)
-      throw bad(name, `${segment}: ${load.memsz} bytes at ${hex(addressOf(load))} end past the address space`);
+      throw bad(
+        name,
+        `${segment}: ${load.memsz} bytes at ${hex(addressOf(load))} end past the address space`,
+      );
   }
   const hint = addressing === 'physical' ? ' (dump-guest-memory: dump without -p, paging)' : '';
   checkApart(name, loads, addressOf, (load) => load.memsz, `at ${addressing} address`, hint);
@@ -183,16 +220,30 @@ function checkLoads(name: string, loads: Load[], addressOf: Field, addressing: s
 
 type Field = (load: Load) => bigint;
 
-function checkApart(name: string, loads: Load[], startOf: Field, bytesOf: Field, where: string, hint: string): void {
+function checkApart(
+  name: string,
+  loads: Load[],
+  startOf: Field,
+  bytesOf: Field,
+  where: string,
+  hint: string,
+): void {
   const sorted = [...loads].sort((a, b) => ascending(startOf(a), startOf(b)));
   for (let i = 1; i < sorted.length; i++) {
     const [before, after] = [sorted[i - 1]!, sorted[i]!];
     if (startOf(before) + bytesOf(before) > startOf(after))
-      throw bad(name, `segments ${before.index} and ${after.index} overlap ${where} ${hex(startOf(after))}${hint}`);
+      throw bad(
+        name,
+        `segments ${before.index} and ${after.index} overlap ${where} ${hex(startOf(after))}${hint}`,
+      );
   }
 }
 
-function layOut(name: string, loads: Load[], addressOf: Field): { segments: ElfSegment[]; extents: Extent[] } {
+function layOut(
+  name: string,
+  loads: Load[],
+  addressOf: Field,
+): { segments: ElfSegment[]; extents: Extent[] } {
   const segments: ElfSegment[] = [];
   const extents: Extent[] = [];
   let position = 0;
@@ -212,15 +263,27 @@ function layOut(name: string, loads: Load[], addressOf: Field): { segments: ElfS
 /** Neighbours in the image that are neighbours in the file are read in one piece. */
 function addExtent(extents: Extent[], extent: Extent): void {
   const last = extents.at(-1);
-  const joins = last && (last.offset === undefined ? extent.offset === undefined : extent.offset === last.offset + last.bytes);
+  const joins =
+    last &&
+    (last.offset === undefined ? extent.offset === undefined : extent.offset === last.offset + last.bytes);
   if (joins) extents[extents.length - 1] = { ...last, bytes: last.bytes + extent.bytes };
   else extents.push(extent);
 }
 
-function readWhole(handle: ReadHandle, position: number, bytes: number, fileBytes: number, what: string): Uint8Array {
+function readWhole(
+  handle: ReadHandle,
+  position: number,
+  bytes: number,
+  fileBytes: number,
+  what: string,
+): Uint8Array {
   const into = new Uint8Array(bytes);
   const got = handle.readSync(into, position);
-  if (got < bytes) throw bad(handle.name, `${what}: expected ${bytes} bytes at ${position}, got ${got}; the file has ${fileBytes}`);
+  if (got < bytes)
+    throw bad(
+      handle.name,
+      `${what}: expected ${bytes} bytes at ${position}, got ${got}; the file has ${fileBytes}`,
+    );
   return into;
 }
 

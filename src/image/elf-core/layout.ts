@@ -30,5 +30,14 @@ export const header = {
   ehsize: 52,
 } as const;
 export const headerCounts = { phentsize: 54, phnum: 56, shentsize: 58, shnum: 60 } as const;
-export const programHeader = { type: 0, flags: 4, offset: 8, vaddr: 16, paddr: 24, filesz: 32, memsz: 40, align: 48 } as const;
+export const programHeader = {
+  type: 0,
+  flags: 4,
+  offset: 8,
+  vaddr: 16,
+  paddr: 24,
+  filesz: 32,
+  memsz: 40,
+  align: 48,
+} as const;
 export const SECTION_INFO_OFFSET = 44;

@@ -35,9 +35,13 @@ export function createAtomicWriter(path: string): AtomicWriter {
   const outlet = target.kind === 'file' ? partialOutlet(target) : straightOutlet(target);
   let state: 'open' | 'writing' | 'failed' | 'closed' = 'open';
   const check = () => {
-    if (state === 'writing') throw new PageferryError('bad-argument', `${name}: the write before has not ended`);
+    if (state === 'writing')
+      throw new PageferryError('bad-argument', `${name}: the write before has not ended`);
     if (state !== 'open')
-      throw new PageferryError('bad-argument', `${name}: used after it ${state === 'failed' ? 'failed' : 'was closed'}`);
+      throw new PageferryError(
+        'bad-argument',
+        `${name}: used after it ${state === 'failed' ? 'failed' : 'was closed'}`,
+      );
   };
   const exclusively = async (work: () => Promise<unknown>) => {
     check();

@@ -2,8 +2,8 @@ import fs from 'node:fs';
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
 import { checkPosition, ioError } from './errno.js';
-import { readHandle } from './read-handle.js';
 import { type OutputTarget, openPartial, outputTarget, STDOUT_FD, writeAllSync } from './output.js';
+import { readHandle } from './read-handle.js';
 
 /** Neighbouring pages go out in one system call of at most this many bytes. */
 const STAGING_BYTES = 1 << 20;
@@ -87,7 +87,9 @@ function regularSink(target: OutputTarget, mode?: number): PageSink {
       } catch (cause) {
         open = false;
         file.abort();
-        throw cause instanceof PageferryError ? cause : ioError(name, `cannot give it its size of ${bytes} bytes`, cause);
+        throw cause instanceof PageferryError
+          ? cause
+          : ioError(name, `cannot give it its size of ${bytes} bytes`, cause);
       }
       open = false;
       file.commit();
@@ -138,9 +140,15 @@ function straightSink(target: OutputTarget): PageSink {
     },
     readAt(into, position) {
       if (!device)
-        throw new PageferryError('unsupported', `${name}: cannot be read back (at ${position}); write to a regular file`);
+        throw new PageferryError(
+          'unsupported',
+          `${name}: cannot be read back (at ${position}); write to a regular file`,
+        );
       checkOpen(name, open, position);
-      return readHandle(fd, name).readSync(into.subarray(0, Math.max(0, Math.min(into.length, end - position))), position);
+      return readHandle(fd, name).readSync(
+        into.subarray(0, Math.max(0, Math.min(into.length, end - position))),
+        position,
+      );
     },
     finish(bytes) {
       checkInOrder(name, open, bytes, end);
@@ -179,5 +187,6 @@ function checkWhole(name: string, whole: boolean): void {
 
 function checkInOrder(name: string, open: boolean, position: number, end: number): void {
   checkOpen(name, open, position);
-  if (position < end) throw new PageferryError('bad-argument', `${name}: cannot go back to ${position}, is at ${end} already`);
+  if (position < end)
+    throw new PageferryError('bad-argument', `${name}: cannot go back to ${position}, is at ${end} already`);
 }

@@ -46,7 +46,10 @@ function newSet({ path, name, mode }: OutputTarget): ImageSet {
   return {
     open(number) {
       if (number > 0 && mode !== undefined)
-        throw new PageferryError('io', `${name}: is a file, the stream has several images: they need a folder`);
+        throw new PageferryError(
+          'io',
+          `${name}: is a file, the stream has several images: they need a folder`,
+        );
       return createFileSink(image(number), mode === undefined ? {} : { mode });
     },
     settle(count) {
@@ -54,7 +57,11 @@ function newSet({ path, name, mode }: OutputTarget): ImageSet {
         if (count === 1 && mode !== undefined) fs.chmodSync(image(0), mode);
         fs.renameSync(count === 1 ? image(0) : folder, path);
       } catch (cause) {
-        throw ioError(name, count === 1 ? 'cannot put the image there' : `cannot put ${count} images there`, cause);
+        throw ioError(
+          name,
+          count === 1 ? 'cannot put the image there' : `cannot put ${count} images there`,
+          cause,
+        );
       } finally {
         discard();
       }
@@ -73,12 +80,15 @@ function folderSet(path: string): ImageSet {
       try {
         // All or none, as far as can be known before.
         const taken = names.find((name) => isFolder(join(path, name)));
-        if (taken !== undefined) throw new PageferryError('io', `${join(path, taken)}: is a directory, not a file to write`);
+        if (taken !== undefined)
+          throw new PageferryError('io', `${join(path, taken)}: is a directory, not a file to write`);
         names.forEach((name, number) => {
           fs.renameSync(image(number), join(path, name));
         });
       } catch (cause) {
-        throw cause instanceof PageferryError ? cause : ioError(path, `cannot put ${count} images there`, cause);
+        throw cause instanceof PageferryError
+          ? cause
+          : ioError(path, `cannot put ${count} images there`, cause);
       } finally {
         discard();
       }
@@ -104,7 +114,11 @@ function partialFolder(parent: string, name: string, what: string) {
 function straightSet(path: string, name: string): ImageSet {
   return {
     open(number) {
-      if (number > 0) throw new PageferryError('io', `${name}: takes one image, the stream has several; unpack one with --image N`);
+      if (number > 0)
+        throw new PageferryError(
+          'io',
+          `${name}: takes one image, the stream has several; unpack one with --image N`,
+        );
       return createReadableSink(path);
     },
     settle() {},

@@ -24,7 +24,8 @@ export function outputTarget(path: string): OutputTarget {
     if (!stat) return { kind: 'file', name: path, path };
     if (stat.isDirectory()) throw new PageferryError('io', `${path}: is a directory, not a file to write`);
     fs.accessSync(path, fs.constants.W_OK);
-    if (stat.isFile()) return { kind: 'file', name: path, path: fs.realpathSync(path), mode: stat.mode & 0o777 };
+    if (stat.isFile())
+      return { kind: 'file', name: path, path: fs.realpathSync(path), mode: stat.mode & 0o777 };
     return { kind: stat.isBlockDevice() ? 'device' : 'stream', name: path, path };
   } catch (cause) {
     throw cause instanceof PageferryError ? cause : ioError(path, 'cannot write', cause);

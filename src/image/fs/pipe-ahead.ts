@@ -63,7 +63,10 @@ export function openPipeAhead(fd: number, name: string): PipeAhead | undefined {
   const shared = new SharedArrayBuffer(STATE_BYTES + RING_BYTES);
   const state = new Int32Array(shared, 0, 5);
   const ring = new Uint8Array(shared, STATE_BYTES);
-  const worker = new Worker(READER, { eval: true, workerData: { fd: again, shared, cells: CELLS, ringBytes: RING_BYTES } });
+  const worker = new Worker(READER, {
+    eval: true,
+    workerData: { fd: again, shared, cells: CELLS, ringBytes: RING_BYTES },
+  });
   let failure: unknown;
   const failed = (cause: unknown) => {
     failure ??= ioError(name, 'cannot read', cause);

@@ -58,7 +58,13 @@ export function readHandle(fd: number, name: string): ReadHandle {
       while (done < into.length) {
         try {
           if (closed) throw new Error('it is closed');
-          const bytes = fs.readSync(fd, into, done, Math.min(into.length - done, CALL_BYTES), position + done);
+          const bytes = fs.readSync(
+            fd,
+            into,
+            done,
+            Math.min(into.length - done, CALL_BYTES),
+            position + done,
+          );
           if (bytes === 0) break;
           done += bytes;
         } catch (cause) {

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
 import { ioError } from './errno.js';
-import { readHandle } from './read-handle.js';
 import { writeAllSync } from './output.js';
+import { readHandle } from './read-handle.js';
 
 /**
  * Keeps an image only for as long as later pages may refer to it, in a file of the temporary folder that has no name: it is gone

@@ -27,7 +27,15 @@ const BLOCK_BYTES = 4096;
 const ZEROS = Buffer.alloc(CHUNK_BYTES);
 /** The memory of other people's programs holds secrets. */
 const OWNER_ONLY = 0o600;
-const MACHINES: Record<string, number> = { x64: 62, arm64: 183, riscv64: 243, loong64: 258, ppc64: 21, ia32: 3, arm: 40 };
+const MACHINES: Record<string, number> = {
+  x64: 62,
+  arm64: 183,
+  riscv64: 243,
+  loong64: 258,
+  ppc64: 21,
+  ia32: 3,
+  arm: 40,
+};
 
 export interface CaptureOptions extends ProcessOptions {
   /** Stops the process (SIGSTOP) while it is read, so that its memory is that of one moment; it goes on afterwards. */
@@ -50,9 +58,14 @@ export interface Capture {
  * once it is whole, and zero pages are holes in it.
  * @throws PageferryError `io` when the process cannot be read or the file not be written
  */
-export async function captureProcess(pid: number, path: string, options: CaptureOptions = {}): Promise<Capture> {
+export async function captureProcess(
+  pid: number,
+  path: string,
+  options: CaptureOptions = {},
+): Promise<Capture> {
   checkPid(pid);
-  if (endianness() !== 'LE') throw new PageferryError('unsupported', `pid ${pid}: only little-endian cores can be written`);
+  if (endianness() !== 'LE')
+    throw new PageferryError('unsupported', `pid ${pid}: only little-endian cores can be written`);
   // First of all: opening a pipe may wait for its reader, which may be the process itself.
   const sink = createFileSink(path, { mode: OWNER_ONLY });
   try {
@@ -64,7 +77,12 @@ export async function captureProcess(pid: number, path: string, options: Capture
   }
 }
 
-async function copyProcess(pid: number, sink: PageSink, options: CaptureOptions, interrupted: () => boolean): Promise<Capture> {
+async function copyProcess(
+  pid: number,
+  sink: PageSink,
+  options: CaptureOptions,
+  interrupted: () => boolean,
+): Promise<Capture> {
   const source = openProcess(pid, options);
   try {
     const headers = coreHeaders(source.regions);
@@ -89,7 +107,8 @@ async function copyMemory(
   let storedBytes = 0;
   let read = await source.read(filling);
   for (let done = 0; read > 0; ) {
-    if (interrupted()) throw new PageferryError('io', `${source.name}: interrupted after ${done} of ${source.bytes} bytes`);
+    if (interrupted())
+      throw new PageferryError('io', `${source.name}: interrupted after ${done} of ${source.bytes} bytes`);
     [filling, writing] = [writing, filling];
     const bytes = read;
     // The next chunk is read while this one is written.
@@ -161,7 +180,8 @@ function coreHeaders(regions: readonly PlacedRegion[]): Uint8Array {
 
 function writeProgramHeader(view: DataView, at: number, region: ProcessRegion, offset: number): void {
   const { permissions } = region;
-  const flags = (permissions[2] === 'x' ? 1 : 0) | (permissions[1] === 'w' ? 2 : 0) | (permissions[0] === 'r' ? 4 : 0);
+  const flags =
+    (permissions[2] === 'x' ? 1 : 0) | (permissions[1] === 'w' ? 2 : 0) | (permissions[0] === 'r' ? 4 : 0);
   view.setUint32(at + programHeader.type, PT_LOAD, true);
   view.setUint32(at + programHeader.flags, flags, true);
   view.setBigUint64(at + programHeader.offset, BigInt(offset), true);

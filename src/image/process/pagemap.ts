@@ -77,7 +77,8 @@ function systemPageBytes(): number | undefined {
     const auxv = fs.readFileSync('/proc/self/auxv');
     for (let at = 0; at + 16 <= auxv.length; at += 16) {
       const value = auxv.readBigUInt64LE(at + 8);
-      if (auxv.readBigUInt64LE(at) === AT_PAGESZ) return value >= 4096n && value <= 1n << 20n ? Number(value) : undefined;
+      if (auxv.readBigUInt64LE(at) === AT_PAGESZ)
+        return value >= 4096n && value <= 1n << 20n ? Number(value) : undefined;
     }
   } catch (cause) {
     if (!errnoOf(cause)) throw cause;

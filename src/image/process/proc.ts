@@ -23,12 +23,15 @@ const PTRACE_SCOPE = '/proc/sys/kernel/yama/ptrace_scope';
 /** Readable memory that is the process's own: not the kernel's clock pages, not a device's. */
 export function isMemory(region: ProcessRegion): boolean {
   const { permissions, path } = region;
-  return permissions.startsWith('r') && !path.startsWith('[vvar') && path !== '[vsyscall]' && !DEVICE.test(path);
+  return (
+    permissions.startsWith('r') && !path.startsWith('[vvar') && path !== '[vsyscall]' && !DEVICE.test(path)
+  );
 }
 
 /** @throws PageferryError `bad-argument`, or `unsupported` where there is no /proc */
 export function checkPid(pid: number): void {
-  if (!Number.isSafeInteger(pid) || pid < 1) throw new PageferryError('bad-argument', `expected a process id, got ${pid}`);
+  if (!Number.isSafeInteger(pid) || pid < 1)
+    throw new PageferryError('bad-argument', `expected a process id, got ${pid}`);
   if (process.platform !== 'linux')
     throw new PageferryError(
       'unsupported',
@@ -79,16 +82,21 @@ export function openProc(pid: number, file: string): number {
 export function explain(pid: number, cause: unknown): PageferryError {
   const code = errnoOf(cause);
   const name = `pid ${pid}`;
-  if (code === 'ENOENT' || code === 'ESRCH') return new PageferryError('io', `${name}: no such process: ${code}`, { cause });
+  if (code === 'ENOENT' || code === 'ESRCH')
+    return new PageferryError('io', `${name}: no such process: ${code}`, { cause });
   if (code !== 'EACCES' && code !== 'EPERM') return ioError(name, 'cannot read its memory', cause);
   const owner = `it belongs to another user or is protected; be its user or root`;
-  return new PageferryError('io', `${name}: its memory may not be read: ${code}: ${owner}${ptraceHint()}`, { cause });
+  return new PageferryError('io', `${name}: its memory may not be read: ${code}: ${owner}${ptraceHint()}`, {
+    cause,
+  });
 }
 
 function ptraceHint(): string {
   try {
     const scope = Number(fs.readFileSync(PTRACE_SCOPE, 'utf8'));
-    const meaning = [undefined, 'only child processes may be read', 'only root may read', 'nobody may read'][scope];
+    const meaning = [undefined, 'only child processes may be read', 'only root may read', 'nobody may read'][
+      scope
+    ];
     return meaning ? ` (kernel.yama.ptrace_scope is ${scope}: ${meaning})` : '';
   } catch {
     return '';

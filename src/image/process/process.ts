@@ -37,7 +37,11 @@ export function openProcess(pid: number, options: ProcessOptions = {}): ProcessS
   const name = `pid ${pid}`;
   const regions = layOut(readRegions(pid).filter(options.include ?? isMemory));
   const last = regions.at(-1);
-  if (!last) throw new PageferryError('io', `${name}: has no memory to read (a kernel thread, a zombie, or nothing was included)`);
+  if (!last)
+    throw new PageferryError(
+      'io',
+      `${name}: has no memory to read (a kernel thread, a zombie, or nothing was included)`,
+    );
   const bytes = last.position + last.bytes;
   const memory = readHandle(openProc(pid, 'mem'), name);
   const pagemap = openPagemap(pid);

@@ -11,9 +11,15 @@ const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
  * signal or exits meanwhile. A process that stands still already is left so.
  * @throws PageferryError `io` when it cannot be stopped
  */
-export async function whileStopped<T>(pid: number, work: (interrupted: () => boolean) => Promise<T>): Promise<T> {
+export async function whileStopped<T>(
+  pid: number,
+  work: (interrupted: () => boolean) => Promise<T>,
+): Promise<T> {
   if (pid === process.pid)
-    throw new PageferryError('bad-argument', `pid ${pid}: is this program, which cannot stop itself and read on`);
+    throw new PageferryError(
+      'bad-argument',
+      `pid ${pid}: is this program, which cannot stop itself and read on`,
+    );
   if (allStopped(pid)) return work(() => false);
   let signal: NodeJS.Signals | undefined;
   const onSignal = (name: NodeJS.Signals) => {
@@ -48,7 +54,8 @@ export async function whileStopped<T>(pid: number, work: (interrupted: () => boo
 
 async function untilStopped(pid: number): Promise<void> {
   for (const deadline = performance.now() + PATIENCE_MS; !allStopped(pid); await sleep(1))
-    if (performance.now() > deadline) throw new PageferryError('io', `pid ${pid}: did not stop within ${PATIENCE_MS} ms`);
+    if (performance.now() > deadline)
+      throw new PageferryError('io', `pid ${pid}: did not stop within ${PATIENCE_MS} ms`);
 }
 
 /** Threads stop one by one; "T" is stopped, "t" stopped by a debugger, "Z" and "X" have ended. */

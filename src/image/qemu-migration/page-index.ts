@@ -44,7 +44,10 @@ export class QemuPageIndex {
     const entry = this.entries[page]!;
     const depth = entry < 0 ? this.depths[-entry - 1]! + 1 : 1;
     if (depth > MOST_CHANGES_OF_PAGE)
-      throw new PageferryError('limit', `${this.name}: page ${page}: more than ${MOST_CHANGES_OF_PAGE} xbzrle records`);
+      throw new PageferryError(
+        'limit',
+        `${this.name}: page ${page}: more than ${MOST_CHANGES_OF_PAGE} xbzrle records`,
+      );
     if (this.changes === this.changeOffsets.length) this.grow();
     const change = this.changes++;
     this.changeOffsets[change] = offset;
@@ -82,7 +85,8 @@ export class QemuPageIndex {
   }
 
   private grow(): void {
-    if (this.changes === MOST_CHANGES) throw new PageferryError('limit', `${this.name}: more than ${MOST_CHANGES} xbzrle records`);
+    if (this.changes === MOST_CHANGES)
+      throw new PageferryError('limit', `${this.name}: more than ${MOST_CHANGES} xbzrle records`);
     const room = Math.max(1024, 2 * this.changes);
     this.changeOffsets = copied(this.changeOffsets, new Float64Array(room));
     this.changeLengths = copied(this.changeLengths, new Uint16Array(room));

@@ -1,8 +1,8 @@
 import { PageferryError } from '../../page/error.js';
-import type { ReadHandle } from '../fs/read-handle.js';
 import { TARGET_PAGE_BYTES } from '../../qemu/format.js';
-import type { QemuPageIndex } from './page-index.js';
 import { applyXbzrle } from '../../qemu/xbzrle.js';
+import type { ReadHandle } from '../fs/read-handle.js';
+import type { QemuPageIndex } from './page-index.js';
 
 /** Pages sent one after the other lie some bytes apart in the file, so they are read together, gaps and all. */
 const SPAN_BYTES = 256 << 10;
@@ -94,6 +94,9 @@ export class QemuPages {
   }
 
   private changed(offset: number): PageferryError {
-    return new PageferryError('io', `${this.handle.name}: the file was changed at ${offset} while it was read`);
+    return new PageferryError(
+      'io',
+      `${this.handle.name}: the file was changed at ${offset} while it was read`,
+    );
   }
 }

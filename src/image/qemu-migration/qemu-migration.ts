@@ -1,20 +1,21 @@
 import fs from 'node:fs';
 import { PageferryError } from '../../page/error.js';
-import { checkPosition, ioError } from '../fs/errno.js';
-import type { FileSource } from '../raw.js';
-import { openHandle, type ReadHandle } from '../fs/read-handle.js';
 import { QEMU_MAGIC, type QemuBlock, TARGET_PAGE_BYTES, u32 } from '../../qemu/format.js';
-import { QemuPageIndex } from './page-index.js';
-import { QemuPages } from './pages.js';
 import { QemuStreamReader } from '../../qemu/stream-reader.js';
 import { applyXbzrle } from '../../qemu/xbzrle.js';
+import { checkPosition, ioError } from '../fs/errno.js';
+import { openHandle, type ReadHandle } from '../fs/read-handle.js';
+import type { FileSource } from '../raw.js';
+import { QemuPageIndex } from './page-index.js';
+import { QemuPages } from './pages.js';
 
 const PIECE_BYTES = 1 << 20;
 /** A zero page: place and fill. A file has one record at least for nearly every page, so it cannot claim many more than it could hold. */
 const LEAST_RECORD_BYTES = 9;
 const FREE_PAGES = 1 << 20;
 /** Blocks that a device or the firmware has for itself: ROMs, flash, the memory of a display. */
-const NOT_RAM = /^\/rom@|^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]\/|^pc\.(bios|rom)$|^system\.flash|\.rom$|^vga\.vram$/;
+const NOT_RAM =
+  /^\/rom@|^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]\/|^pc\.(bios|rom)$|^system\.flash|\.rom$|^vga\.vram$/;
 
 interface QemuImageBlock extends QemuBlock {
   /** Where it begins in the image. */
@@ -51,7 +52,10 @@ export function openQemuStream(path: string, options: QemuImageOptions = {}): Qe
   try {
     const stat = fs.fstatSync(handle.fd);
     if (!stat.isFile())
-      throw new PageferryError('unsupported', `${path}: a migration stream must be a regular file, to be read out of order`);
+      throw new PageferryError(
+        'unsupported',
+        `${path}: a migration stream must be a regular file, to be read out of order`,
+      );
     const { index, blocks, machine } = readIndex(handle, stat.size, options.blocks ?? 'ram');
     return sourceOf(new QemuPages(handle, index), { name: path, machine, blocks, close: handle.close });
   } catch (cause) {
@@ -80,7 +84,8 @@ function readIndex(handle: ReadHandle, fileBytes: number, which: 'ram' | 'all') 
     xbzrle(block, page, bytes, at, length) {
       const first = firstPages[block]!;
       const offset = reader.offsetOf(at);
-      if (!applyXbzrle(bytes, at, length)) throw bad(name, `page ${page} of a block: ${length} bytes at ${offset} are no xbzrle`);
+      if (!applyXbzrle(bytes, at, length))
+        throw bad(name, `page ${page} of a block: ${length} bytes at ${offset} are no xbzrle`);
       if (first >= 0) index.addChange(first + page, offset, length);
     },
     machine(text) {
@@ -118,10 +123,16 @@ function readIndex(handle: ReadHandle, fileBytes: number, which: 'ram' | 'all') 
 
 function checkWhole(name: string, index: QemuPageIndex, ignoresShared: boolean): void {
   if (ignoresShared)
-    throw unsupported(name, 'was saved with x-ignore-shared: its RAM is in a file of its own and not in the stream');
+    throw unsupported(
+      name,
+      'was saved with x-ignore-shared: its RAM is in a file of its own and not in the stream',
+    );
   const unsent = index.unsent();
   if (index.whole === 0 && unsent > 0)
-    throw unsupported(name, `has nothing of ${unsent} of ${index.pages} pages: multifd sends them over other connections`);
+    throw unsupported(
+      name,
+      `has nothing of ${unsent} of ${index.pages} pages: multifd sends them over other connections`,
+    );
 }
 
 function layOut(all: readonly QemuBlock[], which: 'ram' | 'all') {
@@ -138,7 +149,10 @@ function layOut(all: readonly QemuBlock[], which: 'ram' | 'all') {
   return { blocks, firstPages };
 }
 
-function sourceOf(pages: QemuPages, about: Pick<QemuImageSource, 'name' | 'machine' | 'blocks' | 'close'>): QemuImageSource {
+function sourceOf(
+  pages: QemuPages,
+  about: Pick<QemuImageSource, 'name' | 'machine' | 'blocks' | 'close'>,
+): QemuImageSource {
   const bytes = pages.bytes;
   let next = 0;
   return {

@@ -1,5 +1,15 @@
 // What all charts share: a document to draw in, two sizes, labels.
-import { axisX, axisY, gridX, gridY, lineY, type Markish, type PlotOptions, plot, type RenderFunction } from '@observablehq/plot';
+import {
+  axisX,
+  axisY,
+  gridX,
+  gridY,
+  lineY,
+  type Markish,
+  type PlotOptions,
+  plot,
+  type RenderFunction,
+} from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import { escaped, visible } from './escape.js';
 import { leadEnd, placeLabels, type Room, spread, textBox } from './labels.js';
@@ -26,7 +36,10 @@ export function figure(title: string, caption: string, draw: (size: Size) => str
 }
 
 /** A line for each way, as it looks in every chart. */
-export function wayLines(lines: readonly (readonly { x: number; y: number }[])[], looks: readonly WayLook[]): Markish[] {
+export function wayLines(
+  lines: readonly (readonly { x: number; y: number }[])[],
+  looks: readonly WayLook[],
+): Markish[] {
   return lines.map((line, i) => {
     const { colour, widthPx, dash } = looks[i]!;
     return lineY(line, { x: 'x', y: 'y', stroke: colour, strokeWidth: widthPx, strokeDasharray: dash });
@@ -76,7 +89,12 @@ export interface Named {
 type Scale = (value: number) => number;
 
 /** Texts beside their marks; of what stands too close, those that come first go first. `lines` are better not covered. */
-export function labels(size: Size, named: readonly Named[], radius: number, lines: readonly (readonly Named[])[] = []): Markish {
+export function labels(
+  size: Size,
+  named: readonly Named[],
+  radius: number,
+  lines: readonly (readonly Named[])[] = [],
+): Markish {
   const render: RenderFunction = (_index, scales, _values, dimensions, { document }) => {
     const [x, y] = [scales.x as unknown as Scale, scales.y as unknown as Scale];
     const { width, height, marginLeft, marginRight, marginTop, marginBottom } = dimensions;
@@ -94,7 +112,16 @@ export function labels(size: Size, named: readonly Named[], radius: number, line
       const { box, colour } = label;
       const end = leadEnd(label);
       if (label.away)
-        group.append(element(document, 'line', { x1: label.x, y1: label.y, x2: end.x, y2: end.y, stroke: colour, class: 'lead' }));
+        group.append(
+          element(document, 'line', {
+            x1: label.x,
+            y1: label.y,
+            x2: end.x,
+            y2: end.y,
+            stroke: colour,
+            class: 'lead',
+          }),
+        );
       // A text is as wide as the reader's fonts make it: it stays beside its mark whichever side it stands on.
       const middle = box.x + box.width / 2;
       const side = label.x <= box.x ? 'start' : label.x >= box.x + box.width ? 'end' : 'middle';
@@ -129,7 +156,9 @@ export function endLabels(size: Size, ends: readonly Named[]): Markish {
     for (const [i, end] of ends.entries()) {
       const [fromX, fromY] = [x(end.x), y(end.y)];
       const points = `${fromX + 1},${fromY} ${fromX + 6},${fromY} ${fromX + 14},${places[i]} ${fromX + 18},${places[i]}`;
-      group.append(element(document, 'polyline', { points, stroke: end.colour, fill: 'none', class: 'lead' }));
+      group.append(
+        element(document, 'polyline', { points, stroke: end.colour, fill: 'none', class: 'lead' }),
+      );
       group.append(text(document, end.text, fromX + END_PX, places[i]!, 'start'));
     }
     return group;
@@ -143,7 +172,11 @@ function text(document: Document, content: string, x: number, y: number, anchor:
   return made;
 }
 
-function element(document: Document, name: string, attributes: Readonly<Record<string, string | number>>): SVGElement {
+function element(
+  document: Document,
+  name: string,
+  attributes: Readonly<Record<string, string | number>>,
+): SVGElement {
   const made = document.createElementNS(SVG, name);
   for (const [key, value] of Object.entries(attributes))
     made.setAttribute(key, typeof value === 'number' ? String(Math.round(value * 10) / 10) : value);

@@ -1,9 +1,9 @@
 import { axisY, barX, dot, type Markish, ruleX, ruleY, text } from '@observablehq/plot';
 import type { SimulationResult } from '../../simulate/simulate.js';
-import { drawn, figure, type Size } from './chart.js';
-import { fitting, textBox } from './labels.js';
 import { bestOf, keepsLimit, type LinkResults, ranked } from '../terminal/simulation.js';
 import { bytesText, msText } from '../terminal/units.js';
+import { drawn, figure, type Size } from './chart.js';
+import { fitting, textBox } from './labels.js';
 
 /** A guest that lost more of its time than this, while it ran, is pointed out. */
 const SLOW = 0.1;
@@ -54,9 +54,12 @@ export function comparisonFigure(at: LinkResults): string {
 /** What is to be known of a technique besides its bars, at its name. */
 export function marksOf(result: SimulationResult, best: SimulationResult | undefined): string {
   const { verified, gaveUp, guestSlowdown } = result;
-  return [result === best ? '★' : '', verified ? '' : '✕', gaveUp === undefined ? '' : '†', guestSlowdown > SLOW ? '‡' : ''].join(
-    '',
-  );
+  return [
+    result === best ? '★' : '',
+    verified ? '' : '✕',
+    gaveUp === undefined ? '' : '†',
+    guestSlowdown > SLOW ? '‡' : '',
+  ].join('');
 }
 
 function legend({ results }: LinkResults): string {
@@ -69,7 +72,9 @@ function legend({ results }: LinkResults): string {
     ['‡', `the guest lost over ${100 * SLOW} % of its time while it ran`],
     ['✕', 'failed: its bars end where it did'],
   ];
-  const items = means.filter(([mark]) => marks.includes(mark)).map(([mark, words]) => `<li><b>${mark}</b> ${words}</li>`);
+  const items = means
+    .filter(([mark]) => marks.includes(mark))
+    .map(([mark, words]) => `<li><b>${mark}</b> ${words}</li>`);
   if (over) items.push('<li><b>grey</b> over the downtime limit, or failed</li>');
   return items.length > 0 ? `<ul class="legend">${items.join('')}</ul>` : '';
 }
@@ -78,7 +83,9 @@ function draw(size: Size, at: LinkResults): string {
   const results = ranked(at.results);
   const best = bestOf(results);
   const nameOf = (result: SimulationResult) => fitting(result.technique, NAME_PX, size.fontPx);
-  const names = new Map(results.map((result) => [result.technique, `${nameOf(result)} ${marksOf(result, best)}`.trim()]));
+  const names = new Map(
+    results.map((result) => [result.technique, `${nameOf(result)} ${marksOf(result, best)}`.trim()]),
+  );
   const bars = MEASURES.flatMap((measure, panel) => barsOf(measure, panel, results, best));
   const { panel, ...layout } = layoutOf(size, [...names.values()], bars);
   const titles = MEASURES.map(({ title }, i) => ({ panel: i, title }));
@@ -95,7 +102,14 @@ function draw(size: Size, at: LinkResults): string {
       // A bar's length says nothing where there is no 0.
       ruleY(log, { [panel]: 'panel', y: 'name', x1: 0, x2: 'share', stroke: 'colour', strokeOpacity: 0.5 }),
       dot(log, { [panel]: 'panel', y: 'name', x: 'share', r: DOT_PX, fill: 'colour' }),
-      text(bars, { [panel]: 'panel', y: 'name', x: 'textAt', text: 'text', textAnchor: 'start', dx: LABEL_GAP_PX }),
+      text(bars, {
+        [panel]: 'panel',
+        y: 'name',
+        x: 'textAt',
+        text: 'text',
+        textAnchor: 'start',
+        dx: LABEL_GAP_PX,
+      }),
     ],
   });
 }
@@ -123,7 +137,12 @@ function layoutOf(size: Size, names: readonly string[], bars: readonly Bar[]) {
   };
 }
 
-function barsOf(measure: Measure, panel: number, results: readonly SimulationResult[], best: SimulationResult | undefined): Bar[] {
+function barsOf(
+  measure: Measure,
+  panel: number,
+  results: readonly SimulationResult[],
+  best: SimulationResult | undefined,
+): Bar[] {
   const share = scaleOf(measure, results);
   return results.map((result) => ({
     panel,
@@ -166,11 +185,16 @@ function limitMarks(results: readonly SimulationResult[], panel: 'fx' | 'fy'): M
   const [least, most] = logDomain(results);
   const limit = limitOf(results);
   const decades: { panel: number; share: number }[] = [];
-  for (let ms = 10 ** Math.ceil(Math.log10(least)); ms <= most; ms *= 10) decades.push({ panel: number, share: share(ms) });
+  for (let ms = 10 ** Math.ceil(Math.log10(least)); ms <= most; ms *= 10)
+    decades.push({ panel: number, share: share(ms) });
   return [
     ruleX(decades, { [panel]: 'panel', x: 'share', strokeOpacity: 0.13 }),
     limit === undefined
       ? []
-      : ruleX([{ panel: number, share: share(limit) }], { [panel]: 'panel', x: 'share', strokeDasharray: '4 3' }),
+      : ruleX([{ panel: number, share: share(limit) }], {
+          [panel]: 'panel',
+          x: 'share',
+          strokeDasharray: '4 3',
+        }),
   ];
 }

@@ -36,7 +36,9 @@ ${foot}
 
 /** How a report was made, at the page's end. */
 export function footer(facts: readonly (readonly [name: string, value: string])[], after = ''): string {
-  const items = facts.map(([name, value]) => `<div><dt>${escaped(name)}</dt><dd>${escaped(value)}</dd></div>`);
+  const items = facts.map(
+    ([name, value]) => `<div><dt>${escaped(name)}</dt><dd>${escaped(value)}</dd></div>`,
+  );
   return `<footer><h2>How this was made</h2><dl>${items.join('')}</dl>${after}</footer>`;
 }
 

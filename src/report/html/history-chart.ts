@@ -1,9 +1,9 @@
 import { axisY, gridY, ruleY, text } from '@observablehq/plot';
 import type { SimulationResult } from '../../simulate/simulate.js';
-import { drawn, figure, type Size } from './chart.js';
-import { fitting, textBox } from './labels.js';
 import { type GuestFacts, type LinkResults, ranked } from '../terminal/simulation.js';
 import { msText } from '../terminal/units.js';
+import { drawn, figure, type Size } from './chart.js';
+import { fitting, textBox } from './labels.js';
 
 /** Where a technique's small chart stands. */
 interface Cell {
@@ -47,12 +47,19 @@ function draw(size: Size, at: LinkResults, guest: GuestFacts): string {
   const columns = wide ? 4 : 2;
   const rows = Math.ceil(results.length / columns);
   const cells = results.map((result, i) => ({ result, column: i % columns, row: Math.floor(i / columns) }));
-  const pages = cells.flatMap(({ result, ...cell }) => stretches(result, cell, ({ pages: sent }) => sent * result.pagesEach));
-  const bytes = cells.flatMap(({ result, ...cell }) => stretches(result, cell, (round) => round.bytes / guest.pageBytes));
+  const pages = cells.flatMap(({ result, ...cell }) =>
+    stretches(result, cell, ({ pages: sent }) => sent * result.pagesEach),
+  );
+  const bytes = cells.flatMap(({ result, ...cell }) =>
+    stretches(result, cell, (round) => round.bytes / guest.pageBytes),
+  );
   const [ticks, domain] = levels([...pages, ...bytes].map(({ value }) => value));
   const marginLeft = 10 + Math.max(...ticks.map((tick) => textBox(countTick(tick), size.fontPx).width));
   const cellPx = (size.width - marginLeft - 4) / (columns * 1.1);
-  const titles = cells.map(({ result, ...cell }) => ({ ...cell, name: fitting(result.technique, cellPx, size.fontPx) }));
+  const titles = cells.map(({ result, ...cell }) => ({
+    ...cell,
+    name: fitting(result.technique, cellPx, size.fontPx),
+  }));
   const ends = cells.map(({ result, ...cell }) => ({ ...cell, text: endText(result) }));
   const place = { fx: 'column', fy: 'row' } as const;
   const line = { ...place, x1: 'from', x2: 'to', y: 'value' } as const;
@@ -104,7 +111,10 @@ function levels(values: readonly number[]): [ticks: number[], domain: [number, n
   const most = Math.max(10, ...values);
   const least = Math.floor(Math.log10(Math.min(most / 10, ...values)));
   const every = Math.ceil((Math.log10(most) - least) / 4);
-  const ticks = Array.from({ length: Math.floor((Math.log10(most) - least) / every) + 1 }, (_, i) => 10 ** (least + i * every));
+  const ticks = Array.from(
+    { length: Math.floor((Math.log10(most) - least) / every) + 1 },
+    (_, i) => 10 ** (least + i * every),
+  );
   return [ticks, [ticks[0]!, most * 1.5]];
 }
 

@@ -45,7 +45,10 @@ const CROSSING_COST = 40;
 const SEARCH_PX = 6;
 
 export function textBox(text: string, fontPx: number): { width: number; height: number } {
-  return { width: Math.ceil([...text].length * fontPx * EM_A_CHARACTER), height: Math.ceil(fontPx * LINE_HEIGHT) };
+  return {
+    width: Math.ceil([...text].length * fontPx * EM_A_CHARACTER),
+    height: Math.ceil(fontPx * LINE_HEIGHT),
+  };
 }
 
 /** As much of a text as there is room for. */
@@ -73,7 +76,10 @@ export function placeLabels<A extends Anchor>(anchors: readonly A[], room: Room)
       !taken.some((other) => overlap(label.box, other)) &&
       !leadBoxes(label).some((point) => placed.some((other) => overlap(other.box, point)));
     // What its line would better not cross: others' lines and marks.
-    const crossing = [...leads, ...anchors.flatMap(({ x, y }, i) => (x === anchor.x && y === anchor.y ? [] : [marks[i]!]))];
+    const crossing = [
+      ...leads,
+      ...anchors.flatMap(({ x, y }, i) => (x === anchor.x && y === anchor.y ? [] : [marks[i]!])),
+    ];
     const price = (label: Candidate) =>
       label.cost +
       LINE_COST * Math.min(MOST_LINES, crossed(label.box, room)) +
@@ -96,7 +102,9 @@ export function placeLabels<A extends Anchor>(anchors: readonly A[], room: Room)
 /** Nearer to another's mark than to its own, a label would be taken for the other's: it costs more, and a line leads to its own. */
 function led(label: Candidate, anchors: readonly Anchor[]): Candidate {
   const own = distance(label.box, label);
-  const mistaken = anchors.some((other) => (other.x !== label.x || other.y !== label.y) && distance(label.box, other) < own + 2);
+  const mistaken = anchors.some(
+    (other) => (other.x !== label.x || other.y !== label.y) && distance(label.box, other) < own + 2,
+  );
   return mistaken ? { ...label, away: true, cost: label.cost + MISTAKEN_COST } : label;
 }
 
@@ -137,7 +145,12 @@ function candidates(anchor: Anchor, { radius, fontPx }: Room): Candidate[] {
       const y = anchor.y + down * reach - (height * (1 - sideOf(down))) / 2;
       const slant = Math.abs(right * down) > 0.05 ? 2 : 0;
       const box = { x, y, width, height };
-      return { ...anchor, box, away: distance > DISTANCES[0]!, cost: distance + slant + (right < -0.1 ? 1 : 0) };
+      return {
+        ...anchor,
+        box,
+        away: distance > DISTANCES[0]!,
+        cost: distance + slant + (right < -0.1 ? 1 : 0),
+      };
     }),
   );
 }
@@ -166,7 +179,10 @@ export function leadEnd({ x, y, box }: PlacedLabel): { x: number; y: number } {
 }
 
 function nearest(box: Box, x: number, y: number): { x: number; y: number } {
-  return { x: Math.min(Math.max(x, box.x), box.x + box.width), y: Math.min(Math.max(y, box.y), box.y + box.height) };
+  return {
+    x: Math.min(Math.max(x, box.x), box.x + box.width),
+    y: Math.min(Math.max(y, box.y), box.y + box.height),
+  };
 }
 
 /** What the leading line covers. */
@@ -215,7 +231,11 @@ export function spread(wanted: readonly number[], gap: number, from: number, to:
   const blocks: { sum: number; count: number }[] = [];
   for (const [at, i] of order.entries()) {
     let block = { sum: wanted[i]! - at * gap, count: 1 };
-    for (let last = blocks.at(-1); last && last.sum / last.count >= block.sum / block.count; last = blocks.at(-1)) {
+    for (
+      let last = blocks.at(-1);
+      last && last.sum / last.count >= block.sum / block.count;
+      last = blocks.at(-1)
+    ) {
       block = { sum: last.sum + block.sum, count: last.count + block.count };
       blocks.pop();
     }

@@ -1,7 +1,7 @@
 import type { SimulationResult } from '../../simulate/simulate.js';
-import { escaped } from './escape.js';
 import { type LinkResults, ranked } from '../terminal/simulation.js';
 import { percentText } from '../terminal/units.js';
+import { escaped } from './escape.js';
 
 /** As many as the style sheet has: `--way-0`, … */
 const COLOURS = 8;
@@ -16,7 +16,9 @@ export function leftFigure(at: LinkResults): string {
   const lefts = results.map(leftOf);
   const reasons = [...new Set(lefts.flatMap((left) => left.map(({ reason }) => reason)))];
   const most = Math.max(...results.map(({ pages, pagesEach }) => pages * pagesEach), ...lefts.map(sumOf));
-  const items = results.flatMap((result, i) => (lefts[i]!.length > 0 ? [item(result, lefts[i]!, reasons, most)] : []));
+  const items = results.flatMap((result, i) =>
+    lefts[i]!.length > 0 ? [item(result, lefts[i]!, reasons, most)] : [],
+  );
   const none = results.filter((_, i) => lefts[i]!.length === 0).map(({ technique }) => technique);
   const rest = none.length > 0 ? `<p class="soft">Nothing was left by ${escaped(none.join(', '))}.</p>` : '';
   return `<figure><h3>What was deferred or skipped, and why</h3><figcaption>Pages that were not sent when it was their turn, by reason; a page counts once for every round that left it. The whole width is ${percentText(most, results[0]!.pages * results[0]!.pagesEach)} of the guest.</figcaption><ul class="left">${items.join('')}</ul>${rest}</figure>`;
@@ -25,7 +27,8 @@ export function leftFigure(at: LinkResults): string {
 function leftOf({ history, pagesEach }: SimulationResult): Left {
   const sums = new Map<string, number>();
   for (const { left } of history)
-    for (const [reason, pages] of Object.entries(left)) sums.set(reason, (sums.get(reason) ?? 0) + pages * pagesEach);
+    for (const [reason, pages] of Object.entries(left))
+      sums.set(reason, (sums.get(reason) ?? 0) + pages * pagesEach);
   return [...sums].map(([reason, pages]) => ({ reason, pages })).filter(({ pages }) => pages > 0);
 }
 
@@ -47,7 +50,9 @@ function item(result: SimulationResult, left: Left, reasons: readonly string[], 
     const count = `${Math.round(pages).toLocaleString('en')} (${percentText(pages, of)})`;
     return `<li>${swatch}<span>${escaped(reason)} <span class="soft">${count}</span></span></li>`;
   });
-  const label = escaped(`${result.technique}: ${left.map(({ reason, pages }) => `${reason} ${Math.round(pages)}`).join(', ')}`);
+  const label = escaped(
+    `${result.technique}: ${left.map(({ reason, pages }) => `${reason} ${Math.round(pages)}`).join(', ')}`,
+  );
   return `<li><b>${escaped(result.technique)}</b><svg role="img" aria-label="${label}" viewBox="0 0 ${BAR} 10" preserveAspectRatio="none">${rects.join('')}</svg><ul>${words.join('')}</ul></li>`;
 }
 

@@ -1,12 +1,22 @@
 import { dot } from '@observablehq/plot';
 import { pipelinedTime } from '../../analyze/tradeoff/model.js';
 import type { WayReport, WorkloadReport } from '../../analyze/tradeoff/report.js';
-import { axes, drawn, endLabels, endMargin, figure, labels, type Named, type Size, wayLines } from './chart.js';
-import { escaped } from './escape.js';
 import { isRaw, rawWay, shortName } from '../terminal/names.js';
+import { rateText } from '../terminal/units.js';
+import {
+  axes,
+  drawn,
+  endLabels,
+  endMargin,
+  figure,
+  labels,
+  type Named,
+  type Size,
+  wayLines,
+} from './chart.js';
+import { escaped } from './escape.js';
 import { looksOf } from './palette.js';
 import { logTicks, msTick } from './ticks.js';
-import { rateText } from '../terminal/units.js';
 
 const SAMPLES = 40;
 const RADIUS_PX = 4.5;
@@ -27,7 +37,9 @@ function draw(size: Size, workload: WorkloadReport, links: readonly number[]): s
   const rates = ratesOf(domain);
   const lines = workload.ways.map((way, i) => lineOf(way, looks[i]!.colour, rates, links));
   const measured = workload.ways.flatMap((way, i) =>
-    way.adaptive ? way.atLinks.map(({ time }, link) => ({ x: links[link]!, y: time.totalMs, colour: looks[i]!.colour })) : [],
+    way.adaptive
+      ? way.atLinks.map(({ time }, link) => ({ x: links[link]!, y: time.totalMs, colour: looks[i]!.colour }))
+      : [],
   );
   const evens = breakEvens(workload, domain);
   const yDomain = timeDomain(lines);
@@ -53,7 +65,16 @@ function draw(size: Size, workload: WorkloadReport, links: readonly number[]): s
       ),
       wayLines(lines, looks),
       measured.map((mark) => dot([mark], { x: 'x', y: 'y', r: RADIUS_PX, fill: mark.colour })),
-      evens.map((mark) => dot([mark], { x: 'x', y: 'y', r: RADIUS_PX, fill: 'var(--page)', stroke: mark.colour, strokeWidth: 2 })),
+      evens.map((mark) =>
+        dot([mark], {
+          x: 'x',
+          y: 'y',
+          r: RADIUS_PX,
+          fill: 'var(--page)',
+          stroke: mark.colour,
+          strokeWidth: 2,
+        }),
+      ),
       // A narrow chart has no room: there they are a list below it.
       wide ? labels(size, evens, RADIUS_PX + 1, lines) : null,
       endLabels(
@@ -81,7 +102,12 @@ function timeDomain(lines: readonly (readonly Named[])[]): [number, number] {
 
 function lineOf(way: WayReport, colour: string, rates: readonly number[], links: readonly number[]): Named[] {
   const all = [...rates, ...(way.adaptive ? links : [])].sort((a, b) => a - b);
-  return all.map((rate) => ({ text: shortName(way.name), x: rate, y: Math.max(1e-3, timeAt(way, rate, links)), colour }));
+  return all.map((rate) => ({
+    text: shortName(way.name),
+    x: rate,
+    y: Math.max(1e-3, timeAt(way, rate, links)),
+    colour,
+  }));
 }
 
 /**
@@ -114,7 +140,9 @@ function breakEvens(workload: WorkloadReport, [from, to]: readonly [number, numb
 function evensList(workload: WorkloadReport, domain: readonly [number, number]): string {
   const ring = (colour: string) =>
     `<svg class="swatch" viewBox="0 0 14 14" aria-hidden="true"><circle cx="7" cy="7" r="5" fill="none" stroke="${colour}" stroke-width="2"/></svg>`;
-  const items = breakEvens(workload, domain).map(({ text, colour }) => `<li>${ring(colour)}<span>${escaped(text)}</span></li>`);
+  const items = breakEvens(workload, domain).map(
+    ({ text, colour }) => `<li>${ring(colour)}<span>${escaped(text)}</span></li>`,
+  );
   return items.length > 0
     ? `<p class="soft">From these link rates on, raw is faster than</p><ul class="legend">${items.join('')}</ul>`
     : '';

@@ -2,13 +2,29 @@
 import { type PackingMeasure, type PipelinedTime, perPage } from '../../analyze/tradeoff/model.js';
 import type { WayReport, WorkloadReport } from '../../analyze/tradeoff/report.js';
 import { breakEvenText } from '../terminal/advice.js';
-import { scrollTable } from './document.js';
-import { escaped } from './escape.js';
 import { rawWay, shortName } from '../terminal/names.js';
 import { bytesText, msText, percentText, rateText } from '../terminal/units.js';
+import { scrollTable } from './document.js';
+import { escaped } from './escape.js';
 
-const HEAD = ['way', 'link', 'total time', '× raw', 'waits for', 'bytes to send', 'left', 'encode', 'decode', 'CPU', 'CPU a page'];
-const WAITS: Readonly<Record<PipelinedTime['bottleneck'], string>> = { encode: 'encoding', link: 'the link', decode: 'decoding' };
+const HEAD = [
+  'way',
+  'link',
+  'total time',
+  '× raw',
+  'waits for',
+  'bytes to send',
+  'left',
+  'encode',
+  'decode',
+  'CPU',
+  'CPU a page',
+];
+const WAITS: Readonly<Record<PipelinedTime['bottleneck'], string>> = {
+  encode: 'encoding',
+  link: 'the link',
+  decode: 'decoding',
+};
 
 export function numbersTable(workload: WorkloadReport, links: readonly number[]): string {
   const raw = rawWay(workload);
@@ -24,7 +40,8 @@ export function numbersTable(workload: WorkloadReport, links: readonly number[])
 
 function headOf(way: WayReport): string {
   const pays = breakEvenText(way);
-  const note = pays === '' ? '' : `<br><span class="soft">${/\d/.test(pays) ? `pays below ${pays}` : pays}</span>`;
+  const note =
+    pays === '' ? '' : `<br><span class="soft">${/\d/.test(pays) ? `pays below ${pays}` : pays}</span>`;
   return `<th scope="rowgroup" rowspan="${way.atLinks.length}">${escaped(way.name)}${note}</th>`;
 }
 
@@ -46,8 +63,12 @@ function cellsOf(measure: PackingMeasure, time: PipelinedTime, rawMs: number | u
 export function stepsTable({ name, steps }: WorkloadReport): string {
   if (steps.length === 0) return '';
   const rows = steps.map((step) => {
-    const saved = Number.isFinite(step.bytesSavedPerUs) ? `${Number(step.bytesSavedPerUs.toPrecision(3))} bytes` : 'for nothing';
-    const below = Number.isFinite(step.paysBelowBitsPerSecond) ? rateText(step.paysBelowBitsPerSecond) : 'any rate';
+    const saved = Number.isFinite(step.bytesSavedPerUs)
+      ? `${Number(step.bytesSavedPerUs.toPrecision(3))} bytes`
+      : 'for nothing';
+    const below = Number.isFinite(step.paysBelowBitsPerSecond)
+      ? rateText(step.paysBelowBitsPerSecond)
+      : 'any rate';
     const cells = [`${step.cpuUs.toFixed(2)} µs`, `${step.bytesSaved.toFixed(0)} bytes`, saved, below];
     const head = `<th scope="row">${escaped(shortName(step.from))} → ${escaped(shortName(step.to))}</th>`;
     return `<tr>${head}${cells.map((cell) => `<td>${escaped(cell)}</td>`).join('')}</tr>`;

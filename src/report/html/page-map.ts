@@ -1,7 +1,7 @@
 import type { PageClass, PageMap, WorkloadReport } from '../../analyze/tradeoff/report.js';
+import { percentText } from '../terminal/units.js';
 import { figure, type Size } from './chart.js';
 import { escaped } from './escape.js';
-import { percentText } from '../terminal/units.js';
 
 /** The style sheet has a colour for each, `--codec-NAME`: one hue a class. In the legend's order, with what it says there. */
 const CODECS: Readonly<Record<string, string>> = {
@@ -33,9 +33,15 @@ const LIKE: Readonly<Record<PageClass, string>> = {
 /** The image from its first page to its last, row by row. */
 export function mapFigure({ map, pages }: WorkloadReport): string {
   if (map.cells.length === 0) return '';
-  const cell = map.cellPages === 1 ? 'one page' : `${map.cellPages} pages, in the colour of what most of them are`;
+  const cell =
+    map.cellPages === 1 ? 'one page' : `${map.cellPages} pages, in the colour of what most of them are`;
   const caption = `${map.image}, from its first page (top left) to its last, row by row. Each cell is ${cell}.`;
-  return figure('What the pages are, and how they travel', caption, (size) => draw(size, map), legend(map, pages));
+  return figure(
+    'What the pages are, and how they travel',
+    caption,
+    (size) => draw(size, map),
+    legend(map, pages),
+  );
 }
 
 /** No seam shows between rows, however the page is zoomed: each lies a little over the next, which is drawn over it. */
@@ -70,7 +76,8 @@ export function runsOf(cells: PageMap['cells'], columns: number): { from: number
   cells.forEach((cell, i) => {
     const run = runs.at(-1);
     const before = cells[i - 1];
-    if (run && i % columns !== 0 && before?.class === cell.class && before.codec === cell.codec) run.to = i + 1;
+    if (run && i % columns !== 0 && before?.class === cell.class && before.codec === cell.codec)
+      run.to = i + 1;
     else runs.push({ from: i, to: i + 1 });
   });
   return runs;
@@ -88,12 +95,18 @@ function nameOf(codec: string): string | undefined {
 
 function counted({ counts, cells }: PageMap) {
   const order = Object.keys(CODECS);
-  const place = (codec: string) => (order.indexOf(nameOf(codec) ?? '') + order.length + 1) % (order.length + 1);
+  const place = (codec: string) =>
+    (order.indexOf(nameOf(codec) ?? '') + order.length + 1) % (order.length + 1);
   const classOf = (codec: string) => cells.find((cell) => cell.codec === codec)?.class ?? 'raw';
   return Object.entries(counts)
     .filter(([, pages]) => pages > 0)
     .sort(([a], [b]) => place(a) - place(b))
-    .map(([codec, pages]) => ({ codec, pages, colour: colourOf(codec, classOf(codec)), means: CODECS[nameOf(codec) ?? ''] ?? '' }));
+    .map(([codec, pages]) => ({
+      codec,
+      pages,
+      colour: colourOf(codec, classOf(codec)),
+      means: CODECS[nameOf(codec) ?? ''] ?? '',
+    }));
 }
 
 function countsText(map: PageMap): string {

@@ -18,7 +18,8 @@ export function looksOf(ways: readonly { readonly name: string; readonly adaptiv
   let next = 0;
   return ways.map(({ name, adaptive }) => {
     if (isRaw(name)) return { colour: 'var(--raw)', symbol: 'circle', dash: 'none', widthPx: 2.5 };
-    if (name === 'adaptive') return { colour: 'var(--adaptive)', symbol: 'circle', dash: 'none', widthPx: 3.5 };
+    if (name === 'adaptive')
+      return { colour: 'var(--adaptive)', symbol: 'circle', dash: 'none', widthPx: 3.5 };
     const i = next++;
     return {
       colour: `var(--way-${i % COLOURS})`,

@@ -1,11 +1,11 @@
 import { dot, lineY } from '@observablehq/plot';
 import { perPage } from '../../analyze/tradeoff/model.js';
 import type { WorkloadReport } from '../../analyze/tradeoff/report.js';
-import { axes, drawn, figure, labels, type Named, type Size } from './chart.js';
 import { shortName } from '../terminal/names.js';
+import { rateText } from '../terminal/units.js';
+import { axes, drawn, figure, labels, type Named, type Size } from './chart.js';
 import { looksOf, type WayLook } from './palette.js';
 import { bytesTick, bytesTicks, logTicks, trimmed } from './ticks.js';
-import { rateText } from '../terminal/units.js';
 
 const RADIUS_PX = 5;
 /** A logarithmic axis has no 0, and no clock tells such times apart. */
@@ -27,7 +27,12 @@ export function paretoFigure(workload: WorkloadReport, links: readonly number[])
   return figure('CPU time against bytes', caption, (size) => draw(size, workload, points, front));
 }
 
-function draw(size: Size, workload: WorkloadReport, points: readonly Point[], front: readonly Point[]): string {
+function draw(
+  size: Size,
+  workload: WorkloadReport,
+  points: readonly Point[],
+  front: readonly Point[],
+): string {
   const wide = size.name === 'wide';
   const yTicks = bytesTicks(Math.max(...points.map(({ y }) => y)) * 1.05, wide ? 6 : 5);
   const xDomain = padded(points.map(({ x }) => x));
@@ -76,7 +81,8 @@ function pointsOf({ ways }: WorkloadReport, links: readonly number[]): Point[] {
     return (way.adaptive ? merged(all) : all.slice(0, 1)).map(({ x, y, links: at }) => ({
       x,
       y,
-      text: way.adaptive && links.length > 1 ? `${shortName(way.name)}, ${ratesText(at)}` : shortName(way.name),
+      text:
+        way.adaptive && links.length > 1 ? `${shortName(way.name)}, ${ratesText(at)}` : shortName(way.name),
       colour: look.colour,
       look,
       onFront: way.onFront && !way.adaptive,
@@ -96,7 +102,8 @@ function merged(points: readonly At[]): At[] {
   const kept: At[] = [];
   for (const point of points) {
     const last = kept.at(-1);
-    const same = last && Math.abs(Math.log(point.x / last.x)) < 0.1 && Math.abs(point.y - last.y) <= 0.01 * last.y;
+    const same =
+      last && Math.abs(Math.log(point.x / last.x)) < 0.1 && Math.abs(point.y - last.y) <= 0.01 * last.y;
     if (same) kept[kept.length - 1] = { ...last, links: [...last.links, ...point.links] };
     else kept.push(point);
   }

@@ -1,10 +1,10 @@
 import { dot } from '@observablehq/plot';
 import type { WorkloadReport } from '../../analyze/tradeoff/report.js';
-import { axes, drawn, endLabels, endMargin, figure, type Named, type Size, wayLines } from './chart.js';
 import { shortName } from '../terminal/names.js';
+import { rateText } from '../terminal/units.js';
+import { axes, drawn, endLabels, endMargin, figure, type Named, type Size, wayLines } from './chart.js';
 import { looksOf } from './palette.js';
 import { bytesTick, powerTicks } from './ticks.js';
-import { rateText } from '../terminal/units.js';
 
 const RADIUS_PX = 3.5;
 /** A logarithmic axis has no 0: an image of which nothing is left still has its frame. */
@@ -13,7 +13,9 @@ const LEAST_BYTES = 64;
 /** Bytes of each image of a series; nothing where there is only one. */
 export function roundsFigure(workload: WorkloadReport, links: readonly number[]): string {
   if (workload.rounds.length < 2) return '';
-  const follows = workload.ways.some(({ adaptive }) => adaptive) ? ` What follows the link: at ${rateText(links[0]!)}.` : '';
+  const follows = workload.ways.some(({ adaptive }) => adaptive)
+    ? ` What follows the link: at ${rateText(links[0]!)}.`
+    : '';
   const caption = `What each image of the series weighs on the wire, after the ones before it have been sent.${follows}`;
   return figure('Bytes over rounds', caption, (size) => draw(size, workload));
 }
@@ -48,11 +50,17 @@ function draw(size: Size, workload: WorkloadReport): string {
     y: { type: 'log', domain: [yTicks[0]!, yTicks.at(-1)!] },
     marks: [
       axes(
-        { ticks: rounds.map((_, round) => round).filter((round) => round % every === 0), text: String, label: 'image' },
+        {
+          ticks: rounds.map((_, round) => round).filter((round) => round % every === 0),
+          text: String,
+          label: 'image',
+        },
         { ticks: yTicks, text: bytesTick, label: 'bytes to send' },
       ),
       wayLines(lines, looks),
-      lines.map((line, i) => dot(line, { x: 'x', y: 'y', r: RADIUS_PX, symbol: looks[i]!.symbol, fill: looks[i]!.colour })),
+      lines.map((line, i) =>
+        dot(line, { x: 'x', y: 'y', r: RADIUS_PX, symbol: looks[i]!.symbol, fill: looks[i]!.colour }),
+      ),
       endLabels(
         size,
         lines.map((line) => line.at(-1)!),

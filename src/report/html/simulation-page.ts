@@ -1,10 +1,5 @@
 import type { Costs } from '../../simulate/costs.js';
 import type { SimulationResult } from '../../simulate/simulate.js';
-import { comparisonFigure, marksOf } from './comparison-chart.js';
-import { footer, htmlPage, scrollTable } from './document.js';
-import { escaped } from './escape.js';
-import { historyFigure } from './history-chart.js';
-import { leftFigure } from './left-figure.js';
 import {
   bestOf,
   conclusionLines,
@@ -19,6 +14,11 @@ import {
   type SimulationReport,
 } from '../terminal/simulation.js';
 import { bytesText, msText, rateText } from '../terminal/units.js';
+import { comparisonFigure, marksOf } from './comparison-chart.js';
+import { footer, htmlPage, scrollTable } from './document.js';
+import { escaped } from './escape.js';
+import { historyFigure } from './history-chart.js';
+import { leftFigure } from './left-figure.js';
 
 const HEAD = [
   'technique',
@@ -72,7 +72,11 @@ function cards({ link, results }: LinkResults): string {
   const least = (of: (result: SimulationResult) => number) => kept.reduce((a, b) => (of(b) < of(a) ? b : a));
   const first = kept[0];
   if (!first) return '';
-  const [data, cpu, downtime] = [least(({ bytes }) => bytes), least(({ cpuMs }) => cpuMs), least(({ downtimeMs }) => downtimeMs)];
+  const [data, cpu, downtime] = [
+    least(({ bytes }) => bytes),
+    least(({ cpuMs }) => cpuMs),
+    least(({ downtimeMs }) => downtimeMs),
+  ];
   const said: [string, SimulationResult, string][] = [
     [
       `first to be done at ${rateText(link.bitsPerSecond)}`,
@@ -85,7 +89,8 @@ function cards({ link, results }: LinkResults): string {
   ];
   return said
     .map(
-      ([what, { technique }, value]) => `<li><p class="at">${what}</p><p class="use">${escaped(technique)}</p><p>${value}</p></li>`,
+      ([what, { technique }, value]) =>
+        `<li><p class="at">${what}</p><p class="use">${escaped(technique)}</p><p>${value}</p></li>`,
     )
     .join('');
 }
@@ -127,8 +132,18 @@ function costsTable(costs: Costs): string {
   const rate = (value: number) => `${Number((value / 1e3).toPrecision(4))} MB/s`;
   const each = (name: string, values: Readonly<Record<string, number>>, text: (value: number) => string) =>
     Object.entries(values).map(([key, value]) => [`${name} ${key}`, text(value)] as const);
-  const { copyUs, surveyUs, lookUpUs, similarUs, profileUs, encodeUs, decodeUs, packBytesPerMs, unpackBytesPerMs, sealBytesPerMs } =
-    costs;
+  const {
+    copyUs,
+    surveyUs,
+    lookUpUs,
+    similarUs,
+    profileUs,
+    encodeUs,
+    decodeUs,
+    packBytesPerMs,
+    unpackBytesPerMs,
+    sealBytesPerMs,
+  } = costs;
   const rows = [
     ['copy', us(copyUs)],
     ['survey', us(surveyUs)],
@@ -141,7 +156,9 @@ function costsTable(costs: Costs): string {
     ...each('unpack', unpackBytesPerMs, rate),
     ['seal', rate(sealBytesPerMs)],
   ] as const;
-  const body = rows.map(([name, value]) => `<tr><th scope="row">${escaped(name)}</th><td>${escaped(value)}</td></tr>`);
+  const body = rows.map(
+    ([name, value]) => `<tr><th scope="row">${escaped(name)}</th><td>${escaped(value)}</td></tr>`,
+  );
   const table = scrollTable('Costs of work', ['work', 'what it takes'], `<tbody>${body.join('')}</tbody>`);
   return `<details><summary>The costs of work, by which time was reckoned</summary>${table}</details>`;
 }

@@ -49,7 +49,20 @@ figure svg text { font-variant-numeric: tabular-nums; }
 [aria-label$='grid'] { stroke-opacity: .13; }
 .map rect { shape-rendering: crispEdges; }
 .map { overflow: hidden !important; border: 1px solid var(--edge); }
-${['zero', 'fill', 'unchanged', 'same-as', 'xbzrle', 'similar', 'rle', 'zero-aware', 'wkdm', 'lz4', 'zstd', 'raw']
+${[
+  'zero',
+  'fill',
+  'unchanged',
+  'same-as',
+  'xbzrle',
+  'similar',
+  'rle',
+  'zero-aware',
+  'wkdm',
+  'lz4',
+  'zstd',
+  'raw',
+]
   .map((codec) => `.codec-${codec} { fill: var(--codec-${codec}); }`)
   .join('\n')}
 .legend { list-style: none; margin: 12px 0 0; padding: 0; display: grid; gap: 4px 20px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 260px), 1fr)); font-size: 14px; }

@@ -5,7 +5,9 @@ function linearTicks(most: number, count: number): number[] {
   const rough = most > 0 ? most / count : 1;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10);
-  return Array.from({ length: Math.ceil(most / step - 1e-9) + 1 }, (_, i) => Number((i * step).toPrecision(12)));
+  return Array.from({ length: Math.ceil(most / step - 1e-9) + 1 }, (_, i) =>
+    Number((i * step).toPrecision(12)),
+  );
 }
 
 /** Bytes from 0 to at least `most`: round numbers of KiB, MiB, … */
@@ -23,7 +25,8 @@ export function logTicks([least, most]: readonly [number, number], count: number
   const every = Math.max(1, Math.ceil(decades / count));
   const ticks: number[] = [];
   for (let power = from; power <= to; power++)
-    if (power % every === 0) for (const factor of factors) ticks.push(Number((factor * 10 ** power).toPrecision(3)));
+    if (power % every === 0)
+      for (const factor of factors) ticks.push(Number((factor * 10 ** power).toPrecision(3)));
   return ticks.filter((tick) => tick >= least * 0.999 && tick <= most * 1.001);
 }
 

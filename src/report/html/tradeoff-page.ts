@@ -1,14 +1,14 @@
 import type { Advice, MadeBy, TradeoffReport, WorkloadReport } from '../../analyze/tradeoff/report.js';
 import { ceilingText, costText, factsText, TERMS } from '../terminal/advice.js';
+import { useText } from '../terminal/names.js';
+import { bytesText, rateText } from '../terminal/units.js';
 import { footer, htmlPage } from './document.js';
 import { escaped } from './escape.js';
 import { linkFigure } from './link-chart.js';
-import { useText } from '../terminal/names.js';
 import { numbersTable, stepsTable } from './numbers.js';
 import { mapFigure } from './page-map.js';
 import { paretoFigure } from './pareto-chart.js';
 import { roundsFigure } from './rounds-chart.js';
-import { bytesText, rateText } from '../terminal/units.js';
 
 /** A report as one HTML page that needs nothing besides: no network, no script. */
 export function renderPage(report: TradeoffReport): string {
@@ -19,7 +19,11 @@ export function renderPage(report: TradeoffReport): string {
 <p>Overhead against transfer size of ${workloads.length === 1 ? 'one workload' : `${workloads.length} workloads`}, measured on ${escaped(made.cpu)} with ${threadsText(made)} packing.</p>
 ${workloads.length > 1 ? contents(workloads) : ''}</header>
 ${sections.join('\n')}`;
-  return htmlPage({ title: [...workloads.map(({ name }) => name), 'pageferry tradeoff'].join(', '), main, foot: foot(made) });
+  return htmlPage({
+    title: [...workloads.map(({ name }) => name), 'pageferry tradeoff'].join(', '),
+    main,
+    foot: foot(made),
+  });
 }
 
 function contents(workloads: readonly WorkloadReport[]): string {

@@ -9,7 +9,9 @@ export function costText({ totalMs, rawMs, bytesOut, cpuMs }: Advice, bytesIn: n
 }
 
 function instead(value: number, before: number, text: (value: number) => string): string {
-  return value < before && text(value) !== text(before) ? `${text(value)} instead of ${text(before)}` : text(value);
+  return value < before && text(value) !== text(before)
+    ? `${text(value)} instead of ${text(before)}`
+    : text(value);
 }
 
 /** "at 1 Gbit/s: use adaptive; 2.10 s instead of 4.29 s, …" */
@@ -23,7 +25,9 @@ export const TERMS =
 
 /** From which link rate on packing does not pay, and what goes on paying longest below it. */
 export function ceilingText({ ways }: WorkloadReport): string {
-  const packing = ways.filter(({ name, breakEvenBitsPerSecond }) => breakEvenBitsPerSecond !== undefined && !isRaw(name));
+  const packing = ways.filter(
+    ({ name, breakEvenBitsPerSecond }) => breakEvenBitsPerSecond !== undefined && !isRaw(name),
+  );
   if (packing.length === 0) return '';
   const last = packing.reduce((a, b) => (b.breakEvenBitsPerSecond! > a.breakEvenBitsPerSecond! ? b : a));
   const rate = last.breakEvenBitsPerSecond!;

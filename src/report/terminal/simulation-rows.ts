@@ -37,7 +37,9 @@ export function simulationRows({ links, conditions }: SimulationReport): Simulat
       pagesEach: result.pagesEach,
       seed: result.seed,
       rttMs: link.rttMs,
-      ...(link.cut && { cut: { atMs: link.cut.atMs, ...(link.cut.forMs !== Infinity && { forMs: link.cut.forMs }) } }),
+      ...(link.cut && {
+        cut: { atMs: link.cut.atMs, ...(link.cut.forMs !== Infinity && { forMs: link.cut.forMs }) },
+      }),
       downtimeLimitMs: result.downtimeLimitMs,
       threads: conditions.threads,
       storageBytesPerSecond: conditions.storageBytesPerSecond,

@@ -13,7 +13,18 @@ import {
 } from './simulation.js';
 import { table } from './table.js';
 
-const HEAD = ['', 'technique', 'total time', 'downtime', 'data', 'CPU', 'slowdown', 'rounds', 'verified', 'remarks'];
+const HEAD = [
+  '',
+  'technique',
+  'total time',
+  'downtime',
+  'data',
+  'CPU',
+  'slowdown',
+  'rounds',
+  'verified',
+  'remarks',
+];
 
 /** What a terminal shows: for every link a table, the soonest done first, and what follows from it. */
 export function simulationText(report: SimulationReport): string {
@@ -30,5 +41,11 @@ function linkPart(at: LinkResults): string {
 }
 
 function cells(result: SimulationResult, best: boolean): string[] {
-  return [best ? '*' : ' ', result.technique, ...figuresOf(result), result.verified ? 'yes' : 'NO', remarksOf(result)];
+  return [
+    best ? '*' : ' ',
+    result.technique,
+    ...figuresOf(result),
+    result.verified ? 'yes' : 'NO',
+    remarksOf(result),
+  ];
 }

@@ -45,8 +45,22 @@ export interface LinkResults {
 const REFERENCE = 'pre-copy';
 
 /** Total time, downtime, data, CPU, slowdown and rounds, as tables say them. */
-export function figuresOf({ totalMs, downtimeMs, bytes, cpuMs, guestSlowdown, rounds }: SimulationResult): string[] {
-  return [msText(totalMs), msText(downtimeMs), bytesText(bytes), msText(cpuMs), percentText(guestSlowdown, 1), String(rounds)];
+export function figuresOf({
+  totalMs,
+  downtimeMs,
+  bytes,
+  cpuMs,
+  guestSlowdown,
+  rounds,
+}: SimulationResult): string[] {
+  return [
+    msText(totalMs),
+    msText(downtimeMs),
+    bytesText(bytes),
+    msText(cpuMs),
+    percentText(guestSlowdown, 1),
+    String(rounds),
+  ];
 }
 
 /** Soonest done first; what failed comes last. */
@@ -69,7 +83,9 @@ export function remarksOf(result: SimulationResult): string {
     failed === undefined ? '' : `failed: ${failed}`,
     gaveUp ?? '',
     verified && !keepsLimit(result) ? 'over the downtime limit' : '',
-    faults > 0 ? `the guest waited for ${faults.toLocaleString('en')} ${faults === 1 ? 'page' : 'pages'}` : '',
+    faults > 0
+      ? `the guest waited for ${faults.toLocaleString('en')} ${faults === 1 ? 'page' : 'pages'}`
+      : '',
   ];
   return said.filter((words) => words !== '').join('; ');
 }
@@ -84,7 +100,9 @@ export function guestText({ name, pages, pageBytes, pagesEach }: GuestFacts): st
 
 /** "1 Gbit/s, round trip 0.2 ms, lost after 500 ms for 200 ms" */
 export function linkText({ bitsPerSecond, rttMs, cut }: LinkSpec): string {
-  const lost = cut ? `, lost after ${cut.atMs} ms ${cut.forMs === Infinity ? 'for good' : `for ${cut.forMs} ms`}` : '';
+  const lost = cut
+    ? `, lost after ${cut.atMs} ms ${cut.forMs === Infinity ? 'for good' : `for ${cut.forMs} ms`}`
+    : '';
   return `${rateText(bitsPerSecond)}, round trip ${rttMs} ms${lost}`;
 }
 
@@ -109,13 +127,19 @@ export function conclusionLines({ results }: LinkResults): string[] {
   const failed = results.filter(({ verified }) => !verified);
   const lines: string[] = [];
   if (best)
-    lines.push(`At a downtime limit of ${limit} ${best.technique} is fastest: ${timesText(best)}${gainText(best, results)}.`);
+    lines.push(
+      `At a downtime limit of ${limit} ${best.technique} is fastest: ${timesText(best)}${gainText(best, results)}.`,
+    );
   else if (over.length > 0) {
     const shortest = over.reduce((a, b) => (b.downtimeMs < a.downtimeMs ? b : a));
-    lines.push(`None keeps to a downtime limit of ${limit}; ${shortest.technique} comes closest: ${timesText(shortest)}.`);
+    lines.push(
+      `None keeps to a downtime limit of ${limit}; ${shortest.technique} comes closest: ${timesText(shortest)}.`,
+    );
   }
   if (best && over.length > 0)
-    lines.push(`Over the limit: ${over.map((one) => `${one.technique} (${msText(one.downtimeMs)})`).join(', ')}.`);
+    lines.push(
+      `Over the limit: ${over.map((one) => `${one.technique} (${msText(one.downtimeMs)})`).join(', ')}.`,
+    );
   if (failed.length > 0) lines.push(`Failed: ${failed.map(({ technique }) => technique).join(', ')}.`);
   return lines;
 }

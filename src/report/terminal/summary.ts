@@ -13,7 +13,10 @@ export function summaryText({ made, links, workloads }: TradeoffReport): string 
 }
 
 function workloadText(workload: WorkloadReport, links: readonly number[]): string {
-  const said = [...workload.advice.map((advice) => adviceText(advice, workload.bytesIn)), ceilingText(workload)];
+  const said = [
+    ...workload.advice.map((advice) => adviceText(advice, workload.bytesIn)),
+    ceilingText(workload),
+  ];
   const head = ['way', 'µs CPU a page', 'bytes left', ...links.map(rateText), 'pays below'];
   const rows = workload.ways.map((way) => [
     way.name,
@@ -35,7 +38,11 @@ function workloadText(workload: WorkloadReport, links: readonly number[]): strin
 }
 
 /** A number of a way, or from where to where it goes as the link changes. */
-function rangeOf(way: WayReport, value: (measure: PackingMeasure) => number, text: (value: number) => string): string {
+function rangeOf(
+  way: WayReport,
+  value: (measure: PackingMeasure) => number,
+  text: (value: number) => string,
+): string {
   const values = way.atLinks.map(({ measure }) => value(measure));
   const [least, most] = [text(Math.min(...values)), text(Math.max(...values))];
   return least === most ? least : `${least}–${most}`;

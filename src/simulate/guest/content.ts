@@ -43,7 +43,9 @@ export class ContentMaker {
   private template(kind: Content, number: number): Uint8Array {
     let made = this.templates.get(kind);
     if (!made) {
-      made = Array.from({ length: TEMPLATES }, (_, i) => makeTemplate(kind, new Random(hashOf(this.seed + 17, i)), this.pageBytes));
+      made = Array.from({ length: TEMPLATES }, (_, i) =>
+        makeTemplate(kind, new Random(hashOf(this.seed + 17, i)), this.pageBytes),
+      );
       this.templates.set(kind, made);
     }
     return made[number]!;
@@ -70,7 +72,8 @@ function makeTemplate(kind: Content, random: Random, pageBytes: number): Uint8Ar
   const view = new DataView(page.buffer);
   if (kind === 'text') {
     let text = '';
-    while (text.length < pageBytes) text += `${WORDS[random.below(WORDS.length)]} ${random.below(10) === 0 ? '\n' : ''}`;
+    while (text.length < pageBytes)
+      text += `${WORDS[random.below(WORDS.length)]} ${random.below(10) === 0 ? '\n' : ''}`;
     page.set(new TextEncoder().encode(text.slice(0, pageBytes)));
   } else if (kind === 'pointers') {
     // Objects of 32 bytes: two pointers into one heap, a count, flags.

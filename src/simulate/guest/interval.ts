@@ -49,7 +49,8 @@ export class Interval {
       const write = this.writes[this.next];
       if (!write) return undefined;
       if (write.atMs >= toMs) return toMs;
-      for (; this.readsDone < READS_A_WRITE; this.readsDone++) if (!access(this.near(write.page), false)) return write.atMs;
+      for (; this.readsDone < READS_A_WRITE; this.readsDone++)
+        if (!access(this.near(write.page), false)) return write.atMs;
       if (!access(write.page, true)) return write.atMs;
       written(write.page);
       this.readsDone = 0;
@@ -65,8 +66,15 @@ export class Interval {
 }
 
 /** Adds the pages of two stretches of memory that differ to `to`; `first` is the number of the stretches' first page. */
-export function addDiffering(to: number[], a: Uint8Array, b: Uint8Array, pageBytes: number, first: number): void {
+export function addDiffering(
+  to: number[],
+  a: Uint8Array,
+  b: Uint8Array,
+  pageBytes: number,
+  first: number,
+): void {
   if (Buffer.compare(a, b) === 0) return;
   for (let at = 0; at < a.length; at += pageBytes)
-    if (Buffer.compare(a.subarray(at, at + pageBytes), b.subarray(at, at + pageBytes)) !== 0) to.push(first + at / pageBytes);
+    if (Buffer.compare(a.subarray(at, at + pageBytes), b.subarray(at, at + pageBytes)) !== 0)
+      to.push(first + at / pageBytes);
 }

@@ -34,7 +34,8 @@ const CHUNK_BYTES = 1024 * PAGE;
  */
 export function programGuest(options: ProgramOptions): GuestSpec {
   const { name, stepMs = 100, stateBytes = STATE_BYTES, maxPages = 0 } = options;
-  if (!(stepMs > 0)) throw new PageferryError('bad-argument', `${name}: stepMs is ${stepMs}, expected more than 0`);
+  if (!(stepMs > 0))
+    throw new PageferryError('bad-argument', `${name}: stepMs is ${stepMs}, expected more than 0`);
   return {
     name,
     async open(seed) {
@@ -43,7 +44,10 @@ export function programGuest(options: ProgramOptions): GuestSpec {
       const bytes = typeof memory === 'function' ? memory : () => new Uint8Array(memory.buffer);
       const start = bytes().length;
       if (start === 0 || start % PAGE !== 0)
-        throw new PageferryError('bad-argument', `${name}: a memory of ${start} bytes, expected whole pages of ${PAGE}`);
+        throw new PageferryError(
+          'bad-argument',
+          `${name}: a memory of ${start} bytes, expected whole pages of ${PAGE}`,
+        );
       const pages = Math.max(start / PAGE, maxPages);
       return new ProgramGuest({ name, program, bytes, pages, stepMs, stateBytes, seed });
     },

@@ -54,7 +54,9 @@ export const SYNTHETIC_DEFAULTS: Omit<SyntheticOptions, 'name' | 'bytes'> = {
  * A guest that never exists as a whole: what a page holds follows from the seed, its number and how often it was written, and is made
  * when it is read. A guest of more pages than the sample is played by every n-th of them, each standing for n.
  */
-export function syntheticGuest(given: Pick<SyntheticOptions, 'name' | 'bytes'> & Partial<SyntheticOptions>): GuestSpec {
+export function syntheticGuest(
+  given: Pick<SyntheticOptions, 'name' | 'bytes'> & Partial<SyntheticOptions>,
+): GuestSpec {
   const options = { ...SYNTHETIC_DEFAULTS, ...given };
   const { name, bytes, writesPerSecond, readsPerWrite, mix, phases, samplePages } = options;
   const must = (right: boolean, what: string) => {
@@ -62,13 +64,19 @@ export function syntheticGuest(given: Pick<SyntheticOptions, 'name' | 'bytes'> &
   };
   must(bytes >= LEAST_PAGES * PAGE, `${bytes} bytes, expected at least ${LEAST_PAGES * PAGE}`);
   must(samplePages >= LEAST_PAGES, `a sample of ${samplePages} pages, expected at least ${LEAST_PAGES}`);
-  must(writesPerSecond >= 0 && readsPerWrite >= 0, `${writesPerSecond} writes a second and ${readsPerWrite} reads for each`);
+  must(
+    writesPerSecond >= 0 && readsPerWrite >= 0,
+    `${writesPerSecond} writes a second and ${readsPerWrite} reads for each`,
+  );
   must(
     Object.values(mix).some((share) => share > 0),
     'a mix of nothing',
   );
   // It would wait for its next write for good.
-  must(phases.length === 0 || phases.some(({ ms, factor }) => ms > 0 && factor > 0), 'phases without a write');
+  must(
+    phases.length === 0 || phases.some(({ ms, factor }) => ms > 0 && factor > 0),
+    'phases without a write',
+  );
   return { name, open: (seed) => new SyntheticGuest(options, Math.floor(bytes / PAGE), seed) };
 }
 
@@ -126,7 +134,11 @@ class SyntheticGuest implements Guest {
   }
 
   blockOf(page: number): number {
-    return this.taken[page] === 1 && this.versions[page] === 0 && this.chance(page, 3) < this.options.cacheShare ? page : -1;
+    return this.taken[page] === 1 &&
+      this.versions[page] === 0 &&
+      this.chance(page, 3) < this.options.cacheShare
+      ? page
+      : -1;
   }
 
   readBlock(block: number, into: Uint8Array): void {

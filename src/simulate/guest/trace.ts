@@ -26,15 +26,22 @@ const CHUNK_PAGES = 1024;
  * Successive snapshots of a guest, played: every page that differs between two is written once, at a time of the interval that the seed
  * gives; before each write come reads close by. After the last snapshot it goes back through them, so that it never comes to rest.
  */
-export function traceGuest(name: string, snapshots: readonly Snapshot[], options: TraceOptions = {}): GuestSpec {
+export function traceGuest(
+  name: string,
+  snapshots: readonly Snapshot[],
+  options: TraceOptions = {},
+): GuestSpec {
   const { intervalMs = 1500, comesBack = false, stateBytes = STATE_BYTES } = options;
   const first = snapshots[0];
   const pages = Math.floor((first?.bytes ?? 0) / PAGE);
   if (pages === 0) throw new RangeError(`${name}: a trace needs snapshots of at least a page`);
   for (const other of snapshots)
     if (other.bytes !== first!.bytes || !other.readAt)
-      throw new RangeError(`${other.name}: ${other.bytes ?? 'unknown'} bytes, expected ${first!.bytes} as in ${first!.name}`);
-  if (comesBack && snapshots.length < 2) throw new RangeError(`${name}: to come back, a trace needs two snapshots`);
+      throw new RangeError(
+        `${other.name}: ${other.bytes ?? 'unknown'} bytes, expected ${first!.bytes} as in ${first!.name}`,
+      );
+  if (comesBack && snapshots.length < 2)
+    throw new RangeError(`${name}: to come back, a trace needs two snapshots`);
   /** By interval: which pages differ. Found when first needed, and kept for all guests of this trace. */
   const differing = new Map<number, Uint32Array>();
   const differences = (interval: number) => {
@@ -47,7 +54,8 @@ export function traceGuest(name: string, snapshots: readonly Snapshot[], options
   };
   return {
     name,
-    open: (seed) => new TraceGuest(name, snapshots, { pages, intervalMs, stateBytes, comesBack, seed, differences }),
+    open: (seed) =>
+      new TraceGuest(name, snapshots, { pages, intervalMs, stateBytes, comesBack, seed, differences }),
   };
 }
 

@@ -66,7 +66,8 @@ class Archive {
 
   step(): void {
     const { random } = this;
-    for (let n = 0; n < PAGES_A_STEP; n++) this.take(random.below(random.next() < HOT_SHARE ? HOT_PAGES : KEPT_PAGES));
+    for (let n = 0; n < PAGES_A_STEP; n++)
+      this.take(random.below(random.next() < HOT_SHARE ? HOT_PAGES : KEPT_PAGES));
   }
 
   /** Takes in the next version of a page. */

@@ -49,7 +49,8 @@ export function createWriter(options: WriterOptions, pages: number, random: Rand
       for (;;) {
         step ??= next();
         if (step.atMs >= toMs) return toMs;
-        for (; readsDone < step.reads.length; readsDone++) if (!access(step.reads[readsDone]!, false)) return step.atMs;
+        for (; readsDone < step.reads.length; readsDone++)
+          if (!access(step.reads[readsDone]!, false)) return step.atMs;
         if (!access(step.page, true)) return step.atMs;
         step = undefined;
         readsDone = 0;
@@ -68,7 +69,8 @@ function picker({ pattern, hotWrites }: WriterOptions, pages: number, hotPages: 
       return scatter.first(at);
     }
     // Rank r of N with a weight of 1 / r: N to the power of a number from 0 to 1.
-    if (pattern === 'zipf') return scatter.pageOf(Math.min(pages - 1, Math.floor((pages + 1) ** random.next()) - 1));
+    if (pattern === 'zipf')
+      return scatter.pageOf(Math.min(pages - 1, Math.floor((pages + 1) ** random.next()) - 1));
     return scatter.pageOf(random.next() < hotWrites ? random.below(hotPages) : random.below(pages));
   };
 }

@@ -12,7 +12,8 @@ const LONGEST_LOG = 0.25;
  */
 const logOrPage: Strategy = {
   name: 'log-records',
-  choose: (page) => (page.hasVersion && page.measure('xbzrle') <= LONGEST_LOG * page.pageBytes ? 'xbzrle' : 'raw'),
+  choose: (page) =>
+    page.hasVersion && page.measure('xbzrle') <= LONGEST_LOG * page.pageBytes ? 'xbzrle' : 'raw',
 };
 
 /**

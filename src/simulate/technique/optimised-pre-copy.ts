@@ -20,7 +20,8 @@ export const optimisedPreCopy: Technique = {
     return precopy(migration, {
       leave: (page) => (inARow[page]! >= IN_A_ROW ? 'written to round after round' : undefined),
       ended(dirty) {
-        for (let page = 0; page < inARow.length; page++) inARow[page] = dirty.has(page) ? Math.min(255, inARow[page]! + 1) : 0;
+        for (let page = 0; page < inARow.length; page++)
+          inARow[page] = dirty.has(page) ? Math.min(255, inARow[page]! + 1) : 0;
       },
       enough: (left) => left.every((page) => inARow[page]! >= IN_A_ROW),
     });

@@ -110,7 +110,8 @@ function postCopyIsSooner(migration: Migration, left: PageBitmap): boolean {
   const shrink = left.count / Math.max(1, round.pages);
   const followMs = sendMs + settings.link.rttMs;
   if (shrink >= 1) return true;
-  const times = Math.log(settings.downtimeLimitMs / Math.max(sendMs, settings.downtimeLimitMs)) / Math.log(shrink);
+  const times =
+    Math.log(settings.downtimeLimitMs / Math.max(sendMs, settings.downtimeLimitMs)) / Math.log(shrink);
   const roundsMs = (sendMs * (1 - shrink ** times)) / (1 - shrink) + settings.downtimeLimitMs;
   return followMs < SOONER * roundsMs;
 }

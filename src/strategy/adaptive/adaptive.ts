@@ -1,7 +1,7 @@
-import { LookOdds } from './hit-rate.js';
+import type { GroupView, Packing, Strategy, StreamState } from '../strategy.js';
 import { FAST_BITS_PER_SECOND, StreamWatch } from './bottleneck-estimator.js';
 import { PackingCosts } from './costs.js';
-import type { GroupView, Packing, Strategy, StreamState } from '../strategy.js';
+import { LookOdds } from './hit-rate.js';
 
 const MIB = 1 << 20;
 /** A delta is worth its bytes below this share of the page: of 0.3, 0.45, 0.6 and 0.75 this packed smallest on guest memory. */
@@ -75,14 +75,23 @@ function passing(watch: StreamWatch): (state: StreamState) => boolean {
   return (state) => {
     if (state.linkWaits === undefined) return false;
     const { bytePrice } = watch.look(state, 0);
-    passes = passes ? state.linkWaits < WAITS_AGAIN : bytePrice < PASSES_BELOW && state.linkWaits < HARDLY_WAITS;
+    passes = passes
+      ? state.linkWaits < WAITS_AGAIN
+      : bytePrice < PASSES_BELOW && state.linkWaits < HARDLY_WAITS;
     return passes;
   };
 }
 
 /** What a delta saves against packing the page: time on the link at its price, and a thread's. */
-function deltaGainMs(pageBytes: number, bytePrice: number, { linkBitsPerSecond, threads }: StreamState): number {
-  return (DELTA_SAVES * pageBytes * 8000 * bytePrice) / linkBitsPerSecond + pageBytes / PACKED_BYTES_PER_MS / threads;
+function deltaGainMs(
+  pageBytes: number,
+  bytePrice: number,
+  { linkBitsPerSecond, threads }: StreamState,
+): number {
+  return (
+    (DELTA_SAVES * pageBytes * 8000 * bytePrice) / linkBitsPerSecond +
+    pageBytes / PACKED_BYTES_PER_MS / threads
+  );
 }
 
 /**
@@ -97,7 +106,10 @@ function groupBytes(state: StreamState): number {
 
 function cheapest(costs: PackingCosts, watch: StreamWatch, group: GroupView, state: StreamState): Packing {
   const linkBytesPerMs = state.linkBitsPerSecond / 8000;
-  const { linkBacklogMs, graceMs, bytePrice } = watch.look(state, (PLENTY_GROUPS * group.bytes) / linkBytesPerMs);
+  const { linkBacklogMs, graceMs, bytePrice } = watch.look(
+    state,
+    (PLENTY_GROUPS * group.bytes) / linkBytesPerMs,
+  );
   let chosen: Packing = { name: 'raw' };
   // Not worth a look, even: it would cost a few per cent of what the pages take.
   if (state.linkBitsPerSecond >= FAST_BITS_PER_SECOND && bytePrice < WORTH_A_LOOK) return chosen;

@@ -55,7 +55,8 @@ export class StreamWatch {
     const linkBytesPerMs = state.linkBitsPerSecond / 8000;
     const now = state.elapsedMs();
     // What is known to wait counts; otherwise the link is a queue that empties at its rate.
-    if (state.bytesTaken !== undefined) this.freeAtMs = now + (state.bytesOut - state.bytesTaken) / linkBytesPerMs;
+    if (state.bytesTaken !== undefined)
+      this.freeAtMs = now + (state.bytesOut - state.bytesTaken) / linkBytesPerMs;
     else this.freeAtMs = Math.max(this.freeAtMs, now) + (state.bytesOut - this.bytesSeen) / linkBytesPerMs;
     this.bytesSeen = state.bytesOut;
     const cpuBacklogMs = state.pendingMs / state.threads;
@@ -81,10 +82,16 @@ export class StreamWatch {
 
   /** Raises the price while what is packed waits for the link, and lowers it while the link waits. */
   private followed(linkWaits: number, now: number): number {
-    const moves = linkWaits > WAITS_ENOUGH ? (linkWaits - WAITS_ENOUGH) / (1 - WAITS_ENOUGH) : linkWaits / WAITS_ENOUGH - 1;
+    const moves =
+      linkWaits > WAITS_ENOUGH
+        ? (linkWaits - WAITS_ENOUGH) / (1 - WAITS_ENOUGH)
+        : linkWaits / WAITS_ENOUGH - 1;
     const passedMs = Math.min(FOLLOWS_MS, now - this.followedAtMs);
     this.followedAtMs = now;
-    this.pressure = Math.min(FOLLOWED[1], Math.max(FOLLOWED[0], this.pressure + (moves * passedMs) / FOLLOWS_MS));
+    this.pressure = Math.min(
+      FOLLOWED[1],
+      Math.max(FOLLOWED[0], this.pressure + (moves * passedMs) / FOLLOWS_MS),
+    );
     return this.pressure;
   }
 
@@ -99,7 +106,9 @@ export class StreamWatch {
     if (progress.share < TELLING_SHARE) return undefined;
     const toCome = (1 - progress.share) / progress.share;
     const encodeMs = encodedAtMs + toCome * (encodedAtMs - this.imageStart.ms);
-    const sendMs = Math.max(this.freeAtMs, encodedAtMs) + (toCome * (state.bytesOut - this.imageStart.bytes)) / linkBytesPerMs;
+    const sendMs =
+      Math.max(this.freeAtMs, encodedAtMs) +
+      (toCome * (state.bytesOut - this.imageStart.bytes)) / linkBytesPerMs;
     return (sendMs - encodeMs) / Math.max(sendMs, encodeMs, 1);
   }
 }

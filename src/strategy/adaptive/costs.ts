@@ -99,7 +99,9 @@ export class PackingCosts {
 
   learn({ packing, group, packedBytes, ms }: PackingResult): void {
     if (packing.name === 'raw' || group.bytes < LEAST_BYTES || group.kind === 'coded' || !(ms > 0)) return;
-    const option = this.options.find(({ packing: known }) => known.name === packing.name && known.level === packing.level);
+    const option = this.options.find(
+      ({ packing: known }) => known.name === packing.name && known.level === packing.level,
+    );
     if (!option) return;
     const expected = this.expect(option, group);
     const faster = within(expected.ms / ms);
@@ -108,7 +110,8 @@ export class PackingCosts {
     option.ofEstimate *= larger ** OWN_SIZE;
     for (const other of this.options) {
       if (other.packing.name === 'raw') continue;
-      other.bytesPerMs *= faster ** ((faster < 1 ? SLOWER : 1) * (other === option ? COMMON + OWN_SPEED : COMMON));
+      other.bytesPerMs *=
+        faster ** ((faster < 1 ? SLOWER : 1) * (other === option ? COMMON + OWN_SPEED : COMMON));
     }
   }
 }

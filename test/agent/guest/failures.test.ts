@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { receiveGuest } from '../../../src/agent/guest/receive-guest.js';
+import { sendGuest } from '../../../src/agent/guest/send-guest.js';
 import { connectSecure } from '../../../src/channel/connect.js';
 import { FRAME } from '../../../src/channel/frame.js';
 import type { FrameChannel } from '../../../src/channel/frame-channel.js';
-import { receiveGuest } from '../../../src/agent/guest/receive-guest.js';
-import { sendGuest } from '../../../src/agent/guest/send-guest.js';
 import { PageferryError } from '../../../src/page/error.js';
 import { Host, KEPT, migrate, Stage, testGuest, within } from '../../channel/hosts.js';
 
@@ -44,7 +44,12 @@ describe.each(['secure', 'insecure'] as const)('%s', (kind) => {
   test.each([
     ['cannot open', Object.assign(new Stage(), { open: fails('no room') }), 'no room', 'refused'],
     ['cannot write', stageThat(fails('disk full')), 'disk full', 'gave up'],
-    ['cannot apply', Object.assign(new Stage(), { commit: fails('no such device') }), 'no such device', 'gave up'],
+    [
+      'cannot apply',
+      Object.assign(new Stage(), { commit: fails('no such device') }),
+      'no such device',
+      'gave up',
+    ],
   ])('a destination that %s says why, to both sides', async (_, stage, why, verb) => {
     host = await Host.listening(destination);
     const { sent, received } = await migrate(host, source, { guest: testGuest(7, NOISE_PAGES), stage });
@@ -56,7 +61,11 @@ describe.each(['secure', 'insecure'] as const)('%s', (kind) => {
 
   test.each([
     ['cannot read a page', guestThat(fails('page lost')), /page lost/],
-    ['names a page that is none', { ...testGuest(), rounds: [[3], [1000]] }, /guest "guest-7": page 1000 in a round, it has 17/],
+    [
+      'names a page that is none',
+      { ...testGuest(), rounds: [[3], [1000]] },
+      /guest "guest-7": page 1000 in a round, it has 17/,
+    ],
     ['cannot let go', { ...testGuest(), committing: fails('will not stop') }, /will not stop/],
   ])('a source that %s says why, to both sides', async (_, guest, why) => {
     host = await Host.listening(destination);
@@ -105,7 +114,9 @@ describe.each(['secure', 'insecure'] as const)('%s', (kind) => {
       guestThat(() => die(channel)),
     );
     await expect(within('the source', sending)).rejects.toThrow('closed');
-    await expect(within('the destination', receiving)).rejects.toThrow(/closed|ECONNRESET|end of the channel|cut off/);
+    await expect(within('the destination', receiving)).rejects.toThrow(
+      /closed|ECONNRESET|end of the channel|cut off/,
+    );
     expect(stage.calls).toEqual(['open', 'abort']);
   });
 
@@ -149,7 +160,11 @@ test('a destination that proves another guest than the one that was sent', async
   const destination = await next;
   await destination.expect(FRAME.GUEST);
   await destination.send(FRAME.ACCEPT);
-  for (let frame = await destination.receive(); frame?.type !== FRAME.END; frame = await destination.receive());
+  for (
+    let frame = await destination.receive();
+    frame?.type !== FRAME.END;
+    frame = await destination.receive()
+  );
   await destination.send(FRAME.PROVED, new Uint8Array(16).fill(7));
   await expect(within('the source', sending)).rejects.toThrow(
     /destination proved a guest of digest (07){16}, sent was [0-9a-f]{32}/,

@@ -1,37 +1,43 @@
 import { afterEach, expect, test } from 'vitest';
+import { receiveGuest } from '../../../src/agent/guest/receive-guest.js';
+import { type GuestToSend, sendGuest } from '../../../src/agent/guest/send-guest.js';
 import { connectSecure } from '../../../src/channel/connect.js';
 import { FRAME, PAGES_BYTES } from '../../../src/channel/frame.js';
 import type { FrameChannel } from '../../../src/channel/frame-channel.js';
-import { receiveGuest } from '../../../src/agent/guest/receive-guest.js';
-import { type GuestToSend, sendGuest } from '../../../src/agent/guest/send-guest.js';
 import { digestText } from '../../../src/dedup/image-digest.js';
 import { adaptive } from '../../../src/strategy/adaptive/adaptive.js';
 import { smallest } from '../../../src/strategy/smallest.js';
+import { Host, KEPT, migrate, Stage, testGuest, within } from '../../channel/hosts.js';
 import { imageDigest } from '../../reference/image-digest.js';
 import { guestImage, laterImage } from '../../support/images.js';
-import { Host, KEPT, migrate, Stage, testGuest, within } from '../../channel/hosts.js';
 
 const PAGE = 4096;
 let host: Host;
 afterEach(() => host.close());
 
-test.each(['secure', 'insecure'] as const)('%s: a guest arrives, and is applied once it was proved', async (kind) => {
-  host = await Host.listening(KEPT[kind].destination);
-  const guest = testGuest(7, 60);
-  const stage = new Stage();
-  const before: string[] = [];
-  const committing = () => {
-    before.push(...stage.calls);
-  };
-  const { sent, received } = await migrate(host, KEPT[kind].source, { guest: { ...guest, committing }, stage });
-  expect(before).toEqual(['open']);
-  expect(stage.calls).toEqual(['open', 'commit']);
-  expect(Buffer.compare(stage.applied!, guest.memory)).toBe(0);
-  const digest = digestText(imageDigest(guest.memory, PAGE));
-  expect(sent).toMatchObject({ digest });
-  const { name, tenant, pages } = guest;
-  expect(received).toEqual({ guest: { name, tenant, pages, pageBytes: PAGE, base: undefined }, digest });
-});
+test.each(['secure', 'insecure'] as const)(
+  '%s: a guest arrives, and is applied once it was proved',
+  async (kind) => {
+    host = await Host.listening(KEPT[kind].destination);
+    const guest = testGuest(7, 60);
+    const stage = new Stage();
+    const before: string[] = [];
+    const committing = () => {
+      before.push(...stage.calls);
+    };
+    const { sent, received } = await migrate(host, KEPT[kind].source, {
+      guest: { ...guest, committing },
+      stage,
+    });
+    expect(before).toEqual(['open']);
+    expect(stage.calls).toEqual(['open', 'commit']);
+    expect(Buffer.compare(stage.applied!, guest.memory)).toBe(0);
+    const digest = digestText(imageDigest(guest.memory, PAGE));
+    expect(sent).toMatchObject({ digest });
+    const { name, tenant, pages } = guest;
+    expect(received).toEqual({ guest: { name, tenant, pages, pageBytes: PAGE, base: undefined }, digest });
+  },
+);
 
 test('a guest arrives by every way of coding and on several threads', async () => {
   host = await Host.listening(KEPT.secure.destination);
@@ -76,31 +82,47 @@ async function sendInTurn(guests: readonly GuestToSend[]) {
 
 test('guests of two tenants over one channel: neither stream says anything of the other', async () => {
   // The same pages, so that there is as much to be said as can be.
-  const guests = ['tenant-1', 'tenant-2'].map((tenant) => () => ({ ...testGuest(7, 20), tenant, name: 'guest' }));
+  const guests = ['tenant-1', 'tenant-2'].map((tenant) => () => ({
+    ...testGuest(7, 20),
+    tenant,
+    name: 'guest',
+  }));
   const together = await sendInTurn(guests.map((guest) => guest()));
   const alone = await Promise.all([await sendInTurn([guests[0]!()]), await sendInTurn([guests[1]!()])]);
   expect(together.stages.map(({ calls }) => calls)).toEqual([
     ['open', 'commit'],
     ['open', 'commit'],
   ]);
-  for (const [i, { streams }] of alone.entries()) expect(Buffer.compare(together.streams[i]!, streams[0]!)).toBe(0);
+  for (const [i, { streams }] of alone.entries())
+    expect(Buffer.compare(together.streams[i]!, streams[0]!)).toBe(0);
   expect(together.streams[0]!.length).toBeGreaterThan(20 * PAGE);
 });
 
-const from = (bytes: Uint8Array) => (page: number, into: Uint8Array) => into.set(bytes.subarray(page * PAGE, (page + 1) * PAGE));
+const from = (bytes: Uint8Array) => (page: number, into: Uint8Array) =>
+  into.set(bytes.subarray(page * PAGE, (page + 1) * PAGE));
 
 /** A guest that has changed since `image`, which both hosts hold. */
 function onBase(image: Uint8Array) {
   const now = laterImage(image, PAGE, 4);
   const base = { digest: imageDigest(image, PAGE), pages: image.length / PAGE, read: from(image) };
-  const guest = { name: 'guest', tenant: 't', pages: now.length / PAGE, read: from(now), strategy: smallest, base };
+  const guest = {
+    name: 'guest',
+    tenant: 't',
+    pages: now.length / PAGE,
+    read: from(now),
+    strategy: smallest,
+    base,
+  };
   return { guest, base, now };
 }
 
 test('pages that are in the base image do not travel', async () => {
   host = await Host.listening(KEPT.secure.destination);
   const { guest, base, now } = onBase(guestImage(PAGE, 9));
-  const { sent, stage } = await migrate(host, KEPT.secure.source, { guest, stage: Object.assign(new Stage(), { base }) });
+  const { sent, stage } = await migrate(host, KEPT.secure.source, {
+    guest,
+    stage: Object.assign(new Stage(), { base }),
+  });
   expect(Buffer.compare(stage.applied!, now)).toBe(0);
   const { base: _, ...baseless } = guest;
   const whole = await migrate(host, KEPT.secure.source, { guest: baseless });
@@ -109,7 +131,11 @@ test('pages that are in the base image do not travel', async () => {
 });
 
 test.each([
-  ['another', { digest: new Uint8Array(16).fill(0xab) }, /source's base image is [0-9a-f]{32}, the destination's (ab){16}/],
+  [
+    'another',
+    { digest: new Uint8Array(16).fill(0xab) },
+    /source's base image is [0-9a-f]{32}, the destination's (ab){16}/,
+  ],
   ['no', undefined, /source's base image is [0-9a-f]{32}, the destination's none/],
 ])('a destination that holds %s base image refuses before anything is opened', async (_, other, message) => {
   host = await Host.listening(KEPT.secure.destination);
@@ -136,7 +162,12 @@ test('a base that is not what its digest says: the guest is refused at its end',
 test('who does not take what comes makes the sender wait, and after a while give up', async () => {
   host = await Host.listening({ ...KEPT.secure.destination, stallMs: 20_000 });
   const next = host.next();
-  const source = await connectSecure({ host: '127.0.0.1', port: host.port, ...KEPT.secure.source, stallMs: 400 });
+  const source = await connectSecure({
+    host: '127.0.0.1',
+    port: host.port,
+    ...KEPT.secure.source,
+    stallMs: 400,
+  });
   const destination = await next;
   let sent = 0;
   const flood = async (channel: FrameChannel) => {

@@ -61,13 +61,18 @@ test('a commit that fails leaves nothing', async () => {
   expect(() => createAtomicWriter(path)).toThrow('is a directory, not a file to write');
 });
 
-test.skipIf(!fs.existsSync('/dev/full'))('a write that fails ends it (skipped without /dev/full)', async () => {
-  const writer = createAtomicWriter('/dev/full');
-  await expect(writer.write(new Uint8Array(10))).rejects.toThrow('/dev/full: cannot write 10 bytes: ENOSPC');
-  await expect(writer.commit()).rejects.toThrow('used after it failed');
-  writer.abort();
-  expect(fs.statSync('/dev/full').isCharacterDevice()).toBe(true);
-});
+test.skipIf(!fs.existsSync('/dev/full'))(
+  'a write that fails ends it (skipped without /dev/full)',
+  async () => {
+    const writer = createAtomicWriter('/dev/full');
+    await expect(writer.write(new Uint8Array(10))).rejects.toThrow(
+      '/dev/full: cannot write 10 bytes: ENOSPC',
+    );
+    await expect(writer.commit()).rejects.toThrow('used after it failed');
+    writer.abort();
+    expect(fs.statSync('/dev/full').isCharacterDevice()).toBe(true);
+  },
+);
 
 test('/dev/null', async () => {
   const writer = createAtomicWriter('/dev/null');
@@ -81,7 +86,13 @@ test.skipIf(!hasProgram('mkfifo'))(
   async () => {
     const path = newPath();
     run('mkfifo', [path]);
-    const reader = spawn('sh', ['-c', 'exec 3< "$1"; sleep 0.3; head -c 200000 <&3 > "$2"', 'sh', path, `${path}.copy`]);
+    const reader = spawn('sh', [
+      '-c',
+      'exec 3< "$1"; sleep 0.3; head -c 200000 <&3 > "$2"',
+      'sh',
+      path,
+      `${path}.copy`,
+    ]);
     const ended = once(reader, 'close');
     const writer = createAtomicWriter(path);
     const bytes = randomBytes(100_000, 8);
@@ -100,10 +111,13 @@ test.skipIf(!hasProgram('mkfifo'))(
   },
 );
 
-test.skipIf(!hasProgram('mkfifo'))('a pipe that gets nothing is opened all the same (skipped without mkfifo)', async () => {
-  const path = newPath();
-  run('mkfifo', [path]);
-  const ended = once(spawn('cat', [path]), 'close');
-  await createAtomicWriter(path).commit();
-  expect((await ended)[0]).toBe(0);
-});
+test.skipIf(!hasProgram('mkfifo'))(
+  'a pipe that gets nothing is opened all the same (skipped without mkfifo)',
+  async () => {
+    const path = newPath();
+    run('mkfifo', [path]);
+    const ended = once(spawn('cat', [path]), 'close');
+    await createAtomicWriter(path).commit();
+    expect((await ended)[0]).toBe(0);
+  },
+);

@@ -6,7 +6,17 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { createFileSink } from '../../../src/image/fs/file-sink.js';
 import { removePartialFiles } from '../../../src/image/fs/output.js';
 import { seeded } from '../../support/kernels.js';
-import { asNobody, fileNames, folderMaker, growAndReadBack, hasProgram, isRoot, randomBytes, run, testFolder } from '../support.js';
+import {
+  asNobody,
+  fileNames,
+  folderMaker,
+  growAndReadBack,
+  hasProgram,
+  isRoot,
+  randomBytes,
+  run,
+  testFolder,
+} from '../support.js';
 
 const folder = testFolder();
 const PAGE = 4096;
@@ -93,7 +103,9 @@ describe('until it is whole there is no image', () => {
     } catch (error) {
       failure = error;
     }
-    expect(String(failure)).toMatch(/guest\.raw: cannot write \d+ bytes at \d+: ENOSPC: no space left on device/);
+    expect(String(failure)).toMatch(
+      /guest\.raw: cannot write \d+ bytes at \d+: ENOSPC: no space left on device/,
+    );
     // Even who does not heed the error gets no image with a piece missing.
     expect(() => sink.finish(1000 * PAGE)).toThrow('cannot finish: a write before has failed');
     expect(fileNames(disk!)).toEqual([]);
@@ -133,8 +145,12 @@ test('a file that is replaced keeps its permissions, a link stays a link', () =>
 test('what cannot be written says why', () => {
   expect(() => createFileSink(folder)).toThrow(`${folder}: is a directory, not a file to write`);
   const nowhere = join(folder, 'no', 'such', 'guest.raw');
-  expect(() => createFileSink(nowhere)).toThrow(`${nowhere}: cannot create: ENOENT: no such file or directory`);
-  expect(() => createFileSink(nowhere)).toThrow(expect.objectContaining({ code: 'io', name: 'PageferryError' }));
+  expect(() => createFileSink(nowhere)).toThrow(
+    `${nowhere}: cannot create: ENOENT: no such file or directory`,
+  );
+  expect(() => createFileSink(nowhere)).toThrow(
+    expect.objectContaining({ code: 'io', name: 'PageferryError' }),
+  );
 });
 
 test.skipIf(!isRoot)('a folder of someone else (only root can try: skipped for others)', () => {
@@ -149,7 +165,9 @@ describe('devices and pipes are written straight', () => {
     sink.write(randomBytes(PAGE, 6), 0);
     sink.zero(PAGE, 1 << 20);
     expect(() => sink.readAt(new Uint8Array(1), 0)).toThrow('/dev/null: cannot be read back (at 0)');
-    expect(() => sink.write(new Uint8Array(1), 5)).toThrow(`/dev/null: cannot go back to 5, is at ${PAGE + (1 << 20)} already`);
+    expect(() => sink.write(new Uint8Array(1), 5)).toThrow(
+      `/dev/null: cannot go back to 5, is at ${PAGE + (1 << 20)} already`,
+    );
     sink.finish(2 << 20);
     expect(fs.statSync('/dev/null').isCharacterDevice()).toBe(true);
   });
@@ -160,23 +178,26 @@ describe('devices and pipes are written straight', () => {
     expect(() => sink.finish(PAGE)).toThrow('a write before has failed');
   });
 
-  test.skipIf(!hasProgram('mkfifo'))('a pipe gets zeros for zero pages and gaps (skipped without mkfifo)', async () => {
-    const path = newPath();
-    const copy = `${path}.copy`;
-    run('mkfifo', [path]);
-    const reader = spawn('sh', ['-c', 'cat "$1" > "$2"', 'sh', path, copy]);
-    const ended = once(reader, 'close');
-    const sink = createFileSink(path);
-    const page = randomBytes(PAGE, 7);
-    sink.zero(0, 200_000);
-    sink.write(page, 200_000);
-    sink.write(page, 300_000);
-    sink.finish(310_000);
-    await ended;
-    const image = Buffer.alloc(310_000);
-    image.set(page, 200_000);
-    image.set(page, 300_000);
-    expect(fs.readFileSync(copy).equals(image)).toBe(true);
-    expect(fs.statSync(path).isFIFO()).toBe(true);
-  });
+  test.skipIf(!hasProgram('mkfifo'))(
+    'a pipe gets zeros for zero pages and gaps (skipped without mkfifo)',
+    async () => {
+      const path = newPath();
+      const copy = `${path}.copy`;
+      run('mkfifo', [path]);
+      const reader = spawn('sh', ['-c', 'cat "$1" > "$2"', 'sh', path, copy]);
+      const ended = once(reader, 'close');
+      const sink = createFileSink(path);
+      const page = randomBytes(PAGE, 7);
+      sink.zero(0, 200_000);
+      sink.write(page, 200_000);
+      sink.write(page, 300_000);
+      sink.finish(310_000);
+      await ended;
+      const image = Buffer.alloc(310_000);
+      image.set(page, 200_000);
+      image.set(page, 300_000);
+      expect(fs.readFileSync(copy).equals(image)).toBe(true);
+      expect(fs.statSync(path).isFIFO()).toBe(true);
+    },
+  );
 });

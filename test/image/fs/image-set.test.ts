@@ -69,7 +69,10 @@ describe('a file', () => {
     same(path, 0);
     expect(fs.lstatSync(path).isSymbolicLink()).toBe(true);
     expect(fs.statSync(path).mode & 0o777).toBe(0o600);
-    expect([fileNames(inside), fileNames(join(inside, 'elsewhere'))]).toEqual([['elsewhere', 'out'], ['real']]);
+    expect([fileNames(inside), fileNames(join(inside, 'elsewhere'))]).toEqual([
+      ['elsewhere', 'out'],
+      ['real'],
+    ]);
   });
 
   test('cannot take several', async () => {
@@ -77,7 +80,9 @@ describe('a file', () => {
     const path = join(inside, 'out');
     fs.writeFileSync(path, 'mine');
     const set = await fill(path, 1, false);
-    expect(() => set.open(1)).toThrow(`${path}: is a file, the stream has several images: they need a folder`);
+    expect(() => set.open(1)).toThrow(
+      `${path}: is a file, the stream has several images: they need a folder`,
+    );
     set.discard();
     expect([fileNames(inside), fs.readFileSync(path, 'utf8')]).toEqual([['out'], 'mine']);
   });
@@ -97,7 +102,9 @@ describe('a folder', () => {
   test('with a folder where an image should go gets none', async () => {
     const inside = newFolder();
     fs.mkdirSync(join(inside, '001.raw'));
-    await expect(fill(inside, 2)).rejects.toThrow(`${join(inside, '001.raw')}: is a directory, not a file to write`);
+    await expect(fill(inside, 2)).rejects.toThrow(
+      `${join(inside, '001.raw')}: is a directory, not a file to write`,
+    );
     expect(fileNames(inside)).toEqual(['001.raw']);
   });
 });
@@ -107,8 +114,12 @@ test('what cannot be written is refused before any image is taken', () => {
   fs.writeFileSync(join(inside, 'file'), '');
   fs.symlinkSync('loop', join(inside, 'loop'));
   expect(() => createImageSet(join(inside, 'no', 'out'))).toThrow(/no\/out: cannot create: ENOENT/);
-  expect(() => createImageSet(join(inside, 'file', 'out'))).toThrow(/file\/out: cannot (create|write): ENOTDIR/);
-  expect(() => createImageSet(join(inside, 'x'.repeat(300)))).toThrow(/: cannot (create|write): ENAMETOOLONG/);
+  expect(() => createImageSet(join(inside, 'file', 'out'))).toThrow(
+    /file\/out: cannot (create|write): ENOTDIR/,
+  );
+  expect(() => createImageSet(join(inside, 'x'.repeat(300)))).toThrow(
+    /: cannot (create|write): ENAMETOOLONG/,
+  );
   expect(() => createImageSet(join(inside, 'loop'))).toThrow(/loop: cannot write: ELOOP/);
   expect(fileNames(inside)).toEqual(['file', 'loop']);
 });
@@ -126,7 +137,9 @@ describe('a pipe or device', () => {
   test('takes one image', async () => {
     const set = createImageSet('/dev/null');
     await set.open(0).finish(0);
-    expect(() => set.open(1)).toThrow('/dev/null: takes one image, the stream has several; unpack one with --image N');
+    expect(() => set.open(1)).toThrow(
+      '/dev/null: takes one image, the stream has several; unpack one with --image N',
+    );
     set.settle(1);
     set.discard();
     expect(fs.statSync('/dev/null').isCharacterDevice()).toBe(true);

@@ -54,7 +54,9 @@ test('a temporary folder that cannot be written is named', () => {
   const { TMPDIR } = process.env;
   process.env.TMPDIR = join(folder, 'missing');
   try {
-    expect(() => createScratchSink()).toThrow(/missing\/pageferry-\d+-\w+: cannot create: ENOENT: no such file or directory$/);
+    expect(() => createScratchSink()).toThrow(
+      /missing\/pageferry-\d+-\w+: cannot create: ENOENT: no such file or directory$/,
+    );
   } finally {
     if (TMPDIR === undefined) delete process.env.TMPDIR;
     else process.env.TMPDIR = TMPDIR;

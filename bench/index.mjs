@@ -11,7 +11,7 @@ const DIGEST_BYTES = 16;
 /** The engine takes in a chunk of 4 MiB in one call. */
 const RUN = 1024;
 /** Lookups a run, in another order than the inserts: of a large table, a part. */
-const MOST_LOOKUPS = MILLION / 4;
+const MAX_LOOKUPS = MILLION / 4;
 const TARGET = 20;
 const OPERATIONS = ['new', 'known'];
 
@@ -43,7 +43,7 @@ async function measure(entries, rounds) {
 
 /** Digests: those that go in, some of them in another order, and others. */
 async function createTable(entries) {
-  const lookups = Math.min(entries, MOST_LOOKUPS);
+  const lookups = Math.min(entries, MAX_LOOKUPS);
   const kernels = await loadKernels(entries * 16 + (entries + 2 * lookups) * DIGEST_BYTES + (1 << 20));
   const section = (count, what) => ({ at: kernels.reserve(count * DIGEST_BYTES, what), count });
   const [inserted, hits, misses] = [

@@ -33,7 +33,7 @@ const PEERS = {
   'zstd --adapt': { tool: 'zstd', send: 'zstd --adapt -q -c ALL', receive: 'zstd -d -q -f -o OUT' },
 };
 /** A pipe that is off by more is not what it says. */
-const MOST_OFF = 0.03;
+const MAX_OFF = 0.03;
 /** Closer to its ceiling the pipe itself would be what is measured. */
 const OF_CEILING = 0.8;
 
@@ -83,7 +83,7 @@ async function tryLinks(pipe, links) {
     const off = (await pipe.accuracy(link.bitsPerSecond)) - 1;
     const text = `${off >= 0 ? '+' : ''}${(100 * off).toFixed(1)} %`;
     print(
-      `  ${link.text}: raw bytes take bytes x 8 / rate ${text}${Math.abs(off) > MOST_OFF ? ': NOT within 3 %' : ''}`,
+      `  ${link.text}: raw bytes take bytes x 8 / rate ${text}${Math.abs(off) > MAX_OFF ? ': NOT within 3 %' : ''}`,
     );
     able.push(link);
   }

@@ -10,7 +10,7 @@ import { collectGarbage, createRunner, encoderOptions } from './tradeoff/runner.
 import { collectImages } from './workloads/index.mjs';
 
 const WAYS = ['fixed:raw', 'fixed:lz4', 'fixed:zstd:1', 'fixed:zstd:3', 'adaptive'];
-const MOST_OFF = 0.1;
+const MAX_OFF = 0.1;
 
 export async function run(argv) {
   const options = await readLinkOptions(argv, { links: ['300Mbit', '1Gbit', '10Gbit'], runs: 5 });
@@ -22,10 +22,10 @@ export async function run(argv) {
     report(workload.name, found, options);
     rows.push(...found);
   }
-  const off = rows.filter(({ ratio }) => Math.abs(ratio - 1) > MOST_OFF).length;
+  const off = rows.filter(({ ratio }) => Math.abs(ratio - 1) > MAX_OFF).length;
   const worst = rows.reduce((a, b) => (Math.abs(Math.log(b.ratio)) > Math.abs(Math.log(a.ratio)) ? b : a));
   print(
-    `\nmeasured / predicted: ${rows.length - off} of ${rows.length} within ${100 * MOST_OFF} %; worst ${worst.ratio.toFixed(3)} (${worst.workload}, ${worst.strategy}, ${worst.link})`,
+    `\nmeasured / predicted: ${rows.length - off} of ${rows.length} within ${100 * MAX_OFF} %; worst ${worst.ratio.toFixed(3)} (${worst.workload}, ${worst.strategy}, ${worst.link})`,
   );
   writeRows(options.json, rows);
 }

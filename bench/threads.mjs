@@ -12,7 +12,7 @@ import { median, race } from './race.mjs';
 const PAGE_BYTES = 4096;
 const CHUNK_BYTES = 256 << 10;
 const CHUNK_PAGES = CHUNK_BYTES / PAGE_BYTES;
-const MOST_BYTES = 256 << 20;
+const MAX_BYTES = 256 << 20;
 const TARGET = 1.8;
 
 export async function run(argv) {
@@ -37,7 +37,7 @@ export async function run(argv) {
 
 /** Whole chunks of an image in memory that all threads see, without stretches of nothing but zeros. */
 function readPages(file, quick) {
-  const most = quick ? MOST_BYTES / 4 : MOST_BYTES;
+  const most = quick ? MAX_BYTES / 4 : MAX_BYTES;
   const pages = new Uint8Array(new SharedArrayBuffer(most));
   const source = openImage(file);
   try {

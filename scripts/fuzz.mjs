@@ -15,7 +15,7 @@ const KINDS = ['kernel', 'stream', 'file'];
 /** An input that takes this long hangs. */
 const HANG_MS = 20_000;
 /** More memory than this for the whole process is a failure: an input made it run away. */
-const MOST_RSS_MIB = 1024;
+const MAX_RSS_MIB = 1024;
 
 if (isMainThread) await main();
 else {
@@ -118,11 +118,11 @@ function finish(text, tally, failures) {
   );
   for (const failure of failures) process.stdout.write(`\nFAILED ${failure}\n`);
   const rssMib = process.resourceUsage().maxRSS / 1024;
-  if (rssMib > MOST_RSS_MIB)
+  if (rssMib > MAX_RSS_MIB)
     process.stdout.write(
-      `\nFAILED ${Math.round(rssMib)} MiB of memory, at most ${MOST_RSS_MIB} are expected\n`,
+      `\nFAILED ${Math.round(rssMib)} MiB of memory, at most ${MAX_RSS_MIB} are expected\n`,
     );
-  if (failures.length > 0 || rssMib > MOST_RSS_MIB) process.exitCode = 1;
+  if (failures.length > 0 || rssMib > MAX_RSS_MIB) process.exitCode = 1;
 }
 
 function number(name, text) {

@@ -18,7 +18,7 @@ export function indexInit(index: usize, bucketCount: u32): void {
 }
 
 /**
- * Finds or puts down a run of pages, in order, so that a page also finds one that came before it in the run. `digests` are 16 bytes
+ * DedupLevel or puts down a run of pages, in order, so that a page also finds one that came before it in the run. `digests` are 16 bytes
  * a page; pages whose class (u16) is not 0 are left out. Writes 8 bytes a page to `places`: where the same fingerprint was, or
  * NO_PLACE when it was not and now stands for (image, firstPage + i). One call for many pages, because a table far larger than the
  * cache is waited for: inside of a run the processor looks up the next pages meanwhile.

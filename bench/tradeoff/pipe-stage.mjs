@@ -6,8 +6,8 @@ import { compileC, findCompiler, NO_COMPILER } from '../kernels/native.mjs';
 
 /** A socket's buffer: so much of the link's time, within these bounds. */
 const BUFFER_MS = 1;
-const LEAST_BUFFER_BYTES = 256 << 10;
-const MOST_BUFFER_BYTES = 1 << 20;
+const MIN_BUFFER_BYTES = 256 << 10;
+const MAX_BUFFER_BYTES = 1 << 20;
 const UNLIMITED = 1e15;
 const TRIAL_MS = 800;
 const TRIALS = 3;
@@ -45,8 +45,8 @@ export function openPipe(folder) {
 
 function bufferBytes(bitsPerSecond) {
   return Math.min(
-    MOST_BUFFER_BYTES,
-    Math.max(LEAST_BUFFER_BYTES, Math.round((bitsPerSecond * BUFFER_MS) / 8000)),
+    MAX_BUFFER_BYTES,
+    Math.max(MIN_BUFFER_BYTES, Math.round((bitsPerSecond * BUFFER_MS) / 8000)),
   );
 }
 

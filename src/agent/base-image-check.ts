@@ -1,9 +1,9 @@
 import { digestText } from '../dedup/image-digest.js';
-import type { HeldImage } from '../dedup/remote-page-cache.js';
+import type { BasePages } from '../dedup/remote-page-cache.js';
 import { PageferryError } from '../page/error.js';
 
 /** An image that both hosts hold: pages that are in it do not travel, others that resemble one of it as what differs. */
-export interface HeldBase extends HeldImage {
+export interface BaseImage extends BasePages {
   /** Of its bytes; the other host's has to be the same. */
   readonly digest: Uint8Array;
 }

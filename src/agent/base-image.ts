@@ -1,5 +1,5 @@
 import { ImageDigest } from '../dedup/image-digest.js';
-import type { HeldImage } from '../dedup/remote-page-cache.js';
+import type { BasePages } from '../dedup/remote-page-cache.js';
 import { digestBase } from '../engine/decode/base-image.js';
 import { CHUNK_BYTES } from '../engine/encode/chunk-reader.js';
 import { openFileSource } from '../image/raw.js';
@@ -9,14 +9,14 @@ import { PageferryError } from '../page/error.js';
 const PAGE_BYTES = 4096;
 
 /** An image that both agents hold, proved by its digest. */
-export interface BaseImage extends HeldImage {
+export interface BaseImageFile extends BasePages {
   readonly name: string;
   readonly digest: Uint8Array;
   close(): void;
 }
 
 /** Opens a file of raw memory as a base, and digests it. @throws PageferryError */
-export async function openBase(path: string): Promise<BaseImage> {
+export async function openBase(path: string): Promise<BaseImageFile> {
   const source = openFileSource(path);
   const kernels = await loadKernels(CHUNK_BYTES + (1 << 20));
   const room = {

@@ -6,19 +6,19 @@
 
 import { PAGES_BYTES } from '../channel/frame.js';
 import { type CodecCounts, emptyCounts } from '../engine/frame/counters.js';
-import { PASSED_PAGE, PASSED_UNCHANGED } from '../engine/live/page-sender.js';
+import { BYPASSED_PAGE, BYPASSED_UNCHANGED } from '../engine/live/page-sender.js';
 import { PageferryError } from '../page/error.js';
 
 const PAGE_BYTES = 4096;
 const COUNT_BYTES = 2;
 const ENTRY_BYTES = 6;
-const MOST_ENTRIES = 4096;
+const MAX_ENTRIES = 4096;
 const KIND = { page: 0, fill: 1 } as const;
 
 /** Pages that came as they are. */
 export interface AsIs {
   readonly pages: readonly number[];
-  /** By page: `PASSED_PAGE`, or the byte that it repeats. */
+  /** By page: `BYPASSED_PAGE`, or the byte that it repeats. */
   readonly kinds: readonly number[];
   /** Of those that do not repeat one byte. */
   readonly bytes: Uint8Array;
@@ -40,9 +40,9 @@ export function asIsBodies(
   };
   for (let i = 0; i < pages.length; i++) {
     const kind = kinds[i]!;
-    if (kind === PASSED_UNCHANGED) continue;
-    const more = ENTRY_BYTES + (kind === PASSED_PAGE ? PAGE_BYTES : 0);
-    if (bytes + more > PAGES_BYTES || entries.length === MOST_ENTRIES) close();
+    if (kind === BYPASSED_UNCHANGED) continue;
+    const more = ENTRY_BYTES + (kind === BYPASSED_PAGE ? PAGE_BYTES : 0);
+    if (bytes + more > PAGES_BYTES || entries.length === MAX_ENTRIES) close();
     entries.push(i);
     bytes += more;
   }
@@ -64,10 +64,10 @@ function body(
   for (const i of entries) {
     const kind = kinds[i]!;
     to.writeUInt32LE(pages[i]!, at);
-    to[at + 4] = kind === PASSED_PAGE ? KIND.page : KIND.fill;
-    to[at + 5] = kind === PASSED_PAGE ? 0 : kind;
+    to[at + 4] = kind === BYPASSED_PAGE ? KIND.page : KIND.fill;
+    to[at + 5] = kind === BYPASSED_PAGE ? 0 : kind;
     at += ENTRY_BYTES;
-    if (kind !== PASSED_PAGE) continue;
+    if (kind !== BYPASSED_PAGE) continue;
     to.set(room.subarray(i * PAGE_BYTES, (i + 1) * PAGE_BYTES), dataAt);
     dataAt += PAGE_BYTES;
   }
@@ -81,10 +81,16 @@ export function asIsCounts(pages: number, kinds: ArrayLike<number>): CodecCounts
     const kind = kinds[i]!;
     const count =
       counts[
-        kind === PASSED_PAGE ? 'raw' : kind === PASSED_UNCHANGED ? 'unchanged' : kind === 0 ? 'zero' : 'fill'
+        kind === BYPASSED_PAGE
+          ? 'raw'
+          : kind === BYPASSED_UNCHANGED
+            ? 'unchanged'
+            : kind === 0
+              ? 'zero'
+              : 'fill'
       ];
     count.pages++;
-    if (kind === PASSED_PAGE) count.bytes += PAGE_BYTES;
+    if (kind === BYPASSED_PAGE) count.bytes += PAGE_BYTES;
   }
   return counts;
 }
@@ -95,7 +101,7 @@ export function readAsIs(body: Uint8Array, mostPages: number): AsIs {
   const view = new DataView(body.buffer, body.byteOffset, body.length);
   const count = body.length >= COUNT_BYTES ? view.getUint16(0, true) : 0;
   const dataAt = COUNT_BYTES + ENTRY_BYTES * count;
-  if (count === 0 || count > MOST_ENTRIES || dataAt > body.length)
+  if (count === 0 || count > MAX_ENTRIES || dataAt > body.length)
     throw bad(`${count} entries in ${body.length} bytes`);
   const pages: number[] = [];
   const kinds: number[] = [];
@@ -106,7 +112,7 @@ export function readAsIs(body: Uint8Array, mostPages: number): AsIs {
     if (page >= mostPages) throw bad(`page ${page}: the guest has ${mostPages}`);
     if (kind > KIND.fill) throw bad(`page ${page}: kind ${kind}, which this version does not know`);
     pages.push(page);
-    kinds.push(kind === KIND.page ? PASSED_PAGE : body[at + 5]!);
+    kinds.push(kind === KIND.page ? BYPASSED_PAGE : body[at + 5]!);
     if (kind === KIND.page) left -= PAGE_BYTES;
   }
   if (left !== 0) throw bad(`${body.length} bytes, its entries have ${body.length - left}`);

@@ -29,8 +29,8 @@ export interface MigrateInfo {
 const RECORD_KINDS = ['page', 'fill', 'xbzrle'] as const;
 export type RecordKind = (typeof RECORD_KINDS)[number];
 
-const MOST_BLOCKS = 4096;
-const MOST_RAM_BYTES = 2 ** 43;
+const MAX_BLOCKS = 4096;
+const MAX_RAM_BYTES = 2 ** 43;
 const TARGET_PAGE_BYTES = 4096;
 
 export function migrateBytes({ answers, cacheBytes, base }: MigrateInfo): Uint8Array {
@@ -100,7 +100,7 @@ export function readBlocks(body: Uint8Array): BlockInfo[] {
     const bytes = from.u64();
     const name = String.fromCharCode(...from.take(from.u8()));
     sum += bytes;
-    if (blocks.push({ name, bytes }) > MOST_BLOCKS || sum > MOST_RAM_BYTES)
+    if (blocks.push({ name, bytes }) > MAX_BLOCKS || sum > MAX_RAM_BYTES)
       throw from.bad(`${blocks.length} blocks of ${sum} bytes`);
     if (bytes % TARGET_PAGE_BYTES !== 0) throw from.bad(`a block of ${bytes} bytes`);
   }

@@ -11,7 +11,7 @@ export interface MigrationView {
 }
 
 /** Counts of an agent over all its migrations, for whoever asks. */
-export class Meters {
+export class AgentMetrics {
   active = 0;
   completed = 0;
   failed = 0;

@@ -1,19 +1,19 @@
 import type { Socket } from 'node:net';
-import { Patience } from '../channel/stall-timer.js';
+import { StallTimer } from '../channel/stall-timer.js';
 import { PageferryError } from '../page/error.js';
 
 /** So long as what waits takes, whoever writes prepares what comes next; more would only make QEMU's link look faster than it is. */
 const AHEAD_MS = 12;
-const LEAST_AHEAD = 192 << 10;
+const MIN_AHEAD = 192 << 10;
 /** Node hands all that waits to the system as one, and says nothing before all of it is gone: this is twice what a frame's pages come to. */
-const MOST_AHEAD = 4 << 20;
+const MAX_AHEAD = 4 << 20;
 /** What the system's own buffer takes at once tells nothing. */
 const TELLING_MS = 5;
 
 /** The way into a socket of QEMU's. */
-export class Outlet {
+export class SocketWriter {
   private readonly waiters: (() => void)[] = [];
-  private ahead = LEAST_AHEAD;
+  private ahead = MIN_AHEAD;
   /** Since something waits all the time: from when on, and bytes that were taken. */
   private readonly busy = { fromMs: 0, bytes: 0 };
 
@@ -51,15 +51,14 @@ export class Outlet {
     const { busy } = this;
     busy.bytes += bytes;
     const ms = performance.now() - busy.fromMs;
-    if (ms >= TELLING_MS)
-      this.ahead = Math.min(MOST_AHEAD, Math.max(LEAST_AHEAD, (AHEAD_MS * busy.bytes) / ms));
+    if (ms >= TELLING_MS) this.ahead = Math.min(MAX_AHEAD, Math.max(MIN_AHEAD, (AHEAD_MS * busy.bytes) / ms));
   }
 
   private async until(most: number): Promise<void> {
     const { socket, stallMs } = this;
     while (!socket.destroyed && socket.writableLength > most)
       await new Promise<void>((resolve, reject) => {
-        const patience = new Patience(stallMs, () =>
+        const patience = new StallTimer(stallMs, () =>
           reject(new PageferryError('io', `${this.what} stalled, it took no byte for ${stallMs} ms`)),
         );
         patience.start();

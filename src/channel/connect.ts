@@ -2,7 +2,7 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { checkServerIdentity, connect as connectTls, type TLSSocket } from 'node:tls';
 import { PageferryError } from '../page/error.js';
 import { FrameChannel } from './frame-channel.js';
-import { greetAsSource } from './handshake.js';
+import { handshakeAsSource } from './handshake.js';
 import { identitiesOf } from './identity.js';
 import { type ChannelOptions, mustBeProved, reasonOf, timesOf, tlsOptions } from './security.js';
 
@@ -52,7 +52,7 @@ export async function connectSecure(options: ConnectOptions): Promise<FrameChann
     stallMs: times.stallMs,
     signal,
   });
-  await greetAsSource(channel, times);
+  await handshakeAsSource(channel, times);
   return channel;
 }
 

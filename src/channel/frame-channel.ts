@@ -5,7 +5,7 @@ import { FRAME, type Frame, type FrameType, frameBytes, frameName } from './fram
 import { FrameReader } from './frame-reader.js';
 import { readReason, reasonBytes, type Session } from './handshake-messages.js';
 import { reasonOf } from './security.js';
-import { Patience } from './stall-timer.js';
+import { StallTimer } from './stall-timer.js';
 
 /** So much is read ahead of whoever takes the frames; then the socket is left alone, and its peer has to wait. */
 const QUEUE_BYTES = 1 << 19;
@@ -14,7 +14,7 @@ const LINGER_MS = 2000;
 /** Signs of life come so many times within what the other side waits, … */
 const SIGNS_A_STALL = 3;
 /** … but not more often than this. */
-const LEAST_SIGN_MS = 20;
+const MIN_SIGN_MS = 20;
 
 /**
  * Frames over a socket, both ways. Little is kept: a frame is written when the socket has taken the one before, and nothing is read
@@ -36,8 +36,8 @@ export class FrameChannel {
   private ended = false;
   private failure: PageferryError | undefined;
   private readonly waiters: (() => void)[] = [];
-  private readonly reading: Patience;
-  private readonly writing: Patience;
+  private readonly reading: StallTimer;
+  private readonly writing: StallTimer;
   private signs: NodeJS.Timeout | undefined;
 
   constructor(
@@ -46,11 +46,11 @@ export class FrameChannel {
   ) {
     const { signal, stallMs, role } = options;
     this.reader = new FrameReader(socket, role === 'source' ? 'destination' : 'source', options.peer);
-    this.reading = new Patience(stallMs, () => {
+    this.reading = new StallTimer(stallMs, () => {
       if (this.isFull) this.reading.renew();
       else this.fail(new PageferryError('io', `${this.peer}: stalled, no byte came for ${stallMs} ms`));
     });
-    this.writing = new Patience(stallMs, () =>
+    this.writing = new StallTimer(stallMs, () =>
       this.fail(new PageferryError('io', `${this.peer}: stalled, it took no byte for ${stallMs} ms`)),
     );
     const aborted = () =>
@@ -145,7 +145,7 @@ export class FrameChannel {
         if (isQuiet && !this.write(FRAME.ALIVE, [])) this.writing.start();
         this.signedAt = this.sentCount;
       },
-      Math.max(LEAST_SIGN_MS, Math.floor(stallMs / SIGNS_A_STALL)),
+      Math.max(MIN_SIGN_MS, Math.floor(stallMs / SIGNS_A_STALL)),
     );
   }
 

@@ -7,8 +7,8 @@ import { ROLE_IDS, type Role } from './frame.js';
 const PROTOCOL_VERSION = 1;
 const MAGIC = new TextEncoder().encode('pgfyhost');
 export const SESSION_ID_BYTES = 16;
-const MOST_REASON_CHARACTERS = 1000;
-const MOST_STALL_MS = 2 ** 31 - 1;
+const MAX_REASON_CHARACTERS = 1000;
+const MAX_STALL_MS = 2 ** 31 - 1;
 
 // HELLO, WELCOME: magic | version u16 | role u8 | 0 | stall ms u32 | session id | session id of the other side, zeros in a hello
 
@@ -56,7 +56,7 @@ export function readGreeting(body: Uint8Array, role: Role, peer: string): Greeti
   if (id !== ROLE_IDS[role]) throw from.bad(`role ${id}, expected ${ROLE_IDS[role]}`);
   from.reserved(1);
   const stallMs = from.u32();
-  if (stallMs < 1 || stallMs > MOST_STALL_MS) throw from.bad(`a stall of ${stallMs} ms`);
+  if (stallMs < 1 || stallMs > MAX_STALL_MS) throw from.bad(`a stall of ${stallMs} ms`);
   const sessionId = from.take(SESSION_ID_BYTES).slice();
   const answers = from.take(SESSION_ID_BYTES).slice();
   from.end();
@@ -132,7 +132,7 @@ const CODES: readonly string[] = [
 
 export function reasonBytes(error: PageferryError): Uint8Array {
   const to = new WireWriter();
-  for (const text of [error.code, error.message.slice(0, MOST_REASON_CHARACTERS)]) {
+  for (const text of [error.code, error.message.slice(0, MAX_REASON_CHARACTERS)]) {
     const bytes = new TextEncoder().encode(text);
     to.u16(bytes.length);
     to.put(bytes);
@@ -144,6 +144,6 @@ export function reasonBytes(error: PageferryError): Uint8Array {
 export function readReason(body: Uint8Array, verb: string): PageferryError {
   const from = new WireReader(body, 'reason');
   const code = readText(from);
-  const reason = readText(from).slice(0, MOST_REASON_CHARACTERS).replace(/\p{C}/gu, ' ');
+  const reason = readText(from).slice(0, MAX_REASON_CHARACTERS).replace(/\p{C}/gu, ' ');
   return new PageferryError(CODES.includes(code) ? (code as ErrorCode) : 'io', `${verb}: ${reason}`);
 }

@@ -6,14 +6,14 @@ import type { FrameChannel } from './frame-channel.js';
 import { greetingBytes, readGreeting, SESSION_ID_BYTES } from './handshake-messages.js';
 
 /** How the side that connects and the side that listens greet each other: before that, nothing else is said. */
-export interface Greet {
+export interface Handshake {
   readonly stallMs: number;
   /** For all of it. */
   readonly handshakeMs: number;
 }
 
 /** Says what this side is, and hears what the other one is. @throws PageferryError why they do not fit */
-export function greetAsSource(channel: FrameChannel, { stallMs, handshakeMs }: Greet): Promise<void> {
+export function handshakeAsSource(channel: FrameChannel, { stallMs, handshakeMs }: Handshake): Promise<void> {
   return greeted(channel, handshakeMs, async (own) => {
     await channel.send(
       FRAME.HELLO,
@@ -38,7 +38,10 @@ export function greetAsSource(channel: FrameChannel, { stallMs, handshakeMs }: G
 }
 
 /** Hears what the other side is, and says what this one is. */
-export function greetAsDestination(channel: FrameChannel, { stallMs, handshakeMs }: Greet): Promise<void> {
+export function handshakeAsDestination(
+  channel: FrameChannel,
+  { stallMs, handshakeMs }: Handshake,
+): Promise<void> {
   return greeted(channel, handshakeMs, async (own) => {
     const { sessionId, stallMs: patienceMs } = readGreeting(
       await channel.expect(FRAME.HELLO),

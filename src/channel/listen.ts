@@ -10,7 +10,7 @@ import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { PageferryError } from '../page/error.js';
 import { FRAME } from './frame.js';
 import { FrameChannel } from './frame-channel.js';
-import { type Greet, greetAsDestination } from './handshake.js';
+import { type Handshake, handshakeAsDestination } from './handshake.js';
 import { identitiesOf, isAllowed } from './identity.js';
 import { type ChannelOptions, mustBeProved, reasonOf, timesOf, tlsOptions } from './security.js';
 
@@ -110,7 +110,7 @@ async function admit(
   socket: Socket,
   peer: string,
   options: ListenOptions,
-  times: Greet,
+  times: Handshake,
 ): Promise<FrameChannel> {
   const { insecure, allowInitiators = [], signal } = options;
   const secured = insecure ? undefined : (socket as TLSSocket);
@@ -139,7 +139,7 @@ async function admit(
       ),
       FRAME.REFUSE,
     );
-  await greetAsDestination(channel, times);
+  await handshakeAsDestination(channel, times);
   return channel;
 }
 

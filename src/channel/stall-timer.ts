@@ -1,5 +1,5 @@
 /** Waits so long, from the last time that it was renewed, and then says that it is over. */
-export class Patience {
+export class StallTimer {
   private timer: NodeJS.Timeout | undefined;
   private renewed = 0;
 

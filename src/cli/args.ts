@@ -6,7 +6,7 @@ import type { Strategy } from '../strategy/strategy.js';
 import { PAGE_BYTES } from '../stream/format.js';
 import { UsageError } from './usage.js';
 
-const MOST_BITS_PER_SECOND = 1e15;
+const MAX_BITS_PER_SECOND = 1e15;
 
 type Spec = Readonly<Record<string, { type: 'string' | 'boolean'; short?: string; multiple?: boolean }>>;
 
@@ -44,7 +44,7 @@ export function parse(command: string, argv: readonly string[], options: Spec): 
 export function parseRate(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:bit(?:\/s)?|bps)$/i.exec(text);
   const rate = match ? Number(match[1]) * 1000 ** ' kmgt'.indexOf(match[2]!.toLowerCase() || ' ') : 0;
-  if (!(rate >= 1 && rate <= MOST_BITS_PER_SECOND))
+  if (!(rate >= 1 && rate <= MAX_BITS_PER_SECOND))
     throw new UsageError(`--link: "${text}" is no rate: expected 100Mbit, 1Gbit, 10Gbit, ...`);
   return rate;
 }

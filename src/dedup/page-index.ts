@@ -5,7 +5,7 @@ const BUCKET_BYTES = 64;
 const PAGES_A_BUCKET = 4;
 const NO_PLACE = 0xffffffff;
 const SKETCH_SLOT_BYTES = 12;
-const MOST_CANDIDATES = 4;
+const MAX_CANDIDATES = 4;
 
 /** Where a page stands. */
 export interface PageReference {
@@ -28,7 +28,7 @@ export class PageIndex {
   /** What `find` or `wasSeen` told last. */
   readonly hit: PageReference = { image: 0, page: 0 };
   /** The last `findSimilar`'s results. */
-  readonly candidates: readonly PageReference[] = Array.from({ length: MOST_CANDIDATES }, () => ({
+  readonly candidates: readonly PageReference[] = Array.from({ length: MAX_CANDIDATES }, () => ({
     image: 0,
     page: 0,
   }));

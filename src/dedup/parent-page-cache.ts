@@ -6,7 +6,7 @@ const NONE = 0xffffffff;
  * The last versions of pages, kept within a budget for sources that cannot be read again. A page number that once got room keeps
  * it; when the budget is used up, further page numbers get none (their digests still tell when they are unchanged).
  */
-export class VersionStore {
+export class ParentPageCache {
   private readonly base: number;
   private readonly capacity: number;
   private used = 0;

@@ -1,20 +1,20 @@
 import type { Kernels } from '../kernels/kernels.js';
 import type { PageSource } from '../page/source.js';
 import { PageDigests } from './page-digests.js';
-import type { VersionStore } from './parent-page-cache.js';
+import type { ParentPageCache } from './parent-page-cache.js';
 
 /** Pages that are read at once where references run in a row. */
 const WINDOW_PAGES = 16;
 
 /** One image that later pages may refer to. */
-export interface EarlierImage {
+export interface ReferenceImage {
   readonly digests: PageDigests;
   /** For reading its pages again, where its source can. */
   readonly source: PageSource | undefined;
 }
 
 /** Pages that the receiver has. */
-export interface EarlierPages {
+export interface ReferencePages {
   /** Where a whole page stands in the kernels' memory as it was sent, or 0 when it cannot be had. Good until the next call. */
   find(image: number, page: number): number;
   /** Whether the bytes at `address` are the page as it was sent. */
@@ -25,8 +25,8 @@ export interface EarlierPages {
  * The images so far, base images among them, and their pages as the receiver has them. A page that is read again from its source
  * only counts when its digest is still the one that was sent: a file may have changed in between.
  */
-export class EarlierImages implements EarlierPages {
-  private readonly images: EarlierImage[] = [];
+export class ReferenceImages implements ReferencePages {
+  private readonly images: ReferenceImage[] = [];
   private readonly slot: number;
   private readonly digest: number;
   /** Which pages stand in the slot. */
@@ -35,7 +35,7 @@ export class EarlierImages implements EarlierPages {
   constructor(
     private readonly kernels: Kernels,
     private readonly pageBytes: number,
-    private readonly versions: VersionStore,
+    private readonly versions: ParentPageCache,
   ) {
     this.slot = kernels.reserve(WINDOW_PAGES * pageBytes, 'earlier pages');
     this.digest = kernels.reserve(16, 'earlier page digest');
@@ -46,13 +46,13 @@ export class EarlierImages implements EarlierPages {
   }
 
   /** Opens the next image; its digests are appended as its pages go by. */
-  add(source: PageSource | undefined): EarlierImage {
+  add(source: PageSource | undefined): ReferenceImage {
     const image = { digests: new PageDigests(this.kernels), source: source?.readAt ? source : undefined };
     this.images.push(image);
     return image;
   }
 
-  image(number: number): EarlierImage | undefined {
+  image(number: number): ReferenceImage | undefined {
     return this.images[number];
   }
 

@@ -10,7 +10,7 @@ const CHUNK_PAGES = 16384;
 const WORDS = 5;
 
 /** An image that both sides hold, which pages may refer to. */
-export interface HeldImage {
+export interface BasePages {
   readonly pages: number;
   read(page: number, into: Uint8Array): void;
 }
@@ -20,7 +20,7 @@ export interface HeldImage {
  * Deltas and references need the bytes; the page that was put longest ago makes room (second chance, one bit a slot). Which pages
  * are there follows from what was put alone, so that a receiver with a cache of the same size has the same ones.
  */
-export class SentPages {
+export class RemotePageCache {
   private readonly chunks: (Uint32Array | undefined)[] = [];
   private readonly slots: number;
   private readonly slotCount: number;
@@ -40,7 +40,7 @@ export class SentPages {
     cacheBytes: number,
     /** Reads a page whose bytes are not in the cache, as the receiver may have it; whether it could. */
     private readonly readAgain?: (page: number, into: Uint8Array) => boolean,
-    private readonly base?: HeldImage,
+    private readonly base?: BasePages,
   ) {
     this.slotCount = Math.floor(cacheBytes / pageBytes);
     this.slots = this.slotCount > 0 ? kernels.reserve(this.slotCount * pageBytes, 'sent pages') : 0;

@@ -47,7 +47,7 @@ export interface KernelExports {
   /** Empties an index of `bucketCount` (a power of two) buckets of 64 bytes, 8 entries each. */
   indexInit(index: number, bucketCount: number): void;
   /**
-   * Finds or puts down a run of pages, in order; those of a class other than 0 are left out. Writes a place (page u32, image u32)
+   * DedupLevel or puts down a run of pages, in order; those of a class other than 0 are left out. Writes a place (page u32, image u32)
    * a page: where its fingerprint (first 8 bytes of a digest) was, or all ones when it was not and now stands for (image, firstPage + i).
    */
   indexAddPages(

@@ -2,8 +2,8 @@ import {
   FLAG_MASK,
   flag,
   latin1,
-  MOST_BLOCKS,
-  MOST_RAM_BYTES,
+  MAX_BLOCKS,
+  MAX_RAM_BYTES,
   type QemuBlock,
   TARGET_PAGE_BYTES,
   u32,
@@ -46,7 +46,7 @@ export class BlockList {
         reason: `a RAM section that begins with flags 0x${flags.toString(16)}, not a table of blocks`,
       };
     const total = u64(bytes, at) - flags;
-    if (total === 0 || total > MOST_RAM_BYTES) return { reason: `${total} bytes of RAM` };
+    if (total === 0 || total > MAX_RAM_BYTES) return { reason: `${total} bytes of RAM` };
     if (this.addresses && this.pageSizes !== 0)
       return { reason: 'postcopy with huge pages and x-ignore-shared: its table of blocks has two meanings' };
     this.remaining = total;
@@ -63,7 +63,7 @@ export class BlockList {
       return { reason: name === '' ? 'a block without a name' : `a second block "${name}"` };
     if (size === 0 || size % TARGET_PAGE_BYTES !== 0 || size > this.remaining)
       return { reason: `block "${name}" of ${size} bytes, where ${this.remaining} are left of all RAM` };
-    if (this.blocks.length === MOST_BLOCKS) return { reason: `more than ${MOST_BLOCKS} blocks` };
+    if (this.blocks.length === MAX_BLOCKS) return { reason: `more than ${MAX_BLOCKS} blocks` };
     this.names.add(name);
     this.blocks.push({ name, bytes: size });
     this.remaining -= size;

@@ -1,9 +1,9 @@
 import {
   KNOWN_MACHINES,
   latin1,
-  MOST_CAPABILITIES,
-  MOST_MACHINE_BYTES,
-  MOST_SUBSECTIONS,
+  MAX_CAPABILITIES,
+  MAX_MACHINE_BYTES,
+  MAX_SUBSECTIONS,
   sectionType,
   TARGET_PAGE_BITS,
   u32,
@@ -30,7 +30,7 @@ export class Configuration {
       return { reason: 'no configuration, which would tell the machine' };
     if (end - at < 5) return { need: 5 };
     const length = u32(bytes, at + 1);
-    if (length > MOST_MACHINE_BYTES) return { reason: `a machine's name of ${length} bytes` };
+    if (length > MAX_MACHINE_BYTES) return { reason: `a machine's name of ${length} bytes` };
     if (end - at < 5 + length) return { need: 5 + length };
     const machine = latin1(bytes, at + 5, at + 5 + length);
     if (!KNOWN_MACHINES.test(machine))
@@ -40,8 +40,8 @@ export class Configuration {
   }
 
   private subsection(bytes: Uint8Array, at: number, end: number): Unit {
-    if (++this.subsections > MOST_SUBSECTIONS)
-      return { reason: `more than ${MOST_SUBSECTIONS} subsections of the configuration` };
+    if (++this.subsections > MAX_SUBSECTIONS)
+      return { reason: `more than ${MAX_SUBSECTIONS} subsections of the configuration` };
     const unit = this.readSubsection(bytes, at, end);
     if ('need' in unit) this.subsections--;
     return unit;
@@ -66,7 +66,7 @@ export class Configuration {
   private capabilities(bytes: Uint8Array, at: number, body: number, end: number): Unit {
     if (end < body + 4) return { need: body + 4 - at };
     const count = u32(bytes, body);
-    if (count > MOST_CAPABILITIES) return { reason: `${count} capabilities` };
+    if (count > MAX_CAPABILITIES) return { reason: `${count} capabilities` };
     let next = body + 4;
     for (let i = 0; i < count; i++) {
       if (end < next + 1) return { need: next + 1 - at };

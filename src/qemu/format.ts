@@ -81,11 +81,11 @@ export type QemuCommand = (typeof COMMANDS)[number];
 export const KNOWN_MACHINES = /^(pc-|isapc$|microvm$|xenfv|virt-|pseries|s390-ccw-virtio)/;
 
 /** More bytes of RAM than any guest has, and few enough for page numbers of 32 bits. */
-export const MOST_RAM_BYTES = 2 ** 43;
-export const MOST_BLOCKS = 4096;
-export const MOST_MACHINE_BYTES = 255;
-export const MOST_SUBSECTIONS = 8;
-export const MOST_CAPABILITIES = 64;
+export const MAX_RAM_BYTES = 2 ** 43;
+export const MAX_BLOCKS = 4096;
+export const MAX_MACHINE_BYTES = 255;
+export const MAX_SUBSECTIONS = 8;
+export const MAX_CAPABILITIES = 64;
 
 /** A stretch of the guest's memory with a name of its own. */
 export interface QemuBlock {

@@ -1,5 +1,5 @@
 /** A command, the longest thing that is looked at as a whole. */
-const MOST_HELD_BYTES = 5 + 0xffff;
+const MAX_HELD_BYTES = 5 + 0xffff;
 const FIRST_HELD_BYTES = 8192;
 
 /**
@@ -9,7 +9,7 @@ const FIRST_HELD_BYTES = 8192;
 export type Advance = (bytes: Uint8Array, at: number, end: number) => number;
 
 /** Bytes that come in pieces of any size, for a reader of units: whole ones are read where they lie, one cut in two is joined. */
-export class Pieces {
+export class InputBuffer {
   need = 1;
   /** Bytes of the stream before those that are looked at. */
   origin = 0;
@@ -56,7 +56,7 @@ export class Pieces {
   private hold(bytes: Uint8Array, from: number, to: number): void {
     const wanted = this.heldBytes + to - from;
     if (wanted > this.held.length) {
-      const more = new Uint8Array(MOST_HELD_BYTES);
+      const more = new Uint8Array(MAX_HELD_BYTES);
       more.set(this.held.subarray(0, this.heldBytes));
       this.held = more;
     }

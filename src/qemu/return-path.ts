@@ -1,5 +1,5 @@
 import { latin1, u16, u32, u64 } from './format.js';
-import { Pieces } from './input-buffer.js';
+import { InputBuffer } from './input-buffer.js';
 
 /**
  * What a destination says to a source, on the same socket; big-endian:
@@ -23,7 +23,7 @@ const HEAD_BYTES = 4;
 const BITMAP_HEAD_BYTES = 8;
 const BITMAP_END_BYTES = 8;
 /** A page of the largest memory has one bit; more is no bitmap. */
-const MOST_BITMAP_BYTES = 2 ** 31;
+const MAX_BITMAP_BYTES = 2 ** 31;
 /** Exactly so long, or for names at least so long. */
 const LENGTHS: Readonly<Record<QemuMessage, readonly [number, number]>> = {
   INVALID: [0, -1],
@@ -51,7 +51,7 @@ export interface QemuReturnEvents {
 
 /** Listens to the bytes of a return path, which are passed on whatever it hears. */
 export class QemuReturnReader {
-  private readonly pieces = new Pieces((bytes, at, end) => this.advance(bytes, at, end));
+  private readonly pieces = new InputBuffer((bytes, at, end) => this.advance(bytes, at, end));
   private next: 'message' | 'bitmap' | 'rest' = 'message';
   /** Of a bitmap, still to come. */
   private skipped = 0;
@@ -110,7 +110,7 @@ export class QemuReturnReader {
   private bitmap(bytes: Uint8Array, at: number, end: number): number {
     if (end - at < BITMAP_HEAD_BYTES) return this.wants(BITMAP_HEAD_BYTES);
     const length = u64(bytes, at);
-    if (length > MOST_BITMAP_BYTES) return this.refuse(`a bitmap of ${length} bytes`, at);
+    if (length > MAX_BITMAP_BYTES) return this.refuse(`a bitmap of ${length} bytes`, at);
     this.next = 'message';
     this.skipped = length + BITMAP_END_BYTES;
     return BITMAP_HEAD_BYTES;

@@ -3,7 +3,7 @@ import { advisedSizes, discarded } from './commands.js';
 import { Configuration } from './configuration.js';
 import type { QemuEvents } from './events.js';
 import { COMMANDS, sectionType, u16, u32 } from './format.js';
-import { Pieces } from './input-buffer.js';
+import { InputBuffer } from './input-buffer.js';
 import { RamRecords } from './ram-records.js';
 import { commandUnit, footerUnit, magicUnit, partUnit, startUnit, type Unit } from './sections.js';
 
@@ -33,7 +33,7 @@ export class QemuStreamReader {
   /** The switch to postcopy has been passed. */
   postcopy = false;
   private next: Next = 'magic';
-  private readonly pieces = new Pieces((bytes, at, end) => this.advance(bytes, at, end));
+  private readonly pieces = new InputBuffer((bytes, at, end) => this.advance(bytes, at, end));
   private readonly configuration = new Configuration();
   private list: BlockList | undefined;
   private records: RamRecords | undefined;

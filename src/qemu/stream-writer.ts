@@ -7,8 +7,8 @@ import {
   XBZRLE_ENCODING,
 } from './format.js';
 
-const MOST_HEAD_BYTES = 8 + 1 + 255 + 3;
-const MOST_RECORD_BYTES = MOST_HEAD_BYTES + TARGET_PAGE_BYTES;
+const MAX_HEAD_BYTES = 8 + 1 + 255 + 3;
+const MAX_RECORD_BYTES = MAX_HEAD_BYTES + TARGET_PAGE_BYTES;
 
 export interface QemuWriterOptions {
   /** The size of what is handed out, unless it is flushed before; at least 8 KiB. */
@@ -25,7 +25,7 @@ export interface QemuWriterOptions {
 /**
  * Writes what a `QemuStreamReader` read, from the same calls; the same calls in the same order give the same bytes, since like QEMU it
  * names a record's block only where it changes. Other records than were read may be written: every reader of the stream only sees
- * records. Pieces handed out are the taker's; they are not written to again.
+ * records. InputBuffer handed out are the taker's; they are not written to again.
  */
 export class QemuStreamWriter {
   private readonly pieceBytes: number;
@@ -46,7 +46,7 @@ export class QemuStreamWriter {
       room = (bytes) => new Uint8Array(bytes),
     }: QemuWriterOptions = {},
   ) {
-    this.pieceBytes = Math.max(pieceBytes, 2 * MOST_RECORD_BYTES);
+    this.pieceBytes = Math.max(pieceBytes, 2 * MAX_RECORD_BYTES);
     this.onlyZeroFill = onlyZeroFill;
     this.room = room;
     this.piece = this.room(this.pieceBytes);
@@ -119,7 +119,7 @@ export class QemuStreamWriter {
   }
 
   private head(block: number, page: number, kind: number): void {
-    if (this.piece.length - this.to < MOST_RECORD_BYTES) this.renew();
+    if (this.piece.length - this.to < MAX_RECORD_BYTES) this.renew();
     const { piece } = this;
     const continues = block === this.current;
     const high = Math.floor(page / PAGES_PER_HIGH);

@@ -1,6 +1,6 @@
 import type { CodecName, PackingName } from '../codec/codec.js';
 import type { CodecCounts } from '../engine/frame/counters.js';
-import type { Finds } from '../engine/live/page-sender.js';
+import type { DedupLevel } from '../engine/live/page-sender.js';
 import type { Packing } from '../strategy/strategy.js';
 
 /** What work takes on a host: microseconds for a page of 4 KiB on one thread, and bytes that packing takes in or gives back in a ms. */
@@ -9,7 +9,7 @@ export interface Costs {
   readonly name: string;
   /** Reading a page from the guest and handing it to the socket; writing it where it belongs. */
   readonly copyUs: number;
-  /** Classes and digest; looking a digest up; a sketch and deltas against what it finds; the profile. */
+  /** Classes and digest; looking a digest up; a sketch and deltas against what it dedup; the profile. */
   readonly surveyUs: number;
   readonly lookUpUs: number;
   readonly similarUs: number;
@@ -25,9 +25,9 @@ export interface Costs {
 }
 
 /** Of finding, for one page, before a strategy is asked. */
-export function findUs(costs: Costs, finds: Finds): number {
-  if (finds === 'nothing') return 0;
-  return costs.surveyUs + (finds === 'fills' ? 0 : costs.lookUpUs);
+export function findUs(costs: Costs, dedup: DedupLevel): number {
+  if (dedup === 'off') return 0;
+  return costs.surveyUs + (dedup === 'zero' ? 0 : costs.lookUpUs);
 }
 
 /** Packing a segment, in ms. A level that was not measured costs what the next lower one does. */
@@ -46,13 +46,13 @@ export function unpackMs(costs: Costs, name: PackingName, bytes: number): number
 }
 
 /** Decoding pages at the other side, in ms, without unpacking. */
-export function decodeMs(costs: Costs, counts: CodecCounts, finds: Finds): number {
+export function decodeMs(costs: Costs, counts: CodecCounts, dedup: DedupLevel): number {
   let us = 0;
   for (const [name, { pages }] of Object.entries(counts)) {
     if (pages === 0 || name === 'unchanged') continue;
     us +=
       pages *
-      (costs.copyUs + (costs.decodeUs[name as CodecName] ?? 0) + (finds === 'nothing' ? 0 : costs.surveyUs));
+      (costs.copyUs + (costs.decodeUs[name as CodecName] ?? 0) + (dedup === 'off' ? 0 : costs.surveyUs));
   }
   return us / 1000;
 }

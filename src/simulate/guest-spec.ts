@@ -9,12 +9,12 @@ import type { GuestSpec } from './guest.js';
 
 const MIB = 2 ** 20;
 const PAGE_BYTES = 4096;
-const LEAST_BYTES = 64 * PAGE_BYTES;
-const MOST_BYTES = 2 ** 50;
-const MOST_WRITES = 1e8;
-const MOST_READS = 1000;
-const LEAST_SAMPLE = 64;
-const MOST_SAMPLE = 1 << 22;
+const MIN_BYTES = 64 * PAGE_BYTES;
+const MAX_BYTES = 2 ** 50;
+const MAX_WRITES = 1e8;
+const MAX_READS = 1000;
+const MIN_SAMPLE = 64;
+const MAX_SAMPLE = 1 << 22;
 const PATTERNS = ['hot', 'zipf', 'sequential'] as const;
 const CHANGES = ['words', 'page'] as const;
 const DEFAULT_PRESET = 'write-heavy';
@@ -61,8 +61,8 @@ type Refuse = (expected: string) => never;
 /** What each key sets. */
 const KEYS: Readonly<Record<string, (value: string, refuse: Refuse) => Partial<Settings>>> = {
   size: (value, refuse) => ({ bytes: parseSize(value, refuse) }),
-  writes: (value, refuse) => ({ writesPerSecond: parseNumber(value, 0, MOST_WRITES, refuse) }),
-  reads: (value, refuse) => ({ readsPerWrite: parseWhole(value, 0, MOST_READS, refuse) }),
+  writes: (value, refuse) => ({ writesPerSecond: parseNumber(value, 0, MAX_WRITES, refuse) }),
+  reads: (value, refuse) => ({ readsPerWrite: parseWhole(value, 0, MAX_READS, refuse) }),
   pattern: (value, refuse) => ({ pattern: oneOf(value, PATTERNS, refuse) }),
   hot: (value, refuse) => ({ hotShare: parseShare(value, refuse) }),
   'hot-writes': (value, refuse) => ({ hotWrites: parseShare(value, refuse) }),
@@ -73,7 +73,7 @@ const KEYS: Readonly<Record<string, (value: string, refuse: Refuse) => Partial<S
   duplicates: (value, refuse) => ({ duplicateShare: parseShare(value, refuse) }),
   phases: (value, refuse) => ({ phases: parsePhases(value, refuse) }),
   'changed-since-visit': (value, refuse) => ({ changedSinceVisit: parseShare(value, refuse) }),
-  sample: (value, refuse) => ({ samplePages: parseWhole(value, LEAST_SAMPLE, MOST_SAMPLE, refuse) }),
+  sample: (value, refuse) => ({ samplePages: parseWhole(value, MIN_SAMPLE, MAX_SAMPLE, refuse) }),
 };
 
 /**
@@ -119,7 +119,7 @@ function parseSetting(item: string): [key: string, change: Partial<Settings>] {
 function parseSize(text: string, refuse: Refuse): number {
   const match = /^(\d+(?:\.\d+)?)([kmgt]?)(?:i?b)?$/i.exec(text);
   const bytes = match ? Number(match[1]) * 1024 ** ' kmgt'.indexOf(match[2]!.toLowerCase() || ' ') : 0;
-  if (bytes >= LEAST_BYTES && bytes <= MOST_BYTES && bytes % PAGE_BYTES === 0) return bytes;
+  if (bytes >= MIN_BYTES && bytes <= MAX_BYTES && bytes % PAGE_BYTES === 0) return bytes;
   return refuse(`256K … 1024T in whole pages of ${PAGE_BYTES} bytes, as 256M, 4G or 1T`);
 }
 

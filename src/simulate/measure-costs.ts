@@ -30,7 +30,7 @@ const LEVELS = [1, 3, 6, 9] as const;
 const TLS_RECORD_BYTES = 16384;
 /** Each thing is done for so long, and at least so many times; the times before that warm up. */
 const SAMPLE_MS = 25;
-const LEAST_SAMPLES = 5;
+const MIN_SAMPLES = 5;
 const WARM_UP_MS = 8;
 
 /** Milliseconds of one `run`, the middle of many. */
@@ -47,7 +47,7 @@ async function medianMs(run: () => void): Promise<number> {
   const runs = Math.ceil(warmUps / WARM_UP_MS);
   const samples: number[] = [];
   const until = performance.now() + SAMPLE_MS;
-  while (samples.length < LEAST_SAMPLES || performance.now() < until) {
+  while (samples.length < MIN_SAMPLES || performance.now() < until) {
     const started = performance.now();
     for (let n = 0; n < runs; n++) run();
     samples.push((performance.now() - started) / runs);

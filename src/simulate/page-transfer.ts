@@ -1,7 +1,7 @@
 import { createPageReceiver } from '../engine/live/create-page-receiver.js';
 import { createPageSender } from '../engine/live/create-page-sender.js';
 import type { PageReceiver } from '../engine/live/page-receiver.js';
-import type { Finds, PageSender } from '../engine/live/page-sender.js';
+import type { DedupLevel, PageSender } from '../engine/live/page-sender.js';
 import { PageBitmap } from '../page/bitmap.js';
 import { PageferryError } from '../page/error.js';
 import type { Strategy, StreamState } from '../strategy/strategy.js';
@@ -13,7 +13,7 @@ import { metered, type Work } from './metered.js';
 /** How a guest's pages are coded. */
 export interface Coding {
   readonly strategy: Strategy;
-  readonly finds: Finds;
+  readonly dedup: DedupLevel;
   readonly costs: Costs;
   /** Memory for pages as they were sent, in bytes of the real guest. */
   readonly cacheBytes: number;
@@ -75,7 +75,7 @@ export class PageTransfer {
       pageBytes,
       strategy: metered(coding.strategy, coding.costs, work),
       state,
-      finds: coding.finds,
+      dedup: coding.dedup,
       cacheBytes: Math.floor(Math.min(coding.cacheBytes / pagesEach, pages * pageBytes)),
       batchPages: batchPages(guest),
       indexPages: Math.min(pages, INDEX_PAGES),
@@ -96,7 +96,7 @@ export class PageTransfer {
   /** Takes a batch of pages over as they are now. */
   async carry(numbers: readonly number[]): Promise<Carried> {
     const { sender, receiver, work, guest } = this;
-    const { costs, finds } = this.coding;
+    const { costs, dedup } = this.coding;
     const { pageBytes, pagesEach } = guest;
     numbers.forEach((page, i) => {
       guest.read(page, sender.room.subarray(i * pageBytes, (i + 1) * pageBytes));
@@ -114,9 +114,9 @@ export class PageTransfer {
     return {
       bytes: bytes * pagesEach,
       decideMs:
-        pagesEach * work.decideMs + (units * numbers.length * (costs.copyUs + findUs(costs, finds))) / 1000,
+        pagesEach * work.decideMs + (units * numbers.length * (costs.copyUs + findUs(costs, dedup))) / 1000,
       packMs: pagesEach * work.packMs,
-      placeMs: units * decodeMs(costs, counts, finds),
+      placeMs: units * decodeMs(costs, counts, dedup),
       unpackMs: pagesEach * work.unpackMs,
     };
   }

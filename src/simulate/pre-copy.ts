@@ -2,9 +2,9 @@ import { PageBitmap } from '../page/bitmap.js';
 import type { Migration } from './migration.js';
 
 /** Where a pre-copy ends, whatever its technique (Clark et al., NSDI 2005, as Xen has it). */
-export const MOST_ROUNDS = 29;
+export const MAX_ROUNDS = 29;
 const FEW_PAGES = 50;
-const MOST_SENT = 3;
+const MAX_SENT = 3;
 /** A round that has nothing to send waits so long before it looks at the dirty log again. */
 const IDLE_ROUND_MS = 20;
 
@@ -98,9 +98,9 @@ function isEnough(migration: Migration, rules: PrecopyRules, left: PageBitmap, r
   const { guest, settings } = migration;
   if (migration.estimateDowntimeMs(left.count) <= settings.downtimeLimitMs) return true;
   if (left.count * guest.pagesEach < FEW_PAGES || rules.enough?.(left, round)) return true;
-  if (round === MOST_ROUNDS) migration.gaveUp = `did not converge: stopped after ${round} rounds`;
-  else if (migration.pagesSent > MOST_SENT * guest.pages)
-    migration.gaveUp = `did not converge: stopped when ${MOST_SENT} times its memory was sent`;
+  if (round === MAX_ROUNDS) migration.gaveUp = `did not converge: stopped after ${round} rounds`;
+  else if (migration.pagesSent > MAX_SENT * guest.pages)
+    migration.gaveUp = `did not converge: stopped when ${MAX_SENT} times its memory was sent`;
   return migration.gaveUp !== undefined;
 }
 

@@ -1,4 +1,4 @@
-import type { Finds } from '../engine/live/page-sender.js';
+import type { DedupLevel } from '../engine/live/page-sender.js';
 import { fixed } from '../strategy/fixed.js';
 import { strategyByName } from '../strategy/registry.js';
 import type { Strategy } from '../strategy/strategy.js';
@@ -74,13 +74,13 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const { seed = 1, link, downtimeLimitMs = 300, costs = MEASURED_COSTS } = options;
   const technique =
     typeof options.technique === 'string' ? techniqueByName(options.technique) : options.technique;
-  const { strategy, finds } = coding(technique, options);
+  const { strategy, dedup } = coding(technique, options);
   const guest = await options.guest.open(seed);
   const settings: MigrationSettings = {
     guest,
     link,
     strategy,
-    finds,
+    dedup,
     costs,
     source: options.source ?? HOST,
     destination: options.destination ?? HOST,
@@ -114,7 +114,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   return {
     guest: options.guest.name,
     technique: technique.name,
-    strategy: finds === 'nothing' ? 'none' : strategy.name,
+    strategy: dedup === 'off' ? 'none' : strategy.name,
     link,
     seed,
     totalMs,
@@ -140,12 +140,12 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
 function coding(
   technique: Technique,
   { strategy, link }: SimulationOptions,
-): { strategy: Strategy; finds: Finds } {
+): { strategy: Strategy; dedup: DedupLevel } {
   const own = technique.strategy;
   const chosen = strategy ?? (typeof own === 'function' ? own({ link }) : own);
-  if (chosen === undefined) return { strategy: fixed('raw'), finds: 'nothing' };
+  if (chosen === undefined) return { strategy: fixed('raw'), dedup: 'off' };
   return {
     strategy: typeof chosen === 'string' ? strategyByName(chosen) : chosen,
-    finds: technique.finds ?? 'fills',
+    dedup: technique.dedup ?? 'zero',
   };
 }

@@ -1,4 +1,4 @@
-import type { Finds } from '../engine/live/page-sender.js';
+import type { DedupLevel } from '../engine/live/page-sender.js';
 import type { Strategy } from '../strategy/strategy.js';
 import type { LinkSpec } from './link.js';
 import type { Migration } from './migration.js';
@@ -13,7 +13,7 @@ export interface Technique {
   /** How its pages are coded, unless a strategy is asked for; absent: as they are, every one of them whole. */
   readonly strategy?: string | ((on: { readonly link: LinkSpec }) => Strategy | string);
   /** What is looked for before the strategy is asked; `fills` unless said. */
-  readonly finds?: Finds;
+  readonly dedup?: DedupLevel;
   /** Most pages that it keeps as they were sent, in bytes; as much as the guest has unless said. */
   readonly cacheBytes?: number;
   /** Whether its channel is sealed: TLS 1.3, counted in bytes and in work. */

@@ -14,6 +14,6 @@ export function fixed(codec: CodecName, zstdLevel?: number): Strategy {
       packs: () => true,
       pack: () => ({ name: 'zstd', level: zstdLevel }),
     };
-  if (codec === 'raw') return { name, choose: () => codec, passes: () => true };
+  if (codec === 'raw') return { name, choose: () => codec, shouldBypass: () => true };
   return { name, choose: () => codec, packs: () => codec === 'lz4' || codec === 'zstd' };
 }

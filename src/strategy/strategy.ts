@@ -106,7 +106,7 @@ export interface Strategy {
    * Whether a batch of pages should travel as it is, not even looked at, because the link has taken it before anything shorter is found;
    * asked where a stream can do that (live guests).
    */
-  passes?(state: StreamState): boolean;
+  shouldBypass?(state: StreamState): boolean;
   /** Hears what every packing took. */
   packed?(result: PackingResult): void;
   /** Bytes of a segment before it is packed, where the strategy cares; otherwise the engine's default. */

@@ -23,7 +23,7 @@ export const MAX_IMAGES = Math.floor((MAX_HEAD_BYTES - 8) / (8 + DIGEST_BYTES));
 /** Largest table of a frame: what a reader keeps of a table is many times that. */
 export const MAX_TABLE_BYTES = 2 << 20;
 /** Most pages of a live guest's frame: what a reader keeps their numbers for. */
-export const MAX_PLACES = 1 << 16;
+export const MAX_PAGE_NUMBERS = 1 << 16;
 /** Most segments a frame may have, its table included. */
 export const MAX_SEGMENTS = 8;
 
@@ -31,7 +31,15 @@ export const MAX_SEGMENTS = 8;
 export const GUEST = 0;
 export const BASE = 1;
 
-export const RECORD = { IMAGE: 1, PAGES: 2, IMAGE_END: 3, END: 4, INDEX: 5, TRAILER: 6, PLACES: 7 } as const;
+export const RECORD = {
+  IMAGE: 1,
+  PAGES: 2,
+  IMAGE_END: 3,
+  END: 4,
+  INDEX: 5,
+  TRAILER: 6,
+  PAGE_NUMBERS: 7,
+} as const;
 export type RecordType = (typeof RECORD)[keyof typeof RECORD];
 
 /**

@@ -1,4 +1,4 @@
-// PLACES: which pages the next frame holds, by number, in the order of the frame.
+// PAGE_NUMBERS: which pages the next frame holds, by number, in the order of the frame.
 //
 //   places = { gap count | pages count }
 //
@@ -7,7 +7,7 @@
 
 import type { WireReader, WireWriter } from './wire.js';
 
-export function writePlaces(to: WireWriter, pages: ArrayLike<number>): void {
+export function writePageNumbers(to: WireWriter, pages: ArrayLike<number>): void {
   let expected = 0;
   for (let i = 0; i < pages.length; ) {
     const first = pages[i]!;
@@ -22,7 +22,7 @@ export function writePlaces(to: WireWriter, pages: ArrayLike<number>): void {
 }
 
 /** Reads page numbers into `pages`; returns how many. All are below `pageCount`. */
-export function readPlaces(from: WireReader, pages: Float64Array, pageCount: number): number {
+export function readPageNumbers(from: WireReader, pages: Float64Array, pageCount: number): number {
   let expected = 0;
   let count = 0;
   while (from.left > 0) {

@@ -30,7 +30,10 @@ const EXPECTED: Readonly<Record<StreamKind, string>> = {
   live: 'the stream of a live guest',
 };
 /** Only a live stream has places, and neither end record nor index. */
-const LAST_RECORD: Readonly<Record<StreamKind, RecordType>> = { images: RECORD.TRAILER, live: RECORD.PLACES };
+const LAST_RECORD: Readonly<Record<StreamKind, RecordType>> = {
+  images: RECORD.TRAILER,
+  live: RECORD.PAGE_NUMBERS,
+};
 
 /** The header's bytes before its check. */
 export function writeHeader(to: WireWriter, kind: StreamKind, header: StreamHeader): void {

@@ -1,7 +1,7 @@
 // Pages as they are: how their frames look, what is refused, and that they arrive.
 import { describe, expect, test } from 'vitest';
 import { asIsBodies, readAsIs } from '../../src/agent/bypass.js';
-import { PASSED_PAGE, PASSED_UNCHANGED } from '../../src/engine/live/page-sender.js';
+import { BYPASSED_PAGE, BYPASSED_UNCHANGED } from '../../src/engine/live/page-sender.js';
 import { PageferryError } from '../../src/page/error.js';
 import { craftedLater, craftedMemory, craftedStream } from '../../testing/qemu/crafted-guest.js';
 import { expectSameMemory } from '../../testing/qemu/memory-trace.js';
@@ -15,7 +15,7 @@ const folder = testFolder();
 describe('bodies', () => {
   const pages = Array.from({ length: 300 }, (_, i) => 1000 + 3 * i);
   const kinds = pages.map((_, i) =>
-    i % 5 === 0 ? 0 : i % 7 === 0 ? 255 : i % 11 === 0 ? PASSED_UNCHANGED : PASSED_PAGE,
+    i % 5 === 0 ? 0 : i % 7 === 0 ? 255 : i % 11 === 0 ? BYPASSED_UNCHANGED : BYPASSED_PAGE,
   );
   const room = Uint8Array.from({ length: pages.length * PAGE }, (_, i) => i * 31 + (i >>> 12));
 
@@ -23,28 +23,28 @@ describe('bodies', () => {
     const bodies = asIsBodies(pages, kinds, room);
     const read = bodies.map((body) => readAsIs(body, 2 ** 31));
     for (const body of bodies) expect(body.length).toBeLessThanOrEqual(FRAME_BYTES);
-    const sent = pages.map((_, i) => i).filter((i) => kinds[i] !== PASSED_UNCHANGED);
+    const sent = pages.map((_, i) => i).filter((i) => kinds[i] !== BYPASSED_UNCHANGED);
     expect(read.flatMap((part) => part.pages)).toEqual(sent.map((i) => pages[i]));
     expect(read.flatMap((part) => part.kinds)).toEqual(sent.map((i) => kinds[i]));
     const bytes = sent
-      .filter((i) => kinds[i] === PASSED_PAGE)
+      .filter((i) => kinds[i] === BYPASSED_PAGE)
       .map((i) => room.subarray(i * PAGE, (i + 1) * PAGE));
     expect(Buffer.compare(Buffer.concat(read.map((part) => part.bytes)), Buffer.concat(bytes))).toBe(0);
   });
 
   test('are none where nothing has to go', () => {
-    expect(asIsBodies([1, 2], [PASSED_UNCHANGED, PASSED_UNCHANGED], room)).toEqual([]);
+    expect(asIsBodies([1, 2], [BYPASSED_UNCHANGED, BYPASSED_UNCHANGED], room)).toEqual([]);
   });
 
   test('look as they are said to', () => {
-    const [body] = asIsBodies([0x01020304, 7], [PASSED_PAGE, 9], room);
+    const [body] = asIsBodies([0x01020304, 7], [BYPASSED_PAGE, 9], room);
     expect(body!.subarray(0, 14).toString()).toBe(
       Buffer.from('\x02\x00\x04\x03\x02\x01\x00\x00\x07\x00\x00\x00\x01\x09').toString(),
     );
     expect(body!.length).toBe(14 + PAGE);
   });
 
-  const [good] = asIsBodies([3, 4], [PASSED_PAGE, 0], room);
+  const [good] = asIsBodies([3, 4], [BYPASSED_PAGE, 0], room);
   const changed = (at: number, byte: number) => good!.map((old, i) => (i === at ? byte : old));
   test.each<[string, Uint8Array, RegExp]>([
     ['nothing', new Uint8Array(0), /0 entries in 0 bytes/],

@@ -1,6 +1,6 @@
 // The rehearsal before any migration is a migration: were it not read, nothing would be warm.
 import { expect, test } from 'vitest';
-import { rehearsalStream } from '../../src/agent/warm-up/synthetic-stream.js';
+import { syntheticStream } from '../../src/agent/warm-up/synthetic-stream.js';
 import { warmUp } from '../../src/agent/warm-up/warm-up.js';
 import type { QemuEvents } from '../../src/qemu/events.js';
 import { QemuStreamReader } from '../../src/qemu/stream-reader.js';
@@ -15,7 +15,7 @@ test('QEMU’s stream is made as QEMU does: read to its devices', () => {
     opaque: () => counts.opaque++,
   };
   const reader = new QemuStreamReader(events);
-  reader.push(rehearsalStream(64, 3));
+  reader.push(syntheticStream(64, 3));
   expect(reader.finish()).toBeUndefined();
   expect(reader.state).toBe('devices');
   expect(counts).toEqual({ page: 3 * 56, fill: 3 * 8, opaque: 0 });

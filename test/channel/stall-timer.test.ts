@@ -1,10 +1,10 @@
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { Patience } from '../../src/channel/stall-timer.js';
+import { StallTimer } from '../../src/channel/stall-timer.js';
 
 test('a thread that was busy hears what has come meanwhile before it gives up', async () => {
   let isOver = false;
-  const patience = new Patience(20, () => {
+  const patience = new StallTimer(20, () => {
     isOver = true;
   });
   patience.start();
@@ -19,11 +19,11 @@ test('a thread that was busy hears what has come meanwhile before it gives up', 
 
 test('who hears nothing gives up, once, and not after it was told to stop', async () => {
   const calls: string[] = [];
-  const stopped = new Patience(10, () => calls.push('stopped'));
+  const stopped = new StallTimer(10, () => calls.push('stopped'));
   stopped.start();
   stopped.stop();
   await new Promise<void>((resolve) => {
-    new Patience(20, () => {
+    new StallTimer(20, () => {
       calls.push('over');
       resolve();
     }).start();

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { VersionStore } from '../../src/dedup/parent-page-cache.js';
-import { EarlierImages } from '../../src/dedup/reference-images.js';
+import { ParentPageCache } from '../../src/dedup/parent-page-cache.js';
+import { ReferenceImages } from '../../src/dedup/reference-images.js';
 import { bytesSource } from '../../src/index.js';
 import type { Kernels } from '../../src/kernels/kernels.js';
 import { guestImage } from '../support/images.js';
@@ -11,7 +11,7 @@ const PAGE = 4096;
 
 async function rig(budgetPages: number) {
   const kernels = await testKernels();
-  const store = new VersionStore(kernels, PAGE, budgetPages * PAGE + 100);
+  const store = new ParentPageCache(kernels, PAGE, budgetPages * PAGE + 100);
   const at = kernels.reserve(PAGE, 'page');
   const keep = (image: number, page: number, value: number) => {
     kernels.bytes.fill(value, at, at + PAGE);
@@ -100,8 +100,8 @@ test('against a slow twin, at random', async () => {
 /** Two images, the first read again from its source, the second kept. */
 async function earlierRig(change: (into: Uint8Array) => void) {
   const kernels: Kernels = await testKernels();
-  const versions = new VersionStore(kernels, PAGE, 8 * PAGE);
-  const earlier = new EarlierImages(kernels, PAGE, versions);
+  const versions = new ParentPageCache(kernels, PAGE, 8 * PAGE);
+  const earlier = new ReferenceImages(kernels, PAGE, versions);
   const at = kernels.reserve(PAGE, 'page');
   const digest = kernels.reserve(16, 'digest');
   const image = guestImage(PAGE, 4).subarray(0, 8 * PAGE);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { SentPages } from '../../src/dedup/remote-page-cache.js';
+import { RemotePageCache } from '../../src/dedup/remote-page-cache.js';
 import { loadKernels } from '../../src/kernels/kernels.js';
 import { seeded } from '../support/kernels.js';
 
@@ -8,7 +8,7 @@ const PAGE = 4096;
 /** Pages of one byte each, repeated; what the receiver has is noted beside. */
 async function createSent(slots: number, readAgain?: (page: number, into: Uint8Array) => boolean) {
   const kernels = await loadKernels(8 << 20);
-  const sent = new SentPages(kernels, PAGE, slots * PAGE, readAgain);
+  const sent = new RemotePageCache(kernels, PAGE, slots * PAGE, readAgain);
   const at = kernels.reserve(PAGE, 'page');
   const digest = kernels.reserve(16, 'digest');
   const set = (byte: number) => {
@@ -85,7 +85,7 @@ test('two caches of one size have the same pages, whoever is asked what', async 
 test('an image that both sides hold is read where it stands', async () => {
   const kernels = await loadKernels(8 << 20);
   const base = { pages: 3, read: (page: number, into: Uint8Array) => into.fill(100 + page) };
-  const sent = new SentPages(kernels, PAGE, PAGE, undefined, base);
+  const sent = new RemotePageCache(kernels, PAGE, PAGE, undefined, base);
   const at = kernels.reserve(PAGE, 'page');
   kernels.bytes.fill(102, at, at + PAGE);
   expect([kernels.bytes[sent.find(1, 2)], sent.find(0, 2), sent.has(2)]).toEqual([102, 0, false]);
@@ -147,7 +147,7 @@ test('what was forgotten is read again, but only what the receiver has', async (
 
 test('a page and another that it refers to are at hand at a time', async () => {
   const kernels = await loadKernels(8 << 20);
-  const sent = new SentPages(kernels, PAGE, 0, (page, into) => {
+  const sent = new RemotePageCache(kernels, PAGE, 0, (page, into) => {
     into.fill(page);
     return true;
   });

@@ -1,7 +1,7 @@
 // Pages that go to the receiver as they are, beside batches that are coded.
 import { expect, test } from 'vitest';
 import { createPageReceiver } from '../../src/engine/live/create-page-receiver.js';
-import { PASSED_PAGE, PASSED_UNCHANGED } from '../../src/engine/live/page-sender.js';
+import { BYPASSED_PAGE, BYPASSED_UNCHANGED } from '../../src/engine/live/page-sender.js';
 import { strategyByName } from '../../src/strategy/registry.js';
 import { guestImage, laterImage } from '../support/images.js';
 import { batchOf, liveSender, ReceivedMemory } from '../support/live.js';
@@ -27,11 +27,11 @@ async function migrate(rounds: number, isPassed: (batch: number) => boolean) {
         sender.room.set(guest.subarray(first * PAGE, (first + numbers.length) * PAGE));
         const passed = Array.from(sender.pass(numbers)).slice(0, numbers.length);
         for (const kind of passed) kinds.add(Math.min(kind, 1));
-        const sent = numbers.filter((_, i) => passed[i] !== PASSED_UNCHANGED);
+        const sent = numbers.filter((_, i) => passed[i] !== BYPASSED_UNCHANGED);
         const bytes = numbers
-          .filter((_, i) => passed[i] === PASSED_PAGE)
+          .filter((_, i) => passed[i] === BYPASSED_PAGE)
           .map((page) => guest.subarray(page * PAGE, (page + 1) * PAGE));
-        const fills = passed.filter((kind) => kind !== PASSED_UNCHANGED);
+        const fills = passed.filter((kind) => kind !== BYPASSED_UNCHANGED);
         receiver.passed(sent, fills, new Uint8Array(Buffer.concat(bytes)));
       } else {
         const { bytes, counts } = await batchOf(sender, guest, numbers);
@@ -54,7 +54,7 @@ test.each<[string, (batch: number) => boolean]>([
 ])('%s as it is: the guest arrives, and is proved', async (_, isPassed) => {
   const { guest, memory, kinds } = await migrate(4, isPassed);
   expect(Buffer.compare(memory.bytes, guest)).toBe(0);
-  expect(kinds).toEqual(new Set([PASSED_PAGE, PASSED_UNCHANGED, 0, 1]));
+  expect(kinds).toEqual(new Set([BYPASSED_PAGE, BYPASSED_UNCHANGED, 0, 1]));
 });
 
 test('pages that were coded are deltas again, against what was coded last', async () => {
@@ -68,7 +68,7 @@ test('the last page travels though it did not change, where it must', async () =
   sender.begin('guest', 4);
   sender.room.fill(7, 0, 2 * PAGE);
   expect(Array.from(sender.pass([1, 2])).slice(0, 2)).toEqual([7, 7]);
-  expect(Array.from(sender.pass([1, 2], true)).slice(0, 2)).toEqual([PASSED_UNCHANGED, 7]);
+  expect(Array.from(sender.pass([1, 2], true)).slice(0, 2)).toEqual([BYPASSED_UNCHANGED, 7]);
   await sender.close();
 });
 
@@ -81,7 +81,7 @@ test('an altered page is found at the end', async () => {
   sender.pass([1]);
   const altered = sender.room.slice(0, PAGE);
   altered[5] = 2;
-  receiver.passed([1], [PASSED_PAGE], altered);
+  receiver.passed([1], [BYPASSED_PAGE], altered);
   expect(() => receiver.push(sender.end())).toThrow(/the guest's digest is/);
   await sender.close();
 });

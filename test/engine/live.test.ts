@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createPageReceiver } from '../../src/engine/live/create-page-receiver.js';
 import type { PageReceiverOptions } from '../../src/engine/live/page-receiver.js';
-import { FINDS } from '../../src/engine/live/page-sender.js';
+import { DEDUP_LEVELS } from '../../src/engine/live/page-sender.js';
 import { strategyByName } from '../../src/strategy/registry.js';
 import { guestImage, laterImage } from '../support/images.js';
 import { seeded } from '../support/kernels.js';
@@ -47,28 +47,28 @@ async function migrate(
   return { guest, memory, bytes, codecs, cache: sender.cache };
 }
 
-for (const finds of FINDS)
+for (const dedup of DEDUP_LEVELS)
   test.each(['fixed:raw', 'fixed:xbzrle', 'adaptive', 'mecom', 'smallest'])(
-    `a live guest arrives, ${finds}, %s`,
+    `a live guest arrives, ${dedup}, %s`,
     async (name) => {
-      const { guest, memory } = await migrate({ finds, strategy: strategyByName(name) });
+      const { guest, memory } = await migrate({ dedup, strategy: strategyByName(name) });
       expect(Buffer.compare(memory.bytes, guest)).toBe(0);
     },
   );
 
 test('what was looked for was found, and nothing else', async () => {
-  expect((await migrate({ finds: 'nothing', strategy: strategyByName('fixed:raw') })).codecs).toEqual(
+  expect((await migrate({ dedup: 'off', strategy: strategyByName('fixed:raw') })).codecs).toEqual(
     new Set(['raw']),
   );
-  const fills = await migrate({ finds: 'fills', strategy: strategyByName('fixed:xbzrle') });
+  const fills = await migrate({ dedup: 'zero', strategy: strategyByName('fixed:xbzrle') });
   expect(fills.codecs).toEqual(new Set(['raw', 'zero', 'fill', 'unchanged', 'xbzrle']));
-  const similar = await migrate({ finds: 'similar', strategy: strategyByName('smallest') });
+  const similar = await migrate({ dedup: 'similar', strategy: strategyByName('smallest') });
   for (const name of ['same-as', 'xbzrle', 'similar']) expect(similar.codecs).toContain(name);
 });
 
 test.each([0, 2 * PAGE, 5 * PAGE])('a cache of %s bytes only makes it larger', async (cacheBytes) => {
-  const large = await migrate({ strategy: strategyByName('fixed:xbzrle'), finds: 'same' }, 5);
-  const small = await migrate({ strategy: strategyByName('fixed:xbzrle'), finds: 'same', cacheBytes }, 5);
+  const large = await migrate({ strategy: strategyByName('fixed:xbzrle'), dedup: 'exact' }, 5);
+  const small = await migrate({ strategy: strategyByName('fixed:xbzrle'), dedup: 'exact', cacheBytes }, 5);
   expect(Buffer.compare(small.memory.bytes, small.guest)).toBe(0);
   expect(small.bytes.length).toBeGreaterThan(large.bytes.length);
   expect(small.cache.hits / small.cache.lookups).toBeLessThan(large.cache.hits / large.cache.lookups);

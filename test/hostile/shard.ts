@@ -29,7 +29,7 @@ export interface ShardResult {
 }
 
 const KINDS = ['kernel', 'stream', 'file'] as const;
-const MOST_FAILURES = 20;
+const MAX_FAILURES = 20;
 
 /** Runs a share; what fails is reported with what repeats it. */
 export async function runShard({ seed, kernel, stream, file, progress }: Shard): Promise<ShardResult> {
@@ -43,7 +43,7 @@ export async function runShard({ seed, kernel, stream, file, progress }: Shard):
     run: (number: number) => void | Promise<void>,
   ) => {
     Atomics.store(at, 0, KINDS.indexOf(kind));
-    for (let number = first; number < end && failures.length < MOST_FAILURES; number += step) {
+    for (let number = first; number < end && failures.length < MAX_FAILURES; number += step) {
       Atomics.store(at, 1, number);
       const started = performance.now();
       try {

@@ -21,7 +21,7 @@ const COSTS: Costs = {
 };
 
 test('finding costs what is looked for', () => {
-  expect(['nothing', 'fills', 'same', 'similar'].map((finds) => findUs(COSTS, finds as 'same'))).toEqual([
+  expect(['off', 'zero', 'exact', 'similar'].map((dedup) => findUs(COSTS, dedup as 'exact'))).toEqual([
     0, 2, 6, 6,
   ]);
 });
@@ -39,18 +39,18 @@ test('packing costs its level, or the next lower one that was measured', () => {
 
 test('decoding costs each page its codec, its place and, where pages are proved one by one, its digest', () => {
   const counts = emptyCounts();
-  expect(decodeMs(COSTS, counts, 'fills')).toBe(0);
+  expect(decodeMs(COSTS, counts, 'zero')).toBe(0);
   counts.rle.pages = 1000;
   counts.xbzrle.pages = 100;
   counts.unchanged.pages = 5000;
   counts.zero.pages = 10;
   // Pages in a packed segment: the segment is unpacked as a whole.
   counts.lz4.pages = 10;
-  expect(decodeMs(COSTS, counts, 'fills')).toBeCloseTo(
+  expect(decodeMs(COSTS, counts, 'zero')).toBeCloseTo(
     (1000 * (1 + 5 + 2) + 100 * (1 + 7 + 2) + 20 * 3) / 1000,
     9,
   );
-  expect(decodeMs(COSTS, counts, 'nothing')).toBeCloseTo((1000 * (1 + 5) + 100 * (1 + 7) + 20) / 1000, 9);
+  expect(decodeMs(COSTS, counts, 'off')).toBeCloseTo((1000 * (1 + 5) + 100 * (1 + 7) + 20) / 1000, 9);
 });
 
 /** All numbers, each by the path to it. */

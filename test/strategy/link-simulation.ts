@@ -27,7 +27,7 @@ export interface Simulated {
 }
 
 const BUFFER_BYTES = 1 << 20;
-const MOST_WAITING = 6 << 20;
+const MAX_WAITING = 6 << 20;
 const STEP_MS = 0.25;
 
 /**
@@ -71,7 +71,7 @@ export function simulate(strategy: Strategy, sim: Simulation): Simulated {
   };
   for (let i = 0; i < sim.groups; i++) {
     advance(now + sim.surveyMs);
-    while (link.waitingBytes > MOST_WAITING || underWay.length > sim.threads) advance(now + STEP_MS);
+    while (link.waitingBytes > MAX_WAITING || underWay.length > sim.threads) advance(now + STEP_MS);
     const estimatedBytes = sim.estimate(i) * sim.groupBytes;
     const group: GroupView = {
       kind: 'pages',

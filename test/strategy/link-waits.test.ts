@@ -1,6 +1,6 @@
 // Where a stream knows how long its bytes wait for the link: a queue that is kept short shows nothing of it by itself.
 import { describe, expect, test } from 'vitest';
-import { WaitShare } from '../../src/agent/flow/busy-fraction.js';
+import { BusyFraction } from '../../src/agent/flow/busy-fraction.js';
 import { type Packing, strategyByName } from '../../src/index.js';
 import { fakeStream, groupOf } from './support.js';
 
@@ -46,7 +46,7 @@ describe('what is packed waits for the link', () => {
 
 describe('the share of the time that something waits', () => {
   test('follows what happened lately', () => {
-    const share = new WaitShare(1000);
+    const share = new BusyFraction(1000);
     expect(share.at(5000)).toBe(0);
     share.set(5000, true);
     expect(share.at(5100)).toBeGreaterThan(0.2);
@@ -57,7 +57,7 @@ describe('the share of the time that something waits', () => {
   });
 
   test('a wait every other moment is half of it', () => {
-    const share = new WaitShare(0);
+    const share = new BusyFraction(0);
     for (let now = 0; now < 5000; now += 10) share.set(now, now % 20 === 0);
     expect(share.at(5000)).toBeGreaterThan(0.45);
     expect(share.at(5000)).toBeLessThan(0.55);

@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest';
-import { readPlaces, writePlaces } from '../../src/stream/page-numbers.js';
+import { readPageNumbers, writePageNumbers } from '../../src/stream/page-numbers.js';
 import { WireReader, WireWriter } from '../../src/stream/wire.js';
 import { seeded } from '../support/kernels.js';
 
 const read = (bytes: Uint8Array, room: number, pageCount: number) => {
   const pages = new Float64Array(room);
-  const count = readPlaces(new WireReader(bytes, 'places'), pages, pageCount);
+  const count = readPageNumbers(new WireReader(bytes, 'places'), pages, pageCount);
   return [...pages.subarray(0, count)];
 };
 const written = (pages: readonly number[]) => {
   const to = new WireWriter();
-  writePlaces(to, pages);
+  writePageNumbers(to, pages);
   return to.bytes.slice();
 };
 const counts = (...numbers: readonly number[]) => {

@@ -1,10 +1,10 @@
 // A pair of agents in this process, with fake QEMUs beside them, and everything that they say.
 import fs from 'node:fs';
 import { join } from 'node:path';
-import type { BaseImage } from '../../src/agent/base-image.js';
+import type { BaseImageFile } from '../../src/agent/base-image.js';
 import { startDestinationAgent } from '../../src/agent/destination/destination.js';
 import type { LogLine } from '../../src/agent/log.js';
-import { Meters } from '../../src/agent/metrics.js';
+import { AgentMetrics } from '../../src/agent/metrics.js';
 import { startSourceAgent } from '../../src/agent/source/source.js';
 import type { RoundLine } from '../../src/agent/stats.js';
 import type { ConnectOptions } from '../../src/channel/connect.js';
@@ -20,7 +20,7 @@ const CACHE_BYTES = 64 << 20;
 /** One agent's side of what happened. */
 class Side {
   readonly log: LogLine[] = [];
-  readonly meters = new Meters();
+  readonly meters = new AgentMetrics();
   /** How each migration ended, in order. */
   readonly ends: (PageferryError | undefined)[] = [];
   private readonly waiting: (() => void)[] = [];
@@ -50,8 +50,8 @@ export interface AgentsOptions {
   readonly destination?: Partial<ListenOptions>;
   readonly cacheBytes?: number;
   readonly destinationCacheBytes?: number;
-  readonly base?: BaseImage;
-  readonly destinationBase?: BaseImage | undefined;
+  readonly base?: BaseImageFile;
+  readonly destinationBase?: BaseImageFile | undefined;
   readonly strategy?: string;
   readonly threads?: number;
   /** Where the destination's QEMU is, if not at `inPath`. */

@@ -21,7 +21,7 @@ export function liveSender(options: Partial<PageSenderOptions> = {}): Promise<Pa
     pageBytes: 4096,
     strategy: strategyByName('adaptive'),
     state: STILL,
-    finds: 'similar',
+    dedup: 'similar',
     cacheBytes: 1 << 20,
     batchPages: 64,
     indexPages: 1024,

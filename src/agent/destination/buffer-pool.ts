@@ -1,8 +1,8 @@
 /**
- * Rooms for what is written to a socket, used again once all that was handed out of one is written: memory outside of the heap that comes
+ * BufferPool for what is written to a socket, used again once all that was handed out of one is written: memory outside of the heap that comes
  * and goes makes the collector run all the time.
  */
-export class Rooms {
+export class BufferPool {
   private readonly free: Uint8Array[] = [];
   /** By memory: what was handed out of it and is not written yet. The last one is still filled. */
   private readonly out = new Map<ArrayBufferLike, { room: Uint8Array; pieces: number; isFull: boolean }>();

@@ -1,6 +1,6 @@
 import { FRAME, type Frame } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
-import type { HeldImage } from '../../dedup/remote-page-cache.js';
+import type { BasePages } from '../../dedup/remote-page-cache.js';
 import { emptyCounts } from '../../engine/frame/counters.js';
 import { createPageReceiver } from '../../engine/live/create-page-receiver.js';
 import type { GuestMemory, PageReceiver } from '../../engine/live/page-receiver.js';
@@ -11,9 +11,9 @@ import { BlockMap } from '../block-map.js';
 import { readAsIs } from '../bypass.js';
 import { readBlocks, readRecord } from '../messages.js';
 import type { MigrationView } from '../metrics.js';
-import { Rooms } from './buffer-pool.js';
+import { BufferPool } from './buffer-pool.js';
 
-const MOST_GUEST_BYTES = 2 ** 43;
+const MAX_GUEST_BYTES = 2 ** 43;
 
 /** Writes bytes to QEMU; returns when more may come, and says when they are written. */
 type Out = (bytes: Uint8Array, written: () => void) => Promise<void>;
@@ -24,7 +24,7 @@ export class DestinationStream implements GuestMemory {
   /** Of all memory, once it was proved. */
   digest: Uint8Array | undefined;
   private readonly writer: QemuStreamWriter;
-  private readonly rooms = new Rooms();
+  private readonly rooms = new BufferPool();
   private receiver!: PageReceiver;
   private map: BlockMap | undefined;
   private readonly pieces: Uint8Array[] = [];
@@ -42,11 +42,11 @@ export class DestinationStream implements GuestMemory {
     this.writer = new QemuStreamWriter(handed, { onlyZeroFill: true, room: rooms.next });
   }
 
-  static async open(cacheBytes: number, base: HeldImage | undefined, out: Out): Promise<DestinationStream> {
+  static async open(cacheBytes: number, base: BasePages | undefined, out: Out): Promise<DestinationStream> {
     const stream = new DestinationStream(out);
     stream.receiver = await createPageReceiver({
       open: (_, pages) => stream.announced(pages),
-      maxBytes: MOST_GUEST_BYTES,
+      maxBytes: MAX_GUEST_BYTES,
       cacheBytes,
       ...(base && { base }),
     });

@@ -8,13 +8,13 @@ import { type Address, addressText, connectTo } from '../../channel/transports/a
 import { digestText } from '../../dedup/image-digest.js';
 import { PageferryError } from '../../page/error.js';
 import { asError } from '../as-error.js';
-import type { BaseImage } from '../base-image.js';
+import type { BaseImageFile } from '../base-image.js';
 import { mustBeSameBase } from '../base-image-check.js';
-import { WaitShare } from '../flow/busy-fraction.js';
+import { BusyFraction } from '../flow/busy-fraction.js';
 import type { Log } from '../log.js';
 import { numberBytes, readMigrate, takenBytes } from '../messages.js';
-import type { Meters } from '../metrics.js';
-import { Outlet } from '../socket-writer.js';
+import type { AgentMetrics } from '../metrics.js';
+import { SocketWriter } from '../socket-writer.js';
 import { DestinationStream } from './destination-stream.js';
 
 /** Answers of QEMU travel in pieces of this size. */
@@ -28,7 +28,7 @@ const CONNECTION: ReadonlySet<number> = new Set([FRAME.LITERAL, FRAME.OPENED, FR
 /** A connection of QEMU's: what is still to be written to it, in order, and how much of it was taken, and said to be. */
 interface Lane {
   readonly socket: Socket;
-  readonly outlet: Outlet;
+  readonly outlet: SocketWriter;
   tail: Promise<void>;
   taken: number;
   told: number;
@@ -41,9 +41,9 @@ export interface DestinationAgentOptions {
   readonly qemu: Address;
   /** Memory for pages as they came, in bytes: what a source may ask for at most. */
   readonly cacheBytes: number;
-  readonly base?: BaseImage | undefined;
+  readonly base?: BaseImageFile | undefined;
   readonly log: Log;
-  readonly meters: Meters;
+  readonly meters: AgentMetrics;
   readonly ended?: (error: PageferryError | undefined) => void;
 }
 
@@ -96,7 +96,7 @@ class DestinationSession {
   private stream: DestinationStream | undefined;
   private takenBytes = 0;
   /** How long there is nothing to do. */
-  private readonly idle = new WaitShare(performance.now());
+  private readonly idle = new BusyFraction(performance.now());
 
   constructor(
     private readonly options: DestinationAgentOptions,
@@ -194,7 +194,7 @@ class DestinationSession {
   /** Connects to QEMU, and passes its answers back. */
   private async open(number: number): Promise<void> {
     const socket = await connectTo(this.options.qemu, 'QEMU');
-    const outlet = new Outlet(socket, timesOf(this.options.listen).stallMs, "the destination's QEMU");
+    const outlet = new SocketWriter(socket, timesOf(this.options.listen).stallMs, "the destination's QEMU");
     this.lanes.push({ socket, outlet, tail: Promise.resolve(), taken: 0, told: 0 });
     const answers = async () => {
       for await (const bytes of socket as AsyncIterable<Uint8Array>)

@@ -2,7 +2,7 @@
 const WINDOW_MS = 300;
 
 /** Which share of the time something waits, lately: 0 … 1. */
-export class WaitShare {
+export class BusyFraction {
   private share = 0;
   private settledAt: number;
   private waits = false;

@@ -1,26 +1,26 @@
 import { bodies, FRAME, type FrameType } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
 import type { Zstd } from '../../codec/zstd.js';
-import { WaitShare } from './busy-fraction.js';
-import { DeliveryMeter } from './delivery-rate.js';
-import { Planned } from './stream-progress.js';
+import { BusyFraction } from './busy-fraction.js';
+import { DeliveryRate } from './delivery-rate.js';
+import { StreamProgress } from './stream-progress.js';
 
 /** QEMU's main connection. */
 export const MAIN = 0;
 /** What may be under way to the destination: as long as this on the link, so that QEMU sees the link as it is, … */
 const UNDER_WAY_MS = 80;
 /** … but enough for a round trip of a fast link, and no more than a host has to keep. */
-const LEAST_UNDER_WAY = 192 << 10;
-const MOST_UNDER_WAY = 8 << 20;
+const MIN_UNDER_WAY = 192 << 10;
+const MAX_UNDER_WAY = 8 << 20;
 /** A batch keeps the link busy for about so long, but is large enough for its pages to be packed together. */
 const BATCH_MS = 40;
-const LEAST_BATCH_PAGES = 64;
+const MIN_BATCH_PAGES = 64;
 /** Pages that travel as they are have nothing to gain from many together. */
 const AS_THEY_ARE_MS = 8;
-const LEAST_AS_THEY_ARE = 31;
+const MIN_AS_THEY_ARE = 31;
 const PAGE_BYTES = 4096;
 /** Whoever waits for more in less of the time than this is what holds things up, not the link: what waits may still be the system's. */
-const LEAST_IDLE = 0.4;
+const MIN_IDLE = 0.4;
 /** What the socket took longer for had to wait for the link. */
 const WAITED_MS = 1;
 
@@ -29,7 +29,7 @@ const WAITED_MS = 1;
  * link's rate from when the destination says that it is done with what came.
  */
 export class ChannelFlow {
-  readonly meter = new DeliveryMeter();
+  readonly meter = new DeliveryRate();
   sentBytes = 0;
   takenBytes = 0;
   /** Of the last batches. */
@@ -38,12 +38,12 @@ export class ChannelFlow {
   /** Since the last word from the destination, something had to wait to be sent. */
   private heldUp = false;
   /** How long what is packed waits for the link. */
-  private readonly waits = new WaitShare(performance.now());
+  private readonly waits = new BusyFraction(performance.now());
   /** As the destination said last: in which share of the time it waits for more. */
   private idleThere = 1;
   /** By connection. */
   private readonly lanes: { sent: number; taken: number }[] = [];
-  readonly planned: Planned;
+  readonly planned: StreamProgress;
 
   constructor(
     private readonly channel: FrameChannel,
@@ -51,7 +51,7 @@ export class ChannelFlow {
     zstd: Zstd | undefined,
   ) {
     channel.closed.then(() => this.wake());
-    this.planned = new Planned(threads, zstd, () => ({
+    this.planned = new StreamProgress(threads, zstd, () => ({
       bitsPerSecond: this.meter.bitsPerSecond,
       takenBytes: this.takenBytes,
       // What waits here, and is waited for there, is on the link.
@@ -63,11 +63,8 @@ export class ChannelFlow {
   pagesABatch(most: number, asTheyAre: boolean): number {
     const bytesAMs = this.meter.deliveredBitsPerSecond / 8000;
     if (asTheyAre)
-      return Math.min(
-        most,
-        Math.max(LEAST_AS_THEY_ARE, Math.floor((bytesAMs * AS_THEY_ARE_MS) / PAGE_BYTES)),
-      );
-    return Math.min(most, Math.max(LEAST_BATCH_PAGES, Math.floor((bytesAMs * BATCH_MS) / this.bytesAPage)));
+      return Math.min(most, Math.max(MIN_AS_THEY_ARE, Math.floor((bytesAMs * AS_THEY_ARE_MS) / PAGE_BYTES)));
+    return Math.min(most, Math.max(MIN_BATCH_PAGES, Math.floor((bytesAMs * BATCH_MS) / this.bytesAPage)));
   }
 
   /** So many pages came to so many bytes. */
@@ -95,7 +92,7 @@ export class ChannelFlow {
       now,
       this.takenBytes,
       this.underWay > 0,
-      isHeldUp ? (idle < LEAST_IDLE ? 'destination' : 'link') : 'nothing',
+      isHeldUp ? (idle < MIN_IDLE ? 'destination' : 'link') : 'nothing',
     );
     this.wake();
   }
@@ -144,8 +141,8 @@ export class ChannelFlow {
     for (;;) {
       this.channel.check();
       const most = Math.min(
-        MOST_UNDER_WAY,
-        Math.max(LEAST_UNDER_WAY, (this.meter.deliveredBitsPerSecond / 8000) * UNDER_WAY_MS),
+        MAX_UNDER_WAY,
+        Math.max(MIN_UNDER_WAY, (this.meter.deliveredBitsPerSecond / 8000) * UNDER_WAY_MS),
       );
       if (lane.sent - lane.taken < most) return;
       this.heldUp = true;

@@ -2,8 +2,8 @@
 const START_BITS_PER_SECOND = 1e9;
 /** A rate is what was delivered over about so long; no less time, and no fewer bytes, tell anything. */
 const WINDOW_MS = 250;
-const LEAST_MS = 20;
-const LEAST_BYTES = 128 << 10;
+const MIN_MS = 20;
+const MIN_BYTES = 128 << 10;
 /** A link that never keeps anything waiting is taken to be so much faster than what it was given. */
 const FASTER = 1.25;
 
@@ -12,7 +12,7 @@ const FASTER = 1.25;
  * 2016). While something is under way all the time, what arrives in a stretch of time is the rate of whatever is slowest; otherwise it is
  * only less than that.
  */
-export class DeliveryMeter {
+export class DeliveryRate {
   /** Of the link. */
   bitsPerSecond = START_BITS_PER_SECOND;
   /** Of the whole way, the destination's QEMU included: what is under way is to be as long as that takes. */
@@ -34,7 +34,7 @@ export class DeliveryMeter {
   ): void {
     while (this.samples.length > 1 && atMs - this.samples[1]!.atMs >= WINDOW_MS) this.samples.shift();
     const first = this.samples[0];
-    if (first && atMs - first.atMs >= LEAST_MS && takenBytes - first.bytes >= LEAST_BYTES) {
+    if (first && atMs - first.atMs >= MIN_MS && takenBytes - first.bytes >= MIN_BYTES) {
       const bits = ((takenBytes - first.bytes) * 8000) / (atMs - first.atMs);
       // Where nothing had to wait for the link it could have been more.
       this.bitsPerSecond = isBusy && heldUpBy === 'link' ? bits : Math.max(this.bitsPerSecond, FASTER * bits);

@@ -11,7 +11,7 @@ export interface LinkView {
 }
 
 /** What is being coded for a channel and what it came to: how the stream stands, as its strategy is told. */
-export class Planned {
+export class StreamProgress {
   readonly state: StreamState;
   /** Of everything that was coded or is being coded. */
   private bytes = 0;

@@ -3,7 +3,7 @@ import type { FrameChannel } from '../../channel/frame-channel.js';
 import type { Zstd } from '../../codec/zstd.js';
 import { LinkMeter } from '../../engine/encode/link-meter.js';
 import type { Batch, PageSender } from '../../engine/live/page-sender.js';
-import { Planned } from '../flow/stream-progress.js';
+import { StreamProgress } from '../flow/stream-progress.js';
 
 /**
  * The way of a guest's stream into the channel, in order, one batch being coded while the one before is sent. Learns the link's rate
@@ -16,7 +16,7 @@ export class PageFlow {
   /** Rejects when a batch could not be sent; never resolves. */
   private readonly broken: Promise<never>;
   private breaks!: (cause: unknown) => void;
-  readonly planned: Planned;
+  readonly planned: StreamProgress;
 
   constructor(
     private readonly channel: FrameChannel,
@@ -28,7 +28,7 @@ export class PageFlow {
     });
     // Whoever waits for the next batch, or for the end, hears of it.
     this.broken.catch(() => {});
-    this.planned = new Planned(threads, zstd, () => ({
+    this.planned = new StreamProgress(threads, zstd, () => ({
       bitsPerSecond: this.meter.bitsPerSecond,
       takenBytes: this.bytes,
     }));

@@ -7,7 +7,7 @@ import { createPageReceiver } from '../../engine/live/create-page-receiver.js';
 import type { GuestMemory, PageReceiver } from '../../engine/live/page-receiver.js';
 import { PageferryError } from '../../page/error.js';
 import { DIGEST_BYTES } from '../../stream/format.js';
-import { type HeldBase, mustBeSameBase } from '../base-image-check.js';
+import { type BaseImage, mustBeSameBase } from '../base-image-check.js';
 
 /** Where a guest goes. Exactly one of `commit` and `abort` ends what an announced guest began. */
 export interface GuestDestination {
@@ -21,7 +21,7 @@ export interface GuestDestination {
   /** Nothing of the guest may be applied; also when `open` or `commit` threw. */
   readonly abort: (reason: PageferryError) => void | Promise<void>;
   /** The image that the source holds too. */
-  readonly base?: HeldBase;
+  readonly base?: BaseImage;
   /** Most bytes that a guest may have; default 1 TiB. */
   readonly maxBytes?: number;
 }

@@ -4,17 +4,17 @@ import { guestBytes } from '../../channel/handshake-messages.js';
 import { loadZstd } from '../../codec/zstd/load.js';
 import { digestText } from '../../dedup/image-digest.js';
 import { createPageSender } from '../../engine/live/create-page-sender.js';
-import type { Finds, PageSender } from '../../engine/live/page-sender.js';
+import type { DedupLevel, PageSender } from '../../engine/live/page-sender.js';
 import { PageferryError } from '../../page/error.js';
 import { adaptive } from '../../strategy/adaptive/adaptive.js';
 import type { Strategy } from '../../strategy/strategy.js';
 import { DIGEST_BYTES, type PageBytes } from '../../stream/format.js';
-import type { HeldBase } from '../base-image-check.js';
+import type { BaseImage } from '../base-image-check.js';
 import { PageFlow } from './page-flow.js';
 
 const BATCH_PAGES = 256;
-const MOST_CACHE_BYTES = 256 << 20;
-const MOST_INDEX_PAGES = 1 << 17;
+const MAX_CACHE_BYTES = 256 << 20;
+const MAX_INDEX_PAGES = 1 << 17;
 
 /** A guest that is to be sent. */
 export interface GuestToSend {
@@ -29,7 +29,7 @@ export interface GuestToSend {
   /** After all pages went once: those that were written to since, round by round. The guest must stand still in the last one. */
   readonly rounds?: Iterable<Iterable<number>> | AsyncIterable<Iterable<number>>;
   /** An image that the destination holds too. */
-  readonly base?: HeldBase;
+  readonly base?: BaseImage;
   /**
    * Called once, when the destination has proved that it holds the guest, before it is told to apply it. What fails until then is not
    * applied there; after it, without a word from the destination, nobody here can know. Must not let the guest run here again.
@@ -38,7 +38,7 @@ export interface GuestToSend {
   /** Default `adaptive`. */
   readonly strategy?: Strategy;
   /** Default `similar`. */
-  readonly finds?: Finds;
+  readonly dedup?: DedupLevel;
   /** Memory for pages as they were sent; default all of the guest, up to 256 MiB. */
   readonly cacheBytes?: number;
   readonly threads?: number;
@@ -91,18 +91,18 @@ async function sendPages(channel: FrameChannel, guest: GuestToSend, flow: PageFl
     pageBytes = 4096,
     base,
     strategy = adaptive(),
-    finds = 'similar',
+    dedup = 'similar',
     threads = 1,
   } = guest;
-  const { cacheBytes = Math.min(pages * pageBytes, MOST_CACHE_BYTES) } = guest;
+  const { cacheBytes = Math.min(pages * pageBytes, MAX_CACHE_BYTES) } = guest;
   const { state, pending } = flow.planned;
-  const indexPages = Math.min(pages + (base?.pages ?? 0), MOST_INDEX_PAGES);
+  const indexPages = Math.min(pages + (base?.pages ?? 0), MAX_INDEX_PAGES);
   const sender = await createPageSender({
     ...{
       pageBytes,
       strategy,
       state,
-      finds,
+      dedup,
       cacheBytes,
       batchPages: BATCH_PAGES,
       indexPages,

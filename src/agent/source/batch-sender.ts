@@ -10,7 +10,7 @@ export type Sent = (bytes: number, counts: CodecCounts) => void;
 /** How a batch travels: whether its last page has to, whether all of it goes as it is, and who hears of it. */
 interface Travels {
   readonly keepsLast: boolean;
-  readonly passes: boolean;
+  readonly bypass: boolean;
   readonly sent: Sent;
 }
 
@@ -26,8 +26,8 @@ export class BatchSender {
   ) {}
 
   /** Returns when the room may be used again. */
-  async send(pages: readonly number[], { keepsLast, passes, sent }: Travels): Promise<void> {
-    if (passes) return this.pass(pages, keepsLast, sent);
+  async send(pages: readonly number[], { keepsLast, bypass, sent }: Travels): Promise<void> {
+    if (bypass) return this.pass(pages, keepsLast, sent);
     const { packed } = await this.sender.batch(pages, keepsLast);
     await this.queue.add(0, () => this.coded(packed, pages.length, sent));
   }

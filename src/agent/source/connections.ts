@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import { PageferryError } from '../../page/error.js';
-import { Outlet } from '../socket-writer.js';
+import { SocketWriter } from '../socket-writer.js';
 
-const MOST_CONNECTIONS = 64;
+const MAX_CONNECTIONS = 64;
 /** QEMU closes its end within so long of the other one, or something is wrong. */
 const CLOSE_MS = 5000;
 
@@ -10,7 +10,7 @@ const CLOSE_MS = 5000;
 export class SourceConnections {
   private readonly sockets: Socket[] = [];
   /** The ways back. */
-  private readonly outlets: Outlet[] = [];
+  private readonly outlets: SocketWriter[] = [];
 
   constructor(
     readonly main: Socket,
@@ -21,11 +21,11 @@ export class SourceConnections {
 
   /** Returns its number; nothing when there are too many: then it is closed. */
   add(socket: Socket): number | undefined {
-    if (this.sockets.length === MOST_CONNECTIONS) {
+    if (this.sockets.length === MAX_CONNECTIONS) {
       socket.destroy();
       return undefined;
     }
-    this.outlets.push(new Outlet(socket, this.stallMs, 'QEMU'));
+    this.outlets.push(new SocketWriter(socket, this.stallMs, 'QEMU'));
     return this.sockets.push(socket) - 1;
   }
 

@@ -11,11 +11,11 @@ import { PageferryError } from '../../page/error.js';
 import { QemuReturnReader } from '../../qemu/return-path.js';
 import { strategyByName } from '../../strategy/registry.js';
 import { asError } from '../as-error.js';
-import type { BaseImage } from '../base-image.js';
+import type { BaseImageFile } from '../base-image.js';
 import { ChannelFlow, MAIN } from '../flow/channel-flow.js';
 import type { Log } from '../log.js';
 import { migrateBytes, readNumber, readTaken } from '../messages.js';
-import type { Meters } from '../metrics.js';
+import type { AgentMetrics } from '../metrics.js';
 import { type RoundLine, RoundStats } from '../stats.js';
 import { SourceConnections } from './connections.js';
 import { SourceStream, STAYS } from './source-stream.js';
@@ -34,10 +34,10 @@ export interface SourceAgentOptions {
   readonly threads: number;
   /** Memory for pages as they were sent, in bytes. */
   readonly cacheBytes: number;
-  readonly base?: BaseImage | undefined;
+  readonly base?: BaseImageFile | undefined;
   readonly log: Log;
   readonly round?: (line: RoundLine) => void;
-  readonly meters: Meters;
+  readonly meters: AgentMetrics;
   /** Hears of every migration that ended, and how. */
   readonly ended?: (error: PageferryError | undefined) => void;
 }
@@ -156,7 +156,7 @@ export class SourceSession {
       pageBytes: PAGE_BYTES,
       strategy: strategyByName(strategy),
       state: flow.planned.state,
-      finds: 'similar',
+      dedup: 'similar',
       cacheBytes: Math.min(agreed, cacheBytes),
       batchPages: BATCH_PAGES,
       indexPages: INDEX_PAGES + (base?.pages ?? 0),

@@ -11,7 +11,7 @@ import { type Staged, Staging } from './staging.js';
 
 const PAGE_BYTES = 4096;
 /** Bytes that are no batch and wait to be sent: then nothing more is read of QEMU. */
-const MOST_QUEUED = 256 << 10;
+const MAX_QUEUED = 256 << 10;
 /** What becomes of most guests whose migration fails. */
 export const STAYS = 'the guest goes on here';
 
@@ -34,7 +34,7 @@ export class SourceStream {
   private batch: number[] = [];
   /** Pages that it may have, and whether they travel as they are. */
   private most = 0;
-  private passes = false;
+  private bypass = false;
   /** Counts it, for the round that it began in. */
   private sent: Sent | undefined;
   private postcopy = false;
@@ -43,7 +43,7 @@ export class SourceStream {
   private block = -1;
   private changesBlock = false;
   /** Batches on their way, in order. */
-  private readonly queue = new SendQueue(MOST_QUEUED);
+  private readonly queue = new SendQueue(MAX_QUEUED);
   private readonly batches: BatchSender;
   private changed = false;
 
@@ -212,8 +212,8 @@ export class SourceStream {
   /** Whether the batch takes another page. */
   private hasRoom(): boolean {
     if (this.batch.length === 0) {
-      this.passes = this.sender.passes();
-      this.most = this.flow.pagesABatch(this.batchPages, this.passes);
+      this.bypass = this.sender.shouldBypass();
+      this.most = this.flow.pagesABatch(this.batchPages, this.bypass);
     }
     return this.batch.length < this.most;
   }
@@ -225,7 +225,7 @@ export class SourceStream {
     const keepsLast = this.changesBlock;
     this.batch = [];
     this.changesBlock = false;
-    await this.batches.send(pages, { keepsLast, passes: this.passes, sent: this.sent! });
+    await this.batches.send(pages, { keepsLast, bypass: this.bypass, sent: this.sent! });
   }
 
   /** All RAM is sent: its digest follows, before any device state. */

@@ -9,7 +9,7 @@ const BLOCK = 'pc.ram';
  * What QEMU would send of a made guest: passes over `pages` pages of which some are alike, some almost, some zero, most neither, and some
  * change from pass to pass; then the head of some device's state.
  */
-export function rehearsalStream(pages: number, passes: number): Uint8Array {
+export function syntheticStream(pages: number, passes: number): Uint8Array {
   const pieces: Uint8Array[] = [];
   const writer = new QemuStreamWriter((piece) => pieces.push(piece));
   const put = (bytes: Uint8Array) => writer.literal(bytes, 0, bytes.length);

@@ -13,10 +13,10 @@ import type { StreamState } from '../../strategy/strategy.js';
 import { DestinationStream } from '../destination/destination-stream.js';
 import { ChannelFlow, MAIN } from '../flow/channel-flow.js';
 import { readTaken, takenBytes } from '../messages.js';
-import { Outlet } from '../socket-writer.js';
+import { SocketWriter } from '../socket-writer.js';
 import { SourceStream } from '../source/source-stream.js';
 import { RoundStats } from '../stats.js';
-import { rehearsalStream } from './synthetic-stream.js';
+import { syntheticStream } from './synthetic-stream.js';
 
 const PAGE_BYTES = 4096;
 const PAGES = 2048;
@@ -36,7 +36,7 @@ const LINKS: readonly Pick<StreamState, 'linkBitsPerSecond' | 'linkWaits'>[] = [
  * a migration is over in seconds. Takes about half a second. @throws PageferryError when the guest did not arrive
  */
 export async function warmUp(): Promise<void> {
-  const stream = rehearsalStream(PAGES, PASSES);
+  const stream = syntheticStream(PAGES, PASSES);
   const folder = fs.mkdtempSync(join(tmpdir(), 'pageferry-'));
   try {
     for (const link of LINKS) await rehearse(stream, link, join(folder, 'socket'));
@@ -54,7 +54,7 @@ async function rehearse(stream: Uint8Array, link: (typeof LINKS)[number], path: 
   const destination = new FrameChannel(far, { ...options, role: 'destination' });
   try {
     agentIn.resume();
-    const arrived = receive(destination, new Outlet(agentOut, STALL_MS, 'the rehearsal'));
+    const arrived = receive(destination, new SocketWriter(agentOut, STALL_MS, 'the rehearsal'));
     qemuOut.end(stream);
     await Promise.all([send(source, qemuIn, link), arrived]);
   } finally {
@@ -89,7 +89,7 @@ async function send(channel: FrameChannel, qemu: Socket, link: (typeof LINKS)[nu
       pageBytes: PAGE_BYTES,
       strategy: adaptive(),
       state,
-      finds: 'similar',
+      dedup: 'similar',
       cacheBytes: CACHE_BYTES,
       threads,
     },
@@ -124,7 +124,7 @@ async function hear(channel: FrameChannel, flow: ChannelFlow): Promise<void> {
   }
 }
 
-async function receive(channel: FrameChannel, outlet: Outlet): Promise<void> {
+async function receive(channel: FrameChannel, outlet: SocketWriter): Promise<void> {
   const stream = await DestinationStream.open(CACHE_BYTES, undefined, (bytes, written) =>
     outlet.write(bytes, written),
   );

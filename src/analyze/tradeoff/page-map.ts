@@ -2,7 +2,7 @@ import type { PageObserver } from '../../engine/decode/image-decoder.js';
 import type { PageClass, PageMap } from './report.js';
 
 /** As many cells at most, so that a map can be drawn. */
-const MOST_CELLS = 4096;
+const MAX_CELLS = 4096;
 
 const CLASS_OF: Readonly<Record<string, PageClass>> = {
   zero: 'zero',
@@ -34,7 +34,7 @@ export class PageMapper {
 
   map(image: string): PageMap {
     const { pages, ways } = this;
-    const cellPages = Math.max(1, Math.ceil(pages.length / MOST_CELLS));
+    const cellPages = Math.max(1, Math.ceil(pages.length / MAX_CELLS));
     const cells = Array.from({ length: Math.ceil(pages.length / cellPages) }, (_, cell) => {
       const votes = new Array<number>(ways.length).fill(0);
       for (const way of pages.slice(cell * cellPages, (cell + 1) * cellPages)) votes[way]!++;

@@ -3,10 +3,10 @@ import { createServer, type Server } from 'node:http';
 import { availableParallelism } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { asError } from '../../agent/as-error.js';
-import { type BaseImage, openBase } from '../../agent/base-image.js';
+import { type BaseImageFile, openBase } from '../../agent/base-image.js';
 import { startDestinationAgent } from '../../agent/destination/destination.js';
 import type { Log } from '../../agent/log.js';
-import { Meters } from '../../agent/metrics.js';
+import { AgentMetrics } from '../../agent/metrics.js';
 import { startSourceAgent } from '../../agent/source/source.js';
 import type { RoundLine } from '../../agent/stats.js';
 import { warmUp } from '../../agent/warm-up/warm-up.js';
@@ -19,7 +19,7 @@ import { UsageError } from '../usage.js';
 
 const MIB = 1 << 20;
 const MEMORY_LIMIT = 512 * MIB;
-const MOST_THREADS = 4;
+const MAX_THREADS = 4;
 /** What only the other agent takes. */
 const OTHERS = {
   source: ['connect', 'allow-initiator'],
@@ -58,7 +58,7 @@ export async function agent([role, ...argv]: readonly string[]): Promise<void> {
         `agent ${role}: --${option} is for the ${role === 'source' ? 'destination' : 'source'}`,
       );
   const log = logger(args.flag('json'));
-  const meters = new Meters();
+  const meters = new AgentMetrics();
   const base = args.text('base') === undefined ? undefined : await openBase(args.text('base')!);
   // Nearly all memory of an agent is outside of V8's heap: marking the little that is in it, again and again, took a quarter of its time.
   setFlagsFromString('--no-incremental-marking');
@@ -80,9 +80,9 @@ export async function agent([role, ...argv]: readonly string[]): Promise<void> {
 }
 
 interface Common {
-  readonly base: BaseImage | undefined;
+  readonly base: BaseImageFile | undefined;
   readonly log: Log;
-  readonly meters: Meters;
+  readonly meters: AgentMetrics;
   readonly cacheBytes: number;
 }
 
@@ -164,7 +164,7 @@ function required(args: Args, name: string, role: string): string {
 function threadsOf(args: Args): number {
   const text = args.text('threads');
   return text === undefined
-    ? Math.min(availableParallelism(), MOST_THREADS)
+    ? Math.min(availableParallelism(), MAX_THREADS)
     : parseWhole('--threads', text, 1, 16);
 }
 
@@ -248,7 +248,7 @@ function openFile(path: string): number {
 async function serveMetrics(
   text: string | undefined,
   role: string,
-  meters: Meters,
+  meters: AgentMetrics,
   log: Log,
 ): Promise<Server | undefined> {
   if (text === undefined) return undefined;

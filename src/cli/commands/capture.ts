@@ -5,7 +5,7 @@ import { reportTo } from '../decode.js';
 import { progress } from '../progress.js';
 import { UsageError } from '../usage.js';
 
-const MOST_PID = 2 ** 22;
+const MAX_PID = 2 ** 22;
 
 export async function capture(argv: readonly string[]): Promise<void> {
   const args = parse('capture', argv, {
@@ -15,7 +15,7 @@ export async function capture(argv: readonly string[]): Promise<void> {
     json: { type: 'boolean' },
   });
   if (args.positionals.length > 0) throw new UsageError(`capture: unexpected "${args.positionals[0]}"`);
-  const pid = parseWhole('--pid', required(args, 'capture', 'pid'), 1, MOST_PID);
+  const pid = parseWhole('--pid', required(args, 'capture', 'pid'), 1, MAX_PID);
   const path = outputPath(args, 'capture', []);
   const line = progress('capturing');
   const started = performance.now();

@@ -24,11 +24,11 @@ import { reportTo } from '../decode.js';
 import { progress, watched } from '../progress.js';
 import { UsageError } from '../usage.js';
 
-const MOST_THREADS = 8;
-const MOST_INDEX_PAGES = 2 ** 22;
+const MAX_THREADS = 8;
+const MAX_INDEX_PAGES = 2 ** 22;
 /** Where an image's size is not known. */
 const USUAL_INDEX_PAGES = 2 ** 18;
-const MOST_BUDGET_BYTES = 2 ** 31;
+const MAX_BUDGET_BYTES = 2 ** 31;
 
 export async function pack(argv: readonly string[]): Promise<void> {
   const args = parse('pack', argv, {
@@ -80,7 +80,7 @@ function encoderOptions(args: Args) {
       link === 'auto' ? ('measured' as const) : link === undefined ? undefined : parseRate(link),
     threads:
       threads === undefined
-        ? Math.min(availableParallelism(), MOST_THREADS)
+        ? Math.min(availableParallelism(), MAX_THREADS)
         : parseWhole('--threads', threads, 1, 16),
     pageBytes: pageBytes === undefined ? 4096 : parsePageBytes(pageBytes),
     deltaBudgetBytes: budget === undefined ? 256 << 20 : parseBudget(budget),
@@ -89,7 +89,7 @@ function encoderOptions(args: Args) {
 
 function parseBudget(text: string): number {
   const bytes = parseBytes('--delta-budget', text);
-  if (bytes > MOST_BUDGET_BYTES)
+  if (bytes > MAX_BUDGET_BYTES)
     throw new UsageError(`--delta-budget: "${text}" is too much: expected at most 2G`);
   return bytes;
 }
@@ -114,7 +114,7 @@ async function packTo(
     encoder = await createEncoder((parts) => writer.write(...parts), {
       ...options,
       deltaBudgetBytes: forgetful ? options.deltaBudgetBytes : 0,
-      indexPages: Math.min(Math.max(pages, 1024), MOST_INDEX_PAGES),
+      indexPages: Math.min(Math.max(pages, 1024), MAX_INDEX_PAGES),
       // One image alone has few pages that resemble each other.
       similar: all.length > 1,
     });

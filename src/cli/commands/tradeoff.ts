@@ -13,7 +13,7 @@ import { UsageError } from '../usage.js';
 import { fileWorkload, ownMemory, type Workload } from '../workloads.js';
 
 const LINKS = ['100Mbit', '1Gbit', '10Gbit', '40Gbit'];
-const MOST_THREADS = 8;
+const MAX_THREADS = 8;
 
 export async function tradeoff(argv: readonly string[]): Promise<void> {
   const args = parse('tradeoff', argv, {
@@ -26,7 +26,7 @@ export async function tradeoff(argv: readonly string[]): Promise<void> {
   const threads = args.text('threads');
   const packing =
     threads === undefined
-      ? Math.min(availableParallelism(), MOST_THREADS)
+      ? Math.min(availableParallelism(), MAX_THREADS)
       : parseWhole('--threads', threads, 1, 16);
   if (args.positionals.includes('-'))
     throw new UsageError(

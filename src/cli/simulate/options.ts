@@ -8,8 +8,8 @@ const DEFAULT_LINK = '1Gbit';
 const DEFAULT_RTT_MS = 0.2;
 const DEFAULT_LIMIT_MS = 300;
 const DEFAULT_STORAGE = 200e6;
-const MOST_MS = 1e9;
-const MOST_BYTES_PER_SECOND = 1e14;
+const MAX_MS = 1e9;
+const MAX_BYTES_PER_SECOND = 1e14;
 
 /** What `pageferry simulate` was asked. */
 export interface SimulateOptions {
@@ -114,8 +114,7 @@ function cutOf(text: string | undefined): LinkSpec['cut'] {
   const [at, long, ...rest] = text.split('+');
   const atMs = decimal(at!);
   const forMs = long === undefined ? Infinity : decimal(long);
-  if (atMs <= MOST_MS && (forMs <= MOST_MS || forMs === Infinity) && rest.length === 0)
-    return { atMs, forMs };
+  if (atMs <= MAX_MS && (forMs <= MAX_MS || forMs === Infinity) && rest.length === 0) return { atMs, forMs };
   throw new UsageError(`--cut: expected the time in ms, or time and length as 500+2000, got "${text}"`);
 }
 
@@ -125,7 +124,7 @@ function storageOf(args: Args): number {
   if (text === undefined) return DEFAULT_STORAGE;
   const match = /^(\d+(?:\.\d+)?)([kmgt]?)(?:b(?:\/s)?)?$/i.exec(text);
   const rate = match ? Number(match[1]) * 1000 ** ' kmgt'.indexOf(match[2]!.toLowerCase() || ' ') : 0;
-  if (rate >= 1 && rate <= MOST_BYTES_PER_SECOND) return rate;
+  if (rate >= 1 && rate <= MAX_BYTES_PER_SECOND) return rate;
   throw new UsageError(`--storage: "${text}" is no rate: expected bytes a second as 200M or 1G`);
 }
 
@@ -133,8 +132,8 @@ function number(args: Args, name: string, otherwise: number): number {
   const text = args.text(name);
   if (text === undefined) return otherwise;
   const value = decimal(text);
-  if (!(value <= MOST_MS))
-    throw new UsageError(`--${name}: expected milliseconds, 0 … ${MOST_MS}, got "${text}"`);
+  if (!(value <= MAX_MS))
+    throw new UsageError(`--${name}: expected milliseconds, 0 … ${MAX_MS}, got "${text}"`);
   return value;
 }
 

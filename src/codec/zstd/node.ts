@@ -39,7 +39,7 @@ function mostFrameBytes(bytes: number): number {
 const SLAB_BYTES = 16 << 20;
 
 /** Up to this level a context takes at most about 2 MiB. */
-const MOST_KEPT_LEVEL = 3;
+const MAX_KEPT_LEVEL = 3;
 
 interface FrameStream {
   readonly level: number;
@@ -80,7 +80,7 @@ class FrameStreams {
     const at = this.idle.findIndex((frames) => frames.level === level && frames.room >= roomBytes);
     if (at >= 0) return this.idle.splice(at, 1)[0]!;
     // Only small contexts wait for a level that may come again; the others take up to tens of MiB.
-    const kept = (frames: FrameStream) => frames.level !== level && frames.level <= MOST_KEPT_LEVEL;
+    const kept = (frames: FrameStream) => frames.level !== level && frames.level <= MAX_KEPT_LEVEL;
     for (const frames of this.idle.splice(0)) {
       if (kept(frames)) this.idle.push(frames);
       else frames.stream.destroy();

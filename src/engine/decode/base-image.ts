@@ -7,7 +7,7 @@ import type { DecodeContext } from './image-decoder.js';
 export type DigestRoom = Pick<DecodeContext, 'kernels' | 'pageBytes' | 'digest' | 'chunk' | 'digests'>;
 
 /** An image that this side holds. */
-export interface BaseImage {
+export interface BaseSource {
   readonly source: PageSource;
   readonly bytes: number;
   readonly digest: Uint8Array;
@@ -17,7 +17,7 @@ export interface BaseImage {
  * Reads an image through and makes its digest. No image may be open.
  * @throws PageferryError `bad-argument` when the source cannot be read anywhere
  */
-export function digestBase(context: DigestRoom, source: PageSource): BaseImage {
+export function digestBase(context: DigestRoom, source: PageSource): BaseSource {
   const { kernels, pageBytes, chunk, digests, digest } = context;
   if (!source.readAt)
     throw new PageferryError('bad-argument', `${source.name}: a base image must be readable anywhere`);

@@ -5,7 +5,7 @@ import { MAX_HEAD_BYTES } from '../../stream/format.js';
 const FIRST_HEAD_BYTES = 4096;
 
 /** Collects a stream's bytes, however they are cut, until as many are there as are expected: a head, then data. */
-export class Intake {
+export class ByteCollector {
   private headRoom = new Uint8Array(FIRST_HEAD_BYTES);
   private readonly checked: number;
   private readonly result: number;

@@ -2,7 +2,7 @@ import { digestText } from '../../dedup/image-digest.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSink, PageSource } from '../../page/source.js';
 import type { FrameHead, ImageEnd, ImageRecord } from '../../stream/format.js';
-import { type BaseImage, digestBase } from './base-image.js';
+import { type BaseSource, digestBase } from './base-image.js';
 import { type DecodeContext, ImageDecoder, type KnownImage } from './image-decoder.js';
 
 /** An image as it was decoded and proved. */
@@ -22,7 +22,7 @@ export class DecodedImages {
   private current: ImageDecoder | undefined;
   private claimed = 0;
   /** Digested when the first base image is announced. */
-  private bases: readonly BaseImage[] | undefined;
+  private bases: readonly BaseSource[] | undefined;
 
   constructor(
     private readonly context: DecodeContext,

@@ -10,7 +10,7 @@ import { type CodecCounts, emptyCounts, usedCounts } from '../frame/counters.js'
 import type { FrameDecoder } from '../frame/frame-decoder.js';
 import { type DecodedImage, DecodedImages, type OpenSink } from './decoded-images.js';
 import type { DecodeContext, KnownImage, PageObserver } from './image-decoder.js';
-import { RecordIntake } from './record-parser.js';
+import { RecordParser } from './record-parser.js';
 
 /** What a stream came to. */
 export interface DecodeSummary {
@@ -24,7 +24,7 @@ export interface DecodeSummary {
 
 /** Decodes one stream, pushed in pieces of any size, into sinks. Nothing is finished under its name until all was proved. */
 export class Decoder {
-  private readonly intake: RecordIntake;
+  private readonly intake: RecordParser;
   private header: StreamHeader | undefined;
   private images: DecodedImages | undefined;
   private state: 'images' | 'ended' | 'complete' = 'images';
@@ -42,7 +42,7 @@ export class Decoder {
     private readonly observe?: PageObserver,
   ) {
     const decoder = this;
-    this.intake = new RecordIntake(kernels, data, 'images', limits.maxFrameBytes, {
+    this.intake = new RecordParser(kernels, data, 'images', limits.maxFrameBytes, {
       get complete() {
         return decoder.state === 'complete';
       },

@@ -3,10 +3,10 @@ import { PageferryError } from '../../page/error.js';
 import { HEADER_BYTES, RECORD_HEAD_BYTES, type StreamHeader, type StreamKind } from '../../stream/format.js';
 import { type RecordHead, readHeader, readRecordHead, recordSeed } from '../../stream/records.js';
 import { packedLimit } from '../frame/frame-decoder.js';
-import { Intake } from './byte-collector.js';
+import { ByteCollector } from './byte-collector.js';
 
 /** Who takes a stream's records, in order, each proved whole and in its place. */
-export interface RecordTaker {
+export interface RecordHandler {
   /** The stream's last record was taken: nothing may follow. */
   readonly complete: boolean;
   open(header: StreamHeader): void;
@@ -15,8 +15,8 @@ export interface RecordTaker {
 }
 
 /** Cuts a stream, pushed in pieces of any size, into its header and records. */
-export class RecordIntake {
-  private readonly intake: Intake;
+export class RecordParser {
+  private readonly intake: ByteCollector;
   private header: StreamHeader | undefined;
   private record: RecordHead | undefined;
   private ordinal = 0;
@@ -27,9 +27,9 @@ export class RecordIntake {
     data: number,
     private readonly kind: StreamKind,
     private readonly maxFrameBytes: number,
-    private readonly taker: RecordTaker,
+    private readonly taker: RecordHandler,
   ) {
-    this.intake = new Intake(kernels, data);
+    this.intake = new ByteCollector(kernels, data);
     this.intake.expect(HEADER_BYTES);
   }
 

@@ -3,8 +3,8 @@ import { packedLz4Capacity } from '../../codec/lz4.js';
 import { loadZstd } from '../../codec/zstd/load.js';
 import { ImageDigest } from '../../dedup/image-digest.js';
 import { PageIndex } from '../../dedup/page-index.js';
-import { VersionStore } from '../../dedup/parent-page-cache.js';
-import { EarlierImages } from '../../dedup/reference-images.js';
+import { ParentPageCache } from '../../dedup/parent-page-cache.js';
+import { ReferenceImages } from '../../dedup/reference-images.js';
 import type { StreamState } from '../../strategy/strategy.js';
 import { Candidate } from '../frame/candidate.js';
 import { Frame, type FrameContext, SEGMENT_KINDS } from '../frame/frame-builder.js';
@@ -17,7 +17,7 @@ import { Encoder, GROUP_SLACK } from './encoder.js';
 import { LARGEST_GROUP_BYTES } from './frame-flow.js';
 import type { ImageContext } from './image-encoder.js';
 import { LinkMeter } from './link-meter.js';
-import { type Output, OutputQueue } from './record-writer.js';
+import { type Output, RecordWriter } from './record-writer.js';
 
 const SEGMENT_CAPACITY = LARGEST_GROUP_BYTES + GROUP_SLACK;
 /** On this thread a frame is packed at once; the second is filled while the first is written. */
@@ -45,7 +45,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
       : localPool(packer);
   const meter = settings.linkBitsPerSecond === 'measured' ? new LinkMeter() : undefined;
   const taken = meter && ((bytes: number, began: number, ended: number) => meter.taken(bytes, began, ended));
-  const queue = new OutputQueue(output, packer, taken, settings.clock);
+  const queue = new RecordWriter(output, packer, taken, settings.clock);
   const planned = { ms: 0, bytes: 0 };
   const progress = { image: 0, share: 0 };
   const state: StreamState = {
@@ -100,8 +100,8 @@ function imageContext(codec: CodecContext, settings: EncoderSettings, state: Str
   const index = dedup
     ? new PageIndex(kernels, pageBytes, indexSlots, SKETCHES_A_PAGE * indexSlots, pages)
     : undefined;
-  const versions = new VersionStore(kernels, pageBytes, settings.deltaBudgetBytes);
-  const earlier = new EarlierImages(kernels, pageBytes, versions);
+  const versions = new ParentPageCache(kernels, pageBytes, settings.deltaBudgetBytes);
+  const earlier = new ReferenceImages(kernels, pageBytes, versions);
   const digest = new ImageDigest(kernels, pageBytes);
   return {
     codec,

@@ -10,7 +10,7 @@ import type { EncoderSettings } from '../options.js';
 import { CHUNK_BYTES, type ChunkReader } from './chunk-reader.js';
 import { FrameFlow, LARGEST_GROUP_BYTES } from './frame-flow.js';
 import { type ImageContext, ImageEncoder } from './image-encoder.js';
-import type { OutputQueue } from './record-writer.js';
+import type { RecordWriter } from './record-writer.js';
 import type { ImageSummary, StreamSummary } from './summary.js';
 
 /** Room beyond it, for the page that closes it. */
@@ -21,7 +21,7 @@ export interface EncoderParts {
   readonly settings: EncoderSettings;
   readonly image: ImageContext;
   readonly frame: FrameContext;
-  readonly queue: OutputQueue;
+  readonly queue: RecordWriter;
   readonly reader: ChunkReader;
   readonly frames: Frame[];
   /** What strategies are told of the image in work. */
@@ -49,7 +49,7 @@ export class Encoder {
   private readonly settings: EncoderSettings;
   private readonly context: ImageContext;
   private readonly frameContext: FrameContext;
-  private readonly queue: OutputQueue;
+  private readonly queue: RecordWriter;
   private readonly reader: ChunkReader;
 
   /** @internal Use {@link createEncoder}. */

@@ -1,18 +1,18 @@
 import { type Frame, type FrameContext, MAX_TABLE_BYTES } from '../frame/frame-builder.js';
 import type { ImageEncoder } from './image-encoder.js';
-import type { OutputQueue } from './record-writer.js';
+import type { RecordWriter } from './record-writer.js';
 
 /** A group is closed at this size whatever its strategy wants. */
 export const LARGEST_GROUP_BYTES = 8 << 20;
 const DEFAULT_GROUP_BYTES = 2 << 20;
 /** Threads work ahead of the output by so much: enough to go on through a stretch of zero pages. */
-const MOST_IN_FLIGHT_BYTES = 20 << 20;
+const MAX_IN_FLIGHT_BYTES = 20 << 20;
 
 /**
  * So much may be packed and wait for a link whose rate is measured, because it may change: what was packed for a fast link is sent
  * as it is when the link gets slow.
  */
-const MOST_WAITING_BYTES = 6 << 20;
+const MAX_WAITING_BYTES = 6 << 20;
 
 /** The next turn of the event loop; elsewhere than on Node there are no threads to hear of. */
 const turn: () => Promise<void> =
@@ -32,7 +32,7 @@ export class FrameFlow {
   constructor(
     private readonly free: Frame[],
     private readonly context: FrameContext,
-    private readonly queue: OutputQueue,
+    private readonly queue: RecordWriter,
     private readonly pageBytes: number,
   ) {}
 
@@ -81,8 +81,8 @@ export class FrameFlow {
   }
 
   private isFarAhead(): boolean {
-    if (this.inFlightBytes + this.groupBytes() > MOST_IN_FLIGHT_BYTES) return true;
-    return this.context.state.bytesTaken !== undefined && this.queue.waitingBytes > MOST_WAITING_BYTES;
+    if (this.inFlightBytes + this.groupBytes() > MAX_IN_FLIGHT_BYTES) return true;
+    return this.context.state.bytesTaken !== undefined && this.queue.waitingBytes > MAX_WAITING_BYTES;
   }
 
   private groupBytes(): number {

@@ -1,8 +1,8 @@
 import { codecByName } from '../../codec/registry.js';
 import type { ImageDigest } from '../../dedup/image-digest.js';
 import type { PageIndex } from '../../dedup/page-index.js';
-import type { VersionStore } from '../../dedup/parent-page-cache.js';
-import type { EarlierImage, EarlierImages } from '../../dedup/reference-images.js';
+import type { ParentPageCache } from '../../dedup/parent-page-cache.js';
+import type { ReferenceImage, ReferenceImages } from '../../dedup/reference-images.js';
 import type { Frame } from '../frame/frame-builder.js';
 import { PageCoder, type PageCoderContext } from '../frame/page-coder.js';
 
@@ -11,8 +11,8 @@ const UNCHANGED = codecByName('unchanged');
 
 /** What encoding an image works with; the same for every image of a stream. */
 export interface ImageContext extends PageCoderContext {
-  readonly earlier: EarlierImages;
-  readonly versions: VersionStore;
+  readonly earlier: ReferenceImages;
+  readonly versions: ParentPageCache;
   /** Absent: no duplicates are looked for. */
   readonly index: PageIndex | undefined;
   /** Whether similar pages are looked for. */
@@ -26,15 +26,15 @@ export class ImageEncoder {
   /** Pages that are the same as another of this image, and of another image. */
   duplicatesInside = 0;
   duplicatesBetween = 0;
-  private readonly own: EarlierImage;
+  private readonly own: ReferenceImage;
   private readonly coder: PageCoder;
-  private readonly parentImage: EarlierImage | undefined;
+  private readonly parentImage: ReferenceImage | undefined;
 
   constructor(
     private readonly context: ImageContext,
     readonly number: number,
     readonly parent: number | undefined,
-    own: EarlierImage,
+    own: ReferenceImage,
   ) {
     this.own = own;
     this.coder = new PageCoder(context);

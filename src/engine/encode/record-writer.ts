@@ -12,19 +12,19 @@ export type Output = (parts: readonly Uint8Array[]) => void | Promise<void>;
 const INDEX_ENTRIES = 10_000;
 
 /** Counts of one image, or of all. */
-export interface OutputCounts {
+export interface WrittenCounts {
   bytesOut: number;
   readonly codecs: CodecCounts;
 }
 
 /** Writes records in the order in which they were queued, however long their packing takes; keeps the index. */
-export class OutputQueue {
+export class RecordWriter {
   private tail: Promise<void> = Promise.resolve();
   private failure: unknown;
   private ordinal = 0;
   private offset = 0;
   private readonly index: IndexEntry[] = [];
-  private readonly images: OutputCounts[] = [];
+  private readonly images: WrittenCounts[] = [];
   private waiting = 0;
 
   constructor(
@@ -45,7 +45,7 @@ export class OutputQueue {
     return this.waiting;
   }
 
-  counts(image: number): OutputCounts {
+  counts(image: number): WrittenCounts {
     this.images[image] ??= { bytesOut: 0, codecs: emptyCounts() };
     return this.images[image]!;
   }

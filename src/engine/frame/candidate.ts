@@ -1,7 +1,7 @@
 import type { CodecContext, CodecName } from '../../codec/codec.js';
 import { codecByName } from '../../codec/registry.js';
 import type { PageIndex } from '../../dedup/page-index.js';
-import type { EarlierPages } from '../../dedup/reference-images.js';
+import type { ReferencePages } from '../../dedup/reference-images.js';
 import type { PageProfile, PageView } from '../../strategy/strategy.js';
 
 const PROFILE_FIELDS = [
@@ -44,7 +44,7 @@ export class Candidate implements PageView {
   constructor(
     private readonly context: CodecContext,
     readonly pageBytes: number,
-    private readonly earlier: EarlierPages,
+    private readonly earlier: ReferencePages,
     private readonly index: PageIndex | undefined,
   ) {
     const { kernels } = context;

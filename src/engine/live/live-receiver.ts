@@ -1,15 +1,22 @@
 import type { CodecContext } from '../../codec/codec.js';
 import { guestDigest } from '../../dedup/guest-digest.js';
 import { digestText } from '../../dedup/image-digest.js';
-import { SentPages } from '../../dedup/remote-page-cache.js';
+import { RemotePageCache } from '../../dedup/remote-page-cache.js';
 import { PageferryError } from '../../page/error.js';
-import { BASE, type FrameHead, GUEST, MAX_PLACES, RECORD, type StreamHeader } from '../../stream/format.js';
+import {
+  BASE,
+  type FrameHead,
+  GUEST,
+  MAX_PAGE_NUMBERS,
+  RECORD,
+  type StreamHeader,
+} from '../../stream/format.js';
 import { readImage, readImageEnd } from '../../stream/image-records.js';
-import { readPlaces } from '../../stream/page-numbers.js';
+import { readPageNumbers } from '../../stream/page-numbers.js';
 import { type RecordHead, readFrameHead } from '../../stream/records.js';
 import type { TableEntry } from '../../stream/table.js';
 import { WireReader } from '../../stream/wire.js';
-import { RecordIntake } from '../decode/record-parser.js';
+import { RecordParser } from '../decode/record-parser.js';
 import type { FrameDecoder } from '../frame/frame-decoder.js';
 import type { GuestMemory, PageReceiver, PageReceiverOptions } from './page-receiver.js';
 
@@ -18,7 +25,7 @@ interface OpenGuest {
   readonly pages: number;
   readonly pageBytes: number;
   /** For digests only: no bytes are kept here. */
-  readonly got: SentPages;
+  readonly got: RemotePageCache;
   readonly page: number;
   /** Page numbers of a frame. */
   readonly places: Float64Array;
@@ -27,11 +34,11 @@ interface OpenGuest {
 /** @internal Use `createPageReceiver`. */
 export class LiveReceiver implements PageReceiver {
   complete = false;
-  private readonly intake: RecordIntake;
+  private readonly intake: RecordParser;
   private header: StreamHeader | undefined;
   private guest: OpenGuest | undefined;
   /** Of the frame that must follow. */
-  private placeCount = 0;
+  private pageNumberCount = 0;
   private readonly digest: number;
   /** Of a page of zeros, once a guest was announced. */
   private readonly zeroDigest: number;
@@ -46,7 +53,7 @@ export class LiveReceiver implements PageReceiver {
     const receiver = this;
     this.digest = codec.kernels.reserve(16, 'page digest');
     this.zeroDigest = codec.kernels.reserve(16, 'zero page digest');
-    this.intake = new RecordIntake(codec.kernels, data, 'live', maxFrameBytes, {
+    this.intake = new RecordParser(codec.kernels, data, 'live', maxFrameBytes, {
       get complete() {
         return receiver.complete;
       },
@@ -104,14 +111,14 @@ export class LiveReceiver implements PageReceiver {
 
   private take({ type, dataBytes }: RecordHead, head: Uint8Array, what: string): void {
     if (type === RECORD.IMAGE) this.announced(head, what);
-    else if (type === RECORD.PLACES) {
+    else if (type === RECORD.PAGE_NUMBERS) {
       const guest = this.opened(what);
-      this.mustBe(this.placeCount === 0, what, 'places where a frame has to follow');
-      this.placeCount = readPlaces(new WireReader(head, what), guest.places, guest.pages);
-      this.mustBe(this.placeCount > 0, what, 'places of no pages');
+      this.mustBe(this.pageNumberCount === 0, what, 'places where a frame has to follow');
+      this.pageNumberCount = readPageNumbers(new WireReader(head, what), guest.places, guest.pages);
+      this.mustBe(this.pageNumberCount > 0, what, 'places of no pages');
     } else if (type === RECORD.PAGES) {
       this.frame(this.opened(what), readFrameHead(head, what), dataBytes, what);
-      this.placeCount = 0;
+      this.pageNumberCount = 0;
     } else if (type === RECORD.IMAGE_END) this.prove(this.opened(what), head, what);
     else throw new PageferryError('bad-stream', `${what}: type ${type} in the stream of a live guest`);
   }
@@ -134,9 +141,15 @@ export class LiveReceiver implements PageReceiver {
       memory: this.options.open(name, pages, pageBytes),
       pages,
       pageBytes,
-      got: new SentPages(kernels, pageBytes, this.options.cacheBytes ?? 0, undefined, this.options.base),
+      got: new RemotePageCache(
+        kernels,
+        pageBytes,
+        this.options.cacheBytes ?? 0,
+        undefined,
+        this.options.base,
+      ),
       page: kernels.reserve(pageBytes, 'page'),
-      places: new Float64Array(Math.min(pages, MAX_PLACES)),
+      places: new Float64Array(Math.min(pages, MAX_PAGE_NUMBERS)),
     };
     kernels.bytes.fill(0, this.guest.page, this.guest.page + pageBytes);
     kernels.run.hash128(this.guest.page, pageBytes, 0, 0, this.zeroDigest);
@@ -146,11 +159,11 @@ export class LiveReceiver implements PageReceiver {
   private frame(guest: OpenGuest, head: FrameHead, dataBytes: number, what: string): void {
     const { pageBytes, places } = guest;
     const right =
-      head.image === GUEST && head.lastPageBytes === pageBytes && head.pageCount === this.placeCount;
+      head.image === GUEST && head.lastPageBytes === pageBytes && head.pageCount === this.pageNumberCount;
     this.mustBe(
       right && head.firstPage === places[0],
       what,
-      `a frame of ${head.pageCount} pages after ${this.placeCount} places`,
+      `a frame of ${head.pageCount} pages after ${this.pageNumberCount} places`,
     );
     this.frames.open(head, this.data, dataBytes, GUEST, what);
     const table = this.frames.table!;
@@ -212,7 +225,7 @@ export class LiveReceiver implements PageReceiver {
 
   private prove({ got, pages, pageBytes }: OpenGuest, head: Uint8Array, what: string): void {
     const end = readImageEnd(head, what);
-    this.mustBe(this.placeCount === 0, what, 'an end where a frame has to follow');
+    this.mustBe(this.pageNumberCount === 0, what, 'an end where a frame has to follow');
     const bytes = pages * pageBytes;
     const digest = guestDigest(this.codec.kernels, got, pages, pageBytes);
     this.mustBe(

@@ -3,11 +3,11 @@ import { codecByName } from '../../codec/registry.js';
 import { guestDigest } from '../../dedup/guest-digest.js';
 import { ImageDigest } from '../../dedup/image-digest.js';
 import { PageIndex, type PageReference } from '../../dedup/page-index.js';
-import { type HeldImage, SentPages } from '../../dedup/remote-page-cache.js';
+import { type BasePages, RemotePageCache } from '../../dedup/remote-page-cache.js';
 import { PageferryError } from '../../page/error.js';
 import { BASE, GUEST, RECORD } from '../../stream/format.js';
 import { writeImage, writeImageEnd } from '../../stream/image-records.js';
-import { writePlaces } from '../../stream/page-numbers.js';
+import { writePageNumbers } from '../../stream/page-numbers.js';
 import { writeHeader } from '../../stream/records.js';
 import { WireWriter } from '../../stream/wire.js';
 import { Candidate } from '../frame/candidate.js';
@@ -15,7 +15,7 @@ import { type Frame, type FrameContext, MAX_TABLE_BYTES, recordBytes } from '../
 import { PageCoder } from '../frame/page-coder.js';
 import type { PackPool } from '../pack/pool.js';
 import type { SegmentPacker } from '../pack/segment-packer.js';
-import { type Batch, PASSED_UNCHANGED, type PageSender, type PageSenderOptions } from './page-sender.js';
+import { type Batch, BYPASSED_UNCHANGED, type PageSender, type PageSenderOptions } from './page-sender.js';
 
 const SAME_AS = codecByName('same-as');
 const UNCHANGED = codecByName('unchanged');
@@ -27,7 +27,7 @@ export class LiveSender implements PageSender {
   private readonly at: number;
   private readonly coder: PageCoder;
   private readonly candidate: Candidate;
-  private readonly sent: SentPages;
+  private readonly sent: RemotePageCache;
   private readonly index: PageIndex | undefined;
   private readonly digest: ImageDigest;
   private readonly digests: number;
@@ -48,15 +48,15 @@ export class LiveSender implements PageSender {
     private readonly capacity: number,
   ) {
     const { kernels } = codec;
-    const { pageBytes, batchPages, finds, strategy, state } = options;
+    const { pageBytes, batchPages, dedup, strategy, state } = options;
     this.at = kernels.reserve(batchPages * pageBytes, 'batch');
     this.room = kernels.bytes.subarray(this.at, this.at + batchPages * pageBytes);
     const { base } = options;
-    this.sent = new SentPages(kernels, pageBytes, options.cacheBytes, options.readAgain, base);
-    if (finds === 'same' || finds === 'similar')
+    this.sent = new RemotePageCache(kernels, pageBytes, options.cacheBytes, options.readAgain, base);
+    if (dedup === 'exact' || dedup === 'similar')
       this.index = new PageIndex(kernels, pageBytes, indexSlots, SKETCHES_A_PAGE * indexSlots, batchPages);
     this.digest = new ImageDigest(kernels, pageBytes);
-    this.candidate = new Candidate(codec, pageBytes, this.sent, finds === 'similar' ? this.index : undefined);
+    this.candidate = new Candidate(codec, pageBytes, this.sent, dedup === 'similar' ? this.index : undefined);
     this.digests = kernels.reserve(16 * batchPages, 'page digests');
     this.passed = new Int16Array(batchPages);
     this.coder = new PageCoder({
@@ -111,8 +111,8 @@ export class LiveSender implements PageSender {
     for (let i = 0; i < pages.length; i++)
       this.place(frame, pages[i]!, i, keepsLast && i === pages.length - 1);
     const places = new WireWriter();
-    writePlaces(places, pages);
-    const record = recordBytes(this.packer, RECORD.PLACES, this.ordinal++, places.bytes);
+    writePageNumbers(places, pages);
+    const record = recordBytes(this.packer, RECORD.PAGE_NUMBERS, this.ordinal++, places.bytes);
     const done = () => {
       this.free.push(frame);
       this.freed?.();
@@ -132,10 +132,10 @@ export class LiveSender implements PageSender {
     this.sent.put(page, this.digests, this.coder.isFill(0) ? 0 : this.at + at * this.options.pageBytes);
   }
 
-  passes(): boolean {
+  shouldBypass(): boolean {
     const { strategy, state, base } = this.options;
     // Most pages are in an image that both sides hold.
-    return !base && (strategy.passes?.(state) ?? false);
+    return !base && (strategy.shouldBypass?.(state) ?? false);
   }
 
   pass(pages: ArrayLike<number>, keepsLast = false): ArrayLike<number> {
@@ -146,7 +146,7 @@ export class LiveSender implements PageSender {
       const digest = this.digests + 16 * i;
       const keeps = keepsLast && i === pages.length - 1;
       if (!keeps && sent.matches(page, digest) && this.isSame(page, this.at + i * this.options.pageBytes))
-        passed[i] = PASSED_UNCHANGED;
+        passed[i] = BYPASSED_UNCHANGED;
       else {
         sent.put(page, digest, 0);
         passed[i] = this.coder.fillOf(i);
@@ -181,10 +181,10 @@ export class LiveSender implements PageSender {
   }
 
   private place(frame: Frame, page: number, i: number, keeps: boolean): void {
-    const { finds, pageBytes } = this.options;
+    const { dedup, pageBytes } = this.options;
     const address = this.at + i * pageBytes;
     const digest = this.digests + 16 * i;
-    if (finds === 'nothing') {
+    if (dedup === 'off') {
       this.coder.appendStored(frame, address);
       this.sent.put(page, digest, 0);
       return;
@@ -210,7 +210,7 @@ export class LiveSender implements PageSender {
       this.candidate.set(address, page, GUEST, this.sent.version(page));
       this.coder.choose(frame, address);
       index?.insert(digest, GUEST, page);
-      if (finds === 'similar') index?.insertSketch(address, GUEST, page, this.candidate.sketched);
+      if (dedup === 'similar') index?.insertSketch(address, GUEST, page, this.candidate.sketched);
     }
     this.sent.put(page, digest, address);
   }
@@ -221,9 +221,9 @@ export class LiveSender implements PageSender {
   }
 
   /** Puts the pages of the image that both sides hold into the index. */
-  private learn(base: HeldImage): void {
+  private learn(base: BasePages): void {
     const { pages } = base;
-    const { pageBytes, batchPages, finds } = this.options;
+    const { pageBytes, batchPages, dedup } = this.options;
     const { index } = this;
     if (!index) return;
     for (let first = 0; first < pages; first += batchPages) {
@@ -234,7 +234,7 @@ export class LiveSender implements PageSender {
       for (let i = 0; i < count; i++) {
         if (this.coder.isFill(i)) continue;
         index.insert(this.digests + 16 * i, BASE, first + i);
-        if (finds === 'similar') index.insertSketch(this.at + i * pageBytes, BASE, first + i);
+        if (dedup === 'similar') index.insertSketch(this.at + i * pageBytes, BASE, first + i);
       }
     }
   }

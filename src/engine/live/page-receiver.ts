@@ -1,4 +1,4 @@
-import type { HeldImage } from '../../dedup/remote-page-cache.js';
+import type { BasePages } from '../../dedup/remote-page-cache.js';
 
 /** Where the pages of a live guest go, by number, again and again. */
 export interface GuestMemory {
@@ -27,7 +27,7 @@ export interface PageReceiverOptions {
    */
   readonly cacheBytes?: number;
   /** The image that both sides hold. */
-  readonly base?: HeldImage;
+  readonly base?: BasePages;
 }
 
 /** Receives a live guest, pushed in pieces of any size. */

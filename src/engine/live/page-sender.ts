@@ -1,4 +1,4 @@
-import type { HeldImage } from '../../dedup/remote-page-cache.js';
+import type { BasePages } from '../../dedup/remote-page-cache.js';
 import type { Strategy, StreamState } from '../../strategy/strategy.js';
 import type { PageBytes } from '../../stream/format.js';
 import type { CodecCounts } from '../frame/counters.js';
@@ -7,12 +7,12 @@ import type { CodecCounts } from '../frame/counters.js';
  * What is looked for before a strategy is asked, each with what stands before it: nothing; pages that repeat one byte, and pages that
  * are what the receiver has already; pages that are the same as another; pages that resemble another.
  */
-export const FINDS = ['nothing', 'fills', 'same', 'similar'] as const;
-export type Finds = (typeof FINDS)[number];
+export const DEDUP_LEVELS = ['off', 'zero', 'exact', 'similar'] as const;
+export type DedupLevel = (typeof DEDUP_LEVELS)[number];
 
 /** What `pass` says of a page that does not repeat one byte: its bytes have to go, or the receiver has it already. */
-export const PASSED_PAGE = -1;
-export const PASSED_UNCHANGED = -2;
+export const BYPASSED_PAGE = -1;
+export const BYPASSED_UNCHANGED = -2;
 
 /** How to send a live guest. */
 export interface PageSenderOptions {
@@ -20,7 +20,7 @@ export interface PageSenderOptions {
   readonly strategy: Strategy;
   /** How the stream stands; what the strategy is told. */
   readonly state: StreamState;
-  readonly finds: Finds;
+  readonly dedup: DedupLevel;
   /** Memory for pages as they were sent, in bytes; deltas and references need them. */
   readonly cacheBytes: number;
   /** Most pages of a batch. */
@@ -33,7 +33,7 @@ export interface PageSenderOptions {
   /** Hears of expected packing that starts (positive) or is done (negative). */
   readonly pending?: (ms: number, bytes: number) => void;
   /** An image that both sides hold, which pages may refer to; its pages are learnt when the sender is made. */
-  readonly base?: HeldImage;
+  readonly base?: BasePages;
 }
 
 /** Pages on their way: they left the room, and are being packed. */
@@ -64,10 +64,10 @@ export interface PageSender {
   /** The receiver has the page in `room` by other means: it held it, or fetches it elsewhere. */
   held(page: number, at?: number): void;
   /** Asks the strategy whether the next batch should be passed as it is; never where an image is held that most pages may be in. */
-  passes(): boolean;
+  shouldBypass(): boolean;
   /**
    * The pages of these numbers, which stand in `room`, go to the receiver by other means, as they are: nothing refers to their bytes later.
-   * Returns by page the byte that it repeats, `PASSED_PAGE` or `PASSED_UNCHANGED`; good until the next call. `keepsLast` as for `batch`.
+   * Returns by page the byte that it repeats, `BYPASSED_PAGE` or `BYPASSED_UNCHANGED`; good until the next call. `keepsLast` as for `batch`.
    */
   pass(pages: ArrayLike<number>, keepsLast?: boolean): ArrayLike<number>;
   /** What the receiver has as this page is not known here any more: nothing refers to it, and no digest covers it. */

@@ -8,9 +8,9 @@ import { type CodedPage, type FrameCache, FrameMap, type PageEntry } from './fra
 import type { StreamIndex } from './stream-index.js';
 
 /** Most references from page to page until the bytes are reached, for each page anew. The longest in 400 MiB of a guest: 161. */
-const MOST_REFERENCES = 4096;
+const MAX_REFERENCES = 4096;
 /** Most coded bytes of all the pages on such a way. */
-const MOST_CODED_BYTES = 256 << 20;
+const MAX_CODED_BYTES = 256 << 20;
 
 /** An image in a packed file. */
 export interface ReadableImage {
@@ -130,7 +130,7 @@ export class PageReader {
     let bytes = pageBytes;
     let held = 0;
     for (let references = 0; ; references++) {
-      if (references > MOST_REFERENCES || held > MOST_CODED_BYTES)
+      if (references > MAX_REFERENCES || held > MAX_CODED_BYTES)
         throw new PageferryError(
           'limit',
           `page ${page} of image ${image}: ${references} references, ${held} bytes, and more to come`,

@@ -27,7 +27,7 @@ import {
   recordSeed,
 } from '../../stream/records.js';
 import { type DigestRoom, digestBase } from '../decode/base-image.js';
-import { Intake } from '../decode/byte-collector.js';
+import { ByteCollector } from '../decode/byte-collector.js';
 import { CHUNK_BYTES } from '../encode/chunk-reader.js';
 import { packedLimit } from '../frame/frame-decoder.js';
 import { lastAtOrBelow } from './frame-map.js';
@@ -52,7 +52,7 @@ export function readStreamIndex(kernels: Kernels, file: PageSource, maxFrameByte
   if (!file.readAt || file.bytes === undefined)
     throw new PageferryError('bad-argument', `${file.name}: single pages can only be read from a file`);
   const fileBytes = file.bytes;
-  const reader = new RecordReader(new Intake(kernels, 0), file, fileBytes);
+  const reader = new RecordReader(new ByteCollector(kernels, 0), file, fileBytes);
   const header = readHeader(
     reader.bytes(0, HEADER_BYTES, 'stream header'),
     'images',
@@ -197,7 +197,7 @@ function digestRoom(kernels: Kernels, pageBytes: number): DigestRoom {
 /** Reads records of a file by their place. */
 class RecordReader {
   constructor(
-    readonly intake: Intake,
+    readonly intake: ByteCollector,
     private readonly file: PageSource,
     private readonly fileBytes: number,
   ) {}

@@ -18,7 +18,7 @@ export interface AtomicWriter {
 }
 
 /** Where the bytes go. A named pipe is opened by the first write: opening waits for its reader. */
-interface Outlet {
+interface SocketWriter {
   open(): number | Promise<number>;
   commit(): void;
   abort(): void;
@@ -75,12 +75,12 @@ export function createAtomicWriter(path: string): AtomicWriter {
   };
 }
 
-function partialOutlet(target: OutputTarget): Outlet {
+function partialOutlet(target: OutputTarget): SocketWriter {
   const file = openPartial(target);
   return { ...file, open: () => file.fd };
 }
 
-function straightOutlet({ name, path }: OutputTarget): Outlet {
+function straightOutlet({ name, path }: OutputTarget): SocketWriter {
   let fd: number | undefined = path === '-' ? STDOUT_FD : undefined;
   const close = () => {
     const closing = fd;

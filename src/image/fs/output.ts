@@ -100,7 +100,7 @@ export function openPartial(target: OutputTarget, mode = 0o666): PartialFile {
 }
 
 /** Linux takes 1024 in one call. */
-const MOST_PARTS = 1024;
+const MAX_PARTS = 1024;
 
 /** Whoever removes has an error to tell already. */
 function removeQuietly(path: string): void {
@@ -140,7 +140,7 @@ function writeSome(fd: number, parts: readonly Uint8Array[]): Promise<number> {
   return new Promise((resolve, reject) => {
     const done = (error: Error | null, written: number) => (error ? reject(error) : resolve(written));
     if (parts.length === 1) fs.write(fd, parts[0]!, 0, parts[0]!.length, null, done);
-    else fs.writev(fd, parts.slice(0, MOST_PARTS), done);
+    else fs.writev(fd, parts.slice(0, MAX_PARTS), done);
   });
 }
 

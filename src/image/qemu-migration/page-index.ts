@@ -4,9 +4,9 @@ import { PageferryError } from '../../page/error.js';
 const NEVER = 0;
 const FIRST_FILL = 1;
 const FIRST_OFFSET = FIRST_FILL + 256;
-const MOST_CHANGES = 1 << 23;
+const MAX_CHANGES = 1 << 23;
 /** Every one costs a read, and a page is read in one go. QEMU sends a page again once a round. */
-const MOST_CHANGES_OF_PAGE = 1 << 12;
+const MAX_CHANGES_OF_PAGE = 1 << 12;
 
 /**
  * Where in a file the last content of every page is: 8 bytes a page, and 18 bytes a change (xbzrle), because a page that was sent as
@@ -43,10 +43,10 @@ export class QemuPageIndex {
   addChange(page: number, offset: number, length: number): void {
     const entry = this.entries[page]!;
     const depth = entry < 0 ? this.depths[-entry - 1]! + 1 : 1;
-    if (depth > MOST_CHANGES_OF_PAGE)
+    if (depth > MAX_CHANGES_OF_PAGE)
       throw new PageferryError(
         'limit',
-        `${this.name}: page ${page}: more than ${MOST_CHANGES_OF_PAGE} xbzrle records`,
+        `${this.name}: page ${page}: more than ${MAX_CHANGES_OF_PAGE} xbzrle records`,
       );
     if (this.changes === this.changeOffsets.length) this.grow();
     const change = this.changes++;
@@ -85,8 +85,8 @@ export class QemuPageIndex {
   }
 
   private grow(): void {
-    if (this.changes === MOST_CHANGES)
-      throw new PageferryError('limit', `${this.name}: more than ${MOST_CHANGES} xbzrle records`);
+    if (this.changes === MAX_CHANGES)
+      throw new PageferryError('limit', `${this.name}: more than ${MAX_CHANGES} xbzrle records`);
     const room = Math.max(1024, 2 * this.changes);
     this.changeOffsets = copied(this.changeOffsets, new Float64Array(room));
     this.changeLengths = copied(this.changeLengths, new Uint16Array(room));

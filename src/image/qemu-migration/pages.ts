@@ -6,7 +6,7 @@ import type { QemuPageIndex } from './page-index.js';
 
 /** Pages sent one after the other lie some bytes apart in the file, so they are read together, gaps and all. */
 const SPAN_BYTES = 256 << 10;
-const MOST_GAP_BYTES = 4096;
+const MAX_GAP_BYTES = 4096;
 
 /** Reads pages of an image out of the file that its index is of. */
 export class QemuPages {
@@ -82,7 +82,7 @@ export class QemuPages {
       const following = this.index.offsetOf(next);
       if (following === undefined) continue;
       const gap = following - end;
-      if (gap < 0 || gap > MOST_GAP_BYTES || following + TARGET_PAGE_BYTES - offset > SPAN_BYTES) break;
+      if (gap < 0 || gap > MAX_GAP_BYTES || following + TARGET_PAGE_BYTES - offset > SPAN_BYTES) break;
       end = following + TARGET_PAGE_BYTES;
     }
     return end;

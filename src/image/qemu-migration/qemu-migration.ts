@@ -11,7 +11,7 @@ import { QemuPages } from './pages.js';
 
 const PIECE_BYTES = 1 << 20;
 /** A zero page: place and fill. A file has one record at least for nearly every page, so it cannot claim many more than it could hold. */
-const LEAST_RECORD_BYTES = 9;
+const MIN_RECORD_BYTES = 9;
 const FREE_PAGES = 1 << 20;
 /** Blocks that a device or the firmware has for itself: ROMs, flash, the memory of a display. */
 const NOT_RAM =
@@ -94,7 +94,7 @@ function readIndex(handle: ReadHandle, fileBytes: number, which: 'ram' | 'all') 
     blocks(all) {
       ({ blocks, firstPages } = layOut(all, which));
       const pages = blocks.reduce((sum, { bytes }) => sum + bytes, 0) / TARGET_PAGE_BYTES;
-      if (pages > FREE_PAGES + (2 * fileBytes) / LEAST_RECORD_BYTES)
+      if (pages > FREE_PAGES + (2 * fileBytes) / MIN_RECORD_BYTES)
         throw bad(name, `has blocks of ${pages} pages, which a file of ${fileBytes} bytes cannot hold`);
       index = new QemuPageIndex(name, pages);
     },

@@ -16,7 +16,7 @@ const SIDE_PADDING = 0.07;
 /** A limit of more than so many times the longest downtime is not shown. */
 const FAR = 20;
 /** A logarithmic scale has no 0. */
-const LEAST_MS = 0.01;
+const MIN_MS = 0.01;
 
 interface Measure {
   readonly title: string;
@@ -167,7 +167,7 @@ function scaleOf({ of, log }: Measure, results: readonly SimulationResult[]): (v
 
 /** All downtimes, and the limit where it is anywhere near them. */
 function logDomain(results: readonly SimulationResult[]): [number, number] {
-  const values = results.map(({ downtimeMs }) => Math.max(LEAST_MS, downtimeMs));
+  const values = results.map(({ downtimeMs }) => Math.max(MIN_MS, downtimeMs));
   const limit = limitOf(results);
   if (limit !== undefined) values.push(limit);
   return [Math.min(...values) / 2, Math.max(...values) * 1.3];
@@ -175,8 +175,8 @@ function logDomain(results: readonly SimulationResult[]): [number, number] {
 
 function limitOf(results: readonly SimulationResult[]): number | undefined {
   const { downtimeLimitMs } = results[0]!;
-  const most = Math.max(LEAST_MS, ...results.map(({ downtimeMs }) => downtimeMs));
-  return downtimeLimitMs >= LEAST_MS && downtimeLimitMs <= FAR * most ? downtimeLimitMs : undefined;
+  const most = Math.max(MIN_MS, ...results.map(({ downtimeMs }) => downtimeMs));
+  return downtimeLimitMs >= MIN_MS && downtimeLimitMs <= FAR * most ? downtimeLimitMs : undefined;
 }
 
 function limitMarks(results: readonly SimulationResult[], panel: 'fx' | 'fy'): Markish[] {

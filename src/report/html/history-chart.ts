@@ -19,7 +19,7 @@ interface Stretch extends Cell {
 }
 
 /** No round is so short that it is not seen. */
-const LEAST_SHARE = 0.012;
+const MIN_SHARE = 0.012;
 const COUNTS = ['', 'k', 'M', 'G', 'T'];
 
 /** Of every technique: pages and bytes of each round, over time. */
@@ -97,8 +97,8 @@ function stretches(
   return history.flatMap((round) => {
     const value = levelOf(round);
     if (value < 1) return [];
-    const from = Math.min(share(round.fromMs), 1 - LEAST_SHARE);
-    return [{ ...cell, from, to: Math.max(from + LEAST_SHARE, share(round.toMs)), value }];
+    const from = Math.min(share(round.fromMs), 1 - MIN_SHARE);
+    return [{ ...cell, from, to: Math.max(from + MIN_SHARE, share(round.toMs)), value }];
   });
 }
 

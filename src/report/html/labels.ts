@@ -38,7 +38,7 @@ const DISTANCES = [3, 10, 20, 32, 46, 62, 80, 100, 125, 155, 190];
 const DIRECTIONS = 16;
 /** A label on a line can be read, but two further rings away is better. */
 const LINE_COST = 12;
-const MOST_LINES = 40;
+const MAX_LINES = 40;
 const MISTAKEN_COST = 15;
 const CROSSING_COST = 40;
 /** Steps in which all of the room is searched, when nothing is free near by. */
@@ -82,7 +82,7 @@ export function placeLabels<A extends Anchor>(anchors: readonly A[], room: Room)
     ];
     const price = (label: Candidate) =>
       label.cost +
-      LINE_COST * Math.min(MOST_LINES, crossed(label.box, room)) +
+      LINE_COST * Math.min(MAX_LINES, crossed(label.box, room)) +
       (leadBoxes(label).some((point) => crossing.some((other) => overlap(point, other))) ? CROSSING_COST : 0);
     const best = (options: Candidate[]) =>
       cheapest(

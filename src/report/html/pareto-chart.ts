@@ -9,7 +9,7 @@ import { bytesTick, bytesTicks, logTicks, trimmed } from './ticks.js';
 
 const RADIUS_PX = 5;
 /** A logarithmic axis has no 0, and no clock tells such times apart. */
-const LEAST_CPU_US = 0.01;
+const MIN_CPU_US = 0.01;
 
 interface Point extends Named {
   readonly look: WayLook;
@@ -74,7 +74,7 @@ function pointsOf({ ways }: WorkloadReport, links: readonly number[]): Point[] {
   return ways.flatMap((way, i) => {
     const look = looks[i]!;
     const all = way.atLinks.map(({ measure }, link) => ({
-      x: Math.max(LEAST_CPU_US, perPage(measure).cpuUs),
+      x: Math.max(MIN_CPU_US, perPage(measure).cpuUs),
       y: measure.bytesOut,
       links: [links[link]!],
     }));

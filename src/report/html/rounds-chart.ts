@@ -8,7 +8,7 @@ import { bytesTick, powerTicks } from './ticks.js';
 
 const RADIUS_PX = 3.5;
 /** A logarithmic axis has no 0: an image of which nothing is left still has its frame. */
-const LEAST_BYTES = 64;
+const MIN_BYTES = 64;
 
 /** Bytes of each image of a series; nothing where there is only one. */
 export function roundsFigure(workload: WorkloadReport, links: readonly number[]): string {
@@ -28,7 +28,7 @@ function draw(size: Size, workload: WorkloadReport): string {
     rounds.map(({ bytesOut }, round) => ({
       text: shortName(way.name),
       x: round,
-      y: Math.max(LEAST_BYTES, bytesOut[i]!),
+      y: Math.max(MIN_BYTES, bytesOut[i]!),
       colour: looks[i]!.colour,
     })),
   );

@@ -27,7 +27,7 @@ export interface SyntheticOptions extends WriterOptions {
 }
 
 const PAGE: PageBytes = 4096;
-const LEAST_PAGES = 64;
+const MIN_PAGES = 64;
 /** Memory is given out in stretches: so many pages in a row are of one kind. */
 const EXTENT_PAGES = 16;
 /** Duplicates are of so many pages. */
@@ -62,8 +62,8 @@ export function syntheticGuest(
   const must = (right: boolean, what: string) => {
     if (!right) throw new PageferryError('bad-argument', `${name}: ${what}`);
   };
-  must(bytes >= LEAST_PAGES * PAGE, `${bytes} bytes, expected at least ${LEAST_PAGES * PAGE}`);
-  must(samplePages >= LEAST_PAGES, `a sample of ${samplePages} pages, expected at least ${LEAST_PAGES}`);
+  must(bytes >= MIN_PAGES * PAGE, `${bytes} bytes, expected at least ${MIN_PAGES * PAGE}`);
+  must(samplePages >= MIN_PAGES, `a sample of ${samplePages} pages, expected at least ${MIN_PAGES}`);
   must(
     writesPerSecond >= 0 && readsPerWrite >= 0,
     `${writesPerSecond} writes a second and ${readsPerWrite} reads for each`,

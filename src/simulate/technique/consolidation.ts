@@ -5,7 +5,7 @@ import type { Technique } from '../technique.js';
 
 /** The guest is watched in steps of this length, at most so long, on the host that it shares with others. */
 const STEP_MS = 250;
-const MOST_MS = 10_000;
+const MAX_MS = 10_000;
 /** It is moved out when it writes so many times what it did until then. */
 const RISE = 2;
 
@@ -31,7 +31,7 @@ export const consolidation: Technique = {
 
 function watch(migration: Migration): void {
   let calm = 0;
-  for (let steps = 1; steps * STEP_MS <= MOST_MS; steps++) {
+  for (let steps = 1; steps * STEP_MS <= MAX_MS; steps++) {
     const written = migration.watch(STEP_MS);
     if (steps > 1 && written > RISE * (calm / (steps - 1))) return;
     calm += written;

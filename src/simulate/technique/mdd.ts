@@ -21,6 +21,6 @@ export const mdd: Technique = {
   what: 'deduplicates: references to identical pages, differences to similar ones',
   source: 'Zhang et al., CLUSTER 2010 [15]',
   strategy: () => differenceOrRle,
-  finds: 'similar',
+  dedup: 'similar',
   migrate: (migration) => precopy(migration),
 };

@@ -4,7 +4,7 @@ import { WriteForecast } from '../forecast.js';
 import { leastThatPays } from '../least-data.js';
 import type { Migration } from '../migration.js';
 import { postcopy } from '../post-copy.js';
-import { finalCopy, MOST_ROUNDS, type PrecopyRules, rounds } from '../pre-copy.js';
+import { finalCopy, MAX_ROUNDS, type PrecopyRules, rounds } from '../pre-copy.js';
 import type { Technique } from '../technique.js';
 import { RECORD_BYTES } from './shared-storage.js';
 
@@ -25,7 +25,7 @@ export const pageferry: Technique = {
   what: 'reuse, free pages, shared disk, duplicates, deltas, adaptive codecs; finishes by post-copy where rounds would take longer',
   source: 'this project',
   strategy: leastThatPays,
-  finds: 'similar',
+  dedup: 'similar',
   async migrate(migration) {
     const forecast = new WriteForecast(migration.pages);
     let switches = false;
@@ -35,7 +35,7 @@ export const pageferry: Technique = {
       leave: forecast.leave,
       ended: (dirty) => forecast.add(dirty),
       enough(left, round) {
-        switches = round >= MOST_ROUNDS - 1 || postCopyIsSooner(migration, left);
+        switches = round >= MAX_ROUNDS - 1 || postCopyIsSooner(migration, left);
         return switches;
       },
     };

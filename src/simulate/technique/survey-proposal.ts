@@ -19,7 +19,7 @@ export const surveyProposal: Technique = {
   what: 'reuses memory that the other host holds, sends the least data that pays, over an encrypted channel',
   source: 'the survey’s conclusion (IJERGS 5(2), 2017)',
   strategy: leastThatPays,
-  finds: 'similar',
+  dedup: 'similar',
   sealed: true,
   migrate: (migration) => precopy(migration, { first: () => changedSinceVisit(migration, DIGEST_BYTES) }),
 };

@@ -1,7 +1,7 @@
 import type { GroupView, Packing, Strategy, StreamState } from '../strategy.js';
-import { FAST_BITS_PER_SECOND, StreamWatch } from './bottleneck-estimator.js';
+import { BottleneckEstimator, FAST_BITS_PER_SECOND } from './bottleneck-estimator.js';
 import { PackingCosts } from './costs.js';
-import { LookOdds } from './hit-rate.js';
+import { SearchHitRate } from './hit-rate.js';
 
 const MIB = 1 << 20;
 /** A delta is worth its bytes below this share of the page: of 0.3, 0.45, 0.6 and 0.75 this packed smallest on guest memory. */
@@ -33,9 +33,9 @@ const NEARLY_DONE = 0.9;
  */
 export function adaptive(): Strategy {
   const costs = new PackingCosts();
-  const watch = new StreamWatch();
-  const versions = new LookOdds();
-  const similars = new LookOdds();
+  const watch = new BottleneckEstimator();
+  const versions = new SearchHitRate();
+  const similars = new SearchHitRate();
   return {
     name: 'adaptive',
     choose(page, state) {
@@ -60,7 +60,7 @@ export function adaptive(): Strategy {
       return page.profile.estimatedBytes >= INCOMPRESSIBLE * page.pageBytes ? 'raw' : 'group';
     },
     pack: (group, state) => cheapest(costs, watch, group, state),
-    passes: passing(watch),
+    shouldBypass: passing(watch),
     packs: (linkBitsPerSecond) => linkBitsPerSecond < FAST_BITS_PER_SECOND,
     packed: (result) => costs.learn(result),
     groupBytes,
@@ -70,15 +70,15 @@ export function adaptive(): Strategy {
 /**
  * Whether a link gets pages as they are: where nothing has waited for it in a while, whatever else takes its time, that takes the least.
  */
-function passing(watch: StreamWatch): (state: StreamState) => boolean {
-  let passes = false;
+function passing(watch: BottleneckEstimator): (state: StreamState) => boolean {
+  let isBypassing = false;
   return (state) => {
     if (state.linkWaits === undefined) return false;
     const { bytePrice } = watch.look(state, 0);
-    passes = passes
+    isBypassing = isBypassing
       ? state.linkWaits < WAITS_AGAIN
       : bytePrice < PASSES_BELOW && state.linkWaits < HARDLY_WAITS;
-    return passes;
+    return isBypassing;
   };
 }
 
@@ -104,7 +104,12 @@ function groupBytes(state: StreamState): number {
   return Math.min(most, share > NEARLY_DONE ? 2 * MIB : MIB + state.bytesOut);
 }
 
-function cheapest(costs: PackingCosts, watch: StreamWatch, group: GroupView, state: StreamState): Packing {
+function cheapest(
+  costs: PackingCosts,
+  watch: BottleneckEstimator,
+  group: GroupView,
+  state: StreamState,
+): Packing {
   const linkBytesPerMs = state.linkBitsPerSecond / 8000;
   const { linkBacklogMs, graceMs, bytePrice } = watch.look(
     state,

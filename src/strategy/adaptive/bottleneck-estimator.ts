@@ -21,7 +21,7 @@ const LEAST = Math.log(0.4);
 export const FAST_BITS_PER_SECOND = 4e9;
 
 /** How the two sides of a stream stand: encoder and link. */
-export interface Outlook {
+export interface Bottleneck {
   /** What waits for the link once the threads are done with what they have, in ms. */
   readonly linkBacklogMs: number;
   /** So long the link may idle for the sake of one group. */
@@ -34,7 +34,7 @@ export interface Outlook {
  * Watches a stream: the link is a queue that empties at its rate, and so are the threads. Where the image's size is known, both
  * sides' finish is extrapolated from what the image took so far; otherwise their backlogs have to tell.
  */
-export class StreamWatch {
+export class BottleneckEstimator {
   /** As of the last look. */
   bytePrice = 1;
   private freeAtMs = 0;
@@ -45,13 +45,13 @@ export class StreamWatch {
   private imageStart = { ms: 0, bytes: 0 };
 
   /** Where the stream stands now; `plentyMs` is about what a few groups keep the link busy for. */
-  look(state: StreamState, plentyMs: number): Outlook {
+  look(state: StreamState, plentyMs: number): Bottleneck {
     const outlook = this.outlook(state, plentyMs);
     this.bytePrice = outlook.bytePrice;
     return outlook;
   }
 
-  private outlook(state: StreamState, plentyMs: number): Outlook {
+  private outlook(state: StreamState, plentyMs: number): Bottleneck {
     const linkBytesPerMs = state.linkBitsPerSecond / 8000;
     const now = state.elapsedMs();
     // What is known to wait counts; otherwise the link is a queue that empties at its rate.

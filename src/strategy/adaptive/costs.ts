@@ -44,7 +44,7 @@ const OF_NODES: readonly (readonly [level: number, share: number])[] = [
 const JUST_COMPILED = 0.5;
 
 /** Results smaller than this say more about the overhead than about the packing. */
-const LEAST_BYTES = 65536;
+const MIN_BYTES = 65536;
 /** How far one result moves belief in all options (the machine and the data are the same), and more in its own. */
 const COMMON = 0.15;
 const OWN_SPEED = 0.15;
@@ -98,7 +98,7 @@ export class PackingCosts {
   }
 
   learn({ packing, group, packedBytes, ms }: PackingResult): void {
-    if (packing.name === 'raw' || group.bytes < LEAST_BYTES || group.kind === 'coded' || !(ms > 0)) return;
+    if (packing.name === 'raw' || group.bytes < MIN_BYTES || group.kind === 'coded' || !(ms > 0)) return;
     const option = this.options.find(
       ({ packing: known }) => known.name === packing.name && known.level === packing.level,
     );

@@ -6,7 +6,7 @@ const MOVES = 1 / 64;
 const PROBE_EVERY = 16;
 
 /** How likely it is that a look for a page's delta finds what is worth it, as far as a stream has shown. */
-export class LookOdds {
+export class SearchHitRate {
   private odds = START;
   private passedOver = 0;
 

@@ -1,32 +1,39 @@
 /**
- * Where the pages of one image come from. A source is read once from start to end; one that can also be read anywhere
- * (a file, a memory that stands still) lets the engine look at earlier pages again instead of keeping copies of them.
+ * The pages of one image, read once from start to end. A source with `readAt` (a file, memory that does not change) lets the
+ * engine read earlier pages again instead of keeping copies of them; it must then stay open until the stream is finished.
  */
 export interface PageSource {
-  /** For messages and the image table: a file name, "pid 17", … */
+  /** Name for messages and for the image's record: a file name, "pid 17", … */
   readonly name: string;
-  /** The image's size in bytes, where it is known before reading. */
+  /** The image's size in bytes, if it is known before reading. */
   readonly bytes?: number;
   /**
-   * Fills `into` with the image's next bytes, whole or as far as they go; gives the number of bytes, 0 at the end.
+   * Read the image's next bytes into `into` and return their number, 1 … `into.length`; return 0 at the end.
    * @throws PageferryError `io` when the source fails
    */
   read(into: Uint8Array): number | Promise<number>;
-  /** Fills `into` from `position`; gives the number of bytes. Absent where only reading in order is possible. */
+  /**
+   * Skip up to `maxBytes` zero bytes at the current read position without reading them, and return their number: a multiple of
+   * 64 KiB (the largest page size) unless the image ends there, 0 when the next bytes have to be read. For sources that know
+   * their holes: a skipped range is encoded as one run of zero pages. `maxBytes` is a multiple of 64 KiB. The engine calls it
+   * at positions that are multiples of 64 KiB, before a `read`.
+   */
+  skipZeros?(maxBytes: number): number;
+  /** Read bytes from `position` into `into` and return their number; less than `into.length` only at the end of the image. */
   readAt?(into: Uint8Array, position: number): number;
   close?(): void;
 }
 
-/** Where decoded pages go. Pages arrive in ascending order; a page that is all zero is announced, not written. */
+/** Destination of one image's decoded pages, which arrive in ascending order. */
 export interface PageSink {
-  /** Bytes of the image, at `position`; the view is only valid during the call. */
+  /** Write bytes of the image at `position`; the view is only valid during the call. */
   write(bytes: Uint8Array, position: number): void;
-  /** A stretch of zero bytes: a hole where the medium has holes. */
+  /** Store zero bytes at `position`: a hole, if the medium has holes. */
   zero(position: number, bytes: number): void;
-  /** Reads back what was written, so that later pages can refer to it. */
+  /** Read back bytes that were written; later pages can refer to them. Returns the number of bytes read. */
   readAt(into: Uint8Array, position: number): number;
-  /** The image is whole and proved: `bytes` is its final size. */
+  /** Complete the image: it is whole and verified; `bytes` is its final size. */
   finish(bytes: number): void | Promise<void>;
-  /** The stream failed: leave nothing behind that could be taken for an image. */
+  /** Discard the image: the stream failed. Nothing may stay that could be taken for an image. */
   abort(): void;
 }

@@ -1,31 +1,39 @@
 import { instantiateSync } from '@assemblyscript/loader';
+import { PageferryError } from '../page/error.js';
 import type { KernelExports } from './exports.js';
 import { KERNELS_BASE64 } from './wasm.generated.js';
 
+export type { KernelExports } from './exports.js';
+
 const WASM_PAGE_BYTES = 65536;
 /** WebAssembly's 32-bit address space. */
-const ADDRESSABLE_BYTES = 4 * 1024 ** 3;
+export const MAX_MEMORY_BYTES = 4 * 1024 ** 3;
 
 /** The kernels with a memory of their own. The memory never grows, so views of it never detach. */
 export interface Kernels {
-  /** The bare exports: no wrapper between caller and kernel. */
+  /** The module's exports, called without a wrapper. */
   readonly run: KernelExports;
-  /** All of the kernels' memory. */
+  /** The kernels' memory as bytes. */
   readonly bytes: Uint8Array;
+  /** The kernels' memory as 32-bit words. */
   readonly words: Uint32Array;
+
+  // Until every part declares its slots on a `Slots` (arena.ts): the earlier way, which goes away with its last caller.
+  readonly kernels: Kernels;
   readonly memoryBytes: number;
-  /**
-   * Takes `bytes` bytes of the memory, 64-byte aligned, with slack readable after them; they are never given back.
-   * @throws RangeError when the memory has no room left
-   */
+  slot(name: string, bytes: number, option?: string): number;
+  onAllocate(fill: () => void): void;
   reserve(bytes: number, what: string): number;
 }
 
+/** The members of {@link Kernels} that stay. */
+export type KernelInstance = Pick<Kernels, 'run' | 'bytes' | 'words'>;
+
 let compiled: Promise<WebAssembly.Module> | undefined;
 
-/** The compiled module, for a worker that instantiates it with a memory of its own. */
+/** Return the compiled module, for a worker that instantiates it with a memory of its own. */
 export function kernelModule(): Promise<WebAssembly.Module> {
-  // Where there is a Buffer there is no page to hold up, and Node does not wait for a compilation in the background.
+  // Synchronous in Node: Node may exit while an asynchronous compilation is pending. A browser must not block its page.
   compiled ??=
     typeof Buffer === 'function'
       ? Promise.resolve(new WebAssembly.Module(fromBase64(KERNELS_BASE64)))
@@ -34,28 +42,49 @@ export function kernelModule(): Promise<WebAssembly.Module> {
 }
 
 /**
- * Instantiates the kernels with a memory of exactly `memoryBytes` bytes (rounded up to 64 KiB; untouched pages cost nothing).
- * @throws RangeError when the memory cannot be had
+ * Instantiate the kernels with a memory of `memoryBytes` bytes, rounded up to 64 KiB. Pages that are never written take no memory.
+ * @throws PageferryError `limit` when the process has too little address space
  */
-export async function loadKernels(memoryBytes: number, module?: WebAssembly.Module): Promise<Kernels> {
+export async function createKernels(
+  memoryBytes: number,
+  module?: WebAssembly.Module,
+): Promise<KernelInstance> {
   const pages = Math.ceil(memoryBytes / WASM_PAGE_BYTES);
-  if (!(pages >= 1 && pages * WASM_PAGE_BYTES <= ADDRESSABLE_BYTES))
-    throw new RangeError(`kernel memory: expected 1 … ${ADDRESSABLE_BYTES} bytes, got ${memoryBytes}`);
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-  // The loader's asynchronous way asks for `Response`, which costs Node tens of milliseconds to have.
-  const { instance } = instantiateSync(module ?? (await kernelModule()), { env: { memory } });
-  const run = instance.exports as unknown as KernelExports;
-  const bytes = new Uint8Array(memory.buffer);
-  const slack = run.SLOT_SLACK.value;
+  if (!(pages >= 1 && pages * WASM_PAGE_BYTES <= MAX_MEMORY_BYTES))
+    throw new RangeError(`kernel memory: expected 1 … ${MAX_MEMORY_BYTES} bytes, got ${memoryBytes}`);
+  const code = module ?? (await kernelModule());
+  try {
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    // Not `instantiate` of the loader: it looks up `Response`, which takes Node tens of milliseconds to create.
+    const { instance } = instantiateSync(code, { env: { memory } });
+    return {
+      run: instance.exports as unknown as KernelExports,
+      bytes: new Uint8Array(memory.buffer),
+      words: new Uint32Array(memory.buffer),
+    };
+  } catch (cause) {
+    if (cause instanceof RangeError) throw outOfAddressSpace(memoryBytes, cause);
+    throw cause;
+  }
+}
+
+/** Kernels with a memory of a fixed size, out of which slots are taken one by one. Goes away with its last caller. */
+export async function loadKernels(memoryBytes: number, module?: WebAssembly.Module): Promise<Kernels> {
+  const instance = await createKernels(memoryBytes, module);
+  const { bytes, run } = instance;
+  const align = (address: number) => Math.ceil(address / 64) * 64;
   let next = align(run.heapBase());
-  return {
-    run,
-    bytes,
-    words: new Uint32Array(memory.buffer),
+  const kernels: Kernels = {
+    ...instance,
     memoryBytes: bytes.length,
+    get kernels() {
+      return kernels;
+    },
+    slot: (name, size) => kernels.reserve(size, name),
+    onAllocate: (fill) => fill(),
     reserve(size, what) {
       const address = next;
-      const end = align(address + size + slack);
+      const end = align(address + size + run.SLOT_SLACK.value);
       if (end > bytes.length)
         throw new RangeError(
           `${what}: needs ${size} bytes, kernel memory has ${bytes.length - address} left`,
@@ -64,10 +93,17 @@ export async function loadKernels(memoryBytes: number, module?: WebAssembly.Modu
       return address;
     },
   };
+  return kernels;
 }
 
-function align(address: number): number {
-  return Math.ceil(address / 64) * 64;
+/** Return the error for a WebAssembly memory of `memoryBytes` bytes that the process cannot create. */
+export function outOfAddressSpace(memoryBytes: number, cause: Error): PageferryError {
+  return new PageferryError(
+    'limit',
+    `too little address space for a WebAssembly memory of ${memoryBytes} bytes (${cause.message}); ` +
+      'Node reserves about 10 GB of addresses for each: raise the limit (ulimit -v) or run node --disable-wasm-trap-handler',
+    { cause },
+  );
 }
 
 function fromBase64(text: string): Uint8Array<ArrayBuffer> {

@@ -48,9 +48,41 @@ const folderRules = Object.entries(MAY_IMPORT).map(([folder, others]) => ({
   },
 }));
 
+// Which part of src/engine may import which; the files beside the parts are options.ts (imported by every part) and streams.ts
+// (imports every part).
+const ENGINE_MAY_IMPORT = {
+  pack: [],
+  frame: ['pack'],
+  encode: ['pack', 'frame'],
+  decode: ['frame'],
+  'page-reader': ['frame', 'decode'],
+  live: ['pack', 'frame', 'decode'],
+};
+const engineRules = Object.entries(ENGINE_MAY_IMPORT).map(([part, others]) => ({
+  name: `engine-${part}-imports`,
+  comment: `src/engine/${part} may import of src/engine: ${others.join(', ') || 'nothing'}`,
+  severity: 'error',
+  from: { path: `^src/engine/${part}/` },
+  to: {
+    path: '^src/engine/',
+    pathNot: `^src/engine/(${[part, ...others].join('|')})/|^src/engine/options[.]ts$`,
+  },
+}));
+
 module.exports = {
   forbidden: [
     ...folderRules,
+    ...engineRules,
+    {
+      name: 'known-engine-parts',
+      comment: 'a new folder under src/engine has to be added to ENGINE_MAY_IMPORT first',
+      severity: 'error',
+      from: {
+        path: '^src/engine/',
+        pathNot: `^src/engine/[^/]+[.]ts$|^src/engine/(${Object.keys(ENGINE_MAY_IMPORT).join('|')})/`,
+      },
+      to: {},
+    },
     {
       name: 'known-folders',
       comment: 'a new folder under src has to be given its place in the table first',

@@ -15,7 +15,7 @@ const guest = new Uint8Array(PAGES * PAGE_BYTES);
 for (let round = 0; round < 3; round++) {
   guest.set(new TextEncoder().encode(`round ${round}, and a page like this one`), (7 + round) * PAGE_BYTES);
   // The total is optional; with it, a receiver can refuse what it has no room for.
-  encoder.openImage(`round ${round}`, { bytes: guest.length });
+  encoder.beginImage(`round ${round}`, { bytes: guest.length });
   for (let page = 0; page < PAGES; page += 64) {
     await encoder.write(guest.subarray(page * PAGE_BYTES, (page + 64) * PAGE_BYTES));
     // Not needed, and costs a few bytes: after a flush the receiver can have every page written so far.

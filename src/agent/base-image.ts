@@ -1,7 +1,7 @@
 import { ImageDigest } from '../dedup/image-digest.js';
 import type { BasePages } from '../dedup/remote-page-cache.js';
-import { digestBase } from '../engine/decode/base-image.js';
-import { CHUNK_BYTES } from '../engine/encode/chunk-reader.js';
+import { digestBase } from '../engine/decode/base-digest.js';
+import { CHUNK_BYTES } from '../engine/frame/chunk.js';
 import { openFileSource } from '../image/raw.js';
 import { loadKernels } from '../kernels/kernels.js';
 import { PageferryError } from '../page/error.js';

@@ -4,8 +4,8 @@ import type { OpenSink } from './decode/decoded-images.js';
 import type { DecodeSummary } from './decode/decoder.js';
 import { createEncoder } from './encode/create-encoder.js';
 import type { Encoder } from './encode/encoder.js';
+import type { EncoderOptions } from './encode/encoder-options.js';
 import type { StreamSummary } from './encode/summary.js';
-import type { EncoderOptions } from './options.js';
 
 /** What to put into one stream. */
 export interface EncodeJob extends EncoderOptions {

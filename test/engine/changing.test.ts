@@ -67,7 +67,7 @@ test.each(Object.entries(CHANGES))(
           async (encoder) => {
             for (const [i, image] of images.entries())
               await encoder.encode(changingSource(image, `${i}`, change, random));
-            encoder.openImage('pages');
+            encoder.beginImage('pages');
             await encoder.write(second);
             await encoder.endImage();
           },

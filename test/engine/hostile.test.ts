@@ -172,7 +172,7 @@ test('more than was announced or allowed', async () => {
     await refusal([image(), two], { maxFrameBytes: 1 << 20 }, craft.header({ maxFrameBytes: (1 << 20) + 1 })),
   ).toBe('limit: stream header: frames of up to 1048577 bytes, this reader takes 1048576');
   const bomb = table([1, 0x80, 0x80, 0x80, 0x80, 0x08], 0x80000000, []);
-  expect(await refusal([image(), bomb], { maxBytes: 1 << 30 })).toBe(
+  expect(await refusal([image(), bomb], { maxImageBytes: 1 << 30 })).toBe(
     'limit: image "a": images of 8796093022208 bytes and more, this reader takes 1073741824',
   );
   expect(await refusal([image({ bytes: 2 ** 50 })])).toMatch(

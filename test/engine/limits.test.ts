@@ -47,18 +47,18 @@ test('more memory than there can be is refused by the options that ask for it', 
   });
 });
 
-test('maxBytes counts all images by the byte, whether their sizes are announced or not', async () => {
+test('maxImageBytes counts all images by the byte, whether their sizes are announced or not', async () => {
   const total = image.length + later.length;
   for (const make of [bytesSource, pipeSource]) {
     const { bytes } = await encoded([make(image, 'a'), make(later, 'b')]);
-    expect((await attempt(bytes, { maxBytes: total })).error).toBeUndefined();
-    const { error, sinks } = await attempt(bytes, { maxBytes: total - 1 });
+    expect((await attempt(bytes, { maxImageBytes: total })).error).toBeUndefined();
+    const { error, sinks } = await attempt(bytes, { maxImageBytes: total - 1 });
     expect(error).toMatchObject({
       code: 'limit',
       message: expect.stringMatching(/^image "b": images of \d+ bytes and more, this reader takes \d+$/),
     });
     expect(sinks.every(({ finished, aborted }) => finished === 0 && aborted === 1)).toBe(true);
-    expect((await attempt(bytes, { maxBytes: 0 })).error).toMatchObject({ code: 'limit' });
+    expect((await attempt(bytes, { maxImageBytes: 0 })).error).toMatchObject({ code: 'limit' });
   }
 });
 

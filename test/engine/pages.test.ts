@@ -25,13 +25,13 @@ test('images written page by page are what was written, flushed or not', async (
       const { bytes, summary } = await encodedBy(
         async (encoder) => {
           for (const [i, image] of [first, second].entries()) {
-            encoder.openImage(`round ${i}`, i === 0 ? {} : { bytes: image.length });
+            encoder.beginImage(`round ${i}`, i === 0 ? {} : { bytes: image.length });
             await writeAll(encoder, image, i, flush);
             if (flush) await encoder.flush();
             await encoder.endImage();
           }
           await encoder.encode(bytesSource(first, 'a source between'));
-          encoder.openImage('back', { parent: 0 });
+          encoder.beginImage('back', { parent: 0 });
           await writeAll(encoder, second, 7, flush);
           await encoder.endImage();
         },
@@ -49,7 +49,7 @@ test('an image in one call is the same stream as its source', async () => {
   const image = guestImage(PAGE, 3, 17);
   const named = { strategy: 'fixed:rle', similar: false };
   const written = await encodedBy(async (encoder) => {
-    encoder.openImage('a', { bytes: image.length });
+    encoder.beginImage('a', { bytes: image.length });
     await encoder.write(image);
     await encoder.endImage();
   }, named);
@@ -60,7 +60,7 @@ test('an image in one call is the same stream as its source', async () => {
 test('a write larger than a chunk', async () => {
   const image = new Uint8Array((2 << 20) + 5).map((_, i) => i >>> 11);
   const { bytes } = await encodedBy(async (encoder) => {
-    encoder.openImage('large');
+    encoder.beginImage('large');
     await encoder.write(image);
     await encoder.endImage();
   });
@@ -75,7 +75,7 @@ test('after a flush, a receiver has every page that was written', async () => {
     for (const part of parts) decoder.push(part);
   }, SMALL_ENCODER);
   const image = guestImage(PAGE, 2, 9);
-  encoder.openImage('live');
+  encoder.beginImage('live');
   const got = new Uint8Array(image.length);
   for (let page = 0; page * PAGE < image.length; page++) {
     await encoder.write(image.subarray(page * PAGE, (page + 1) * PAGE));
@@ -93,7 +93,7 @@ test('after a flush, a receiver has every page that was written', async () => {
 test('flushing nothing is nothing', async () => {
   const { bytes } = await encodedBy(async (encoder) => {
     await encoder.flush();
-    encoder.openImage('a');
+    encoder.beginImage('a');
     await encoder.flush();
     await encoder.write(new Uint8Array(0));
     await encoder.flush();
@@ -108,8 +108,8 @@ test('calls out of order are refused and say why', async () => {
   await encodedBy(async (encoder) => {
     await expect(encoder.write(new Uint8Array(PAGE))).rejects.toThrow('write: no image is open');
     await expect(encoder.endImage()).rejects.toThrow('endImage: no image is open');
-    encoder.openImage('a');
-    expect(() => encoder.openImage('b')).toThrow('image 0 is still open');
+    encoder.beginImage('a');
+    expect(() => encoder.beginImage('b')).toThrow('image 0 is still open');
     await expect(encoder.encode(bytesSource(new Uint8Array(1), 'c'))).rejects.toThrow(
       'image 0 is still open',
     );
@@ -120,7 +120,7 @@ test('calls out of order are refused and say why', async () => {
     );
     await encoder.endImage();
   });
-  await expect(encodedBy(async (encoder) => encoder.openImage('open'))).rejects.toThrow(
+  await expect(encodedBy(async (encoder) => encoder.beginImage('open'))).rejects.toThrow(
     'finish: image 0 is still open',
   );
 });
@@ -129,7 +129,7 @@ test('an image that turns out shorter or longer than it was announced is refused
   for (const bytes of [PAGE - 1, PAGE + 1, 0])
     await expect(
       encodedBy(async (encoder) => {
-        encoder.openImage('a', { bytes });
+        encoder.beginImage('a', { bytes });
         await encoder.write(new Uint8Array(PAGE));
         await encoder.endImage();
       }),

@@ -8,7 +8,7 @@ import { FRAME_BYTES, type SampleStream } from './stream-corpus.js';
 import type { StreamInputs } from './stream-inputs.js';
 import type { Tally } from './tally.js';
 
-const LIMITS = { maxFrameBytes: FRAME_BYTES, maxBytes: 64 << 20, cacheBytes: 1 << 20 };
+const LIMITS = { maxFrameBytes: FRAME_BYTES, maxImageBytes: 64 << 20, cacheBytes: 1 << 20 };
 
 /** Feeds hostile streams, as files, to the reader of single pages; input n of a seed is always the same. */
 export class FileDriver {

@@ -176,7 +176,7 @@ async function writePages(
   bytes: Uint8Array,
   pageBytes: number,
 ): Promise<void> {
-  encoder.openImage(name);
+  encoder.beginImage(name);
   for (let at = 0; at < bytes.length; at += 3 * pageBytes) {
     await encoder.write(bytes.subarray(at, at + 3 * pageBytes));
     // What was written last cannot be flushed when it ended within a page.

@@ -7,7 +7,7 @@ import { FRAME_BYTES, type SampleStream } from './stream-corpus.js';
 import type { StreamInputs } from './stream-inputs.js';
 import type { Tally } from './tally.js';
 
-const LIMITS = { maxFrameBytes: FRAME_BYTES, maxBytes: 64 << 20 };
+const LIMITS = { maxFrameBytes: FRAME_BYTES, maxImageBytes: 64 << 20 };
 
 /** Feeds hostile streams to the decoder; input n of a seed is always the same. */
 export class StreamDriver {

@@ -3,9 +3,9 @@ import { loadZstd } from '../../codec/zstd/load.js';
 import type { Zstd } from '../../codec/zstd.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import type { PageSource } from '../../page/source.js';
-import { CHUNK_BYTES } from '../encode/chunk-reader.js';
+import { CHUNK_BYTES } from '../frame/chunk.js';
 import { FrameDecoder, packedLimit } from '../frame/frame-decoder.js';
-import { kernelsWithin, whole } from '../options.js';
+import { checkFrameBytes, checkImageBytes, kernelsWithin } from '../options.js';
 import type { OpenSink } from './decoded-images.js';
 import { Decoder } from './decoder.js';
 import type { PageObserver } from './image-decoder.js';
@@ -19,7 +19,7 @@ export interface DecoderOptions {
   /** Largest frame to make room for, in bytes; default 32 MiB. */
   readonly maxFrameBytes?: number;
   /** Most bytes that all images together may claim; default 1 TiB. */
-  readonly maxBytes?: number;
+  readonly maxImageBytes?: number;
   /** A zstd of your own; default the best at hand. `null`: none. */
   readonly zstd?: Zstd | null;
   /** Hears how pages travelled, as they are decoded. */
@@ -35,7 +35,7 @@ export async function createDecoder(openSink: OpenSink, options: DecoderOptions 
 
 /** Kernel memory that a decoder needs. @throws PageferryError `bad-argument` */
 export function decoderBytes(options: DecoderOptions): number {
-  return 2 * packedLimit(frameBytes(options)) + CHUNK_BYTES + 3 * MIB;
+  return 2 * packedLimit(checkFrameBytes(options.maxFrameBytes)) + CHUNK_BYTES + 3 * MIB;
 }
 
 /** Makes a decoder in kernels that are at hand: nothing is loaded, and nothing is expected of what their memory holds. */
@@ -45,8 +45,8 @@ export function decoderIn(
   openSink: OpenSink,
   options: DecoderOptions,
 ): Decoder {
-  const { maxBytes = 2 ** 40 } = options;
-  const maxFrameBytes = frameBytes(options);
+  const maxImageBytes = checkImageBytes(options.maxImageBytes);
+  const maxFrameBytes = checkFrameBytes(options.maxFrameBytes);
   const data = kernels.reserve(packedLimit(maxFrameBytes), 'frame data');
   const frames = new FrameDecoder(createCodecContext(kernels), zstd, maxFrameBytes);
   return new Decoder(
@@ -54,12 +54,8 @@ export function decoderIn(
     frames,
     data,
     openSink,
-    { maxFrameBytes, maxBytes },
+    { maxFrameBytes, maxImageBytes },
     options.bases ?? [],
     options.observe,
   );
-}
-
-function frameBytes({ maxFrameBytes = 32 * MIB }: DecoderOptions): number {
-  return whole('maxFrameBytes', maxFrameBytes, 0, 2 ** 32 - 1);
 }

@@ -2,7 +2,7 @@ import { digestText } from '../../dedup/image-digest.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSink, PageSource } from '../../page/source.js';
 import type { FrameHead, ImageEnd, ImageRecord } from '../../stream/format.js';
-import { type BaseSource, digestBase } from './base-image.js';
+import { type DigestedBase, digestBase } from './base-digest.js';
 import { type DecodeContext, ImageDecoder, type KnownImage } from './image-decoder.js';
 
 /** An image as it was decoded and proved. */
@@ -22,7 +22,7 @@ export class DecodedImages {
   private current: ImageDecoder | undefined;
   private claimed = 0;
   /** Digested when the first base image is announced. */
-  private bases: readonly BaseSource[] | undefined;
+  private bases: readonly DigestedBase[] | undefined;
 
   constructor(
     private readonly context: DecodeContext,
@@ -30,7 +30,7 @@ export class DecodedImages {
     private readonly known: KnownImage[],
     private readonly openSink: OpenSink,
     private readonly baseSources: readonly PageSource[],
-    private readonly maxBytes: number,
+    private readonly maxImageBytes: number,
   ) {}
 
   /** The carried images. */
@@ -155,10 +155,10 @@ export class DecodedImages {
 
   private claim(bytes: number, name: string): void {
     this.claimed += bytes;
-    if (this.claimed > this.maxBytes)
+    if (this.claimed > this.maxImageBytes)
       throw new PageferryError(
         'limit',
-        `image "${name}": images of ${this.claimed} bytes and more, this reader takes ${this.maxBytes}`,
+        `image "${name}": images of ${this.claimed} bytes and more, this reader takes ${this.maxImageBytes}`,
       );
   }
 }

@@ -5,7 +5,7 @@ import type { PageSource } from '../../page/source.js';
 import { RECORD, type StreamHeader } from '../../stream/format.js';
 import { readEnd, readImage, readImageEnd } from '../../stream/image-records.js';
 import { type RecordHead, readFrameHead, readIndex, readTrailer } from '../../stream/records.js';
-import { CHUNK_BYTES } from '../encode/chunk-reader.js';
+import { CHUNK_BYTES } from '../frame/chunk.js';
 import { type CodecCounts, emptyCounts, usedCounts } from '../frame/counters.js';
 import type { FrameDecoder } from '../frame/frame-decoder.js';
 import { type DecodedImage, DecodedImages, type OpenSink } from './decoded-images.js';
@@ -37,7 +37,7 @@ export class Decoder {
     private readonly frames: FrameDecoder,
     private readonly data: number,
     private readonly openSink: OpenSink,
-    private readonly limits: { readonly maxFrameBytes: number; readonly maxBytes: number },
+    private readonly limits: { readonly maxFrameBytes: number; readonly maxImageBytes: number },
     private readonly baseSources: readonly PageSource[],
     private readonly observe?: PageObserver,
   ) {
@@ -119,7 +119,13 @@ export class Decoder {
       counts: this.counts,
       observe: this.observe,
     };
-    this.images = new DecodedImages(context, images, this.openSink, this.baseSources, this.limits.maxBytes);
+    this.images = new DecodedImages(
+      context,
+      images,
+      this.openSink,
+      this.baseSources,
+      this.limits.maxImageBytes,
+    );
   }
 
   private take({ type, dataBytes }: RecordHead, head: Uint8Array, what: string): void {

@@ -6,7 +6,7 @@ import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
 import type { FrameHead, ImageRecord } from '../../stream/format.js';
 import type { TableEntry } from '../../stream/table.js';
-import { CHUNK_BYTES } from '../encode/chunk-reader.js';
+import { CHUNK_BYTES } from '../frame/chunk.js';
 import type { CodecCounts } from '../frame/counters.js';
 import type { FrameDecoder } from '../frame/frame-decoder.js';
 

@@ -1,9 +1,8 @@
 import type { Kernels } from '../../kernels/kernels.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
+import { CHUNK_BYTES } from '../frame/chunk.js';
 
-/** Bytes that are read, surveyed and encoded in one go. */
-export const CHUNK_BYTES = 4 << 20;
 const SLOTS = 2;
 
 /** Takes a chunk of `bytes` bytes at `address`. */

@@ -4,11 +4,12 @@ import { type ImageEnd, type ImageRecord, MAX_IMAGES, RECORD } from '../../strea
 import { nameBytes, writeEnd, writeImage, writeImageEnd } from '../../stream/image-records.js';
 import { writeHeader } from '../../stream/records.js';
 import { WireWriter } from '../../stream/wire.js';
+import { CHUNK_BYTES } from '../frame/chunk.js';
 import { addCounts, emptyCounts, usedCounts } from '../frame/counters.js';
-import { type Frame, type FrameContext, MAX_TABLE_BYTES } from '../frame/frame-builder.js';
-import type { EncoderSettings } from '../options.js';
-import { CHUNK_BYTES, type ChunkReader } from './chunk-reader.js';
-import { FrameFlow, LARGEST_GROUP_BYTES } from './frame-flow.js';
+import { type FrameBuilder, type FrameContext, TABLE_TARGET_BYTES } from '../frame/frame-builder.js';
+import type { ChunkReader } from './chunk-reader.js';
+import type { EncoderSettings } from './encoder-options.js';
+import { FrameQueue, LARGEST_GROUP_BYTES } from './frame-queue.js';
 import { type ImageContext, ImageEncoder } from './image-encoder.js';
 import type { RecordWriter } from './record-writer.js';
 import type { ImageSummary, StreamSummary } from './summary.js';
@@ -23,7 +24,7 @@ export interface EncoderParts {
   readonly frame: FrameContext;
   readonly queue: RecordWriter;
   readonly reader: ChunkReader;
-  readonly frames: Frame[];
+  readonly frames: FrameBuilder[];
   /** What strategies are told of the image in work. */
   readonly progress: { image: number; share: number };
   readonly startedAt: number;
@@ -44,7 +45,7 @@ export class Encoder {
   private readonly ends: ImageEnd[] = [];
   private readonly finished: { name: string; encoder: ImageEncoder }[] = [];
   private lastImage: number | undefined;
-  private readonly flow: FrameFlow;
+  private readonly flow: FrameQueue;
 
   private readonly settings: EncoderSettings;
   private readonly context: ImageContext;
@@ -59,11 +60,11 @@ export class Encoder {
     this.frameContext = parts.frame;
     this.queue = parts.queue;
     this.reader = parts.reader;
-    this.flow = new FrameFlow(parts.frames, parts.frame, parts.queue, parts.settings.pageBytes);
+    this.flow = new FrameQueue(parts.frames, parts.frame, parts.queue, parts.settings.pageBytes);
     const header = new WireWriter();
     writeHeader(header, 'images', {
       pageBytes: this.settings.pageBytes,
-      maxFrameBytes: LARGEST_GROUP_BYTES + GROUP_SLACK + 2 * MAX_TABLE_BYTES,
+      maxFrameBytes: LARGEST_GROUP_BYTES + GROUP_SLACK + 2 * TABLE_TARGET_BYTES,
     });
     header.u32(this.frameContext.packer.checkOfBytes(header.bytes)[0]);
     this.queue.raw(header.bytes);
@@ -117,7 +118,7 @@ export class Encoder {
   }
 
   /** Opens an image that is written page by page with {@link write} and closed with {@link endImage}. */
-  openImage(name: string, options: { bytes?: number; parent?: number } = {}): void {
+  beginImage(name: string, options: { bytes?: number; parent?: number } = {}): void {
     const { number, encoder, parent } = this.begin(name, undefined, options.parent ?? this.lastImage);
     this.announce({ image: number, kind: 'carried', name, parent, bytes: options.bytes, digest: undefined });
     this.image = { name, encoder, announced: options.bytes, bytes: 0 };

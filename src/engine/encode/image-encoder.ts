@@ -3,7 +3,7 @@ import type { ImageDigest } from '../../dedup/image-digest.js';
 import type { PageIndex } from '../../dedup/page-index.js';
 import type { ParentPageCache } from '../../dedup/parent-page-cache.js';
 import type { ReferenceImage, ReferenceImages } from '../../dedup/reference-images.js';
-import type { Frame } from '../frame/frame-builder.js';
+import type { FrameBuilder } from '../frame/frame-builder.js';
 import { PageCoder, type PageCoderContext } from '../frame/page-coder.js';
 
 const SAME_AS = codecByName('same-as');
@@ -65,12 +65,12 @@ export class ImageEncoder {
    * where the same pages of the parent stand, 0 when they were not read.
    */
   encode(
-    frame: Frame,
+    frame: FrameBuilder,
     address: number,
     versions: number,
     first: number,
     count: number,
-    full: (frame: Frame) => boolean,
+    full: (frame: FrameBuilder) => boolean,
   ): number {
     const { pageBytes } = this.context;
     let i = first;
@@ -84,7 +84,7 @@ export class ImageEncoder {
   }
 
   /** The image's last page, shorter than the others. */
-  encodePartial(frame: Frame, address: number, bytes: number): void {
+  encodePartial(frame: FrameBuilder, address: number, bytes: number): void {
     const { codec, digests, digest } = this.context;
     const { run } = codec.kernels;
     run.hash128(address, bytes, 0, 0, digests);
@@ -115,7 +115,7 @@ export class ImageEncoder {
     digest.add(digests, 1);
   }
 
-  private encodePage(frame: Frame, address: number, version: number, i: number): void {
+  private encodePage(frame: FrameBuilder, address: number, version: number, i: number): void {
     const { digests, index, earlier, versions, similar, candidate } = this.context;
     const digest = digests + 16 * i;
     const page = this.nextPage;

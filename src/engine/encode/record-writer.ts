@@ -2,7 +2,7 @@ import { type IndexEntry, RECORD, type RecordType } from '../../stream/format.js
 import { writeIndexEntry, writeTrailer } from '../../stream/records.js';
 import { WireWriter } from '../../stream/wire.js';
 import { addCounts, type CodecCounts, emptyCounts } from '../frame/counters.js';
-import { type Frame, type PackedFrame, recordBytes } from '../frame/frame-builder.js';
+import { type FrameBuilder, type PackedFrame, recordBytes } from '../frame/frame-builder.js';
 import type { SegmentPacker } from '../pack/segment-packer.js';
 
 /** Takes a stream's bytes, in order; they are only good until the call is done, or its promise. */
@@ -68,7 +68,7 @@ export class RecordWriter {
 
   /** Queues a frame. `pack` starts at once and is given the record's number; `done` is called when it was written or failed. */
   frame(
-    frame: Frame,
+    frame: FrameBuilder,
     image: number,
     firstPage: number,
     pack: (ordinal: number) => Promise<PackedFrame>,

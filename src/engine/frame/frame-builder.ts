@@ -17,7 +17,7 @@ import { addCounts, type CodecCounts, emptyCounts } from './counters.js';
 export const SEGMENT_KINDS = ['stored', 'group', 'coded', 'lz4', 'zstd'] as const;
 export type SegmentKind = (typeof SEGMENT_KINDS)[number];
 /** A table beyond this closes its frame. */
-export const MAX_TABLE_BYTES = 1 << 20;
+export const TABLE_TARGET_BYTES = 1 << 20;
 
 /** A frame that is on its way out. */
 export interface PackedFrame {
@@ -41,7 +41,7 @@ export interface FrameContext {
 }
 
 /** One frame of pages while it fills and while it is packed. */
-export class Frame {
+export class FrameBuilder {
   readonly table = new TableWriter();
   private readonly buffers = new Map<SegmentKind, SegmentBuffer>();
   /** Kinds in use, in the order of their wire numbers from 1 on. */

@@ -2,7 +2,7 @@ import type { CodecContext, PageCodec } from '../../codec/codec.js';
 import { codecByName } from '../../codec/registry.js';
 import type { Strategy, StreamState } from '../../strategy/strategy.js';
 import type { Candidate } from './candidate.js';
-import type { Frame, SegmentKind } from './frame-builder.js';
+import type { FrameBuilder, SegmentKind } from './frame-builder.js';
 
 const RAW = codecByName('raw');
 const ZERO = codecByName('zero');
@@ -59,7 +59,7 @@ export class PageCoder {
   }
 
   /** Puts a surveyed page down when it repeats one byte; whether it did. */
-  placeFill(frame: Frame, i: number): boolean {
+  placeFill(frame: FrameBuilder, i: number): boolean {
     const fill = this.classOf(i);
     if (fill === 0) return false;
     if (fill === FILL_CLASS) this.placeFilled(frame, 0);
@@ -68,7 +68,7 @@ export class PageCoder {
   }
 
   /** Puts a page down that repeats `byte`. */
-  placeFilled(frame: Frame, byte: number): void {
+  placeFilled(frame: FrameBuilder, byte: number): void {
     const codec: PageCodec = byte === 0 ? ZERO : FILL;
     if (byte === 0) frame.table.add(codec);
     else frame.table.addFill(codec, byte);
@@ -76,7 +76,7 @@ export class PageCoder {
   }
 
   /** Puts the page at `address`, which `candidate` was set to, down as its strategy chooses. */
-  choose(frame: Frame, address: number): void {
+  choose(frame: FrameBuilder, address: number): void {
     const { strategy, state, candidate, pageBytes } = this.context;
     const choice = strategy.choose(candidate, state);
     if (choice === 'group' || choice === 'lz4' || choice === 'zstd') {
@@ -98,16 +98,16 @@ export class PageCoder {
   }
 
   /** Puts bytes down as they are, for their frame's packing. */
-  appendGroup(frame: Frame, address: number, bytes: number): void {
+  appendGroup(frame: FrameBuilder, address: number, bytes: number): void {
     this.append(frame, this.groupKind, address, bytes);
   }
 
   /** Puts a page down as it is, stored. */
-  appendStored(frame: Frame, address: number): void {
+  appendStored(frame: FrameBuilder, address: number): void {
     this.append(frame, 'stored', address, this.context.pageBytes);
   }
 
-  private append(frame: Frame, kind: SegmentKind, address: number, bytes: number): void {
+  private append(frame: FrameBuilder, kind: SegmentKind, address: number, bytes: number): void {
     frame.table.add(RAW, 1, frame.segmentNumber(kind));
     frame.append(kind, RAW, this.context.codec.kernels.bytes.subarray(address, address + bytes));
   }

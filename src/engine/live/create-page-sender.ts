@@ -2,7 +2,7 @@ import { createCodecContext } from '../../codec/codec.js';
 import { packedLz4Capacity } from '../../codec/lz4.js';
 import { loadZstd } from '../../codec/zstd/load.js';
 import type { StreamState } from '../../strategy/strategy.js';
-import { Frame, type FrameContext, SEGMENT_KINDS } from '../frame/frame-builder.js';
+import { FrameBuilder, type FrameContext, SEGMENT_KINDS } from '../frame/frame-builder.js';
 import { kernelsWithin } from '../options.js';
 import { localPool, threadPool } from '../pack/pool.js';
 import { createEstimate, createSegment } from '../pack/segment.js';
@@ -32,7 +32,10 @@ export async function createPageSender(options: PageSenderOptions): Promise<Page
     threads > 1
       ? threadPool(threads, capacity, zstd, false, packer, threads <= FEW_THREADS)
       : localPool(packer);
-  const frames = Array.from({ length: frameCount }, () => new Frame(() => createSegment(kernels, capacity)));
+  const frames = Array.from(
+    { length: frameCount },
+    () => new FrameBuilder(() => createSegment(kernels, capacity)),
+  );
   // Only the pool knows what handing a segment over costs; everything else is as the caller says, at any time.
   const handover: Pick<StreamState, 'handoverMs'> = { handoverMs: (packing) => pool.handoverMs(packing) };
   const state: StreamState = Object.assign(Object.create(options.state), handover);

@@ -11,7 +11,12 @@ import { writePageNumbers } from '../../stream/page-numbers.js';
 import { writeHeader } from '../../stream/records.js';
 import { WireWriter } from '../../stream/wire.js';
 import { Candidate } from '../frame/candidate.js';
-import { type Frame, type FrameContext, MAX_TABLE_BYTES, recordBytes } from '../frame/frame-builder.js';
+import {
+  type FrameBuilder,
+  type FrameContext,
+  recordBytes,
+  TABLE_TARGET_BYTES,
+} from '../frame/frame-builder.js';
 import { PageCoder } from '../frame/page-coder.js';
 import type { PackPool } from '../pack/pool.js';
 import type { SegmentPacker } from '../pack/segment-packer.js';
@@ -41,7 +46,7 @@ export class LiveSender implements PageSender {
     private readonly options: PageSenderOptions,
     private readonly codec: CodecContext,
     indexSlots: number,
-    private readonly free: Frame[],
+    private readonly free: FrameBuilder[],
     private readonly frameContext: FrameContext,
     private readonly packer: SegmentPacker,
     private readonly pool: PackPool,
@@ -80,7 +85,7 @@ export class LiveSender implements PageSender {
     const { pageBytes } = this.options;
     this.pages = pages;
     const header = new WireWriter();
-    writeHeader(header, 'live', { pageBytes, maxFrameBytes: this.capacity + MAX_TABLE_BYTES });
+    writeHeader(header, 'live', { pageBytes, maxFrameBytes: this.capacity + TABLE_TARGET_BYTES });
     header.u32(this.packer.checkOfBytes(header.bytes)[0]);
     const image = new WireWriter();
     writeImage(image, {
@@ -180,7 +185,7 @@ export class LiveSender implements PageSender {
     await this.pool.close();
   }
 
-  private place(frame: Frame, page: number, i: number, keeps: boolean): void {
+  private place(frame: FrameBuilder, page: number, i: number, keeps: boolean): void {
     const { dedup, pageBytes } = this.options;
     const address = this.at + i * pageBytes;
     const digest = this.digests + 16 * i;

@@ -6,7 +6,7 @@ import type { Kernels } from '../../kernels/kernels.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
 import { FrameDecoder, packedLimit } from '../frame/frame-decoder.js';
-import { kernelsWithin, whole } from '../options.js';
+import { checkFrameBytes, checkImageBytes, kernelsWithin } from '../options.js';
 import { FrameCache } from './frame-map.js';
 import { PageReader } from './page-reader.js';
 import { readStreamIndex } from './stream-index.js';
@@ -19,7 +19,7 @@ export interface PageReaderOptions {
   /** Largest frame to make room for, in bytes; default 32 MiB. */
   readonly maxFrameBytes?: number;
   /** Most bytes that all images together may claim; default 1 TiB. */
-  readonly maxBytes?: number;
+  readonly maxImageBytes?: number;
   /** Unpacked frames that are kept at hand, in bytes; default 64 MiB. */
   readonly cacheBytes?: number;
   readonly zstd?: Zstd | null;
@@ -37,7 +37,7 @@ export async function openPages(file: PageSource, options: PageReaderOptions = {
 
 /** Kernel memory that a page reader needs. @throws PageferryError `bad-argument` */
 export function pageReaderBytes(options: PageReaderOptions): number {
-  return 2 * packedLimit(frameBytes(options)) + 8 * MIB;
+  return 2 * packedLimit(checkFrameBytes(options.maxFrameBytes)) + 8 * MIB;
 }
 
 /** Opens a packed file in kernels that are at hand: nothing is loaded, and nothing is expected of what their memory holds. */
@@ -47,18 +47,19 @@ export function pagesIn(
   file: PageSource,
   options: PageReaderOptions,
 ): PageReader {
-  const { cacheBytes = 64 * MIB, maxBytes = 2 ** 40 } = options;
-  const maxFrameBytes = frameBytes(options);
+  const { cacheBytes = 64 * MIB } = options;
+  const maxImageBytes = checkImageBytes(options.maxImageBytes);
+  const maxFrameBytes = checkFrameBytes(options.maxFrameBytes);
   const data = kernels.reserve(packedLimit(maxFrameBytes), 'frame data');
   const index = readStreamIndex(kernels, file, maxFrameBytes);
   const claimed = index.ends.reduce(
     (sum, { bytes }, image) => sum + (index.carried[image] === undefined ? 0 : bytes),
     0,
   );
-  if (claimed > maxBytes)
+  if (claimed > maxImageBytes)
     throw new PageferryError(
       'limit',
-      `${file.name}: images of ${claimed} bytes, this reader takes ${maxBytes}`,
+      `${file.name}: images of ${claimed} bytes, this reader takes ${maxImageBytes}`,
     );
   const frames = new FrameDecoder(createCodecContext(kernels), zstd, maxFrameBytes);
   frames.announced(index.header.maxFrameBytes);
@@ -71,8 +72,4 @@ export function pagesIn(
     index.matchBases(kernels, options.bases ?? []),
     new FrameCache(cacheBytes),
   );
-}
-
-function frameBytes({ maxFrameBytes = 32 * MIB }: PageReaderOptions): number {
-  return whole('maxFrameBytes', maxFrameBytes, 0, 2 ** 32 - 1);
 }

@@ -26,9 +26,9 @@ import {
   readTrailer,
   recordSeed,
 } from '../../stream/records.js';
-import { type DigestRoom, digestBase } from '../decode/base-image.js';
+import { type DigestContext, digestBase } from '../decode/base-digest.js';
 import { ByteCollector } from '../decode/byte-collector.js';
-import { CHUNK_BYTES } from '../encode/chunk-reader.js';
+import { CHUNK_BYTES } from '../frame/chunk.js';
 import { packedLimit } from '../frame/frame-decoder.js';
 import { lastAtOrBelow } from './frame-map.js';
 
@@ -171,7 +171,7 @@ function streamIndex(
     },
     matchBases(kernels, bases) {
       const room = records.some(({ kind }) => kind === 'base')
-        ? digestRoom(kernels, header.pageBytes)
+        ? digestContext(kernels, header.pageBytes)
         : undefined;
       const known = room ? bases.map((source) => digestBase(room, source)) : [];
       return records.map(({ kind, digest, bytes }) =>
@@ -184,7 +184,7 @@ function streamIndex(
   };
 }
 
-function digestRoom(kernels: Kernels, pageBytes: number): DigestRoom {
+function digestContext(kernels: Kernels, pageBytes: number): DigestContext {
   return {
     kernels,
     pageBytes,

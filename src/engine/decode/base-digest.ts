@@ -1,13 +1,13 @@
 import { PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
-import { CHUNK_BYTES } from '../encode/chunk-reader.js';
+import { CHUNK_BYTES } from '../frame/chunk.js';
 import type { DecodeContext } from './image-decoder.js';
 
 /** What digesting needs of a decode context. */
-export type DigestRoom = Pick<DecodeContext, 'kernels' | 'pageBytes' | 'digest' | 'chunk' | 'digests'>;
+export type DigestContext = Pick<DecodeContext, 'kernels' | 'pageBytes' | 'digest' | 'chunk' | 'digests'>;
 
 /** An image that this side holds. */
-export interface BaseSource {
+export interface DigestedBase {
   readonly source: PageSource;
   readonly bytes: number;
   readonly digest: Uint8Array;
@@ -17,7 +17,7 @@ export interface BaseSource {
  * Reads an image through and makes its digest. No image may be open.
  * @throws PageferryError `bad-argument` when the source cannot be read anywhere
  */
-export function digestBase(context: DigestRoom, source: PageSource): BaseSource {
+export function digestBase(context: DigestContext, source: PageSource): DigestedBase {
   const { kernels, pageBytes, chunk, digests, digest } = context;
   if (!source.readAt)
     throw new PageferryError('bad-argument', `${source.name}: a base image must be readable anywhere`);

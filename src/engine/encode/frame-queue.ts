@@ -1,4 +1,4 @@
-import { type Frame, type FrameContext, MAX_TABLE_BYTES } from '../frame/frame-builder.js';
+import { type FrameBuilder, type FrameContext, TABLE_TARGET_BYTES } from '../frame/frame-builder.js';
 import type { ImageEncoder } from './image-encoder.js';
 import type { RecordWriter } from './record-writer.js';
 
@@ -19,8 +19,8 @@ const turn: () => Promise<void> =
   typeof setImmediate === 'function' ? () => new Promise((go) => setImmediate(go)) : async () => {};
 
 /** Frames on their way: one fills, others are packed or wait to be written, the rest is free. Whoever needs one waits for it. */
-export class FrameFlow {
-  private frame: Frame | undefined;
+export class FrameQueue {
+  private frame: FrameBuilder | undefined;
   private firstPage = 0;
   private image = 0;
   private freed: (() => void) | undefined;
@@ -30,14 +30,14 @@ export class FrameFlow {
   private wantedBytes = 0;
 
   constructor(
-    private readonly free: Frame[],
+    private readonly free: FrameBuilder[],
     private readonly context: FrameContext,
     private readonly queue: RecordWriter,
     private readonly pageBytes: number,
   ) {}
 
   /** The frame that fills, or a new one for the next page of `encoder`. */
-  async open(encoder: ImageEncoder): Promise<Frame> {
+  async open(encoder: ImageEncoder): Promise<FrameBuilder> {
     if (this.frame) return this.frame;
     while (this.free.length === 0 || (this.inFlight > 0 && this.isFarAhead()))
       await new Promise<void>((freed) => {
@@ -52,8 +52,8 @@ export class FrameFlow {
     return this.frame;
   }
 
-  readonly isFull = (frame: Frame): boolean =>
-    frame.bytes >= this.wantedBytes || frame.table.length >= MAX_TABLE_BYTES;
+  readonly isFull = (frame: FrameBuilder): boolean =>
+    frame.bytes >= this.wantedBytes || frame.table.length >= TABLE_TARGET_BYTES;
 
   /** Sends the frame that fills on its way, if there is one. */
   close(lastPageBytes: number): void {

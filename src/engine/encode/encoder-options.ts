@@ -1,0 +1,86 @@
+import type { Zstd } from '../../codec/zstd.js';
+import { PageferryError } from '../../page/error.js';
+import { strategyByName } from '../../strategy/registry.js';
+import type { Strategy } from '../../strategy/strategy.js';
+import { PAGE_BYTES, type PageBytes } from '../../stream/format.js';
+import { checkImageBytes, checkInteger, checkRange } from '../options.js';
+
+const MIB = 1 << 20;
+const DEFAULT_DELTA_BUDGET_BYTES = 256 * MIB;
+const DEFAULT_INDEX_PAGES = 2 ** 18;
+
+/** Options of an encoder. Every field has a default. */
+export interface EncoderOptions {
+  /** 4096, 16384 or 65536; default 4096. */
+  readonly pageBytes?: number;
+  /** A strategy or its name; default `adaptive`. */
+  readonly strategy?: Strategy | string;
+  /**
+   * Bit rate of the link that the stream is for; default 1e9. `measured`: measure it from how long the output's promises stay
+   * pending; for sockets and pipes, whose rate is unknown and may change.
+   */
+  readonly linkBitsPerSecond?: number | 'measured';
+  /** Number of threads that pack, at most 16; default 1: the calling thread. More than 1 needs Node. */
+  readonly threads?: number;
+  /**
+   * Memory for the last versions of pages whose source has no `readAt`, in bytes, at most 2 GiB; default 256 MiB, touched as
+   * needed. Pages beyond it are still found unchanged, by digest.
+   */
+  readonly deltaBudgetBytes?: number;
+  /** Capacity of the fingerprint index in pages, rounded up to a power of two; default 2^18. 64 bytes a page. */
+  readonly indexPages?: number;
+  /** Most bytes of all carried images together; default 1 TiB, which is also a decoder's default limit. */
+  readonly maxImageBytes?: number;
+  /** Whether identical pages are sent once; default true. */
+  readonly dedup?: boolean;
+  /** Whether to search similar pages for deltas; default true. Costs about a microsecond a page. */
+  readonly similar?: boolean;
+  /** A clock in milliseconds with any origin; default `performance.now`. */
+  readonly clock?: () => number;
+  /** The zstd to use; default the best available one. `null`: none, LZ4 packs in its place. */
+  readonly zstd?: Zstd | null;
+  /** Abort every call on the encoder: they reject with the signal's reason, and its threads end. */
+  readonly signal?: AbortSignal;
+}
+
+/** Checked encoder options, with defaults filled in. */
+export interface EncoderSettings {
+  readonly pageBytes: PageBytes;
+  readonly strategy: Strategy;
+  readonly linkBitsPerSecond: number | 'measured';
+  readonly threads: number;
+  readonly deltaBudgetBytes: number;
+  readonly indexSlots: number;
+  readonly maxImageBytes: number;
+  readonly dedup: boolean;
+  readonly similar: boolean;
+  readonly clock: () => number;
+}
+
+/** Check options and fill in defaults. @throws PageferryError `bad-argument` that names the option and its bounds */
+export function encoderSettings(options: EncoderOptions): EncoderSettings {
+  const { pageBytes = 4096, strategy = 'adaptive', dedup = true } = options;
+  if (!PAGE_BYTES.includes(pageBytes as PageBytes))
+    throw new PageferryError(
+      'bad-argument',
+      `pageBytes: expected one of ${PAGE_BYTES.join(', ')}, got ${pageBytes}`,
+    );
+  const indexPages = checkRange('indexPages', options.indexPages ?? DEFAULT_INDEX_PAGES, 1, 2 ** 26);
+  const deltaBudgetBytes = options.deltaBudgetBytes ?? DEFAULT_DELTA_BUDGET_BYTES;
+  return {
+    pageBytes: pageBytes as PageBytes,
+    strategy: typeof strategy === 'string' ? strategyByName(strategy) : strategy,
+    linkBitsPerSecond: checkLinkRate(options.linkBitsPerSecond ?? 1e9),
+    threads: checkInteger('threads', options.threads ?? 1, 1, 16),
+    deltaBudgetBytes: checkInteger('deltaBudgetBytes', deltaBudgetBytes, 0, 2048 * MIB),
+    indexSlots: 2 ** Math.max(10, Math.ceil(Math.log2(indexPages))),
+    maxImageBytes: checkImageBytes(options.maxImageBytes),
+    dedup,
+    similar: dedup && (options.similar ?? true),
+    clock: options.clock ?? (() => performance.now()),
+  };
+}
+
+function checkLinkRate(rate: number | 'measured'): number | 'measured' {
+  return rate === 'measured' ? rate : checkRange('linkBitsPerSecond', rate, 1, 1e15);
+}

@@ -4,7 +4,7 @@
 //
 //   kind: 0 page, 1 fill (every byte is `fill`)
 
-import { PAGES_BYTES } from '../channel/frame.js';
+import { MAX_BODY_BYTES } from '../channel/frame.js';
 import { type CodecCounts, emptyCounts } from '../engine/frame/counters.js';
 import { BYPASSED_PAGE, BYPASSED_UNCHANGED } from '../engine/live/page-sender.js';
 import { PageferryError } from '../page/error.js';
@@ -42,7 +42,7 @@ export function asIsBodies(
     const kind = kinds[i]!;
     if (kind === BYPASSED_UNCHANGED) continue;
     const more = ENTRY_BYTES + (kind === BYPASSED_PAGE ? PAGE_BYTES : 0);
-    if (bytes + more > PAGES_BYTES || entries.length === MAX_ENTRIES) close();
+    if (bytes + more > MAX_BODY_BYTES || entries.length === MAX_ENTRIES) close();
     entries.push(i);
     bytes += more;
   }

@@ -4,7 +4,7 @@ import { PageferryError } from '../page/error.js';
 import { FrameChannel } from './frame-channel.js';
 import { handshakeAsSource } from './handshake.js';
 import { identitiesOf } from './identity.js';
-import { type ChannelOptions, mustBeProved, reasonOf, timesOf, tlsOptions } from './security.js';
+import { type ChannelOptions, channelTimes, checkPeerVerified, errorReason, tlsOptions } from './security.js';
 
 /** Where to connect to. */
 export interface ConnectOptions extends ChannelOptions {
@@ -19,10 +19,10 @@ export interface ConnectOptions extends ChannelOptions {
  * never resumed. @throws PageferryError `bad-argument` for options that make no sense, `io` when the other side cannot be reached,
  * is not who it has to be or refuses this one, `unsupported` when it speaks another version of the protocol
  */
-export async function connectSecure(options: ConnectOptions): Promise<FrameChannel> {
+export async function connectChannel(options: ConnectOptions): Promise<FrameChannel> {
   const { host, port, signal, serverName = host } = options;
   const peer = `${host}:${port}`;
-  const times = timesOf(options);
+  const times = channelTimes(options);
   const tls = tlsOptions(options, `channel to ${peer}`);
   const socket = tls
     ? connectTls({
@@ -38,7 +38,7 @@ export async function connectSecure(options: ConnectOptions): Promise<FrameChann
   let identities: string[] = [];
   try {
     if (tls) {
-      mustBeProved(socket as TLSSocket, peer);
+      checkPeerVerified(socket as TLSSocket, peer);
       identities = identitiesOf((socket as TLSSocket).getPeerCertificate());
     }
   } catch (error) {
@@ -69,7 +69,7 @@ function opened(
       socket.destroy();
       reject(new PageferryError('io', `${peer}: ${found}`, { cause }));
     };
-    const error = (cause: Error) => failed(reasonOf(cause), cause);
+    const error = (cause: Error) => failed(errorReason(cause), cause);
     const close = () => failed('closed the connection before it was set up');
     const abort = () => failed('stopped by this side', signal?.reason);
     const timer = setTimeout(() => failed(`no connection within ${handshakeMs} ms`), handshakeMs);

@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
 import { PageferryError } from '../page/error.js';
 import type { FrameChannelOptions } from './channel-options.js';
-import { FRAME, type Frame, type FrameType, frameBytes, frameName } from './frame.js';
+import { type ChannelFrame, FRAME, type FrameType, frameBytes, frameName } from './frame.js';
 import { FrameReader } from './frame-reader.js';
-import { readReason, reasonBytes, type Session } from './handshake-messages.js';
-import { reasonOf } from './security.js';
+import { decodeReason, encodeReason, type Session } from './handshake-messages.js';
+import { errorReason } from './security.js';
 import { StallTimer } from './stall-timer.js';
 
 /** So much is read ahead of whoever takes the frames; then the socket is left alone, and its peer has to wait. */
@@ -29,7 +29,7 @@ export class FrameChannel {
   /** When nothing of the socket is left. */
   readonly closed: Promise<void>;
   private readonly reader: FrameReader;
-  private readonly queue: Frame[] = [];
+  private readonly queue: ChannelFrame[] = [];
   private queuedBytes = 0;
   private sentCount = 0;
   private signedAt = 0;
@@ -63,7 +63,7 @@ export class FrameChannel {
       });
     });
     socket.setNoDelay(true);
-    socket.on('error', (cause) => this.broke(reasonOf(cause), cause));
+    socket.on('error', (cause) => this.broke(errorReason(cause), cause));
     socket.on('readable', () => {
       this.reading.renew();
       this.read();
@@ -106,7 +106,7 @@ export class FrameChannel {
   }
 
   /** The next frame; nothing when the other side closed the channel between two. @throws PageferryError why there is none */
-  async receive(): Promise<Frame | undefined> {
+  async receive(): Promise<ChannelFrame | undefined> {
     for (;;) {
       if (this.failure) throw this.failure;
       if (this.isFull) this.reading.renew();
@@ -128,7 +128,7 @@ export class FrameChannel {
     throw this.unexpected(frame, type);
   }
 
-  unexpected(frame: Frame | undefined, wanted: FrameType): PageferryError {
+  unexpected(frame: ChannelFrame | undefined, wanted: FrameType): PageferryError {
     const found = frame ? `a frame "${frameName(frame.type)}"` : 'the end of the channel';
     return new PageferryError(
       frame ? 'bad-stream' : 'io',
@@ -142,7 +142,7 @@ export class FrameChannel {
     this.signs = setInterval(
       () => {
         const isQuiet = this.sentCount === this.signedAt && !this.ended && !this.socket.writableNeedDrain;
-        if (isQuiet && !this.write(FRAME.ALIVE, [])) this.writing.start();
+        if (isQuiet && !this.write(FRAME.KEEPALIVE, [])) this.writing.start();
         this.signedAt = this.sentCount;
       },
       Math.max(MIN_SIGN_MS, Math.floor(stallMs / SIGNS_A_STALL)),
@@ -155,7 +155,7 @@ export class FrameChannel {
     const error =
       cause instanceof PageferryError ? cause : new PageferryError('io', String(cause), { cause });
     this.stop(error);
-    if (this.socket.writable) this.write(type, [reasonBytes(error)]);
+    if (this.socket.writable) this.write(type, [encodeReason(error)]);
     this.linger();
     return error;
   }
@@ -191,12 +191,12 @@ export class FrameChannel {
     if (this.failure) while (this.socket.read() !== null);
   }
 
-  private arrived(frame: Frame): void {
-    if (frame.type === FRAME.ALIVE) return;
+  private arrived(frame: ChannelFrame): void {
+    if (frame.type === FRAME.KEEPALIVE) return;
     if (frame.type === FRAME.REFUSE || frame.type === FRAME.FAILED) {
       this.failedByPeer = true;
       this.stop(
-        readReason(frame.body, `${this.peer} ${frame.type === FRAME.REFUSE ? 'refused' : 'gave up'}`),
+        decodeReason(frame.body, `${this.peer} ${frame.type === FRAME.REFUSE ? 'refused' : 'gave up'}`),
       );
       this.linger();
       return;

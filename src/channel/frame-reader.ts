@@ -1,12 +1,19 @@
 import type { Socket } from 'node:net';
 import { PageferryError } from '../page/error.js';
-import { checkBody, type Frame, type FrameHead, HEAD_BYTES, type Role, readFrameHead } from './frame.js';
+import {
+  type ChannelFrame,
+  type ChannelFrameHead,
+  checkBody,
+  HEAD_BYTES,
+  type Role,
+  readChannelFrameHead,
+} from './frame.js';
 
 const NOTHING = new Uint8Array(0);
 
 /** Takes frames from a socket, as far as they have come. What is not taken stays with the socket, so its peer has to wait. */
 export class FrameReader {
-  private head: FrameHead | undefined;
+  private head: ChannelFrameHead | undefined;
   private count = 0;
 
   constructor(
@@ -18,11 +25,11 @@ export class FrameReader {
   ) {}
 
   /** The next frame, where all of it has come. @throws PageferryError `bad-stream` when it is not the one that has to come */
-  next(): Frame | undefined {
+  next(): ChannelFrame | undefined {
     if (!this.head) {
       const head = this.take(HEAD_BYTES);
       if (!head) return undefined;
-      this.head = readFrameHead(head, this.role, this.count, this.what);
+      this.head = readChannelFrameHead(head, this.role, this.count, this.what);
     }
     const { type, bodyBytes } = this.head;
     const body = bodyBytes === 0 ? NOTHING : this.take(bodyBytes);

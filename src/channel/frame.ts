@@ -11,13 +11,13 @@ import { hex, WireReader, WireWriter } from '../stream/wire.js';
  * CRC-32 of all that stands before it, begun with the role of the side that sends (so that a frame that is sent back to its sender
  * is refused). They find accidents where the channel is plain TCP; against people there is TLS.
  */
-export interface FrameHead {
+export interface ChannelFrameHead {
   readonly type: FrameType;
   readonly bodyBytes: number;
   readonly bodyCheck: number;
 }
 
-export interface Frame {
+export interface ChannelFrame {
   readonly type: FrameType;
   readonly body: Uint8Array;
 }
@@ -27,8 +27,8 @@ export const HEAD_BYTES = 24;
 
 export const FRAME = {
   /** Who connects begins: magic, version, role, session id. */
-  HELLO: 1,
-  WELCOME: 2,
+  HANDSHAKE: 1,
+  HANDSHAKE_REPLY: 2,
   /** Nothing was begun, and why. Ends the channel. */
   REFUSE: 3,
   /** A guest that is to come. */
@@ -39,15 +39,15 @@ export const FRAME = {
   /** The last record of the guest's stream, which has its digest. */
   END: 7,
   /** The destination holds the guest, and its digest is the one that was sent. */
-  PROVED: 8,
+  VERIFIED: 8,
   /** The source has let go: the destination may apply it. */
   COMMIT: 9,
   /** It was applied. */
-  DONE: 10,
+  COMMITTED: 10,
   /** What was begun is given up, and why. Ends the channel. */
   FAILED: 11,
   /** This side is there, and has nothing to say. */
-  ALIVE: 12,
+  KEEPALIVE: 12,
   /** A migration of QEMU that is to come: what the source would keep, and which base it has. */
   MIGRATE: 13,
   /** The guest's blocks of memory, by name and size. */
@@ -57,18 +57,18 @@ export const FRAME = {
   /** One record of QEMU's, as it is: what was not to be held back, dropped or coded. */
   RECORD: 16,
   /** Bytes of the return path. */
-  RETURN: 17,
+  RETURN_PATH: 17,
   /** How much of what was sent the destination is done with. */
-  TAKEN: 18,
+  ACK: 18,
   /** QEMU opened another connection; QEMU closed one. */
   OPENED: 19,
   ENDED: 20,
   /** The destination's QEMU closed one: it has all that it needs, or it gave up. */
   CLOSED: 21,
   /** The main connection is passed on as it is from here on, and why. */
-  UNREAD: 22,
+  PASS_THROUGH: 22,
   /** Pages as they are, not looked at: the link has taken them before anything shorter is found. */
-  AS_IS: 23,
+  BYPASS: 23,
 } as const;
 export type FrameType = (typeof FRAME)[keyof typeof FRAME];
 
@@ -77,14 +77,14 @@ const NAMES = new Map<number, string>(
 );
 
 /** Most bytes of pages that one frame takes: a slow link shows its progress, and nobody has to hold much. */
-export const PAGES_BYTES = 1 << 17;
-const OTHER_BYTES = 1 << 13;
-const LARGE: ReadonlySet<number> = new Set([
+export const MAX_BODY_BYTES = 1 << 17;
+const MAX_SMALL_BODY_BYTES = 1 << 13;
+const LARGE_TYPES: ReadonlySet<number> = new Set([
   FRAME.PAGES,
   FRAME.LITERAL,
-  FRAME.RETURN,
+  FRAME.RETURN_PATH,
   FRAME.BLOCKS,
-  FRAME.AS_IS,
+  FRAME.BYPASS,
 ]);
 
 /** The two sides: pages go from the source, which begins, to the destination, which listens. */
@@ -121,7 +121,12 @@ export function frameBytes(
 }
 
 /** @throws PageferryError `bad-stream` for a head that is not the one that has to come; its length is within its type's limit */
-export function readFrameHead(bytes: Uint8Array, role: Role, expected: number, what: string): FrameHead {
+export function readChannelFrameHead(
+  bytes: Uint8Array,
+  role: Role,
+  expected: number,
+  what: string,
+): ChannelFrameHead {
   const stored = new WireReader(bytes.subarray(HEAD_BYTES - 4), what).u32();
   const computed = crc32(bytes.subarray(0, HEAD_BYTES - 4), ROLE_IDS[role]);
   const bad = (found: string) => new PageferryError('bad-stream', `${what}: ${found}`);
@@ -137,13 +142,13 @@ export function readFrameHead(bytes: Uint8Array, role: Role, expected: number, w
   if (sequence !== expected)
     throw bad(`number ${sequence} came in its place: repeated, lost or out of order`);
   if (!NAMES.has(type)) throw bad(`${frameName(type)}, this version knows 1 … ${NAMES.size}`);
-  const limit = LARGE.has(type) ? PAGES_BYTES : OTHER_BYTES;
+  const limit = LARGE_TYPES.has(type) ? MAX_BODY_BYTES : MAX_SMALL_BODY_BYTES;
   if (bodyBytes > limit) throw bad(`${frameName(type)} of ${bodyBytes} bytes, at most ${limit}`);
   return { type: type as FrameType, bodyBytes, bodyCheck: from.u32() };
 }
 
 /** @throws PageferryError `bad-stream` when the body is not what its head says */
-export function checkBody(head: FrameHead, body: Uint8Array, what: string): void {
+export function checkBody(head: ChannelFrameHead, body: Uint8Array, what: string): void {
   const computed = crc32(body);
   if (computed === head.bodyCheck) return;
   throw new PageferryError(
@@ -153,9 +158,9 @@ export function checkBody(head: FrameHead, body: Uint8Array, what: string): void
 }
 
 /** Cuts bytes into bodies of at most `PAGES_BYTES`, less what stands before each. */
-export function* bodies(parts: Iterable<Uint8Array>, headBytes = 0): Generator<Uint8Array[]> {
+export function* splitBodies(parts: Iterable<Uint8Array>, headBytes = 0): Generator<Uint8Array[]> {
   let body: Uint8Array[] = [];
-  const most = PAGES_BYTES - headBytes;
+  const most = MAX_BODY_BYTES - headBytes;
   let room = most;
   for (const part of parts)
     for (let at = 0; at < part.length; ) {

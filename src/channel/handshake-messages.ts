@@ -13,22 +13,22 @@ const MAX_STALL_MS = 2 ** 31 - 1;
 // HELLO, WELCOME: magic | version u16 | role u8 | 0 | stall ms u32 | session id | session id of the other side, zeros in a hello
 
 /** What each side says of itself first. */
-export interface Greeting {
+export interface Handshake {
   readonly role: Role;
   /** It gives up when nothing comes for so long; the other side says that it is there more often than that. */
   readonly stallMs: number;
   /** Random, new for every connection: what was recorded of another one does not fit. */
   readonly sessionId: Uint8Array;
-  readonly answers: Uint8Array;
+  readonly peerSessionId: Uint8Array;
 }
 
 /** The ids that the two sides gave each other. */
 export interface Session {
-  readonly own: Uint8Array;
-  readonly other: Uint8Array;
+  readonly ownId: Uint8Array;
+  readonly peerId: Uint8Array;
 }
 
-export function greetingBytes(greeting: Greeting): Uint8Array {
+export function encodeHandshake(greeting: Handshake): Uint8Array {
   const to = new WireWriter();
   to.put(MAGIC);
   to.u16(PROTOCOL_VERSION);
@@ -36,12 +36,12 @@ export function greetingBytes(greeting: Greeting): Uint8Array {
   to.u8(0);
   to.u32(greeting.stallMs);
   to.put(greeting.sessionId);
-  to.put(greeting.answers);
+  to.put(greeting.peerSessionId);
   return to.bytes;
 }
 
 /** @throws PageferryError `unsupported` for another version, naming both */
-export function readGreeting(body: Uint8Array, role: Role, peer: string): Greeting {
+export function decodeHandshake(body: Uint8Array, role: Role, peer: string): Handshake {
   const what = `${peer}: greeting of the ${role}`;
   const from = new WireReader(body, what);
   if (from.take(MAGIC.length).some((byte, i) => byte !== MAGIC[i]))
@@ -60,7 +60,7 @@ export function readGreeting(body: Uint8Array, role: Role, peer: string): Greeti
   const sessionId = from.take(SESSION_ID_BYTES).slice();
   const answers = from.take(SESSION_ID_BYTES).slice();
   from.end();
-  return { role, stallMs, sessionId, answers };
+  return { role, stallMs, sessionId, peerSessionId: answers };
 }
 
 // GUEST: the destination's session id | page bytes u32 | pages u64 | has a base u8 | 0 x 3 | base digest | name | tenant
@@ -77,7 +77,7 @@ export interface GuestInfo {
   readonly base?: Uint8Array | undefined;
 }
 
-export function guestBytes(guest: GuestInfo, answers: Uint8Array): Uint8Array {
+export function encodeGuest(guest: GuestInfo, answers: Uint8Array): Uint8Array {
   const to = new WireWriter();
   to.put(answers);
   to.u32(guest.pageBytes);
@@ -92,7 +92,7 @@ export function guestBytes(guest: GuestInfo, answers: Uint8Array): Uint8Array {
   return to.bytes;
 }
 
-export function readGuest(body: Uint8Array): GuestInfo & { readonly answers: Uint8Array } {
+export function decodeGuest(body: Uint8Array): GuestInfo & { readonly answers: Uint8Array } {
   const from = new WireReader(body, 'announced guest');
   const answers = from.take(SESSION_ID_BYTES).slice();
   const pageBytes = from.u32() as PageBytes;
@@ -130,7 +130,7 @@ const CODES: readonly string[] = [
   'io',
 ] satisfies ErrorCode[];
 
-export function reasonBytes(error: PageferryError): Uint8Array {
+export function encodeReason(error: PageferryError): Uint8Array {
   const to = new WireWriter();
   for (const text of [error.code, error.message.slice(0, MAX_REASON_CHARACTERS)]) {
     const bytes = new TextEncoder().encode(text);
@@ -141,7 +141,7 @@ export function reasonBytes(error: PageferryError): Uint8Array {
 }
 
 /** What the other side says went wrong. It ends up in logs and terminals, so nothing but text is left of it. */
-export function readReason(body: Uint8Array, verb: string): PageferryError {
+export function decodeReason(body: Uint8Array, verb: string): PageferryError {
   const from = new WireReader(body, 'reason');
   const code = readText(from);
   const reason = readText(from).slice(0, MAX_REASON_CHARACTERS).replace(/\p{C}/gu, ' ');

@@ -3,7 +3,7 @@ import { digestText } from '../dedup/image-digest.js';
 import { PageferryError } from '../page/error.js';
 import { FRAME } from './frame.js';
 import type { FrameChannel } from './frame-channel.js';
-import { greetingBytes, readGreeting, SESSION_ID_BYTES } from './handshake-messages.js';
+import { decodeHandshake, encodeHandshake, SESSION_ID_BYTES } from './handshake-messages.js';
 
 /** How the side that connects and the side that listens greet each other: before that, nothing else is said. */
 export interface Handshake {
@@ -16,8 +16,13 @@ export interface Handshake {
 export function handshakeAsSource(channel: FrameChannel, { stallMs, handshakeMs }: Handshake): Promise<void> {
   return greeted(channel, handshakeMs, async (own) => {
     await channel.send(
-      FRAME.HELLO,
-      greetingBytes({ role: 'source', stallMs, sessionId: own, answers: new Uint8Array(SESSION_ID_BYTES) }),
+      FRAME.HANDSHAKE,
+      encodeHandshake({
+        role: 'source',
+        stallMs,
+        sessionId: own,
+        peerSessionId: new Uint8Array(SESSION_ID_BYTES),
+      }),
     );
     const welcome = await channel.receive();
     if (!welcome)
@@ -25,14 +30,14 @@ export function handshakeAsSource(channel: FrameChannel, { stallMs, handshakeMs 
         'io',
         `${channel.peer}: closed the channel instead of a welcome; it says why on its side`,
       );
-    if (welcome.type !== FRAME.WELCOME) throw channel.unexpected(welcome, FRAME.WELCOME);
+    if (welcome.type !== FRAME.HANDSHAKE_REPLY) throw channel.unexpected(welcome, FRAME.HANDSHAKE_REPLY);
     const {
       sessionId,
-      answers,
+      peerSessionId: answers,
       stallMs: patienceMs,
-    } = readGreeting(welcome.body, 'destination', channel.peer);
-    mustAnswer(channel, answers, own);
-    channel.session = { own, other: sessionId };
+    } = decodeHandshake(welcome.body, 'destination', channel.peer);
+    checkSessionId(channel, answers, own);
+    channel.session = { ownId: own, peerId: sessionId };
     channel.keepAlive(patienceMs);
   });
 }
@@ -43,22 +48,22 @@ export function handshakeAsDestination(
   { stallMs, handshakeMs }: Handshake,
 ): Promise<void> {
   return greeted(channel, handshakeMs, async (own) => {
-    const { sessionId, stallMs: patienceMs } = readGreeting(
-      await channel.expect(FRAME.HELLO),
+    const { sessionId, stallMs: patienceMs } = decodeHandshake(
+      await channel.expect(FRAME.HANDSHAKE),
       'source',
       channel.peer,
     );
-    channel.session = { own, other: sessionId };
+    channel.session = { ownId: own, peerId: sessionId };
     await channel.send(
-      FRAME.WELCOME,
-      greetingBytes({ role: 'destination', stallMs, sessionId: own, answers: sessionId }),
+      FRAME.HANDSHAKE_REPLY,
+      encodeHandshake({ role: 'destination', stallMs, sessionId: own, peerSessionId: sessionId }),
     );
     channel.keepAlive(patienceMs);
   });
 }
 
 /** @throws PageferryError `bad-stream` when something answers another session than this one: it was recorded */
-export function mustAnswer(channel: FrameChannel, answers: Uint8Array, own: Uint8Array): void {
+export function checkSessionId(channel: FrameChannel, answers: Uint8Array, own: Uint8Array): void {
   if (Buffer.compare(answers, own) === 0) return;
   throw new PageferryError(
     'bad-stream',

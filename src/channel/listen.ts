@@ -12,7 +12,7 @@ import { FRAME } from './frame.js';
 import { FrameChannel } from './frame-channel.js';
 import { type Handshake, handshakeAsDestination } from './handshake.js';
 import { identitiesOf, isAllowed } from './identity.js';
-import { type ChannelOptions, mustBeProved, reasonOf, timesOf, tlsOptions } from './security.js';
+import { type ChannelOptions, channelTimes, checkPeerVerified, errorReason, tlsOptions } from './security.js';
 
 /** Where to listen, and for whom. */
 export interface ListenOptions extends ChannelOptions {
@@ -25,21 +25,21 @@ export interface ListenOptions extends ChannelOptions {
   /** Connections at a time, those that nobody knows yet among them; more are turned away. Default 16. */
   readonly maxConnections?: number;
   /** Takes a channel whose other side was proved, is allowed and has greeted; it is the caller's to close. */
-  readonly connected: (channel: FrameChannel) => void;
+  readonly onChannel: (channel: FrameChannel) => void;
   /** Hears of everybody who was turned away, and why. */
-  readonly refused?: (error: PageferryError) => void;
+  readonly onRefused?: (error: PageferryError) => void;
 }
 
-export interface SecureListener {
+export interface ChannelListener {
   readonly port: number;
   /** Listens no longer, and drops who has not greeted yet. Channels that were handed out go on. */
   close(): void;
 }
 
 /** Listens, as the side that migrations come to. @throws PageferryError `bad-argument`; `io` when the address cannot be had */
-export async function listenSecure(options: ListenOptions): Promise<SecureListener> {
+export async function listenForChannels(options: ListenOptions): Promise<ChannelListener> {
   const { host, port, signal, insecure, allowInitiators = [], maxConnections = 16 } = options;
-  const times = timesOf(options);
+  const times = channelTimes(options);
   const what = `listener on ${host ?? '*'}:${port}`;
   if (insecure && allowInitiators.length > 0)
     throw new PageferryError(
@@ -52,7 +52,7 @@ export async function listenSecure(options: ListenOptions): Promise<SecureListen
       createTlsServer({ ...tls, secureOptions: constants.SSL_OP_NO_TICKET })
     : createTcpServer();
   server.maxConnections = maxConnections;
-  const refused = (error: PageferryError) => options.refused?.(error);
+  const refused = (error: PageferryError) => options.onRefused?.(error);
   const strangers = new Map<string, Socket>();
   const timers = new Map<string, NodeJS.Timeout>();
   const isKnown = (peer: string) => {
@@ -79,7 +79,7 @@ export async function listenSecure(options: ListenOptions): Promise<SecureListen
     isKnown(peer);
     const hand = (channel: FrameChannel) => {
       strangers.delete(peer);
-      options.connected(channel);
+      options.onChannel(channel);
     };
     admit(socket, peer, options, times).then(hand, refused);
   });
@@ -117,7 +117,7 @@ async function admit(
   let identities: string[] = [];
   try {
     if (secured) {
-      mustBeProved(secured, peer);
+      checkPeerVerified(secured, peer);
       identities = identitiesOf(secured.getPeerCertificate());
     }
   } catch (error) {
@@ -147,7 +147,7 @@ function notProved(cause: Error, socket: TLSSocket): PageferryError {
   // Node hangs up on a certificate that does not hold, and keeps the reason.
   const why = socket.authorizationError
     ? `its certificate is refused: ${socket.authorizationError}`
-    : reasonOf(cause);
+    : errorReason(cause);
   // By then only the socket below, which Node keeps to itself, still knows its peer.
   const below: unknown = Reflect.get(socket, '_parent');
   return new PageferryError('io', `${peerOf(below instanceof Socket ? below : socket)}: ${why}`, { cause });

@@ -14,7 +14,7 @@ export interface Security {
   readonly credentials?: Credentials;
   /** Plain TCP: whoever is on the way reads and changes all of it. Only when it is true, and then `warn` hears of it. */
   readonly insecure?: boolean;
-  readonly warn?: (message: string) => void;
+  readonly onWarning?: (message: string) => void;
 }
 
 /** What both ends of a channel are given. */
@@ -30,7 +30,10 @@ const HANDSHAKE_MS = 10_000;
 const STALL_MS = 30_000;
 
 /** The times, checked. @throws PageferryError `bad-argument` */
-export function timesOf(options: ChannelOptions): { readonly handshakeMs: number; readonly stallMs: number } {
+export function channelTimes(options: ChannelOptions): {
+  readonly handshakeMs: number;
+  readonly stallMs: number;
+} {
   const { handshakeMs = HANDSHAKE_MS, stallMs = STALL_MS } = options;
   for (const [name, ms] of Object.entries({ handshakeMs, stallMs }))
     if (!Number.isInteger(ms) || ms < 1 || ms >= 2 ** 31)
@@ -46,7 +49,7 @@ export function timesOf(options: ChannelOptions): { readonly handshakeMs: number
  * Nothing for plain TCP. @throws PageferryError `bad-argument` when neither was asked for, or both
  */
 export function tlsOptions(
-  { credentials, insecure, warn }: Security,
+  { credentials, insecure, onWarning: warn }: Security,
   what: string,
 ): (SecureContextOptions & CommonConnectionOptions) | undefined {
   if (insecure) {
@@ -78,12 +81,12 @@ export function tlsOptions(
 }
 
 /** What went wrong, as people read it: OpenSSL puts where in its sources before it. */
-export function reasonOf(error: Error & { readonly reason?: string }): string {
+export function errorReason(error: Error & { readonly reason?: string }): string {
   return error.reason ?? error.message;
 }
 
 /** What TLS itself should have refused. @throws PageferryError `io` */
-export function mustBeProved(socket: TLSSocket, peer: string): void {
+export function checkPeerVerified(socket: TLSSocket, peer: string): void {
   const protocol = socket.getProtocol();
   if (!socket.authorized || protocol !== 'TLSv1.3' || socket.isSessionReused())
     throw new PageferryError(

@@ -39,7 +39,7 @@ export class RemotePageCache {
     private readonly pageBytes: number,
     cacheBytes: number,
     /** Reads a page whose bytes are not in the cache, as the receiver may have it; whether it could. */
-    private readonly readAgain?: (page: number, into: Uint8Array) => boolean,
+    private readonly rereadPage?: (page: number, into: Uint8Array) => boolean,
     private readonly base?: BasePages,
   ) {
     this.slotCount = Math.floor(cacheBytes / pageBytes);
@@ -77,7 +77,7 @@ export class RemotePageCache {
   }
 
   /** What the receiver has as `page` is not known any more. */
-  forget(page: number): void {
+  invalidate(page: number): void {
     const entry = this.entry(page);
     const at = WORDS * (page % CHUNK_PAGES);
     if (entry[at + 4] !== NONE) this.release(entry[at + 4]!);
@@ -109,7 +109,7 @@ export class RemotePageCache {
 
   /** Where the page's bytes stand as the receiver has them, or 0. The address is good until the next call. */
   find(image: number, page: number): number {
-    if (!this.base || image !== HELD) return this.look(page, this.again[1]);
+    if (!this.base || image !== HELD) return this.lookUp(page, this.again[1]);
     const { bytes } = this.kernels;
     this.base.read(page, bytes.subarray(this.again[1], this.again[1] + this.pageBytes));
     return this.again[1];
@@ -117,10 +117,10 @@ export class RemotePageCache {
 
   /** The same, good until the next call of this one. */
   version(page: number): number {
-    return this.look(page, this.again[0]);
+    return this.lookUp(page, this.again[0]);
   }
 
-  private look(page: number, again: number): number {
+  private lookUp(page: number, again: number): number {
     this.lookups++;
     const chunk = this.chunks[Math.floor(page / CHUNK_PAGES)];
     if (!chunk) return 0;
@@ -130,8 +130,8 @@ export class RemotePageCache {
       return this.address(slot);
     }
     const { bytes, run } = this.kernels;
-    if (!this.readAgain || !this.has(page)) return 0;
-    if (!this.readAgain(page, bytes.subarray(again, again + this.pageBytes))) return 0;
+    if (!this.rereadPage || !this.has(page)) return 0;
+    if (!this.rereadPage(page, bytes.subarray(again, again + this.pageBytes))) return 0;
     run.hash128(again, this.pageBytes, 0, 0, this.digest);
     if (!this.matches(page, this.digest)) return 0;
     this.hits++;

@@ -79,7 +79,7 @@ export class PageTransfer {
       cacheBytes: Math.floor(Math.min(coding.cacheBytes / pagesEach, pages * pageBytes)),
       batchPages: batchPages(guest),
       indexPages: Math.min(pages, INDEX_PAGES),
-      readAgain(page, into) {
+      rereadPage(page, into) {
         if (!isClean(page)) return false;
         guest.read(page, into);
         return true;
@@ -99,7 +99,7 @@ export class PageTransfer {
     const { costs, dedup } = this.coding;
     const { pageBytes, pagesEach } = guest;
     numbers.forEach((page, i) => {
-      guest.read(page, sender.room.subarray(i * pageBytes, (i + 1) * pageBytes));
+      guest.read(page, sender.buffer.subarray(i * pageBytes, (i + 1) * pageBytes));
       this.arrived.add(page);
       this.compared.delete(page);
     });
@@ -107,7 +107,7 @@ export class PageTransfer {
     work.packMs = 0;
     work.unpackMs = 0;
     const { packed } = await sender.batch(numbers);
-    const { parts, bytes, counts, done } = await packed;
+    const { parts, bytes, counts, release: done } = await packed;
     for (const part of parts) receiver.push(part);
     done();
     const units = (pagesEach * pageBytes) / 4096;
@@ -174,9 +174,9 @@ export class PageTransfer {
   /** The destination has `page` by other means, as it stands in `this.page`. */
   private hold(page: number): void {
     this.memory.write(page, this.page);
-    this.receiver.held(page);
-    this.sender.room.set(this.page);
-    this.sender.held(page);
+    this.receiver.markPresent(page);
+    this.sender.buffer.set(this.page);
+    this.sender.markPresent(page);
     this.arrived.add(page);
   }
 }

@@ -5,10 +5,10 @@ import {
   type ReceivedGuest,
   receiveGuest,
 } from '../../src/agent/guest/receive-guest.js';
-import { type GuestToSend, type SentGuest, sendGuest } from '../../src/agent/guest/send-guest.js';
-import { connectSecure } from '../../src/channel/connect.js';
+import { type GuestSource, type SentGuest, sendGuest } from '../../src/agent/guest/send-guest.js';
+import { connectChannel } from '../../src/channel/connect.js';
 import type { FrameChannel } from '../../src/channel/frame-channel.js';
-import { type ListenOptions, listenSecure, type SecureListener } from '../../src/channel/listen.js';
+import { type ChannelListener, type ListenOptions, listenForChannels } from '../../src/channel/listen.js';
 import type { ChannelOptions, Security } from '../../src/channel/security.js';
 import type { GuestMemory } from '../../src/engine/live/page-receiver.js';
 import type { PageferryError } from '../../src/page/error.js';
@@ -29,7 +29,10 @@ export const KEPT = {
     source: { credentials: SOURCE },
     destination: { credentials: DESTINATION, allowInitiators: ['host-a'] },
   },
-  insecure: { source: { insecure: true, warn: () => {} }, destination: { insecure: true, warn: () => {} } },
+  insecure: {
+    source: { insecure: true, onWarning: () => {} },
+    destination: { insecure: true, onWarning: () => {} },
+  },
 } satisfies Record<string, { source: Security; destination: Partial<ListenOptions> }>;
 
 /** A test that hangs fails here, with what it waited for. */
@@ -49,7 +52,7 @@ export async function within<T>(what: string, promise: Promise<T>, ms = 15_000):
 export function testGuest(
   seed = 7,
   noisePages = 0,
-): GuestToSend & { readonly memory: Uint8Array<ArrayBuffer> } {
+): GuestSource & { readonly memory: Uint8Array<ArrayBuffer> } {
   const random = seeded(seed);
   const noise = new Uint8Array(noisePages * PAGE).map(random);
   const before = new Uint8Array(Buffer.concat([guestImage(PAGE, seed), noise]));
@@ -101,20 +104,20 @@ export class Host {
   /** Those who were turned away. */
   readonly refused: PageferryError[] = [];
   readonly channels: FrameChannel[] = [];
-  private listener: SecureListener | undefined;
+  private listener: ChannelListener | undefined;
   private taken: ((channel: FrameChannel) => void) | undefined;
   private readonly told: (() => void)[] = [];
 
   static async listening(options: Partial<ListenOptions>): Promise<Host> {
     const host = new Host();
-    host.listener = await listenSecure({
+    host.listener = await listenForChannels({
       host: '127.0.0.1',
       port: 0,
-      connected: (channel) => {
+      onChannel: (channel) => {
         host.channels.push(channel);
         host.taken?.(channel);
       },
-      refused: (error) => {
+      onRefused: (error) => {
         host.refused.push(error);
 
         for (const tell of host.told.splice(0)) tell();
@@ -163,7 +166,7 @@ export async function migrate(
     port = host.port,
     guest = testGuest(),
     stage = new Stage(),
-  }: { port?: number; guest?: GuestToSend; stage?: Stage } = {},
+  }: { port?: number; guest?: GuestSource; stage?: Stage } = {},
 ): Promise<Ended> {
   const receiving = host.next().then(async (channel) => {
     const received = await receiveGuest(channel, stage).catch((error: PageferryError) => error);
@@ -171,7 +174,7 @@ export async function migrate(
     return received;
   });
   const sending = (async () => {
-    const channel = await connectSecure({ host: '127.0.0.1', port, ...source });
+    const channel = await connectChannel({ host: '127.0.0.1', port, ...source });
     try {
       return await sendGuest(channel, guest);
     } catch (error) {

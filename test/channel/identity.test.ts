@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, createServer } from 'node:tls';
 import { afterEach, expect, test } from 'vitest';
-import { connectSecure } from '../../src/channel/connect.js';
+import { connectChannel } from '../../src/channel/connect.js';
 import { identitiesOf, isAllowed } from '../../src/channel/identity.js';
-import { listenSecure } from '../../src/channel/listen.js';
+import { listenForChannels } from '../../src/channel/listen.js';
 import { Authority } from './certificates.js';
 import { authority, DESTINATION, Host, KEPT, SOURCE, within } from './hosts.js';
 
@@ -20,10 +20,10 @@ afterEach(async () => {
 /** Who connects with `credentials` is turned away: what either side says, and that nobody got in. */
 async function turnedAway(
   listening: Parameters<typeof Host.listening>[0],
-  options: Partial<Parameters<typeof connectSecure>[0]>,
+  options: Partial<Parameters<typeof connectChannel>[0]>,
 ) {
   host = await Host.listening({ ...KEPT.secure.destination, ...listening });
-  const connecting = connectSecure({ host: '127.0.0.1', port: host.port, credentials: SOURCE, ...options });
+  const connecting = connectChannel({ host: '127.0.0.1', port: host.port, credentials: SOURCE, ...options });
   const error = await within(
     'connecting',
     connecting.then(() => undefined).catch((cause: Error) => cause),
@@ -35,7 +35,7 @@ async function turnedAway(
 test('both sides are proved, and each knows the other’s names', async () => {
   host = await Host.listening({ ...KEPT.secure.destination, allowInitiators: ['DNS:a.example'] });
   const next = host.next();
-  const channel = await connectSecure({
+  const channel = await connectChannel({
     host: '127.0.0.1',
     port: host.port,
     credentials: SOURCE,
@@ -165,7 +165,7 @@ test('a destination that speaks TLS 1.2 only', async () => {
   const server = createServer({ cert, key, ca, maxVersion: 'TLSv1.2' }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
-  await expect(connectSecure({ host: '127.0.0.1', port, credentials: SOURCE })).rejects.toThrow(
+  await expect(connectChannel({ host: '127.0.0.1', port, credentials: SOURCE })).rejects.toThrow(
     /protocol version/,
   );
   server.close();
@@ -187,18 +187,21 @@ test('a session is never resumed', async () => {
 test('plain TCP is only taken for what it is where that was asked for, and warned of', async () => {
   const warnings: string[] = [];
   const warn = (message: string) => warnings.push(message);
-  host = await Host.listening({ insecure: true, warn });
-  await connectSecure({ host: '127.0.0.1', port: host.port, insecure: true, warn });
+  host = await Host.listening({ insecure: true, onWarning: warn });
+  await connectChannel({ host: '127.0.0.1', port: host.port, insecure: true, onWarning: warn });
   expect(warnings).toEqual([
     expect.stringContaining('listener on 127.0.0.1:0: plain TCP'),
     expect.stringContaining('channel to 127.0.0.1'),
   ]);
   await expect(
-    connectSecure({ host: '127.0.0.1', port: host.port, credentials: SOURCE, handshakeMs: 3000 }),
+    connectChannel({ host: '127.0.0.1', port: host.port, credentials: SOURCE, handshakeMs: 3000 }),
   ).rejects.toThrow(/wrong version/);
   expect((await host.firstRefusal()).message).toContain('altered, or not from such an agent');
   await host.close();
-  const { told, said } = await turnedAway({}, { credentials: undefined as never, insecure: true, warn });
+  const { told, said } = await turnedAway(
+    {},
+    { credentials: undefined as never, insecure: true, onWarning: warn },
+  );
   expect(said).toMatch(/wrong version number|http request|packet length/);
   expect(told).toMatch(/closed|reset|altered/);
 });
@@ -206,21 +209,21 @@ test('plain TCP is only taken for what it is where that was asked for, and warne
 test('options that make no sense', async () => {
   const to = { host: '127.0.0.1', port: 1 };
   const warn = () => {};
-  await expect(connectSecure(to)).rejects.toThrow(
+  await expect(connectChannel(to)).rejects.toThrow(
     'credentials are missing; plain TCP only with insecure: true',
   );
-  await expect(connectSecure({ ...to, insecure: true })).rejects.toThrow('insecure needs a warn function');
-  await expect(connectSecure({ ...to, insecure: true, warn, credentials: SOURCE })).rejects.toThrow(
-    'it can only be one',
-  );
-  await expect(connectSecure({ ...to, credentials: { ...SOURCE, authorities: '' } })).rejects.toThrow(
+  await expect(connectChannel({ ...to, insecure: true })).rejects.toThrow('insecure needs a warn function');
+  await expect(
+    connectChannel({ ...to, insecure: true, onWarning: warn, credentials: SOURCE }),
+  ).rejects.toThrow('it can only be one');
+  await expect(connectChannel({ ...to, credentials: { ...SOURCE, authorities: '' } })).rejects.toThrow(
     'the authorities is missing',
   );
-  await expect(connectSecure({ ...to, credentials: SOURCE, stallMs: 0 })).rejects.toThrow(
+  await expect(connectChannel({ ...to, credentials: SOURCE, stallMs: 0 })).rejects.toThrow(
     'stallMs: expected a whole number',
   );
-  const listening = { port: 0, insecure: true, warn, connected: () => {} };
-  await expect(listenSecure({ ...listening, allowInitiators: ['a'] })).rejects.toThrow(
+  const listening = { port: 0, insecure: true, onWarning: warn, onChannel: () => {} };
+  await expect(listenForChannels({ ...listening, allowInitiators: ['a'] })).rejects.toThrow(
     'nobody can be told from those in allowInitiators',
   );
 });

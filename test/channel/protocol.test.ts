@@ -3,15 +3,20 @@ import { connect, createServer, type Socket } from 'node:net';
 import { crc32 } from 'node:zlib';
 import { afterEach, expect, test } from 'vitest';
 import { receiveGuest } from '../../src/agent/guest/receive-guest.js';
-import { connectSecure } from '../../src/channel/connect.js';
+import { connectChannel } from '../../src/channel/connect.js';
 import { FRAME, type FrameType, frameBytes, HEAD_BYTES, ROLE_IDS } from '../../src/channel/frame.js';
-import { type GuestInfo, greetingBytes, guestBytes } from '../../src/channel/handshake-messages.js';
+import { encodeGuest, encodeHandshake, type GuestInfo } from '../../src/channel/handshake-messages.js';
 import { Host, KEPT, migrate, Stage, testGuest, within } from './hosts.js';
 
 const { source: SOURCE, destination: DESTINATION } = KEPT.insecure;
 const GUEST: GuestInfo = { name: 'guest', tenant: 't', pageBytes: 4096, pages: 4 };
 const ID = new Uint8Array(16).fill(1);
-const HELLO = greetingBytes({ role: 'source', stallMs: 9000, sessionId: ID, answers: new Uint8Array(16) });
+const HELLO = encodeHandshake({
+  role: 'source',
+  stallMs: 9000,
+  sessionId: ID,
+  peerSessionId: new Uint8Array(16),
+});
 let host: Host | undefined;
 afterEach(() => host?.close());
 
@@ -45,7 +50,7 @@ async function byHand(): Promise<{
   let count = 0;
   const say = (type: FrameType, ...parts: Uint8Array[]) =>
     socket.write(frameBytes('source', type, count++, parts));
-  say(FRAME.HELLO, HELLO);
+  say(FRAME.HANDSHAKE, HELLO);
   const [welcome] = (await once(socket, 'data')) as [Buffer];
   return { socket, say, session: welcome.subarray(HEAD_BYTES + 16, HEAD_BYTES + 32) };
 }
@@ -57,21 +62,21 @@ const altered = (bytes: Uint8Array, at: number, value: number) => {
 };
 
 test('a source of another version is refused, and both versions are named', async () => {
-  const { error, told } = await refusal([frameBytes('source', FRAME.HELLO, 0, [altered(HELLO, 8, 2)])]);
+  const { error, told } = await refusal([frameBytes('source', FRAME.HANDSHAKE, 0, [altered(HELLO, 8, 2)])]);
   expect(error).toMatchObject({ code: 'unsupported' });
   expect(error.message).toMatch(/the source speaks protocol version 2, this side version 1/);
   expect(told).toContain('the source speaks protocol version 2, this side version 1');
 });
 
 test('a destination of another version is refused, and both versions are named', async () => {
-  const newer = greetingBytes({ role: 'destination', stallMs: 1, sessionId: ID, answers: ID });
+  const newer = encodeHandshake({ role: 'destination', stallMs: 1, sessionId: ID, peerSessionId: ID });
   const server = createServer((socket) => {
     socket.on('error', () => {});
-    socket.resume().write(frameBytes('destination', FRAME.WELCOME, 0, [altered(newer, 8, 7)]));
+    socket.resume().write(frameBytes('destination', FRAME.HANDSHAKE_REPLY, 0, [altered(newer, 8, 7)]));
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
-  const connecting = connectSecure({ host: '127.0.0.1', port, ...SOURCE });
+  const connecting = connectChannel({ host: '127.0.0.1', port, ...SOURCE });
   await expect(connecting).rejects.toMatchObject({
     code: 'unsupported',
     message: expect.stringMatching(/the destination speaks protocol version 7, this side version 1/),
@@ -95,7 +100,7 @@ test.each([
   ],
   [
     'a frame that is too long',
-    [oversized(FRAME.HELLO, 0xffffffff)],
+    [oversized(FRAME.HANDSHAKE, 0xffffffff)],
     /frame 0: hello of 4294967295 bytes, at most 8192/,
   ],
   [
@@ -110,7 +115,7 @@ test.each([
   ],
   [
     'a frame that was sent back',
-    [frameBytes('destination', FRAME.HELLO, 0, [HELLO])],
+    [frameBytes('destination', FRAME.HANDSHAKE, 0, [HELLO])],
     /altered, or not from such an agent/,
   ],
   [
@@ -120,17 +125,17 @@ test.each([
   ],
   [
     'a greeting of another role',
-    [frameBytes('source', FRAME.HELLO, 0, [altered(HELLO, 10, 2)])],
+    [frameBytes('source', FRAME.HANDSHAKE, 0, [altered(HELLO, 10, 2)])],
     /role 2, expected 1/,
   ],
   [
     'a greeting without magic',
-    [frameBytes('source', FRAME.HELLO, 0, [altered(HELLO, 0, 0)])],
+    [frameBytes('source', FRAME.HANDSHAKE, 0, [altered(HELLO, 0, 0)])],
     /not the greeting of an agent/,
   ],
   [
     'a greeting that is too short',
-    [frameBytes('source', FRAME.HELLO, 0, [HELLO.subarray(0, 20)])],
+    [frameBytes('source', FRAME.HANDSHAKE, 0, [HELLO.subarray(0, 20)])],
     /needs \d+ more/,
   ],
 ])('%s is refused before anything else', async (_, bytes, message) => {
@@ -161,26 +166,26 @@ test.each<
   ],
   [
     'a guest for another session',
-    (say) => say(FRAME.GUEST, guestBytes(GUEST, ID)),
+    (say) => say(FRAME.GUEST, encodeGuest(GUEST, ID)),
     /answers session (01){16}, this one is/,
     ['abort'],
   ],
   [
     'a guest that is too large',
-    (say, session) => say(FRAME.GUEST, guestBytes({ ...GUEST, pages: 2 ** 30 }, session)),
+    (say, session) => say(FRAME.GUEST, encodeGuest({ ...GUEST, pages: 2 ** 30 }, session)),
     /guest "guest": 4398046511104 bytes, this side takes 1099511627776/,
     ['abort'],
   ],
   [
     'a page size that nobody knows',
-    (say, session) => say(FRAME.GUEST, guestBytes({ ...GUEST, pageBytes: 5000 as 4096 }, session)),
+    (say, session) => say(FRAME.GUEST, encodeGuest({ ...GUEST, pageBytes: 5000 as 4096 }, session)),
     /pages of 5000 bytes/,
     ['abort'],
   ],
   [
     'noise where pages should be',
     (say, session) => {
-      say(FRAME.GUEST, guestBytes(GUEST, session));
+      say(FRAME.GUEST, encodeGuest(GUEST, session));
       say(FRAME.PAGES, new Uint8Array(500).fill(9));
     },
     /not a pageferry stream/,
@@ -189,7 +194,7 @@ test.each<
   [
     'a commit of what was not proved',
     (say, session) => {
-      say(FRAME.GUEST, guestBytes(GUEST, session));
+      say(FRAME.GUEST, encodeGuest(GUEST, session));
       say(FRAME.COMMIT);
     },
     /a frame "commit" where "pages" was expected/,
@@ -198,7 +203,7 @@ test.each<
   [
     'an end without its record',
     (say, session) => {
-      say(FRAME.GUEST, guestBytes(GUEST, session));
+      say(FRAME.GUEST, encodeGuest(GUEST, session));
       say(FRAME.END);
     },
     /an end of 0 bytes, without the guest's digest/,
@@ -227,13 +232,13 @@ test.each(['secure', 'insecure'] as const)(
     host = await Host.listening({ ...KEPT[kind].destination, stallMs: 500 });
     const stage = new Stage();
     const receiving = host.next().then((channel) => receiveGuest(channel, stage));
-    const source = await connectSecure({ host: '127.0.0.1', port: host.port, ...KEPT[kind].source });
+    const source = await connectChannel({ host: '127.0.0.1', port: host.port, ...KEPT[kind].source });
     // As if its program stood still: no sign of life any more.
     clearInterval(Reflect.get(source, 'signs'));
-    await source.send(FRAME.GUEST, guestBytes(GUEST, source.session!.other));
+    await source.send(FRAME.GUEST, encodeGuest(GUEST, source.session!.peerId));
     await expect(within('a stall', receiving)).rejects.toThrow('stalled, no byte came for 500 ms');
     expect(stage.calls).toEqual(['open', 'abort']);
-    await expect(source.expect(FRAME.ACCEPT).then(() => source.expect(FRAME.PROVED))).rejects.toThrow(
+    await expect(source.expect(FRAME.ACCEPT).then(() => source.expect(FRAME.VERIFIED))).rejects.toThrow(
       /gave up: .*stalled, no byte came/,
     );
   },

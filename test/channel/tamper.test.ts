@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { receiveGuest } from '../../src/agent/guest/receive-guest.js';
-import { connectSecure } from '../../src/channel/connect.js';
+import { connectChannel } from '../../src/channel/connect.js';
 import type { PageferryError } from '../../src/page/error.js';
 import { Host, KEPT, migrate, Stage, testGuest, within } from './hosts.js';
 import { type Change, Middle, UNITS } from './relay.js';
@@ -147,7 +147,7 @@ test('what a destination said before is of no use to another source', async () =
   }).listen(0, '127.0.0.1');
   await once(recorded, 'listening');
   const { port } = recorded.address() as AddressInfo;
-  await expect(connectSecure({ host: '127.0.0.1', port, ...source })).rejects.toThrow(
+  await expect(connectChannel({ host: '127.0.0.1', port, ...source })).rejects.toThrow(
     /answers session \w+, this one is \w+: replayed/,
   );
   recorded.close();

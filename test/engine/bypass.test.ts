@@ -24,15 +24,15 @@ async function migrate(rounds: number, isPassed: (batch: number) => boolean) {
     for (let first = 0; first < pages; first += 16) {
       const numbers = Array.from({ length: Math.min(16, pages - first) }, (_, i) => first + i);
       if (isPassed(batch++)) {
-        sender.room.set(guest.subarray(first * PAGE, (first + numbers.length) * PAGE));
-        const passed = Array.from(sender.pass(numbers)).slice(0, numbers.length);
+        sender.buffer.set(guest.subarray(first * PAGE, (first + numbers.length) * PAGE));
+        const passed = Array.from(sender.bypass(numbers)).slice(0, numbers.length);
         for (const kind of passed) kinds.add(Math.min(kind, 1));
         const sent = numbers.filter((_, i) => passed[i] !== BYPASSED_UNCHANGED);
         const bytes = numbers
           .filter((_, i) => passed[i] === BYPASSED_PAGE)
           .map((page) => guest.subarray(page * PAGE, (page + 1) * PAGE));
         const fills = passed.filter((kind) => kind !== BYPASSED_UNCHANGED);
-        receiver.passed(sent, fills, new Uint8Array(Buffer.concat(bytes)));
+        receiver.bypassed(sent, fills, new Uint8Array(Buffer.concat(bytes)));
       } else {
         const { bytes, counts } = await batchOf(sender, guest, numbers);
         for (const [name, count] of Object.entries(counts)) if (count.pages > 0) codecs.add(name);
@@ -66,9 +66,9 @@ test('pages that were coded are deltas again, against what was coded last', asyn
 test('the last page travels though it did not change, where it must', async () => {
   const sender = await liveSender();
   sender.begin('guest', 4);
-  sender.room.fill(7, 0, 2 * PAGE);
-  expect(Array.from(sender.pass([1, 2])).slice(0, 2)).toEqual([7, 7]);
-  expect(Array.from(sender.pass([1, 2], true)).slice(0, 2)).toEqual([BYPASSED_UNCHANGED, 7]);
+  sender.buffer.fill(7, 0, 2 * PAGE);
+  expect(Array.from(sender.bypass([1, 2])).slice(0, 2)).toEqual([7, 7]);
+  expect(Array.from(sender.bypass([1, 2], true)).slice(0, 2)).toEqual([BYPASSED_UNCHANGED, 7]);
   await sender.close();
 });
 
@@ -76,17 +76,17 @@ test('an altered page is found at the end', async () => {
   const sender = await liveSender();
   const receiver = await createPageReceiver({ open: new ReceivedMemory().open });
   receiver.push(sender.begin('guest', 2));
-  sender.room.fill(0, 0, PAGE);
-  sender.room[5] = 1;
-  sender.pass([1]);
-  const altered = sender.room.slice(0, PAGE);
+  sender.buffer.fill(0, 0, PAGE);
+  sender.buffer[5] = 1;
+  sender.bypass([1]);
+  const altered = sender.buffer.slice(0, PAGE);
   altered[5] = 2;
-  receiver.passed([1], [BYPASSED_PAGE], altered);
+  receiver.bypassed([1], [BYPASSED_PAGE], altered);
   expect(() => receiver.push(sender.end())).toThrow(/the guest's digest is/);
   await sender.close();
 });
 
 test('nothing comes before its guest', async () => {
   const receiver = await createPageReceiver({ open: new ReceivedMemory().open });
-  expect(() => receiver.passed([0], [0], new Uint8Array(0))).toThrow(/before their guest was announced/);
+  expect(() => receiver.bypassed([0], [0], new Uint8Array(0))).toThrow(/before their guest was announced/);
 });

@@ -113,7 +113,7 @@ test('what both sides held is neither sent nor lost: deltas reach back to it', a
   };
   const sender = await liveSender({
     cacheBytes: 0,
-    readAgain: read,
+    rereadPage: read,
     strategy: strategyByName('fixed:xbzrle'),
   });
   const memory = new ReceivedMemory();
@@ -122,11 +122,11 @@ test('what both sides held is neither sent nor lost: deltas reach back to it', a
   receiver.push(sender.begin('guest', pages));
   const changed: number[] = [];
   for (let page = 0; page < pages; page++) {
-    read(page, sender.room);
-    sender.held(page);
-    receiver.held(page);
-    sender.room.set(guest.subarray(page * PAGE, (page + 1) * PAGE));
-    if (!sender.isHeld(page)) changed.push(page);
+    read(page, sender.buffer);
+    sender.markPresent(page);
+    receiver.markPresent(page);
+    sender.buffer.set(guest.subarray(page * PAGE, (page + 1) * PAGE));
+    if (!sender.isPresent(page)) changed.push(page);
   }
   const { bytes, counts } = await batchOf(sender, guest, changed);
   expect(counts.xbzrle.pages).toBeGreaterThan(0);
@@ -149,7 +149,7 @@ test('any byte changed, cut or repeated is refused, and no other memory is calle
     const receiver = await createPageReceiver({
       open: memory.open,
       maxFrameBytes: 1 << 20,
-      maxBytes: guest.length,
+      maxGuestBytes: guest.length,
     });
     expect(() => {
       receiver.push(damaged);

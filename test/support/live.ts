@@ -37,10 +37,10 @@ export async function batchOf(
   pageBytes = 4096,
 ) {
   pages.forEach((page, i) => {
-    sender.room.set(memory.subarray(page * pageBytes, (page + 1) * pageBytes), i * pageBytes);
+    sender.buffer.set(memory.subarray(page * pageBytes, (page + 1) * pageBytes), i * pageBytes);
   });
   const { packed } = await sender.batch(pages);
-  const { parts, counts, done } = await packed;
+  const { parts, counts, release: done } = await packed;
   const bytes = new Uint8Array(Buffer.concat(parts));
   done();
   return { bytes, counts };

@@ -1,4 +1,4 @@
-import { FRAME, type Frame } from '../../channel/frame.js';
+import { type ChannelFrame, FRAME } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
 import type { BasePages } from '../../dedup/remote-page-cache.js';
 import { emptyCounts } from '../../engine/frame/counters.js';
@@ -46,7 +46,7 @@ export class DestinationStream implements GuestMemory {
     const stream = new DestinationStream(out);
     stream.receiver = await createPageReceiver({
       open: (_, pages) => stream.announced(pages),
-      maxBytes: MAX_GUEST_BYTES,
+      maxGuestBytes: MAX_GUEST_BYTES,
       cacheBytes,
       ...(base && { base }),
     });
@@ -54,13 +54,13 @@ export class DestinationStream implements GuestMemory {
   }
 
   /** A frame that is not of a connection. @throws PageferryError `bad-stream` */
-  async take(channel: FrameChannel, frame: Frame): Promise<void> {
+  async take(channel: FrameChannel, frame: ChannelFrame): Promise<void> {
     const { type, body } = frame;
     if (type === FRAME.PAGES) this.receiver.push(body);
     else if (type === FRAME.RECORD) this.record(body);
-    else if (type === FRAME.AS_IS) this.asIs(body);
+    else if (type === FRAME.BYPASS) this.asIs(body);
     else if (type === FRAME.BLOCKS) this.blocks(body);
-    else if (type === FRAME.UNREAD) this.passUnread(body);
+    else if (type === FRAME.PASS_THROUGH) this.passUnread(body);
     else if (type === FRAME.END) {
       this.receiver.push(body);
       this.receiver.finish();
@@ -137,7 +137,7 @@ export class DestinationStream implements GuestMemory {
 
   private asIs(body: Uint8Array): void {
     const { pages, kinds, bytes } = readAsIs(body, this.map?.pages ?? 0);
-    this.receiver.passed(pages, kinds, bytes);
+    this.receiver.bypassed(pages, kinds, bytes);
   }
 
   private record(body: Uint8Array): void {
@@ -149,7 +149,7 @@ export class DestinationStream implements GuestMemory {
     if (kind === 'page') writer.page(block, offset, bytes, 0);
     else if (kind === 'fill') writer.fill(block, offset, fill);
     else {
-      this.receiver.forget(page);
+      this.receiver.invalidate(page);
       writer.xbzrle(block, offset, bytes, 0, bytes.length);
     }
   }

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
-import { FRAME, type Frame } from '../../channel/frame.js';
+import { type ChannelFrame, FRAME } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
-import { mustAnswer } from '../../channel/handshake.js';
-import { type ListenOptions, listenSecure, type SecureListener } from '../../channel/listen.js';
-import { timesOf } from '../../channel/security.js';
+import { checkSessionId } from '../../channel/handshake.js';
+import { type ChannelListener, type ListenOptions, listenForChannels } from '../../channel/listen.js';
+import { channelTimes } from '../../channel/security.js';
 import { type Address, addressText, connectTo } from '../../channel/transports/address.js';
 import { digestText } from '../../dedup/image-digest.js';
 import { PageferryError } from '../../page/error.js';
@@ -36,7 +36,7 @@ interface Lane {
 
 /** What the agent beside the QEMU that a guest comes to is given. */
 export interface DestinationAgentOptions {
-  readonly listen: Omit<ListenOptions, 'connected' | 'refused'>;
+  readonly listen: Omit<ListenOptions, 'onChannel' | 'onRefused'>;
   /** Where QEMU waits for a guest (`-incoming`). */
   readonly qemu: Address;
   /** Memory for pages as they came, in bytes: what a source may ask for at most. */
@@ -50,15 +50,15 @@ export interface DestinationAgentOptions {
 /** Listens for other agents, and hands what they send to QEMU; one migration at a time. */
 export async function startDestinationAgent(
   options: DestinationAgentOptions,
-): Promise<SecureListener & { stop(): Promise<void> }> {
+): Promise<ChannelListener & { stop(): Promise<void> }> {
   const { log, listen } = options;
   let count = 0;
   let current: Promise<void> | undefined;
   const channels = new Set<FrameChannel>();
-  const listener = await listenSecure({
+  const listener = await listenForChannels({
     ...listen,
-    refused: (error) => log({ level: 'warn', session: 0, message: `refused: ${error.message}` }),
-    connected(channel) {
+    onRefused: (error) => log({ level: 'warn', session: 0, message: `refused: ${error.message}` }),
+    onChannel(channel) {
       if (current) {
         channel.fail(new PageferryError('limit', 'another migration is under way here'), FRAME.REFUSE);
         return;
@@ -128,7 +128,7 @@ class DestinationSession {
   private async receive(): Promise<void> {
     const { channel, options } = this;
     const { answers, cacheBytes, base } = readMigrate(await channel.expect(FRAME.MIGRATE));
-    mustAnswer(channel, answers, channel.session!.own);
+    checkSessionId(channel, answers, channel.session!.ownId);
     mustBeSameBase(base, options.base?.digest);
     const agreed = Math.min(cacheBytes, options.cacheBytes);
     await this.open(0);
@@ -149,7 +149,8 @@ class DestinationSession {
       if (CONNECTION.has(frame.type)) await this.connection(frame, stream);
       else {
         await stream.take(channel, frame);
-        if (frame.type === FRAME.UNREAD) this.log('warn', `passed on unread from here on: ${stream.unread}`);
+        if (frame.type === FRAME.PASS_THROUGH)
+          this.log('warn', `passed on unread from here on: ${stream.unread}`);
         if (frame.type === FRAME.END)
           this.log('info', `all memory is here, and proved: digest ${digestText(stream.digest!)}`);
         await this.taken(0, frame.body.length);
@@ -161,11 +162,11 @@ class DestinationSession {
         'warn',
         `the guest was passed on, but its memory was not proved: ${stream.unread ?? 'it was not read'}`,
       );
-    await channel.send(FRAME.DONE);
+    await channel.send(FRAME.COMMITTED);
   }
 
   /** Something of one of QEMU's connections. */
-  private async connection({ type, body }: Frame, stream: DestinationStream): Promise<void> {
+  private async connection({ type, body }: ChannelFrame, stream: DestinationStream): Promise<void> {
     const number = body[0];
     if (number === undefined) throw new PageferryError('bad-stream', 'a frame of no connection');
     if (type === FRAME.OPENED) {
@@ -194,12 +195,20 @@ class DestinationSession {
   /** Connects to QEMU, and passes its answers back. */
   private async open(number: number): Promise<void> {
     const socket = await connectTo(this.options.qemu, 'QEMU');
-    const outlet = new SocketWriter(socket, timesOf(this.options.listen).stallMs, "the destination's QEMU");
+    const outlet = new SocketWriter(
+      socket,
+      channelTimes(this.options.listen).stallMs,
+      "the destination's QEMU",
+    );
     this.lanes.push({ socket, outlet, tail: Promise.resolve(), taken: 0, told: 0 });
     const answers = async () => {
       for await (const bytes of socket as AsyncIterable<Uint8Array>)
         for (let at = 0; at < bytes.length; at += RETURN_BYTES)
-          await this.channel.send(FRAME.RETURN, Uint8Array.of(number), bytes.subarray(at, at + RETURN_BYTES));
+          await this.channel.send(
+            FRAME.RETURN_PATH,
+            Uint8Array.of(number),
+            bytes.subarray(at, at + RETURN_BYTES),
+          );
     };
     const closed = answers().then(
       () => this.closedByQemu(number),
@@ -238,7 +247,7 @@ class DestinationSession {
     this.takenBytes += bytes;
     if (lane.taken - lane.told < TELL_BYTES && this.channel.hasMore) return;
     lane.told = lane.taken;
-    await this.channel.send(FRAME.TAKEN, takenBytes(number, this.idle.at(performance.now()), lane.taken));
+    await this.channel.send(FRAME.ACK, takenBytes(number, this.idle.at(performance.now()), lane.taken));
   }
 
   private log(level: 'info' | 'warn' | 'error', message: string): void {

@@ -1,4 +1,4 @@
-import { bodies, FRAME, type FrameType } from '../../channel/frame.js';
+import { FRAME, type FrameType, splitBodies } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
 import type { Zstd } from '../../codec/zstd.js';
 import { BusyFraction } from './busy-fraction.js';
@@ -99,19 +99,19 @@ export class ChannelFlow {
 
   /** Sends the stream of the guest, cut as fits. */
   async sendPages(parts: readonly Uint8Array[]): Promise<void> {
-    for (const body of bodies(parts)) await this.sendOne(FRAME.PAGES, ...body);
+    for (const body of splitBodies(parts)) await this.sendOne(FRAME.PAGES, ...body);
   }
 
   /** Sends pages as they are, in bodies of their frames. */
   async sendAsIs(bodies: readonly Uint8Array[]): Promise<void> {
-    for (const body of bodies) await this.sendOne(FRAME.AS_IS, body);
+    for (const body of bodies) await this.sendOne(FRAME.BYPASS, body);
   }
 
   /** Sends bytes of a connection of QEMU's, as they are. */
   async sendLiteral(connection: number, bytes: Uint8Array): Promise<void> {
     this.planned.add(bytes.length);
     const head = Uint8Array.of(connection);
-    for (const body of bodies([bytes], head.length))
+    for (const body of splitBodies([bytes], head.length))
       await this.sendFor(connection, FRAME.LITERAL, [head, ...body]);
   }
 

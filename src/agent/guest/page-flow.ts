@@ -1,4 +1,4 @@
-import { bodies, FRAME } from '../../channel/frame.js';
+import { FRAME, splitBodies } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
 import type { Zstd } from '../../codec/zstd.js';
 import { LinkMeter } from '../../engine/encode/link-meter.js';
@@ -54,7 +54,7 @@ export class PageFlow {
   }
 
   private async send({ packed }: Batch): Promise<void> {
-    const { parts, done } = await packed;
+    const { parts, release: done } = await packed;
     try {
       await this.write(parts);
     } finally {
@@ -63,7 +63,7 @@ export class PageFlow {
   }
 
   private async write(parts: readonly Uint8Array[]): Promise<void> {
-    for (const body of bodies(parts)) {
+    for (const body of splitBodies(parts)) {
       const began = performance.now();
       const bytes = body.reduce((sum, part) => sum + part.length, 0);
       await this.channel.send(FRAME.PAGES, ...body);

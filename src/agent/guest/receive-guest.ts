@@ -1,7 +1,7 @@
 import { FRAME } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
-import { mustAnswer } from '../../channel/handshake.js';
-import { type GuestInfo, readGuest } from '../../channel/handshake-messages.js';
+import { checkSessionId } from '../../channel/handshake.js';
+import { decodeGuest, type GuestInfo } from '../../channel/handshake-messages.js';
 import { digestText } from '../../dedup/image-digest.js';
 import { createPageReceiver } from '../../engine/live/create-page-receiver.js';
 import type { GuestMemory, PageReceiver } from '../../engine/live/page-receiver.js';
@@ -23,7 +23,7 @@ export interface GuestDestination {
   /** The image that the source holds too. */
   readonly base?: BaseImage;
   /** Most bytes that a guest may have; default 1 TiB. */
-  readonly maxBytes?: number;
+  readonly maxGuestBytes?: number;
 }
 
 /** A guest that was applied. */
@@ -55,7 +55,7 @@ export async function receiveGuest(
       isAccepted = true;
       await channel.send(FRAME.ACCEPT);
     });
-    await channel.send(FRAME.PROVED, digest);
+    await channel.send(FRAME.VERIFIED, digest);
     await channel.expect(FRAME.COMMIT);
     await destination.commit();
     received = { guest, digest };
@@ -66,7 +66,7 @@ export async function receiveGuest(
   }
   const { guest, digest } = received;
   try {
-    await channel.send(FRAME.DONE, digest);
+    await channel.send(FRAME.COMMITTED, digest);
   } catch (error) {
     return { guest, digest: digestText(digest), unconfirmed: channel.fail(error) };
   }
@@ -86,10 +86,10 @@ async function abort(destination: GuestDestination, reason: PageferryError): Pro
 function announced(
   channel: FrameChannel,
   body: Uint8Array,
-  { base, maxBytes = 2 ** 40 }: GuestDestination,
+  { base, maxGuestBytes: maxBytes = 2 ** 40 }: GuestDestination,
 ): GuestInfo {
-  const { answers, ...guest } = readGuest(body);
-  mustAnswer(channel, answers, channel.session!.own);
+  const { answers, ...guest } = decodeGuest(body);
+  checkSessionId(channel, answers, channel.session!.ownId);
   const bytes = guest.pages * guest.pageBytes;
   if (bytes > maxBytes)
     throw new PageferryError('limit', `guest "${guest.name}": ${bytes} bytes, this side takes ${maxBytes}`);
@@ -102,7 +102,7 @@ async function receivePages(
   channel: FrameChannel,
   guest: GuestInfo,
   stage: GuestMemory,
-  { base, maxBytes }: GuestDestination,
+  { base, maxGuestBytes: maxBytes }: GuestDestination,
   accept: () => Promise<void>,
 ): Promise<Uint8Array> {
   const receiver = await createPageReceiver({
@@ -115,7 +115,7 @@ async function receivePages(
       return stage;
     },
     ...(base ? { base } : {}),
-    ...(maxBytes === undefined ? {} : { maxBytes }),
+    ...(maxBytes === undefined ? {} : { maxGuestBytes: maxBytes }),
   });
   await accept();
   for (;;) {

@@ -1,6 +1,6 @@
 import { FRAME } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
-import { guestBytes } from '../../channel/handshake-messages.js';
+import { encodeGuest } from '../../channel/handshake-messages.js';
 import { loadZstd } from '../../codec/zstd/load.js';
 import { digestText } from '../../dedup/image-digest.js';
 import { createPageSender } from '../../engine/live/create-page-sender.js';
@@ -17,7 +17,7 @@ const MAX_CACHE_BYTES = 256 << 20;
 const MAX_INDEX_PAGES = 1 << 17;
 
 /** A guest that is to be sent. */
-export interface GuestToSend {
+export interface GuestSource {
   readonly name: string;
   /** Whose it is. */
   readonly tenant: string;
@@ -34,7 +34,7 @@ export interface GuestToSend {
    * Called once, when the destination has proved that it holds the guest, before it is told to apply it. What fails until then is not
    * applied there; after it, without a word from the destination, nobody here can know. Must not let the guest run here again.
    */
-  readonly committing?: () => void | Promise<void>;
+  readonly onCommit?: () => void | Promise<void>;
   /** Default `adaptive`. */
   readonly strategy?: Strategy;
   /** Default `similar`. */
@@ -57,23 +57,23 @@ export interface SentGuest {
  * that it holds the same. Every guest has a sender of its own, so nothing of one is ever said by what another has.
  * @throws PageferryError why it did not work, on whichever side; the channel is closed then
  */
-export async function sendGuest(channel: FrameChannel, guest: GuestToSend): Promise<SentGuest> {
+export async function sendGuest(channel: FrameChannel, guest: GuestSource): Promise<SentGuest> {
   let toldToCommit = false;
   try {
     const { name, tenant, pages, pageBytes = 4096, base, threads = 1 } = guest;
     await channel.send(
       FRAME.GUEST,
-      guestBytes({ name, tenant, pages, pageBytes, base: base?.digest }, channel.session!.other),
+      encodeGuest({ name, tenant, pages, pageBytes, base: base?.digest }, channel.session!.peerId),
     );
     await channel.expect(FRAME.ACCEPT);
     const flow = new PageFlow(channel, threads, await loadZstd());
     const digest = await sendPages(channel, guest, flow);
-    mustBeProved(await channel.expect(FRAME.PROVED), digest, 'proved');
-    await guest.committing?.();
+    checkDigest(await channel.expect(FRAME.VERIFIED), digest, 'proved');
+    await guest.onCommit?.();
     channel.check();
     toldToCommit = true;
     await channel.send(FRAME.COMMIT);
-    mustBeProved(await channel.expect(FRAME.DONE), digest, 'applied');
+    checkDigest(await channel.expect(FRAME.COMMITTED), digest, 'applied');
     return { digest: digestText(digest), bytes: flow.bytes };
   } catch (cause) {
     const reason = channel.fail(cause);
@@ -84,7 +84,7 @@ export async function sendGuest(channel: FrameChannel, guest: GuestToSend): Prom
 }
 
 /** Sends the guest's stream to its end, and gives the digest of the guest. */
-async function sendPages(channel: FrameChannel, guest: GuestToSend, flow: PageFlow): Promise<Uint8Array> {
+async function sendPages(channel: FrameChannel, guest: GuestSource, flow: PageFlow): Promise<Uint8Array> {
   const {
     name,
     pages,
@@ -107,7 +107,7 @@ async function sendPages(channel: FrameChannel, guest: GuestToSend, flow: PageFl
       batchPages: BATCH_PAGES,
       indexPages,
       threads,
-      pending,
+      onPending: pending,
     },
     ...(base ? { base } : {}),
   });
@@ -127,7 +127,7 @@ async function sendPages(channel: FrameChannel, guest: GuestToSend, flow: PageFl
 }
 
 async function sendAll(
-  guest: GuestToSend,
+  guest: GuestSource,
   sender: PageSender,
   flow: PageFlow,
   numbers: Iterable<number>,
@@ -141,7 +141,7 @@ async function sendAll(
         `guest "${guest.name}": page ${page} in a round, it has ${pages}`,
       );
     const at = batch.length * pageBytes;
-    await guest.read(page, sender.room.subarray(at, at + pageBytes));
+    await guest.read(page, sender.buffer.subarray(at, at + pageBytes));
     if (batch.push(page) < BATCH_PAGES) continue;
     await flow.batch(sender, batch);
     batch = [];
@@ -167,7 +167,7 @@ function* range(pages: number): Generator<number> {
   for (let page = 0; page < pages; page++) yield page;
 }
 
-function mustBeProved(body: Uint8Array, digest: Uint8Array, what: string): void {
+function checkDigest(body: Uint8Array, digest: Uint8Array, what: string): void {
   if (Buffer.compare(body, digest) === 0) return;
   throw new PageferryError(
     'not-identical',

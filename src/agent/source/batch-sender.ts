@@ -33,7 +33,7 @@ export class BatchSender {
   }
 
   private async coded(packed: Promise<PackedBatch>, pages: number, sent: Sent): Promise<void> {
-    const { parts, bytes, counts, done } = await packed;
+    const { parts, bytes, counts, release: done } = await packed;
     try {
       await this.flow.sendPages(parts);
     } finally {
@@ -44,8 +44,8 @@ export class BatchSender {
   }
 
   private async pass(pages: readonly number[], keepsLast: boolean, sent: Sent): Promise<void> {
-    const kinds = this.sender.pass(pages, keepsLast);
-    const bodies = asIsBodies(pages, kinds, this.sender.room);
+    const kinds = this.sender.bypass(pages, keepsLast);
+    const bodies = asIsBodies(pages, kinds, this.sender.buffer);
     const bytes = bodies.reduce((sum, body) => sum + body.length, 0);
     const counts = asIsCounts(pages.length, kinds);
     this.flow.planned.add(bytes);

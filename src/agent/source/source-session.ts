@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
-import { type ConnectOptions, connectSecure } from '../../channel/connect.js';
+import { type ConnectOptions, connectChannel } from '../../channel/connect.js';
 import { FRAME } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
-import { timesOf } from '../../channel/security.js';
+import { channelTimes } from '../../channel/security.js';
 import type { Address } from '../../channel/transports/address.js';
 import { loadZstd } from '../../codec/zstd/load.js';
 import { createPageSender } from '../../engine/live/create-page-sender.js';
@@ -71,7 +71,7 @@ export class SourceSession {
     private readonly number: number,
     main: Socket,
   ) {
-    this.connections = new SourceConnections(main, timesOf(options.peer).stallMs);
+    this.connections = new SourceConnections(main, channelTimes(options.peer).stallMs);
     this.begun = new Promise((resolve) => {
       this.begin = resolve;
     });
@@ -141,13 +141,13 @@ export class SourceSession {
   private async migrate(): Promise<void> {
     const { peer, base, cacheBytes, threads, strategy } = this.options;
     const { main } = this.connections;
-    this.channel = await connectSecure({ ...peer, signal: this.abort.signal });
+    this.channel = await connectChannel({ ...peer, signal: this.abort.signal });
     const { channel } = this;
     // Whatever ends the channel ends QEMU's side at once.
     channel.closed.then(() => main.destroy());
     await channel.send(
       FRAME.MIGRATE,
-      migrateBytes({ answers: channel.session!.other, cacheBytes, base: base?.digest }),
+      migrateBytes({ answers: channel.session!.peerId, cacheBytes, base: base?.digest }),
     );
     const agreed = readNumber(await channel.expect(FRAME.ACCEPT), `${channel.peer}: accepted`);
     const zstd = await loadZstd();
@@ -161,7 +161,7 @@ export class SourceSession {
       batchPages: BATCH_PAGES,
       indexPages: INDEX_PAGES + (base?.pages ?? 0),
       threads,
-      pending: flow.planned.pending,
+      onPending: flow.planned.pending,
       ...(base && { base }),
     });
     try {
@@ -225,13 +225,13 @@ export class SourceSession {
           'io',
           `${channel.peer}: closed the channel before it had taken the guest over`,
         );
-      if (frame.type === FRAME.DONE) return;
-      if (frame.type === FRAME.TAKEN) {
+      if (frame.type === FRAME.COMMITTED) return;
+      if (frame.type === FRAME.ACK) {
         const { connection, idle, bytes } = readTaken(frame.body);
         flow.taken(connection, bytes, idle);
-      } else if (frame.type === FRAME.RETURN) await this.answer(frame.body);
+      } else if (frame.type === FRAME.RETURN_PATH) await this.answer(frame.body);
       else if (frame.type === FRAME.CLOSED) this.closedThere(frame.body[0] ?? 0);
-      else throw channel.unexpected(frame, FRAME.TAKEN);
+      else throw channel.unexpected(frame, FRAME.ACK);
     }
   }
 

@@ -151,7 +151,7 @@ export class SourceStream {
     this.events.log(level, `passed on unread from here on: ${reason}`);
     await this.queue.add(0, () =>
       this.flow.sendOne(
-        FRAME.UNREAD,
+        FRAME.PASS_THROUGH,
         Uint8Array.of(this.postcopy ? 1 : 0),
         new TextEncoder().encode(reason.slice(0, 1000)),
       ),
@@ -162,7 +162,7 @@ export class SourceStream {
     if (this.postcopy)
       return this.record(block, recordHead(this.map!.numberOf(block, page), 'page'), bytes.slice());
     if (!this.hasRoom()) return this.sendBatch().then(() => this.page(block, page, bytes));
-    this.sender.room.set(bytes, this.batch.length * PAGE_BYTES);
+    this.sender.buffer.set(bytes, this.batch.length * PAGE_BYTES);
     this.add(block, page);
     return undefined;
   }
@@ -171,7 +171,7 @@ export class SourceStream {
     if (this.postcopy) return this.record(block, recordHead(this.map!.numberOf(block, page), 'fill', value));
     if (!this.hasRoom()) return this.sendBatch().then(() => this.fill(block, page, value));
     const at = this.batch.length * PAGE_BYTES;
-    this.sender.room.fill(value, at, at + PAGE_BYTES);
+    this.sender.buffer.fill(value, at, at + PAGE_BYTES);
     this.add(block, page);
     return undefined;
   }
@@ -186,7 +186,7 @@ export class SourceStream {
       );
     this.changed = true;
     const number = this.map!.numberOf(block, page);
-    this.sender.forget(number);
+    this.sender.invalidate(number);
     await this.record(block, recordHead(number, 'xbzrle'), bytes.slice());
   }
 

@@ -93,7 +93,7 @@ async function send(channel: FrameChannel, qemu: Socket, link: (typeof LINKS)[nu
       cacheBytes: CACHE_BYTES,
       threads,
     },
-    ...{ batchPages: BATCH_PAGES, indexPages: PAGES, pending: flow.planned.pending },
+    ...{ batchPages: BATCH_PAGES, indexPages: PAGES, onPending: flow.planned.pending },
   });
   const stats = new RoundStats(
     0,
@@ -118,7 +118,7 @@ async function send(channel: FrameChannel, qemu: Socket, link: (typeof LINKS)[nu
 async function hear(channel: FrameChannel, flow: ChannelFlow): Promise<void> {
   for (;;) {
     const frame = await channel.receive();
-    if (frame?.type !== FRAME.TAKEN) return;
+    if (frame?.type !== FRAME.ACK) return;
     const { connection, idle, bytes } = readTaken(frame.body);
     flow.taken(connection, bytes, idle);
   }
@@ -135,12 +135,12 @@ async function receive(channel: FrameChannel, outlet: SocketWriter): Promise<voi
     if (frame.type === FRAME.LITERAL) await stream.literal(frame.body.subarray(1));
     else await stream.take(channel, frame);
     taken += frame.body.length;
-    if (!channel.hasMore) await channel.send(FRAME.TAKEN, takenBytes(MAIN, 0.5, taken));
+    if (!channel.hasMore) await channel.send(FRAME.ACK, takenBytes(MAIN, 0.5, taken));
   }
   if (!stream.isProved)
     throw new PageferryError(
       'not-identical',
       `the rehearsal's guest did not arrive: ${stream.unread ?? 'its end is missing'}`,
     );
-  await channel.send(FRAME.DONE);
+  await channel.send(FRAME.COMMITTED);
 }

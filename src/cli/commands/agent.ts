@@ -177,7 +177,11 @@ function security(args: Args, log: Log): ChannelOptions {
   const stall = args.text('stall');
   const stallMs = stall === undefined ? {} : { stallMs: 1000 * parseWhole('--stall', stall, 1, 3600) };
   if (args.flag('insecure'))
-    return { ...stallMs, insecure: true, warn: (message) => log({ level: 'warn', session: 0, message }) };
+    return {
+      ...stallMs,
+      insecure: true,
+      onWarning: (message) => log({ level: 'warn', session: 0, message }),
+    };
   const credentials: Credentials = {
     certificate: pem(args, 'tls-cert'),
     key: pem(args, 'tls-key'),

@@ -44,7 +44,7 @@ export async function createPageSender(options: PageSenderOptions): Promise<Page
     packer,
     strategy: options.strategy,
     state,
-    pending: options.pending ?? (() => {}),
+    pending: options.onPending ?? (() => {}),
     estimate: createEstimate(kernels, pageBytes),
   };
   return new LiveSender(

@@ -73,7 +73,7 @@ export class LiveReceiver implements PageReceiver {
     if (!this.complete) throw this.intake.truncated();
   }
 
-  held(page: number): void {
+  markPresent(page: number): void {
     const guest = this.guest!;
     const { kernels } = this.codec;
     const at = kernels.bytes.subarray(guest.page, guest.page + guest.pageBytes);
@@ -82,7 +82,7 @@ export class LiveReceiver implements PageReceiver {
     this.note(guest, page, kernels.run.fillByte(guest.page, guest.pageBytes) >= 0);
   }
 
-  passed(pages: readonly number[], fills: readonly number[], bytes: Uint8Array): void {
+  bypassed(pages: readonly number[], fills: readonly number[], bytes: Uint8Array): void {
     const { got, memory, pageBytes, page: at } = this.opened('pages as they are');
     const { kernels } = this.codec;
     const room = kernels.bytes.subarray(at, at + pageBytes);
@@ -105,8 +105,8 @@ export class LiveReceiver implements PageReceiver {
     }
   }
 
-  forget(page: number): void {
-    this.guest?.got.forget(page);
+  invalidate(page: number): void {
+    this.guest?.got.invalidate(page);
   }
 
   private take({ type, dataBytes }: RecordHead, head: Uint8Array, what: string): void {
@@ -127,7 +127,7 @@ export class LiveReceiver implements PageReceiver {
     this.mustBe(!this.guest, what, 'a second guest');
     const { name, bytes = 0, kind, image } = readImage(head, what);
     const { pageBytes } = this.header!;
-    const { maxBytes = 2 ** 40 } = this.options;
+    const { maxGuestBytes: maxBytes = 2 ** 40 } = this.options;
     this.mustBe(
       kind === 'carried' && image === GUEST && bytes > 0 && bytes % pageBytes === 0,
       what,
@@ -169,7 +169,7 @@ export class LiveReceiver implements PageReceiver {
     const table = this.frames.table!;
     for (let i = 0; i < head.pageCount; i++) this.page(guest, table.next(), places[i]!, what);
     this.frames.close();
-    this.options.batch?.(head.pageCount);
+    this.options.onBatch?.(head.pageCount);
   }
 
   private page(guest: OpenGuest, entry: TableEntry, page: number, what: string): void {

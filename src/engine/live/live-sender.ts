@@ -28,7 +28,7 @@ export const SKETCHES_A_PAGE = 4;
 
 /** @internal Use `createPageSender`. */
 export class LiveSender implements PageSender {
-  readonly room: Uint8Array;
+  readonly buffer: Uint8Array;
   private readonly at: number;
   private readonly coder: PageCoder;
   private readonly candidate: Candidate;
@@ -55,9 +55,9 @@ export class LiveSender implements PageSender {
     const { kernels } = codec;
     const { pageBytes, batchPages, dedup, strategy, state } = options;
     this.at = kernels.reserve(batchPages * pageBytes, 'batch');
-    this.room = kernels.bytes.subarray(this.at, this.at + batchPages * pageBytes);
+    this.buffer = kernels.bytes.subarray(this.at, this.at + batchPages * pageBytes);
     const { base } = options;
-    this.sent = new RemotePageCache(kernels, pageBytes, options.cacheBytes, options.readAgain, base);
+    this.sent = new RemotePageCache(kernels, pageBytes, options.cacheBytes, options.rereadPage, base);
     if (dedup === 'exact' || dedup === 'similar')
       this.index = new PageIndex(kernels, pageBytes, indexSlots, SKETCHES_A_PAGE * indexSlots, batchPages);
     this.digest = new ImageDigest(kernels, pageBytes);
@@ -118,21 +118,21 @@ export class LiveSender implements PageSender {
     const places = new WireWriter();
     writePageNumbers(places, pages);
     const record = recordBytes(this.packer, RECORD.PAGE_NUMBERS, this.ordinal++, places.bytes);
-    const done = () => {
+    const release = () => {
       this.free.push(frame);
       this.freed?.();
     };
     const packed = frame
       .pack(this.frameContext, this.ordinal++, this.options.pageBytes)
       .then(({ parts, bytes, counts }) => {
-        return { parts: [record, ...parts], bytes: record.length + bytes, counts, done };
+        return { parts: [record, ...parts], bytes: record.length + bytes, counts, release };
       });
     // Whoever awaits it hears of its failure.
     packed.catch(() => {});
     return { packed };
   }
 
-  held(page: number, at = 0): void {
+  markPresent(page: number, at = 0): void {
     this.coder.survey(this.at + at * this.options.pageBytes, 1);
     this.sent.put(page, this.digests, this.coder.isFill(0) ? 0 : this.at + at * this.options.pageBytes);
   }
@@ -143,7 +143,7 @@ export class LiveSender implements PageSender {
     return !base && (strategy.shouldBypass?.(state) ?? false);
   }
 
-  pass(pages: ArrayLike<number>, keepsLast = false): ArrayLike<number> {
+  bypass(pages: ArrayLike<number>, keepsLast = false): ArrayLike<number> {
     const { passed, sent } = this;
     this.coder.survey(this.at, pages.length);
     for (let i = 0; i < pages.length; i++) {
@@ -160,11 +160,11 @@ export class LiveSender implements PageSender {
     return passed;
   }
 
-  forget(page: number): void {
-    this.sent.forget(page);
+  invalidate(page: number): void {
+    this.sent.invalidate(page);
   }
 
-  isHeld(page: number, at = 0): boolean {
+  isPresent(page: number, at = 0): boolean {
     this.coder.survey(this.at + at * this.options.pageBytes, 1);
     return this.sent.matches(page, this.digests);
   }
@@ -234,7 +234,7 @@ export class LiveSender implements PageSender {
     for (let first = 0; first < pages; first += batchPages) {
       const count = Math.min(batchPages, pages - first);
       for (let i = 0; i < count; i++)
-        base.read(first + i, this.room.subarray(i * pageBytes, (i + 1) * pageBytes));
+        base.read(first + i, this.buffer.subarray(i * pageBytes, (i + 1) * pageBytes));
       this.coder.survey(this.at, count);
       for (let i = 0; i < count; i++) {
         if (this.coder.isFill(i)) continue;

@@ -16,11 +16,11 @@ export interface PageReceiverOptions {
   /** Makes the memory when the guest is announced: its name, pages and page size. May throw, to refuse. */
   readonly open: (name: string, pages: number, pageBytes: number) => GuestMemory;
   /** Most bytes that the guest may have; default 1 TiB. */
-  readonly maxBytes?: number;
+  readonly maxGuestBytes?: number;
   /** Largest frame, in bytes; default 32 MiB. */
   readonly maxFrameBytes?: number;
   /** Hears of every batch: how many pages were written, and that the frame was whole. */
-  readonly batch?: (pages: number) => void;
+  readonly onBatch?: (pages: number) => void;
   /**
    * Memory for pages as they arrived, in bytes: as much as the sender's cache. References and deltas are looked up there, and
    * `GuestMemory.read` is not called. Absent: the guest's memory is asked.
@@ -35,14 +35,14 @@ export interface PageReceiver {
   /** @throws PageferryError what is wrong and where */
   push(bytes: Uint8Array): void;
   /** The receiver has the page by other means. */
-  held(page: number): void;
+  markPresent(page: number): void;
   /**
    * These pages came by other means: by page the byte that it repeats, or -1 for one whose bytes are next in `bytes`. They are written to
    * the guest's memory, and nothing can refer to their bytes later. @throws PageferryError `bad-stream` before a guest was announced
    */
-  passed(pages: readonly number[], fills: readonly number[], bytes: Uint8Array): void;
+  bypassed(pages: readonly number[], fills: readonly number[], bytes: Uint8Array): void;
   /** As the sender's. */
-  forget(page: number): void;
+  invalidate(page: number): void;
   /** All pages arrived and were proved. */
   readonly complete: boolean;
   /** @throws PageferryError `bad-stream` when the stream ended before that */

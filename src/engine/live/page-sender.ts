@@ -29,9 +29,9 @@ export interface PageSenderOptions {
   readonly indexPages: number;
   readonly threads?: number;
   /** Reads a page whose bytes are not in the cache, as the receiver may have it; whether it could. */
-  readonly readAgain?: (page: number, into: Uint8Array) => boolean;
+  readonly rereadPage?: (page: number, into: Uint8Array) => boolean;
   /** Hears of expected packing that starts (positive) or is done (negative). */
-  readonly pending?: (ms: number, bytes: number) => void;
+  readonly onPending?: (ms: number, bytes: number) => void;
   /** An image that both sides hold, which pages may refer to; its pages are learnt when the sender is made. */
   readonly base?: BasePages;
 }
@@ -47,13 +47,13 @@ export interface PackedBatch {
   readonly bytes: number;
   readonly counts: CodecCounts;
   /** They were written: their room may be used again. */
-  done(): void;
+  release(): void;
 }
 
 /** Codes the pages of a guest that is written to meanwhile, batch by batch, each against what the receiver has by then. */
 export interface PageSender {
   /** Where a batch's pages are put, one after the other, before `batch` is called. */
-  readonly room: Uint8Array;
+  readonly buffer: Uint8Array;
   /** What a stream begins with: the guest's name, and its pages; numbers are below it. */
   begin(name: string, pages: number): Uint8Array;
   /**
@@ -62,18 +62,18 @@ export interface PageSender {
    */
   batch(pages: ArrayLike<number>, keepsLast?: boolean): Promise<Batch>;
   /** The receiver has the page in `room` by other means: it held it, or fetches it elsewhere. */
-  held(page: number, at?: number): void;
+  markPresent(page: number, at?: number): void;
   /** Asks the strategy whether the next batch should be passed as it is; never where an image is held that most pages may be in. */
   shouldBypass(): boolean;
   /**
    * The pages of these numbers, which stand in `room`, go to the receiver by other means, as they are: nothing refers to their bytes later.
    * Returns by page the byte that it repeats, `BYPASSED_PAGE` or `BYPASSED_UNCHANGED`; good until the next call. `keepsLast` as for `batch`.
    */
-  pass(pages: ArrayLike<number>, keepsLast?: boolean): ArrayLike<number>;
+  bypass(pages: ArrayLike<number>, keepsLast?: boolean): ArrayLike<number>;
   /** What the receiver has as this page is not known here any more: nothing refers to it, and no digest covers it. */
-  forget(page: number): void;
+  invalidate(page: number): void;
   /** Whether the receiver has the page in `room` already. */
-  isHeld(page: number, at?: number): boolean;
+  isPresent(page: number, at?: number): boolean;
   /** Ends the stream: proves all pages that the receiver has. */
   end(): Uint8Array;
   readonly cache: { readonly lookups: number; readonly hits: number };

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { receiveGuest } from '../../../src/agent/guest/receive-guest.js';
 import { sendGuest } from '../../../src/agent/guest/send-guest.js';
-import { connectSecure } from '../../../src/channel/connect.js';
+import { connectChannel } from '../../../src/channel/connect.js';
 import { FRAME } from '../../../src/channel/frame.js';
 import type { FrameChannel } from '../../../src/channel/frame-channel.js';
 import { PageferryError } from '../../../src/page/error.js';
@@ -66,7 +66,7 @@ describe.each(['secure', 'insecure'] as const)('%s', (kind) => {
       { ...testGuest(), rounds: [[3], [1000]] },
       /guest "guest-7": page 1000 in a round, it has 17/,
     ],
-    ['cannot let go', { ...testGuest(), committing: fails('will not stop') }, /will not stop/],
+    ['cannot let go', { ...testGuest(), onCommit: fails('will not stop') }, /will not stop/],
   ])('a source that %s says why, to both sides', async (_, guest, why) => {
     host = await Host.listening(destination);
     const { sent, received, stage } = await migrate(host, source, { guest });
@@ -106,7 +106,7 @@ describe.each(['secure', 'insecure'] as const)('%s', (kind) => {
   test('a source that dies', async () => {
     host = await Host.listening(destination);
     const next = host.next();
-    const channel = await connectSecure({ host: '127.0.0.1', port: host.port, ...source });
+    const channel = await connectChannel({ host: '127.0.0.1', port: host.port, ...source });
     const stage = new Stage();
     const receiving = next.then((other) => receiveGuest(other, stage));
     const sending = sendGuest(
@@ -154,7 +154,7 @@ describe.each(['secure', 'insecure'] as const)('%s', (kind) => {
 test('a destination that proves another guest than the one that was sent', async () => {
   host = await Host.listening(KEPT.secure.destination);
   const next = host.next();
-  const channel = await connectSecure({ host: '127.0.0.1', port: host.port, ...KEPT.secure.source });
+  const channel = await connectChannel({ host: '127.0.0.1', port: host.port, ...KEPT.secure.source });
   const sending = sendGuest(channel, testGuest());
   sending.catch(() => {});
   const destination = await next;
@@ -165,7 +165,7 @@ test('a destination that proves another guest than the one that was sent', async
     frame?.type !== FRAME.END;
     frame = await destination.receive()
   );
-  await destination.send(FRAME.PROVED, new Uint8Array(16).fill(7));
+  await destination.send(FRAME.VERIFIED, new Uint8Array(16).fill(7));
   await expect(within('the source', sending)).rejects.toThrow(
     /destination proved a guest of digest (07){16}, sent was [0-9a-f]{32}/,
   );
@@ -174,10 +174,10 @@ test('a destination that proves another guest than the one that was sent', async
 
 test('a channel that has failed says the first reason to every later call', async () => {
   host = await Host.listening(KEPT.secure.destination);
-  const channel = await connectSecure({ host: '127.0.0.1', port: host.port, ...KEPT.secure.source });
+  const channel = await connectChannel({ host: '127.0.0.1', port: host.port, ...KEPT.secure.source });
   const reason = channel.fail(new PageferryError('limit', 'enough'));
   expect(channel.fail(new Error('more'))).toBe(reason);
-  await expect(channel.send(FRAME.ALIVE)).rejects.toBe(reason);
+  await expect(channel.send(FRAME.KEEPALIVE)).rejects.toBe(reason);
   await expect(channel.receive()).rejects.toBe(reason);
   await expect(sendGuest(channel, testGuest())).rejects.toBe(reason);
   await within('the sockets', channel.close());

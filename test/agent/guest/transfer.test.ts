@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from 'vitest';
 import { receiveGuest } from '../../../src/agent/guest/receive-guest.js';
-import { type GuestToSend, sendGuest } from '../../../src/agent/guest/send-guest.js';
-import { connectSecure } from '../../../src/channel/connect.js';
-import { FRAME, PAGES_BYTES } from '../../../src/channel/frame.js';
+import { type GuestSource, sendGuest } from '../../../src/agent/guest/send-guest.js';
+import { connectChannel } from '../../../src/channel/connect.js';
+import { FRAME, MAX_BODY_BYTES } from '../../../src/channel/frame.js';
 import type { FrameChannel } from '../../../src/channel/frame-channel.js';
 import { digestText } from '../../../src/dedup/image-digest.js';
 import { adaptive } from '../../../src/strategy/adaptive/adaptive.js';
@@ -26,7 +26,7 @@ test.each(['secure', 'insecure'] as const)(
       before.push(...stage.calls);
     };
     const { sent, received } = await migrate(host, KEPT[kind].source, {
-      guest: { ...guest, committing },
+      guest: { ...guest, onCommit: committing },
       stage,
     });
     expect(before).toEqual(['open']);
@@ -50,7 +50,7 @@ test('a guest arrives by every way of coding and on several threads', async () =
 async function pair() {
   host = await Host.listening(KEPT.secure.destination);
   const next = host.next();
-  const source = await connectSecure({ host: '127.0.0.1', port: host.port, ...KEPT.secure.source });
+  const source = await connectChannel({ host: '127.0.0.1', port: host.port, ...KEPT.secure.source });
   const destination = await next;
   const frames: Uint8Array[] = [];
   const receive = destination.receive.bind(destination);
@@ -63,7 +63,7 @@ async function pair() {
 }
 
 /** Sends guests one after the other; gives the stream of each, and what was applied. */
-async function sendInTurn(guests: readonly GuestToSend[]) {
+async function sendInTurn(guests: readonly GuestSource[]) {
   const { source, destination, frames } = await pair();
   const streams: Uint8Array[] = [];
   const stages: Stage[] = [];
@@ -162,7 +162,7 @@ test('a base that is not what its digest says: the guest is refused at its end',
 test('who does not take what comes makes the sender wait, and after a while give up', async () => {
   host = await Host.listening({ ...KEPT.secure.destination, stallMs: 20_000 });
   const next = host.next();
-  const source = await connectSecure({
+  const source = await connectChannel({
     host: '127.0.0.1',
     port: host.port,
     ...KEPT.secure.source,
@@ -171,7 +171,7 @@ test('who does not take what comes makes the sender wait, and after a while give
   const destination = await next;
   let sent = 0;
   const flood = async (channel: FrameChannel) => {
-    for (; sent < 1000; sent++) await channel.send(FRAME.PAGES, new Uint8Array(PAGES_BYTES));
+    for (; sent < 1000; sent++) await channel.send(FRAME.PAGES, new Uint8Array(MAX_BODY_BYTES));
   };
   await expect(within('a flood', flood(source))).rejects.toThrow('stalled, it took no byte for 400 ms');
   expect(sent).toBeLessThan(400);

@@ -101,7 +101,7 @@ test.each([
   [
     'a frame that is too long',
     [oversized(FRAME.HANDSHAKE, 0xffffffff)],
-    /frame 0: hello of 4294967295 bytes, at most 8192/,
+    /frame 0: handshake of 4294967295 bytes, at most 8192/,
   ],
   [
     'pages that are too long',
@@ -121,7 +121,7 @@ test.each([
   [
     'pages before a greeting',
     [frameBytes('source', FRAME.PAGES, 0, [HELLO])],
-    /a frame "pages" where "hello" was expected/,
+    /a frame "pages" where "handshake" was expected/,
   ],
   [
     'a greeting of another role',

@@ -1,25 +1,28 @@
-/** A command, the longest thing that is looked at as a whole. */
-const MAX_HELD_BYTES = 5 + 0xffff;
-const FIRST_HELD_BYTES = 8192;
+/** The longest item that is parsed as a whole: a command with the largest payload. */
+const MAX_BUFFERED_BYTES = 5 + 0xffff;
+const INITIAL_BUFFER_BYTES = 8192;
 
 /**
- * Reads units from bytes[at] on, as far as whole ones go before `end`; gives where it stopped. Stopped before the end, it has set
- * `need` to the bytes that it needs from there on, which are more than there are.
+ * Parses as many whole items of bytes[at, end) as there are and returns the offset of the first byte that was not consumed. If that
+ * is before `end`, it has set `needed` to the bytes that the next item needs from there on, more than there are.
  */
-export type Advance = (bytes: Uint8Array, at: number, end: number) => number;
+export type Parse = (bytes: Uint8Array, at: number, end: number) => number;
 
-/** Bytes that come in pieces of any size, for a reader of units: whole ones are read where they lie, one cut in two is joined. */
+/**
+ * Joins pieces of any size for a parser of items: an item inside one piece is parsed in place, only an item that is split between
+ * pieces is copied.
+ */
 export class InputBuffer {
-  need = 1;
-  /** Bytes of the stream before those that are looked at. */
+  needed = 1;
+  /** Offset in the stream of the first byte that `parse` was called with. */
   origin = 0;
   private pushedBytes = 0;
-  private held = new Uint8Array(FIRST_HELD_BYTES);
-  private heldBytes = 0;
+  private buffer = new Uint8Array(INITIAL_BUFFER_BYTES);
+  private bufferedBytes = 0;
 
-  constructor(private readonly advance: Advance) {}
+  constructor(private readonly parse: Parse) {}
 
-  /** All that has come. */
+  /** Bytes that were pushed in total. */
   get bytes(): number {
     return this.pushedBytes;
   }
@@ -27,40 +30,40 @@ export class InputBuffer {
   push(piece: Uint8Array): void {
     let at = 0;
     while (at < piece.length) {
-      if (this.heldBytes === 0) {
+      if (this.bufferedBytes === 0) {
         this.origin = this.pushedBytes;
-        at = this.advance(piece, at, piece.length);
-        this.hold(piece, at, piece.length);
+        at = this.parse(piece, at, piece.length);
+        this.append(piece, at, piece.length);
         break;
       }
-      const taken = Math.min(this.need - this.heldBytes, piece.length - at);
-      this.hold(piece, at, at + taken);
-      at += taken;
-      if (this.heldBytes < this.need) break;
-      this.origin = this.pushedBytes + at - this.heldBytes;
-      const done = this.advance(this.held, 0, this.heldBytes);
-      this.held.copyWithin(0, done, this.heldBytes);
-      this.heldBytes -= done;
+      const added = Math.min(this.needed - this.bufferedBytes, piece.length - at);
+      this.append(piece, at, at + added);
+      at += added;
+      if (this.bufferedBytes < this.needed) break;
+      this.origin = this.pushedBytes + at - this.bufferedBytes;
+      const parsed = this.parse(this.buffer, 0, this.bufferedBytes);
+      this.buffer.copyWithin(0, parsed, this.bufferedBytes);
+      this.bufferedBytes -= parsed;
     }
     this.pushedBytes += piece.length;
   }
 
-  /** Gives up what is held; its first byte is then at `origin`. */
+  /** Remove and return the bytes of an incomplete item; the first one is at `origin` of the stream. */
   release(): Uint8Array {
-    this.origin = this.pushedBytes - this.heldBytes;
-    const held = this.held.subarray(0, this.heldBytes);
-    this.heldBytes = 0;
-    return held;
+    this.origin = this.pushedBytes - this.bufferedBytes;
+    const buffered = this.buffer.subarray(0, this.bufferedBytes);
+    this.bufferedBytes = 0;
+    return buffered;
   }
 
-  private hold(bytes: Uint8Array, from: number, to: number): void {
-    const wanted = this.heldBytes + to - from;
-    if (wanted > this.held.length) {
-      const more = new Uint8Array(MAX_HELD_BYTES);
-      more.set(this.held.subarray(0, this.heldBytes));
-      this.held = more;
+  private append(bytes: Uint8Array, from: number, to: number): void {
+    const total = this.bufferedBytes + to - from;
+    if (total > this.buffer.length) {
+      const larger = new Uint8Array(MAX_BUFFERED_BYTES);
+      larger.set(this.buffer.subarray(0, this.bufferedBytes));
+      this.buffer = larger;
     }
-    this.held.set(bytes.subarray(from, to), this.heldBytes);
-    this.heldBytes = wanted;
+    this.buffer.set(bytes.subarray(from, to), this.bufferedBytes);
+    this.bufferedBytes = total;
   }
 }

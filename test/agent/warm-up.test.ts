@@ -8,11 +8,11 @@ import { QemuStreamReader } from '../../src/qemu/stream-reader.js';
 test('QEMU’s stream is made as QEMU does: read to its devices', () => {
   const counts = { page: 0, fill: 0, opaque: 0 };
   const events: QemuEvents = {
-    literal: () => {},
-    page: () => counts.page++,
-    fill: () => counts.fill++,
-    xbzrle: () => {},
-    opaque: () => counts.opaque++,
+    onLiteral: () => {},
+    onPage: () => counts.page++,
+    onFill: () => counts.fill++,
+    onXbzrle: () => {},
+    onOpaque: () => counts.opaque++,
   };
   const reader = new QemuStreamReader(events);
   reader.push(syntheticStream(64, 3));

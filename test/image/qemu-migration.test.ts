@@ -29,8 +29,8 @@ function applied(stream: Uint8Array): Buffer {
   const first: number[] = [];
   const at = (block: number, page: number) => first[block]! + page * 4096;
   const reader = new QemuStreamReader({
-    literal() {},
-    blocks(blocks) {
+    onLiteral() {},
+    onBlocks(blocks) {
       let bytes = 0;
       for (const block of blocks) {
         first.push(bytes);
@@ -38,9 +38,9 @@ function applied(stream: Uint8Array): Buffer {
       }
       memory = Buffer.alloc(bytes);
     },
-    page: (block, page, bytes, from) => memory.set(bytes.subarray(from, from + 4096), at(block, page)),
-    fill: (block, page, value) => memory.fill(value, at(block, page), at(block, page) + 4096),
-    xbzrle(block, page, bytes, from, length) {
+    onPage: (block, page, bytes, from) => memory.set(bytes.subarray(from, from + 4096), at(block, page)),
+    onFill: (block, page, value) => memory.fill(value, at(block, page), at(block, page) + 4096),
+    onXbzrle(block, page, bytes, from, length) {
       const before = memory.subarray(at(block, page), at(block, page) + 4096);
       memory.set(decode(bytes.slice(from, from + length), 4096, before) as Uint8Array, at(block, page));
     },
@@ -176,7 +176,7 @@ describe('what holds no RAM, or not all, says why', () => {
     ],
     [
       'bad-image',
-      'ends after 9000 bytes, inside a section of RAM',
+      'ends after 9000 bytes, inside a RAM section',
       () => write(fixture('plain').subarray(0, 9000)),
     ],
     ['bad-image', 'ends after 6 bytes, inside its first 8', () => write(fixture('plain').subarray(0, 6))],

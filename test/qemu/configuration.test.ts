@@ -33,13 +33,13 @@ describe('configuration and commands', () => {
   });
 
   const cases: [string, Uint8Array[]][] = [
-    ['a channel of multifd', [craft.be32(0x11223344), craft.be32(1), Buffer.alloc(56)]],
-    ['it begins with 0x7f454c46, not "QEVM"', [Buffer.from('\x7fELF and more')]],
-    ['version 2 of the stream', [craft.be32(0x5145564d), craft.be32(2)]],
+    ['a multifd channel', [craft.be32(0x11223344), craft.be32(1), Buffer.alloc(56)]],
+    ['the first bytes are 0x7f454c46, not "QEVM"', [Buffer.from('\x7fELF and more')]],
+    ['stream version 2', [craft.be32(0x5145564d), craft.be32(2)]],
     ['no configuration', [craft.header().subarray(0, 8), craft.start(RAM)]],
-    ["a machine's name of 4294967295 bytes", [craft.header().subarray(0, 9), craft.be32(2 ** 32 - 1)]],
-    ['machine "sun4u", the size of whose pages', [craft.header('sun4u')]],
-    ['machine "virt", the size of whose pages', [craft.header('virt')]],
+    ['a machine name of 4294967295 bytes', [craft.header().subarray(0, 9), craft.be32(2 ** 32 - 1)]],
+    ['machine "sun4u", whose stream', [craft.header('sun4u')]],
+    ['machine "virt", whose stream', [craft.header('virt')]],
     ['pages of 2^14 bytes', [craft.header('virt-9.0', bits(14))]],
     [
       'subsection "configuration/news"',
@@ -66,17 +66,17 @@ describe('configuration and commands', () => {
       [craft.header('pc-q35-9.0', craft.subsection('configuration/capabilities', craft.be32(1000)))],
     ],
     ['more than 8 subsections', [craft.header('pc-q35-9.0', ...Array.from({ length: 9 }, () => uuid))]],
-    ['two meanings', [craft.header('pc-q35-9.0', shared), craft.advise(0x201000), craft.start(RAM)]],
+    ['ambiguous', [craft.header('pc-q35-9.0', shared), craft.advise(0x201000), craft.start(RAM)]],
     ['COLO', [craft.header(), craft.command(8)]],
     ['command 0', [craft.header(), craft.command(0)]],
     ['command 77', [craft.header(), craft.command(77)]],
     ['command PING of 5 bytes', [craft.header(), craft.command(2, Buffer.alloc(5))]],
-    ['pages have not 4096 bytes', [craft.header(), craft.advise(0x4000, 0x4000)]],
+    ['target pages of 16384 bytes, not 4096', [craft.header(), craft.advise(0x4000, 0x4000)]],
     ['command PACKAGED before RAM', [craft.header(), craft.command(7, craft.be32(5))]],
     ['RAM_DISCARD of block "vga"', [craft.header(), craft.start(RAM), discard('vga', 0, 4096)]],
     ['RAM_DISCARD of block "pc.ram"', [craft.header(), discard('pc.ram', 0, 4096)]],
     [
-      'RAM_DISCARD of 4096 bytes at 262144, in a block of 262144',
+      'RAM_DISCARD of 4096 bytes at 262144 in a block of 262144',
       [craft.header(), craft.start(RAM), discard('pc.ram', 64 * 4096, 4096)],
     ],
     [
@@ -106,7 +106,7 @@ describe('configuration and commands', () => {
       craft.part([craft.fillRecord(0, 0, 'pc.ram'), craft.xbzrleRecord(0, Buffer.from([1, 1, 5]))]),
     );
     expect(state).toBe('opaque');
-    expect(events.at(-1)).toContain('an xbzrle record in postcopy');
+    expect(events.at(-1)).toContain('an XBZRLE record in postcopy');
     expect(events.filter((event) => event === 'postcopy').length).toBe(1);
   });
 });

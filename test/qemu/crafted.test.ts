@@ -40,7 +40,7 @@ describe('the table of blocks', () => {
     const blocks = [{ name: 'mem0', bytes: 8 * MIB, hugePageBytes: 2 * MIB }, ROM];
     expect(
       told(craft.header(), craft.advise(4096 + (1 << 30)), craft.start(...blocks), end).events.at(-1),
-    ).toMatch('pages of 2097152 bytes, which postcopy did not announce');
+    ).toMatch('pages of 2097152 bytes, which postcopy did not advise');
     expect(told(craft.header(), craft.advise(4096), craft.start(...blocks), end).events.at(-1)).toMatch(
       'a block without a name',
     );
@@ -51,11 +51,11 @@ describe('the table of blocks', () => {
     ['bytes of RAM', [craft.startHead(), craft.tableHead(1n << 60n)]],
     ['begins with flags 0x10', [craft.startHead(), craft.be64(0x10)]],
     [
-      'block "b" of 8192 bytes, where 4096 are left',
+      'block "b" of 8192 bytes, with 4096 bytes of RAM left',
       [craft.startHead(), craft.tableHead(4096), craft.entry({ name: 'b', bytes: 8192 })],
     ],
     [
-      'block "b" of 100 bytes, where',
+      'block "b" of 100 bytes, with',
       [craft.startHead(), craft.tableHead(4096), craft.entry({ name: 'b', bytes: 100 }), Buffer.alloc(20)],
     ],
     [
@@ -135,7 +135,7 @@ describe('records', () => {
       craft.start(RAM),
       craft.part([craft.fillRecord(0, 0xee, 'pc.ram'), craft.fillRecord(1, 0)]),
     ];
-    const { events, counts } = replay([replay(stream, { onlyZeroFill: true }).out]);
+    const { events, counts } = replay([replay(stream, { zeroFillOnly: true }).out]);
     expect(counts).toEqual({ page: 1, fill: 1, xbzrle: 0 });
     const filled = told(
       craft.header(),
@@ -154,31 +154,34 @@ describe('records', () => {
   const cases: [string, Uint8Array[]][] = [
     ['page 64 of a block of 64 pages', inPart(craft.fillRecord(64, 0, 'pc.ram'))],
     ['page 2 of a block of 2 pages', inPart(craft.fillRecord(0, 0, 'pc.rom'), craft.fillRecord(2, 0))],
-    ['none before', inPart(craft.fillRecord(0, 0))],
+    ['before the first named block', inPart(craft.fillRecord(0, 0))],
     ['a record of block "vga"', inPart(craft.fillRecord(0, 0, 'vga'))],
     ['a record of block ""', inPart(craft.fillRecord(0, 0, ''))],
-    ['xbzrle record of 0 bytes', inPart(craft.xbzrleRecord(0, new Uint8Array(0), 'pc.ram'))],
-    ['xbzrle record of 4097 bytes', inPart(craft.xbzrleRecord(0, new Uint8Array(4097), 'pc.ram'))],
-    ['xbzrle record of encoding 2', inPart(craft.place(0, 0x40, 'pc.ram'), Buffer.from([2, 0, 1, 0]))],
+    ['XBZRLE record of 0 bytes', inPart(craft.xbzrleRecord(0, new Uint8Array(0), 'pc.ram'))],
+    ['XBZRLE record of 4097 bytes', inPart(craft.xbzrleRecord(0, new Uint8Array(4097), 'pc.ram'))],
+    ['XBZRLE record of encoding 2', inPart(craft.place(0, 0x40, 'pc.ram'), Buffer.from([2, 0, 1, 0]))],
     ['RDMA (HOOK)', inPart(craft.be64(0x80))],
     ['multifd (MULTIFD_FLUSH)', inPart(craft.be64(0x200))],
     ['COMPRESS_PAGE', inPart(craft.place(0, 0x100, 'pc.ram'))],
     ['COMPRESS_PAGE', inPart(craft.fillRecord(0, 0, 'pc.ram'), craft.place(0, 0x100))],
     ['obsolete record (FULL)', inPart(craft.be64(1))],
-    ['a record of flags 0x0', inPart(craft.be64(0))],
-    ['a record of flags 0x0', inPart(craft.fillRecord(0, 0, 'pc.ram'), craft.be64(0x20))],
-    ['a record of flags 0xa', inPart(craft.place(0, 0xa, 'pc.ram'))],
-    ['a record of flags 0x10', inPart(craft.be64(0x1010))],
-    ['a record of flags 0x4', inPart(craft.be64(0x4004))],
+    ['a record with flags 0x0', inPart(craft.be64(0))],
+    ['a record with flags 0x0', inPart(craft.fillRecord(0, 0, 'pc.ram'), craft.be64(0x20))],
+    ['a record with flags 0xa', inPart(craft.place(0, 0xa, 'pc.ram'))],
+    ['a record with flags 0x10', inPart(craft.be64(0x1010))],
+    ['a record with flags 0x4', inPart(craft.be64(0x4004))],
     ['the footer of section 9 after section 2', inPart(craft.be64(0x10), craft.footer(9))],
-    ["0x2 where a section's footer is expected", inPart(craft.be64(0x10), Buffer.from([2]))],
+    ['0x2 instead of a section footer', inPart(craft.be64(0x10), Buffer.from([2]))],
     ['a part of section 3, which was not started', [craft.start(RAM), Buffer.from([2]), craft.be32(3)]],
     ['a part of section 2, which was not started', [Buffer.from([2]), craft.be32(2)]],
-    ['more RAM after its end', [craft.start(RAM), craft.part([], true), Buffer.from([2]), craft.be32(2)]],
+    [
+      'more RAM after the end of RAM',
+      [craft.start(RAM), craft.part([], true), Buffer.from([2]), craft.be32(2)],
+    ],
     ['device state before the end of RAM', [craft.DEVICES]],
     ['device state before the end of RAM', [craft.start(RAM), craft.DEVICES]],
     ['the end of the stream before the end of RAM', [craft.start(RAM), Buffer.from([0])]],
-    ['a section of type 0x55', [craft.start(RAM), Buffer.from([0x55])]],
+    ['section type 0x55', [craft.start(RAM), Buffer.from([0x55])]],
   ];
   test.each(cases)('%s: everything from there on is literal', (reason, parts) => {
     const { events, state } = told(craft.header(), ...parts, Buffer.alloc(5000, 3));
@@ -203,21 +206,20 @@ describe('records', () => {
       const written: Uint8Array[] = [];
       const reasons: string[] = [];
       const writer = new QemuStreamWriter((bytes) => written.push(bytes));
-      const reader = new QemuStreamReader(
-        Object.assign(writer, {
-          opaque: (reason: string, from: number, block: number) =>
-            reasons.push(`${reason} ${from <= at} ${block}`),
-        }),
-      );
+      const reader = new QemuStreamReader({
+        ...writer.events(),
+        onOpaque: (reason: string, from: number, block: number) =>
+          reasons.push(`${reason} ${from <= at} ${block}`),
+      });
       reader.push(stream.subarray(0, at));
-      reader.giveUp('a second connection');
-      reader.giveUp('once more');
-      const { block } = writer;
+      reader.stopParsing('a second connection');
+      reader.stopParsing('once more');
+      const { lastBlock } = writer;
       reader.push(stream.subarray(at));
       expect(reader.finish()).toBeUndefined();
       writer.flush();
       expect(Buffer.concat(written).equals(stream)).toBe(true);
-      expect(reasons).toEqual([`a second connection true ${block}`]);
+      expect(reasons).toEqual([`a second connection true ${lastBlock}`]);
       expect(reader.state).toBe('opaque');
     }
   });

@@ -106,8 +106,8 @@ test('a return path with any bytes changed is heard the same however it is cut',
     const heard = (pieces: Iterable<Uint8Array>) => {
       const said: string[] = [];
       const reader = new QemuReturnReader({
-        message: (name, payload) => said.push(`${name} ${Buffer.from(payload).toString('hex')}`),
-        opaque: (reason, at) => said.push(`opaque ${reason} ${at}`),
+        onMessage: (name, payload) => said.push(`${name} ${Buffer.from(payload).toString('hex')}`),
+        onOpaque: (reason, at) => said.push(`opaque ${reason} ${at}`),
       });
       for (const piece of pieces) reader.push(piece);
       return said;

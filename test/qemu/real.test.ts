@@ -102,11 +102,11 @@ async function rewriter(path: string, to: string) {
     const destination = net.connect(to);
     sockets.push(source, destination);
     const writer = new QemuStreamWriter((bytes) => destination.write(bytes));
-    const forward = new QemuStreamReader(writer);
+    const forward = new QemuStreamReader(writer.events());
     reader = forward;
     const back = new QemuReturnReader({
-      pong: (n) => heard.push(`pong ${n}`),
-      shut: (error) => heard.push(`shut ${error}`),
+      onPong: (n) => heard.push(`pong ${n}`),
+      onShut: (error) => heard.push(`shut ${error}`),
     });
     source.on('data', (bytes) => {
       forward.push(bytes);

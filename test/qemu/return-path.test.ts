@@ -6,11 +6,11 @@ import { cut, fixture } from '../../testing/qemu/replay.js';
 function heard(stream: Uint8Array, pieceBytes = stream.length): string[] {
   const said: string[] = [];
   const reader = new QemuReturnReader({
-    message: (name) => said.push(name),
-    shut: (error) => said.push(`  error ${error}`),
-    pong: (number) => said.push(`  number ${number}`),
-    request: (block, start, bytes) => said.push(`  ${block ?? 'the same'} ${start} ${bytes}`),
-    opaque: (reason, at) => said.push(`opaque at ${at}: ${reason}`),
+    onMessage: (name) => said.push(name),
+    onShut: (error) => said.push(`  error ${error}`),
+    onPong: (number) => said.push(`  number ${number}`),
+    onPageRequest: (block, start, bytes) => said.push(`  ${block ?? 'the same'} ${start} ${bytes}`),
+    onOpaque: (reason, at) => said.push(`opaque at ${at}: ${reason}`),
   });
   for (const piece of cut(stream, Math.max(1, pieceBytes))) reader.push(piece);
   return said;
@@ -53,11 +53,11 @@ test('a bitmap is no message', () => {
 });
 
 test.each([
-  ['opaque at 8: a message of type 99', Buffer.concat([message(2, be32(1)), message(99, be32(1))])],
-  ['opaque at 0: a message INVALID of 0 bytes', message(0, Buffer.alloc(0))],
-  ['opaque at 0: a message PONG of 3 bytes', message(2, Buffer.alloc(3))],
+  ['opaque at 8: message type 99', Buffer.concat([message(2, be32(1)), message(99, be32(1))])],
+  ['opaque at 0: message INVALID of 0 bytes', message(0, Buffer.alloc(0))],
+  ['opaque at 0: message PONG of 3 bytes', message(2, Buffer.alloc(3))],
   [
-    'opaque at 0: a message REQ_PAGES_ID of 20 bytes, whose name has another length',
+    'opaque at 0: message REQ_PAGES_ID of 20 bytes, with a block name of another length',
     message(3, Buffer.alloc(20)),
   ],
   ['opaque at 10: a bitmap of 4294967296 bytes', Buffer.concat([message(5, named('ram-x')), be64(2 ** 32)])],

@@ -86,7 +86,7 @@ describe('what QEMU 7.2 wrote', () => {
   test.each([
     ['compress', "QEMU's own compression (COMPRESS_PAGE)"],
     ['dirty-bitmap', 'another live section, "dirty-bitmap"'],
-    ['preempt-channel', 'it begins with 0x00000000, not "QEVM"'],
+    ['preempt-channel', 'the first bytes are 0x00000000, not "QEVM"'],
   ])('%s: is passed on, and it is said why', (name, reason) => {
     const { events, state } = replay([fixture(name)]);
     expect(state).toBe('opaque');

@@ -29,26 +29,26 @@ function memoryTrace(stream: Uint8Array): MemoryTrace {
     return memory[block]!.subarray(page * PAGE, (page + 1) * PAGE);
   };
   const reader = new QemuStreamReader({
-    literal(bytes, from, to) {
+    onLiteral(bytes, from, to) {
       literalBytes += to - from;
       since = crc32(bytes.subarray(from, to), since);
       literals.push(Buffer.from(bytes.subarray(from, to)));
     },
-    page: (block, page, bytes, at) => pageOf(block, page).set(bytes.subarray(at, at + PAGE)),
-    fill: (block, page, value) => pageOf(block, page).fill(value),
-    xbzrle(block, page, bytes, at, length) {
+    onPage: (block, page, bytes, at) => pageOf(block, page).set(bytes.subarray(at, at + PAGE)),
+    onFill: (block, page, value) => pageOf(block, page).fill(value),
+    onXbzrle(block, page, bytes, at, length) {
       if (!applyXbzrle(bytes, at, length, pageOf(block, page)))
         throw new Error(`xbzrle of block ${block} page ${page}`);
     },
-    blocks(blocks) {
+    onBlocks(blocks) {
       memory = blocks.map(({ bytes }) => Buffer.alloc(bytes, 0xee));
       place('blocks', JSON.stringify(blocks));
     },
-    command: (command, payload) => place('command', command, crc32(payload)),
-    flush: (after) => place('flush', after),
-    postcopy: () => place('postcopy'),
-    deviceState: () => place('device state'),
-    opaque: (reason, _, block) => place('opaque', block, reason),
+    onCommand: (command, payload) => place('command', command, crc32(payload)),
+    onFlush: (after) => place('flush', after),
+    onPostcopy: () => place('postcopy'),
+    onDeviceState: () => place('device state'),
+    onOpaque: (reason, _, block) => place('opaque', block, reason),
   });
   reader.push(stream);
   place('end', reader.finish(), reader.state);

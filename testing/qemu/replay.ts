@@ -43,42 +43,42 @@ export function replay(pieces: Iterable<Uint8Array>, options: QemuWriterOptions 
   let blocks: readonly QemuBlock[] = [];
   const said = (...what: unknown[]) => events.push(`${literalBytes}: ${what.join(' ')}`);
   const reader: QemuStreamReader = new QemuStreamReader({
-    literal(bytes, from, to) {
+    onLiteral(bytes, from, to) {
       literalBytes += to - from;
-      writer.literal(bytes, from, to);
+      writer.writeLiteral(bytes, from, to);
     },
-    page(block, page, bytes, at) {
+    onPage(block, page, bytes, at) {
       counts.page++;
       offsets.push(reader.offsetOf(at));
       said('page', block, page, crc32(bytes.subarray(at, at + 4096)));
-      writer.page(block, page, bytes, at);
+      writer.writePage(block, page, bytes, at);
     },
-    fill(block, page, value) {
+    onFill(block, page, value) {
       counts.fill++;
       said('fill', block, page, value);
-      writer.fill(block, page, value);
+      writer.writeFill(block, page, value);
     },
-    xbzrle(block, page, bytes, at, length) {
+    onXbzrle(block, page, bytes, at, length) {
       counts.xbzrle++;
       offsets.push(reader.offsetOf(at));
       said('xbzrle', block, page, length, crc32(bytes.subarray(at, at + length)));
-      writer.xbzrle(block, page, bytes, at, length);
+      writer.writeXbzrle(block, page, bytes, at, length);
     },
-    machine: (name) => said('machine', name),
-    blocks(all) {
+    onMachine: (name) => said('machine', name),
+    onBlocks(all) {
       blocks = all;
-      writer.blocks(all);
+      writer.setBlocks(all);
       said('blocks', JSON.stringify(all));
     },
-    command: (command, payload) => said('command', command, Buffer.from(payload).toString('hex')),
-    discard: (block, ranges) => said('discard', block, JSON.stringify(ranges)),
-    flush: (after) => said('flush', after),
-    postcopy() {
-      writer.postcopy();
+    onCommand: (command, payload) => said('command', command, Buffer.from(payload).toString('hex')),
+    onDiscard: (block, ranges) => said('discard', block, JSON.stringify(ranges)),
+    onFlush: (after) => said('flush', after),
+    onPostcopy() {
+      writer.startPostcopy();
       said('postcopy');
     },
-    deviceState: () => said('device state'),
-    opaque: (reason, at, block) => said('opaque', at, block, reason),
+    onDeviceState: () => said('device state'),
+    onOpaque: (reason, at, block) => said('opaque', at, block, reason),
   });
   for (const piece of pieces) reader.push(piece);
   const end = reader.finish();

@@ -39,7 +39,7 @@ export class DestinationStream implements GuestMemory {
       rooms.handed(bytes);
       this.pieces.push(bytes);
     };
-    this.writer = new QemuStreamWriter(handed, { onlyZeroFill: true, room: rooms.next });
+    this.writer = new QemuStreamWriter(handed, { zeroFillOnly: true, allocate: rooms.next });
   }
 
   static async open(cacheBytes: number, base: BasePages | undefined, out: Out): Promise<DestinationStream> {
@@ -76,20 +76,20 @@ export class DestinationStream implements GuestMemory {
   }
 
   async literal(bytes: Uint8Array): Promise<void> {
-    this.writer.literal(bytes, 0, bytes.length);
+    this.writer.writeLiteral(bytes, 0, bytes.length);
     await this.flush();
   }
 
   write(page: number, bytes: Uint8Array): void {
     const map = this.map!;
     this.pages++;
-    this.writer.page(map.blockOf(page), map.offsetOf(page), bytes, 0);
+    this.writer.writePage(map.blockOf(page), map.offsetOf(page), bytes, 0);
   }
 
   zero(page: number): void {
     const map = this.map!;
     this.pages++;
-    this.writer.fill(map.blockOf(page), map.offsetOf(page), 0);
+    this.writer.writeFill(map.blockOf(page), map.offsetOf(page), 0);
   }
 
   /** QEMU has it already. */
@@ -117,7 +117,7 @@ export class DestinationStream implements GuestMemory {
   private passUnread(body: Uint8Array): void {
     this.unread = new TextDecoder().decode(body.subarray(1)).replace(/\p{C}/gu, ' ');
     // QEMU names the block anew after the switch.
-    if (body[0] === 1) this.writer.postcopy();
+    if (body[0] === 1) this.writer.startPostcopy();
   }
 
   private announced(pages: number): GuestMemory {
@@ -132,7 +132,7 @@ export class DestinationStream implements GuestMemory {
   private blocks(body: Uint8Array): void {
     if (this.map) throw new PageferryError('bad-stream', 'a second table of blocks');
     this.map = new BlockMap(readBlocks(body));
-    this.writer.blocks(this.map.blocks);
+    this.writer.setBlocks(this.map.blocks);
   }
 
   private asIs(body: Uint8Array): void {
@@ -146,11 +146,11 @@ export class DestinationStream implements GuestMemory {
     const { page, kind, fill, bytes } = readRecord(body);
     const [block, offset] = [map.blockOf(page), map.offsetOf(page)];
     this.pages++;
-    if (kind === 'page') writer.page(block, offset, bytes, 0);
-    else if (kind === 'fill') writer.fill(block, offset, fill);
+    if (kind === 'page') writer.writePage(block, offset, bytes, 0);
+    else if (kind === 'fill') writer.writeFill(block, offset, fill);
     else {
       this.receiver.invalidate(page);
-      writer.xbzrle(block, offset, bytes, 0, bytes.length);
+      writer.writeXbzrle(block, offset, bytes, 0, bytes.length);
     }
   }
 

@@ -58,10 +58,10 @@ export class SourceSession {
   /** What the destination's QEMU said at its end; Infinity: it has a return path, and did not say it yet. */
   private shut: number | undefined;
   private readonly answers = new QemuReturnReader({
-    message: () => {
+    onMessage: () => {
       this.shut ??= Infinity;
     },
-    shut: (error) => {
+    onShut: (error) => {
       this.shut = error;
     },
   });

@@ -79,7 +79,7 @@ export class SourceStream {
 
   /** From here on nothing is read of the stream. */
   async giveUp(reason: string): Promise<void> {
-    this.reader.giveUp(reason);
+    this.reader.stopParsing(reason);
     await this.workOff();
   }
 

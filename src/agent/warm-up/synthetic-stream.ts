@@ -12,7 +12,7 @@ const BLOCK = 'pc.ram';
 export function syntheticStream(pages: number, passes: number): Uint8Array {
   const pieces: Uint8Array[] = [];
   const writer = new QemuStreamWriter((piece) => pieces.push(piece));
-  const put = (bytes: Uint8Array) => writer.literal(bytes, 0, bytes.length);
+  const put = (bytes: Uint8Array) => writer.writeLiteral(bytes, 0, bytes.length);
   put(
     Buffer.concat([
       Buffer.from('QEVM'),
@@ -26,20 +26,20 @@ export function syntheticStream(pages: number, passes: number): Uint8Array {
   put(
     Buffer.concat([Buffer.of(sectionType.start), be32(RAM_ID), named(RAM_NAME), be32(0), be32(4), ...table]),
   );
-  writer.blocks([{ name: BLOCK, bytes: pages * PAGE_BYTES }]);
+  writer.setBlocks([{ name: BLOCK, bytes: pages * PAGE_BYTES }]);
   const page = new Uint8Array(PAGE_BYTES);
   const words = new Uint32Array(page.buffer);
   for (let pass = 0; pass < passes; pass++) {
     put(Buffer.concat([Buffer.of(pass < passes - 1 ? sectionType.part : sectionType.end), be32(RAM_ID)]));
     for (let number = 0; number < pages; number++) {
       if (number % 8 === 0) {
-        writer.fill(0, number, 0);
+        writer.writeFill(0, number, 0);
         continue;
       }
       for (let i = 0; i < words.length; i++)
         words[i] = i % 5 === 0 ? Math.imul(i + (number % 64), 0x9e3779b1) : i % 64;
       words[number % 1024] = number % 3 === 0 ? pass : number;
-      writer.page(0, number, page, 0);
+      writer.writePage(0, number, page, 0);
     }
     put(END);
   }

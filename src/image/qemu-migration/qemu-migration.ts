@@ -72,39 +72,39 @@ function readIndex(handle: ReadHandle, fileBytes: number, which: 'ram' | 'all') 
   let firstPages: number[] = [];
   let index = new QemuPageIndex(name, 0);
   const reader: QemuStreamReader = new QemuStreamReader({
-    literal() {},
-    page(block, page, _bytes, at) {
+    onLiteral() {},
+    onPage(block, page, _bytes, at) {
       const first = firstPages[block]!;
       if (first >= 0) index.setOffset(first + page, reader.offsetOf(at));
     },
-    fill(block, page, value) {
+    onFill(block, page, value) {
       const first = firstPages[block]!;
       if (first >= 0) index.setFill(first + page, value);
     },
-    xbzrle(block, page, bytes, at, length) {
+    onXbzrle(block, page, bytes, at, length) {
       const first = firstPages[block]!;
       const offset = reader.offsetOf(at);
       if (!applyXbzrle(bytes, at, length))
         throw bad(name, `page ${page} of a block: ${length} bytes at ${offset} are no xbzrle`);
       if (first >= 0) index.addChange(first + page, offset, length);
     },
-    machine(text) {
+    onMachine(text) {
       machine = text;
     },
-    blocks(all) {
+    onBlocks(all) {
       ({ blocks, firstPages } = layOut(all, which));
       const pages = blocks.reduce((sum, { bytes }) => sum + bytes, 0) / TARGET_PAGE_BYTES;
       if (pages > FREE_PAGES + (2 * fileBytes) / MIN_RECORD_BYTES)
         throw bad(name, `has blocks of ${pages} pages, which a file of ${fileBytes} bytes cannot hold`);
       index = new QemuPageIndex(name, pages);
     },
-    postcopy() {
+    onPostcopy() {
       throw unsupported(
         name,
         'is a postcopy migration, in which the guest went on at the destination before its RAM was there; save it with pre-copy',
       );
     },
-    opaque(reason, at) {
+    onOpaque(reason, at) {
       throw unsupported(name, `cannot be read from byte ${at} on: ${reason}`);
     },
   });

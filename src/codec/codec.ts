@@ -1,4 +1,6 @@
+import type { Slots } from '../kernels/arena.js';
 import type { Kernels } from '../kernels/kernels.js';
+import { LAYOUT } from '../kernels/layout.generated.js';
 
 /**
  * Every way in which a page can travel. In a frame, the bytes of many pages stand together in segments; a segment is stored as
@@ -58,18 +60,18 @@ export interface PageCodec {
   decode?(codec: CodecContext, coded: number, codedBytes: number, page: number, pageBytes: number): number;
 }
 
-/** The kernels, and the scratch that their codecs work in. */
+/** The kernels and the scratch memory that the codecs share. */
 export interface CodecContext {
   readonly kernels: Kernels;
   readonly lz4Scratch: number;
   readonly wkdmScratch: number;
 }
 
-/** Reserves the codecs' scratch (about 100 KiB). */
-export function createCodecContext(kernels: Kernels): CodecContext {
+/** Declare the codecs' scratch memory, about 164 KiB. */
+export function createCodecContext(slots: Slots): CodecContext {
   return {
-    kernels,
-    lz4Scratch: kernels.reserve(kernels.run.LZ4_SCRATCH_BYTES.value, 'lz4 scratch'),
-    wkdmScratch: kernels.reserve(kernels.run.WKDM_SCRATCH_BYTES.value, 'wkdm scratch'),
+    kernels: slots.kernels,
+    lz4Scratch: slots.slot('lz4 scratch', LAYOUT.LZ4_SCRATCH_BYTES),
+    wkdmScratch: slots.slot('wkdm scratch', LAYOUT.WKDM_SCRATCH_BYTES),
   };
 }

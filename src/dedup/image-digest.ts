@@ -1,46 +1,50 @@
+import type { Slots } from '../kernels/arena.js';
 import type { Kernels } from '../kernels/kernels.js';
 
 const DIGEST_BYTES = 16;
 const LINK_BYTES = 4096;
 
 /**
- * The digest of an image: a chain of XXH3-128 over its page digests, so that it can be made page by page and in constant memory.
+ * The digest of an image: a chain of XXH3-128 over its page digests, computed page by page in constant memory.
  *
  *     state = 16 zero bytes
  *     for every 255 page digests (the last link may have fewer): state = XXH3-128(state | page digests)
  *     digest = XXH3-128(state | image bytes u64)
  *
- * A page digest is XXH3-128 of the page's bytes (seed 0, low half first), the last page with the length that it has. It proves
- * that no accident changed a byte; against someone who forges, the channel must be authenticated.
+ * A page digest is XXH3-128 of the page's bytes (seed 0, low half first); a shorter last page is hashed with its own length.
+ * The digest detects every accidental change. It has no key: against forgery, authenticate the channel.
  */
 export class ImageDigest {
+  /** Address of the digest of a zero page, 16 bytes. */
+  readonly zeroPageDigest: number;
+  private readonly kernels: Kernels;
   private readonly link: number;
-  private used = DIGEST_BYTES;
   private readonly zeroPage: number;
+  private used = DIGEST_BYTES;
 
-  constructor(
-    private readonly kernels: Kernels,
-    pageBytes: number,
-  ) {
-    this.link = kernels.reserve(LINK_BYTES, 'image digest');
-    this.zeroPage = kernels.reserve(DIGEST_BYTES, 'zero page digest');
-    const page = kernels.reserve(pageBytes, 'zero page');
-    kernels.bytes.fill(0, page, page + pageBytes);
-    kernels.run.hash128(page, pageBytes, 0, 0, this.zeroPage);
+  /** `pageBytes`: the size of a page, or the largest size where {@link setPageBytes} sets it later. */
+  constructor(slots: Slots, pageBytes: number) {
+    this.kernels = slots.kernels;
+    this.link = slots.slot('image digest', LINK_BYTES);
+    this.zeroPageDigest = slots.slot('zero page digest', DIGEST_BYTES);
+    this.zeroPage = slots.slot('zero page', pageBytes);
+    slots.onAllocate(() => this.setPageBytes(pageBytes));
   }
 
-  /** Starts an image. */
+  /** Recompute the digest of a zero page, for pages of at most the size given to the constructor. */
+  setPageBytes(pageBytes: number): void {
+    const { bytes, run } = this.kernels;
+    bytes.fill(0, this.zeroPage, this.zeroPage + pageBytes);
+    run.hash128(this.zeroPage, pageBytes, 0, 0, this.zeroPageDigest);
+  }
+
+  /** Start an image. */
   start(): void {
     this.kernels.bytes.fill(0, this.link, this.link + DIGEST_BYTES);
     this.used = DIGEST_BYTES;
   }
 
-  /** Where the digest of a zero page stands. */
-  get zeroPageDigest(): number {
-    return this.zeroPage;
-  }
-
-  /** Takes the digests of the next `count` pages, which stand at `digests`. */
+  /** Add the digests of the next `count` pages, stored at `digests`. */
   add(digests: number, count: number): void {
     const { bytes } = this.kernels;
     for (let done = 0; done < count; ) {
@@ -49,13 +53,13 @@ export class ImageDigest {
       bytes.copyWithin(this.link + this.used, from, from + fits * DIGEST_BYTES);
       this.used += fits * DIGEST_BYTES;
       done += fits;
-      if (this.used === LINK_BYTES) this.close();
+      if (this.used === LINK_BYTES) this.closeLink();
     }
   }
 
-  /** The image's digest. */
+  /** Return the digest of an image of `imageBytes` bytes. */
   finish(imageBytes: number): Uint8Array {
-    if (this.used > DIGEST_BYTES) this.close();
+    if (this.used > DIGEST_BYTES) this.closeLink();
     const { bytes, run } = this.kernels;
     const size = new DataView(bytes.buffer, this.link + DIGEST_BYTES, 8);
     size.setUint32(0, imageBytes % 2 ** 32, true);
@@ -64,13 +68,13 @@ export class ImageDigest {
     return bytes.slice(this.link, this.link + DIGEST_BYTES);
   }
 
-  private close(): void {
+  private closeLink(): void {
     this.kernels.run.hash128(this.link, this.used, 0, 0, this.link);
     this.used = DIGEST_BYTES;
   }
 }
 
-/** A digest as people read it. */
+/** Return a digest as hexadecimal text. */
 export function digestText(digest: Uint8Array): string {
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

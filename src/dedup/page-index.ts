@@ -1,58 +1,64 @@
+import type { Slots } from '../kernels/arena.js';
 import type { Kernels } from '../kernels/kernels.js';
 
 const BUCKET_BYTES = 64;
-/** A bucket has room for eight; at four hardly any is forgotten. */
-const PAGES_A_BUCKET = 4;
-const NO_PLACE = 0xffffffff;
+/** Load of a bucket: it holds eight entries, and at a load of four about 1 % of the pages are evicted early. */
+const PAGES_PER_BUCKET = 4;
+const NO_REFERENCE = 0xffffffff;
 const SKETCH_SLOT_BYTES = 12;
 const MAX_CANDIDATES = 4;
 
-/** Where a page stands. */
+/** A page of an image: the image's number in the stream and the page's number in the image. */
 export interface PageReference {
   image: number;
   page: number;
 }
 
 /**
- * Which pages were seen: by fingerprint, to find identical ones, and by sketch, to find similar ones. Both tables are bounded
- * and forget the oldest; what they find is a candidate until its bytes were compared.
+ * An index of pages by fingerprint (the first 8 bytes of the digest), to find identical pages, and by sketch, to find similar ones.
+ * Both tables have a fixed size and evict the oldest entry. A hit is a candidate: the caller compares digests or bytes.
  */
 export class PageIndex {
-  private readonly index: number;
-  private readonly sketches: number;
-  private readonly features: number;
-  private readonly found: number;
-  /** Where the pages of the last run were seen: 8 bytes each. */
-  private readonly places: number;
-  private readonly bucketCount: number;
-  /** What `find` or `wasSeen` told last. */
+  /** Result of the last `find` or `wasSeen` that returned true. */
   readonly hit: PageReference = { image: 0, page: 0 };
-  /** The last `findSimilar`'s results. */
+  /** Results of the last `findSimilar`. */
   readonly candidates: readonly PageReference[] = Array.from({ length: MAX_CANDIDATES }, () => ({
     image: 0,
     page: 0,
   }));
+  private readonly kernels: Kernels;
+  private readonly bucketCount: number;
+  private readonly index: number;
+  private readonly sketches: number;
+  private readonly features: number;
+  private readonly found: number;
+  /** References of the pages of the last run, 8 bytes each. */
+  private readonly runReferences: number;
 
+  /**
+   * `pageCapacity`: pages that the index is sized for, a power of two, at least 4; `sketchSlotCount`: a power of two, 0 for none;
+   * `maxRunPages`: the longest run that `addRun` is given; `option`: the user's option that sizes the tables.
+   */
   constructor(
-    private readonly kernels: Kernels,
+    slots: Slots,
     private readonly pageBytes: number,
-    /** A power of two, at least 4. */
     pageCapacity: number,
     private readonly sketchSlotCount: number,
-    /** The longest run that `addRun` is given. */
-    runPages: number,
+    maxRunPages: number,
+    option = 'indexPages',
   ) {
-    this.bucketCount = pageCapacity / PAGES_A_BUCKET;
-    this.index = kernels.reserve(this.bucketCount * BUCKET_BYTES, 'fingerprint index');
-    this.places = kernels.reserve(8 * runPages, 'places of a run');
-    this.sketches = kernels.reserve(sketchSlotCount * SKETCH_SLOT_BYTES, 'sketches');
-    this.features = kernels.reserve(64, 'sketch');
+    this.kernels = slots.kernels;
+    this.bucketCount = pageCapacity / PAGES_PER_BUCKET;
+    this.index = slots.slot('fingerprint index', this.bucketCount * BUCKET_BYTES, option);
+    this.runReferences = slots.slot('references of a run', 8 * maxRunPages);
+    this.sketches = slots.slot('sketches', sketchSlotCount * SKETCH_SLOT_BYTES, option);
+    this.features = slots.slot('sketch', 64);
     this.found = this.features + 16;
   }
 
   /**
-   * Takes in a run of pages by their digests (16 bytes a page), those of a class (u16) other than 0 left out: for each, in order,
-   * `wasSeen` then tells of the first page that had its digest; a page that is new stands for it from then on.
+   * Look up a run of pages by their digests (16 bytes a page) and add those that are new, in order; pages of a class (u16) other than
+   * 0 are left out. Afterwards `wasSeen(i)` tells whether page `i` was found.
    */
   addRun(digests: number, classes: number, count: number, image: number, firstPage: number): void {
     this.kernels.run.indexAddPages(
@@ -63,35 +69,27 @@ export class PageIndex {
       count,
       image,
       firstPage,
-      this.places,
+      this.runReferences,
     );
   }
 
-  /** Whether page `i` of the last run was seen before; `hit` tells where. */
+  /** Return whether page `i` of the last run was found; `hit` is the first page with its fingerprint. */
   wasSeen(i: number): boolean {
-    return this.take(this.places + 8 * i);
+    return this.read(this.runReferences + 8 * i);
   }
 
-  /** Whether a page with this digest was seen; `hit` tells where. */
+  /** Return whether a page with this digest is in the index; `hit` is that page. */
   find(digest: number): boolean {
     this.kernels.run.indexFind(this.index, this.bucketCount, digest, this.found);
-    return this.take(this.found);
+    return this.read(this.found);
   }
 
-  /** Puts a page down, in place of another of its digest. */
+  /** Store a page under its digest, in place of an earlier page with that digest. */
   insert(digest: number, image: number, page: number): void {
     this.kernels.run.indexInsert(this.index, this.bucketCount, digest, image, page);
   }
 
-  private take(place: number): boolean {
-    const image = this.kernels.words[(place >>> 2) + 1]!;
-    if (image === NO_PLACE) return false;
-    this.hit.image = image;
-    this.hit.page = this.kernels.words[place >>> 2]!;
-    return true;
-  }
-
-  /** Fills `candidates` with pages that share a feature with this one; returns how many. Whole pages only. */
+  /** Set `candidates` to pages that share a feature with the whole page at `page`; return their count. */
   findSimilar(page: number): number {
     const { run, words } = this.kernels;
     run.sketchPage(page, this.pageBytes, this.features);
@@ -104,10 +102,19 @@ export class PageIndex {
     return count;
   }
 
-  /** Puts a page's sketch down; `sketched`: it is the page that `findSimilar` just looked at. */
-  insertSketch(page: number, image: number, number: number, sketched = false): void {
+  /** Store a page under its sketch; `isSketched`: it is the page of the last `findSimilar`, whose sketch is reused. */
+  insertSketch(page: number, image: number, number: number, isSketched = false): void {
     const { run } = this.kernels;
-    if (!sketched) run.sketchPage(page, this.pageBytes, this.features);
+    if (!isSketched) run.sketchPage(page, this.pageBytes, this.features);
     run.sketchInsert(this.sketches, this.sketchSlotCount, this.features, image, number);
+  }
+
+  private read(reference: number): boolean {
+    const { words } = this.kernels;
+    const image = words[(reference >>> 2) + 1]!;
+    if (image === NO_REFERENCE) return false;
+    this.hit.image = image;
+    this.hit.page = words[reference >>> 2]!;
+    return true;
   }
 }

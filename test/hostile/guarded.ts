@@ -20,19 +20,24 @@ export async function guardedKernels(memoryBytes: number): Promise<Guarded> {
   const tables = bytes.slice(0, inner.run.heapBase());
   let next = first;
   let slots: { what: string; at: number; size: number }[] = [];
-  return {
-    kernels: {
-      ...inner,
-      reserve(size, what) {
-        const at = align(next + BAND_BYTES);
-        next = at + size + BAND_BYTES;
-        if (next > bytes.length)
-          throw new RangeError(`${what}: needs ${size} bytes, ${bytes.length - at} are left`);
-        putBands(bytes, at, size);
-        slots.push({ what, at, size });
-        return at;
-      },
+  const kernels: Kernels = {
+    ...inner,
+    get kernels() {
+      return kernels;
     },
+    slot: (what, size) => kernels.reserve(size, what),
+    reserve(size, what) {
+      const at = align(next + BAND_BYTES);
+      next = at + size + BAND_BYTES;
+      if (next > bytes.length)
+        throw new RangeError(`${what}: needs ${size} bytes, ${bytes.length - at} are left`);
+      putBands(bytes, at, size);
+      slots.push({ what, at, size });
+      return at;
+    },
+  };
+  return {
+    kernels,
     rewind() {
       next = first;
       slots = [];

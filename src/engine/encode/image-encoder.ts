@@ -128,7 +128,7 @@ export class ImageEncoder {
     }
     if (index?.wasSeen(i)) {
       const { image, page: other } = index.hit;
-      if (earlier.confirm(image, other, address)) {
+      if (earlier.isSamePage(image, other, address, digest)) {
         frame.table.addReference(SAME_AS, image, other);
         frame.count(SAME_AS);
         if (image === this.number) this.duplicatesInside++;

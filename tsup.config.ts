@@ -1,63 +1,79 @@
 import type { Plugin } from 'esbuild';
-import { defineConfig } from 'tsup';
+import { defineConfig, type Options } from 'tsup';
+import manifest from './package.json' with { type: 'json' };
 // @ts-expect-error: a script, in plain JavaScript
-import { notices } from './scripts/notices.mjs';
+import { licences } from './scripts/licences.mjs';
 
-/** The pages of `--html` and their charts' libraries: a file of its own, which the program loads when it is wanted. */
-const pageApart: Plugin = {
-  name: 'page-apart',
+const ZSTD_FALLBACK = '@bokuweb/zstd-wasm';
+const LOADER = '@assemblyscript/loader';
+
+/** The entries of package.json's `exports`: `pageferry/NAME` is built from `src/NAME.ts`. */
+const entries = Object.fromEntries(
+  Object.keys(manifest.exports)
+    .filter((path) => !path.endsWith('.json'))
+    .map((path) => (path === '.' ? 'index' : path.slice(2)))
+    .map((name) => [name, `src/${name}.ts`]),
+);
+
+/** HTML reports and their chart library are a bundle of their own, which the CLI loads on demand. */
+const separateReportPage: Plugin = {
+  name: 'separate-report-page',
   setup: (bundler) =>
-    bundler.onResolve({ filter: /\/report\/pages\.js$/ }, () => ({
+    bundler.onResolve({ filter: /\/report\/html\/pages\.js$/ }, () => ({
       path: './report-page.js',
       external: true,
     })),
 };
 
-/** The charts' document never reads a style sheet: what would parse one (200 KB) stays out. */
-const noStyleSheets: Plugin = {
-  name: 'no-style-sheets',
+/** The charts' document never reads a style sheet: its parser (200 KB) is left out. */
+const withoutStyleSheets: Plugin = {
+  name: 'without-style-sheets',
   setup(bundler) {
-    bundler.onResolve({ filter: /^cssomnom\// }, () => ({ path: 'parse', namespace: 'no-style-sheets' }));
-    bundler.onLoad({ filter: /./, namespace: 'no-style-sheets' }, () => ({
+    bundler.onResolve({ filter: /^cssomnom\// }, () => ({
+      path: 'parse',
+      namespace: 'without-style-sheets',
+    }));
+    bundler.onLoad({ filter: /./, namespace: 'without-style-sheets' }, () => ({
       contents: 'export const parse = () => ({ cssRules: [] });',
     }));
   },
 };
 
-export default defineConfig([
-  {
-    entry: { index: 'src/index.ts', node: 'src/node.ts', simulate: 'src/simulate.ts' },
-    format: ['esm', 'cjs'],
-    target: 'es2022',
-    platform: 'neutral',
-    external: [/^node:/, '@bokuweb/zstd-wasm'],
-    noExternal: ['@assemblyscript/loader'],
-    removeNodeProtocol: false,
-    shims: true,
-    dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
-    clean: true,
-    sourcemap: true,
-  },
-  {
-    entry: { cli: 'src/cli/main.ts' },
-    format: ['esm'],
-    target: 'node20',
-    platform: 'node',
-    external: ['@bokuweb/zstd-wasm'],
-    noExternal: ['@assemblyscript/loader'],
-    removeNodeProtocol: false,
-    banner: { js: '#!/usr/bin/env node' },
-    esbuildPlugins: [pageApart],
-  },
-  {
-    entry: { 'report-page': 'src/report/html/pages.ts' },
-    format: ['esm'],
-    target: 'node20',
-    platform: 'node',
-    noExternal: [/./],
-    removeNodeProtocol: false,
-    minify: true,
-    splitting: false,
-    esbuildPlugins: [noStyleSheets, notices('dist/report-page.licenses.txt')],
-  },
-]);
+export const library: Options = {
+  entry: entries,
+  format: ['esm', 'cjs'],
+  target: 'es2022',
+  platform: 'neutral',
+  external: [/^node:/, ZSTD_FALLBACK],
+  noExternal: [LOADER],
+  removeNodeProtocol: false,
+  shims: true,
+  sourcemap: true,
+};
+
+const cli: Options = {
+  entry: { cli: 'src/cli/main.ts' },
+  format: ['esm'],
+  target: 'node20',
+  platform: 'node',
+  external: [ZSTD_FALLBACK],
+  noExternal: [LOADER],
+  removeNodeProtocol: false,
+  banner: { js: '#!/usr/bin/env node' },
+  esbuildPlugins: [separateReportPage],
+};
+
+const reportPage: Options = {
+  entry: { 'report-page': 'src/report/html/pages.ts' },
+  format: ['esm'],
+  target: 'node20',
+  platform: 'node',
+  noExternal: [/./],
+  removeNodeProtocol: false,
+  minify: true,
+  splitting: false,
+  esbuildPlugins: [withoutStyleSheets, licences('dist/report-page.licenses.txt')],
+};
+
+/** JavaScript only: tsup.declarations.ts writes the declarations, in a process beside this one. */
+export default defineConfig([library, cli, reportPage]);

@@ -1,11 +1,11 @@
-// What is bundled is passed on: the licences of the packages in a bundle, as they ask to be, in a file beside it.
+// Writes the licences of every package in a bundle to a file beside it, as the licences require.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** An esbuild plugin that writes `file`. */
-export function notices(file) {
+export function licences(file) {
   return {
-    name: 'notices',
+    name: 'licences',
     setup(bundler) {
       bundler.initialOptions.metafile = true;
       bundler.onEnd(({ metafile }) => {

@@ -1,0 +1,29 @@
+// Bundles the packing worker into one script and writes it into a TypeScript module as a string, so that no file is needed at run time.
+import { writeFileSync } from 'node:fs';
+import { build } from 'esbuild';
+
+/** The worker receives the compiled module from its parent: the wasm need not be in its script too. */
+const withoutWasm = {
+  name: 'without-wasm',
+  setup(bundler) {
+    bundler.onLoad({ filter: /wasm\.generated\.ts$/ }, () => ({
+      contents: "export const KERNELS_BASE64 = '';",
+    }));
+  },
+};
+
+const { outputFiles } = await build({
+  entryPoints: ['src/engine/pack/worker.ts'],
+  bundle: true,
+  write: false,
+  format: 'cjs',
+  platform: 'node',
+  target: 'node20',
+  minify: true,
+  plugins: [withoutWasm],
+  external: ['@bokuweb/zstd-wasm'],
+  // The parent passes the optional package's location; import.meta is not used for it.
+  logOverride: { 'empty-import-meta': 'silent' },
+});
+const source = JSON.stringify(outputFiles[0].text);
+writeFileSync('src/engine/pack/worker.generated.ts', `export const WORKER_SOURCE =\n  ${source};\n`);

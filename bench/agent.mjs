@@ -102,7 +102,7 @@ async function readOptions(argv) {
   for (const text of values.link ?? (quick ? ['1Gbit'] : ['100Mbit', '1Gbit']))
     links.push({
       text,
-      bitsPerSecond: text === 'none' ? undefined : await checkedOption('link', text, 'parseRate'),
+      bitsPerSecond: text === 'none' ? undefined : await checkedOption('link', text, 'bitRate'),
     });
   return {
     json: values.json,

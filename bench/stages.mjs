@@ -35,8 +35,8 @@ export async function run(argv) {
     link = '1Gbit',
   } = readOptions(argv, 'traces', 'runs', 'strategy', 'link');
   const rounds = wholeNumber('runs', runs, quick ? 1 : 5);
-  const linkBitsPerSecond = await checkedOption('link', link, 'parseRate');
-  await checkedOption('strategy', strategy, 'parseStrategy');
+  const linkBitsPerSecond = await checkedOption('link', link, 'bitRate');
+  await checkedOption('strategy', strategy, 'strategy');
   const rows = [];
   const { series, clean } = await findImages(traces);
   const folder = fs.mkdtempSync(join(tmpdir(), 'pageferry-bench-'));

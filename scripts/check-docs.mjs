@@ -1,5 +1,5 @@
-// What the documents promise: their links lead somewhere, the README's program runs, and its commands are those of --help.
-import { execFileSync } from 'node:child_process';
+// Checks the documents: links lead to files, the README's program runs, and --help has its commands and their options.
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
@@ -35,11 +35,25 @@ try {
   problems.push(`README.md: its program failed: ${error.message}`);
 }
 
-const help = execFileSync(process.execPath, ['dist/cli.js', '--help'], { encoding: 'utf8' });
+const helps = new Map();
+const help = (command) => {
+  if (!helps.has(command)) {
+    const { status, stdout } = spawnSync(process.execPath, ['dist/cli.js', ...command.split(' '), '--help'], {
+      encoding: 'utf8',
+    });
+    helps.set(command, status === 0 ? stdout : undefined);
+  }
+  return helps.get(command);
+};
 const commands = [...readme.matchAll(/```(?:text|sh)\n(.*?)```/gs)].map(([, block]) => block).join('');
-for (const [, command] of commands.matchAll(/\bpageferry (\w+) /g))
-  if (!help.includes(`pageferry ${command} `))
-    problems.push(`README.md: --help knows no command "${command}"`);
+for (const [, command, rest] of commands.matchAll(/\bpageferry ((?:agent )?[a-z]+)\b([^\n|&]*)/g)) {
+  const text = help(command);
+  if (text === undefined) problems.push(`README.md: there is no command "pageferry ${command}"`);
+  else
+    for (const [, option] of rest.matchAll(/\s(--[a-z-]+)/g))
+      if (!new RegExp(`${option}\\b`).test(text))
+        problems.push(`README.md: ${command} has no option ${option}`);
+}
 
 for (const problem of problems) process.stderr.write(`${problem}\n`);
 if (problems.length > 0) process.exitCode = 1;

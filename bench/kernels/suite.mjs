@@ -20,13 +20,13 @@ export function wholeNumber(name, text, otherwise) {
   throw badOption(`--${name}: "${text}" is not a number from 1 on`);
 }
 
-/** An option as the package's command line takes it; `parser` is one of `src/cli/args.ts`. */
+/** An option value, parsed as by the command line; `parser` is one of `src/cli/values.ts`. */
 export async function checkedOption(name, text, parser) {
-  const parsers = await bundled('src/cli/args.ts');
+  const parsers = await bundled('src/cli/values.ts');
   try {
     return parsers[parser](text);
   } catch (error) {
-    throw badOption(error.message || `--${name}: "${text}"`);
+    throw badOption(`--${name} ${text}: ${error.message}`);
   }
 }
 

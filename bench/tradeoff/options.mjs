@@ -36,7 +36,7 @@ export async function readLinkOptions(argv, defaults) {
   const { quick, json, traces } = values;
   const links = [];
   for (const text of values.link ?? defaults.links)
-    links.push({ text, bitsPerSecond: await checkedOption('link', text, 'parseRate') });
+    links.push({ text, bitsPerSecond: await checkedOption('link', text, 'bitRate') });
   return {
     quick,
     json,
@@ -53,7 +53,7 @@ export async function readLinkOptions(argv, defaults) {
 /** `name:of:a:strategy`, or a module that exports one. */
 async function ownStrategy(text) {
   if (!/\.[cm]?js$/.test(text)) {
-    await checkedOption('strategy', text, 'parseStrategy');
+    await checkedOption('strategy', text, 'strategy');
     return { name: text, strategy: text };
   }
   const exports = await import(pathToFileURL(text).href).catch((error) => {

@@ -4,7 +4,7 @@ import { bytesText } from '../report/terminal/units.js';
 
 export type CodecTable = Readonly<Record<string, CodecCount>>;
 
-/** Pages and bytes by codec, most bytes first. */
+/** Pages and bytes of each codec, the codec with the most bytes first. */
 export function codecTable(codecs: CodecTable): string {
   const rows = Object.entries(codecs)
     .sort(([, a], [, b]) => b.bytes - a.bytes || b.pages - a.pages)
@@ -14,5 +14,5 @@ export function codecTable(codecs: CodecTable): string {
       bytesText(bytes),
       pages === 0 ? '' : (bytes / pages).toFixed(1),
     ]);
-  return table(['codec', 'pages', 'bytes', 'bytes a page'], rows);
+  return table(['codec', 'pages', 'bytes', 'bytes/page'], rows);
 }

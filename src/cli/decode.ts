@@ -5,37 +5,46 @@ import { openImage } from '../image/formats.js';
 import { type FileSource, openFileSource } from '../image/raw.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSink, PageSource } from '../page/source.js';
+import { throwIfAborted } from '../page/sync.js';
+import { printable } from '../report/terminal/printable.js';
 import { bytesText } from '../report/terminal/units.js';
-import { progress } from './progress.js';
+import { createProgressLine } from './progress.js';
+import { reportStream } from './terminal.js';
 
 const PIECE_BYTES = 1 << 20;
 
-/** Decodes a packed file or pipe into sinks. @throws PageferryError that names the file; every sink was told to abort */
+/**
+ * Decode a packed file or pipe into sinks.
+ * @param activity for the progress line: "unpacking"
+ * @throws PageferryError that names the file, or the abort reason; every sink is aborted
+ */
 export async function decodeFile(
   file: string,
   basePaths: readonly string[],
-  what: string,
+  activity: string,
   openSink: (number: number) => PageSink,
+  signal: AbortSignal,
 ): Promise<DecodeSummary> {
   const opened: FileSource[] = [];
   const open = (source: FileSource) => {
     opened.push(source);
     return source;
   };
-  const line = progress(what);
+  const line = createProgressLine(activity);
   try {
     const bases = basePaths.map((path) => open(openImage(path)));
     const source = open(openFileSource(file));
     const decoder = await createDecoder((_, number) => openSink(number), { bases });
     try {
-      await pump(source, (piece, done) => {
+      const take = (piece: Uint8Array, done: number) => {
         decoder.push(piece);
-        line.at(done, source.bytes);
-      });
+        line.onBytes(done, source.bytes);
+      };
+      await pump(source, take, signal);
       return await decoder.finish();
     } catch (error) {
       decoder.abort();
-      throw named(source.name, error);
+      throw withFileName(source.name, error);
     }
   } finally {
     line.end();
@@ -43,8 +52,8 @@ export async function decodeFile(
   }
 }
 
-/** The error with the packed file's name before it; what the system refused names its own file. */
-export function named(name: string, error: unknown): unknown {
+/** The error with the packed file's name before its message; an error of the operating system names its own file. */
+export function withFileName(name: string, error: unknown): unknown {
   if (
     !(error instanceof PageferryError) ||
     error.message.startsWith(name) ||
@@ -54,39 +63,43 @@ export function named(name: string, error: unknown): unknown {
   return new PageferryError(error.code, `${name}: ${error.message}`, { cause: error });
 }
 
-/** Reads a source to its end, the next piece while one is worked on. */
-async function pump(source: PageSource, take: (piece: Uint8Array, done: number) => void): Promise<void> {
-  const rooms = [new Uint8Array(PIECE_BYTES), new Uint8Array(PIECE_BYTES)];
+/** Read a source to its end; the next piece is read while `take` works on one. */
+async function pump(
+  source: PageSource,
+  take: (piece: Uint8Array, done: number) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const buffers = [new Uint8Array(PIECE_BYTES), new Uint8Array(PIECE_BYTES)];
   let done = 0;
-  let reading = Promise.resolve(source.read(rooms[0]!));
+  let reading = Promise.resolve(source.read(buffers[0]!));
   for (let turn = 1; ; turn++) {
     const bytes = await reading;
+    throwIfAborted(signal);
     if (bytes === 0) return;
-    const piece = rooms[(turn - 1) % 2]!.subarray(0, bytes);
-    reading = Promise.resolve(source.read(rooms[turn % 2]!));
+    const piece = buffers[(turn - 1) % 2]!.subarray(0, bytes);
+    reading = Promise.resolve(source.read(buffers[turn % 2]!));
     reading.catch(() => {});
     done += bytes;
     take(piece, done);
   }
 }
 
-/** Where a report goes: standard output may hold the image or stream itself. */
-export function reportTo(path: string | undefined): NodeJS.WriteStream {
-  return path === '-' ? process.stderr : process.stdout;
-}
-
-/** Says what was decoded and proved; `path` is where the image went, if anywhere. */
-export function reportDecoded(summary: DecodeSummary, json: boolean, path?: string): void {
-  const out = reportTo(path);
+/** Print what was decoded. @param outputPath where the image was written, if anywhere */
+export function reportDecoded(summary: DecodeSummary, json: boolean, outputPath?: string): void {
+  const print = reportStream(outputPath);
   const images = summary.images.map((image) => ({ ...image, digest: digestText(image.digest) }));
   if (json) {
-    // The decoder counts pages alone: bytes of a codec are known where the stream was made.
+    // The decoder counts pages only: bytes by codec are counted by the encoder.
     const codecs = Object.fromEntries(
       Object.entries(summary.codecs).map(([name, { pages }]) => [name, { pages }]),
     );
-    out.write(`${JSON.stringify({ ...summary, images, codecs })}\n`);
+    print(`${JSON.stringify({ ...summary, images, codecs })}\n`);
     return;
   }
-  for (const { name, bytes, digest } of images)
-    out.write(`${name}: ${bytesText(bytes)}, identical, digest ${digest}\n`);
+  print(images.map(({ name, bytes, digest }) => verifiedLine(name, bytes, digest)).join(''));
+}
+
+/** One line about an image whose digest was checked. */
+export function verifiedLine(name: string, bytes: number, digest: string): string {
+  return `${printable(name, { isOneLine: true })}: ${bytesText(bytes)}, verified, digest ${digest}\n`;
 }

@@ -1,65 +1,112 @@
 import { PageferryError } from '../page/error.js';
 import { VERSION } from '../version.js';
-import { analyze } from './commands/analyze.js';
-import { capture } from './commands/capture.js';
-import { pack } from './commands/pack.js';
-import { unpack } from './commands/unpack.js';
-import { verify } from './commands/verify.js';
-import { handleSignals } from './interrupt.js';
-import { USAGE, UsageError } from './usage.js';
+import type { LegacyCommand } from './agent-legacy.js';
+import { type Command, type CommandGroup, isGroup } from './command.js';
+import { COMMANDS } from './commands.js';
+import { commandHelp, groupHelp, programHelp } from './help.js';
+import { type OptionTable, parseOptions, type Values } from './option-table.js';
+import { SignalHandler } from './signals.js';
+import { printErrorLine, printOut } from './terminal.js';
+import { UsageError } from './usage-error.js';
 
-type Command = (argv: readonly string[]) => Promise<void>;
-
-/** What few call, and what is large, is loaded when it is called. */
-const COMMANDS: Readonly<Record<string, Command>> = {
-  pack,
-  unpack,
-  verify,
-  analyze,
-  capture,
-  tradeoff: async (argv) => (await import('./commands/tradeoff.js')).tradeoff(argv),
-  simulate: async (argv) => (await import('./commands/simulate.js')).simulate(argv),
-  agent: async (argv) => (await import('./commands/agent.js')).agent(argv),
-};
-
-async function main([command, ...argv]: readonly string[]): Promise<void> {
-  if (command === undefined) throw new UsageError('needs a command');
-  if (
-    command === '--help' ||
-    command === '-h' ||
-    command === 'help' ||
-    argv.includes('--help') ||
-    argv.includes('-h')
+/** Wrong usage, and the help to read. */
+class CommandUsageError extends Error {
+  constructor(
+    readonly help: string,
+    message: string,
   ) {
-    process.stdout.write(USAGE);
-    return;
+    super(message);
   }
-  if (command === '--version' || command === '-V') {
-    process.stdout.write(`${VERSION}\n`);
-    return;
-  }
-  if (!Object.hasOwn(COMMANDS, command)) throw new UsageError(`unknown command "${command}"`);
-  await COMMANDS[command]!(argv);
 }
 
-handleSignals();
-// The process ends by itself: on process.exit() V8's compiler threads can wait for this one, which waits for them (1 run in 600, Node 24).
-// What reads our report may leave early, as `head` does: nothing to show a stack for.
+async function run([name, ...argv]: readonly string[], handler: SignalHandler): Promise<void> {
+  if (name === undefined) throw new CommandUsageError('pageferry', 'a command is required');
+  if (name === '--version' || name === '-V') return printOut(`${VERSION}\n`);
+  if (name === '--help' || name === '-h' || (name === 'help' && argv.length === 0)) return printProgramHelp();
+  if (name === 'help') return run([...argv, '--help'], handler);
+  if (!Object.hasOwn(COMMANDS, name)) throw new CommandUsageError('pageferry', `${name}: unknown command`);
+  const command: Command | CommandGroup | LegacyCommand = await COMMANDS[name as keyof typeof COMMANDS]();
+  if ('legacy' in command) return command.legacy(argv);
+  if (!isGroup(command)) return runCommand(name, command, argv, handler);
+  const [second, ...rest] = argv;
+  const subcommand = command.subcommands.find((one) => one.name === second);
+  if (subcommand) return runCommand(`${name} ${second}`, subcommand, rest, handler);
+  if (asksForHelp(argv)) return printOut(groupHelp(command));
+  const expected = command.subcommands.map((one) => `pageferry ${name} ${one.name}`).join(' or ');
+  const found = second === undefined ? 'a subcommand is required' : `${second}: unknown subcommand`;
+  throw new CommandUsageError(`pageferry ${name}`, `${name}: ${found}; write ${expected}`);
+}
+
+async function printProgramHelp(): Promise<void> {
+  printOut(programHelp((await Promise.all(Object.values(COMMANDS).map((load) => load()))) as Command[]));
+}
+
+function asksForHelp(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--');
+  return argv.slice(0, end < 0 ? argv.length : end).some((word) => word === '--help' || word === '-h');
+}
+
+async function runCommand(
+  path: string,
+  command: Command,
+  argv: readonly string[],
+  handler: SignalHandler,
+): Promise<void> {
+  if (asksForHelp(argv)) return printOut(commandHelp(path, command));
+  handler.stopMs = command.stopMs ?? handler.stopMs;
+  try {
+    const { values, operands } = parseOptions(argv, command.options, command.operands);
+    await command.run({ values: values as Values<OptionTable>, operands, argv, signal: handler.signal });
+  } catch (error) {
+    if (error instanceof UsageError)
+      throw new CommandUsageError(`pageferry ${path}`, `${path}: ${error.message}`);
+    throw error;
+  }
+}
+
+function report(error: unknown): void {
+  if (error instanceof CommandUsageError) {
+    printErrorLine(`pageferry: ${error.message} (see ${error.help} --help)`);
+    process.exitCode = 2;
+    return;
+  }
+  const isExpected = error instanceof PageferryError;
+  printErrorLine(`pageferry: ${isExpected ? error.message : ((error as Error)?.stack ?? error)}`);
+  process.exitCode = 1;
+}
+
+const handler = new SignalHandler();
+handler.start();
+// What reads the report may close the pipe early, as `head` does; that is a failure without a message.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') process.stderr.write(`pageferry: standard output: ${error.message}\n`);
+  if (error.code !== 'EPIPE') printErrorLine(`pageferry: standard output: ${error.message}`);
   process.exitCode ??= 1;
 });
 process.stderr.on('error', () => {});
-try {
-  await main(process.argv.slice(2));
-} catch (error) {
-  if (error instanceof UsageError) {
-    process.stderr.write(`pageferry: ${error.message} (see pageferry --help)\n`);
-    process.exitCode = 2;
-  } else {
-    process.stderr.write(
-      `pageferry: ${error instanceof PageferryError ? error.message : ((error as Error)?.stack ?? error)}\n`,
-    );
-    process.exitCode = 1;
+
+let isSettled = false;
+// An event loop without work ends the program even while a promise is pending.
+process.on('exit', () => {
+  if (isSettled || handler.name !== undefined) return;
+  printErrorLine('pageferry: ended with work pending; this is a fault of the program');
+  process.exitCode = 1;
+});
+
+async function main(): Promise<void> {
+  try {
+    await run(process.argv.slice(2), handler);
+    handler.stop();
+  } catch (error) {
+    if (handler.name === undefined) {
+      handler.stop();
+      report(error);
+    } else {
+      printErrorLine(`pageferry: stopped by ${handler.name}`);
+      handler.endProgram();
+    }
   }
+  isSettled = true;
 }
+
+// No process.exit() at the end: V8's compiler threads can deadlock with it (1 run in 600, Node 24).
+void main();

@@ -1,55 +1,62 @@
 import type { PageSource } from '../page/source.js';
 import { bytesText } from '../report/terminal/units.js';
+import { showProgressLine } from './terminal.js';
 
-const EVERY_MS = 200;
+const INTERVAL_MS = 200;
 
-/** A line on a terminal's standard error that says how far the work is; silent anywhere else. */
-export function progress(what: string): { at(done: number, of?: number): void; end(): void } {
-  if (!process.stderr.isTTY) return { at: () => {}, end: () => {} };
-  let shown = 0;
+/** A progress line on standard error where that is a terminal; elsewhere nothing is printed. */
+export interface ProgressLine {
+  /** Show bytes done, and their share where the total is known. */
+  onBytes(done: number, total?: number): void;
+  /** Show what is being done. */
+  onStep(step: string): void;
+  /** Remove the line. */
+  end(): void;
+}
+
+/** @param activity "packing" */
+export function createProgressLine(activity: string): ProgressLine {
+  if (!process.stderr.isTTY) return { onBytes: () => {}, onStep: () => {}, end: () => {} };
+  let shownAt = 0;
   return {
-    at(done, of) {
+    onBytes(done, total) {
       const now = Date.now();
-      if (now - shown < EVERY_MS) return;
-      shown = now;
-      const part = of ? ` of ${bytesText(of)} (${Math.floor((100 * done) / of)} %)` : '';
-      process.stderr.write(`\r\x1b[K${what}: ${bytesText(done)}${part}`);
+      if (now - shownAt < INTERVAL_MS) return;
+      shownAt = now;
+      const share = total ? ` of ${bytesText(total)} (${Math.floor((100 * done) / total)} %)` : '';
+      showProgressLine(`${activity}: ${bytesText(done)}${share}`);
+    },
+    onStep(step) {
+      shownAt = Date.now();
+      showProgressLine(`${activity} ${step}`);
     },
     end() {
-      if (shown > 0) process.stderr.write('\r\x1b[K');
+      if (shownAt > 0) showProgressLine('');
     },
   };
 }
 
-/** A line there that says what is being done. */
-export function statusLine(what: string): { at(doing: string): void; end(): void } {
-  if (!process.stderr.isTTY) return { at: () => {}, end: () => {} };
-  return {
-    at: (doing) => process.stderr.write(`\r\x1b[K${what} ${doing}`),
-    end: () => process.stderr.write('\r\x1b[K'),
-  };
-}
-
-/** The same sources, telling how many bytes were read of them all, and of how many where that is known. */
-export function watched(
+/** The same sources; `onProgress` gets the bytes read of all of them, and their total where every size is known. */
+export function withProgress(
   sources: readonly PageSource[],
-  told: (done: number, of?: number) => void,
+  onProgress: (done: number, total?: number) => void,
 ): PageSource[] {
   const sizes = sources.map(({ bytes }) => bytes);
-  const of = sizes.includes(undefined) ? undefined : sizes.reduce<number>((sum, bytes) => sum + bytes!, 0);
+  const total = sizes.includes(undefined) ? undefined : sizes.reduce<number>((sum, bytes) => sum + bytes!, 0);
   let done = 0;
   return sources.map((source) => {
-    const { name, bytes, readAt } = source;
+    const { name, bytes, readAt, skipZeros } = source;
+    const count = (read: number) => {
+      done += read;
+      onProgress(done, total);
+      return read;
+    };
     return {
       name,
-      ...(bytes === undefined ? {} : { bytes }),
-      ...(readAt ? { readAt: readAt.bind(source) } : {}),
-      async read(into) {
-        const got = await source.read(into);
-        done += got;
-        told(done, of);
-        return got;
-      },
+      ...(bytes !== undefined && { bytes }),
+      ...(readAt && { readAt: readAt.bind(source) }),
+      ...(skipZeros && { skipZeros: (maxBytes: number) => count(skipZeros.call(source, maxBytes)) }),
+      read: async (into) => count(await source.read(into)),
     };
   });
 }

@@ -6,21 +6,20 @@ import { openImage } from '../image/formats.js';
 import { captureProcess } from '../image/process/capture.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
-import { onInterrupt } from './interrupt.js';
+import { onForcedEnd } from './signals.js';
 
-/** What the trade-off is measured on: images that can be read again and again. */
+/** Images that are measured together and read several times. */
 export interface Workload {
   readonly name: string;
-  /** The files that it is made of. */
   readonly files: readonly string[];
   open(): readonly PageSource[];
   close(): void;
 }
 
-/** An image, or the images of a trace. @throws PageferryError when it cannot be read, or only once */
+/** One image, or the images of a directory. @throws PageferryError for what cannot be read, or only once */
 export function fileWorkload(path: string): Workload {
-  const folder = fs.statSync(path, { throwIfNoEntry: false })?.isDirectory();
-  return workloadOf(path, folder ? traceImages(path) : [path]);
+  const isDirectory = fs.statSync(path, { throwIfNoEntry: false })?.isDirectory();
+  return workloadOf(path, isDirectory ? traceImages(path) : [path]);
 }
 
 function workloadOf(name: string, files: readonly string[]): Workload {
@@ -34,12 +33,9 @@ function workloadOf(name: string, files: readonly string[]): Workload {
       const source = openImage(file);
       opened.add(source);
       if (source.readAt) return source;
-      throw new PageferryError(
-        'io',
-        `${file}: can be read only once, and is to be read many times: expected a file`,
-      );
+      throw new PageferryError('io', `${file}: can be read only once; measuring needs a regular file`);
     });
-  // What cannot be read is to be known before the first minute of measuring, not after.
+  // Report an unreadable file before minutes of measuring, not after.
   try {
     open();
   } finally {
@@ -49,20 +45,20 @@ function workloadOf(name: string, files: readonly string[]): Workload {
 }
 
 /**
- * The memory of this very process, as it is now (Linux): a workload that is at hand everywhere.
+ * The memory of this process as it is now (Linux): a workload without a file.
  * @throws PageferryError `unsupported` on other systems
  */
 export async function ownMemory(): Promise<Workload> {
   if (process.platform !== 'linux')
     throw new PageferryError(
       'unsupported',
-      `tradeoff: without an IMAGE it takes this process's own memory, which can be read on Linux only; this is ${process.platform}`,
+      `tradeoff: the memory of this process can be read on Linux only, not on ${process.platform}; name an IMAGE`,
     );
   const folder = fs.mkdtempSync(join(tmpdir(), 'pageferry-'));
   const remove = () => fs.rmSync(folder, { recursive: true, force: true });
-  const forget = onInterrupt(remove);
+  const withdraw = onForcedEnd(remove);
   const discard = () => {
-    forget();
+    withdraw();
     remove();
   };
   try {
@@ -72,7 +68,7 @@ export async function ownMemory(): Promise<Workload> {
     const workload = workloadOf(name, [file]);
     return {
       ...workload,
-      open: () => workload.open().map((source) => named(source, name)),
+      open: () => workload.open().map((source) => withName(source, name)),
       close() {
         workload.close();
         discard();
@@ -84,7 +80,7 @@ export async function ownMemory(): Promise<Workload> {
   }
 }
 
-/** Under another name than its file's, which nobody has to know. */
-function named({ bytes, read, readAt }: PageSource, name: string): PageSource {
+/** The source under a name that means something to the reader of a report. */
+function withName({ bytes, read, readAt }: PageSource, name: string): PageSource {
   return { name, read, ...(bytes !== undefined && { bytes }), ...(readAt && { readAt }) };
 }

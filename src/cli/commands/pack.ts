@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { digestText } from '../../dedup/image-digest.js';
 import { createEncoder } from '../../engine/encode/create-encoder.js';
 import type { Encoder } from '../../engine/encode/encoder.js';
@@ -8,127 +7,127 @@ import { type AtomicWriter, createAtomicWriter } from '../../image/fs/atomic-fil
 import type { FileSource } from '../../image/raw.js';
 import type { PageSource } from '../../page/source.js';
 import { bytesText, msText, rateText } from '../../report/terminal/units.js';
-import {
-  type Args,
-  checkInputs,
-  outputPath,
-  parse,
-  parseBytes,
-  parsePageBytes,
-  parseRate,
-  parseStrategy,
-  parseWhole,
-} from '../args.js';
+import type { Strategy } from '../../strategy/strategy.js';
 import { type CodecTable, codecTable } from '../codec-table.js';
-import { reportTo } from '../decode.js';
-import { progress, watched } from '../progress.js';
-import { UsageError } from '../usage.js';
+import { defineCommand } from '../command.js';
+import { IMAGE_DETAILS, REPORT_DETAILS } from '../details.js';
+import { checkInputs, checkOutput } from '../paths.js';
+import { createProgressLine, withProgress } from '../progress.js';
+import { printErrorLine, reportStream } from '../terminal.js';
+import { packingThreads, THREADS_OPTION } from '../threads.js';
+import { bitRate, byteCount, fileName, pageBytes, strategy } from '../values.js';
 
-const MAX_THREADS = 8;
 const MAX_INDEX_PAGES = 2 ** 22;
-/** Where an image's size is not known. */
-const USUAL_INDEX_PAGES = 2 ** 18;
-const MAX_BUDGET_BYTES = 2 ** 31;
+/** Index entries for an image of unknown size. */
+const DEFAULT_INDEX_PAGES = 2 ** 18;
 
-export async function pack(argv: readonly string[]): Promise<void> {
-  const args = parse('pack', argv, {
-    output: { type: 'string', short: 'o' },
-    strategy: { type: 'string' },
-    link: { type: 'string' },
-    base: { type: 'string', multiple: true },
-    threads: { type: 'string' },
-    'page-bytes': { type: 'string' },
-    'delta-budget': { type: 'string' },
-    json: { type: 'boolean' },
-  });
-  if (args.positionals.length === 0) throw new UsageError('pack: needs at least one IMAGE');
-  const inputs = [...args.positionals, ...args.texts('base')];
-  checkInputs('pack', inputs);
-  const path = outputPath(args, 'pack', inputs);
-  const options = encoderOptions(args);
-  // Node's own threads, which read and run zstd, are four unless told before the first is started.
-  process.env.UV_THREADPOOL_SIZE ??= String(Math.max(4, options.threads + 2));
-  const sources: FileSource[] = [];
-  const open = (image: string) => {
-    const source = openImage(image);
-    sources.push(source);
-    return source;
-  };
-  try {
-    const bases = args.texts('base').map(open);
-    const images = args.positionals.map(open);
-    const writer = createAtomicWriter(path);
-    // What takes a pipe's bytes is a link that can be measured; a file stands for one that cannot.
-    const linkBitsPerSecond = options.linkBitsPerSecond ?? (path === '-' ? 'measured' : 1e9);
-    const summary = await packTo(writer, images, bases, { ...options, linkBitsPerSecond });
-    report(summary, path, linkBitsPerSecond, args.flag('json'));
-  } finally {
-    for (const source of sources) source.close();
-  }
-}
+export const command = defineCommand({
+  name: 'pack',
+  summary: 'pack memory images into one stream',
+  operands: { label: 'IMAGE...', min: 1, max: Number.POSITIVE_INFINITY },
+  options: {
+    output: {
+      short: 'o',
+      value: 'FILE',
+      help: 'packed file; - for standard output',
+      parse: fileName,
+      required: true,
+    },
+    strategy: {
+      value: 'NAME',
+      help: 'adaptive, smallest, characteristic, mecom, fixed:CODEC or fixed:zstd:LEVEL',
+      parse: strategy,
+      default: 'adaptive',
+    },
+    link: {
+      value: 'RATE',
+      help: 'rate of the link to pack for; auto: measured while packing',
+      parse: (text: string): number | 'measured' => (text === 'auto' ? 'measured' : bitRate(text)),
+      defaultText: '1Gbit, or auto with -o -',
+    },
+    base: { value: 'IMAGE', help: 'image that the receiver has too', parse: fileName, repeatable: true },
+    threads: THREADS_OPTION,
+    'page-bytes': { value: 'N', help: 'page size: 4096, 16384 or 65536', parse: pageBytes, default: '4096' },
+    'delta-budget': {
+      value: 'N',
+      help: 'memory for earlier pages of inputs that cannot be read twice',
+      parse: byteCount('2G'),
+      default: '256M',
+    },
+    json: { help: 'report as one JSON object' },
+  },
+  details: [IMAGE_DETAILS, REPORT_DETAILS],
+  async run({ values, operands }) {
+    const inputs = [...operands, ...values.base];
+    checkInputs(inputs);
+    checkOutput(values.output, inputs);
+    const threads = packingThreads(values.threads);
+    // A pipe's reader sets a rate that can be measured; a file is packed for a link that is not there yet.
+    const linkBitsPerSecond = values.link ?? (values.output === '-' ? 'measured' : 1e9);
+    const opened: FileSource[] = [];
+    const open = (path: string) => {
+      const source = openImage(path);
+      opened.push(source);
+      return source;
+    };
+    try {
+      const bases = values.base.map(open);
+      const images = operands.map(open);
+      const summary = await packTo(createAtomicWriter(values.output), images, bases, {
+        strategy: values.strategy,
+        linkBitsPerSecond,
+        threads,
+        pageBytes: values['page-bytes'],
+        deltaBudgetBytes: values['delta-budget'],
+      });
+      report(summary, values.output, linkBitsPerSecond, values.json);
+    } finally {
+      for (const source of opened) source.close();
+    }
+  },
+});
 
-type Options = ReturnType<typeof encoderOptions>;
-
-function encoderOptions(args: Args) {
-  const link = args.text('link');
-  const threads = args.text('threads');
-  const pageBytes = args.text('page-bytes');
-  const budget = args.text('delta-budget');
-  return {
-    strategy: parseStrategy(args.text('strategy') ?? 'adaptive'),
-    linkBitsPerSecond:
-      link === 'auto' ? ('measured' as const) : link === undefined ? undefined : parseRate(link),
-    threads:
-      threads === undefined
-        ? Math.min(availableParallelism(), MAX_THREADS)
-        : parseWhole('--threads', threads, 1, 16),
-    pageBytes: pageBytes === undefined ? 4096 : parsePageBytes(pageBytes),
-    deltaBudgetBytes: budget === undefined ? 256 << 20 : parseBudget(budget),
-  };
-}
-
-function parseBudget(text: string): number {
-  const bytes = parseBytes('--delta-budget', text);
-  if (bytes > MAX_BUDGET_BYTES)
-    throw new UsageError(`--delta-budget: "${text}" is too much: expected at most 2G`);
-  return bytes;
+interface PackOptions {
+  readonly strategy: Strategy;
+  readonly linkBitsPerSecond: number | 'measured';
+  readonly threads: number;
+  readonly pageBytes: number;
+  readonly deltaBudgetBytes: number;
 }
 
 async function packTo(
   writer: AtomicWriter,
   images: readonly PageSource[],
   bases: readonly PageSource[],
-  options: Options & { linkBitsPerSecond: number | 'measured' },
+  options: PackOptions,
 ): Promise<StreamSummary> {
   const all = [...bases, ...images];
   const pages = all.reduce(
-    (sum, { bytes }) => sum + (bytes === undefined ? USUAL_INDEX_PAGES : bytes / options.pageBytes),
+    (sum, { bytes }) => sum + (bytes === undefined ? DEFAULT_INDEX_PAGES : bytes / options.pageBytes),
     0,
   );
-  // A file can be read again: only of what cannot are pages kept, to be compared with later ones.
-  const forgetful = all.some(({ readAt }) => !readAt);
-  const line = progress('packing');
-  let failure: unknown;
+  // Files can be read again; only pages of pipes are kept for comparison with later ones.
+  const hasPipes = all.some(({ readAt }) => !readAt);
+  const line = createProgressLine('packing');
   let encoder: Encoder | undefined;
+  let isWritten = false;
   try {
     encoder = await createEncoder((parts) => writer.write(...parts), {
       ...options,
-      deltaBudgetBytes: forgetful ? options.deltaBudgetBytes : 0,
+      deltaBudgetBytes: hasPipes ? options.deltaBudgetBytes : 0,
       indexPages: Math.min(Math.max(pages, 1024), MAX_INDEX_PAGES),
-      // One image alone has few pages that resemble each other.
+      // A single image has few pages that resemble each other.
       similar: all.length > 1,
     });
     for (const base of bases) await encoder.base(base);
-    for (const image of watched(images, line.at)) await encoder.encode(image);
+    for (const image of withProgress(images, line.onBytes)) await encoder.encode(image);
     const summary = await encoder.finish();
     await writer.commit();
+    isWritten = true;
     return summary;
-  } catch (error) {
-    failure = error;
-    throw error;
   } finally {
     line.end();
-    if (failure !== undefined) {
+    if (!isWritten) {
       await encoder?.close();
       writer.abort();
     }
@@ -136,24 +135,22 @@ async function packTo(
 }
 
 function report(summary: StreamSummary, path: string, link: number | 'measured', json: boolean): void {
-  const out = reportTo(path);
+  const print = reportStream(path);
   if (json) {
     const images = summary.images.map((image) => ({ ...image, digest: digestText(image.digest) }));
-    out.write(`${JSON.stringify({ ...summary, images })}\n`);
+    print(`${JSON.stringify({ ...summary, images })}\n`);
     return;
   }
-  for (const note of summary.notes) process.stderr.write(`pageferry: note: ${note}\n`);
-  const { bytesIn, bytesOut, encodeMs } = summary;
-  out.write(`${codecTable(summary.codecs as CodecTable)}\n\n`);
+  for (const note of summary.notes) printErrorLine(`pageferry: note: ${note}`);
+  print(`${codecTable(summary.codecs as CodecTable)}\n\n${totalText(summary, link)}\n`);
+}
+
+/** "512.0 MiB in, 118.0 MiB out (23.0 %), encoded in 1.20 s; at 1 Gbit/s: 1.20 s packed, 4.29 s uncompressed" */
+function totalText({ bytesIn, bytesOut, encodeMs }: StreamSummary, link: number | 'measured'): string {
   const share = bytesIn === 0 ? '' : ` (${((100 * bytesOut) / bytesIn).toFixed(1)} %)`;
-  out.write(`${bytesText(bytesIn)} in, ${bytesText(bytesOut)} out${share}, ${msText(encodeMs)} to encode`);
-  if (link === 'measured') {
-    out.write(' and to be taken by the link\n');
-    return;
-  }
-  const linkMs = (bytesOut * 8000) / link;
-  out.write('; ');
-  out.write(
-    `${msText(Math.max(encodeMs, linkMs))} over a link of ${rateText(link)}, ${msText((bytesIn * 8000) / link)} unpacked\n`,
-  );
+  const sizes = `${bytesText(bytesIn)} in, ${bytesText(bytesOut)} out${share}`;
+  if (link === 'measured') return `${sizes}, encoded and sent in ${msText(encodeMs)} (measured link rate)`;
+  const packedMs = Math.max(encodeMs, (bytesOut * 8000) / link);
+  const uncompressedMs = (bytesIn * 8000) / link;
+  return `${sizes}, encoded in ${msText(encodeMs)}; at ${rateText(link)}: ${msText(packedMs)} packed, ${msText(uncompressedMs)} uncompressed`;
 }

@@ -1,59 +1,89 @@
 import { loadZstd } from '../../codec/zstd/load.js';
 import type { AtomicWriter } from '../../image/fs/atomic-file.js';
 import { PageferryError } from '../../page/error.js';
+import { throwIfAborted } from '../../page/sync.js';
+import { printable } from '../../report/terminal/printable.js';
 import type { GuestFacts, LinkResults, SimulationReport } from '../../report/terminal/simulation.js';
 import { simulationRows } from '../../report/terminal/simulation-rows.js';
 import { simulationText } from '../../report/terminal/simulation-summary.js';
 import { rateText } from '../../report/terminal/units.js';
 import type { Costs } from '../../simulate/costs.js';
 import type { GuestSpec } from '../../simulate/guest.js';
-import { simulate as run, type SimulationResult } from '../../simulate/simulate.js';
+import { type SimulationResult, simulate } from '../../simulate/simulate.js';
 import { VERSION } from '../../version.js';
-import { checkPage, commandLine, pageWriter } from '../page-output.js';
-import { statusLine } from '../progress.js';
-import { costsOf, MEASURED } from '../simulate/costs.js';
+import { defineCommand } from '../command.js';
+import { commandLine, pageWriter } from '../page-output.js';
+import { checkPage } from '../paths.js';
+import { createProgressLine } from '../progress.js';
+import { loadCosts, MEASURED } from '../simulate/costs.js';
 import { openGuest } from '../simulate/guest.js';
-import { type SimulateOptions, simulateOptions } from '../simulate/options.js';
+import {
+  checkSimulateOptions,
+  linksOf,
+  SIMULATE_OPTIONS,
+  type SimulateOptions,
+  techniquesOf,
+} from '../simulate/options.js';
+import { printOut } from '../terminal.js';
 
-export async function simulate(argv: readonly string[]): Promise<void> {
-  const options = simulateOptions(argv);
-  const inputs = options.costs === undefined || options.costs === MEASURED ? [] : [options.costs];
-  checkPage('simulate', options.html, inputs);
-  const guest = openGuest(options);
-  let writer: AtomicWriter | undefined;
-  try {
-    writer = pageWriter('simulate', options.html, [...inputs, ...guest.files]);
-    const costs = await costsOf(options.costs);
-    const report = await reportOf(guest.spec, options, costs, commandLine('simulate', argv));
-    if (writer) await writePage(writer, report);
-    process.stdout.write(
-      options.json ? `${JSON.stringify(simulationRows(report))}\n` : simulationText(report),
-    );
-    if (report.links.some(({ results }) => results.some(({ verified }) => !verified))) process.exitCode = 1;
-  } catch (error) {
-    writer?.abort();
-    throw error;
-  } finally {
-    guest.close();
-  }
-}
+export const command = defineCommand({
+  name: 'simulate',
+  summary: 'migrate a live guest in simulated time, by every technique',
+  options: SIMULATE_OPTIONS,
+  details: [
+    'Time is simulated; pages are really encoded, decoded and compared. The same options give the same report.',
+    'docs/simulate.md lists the settings of a guest.',
+  ],
+  async run({ values, argv, signal }) {
+    checkSimulateOptions(values);
+    const inputs = values.costs === undefined || values.costs === MEASURED ? [] : [values.costs];
+    checkPage(values.html, inputs);
+    const guest = openGuest(values);
+    let writer: AtomicWriter | undefined;
+    try {
+      writer = pageWriter(values.html, [...inputs, ...guest.files]);
+      const costs = await loadCosts(values.costs);
+      const report = await simulateAll(guest.spec, values, costs, commandLine('simulate', argv), signal);
+      if (writer) await writePage(writer, report);
+      printOut(
+        values.json
+          ? `${JSON.stringify(simulationRows(report))}\n`
+          : simulationText(withPrintableName(report)),
+      );
+      const results = report.links.flatMap((link) => link.results);
+      if (results.some(({ verified }) => !verified)) process.exitCode = 1;
+    } catch (error) {
+      writer?.abort();
+      throw error;
+    } finally {
+      guest.close();
+    }
+  },
+});
 
-async function reportOf(
+async function simulateAll(
   spec: GuestSpec,
-  options: SimulateOptions,
+  values: SimulateOptions,
   costs: Costs,
-  command: string,
+  commandText: string,
+  signal: AbortSignal,
 ): Promise<SimulationReport> {
-  const { seed, downtimeLimitMs, threads, storageBytesPerSecond, autoConverge, comesBack } = options;
-  const guest = await factsOf(spec, seed);
+  const { seed, threads } = values;
   return {
-    command,
+    command: commandText,
     version: VERSION,
     runtime: `Node ${process.version}`,
     zstd: (await loadZstd())?.name,
-    guest,
-    conditions: { seed, downtimeLimitMs, threads, storageBytesPerSecond, autoConverge, comesBack },
-    links: await simulated(spec, options, costs),
+    guest: await factsOf(spec, seed),
+    conditions: {
+      seed,
+      threads,
+      downtimeLimitMs: values['downtime-limit'],
+      storageBytesPerSecond: values.storage,
+      autoConverge: values['auto-converge'],
+      comesBack: values['return-visit'],
+    },
+    links: await simulateLinks(spec, values, costs, signal),
   };
 }
 
@@ -64,33 +94,37 @@ async function factsOf(spec: GuestSpec, seed: number): Promise<GuestFacts> {
   return { name: spec.name, pages, pageBytes, pagesEach };
 }
 
-async function simulated(guest: GuestSpec, options: SimulateOptions, costs: Costs): Promise<LinkResults[]> {
-  const { techniques, links, strategy, downtimeLimitMs, seed, storageBytesPerSecond, autoConverge, threads } =
-    options;
-  const host = { threads, share: 1 };
-  const line = statusLine('simulating');
+async function simulateLinks(
+  guest: GuestSpec,
+  values: SimulateOptions,
+  costs: Costs,
+  signal: AbortSignal,
+): Promise<LinkResults[]> {
+  const techniques = techniquesOf(values);
+  const links = linksOf(values);
+  const host = { threads: values.threads, share: 1 };
+  const common = {
+    guest,
+    costs,
+    source: host,
+    destination: host,
+    downtimeLimitMs: values['downtime-limit'],
+    seed: values.seed,
+    storageBytesPerSecond: values.storage,
+    autoConverge: values['auto-converge'],
+    ...(values.strategy !== undefined && { strategy: values.strategy }),
+  };
+  const line = createProgressLine('simulating');
   const found: LinkResults[] = [];
+  let number = 0;
   try {
     for (const link of links) {
       const results: SimulationResult[] = [];
       for (const technique of techniques) {
-        const what = `${technique} at ${rateText(link.bitsPerSecond)}`;
-        line.at(
-          `${what} (${found.length * techniques.length + results.length + 1} of ${links.length * techniques.length})`,
-        );
-        const one = {
-          guest,
-          technique,
-          link,
-          downtimeLimitMs,
-          seed,
-          costs,
-          storageBytesPerSecond,
-          autoConverge,
-        };
-        results.push(
-          await named(what, run({ ...one, source: host, destination: host, ...(strategy && { strategy }) })),
-        );
+        throwIfAborted(signal);
+        const migration = `${technique} at ${rateText(link.bitsPerSecond)}`;
+        line.onStep(`${migration} (${++number} of ${links.length * techniques.length})`);
+        results.push(await withMigrationName(migration, simulate({ ...common, technique, link })));
       }
       found.push({ link, results });
     }
@@ -100,19 +134,26 @@ async function simulated(guest: GuestSpec, options: SimulateOptions, costs: Cost
   return found;
 }
 
-/** Where it fails, the message says which migration it was. */
-async function named(what: string, simulation: Promise<SimulationResult>): Promise<SimulationResult> {
+/** The result, or the error with the migration's name before its message. */
+async function withMigrationName(
+  migration: string,
+  simulation: Promise<SimulationResult>,
+): Promise<SimulationResult> {
   try {
     return await simulation;
   } catch (cause) {
     if (cause instanceof PageferryError)
-      throw new PageferryError(cause.code, `${what}: ${cause.message}`, { cause });
+      throw new PageferryError(cause.code, `${migration}: ${cause.message}`, { cause });
     throw cause;
   }
 }
 
+function withPrintableName(report: SimulationReport): SimulationReport {
+  return { ...report, guest: { ...report.guest, name: printable(report.guest.name, { isOneLine: true }) } };
+}
+
 async function writePage(writer: AtomicWriter, report: SimulationReport): Promise<void> {
-  // The charts' libraries are larger than all the rest: loaded only where a page is wanted.
+  // The chart libraries are larger than the rest of the program: loaded only for a page.
   const { renderSimulationPage } = await import('../../report/html/pages.js');
   await writer.write(Buffer.from(renderSimulationPage(report)));
   await writer.commit();

@@ -3,85 +3,80 @@ import type { MadeBy, TradeoffReport } from '../../analyze/tradeoff/report.js';
 import { measureTradeoff } from '../../analyze/tradeoff/tradeoff.js';
 import { loadZstd } from '../../codec/zstd/load.js';
 import type { AtomicWriter } from '../../image/fs/atomic-file.js';
+import { printable } from '../../report/terminal/printable.js';
 import { tradeoffRows } from '../../report/terminal/rows.js';
 import { summaryText } from '../../report/terminal/summary.js';
 import { VERSION } from '../../version.js';
-import { type Args, parse, parseRate, parseWhole } from '../args.js';
-import { checkPage, commandLine, pageWriter } from '../page-output.js';
-import { statusLine } from '../progress.js';
-import { UsageError } from '../usage.js';
+import { defineCommand } from '../command.js';
+import { commandLine, pageWriter } from '../page-output.js';
+import { checkPage } from '../paths.js';
+import { createProgressLine } from '../progress.js';
+import { printOut } from '../terminal.js';
+import { packingThreads, THREADS_OPTION } from '../threads.js';
+import { UsageError } from '../usage-error.js';
+import { bitRate, pageFile } from '../values.js';
 import { fileWorkload, ownMemory, type Workload } from '../workloads.js';
 
-const LINKS = ['100Mbit', '1Gbit', '10Gbit', '40Gbit'];
-const MAX_THREADS = 8;
+export const command = defineCommand({
+  name: 'tradeoff',
+  summary: 'measure which strategy is fastest at which link rate',
+  operands: { label: 'IMAGE|DIRECTORY...', min: 0, max: Number.POSITIVE_INFINITY },
+  options: {
+    link: {
+      value: 'RATE',
+      help: 'link rate to compute times for',
+      parse: bitRate,
+      repeatable: true,
+      default: ['100Mbit', '1Gbit', '10Gbit', '40Gbit'],
+    },
+    threads: THREADS_OPTION,
+    html: { value: 'FILE', help: 'report as one HTML page with charts', parse: pageFile },
+    json: { help: 'report as a JSON array of rows' },
+  },
+  details: [
+    'The files of a DIRECTORY are images of one guest over time. Without operands, the memory of this process is measured (Linux).',
+  ],
+  async run({ values, operands, argv }) {
+    const links = [...new Set(values.link)].sort((a, b) => a - b);
+    if (operands.includes('-'))
+      throw new UsageError('-: standard input can be read only once; write a file name');
+    checkPage(values.html, operands);
+    const threads = packingThreads(values.threads);
+    const workloads = operands.length > 0 ? operands.map(fileWorkload) : [await ownMemory()];
+    let writer: AtomicWriter | undefined;
+    try {
+      writer = pageWriter(
+        values.html,
+        workloads.flatMap(({ files }) => files),
+      );
+      const report = await measure(workloads, links, threads, argv);
+      if (writer) await writePage(writer, report);
+      printOut(
+        values.json ? `${JSON.stringify(tradeoffRows(report))}\n` : summaryText(withPrintableNames(report)),
+      );
+    } catch (error) {
+      writer?.abort();
+      throw error;
+    } finally {
+      for (const workload of workloads) workload.close();
+    }
+  },
+});
 
-export async function tradeoff(argv: readonly string[]): Promise<void> {
-  const args = parse('tradeoff', argv, {
-    link: { type: 'string', multiple: true },
-    threads: { type: 'string' },
-    html: { type: 'string' },
-    json: { type: 'boolean' },
-  });
-  const links = linksOf(args);
-  const threads = args.text('threads');
-  const packing =
-    threads === undefined
-      ? Math.min(availableParallelism(), MAX_THREADS)
-      : parseWhole('--threads', threads, 1, 16);
-  if (args.positionals.includes('-'))
-    throw new UsageError(
-      'tradeoff: standard input (-) can be read only once, and is to be read many times: expected a file',
-    );
-  checkPage('tradeoff', args.text('html'), args.positionals);
-  // Node's own threads, which read and run zstd, are four unless told before the first is started.
-  process.env.UV_THREADPOOL_SIZE ??= String(Math.max(4, packing + 2));
-  const workloads = args.positionals.length > 0 ? args.positionals.map(fileWorkload) : [await ownMemory()];
-  let writer: AtomicWriter | undefined;
-  try {
-    writer = pageWriter(
-      'tradeoff',
-      args.text('html'),
-      workloads.flatMap(({ files }) => files),
-    );
-    const report = await measured(workloads, links, packing, argv);
-    if (writer) await writePage(writer, report);
-    process.stdout.write(
-      args.flag('json') ? `${JSON.stringify(tradeoffRows(report))}\n` : summaryText(report),
-    );
-  } catch (error) {
-    writer?.abort();
-    throw error;
-  } finally {
-    for (const workload of workloads) workload.close();
-  }
-}
-
-/** Each once, slowest first. */
-function linksOf(args: Args): number[] {
-  const given = args.texts('link');
-  const rates = (given.length > 0 ? given : LINKS).map(parseRate);
-  return [...new Set(rates)].sort((a, b) => a - b);
-}
-
-async function measured(
+async function measure(
   workloads: readonly Workload[],
   links: readonly number[],
   threads: number,
   argv: readonly string[],
-) {
-  const line = statusLine('measuring');
+): Promise<TradeoffReport> {
+  const line = createProgressLine('measuring');
   const cpuClock = () => {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1000;
   };
   try {
-    return await measureTradeoff(workloads, {
-      links,
-      threads,
-      made: await madeBy(threads, argv),
-      cpuClock,
-      progress: line.at,
-    });
+    const made = await madeBy(threads, argv);
+    return await measureTradeoff(workloads, { links, threads, made, cpuClock, progress: line.onStep });
   } finally {
     line.end();
   }
@@ -102,8 +97,16 @@ async function madeBy(threads: number, argv: readonly string[]): Promise<MadeBy>
   };
 }
 
+function withPrintableNames(report: TradeoffReport): TradeoffReport {
+  const workloads = report.workloads.map((workload) => ({
+    ...workload,
+    name: printable(workload.name, { isOneLine: true }),
+  }));
+  return { ...report, workloads };
+}
+
 async function writePage(writer: AtomicWriter, report: TradeoffReport): Promise<void> {
-  // The charts' libraries are larger than all the rest: loaded only where a page is wanted.
+  // The chart libraries are larger than the rest of the program: loaded only for a page.
   const { renderPage } = await import('../../report/html/pages.js');
   await writer.write(Buffer.from(renderPage(report)));
   await writer.commit();

@@ -4,130 +4,144 @@ import { openImage } from '../../image/formats.js';
 import { createFileSink } from '../../image/fs/file-sink.js';
 import { createImageSet, createReadableSink } from '../../image/fs/image-set.js';
 import { createScratchSink } from '../../image/fs/scratch-sink.js';
-import { openFileSource } from '../../image/raw.js';
+import { type FileSource, openFileSource } from '../../image/raw.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
+import { printable } from '../../report/terminal/printable.js';
 import { bytesText } from '../../report/terminal/units.js';
-import { checkInputs, outputPath, parse, parseWhole } from '../args.js';
-import { decodeFile, named, reportDecoded, reportTo } from '../decode.js';
-import { onInterrupt } from '../interrupt.js';
-import { UsageError } from '../usage.js';
+import { defineCommand } from '../command.js';
+import { decodeFile, reportDecoded, verifiedLine, withFileName } from '../decode.js';
+import { REPORT_DETAILS } from '../details.js';
+import { checkInputs, checkOutput } from '../paths.js';
+import { onForcedEnd } from '../signals.js';
+import { reportStream } from '../terminal.js';
+import { UsageError } from '../usage-error.js';
+import { fileName, wholeNumber } from '../values.js';
 
-export async function unpack(argv: readonly string[]): Promise<void> {
-  const args = parse('unpack', argv, {
-    output: { type: 'string', short: 'o' },
-    image: { type: 'string' },
-    pages: { type: 'string' },
-    base: { type: 'string', multiple: true },
-    json: { type: 'boolean' },
-  });
-  const [file, ...more] = args.positionals;
-  if (file === undefined || more.length > 0) throw new UsageError('unpack: needs one FILE');
-  const bases = args.texts('base');
-  checkInputs('unpack', [file, ...bases]);
-  const path = outputPath(args, 'unpack', [file]);
-  const image = args.text('image');
-  const pages = args.text('pages');
-  if (image !== undefined || pages !== undefined) {
-    const number = image === undefined ? 0 : parseWhole('--image', image, 0, 0xffffffff);
-    await unpackOne(
-      file,
-      path,
-      bases,
-      number,
-      pages === undefined ? undefined : parsePages(pages),
-      args.flag('json'),
-    );
-    return;
-  }
-  const images = createImageSet(path);
-  const unhook = onInterrupt(() => images.discard());
+export const command = defineCommand({
+  name: 'unpack',
+  summary: 'unpack the images of a stream',
+  operands: { label: 'FILE', min: 1, max: 1 },
+  options: {
+    output: {
+      short: 'o',
+      value: 'PATH',
+      help: 'file for one image, directory for several; - for standard output',
+      parse: fileName,
+      required: true,
+    },
+    image: { value: 'N', help: 'only image N, from 0', parse: wholeNumber(0, 0xffffffff) },
+    pages: { value: 'A-B', help: 'only pages A to B of the image, from 0', parse: pageRange },
+    base: {
+      value: 'IMAGE',
+      help: 'image that the stream was packed against',
+      parse: fileName,
+      repeatable: true,
+    },
+    json: { help: 'report as one JSON object' },
+  },
+  details: [
+    'FILE is a packed file, or - for standard input. A directory gets the images as 000.raw, 001.raw, ...; one that exists keeps its other files.',
+    REPORT_DETAILS,
+  ],
+  async run({ values, operands, signal }) {
+    const file = operands[0]!;
+    const { output, image, pages, base, json } = values;
+    checkInputs([file, ...base]);
+    checkOutput(output, [file]);
+    const job: Job = { file, output, bases: base, json, signal };
+    if (image === undefined && pages === undefined) await unpackAll(job);
+    else await unpackOne(job, image ?? 0, pages);
+  },
+});
+
+interface Job {
+  readonly file: string;
+  readonly output: string;
+  readonly bases: readonly string[];
+  readonly json: boolean;
+  readonly signal: AbortSignal;
+}
+
+interface PageRange {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** `17` or `0-255`, the last page included. */
+function pageRange(text: string): PageRange {
+  const match = /^(\d+)(?:-(\d+))?$/.exec(text);
+  const first = Number(match?.[1]);
+  const last = Number(match?.[2] ?? first);
+  if (match && last >= first) return { first, count: last - first + 1 };
+  throw new UsageError('not a range of pages; write 17 or 0-255');
+}
+
+async function unpackAll({ file, output, bases, json, signal }: Job): Promise<void> {
+  const images = createImageSet(output);
+  const withdraw = onForcedEnd(() => images.discard());
   try {
-    const summary = await decodeFile(file, bases, 'unpacking', (number) => images.open(number));
+    const summary = await decodeFile(file, bases, 'unpacking', (number) => images.open(number), signal);
     images.settle(summary.images.length);
-    reportDecoded(summary, args.flag('json'), path);
+    reportDecoded(summary, json, output);
   } finally {
-    unhook();
+    withdraw();
     images.discard();
   }
 }
 
-/** `17` or `0-255`, first and last. */
-function parsePages(text: string): { first: number; count: number } {
-  const match = /^(\d+)(?:-(\d+))?$/.exec(text);
-  const first = Number(match?.[1]);
-  const last = Number(match?.[2] ?? first);
-  if (!match || last < first) throw new UsageError(`--pages: expected A-B, got "${text}"`);
-  return { first, count: last - first + 1 };
+/** One image, or some of its pages, through the file's index; a pipe is decoded from its start. */
+async function unpackOne(job: Job, image: number, range: PageRange | undefined): Promise<void> {
+  const source = openFileSource(job.file);
+  try {
+    if (source.readAt) await extract(job, source, image, range);
+    else if (range) throw new UsageError('--pages: needs a file; a pipe can only be read in order');
+  } finally {
+    source.close();
+  }
+  if (!source.readAt) await unpackFromPipe(job, image);
 }
 
-/** One image, or some of its pages, through the file's index; a pipe has none at hand and is decoded whole. */
-async function unpackOne(
-  file: string,
-  path: string,
-  basePaths: readonly string[],
-  image: number,
-  range: { first: number; count: number } | undefined,
-  json: boolean,
-): Promise<void> {
-  const source = openFileSource(file);
-  const bases = source.readAt ? basePaths.map(openImage) : [];
+async function extract(job: Job, source: FileSource, image: number, range?: PageRange): Promise<void> {
+  const bases: FileSource[] = [];
   try {
-    if (!source.readAt) {
-      if (range) throw new UsageError('unpack: --pages needs a file, a pipe cannot be read anywhere');
-      source.close();
-      await unpackFromPipe(file, path, basePaths, image, json);
-      return;
-    }
+    for (const path of job.bases) bases.push(openImage(path));
     const reader = await openPages(source, { bases });
-    const out = reportTo(path);
     const found = reader.images[image];
-    if (!found)
-      throw new PageferryError(
-        'bad-argument',
-        `${source.name}: has ${reader.images.length} images, no image ${image}`,
-      );
+    if (!found) throw noImage(source.name, reader.images.length, image);
     if (range && range.first + range.count > found.pages)
       throw new PageferryError(
         'bad-argument',
         `${source.name}: image ${image} has ${found.pages} pages, no page ${range.first + range.count - 1}`,
       );
-    const bytes = await reader.extract(image, createFileSink(path), range?.first, range?.count);
-    const summary = {
-      bytesIn: source.bytes ?? 0,
-      bytesOut: bytes,
-      pages: range?.count ?? found.pages,
-      name: found.name,
-    };
-    if (json) out.write(`${JSON.stringify(summary)}\n`);
-    else
-      out.write(
-        `${found.name}: ${bytesText(bytes)}${range ? '' : `, identical, digest ${digestText(found.digest)}`}\n`,
+    const bytes = await reader.extract(image, createFileSink(job.output), range?.first, range?.count);
+    const { name, pages, digest } = found;
+    const print = reportStream(job.output);
+    if (job.json)
+      print(
+        `${JSON.stringify({ bytesIn: source.bytes ?? 0, bytesOut: bytes, pages: range?.count ?? pages, name })}\n`,
       );
+    else if (range) print(`${printable(name, { isOneLine: true })}: ${bytesText(bytes)}\n`);
+    else print(verifiedLine(name, bytes, digestText(digest)));
   } catch (error) {
-    throw named(source.name, error);
+    throw withFileName(source.name, error);
   } finally {
-    source.close();
     for (const base of bases) base.close();
   }
 }
 
-async function unpackFromPipe(
-  file: string,
-  path: string,
-  bases: readonly string[],
-  image: number,
-  json: boolean,
-): Promise<void> {
+async function unpackFromPipe({ file, output, bases, json, signal }: Job, image: number): Promise<void> {
   const sinks: PageSink[] = [];
   const open = (number: number) => {
-    const sink = number === image ? createReadableSink(path) : createScratchSink();
+    const sink = number === image ? createReadableSink(output) : createScratchSink();
     sinks.push(sink);
     return sink;
   };
-  const summary = await decodeFile(file, bases, 'unpacking', open);
-  const name = file === '-' ? 'standard input' : file;
-  if (sinks.length <= image)
-    throw new PageferryError('bad-argument', `${name}: has ${sinks.length} images, no image ${image}`);
-  reportDecoded(summary, json, path);
+  const summary = await decodeFile(file, bases, 'unpacking', open, signal);
+  if (sinks.length <= image) throw noImage(file === '-' ? 'standard input' : file, sinks.length, image);
+  reportDecoded(summary, json, output);
+}
+
+function noImage(name: string, count: number, image: number): PageferryError {
+  return new PageferryError('bad-argument', `${name}: has ${count} images, no image ${image}`);
 }

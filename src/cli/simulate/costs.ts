@@ -4,17 +4,18 @@ import { PageferryError } from '../../page/error.js';
 import { type Costs, MEASURED_COSTS } from '../../simulate/costs.js';
 import { measureCosts } from '../../simulate/measure-costs.js';
 
-/** In place of a file's name. */
+/** Value of --costs in place of a file name. */
 export const MEASURED = 'measured';
 
-const US = ['copyUs', 'surveyUs', 'lookUpUs', 'similarUs', 'profileUs'] as const;
+const US_FIELDS = ['copyUs', 'surveyUs', 'lookUpUs', 'similarUs', 'profileUs'] as const;
+const PACK_CODEC = /^(lz4|zstd:([1-9]|1\d|2[0-2]))$/;
 
 /**
- * What work takes: as measured once on one machine, unless it is to be `measured` here and now, or a file says it. A row of
- * `simulate --json` has its costs in such a form.
+ * CPU costs for the simulator: the built-in ones, those of this machine (`measured`), or a JSON file in the form of `costs` in
+ * a row of `simulate --json`.
  * @throws PageferryError `io`; `bad-argument` that names the field
  */
-export async function costsOf(path: string | undefined): Promise<Costs> {
+export async function loadCosts(path: string | undefined): Promise<Costs> {
   if (path === undefined) return MEASURED_COSTS;
   if (path === MEASURED) return measureCosts();
   let text: string;
@@ -29,70 +30,75 @@ export async function costsOf(path: string | undefined): Promise<Costs> {
   try {
     parsed = JSON.parse(text);
   } catch (cause) {
-    throw new PageferryError('bad-argument', `--costs ${path}: is no JSON: ${(cause as Error).message}`, {
+    throw new PageferryError('bad-argument', `--costs ${path}: not JSON: ${(cause as Error).message}`, {
       cause,
     });
   }
-  return checked(parsed, `--costs ${path}`);
+  return new CostsParser(`--costs ${path}`).parse(parsed);
 }
 
-/** Only what costs have is taken over, so that the same costs are always written the same way. */
-function checked(parsed: unknown, where: string): Costs {
-  const refuse = (field: string, expected: string, got: unknown): never => {
-    throw new PageferryError(
-      'bad-argument',
-      `${where}: ${field}: expected ${expected}, got ${JSON.stringify(got) ?? 'nothing'}`,
-    );
-  };
-  const object = (field: string, value: unknown): Readonly<Record<string, unknown>> => {
-    if (typeof value === 'object' && value !== null && !Array.isArray(value))
-      return value as Record<string, unknown>;
-    return refuse(field, 'an object', value);
-  };
-  const time = (field: string, value: unknown): number =>
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Copies the known fields of parsed JSON, so that equal costs are always reported alike. */
+class CostsParser {
+  constructor(private readonly where: string) {}
+
+  parse(parsed: unknown): Costs {
+    const fields = this.object('costs', parsed);
+    const us = Object.fromEntries(US_FIELDS.map((field) => [field, this.microseconds(field, fields[field])]));
+    const pack = this.entries(fields, 'packBytesPerMs', (key) => PACK_CODEC.test(key), this.rate);
+    const unpack = this.object('unpackBytesPerMs', fields.unpackBytesPerMs);
+    return {
+      name: this.text('name', fields.name),
+      ...(us as Record<(typeof US_FIELDS)[number], number>),
+      encodeUs: this.entries(fields, 'encodeUs', isCodecName, this.microseconds),
+      decodeUs: this.entries(fields, 'decodeUs', isCodecName, this.microseconds),
+      packBytesPerMs: { ...pack, lz4: this.rate('packBytesPerMs.lz4', pack.lz4) },
+      unpackBytesPerMs: {
+        lz4: this.rate('unpackBytesPerMs.lz4', unpack.lz4),
+        zstd: this.rate('unpackBytesPerMs.zstd', unpack.zstd),
+      },
+      sealBytesPerMs: this.rate('sealBytesPerMs', fields.sealBytesPerMs),
+    };
+  }
+
+  private readonly microseconds = (field: string, value: unknown): number =>
     typeof value === 'number' && value >= 0 && value < 1e9
       ? value
-      : refuse(field, 'a number of microseconds', value);
-  const rate = (field: string, value: unknown): number =>
+      : this.refuse(field, 'a number of microseconds', value);
+
+  private readonly rate = (field: string, value: unknown): number =>
     typeof value === 'number' && value > 0 && value < 1e15
       ? value
-      : refuse(field, 'bytes a millisecond, above 0', value);
-  const whole = object('costs', parsed);
-  const entries = <T>(
+      : this.refuse(field, 'bytes per millisecond above 0', value);
+
+  private text(field: string, value: unknown): string {
+    return typeof value === 'string' && value !== '' ? value : this.refuse(field, 'a text', value);
+  }
+
+  private object(field: string, value: unknown): Fields {
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields;
+    return this.refuse(field, 'an object', value);
+  }
+
+  private entries<T>(
+    fields: Fields,
     field: string,
-    known: (key: string) => boolean,
-    each: (field: string, value: unknown) => T,
-  ) =>
-    Object.fromEntries(
-      Object.entries(object(field, whole[field])).map(([key, value]) => {
-        if (!known(key)) return refuse(`${field}.${key}`, 'only what has costs there', value);
-        return [key, each(`${field}.${key}`, value)];
+    isKnown: (key: string) => boolean,
+    parse: (field: string, value: unknown) => T,
+  ): Record<string, T> {
+    return Object.fromEntries(
+      Object.entries(this.object(field, fields[field])).map(([key, value]) => {
+        if (!isKnown(key)) return this.refuse(`${field}.${key}`, 'a codec that has a cost here', value);
+        return [key, parse(`${field}.${key}`, value)];
       }),
     );
-  const { name } = whole;
-  const pack = entries('packBytesPerMs', (key) => /^(lz4|zstd:([1-9]|1\d|2[0-2]))$/.test(key), rate);
-  const unpack = object('unpackBytesPerMs', whole.unpackBytesPerMs);
-  const [copyUs, surveyUs, lookUpUs, similarUs, profileUs] = US.map((field) => time(field, whole[field])) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  return {
-    name: typeof name === 'string' && name !== '' ? name : refuse('name', 'a text', name),
-    copyUs,
-    surveyUs,
-    lookUpUs,
-    similarUs,
-    profileUs,
-    encodeUs: entries('encodeUs', isCodecName, time),
-    decodeUs: entries('decodeUs', isCodecName, time),
-    packBytesPerMs: { ...pack, lz4: rate('packBytesPerMs.lz4', pack.lz4) },
-    unpackBytesPerMs: {
-      lz4: rate('unpackBytesPerMs.lz4', unpack.lz4),
-      zstd: rate('unpackBytesPerMs.zstd', unpack.zstd),
-    },
-    sealBytesPerMs: rate('sealBytesPerMs', whole.sealBytesPerMs),
-  };
+  }
+
+  private refuse(field: string, expected: string, got: unknown): never {
+    throw new PageferryError(
+      'bad-argument',
+      `${this.where}: ${field}: expected ${expected}, got ${JSON.stringify(got) ?? 'nothing'}`,
+    );
+  }
 }

@@ -6,25 +6,25 @@ import { traceGuest } from '../../simulate/guest/trace.js';
 import { wasmProgramGuest } from '../../simulate/guest/wasm-program.js';
 import type { GuestSpec } from '../../simulate/guest.js';
 import { parseGuestSpec } from '../../simulate/guest-spec.js';
-import { UsageError } from '../usage.js';
+import { UsageError } from '../usage-error.js';
 import type { SimulateOptions } from './options.js';
 
 const PAGE_BYTES = 4096;
 const DEFAULT_GUEST = 'write-heavy';
-/** Not played: a program that runs in this process. */
-const LIVE = 'wasm';
+/** A WebAssembly program that runs in this process. */
+const WASM_GUEST = 'wasm';
 
-/** The guest that was asked for, and the files that it is played from. */
+/** A guest to simulate, and the files that it is read from. */
 export interface OpenGuest {
   readonly spec: GuestSpec;
   readonly files: readonly string[];
   close(): void;
 }
 
-/** @throws UsageError for a SPEC that is none, PageferryError for a trace that cannot be played */
-export function openGuest({ trace, guest, comesBack }: SimulateOptions): OpenGuest {
-  if (trace !== undefined) return openTrace(trace, comesBack);
-  if (guest === LIVE) return { spec: wasmProgramGuest(LIVE), files: [], close: () => {} };
+/** @throws UsageError for a SPEC that is wrong, PageferryError for a trace that cannot be read */
+export function openGuest({ trace, guest, 'return-visit': returnVisit }: SimulateOptions): OpenGuest {
+  if (trace !== undefined) return openTrace(trace, returnVisit);
+  if (guest === WASM_GUEST) return { spec: wasmProgramGuest(WASM_GUEST), files: [], close: () => {} };
   try {
     return { spec: parseGuestSpec(guest ?? DEFAULT_GUEST), files: [], close: () => {} };
   } catch (error) {
@@ -34,7 +34,7 @@ export function openGuest({ trace, guest, comesBack }: SimulateOptions): OpenGue
   }
 }
 
-function openTrace(folder: string, comesBack: boolean): OpenGuest {
+function openTrace(folder: string, returnVisit: boolean): OpenGuest {
   const files = traceImages(folder);
   const opened: PageSource[] = [];
   const close = () => {
@@ -43,12 +43,12 @@ function openTrace(folder: string, comesBack: boolean): OpenGuest {
   try {
     for (const file of files) opened.push(openImage(file));
     checkSnapshots(files, opened);
-    if (comesBack && files.length < 2)
+    if (returnVisit && files.length < 2)
       throw new PageferryError(
         'bad-image',
-        `${folder}: --comes-back needs two snapshots: what was kept, and what it has become`,
+        `${folder}: --return-visit needs two snapshots: at the first visit, and now`,
       );
-    return { spec: traceGuest(folder, opened, { comesBack }), files, close };
+    return { spec: traceGuest(folder, opened, { comesBack: returnVisit }), files, close };
   } catch (error) {
     close();
     throw error;
@@ -60,10 +60,7 @@ function checkSnapshots(files: readonly string[], snapshots: readonly PageSource
   for (const [i, { bytes, readAt }] of snapshots.entries()) {
     const file = files[i]!;
     if (!readAt || bytes === undefined)
-      throw new PageferryError(
-        'io',
-        `${file}: can be read only once, and is to be read many times: expected a file`,
-      );
+      throw new PageferryError('io', `${file}: can be read only once; a trace needs regular files`);
     if (bytes === 0 || bytes % PAGE_BYTES !== 0)
       throw new PageferryError('bad-image', `${file}: ${bytes} bytes: expected whole pages of ${PAGE_BYTES}`);
     if (bytes !== first!.bytes)

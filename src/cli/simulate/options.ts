@@ -1,142 +1,98 @@
-import { PageferryError } from '../../page/error.js';
 import type { LinkSpec } from '../../simulate/link.js';
 import { TECHNIQUES, techniqueByName } from '../../simulate/technique/registry.js';
-import { type Args, parse, parseRate, parseStrategy, parseWhole } from '../args.js';
-import { UsageError } from '../usage.js';
+import type { OptionTable, Values } from '../option-table.js';
+import { UsageError } from '../usage-error.js';
+import {
+  bitRate,
+  byteRate,
+  decimal,
+  fileName,
+  fromRegistry,
+  milliseconds,
+  pageFile,
+  strategy,
+  wholeNumber,
+} from '../values.js';
 
-const DEFAULT_LINK = '1Gbit';
-const DEFAULT_RTT_MS = 0.2;
-const DEFAULT_LIMIT_MS = 300;
-const DEFAULT_STORAGE = 200e6;
-const MAX_MS = 1e9;
-const MAX_BYTES_PER_SECOND = 1e14;
+const MAX_OUTAGE_MS = 1e9;
 
-/** What `pageferry simulate` was asked. */
-export interface SimulateOptions {
-  readonly techniques: readonly string[];
-  readonly strategy: string | undefined;
-  readonly links: readonly LinkSpec[];
-  readonly downtimeLimitMs: number;
-  readonly seed: number;
-  readonly threads: number;
-  readonly storageBytesPerSecond: number;
-  readonly autoConverge: boolean;
-  readonly comesBack: boolean;
-  readonly trace: string | undefined;
-  readonly guest: string | undefined;
-  readonly costs: string | undefined;
-  readonly html: string | undefined;
-  readonly json: boolean;
-}
+/** Options of `pageferry simulate`. */
+export const SIMULATE_OPTIONS = {
+  guest: {
+    value: 'SPEC',
+    help: 'synthetic guest: idle, write-heavy, cache-heavy, diverging, bursty or return-visit, with settings as in idle,size=1T,writes=100; wasm: a running WebAssembly program',
+    defaultText: 'write-heavy',
+  },
+  trace: { value: 'DIRECTORY', help: 'snapshots of one guest, 1.5 s apart', parse: fileName },
+  'return-visit': { help: 'with --trace: the destination has the first snapshot' },
+  technique: {
+    value: 'NAME',
+    help: 'migration technique, or all',
+    parse: techniqueName,
+    repeatable: true,
+    default: ['all'],
+  },
+  strategy: {
+    value: 'NAME',
+    help: 'packing strategy',
+    parse: (name: string) => {
+      strategy(name);
+      return name;
+    },
+    defaultText: "the technique's own",
+  },
+  link: { value: 'RATE', help: 'link rate', parse: bitRate, repeatable: true, default: ['1Gbit'] },
+  rtt: { value: 'MS', help: 'round-trip time', parse: milliseconds, default: '0.2' },
+  outage: { value: 'MS[+MS]', help: 'start of a link outage, and its length', parse: outage },
+  'downtime-limit': { value: 'MS', help: 'target downtime', parse: milliseconds, default: '300' },
+  'auto-converge': { help: 'throttle a guest that writes faster than the link' },
+  threads: { value: 'N', help: 'threads per host, 1 to 64', parse: wholeNumber(1, 64), default: '2' },
+  storage: { value: 'RATE', help: 'bytes per second of shared storage', parse: byteRate, default: '200M' },
+  costs: {
+    value: 'FILE',
+    help: 'CPU costs as JSON, in the form of --json; measured: measure this machine',
+    parse: fileName,
+    defaultText: 'built in',
+  },
+  seed: { value: 'N', help: 'seed of all random numbers', parse: wholeNumber(0, 2 ** 32 - 1), default: '1' },
+  html: { value: 'FILE', help: 'report as one HTML page with charts', parse: pageFile },
+  json: { help: 'report as a JSON array of rows' },
+} as const satisfies OptionTable;
 
-/** @throws UsageError */
-export function simulateOptions(argv: readonly string[]): SimulateOptions {
-  const value = { type: 'string' } as const;
-  const many = { type: 'string', multiple: true } as const;
-  const flag = { type: 'boolean' } as const;
-  const args = parse('simulate', argv, {
-    trace: value,
-    guest: value,
-    technique: many,
-    strategy: value,
-    link: many,
-    rtt: value,
-    cut: value,
-    'downtime-limit': value,
-    seed: value,
-    threads: value,
-    storage: value,
-    costs: value,
-    'comes-back': flag,
-    'auto-converge': flag,
-    html: value,
-    json: flag,
-  });
-  const [extra] = args.positionals;
-  if (extra !== undefined) throw new UsageError(`simulate: "${extra}": expected --trace DIR or --guest SPEC`);
-  const [trace, guest, strategy] = [args.text('trace'), args.text('guest'), args.text('strategy')];
+export type SimulateOptions = Values<typeof SIMULATE_OPTIONS>;
+
+/** @throws UsageError for options that exclude each other */
+export function checkSimulateOptions({ trace, guest, 'return-visit': returnVisit }: SimulateOptions): void {
   if (trace !== undefined && guest !== undefined)
-    throw new UsageError('simulate: --trace and --guest: expected one of them');
-  if (args.flag('comes-back') && trace === undefined)
-    throw new UsageError(
-      'simulate: --comes-back: needs --trace; a guest by parameters takes changed-since-visit=SHARE',
-    );
-  for (const path of [trace, args.text('costs')])
-    if (path === '') throw new UsageError('simulate: a file name is empty');
-  if (strategy !== undefined) parseStrategy(strategy);
-  return {
-    techniques: techniquesOf(args),
-    strategy,
-    links: linksOf(args),
-    downtimeLimitMs: number(args, 'downtime-limit', DEFAULT_LIMIT_MS),
-    seed: parseWhole('--seed', args.text('seed') ?? '1', 0, 2 ** 32 - 1),
-    threads: parseWhole('--threads', args.text('threads') ?? '2', 1, 64),
-    storageBytesPerSecond: storageOf(args),
-    autoConverge: args.flag('auto-converge'),
-    comesBack: args.flag('comes-back'),
-    trace,
-    guest,
-    costs: args.text('costs'),
-    html: args.text('html'),
-    json: args.flag('json'),
-  };
+    throw new UsageError('--trace and --guest: only one of them can be given');
+  if (returnVisit && trace === undefined)
+    throw new UsageError('--return-visit: needs --trace; a synthetic guest has changed-since-visit=SHARE');
 }
 
-/** Each once, in the order given. @throws UsageError that lists the techniques */
-function techniquesOf(args: Args): string[] {
-  const given = args.texts('technique');
-  const names = (given.length > 0 ? given : ['all']).flatMap((name) => {
-    if (name === 'all') return TECHNIQUES.map((technique) => technique.name);
-    try {
-      return [techniqueByName(name).name];
-    } catch (error) {
-      if (error instanceof PageferryError) throw new UsageError(`--technique: ${error.message}, or all`);
-      throw error;
-    }
-  });
-  return [...new Set(names)];
+/** Every technique that was asked for once, in the order given. */
+export function techniquesOf({ technique }: SimulateOptions): string[] {
+  return [
+    ...new Set(technique.flatMap((name) => (name === 'all' ? TECHNIQUES.map((one) => one.name) : [name]))),
+  ];
 }
 
-/** Each once, slowest first. */
-function linksOf(args: Args): LinkSpec[] {
-  const given = args.texts('link');
-  const rates = (given.length > 0 ? given : [DEFAULT_LINK]).map(parseRate);
-  const rttMs = number(args, 'rtt', DEFAULT_RTT_MS);
-  const cut = cutOf(args.text('cut'));
-  return [...new Set(rates)]
+/** Every rate once, the slowest first. */
+export function linksOf({ link, rtt, outage: cut }: SimulateOptions): LinkSpec[] {
+  return [...new Set(link)]
     .sort((a, b) => a - b)
-    .map((bitsPerSecond) => ({ bitsPerSecond, rttMs, ...(cut && { cut }) }));
+    .map((bitsPerSecond) => ({ bitsPerSecond, rttMs: rtt, ...(cut && { cut }) }));
 }
 
-/** `500`: lost for good after 500 ms; `500+2000`: for 2 s. */
-function cutOf(text: string | undefined): LinkSpec['cut'] {
-  if (text === undefined) return undefined;
-  const [at, long, ...rest] = text.split('+');
+function techniqueName(name: string): string {
+  return name === 'all' ? name : fromRegistry(() => techniqueByName(name).name);
+}
+
+/** `500`: from 500 ms on, for ever; `500+2000`: for 2 s. */
+function outage(text: string): NonNullable<LinkSpec['cut']> {
+  const [at, length, ...rest] = text.split('+');
   const atMs = decimal(at!);
-  const forMs = long === undefined ? Infinity : decimal(long);
-  if (atMs <= MAX_MS && (forMs <= MAX_MS || forMs === Infinity) && rest.length === 0) return { atMs, forMs };
-  throw new UsageError(`--cut: expected the time in ms, or time and length as 500+2000, got "${text}"`);
-}
-
-/** `200M` or `1.5GB/s` as bytes a second. */
-function storageOf(args: Args): number {
-  const text = args.text('storage');
-  if (text === undefined) return DEFAULT_STORAGE;
-  const match = /^(\d+(?:\.\d+)?)([kmgt]?)(?:b(?:\/s)?)?$/i.exec(text);
-  const rate = match ? Number(match[1]) * 1000 ** ' kmgt'.indexOf(match[2]!.toLowerCase() || ' ') : 0;
-  if (rate >= 1 && rate <= MAX_BYTES_PER_SECOND) return rate;
-  throw new UsageError(`--storage: "${text}" is no rate: expected bytes a second as 200M or 1G`);
-}
-
-function number(args: Args, name: string, otherwise: number): number {
-  const text = args.text(name);
-  if (text === undefined) return otherwise;
-  const value = decimal(text);
-  if (!(value <= MAX_MS))
-    throw new UsageError(`--${name}: expected milliseconds, 0 … ${MAX_MS}, got "${text}"`);
-  return value;
-}
-
-function decimal(text: string): number {
-  return /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  const forMs = length === undefined ? Number.POSITIVE_INFINITY : decimal(length);
+  const isLength = forMs <= MAX_OUTAGE_MS || length === undefined;
+  if (atMs <= MAX_OUTAGE_MS && isLength && rest.length === 0) return { atMs, forMs };
+  throw new UsageError('not an outage; write its start in milliseconds, or start and length as 500+2000');
 }

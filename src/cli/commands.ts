@@ -1,0 +1,14 @@
+import type { LegacyCommand } from './agent-legacy.js';
+import type { Command, CommandGroup } from './command.js';
+
+/** All commands in the order of `pageferry --help`. Each is loaded when it is called, so that a call loads no other command. */
+export const COMMANDS = {
+  pack: async () => (await import('./commands/pack.js')).command,
+  unpack: async () => (await import('./commands/unpack.js')).command,
+  verify: async () => (await import('./commands/verify.js')).command,
+  analyze: async () => (await import('./commands/analyze.js')).command,
+  capture: async () => (await import('./commands/capture.js')).command,
+  tradeoff: async () => (await import('./commands/tradeoff.js')).command,
+  simulate: async () => (await import('./commands/simulate.js')).command,
+  agent: async () => (await import('./agent-legacy.js')).command,
+} as const satisfies Readonly<Record<string, () => Promise<Command | CommandGroup | LegacyCommand>>>;

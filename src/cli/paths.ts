@@ -1,0 +1,28 @@
+// Checks of input and output paths that need more than one option, before any work begins.
+import { existsSync, realpathSync, statSync } from 'node:fs';
+import { UsageError } from './usage-error.js';
+
+/** @throws UsageError when `output` would fill a terminal with bytes or is one of the inputs */
+export function checkOutput(output: string, inputs: readonly string[]): void {
+  if (output === '-' && process.stdout.isTTY)
+    throw new UsageError('-o -: standard output is a terminal; redirect it or write a file name');
+  if (output !== '-' && existsSync(output) && statSync(output).isFile() && isAmong(output, inputs))
+    throw new UsageError(`-o ${output}: is also an input`);
+}
+
+/** @throws UsageError when the HTML page would replace an input */
+export function checkPage(page: string | undefined, inputs: readonly string[]): void {
+  if (page !== undefined && isAmong(page, inputs)) throw new UsageError(`--html ${page}: is also an input`);
+}
+
+/** @throws UsageError when standard input is named twice: it can be read only once */
+export function checkInputs(inputs: readonly string[]): void {
+  if (inputs.filter((input) => input === '-').length > 1)
+    throw new UsageError('-: standard input is given more than once');
+}
+
+function isAmong(output: string, inputs: readonly string[]): boolean {
+  if (!existsSync(output)) return false;
+  const real = realpathSync(output);
+  return inputs.some((input) => input !== '-' && existsSync(input) && realpathSync(input) === real);
+}

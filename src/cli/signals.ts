@@ -1,0 +1,57 @@
+import { removePartialFiles } from '../image/fs/output.js';
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const cleanups = new Set<() => void>();
+
+/** Register a cleanup for the case that a signal ends the program before the command can; call the result to withdraw it. */
+export function onForcedEnd(cleanup: () => void): () => void {
+  cleanups.add(cleanup);
+  return () => cleanups.delete(cleanup);
+}
+
+/** Turns signals of the operating system into one abort. */
+export class SignalHandler {
+  private readonly controller = new AbortController();
+  private received: NodeJS.Signals | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  /** Time between the abort and a forced end. */
+  stopMs = 2000;
+
+  /** The signal that was received first. */
+  get name(): NodeJS.Signals | undefined {
+    return this.received;
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  start(): void {
+    for (const name of SIGNALS) process.on(name, this.onSignal);
+  }
+
+  /** The command has ended by itself: stop waiting. */
+  stop(): void {
+    clearTimeout(this.timer);
+    for (const name of SIGNALS) process.off(name, this.onSignal);
+  }
+
+  /** End the program by the signal, so that its parent sees the true reason, with no partial file left behind. */
+  endProgram(): void {
+    this.stop();
+    removePartialFiles();
+    for (const cleanup of cleanups) cleanup();
+    process.kill(process.pid, this.received!);
+  }
+
+  /** The first signal asks the command to stop; a second one ends the program at once. */
+  private readonly onSignal = (name: NodeJS.Signals): void => {
+    if (this.received !== undefined) {
+      this.endProgram();
+      return;
+    }
+    this.received = name;
+    this.timer = setTimeout(() => this.endProgram(), this.stopMs);
+    this.controller.abort(new DOMException(`stopped by ${name}`, 'AbortError'));
+  };
+}

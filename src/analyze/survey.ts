@@ -84,7 +84,7 @@ export function createSurvey(zstd: boolean): Survey {
         return 'group';
       },
       pack: () => packings[turn++ % packings.length]!.packing,
-      packed(result: PackingResult) {
+      onPacked(result: PackingResult) {
         const trial = packings.find(({ packing }) => packing === result.packing);
         if (!trial) return;
         trial.groups++;

@@ -67,7 +67,7 @@ class MeteredView implements PageView {
 /** A strategy whose work is counted by calibrated costs; it is told those, not what the clock says, so it chooses the same each time. */
 export function metered(strategy: Strategy, costs: Costs, work: Work): Strategy {
   const view = new MeteredView(costs, work);
-  const { pack, packs, groupBytes } = strategy;
+  const { pack, isPackingLikely, shouldBypass, groupBytes } = strategy;
   return {
     name: strategy.name,
     choose(page, state) {
@@ -78,14 +78,15 @@ export function metered(strategy: Strategy, costs: Costs, work: Work): Strategy 
       return choice;
     },
     ...(pack && { pack: (group, state) => pack.call(strategy, group, state) }),
-    ...(packs && { packs: (rate) => packs.call(strategy, rate) }),
+    ...(isPackingLikely && { isPackingLikely: (rate) => isPackingLikely.call(strategy, rate) }),
+    ...(shouldBypass && { shouldBypass: (state) => shouldBypass.call(strategy, state) }),
     ...(groupBytes && { groupBytes: (state) => groupBytes.call(strategy, state) }),
-    packed(result) {
+    onPacked(result) {
       const ms = packMs(costs, result.packing, result.group.bytes);
       work.packMs += ms;
       if (result.packedBytes < result.group.bytes)
         work.unpackMs += unpackMs(costs, result.packing.name, result.group.bytes);
-      strategy.packed?.({ ...result, ms });
+      strategy.onPacked?.({ ...result, ms });
     },
   };
 }

@@ -7,7 +7,7 @@ import { GuestClock } from './guest-clock.js';
 import { Link, sealedBytes } from './link.js';
 import { PageTransfer } from './page-transfer.js';
 import type { MigrationSettings, Round } from './settings.js';
-import { streamState } from './stream-state.js';
+import { SimulatedStream } from './stream-state.js';
 
 /** So much of the link's time may wait before it: what is in a socket's buffer. */
 const QUEUE_MS = 20;
@@ -44,18 +44,18 @@ export class Migration {
     readonly link: Link,
     readonly clock: GuestClock,
     readonly transfer: PageTransfer,
-    private readonly progress: { image: number; share: number },
+    private readonly stream: SimulatedStream,
   ) {}
 
   static async open(settings: MigrationSettings): Promise<Migration> {
     const { guest } = settings;
     const link = new Link(settings.link);
     const clock = new GuestClock(guest);
-    const progress = { image: 0, share: 0 };
-    const { state, clockIs } = streamState(settings, link, progress);
-    const transfer = await PageTransfer.open(guest, settings, state, (page) => !clock.dirty.has(page));
-    const migration = new Migration(settings, link, clock, transfer, progress);
-    clockIs(() => migration.nowMs);
+    const stream = new SimulatedStream(settings, link);
+    const isClean = (page: number) => !clock.dirty.has(page);
+    const transfer = await PageTransfer.open(guest, settings, stream.state, isClean);
+    const migration = new Migration(settings, link, clock, transfer, stream);
+    stream.useClock(() => migration.nowMs);
     return migration;
   }
 
@@ -95,8 +95,6 @@ export class Migration {
 
   beginRound(): void {
     this.rounds.push({ fromMs: this.nowMs, toMs: this.nowMs, pages: 0, bytes: 0, busyMs: 0, left: {} });
-    this.progress.image = this.rounds.length - 1;
-    this.progress.share = 0;
   }
 
   /** Lets the guest run before the migration begins, whose time starts now; returns how many pages it wrote to. */
@@ -115,27 +113,19 @@ export class Migration {
   }
 
   /**
-   * Sends pages, as they are when their batch is their turn. `wanted` is asked then; the guest goes on meanwhile, unless it was
-   * stopped. `of`: how many there are about, for the strategy's outlook.
+   * Sends pages in batches; each batch is read when the one before is packed. `isWanted` is called for a page just before
+   * its batch is read. The guest keeps running meanwhile, unless it was stopped.
    */
-  async send(
-    pages: Iterable<number>,
-    wanted: (page: number) => boolean = () => true,
-    of = this.pages,
-  ): Promise<void> {
+  async send(pages: Iterable<number>, isWanted: (page: number) => boolean = () => true): Promise<void> {
     const numbers: number[] = [];
-    let seen = 0;
     for (const page of pages) {
       if (numbers.length === 0) this.runGuest();
-      seen++;
-      if (!wanted(page)) continue;
+      if (!isWanted(page)) continue;
       numbers.push(page);
       if (numbers.length < this.transfer.batchPages) continue;
-      this.progress.share = Math.min(1, seen / of);
       await this.batch(numbers);
       numbers.length = 0;
     }
-    this.progress.share = 1;
     if (numbers.length > 0) await this.batch(numbers);
   }
 
@@ -149,13 +139,17 @@ export class Migration {
     this.sourceCpuMs += decideMs + packMs;
     this.destinationCpuMs += placeMs + unpackMs;
     const arrivedMs = this.transmit(bytes);
-    this.settledAtMs = Math.max(this.settledAtMs, arrivedMs) + takeMs;
-    // Neither the link nor the destination is run ahead of: their buffers are small.
+    const idleFromMs = this.settledAtMs;
+    this.settledAtMs = Math.max(idleFromMs, arrivedMs) + takeMs;
+    this.stream.arrived(idleFromMs, arrivedMs, this.settledAtMs);
+    const packedAtMs = this.nowMs;
+    // The source runs ahead of link and destination by their buffers only, which are small.
     this.nowMs = Math.max(
       this.nowMs,
       this.link.freeAtMs - queueMs,
       this.settledAtMs - link.rttMs / 2 - queueMs,
     );
+    this.stream.sourceWaited(packedAtMs, this.nowMs);
     this.pagesSent += numbers.length;
     this.round.pages += numbers.length;
     this.round.busyMs += Math.max(codeMs, bytes / this.link.bytesPerMs, takeMs);

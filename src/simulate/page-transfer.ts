@@ -1,7 +1,12 @@
 import { createPageReceiver } from '../engine/live/create-page-receiver.js';
 import { createPageSender } from '../engine/live/create-page-sender.js';
 import type { PageReceiver } from '../engine/live/page-receiver.js';
-import type { DedupLevel, PageSender } from '../engine/live/page-sender.js';
+import {
+  BYPASSED_PAGE,
+  BYPASSED_UNCHANGED,
+  type DedupLevel,
+  type PageSender,
+} from '../engine/live/page-sender.js';
 import { PageBitmap } from '../page/bitmap.js';
 import { PageferryError } from '../page/error.js';
 import type { Strategy, StreamState } from '../strategy/strategy.js';
@@ -34,6 +39,8 @@ const BATCH_PAGES = 512;
 /** Where each page stands for many, a batch is so much more of the real guest. */
 const SAMPLE_BATCH_PAGES = 64;
 const INDEX_PAGES = 1 << 17;
+/** Page number and kind of a page that bypasses coding, as the agent sends them. */
+const BYPASS_ENTRY_BYTES = 6;
 
 /** Really codes a guest's pages, decodes them and puts them into the destination's memory. Knows what that takes, but no clock. */
 export class PageTransfer {
@@ -106,6 +113,8 @@ export class PageTransfer {
     work.decideMs = 0;
     work.packMs = 0;
     work.unpackMs = 0;
+    // Without dedup every page travels whole, which is not what bypassing does.
+    if (dedup !== 'off' && sender.shouldBypass()) return this.bypass(numbers);
     const { packed } = await sender.batch(numbers);
     const { parts, bytes, counts, release: done } = await packed;
     for (const part of parts) receiver.push(part);
@@ -118,6 +127,34 @@ export class PageTransfer {
       packMs: pagesEach * work.packMs,
       placeMs: units * decodeMs(costs, counts, dedup),
       unpackMs: pagesEach * work.unpackMs,
+    };
+  }
+
+  /** Transfers a batch uncompressed: fills as one byte, unchanged pages not at all, no codec. */
+  private bypass(numbers: readonly number[]): Carried {
+    const { sender, receiver, guest } = this;
+    const { costs, dedup } = this.coding;
+    const { pageBytes, pagesEach } = guest;
+    const kinds = sender.pass(numbers);
+    const sent: number[] = [];
+    const fills: number[] = [];
+    const whole: Uint8Array[] = [];
+    numbers.forEach((page, i) => {
+      const kind = kinds[i]!;
+      if (kind === BYPASSED_UNCHANGED) return;
+      sent.push(page);
+      fills.push(kind === BYPASSED_PAGE ? -1 : kind);
+      if (kind === BYPASSED_PAGE) whole.push(sender.room.subarray(i * pageBytes, (i + 1) * pageBytes));
+    });
+    receiver.passed(sent, fills, Buffer.concat(whole));
+    const units = (pagesEach * pageBytes) / 4096;
+    const bytes = whole.length * pageBytes + sent.length * BYPASS_ENTRY_BYTES;
+    return {
+      bytes: bytes * pagesEach,
+      decideMs: (units * numbers.length * (costs.copyUs + findUs(costs, dedup))) / 1000,
+      packMs: 0,
+      placeMs: (units * sent.length * (costs.copyUs + costs.surveyUs)) / 1000,
+      unpackMs: 0,
     };
   }
 

@@ -62,7 +62,7 @@ export async function finalCopy(migration: Migration, rules: PrecopyRules, left:
   migration.beginRound();
   const round = migration.rounds.length;
   await rules.ahead?.(left, round);
-  await migration.send(rules.order?.(left, round) ?? left, undefined, left.count);
+  await migration.send(rules.order?.(left, round) ?? left);
   migration.compareAll();
   migration.resume();
 }
@@ -75,7 +75,7 @@ async function oneRound(
   round: number,
 ): Promise<void> {
   await rules.ahead?.(left, round);
-  const wanted = (page: number): boolean => {
+  const isWanted = (page: number): boolean => {
     if (migration.dirty.has(page)) {
       migration.leave('written to again');
       return false;
@@ -88,7 +88,7 @@ async function oneRound(
     left.delete(page);
     return true;
   };
-  await migration.send(rules.order?.(left, round) ?? left, wanted, left.count);
+  await migration.send(rules.order?.(left, round) ?? left, isWanted);
   const leastMs = rules.leastRoundMs?.(round) ?? (migration.round.pages === 0 ? IDLE_ROUND_MS : 0);
   migration.nowMs = Math.max(migration.nowMs, migration.round.fromMs + leastMs);
   migration.round.toMs = Math.max(migration.round.toMs, migration.nowMs);

@@ -1,32 +1,59 @@
+import { BusyFraction } from '../strategy/busy-fraction.js';
 import type { StreamState } from '../strategy/strategy.js';
 import type { Link } from './link.js';
 import type { MigrationSettings } from './settings.js';
 
-/** What a strategy is told of a migration's stream: all of it in virtual time, which is only known once there is a migration. */
-export function streamState(
-  { link: { bitsPerSecond }, source: { threads } }: MigrationSettings,
-  link: Link,
-  progress: NonNullable<StreamState['progress']>,
-): { readonly state: StreamState; clockIs(now: () => number): void } {
-  let nowMs = () => 0;
-  return {
-    state: {
+/**
+ * State of a simulated stream, in virtual time: the same signals that the agent measures, so that `adaptive` runs the
+ * same control law, the one for live guests.
+ */
+export class SimulatedStream {
+  readonly state: StreamState;
+  private nowMs = () => 0;
+  /** Time in which packed bytes waited at the source. */
+  private readonly waiting = new BusyFraction(0);
+  /** Time in which the destination waited for bytes, and its fraction at the last acknowledgement. */
+  private readonly idle = new BusyFraction(0);
+  private idleFraction = 1;
+
+  constructor({ link: { bitsPerSecond }, source: { threads } }: MigrationSettings, link: Link) {
+    const stream = this;
+    this.state = {
       linkBitsPerSecond: bitsPerSecond,
-      get bytesTaken() {
-        return link.bytes - link.backlogBytes(nowMs());
+      get bytesAcked() {
+        return link.bytes - link.backlogBytes(stream.nowMs());
+      },
+      // What waits here while the destination waits for it is held up by the link.
+      get linkBusyFraction() {
+        return Math.min(stream.waiting.at(stream.nowMs()), stream.idleFraction);
       },
       threads,
-      elapsedMs: () => nowMs(),
+      elapsedMs: () => this.nowMs(),
       get bytesOut() {
         return link.bytes;
       },
       pendingMs: 0,
       handoverMs: () => 0,
-      zstd: true,
-      progress,
-    },
-    clockIs(now) {
-      nowMs = now;
-    },
-  };
+      hasZstd: true,
+    };
+  }
+
+  /** Sets the clock, which exists only once there is a migration. */
+  useClock(nowMs: () => number): void {
+    this.nowMs = nowMs;
+  }
+
+  /** Records that packed bytes waited at the source. */
+  sourceWaited(fromMs: number, toMs: number): void {
+    if (toMs <= fromMs) return;
+    this.waiting.set(fromMs, true);
+    this.waiting.set(toMs, false);
+  }
+
+  /** Records that bytes arrived at a destination that was done with all earlier ones at `idleFromMs`. */
+  arrived(idleFromMs: number, arrivedMs: number, doneMs: number): void {
+    this.idle.set(idleFromMs, true);
+    this.idle.set(Math.max(idleFromMs, arrivedMs), false);
+    this.idleFraction = this.idle.at(doneMs);
+  }
 }

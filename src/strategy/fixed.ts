@@ -2,8 +2,8 @@ import type { CodecName } from '../codec/codec.js';
 import type { Strategy } from './strategy.js';
 
 /**
- * One codec for every page that needs bytes. Zero, filled, unchanged and duplicate pages are found before any strategy is asked;
- * a page that the codec cannot shrink is raw.
+ * Creates a strategy with one codec for every page. Zero, fill, unchanged and duplicate pages are still found first; a
+ * page that the codec cannot shrink becomes `raw`. `zstdLevel` (1 … 22) packs groups with zstd at that level.
  */
 export function fixed(codec: CodecName, zstdLevel?: number): Strategy {
   const name = `fixed:${codec}${zstdLevel === undefined ? '' : `:${zstdLevel}`}`;
@@ -11,9 +11,9 @@ export function fixed(codec: CodecName, zstdLevel?: number): Strategy {
     return {
       name,
       choose: () => 'group',
-      packs: () => true,
+      isPackingLikely: () => true,
       pack: () => ({ name: 'zstd', level: zstdLevel }),
     };
   if (codec === 'raw') return { name, choose: () => codec, shouldBypass: () => true };
-  return { name, choose: () => codec, packs: () => codec === 'lz4' || codec === 'zstd' };
+  return { name, choose: () => codec, isPackingLikely: () => codec === 'lz4' || codec === 'zstd' };
 }

@@ -1,23 +1,24 @@
 import type { Strategy } from './strategy.js';
 
-const ZERO_BYTES = 0.75;
-const SIMILAR_WORDS = 0.5;
-const PAYS = 0.95;
+const MIN_ZERO_BYTES = 0.75;
+const MIN_DICTIONARY_WORDS = 0.5;
+const MAX_RATIO = 0.95;
 
 /**
- * MECOM (Jin et al., CLUSTER 2009): many zero bytes: record what is not zero; words that match a 16-entry dictionary: WKdm; low
- * similarity: an LZ coder (LZO there, LZ4 here); raw where that leaves 95 % or more. A reconstruction: the three classes are the
- * paper's, the thresholds ours.
+ * MECOM (Jin et al., CLUSTER 2009): zero-aware for pages of mostly zero bytes, WKdm for words that match a 16-entry
+ * dictionary, an LZ codec (LZO in the paper, LZ4 here) otherwise; raw above a ratio of 0.95. A reconstruction: the
+ * three classes are the paper's, the thresholds are ours.
  */
 export const mecom: Strategy = {
   name: 'mecom',
   choose(page) {
     const { profile, pageBytes } = page;
-    if (profile.zeroBytes >= ZERO_BYTES * pageBytes && page.measure('zero-aware') < PAYS * pageBytes)
+    const maxBytes = MAX_RATIO * pageBytes;
+    if (profile.zeroBytes >= MIN_ZERO_BYTES * pageBytes && page.measure('zero-aware') < maxBytes)
       return 'zero-aware';
-    // Zero words are dictionary words too in WKdm's eyes: a tag says so.
+    // WKdm codes a zero word by its tag alone, so zero words count as matches.
     const matched = profile.dictionaryWords + profile.zeroWords;
-    if (matched >= SIMILAR_WORDS * profile.words && page.measure('wkdm') < PAYS * pageBytes) return 'wkdm';
-    return profile.estimatedBytes < PAYS * pageBytes ? 'lz4' : 'raw';
+    if (matched >= MIN_DICTIONARY_WORDS * profile.words && page.measure('wkdm') < maxBytes) return 'wkdm';
+    return profile.estimatedBytes < maxBytes ? 'lz4' : 'raw';
   },
 };

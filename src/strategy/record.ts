@@ -1,12 +1,12 @@
 import type { GroupView, Packing, PackingResult, Strategy, StreamState } from './strategy.js';
 
-/** How a stream stood when a packing was chosen; plain data. */
+/** `StreamState` as plain data. */
 type StateRecord = Omit<StreamState, 'elapsedMs' | 'handoverMs'> & {
   readonly elapsedMs: number;
   readonly handoverMs: Readonly<Record<Packing['name'], number>>;
 };
 
-/** What happened, in order: packings that were chosen and what they took. JSON can hold it. */
+/** One call of a strategy: a packing that it chose, or the result of one. Plain data that JSON can hold. */
 export type StrategyEvent =
   | {
       readonly kind: 'chosen';
@@ -22,13 +22,13 @@ export type StrategyEvent =
       readonly ms: number;
     };
 
-/** A strategy that writes down what it was asked, what it chose, and what that took. */
+/** Wraps a strategy so that every packing it chooses, and every result it is given, is appended to `events`. */
 export function recorded(strategy: Strategy): {
   readonly strategy: Strategy;
   readonly events: StrategyEvent[];
 } {
   const events: StrategyEvent[] = [];
-  const { pack, packed } = strategy;
+  const { pack, onPacked } = strategy;
   return {
     events,
     strategy: {
@@ -36,29 +36,29 @@ export function recorded(strategy: Strategy): {
       choose: (page, state) => strategy.choose(page, state),
       ...(pack && {
         pack(group: GroupView, state: StreamState) {
-          const stood = { group: groupRecord(group), state: stateRecord(state) };
+          const input = { group: groupRecord(group), state: stateRecord(state) };
           const packing = pack.call(strategy, group, state);
-          events.push({ kind: 'chosen', ...stood, packing: { ...packing } });
+          events.push({ kind: 'chosen', ...input, packing: { ...packing } });
           return packing;
         },
       }),
-      packed(result: PackingResult) {
+      onPacked(result: PackingResult) {
         const { group, packing, packedBytes, ms } = result;
         events.push({ kind: 'packed', group: groupRecord(group), packing: { ...packing }, packedBytes, ms });
-        packed?.call(strategy, result);
+        onPacked?.call(strategy, result);
       },
     },
   };
 }
 
 /**
- * Asks a fresh strategy what a recorded one was asked, and tells it what packings took then: the packings that it chooses. A
- * strategy that depends on nothing else chooses what was recorded.
+ * Replays recorded events against a fresh strategy and returns the packings it chooses. A strategy whose decisions depend
+ * on nothing else chooses what was recorded.
  */
 export function replayed(strategy: Strategy, events: readonly StrategyEvent[]): Packing[] {
   const chosen: Packing[] = [];
   for (const event of events) {
-    if (event.kind === 'packed') strategy.packed?.(event);
+    if (event.kind === 'packed') strategy.onPacked?.(event);
     else {
       const { state } = event;
       chosen.push(
@@ -78,25 +78,24 @@ function groupRecord({ kind, bytes, pages, estimatedBytes }: GroupView): GroupVi
 }
 
 function stateRecord(state: StreamState): StateRecord {
-  const { linkBitsPerSecond, bytesTaken, linkWaits, threads, bytesOut, pendingMs, zstd, zstdName, progress } =
-    state;
+  const { linkBitsPerSecond, bytesAcked, linkBusyFraction, threads, bytesOut, pendingMs } = state;
+  const { hasZstd, zstdName, progress } = state;
   const handoverMs = {
     raw: state.handoverMs('raw'),
     lz4: state.handoverMs('lz4'),
     zstd: state.handoverMs('zstd'),
   };
-  const elapsedMs = state.elapsedMs();
   return {
     linkBitsPerSecond,
-    bytesTaken,
-    linkWaits,
+    bytesAcked,
+    linkBusyFraction,
     threads,
     bytesOut,
     pendingMs,
-    zstd,
+    hasZstd,
     zstdName,
     ...(progress && { progress: { ...progress } }),
-    elapsedMs,
+    elapsedMs: state.elapsedMs(),
     handoverMs,
   };
 }

@@ -7,6 +7,7 @@ import { mecom } from './mecom.js';
 import { smallest } from './smallest.js';
 import type { Strategy } from './strategy.js';
 
+/** Factories, since `adaptive` keeps state: one object serves one stream. A new strategy is one more line. */
 const STRATEGIES: Readonly<Record<string, () => Strategy>> = {
   adaptive,
   smallest: () => smallest,
@@ -15,12 +16,12 @@ const STRATEGIES: Readonly<Record<string, () => Strategy>> = {
 };
 
 /**
- * A strategy by name: `adaptive`, `smallest`, `characteristic`, `mecom`, `fixed:<codec>`, or `fixed:zstd:<level>`.
+ * Returns a strategy by name: `adaptive`, `smallest`, `characteristic`, `mecom`, `fixed:<codec>`, or `fixed:zstd:<level>`.
  * @throws PageferryError `bad-argument` when there is no such strategy
  */
 export function strategyByName(name: string): Strategy {
-  const made = Object.hasOwn(STRATEGIES, name) ? STRATEGIES[name]!() : fixedByName(name);
-  if (made) return made;
+  const strategy = Object.hasOwn(STRATEGIES, name) ? STRATEGIES[name]!() : fixedByName(name);
+  if (strategy) return strategy;
   throw new PageferryError(
     'bad-argument',
     `unknown strategy "${name}": expected one of ${Object.keys(STRATEGIES).join(', ')}, fixed:<codec>`,

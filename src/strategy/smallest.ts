@@ -16,17 +16,17 @@ export const smallest: Strategy = {
   choose(page, state) {
     const lz4Bytes = Math.min(page.measure('lz4'), page.pageBytes);
     let best: CodecName | 'group' = 'group';
-    let bestBytes = state.zstd ? lz4Bytes * GROUP_SHARE : lz4Bytes;
+    let bestBytes = state.hasZstd ? lz4Bytes * GROUP_SHARE : lz4Bytes;
     for (const codec of ALONE) {
       const bytes = page.measure(codec);
       // Coded bytes are packed once more with their group: changes and runs still hold text and pointers.
-      if (bytes * (state.zstd ? GROUP_SHARE : 1) < bestBytes) {
+      if (bytes * (state.hasZstd ? GROUP_SHARE : 1) < bestBytes) {
         best = codec;
-        bestBytes = bytes * (state.zstd ? GROUP_SHARE : 1);
+        bestBytes = bytes * (state.hasZstd ? GROUP_SHARE : 1);
       }
     }
     return best;
   },
-  packs: () => true,
-  pack: (_, state) => (state.zstd ? { name: 'zstd', level: LEVEL } : { name: 'lz4' }),
+  isPackingLikely: () => true,
+  pack: (_, state) => (state.hasZstd ? { name: 'zstd', level: LEVEL } : { name: 'lz4' }),
 };

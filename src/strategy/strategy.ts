@@ -1,114 +1,122 @@
 import type { CodecName, PackingName } from '../codec/codec.js';
 
-/** What one pass over a page tells; counts unless said otherwise (`assembly/layout.ts`). */
+/** Statistics of one page from a single pass (`assembly/layout.ts`). Counts, unless a field says otherwise. */
 export interface PageProfile {
+  /** 4-byte words in the page. */
   readonly words: number;
   readonly zeroWords: number;
   /** Words equal to the word before them. */
   readonly repeatedWords: number;
   /** Non-zero words that hit WKdm's 16-entry dictionary. */
   readonly dictionaryWords: number;
-  /** Byte runs of at least four, and the bytes inside them. */
+  /** Runs of at least four equal bytes. */
   readonly runs: number;
+  /** Bytes inside those runs. */
   readonly runBytes: number;
   readonly zeroBytes: number;
-  /** Bytes that differ from the last version; all where there is none. */
+  /** Bytes that differ from the page's previous version; all bytes if there is none. */
   readonly changedBytes: number;
-  /** Stretches of changes, in granules of 8 bytes. */
+  /** Runs of changed granules of 8 bytes. */
   readonly changedRuns: number;
-  /** Estimated bytes of an LZ-class encoding. */
+  /** Estimated size of an LZ-class encoding, in bytes. */
   readonly estimatedBytes: number;
 }
 
-/** A page about to be coded. The same object each time: read it during the call, keep nothing. */
+/** The page to choose a codec for. The object is reused for every page: read it during the call and keep nothing. */
 export interface PageView {
   readonly pageBytes: number;
-  /** Taken at the first look, about a microsecond. */
+  /** Computed on first access, in about a microsecond. */
   readonly profile: PageProfile;
-  /** Whether this page's last version is at hand, for `xbzrle`. */
+  /** Whether the page's previous version is cached, as `xbzrle` needs. */
   readonly hasVersion: boolean;
-  /** Whether another page looks similar, for `similar`: the first look at it searches. */
+  /** Whether a similar page was found, as `similar` needs. The first access searches the index. */
   readonly hasSimilar: boolean;
-  /** Bytes that a codec really gives for this page alone; Infinity when it cannot code it in less than the page has. */
+  /** Encodes the page with `codec` and returns the bytes; Infinity when the result is not smaller than the page. */
   measure(codec: CodecName): number;
 }
 
-/** How the stream stands while it is written: what a choice may depend on. */
+/** State of the stream at the moment of a choice. */
 export interface StreamState {
-  /** As it was told, or as it is measured now. */
+  /** Link rate: given by the caller, or measured. */
   readonly linkBitsPerSecond: number;
-  /** Where the link is measured: bytes that it took so far, of `bytesOut`. */
-  readonly bytesTaken?: number | undefined;
-  /** Where it is known: in which share of the time, lately, something packed had to wait for the link, 0 … 1. */
-  readonly linkWaits?: number | undefined;
+  /** Bytes of `bytesOut` that the link or the receiver has acknowledged. Absent where the rate is given, not measured. */
+  readonly bytesAcked?: number | undefined;
+  /**
+   * Fraction of recent time, 0 … 1, in which packed bytes waited for the link (`BusyFraction`). Present only where
+   * flow control keeps queues too short to show the bottleneck: live guests.
+   */
+  readonly linkBusyFraction?: number | undefined;
+  /** Threads that pack. */
   readonly threads: number;
-  /** Milliseconds since the stream began, by the clock that the encoder was given. */
+  /** Milliseconds since the stream began, by the encoder's clock. */
   elapsedMs(): number;
-  /** Bytes that left the encoder or wait to, and those expected of packings that are under way. */
+  /** Bytes sent or queued, plus the expected bytes of packings in progress. */
   readonly bytesOut: number;
-  /** Estimated milliseconds of packing that wait or run, over all threads together. */
+  /** Estimated ms of packing that are queued or in progress, summed over all threads. */
   readonly pendingMs: number;
-  /** What handing a segment to another thread costs now, before any packing, in ms; 0 on one thread. */
+  /** Ms to hand a segment to another thread, without the packing itself; 0 on one thread. */
   handoverMs(packing: PackingName): number;
-  readonly zstd: boolean;
-  /** Which zstd (`Zstd.name`), where that is known: implementations differ by a factor in what a level costs. */
+  /** Whether zstd is available. */
+  readonly hasZstd: boolean;
+  /** `Zstd.name`, if known: the cost of a level differs by a factor between implementations. */
   readonly zstdName?: string | undefined;
-  /** Which image is being encoded, and the share of it that was read, where its size is known. */
+  /** Number of the image being encoded, and the fraction of it that was read; 0 while its size is unknown. */
   readonly progress?: { readonly image: number; readonly share: number };
 }
 
-/** A segment that is about to be packed as a whole. */
+/** A segment about to be packed as a whole. */
 export interface GroupView {
-  /** Pages as they are, or the coded bytes of others. */
+  /** `pages`: uncompressed pages. `coded`: output of page codecs. */
   readonly kind: 'pages' | 'coded';
   readonly bytes: number;
   readonly pages: number;
-  /** What an LZ-class encoding is estimated to leave, from one page in 16, at the first look; of coded bytes, `bytes`. */
+  /** Estimated size of an LZ-class encoding, from one page in 16, computed on first access; `bytes` for coded groups. */
   readonly estimatedBytes: number;
 }
 
+/** How a segment is packed, and what the strategy expects of it. */
 export interface Packing {
   readonly name: PackingName;
-  /** For zstd. */
+  /** zstd level, 1 … 22. */
   readonly level?: number;
-  /** What the strategy expects of it, on one thread; counted in `StreamState` until it is done. */
+  /** Expected ms on one thread; part of `StreamState.pendingMs` until the segment is packed. */
   readonly expectedMs?: number;
+  /** Expected packed bytes; part of `StreamState.bytesOut` until the segment is packed. */
   readonly expectedBytes?: number;
 }
 
-/** What packing a group really took. */
+/** Measured result of packing a group. */
 export interface PackingResult {
   readonly packing: Packing;
   readonly group: GroupView;
   readonly packedBytes: number;
+  /** Ms on one thread. */
   readonly ms: number;
 }
 
-/** A page's codec; `group`: as it is, in the segment that `pack` decides about. */
+/** A page's codec, or `group`: the page goes uncompressed into the segment that `pack` decides about. */
 export type Choice = CodecName | 'group';
 
 /**
- * Chooses a codec for every page that is not already zero, filled, unchanged or the same as another. A plain object; this is a
- * whole one: `{ name: 'mine', choose: (page) => (page.profile.zeroWords > 700 ? 'zero-aware' : 'lz4') }`.
- * A choice that turns out not to fit becomes `raw`.
+ * Chooses a codec for every page that is not zero, a fill, unchanged or a duplicate. A plain object; the smallest one is
+ * `{ name: 'mine', choose: (page) => (page.profile.zeroWords > 700 ? 'zero-aware' : 'lz4') }`.
+ * A choice that does not fit becomes `raw`.
  */
 export interface Strategy {
   readonly name: string;
+  /** Returns the codec of one page. Called once a page, on the calling thread. */
   choose(page: PageView, state: StreamState): Choice;
-  /**
-   * Where present, the segment of `group` pages and the segment of coded pages are packed as this says once their frame is full;
-   * where absent they are stored as they are.
-   */
+  /** Chooses the packing of a full segment of `group` pages or of coded pages. Absent: segments are stored. */
   pack?(group: GroupView, state: StreamState): Packing;
-  /** Whether it is likely to pack anything over such a link: then threads are started before the first segment is full. */
-  packs?(linkBitsPerSecond: number): boolean;
+  /** Whether packing is likely at this link rate. Threads are then started before the first segment is full. */
+  isPackingLikely?(linkBitsPerSecond: number): boolean;
   /**
-   * Whether a batch of pages should travel as it is, not even looked at, because the link has taken it before anything shorter is found;
-   * asked where a stream can do that (live guests).
+   * Whether the next batch of pages bypasses coding: the link sends the pages sooner than anything shorter is found.
+   * Called only for streams that can do that (live guests).
    */
   shouldBypass?(state: StreamState): boolean;
-  /** Hears what every packing took. */
-  packed?(result: PackingResult): void;
-  /** Bytes of a segment before it is packed, where the strategy cares; otherwise the engine's default. */
+  /** Called with the result of every packing. */
+  onPacked?(result: PackingResult): void;
+  /** Bytes of a segment before packing, 64 KiB … 8 MiB. Absent: the engine's default. */
   groupBytes?(state: StreamState): number;
 }

@@ -122,7 +122,7 @@ test.each([1, 2])('a strategy that throws fails the encoding, with %d threads', 
   for (const strategy of [
     packing(fail),
     { name: 'broken', choose: fail },
-    { ...packing(() => ({ name: 'raw' })), packed: fail },
+    { ...packing(() => ({ name: 'raw' })), onPacked: fail },
   ])
     await expect(encoded([source()], { threads, strategy })).rejects.toThrow('cannot decide');
   const unknown = { name: 'unknown', choose: () => 'zip' } as unknown as Strategy;

@@ -22,7 +22,7 @@ test('threads that are done are heard of, and given more, while a source never h
       most = Math.max(most, ++underWay);
       return { name: 'zstd', level: 1 };
     },
-    packed() {
+    onPacked() {
       underWay--;
       groups++;
     },

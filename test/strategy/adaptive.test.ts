@@ -13,8 +13,8 @@ import { type FakeStream, fakeStream, groupOf, type Viewed, viewer } from './sup
 const PAGE = 4096;
 const MIB = 1 << 20;
 
-/** What packing a group really takes on a made machine: speed in bytes a ms, and what is left of a byte. */
-type Machine = (packing: Packing) => { readonly bytesPerMs: number; readonly share: number };
+/** Speed and ratio of every packing on a synthetic machine. */
+type Machine = (packing: Packing) => { readonly bytesPerMs: number; readonly ratio: number };
 const COSTS: Record<string, readonly [number, number]> = {
   raw: [1e7, 1],
   lz4: [600e3, 0.45],
@@ -25,11 +25,11 @@ const COSTS: Record<string, readonly [number, number]> = {
   'zstd 9': [88e3, 0.307],
 };
 const usual: Machine = ({ name, level = 3 }) => {
-  const [bytesPerMs, share] = COSTS[name === 'zstd' ? `zstd ${level}` : name] ?? [40e3, 0.304];
-  return { bytesPerMs, share };
+  const [bytesPerMs, ratio] = COSTS[name === 'zstd' ? `zstd ${level}` : name] ?? [40e3, 0.304];
+  return { bytesPerMs, ratio };
 };
 
-/** Drives a strategy group by group on a fake clock, as an encoder on one thread would; returns what it chose, and when all was sent. */
+/** Drives a strategy group by group on a fake clock, like an encoder on one thread; returns packings and finish time. */
 function drive(
   strategy: Strategy,
   stream: FakeStream,
@@ -40,14 +40,14 @@ function drive(
   let linkFreeMs = 0;
   const packings = Array.from({ length: groups }, () => {
     const packing = strategy.pack!(group, stream);
-    const { bytesPerMs, share } = machine(packing);
+    const { bytesPerMs, ratio } = machine(packing);
     const ms = group.bytes / bytesPerMs;
-    const packedBytes = Math.round(group.bytes * share);
+    const packedBytes = Math.round(group.bytes * ratio);
     stream.now += ms;
     stream.bytesOut += packedBytes;
-    strategy.packed?.({ packing, group, packedBytes, ms });
+    strategy.onPacked?.({ packing, group, packedBytes, ms });
     linkFreeMs = Math.max(linkFreeMs, stream.now) + (packedBytes * 8000) / stream.linkBitsPerSecond;
-    // No more than a few frames wait for the link: then the encoder stands still.
+    // The encoder waits once a few frames are queued for the link.
     stream.now = Math.max(stream.now, linkFreeMs - (4 * group.bytes * 8000) / stream.linkBitsPerSecond);
     return packing;
   });
@@ -64,12 +64,12 @@ const mean = (packings: readonly Packing[]) =>
   packings.reduce((sum, packing) => sum + strength(packing), 0) / packings.length;
 
 describe('packing', () => {
-  test('a link faster than any packing gets pages as they are', () => {
+  test('a link faster than any packing gets stored pages', () => {
     const { packings } = drive(strategyByName('adaptive'), fakeStream(4e11), 30, usual, groupOf(MIB));
     expect(packings.every(({ name }) => name === 'raw')).toBe(true);
   });
 
-  test('the slower the link, the stronger the packing', () => {
+  test('slower links get stronger packing', () => {
     const strengths = [1e11, 1e10, 1e9, 1e8, 1e7].map((link) =>
       mean(drive(strategyByName('adaptive'), fakeStream(link), 60, usual, groupOf(MIB)).packings.slice(20)),
     );
@@ -78,7 +78,7 @@ describe('packing', () => {
     expect(strengths.at(-1)).toBeGreaterThan(2);
   });
 
-  test('on every link it is nearly as good as the best single packing there, or better', () => {
+  test('within 15 % of the best fixed packing on every link', () => {
     const single: Packing[] = [
       { name: 'raw' },
       { name: 'lz4' },
@@ -94,8 +94,8 @@ describe('packing', () => {
     }
   });
 
-  test('what cannot be packed smaller costs no time: it goes as it is where packing it would', () => {
-    const incompressible: Machine = (packing) => ({ ...usual(packing), share: 1 });
+  test('incompressible groups are stored where packing them takes time', () => {
+    const incompressible: Machine = (packing) => ({ ...usual(packing), ratio: 1 });
     for (const link of [1e11, 1e10, 5e9, 1e9, 1e8]) {
       const { packings, sentMs } = drive(
         strategyByName('adaptive'),
@@ -110,30 +110,27 @@ describe('packing', () => {
     }
   });
 
-  test.each([2, 4, 10])(
-    'a machine that packs %d times slower than was believed is believed after a while',
-    (slower) => {
-      const machine: Machine = (packing) => ({
-        ...usual(packing),
-        bytesPerMs: usual(packing).bytesPerMs / (packing.name === 'raw' ? 1 : slower),
-      });
-      const single: Packing[] = [
-        { name: 'raw' },
-        { name: 'lz4' },
-        { name: 'zstd', level: 1 },
-        { name: 'zstd', level: 3 },
-      ];
-      for (const link of [1e10, 2e9, 1e9, 3e8, 1e8]) {
-        const times = single.map(
-          (packing) => drive(always(packing), fakeStream(link), 200, machine, groupOf(MIB)).sentMs,
-        );
-        const { sentMs } = drive(strategyByName('adaptive'), fakeStream(link), 200, machine, groupOf(MIB));
-        expect(sentMs / Math.min(...times), `${link} bit/s`).toBeLessThan(1.6);
-      }
-    },
-  );
+  test.each([2, 4, 10])('adapts to a machine that packs %d times slower than the initial costs', (slower) => {
+    const machine: Machine = (packing) => ({
+      ...usual(packing),
+      bytesPerMs: usual(packing).bytesPerMs / (packing.name === 'raw' ? 1 : slower),
+    });
+    const single: Packing[] = [
+      { name: 'raw' },
+      { name: 'lz4' },
+      { name: 'zstd', level: 1 },
+      { name: 'zstd', level: 3 },
+    ];
+    for (const link of [1e10, 2e9, 1e9, 3e8, 1e8]) {
+      const times = single.map(
+        (packing) => drive(always(packing), fakeStream(link), 200, machine, groupOf(MIB)).sentMs,
+      );
+      const { sentMs } = drive(strategyByName('adaptive'), fakeStream(link), 200, machine, groupOf(MIB));
+      expect(sentMs / Math.min(...times), `${link} bit/s`).toBeLessThan(1.6);
+    }
+  });
 
-  test('a strategy that heard nothing does not lose what it knows', () => {
+  test('ignores results that carry no information', () => {
     const strategy = strategyByName('adaptive');
     const stream = fakeStream(1e9);
     for (let n = 0; n < 20; n++) {
@@ -143,14 +140,19 @@ describe('packing', () => {
       expect(Number.isFinite(packing.expectedMs ?? 0) && Number.isFinite(packing.expectedBytes ?? 0)).toBe(
         true,
       );
-      // Results that say nothing: too small, or no time at all.
-      strategy.packed?.({ packing, group: groupOf(100), packedBytes: 90, ms: 50 });
-      strategy.packed?.({ packing, group: groupOf(MIB), packedBytes: MIB / 2, ms: 0 });
-      strategy.packed?.({ packing: { name: 'zstd', level: 17 }, group: groupOf(MIB), packedBytes: 1, ms: 1 });
+      // Too small, no time, an unknown level.
+      strategy.onPacked?.({ packing, group: groupOf(100), packedBytes: 90, ms: 50 });
+      strategy.onPacked?.({ packing, group: groupOf(MIB), packedBytes: MIB / 2, ms: 0 });
+      strategy.onPacked?.({
+        packing: { name: 'zstd', level: 17 },
+        group: groupOf(MIB),
+        packedBytes: 1,
+        ms: 1,
+      });
     }
   });
 
-  test('without zstd it does without', () => {
+  test('packs with LZ4 where zstd is not available', () => {
     for (const link of [1e10, 1e9, 1e8, 1e7]) {
       const { packings } = drive(
         strategyByName('adaptive'),
@@ -164,7 +166,7 @@ describe('packing', () => {
     }
   });
 
-  test('a zstd that is slower is believed to be, from the first group on', () => {
+  test('a slower zstd implementation gets weaker levels from the first group on', () => {
     const expected = (zstdName?: string) =>
       strategyByName('adaptive').pack!(groupOf(MIB), { ...fakeStream(1e8), ...(zstdName && { zstdName }) });
     const usually = expected();
@@ -172,7 +174,7 @@ describe('packing', () => {
     expect(strength(expected('@bokuweb/zstd-wasm'))).toBeLessThan(strength(usually));
   });
 
-  test('groups have a size that an encoder takes', () => {
+  test('group sizes are within the encoder’s limits', () => {
     const { groupBytes } = strategyByName('adaptive');
     for (const link of [1e6, 1e8, 1e9, 1e10, 1e12]) {
       const bytes = groupBytes!(fakeStream(link));
@@ -193,26 +195,26 @@ describe('pages', () => {
   const choose = (page: Uint8Array, more: Viewed, link = 1e9) =>
     strategyByName('adaptive').choose(view(page, more), fakeStream(link));
 
-  test('a page that changed a little is a delta', () => {
+  test('a page with few changes becomes a delta', () => {
     for (const link of [1e7, 1e9, 3e9]) {
       expect(choose(kinds.random!, { last: changedIn(kinds.random!, 10) }, link)).toBe('xbzrle');
       expect(choose(kinds.random!, { similarBytes: 40 }, link)).toBe('similar');
     }
   });
 
-  test('a fast link has taken the page before its delta is found', () => {
+  test('searches no delta on a fast link', () => {
     const page = view(kinds.random!, { last: changedIn(kinds.random!, 10) });
     const measured: string[] = [];
     const measure = (name: CodecName) => {
       measured.push(name);
       return page.measure(name);
     };
-    const watched = { ...page, measure };
-    expect(strategyByName('adaptive').choose(watched, fakeStream(1e11))).toBe('group');
+    const observed = { ...page, measure };
+    expect(strategyByName('adaptive').choose(observed, fakeStream(1e11))).toBe('group');
     expect(measured).toEqual([]);
   });
 
-  test('of two deltas the smaller is taken, and a large one not at all', () => {
+  test('chooses the smaller of two deltas, and no large one', () => {
     const last = changedIn(kinds.random!, 300);
     const delta = view(kinds.random!, { last }).measure('xbzrle');
     expect(choose(kinds.random!, { last, similarBytes: delta - 1 })).toBe('similar');
@@ -220,7 +222,7 @@ describe('pages', () => {
     expect(choose(kinds.text!, { last: kinds.random!, similarBytes: PAGE - 10 })).toBe('group');
   });
 
-  test('a page without a delta goes to its group; on a slow link noise does not', () => {
+  test('a page without a delta goes to the group; on a slow link noise becomes raw', () => {
     for (const link of [1e7, 1e9, 1e11]) expect(choose(kinds.text!, {}, link)).toBe('group');
     expect(choose(kinds.random!, {}, 1e7)).toBe('raw');
   });

@@ -3,18 +3,18 @@ import { adaptive } from '../../src/strategy/adaptive/adaptive.js';
 import type { Packing } from '../../src/strategy/strategy.js';
 import { type Simulation, simulate, type TruePacking } from './link-simulation.js';
 
-/** Bytes per millisecond on one thread, and what is left of pages whose estimate is half. */
+/** Speed on one thread, and the ratio of pages with an estimated ratio of 0.5. */
 const TRUTH: Record<string, TruePacking> = {
-  raw: { bytesPerMs: 4e6, share: 1 },
-  lz4: { bytesPerMs: 700e3, share: 0.46 },
-  'zstd 1': { bytesPerMs: 450e3, share: 0.36 },
-  'zstd 3': { bytesPerMs: 300e3, share: 0.34 },
-  'zstd 5': { bytesPerMs: 160e3, share: 0.33 },
-  'zstd 7': { bytesPerMs: 100e3, share: 0.323 },
-  'zstd 9': { bytesPerMs: 80e3, share: 0.319 },
-  'zstd 10': { bytesPerMs: 65e3, share: 0.318 },
-  'zstd 11': { bytesPerMs: 55e3, share: 0.3175 },
-  'zstd 12': { bytesPerMs: 45e3, share: 0.317 },
+  raw: { bytesPerMs: 4e6, ratio: 1 },
+  lz4: { bytesPerMs: 700e3, ratio: 0.46 },
+  'zstd 1': { bytesPerMs: 450e3, ratio: 0.36 },
+  'zstd 3': { bytesPerMs: 300e3, ratio: 0.34 },
+  'zstd 5': { bytesPerMs: 160e3, ratio: 0.33 },
+  'zstd 7': { bytesPerMs: 100e3, ratio: 0.323 },
+  'zstd 9': { bytesPerMs: 80e3, ratio: 0.319 },
+  'zstd 10': { bytesPerMs: 65e3, ratio: 0.318 },
+  'zstd 11': { bytesPerMs: 55e3, ratio: 0.3175 },
+  'zstd 12': { bytesPerMs: 45e3, ratio: 0.317 },
 };
 const truth = ({ name, level }: Packing) => TRUTH[level === undefined ? name : `${name} ${level}`]!;
 
@@ -24,33 +24,33 @@ const base: Simulation = {
   estimate: () => 0.5,
   truth,
   rateAt: () => 1e9,
-  surveyMs: 1,
+  profileMs: 1,
   threads: 2,
-  told: false,
+  isRateGiven: false,
 };
 
 /** 10 Gbit/s, then 100 Mbit/s for some seconds, then 10 Gbit/s again. */
 const changing = (ms: number) => (ms >= 300 && ms < 5000 ? 100e6 : 10e9);
 
-test('a link that changes on the way: within a tenth of an encoder that is told', () => {
+test('a changing link: within 10 % of an encoder that is given the rate', () => {
   const measured = simulate(adaptive(), { ...base, rateAt: changing });
-  const oracle = simulate(adaptive(), { ...base, rateAt: changing, told: true });
+  const oracle = simulate(adaptive(), { ...base, rateAt: changing, isRateGiven: true });
   expect(measured.totalMs / oracle.totalMs).toBeLessThan(1.1);
 });
 
-test('a second after the link changed, packing has followed', () => {
+test('packing follows a change of the link within a second', () => {
   const { choices } = simulate(adaptive(), { ...base, rateAt: changing });
-  const shareBetween = (from: number, to: number) => {
+  const ratioBetween = (from: number, to: number) => {
     const some = choices.filter(({ atMs }) => atMs >= from && atMs < to);
     return some.reduce((sum, { bytes }) => sum + bytes, 0) / (some.length * base.groupBytes);
   };
-  expect(shareBetween(150, 300)).toBeGreaterThan(0.6);
-  expect(shareBetween(1300, 5000)).toBeLessThan(0.36);
-  expect(shareBetween(6000, Infinity)).toBeGreaterThan(0.6);
+  expect(ratioBetween(150, 300)).toBeGreaterThan(0.6);
+  expect(ratioBetween(1300, 5000)).toBeLessThan(0.36);
+  expect(ratioBetween(6000, Infinity)).toBeGreaterThan(0.6);
 });
 
 for (const rate of [50e6, 100e6, 1e9, 3e9])
-  test(`a steady link of ${rate / 1e6} Mbit/s that nobody tells of: within a tenth of the best fixed packing, or better`, () => {
+  test(`a measured link of ${rate / 1e6} Mbit/s: within 10 % of the best fixed packing`, () => {
     const groups = rate < 1e9 ? 150 : 600;
     const of = (packing: Packing) =>
       simulate(
@@ -66,13 +66,13 @@ for (const rate of [50e6, 100e6, 1e9, 3e9])
     expect(simulate(adaptive(), { ...base, groups, rateAt: () => rate }).totalMs / best).toBeLessThan(1.1);
   });
 
-test('pages that nothing can shrink are hardly ever packed, whatever came before them', () => {
+test('incompressible groups are packed in less than 2 % of cases', () => {
   const random = (i: number) => i % 4 !== 0;
   const sim: Simulation = {
     ...base,
     rateAt: () => 500e6,
     estimate: (i) => (random(i) ? 1 : 0.4),
-    truth: (packing, i) => (random(i) ? { ...truth(packing), share: 1 } : truth(packing)),
+    truth: (packing, i) => (random(i) ? { ...truth(packing), ratio: 1 } : truth(packing)),
   };
   const { choices } = simulate(adaptive(), sim);
   const packed = choices.filter(({ packing }, i) => random(i) && packing.name !== 'raw');

@@ -20,12 +20,12 @@ beforeAll(async () => {
 });
 
 const kinds = pageKinds(PAGE, 3);
-/** One word in `every` is not zero, and is like no other. */
+/** One word in `every` is not zero; all of those differ. */
 const sparse = (every: number) => {
   const words = new Uint32Array(PAGE / 4).map((_, i) => (i % every === 0 ? Math.imul(i + 1, 0x9e3779b1) : 0));
   return new Uint8Array(words.buffer);
 };
-/** Pointers into a few kilobytes: their upper 22 bits are often the same. */
+/** Pointers into a few kilobytes, which share their upper 22 bits. */
 const pointers = new Uint8Array(
   new Uint32Array(PAGE / 4).map((_, i) => 0xc0de0000 + ((i * 37) % 1024)).buffer,
 );
@@ -42,7 +42,7 @@ describe('characteristic', () => {
     expect(choose('characteristic', page())).toBe(choice);
   });
 
-  test('the share of zero words decides at three quarters', () => {
+  test('the threshold is three quarters of zero words', () => {
     const page = (zeroWords: number) =>
       new Uint8Array(
         new Uint32Array(1024).map((_, i) => (i < zeroWords ? 0 : Math.imul(i, 0x9e3779b1))).buffer,
@@ -62,7 +62,7 @@ describe('mecom', () => {
     expect(choose('mecom', page())).toBe(choice);
   });
 
-  test('a class whose codec leaves 95 % or more is passed over', () => {
+  test('skips a class whose codec gives a ratio of 0.95 or more', () => {
     // Three zero bytes in every word: many zero bytes, no zero word.
     const page = new Uint8Array(PAGE).map((_, i) => (i % 4 === 0 ? 1 + ((i * 7) % 255) : 0));
     expect(view(page).profile.zeroBytes).toBeGreaterThanOrEqual(0.74 * PAGE);
@@ -72,12 +72,12 @@ describe('mecom', () => {
 });
 
 describe('smallest', () => {
-  test('of the codecs for one page none is smaller than the one that is chosen', () => {
+  test('no page codec is smaller than the chosen one', () => {
     const alone = ['rle', 'zero-aware', 'xbzrle', 'similar', 'wkdm'] as const;
     for (const zstd of [false, true])
       for (const [kind, page] of Object.entries(kinds)) {
         const seen = view(page, { last: baseOf(page, 5), similarBytes: 700 });
-        const choice = strategyByName('smallest').choose(seen, { ...fakeStream(1e9), zstd });
+        const choice = strategyByName('smallest').choose(seen, { ...fakeStream(1e9), hasZstd: zstd });
         const bytes = alone.map((name) => seen.measure(name));
         if (choice === 'group')
           expect(Math.min(...bytes), kind).toBeGreaterThanOrEqual(Math.min(seen.measure('lz4'), PAGE) * 0.7);
@@ -85,7 +85,7 @@ describe('smallest', () => {
       }
   });
 
-  test('it packs by the best there is', () => {
+  test('packs with zstd, or LZ4 where zstd is not available', () => {
     const { pack } = strategyByName('smallest');
     const group = { kind: 'pages', bytes: 1 << 20, pages: 256, estimatedBytes: 1 << 19 } as const;
     expect(pack!(group, fakeStream(1e9)).name).toBe('zstd');
@@ -94,7 +94,7 @@ describe('smallest', () => {
 });
 
 describe('by name', () => {
-  test('every codec can be fixed, and every strategy has the name that it is called by', () => {
+  test('every codec can be fixed, and every strategy has its registered name', () => {
     const names = [
       'adaptive',
       'smallest',
@@ -120,19 +120,19 @@ describe('by name', () => {
     'fixed:zstd:23',
     'fixed:zstd:1.5',
     'fixed:zstd:3:3',
-  ])('"%s" is refused', (name) => {
+  ])('refuses "%s"', (name) => {
     expect(() => strategyByName(name)).toThrow(PageferryError);
     expect(() => strategyByName(name)).toThrow(
       `unknown strategy "${name}": expected one of adaptive, smallest, characteristic, mecom, fixed:<codec>`,
     );
   });
 
-  test('no two streams share what adaptive has learned', () => {
+  test('adaptive has separate state for every stream', () => {
     expect(strategyByName('adaptive')).not.toBe(strategyByName('adaptive'));
   });
 });
 
-test('a strategy of one’s own is an object with a function', async () => {
+test('a custom strategy is an object with one function', async () => {
   const mine: Strategy = {
     name: 'mine',
     choose: (page) => (page.profile.zeroWords > 700 ? 'zero-aware' : 'lz4'),
@@ -147,13 +147,17 @@ test('a strategy of one’s own is an object with a function', async () => {
   expect((await decoded(bytes)).images.map((image, i) => Buffer.compare(image, images[i]!))).toEqual([0, 0]);
 });
 
-test('whatever a strategy answers, the stream is right', async () => {
+test('every choice of a strategy gives a stream that decodes', async () => {
   const first = guestImage(PAGE, 1, 33);
   const images = [first, laterImage(first, PAGE, 2)];
   for (const pack of [undefined, () => ({ name: 'lz4' as const }), () => ({ name: 'raw' as const })]) {
     const answers: Choice[] = ['group', ...CODECS.map(({ name }) => name)];
     let turn = 0;
-    const strategy: Strategy = { name: 'all in turn', choose: () => answers[turn++ % answers.length]!, pack };
+    const strategy: Strategy = {
+      name: 'every choice in turn',
+      choose: () => answers[turn++ % answers.length]!,
+      pack,
+    };
     const { bytes } = await encoded(
       images.map((image, i) => bytesSource(image, `${i}`)),
       { strategy },

@@ -1,24 +1,24 @@
 import { LinkMeter } from '../../src/engine/encode/link-meter.js';
 import type { GroupView, Packing, Strategy, StreamState } from '../../src/strategy/strategy.js';
 
-/** What packing a group really takes and gives, in virtual time. */
+/** Actual speed and ratio of a packing. */
 export interface TruePacking {
   readonly bytesPerMs: number;
-  readonly share: number;
+  readonly ratio: number;
 }
 
 export interface Simulation {
   readonly groups: number;
   readonly groupBytes: number;
-  /** Estimated bytes of group `i`, as a share. */
+  /** Estimated ratio of group `i`. */
   readonly estimate: (i: number) => number;
   readonly truth: (packing: Packing, i: number) => TruePacking;
   readonly rateAt: (ms: number) => number;
-  /** Looking at a group, on the calling thread. */
-  readonly surveyMs: number;
+  /** Time to profile a group, on the calling thread. */
+  readonly profileMs: number;
   readonly threads: number;
-  /** Whether the strategy is told the rate that the link has now, or has to measure it. */
-  readonly told: boolean;
+  /** Whether the strategy is given the link’s rate; otherwise the rate is measured. */
+  readonly isRateGiven: boolean;
 }
 
 export interface Simulated {
@@ -31,22 +31,22 @@ const MAX_WAITING = 6 << 20;
 const STEP_MS = 0.25;
 
 /**
- * Runs a strategy's packing choices in virtual time: threads that pack side by side, a queue in order, a link whose rate changes,
- * with a buffer before it. Costs, clock and link are all made up, so every run is the same.
+ * Runs a strategy's packing choices in virtual time: parallel packing threads, an ordered queue, a link with a buffer and
+ * a rate that changes. Costs, clock and link are synthetic, so every run is the same.
  */
 export function simulate(strategy: Strategy, sim: Simulation): Simulated {
   const meter = new LinkMeter();
   const link = new VirtualLink(sim.rateAt, meter);
   const threads = Array.from({ length: sim.threads }, () => 0);
   const choices: { atMs: number; packing: Packing; bytes: number }[] = [];
-  const underWay: { readyMs: number; done: () => void }[] = [];
+  const inFlight: { readyMs: number; done: () => void }[] = [];
   const planned = { ms: 0, bytes: 0 };
   let now = 0;
   const state: StreamState = {
     get linkBitsPerSecond() {
-      return sim.told ? sim.rateAt(now) : meter.bitsPerSecond;
+      return sim.isRateGiven ? sim.rateAt(now) : meter.bitsPerSecond;
     },
-    get bytesTaken() {
+    get bytesAcked() {
       return link.takenBytes;
     },
     threads: sim.threads,
@@ -58,20 +58,20 @@ export function simulate(strategy: Strategy, sim: Simulation): Simulated {
       return planned.ms;
     },
     handoverMs: () => 0,
-    zstd: true,
+    hasZstd: true,
   };
   const advance = (toMs: number) => {
     for (; now < toMs; now += STEP_MS) {
-      for (const job of underWay.filter(({ readyMs }) => readyMs <= now)) {
-        underWay.splice(underWay.indexOf(job), 1);
+      for (const job of inFlight.filter(({ readyMs }) => readyMs <= now)) {
+        inFlight.splice(inFlight.indexOf(job), 1);
         job.done();
       }
       link.advance(now, STEP_MS);
     }
   };
   for (let i = 0; i < sim.groups; i++) {
-    advance(now + sim.surveyMs);
-    while (link.waitingBytes > MAX_WAITING || underWay.length > sim.threads) advance(now + STEP_MS);
+    advance(now + sim.profileMs);
+    while (link.waitingBytes > MAX_WAITING || inFlight.length > sim.threads) advance(now + STEP_MS);
     const estimatedBytes = sim.estimate(i) * sim.groupBytes;
     const group: GroupView = {
       kind: 'pages',
@@ -80,8 +80,8 @@ export function simulate(strategy: Strategy, sim: Simulation): Simulated {
       estimatedBytes,
     };
     const packing = strategy.pack!(group, state);
-    const { bytesPerMs, share } = sim.truth(packing, i);
-    const bytes = Math.round(share * sim.groupBytes);
+    const { bytesPerMs, ratio } = sim.truth(packing, i);
+    const bytes = Math.round(ratio * sim.groupBytes);
     const ms = packing.name === 'raw' ? 0.2 : sim.groupBytes / bytesPerMs;
     const thread = threads.indexOf(Math.min(...threads));
     const from = packing.name === 'raw' ? now : Math.max(now, threads[thread]!);
@@ -90,22 +90,22 @@ export function simulate(strategy: Strategy, sim: Simulation): Simulated {
     const { expectedMs = 0, expectedBytes = 0 } = packing;
     planned.ms += expectedMs;
     planned.bytes += expectedBytes;
-    const place = link.place();
-    underWay.push({
+    const slot = link.slot();
+    inFlight.push({
       readyMs: from + ms,
       done: () => {
         planned.ms -= expectedMs;
         planned.bytes += bytes - expectedBytes;
-        strategy.packed?.({ packing, group, packedBytes: bytes, ms });
-        link.put(place, bytes);
+        strategy.onPacked?.({ packing, group, packedBytes: bytes, ms });
+        link.put(slot, bytes);
       },
     });
   }
-  while (underWay.length > 0 || !link.isIdle) advance(now + 1);
+  while (inFlight.length > 0 || !link.isIdle) advance(now + 1);
   return { totalMs: now, choices };
 }
 
-/** Takes writes in the order of their places; a write waits until the buffer has room for what it does not hold yet. */
+/** Accepts writes in the order of their slots; a write waits until the buffer has free space. */
 class VirtualLink {
   takenBytes = 0;
   private readonly writes: { bytes: number | undefined; beganMs: number | undefined }[] = [];
@@ -124,14 +124,14 @@ class VirtualLink {
     return this.writes.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0);
   }
 
-  place(): object {
+  slot(): object {
     const write = { bytes: undefined, beganMs: undefined };
     this.writes.push(write);
     return write;
   }
 
-  put(place: object, bytes: number): void {
-    (place as { bytes: number }).bytes = bytes;
+  put(slot: object, bytes: number): void {
+    (slot as { bytes: number }).bytes = bytes;
   }
 
   advance(now: number, ms: number): void {

@@ -17,7 +17,7 @@ function image(): Uint8Array {
 }
 
 for (const linkBitsPerSecond of [50e6, 1e9])
-  test(`a run at ${linkBitsPerSecond / 1e6} Mbit/s that was recorded is replayed choice by choice, from JSON too`, async () => {
+  test(`replays a recorded run at ${linkBitsPerSecond / 1e6} Mbit/s choice by choice, through JSON`, async () => {
     const { strategy, events } = recorded(adaptive());
     const encoder = await createEncoder(() => {}, { strategy, linkBitsPerSecond, zstd: null });
     await encoder.encode(bytesSource(image(), 'image'));
@@ -27,7 +27,7 @@ for (const linkBitsPerSecond of [50e6, 1e9])
     expect(replayed(adaptive(), JSON.parse(JSON.stringify(events)) as StrategyEvent[])).toEqual(chosen);
   });
 
-test('a strategy that is not the one recorded is found out', async () => {
+test('another strategy than the recorded one chooses otherwise', async () => {
   const { strategy, events } = recorded({
     name: 'mine',
     choose: () => 'group',

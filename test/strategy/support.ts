@@ -16,13 +16,15 @@ const PROFILE = [
   'zeroBytes',
 ] as const;
 
+/** What a page is compared with. */
 export interface Viewed {
+  /** Its previous version. */
   readonly last?: Uint8Array;
-  /** Bytes of a delta against a similar page, where there is one. */
+  /** Bytes of a delta against a similar page, if there is one. */
   readonly similarBytes?: number;
 }
 
-/** Pages as strategies see them: profiled and measured by the real kernels. */
+/** Returns page views that the real kernels profile and measure. */
 export async function viewer(): Promise<(page: Uint8Array, more?: Viewed) => PageView> {
   const kernels = await testKernels();
   const context = createCodecContext(kernels);
@@ -51,12 +53,12 @@ export async function viewer(): Promise<(page: Uint8Array, more?: Viewed) => Pag
   };
 }
 
-/** A stream whose clock and counters a test turns itself. */
+/** A stream state whose clock and counters the test sets. */
 export interface FakeStream extends StreamState {
   now: number;
   bytesOut: number;
   pendingMs: number;
-  zstd: boolean;
+  hasZstd: boolean;
 }
 
 export function fakeStream(
@@ -70,14 +72,14 @@ export function fakeStream(
     now: 0,
     bytesOut: 0,
     pendingMs: 0,
-    zstd,
+    hasZstd: zstd,
     elapsedMs: () => stream.now,
     handoverMs: (packing) => (packing === 'raw' ? 0 : handover),
   };
   return stream;
 }
 
-/** A group of pages that an LZ-class coder is estimated to bring to `share` of their bytes. */
-export function groupOf(bytes: number, share = 0.5, kind: GroupView['kind'] = 'pages'): GroupView {
-  return { kind, bytes, pages: bytes / 4096, estimatedBytes: kind === 'coded' ? bytes : bytes * share };
+/** A group of pages with an estimated LZ ratio of `ratio`. */
+export function groupOf(bytes: number, ratio = 0.5, kind: GroupView['kind'] = 'pages'): GroupView {
+  return { kind, bytes, pages: bytes / 4096, estimatedBytes: kind === 'coded' ? bytes : bytes * ratio };
 }

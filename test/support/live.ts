@@ -12,7 +12,7 @@ const STILL: StreamState = {
   bytesOut: 0,
   pendingMs: 0,
   handoverMs: () => 0,
-  zstd: true,
+  hasZstd: true,
 };
 
 /** A sender of a small guest. */

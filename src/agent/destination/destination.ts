@@ -10,7 +10,7 @@ import { PageferryError } from '../../page/error.js';
 import { asError } from '../as-error.js';
 import type { BaseImageFile } from '../base-image.js';
 import { mustBeSameBase } from '../base-image-check.js';
-import { BusyFraction } from '../flow/busy-fraction.js';
+import { BusyFraction } from '../../strategy/busy-fraction.js';
 import type { Log } from '../log.js';
 import { numberBytes, readMigrate, takenBytes } from '../messages.js';
 import type { AgentMetrics } from '../metrics.js';

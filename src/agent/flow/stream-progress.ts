@@ -6,7 +6,7 @@ export interface LinkView {
   readonly bitsPerSecond: number;
   /** Bytes that were taken, of those that were sent. */
   readonly takenBytes: number;
-  /** As `StreamState.linkWaits`. */
+  /** As `StreamState.linkBusyFraction`. */
   readonly waits?: number;
 }
 
@@ -24,10 +24,10 @@ export class StreamProgress {
       get linkBitsPerSecond() {
         return link().bitsPerSecond;
       },
-      get bytesTaken() {
+      get bytesAcked() {
         return link().takenBytes;
       },
-      get linkWaits() {
+      get linkBusyFraction() {
         return link().waits;
       },
       get bytesOut() {
@@ -39,7 +39,7 @@ export class StreamProgress {
       threads,
       elapsedMs: () => performance.now() - startedAt,
       handoverMs: () => 0,
-      zstd: zstd !== undefined,
+      hasZstd: zstd !== undefined,
       zstdName: zstd?.name,
     };
   }

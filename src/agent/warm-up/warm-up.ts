@@ -25,10 +25,10 @@ const CACHE_BYTES = PAGES * PAGE_BYTES;
 const BATCH_PAGES = 512;
 const STALL_MS = 30_000;
 /** Links that are rehearsed for, and how much waits for them: each calls for other packings. */
-const LINKS: readonly Pick<StreamState, 'linkBitsPerSecond' | 'linkWaits'>[] = [
-  { linkBitsPerSecond: 1e8, linkWaits: 0.5 },
-  { linkBitsPerSecond: 1e9, linkWaits: 0.2 },
-  { linkBitsPerSecond: 1e10, linkWaits: 0 },
+const LINKS: readonly Pick<StreamState, 'linkBitsPerSecond' | 'linkBusyFraction'>[] = [
+  { linkBitsPerSecond: 1e8, linkBusyFraction: 0.5 },
+  { linkBitsPerSecond: 1e9, linkBusyFraction: 0.2 },
+  { linkBitsPerSecond: 1e10, linkBusyFraction: 0 },
 ];
 
 /**
@@ -82,7 +82,7 @@ async function send(channel: FrameChannel, qemu: Socket, link: (typeof LINKS)[nu
   const flow = new ChannelFlow(channel, threads, await loadZstd());
   const state: StreamState = Object.create(flow.planned.state, {
     linkBitsPerSecond: { value: link.linkBitsPerSecond },
-    linkWaits: { value: link.linkWaits },
+    linkBusyFraction: { value: link.linkBusyFraction },
   });
   const sender = await createPageSender({
     ...{

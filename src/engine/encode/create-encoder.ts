@@ -54,7 +54,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
     get linkBitsPerSecond() {
       return meter ? meter.bitsPerSecond : (settings.linkBitsPerSecond as number);
     },
-    get bytesTaken() {
+    get bytesAcked() {
       return meter ? queue.bytesOut : undefined;
     },
     threads,
@@ -66,11 +66,11 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
       return planned.ms;
     },
     handoverMs: pool.handoverMs,
-    zstd: zstd !== undefined,
+    hasZstd: zstd !== undefined,
     zstdName: zstd?.name,
     progress,
   };
-  if (strategy.packs?.(state.linkBitsPerSecond)) pool.prepare();
+  if (strategy.isPackingLikely?.(state.linkBitsPerSecond)) pool.prepare();
   const pending = (ms: number, bytes: number) => {
     planned.ms += ms;
     planned.bytes += bytes;

@@ -82,7 +82,7 @@ export class FrameQueue {
 
   private isFarAhead(): boolean {
     if (this.inFlightBytes + this.groupBytes() > MAX_IN_FLIGHT_BYTES) return true;
-    return this.context.state.bytesTaken !== undefined && this.queue.waitingBytes > MAX_WAITING_BYTES;
+    return this.context.state.bytesAcked !== undefined && this.queue.waitingBytes > MAX_WAITING_BYTES;
   }
 
   private groupBytes(): number {

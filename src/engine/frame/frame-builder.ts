@@ -129,7 +129,7 @@ export class FrameBuilder {
     pending(expectedMs, expectedBytes);
     const packed = await pool.pack(buffer, packing);
     pending(-expectedMs, packed.bytes.length - expectedBytes);
-    strategy.packed?.({ packing, group, packedBytes: packed.bytes.length, ms: packed.ms });
+    strategy.onPacked?.({ packing, group, packedBytes: packed.bytes.length, ms: packed.ms });
     return packed;
   }
 

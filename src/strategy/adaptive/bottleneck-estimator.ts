@@ -1,114 +1,92 @@
 import type { StreamState } from '../strategy.js';
 
-/** Below this share of an image its beginning says too little about its end. */
-const TELLING_SHARE = 0.05;
-/** What waits for the link, or for the threads, is plenty when it is worth this long. */
-const PLENTY_MS = [100, 500] as const;
-/** How much dearer a byte gets, in powers of e, when plenty (at most twice as much) waits for the link, and when the link alone is left to finish. */
-const BY_BACKLOG = 2;
-const BY_OUTLOOK = 8;
-/**
- * Where it is known how long packed bytes wait for the link: so much of the time is enough for the link never to wait itself; the price
- * follows within about so long, between a fifth and fifteen.
- */
-const WAITS_ENOUGH = 0.25;
-const FOLLOWS_MS = 120;
-const FOLLOWED = [Math.log(0.2), Math.log(15)] as const;
-/** Elsewhere a byte is never cheaper than this: pages as they are save an encoder little, and bytes are what counts. */
-const LEAST = Math.log(0.4);
+/** Below this fraction of an image its beginning predicts too little about its end. */
+const MIN_PREDICTIVE_SHARE = 0.05;
+/** Bounds on the backlog, in ms, that counts as enough work for the link or for the threads. */
+const ENOUGH_MS = [100, 500] as const;
+/** Exponent of the price at an enough backlog (at most twice that counts), and when only the link is left to finish. */
+const BACKLOG_EXPONENT = 2;
+const FINISH_EXPONENT = 8;
+/** Lowest price: storing instead of packing saves an encoder little time and costs all the bytes. */
+const MIN_EXPONENT = Math.log(0.4);
 
-/** A link that takes pages as they are about as fast as they can be read. */
+/** Link rate, in bit/s, from which on uncompressed pages are sent about as fast as they can be read. */
 export const FAST_BITS_PER_SECOND = 4e9;
 
-/** How the two sides of a stream stand: encoder and link. */
+/** Which of encoder and link is the bottleneck of a stream, and by how much. */
 export interface Bottleneck {
-  /** What waits for the link once the threads are done with what they have, in ms. */
+  /** Backlog of the link, in ms, once the threads finish what they have. */
   readonly linkBacklogMs: number;
-  /** So long the link may idle for the sake of one group. */
+  /** Ms that the link may idle for one group. */
   readonly graceMs: number;
-  /** What a millisecond of the link is worth in milliseconds of packing: above 1 the link is the bottleneck. */
+  /** Value of a millisecond of the link in milliseconds of packing. Above 1 the link is the bottleneck. */
   readonly bytePrice: number;
 }
 
+/** Backlogs of link and threads. */
+export interface Backlogs {
+  /** When they were taken, in ms of the stream. */
+  readonly nowMs: number;
+  /** When the link will have sent everything it was given, in ms of the stream. */
+  readonly linkFreeAtMs: number;
+  readonly cpuMs: number;
+  readonly linkMs: number;
+  /** Backlog that counts as enough. */
+  readonly enoughMs: number;
+}
+
+/** Returns the backlogs of a stream; `groupsMs` is the time that a few groups take on the link. */
+export function backlogsOf(
+  { pendingMs, threads }: StreamState,
+  nowMs: number,
+  linkFreeAtMs: number,
+  groupsMs: number,
+): Backlogs {
+  const cpuMs = pendingMs / threads;
+  const linkMs = Math.max(0, linkFreeAtMs - nowMs - cpuMs);
+  const [least, most] = ENOUGH_MS;
+  return { nowMs, linkFreeAtMs, cpuMs, linkMs, enoughMs: Math.min(most, Math.max(least, groupsMs)) };
+}
+
 /**
- * Watches a stream: the link is a queue that empties at its rate, and so are the threads. Where the image's size is known, both
- * sides' finish is extrapolated from what the image took so far; otherwise their backlogs have to tell.
+ * Prices a byte by two signals: the backlogs of link and threads at this moment and, where the image's size is known, the
+ * finish times of both extrapolated from the image so far. The further the image, the more the extrapolation counts.
  */
 export class BottleneckEstimator {
-  /** As of the last look. */
-  bytePrice = 1;
-  private freeAtMs = 0;
-  private bytesSeen = 0;
-  private pressure = 0;
-  private followedAtMs = 0;
   private image = -1;
   private imageStart = { ms: 0, bytes: 0 };
 
-  /** Where the stream stands now; `plentyMs` is about what a few groups keep the link busy for. */
-  look(state: StreamState, plentyMs: number): Bottleneck {
-    const outlook = this.outlook(state, plentyMs);
-    this.bytePrice = outlook.bytePrice;
-    return outlook;
-  }
-
-  private outlook(state: StreamState, plentyMs: number): Bottleneck {
-    const linkBytesPerMs = state.linkBitsPerSecond / 8000;
-    const now = state.elapsedMs();
-    // What is known to wait counts; otherwise the link is a queue that empties at its rate.
-    if (state.bytesTaken !== undefined)
-      this.freeAtMs = now + (state.bytesOut - state.bytesTaken) / linkBytesPerMs;
-    else this.freeAtMs = Math.max(this.freeAtMs, now) + (state.bytesOut - this.bytesSeen) / linkBytesPerMs;
-    this.bytesSeen = state.bytesOut;
-    const cpuBacklogMs = state.pendingMs / state.threads;
-    const linkBacklogMs = Math.max(0, this.freeAtMs - now - cpuBacklogMs);
-    const [least, most] = PLENTY_MS;
-    const plenty = Math.min(most, Math.max(least, plentyMs));
-    if (state.linkWaits !== undefined)
-      return { linkBacklogMs, graceMs: plenty / 4, bytePrice: Math.exp(this.followed(state.linkWaits, now)) };
-    const pressure = this.extrapolated(state, now + cpuBacklogMs, linkBytesPerMs);
-    const backlog = Math.max(-1, Math.min(2, (linkBacklogMs - cpuBacklogMs) / plenty));
-    const graceMs = plenty / 4;
-    const moment = Math.max(LEAST, BY_BACKLOG * backlog);
-    if (pressure === undefined) return { linkBacklogMs, graceMs, bytePrice: Math.exp(moment) };
-    // The more of the image is known, the more its outlook counts against the moment.
+  estimate(state: StreamState, backlogs: Backlogs): Bottleneck {
+    const { linkMs: linkBacklogMs, cpuMs, enoughMs } = backlogs;
+    const graceMs = enoughMs / 4;
+    const pressure = this.finishPressure(state, backlogs.nowMs + cpuMs, backlogs.linkFreeAtMs);
+    const backlog = Math.max(-1, Math.min(2, (linkBacklogMs - cpuMs) / enoughMs));
+    const now = Math.max(MIN_EXPONENT, BACKLOG_EXPONENT * backlog);
+    if (pressure === undefined) return { linkBacklogMs, graceMs, bytePrice: Math.exp(now) };
     const weight = state.progress!.share;
-    const outlook = (1 - weight) * moment + weight * BY_OUTLOOK * pressure;
-    // However late the encoder is, threads that have nothing to do pack for nothing.
-    const mixed = Math.max(outlook, LEAST, -BY_BACKLOG * Math.min(1, cpuBacklogMs / plenty));
-    // What bursts on a fast link is gone soon by itself: there, both must call for packing.
-    const both = state.linkBitsPerSecond < FAST_BITS_PER_SECOND ? mixed : Math.min(mixed, moment);
-    return { linkBacklogMs, graceMs, bytePrice: Math.exp(both) };
+    const weighted = (1 - weight) * now + weight * FINISH_EXPONENT * pressure;
+    // However late the encoder is, packing on idle threads costs nothing.
+    const mixed = Math.max(weighted, MIN_EXPONENT, -BACKLOG_EXPONENT * Math.min(1, cpuMs / enoughMs));
+    // A burst on a fast link drains soon without packing: there, both signals must call for it.
+    const exponent = state.linkBitsPerSecond < FAST_BITS_PER_SECOND ? mixed : Math.min(mixed, now);
+    return { linkBacklogMs, graceMs, bytePrice: Math.exp(exponent) };
   }
 
-  /** Raises the price while what is packed waits for the link, and lowers it while the link waits. */
-  private followed(linkWaits: number, now: number): number {
-    const moves =
-      linkWaits > WAITS_ENOUGH
-        ? (linkWaits - WAITS_ENOUGH) / (1 - WAITS_ENOUGH)
-        : linkWaits / WAITS_ENOUGH - 1;
-    const passedMs = Math.min(FOLLOWS_MS, now - this.followedAtMs);
-    this.followedAtMs = now;
-    this.pressure = Math.min(
-      FOLLOWED[1],
-      Math.max(FOLLOWED[0], this.pressure + (moves * passedMs) / FOLLOWS_MS),
-    );
-    return this.pressure;
-  }
-
-  /** How much later the link finishes than the encoder, as a share of the later of both: 1 … -1. */
-  private extrapolated(state: StreamState, encodedAtMs: number, linkBytesPerMs: number): number | undefined {
+  /** Returns how much later the link finishes than the encoder, as a fraction of the later of both: 1 … -1. */
+  private finishPressure(state: StreamState, encodedAtMs: number, linkFreeAtMs: number): number | undefined {
     const { progress } = state;
     if (!progress) return undefined;
     if (progress.image !== this.image) {
       this.image = progress.image;
       this.imageStart = { ms: encodedAtMs, bytes: state.bytesOut };
     }
-    if (progress.share < TELLING_SHARE) return undefined;
-    const toCome = (1 - progress.share) / progress.share;
-    const encodeMs = encodedAtMs + toCome * (encodedAtMs - this.imageStart.ms);
+    if (progress.share < MIN_PREDICTIVE_SHARE) return undefined;
+    const linkBytesPerMs = state.linkBitsPerSecond / 8000;
+    const remaining = (1 - progress.share) / progress.share;
+    const encodeMs = encodedAtMs + remaining * (encodedAtMs - this.imageStart.ms);
     const sendMs =
-      Math.max(this.freeAtMs, encodedAtMs) +
-      (toCome * (state.bytesOut - this.imageStart.bytes)) / linkBytesPerMs;
+      Math.max(linkFreeAtMs, encodedAtMs) +
+      (remaining * (state.bytesOut - this.imageStart.bytes)) / linkBytesPerMs;
     return (sendMs - encodeMs) / Math.max(sendMs, encodeMs, 1);
   }
 }

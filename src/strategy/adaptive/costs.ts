@@ -1,22 +1,22 @@
 import type { GroupView, Packing, PackingResult } from '../strategy.js';
 
-/** What a packing is expected to cost a group. */
+/** Expected cost of packing a group. */
 export interface ExpectedCost {
   ms: number;
   bytes: number;
 }
 
-/** One way to pack a group, and what is believed of it; every result corrects the belief. */
+/** A packing and its estimated cost; every result corrects the estimate. */
 export interface PackingOption {
   readonly packing: Packing;
-  /** On one thread. */
+  /** Speed on one thread. */
   bytesPerMs: number;
-  /** Packed bytes, as a share of what an LZ-class encoding is estimated to leave of each page alone. */
-  ofEstimate: number;
+  /** Packed bytes, as a ratio of the estimated bytes of an LZ-class encoding of each page alone. */
+  estimateRatio: number;
 }
 
-/** Where beliefs start from, measured on guest memory; after a few groups only the ratios between them matter. */
-const START: readonly (readonly [Packing, number, number])[] = [
+/** Initial estimates, measured on guest memory; after a few groups only the ratios between them matter. */
+const INITIAL: readonly (readonly [Packing, number, number])[] = [
   [{ name: 'raw' }, 5e6, 1],
   [{ name: 'lz4' }, 800e3, 0.92],
   [{ name: 'zstd', level: 1 }, 500e3, 0.72],
@@ -30,73 +30,75 @@ const START: readonly (readonly [Packing, number, number])[] = [
 ];
 
 /**
- * The zstd package, which is WebAssembly, against Node's own zstd: by level, as measured warm. A stream's first groups are packed by
- * threads that have only just compiled it, about half as fast.
+ * Measured warm speed of the WebAssembly zstd package relative to Node's zstd, by highest level. The first groups of a
+ * stream run at half of it, because the threads have just compiled the module.
  */
 const ZSTD_PACKAGE = '@bokuweb/zstd-wasm';
-const OF_NODES: readonly (readonly [level: number, share: number])[] = [
+const PACKAGE_SPEED: readonly (readonly [maxLevel: number, ratio: number])[] = [
   [1, 0.76],
   [3, 0.7],
   [5, 0.6],
   [7, 0.55],
   [12, 0.47],
 ];
-const JUST_COMPILED = 0.5;
+const COLD_SPEED = 0.5;
 
-/** Results smaller than this say more about the overhead than about the packing. */
+/** Smaller results measure overhead more than packing. */
 const MIN_BYTES = 65536;
-/** How far one result moves belief in all options (the machine and the data are the same), and more in its own. */
-const COMMON = 0.15;
-const OWN_SPEED = 0.15;
-/** A result that took longer than believed says less: it may have waited for a core, or for this thread to hear of it. */
-const SLOWER = 0.3;
-/** Levels differ by tenths of a per cent: a group that was estimated badly must not count as its level's doing. */
-const OWN_SIZE = 0.005;
-/** No single result, a cold start or a busy moment, counts for more than this factor. */
-const MOST = 2;
-/** Of coded bytes nothing is estimated; they pack to about half. */
-const CODED_SHARE = 0.6;
-/** From this estimate on there is nothing to find; below the other an option gives all that it is believed to. */
-const NOTHING_FROM = 0.97;
-const ALL_BELOW = 0.85;
-/** Groups are told apart by their estimate: what corrects the belief about one class says little about the others. */
+/** Weight of a result for all options, which share machine and data, and its extra weight for its own option. */
+const COMMON_WEIGHT = 0.15;
+const OWN_SPEED_WEIGHT = 0.15;
+/** Factor on the weight of a result slower than expected: it may have waited for a core or for the event loop. */
+const SLOWER_WEIGHT = 0.3;
+/** Small, since levels differ by tenths of a per cent: a badly estimated group must not change its level's ratio. */
+const OWN_SIZE_WEIGHT = 0.005;
+/** Largest correction by one result, which may be a cold start or a busy moment. */
+const MAX_FACTOR = 2;
+/** Assumed estimate of coded groups, which have none; they pack to about half. */
+const CODED_RATIO = 0.6;
+/** Packing gains nothing from this estimated ratio on, and its full expected gain below the other. */
+const NO_GAIN_FROM = 0.97;
+const FULL_GAIN_BELOW = 0.85;
+/** Upper bounds of the classes of groups by estimated ratio; each class has its own size correction. */
 const CLASSES_BELOW = [0.25, 0.5, 0.75, Infinity] as const;
 
-/** Beliefs about packings, from what they really took. */
+/** Estimated costs of all packings, corrected by measured results. */
 export class PackingCosts {
-  readonly options: readonly PackingOption[] = START.map(([packing, bytesPerMs, ofEstimate]) => ({
+  readonly options: readonly PackingOption[] = INITIAL.map(([packing, bytesPerMs, estimateRatio]) => ({
     packing,
     bytesPerMs,
-    ofEstimate,
+    estimateRatio,
   }));
   private readonly expected: ExpectedCost = { ms: 0, bytes: 0 };
-  /** By class: how much smaller or larger its groups turn out than their estimates say. */
-  private readonly ofClass = CLASSES_BELOW.map(() => 1);
-  private met = false;
+  /** Actual over expected bytes, by class of groups. */
+  private readonly classFactor = CLASSES_BELOW.map(() => 1);
+  private isZstdKnown = false;
 
-  /** Before anything is expected: which zstd is at hand. */
-  meet(zstdName: string | undefined): void {
-    if (this.met) return;
-    this.met = true;
+  /** Adjusts the initial estimates to the zstd implementation; only the first call counts. */
+  useZstd(zstdName: string | undefined): void {
+    if (this.isZstdKnown) return;
+    this.isZstdKnown = true;
     if (zstdName !== ZSTD_PACKAGE) return;
     for (const option of this.options) {
       const { name, level = 0 } = option.packing;
-      if (name === 'zstd') option.bytesPerMs *= JUST_COMPILED * OF_NODES.find(([most]) => level <= most)![1];
+      if (name === 'zstd')
+        option.bytesPerMs *= COLD_SPEED * PACKAGE_SPEED.find(([maxLevel]) => level <= maxLevel)![1];
     }
   }
 
-  /** What an option would make of a group; the same object each time. */
+  /** Returns the expected cost of an option for a group. The object is reused by the next call. */
   expect(option: PackingOption, group: GroupView): ExpectedCost {
     const { expected } = this;
     const { name } = option.packing;
     expected.ms = group.bytes / option.bytesPerMs;
-    const share = estimatedShare(group);
-    const gives = Math.min(1, Math.max(0, (NOTHING_FROM - share) / (NOTHING_FROM - ALL_BELOW)));
-    const packedShare = share * this.ofClass[classOf(group)]! * (1 - gives * (1 - option.ofEstimate));
-    expected.bytes = name === 'raw' ? group.bytes : Math.min(group.bytes, group.bytes * packedShare);
+    const ratio = estimatedRatio(group);
+    const gain = Math.min(1, Math.max(0, (NO_GAIN_FROM - ratio) / (NO_GAIN_FROM - FULL_GAIN_BELOW)));
+    const packedRatio = ratio * this.classFactor[classOf(group)]! * (1 - gain * (1 - option.estimateRatio));
+    expected.bytes = name === 'raw' ? group.bytes : Math.min(group.bytes, group.bytes * packedRatio);
     return expected;
   }
 
+  /** Corrects the estimates by a result; ignores raw, coded and small groups. */
   learn({ packing, group, packedBytes, ms }: PackingResult): void {
     if (packing.name === 'raw' || group.bytes < MIN_BYTES || group.kind === 'coded' || !(ms > 0)) return;
     const option = this.options.find(
@@ -104,27 +106,29 @@ export class PackingCosts {
     );
     if (!option) return;
     const expected = this.expect(option, group);
-    const faster = within(expected.ms / ms);
-    const larger = within(packedBytes / expected.bytes);
-    this.ofClass[classOf(group)]! *= larger ** COMMON;
-    option.ofEstimate *= larger ** OWN_SIZE;
+    const faster = bounded(expected.ms / ms);
+    const larger = bounded(packedBytes / expected.bytes);
+    this.classFactor[classOf(group)]! *= larger ** COMMON_WEIGHT;
+    option.estimateRatio *= larger ** OWN_SIZE_WEIGHT;
     for (const other of this.options) {
       if (other.packing.name === 'raw') continue;
       other.bytesPerMs *=
-        faster ** ((faster < 1 ? SLOWER : 1) * (other === option ? COMMON + OWN_SPEED : COMMON));
+        faster **
+        ((faster < 1 ? SLOWER_WEIGHT : 1) *
+          (other === option ? COMMON_WEIGHT + OWN_SPEED_WEIGHT : COMMON_WEIGHT));
     }
   }
 }
 
-function estimatedShare({ kind, bytes, estimatedBytes }: GroupView): number {
-  return kind === 'coded' ? CODED_SHARE : estimatedBytes / bytes;
+function estimatedRatio({ kind, bytes, estimatedBytes }: GroupView): number {
+  return kind === 'coded' ? CODED_RATIO : estimatedBytes / bytes;
 }
 
 function classOf(group: GroupView): number {
-  const share = estimatedShare(group);
-  return CLASSES_BELOW.findIndex((below) => share < below);
+  const ratio = estimatedRatio(group);
+  return CLASSES_BELOW.findIndex((below) => ratio < below);
 }
 
-function within(factor: number): number {
-  return Math.min(MOST, Math.max(1 / MOST, factor));
+function bounded(factor: number): number {
+  return Math.min(MAX_FACTOR, Math.max(1 / MAX_FACTOR, factor));
 }

@@ -1,25 +1,26 @@
-/** Where nothing is known yet: looking is how it gets known. */
-const START = 1;
-/** How far one try moves the odds: they follow within some hundred pages. */
-const MOVES = 1 / 64;
-/** When looking does not pay, one page in so many is looked at all the same, to hear when it does. */
-const PROBE_EVERY = 16;
+/** Assumed before the first search, so that searches happen. */
+const INITIAL_RATE = 1;
+/** Weight of one search in the running average: it follows within some hundred pages. */
+const WEIGHT = 1 / 64;
+/** While searches do not pay, one page in this many is searched all the same, to notice when they do. */
+const PROBE_INTERVAL = 16;
 
-/** How likely it is that a look for a page's delta finds what is worth it, as far as a stream has shown. */
+/** Running hit rate of delta searches; decides whether the next search pays. */
 export class SearchHitRate {
-  private odds = START;
-  private passedOver = 0;
+  private rate = INITIAL_RATE;
+  private skipped = 0;
 
-  /** Whether to look: `gainMs` is what it would save, `costMs` what looking takes. */
+  /** Whether to search: `gainMs` is what a hit saves, `costMs` what the search takes. */
   pays(gainMs: number, costMs: number): boolean {
-    if (this.odds * gainMs >= costMs) return true;
-    this.passedOver++;
-    if (this.passedOver < PROBE_EVERY) return false;
-    this.passedOver = 0;
+    if (this.rate * gainMs >= costMs) return true;
+    this.skipped++;
+    if (this.skipped < PROBE_INTERVAL) return false;
+    this.skipped = 0;
     return true;
   }
 
-  tried(found: boolean): void {
-    this.odds += MOVES * ((found ? 1 : 0) - this.odds);
+  /** Records the outcome of a search. */
+  searched(isHit: boolean): void {
+    this.rate += WEIGHT * ((isHit ? 1 : 0) - this.rate);
   }
 }

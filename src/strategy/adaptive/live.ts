@@ -1,0 +1,55 @@
+import type { StreamState } from '../strategy.js';
+import { type Bottleneck, backlogsOf } from './bottleneck-estimator.js';
+import type { ControlLaw } from './law.js';
+import { measuredLinkFreeAtMs } from './measured-link.js';
+
+/** Busy fraction at which the link never runs out of work. */
+const TARGET_BUSY = 0.25;
+/** Ms in which the price changes by a factor of e at full error, and the bounds of its exponent: a price of 0.2 … 15. */
+const INTEGRATION_MS = 120;
+const MIN_EXPONENT = Math.log(0.2);
+const MAX_EXPONENT = Math.log(15);
+/** Bypass starts below this price and this busy fraction, … */
+const BYPASS_MAX_PRICE = 0.25;
+const BYPASS_START_BUSY = 0.05;
+/** … and ends at this busy fraction. */
+const BYPASS_END_BUSY = 0.3;
+
+/**
+ * Law for live guests, whose flow control keeps every queue short: an integral controller raises the price while packed
+ * bytes wait for the link more than a quarter of the time, and lowers it while they wait less. Where hardly anything
+ * waits for the link, batches bypass coding.
+ */
+export class LiveLaw implements ControlLaw {
+  readonly name = 'live';
+  bytePrice = 1;
+  private exponent = 0;
+  private updatedAtMs = 0;
+  private isBypassing = false;
+
+  estimate(state: StreamState, groupsMs: number): Bottleneck {
+    const nowMs = state.elapsedMs();
+    const freeAtMs = measuredLinkFreeAtMs(state, nowMs);
+    const { linkMs, enoughMs } = backlogsOf(state, nowMs, freeAtMs, groupsMs);
+    this.integrate(state.linkBusyFraction!, nowMs);
+    this.bytePrice = Math.exp(this.exponent);
+    return { linkBacklogMs: linkMs, graceMs: enoughMs / 4, bytePrice: this.bytePrice };
+  }
+
+  shouldBypass(state: StreamState): boolean {
+    const { bytePrice } = this.estimate(state, 0);
+    const busy = state.linkBusyFraction!;
+    this.isBypassing = this.isBypassing
+      ? busy < BYPASS_END_BUSY
+      : bytePrice < BYPASS_MAX_PRICE && busy < BYPASS_START_BUSY;
+    return this.isBypassing;
+  }
+
+  private integrate(busy: number, nowMs: number): void {
+    const error = busy > TARGET_BUSY ? (busy - TARGET_BUSY) / (1 - TARGET_BUSY) : busy / TARGET_BUSY - 1;
+    const passedMs = Math.min(INTEGRATION_MS, nowMs - this.updatedAtMs);
+    this.updatedAtMs = nowMs;
+    const exponent = this.exponent + (error * passedMs) / INTEGRATION_MS;
+    this.exponent = Math.min(MAX_EXPONENT, Math.max(MIN_EXPONENT, exponent));
+  }
+}

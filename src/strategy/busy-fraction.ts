@@ -1,0 +1,31 @@
+/** Time constant of the exponential average, in ms. */
+const WINDOW_MS = 300;
+
+/** Fraction of recent time, 0 … 1, in which a condition held: an exponential average over 300 ms. */
+export class BusyFraction {
+  private fraction = 0;
+  private settledAtMs: number;
+  private isBusy = false;
+
+  constructor(nowMs: number) {
+    this.settledAtMs = nowMs;
+  }
+
+  /** Records that the condition holds, or stops holding, from `nowMs` on. Times must not decrease. */
+  set(nowMs: number, isBusy: boolean): void {
+    this.settle(nowMs);
+    this.isBusy = isBusy;
+  }
+
+  /** Returns the fraction at `nowMs`. */
+  at(nowMs: number): number {
+    this.settle(nowMs);
+    return this.fraction;
+  }
+
+  private settle(nowMs: number): void {
+    const kept = Math.exp((this.settledAtMs - nowMs) / WINDOW_MS);
+    this.fraction = kept * this.fraction + (1 - kept) * (this.isBusy ? 1 : 0);
+    this.settledAtMs = nowMs;
+  }
+}

@@ -135,7 +135,7 @@ export class PageTransfer {
     const { sender, receiver, guest } = this;
     const { costs, dedup } = this.coding;
     const { pageBytes, pagesEach } = guest;
-    const kinds = sender.pass(numbers);
+    const kinds = sender.bypass(numbers);
     const sent: number[] = [];
     const fills: number[] = [];
     const whole: Uint8Array[] = [];
@@ -144,9 +144,9 @@ export class PageTransfer {
       if (kind === BYPASSED_UNCHANGED) return;
       sent.push(page);
       fills.push(kind === BYPASSED_PAGE ? -1 : kind);
-      if (kind === BYPASSED_PAGE) whole.push(sender.room.subarray(i * pageBytes, (i + 1) * pageBytes));
+      if (kind === BYPASSED_PAGE) whole.push(sender.buffer.subarray(i * pageBytes, (i + 1) * pageBytes));
     });
-    receiver.passed(sent, fills, Buffer.concat(whole));
+    receiver.bypassed(sent, fills, Buffer.concat(whole));
     const units = (pagesEach * pageBytes) / 4096;
     const bytes = whole.length * pageBytes + sent.length * BYPASS_ENTRY_BYTES;
     return {

@@ -2,27 +2,9 @@ import type { Slots } from '../kernels/arena.js';
 import type { Kernels } from '../kernels/kernels.js';
 import { LAYOUT } from '../kernels/layout.generated.js';
 
-/**
- * Every way in which a page can travel. In a frame, the bytes of many pages stand together in segments; a segment is stored as
- * it is or packed as a whole by lz4 or zstd, and a page that is raw inside a packed segment counts as an lz4 or zstd page.
- */
-export type CodecName =
-  | 'raw'
-  | 'zero'
-  | 'fill'
-  | 'same-as'
-  | 'unchanged'
-  | 'rle'
-  | 'zero-aware'
-  | 'xbzrle'
-  | 'similar'
-  | 'wkdm'
-  | 'lz4'
-  | 'zstd';
-
-/** What a page's entry in the frame table holds beside its codec. */
+/** Fields of a page's entry in the frame table beside its codec. */
 interface Operands {
-  /** One byte: the fill byte. */
+  /** The byte that fills the page. */
   readonly fill?: true;
   /** A page reference: (image, page). */
   readonly reference?: true;
@@ -30,20 +12,35 @@ interface Operands {
   readonly bytes?: 'page' | 'own';
 }
 
-/** How a segment of a frame is packed, by the codec's name; `raw` is stored as it is. */
-export type PackingName = 'raw' | 'lz4' | 'zstd';
+/** What a page is in reports, one colour each. */
+export type PageClass = 'zero' | 'fill' | 'unchanged' | 'duplicate' | 'delta' | 'coded' | 'packed' | 'raw';
 
-/** Turns one page into bytes and back. All addresses are in the kernels' memory. */
+/**
+ * A codec: turns one page into bytes and back, or names a page that needs no bytes. Pages of a frame are stored together in
+ * segments; a segment is packed as a whole by a codec of the family `packing`, so that a page that is `raw` inside of an lz4 segment
+ * counts as an lz4 page. All addresses are in the kernels' memory.
+ */
 export interface PageCodec {
-  readonly name: CodecName;
-  /** Permanent: what the stream calls this codec. */
+  readonly name: string;
+  /** The codec's number in the stream; permanent. */
   readonly wireId: number;
-  readonly operands: Operands;
-  /** Whether encode and decode need a base page: this page's last version, or another page. */
-  readonly base: 'none' | 'last version' | 'other page';
   /**
-   * Writes the coded page to `out`; returns its bytes (0: nothing to write), or a negative STATUS when it does not fit in
-   * `capacity` or the codec cannot code such a page. Absent for codecs that are found, not computed.
+   * `found`: the engine recognizes the page before a strategy is asked. `page`: codes a page alone; a strategy chooses it page by
+   * page. `packing`: packs segments of many pages.
+   */
+  readonly family: 'found' | 'page' | 'packing';
+  readonly operands: Operands;
+  /** The page that encode and decode need beside the page itself: `parent`, its last version, or `reference`, another page. */
+  readonly base: 'none' | 'parent' | 'reference';
+  /** Rank by the time that decoding takes, cheapest first; of codecs with equal bytes the lower rank is chosen. */
+  readonly costRank: number;
+  /** The page's class in reports. */
+  readonly pageClass: PageClass;
+  /** What the codec says about a page, for the legend of a report. */
+  readonly label: string;
+  /**
+   * Write the coded page to `out`; return its bytes (0: nothing to write), or a negative STATUS when it takes more than `capacity`
+   * bytes or the codec cannot code the page. Absent for codecs that do not compute anything.
    */
   encode?(
     codec: CodecContext,
@@ -54,8 +51,8 @@ export interface PageCodec {
     base: number,
   ): number;
   /**
-   * Writes exactly `pageBytes` bytes to `page` from `codedBytes` bytes at `coded`; returns a negative STATUS when they are not
-   * such a page. A codec with a base finds the base at `page` and changes it in place.
+   * Write exactly `pageBytes` bytes to `page` from `codedBytes` bytes at `coded`; return a negative STATUS when these do not decode
+   * to a page. A codec with a base finds the base at `page` and changes it in place.
    */
   decode?(codec: CodecContext, coded: number, codedBytes: number, page: number, pageBytes: number): number;
 }

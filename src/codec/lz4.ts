@@ -9,16 +9,20 @@ const STORED = 0x80000000;
  * LZ4 block format. One page alone through `encode`; in a stream, pages stand back to back in a segment that is packed in
  * blocks of up to 64 KiB (`packLz4`).
  */
-export const lz4: PageCodec = {
+export const lz4 = {
   name: 'lz4',
   wireId: 10,
+  family: 'packing',
   operands: { bytes: 'own' },
   base: 'none',
+  costRank: 7,
+  pageClass: 'packed',
+  label: 'packed in groups',
   encode: ({ kernels, lz4Scratch }, page, pageBytes, out, capacity) =>
     kernels.run.lz4Encode(page, pageBytes, out, capacity, lz4Scratch),
   decode: ({ kernels }, coded, codedBytes, page, pageBytes) =>
     kernels.run.lz4Decode(coded, codedBytes, page, pageBytes),
-};
+} as const satisfies PageCodec;
 
 /** Room that `packLz4` may need: every block stored, each behind its length. */
 export function packedLz4Capacity(bytes: number): number {

@@ -2,11 +2,15 @@ import { STATUS } from '../kernels/status.js';
 import type { PageCodec } from './codec.js';
 
 /** The page as it is. */
-export const raw: PageCodec = {
+export const raw = {
   name: 'raw',
   wireId: 0,
+  family: 'packing',
   operands: { bytes: 'page' },
   base: 'none',
+  costRank: 0,
+  pageClass: 'raw',
+  label: 'stored uncompressed',
   encode({ kernels }, page, pageBytes, out, capacity) {
     if (pageBytes > capacity) return STATUS.NO_ROOM;
     kernels.bytes.copyWithin(out, page, page + pageBytes);
@@ -18,4 +22,4 @@ export const raw: PageCodec = {
     kernels.bytes.copyWithin(page, coded, coded + pageBytes);
     return pageBytes;
   },
-};
+} as const satisfies PageCodec;

@@ -1,5 +1,5 @@
 import { PageferryError } from '../page/error.js';
-import type { CodecName, PageCodec } from './codec.js';
+import type { PageCodec } from './codec.js';
 import { fill } from './fill.js';
 import { lz4 } from './lz4.js';
 import { raw } from './raw.js';
@@ -13,8 +13,8 @@ import { zero } from './zero.js';
 import { zeroAware } from './zero-aware.js';
 import { zstd } from './zstd.js';
 
-/** Every codec, in the order of its permanent wire id. A new codec is one more line at the end. */
-export const CODECS: readonly PageCodec[] = [
+// The one list of codecs: names, types and what strategies, analyses and reports try or show derive from it.
+const REGISTERED = [
   raw,
   zero,
   fill,
@@ -27,12 +27,38 @@ export const CODECS: readonly PageCodec[] = [
   wkdm,
   lz4,
   zstd,
-];
+] as const satisfies readonly PageCodec[];
 
-const BY_NAME = new Map<string, PageCodec>(CODECS.map((codec) => [codec.name, codec]));
+type Registered = (typeof REGISTERED)[number];
 
-/** @throws PageferryError `bad-argument` when there is no such codec */
-export function codecByName(name: string): PageCodec {
+/** Name of a codec. */
+export type CodecName = Registered['name'];
+
+/** Name of a codec that packs segments; `raw` stores them uncompressed. */
+export type PackingName = Extract<Registered, { readonly family: 'packing' }>['name'];
+
+/** A codec of the registry. */
+export interface Codec extends PageCodec {
+  readonly name: CodecName;
+}
+
+/** Every codec, in the order of its permanent wire id. */
+export const CODECS: readonly Codec[] = REGISTERED;
+
+/** The codecs that code a page alone, cheapest to decode first. */
+export const PAGE_CODECS: readonly Codec[] = CODECS.filter(({ family }) => family === 'page').sort(
+  (a, b) => a.costRank - b.costRank,
+);
+
+/** The codecs that compute bytes from one page, cheapest to decode first: those that are tried and measured page by page. */
+export const MEASURABLE_CODECS: readonly Codec[] = CODECS.filter(
+  ({ encode, operands }) => encode && operands.bytes === 'own',
+).sort((a, b) => a.costRank - b.costRank);
+
+const BY_NAME = new Map<string, Codec>(CODECS.map((codec) => [codec.name, codec]));
+
+/** Return the codec of this name. @throws PageferryError `bad-argument` when there is none */
+export function codecByName(name: string): Codec {
   const codec = BY_NAME.get(name);
   if (!codec)
     throw new PageferryError(
@@ -42,8 +68,8 @@ export function codecByName(name: string): PageCodec {
   return codec;
 }
 
-/** @throws PageferryError `unsupported` when this version knows no such id */
-export function codecByWireId(wireId: number): PageCodec {
+/** Return the codec of this wire id. @throws PageferryError `unsupported` when this version has none */
+export function codecByWireId(wireId: number): Codec {
   const codec = CODECS[wireId];
   if (!codec)
     throw new PageferryError(
@@ -53,6 +79,7 @@ export function codecByWireId(wireId: number): PageCodec {
   return codec;
 }
 
+/** Return whether a codec has this name. */
 export function isCodecName(name: string): name is CodecName {
   return BY_NAME.has(name);
 }

@@ -1,6 +1,6 @@
-export type { CodecContext, CodecName, PackingName, PageCodec } from './codec/codec.js';
+export type { CodecContext, PageClass, PageCodec } from './codec/codec.js';
 export { createCodecContext } from './codec/codec.js';
-export { CODECS, codecByName } from './codec/registry.js';
+export { CODECS, type Codec, type CodecName, codecByName, type PackingName } from './codec/registry.js';
 export { loadZstd } from './codec/zstd/load.js';
 export type { Zstd } from './codec/zstd.js';
 export { digestText } from './dedup/image-digest.js';

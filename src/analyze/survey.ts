@@ -1,5 +1,4 @@
-import type { CodecName } from '../codec/codec.js';
-import { codecByName } from '../codec/registry.js';
+import { type CodecName, codecByName } from '../codec/registry.js';
 import type { Packing, PackingResult, Strategy } from '../strategy/strategy.js';
 
 /** Codecs that are tried on every page that needs bytes. */
@@ -65,7 +64,7 @@ export function createSurvey(zstd: boolean): Survey {
       choose(page) {
         for (const name of TRIED) {
           const base = codecByName(name).base;
-          if (base === 'last version' && !page.hasVersion) continue;
+          if (base === 'parent' && !page.hasVersion) continue;
           const started = performance.now();
           const bytes = page.measure(name);
           const trial = codecs[name]!;

@@ -2,11 +2,16 @@ import { PageferryError } from '../page/error.js';
 import type { PageCodec } from './codec.js';
 
 /** Zstandard over a group of pages: packs a segment, never a page alone. Not our code: Node's own where it has it (22.15 on), else an optional package. */
-export const zstd = { name: 'zstd', wireId: 11,
-  family: 'packing', operands: {}, base: 'none',
+export const zstd = {
+  name: 'zstd',
+  wireId: 11,
+  family: 'packing',
+  operands: {},
+  base: 'none',
   costRank: 8,
   pageClass: 'packed',
-  label: 'packed in groups', } as const satisfies PageCodec;
+  label: 'packed in groups',
+} as const satisfies PageCodec;
 
 /** A Zstandard implementation, as this package uses one. */
 export interface Zstd {

@@ -1,4 +1,4 @@
-import type { CodecName, PackingName } from '../codec/codec.js';
+import type { CodecName, PackingName } from '../codec/registry.js';
 import type { CodecCounts } from '../engine/frame/counters.js';
 import type { DedupLevel } from '../engine/live/page-sender.js';
 import type { Packing } from '../strategy/strategy.js';

@@ -1,6 +1,6 @@
-import { type CodecContext, type CodecName, createCodecContext, type PageCodec } from '../codec/codec.js';
+import { type CodecContext, createCodecContext, type PageCodec } from '../codec/codec.js';
 import { packedLz4Capacity, unpackLz4 } from '../codec/lz4.js';
-import { codecByName } from '../codec/registry.js';
+import { type CodecName, codecByName } from '../codec/registry.js';
 import { loadZstd } from '../codec/zstd/load.js';
 import type { Zstd } from '../codec/zstd.js';
 import { PageIndex } from '../dedup/page-index.js';

@@ -1,4 +1,4 @@
-import type { CodecName } from '../codec/codec.js';
+import type { CodecName } from '../codec/registry.js';
 import type { PageProfile, PageView, Strategy } from '../strategy/strategy.js';
 import { type Costs, packMs, unpackMs } from './costs.js';
 

@@ -1,4 +1,4 @@
-import type { CodecName } from '../codec/codec.js';
+import type { CodecName } from '../codec/registry.js';
 import type { Strategy } from './strategy.js';
 
 /**

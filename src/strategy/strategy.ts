@@ -1,4 +1,4 @@
-import type { CodecName, PackingName } from '../codec/codec.js';
+import type { CodecName, PackingName } from '../codec/registry.js';
 
 /** Statistics of one page from a single pass (`assembly/layout.ts`). Counts, unless a field says otherwise. */
 export interface PageProfile {

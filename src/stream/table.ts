@@ -9,13 +9,12 @@
 // after the frame's previous reference (at first, the frame's first page), and other says that the image is not the previous
 // reference's (at first, the frame's parent, or 0): references often run in parallel to the pages that make them.
 
-import type { PageCodec } from '../codec/codec.js';
-import { codecByWireId } from '../codec/registry.js';
+import { type Codec, codecByWireId } from '../codec/registry.js';
 import { WireReader, WireWriter } from './wire.js';
 
 /** One page's line of the table, as TableReader gives it; the same object each time. */
 export interface TableEntry {
-  codec: PageCodec;
+  codec: Codec;
   segment: number;
   fill: number;
   image: number;
@@ -28,7 +27,7 @@ export interface TableEntry {
 export class TableWriter {
   private readonly table = new WireWriter();
   private readonly operands = new WireWriter();
-  private codec: PageCodec | undefined;
+  private codec: Codec | undefined;
   private segment = 0;
   private count = 0;
   private expectedPage = 0;
@@ -48,7 +47,7 @@ export class TableWriter {
     this.expectedImage = parent;
   }
 
-  add(codec: PageCodec, count = 1, segment = 0): void {
+  add(codec: Codec, count = 1, segment = 0): void {
     if (codec !== this.codec || segment !== this.segment) {
       this.closeRun();
       this.codec = codec;
@@ -57,12 +56,12 @@ export class TableWriter {
     this.count += count;
   }
 
-  addFill(codec: PageCodec, byte: number): void {
+  addFill(codec: Codec, byte: number): void {
     this.add(codec);
     this.operands.u8(byte);
   }
 
-  addReference(codec: PageCodec, image: number, page: number, segment = 0): void {
+  addReference(codec: Codec, image: number, page: number, segment = 0): void {
     this.add(codec, 1, segment);
     const step = page - this.expectedPage;
     const zigzag = step >= 0 ? 2 * step : -2 * step - 1;

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { CodecName } from '../../src/codec/codec.js';
+import type { CodecName } from '../../src/codec/registry.js';
 import {
   type GroupView,
   type Packing,

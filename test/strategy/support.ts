@@ -1,6 +1,5 @@
-import type { CodecName } from '../../src/codec/codec.js';
 import { createCodecContext } from '../../src/codec/codec.js';
-import { codecByName } from '../../src/codec/registry.js';
+import { type CodecName, codecByName } from '../../src/codec/registry.js';
 import type { GroupView, PageProfile, PageView, StreamState } from '../../src/strategy/strategy.js';
 import { testKernels } from '../support/kernels.js';
 
@@ -45,7 +44,7 @@ export async function viewer(): Promise<(page: Uint8Array, more?: Viewed) => Pag
         if (name === 'raw') return page.length;
         if (name === 'similar') return similarBytes ?? Number.POSITIVE_INFINITY;
         const codec = codecByName(name);
-        if (!codec.encode || (codec.base === 'last version' && !last)) return Number.POSITIVE_INFINITY;
+        if (!codec.encode || (codec.base === 'parent' && !last)) return Number.POSITIVE_INFINITY;
         const bytes = codec.encode(context, at, page.length, out, page.length - 1, base);
         return bytes < 0 ? Number.POSITIVE_INFINITY : bytes;
       },

@@ -1,5 +1,4 @@
-import type { CodecName, PackingName } from '../../codec/codec.js';
-import { codecByWireId } from '../../codec/registry.js';
+import { type CodecName, codecByWireId, type PackingName } from '../../codec/registry.js';
 import type { ImageDigest } from '../../dedup/image-digest.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import { PageferryError } from '../../page/error.js';
@@ -165,8 +164,8 @@ export class ImageDecoder {
     if (codec.name === 'fill') context.kernels.bytes.fill(entry.fill, at, at + bytes);
     else if (codec.name === 'same-as') this.readEarlier(entry.image, entry.page, at, bytes);
     else {
-      if (codec.base === 'other page') this.readEarlier(entry.image, entry.page, at, bytes);
-      if (codec.base === 'last version') {
+      if (codec.base === 'reference') this.readEarlier(entry.image, entry.page, at, bytes);
+      if (codec.base === 'parent') {
         const { parent } = this.image.record;
         if (parent === undefined)
           throw new PageferryError('bad-stream', `page ${page}: ${codec.name}, but its image has no parent`);

@@ -1,5 +1,5 @@
-import type { CodecContext, CodecName } from '../../codec/codec.js';
-import { codecByName } from '../../codec/registry.js';
+import type { CodecContext } from '../../codec/codec.js';
+import { type CodecName, codecByName } from '../../codec/registry.js';
 import type { PageIndex } from '../../dedup/page-index.js';
 import type { ReferencePages } from '../../dedup/reference-images.js';
 import type { PageProfile, PageView } from '../../strategy/strategy.js';
@@ -107,7 +107,7 @@ export class Candidate implements PageView {
     if (name === 'similar') return this.hasSimilar ? this.similarBytes : Infinity;
     if (name === this.coded) return this.codedBytes;
     const codec = codecByName(name);
-    if (!codec.encode || (codec.base === 'last version' && !this.hasVersion)) return Infinity;
+    if (!codec.encode || (codec.base === 'parent' && !this.hasVersion)) return Infinity;
     const bytes = codec.encode(
       this.context,
       this.address,

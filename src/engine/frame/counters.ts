@@ -1,5 +1,4 @@
-import type { CodecName } from '../../codec/codec.js';
-import { CODECS } from '../../codec/registry.js';
+import { CODECS, type CodecName } from '../../codec/registry.js';
 
 /** What one codec did in a stream. */
 export interface CodecCount {

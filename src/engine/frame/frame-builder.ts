@@ -1,5 +1,4 @@
-import type { PackingName, PageCodec } from '../../codec/codec.js';
-import { codecByName } from '../../codec/registry.js';
+import { type Codec, codecByName, type PackingName } from '../../codec/registry.js';
 import type { GroupView, Packing, Strategy, StreamState } from '../../strategy/strategy.js';
 import { RECORD, type RecordType, type SegmentHead } from '../../stream/format.js';
 import { recordSeed, writeFrameHead, writeRecordHead } from '../../stream/records.js';
@@ -71,7 +70,7 @@ export class FrameBuilder {
   }
 
   /** Counts pages that have no bytes in a segment. */
-  count(codec: PageCodec, pages = 1): void {
+  count(codec: Codec, pages = 1): void {
     this.pageCount += pages;
     this.usageOf('none')[codec.name].pages += pages;
   }
@@ -85,7 +84,7 @@ export class FrameBuilder {
   }
 
   /** Appends a page's bytes to a segment that has a number. */
-  append(kind: SegmentKind, codec: PageCodec, bytes: Uint8Array): void {
+  append(kind: SegmentKind, codec: Codec, bytes: Uint8Array): void {
     const buffer = this.buffers.get(kind)!;
     buffer.bytes.set(bytes, buffer.used);
     buffer.used += bytes.length;

@@ -1,6 +1,6 @@
-import type { CodecContext, PageCodec } from '../../codec/codec.js';
+import type { CodecContext } from '../../codec/codec.js';
 import { unpackLz4 } from '../../codec/lz4.js';
-import { codecByWireId } from '../../codec/registry.js';
+import { type Codec, codecByWireId } from '../../codec/registry.js';
 import type { Zstd } from '../../codec/zstd.js';
 import { statusText } from '../../kernels/status.js';
 import { PageferryError } from '../../page/error.js';
@@ -86,7 +86,7 @@ export class FrameDecoder {
 
   /** Decodes coded bytes that stand at `coded`; `page` is its number, or what it is called, for errors. */
   decodeAt(
-    codec: PageCodec,
+    codec: Codec,
     coded: number,
     codedBytes: number,
     at: number,

@@ -1,5 +1,5 @@
-import type { CodecContext, PageCodec } from '../../codec/codec.js';
-import { codecByName } from '../../codec/registry.js';
+import type { CodecContext } from '../../codec/codec.js';
+import { type Codec, codecByName } from '../../codec/registry.js';
 import type { Strategy, StreamState } from '../../strategy/strategy.js';
 import type { Candidate } from './candidate.js';
 import type { FrameBuilder, SegmentKind } from './frame-builder.js';
@@ -69,7 +69,7 @@ export class PageCoder {
 
   /** Puts a page down that repeats `byte`. */
   placeFilled(frame: FrameBuilder, byte: number): void {
-    const codec: PageCodec = byte === 0 ? ZERO : FILL;
+    const codec: Codec = byte === 0 ? ZERO : FILL;
     if (byte === 0) frame.table.add(codec);
     else frame.table.addFill(codec, byte);
     frame.count(codec);

@@ -190,7 +190,7 @@ export class LiveReceiver implements PageReceiver {
     if (codec.name === 'fill') into.fill(entry.fill);
     else if (codec.operands.reference) {
       this.readEarlier(guest, entry.image, entry.page, what, page);
-    } else if (codec.base === 'last version') {
+    } else if (codec.base === 'parent') {
       this.readEarlier(guest, GUEST, page, what, page);
     }
     if (codec.operands.bytes) this.frames.decodePage(entry, at, pageBytes, page);

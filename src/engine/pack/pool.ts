@@ -1,4 +1,4 @@
-import type { PackingName } from '../../codec/codec.js';
+import type { PackingName } from '../../codec/registry.js';
 import type { Zstd } from '../../codec/zstd.js';
 import type { Packing } from '../../strategy/strategy.js';
 import type { SegmentBuffer } from './segment.js';

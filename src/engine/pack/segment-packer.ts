@@ -1,5 +1,6 @@
-import type { CodecContext, PackingName } from '../../codec/codec.js';
+import type { CodecContext } from '../../codec/codec.js';
 import { packedLz4Capacity, packLz4 } from '../../codec/lz4.js';
+import type { PackingName } from '../../codec/registry.js';
 import type { Zstd } from '../../codec/zstd.js';
 import type { Packing } from '../../strategy/strategy.js';
 

@@ -1,4 +1,4 @@
-import type { PackingName } from '../../codec/codec.js';
+import type { PackingName } from '../../codec/registry.js';
 import type { Packing } from '../../strategy/strategy.js';
 
 /** What a packing worker is started with. */

@@ -1,11 +1,11 @@
-import type { PageCodec } from '../../codec/codec.js';
+import type { Codec } from '../../codec/registry.js';
 import { PageferryError } from '../../page/error.js';
 import type { FrameHead, IndexEntry } from '../../stream/format.js';
 import type { FrameDecoder } from '../frame/frame-decoder.js';
 
 /** Where one page of a frame is, and what it refers to. */
 export interface PageEntry {
-  readonly codec: PageCodec;
+  readonly codec: Codec;
   readonly segment: number;
   readonly offset: number;
   readonly bytes: number;

@@ -173,7 +173,7 @@ export class PageReader {
     entry: PageEntry,
   ): { image: number; page: number } | undefined {
     if (entry.codec.operands.reference) return { image: entry.image, page: entry.page };
-    if (entry.codec.base !== 'last version') return undefined;
+    if (entry.codec.base !== 'parent') return undefined;
     if (parent === undefined)
       throw new PageferryError(
         'bad-stream',

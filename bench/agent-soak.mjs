@@ -1,5 +1,6 @@
-// Migrations in a row, back and forth between two hosts on loopback, through agents that stay; the link is cut in the middle of every
-// third one. Every guest's memory has to hold, every failure to be told with its reason, and nothing to be left behind.
+// Migrations in a row, back and forth between two hosts on loopback, through agents that stay; the link is
+// cut in the middle of every third one. Every guest's memory has to hold, every failure to be told with its
+// reason, and nothing to be left behind.
 //   --times N    migrations, 100 (8 with --quick)
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';

@@ -1,4 +1,5 @@
-// Guests at work between two network namespaces with a shaped link: the agents against every mode that QEMU has.
+// Guests at work between two network namespaces with a shaped link: the agents against every mode that QEMU
+// has.
 //   --guest NAME, --mode NAME, --link RATE   only these; may be repeated (a link "none" is not shaped)
 //   --memory MIB                             of a guest; 512
 //   --limit SECONDS                          a migration that takes longer is given up; 90

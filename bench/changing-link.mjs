@@ -1,5 +1,6 @@
-// A link that changes its rate mid-stream, 10 Gbit/s, 100 Mbit/s, 10 Gbit/s, in real time: adaptive, which measures it, against an
-// oracle (adaptive, told the right rate at every moment) and each fixed strategy. What counts is when the last byte has gone.
+// A link that changes its rate mid-stream, 10 Gbit/s, 100 Mbit/s, 10 Gbit/s, in real time: adaptive, which
+// measures it, against an oracle (adaptive, told the right rate at every moment) and each fixed strategy.
+// What counts is when the last byte has gone.
 import { bytesSource, createEncoder, decodeImages, strategyByName } from '../dist/index.js';
 import { print, printTable, verdict, writeRows } from './kernels/suite.mjs';
 import { median, race } from './race.mjs';
@@ -104,7 +105,9 @@ async function send(image, { name, strategy, told }, { rates, kept, threads, slo
   return { totalMs, bytesOut, reactionMs: reaction(seen, slowFromMs) };
 }
 
-/** A strategy whose link's rate may be another than the encoder's; `saw` hears at every packing what it is. */
+/**
+ * A strategy whose link's rate may be another than the encoder's; `saw` hears at every packing what it is.
+ */
 function watched(strategy, rate, saw) {
   let from;
   let given;
@@ -130,7 +133,9 @@ function reaction(seen, slowFromMs) {
   return known && known.ms - slowFromMs;
 }
 
-/** Keeps nothing: what arrives is compared at once, and what later pages refer to is read from the original. */
+/**
+ * Keeps nothing: what arrives is compared at once, and what later pages refer to is read from the original.
+ */
 function comparingSink(original, differ) {
   return {
     write: (bytes, position) => {

@@ -1,5 +1,6 @@
-// What work takes on a host, as simulations reckon with it: measured here, and beside it the built-in numbers (MEASURED_COSTS in
-// src/simulate/costs.ts, which are medians of this suite on a quiet machine). The program measures itself; medians of its runs.
+// What work takes on a host, as simulations reckon with it: measured here, and beside it the built-in numbers
+// (MEASURED_COSTS in src/simulate/costs.ts, which are medians of this suite on a quiet machine). The program
+// measures itself; medians of its runs.
 import { MEASURED_COSTS, measureCosts } from '../dist/simulate.js';
 import { print, printTable, readOptions, wholeNumber, writeRows } from './kernels/suite.mjs';
 import { median } from './race.mjs';

@@ -1,4 +1,5 @@
-// Images to measure on: a directory of traces (NAME/000.raw, 001.raw, …), or images that this machine makes itself.
+// Images to measure on: a directory of traces (NAME/000.raw, 001.raw, …), or images that this machine makes
+// itself.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

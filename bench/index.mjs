@@ -1,7 +1,7 @@
-// The fingerprint index against JavaScript's Map, at what the engine does with it: each page's digest is looked for and, when it is
-// new, put down. All start from 16-byte page digests in the kernels' memory, as the engine has them, so a Map has to make its key
-// from them; with keys made beforehand is told too. The index has the room that the engine gives it for so many pages: at the
-// end half of its entries are taken.
+// The fingerprint index against JavaScript's Map, at what the engine does with it: each page's digest is
+// looked for and, when it is new, put down. All start from 16-byte page digests in the kernels' memory, as
+// the engine has them, so a Map has to make its key from them; with keys made beforehand is told too. The
+// index has the room that the engine gives it for so many pages: at the end half of its entries are taken.
 import { bundled, loadKernels } from './kernels/load.mjs';
 import { fillRandom, print, printTable, readOptions, verdict, writeRows } from './kernels/suite.mjs';
 import { race } from './race.mjs';
@@ -54,7 +54,8 @@ async function createTable(entries) {
   const words = ({ at, count }) => kernels.words.subarray(at >>> 2, (at >>> 2) + 4 * count);
   fillRandom(words(inserted), 1);
   fillRandom(words(misses), 2);
-  // A step that has no factor in common with a power of two comes by every entry, in no order that a Map keeps.
+  // A step that has no factor in common with a power of two comes by every entry, in no order that a Map
+  // keeps.
   const pages = Uint32Array.from({ length: lookups }, (_, i) => (Math.imul(i, 2654435761) >>> 0) % entries);
   const from = words(inserted);
   const to = words(hits);
@@ -68,8 +69,9 @@ async function createTable(entries) {
 }
 
 /**
- * Every inserted digest is looked for. A Map must know each; our index may forget some, and give another page of the same tag for a
- * few, whose bytes would then differ: returns both together. More than a few end the bench.
+ * Every inserted digest is looked for. A Map must know each; our index may forget some, and give another page
+ * of the same tag for a few, whose bytes would then differ: returns both together. More than a few end the
+ * bench.
  */
 function verify({ name, find, mayForget }, { inserted, misses }) {
   let forgotten = 0;

@@ -13,7 +13,10 @@ import { openRoom } from './kernels/room.mjs';
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-/** Set sizes, and how thorough: a cached sample takes `minMs`; of a large set a peer from npm takes a part as large as `slowBytes`. */
+/**
+ * Set sizes, and how thorough: a cached sample takes `minMs`; of a large set a peer from npm takes a part as
+ * large as `slowBytes`.
+ */
 const FULL = {
   cached: { bytes: 256 * KiB, slowBytes: 256 * KiB, options: { rounds: 21, minMs: 2 } },
   large: { bytes: 64 * MiB, slowBytes: 4 * MiB, options: { rounds: 5, minMs: 0.1 } },

@@ -1,4 +1,5 @@
-// Whole processes: `pageferry pack` against the general tools, interleaved and rotated in one run, medians of wall time.
+// Whole processes: `pageferry pack` against the general tools, interleaved and rotated in one run, medians of
+// wall time.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,5 @@
-// Getting pages into, about and out of wasm memory, by every way there is, against native memcpy (libc's, through koffi) on the same
-// bytes of the same memory.
+// Getting pages into, about and out of wasm memory, by every way there is, against native memcpy (libc's,
+// through koffi) on the same bytes of the same memory.
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +13,10 @@ const SETS = { '256 KiB': 256 * KIB, '64 MiB': 64 * MIB };
 const TARGET = 0.95;
 const LIBC = { linux: 'libc.so.6', darwin: '/usr/lib/libSystem.B.dylib', win32: 'msvcrt.dll' };
 
-/** (module (import "env" "memory" (memory 1)) (func (export "copy") (param i32 i32 i32) local.get 0, 1, 2; memory.copy)) */
+/**
+ * (module (import "env" "memory" (memory 1)) (func (export "copy") (param i32 i32 i32) local.get 0, 1, 2;
+ * memory.copy))
+ */
 const COPY_MODULE = `0061736d01000000 010701 60037f7f7f00 020f01 03656e76 066d656d6f7279 020001 03020100 070801 04636f7079 0000
   0a0e01 0c00 2000 2001 2002 fc0a0000 0b`;
 
@@ -66,7 +69,9 @@ async function loadNative() {
   }
 }
 
-/** The same pages in a Uint8Array, in wasm memory and in a file, and as much room in wasm memory and outside. */
+/**
+ * The same pages in a Uint8Array, in wasm memory and in a file, and as much room in wasm memory and outside.
+ */
 function createSet(folder, bytes) {
   const memory = new WebAssembly.Memory({ initial: 1 + (2 * bytes) / 65536 });
   const module = new WebAssembly.Module(Buffer.from(COPY_MODULE.replaceAll(/\s/g, ''), 'hex'));
@@ -90,7 +95,9 @@ function createSet(folder, bytes) {
   };
 }
 
-/** Contestants by what they do; the first of each is what the others are compared with, where there is one. */
+/**
+ * Contestants by what they do; the first of each is what the others are compared with, where there is one.
+ */
 function waysOf(set, native) {
   return {
     'into wasm memory': intoMemory(set, native),

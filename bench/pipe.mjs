@@ -1,5 +1,6 @@
-// What one would use otherwise: whole processes through a pipe of a link's rate to a receiver that unpacks, until it has all images.
-// Peers get the images as one file and write one file; their turns are shuffled; what arrives has to be what was sent.
+// What one would use otherwise: whole processes through a pipe of a link's rate to a receiver that unpacks,
+// until it has all images. Peers get the images as one file and write one file; their turns are shuffled;
+// what arrives has to be what was sent.
 import { spawnSync } from 'node:child_process';
 import {
   closeSync,

@@ -1,5 +1,6 @@
-// Is the model right? What it predicts from a run without a link (src/analyze/tradeoff/model.ts) against the same stream over a paced link in
-// real time, until the last byte has gone. Decoding is left out on both sides: one process cannot be both ends of a link.
+// Is the model right? What it predicts from a run without a link (src/analyze/tradeoff/model.ts) against the
+// same stream over a paced link in real time, until the last byte has gone. Decoding is left out on both
+// sides: one process cannot be both ends of a link.
 import { bytesSource, createEncoder } from '../dist/index.js';
 import { bundled } from './kernels/load.mjs';
 import { print, printTable, writeRows } from './kernels/suite.mjs';

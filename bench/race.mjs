@@ -1,8 +1,12 @@
-// A race: contestants that do the same work take turns, in another order every round, so that whatever else the machine does hits
-// all of them alike. A sample is as many runs as `minMs` needs, so that a clock's tick is nothing in it.
+// A race: contestants that do the same work take turns, in another order every round, so that whatever else
+// the machine does hits all of them alike. A sample is as many runs as `minMs` needs, so that a clock's tick
+// is nothing in it.
 import { Bench } from 'tinybench';
 
-/** What reads the time, in milliseconds: the wall's, or what the process (with all its threads) had of the CPU. */
+/**
+ * What reads the time, in milliseconds: the wall's, or what the process (with all its threads) had of the
+ * CPU.
+ */
 const CLOCKS = {
   wall: () => performance.now(),
   cpu: () => {
@@ -12,10 +16,11 @@ const CLOCKS = {
 };
 
 /**
- * Races contestants `{ name, bytes (or count) a run, run(), before?() }`. `before` is called ahead of every sample, which is then
- * one run, and is not timed; the run of a contestant with `ownClock` gives the milliseconds itself, after one run more that warms it
- * up unless `warmUp` is false. A run should be some microseconds of work, since it is called through a closure. Returns, in the order
- * given, `{ name, medianMs (of one run), spread (interquartile range / median), perSecond (bytes or counts) }`.
+ * Races contestants `{ name, bytes (or count) a run, run(), before?() }`. `before` is called ahead of every
+ * sample, which is then one run, and is not timed; the run of a contestant with `ownClock` gives the
+ * milliseconds itself, after one run more that warms it up unless `warmUp` is false. A run should be some
+ * microseconds of work, since it is called through a closure. Returns, in the order given, `{ name, medianMs
+ * (of one run), spread (interquartile range / median), perSecond (bytes or counts) }`.
  */
 export async function race(contestants, { rounds, minMs = 2, clock = 'wall', seed = 1, warmUp = true }) {
   const now = CLOCKS[clock];
@@ -93,7 +98,10 @@ async function sample({ contestant, repeats }, now) {
   return (now() - from) / repeats;
 }
 
-/** Warms up (until the JIT had its say: three samples of `minMs`) and tells how many runs a sample of `minMs` takes. */
+/**
+ * Warms up (until the JIT had its say: three samples of `minMs`) and tells how many runs a sample of `minMs`
+ * takes.
+ */
 async function repeatsFor(lane, minMs, now) {
   let repeats = 1;
   if (lane.contestant.before || lane.contestant.ownClock) {

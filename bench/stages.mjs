@@ -1,5 +1,6 @@
-// Where the time of encoding goes, stage by stage, on one thread: an encoder whose parts tell a clock when they are at work
-// (kernels/staged-encoder.mjs), in turns with one left alone, so that it shows what the looking itself costs.
+// Where the time of encoding goes, stage by stage, on one thread: an encoder whose parts tell a clock when
+// they are at work (kernels/staged-encoder.mjs), in turns with one left alone, so that it shows what the
+// looking itself costs.
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';

@@ -1,5 +1,6 @@
-// The surveyed techniques against plain pre-copy on guests of the kind that their papers describe, and all of them side by side.
-// Time is virtual, so nothing here is noisy: the same version gives the same numbers on any machine.
+// The surveyed techniques against plain pre-copy on guests of the kind that their papers describe, and all of
+// them side by side. Time is virtual, so nothing here is noisy: the same version gives the same numbers on
+// any machine.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { openFileSource } from '../dist/node.js';

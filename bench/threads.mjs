@@ -1,6 +1,6 @@
-// Two workers against one: each has kernels and memory of its own, shares the compiled module, and takes every other chunk of an
-// image; scan, fingerprint and lz4 of real pages. What counts is each thread's CPU time, which says what a machine with idle cores
-// would give; the wall time beside it is this machine's.
+// Two workers against one: each has kernels and memory of its own, shares the compiled module, and takes
+// every other chunk of an image; scan, fingerprint and lz4 of real pages. What counts is each thread's CPU
+// time, which says what a machine with idle cores would give; the wall time beside it is this machine's.
 import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { openImage } from '../dist/node.js';

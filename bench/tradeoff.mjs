@@ -1,6 +1,7 @@
-// Overhead against transfer size: workloads x strategies x links, in one run. A strategy encodes and decodes a workload in this process,
-// with nothing to wait for; the model (`src/analyze/tradeoff/model.ts`) makes the pipelined time over a link of it. Strategies take turns, in
-// another order every round; what is decoded has to be what went in.
+// Overhead against transfer size: workloads x strategies x links, in one run. A strategy encodes and decodes
+// a workload in this process, with nothing to wait for; the model (`src/analyze/tradeoff/model.ts`) makes the
+// pipelined time over a link of it. Strategies take turns, in another order every round; what is decoded has
+// to be what went in.
 import { bundled } from './kernels/load.mjs';
 import { print, writeRows } from './kernels/suite.mjs';
 import { median, race } from './race.mjs';

@@ -1,5 +1,5 @@
-// A guest of your own: a program of this process that writes a ring, round and round. Where there is no program to run, any object
-// with `run`, `read` and a few more will do (`Guest` in the types).
+// A guest of your own: a program of this process that writes a ring, round and round. Where there is no
+// program to run, any object with `run`, `read` and a few more will do (`Guest` in the types).
 import { programGuest, simulate } from 'pageferry/simulate';
 
 const RING_BYTES = 4 << 20;

@@ -1,5 +1,6 @@
-// A link of your own: how long bytes take on it is a function of yours, so it may be another simulator's. This one is shared: every
-// other half second it has a quarter of its rate; and after 0.8 seconds the connection is lost for 0.3.
+// A link of your own: how long bytes take on it is a function of yours, so it may be another simulator's.
+// This one is shared: every other half second it has a quarter of its rate; and after 0.8 seconds the
+// connection is lost for 0.3.
 import { simulate, syntheticGuest } from 'pageferry/simulate';
 
 const HALF_MS = 500;

@@ -1,5 +1,6 @@
-// A technique of your own: a plain object. This one sends the last pages first, and pages that were written to in two rounds only when
-// the guest stands still. What all pre-copies share (rounds, limits, the last round) it gets from `precopy`.
+// A technique of your own: a plain object. This one sends the last pages first, and pages that were written
+// to in two rounds only when the guest stands still. What all pre-copies share (rounds, limits, the last
+// round) it gets from `precopy`.
 import { precopy, simulate, syntheticGuest } from 'pageferry/simulate';
 
 const twice = {

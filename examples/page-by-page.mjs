@@ -1,4 +1,5 @@
-// Pages as they come: for a hypervisor that walks its dirty bitmap, or anything else that has no whole image to read from.
+// Pages as they come: for a hypervisor that walks its dirty bitmap, or anything else that has no whole image
+// to read from.
 import { bytesSink, createDecoder, createEncoder } from 'pageferry';
 
 const PAGE_BYTES = 4096;

@@ -1,9 +1,9 @@
-// `npm start`: packs, verifies and unpacks the memory of a real program. With a directory (`npm start -- DIR`) it also leaves
-// the images and the stream there, to try the command line on.
+// `npm start`: packs, verifies and unpacks the memory of a real program. With a directory (`npm start --
+// DIR`) it also leaves the images and the stream there, to try the command line on.
 //
-// SQLite, compiled to WebAssembly, works through transactions. After each one its whole linear memory is one more image of a
-// stream: pages that stood still are not sent again, pages that changed a little are sent as what changed. Then the stream is
-// decoded, and every image has to be the same, byte for byte.
+// SQLite, compiled to WebAssembly, works through transactions. After each one its whole linear memory is one
+// more image of a stream: pages that stood still are not sent again, pages that changed a little are sent as
+// what changed. Then the stream is decoded, and every image has to be the same, byte for byte.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bytesSink, bytesSource, createEncoder, decodeImages, digestText } from 'pageferry';
@@ -14,7 +14,8 @@ const PAGE_BYTES = 4096;
 const LINK_BITS_PER_SECOND = 100e6;
 const [directory] = process.argv.slice(2);
 
-// Work and encode, round by round. The images are copies that stand still, so the encoder can look at earlier ones again.
+// Work and encode, round by round. The images are copies that stand still, so the encoder can look at earlier
+// ones again.
 const stream = [];
 const output = (parts) => void stream.push(...parts.map((part) => part.slice()));
 const encoder = await createEncoder(output, {
@@ -32,7 +33,8 @@ for await (const { name, bytes } of shopRounds()) {
 }
 const packed = await encoder.finish();
 
-// Verify and unpack. The decoder proves every image by its digest or throws; the bytes are compared here all the same.
+// Verify and unpack. The decoder proves every image by its digest or throws; the bytes are compared here all
+// the same.
 const sinks = [];
 const decodeFrom = performance.now();
 const unpacked = await decodeImages(stream, () => sinks[sinks.push(bytesSink()) - 1]);

@@ -1,4 +1,5 @@
-// Bundles what `pageferry` itself exports, as it was built, for a browser: an import of any of Node's modules is an error there.
+// Bundles what `pageferry` itself exports, as it was built, for a browser: an import of any of Node's modules
+// is an error there.
 import { build } from 'esbuild';
 
 export async function browserBundle() {

@@ -1,6 +1,7 @@
-// Compiles assembly/ to build/kernels.wasm and writes two TypeScript modules: the wasm as base64, so that loaders and bundlers need no
-// second file, and the sizes that it exports (assembly/layout.ts), so that memory can be laid out before the module is instantiated.
-// Does nothing while the inputs are unchanged: an optimising run takes seconds.
+// Compiles assembly/ to build/kernels.wasm and writes two TypeScript modules: the wasm as base64, so that
+// loaders and bundlers need no second file, and the sizes that it exports (assembly/layout.ts), so that
+// memory can be laid out before the module is instantiated. Does nothing while the inputs are unchanged: an
+// optimising run takes seconds.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

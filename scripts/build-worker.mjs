@@ -1,4 +1,5 @@
-// Bundles the packing worker into one script and writes it into a TypeScript module as a string, so that no file is needed at run time.
+// Bundles the packing worker into one script and writes it into a TypeScript module as a string, so that no
+// file is needed at run time.
 import { writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
 

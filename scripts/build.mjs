@@ -1,5 +1,5 @@
-// Builds dist/: the kernels, then the worker and the JavaScript that contain them; the declarations in a process beside that. Prints
-// nothing unless a step fails.
+// Builds dist/: the kernels, then the worker and the JavaScript that contain them; the declarations in a
+// process beside that. Prints nothing unless a step fails.
 //
 //   node scripts/build.mjs [--no-declarations]
 //

@@ -1,4 +1,5 @@
-// Makes the captures in test/fixtures/qemu again, with the qemu-system-x86_64 that is installed; see testing/qemu/capture.ts.
+// Makes the captures in test/fixtures/qemu again, with the qemu-system-x86_64 that is installed; see
+// testing/qemu/capture.ts.
 //
 //   node scripts/capture-qemu.mjs [FOLDER]
 import { fileURLToPath } from 'node:url';

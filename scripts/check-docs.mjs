@@ -1,4 +1,5 @@
-// Checks the documents: links lead to files, the README's program runs, and --help has its commands and their options.
+// Checks the documents: links lead to files, the README's program runs, and --help has its commands and their
+// options.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

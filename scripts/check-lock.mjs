@@ -1,6 +1,6 @@
-// `npm ci` must work on any machine and with any registry. npm can write a lock that it refuses later: it silently leaves out
-// another platform's package when the registry does not have it. So every optional dependency of every entry must be in the
-// lock, and no entry may name a registry.
+// `npm ci` must work on any machine and with any registry. npm can write a lock that it refuses later: it
+// silently leaves out another platform's package when the registry does not have it. So every optional
+// dependency of every entry must be in the lock, and no entry may name a registry.
 import { readFileSync } from 'node:fs';
 
 const text = readFileSync(new URL('../package-lock.json', import.meta.url), 'utf8');

@@ -1,5 +1,6 @@
-// What is loaded stays small: the kernels, all of `pageferry` as a browser gets it, and what the command line loads, each have a
-// budget in bytes. Sizes are exact, the same on every machine; whoever needs more raises the budget here, where it is seen.
+// What is loaded stays small: the kernels, all of `pageferry` as a browser gets it, and what the command line
+// loads, each have a budget in bytes. Sizes are exact, the same on every machine; whoever needs more raises
+// the budget here, where it is seen.
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';

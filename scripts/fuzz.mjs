@@ -1,4 +1,5 @@
-// Feeds seeded hostile inputs to kernels, decoder and page reader until as many as asked are done; see docs/hostile-input.md.
+// Feeds seeded hostile inputs to kernels, decoder and page reader until as many as asked are done; see
+// docs/hostile-input.md.
 //
 //   node scripts/fuzz.mjs [--seed N] [--inputs N] [--threads N] [--only kernel:N | stream:N | file:N]
 //

@@ -1,6 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
-/** Puts text between `<!-- name -->` and `<!-- /name -->` of a document. @throws where the document has no such place */
+/**
+ * Puts text between `<!-- name -->` and `<!-- /name -->` of a document. @throws where the document has no
+ * such place
+ */
 export function put(file, name, text) {
   const content = readFileSync(file, 'utf8');
   const [start, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];

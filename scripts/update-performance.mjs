@@ -1,5 +1,6 @@
-// Writes measured ratios into docs/performance.md and their short form into README.md:
-// `node scripts/update-performance.mjs RUN.json...`, each file written by `npm run bench -- SUITE --json RUN.json` on one Node.
+// Writes measured ratios into docs/performance.md and their short form into README.md: `node
+// scripts/update-performance.mjs RUN.json...`, each file written by `npm run bench -- SUITE --json RUN.json`
+// on one Node.
 import { readFileSync } from 'node:fs';
 import { againstTargets, geometricMean } from '../bench/kernels/targets.mjs';
 import { put } from './put-table.mjs';

@@ -1,5 +1,5 @@
-// Writes what the techniques were simulated to do into docs/techniques.md:
-// `node scripts/update-techniques.mjs RUN.json`, the file written by `npm run bench -- techniques --json RUN.json`.
+// Writes what the techniques were simulated to do into docs/techniques.md: `node
+// scripts/update-techniques.mjs RUN.json`, the file written by `npm run bench -- techniques --json RUN.json`.
 import { readFileSync } from 'node:fs';
 import { put } from './put-table.mjs';
 

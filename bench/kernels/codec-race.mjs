@@ -3,7 +3,10 @@ import { race } from '../race.mjs';
 import { native, ours } from './codecs.mjs';
 import { overPages } from './npm-compressors.mjs';
 
-/** Rows of both directions; `set` holds the corpus. `slowBytes`: how much of the set a peer from npm works through in one run. */
+/**
+ * Rows of both directions; `set` holds the corpus. `slowBytes`: how much of the set a peer from npm works
+ * through in one run.
+ */
 export async function raceCodec({ codec, set, functions, compressors, slowBytes, options }) {
   const setBytes = set.pages * set.pageBytes;
   const arenas = [0, 1, 2].map((n) => ({ ...set, ...set.arena(n) }));

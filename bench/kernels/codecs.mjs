@@ -1,7 +1,10 @@
-// The page codecs of the race: ours, and how the others are called. Every encoder packs its encodings back to back, every decoder
-// unpacks them, over the same memory; ours is called once a page, as the engine does.
+// The page codecs of the race: ours, and how the others are called. Every encoder packs its encodings back to
+// back, every decoder unpacks them, over the same memory; ours is called once a page, as the engine does.
 
-/** `native` names C functions of the same job; `general` ones are also raced against the general compressors of npm. */
+/**
+ * `native` names C functions of the same job; `general` ones are also raced against the general compressors
+ * of npm.
+ */
 export function codecsOf(run, scratch) {
   return [
     { name: 'rle', native: { 'plain C': 'rle' }, encode: run.rleEncode, decode: run.rleDecode },
@@ -48,7 +51,10 @@ export function codecsOf(run, scratch) {
 
 const LIBRARIES = { liblz4: 'liblz4', 'libzstd -1': 'libzstd' };
 
-/** Our codec over a set: `{ pages, pageBytes, src, base, out, capacity, lens (view), decoded, scratch }`, addresses in the memory. */
+/**
+ * Our codec over a set: `{ pages, pageBytes, src, base, out, capacity, lens (view), decoded, scratch }`,
+ * addresses in the memory.
+ */
 export function ours(codec, set) {
   const { pages, pageBytes, src, base, out, capacity, lens, decoded } = set;
   const { encode, decode, scratch } = codec;
@@ -81,8 +87,8 @@ export function native(functions, symbol, codec, set) {
 }
 
 /**
- * A copy of a loop that nobody else calls: what V8 learns from one kernel's calls must not slow the next one's.
- * The loops below therefore use nothing but their arguments.
+ * A copy of a loop that nobody else calls: what V8 learns from one kernel's calls must not slow the next
+ * one's. The loops below therefore use nothing but their arguments.
  */
 function fresh(loop) {
   return new Function(`return ${loop}`)();

@@ -1,6 +1,6 @@
-// Page sets by kind: what memory is made of. Made kinds are seeded; real ones come from this machine: the node binary's machine
-// code, a running process, the memory of SQLite at work in WebAssembly. Pages of real kinds are shuffled, so that any part of a set
-// stands for all of it.
+// Page sets by kind: what memory is made of. Made kinds are seeded; real ones come from this machine: the
+// node binary's machine code, a running process, the memory of SQLite at work in WebAssembly. Pages of real
+// kinds are shuffled, so that any part of a set stands for all of it.
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { shopRounds } from '../../examples/support/sql-shop.mjs';
@@ -35,8 +35,8 @@ const MADE = {
 };
 
 /**
- * Fills sets of pages by kind. `kinds` are the names, `changed` those of pages with an earlier version; `skipped` tells the kinds
- * that this machine cannot give, with the reason.
+ * Fills sets of pages by kind. `kinds` are the names, `changed` those of pages with an earlier version;
+ * `skipped` tells the kinds that this machine cannot give, with the reason.
  */
 export async function openCorpora(traces) {
   const real = { text: sourceText(), code: machineCode(process.execPath) };
@@ -71,8 +71,8 @@ export async function openCorpora(traces) {
   }
 
   /**
-   * Pages and what they were before. `kind`: 'dirty 1 %' and the like changes that share of a process's 32-bit words; 'process' and
-   * 'wasm' are pages that really changed between two moments.
+   * Pages and what they were before. `kind`: 'dirty 1 %' and the like changes that share of a process's
+   * 32-bit words; 'process' and 'wasm' are pages that really changed between two moments.
    */
   function fillChanged(kind, before, after) {
     const share = /^dirty (\d+) %$/.exec(kind)?.[1];
@@ -139,7 +139,9 @@ async function processMemory(traces) {
   }
 }
 
-/** Up to 48 MiB from the same places of both, spread over all places where the first has anything but zeros. */
+/**
+ * Up to 48 MiB from the same places of both, spread over all places where the first has anything but zeros.
+ */
 function pagesInUse(files) {
   const [earlier, later] = files.map((file) => openSync(file));
   try {

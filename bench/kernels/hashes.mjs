@@ -6,8 +6,8 @@ import { createBLAKE3, createXXHash3, createXXHash128 } from 'hash-wasm';
 import createXxhashWasm from 'xxhash-wasm';
 
 /**
- * Contestants over a set; the first is ours. Those of one `family` must say the same of every page: `digest(i)`. A peer from npm
- * hashes `views`, which are as many pages of the set as it is given time for.
+ * Contestants over a set; the first is ours. Those of one `family` must say the same of every page:
+ * `digest(i)`. A peer from npm hashes `views`, which are as many pages of the set as it is given time for.
  */
 export async function hashContestants(bits, run, functions, set) {
   const { memory, pages, pageBytes, src, out, views } = set;

@@ -1,9 +1,12 @@
-// The sources as they are shipped, for benches that look closer than the public API lets them: bundled in memory, run at once.
-// Needs what `npm run build` has generated.
+// The sources as they are shipped, for benches that look closer than the public API lets them: bundled in
+// memory, run at once. Needs what `npm run build` has generated.
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
-/** The kernels with a memory of their own, exactly those of the package: `{ run, bytes, words, memoryBytes, reserve }`. */
+/**
+ * The kernels with a memory of their own, exactly those of the package: `{ run, bytes, words, memoryBytes,
+ * reserve }`.
+ */
 export async function loadKernels(memoryBytes, module) {
   const { loadKernels: load } = await bundled('src/kernels/kernels.ts');
   return load(memoryBytes, module);

@@ -1,5 +1,6 @@
-// Native peers: our own C (`bench/native/`) and the distribution's libraries, called through an FFI package on the kernels' own
-// memory, once for a whole set of pages. Compiled when the bench starts; what cannot be had is skipped, with the reason.
+// Native peers: our own C (`bench/native/`) and the distribution's libraries, called through an FFI package
+// on the kernels' own memory, once for a whole set of pages. Compiled when the bench starts; what cannot be
+// had is skipped, with the reason.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,7 +18,10 @@ const AS_FAST_AS_IT_GOES = ['-O3', '-march=native'];
 /** V8 has 128-bit vectors; so have these. */
 const AS_WIDE_AS_WASM = ['-O3', '-msse2', '-mno-avx'];
 
-/** One entry a file of `bench/native/`: how it is compiled, what it is called in tables, its functions' prototypes. */
+/**
+ * One entry a file of `bench/native/`: how it is compiled, what it is called in tables, its functions'
+ * prototypes.
+ */
 const SOURCES = {
   scan: { flags: AS_WIDE_AS_WASM, functions: { scan_pages: `uint32_t (${BATCH}, void *classes)` } },
   'xxh3-sse2': {
@@ -49,8 +53,8 @@ const SOURCES = {
 };
 
 /**
- * Compiles and loads all of them. `functions` are those that could be had, by name; `skipped` tells of the others why; `close`
- * takes the compiled files away.
+ * Compiles and loads all of them. `functions` are those that could be had, by name; `skipped` tells of the
+ * others why; `close` takes the compiled files away.
  */
 export async function openNative() {
   const skipped = {};

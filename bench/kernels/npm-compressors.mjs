@@ -1,5 +1,5 @@
-// Compressors from npm, each through its own API: a view of a page in, an encoding out. The views are made beforehand, so that a
-// peer pays for nothing but its own work.
+// Compressors from npm, each through its own API: a view of a page in, an encoding out. The views are made
+// beforehand, so that a peer pays for nothing but its own work.
 import zlib from 'node:zlib';
 import { compress as zstdCompress, decompress as zstdDecompress, init as zstdInit } from '@bokuweb/zstd-wasm';
 import { deflateSync, inflateSync } from 'fflate';
@@ -57,7 +57,10 @@ function nodeZstd() {
   };
 }
 
-/** lz4js at its lowest level: bare blocks; its table has to be cleared for each, or it finds matches of another page. */
+/**
+ * lz4js at its lowest level: bare blocks; its table has to be cleared for each, or it finds matches of
+ * another page.
+ */
 function lz4jsBlocks() {
   const table = new Array(1 << 16).fill(0);
   return {

@@ -27,7 +27,10 @@ function proveFamilies(contestants, pages, digests) {
   }
 }
 
-/** What is done to a page set by name: our kernel, and native and npm peers, all of which give one number that must be the same. */
+/**
+ * What is done to a page set by name: our kernel, and native and npm peers, all of which give one number that
+ * must be the same.
+ */
 const LOOKS = {
   scan: ({ run, set, functions }) => [
     { name: 'ours', run: () => run.scanPages(set.src, set.pages, set.pageBytes, set.classes) },

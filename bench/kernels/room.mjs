@@ -1,9 +1,13 @@
-// The memory that all contestants work in: that of our kernels, so that native code reads and writes the very same bytes.
+// The memory that all contestants work in: that of our kernels, so that native code reads and writes the very
+// same bytes.
 import { loadKernels } from './load.mjs';
 
 const MiB = 1 << 20;
 
-/** Kernels and the places for sets of up to `bytes` of pages. A contestant of its own encodings has an arena of its own. */
+/**
+ * Kernels and the places for sets of up to `bytes` of pages. A contestant of its own encodings has an arena
+ * of its own.
+ */
 export async function openRoom(bytes) {
   // An encoding may be larger than its page; a set of 4 KiB pages has the most lengths, classes and digests.
   const arenaBytes = bytes + bytes / 8 + MiB;

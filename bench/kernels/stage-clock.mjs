@@ -1,5 +1,6 @@
-// A clock that knows which stage is at work. Stages nest: while an inner one runs, the outer one's time stands still. Reading the time
-// takes time itself, about as long as a small stage: what that is, is measured when the clock is made and taken off every stage.
+// A clock that knows which stage is at work. Stages nest: while an inner one runs, the outer one's time
+// stands still. Reading the time takes time itself, about as long as a small stage: what that is, is measured
+// when the clock is made and taken off every stage.
 
 export class StageClock {
   /** Milliseconds by stage, without what is nested in it. */

@@ -1,5 +1,6 @@
-// An encoder as shipped whose parts tell a StageClock when they are at work. Nothing in the package knows of it: methods of this one
-// encoder's objects are wrapped, which TypeScript calls private and JavaScript does not.
+// An encoder as shipped whose parts tell a StageClock when they are at work. Nothing in the package knows of
+// it: methods of this one encoder's objects are wrapped, which TypeScript calls private and JavaScript does
+// not.
 
 /** What a stage stands for, in the order of a page's way. */
 export const STAGES = {

@@ -1,8 +1,12 @@
-// What the kernels are meant to reach, and what a run of the bench shows of it. Nothing here fails a build: machines are noisy.
+// What the kernels are meant to reach, and what a run of the bench shows of it. Nothing here fails a build:
+// machines are noisy.
 
 const SSE2 = 'libxxhash as SSE2';
 
-/** `of`: which kinds of pages count (all that were raced, but zero pages, which no codec gets to see, unless it says otherwise). */
+/**
+ * `of`: which kinds of pages count (all that were raced, but zero pages, which no codec gets to see, unless
+ * it says otherwise).
+ */
 const TARGETS = [
   { kernel: 'scan', direction: 'scan', peer: 'C with SSE2', set: 'cached', of: ['zero'], atLeast: 1 },
   ...['xxh3-64', 'xxh3-128'].flatMap((kernel) => [
@@ -40,7 +44,10 @@ function pair(kernel, peer, set, encode, decode) {
   ];
 }
 
-/** Each target with `mean` (geometric, over kinds of pages), `least` and `most`; those without rows are left out. */
+/**
+ * Each target with `mean` (geometric, over kinds of pages), `least` and `most`; those without rows are left
+ * out.
+ */
 export function againstTargets(rows) {
   return TARGETS.flatMap((target) => {
     const counted = rows.filter(

@@ -1,5 +1,5 @@
-// A worker of the threads bench: kernels and memory of its own, the module shared. It scans, fingerprints and packs the chunks that
-// it is told to, and says what that took of the CPU.
+// A worker of the threads bench: kernels and memory of its own, the module shared. It scans, fingerprints and
+// packs the chunks that it is told to, and says what that took of the CPU.
 import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { bundled, loadKernels } from './load.mjs';
@@ -26,7 +26,10 @@ parentPort.on('message', ({ first, step, chunks }) => {
 });
 parentPort.postMessage('ready');
 
-/** Its digests and its normal pages packed go to the chunk's place in `out`, their number and bytes to `results`. */
+/**
+ * Its digests and its normal pages packed go to the chunk's place in `out`, their number and bytes to
+ * `results`.
+ */
 function work(i) {
   const { run, bytes } = kernels;
   bytes.set(pages.subarray(i * chunkBytes, (i + 1) * chunkBytes), chunk);

@@ -1,6 +1,7 @@
 /*
- * The only program of a guest that is migrated by a bench: works as servers, databases, compilers and heaps do, so far as memory sees it.
- * Its settings come on the kernel's command line, which Linux hands to the first program as its environment:
+ * The only program of a guest that is migrated by a bench: works as servers, databases, compilers and heaps
+ * do, so far as memory sees it. Its settings come on the kernel's command line, which Linux hands to the
+ * first program as its environment:
  *
  *     work=W     idle | store | database | compiler | heap | words
  *     mib=N      so many MiB of memory that it works in
@@ -85,7 +86,10 @@ static void operate(const char *work, uint64_t n) {
         for (uint64_t i = 0; i + OBJECT <= PAGE; i += OBJECT) object((uint64_t *)(memory + at + i));
         text(memory + at + PAGE, PAGE);
     } else if (strcmp(work, "heap") == 0) {
-        /* New objects one behind the other, round and round a nursery of a third; now and then an old one changes. */
+        /*
+         * New objects one behind the other, round and round a nursery of a third; now and then an old one
+         * changes.
+         */
         uint64_t nursery = bytes / 3 / PAGE * PAGE;
         uint64_t at = n * PAGE % nursery;
         for (uint64_t i = 0; i < PAGE; i += OBJECT) object((uint64_t *)(memory + at + i));

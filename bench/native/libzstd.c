@@ -1,4 +1,5 @@
-// The distribution's libzstd at level 1, one frame a page, contexts used again: what a general compressor gives for its time.
+// The distribution's libzstd at level 1, one frame a page, contexts used again: what a general compressor
+// gives for its time.
 #include <stddef.h>
 #include <stdint.h>
 

@@ -1,5 +1,6 @@
-// PackBits in plain C, as textbooks and file formats have it: the native baseline of assembly/codec/rle.ts. Same format, same
-// bytes, same checks; byte by byte to find runs, memcpy for literals and memset for runs to put them back.
+// PackBits in plain C, as textbooks and file formats have it: the native baseline of assembly/codec/rle.ts.
+// Same format, same bytes, same checks; byte by byte to find runs, memcpy for literals and memset for runs to
+// put them back.
 //
 //   page = token*    token = literal | run        (the grammar stands in assembly/codec/rle.ts)
 #include <stdint.h>

@@ -1,5 +1,6 @@
-// The page scan in C with SSE2: which pages are filled with one byte. First, middle and last word sort most pages out; the rest is
-// read 128 bytes a branch. This is the width and the shape of QEMU's SSE2 zero-page check, with fill bytes other than zero added.
+// The page scan in C with SSE2: which pages are filled with one byte. First, middle and last word sort most
+// pages out; the rest is read 128 bytes a branch. This is the width and the shape of QEMU's SSE2 zero-page
+// check, with fill bytes other than zero added.
 #include <emmintrin.h>
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,8 @@
-// A link between two processes: `throttle BITS_PER_SECOND [BUFFER_BYTES]` passes what comes in on to what follows, no faster than
-// that. The pipe before it is the buffer; a writer that is faster waits, as at a socket. A token bucket, kept as the time at which
-// everything so far would have left: time in which nothing was there to send is lost, but for a millisecond that makes up for
-// waking late. Nothing is copied (Linux's splice), so that it takes next to no CPU from those whom it joins.
+// A link between two processes: `throttle BITS_PER_SECOND [BUFFER_BYTES]` passes what comes in on to what
+// follows, no faster than that. The pipe before it is the buffer; a writer that is faster waits, as at a
+// socket. A token bucket, kept as the time at which everything so far would have left: time in which nothing
+// was there to send is lost, but for a millisecond that makes up for waking late. Nothing is copied (Linux's
+// splice), so that it takes next to no CPU from those whom it joins.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

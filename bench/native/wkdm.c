@@ -178,7 +178,8 @@ static void unpack_lists(const struct sections *s) {
   for (uint32_t j = 0; j < s->index_bytes; j++) index_list[s->index_bytes + j] = s->indexes[j] >> 4;
 }
 
-// Prepares four words: their slots (UNUSED_SLOT more for words that are not stored), the bits kept of the slot's word, the bits set.
+// Prepares four words: their slots (UNUSED_SLOT more for words that are not stored), the bits kept of the
+// slot's word, the bits set.
 static inline void put_step(uint32_t *step, const uint8_t *full, uint32_t m, const uint32_t *index, uint32_t h, const uint32_t *low,
                             uint32_t p) {
   const __m128i missed = load(scatter_table[m]), hit = load(scatter_table[h]), near = load(scatter_table[p]);

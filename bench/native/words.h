@@ -3,7 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
-// For four words and a 4-bit mask of them: the shuffle that moves the chosen words to the front, and the way back.
+// For four words and a 4-bit mask of them: the shuffle that moves the chosen words to the front, and the way
+// back.
 static uint8_t gather_table[16][16];
 static uint8_t scatter_table[16][16];
 

@@ -1,6 +1,7 @@
-// XBZRLE in plain C, the way the plain routine of a hypervisor does it: the yardstick of the wasm kernel in the bench.
-// It stands for code that compares a machine word at a time and copies run by run with memcpy: unchanged bytes are walked
-// singly up to a word's border and then by words, changed bytes by words as long as no byte of them is unchanged.
+// XBZRLE in plain C, the way the plain routine of a hypervisor does it: the yardstick of the wasm kernel in
+// the bench. It stands for code that compares a machine word at a time and copies run by run with memcpy:
+// unchanged bytes are walked singly up to a word's border and then by words, changed bytes by words as long
+// as no byte of them is unchanged.
 //
 //   delta  = [zrun nzrun (zrun nzrun)*]     empty when nothing changed
 //   zrun   = length                         unchanged bytes; 0 only at the very start

@@ -1,4 +1,5 @@
-// libxxhash's own header, held to vectors as wide as WebAssembly's: the most that one can ask of the same width.
+// libxxhash's own header, held to vectors as wide as WebAssembly's: the most that one can ask of the same
+// width.
 #define XXH_INLINE_ALL
 #define XXH_VECTOR XXH_SSE2
 #include <xxhash.h>

@@ -1,7 +1,8 @@
-// Zero-aware coding in C with SSE, the way a C programmer with intrinsics would write it: the native baseline of
-// assembly/codec/zero-aware.ts. Same format, same bytes, same checks, and the same algorithm: a mask of the non-zero words
-// of 64 bytes; a group of none or of all is written as it is, any other with a byte shuffle from a table for every four words
-// and word offsets from popcnt. Vectors are 16 bytes wide, as in WebAssembly.
+// Zero-aware coding in C with SSE, the way a C programmer with intrinsics would write it: the native baseline
+// of assembly/codec/zero-aware.ts. Same format, same bytes, same checks, and the same algorithm: a mask of
+// the non-zero words of 64 bytes; a group of none or of all is written as it is, any other with a byte
+// shuffle from a table for every four words and word offsets from popcnt. Vectors are 16 bytes wide, as in
+// WebAssembly.
 //
 //   page = bitmap tail words        (the grammar stands in assembly/codec/zero-aware.ts)
 #include "words.h"

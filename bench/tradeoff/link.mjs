@@ -1,4 +1,5 @@
-// A link in this process, in real time: an output for the encoder that takes bytes no faster than a schedule allows.
+// A link in this process, in real time: an output for the encoder that takes bytes no faster than a schedule
+// allows.
 
 /** What may wait to be sent, as in a socket. */
 const BUFFER_BYTES = 256 << 10;
@@ -34,8 +35,9 @@ export function schedule(steps) {
 }
 
 /**
- * A link that sends while it has something to send; time in which it had nothing is lost. `send(bytes)` resolves once what waits
- * fits the buffer again: that is the back-pressure. `clock`: `{ now() in ms, until(ms) }`.
+ * A link that sends while it has something to send; time in which it had nothing is lost. `send(bytes)`
+ * resolves once what waits fits the buffer again: that is the back-pressure. `clock`: `{ now() in ms,
+ * until(ms) }`.
  */
 export function createLink(rates, clock, bufferBytes = BUFFER_BYTES) {
   const startedAt = clock.now();

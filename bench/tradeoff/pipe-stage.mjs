@@ -1,4 +1,5 @@
-// A link between two processes: a small program (`bench/native/throttle.c`) that lets through so many bits a second.
+// A link between two processes: a small program (`bench/native/throttle.c`) that lets through so many bits a
+// second.
 import { spawn } from 'node:child_process';
 import { truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,8 +31,8 @@ export function openPipe(folder) {
       return (bytes * 8000) / (await trial(folder, bytes, stage(UNLIMITED)));
     },
     /**
-     * How long raw bytes take through it, as a share of what they should take: the least of some trials, since whatever else the
-     * machine does only adds.
+     * How long raw bytes take through it, as a share of what they should take: the least of some trials,
+     * since whatever else the machine does only adds.
      */
     async accuracy(bitsPerSecond) {
       const bytes = Math.round((bitsPerSecond * TRIAL_MS) / 8000);
@@ -62,7 +63,10 @@ async function trial(folder, bytes, stage) {
   }
 }
 
-/** Runs a line of processes joined by pipes; gives the milliseconds until the last is done. @throws with what they complained about */
+/**
+ * Runs a line of processes joined by pipes; gives the milliseconds until the last is done. @throws with what
+ * they complained about
+ */
 export async function shell(line) {
   const startedAt = performance.now();
   const child = spawn('sh', ['-c', line], { stdio: ['ignore', 'ignore', 'pipe'] });

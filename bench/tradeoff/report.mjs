@@ -1,5 +1,5 @@
-// What the trade-off suite prints: of every workload what strategies cost and save, and how long that takes over each link; in the
-// end how adaptive did.
+// What the trade-off suite prints: of every workload what strategies cost and save, and how long that takes
+// over each link; in the end how adaptive did.
 
 import { print, printTable, verdict } from '../kernels/suite.mjs';
 import { geometricMean } from '../kernels/targets.mjs';
@@ -51,7 +51,10 @@ function printTimes(rows, links) {
   );
 }
 
-/** Rows of one workload and link: adaptive against the best single fixed strategy in hindsight, and against raw. */
+/**
+ * Rows of one workload and link: adaptive against the best single fixed strategy in hindsight, and against
+ * raw.
+ */
 function against(rows) {
   const fixed = rows.filter(({ strategy }) => strategy.startsWith('fixed:'));
   const best = fixed.reduce((a, b) => (b.pipelinedMs < a.pipelinedMs ? b : a));

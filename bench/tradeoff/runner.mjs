@@ -1,5 +1,5 @@
-// One encoding and decoding of a workload with a strategy, in this process. Nothing is waited for: a strategy is told the link's
-// rate, the link itself is reckoned with afterwards.
+// One encoding and decoding of a workload with a strategy, in this process. Nothing is waited for: a strategy
+// is told the link's rate, the link itself is reckoned with afterwards.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { bytesSource, createEncoder, decodeImages } from '../../dist/index.js';
@@ -19,7 +19,10 @@ function cpuNow() {
   return (user + system) / 1000;
 }
 
-/** Runs strategies on images; the room for stream and decoded images is used again, so that no run pays for fresh memory. */
+/**
+ * Runs strategies on images; the room for stream and decoded images is used again, so that no run pays for
+ * fresh memory.
+ */
 export function createRunner(images, threads) {
   const bytesIn = images.reduce((sum, { bytes }) => sum + bytes.length, 0);
   const kept = keptStream(bytesIn);
@@ -27,7 +30,10 @@ export function createRunner(images, threads) {
   return {
     bytesIn,
     pages: images.reduce((sum, { bytes }) => sum + Math.ceil(bytes.length / PAGE_BYTES), 0),
-    /** A measure as the model takes it (`src/analyze/tradeoff/model.ts`). @throws when an image does not come back as it was */
+    /**
+     * A measure as the model takes it (`src/analyze/tradeoff/model.ts`). @throws when an image does not come
+     * back as it was
+     */
     async run({ name, strategy }, linkBitsPerSecond) {
       kept.restart();
       const { summary, encodeMs, cpuMs } = await encode(images, kept, {

@@ -1,5 +1,6 @@
-// What the trade-off is measured on. A workload is `{ name, what, images(options) }`: `images` gives `{ name, bytes }`, snapshots of
-// one memory over time, about `mebibytes` each. `unavailable`, where there is one, says why this machine cannot have it.
+// What the trade-off is measured on. A workload is `{ name, what, images(options) }`: `images` gives `{ name,
+// bytes }`, snapshots of one memory over time, about `mebibytes` each. `unavailable`, where there is one,
+// says why this machine cannot have it.
 import { badOption } from '../kernels/suite.mjs';
 import { cacheHeavy } from './cache-heavy.mjs';
 import { database } from './database.mjs';

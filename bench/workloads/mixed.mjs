@@ -1,4 +1,5 @@
-// Two guests of different kinds in one stream, as when one host is emptied: their memories take turns, some MiB each.
+// Two guests of different kinds in one stream, as when one host is emptied: their memories take turns, some
+// MiB each.
 import { seeded } from '../seeded.mjs';
 import { cacheHeavy } from './cache-heavy.mjs';
 import { database } from './database.mjs';

@@ -1,5 +1,5 @@
-// A simulation at work: Rapier, compiled to WebAssembly, lets heaps of boxes and balls fall. Its memory is mostly floating-point
-// numbers, all of which change while things move.
+// A simulation at work: Rapier, compiled to WebAssembly, lets heaps of boxes and balls fall. Its memory is
+// mostly floating-point numbers, all of which change while things move.
 import RAPIER from '@dimforge/rapier3d-compat';
 import { withMemory } from '../../examples/support/wasm-memory.mjs';
 

@@ -1,4 +1,5 @@
-// A scripting runtime at work: QuickJS, compiled to WebAssembly, keeps what a server would: sessions, a cache, a queue, a log.
+// A scripting runtime at work: QuickJS, compiled to WebAssembly, keeps what a server would: sessions, a
+// cache, a queue, a log.
 import variant from '@jitl/quickjs-wasmfile-release-sync';
 import { newQuickJSWASMModuleFromVariant } from 'quickjs-emscripten-core';
 import { withMemory } from '../../examples/support/wasm-memory.mjs';

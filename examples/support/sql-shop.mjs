@@ -1,4 +1,5 @@
-// A real program for the examples: SQLite, compiled to WebAssembly, keeps a small shop's books in its linear memory.
+// A real program for the examples: SQLite, compiled to WebAssembly, keeps a small shop's books in its linear
+// memory.
 import { createRequire } from 'node:module';
 import { withMemory } from './wasm-memory.mjs';
 

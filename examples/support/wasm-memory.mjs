@@ -1,6 +1,6 @@
 /**
- * Starts a program in WebAssembly and finds its linear memory: the largest that is handed out or taken meanwhile (Node's own parser
- * may start too).
+ * Starts a program in WebAssembly and finds its linear memory: the largest that is handed out or taken
+ * meanwhile (Node's own parser may start too).
  */
 export async function withMemory(start) {
   const { instantiate } = WebAssembly;

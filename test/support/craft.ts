@@ -8,7 +8,10 @@ export interface Craft {
   readonly data?: readonly number[] | Uint8Array;
 }
 
-/** Puts streams together by hand, checks and all, after docs/stream.md and not after the code: sound ones, and ones that lie. */
+/**
+ * Puts streams together by hand, checks and all, after docs/stream.md and not after the code: sound ones, and
+ * ones that lie.
+ */
 export interface Crafter {
   check(bytes: ArrayLike<number>, seedLow?: number, seedHigh?: number): Uint8Array;
   header(fields?: {

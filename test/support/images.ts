@@ -21,7 +21,10 @@ export function guestImage(pageBytes: number, seed: number, extra = 0): Uint8Arr
   return new Uint8Array(Buffer.concat([...pages, last]));
 }
 
-/** What a guest's image is some time later: a few pages changed a little, one a lot, one became zero, one moved. */
+/**
+ * What a guest's image is some time later: a few pages changed a little, one a lot, one became zero, one
+ * moved.
+ */
 export function laterImage(image: Uint8Array, pageBytes: number, seed: number): Uint8Array {
   const later = image.slice();
   const random = seeded(seed);

@@ -1,7 +1,10 @@
 import { bytesSource, type PageSource } from '../../src/index.js';
 import { seeded } from './kernels.js';
 
-/** Bytes that can only be read in order, in pieces of odd sizes, as from a pipe; `known`: their number is said before. */
+/**
+ * Bytes that can only be read in order, in pieces of odd sizes, as from a pipe; `known`: their number is said
+ * before.
+ */
 export function pipeSource(bytes: Uint8Array, name: string, known = false): PageSource {
   let next = 0;
   const pieces = seeded(bytes.length);

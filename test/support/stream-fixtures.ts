@@ -1,6 +1,7 @@
 /**
- * The streams of test/fixtures/streams: which options packed each, and the images in it. Images are generated from a seed, so only
- * the streams are stored. Nothing here may change: the stored streams hold exactly these bytes.
+ * The streams of test/fixtures/streams: which options packed each, and the images in it. Images are generated
+ * from a seed, so only the streams are stored. Nothing here may change: the stored streams hold exactly these
+ * bytes.
  */
 import type { Choice, EncoderOptions, Strategy } from '../../src/index.js';
 import { seeded } from './kernels.js';
@@ -71,7 +72,10 @@ function fileName(strategy: string): string {
   return strategy.replaceAll(':', '-');
 }
 
-/** Images of one guest over time: every round changes some pages a little, moves one, zeroes one and writes noise to one. */
+/**
+ * Images of one guest over time: every round changes some pages a little, moves one, zeroes one and writes
+ * noise to one.
+ */
 function roundsOf(
   seed: number,
   pageBytes: number,

@@ -1,5 +1,5 @@
-// Makes the captures of test/fixtures/qemu again: node scripts/capture-qemu.mjs. Our own firmware is the whole guest, so they are small
-// and hold nobody else's program.
+// Makes the captures of test/fixtures/qemu again: node scripts/capture-qemu.mjs. Our own firmware is the
+// whole guest, so they are small and hold nobody else's program.
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,7 +24,10 @@ export interface CaptureFacts {
   readonly zero: number;
   readonly changed: number;
   readonly ramBytes: number;
-  /** SHA-256 of the first 640 KiB of the guest's memory, as pmemsave gives it, where the guest was stopped at the end. */
+  /**
+   * SHA-256 of the first 640 KiB of the guest's memory, as pmemsave gives it, where the guest was stopped at
+   * the end.
+   */
   readonly memory?: string;
 }
 

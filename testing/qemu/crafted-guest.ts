@@ -21,7 +21,10 @@ export function craftedLater(memory: Buffer, seed: number): Buffer {
   return Buffer.from(laterImage(Uint8Array.from(memory), PAGE, seed));
 }
 
-/** Pages of a block, as QEMU sends them; it names the block in the first one, unless it is the one that it was in before. */
+/**
+ * Pages of a block, as QEMU sends them; it names the block in the first one, unless it is the one that it was
+ * in before.
+ */
 export function recordsOf(memory: Buffer, block?: string, pages = range(memory.length / PAGE)): Buffer[] {
   return pages.map((page, i) => {
     const content = memory.subarray(page * PAGE, (page + 1) * PAGE);

@@ -1,7 +1,8 @@
 /**
- * A guest without any operating system: firmware of our own, 64 KiB, that runs from the reset vector in real mode. It fills 48
- * pages from 64 KiB on, every word with its segment; then, round after round, it adds one to two words of every other page and
- * writes a full stop to the serial port. So a whole guest is a few KiB, starts at once and never rests.
+ * A guest without any operating system: firmware of our own, 64 KiB, that runs from the reset vector in real
+ * mode. It fills 48 pages from 64 KiB on, every word with its segment; then, round after round, it adds one
+ * to two words of every other page and writes a full stop to the serial port. So a whole guest is a few KiB,
+ * starts at once and never rests.
  *
  *            cli; cld; mov ax, 1000h
  *     fill:  mov es, ax; xor di, di

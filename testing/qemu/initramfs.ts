@@ -1,6 +1,6 @@
 /**
- * An archive that Linux unpacks as its first root (Documentation/driver-api/early-userspace/buffer-format): cpio, "newc", of numbers in
- * eight hexadecimal digits, with names and contents padded to 4 bytes.
+ * An archive that Linux unpacks as its first root (Documentation/driver-api/early-userspace/buffer-format):
+ * cpio, "newc", of numbers in eight hexadecimal digits, with names and contents padded to 4 bytes.
  */
 const MAGIC = '070701';
 const DIRECTORY = 0o040755;

@@ -1,4 +1,5 @@
-// A guest with Linux and one program, the witness (witness.c): nothing else is needed in it, not even a shell.
+// A guest with Linux and one program, the witness (witness.c): nothing else is needed in it, not even a
+// shell.
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
@@ -63,7 +64,10 @@ export function buildGuest(folder: string): (options?: WitnessOptions) => LinuxG
     make(`witness_mib=${mib} witness_mode=${mode} witness_rate=${pagesPerSecond} witness_seed=${seed}`);
 }
 
-/** @public Compiles a guest's only program, whose settings stand on the kernel's command line. (For the benches too.) */
+/**
+ * @public Compiles a guest's only program, whose settings stand on the kernel's command line. (For the
+ * benches too.)
+ */
 export function buildProgram(folder: string, source: string): (settings: string) => LinuxGuest {
   const program = join(folder, 'program');
   const made = spawnSync(COMPILER, ['-static', '-O2', '-Wall', '-o', program, source], { encoding: 'utf8' });
@@ -79,7 +83,10 @@ export function linuxArguments({ kernel, initramfs, commandLine }: LinuxGuest): 
   return ['-kernel', kernel, '-initrd', initramfs, '-append', commandLine];
 }
 
-/** What the witness has said on the serial port: how often it has checked all pages, and how many were ever bad. */
+/**
+ * What the witness has said on the serial port: how often it has checked all pages, and how many were ever
+ * bad.
+ */
 export function witnessReport(serial: string): { count: number; bad: number; details: string[] } {
   const lines = [...serial.matchAll(/^witness (\d+) (\d+)\r?$/gm)];
   return {
@@ -89,7 +96,10 @@ export function witnessReport(serial: string): { count: number; bad: number; det
   };
 }
 
-/** Waits until the witness has checked all pages so many times. @throws Error when the guest says that something is wrong */
+/**
+ * Waits until the witness has checked all pages so many times. @throws Error when the guest says that
+ * something is wrong
+ */
 export async function witnessed(
   machine: { serial(): string; alive(): boolean },
   count: number,

@@ -11,8 +11,9 @@ import { Qmp } from './qmp.js';
 const NO_LIMIT = 10_000_000_000;
 
 /**
- * In QEMU 7.2, a block of a multiple of 256 KiB loses writes when it is migrated from emulation: dirty bits are then collected by
- * 64 at once, and translations that let the guest write unseen stay as they are. Other sizes are collected page by page, rightly.
+ * In QEMU 7.2, a block of a multiple of 256 KiB loses writes when it is migrated from emulation: dirty bits
+ * are then collected by 64 at once, and translations that let the guest write unseen stay as they are. Other
+ * sizes are collected page by page, rightly.
  */
 export const ODD_KIB = 8;
 

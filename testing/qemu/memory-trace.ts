@@ -1,4 +1,5 @@
-// What a stream makes of a guest's memory, place by place: two streams that differ only in records that change nothing are the same.
+// What a stream makes of a guest's memory, place by place: two streams that differ only in records that
+// change nothing are the same.
 import { crc32 } from 'node:zlib';
 import { expect } from 'vitest';
 import { QemuStreamReader } from '../../src/qemu/stream-reader.js';
@@ -7,7 +8,10 @@ import { applyXbzrle } from '../../src/qemu/xbzrle.js';
 const PAGE = 4096;
 
 interface MemoryTrace {
-  /** Every event but records, with how many literal bytes came before it, a checksum of those since the event before, and of all memory. */
+  /**
+   * Every event but records, with how many literal bytes came before it, a checksum of those since the event
+   * before, and of all memory.
+   */
   readonly places: string[];
   readonly literals: Buffer;
   readonly memory: Buffer[];
@@ -55,7 +59,10 @@ function memoryTrace(stream: Uint8Array): MemoryTrace {
   return { places, literals: Buffer.concat(literals), memory, records };
 }
 
-/** Both have the same literals in the same places and make the same memory on the way; they are the same where no record was dropped. */
+/**
+ * Both have the same literals in the same places and make the same memory on the way; they are the same where
+ * no record was dropped.
+ */
 export function expectSameMemory(arrived: Buffer, stream: Buffer): void {
   const [got, sent] = [memoryTrace(arrived), memoryTrace(stream)];
   expect(got.places).toEqual(sent.places);

@@ -44,7 +44,10 @@ export interface PairResult {
   readonly downtimeMs: number;
 }
 
-/** Listens at the destination's socket, migrates there and waits until both sides are done. @throws Error with QEMU's reason */
+/**
+ * Listens at the destination's socket, migrates there and waits until both sides are done. @throws Error with
+ * QEMU's reason
+ */
 export async function migratePair(
   { source, destination }: Pair,
   migration: PairMigration = {},

@@ -1,4 +1,5 @@
-// Reads a stream with everything a reader offers, writes it again, and keeps what happened so that two readings can be compared.
+// Reads a stream with everything a reader offers, writes it again, and keeps what happened so that two
+// readings can be compared.
 import fs from 'node:fs';
 import { crc32, gunzipSync } from 'node:zlib';
 import type { QemuBlock } from '../../src/qemu/format.js';
@@ -95,7 +96,9 @@ export function replay(pieces: Iterable<Uint8Array>, options: QemuWriterOptions 
   };
 }
 
-/** The stream in pieces of `bytes` bytes, each in memory of its own, so that nothing can be read past its end. */
+/**
+ * The stream in pieces of `bytes` bytes, each in memory of its own, so that nothing can be read past its end.
+ */
 export function* cut(stream: Uint8Array, bytes: number): Generator<Uint8Array> {
   for (let at = 0; at < stream.length; at += bytes) yield stream.slice(at, at + bytes);
 }

@@ -1,7 +1,9 @@
 import { expect } from 'vitest';
 import { cut, replay } from './replay.js';
 
-/** What was told of a stream, without its places; the same however it is cut, and written again byte for byte. */
+/**
+ * What was told of a stream, without its places; the same however it is cut, and written again byte for byte.
+ */
 export function told(...parts: Uint8Array[]) {
   const stream = Buffer.concat(parts);
   const whole = replay([stream]);

@@ -1,14 +1,15 @@
 /*
- * The only program of a test guest: keeps pages of known content, rewrites some, and checks all of them again and again. After a
- * migration the count has to go on and no page may be bad. Its settings come on the kernel's command line, which Linux hands to the
- * first program as its environment:
+ * The only program of a test guest: keeps pages of known content, rewrites some, and checks all of them again
+ * and again. After a migration the count has to go on and no page may be bad. Its settings come on the
+ * kernel's command line, which Linux hands to the first program as its environment:
  *
  *     witness_mib=N     so many MiB of pages (16)
  *     witness_mode=M    idle: writes nothing; words: one word of a page at a time; fill: whole pages (words)
  *     witness_rate=N    so many pages rewritten a second (1000)
  *     witness_seed=N
  *
- * Prints "witness COUNT BAD" on the console after every check of all pages: checks so far, bad pages in this one.
+ * Prints "witness COUNT BAD" on the console after every check of all pages: checks so far, bad pages in this
+ * one.
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,7 +1,11 @@
-// Machine code as a disassembler would find it: frequent and rare instructions of x86-64, few registers, short jumps, calls to few
-// functions, padding between functions; and like compilers' it mostly repeats itself, some instructions at a time.
+// Machine code as a disassembler would find it: frequent and rare instructions of x86-64, few registers,
+// short jumps, calls to few functions, padding between functions; and like compilers' it mostly repeats
+// itself, some instructions at a time.
 
-/** `[how often, opcode bytes, what follows]`; m: a register pair, 8: a short offset, r: a near target, i: a small number. */
+/**
+ * `[how often, opcode bytes, what follows]`; m: a register pair, 8: a short offset, r: a near target, i: a
+ * small number.
+ */
 const INSTRUCTIONS = [
   [22, [0x48, 0x89], 'm'],
   [16, [0x48, 0x8b], 'm8'],

@@ -1,4 +1,5 @@
-// A guest that is made: extents of pages of one kind each, laid out by weights, and what it writes between two snapshots.
+// A guest that is made: extents of pages of one kind each, laid out by weights, and what it writes between
+// two snapshots.
 import { seeded } from '../../seeded.mjs';
 import { PAGE_BYTES, pageKinds, wordsOf } from './kinds.mjs';
 
@@ -6,8 +7,9 @@ import { PAGE_BYTES, pageKinds, wordsOf } from './kinds.mjs';
 const LONGEST_EXTENT_PAGES = 64;
 
 /**
- * Snapshots of one guest over time. `weights`: pages of each kind, as shares; besides the kinds of pages there is `zero`, and `copy`:
- * pages that stand elsewhere too. `live(guest)` writes what the guest writes until the next snapshot.
+ * Snapshots of one guest over time. `weights`: pages of each kind, as shares; besides the kinds of pages
+ * there is `zero`, and `copy`: pages that stand elsewhere too. `live(guest)` writes what the guest writes
+ * until the next snapshot.
  */
 export async function* guestImages(weights, live, { mebibytes = 64, seed = 1, count = 3 } = {}) {
   const guest = createGuest(weights, Math.round((mebibytes << 20) / PAGE_BYTES), seed);
@@ -59,7 +61,10 @@ function createGuest(weights, pages, seed) {
   return guest;
 }
 
-/** Words here and there that change, as in any heap that is used: counts by little, the rest to what stands elsewhere. */
+/**
+ * Words here and there that change, as in any heap that is used: counts by little, the rest to what stands
+ * elsewhere.
+ */
 export function touchWords(guest, pages, share, most) {
   for (const number of pages) {
     if (!guest.chance(share)) continue;

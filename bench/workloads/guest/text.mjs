@@ -1,5 +1,5 @@
-// Text as files and logs hold it: made of a vocabulary in which few words are frequent and most are rare, and of phrases that come
-// again. (It compresses about as far as the source text and logs of real programs.)
+// Text as files and logs hold it: made of a vocabulary in which few words are frequent and most are rare, and
+// of phrases that come again. (It compresses about as far as the source text and logs of real programs.)
 
 const SYLLABLES =
   'ba be bi ca co da de di el en er fa fi ga go ha in ka la le li lo ma me mi na no or pa pe ra re ri sa se si ta te ti to un va ve za'.split(

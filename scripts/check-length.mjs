@@ -12,7 +12,9 @@ const MAX_COLUMNS = 110;
 const COMMENT = /^\s*(?:\/\/|\/?\*)|[;{}),] \/\/ |^\s*# /;
 
 const patterns = ['*.ts', '*.mjs', '*.cjs', '*.c', '*.h', '.ci/run'];
-const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard', ...patterns], { encoding: 'utf8' });
+const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard', ...patterns], {
+  encoding: 'utf8',
+});
 const problems = [];
 for (const file of files.split('\n').filter((name) => name !== '' && existsSync(name))) {
   const lines = readFileSync(file, 'utf8').trimEnd().split('\n');

@@ -14,7 +14,7 @@ const MAY_IMPORT = {
   agent: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine', 'qemu', 'image', 'channel'],
   simulate: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine'],
   analyze: ['page', 'kernels', 'codec', 'strategy', 'stream', 'engine'],
-  report: ['page', 'analyze', 'simulate'],
+  report: ['page', 'codec', 'analyze', 'simulate'],
   cli: [
     ...[
       'page',

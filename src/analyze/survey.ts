@@ -1,8 +1,5 @@
-import { type CodecName, codecByName } from '../codec/registry.js';
+import { MEASURABLE_CODECS } from '../codec/registry.js';
 import type { Packing, PackingResult, Strategy } from '../strategy/strategy.js';
-
-/** Codecs that are tried on every page that needs bytes. */
-const TRIED: readonly CodecName[] = ['rle', 'zero-aware', 'wkdm', 'lz4', 'xbzrle', 'similar'];
 
 /** What one codec would make of the pages that need bytes. */
 interface CodecTrial {
@@ -40,7 +37,7 @@ export interface Survey {
 /** Makes a survey; `zstd`: whether zstd is at hand. */
 export function createSurvey(zstd: boolean): Survey {
   const codecs = Object.fromEntries(
-    TRIED.map((name): [string, CodecTrial] => [
+    MEASURABLE_CODECS.map(({ name }): [string, CodecTrial] => [
       name,
       { pages: 0, bytesIn: 0, bytesOut: 0, tried: { pages: 0, bytes: 0 }, ms: 0 },
     ]),
@@ -62,8 +59,7 @@ export function createSurvey(zstd: boolean): Survey {
     strategy: {
       name: 'survey',
       choose(page) {
-        for (const name of TRIED) {
-          const base = codecByName(name).base;
+        for (const { name, base } of MEASURABLE_CODECS) {
           if (base === 'parent' && !page.hasVersion) continue;
           const started = performance.now();
           const bytes = page.measure(name);

@@ -1,6 +1,6 @@
 import { type CodecContext, createCodecContext, type PageCodec } from '../codec/codec.js';
 import { packedLz4Capacity, unpackLz4 } from '../codec/lz4.js';
-import { type CodecName, codecByName } from '../codec/registry.js';
+import { type CodecName, MEASURABLE_CODECS } from '../codec/registry.js';
 import { loadZstd } from '../codec/zstd/load.js';
 import type { Zstd } from '../codec/zstd.js';
 import { PageIndex } from '../dedup/page-index.js';
@@ -25,7 +25,6 @@ const MIX: readonly Content[] = [
   ...Array<Content>(2).fill('code'),
   'random',
 ];
-const ALONE = ['rle', 'zero-aware', 'wkdm', 'lz4'] as const satisfies readonly CodecName[];
 const LEVELS = [1, 3, 6, 9] as const;
 const TLS_RECORD_BYTES = 16384;
 /** Each thing is done for so long, and at least so many times; the times before that warm up. */
@@ -124,13 +123,13 @@ async function codecUs({ codec, pages, versions, page, out }: Bench, { encode, d
 async function codecCosts(bench: Bench): Promise<Pick<Costs, 'encodeUs' | 'decodeUs'>> {
   const encodeUs: Partial<Record<CodecName, number>> = {};
   const decodeUs: Partial<Record<CodecName, number>> = {};
-  for (const name of [...ALONE, 'xbzrle'] as const) {
-    const us = await codecUs(bench, codecByName(name));
-    encodeUs[name] = us.encodeUs;
-    // A page of lz4 stands in a segment that is unpacked as a whole.
-    if (name !== 'lz4') decodeUs[name] = us.decodeUs;
+  for (const codec of MEASURABLE_CODECS) {
+    const us = await codecUs(bench, codec);
+    // Deltas against other pages are encoded while they are searched: `similarUs` includes them.
+    if (codec.base !== 'reference') encodeUs[codec.name] = us.encodeUs;
+    // A page of a packed segment is decoded with its segment.
+    if (codec.family !== 'packing') decodeUs[codec.name] = us.decodeUs;
   }
-  decodeUs.similar = decodeUs.xbzrle!;
   return { encodeUs, decodeUs };
 }
 

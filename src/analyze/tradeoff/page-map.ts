@@ -1,20 +1,10 @@
+import type { PageClass } from '../../codec/codec.js';
+import { codecByName } from '../../codec/registry.js';
 import type { PageObserver } from '../../engine/decode/image-decoder.js';
-import type { PageClass, PageMap } from './report.js';
+import type { PageMap } from './report.js';
 
 /** As many cells at most, so that a map can be drawn. */
 const MAX_CELLS = 4096;
-
-const CLASS_OF: Readonly<Record<string, PageClass>> = {
-  zero: 'zero',
-  fill: 'fill',
-  unchanged: 'unchanged',
-  'same-as': 'duplicate',
-  xbzrle: 'delta',
-  similar: 'delta',
-  rle: 'coded',
-  'zero-aware': 'coded',
-  wkdm: 'coded',
-};
 
 /** Listens to a decoder and draws the map of its last image. */
 export class PageMapper {
@@ -45,12 +35,11 @@ export class PageMapper {
     return { image, pages: pages.length, cellPages, cells, counts };
   }
 
-  /** A page as it is travels in a segment: what packed that is its codec then. */
+  /** A raw page is part of a segment: the packing of the segment counts as its codec. */
   private wayOf(codec: string, packing: string | undefined): number {
     const name = codec === 'raw' ? (packing ?? 'raw') : codec;
     const found = this.ways.findIndex((way) => way.codec === name);
     if (found >= 0) return found;
-    const asItIs: PageClass = name === 'raw' ? 'raw' : 'packed';
-    return this.ways.push({ class: CLASS_OF[name] ?? asItIs, codec: name }) - 1;
+    return this.ways.push({ class: codecByName(name).pageClass, codec: name }) - 1;
   }
 }

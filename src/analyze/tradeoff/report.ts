@@ -1,3 +1,4 @@
+import type { PageClass } from '../../codec/codec.js';
 import type { MarginalStep, PackingMeasure, PipelinedTime } from './model.js';
 
 /** What `pageferry tradeoff` found: all that its terminal summary, its JSON and its page are made of. */
@@ -64,9 +65,6 @@ export interface Advice {
   readonly bytesOut: number;
   readonly cpuMs: number;
 }
-
-/** What a page is, as far as it decides how it travels. */
-export type PageClass = 'zero' | 'fill' | 'unchanged' | 'duplicate' | 'delta' | 'coded' | 'packed' | 'raw';
 
 /** The last image, in cells of `cellPages` pages each: the class that most of a cell's pages have, and their codec. */
 export interface PageMap {

@@ -1,34 +1,9 @@
-import type { PageClass, PageMap, WorkloadReport } from '../../analyze/tradeoff/report.js';
+import type { PageMap, WorkloadReport } from '../../analyze/tradeoff/report.js';
+import type { Codec } from '../../codec/registry.js';
 import { percentText } from '../terminal/units.js';
 import { figure, type Size } from './chart.js';
+import { CODECS_BY_CLASS, codecClass } from './codec-colours.js';
 import { escaped } from './escape.js';
-
-/** The style sheet has a colour for each, `--codec-NAME`: one hue a class. In the legend's order, with what it says there. */
-const CODECS: Readonly<Record<string, string>> = {
-  zero: 'all zero',
-  fill: 'one byte throughout',
-  unchanged: 'the same as before',
-  'same-as': 'the same as another page',
-  xbzrle: 'changes since before',
-  similar: 'changes against another page',
-  rle: 'coded alone',
-  'zero-aware': 'coded alone',
-  wkdm: 'coded alone',
-  lz4: 'packed in groups',
-  zstd: 'packed in groups',
-  raw: 'as it is',
-};
-/** For a codec that is not known here: one that looks like its class. */
-const LIKE: Readonly<Record<PageClass, string>> = {
-  zero: 'zero',
-  fill: 'fill',
-  unchanged: 'unchanged',
-  duplicate: 'same-as',
-  delta: 'xbzrle',
-  coded: 'wkdm',
-  packed: 'zstd',
-  raw: 'raw',
-};
 
 /** The image from its first page to its last, row by row. */
 export function mapFigure({ map, pages }: WorkloadReport): string {
@@ -56,7 +31,7 @@ function draw(size: Size, map: PageMap): string {
   const rects = runsOf(map.cells, columns).map(({ from, to }) => {
     const { class: pageClass, codec } = map.cells[from]!;
     const [x, y] = [from % columns, Math.floor(from / columns)];
-    const colour = colourOf(codec, pageClass);
+    const colour = codecClass(codecOf(codec)?.name ?? 'raw');
     const pages = `pages ${from * map.cellPages} to ${Math.min(map.pages, to * map.cellPages) - 1}: ${pageClass}, ${codec}`;
     const shape = `x="${px(x)}" y="${px(y)}" width="${px(to - from)}" height="${px(1) + OVERLAP_PX}"`;
     return `<rect class="${colour}" ${shape}><title>${escaped(pages)}</title></rect>`;
@@ -83,29 +58,26 @@ export function runsOf(cells: PageMap['cells'], columns: number): { from: number
   return runs;
 }
 
-function colourOf(codec: string, pageClass: PageClass): string {
-  return `codec-${nameOf(codec) ?? LIKE[pageClass] ?? 'raw'}`;
-}
-
-/** `zstd:3` is a zstd. */
-function nameOf(codec: string): string | undefined {
+/** Return the codec of the registry: `zstd:3` is zstd. */
+function codecOf(codec: string): Codec | undefined {
   const name = codec.split(':')[0]!;
-  return Object.hasOwn(CODECS, name) ? name : undefined;
+  return CODECS_BY_CLASS.find((known) => known.name === name);
 }
 
-function counted({ counts, cells }: PageMap) {
-  const order = Object.keys(CODECS);
-  const place = (codec: string) =>
-    (order.indexOf(nameOf(codec) ?? '') + order.length + 1) % (order.length + 1);
-  const classOf = (codec: string) => cells.find((cell) => cell.codec === codec)?.class ?? 'raw';
+/** Pages by codec, in the order of the classes. */
+function counted({ counts }: PageMap) {
+  const order = (codec: string) => {
+    const known = codecOf(codec);
+    return known ? CODECS_BY_CLASS.indexOf(known) : CODECS_BY_CLASS.length;
+  };
   return Object.entries(counts)
     .filter(([, pages]) => pages > 0)
-    .sort(([a], [b]) => place(a) - place(b))
+    .sort(([a], [b]) => order(a) - order(b))
     .map(([codec, pages]) => ({
       codec,
       pages,
-      colour: colourOf(codec, classOf(codec)),
-      means: CODECS[nameOf(codec) ?? ''] ?? '',
+      colour: codecClass(codecOf(codec)?.name ?? 'raw'),
+      means: codecOf(codec)?.label ?? '',
     }));
 }
 

@@ -1,3 +1,5 @@
+import { CODEC_RULES } from './codec-colours.js';
+
 /** The page's style sheet: light or dark as the reader's system is, one column, charts in the size that fits. */
 export const STYLE = `
 :root {
@@ -49,22 +51,7 @@ figure svg text { font-variant-numeric: tabular-nums; }
 [aria-label$='grid'] { stroke-opacity: .13; }
 .map rect { shape-rendering: crispEdges; }
 .map { overflow: hidden !important; border: 1px solid var(--edge); }
-${[
-  'zero',
-  'fill',
-  'unchanged',
-  'same-as',
-  'xbzrle',
-  'similar',
-  'rle',
-  'zero-aware',
-  'wkdm',
-  'lz4',
-  'zstd',
-  'raw',
-]
-  .map((codec) => `.codec-${codec} { fill: var(--codec-${codec}); }`)
-  .join('\n')}
+${CODEC_RULES}
 .legend { list-style: none; margin: 12px 0 0; padding: 0; display: grid; gap: 4px 20px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 260px), 1fr)); font-size: 14px; }
 .legend li { display: flex; gap: 8px; }
 .legend svg.swatch { flex: none; width: 14px; height: 14px; margin-top: 4px; }

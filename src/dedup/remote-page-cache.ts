@@ -1,187 +1,198 @@
-import type { Kernels } from '../kernels/kernels.js';
+import type { Slots } from '../kernels/arena.js';
+import { GuestDigest } from './guest-digest.js';
 import { isDigest } from './page-digests.js';
+import { PageTable } from './page-table.js';
 
-const NONE = 0xffffffff;
-/** The number of an image that both sides hold (`BASE` in the stream's format). */
-const HELD = 1;
-const CHUNK_PAGES = 16384;
+/** The number of an image that both hosts have (`BASE` in the stream format). */
+const BASE_IMAGE = 1;
+/** Where a page's table entry has the number of its cache slot, plus 1; 0: its bytes are not cached. */
+const SLOT_WORD = 4;
+const NO_OWNER = -1;
 
-/** What a page has in the table: its digest, then the slot of its bytes. */
-const WORDS = 5;
-
-/** An image that both sides hold, which pages may refer to. */
+/** An image that both hosts have and that pages may refer to. */
 export interface BasePages {
+  /** Pages of the image. */
   readonly pages: number;
+  /** Fill `into` with the bytes of `page`. */
   read(page: number, into: Uint8Array): void;
 }
 
+/** How often the bytes of a page were looked up, and how often they were available. */
+export interface CacheStats {
+  readonly lookups: number;
+  readonly hits: number;
+}
+
 /**
- * The pages of a guest as the receiver has them now: a digest for each, and the bytes of as many as a cache of a fixed size holds.
- * Deltas and references need the bytes; the page that was put longest ago makes room (second chance, one bit a slot). Which pages
- * are there follows from what was put alone, so that a receiver with a cache of the same size has the same ones.
+ * The pages of a guest as the receiver has them now: a digest for every page, and the bytes of as many pages as a cache of a fixed
+ * size holds. Deltas and references need the bytes. The cache evicts the page that was put longest ago (second chance, one bit per
+ * slot); lookups do not change the order, so a receiver with a cache of the same size caches the same pages.
  */
 export class RemotePageCache {
-  private readonly chunks: (Uint32Array | undefined)[] = [];
-  private readonly slots: number;
+  private readonly table = new PageTable();
+  private readonly guestDigest: GuestDigest;
+  private readonly firstSlot: number;
   private readonly slotCount: number;
+  /** Page whose bytes a slot holds. */
   private readonly owners: Float64Array;
-  private readonly used: Uint8Array;
+  /** Whether a slot was written since the hand passed it. */
+  private readonly recent: Uint8Array;
   private hand = 0;
-  private taken = 0;
+  private usedSlots = 0;
   private readonly digest: number;
-  /** For a page's own last version, and for others: a delta may need both at a time. */
-  private readonly again: readonly [own: number, other: number];
+  /** Buffers for pages that are not cached: a delta needs a page's last version and another page at a time. */
+  private readonly buffers: readonly [own: number, other: number];
   private lookups = 0;
   private hits = 0;
 
   constructor(
-    private readonly kernels: Kernels,
+    private readonly memory: Slots,
     private readonly pageBytes: number,
     cacheBytes: number,
-    /** Reads a page whose bytes are not in the cache, as the receiver may have it; whether it could. */
+    /** Read a page that is not cached, as the receiver may have it; return false if that is not possible. */
     private readonly rereadPage?: (page: number, into: Uint8Array) => boolean,
     private readonly base?: BasePages,
   ) {
     this.slotCount = Math.floor(cacheBytes / pageBytes);
-    this.slots = this.slotCount > 0 ? kernels.reserve(this.slotCount * pageBytes, 'sent pages') : 0;
+    this.firstSlot = memory.slot('page cache', this.slotCount * pageBytes, 'cacheBytes');
     this.owners = new Float64Array(this.slotCount);
-    this.used = new Uint8Array(this.slotCount);
-    this.digest = kernels.reserve(16, 'sent page digest');
-    this.again = [kernels.reserve(pageBytes, 'sent page'), kernels.reserve(pageBytes, 'other sent page')];
+    this.recent = new Uint8Array(this.slotCount);
+    this.digest = memory.slot('page digest', 16);
+    this.buffers = [memory.slot('last version', pageBytes), memory.slot('other page', pageBytes)];
+    this.guestDigest = new GuestDigest(memory);
   }
 
-  /** How often a page's bytes were asked for, and how often they were there. */
-  get cache(): { readonly lookups: number; readonly hits: number } {
+  get stats(): CacheStats {
     return { lookups: this.lookups, hits: this.hits };
   }
 
-  /** Notes that the receiver has `page` with the digest at `digest`; `address`: its bytes, to be kept for deltas, 0 for none. */
+  /** Return the digest, 16 bytes, of all pages that the receiver has. Takes the same time for every guest size. */
+  digestOfGuest(guestBytes: number): Uint8Array {
+    return this.guestDigest.value(guestBytes);
+  }
+
+  /** Record that the receiver has `page` with the digest at `digest`. `address`: its bytes, to be cached, or 0 to cache none. */
   put(page: number, digest: number, address: number): void {
-    const entry = this.entry(page);
-    const at = WORDS * (page % CHUNK_PAGES);
-    const { words } = this.kernels;
-    for (let i = 0; i < 4; i++) entry[at + i] = words[(digest >>> 2) + i]!;
-    let slot = entry[at + 4]!;
+    const entry = this.table.open(page);
+    const at = PageTable.offset(page);
+    this.setDigest(page, entry, at, digest);
+    const cached = entry[at + SLOT_WORD]!;
     if (address === 0 || this.slotCount === 0) {
-      if (slot !== NONE) this.release(slot);
-      entry[at + 4] = NONE;
+      if (cached !== 0) this.releaseSlot(cached - 1);
+      entry[at + SLOT_WORD] = 0;
       return;
     }
-    if (slot === NONE) {
-      slot = this.freeSlot();
+    let slot = cached - 1;
+    if (cached === 0) {
+      slot = this.takeSlot();
       this.owners[slot] = page;
-      entry[at + 4] = slot;
+      entry[at + SLOT_WORD] = slot + 1;
     }
-    this.used[slot] = 1;
-    this.kernels.bytes.copyWithin(this.address(slot), address, address + this.pageBytes);
+    this.recent[slot] = 1;
+    this.memory.kernels.bytes.copyWithin(this.addressOf(slot), address, address + this.pageBytes);
   }
 
-  /** What the receiver has as `page` is not known any more. */
+  /** Record that it is unknown what the receiver has as `page`. */
   invalidate(page: number): void {
-    const entry = this.entry(page);
-    const at = WORDS * (page % CHUNK_PAGES);
-    if (entry[at + 4] !== NONE) this.release(entry[at + 4]!);
-    entry.fill(0, at, at + 4);
-    entry[at + 4] = NONE;
+    const entry = this.table.find(page);
+    if (!entry) return;
+    const at = PageTable.offset(page);
+    if (hasDigest(entry, at)) this.guestDigest.remove(page, entry, at);
+    if (entry[at + SLOT_WORD] !== 0) this.releaseSlot(entry[at + SLOT_WORD]! - 1);
+    entry.fill(0, at, at + SLOT_WORD + 1);
   }
 
-  /** Whether the receiver has `page`. */
+  /** Return whether the receiver has `page`. */
   has(page: number): boolean {
-    const chunk = this.chunks[Math.floor(page / CHUNK_PAGES)];
-    if (!chunk) return false;
-    const at = WORDS * (page % CHUNK_PAGES);
-    return (chunk[at]! | chunk[at + 1]! | chunk[at + 2]! | chunk[at + 3]!) !== 0;
+    const entry = this.table.find(page);
+    return entry !== undefined && hasDigest(entry, PageTable.offset(page));
   }
 
-  /** Whether the receiver has `page` with the digest at `digest`. */
+  /** Return whether the receiver has `page` with the digest at `digest`. */
   matches(page: number, digest: number): boolean {
-    const chunk = this.chunks[Math.floor(page / CHUNK_PAGES)];
-    if (!chunk) return false;
-    const at = WORDS * (page % CHUNK_PAGES);
-    return isDigest(chunk, at, this.kernels.words, digest >>> 2);
+    const entry = this.table.find(page);
+    if (!entry) return false;
+    return isDigest(entry, PageTable.offset(page), this.memory.kernels.words, digest >>> 2);
   }
 
-  /** The four words of a page's digest, all zero where the receiver does not have it. */
-  digestOf(page: number): Uint32Array {
-    const at = WORDS * (page % CHUNK_PAGES);
-    return this.entry(page).subarray(at, at + 4);
-  }
-
-  /** Where the page's bytes stand as the receiver has them, or 0. The address is good until the next call. */
+  /** Return the address of the page's bytes as the receiver has them, or 0. It is valid until the next `find`. */
   find(image: number, page: number): number {
-    if (!this.base || image !== HELD) return this.lookUp(page, this.again[1]);
-    const { bytes } = this.kernels;
-    this.base.read(page, bytes.subarray(this.again[1], this.again[1] + this.pageBytes));
-    return this.again[1];
+    const buffer = this.buffers[1];
+    if (!this.base || image !== BASE_IMAGE) return this.lookUp(page, buffer);
+    this.base.read(page, this.memory.kernels.bytes.subarray(buffer, buffer + this.pageBytes));
+    return buffer;
   }
 
-  /** The same, good until the next call of this one. */
+  /** As `find` for a page of the guest; the address is valid until the next call of `version`. */
   version(page: number): number {
-    return this.lookUp(page, this.again[0]);
+    return this.lookUp(page, this.buffers[0]);
   }
 
-  private lookUp(page: number, again: number): number {
-    this.lookups++;
-    const chunk = this.chunks[Math.floor(page / CHUNK_PAGES)];
-    if (!chunk) return 0;
-    const slot = chunk[WORDS * (page % CHUNK_PAGES) + 4]!;
-    if (slot !== NONE) {
-      this.hits++;
-      return this.address(slot);
-    }
-    const { bytes, run } = this.kernels;
-    if (!this.rereadPage || !this.has(page)) return 0;
-    if (!this.rereadPage(page, bytes.subarray(again, again + this.pageBytes))) return 0;
-    run.hash128(again, this.pageBytes, 0, 0, this.digest);
-    if (!this.matches(page, this.digest)) return 0;
-    this.hits++;
-    return again;
-  }
-
-  /** `find` gives nothing else. */
+  /** Return true: `find` returns only bytes that the receiver has. */
   isAsSent(): boolean {
     return true;
   }
 
-  /** Whether the receiver has, as `page`, the bytes at `address`; confirmed byte by byte. */
+  /** Return whether the receiver's `page` has the bytes at `address`; compares all of them. */
   confirm(image: number, page: number, address: number): boolean {
-    const sent = this.find(image, page);
-    return sent !== 0 && this.kernels.run.pagesEqual(sent, address, this.pageBytes) === 1;
+    const found = this.find(image, page);
+    return found !== 0 && this.memory.kernels.run.pagesEqual(found, address, this.pageBytes) === 1;
   }
 
-  private address(slot: number): number {
-    return this.slots + slot * this.pageBytes;
+  private setDigest(page: number, entry: Uint32Array, at: number, digest: number): void {
+    const { words } = this.memory.kernels;
+    const from = digest >>> 2;
+    if (isDigest(entry, at, words, from)) return;
+    if (hasDigest(entry, at)) this.guestDigest.remove(page, entry, at);
+    for (let i = 0; i < 4; i++) entry[at + i] = words[from + i]!;
+    this.guestDigest.add(page, entry, at);
   }
 
-  private entry(page: number): Uint32Array {
-    const number = Math.floor(page / CHUNK_PAGES);
-    let chunk = this.chunks[number];
-    if (!chunk) {
-      chunk = new Uint32Array(WORDS * CHUNK_PAGES);
-      for (let at = 4; at < chunk.length; at += WORDS) chunk[at] = NONE;
-      this.chunks[number] = chunk;
+  private lookUp(page: number, buffer: number): number {
+    this.lookups++;
+    const entry = this.table.find(page);
+    if (!entry) return 0;
+    const cached = entry[PageTable.offset(page) + SLOT_WORD]!;
+    if (cached !== 0) {
+      this.hits++;
+      return this.addressOf(cached - 1);
     }
-    return chunk;
+    const { bytes, run } = this.memory.kernels;
+    if (!this.rereadPage || !this.has(page)) return 0;
+    if (!this.rereadPage(page, bytes.subarray(buffer, buffer + this.pageBytes))) return 0;
+    run.hash128(buffer, this.pageBytes, 0, 0, this.digest);
+    if (!this.matches(page, this.digest)) return 0;
+    this.hits++;
+    return buffer;
   }
 
-  /** A slot that nobody uses, or that of the page that was not used for longest. */
-  private freeSlot(): number {
-    if (this.taken < this.slotCount) return this.taken++;
+  private addressOf(slot: number): number {
+    return this.firstSlot + slot * this.pageBytes;
+  }
+
+  /** Return an unused slot, or evict the page of the first slot that was not written since the hand passed it. */
+  private takeSlot(): number {
+    if (this.usedSlots < this.slotCount) return this.usedSlots++;
     for (;;) {
       const slot = this.hand;
       this.hand = (this.hand + 1) % this.slotCount;
-      if (this.used[slot] === 1) {
-        this.used[slot] = 0;
+      if (this.recent[slot] === 1) {
+        this.recent[slot] = 0;
         continue;
       }
       const owner = this.owners[slot]!;
-      if (owner >= 0) this.entry(owner)[WORDS * (owner % CHUNK_PAGES) + 4] = NONE;
+      if (owner !== NO_OWNER) this.table.open(owner)[PageTable.offset(owner) + SLOT_WORD] = 0;
       return slot;
     }
   }
 
-  private release(slot: number): void {
-    this.owners[slot] = -1;
-    this.used[slot] = 0;
+  private releaseSlot(slot: number): void {
+    this.owners[slot] = NO_OWNER;
+    this.recent[slot] = 0;
   }
+}
+
+/** A page that the receiver does not have has no digest: four words of zero. */
+function hasDigest(entry: Uint32Array, at: number): boolean {
+  return (entry[at]! | entry[at + 1]! | entry[at + 2]! | entry[at + 3]!) !== 0;
 }

@@ -1,8 +1,7 @@
-// Stream format version 1; `docs/stream.md` is its text, with worked examples.
+// The stream format; `docs/stream.md` describes it, with worked examples.
 
 /** Opens every stream. As with PNG, the odd bytes show at once that a transfer changed line ends or stripped the top bit. */
 export const MAGIC = Uint8Array.of(0x89, 0x50, 0x46, 0x59, 0x0d, 0x0a, 0x1a, 0x0a);
-export const VERSION = 1;
 export const HEADER_BYTES = 24;
 export const RECORD_HEAD_BYTES = 24;
 /** The trailer record's head, and what it holds beside where the index starts: "PFYINDEX". */
@@ -47,6 +46,9 @@ export type RecordType = (typeof RECORD)[keyof typeof RECORD];
  * meanwhile, its pages in any order and as often as they change.
  */
 export type StreamKind = 'images' | 'live';
+
+/** Format version of each kind of stream. Version 2 of live streams has the digest of a guest in `src/dedup/guest-digest.ts`. */
+export const VERSIONS: Readonly<Record<StreamKind, number>> = { images: 1, live: 2 };
 
 /** What the header of a stream says. */
 export interface StreamHeader {

@@ -16,7 +16,7 @@ import {
   type StreamHeader,
   type StreamKind,
   TRAILER_MAGIC,
-  VERSION,
+  VERSIONS,
 } from './format.js';
 import { hex, WireReader, type WireWriter } from './wire.js';
 
@@ -38,7 +38,7 @@ const LAST_RECORD: Readonly<Record<StreamKind, RecordType>> = {
 /** The header's bytes before its check. */
 export function writeHeader(to: WireWriter, kind: StreamKind, header: StreamHeader): void {
   to.put(MAGIC);
-  to.u16(VERSION);
+  to.u16(VERSIONS[kind]);
   to.u16(FLAGS[kind]);
   to.u32(header.pageBytes);
   to.u32(header.maxFrameBytes);
@@ -56,12 +56,14 @@ export function readHeader(
     throw new PageferryError('bad-stream', 'not a pageferry stream: it does not begin with the magic');
   const from = new WireReader(bytes.subarray(MAGIC.length), 'stream header');
   const version = from.u16();
-  if (version !== VERSION)
+  const flags = from.u16();
+  // A sound stream of the other kind is reported as such below.
+  const isOtherKind = version === VERSIONS[OTHER[kind]] && flags === FLAGS[OTHER[kind]];
+  if (version !== VERSIONS[kind] && !isOtherKind)
     throw new PageferryError(
       'unsupported',
-      `stream version ${version}: this reader knows version ${VERSION}`,
+      `stream version ${version}: this reader knows version ${VERSIONS[kind]}`,
     );
-  const flags = from.u16();
   const pageBytes = from.u32();
   const maxFrameBytes = from.u32();
   const stored = from.u32();

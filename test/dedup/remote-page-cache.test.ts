@@ -124,7 +124,7 @@ test.each([0, 1, 3, 16])(
         if (now.has(page)) expect(matches(page, now.get(page)!)).toBe(true);
       }
     }
-    expect(sent.cache.hits).toBe(kept);
+    expect(sent.stats.hits).toBe(kept);
     expect(kept > 0).toBe(slots > 0);
   },
 );
@@ -142,7 +142,7 @@ test('what was forgotten is read again, but only what the receiver has', async (
   put(2, 19);
   put(3, 30);
   expect([byteOf(1), byteOf(2), byteOf(3), byteOf(4)]).toEqual([10, undefined, undefined, undefined]);
-  expect(sent.cache).toEqual({ lookups: 4, hits: 1 });
+  expect(sent.stats).toEqual({ lookups: 4, hits: 1 });
 });
 
 test('a page and another that it refers to are at hand at a time', async () => {

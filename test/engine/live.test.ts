@@ -174,3 +174,44 @@ test.each([
   expect(handovers.length).toBeGreaterThan(0);
   expect(handovers.every((ms) => (ms === 0) === here)).toBe(true);
 });
+
+test('a claimed guest size takes neither memory nor time: 32 GiB of which no page arrives', async () => {
+  const sender = await liveSender();
+  const receiver = await createPageReceiver({ open: new ReceivedMemory().openNothing });
+  const before = process.memoryUsage().arrayBuffers;
+  const stream = [sender.begin('guest', 2 ** 23), sender.end()];
+  for (const bytes of stream) receiver.push(bytes);
+  receiver.finish();
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 << 20);
+  expect(Buffer.concat(stream).length).toBeLessThan(160);
+  await sender.close();
+});
+
+test('one page at the end of a guest of 1 TiB takes one small table', async () => {
+  const sender = await liveSender();
+  const receiver = await createPageReceiver({ open: new ReceivedMemory().openNothing });
+  const before = process.memoryUsage().arrayBuffers;
+  receiver.push(sender.begin('guest', 2 ** 28));
+  sender.buffer.fill(0, 0, PAGE);
+  const { packed } = await sender.batch([2 ** 28 - 1]);
+  for (const part of (await packed).parts) receiver.push(part);
+  receiver.push(sender.end());
+  receiver.finish();
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 << 20);
+  await sender.close();
+});
+
+test('a guest above maxGuestBytes is refused before it is opened', async () => {
+  const sender = await liveSender();
+  let opened = false;
+  const open = () => {
+    opened = true;
+    return new ReceivedMemory();
+  };
+  const receiver = await createPageReceiver({ open, maxGuestBytes: 100 * PAGE });
+  expect(() => receiver.push(sender.begin('guest', 101))).toThrow(
+    'guest "guest": 413696 bytes, maxGuestBytes is 409600',
+  );
+  expect(opened).toBe(false);
+  await sender.close();
+});

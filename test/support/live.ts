@@ -1,5 +1,5 @@
 import { createPageSender } from '../../src/engine/live/create-page-sender.js';
-import type { PageReceiver } from '../../src/engine/live/page-receiver.js';
+import type { GuestMemory, PageReceiver } from '../../src/engine/live/page-receiver.js';
 import type { PageSender, PageSenderOptions } from '../../src/engine/live/page-sender.js';
 import { strategyByName } from '../../src/strategy/registry.js';
 import type { StreamState } from '../../src/strategy/strategy.js';
@@ -58,6 +58,9 @@ export class ReceivedMemory {
     if (this.bytes.length === 0) this.bytes = new Uint8Array(pages * pageBytes);
     return this;
   };
+
+  /** Accept a guest of any size and store nothing of it. */
+  readonly openNothing = (): GuestMemory => ({ write() {}, zero() {}, read() {} });
 
   write(page: number, bytes: Uint8Array): void {
     this.bytes.set(bytes, page * this.pageBytes);

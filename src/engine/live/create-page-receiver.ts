@@ -1,17 +1,35 @@
 import { createCodecContext } from '../../codec/codec.js';
 import { loadZstd } from '../../codec/zstd/load.js';
+import { RecordParser } from '../decode/record-parser.js';
 import { FrameDecoder, packedLimit } from '../frame/frame-decoder.js';
-import { kernelsWithin } from '../options.js';
+import { checkFrameBytes, checkInteger, kernelsWithin } from '../options.js';
+import { GuestDecoder } from './guest-decoder.js';
 import { LiveReceiver } from './live-receiver.js';
 import type { PageReceiver, PageReceiverOptions } from './page-receiver.js';
 
-/** Makes a receiver. */
+const MAX_CACHE_BYTES = 2 ** 31;
+
+/**
+ * Create a receiver of a live guest.
+ * @throws PageferryError `bad-argument` for an option out of bounds, `limit` if there is too little memory for the options
+ */
 export async function createPageReceiver(options: PageReceiverOptions): Promise<PageReceiver> {
-  const { maxFrameBytes = 32 << 20 } = options;
-  const memoryBytes = 2 * packedLimit(maxFrameBytes) + (options.cacheBytes ?? 0) + (4 << 20);
+  const maxFrameBytes = checkFrameBytes(options.maxFrameBytes);
+  const cacheBytes = checkInteger('cacheBytes', options.cacheBytes ?? 0, 0, MAX_CACHE_BYTES);
+  const { maxGuestBytes = 0 } = options;
+  checkInteger('maxGuestBytes', maxGuestBytes, 0, Number.MAX_SAFE_INTEGER);
+  const memoryBytes = 2 * packedLimit(maxFrameBytes) + cacheBytes + (4 << 20);
   const kernels = await kernelsWithin(memoryBytes, 'maxFrameBytes and cacheBytes');
-  const codec = createCodecContext(kernels);
-  const data = kernels.reserve(packedLimit(maxFrameBytes), 'frame data');
-  const frames = new FrameDecoder(codec, await loadZstd(), maxFrameBytes);
-  return new LiveReceiver(options, codec, frames, data, maxFrameBytes);
+  const context = createCodecContext(kernels);
+  const data = kernels.slot('frame data', packedLimit(maxFrameBytes), 'maxFrameBytes');
+  const frames = new FrameDecoder(context, await loadZstd(), maxFrameBytes);
+  const decoder = new GuestDecoder(options, context, frames, data);
+  const parser = new RecordParser(kernels, data, 'live', maxFrameBytes, {
+    get complete() {
+      return decoder.complete;
+    },
+    open: (header) => decoder.open(header.pageBytes, header.maxFrameBytes),
+    take: (record, head, what) => decoder.take(record, head, what),
+  });
+  return new LiveReceiver({ parser, decoder });
 }

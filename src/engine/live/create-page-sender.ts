@@ -1,60 +1,148 @@
 import { createCodecContext } from '../../codec/codec.js';
 import { packedLz4Capacity } from '../../codec/lz4.js';
 import { loadZstd } from '../../codec/zstd/load.js';
+import type { Zstd } from '../../codec/zstd.js';
+import { PageferryError } from '../../page/error.js';
+import { adaptive } from '../../strategy/adaptive/adaptive.js';
 import type { StreamState } from '../../strategy/strategy.js';
+import { PAGE_BYTES } from '../../stream/format.js';
 import { FrameBuilder, type FrameContext, SEGMENT_KINDS } from '../frame/frame-builder.js';
-import { kernelsWithin } from '../options.js';
+import { checkInteger, kernelsWithin } from '../options.js';
 import { localPool, threadPool } from '../pack/pool.js';
 import { createEstimate, createSegment } from '../pack/segment.js';
 import { packerBytes, SegmentPacker } from '../pack/segment-packer.js';
-import { LiveSender, SKETCHES_A_PAGE } from './live-sender.js';
-import type { PageSender, PageSenderOptions } from './page-sender.js';
+import { BatchEncoder, type BatchEncoderOptions } from './batch-encoder.js';
+import { LiveSender } from './live-sender.js';
+import { DEDUP_LEVELS, type PageSender, type PageSenderOptions } from './page-sender.js';
 
-const SLACK = 1 << 17;
-/** With so few, a thread of its own for LZ4 takes more than LZ4 does: a third of the sender's time, on two cores. */
+/** Capacity of a segment beyond the bytes of a batch. */
+const SEGMENT_SLACK = 1 << 17;
+/** With this many threads or fewer, LZ4 runs on the calling thread: a worker for it took a third of the sender's time on two cores. */
 const FEW_THREADS = 2;
+const LINK_BITS_PER_SECOND = 1e9;
+const MAX_CACHE_BYTES = 2 ** 31;
 
-/** Makes a sender. @throws PageferryError `limit` when there is not as much memory as its options come to */
-export async function createPageSender(options: PageSenderOptions): Promise<PageSender> {
-  const { threads = 1, pageBytes, batchPages } = options;
-  const capacity = batchPages * pageBytes + SLACK;
-  const frameCount = threads + 1;
-  const slots = 2 ** Math.max(10, Math.ceil(Math.log2(options.indexPages)));
-  const perFrame = SEGMENT_KINDS.length * (capacity + packedLz4Capacity(capacity) + 512);
-  const memory = options.cacheBytes + frameCount * perFrame + slots * (16 + 12 * SKETCHES_A_PAGE);
-  const kernels = await kernelsWithin(
-    memory + packerBytes(capacity) + capacity + 64 * pageBytes + (2 << 20),
-    'cacheBytes',
-  );
+/**
+ * Create a sender of a live guest.
+ * @throws PageferryError `bad-argument` for an option out of bounds, `limit` if there is too little memory for the options; the
+ * reason of `signal`; what `base.read` throws
+ */
+export async function createPageSender(options: PageSenderOptions = {}): Promise<PageSender> {
+  const { threads = 1, base, signal } = options;
   const zstd = await loadZstd();
+  const progress = new PackingProgress(threads, zstd, options);
+  const settings = settingsOf(options, progress);
+  const { pageBytes, batchPages } = settings;
+  const capacity = batchPages * pageBytes + SEGMENT_SLACK;
+  const frameCount = threads + 1;
+  const kernels = await kernelsWithin(memoryBytes(settings, capacity, frameCount), 'cacheBytes');
   const packer = new SegmentPacker(createCodecContext(kernels), zstd, capacity);
   const pool =
     threads > 1
       ? threadPool(threads, capacity, zstd, false, packer, threads <= FEW_THREADS)
       : localPool(packer);
-  const frames = Array.from(
-    { length: frameCount },
-    () => new FrameBuilder(() => createSegment(kernels, capacity)),
-  );
-  // Only the pool knows what handing a segment over costs; everything else is as the caller says, at any time.
-  const handover: Pick<StreamState, 'handoverMs'> = { handoverMs: (packing) => pool.handoverMs(packing) };
-  const state: StreamState = Object.assign(Object.create(options.state), handover);
-  const frame: FrameContext = {
-    pool,
-    packer,
-    strategy: options.strategy,
-    state,
-    pending: options.onPending ?? (() => {}),
-    estimate: createEstimate(kernels, pageBytes),
+  try {
+    // The cost of handing a segment over is known only to the pool.
+    const handover: Pick<StreamState, 'handoverMs'> = { handoverMs: (packing) => pool.handoverMs(packing) };
+    const state: StreamState = Object.assign(Object.create(settings.state), handover);
+    const encoder = new BatchEncoder(createCodecContext(kernels), { ...settings, state });
+    const context: FrameContext = {
+      pool,
+      packer,
+      strategy: settings.strategy,
+      state,
+      pending: progress.pending,
+      estimate: createEstimate(kernels, pageBytes),
+    };
+    const free = Array.from(
+      { length: frameCount },
+      () => new FrameBuilder(() => createSegment(kernels, capacity)),
+    );
+    if (base) await encoder.addBase(base, signal);
+    const buffer = encoder.createBuffer();
+    return new LiveSender({ encoder, free, context, buffer, capacity }, { ...settings, state });
+  } catch (cause) {
+    await pool.close();
+    throw cause;
+  }
+}
+
+function settingsOf(options: PageSenderOptions, progress: PackingProgress): BatchEncoderOptions {
+  const { pageBytes = 4096, strategy = adaptive(), dedup = 'similar' } = options;
+  const { cacheBytes = 64 << 20, batchPages = 256, indexPages = 1 << 17, threads = 1 } = options;
+  if (!PAGE_BYTES.includes(pageBytes))
+    throw new PageferryError(
+      'bad-argument',
+      `pageBytes: expected one of ${PAGE_BYTES.join(', ')}, got ${pageBytes}`,
+    );
+  if (!DEDUP_LEVELS.includes(dedup))
+    throw new PageferryError(
+      'bad-argument',
+      `dedup: expected one of ${DEDUP_LEVELS.join(', ')}, got ${dedup}`,
+    );
+  checkInteger('cacheBytes', cacheBytes, 0, MAX_CACHE_BYTES);
+  checkInteger('batchPages', batchPages, 1, 1 << 16);
+  checkInteger('indexPages', indexPages, 1, 2 ** 26);
+  checkInteger('threads', threads, 1, 16);
+  return {
+    pageBytes,
+    strategy,
+    state: options.state ?? progress.state,
+    dedup,
+    cacheBytes,
+    batchPages,
+    indexSlots: 2 ** Math.max(10, Math.ceil(Math.log2(indexPages))),
+    rereadPage: options.rereadPage,
+    base: options.base,
   };
-  return new LiveSender(
-    { ...options, state },
-    createCodecContext(kernels),
-    slots,
-    frames,
-    frame,
-    packer,
-    pool,
-    capacity,
+}
+
+function memoryBytes(settings: BatchEncoderOptions, capacity: number, frameCount: number): number {
+  const { cacheBytes, indexSlots, pageBytes } = settings;
+  const perFrame = SEGMENT_KINDS.length * (capacity + packedLz4Capacity(capacity) + 512);
+  return (
+    cacheBytes +
+    frameCount * perFrame +
+    indexSlots * (16 + 12 * 4) +
+    packerBytes(capacity) +
+    capacity +
+    64 * pageBytes +
+    (2 << 20)
   );
+}
+
+/** Packing in progress, for the state of a sender whose caller gives none. */
+class PackingProgress {
+  readonly state: StreamState;
+  private bytes = 0;
+  private ms = 0;
+
+  constructor(
+    threads: number,
+    zstd: Zstd | undefined,
+    private readonly options: PageSenderOptions,
+  ) {
+    const progress = this;
+    const startedAt = performance.now();
+    this.state = {
+      linkBitsPerSecond: LINK_BITS_PER_SECOND,
+      threads,
+      elapsedMs: () => performance.now() - startedAt,
+      get bytesOut() {
+        return progress.bytes;
+      },
+      get pendingMs() {
+        return progress.ms;
+      },
+      handoverMs: () => 0,
+      zstd: zstd !== undefined,
+      zstdName: zstd?.name,
+    };
+  }
+
+  readonly pending = (ms: number, bytes: number): void => {
+    this.ms += ms;
+    this.bytes += bytes;
+    this.options.onPending?.(ms, bytes);
+  };
 }

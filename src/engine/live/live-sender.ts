@@ -1,92 +1,65 @@
-import type { CodecContext } from '../../codec/codec.js';
-import { codecByName } from '../../codec/registry.js';
-import { guestDigest } from '../../dedup/guest-digest.js';
-import { ImageDigest } from '../../dedup/image-digest.js';
-import { PageIndex, type PageReference } from '../../dedup/page-index.js';
-import { type BasePages, RemotePageCache } from '../../dedup/remote-page-cache.js';
+import type { CacheStats } from '../../dedup/remote-page-cache.js';
 import { PageferryError } from '../../page/error.js';
-import { BASE, GUEST, RECORD } from '../../stream/format.js';
+import { Signal } from '../../page/sync.js';
+import { GUEST, RECORD } from '../../stream/format.js';
 import { writeImage, writeImageEnd } from '../../stream/image-records.js';
 import { writePageNumbers } from '../../stream/page-numbers.js';
 import { writeHeader } from '../../stream/records.js';
 import { WireWriter } from '../../stream/wire.js';
-import { Candidate } from '../frame/candidate.js';
 import {
   type FrameBuilder,
   type FrameContext,
   recordBytes,
   TABLE_TARGET_BYTES,
 } from '../frame/frame-builder.js';
-import { PageCoder } from '../frame/page-coder.js';
-import type { PackPool } from '../pack/pool.js';
-import type { SegmentPacker } from '../pack/segment-packer.js';
-import { type Batch, BYPASSED_UNCHANGED, type PageSender, type PageSenderOptions } from './page-sender.js';
+import type { BatchEncoder, BatchEncoderOptions } from './batch-encoder.js';
+import type { Batch, PackedBatch, PageSender } from './page-sender.js';
 
-const SAME_AS = codecByName('same-as');
-const UNCHANGED = codecByName('unchanged');
-export const SKETCHES_A_PAGE = 4;
+/** The parts of a sender that hold memory and threads; dropped when it is closed. */
+export interface SenderParts {
+  readonly encoder: BatchEncoder;
+  /** Frames that are not in use. */
+  readonly free: FrameBuilder[];
+  readonly context: FrameContext;
+  readonly buffer: Uint8Array;
+  /** Capacity of a segment, in bytes. */
+  readonly capacity: number;
+}
 
 /** @internal Use `createPageSender`. */
 export class LiveSender implements PageSender {
-  readonly buffer: Uint8Array;
-  private readonly at: number;
-  private readonly coder: PageCoder;
-  private readonly candidate: Candidate;
-  private readonly sent: RemotePageCache;
-  private readonly index: PageIndex | undefined;
-  private readonly digest: ImageDigest;
-  private readonly digests: number;
+  private parts: SenderParts | undefined;
+  private failure: { readonly cause: unknown } | undefined;
+  private closing: Promise<void> | undefined;
+  private phase: 'created' | 'begun' | 'ended' = 'created';
+  private readonly frameFreed = new Signal();
+  private isWaiting = false;
   private ordinal = 0;
-  /** Of the guest, once the stream has begun. */
+  /** Pages of the guest. */
   private pages = 0;
-  private freed: (() => void) | undefined;
-  private readonly passed: Int16Array;
+  private stats: CacheStats = { lookups: 0, hits: 0 };
 
   constructor(
-    private readonly options: PageSenderOptions,
-    private readonly codec: CodecContext,
-    indexSlots: number,
-    private readonly free: FrameBuilder[],
-    private readonly frameContext: FrameContext,
-    private readonly packer: SegmentPacker,
-    private readonly pool: PackPool,
-    private readonly capacity: number,
+    parts: SenderParts,
+    private readonly options: BatchEncoderOptions,
   ) {
-    const { kernels } = codec;
-    const { pageBytes, batchPages, dedup, strategy, state } = options;
-    this.at = kernels.reserve(batchPages * pageBytes, 'batch');
-    this.buffer = kernels.bytes.subarray(this.at, this.at + batchPages * pageBytes);
-    const { base } = options;
-    this.sent = new RemotePageCache(kernels, pageBytes, options.cacheBytes, options.rereadPage, base);
-    if (dedup === 'exact' || dedup === 'similar')
-      this.index = new PageIndex(kernels, pageBytes, indexSlots, SKETCHES_A_PAGE * indexSlots, batchPages);
-    this.digest = new ImageDigest(kernels, pageBytes);
-    this.candidate = new Candidate(codec, pageBytes, this.sent, dedup === 'similar' ? this.index : undefined);
-    this.digests = kernels.reserve(16 * batchPages, 'page digests');
-    this.passed = new Int16Array(batchPages);
-    this.coder = new PageCoder({
-      codec,
-      pageBytes,
-      strategy,
-      state,
-      candidate: this.candidate,
-      classes: kernels.reserve(2 * batchPages, 'page classes'),
-      digests: this.digests,
-      zeroPageDigest: this.digest.zeroPageDigest,
-    });
-    if (base) this.learn(base);
+    this.parts = parts;
   }
 
-  get cache() {
-    return this.sent.cache;
+  get buffer(): Uint8Array {
+    return this.working('buffer').buffer;
+  }
+
+  get cache(): CacheStats {
+    return this.parts?.encoder.remote.stats ?? this.stats;
   }
 
   begin(name: string, pages: number): Uint8Array {
+    const { context, capacity } = this.working('begin', 'created');
     const { pageBytes } = this.options;
-    this.pages = pages;
     const header = new WireWriter();
-    writeHeader(header, 'live', { pageBytes, maxFrameBytes: this.capacity + TABLE_TARGET_BYTES });
-    header.u32(this.packer.checkOfBytes(header.bytes)[0]);
+    writeHeader(header, 'live', { pageBytes, maxFrameBytes: capacity + TABLE_TARGET_BYTES });
+    header.u32(context.packer.checkOfBytes(header.bytes)[0]);
     const image = new WireWriter();
     writeImage(image, {
       image: GUEST,
@@ -96,157 +69,141 @@ export class LiveSender implements PageSender {
       bytes: pages * pageBytes,
       digest: undefined,
     });
-    header.put(recordBytes(this.packer, RECORD.IMAGE, this.ordinal++, image.bytes));
+    header.put(recordBytes(context.packer, RECORD.IMAGE, this.ordinal++, image.bytes));
+    this.pages = pages;
+    this.phase = 'begun';
     return header.bytes.slice();
   }
 
   async batch(pages: ArrayLike<number>, keepsLast = false): Promise<Batch> {
-    if (pages.length < 1 || pages.length > this.options.batchPages)
-      throw new PageferryError(
-        'bad-argument',
-        `batch: ${pages.length} pages, expected 1 … ${this.options.batchPages}`,
-      );
-    while (this.free.length === 0)
-      await new Promise<void>((freed) => {
-        this.freed = freed;
-      });
-    const frame = this.free.pop()!;
-    this.coder.survey(this.at, pages.length);
-    frame.start(GUEST, pages[0]!, GUEST);
-    for (let i = 0; i < pages.length; i++)
-      this.place(frame, pages[i]!, i, keepsLast && i === pages.length - 1);
-    const places = new WireWriter();
-    writePageNumbers(places, pages);
-    const record = recordBytes(this.packer, RECORD.PAGE_NUMBERS, this.ordinal++, places.bytes);
-    const release = () => {
-      this.free.push(frame);
-      this.freed?.();
-    };
-    const packed = frame
-      .pack(this.frameContext, this.ordinal++, this.options.pageBytes)
-      .then(({ parts, bytes, counts }) => {
-        return { parts: [record, ...parts], bytes: record.length + bytes, counts, release };
-      });
-    // Whoever awaits it hears of its failure.
-    packed.catch(() => {});
-    return { packed };
-  }
-
-  markPresent(page: number, at = 0): void {
-    this.coder.survey(this.at + at * this.options.pageBytes, 1);
-    this.sent.put(page, this.digests, this.coder.isFill(0) ? 0 : this.at + at * this.options.pageBytes);
+    const { free } = this.working('batch', 'begun');
+    this.checkBatch('batch', pages);
+    if (this.isWaiting)
+      throw new PageferryError('bad-argument', 'batch: called while the previous call has not resolved');
+    this.isWaiting = true;
+    try {
+      await this.frameFreed.until(() => free.length > 0);
+    } finally {
+      this.isWaiting = false;
+    }
+    return this.guarded(() => this.packBatch(this.working('batch', 'begun'), pages, keepsLast));
   }
 
   shouldBypass(): boolean {
+    this.working('shouldBypass');
     const { strategy, state, base } = this.options;
-    // Most pages are in an image that both sides hold.
+    // Most pages are expected to be in the base image.
     return !base && (strategy.shouldBypass?.(state) ?? false);
   }
 
   bypass(pages: ArrayLike<number>, keepsLast = false): ArrayLike<number> {
-    const { passed, sent } = this;
-    this.coder.survey(this.at, pages.length);
-    for (let i = 0; i < pages.length; i++) {
-      const page = pages[i]!;
-      const digest = this.digests + 16 * i;
-      const keeps = keepsLast && i === pages.length - 1;
-      if (!keeps && sent.matches(page, digest) && this.isSame(page, this.at + i * this.options.pageBytes))
-        passed[i] = BYPASSED_UNCHANGED;
-      else {
-        sent.put(page, digest, 0);
-        passed[i] = this.coder.fillOf(i);
-      }
-    }
-    return passed;
+    const { encoder } = this.working('bypass', 'begun');
+    this.checkBatch('bypass', pages);
+    return this.guarded(() => encoder.bypass(pages, keepsLast));
   }
 
-  invalidate(page: number): void {
-    this.sent.invalidate(page);
+  markPresent(page: number, at = 0): void {
+    const { encoder } = this.working('markPresent');
+    this.guarded(() => encoder.markPresent(page, at));
   }
 
   isPresent(page: number, at = 0): boolean {
-    this.coder.survey(this.at + at * this.options.pageBytes, 1);
-    return this.sent.matches(page, this.digests);
+    return this.working('isPresent').encoder.isPresent(page, at);
+  }
+
+  invalidate(page: number): void {
+    this.working('invalidate').encoder.remote.invalidate(page);
   }
 
   end(): Uint8Array {
-    const { pages } = this;
-    const { pageBytes } = this.options;
-    const bytes = pages * pageBytes;
+    const { encoder, context } = this.working('end', 'begun');
+    const bytes = this.pages * this.options.pageBytes;
     const head = new WireWriter();
-    writeImageEnd(head, GUEST, {
-      bytes,
-      digest: guestDigest(this.codec.kernels, this.sent, pages, pageBytes),
-    });
-    return recordBytes(this.packer, RECORD.IMAGE_END, this.ordinal++, head.bytes);
+    writeImageEnd(head, GUEST, { bytes, digest: encoder.remote.digestOfGuest(bytes) });
+    this.phase = 'ended';
+    return recordBytes(context.packer, RECORD.IMAGE_END, this.ordinal++, head.bytes);
   }
 
-  async close(): Promise<void> {
-    await this.pool.close();
+  close(): Promise<void> {
+    this.closing ??= this.release();
+    return this.closing;
   }
 
-  private place(frame: FrameBuilder, page: number, i: number, keeps: boolean): void {
-    const { dedup, pageBytes } = this.options;
-    const address = this.at + i * pageBytes;
-    const digest = this.digests + 16 * i;
-    if (dedup === 'off') {
-      this.coder.appendStored(frame, address);
-      this.sent.put(page, digest, 0);
-      return;
-    }
-    if (!keeps && this.sent.matches(page, digest) && this.isSame(page, address)) {
-      frame.table.add(UNCHANGED);
-      frame.count(UNCHANGED);
-      return;
-    }
-    if (this.coder.placeFill(frame, i)) {
-      this.sent.put(page, digest, 0);
-      return;
-    }
-    const { index } = this;
-    if (
-      index?.find(digest) &&
-      this.isThere(index.hit, digest) &&
-      this.sent.confirm(index.hit.image, index.hit.page, address)
-    ) {
-      frame.table.addReference(SAME_AS, index.hit.image, index.hit.page);
-      frame.count(SAME_AS);
-    } else {
-      this.candidate.set(address, page, GUEST, this.sent.version(page));
-      this.coder.choose(frame, address);
-      index?.insert(digest, GUEST, page);
-      if (dedup === 'similar') index?.insertSketch(address, GUEST, page, this.candidate.sketched);
-    }
-    this.sent.put(page, digest, address);
+  private async release(): Promise<void> {
+    this.stats = this.cache;
+    const { parts } = this;
+    this.parts = undefined;
+    this.fail(new PageferryError('bad-argument', 'the page sender was closed'));
+    await parts?.context.pool.close();
   }
 
-  /** Whether the receiver still has a page that the index knows. */
-  private isThere({ image, page }: PageReference, digest: number): boolean {
-    return image === BASE || this.sent.matches(page, digest);
+  private packBatch(
+    { encoder, free, context }: SenderParts,
+    pages: ArrayLike<number>,
+    keepsLast: boolean,
+  ): Batch {
+    const frame = free.pop()!;
+    encoder.encode(frame, pages, keepsLast);
+    const numbers = new WireWriter();
+    writePageNumbers(numbers, pages);
+    const record = recordBytes(context.packer, RECORD.PAGE_NUMBERS, this.ordinal++, numbers.bytes);
+    let isReleased = false;
+    const release = () => {
+      if (isReleased) return;
+      isReleased = true;
+      free.push(frame);
+      this.frameFreed.notify();
+    };
+    const packed = frame.pack(context, this.ordinal++, this.options.pageBytes).then(
+      ({ parts, bytes, counts }): PackedBatch => {
+        return { parts: [record, ...parts], bytes: record.length + bytes, counts, release };
+      },
+      (cause) => {
+        throw this.fail(cause);
+      },
+    );
+    // The caller may only await it later.
+    packed.catch(() => {});
+    return { packed };
   }
 
-  /** Puts the pages of the image that both sides hold into the index. */
-  private learn(base: BasePages): void {
-    const { pages } = base;
-    const { pageBytes, batchPages, dedup } = this.options;
-    const { index } = this;
-    if (!index) return;
-    for (let first = 0; first < pages; first += batchPages) {
-      const count = Math.min(batchPages, pages - first);
-      for (let i = 0; i < count; i++)
-        base.read(first + i, this.buffer.subarray(i * pageBytes, (i + 1) * pageBytes));
-      this.coder.survey(this.at, count);
-      for (let i = 0; i < count; i++) {
-        if (this.coder.isFill(i)) continue;
-        index.insert(this.digests + 16 * i, BASE, first + i);
-        if (dedup === 'similar') index.insertSketch(this.at + i * pageBytes, BASE, first + i);
-      }
+  /** Run a step after whose failure the sender and the receiver disagree about what was sent. */
+  private guarded<T>(step: () => T): T {
+    try {
+      return step();
+    } catch (cause) {
+      throw this.fail(cause);
     }
   }
 
-  /** Same digest, and same bytes wherever those that were sent are at hand. */
-  private isSame(page: number, address: number): boolean {
-    const sent = this.sent.version(page);
-    return sent === 0 || this.codec.kernels.run.pagesEqual(sent, address, this.options.pageBytes) === 1;
+  /** Record the first failure, which every later call throws, and reject a pending `batch`. Returns `cause`. */
+  private fail(cause: unknown): unknown {
+    this.failure ??= { cause };
+    this.frameFreed.close(this.failure.cause);
+    return cause;
+  }
+
+  private working(method: string, phase = this.phase): SenderParts {
+    if (this.failure) throw this.failure.cause;
+    if (phase !== this.phase)
+      throw new PageferryError(
+        'bad-argument',
+        `${method}: called ${this.phase === 'created' ? 'before begin' : this.phase === 'ended' ? 'after end' : 'twice'}`,
+      );
+    return this.parts!;
+  }
+
+  private checkBatch(method: string, pages: ArrayLike<number>): void {
+    const { batchPages } = this.options;
+    if (pages.length < 1 || pages.length > batchPages)
+      throw new PageferryError(
+        'bad-argument',
+        `${method}: ${pages.length} pages, expected 1 … ${batchPages}`,
+      );
+    for (let i = 0; i < pages.length; i++) {
+      const page = pages[i]!;
+      if (!Number.isInteger(page) || page < 0 || page >= this.pages)
+        throw new PageferryError('bad-argument', `${method}: page ${page}, the guest has ${this.pages}`);
+    }
   }
 }

@@ -1,50 +1,53 @@
 import type { BasePages } from '../../dedup/remote-page-cache.js';
 
-/** Where the pages of a live guest go, by number, again and again. */
+/** Memory of a live guest. Pages are written by number, in any order and repeatedly. */
 export interface GuestMemory {
-  /** `bytes` is only good during the call. */
+  /** Write a page; `bytes` is valid only during the call. */
   write(page: number, bytes: Uint8Array): void;
+  /** Fill a page with zero bytes. */
   zero(page: number): void;
-  /** The page as it was written last, or as this side held it from the start. */
+  /** Read a page as it was written last, or as this host had it before. Not called if `cacheBytes` is set. */
   read(page: number, into: Uint8Array): void;
-  /** The page was sent again, and is what it was. */
+  /** Called when a page was sent again without a change. */
   unchanged?(page: number): void;
 }
 
 /** How to receive a live guest. */
 export interface PageReceiverOptions {
-  /** Makes the memory when the guest is announced: its name, pages and page size. May throw, to refuse. */
+  /** Create the guest's memory when the stream announces the guest. May throw to refuse it. */
   readonly open: (name: string, pages: number, pageBytes: number) => GuestMemory;
-  /** Most bytes that the guest may have; default 1 TiB. */
+  /** Maximum size of the guest, in bytes; default 1 TiB. The receiver's own tables take up to 0.5% of the guest's size. */
   readonly maxGuestBytes?: number;
-  /** Largest frame, in bytes; default 32 MiB. */
+  /** Maximum size of a frame, in bytes; default 32 MiB. */
   readonly maxFrameBytes?: number;
-  /** Hears of every batch: how many pages were written, and that the frame was whole. */
+  /** Called with the number of pages of each batch, after they were written. */
   readonly onBatch?: (pages: number) => void;
   /**
-   * Memory for pages as they arrived, in bytes: as much as the sender's cache. References and deltas are looked up there, and
-   * `GuestMemory.read` is not called. Absent: the guest's memory is asked.
+   * Memory for pages as they arrived, in bytes; must equal the sender's `cacheBytes`. References and deltas then read from it, and
+   * `GuestMemory.read` is never called. Default: no cache, the guest's memory is read.
    */
   readonly cacheBytes?: number;
-  /** The image that both sides hold. */
+  /** The image that both hosts have. */
   readonly base?: BasePages;
 }
 
-/** Receives a live guest, pushed in pieces of any size. */
+/** Receives the stream of a live guest, in pieces of any size. After a failure every call throws its cause. */
 export interface PageReceiver {
-  /** @throws PageferryError what is wrong and where */
+  /** True once all pages arrived and their digest was verified. */
+  readonly complete: boolean;
+  /** Read the next bytes of the stream. @throws PageferryError what is wrong, and where */
   push(bytes: Uint8Array): void;
-  /** The receiver has the page by other means. */
-  markPresent(page: number): void;
   /**
-   * These pages came by other means: by page the byte that it repeats, or -1 for one whose bytes are next in `bytes`. They are written to
-   * the guest's memory, and nothing can refer to their bytes later. @throws PageferryError `bad-stream` before a guest was announced
+   * Write pages that were sent outside of the stream (`PageSender.bypass`): `fills` has the byte that each page repeats, or -1 for
+   * a page whose bytes are next in `bytes`. Nothing refers to their bytes later. @throws PageferryError `bad-stream`
    */
   bypassed(pages: readonly number[], fills: readonly number[], bytes: Uint8Array): void;
-  /** As the sender's. */
+  /** Record that the guest's memory holds `page`, which the sender marked as present too. */
+  markPresent(page: number): void;
+  /** As the sender's `invalidate`. */
   invalidate(page: number): void;
-  /** All pages arrived and were proved. */
-  readonly complete: boolean;
-  /** @throws PageferryError `bad-stream` when the stream ended before that */
+  /** Check that the stream is complete. @throws PageferryError `bad-stream` if it ended before its end */
   finish(): void;
+  /** Release the memory. Idempotent; later calls of the other methods throw. */
+  close(): void;
 }

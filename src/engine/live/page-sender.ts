@@ -1,81 +1,102 @@
-import type { BasePages } from '../../dedup/remote-page-cache.js';
+import type { BasePages, CacheStats } from '../../dedup/remote-page-cache.js';
 import type { Strategy, StreamState } from '../../strategy/strategy.js';
 import type { PageBytes } from '../../stream/format.js';
 import type { CodecCounts } from '../frame/counters.js';
 
 /**
- * What is looked for before a strategy is asked, each with what stands before it: nothing; pages that repeat one byte, and pages that
- * are what the receiver has already; pages that are the same as another; pages that resemble another.
+ * Levels of deduplication before the strategy is called; each level includes the ones before it.
+ * - `off`: every page is stored uncompressed.
+ * - `zero`: pages that repeat one byte, and pages that the receiver already has in the same version.
+ * - `exact`: pages that are equal to another page.
+ * - `similar`: deltas against pages that are similar.
  */
 export const DEDUP_LEVELS = ['off', 'zero', 'exact', 'similar'] as const;
+/** A level of deduplication, one of {@link DEDUP_LEVELS}. */
 export type DedupLevel = (typeof DEDUP_LEVELS)[number];
 
-/** What `pass` says of a page that does not repeat one byte: its bytes have to go, or the receiver has it already. */
+/** Result of `bypass` for a page whose bytes must be sent. */
 export const BYPASSED_PAGE = -1;
+/** Result of `bypass` for a page that the receiver already has in this version. */
 export const BYPASSED_UNCHANGED = -2;
 
-/** How to send a live guest. */
+/** How to send a live guest. Every field has a default. */
 export interface PageSenderOptions {
-  readonly pageBytes: PageBytes;
-  readonly strategy: Strategy;
-  /** How the stream stands; what the strategy is told. */
-  readonly state: StreamState;
-  readonly dedup: DedupLevel;
-  /** Memory for pages as they were sent, in bytes; deltas and references need them. */
-  readonly cacheBytes: number;
-  /** Most pages of a batch. */
-  readonly batchPages: number;
-  /** Pages that the fingerprint index has room for. */
-  readonly indexPages: number;
+  /** Bytes of a page: 4096 (default), 16384 or 65536. */
+  readonly pageBytes?: PageBytes;
+  /** Default `adaptive`. */
+  readonly strategy?: Strategy;
+  /** State of the stream, which the strategy reads. Default: a link of 1 Gbit/s and the bytes that this sender packs. */
+  readonly state?: StreamState;
+  /** Default `similar`. */
+  readonly dedup?: DedupLevel;
+  /** Memory for pages as the receiver has them, in bytes; deltas and references need it. Default 64 MiB. */
+  readonly cacheBytes?: number;
+  /** Maximum number of pages in a batch; default 256. */
+  readonly batchPages?: number;
+  /** Pages in the fingerprint index, rounded up to a power of two; default 2^17. 64 bytes each. */
+  readonly indexPages?: number;
+  /** Threads that pack; default 1: the calling thread only. */
   readonly threads?: number;
-  /** Reads a page whose bytes are not in the cache, as the receiver may have it; whether it could. */
+  /** Read a page that is not in the cache, as the receiver may have it; return false if that is not possible. */
   readonly rereadPage?: (page: number, into: Uint8Array) => boolean;
-  /** Hears of expected packing that starts (positive) or is done (negative). */
+  /** Called with the expected ms and bytes of packing that starts (positive) or is done (negative). */
   readonly onPending?: (ms: number, bytes: number) => void;
-  /** An image that both sides hold, which pages may refer to; its pages are learnt when the sender is made. */
+  /** An image that both hosts have and that pages may refer to. Its pages are read when the sender is created. */
   readonly base?: BasePages;
+  /** Cancels the creation of the sender, which reads all pages of `base`. */
+  readonly signal?: AbortSignal;
 }
 
-/** Pages on their way: they left the room, and are being packed. */
+/** A batch that was encoded and is being packed. The sender's buffer may be filled again. */
 export interface Batch {
+  /** Rejects if packing fails; the sender has failed then. */
   readonly packed: Promise<PackedBatch>;
 }
 
+/** A packed batch. */
 export interface PackedBatch {
-  /** The bytes, in order; good until `done`. */
+  /** The bytes of the stream, in order; valid until `release`. */
   readonly parts: readonly Uint8Array[];
+  /** Sum of the lengths of `parts`. */
   readonly bytes: number;
+  /** Pages and bytes per codec. */
   readonly counts: CodecCounts;
-  /** They were written: their room may be used again. */
+  /** Give the buffers of `parts` back to the sender, once they were written. Only the first call has an effect. */
   release(): void;
 }
 
-/** Codes the pages of a guest that is written to meanwhile, batch by batch, each against what the receiver has by then. */
+/**
+ * Encodes the pages of a running guest, batch by batch, each page against what the receiver has at that point of the stream. The
+ * bytes of `begin`, every batch in the order of the calls, and `end` are the stream. After a failure every call throws its cause.
+ */
 export interface PageSender {
-  /** Where a batch's pages are put, one after the other, before `batch` is called. */
+  /** Buffer for the pages of the next batch, in the order of their numbers; `batchPages * pageBytes` bytes. */
   readonly buffer: Uint8Array;
-  /** What a stream begins with: the guest's name, and its pages; numbers are below it. */
+  /** How often the bytes of a page were looked up in the cache, and found. */
+  readonly cache: CacheStats;
+  /** Return the first bytes of the stream: header, and the guest's name and number of pages. Called once. */
   begin(name: string, pages: number): Uint8Array;
   /**
-   * Codes the pages of these numbers, which stand in `room`; waits for a frame to put them in. `keepsLast`: the last one travels even
-   * if it is what the receiver has already.
+   * Encode the pages in `buffer`; `pages` are their numbers. Resolves once a frame was free for them; until then `buffer` must not
+   * be changed. `keepsLast`: send the last page even if the receiver has it.
+   * @throws PageferryError `bad-argument` before `begin`, after `end`, and while the previous call has not resolved
    */
   batch(pages: ArrayLike<number>, keepsLast?: boolean): Promise<Batch>;
-  /** The receiver has the page in `room` by other means: it held it, or fetches it elsewhere. */
-  markPresent(page: number, at?: number): void;
-  /** Asks the strategy whether the next batch should be passed as it is; never where an image is held that most pages may be in. */
+  /** Return whether the strategy recommends to bypass the next batch. Always false with a base image. */
   shouldBypass(): boolean;
   /**
-   * The pages of these numbers, which stand in `room`, go to the receiver by other means, as they are: nothing refers to their bytes later.
-   * Returns by page the byte that it repeats, `BYPASSED_PAGE` or `BYPASSED_UNCHANGED`; good until the next call. `keepsLast` as for `batch`.
+   * Record that the pages in `buffer` are sent uncompressed outside of this stream. Nothing refers to their bytes later. Returns,
+   * for each page, the byte that it repeats, `BYPASSED_PAGE` or `BYPASSED_UNCHANGED`; valid until the next call.
    */
   bypass(pages: ArrayLike<number>, keepsLast?: boolean): ArrayLike<number>;
-  /** What the receiver has as this page is not known here any more: nothing refers to it, and no digest covers it. */
-  invalidate(page: number): void;
-  /** Whether the receiver has the page in `room` already. */
+  /** Record that the receiver has `page` as it is at index `at` (default 0) of `buffer`, without sending it. */
+  markPresent(page: number, at?: number): void;
+  /** Return whether the receiver has `page` as it is at index `at` (default 0) of `buffer`. */
   isPresent(page: number, at?: number): boolean;
-  /** Ends the stream: proves all pages that the receiver has. */
+  /** Record that it is unknown what the receiver has as `page`: nothing refers to it, and the digest does not cover it. */
+  invalidate(page: number): void;
+  /** Return the last bytes of the stream, with the digest of all pages that the receiver has. Constant time. */
   end(): Uint8Array;
-  readonly cache: { readonly lookups: number; readonly hits: number };
+  /** Stop the threads and release the memory. Idempotent; a pending `batch` rejects. */
   close(): Promise<void>;
 }

@@ -8,6 +8,7 @@ import { digestText } from '../../../src/dedup/image-digest.js';
 import { adaptive } from '../../../src/strategy/adaptive/adaptive.js';
 import { smallest } from '../../../src/strategy/smallest.js';
 import { Host, KEPT, migrate, Stage, testGuest, within } from '../../channel/hosts.js';
+import { guestDigestOf } from '../../reference/guest-digest.js';
 import { imageDigest } from '../../reference/image-digest.js';
 import { guestImage, laterImage } from '../../support/images.js';
 
@@ -32,7 +33,7 @@ test.each(['secure', 'insecure'] as const)(
     expect(before).toEqual(['open']);
     expect(stage.calls).toEqual(['open', 'commit']);
     expect(Buffer.compare(stage.applied!, guest.memory)).toBe(0);
-    const digest = digestText(imageDigest(guest.memory, PAGE));
+    const digest = digestText(guestDigestOf(guest.memory, PAGE));
     expect(sent).toMatchObject({ digest });
     const { name, tenant, pages } = guest;
     expect(received).toEqual({ guest: { name, tenant, pages, pageBytes: PAGE, base: undefined }, digest });

@@ -1,0 +1,188 @@
+import type { CodecContext } from '../../codec/codec.js';
+import { codecByName } from '../../codec/registry.js';
+import { ImageDigest } from '../../dedup/image-digest.js';
+import { PageIndex, type PageReference } from '../../dedup/page-index.js';
+import { type BasePages, RemotePageCache } from '../../dedup/remote-page-cache.js';
+import { createYielder, throwIfAborted } from '../../page/sync.js';
+import type { Strategy, StreamState } from '../../strategy/strategy.js';
+import { BASE, GUEST, type PageBytes } from '../../stream/format.js';
+import { Candidate } from '../frame/candidate.js';
+import type { FrameBuilder } from '../frame/frame-builder.js';
+import { PageCoder } from '../frame/page-coder.js';
+import { BYPASSED_UNCHANGED, type DedupLevel } from './page-sender.js';
+
+const SAME_AS = codecByName('same-as');
+const UNCHANGED = codecByName('unchanged');
+const SKETCHES_PER_PAGE = 4;
+const DIGEST_BYTES = 16;
+
+/** What a batch encoder needs, complete. */
+export interface BatchEncoderOptions {
+  readonly pageBytes: PageBytes;
+  readonly strategy: Strategy;
+  readonly state: StreamState;
+  readonly dedup: DedupLevel;
+  readonly cacheBytes: number;
+  readonly batchPages: number;
+  /** Pages in the fingerprint index: a power of two. */
+  readonly indexSlots: number;
+  readonly rereadPage?: ((page: number, into: Uint8Array) => boolean) | undefined;
+  readonly base?: BasePages | undefined;
+}
+
+/** Encodes batches of pages into frames, each page against what the receiver has by then. Knows no life cycle. */
+export class BatchEncoder {
+  /** Pages as the receiver has them. */
+  readonly remote: RemotePageCache;
+  private readonly address: number;
+  private readonly coder: PageCoder;
+  private readonly candidate: Candidate;
+  private readonly index: PageIndex | undefined;
+  private readonly digests: number;
+  private readonly bypassResults: Int16Array;
+
+  constructor(
+    private readonly context: CodecContext,
+    private readonly options: BatchEncoderOptions,
+  ) {
+    const { kernels } = context;
+    const { pageBytes, batchPages, indexSlots, dedup, strategy, state, cacheBytes } = options;
+    this.address = kernels.slot('batch', batchPages * pageBytes, 'batchPages');
+    this.remote = new RemotePageCache(kernels, pageBytes, cacheBytes, options.rereadPage, options.base);
+    const sketchSlots = SKETCHES_PER_PAGE * indexSlots;
+    if (dedup === 'exact' || dedup === 'similar')
+      this.index = new PageIndex(kernels, pageBytes, indexSlots, sketchSlots, batchPages);
+    const similar = dedup === 'similar' ? this.index : undefined;
+    this.candidate = new Candidate(context, pageBytes, this.remote, similar);
+    this.digests = kernels.slot('page digests', DIGEST_BYTES * batchPages, 'batchPages');
+    this.bypassResults = new Int16Array(batchPages);
+    this.coder = new PageCoder({
+      codec: context,
+      pageBytes,
+      strategy,
+      state,
+      candidate: this.candidate,
+      classes: kernels.slot('page classes', 2 * batchPages, 'batchPages'),
+      digests: this.digests,
+      zeroPageDigest: new ImageDigest(kernels, pageBytes).zeroPageDigest,
+    });
+  }
+
+  /** Return the buffer for the pages of a batch. */
+  createBuffer(): Uint8Array {
+    const { batchPages, pageBytes } = this.options;
+    return this.context.kernels.bytes.subarray(this.address, this.address + batchPages * pageBytes);
+  }
+
+  /** Encode the pages in the buffer into `frame`. */
+  encode(frame: FrameBuilder, pages: ArrayLike<number>, keepsLast: boolean): void {
+    this.coder.survey(this.address, pages.length);
+    frame.start(GUEST, pages[0]!, GUEST);
+    for (let i = 0; i < pages.length; i++)
+      this.encodePage(frame, pages[i]!, i, keepsLast && i === pages.length - 1);
+  }
+
+  /** As `PageSender.bypass`. */
+  bypass(pages: ArrayLike<number>, keepsLast: boolean): ArrayLike<number> {
+    const { bypassResults, remote } = this;
+    this.coder.survey(this.address, pages.length);
+    for (let i = 0; i < pages.length; i++) {
+      const page = pages[i]!;
+      const digest = this.digestOf(i);
+      const keeps = keepsLast && i === pages.length - 1;
+      if (!keeps && remote.matches(page, digest) && this.isUnchanged(page, this.addressOf(i)))
+        bypassResults[i] = BYPASSED_UNCHANGED;
+      else {
+        remote.put(page, digest, 0);
+        bypassResults[i] = this.coder.fillOf(i);
+      }
+    }
+    return bypassResults;
+  }
+
+  markPresent(page: number, at: number): void {
+    const address = this.addressOf(at);
+    this.coder.survey(address, 1);
+    this.remote.put(page, this.digests, this.coder.isFill(0) ? 0 : address);
+  }
+
+  isPresent(page: number, at: number): boolean {
+    this.coder.survey(this.addressOf(at), 1);
+    return this.remote.matches(page, this.digests);
+  }
+
+  /** Add the pages of `base` to the index. Yields to the event loop. @throws the reason of `signal` */
+  async addBase(base: BasePages, signal: AbortSignal | undefined): Promise<void> {
+    const { pageBytes, batchPages } = this.options;
+    if (!this.index) return;
+    const buffer = this.createBuffer();
+    const yieldNow = createYielder();
+    for (let first = 0; first < base.pages; first += batchPages) {
+      const count = Math.min(batchPages, base.pages - first);
+      for (let i = 0; i < count; i++)
+        base.read(first + i, buffer.subarray(i * pageBytes, (i + 1) * pageBytes));
+      this.addBasePages(this.index, first, count);
+      await yieldNow();
+      throwIfAborted(signal);
+    }
+  }
+
+  private addBasePages(index: PageIndex, first: number, count: number): void {
+    this.coder.survey(this.address, count);
+    for (let i = 0; i < count; i++) {
+      if (this.coder.isFill(i)) continue;
+      index.insert(this.digestOf(i), BASE, first + i);
+      if (this.options.dedup === 'similar') index.insertSketch(this.addressOf(i), BASE, first + i);
+    }
+  }
+
+  private encodePage(frame: FrameBuilder, page: number, i: number, keeps: boolean): void {
+    const { dedup } = this.options;
+    const { remote, index } = this;
+    const address = this.addressOf(i);
+    const digest = this.digestOf(i);
+    if (dedup === 'off') {
+      this.coder.appendStored(frame, address);
+      remote.put(page, digest, 0);
+      return;
+    }
+    if (!keeps && remote.matches(page, digest) && this.isUnchanged(page, address)) {
+      frame.table.add(UNCHANGED);
+      frame.count(UNCHANGED);
+      return;
+    }
+    if (this.coder.placeFill(frame, i)) {
+      remote.put(page, digest, 0);
+      return;
+    }
+    if (index?.find(digest) && this.isSameAs(index.hit, digest, address)) {
+      frame.table.addReference(SAME_AS, index.hit.image, index.hit.page);
+      frame.count(SAME_AS);
+    } else {
+      this.candidate.set(address, page, GUEST, remote.version(page));
+      this.coder.choose(frame, address);
+      index?.insert(digest, GUEST, page);
+      if (dedup === 'similar') index?.insertSketch(address, GUEST, page, this.candidate.sketched);
+    }
+    remote.put(page, digest, address);
+  }
+
+  /** Return whether the receiver still has the page that the index found, with the bytes at `address`. */
+  private isSameAs({ image, page }: PageReference, digest: number, address: number): boolean {
+    return (image === BASE || this.remote.matches(page, digest)) && this.remote.confirm(image, page, address);
+  }
+
+  /** Compare the bytes of a page whose digest is unchanged, if its last version is available; else the digest decides. */
+  private isUnchanged(page: number, address: number): boolean {
+    const last = this.remote.version(page);
+    return last === 0 || this.context.kernels.run.pagesEqual(last, address, this.options.pageBytes) === 1;
+  }
+
+  private addressOf(i: number): number {
+    return this.address + i * this.options.pageBytes;
+  }
+
+  private digestOf(i: number): number {
+    return this.digests + DIGEST_BYTES * i;
+  }
+}

@@ -1,0 +1,231 @@
+import type { CodecContext } from '../../codec/codec.js';
+import { digestText } from '../../dedup/image-digest.js';
+import { RemotePageCache } from '../../dedup/remote-page-cache.js';
+import { PageferryError } from '../../page/error.js';
+import { BASE, type FrameHead, GUEST, MAX_PAGE_NUMBERS, RECORD } from '../../stream/format.js';
+import { readImage, readImageEnd } from '../../stream/image-records.js';
+import { readPageNumbers } from '../../stream/page-numbers.js';
+import { type RecordHead, readFrameHead } from '../../stream/records.js';
+import type { TableEntry } from '../../stream/table.js';
+import { WireReader } from '../../stream/wire.js';
+import type { FrameDecoder } from '../frame/frame-decoder.js';
+import type { GuestMemory, PageReceiverOptions } from './page-receiver.js';
+
+const DEFAULT_MAX_GUEST_BYTES = 2 ** 40;
+
+interface OpenGuest {
+  readonly memory: GuestMemory;
+  readonly pages: number;
+  /** Digests of the pages that arrived, and bytes if there is a cache. */
+  readonly arrived: RemotePageCache;
+  /** Address of the page that is being decoded. */
+  readonly address: number;
+  /** Numbers of the pages of a frame. */
+  readonly numbers: Float64Array;
+}
+
+/** Applies the records of a live stream to a guest's memory. Knows no life cycle: the receiver drops it after a failure. */
+export class GuestDecoder {
+  complete = false;
+  private pageBytes = 0;
+  private guest: OpenGuest | undefined;
+  /** Pages of the frame that must follow. */
+  private pageNumberCount = 0;
+  private readonly digest: number;
+  /** Digest of a page of zeros, once a guest was announced. */
+  private readonly zeroDigest: number;
+
+  constructor(
+    private readonly options: PageReceiverOptions,
+    private readonly context: CodecContext,
+    private readonly frames: FrameDecoder,
+    /** Address of a record's data. */
+    private readonly data: number,
+  ) {
+    this.digest = context.kernels.slot('page digest', 16);
+    this.zeroDigest = context.kernels.slot('zero page digest', 16);
+  }
+
+  /** Apply the stream's header. */
+  open(pageBytes: number, maxFrameBytes: number): void {
+    this.pageBytes = pageBytes;
+    this.frames.announced(maxFrameBytes);
+  }
+
+  /** Apply a record whose data is at the address that was given. */
+  take({ type, dataBytes }: RecordHead, head: Uint8Array, what: string): void {
+    if (type === RECORD.IMAGE) this.announce(head, what);
+    else if (type === RECORD.PAGE_NUMBERS) this.readNumbers(this.opened(what), head, what);
+    else if (type === RECORD.PAGES) {
+      this.decodeFrame(this.opened(what), readFrameHead(head, what), dataBytes, what);
+      this.pageNumberCount = 0;
+    } else if (type === RECORD.IMAGE_END) this.verify(this.opened(what), head, what);
+    else throw this.bad(what, `type ${type} in the stream of a live guest`);
+  }
+
+  markPresent(page: number): void {
+    const guest = this.opened(`page ${page}`);
+    const { kernels } = this.context;
+    guest.memory.read(page, kernels.bytes.subarray(guest.address, guest.address + this.pageBytes));
+    // As the sender, which caches no page that repeats one byte.
+    this.record(guest, page, kernels.run.fillByte(guest.address, this.pageBytes) >= 0);
+  }
+
+  bypassed(pages: readonly number[], fills: readonly number[], bytes: Uint8Array): void {
+    const { arrived, memory, address } = this.opened('bypassed pages');
+    const { kernels } = this.context;
+    const { pageBytes } = this;
+    const buffer = kernels.bytes.subarray(address, address + pageBytes);
+    let from = 0;
+    for (let i = 0; i < pages.length; i++) {
+      const page = pages[i]!;
+      const fill = fills[i]!;
+      if (fill === 0) {
+        memory.zero(page);
+        arrived.put(page, this.zeroDigest, 0);
+        continue;
+      }
+      if (fill < 0) {
+        buffer.set(bytes.subarray(from, from + pageBytes));
+        from += pageBytes;
+      } else buffer.fill(fill);
+      memory.write(page, buffer);
+      kernels.run.hash128(address, pageBytes, 0, 0, this.digest);
+      arrived.put(page, this.digest, 0);
+    }
+  }
+
+  invalidate(page: number): void {
+    this.guest?.arrived.invalidate(page);
+  }
+
+  private announce(head: Uint8Array, what: string): void {
+    this.check(!this.guest, what, 'a second guest');
+    const { name, bytes = 0, kind, image } = readImage(head, what);
+    const { pageBytes } = this;
+    const { maxGuestBytes = DEFAULT_MAX_GUEST_BYTES, cacheBytes = 0, base } = this.options;
+    const isWhole = kind === 'carried' && image === GUEST && bytes > 0 && bytes % pageBytes === 0;
+    this.check(isWhole, what, `a guest of ${bytes} bytes`);
+    if (bytes > maxGuestBytes)
+      throw new PageferryError('limit', `guest "${name}": ${bytes} bytes, maxGuestBytes is ${maxGuestBytes}`);
+    const { kernels } = this.context;
+    const pages = bytes / pageBytes;
+    this.guest = {
+      memory: this.options.open(name, pages, pageBytes),
+      pages,
+      arrived: new RemotePageCache(kernels, pageBytes, cacheBytes, undefined, base),
+      address: kernels.slot('page', pageBytes),
+      numbers: new Float64Array(Math.min(pages, MAX_PAGE_NUMBERS)),
+    };
+    kernels.bytes.fill(0, this.guest.address, this.guest.address + pageBytes);
+    kernels.run.hash128(this.guest.address, pageBytes, 0, 0, this.zeroDigest);
+  }
+
+  private readNumbers({ numbers, pages }: OpenGuest, head: Uint8Array, what: string): void {
+    this.check(this.pageNumberCount === 0, what, 'page numbers where a frame must follow');
+    this.pageNumberCount = readPageNumbers(new WireReader(head, what), numbers, pages);
+    this.check(this.pageNumberCount > 0, what, 'no page numbers');
+  }
+
+  /** Decode a frame. Nothing of it is written before all of its segments were verified. */
+  private decodeFrame(guest: OpenGuest, head: FrameHead, dataBytes: number, what: string): void {
+    const { numbers } = guest;
+    const isExpected =
+      head.image === GUEST &&
+      head.lastPageBytes === this.pageBytes &&
+      head.pageCount === this.pageNumberCount &&
+      head.firstPage === numbers[0];
+    this.check(
+      isExpected,
+      what,
+      `a frame of ${head.pageCount} pages after ${this.pageNumberCount} page numbers`,
+    );
+    this.frames.open(head, this.data, dataBytes, GUEST, what);
+    const table = this.frames.table!;
+    for (let i = 0; i < head.pageCount; i++) this.decodePage(guest, table.next(), numbers[i]!, what);
+    this.frames.close();
+    this.options.onBatch?.(head.pageCount);
+  }
+
+  private decodePage(guest: OpenGuest, entry: TableEntry, page: number, what: string): void {
+    const { memory, address, arrived } = guest;
+    const { kernels } = this.context;
+    const { codec } = entry;
+    if (codec.name === 'zero') {
+      memory.zero(page);
+      arrived.put(page, this.zeroDigest, 0);
+      return;
+    }
+    if (codec.name === 'unchanged') {
+      if (!arrived.has(page)) throw this.bad(what, `page ${page}: unchanged, but it was never sent`);
+      memory.unchanged?.(page);
+      return;
+    }
+    const buffer = kernels.bytes.subarray(address, address + this.pageBytes);
+    if (codec.name === 'fill') buffer.fill(entry.fill);
+    else if (codec.operands.reference) this.readReference(guest, entry.image, entry.page, page, what);
+    else if (codec.base === 'parent') this.readReference(guest, GUEST, page, page, what);
+    if (codec.operands.bytes) this.frames.decodePage(entry, address, this.pageBytes, page);
+    memory.write(page, buffer);
+    this.record(guest, page, codec.name === 'fill');
+  }
+
+  /** Read a page that `page` refers to, of the guest or of the base image, into the buffer for the next page. */
+  private readReference(guest: OpenGuest, image: number, other: number, page: number, what: string): void {
+    const { arrived, memory, pages, address } = guest;
+    const { bytes } = this.context.kernels;
+    const { base, cacheBytes } = this.options;
+    const isKnown =
+      image === GUEST
+        ? other < pages && arrived.has(other)
+        : image === BASE && base !== undefined && other < base.pages;
+    const owner = image === GUEST ? 'the guest' : `image ${image}`;
+    if (!isKnown)
+      throw this.bad(what, `page ${page}: refers to page ${other} of ${owner}, which is not there`);
+    if (image === GUEST && cacheBytes === undefined) {
+      memory.read(other, bytes.subarray(address, address + this.pageBytes));
+      return;
+    }
+    const found = arrived.find(image, other);
+    if (found === 0)
+      throw this.bad(what, `page ${page}: refers to page ${other}, which is not cached any more`);
+    bytes.copyWithin(address, found, found + this.pageBytes);
+  }
+
+  /** Record the page in the buffer as arrived. */
+  private record({ arrived, address }: OpenGuest, page: number, isFill: boolean): void {
+    this.context.kernels.run.hash128(address, this.pageBytes, 0, 0, this.digest);
+    arrived.put(page, this.digest, this.options.cacheBytes === undefined || isFill ? 0 : address);
+  }
+
+  private verify({ arrived, pages }: OpenGuest, head: Uint8Array, what: string): void {
+    const end = readImageEnd(head, what);
+    this.check(this.pageNumberCount === 0, what, 'an end where a frame must follow');
+    const bytes = pages * this.pageBytes;
+    this.check(
+      end.image === GUEST && end.bytes === bytes,
+      what,
+      `an end of ${end.bytes} bytes, the guest has ${bytes}`,
+    );
+    const [received, sent] = [digestText(arrived.digestOfGuest(bytes)), digestText(end.digest)];
+    if (received !== sent)
+      throw new PageferryError(
+        'not-identical',
+        `${what}: the guest's digest is ${received}, sent was ${sent}`,
+      );
+    this.complete = true;
+  }
+
+  private opened(what: string): OpenGuest {
+    this.check(this.guest !== undefined, what, 'pages before their guest was announced');
+    return this.guest!;
+  }
+
+  private check(isRight: boolean, what: string, found: string): void {
+    if (!isRight) throw this.bad(what, found);
+  }
+
+  private bad(what: string, found: string): PageferryError {
+    return new PageferryError('bad-stream', `${what}: ${found}`);
+  }
+}

@@ -135,7 +135,7 @@ class PackingProgress {
         return progress.ms;
       },
       handoverMs: () => 0,
-      zstd: zstd !== undefined,
+      hasZstd: zstd !== undefined,
       zstdName: zstd?.name,
     };
   }

@@ -2,58 +2,87 @@ import { PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
 import { checkPosition } from './fs/errno.js';
 import type { ReadHandle } from './fs/read-handle.js';
+import { LifeCycle } from './life-cycle.js';
 
-/** A stretch of an image and where in the file it lies; one without an offset is all zero and in no file. */
+/** Zero ranges are skipped in multiples of the largest page size, so that all pages stay aligned. */
+export const SKIP_BYTES = 64 << 10;
+
+/** A range of an image: stored in the file at `offset`, or all zero and not stored if it has no offset. */
 export interface Extent {
+  /** Position in the image. */
   readonly position: number;
   readonly bytes: number;
   readonly offset?: number;
 }
 
-/** An image made of extents, which follow each other without a gap. */
+/** An image in a file that can be read at any position. */
 export interface ExtentSource extends PageSource {
   readonly bytes: number;
+  skipZeros(maxBytes: number): number;
   readAt(into: Uint8Array, position: number): number;
   close(): void;
 }
 
-export function extentSource(handle: ReadHandle, extents: readonly Extent[]): ExtentSource {
+/** Create a source of extents, which follow each other without gaps. It owns `handle`. */
+export function createExtentSource(handle: ReadHandle, extents: readonly Extent[]): ExtentSource {
   const last = extents.at(-1);
   const bytes = last ? last.position + last.bytes : 0;
-  const name = handle.name;
+  const { name } = handle;
+  const life = new LifeCycle(name);
   let next = 0;
   return {
     name,
     bytes,
     async read(into) {
+      life.check();
       const wanted = Math.min(into.length, bytes - next);
       const from = next;
       next += wanted;
-      for (let done = 0; done < wanted; ) {
-        const { part, offset } = piece(extents, into, done, wanted, from + done);
-        if (offset === undefined) part.fill(0);
-        else checkWhole(name, await handle.read(part, offset), part.length, offset);
-        done += part.length;
+      try {
+        for (let done = 0; done < wanted; ) {
+          const { part, offset } = partOf(extents, into, done, wanted, from + done);
+          if (offset === undefined) part.fill(0);
+          else checkComplete(name, await handle.read(part, offset), part.length, offset);
+          done += part.length;
+        }
+      } catch (cause) {
+        life.fail(cause); // a later read would continue after the missing bytes
       }
       return wanted;
     },
+    skipZeros(maxBytes) {
+      life.check();
+      const skipped = zeroBytesAt(extents, next, maxBytes, bytes);
+      next += skipped;
+      return skipped;
+    },
     readAt(into, position) {
+      life.check();
       checkPosition(name, position);
       const wanted = Math.max(0, Math.min(into.length, bytes - position));
       for (let done = 0; done < wanted; ) {
-        const { part, offset } = piece(extents, into, done, wanted, position + done);
+        const { part, offset } = partOf(extents, into, done, wanted, position + done);
         if (offset === undefined) part.fill(0);
-        else checkWhole(name, handle.readSync(part, offset), part.length, offset);
+        else checkComplete(name, handle.readSync(part, offset), part.length, offset);
         done += part.length;
       }
       return wanted;
     },
-    close: handle.close,
+    close() {
+      life.endBy('close');
+      handle.close();
+    },
   };
 }
 
-/** As much of into[done, wanted) as the extent at `position` fills, and where in the file that lies. */
-function piece(extents: readonly Extent[], into: Uint8Array, done: number, wanted: number, position: number) {
+/** The part of into[done, wanted) that the extent at `position` fills, and its offset in the file. */
+function partOf(
+  extents: readonly Extent[],
+  into: Uint8Array,
+  done: number,
+  wanted: number,
+  position: number,
+): { readonly part: Uint8Array; readonly offset: number | undefined } {
   const extent = extents[extentIndex(extents, position)]!;
   const within = position - extent.position;
   return {
@@ -62,7 +91,21 @@ function piece(extents: readonly Extent[], into: Uint8Array, done: number, wante
   };
 }
 
-/** The last extent that begins at or before `position`. */
+/** Zero bytes at `position` that are in no file: a multiple of SKIP_BYTES, or all up to the end of the image. */
+function zeroBytesAt(
+  extents: readonly Extent[],
+  position: number,
+  maxBytes: number,
+  imageBytes: number,
+): number {
+  if (position >= imageBytes) return 0;
+  const extent = extents[extentIndex(extents, position)]!;
+  if (extent.offset !== undefined) return 0;
+  const zeros = Math.min(maxBytes, extent.position + extent.bytes - position);
+  return position + zeros === imageBytes ? zeros : zeros - (zeros % SKIP_BYTES);
+}
+
+/** Index of the last extent that begins at or before `position`. */
 export function extentIndex(extents: readonly { readonly position: number }[], position: number): number {
   let low = 0;
   let high = extents.length - 1;
@@ -74,10 +117,10 @@ export function extentIndex(extents: readonly { readonly position: number }[], p
   return low;
 }
 
-function checkWhole(name: string, got: number, wanted: number, offset: number): void {
+function checkComplete(name: string, got: number, wanted: number, offset: number): void {
   if (got < wanted)
     throw new PageferryError(
       'io',
-      `${name}: expected ${wanted} bytes at ${offset}, got ${got}: the file was cut short while it was read`,
+      `${name}: expected ${wanted} bytes at ${offset}, got ${got}: the file was truncated while it was read`,
     );
 }

@@ -1,27 +1,60 @@
-import { isElfCore, openElfCore } from './elf-core/elf-core.js';
-import { isQemuStream, openQemuStream } from './qemu-migration/qemu-migration.js';
-import { type FileSource, openFileSource } from './raw.js';
+import { PageferryError } from '../page/error.js';
+import { elfCore } from './elf-core/elf-core.js';
+import type { FileSource, ImageFile, ImageFormat } from './image-file.js';
+import { qemuMigration } from './qemu-migration/qemu-migration.js';
+import { openSeekable, openSequential, raw } from './raw.js';
 
-/** As much as it takes to know an ELF core by. */
-const FIRST_BYTES = 64;
+/** All formats of image files, in the order in which `openImage` tries them. Every file is raw, so that comes last. */
+export const IMAGE_FORMATS: readonly ImageFormat[] = [elfCore, qemuMigration, raw];
+
+/** Options of `openImage`. */
+export interface OpenImageOptions {
+  /** Name of the format (default: detected by the file's content). "raw" reads any file as the bytes that it has. */
+  readonly format?: string;
+}
 
 /**
- * Opens what a path holds: the memory in an ELF core file, the RAM in a saved migration stream of QEMU, else the file's own bytes as
- * raw RAM. What can only be read in order (a pipe, standard input) is raw: anything else there would be taken as the bytes that it is.
- * @throws PageferryError `io`; `bad-image`, `unsupported` or `limit` for a core or a stream that cannot be read
+ * Open an image file in the format that its content has. A pipe, a terminal or "-" (standard input) can only be read in order and is
+ * always raw.
+ * @throws PageferryError `io`; `bad-image`, `unsupported` or `limit` if the file cannot be read in its format; `bad-argument` for an
+ * unknown format
  */
-export function openImage(path: string): FileSource {
-  const raw = openFileSource(path);
-  if (!raw.readAt) return raw;
-  let first = new Uint8Array(FIRST_BYTES);
+export function openImage(path: string, options: OpenImageOptions = {}): FileSource {
+  const forced = options.format === undefined ? undefined : formatByName(options.format);
+  const file = openSeekable(path);
+  if (!file) {
+    if (forced && forced !== raw)
+      throw new PageferryError('unsupported', `${nameOf(path)}: the format ${forced.name} needs a file that can be read at any position`);
+    return openSequential(path);
+  }
   try {
-    first = first.subarray(0, raw.readAt(first, 0));
+    const format = forced ?? IMAGE_FORMATS.find((candidate) => candidate.detect(file))!;
+    return forced ? format.open(file) : openDetected(format, file);
   } catch (cause) {
-    raw.close();
+    file.handle.close();
     throw cause;
   }
-  const open = isElfCore(first) ? openElfCore : isQemuStream(first) ? openQemuStream : undefined;
-  if (!open) return raw;
-  raw.close();
-  return open(path);
+}
+
+/** Open a file whose format was detected; a refusal names the way to read it all the same. */
+function openDetected(format: ImageFormat, file: ImageFile): FileSource {
+  try {
+    return format.open(file);
+  } catch (cause) {
+    const isRefusal = cause instanceof PageferryError && (cause.code === 'bad-image' || cause.code === 'unsupported');
+    if (!isRefusal) throw cause;
+    const remedy = 'to read its bytes as raw memory, set the format to raw (--format raw)';
+    throw new PageferryError(cause.code, `${cause.message}; ${remedy}`, { cause });
+  }
+}
+
+function formatByName(name: string): ImageFormat {
+  const format = IMAGE_FORMATS.find((candidate) => candidate.name === name);
+  if (format) return format;
+  const names = IMAGE_FORMATS.map((candidate) => candidate.name).join(', ');
+  throw new PageferryError('bad-argument', `unknown image format "${name}"; expected one of ${names}`);
+}
+
+function nameOf(path: string): string {
+  return path === '-' ? 'standard input' : path;
 }

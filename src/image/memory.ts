@@ -1,7 +1,10 @@
 import { PageferryError } from '../page/error.js';
 import type { PageSink, PageSource } from '../page/source.js';
 
-/** Bytes at hand as an image. They are not copied and must stand still while they are read. */
+/** A buffer grows to twice its size, by at most 256 MiB. */
+const MAX_GROWTH_BYTES = 256 << 20;
+
+/** Create a source of bytes in memory. They are not copied and must not change while they are read. */
 export function bytesSource(bytes: Uint8Array, name: string): PageSource {
   let next = 0;
   const readAt = (into: Uint8Array, position: number) => {
@@ -21,57 +24,71 @@ export function bytesSource(bytes: Uint8Array, name: string): PageSource {
   };
 }
 
+/** A sink that collects an image in memory. */
 export interface BytesSink extends PageSink {
-  /** The image, once. @throws PageferryError `bad-argument` when it is not finished or was taken already */
+  /** Take the image, once. @throws PageferryError `bad-argument` if it is not finished or was taken before */
   take(): Uint8Array<ArrayBuffer>;
 }
 
-/** Collects an image in memory. */
+/** Create a sink that collects an image in memory. */
 export function bytesSink(): BytesSink {
-  let held = new Uint8Array(0);
-  /** The end of what was written; all behind it is zero, so announced zeros need no room before `finish`. */
+  let buffer = new Uint8Array(0);
+  /** End of what was written. The buffer is zero after it, so zero ranges need no memory before `finish`. */
   let end = 0;
-  let announced = 0;
-  let done: Uint8Array<ArrayBuffer> | undefined;
+  let zeroEnd = 0;
+  let image: Uint8Array<ArrayBuffer> | undefined;
 
-  const makeRoom = (bytes: number) => {
-    if (bytes <= held.length) return;
-    const grown = allocate(Math.max(bytes, Math.min(held.length * 2, held.length + (256 << 20))));
-    grown.set(held.subarray(0, end));
-    held = grown;
+  const growTo = (bytes: number) => {
+    if (bytes <= buffer.length) return;
+    const grown = allocate(Math.max(bytes, Math.min(buffer.length * 2, buffer.length + MAX_GROWTH_BYTES)));
+    grown.set(buffer.subarray(0, end));
+    buffer = grown;
   };
   return {
     write(bytes, position) {
-      makeRoom(position + bytes.length);
-      held.set(bytes, position);
+      growTo(position + bytes.length);
+      buffer.set(bytes, position);
       end = Math.max(end, position + bytes.length);
     },
     zero(position, bytes) {
-      announced = Math.max(announced, position + bytes);
+      zeroEnd = Math.max(zeroEnd, position + bytes);
     },
     readAt(into, position) {
-      const bytes = Math.max(0, Math.min(into.length, Math.max(end, announced) - position));
-      const part = held.subarray(position, Math.min(held.length, position + bytes));
+      const bytes = Math.max(0, Math.min(into.length, Math.max(end, zeroEnd) - position));
+      const part = buffer.subarray(position, Math.min(buffer.length, position + bytes));
       into.set(part);
       into.fill(0, part.length, bytes);
       return bytes;
     },
     finish(bytes) {
-      makeRoom(bytes);
-      done = held.subarray(0, bytes);
-      held = new Uint8Array(0);
+      growTo(bytes);
+      image = buffer.subarray(0, bytes);
+      buffer = new Uint8Array(0);
     },
     abort() {
-      held = new Uint8Array(0);
-      done = undefined;
+      buffer = new Uint8Array(0);
+      image = undefined;
     },
     take() {
-      if (!done)
-        throw new PageferryError('bad-argument', 'image in memory: taken before it was finished, or twice');
-      const taken = done;
-      done = undefined;
+      if (!image)
+        throw new PageferryError('bad-argument', 'image in memory: taken before finish, or a second time');
+      const taken = image;
+      image = undefined;
       return taken;
     },
+  };
+}
+
+/** Create a sink that stores nothing and cannot be read back: for checks that read the stream's index instead. */
+export function discardSink(): PageSink {
+  return {
+    write() {},
+    zero() {},
+    readAt(_, position) {
+      throw new PageferryError('unsupported', `image that is not stored: cannot be read back (at ${position})`);
+    },
+    finish() {},
+    abort() {},
   };
 }
 
@@ -79,6 +96,6 @@ function allocate(bytes: number): Uint8Array<ArrayBuffer> {
   try {
     return new Uint8Array(bytes);
   } catch (cause) {
-    throw new PageferryError('limit', `image in memory: cannot have ${bytes} bytes`, { cause });
+    throw new PageferryError('limit', `image in memory: cannot allocate ${bytes} bytes`, { cause });
   }
 }

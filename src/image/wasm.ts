@@ -1,13 +1,14 @@
 import type { PageSource } from '../page/source.js';
 
+/** Options of `wasmMemorySource`. */
 export interface WasmMemoryOptions {
-  /** The memory stands still while it is read: nothing runs that writes to it. Only then can it be read anywhere. */
-  readonly still?: boolean;
+  /** The program is paused: nothing writes to the memory while it is read. Only then is there a `readAt`. */
+  readonly paused?: boolean;
 }
 
 /**
- * A WebAssembly memory as an image, as large as it is now. A memory that runs between two reads gives each page as it is when
- * read, so pages read earlier must not be looked at again: `readAt` is there only when `still` says the memory stands still.
+ * Create a source of a WebAssembly memory with its present size. While the program runs, each page has its content at the time it is
+ * read, so the engine must not read it again: `readAt` is only there if the program is `paused`.
  */
 export function wasmMemorySource(
   memory: WebAssembly.Memory,
@@ -18,7 +19,7 @@ export function wasmMemorySource(
   let next = 0;
   const readAt = (into: Uint8Array, position: number) => {
     const wanted = Math.max(0, Math.min(into.length, bytes - position));
-    // A growing memory gets a new buffer and the old one is detached; so the buffer is asked for each time.
+    // A memory that grows gets a new buffer and detaches the old one, so `buffer` must be read each time.
     if (wanted > 0) into.set(new Uint8Array(memory.buffer, position, wanted));
     return wanted;
   };
@@ -31,5 +32,5 @@ export function wasmMemorySource(
       return read;
     },
   };
-  return options.still ? { ...source, readAt } : source;
+  return options.paused ? { ...source, readAt } : source;
 }

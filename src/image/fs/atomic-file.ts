@@ -1,114 +1,163 @@
 import fs from 'node:fs';
 import { PageferryError } from '../../page/error.js';
-import { ioError } from './errno.js';
-import { type OutputTarget, openPartial, outputTarget, STDOUT_FD, writeAll } from './output.js';
+import { throwIfAborted } from '../../page/sync.js';
+import { LifeCycle } from '../life-cycle.js';
+import { asIoError, ioError } from './errno.js';
+import { type OutputTarget, outputTarget, STDOUT_FD } from './output-target.js';
+import { openPartialFile } from './partial-file.js';
+import { writeAll } from './write.js';
 
-/** A stream's way into a file that has its name only once it is whole. */
+/** Options of `createAtomicWriter`. */
+export interface AtomicWriterOptions {
+  /** Permissions of the file (default: those of the file that is replaced, or 0600). */
+  readonly mode?: number;
+  /** Aborts the writer with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** Writer of a stream into a file that gets its name when it is complete. */
 export interface AtomicWriter {
   readonly name: string;
   /**
-   * Resolves when the bytes are written, one call after the other; the views must stand still until then.
-   * @throws PageferryError `io`
+   * Write all bytes; resolves when they are written. One call at a time; the views must not change until then.
+   * @throws PageferryError `io`; the cause of an abort
    */
   write(...parts: readonly Uint8Array[]): Promise<void>;
-  /** Closes it and gives it its name; when that fails nothing is left behind. @throws PageferryError `io` */
+  /** Store the file durably and give it its name. After a failure nothing is left. @throws as `write` */
   commit(): Promise<void>;
-  /** Leaves nothing behind. What has gone into a pipe or device is gone. */
-  abort(): void;
+  /**
+   * Remove the file; a call in flight and every later one reject with `cause`. Bytes that were written into a pipe or device stay
+   * there.
+   */
+  abort(cause?: unknown): void;
 }
 
-/** Where the bytes go. A named pipe is opened by the first write: opening waits for its reader. */
-interface SocketWriter {
+/** Destination of the bytes. `open` waits for the reader of a named pipe. */
+interface Output {
   open(): number | Promise<number>;
-  commit(): void;
+  commit(): Promise<void>;
   abort(): void;
-  remove(): void;
+  /** A write that uses the descriptor has ended. */
+  release(): void;
 }
 
 /**
- * `path` "-" is standard output; pipes and devices (/dev/null) are written straight.
- * @throws PageferryError `io` when the path is a directory or cannot be written
+ * Create a writer for `path`; "-" is standard output. Pipes and devices (/dev/null) are written directly.
+ * @throws PageferryError `io` if the path is a directory or cannot be written
  */
-export function createAtomicWriter(path: string): AtomicWriter {
+export function createAtomicWriter(path: string, options: AtomicWriterOptions = {}): AtomicWriter {
+  const { mode, signal } = options;
+  throwIfAborted(signal);
   const target = outputTarget(path);
   const { name } = target;
-  const outlet = target.kind === 'file' ? partialOutlet(target) : straightOutlet(target);
-  let state: 'open' | 'writing' | 'failed' | 'closed' = 'open';
+  const output = target.kind === 'file' ? partialOutput(target, mode) : directOutput(target);
+  const life = new LifeCycle(name);
+  /** Rejects the call in flight. */
+  let reject: ((cause: unknown) => void) | undefined;
+
   const check = () => {
-    if (state === 'writing')
-      throw new PageferryError('bad-argument', `${name}: the write before has not ended`);
-    if (state !== 'open')
-      throw new PageferryError(
-        'bad-argument',
-        `${name}: used after it ${state === 'failed' ? 'failed' : 'was closed'}`,
-      );
+    life.check();
+    if (reject) throw new PageferryError('bad-argument', `${name}: the previous write has not ended`);
   };
-  const exclusively = async (work: () => Promise<unknown>) => {
+  const abort = (cause: unknown = new PageferryError('bad-argument', `${name}: used after abort`)) => {
+    if (!life.endBy('abort')) return;
+    life.record(cause);
+    signal?.removeEventListener('abort', onAbort);
+    output.abort();
+    reject?.(cause);
+  };
+  const onAbort = () => abort(signal!.reason);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  /** Run one call at a time. An abort rejects it at once, even if the system call goes on. */
+  const exclusively = async (work: () => Promise<void>): Promise<void> => {
     check();
-    state = 'writing';
-    let whole = false;
     try {
-      await work();
-      whole = true;
+      await new Promise<void>((resolve, rejectCall) => {
+        reject = rejectCall;
+        work().then(resolve, rejectCall);
+      });
+    } catch (cause) {
+      life.fail(cause);
     } finally {
-      // An abort in the meantime left the descriptor to this write, which was still using it.
-      if (isClosed()) outlet.abort();
-      else state = whole ? 'open' : 'failed';
+      reject = undefined;
     }
   };
-  const isClosed = () => state === 'closed';
   return {
     name,
-    write: (...parts) => exclusively(async () => writeAll(await outlet.open(), name, parts)),
+    write: (...parts) =>
+      exclusively(async () => {
+        const fd = await output.open();
+        try {
+          life.check(); // opening a named pipe may have taken until after an abort
+          await writeAll(fd, name, parts);
+        } finally {
+          output.release();
+        }
+      }),
     async commit() {
-      // A pipe that nothing was written to has to be opened all the same: its reader waits for the end.
-      await exclusively(async () => outlet.open());
-      check();
-      state = 'closed';
-      outlet.commit();
+      await exclusively(async () => {
+        // A pipe without any bytes is opened too: its reader waits for the end.
+        await output.open();
+        output.release();
+        await output.commit();
+      });
+      life.endBy('commit');
+      signal?.removeEventListener('abort', onAbort);
     },
-    abort() {
-      if (state === 'writing') outlet.remove();
-      else if (state !== 'closed') outlet.abort();
-      state = 'closed';
-    },
+    abort,
   };
 }
 
-function partialOutlet(target: OutputTarget): SocketWriter {
-  const file = openPartial(target);
-  return { ...file, open: () => file.fd };
+function partialOutput(target: OutputTarget, mode?: number): Output {
+  const { file, commit, abort } = openPartialFile(target, mode);
+  return { open: () => file.hold(), release: () => file.release(), commit: () => commit(), abort };
 }
 
-function straightOutlet({ name, path }: OutputTarget): SocketWriter {
-  let fd: number | undefined = path === '-' ? STDOUT_FD : undefined;
+function directOutput({ name, path }: OutputTarget): Output {
+  const isStdout = path === '-';
+  let fd: number | undefined = isStdout ? STDOUT_FD : undefined;
+  let isInUse = false;
+  let isAborted = false;
   const close = () => {
-    const closing = fd;
+    if (fd === undefined || isStdout) return;
+    fs.closeSync(fd);
     fd = undefined;
-    if (closing !== undefined && path !== '-') fs.closeSync(closing);
+  };
+  const closeQuietly = () => {
+    try {
+      close();
+    } catch {}
   };
   return {
     async open() {
-      fd ??= await openLater(name, path);
-      return fd;
+      isInUse = true;
+      try {
+        fd ??= await openForWriting(name, path);
+        return fd;
+      } catch (cause) {
+        isInUse = false;
+        throw cause;
+      }
     },
-    commit() {
+    release() {
+      isInUse = false;
+      if (isAborted) closeQuietly();
+    },
+    async commit() {
       try {
         close();
       } catch (cause) {
-        throw ioError(name, 'cannot finish', cause);
+        throw asIoError(name, 'cannot finish', cause);
       }
     },
     abort() {
-      try {
-        close();
-      } catch {}
+      isAborted = true;
+      if (!isInUse) closeQuietly();
     },
-    remove() {},
   };
 }
 
-function openLater(name: string, path: string): Promise<number> {
+function openForWriting(name: string, path: string): Promise<number> {
   return new Promise((resolve, reject) => {
     fs.open(path, 'w', (cause, fd) => (cause ? reject(ioError(name, 'cannot open', cause)) : resolve(fd)));
   });

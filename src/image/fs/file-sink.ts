@@ -1,192 +1,92 @@
 import fs from 'node:fs';
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
-import { checkPosition, ioError } from './errno.js';
-import { type OutputTarget, openPartial, outputTarget, STDOUT_FD, writeAllSync } from './output.js';
-import { readHandle } from './read-handle.js';
+import { LifeCycle } from '../life-cycle.js';
+import { asIoError, checkPosition } from './errno.js';
+import { type OutputTarget, outputTarget } from './output-target.js';
+import { openPartialFile } from './partial-file.js';
+import { createReadHandle } from './read-handle.js';
+import { StagingBuffer } from './staging-buffer.js';
+import { createStreamSink } from './stream-sink.js';
+import { writeAllSync } from './write.js';
 
-/** Neighbouring pages go out in one system call of at most this many bytes. */
-const STAGING_BYTES = 1 << 20;
-/** From here on the call costs less than the copy it would save. */
-const STRAIGHT_BYTES = 256 << 10;
-const ZEROS = new Uint8Array(64 << 10);
-
-/** @property mode the permissions of a new file, before the umask; 0o666 unless given */
+/** Options of `createFileSink`. */
 export interface FileSinkOptions {
+  /** Permissions of the file (default: those of the file that is replaced, or 0600). */
   readonly mode?: number;
 }
 
 /**
- * Writes an image to a file that has its name only once it is whole: until `finish` it stands beside it as
- * `.NAME.partial-RANDOM`. Zero pages become holes. A pipe or device is written straight, zeros and all; it cannot be read
- * back, but for a block device.
- * @throws PageferryError `io` when the path is a directory or cannot be written; opening a pipe waits for its reader
+ * Create a sink that writes an image to a file, which gets its name when the image is complete; until then it is
+ * `.NAME.partial-RANDOM` beside it. Zero pages become holes. A pipe or device is written directly, in order and with its zeros;
+ * only a block device can be read back.
+ * @throws PageferryError `io` if the path is a directory or cannot be written. Opening a pipe waits for its reader.
  */
 export function createFileSink(path: string, options: FileSinkOptions = {}): PageSink {
   const target = outputTarget(path);
-  return target.kind === 'file' ? regularSink(target, options.mode) : straightSink(target);
+  return target.kind === 'file' ? createRegularSink(target, options) : createStreamSink(target);
 }
 
-function regularSink(target: OutputTarget, mode?: number): PageSink {
+/** @internal `syncDirectory: false`: the caller syncs the directory after the last of many files. */
+export function createRegularSink(
+  target: OutputTarget,
+  { mode, syncDirectory = true }: FileSinkOptions & { readonly syncDirectory?: boolean },
+): PageSink {
   const { name } = target;
-  const file = openPartial(target, mode);
-  const reader = readHandle(file.fd, name);
-  const staging = new Uint8Array(STAGING_BYTES);
-  let stagedAt = 0;
-  let stagedBytes = 0;
-  /** The end of what was written or announced, which the file itself does not reach while it ends in a hole. */
+  const partial = openPartialFile(target, mode);
+  const { file } = partial;
+  const reader = createReadHandle(file);
+  const life = new LifeCycle(name);
+  /** End of what was written or announced; the file is shorter while it ends in a hole. */
   let end = 0;
-  let open = true;
-  let whole = true;
 
-  const put = (bytes: Uint8Array, position: number) => {
-    whole = false;
-    writeAllSync(file.fd, name, bytes, position);
-    whole = true;
+  const check = (position: number) => {
+    life.check();
+    checkPosition(name, position);
   };
-  const flush = () => {
-    const bytes = stagedBytes;
-    stagedBytes = 0;
-    if (bytes > 0) put(staging.subarray(0, bytes), stagedAt);
+  const write = (bytes: Uint8Array, position: number) => {
+    try {
+      writeAllSync(file.use(), name, bytes, position);
+    } catch (cause) {
+      partial.abort(); // an image with a missing write must not get its name
+      life.fail(asIoError(name, `cannot write ${bytes.length} bytes at ${position}`, cause));
+    }
   };
+  const staging = new StagingBuffer(write);
   return {
     write(bytes, position) {
-      checkOpen(name, open, position);
+      check(position);
       end = Math.max(end, position + bytes.length);
-      if (position !== stagedAt + stagedBytes || stagedBytes + bytes.length > STAGING_BYTES) flush();
-      if (bytes.length >= STRAIGHT_BYTES) {
-        flush();
-        return put(bytes, position);
-      }
-      if (stagedBytes === 0) stagedAt = position;
-      staging.set(bytes, stagedBytes);
-      stagedBytes += bytes.length;
+      staging.write(bytes, position);
     },
     zero(position, bytes) {
-      checkOpen(name, open, position);
+      check(position);
       end = Math.max(end, position + bytes);
     },
     readAt(into, position) {
-      checkOpen(name, open, position);
+      check(position);
       const bytes = Math.max(0, Math.min(into.length, end - position));
-      if (position >= stagedAt && position + bytes <= stagedAt + stagedBytes) {
-        into.set(staging.subarray(position - stagedAt, position - stagedAt + bytes));
-        return bytes;
-      }
-      if (position < stagedAt + stagedBytes && position + bytes > stagedAt) flush();
+      if (staging.read(into, position, bytes)) return bytes;
       const stored = reader.readSync(into.subarray(0, bytes), position);
       into.fill(0, stored, bytes);
       return bytes;
     },
-    finish(bytes) {
-      checkOpen(name, open, bytes);
+    async finish(bytes) {
+      check(bytes);
       try {
-        checkWhole(name, whole);
-        flush();
-        fs.ftruncateSync(file.fd, bytes);
+        staging.flush();
+        fs.ftruncateSync(file.use(), bytes);
       } catch (cause) {
-        open = false;
-        file.abort();
-        throw cause instanceof PageferryError
-          ? cause
-          : ioError(name, `cannot give it its size of ${bytes} bytes`, cause);
+        partial.abort();
+        life.fail(asIoError(name, `cannot set the size to ${bytes} bytes`, cause));
       }
-      open = false;
-      file.commit();
+      life.endBy('finish');
+      await partial.commit({ syncDirectory });
     },
     abort() {
-      if (open) file.abort();
-      open = false;
+      life.endBy('abort');
+      staging.clear();
+      partial.abort();
     },
   };
-}
-
-/** A device or pipe: whatever is not written stays what it was, so zeros are written too, and all in order. */
-function straightSink(target: OutputTarget): PageSink {
-  const { name } = target;
-  const fd = openStraight(target);
-  const device = target.kind === 'device';
-  let end = 0;
-  let open = true;
-  let whole = true;
-
-  const put = (bytes: Uint8Array) => {
-    whole = false;
-    writeAllSync(fd, name, bytes, device ? end : null);
-    whole = true;
-    end += bytes.length;
-  };
-  const zeroTo = (position: number) => {
-    while (end < position) put(ZEROS.subarray(0, Math.min(ZEROS.length, position - end)));
-  };
-  const close = () => {
-    open = false;
-    if (fd !== STDOUT_FD) fs.closeSync(fd);
-  };
-  const abort = () => {
-    try {
-      if (open) close();
-    } catch {}
-  };
-  return {
-    write(bytes, position) {
-      checkInOrder(name, open, position, end);
-      zeroTo(position);
-      put(bytes);
-    },
-    zero(position, bytes) {
-      checkInOrder(name, open, position, end);
-      zeroTo(position + bytes);
-    },
-    readAt(into, position) {
-      if (!device)
-        throw new PageferryError(
-          'unsupported',
-          `${name}: cannot be read back (at ${position}); write to a regular file`,
-        );
-      checkOpen(name, open, position);
-      return readHandle(fd, name).readSync(
-        into.subarray(0, Math.max(0, Math.min(into.length, end - position))),
-        position,
-      );
-    },
-    finish(bytes) {
-      checkInOrder(name, open, bytes, end);
-      try {
-        checkWhole(name, whole);
-        zeroTo(bytes);
-        close();
-      } catch (cause) {
-        abort();
-        throw cause instanceof PageferryError ? cause : ioError(name, 'cannot finish', cause);
-      }
-    },
-    abort,
-  };
-}
-
-function openStraight(target: OutputTarget): number {
-  if (target.path === '-') return STDOUT_FD;
-  try {
-    return fs.openSync(target.path, target.kind === 'device' ? 'r+' : 'w');
-  } catch (cause) {
-    throw ioError(target.name, 'cannot open', cause);
-  }
-}
-
-/** The descriptor's number belongs to some other file once it is closed, so a late call must not reach it. */
-function checkOpen(name: string, open: boolean, position: number): void {
-  if (!open) throw new PageferryError('bad-argument', `${name}: used after finish or abort`);
-  checkPosition(name, position);
-}
-
-/** An image with a write missing must not get its name, whatever became of the error. */
-function checkWhole(name: string, whole: boolean): void {
-  if (!whole) throw new PageferryError('io', `${name}: cannot finish: a write before has failed`);
-}
-
-function checkInOrder(name: string, open: boolean, position: number, end: number): void {
-  checkOpen(name, open, position);
-  if (position < end)
-    throw new PageferryError('bad-argument', `${name}: cannot go back to ${position}, is at ${end} already`);
 }

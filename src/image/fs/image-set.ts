@@ -2,155 +2,150 @@ import fs from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
-import { ioError } from './errno.js';
-import { createFileSink } from './file-sink.js';
-import { type OutputTarget, outputTarget, unlikelyName } from './output.js';
-import { createScratchSink } from './scratch-sink.js';
+import { asIoError, errnoOf, ioError } from './errno.js';
+import { createRegularSink, type FileSinkOptions } from './file-sink.js';
+import { type OutputTarget, outputTarget } from './output-target.js';
+import { partialPath, syncPath } from './partial-file.js';
+import { createReadableSink } from './readable-sink.js';
 
-/** Where the images of a stream go: one is PATH itself, several make PATH a folder of 000.raw, 001.raw, … */
+const MIN_DIGITS = 3;
+
+/** Output of a stream's images: PATH itself for one image, a directory PATH with 000.raw, 001.raw, … for several. */
 export interface ImageSet {
+  /** Create the sink of image `number`. */
   open(number: number): PageSink;
-  /** All images are finished: gives them their names. @throws PageferryError `io` */
-  settle(count: number): void;
-  /** Leaves nothing behind that has no name yet. */
+  /** Give all finished images their names and store them durably. @throws PageferryError `io` */
+  commit(count: number): Promise<void>;
+  /** Remove all images that have no name yet. */
   discard(): void;
 }
 
-/** How the images of a folder are called: 000.raw, 001.raw, … */
-function imageFileName(number: number): string {
-  return `${String(number).padStart(3, '0')}.raw`;
+/** File name of an image among `count`: 000.raw, 001.raw, …, with as many digits as the names need to sort by number. */
+export function imageFileName(number: number, count: number): string {
+  const digits = Math.max(MIN_DIGITS, String(Math.max(0, count - 1)).length);
+  return `${String(number).padStart(digits, '0')}.raw`;
 }
 
 /**
- * Collects images in a folder until it is known how many there are: in `path` where that is a folder already, which then takes
- * them all, else beside it. A pipe or device takes one image, straight.
- * @throws PageferryError `io` when `path` cannot take images
+ * Create the output for images whose number is not known yet. They are collected in a temporary directory: inside `path` if that is
+ * a directory, else beside it. A pipe or device takes one image, directly.
+ * @throws PageferryError `io` if `path` cannot be written
  */
-export function createImageSet(path: string): ImageSet {
-  if (isFolder(path)) return folderSet(path);
+export function createImageSet(path: string, options: FileSinkOptions = {}): ImageSet {
+  if (isDirectory(path)) return directorySet(path, options);
   const target = outputTarget(path);
-  return target.kind === 'file' ? newSet(target) : straightSet(path, target.name);
+  return target.kind === 'file' ? newSet(target, options) : streamSet(path, target.name);
 }
 
-function isFolder(path: string): boolean {
+function isDirectory(path: string): boolean {
   try {
     return path !== '-' && fs.statSync(path).isDirectory();
   } catch {
-    return false; // what is wrong with it is for the one to say who opens it
+    return false; // whatever opens the path reports the error
   }
 }
 
-/** A file or folder that comes to be, or a file that is replaced. */
-function newSet({ path, name, mode }: OutputTarget): ImageSet {
-  const { folder, image, discard } = partialFolder(dirname(path), basename(path), name);
+/** A file or directory that does not exist yet, or a file that is replaced. */
+function newSet(target: OutputTarget, { mode }: FileSinkOptions): ImageSet {
+  const { path, name } = target;
+  const replaces = target.mode !== undefined;
+  const partial = partialDirectory(path, name, mode);
+  const fileMode = mode ?? target.mode;
   return {
     open(number) {
-      if (number > 0 && mode !== undefined)
-        throw new PageferryError(
-          'io',
-          `${name}: is a file, the stream has several images: they need a folder`,
-        );
-      return createFileSink(image(number), mode === undefined ? {} : { mode });
+      if (number > 0 && replaces)
+        throw new PageferryError('io', `${name}: is a file, but the stream has several images; name a directory`);
+      return partial.sink(number, fileMode);
     },
-    settle(count) {
+    async commit(count) {
       try {
-        if (count === 1 && mode !== undefined) fs.chmodSync(image(0), mode);
-        fs.renameSync(count === 1 ? image(0) : folder, path);
+        if (count !== 1) {
+          for (let i = 0; i < count; i++)
+            fs.renameSync(partial.image(i), join(partial.directory, imageFileName(i, count)));
+          await syncPath(partial.directory);
+        }
+        await renameOrCopy(count === 1 ? partial.image(0) : partial.directory, path);
+        await syncPath(dirname(path));
       } catch (cause) {
-        throw ioError(
-          name,
-          count === 1 ? 'cannot put the image there' : `cannot put ${count} images there`,
-          cause,
-        );
+        throw ioError(name, `cannot store ${count === 1 ? 'the image' : `${count} images`}`, cause);
       } finally {
-        discard();
+        partial.discard();
       }
     },
-    discard,
+    discard: partial.discard,
   };
 }
 
-/** A folder that exists: of what it has, only images of the same names are replaced. */
-function folderSet(path: string): ImageSet {
-  const { image, discard } = partialFolder(path, 'images', path);
-  return {
-    open: (number) => createFileSink(image(number)),
-    settle(count) {
-      const names = Array.from({ length: count }, (_, number) => imageFileName(number));
-      try {
-        // All or none, as far as can be known before.
-        const taken = names.find((name) => isFolder(join(path, name)));
-        if (taken !== undefined)
-          throw new PageferryError('io', `${join(path, taken)}: is a directory, not a file to write`);
-        names.forEach((name, number) => {
-          fs.renameSync(image(number), join(path, name));
-        });
-      } catch (cause) {
-        throw cause instanceof PageferryError
-          ? cause
-          : ioError(path, `cannot put ${count} images there`, cause);
-      } finally {
-        discard();
-      }
-    },
-    discard,
-  };
-}
-
-function partialFolder(parent: string, name: string, what: string) {
-  const folder = join(parent, `.${name}.partial-${unlikelyName()}`);
+/** A mount point (a file in a container) cannot be replaced, so it is overwritten. */
+async function renameOrCopy(from: string, to: string): Promise<void> {
   try {
-    fs.mkdirSync(folder);
+    fs.renameSync(from, to);
   } catch (cause) {
-    throw ioError(what, 'cannot create', cause);
+    if (errnoOf(cause) !== 'EBUSY') throw cause;
+    await fs.promises.copyFile(from, to);
+    await syncPath(to);
   }
+}
+
+/** An existing directory: only its files with the names of images are replaced. */
+function directorySet(path: string, { mode }: FileSinkOptions): ImageSet {
+  const partial = partialDirectory(join(path, 'images'), path, mode);
   return {
-    folder,
-    image: (number: number) => join(folder, imageFileName(number)),
-    discard: () => fs.rmSync(folder, { recursive: true, force: true }),
+    open: (number) => partial.sink(number, mode),
+    async commit(count) {
+      const names = Array.from({ length: count }, (_, number) => imageFileName(number, count));
+      try {
+        const taken = names.find((name) => isDirectory(join(path, name)));
+        if (taken !== undefined)
+          throw new PageferryError('io', `${join(path, taken)}: is a directory; an image needs this name`);
+        for (const [number, name] of names.entries())
+          fs.renameSync(partial.image(number), join(path, name));
+        await syncPath(path);
+      } catch (cause) {
+        throw asIoError(path, `cannot store ${count} images`, cause);
+      } finally {
+        partial.discard();
+      }
+    },
+    discard: partial.discard,
   };
 }
 
-function straightSet(path: string, name: string): ImageSet {
+/** A temporary directory beside `path` for images of any number. */
+function partialDirectory(path: string, name: string, mode = 0o600) {
+  const directory = partialPath(path);
+  // A directory's files can be opened by those who may search it: whoever may read the files.
+  const directoryMode = mode | 0o700 | ((mode & 0o444) >> 2);
+  try {
+    fs.mkdirSync(directory, 0o700);
+    fs.chmodSync(directory, directoryMode);
+  } catch (cause) {
+    throw ioError(name, 'cannot create', cause);
+  }
+  const image = (number: number) => join(directory, `${number}.raw`);
+  return {
+    directory,
+    image,
+    sink: (number: number, fileMode: number | undefined) =>
+      createRegularSink(
+        { kind: 'file', name: `${name}: image ${number}`, path: image(number) },
+        { ...(fileMode !== undefined && { mode: fileMode }), syncDirectory: false },
+      ),
+    discard: () => fs.rmSync(directory, { recursive: true, force: true }),
+  };
+}
+
+function streamSet(path: string, name: string): ImageSet {
   return {
     open(number) {
       if (number > 0)
         throw new PageferryError(
           'io',
-          `${name}: takes one image, the stream has several; unpack one with --image N`,
+          `${name}: takes one image, but the stream has several; unpack one with --image N`,
         );
       return createReadableSink(path);
     },
-    settle() {},
+    async commit() {},
     discard() {},
-  };
-}
-
-/** A sink for one image of which pages can be read back, also where the path itself cannot: what goes down a pipe is kept aside. */
-export function createReadableSink(path: string): PageSink {
-  const sink = createFileSink(path);
-  return outputTarget(path).kind === 'stream' ? rememberingSink(sink) : sink;
-}
-
-function rememberingSink(sink: PageSink): PageSink {
-  const memory = createScratchSink();
-  return {
-    write(bytes, position) {
-      sink.write(bytes, position);
-      memory.write(bytes, position);
-    },
-    zero(position, bytes) {
-      sink.zero(position, bytes);
-      memory.zero(position, bytes);
-    },
-    readAt: memory.readAt,
-    async finish(bytes) {
-      memory.abort();
-      await sink.finish(bytes);
-    },
-    abort() {
-      memory.abort();
-      sink.abort();
-    },
   };
 }

@@ -1,54 +1,61 @@
 import fs from 'node:fs';
+import { PageferryError } from '../../page/error.js';
+import { sleep } from '../../page/sync.js';
 import { errnoOf, ioError } from './errno.js';
+import { OpenFile } from './open-file.js';
 
 /** One system call reads at most 2 GiB - 4 KiB; Node refuses more than 2 GiB - 1. */
-const CALL_BYTES = 1 << 30;
-/** Another program can leave the pipe it shares with us non-blocking; then we wait as long between two tries. */
-const RETRY_MS = 1;
+const MAX_CALL_BYTES = 1 << 30;
+/** Another program can make a pipe that it shares with this one non-blocking: pauses between two tries. */
+const MIN_RETRY_MS = 1;
+const MAX_RETRY_MS = 50;
 
-/** A descriptor to read from. Reads go straight into the caller's view, which may lie in WebAssembly memory. */
+/** A file to read from. Reads go directly into the caller's view, which may lie in WebAssembly memory. */
 export interface ReadHandle {
   readonly name: string;
+  readonly file: OpenFile;
   /**
-   * Fills `into` or goes as far as the bytes go; `position` null reads on from where the last read ended.
+   * Fill `into`, or as much as there is, and return the number of bytes. `position` null continues after the previous read.
    * @throws PageferryError `io`
    */
   read(into: Uint8Array, position: number | null): Promise<number>;
   readSync(into: Uint8Array, position: number): number;
-  /** One system call into `into` from index `from` on, with the system's own error. */
+  /** Make one system call, which fills `into` from index `from` on. @throws the system's own error */
   readOnce(into: Uint8Array, from: number, position: number | bigint | null): Promise<number>;
+  /** Close the file when no read uses it any more. */
   close(): void;
 }
 
-export function readHandle(fd: number, name: string): ReadHandle {
-  let underWay = 0;
-  let closed = false;
+/** Create a handle that reads from `file` and owns it. */
+export function createReadHandle(file: OpenFile): ReadHandle {
+  const { name } = file;
   const readOnce = (into: Uint8Array, from: number, position: number | bigint | null) =>
     new Promise<number>((resolve, reject) => {
-      if (closed) return reject(new Error('it is closed'));
-      underWay++;
-      fs.read(fd, into, from, Math.min(into.length - from, CALL_BYTES), position, (error, bytes) => {
-        underWay--;
-        if (closed && underWay === 0) closeQuietly(fd);
+      const fd = file.hold();
+      fs.read(fd, into, from, Math.min(into.length - from, MAX_CALL_BYTES), position, (error, bytes) => {
+        file.release();
         if (error) reject(error);
         else resolve(bytes);
       });
     });
   return {
     name,
+    file,
     readOnce,
     async read(into, position) {
       let done = 0;
-      while (done < into.length) {
+      for (let retryMs = MIN_RETRY_MS; done < into.length; ) {
         try {
           const bytes = await readOnce(into, done, position === null ? null : position + done);
           if (bytes === 0) break;
           done += bytes;
+          retryMs = MIN_RETRY_MS;
         } catch (cause) {
-          if (errnoOf(cause) === 'EOF') break; // Windows' way to say that a pipe has ended
+          if (errnoOf(cause) === 'EOF') break; // the end of a pipe on Windows
           if (errnoOf(cause) !== 'EAGAIN')
             throw readError(name, into.length - done, position === null ? null : position + done, cause);
-          await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+          await sleep(retryMs);
+          retryMs = Math.min(2 * retryMs, MAX_RETRY_MS);
         }
       }
       return done;
@@ -56,15 +63,9 @@ export function readHandle(fd: number, name: string): ReadHandle {
     readSync(into, position) {
       let done = 0;
       while (done < into.length) {
+        const wanted = Math.min(into.length - done, MAX_CALL_BYTES);
         try {
-          if (closed) throw new Error('it is closed');
-          const bytes = fs.readSync(
-            fd,
-            into,
-            done,
-            Math.min(into.length - done, CALL_BYTES),
-            position + done,
-          );
+          const bytes = fs.readSync(file.use(), into, done, wanted, position + done);
           if (bytes === 0) break;
           done += bytes;
         } catch (cause) {
@@ -73,32 +74,20 @@ export function readHandle(fd: number, name: string): ReadHandle {
       }
       return done;
     },
-    close() {
-      if (closed) return;
-      closed = true;
-      // The number of a closed descriptor goes to the next file opened, and a read still under way would read that.
-      if (underWay === 0) closeQuietly(fd);
-    },
+    close: () => file.close(),
   };
 }
 
-/** Opens a file that can be read anywhere. @throws PageferryError `io` */
-export function openHandle(path: string): ReadHandle & { readonly fd: number } {
+/** Open a file to read from any position. @throws PageferryError `io` */
+export function openReadHandle(path: string): ReadHandle {
   try {
-    const fd = fs.openSync(path, 'r');
-    return { ...readHandle(fd, path), fd };
+    return createReadHandle(OpenFile.open(path, path, 'r'));
   } catch (cause) {
     throw ioError(path, 'cannot open', cause);
   }
 }
 
-function readError(name: string, bytes: number, position: number | null, cause: unknown) {
+function readError(name: string, bytes: number, position: number | null, cause: unknown): PageferryError {
+  if (cause instanceof PageferryError) return cause;
   return ioError(name, `cannot read ${bytes} bytes${position === null ? '' : ` at ${position}`}`, cause);
-}
-
-/** What was read has been read; nothing can be lost by closing. */
-function closeQuietly(fd: number): void {
-  try {
-    fs.closeSync(fd);
-  } catch {}
 }

@@ -3,54 +3,113 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
-import { ioError } from './errno.js';
-import { writeAllSync } from './output.js';
-import { readHandle } from './read-handle.js';
+import { LifeCycle } from '../life-cycle.js';
+import { checkPosition, errnoOf, ioError } from './errno.js';
+import { OpenFile } from './open-file.js';
+import { createReadHandle, type ReadHandle } from './read-handle.js';
+import { writeAllSync } from './write.js';
+
+/** Images are stored in slots of this many bytes. A slot of zeros takes no space. */
+const SLOT_BYTES = 1 << 20;
+const NO_SLOT = -1;
+
+/** The file that all scratch sinks share, so that thousands of images need one descriptor. It has no name. */
+interface ScratchFile {
+  readonly reader: ReadHandle;
+  readonly fd: number;
+  slots: number;
+  sinks: number;
+}
+
+let shared: ScratchFile | undefined;
 
 /**
- * Keeps an image only for as long as later pages may refer to it, in a file of the temporary folder that has no name: it is gone
- * when it is closed, and when the program dies.
- * @throws PageferryError `io` when the temporary folder cannot be written
+ * Create a sink that keeps an image while later pages can refer to it: in a file of the temporary directory that has no name, and
+ * is gone after the last sink is closed or the program ends.
+ * @throws PageferryError `io` if the temporary directory cannot be written
  */
 export function createScratchSink(): PageSink {
-  const name = join(tmpdir(), `pageferry-${process.pid}-${Math.random().toString(36).slice(2)}`);
-  let fd: number;
-  try {
-    fd = fs.openSync(name, 'wx+', 0o600);
-    fs.unlinkSync(name);
-  } catch (cause) {
-    throw ioError(name, 'cannot create', cause);
-  }
-  const reader = readHandle(fd, name);
+  shared ??= openScratchFile();
+  const scratch = shared;
+  scratch.sinks++;
+  const { name } = scratch.reader;
+  const life = new LifeCycle(name);
+  /** Slot of the file by slot of the image. */
+  const slots: number[] = [];
   let end = 0;
-  let open = true;
-  const close = () => {
-    if (open) fs.closeSync(fd);
-    open = false;
+
+  const check = (position: number) => {
+    life.check();
+    checkPosition(name, position);
   };
-  // The descriptor's number belongs to some other file once it is closed.
-  const check = () => {
-    if (!open) throw new PageferryError('bad-argument', `${name}: used after finish or abort`);
+  const write = (bytes: Uint8Array, position: number) => {
+    try {
+      writeAllSync(scratch.fd, name, bytes, position);
+    } catch (cause) {
+      const isFull = ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(errnoOf((cause as Error).cause) ?? '');
+      const remedy = `; set TMPDIR to a directory with ${end} bytes of free space or more`;
+      life.fail(isFull ? new PageferryError('io', `${(cause as Error).message}${remedy}`, { cause }) : cause);
+    }
+  };
+  const close = (how: 'finish' | 'abort') => {
+    if (!life.endBy(how)) return;
+    slots.length = 0;
+    if (--scratch.sinks > 0) return;
+    if (shared === scratch) shared = undefined;
+    scratch.reader.close();
   };
   return {
     write(bytes, position) {
-      check();
-      writeAllSync(fd, name, bytes, position);
+      check(position);
       end = Math.max(end, position + bytes.length);
+      forEachSlot(position, bytes.length, (slot, within, from, to) => {
+        while (slots.length <= slot) slots.push(NO_SLOT);
+        if (slots[slot] === NO_SLOT) slots[slot] = scratch.slots++;
+        write(bytes.subarray(from, to), slots[slot]! * SLOT_BYTES + within);
+      });
     },
     zero(position, bytes) {
-      check();
+      check(position);
       end = Math.max(end, position + bytes);
     },
     readAt(into, position) {
-      check();
+      check(position);
       const bytes = Math.max(0, Math.min(into.length, end - position));
-      const got = reader.readSync(into.subarray(0, bytes), position);
-      // Past the file's own end is the hole that it ends in.
-      into.fill(0, got, bytes);
+      forEachSlot(position, bytes, (slot, within, from, to) => {
+        const stored = slots[slot] ?? NO_SLOT;
+        const part = into.subarray(from, to);
+        const read = stored === NO_SLOT ? 0 : scratch.reader.readSync(part, stored * SLOT_BYTES + within);
+        part.fill(0, read);
+      });
       return bytes;
     },
-    finish: close,
-    abort: close,
+    finish: () => close('finish'),
+    abort: () => close('abort'),
   };
+}
+
+/** Divide bytes [0, `bytes`) at `position` of an image: slot of the image, offset in it, and the range of the bytes. */
+function forEachSlot(
+  position: number,
+  bytes: number,
+  visit: (slot: number, within: number, from: number, to: number) => void,
+): void {
+  for (let from = 0; from < bytes; ) {
+    const slot = Math.floor((position + from) / SLOT_BYTES);
+    const within = (position + from) % SLOT_BYTES;
+    const to = Math.min(bytes, from + SLOT_BYTES - within);
+    visit(slot, within, from, to);
+    from = to;
+  }
+}
+
+function openScratchFile(): ScratchFile {
+  const name = join(tmpdir(), `pageferry-${process.pid}-${Math.random().toString(36).slice(2)}`);
+  try {
+    const fd = fs.openSync(name, 'wx+', 0o600);
+    fs.unlinkSync(name);
+    return { fd, reader: createReadHandle(OpenFile.ofDescriptor(name, fd)), slots: 0, sinks: 0 };
+  } catch (cause) {
+    throw ioError(name, 'cannot create', cause);
+  }
 }

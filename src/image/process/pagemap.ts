@@ -1,26 +1,32 @@
 import fs from 'node:fs';
 import { errnoOf } from '../fs/errno.js';
-import { readHandle } from '../fs/read-handle.js';
+import { OpenFile } from '../fs/open-file.js';
+import { createReadHandle } from '../fs/read-handle.js';
 import type { ProcessRegion } from './proc.js';
 
 /**
- * /proc/PID/pagemap (Linux, Documentation/admin-guide/mm/pagemap): one little-endian u64 per page of the address space, of
- * which bit 63 says "in memory" and bit 62 "swapped out".
+ * /proc/PID/pagemap (Linux, Documentation/admin-guide/mm/pagemap): one little-endian u64 per page of the address space. Bit 63 is
+ * set for a page in memory, bit 62 for one in swap.
  */
 const ENTRY_BYTES = 8;
 const PRESENT_OR_SWAPPED = 0xc0;
-/** A shorter absent stretch is read along with its neighbours: one system call more costs as much. */
+/** A shorter absent range is read with its neighbours: another system call would cost as much. */
 const MIN_ABSENT_BYTES = 64 << 10;
+/** Entries that `absentBytes` reads by one system call: few at first, then more. */
+const FIRST_SCANNED_PAGES = 16;
+const MAX_SCANNED_PAGES = 1 << 15;
 const AT_PAGESZ = 6n;
 
-/** Tells memory that a process asked for but never touched: it is zero, and asking for it would make the kernel find room. */
+/** Finds memory that a process has reserved but never touched: it is zero, and reading it would make the kernel allocate pages. */
 export interface Pagemap {
-  /** Cuts a stretch into pieces, by turns absent (all zero) and to be read. */
+  /** Divide an address range into pieces that are absent (all zero) or to be read. */
   pieces(address: bigint, bytes: number): { readonly bytes: number; readonly absent: boolean }[];
+  /** Count the absent bytes at the start of an address range. Looks at a limited number of pages. */
+  absentBytes(address: bigint, bytes: number): number;
   close(): void;
 }
 
-/** Undefined where the kernel has none or does not show it: then everything is read. */
+/** Open the page map of a process. Returns undefined if the kernel has none or does not show it. */
 export function openPagemap(pid: number): Pagemap | undefined {
   const pageBytes = systemPageBytes();
   if (!pageBytes) return undefined;
@@ -30,15 +36,24 @@ export function openPagemap(pid: number): Pagemap | undefined {
   } catch {
     return undefined;
   }
-  const handle = readHandle(fd, `pid ${pid}: pagemap`);
+  const handle = createReadHandle(OpenFile.ofDescriptor(`pid ${pid}: pagemap`, fd));
+  let entries = new Uint8Array(0);
+
+  /** Read the entries of the pages in a range; undefined if the kernel does not return all of them. */
+  const readEntries = (address: bigint, bytes: number) => {
+    const first = Number(address / BigInt(pageBytes));
+    const inFirst = Number(address % BigInt(pageBytes));
+    const pages = Math.ceil((inFirst + bytes) / pageBytes);
+    if (entries.length < pages * ENTRY_BYTES) entries = new Uint8Array(pages * ENTRY_BYTES);
+    const wanted = entries.subarray(0, pages * ENTRY_BYTES);
+    return handle.readSync(wanted, first * ENTRY_BYTES) < wanted.length ? undefined : { pages, inFirst };
+  };
   return {
     close: handle.close,
     pieces(address, bytes) {
-      const first = Number(address / BigInt(pageBytes));
-      const inFirst = Number(address % BigInt(pageBytes));
-      const pages = Math.ceil((inFirst + bytes) / pageBytes);
-      const entries = new Uint8Array(pages * ENTRY_BYTES);
-      if (handle.readSync(entries, first * ENTRY_BYTES) < entries.length) return [{ bytes, absent: false }];
+      const range = readEntries(address, bytes);
+      if (!range) return [{ bytes, absent: false }];
+      const { pages, inFirst } = range;
       const pieces: { bytes: number; absent: boolean }[] = [];
       for (let page = 0; page < pages; ) {
         const start = page;
@@ -51,14 +66,29 @@ export function openPagemap(pid: number): Pagemap | undefined {
       }
       return pieces;
     },
+    absentBytes(address, bytes) {
+      let absent = 0;
+      // Most calls find a present page at once, so look at a few pages first.
+      for (let window = FIRST_SCANNED_PAGES; window <= MAX_SCANNED_PAGES && absent < bytes; window *= 2) {
+        const scanned = Math.min(bytes - absent, window * pageBytes);
+        const range = readEntries(address + BigInt(absent), scanned);
+        if (!range) break;
+        let page = 0;
+        while (page < range.pages && isAbsent(entries, page)) page++;
+        absent += Math.max(0, Math.min(scanned, page * pageBytes - range.inFirst));
+        if (page < range.pages) break;
+      }
+      return absent;
+    },
   };
 }
 
-/** In memory without a file behind it, a page that was never touched is zero; elsewhere it may be in the file. */
+/** Whether untouched pages of a region are zero: private memory that is not backed by a file. */
 export function isAnonymous(region: ProcessRegion): boolean {
   const { path } = region;
-  const unnamed = path === '' || path === '[heap]' || path.startsWith('[stack') || path.startsWith('[anon:');
-  return region.inode === 0 && region.permissions[3] === 'p' && unnamed;
+  const isUnnamed =
+    path === '' || path === '[heap]' || path.startsWith('[stack') || path.startsWith('[anon:');
+  return region.inode === 0 && region.permissions[3] === 'p' && isUnnamed;
 }
 
 function addPiece(pieces: { bytes: number; absent: boolean }[], bytes: number, absent: boolean): void {
@@ -71,7 +101,7 @@ function isAbsent(entries: Uint8Array, page: number): boolean {
   return (entries[page * ENTRY_BYTES + ENTRY_BYTES - 1]! & PRESENT_OR_SWAPPED) === 0;
 }
 
-/** From the auxiliary vector, pairs of u64: Node has no call for it. Undefined on what is not 64-bit little-endian Linux. */
+/** The page size, from the auxiliary vector (pairs of u64), since Node has no call for it. Undefined except on 64-bit Linux. */
 function systemPageBytes(): number | undefined {
   try {
     const auxv = fs.readFileSync('/proc/self/auxv');

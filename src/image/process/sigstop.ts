@@ -1,80 +1,88 @@
 import fs from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { PageferryError } from '../../page/error.js';
-import { explain } from './proc.js';
+import { sleep, throwIfAborted } from '../../page/sync.js';
+import { processError } from './proc.js';
 
-const PATIENCE_MS = 5000;
+const STOP_TIMEOUT_MS = 5000;
+const POLL_MS = 1;
 const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * Stops a process while `work` runs and lets it go on afterwards, whatever happens; also when this program is ended by a
- * signal or exits meanwhile. A process that stands still already is left so.
- * @throws PageferryError `io` when it cannot be stopped
+ * Stop a process (SIGSTOP) while `work` runs and let it continue afterwards (SIGCONT), also after a failure, and if a signal ends
+ * this program, in which case the signal that `work` gets is aborted. A process that was stopped before stays stopped.
+ * @throws PageferryError `io` if it cannot be stopped; the reason of `signal`
  */
 export async function whileStopped<T>(
   pid: number,
-  work: (interrupted: () => boolean) => Promise<T>,
+  work: (signal: AbortSignal | undefined) => Promise<T>,
+  signal?: AbortSignal,
 ): Promise<T> {
+  throwIfAborted(signal);
   if (pid === process.pid)
-    throw new PageferryError(
-      'bad-argument',
-      `pid ${pid}: is this program, which cannot stop itself and read on`,
-    );
-  if (allStopped(pid)) return work(() => false);
-  let signal: NodeJS.Signals | undefined;
+    throw new PageferryError('bad-argument', `pid ${pid}: is this program, which cannot stop itself and read`);
+  if (isStopped(pid)) return work(signal);
+  const controller = new AbortController();
+  let received: NodeJS.Signals | undefined;
   const onSignal = (name: NodeJS.Signals) => {
-    signal ??= name;
+    received ??= name;
+    controller.abort(new PageferryError('io', `pid ${pid}: reading was interrupted by ${name}`));
   };
+  const onAbort = () => controller.abort(signal!.reason);
   const resume = () => {
     try {
       process.kill(pid, 'SIGCONT');
     } catch {} // it has ended, or changed its user
   };
-  // Where others listen for a signal it is theirs to end the program; alone, it would end at once with the process stopped.
-  const alone = ENDING_SIGNALS.filter((name) => process.listenerCount(name) === 0);
+  // Another listener decides whether a signal ends the program. Without one it would end at once and leave the process stopped.
+  const unhandled = ENDING_SIGNALS.filter((name) => process.listenerCount(name) === 0);
   for (const name of ENDING_SIGNALS) process.on(name, onSignal);
   process.on('exit', resume);
+  signal?.addEventListener('abort', onAbort, { once: true });
   try {
-    try {
-      process.kill(pid, 'SIGSTOP');
-    } catch (cause) {
-      throw explain(pid, cause);
-    }
-    await untilStopped(pid);
-    return await work(() => signal !== undefined);
+    sendStop(pid);
+    await untilStopped(pid, controller.signal);
+    return await work(controller.signal);
   } finally {
     resume();
     process.off('exit', resume);
+    signal?.removeEventListener('abort', onAbort);
     for (const name of ENDING_SIGNALS) process.off(name, onSignal);
-    const ending = alone.find((name) => name === signal);
-    // Not at once: the caller is about to clean up.
+    const ending = unhandled.find((name) => name === received);
+    // After the caller's clean-up.
     if (ending) setImmediate(() => process.kill(process.pid, ending));
   }
 }
 
-async function untilStopped(pid: number): Promise<void> {
-  for (const deadline = performance.now() + PATIENCE_MS; !allStopped(pid); await sleep(1))
-    if (performance.now() > deadline)
-      throw new PageferryError('io', `pid ${pid}: did not stop within ${PATIENCE_MS} ms`);
-}
-
-/** Threads stop one by one; "T" is stopped, "t" stopped by a debugger, "Z" and "X" have ended. */
-function allStopped(pid: number): boolean {
+function sendStop(pid: number): void {
   try {
-    const threads = fs.readdirSync(`/proc/${pid}/task`);
-    const states = threads.map((thread) => threadState(`/proc/${pid}/task/${thread}/stat`));
-    return states.every((state) => 'TtZX'.includes(state));
+    process.kill(pid, 'SIGSTOP');
   } catch (cause) {
-    throw explain(pid, cause);
+    throw processError(pid, cause);
   }
 }
 
-/** The state follows the name, which stands in brackets and may have brackets in it. */
+async function untilStopped(pid: number, signal: AbortSignal): Promise<void> {
+  for (const deadline = performance.now() + STOP_TIMEOUT_MS; !isStopped(pid); await sleep(POLL_MS, signal))
+    if (performance.now() > deadline)
+      throw new PageferryError('io', `pid ${pid}: did not stop within ${STOP_TIMEOUT_MS} ms`);
+}
+
+/** Threads stop one by one. "T" is stopped, "t" stopped by a debugger, "Z" and "X" have ended. */
+function isStopped(pid: number): boolean {
+  try {
+    const threads = fs.readdirSync(`/proc/${pid}/task`);
+    return threads.every((thread) => 'TtZX'.includes(threadState(`/proc/${pid}/task/${thread}/stat`)));
+  } catch (cause) {
+    throw processError(pid, cause);
+  }
+}
+
+/** The state follows the name, which is in brackets and may contain brackets. */
 function threadState(path: string): string {
   try {
     const stat = fs.readFileSync(path, 'latin1');
     return stat.charAt(stat.lastIndexOf(')') + 2);
   } catch {
-    return 'X'; // it ended since it was listed
+    return 'X'; // it has ended since it was listed
   }
 }

@@ -4,15 +4,15 @@ import { applyXbzrle } from '../../qemu/xbzrle.js';
 import type { ReadHandle } from '../fs/read-handle.js';
 import type { QemuPageIndex } from './page-index.js';
 
-/** Pages sent one after the other lie some bytes apart in the file, so they are read together, gaps and all. */
+/** Pages that were sent one after the other are a few bytes apart in the file, so they are read together with the gaps. */
 const SPAN_BYTES = 256 << 10;
 const MAX_GAP_BYTES = 4096;
 
-/** Reads pages of an image out of the file that its index is of. */
+/** Reads pages of an image by an index of its file. */
 export class QemuPages {
   readonly bytes: number;
   private readonly span = new Uint8Array(SPAN_BYTES);
-  /** Of the file, [spanStart, spanEnd) is in `span`. */
+  /** `span` holds [spanStart, spanEnd) of the file. */
   private spanStart = 0;
   private spanEnd = 0;
   private readonly page = new Uint8Array(TARGET_PAGE_BYTES);
@@ -25,28 +25,37 @@ export class QemuPages {
     this.bytes = index.pages * TARGET_PAGE_BYTES;
   }
 
-  /** Fills `into` with the image from `position` on, all of which there has to be. */
+  /** Fill `into` with the image's bytes from `position` on, which must all exist. @throws PageferryError `io` */
   read(into: Uint8Array, position: number): void {
     this.spanEnd = 0;
     for (let done = 0; done < into.length; ) {
       const number = Math.floor((position + done) / TARGET_PAGE_BYTES);
       const within = (position + done) % TARGET_PAGE_BYTES;
-      const some = Math.min(TARGET_PAGE_BYTES - within, into.length - done);
+      const length = Math.min(TARGET_PAGE_BYTES - within, into.length - done);
       const last = Math.floor((position + into.length - 1) / TARGET_PAGE_BYTES);
-      if (some === TARGET_PAGE_BYTES) this.readPage(number, last, into.subarray(done, done + some));
+      if (length === TARGET_PAGE_BYTES) this.readPage(number, last, into.subarray(done, done + length));
       else {
         this.readPage(number, number, this.page);
-        into.set(this.page.subarray(within, within + some), done);
+        into.set(this.page.subarray(within, within + length), done);
       }
-      done += some;
+      done += length;
     }
   }
 
-  /** `last`: up to which page reading will go on. */
+  /** Count zero bytes from `position` on, up to `maxBytes`, by the index alone. `position` is a multiple of the page size. */
+  zeroBytesAt(position: number, maxBytes: number): number {
+    const first = position / TARGET_PAGE_BYTES;
+    const end = Math.min(this.index.pages, Math.floor((position + maxBytes) / TARGET_PAGE_BYTES));
+    let page = first;
+    while (page < end && this.index.isZero(page)) page++;
+    return (page - first) * TARGET_PAGE_BYTES;
+  }
+
+  /** `last`: the last page that this `read` will read. */
   private readPage(number: number, last: number, into: Uint8Array): void {
-    const whole = this.index.offsetOf(number);
-    if (whole !== undefined) {
-      this.readWhole(whole, number, last, into);
+    const full = this.index.offsetOf(number);
+    if (full !== undefined) {
+      this.readFull(full, number, last, into);
       return;
     }
     const { fill, offset, changes } = this.index.recipe(number);
@@ -59,9 +68,9 @@ export class QemuPages {
     }
   }
 
-  private readWhole(offset: number, number: number, last: number, into: Uint8Array): void {
+  private readFull(offset: number, number: number, last: number, into: Uint8Array): void {
     if (offset < this.spanStart || offset + TARGET_PAGE_BYTES > this.spanEnd) {
-      const end = this.spanOf(offset, number, last);
+      const end = this.endOfSpan(offset, number, last);
       if (end === offset + TARGET_PAGE_BYTES) {
         this.readFile(into, offset);
         return;
@@ -75,8 +84,8 @@ export class QemuPages {
     into.set(this.span.subarray(from, from + TARGET_PAGE_BYTES));
   }
 
-  /** Where the pages end that follow this one closely in the file, as they do in the image. */
-  private spanOf(offset: number, number: number, last: number): number {
+  /** End in the file of the pages that follow this one closely there, in the image's order. */
+  private endOfSpan(offset: number, number: number, last: number): number {
     let end = offset + TARGET_PAGE_BYTES;
     for (let next = number + 1; next <= last; next++) {
       const following = this.index.offsetOf(next);

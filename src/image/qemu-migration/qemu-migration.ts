@@ -1,182 +1,92 @@
-import fs from 'node:fs';
-import { PageferryError } from '../../page/error.js';
-import { QEMU_MAGIC, type QemuBlock, TARGET_PAGE_BYTES, u32 } from '../../qemu/format.js';
-import { QemuStreamReader } from '../../qemu/stream-reader.js';
-import { applyXbzrle } from '../../qemu/xbzrle.js';
-import { checkPosition, ioError } from '../fs/errno.js';
-import { openHandle, type ReadHandle } from '../fs/read-handle.js';
-import type { FileSource } from '../raw.js';
-import { QemuPageIndex } from './page-index.js';
+import { QEMU_MAGIC, u32 } from '../../qemu/format.js';
+import { SKIP_BYTES } from '../extents.js';
+import { checkPosition } from '../fs/errno.js';
+import { type FileSource, type ImageFile, type ImageFormat, openAs } from '../image-file.js';
+import { LifeCycle } from '../life-cycle.js';
 import { QemuPages } from './pages.js';
+import { type QemuImageBlock, readIndex } from './read-index.js';
 
-const PIECE_BYTES = 1 << 20;
-/** A zero page: place and fill. A file has one record at least for nearly every page, so it cannot claim many more than it could hold. */
-const MIN_RECORD_BYTES = 9;
-const FREE_PAGES = 1 << 20;
-/** Blocks that a device or the firmware has for itself: ROMs, flash, the memory of a display. */
-const NOT_RAM =
-  /^\/rom@|^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]\/|^pc\.(bios|rom)$|^system\.flash|\.rom$|^vga\.vram$/;
+/** The format of saved QEMU migrations of `openImage`. */
+export const qemuMigration: ImageFormat = {
+  name: 'qemu-migration',
+  summary: 'QEMU migration stream, saved with migrate "exec:cat > FILE"',
+  detect: ({ firstBytes }) => isQemuStream(firstBytes),
+  open: (file) => openStream(file, {}),
+};
 
-interface QemuImageBlock extends QemuBlock {
-  /** Where it begins in the image. */
-  readonly offset: number;
-}
-
+/** The RAM in a saved migration stream. */
 export interface QemuImageSource extends FileSource {
   readonly bytes: number;
   /** The machine's name, such as "pc-q35-7.2". */
   readonly machine: string;
-  /** What the image is made of, in its order. */
+  /** The blocks that the image consists of, in its order. */
   readonly blocks: readonly QemuImageBlock[];
+  skipZeros(maxBytes: number): number;
   readAt(into: Uint8Array, position: number): number;
 }
 
+/** Options of `openQemuStream`. */
 export interface QemuImageOptions {
-  /** Which blocks make up the image: the guest's RAM (the default), or all, ROMs and the memory of devices too. */
+  /** Blocks of the image: the guest's RAM (default), or all, including ROMs and the memory of devices. */
   readonly blocks?: 'ram' | 'all';
 }
 
-/** Whether a file that begins so (4 bytes are enough) is a migration stream of QEMU. */
+/** Whether a file that begins with these bytes (4 are enough) is a migration stream of QEMU. */
 export function isQemuStream(firstBytes: Uint8Array): boolean {
   return firstBytes.length >= 4 && u32(firstBytes, 0) === QEMU_MAGIC;
 }
 
 /**
- * Opens what `migrate exec:cat > FILE` has saved. The image is the guest's RAM as it was when the guest was stopped: the blocks in the
- * stream's order, without those that a device or the firmware has for itself. Nothing is copied: one pass over the file notes where
- * each page's last content is, 8 bytes a page.
- * @throws PageferryError `bad-image` for a damaged file, `unsupported` for a stream that does not hold the RAM, `limit`, `io`
+ * Open a stream that `migrate exec:cat > FILE` has saved. The image is the guest's RAM at the moment when the guest was stopped: the
+ * blocks in the stream's order, without those of devices and firmware. Nothing is copied: one pass over the file indexes where each
+ * page's last content is, in 8 bytes per page.
+ * @throws PageferryError `bad-image` for a damaged file, `unsupported` for a stream without the RAM, `limit`, `io`
  */
 export function openQemuStream(path: string, options: QemuImageOptions = {}): QemuImageSource {
-  const handle = openHandle(path);
-  try {
-    const stat = fs.fstatSync(handle.fd);
-    if (!stat.isFile())
-      throw new PageferryError(
-        'unsupported',
-        `${path}: a migration stream must be a regular file, to be read out of order`,
-      );
-    const { index, blocks, machine } = readIndex(handle, stat.size, options.blocks ?? 'ram');
-    return sourceOf(new QemuPages(handle, index), { name: path, machine, blocks, close: handle.close });
-  } catch (cause) {
-    handle.close();
-    throw cause instanceof PageferryError ? cause : ioError(path, 'cannot open', cause);
-  }
+  return openAs(path, (file) => openStream(file, options));
 }
 
-function readIndex(handle: ReadHandle, fileBytes: number, which: 'ram' | 'all') {
-  const { name } = handle;
-  let machine = '';
-  let blocks: readonly QemuImageBlock[] = [];
-  /** By block of the stream: its first page in the image; -1 where it is no part of it. */
-  let firstPages: number[] = [];
-  let index = new QemuPageIndex(name, 0);
-  const reader: QemuStreamReader = new QemuStreamReader({
-    onLiteral() {},
-    onPage(block, page, _bytes, at) {
-      const first = firstPages[block]!;
-      if (first >= 0) index.setOffset(first + page, reader.offsetOf(at));
-    },
-    onFill(block, page, value) {
-      const first = firstPages[block]!;
-      if (first >= 0) index.setFill(first + page, value);
-    },
-    onXbzrle(block, page, bytes, at, length) {
-      const first = firstPages[block]!;
-      const offset = reader.offsetOf(at);
-      if (!applyXbzrle(bytes, at, length))
-        throw bad(name, `page ${page} of a block: ${length} bytes at ${offset} are no xbzrle`);
-      if (first >= 0) index.addChange(first + page, offset, length);
-    },
-    onMachine(text) {
-      machine = text;
-    },
-    onBlocks(all) {
-      ({ blocks, firstPages } = layOut(all, which));
-      const pages = blocks.reduce((sum, { bytes }) => sum + bytes, 0) / TARGET_PAGE_BYTES;
-      if (pages > FREE_PAGES + (2 * fileBytes) / MIN_RECORD_BYTES)
-        throw bad(name, `has blocks of ${pages} pages, which a file of ${fileBytes} bytes cannot hold`);
-      index = new QemuPageIndex(name, pages);
-    },
-    onPostcopy() {
-      throw unsupported(
-        name,
-        'is a postcopy migration, in which the guest went on at the destination before its RAM was there; save it with pre-copy',
-      );
-    },
-    onOpaque(reason, at) {
-      throw unsupported(name, `cannot be read from byte ${at} on: ${reason}`);
-    },
-  });
-  const piece = new Uint8Array(Math.min(PIECE_BYTES, fileBytes));
-  for (let at = 0; at < fileBytes && reader.state === 'reading'; ) {
-    const got = handle.readSync(piece.subarray(0, Math.min(piece.length, fileBytes - at)), at);
-    if (got === 0) break;
-    reader.push(piece.subarray(0, got));
-    at += got;
-  }
-  const cut = reader.finish();
-  if (cut !== undefined) throw bad(name, `ends ${cut}, so it is cut short: RAM is not whole`);
-  checkWhole(name, index, reader.ignoresShared);
-  return { index, blocks, machine };
-}
-
-function checkWhole(name: string, index: QemuPageIndex, ignoresShared: boolean): void {
-  if (ignoresShared)
-    throw unsupported(
-      name,
-      'was saved with x-ignore-shared: its RAM is in a file of its own and not in the stream',
-    );
-  const unsent = index.unsent();
-  if (index.whole === 0 && unsent > 0)
-    throw unsupported(
-      name,
-      `has nothing of ${unsent} of ${index.pages} pages: multifd sends them over other connections`,
-    );
-}
-
-function layOut(all: readonly QemuBlock[], which: 'ram' | 'all') {
-  const ram = which === 'all' ? all : all.filter(({ name }) => !NOT_RAM.test(name));
-  const taken = new Set(ram.length > 0 ? ram : all);
-  const blocks: QemuImageBlock[] = [];
-  let offset = 0;
-  const firstPages = all.map((block) => {
-    if (!taken.has(block)) return -1;
-    blocks.push({ ...block, offset });
-    offset += block.bytes;
-    return (offset - block.bytes) / TARGET_PAGE_BYTES;
-  });
-  return { blocks, firstPages };
-}
-
-function sourceOf(
-  pages: QemuPages,
-  about: Pick<QemuImageSource, 'name' | 'machine' | 'blocks' | 'close'>,
-): QemuImageSource {
-  const bytes = pages.bytes;
+function openStream(file: ImageFile, options: QemuImageOptions): QemuImageSource {
+  const { path: name, handle } = file;
+  const { index, blocks, machine } = readIndex(file, options.blocks ?? 'ram');
+  const pages = new QemuPages(handle, index);
+  const { bytes } = pages;
+  const life = new LifeCycle(name);
   let next = 0;
   return {
-    ...about,
+    name,
     bytes,
+    machine,
+    blocks,
     read(into) {
+      life.check();
       const wanted = Math.min(into.length, bytes - next);
-      pages.read(into.subarray(0, wanted), next);
+      try {
+        pages.read(into.subarray(0, wanted), next);
+      } catch (cause) {
+        life.fail(cause);
+      }
       next += wanted;
       return wanted;
     },
+    skipZeros(maxBytes) {
+      life.check();
+      if (next % SKIP_BYTES !== 0) return 0;
+      const zeros = pages.zeroBytesAt(next, maxBytes);
+      const skipped = next + zeros === bytes ? zeros : zeros - (zeros % SKIP_BYTES);
+      next += skipped;
+      return skipped;
+    },
     readAt(into, position) {
-      checkPosition(about.name, position);
+      life.check();
+      checkPosition(name, position);
       const wanted = Math.max(0, Math.min(into.length, bytes - position));
       pages.read(into.subarray(0, wanted), position);
       return wanted;
     },
+    close() {
+      life.endBy('close');
+      handle.close();
+    },
   };
-}
-
-function bad(name: string, what: string): PageferryError {
-  return new PageferryError('bad-image', `${name}: ${what}`);
-}
-
-function unsupported(name: string, what: string): PageferryError {
-  return new PageferryError('unsupported', `${name}: ${what}`);
 }

@@ -1,0 +1,136 @@
+import fs from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { PageferryError } from '../../page/error.js';
+import { asIoError, errnoOf, ioError } from './errno.js';
+import { OpenFile } from './open-file.js';
+import type { OutputTarget } from './output-target.js';
+
+/** Permissions of a new file unless others are asked for: guest memory holds secrets. */
+const DEFAULT_MODE = 0o600;
+/** A name has at most 255 bytes; the rest is for ".partial-" and 12 digits. */
+const MAX_STEM_BYTES = 200;
+
+/** A file under a temporary name beside its final name, which it gets when it is complete. */
+export interface PartialFile {
+  readonly file: OpenFile;
+  /** Sync the file, rename it, sync its directory. After a failure nothing is left. @throws PageferryError `io` */
+  commit(options?: { readonly syncDirectory?: boolean }): Promise<void>;
+  /** Close and remove it. */
+  abort(): void;
+}
+
+const partialFiles = new Set<string>();
+
+/** Remove every incomplete file: for a program that a signal is about to end, when no sink or writer gets an `abort` call. */
+export function removePartialFiles(): void {
+  for (const path of partialFiles) removeQuietly(path);
+  partialFiles.clear();
+}
+
+/**
+ * A temporary name beside `path`. It is not a secret: an existing file is refused. (Loading `node:crypto` would take longer than
+ * packing a small image.)
+ */
+export function partialPath(path: string): string {
+  const digits = Math.floor(Math.random() * 2 ** 48)
+    .toString(16)
+    .padStart(12, '0');
+  let stem = basename(path);
+  while (Buffer.byteLength(stem) > MAX_STEM_BYTES) stem = [...stem].slice(0, -1).join('');
+  return join(dirname(path), `.${stem}.partial-${digits}`);
+}
+
+/**
+ * Create a partial file. `mode`: exact permissions; default those of the file that is replaced, or 0600.
+ * @throws PageferryError `io`
+ */
+export function openPartialFile(target: OutputTarget, mode?: number): PartialFile {
+  const partial = partialPath(target.path);
+  let file: OpenFile;
+  try {
+    file = OpenFile.open(target.name, partial, 'wx+', DEFAULT_MODE);
+  } catch (cause) {
+    throw ioError(target.name, 'cannot create', cause);
+  }
+  partialFiles.add(partial);
+  try {
+    fs.fchmodSync(file.use(), mode ?? target.mode ?? DEFAULT_MODE);
+  } catch {} // a file system without permissions
+  const remove = () => {
+    if (partialFiles.delete(partial)) removeQuietly(partial);
+    file.close();
+  };
+  return {
+    file,
+    async commit({ syncDirectory = true } = {}) {
+      try {
+        await syncFile(file);
+        file.close();
+        if (!partialFiles.has(partial))
+          throw new PageferryError('io', `${target.name}: aborted before it was complete`);
+        await renameInto(partial, target);
+        partialFiles.delete(partial);
+        if (syncDirectory) await syncPath(dirname(target.path));
+      } catch (cause) {
+        throw asIoError(target.name, 'cannot finish', cause);
+      } finally {
+        remove();
+      }
+    },
+    abort: remove,
+  };
+}
+
+/** Give the partial file its name. A mount point (a file in a container) cannot be replaced, so it is overwritten. */
+async function renameInto(partial: string, target: OutputTarget): Promise<void> {
+  try {
+    fs.renameSync(partial, target.path);
+  } catch (cause) {
+    if (errnoOf(cause) !== 'EBUSY') throw cause;
+    await fs.promises.copyFile(partial, target.path);
+    await syncPath(target.path);
+    fs.unlinkSync(partial);
+  }
+}
+
+/** Store the file's content durably, without blocking the event loop. @throws the system's error */
+async function syncFile(file: OpenFile): Promise<void> {
+  const fd = file.hold();
+  try {
+    await fsync(fd);
+  } finally {
+    file.release();
+  }
+}
+
+/** Store a file's content, or a directory's names, durably. @throws the system's error */
+export async function syncPath(path: string): Promise<void> {
+  let fd: number;
+  try {
+    fd = fs.openSync(path, 'r');
+  } catch {
+    return; // a directory without read permission, or a system that cannot open directories
+  }
+  try {
+    await fsync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** File systems and devices without fsync report EINVAL or ENOTSUP. */
+function fsync(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fs.fsync(fd, (error) => {
+      if (error && !['EINVAL', 'ENOTSUP', 'EPERM'].includes(error.code ?? '')) reject(error);
+      else resolve();
+    });
+  });
+}
+
+/** A caller that removes a file already has an error to report. */
+function removeQuietly(path: string): void {
+  try {
+    fs.rmSync(path, { force: true });
+  } catch {}
+}

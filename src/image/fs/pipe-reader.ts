@@ -1,0 +1,143 @@
+import fs from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import { PageferryError } from '../../page/error.js';
+import { ioError } from './errno.js';
+
+/** Bytes that are read ahead. */
+const RING_BYTES = 8 << 20;
+/**
+ * Shared cells: bytes written and taken (modulo 2^32), whether the pipe has ended, whether to stop, and two counters that change
+ * with every event of the thread (`events`) and of the reader (`requests`), so that no wake-up is lost.
+ */
+const CELLS = { written: 0, taken: 1, ended: 2, stop: 3, events: 4, requests: 5 } as const;
+const STATE_BYTES = 64;
+
+/**
+ * The thread that reads the pipe. The event loop wakes it up when bytes arrive, so an idle pipe costs nothing; it blocks only while
+ * the ring is full.
+ */
+const THREAD = `
+const { workerData: { fd, shared, cells: C, ringBytes }, parentPort } = require('node:worker_threads');
+const net = require('node:net');
+const state = new Int32Array(shared, 0, 6);
+const ring = new Uint8Array(shared, ${STATE_BYTES}, ringBytes);
+const notify = () => { Atomics.add(state, C.events, 1); Atomics.notify(state, C.events); };
+let written = 0;
+const store = (bytes, chunk) => {
+  for (let done = 0; done < bytes; ) {
+    const requests = Atomics.load(state, C.requests);
+    if (Atomics.load(state, C.stop) === 1) return false;
+    const free = ringBytes - ((written - (Atomics.load(state, C.taken) >>> 0)) >>> 0);
+    if (free === 0) { Atomics.wait(state, C.requests, requests); continue; }
+    const at = written % ringBytes;
+    const copied = Math.min(bytes - done, free, ringBytes - at);
+    ring.set(chunk.subarray(done, done + copied), at);
+    done += copied;
+    written = (written + copied) >>> 0;
+    Atomics.store(state, C.written, written | 0);
+    notify();
+  }
+  return true;
+};
+const onread = { buffer: new Uint8Array(1 << 16), callback: store };
+const socket = new net.Socket({ fd, readable: true, writable: false, onread });
+const end = () => { Atomics.store(state, C.ended, 1); notify(); socket.destroy(); parentPort.close(); };
+socket.on('error', (error) => { parentPort.postMessage({ message: error.message, code: error.code }); end(); });
+socket.on('end', end);
+socket.on('close', end);
+parentPort.on('message', end);
+socket.resume();
+`;
+
+/** ES2024's, which every supported version of Node has; the compiler's library is older. */
+const { waitAsync } = Atomics as unknown as {
+  waitAsync(state: Int32Array, cell: number, value: number): { value: 'not-equal' | Promise<'ok'> };
+};
+
+/** A pipe that a thread of its own reads ahead. */
+export interface PipeReader {
+  /** Fill `into`, or as much as there is before the end, and return the number of bytes. @throws PageferryError `io` */
+  read(into: Uint8Array): Promise<number>;
+  /** Stop reading; a pending `read` rejects. */
+  close(): void;
+}
+
+/**
+ * Read the pipe behind `fd` ahead, so that its writer is not blocked while this thread works: a pipe holds only 64 KiB. Returns
+ * undefined if `fd` is not a pipe or cannot be opened a second time (which needs Linux).
+ */
+export function openPipeReader(fd: number, name: string): PipeReader | undefined {
+  const own = openAgain(fd);
+  if (own === undefined) return undefined;
+  const shared = new SharedArrayBuffer(STATE_BYTES + RING_BYTES);
+  const state = new Int32Array(shared, 0, 6);
+  const ring = new Uint8Array(shared, STATE_BYTES);
+  const workerData = { fd: own, shared, cells: CELLS, ringBytes: RING_BYTES };
+  const worker = new Worker(THREAD, { eval: true, workerData });
+  let failure: unknown;
+  let taken = 0;
+  const setEnded = () => {
+    Atomics.store(state, CELLS.ended, 1);
+    Atomics.add(state, CELLS.events, 1);
+    Atomics.notify(state, CELLS.events);
+  };
+  const onFailure = (cause: unknown) => {
+    failure ??= ioError(name, 'cannot read', cause);
+    setEnded();
+  };
+  worker.on('message', onFailure);
+  worker.on('error', onFailure);
+  const exited = new Promise<void>((resolve) => worker.on('exit', () => resolve()));
+  return {
+    async read(into) {
+      let done = 0;
+      while (done < into.length) {
+        const events = Atomics.load(state, CELLS.events);
+        const hasEnded = Atomics.load(state, CELLS.ended) === 1;
+        const available = ((Atomics.load(state, CELLS.written) >>> 0) - taken) >>> 0;
+        if (Atomics.load(state, CELLS.stop) === 1)
+          throw new PageferryError('bad-argument', `${name}: used after close`);
+        if (available === 0 && !hasEnded) {
+          await waitAsync(state, CELLS.events, events).value;
+          continue;
+        }
+        if (available === 0) {
+          // The message with an error arrives before the thread's end.
+          await exited;
+          if (failure !== undefined) throw failure;
+          break;
+        }
+        const at = taken % RING_BYTES;
+        const bytes = Math.min(available, into.length - done, RING_BYTES - at);
+        into.set(ring.subarray(at, at + bytes), done);
+        done += bytes;
+        taken = (taken + bytes) >>> 0;
+        Atomics.store(state, CELLS.taken, taken | 0);
+        wakeThread(state);
+      }
+      return done;
+    },
+    close() {
+      Atomics.store(state, CELLS.stop, 1);
+      wakeThread(state);
+      setEnded();
+      worker.postMessage('stop');
+    },
+  };
+}
+
+/** The thread waits for a request only while the ring is full. */
+function wakeThread(state: Int32Array): void {
+  Atomics.add(state, CELLS.requests, 1);
+  Atomics.notify(state, CELLS.requests);
+}
+
+function openAgain(fd: number): number | undefined {
+  if (process.platform !== 'linux') return undefined;
+  try {
+    if (!fs.fstatSync(fd).isFIFO()) return undefined;
+    return fs.openSync(`/proc/self/fd/${fd}`, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,33 @@
+import type { PageSink } from '../../page/source.js';
+import { createFileSink, type FileSinkOptions } from './file-sink.js';
+import { outputTarget } from './output-target.js';
+import { createScratchSink } from './scratch-sink.js';
+
+/** Create a sink for one image that can always be read back: the bytes that go into a pipe are also kept in a scratch file. */
+export function createReadableSink(path: string, options: FileSinkOptions = {}): PageSink {
+  const isStream = outputTarget(path).kind === 'stream';
+  const sink = createFileSink(path, options);
+  return isStream ? withScratch(sink, createScratchSink()) : sink;
+}
+
+function withScratch(sink: PageSink, scratch: PageSink): PageSink {
+  return {
+    write(bytes, position) {
+      sink.write(bytes, position);
+      scratch.write(bytes, position);
+    },
+    zero(position, bytes) {
+      sink.zero(position, bytes);
+      scratch.zero(position, bytes);
+    },
+    readAt: scratch.readAt,
+    async finish(bytes) {
+      scratch.abort();
+      await sink.finish(bytes);
+    },
+    abort() {
+      scratch.abort();
+      sink.abort();
+    },
+  };
+}

@@ -1,0 +1,72 @@
+// Writing all bytes, whatever the number that one system call takes.
+import fs from 'node:fs';
+import type { PageferryError } from '../../page/error.js';
+import { sleep } from '../../page/sync.js';
+import { brokenPipe, errnoOf, ioError } from './errno.js';
+
+/** Linux takes at most 1024 parts in one call. */
+const MAX_PARTS = 1024;
+/** Pauses between two tries on a full non-blocking pipe. */
+const MIN_RETRY_MS = 1;
+const MAX_RETRY_MS = 20;
+
+/** Write all of `bytes`; `position` null continues after the previous write. @throws PageferryError `io` */
+export function writeAllSync(fd: number, name: string, bytes: Uint8Array, position: number | null): void {
+  let retryMs = MIN_RETRY_MS;
+  for (let done = 0; done < bytes.length; ) {
+    const at = position === null ? null : position + done;
+    try {
+      done += fs.writeSync(fd, bytes, done, bytes.length - done, at);
+      retryMs = MIN_RETRY_MS;
+    } catch (cause) {
+      if (errnoOf(cause) !== 'EAGAIN') throw writeError(name, bytes.length - done, at, cause);
+      pauseSync(retryMs);
+      retryMs = Math.min(2 * retryMs, MAX_RETRY_MS);
+    }
+  }
+}
+
+/** Write all of `parts` in order without blocking the event loop. @throws PageferryError `io` */
+export async function writeAll(fd: number, name: string, parts: readonly Uint8Array[]): Promise<void> {
+  let remaining = parts.filter(({ length }) => length > 0);
+  let retryMs = MIN_RETRY_MS;
+  while (remaining.length > 0) {
+    try {
+      remaining = dropBytes(remaining, await writeOnce(fd, remaining));
+      retryMs = MIN_RETRY_MS;
+    } catch (cause) {
+      const bytes = remaining.reduce((sum, { length }) => sum + length, 0);
+      if (errnoOf(cause) !== 'EAGAIN') throw writeError(name, bytes, null, cause);
+      await sleep(retryMs);
+      retryMs = Math.min(2 * retryMs, MAX_RETRY_MS);
+    }
+  }
+}
+
+/** Make one system call and return the number of bytes that it wrote. */
+function writeOnce(fd: number, parts: readonly Uint8Array[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const onWritten = (error: Error | null, written: number) => (error ? reject(error) : resolve(written));
+    if (parts.length === 1) fs.write(fd, parts[0]!, 0, parts[0]!.length, null, onWritten);
+    else fs.writev(fd, parts.slice(0, MAX_PARTS), onWritten);
+  });
+}
+
+function dropBytes(parts: readonly Uint8Array[], bytes: number): Uint8Array[] {
+  let dropped = bytes;
+  const remaining: Uint8Array[] = [];
+  for (const part of parts) {
+    if (part.length > dropped) remaining.push(part.subarray(dropped));
+    dropped = Math.max(0, dropped - part.length);
+  }
+  return remaining;
+}
+
+function writeError(name: string, bytes: number, position: number | null, cause: unknown): PageferryError {
+  if (errnoOf(cause) === 'EPIPE') return brokenPipe(name, cause);
+  return ioError(name, `cannot write ${bytes} bytes${position === null ? '' : ` at ${position}`}`, cause);
+}
+
+function pauseSync(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}

@@ -1,0 +1,113 @@
+import fs from 'node:fs';
+import { PageferryError } from '../page/error.js';
+import type { PageSource } from '../page/source.js';
+import { asIoError, ioError } from './fs/errno.js';
+import { openReadHandle, type ReadHandle } from './fs/read-handle.js';
+
+/** Bytes at the start of a file that `ImageFormat.detect` can look at: magic numbers and the headers after them. */
+const FIRST_BYTES = 4096;
+
+/** An image in a file. */
+export interface FileSource extends PageSource {
+  /** Release the file. The source cannot be used afterwards. */
+  close(): void;
+}
+
+/** A regular file or block device, before its format is known. */
+export interface ImageFile {
+  /** Path, which is also the name for messages. A format of several files finds the others beside it. */
+  readonly path: string;
+  readonly bytes: number;
+  /** The first 4 KiB, or the whole file if it is smaller. */
+  readonly firstBytes: Uint8Array;
+  /** Reads at any position. A source that `ImageFormat.open` returns owns it and closes it. */
+  readonly handle: ReadHandle;
+}
+
+/** A format of image files. */
+export interface ImageFormat {
+  /** Name for messages, docs and `openImage`'s option `format`. */
+  readonly name: string;
+  /** What it is, for help texts: a noun phrase. */
+  readonly summary: string;
+  /**
+   * Whether a file has this format: by `firstBytes` if possible, else by reads through `handle`. A variant that cannot be read is
+   * detected too: `open` then reports what is not supported.
+   */
+  detect(file: ImageFile): boolean;
+  /**
+   * Open the image. If it throws, the caller closes the file.
+   * @throws PageferryError `bad-image` for a damaged file, `unsupported` for a variant that cannot be read, `limit`, `io`
+   */
+  open(file: ImageFile): FileSource;
+}
+
+/** Look up an input path. @throws PageferryError `io` for a directory or what cannot be read */
+export function statInput(path: string): fs.Stats {
+  let stat: fs.Stats;
+  try {
+    stat = fs.statSync(path);
+    if (!stat.isDirectory()) fs.accessSync(path, fs.constants.R_OK);
+  } catch (cause) {
+    throw ioError(path, 'cannot open', cause);
+  }
+  if (stat.isDirectory()) throw new PageferryError('io', `${path}: is a directory; name an image file in it`);
+  return stat;
+}
+
+/**
+ * Open a regular file or block device. Returns undefined for a file whose stated size is 0 but that has content, as those of /proc
+ * do: it can only be read in order.
+ * @throws PageferryError `io`
+ */
+export function openImageFile(path: string): ImageFile | undefined {
+  const handle = openReadHandle(path);
+  try {
+    const stat = fs.fstatSync(handle.file.use());
+    const isRegular = stat.isFile();
+    if (!isRegular && !stat.isBlockDevice())
+      throw new PageferryError('unsupported', `${path}: is neither a file nor a block device, so it cannot be read at any position`);
+    const bytes = isRegular ? stat.size : deviceBytes(handle);
+    const first = new Uint8Array(FIRST_BYTES);
+    const firstBytes = first.subarray(0, handle.readSync(first, 0));
+    if (bytes === 0 && firstBytes.length > 0) {
+      handle.close();
+      return undefined;
+    }
+    return { path, bytes, firstBytes, handle };
+  } catch (cause) {
+    handle.close();
+    throw asIoError(path, 'cannot open', cause);
+  }
+}
+
+/** Open a regular file or block device that has the given format. @throws PageferryError as `open` does */
+export function openAs<T>(path: string, open: (file: ImageFile) => T): T {
+  const file = openImageFile(path);
+  if (!file) throw new PageferryError('unsupported', `${path}: states 0 bytes but has content, so it cannot be read at any position`);
+  try {
+    return open(file);
+  } catch (cause) {
+    file.handle.close();
+    throw asIoError(path, 'cannot open', cause);
+  }
+}
+
+/** The size of a block device, by a search of some 50 reads of one byte: its stat has no size and Node has no seek. */
+function deviceBytes(handle: ReadHandle): number {
+  const byte = new Uint8Array(1);
+  const has = (position: number) => handle.readSync(byte, position) === 1;
+  if (!has(0)) return 0;
+  let low = 0;
+  let high = 1 << 20;
+  while (has(high)) {
+    low = high;
+    high *= 2;
+  }
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    if (has(middle)) low = middle;
+    else high = middle;
+  }
+  return high;
+}

@@ -18,7 +18,7 @@ const count = new TransformStream({
 const sink = bytesSink();
 let received;
 await encodeStream({
-  images: [wasmMemorySource(memory, 'counters', { still: true })],
+  images: [wasmMemorySource(memory, 'counters', { paused: true })],
   linkBitsPerSecond: 1e8,
 })
   .pipeThrough(count)

@@ -11,8 +11,17 @@ export { createFileSink, type FileSinkOptions } from './image/fs/file-sink.js';
 export type { FileSource, ImageFile, ImageFormat } from './image/image-file.js';
 export { type Capture, type CaptureOptions, captureProcess } from './image/process/capture.js';
 export type { ProcessRegion } from './image/process/proc.js';
-export { openProcess, type PlacedRegion, type ProcessOptions, type ProcessSource } from './image/process/process.js';
-export { openQemuStream, type QemuImageOptions, type QemuImageSource } from './image/qemu-migration/qemu-migration.js';
+export {
+  openProcess,
+  type PlacedRegion,
+  type ProcessOptions,
+  type ProcessSource,
+} from './image/process/process.js';
+export {
+  openQemuStream,
+  type QemuImageOptions,
+  type QemuImageSource,
+} from './image/qemu-migration/qemu-migration.js';
 export { openFileSource } from './image/raw.js';
 export type { QemuEvents } from './qemu/events.js';
 export type { QemuBlock, QemuCommand, QemuRange } from './qemu/format.js';

@@ -5,7 +5,8 @@ import { checkPage } from './paths.js';
 export function pageWriter(path: string | undefined, inputs: readonly string[]): AtomicWriter | undefined {
   if (path === undefined) return undefined;
   checkPage(path, inputs);
-  return createAtomicWriter(path);
+  // A report may be read by others, as the umask allows; unlike guest memory.
+  return createAtomicWriter(path, { mode: 0o666 & ~process.umask() });
 }
 
 /** The command line, quoted for a shell. */

@@ -1,4 +1,4 @@
-import { removePartialFiles } from '../image/fs/output.js';
+import { removePartialFiles } from '../image/fs/partial-file.js';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const cleanups = new Set<() => void>();

@@ -1,9 +1,9 @@
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { traceImages } from '../image/directory.js';
 import { openImage } from '../image/formats.js';
 import { captureProcess } from '../image/process/capture.js';
+import { traceImages } from '../image/trace-folder.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
 import { onForcedEnd } from './signals.js';

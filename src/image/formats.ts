@@ -24,7 +24,10 @@ export function openImage(path: string, options: OpenImageOptions = {}): FileSou
   const file = openSeekable(path);
   if (!file) {
     if (forced && forced !== raw)
-      throw new PageferryError('unsupported', `${nameOf(path)}: the format ${forced.name} needs a file that can be read at any position`);
+      throw new PageferryError(
+        'unsupported',
+        `${nameOf(path)}: the format ${forced.name} needs a file that can be read at any position`,
+      );
     return openSequential(path);
   }
   try {
@@ -41,7 +44,8 @@ function openDetected(format: ImageFormat, file: ImageFile): FileSource {
   try {
     return format.open(file);
   } catch (cause) {
-    const isRefusal = cause instanceof PageferryError && (cause.code === 'bad-image' || cause.code === 'unsupported');
+    const isRefusal =
+      cause instanceof PageferryError && (cause.code === 'bad-image' || cause.code === 'unsupported');
     if (!isRefusal) throw cause;
     const remedy = 'to read its bytes as raw memory, set the format to raw (--format raw)';
     throw new PageferryError(cause.code, `${cause.message}; ${remedy}`, { cause });

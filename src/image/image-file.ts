@@ -66,7 +66,10 @@ export function openImageFile(path: string): ImageFile | undefined {
     const stat = fs.fstatSync(handle.file.use());
     const isRegular = stat.isFile();
     if (!isRegular && !stat.isBlockDevice())
-      throw new PageferryError('unsupported', `${path}: is neither a file nor a block device, so it cannot be read at any position`);
+      throw new PageferryError(
+        'unsupported',
+        `${path}: is neither a file nor a block device, so it cannot be read at any position`,
+      );
     const bytes = isRegular ? stat.size : deviceBytes(handle);
     const first = new Uint8Array(FIRST_BYTES);
     const firstBytes = first.subarray(0, handle.readSync(first, 0));
@@ -84,7 +87,11 @@ export function openImageFile(path: string): ImageFile | undefined {
 /** Open a regular file or block device that has the given format. @throws PageferryError as `open` does */
 export function openAs<T>(path: string, open: (file: ImageFile) => T): T {
   const file = openImageFile(path);
-  if (!file) throw new PageferryError('unsupported', `${path}: states 0 bytes but has content, so it cannot be read at any position`);
+  if (!file)
+    throw new PageferryError(
+      'unsupported',
+      `${path}: states 0 bytes but has content, so it cannot be read at any position`,
+    );
   try {
     return open(file);
   } catch (cause) {

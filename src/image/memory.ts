@@ -85,7 +85,10 @@ export function discardSink(): PageSink {
     write() {},
     zero() {},
     readAt(_, position) {
-      throw new PageferryError('unsupported', `image that is not stored: cannot be read back (at ${position})`);
+      throw new PageferryError(
+        'unsupported',
+        `image that is not stored: cannot be read back (at ${position})`,
+      );
     },
     finish() {},
     abort() {},

@@ -1,5 +1,4 @@
 import fs from 'node:fs';
-import { PageferryError } from '../page/error.js';
 import { createExtentSource } from './extents.js';
 import { ioError } from './fs/errno.js';
 import { OpenFile } from './fs/open-file.js';
@@ -60,7 +59,7 @@ function sequentialSource(name: string, open: () => Promise<SequentialReader>): 
       try {
         return await (await reader).read(into);
       } catch (cause) {
-        life.fail(cause);
+        return life.fail(cause);
       }
     },
     close() {

@@ -25,7 +25,9 @@ export function traceImages(directory: string, { onSkip }: TraceOptions = {}): s
   for (const entry of entries) {
     const name = entry.toString('utf8');
     if (name.startsWith('.')) continue;
-    const reason = Buffer.from(name).equals(entry) ? reasonToSkip(join(directory, name)) : 'its name is not UTF-8';
+    const reason = Buffer.from(name).equals(entry)
+      ? reasonToSkip(join(directory, name))
+      : 'its name is not UTF-8';
     if (reason === undefined) names.push(name);
     else if (reason !== '') onSkip?.(name, reason);
   }
@@ -46,7 +48,7 @@ function reasonToSkip(path: string): string | undefined {
 
 /** Order of names: "9.raw" before "10.raw". */
 function byNumbers(a: string, b: string): number {
-  const [left, right] = [a, b].map((name) => name.match(/\d+|\D+/g) ?? []) as [string[], string[]];
+  const [left, right] = [partsOf(a), partsOf(b)];
   for (let i = 0; i < Math.min(left.length, right.length); i++) {
     const [x, y] = [left[i]!, right[i]!];
     const difference = Number(x) - Number(y);
@@ -54,4 +56,9 @@ function byNumbers(a: string, b: string): number {
     if (x !== y) return x < y ? -1 : 1;
   }
   return left.length - right.length;
+}
+
+/** The runs of digits and of other characters in a name. */
+function partsOf(name: string): string[] {
+  return name.match(/\d+|\D+/g) ?? [];
 }

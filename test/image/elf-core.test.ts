@@ -33,10 +33,10 @@ async function imageOf(layout?: 'file-order' | 'physical') {
   return { image, segments: source.segments, addressing: source.addressing };
 }
 
-describe('a core is the memory in it', () => {
+describe('the image of a core is its memory', () => {
   const [low, high, rom] = [randomBytes(70_000, 1), randomBytes(MIB, 2), randomBytes(4096, 3)];
 
-  test("QEMU's: by guest-physical address, without the gap below 4 GiB; notes are no memory", async () => {
+  test('from QEMU: by guest-physical address, without the gap below 4 GiB and without notes', async () => {
     write([
       { type: 4, bytes: Buffer.from('a note') },
       { paddr: 0x1_0000_0000n, bytes: high },
@@ -56,7 +56,7 @@ describe('a core is the memory in it', () => {
     expect(inFile.segments[0]).toEqual({ address: 0x1_0000_0000n, bytes: MIB, offset: 0 });
   });
 
-  test("gcore's: by virtual address up to the last; what is not in the file is zero", async () => {
+  test('from gcore: by virtual address; memory that is not in the file is zero', async () => {
     write([
       { vaddr: 0xffff_ffff_ffff_f000n, bytes: rom },
       { vaddr: 0x7fff_0000_0000n, bytes: low, memsz: 100_000n },
@@ -89,7 +89,7 @@ describe('a core is the memory in it', () => {
   });
 });
 
-describe('what cannot be read says why', () => {
+describe('a core that cannot be read is refused with the reason', () => {
   const bytes = randomBytes(100, 5);
   const fileBytes = 64 + 56 + 13 + 100;
   const big = (1n << 64n) - 1n;
@@ -139,7 +139,7 @@ describe('what cannot be read says why', () => {
     ],
     [
       'bad-image',
-      `segment 0: 101 bytes at 133 end past the file's ${fileBytes}: it is cut short`,
+      `segment 0: 101 bytes at 133 end past the file's ${fileBytes}: it is truncated`,
       () => write([{ bytes, filesz: 101n, memsz: 101n }]),
     ],
     [
@@ -193,21 +193,24 @@ describe('what cannot be read says why', () => {
     );
   });
 
-  test('a folder, a device, nothing', () => {
+  test('a directory, a device, a missing file', () => {
     expect(() => openElfCore(folder)).toThrow(expect.objectContaining({ name: 'PageferryError' }));
-    expect(() => openElfCore('/dev/null')).toThrow('must be a regular file');
+    expect(() => openElfCore('/dev/null')).toThrow('/dev/null: is neither a file nor a block device');
     expect(() => openElfCore(join(folder, 'missing'))).toThrow('cannot open: ENOENT');
   });
 
-  test.skipIf(process.platform !== 'linux')('and nothing leaks descriptors (counted on Linux only)', () => {
-    write([{ bytes }], { class: 1 });
-    const before = fs.readdirSync('/proc/self/fd').length;
-    for (let i = 0; i < 20; i++) expect(() => openElfCore(path)).toThrow();
-    expect(fs.readdirSync('/proc/self/fd').length).toBe(before);
-  });
+  test.skipIf(process.platform !== 'linux')(
+    'a refused core leaves no open descriptor (counted on Linux)',
+    () => {
+      write([{ bytes }], { class: 1 });
+      const before = fs.readdirSync('/proc/self/fd').length;
+      for (let i = 0; i < 20; i++) expect(() => openElfCore(path)).toThrow();
+      expect(fs.readdirSync('/proc/self/fd').length).toBe(before);
+    },
+  );
 });
 
-test('a core with any bytes changed is read or refused, never anything else', async () => {
+test('a core with random changes is read or refused', async () => {
   const next = seeded(6);
   const sane = makeCore(
     [
@@ -238,8 +241,8 @@ test('a core with any bytes changed is read or refused, never anything else', as
   expect(read).toBeGreaterThan(100);
 });
 
-describe('opening an image by what it begins with', () => {
-  test('cores of every kind are known as such', () => {
+describe('detection of the format', () => {
+  test('cores of every class and byte order are detected', () => {
     for (const shape of [{}, { class: 1 }]) expect(isElfCore(makeCore([], shape))).toBe(true);
     const bigEndian = makeCore([], { data: 2 });
     bigEndian.writeUInt16BE(4, 16);
@@ -248,7 +251,7 @@ describe('opening an image by what it begins with', () => {
     expect(isElfCore(new Uint8Array(17))).toBe(false);
   });
 
-  test('a core is its memory, any other file itself', async () => {
+  test('a core is opened as its memory, any other file as raw bytes', async () => {
     write([{ vaddr: 0x1000n, bytes: Buffer.from('memory') }]);
     expect((await readAll(openImage(path))).toString()).toBe('memory');
     for (const bytes of [makeCore([], { type: 2 }), randomBytes(5000, 10), Buffer.alloc(0)]) {
@@ -258,4 +261,96 @@ describe('opening an image by what it begins with', () => {
     write([{ bytes: Buffer.from('memory') }], { class: 1 });
     expect(() => openImage(path)).toThrow('is ELF32');
   });
+
+  test('a truncated core is refused with the way to read it, which then works', async () => {
+    write([{ bytes: randomBytes(5000, 11) }]);
+    fs.truncateSync(path, 3000);
+    expect(() => openImage(path)).toThrow(
+      expect.objectContaining({
+        code: 'bad-image',
+        message: expect.stringMatching(
+          /: it is truncated; to read its bytes as raw memory, set the format to raw/,
+        ),
+      }),
+    );
+    const source = openImage(path, { format: 'raw' });
+    expect((await readAll(source)).equals(fs.readFileSync(path))).toBe(true);
+    source.close();
+  });
+
+  test('a format that is asked for is not detected', () => {
+    fs.writeFileSync(path, randomBytes(200, 12));
+    expect(() => openImage(path, { format: 'elf-core' })).toThrow(
+      /does not begin with 7F 45 4C 46.*not an ELF file$/,
+    );
+    expect(() => openImage(path, { format: 'elf' })).toThrow(
+      'unknown image format "elf"; expected one of elf-core, qemu-migration, raw',
+    );
+    expect(() => openImage('-', { format: 'elf-core' })).toThrow(
+      'standard input: the format elf-core needs a file that can be read at any position',
+    );
+  });
+});
+
+describe('zero ranges that are in no file', () => {
+  const data = randomBytes(8 * 4096, 13);
+
+  test('are skipped without being read, whatever their size', async () => {
+    const reserved = 2n * 2n ** 40n;
+    write([
+      { vaddr: 0x400000n, bytes: data, memsz: 65536n },
+      { vaddr: 0x1_0000_0000n, memsz: reserved },
+      { vaddr: 0x7fff_0000_0000n, bytes: data },
+    ]);
+    const source = openElfCore(path);
+    expect(source.skipZeros(1 << 20)).toBe(0); // memory of the file comes first
+    expect(await source.read(Buffer.alloc(65536))).toBe(65536);
+    let skipped = 0;
+    let calls = 0;
+    for (let zeros = 1; zeros > 0; calls++) {
+      zeros = source.skipZeros(2 ** 40);
+      skipped += zeros;
+    }
+    expect([skipped, calls]).toEqual([Number(reserved), 3]);
+    const rest = Buffer.alloc(65536);
+    expect(await source.read(rest)).toBe(data.length);
+    expect(rest.subarray(0, data.length).equals(data)).toBe(true);
+    expect(source.skipZeros(65536)).toBe(0); // the end of the image
+    source.close();
+  });
+
+  test('are skipped in multiples of 64 KiB, except at the end of the image', async () => {
+    write([{ vaddr: 0x1000n, bytes: data, memsz: 300_000n }]);
+    const source = openElfCore(path);
+    await source.read(Buffer.alloc(65536));
+    expect(source.skipZeros(65536)).toBe(65536);
+    expect(source.skipZeros(1 << 20)).toBe(300_000 - 2 * 65536);
+    source.close();
+    write([
+      { vaddr: 0x1000n, memsz: 100_000n },
+      { vaddr: 0x100_0000n, bytes: data },
+    ]);
+    const before = openElfCore(path);
+    expect(before.skipZeros(1 << 20)).toBe(65536);
+    const next = Buffer.alloc(65536, 0xee);
+    await before.read(next);
+    expect(next.subarray(0, 34_464).every((byte) => byte === 0)).toBe(true);
+    expect(next.subarray(34_464).equals(data.subarray(0, 65536 - 34_464))).toBe(true);
+    before.close();
+  });
+});
+
+test('a source that is used after close, or after a failure, reports that', async () => {
+  write([{ bytes: randomBytes(5000, 14) }]);
+  const source = openElfCore(path);
+  fs.truncateSync(path, 200);
+  await expect(source.read(Buffer.alloc(5000))).rejects.toThrow('was truncated while it was read');
+  await expect(source.read(Buffer.alloc(10))).rejects.toThrow('was truncated while it was read');
+  source.close();
+  source.close();
+  write([{ bytes: randomBytes(5000, 14) }]);
+  const closed = openElfCore(path);
+  closed.close();
+  await expect(closed.read(Buffer.alloc(10))).rejects.toThrow(`${path}: used after close`);
+  expect(() => closed.skipZeros(65536)).toThrow(`${path}: used after close`);
 });

@@ -1,4 +1,6 @@
-/** A core file by hand, with every field open to being set wrong. */
+// ELF core files for tests. Every field can be set to a wrong value.
+
+/** A segment; fields that are not given are correct. */
 export interface CoreSegment {
   readonly vaddr?: bigint;
   readonly paddr?: bigint;
@@ -9,19 +11,20 @@ export interface CoreSegment {
   readonly type?: number;
 }
 
+/** Fields of the headers. */
 export interface CoreShape {
   readonly type?: number;
   readonly class?: number;
   readonly data?: number;
   readonly phentsize?: number;
   readonly phoff?: bigint;
-  /** Writes the number of program headers into a section header, as more than 65534 need it. */
+  /** Store the number of program headers in a section header, as more than 65534 need. */
   readonly long?: boolean;
   readonly shoff?: bigint;
   readonly count?: number;
 }
 
-/** Header, program headers, section header if `long`, then every segment's bytes, deliberately not on page boundaries. */
+/** Create a core: header, program headers, section header if `long`, then every segment's bytes, not aligned to pages. */
 export function makeCore(segments: readonly CoreSegment[], shape: CoreShape = {}): Buffer {
   const shoff = 64 + segments.length * 56;
   let dataAt = shoff + (shape.long ? 64 : 0) + 13;

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { bytesSink, bytesSource } from '../../src/image/memory.js';
+import { bytesSink, bytesSource, discardSink } from '../../src/image/memory.js';
 import { wasmMemorySource } from '../../src/image/wasm.js';
 import { randomBytes, readAll } from './support.js';
 
-describe('bytes', () => {
-  test('as a source', async () => {
+describe('an image in memory', () => {
+  test('can be read in order and at any position', async () => {
     const bytes = randomBytes(10_000, 1);
     const source = bytesSource(bytes.subarray(100), 'given');
     expect(source.bytes).toBe(9900);
@@ -14,7 +14,7 @@ describe('bytes', () => {
     expect(source.readAt!(into, 20_000)).toBe(0);
   });
 
-  test('as a sink', () => {
+  test('is collected by a sink, with zero ranges that take no memory before finish', () => {
     const sink = bytesSink();
     const page = randomBytes(4096, 2);
     sink.write(page, 0);
@@ -38,20 +38,28 @@ describe('bytes', () => {
         Buffer.concat([page, Buffer.alloc(4096), page.subarray(0, 100), Buffer.alloc(8)]),
       ),
     ).toBe(0);
-    expect(() => sink.take()).toThrow('before it was finished, or twice');
+    expect(() => sink.take()).toThrow('taken before finish, or a second time');
   });
 
-  test('an impossible size is a limit, not a crash', () => {
+  test('of an impossible size is refused with a limit', () => {
     const sink = bytesSink();
     sink.zero(0, 2 ** 50);
     expect(() => sink.finish(2 ** 50)).toThrow(expect.objectContaining({ code: 'limit' }));
     sink.abort();
-    expect(() => sink.take()).toThrow('before it was finished');
+    expect(() => sink.take()).toThrow('taken before finish');
   });
 });
 
+test('a sink that stores nothing cannot be read back', () => {
+  const sink = discardSink();
+  sink.write(new Uint8Array(10), 0);
+  sink.zero(10, 10);
+  expect(() => sink.readAt(new Uint8Array(1), 5)).toThrow('cannot be read back (at 5)');
+  sink.finish(20);
+});
+
 describe('a WebAssembly memory', () => {
-  test('is as large as it was, and may grow meanwhile', async () => {
+  test('has the size that it had at the start, and may grow while it is read', async () => {
     const memory = new WebAssembly.Memory({ initial: 2, maximum: 4 });
     new Uint8Array(memory.buffer).set(randomBytes(131_072, 3));
     const source = wasmMemorySource(memory, 'sql.js');
@@ -64,10 +72,10 @@ describe('a WebAssembly memory', () => {
     expect(Buffer.concat([first, rest]).equals(randomBytes(131_072, 3))).toBe(true);
   });
 
-  test('that stands still can be read anywhere', () => {
+  test('of a paused program can be read at any position', () => {
     const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
     new Uint8Array(memory.buffer)[65535] = 7;
-    const source = wasmMemorySource(memory, 'still', { still: true });
+    const source = wasmMemorySource(memory, 'paused', { paused: true });
     const into = new Uint8Array(10);
     expect(source.readAt!(into, 65530)).toBe(6);
     expect(into[5]).toBe(7);

@@ -23,7 +23,7 @@ function write(...parts: readonly Uint8Array[]): string {
   return path;
 }
 
-/** All blocks, one after the other, by doing what each record says. */
+/** All blocks, one after the other, by applying each record: a reference implementation. */
 function applied(stream: Uint8Array): Buffer {
   let memory = Buffer.alloc(0);
   const first: number[] = [];
@@ -49,8 +49,8 @@ function applied(stream: Uint8Array): Buffer {
   return memory;
 }
 
-describe('a saved guest is its RAM', () => {
-  test.each(['plain', 'xbzrle', 'uuid', 'return-path'])('%s: as QEMU itself showed it', async (name) => {
+describe('the image of a saved guest is its RAM', () => {
+  test.each(['plain', 'xbzrle', 'uuid', 'return-path'])('%s: as QEMU itself reported it', async (name) => {
     const source = openQemuStream(write(fixture(name)));
     expect(source.machine).toBe('pc-i440fx-7.2');
     expect(source.blocks).toEqual([{ name: 'pc.ram', bytes: (1 << 20) + 8192, offset: 0 }]);
@@ -62,7 +62,7 @@ describe('a saved guest is its RAM', () => {
     source.close();
   });
 
-  test.each(['plain', 'xbzrle'])('%s: all blocks, from anywhere', async (name) => {
+  test.each(['plain', 'xbzrle'])('%s: all blocks, read at any position', async (name) => {
     const stream = fixture(name);
     const memory = applied(stream);
     const source = openQemuStream(write(stream), { blocks: 'all' });
@@ -83,7 +83,7 @@ describe('a saved guest is its RAM', () => {
     source.close();
   });
 
-  test('the last record of a page counts, whatever came before; what was never sent is zero', async () => {
+  test('a page has the content of its last record; a page that was never sent is zero', async () => {
     const [a, b] = [randomBytes(4096, 1), randomBytes(4096, 2)];
     write(
       craft.header(),
@@ -121,7 +121,7 @@ describe('a saved guest is its RAM', () => {
     source.close();
   });
 
-  test('RAM in several blocks, without those of devices', () => {
+  test('several blocks of RAM, without those of devices', () => {
     const names = [
       'mem0',
       '/rom@etc/acpi/tables',
@@ -148,7 +148,26 @@ describe('a saved guest is its RAM', () => {
   });
 });
 
-describe('what holds no RAM, or not all, says why', () => {
+test('zero pages are skipped by the index alone', async () => {
+  const data = randomBytes(4096, 4);
+  const zeros = Array.from({ length: 39 }, (_, i) => craft.fillRecord(i + 17, 0));
+  write(
+    craft.header(),
+    craft.start(RAM),
+    craft.part([craft.pageRecord(0, data, 'pc.ram'), craft.fillRecord(1, 1), ...zeros], true),
+    craft.DEVICES,
+  );
+  const source = openQemuStream(path);
+  expect(source.skipZeros(1 << 20)).toBe(0);
+  await source.read(Buffer.alloc(65536));
+  expect(source.skipZeros(65536)).toBe(65536);
+  expect(source.skipZeros(1 << 20)).toBe(2 * 65536); // pages without a record are zero too
+  expect(source.read(Buffer.alloc(1))).toBe(0);
+  source.close();
+  expect(() => source.skipZeros(65536)).toThrow(`${path}: used after close`);
+});
+
+describe('a stream without all of the RAM is refused with the reason', () => {
   const whole = [
     craft.header(),
     craft.start(RAM),
@@ -160,7 +179,11 @@ describe('what holds no RAM, or not all, says why', () => {
       Array.from({ length: times }, (_, i) => craft.xbzrleRecord(0, changes, i === 0 ? 'pc.ram' : undefined)),
     );
   const cases: [string, string, () => unknown][] = [
-    ['unsupported', 'is a postcopy migration, in which the guest went on', () => write(fixture('postcopy'))],
+    [
+      'unsupported',
+      'is a postcopy migration, in which the guest continued',
+      () => write(fixture('postcopy')),
+    ],
     ['unsupported', "on: QEMU's own compression (COMPRESS_PAGE)", () => write(fixture('compress'))],
     ['unsupported', 'on: another live section, "dirty-bitmap"', () => write(fixture('dirty-bitmap'))],
     ['unsupported', 'was saved with x-ignore-shared', () => write(fixture('ignore-shared'))],
@@ -171,7 +194,7 @@ describe('what holds no RAM, or not all, says why', () => {
     ],
     [
       'bad-image',
-      `ends after ${bytes} bytes, between two sections, so it is cut short`,
+      `ends after ${bytes} bytes, between two sections: it is truncated before the end of RAM`,
       () => write(...whole),
     ],
     [
@@ -182,7 +205,7 @@ describe('what holds no RAM, or not all, says why', () => {
     ['bad-image', 'ends after 6 bytes, inside its first 8', () => write(fixture('plain').subarray(0, 6))],
     [
       'unsupported',
-      'cannot be read from byte 8 on: no configuration',
+      'cannot be parsed from byte 8 on: no configuration',
       () => write(fixture('plain').subarray(0, 8), Buffer.alloc(9)),
     ],
     [
@@ -192,12 +215,12 @@ describe('what holds no RAM, or not all, says why', () => {
     ],
     [
       'bad-image',
-      'page 0 of a block: 3 bytes at ',
+      'page 0 of a block: the 3 bytes at ',
       () => write(craft.header(), craft.start(RAM), change(Buffer.from([1, 0, 1]))),
     ],
     [
       'limit',
-      'page 0: more than 4096 xbzrle records',
+      'page 0: more than 4096 XBZRLE records',
       () => write(craft.header(), craft.start(RAM), change(Buffer.from([1, 1, 1]), 4097)),
     ],
   ];
@@ -211,28 +234,31 @@ describe('what holds no RAM, or not all, says why', () => {
     );
   });
 
-  test('a folder, a device, nothing', () => {
+  test('a directory, a device, a missing file', () => {
     expect(() => openQemuStream(folder)).toThrow(expect.objectContaining({ name: 'PageferryError' }));
-    expect(() => openQemuStream('/dev/null')).toThrow('must be a regular file');
+    expect(() => openQemuStream('/dev/null')).toThrow('/dev/null: is neither a file nor a block device');
     expect(() => openQemuStream(join(folder, 'missing'))).toThrow('cannot open: ENOENT');
   });
 
-  test('a file that changes while it is read', () => {
+  test('a file that changes while it is read is an error', () => {
     const source = openQemuStream(write(fixture('plain')));
     fs.truncateSync(path, 10_000);
     expect(() => source.readAt(new Uint8Array(source.bytes), 0)).toThrow('the file was changed');
     source.close();
   });
 
-  test.skipIf(process.platform !== 'linux')('and nothing leaks descriptors (counted on Linux only)', () => {
-    write(fixture('postcopy'));
-    const before = fs.readdirSync('/proc/self/fd').length;
-    for (let i = 0; i < 20; i++) expect(() => openQemuStream(path)).toThrow();
-    expect(fs.readdirSync('/proc/self/fd').length).toBe(before);
-  });
+  test.skipIf(process.platform !== 'linux')(
+    'a refused stream leaves no open descriptor (counted on Linux)',
+    () => {
+      write(fixture('postcopy'));
+      const before = fs.readdirSync('/proc/self/fd').length;
+      for (let i = 0; i < 20; i++) expect(() => openQemuStream(path)).toThrow();
+      expect(fs.readdirSync('/proc/self/fd').length).toBe(before);
+    },
+  );
 });
 
-test('it is known by how it begins, and packed and analyzed as the RAM that it is', async () => {
+test('it is detected by its first bytes, and packed and analyzed as RAM', async () => {
   expect(isQemuStream(fixture('plain').subarray(0, 4))).toBe(true);
   expect(isQemuStream(Buffer.from('QEV'))).toBe(false);
   expect(isQemuStream(Buffer.from('QEVN'))).toBe(false);

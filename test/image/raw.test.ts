@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { MAX_OPEN_FILES } from '../../src/image/fs/open-file.js';
 import { openFileSource } from '../../src/image/raw.js';
 import { asNobody, hasProgram, isRoot, randomBytes, readAll, run, testFolder } from './support.js';
 
@@ -14,7 +15,7 @@ function makeFile(name: string, bytes: Uint8Array): string {
   return path;
 }
 
-test('a raw file is read in order by any step, and anywhere', async () => {
+test('a raw file can be read in order in steps of any size, and at any position', async () => {
   const bytes = randomBytes(100_003, 1);
   const path = makeFile('guest.raw', bytes);
   for (const step of [1000, 4096, 65536, 1 << 20]) {
@@ -28,11 +29,12 @@ test('a raw file is read in order by any step, and anywhere', async () => {
     expect(source.readAt!(into, 1e9)).toBe(0);
     expect(() => source.readAt!(into, -1)).toThrow('expected a position in bytes, got -1');
     source.close();
-    await expect(source.read(into)).resolves.toBe(0);
+    await expect(source.read(into)).rejects.toThrow(`${path}: used after close`);
+    expect(() => source.readAt!(into, 0)).toThrow(`${path}: used after close`);
   }
 });
 
-test('reads go straight into a WebAssembly memory', async () => {
+test('reads go directly into a WebAssembly memory', async () => {
   const bytes = randomBytes(65536, 2);
   const source = openFileSource(makeFile('wasm.raw', bytes));
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 2 });
@@ -42,7 +44,7 @@ test('reads go straight into a WebAssembly memory', async () => {
   source.close();
 });
 
-test('reads that are under way together give each its own part', async () => {
+test('concurrent reads return consecutive parts', async () => {
   const bytes = randomBytes(1 << 20, 3);
   const source = openFileSource(makeFile('ahead.raw', bytes));
   const parts = Array.from({ length: 4 }, () => Buffer.alloc(1 << 18));
@@ -51,7 +53,7 @@ test('reads that are under way together give each its own part', async () => {
   source.close();
 });
 
-test('holes and an empty file', async () => {
+test('holes read as zeros, and an empty file is an empty image', async () => {
   const path = join(folder, 'sparse.raw');
   fs.writeFileSync(path, 'head');
   fs.truncateSync(path, 3 << 20);
@@ -67,8 +69,8 @@ test('holes and an empty file', async () => {
   empty.close();
 });
 
-test('what cannot be opened says why, once', () => {
-  expect(() => openFileSource(folder)).toThrow(`${folder}: expected a memory image, got a directory`);
+test('a path that cannot be opened is refused with the reason', () => {
+  expect(() => openFileSource(folder)).toThrow(`${folder}: is a directory; name an image file in it`);
   const missing = join(folder, 'missing.raw');
   expect(() => openFileSource(missing)).toThrow(`${missing}: cannot open: ENOENT: no such file or directory`);
   expect(() => openFileSource(missing)).toThrow(
@@ -76,7 +78,7 @@ test('what cannot be opened says why, once', () => {
   );
 });
 
-test.skipIf(!isRoot)('a file of someone else (only root can try: skipped for others)', () => {
+test.skipIf(!isRoot)('a file of another user (skipped except for root, which can change users)', () => {
   const path = makeFile('secret.raw', new Uint8Array(10));
   fs.chmodSync(path, 0o600);
   fs.chmodSync(folder, 0o755);
@@ -85,13 +87,15 @@ test.skipIf(!isRoot)('a file of someone else (only root can try: skipped for oth
   );
 });
 
-test('a file cut short while it is read is an error, one that grows ends where it did', async () => {
+test('a file that is truncated while it is read is an error, one that grows has its old size', async () => {
   const path = makeFile('cut.raw', randomBytes(10_000, 4));
   const source = openFileSource(path);
   fs.truncateSync(path, 5000);
   await expect(source.read(Buffer.alloc(8192))).rejects.toThrow(
-    `${path}: expected 8192 bytes at 0, got 5000: the file was cut short while it was read`,
+    `${path}: expected 8192 bytes at 0, got 5000: the file was truncated while it was read`,
   );
+  // Another read would continue after the missing bytes.
+  await expect(source.read(Buffer.alloc(100))).rejects.toThrow('expected 8192 bytes at 0');
   source.close();
   const growing = openFileSource(path);
   fs.appendFileSync(path, Buffer.alloc(100));
@@ -99,7 +103,7 @@ test('a file cut short while it is read is an error, one that grows ends where i
   growing.close();
 });
 
-test('closing with a read under way lets it end', async () => {
+test('close lets a read in flight end', async () => {
   const bytes = randomBytes(8 << 20, 5);
   const source = openFileSource(makeFile('closing.raw', bytes));
   const into = Buffer.alloc(bytes.length);
@@ -113,7 +117,7 @@ test('closing with a read under way lets it end', async () => {
 });
 
 test.skipIf(!hasProgram('mkfifo'))(
-  'a pipe is read in order, in whole steps however it trickles (skipped without mkfifo)',
+  'a pipe is read in order and in full steps, whatever the size of its writes (skipped without mkfifo)',
   async () => {
     const fifo = join(folder, 'fifo');
     run('mkfifo', [fifo]);
@@ -134,6 +138,51 @@ test.skipIf(!hasProgram('mkfifo'))(
     expect((await reading).equals(bytes)).toBe(true);
     await ended;
     source.close();
-    await expect(source.read(Buffer.alloc(1))).rejects.toThrow('read after it was closed');
+    await expect(source.read(Buffer.alloc(1))).rejects.toThrow(`${fifo}: used after close`);
+  },
+);
+
+describe.skipIf(!fs.existsSync('/proc/self/maps'))(
+  'files of /proc, which state a size of 0 (skipped without /proc)',
+  () => {
+    test('are read in order to their end', async () => {
+      const source = openFileSource('/proc/self/status');
+      expect(source.bytes).toBeUndefined();
+      expect(source.readAt).toBeUndefined();
+      expect((await readAll(source)).toString()).toMatch(/^Name:.*\nUmask:/);
+      source.close();
+    });
+
+    test('are errors if they cannot be read, never empty images', () => {
+      expect(() => openFileSource('/proc/self/mem')).toThrow(
+        '/proc/self/mem: cannot read 4096 bytes at 0: EIO',
+      );
+    });
+  },
+);
+
+test.skipIf(process.platform !== 'linux')(
+  'more files than descriptors are in use at a time (counted on Linux)',
+  async () => {
+    const count = MAX_OPEN_FILES + 50;
+    const descriptors = () => fs.readdirSync('/proc/self/fd').length;
+    const before = descriptors();
+    const page = (i: number) => Buffer.alloc(4096, `image ${i}`);
+    const paths = Array.from({ length: count }, (_, i) => makeFile(`many-${i}.raw`, page(i)));
+    const sources = paths.map((path) => openFileSource(path));
+    expect(descriptors()).toBeLessThanOrEqual(before + MAX_OPEN_FILES);
+    for (const [i, source] of sources.entries()) expect((await readAll(source)).equals(page(i))).toBe(true);
+    for (const [i, source] of sources.entries()) {
+      const into = Buffer.alloc(4096);
+      expect(source.readAt!(into, 0)).toBe(4096);
+      expect(into.equals(page(i))).toBe(true);
+    }
+    // The first one is not open at the moment; another file now has its name.
+    fs.renameSync(paths[1]!, paths[0]!);
+    expect(() => sources[0]!.readAt!(Buffer.alloc(1), 0)).toThrow(
+      `${paths[0]}: was replaced by another file while it was in use`,
+    );
+    for (const source of sources) source.close();
+    expect(descriptors()).toBe(before);
   },
 );

@@ -5,7 +5,7 @@ import { createEncoder } from '../../engine/encode/create-encoder.js';
 import type { Encoder } from '../../engine/encode/encoder.js';
 import type { ImageSummary, StreamSummary } from '../../engine/encode/summary.js';
 import { openImage } from '../../image/formats.js';
-import type { FileSource } from '../../image/raw.js';
+import type { FileSource } from '../../image/image-file.js';
 import { analysisText } from '../analysis-text.js';
 import { defineCommand } from '../command.js';
 import { IMAGE_DETAILS } from '../details.js';

@@ -4,7 +4,7 @@ import type { Encoder } from '../../engine/encode/encoder.js';
 import type { StreamSummary } from '../../engine/encode/summary.js';
 import { openImage } from '../../image/formats.js';
 import { type AtomicWriter, createAtomicWriter } from '../../image/fs/atomic-file.js';
-import type { FileSource } from '../../image/raw.js';
+import type { FileSource } from '../../image/image-file.js';
 import type { PageSource } from '../../page/source.js';
 import { bytesText, msText, rateText } from '../../report/terminal/units.js';
 import type { Strategy } from '../../strategy/strategy.js';

@@ -2,9 +2,11 @@ import { digestText } from '../../dedup/image-digest.js';
 import { openPages } from '../../engine/page-reader/open-pages.js';
 import { openImage } from '../../image/formats.js';
 import { createFileSink } from '../../image/fs/file-sink.js';
-import { createImageSet, createReadableSink } from '../../image/fs/image-set.js';
+import { createImageSet } from '../../image/fs/image-set.js';
+import { createReadableSink } from '../../image/fs/readable-sink.js';
 import { createScratchSink } from '../../image/fs/scratch-sink.js';
-import { type FileSource, openFileSource } from '../../image/raw.js';
+import type { FileSource } from '../../image/image-file.js';
+import { openFileSource } from '../../image/raw.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
 import { printable } from '../../report/terminal/printable.js';
@@ -82,7 +84,7 @@ async function unpackAll({ file, output, bases, json, signal }: Job): Promise<vo
   const withdraw = onForcedEnd(() => images.discard());
   try {
     const summary = await decodeFile(file, bases, 'unpacking', (number) => images.open(number), signal);
-    images.settle(summary.images.length);
+    await images.commit(summary.images.length);
     reportDecoded(summary, json, output);
   } finally {
     withdraw();

@@ -1,5 +1,5 @@
-import { traceImages } from '../../image/directory.js';
 import { openImage } from '../../image/formats.js';
+import { traceImages } from '../../image/trace-folder.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
 import { traceGuest } from '../../simulate/guest/trace.js';

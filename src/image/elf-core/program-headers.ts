@@ -144,10 +144,7 @@ function checkLoads({ path, bytes: fileBytes }: ImageFile, loads: Load[], addres
         `${segment}: ${load.filesz} bytes at ${load.offset} end past the file's ${fileBytes}: it is truncated`,
       );
     if (startOf(load) + load.memsz > ADDRESS_END)
-      throw bad(
-        path,
-        `${segment}: ${load.memsz} bytes at ${hex(startOf(load))} end past the address space`,
-      );
+      throw bad(path, `${segment}: ${load.memsz} bytes at ${hex(startOf(load))} end past the address space`);
   }
   const hint = addressing === 'physical' ? ' (dump-guest-memory: dump without -p, paging)' : '';
   checkDisjoint(path, loads, startOf, (load) => load.memsz, `at ${addressing} address`, hint);

@@ -1,5 +1,4 @@
 import fs from 'node:fs';
-import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
 import { LifeCycle } from '../life-cycle.js';
 import { asIoError, checkPosition } from './errno.js';

@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
 import { asIoError, errnoOf, ioError } from './errno.js';
@@ -54,7 +54,10 @@ function newSet(target: OutputTarget, { mode }: FileSinkOptions): ImageSet {
   return {
     open(number) {
       if (number > 0 && replaces)
-        throw new PageferryError('io', `${name}: is a file, but the stream has several images; name a directory`);
+        throw new PageferryError(
+          'io',
+          `${name}: is a file, but the stream has several images; name a directory`,
+        );
       return partial.sink(number, fileMode);
     },
     async commit(count) {
@@ -98,8 +101,7 @@ function directorySet(path: string, { mode }: FileSinkOptions): ImageSet {
         const taken = names.find((name) => isDirectory(join(path, name)));
         if (taken !== undefined)
           throw new PageferryError('io', `${join(path, taken)}: is a directory; an image needs this name`);
-        for (const [number, name] of names.entries())
-          fs.renameSync(partial.image(number), join(path, name));
+        for (const [number, name] of names.entries()) fs.renameSync(partial.image(number), join(path, name));
         await syncPath(path);
       } catch (cause) {
         throw asIoError(path, `cannot store ${count} images`, cause);

@@ -24,8 +24,7 @@ export function outputTarget(path: string): OutputTarget {
   try {
     const stat = fs.statSync(path, { throwIfNoEntry: false });
     if (!stat) return { kind: 'file', name: path, path: endOfLinks(path) };
-    if (stat.isDirectory())
-      throw new PageferryError('io', `${path}: is a directory; name a file to write`);
+    if (stat.isDirectory()) throw new PageferryError('io', `${path}: is a directory; name a file to write`);
     fs.accessSync(path, fs.constants.W_OK);
     if (stat.isFile())
       return { kind: 'file', name: path, path: fs.realpathSync(path), mode: stat.mode & 0o777 };

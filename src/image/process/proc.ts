@@ -56,7 +56,8 @@ export function readRegions(pid: number): ProcessRegion[] {
 /** Parse a line such as "55d0c8a00000-55d0c8a21000 rw-p 00000000 00:00 0    [heap]". */
 function parseRegion(pid: number, line: string): ProcessRegion {
   const match = /^([0-9a-f]+)-([0-9a-f]+) (\S{4}) ([0-9a-f]+) \S+ (\d+) *(.*)$/.exec(line);
-  if (!match) throw new PageferryError('io', `pid ${pid}: cannot parse this line of /proc/${pid}/maps: ${line}`);
+  if (!match)
+    throw new PageferryError('io', `pid ${pid}: cannot parse this line of /proc/${pid}/maps: ${line}`);
   const [, start, end, permissions, offset, inode, path] = match as unknown as string[];
   const address = BigInt(`0x${start}`);
   return {
@@ -92,9 +93,12 @@ export function processError(pid: number, cause: unknown): PageferryError {
 function ptraceHint(): string {
   try {
     const scope = Number(fs.readFileSync(PTRACE_SCOPE, 'utf8'));
-    const meaning = [undefined, 'only child processes may be read', 'only root may read', 'no process may be read'][
-      scope
-    ];
+    const meaning = [
+      undefined,
+      'only child processes may be read',
+      'only root may read',
+      'no process may be read',
+    ][scope];
     return meaning ? ` (kernel.yama.ptrace_scope is ${scope}: ${meaning})` : '';
   } catch {
     return '';

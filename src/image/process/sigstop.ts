@@ -19,7 +19,10 @@ export async function whileStopped<T>(
 ): Promise<T> {
   throwIfAborted(signal);
   if (pid === process.pid)
-    throw new PageferryError('bad-argument', `pid ${pid}: is this program, which cannot stop itself and read`);
+    throw new PageferryError(
+      'bad-argument',
+      `pid ${pid}: is this program, which cannot stop itself and read`,
+    );
   if (isStopped(pid)) return work(signal);
   const controller = new AbortController();
   let received: NodeJS.Signals | undefined;

@@ -1,35 +1,36 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { createImageSet, createReadableSink } from '../../../src/image/fs/image-set.js';
+import { createImageSet } from '../../../src/image/fs/image-set.js';
+import { createReadableSink } from '../../../src/image/fs/readable-sink.js';
 import { fileNames, folderMaker, hasProgram, randomBytes, run, testFolder } from '../support.js';
 
 const newFolder = folderMaker(testFolder());
 const PAGE = 4096;
 const pages = [1, 2, 3].map((seed) => randomBytes(PAGE, seed));
 
-/** Writes `count` images of a page each, and settles unless told otherwise. */
-async function fill(path: string, count: number, settle = true) {
+/** Write `count` images of a page each, and commit them unless `commit` is false. */
+async function fill(path: string, count: number, commit = true) {
   const set = createImageSet(path);
   for (let i = 0; i < count; i++) {
     const sink = set.open(i);
     sink.write(pages[i]!, 0);
     await sink.finish(PAGE);
   }
-  if (settle) set.settle(count);
+  if (commit) await set.commit(count);
   return set;
 }
 
 const same = (path: string, i: number) => expect(fs.readFileSync(path).equals(pages[i]!)).toBe(true);
 
-describe('a path where nothing is', () => {
-  test('is a file for one image, a folder for several; until settled there is neither', async () => {
+describe('a path that does not exist', () => {
+  test('becomes a file for one image, a directory for several, and neither before commit', async () => {
     for (const count of [1, 3]) {
       const inside = newFolder();
       const path = join(inside, 'out');
       const set = await fill(path, count, false);
       expect(fileNames(inside)).toEqual([expect.stringMatching(/^\.out\.partial-[0-9a-f]{12}$/)]);
-      set.settle(count);
+      await set.commit(count);
       set.discard();
       expect(fileNames(inside)).toEqual(['out']);
       if (count === 1) same(path, 0);
@@ -38,7 +39,7 @@ describe('a path where nothing is', () => {
     }
   });
 
-  test('stays so when it is discarded, with an image open or finished', async () => {
+  test('still does not exist after discard, with an image open or finished', async () => {
     const inside = newFolder();
     const set = await fill(join(inside, 'out'), 2, false);
     set.open(2).write(pages[2]!, 0);
@@ -47,17 +48,17 @@ describe('a path where nothing is', () => {
     expect(fileNames(inside)).toEqual([]);
   });
 
-  test('two sets may work beside each other', async () => {
+  test('two sets for the same path do not disturb each other', async () => {
     const inside = newFolder();
     const sets = [await fill(join(inside, 'out'), 1, false), await fill(join(inside, 'out'), 2, false)];
     sets[0]!.discard();
-    sets[1]!.settle(2);
+    await sets[1]!.commit(2);
     expect(fileNames(join(inside, 'out'))).toEqual(['000.raw', '001.raw']);
   });
 });
 
-describe('a file', () => {
-  test('is replaced once the image is whole, with its permissions; a link stays a link', async () => {
+describe('an existing file', () => {
+  test('is replaced when the image is complete and keeps its permissions; a link stays a link', async () => {
     const inside = newFolder();
     const path = join(inside, 'out');
     fs.mkdirSync(join(inside, 'elsewhere'));
@@ -65,7 +66,7 @@ describe('a file', () => {
     fs.symlinkSync('elsewhere/real', path);
     const set = await fill(path, 1, false);
     expect(fs.readFileSync(path, 'utf8')).toBe('old');
-    set.settle(1);
+    await set.commit(1);
     same(path, 0);
     expect(fs.lstatSync(path).isSymbolicLink()).toBe(true);
     expect(fs.statSync(path).mode & 0o777).toBe(0o600);
@@ -75,21 +76,21 @@ describe('a file', () => {
     ]);
   });
 
-  test('cannot take several', async () => {
+  test('is refused for several images', async () => {
     const inside = newFolder();
     const path = join(inside, 'out');
     fs.writeFileSync(path, 'mine');
     const set = await fill(path, 1, false);
     expect(() => set.open(1)).toThrow(
-      `${path}: is a file, the stream has several images: they need a folder`,
+      `${path}: is a file, but the stream has several images; name a directory`,
     );
     set.discard();
     expect([fileNames(inside), fs.readFileSync(path, 'utf8')]).toEqual([['out'], 'mine']);
   });
 });
 
-describe('a folder', () => {
-  test('takes any number of images beside what it has', async () => {
+describe('an existing directory', () => {
+  test('gets any number of images and keeps its other files', async () => {
     const inside = newFolder();
     fs.writeFileSync(join(inside, 'notes'), 'mine');
     await fill(inside, 3);
@@ -99,17 +100,17 @@ describe('a folder', () => {
     same(join(inside, '001.raw'), 1);
   });
 
-  test('with a folder where an image should go gets none', async () => {
+  test('gets no image if a directory has the name of one', async () => {
     const inside = newFolder();
     fs.mkdirSync(join(inside, '001.raw'));
     await expect(fill(inside, 2)).rejects.toThrow(
-      `${join(inside, '001.raw')}: is a directory, not a file to write`,
+      `${join(inside, '001.raw')}: is a directory; an image needs this name`,
     );
     expect(fileNames(inside)).toEqual(['001.raw']);
   });
 });
 
-test('what cannot be written is refused before any image is taken', () => {
+test('a path that cannot be written is refused before any image is decoded', () => {
   const inside = newFolder();
   fs.writeFileSync(join(inside, 'file'), '');
   fs.symlinkSync('loop', join(inside, 'loop'));
@@ -124,12 +125,12 @@ test('what cannot be written is refused before any image is taken', () => {
   expect(fileNames(inside)).toEqual(['file', 'loop']);
 });
 
-test('what becomes of the path meanwhile is an error, and nothing is left', async () => {
+test('a directory that was created at the path meanwhile is an error, and no partial file is left', async () => {
   const inside = newFolder();
   const path = join(inside, 'out');
   const set = await fill(path, 1, false);
   fs.mkdirSync(path);
-  expect(() => set.settle(1)).toThrow(`${path}: cannot put the image there: EISDIR`);
+  await expect(set.commit(1)).rejects.toThrow(`${path}: cannot store the image: EISDIR`);
   expect(fileNames(inside)).toEqual(['out']);
 });
 
@@ -138,28 +139,31 @@ describe('a pipe or device', () => {
     const set = createImageSet('/dev/null');
     await set.open(0).finish(0);
     expect(() => set.open(1)).toThrow(
-      '/dev/null: takes one image, the stream has several; unpack one with --image N',
+      '/dev/null: takes one image, but the stream has several; unpack one with --image N',
     );
-    set.settle(1);
+    await set.commit(1);
     set.discard();
     expect(fs.statSync('/dev/null').isCharacterDevice()).toBe(true);
   });
 
-  test.skipIf(!hasProgram('mkfifo'))('can be read back all the same (skipped without mkfifo)', async () => {
-    const path = join(newFolder(), 'pipe');
-    run('mkfifo', [path]);
-    const reader = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
-    const sink = createReadableSink(path);
-    sink.write(pages[0]!, 0);
-    sink.zero(PAGE, PAGE);
-    sink.write(pages[1]!, 2 * PAGE);
-    const back = Buffer.alloc(3 * PAGE);
-    expect(sink.readAt(back, 0)).toBe(3 * PAGE);
-    expect(back.equals(Buffer.concat([pages[0]!, Buffer.alloc(PAGE), pages[1]!]))).toBe(true);
-    await sink.finish(3 * PAGE);
-    const piped = Buffer.alloc(4 * PAGE);
-    expect(fs.readSync(reader, piped)).toBe(3 * PAGE);
-    expect(piped.subarray(0, 3 * PAGE).equals(back)).toBe(true);
-    fs.closeSync(reader);
-  });
+  test.skipIf(!hasProgram('mkfifo'))(
+    'can be read back through a scratch file (skipped without mkfifo)',
+    async () => {
+      const path = join(newFolder(), 'pipe');
+      run('mkfifo', [path]);
+      const reader = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+      const sink = createReadableSink(path);
+      sink.write(pages[0]!, 0);
+      sink.zero(PAGE, PAGE);
+      sink.write(pages[1]!, 2 * PAGE);
+      const back = Buffer.alloc(3 * PAGE);
+      expect(sink.readAt(back, 0)).toBe(3 * PAGE);
+      expect(back.equals(Buffer.concat([pages[0]!, Buffer.alloc(PAGE), pages[1]!]))).toBe(true);
+      await sink.finish(3 * PAGE);
+      const piped = Buffer.alloc(4 * PAGE);
+      expect(fs.readSync(reader, piped)).toBe(3 * PAGE);
+      expect(piped.subarray(0, 3 * PAGE).equals(back)).toBe(true);
+      fs.closeSync(reader);
+    },
+  );
 });

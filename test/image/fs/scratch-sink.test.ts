@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { createScratchSink } from '../../../src/image/fs/scratch-sink.js';
 import { PageferryError } from '../../../src/page/error.js';
 import { seeded } from '../../support/kernels.js';
@@ -10,7 +10,7 @@ import { growAndReadBack, randomBytes, testFolder } from '../support.js';
 const folder = testFolder();
 const PAGE = 4096;
 
-test('what was written can be read back, holes and the hole at the end as zeros', () => {
+test('pages can be read back, holes and the hole at the end as zeros', () => {
   const next = seeded(3);
   const sink = createScratchSink();
   const image = Buffer.alloc(8 << 20);
@@ -22,7 +22,7 @@ test('what was written can be read back, holes and the hole at the end as zeros'
   sink.abort();
 });
 
-test('it has no name, and is gone when it is finished or aborted, however often', () => {
+test('its file has no name, and is closed by finish or abort, also when called twice', () => {
   const mine = () => fs.readdirSync(tmpdir()).filter((name) => name.startsWith(`pageferry-${process.pid}-`));
   const descriptors = () => fs.readdirSync('/proc/self/fd').length;
   const before = fs.existsSync('/proc/self/fd') ? descriptors() : undefined;
@@ -37,7 +37,7 @@ test('it has no name, and is gone when it is finished or aborted, however often'
   if (before !== undefined) expect(descriptors()).toBe(before);
 });
 
-test('a late call is refused: the descriptor may be another file’s by then', () => {
+test('a call after abort is refused: the descriptor may belong to another file', () => {
   const path = join(folder, 'innocent');
   const sink = createScratchSink();
   sink.write(randomBytes(PAGE, 1), 0);
@@ -45,12 +45,12 @@ test('a late call is refused: the descriptor may be another file’s by then', (
   const fd = fs.openSync(path, 'w+');
   expect(() => sink.write(Buffer.from('gone'), 0)).toThrow(PageferryError);
   expect(() => sink.readAt(Buffer.alloc(4), 0)).toThrow(PageferryError);
-  expect(() => sink.zero(0, 4)).toThrow('used after finish or abort');
+  expect(() => sink.zero(0, 4)).toThrow('used after abort');
   fs.closeSync(fd);
   expect(fs.statSync(path).size).toBe(0);
 });
 
-test('a temporary folder that cannot be written is named', () => {
+test('a temporary directory that cannot be written is named', () => {
   const { TMPDIR } = process.env;
   process.env.TMPDIR = join(folder, 'missing');
   try {
@@ -60,5 +60,43 @@ test('a temporary folder that cannot be written is named', () => {
   } finally {
     if (TMPDIR === undefined) delete process.env.TMPDIR;
     else process.env.TMPDIR = TMPDIR;
+  }
+});
+
+test.skipIf(!fs.existsSync('/proc/self/fd'))(
+  'thousands of sinks share one descriptor, and each keeps its own image (counted on Linux)',
+  () => {
+    const descriptors = () => fs.readdirSync('/proc/self/fd').length;
+    const before = descriptors();
+    const page = (i: number) => Buffer.alloc(PAGE, `image ${i}`);
+    const sinks = Array.from({ length: 2000 }, () => createScratchSink());
+    for (const [i, sink] of sinks.entries()) {
+      sink.zero(0, PAGE);
+      sink.write(page(i), PAGE);
+    }
+    expect(descriptors()).toBeLessThanOrEqual(before + 1);
+    for (const [i, sink] of sinks.entries()) {
+      const back = Buffer.alloc(3 * PAGE, 0xee);
+      expect(sink.readAt(back, 0)).toBe(2 * PAGE);
+      expect(back.subarray(0, 2 * PAGE).equals(Buffer.concat([Buffer.alloc(PAGE), page(i)]))).toBe(true);
+    }
+    for (const sink of sinks) sink.abort();
+    expect(descriptors()).toBe(before);
+  },
+);
+
+test('a full temporary directory is reported with the remedy', () => {
+  const sink = createScratchSink();
+  vi.spyOn(fs, 'writeSync').mockImplementation(() => {
+    throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+  });
+  try {
+    const message =
+      /cannot write 4096 bytes at 0: ENOSPC: no space left on device; set TMPDIR to a directory with 4096/;
+    expect(() => sink.write(randomBytes(PAGE, 1), 0)).toThrow(message);
+    expect(() => sink.zero(PAGE, PAGE)).toThrow(message);
+  } finally {
+    vi.restoreAllMocks();
+    sink.abort();
   }
 });

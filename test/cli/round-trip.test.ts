@@ -276,6 +276,6 @@ test('the program runs by its own name, as npm installs it', async () => {
     /^\d+\.\d+\.\d+\n$/,
   );
   expect((await cli(['pack', a, '-o', join(newFolder(), 'x')])).stdout.toString()).toMatch(
-    /KiB in, .* out \(.* %\), .* to encode/,
+    /KiB in, .* out \(.* %\), encoded in .*; at 1 Gbit\/s: .* packed, .* uncompressed/,
   );
 });

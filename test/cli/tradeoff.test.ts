@@ -31,7 +31,7 @@ async function rows(args: readonly string[]): Promise<Row[]> {
   return JSON.parse(stdout.toString());
 }
 
-test('--json: rows of every workload, way and link; an image is a workload, and so are a directory’s images together', async () => {
+test('--json: rows of every workload, strategy and link; an image is a workload, and so are a directory’s images together', async () => {
   const all = await rows([one, trace, '--link', '1Gbit', '--link', '100Mbit', '--threads', '1']);
   expect([...new Set(all.map(({ workload }) => workload))]).toEqual([one, trace]);
   expect([...new Set(all.map(({ link }) => link))]).toEqual([1e8, 1e9]);
@@ -48,7 +48,7 @@ test('--json: rows of every workload, way and link; an image is a workload, and 
     for (const value of Object.values(row).slice(2)) expect(Number.isFinite(value)).toBe(true);
 });
 
-test('without --json: what to do at each link, the usual ones unless told', async () => {
+test('without --json: advice for each link, by default for four usual rates', async () => {
   const { stdout } = await done(['tradeoff', one]);
   const text = stdout.toString();
   for (const link of ['100 Mbit/s', '1 Gbit/s', '10 Gbit/s', '40 Gbit/s'])
@@ -56,7 +56,7 @@ test('without --json: what to do at each link, the usual ones unless told', asyn
   expect(text.startsWith(`${one}: `)).toBe(true);
 });
 
-test('--html: a page, and nothing else beside it', async () => {
+test('--html: one page, and no other file', async () => {
   const inside = newFolder();
   const page = join(inside, 'report.html');
   fs.writeFileSync(page, 'an old one');
@@ -70,7 +70,7 @@ test('--html: a page, and nothing else beside it', async () => {
 });
 
 test.skipIf(process.platform !== 'linux')(
-  'without an image: this process’s own memory, of which nothing stays behind',
+  'without an image: the memory of this process, and no file is left',
   async () => {
     const inside = newFolder();
     const { stdout } = await done(['tradeoff', '--link', '1Gbit'], {
@@ -81,7 +81,7 @@ test.skipIf(process.platform !== 'linux')(
   },
 );
 
-describe('what is wrong is said in one line, before anything is measured', () => {
+describe('wrong options and inputs end with one line before anything is measured', () => {
   const page = join(folder, 'page.html');
   const empty = join(folder, 'empty');
   fs.mkdirSync(empty);
@@ -89,17 +89,22 @@ describe('what is wrong is said in one line, before anything is measured', () =>
   fs.symlinkSync(one, link);
   const missing = join(folder, 'missing.raw');
   const cases: [string, 1 | 2, string[], RegExp][] = [
-    ['a rate that is none', 2, [one, '--link', 'fast'], /--link: "fast" is no rate/],
-    ['one of several', 2, [one, '--link', '1Gbit', '--link', '0bit'], /--link: "0bit" is no rate/],
-    ['no threads', 2, [one, '--threads', '0'], /--threads: expected 1 … 16, got "0"/],
-    ['an option of another command', 2, [one, '-o', page], /tradeoff: Unknown option '-o'/],
-    ['standard input', 2, ['-'], /tradeoff: standard input \(-\) can be read only once/],
-    ['a page for standard output', 2, [one, '--html', '-'], /tradeoff: --html -: .*expected a file/],
-    ['a page without a name', 2, [one, '--html', ''], /tradeoff: a file name is empty/],
-    ['an image without a name', 2, [''], /tradeoff: a file name is empty/],
-    ['a page that is an input', 2, [one, '--html', one], /tradeoff: --html .*a\.raw is also an input/],
-    ['a page that is an input by another name', 2, [one, '--html', link], /is also an input/],
-    ['a page that is in a trace', 2, [trace, '--html', join(trace, '001.raw')], /001\.raw is also an input/],
+    ['a rate without a unit', 2, [one, '--link', 'fast'], /--link fast: not a rate/],
+    ['one of several', 2, [one, '--link', '1Gbit', '--link', '0bit'], /--link 0bit: not a rate/],
+    ['no threads', 2, [one, '--threads', '0'], /--threads 0: not a whole number from 1 to 16/],
+    ['an option of another command', 2, [one, '-o', page], /tradeoff: -o: unknown option/],
+    ['standard input', 2, ['-'], /tradeoff: -: standard input can be read only once/],
+    [
+      'a page for standard output',
+      2,
+      [one, '--html', '-'],
+      /tradeoff: --html -: standard output holds the summary; write a file name/,
+    ],
+    ['a page without a name', 2, [one, '--html', ''], /tradeoff: --html "": an empty file name/],
+    ['an image without a name', 2, [''], /tradeoff: "": an empty file name/],
+    ['a page that is an input', 2, [one, '--html', one], /tradeoff: --html .*a\.raw: is also an input/],
+    ['a page that is an input by another name', 2, [one, '--html', link], /link.raw: is also an input/],
+    ['a page that is in a trace', 2, [trace, '--html', join(trace, '001.raw')], /001\.raw: is also an input/],
     ['a page that is a directory', 1, [one, '--html', empty], /empty: is a directory, not a file to write/],
     ['a page in no directory', 1, [one, '--html', join(missing, 'x.html')], /cannot create: ENOENT/],
     ['a missing image', 1, [one, missing, '--html', page], /missing\.raw: cannot open: ENOENT/],
@@ -121,7 +126,7 @@ describe('what is wrong is said in one line, before anything is measured', () =>
   });
 });
 
-test('interrupted: neither a page nor a memory stays behind', async () => {
+test('an interrupt leaves neither a page nor a captured memory', async () => {
   const inside = newFolder();
   const env = { ...process.env, TMPDIR: inside };
   await expectNothingLeft(inside, start(['tradeoff', '--html', join(inside, 'report.html')], { env }));

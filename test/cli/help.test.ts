@@ -1,0 +1,72 @@
+import { describe, expect, test } from 'vitest';
+import { type Command, isGroup } from '../../src/cli/command.js';
+import { COMMANDS } from '../../src/cli/commands.js';
+import { cli, done } from './cli.js';
+
+const COLUMNS = 80;
+const LINES = 24;
+const loaded = await Promise.all(Object.values(COMMANDS).map((load) => load()));
+const commands: [string, Command][] = loaded
+  .filter((command) => !('legacy' in command))
+  .flatMap((command) => {
+    if (!isGroup(command)) return [[command.name, command] as [string, Command]];
+    return command.subcommands.map((sub) => [`${command.name} ${sub.name}`, sub] as [string, Command]);
+  });
+
+const stdoutOf = async (...args: string[]) => (await done(args)).stdout.toString();
+
+test('the registry has every command under its name', () => {
+  expect(loaded.map(({ name }) => name)).toEqual(Object.keys(COMMANDS));
+});
+
+test.each([['--help'], ['-h'], ['help']])(
+  'pageferry %s fits one screen and lists every command',
+  async (flag) => {
+    const text = await stdoutOf(flag);
+    const lines = text.trimEnd().split('\n');
+    expect(lines.length).toBeLessThanOrEqual(LINES);
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(COLUMNS);
+    for (const [path, { summary }] of commands) {
+      expect(text).toContain(`\n  ${path} `);
+      expect(text).toContain(summary);
+    }
+  },
+);
+
+describe.each(commands)('pageferry %s --help', (path, command) => {
+  test('documents every option of the table, in 80 columns', async () => {
+    const text = await stdoutOf(...path.split(' '), '--help');
+    for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(COLUMNS);
+    const documented = [...text.matchAll(/^ {2}(?:-\w,| {3}) --([a-z-]+)( [A-Z][^ ]*)?(?: |$)/gm)];
+    expect(documented.map(([, flag, value]) => [flag, value?.trim()])).toEqual([
+      ...Object.entries(command.options).map(([name, { value }]) => [name, value]),
+      ['help', undefined],
+    ]);
+    for (const { default: value } of Object.values(command.options))
+      for (const one of [value ?? []].flat()) expect(text).toContain(one);
+  });
+
+  test('-h and `help COMMAND` print the same, also beside other options', async () => {
+    const words = path.split(' ');
+    const text = await stdoutOf(...words, '--help');
+    expect(await stdoutOf(...words, 'x', '--nonsense', '-h')).toBe(text);
+    expect(await stdoutOf('help', ...words)).toBe(text);
+  });
+
+  test('every option is known to the parser', async () => {
+    const flags = Object.entries(command.options);
+    const runs = await Promise.all(
+      // A switch refuses any value; the empty value is wrong everywhere or leaves required options missing.
+      flags.map(([name]) => cli([...path.split(' '), `--${name}=`, '--nonsense'])),
+    );
+    for (const { code, stderr } of runs) {
+      expect(code).toBe(2);
+      expect(stderr).not.toMatch(new RegExp(`^pageferry: ${path}: --(?!nonsense)[a-z-]+: unknown option`));
+    }
+  });
+});
+
+test('an unknown command is an error even with --help', async () => {
+  const { code, stderr } = await cli(['frob', '--help']);
+  expect([code, stderr]).toEqual([2, 'pageferry: frob: unknown command (see pageferry --help)\n']);
+});

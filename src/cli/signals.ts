@@ -38,9 +38,10 @@ export class SignalHandler {
 
   /** End the program by the signal, so that its parent sees the true reason, with no partial file left behind. */
   endProgram(): void {
-    this.stop();
+    // Cleanup first: without handlers the next signal would end the program at once.
     removePartialFiles();
     for (const cleanup of cleanups) cleanup();
+    this.stop();
     process.kill(process.pid, this.received!);
   }
 

@@ -94,7 +94,7 @@ describe('--json', () => {
   test('a trace is its snapshots; one of them is a guest that never writes; back again, little travels', async () => {
     const [moved] = await rows(['--trace', trace, '--technique', 'memory-reuse']);
     expect(moved).toMatchObject({ guest: trace, pages: image.length / 4096, verified: true });
-    const [back] = await rows(['--trace', trace, '--technique', 'memory-reuse', '--comes-back']);
+    const [back] = await rows(['--trace', trace, '--technique', 'memory-reuse', '--return-visit']);
     expect(back!.bytes).toBeLessThan(moved!.bytes / 2);
     const still = newFolder();
     fs.copyFileSync(first, join(still, 'only.raw'));
@@ -130,8 +130,8 @@ describe('--json', () => {
   });
 });
 
-describe('a link that is cut', () => {
-  const args = ['simulate', '--json', '--guest', SMALL, '--technique', 'pre-copy', '--cut'];
+describe('a link outage', () => {
+  const args = ['simulate', '--json', '--guest', SMALL, '--technique', 'pre-copy', '--outage'];
   test('for a while: it takes longer', async () => {
     const [row] = await rows(args.slice(2, -1));
     const [cut] = parsed((await done([...args, '5+1000'])).stdout);
@@ -199,7 +199,7 @@ test('--html: a page with everything, always the same, and nothing else beside i
   expect(fs.readFileSync(page, 'utf8')).toBe(html);
 });
 
-test('interrupted: no page stays behind', async () => {
+test('an interrupt leaves no page', async () => {
   const inside = newFolder();
   await expectNothingLeft(
     inside,

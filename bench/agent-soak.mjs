@@ -29,8 +29,8 @@ export async function run(argv) {
     args: argv,
     options: { quick: { type: 'boolean', default: false }, json: text, times: text },
   });
-  const { linuxLack, buildProgram } = await bundled('testing/qemu/linux.ts');
-  const lack = linuxLack();
+  const { linuxSkipReason, buildProgram } = await bundled('testing/qemu/linux.ts');
+  const lack = linuxSkipReason();
   if (lack !== undefined) return print(`agent-soak: skipped, ${lack}`);
   const folder = mkdtempSync(join(tmpdir(), 'pageferry-soak-'));
   const soak = new Soak(folder, buildProgram(folder, WITNESS));
@@ -58,9 +58,9 @@ class Soak {
   async run(times) {
     for (const name of ['a', 'b']) this.hosts.push(await Host.start(this.folder, name));
     for (const [i, host] of this.hosts.entries()) await host.startSource(this.hosts[1 - i]);
-    const { witnessed } = await bundled('testing/qemu/linux.ts');
+    const { waitForChecks } = await bundled('testing/qemu/linux.ts');
     this.machine = await this.start('guest-0', false);
-    await witnessed(this.machine, 3);
+    await waitForChecks(this.machine, 3);
     const counts = { completed: 0, failed: 0 };
     let early;
     for (let i = 1; i <= times; i++) {
@@ -89,14 +89,14 @@ class Soak {
 
   /** One migration to the other host. */
   async migrate(number, cut) {
-    const { witnessed, witnessReport } = await bundled('testing/qemu/linux.ts');
+    const { waitForChecks, checkerReport } = await bundled('testing/qemu/linux.ts');
     const [from, to] = (number % 2 === 1) === !this.swapped ? [0, 1] : [1, 0];
     const destination = await this.start(`guest-${number}`, true);
     const { machine } = this;
     this.hosts[to].qemu = destination.socket;
     this.hosts[to].relay.cutAfter = cut ? this.random() % CUT_WITHIN : Infinity;
     await destination.listen(`unix:${destination.socket}`, { capabilities: ['return-path'] });
-    const { count } = witnessReport(machine.serial());
+    const { count } = checkerReport(machine.serial());
     await machine.migrate(`unix:${this.hosts[from].socket}`, { capabilities: ['return-path'] });
     const error = await within(
       machine.migrated().then(
@@ -106,8 +106,8 @@ class Soak {
       `migration ${number}`,
     );
     const [stays, goes] = error ? [machine, destination] : [destination, machine];
-    await within(witnessed(stays, count + 3), `the guest after migration ${number}`);
-    const { bad } = witnessReport(stays.serial());
+    await within(waitForChecks(stays, count + 3), `the guest after migration ${number}`);
+    const { bad } = checkerReport(stays.serial());
     if (bad > 0) this.wrong.push(`migration ${number}: ${bad} bad pages`);
     if (error && !cut) this.wrong.push(`migration ${number} failed: ${error.message}`);
     await goes.quit();

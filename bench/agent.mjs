@@ -14,7 +14,7 @@ import {
   closeNamespaces,
   cpuSeconds,
   inside,
-  namespacesLack,
+  namespacesSkipReason,
   openNamespaces,
   sentBytes,
 } from './agent/namespaces.mjs';
@@ -53,8 +53,8 @@ const MODES = {
 
 export async function run(argv) {
   const options = await readOptions(argv);
-  const { linuxLack, buildProgram } = await bundled('testing/qemu/linux.ts');
-  const lack = linuxLack() ?? namespacesLack();
+  const { linuxSkipReason, buildProgram } = await bundled('testing/qemu/linux.ts');
+  const lack = linuxSkipReason() ?? namespacesSkipReason();
   if (lack !== undefined) return print(`agent: skipped, ${lack}`);
   const folder = mkdtempSync(join(tmpdir(), 'pageferry-agent-'));
   const rows = [];
@@ -122,7 +122,7 @@ async function one(options) {
   const { capabilities = [], parameters = () => ({}), both = {}, postcopy, agent, base } = MODES[mode];
   const settings = `work=${work} rate=${rate} mib=${Math.floor(share * mebibytes)}`;
   const { startMachine } = await bundled('testing/qemu/machine.ts');
-  const { witnessed, witnessReport } = await bundled('testing/qemu/linux.ts');
+  const { waitForChecks, checkerReport } = await bundled('testing/qemu/linux.ts');
   const machine = (side, more) =>
     startMachine({
       folder,
@@ -135,12 +135,12 @@ async function one(options) {
   const agents = [];
   const machines = [];
   try {
-    if (base) await saveBase(options, machine, witnessed);
+    if (base) await saveBase(options, machine, waitForChecks);
     const source = await machine('source');
     machines.push(source);
     const destination = await machine('destination', { incoming: true });
     machines.push(destination);
-    await witnessed(source, WARM_COUNT);
+    await waitForChecks(source, WARM_COUNT);
     const through = agent ? await startAgents(options, destination, agents) : undefined;
     const incoming = through ? `unix:${destination.socket}` : `tcp:${ADDRESSES.destination}:${PORTS.qemu}`;
     await destination.listen(incoming, { capabilities, parameters: both });
@@ -169,7 +169,7 @@ async function one(options) {
       };
     const resumed = await destination.qmp.event('RESUME');
     const stopped = source.qmp.events.findLast(({ event }) => event === 'STOP');
-    await witnessed(destination, witnessReport(source.serial()).count + 3);
+    await waitForChecks(destination, checkerReport(source.serial()).count + 3);
     return {
       guest: name,
       link: link.text,
@@ -188,11 +188,11 @@ async function one(options) {
 }
 
 /** Another boot of the same system, as both hosts would keep it. */
-async function saveBase({ folder, mebibytes }, machine, witnessed) {
+async function saveBase({ folder, mebibytes }, machine, waitForChecks) {
   const path = join(folder, 'base.raw');
   if (existsSync(path)) rmSync(path);
   const other = await machine('source');
-  await witnessed(other, WARM_COUNT);
+  await waitForChecks(other, WARM_COUNT);
   await other.qmp.execute('stop');
   writeFileSync(path, await other.memory(mebibytes << 20));
   await other.quit();

@@ -1,6 +1,6 @@
 // Real QEMUs beside the agents, under emulation, with a guest that counts and checks its memory. Without them the tests are skipped.
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import { buildGuest, linuxLack, witnessed, witnessReport } from '../../testing/qemu/linux.js';
+import { buildGuest, linuxSkipReason, waitForChecks, checkerReport } from '../../testing/qemu/linux.js';
 import { startMachine } from '../../testing/qemu/machine.js';
 import { migratePair, type Pair, startPair } from '../../testing/qemu/pair.js';
 import { type Change, Middle, UNITS } from '../channel/relay.js';
@@ -9,7 +9,7 @@ import { type Agents, startAgents } from '../support/agents.js';
 
 const folder = testFolder();
 const MEMORY_MIB = 128;
-const lack = linuxLack();
+const lack = linuxSkipReason();
 const guest = lack === undefined ? buildGuest(folder) : undefined;
 let open: { close(): unknown }[] = [];
 afterEach(async () => {
@@ -35,15 +35,15 @@ async function ready(
     },
   });
   open.push(agents);
-  await witnessed(pair.source, 3);
+  await waitForChecks(pair.source, 3);
   return { pair, agents };
 }
 
 /** The guest goes on where it was, and none of its pages is bad. */
 async function expectGoesOn(pair: Pair, count: number): Promise<void> {
-  await witnessed(pair.destination, count + 5);
-  expect(witnessReport(pair.destination.serial())).toMatchObject({ bad: 0, details: [] });
-  expect(witnessReport(pair.source.serial())).toMatchObject({ bad: 0, details: [] });
+  await waitForChecks(pair.destination, count + 5);
+  expect(checkerReport(pair.destination.serial())).toMatchObject({ bad: 0, details: [] });
+  expect(checkerReport(pair.source.serial())).toMatchObject({ bad: 0, details: [] });
 }
 
 describe.skipIf(lack)(`a guest with Linux${lack === undefined ? '' : ` (skipped: ${lack})`}`, () => {
@@ -56,7 +56,7 @@ describe.skipIf(lack)(`a guest with Linux${lack === undefined ? '' : ` (skipped:
     ['multifd', ['multifd', 'return-path'], 'insecure'],
   ] as const)('%s', async (name, capabilities, kept) => {
     const { pair, agents } = await ready(undefined, kept);
-    const { count } = witnessReport(pair.source.serial());
+    const { count } = checkerReport(pair.source.serial());
     await migratePair(pair, {
       through: agents.outPath,
       capabilities: [...capabilities],
@@ -77,12 +77,12 @@ describe.skipIf(lack)(`a guest with Linux${lack === undefined ? '' : ` (skipped:
 
   test('postcopy', async () => {
     const { pair, agents } = await ready();
-    const { count } = witnessReport(pair.source.serial());
+    const { count } = checkerReport(pair.source.serial());
     await migratePair(pair, {
       through: agents.outPath,
       capabilities: ['postcopy-ram'],
       parameters: { 'max-bandwidth': 20_000_000 },
-      async begun() {
+      async onStarted() {
         await pair.source.qmp.event('MIGRATION', 0, ({ status }) => status === 'active');
         await pair.source.qmp.execute('migrate-start-postcopy');
       },
@@ -108,8 +108,8 @@ describe.skipIf(lack)(`a guest with Linux${lack === undefined ? '' : ` (skipped:
     };
     await expect(migratePair(pair, options)).rejects.toThrow(/migration failed/);
     expect((await agents.ended()).source).toBeDefined();
-    const { count } = witnessReport(pair.source.serial());
-    await witnessed(pair.source, count + 3);
+    const { count } = checkerReport(pair.source.serial());
+    await waitForChecks(pair.source, count + 3);
     // A QEMU that gave up a guest is done for: another one waits in its place.
     await pair.destination.quit();
     const again = { folder, name: 'destination', memoryMib: MEMORY_MIB, linux: guest!(), incoming: true };

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openBase } from '../../src/agent/base-image.js';
-import { DEVICES, fillRecord, header, pageRecord, part, place, start } from '../../testing/qemu/craft.js';
+import { DEVICES, fillRecord, header, pageRecord, part, recordHeader, start } from '../../testing/qemu/craft.js';
 import {
   craftedLater,
   craftedMemory,
@@ -79,7 +79,7 @@ describe.each(['adaptive', 'fixed:raw'])(
     const all = () => blocks.flatMap(({ name }) => recordsOf(memory, name));
     const other = noiseOf(PAGE, 9);
     // What cannot be read begins with "the same block as before".
-    const compressed = Buffer.concat([place(3, 0x100), Buffer.from('packed by QEMU itself')]);
+    const compressed = Buffer.concat([recordHeader(3, 0x100), Buffer.from('packed by QEMU itself')]);
     const secondLive = Buffer.concat([
       Buffer.from([1, 0, 0, 0, 9, 5]),
       Buffer.from('other\0\0\0\0\0\0\0\x01 whatever'),

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import * as craft from '../../testing/qemu/craft.js';
-import { told } from '../../testing/qemu/told.js';
+import { replayChecked } from '../../testing/qemu/replay-checked.js';
 
 const RAM = { name: 'pc.ram', bytes: 64 * 4096 };
 
@@ -8,7 +8,7 @@ describe('configuration and commands', () => {
   const uuid = craft.subsection('configuration/uuid', Buffer.alloc(16, 9));
   const shared = craft.subsection(
     'configuration/capabilities',
-    Buffer.concat([craft.be32(1), craft.named('x-ignore-shared')]),
+    Buffer.concat([craft.be32(1), craft.countedString('x-ignore-shared')]),
   );
   const bits = (value: number) => craft.subsection('configuration/target-page-bits', craft.be32(value));
 
@@ -21,7 +21,7 @@ describe('configuration and commands', () => {
       'pseries-7.2',
       'isapc',
     ]) {
-      const { events, blocks } = told(
+      const { events, blocks } = replayChecked(
         craft.header(machine, bits(12), uuid),
         craft.start(RAM),
         craft.part([], true),
@@ -56,7 +56,7 @@ describe('configuration and commands', () => {
           'pc-q35-9.0',
           craft.subsection(
             'configuration/capabilities',
-            Buffer.concat([craft.be32(1), craft.named('mapped-ram')]),
+            Buffer.concat([craft.be32(1), craft.countedString('mapped-ram')]),
           ),
         ),
       ],
@@ -90,14 +90,14 @@ describe('configuration and commands', () => {
     ['RAM_DISCARD of 0 bytes, not of version 0', [craft.header(), craft.start(RAM), craft.command(6)]],
   ];
   test.each(cases)('%s', (reason, parts) => {
-    const { events, state } = told(...parts, Buffer.alloc(300));
+    const { events, state } = replayChecked(...parts, Buffer.alloc(300));
     expect(state).toBe('opaque');
     expect(events.at(-1)).toContain(reason);
   });
 
   test('after the switch to postcopy no changes are taken', () => {
     const packed = Buffer.concat([craft.command(4), craft.DEVICES, craft.command(5)]);
-    const { events, state } = told(
+    const { events, state } = replayChecked(
       craft.header(),
       craft.advise(4096),
       craft.start(RAM),
@@ -113,5 +113,5 @@ describe('configuration and commands', () => {
 
 function discard(block: string, start: number, bytes: number | bigint): Buffer {
   const ranges = Buffer.concat([craft.be64(start), craft.be64(bytes)]);
-  return craft.command(6, Buffer.concat([Buffer.from([0]), craft.named(block), Buffer.from([0]), ranges]));
+  return craft.command(6, Buffer.concat([Buffer.from([0]), craft.countedString(block), Buffer.from([0]), ranges]));
 }

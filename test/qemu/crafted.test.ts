@@ -3,7 +3,7 @@ import { QemuStreamReader } from '../../src/qemu/stream-reader.js';
 import { QemuStreamWriter } from '../../src/qemu/stream-writer.js';
 import * as craft from '../../testing/qemu/craft.js';
 import { replay } from '../../testing/qemu/replay.js';
-import { told } from '../../testing/qemu/told.js';
+import { replayChecked } from '../../testing/qemu/replay-checked.js';
 import { randomBytes } from '../image/support.js';
 
 const RAM = { name: 'pc.ram', bytes: 64 * 4096 };
@@ -21,7 +21,7 @@ describe('the table of blocks', () => {
       { name: 'mem1', bytes: 4 * MIB, hugePageBytes: 2 * MIB },
     ];
     for (const blocks of [huge, huge.slice(0, 2), huge.slice(1)]) {
-      const { blocks: read, state } = told(
+      const { blocks: read, state } = replayChecked(
         craft.header(),
         craft.advise(4096 + 2 * MIB),
         craft.start(...blocks),
@@ -32,47 +32,47 @@ describe('the table of blocks', () => {
     }
     // A host whose own pages are that large says so too, and adds nothing.
     const plain = huge.map(({ name, bytes }) => ({ name, bytes }));
-    const { blocks: read } = told(craft.header(), craft.advise(65536), craft.start(...plain), end);
+    const { blocks: read } = replayChecked(craft.header(), craft.advise(65536), craft.start(...plain), end);
     expect(read).toEqual(plain);
   });
 
   test('with sizes that nobody announced', () => {
     const blocks = [{ name: 'mem0', bytes: 8 * MIB, hugePageBytes: 2 * MIB }, ROM];
     expect(
-      told(craft.header(), craft.advise(4096 + (1 << 30)), craft.start(...blocks), end).events.at(-1),
+      replayChecked(craft.header(), craft.advise(4096 + (1 << 30)), craft.start(...blocks), end).events.at(-1),
     ).toMatch('pages of 2097152 bytes, which postcopy did not advise');
-    expect(told(craft.header(), craft.advise(4096), craft.start(...blocks), end).events.at(-1)).toMatch(
+    expect(replayChecked(craft.header(), craft.advise(4096), craft.start(...blocks), end).events.at(-1)).toMatch(
       'a block without a name',
     );
   });
 
   const cases: [string, Uint8Array[]][] = [
-    ['0 bytes of RAM', [craft.startHead(), craft.tableHead(0)]],
-    ['bytes of RAM', [craft.startHead(), craft.tableHead(1n << 60n)]],
-    ['begins with flags 0x10', [craft.startHead(), craft.be64(0x10)]],
+    ['0 bytes of RAM', [craft.sectionStart(), craft.blockTableSize(0)]],
+    ['bytes of RAM', [craft.sectionStart(), craft.blockTableSize(1n << 60n)]],
+    ['begins with flags 0x10', [craft.sectionStart(), craft.be64(0x10)]],
     [
       'block "b" of 8192 bytes, with 4096 bytes of RAM left',
-      [craft.startHead(), craft.tableHead(4096), craft.entry({ name: 'b', bytes: 8192 })],
+      [craft.sectionStart(), craft.blockTableSize(4096), craft.entry({ name: 'b', bytes: 8192 })],
     ],
     [
       'block "b" of 100 bytes, with',
-      [craft.startHead(), craft.tableHead(4096), craft.entry({ name: 'b', bytes: 100 }), Buffer.alloc(20)],
+      [craft.sectionStart(), craft.blockTableSize(4096), craft.entry({ name: 'b', bytes: 100 }), Buffer.alloc(20)],
     ],
     [
       'block "b" of 0 bytes',
-      [craft.startHead(), craft.tableHead(4096), craft.entry({ name: 'b', bytes: 0 })],
+      [craft.sectionStart(), craft.blockTableSize(4096), craft.entry({ name: 'b', bytes: 0 })],
     ],
     ['a second block "a"', [craft.start({ name: 'a', bytes: 4096 }, { name: 'a', bytes: 4096 })]],
     [
       'more than 4096 blocks',
       [craft.start(...Array.from({ length: 4097 }, (_, i) => ({ name: `b${i}`, bytes: 4096 })))],
     ],
-    ['RAM of instance 0, version 5', [craft.startHead('ram', 5)]],
-    ['another live section, "block"', [craft.startHead('block')]],
-    ['a second start of RAM', [craft.start(RAM), craft.startHead()]],
+    ['RAM of instance 0, version 5', [craft.sectionStart('ram', 5)]],
+    ['another live section, "block"', [craft.sectionStart('block')]],
+    ['a second start of RAM', [craft.start(RAM), craft.sectionStart()]],
   ];
   test.each(cases)('%s', (reason, parts) => {
-    const { events, state } = told(craft.header(), ...parts, Buffer.alloc(300, 7));
+    const { events, state } = replayChecked(craft.header(), ...parts, Buffer.alloc(300, 7));
     expect(state).toBe('opaque');
     expect(events.at(-1)).toContain(reason);
   });
@@ -81,7 +81,7 @@ describe('the table of blocks', () => {
 describe('records', () => {
   test('of several blocks, named only where the block changes', () => {
     const changes = Buffer.from([1, 2, 0xaa, 0xbb]);
-    const { events, counts } = told(
+    const { events, counts } = replayChecked(
       craft.header(),
       craft.start(RAM, ROM),
       craft.part([craft.pageRecord(63, PAGE, 'pc.ram'), craft.fillRecord(1, 0)]),
@@ -100,7 +100,7 @@ describe('records', () => {
 
   test('beyond 4 GiB', () => {
     const big = { name: 'pc.ram', bytes: 2 ** 42 };
-    const { events } = told(
+    const { events } = replayChecked(
       craft.header(),
       craft.start(big),
       craft.part([
@@ -137,7 +137,7 @@ describe('records', () => {
     ];
     const { events, counts } = replay([replay(stream, { zeroFillOnly: true }).out]);
     expect(counts).toEqual({ page: 1, fill: 1, xbzrle: 0 });
-    const filled = told(
+    const filled = replayChecked(
       craft.header(),
       craft.start(RAM),
       craft.part([craft.pageRecord(0, Buffer.alloc(4096, 0xee), 'pc.ram')]),
@@ -159,15 +159,15 @@ describe('records', () => {
     ['a record of block ""', inPart(craft.fillRecord(0, 0, ''))],
     ['XBZRLE record of 0 bytes', inPart(craft.xbzrleRecord(0, new Uint8Array(0), 'pc.ram'))],
     ['XBZRLE record of 4097 bytes', inPart(craft.xbzrleRecord(0, new Uint8Array(4097), 'pc.ram'))],
-    ['XBZRLE record of encoding 2', inPart(craft.place(0, 0x40, 'pc.ram'), Buffer.from([2, 0, 1, 0]))],
+    ['XBZRLE record of encoding 2', inPart(craft.recordHeader(0, 0x40, 'pc.ram'), Buffer.from([2, 0, 1, 0]))],
     ['RDMA (HOOK)', inPart(craft.be64(0x80))],
     ['multifd (MULTIFD_FLUSH)', inPart(craft.be64(0x200))],
-    ['COMPRESS_PAGE', inPart(craft.place(0, 0x100, 'pc.ram'))],
-    ['COMPRESS_PAGE', inPart(craft.fillRecord(0, 0, 'pc.ram'), craft.place(0, 0x100))],
+    ['COMPRESS_PAGE', inPart(craft.recordHeader(0, 0x100, 'pc.ram'))],
+    ['COMPRESS_PAGE', inPart(craft.fillRecord(0, 0, 'pc.ram'), craft.recordHeader(0, 0x100))],
     ['obsolete record (FULL)', inPart(craft.be64(1))],
     ['a record with flags 0x0', inPart(craft.be64(0))],
     ['a record with flags 0x0', inPart(craft.fillRecord(0, 0, 'pc.ram'), craft.be64(0x20))],
-    ['a record with flags 0xa', inPart(craft.place(0, 0xa, 'pc.ram'))],
+    ['a record with flags 0xa', inPart(craft.recordHeader(0, 0xa, 'pc.ram'))],
     ['a record with flags 0x10', inPart(craft.be64(0x1010))],
     ['a record with flags 0x4', inPart(craft.be64(0x4004))],
     ['the footer of section 9 after section 2', inPart(craft.be64(0x10), craft.footer(9))],
@@ -184,19 +184,19 @@ describe('records', () => {
     ['section type 0x55', [craft.start(RAM), Buffer.from([0x55])]],
   ];
   test.each(cases)('%s: everything from there on is literal', (reason, parts) => {
-    const { events, state } = told(craft.header(), ...parts, Buffer.alloc(5000, 3));
+    const { events, state } = replayChecked(craft.header(), ...parts, Buffer.alloc(5000, 3));
     expect(state).toBe('opaque');
     expect(events.at(-1)).toContain(reason);
   });
 
   test('what is not understood begins where it is said, after a record of the block that is said', () => {
     const before = Buffer.concat([craft.header(), ...inPart(craft.fillRecord(0, 0, 'pc.rom'))]);
-    const { events, bytes } = told(before, craft.be64(0x80));
+    const { events, bytes } = replayChecked(before, craft.be64(0x80));
     expect(events.at(-1)).toBe(`opaque ${before.length} 1 RDMA (HOOK)`);
     expect(bytes).toBe(before.length + 8);
   });
 
-  test('a reader that is told to give up passes all on, also what it holds', () => {
+  test('a reader that is replayChecked to give up passes all on, also what it holds', () => {
     const stream = Buffer.concat([
       craft.header(),
       craft.start(RAM),

@@ -7,7 +7,7 @@ import { openQemuStream } from '../../src/image/qemu-migration/qemu-migration.js
 import { QemuReturnReader } from '../../src/qemu/return-path.js';
 import { QemuStreamReader } from '../../src/qemu/stream-reader.js';
 import { QemuStreamWriter } from '../../src/qemu/stream-writer.js';
-import { buildGuest, linuxLack, qemuLack, witnessed, witnessReport } from '../../testing/qemu/linux.js';
+import { buildGuest, linuxSkipReason, qemuSkipReason, waitForChecks, checkerReport } from '../../testing/qemu/linux.js';
 import { type Machine, ODD_KIB, startMachine } from '../../testing/qemu/machine.js';
 import { migratePair, startPair } from '../../testing/qemu/pair.js';
 import { testFolder } from '../image/support.js';
@@ -18,8 +18,8 @@ const HIGH_START = 1 << 20;
 const MEMORY_MIB = 128;
 const MEMORY_BYTES = (MEMORY_MIB * 1024 + ODD_KIB) * 1024;
 
-const lackOfQemu = qemuLack();
-const lackOfLinux = linuxLack();
+const lackOfQemu = qemuSkipReason();
+const lackOfLinux = linuxSkipReason();
 const because = (lack: string | undefined) => (lack === undefined ? '' : ` (skipped: ${lack})`);
 
 /** Between them lies what a PC shows of its display and firmware; there the RAM behind cannot be seen. */
@@ -64,7 +64,7 @@ describe.skipIf(lackOfLinux)(`a guest with Linux${because(lackOfLinux)}`, () => 
       memoryMib: MEMORY_MIB,
       linux: guest!({ mode: 'fill' }),
     });
-    await witnessed(machine, 3);
+    await waitForChecks(machine, 3);
     const image = await saved(machine, join(folder, 'linux.mig'), []);
     expect(image.length).toBe(MEMORY_BYTES);
     expectRam(image, await machine.memory(MEMORY_BYTES));
@@ -77,15 +77,15 @@ describe.skipIf(lackOfLinux)(`a guest with Linux${because(lackOfLinux)}`, () => 
   ])('moves through reader and writer, and its memory holds: %s', async (_, capabilities) => {
     const pair = await startPair({ folder, memoryMib: MEMORY_MIB, linux: guest!() });
     const relay = await rewriter(join(folder, 'relay'), pair.destination.socket);
-    await witnessed(pair.source, 3);
-    const { count } = witnessReport(pair.source.serial());
+    await waitForChecks(pair.source, 3);
+    const { count } = checkerReport(pair.source.serial());
     await migratePair(pair, {
       through: relay.path,
       capabilities,
       parameters: { 'max-bandwidth': 50_000_000 },
     });
-    await witnessed(pair.destination, count + 5);
-    expect(witnessReport(pair.destination.serial())).toMatchObject({ bad: 0, details: [] });
+    await waitForChecks(pair.destination, count + 5);
+    expect(checkerReport(pair.destination.serial())).toMatchObject({ bad: 0, details: [] });
     expect(relay.heard).toEqual(capabilities[0] === 'return-path' ? ['pong 1', 'shut 0'] : []);
     expect(relay.state()).toBe('devices');
     relay.close();

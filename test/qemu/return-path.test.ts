@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { QemuReturnReader } from '../../src/qemu/return-path.js';
-import { be16, be32, be64, named } from '../../testing/qemu/craft.js';
+import { be16, be32, be64, countedString } from '../../testing/qemu/craft.js';
 import { cut, fixture } from '../../testing/qemu/replay.js';
 
 function heard(stream: Uint8Array, pieceBytes = stream.length): string[] {
@@ -41,7 +41,7 @@ test.each(['postcopy', 'preempt'])('what QEMU said: of %s', (name) => {
 test('a bitmap is no message', () => {
   const bitmap = Buffer.concat([be64(24), Buffer.alloc(24, 1), be64(0x0123456789abcdefn)]);
   const stream = Buffer.concat([
-    message(5, named('pc.ram')),
+    message(5, countedString('pc.ram')),
     bitmap,
     message(6, be32(1)),
     message(7, Buffer.alloc(0)),
@@ -60,7 +60,7 @@ test.each([
     'opaque at 0: message REQ_PAGES_ID of 20 bytes, with a block name of another length',
     message(3, Buffer.alloc(20)),
   ],
-  ['opaque at 10: a bitmap of 4294967296 bytes', Buffer.concat([message(5, named('ram-x')), be64(2 ** 32)])],
+  ['opaque at 10: a bitmap of 4294967296 bytes', Buffer.concat([message(5, countedString('ram-x')), be64(2 ** 32)])],
 ])('%s', (said, stream) => {
   expect(heard(stream).at(-1)).toBe(said);
   expect(heard(stream, 1).at(-1)).toBe(said);

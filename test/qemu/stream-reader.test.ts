@@ -54,7 +54,7 @@ describe('what QEMU 7.2 wrote', () => {
 
   test('postcopy: commands, what is to be forgotten, and the switch before what is packed', () => {
     const { events } = replay([fixture('postcopy')]);
-    const told = events
+    const replayChecked = events
       .filter(
         (event) => !/(page|fill|flush|machine|blocks) ?/.test(event.replace(/^\d+: /, '').split(' ')[0]!),
       )
@@ -157,7 +157,7 @@ describe('cut short', () => {
         if (end <= lastRecord)
           expect(short.end).toMatch(new RegExp(`^after ${end} bytes, (inside|before|between) `));
       }
-      // Device state cannot be told from its half.
+      // Device state cannot be replayChecked from its half.
       expect(replay([stream.subarray(0, stream.length - 10)]).end === undefined).toBe(state === 'devices');
     },
   );

@@ -1,5 +1,5 @@
-// Makes the captures of test/fixtures/qemu again: node scripts/capture-qemu.mjs. Our own firmware is the
-// whole guest, so they are small and hold nobody else's program.
+// Records the streams of test/fixtures/qemu with an installed QEMU: node scripts/capture-qemu.mjs. The guest runs only the firmware of
+// firmware.ts, so the recordings are small and contain no third-party code.
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,22 +16,19 @@ import {
 import { migratePair, startPair } from './pair.js';
 import { tap } from './tap.js';
 
-/** What QEMU itself says of a capture. */
+/** QEMU's own figures for a recorded stream. */
 export interface CaptureFacts {
   readonly qemu: string;
-  /** query-migrate's counts of pages, as they were when it was done. */
+  /** Counts of pages that query-migrate reported at the end. */
   readonly normal: number;
   readonly zero: number;
   readonly changed: number;
   readonly ramBytes: number;
-  /**
-   * SHA-256 of the first 640 KiB of the guest's memory, as pmemsave gives it, where the guest was stopped at
-   * the end.
-   */
+  /** SHA-256 of the guest's first 640 KiB (pmemsave); only if the guest was stopped at the end. */
   readonly memory?: string;
 }
 
-/** What a PC has below its video memory. */
+/** Memory of a PC below its video memory. */
 const LOW_MEMORY_BYTES = 640 << 10;
 
 const GUEST = { memoryMib: 1, machine: 'pc,suppress-vmdesc=on' };
@@ -51,20 +48,20 @@ type Options = MigrateOptions & {
 export async function captureAll(into: string): Promise<void> {
   fs.mkdirSync(into, { recursive: true });
   const facts: Record<string, CaptureFacts> = {};
-  const keep = (name: string, stream: Buffer, fact?: CaptureFacts) => {
+  const save: SaveStream = (name, stream, fact) => {
     if (stream.length === 0) return;
-    const packed = gzipSync(stream, { level: 9 });
-    fs.writeFileSync(join(into, `${name}.gz`), packed);
+    const compressed = gzipSync(stream, { level: 9 });
+    fs.writeFileSync(join(into, `${name}.gz`), compressed);
     if (fact) facts[name] = fact;
-    process.stdout.write(`${name}: ${stream.length} bytes, ${packed.length} packed\n`);
+    process.stdout.write(`${name}: ${stream.length} bytes, ${compressed.length} compressed\n`);
   };
-  await toFile('plain', { parameters: SLOW, machine: 'pc' }, keep);
-  await toFile('xbzrle', { parameters: SLOW, capabilities: ['xbzrle'] }, keep);
-  await toFile('compress', { capabilities: ['compress'] }, keep);
+  await toFile('plain', { parameters: SLOW, machine: 'pc' }, save);
+  await toFile('xbzrle', { parameters: SLOW, capabilities: ['xbzrle'] }, save);
+  await toFile('compress', { capabilities: ['compress'] }, save);
   await toFile(
     'uuid',
     { capabilities: ['validate-uuid'], args: ['-uuid', '00112233-4455-6677-8899-aabbccddeeff'] },
-    keep,
+    save,
   );
   const shared = [
     '-object',
@@ -73,32 +70,32 @@ export async function captureAll(into: string): Promise<void> {
   await toFile(
     'ignore-shared',
     { capabilities: ['x-ignore-shared'], machine: 'pc,memory-backend=pc.ram', args: shared },
-    keep,
+    save,
   );
   fs.rmSync(join(tmpdir(), 'capture.ram'));
   await toFile(
     'dirty-bitmap',
     { capabilities: ['dirty-bitmaps'], args: ['-blockdev', 'null-co,node-name=disk'], node: true },
-    keep,
+    save,
   );
-  await toGuest('return-path', { capabilities: ['return-path'], parameters: SLOW }, keep);
-  // Slower than the guest comes to need its pages, so that it asks for some.
+  await toGuest('return-path', { capabilities: ['return-path'], parameters: SLOW }, save);
+  // Slower than the guest accesses its pages, so that it requests some.
   const parameters = { ...SLOW, 'max-postcopy-bandwidth': 100_000 };
-  await toGuest('postcopy', { capabilities: ['postcopy-ram'], parameters }, keep);
-  await toGuest('preempt', { capabilities: ['postcopy-ram', 'postcopy-preempt'], parameters }, keep);
-  await toGuest('multifd', { capabilities: ['multifd'] }, keep);
+  await toGuest('postcopy', { capabilities: ['postcopy-ram'], parameters }, save);
+  await toGuest('preempt', { capabilities: ['postcopy-ram', 'postcopy-preempt'], parameters }, save);
+  await toGuest('multifd', { capabilities: ['multifd'] }, save);
   fs.writeFileSync(join(into, 'facts.json'), `${JSON.stringify(facts, null, 2)}\n`);
 }
 
-type Keep = (name: string, stream: Buffer, facts?: CaptureFacts) => void;
+type SaveStream = (name: string, stream: Buffer, facts?: CaptureFacts) => void;
 
-/** A guest saved to a file. */
-async function toFile(name: string, { args, machine, node, ...options }: Options, keep: Keep): Promise<void> {
-  await inFolder(async (folder) => {
+/** Record a migration to a file. */
+async function toFile(name: string, { args, machine, node, ...options }: Options, save: SaveStream): Promise<void> {
+  await withFolder(async (folder) => {
     const guest: MachineOptions = { ...GUEST, folder, name, args, machine: machine ?? GUEST.machine };
     const source = await startMachine(guest);
     const path = join(folder, 'capture');
-    await settled(() => source.serial().length);
+    await waitForOutput(() => source.serial().length);
     if (node)
       await source.qmp.execute('block-dirty-bitmap-add', {
         node: 'disk',
@@ -106,57 +103,58 @@ async function toFile(name: string, { args, machine, node, ...options }: Options
         persistent: false,
       });
     await source.migrate(`exec:cat > ${path}`, { parameters: ANY_DOWNTIME, ...options });
-    if (options.parameters === SLOW) await hurried(source);
+    if (options.parameters === SLOW) await finishSoon(source);
     const info = await source.migrated();
     const memory = digest(await source.memory(LOW_MEMORY_BYTES));
-    keep(name, fs.readFileSync(path), { ...(await factsOf(source, info)), memory });
+    save(name, fs.readFileSync(path), { ...(await factsOf(source, info)), memory });
     await source.quit();
   });
 }
 
-/** A guest that moved to another QEMU. */
-async function toGuest(name: string, options: Options, keep: Keep): Promise<void> {
-  await inFolder(async (folder) => {
+/** Record a migration to another QEMU. */
+async function toGuest(name: string, options: Options, save: SaveStream): Promise<void> {
+  await withFolder(async (folder) => {
     const pair = await startPair({ ...GUEST, folder });
     const between = await tap(join(folder, 'tap'), pair.destination.socket);
-    await settled(() => pair.source.serial().length);
+    await waitForOutput(() => pair.source.serial().length);
     const postcopy = options.capabilities?.includes('postcopy-ram');
     const { info } = await migratePair(pair, {
       ...options,
       through: join(folder, 'tap'),
-      begun: async () => {
+      onStarted: async () => {
         if (postcopy) {
-          await rounds(pair.source, 3);
+          await waitForRounds(pair.source, 3);
           await pair.source.qmp.execute('migrate-start-postcopy');
-        } else if (options.parameters === SLOW) await hurried(pair.source);
+        } else if (options.parameters === SLOW) await finishSoon(pair.source);
       },
     });
     const memory = postcopy ? undefined : digest(await pair.source.memory(LOW_MEMORY_BYTES));
     const [main, second] = between.connections;
-    keep(name, Buffer.concat(main!.forward), {
+    save(name, Buffer.concat(main!.forward), {
       ...(await factsOf(pair.source, info)),
       ...(memory && { memory }),
     });
-    keep(`${name}-back`, Buffer.concat(main!.back));
-    if (name === 'preempt') keep('preempt-channel', Buffer.concat(second!.forward));
+    save(`${name}-back`, Buffer.concat(main!.back));
+    if (name === 'preempt') save('preempt-channel', Buffer.concat(second!.forward));
     between.close();
     await pair.quit();
   });
 }
 
-async function rounds(source: Machine, times: number): Promise<void> {
+async function waitForRounds(source: Machine, count: number): Promise<void> {
   for (;;) {
     const { ram } = await source.qmp.execute<MigrationInfo & Record<string, unknown>>('query-migrate');
-    if ((ram?.['dirty-sync-count'] ?? 0) >= times) return;
+    if ((ram?.['dirty-sync-count'] ?? 0) >= count) return;
   }
 }
 
-async function hurried(source: Machine): Promise<void> {
-  await rounds(source, ROUNDS);
+/** Lift the limit on the downtime, once the stream holds several rounds. */
+async function finishSoon(source: Machine): Promise<void> {
+  await waitForRounds(source, ROUNDS);
   await source.setUp({ parameters: ANY_DOWNTIME });
 }
 
-async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
+async function withFolder(work: (folder: string) => Promise<void>): Promise<void> {
   const folder = fs.mkdtempSync(join(tmpdir(), 'capture-'));
   try {
     await work(folder);
@@ -165,10 +163,10 @@ async function inFolder(work: (folder: string) => Promise<void>): Promise<void> 
   }
 }
 
-/** The guest has made a few rounds. */
-async function settled(rounds: () => number): Promise<void> {
-  const from = rounds();
-  while (rounds() < from + 100) await new Promise((resolve) => setTimeout(resolve, 5));
+/** Wait until the guest has written 100 more characters: it has then changed its pages as often. */
+async function waitForOutput(characters: () => number): Promise<void> {
+  const from = characters();
+  while (characters() < from + 100) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 function digest(bytes: Uint8Array): string {

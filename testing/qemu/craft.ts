@@ -1,4 +1,4 @@
-// Streams by hand, with every field open to being set wrong.
+// Builders for QEMU migration streams, in which any field can be given a wrong value.
 import type { QemuBlock } from '../../src/qemu/format.js';
 
 const RAM_ID = 2;
@@ -21,13 +21,13 @@ export function be64(value: number | bigint): Buffer {
   return bytes;
 }
 
-/** length:u8 byte… */
-export function named(name: string): Buffer {
+/** A counted string: length:u8 byte… */
+export function countedString(name: string): Buffer {
   return Buffer.concat([Buffer.from([name.length]), Buffer.from(name, 'latin1')]);
 }
 
 export function subsection(name: string, payload: Uint8Array, version = 1): Buffer {
-  return Buffer.concat([Buffer.from([5]), named(name), be32(version), payload]);
+  return Buffer.concat([Buffer.from([5]), countedString(name), be32(version), payload]);
 }
 
 /** Magic, version and configuration. */
@@ -52,65 +52,66 @@ export function advise(pageSizes: number, targetPageBytes = 4096): Buffer {
   return command(3, Buffer.concat([be64(pageSizes), be64(targetPageBytes)]));
 }
 
-export function startHead(name = 'ram', version = 4, id = RAM_ID): Buffer {
-  return Buffer.concat([Buffer.from([1]), be32(id), named(name), be32(0), be32(version)]);
+/** The header of a SECTION_START. */
+export function sectionStart(name = 'ram', version = 4, id = RAM_ID): Buffer {
+  return Buffer.concat([Buffer.from([1]), be32(id), countedString(name), be32(0), be32(version)]);
 }
 
-/** The head of a table of blocks. */
-export function tableHead(bytes: number | bigint): Buffer {
+/** The total size before a table of blocks, with its flag. */
+export function blockTableSize(bytes: number | bigint): Buffer {
   return be64(BigInt(bytes) + 4n);
 }
 
 export function entry({ name, bytes, hugePageBytes }: QemuBlock): Buffer {
   return Buffer.concat([
-    named(name),
+    countedString(name),
     be64(bytes),
     ...(hugePageBytes === undefined ? [] : [be64(hugePageBytes)]),
   ]);
 }
 
-/** A place: `block` undefined says "the same block as before". */
-export function place(page: number, flags: number, block?: string): Buffer {
+/** The header of a page record. Without `block` it has the flag for the block of the previous record. */
+export function recordHeader(page: number, flags: number, block?: string): Buffer {
   const value = BigInt(page) * 4096n + BigInt(flags + (block === undefined ? 0x20 : 0));
-  return Buffer.concat([be64(value), ...(block === undefined ? [] : [named(block)])]);
+  return Buffer.concat([be64(value), ...(block === undefined ? [] : [countedString(block)])]);
 }
 
 export function pageRecord(page: number, content: Uint8Array, block?: string): Buffer {
-  return Buffer.concat([place(page, 8, block), content]);
+  return Buffer.concat([recordHeader(page, 8, block), content]);
 }
 
 export function fillRecord(page: number, value: number, block?: string): Buffer {
-  return Buffer.concat([place(page, 2, block), Buffer.from([value])]);
+  return Buffer.concat([recordHeader(page, 2, block), Buffer.from([value])]);
 }
 
 export function xbzrleRecord(page: number, changes: Uint8Array, block?: string): Buffer {
-  return Buffer.concat([place(page, 0x40, block), Buffer.from([1]), be16(changes.length), changes]);
+  return Buffer.concat([recordHeader(page, 0x40, block), Buffer.from([1]), be16(changes.length), changes]);
 }
 
 export function footer(id = RAM_ID): Buffer {
   return Buffer.concat([Buffer.from([0x7e]), be32(id)]);
 }
 
-/** The end of a section's records, and its footer. */
+/** The end of a section: RAM_SAVE_FLAG_EOS and the footer. */
 function sectionEnd(): Buffer {
   return Buffer.concat([be64(0x10), footer()]);
 }
 
 export function start(...blocks: QemuBlock[]): Buffer {
   const bytes = blocks.reduce((sum, block) => sum + block.bytes, 0);
-  return Buffer.concat([startHead(), tableHead(bytes), ...blocks.map(entry), sectionEnd()]);
+  return Buffer.concat([sectionStart(), blockTableSize(bytes), ...blocks.map(entry), sectionEnd()]);
 }
 
-/** A SECTION_PART, or with `last` the SECTION_END. */
+/** A SECTION_PART, or a SECTION_END if `last`. */
 export function part(records: readonly Uint8Array[], last = false): Buffer {
   return Buffer.concat([Buffer.from([last ? 3 : 2]), be32(RAM_ID), ...records, sectionEnd()]);
 }
 
-/** The start of device state, and some of it. */
+/** The first bytes of device state. */
 export const DEVICES = Buffer.concat([
   Buffer.from([4]),
   be32(0),
-  named('timer'),
+  countedString('timer'),
   be32(0),
   be32(2),
   Buffer.from('any bytes \0\x01\x02'),

@@ -1,8 +1,8 @@
 /**
- * A guest without any operating system: firmware of our own, 64 KiB, that runs from the reset vector in real
- * mode. It fills 48 pages from 64 KiB on, every word with its segment; then, round after round, it adds one
- * to two words of every other page and writes a full stop to the serial port. So a whole guest is a few KiB,
- * starts at once and never rests.
+ * A guest without an operating system: 64 KiB of firmware that runs from the reset vector in real mode. It
+ * fills 48 pages from 64 KiB on, each word with its segment; then, in a loop, it increments two words of every
+ * other page and writes a full stop to the serial port. The guest needs a few KiB, starts at once and never
+ * stops writing.
  *
  *            cli; cld; mov ax, 1000h
  *     fill:  mov es, ax; xor di, di
@@ -23,9 +23,9 @@ const PROGRAM = `
   ba f8 03 b0 2e ee 31 c9
   e2 fe eb dd`;
 
-/** Where a processor begins: the last 16 bytes of the firmware. */
+/** Offset of the first instruction: the last 16 bytes of the firmware. */
 const RESET_VECTOR = 0xfff0;
-/** jmp to 0F000h:0, where the chipset shows the firmware too. */
+/** jmp 0F000h:0, to which the chipset maps the firmware as well. */
 const JUMP = 'ea 00 00 00 f0';
 
 export function tinyFirmware(): Buffer {

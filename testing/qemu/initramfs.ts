@@ -1,13 +1,11 @@
-/**
- * An archive that Linux unpacks as its first root (Documentation/driver-api/early-userspace/buffer-format):
- * cpio, "newc", of numbers in eight hexadecimal digits, with names and contents padded to 4 bytes.
- */
+// The archive that Linux unpacks as its first root file system: cpio in "newc" format, with numbers as eight hexadecimal digits,
+// names and contents padded to 4 bytes (Documentation/driver-api/early-userspace/buffer-format.rst).
 const MAGIC = '070701';
 const DIRECTORY = 0o040755;
 const CHARACTER_DEVICE = 0o020600;
 const PROGRAM = 0o100755;
 
-/** `init` is the first program; its standard output is the console. */
+/** Return an archive whose first program is `init`, with the console as its standard output. */
 export function initramfs(init: Uint8Array): Buffer {
   return Buffer.concat([
     entry('dev', DIRECTORY),

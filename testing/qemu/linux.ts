@@ -1,17 +1,17 @@
-// A guest with Linux and one program, the witness (witness.c): nothing else is needed in it, not even a
-// shell.
+// A guest that runs Linux and one statically linked program (guest-checker.c or guest-workload.c), without a shell or a disk.
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { repositoryFile } from '../repository.js';
 import { initramfs } from './initramfs.js';
 
-export interface WitnessOptions {
-  /** Of the witness's pages; 16 unless given. The kernel needs some 100 MiB besides. */
+/** Settings of guest-checker.c. */
+export interface CheckerOptions {
+  /** MiB of pages that the program writes and checks (default: 16); the kernel needs about 100 MiB more. */
   readonly mib?: number;
-  /** What it writes: nothing, one word a page, or whole pages; words unless given. */
+  /** What it rewrites: nothing, one word of a page, or whole pages (default: words). */
   readonly mode?: 'idle' | 'words' | 'fill';
-  /** 1000 unless given. */
+  /** Default: 1000. */
   readonly pagesPerSecond?: number;
   readonly seed?: number;
 }
@@ -22,60 +22,59 @@ export interface LinuxGuest {
   readonly commandLine: string;
 }
 
+/** Guest programs, to be passed to `buildProgram`. */
+export const GUEST_CHECKER = repositoryFile('testing/qemu/guest-checker.c');
+export const GUEST_WORKLOAD = repositoryFile('testing/qemu/guest-workload.c');
+
 export const QEMU = 'qemu-system-x86_64';
 const COMPILER = 'gcc';
-const witness = () => fileURLToPath(new URL('witness.c', import.meta.url));
-/** Nothing that takes time at boot, nothing that is said besides what the witness says. */
+/** A quick boot, and a serial port that carries only the program's output. */
 const COMMAND_LINE =
   'console=ttyS0 quiet panic=-1 nokaslr no_timer_check tsc=reliable random.trust_bootloader=on 8250.nr_uarts=1';
 
-/** Why tests with QEMU cannot run here; undefined where they can. */
-export function qemuLack(): string | undefined {
-  return runs(QEMU, '--version') ? undefined : 'qemu-system-x86_64 is not installed';
+/** Return the reason why QEMU cannot run here, or undefined if it can. */
+export function qemuSkipReason(): string | undefined {
+  return runs(QEMU, '--version') ? undefined : `${QEMU} is not installed`;
 }
 
-/** Why tests with Linux in QEMU cannot run here; undefined where they can. */
-export function linuxLack(): string | undefined {
-  const lack = qemuLack();
-  if (lack !== undefined) return lack;
+/** Return the reason why Linux cannot run in QEMU here, or undefined if it can. */
+export function linuxSkipReason(): string | undefined {
+  const reason = qemuSkipReason();
+  if (reason !== undefined) return reason;
   if (kernelPath() === undefined)
     return 'no kernel: neither PAGEFERRY_TEST_KERNEL nor a readable /boot/vmlinuz-*';
-  return runs(COMPILER, '--version') ? undefined : 'gcc is not installed';
+  return runs(COMPILER, '--version') ? undefined : `${COMPILER} is not installed`;
 }
 
-/** PAGEFERRY_TEST_KERNEL, or the newest of /boot. */
+/** Return PAGEFERRY_TEST_KERNEL, or the newest kernel in /boot. */
 function kernelPath(): string | undefined {
   const named = process.env.PAGEFERRY_TEST_KERNEL;
-  const found = named
-    ? [named]
-    : fs.existsSync('/boot')
-      ? fs.readdirSync('/boot').filter((name) => name.startsWith('vmlinuz-'))
-      : [];
-  const paths = named
-    ? found
-    : found.sort((a, b) => b.localeCompare(a, 'en', { numeric: true })).map((name) => join('/boot', name));
-  return paths.find(readable);
+  if (named) return isReadable(named) ? named : undefined;
+  if (!fs.existsSync('/boot')) return undefined;
+  return fs
+    .readdirSync('/boot')
+    .filter((name) => name.startsWith('vmlinuz-'))
+    .sort((a, b) => b.localeCompare(a, 'en', { numeric: true }))
+    .map((name) => join('/boot', name))
+    .find(isReadable);
 }
 
-/** Compiles the witness and packs it into `folder`; once for as many guests as are wanted. */
-export function buildGuest(folder: string): (options?: WitnessOptions) => LinuxGuest {
-  const make = buildProgram(folder, witness());
+/** Compile the checker into an initramfs in `folder`. The result makes guests, each with settings of its own. */
+export function buildGuest(folder: string): (options?: CheckerOptions) => LinuxGuest {
+  const make = buildProgram(folder, GUEST_CHECKER);
   return ({ mib = 16, mode = 'words', pagesPerSecond = 1000, seed = 1 } = {}) =>
-    make(`witness_mib=${mib} witness_mode=${mode} witness_rate=${pagesPerSecond} witness_seed=${seed}`);
+    make(`checker_mib=${mib} checker_mode=${mode} checker_rate=${pagesPerSecond} checker_seed=${seed}`);
 }
 
-/**
- * @public Compiles a guest's only program, whose settings stand on the kernel's command line. (For the
- * benches too.)
- */
+/** Compile a guest's only program into an initramfs in `folder`. Settings are passed on the kernel's command line. */
 export function buildProgram(folder: string, source: string): (settings: string) => LinuxGuest {
   const program = join(folder, 'program');
-  const made = spawnSync(COMPILER, ['-static', '-O2', '-Wall', '-o', program, source], { encoding: 'utf8' });
-  if (made.status !== 0) throw new Error(`gcc: ${made.stderr}`);
+  const compiler = spawnSync(COMPILER, ['-static', '-O2', '-Wall', '-o', program, source], { encoding: 'utf8' });
+  if (compiler.status !== 0) throw new Error(`${COMPILER}: ${compiler.stderr}`);
   const path = join(folder, 'initramfs');
   fs.writeFileSync(path, initramfs(fs.readFileSync(program)));
   const kernel = kernelPath();
-  if (kernel === undefined) throw new Error(linuxLack());
+  if (kernel === undefined) throw new Error(linuxSkipReason());
   return (settings) => ({ kernel, initramfs: path, commandLine: `${COMMAND_LINE} ${settings}` });
 }
 
@@ -83,32 +82,26 @@ export function linuxArguments({ kernel, initramfs, commandLine }: LinuxGuest): 
   return ['-kernel', kernel, '-initrd', initramfs, '-append', commandLine];
 }
 
-/**
- * What the witness has said on the serial port: how often it has checked all pages, and how many were ever
- * bad.
- */
-export function witnessReport(serial: string): { count: number; bad: number; details: string[] } {
-  const lines = [...serial.matchAll(/^witness (\d+) (\d+)\r?$/gm)];
+/** Parse the checker's output: completed checks, bad pages found in all of them, and lines that report an error. */
+export function checkerReport(serial: string): { count: number; bad: number; details: string[] } {
+  const lines = [...serial.matchAll(/^checker (\d+) (\d+)\r?$/gm)];
   return {
     count: Number(lines.at(-1)?.[1] ?? 0),
     bad: lines.reduce((sum, [, , bad]) => sum + Number(bad), 0),
-    details: serial.match(/^(witness: .*|.*(?:Kernel panic|Oops|BUG:).*)$/gm) ?? [],
+    details: serial.match(/^(checker: .*|.*(?:Kernel panic|Oops|BUG:).*)$/gm) ?? [],
   };
 }
 
-/**
- * Waits until the witness has checked all pages so many times. @throws Error when the guest says that
- * something is wrong
- */
-export async function witnessed(
-  machine: { serial(): string; alive(): boolean },
+/** Wait until the checker has completed `count` checks. @throws Error when the guest reports an error or QEMU ends */
+export async function waitForChecks(
+  machine: { serial(): string; isAlive(): boolean },
   count: number,
 ): Promise<void> {
   for (;;) {
-    const report = witnessReport(machine.serial());
+    const report = checkerReport(machine.serial());
     if (report.details.length > 0) throw new Error(report.details.slice(0, 3).join('; '));
     if (report.count >= count) return;
-    if (!machine.alive()) throw new Error(`QEMU has ended after ${report.count} checks`);
+    if (!machine.isAlive()) throw new Error(`QEMU ended after ${report.count} checks`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
@@ -117,7 +110,7 @@ function runs(program: string, argument: string): boolean {
   return spawnSync(program, [argument]).status === 0;
 }
 
-function readable(path: string): boolean {
+function isReadable(path: string): boolean {
   try {
     fs.accessSync(path, fs.constants.R_OK);
     return true;

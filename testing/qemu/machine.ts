@@ -1,4 +1,4 @@
-// One QEMU, under software emulation, with its QMP and its serial port.
+// One QEMU process under software emulation (TCG), with QMP and a serial port.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -7,42 +7,42 @@ import { tinyFirmware } from './firmware.js';
 import { type LinuxGuest, linuxArguments, QEMU } from './linux.js';
 import { Qmp } from './qmp.js';
 
-/** QEMU writes bytes per second; no limit that a test would meet. */
+/** Bytes per second; higher than any rate in a test. */
 const NO_LIMIT = 10_000_000_000;
 
 /**
- * In QEMU 7.2, a block of a multiple of 256 KiB loses writes when it is migrated from emulation: dirty bits
- * are then collected by 64 at once, and translations that let the guest write unseen stay as they are. Other
- * sizes are collected page by page, rightly.
+ * Added to the guest's memory size. QEMU 7.2 under TCG loses writes when it migrates a block whose size is a
+ * multiple of 256 KiB: it then collects 64 dirty bits at once without invalidating the translations through
+ * which the guest writes. Blocks of other sizes are collected page by page, correctly.
  */
 export const ODD_KIB = 8;
 
 export interface MachineOptions {
-  /** Its sockets and files go there; one folder can hold several machines of different names. */
+  /** Folder of its sockets and files; machines of different names can share one. */
   readonly folder: string;
   readonly name: string;
-  /** And `ODD_KIB`. */
+  /** `ODD_KIB` is added to it. */
   readonly memoryMib: number;
-  /** What runs in it: our firmware alone (the default), or Linux with the witness. */
+  /** The guest's software (default: the firmware of firmware.ts alone). */
   readonly linux?: LinuxGuest;
-  /** Waits for a migration (`migrate-incoming`). */
+  /** Whether it waits for a migration (`-incoming defer`). */
   readonly incoming?: boolean;
-  /** Does not start the guest. */
+  /** Whether the guest's CPUs stay stopped. */
   readonly stopped?: boolean;
-  /** "pc" unless given. */
+  /** Machine type (default: "pc"). */
   readonly machine?: string;
   readonly args?: readonly string[];
-  /** What QEMU is started by: `ip netns exec NAME`. */
+  /** Command that starts QEMU, such as `ip netns exec NAME`. */
   readonly prefix?: readonly string[];
 }
 
 export interface MigrateOptions {
   readonly capabilities?: readonly string[];
-  /** migrate-set-parameters; max-bandwidth is in bytes per second and has no limit unless given. */
+  /** Arguments of migrate-set-parameters; max-bandwidth is in bytes per second (default: unlimited). */
   readonly parameters?: Record<string, unknown>;
 }
 
-/** query-migrate, as far as it is used. */
+/** The used part of query-migrate's result. */
 export interface MigrationInfo {
   readonly status: string;
   readonly 'error-desc'?: string;
@@ -56,19 +56,19 @@ export interface MigrationInfo {
 export interface Machine {
   readonly qmp: Qmp;
   readonly pid: number;
-  /** Where it may listen for a migration: "unix:" and this. */
+  /** Path of a unix socket for its migrations, reserved for it. */
   readonly socket: string;
-  alive(): boolean;
-  /** All that the guest has written to the serial port. */
+  isAlive(): boolean;
+  /** Everything that the guest has written to the serial port. */
   serial(): string;
   setUp(options: MigrateOptions): Promise<void>;
-  /** Listens; by then capabilities must be set. */
+  /** Sets the options, then listens for a migration. */
   listen(uri: string, options?: MigrateOptions): Promise<void>;
-  /** Starts a migration; see `migrated`. */
+  /** Sets the options, then starts a migration; `migrated` waits for its end. */
   migrate(uri: string, options?: MigrateOptions): Promise<void>;
-  /** Waits until the migration, in or out, is over. @throws Error when it failed, with QEMU's reason */
+  /** Waits for the end of the outgoing or incoming migration. @throws Error with QEMU's reason when it failed */
   migrated(): Promise<MigrationInfo>;
-  /** The guest's memory from physical address 0 on, by QEMU's own hand; the guest should be stopped. */
+  /** Reads guest memory from physical address 0 on (`pmemsave`); the guest has to be stopped for a consistent copy. */
   memory(bytes: number): Promise<Buffer>;
   quit(): Promise<void>;
 }
@@ -89,11 +89,11 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   running.add(child);
   child.once('exit', () => running.delete(child));
   const failed = new Promise<never>((_, reject) => child.once('error', reject));
-  const dead = () =>
+  const endReason = () =>
     child.exitCode === null && child.signalCode === null
       ? undefined
       : `QEMU ended: ${fs.readFileSync(errors)}`;
-  const qmp = await Promise.race([Qmp.connect(control, dead), failed]);
+  const qmp = await Promise.race([Qmp.connect(control, endReason), failed]);
   await qmp.execute('migrate-set-capabilities', { capabilities: [{ capability: 'events', state: true }] });
   return machineOf(child, qmp, file, serial);
 }
@@ -125,8 +125,8 @@ function machineArguments(
 }
 
 function machineOf(child: ChildProcess, qmp: Qmp, file: (suffix: string) => string, serial: string): Machine {
-  /** Events from before a migration tell nothing about it. */
-  let from = 0;
+  /** Index of the first event of the current migration. */
+  let firstEvent = 0;
   const setUp = async ({ capabilities = [], parameters = {} }: MigrateOptions) => {
     const on = capabilities.map((capability) => ({ capability, state: true }));
     if (on.length > 0) await qmp.execute('migrate-set-capabilities', { capabilities: on });
@@ -136,24 +136,24 @@ function machineOf(child: ChildProcess, qmp: Qmp, file: (suffix: string) => stri
     qmp,
     pid: child.pid!,
     socket: file('migration'),
-    alive: () => child.exitCode === null && child.signalCode === null,
+    isAlive: () => child.exitCode === null && child.signalCode === null,
     serial: () => fs.readFileSync(serial, 'latin1'),
     setUp,
     async listen(uri, options = {}) {
       await setUp(options);
-      from = qmp.events.length;
+      firstEvent = qmp.events.length;
       await qmp.execute('migrate-incoming', { uri });
     },
     async migrate(uri, options = {}) {
       await setUp({ ...options, parameters: { 'max-bandwidth': NO_LIMIT, ...options.parameters } });
-      from = qmp.events.length;
+      firstEvent = qmp.events.length;
       await qmp.execute('migrate', { uri });
     },
     async migrated() {
-      await qmp.event('MIGRATION', from, ({ status }) =>
+      await qmp.event('MIGRATION', firstEvent, ({ status }) =>
         ['completed', 'failed', 'cancelled'].includes(status as string),
       );
-      // The source still tidies up for a moment, and counts, when it says that it is done.
+      // The source still cleans up and updates its counters after it has reported completion.
       while ((await qmp.execute<{ status: string }>('query-status')).status === 'finish-migrate')
         await new Promise((resolve) => setTimeout(resolve, 5));
       const info = await qmp.execute<MigrationInfo & Record<string, unknown>>('query-migrate');

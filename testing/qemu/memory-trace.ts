@@ -1,5 +1,5 @@
-// What a stream makes of a guest's memory, place by place: two streams that differ only in records that
-// change nothing are the same.
+// Compares two streams by their effect on guest memory: streams that differ only in redundant records are
+// equal.
 import { crc32 } from 'node:zlib';
 import { expect } from 'vitest';
 import { QemuStreamReader } from '../../src/qemu/stream-reader.js';
@@ -9,10 +9,10 @@ const PAGE = 4096;
 
 interface MemoryTrace {
   /**
-   * Every event but records, with how many literal bytes came before it, a checksum of those since the event
-   * before, and of all memory.
+   * Every event except records, with the count of literal bytes before it, a checksum of the literal bytes
+   * since the previous event, and a checksum of each memory block.
    */
-  readonly places: string[];
+  readonly events: string[];
   readonly literals: Buffer;
   readonly memory: Buffer[];
   readonly records: number;
@@ -20,12 +20,12 @@ interface MemoryTrace {
 
 /** @throws Error when an xbzrle record does not apply */
 function memoryTrace(stream: Uint8Array): MemoryTrace {
-  const places: string[] = [];
+  const events: string[] = [];
   const literals: Buffer[] = [];
   let memory: Buffer[] = [];
   let [literalBytes, records, since] = [0, 0, 0];
-  const place = (...what: unknown[]) => {
-    places.push(`${literalBytes} ${since} ${memory.map((block) => crc32(block))}: ${what.join(' ')}`);
+  const record = (...what: unknown[]) => {
+    events.push(`${literalBytes} ${since} ${memory.map((block) => crc32(block))}: ${what.join(' ')}`);
     since = 0;
   };
   const pageOf = (block: number, page: number) => {
@@ -46,26 +46,26 @@ function memoryTrace(stream: Uint8Array): MemoryTrace {
     },
     onBlocks(blocks) {
       memory = blocks.map(({ bytes }) => Buffer.alloc(bytes, 0xee));
-      place('blocks', JSON.stringify(blocks));
+      record('blocks', JSON.stringify(blocks));
     },
-    onCommand: (command, payload) => place('command', command, crc32(payload)),
-    onFlush: (after) => place('flush', after),
-    onPostcopy: () => place('postcopy'),
-    onDeviceState: () => place('device state'),
-    onOpaque: (reason, _, block) => place('opaque', block, reason),
+    onCommand: (command, payload) => record('command', command, crc32(payload)),
+    onFlush: (after) => record('flush', after),
+    onPostcopy: () => record('postcopy'),
+    onDeviceState: () => record('device state'),
+    onOpaque: (reason, _, block) => record('opaque', block, reason),
   });
   reader.push(stream);
-  place('end', reader.finish(), reader.state);
-  return { places, literals: Buffer.concat(literals), memory, records };
+  record('end', reader.finish(), reader.state);
+  return { events, literals: Buffer.concat(literals), memory, records };
 }
 
 /**
- * Both have the same literals in the same places and make the same memory on the way; they are the same where
- * no record was dropped.
+ * Expect both streams to carry the same literals at the same positions and to produce the same memory at every
+ * event. They are equal byte for byte if no record was dropped.
  */
 export function expectSameMemory(arrived: Buffer, stream: Buffer): void {
   const [got, sent] = [memoryTrace(arrived), memoryTrace(stream)];
-  expect(got.places).toEqual(sent.places);
+  expect(got.events).toEqual(sent.events);
   expect(got.literals.equals(sent.literals)).toBe(true);
   if (got.records === sent.records) expect(arrived.equals(stream)).toBe(true);
   else expect(got.records).toBeLessThan(sent.records);

@@ -1,4 +1,4 @@
-// A migration from one QEMU to another over unix sockets, through whatever stands between them.
+// A migration from one QEMU to another over unix sockets, directly or through a relay or agents.
 import {
   type Machine,
   type MachineOptions,
@@ -13,7 +13,7 @@ export interface Pair {
   quit(): Promise<void>;
 }
 
-/** Two machines alike; the destination waits and has been told nothing. */
+/** Start two machines with the same options; the destination waits for a migration. */
 export async function startPair(options: Omit<MachineOptions, 'name' | 'incoming'>): Promise<Pair> {
   const source = await startMachine({ ...options, name: 'source' });
   const destination = await startMachine({ ...options, name: 'destination', incoming: true }).catch(
@@ -32,30 +32,31 @@ export async function startPair(options: Omit<MachineOptions, 'name' | 'incoming
 }
 
 export interface PairMigration extends MigrateOptions {
-  /** The path that the source connects to; the destination's own, `pair.destination.socket`, unless given. */
+  /** Path of the socket that the source connects to (default: `pair.destination.socket`). */
   readonly through?: string;
-  /** Called once the migration has begun. */
-  readonly begun?: () => Promise<void>;
+  /** Called after the migration has started. */
+  readonly onStarted?: () => Promise<void>;
 }
 
 export interface PairResult {
   readonly info: MigrationInfo;
-  /** From the source's last STOP to the destination's first RESUME. */
+  /** Time from the source's last STOP to the destination's first RESUME. */
   readonly downtimeMs: number;
 }
 
 /**
- * Listens at the destination's socket, migrates there and waits until both sides are done. @throws Error with
- * QEMU's reason
+ * Migrate from source to destination and wait until both report completion.
+ *
+ * @throws Error with QEMU's reason when the migration failed
  */
 export async function migratePair(
   { source, destination }: Pair,
   migration: PairMigration = {},
 ): Promise<PairResult> {
-  const { through = destination.socket, begun, ...options } = migration;
+  const { through = destination.socket, onStarted, ...options } = migration;
   await destination.listen(`unix:${destination.socket}`, { capabilities: options.capabilities });
   await source.migrate(`unix:${through}`, options);
-  await begun?.();
+  await onStarted?.();
   const info = await source.migrated();
   await destination.migrated();
   const resumed = await destination.qmp.event('RESUME');

@@ -1,17 +1,17 @@
-// A client of QMP, QEMU's machine protocol: one JSON object a line, over a unix socket.
+// A client of QMP, QEMU's machine protocol: one JSON object per line, over a unix socket.
 import net from 'node:net';
 
 export interface QmpEvent {
   readonly event: string;
   readonly data: Record<string, unknown>;
-  /** When QEMU says that it happened, in milliseconds; all QEMUs of a machine share that clock. */
+  /** QEMU's timestamp in milliseconds; all QEMUs on one host use the same clock. */
   readonly atMs: number;
 }
 
 export class Qmp {
-  /** All that came, in order. */
+  /** All events received, in order. */
   readonly events: QmpEvent[] = [];
-  private readonly answers: { resolve(value: unknown): void; reject(error: Error): void; command: string }[] =
+  private readonly pending: { resolve(value: unknown): void; reject(error: Error): void; command: string }[] =
     [];
   private readonly watchers = new Set<() => void>();
   private failure: Error | undefined;
@@ -19,19 +19,19 @@ export class Qmp {
 
   private constructor(private readonly socket: net.Socket) {
     socket.setEncoding('utf8');
-    socket.on('data', (text: string) => this.take(text));
-    socket.on('error', (error) => this.end(error));
-    socket.on('close', () => this.end(new Error('QMP: QEMU closed the connection')));
+    socket.on('data', (text: string) => this.receive(text));
+    socket.on('error', (error) => this.fail(error));
+    socket.on('close', () => this.fail(new Error('QMP: QEMU closed the connection')));
   }
 
-  /** Waits until QEMU listens there. */
-  static async connect(path: string, alive: () => string | undefined): Promise<Qmp> {
+  /** Connect, retrying until QEMU listens. `endReason` returns the reason when QEMU has ended. */
+  static async connect(path: string, endReason: () => string | undefined): Promise<Qmp> {
     for (;;) {
-      const dead = alive();
-      if (dead !== undefined) throw new Error(dead);
+      const reason = endReason();
+      if (reason !== undefined) throw new Error(reason);
       const socket = await new Promise<net.Socket | undefined>((resolve) => {
-        const trying = net.connect(path, () => resolve(trying));
-        trying.once('error', () => resolve(undefined));
+        const attempt = net.connect(path, () => resolve(attempt));
+        attempt.once('error', () => resolve(undefined));
       });
       if (socket) {
         const qmp = new Qmp(socket);
@@ -42,16 +42,16 @@ export class Qmp {
     }
   }
 
-  /** @throws Error with QEMU's own words */
+  /** Run a command and return its result. @throws Error with QEMU's message */
   execute<T = Record<string, unknown>>(command: string, args?: Record<string, unknown>): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.failure) return reject(this.failure);
-      this.answers.push({ resolve: resolve as (value: unknown) => void, reject, command });
+      this.pending.push({ resolve: resolve as (value: unknown) => void, reject, command });
       this.socket.write(`${JSON.stringify({ execute: command, arguments: args })}\n`);
     });
   }
 
-  /** The first event of that name from the `from`th of all events on, past or to come. */
+  /** Wait for the first accepted event of that name, at index `from` of `events` or later. */
   async event(
     name: string,
     from = 0,
@@ -69,14 +69,14 @@ export class Qmp {
     this.socket.destroy();
   }
 
-  private take(text: string): void {
+  private receive(text: string): void {
     this.text += text;
     const lines = this.text.split('\n');
     this.text = lines.pop()!;
-    for (const line of lines) this.line(JSON.parse(line));
+    for (const line of lines) this.dispatch(JSON.parse(line));
   }
 
-  private line(message: {
+  private dispatch(message: {
     event?: string;
     data?: QmpEvent['data'];
     timestamp?: { seconds: number; microseconds: number };
@@ -91,15 +91,15 @@ export class Qmp {
         atMs: seconds * 1000 + microseconds / 1000,
       });
     } else if (message.error) {
-      const answer = this.answers.shift();
-      answer?.reject(new Error(`${answer.command}: ${message.error.desc}`));
-    } else if ('return' in message) this.answers.shift()?.resolve(message.return);
+      const request = this.pending.shift();
+      request?.reject(new Error(`${request.command}: ${message.error.desc}`));
+    } else if ('return' in message) this.pending.shift()?.resolve(message.return);
     this.wake();
   }
 
-  private end(error: Error): void {
+  private fail(error: Error): void {
     this.failure ??= error;
-    for (const { reject } of this.answers.splice(0)) reject(this.failure);
+    for (const { reject } of this.pending.splice(0)) reject(this.failure);
     this.wake();
   }
 

@@ -1,5 +1,5 @@
-// Reads a stream with everything a reader offers, writes it again, and keeps what happened so that two
-// readings can be compared.
+// Reads a stream with every event of the reader, writes it again, and records the events, so that two readings
+// can be compared.
 import fs from 'node:fs';
 import { crc32, gunzipSync } from 'node:zlib';
 import type { QemuBlock } from '../../src/qemu/format.js';
@@ -9,7 +9,7 @@ import type { CaptureFacts } from './capture.js';
 
 const FOLDER = new URL('../../test/fixtures/qemu/', import.meta.url);
 
-/** A recorded stream (`capture.ts`). */
+/** Read a stream that capture.ts recorded. */
 export function fixture(name: string): Buffer {
   return gunzipSync(fs.readFileSync(new URL(`${name}.gz`, FOLDER)));
 }
@@ -19,21 +19,21 @@ export const FACTS: Readonly<Record<string, CaptureFacts>> = JSON.parse(
 );
 
 export interface Replay {
-  /** The stream, written again. */
+  /** The stream as the writer reproduced it. */
   readonly out: Buffer;
-  /** Every event but literals, in order, with a checksum of its bytes. */
+  /** Every event except literals, in order, each with a checksum of its bytes. */
   readonly events: string[];
-  /** All literal bytes, and where each began in what was written. */
+  /** Count of literal bytes. */
   readonly literalBytes: number;
   readonly counts: { page: number; fill: number; xbzrle: number };
   readonly blocks: readonly QemuBlock[];
-  /** Where in the stream each record's content is. */
+  /** Offset in the stream of each record's content. */
   readonly offsets: number[];
   readonly end: string | undefined;
   readonly state: string;
 }
 
-/** `pieces`: the stream, cut in any way. */
+/** Read the stream in `pieces` and write it again. */
 export function replay(pieces: Iterable<Uint8Array>, options: QemuWriterOptions = {}): Replay {
   const written: Uint8Array[] = [];
   const writer = new QemuStreamWriter((bytes) => written.push(bytes), options);
@@ -42,7 +42,7 @@ export function replay(pieces: Iterable<Uint8Array>, options: QemuWriterOptions 
   const counts = { page: 0, fill: 0, xbzrle: 0 };
   let literalBytes = 0;
   let blocks: readonly QemuBlock[] = [];
-  const said = (...what: unknown[]) => events.push(`${literalBytes}: ${what.join(' ')}`);
+  const record = (...what: unknown[]) => events.push(`${literalBytes}: ${what.join(' ')}`);
   const reader: QemuStreamReader = new QemuStreamReader({
     onLiteral(bytes, from, to) {
       literalBytes += to - from;
@@ -51,35 +51,35 @@ export function replay(pieces: Iterable<Uint8Array>, options: QemuWriterOptions 
     onPage(block, page, bytes, at) {
       counts.page++;
       offsets.push(reader.offsetOf(at));
-      said('page', block, page, crc32(bytes.subarray(at, at + 4096)));
+      record('page', block, page, crc32(bytes.subarray(at, at + 4096)));
       writer.writePage(block, page, bytes, at);
     },
     onFill(block, page, value) {
       counts.fill++;
-      said('fill', block, page, value);
+      record('fill', block, page, value);
       writer.writeFill(block, page, value);
     },
     onXbzrle(block, page, bytes, at, length) {
       counts.xbzrle++;
       offsets.push(reader.offsetOf(at));
-      said('xbzrle', block, page, length, crc32(bytes.subarray(at, at + length)));
+      record('xbzrle', block, page, length, crc32(bytes.subarray(at, at + length)));
       writer.writeXbzrle(block, page, bytes, at, length);
     },
-    onMachine: (name) => said('machine', name),
+    onMachine: (name) => record('machine', name),
     onBlocks(all) {
       blocks = all;
       writer.setBlocks(all);
-      said('blocks', JSON.stringify(all));
+      record('blocks', JSON.stringify(all));
     },
-    onCommand: (command, payload) => said('command', command, Buffer.from(payload).toString('hex')),
-    onDiscard: (block, ranges) => said('discard', block, JSON.stringify(ranges)),
-    onFlush: (after) => said('flush', after),
+    onCommand: (command, payload) => record('command', command, Buffer.from(payload).toString('hex')),
+    onDiscard: (block, ranges) => record('discard', block, JSON.stringify(ranges)),
+    onFlush: (after) => record('flush', after),
     onPostcopy() {
       writer.startPostcopy();
-      said('postcopy');
+      record('postcopy');
     },
-    onDeviceState: () => said('device state'),
-    onOpaque: (reason, at, block) => said('opaque', at, block, reason),
+    onDeviceState: () => record('device state'),
+    onOpaque: (reason, at, block) => record('opaque', at, block, reason),
   });
   for (const piece of pieces) reader.push(piece);
   const end = reader.finish();
@@ -96,9 +96,7 @@ export function replay(pieces: Iterable<Uint8Array>, options: QemuWriterOptions 
   };
 }
 
-/**
- * The stream in pieces of `bytes` bytes, each in memory of its own, so that nothing can be read past its end.
- */
+/** Split the stream into pieces of `bytes` bytes, each in a buffer of its own, so that reads past its end fail. */
 export function* cut(stream: Uint8Array, bytes: number): Generator<Uint8Array> {
   for (let at = 0; at < stream.length; at += bytes) yield stream.slice(at, at + bytes);
 }

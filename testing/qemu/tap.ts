@@ -1,24 +1,24 @@
-// Stands between two QEMUs, passes everything on and keeps what it saw.
+// A relay between two QEMUs that records both directions.
 import net from 'node:net';
 
-/** One connection: what went to the destination, and what came back. */
-interface Tapped {
+/** One recorded connection: bytes to the destination, and bytes back. */
+interface TappedConnection {
   readonly forward: Buffer[];
   readonly back: Buffer[];
 }
 
 export interface Tap {
-  /** In the order in which they were made. */
-  readonly connections: readonly Tapped[];
+  /** Connections in the order in which they were opened. */
+  readonly connections: readonly TappedConnection[];
   close(): void;
 }
 
 export async function tap(listenPath: string, connectPath: string): Promise<Tap> {
-  const connections: Tapped[] = [];
+  const connections: TappedConnection[] = [];
   const sockets = new Set<net.Socket>();
   const server = net.createServer({ allowHalfOpen: true }, (source) => {
     const destination = net.connect({ path: connectPath, allowHalfOpen: true });
-    const tapped: Tapped = { forward: [], back: [] };
+    const tapped: TappedConnection = { forward: [], back: [] };
     connections.push(tapped);
     relay(source, destination, tapped.forward);
     relay(destination, source, tapped.back);
@@ -34,8 +34,8 @@ export async function tap(listenPath: string, connectPath: string): Promise<Tap>
   };
 }
 
-function relay(from: net.Socket, to: net.Socket, kept: Buffer[]): void {
-  from.on('data', (bytes) => kept.push(Buffer.from(bytes)));
+function relay(from: net.Socket, to: net.Socket, recorded: Buffer[]): void {
+  from.on('data', (bytes) => recorded.push(Buffer.from(bytes)));
   from.on('error', () => to.destroy());
   from.pipe(to);
 }

@@ -1,15 +1,15 @@
 /*
- * The only program of a test guest: keeps pages of known content, rewrites some, and checks all of them again
- * and again. After a migration the count has to go on and no page may be bad. Its settings come on the
- * kernel's command line, which Linux hands to the first program as its environment:
+ * The only program of a test guest: fills pages with known content, rewrites some, and checks all of them in a
+ * loop. After a migration the count continues and no page is bad. Linux passes settings on the kernel's command
+ * line to the first program as its environment:
  *
- *     witness_mib=N     so many MiB of pages (16)
- *     witness_mode=M    idle: writes nothing; words: one word of a page at a time; fill: whole pages (words)
- *     witness_rate=N    so many pages rewritten a second (1000)
- *     witness_seed=N
+ *     checker_mib=N     MiB of pages (default: 16)
+ *     checker_mode=M    what is rewritten: idle: nothing; words: one word of a page; fill: whole pages (default: words)
+ *     checker_rate=N    pages rewritten per second (default: 1000)
+ *     checker_seed=N
  *
- * Prints "witness COUNT BAD" on the console after every check of all pages: checks so far, bad pages in this
- * one.
+ * Prints "checker COUNT BAD" on the console after each check of all pages: checks completed, and bad pages in
+ * this one.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@ enum { PAGE = 4096, WORDS = PAGE / 8, CHECKED_AT_ONCE = 256, SHOWN = 8 };
 static uint64_t seed;
 static uint64_t pages;
 static uint64_t *memory;
-/* How often each page was rewritten: what it has to be follows from this. */
+/* How often each page was rewritten; determines its content. */
 static uint32_t *versions;
 static int whole_pages;
 
@@ -35,7 +35,7 @@ static uint64_t mix(uint64_t x) {
     return x ^ (x >> 31);
 }
 
-/* Zero pages, sparse ones, repetitions and noise, as guests have them. */
+/* Zero pages, sparse pages, repetition and noise, as in real guests. */
 static uint64_t content(uint64_t page, uint32_t version, unsigned word) {
     uint64_t own = mix(seed ^ (page << 20) ^ version);
     switch (page % 8) {
@@ -76,16 +76,16 @@ static int check(uint64_t page, int show) {
         uint64_t got = memory[page * WORDS + word];
         if (got == wanted) continue;
         if (show)
-            printf("witness: page %llu version %u word %u: expected %016llx, got %016llx\n", (unsigned long long)page, versions[page],
-                   word, (unsigned long long)wanted, (unsigned long long)got);
+            printf("checker: page %llu version %u word %u: expected %016llx, got %016llx\n", (unsigned long long)page,
+                   versions[page], word, (unsigned long long)wanted, (unsigned long long)got);
         return 1;
     }
     return 0;
 }
 
-static uint64_t setting(const char *name, uint64_t otherwise) {
+static uint64_t setting(const char *name, uint64_t fallback) {
     const char *text = getenv(name);
-    return text ? strtoull(text, NULL, 10) : otherwise;
+    return text ? strtoull(text, NULL, 10) : fallback;
 }
 
 static double seconds(void) {
@@ -94,23 +94,23 @@ static double seconds(void) {
     return now.tv_sec + now.tv_nsec / 1e9;
 }
 
-static void *room(uint64_t bytes) {
+static void *allocate(uint64_t bytes) {
     void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (at == MAP_FAILED) {
-        puts("witness: not enough memory");
+        puts("checker: not enough memory");
         for (;;) pause();
     }
     return at;
 }
 
 int main(void) {
-    const char *mode = getenv("witness_mode");
-    pages = setting("witness_mib", 16) * 256;
-    seed = setting("witness_seed", 1);
-    uint64_t rate = mode && strcmp(mode, "idle") == 0 ? 0 : setting("witness_rate", 1000);
+    const char *mode = getenv("checker_mode");
+    pages = setting("checker_mib", 16) * 256;
+    seed = setting("checker_seed", 1);
+    uint64_t rate = mode && strcmp(mode, "idle") == 0 ? 0 : setting("checker_rate", 1000);
     whole_pages = mode && strcmp(mode, "fill") == 0;
-    memory = room(pages * PAGE);
-    versions = room(pages * sizeof *versions);
+    memory = allocate(pages * PAGE);
+    versions = allocate(pages * sizeof *versions);
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (uint64_t page = 0; page < pages; page++)
         for (unsigned word = 0; word < WORDS; word++) memory[page * WORDS + word] = content(page, 0, word);
@@ -120,7 +120,7 @@ int main(void) {
     for (;;) {
         double now = seconds();
         uint64_t due = (uint64_t)((now - from) * rate);
-        /* After a stop it does not make up for what it missed. */
+        /* The guest was stopped: skip what was due in that time. */
         if (due > rate) {
             from = now;
             due = 0;
@@ -129,10 +129,10 @@ int main(void) {
         for (; due > 0; due--) rewrite(mix(seed ^ ++written) % pages);
         for (int i = 0; i < CHECKED_AT_ONCE && next < pages; i++, next++) bad += check(next, bad < SHOWN);
         if (next < pages) continue;
-        /* At most twenty lines a second; a guest at rest rests. */
+        /* At most twenty lines per second, so that an idle guest is idle. */
         while ((now = seconds()) - printed < 0.05) usleep(5000);
         printed = now;
-        printf("witness %lu %lu\n", ++count, bad);
+        printf("checker %lu %lu\n", ++count, bad);
         next = 0;
         bad = 0;
     }

@@ -1,13 +1,12 @@
 /*
- * The only program of a guest that is migrated by a bench: works as servers, databases, compilers and heaps
- * do, so far as memory sees it. Its settings come on the kernel's command line, which Linux hands to the
- * first program as its environment:
+ * The only program of a benchmark's guest: accesses memory as a server, a database, a compiler or a heap does.
+ * Linux passes settings on the kernel's command line to the first program as its environment:
  *
  *     work=W     idle | store | database | compiler | heap | words
- *     mib=N      so many MiB of memory that it works in
- *     rate=N     so many operations a second
+ *     mib=N      MiB of memory that it uses
+ *     rate=N     operations per second
  *
- * Prints "witness COUNT 0" ten times a second: how far it is.
+ * Prints "checker COUNT 0" ten times per second, in the format of guest-checker.c; it checks nothing.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -31,13 +30,15 @@ static uint64_t next(void) {
     return x ^ (x >> 31);
 }
 
-static const char *const WORDS[] = {"\"name\":", "\"street\":", "\"state\":\"paid\",", "\"state\":\"open\",", "\"cents\":", "order", "customer",
-                                    "harbour", "ferry", "lane ", "2026-11-", "\"items\":[", "],", "null,", "true,", "{\"id\":"};
+static const char *const WORDS[] = {"\"name\":",  "\"street\":", "\"state\":\"paid\",", "\"state\":\"open\",",
+                                    "\"cents\":", "order",       "customer",            "harbour",
+                                    "quay",       "lane ",       "2026-11-",            "\"items\":[",
+                                    "],",         "null,",       "true,",               "{\"id\":"};
 
-/* A record as a program would keep it: words that come again and again, and numbers that do not. */
-static void text(uint8_t *at, uint64_t room) {
+/* Write a record: words from a small vocabulary, and numbers that do not repeat. */
+static void text(uint8_t *at, uint64_t capacity) {
     uint64_t used = 0;
-    while (used + 32 < room) {
+    while (used + 32 < capacity) {
         uint64_t r = next();
         const char *word = WORDS[r % 16];
         size_t length = strlen(word);
@@ -45,10 +46,10 @@ static void text(uint8_t *at, uint64_t room) {
         used += length;
         if (r % 5 == 0) used += (uint64_t)sprintf((char *)at + used, "%llu,", (unsigned long long)(r >> 40));
     }
-    memset(at + used, ' ', room - used);
+    memset(at + used, ' ', capacity - used);
 }
 
-/* Objects of a language with references: a header, two pointers into the heap, a number, room. */
+/* Write a heap object: a header, two pointers into the heap, a number, padding. */
 static void object(uint64_t *at) {
     at[0] = 0x0000000100000000u | (next() % 40) << 8;
     at[1] = 0x7f3a00000000u + next() % bytes / 16 * 16;
@@ -69,7 +70,7 @@ static void fill(const char *work) {
         }
 }
 
-/* One operation of the work; `n` counts them. */
+/* Run operation number `n` of the workload. */
 static void operate(const char *work, uint64_t n) {
     uint64_t hot = next() % 10 < 8 ? bytes / 16 : bytes;
     if (strcmp(work, "store") == 0) text(memory + next() % (hot / RECORD) * RECORD, RECORD);
@@ -81,15 +82,12 @@ static void operate(const char *work, uint64_t n) {
         }
         text(memory + bytes - bytes / 8 + n % (bytes / 8 / ROW) * ROW, ROW);
     } else if (strcmp(work, "compiler") == 0) {
-        /* A burst of trees and text at one place after the other, as files come and go. */
+        /* A burst of syntax trees and text at consecutive addresses, as for one source file after another. */
         uint64_t at = n * (PAGE * 2) % (bytes / 2);
         for (uint64_t i = 0; i + OBJECT <= PAGE; i += OBJECT) object((uint64_t *)(memory + at + i));
         text(memory + at + PAGE, PAGE);
     } else if (strcmp(work, "heap") == 0) {
-        /*
-         * New objects one behind the other, round and round a nursery of a third; now and then an old one
-         * changes.
-         */
+        /* Allocate objects in sequence in a nursery, a third of the heap, and change two old objects. */
         uint64_t nursery = bytes / 3 / PAGE * PAGE;
         uint64_t at = n * PAGE % nursery;
         for (uint64_t i = 0; i < PAGE; i += OBJECT) object((uint64_t *)(memory + at + i));
@@ -111,7 +109,7 @@ int main(void) {
     double rate = per_second ? atof(per_second) : 0;
     memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
-        puts("witness: not enough memory");
+        puts("checker: not enough memory");
         for (;;) pause();
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -122,13 +120,13 @@ int main(void) {
     for (;;) {
         double now = seconds();
         uint64_t due = (uint64_t)((now - from) * rate);
-        /* After a stop it does not make up for what it missed. */
+        /* The guest was stopped: skip what was due in that time. */
         if (due > rate / 4) due = 0;
         if (due > 0 || now - from > 0.25) from = now;
         for (; due > 0; due--) operate(work, done++);
         if (now - printed >= 0.1) {
             printed = now;
-            printf("witness %lu 0\n", ++count);
+            printf("checker %lu 0\n", ++count);
         }
         usleep(2000);
     }

@@ -2,9 +2,10 @@ import { expect } from 'vitest';
 import { cut, replay } from './replay.js';
 
 /**
- * What was told of a stream, without its places; the same however it is cut, and written again byte for byte.
+ * Replay a stream in one piece and in pieces of several sizes. Expect the same events each time, and the same
+ * bytes from the writer. Returns the events without their offsets.
  */
-export function told(...parts: Uint8Array[]) {
+export function replayChecked(...parts: Uint8Array[]) {
   const stream = Buffer.concat(parts);
   const whole = replay([stream]);
   for (const bytes of [1, 7, 1000]) {

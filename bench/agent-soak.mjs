@@ -1,7 +1,7 @@
-// Migrations in a row, back and forth between two hosts on loopback, through agents that stay; the link is
-// cut in the middle of every third one. Every guest's memory has to hold, every failure to be told with its
-// reason, and nothing to be left behind.
-//   --times N    migrations, 100 (8 with --quick)
+// Migrations in sequence, back and forth between two hosts on loopback, through the same agents; the link is
+// cut in the middle of every third one. Guest memory has to be correct after each, every failure has to be
+// logged with its reason, and no file descriptor may leak.
+//   --times N    number of migrations (default: 100, with --quick 8)
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import net from 'node:net';
@@ -9,18 +9,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { bundled } from './kernels/load.mjs';
+import {
+  buildGuest,
+  checkerReport,
+  linuxSkipReason,
+  startMachine,
+  waitForChecks,
+} from '../build/internal.mjs';
 import { print, wholeNumber, writeRows } from './kernels/suite.mjs';
 import { seeded } from './seeded.mjs';
 
 const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
-const WITNESS = fileURLToPath(new URL('../testing/qemu/witness.c', import.meta.url));
 const MEMORY_MIB = 128;
 const CUT_EVERY = 3;
-/** A cut comes somewhere in the first so many bytes on the wire. */
-const CUT_WITHIN = 6e6;
-const SETTINGS = 'witness_mib=16 witness_mode=words witness_rate=1000 witness_seed=1';
+/** A cut happens within the first bytes on the wire, this many at most. */
+const MAX_CUT_BYTES = 6e6;
 const LIMIT_MS = 60_000;
+/** Logged by an agent once it listens. */
+const READY = /waits for|listen/;
 const SETTLE_MS = 5000;
 
 export async function run(argv) {
@@ -29,15 +35,14 @@ export async function run(argv) {
     args: argv,
     options: { quick: { type: 'boolean', default: false }, json: text, times: text },
   });
-  const { linuxSkipReason, buildProgram } = await bundled('testing/qemu/linux.ts');
-  const lack = linuxSkipReason();
-  if (lack !== undefined) return print(`agent-soak: skipped, ${lack}`);
+  const reason = linuxSkipReason();
+  if (reason !== undefined) return print(`agent-soak: skipped, ${reason}`);
   const folder = mkdtempSync(join(tmpdir(), 'pageferry-soak-'));
-  const soak = new Soak(folder, buildProgram(folder, WITNESS));
+  const soak = new Soak(folder, buildGuest(folder));
   try {
     const result = await soak.run(wholeNumber('times', values.times, values.quick ? 8 : 100));
     writeRows(values.json, [result]);
-    if (result.wrong.length > 0) throw new Error(`agent-soak: ${result.wrong.join('; ')}`);
+    if (result.errors.length > 0) throw new Error(`agent-soak: ${result.errors.join('; ')}`);
   } finally {
     await soak.close();
     rmSync(folder, { recursive: true, force: true });
@@ -47,7 +52,7 @@ export async function run(argv) {
 class Soak {
   hosts = [];
   machine = undefined;
-  wrong = [];
+  errors = [];
   random = seeded(2026);
 
   constructor(folder, guest) {
@@ -58,7 +63,6 @@ class Soak {
   async run(times) {
     for (const name of ['a', 'b']) this.hosts.push(await Host.start(this.folder, name));
     for (const [i, host] of this.hosts.entries()) await host.startSource(this.hosts[1 - i]);
-    const { waitForChecks } = await bundled('testing/qemu/linux.ts');
     this.machine = await this.start('guest-0', false);
     await waitForChecks(this.machine, 3);
     const counts = { completed: 0, failed: 0 };
@@ -70,31 +74,30 @@ class Soak {
       if (i === Math.min(10, Math.ceil(times / 2))) early = this.usage();
       if (i % 10 === 0 || i === times)
         print(
-          `  ${i} migrations: ${counts.completed} arrived, ${counts.failed} were cut; ${JSON.stringify(this.usage())}`,
+          `  ${i} migrations: ${counts.completed} completed, ${counts.failed} failed; ${JSON.stringify(this.usage())}`,
         );
     }
     const late = await this.settled(early);
     for (const [i, { files }] of late.entries())
       if (files > early[i].files)
-        this.wrong.push(`agent ${i}: ${files} open files, ${early[i].files} at first`);
+        this.errors.push(`agent ${i}: ${files} open files, ${early[i].files} at the start`);
     const reasons = this.hosts.flatMap(({ reasons }) => reasons);
     if (reasons.length < counts.failed)
-      this.wrong.push(`${counts.failed} failures, ${reasons.length} reasons in the logs`);
+      this.errors.push(`${counts.failed} failures, ${reasons.length} reasons in the logs`);
     print(`  reasons: ${[...new Set(reasons.map((reason) => reason.replace(/\d+/g, 'N')))].join(' | ')}`);
     print(
-      `  ${this.wrong.length === 0 ? 'every checksum held, nothing was left behind' : this.wrong.join('; ')}`,
+      `  ${this.errors.length === 0 ? 'every check passed, no descriptor leaked' : this.errors.join('; ')}`,
     );
-    return { ...counts, times, early, late, wrong: this.wrong };
+    return { ...counts, times, early, late, errors: this.errors };
   }
 
-  /** One migration to the other host. */
+  /** Migrate the guest to the other host. */
   async migrate(number, cut) {
-    const { waitForChecks, checkerReport } = await bundled('testing/qemu/linux.ts');
     const [from, to] = (number % 2 === 1) === !this.swapped ? [0, 1] : [1, 0];
     const destination = await this.start(`guest-${number}`, true);
     const { machine } = this;
     this.hosts[to].qemu = destination.socket;
-    this.hosts[to].relay.cutAfter = cut ? this.random() % CUT_WITHIN : Infinity;
+    this.hosts[to].relay.cutAfter = cut ? this.random() % MAX_CUT_BYTES : Infinity;
     await destination.listen(`unix:${destination.socket}`, { capabilities: ['return-path'] });
     const { count } = checkerReport(machine.serial());
     await machine.migrate(`unix:${this.hosts[from].socket}`, { capabilities: ['return-path'] });
@@ -105,30 +108,29 @@ class Soak {
       ),
       `migration ${number}`,
     );
-    const [stays, goes] = error ? [machine, destination] : [destination, machine];
-    await within(waitForChecks(stays, count + 3), `the guest after migration ${number}`);
-    const { bad } = checkerReport(stays.serial());
-    if (bad > 0) this.wrong.push(`migration ${number}: ${bad} bad pages`);
-    if (error && !cut) this.wrong.push(`migration ${number} failed: ${error.message}`);
-    await goes.quit();
-    this.machine = stays;
-    // The guest stayed: the next one goes the same way.
+    const [current, other] = error ? [machine, destination] : [destination, machine];
+    await within(waitForChecks(current, count + 3), `the guest after migration ${number}`);
+    const { bad } = checkerReport(current.serial());
+    if (bad > 0) this.errors.push(`migration ${number}: ${bad} bad pages`);
+    if (error && !cut) this.errors.push(`migration ${number} failed: ${error.message}`);
+    await other.quit();
+    this.machine = current;
+    // The guest still runs on the source: the next migration has the same direction.
     if (error) this.swapped = !this.swapped;
     return error ? 'failed' : 'completed';
   }
 
   async start(name, incoming) {
-    const { startMachine } = await bundled('testing/qemu/machine.ts');
     return await startMachine({
       folder: this.folder,
       name,
       memoryMib: MEMORY_MIB,
-      linux: this.guest(SETTINGS),
+      linux: this.guest(),
       incoming,
     });
   }
 
-  /** Threads of the last migration may still be ending; what stays open is what was left behind. */
+  /** Threads of the last migration may still be ending: wait until descriptors are closed. */
   async settled(early) {
     let late = this.usage();
     for (
@@ -158,22 +160,22 @@ class Soak {
   }
 }
 
-/** The agents of a host: one for guests that come, one for those that leave. */
+/** The agents of a host: one for incoming guests, one for outgoing ones. */
 class Host {
   agents = [];
   reasons = [];
-  /** Where the QEMU listens that waits for a guest. */
+  /** Socket path of the QEMU that waits for a guest. */
   qemu = undefined;
 
   static async start(folder, name) {
     const host = new Host();
     host.socket = join(folder, `${name}.out`);
     const inward = join(folder, `${name}.in`);
-    // QEMU's socket has another name each time; the agent's stays.
-    host.inward = net.createServer((socket) => join2(socket, net.connect(host.qemu)));
+    // QEMU's socket has a new name for each migration, the agent's destination address is constant.
+    host.inward = net.createServer((socket) => connectSockets(socket, net.connect(host.qemu)));
     await new Promise((resolve) => host.inward.listen(inward, resolve));
     const ready = await host.agent('destination', '--listen', '127.0.0.1:0', '--connect', `unix:${inward}`);
-    host.relay = await cuttable(Number(/at port (\d+)/.exec(ready)[1]));
+    host.relay = await cuttableRelay(Number(/(?:port |:)(\d+)/.exec(ready)[1]));
     return host;
   }
 
@@ -193,9 +195,9 @@ class Host {
         this.reasons.push(
           ...[...String(text).matchAll(/error migration \d+: failed: (.*)/g)].map(([, reason]) => reason),
         );
-        if (/waits for/.test(log)) resolve(log);
+        if (READY.test(log)) resolve(log);
       });
-      child.once('exit', () => reject(new Error(`an agent ended: ${log}`)));
+      child.once('exit', () => reject(new Error(`an agent exited: ${log}`)));
     });
   }
 
@@ -206,36 +208,37 @@ class Host {
   }
 }
 
-/** Passes a TCP port on, and cuts the next connection after so many bytes. */
-async function cuttable(to) {
+/** Relay a TCP port, and cut the next connection after `cutAfter` bytes. */
+async function cuttableRelay(to) {
   const relay = { cutAfter: Infinity };
   relay.server = net.createServer((socket) => {
     const other = net.connect(to, '127.0.0.1');
-    let left = relay.cutAfter;
+    let remaining = relay.cutAfter;
     socket.on('data', (bytes) => {
-      left -= bytes.length;
-      if (left > 0) return;
+      remaining -= bytes.length;
+      if (remaining > 0) return;
       socket.destroy();
       other.destroy();
     });
-    join2(socket, other);
+    connectSockets(socket, other);
   });
   await new Promise((resolve) => relay.server.listen(0, '127.0.0.1', resolve));
   relay.port = relay.server.address().port;
   return relay;
 }
 
-function join2(one, other) {
+function connectSockets(one, other) {
   one.pipe(other);
   other.pipe(one);
   one.on('error', () => other.destroy()).on('close', () => other.destroy());
   other.on('error', () => one.destroy()).on('close', () => one.destroy());
 }
 
+/** Reject if `promise` takes longer than LIMIT_MS. */
 async function within(promise, what) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what}: hangs`)), LIMIT_MS);
+    timer = setTimeout(() => reject(new Error(`${what}: no result for ${LIMIT_MS} ms`)), LIMIT_MS);
   });
   try {
     return await Promise.race([promise, late]);

@@ -1,8 +1,8 @@
-// Guests at work between two network namespaces with a shaped link: the agents against every mode that QEMU
-// has.
-//   --guest NAME, --mode NAME, --link RATE   only these; may be repeated (a link "none" is not shaped)
-//   --memory MIB                             of a guest; 512
-//   --limit SECONDS                          a migration that takes longer is given up; 90
+// Busy guests between two network namespaces with a rate-limited link: the agents against QEMU's migration
+// modes.
+//   --guest NAME, --mode NAME, --link RATE   only these; may be repeated (link "none": not limited)
+//   --memory MIB                             guest memory (default: 512)
+//   --limit SECONDS                          longer migrations are abandoned (default: 90)
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,23 +11,29 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import {
   ADDRESSES,
+  buildProgram,
+  checkerReport,
   closeNamespaces,
   cpuSeconds,
-  inside,
+  GUEST_WORKLOAD,
+  linuxSkipReason,
+  namespacePrefix,
   namespacesSkipReason,
   openNamespaces,
   sentBytes,
-} from './agent/namespaces.mjs';
-import { bundled } from './kernels/load.mjs';
+  startMachine,
+  waitForChecks,
+} from '../build/internal.mjs';
 import { badOption, checkedOption, print, printTable, wholeNumber, writeRows } from './kernels/suite.mjs';
 
 const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
-const PROGRAM = fileURLToPath(new URL('native/guest-work.c', import.meta.url));
 const DOWNTIME_LIMIT_MS = 300;
 const PORTS = { qemu: 7790, agent: 7788 };
 const WARM_COUNT = 30;
+/** Logged by an agent once it listens. */
+const READY = /waits for|listen/;
 
-/** What guests do: share of the memory that they work in, operations a second. */
+/** Workloads: program, operations per second, share of guest memory that it uses. */
 const GUESTS = {
   idle: { work: 'idle', rate: 0, share: 0.4 },
   store: { work: 'store', rate: 3000, share: 0.5 },
@@ -52,21 +58,20 @@ const MODES = {
 };
 
 export async function run(argv) {
-  const options = await readOptions(argv);
-  const { linuxSkipReason, buildProgram } = await bundled('testing/qemu/linux.ts');
-  const lack = linuxSkipReason() ?? namespacesSkipReason();
-  if (lack !== undefined) return print(`agent: skipped, ${lack}`);
+  const options = readOptions(argv);
+  const reason = linuxSkipReason() ?? namespacesSkipReason();
+  if (reason !== undefined) return print(`agent: skipped, ${reason}`);
   const folder = mkdtempSync(join(tmpdir(), 'pageferry-agent-'));
   const rows = [];
   try {
-    const guest = buildProgram(folder, PROGRAM);
+    const guest = buildProgram(folder, GUEST_WORKLOAD);
     for (const name of options.guests)
       for (const link of options.links) {
         openNamespaces(link.bitsPerSecond);
         print(`\n${name}, ${link.text}, ${options.mebibytes} MiB`);
         const some = [];
         for (const mode of options.modes)
-          some.push(await one({ ...options, folder, guest, name, link, mode }));
+          some.push(await migrate({ ...options, folder, guest, name, link, mode }));
         rows.push(...some);
         report(some);
       }
@@ -77,7 +82,7 @@ export async function run(argv) {
   writeRows(options.json, rows);
 }
 
-async function readOptions(argv) {
+function readOptions(argv) {
   const many = { type: 'string', multiple: true };
   const text = { type: 'string' };
   const { values } = parseArgs({
@@ -93,17 +98,17 @@ async function readOptions(argv) {
     },
   });
   const { quick } = values;
-  const chosen = (option, known, otherwise) => {
+  const chosen = (option, known, fallback) => {
     for (const name of values[option] ?? [])
       if (!Object.hasOwn(known, name))
-        throw badOption(`--${option}: "${name}" is none of ${Object.keys(known).join(', ')}`);
-    return values[option] ?? otherwise;
+        throw badOption(`--${option}: "${name}" is not one of ${Object.keys(known).join(', ')}`);
+    return values[option] ?? fallback;
   };
   const links = [];
   for (const text of values.link ?? (quick ? ['1Gbit'] : ['100Mbit', '1Gbit']))
     links.push({
       text,
-      bitsPerSecond: text === 'none' ? undefined : await checkedOption('link', text, 'bitRate'),
+      bitsPerSecond: text === 'none' ? undefined : checkedOption('link', text),
     });
   return {
     json: values.json,
@@ -115,27 +120,25 @@ async function readOptions(argv) {
   };
 }
 
-/** One migration of one guest. */
-async function one(options) {
+/** Migrate one guest in one mode. */
+async function migrate(options) {
   const { name, link, mode, folder, guest, mebibytes, limitMs } = options;
   const { work, rate, share } = GUESTS[name];
   const { capabilities = [], parameters = () => ({}), both = {}, postcopy, agent, base } = MODES[mode];
   const settings = `work=${work} rate=${rate} mib=${Math.floor(share * mebibytes)}`;
-  const { startMachine } = await bundled('testing/qemu/machine.ts');
-  const { waitForChecks, checkerReport } = await bundled('testing/qemu/linux.ts');
   const machine = (side, more) =>
     startMachine({
       folder,
       name: side,
       memoryMib: mebibytes,
       linux: guest(settings),
-      prefix: inside(side),
+      prefix: namespacePrefix(side),
       ...more,
     });
   const agents = [];
   const machines = [];
   try {
-    if (base) await saveBase(options, machine, waitForChecks);
+    if (base) await saveBase(options, machine);
     const source = await machine('source');
     machines.push(source);
     const destination = await machine('destination', { incoming: true });
@@ -187,8 +190,8 @@ async function one(options) {
   }
 }
 
-/** Another boot of the same system, as both hosts would keep it. */
-async function saveBase({ folder, mebibytes }, machine, waitForChecks) {
+/** Save the memory of another boot of the same system, as a base image for both hosts. */
+async function saveBase({ folder, mebibytes }, machine) {
   const path = join(folder, 'base.raw');
   if (existsSync(path)) rmSync(path);
   const other = await machine('source');
@@ -203,16 +206,24 @@ async function startAgents({ folder, mode }, destination, agents) {
   rmSync(socket, { force: true });
   const common = ['--insecure', ...(MODES[mode].base ? ['--base', join(folder, 'base.raw')] : [])];
   const start = (side, ...args) => {
-    const [program, ...before] = [...inside(side), process.execPath, CLI, 'agent', side, ...args, ...common];
+    const [program, ...before] = [
+      ...namespacePrefix(side),
+      process.execPath,
+      CLI,
+      'agent',
+      side,
+      ...args,
+      ...common,
+    ];
     const child = spawn(program, before, { stdio: ['ignore', 'ignore', 'pipe'] });
     agents.push(child);
     let log = '';
     return new Promise((resolve, reject) => {
       child.stderr.on('data', (text) => {
         log += text;
-        if (log.includes('waits for')) resolve();
+        if (READY.test(log)) resolve();
       });
-      child.once('exit', () => reject(new Error(`the ${side} agent ended: ${log}`)));
+      child.once('exit', () => reject(new Error(`the ${side} agent exited: ${log}`)));
     });
   };
   const peer = `${ADDRESSES.destination}:${PORTS.agent}`;
@@ -221,7 +232,7 @@ async function startAgents({ folder, mode }, destination, agents) {
   return `unix:${socket}`;
 }
 
-/** Waits until a migration is over, or gives it up. */
+/** Wait until the migration ends; return after `limitMs` with the status `never`. */
 async function finished(source, limitMs, postcopy) {
   const startedAt = performance.now();
   let switched = false;
@@ -230,7 +241,7 @@ async function finished(source, limitMs, postcopy) {
     const rounds = info.ram?.['dirty-sync-count'] ?? 0;
     if (['completed', 'failed', 'cancelled'].includes(info.status)) return { status: info.status, rounds };
     if (performance.now() - startedAt > limitMs) return { status: 'never', rounds };
-    // After one pass, as QEMU's documents recommend.
+    // After the first round, as QEMU's documentation recommends.
     if (postcopy && !switched && rounds >= 2) {
       await source.qmp.execute('migrate-start-postcopy').catch(() => {});
       switched = true;
@@ -245,7 +256,7 @@ function cpu(machines, agents) {
 
 function report(rows) {
   printTable(
-    ['mode', 'total s', 'downtime ms', 'MB', 'rounds', 'CPU s of both sides'],
+    ['mode', 'total s', 'downtime ms', 'MB', 'rounds', 'CPU s, both hosts'],
     rows.map(({ mode, status, totalMs, downtimeMs, bytes, rounds, cpuS }) => [
       mode,
       status === 'completed' ? (totalMs / 1000).toFixed(2) : status,
@@ -261,6 +272,6 @@ function report(rows) {
   const ours = rows.find(({ mode }) => mode === 'agent');
   if (best && ours?.status === 'completed')
     print(
-      `  agent takes ${(ours.totalMs / best.totalMs).toFixed(2)} of the best mode of QEMU (${best.mode})`,
+      `  agent: ${(ours.totalMs / best.totalMs).toFixed(2)} × the time of QEMU's best mode (${best.mode})`,
     );
 }

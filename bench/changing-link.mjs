@@ -1,6 +1,6 @@
-// A link that changes its rate mid-stream, 10 Gbit/s, 100 Mbit/s, 10 Gbit/s, in real time: adaptive, which
-// measures it, against an oracle (adaptive, told the right rate at every moment) and each fixed strategy.
-// What counts is when the last byte has gone.
+// A link whose rate changes mid-stream (10 Gbit/s, 100 Mbit/s, 10 Gbit/s), in real time: adaptive, which
+// measures the rate, against an oracle (adaptive with the exact rate at any time) and each fixed strategy.
+// The result is the time until the last byte is sent.
 import { bytesSource, createEncoder, decodeImages, strategyByName } from '../dist/index.js';
 import { print, printTable, verdict, writeRows } from './kernels/suite.mjs';
 import { median, race } from './race.mjs';
@@ -15,7 +15,7 @@ const FAST = 10e9;
 const SLOW = 100e6;
 const FIXED = ['fixed:raw', 'fixed:lz4', 'fixed:wkdm', 'fixed:zstd:1', 'fixed:zstd:3', 'fixed:zstd:9'];
 const TARGET = 1.1;
-/** The stream is one memory of guests of several kinds, so that it lasts through both changes. */
+/** One image with the memory of several kinds of guests, long enough for both changes of the rate. */
 const GUESTS = [idle, cacheHeavy, writeHeavy];
 const GUEST_COUNT = 15;
 const ZEROS = Buffer.alloc(1 << 16);
@@ -35,7 +35,7 @@ export async function run(argv) {
   ]);
   const image = { name: 'guests', bytes: await makeImage(mebibytes) };
   const kept = keptStream(image.bytes.length);
-  const lanes = [...lanesOf(quick), ...strategies.map((lane) => ({ ...lane, told: 'measured' }))];
+  const lanes = [...lanesOf(quick), ...strategies.map((lane) => ({ ...lane, rateSource: 'measured' }))];
   const contestants = lanes.map((lane) => ({
     name: lane.name,
     ownClock: true,
@@ -48,19 +48,19 @@ export async function run(argv) {
     },
   }));
   await race(contestants, { rounds });
-  // The first of each was to warm up.
+  // The first of each is the warm-up.
   const rows = contestants.map(({ name, samples }) => row(name, samples.slice(1), image.bytes.length));
   report(rows, { rounds, fastMs, slowMs, threads });
   writeRows(json, rows);
 }
 
-/** `told`: a rate, `measured`, or `now` for the right one at every moment. */
+/** `rateSource`: a constant rate, `measured`, or `exact` for the link's current rate. */
 function lanesOf(quick) {
   const adaptive = () => strategyByName('adaptive');
   return [
-    { name: 'adaptive', strategy: adaptive, told: 'measured' },
-    { name: 'oracle', strategy: adaptive, told: 'now' },
-    ...(quick ? FIXED.slice(0, 2) : FIXED).map((name) => ({ name, strategy: name, told: FAST })),
+    { name: 'adaptive', strategy: adaptive, rateSource: 'measured' },
+    { name: 'oracle', strategy: adaptive, rateSource: 'exact' },
+    ...(quick ? FIXED.slice(0, 2) : FIXED).map((name) => ({ name, strategy: name, rateSource: FAST })),
   ];
 }
 
@@ -73,12 +73,12 @@ async function makeImage(mebibytes) {
   return bytes;
 }
 
-async function send(image, { name, strategy, told }, { rates, kept, threads, slowFromMs }) {
+async function send(image, { name, strategy, rateSource }, { rates, kept, threads, slowFromMs }) {
   kept.restart();
   const link = createLink(rates, realTime);
   const seen = [];
   const output = (parts) => {
-    // As a socket would, it takes the bytes before they are sent.
+    // Like a socket, it accepts the bytes before they are sent.
     kept.add(parts);
     return link.send(parts.reduce((sum, { length }) => sum + length, 0));
   };
@@ -90,10 +90,10 @@ async function send(image, { name, strategy, told }, { rates, kept, threads, slo
         : strategy;
   const encoder = await createEncoder(output, {
     ...encoderOptions([image]),
-    strategy: watched(inner, told === 'now' ? link.bitsPerSecond : undefined, (rate) =>
+    strategy: withRate(inner, rateSource === 'exact' ? link.bitsPerSecond : undefined, (rate) =>
       seen.push({ ms: link.now(), rate }),
     ),
-    linkBitsPerSecond: told === 'now' ? link.bitsPerSecond() : told,
+    linkBitsPerSecond: rateSource === 'exact' ? link.bitsPerSecond() : rateSource,
     threads,
   });
   await encoder.encode(bytesSource(image.bytes, image.name));
@@ -101,40 +101,41 @@ async function send(image, { name, strategy, told }, { rates, kept, threads, slo
   const totalMs = Math.max(link.now(), link.freeAtMs);
   let differs = false;
   await decodeImages(kept.pieces(), () => comparingSink(image.bytes, () => (differs = true)));
-  if (differs) throw new Error(`${name}: other bytes arrived`);
+  if (differs) throw new Error(`${name}: the decoded image differs`);
   return { totalMs, bytesOut, reactionMs: reaction(seen, slowFromMs) };
 }
 
 /**
- * A strategy whose link's rate may be another than the encoder's; `saw` hears at every packing what it is.
+ * Return a strategy that receives `rate` in place of the encoder's; `onPack` is called with the rate of each
+ * packing.
  */
-function watched(strategy, rate, saw) {
+function withRate(strategy, rate, onPack) {
   let from;
-  let given;
+  let overridden;
   const state = (original) => {
     if (!rate) return original;
-    if (from !== original) given = Object.create(original, { linkBitsPerSecond: { get: rate } });
+    if (from !== original) overridden = Object.create(original, { linkBitsPerSecond: { get: rate } });
     from = original;
-    return given;
+    return overridden;
   };
   const wrapped = { ...strategy, choose: (page, original) => strategy.choose(page, state(original)) };
   if (strategy.groupBytes) wrapped.groupBytes = (original) => strategy.groupBytes(state(original));
   if (strategy.pack)
     wrapped.pack = (group, original) => {
-      saw(state(original).linkBitsPerSecond);
+      onPack(state(original).linkBitsPerSecond);
       return strategy.pack(group, state(original));
     };
   return wrapped;
 }
 
-/** How long after the link got slow a strategy first packed for about its rate. */
+/** Return the time from the drop of the rate until a strategy first packed for about the new rate. */
 function reaction(seen, slowFromMs) {
   const known = seen.find(({ ms, rate }) => ms >= slowFromMs && rate < 2 * SLOW);
   return known && known.ms - slowFromMs;
 }
 
 /**
- * Keeps nothing: what arrives is compared at once, and what later pages refer to is read from the original.
+ * Return a sink that stores nothing: it compares the bytes with the original and reads earlier pages from it.
  */
 function comparingSink(original, differ) {
   return {
@@ -176,10 +177,10 @@ function report(rows, { rounds, fastMs, slowMs, threads }) {
   const [adaptive, oracle] = rows;
   const [{ bytesIn }] = rows;
   print(
-    `\n${(bytesIn / 2 ** 20).toFixed(0)} MiB over a link of 10 Gbit/s, after ${fastMs} ms 100 Mbit/s, after ${slowMs} ms more 10 Gbit/s again; ${threads} threads; all came back as they were; medians of ${rounds}`,
+    `\n${(bytesIn / 2 ** 20).toFixed(0)} MiB over a link of 10 Gbit/s, after ${fastMs} ms 100 Mbit/s, after ${slowMs} ms more 10 Gbit/s again; ${threads} threads; all images verified; medians of ${rounds}`,
   );
   printTable(
-    ['', 'ms until the last byte', 'of the oracle', 'MiB out', 'knew the slow rate after ms'],
+    ['', 'ms until the last byte', '× oracle', 'MiB out', 'reaction ms'],
     rows.map((one) => [
       one.strategy,
       one.totalMs.toFixed(0),
@@ -193,9 +194,9 @@ function report(rows, { rounds, fastMs, slowMs, threads }) {
     .reduce((a, b) => (b.totalMs < a.totalMs ? b : a));
   const { text } = verdict(adaptive.totalMs / oracle.totalMs, TARGET, { atMost: true });
   print(
-    `  adaptive, which measures, ${(adaptive.totalMs / oracle.totalMs).toFixed(3)} of the oracle: ${text}`,
+    `  adaptive with a measured rate: ${(adaptive.totalMs / oracle.totalMs).toFixed(3)} × the oracle; ${text}`,
   );
   print(
-    `  adaptive ${(adaptive.totalMs / best.totalMs).toFixed(3)} of the best fixed one in hindsight, ${best.strategy}`,
+    `  adaptive: ${(adaptive.totalMs / best.totalMs).toFixed(3)} × the best fixed strategy (${best.strategy})`,
   );
 }

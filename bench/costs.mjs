@@ -1,6 +1,5 @@
-// What work takes on a host, as simulations reckon with it: measured here, and beside it the built-in numbers
-// (MEASURED_COSTS in src/simulate/costs.ts, which are medians of this suite on a quiet machine). The program
-// measures itself; medians of its runs.
+// Costs of work on a host for simulations: measured here, beside the built-in values (MEASURED_COSTS in
+// src/simulate/costs.ts: medians of this suite on an idle machine).
 import { MEASURED_COSTS, measureCosts } from '../dist/simulate.js';
 import { print, printTable, readOptions, wholeNumber, writeRows } from './kernels/suite.mjs';
 import { median } from './race.mjs';
@@ -15,9 +14,9 @@ export async function run(argv) {
     const value = median(measured.map((one) => flat(one)[cost]));
     return { suite: 'costs', cost, value, builtIn: known[cost], ratio: value / known[cost] };
   });
-  print(`\n${measured[0].name}: medians of ${rounds}; beside them ${MEASURED_COSTS.name}`);
+  print(`\n${measured[0].name}: medians of ${rounds}; built in: ${MEASURED_COSTS.name}`);
   printTable(
-    ['µs a page, or bytes a ms', 'here', 'built in', 'here / built in'],
+    ['µs per page, or bytes per ms', 'here', 'built in', 'here / built in'],
     rows.map(({ cost, value, builtIn, ratio }) => [
       cost,
       digits(value),
@@ -28,7 +27,7 @@ export async function run(argv) {
   writeRows(json, rows);
 }
 
-/** All numbers, each by the path to it. */
+/** Return all numbers by their path. */
 function flat(costs, path = '') {
   return Object.assign(
     {},

@@ -1,5 +1,5 @@
-// Images to measure on: a directory of traces (NAME/000.raw, 001.raw, …), or images that this machine makes
-// itself.
+// Images for the suites: a directory of traces (NAME/000.raw, 001.raw, …), or snapshots of a process started
+// here.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,12 +7,12 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { captureProcess } from '../dist/node.js';
 
-/** Named series of images, each series snapshots of one guest over time. */
+/** Return named series of images, each with snapshots of one guest over time. */
 export async function findImages(traces) {
   return traces ? { series: tracesIn(traces), clean: () => {} } : makeImages();
 }
 
-/** The series of a directory of directories, by name. */
+/** Return the series of a directory of directories, by name. */
 export function tracesIn(traces) {
   const folders = readdirSync(traces, { withFileTypes: true }).filter((entry) => !entry.isFile());
   const names = folders.map(({ name }) => name).sort();
@@ -21,13 +21,13 @@ export function tracesIn(traces) {
   );
 }
 
-/** The images of one directory, in their order. */
+/** Return the images of a directory, in order. */
 export function rawFiles(folder) {
   const names = readdirSync(folder).filter((file) => file.endsWith('.raw'));
   return names.sort().map((file) => join(folder, file));
 }
 
-// A program at work: a heap of objects, strings and buffers, part of which changes between two snapshots.
+// A program with a heap of objects, strings and buffers, part of which changes between two snapshots.
 const PROGRAM = `
 const map = new Map(); const rows = []; let n = 0;
 for (let i = 0; i < 400000; i++) map.set('key-' + i, { id: i, name: 'row ' + (i * 7919 % 100003), at: Date.now() });

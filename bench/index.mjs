@@ -1,16 +1,16 @@
-// The fingerprint index against JavaScript's Map, at what the engine does with it: each page's digest is
-// looked for and, when it is new, put down. All start from 16-byte page digests in the kernels' memory, as
-// the engine has them, so a Map has to make its key from them; with keys made beforehand is told too. The
-// index has the room that the engine gives it for so many pages: at the end half of its entries are taken.
-import { bundled, loadKernels } from './kernels/load.mjs';
+// The page index against JavaScript's Map, in the engine's operation: look up each page's digest and insert
+// it if it is new. All start from 16-byte digests in the kernels' memory, as the engine does, so a Map has to
+// make its key from them; the time without that is printed too. The index has the size that the engine
+// chooses for the number of pages: at the end half of its entries are used.
+import { Arena, PageIndex } from '../build/internal.mjs';
 import { fillRandom, print, printTable, readOptions, verdict, writeRows } from './kernels/suite.mjs';
 import { race } from './race.mjs';
 
 const MILLION = 1 << 20;
 const DIGEST_BYTES = 16;
-/** The engine takes in a chunk of 4 MiB in one call. */
+/** Pages per call: a chunk of 4 MiB, as in the engine. */
 const RUN = 1024;
-/** Lookups a run, in another order than the inserts: of a large table, a part. */
+/** Maximum number of lookups per run; their order differs from that of the inserts. */
 const MAX_LOOKUPS = MILLION / 4;
 const TARGET = 20;
 const OPERATIONS = ['new', 'known'];
@@ -34,69 +34,70 @@ async function measure(entries, rounds) {
       ...contestant[operation],
     }));
     for (const result of await race(lanes, { rounds })) results.set(`${result.name} ${operation}`, result);
-    // What was inserted last must be there now.
+    // Check the digests that were just inserted.
     if (operation === 'new')
       lost = Math.max(...contestants.filter((one) => one.find).map((one) => verify(one, table)));
   }
   return report(entries, contestants, results, lost);
 }
 
-/** Digests: those that go in, some of them in another order, and others. */
+/**
+ * Create the index and digests: those inserted, some of them in another order, and digests not in the index.
+ */
 async function createTable(entries) {
   const lookups = Math.min(entries, MAX_LOOKUPS);
-  const kernels = await loadKernels(entries * 16 + (entries + 2 * lookups) * DIGEST_BYTES + (1 << 20));
-  const section = (count, what) => ({ at: kernels.reserve(count * DIGEST_BYTES, what), count });
+  const arena = new Arena();
+  const section = (count, name) => ({ at: arena.slot(name, count * DIGEST_BYTES), count });
   const [inserted, hits, misses] = [
     section(entries, 'inserted'),
     section(lookups, 'hits'),
     section(lookups, 'misses'),
   ];
+  const index = new PageIndex(arena, 4096, entries, 8, RUN);
+  const classes = arena.slot('classes', 2 * RUN);
+  const kernels = await arena.allocate();
   const words = ({ at, count }) => kernels.words.subarray(at >>> 2, (at >>> 2) + 4 * count);
   fillRandom(words(inserted), 1);
   fillRandom(words(misses), 2);
-  // A step that has no factor in common with a power of two comes by every entry, in no order that a Map
-  // keeps.
+  // An odd step reaches every entry of a power of two, in an order unlike that of the inserts.
   const pages = Uint32Array.from({ length: lookups }, (_, i) => (Math.imul(i, 2654435761) >>> 0) % entries);
   const from = words(inserted);
   const to = words(hits);
   pages.forEach((page, i) => {
     to.set(from.subarray(4 * page, 4 * page + 4), 4 * i);
   });
-  const { PageIndex } = await bundled('src/dedup/page-index.ts');
-  const index = new PageIndex(kernels, 4096, entries, 8, RUN);
-  const classes = kernels.reserve(2 * RUN, 'classes');
   return { kernels, index, classes, inserted, hits, misses };
 }
 
 /**
- * Every inserted digest is looked for. A Map must know each; our index may forget some, and give another page
- * of the same tag for a few, whose bytes would then differ: returns both together. More than a few end the
- * bench.
+ * Look up every digest; return the count of wrong results. A Map must find each. The index may drop some
+ * entries and may return another page with the same tag (the engine then compares bytes); too many of either
+ * end the bench.
  */
-function verify({ name, find, mayForget }, { inserted, misses }) {
-  let forgotten = 0;
+function verify({ name, find, isLossy }, { inserted, misses }) {
+  let missing = 0;
   let mistaken = 0;
   for (let i = 0; i < inserted.count; i++) {
     const page = find(inserted.at + DIGEST_BYTES * i);
-    if (page === undefined) forgotten++;
+    if (page === undefined) missing++;
     else if (page !== i) mistaken++;
   }
   for (let i = 0; i < misses.count; i++) if (find(misses.at + DIGEST_BYTES * i) !== undefined) mistaken++;
-  const most = mayForget ? [0.03, 0.001] : [0, 0];
-  const shares = [forgotten / inserted.count, mistaken / (inserted.count + misses.count)];
-  if (shares.some((share, i) => share > most[i]))
-    throw new Error(`${name}: ${forgotten} pages forgotten, ${mistaken} mistaken`);
-  return forgotten + mistaken;
+  const limits = isLossy ? [0.03, 0.001] : [0, 0];
+  const shares = [missing / inserted.count, mistaken / (inserted.count + misses.count)];
+  if (shares.some((share, i) => share > limits[i]))
+    throw new Error(`${name}: ${missing} pages missing, ${mistaken} wrong`);
+  return missing + mistaken;
 }
 
 function countsOf({ inserted, hits }) {
   return { new: inserted.count, known: hits.count };
 }
 
-/** The sum of what was found is kept, so that no lookup can be left out. */
+/** The sum of results, so that no lookup can be optimised away. */
 const kept = { sum: 0 };
 
-/** As the engine does it: a run of pages a call, then each page's place is read. */
+/** As in the engine: one call for a run of pages, then each page's result is read. */
 function inRuns({ kernels, index, classes, ...table }) {
   const take = ({ at, count }) => {
     for (let first = 0; first < count; first += RUN) {
@@ -106,7 +107,7 @@ function inRuns({ kernels, index, classes, ...table }) {
   };
   return {
     name: 'our index',
-    mayForget: true,
+    isLossy: true,
     counts: countsOf(table),
     new: { before: () => empty(kernels, index), run: () => take(table.inserted) },
     known: { run: () => take(table.hits) },
@@ -127,14 +128,14 @@ function onePageACall({ kernels, index, ...table }) {
     }
   };
   return {
-    name: 'our index, a call a page',
+    name: 'our index, one call per page',
     counts: countsOf(table),
     new: { before: () => empty(kernels, index), run: () => take(table.inserted) },
     known: { run: () => take(table.hits) },
   };
 }
 
-/** Ways of making a key of a digest's first 8 bytes. */
+/** Functions that make a Map key from a digest's first 8 bytes. */
 function keyMakers({ bytes }) {
   const longs = new BigUint64Array(bytes.buffer);
   const buffer = Buffer.from(bytes.buffer);
@@ -148,7 +149,7 @@ function maps(table) {
   return Object.entries(keyMakers(table.kernels)).flatMap(([name, keyOf]) => mapPair(name, keyOf, table));
 }
 
-/** One Map, filled from digests, or from keys made beforehand: whichever came last. */
+/** Two contestants that share a Map: one makes keys from digests, the other has them ready. */
 function mapPair(name, keyOf, table) {
   const { inserted, hits } = table;
   let map = new Map();
@@ -156,7 +157,7 @@ function mapPair(name, keyOf, table) {
     map = new Map();
   };
   const keys = ({ at, count }) => Array.from({ length: count }, (_, i) => keyOf(at + DIGEST_BYTES * i));
-  const made = { inserted: keys(inserted), hits: keys(hits) };
+  const ready = { inserted: keys(inserted), hits: keys(hits) };
   const take = ({ at, count }) => {
     for (let i = 0; i < count; i++) {
       const key = keyOf(at + DIGEST_BYTES * i);
@@ -165,7 +166,7 @@ function mapPair(name, keyOf, table) {
       else kept.sum += page;
     }
   };
-  const takeMade = (list) => {
+  const takeReady = (list) => {
     for (let i = 0; i < list.length; i++) {
       const page = map.get(list[i]);
       if (page === undefined) map.set(list[i], i);
@@ -181,16 +182,16 @@ function mapPair(name, keyOf, table) {
       find: (digest) => map.get(keyOf(digest)),
     },
     {
-      name: `${name}, keys made before`,
+      name: `${name}, keys ready`,
       counts: countsOf(table),
-      new: { before, run: () => takeMade(made.inserted) },
-      known: { run: () => takeMade(made.hits) },
+      new: { before, run: () => takeReady(ready.inserted) },
+      known: { run: () => takeReady(ready.hits) },
     },
   ];
 }
 
 function report(entries, contestants, results, lost) {
-  print(`\n${entries} entries in a table half full: ns an operation (times as long as our index)`);
+  print(`\n${entries} entries, table half full: ns per operation (× time of our index)`);
   const rows = contestants.flatMap(({ name }) =>
     OPERATIONS.map((operation) => {
       const { perSecond, spread } = results.get(`${name} ${operation}`);
@@ -212,12 +213,12 @@ function report(entries, contestants, results, lost) {
     ['', ...OPERATIONS],
     contestants.map(({ name }) => [name, ...OPERATIONS.map((operation) => cell(of(name, operation)))]),
   );
-  print(`  forgotten or mistaken by our index: ${((100 * lost) / entries).toFixed(4)} % of the entries`);
+  print(`  missing or wrong in our index: ${((100 * lost) / entries).toFixed(4)} % of the entries`);
   for (const operation of OPERATIONS) {
     const row = of('Map<bigint>', operation);
-    const { text, ...judged } = verdict(row.ratio, TARGET);
-    Object.assign(row, judged);
-    print(`  ${operation}: ${row.ratio.toFixed(1)} times as fast as Map<bigint>, ${text}`);
+    const { text, ...result } = verdict(row.ratio, TARGET);
+    Object.assign(row, result);
+    print(`  ${operation}: ${row.ratio.toFixed(1)} × the speed of Map<bigint>, ${text}`);
   }
   for (const row of rows) if (row.contestant === 'our index') row.lostShare = lost / entries;
   return rows;

@@ -1,6 +1,8 @@
-// Every kernel against its peers, on page sets by kind, once in cache and once out of it.
+// Every kernel against other implementations, by kind of page, on sets that fit the CPU cache and sets that
+// do not.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { openBuffers } from './kernels/buffers.mjs';
 import { raceCodec } from './kernels/codec-race.mjs';
 import { codecsOf } from './kernels/codecs.mjs';
 import { openCorpora } from './kernels/corpora.mjs';
@@ -8,14 +10,13 @@ import { openNative } from './kernels/native.mjs';
 import { npmCompressors } from './kernels/npm-compressors.mjs';
 import { raceHash, racePages } from './kernels/page-race.mjs';
 import { printRatios, printTargets } from './kernels/report.mjs';
-import { openRoom } from './kernels/room.mjs';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
 /**
- * Set sizes, and how thorough: a cached sample takes `minMs`; of a large set a peer from npm takes a part as
- * large as `slowBytes`.
+ * Set sizes and measurement effort. A sample takes at least `minMs`; peers from npm process only `slowBytes`
+ * of a set.
  */
 const FULL = {
   cached: { bytes: 256 * KiB, slowBytes: 256 * KiB, options: { rounds: 21, minMs: 2 } },
@@ -44,8 +45,8 @@ export async function run(argv) {
   const native = await openNative();
   for (const [name, reason] of Object.entries({ ...corpora.skipped, ...native.skipped }))
     process.stdout.write(`skipped: ${name}: ${reason}\n`);
-  const room = await openRoom(Math.max(sizes.cached.bytes, sizes.large.bytes));
-  const tools = { room, native, compressors: await npmCompressors() };
+  const buffers = await openBuffers(Math.max(sizes.cached.bytes, sizes.large.bytes));
+  const tools = { buffers, native, compressors: await npmCompressors() };
   const rows = [];
   try {
     for (const subject of subjects(tools, corpora)) {
@@ -76,23 +77,23 @@ export async function run(argv) {
   if (values.json) writeFileSync(values.json, `${JSON.stringify(rows, null, 1)}\n`);
 }
 
-/** What is raced: a name, on which kinds of pages, and how. */
-function subjects({ room, native, compressors }, corpora) {
+/** Everything that is measured: name, kinds of pages, and the function that races it. */
+function subjects({ buffers, native, compressors }, corpora) {
   const { functions } = native;
   const pageSubject = (name, raceIt) => ({
     name,
     corpora: corpora.kinds,
     race: (corpus, { bytes, slowBytes, options }) => {
-      const set = room.set(bytes, 4 * KiB);
+      const set = buffers.set(bytes, 4 * KiB);
       corpora.fill(corpus, set.srcView);
-      return raceIt({ name, room, set, functions, slowBytes, options });
+      return raceIt({ name, buffers, set, functions, slowBytes, options });
     },
   });
   const codecSubject = (codec) => ({
     name: codec.name,
     corpora: codec.changed ? corpora.changed : corpora.kinds,
     race: (corpus, { bytes, slowBytes, options }) => {
-      const set = room.set(bytes, codec.pageBytes);
+      const set = buffers.set(bytes, codec.pageBytes);
       if (codec.changed) corpora.fillChanged(corpus, set.baseView, set.srcView);
       else corpora.fill(corpus, set.srcView);
       return raceCodec({ codec, set, functions, compressors, slowBytes, options });
@@ -102,6 +103,6 @@ function subjects({ room, native, compressors }, corpora) {
     ...['scan', 'compare', 'profile', 'sketch'].map((name) => pageSubject(name, racePages)),
     pageSubject('xxh3-64', (race) => raceHash({ ...race, bits: 64 })),
     pageSubject('xxh3-128', (race) => raceHash({ ...race, bits: 128 })),
-    ...codecsOf(room.kernels.run, room.scratch).map(codecSubject),
+    ...codecsOf(buffers.kernels.run, buffers.scratch).map(codecSubject),
   ];
 }

@@ -1,5 +1,4 @@
-// Whole processes: `pageferry pack` against the general tools, interleaved and rotated in one run, medians of
-// wall time.
+// `pageferry pack` against general-purpose tools: whole processes in turns, medians of wall time.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,9 +25,7 @@ export async function run(argv) {
   const { series, clean } = await findImages(values.traces);
   const missing = ['lz4', 'zstd'].filter((tool) => !has(tool));
   if (missing.length > 0) {
-    process.stdout.write(
-      `skipped: ${missing.join(' and ')} not installed, so there is nothing to compare with\n`,
-    );
+    process.stdout.write(`skipped: ${missing.join(' and ')} not installed\n`);
     return;
   }
   const wants = (name) => values.only === undefined || values.only.split(',').includes(name);
@@ -67,7 +64,7 @@ class Bench {
     };
   }
 
-  /** Median wall ms, bytes and peak MiB of each command, taking turns. */
+  /** Run the commands in turns; return median wall ms, bytes and peak MiB of each. */
   measure(commands) {
     const taken = commands.map(() => []);
     for (let round = 0; round < this.runs; round++) {
@@ -107,7 +104,7 @@ class Bench {
       peakMiB = Math.max(peakMiB, Number(/peak (\d+)/.exec(stderr)?.[1] ?? 0) / 1024);
       bytes += statSync(out).size;
       unlinkSync(out);
-      // Our own report tells what each image came to.
+      // The report of pageferry has the bytes of each image.
       if (stdout.startsWith('{'))
         laterBytes = JSON.parse(stdout)
           .images.slice(1)
@@ -162,7 +159,7 @@ class Bench {
       this.pack([...files, '--threads', '2']),
     ]);
     const ours = {
-      name: `pageferry: all ${files.length} images less the first`,
+      name: `pageferry: all ${files.length} images minus the first`,
       ms: all.ms - first.ms,
       bytes: all.laterBytes,
       peakMiB: all.peakMiB,
@@ -192,7 +189,7 @@ class Bench {
   }
 }
 
-/** Whether a program is on the path. */
+/** Return whether a program is installed. */
 function has(program) {
   return spawnSync(program, ['--version']).error === undefined;
 }

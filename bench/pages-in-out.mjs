@@ -1,4 +1,4 @@
-// Getting pages into, about and out of wasm memory, by every way there is, against native memcpy (libc's,
+// Copying pages into, within and out of wasm memory, by every available method, against native memcpy (libc,
 // through koffi) on the same bytes of the same memory.
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -28,15 +28,17 @@ export async function run(argv) {
     const native = await loadNative();
     if (native)
       print(
-        `a call through koffi takes ${(1e6 * native.callMs).toFixed(0)} ns, which is taken off what native calls took`,
+        `a call through koffi takes ${(1e6 * native.callMs).toFixed(0)} ns, which is subtracted from native times`,
       );
     for (const [name, bytes] of Object.entries(SETS)) {
       const set = createSet(folder, bytes);
       try {
-        for (const [way, contestants] of Object.entries(waysOf(set, native))) {
+        for (const [direction, contestants] of Object.entries(directionsOf(set, native))) {
           for (const contestant of contestants) verify(contestant, set);
           const results = await race(contestants, { rounds: quick ? 5 : 21 });
-          rows.push(...report(name, way, contestants, withoutCall(contestants, results, native?.callMs)));
+          rows.push(
+            ...report(name, direction, contestants, withoutCall(contestants, results, native?.callMs)),
+          );
         }
       } finally {
         fs.closeSync(set.fd);
@@ -48,7 +50,7 @@ export async function run(argv) {
   writeRows(json, rows);
 }
 
-/** libc's memcpy and pread, or undefined where they cannot be had. */
+/** Load libc's memcpy and pread; undefined if they are not available. */
 async function loadNative() {
   try {
     const { default: koffi } = await import('koffi');
@@ -64,30 +66,30 @@ async function loadNative() {
     });
     return { memcpy, pread, callMs: medianMs };
   } catch (error) {
-    print(`memcpy: skipped, and with it all ratios: ${error.message.split('\n')[0]}`);
+    print(`memcpy and all ratios: skipped, ${error.message.split('\n')[0]}`);
     return undefined;
   }
 }
 
 /**
- * The same pages in a Uint8Array, in wasm memory and in a file, and as much room in wasm memory and outside.
+ * Create the same pages in a Uint8Array, in wasm memory and in a file, with equal buffers inside and outside.
  */
 function createSet(folder, bytes) {
   const memory = new WebAssembly.Memory({ initial: 1 + (2 * bytes) / 65536 });
   const module = new WebAssembly.Module(Buffer.from(COPY_MODULE.replaceAll(/\s/g, ''), 'hex'));
   const { copy } = new WebAssembly.Instance(module, { env: { memory } }).exports;
   const wasm = new Uint8Array(memory.buffer);
-  const [held, room] = [65536, 65536 + bytes];
+  const [stored, buffer] = [65536, 65536 + bytes];
   const pages = new Uint8Array(bytes);
   fillRandom(new Uint32Array(pages.buffer));
-  wasm.set(pages, held);
+  wasm.set(pages, stored);
   const file = join(folder, `${bytes}.raw`);
   fs.writeFileSync(file, pages);
   return {
     bytes,
     wasm,
-    held,
-    room,
+    stored,
+    buffer,
     pages,
     outside: new Uint8Array(bytes).fill(1),
     copy,
@@ -95,10 +97,8 @@ function createSet(folder, bytes) {
   };
 }
 
-/**
- * Contestants by what they do; the first of each is what the others are compared with, where there is one.
- */
-function waysOf(set, native) {
+/** Return contestants by direction; the first of each, where native code is available, is the reference. */
+function directionsOf(set, native) {
   return {
     'into wasm memory': intoMemory(set, native),
     'inside wasm memory': insideMemory(set, native),
@@ -119,59 +119,63 @@ const nativeCopy = (native, to, from) =>
       ]
     : [];
 
-function intoMemory({ bytes, wasm, room, pages }, native) {
-  const into = wasm.subarray(room, room + bytes);
+function intoMemory({ bytes, wasm, buffer, pages }, native) {
+  const into = wasm.subarray(buffer, buffer + bytes);
   const paged = () => {
-    for (let at = 0; at < bytes; at += PAGE_BYTES) wasm.set(pages.subarray(at, at + PAGE_BYTES), room + at);
+    for (let at = 0; at < bytes; at += PAGE_BYTES) wasm.set(pages.subarray(at, at + PAGE_BYTES), buffer + at);
   };
   return [
     ...nativeCopy(native, into, pages),
-    { name: 'set, all at once', into, judged: true, run: () => wasm.set(pages, room) },
+    { name: 'set, all at once', into, hasTarget: true, run: () => wasm.set(pages, buffer) },
     { name: 'set, page by page', into, run: paged },
   ].map((contestant) => ({ bytes, ...contestant }));
 }
 
-function insideMemory({ bytes, wasm, held, room, copy }, native) {
-  const into = wasm.subarray(room, room + bytes);
+function insideMemory({ bytes, wasm, stored, buffer, copy }, native) {
+  const into = wasm.subarray(buffer, buffer + bytes);
   const paged = () => {
-    for (let at = 0; at < bytes; at += PAGE_BYTES) copy(room + at, held + at, PAGE_BYTES);
+    for (let at = 0; at < bytes; at += PAGE_BYTES) copy(buffer + at, stored + at, PAGE_BYTES);
   };
   return [
-    ...nativeCopy(native, into, wasm.subarray(held, held + bytes)),
-    { name: 'memory.copy, all at once', into, judged: true, run: () => copy(room, held, bytes) },
+    ...nativeCopy(native, into, wasm.subarray(stored, stored + bytes)),
+    { name: 'memory.copy, all at once', into, hasTarget: true, run: () => copy(buffer, stored, bytes) },
     { name: 'memory.copy, page by page', into, run: paged },
     {
       name: 'copyWithin, all at once',
       into,
-      judged: true,
-      run: () => void wasm.copyWithin(room, held, held + bytes),
+      hasTarget: true,
+      run: () => void wasm.copyWithin(buffer, stored, stored + bytes),
     },
-    { name: 'set of a subarray', into, run: () => wasm.set(wasm.subarray(held, held + bytes), room) },
+    { name: 'set of a subarray', into, run: () => wasm.set(wasm.subarray(stored, stored + bytes), buffer) },
   ].map((contestant) => ({ bytes, ...contestant }));
 }
 
-function outOfMemory({ bytes, wasm, held, outside }, native) {
-  const from = () => wasm.subarray(held, held + bytes);
+function outOfMemory({ bytes, wasm, stored, outside }, native) {
+  const from = () => wasm.subarray(stored, stored + bytes);
   const paged = () => {
     for (let at = 0; at < bytes; at += PAGE_BYTES)
-      outside.set(wasm.subarray(held + at, held + at + PAGE_BYTES), at);
+      outside.set(wasm.subarray(stored + at, stored + at + PAGE_BYTES), at);
   };
   return [
     ...nativeCopy(native, outside, from()),
-    { name: 'set of a subarray, all at once', into: outside, judged: true, run: () => outside.set(from()) },
+    {
+      name: 'set of a subarray, all at once',
+      into: outside,
+      hasTarget: true,
+      run: () => outside.set(from()),
+    },
     { name: 'set of subarrays, page by page', into: outside, run: paged },
-    { name: 'Buffer.from, memory of its own', run: () => Buffer.from(from()) },
-    { name: 'slice, memory of its own', run: () => wasm.slice(held, held + bytes) },
+    { name: 'Buffer.from, new memory', run: () => Buffer.from(from()) },
+    { name: 'slice, new memory', run: () => wasm.slice(stored, stored + bytes) },
   ].map((contestant) => ({ bytes, ...contestant }));
 }
 
-function fromFile({ bytes, wasm, room, pages, fd }, native) {
-  const into = wasm.subarray(room, room + bytes);
+function fromFile({ bytes, wasm, buffer, pages, fd }, native) {
+  const into = wasm.subarray(buffer, buffer + bytes);
   const readBy = (chunk) => () => {
     for (let at = 0; at < bytes; at += chunk) {
       const length = Math.min(chunk, bytes - at);
-      if (fs.readSync(fd, wasm, room + at, length, at) !== length)
-        throw new Error('readSync: less than there is');
+      if (fs.readSync(fd, wasm, buffer + at, length, at) !== length) throw new Error('readSync: short read');
     }
   };
   const pread = native?.pread;
@@ -186,15 +190,14 @@ function fromFile({ bytes, wasm, room, pages, fd }, native) {
   ].map((contestant) => ({ bytes, ...contestant }));
 }
 
-/** Every way must bring all bytes over. */
+/** Expect that a contestant copies all bytes. */
 function verify({ name, into, run }, { pages }) {
   into?.fill(0xa5);
   const result = run();
-  if (Buffer.compare(into ?? result, pages) !== 0)
-    throw new Error(`${name}: the bytes that arrived are not those that were sent`);
+  if (Buffer.compare(into ?? result, pages) !== 0) throw new Error(`${name}: the copied bytes differ`);
 }
 
-/** What native code took by itself. */
+/** Subtract the cost of the call through koffi. */
 function withoutCall(contestants, results, callMs) {
   return results.map((result, i) => {
     if (!contestants[i].native) return result;
@@ -203,13 +206,13 @@ function withoutCall(contestants, results, callMs) {
   });
 }
 
-function report(set, way, contestants, results) {
+function report(set, direction, contestants, results) {
   const memcpy = results.find(({ name }) => name === 'native memcpy');
   const rows = results.map(({ name, medianMs, spread, perSecond }, i) => {
     const row = {
       suite: 'pages-in-out',
       set,
-      way,
+      direction,
       contestant: name,
       medianMs,
       spread,
@@ -217,9 +220,9 @@ function report(set, way, contestants, results) {
     };
     if (!memcpy) return row;
     const ratio = perSecond / memcpy.perSecond;
-    return contestants[i].judged ? { ...row, ratio, ...verdict(ratio, TARGET) } : { ...row, ratio };
+    return contestants[i].hasTarget ? { ...row, ratio, ...verdict(ratio, TARGET) } : { ...row, ratio };
   });
-  print(`\n${set} ${way}`);
+  print(`\n${set} ${direction}`);
   printTable(
     ['', 'GB/s', 'spread', 'of memcpy', ''],
     rows.map(({ contestant, bytesPerSecond, spread, ratio, text = '' }) => [

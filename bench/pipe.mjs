@@ -1,6 +1,6 @@
-// What one would use otherwise: whole processes through a pipe of a link's rate to a receiver that unpacks,
-// until it has all images. Peers get the images as one file and write one file; their turns are shuffled;
-// what arrives has to be what was sent.
+// pageferry against other tools: whole processes through a rate-limited pipe to a receiver that unpacks,
+// until it has all images. Other tools receive the images as one file and write one file. Turns are shuffled;
+// the output is verified.
 import { spawnSync } from 'node:child_process';
 import {
   closeSync,
@@ -25,7 +25,7 @@ import { collectImages } from './workloads/index.mjs';
 const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
 const LINKS = ['100Mbit', '1Gbit', '10Gbit'];
 const OURS = 'pageferry';
-/** Sender and receiver; `ALL` is the file with all images, `OUT` where they go. */
+/** Sender and receiver; `ALL` is the file with all images, `OUT` the output. */
 const PEERS = {
   'no compression': { send: 'cat ALL', receive: 'cat > OUT' },
   'lz4 -1': { tool: 'lz4', send: 'lz4 -1 -q -c ALL', receive: 'lz4 -d -q -f - OUT' },
@@ -33,9 +33,9 @@ const PEERS = {
   'zstd -1 -T2': { tool: 'zstd', send: 'zstd -1 -T2 -q -c ALL', receive: 'zstd -d -q -f -o OUT' },
   'zstd --adapt': { tool: 'zstd', send: 'zstd --adapt -q -c ALL', receive: 'zstd -d -q -f -o OUT' },
 };
-/** A pipe that is off by more is not what it says. */
+/** Maximum relative error of the pipe's rate. */
 const MAX_OFF = 0.03;
-/** Closer to its ceiling the pipe itself would be what is measured. */
+/** Highest usable rate, relative to the pipe's maximum: above it, the pipe itself would be measured. */
 const OF_CEILING = 0.8;
 
 export async function run(argv) {
@@ -44,7 +44,7 @@ export async function run(argv) {
     options.links = options.links.slice(0, 2);
     options.workloads = options.workloads.slice(0, 1);
   }
-  const folder = mkdtempSync(join(roomiest(), 'pageferry-pipe-'));
+  const folder = mkdtempSync(join(largestFolder(), 'pageferry-pipe-'));
   const rows = [];
   try {
     const pipe = openPipe(folder);
@@ -61,8 +61,8 @@ export async function run(argv) {
   writeRows(options.json, rows);
 }
 
-/** In memory, if there is room, so that no disk is measured. */
-function roomiest() {
+/** Return a folder in memory if it has enough space, so that no disk is measured. */
+function largestFolder() {
   try {
     const { bavail, bsize } = statfsSync('/dev/shm');
     return bavail * bsize > 8e9 ? '/dev/shm' : tmpdir();
@@ -71,14 +71,14 @@ function roomiest() {
   }
 }
 
-/** Those links that the pipe can be. */
+/** Return the links that the pipe can represent. */
 async function tryLinks(pipe, links) {
   const ceiling = await pipe.ceiling();
-  print(`the pipe itself lets through ${(ceiling / 1e9).toFixed(1)} Gbit/s at most`);
-  const able = [];
+  print(`the pipe's maximum rate is ${(ceiling / 1e9).toFixed(1)} Gbit/s`);
+  const usable = [];
   for (const link of links) {
     if (link.bitsPerSecond > OF_CEILING * ceiling) {
-      print(`  ${link.text}: skipped, the pipe itself is hardly faster or slower than that`);
+      print(`  ${link.text}: skipped, too close to the pipe's maximum rate`);
       continue;
     }
     const off = (await pipe.accuracy(link.bitsPerSecond)) - 1;
@@ -86,9 +86,9 @@ async function tryLinks(pipe, links) {
     print(
       `  ${link.text}: raw bytes take bytes x 8 / rate ${text}${Math.abs(off) > MAX_OFF ? ': NOT within 3 %' : ''}`,
     );
-    able.push(link);
+    usable.push(link);
   }
-  return able;
+  return usable;
 }
 
 async function measure(workload, options) {
@@ -153,7 +153,7 @@ async function overLink({ workload, images, files, all, bytesIn, pipe, folder, r
 
 const found = new Map();
 
-/** Whether a program is on the path; said once where it is not. */
+/** Return whether a program is installed; print once if it is not. */
 function has(tool) {
   if (tool !== undefined && !found.has(tool)) {
     found.set(tool, spawnSync(tool, ['--version']).error === undefined);
@@ -162,19 +162,20 @@ function has(tool) {
   return tool === undefined || found.get(tool);
 }
 
-/** @throws when something else arrived: one file with all images, or ours, a directory or one image */
+/** Compare the output with the images. @throws Error when it differs */
 function verify(name, images, out) {
   const files = name === OURS && images.length > 1 ? readdirSync(out).map((file) => join(out, file)) : [out];
   const expected =
     files.length === images.length ? images.map(({ bytes }) => [bytes]) : [images.map(({ bytes }) => bytes)];
-  if (files.length !== expected.length) throw new Error(`${name}: ${files.length} files arrived`);
+  if (files.length !== expected.length)
+    throw new Error(`${name}: ${files.length} output files, expected ${expected.length}`);
   files.sort().forEach((file, i) => {
-    if (!holds(file, expected[i])) throw new Error(`${name}: other bytes arrived in ${file}`);
+    if (!contains(file, expected[i])) throw new Error(`${name}: ${file} differs`);
   });
 }
 
-/** Whether a file is these parts, one after the other, and nothing else. */
-function holds(file, parts) {
+/** Return whether a file consists of exactly these parts. */
+function contains(file, parts) {
   const fd = openSync(file);
   const piece = Buffer.alloc(4 << 20);
   try {
@@ -194,7 +195,7 @@ function printTimes(rows, links) {
   const at = (tool, { text }) => rows.find((row) => row.tool === tool && row.link === text).wallMs;
   const tools = [...new Set(rows.map(({ tool }) => tool))];
   printTable(
-    ['wall ms until all is there', ...links.map(({ text }) => text)],
+    ['wall ms until all images are stored', ...links.map(({ text }) => text)],
     [
       ...tools.map((tool) => [tool, ...links.map((link) => at(tool, link).toFixed(0))]),
       ...tools
@@ -210,7 +211,7 @@ function printTimes(rows, links) {
 function printMeans(rows) {
   const ours = rows.filter(({ tool }) => tool === OURS);
   if (ours.length === 0) return;
-  print(`\n${OURS}, wall time as a share of theirs, ${ours.length} pairs of workload and link:`);
+  print(`\n${OURS}, wall time relative to the others, ${ours.length} pairs of workload and link:`);
   const theirs = (one, tools) =>
     Math.min(
       ...rows
@@ -221,7 +222,7 @@ function printMeans(rows) {
         .map(({ wallMs }) => wallMs),
     );
   const peers = [...new Set(rows.map(({ tool }) => tool))].filter((tool) => tool !== OURS);
-  const lines = [...peers.map((peer) => [peer, [peer]]), ['the best of them, each time', peers]].map(
+  const lines = [...peers.map((peer) => [peer, [peer]]), ['the best of them in each case', peers]].map(
     ([name, tools]) => {
       const ratios = ours.map((one) => one.wallMs / theirs(one, tools));
       return [
@@ -232,5 +233,5 @@ function printMeans(rows) {
       ];
     },
   );
-  printTable(['against', 'geometric mean', 'worst', 'times slower'], lines);
+  printTable(['against', 'geometric mean', 'worst', 'cases slower'], lines);
 }

@@ -1,8 +1,8 @@
-// Is the model right? What it predicts from a run without a link (src/analyze/tradeoff/model.ts) against the
-// same stream over a paced link in real time, until the last byte has gone. Decoding is left out on both
-// sides: one process cannot be both ends of a link.
+// Accuracy of the model of pipelined time (src/analyze/tradeoff/model.ts): its prediction from a run without
+// a link, against the same stream over a rate-limited link in real time, until the last byte is sent.
+// Decoding is excluded from both: one process cannot be both ends of a link.
+import { pipelinedTime } from '../build/internal.mjs';
 import { bytesSource, createEncoder } from '../dist/index.js';
-import { bundled } from './kernels/load.mjs';
 import { print, printTable, writeRows } from './kernels/suite.mjs';
 import { median, shuffler } from './race.mjs';
 import { createLink, realTime, schedule } from './tradeoff/link.mjs';
@@ -10,16 +10,15 @@ import { readLinkOptions } from './tradeoff/options.mjs';
 import { collectGarbage, createRunner, encoderOptions } from './tradeoff/runner.mjs';
 import { collectImages } from './workloads/index.mjs';
 
-const WAYS = ['fixed:raw', 'fixed:lz4', 'fixed:zstd:1', 'fixed:zstd:3', 'adaptive'];
+const STRATEGIES = ['fixed:raw', 'fixed:lz4', 'fixed:zstd:1', 'fixed:zstd:3', 'adaptive'];
 const MAX_OFF = 0.1;
 
 export async function run(argv) {
   const options = await readLinkOptions(argv, { links: ['300Mbit', '1Gbit', '10Gbit'], runs: 5 });
-  const { pipelinedTime } = await bundled('src/analyze/tradeoff/model.ts');
   const rows = [];
   for (const workload of options.quick ? options.workloads.slice(0, 1) : options.workloads) {
     const images = await collectImages(workload, options);
-    const found = await compare(workload.name, images, options, pipelinedTime);
+    const found = await compare(workload.name, images, options);
     report(workload.name, found, options);
     rows.push(...found);
   }
@@ -31,14 +30,14 @@ export async function run(argv) {
   writeRows(options.json, rows);
 }
 
-/** Runs with and without the link take turns; the medians of both are compared. */
-async function compare(workload, images, { links, rounds, threads }, pipelinedTime) {
+/** Run with and without the link in turns; compare the medians. */
+async function compare(workload, images, { links, rounds, threads }) {
   const runner = createRunner(images, threads);
-  const lanes = WAYS.flatMap((strategy) =>
+  const lanes = STRATEGIES.flatMap((strategy) =>
     links.map((link) => ({ strategy, link, predictedMs: [], measuredMs: [] })),
   );
   const shuffled = shuffler(1);
-  // The first round is to warm up.
+  // The first round is the warm-up.
   for (let round = 0; round <= rounds; round++)
     for (const lane of shuffled(lanes)) {
       const { strategy, link } = lane;
@@ -64,7 +63,7 @@ async function compare(workload, images, { links, rounds, threads }, pipelinedTi
   });
 }
 
-/** Milliseconds until the last byte has gone. */
+/** Return the milliseconds until the last byte is sent. */
 async function paced(images, strategy, bitsPerSecond, threads) {
   const link = createLink(schedule([{ bitsPerSecond }]), realTime, 1 << 20);
   const output = (parts) => link.send(parts.reduce((sum, { length }) => sum + length, 0));
@@ -83,7 +82,7 @@ function report(workload, rows, { links, rounds, threads }) {
   print(`\n${workload}, ${threads} threads, medians of ${rounds}: predicted → measured ms (ratio)`);
   printTable(
     ['', ...links.map(({ text }) => text)],
-    WAYS.map((strategy) => [
+    STRATEGIES.map((strategy) => [
       strategy,
       ...links.map(({ text }) => {
         const { predictedMs, measuredMs, ratio } = rows.find(

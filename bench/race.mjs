@@ -1,12 +1,9 @@
-// A race: contestants that do the same work take turns, in another order every round, so that whatever else
-// the machine does hits all of them alike. A sample is as many runs as `minMs` needs, so that a clock's tick
-// is nothing in it.
+// Compares contestants that do the same work: they take turns, in another order each round, so that other
+// load on the machine affects all alike. A sample repeats a run until it takes `minMs`, so that the clock's
+// resolution does not matter.
 import { Bench } from 'tinybench';
 
-/**
- * What reads the time, in milliseconds: the wall's, or what the process (with all its threads) had of the
- * CPU.
- */
+/** Clocks, in milliseconds: wall time, or CPU time of all threads of the process. */
 const CLOCKS = {
   wall: () => performance.now(),
   cpu: () => {
@@ -16,11 +13,11 @@ const CLOCKS = {
 };
 
 /**
- * Races contestants `{ name, bytes (or count) a run, run(), before?() }`. `before` is called ahead of every
- * sample, which is then one run, and is not timed; the run of a contestant with `ownClock` gives the
- * milliseconds itself, after one run more that warms it up unless `warmUp` is false. A run should be some
- * microseconds of work, since it is called through a closure. Returns, in the order given, `{ name, medianMs
- * (of one run), spread (interquartile range / median), perSecond (bytes or counts) }`.
+ * Race contestants `{ name, run(), bytes or count per run, before?() }`. `before` is called before every
+ * sample, which is then a single run, and is not timed. A contestant with `ownClock` returns the milliseconds
+ * from `run`; it gets one warm-up run unless `warmUp` is false. A run should take some microseconds, because
+ * it is called through a closure. Returns, in the given order, `{ name, medianMs per run, spread
+ * (interquartile range / median), perSecond (bytes or counts) }`.
  */
 export async function race(contestants, { rounds, minMs = 2, clock = 'wall', seed = 1, warmUp = true }) {
   const now = CLOCKS[clock];
@@ -56,12 +53,12 @@ export async function race(contestants, { rounds, minMs = 2, clock = 'wall', see
   });
 }
 
-/** The middle value; of an even number, the mean of the two in the middle. */
+/** Return the median; of an even number of values the mean of the middle two. */
 export function median(values) {
   return quantile(values, 0.5);
 }
 
-/** The same orders in every run: a function that gives a shuffled copy of a list. */
+/** Return a seeded function that returns a shuffled copy of a list. */
 export function shuffler(seed) {
   let state = seed;
   return (list) => {
@@ -86,7 +83,7 @@ function quantile(values, share) {
   return sorted[low] + (at - low) * ((sorted[low + 1] ?? sorted[low]) - sorted[low]);
 }
 
-/** Milliseconds of one run. */
+/** Return the milliseconds per run of one sample. */
 async function sample({ contestant, repeats }, now) {
   contestant.before?.();
   if (contestant.ownClock) return await contestant.run();
@@ -98,10 +95,7 @@ async function sample({ contestant, repeats }, now) {
   return (now() - from) / repeats;
 }
 
-/**
- * Warms up (until the JIT had its say: three samples of `minMs`) and tells how many runs a sample of `minMs`
- * takes.
- */
+/** Warm up until three samples took `minMs`; return the runs per sample of `minMs`. */
 async function repeatsFor(lane, minMs, now) {
   let repeats = 1;
   if (lane.contestant.before || lane.contestant.ownClock) {
@@ -112,7 +106,7 @@ async function repeatsFor(lane, minMs, now) {
     const ms = await sample({ ...lane, repeats }, now);
     if (ms * repeats >= minMs) warm++;
     if (ms * repeats >= 50 * minMs) break;
-    // A clock that did not tick tells nothing: twice as many then.
+    // The clock did not advance: double the count.
     repeats = ms > 0 ? Math.min(Math.max(1, Math.ceil(minMs / ms)), 16 * repeats) : 2 * repeats;
   }
   return repeats;

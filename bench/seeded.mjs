@@ -1,4 +1,4 @@
-/** The same 32-bit numbers each time (mulberry32). */
+/** Return a seeded generator of 32-bit numbers (mulberry32). */
 export function seeded(seed) {
   let state = seed >>> 0;
   return () => {

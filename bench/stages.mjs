@@ -1,6 +1,5 @@
-// Where the time of encoding goes, stage by stage, on one thread: an encoder whose parts tell a clock when
-// they are at work (kernels/staged-encoder.mjs), in turns with one left alone, so that it shows what the
-// looking itself costs.
+// Encoding time by stage, on one thread: an encoder whose parts report to a clock
+// (kernels/staged-encoder.mjs), in turns with an unmodified one, which shows the cost of the measurement.
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -22,7 +21,7 @@ import {
 import { median, race } from './race.mjs';
 
 const PAGE_BYTES = 4096;
-/** What deciding about pages may cost, as a share of what the chosen codecs' own kernels take. */
+/** Maximum time for decisions about pages, relative to the time of the chosen codecs' kernels. */
 const TARGET = 0.35;
 const DECIDING = ['scan', 'fingerprint', 'find', 'profile', 'choose', 'tried'];
 
@@ -36,8 +35,8 @@ export async function run(argv) {
     link = '1Gbit',
   } = readOptions(argv, 'traces', 'runs', 'strategy', 'link');
   const rounds = wholeNumber('runs', runs, quick ? 1 : 5);
-  const linkBitsPerSecond = await checkedOption('link', link, 'bitRate');
-  await checkedOption('strategy', strategy, 'strategy');
+  const linkBitsPerSecond = checkedOption('link', link);
+  checkedOption('strategy', strategy);
   const rows = [];
   const { series, clean } = await findImages(traces);
   const folder = fs.mkdtempSync(join(tmpdir(), 'pageferry-bench-'));
@@ -75,11 +74,11 @@ async function measure(job, rounds) {
       return account?.totalMs ?? summary.encodeMs;
     },
   });
-  const results = await race([contestant('left alone', undefined), contestant('by stages', clock)], {
+  const results = await race([contestant('unmodified', undefined), contestant('by stage', clock)], {
     rounds,
   });
   verify(job.name, summaries);
-  // The first of each was to warm up.
+  // The first of each is the warm-up.
   return report(job, rounds, taken.slice(1), results, summaries.at(-1));
 }
 
@@ -89,7 +88,7 @@ async function encode({ images, strategy, linkBitsPerSecond, out }, clock) {
   try {
     const pages = sources.reduce((sum, { bytes }) => sum + bytes / PAGE_BYTES, 0);
     const sink = (parts) => void fs.writevSync(fd, parts);
-    // As `pageferry pack` sets them.
+    // The options of `pageferry pack`.
     const options = {
       strategy,
       linkBitsPerSecond,
@@ -121,7 +120,7 @@ async function encode({ images, strategy, linkBitsPerSecond, out }, clock) {
   }
 }
 
-/** All runs must have found the same of the pages that need no bytes, and the same images. */
+/** Expect the same images and the same counts of pages without bytes from all runs. */
 function verify(name, summaries) {
   const [first, ...others] = summaries.map(({ images, codecs: { zero, fill, unchanged, 'same-as': same } }) =>
     JSON.stringify([
@@ -133,7 +132,7 @@ function verify(name, summaries) {
     ]),
   );
   if (others.some((other) => other !== first))
-    throw new Error(`${name}: looking at the stages changed what was encoded`);
+    throw new Error(`${name}: the measurement changed the encoded stream`);
 }
 
 function report({ name, images, strategy, link }, rounds, taken, [alone, staged], summary) {
@@ -144,8 +143,8 @@ function report({ name, images, strategy, link }, rounds, taken, [alone, staged]
   const lines = [
     ...Object.entries(STAGES).map(([stage, what]) => [stage, what, stageMs(stage)]),
     ['waiting', 'waiting for the file', idleMs],
-    ['clock', 'the clock itself', of((one) => one.clockMs)],
-    // Waiting is no stage that anything enters.
+    ['clock', 'clock', of((one) => one.clockMs)],
+    // Waiting is not a stage: subtract it from the outermost one.
     ['unexplained', 'unexplained', of(({ stages, idleMs: idle }) => stages.get('rest') - idle)],
   ];
   const base = {
@@ -168,7 +167,7 @@ function report({ name, images, strategy, link }, rounds, taken, [alone, staged]
   );
   print(`  pages: ${codecs.join(', ')}; ${summary.bytesIn} bytes in, ${summary.bytesOut} out`);
   printTable(
-    ['stage', 'ms', 'µs a page', 'share'],
+    ['stage', 'ms', 'µs per page', 'share'],
     [
       ...lines.map(([, what, ms]) => [what, ...figures(ms, summary.pages, totalMs)]),
       ['total', ...figures(totalMs, summary.pages, totalMs)],
@@ -176,7 +175,7 @@ function report({ name, images, strategy, link }, rounds, taken, [alone, staged]
   );
   const overhead = totalMs / alone.medianMs - 1;
   print(
-    `  left alone it takes ${alone.medianMs.toFixed(0)} ms: by stages ${(100 * overhead).toFixed(1)} % more`,
+    `  unmodified: ${alone.medianMs.toFixed(0)} ms; the measurement adds ${(100 * overhead).toFixed(1)} %`,
   );
   return [...rows, decide(base, stageMs, { totalMs, aloneMs: alone.medianMs, spread: staged.spread })];
 }
@@ -185,24 +184,22 @@ function figures(ms, pages, totalMs) {
   return [ms.toFixed(1), ((1000 * ms) / pages).toFixed(3), `${((100 * ms) / totalMs).toFixed(1)} %`];
 }
 
-/** The figure that has a target. */
+/** Print and return the ratio that has a target. */
 function decide(base, stageMs, totals) {
   const sum = (stages) => stages.reduce((ms, stage) => ms + stageMs(stage), 0);
   const codecMs = stageMs('codec');
   const ratio = sum(DECIDING) / codecMs;
-  const { text, ...judged } = verdict(ratio, TARGET, { atMost: true });
-  print(
-    `  deciding (survey, fingerprint, zero and duplicate pages, profile, choose, codecs not taken) / chosen codecs' kernels:`,
-  );
+  const { text, ...result } = verdict(ratio, TARGET, { atMost: true });
+  print(`  decisions (scan, digests, dedup, profile, strategy, rejected codecs) / chosen codecs' kernels:`);
   print(
     `  ${ratio.toFixed(3)}, ${text}; with similar pages ${(sum([...DECIDING, 'similar']) / codecMs).toFixed(3)}`,
   );
   return {
     ...base,
-    stage: 'deciding / codec',
+    stage: 'decisions / codec',
     ratio,
     withSimilar: sum([...DECIDING, 'similar']) / codecMs,
     ...totals,
-    ...judged,
+    ...result,
   };
 }

@@ -1,11 +1,12 @@
-// Two workers against one: each has kernels and memory of its own, shares the compiled module, and takes
-// every other chunk of an image; scan, fingerprint and lz4 of real pages. What counts is each thread's CPU
-// time, which says what a machine with idle cores would give; the wall time beside it is this machine's.
+// Two workers against one: each has kernels and memory of its own, shares the compiled module, and processes
+// every other chunk of an image: scan, digests and lz4 of real pages. The result is the CPU time of the
+// busiest thread, which a machine with idle cores would need; the wall time on this machine is printed beside
+// it.
 import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
+import { kernelModule, packedLz4Capacity } from '../build/internal.mjs';
 import { openImage } from '../dist/node.js';
 import { findImages } from './images.mjs';
-import { bundled } from './kernels/load.mjs';
 import { print, printTable, readOptions, verdict, wholeNumber, writeRows } from './kernels/suite.mjs';
 import { median, race } from './race.mjs';
 
@@ -21,7 +22,7 @@ export async function run(argv) {
   const rows = [];
   if (!process.threadCpuUsage && !existsSync('/proc/thread-self/schedstat')) {
     print(
-      'threads: skipped, neither process.threadCpuUsage (Node 22.15 on) nor /proc/thread-self/schedstat tells a thread CPU time',
+      'threads: skipped, neither process.threadCpuUsage (Node 22.15 on) nor /proc/thread-self/schedstat gives the CPU time of a thread',
     );
   } else {
     const { series, clean } = await findImages(traces);
@@ -35,19 +36,19 @@ export async function run(argv) {
   writeRows(json, rows);
 }
 
-/** Whole chunks of an image in memory that all threads see, without stretches of nothing but zeros. */
+/** Read chunks of an image into shared memory, except those that are all zeros. */
 function readPages(file, quick) {
-  const most = quick ? MAX_BYTES / 4 : MAX_BYTES;
-  const pages = new Uint8Array(new SharedArrayBuffer(most));
+  const maxBytes = quick ? MAX_BYTES / 4 : MAX_BYTES;
+  const pages = new Uint8Array(new SharedArrayBuffer(maxBytes));
   const source = openImage(file);
   try {
     let used = 0;
-    for (let at = 0; used < most; at += CHUNK_BYTES) {
+    for (let at = 0; used < maxBytes; at += CHUNK_BYTES) {
       const chunk = pages.subarray(used, used + CHUNK_BYTES);
       if (source.readAt(chunk, at) < CHUNK_BYTES) break;
       if (chunk.some((byte) => byte !== 0)) used += CHUNK_BYTES;
     }
-    if (used < 2 * CHUNK_BYTES) throw new Error(`${file}: too small to share out`);
+    if (used < 2 * CHUNK_BYTES) throw new Error(`${file}: fewer than two nonzero chunks`);
     return pages.subarray(0, used);
   } finally {
     source.close();
@@ -60,10 +61,10 @@ async function measure(name, pages, rounds) {
   try {
     const alone = () => workers.ask([{ first: 0, step: 1, chunks }]);
     const both = () => workers.ask([0, 1].map((first) => ({ first, step: 2, chunks })));
-    // Both have done everything once before it counts; what they wrote must be the same bytes.
+    // Warm-up of both workers, and a comparison of the bytes that they write.
     const expected = await bytesAfter(workers, alone);
     if (Buffer.compare(expected, await bytesAfter(workers, both)) !== 0)
-      throw new Error(`${name}: two workers wrote other bytes than one`);
+      throw new Error(`${name}: the output of two workers differs from that of one`);
     await workers.ask([0, 1].map(() => ({ first: 0, step: 1, chunks })));
     const contestants = [
       contestant('one worker, all chunks', alone),
@@ -76,7 +77,7 @@ async function measure(name, pages, rounds) {
   }
 }
 
-/** Its time is its busiest thread's on the CPU; what the wall's clock said is kept beside. */
+/** Return a contestant whose time is the CPU time of its busiest thread; `wall` collects the wall times. */
 function contestant(name, ask) {
   const wall = [];
   const run = async () => {
@@ -88,7 +89,7 @@ function contestant(name, ask) {
   return { name, ownClock: true, run, wall };
 }
 
-/** What two emptied shared memories hold after a run. */
+/** Clear the shared outputs, run, and return a copy of them. */
 async function bytesAfter({ out, results }, run) {
   out.fill(0);
   results.fill(0);
@@ -97,9 +98,6 @@ async function bytesAfter({ out, results }, run) {
 }
 
 async function startWorkers(pages, chunks) {
-  const [{ kernelModule }, { packedLz4Capacity }] = await Promise.all(
-    ['src/kernels/kernels.ts', 'src/codec/lz4.ts'].map((path) => bundled(path)),
-  );
   const out = new Uint8Array(
     new SharedArrayBuffer(chunks * (16 * CHUNK_PAGES + packedLz4Capacity(CHUNK_BYTES))),
   );
@@ -115,7 +113,7 @@ async function startWorkers(pages, chunks) {
   const pool = [0, 1].map(
     () => new Worker(new URL('./kernels/threads-worker.mjs', import.meta.url), { workerData }),
   );
-  // From a worker that failed no reply comes.
+  // A worker that failed sends no reply.
   const failed = new Promise((_, reject) => {
     for (const worker of pool) worker.once('error', reject);
   });
@@ -125,7 +123,7 @@ async function startWorkers(pages, chunks) {
   return {
     out,
     results,
-    /** One job for each worker, from the first on; their replies when all are done. */
+    /** Send one job to each worker, beginning with the first; resolve with all replies. */
     ask: (jobs) =>
       Promise.all(
         jobs.map((job, i) => {
@@ -152,9 +150,9 @@ function report(name, bytes, rounds, [one, two], contestants) {
   };
   row.ratio = row.oneCpuMs / row.twoLargestCpuMs;
   row.wallRatio = row.oneWallMs / row.twoWallMs;
-  const { text, ...judged } = verdict(row.ratio, TARGET);
+  const { text, ...result } = verdict(row.ratio, TARGET);
   print(
-    `\n${name}, ${bytes >>> 20} MiB, scan, fingerprint and lz4; medians of ${rounds}; CPU time by ${row.clock}`,
+    `\n${name}, ${bytes >>> 20} MiB, scan, digests and lz4; medians of ${rounds}; CPU time by ${row.clock}`,
   );
   printTable(
     ['', 'CPU ms (busiest thread)', 'wall ms'],
@@ -164,6 +162,6 @@ function report(name, bytes, rounds, [one, two], contestants) {
       ['one / two', row.ratio.toFixed(2), row.wallRatio.toFixed(2)],
     ],
   );
-  print(`  CPU time ${text}; the outputs are the same bytes`);
-  return { ...row, ...judged };
+  print(`  CPU time ${text}; the outputs are equal`);
+  return { ...row, ...result };
 }

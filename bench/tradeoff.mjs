@@ -1,8 +1,8 @@
-// Overhead against transfer size: workloads x strategies x links, in one run. A strategy encodes and decodes
-// a workload in this process, with nothing to wait for; the model (`src/analyze/tradeoff/model.ts`) makes the
-// pipelined time over a link of it. Strategies take turns, in another order every round; what is decoded has
-// to be what went in.
-import { bundled } from './kernels/load.mjs';
+// Overhead and transfer size of workloads × strategies × links, in one run. Each strategy encodes and decodes
+// a workload in this process, without a link; the model (src/analyze/tradeoff/model.ts) computes the
+// pipelined time over each link. Strategies take turns, in another order each round. Decoded images are
+// verified.
+import { pipelinedTime } from '../build/internal.mjs';
 import { print, writeRows } from './kernels/suite.mjs';
 import { median, race } from './race.mjs';
 import { readLinkOptions } from './tradeoff/options.mjs';
@@ -11,7 +11,7 @@ import { collectGarbage, createRunner } from './tradeoff/runner.mjs';
 import { collectImages } from './workloads/index.mjs';
 
 const LINKS = ['100Mbit', '1Gbit', '10Gbit', '40Gbit', '100Gbit'];
-/** They do the same whatever the link. */
+/** Strategies that do not depend on the link's rate. */
 const LINK_BLIND = [
   'fixed:raw',
   'fixed:lz4',
@@ -26,12 +26,11 @@ const LINK_BLIND = [
 
 export async function run(argv) {
   const options = await readLinkOptions(argv, { links: LINKS, runs: 5 });
-  const { pipelinedTime } = await bundled('src/analyze/tradeoff/model.ts');
   const rows = [];
   for (const workload of options.workloads) {
     const reason = workload.unavailable?.();
     if (reason) print(`\n${workload.name}: skipped, ${reason}`);
-    else rows.push(...(await measure(workload, options, pipelinedTime)));
+    else rows.push(...(await measure(workload, options)));
   }
   printSummary(rows);
   writeRows(
@@ -40,7 +39,7 @@ export async function run(argv) {
   );
 }
 
-async function measure(workload, options, pipelinedTime) {
+async function measure(workload, options) {
   const { links, rounds, threads } = options;
   const images = await collectImages(workload, options);
   const runner = createRunner(images, threads);
@@ -56,15 +55,15 @@ async function measure(workload, options, pipelinedTime) {
     },
   }));
   await race(contestants, { rounds });
-  // The first of each was to warm up.
+  // The first of each is the warm-up.
   const rows = lanes.flatMap((lane) =>
-    lane.links.map((link) => row(workload, lane, link, lane.samples.slice(1), pipelinedTime)),
+    lane.links.map((link) => row(workload, lane, link, lane.samples.slice(1))),
   );
   printWorkload({ workload, images, rows, links, rounds, threads, ...runner });
   return rows;
 }
 
-/** What runs: the link-blind once for all links, the others once a link. */
+/** Return the contestants: strategies that do not depend on the link once, the others once per link. */
 function lanesOf({ links, strategies }) {
   const blind = LINK_BLIND.map((name) => ({ name, strategy: name, links, followsLink: false }));
   const others = [
@@ -77,7 +76,7 @@ function lanesOf({ links, strategies }) {
   ];
 }
 
-function row({ name, isMixed = false }, lane, { text, bitsPerSecond }, samples, pipelinedTime) {
+function row({ name, isMixed = false }, lane, { text, bitsPerSecond }, samples) {
   const of = (pick) => median(samples.map(pick));
   return {
     workload: name,
@@ -89,7 +88,7 @@ function row({ name, isMixed = false }, lane, { text, bitsPerSecond }, samples, 
     decodeMs: of(({ decodeMs }) => decodeMs),
     pipelinedMs: of((measure) => pipelinedTime(measure, { bitsPerSecond }).totalMs),
     cpuMs: of(({ cpuMs }) => cpuMs),
-    // For the report alone.
+    // Used by the report only.
     pages: samples[0].pages,
     isMixed,
     followsLink: lane.followsLink,

@@ -25,6 +25,7 @@ if (results.some(({ status }) => status === 'rejected')) process.exitCode = 1;
 async function buildJavaScript() {
   await run('scripts/build-kernels.mjs');
   await run('scripts/build-worker.mjs');
+  await run('scripts/build-internal.mjs');
   await run(TSUP, '--silent');
 }
 

@@ -1,28 +1,23 @@
-// Feeds seeded hostile inputs to kernels, decoder and page reader until as many as asked are done; see
-// docs/hostile-input.md.
+// Feeds seeded hostile inputs to kernels, decoder and page reader (docs/hostile-input.md).
 //
-//   node scripts/fuzz.mjs [--seed N] [--inputs N] [--threads N] [--only kernel:N | stream:N | file:N]
-//
-// Needs the kernels built (npm run build:kernels && npm run build:worker).
-import { fileURLToPath } from 'node:url';
+//   npm run fuzz -- [--seed N] [--inputs N] [--threads N] [--only kernel:N | stream:N | file:N]
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { build } from 'esbuild';
+import { fuzzReport, runFuzzShard, sumFuzzShards } from '../build/internal.mjs';
 
-const SHARD = new URL('../build/fuzz/shard.mjs', import.meta.url);
-/** Of so many inputs, one is a stream; and as many are files. */
+/**
+ * One input in twelve is a stream for the decoder, one a file for the page reader; the others are for
+ * kernels.
+ */
 const STREAM_SHARE = 12;
 const KINDS = ['kernel', 'stream', 'file'];
-/** An input that takes this long hangs. */
+/** An input that takes longer is reported as a hang. */
 const HANG_MS = 20_000;
-/** More memory than this for the whole process is a failure: an input made it run away. */
+/** Memory limit of the whole process; exceeding it is a failure. */
 const MAX_RSS_MIB = 1024;
 
 if (isMainThread) await main();
-else {
-  const { runShard } = await import(SHARD.href);
-  parentPort.postMessage(await runShard(workerData));
-}
+else parentPort.postMessage(await runFuzzShard(workerData));
 
 async function main() {
   const { values } = parseArgs({
@@ -36,26 +31,12 @@ async function main() {
   const seed = number('seed', values.seed);
   const inputs = number('inputs', values.inputs);
   const threads = number('threads', values.threads);
-  const root = fileURLToPath(new URL('..', import.meta.url));
-  await build({
-    absWorkingDir: root,
-    entryPoints: ['test/hostile/shard.ts'],
-    outfile: fileURLToPath(SHARD),
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    packages: 'external',
-    sourcemap: true,
-    logOverride: { 'empty-import-meta': 'silent' },
-  });
-  process.setSourceMapsEnabled(true);
-  const { report, runShard, summed } = await import(SHARD.href);
   if (values.only !== undefined) {
     const [kind, at] = values.only.split(':');
     if (!KINDS.includes(kind)) wrong(`--only: expected kernel:N, stream:N or file:N, got ${values.only}`);
     const first = number('only', at);
-    const { tally, failures } = await runShard(alone(seed, kind, first));
-    finish(report(seed, tally), tally, failures);
+    const { tally, failures } = await runFuzzShard(alone(seed, kind, first));
+    finish(fuzzReport(seed, tally), tally, failures);
     return;
   }
   const streams = Math.floor(inputs / STREAM_SHARE);
@@ -66,63 +47,62 @@ async function main() {
     file: { first, step: threads, end: streams },
     progress: new SharedArrayBuffer(8),
   }));
-  const { tally, failures } = summed(await Promise.all(shards.map(watched)));
-  // The clock on the wall also counts what else the machine did: what is slow for its own sake is slow again.
+  const { tally, failures } = sumFuzzShards(await Promise.all(shards.map(watched)));
+  // Wall time includes other processes' work: a slow input counts only if it is slow again alone.
   for (const input of tally.slow.splice(0)) {
     const [kind, at] = input.split(':');
-    const again = await runShard(alone(seed, kind, Number(at)));
-    if (again.tally.slowestMs <= 1000) continue;
+    const repeated = await runFuzzShard(alone(seed, kind, Number(at)));
+    if (repeated.tally.slowestMs <= 1000) continue;
     tally.slow.push(input);
-    failures.push(`--seed ${seed} --only ${input}: takes ${Math.round(again.tally.slowestMs)} ms`);
+    failures.push(`--seed ${seed} --only ${input}: takes ${Math.round(repeated.tally.slowestMs)} ms`);
   }
-  finish(report(seed, tally), tally, failures);
+  finish(fuzzReport(seed, tally), tally, failures);
 }
 
+/** A shard of one input. */
 function alone(seed, kind, first) {
   return { seed, [kind]: { first, step: 1, end: first + 1 } };
 }
 
-/** Runs a shard in a thread of its own, so that an input that never ends can be named. */
+/** Run a shard in a thread of its own, so that an input that never ends can be reported. */
 function watched(shard) {
   const worker = new Worker(new URL(import.meta.url), { workerData: shard });
   const progress = new Int32Array(shard.progress);
   return new Promise((resolve, reject) => {
     let last = '';
     let since = performance.now();
-    const watch = setInterval(() => {
+    const timer = setInterval(() => {
       const [kind, at] = progress;
       const input = `${KINDS[kind]}:${at}`;
       if (input !== last) [last, since] = [input, performance.now()];
       else if (performance.now() - since > HANG_MS) {
-        clearInterval(watch);
+        clearInterval(timer);
         worker.terminate();
-        reject(new Error(`hangs: --seed ${shard.seed} --only ${input}`));
+        reject(new Error(`no result for ${HANG_MS} ms: --seed ${shard.seed} --only ${input}`));
       }
     }, 500);
     worker.once('message', (result) => {
-      clearInterval(watch);
+      clearInterval(timer);
       resolve(result);
     });
     worker.once('error', reject);
     worker.once('exit', (code) => {
-      clearInterval(watch);
-      reject(new Error(`a thread ended with code ${code}`));
+      clearInterval(timer);
+      reject(new Error(`a fuzz thread ended with exit code ${code}`));
     });
   });
 }
 
 function finish(text, tally, failures) {
   process.stdout.write(`${text}\n`);
-  const depth = Object.entries(tally.messages).sort(([, a], [, b]) => b - a);
+  const errors = Object.entries(tally.messages).sort(([, a], [, b]) => b - a);
   process.stdout.write(
-    `\n${depth.length} different refusals:\n${depth.map(([what, times]) => `${String(times).padStart(9)}  ${what}`).join('\n')}\n`,
+    `\n${errors.length} different errors:\n${errors.map(([message, count]) => `${String(count).padStart(9)}  ${message}`).join('\n')}\n`,
   );
   for (const failure of failures) process.stdout.write(`\nFAILED ${failure}\n`);
   const rssMib = process.resourceUsage().maxRSS / 1024;
   if (rssMib > MAX_RSS_MIB)
-    process.stdout.write(
-      `\nFAILED ${Math.round(rssMib)} MiB of memory, at most ${MAX_RSS_MIB} are expected\n`,
-    );
+    process.stdout.write(`\nFAILED ${Math.round(rssMib)} MiB of memory, the limit is ${MAX_RSS_MIB} MiB\n`);
   if (failures.length > 0 || rssMib > MAX_RSS_MIB) process.exitCode = 1;
 }
 

@@ -1,6 +1,6 @@
-// Packs the streams of test/fixtures/streams with the built package:
+// Packs the streams of test/fixtures/streams with a built package:
 //
-//   node scripts/pack-stream-fixtures.mjs OUTPUT [DIST]
+//   npm run build && node scripts/pack-stream-fixtures.mjs OUTPUT [DIST]
 //
 // The stored ones were packed by version 0.1.0 as it was before the source tree was reorganised. They are not
 // made again: every later version has to unpack them. A version that changes the stream format adds a folder
@@ -9,24 +9,13 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
+import { streamFixtures } from '../build/internal.mjs';
 
 const [output, dist = 'dist'] = process.argv.slice(2);
 if (output === undefined) {
   process.stderr.write('usage: node scripts/pack-stream-fixtures.mjs OUTPUT [DIST]\n');
   process.exit(2);
 }
-const outfile = resolve('build/stream-fixtures.mjs');
-await build({
-  entryPoints: ['test/support/stream-fixtures.ts'],
-  outfile,
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
-  packages: 'external',
-  logOverride: { 'empty-import-meta': 'silent' },
-});
-const { streamFixtures } = await import(pathToFileURL(outfile).href);
 const { bytesSource, createEncoder } = await import(pathToFileURL(resolve(dist, 'index.js')).href);
 
 mkdirSync(output, { recursive: true });

@@ -1,3 +1,36 @@
-// Entry for benches and scripts: internals of the package, as it is built, that its public entries do not export, and the test
-// harnesses that are not test files. `npm run build:internal` bundles it into build/internal.mjs.
-export { readLink, parseRate } from '../src/cli/args.js';
+// The one entry through which benches and scripts reach internals: parts of the package that its public
+// entries do not export, and the harnesses that tests share. scripts/build-internal.mjs bundles it into
+// build/internal.mjs.
+export { pipelinedTime } from '../src/analyze/tradeoff/model.js';
+export { bitRate, strategy } from '../src/cli/values.js';
+export { createCodecContext } from '../src/codec/codec.js';
+export { packedLz4Capacity, packLz4 } from '../src/codec/lz4.js';
+export { PageIndex } from '../src/dedup/page-index.js';
+export { Arena } from '../src/kernels/arena.js';
+export { kernelModule } from '../src/kernels/kernels.js';
+export { LAYOUT } from '../src/kernels/layout.generated.js';
+export {
+  report as fuzzReport,
+  runShard as runFuzzShard,
+  summed as sumFuzzShards,
+} from '../test/hostile/shard.js';
+export { streamFixtures } from '../test/support/stream-fixtures.js';
+export { captureAll } from './qemu/capture.js';
+export {
+  buildGuest,
+  buildProgram,
+  checkerReport,
+  GUEST_WORKLOAD,
+  linuxSkipReason,
+  waitForChecks,
+} from './qemu/linux.js';
+export { startMachine } from './qemu/machine.js';
+export {
+  ADDRESSES,
+  closeNamespaces,
+  cpuSeconds,
+  namespacePrefix,
+  namespacesSkipReason,
+  openNamespaces,
+  sentBytes,
+} from './qemu/namespaces.js';

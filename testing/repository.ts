@@ -3,7 +3,10 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = findRoot();
 
-/** Return the absolute path of a file of this repository; works in bundles too, which are not where their sources are. */
+/**
+ * Return the absolute path of a file of this repository; works in bundles too, which are not where their
+ * sources are.
+ */
 export function repositoryFile(path: string): string {
   return fileURLToPath(new URL(path, ROOT));
 }

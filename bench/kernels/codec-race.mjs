@@ -1,32 +1,33 @@
-// One codec, one page set: everyone encodes and decodes it, is checked, then raced.
+// One codec and one page set: every contestant encodes and decodes it, the results are compared, then they
+// are raced.
 import { race } from '../race.mjs';
 import { native, ours } from './codecs.mjs';
 import { overPages } from './npm-compressors.mjs';
 
 /**
- * Rows of both directions; `set` holds the corpus. `slowBytes`: how much of the set a peer from npm works
- * through in one run.
+ * Race a codec against its peers and return a row per direction and peer. `set` holds the pages; peers from
+ * npm process the first `slowBytes` of it.
  */
 export async function raceCodec({ codec, set, functions, compressors, slowBytes, options }) {
   const setBytes = set.pages * set.pageBytes;
-  const arenas = [0, 1, 2].map((n) => ({ ...set, ...set.arena(n) }));
-  const us = { name: 'ours', ...ours(codec, arenas[0]), bytes: setBytes };
-  proveInMemory(us, codec, arenas[0]);
-  us.sizes = arenas[0].lens;
+  const sets = [0, 1, 2].map((n) => ({ ...set, ...set.encodings(n) }));
+  const us = { name: 'ours', ...ours(codec, sets[0]), bytes: setBytes };
+  verifyInMemory(us, codec, sets[0]);
+  us.sizes = sets[0].lens;
   const contestants = [us];
   Object.entries(codec.native).forEach(([name, symbol], n) => {
     if (!functions[`${symbol}_encode`]) return;
-    const place = arenas[n + 1];
-    const peer = { name, peerKind: 'native', ...native(functions, symbol, codec, place), bytes: setBytes };
-    proveInMemory(peer, codec, place);
-    peer.sizes = place.lens;
-    if (name !== 'libzstd -1') proveSameFormat(codec, name, arenas[0], place);
+    const peerSet = sets[n + 1];
+    const peer = { name, peerKind: 'native', ...native(functions, symbol, codec, peerSet), bytes: setBytes };
+    verifyInMemory(peer, codec, peerSet);
+    peer.sizes = peerSet.lens;
+    if (name !== 'libzstd -1') verifySameFormat(codec, name, sets[0], peerSet);
     contestants.push(peer);
   });
   const views = codec.general ? set.views(Math.min(slowBytes, setBytes)) : [];
   for (const compressor of codec.general ? compressors : []) {
     const peer = overPages(compressor, views, set.pageBytes);
-    provePages(compressor.name, peer, views);
+    verifyPages(compressor.name, peer, views);
     const sizes = peer.encodings.map((bytes) => bytes.length);
     const bytes = views.length * set.pageBytes;
     contestants.push({ name: compressor.name, peerKind: 'npm', ...peer, bytes, sizes });
@@ -69,46 +70,46 @@ function rowsOf(direction, contestants, results) {
     ratio: us.perSecond / results[i + 1].perSecond,
     oursSpread: us.spread,
     peerSpread: results[i + 1].spread,
-    // Of the same pages, where the peer had fewer.
+    // Of the pages that the peer processed.
     oursBytes: sum(contestants[0].sizes.subarray(0, peer.sizes.length)),
     peerBytes: sum(peer.sizes),
   }));
 }
 
-/** Encodes, decodes and compares the whole set. */
-function proveInMemory(contestant, codec, { lens, srcView, baseView, decodedView }) {
+/** Encode, decode and compare the whole set. */
+function verifyInMemory(contestant, codec, { lens, srcView, baseView, decodedView }) {
   lens.fill(-1);
   contestant.encode();
-  const unfit = lens.findIndex((bytes) => bytes < 0);
-  if (unfit >= 0) throw new Error(`${codec.name}, ${contestant.name}: page ${unfit} was not encoded`);
+  const failed = lens.findIndex((bytes) => bytes < 0);
+  if (failed >= 0) throw new Error(`${codec.name}, ${contestant.name}: page ${failed} was not encoded`);
   if (codec.changed) decodedView.set(baseView);
   else decodedView.fill(0xa5);
-  const good = contestant.decode();
-  if (good !== lens.length)
-    throw new Error(`${codec.name}, ${contestant.name}: page ${good} was not decoded`);
-  proveEqual(`${codec.name}, ${contestant.name}`, decodedView, srcView);
+  const count = contestant.decode();
+  if (count !== lens.length)
+    throw new Error(`${codec.name}, ${contestant.name}: page ${count} was not decoded`);
+  expectEqual(`${codec.name}, ${contestant.name}`, decodedView, srcView);
 }
 
-/** A peer of the same format: our decoder has to read it. */
-function proveSameFormat(codec, name, mine, theirs) {
+/** Decode with our kernel what a peer of the same format encoded. */
+function verifySameFormat(codec, name, own, theirs) {
   if (codec.changed) theirs.decodedView.set(theirs.baseView);
   else theirs.decodedView.fill(0xa5);
-  const reader = ours(codec, { ...mine, out: theirs.out, lens: theirs.lens });
+  const reader = ours(codec, { ...own, out: theirs.out, lens: theirs.lens });
   if (reader.decode() !== theirs.lens.length)
-    throw new Error(`${codec.name}: ours refuses what ${name} wrote`);
-  proveEqual(`${codec.name} by ${name}, read by ours`, theirs.decodedView, theirs.srcView);
+    throw new Error(`${codec.name}: our decoder rejects the output of ${name}`);
+  expectEqual(`${codec.name} by ${name}, decoded by our kernel`, theirs.decodedView, theirs.srcView);
 }
 
-function provePages(name, peer, views) {
+function verifyPages(name, peer, views) {
   peer.encode();
   peer.decode();
   views.forEach((view, i) => {
-    proveEqual(`${name}, page ${i}`, peer.decoded[i], view);
+    expectEqual(`${name}, page ${i}`, peer.decoded[i], view);
   });
 }
 
-function proveEqual(what, a, b) {
-  if (Buffer.compare(a, b) !== 0) throw new Error(`${what}: not the same bytes`);
+function expectEqual(what, a, b) {
+  if (Buffer.compare(a, b) !== 0) throw new Error(`${what}: decoded bytes differ`);
 }
 
 function sum(values) {

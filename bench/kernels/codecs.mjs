@@ -1,9 +1,9 @@
-// The page codecs of the race: ours, and how the others are called. Every encoder packs its encodings back to
-// back, every decoder unpacks them, over the same memory; ours is called once a page, as the engine does.
+// The page codecs to be measured and the calls of their native peers. Every encoder writes its encodings one
+// after another into the same memory; ours is called once per page, as in the engine.
 
 /**
- * `native` names C functions of the same job; `general` ones are also raced against the general compressors
- * of npm.
+ * Return the codecs. `native` names the C functions of each peer; a `general` codec is also raced against
+ * compressors from npm.
  */
 export function codecsOf(run, scratch) {
   return [
@@ -52,8 +52,8 @@ export function codecsOf(run, scratch) {
 const LIBRARIES = { liblz4: 'liblz4', 'libzstd -1': 'libzstd' };
 
 /**
- * Our codec over a set: `{ pages, pageBytes, src, base, out, capacity, lens (view), decoded, scratch }`,
- * addresses in the memory.
+ * Return our codec's `encode` and `decode` of a whole set `{ pages, pageBytes, src, base, out, capacity,
+ * lens, decoded }`: addresses in the kernels' memory, `lens` a view.
  */
 export function ours(codec, set) {
   const { pages, pageBytes, src, base, out, capacity, lens, decoded } = set;
@@ -75,7 +75,7 @@ export function ours(codec, set) {
   };
 }
 
-/** A C function pair over the same set. */
+/** Return the same for a pair of C functions. */
 export function native(functions, symbol, codec, set) {
   const { memory, pages, pageBytes, src, base, out, capacity, lens, decoded } = set;
   const at = (address) => memory.subarray(address);
@@ -87,8 +87,8 @@ export function native(functions, symbol, codec, set) {
 }
 
 /**
- * A copy of a loop that nobody else calls: what V8 learns from one kernel's calls must not slow the next
- * one's. The loops below therefore use nothing but their arguments.
+ * Return a copy of a loop for one kernel, so that V8's type feedback from other kernels does not slow it. The
+ * loops below may therefore use only their arguments.
  */
 function fresh(loop) {
   return new Function(`return ${loop}`)();

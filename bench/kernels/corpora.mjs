@@ -1,6 +1,6 @@
-// Page sets by kind: what memory is made of. Made kinds are seeded; real ones come from this machine: the
-// node binary's machine code, a running process, the memory of SQLite at work in WebAssembly. Pages of real
-// kinds are shuffled, so that any part of a set stands for all of it.
+// Page sets by kind. Synthetic kinds are seeded; real ones come from this machine: the node binary's machine
+// code, a running process, the memory of SQLite in WebAssembly. Real pages are shuffled, so that any part of
+// a set is representative.
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { shopRounds } from '../../examples/support/sql-shop.mjs';
@@ -9,19 +9,19 @@ import { shuffler } from '../race.mjs';
 import { seeded } from '../seeded.mjs';
 
 const PAGE_BYTES = 4096;
-/** Real memory holds many zero pages, which no codec gets to see. */
+/** Real memory contains many zero pages, which no codec receives. */
 const ZEROS = new Uint8Array(PAGE_BYTES);
 const isZero = (page) => Buffer.compare(page, ZEROS) === 0;
 
-/** Kinds with a page at a time: `(page as Uint32Array, random)`, on a page of zeros. */
-const MADE = {
+/** Synthetic kinds: functions `(page as Uint32Array, random)` that fill a page of zeros. */
+const SYNTHETIC = {
   zero: () => {},
   sparse: (words, random) => {
     for (let n = 8 + (random() % 56); n > 0; n--)
       words[random() % words.length] = random() >>> (random() % 24);
   },
   pointers: (words, random) => {
-    // A table of 64-bit pointers into one heap, with a length or a flag beside every few.
+    // A table of 64-bit pointers into one heap; every fourth word is a length or a flag.
     const heap = 0x7f00 + (random() % 16);
     for (let i = 0; i + 1 < words.length; i += 2) {
       const isPointer = random() % 4 > 0;
@@ -35,8 +35,8 @@ const MADE = {
 };
 
 /**
- * Fills sets of pages by kind. `kinds` are the names, `changed` those of pages with an earlier version;
- * `skipped` tells the kinds that this machine cannot give, with the reason.
+ * Load the page sets. `kinds` are their names, `changed` the names of those with a previous version of each
+ * page; `skipped` has the reason for each kind that is not available here.
  */
 export async function openCorpora(traces) {
   const real = { text: sourceText(), code: machineCode(process.execPath) };
@@ -57,22 +57,25 @@ export async function openCorpora(traces) {
   const changed = ['dirty 1 %', 'dirty 10 %', 'dirty 50 %', ...Object.keys(versions)];
   return { kinds, changed, skipped, fill, fillChanged };
 
-  /** Fills `bytes`, a view of whole pages. */
+  /** Fill `bytes`, a view of whole pages. */
   function fill(kind, bytes) {
     const count = bytes.length / PAGE_BYTES;
-    if (MADE[kind]) {
+    if (SYNTHETIC[kind]) {
       const random = seeded(1);
       bytes.fill(0);
       for (let i = 0; i < count; i++)
-        MADE[kind](new Uint32Array(bytes.buffer, bytes.byteOffset + i * PAGE_BYTES, PAGE_BYTES / 4), random);
+        SYNTHETIC[kind](
+          new Uint32Array(bytes.buffer, bytes.byteOffset + i * PAGE_BYTES, PAGE_BYTES / 4),
+          random,
+        );
       return;
     }
     for (let i = 0; i < count; i++) bytes.set(real[kind][i % real[kind].length], i * PAGE_BYTES);
   }
 
   /**
-   * Pages and what they were before. `kind`: 'dirty 1 %' and the like changes that share of a process's
-   * 32-bit words; 'process' and 'wasm' are pages that really changed between two moments.
+   * Fill pages and their previous versions. Kinds 'dirty N %' change that share of a process's 32-bit words;
+   * 'process' and 'wasm' are pages that a program changed between two snapshots.
    */
   function fillChanged(kind, before, after) {
     const share = /^dirty (\d+) %$/.exec(kind)?.[1];
@@ -89,7 +92,7 @@ export async function openCorpora(traces) {
     const changed = later.flatMap((page, i) =>
       earlier[i] && Buffer.compare(page, earlier[i]) !== 0 ? [i] : [],
     );
-    if (changed.length === 0) throw new Error(`${kind}: no page changed between two moments`);
+    if (changed.length === 0) throw new Error(`${kind}: no page changed between two snapshots`);
     const count = after.length / PAGE_BYTES;
     for (let i = 0; i < count; i++) {
       const from = changed[i % changed.length];
@@ -105,12 +108,12 @@ function pagesOf(bytes) {
   );
 }
 
-/** Program text that every clone has. */
+/** Program text that is in every clone. */
 function sourceText() {
   return pagesOf(readFileSync(createRequire(import.meta.url).resolve('typescript')));
 }
 
-/** 16 MiB out of the middle of a program. */
+/** 16 MiB from the middle of a program file. */
 function machineCode(file) {
   return pagesOf(readPart(file, 16 << 20));
 }
@@ -127,21 +130,21 @@ function readPart(file, bytes) {
   }
 }
 
-/** Pages of two snapshots of the first series of images: a process that this bench starts, or the traces. */
+/**
+ * Pages of two snapshots of the first image series: of the traces, or of a process that this suite starts.
+ */
 async function processMemory(traces) {
   const { series, clean } = await findImages(traces);
   try {
     const [files] = Object.values(series);
-    if (!files || files.length < 2) throw new Error('no two snapshots of one machine');
+    if (!files || files.length < 2) throw new Error('fewer than two snapshots of one machine');
     return pagesInUse(files.slice(0, 2));
   } finally {
     clean();
   }
 }
 
-/**
- * Up to 48 MiB from the same places of both, spread over all places where the first has anything but zeros.
- */
+/** Read up to 48 MiB at equal offsets from both images, evenly spread over the nonzero pages of the first. */
 function pagesInUse(files) {
   const [earlier, later] = files.map((file) => openSync(file));
   try {
@@ -153,12 +156,12 @@ function pagesInUse(files) {
       if (!isZero(page)) inUse.push(i);
     }
     const step = Math.max(1, inUse.length / (48 * 256));
-    const places = Array.from(
+    const pageNumbers = Array.from(
       { length: Math.floor(inUse.length / step) },
       (_, i) => inUse[Math.floor(i * step)],
     );
     return [earlier, later].map((fd) =>
-      places.map((place) => {
+      pageNumbers.map((place) => {
         const copy = new Uint8Array(PAGE_BYTES);
         readSync(fd, copy, 0, PAGE_BYTES, place * PAGE_BYTES);
         return copy;

@@ -1,4 +1,4 @@
-// Fingerprints: XXH3 against libxxhash, against the same and other hashes from npm, and against node's own.
+// XXH3 against libxxhash, and against XXH3 and other hashes from npm and Node.
 import { createHash } from 'node:crypto';
 import { xxh3 as nodeRsXxh3, xxh64 as nodeRsXxh64 } from '@node-rs/xxhash';
 import blake3 from 'blake3-wasm';
@@ -6,8 +6,8 @@ import { createBLAKE3, createXXHash3, createXXHash128 } from 'hash-wasm';
 import createXxhashWasm from 'xxhash-wasm';
 
 /**
- * Contestants over a set; the first is ours. Those of one `family` must say the same of every page:
- * `digest(i)`. A peer from npm hashes `views`, which are as many pages of the set as it is given time for.
+ * Return the contestants; the first is ours. Contestants of one `family` return the same `digest(i)` of every
+ * page. Peers from npm hash `views`, the first pages of the set.
  */
 export async function hashContestants(bits, run, functions, set) {
   const { memory, pages, pageBytes, src, out, views } = set;
@@ -28,7 +28,7 @@ export async function hashContestants(bits, run, functions, set) {
     const hashAll = () => call(memory.subarray(src), pages, pageBytes, memory.subarray(out));
     if (call) contestants.push({ ...inMemory(name, hashAll), peerKind: 'native' });
   }
-  for (const [name, hash, text, itsFamily] of bits === 64 ? await hashesOf64() : await hashesOf128()) {
+  for (const [name, hash, text, hashFamily] of bits === 64 ? await hashesOf64() : await hashesOf128()) {
     const results = new Array(views.length);
     const hashAll = () => {
       for (let i = 0; i < views.length; i++) results[i] = hash(views[i]);
@@ -36,7 +36,7 @@ export async function hashContestants(bits, run, functions, set) {
     const digest = (i) => text(results[i]);
     contestants.push({
       name,
-      family: itsFamily,
+      family: hashFamily,
       peerKind: 'npm',
       run: hashAll,
       bytes: views.length * pageBytes,
@@ -73,7 +73,7 @@ async function hashesOf128() {
   ];
 }
 
-/** As the engine calls them: 64 bits a page at a time, 128 bits for a whole chunk. */
+/** Our kernels as the engine calls them: hash64 once per page, hash128 once per chunk. */
 function oursOf(bits, run, { pages, pageBytes, src, out, classes }) {
   if (bits === 128) return () => run.hash128Pages(src, pages, pageBytes, classes, out);
   return () => {
@@ -85,7 +85,7 @@ function hex(bytes) {
   return Buffer.from(bytes).toString('hex');
 }
 
-/** Canonical digests are big-endian; ours lie in memory as little-endian words, low word first. */
+/** Canonical digests are big-endian; ours are little-endian words in memory, low word first. */
 function reversedHex(digest) {
   return Buffer.from(digest).reverse().toString('hex');
 }

@@ -1,6 +1,6 @@
-// Native peers: our own C (`bench/native/`) and the distribution's libraries, called through an FFI package
-// on the kernels' own memory, once for a whole set of pages. Compiled when the bench starts; what cannot be
-// had is skipped, with the reason.
+// Native peers: C code in `bench/native/` and the distribution's libraries, called through koffi on the
+// kernels' memory, once for a whole set of pages. Compiled when the suite starts; unavailable ones are
+// skipped with a reason.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,29 +14,26 @@ const codec = (name) => ({
   [`${name}_encode`]: `void (${ENCODE})`,
   [`${name}_decode`]: `int32_t (${DECODE})`,
 });
-const AS_FAST_AS_IT_GOES = ['-O3', '-march=native'];
-/** V8 has 128-bit vectors; so have these. */
-const AS_WIDE_AS_WASM = ['-O3', '-msse2', '-mno-avx'];
+const OPTIMISED = ['-O3', '-march=native'];
+/** Vectors of 128 bits, as in WebAssembly. */
+const VECTORS_128 = ['-O3', '-msse2', '-mno-avx'];
 
-/**
- * One entry a file of `bench/native/`: how it is compiled, what it is called in tables, its functions'
- * prototypes.
- */
+/** One entry per file of `bench/native/`: compiler flags and the prototypes of its functions. */
 const SOURCES = {
-  scan: { flags: AS_WIDE_AS_WASM, functions: { scan_pages: `uint32_t (${BATCH}, void *classes)` } },
+  scan: { flags: VECTORS_128, functions: { scan_pages: `uint32_t (${BATCH}, void *classes)` } },
   'xxh3-sse2': {
-    flags: AS_WIDE_AS_WASM,
+    flags: VECTORS_128,
     functions: { xxh3_64_pages: `void (${BATCH}, void *out)`, xxh3_128_pages: `void (${BATCH}, void *out)` },
   },
-  rle: { flags: AS_FAST_AS_IT_GOES, functions: codec('rle') },
-  'zero-aware': { flags: AS_FAST_AS_IT_GOES, functions: codec('zero_aware') },
-  wkdm: { flags: AS_FAST_AS_IT_GOES, functions: codec('wkdm') },
+  rle: { flags: OPTIMISED, functions: codec('rle') },
+  'zero-aware': { flags: OPTIMISED, functions: codec('zero_aware') },
+  wkdm: { flags: OPTIMISED, functions: codec('wkdm') },
   xbzrle: {
-    flags: AS_FAST_AS_IT_GOES,
+    flags: OPTIMISED,
     functions: { xbzrle_encode: `void (const void *base, ${ENCODE})`, xbzrle_decode: `int32_t (${DECODE})` },
   },
   libc: {
-    flags: AS_FAST_AS_IT_GOES,
+    flags: OPTIMISED,
     functions: {
       memcmp_pages: `uint32_t (const void *a, const void *b, uint32_t pages, uint32_t page_bytes)`,
     },
@@ -53,8 +50,8 @@ const SOURCES = {
 };
 
 /**
- * Compiles and loads all of them. `functions` are those that could be had, by name; `skipped` tells of the
- * others why; `close` takes the compiled files away.
+ * Compile and load all of them. `functions` has those available, by name; `skipped` the reasons for the
+ * others; `close` removes the compiled files.
  */
 export async function openNative() {
   const skipped = {};
@@ -86,7 +83,7 @@ export async function openNative() {
   };
 }
 
-/** Undefined, or why it could not be done. */
+/** Compile a shared library. Returns the reason if that fails. */
 function compile(compiler, name, flags, folder) {
   return compileC(compiler, name, join(folder, `${name}.so`), ['-shared', '-fPIC', ...flags]);
 }
@@ -97,7 +94,7 @@ export function findCompiler() {
   return ['cc', 'gcc', 'clang'].find((name) => spawnSync(name, ['--version']).status === 0);
 }
 
-/** Compiles a file of `bench/native/`. Undefined, or why it could not be done. */
+/** Compile a file of `bench/native/`. Returns the reason if that fails. */
 export function compileC(compiler, name, out, flags) {
   const source = fileURLToPath(new URL(`../native/${name}.c`, import.meta.url));
   const libraries = flags.filter((flag) => flag.startsWith('-l'));

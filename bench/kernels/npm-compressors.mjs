@@ -1,5 +1,5 @@
-// Compressors from npm, each through its own API: a view of a page in, an encoding out. The views are made
-// beforehand, so that a peer pays for nothing but its own work.
+// Compressors from npm, each through its own API: a view of a page in, an encoding out. The views exist
+// before the measurement starts, so that only the compressor's work is timed.
 import zlib from 'node:zlib';
 import { compress as zstdCompress, decompress as zstdDecompress, init as zstdInit } from '@bokuweb/zstd-wasm';
 import { deflateSync, inflateSync } from 'fflate';
@@ -57,10 +57,7 @@ function nodeZstd() {
   };
 }
 
-/**
- * lz4js at its lowest level: bare blocks; its table has to be cleared for each, or it finds matches of
- * another page.
- */
+/** lz4js, raw blocks. Its hash table has to be cleared for each page, or it finds matches in another page. */
 function lz4jsBlocks() {
   const table = new Array(1 << 16).fill(0);
   return {
@@ -69,7 +66,7 @@ function lz4jsBlocks() {
       const out = new Uint8Array(lz4js.compressBound(page.length));
       table.fill(0);
       const bytes = lz4js.compressBlock(page, out, 0, page.length, table);
-      // 0 says that it did not pay; then the page travels as it is.
+      // 0: the block is not smaller, and the page is stored uncompressed.
       return bytes === 0 || bytes >= page.length ? page : out.subarray(0, bytes);
     },
     decompress: (bytes, pageBytes) => {
@@ -81,7 +78,7 @@ function lz4jsBlocks() {
   };
 }
 
-/** One of them over `pages` (views). */
+/** Return `encode` and `decode` of all `pages` (views) by one compressor. */
 export function overPages({ compress, decompress }, pages, pageBytes) {
   const encodings = new Array(pages.length);
   const decoded = new Array(pages.length);

@@ -1,37 +1,35 @@
-// Kernels that look at pages: one page set, everyone is checked, then raced.
+// Kernels that inspect pages: all contestants process one page set, their results are compared, then they are
+// raced.
 import { race } from '../race.mjs';
 import { hashContestants } from './hashes.mjs';
 
-export async function raceHash({ bits, room, set, functions, slowBytes, options }) {
-  new Uint16Array(room.memory.buffer, room.classes, set.pages).fill(0);
-  const { out } = set.arena(0);
+export async function raceHash({ bits, buffers, set, functions, slowBytes, options }) {
+  new Uint16Array(buffers.memory.buffer, buffers.classes, set.pages).fill(0);
+  const { out } = set.encodings(0);
   const views = set.views(Math.min(slowBytes, set.pages * set.pageBytes));
-  const contestants = await hashContestants(bits, room.kernels.run, functions, { ...set, out, views });
-  proveFamilies(contestants, views.length, room.memory.subarray(out, out + (set.pages * bits) / 8));
+  const contestants = await hashContestants(bits, buffers.kernels.run, functions, { ...set, out, views });
+  verifyFamilies(contestants, views.length, buffers.memory.subarray(out, out + (set.pages * bits) / 8));
   return rowsOf('hash', contestants, options);
 }
 
-/** Those of one family say the same of each page, whoever wrote there before. */
-function proveFamilies(contestants, pages, digests) {
-  const said = new Map();
+/** Expect the same digest of each page from all contestants of a family. */
+function verifyFamilies(contestants, pages, digests) {
+  const expected = new Map();
   for (const contestant of contestants) {
     digests.fill(0);
     contestant.run();
     for (let i = 0; i < pages; i++) {
       const key = `${contestant.family}, page ${i}`;
       const digest = contestant.digest(i);
-      if ((said.get(key) ?? digest) !== digest)
-        throw new Error(`${key}: ${contestant.name} says ${digest}, not ${said.get(key)}`);
-      said.set(key, digest);
+      if ((expected.get(key) ?? digest) !== digest)
+        throw new Error(`${key}: ${contestant.name} returned ${digest}, expected ${expected.get(key)}`);
+      expected.set(key, digest);
     }
   }
 }
 
-/**
- * What is done to a page set by name: our kernel, and native and npm peers, all of which give one number that
- * must be the same.
- */
-const LOOKS = {
+/** Contestants by name of the kernel. All of one kernel return the same number. */
+const CONTESTANTS = {
   scan: ({ run, set, functions }) => [
     { name: 'ours', run: () => run.scanPages(set.src, set.pages, set.pageBytes, set.classes) },
     functions.scan_pages && {
@@ -77,7 +75,7 @@ const LOOKS = {
       },
     },
   ],
-  // Nobody else has these two; only their speed is shown.
+  // There is no other implementation of these two; only their speed is printed.
   profile: ({ run, set, out }) => [
     {
       name: 'ours',
@@ -97,20 +95,20 @@ const LOOKS = {
   ],
 };
 
-export async function racePages({ name, room, set, functions, options }) {
+export async function racePages({ name, buffers, set, functions, options }) {
   set.baseView.set(set.srcView);
   const bytes = set.pages * set.pageBytes;
   const views = set.views(bytes);
   const copies = views.map((_, i) =>
-    Buffer.from(room.memory.buffer, set.base + i * set.pageBytes, set.pageBytes),
+    Buffer.from(buffers.memory.buffer, set.base + i * set.pageBytes, set.pageBytes),
   );
-  const look = { run: room.kernels.run, set, functions, views, copies, out: set.arena(0).out };
-  const contestants = LOOKS[name](look)
+  const tools = { run: buffers.kernels.run, set, functions, views, copies, out: set.encodings(0).out };
+  const contestants = CONTESTANTS[name](tools)
     .filter(Boolean)
     .map((contestant) => ({ ...contestant, bytes }));
   const [expected, ...others] = contestants.map((contestant) => contestant.run());
   if (others.some((result) => result !== expected))
-    throw new Error(`${name}: expected ${expected} of all, got ${others}`);
+    throw new Error(`${name}: expected ${expected}, got ${others}`);
   return rowsOf(name, contestants, options);
 }
 

@@ -1,22 +1,20 @@
-// The table of ratios: ours ÷ peer, one line a direction, peer and set, one column a kind of pages.
+// Tables of ratios, ours ÷ peer: one line per direction, set and peer, one column per kind of page.
 
 import { againstTargets } from './targets.mjs';
 
-/** What was aimed at and what this run shows: the geometric mean over the kinds of pages, and the range. */
+/** Print each target and this run's result: geometric mean over the kinds of pages, and the range. */
 export function printTargets(rows) {
-  const body = againstTargets(rows).map(
-    ({ kernel, direction, set, peer, of, atLeast, mean, least, most }) => [
-      `${kernel} ${direction}${of ? `, ${of}` : ''}`,
-      set,
-      `ours ÷ ${peer}`,
-      `${atLeast}`,
-      `${rounded(mean)}${mean < atLeast ? ' !' : '  '}`,
-      `${rounded(least)} … ${rounded(most)}`,
-    ],
-  );
+  const body = againstTargets(rows).map(({ kernel, direction, set, peer, of, atLeast, mean, min, max }) => [
+    `${kernel} ${direction}${of ? `, ${of}` : ''}`,
+    set,
+    `ours ÷ ${peer}`,
+    `${atLeast}`,
+    `${rounded(mean)}${mean < atLeast ? ' !' : '  '}`,
+    `${rounded(min)} … ${rounded(max)}`,
+  ]);
   if (body.length > 0)
     process.stdout.write(
-      `\n${aligned([['kernel', 'set', 'against', 'aim', 'mean  ', 'range'], ...body], 3).join('\n')}\n`,
+      `\n${aligned([['kernel', 'set', 'against', 'target', 'mean  ', 'range'], ...body], 3).join('\n')}\n`,
     );
 }
 
@@ -61,7 +59,7 @@ function ratioLines(kernel, rows) {
   return aligned([head, ...body], 3);
 }
 
-/** The first `left` columns start at the left, the others end at the right. */
+/** Align the first `left` columns left and the others right. */
 function aligned(lines, left) {
   const widths = lines[0].map((_, i) => Math.max(...lines.map((cells) => cells[i].length)));
   return lines.map((cells) =>

@@ -1,18 +1,17 @@
-// A clock that knows which stage is at work. Stages nest: while an inner one runs, the outer one's time
-// stands still. Reading the time takes time itself, about as long as a small stage: what that is, is measured
-// when the clock is made and taken off every stage.
+// Accounts time to stages. Stages nest: while an inner one runs, the outer one's time is paused. Reading the
+// clock takes about as long as a small stage; that cost is measured by `calibrate` and subtracted.
 
 export class StageClock {
-  /** Milliseconds by stage, without what is nested in it. */
+  /** Milliseconds by stage, without nested stages. */
   ms = new Map();
-  /** How often a stage was entered, and how often another was entered from it. */
+  /** Counts by stage: entries, and entries of other stages from it. */
   #entered = new Map();
   #left = new Map();
   #outer = [];
   #stage;
   #since = 0;
 
-  /** Starts anew, in a stage that stands for all that is in no other. */
+  /** Reset, and enter the outermost stage, which receives all time of no other stage. */
   start(stage) {
     for (const map of [this.ms, this.#entered, this.#left]) map.clear();
     this.#outer = [];
@@ -35,7 +34,7 @@ export class StageClock {
     this.#since = now;
   }
 
-  /** Back to the stage outside; returns the milliseconds since the last change. */
+  /** Return to the outer stage; returns the milliseconds since the last change. */
   exit() {
     const now = performance.now();
     const ms = now - this.#since;
@@ -45,7 +44,7 @@ export class StageClock {
     return ms;
   }
 
-  /** Gives time that one stage had to another. */
+  /** Move time from one stage to another. */
   move(ms, from, to) {
     this.ms.set(from, this.ms.get(from) - ms);
     this.ms.set(to, (this.ms.get(to) ?? 0) + ms);
@@ -53,7 +52,7 @@ export class StageClock {
     this.#entered.set(to, (this.#entered.get(to) ?? 0) + 1);
   }
 
-  /** Ends; gives each stage's own milliseconds, and those that the clock itself took. */
+  /** Stop; return each stage's milliseconds and those of the clock. */
   finish({ inside, outside } = this.cost) {
     const now = performance.now();
     this.ms.set(this.#stage, (this.ms.get(this.#stage) ?? 0) + now - this.#since);
@@ -67,7 +66,7 @@ export class StageClock {
     return { stages, clockMs };
   }
 
-  /** What one stage within another takes of the inner and of the outer one's time when both do nothing. */
+  /** Measure the cost of a nested stage that does nothing, inside it and outside it. */
   calibrate(times = 200_000) {
     const nothing = this.wrap('inner', () => 0);
     for (let round = 0; round < 3; round++) {
@@ -79,7 +78,7 @@ export class StageClock {
     return this;
   }
 
-  /** A function or method that is a stage. */
+  /** Return a function that runs `work` as a stage. */
   wrap(stage, work) {
     const clock = this;
     return function (a, b, c, d, e, f) {
@@ -92,7 +91,7 @@ export class StageClock {
     };
   }
 
-  /** Makes a method of an object a stage, on this one object only. */
+  /** Replace a method of one object by the same method as a stage. */
   patch(object, name, stage) {
     object[name] = this.wrap(stage, object[name]);
   }

@@ -1,19 +1,18 @@
-// An encoder as shipped whose parts tell a StageClock when they are at work. Nothing in the package knows of
-// it: methods of this one encoder's objects are wrapped, which TypeScript calls private and JavaScript does
-// not.
+// Wraps methods of one encoder's parts, so that they report to a StageClock. The package contains no code for
+// it: the parts are private in TypeScript only.
 
-/** What a stage stands for, in the order of a page's way. */
+/** Stages and their descriptions, in the order in which a page passes them. */
 export const STAGES = {
-  read: 'read pages, and those of the version before',
-  scan: 'survey: zero and filled pages',
-  fingerprint: 'fingerprint: page digests, image digest',
-  find: 'zero, unchanged, duplicate pages: index, bytes compared',
+  read: 'read pages and their previous versions',
+  scan: 'scan: zero and filled pages',
+  fingerprint: 'digests of pages and image',
+  find: 'zero, unchanged, duplicate pages: index, comparison',
   profile: 'profile',
-  choose: 'choose: strategy, page and packing',
-  tried: 'codecs that were tried and not taken',
+  choose: 'strategy: codec of a page, packing of a segment',
+  tried: 'rejected codecs',
   similar: 'similar pages: sketches, trial deltas',
-  codec: "chosen codecs' own kernels",
-  frame: 'frames: tables, copies, checks',
+  codec: "chosen codecs' kernels",
+  frame: 'frames: tables, copies, checksums',
   sink: 'sink',
 };
 
@@ -26,11 +25,11 @@ const PAGE_KERNELS = {
   lz4Encode: 'lz4',
 };
 
-/** Wraps the parts of an encoder that was just made. */
+/** Wrap the parts of a new encoder. */
 export function stageEncoder(encoder, clock) {
   const { context, frameContext, reader, parts } = encoder;
   const { strategy, candidate, index, codec } = context;
-  // Strategies may be shared constants: this encoder gets its own.
+  // A strategy may be a shared constant: replace it in this encoder only.
   const staged = Object.assign(Object.create(strategy), { choose: strategy.choose });
   for (const method of ['pack', 'packed'])
     if (strategy[method]) staged[method] = clock.wrap('choose', strategy[method].bind(strategy));
@@ -46,16 +45,16 @@ export function stageEncoder(encoder, clock) {
   clock.patch(frameContext.packer, 'checkOfBytes', 'frame');
   const begin = encoder.begin;
   encoder.begin = function (...args) {
-    const begun = begin.apply(this, args);
-    clock.patch(begun.encoder, 'survey', 'fingerprint');
-    clock.patch(begun.encoder, 'encode', 'find');
-    clock.patch(begun.encoder, 'encodePartial', 'find');
-    clock.patch(begun.encoder, 'choose', 'frame');
-    return begun;
+    const started = begin.apply(this, args);
+    clock.patch(started.encoder, 'survey', 'fingerprint');
+    clock.patch(started.encoder, 'encode', 'find');
+    clock.patch(started.encoder, 'encodePartial', 'find');
+    clock.patch(started.encoder, 'choose', 'frame');
+    return started;
   };
 }
 
-/** Kernels and zstd: a chosen codec's own time, or a trial's until it is known what was chosen. */
+/** Wrap kernels and zstd. Time of a trial is moved to the codec stage if the codec is chosen. */
 function stageKernels(kernels, clock, packer) {
   const trials = { choosing: false, ms: new Map() };
   const run = { ...kernels.run };
@@ -68,14 +67,14 @@ function stageKernels(kernels, clock, packer) {
       clock.enter(searching ? 'similar' : trials.choosing ? 'tried' : 'codec');
       const bytes = kernel(a, b, c, d, e);
       const ms = clock.exit();
-      // Of the deltas against similar pages the last that fits is the smallest.
+      // The last delta against a similar page that fits is the smallest.
       if (trials.choosing && bytes > 0) trials.ms.set(searching ? 'similar' : codec, ms);
       return bytes;
     };
   }
   kernels.run = run;
   const { zstd } = packer;
-  // A table's own few bytes count as the frame's.
+  // Packing a table counts as time of the frame.
   let packsTable = false;
   const { pack } = packer;
   packer.pack = function (segment, packing, at) {
@@ -100,7 +99,7 @@ function stageChoose(staged, strategy, trials, clock) {
     const choice = choose(page, state);
     trials.choosing = false;
     const ms = trials.ms.get(choice);
-    // lz4 packs its segment, whatever it made of the page.
+    // The trial of lz4 is not reused: its segment is packed as a whole.
     if (ms !== undefined && choice !== 'lz4')
       clock.move(ms, choice === 'similar' ? 'similar' : 'tried', 'codec');
     return choice;

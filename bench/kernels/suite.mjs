@@ -1,9 +1,11 @@
-// What the benches that look closer have in common: their options, their tables, their rows as JSON.
+// Options, tables and JSON rows of the suites.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { bundled } from './load.mjs';
+import { bitRate, strategy } from '../../build/internal.mjs';
 
-/** Options of a suite: `--quick` and `--json FILE`, and those that are its own (names; all take a value). */
+const PARSERS = { link: bitRate, strategy };
+
+/** Parse a suite's options: `--quick`, `--json FILE`, and the named ones, which all take a value. */
 export function readOptions(argv, ...own) {
   const named = Object.fromEntries(['json', ...own].map((name) => [name, { type: 'string' }]));
   const { values } = parseArgs({
@@ -13,29 +15,28 @@ export function readOptions(argv, ...own) {
   return values;
 }
 
-/** An option that is a whole number, or what stands in for it. */
-export function wholeNumber(name, text, otherwise) {
-  if (text === undefined) return otherwise;
+/** Parse an option that is a whole number; `fallback` is its default. */
+export function wholeNumber(name, text, fallback) {
+  if (text === undefined) return fallback;
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
-  throw badOption(`--${name}: "${text}" is not a number from 1 on`);
+  throw badOption(`--${name}: "${text}" is not a whole number of at least 1`);
 }
 
-/** An option value, parsed as by the command line; `parser` is one of `src/cli/values.ts`. */
-export async function checkedOption(name, text, parser) {
-  const parsers = await bundled('src/cli/values.ts');
+/** Parse `--link` or `--strategy` as the command line does. */
+export function checkedOption(name, text) {
   try {
-    return parsers[parser](text);
+    return PARSERS[name](text);
   } catch (error) {
     throw badOption(`--${name} ${text}: ${error.message}`);
   }
 }
 
-/** An error that main.mjs knows for one about options. */
+/** Return an error that main.mjs reports as wrong usage. */
 export function badOption(message) {
   return Object.assign(new TypeError(message), { code: 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE' });
 }
 
-/** Prints a table: the first column to the left, numbers to the right. */
+/** Print a table: first column left-aligned, the others right-aligned. */
 export function printTable(head, rows) {
   const cells = [head, ...rows].map((row) => row.map(String));
   const widths = head.map((_, i) => Math.max(...cells.map((row) => row[i].length)));
@@ -51,20 +52,20 @@ export function print(text) {
   process.stdout.write(`${text}\n`);
 }
 
-/** A target, and whether it was met. */
+/** Compare a value with its target. */
 export function verdict(value, target, { atMost = false } = {}) {
   const met = atMost ? value <= target : value >= target;
   return { target, met, text: `target ${atMost ? '<=' : '>='} ${target}: ${met ? 'met' : 'missed'}` };
 }
 
-/** Writes all rows of a suite, and the Node that they were taken on, where a file was asked for. */
+/** Write a suite's rows, each with the version of Node, to `file` if it is defined. */
 export function writeRows(file, rows) {
   if (file === undefined) return;
   const withNode = rows.map((row) => ({ ...row, node: process.versions.node }));
   writeFileSync(file, `${JSON.stringify(withNode, null, 1)}\n`);
 }
 
-/** The same bytes in every run: fills a Uint32Array (xorshift128). */
+/** Fill a Uint32Array with seeded random words (xorshift128). */
 export function fillRandom(words, seed = 1) {
   let [a, b, c, d] = [seed, 0x9e3779b9, 0x85ebca6b, 0xc2b2ae35];
   for (let i = -16; i < words.length; i++) {

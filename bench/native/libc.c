@@ -1,4 +1,4 @@
-// The C library's memcmp, page after page.
+// The C library's memcmp, called once per page.
 #include <stdint.h>
 #include <string.h>
 

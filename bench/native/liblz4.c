@@ -1,5 +1,5 @@
-// The distribution's liblz4, called page after page: the LZ4 that everything else is measured against.
-// Declared here, so that only the library is needed and not its headers.
+// The distribution's liblz4, called once per page. Its functions are declared here, so that only the library
+// is needed, not its headers.
 #include <stdint.h>
 
 int LZ4_compress_default(const char *src, char *dst, int src_bytes, int capacity);

@@ -1,4 +1,4 @@
-// The distribution's libxxhash as it is shipped, page after page.
+// The distribution's libxxhash, called once per page.
 #include <stddef.h>
 #include <stdint.h>
 

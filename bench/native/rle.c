@@ -1,12 +1,11 @@
-// PackBits in plain C, as textbooks and file formats have it: the native baseline of assembly/codec/rle.ts.
-// Same format, same bytes, same checks; byte by byte to find runs, memcpy for literals and memset for runs to
-// put them back.
+// PackBits in plain C: the native baseline of assembly/codec/rle.ts, with the same format, bytes and checks.
+// Searches runs byte by byte and decodes with memcpy and memset.
 //
-//   page = token*    token = literal | run        (the grammar stands in assembly/codec/rle.ts)
+//   page = token*    token = literal | run        (grammar: assembly/codec/rle.ts)
 #include <stdint.h>
 #include <string.h>
 
-#define NO_ROOM (-1)
+#define TOO_SMALL (-1)
 #define BAD (-2)
 
 enum { LONGEST = 128, SHORTEST_RUN = 4 };
@@ -35,7 +34,7 @@ static int32_t encode_page(const uint8_t *src, uint32_t bytes, uint8_t *out, uin
     while (run < most && src[at + run] == byte) run++;
     if (run >= SHORTEST_RUN) {
       to = put_literals(to, limit, src + literal, at - literal);
-      if (!to || limit - to < 2) return NO_ROOM;
+      if (!to || limit - to < 2) return TOO_SMALL;
       *to++ = (uint8_t)(257 - run);
       *to++ = byte;
       literal = at + run;
@@ -43,7 +42,7 @@ static int32_t encode_page(const uint8_t *src, uint32_t bytes, uint8_t *out, uin
     at += run;
   }
   to = put_literals(to, limit, src + literal, bytes - literal);
-  return to ? (int32_t)(to - out) : NO_ROOM;
+  return to ? (int32_t)(to - out) : TOO_SMALL;
 }
 
 static int32_t decode_page(const uint8_t *src, uint32_t src_bytes, uint8_t *out, uint32_t bytes) {

@@ -1,6 +1,6 @@
-// The page scan in C with SSE2: which pages are filled with one byte. First, middle and last word sort most
-// pages out; the rest is read 128 bytes a branch. This is the width and the shape of QEMU's SSE2 zero-page
-// check, with fill bytes other than zero added.
+// The page scan in C with SSE2: finds pages filled with one byte. First, middle and last word exclude most
+// pages; the rest is read 128 bytes per branch. Width and structure are those of QEMU's SSE2 zero-page check,
+// extended to fill bytes other than zero.
 #include <emmintrin.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,7 +34,10 @@ static uint64_t word_at(const uint8_t *at)
     return word;
 }
 
-/** 0 for a normal page, else 0x100 | byte; returns how many are normal. Pages are multiples of 128 bytes. */
+/**
+ * Class 0 is a normal page, else 0x100 | byte. Returns the count of normal pages. Pages are multiples of 128
+ * bytes.
+ */
 uint32_t scan_pages(const uint8_t *src, uint32_t pages, uint32_t page_bytes, uint16_t *classes)
 {
     uint32_t normal = 0;

@@ -1,8 +1,8 @@
-// A link between two processes: `throttle BITS_PER_SECOND [BUFFER_BYTES]` passes what comes in on to what
-// follows, no faster than that. The pipe before it is the buffer; a writer that is faster waits, as at a
-// socket. A token bucket, kept as the time at which everything so far would have left: time in which nothing
-// was there to send is lost, but for a millisecond that makes up for waking late. Nothing is copied (Linux's
-// splice), so that it takes next to no CPU from those whom it joins.
+// A link between two processes: `throttle BITS_PER_SECOND [BUFFER_BYTES]` copies standard input to standard
+// output at a limited rate. The input pipe is the buffer; a faster writer blocks, as at a socket. A token
+// bucket, stored as the time at which everything so far is sent: idle time is lost, except for a millisecond
+// that compensates for late wake-ups. Uses splice, without copies, so that it takes little CPU from the
+// processes that it connects.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 static const double BURST_SECONDS = 0.001;
-/** A piece takes about so long, within these bounds. */
+/** Time per piece; the bounds below limit its size. */
 static const double PIECE_SECONDS = 0.0002;
-enum { LEAST_BYTES = 4096, MOST_BYTES = 65536 };
+enum { MIN_BYTES = 4096, MAX_BYTES = 65536 };
 
 static double now(void) {
   struct timespec t;
@@ -31,16 +31,16 @@ static void sleep_until(double at) {
 int main(int argc, char **argv) {
   double bytes_per_second = argc > 1 ? atof(argv[1]) / 8 : 0;
   int buffer_bytes = argc > 2 ? atoi(argv[2]) : 262144;
-  if (bytes_per_second <= 0 || buffer_bytes < MOST_BYTES) {
+  if (bytes_per_second <= 0 || buffer_bytes < MAX_BYTES) {
     fprintf(stderr, "throttle BITS_PER_SECOND [BUFFER_BYTES]\n");
     return 2;
   }
   if (fcntl(0, F_SETPIPE_SZ, buffer_bytes) < 0) {
-    perror("throttle: the input is no pipe that can be given a size");
+    perror("throttle: cannot set the size of the input pipe");
     return 1;
   }
   double piece = bytes_per_second * PIECE_SECONDS;
-  size_t piece_bytes = piece < LEAST_BYTES ? LEAST_BYTES : piece > MOST_BYTES ? MOST_BYTES : (size_t)piece;
+  size_t piece_bytes = piece < MIN_BYTES ? MIN_BYTES : piece > MAX_BYTES ? MAX_BYTES : (size_t)piece;
   double free_at = 0;
   for (;;) {
     ssize_t moved = splice(0, NULL, 1, NULL, piece_bytes, SPLICE_F_MOVE);

@@ -1,12 +1,12 @@
 // WKdm in C, the native baseline of assembly/codec/wkdm.ts: same format, same bytes, same checks.
-//   wkdm_*          the same algorithm with SSE: slots and comparisons four words at a time, tables of byte shuffles to sort
-//                   words into lists, and a dictionary without branches in between.
-//   wkdm_classic_*  the usual shape: one word after the other, a branch for every tag.
+//   wkdm_*          the same algorithm with SSE: slots and comparisons four words at a time, byte shuffles from
+//                   tables to sort words into lists, and a dictionary without branches.
+//   wkdm_classic_*  the usual structure: one word at a time, a branch per tag.
 //
-//   page = tags full lows indexes        (the grammar stands in assembly/codec/wkdm.ts)
+//   page = tags full lows indexes        (grammar: assembly/codec/wkdm.ts)
 #include "words.h"
 
-#define NO_ROOM (-1)
+#define TOO_SMALL (-1)
 #define BAD (-2)
 
 enum {
@@ -14,7 +14,7 @@ enum {
   MULTIPLIER = 229,
   LOW_MASK = 0x3ff,
   CHUNK_WORDS = 256,
-  UNUSED_SLOT = 16, // where words go that must not change the dictionary
+  UNUSED_SLOT = 16, // receives words that must not change the dictionary
 };
 
 // Working memory; the lists may be written and read a vector past their end.
@@ -70,7 +70,7 @@ static void look_up(const uint8_t *src, uint32_t words) {
 
 static int32_t pack_lists(uint8_t *full, const uint8_t *limit, uint32_t lows, uint32_t indexes, const uint8_t *out) {
   const uint32_t m = (lows + 2) / 3, n = (indexes + 1) / 2;
-  if ((uint32_t)(limit - full) < 4 * m + n) return NO_ROOM;
+  if ((uint32_t)(limit - full) < 4 * m + n) return TOO_SMALL;
   low_list[lows] = low_list[lows + 1] = 0;
   index_list[indexes] = 0;
   for (uint32_t j = 0; j < m; j++) {
@@ -84,9 +84,9 @@ static int32_t pack_lists(uint8_t *full, const uint8_t *limit, uint32_t lows, ui
 }
 
 static int32_t encode_page(const uint8_t *src, uint32_t bytes, uint8_t *out, uint32_t capacity) {
-  if (!size_fits(bytes)) return NO_ROOM;
+  if (!size_fits(bytes)) return TOO_SMALL;
   const uint32_t tag_bytes = tag_section_bytes(bytes);
-  if (capacity < tag_bytes) return NO_ROOM;
+  if (capacity < tag_bytes) return TOO_SMALL;
   const __m128i zero = _mm_setzero_si128();
   const uint8_t *const limit = out + capacity;
   uint8_t *tag = out, *full = out + tag_bytes;
@@ -116,8 +116,8 @@ static int32_t encode_page(const uint8_t *src, uint32_t bytes, uint8_t *out, uin
     tag += 4;
     if (!(hit | miss)) continue;
     uint32_t partial = hit ^ exact;
-    const uint32_t room = (uint32_t)(limit - full);
-    uint8_t *to = room < 64 ? spill : full;
+    const uint32_t remaining = (uint32_t)(limit - full);
+    uint8_t *to = remaining < 64 ? spill : full;
     if (miss)
       for (int i = 0; i < 4; i++, miss >>= 4) {
         gather(to, words[i], miss & 15);
@@ -130,12 +130,12 @@ static int32_t encode_page(const uint8_t *src, uint32_t bytes, uint8_t *out, uin
       }
     if (partial)
       for (int i = 0; i < 4; i++, partial >>= 4) {
-        gather(low, words[i], partial & 15); // as whole words; their upper bits go when the list is packed
+        gather(low, words[i], partial & 15); // whole words; packing the list drops their upper bits
         low += count(partial & 15);
       }
-    if (room < 64) {
+    if (remaining < 64) {
       const uint32_t some = (uint32_t)(to - spill);
-      if (room < some) return NO_ROOM;
+      if (remaining < some) return TOO_SMALL;
       memcpy(full, spill, some);
       full += some;
     } else {
@@ -185,7 +185,7 @@ static inline void put_step(uint32_t *step, const uint8_t *full, uint32_t m, con
   const __m128i missed = load(scatter_table[m]), hit = load(scatter_table[h]), near = load(scatter_table[p]);
   const __m128i words = _mm_shuffle_epi8(load(full), missed);
   const __m128i where = _mm_or_si128(_mm_shuffle_epi8(load(index), hit), slots_of(words));
-  // A place that stays empty has its top bit set.
+  // An empty position has its top bit set.
   const __m128i stays = _mm_and_si128(_mm_srli_epi32(_mm_and_si128(missed, near), 31 - 4), _mm_set1_epi32(UNUSED_SLOT));
   const __m128i kept = _mm_or_si128(_mm_srai_epi32(near, 31), _mm_set1_epi32(~LOW_MASK));
   put(step, _mm_or_si128(where, stays));
@@ -230,9 +230,9 @@ static int32_t decode_page(const uint8_t *src, uint32_t src_bytes, uint8_t *out,
 }
 
 static int32_t classic_encode_page(const uint8_t *src, uint32_t bytes, uint8_t *out, uint32_t capacity) {
-  if (!size_fits(bytes)) return NO_ROOM;
+  if (!size_fits(bytes)) return TOO_SMALL;
   const uint32_t tag_bytes = tag_section_bytes(bytes);
-  if (capacity < tag_bytes) return NO_ROOM;
+  if (capacity < tag_bytes) return TOO_SMALL;
   const uint8_t *const limit = out + capacity;
   uint8_t *full = out + tag_bytes;
   uint32_t lows = 0, indexes = 0, tags = 0;
@@ -252,7 +252,7 @@ static int32_t classic_encode_page(const uint8_t *src, uint32_t bytes, uint8_t *
           low_list[lows++] = word;
         } else {
           tags |= 0x10000u << bit;
-          if (limit - full < 4) return NO_ROOM;
+          if (limit - full < 4) return TOO_SMALL;
           memcpy(full, &word, 4);
           full += 4;
         }

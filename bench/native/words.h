@@ -1,10 +1,9 @@
-// What C with SSE needs to move chosen words of four: tables of byte shuffles, and vectors at any address.
+// Tables of byte shuffles that select words of four, and unaligned vector access.
 #include <immintrin.h>
 #include <stdint.h>
 #include <string.h>
 
-// For four words and a 4-bit mask of them: the shuffle that moves the chosen words to the front, and the way
-// back.
+// By 4-bit mask: the shuffle that moves the selected words of four to the front, and its inverse.
 static uint8_t gather_table[16][16];
 static uint8_t scatter_table[16][16];
 

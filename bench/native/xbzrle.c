@@ -1,7 +1,6 @@
-// XBZRLE in plain C, the way the plain routine of a hypervisor does it: the yardstick of the wasm kernel in
-// the bench. It stands for code that compares a machine word at a time and copies run by run with memcpy:
-// unchanged bytes are walked singly up to a word's border and then by words, changed bytes by words as long
-// as no byte of them is unchanged.
+// XBZRLE in plain C, in the structure of a hypervisor's scalar routine: compares a machine word at a time and
+// copies runs with memcpy. Unchanged bytes are skipped singly up to a word boundary and then by words,
+// changed bytes by words until one contains an unchanged byte.
 //
 //   delta  = [zrun nzrun (zrun nzrun)*]     empty when nothing changed
 //   zrun   = length                         unchanged bytes; 0 only at the very start
@@ -20,7 +19,7 @@ static uint64_t load64(const uint8_t *p) {
   return word;
 }
 
-/** The first place at or after `at` where base and page differ; `end` where there is none. */
+/** First position at or after `at` where base and page differ, or `end`. */
 static uint32_t skip_unchanged(const uint8_t *base, const uint8_t *page, uint32_t at, uint32_t end) {
   while (at < end && (at & 7)) {
     if (base[at] != page[at]) return at;
@@ -31,7 +30,7 @@ static uint32_t skip_unchanged(const uint8_t *base, const uint8_t *page, uint32_
   return at;
 }
 
-/** The first place at or after `at` where base and page are equal; `end` where there is none. */
+/** First position at or after `at` where base and page are equal, or `end`. */
 static uint32_t skip_changed(const uint8_t *base, const uint8_t *page, uint32_t at, uint32_t end) {
   while (at < end && (at & 7)) {
     if (base[at] == page[at]) return at;
@@ -78,18 +77,18 @@ static int32_t encode_page(const uint8_t *base, const uint8_t *page, uint32_t by
   }
 }
 
-/** Reads a length at `from` into `length`; returns the bytes it took, 0 for a bad or cut one. */
+/** Read a length at `from` into `length`; return the bytes read, 0 if it is invalid or truncated. */
 static uint32_t get_length(const uint8_t *from, const uint8_t *end, uint32_t *length) {
-  const size_t room = (size_t)(end - from);
-  if (room < 1) return 0;
+  const size_t remaining = (size_t)(end - from);
+  if (remaining < 1) return 0;
   if (from[0] < 0x80) {
     *length = from[0];
     return 1;
   }
-  if (room < 2 || from[1] == 0) return 0;
+  if (remaining < 2 || from[1] == 0) return 0;
   *length = (from[0] & 0x7fu) | (from[1] & 0x7fu) << 7;
   if (from[1] < 0x80) return 2;
-  if (room < 3 || from[2] == 0 || from[2] > 0x7f) return 0;
+  if (remaining < 3 || from[2] == 0 || from[2] > 0x7f) return 0;
   *length |= (uint32_t)from[2] << 14;
   return 3;
 }
@@ -115,7 +114,7 @@ static int decode_page(const uint8_t *in, uint32_t in_bytes, uint8_t *page, uint
   return 1;
 }
 
-/** lens[i] = bytes of delta i, 0 for a page equal to its base, -1 for one that does not fit `capacity`. */
+/** lens[i] = bytes of delta i, 0 for a page equal to its base, -1 if it exceeds `capacity`. */
 void xbzrle_encode(const uint8_t *base, const uint8_t *src, uint32_t pages, uint32_t page_bytes, uint8_t *out, uint32_t capacity,
                    int32_t *lens) {
   for (uint32_t i = 0; i < pages; i++) {
@@ -125,7 +124,7 @@ void xbzrle_encode(const uint8_t *base, const uint8_t *src, uint32_t pages, uint
   }
 }
 
-/** In place: `out` holds the bases. Returns the pages decoded before the first bad one. */
+/** In place: `out` contains the bases. Returns the count of pages decoded before the first invalid one. */
 int32_t xbzrle_decode(const uint8_t *in, const int32_t *lens, uint32_t pages, uint32_t page_bytes, uint8_t *out) {
   for (uint32_t i = 0; i < pages; i++) {
     if (lens[i] < 0 || !decode_page(in, (uint32_t)lens[i], out + (size_t)i * page_bytes, page_bytes)) return (int32_t)i;

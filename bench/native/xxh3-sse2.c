@@ -1,5 +1,4 @@
-// libxxhash's own header, held to vectors as wide as WebAssembly's: the most that one can ask of the same
-// width.
+// libxxhash's header, limited to 128-bit vectors, as in WebAssembly.
 #define XXH_INLINE_ALL
 #define XXH_VECTOR XXH_SSE2
 #include <xxhash.h>

@@ -1,13 +1,12 @@
-// Zero-aware coding in C with SSE, the way a C programmer with intrinsics would write it: the native baseline
-// of assembly/codec/zero-aware.ts. Same format, same bytes, same checks, and the same algorithm: a mask of
-// the non-zero words of 64 bytes; a group of none or of all is written as it is, any other with a byte
-// shuffle from a table for every four words and word offsets from popcnt. Vectors are 16 bytes wide, as in
-// WebAssembly.
+// Zero-aware coding in C with SSE: the native baseline of assembly/codec/zero-aware.ts, with the same format,
+// bytes, checks and algorithm: a mask of the nonzero words of 64 bytes; a group of none or of all is stored
+// unchanged, any other with a byte shuffle from a table for every four words, and word offsets from popcnt.
+// Vectors are 16 bytes wide, as in WebAssembly.
 //
-//   page = bitmap tail words        (the grammar stands in assembly/codec/zero-aware.ts)
+//   page = bitmap tail words        (grammar: assembly/codec/zero-aware.ts)
 #include "words.h"
 
-#define NO_ROOM (-1)
+#define TOO_SMALL (-1)
 #define BAD (-2)
 
 
@@ -34,7 +33,7 @@ static inline void scatter(uint8_t *to, const uint8_t *from, uint32_t mask) {
   put(to, _mm_shuffle_epi8(load(from), load(scatter_table[mask])));
 }
 
-// The words of `mask`, one at a time; the new end, or NULL for no room.
+// Store the words of `mask`, one at a time; return the new end, or NULL if they do not fit.
 static uint8_t *put_words(uint8_t *to, const uint8_t *limit, const uint8_t *from, uint32_t mask) {
   if ((uint32_t)(limit - to) < 4 * count(mask)) return NULL;
   for (; mask; mask &= mask - 1) {
@@ -46,7 +45,7 @@ static uint8_t *put_words(uint8_t *to, const uint8_t *limit, const uint8_t *from
 
 static int32_t encode_page(const uint8_t *src, uint32_t bytes, uint8_t *out, uint32_t capacity) {
   const uint32_t words = bytes / 4, bitmap_bytes = (words + 7) / 8, tail_bytes = bytes & 3, whole = words & ~15u;
-  if (capacity < bitmap_bytes + tail_bytes) return NO_ROOM;
+  if (capacity < bitmap_bytes + tail_bytes) return TOO_SMALL;
   const uint8_t *limit = out + capacity;
   uint8_t *to = out + bitmap_bytes + tail_bytes;
   for (uint32_t i = 0; i < whole; i += 16) {
@@ -66,7 +65,7 @@ static int32_t encode_page(const uint8_t *src, uint32_t bytes, uint8_t *out, uin
       to += 4 * count(mask);
     } else {
       to = put_words(to, limit, from, mask);
-      if (!to) return NO_ROOM;
+      if (!to) return TOO_SMALL;
     }
   }
   if (whole < words) {
@@ -78,7 +77,7 @@ static int32_t encode_page(const uint8_t *src, uint32_t bytes, uint8_t *out, uin
     }
     memcpy(out + whole / 8, &mask, bitmap_bytes - whole / 8);
     to = put_words(to, limit, src + 4 * whole, mask);
-    if (!to) return NO_ROOM;
+    if (!to) return TOO_SMALL;
   }
   memcpy(out + bitmap_bytes, src + 4 * words, tail_bytes);
   return (int32_t)(to - out);

@@ -1,16 +1,15 @@
-// A link in this process, in real time: an output for the encoder that takes bytes no faster than a schedule
-// allows.
+// A link in this process, in real time: an output for the encoder, limited to the rates of a schedule.
 
-/** What may wait to be sent, as in a socket. */
+/** Bytes that can be queued, as in a socket. */
 const BUFFER_BYTES = 256 << 10;
 
-/** Rates over time: `[{ untilMs, bitsPerSecond }]`, in order; the last has no end. */
+/** Return a schedule of rates: `[{ untilMs, bitsPerSecond }]`, in order; the last has no end. */
 export function schedule(steps) {
   const stepAt = (ms) => steps.find(({ untilMs = Infinity }) => ms < untilMs);
   return {
     bitsPerSecondAt: (ms) => stepAt(ms).bitsPerSecond,
-    /** When the last of some bytes has gone whose first may go at `fromMs`. */
-    goneAt(bytes, fromMs) {
+    /** Return the time at which `bytes` bytes are sent, if sending starts at `fromMs`. */
+    sentAt(bytes, fromMs) {
       let bits = 8 * bytes;
       for (let at = fromMs; ; ) {
         const { untilMs = Infinity, bitsPerSecond } = stepAt(at);
@@ -20,7 +19,7 @@ export function schedule(steps) {
         at = untilMs;
       }
     },
-    /** Bytes that can go in between. */
+    /** Return the bytes that can be sent between two times. */
     bytesWithin(fromMs, toMs) {
       let bits = 0;
       for (let at = fromMs; at < toMs; ) {
@@ -35,9 +34,8 @@ export function schedule(steps) {
 }
 
 /**
- * A link that sends while it has something to send; time in which it had nothing is lost. `send(bytes)`
- * resolves once what waits fits the buffer again: that is the back-pressure. `clock`: `{ now() in ms,
- * until(ms) }`.
+ * Create a link. `send(bytes)` resolves when the unsent bytes fit the buffer: back-pressure, as of a socket.
+ * Idle time is lost. `clock`: `{ now() in ms, until(ms) }`.
  */
 export function createLink(rates, clock, bufferBytes = BUFFER_BYTES) {
   const startedAt = clock.now();
@@ -46,29 +44,29 @@ export function createLink(rates, clock, bufferBytes = BUFFER_BYTES) {
   return {
     now,
     bitsPerSecond: () => rates.bitsPerSecondAt(now()),
-    /** When all that was given to it has gone, in ms from its start. */
+    /** Time at which everything accepted is sent, in ms from the start. */
     get freeAtMs() {
       return freeAt;
     },
     async send(bytes) {
       const from = now();
       const waiting = rates.bytesWithin(from, freeAt);
-      freeAt = rates.goneAt(bytes, Math.max(from, freeAt));
+      freeAt = rates.sentAt(bytes, Math.max(from, freeAt));
       const over = waiting + bytes - bufferBytes;
-      if (over > 0) await clock.until(startedAt + rates.goneAt(over, from));
+      if (over > 0) await clock.until(startedAt + rates.sentAt(over, from));
     },
   };
 }
 
-/** Timers are good to a millisecond; the rest is waited for turn by turn, so that others go on. */
+/** Timers are accurate to a millisecond; the rest of a wait polls with setImmediate, without blocking. */
 const TIMER_MS = 1.5;
 
 export const realTime = {
   now: () => performance.now(),
   async until(ms) {
-    for (let left = ms - performance.now(); left > 0; left = ms - performance.now())
+    for (let remaining = ms - performance.now(); remaining > 0; remaining = ms - performance.now())
       await new Promise((resolve) =>
-        left > TIMER_MS ? setTimeout(resolve, left - TIMER_MS) : setImmediate(resolve),
+        remaining > TIMER_MS ? setTimeout(resolve, remaining - TIMER_MS) : setImmediate(resolve),
       );
   },
 };

@@ -1,9 +1,10 @@
-// What the suites that measure over links are told:
-//   IMAGE|DIR... and --traces DIR   images of yours instead of the workloads that any clone has
-//   --workload NAME|all             only this one, or besides those images; may be repeated
-//   --strategy NAME|FILE            one more strategy: a known one, or a module that exports one; may be repeated
-//   --link RATE                     100Mbit, 2.5Gbit, …; may be repeated
-//   --images N, --mebibytes N       at most so many snapshots of a workload (3), of about this size (64) where it is made
+// Options of the suites that measure over links:
+//   IMAGE|DIR..., --traces DIR   own images instead of the built-in workloads
+//   --workload NAME|all          only this workload, or in addition to own images; may be repeated
+//   --strategy NAME|FILE         an additional strategy: a name, or a module that exports one; may be repeated
+//   --link RATE                  100Mbit, 2.5Gbit, …; may be repeated
+//   --images N                   maximum number of snapshots per workload (default: 3)
+//   --mebibytes N                approximate size of a synthetic snapshot (default: 64)
 //   --runs N, --threads N, --quick, --json FILE
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -12,10 +13,10 @@ import { chooseWorkloads } from '../workloads/index.mjs';
 
 const TEXT = { type: 'string' };
 const TEXTS = { type: 'string', multiple: true };
-/** Small guests, where a run is only to show that all works. */
+/** Size of a snapshot with --quick. */
 const QUICK_MEBIBYTES = 8;
 
-/** `defaults`: `{ links, runs }`, of which `--quick` takes one run. */
+/** Parse the options. `defaults`: `{ links, runs }`; with `--quick` runs is 1. */
 export async function readLinkOptions(argv, defaults) {
   const { values, positionals } = parseArgs({
     args: argv,
@@ -36,7 +37,7 @@ export async function readLinkOptions(argv, defaults) {
   const { quick, json, traces } = values;
   const links = [];
   for (const text of values.link ?? defaults.links)
-    links.push({ text, bitsPerSecond: await checkedOption('link', text, 'bitRate') });
+    links.push({ text, bitsPerSecond: checkedOption('link', text) });
   return {
     quick,
     json,
@@ -45,21 +46,22 @@ export async function readLinkOptions(argv, defaults) {
     strategies: await Promise.all((values.strategy ?? []).map(ownStrategy)),
     rounds: wholeNumber('runs', values.runs, quick ? 1 : defaults.runs),
     threads: wholeNumber('threads', values.threads, 2),
-    most: wholeNumber('images', values.images, 3),
+    maxImages: wholeNumber('images', values.images, 3),
     mebibytes: wholeNumber('mebibytes', values.mebibytes, quick ? QUICK_MEBIBYTES : 64),
   };
 }
 
-/** `name:of:a:strategy`, or a module that exports one. */
+/** Return a strategy by its name, or the one that a module exports. */
 async function ownStrategy(text) {
   if (!/\.[cm]?js$/.test(text)) {
-    await checkedOption('strategy', text, 'strategy');
+    checkedOption('strategy', text);
     return { name: text, strategy: text };
   }
   const exports = await import(pathToFileURL(text).href).catch((error) => {
     throw badOption(`--strategy: ${error.message}`);
   });
   const strategy = Object.values(exports).find((value) => typeof value?.choose === 'function');
-  if (!strategy) throw badOption(`--strategy: ${text} exports no strategy, an object with "choose"`);
+  if (!strategy)
+    throw badOption(`--strategy: ${text} exports no strategy (an object with a method "choose")`);
   return { name: strategy.name ?? text, strategy };
 }

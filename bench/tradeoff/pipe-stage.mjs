@@ -1,11 +1,10 @@
-// A link between two processes: a small program (`bench/native/throttle.c`) that lets through so many bits a
-// second.
+// A link between two processes: bench/native/throttle.c, a program that limits the rate of a pipe.
 import { spawn } from 'node:child_process';
 import { truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compileC, findCompiler, NO_COMPILER } from '../kernels/native.mjs';
 
-/** A socket's buffer: so much of the link's time, within these bounds. */
+/** Pipe buffer, as a time at the link's rate, within the bounds below. */
 const BUFFER_MS = 1;
 const MIN_BUFFER_BYTES = 256 << 10;
 const MAX_BUFFER_BYTES = 1 << 20;
@@ -13,10 +12,10 @@ const UNLIMITED = 1e15;
 const TRIAL_MS = 800;
 const TRIALS = 3;
 
-/** `{ stage(bitsPerSecond), … }`, or `{ missing }`: the reason why there is none. */
+/** Compile the program. Returns `{ stage(bitsPerSecond), … }`, or `{ missing }` with the reason. */
 export function openPipe(folder) {
   if (process.platform !== 'linux')
-    return { missing: `the pipe is made of Linux’s splice, this is ${process.platform}` };
+    return { missing: `the rate limiter needs Linux (splice), this is ${process.platform}` };
   const compiler = findCompiler();
   if (!compiler) return { missing: NO_COMPILER };
   const program = join(folder, 'throttle');
@@ -25,14 +24,14 @@ export function openPipe(folder) {
   const stage = (bitsPerSecond) => `${program} ${bitsPerSecond} ${bufferBytes(bitsPerSecond)}`;
   return {
     stage,
-    /** What it lets through when it is not to limit anything, in bit/s. */
+    /** Measure its maximum rate, in bit/s. */
     async ceiling() {
       const bytes = 2e9;
       return (bytes * 8000) / (await trial(folder, bytes, stage(UNLIMITED)));
     },
     /**
-     * How long raw bytes take through it, as a share of what they should take: the least of some trials,
-     * since whatever else the machine does only adds.
+     * Measure its time for raw bytes relative to the nominal time. Returns the minimum of several trials,
+     * because other processes only add time.
      */
     async accuracy(bitsPerSecond) {
       const bytes = Math.round((bitsPerSecond * TRIAL_MS) / 8000);
@@ -51,7 +50,7 @@ function bufferBytes(bitsPerSecond) {
   );
 }
 
-/** Milliseconds that zeros out of a file with nothing in it take. */
+/** Return the milliseconds that a sparse file of zeros takes. */
 async function trial(folder, bytes, stage) {
   const file = join(folder, 'trial');
   writeFileSync(file, '');
@@ -64,21 +63,22 @@ async function trial(folder, bytes, stage) {
 }
 
 /**
- * Runs a line of processes joined by pipes; gives the milliseconds until the last is done. @throws with what
- * they complained about
+ * Run a shell pipeline; return the milliseconds until the last process ends.
+ *
+ * @throws Error with the standard error of the pipeline
  */
 export async function shell(line) {
   const startedAt = performance.now();
   const child = spawn('sh', ['-c', line], { stdio: ['ignore', 'ignore', 'pipe'] });
-  let complaint = '';
+  let errors = '';
   child.stderr.on('data', (text) => {
-    complaint += text;
+    errors += text;
   });
   const status = await new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', resolve);
   });
   const ms = performance.now() - startedAt;
-  if (status !== 0) throw new Error(`${line}: ${complaint.trim() || `ended with ${status}`}`);
+  if (status !== 0) throw new Error(`${line}: ${errors.trim() || `exit status ${status}`}`);
   return ms;
 }

@@ -1,27 +1,27 @@
-// What the trade-off suite prints: of every workload what strategies cost and save, and how long that takes
-// over each link; in the end how adaptive did.
+// Output of the tradeoff suite: cost and size of every strategy per workload, pipelined time over each link,
+// and a summary for adaptive.
 
 import { print, printTable, verdict } from '../kernels/suite.mjs';
 import { geometricMean } from '../kernels/targets.mjs';
 
-/** What adaptive is to reach: its pipelined time as a share of the others'. */
+/** Targets for adaptive: its pipelined time relative to that of other strategies. */
 const TARGETS = { best: 1.03, raw: 1.02, mixed: 0.95 };
 const MIB = 1 << 20;
 
 export function printWorkload({ workload, images, rows, links, rounds, threads, bytesIn, pages }) {
   print(`\n${workload.name}: ${workload.what}`);
   print(
-    `  ${images.length} images, ${(bytesIn / MIB).toFixed(0)} MiB, ${pages} pages; ${threads} threads; all came back as they were; medians of ${rounds}`,
+    `  ${images.length} images, ${(bytesIn / MIB).toFixed(0)} MiB, ${pages} pages; ${threads} threads; all images verified; medians of ${rounds}`,
   );
   printCosts(rows, links);
   printTimes(rows, links);
 }
 
-/** Overhead beside transfer size; of a strategy that follows the link, at each. */
+/** Print overhead and transfer size; per link for strategies that depend on it. */
 function printCosts(rows, links) {
   const lines = rows.filter(({ link, followsLink }) => followsLink || link === links[0].text);
   printTable(
-    ['overhead and size', 'MiB out', 'of in', 'encode ms', 'decode ms', 'µs CPU a page'],
+    ['overhead and size', 'MiB out', 'out / in', 'encode ms', 'decode ms', 'µs CPU per page'],
     lines.map((row) => [
       row.followsLink ? `${row.strategy} ${row.link}` : row.strategy,
       (row.bytesOut / MIB).toFixed(1),
@@ -52,8 +52,8 @@ function printTimes(rows, links) {
 }
 
 /**
- * Rows of one workload and link: adaptive against the best single fixed strategy in hindsight, and against
- * raw.
+ * Compare adaptive with raw and with the best fixed strategy, which is known only afterwards, for the rows of
+ * one workload and link.
  */
 function against(rows) {
   const fixed = rows.filter(({ strategy }) => strategy.startsWith('fixed:'));
@@ -74,13 +74,13 @@ export function printSummary(rows) {
   const compared = grouped(rows, ({ workload, link }) => `${workload} ${link}`).map(against);
   if (compared.length === 0) return;
   print(`\nadaptive, pipelined time, ${compared.length} pairs of workload and link:`);
-  summarize('of the best single fixed strategy', compared, 'ofBest', TARGETS.best);
-  summarize('of raw', compared, 'ofRaw', TARGETS.raw);
+  summarize('relative to the best fixed strategy', compared, 'ofBest', TARGETS.best);
+  summarize('relative to raw', compared, 'ofRaw', TARGETS.raw);
   for (const links of grouped(compared, ({ isMixed, workload }) => (isMixed ? workload : undefined))) {
-    const least = links.reduce((a, b) => (b.ofBest < a.ofBest ? b : a));
-    const { text } = verdict(least.ofBest, TARGETS.mixed, { atMost: true });
+    const lowest = links.reduce((a, b) => (b.ofBest < a.ofBest ? b : a));
+    const { text } = verdict(lowest.ofBest, TARGETS.mixed, { atMost: true });
     print(
-      `  ${least.workload}: at best ${least.ofBest.toFixed(3)} of the best fixed, at ${least.link}; ${text}`,
+      `  ${lowest.workload}: best result ${lowest.ofBest.toFixed(3)} × the best fixed strategy, at ${lowest.link}; ${text}`,
     );
   }
 }
@@ -91,11 +91,11 @@ function summarize(what, compared, ratio, target) {
   const mean = geometricMean(compared.map((pair) => pair[ratio]));
   const { text } = verdict(worst[ratio], target, { atMost: true });
   print(
-    `  ${what}: worst ${worst[ratio].toFixed(3)} (${worst.workload}, ${worst.link}), geometric mean ${mean.toFixed(3)}, ${within} of ${compared.length} within; ${text}`,
+    `  ${what}: worst ${worst[ratio].toFixed(3)} (${worst.workload}, ${worst.link}), geometric mean ${mean.toFixed(3)}, ${within} of ${compared.length} within the target; ${text}`,
   );
 }
 
-/** Lists of those that have one key; those without a key are left out. */
+/** Group a list by key; elements without a key are omitted. */
 function grouped(list, keyOf) {
   const groups = new Map();
   for (const one of list) {

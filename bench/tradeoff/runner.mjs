@@ -1,5 +1,5 @@
-// One encoding and decoding of a workload with a strategy, in this process. Nothing is waited for: a strategy
-// is told the link's rate, the link itself is reckoned with afterwards.
+// Encodes and decodes a workload with a strategy, in this process and without a link: the strategy receives
+// the link's rate, and the model computes the transfer time afterwards.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { bytesSource, createEncoder, decodeImages } from '../../dist/index.js';
@@ -10,29 +10,27 @@ const PIECE_BYTES = 1 << 20;
 const PAGES_RECORD = 2;
 
 setFlagsFromString('--expose-gc');
-/** What one leaves behind is not for the next to clear up. */
+/** Collect garbage before each contestant, so that it does not pay for the previous one's. */
 export const collectGarbage = runInNewContext('gc');
 
-/** CPU time of this process, all its threads, in ms. */
+/** CPU time of all threads of this process, in ms. */
 function cpuNow() {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
 }
 
-/**
- * Runs strategies on images; the room for stream and decoded images is used again, so that no run pays for
- * fresh memory.
- */
+/** Return a runner for strategies on `images`. Buffers are reused, so that no run pays for fresh memory. */
 export function createRunner(images, threads) {
   const bytesIn = images.reduce((sum, { bytes }) => sum + bytes.length, 0);
   const kept = keptStream(bytesIn);
-  const rooms = images.map(({ bytes }) => new Uint8Array(bytes.length));
+  const buffers = images.map(({ bytes }) => new Uint8Array(bytes.length));
   return {
     bytesIn,
     pages: images.reduce((sum, { bytes }) => sum + Math.ceil(bytes.length / PAGE_BYTES), 0),
     /**
-     * A measure as the model takes it (`src/analyze/tradeoff/model.ts`). @throws when an image does not come
-     * back as it was
+     * Run a strategy; return a measurement as the model takes it (src/analyze/tradeoff/model.ts).
+     *
+     * @throws Error when a decoded image differs
      */
     async run({ name, strategy }, linkBitsPerSecond) {
       kept.restart();
@@ -41,13 +39,13 @@ export function createRunner(images, threads) {
         linkBitsPerSecond,
         threads,
       });
-      for (const room of rooms) room.fill(0);
+      for (const buffer of buffers) buffer.fill(0);
       const startedAt = performance.now();
-      await decodeImages(kept.pieces(), (_, number) => roomSink(rooms[number]));
+      await decodeImages(kept.pieces(), (_, number) => bufferSink(buffers[number]));
       const decodeMs = performance.now() - startedAt;
-      for (const [i, room] of rooms.entries())
-        if (Buffer.compare(room, images[i].bytes) !== 0)
-          throw new Error(`${name}: ${images[i].name} came back with other bytes`);
+      for (const [i, buffer] of buffers.entries())
+        if (Buffer.compare(buffer, images[i].bytes) !== 0)
+          throw new Error(`${name}: the decoded ${images[i].name} differs`);
       const { pages, bytesOut } = summary;
       const { frames, departures } = kept;
       return { name, pages, bytesIn, bytesOut, encodeMs, decodeMs, cpuMs, frames, departures };
@@ -55,7 +53,7 @@ export function createRunner(images, threads) {
   };
 }
 
-/** What `createEncoder` is told of images that stand still in memory, as `pageferry pack` would. */
+/** Return the options that `pageferry pack` uses for images in memory. */
 export function encoderOptions(images) {
   const pages = images.reduce((sum, { bytes }) => sum + bytes.length / PAGE_BYTES, 0);
   return {
@@ -71,13 +69,13 @@ async function encode(images, kept, options) {
   const encoder = await createEncoder((parts) => kept.add(parts), { ...encoderOptions(images), ...options });
   for (const { name, bytes } of images) await encoder.encode(bytesSource(bytes, name));
   const summary = await encoder.finish();
-  // Keeping the bytes is the bench's doing, not the encoder's.
+  // Storing the stream is the bench's work, not the encoder's.
   return { summary, encodeMs: summary.encodeMs - kept.ms, cpuMs: cpuNow() - cpuFrom - kept.ms };
 }
 
-/** A stream's bytes, and what it took to keep them; the room is used again. */
+/** Return a store for a stream, which measures the time that storing takes; its buffer is reused. */
 export function keptStream(bytesIn) {
-  let room = new Uint8Array(bytesIn + (bytesIn >>> 5) + (1 << 20));
+  let buffer = new Uint8Array(bytesIn + (bytesIn >>> 5) + (1 << 20));
   let used = 0;
   return {
     ms: 0,
@@ -96,32 +94,32 @@ export function keptStream(bytesIn) {
       const bytes = parts.reduce((sum, { length }) => sum + length, 0);
       this.departures.push({ atMs: from - this.startedAt - this.ms, bytes });
       for (const part of parts) {
-        if (used + part.length > room.length) room = grown(room, used + part.length);
-        room.set(part, used);
+        if (used + part.length > buffer.length) buffer = grown(buffer, used + part.length);
+        buffer.set(part, used);
         used += part.length;
       }
       this.ms += performance.now() - from;
     },
     *pieces() {
       for (let at = 0; at < used; at += PIECE_BYTES)
-        yield room.subarray(at, Math.min(used, at + PIECE_BYTES));
+        yield buffer.subarray(at, Math.min(used, at + PIECE_BYTES));
     },
   };
 }
 
-function grown(room, bytes) {
+function grown(buffer, bytes) {
   const larger = new Uint8Array(2 * bytes);
-  larger.set(room);
+  larger.set(buffer);
   return larger;
 }
 
-/** A receiver's memory: fresh, so zero pages need no writing. */
-function roomSink(room) {
+/** Return a sink for a zeroed buffer, so zero pages need no writes. */
+function bufferSink(buffer) {
   return {
-    write: (bytes, position) => room.set(bytes, position),
+    write: (bytes, position) => buffer.set(bytes, position),
     zero() {},
     readAt(into, position) {
-      const part = room.subarray(position, position + into.length);
+      const part = buffer.subarray(position, position + into.length);
       into.set(part);
       return part.length;
     },

@@ -15,7 +15,7 @@ const PAGES = {
 
 export const cacheHeavy = {
   name: 'cache-heavy',
-  what: 'a guest full of page cache: text, programs, files that were compressed before; some are replaced',
+  what: 'a guest full of page cache: text, programs, compressed files; some are replaced',
   images: (options) =>
     guestImages(
       PAGES,

@@ -1,11 +1,11 @@
 import { createTables, insertOrders, shopRounds } from '../../examples/support/sql-shop.mjs';
 
-/** So many fill about 48 MiB with their index. */
+/** Orders for about 48 MiB of memory, with their index. */
 const ORDERS = 400_000;
 
 export const database = {
   name: 'database',
-  what: 'SQLite in WebAssembly: a shop’s books through transactions',
+  what: 'SQLite in WebAssembly: a shop’s database through transactions',
   async *images({ mebibytes = 64, seed = 2026 } = {}) {
     const orders = Math.round((ORDERS * mebibytes) / 64);
     const rounds = [

@@ -6,7 +6,7 @@ import { rawFiles, tracesIn } from '../images.mjs';
 
 const PIECE_BYTES = 4 << 20;
 
-/** One workload a path: an image, a directory of images, or a directory of such directories. */
+/** Return a workload per image, directory of images, or folder in a directory of such directories. */
 export function fileWorkloads(paths, traces) {
   const series = Object.entries(traces ? tracesIn(traces) : {});
   for (const path of paths) {
@@ -23,7 +23,7 @@ export function fileWorkloads(paths, traces) {
   }));
 }
 
-/** A whole image, as it would be read from its file or ELF core. */
+/** Read a whole image from a raw file or an ELF core. */
 export function readImage(path) {
   const source = openImage(path);
   try {

@@ -1,6 +1,6 @@
-// What the trade-off is measured on. A workload is `{ name, what, images(options) }`: `images` gives `{ name,
-// bytes }`, snapshots of one memory over time, about `mebibytes` each. `unavailable`, where there is one,
-// says why this machine cannot have it.
+// Workloads of the suites that measure over links: `{ name, what, images(options), unavailable?() }`.
+// `images` yields `{ name, bytes }`, snapshots of one memory over time, of about `mebibytes` MiB each.
+// `unavailable` returns the reason if the workload cannot run on this machine.
 import { badOption } from '../kernels/suite.mjs';
 import { cacheHeavy } from './cache-heavy.mjs';
 import { database } from './database.mjs';
@@ -13,7 +13,7 @@ import { ownProcess } from './process.mjs';
 import { scripting } from './scripting.mjs';
 import { writeHeavy } from './write-heavy.mjs';
 
-/** The process comes first: it is not to be full of the others. */
+/** The process is first, so that its memory does not contain the other workloads. */
 const WORKLOADS = [
   ownProcess,
   database,
@@ -28,7 +28,7 @@ const WORKLOADS = [
 ];
 const QUICK = [idle, mixedDatabaseCache];
 
-/** What was asked for: files alone, where there are any; `all` are the workloads that any clone has. */
+/** Return the selected workloads: only the files if there are any; `all` selects every built-in workload. */
 export function chooseWorkloads({ names = [], paths = [], traces, quick }) {
   const files = fileWorkloads(paths, traces);
   if (names.length === 0) return files.length > 0 ? files : quick ? QUICK : WORKLOADS;
@@ -36,15 +36,15 @@ export function chooseWorkloads({ names = [], paths = [], traces, quick }) {
     const found = name === 'all' ? WORKLOADS : WORKLOADS.filter((workload) => workload.name === name);
     if (found.length > 0) return found;
     throw badOption(
-      `--workload: "${name}" is none of ${WORKLOADS.map((workload) => workload.name).join(', ')}, all`,
+      `--workload: "${name}" is not one of ${WORKLOADS.map((workload) => workload.name).join(', ')}, all`,
     );
   });
   return [...new Set([...named, ...files])];
 }
 
-/** All images of a workload, at most so many. */
-export async function collectImages(workload, { mebibytes, most = Infinity }) {
+/** Return the images of a workload, at most `maxImages`. */
+export async function collectImages(workload, { mebibytes, maxImages = Infinity }) {
   const images = [];
-  for await (const image of workload.images({ mebibytes })) if (images.push(image) === most) break;
+  for await (const image of workload.images({ mebibytes })) if (images.push(image) === maxImages) break;
   return images;
 }

@@ -1,5 +1,5 @@
-// Two guests of different kinds in one stream, as when one host is emptied: their memories take turns, some
-// MiB each.
+// Two guests of different kinds in one stream, as in the evacuation of a host: their memories alternate every
+// few MiB.
 import { seeded } from '../seeded.mjs';
 import { cacheHeavy } from './cache-heavy.mjs';
 import { database } from './database.mjs';
@@ -14,7 +14,7 @@ export const mixedDatabaseCache = mixed(database, cacheHeavy);
 function mixed(one, other) {
   return {
     name: `mixed:${one.name}+${other.name}`,
-    what: `two guests in one stream, ${one.name} and ${other.name}, some MiB in turn`,
+    what: `two guests in one stream, ${one.name} and ${other.name}, alternating every few MiB`,
     isMixed: true,
     async *images(options) {
       const [first, second] = [one, other].map((workload) => workload.images(options));
@@ -23,22 +23,22 @@ function mixed(one, other) {
         if (a.done || b.done) break;
         yield { name: `${a.value.name}+${b.value.name}`, bytes: interleaved([a.value.bytes, b.value.bytes]) };
       }
-      // One may have more to show: it has to end all the same.
+      // End the generator that has more images.
       await Promise.all([first.return(), second.return()]);
     },
   };
 }
 
-/** The same stretches in every image. */
+/** Interleave two memories; the boundaries are the same in every image. */
 function interleaved(guests) {
   const random = seeded(7);
   const bytes = new Uint8Array(guests[0].length + guests[1].length);
   const taken = [0, 0];
   for (let turn = 0, at = 0; at < bytes.length; turn = 1 - turn) {
-    const stretch = guests[turn].subarray(taken[turn], taken[turn] + (1 + (random() % 6)) * MIB);
-    bytes.set(stretch, at);
-    taken[turn] += stretch.length;
-    at += stretch.length;
+    const part = guests[turn].subarray(taken[turn], taken[turn] + (1 + (random() % 6)) * MIB);
+    bytes.set(part, at);
+    taken[turn] += part.length;
+    at += part.length;
   }
   return bytes;
 }

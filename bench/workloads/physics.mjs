@@ -1,9 +1,9 @@
-// A simulation at work: Rapier, compiled to WebAssembly, lets heaps of boxes and balls fall. Its memory is
-// mostly floating-point numbers, all of which change while things move.
+// A physics simulation: Rapier, compiled to WebAssembly, with falling boxes and balls. Its memory is mostly
+// floating-point numbers, which all change while bodies move.
 import RAPIER from '@dimforge/rapier3d-compat';
 import { withMemory } from '../../examples/support/wasm-memory.mjs';
 
-/** So many fill about 48 MiB. */
+/** Bodies for about 48 MiB of memory. */
 const BODIES = 12_000;
 const STEPS = 12;
 
@@ -25,7 +25,7 @@ export const physics = {
   },
 };
 
-/** Towers side by side, every other body a ball. */
+/** Build towers side by side; every other body is a ball. */
 function build(world, bodies) {
   world.createCollider(RAPIER.ColliderDesc.cuboid(200, 0.5, 200));
   const side = Math.ceil(Math.sqrt(bodies / 12));

@@ -9,7 +9,7 @@ const SNAPSHOTS = 3;
 
 export const ownProcess = {
   name: 'process',
-  what: 'the memory of this very process, while it changes a heap of objects',
+  what: 'the memory of this process while it changes a heap of objects',
   unavailable: () =>
     process.platform === 'linux'
       ? undefined
@@ -17,9 +17,9 @@ export const ownProcess = {
   async *images({ mebibytes = 64 } = {}) {
     const folder = mkdtempSync(join(tmpdir(), 'pageferry-bench-'));
     try {
-      // All of them before the first is read back: they are not to find each other in memory.
+      // Capture all before reading the first, so that no snapshot contains another.
       const files = await capture(folder, Math.round((ROWS * mebibytes) / 64));
-      for (const [i, file] of files.entries()) yield { name: `moment ${i}`, bytes: readImage(file) };
+      for (const [i, file] of files.entries()) yield { name: `snapshot ${i}`, bytes: readImage(file) };
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
@@ -31,8 +31,8 @@ async function capture(folder, count) {
   for (let id = 0; id < count; id++)
     rows.set(`row ${id}`, { id, name: `row ${(id * 7919) % 100003}`, values: [id, id / 3] });
   const files = [];
-  for (let moment = 0, changed = 0; moment < SNAPSHOTS; moment++) {
-    const file = join(folder, `${moment}.core`);
+  for (let snapshot = 0, changed = 0; snapshot < SNAPSHOTS; snapshot++) {
+    const file = join(folder, `${snapshot}.core`);
     await captureProcess(process.pid, file);
     files.push(file);
     for (let i = 0; i < count / 20; i++, changed++)

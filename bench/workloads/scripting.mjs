@@ -1,10 +1,10 @@
-// A scripting runtime at work: QuickJS, compiled to WebAssembly, keeps what a server would: sessions, a
-// cache, a queue, a log.
+// A scripting runtime: QuickJS, compiled to WebAssembly, with the data of a server: sessions, a cache, a
+// queue, a log.
 import variant from '@jitl/quickjs-wasmfile-release-sync';
 import { newQuickJSWASMModuleFromVariant } from 'quickjs-emscripten-core';
 import { withMemory } from '../../examples/support/wasm-memory.mjs';
 
-/** So many fill about 48 MiB. */
+/** Sessions for about 48 MiB of memory. */
 const SESSIONS = 60_000;
 
 const PROGRAM = `

@@ -14,7 +14,7 @@ const PAGES = {
   stack: 2,
 };
 
-/** Rows that were worked on: their time, a counter and an amount. */
+/** Update rows: timestamp, counter and amount. */
 function updateRows(guest) {
   for (const number of guest.pagesOf('rows')) {
     if (!guest.chance(0.6)) continue;
@@ -35,7 +35,7 @@ function countUp(guest) {
   }
 }
 
-/** New log lines go where nothing was. */
+/** Append log lines to pages that were zero. */
 function appendLog(guest) {
   for (const extent of guest.extents) {
     if (extent.kind !== 'zero' || !guest.chance(0.08)) continue;

@@ -1,6 +1,6 @@
 // Real QEMUs beside the agents, under emulation, with a guest that counts and checks its memory. Without them the tests are skipped.
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import { buildGuest, linuxSkipReason, waitForChecks, checkerReport } from '../../testing/qemu/linux.js';
+import { buildGuest, checkerReport, linuxSkipReason, waitForChecks } from '../../testing/qemu/linux.js';
 import { startMachine } from '../../testing/qemu/machine.js';
 import { migratePair, type Pair, startPair } from '../../testing/qemu/pair.js';
 import { type Change, Middle, UNITS } from '../channel/relay.js';

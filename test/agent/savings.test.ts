@@ -3,7 +3,15 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openBase } from '../../src/agent/base-image.js';
-import { DEVICES, fillRecord, header, pageRecord, part, recordHeader, start } from '../../testing/qemu/craft.js';
+import {
+  DEVICES,
+  fillRecord,
+  header,
+  pageRecord,
+  part,
+  recordHeader,
+  start,
+} from '../../testing/qemu/craft.js';
 import {
   craftedLater,
   craftedMemory,

@@ -113,5 +113,8 @@ describe('configuration and commands', () => {
 
 function discard(block: string, start: number, bytes: number | bigint): Buffer {
   const ranges = Buffer.concat([craft.be64(start), craft.be64(bytes)]);
-  return craft.command(6, Buffer.concat([Buffer.from([0]), craft.countedString(block), Buffer.from([0]), ranges]));
+  return craft.command(
+    6,
+    Buffer.concat([Buffer.from([0]), craft.countedString(block), Buffer.from([0]), ranges]),
+  );
 }

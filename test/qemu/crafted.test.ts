@@ -39,11 +39,13 @@ describe('the table of blocks', () => {
   test('with sizes that nobody announced', () => {
     const blocks = [{ name: 'mem0', bytes: 8 * MIB, hugePageBytes: 2 * MIB }, ROM];
     expect(
-      replayChecked(craft.header(), craft.advise(4096 + (1 << 30)), craft.start(...blocks), end).events.at(-1),
+      replayChecked(craft.header(), craft.advise(4096 + (1 << 30)), craft.start(...blocks), end).events.at(
+        -1,
+      ),
     ).toMatch('pages of 2097152 bytes, which postcopy did not advise');
-    expect(replayChecked(craft.header(), craft.advise(4096), craft.start(...blocks), end).events.at(-1)).toMatch(
-      'a block without a name',
-    );
+    expect(
+      replayChecked(craft.header(), craft.advise(4096), craft.start(...blocks), end).events.at(-1),
+    ).toMatch('a block without a name');
   });
 
   const cases: [string, Uint8Array[]][] = [
@@ -56,7 +58,12 @@ describe('the table of blocks', () => {
     ],
     [
       'block "b" of 100 bytes, with',
-      [craft.sectionStart(), craft.blockTableSize(4096), craft.entry({ name: 'b', bytes: 100 }), Buffer.alloc(20)],
+      [
+        craft.sectionStart(),
+        craft.blockTableSize(4096),
+        craft.entry({ name: 'b', bytes: 100 }),
+        Buffer.alloc(20),
+      ],
     ],
     [
       'block "b" of 0 bytes',

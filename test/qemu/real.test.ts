@@ -7,7 +7,13 @@ import { openQemuStream } from '../../src/image/qemu-migration/qemu-migration.js
 import { QemuReturnReader } from '../../src/qemu/return-path.js';
 import { QemuStreamReader } from '../../src/qemu/stream-reader.js';
 import { QemuStreamWriter } from '../../src/qemu/stream-writer.js';
-import { buildGuest, linuxSkipReason, qemuSkipReason, waitForChecks, checkerReport } from '../../testing/qemu/linux.js';
+import {
+  buildGuest,
+  checkerReport,
+  linuxSkipReason,
+  qemuSkipReason,
+  waitForChecks,
+} from '../../testing/qemu/linux.js';
 import { type Machine, ODD_KIB, startMachine } from '../../testing/qemu/machine.js';
 import { migratePair, startPair } from '../../testing/qemu/pair.js';
 import { testFolder } from '../image/support.js';

@@ -60,7 +60,10 @@ test.each([
     'opaque at 0: message REQ_PAGES_ID of 20 bytes, with a block name of another length',
     message(3, Buffer.alloc(20)),
   ],
-  ['opaque at 10: a bitmap of 4294967296 bytes', Buffer.concat([message(5, countedString('ram-x')), be64(2 ** 32)])],
+  [
+    'opaque at 10: a bitmap of 4294967296 bytes',
+    Buffer.concat([message(5, countedString('ram-x')), be64(2 ** 32)]),
+  ],
 ])('%s', (said, stream) => {
   expect(heard(stream).at(-1)).toBe(said);
   expect(heard(stream, 1).at(-1)).toBe(said);

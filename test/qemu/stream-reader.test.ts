@@ -54,23 +54,23 @@ describe('what QEMU 7.2 wrote', () => {
 
   test('postcopy: commands, what is to be forgotten, and the switch before what is packed', () => {
     const { events } = replay([fixture('postcopy')]);
-    const replayChecked = events
+    const commands = events
       .filter(
         (event) => !/(page|fill|flush|machine|blocks) ?/.test(event.replace(/^\d+: /, '').split(' ')[0]!),
       )
       .map((event) => event.replace(/^\d+: /, ''));
-    expect(told.slice(0, 3)).toEqual([
+    expect(commands.slice(0, 3)).toEqual([
       'command OPEN_RETURN_PATH ',
       'command PING 00000001',
       'command POSTCOPY_ADVISE 00000000000010000000000000001000',
     ]);
-    const discards = told.filter((event) => event.startsWith('discard 1 '));
+    const discards = commands.filter((event) => event.startsWith('discard 1 '));
     const ranges = discards.flatMap((event) => JSON.parse(event.slice('discard 1 '.length)));
     // The guest writes to every other page from 64 KiB on.
     expect(ranges).toEqual(
       Array.from({ length: 24 }, (_, i) => ({ start: (16 + 2 * i) * 4096, bytes: 4096 })),
     );
-    expect(told.slice(-4)).toEqual([
+    expect(commands.slice(-4)).toEqual([
       'command PING 00000002',
       'postcopy',
       expect.stringMatching(/^command PACKAGED 0000[0-9a-f]{4}$/),

@@ -1,5 +1,5 @@
-// Records the streams of test/fixtures/qemu with an installed QEMU: node scripts/capture-qemu.mjs. The guest runs only the firmware of
-// firmware.ts, so the recordings are small and contain no third-party code.
+// Records the streams of test/fixtures/qemu with an installed QEMU: node scripts/capture-qemu.mjs. The guest
+// runs only the firmware of firmware.ts, so the recordings are small and contain no third-party code.
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -44,7 +44,7 @@ type Options = MigrateOptions & {
   readonly node?: boolean;
 };
 
-/** @public It is what scripts/capture-qemu.mjs calls. */
+/** Record all streams, and QEMU's figures for them in facts.json. */
 export async function captureAll(into: string): Promise<void> {
   fs.mkdirSync(into, { recursive: true });
   const facts: Record<string, CaptureFacts> = {};
@@ -90,7 +90,11 @@ export async function captureAll(into: string): Promise<void> {
 type SaveStream = (name: string, stream: Buffer, facts?: CaptureFacts) => void;
 
 /** Record a migration to a file. */
-async function toFile(name: string, { args, machine, node, ...options }: Options, save: SaveStream): Promise<void> {
+async function toFile(
+  name: string,
+  { args, machine, node, ...options }: Options,
+  save: SaveStream,
+): Promise<void> {
   await withFolder(async (folder) => {
     const guest: MachineOptions = { ...GUEST, folder, name, args, machine: machine ?? GUEST.machine };
     const source = await startMachine(guest);

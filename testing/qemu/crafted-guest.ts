@@ -11,7 +11,10 @@ export function noiseOf(bytes: number, seed: number): Buffer {
   return Buffer.from(new Uint8Array(bytes).map(next));
 }
 
-/** Return memory with every kind of page, `repetitions` times 17 pages, followed by `noisePages` pages of noise. */
+/**
+ * Return memory with every kind of page, `repetitions` times 17 pages, followed by `noisePages` pages of
+ * noise.
+ */
 export function craftedMemory(seed: number, repetitions = 12, noisePages = 0): Buffer {
   const parts = Array.from({ length: repetitions }, (_, i) => guestImage(PAGE, seed + i));
   return Buffer.concat([...parts, noiseOf(noisePages * PAGE, seed)]);
@@ -23,8 +26,8 @@ export function craftedLater(memory: Buffer, seed: number): Buffer {
 }
 
 /**
- * Return records for pages of a block, in QEMU's form. The first names the block; without `block` it refers to
- * the block of the previous record.
+ * Return records for pages of a block, in QEMU's form. The first names the block; without `block` it refers
+ * to the block of the previous record.
  */
 export function recordsOf(memory: Buffer, block?: string, pages = range(memory.length / PAGE)): Buffer[] {
   return pages.map((page, i) => {

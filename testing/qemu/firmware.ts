@@ -1,8 +1,8 @@
 /**
  * A guest without an operating system: 64 KiB of firmware that runs from the reset vector in real mode. It
- * fills 48 pages from 64 KiB on, each word with its segment; then, in a loop, it increments two words of every
- * other page and writes a full stop to the serial port. The guest needs a few KiB, starts at once and never
- * stops writing.
+ * fills 48 pages from 64 KiB on, each word with its segment; then, in a loop, it increments two words of
+ * every other page and writes a full stop to the serial port. The guest needs a few KiB, starts at once and
+ * never stops writing.
  *
  *            cli; cld; mov ax, 1000h
  *     fill:  mov es, ax; xor di, di

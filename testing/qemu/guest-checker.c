@@ -1,7 +1,7 @@
 /*
- * The only program of a test guest: fills pages with known content, rewrites some, and checks all of them in a
- * loop. After a migration the count continues and no page is bad. Linux passes settings on the kernel's command
- * line to the first program as its environment:
+ * The only program of a test guest: fills pages with known content, rewrites some, and checks all of them in
+ * a loop. After a migration the count continues and no page is bad. Linux passes settings on the kernel's
+ * command line to the first program as its environment:
  *
  *     checker_mib=N     MiB of pages (default: 16)
  *     checker_mode=M    what is rewritten: idle: nothing; words: one word of a page; fill: whole pages (default: words)

@@ -1,6 +1,6 @@
 /*
- * The only program of a benchmark's guest: accesses memory as a server, a database, a compiler or a heap does.
- * Linux passes settings on the kernel's command line to the first program as its environment:
+ * The only program of a benchmark's guest: accesses memory as a server, a database, a compiler or a heap
+ * does. Linux passes settings on the kernel's command line to the first program as its environment:
  *
  *     work=W     idle | store | database | compiler | heap | words
  *     mib=N      MiB of memory that it uses

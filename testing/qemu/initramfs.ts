@@ -1,5 +1,6 @@
-// The archive that Linux unpacks as its first root file system: cpio in "newc" format, with numbers as eight hexadecimal digits,
-// names and contents padded to 4 bytes (Documentation/driver-api/early-userspace/buffer-format.rst).
+// The archive that Linux unpacks as its first root file system: cpio in "newc" format, with numbers as eight
+// hexadecimal digits, names and contents padded to 4 bytes
+// (Documentation/driver-api/early-userspace/buffer-format.rst).
 const MAGIC = '070701';
 const DIRECTORY = 0o040755;
 const CHARACTER_DEVICE = 0o020600;

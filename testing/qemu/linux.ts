@@ -1,4 +1,5 @@
-// A guest that runs Linux and one statically linked program (guest-checker.c or guest-workload.c), without a shell or a disk.
+// A guest that runs Linux and one statically linked program (guest-checker.c or guest-workload.c), without a
+// shell or a disk.
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
@@ -59,17 +60,24 @@ function kernelPath(): string | undefined {
     .find(isReadable);
 }
 
-/** Compile the checker into an initramfs in `folder`. The result makes guests, each with settings of its own. */
+/**
+ * Compile the checker into an initramfs in `folder`. The result makes guests, each with settings of its own.
+ */
 export function buildGuest(folder: string): (options?: CheckerOptions) => LinuxGuest {
   const make = buildProgram(folder, GUEST_CHECKER);
   return ({ mib = 16, mode = 'words', pagesPerSecond = 1000, seed = 1 } = {}) =>
     make(`checker_mib=${mib} checker_mode=${mode} checker_rate=${pagesPerSecond} checker_seed=${seed}`);
 }
 
-/** Compile a guest's only program into an initramfs in `folder`. Settings are passed on the kernel's command line. */
+/**
+ * Compile a guest's only program into an initramfs in `folder`. Settings are passed on the kernel's command
+ * line.
+ */
 export function buildProgram(folder: string, source: string): (settings: string) => LinuxGuest {
   const program = join(folder, 'program');
-  const compiler = spawnSync(COMPILER, ['-static', '-O2', '-Wall', '-o', program, source], { encoding: 'utf8' });
+  const compiler = spawnSync(COMPILER, ['-static', '-O2', '-Wall', '-o', program, source], {
+    encoding: 'utf8',
+  });
   if (compiler.status !== 0) throw new Error(`${COMPILER}: ${compiler.stderr}`);
   const path = join(folder, 'initramfs');
   fs.writeFileSync(path, initramfs(fs.readFileSync(program)));
@@ -82,7 +90,10 @@ export function linuxArguments({ kernel, initramfs, commandLine }: LinuxGuest): 
   return ['-kernel', kernel, '-initrd', initramfs, '-append', commandLine];
 }
 
-/** Parse the checker's output: completed checks, bad pages found in all of them, and lines that report an error. */
+/**
+ * Parse the checker's output: completed checks, bad pages found in all of them, and lines that report an
+ * error.
+ */
 export function checkerReport(serial: string): { count: number; bad: number; details: string[] } {
   const lines = [...serial.matchAll(/^checker (\d+) (\d+)\r?$/gm)];
   return {
@@ -92,7 +103,10 @@ export function checkerReport(serial: string): { count: number; bad: number; det
   };
 }
 
-/** Wait until the checker has completed `count` checks. @throws Error when the guest reports an error or QEMU ends */
+/**
+ * Wait until the checker has completed `count` checks. @throws Error when the guest reports an error or QEMU
+ * ends
+ */
 export async function waitForChecks(
   machine: { serial(): string; isAlive(): boolean },
   count: number,

@@ -66,9 +66,14 @@ export interface Machine {
   listen(uri: string, options?: MigrateOptions): Promise<void>;
   /** Sets the options, then starts a migration; `migrated` waits for its end. */
   migrate(uri: string, options?: MigrateOptions): Promise<void>;
-  /** Waits for the end of the outgoing or incoming migration. @throws Error with QEMU's reason when it failed */
+  /**
+   * Waits for the end of the outgoing or incoming migration. @throws Error with QEMU's reason when it failed
+   */
   migrated(): Promise<MigrationInfo>;
-  /** Reads guest memory from physical address 0 on (`pmemsave`); the guest has to be stopped for a consistent copy. */
+  /**
+   * Reads guest memory from physical address 0 on (`pmemsave`); the guest has to be stopped for a consistent
+   * copy.
+   */
   memory(bytes: number): Promise<Buffer>;
   quit(): Promise<void>;
 }

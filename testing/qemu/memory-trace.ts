@@ -60,8 +60,8 @@ function memoryTrace(stream: Uint8Array): MemoryTrace {
 }
 
 /**
- * Expect both streams to carry the same literals at the same positions and to produce the same memory at every
- * event. They are equal byte for byte if no record was dropped.
+ * Expect both streams to carry the same literals at the same positions and to produce the same memory at
+ * every event. They are equal byte for byte if no record was dropped.
  */
 export function expectSameMemory(arrived: Buffer, stream: Buffer): void {
   const [got, sent] = [memoryTrace(arrived), memoryTrace(stream)];

@@ -1,5 +1,5 @@
-// Reads a stream with every event of the reader, writes it again, and records the events, so that two readings
-// can be compared.
+// Reads a stream with every event of the reader, writes it again, and records the events, so that two
+// readings can be compared.
 import fs from 'node:fs';
 import { crc32, gunzipSync } from 'node:zlib';
 import type { QemuBlock } from '../../src/qemu/format.js';
@@ -96,7 +96,10 @@ export function replay(pieces: Iterable<Uint8Array>, options: QemuWriterOptions 
   };
 }
 
-/** Split the stream into pieces of `bytes` bytes, each in a buffer of its own, so that reads past its end fail. */
+/**
+ * Split the stream into pieces of `bytes` bytes, each in a buffer of its own, so that reads past its end
+ * fail.
+ */
 export function* cut(stream: Uint8Array, bytes: number): Generator<Uint8Array> {
   for (let at = 0; at < stream.length; at += bytes) yield stream.slice(at, at + bytes);
 }

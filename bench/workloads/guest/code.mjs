@@ -1,10 +1,8 @@
-// Machine code as a disassembler would find it: frequent and rare instructions of x86-64, few registers,
-// short jumps, calls to few functions, padding between functions; and like compilers' it mostly repeats
-// itself, some instructions at a time.
+// Machine code of x86-64: frequent and rare instructions, few registers, short jumps, calls to few functions,
+// padding between functions, and, as in compiled code, repeated sequences of instructions.
 
 /**
- * `[how often, opcode bytes, what follows]`; m: a register pair, 8: a short offset, r: a near target, i: a
- * small number.
+ * `[frequency, opcode bytes, operands]`; m: register pair, 8: short offset, r: near target, i: small number.
  */
 const INSTRUCTIONS = [
   [22, [0x48, 0x89], 'm'],
@@ -31,14 +29,14 @@ const INSTRUCTIONS = [
 const REGISTERS = [0xc0, 0xc7, 0xd8, 0xe5, 0xef, 0xf6, 0x43, 0x45, 0x47, 0x44, 0x7d, 0x5d];
 const PADDING = [0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0, 0x0f, 0x1f, 0x44, 0, 0];
 const FUNCTIONS = 400;
-/** Sequences that compilers give again and again, and how much of the code they are. */
+/** Sequences that compilers emit repeatedly, and their share of the code. */
 const IDIOMS = 1500;
 const IDIOM_SHARE = 0.65;
 
 export function codeWriter(random) {
   const below = (limit) => random() % limit;
   const skewed = (limit) => Math.floor(limit * (random() / 2 ** 32) ** 2);
-  const often = INSTRUCTIONS.flatMap((instruction) => Array(instruction[0]).fill(instruction));
+  const byFrequency = INSTRUCTIONS.flatMap((instruction) => Array(instruction[0]).fill(instruction));
   const functions = Array.from({ length: FUNCTIONS }, () => below(1 << 21) & ~15);
   const operands = {
     m: () => [REGISTERS[skewed(REGISTERS.length)]],
@@ -48,7 +46,7 @@ export function codeWriter(random) {
     p: (at) => PADDING.slice(0, 15 - ((at + 15) % 16)),
   };
   const instruction = (at) => {
-    const [, opcode, rest] = often[below(often.length)];
+    const [, opcode, rest] = byFrequency[below(byFrequency.length)];
     return [...opcode, ...[...rest].flatMap((operand) => operands[operand](at))];
   };
   const idioms = Array.from({ length: IDIOMS }, () =>
@@ -56,7 +54,7 @@ export function codeWriter(random) {
   );
   return (bytes) => {
     const base = below(1 << 20) & ~4095;
-    // What goes past the end of a typed array is dropped.
+    // Writes past the end of a typed array are ignored.
     for (let at = 0; at < bytes.length; ) {
       const isIdiom = random() < IDIOM_SHARE * 2 ** 32;
       for (const byte of isIdiom ? idioms[skewed(IDIOMS)] : instruction(base + at)) bytes[at++] = byte;

@@ -1,15 +1,14 @@
-// A guest that is made: extents of pages of one kind each, laid out by weights, and what it writes between
-// two snapshots.
+// A synthetic guest: extents of pages of one kind each, distributed by weights, and the guest's writes
+// between two snapshots.
 import { seeded } from '../../seeded.mjs';
 import { PAGE_BYTES, pageKinds, wordsOf } from './kinds.mjs';
 
-/** Longest run of pages that belong together. */
-const LONGEST_EXTENT_PAGES = 64;
+const MAX_EXTENT_PAGES = 64;
 
 /**
- * Snapshots of one guest over time. `weights`: pages of each kind, as shares; besides the kinds of pages
- * there is `zero`, and `copy`: pages that stand elsewhere too. `live(guest)` writes what the guest writes
- * until the next snapshot.
+ * Yield snapshots of one guest over time. `weights`: share of pages of each kind; besides the kinds of
+ * kinds.mjs there are `zero` and `copy`, duplicates of other pages. `live(guest)` does the guest's writes
+ * between two snapshots.
  */
 export async function* guestImages(weights, live, { mebibytes = 64, seed = 1, count = 3 } = {}) {
   const guest = createGuest(weights, Math.round((mebibytes << 20) / PAGE_BYTES), seed);
@@ -37,10 +36,10 @@ function createGuest(weights, pages, seed) {
     extents,
     random,
     below,
-    /** Whether something happens that happens in that share of cases. */
+    /** Returns true with probability `share`. */
     chance: (share) => random() < share * 2 ** 32,
     page: (number) => wordsOf(part(number, 1)),
-    /** Gives an extent new content of a kind. */
+    /** Writes new content to an extent. */
     write({ first, count }, kind) {
       part(first, count).fill(0);
       if (kind === 'copy') copy(first, count);
@@ -52,7 +51,7 @@ function createGuest(weights, pages, seed) {
       ),
   };
   for (let first = 0; first < pages; ) {
-    const count = Math.min(pages - first, 1 + Math.floor(LONGEST_EXTENT_PAGES * (random() / 2 ** 32) ** 2));
+    const count = Math.min(pages - first, 1 + Math.floor(MAX_EXTENT_PAGES * (random() / 2 ** 32) ** 2));
     const extent = { kind: weighted(weights, random), first, count };
     guest.write(extent, extent.kind);
     extents.push(extent);
@@ -61,15 +60,12 @@ function createGuest(weights, pages, seed) {
   return guest;
 }
 
-/**
- * Words here and there that change, as in any heap that is used: counts by little, the rest to what stands
- * elsewhere.
- */
-export function touchWords(guest, pages, share, most) {
+/** Change words as a heap does: increment small numbers, copy other words within the page. */
+export function touchWords(guest, pages, share, maxWords) {
   for (const number of pages) {
     if (!guest.chance(share)) continue;
     const words = guest.page(number);
-    for (let n = 1 + guest.below(most); n > 0; n--) {
+    for (let n = 1 + guest.below(maxWords); n > 0; n--) {
       const at = guest.below(words.length);
       words[at] = words[at] < 1 << 20 ? words[at] + 1 + guest.below(3) : words[guest.below(words.length)];
     }
@@ -79,10 +75,10 @@ export function touchWords(guest, pages, share, most) {
 function weighted(weights, random) {
   const entries = Object.entries(weights);
   const sum = entries.reduce((total, [, weight]) => total + weight, 0);
-  let left = (random() / 2 ** 32) * sum;
+  let remaining = (random() / 2 ** 32) * sum;
   for (const [kind, weight] of entries) {
-    left -= weight;
-    if (left < 0) return kind;
+    remaining -= weight;
+    if (remaining < 0) return kind;
   }
   return entries.at(-1)[0];
 }

@@ -1,12 +1,12 @@
-// What pages hold, by kind. Each fills an extent, pages that belong together, which was zero before.
+// Page contents by kind. Each function fills an extent that was zero.
 import { codeWriter } from './code.mjs';
 import { textWriter } from './text.mjs';
 
 export const PAGE_BYTES = 4096;
-/** Of rows in a table: number, time, counter, amount, a name. */
+/** Words of a table row: number, timestamp, counter, amount, name. */
 export const ROW_WORDS = 32;
 
-/** Functions `(bytes)` by kind, which share a vocabulary, addresses and the like. */
+/** Return functions `(bytes)` by kind, which share a vocabulary and heap addresses. */
 export function pageKinds(random) {
   const below = (limit) => random() % limit;
   const lines = textWriter(random);
@@ -25,7 +25,7 @@ export function pageKinds(random) {
     structs: (bytes) => writeStructs(wordsOf(bytes), below, heap),
     random: (bytes) => writeRandom(bytes, random),
     packed: (bytes) => writePacked(bytes, random),
-    /** Numbers of about one size, most of them small. */
+    /** Small numbers of similar magnitude. */
     integers(bytes) {
       const words = wordsOf(bytes);
       const shift = 16 + below(14);
@@ -39,7 +39,7 @@ export function pageKinds(random) {
       const words = wordsOf(bytes);
       for (let i = 0; i + ROW_WORDS <= words.length; i += ROW_WORDS) writeRow(words, i, rows++, lines, below);
     },
-    /** A thread's stack: used at its end. */
+    /** A thread's stack, used at its end. */
     stack(bytes) {
       const words = wordsOf(bytes);
       for (let i = words.length - 2 - 2 * below(words.length / 4); i < words.length; i += 2)
@@ -58,7 +58,7 @@ function writeText(bytes, line) {
   for (let at = 0; at < buffer.length; ) at += buffer.write(line(), at, 'latin1');
 }
 
-/** Objects of one class side by side, as allocators put them, with free ones between. */
+/** Write objects of one class one after another, with free slots, as allocators do. */
 function writeObjects(words, below, pointer) {
   const fields = Array.from({ length: 2 * (1 + below(12)) }, () => below(6));
   const fillings = [
@@ -75,7 +75,7 @@ function writeObjects(words, below, pointer) {
   }
 }
 
-/** What a kernel keeps of every page or file: alike but for a link and a count. */
+/** Write structures of a kernel, one per page or file, which differ in a link and a count. */
 function writeStructs(words, below, heap) {
   const flags = 0x0017fffe ^ below(64);
   for (let i = 0; i + 16 <= words.length; i += 16) {
@@ -105,7 +105,7 @@ function writeRandom(bytes, random) {
   for (let i = 0; i < words.length; i++) words[i] = random();
 }
 
-/** Files that were compressed before: blocks with a head, and nothing to be found inside. */
+/** Write compressed files: blocks of random bytes, each with a header. */
 function writePacked(bytes, random) {
   writeRandom(bytes, random);
   const words = wordsOf(bytes);

@@ -1,5 +1,5 @@
-// Text as files and logs hold it: made of a vocabulary in which few words are frequent and most are rare, and
-// of phrases that come again. (It compresses about as far as the source text and logs of real programs.)
+// Text of files and logs, from a vocabulary with few frequent and many rare words, and with repeated phrases.
+// Its compression ratio is close to that of the source code and logs of real programs.
 
 const SYLLABLES =
   'ba be bi ca co da de di el en er fa fi ga go ha in ka la le li lo ma me mi na no or pa pe ra re ri sa se si ta te ti to un va ve za'.split(
@@ -9,7 +9,7 @@ const ENDINGS = ['', '', 's', 'ed', 'er', 'ing', 'ion', 'ly', '_id', '_at'];
 const VOCABULARY_WORDS = 6000;
 const PHRASES = 3000;
 
-/** Gives functions that make one line each, of one kind of file. */
+/** Return functions by kind of file, which each generate one line. */
 export function textWriter(random) {
   const below = (limit) => random() % limit;
   const words = Array.from({ length: VOCABULARY_WORDS }, () => {
@@ -17,7 +17,7 @@ export function textWriter(random) {
     for (let n = 1 + below(4); n > 0; n--) word += SYLLABLES[below(SYLLABLES.length)];
     return word + ENDINGS[below(ENDINGS.length)];
   });
-  // About as skewed as language is: the cube of an even number.
+  // Word frequencies as skewed as in language: the cube of a uniform number.
   const word = () => words[Math.floor(VOCABULARY_WORDS * (random() / 2 ** 32) ** 3)];
   const title = () => {
     const text = word();

@@ -47,8 +47,8 @@ async function directions(mebibytes) {
       slowdown: result.guestSlowdown,
       sentEach: result.pagesSent / result.pages,
       faults: result.faults / result.pages,
-      remark: result.gaveUp ?? '',
-      plainRemark: plain.gaveUp ?? '',
+      remark: result.limitReached ?? '',
+      plainRemark: plain.limitReached ?? '',
       verified: result.verified && plain.verified,
     });
   }
@@ -86,7 +86,7 @@ async function matrix(quick, mebibytes, traces) {
 }
 
 function rowOf({ guest, technique, strategy, ...result }, link) {
-  const { totalMs, downtimeMs, bytes, rounds, cpuMs, guestSlowdown, verified, gaveUp = '' } = result;
+  const { totalMs, downtimeMs, bytes, rounds, cpuMs, guestSlowdown, verified, limitReached = '' } = result;
   return {
     part: 'matrix',
     guest,
@@ -100,7 +100,7 @@ function rowOf({ guest, technique, strategy, ...result }, link) {
     cpuMs,
     guestSlowdown,
     verified,
-    gaveUp,
+    limitReached,
   };
 }
 
@@ -117,7 +117,7 @@ function report(guest, link, results) {
       result.rounds,
       result.cpuMs.toFixed(0),
       result.guestSlowdown.toFixed(3),
-      result.gaveUp ?? '',
+      result.limitReached ?? '',
     ]),
   );
   const ours = results.find(({ technique }) => technique === OURS);

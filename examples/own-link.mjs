@@ -8,7 +8,7 @@ const HALF_MS = 500;
 const shared = {
   bitsPerSecond: 5e8,
   rttMs: 4,
-  takesMs(bytes, atMs) {
+  sendMs(bytes, atMs) {
     let left = bytes;
     let ms = 0;
     for (;;) {
@@ -28,7 +28,7 @@ for (const link of [
   { ...shared, cut: { atMs: 800, forMs: 300 } },
 ]) {
   const { totalMs, downtimeMs, bytes, verified } = await simulate({ guest, technique: 'pre-copy', link });
-  const what = `${link.takesMs ? 'shared' : 'alone'}${link.cut ? ', lost for a while' : ''}`;
+  const what = `${link.sendMs ? 'shared' : 'alone'}${link.cut ? ', lost for a while' : ''}`;
   process.stdout.write(
     `${what}: ${totalMs.toFixed(0)} ms, down ${downtimeMs.toFixed(0)} ms, ${bytes} bytes\n`,
   );

@@ -1,7 +1,6 @@
-// A technique of your own: a plain object. This one sends the last pages first, and pages that were written
-// to in two rounds only when the guest stands still. What all pre-copies share (rounds, limits, the last
-// round) it gets from `precopy`.
-import { precopy, simulate, syntheticGuest } from 'pageferry/simulate';
+// A technique of your own: a plain object. This one sends the last pages first, and pages that were written to in two rounds only when
+// the guest stands still. What all pre-copies share (rounds, limits, the last round) it gets from `runPreCopy`.
+import { runPreCopy, simulate, syntheticGuest } from 'pageferry/simulate';
 
 const twice = {
   name: 'twice',
@@ -9,7 +8,7 @@ const twice = {
   source: 'this example',
   migrate(migration) {
     const written = new Uint8Array(migration.pages);
-    return precopy(migration, {
+    return runPreCopy(migration, {
       order: (pages) => [...pages].reverse(),
       leave: (page) => (written[page] >= 2 ? 'written to in two rounds' : undefined),
       ended(dirty) {

@@ -11,7 +11,7 @@ const SERVER = {
   pattern: 'hot',
   hotShare: 0.03,
   hotWrites: 0.9,
-  writes: 'words',
+  writeUnit: 'words',
   mix: { zero: 0.35, text: 0.2, pointers: 0.25, code: 0.1, random: 0.1 },
   freeShare: 0.1,
   cacheShare: 0.2,

@@ -1,4 +1,4 @@
-import { CHANGE_STEPS, type Survey } from '../analyze/survey.js';
+import { CHANGE_STEPS, type PageStatistics } from '../analyze/page-statistics.js';
 import type { StreamSummary } from '../engine/encode/summary.js';
 import { table } from '../report/terminal/table.js';
 import { bytesText, msText, rateText } from '../report/terminal/units.js';
@@ -18,14 +18,14 @@ export interface ClassifiedImage {
 export function analysisText(
   images: readonly ClassifiedImage[],
   { bytesIn, encodeMs }: StreamSummary,
-  survey: Survey,
+  statistics: PageStatistics,
   linkBitsPerSecond: number,
 ): string {
   return [
     classTable(images),
-    codecTrials(survey),
-    packingTrials(survey),
-    ...(survey.changed.some((pages) => pages > 0) ? [changeTable(survey)] : []),
+    codecTrials(statistics),
+    packingTrials(statistics),
+    ...(statistics.changed.some((pages) => pages > 0) ? [changeTable(statistics)] : []),
     `${bytesText(bytesIn)} analyzed in ${msText(encodeMs)}, link ${rateText(linkBitsPerSecond)}`,
   ].join('\n\n');
 }
@@ -39,7 +39,7 @@ function classTable(images: readonly ClassifiedImage[]): string {
   return `Pages by class\n${table(head, rows)}`;
 }
 
-function codecTrials({ codecs }: Survey): string {
+function codecTrials({ codecs }: PageStatistics): string {
   const rows = Object.entries(codecs)
     .filter(([, { tried }]) => tried.pages > 0)
     .map(([name, { pages, bytesIn, bytesOut, tried, ms }]) => [
@@ -52,7 +52,7 @@ function codecTrials({ codecs }: Survey): string {
   return `Other pages, each tried with every codec\n${table(['codec', 'pages tried', 'coded', 'size', 'µs/page'], rows)}`;
 }
 
-function packingTrials({ packings }: Survey): string {
+function packingTrials({ packings }: PageStatistics): string {
   const rows = packings
     .filter(({ groups }) => groups > 0)
     .map(({ packing, groups, bytesIn, bytesOut, ms }) => [
@@ -66,7 +66,7 @@ function packingTrials({ packings }: Survey): string {
   return `Other pages in groups of 1 MiB, each tried with one compressor\n${table(['compressor', 'groups', 'size', 'MB/s', 'faster below'], rows)}`;
 }
 
-function changeTable({ changed }: Survey): string {
+function changeTable({ changed }: PageStatistics): string {
   const head = CHANGE_STEPS.map((step) => `up to ${(100 * step).toFixed(step < 0.1 ? 1 : 0)} %`);
   return `Changed pages, by the share of bytes that changed\n${table(head, [changed.map(String)])}`;
 }

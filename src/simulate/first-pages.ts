@@ -1,7 +1,7 @@
 import { PageBitmap } from '../page/bitmap.js';
 import type { Guest } from './guest.js';
 
-/** The pages that the guest's allocator has given out. */
+/** Returns the pages that the guest’s allocator has given out. */
 export function allocatedPages({
   guest,
   pages,
@@ -9,17 +9,20 @@ export function allocatedPages({
   readonly guest: Guest;
   readonly pages: number;
 }): PageBitmap {
-  const given = new PageBitmap(pages);
-  for (let page = 0; page < pages; page++) if (guest.isAllocated(page)) given.add(page);
-  return given;
+  const allocated = new PageBitmap(pages);
+  for (let page = 0; page < pages; page++) if (guest.isAllocated(page)) allocated.add(page);
+  return allocated;
 }
 
-/** All pages but those that the destination kept from an earlier visit as they are now; `tableBytes` travel for each, to tell. */
+/**
+ * Returns all pages but those that the destination kept unchanged from an earlier visit; transmits
+ * `tableBytes` for each kept page.
+ */
 export function changedSinceVisit(
-  migration: { readonly pages: number; takeUpKept(tableBytes: number): PageBitmap },
+  migration: { readonly pages: number; reuseKept(tableBytes: number): PageBitmap },
   tableBytes: number,
 ): PageBitmap {
   const pages = PageBitmap.full(migration.pages);
-  for (const page of migration.takeUpKept(tableBytes)) pages.delete(page);
+  for (const page of migration.reuseKept(tableBytes)) pages.delete(page);
   return pages;
 }

@@ -1,10 +1,10 @@
 import type { PageBitmap } from '../page/bitmap.js';
 
-/** How much the last round counts against those before it, and above which forecast a page is taken to be written to. */
+/** Weight of the last round in the average, and the average above which a page is expected to be written. */
 const WEIGHT = 0.5;
-const HIGH = 0.6;
+const MIN_HIGH = 0.6;
 
-/** A forecast for every page of whether it will be written to: an exponentially weighted mean of the rounds so far. */
+/** Forecast, by page, of whether it will be written: an exponentially weighted average over the rounds. */
 export class WriteForecast {
   private readonly means: Float32Array;
 
@@ -13,14 +13,14 @@ export class WriteForecast {
   }
 
   isHigh(page: number): boolean {
-    return this.means[page]! > HIGH;
+    return this.means[page]! > MIN_HIGH;
   }
 
-  /** Why a page is left for later, if it is. */
-  readonly leave = (page: number): string | undefined =>
-    this.isHigh(page) ? 'forecast to be written to' : undefined;
+  /** As `PreCopyRules.deferReason`. */
+  readonly deferReason = (page: number): string | undefined =>
+    this.isHigh(page) ? 'expected to be written' : undefined;
 
-  /** Takes in what was written to in a round. */
+  /** Updates the forecast with the pages written in a round. */
   add(dirty: PageBitmap): void {
     const { means } = this;
     for (let page = 0; page < means.length; page++)

@@ -1,56 +1,61 @@
 import { PageBitmap } from '../page/bitmap.js';
 import type { Guest } from './guest.js';
 
-/** Runs a guest as the migration's time goes by: at the source until it is stopped, then at the destination. */
+/**
+ * Runs a guest along with the migration’s clock: at the source until it is stopped, then at the destination.
+ */
 export class GuestClock {
-  /** Pages written to since it was cleared. */
+  /** Pages written since the bitmap was cleared. */
   readonly dirty: PageBitmap;
-  /** How fast the guest runs: less than 1 while it is slowed down. */
+  /** Speed of the guest; below 1 while it is throttled. */
   speed = 1;
-  /** Time that the guest lost while it ran, waiting for pages or slowed down. */
+  /** Ms that the running guest lost, by waiting for pages or by throttling. */
   lostMs = 0;
   private guestMs = 0;
-  private playedMs = 0;
+  private clockMs = 0;
 
   constructor(private readonly guest: Guest) {
     this.dirty = new PageBitmap(guest.pages);
   }
 
-  /** Runs it at the source. */
+  /** Runs the guest at the source. */
   run(toMs: number): void {
-    const goal = this.guestMs + (toMs - this.playedMs) * this.speed;
-    this.lostMs += (toMs - this.playedMs) * (1 - this.speed);
-    this.guestMs = this.guest.run(goal, (page, write) => {
+    const untilGuestMs = this.guestMs + (toMs - this.clockMs) * this.speed;
+    this.lostMs += (toMs - this.clockMs) * (1 - this.speed);
+    this.guestMs = this.guest.run(untilGuestMs, (page, write) => {
       if (write) this.dirty.add(page);
       return true;
     });
-    this.playedMs = toMs;
+    this.clockMs = toMs;
   }
 
-  /** It goes on at the destination then. */
-  goesOnAt(ms: number): void {
-    this.playedMs = ms;
+  /** Resumes the guest at `ms`, without running it up to then. */
+  resumeAt(ms: number): void {
+    this.clockMs = ms;
   }
 
-  /** Runs it at the destination. Returns the page that it waits for and since when, if it came upon one that is `missing`. */
+  /**
+   * Runs the guest at the destination. Returns the page fault, if it touched a page that is `missing`, and
+   * its time.
+   */
   runAtDestination(toMs: number, missing: PageBitmap): { page: number; atMs: number } | undefined {
-    if (toMs <= this.playedMs) return undefined;
+    if (toMs <= this.clockMs) return undefined;
     let fault = -1;
-    const reached = this.guest.run(this.guestMs + (toMs - this.playedMs), (page) => {
+    const reached = this.guest.run(this.guestMs + (toMs - this.clockMs), (page) => {
       if (!missing.has(page)) return true;
       fault = page;
       return false;
     });
-    this.playedMs += reached - this.guestMs;
+    this.clockMs += reached - this.guestMs;
     this.guestMs = reached;
-    if (fault >= 0) return { page: fault, atMs: this.playedMs };
-    this.playedMs = toMs;
+    if (fault >= 0) return { page: fault, atMs: this.clockMs };
+    this.clockMs = toMs;
     return undefined;
   }
 
-  /** The page that it waited for since `sinceMs` is there. */
+  /** Records that the guest waited for a page. */
   waited(sinceMs: number, untilMs: number): void {
     this.lostMs += Math.max(0, untilMs - sinceMs);
-    this.playedMs = Math.max(this.playedMs, untilMs);
+    this.clockMs = Math.max(this.clockMs, untilMs);
   }
 }

@@ -21,7 +21,7 @@ const DEFAULT_PRESET = 'write-heavy';
 
 type Settings = Omit<SyntheticOptions, 'name'>;
 
-/** What the others do not say is as here. */
+/** The preset that the others change. */
 const WRITE_HEAVY: Settings = { ...SYNTHETIC_DEFAULTS, bytes: 256 * MIB };
 
 const PRESETS: Readonly<Record<string, Settings>> = {
@@ -37,13 +37,13 @@ const PRESETS: Readonly<Record<string, Settings>> = {
     mix: { zero: 0.1, text: 0.4, code: 0.2, random: 0.3 },
     cacheShare: 0.6,
   },
-  // 1 Gbit/s carries 30,518 whole pages a second.
+  // 1 Gbit/s carries 30,518 uncompressed pages a second.
   diverging: {
     ...WRITE_HEAVY,
     writesPerSecond: 60_000,
     pattern: 'sequential',
     hotShare: 0.6,
-    writes: 'page',
+    writeUnit: 'page',
   },
   bursty: {
     ...WRITE_HEAVY,
@@ -55,10 +55,10 @@ const PRESETS: Readonly<Record<string, Settings>> = {
   'return-visit': { ...WRITE_HEAVY, writesPerSecond: 1000, changedSinceVisit: 0.12 },
 };
 
-/** Throws what is expected of a value. */
+/** Throws an error with what is expected of a value. */
 type Refuse = (expected: string) => never;
 
-/** What each key sets. */
+/** Parsers, by key. */
 const KEYS: Readonly<Record<string, (value: string, refuse: Refuse) => Partial<Settings>>> = {
   size: (value, refuse) => ({ bytes: parseSize(value, refuse) }),
   writes: (value, refuse) => ({ writesPerSecond: parseNumber(value, 0, MAX_WRITES, refuse) }),
@@ -66,7 +66,7 @@ const KEYS: Readonly<Record<string, (value: string, refuse: Refuse) => Partial<S
   pattern: (value, refuse) => ({ pattern: oneOf(value, PATTERNS, refuse) }),
   hot: (value, refuse) => ({ hotShare: parseShare(value, refuse) }),
   'hot-writes': (value, refuse) => ({ hotWrites: parseShare(value, refuse) }),
-  change: (value, refuse) => ({ writes: oneOf(value, CHANGES, refuse) }),
+  change: (value, refuse) => ({ writeUnit: oneOf(value, CHANGES, refuse) }),
   mix: (value, refuse) => ({ mix: parseMix(value, refuse) }),
   free: (value, refuse) => ({ freeShare: parseShare(value, refuse) }),
   cache: (value, refuse) => ({ cacheShare: parseShare(value, refuse) }),
@@ -77,8 +77,8 @@ const KEYS: Readonly<Record<string, (value: string, refuse: Refuse) => Partial<S
 };
 
 /**
- * A synthetic guest as the command line names it: a preset, settings, or a preset with some of its settings changed.
- * @throws PageferryError `bad-argument` that names the key and what is expected of it
+ * Parses a synthetic guest: a preset, settings, or a preset with some settings changed.
+ * @throws PageferryError `bad-argument` that names the key and the expected value
  */
 export function parseGuestSpec(text: string): GuestSpec {
   const [first = '', ...others] = text.split(',');
@@ -93,7 +93,7 @@ export function parseGuestSpec(text: string): GuestSpec {
   const seen = new Set<string>();
   for (const item of named ? others : [first, ...others]) {
     const [key, change] = parseSetting(item);
-    if (seen.has(key)) throw new PageferryError('bad-argument', `${key}: is given twice`);
+    if (seen.has(key)) throw new PageferryError('bad-argument', `${key}: given twice`);
     seen.add(key);
     settings = { ...settings, ...change };
   }
@@ -134,7 +134,7 @@ function parseWhole(text: string, least: number, most: number, refuse: Refuse): 
 }
 
 function parseShare(text: string, refuse: Refuse): number {
-  return parseNumber(text, 0, 1, () => refuse('a share, 0 … 1'));
+  return parseNumber(text, 0, 1, () => refuse('a fraction, 0 … 1'));
 }
 
 function oneOf<T extends string>(text: string, known: readonly T[], refuse: Refuse): T {
@@ -142,7 +142,7 @@ function oneOf<T extends string>(text: string, known: readonly T[], refuse: Refu
 }
 
 function parseMix(text: string, refuse: Refuse): Settings['mix'] {
-  const wrong = () => refuse(`kinds and shares as text:0.3+zero:0.7, of ${CONTENTS.join(', ')}`);
+  const wrong = () => refuse(`KIND:SHARE, as text:0.3+zero:0.7; kinds: ${CONTENTS.join(', ')}`);
   const mix: Partial<Record<Content, number>> = {};
   for (const part of text.split('+')) {
     const [name, share, ...rest] = part.split(':');
@@ -159,10 +159,8 @@ function parsePhases(text: string, refuse: Refuse): Settings['phases'] {
     const match = /^(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?)$/.exec(part);
     return { ms: Number(match?.[1]), factor: Number(match?.[2]) };
   });
-  // A guest that never wrote would wait for its next write for good.
+  // A guest that never writes would wait for its next write for ever.
   const valid =
     phases.every(({ ms, factor }) => ms > 0 && factor >= 0) && phases.some(({ factor }) => factor > 0);
-  return valid
-    ? phases
-    : refuse('milliseconds and how many times the writes, as 800x0.1+400x4, not all of them 0');
+  return valid ? phases : refuse('MSxFACTOR, as 800x0.1+400x4, not all factors 0');
 }

@@ -1,50 +1,55 @@
 import type { PageBytes } from '../stream/format.js';
 
-/** An access of the guest to one of its pages, before it is done; false: it cannot be done now, the guest waits for the page. */
+/** Called for each access before it happens; false: the page is missing, the guest waits for it. */
 export type Access = (page: number, write: boolean) => boolean;
 
 /**
- * A guest: memory that changes in time. It is run by its own clock, deterministic, and knows nothing of being migrated. The same
- * object is used for one migration.
+ * A guest: memory that changes over time. It runs by its own clock, is deterministic, and does not depend on
+ * the migration. One object serves one migration.
  */
 export interface Guest {
   readonly name: string;
   readonly pages: number;
   readonly pageBytes: PageBytes;
-  /** Registers and device state, which travel while the guest stands still. */
+  /** Bytes of registers and device state, sent while the guest is stopped. */
   readonly stateBytes: number;
-  /** Pages of the real guest that each of these stands for: above 1, this is a sample of a guest too large to hold. */
-  readonly pagesEach: number;
   /**
-   * Runs the guest up to `toMs` of its own time, and tells every access before it is done. Returns the time it got to: `toMs`, or
-   * that of the access that could not be done, which comes first the next time.
+   * Pages of the guest that each simulated page stands for; above 1 the pages are a sample of a guest too
+   * large to hold.
+   */
+  readonly scale: number;
+  /**
+   * Runs the guest up to `toMs` of its own time and reports every access before it happens. Returns the time
+   * reached: `toMs`, or that of an access that was refused; the next call starts with that access.
    */
   run(toMs: number, access: Access): number;
-  /** The page as it is now. */
+  /** Reads the page’s current bytes. */
   read(page: number, into: Uint8Array): void;
-  /** Whether the guest's allocator has given the page out; the content of others may be lost. */
+  /** Whether the allocator has given the page out; the content of other pages may be lost. */
   isAllocated(page: number): boolean;
-  /** The disk block that the page mirrors now, or -1: same bytes, neither written since. */
+  /** Returns the disk block whose bytes the page holds now, or -1. */
   blockOf(page: number): number;
+  /** Reads a disk block; both hosts can. */
   readBlock(block: number, into: Uint8Array): void;
-  /** The page as the other host holds it from an earlier visit; false: it holds none. */
-  kept(page: number, into: Uint8Array): boolean;
+  /** Reads the page as the destination kept it from an earlier visit; false: it kept none. */
+  readKept(page: number, into: Uint8Array): boolean;
   close(): void;
 }
 
-/** Makes guests that are all alike, one for each migration. */
+/** Creates equal guests, one for each migration. */
 export interface GuestSpec {
   readonly name: string;
+  /** Creates a guest: the same seed, the same accesses and contents. */
   open(seed: number): Guest | Promise<Guest>;
 }
 
-/** What most guests have none of. */
+/** Members of a guest without a disk. */
 export const NO_BLOCKS = {
   blockOf: () => -1,
   readBlock: (block: number) => {
-    throw new RangeError(`block ${block}: this guest mirrors no disk`);
+    throw new RangeError(`block ${block}: this guest has no disk blocks`);
   },
 } as const;
 
-/** Registers and device state of a small PC guest as QEMU sends them, in bytes; taken where a guest does not say. */
+/** Default of `stateBytes`: a small PC guest, as QEMU sends it. */
 export const STATE_BYTES = 64 << 10;

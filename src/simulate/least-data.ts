@@ -1,12 +1,12 @@
 import type { LinkSpec } from './link.js';
 
 /**
- * A page in its smallest form takes about 40 microseconds on two threads, and about 600 bytes: on a link that is slower than that,
- * looking for the smallest form costs nothing but CPU; on a faster one it would be waited for.
+ * Link rate, in bit/s, below which `smallest` keeps up: it takes about 40 µs a page on two threads, for about
+ * 600 bytes.
  */
-const SMALLEST_PAYS_BELOW = (600 * 8) / 40e-6;
+const MAX_SMALLEST_BITS_PER_SECOND = (600 * 8) / 40e-6;
 
-/** The strategy with the least data that a link does not have to wait for. */
-export function leastThatPays({ link }: { readonly link: LinkSpec }): 'smallest' | 'adaptive' {
-  return link.bitsPerSecond <= SMALLEST_PAYS_BELOW ? 'smallest' : 'adaptive';
+/** Returns the strategy with the least data among those that keep up with the link. */
+export function leastDataStrategy({ link }: { readonly link: LinkSpec }): 'smallest' | 'adaptive' {
+  return link.bitsPerSecond <= MAX_SMALLEST_BITS_PER_SECOND ? 'smallest' : 'adaptive';
 }

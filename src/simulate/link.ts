@@ -1,37 +1,42 @@
-/** The way between two hosts. */
+/** Link between the two hosts. Any object of this shape: `sendMs` makes it a model of your own. */
 export interface LinkSpec {
+  /** Nominal rate. */
   readonly bitsPerSecond: number;
   /**
-   * What so many bytes take that begin to leave at `atMs`, for a link whose rate is not always the same; `bitsPerSecond` is then the
-   * rate that senders expect of it.
+   * Returns the ms that `bytes` take from `atMs` on, for a rate that varies over time. `bitsPerSecond` is
+   * then the rate that senders expect.
    */
-  takesMs?(bytes: number, atMs: number): number;
-  /** There and back. */
+  sendMs?(bytes: number, atMs: number): number;
+  /** Round trip, in ms. */
   readonly rttMs: number;
-  /** The connection is lost at this time of the migration, for so long (Infinity: for good). */
+  /** Loss of the connection at this time of the migration, in ms, and its duration (Infinity: permanent). */
   readonly cut?: { readonly atMs: number; readonly forMs: number };
 }
 
-/** TLS 1.3 puts so many bytes round each record of up to 16 KiB. */
+/** TLS 1.3 adds this overhead to each record of up to 16 KiB. */
 const RECORD_BYTES = 16384;
-const SEAL_BYTES = 22;
+const RECORD_OVERHEAD_BYTES = 22;
 
-/** Bytes as they are on the wire of a channel that is sealed. */
-export function sealedBytes(bytes: number): number {
-  return bytes + SEAL_BYTES * Math.ceil(bytes / RECORD_BYTES);
+/** Returns the bytes on the wire of a TLS 1.3 channel. */
+export function tlsBytes(bytes: number): number {
+  return bytes + RECORD_OVERHEAD_BYTES * Math.ceil(bytes / RECORD_BYTES);
 }
 
-/** The connection was lost for good. */
-export class LinkLost extends Error {
+/** Permanent loss of the link. */
+export class LinkLostError extends Error {
   constructor(readonly atMs: number) {
     super(`the link was lost after ${Math.round(atMs)} ms`);
   }
 }
 
-/** A link in virtual time: bytes go one after the other at its rate. What is under way when it is cut has to be sent again. */
-export class Link {
-  /** When the last byte that was sent has left. */
+/**
+ * Link in virtual time: bytes are sent in order, at the link’s rate. Bytes in flight when the connection is
+ * lost are sent again.
+ */
+export class SimulatedLink {
+  /** When the last byte given to the link has been sent. */
   freeAtMs = 0;
+  /** Bytes given to the link, lost ones included. */
   bytes = 0;
 
   constructor(readonly spec: LinkSpec) {}
@@ -40,28 +45,28 @@ export class Link {
     return this.spec.bitsPerSecond / 8000;
   }
 
-  /** Sends bytes that are ready at `fromMs`; returns when they have all arrived. @throws LinkLost */
+  /** Sends bytes that are ready at `fromMs`; returns when the last one arrives. @throws LinkLostError */
   send(bytes: number, fromMs: number): number {
     const { cut, rttMs } = this.spec;
     this.bytes += bytes;
     let start = Math.max(this.freeAtMs, fromMs);
-    let ms = this.takesMs(bytes, start);
+    let ms = this.sendMs(bytes, start);
     if (cut && start < cut.atMs + cut.forMs && start + ms > cut.atMs) {
-      if (cut.forMs === Infinity) throw new LinkLost(cut.atMs);
-      // What left before the cut, but did not arrive as a whole, is lost.
+      if (cut.forMs === Infinity) throw new LinkLostError(cut.atMs);
+      // Bytes sent before the loss that did not all arrive are sent in vain.
       if (start < cut.atMs) this.bytes += Math.round((bytes * (cut.atMs - start)) / ms);
       start = cut.atMs + cut.forMs;
-      ms = this.takesMs(bytes, start);
+      ms = this.sendMs(bytes, start);
     }
     this.freeAtMs = start + ms;
     return this.freeAtMs + rttMs / 2;
   }
 
-  private takesMs(bytes: number, atMs: number): number {
-    return this.spec.takesMs?.(bytes, atMs) ?? bytes / this.bytesPerMs;
+  private sendMs(bytes: number, atMs: number): number {
+    return this.spec.sendMs?.(bytes, atMs) ?? bytes / this.bytesPerMs;
   }
 
-  /** Bytes that wait at `atMs`. */
+  /** Returns the bytes not sent yet at `atMs`. */
   backlogBytes(atMs: number): number {
     return Math.max(0, this.freeAtMs - atMs) * this.bytesPerMs;
   }

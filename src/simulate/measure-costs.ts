@@ -12,13 +12,13 @@ import { type Content, ContentMaker } from './guest/content.js';
 import { Random } from './random.js';
 
 const PAGE = 4096;
-/** As many as a batch of a migration has. */
+/** Pages of a batch of a migration. */
 const PAGES = 512;
 const BYTES = PAGES * PAGE;
-/** As many as the index of a migration has room for, and digests that are looked up in it, which follow no pattern. */
+/** Capacity of the page index, as in a migration, and number of random digests to look up. */
 const INDEX_PAGES = 1 << 17;
-const LOOK_UPS = 1 << 13;
-/** What the pages hold that a strategy is asked about: of ten, so many of each kind. */
+const LOOKUPS = 1 << 13;
+/** Content of ten consecutive pages. */
 const MIX: readonly Content[] = [
   ...Array<Content>(4).fill('pointers'),
   ...Array<Content>(3).fill('text'),
@@ -27,14 +27,14 @@ const MIX: readonly Content[] = [
 ];
 const LEVELS = [1, 3, 6, 9] as const;
 const TLS_RECORD_BYTES = 16384;
-/** Each thing is done for so long, and at least so many times; the times before that warm up. */
+/** Duration and minimum number of the samples of one cost, after the warm-up. */
 const SAMPLE_MS = 25;
 const MIN_SAMPLES = 5;
 const WARM_UP_MS = 8;
 
-/** Milliseconds of one `run`, the middle of many. */
+/** Returns the median ms of one `run`. */
 async function medianMs(run: () => void): Promise<number> {
-  // Whoever waits for it, a page of a browser for one, is not held up for longer than for one of these.
+  // Yields, so that the event loop is blocked for one cost at most.
   await new Promise((done) => setTimeout(done));
   let warmUps = 0;
   const warmUntil = performance.now() + WARM_UP_MS;
@@ -42,7 +42,7 @@ async function medianMs(run: () => void): Promise<number> {
     run();
     warmUps++;
   } while (performance.now() < warmUntil);
-  // A clock that ticks seldom, as in a browser, is nothing in a sample of a millisecond.
+  // A coarse clock, as in browsers, needs samples of at least a millisecond.
   const runs = Math.ceil(warmUps / WARM_UP_MS);
   const samples: number[] = [];
   const until = performance.now() + SAMPLE_MS;
@@ -55,32 +55,32 @@ async function medianMs(run: () => void): Promise<number> {
   return samples[samples.length >> 1]!;
 }
 
-/** Pages of such content, and the same pages after some words of each changed. */
+/** Memory for the measurements: pages, and their previous versions. */
 interface Bench {
   readonly codec: CodecContext;
   readonly pages: number;
   readonly versions: number;
   readonly classes: number;
   readonly digests: number;
-  /** Room for one page, and for what is done to all. */
+  /** Buffers for one page, and for the output of all. */
   readonly page: number;
   readonly out: number;
 }
 
 async function createBench(): Promise<Bench> {
   const kernels = await loadKernels(
-    6 * BYTES + 2 * packerBytes(BYTES) + INDEX_PAGES * 64 + 16 * LOOK_UPS + (4 << 20),
+    6 * BYTES + 2 * packerBytes(BYTES) + INDEX_PAGES * 64 + 16 * LOOKUPS + (4 << 20),
   );
   const codec = createCodecContext(kernels);
-  const room = (bytes: number, what: string) => kernels.reserve(bytes, what);
+  const reserve = (bytes: number, what: string) => kernels.reserve(bytes, what);
   const bench: Bench = {
     codec,
-    pages: room(BYTES, 'pages'),
-    versions: room(BYTES, 'versions'),
-    classes: room(2 * PAGES, 'classes'),
-    digests: room(16 * PAGES, 'digests'),
-    page: room(PAGE, 'page'),
-    out: room(packedLz4Capacity(BYTES), 'coded'),
+    pages: reserve(BYTES, 'pages'),
+    versions: reserve(BYTES, 'versions'),
+    classes: reserve(2 * PAGES, 'classes'),
+    digests: reserve(16 * PAGES, 'digests'),
+    page: reserve(PAGE, 'page'),
+    out: reserve(packedLz4Capacity(BYTES), 'coded'),
   };
   const content = new ContentMaker(1, PAGE);
   for (let page = 0; page < PAGES; page++) {
@@ -93,12 +93,12 @@ async function createBench(): Promise<Bench> {
   return bench;
 }
 
-/** Calls with each page's number and address. */
+/** Calls `each` with the address and number of every page. */
 function forPages(first: number, each: (address: number, page: number) => void): void {
   for (let page = 0; page < PAGES; page++) each(first + page * PAGE, page);
 }
 
-/** Microseconds a page that coding takes, and that decoding takes of those that could be coded. */
+/** Returns the µs a page of encoding, and of decoding those that could be encoded. */
 async function codecUs({ codec, pages, versions, page, out }: Bench, { encode, decode, base }: PageCodec) {
   const { bytes } = codec.kernels;
   const coded: [at: number, bytes: number, base: number][] = [];
@@ -112,7 +112,7 @@ async function codecUs({ codec, pages, versions, page, out }: Bench, { encode, d
   });
   const decodeMs = await medianMs(() => {
     for (const [at, length, before] of coded) {
-      // As a receiver does it: the base is brought where it is changed.
+      // As in a receiver: the base is copied to the page’s buffer and changed in place.
       if (before !== 0) bytes.copyWithin(page, before, before + PAGE);
       decode!(codec, at, length, page, PAGE);
     }
@@ -133,9 +133,9 @@ async function codecCosts(bench: Bench): Promise<Pick<Costs, 'encodeUs' | 'decod
   return { encodeUs, decodeUs };
 }
 
-async function findingCosts(
+async function dedupCosts(
   bench: Bench,
-): Promise<Pick<Costs, 'copyUs' | 'surveyUs' | 'lookUpUs' | 'similarUs' | 'profileUs'>> {
+): Promise<Pick<Costs, 'copyUs' | 'scanUs' | 'lookupUs' | 'similarUs' | 'profileUs'>> {
   const { codec, pages, versions, classes, digests, out } = bench;
   const { run, bytes, words } = codec.kernels;
   const index = new PageIndex(codec.kernels, PAGE, INDEX_PAGES, 4 * INDEX_PAGES, PAGES);
@@ -147,15 +147,15 @@ async function findingCosts(
     for (let at = 0; at < BYTES; at += PAGE)
       outside.set(bytes.subarray(pages + at, pages + at + PAGE), BYTES + at);
   });
-  const surveyMs = await medianMs(() => {
+  const scanMs = await medianMs(() => {
     run.scanPages(pages, PAGES, PAGE, classes);
     run.hash128Pages(pages, PAGES, PAGE, classes, digests);
   });
-  const lookedUp = codec.kernels.reserve(16 * LOOK_UPS, 'digests to look up');
+  const lookedUp = codec.kernels.reserve(16 * LOOKUPS, 'digests to look up');
   const random = new Random(1);
-  for (let i = 0; i < 4 * LOOK_UPS; i++) words[(lookedUp >>> 2) + i] = random.nextWord();
-  const lookUpMs = await medianMs(() => {
-    for (let i = 0; i < LOOK_UPS; i++) {
+  for (let i = 0; i < 4 * LOOKUPS; i++) words[(lookedUp >>> 2) + i] = random.nextWord();
+  const lookupMs = await medianMs(() => {
+    for (let i = 0; i < LOOKUPS; i++) {
       index.find(lookedUp + 16 * i);
       index.insert(lookedUp + 16 * i, 0, i);
     }
@@ -175,8 +175,8 @@ async function findingCosts(
   const us = (ms: number) => (1000 * ms) / PAGES;
   return {
     copyUs: us(copyMs),
-    surveyUs: us(surveyMs),
-    lookUpUs: (1000 * lookUpMs) / LOOK_UPS,
+    scanUs: us(scanMs),
+    lookupUs: (1000 * lookupMs) / LOOKUPS,
     similarUs: us(similarMs),
     profileUs: us(profileMs),
   };
@@ -198,7 +198,7 @@ async function packingCosts(
     lz4: await rate(() => packer.pack(segment, { name: 'lz4' }, pages)),
   };
   const lz4 = await rate(() => unpackLz4(codec, out, packed.length, unpacked, BYTES));
-  // Where there is no zstd, lz4 stands in for it: at no level does it take any longer.
+  // Without zstd, lz4 stands in for it: no level is faster.
   if (!zstd) return { packBytesPerMs, unpackBytesPerMs: { lz4, zstd: lz4 } };
   for (const level of LEVELS)
     packBytesPerMs[`zstd:${level}`] = await rate(() => packer.pack(segment, { name: 'zstd', level }, pages));
@@ -206,10 +206,10 @@ async function packingCosts(
   return { packBytesPerMs, unpackBytesPerMs: { lz4, zstd: await rate(() => zstd.decompress(frame, BYTES)) } };
 }
 
-/** What AES-256-GCM takes in records as TLS has them; where there is no node:crypto, what it took elsewhere. */
-async function sealingRate({ codec, pages }: Bench): Promise<number> {
+/** Returns the rate of AES-256-GCM in TLS records; the default where there is no node:crypto. */
+async function encryptionRate({ codec, pages }: Bench): Promise<number> {
   const crypto = nodeModule<typeof import('node:crypto')>('node:crypto');
-  if (!crypto) return MEASURED_COSTS.sealBytesPerMs;
+  if (!crypto) return MEASURED_COSTS.encryptBytesPerMs;
   const key = crypto.randomBytes(32);
   const nonce = crypto.randomBytes(12);
   const records = Array.from({ length: BYTES / TLS_RECORD_BYTES }, (_, i) => {
@@ -224,8 +224,8 @@ async function sealingRate({ codec, pages }: Bench): Promise<number> {
   return BYTES / ms;
 }
 
-/** What was measured: the program, the processor, the day. */
-function whereAndWhen(): string {
+/** Returns runtime, processor and date. */
+function measuredOn(): string {
   const os = nodeModule<typeof import('node:os')>('node:os');
   const program = os ? `Node ${process.versions.node}` : (globalThis.navigator?.userAgent ?? 'unknown');
   const processor = os?.cpus()[0]?.model.trim();
@@ -233,16 +233,16 @@ function whereAndWhen(): string {
 }
 
 /**
- * Measures what work takes on this machine, in about a second: the middle of many times, on pages of the kinds that synthetic guests
- * have. A simulation that is given them tells about this machine, but not the same twice.
+ * Measures the costs of this machine, in about a second: medians, on pages with the content of synthetic
+ * guests. Simulations with measured costs describe this machine, but differ from run to run.
  */
 export async function measureCosts(): Promise<Costs> {
   const bench = await createBench();
   return {
-    name: whereAndWhen(),
-    ...(await findingCosts(bench)),
+    name: measuredOn(),
+    ...(await dedupCosts(bench)),
     ...(await codecCosts(bench)),
     ...(await packingCosts(bench, await loadZstd())),
-    sealBytesPerMs: await sealingRate(bench),
+    encryptBytesPerMs: await encryptionRate(bench),
   };
 }

@@ -2,21 +2,22 @@ import type { CodecName } from '../codec/registry.js';
 import type { PageProfile, PageView, Strategy } from '../strategy/strategy.js';
 import { type Costs, packMs, unpackMs } from './costs.js';
 
-/** What a strategy's choices took, in ms by calibrated costs. */
+/** Simulated CPU time of a strategy’s choices and packings, in ms. */
 export interface Work {
-  /** On the thread that decides. */
+  /** Choosing, on one thread. */
   decideMs: number;
-  /** Packing, over all threads. */
+  /** Packing, summed over all threads. */
   packMs: number;
+  /** Unpacking at the destination. */
   unpackMs: number;
 }
 
-/** A page view that puts what it is asked on the bill. */
+/** A page view that charges for what the strategy reads. */
 class MeteredView implements PageView {
   private page: PageView | undefined;
   private readonly measured = new Set<CodecName>();
-  private profiled = false;
-  private searched = false;
+  private isProfiled = false;
+  private hasSearched = false;
 
   constructor(
     private readonly costs: Costs,
@@ -26,8 +27,8 @@ class MeteredView implements PageView {
   set(page: PageView): void {
     this.page = page;
     this.measured.clear();
-    this.profiled = false;
-    this.searched = false;
+    this.isProfiled = false;
+    this.hasSearched = false;
   }
 
   get pageBytes(): number {
@@ -39,14 +40,14 @@ class MeteredView implements PageView {
   }
 
   get profile(): PageProfile {
-    if (!this.profiled) this.charge(this.costs.profileUs);
-    this.profiled = true;
+    if (!this.isProfiled) this.charge(this.costs.profileUs);
+    this.isProfiled = true;
     return this.page!.profile;
   }
 
   get hasSimilar(): boolean {
-    if (!this.searched) this.charge(this.costs.similarUs);
-    this.searched = true;
+    if (!this.hasSearched) this.charge(this.costs.similarUs);
+    this.hasSearched = true;
     return this.page!.hasSimilar;
   }
 
@@ -64,7 +65,10 @@ class MeteredView implements PageView {
   }
 }
 
-/** A strategy whose work is counted by calibrated costs; it is told those, not what the clock says, so it chooses the same each time. */
+/**
+ * Wraps a strategy so that its work is charged by the costs. The strategy is given those costs instead of
+ * measured times, so its choices are reproducible.
+ */
 export function metered(strategy: Strategy, costs: Costs, work: Work): Strategy {
   const view = new MeteredView(costs, work);
   const { pack, isPackingLikely, shouldBypass, groupBytes } = strategy;

@@ -4,44 +4,43 @@ import { estimateBusyMs, estimateBytes } from './estimate.js';
 import { allocatedPages } from './first-pages.js';
 import type { Guest } from './guest.js';
 import { GuestClock } from './guest-clock.js';
-import { Link, sealedBytes } from './link.js';
+import { SimulatedLink, tlsBytes } from './link.js';
 import { PageTransfer } from './page-transfer.js';
 import type { MigrationSettings, Round } from './settings.js';
 import { SimulatedStream } from './stream-state.js';
 
-/** So much of the link's time may wait before it: what is in a socket's buffer. */
+/** Ms of link time that the source runs ahead of the link: a socket’s buffer. */
 const QUEUE_MS = 20;
-/** What the storage has to read may be so much more than what the link has to carry. */
+/** Ms that the storage may be behind the link and still be given more. */
 const AHEAD_MS = 2;
 
 /**
- * A migration in virtual time: pages really are coded, sent as the bytes that they became, decoded and put into the destination's
- * memory; only the clock is reckoned, by the costs of that work, the link's rate and its round trip. Techniques are written in terms
- * of what this class can do.
+ * A migration in virtual time. Pages are really encoded, decoded and compared; time is simulated from CPU
+ * costs, link rate and round trip. Techniques are written against this class.
  */
 export class Migration {
-  /** The sender's time: all before is done. */
+  /** Time of the source, in ms: everything before it is done. */
   nowMs = 0;
   readonly rounds: Round[] = [];
-  /** When everything that was sent so far is in the destination's memory. */
+  /** When all bytes sent so far are in the destination’s memory. */
   settledAtMs = 0;
   sourceCpuMs = 0;
   destinationCpuMs = 0;
   downtimeMs = 0;
   pagesSent = 0;
   faults = 0;
-  /** Why it stopped before it was done by its own measure; undefined: it was. */
-  gaveUp: string | undefined;
-  /** The guest goes on at the destination. */
-  hasLeft = false;
+  /** The limit that ended the rounds before they converged; undefined: they converged. */
+  limitReached: string | undefined;
+  /** Whether the guest runs at the destination. */
+  isAtDestination = false;
   private stoppedAtMs: number | undefined;
-  /** Pages that were allocated when it was stopped: each has to be at the destination. */
-  private due: PageBitmap | undefined;
+  /** Pages allocated when the guest was stopped: each has to be at the destination. */
+  private requiredPages: PageBitmap | undefined;
   private storageFreeMs = 0;
 
   private constructor(
     readonly settings: MigrationSettings,
-    readonly link: Link,
+    readonly link: SimulatedLink,
     readonly clock: GuestClock,
     readonly transfer: PageTransfer,
     private readonly stream: SimulatedStream,
@@ -49,7 +48,7 @@ export class Migration {
 
   static async open(settings: MigrationSettings): Promise<Migration> {
     const { guest } = settings;
-    const link = new Link(settings.link);
+    const link = new SimulatedLink(settings.link);
     const clock = new GuestClock(guest);
     const stream = new SimulatedStream(settings, link);
     const isClean = (page: number) => !clock.dirty.has(page);
@@ -67,21 +66,21 @@ export class Migration {
     return this.settings.guest.pages;
   }
 
-  /** The one in work. */
+  /** The current round. */
   get round(): Round {
     return this.rounds.at(-1)!;
   }
 
-  get stopped(): boolean {
+  private get isStopped(): boolean {
     return this.stoppedAtMs !== undefined;
   }
 
-  /** Runs the guest, at the source, until now. */
+  /** Runs the guest at the source until now. */
   runGuest(): void {
-    if (!this.stopped) this.clock.run(this.nowMs);
+    if (!this.isStopped) this.clock.run(this.nowMs);
   }
 
-  /** Pages written to since `takeDirty`. */
+  /** Pages written since `takeDirty`. */
   get dirty(): PageBitmap {
     return this.clock.dirty;
   }
@@ -94,22 +93,25 @@ export class Migration {
   }
 
   beginRound(): void {
-    this.rounds.push({ fromMs: this.nowMs, toMs: this.nowMs, pages: 0, bytes: 0, busyMs: 0, left: {} });
+    this.rounds.push({ fromMs: this.nowMs, toMs: this.nowMs, pages: 0, bytes: 0, busyMs: 0, deferred: {} });
   }
 
-  /** Lets the guest run before the migration begins, whose time starts now; returns how many pages it wrote to. */
-  watch(ms: number): number {
+  /**
+   * Runs the guest before the migration begins, whose time starts at 0 again; returns the number of pages
+   * written.
+   */
+  observe(ms: number): number {
     this.clock.run(ms);
-    this.clock.goesOnAt(0);
+    this.clock.resumeAt(0);
     const written = this.dirty.count;
     this.dirty.clear();
     return written;
   }
 
-  /** Notes that pages are not sent in this round, and why. */
-  leave(reason: string, pages = 1): void {
-    const { left } = this.round;
-    if (pages > 0) left[reason] = (left[reason] ?? 0) + pages;
+  /** Records that pages are not sent in this round, and why. */
+  defer(reason: string, pages = 1): void {
+    const { deferred } = this.round;
+    if (pages > 0) deferred[reason] = (deferred[reason] ?? 0) + pages;
   }
 
   /**
@@ -123,16 +125,16 @@ export class Migration {
       if (!isWanted(page)) continue;
       numbers.push(page);
       if (numbers.length < this.transfer.batchPages) continue;
-      await this.batch(numbers);
+      await this.sendBatch(numbers);
       numbers.length = 0;
     }
-    if (numbers.length > 0) await this.batch(numbers);
+    if (numbers.length > 0) await this.sendBatch(numbers);
   }
 
-  /** Sends one batch of pages as they are now; returns when they are in the destination's memory. */
-  async batch(numbers: readonly number[], queueMs = QUEUE_MS): Promise<number> {
+  /** Sends one batch of pages as they are now; returns when they are in the destination’s memory. */
+  async sendBatch(numbers: readonly number[], queueMs = QUEUE_MS): Promise<number> {
     const { source, destination, link } = this.settings;
-    const { bytes, decideMs, packMs, placeMs, unpackMs } = await this.transfer.carry(numbers);
+    const { bytes, decideMs, packMs, placeMs, unpackMs } = await this.transfer.transfer(numbers);
     const codeMs = (decideMs + packMs / source.threads) / source.share;
     const takeMs = (placeMs + unpackMs / destination.threads) / destination.share;
     this.nowMs += codeMs;
@@ -156,55 +158,56 @@ export class Migration {
     return this.settledAtMs;
   }
 
-  /** Sends bytes that are no pages; returns when they arrived. */
+  /** Sends bytes other than pages; returns when they arrive. */
   transmit(bytes: number): number {
-    const { sealed, costs } = this.settings;
-    if (sealed) {
-      const ms = bytes / costs.sealBytesPerMs;
+    const { encrypted, costs } = this.settings;
+    if (encrypted) {
+      const ms = bytes / costs.encryptBytesPerMs;
       this.sourceCpuMs += ms;
       this.destinationCpuMs += ms;
       this.nowMs += ms;
     }
     const before = this.link.bytes;
-    const arrivedMs = this.link.send(sealed ? sealedBytes(bytes) : bytes, this.nowMs);
+    const arrivedMs = this.link.send(encrypted ? tlsBytes(bytes) : bytes, this.nowMs);
     this.round.bytes += this.link.bytes - before;
     this.round.toMs = this.link.freeAtMs;
     return arrivedMs;
   }
 
-  /** Has the destination fetch pages from the storage that both share: `recordBytes` for each travel. */
+  /** Has the destination read pages from the shared storage; `recordBytes` are sent for each. */
   fetchBlocks(pages: readonly number[], recordBytes: number): void {
     const { guest, storageBytesPerSecond, costs } = this.settings;
-    const { pageBytes, pagesEach } = guest;
-    const arrivedMs = this.transmit(pages.length * recordBytes * pagesEach);
-    const fetchMs = (pages.length * pageBytes * pagesEach * 1000) / storageBytesPerSecond;
+    const { pageBytes, scale } = guest;
+    const arrivedMs = this.transmit(pages.length * recordBytes * scale);
+    const fetchMs = (pages.length * pageBytes * scale * 1000) / storageBytesPerSecond;
     this.storageFreeMs = Math.max(this.storageFreeMs, arrivedMs) + fetchMs;
-    this.destinationCpuMs += (pages.length * pagesEach * costs.copyUs) / 1000;
+    this.destinationCpuMs += (pages.length * scale * costs.copyUs) / 1000;
     for (const page of pages) this.transfer.readBlock(page);
     this.nowMs = Math.max(this.nowMs, this.link.freeAtMs - QUEUE_MS);
   }
 
-  /** Whether the storage would have another page there before the link. */
-  get storageIsAhead(): boolean {
+  /** Whether the storage delivers another page before the link does. */
+  get isStorageAhead(): boolean {
     return this.storageFreeMs < Math.max(this.link.freeAtMs, this.nowMs) + AHEAD_MS;
   }
 
   /**
-   * Takes up what the destination kept from an earlier visit; returns the pages that are what they were then. `tableBytes` travel for
-   * each page, to tell them apart.
+   * Reuses the pages that the destination kept from an earlier visit and returns those that are unchanged;
+   * `tableBytes` are sent for each kept page.
    */
-  takeUpKept(tableBytes: number): PageBitmap {
-    const { kept, same } = this.transfer.takeUpKept();
-    if (kept > 0) this.nowMs = Math.max(this.nowMs, this.transmit(kept * tableBytes * this.guest.pagesEach));
+  reuseKept(tableBytes: number): PageBitmap {
+    const { keptCount, same } = this.transfer.reuseKept();
+    if (keptCount > 0)
+      this.nowMs = Math.max(this.nowMs, this.transmit(keptCount * tableBytes * this.guest.scale));
     return same;
   }
 
-  /** Estimated bytes on the wire of so many pages. */
+  /** Returns the estimated bytes on the wire of `pages`. */
   estimateBytes(pages: number): number {
     return estimateBytes(this.rounds, this.guest, pages);
   }
 
-  /** Estimated downtime if the guest were stopped now with so many pages still to be sent. */
+  /** Returns the estimated downtime, in ms, if the guest is stopped now with `pages` still to send. */
   estimateDowntimeMs(pages: number): number {
     const { link, settings, guest } = this;
     const waitMs = Math.max(
@@ -219,18 +222,24 @@ export class Migration {
   stop(): void {
     this.runGuest();
     this.stoppedAtMs = this.nowMs;
-    this.due = allocatedPages(this);
+    this.requiredPages = allocatedPages(this);
   }
 
-  /** Sends registers and device state; the guest goes on at the destination once all that was sent is there. */
+  /**
+   * Sends registers and device state, and resumes the guest at the destination once everything sent has
+   * arrived.
+   */
   resume(): void {
     this.settledAtMs = Math.max(this.settledAtMs, this.storageFreeMs, this.transmit(this.guest.stateBytes));
     this.downtimeMs += this.settledAtMs - this.stoppedAtMs!;
-    this.clock.goesOnAt(this.settledAtMs);
-    this.hasLeft = true;
+    this.clock.resumeAt(this.settledAtMs);
+    this.isAtDestination = true;
   }
 
-  /** Compares all pages but those of `except`, and free ones that were never sent. @throws PageferryError `not-identical` */
+  /**
+   * Compares all pages except those of `except` and free pages that were never sent. @throws PageferryError
+   * `not-identical`
+   */
   compareAll(except?: PageBitmap): void {
     for (let page = 0; page < this.pages; page++)
       if (!except?.has(page) && (this.transfer.arrived.has(page) || this.guest.isAllocated(page)))
@@ -238,13 +247,13 @@ export class Migration {
   }
 
   /**
-   * Ends the stream: the destination proves by digest all that arrived, and no page may have been left out.
+   * Ends the stream, which verifies the guest by digest, and checks that every required page was compared.
    * @throws PageferryError `not-identical`
    */
   finish(): void {
-    if (!this.hasLeft)
-      throw new PageferryError('not-identical', 'the guest never went on at the destination');
-    for (const page of this.due!)
+    if (!this.isAtDestination)
+      throw new PageferryError('not-identical', 'the guest was never resumed at the destination');
+    for (const page of this.requiredPages!)
       if (!this.transfer.wasCompared(page))
         throw new PageferryError('not-identical', `page ${page} was never sent or compared`);
     this.settledAtMs = Math.max(this.settledAtMs, this.transmit(this.transfer.end()));

@@ -10,41 +10,44 @@ import {
 import { PageBitmap } from '../page/bitmap.js';
 import { PageferryError } from '../page/error.js';
 import type { Strategy, StreamState } from '../strategy/strategy.js';
-import { type Costs, decodeMs, findUs } from './costs.js';
+import { type Costs, decodeMs, dedupUs } from './costs.js';
 import type { Guest } from './guest.js';
 import { HostMemory } from './host-memory.js';
 import { metered, type Work } from './metered.js';
 
-/** How a guest's pages are coded. */
+/** How a guest’s pages are encoded. */
 export interface Coding {
   readonly strategy: Strategy;
   readonly dedup: DedupLevel;
   readonly costs: Costs;
-  /** Memory for pages as they were sent, in bytes of the real guest. */
+  /** Cache of sent pages, in bytes of the guest. */
   readonly cacheBytes: number;
 }
 
-/** What a batch became, and what that takes: bytes and ms of the real guest. */
-export interface Carried {
+/** Bytes and CPU time of a batch, scaled up to the whole guest. */
+export interface TransferCost {
   readonly bytes: number;
-  /** At the source: deciding, on one thread, and packing, over all. */
+  /** At the source: choosing, on one thread, and packing, summed over all. */
   readonly decideMs: number;
   readonly packMs: number;
-  /** At the destination. */
+  /** At the destination: decoding and writing, and unpacking, summed over all threads. */
   readonly placeMs: number;
   readonly unpackMs: number;
 }
 
 const BATCH_PAGES = 512;
-/** Where each page stands for many, a batch is so much more of the real guest. */
+/** Smaller, since a sample’s batch stands for many pages. */
 const SAMPLE_BATCH_PAGES = 64;
 const INDEX_PAGES = 1 << 17;
 /** Page number and kind of a page that bypasses coding, as the agent sends them. */
 const BYPASS_ENTRY_BYTES = 6;
 
-/** Really codes a guest's pages, decodes them and puts them into the destination's memory. Knows what that takes, but no clock. */
+/**
+ * Encodes a guest’s pages, decodes them and writes them to the destination’s memory. Computes CPU time, but
+ * has no clock.
+ */
 export class PageTransfer {
-  /** Pages that the destination has, in some version. */
+  /** Pages that the destination has in some version. */
   readonly arrived: PageBitmap;
   readonly batchPages: number;
   private readonly compared: PageBitmap;
@@ -68,14 +71,14 @@ export class PageTransfer {
     receiver.push(sender.begin(guest.name, pages));
   }
 
-  /** `isClean`: whether a page was left alone since it was sent. */
+  /** Creates the transfer. `isClean`: whether a page was not written since it was sent. */
   static async open(
     guest: Guest,
     coding: Coding,
     state: StreamState,
     isClean: (page: number) => boolean,
   ): Promise<PageTransfer> {
-    const { pages, pageBytes, pagesEach } = guest;
+    const { pages, pageBytes, scale } = guest;
     const memory = new HostMemory(pageBytes);
     const work: Work = { decideMs: 0, packMs: 0, unpackMs: 0 };
     const sender = await createPageSender({
@@ -83,7 +86,7 @@ export class PageTransfer {
       strategy: metered(coding.strategy, coding.costs, work),
       state,
       dedup: coding.dedup,
-      cacheBytes: Math.floor(Math.min(coding.cacheBytes / pagesEach, pages * pageBytes)),
+      cacheBytes: Math.floor(Math.min(coding.cacheBytes / scale, pages * pageBytes)),
       batchPages: batchPages(guest),
       indexPages: Math.min(pages, INDEX_PAGES),
       rereadPage(page, into) {
@@ -100,11 +103,11 @@ export class PageTransfer {
     return this.compared.count;
   }
 
-  /** Takes a batch of pages over as they are now. */
-  async carry(numbers: readonly number[]): Promise<Carried> {
+  /** Transfers a batch of pages as they are now. */
+  async transfer(numbers: readonly number[]): Promise<TransferCost> {
     const { sender, receiver, work, guest } = this;
     const { costs, dedup } = this.coding;
-    const { pageBytes, pagesEach } = guest;
+    const { pageBytes, scale } = guest;
     numbers.forEach((page, i) => {
       guest.read(page, sender.buffer.subarray(i * pageBytes, (i + 1) * pageBytes));
       this.arrived.add(page);
@@ -113,28 +116,28 @@ export class PageTransfer {
     work.decideMs = 0;
     work.packMs = 0;
     work.unpackMs = 0;
-    // Without dedup every page travels whole, which is not what bypassing does.
+    // Without dedup every page is sent whole; a bypass would leave fills out.
     if (dedup !== 'off' && sender.shouldBypass()) return this.bypass(numbers);
     const { packed } = await sender.batch(numbers);
     const { parts, bytes, counts, release: done } = await packed;
     for (const part of parts) receiver.push(part);
     done();
-    const units = (pagesEach * pageBytes) / 4096;
+    const units = (scale * pageBytes) / 4096;
     return {
-      bytes: bytes * pagesEach,
+      bytes: bytes * scale,
       decideMs:
-        pagesEach * work.decideMs + (units * numbers.length * (costs.copyUs + findUs(costs, dedup))) / 1000,
-      packMs: pagesEach * work.packMs,
+        scale * work.decideMs + (units * numbers.length * (costs.copyUs + dedupUs(costs, dedup))) / 1000,
+      packMs: scale * work.packMs,
       placeMs: units * decodeMs(costs, counts, dedup),
-      unpackMs: pagesEach * work.unpackMs,
+      unpackMs: scale * work.unpackMs,
     };
   }
 
   /** Transfers a batch uncompressed: fills as one byte, unchanged pages not at all, no codec. */
-  private bypass(numbers: readonly number[]): Carried {
+  private bypass(numbers: readonly number[]): TransferCost {
     const { sender, receiver, guest } = this;
     const { costs, dedup } = this.coding;
-    const { pageBytes, pagesEach } = guest;
+    const { pageBytes, scale } = guest;
     const kinds = sender.bypass(numbers);
     const sent: number[] = [];
     const fills: number[] = [];
@@ -147,56 +150,53 @@ export class PageTransfer {
       if (kind === BYPASSED_PAGE) whole.push(sender.buffer.subarray(i * pageBytes, (i + 1) * pageBytes));
     });
     receiver.bypassed(sent, fills, Buffer.concat(whole));
-    const units = (pagesEach * pageBytes) / 4096;
+    const units = (scale * pageBytes) / 4096;
     const bytes = whole.length * pageBytes + sent.length * BYPASS_ENTRY_BYTES;
     return {
-      bytes: bytes * pagesEach,
-      decideMs: (units * numbers.length * (costs.copyUs + findUs(costs, dedup))) / 1000,
+      bytes: bytes * scale,
+      decideMs: (units * numbers.length * (costs.copyUs + dedupUs(costs, dedup))) / 1000,
       packMs: 0,
-      placeMs: (units * sent.length * (costs.copyUs + costs.surveyUs)) / 1000,
+      placeMs: (units * sent.length * (costs.copyUs + costs.scanUs)) / 1000,
       unpackMs: 0,
     };
   }
 
-  /** The destination reads the block that a page mirrors. */
+  /** Has the destination read the disk block that a page holds. */
   readBlock(page: number): void {
     this.guest.readBlock(this.guest.blockOf(page), this.page);
-    this.hold(page);
+    this.markPresent(page);
   }
 
-  /** Takes up what the destination kept; returns how many pages that are, and those that the guest still has. */
-  takeUpKept(): { kept: number; same: PageBitmap } {
+  /** Reuses the pages that the destination kept. Returns their number, and those that are unchanged. */
+  reuseKept(): { keptCount: number; same: PageBitmap } {
     const { guest } = this;
     const same = new PageBitmap(guest.pages);
-    let kept = 0;
+    let keptCount = 0;
     for (let page = 0; page < guest.pages; page++) {
-      if (!guest.kept(page, this.page)) continue;
-      kept++;
-      this.hold(page);
+      if (!guest.readKept(page, this.page)) continue;
+      keptCount++;
+      this.markPresent(page);
       guest.read(page, this.other);
       if (Buffer.compare(this.other, this.page) === 0) same.add(page);
     }
-    return { kept, same };
+    return { keptCount, same };
   }
 
-  /** Compares the destination's page with the source's. @throws PageferryError `not-identical` */
+  /** Compares a page of the destination with the source’s. @throws PageferryError `not-identical` */
   compare(page: number): void {
     this.guest.read(page, this.page);
     this.memory.read(page, this.other);
     if (Buffer.compare(this.page, this.other) !== 0)
-      throw new PageferryError(
-        'not-identical',
-        `page ${page} is not at the destination what it is at the source`,
-      );
+      throw new PageferryError('not-identical', `page ${page} differs between source and destination`);
     this.compared.add(page);
   }
 
-  /** Whether the page is known to be at the destination what it was at the source. */
+  /** Whether the page was compared since it was sent last. */
   wasCompared(page: number): boolean {
     return this.compared.has(page);
   }
 
-  /** Ends the stream: the destination proves by digest all that arrived. Returns the bytes that it took. */
+  /** Ends the stream, which verifies the whole guest by digest. Returns its bytes. */
   end(): number {
     const end = this.sender.end();
     this.receiver.push(end);
@@ -208,8 +208,8 @@ export class PageTransfer {
     await this.sender.close();
   }
 
-  /** The destination has `page` by other means, as it stands in `this.page`. */
-  private hold(page: number): void {
+  /** Records that the destination got `page` by other means; its bytes are in `this.page`. */
+  private markPresent(page: number): void {
     this.memory.write(page, this.page);
     this.receiver.markPresent(page);
     this.sender.buffer.set(this.page);
@@ -218,6 +218,6 @@ export class PageTransfer {
   }
 }
 
-function batchPages({ pagesEach }: Guest): number {
-  return pagesEach > 1 ? SAMPLE_BATCH_PAGES : BATCH_PAGES;
+function batchPages({ scale }: Guest): number {
+  return scale > 1 ? SAMPLE_BATCH_PAGES : BATCH_PAGES;
 }

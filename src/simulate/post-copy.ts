@@ -1,55 +1,55 @@
 import type { PageBitmap } from '../page/bitmap.js';
 import type { Migration } from './migration.js';
 
-/** Pages that are pushed at once: a fault waits behind as many at most. */
-const PUSHED = 32;
-const KNOWN_PIVOTS = 7;
+/** Pages in a push; a page fault waits behind at most one push. */
+const PUSH_PAGES = 32;
+const MAX_PIVOTS = 7;
 
-/** How pages are pushed to a guest that runs at the destination already. */
-export interface PostcopyRules {
-  /** Whether the pages around those that the guest asked for come first (bubbling); otherwise in ascending order. */
+/** Options of the post-copy phase. */
+export interface PostCopyRules {
+  /** Whether pages around the last faults are pushed first (bubbling); otherwise in ascending order. */
   readonly bubbling: boolean;
 }
 
-/** Pages under way to the destination, and when they are there. */
-interface Underway {
+/** Pages in flight, and when they arrive. */
+interface InFlight {
   readonly pages: readonly number[];
   readonly atMs: number;
 }
 
 /**
- * Post-copy of a guest that goes on at the destination: every page of `missing` is sent exactly once, those that the guest waits for
- * first. Call it after the guest was stopped and resumed.
+ * Runs the post-copy phase of a guest that already runs at the destination: every page of `missing` is sent
+ * exactly once, faulted pages first. Call it after `stop` and `resume`.
  */
-export async function postcopy(
+export async function runPostCopy(
   migration: Migration,
   missing: PageBitmap,
-  rules: PostcopyRules,
+  rules: PostCopyRules,
 ): Promise<void> {
-  const destination = new FaultingGuest(migration, missing);
+  const guest = new FaultingGuest(migration, missing);
   const unsent = missing.clone();
   const order = new PushOrder(unsent, rules.bubbling);
   const { rttMs } = migration.settings.link;
   migration.beginRound();
   migration.nowMs = Math.max(migration.nowMs, migration.link.freeAtMs);
   while (unsent.count > 0) {
-    destination.runTo(migration.nowMs - rttMs / 2);
+    guest.runTo(migration.nowMs - rttMs / 2);
     const pages: number[] = [];
-    for (const page of destination.requests(migration.nowMs - rttMs / 2)) {
+    for (const page of guest.requests(migration.nowMs - rttMs / 2)) {
       order.pivot(page);
       if (unsent.delete(page)) pages.push(page);
     }
-    if (pages.length > 0) migration.leave('asked for by the guest', pages.length);
-    order.fill(pages, PUSHED);
-    const sentAt = await migration.batch(pages, 0);
+    if (pages.length > 0) migration.defer('requested by the guest', pages.length);
+    order.fill(pages, PUSH_PAGES);
+    const sentAt = await migration.sendBatch(pages, 0);
     for (const page of pages) migration.transfer.compare(page);
-    destination.underway.push({ pages, atMs: sentAt });
+    guest.inFlight.push({ pages, atMs: sentAt });
   }
-  destination.runTo(migration.settledAtMs);
-  migration.faults += destination.faults;
+  guest.runTo(migration.settledAtMs);
+  migration.faults += guest.faults;
 }
 
-/** The order in which pages are pushed: outward from pivots, the pages that the guest asked for last. */
+/** Order of the pushes: outward from pivots, the pages faulted last. */
 class PushOrder {
   private readonly pivots: { left: number; right: number }[] = [];
   private next = 0;
@@ -62,10 +62,10 @@ class PushOrder {
   pivot(page: number): void {
     if (!this.bubbling) return;
     this.pivots.unshift({ left: page - 1, right: page + 1 });
-    if (this.pivots.length > KNOWN_PIVOTS) this.pivots.pop();
+    if (this.pivots.length > MAX_PIVOTS) this.pivots.pop();
   }
 
-  /** Takes unsent pages until there are `count`. */
+  /** Adds unsent pages until there are `count`. */
   fill(pages: number[], count: number): void {
     while (pages.length < count && this.unsent.count > 0) {
       const page = this.around() ?? this.ascending();
@@ -74,7 +74,7 @@ class PushOrder {
     }
   }
 
-  /** The unsent page closest to the latest pivot, one side and the other in turn. */
+  /** Returns the unsent page closest to the latest pivot, alternating between both sides. */
   private around(): number | undefined {
     const pivot = this.pivots[0];
     if (!pivot) return undefined;
@@ -94,40 +94,40 @@ class PushOrder {
   }
 }
 
-/** The guest at the destination: runs until it comes upon a page that is not there, asks for it and waits. */
+/** The guest at the destination: runs until it touches a missing page, requests it and waits. */
 class FaultingGuest {
-  readonly underway: Underway[] = [];
+  readonly inFlight: InFlight[] = [];
   faults = 0;
   private waiting: { page: number; atMs: number } | undefined;
-  private asked: { page: number; atMs: number }[] = [];
+  private requested: { page: number; atMs: number }[] = [];
 
   constructor(
     private readonly migration: Migration,
-    /** Pages that are not in the destination's memory. */
+    /** Pages not in the destination’s memory. */
     private readonly missing: PageBitmap,
   ) {}
 
-  /** Pages that the guest asked for until `toMs`, each once. */
+  /** Returns the pages requested until `toMs`, each once. */
   requests(toMs: number): number[] {
-    const pages = this.asked.filter(({ atMs }) => atMs <= toMs).map(({ page }) => page);
-    this.asked = this.asked.filter(({ atMs }) => atMs > toMs);
+    const pages = this.requested.filter(({ atMs }) => atMs <= toMs).map(({ page }) => page);
+    this.requested = this.requested.filter(({ atMs }) => atMs > toMs);
     return pages;
   }
 
   runTo(toMs: number): void {
     for (;;) {
-      const next = this.underway[0];
+      const next = this.inFlight[0];
       const until = next ? Math.min(next.atMs, toMs) : toMs;
       if (!this.waiting) {
         const fault = this.migration.clock.runAtDestination(until, this.missing);
         if (fault) {
           this.waiting = fault;
           this.faults++;
-          if (!this.underway.some(({ pages }) => pages.includes(fault.page))) this.asked.push(fault);
+          if (!this.inFlight.some(({ pages }) => pages.includes(fault.page))) this.requested.push(fault);
         }
       }
       if (!next || next.atMs > toMs) return;
-      this.underway.shift();
+      this.inFlight.shift();
       for (const page of next.pages) this.missing.delete(page);
       if (this.waiting && !this.missing.has(this.waiting.page)) {
         this.migration.clock.waited(this.waiting.atMs, next.atMs);

@@ -1,120 +1,125 @@
 import { PageBitmap } from '../page/bitmap.js';
 import type { Migration } from './migration.js';
 
-/** Where a pre-copy ends, whatever its technique (Clark et al., NSDI 2005, as Xen has it). */
+/** Limits on the rounds of every pre-copy (Clark et al., NSDI 2005, as in Xen). */
 export const MAX_ROUNDS = 29;
-const FEW_PAGES = 50;
-const MAX_SENT = 3;
-/** A round that has nothing to send waits so long before it looks at the dirty log again. */
+const MIN_PAGES = 50;
+const MAX_MEMORY_SENT = 3;
+/** Ms that a round without anything to send waits before it reads the dirty log again. */
 const IDLE_ROUND_MS = 20;
 
-/** What a technique changes in the pre-copy that all share. */
-export interface PrecopyRules {
-  /** Pages of the first round; all unless said. */
-  first?(): PageBitmap;
-  /** Why a page is left for a later round, or for the last; undefined: it is sent. `dirty`: it was written to in the last round. */
-  leave?(page: number, round: number): string | undefined;
-  /** Hears which pages were written to while a round went on. */
-  ended?(dirty: PageBitmap, round: number): void;
-  /** Sends pages in its own way, before the round's others; those that it deletes are done. */
-  ahead?(pages: PageBitmap, round: number): Promise<void> | void;
-  /** Whether the rounds end here for a reason of its own. */
-  enough?(left: PageBitmap, round: number): boolean;
-  /** A round takes at least so long: a technique that samples the dirty log needs something to see. */
-  leastRoundMs?(round: number): number;
-  /** In which order pages are sent; ascending unless said. */
+/** What a technique changes in pre-copy. All members are optional. */
+export interface PreCopyRules {
+  /** Returns the pages of the first round; default all. */
+  firstPages?(): PageBitmap;
+  /** Returns why a page is deferred to a later round, or undefined to send it. */
+  deferReason?(page: number, round: number): string | undefined;
+  /** Called with the pages written during a round, after it. */
+  onRound?(dirty: PageBitmap, round: number): void;
+  /** Called before a round’s pages are sent. Pages that it sends itself it deletes from `pages`. */
+  beforeRound?(pages: PageBitmap, round: number): Promise<void> | void;
+  /** Whether the rounds end here, for a reason of the technique. */
+  isDone?(remaining: PageBitmap, round: number): boolean;
+  /** Returns the minimum length of a round, in ms, for techniques that sample the dirty log. */
+  minRoundMs?(round: number): number;
+  /** Returns the order in which pages are sent; default ascending. */
   order?(pages: PageBitmap, round: number): Iterable<number>;
 }
 
 /**
- * Rounds of copying while the guest runs: a round sends what was written to during the last one, but not what was written to again
- * since (`to_send && !to_skip`). The rounds end when what is left fits the downtime limit, when fewer than 50 pages are left, after
- * 29 rounds, or when three times the memory was sent; the rest travels while the guest stands still.
+ * Migrates by pre-copy: rounds of copying while the guest runs. A round sends the pages written during the
+ * one before, except those already written again (`to_send && !to_skip`). The rounds end when the remaining
+ * pages are expected to fit the downtime limit, at fewer than 50 pages, after 29 rounds, or when three times
+ * the memory was sent; the rest is sent while the guest is stopped.
  */
-export async function precopy(migration: Migration, rules: PrecopyRules = {}): Promise<void> {
-  const left = await rounds(migration, rules);
-  if (migration.estimateDowntimeMs(left.count) > migration.settings.downtimeLimitMs)
-    migration.gaveUp ??= 'did not converge: stopped with more left than fits the downtime limit';
+export async function runPreCopy(migration: Migration, rules: PreCopyRules = {}): Promise<void> {
+  const remaining = await runRounds(migration, rules);
+  if (migration.estimateDowntimeMs(remaining.count) > migration.settings.downtimeLimitMs)
+    migration.limitReached ??= 'did not converge: stopped with more pages than fit the downtime limit';
   migration.stop();
-  left.addAll(migration.takeDirty());
-  await finalCopy(migration, rules, left);
+  remaining.addAll(migration.takeDirty());
+  await runFinalRound(migration, rules, remaining);
 }
 
-/** The rounds of a pre-copy; returns what is left. The guest still runs. */
-export async function rounds(migration: Migration, rules: PrecopyRules = {}): Promise<PageBitmap> {
+/** Runs the rounds of a pre-copy and returns the remaining pages. The guest still runs. */
+export async function runRounds(migration: Migration, rules: PreCopyRules = {}): Promise<PageBitmap> {
   const { guest } = migration;
   migration.beginRound();
-  const left = rules.first?.() ?? PageBitmap.full(guest.pages);
-  const converge = new Converge(migration);
+  const remaining = rules.firstPages?.() ?? PageBitmap.full(guest.pages);
+  const converge = new AutoConverge(migration);
   for (let round = 1; ; round++) {
     if (round > 1) migration.beginRound();
-    await oneRound(migration, rules, left, round);
+    await runRound(migration, rules, remaining, round);
     const dirty = migration.takeDirty();
-    rules.ended?.(dirty, round);
-    left.addAll(dirty);
-    if (isEnough(migration, rules, left, round)) return left;
-    converge.slow(dirty);
+    rules.onRound?.(dirty, round);
+    remaining.addAll(dirty);
+    if (shouldEnd(migration, rules, remaining, round)) return remaining;
+    converge.throttleBy(dirty);
   }
 }
 
-/** Sends the rest of a guest that was stopped, and has it go on at the destination. */
-export async function finalCopy(migration: Migration, rules: PrecopyRules, left: PageBitmap): Promise<void> {
+/** Sends the remaining pages of a stopped guest and resumes it at the destination. */
+export async function runFinalRound(
+  migration: Migration,
+  rules: PreCopyRules,
+  remaining: PageBitmap,
+): Promise<void> {
   migration.beginRound();
   const round = migration.rounds.length;
-  await rules.ahead?.(left, round);
-  await migration.send(rules.order?.(left, round) ?? left);
+  await rules.beforeRound?.(remaining, round);
+  await migration.send(rules.order?.(remaining, round) ?? remaining);
   migration.compareAll();
   migration.resume();
 }
 
-/** Sends a round's pages; those that were sent leave `left`. */
-async function oneRound(
+/** Sends a round’s pages and deletes them from `remaining`. */
+async function runRound(
   migration: Migration,
-  rules: PrecopyRules,
-  left: PageBitmap,
+  rules: PreCopyRules,
+  remaining: PageBitmap,
   round: number,
 ): Promise<void> {
-  await rules.ahead?.(left, round);
+  await rules.beforeRound?.(remaining, round);
   const isWanted = (page: number): boolean => {
     if (migration.dirty.has(page)) {
-      migration.leave('written to again');
+      migration.defer('written again');
       return false;
     }
-    const reason = rules.leave?.(page, round);
+    const reason = rules.deferReason?.(page, round);
     if (reason !== undefined) {
-      migration.leave(reason);
+      migration.defer(reason);
       return false;
     }
-    left.delete(page);
+    remaining.delete(page);
     return true;
   };
-  await migration.send(rules.order?.(left, round) ?? left, isWanted);
-  const leastMs = rules.leastRoundMs?.(round) ?? (migration.round.pages === 0 ? IDLE_ROUND_MS : 0);
+  await migration.send(rules.order?.(remaining, round) ?? remaining, isWanted);
+  const leastMs = rules.minRoundMs?.(round) ?? (migration.round.pages === 0 ? IDLE_ROUND_MS : 0);
   migration.nowMs = Math.max(migration.nowMs, migration.round.fromMs + leastMs);
   migration.round.toMs = Math.max(migration.round.toMs, migration.nowMs);
 }
 
-function isEnough(migration: Migration, rules: PrecopyRules, left: PageBitmap, round: number): boolean {
+function shouldEnd(migration: Migration, rules: PreCopyRules, remaining: PageBitmap, round: number): boolean {
   const { guest, settings } = migration;
-  if (migration.estimateDowntimeMs(left.count) <= settings.downtimeLimitMs) return true;
-  if (left.count * guest.pagesEach < FEW_PAGES || rules.enough?.(left, round)) return true;
-  if (round === MAX_ROUNDS) migration.gaveUp = `did not converge: stopped after ${round} rounds`;
-  else if (migration.pagesSent > MAX_SENT * guest.pages)
-    migration.gaveUp = `did not converge: stopped when ${MAX_SENT} times its memory was sent`;
-  return migration.gaveUp !== undefined;
+  if (migration.estimateDowntimeMs(remaining.count) <= settings.downtimeLimitMs) return true;
+  if (remaining.count * guest.scale < MIN_PAGES || rules.isDone?.(remaining, round)) return true;
+  if (round === MAX_ROUNDS) migration.limitReached = `did not converge: stopped after ${round} rounds`;
+  else if (migration.pagesSent > MAX_MEMORY_SENT * guest.pages)
+    migration.limitReached = `did not converge: stopped after sending ${MAX_MEMORY_SENT} times the memory`;
+  return migration.limitReached !== undefined;
 }
 
 /**
- * QEMU's auto-converge (migration/ram.c): when more than half of what a round sent was written to meanwhile, twice in a row, the guest
- * gets 20 % less time, then 10 % less at a time, down to 1 %.
+ * QEMU’s auto-converge (migration/ram.c): when twice in a row more than half of a round was written
+ * meanwhile, the guest is throttled by 20 %, then by 10 % more each time, up to 99 %.
  */
-class Converge {
+class AutoConverge {
   private high = 0;
   private throttle = 0;
 
   constructor(private readonly migration: Migration) {}
 
-  slow(dirty: PageBitmap): void {
+  throttleBy(dirty: PageBitmap): void {
     const { migration } = this;
     if (!migration.settings.autoConverge) return;
     this.high = dirty.count > migration.round.pages / 2 ? this.high + 1 : 0;

@@ -2,37 +2,40 @@ import type { Guest } from './guest.js';
 import type { LinkSpec } from './link.js';
 import type { Coding } from './page-transfer.js';
 
-/** One of the two hosts. */
+/** Resources of one host. */
 export interface HostSpec {
-  /** Threads that pack, or that unpack. */
+  /** Threads that pack (source) or unpack (destination). */
   readonly threads: number;
-  /** Share of a core that each gets: guests need theirs. */
+  /** Fraction of a core that each thread gets, 0 … 1. */
   readonly share: number;
 }
 
-/** What a migration is played with. */
+/** Settings of a simulated migration. */
 export interface MigrationSettings extends Coding {
   readonly guest: Guest;
   readonly link: LinkSpec;
   readonly source: HostSpec;
   readonly destination: HostSpec;
+  /** Downtime, in ms, that rounds aim at. */
   readonly downtimeLimitMs: number;
   /** Whether the channel is TLS 1.3. */
-  readonly sealed: boolean;
-  /** Bytes a second that the destination reads from the storage that both hosts share. */
+  readonly encrypted: boolean;
+  /** Read rate of the storage that both hosts share. */
   readonly storageBytesPerSecond: number;
-  /** Whether a guest that is written to faster than it is sent is slowed down, as QEMU's auto-converge does. */
+  /** Whether a guest that writes faster than it is sent is throttled, as QEMU’s auto-converge does. */
   readonly autoConverge: boolean;
 }
 
-/** What happened between one look at the dirty log and the next. */
+/** One round of a migration: from one read of the dirty log to the next. */
 export interface Round {
+  /** Start and end, in ms of the migration. */
   readonly fromMs: number;
   toMs: number;
+  /** Pages sent, and their bytes on the wire. */
   pages: number;
   bytes: number;
-  /** How long its pages kept the slowest of source, link and destination busy. */
+  /** Ms in which the slowest of source, link and destination was busy. */
   busyMs: number;
-  /** Not sent in this round, by reason. */
-  readonly left: Record<string, number>;
+  /** Pages deferred or skipped in this round, by reason. */
+  readonly deferred: Record<string, number>;
 }

@@ -4,62 +4,71 @@ import { strategyByName } from '../strategy/registry.js';
 import type { Strategy } from '../strategy/strategy.js';
 import { type Costs, MEASURED_COSTS } from './costs.js';
 import type { GuestSpec } from './guest.js';
-import { LinkLost, type LinkSpec } from './link.js';
+import { LinkLostError, type LinkSpec } from './link.js';
 import { Migration } from './migration.js';
 import type { HostSpec, MigrationSettings, Round } from './settings.js';
 import { techniqueByName } from './technique/registry.js';
 import type { Technique } from './technique.js';
 
-/** How to simulate a migration. Every field but the first three has a default. */
+/** Options of a simulated migration. All but the first three have defaults. */
 export interface SimulationOptions {
   readonly guest: GuestSpec;
   readonly technique: Technique | string;
   readonly link: LinkSpec;
-  /** How pages are coded; the technique's own way unless said. Then fills are looked for in any case. */
+  /** Default: the technique’s own. With a strategy, zero pages and fills are always found first. */
   readonly strategy?: Strategy | string;
-  /** Default 300. */
+  /** Downtime, in ms, that rounds aim at; default 300. */
   readonly downtimeLimitMs?: number;
-  /** Default 1. */
+  /** Seed of the guest; default 1. */
   readonly seed?: number;
-  /** What work takes; default as measured on one machine (`MEASURED_COSTS`). */
+  /** CPU costs; default `MEASURED_COSTS`. */
   readonly costs?: Costs;
   /** Default 2 threads with a whole core each. */
   readonly source?: HostSpec;
   readonly destination?: HostSpec;
-  /** Default 200 MB/s. */
+  /** Read rate of the shared storage; default 200 MB/s. */
   readonly storageBytesPerSecond?: number;
+  /** Throttle a guest that writes faster than it is sent; default false. */
   readonly autoConverge?: boolean;
 }
 
-/** What a migration came to. Times are virtual; bytes are those of the real guest where a sample stood for it. */
+/**
+ * Result of a simulated migration. Times are virtual ms; bytes and CPU are scaled up from a sample to the
+ * whole guest.
+ */
 export interface SimulationResult {
   readonly guest: string;
   readonly technique: string;
   readonly strategy: string;
   readonly link: LinkSpec;
   readonly seed: number;
-  /** Until the source is not needed any more. */
+  /** Until the source is no longer needed. */
   readonly totalMs: number;
+  /** From the stop at the source until the guest runs at the destination. */
   readonly downtimeMs: number;
-  /** On the wire, all that there is. */
+  /** All bytes on the wire. */
   readonly bytes: number;
   readonly rounds: number;
-  /** Of both hosts. */
+  /** CPU time of both hosts. */
   readonly cpuMs: number;
-  /** Share of its time that the guest lost while it ran during the migration: waiting for pages, or slowed down. */
+  /** Fraction of the running time that the guest lost, by waiting for pages or by throttling. */
   readonly guestSlowdown: number;
-  /** Every page was compared with the source's, and the whole proved by digest. */
+  /** Whether every page was compared with the source’s, and the whole guest verified by digest. */
   readonly verified: boolean;
   readonly comparedPages: number;
-  /** Pages that travelled, those that travelled again among them; pages of the guest; real pages that each stands for. */
+  /** Pages sent, repeats included. */
   readonly pagesSent: number;
+  /** Simulated pages, and the pages of the guest that each stands for. */
   readonly pages: number;
-  readonly pagesEach: number;
+  readonly scale: number;
+  /** Page faults at the destination. */
   readonly faults: number;
   readonly downtimeLimitMs: number;
-  /** Why it stopped before it was done by its own measure, or failed; absent: neither. */
-  readonly gaveUp?: string;
+  /** The limit that ended the rounds before they converged. */
+  readonly limitReached?: string;
+  /** Why the migration failed. */
   readonly failed?: string;
+  /** The rounds, in order. */
   readonly history: readonly Round[];
   readonly costs: Costs;
 }
@@ -67,8 +76,9 @@ export interface SimulationResult {
 const HOST: HostSpec = { threads: 2, share: 1 };
 
 /**
- * Migrates a guest in virtual time: the same options, the same result.
- * @throws PageferryError when what arrived is not what was sent
+ * Simulates a migration in virtual time. The same options give the same result.
+ * @throws PageferryError `not-identical` when the destination differs from the source; `bad-argument` for an
+ * unknown name
  */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
   const { seed = 1, link, downtimeLimitMs = 300, costs = MEASURED_COSTS } = options;
@@ -85,8 +95,8 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     source: options.source ?? HOST,
     destination: options.destination ?? HOST,
     downtimeLimitMs,
-    sealed: technique.sealed ?? false,
-    cacheBytes: technique.cacheBytes ?? guest.pages * guest.pageBytes * guest.pagesEach,
+    encrypted: technique.encrypted ?? false,
+    cacheBytes: technique.cacheBytes ?? guest.pages * guest.pageBytes * guest.scale,
     storageBytesPerSecond: options.storageBytesPerSecond ?? 200e6,
     autoConverge: options.autoConverge ?? false,
   };
@@ -101,10 +111,10 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     migration.finish();
     comparedPages = migration.transfer.comparedPages;
   } catch (error) {
-    if (!(error instanceof LinkLost)) throw error;
-    failed = migration.hasLeft
-      ? `${error.message}, after the guest had left: it is lost`
-      : `${error.message}: the guest goes on at the source`;
+    if (!(error instanceof LinkLostError)) throw error;
+    failed = migration.isAtDestination
+      ? `${error.message} after the switch to the destination; the guest is lost`
+      : `${error.message}; the guest keeps running on the source`;
   } finally {
     await migration.close();
     guest.close();
@@ -127,10 +137,10 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     comparedPages,
     pagesSent: migration.pagesSent,
     pages: guest.pages,
-    pagesEach: guest.pagesEach,
+    scale: guest.scale,
     faults: migration.faults,
     downtimeLimitMs,
-    ...(migration.gaveUp !== undefined && { gaveUp: migration.gaveUp }),
+    ...(migration.limitReached !== undefined && { limitReached: migration.limitReached }),
     ...(failed !== undefined && { failed }),
     history: migration.rounds,
     costs,

@@ -1,6 +1,6 @@
 import { BusyFraction } from '../strategy/busy-fraction.js';
 import type { StreamState } from '../strategy/strategy.js';
-import type { Link } from './link.js';
+import type { SimulatedLink } from './link.js';
 import type { MigrationSettings } from './settings.js';
 
 /**
@@ -16,7 +16,7 @@ export class SimulatedStream {
   private readonly idle = new BusyFraction(0);
   private idleFraction = 1;
 
-  constructor({ link: { bitsPerSecond }, source: { threads } }: MigrationSettings, link: Link) {
+  constructor({ link: { bitsPerSecond }, source: { threads } }: MigrationSettings, link: SimulatedLink) {
     const stream = this;
     this.state = {
       linkBitsPerSecond: bitsPerSecond,

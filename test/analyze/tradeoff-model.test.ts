@@ -12,7 +12,7 @@ import {
 /** 25,600 pages of 4 KiB, 100 MiB. */
 const PAGES = 25_600;
 const BYTES = PAGES * 4096;
-const way = (
+const measureOf = (
   name: string,
   bytesOut: number,
   encodeMs: number,
@@ -28,9 +28,9 @@ const way = (
   cpuMs,
   frames: 50,
 });
-const raw = way('raw', BYTES, 50);
-const lz4 = way('lz4', 0.5 * BYTES, 200);
-const zstd = way('zstd', 0.35 * BYTES, 500);
+const raw = measureOf('raw', BYTES, 50);
+const lz4 = measureOf('lz4', 0.5 * BYTES, 200);
+const zstd = measureOf('zstd', 0.35 * BYTES, 500);
 
 test('the slowest stage sets the pace, the others add one frame, the last byte half a round trip', () => {
   const slow = pipelinedTime(lz4, { bitsPerSecond: 100e6, roundTripMs: 20 });
@@ -79,12 +79,12 @@ test('at the break-even rate packing and raw take the same time; on either side 
 });
 
 test('what saves nothing never pays, what costs nothing always does', () => {
-  expect(breakEvenBitsPerSecond(way('larger', BYTES + 1, 100), raw)).toBe(0);
-  expect(breakEvenBitsPerSecond(way('free', 0.5 * BYTES, 40), raw)).toBe(Infinity);
+  expect(breakEvenBitsPerSecond(measureOf('larger', BYTES + 1, 100), raw)).toBe(0);
+  expect(breakEvenBitsPerSecond(measureOf('free', 0.5 * BYTES, 40), raw)).toBe(Infinity);
 });
 
 test('the front has what nothing beats in both, cheapest first', () => {
-  const dear = way('dear', 0.5 * BYTES, 300);
+  const dear = measureOf('dear', 0.5 * BYTES, 300);
   const front = paretoFront([zstd, dear, lz4, raw]);
   expect(front.map(({ name }) => name)).toEqual(['raw', 'lz4', 'zstd']);
   const [first, second] = marginalSteps(front);

@@ -41,13 +41,13 @@ describe('presets', () => {
     const [then, now] = [Buffer.alloc(4096), Buffer.alloc(4096)];
     let same = 0;
     for (let page = 0; page < guest.pages; page++) {
-      expect(guest.kept(page, then)).toBe(true);
+      expect(guest.readKept(page, then)).toBe(true);
       guest.read(page, now);
       if (now.equals(then)) same++;
     }
     expect(same / guest.pages).toBeGreaterThan(0.7);
     expect(same).toBeLessThan(guest.pages);
-    expect((await open('idle,size=16M')).kept(0, then)).toBe(false);
+    expect((await open('idle,size=16M')).readKept(0, then)).toBe(false);
   });
 
   test('diverging is written to faster than 1 Gbit/s carries whole pages', async () => {
@@ -56,7 +56,7 @@ describe('presets', () => {
       technique: 'pre-copy',
       link: linkOf(1e9),
     });
-    expect(found.gaveUp).toMatch(/^did not converge: /);
+    expect(found.limitReached).toMatch(/^did not converge: /);
     expect(found.verified).toBe(true);
   }, 60_000);
 });
@@ -66,7 +66,7 @@ test('settings change what the preset says, or stand alone', async () => {
   expect((await open('size=0.5M,writes=0')).pages).toBe(128);
   expect(writes(await open('size=1M,writes=0'), 5000)).toBe(0);
   const large = await open('idle,size=4T,sample=1024');
-  expect([large.pages, large.pagesEach]).toEqual([1024, 2 ** 30 / 1024]);
+  expect([large.pages, large.scale]).toEqual([1024, 2 ** 30 / 1024]);
   const zero = await open('size=1M,mix=zero:1,free=0');
   const page = Buffer.alloc(4096, 1);
   for (let n = 0; n < zero.pages; n++) {

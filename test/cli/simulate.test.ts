@@ -51,7 +51,7 @@ describe('--json', () => {
         downtimeLimitMs: 40,
         verified: true,
         pages: 512,
-        pagesEach: 1,
+        scale: 1,
       });
       for (const key of ['totalMs', 'downtimeMs', 'bytes', 'rounds', 'cpuMs'] as const)
         expect(row[key]).toBeGreaterThan(0);
@@ -120,7 +120,7 @@ describe('--json', () => {
     const [live] = await rows(['--guest', 'wasm', '--technique', 'pre-copy']);
     expect(live).toMatchObject({ guest: 'wasm', verified: true });
     const [large] = await rows(['--guest', 'idle,size=1T,sample=512', '--technique', 'pre-copy']);
-    expect(large).toMatchObject({ pages: 512, pagesEach: 2 ** 28 / 512, verified: true });
+    expect(large).toMatchObject({ pages: 512, scale: 2 ** 28 / 512, verified: true });
     expect(large!.bytes).toBeGreaterThan(2 ** 40);
   });
 

@@ -24,10 +24,10 @@ const other: TradeoffReport = {
   links: report.links.slice(1, 2),
   workloads: report.workloads.map((workload) => ({
     ...workload,
-    ways: workload.ways.map((way, i) => ({
-      ...way,
-      name: i === 1 ? "my-own-strategy-of-the-user's" : way.name,
-      atLinks: way.atLinks.slice(1, 2),
+    strategies: workload.strategies.map((strategy, i) => ({
+      ...strategy,
+      name: i === 1 ? "my-own-strategy-of-the-user's" : strategy.name,
+      atLinks: strategy.atLinks.slice(1, 2),
     })),
     advice: workload.advice.slice(1, 2),
   })),

@@ -10,8 +10,8 @@ import {
 } from '../../src/analyze/tradeoff/model.js';
 import type {
   PageMap,
+  StrategyReport,
   TradeoffReport,
-  WayReport,
   WorkloadReport,
 } from '../../src/analyze/tradeoff/report.js';
 import { seeded } from '../support/kernels.js';
@@ -59,7 +59,7 @@ export function fixtureReport(
   names: readonly [string, string] = ['traces/compile', 'idle.raw'],
 ): TradeoffReport {
   return {
-    made: {
+    origin: {
       at: '2026-11-23T13:05:07.123Z',
       command: `pageferry tradeoff ${names.join(' ')} --html report.html`,
       version: '0.1.0',
@@ -88,12 +88,12 @@ function workload(
 ): WorkloadReport {
   const shares = ROUND_SHARES.slice(0, images);
   const sum = shares.reduce((a, b) => a + b) / images;
-  const measure = ([way, cpuUs, decodeUs, left]: Cost): PackingMeasure => {
+  const measure = ([strategy, cpuUs, decodeUs, left]: Cost): PackingMeasure => {
     const pages = (imageBytes * images) / 4096;
     const cpuMs = (pages * cpuUs * sum) / 1000;
     const bytesOut = Math.round(imageBytes * images * left * sum);
     return {
-      name: way,
+      name: strategy,
       pages,
       bytesIn: imageBytes * images,
       bytesOut,
@@ -109,7 +109,7 @@ function workload(
     measure: one,
     time: pipelinedTime(one, { bitsPerSecond: link }),
   });
-  const ways: WayReport[] = [
+  const strategies: StrategyReport[] = [
     ...measures.map((one) => ({
       name: one.name,
       adaptive: false,
@@ -126,7 +126,7 @@ function workload(
     },
   ];
   const advice = LINKS.map((link, i) => {
-    const { measure: used, time } = (link < 4e10 ? ways.at(-1)! : ways[0]!).atLinks[i]!;
+    const { measure: used, time } = (link < 4e10 ? strategies.at(-1)! : strategies[0]!).atLinks[i]!;
     const rawMs = sendMs(used.bytesIn, { bitsPerSecond: link });
     const { name: use, bytesOut, cpuMs } = used;
     return { linkBitsPerSecond: link, use, totalMs: time.totalMs, rawMs, bytesOut, cpuMs };
@@ -134,8 +134,8 @@ function workload(
   const rounds = shares.map((share, i) => ({
     name: `${name}/${i}.raw`,
     bytesIn: imageBytes,
-    bytesOut: ways.map((way) =>
-      Math.round(imageBytes * share * (perPage(way.atLinks[0]!.measure).bytes / 4096 / sum)),
+    bytesOut: strategies.map((strategy) =>
+      Math.round(imageBytes * share * (perPage(strategy.atLinks[0]!.measure).bytes / 4096 / sum)),
     ),
   }));
   const { pages, bytesIn } = measures[0]!;
@@ -144,7 +144,7 @@ function workload(
     pageBytes: 4096,
     pages,
     bytesIn,
-    ways,
+    strategies,
     steps: marginalSteps(front),
     advice,
     map: map(name, imageBytes / 4096),

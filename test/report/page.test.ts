@@ -23,9 +23,9 @@ describe('the page', () => {
   test('names every workload, way and link, and tells how it was made', () => {
     const text = document.body.textContent!;
     const { workloads } = fixtureReport();
-    const ways = workloads.reduce((sum, workload) => sum + workload.ways.length, 0);
-    for (const { name, ways } of workloads)
-      for (const word of [name, ...ways.map((way) => way.name)]) expect(text).toContain(word);
+    const strategies = workloads.reduce((sum, workload) => sum + workload.strategies.length, 0);
+    for (const { name, strategies } of workloads)
+      for (const word of [name, ...strategies.map((strategy) => strategy.name)]) expect(text).toContain(word);
     for (const link of ['100 Mbit/s', '1 Gbit/s', '10 Gbit/s', '40 Gbit/s'])
       expect(text).toContain(`at ${link}`);
     for (const word of [
@@ -36,7 +36,7 @@ describe('the page', () => {
       '8.00 GiB',
     ])
       expect(text).toContain(word);
-    expect(document.querySelectorAll('tbody').length).toBe(ways + workloads.length);
+    expect(document.querySelectorAll('tbody').length).toBe(strategies + workloads.length);
     expect(text).not.toMatch(/NaN|Infinity|undefined|\[object/);
     expect(html).not.toMatch(/="[^"]*(?:NaN|undefined|Infinity)/);
   });
@@ -55,21 +55,23 @@ describe('the page', () => {
   test('shows names from outside as what they are: text', () => {
     const evil = `"><script>alert(1)</script><img src=x onerror='alert(2)'>&amp;\u0007`;
     const report = fixtureReport([evil, `${evil}2`]);
-    const made = { ...report.made, command: evil, cpu: evil, runtime: evil, platform: evil, zstd: evil };
+    const origin = { ...report.origin, command: evil, cpu: evil, runtime: evil, platform: evil, zstd: evil };
     const renamed = report.workloads.map((workload): WorkloadReport => {
-      const ways = workload.ways.map((way, i) => (i === 1 ? { ...way, name: evil } : way));
+      const strategies = workload.strategies.map((strategy, i) =>
+        i === 1 ? { ...strategy, name: evil } : strategy,
+      );
       const cells = workload.map.cells.map((cell) => ({ ...cell, codec: evil }));
       const map = { ...workload.map, image: evil, cells, counts: { [evil]: 7 } };
       const advice = workload.advice.map((one) => ({ ...one, use: evil }));
       return {
         ...workload,
-        ways,
+        strategies,
         map,
         advice,
         steps: workload.steps.map((step) => ({ ...step, from: evil, to: evil })),
       };
     });
-    const page = renderPage({ ...report, made, workloads: renamed });
+    const page = renderPage({ ...report, origin, workloads: renamed });
     expect(page).not.toMatch(/<script|<img|\p{Cc}(?<!\n)/u);
     const parsed = parseHTML(page).document;
     expect(parsed.querySelectorAll('script, img, [onerror]').length).toBe(0);
@@ -80,11 +82,11 @@ describe('the page', () => {
 
   test('can be made of little: one link, one way, an image of nothing', () => {
     const report = fixtureReport();
-    const bare = ({ ways, advice, map, ...rest }: WorkloadReport): WorkloadReport => ({
+    const bare = ({ strategies, advice, map, ...rest }: WorkloadReport): WorkloadReport => ({
       ...rest,
-      ways: ways.slice(0, 1).map((way) => {
+      strategies: strategies.slice(0, 1).map((strategy) => {
         const measure = {
-          ...way.atLinks[0]!.measure,
+          ...strategy.atLinks[0]!.measure,
           pages: 0,
           bytesIn: 0,
           bytesOut: 60,
@@ -92,7 +94,7 @@ describe('the page', () => {
           encodeMs: 0,
           decodeMs: 0,
         };
-        return { ...way, atLinks: [{ measure, time: { ...way.atLinks[0]!.time, totalMs: 0 } }] };
+        return { ...strategy, atLinks: [{ measure, time: { ...strategy.atLinks[0]!.time, totalMs: 0 } }] };
       }),
       advice: advice.slice(0, 1).map((one) => ({ ...one, rawMs: 0, totalMs: 0 })),
       map: { ...map, cells: [], counts: {}, pages: 0 },

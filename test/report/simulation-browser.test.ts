@@ -21,22 +21,22 @@ const odd: SimulationReport = {
     totalMs: result.totalMs * 10 ** (i % 7),
     downtimeMs: i === 5 ? 0 : result.downtimeMs * 10 ** (i % 5),
     bytes: result.bytes * 2 ** (2 * i),
-    pagesEach: 4096,
+    scale: 4096,
     ...(i % 6 === 5 && {
       verified: false,
-      failed: 'the link was lost after 5 ms: the guest goes on at the source',
+      failed: 'the link was lost after 5 ms; the guest keeps running on the source',
     }),
     ...(i % 6 === 4 && {
-      gaveUp: 'did not converge: stopped after 29 rounds',
+      limitReached: 'did not converge: stopped after 29 rounds',
       guestSlowdown: 0.9,
       faults: 123_456,
     }),
     history: result.history.map((round) => ({
       ...round,
-      left: { ...round.left, [`a reason of its own, number ${i}`]: 100 },
+      deferred: { ...round.deferred, [`a reason of its own, number ${i}`]: 100 },
     })),
   })),
-  guest: { ...report.guest, name, pagesEach: 4096 },
+  guest: { ...report.guest, name, scale: 4096 },
   command: `pageferry simulate --trace ${name}`,
 };
 /** One technique that did next to nothing. */
@@ -68,7 +68,7 @@ describe.skipIf(!CHROMIUM)('in a browser', () => {
       one === single ? { marks: 4, texts: 4 } : { marks: 40, texts: 40 },
     );
     const bars = await page.evaluate(() =>
-      [...document.querySelectorAll('.left > li > svg')].map((svg) => {
+      [...document.querySelectorAll('.deferred > li > svg')].map((svg) => {
         const { left, right, height } = svg.getBoundingClientRect();
         return {
           left,

@@ -19,20 +19,20 @@ export async function simulatedReport(rates: readonly number[], guest = GUEST): 
       results.push(await simulate({ guest: spec, technique, link, downtimeLimitMs: DOWNTIME_LIMIT_MS }));
     found.push({ link, results });
   }
-  const { pages, pagesEach } = found[0]!.results[0]!;
+  const { pages, scale } = found[0]!.results[0]!;
   return {
     command: `pageferry simulate --guest ${guest}`,
     version: '0.1.0',
     runtime: 'Node v24.11.1',
     zstd: 'node:zlib',
-    guest: { name: guest, pages, pageBytes: 4096, pagesEach },
+    guest: { name: guest, pages, pageBytes: 4096, scale },
     conditions: {
       seed: 1,
       downtimeLimitMs: DOWNTIME_LIMIT_MS,
       threads: 2,
       storageBytesPerSecond: 200e6,
       autoConverge: false,
-      comesBack: false,
+      isReturnVisit: false,
     },
     links: found,
   };

@@ -77,15 +77,17 @@ describe('the page', () => {
 
   test('what was left, by reason, as the rounds say', () => {
     const results = ranked(report.links[0]!.results);
-    const items = [...document.querySelectorAll('section')][0]!.querySelectorAll('.left > li');
-    const leaving = results.filter(({ history }) => history.some(({ left }) => Object.keys(left).length > 0));
+    const items = [...document.querySelectorAll('section')][0]!.querySelectorAll('.deferred > li');
+    const leaving = results.filter(({ history }) =>
+      history.some(({ deferred }) => Object.keys(deferred).length > 0),
+    );
     expect(items.length).toBe(leaving.length);
     expect(leaving.length).toBeGreaterThan(3);
     for (const [i, { technique, history }] of leaving.entries()) {
       const item = items[i]!;
       expect(item.querySelector('b')!.textContent).toBe(technique);
-      for (const reason of new Set(history.flatMap(({ left }) => Object.keys(left)))) {
-        const pages = history.reduce((sum, { left }) => sum + (left[reason] ?? 0), 0);
+      for (const reason of new Set(history.flatMap(({ deferred }) => Object.keys(deferred)))) {
+        const pages = history.reduce((sum, { deferred }) => sum + (deferred[reason] ?? 0), 0);
         expect(item.textContent).toContain(`${reason} ${pages.toLocaleString('en')} (`);
       }
     }
@@ -100,7 +102,7 @@ describe('the page', () => {
     const renamed = changed(report, (result) => ({
       technique: evil,
       strategy: evil,
-      gaveUp: evil,
+      limitReached: evil,
       costs: { ...result.costs, name: evil },
       history: result.history.map((round) => ({ ...round, left: { [evil]: 5 } })),
     }));

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { WayReport } from '../../src/analyze/tradeoff/report.js';
+import type { StrategyReport } from '../../src/analyze/tradeoff/report.js';
 import { ceilingText } from '../../src/report/terminal/advice.js';
 import { tradeoffRows } from '../../src/report/terminal/rows.js';
 import { summaryText } from '../../src/report/terminal/summary.js';
@@ -26,10 +26,10 @@ describe('the summary', () => {
   test('then gives the numbers, a way a line', () => {
     const head = lines.findIndex((line) => line.startsWith('way '));
     expect(lines[head]).toMatch(
-      /^way +µs CPU a page +bytes left +100 Mbit\/s +1 Gbit\/s +10 Gbit\/s +40 Gbit\/s +pays below$/,
+      /^strategy +µs CPU a page +bytes left +100 Mbit\/s +1 Gbit\/s +10 Gbit\/s +40 Gbit\/s +pays below$/,
     );
-    const rows = lines.slice(head + 2, head + 2 + busy!.ways.length);
-    expect(rows.map((row) => row.split(' ')[0])).toEqual(busy!.ways.map(({ name }) => name));
+    const rows = lines.slice(head + 2, head + 2 + busy!.strategies.length);
+    expect(rows.map((row) => row.split(' ')[0])).toEqual(busy!.strategies.map(({ name }) => name));
     expect(rows.find((row) => row.startsWith('fixed:zstd:9'))).toMatch(/13\.24 +5\.7 % .* 778 Mbit\/s$/);
     expect(rows.find((row) => row.startsWith('adaptive'))).toMatch(/ 0\.16–12\.39 +5\.7–17\.5 % .* 114 ms$/);
   });
@@ -40,13 +40,13 @@ describe('the summary', () => {
 });
 
 test('whether packing pays at all is said in words', () => {
-  const ways = (rates: readonly (number | undefined)[]): WayReport[] =>
+  const strategies = (rates: readonly (number | undefined)[]): StrategyReport[] =>
     rates.map((breakEvenBitsPerSecond, i) => ({
-      ...busy!.ways[0]!,
-      name: `fixed:way-${i}`,
+      ...busy!.strategies[0]!,
+      name: `fixed:strategy-${i}`,
       breakEvenBitsPerSecond,
     }));
-  const said = (...rates: (number | undefined)[]) => ceilingText({ ...busy!, ways: ways(rates) });
+  const said = (...rates: (number | undefined)[]) => ceilingText({ ...busy!, strategies: strategies(rates) });
   expect(said(0, 0)).toBe('send raw at any rate: no packing makes these pages fewer bytes');
   expect(said(0, 2e9)).toBe('above 2 Gbit/s send raw (up to there fixed:way-1 pays)');
   expect(said(1e9, Infinity)).toBe('at any rate fixed:way-1 pays: it takes no longer than sending raw');
@@ -55,7 +55,9 @@ test('whether packing pays at all is said in words', () => {
 
 test('the rows: one for each workload, way and link', () => {
   const rows = tradeoffRows(report);
-  expect(rows.length).toBe(report.workloads.reduce((sum, { ways }) => sum + ways.length * LINKS.length, 0));
+  expect(rows.length).toBe(
+    report.workloads.reduce((sum, { strategies }) => sum + strategies.length * LINKS.length, 0),
+  );
   expect(JSON.parse(JSON.stringify(rows))).toEqual(rows);
   for (const row of rows) {
     expect(Object.keys(row)).toEqual(
@@ -69,5 +71,5 @@ test('the rows: one for each workload, way and link', () => {
     link: 1e8,
     bytesIn: 3221225472,
   });
-  expect(rows[1]!.pipelinedMs).toBeCloseTo(busy!.ways[0]!.atLinks[1]!.time.totalMs);
+  expect(rows[1]!.pipelinedMs).toBeCloseTo(busy!.strategies[0]!.atLinks[1]!.time.totalMs);
 });

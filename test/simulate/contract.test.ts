@@ -1,36 +1,35 @@
 import { describe, expect, test } from 'vitest';
 import { PageBitmap } from '../../src/page/bitmap.js';
-import { postcopy } from '../../src/simulate/post-copy.js';
-import { finalCopy, precopy, rounds } from '../../src/simulate/pre-copy.js';
+import { runPostCopy } from '../../src/simulate/post-copy.js';
+import { runFinalRound, runPreCopy, runRounds } from '../../src/simulate/pre-copy.js';
 import { type SimulationOptions, type SimulationResult, simulate } from '../../src/simulate/simulate.js';
 import { TECHNIQUES } from '../../src/simulate/technique/registry.js';
 import type { Technique } from '../../src/simulate/technique.js';
 import { GUESTS, synthetic, watched } from './guests.js';
 
-// What every technique has to keep, whoever wrote it: the registry is walked, so a new one is held to it as well.
+// The contract of every technique. The test iterates over the registry, so a new technique is tested as well.
 
 const LINK = { bitsPerSecond: 3e8, rttMs: 2 };
 const LIMIT_MS = 60;
-/** What an estimate of the last round may be off by where a technique says that it kept to the limit. */
+/** Error of the downtime estimate that a technique within the limit may have. */
 const TOLERANCE = 1.25;
-/** A round may begin while so much of the last one is still in the socket's buffer. */
+/** A round begins while the end of the last one may still be in the socket’s buffer. */
 const QUEUE_MS = 20;
-/** They stop the guest first, and say nothing about a limit. */
-const AT_ONCE = ['stop-and-copy', 'post-copy', 'consolidation'];
-const EACH_PAGE_ONCE = AT_ONCE;
+/** Techniques that stop the guest first, whatever the limit. */
+const STOP_FIRST = ['stop-and-copy', 'post-copy', 'consolidation'];
 const EVERY = TECHNIQUES.map((technique) => [technique.name, technique] as const);
 
 function run(options: Partial<SimulationOptions> & Pick<SimulationOptions, 'guest' | 'technique'>) {
   return simulate({ link: LINK, downtimeLimitMs: LIMIT_MS, ...options });
 }
 
-describe.each(Object.entries(GUESTS))('of %s', (_, spec) => {
+describe.each(Object.entries(GUESTS))('guest: %s', (_, spec) => {
   test.each(EVERY)('%s keeps the contract', async (_, technique) => {
     const guest = watched(spec);
     const result = await run({ guest, technique });
     expect(result.verified).toBe(true);
     expect(result.failed).toBeUndefined();
-    // Free pages may stay behind; more may have been given out since.
+    // Free pages need not be sent; more pages may have been allocated since.
     expect(result.comparedPages).toBeGreaterThanOrEqual(guest.opened.allocated);
     expect(result.guestSlowdown).toBeGreaterThanOrEqual(0);
     expect(result.guestSlowdown).toBeLessThanOrEqual(1);
@@ -59,7 +58,8 @@ function expectSums({ history, bytes, pagesSent, rounds: count }: SimulationResu
   expect(history.length).toBe(count);
   expect(Math.abs(history.reduce((sum, round) => sum + round.bytes, 0) - bytes)).toBeLessThanOrEqual(1);
   expect(history.reduce((sum, round) => sum + round.pages, 0)).toBe(pagesSent);
-  for (const { left } of history) for (const pages of Object.values(left)) expect(pages).toBeGreaterThan(0);
+  for (const { deferred } of history)
+    for (const pages of Object.values(deferred)) expect(pages).toBeGreaterThan(0);
 }
 
 function expectLimits({
@@ -67,60 +67,68 @@ function expectLimits({
   rounds: count,
   pagesSent,
   pages,
-  gaveUp,
+  limitReached,
   downtimeMs,
 }: SimulationResult): void {
-  // 29 of them while it runs, and the last; where it leaves before its last pages, those are one more.
+  // 29 rounds while the guest runs, the last one, and one more for a post-copy phase.
   expect(count).toBeLessThanOrEqual(31);
-  if (EACH_PAGE_ONCE.includes(technique)) expect(pagesSent).toBeLessThanOrEqual(pages);
-  // The last round comes on top.
+  if (STOP_FIRST.includes(technique)) expect(pagesSent).toBeLessThanOrEqual(pages);
+  // The last round counts in addition.
   expect(pagesSent).toBeLessThanOrEqual(5 * pages);
-  if (AT_ONCE.includes(technique)) return;
-  if (count >= 30 || pagesSent > 4 * pages) expect(gaveUp).toMatch(/^did not converge: /);
-  if (gaveUp === undefined) expect(downtimeMs).toBeLessThanOrEqual(TOLERANCE * LIMIT_MS + LINK.rttMs);
+  if (STOP_FIRST.includes(technique)) return;
+  if (count >= 30 || pagesSent > 4 * pages) expect(limitReached).toMatch(/^did not converge: /);
+  if (limitReached === undefined) expect(downtimeMs).toBeLessThanOrEqual(TOLERANCE * LIMIT_MS + LINK.rttMs);
 }
 
-test('a pre-copy of a guest that is written to faster than it is sent says that it did not converge', async () => {
-  const guest = GUESTS['one that is written to faster than it is sent']!;
-  const { gaveUp, downtimeMs, pagesSent, pages } = await run({ guest, technique: 'pre-copy' });
-  expect(gaveUp).toBe('did not converge: stopped when 3 times its memory was sent');
+test('pre-copy reports that it did not converge on a guest that writes faster than it is sent', async () => {
+  const guest = GUESTS.diverging!;
+  const { limitReached, downtimeMs, pagesSent, pages } = await run({ guest, technique: 'pre-copy' });
+  expect(limitReached).toBe('did not converge: stopped after sending 3 times the memory');
   expect(downtimeMs).toBeGreaterThan(LIMIT_MS);
   expect(pagesSent).toBeGreaterThan(3 * pages);
-  // Few pages, again and again: what stops it is how many rounds there are.
-  const busy = synthetic('busy', { hotShare: 0.04, hotWrites: 1, writesPerSecond: 40_000, writes: 'page' });
+  // Few pages, written all the time: the number of rounds is the limit.
+  const busy = synthetic('busy', {
+    hotShare: 0.04,
+    hotWrites: 1,
+    writesPerSecond: 40_000,
+    writeUnit: 'page',
+  });
   const few = await run({ guest: busy, technique: 'pre-copy', downtimeLimitMs: 3 });
-  expect(few.gaveUp).toBe('did not converge: stopped after 29 rounds');
+  expect(few.limitReached).toBe('did not converge: stopped after 29 rounds');
   expect(few.rounds).toBe(30);
 });
 
-test.each(EVERY)('%s: the same seed gives the same JSON, another does not', async (_, technique) => {
-  const guest = GUESTS['one that converges']!;
+test.each(EVERY)('%s: the same seed gives the same JSON, another seed does not', async (_, technique) => {
+  const guest = GUESTS.converging!;
   const [first, again, other] = await Promise.all(
     [5, 5, 6].map(async (seed) => JSON.stringify(await run({ guest, technique, seed }))),
   );
   expect(again).toBe(first);
-  // The same number of whole pages takes what it takes, whatever they hold.
+  // Whole pages take the same time, whatever their content.
   if (technique.name !== 'stop-and-copy')
     expect(JSON.stringify({ ...JSON.parse(other!), seed: 5 })).not.toBe(first);
 });
 
-test.each(EVERY)('%s goes on after a cut, later by about its length', async (_, technique) => {
-  const guest = GUESTS['a trace']!;
-  const whole = await run({ guest, technique });
-  const forMs = 400;
-  const cut = await run({ guest, technique, link: { ...LINK, cut: { atMs: 0.4 * whole.totalMs, forMs } } });
-  expect(cut.verified).toBe(true);
-  expect(cut.totalMs).toBeGreaterThan(whole.totalMs + 0.8 * forMs);
-  expect(cut.totalMs).toBeLessThan(2 * whole.totalMs + 2 * forMs);
-  expectMonotonic(cut);
-  expectSums(cut);
-});
-
 test.each(EVERY)(
-  '%s: who loses the link for good has its guest on one side, or says that it is lost',
+  '%s continues after a connection loss, later by about its duration',
   async (_, technique) => {
     const guest = GUESTS['a trace']!;
-    const { totalMs, gaveUp } = await run({ guest, technique });
+    const whole = await run({ guest, technique });
+    const forMs = 400;
+    const cut = await run({ guest, technique, link: { ...LINK, cut: { atMs: 0.4 * whole.totalMs, forMs } } });
+    expect(cut.verified).toBe(true);
+    expect(cut.totalMs).toBeGreaterThan(whole.totalMs + 0.8 * forMs);
+    expect(cut.totalMs).toBeLessThan(2 * whole.totalMs + 2 * forMs);
+    expectMonotonic(cut);
+    expectSums(cut);
+  },
+);
+
+test.each(EVERY)(
+  '%s: after a permanent connection loss the guest runs on the source, or is reported lost',
+  async (_, technique) => {
+    const guest = GUESTS['a trace']!;
+    const { totalMs, limitReached } = await run({ guest, technique });
     const result = await run({
       guest,
       technique,
@@ -128,71 +136,73 @@ test.each(EVERY)(
     });
     expect(result.verified).toBe(false);
     expect(result.comparedPages).toBe(0);
-    const left = technique.name === 'post-copy' || technique.name === 'consolidation';
+    const isLost = technique.name === 'post-copy' || technique.name === 'consolidation';
     expect(result.failed).toMatch(
-      left ? /after the guest had left: it is lost$/ : /: the guest goes on at the source$/,
+      isLost
+        ? /after the switch to the destination; the guest is lost$/
+        : /; the guest keeps running on the source$/,
     );
-    expect(gaveUp).toBeUndefined();
+    expect(limitReached).toBeUndefined();
   },
 );
 
-/** A technique that is wrong. */
-function wrong(migrate: Technique['migrate']): Technique {
-  return { name: 'wrong', what: '', source: 'this test', migrate };
+/** A technique with a fault. */
+function faulty(migrate: Technique['migrate']): Technique {
+  return { name: 'faulty', summary: '', reference: 'this test', migrate };
 }
 
-describe('what is left out is found', () => {
+describe('detects omissions', () => {
   const guest = synthetic('guest', { mix: { text: 1 }, writesPerSecond: 4000 });
   const cases: Record<string, [migrate: Technique['migrate'], message: RegExp]> = {
-    'a page that never travels': [
+    'a page that is never sent': [
       (migration) =>
-        precopy(migration, {
-          first() {
+        runPreCopy(migration, {
+          firstPages() {
             const pages = PageBitmap.full(migration.pages);
             pages.delete(migration.pages - 1);
             return pages;
           },
         }),
-      /^page \d+ is not at the destination what it is at the source$/,
+      /^page \d+ differs between source and destination$/,
     ],
     'the last version of a page': [
       async (migration) => {
-        const left = await rounds(migration);
+        const remaining = await runRounds(migration);
         migration.stop();
-        left.addAll(migration.takeDirty());
-        expect(left.delete(left.next(0))).toBe(true);
-        await finalCopy(migration, {}, left);
+        remaining.addAll(migration.takeDirty());
+        expect(remaining.delete(remaining.next(0))).toBe(true);
+        await runFinalRound(migration, {}, remaining);
       },
-      /^page \d+ is not at the destination what it is at the source$/,
+      /^page \d+ differs between source and destination$/,
     ],
-    'a last round that nobody compared': [
+    'a last round that is not compared': [
       async (migration) => {
-        await rounds(migration);
+        await runRounds(migration);
         migration.stop();
         migration.resume();
       },
       /^page 0 was never sent or compared$/,
     ],
-    'a page that the guest would wait for': [
+    'a page missing from post-copy': [
       async (migration) => {
         migration.beginRound();
         migration.stop();
         migration.resume();
         const missing = PageBitmap.full(migration.pages);
         missing.delete(77);
-        await postcopy(migration, missing, { bubbling: true });
+        await runPostCopy(migration, missing, { bubbling: true });
       },
       /^page 77 was never sent or compared$/,
     ],
     'the guest itself': [
       async (migration) => {
-        await rounds(migration);
+        await runRounds(migration);
       },
-      /^the guest never went on at the destination$/,
+      /^the guest was never resumed at the destination$/,
     ],
   };
   test.each(Object.entries(cases))('%s', async (_, [migrate, message]) => {
-    const result = run({ guest, technique: wrong(migrate), downtimeLimitMs: 20 });
+    const result = run({ guest, technique: faulty(migrate), downtimeLimitMs: 20 });
     await expect(result).rejects.toMatchObject({
       code: 'not-identical',
       message: expect.stringMatching(message),

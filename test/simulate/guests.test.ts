@@ -5,9 +5,12 @@ import type { Guest, GuestSpec } from '../../src/simulate/guest.js';
 import { seeded } from '../support/kernels.js';
 import { GUESTS, memory, PAGE, pageOf, snapshots } from './guests.js';
 
-const ALL: Readonly<Record<string, GuestSpec>> = { ...GUESTS, 'the kernels at work': wasmProgramGuest() };
+const ALL: Readonly<Record<string, GuestSpec>> = { ...GUESTS, kernels: wasmProgramGuest() };
 
-/** Every access up to `toMs`, as text, run in steps of `stepMs`; where `refuse` says so, one is put off. */
+/**
+ * Returns every access up to `toMs` as text, in steps of `stepMs`; accesses are delayed where `refuse`
+ * returns true.
+ */
 function accesses(guest: Guest, toMs: number, stepMs: number, refuse: () => boolean = () => false): string[] {
   const done: string[] = [];
   for (let ms = stepMs; ms <= toMs; ms += stepMs)
@@ -22,14 +25,14 @@ function accesses(guest: Guest, toMs: number, stepMs: number, refuse: () => bool
         return true;
       });
       expect(reached).toBeLessThanOrEqual(ms);
-      // It got to where it was told to, or to what was put off.
+      // It stops before the target only at a refused access.
       expect(reached < ms).toBe(refused.length > 0);
     }
   return done;
 }
 
 describe.each(Object.entries(ALL))('%s', (_, spec) => {
-  test('does the same again, however its time is cut up and whatever it waits for', async () => {
+  test('repeats its accesses, whatever the steps and refusals', async () => {
     const [whole, cut, waits] = await Promise.all([spec.open(9), spec.open(9), spec.open(9)]);
     const random = seeded(1);
     const all = accesses(whole, 420, 420);
@@ -40,7 +43,7 @@ describe.each(Object.entries(ALL))('%s', (_, spec) => {
     for (const guest of [whole, cut, waits]) guest.close();
   });
 
-  test('another seed is another run; pages change only where it wrote', async () => {
+  test('another seed gives other accesses; only written pages change', async () => {
     const [one, other] = await Promise.all([spec.open(1), spec.open(2)]);
     const before = memory(one);
     const written = new Set<number>();
@@ -61,14 +64,14 @@ describe.each(Object.entries(ALL))('%s', (_, spec) => {
   });
 });
 
-describe('a trace', () => {
+describe('trace', () => {
   const { images, snapshots: list } = snapshots(64, 3);
 
-  test('becomes one snapshot after the other, and goes back through them', async () => {
+  test('replays the snapshots forward and backward', async () => {
     const guest = await traceGuest('trace', list, { intervalMs: 100 }).open(1);
     expect(memory(guest).equals(images[0]!)).toBe(true);
     for (const [i, image] of [1, 2, 1, 0, 1].entries()) {
-      // Between two of them, each page is as in one or the other.
+      // Between two snapshots, each page is as in one of them.
       guest.run(100 * i + 50, () => true);
       expect(memory(guest).equals(images[image]!)).toBe(false);
       guest.run(100 * (i + 1), () => true);
@@ -76,7 +79,7 @@ describe('a trace', () => {
     }
   });
 
-  test('writes each page that differs once, after three reads close by', async () => {
+  test('writes each differing page once, after three reads close by', async () => {
     const guest = await traceGuest('trace', list, { intervalMs: 100 }).open(1);
     const done = accesses(guest, 100, 100);
     const differing = Array.from({ length: 64 }, (_, page) => page).filter(
@@ -91,19 +94,19 @@ describe('a trace', () => {
     expect(done.map((access) => access[0]).join('')).toBe('rrrw'.repeat(differing.length));
   });
 
-  test('that comes back starts at the second snapshot, and the first was kept', async () => {
-    const guest = await traceGuest('trace', list, { intervalMs: 100, comesBack: true }).open(1);
+  test('of a return visit starts at the second snapshot and keeps the first', async () => {
+    const guest = await traceGuest('trace', list, { intervalMs: 100, isReturnVisit: true }).open(1);
     expect(memory(guest).equals(images[1]!)).toBe(true);
     const kept = Buffer.alloc(PAGE);
-    expect(guest.kept(5, kept)).toBe(true);
+    expect(guest.readKept(5, kept)).toBe(true);
     expect(kept.equals(images[0]!.subarray(5 * PAGE, 6 * PAGE))).toBe(true);
     guest.run(100, () => true);
     expect(memory(guest).equals(images[2]!)).toBe(true);
     const other = await traceGuest('trace', list).open(1);
-    expect(other.kept(5, kept)).toBe(false);
+    expect(other.readKept(5, kept)).toBe(false);
   });
 
-  test('of more snapshots than a byte counts', async () => {
+  test('of more than 255 snapshots', async () => {
     const many = Array.from({ length: 300 }, (_, i) => ({
       name: `${i}`,
       bytes: PAGE,
@@ -119,18 +122,18 @@ describe('a trace', () => {
     expect([...pageOf(guest, 0).subarray(0, 2)]).toEqual([290 & 255, 1]);
   });
 
-  test('of one snapshot stands still', async () => {
+  test('of one snapshot never writes', async () => {
     const guest = await traceGuest('trace', list.slice(0, 1)).open(1);
     expect(guest.run(1e6, () => false)).toBe(1e6);
     expect(memory(guest).equals(images[0]!)).toBe(true);
   });
 
   test.each([
-    [[], {}, /needs snapshots of at least a page/],
+    [[], {}, /expected snapshots of at least one page/],
     [[list[0]!, snapshots(65, 1).snapshots[0]!], {}, /266240 bytes, expected 262144 as in snapshot 0/],
     [[{ name: 'pipe', bytes: 4096 }], {}, /pipe: 4096 bytes/],
-    [list.slice(0, 1), { comesBack: true }, /to come back, a trace needs two snapshots/],
-  ])('that cannot be played is refused (%#)', (given, options, message) => {
+    [list.slice(0, 1), { isReturnVisit: true }, /isReturnVisit needs at least two snapshots/],
+  ])('refuses invalid snapshots (%#)', (given, options, message) => {
     expect(() => traceGuest('trace', given, options)).toThrow(message);
   });
 });

@@ -19,7 +19,7 @@ export function synthetic(name: string, options: Partial<SyntheticOptions> = {})
   });
 }
 
-/** A memory that stands still. */
+/** A snapshot in memory. */
 function snapshot(name: string, bytes: Uint8Array): Snapshot {
   return {
     name,
@@ -32,7 +32,7 @@ function snapshot(name: string, bytes: Uint8Array): Snapshot {
   };
 }
 
-/** Snapshots of one memory, of `pages` pages, that changed from each to the next. */
+/** Snapshots of one memory of `pages` pages that changes between them. */
 export function snapshots(pages: number, count: number): { images: Uint8Array[]; snapshots: Snapshot[] } {
   const first = guestImage(PAGE, 3);
   const images: Uint8Array[] = [
@@ -42,7 +42,7 @@ export function snapshots(pages: number, count: number): { images: Uint8Array[];
   return { images, snapshots: images.map((bytes, i) => snapshot(`snapshot ${i}`, bytes)) };
 }
 
-/** A program that writes some words a step, and a row of whole pages, in a memory of 8 MiB. */
+/** A program in a memory of 8 MiB that writes some words and a row of whole pages a step. */
 export function scribbler(name = 'program', maxPages?: number, growsAt = Infinity): GuestSpec {
   return programGuest({
     name,
@@ -64,30 +64,30 @@ export function scribbler(name = 'program', maxPages?: number, growsAt = Infinit
   });
 }
 
-/** Every kind of guest, small. */
+/** A small guest of every kind. */
 export const GUESTS: Readonly<Record<string, GuestSpec>> = {
-  'one that converges': synthetic('converging', { hotShare: 0.02, freeShare: 0.1 }),
-  'one that is written to faster than it is sent': synthetic('diverging', {
+  converging: synthetic('converging', { hotShare: 0.02, freeShare: 0.1 }),
+  diverging: synthetic('diverging', {
     writesPerSecond: 40_000,
     pattern: 'sequential',
     hotShare: 0.6,
-    writes: 'page',
+    writeUnit: 'page',
   }),
-  'one that comes back': synthetic('return visit', { changedSinceVisit: 0.1, writesPerSecond: 800 }),
-  'one full of page cache': synthetic('cache-heavy', {
+  'return visit': synthetic('return visit', { changedSinceVisit: 0.1, writesPerSecond: 800 }),
+  'cache-heavy': synthetic('cache-heavy', {
     cacheShare: 0.6,
     writesPerSecond: 800,
     mix: { text: 2, random: 1 },
   }),
   'a program': scribbler(),
   'a trace': traceGuest('trace', snapshots(2048, 3).snapshots, { intervalMs: 150 }),
-  'a trace that comes back': traceGuest('trace', snapshots(2048, 3).snapshots, {
+  'a trace of a return visit': traceGuest('trace', snapshots(2048, 3).snapshots, {
     intervalMs: 150,
-    comesBack: true,
+    isReturnVisit: true,
   }),
 };
 
-/** The same guest, and how many of its pages were allocated when it was opened. */
+/** The guest, and the number of pages allocated when it was opened. */
 export function watched(
   spec: GuestSpec,
 ): GuestSpec & { readonly opened: { guest?: Guest; allocated: number } } {
@@ -111,7 +111,7 @@ export function pageOf(guest: Guest, page: number): Buffer {
   return bytes;
 }
 
-/** All of it, as it is now. */
+/** Returns the guest’s whole memory. */
 export function memory(guest: Guest): Buffer {
   return Buffer.concat(Array.from({ length: guest.pages }, (_, page) => pageOf(guest, page)));
 }

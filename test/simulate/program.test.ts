@@ -6,7 +6,7 @@ import { PAGE, pageOf, scribbler } from './guests.js';
 
 const LINK = { bitsPerSecond: 1e9, rttMs: 1 };
 
-/** A program of eight pages whose steps write the step's number at the start of two of them. */
+/** A program with eight pages whose steps write their number at the start of two pages. */
 function stepper(options: Partial<ProgramOptions> = {}) {
   const made: { bytes: Uint8Array; steps: number; closed: boolean }[] = [];
   const spec = programGuest({
@@ -31,7 +31,7 @@ function stepper(options: Partial<ProgramOptions> = {}) {
   return { spec, made };
 }
 
-test('a step is taken when guest time enters it; its pages are written during it', async () => {
+test('a step runs when guest time enters it; its pages are written during it', async () => {
   const { spec, made } = stepper();
   const guest = await spec.open(1);
   const program = made[0]!;
@@ -46,7 +46,7 @@ test('a step is taken when guest time enters it; its pages are written during it
   expect(program.steps).toBe(0);
   run(0.001);
   expect(program.steps).toBe(1);
-  // The program is done, but guest time is not there yet.
+  // The program ran, but guest time is before its writes.
   expect(pageOf(guest, 7)[0]).toBe(0);
   run(10);
   expect([written.toSorted(), pageOf(guest, 1)[0], pageOf(guest, 7)[0], program.steps]).toEqual([
@@ -61,7 +61,7 @@ test('a step is taken when guest time enters it; its pages are written during it
   expect(program.closed).toBe(true);
 });
 
-test('each migration has a program of its own', async () => {
+test('each migration starts its own program', async () => {
   const { spec, made } = stepper();
   const results = [await simulate({ guest: spec, technique: 'pre-copy', link: LINK })];
   results.push(await simulate({ guest: spec, technique: 'pre-copy', link: LINK }));
@@ -69,7 +69,7 @@ test('each migration has a program of its own', async () => {
   expect(JSON.stringify(results[1])).toBe(JSON.stringify(results[0]));
 });
 
-test('a memory may grow into the pages that were set apart, and those are free until then', async () => {
+test('a memory may grow up to maxPages; those pages are free until then', async () => {
   const guest = await scribbler('growing', 3000, 4).open(1);
   expect([guest.pages, guest.isAllocated(2047), guest.isAllocated(2048)]).toEqual([3000, true, false]);
   expect(pageOf(guest, 2999).every((byte) => byte === 0)).toBe(true);
@@ -86,7 +86,7 @@ test('a memory may grow into the pages that were set apart, and those are free u
   }
 });
 
-test('a memory that outgrows its guest is refused, with both sizes', async () => {
+test('refuses a memory larger than maxPages, with both sizes', async () => {
   const guest = await scribbler('growing', undefined, 4).open(1);
   expect(() => guest.run(200, () => true)).toThrow(
     expect.objectContaining({
@@ -97,7 +97,7 @@ test('a memory that outgrows its guest is refused, with both sizes', async () =>
   );
 });
 
-test('so is one that shrinks, or is no whole pages', async () => {
+test('refuses a memory that shrinks, or has partial pages', async () => {
   let bytes = new Uint8Array(8 * PAGE);
   const spec = programGuest({ name: 'odd', open: () => ({ memory: () => bytes, step: () => {} }) });
   const guest = await spec.open(1);
@@ -113,7 +113,7 @@ test('so is one that shrinks, or is no whole pages', async () => {
   expect(() => stepper({ stepMs: 0 })).toThrow(/stepMs is 0/);
 });
 
-test('the kernels at work: a memory of 32 MiB, most of it in use, and more of it with every step', async () => {
+test('the kernels guest: a memory of 32 MiB, mostly used, and changed by every step', async () => {
   const guest = await wasmProgramGuest('own').open(1);
   expect([guest.name, guest.pages]).toEqual(['own', 8192]);
   let zero = 0;

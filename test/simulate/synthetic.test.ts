@@ -4,7 +4,7 @@ import type { Guest, GuestSpec } from '../../src/simulate/guest.js';
 import { simulate } from '../../src/simulate/simulate.js';
 import { memory, PAGE, pageOf, synthetic } from './guests.js';
 
-/** How often each page is written in so many milliseconds. */
+/** Returns the number of writes to each page, and of reads. */
 async function writes(
   spec: GuestSpec,
   ms: number,
@@ -21,14 +21,14 @@ async function writes(
 }
 
 const sum = (counts: Iterable<number>) => [...counts].reduce((all, count) => all + count, 0);
-/** Equal within a share, for what is left to chance. */
+/** Equality within a relative tolerance, for random counts. */
 const expectNear = (value: number, expected: number, within: number) => {
   expect(value).toBeGreaterThan(expected * (1 - within));
   expect(value).toBeLessThan(expected * (1 + within));
 };
 
-describe('a synthetic guest writes as it is told', () => {
-  test('as often as it is told, with reads before', async () => {
+describe('synthetic guest: writes', () => {
+  test('at the given rate, after the given reads', async () => {
     const { counts, reads } = await writes(
       synthetic('guest', { writesPerSecond: 5000, readsPerWrite: 4 }),
       4000,
@@ -39,26 +39,26 @@ describe('a synthetic guest writes as it is told', () => {
     expect([sum(still.counts), still.reads]).toEqual([0, 0]);
   });
 
-  test('hot: a small part gets most of the writes', async () => {
+  test('hot: a small part gets most writes', async () => {
     const { counts } = await writes(
       synthetic('guest', { hotShare: 0.1, hotWrites: 0.8, writesPerSecond: 20_000 }),
       2000,
     );
     const sorted = counts.toSorted().toReversed();
     const hot = Math.round(0.1 * counts.length);
-    // The others get their tenth of the rest as well.
+    // Hot pages also get a tenth of the other writes.
     expectNear(sum(sorted.subarray(0, hot)) / sum(counts), 0.8 + 0.2 * 0.1, 0.03);
     expect(sorted[hot - 1]!).toBeGreaterThan(4 * sorted[hot + 10]!);
   });
 
-  test('zipf: rank r gets 1 / r of them', async () => {
+  test('zipf: rank r gets 1 / r of the writes', async () => {
     const { counts } = await writes(synthetic('guest', { pattern: 'zipf', writesPerSecond: 100_000 }), 2000);
     const sorted = counts.toSorted().toReversed();
-    // Of N = 2048 ranks, the first has 1 in log2(N + 1) of them where the weights are 1 / r; the first 2^k have k of them.
+    // With weights of 1 / r over N = 2048 ranks the first 2^k ranks get k of log2(N + 1) writes.
     for (const k of [4, 6, 8]) expectNear(sum(sorted.subarray(0, 2 ** k - 1)) / sum(counts), k / 11, 0.05);
   });
 
-  test('sequential: page after page, round and round in its part', async () => {
+  test('sequential: page after page, in a loop over its part', async () => {
     const spec = synthetic('guest', {
       pattern: 'sequential',
       hotShare: 0.25,
@@ -74,11 +74,11 @@ describe('a synthetic guest writes as it is told', () => {
     expect(order.length).toBeGreaterThan(1500);
     expect(new Set(order).size).toBe(512);
     const jumps = order.slice(1).filter((page, i) => page !== order[i]! + 1);
-    // It goes back to the start of its part, which may go over the end of the memory.
+    // It wraps around in its part, which may wrap around the memory.
     expect(new Set(jumps).size).toBeLessThanOrEqual(2);
   });
 
-  test('phases: so many times the writes, over and over', async () => {
+  test('phases: factors on the writes, repeated', async () => {
     const phases = [
       { ms: 100, factor: 0 },
       { ms: 50, factor: 3 },
@@ -98,9 +98,9 @@ describe('a synthetic guest writes as it is told', () => {
     expectNear(counts[2]!, 8 * 500, 0.08);
   });
 
-  test.each(['words', 'page'] as const)('%s: that much of a page changes', async (kind) => {
+  test.each(['words', 'page'] as const)('%s: the unit of a write', async (kind) => {
     for (const content of ['text', 'pointers', 'random', 'zero'] as const) {
-      const guest = await synthetic('guest', { writes: kind, mix: { [content]: 1 }, hotShare: 1 }).open(3);
+      const guest = await synthetic('guest', { writeUnit: kind, mix: { [content]: 1 }, hotShare: 1 }).open(3);
       const before = memory(guest);
       const times = new Uint32Array(guest.pages);
       guest.run(300, (page, write) => {
@@ -112,15 +112,15 @@ describe('a synthetic guest writes as it is told', () => {
         .map((page) => pageOf(guest, page).filter((byte, i) => byte !== before[page * PAGE + i]).length);
       expect(changed.length).toBeGreaterThan(100);
       expect(Math.min(...changed)).toBeGreaterThan(0);
-      // Four to twenty-seven words, duplicates of other pages among them; or a page of other content.
+      // 4 to 27 words, some of them equal; or a whole page.
       if (kind === 'words') expect(Math.max(...changed)).toBeLessThanOrEqual(27 * 8);
       else expect(sum(changed) / changed.length).toBeGreaterThan(PAGE / 2);
     }
   });
 });
 
-describe('a synthetic guest holds what it is told', () => {
-  test('contents by share', async () => {
+describe('synthetic guest: contents', () => {
+  test('kinds by share', async () => {
     const mix = { zero: 0.3, text: 0.3, random: 0.2, pointers: 0.2 };
     const guest = await synthetic('guest', { bytes: 128 << 20, mix }).open(5);
     const kinds = { zero: 0, text: 0, random: 0, pointers: 0 };
@@ -138,7 +138,7 @@ describe('a synthetic guest holds what it is told', () => {
       expectNear(kinds[kind as keyof typeof kinds] / guest.pages, share, 0.12);
   });
 
-  test('free pages, page cache, duplicates and what another host kept, by share', async () => {
+  test('free, cached, duplicate and kept pages by share', async () => {
     const spec = synthetic('guest', {
       bytes: 64 << 20,
       mix: { text: 1 },
@@ -155,7 +155,7 @@ describe('a synthetic guest holds what it is told', () => {
     for (let page = 0; page < guest.pages; page++) {
       const now = pageOf(guest, page);
       contents.set(now.toString('latin1'), (contents.get(now.toString('latin1')) ?? 0) + 1);
-      expect(guest.kept(page, other)).toBe(true);
+      expect(guest.readKept(page, other)).toBe(true);
       if (other.equals(now)) same++;
       if (!guest.isAllocated(page)) free++;
       const block = guest.blockOf(page);
@@ -166,17 +166,17 @@ describe('a synthetic guest holds what it is told', () => {
     }
     expectNear(free / guest.pages, 0.25, 0.15);
     expectNear(same / guest.pages, 0.8, 0.1);
-    // Neither free, nor written to since.
+    // Neither free nor written.
     expectNear(cached / guest.pages, 0.4 * 0.75 * 0.8, 0.2);
     const twins = [...contents.values()].filter((count) => count > 2);
     expectNear(sum(twins) / guest.pages, 0.3 * 0.8, 0.15);
     expect(twins.length).toBe(32);
   });
 
-  test('a page that is written to mirrors no disk any more, and is free no more', async () => {
+  test('a written page is neither on the disk nor free', async () => {
     const guest = await synthetic('guest', { cacheShare: 1, freeShare: 0.5, hotShare: 1 }).open(5);
     const free = Array.from({ length: guest.pages }, (_, page) => !guest.isAllocated(page));
-    expect(guest.kept(0, Buffer.alloc(PAGE))).toBe(false);
+    expect(guest.readKept(0, Buffer.alloc(PAGE))).toBe(false);
     let given = 0;
     guest.run(500, (page, write) => {
       if (write && free[page]) given++;
@@ -193,7 +193,7 @@ describe('a synthetic guest holds what it is told', () => {
     expect(given).toBe(0);
   });
 
-  test('a terabyte is played by a sample', async () => {
+  test('a terabyte is simulated by a sample', async () => {
     const spec = syntheticGuest({
       name: 'large',
       bytes: 2 ** 40,
@@ -201,11 +201,11 @@ describe('a synthetic guest holds what it is told', () => {
       writesPerSecond: 50_000,
     });
     const guest = await spec.open(1);
-    expect([guest.pages, guest.pagesEach]).toEqual([4096, 65_536]);
+    expect([guest.pages, guest.scale]).toEqual([4096, 65_536]);
     const link = { bitsPerSecond: 1e10, rttMs: 1 };
     const result = await simulate({ guest: spec, technique: 'pre-copy', link });
-    expect([result.pages, result.pagesEach, result.verified]).toEqual([4096, 65_536, true]);
-    // All of it over the link, at least once.
+    expect([result.pages, result.scale, result.verified]).toEqual([4096, 65_536, true]);
+    // The whole guest is sent at least once.
     expect(result.bytes).toBeGreaterThan(2 ** 40);
     expect(result.totalMs).toBeGreaterThan((2 ** 40 * 8000) / link.bitsPerSecond);
     expect(result.pagesSent).toBeLessThan(5 * 4096);
@@ -213,11 +213,11 @@ describe('a synthetic guest holds what it is told', () => {
 
   test.each([
     [{ bytes: 63 * PAGE }, /258048 bytes, expected at least 262144/],
-    [{ samplePages: 10 }, /a sample of 10 pages, expected at least 64/],
-    [{ writesPerSecond: -1 }, /-1 writes a second/],
-    [{ mix: {} }, /a mix of nothing/],
-    [{ phases: [{ ms: 10, factor: 0 }] }, /phases without a write/],
-  ])('%j is refused', (options, message) => {
+    [{ samplePages: 10 }, /samplePages is 10, expected at least 64/],
+    [{ writesPerSecond: -1 }, /writesPerSecond -1/],
+    [{ mix: {} }, /mix has no share above 0/],
+    [{ phases: [{ ms: 10, factor: 0 }] }, /phases have no factor above 0/],
+  ])('refuses %j', (options, message) => {
     expect(() => synthetic('guest', options)).toThrow(expect.objectContaining({ code: 'bad-argument' }));
     expect(() => synthetic('guest', options)).toThrow(message);
   });

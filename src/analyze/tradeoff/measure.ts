@@ -7,7 +7,7 @@ import type { PageSink, PageSource } from '../../page/source.js';
 import type { Strategy } from '../../strategy/strategy.js';
 import type { Departure, PackingMeasure } from './model.js';
 
-/** How to measure; clocks are parameters, in ms from any start. */
+/** Options of a measurement. Clocks return ms from any start. */
 export interface MeasureOptions {
   readonly strategy: Strategy | string;
   readonly linkBitsPerSecond: number;
@@ -16,34 +16,34 @@ export interface MeasureOptions {
   readonly clock: () => number;
   /** CPU time of the process with all its threads. */
   readonly cpuClock: () => number;
-  /** Hears how every page travelled. */
+  /** Called with the codec of every page. */
   readonly observe?: PageObserver;
 }
 
-/** A measure, and what it came from. */
+/** A measurement, and the encoder’s summary. */
 export interface Measured {
   readonly measure: PackingMeasure;
   readonly summary: StreamSummary;
 }
 
-/** Bytes of a stream, kept in pieces of this size. */
-const PIECE_BYTES = 8 << 20;
+/** Bytes of a buffer of the recorded stream. */
+const BUFFER_BYTES = 8 << 20;
 
 /**
- * Encodes images into one stream and decodes it again, and tells what both took. The output takes everything at once; the time for
- * keeping the bytes is taken off. Sources must be open for reading anywhere (`readAt`): they are read from their start.
- * @throws PageferryError when what is decoded is not what was encoded
+ * Measures a strategy: encodes images into one stream and decodes it. The output accepts everything at once;
+ * the time to store the bytes is subtracted. Sources need `readAt` and are read from their start.
+ * @throws PageferryError `bad-stream` when the decoded images differ
  */
-export async function measureWay(
+export async function measureStrategy(
   name: string,
   sources: readonly PageSource[],
   options: MeasureOptions,
 ): Promise<Measured> {
   const { clock, cpuClock } = options;
   const startedMs = clock();
-  const kept = new Kept(clock, cpuClock, startedMs);
+  const recorded = new RecordedStream(clock, cpuClock, startedMs);
   const startedCpuMs = cpuClock();
-  const encoder = await createEncoder((parts) => kept.take(parts), {
+  const encoder = await createEncoder((parts) => recorded.record(parts), {
     strategy: options.strategy,
     linkBitsPerSecond: options.linkBitsPerSecond,
     threads: options.threads,
@@ -60,9 +60,9 @@ export async function measureWay(
   } finally {
     await encoder.close();
   }
-  const encodeMs = clock() - startedMs - kept.ms;
-  const cpuMs = cpuClock() - startedCpuMs - kept.cpuMs;
-  const decodeMs = await decode(kept.pieces, sources, summary, options);
+  const encodeMs = clock() - startedMs - recorded.ms;
+  const cpuMs = cpuClock() - startedCpuMs - recorded.cpuMs;
+  const decodeMs = await decode(recorded.buffers, sources, summary, options);
   const { pages, bytesIn, bytesOut } = summary;
   return {
     measure: {
@@ -73,40 +73,40 @@ export async function measureWay(
       encodeMs,
       decodeMs,
       cpuMs,
-      frames: kept.departures.length,
-      departures: kept.departures,
+      frames: recorded.departures.length,
+      departures: recorded.departures,
     },
     summary,
   };
 }
 
-/** Room in the index for all pages, within what it allows. */
+/** Returns the index capacity for all pages, within its limits. */
 function indexPages(sources: readonly PageSource[], pageBytes: number): number {
   const pages = sources.reduce((sum, { bytes = 0 }) => sum + bytes / pageBytes, 0);
   return Math.min(Math.max(pages, 1024), 2 ** 22);
 }
 
-/** Milliseconds; every image has to be the one that went in. */
+/** Decodes the stream and returns the ms. Every image has to match its source. */
 async function decode(
-  pieces: readonly Uint8Array[],
+  buffers: readonly Uint8Array[],
   sources: readonly PageSource[],
   summary: StreamSummary,
   { clock, observe }: MeasureOptions,
 ): Promise<number> {
   const startedMs = clock();
   const decoder = await createDecoder((_, image) => echo(sources[image]!), { ...(observe && { observe }) });
-  for (const piece of pieces) decoder.push(piece);
+  for (const buffer of buffers) decoder.push(buffer);
   const { images } = await decoder.finish();
   const decodeMs = clock() - startedMs;
   images.forEach(({ digest, name }, i) => {
     const sent = summary.images[i]!.digest;
     if (!digest.every((byte, at) => byte === sent[at]))
-      throw new PageferryError('bad-stream', `${name}: arrived with other bytes`);
+      throw new PageferryError('bad-stream', `${name}: decoded image differs from its source`);
   });
   return decodeMs;
 }
 
-/** A source from its start on, however far it was read before. */
+/** Wraps a source so that it is read from its start. */
 function rewound(source: PageSource): PageSource {
   let position = 0;
   const { name, bytes } = source;
@@ -123,7 +123,10 @@ function rewound(source: PageSource): PageSource {
   };
 }
 
-/** Keeps nothing: what was written can be read again where it came from, since the digest proves in the end that it is the same. */
+/**
+ * A sink that stores nothing: reads go to the source, since the digest verifies in the end that both are
+ * equal.
+ */
 function echo(source: PageSource): PageSink {
   return {
     write() {},
@@ -134,14 +137,14 @@ function echo(source: PageSource): PageSink {
   };
 }
 
-/** A stream in memory. */
-class Kept {
-  readonly pieces: Uint8Array[] = [];
+/** A stream recorded in memory, with the times of its writes. */
+class RecordedStream {
+  readonly buffers: Uint8Array[] = [];
   readonly departures: Departure[] = [];
-  /** What keeping took. */
+  /** Time that the recording itself took. */
   ms = 0;
   cpuMs = 0;
-  private piece = new Uint8Array(0);
+  private buffer = new Uint8Array(0);
   private used = 0;
 
   constructor(
@@ -150,7 +153,7 @@ class Kept {
     private readonly startedMs: number,
   ) {}
 
-  take(parts: readonly Uint8Array[]): void {
+  record(parts: readonly Uint8Array[]): void {
     const began = this.clock();
     const beganCpu = this.cpuClock();
     const bytes = parts.reduce((sum, { length }) => sum + length, 0);
@@ -162,17 +165,17 @@ class Kept {
 
   private append(part: Uint8Array): void {
     for (let done = 0; done < part.length; ) {
-      if (this.used === this.piece.length) {
-        this.piece = new Uint8Array(PIECE_BYTES);
+      if (this.used === this.buffer.length) {
+        this.buffer = new Uint8Array(BUFFER_BYTES);
         this.used = 0;
-        this.pieces.push(this.piece);
+        this.buffers.push(this.buffer);
       }
-      const take = Math.min(part.length - done, this.piece.length - this.used);
-      this.piece.set(part.subarray(done, done + take), this.used);
+      const take = Math.min(part.length - done, this.buffer.length - this.used);
+      this.buffer.set(part.subarray(done, done + take), this.used);
       this.used += take;
       done += take;
-      // A piece is as long as what it holds.
-      this.pieces[this.pieces.length - 1] = this.piece.subarray(0, this.used);
+      // The last buffer is cut to its content.
+      this.buffers[this.buffers.length - 1] = this.buffer.subarray(0, this.used);
     }
   }
 }

@@ -1,40 +1,45 @@
-// What a way of packing costs against what it saves, over a link: the model behind `pageferry tradeoff`. Pure functions of numbers
-// that were measured once; `docs/tradeoff.md` derives each.
+// Cost model of `pageferry tradeoff`: CPU time against bytes saved, over a link. Pure functions of numbers
+// measured once; `docs/tradeoff.md` derives each.
 
-/** What one way of packing (a codec, a packing, a strategy) took on one workload. */
+/** Measurement of one strategy on one workload. */
 export interface PackingMeasure {
   readonly name: string;
   readonly pages: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
-  /** Wall time with nothing to wait for, on as many threads as the budget has. */
+  /** Wall time with an output that never blocks, on all threads of the budget. */
   readonly encodeMs: number;
   readonly decodeMs: number;
-  /** CPU time of encoding, over all threads. */
+  /** CPU time of encoding, summed over all threads. */
   readonly cpuMs: number;
-  /** Units that flow through the pipeline one after the other: frames. */
+  /** Frames: units that pass through the pipeline one after the other. */
   readonly frames: number;
-  /** When bytes left the encoder, in ms from its start, where that is known: a stretch of zero pages leaves the link without work. */
+  /**
+   * Times, in ms from the start, at which bytes left the encoder, if known: during a run of zero pages the
+   * link is idle.
+   */
   readonly departures?: readonly Departure[];
 }
 
+/** A write of the encoder. */
 export interface Departure {
   readonly atMs: number;
   readonly bytes: number;
 }
 
-export interface Link {
+/** A link of the model. */
+export interface ModelLink {
   readonly bitsPerSecond: number;
   /** Default 0. */
   readonly roundTripMs?: number;
 }
 
-/** What of the machine may be used, as a share of what was measured with: 0.5 is half of every core. Default 1. */
+/** Fraction of the measured machine that may be used: 0.5 is half of every core. Default 1. */
 export interface CpuBudget {
   readonly share?: number;
 }
 
-/** Milliseconds, and which stage they wait for. */
+/** Pipelined time, in ms, and its bottleneck. */
 export interface PipelinedTime {
   readonly totalMs: number;
   readonly encodeMs: number;
@@ -43,23 +48,31 @@ export interface PipelinedTime {
   readonly bottleneck: 'encode' | 'link' | 'decode';
 }
 
-export function sendMs(bytes: number, { bitsPerSecond }: Link): number {
+/** Returns the ms that bytes take on a link. */
+export function sendMs(bytes: number, { bitsPerSecond }: ModelLink): number {
   return (bytes * 8000) / bitsPerSecond;
 }
 
-/** When a link has sent all of them that sends while it has something to send. `slower`: how much later bytes leave the encoder. */
-function sentMs(departures: readonly Departure[], link: Link, slower: number): number {
+/**
+ * Returns when a link that sends whenever it has bytes has sent all of them. `slowdown`: factor on the
+ * departure times.
+ */
+function sentMs(departures: readonly Departure[], link: ModelLink, slowdown: number): number {
   let freeAt = 0;
-  for (const { atMs, bytes } of departures) freeAt = Math.max(freeAt, atMs * slower) + sendMs(bytes, link);
+  for (const { atMs, bytes } of departures) freeAt = Math.max(freeAt, atMs * slowdown) + sendMs(bytes, link);
   return freeAt;
 }
 
 /**
- * Encoding, sending and decoding run side by side, frame after frame: the slowest stage sets the pace, the others add the one
- * frame with which the pipeline fills and empties, and the last byte travels half a round trip. Where departures are known, the
- * link's end is not estimated but followed.
+ * Returns the pipelined time. Encoder, link and decoder work in parallel, frame after frame: the slowest
+ * stage sets the pace, the others add the one frame that fills and drains the pipeline, and the last byte
+ * takes half a round trip. Where departures are known, the link is simulated instead of estimated.
  */
-export function pipelinedTime(measure: PackingMeasure, link: Link, budget: CpuBudget = {}): PipelinedTime {
+export function pipelinedTime(
+  measure: PackingMeasure,
+  link: ModelLink,
+  budget: CpuBudget = {},
+): PipelinedTime {
   const share = budget.share ?? 1;
   const stages = {
     encode: measure.encodeMs / share,
@@ -85,9 +98,9 @@ export function pipelinedTime(measure: PackingMeasure, link: Link, budget: CpuBu
 }
 
 /**
- * The link rate above which sending the pages as they are is faster; Infinity when packing is never slower (it costs no time),
- * 0 when it never pays. Where both are pipelined, packing loses once its slowest stage takes longer than the link would take for
- * all bytes, and raw's own stages are no slower.
+ * Returns the link rate above which sending raw is faster; Infinity when packing is never slower, 0 when it
+ * never pays. Packing loses once its slowest stage takes longer than the link takes for all bytes, unless
+ * raw’s own stages are as slow.
  */
 export function breakEvenBitsPerSecond(measure: PackingMeasure, raw: PackingMeasure): number {
   if (measure.bytesOut >= raw.bytesOut) return 0;
@@ -97,12 +110,12 @@ export function breakEvenBitsPerSecond(measure: PackingMeasure, raw: PackingMeas
   return (raw.bytesOut * 8000) / stageMs;
 }
 
-/** CPU microseconds that a page costs to encode, and the bytes that it has on the wire. */
+/** Returns the CPU µs to encode a page, and its bytes on the wire. */
 export function perPage({ pages, cpuMs, bytesOut }: PackingMeasure): { cpuUs: number; bytes: number } {
   return { cpuUs: pages === 0 ? 0 : (1000 * cpuMs) / pages, bytes: pages === 0 ? 0 : bytesOut / pages };
 }
 
-/** Those that nothing beats in both, CPU time and bytes: cheapest first. */
+/** Returns the measurements that no other beats in both CPU time and bytes, cheapest first. */
 export function paretoFront(measures: readonly PackingMeasure[]): PackingMeasure[] {
   const byCost = [...measures].sort((a, b) => a.cpuMs - b.cpuMs || a.bytesOut - b.bytesOut);
   const front: PackingMeasure[] = [];
@@ -113,19 +126,20 @@ export function paretoFront(measures: readonly PackingMeasure[]): PackingMeasure
   return front;
 }
 
-/** A step along the front: what each further microsecond of CPU a page buys. */
+/** A step along the Pareto front: what each further µs of CPU a page saves. */
 export interface MarginalStep {
   readonly from: string;
   readonly to: string;
-  /** More CPU, microseconds a page. */
+  /** Additional CPU, in µs a page. */
   readonly cpuUs: number;
-  /** Fewer bytes a page. */
+  /** Bytes saved a page. */
   readonly bytesSaved: number;
   readonly bytesSavedPerUs: number;
-  /** The step pays in pipelined time on links slower than this, where nothing else limits. */
+  /** Link rate below which the step shortens the pipelined time, if CPU and link are the only limits. */
   readonly paysBelowBitsPerSecond: number;
 }
 
+/** Returns the steps along a Pareto front. */
 export function marginalSteps(front: readonly PackingMeasure[]): MarginalStep[] {
   return front.slice(1).map((measure, i) => {
     const before = perPage(front[i]!);
@@ -143,16 +157,16 @@ export function marginalSteps(front: readonly PackingMeasure[]): MarginalStep[] 
   });
 }
 
-/** A guest that goes on writing while it is moved. */
+/** A guest that writes while it is migrated. */
 export interface LiveGuest {
   readonly dirtyPagesPerSecond: number;
-  /** The most distinct pages that it writes again and again; default all. */
+  /** Maximum of distinct pages written repeatedly; default all. */
   readonly writableWorkingSetPages?: number;
   readonly downtimeLimitMs: number;
   readonly maxRounds?: number;
 }
 
-/** Pre-copy as the model sees it. */
+/** Pre-copy by the model. */
 export interface LiveTime {
   readonly converges: boolean;
   readonly rounds: number;
@@ -162,12 +176,12 @@ export interface LiveTime {
 }
 
 /**
- * Pre-copy: every round sends what was written during the one before, until the rest goes within the downtime limit. Pages of
- * later rounds are taken to cost and to weigh what those of the first did.
+ * Models pre-copy: every round sends the pages written during the one before, until the rest fits the
+ * downtime limit. Pages of later rounds are assumed to cost as much as those of the first.
  */
 export function liveTime(
   measure: PackingMeasure,
-  link: Link,
+  link: ModelLink,
   guest: LiveGuest,
   budget: CpuBudget = {},
 ): LiveTime {
@@ -187,7 +201,7 @@ export function liveTime(
     if (isLast || round >= maxRounds)
       return { converges: isLast, rounds: round, totalMs, downtimeMs: roundMs, bytes };
     const dirtied = Math.min(most, (guest.dirtyPagesPerSecond * roundMs) / 1000);
-    // A round that sends no fewer pages than the one before never ends it.
+    // A round that sends as many pages as the one before never ends.
     if (round > 1 && dirtied >= toSend && dirtied * pageMs > guest.downtimeLimitMs) {
       const lastMs = dirtied * pageMs;
       return {

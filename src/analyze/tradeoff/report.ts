@@ -1,16 +1,16 @@
 import type { PageClass } from '../../codec/codec.js';
 import type { MarginalStep, PackingMeasure, PipelinedTime } from './model.js';
 
-/** What `pageferry tradeoff` found: all that its terminal summary, its JSON and its page are made of. */
+/** Report of `pageferry tradeoff`: the source of its terminal summary, JSON and HTML page. */
 export interface TradeoffReport {
-  readonly made: MadeBy;
-  /** Link rates that were asked about, in bit/s, slowest first. */
+  readonly origin: ReportOrigin;
+  /** Link rates in bit/s, slowest first. */
   readonly links: readonly number[];
   readonly workloads: readonly WorkloadReport[];
 }
 
-/** Where, when and how a report was made. */
-export interface MadeBy {
+/** Origin of a report. */
+export interface ReportOrigin {
   /** ISO 8601. */
   readonly at: string;
   readonly command: string;
@@ -20,20 +20,20 @@ export interface MadeBy {
   readonly cpu: string;
   readonly cores: number;
   readonly memoryBytes: number;
-  /** Threads that packed. */
+  /** Packing threads. */
   readonly threads: number;
-  /** What zstd was at hand, if any. */
+  /** Name of the zstd implementation, if any. */
   readonly zstd: string | undefined;
 }
 
-/** One workload: an image, or a series of images of one guest over time. */
+/** A workload: one image, or a series of images of one guest. */
 export interface WorkloadReport {
   readonly name: string;
   readonly pageBytes: number;
   readonly pages: number;
   readonly bytesIn: number;
-  readonly ways: readonly WayReport[];
-  /** What each further microsecond of CPU a page buys, along the Pareto front of the fixed ways. */
+  readonly strategies: readonly StrategyReport[];
+  /** What each further µs of CPU a page saves, along the Pareto front of the fixed strategies. */
   readonly steps: readonly MarginalStep[];
   /** One a link, in the order of `links`. */
   readonly advice: readonly Advice[];
@@ -43,30 +43,33 @@ export interface WorkloadReport {
 }
 
 /** A strategy on a workload. */
-export interface WayReport {
+export interface StrategyReport {
   readonly name: string;
-  /** Whether what it does depends on the link. */
+  /** Whether its decisions depend on the link. */
   readonly adaptive: boolean;
-  /** Whether no fixed way is better in both, CPU time and bytes. */
+  /** Whether no fixed strategy is better in both CPU time and bytes. */
   readonly onFront: boolean;
-  /** The link rate above which raw is faster; Infinity: never, 0: always. Undefined of raw itself, and of adaptive ways, which turn to it. */
+  /**
+   * Link rate above which raw is faster; Infinity: never, 0: always. Undefined for raw and for adaptive
+   * strategies, which change to raw themselves.
+   */
   readonly breakEvenBitsPerSecond: number | undefined;
-  /** One a link, in the order of `links`; of a fixed way the measure is the same throughout. */
+  /** One a link, in the order of `links`; a fixed strategy has the same measure at every link. */
   readonly atLinks: readonly { readonly measure: PackingMeasure; readonly time: PipelinedTime }[];
 }
 
-/** At one link: use this, it saves that, it costs this much. */
+/** Recommendation at one link. */
 export interface Advice {
   readonly linkBitsPerSecond: number;
   readonly use: string;
   readonly totalMs: number;
-  /** Sending everything as it is. */
+  /** Time to send every byte uncompressed. */
   readonly rawMs: number;
   readonly bytesOut: number;
   readonly cpuMs: number;
 }
 
-/** The last image, in cells of `cellPages` pages each: the class that most of a cell's pages have, and their codec. */
+/** Map of the last image, in cells of `cellPages` pages: the most frequent class and codec of each cell. */
 export interface PageMap {
   readonly image: string;
   readonly pages: number;
@@ -76,7 +79,10 @@ export interface PageMap {
   readonly counts: Readonly<Record<string, number>>;
 }
 
-/** One image of a series: its bytes, and what each way made of it (in the order of `ways`; adaptive ones at the first link). */
+/**
+ * One image of a series: its bytes, and its encoded bytes by strategy (in the order of `strategies`; adaptive
+ * ones at the first link).
+ */
 export interface RoundReport {
   readonly name: string;
   readonly bytesIn: number;

@@ -1,10 +1,10 @@
-// Measures every way of packing on every workload and says which pays at which link.
+// Measures every strategy on every workload, and recommends one for each link.
 import type { PageObserver } from '../../engine/decode/image-decoder.js';
 import type { PageSource } from '../../page/source.js';
-import { type Measured, measureWay } from './measure.js';
+import { type Measured, measureStrategy } from './measure.js';
 import {
   breakEvenBitsPerSecond,
-  type Link,
+  type ModelLink,
   marginalSteps,
   type PackingMeasure,
   paretoFront,
@@ -12,10 +12,17 @@ import {
   sendMs,
 } from './model.js';
 import { PageMapper } from './page-map.js';
-import type { Advice, MadeBy, RoundReport, TradeoffReport, WayReport, WorkloadReport } from './report.js';
+import type {
+  Advice,
+  ReportOrigin,
+  RoundReport,
+  StrategyReport,
+  TradeoffReport,
+  WorkloadReport,
+} from './report.js';
 
-/** Ways that do the same whatever the link is; the first is what all others are compared with. */
-const FIXED_WAYS = [
+/** Strategies that do not depend on the link; the first is the reference for the others. */
+const FIXED_STRATEGIES = [
   'fixed:raw',
   'fixed:zero-aware',
   'fixed:wkdm',
@@ -28,7 +35,7 @@ const FIXED_WAYS = [
 ] as const;
 const ADAPTIVE = 'adaptive';
 
-/** Images that belong together: one, or one guest over time. `readAt` must be there. */
+/** Images measured together: one, or a series of one guest. Sources need `readAt`. */
 export interface Workload {
   readonly name: string;
   open(): Promise<readonly PageSource[]> | readonly PageSource[];
@@ -40,16 +47,19 @@ export interface TradeoffOptions {
   readonly links: readonly number[];
   readonly threads: number;
   readonly pageBytes?: number;
-  readonly made: MadeBy;
+  readonly origin: ReportOrigin;
   readonly clock?: () => number;
-  /** CPU time of the process with all its threads, in ms. */
+  /** Returns the CPU time of the process with all its threads, in ms. */
   readonly cpuClock: () => number;
-  /** How often each way is measured, all taking turns; the median counts. Default 3. */
+  /** Measurements of each strategy, in turns; the median counts. Default 3. */
   readonly runs?: number;
-  readonly progress?: (text: string) => void;
+  readonly onProgress?: (text: string) => void;
 }
 
-/** Measures all workloads, one after the other. @throws PageferryError what a source or the engine fails with */
+/**
+ * Measures all workloads in sequence.
+ * @throws PageferryError as thrown by a source or the engine
+ */
 export async function measureTradeoff(
   workloads: readonly Workload[],
   options: TradeoffOptions,
@@ -62,7 +72,7 @@ export async function measureTradeoff(
       workload.close?.();
     }
   }
-  return { made: options.made, links: options.links, workloads: reports };
+  return { origin: options.origin, links: options.links, workloads: reports };
 }
 
 async function measureWorkload(
@@ -71,19 +81,21 @@ async function measureWorkload(
   options: TradeoffOptions,
 ): Promise<WorkloadReport> {
   const { links, pageBytes = 4096 } = options;
-  const names = options.made.zstd ? FIXED_WAYS : FIXED_WAYS.filter((way) => !way.startsWith('fixed:zstd'));
+  const names = options.origin.zstd
+    ? FIXED_STRATEGIES
+    : FIXED_STRATEGIES.filter((strategy) => !strategy.startsWith('fixed:zstd'));
   const mapper = new PageMapper();
   const tasks: Task[] = [
-    ...names.map((way) => ({ way, link: 1e9 })),
-    ...links.map((link, i) => ({ way: ADAPTIVE, link, ...(i === 0 && { observe: mapper.observe }) })),
+    ...names.map((strategy) => ({ strategy, link: 1e9 })),
+    ...links.map((link, i) => ({ strategy: ADAPTIVE, link, ...(i === 0 && { observe: mapper.observe }) })),
   ];
   const medians = await inTurns(name, sources, tasks, options);
   const fixed = medians.slice(0, names.length);
   const adaptive = medians.slice(names.length);
 
   const front = paretoFront(fixed.map((one) => one.measure));
-  const ways: WayReport[] = [
-    ...fixed.map((one) => fixedWay(one.measure, fixed[0]!.measure, front, links)),
+  const strategies: StrategyReport[] = [
+    ...fixed.map((one) => fixedReport(one.measure, fixed[0]!.measure, front, links)),
     {
       name: ADAPTIVE,
       adaptive: true,
@@ -100,13 +112,13 @@ async function measureWorkload(
       bytesOut: [...fixed, adaptive[0]!].map(({ summary }) => summary.images[i]!.bytesOut),
     }),
   );
-  const advice = links.map((_, i) => adviceAt(i, links, ways, bytesIn));
+  const advice = links.map((_, i) => adviceAt(i, links, strategies, bytesIn));
   return {
     name,
     pageBytes,
     pages,
     bytesIn,
-    ways,
+    strategies,
     steps: marginalSteps(front),
     advice,
     map: mapper.map(sources.at(-1)!.name),
@@ -115,12 +127,14 @@ async function measureWorkload(
 }
 
 interface Task {
-  readonly way: string;
+  readonly strategy: string;
   readonly link: number;
   readonly observe?: PageObserver;
 }
 
-/** Every task several times, the median by the time that it took to encode. What comes first pays for everybody's warm-up. */
+/**
+ * Runs every task several times, in turns, and returns the medians by encoding time. A first run warms up.
+ */
 async function inTurns(
   name: string,
   sources: readonly PageSource[],
@@ -131,12 +145,12 @@ async function inTurns(
     pageBytes = 4096,
     clock = () => performance.now(),
     runs = 3,
-    progress,
+    onProgress,
   }: TradeoffOptions,
 ): Promise<Measured[]> {
-  const measure = ({ way, link, observe }: Task) =>
-    measureWay(way, sources, {
-      strategy: way,
+  const measure = ({ strategy, link, observe }: Task) =>
+    measureStrategy(strategy, sources, {
+      strategy: strategy,
       linkBitsPerSecond: link,
       threads,
       pageBytes,
@@ -148,23 +162,23 @@ async function inTurns(
   const taken: Measured[][] = tasks.map(() => []);
   for (let run = 0; run < runs; run++)
     for (const [i, task] of tasks.entries()) {
-      progress?.(`${name}: ${task.way}${runs > 1 ? `, run ${run + 1} of ${runs}` : ''}`);
+      onProgress?.(`${name}: ${task.strategy}${runs > 1 ? `, run ${run + 1} of ${runs}` : ''}`);
       taken[i]!.push(await measure(task));
     }
   return taken.map((all) => all.sort((a, b) => a.measure.encodeMs - b.measure.encodeMs)[all.length >> 1]!);
 }
 
 function atLink(measure: PackingMeasure, bitsPerSecond: number) {
-  const link: Link = { bitsPerSecond };
+  const link: ModelLink = { bitsPerSecond };
   return { measure, time: pipelinedTime(measure, link) };
 }
 
-function fixedWay(
+function fixedReport(
   measure: PackingMeasure,
   raw: PackingMeasure,
   front: readonly PackingMeasure[],
   links: readonly number[],
-): WayReport {
+): StrategyReport {
   return {
     name: measure.name,
     adaptive: false,
@@ -174,13 +188,18 @@ function fixedWay(
   };
 }
 
-/** The way that arrives first; where several do, within two per cent, the one that costs the least CPU time. */
-function adviceAt(i: number, links: readonly number[], ways: readonly WayReport[], bytesIn: number): Advice {
+/** Recommends the strategy that arrives first; of those within 2 %, the one with the least CPU time. */
+function adviceAt(
+  i: number,
+  links: readonly number[],
+  strategies: readonly StrategyReport[],
+  bytesIn: number,
+): Advice {
   const linkBitsPerSecond = links[i]!;
-  const totalMs = (way: WayReport) => way.atLinks[i]!.time.totalMs;
-  const best = Math.min(...ways.map(totalMs));
-  const [use] = ways
-    .filter((way) => totalMs(way) <= 1.02 * best)
+  const totalMs = (strategy: StrategyReport) => strategy.atLinks[i]!.time.totalMs;
+  const best = Math.min(...strategies.map(totalMs));
+  const [use] = strategies
+    .filter((strategy) => totalMs(strategy) <= 1.02 * best)
     .sort((a, b) => a.atLinks[i]!.measure.cpuMs - b.atLinks[i]!.measure.cpuMs);
   const { measure, time } = use!.atLinks[i]!;
   return {

@@ -1,5 +1,5 @@
+import { CHANGE_STEPS, createPageStatistics, type PageStatistics } from '../../analyze/page-statistics.js';
 import { recommend } from '../../analyze/recommend.js';
-import { CHANGE_STEPS, createSurvey, type Survey } from '../../analyze/survey.js';
 import { loadZstd } from '../../codec/zstd/load.js';
 import { createEncoder } from '../../engine/encode/create-encoder.js';
 import type { Encoder } from '../../engine/encode/encoder.js';
@@ -27,12 +27,12 @@ export const command = defineCommand({
   async run({ values, operands }) {
     checkInputs(operands);
     const { link, json } = values;
-    const survey = createSurvey((await loadZstd()) !== undefined);
-    const summary = await surveyImages(operands, survey, values['page-bytes']);
-    const recommendation = recommend(survey, summary, link, values['page-bytes']);
+    const statistics = createPageStatistics((await loadZstd()) !== undefined);
+    const summary = await analyzeImages(operands, statistics, values['page-bytes']);
+    const recommendation = recommend(statistics, summary, link, values['page-bytes']);
     if (!json) {
       const images = summary.images.map((image) => ({ name: image.name, classes: classesOf(image) }));
-      printOut(`${analysisText(images, summary, survey, link)}\n\n${recommendation.text}\n`);
+      printOut(`${analysisText(images, summary, statistics, link)}\n\n${recommendation.text}\n`);
       return;
     }
     const images = summary.images.map((image) => ({
@@ -41,16 +41,16 @@ export const command = defineCommand({
       bytesIn: image.bytesIn,
     }));
     const { bytesIn, bytesOut, pages, encodeMs, codecs, notes } = summary;
-    const changes = CHANGE_STEPS.map((upTo, i) => ({ upTo, pages: survey.changed[i] }));
-    const { codecs: trials, packings } = survey;
+    const changes = CHANGE_STEPS.map((upTo, i) => ({ upTo, pages: statistics.changed[i] }));
+    const { codecs: trials, packings } = statistics;
     const totals = { bytesIn, bytesOut, pages, encodeMs, codecs };
     printOut(`${JSON.stringify({ ...totals, images, trials, packings, changes, recommendation, notes })}\n`);
   },
 });
 
-async function surveyImages(
+async function analyzeImages(
   paths: readonly string[],
-  survey: Survey,
+  statistics: PageStatistics,
   pageSize: number,
 ): Promise<StreamSummary> {
   const sources: FileSource[] = [];
@@ -59,7 +59,7 @@ async function surveyImages(
   try {
     for (const path of paths) sources.push(openImage(path));
     encoder = await createEncoder(() => {}, {
-      strategy: survey.strategy,
+      strategy: statistics.strategy,
       pageBytes: pageSize,
       indexPages: 2 ** 20,
     });

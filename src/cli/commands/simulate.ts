@@ -81,7 +81,7 @@ async function simulateAll(
       downtimeLimitMs: values['downtime-limit'],
       storageBytesPerSecond: values.storage,
       autoConverge: values['auto-converge'],
-      comesBack: values['return-visit'],
+      isReturnVisit: values['return-visit'],
     },
     links: await simulateLinks(spec, values, costs, signal),
   };
@@ -89,9 +89,9 @@ async function simulateAll(
 
 async function factsOf(spec: GuestSpec, seed: number): Promise<GuestFacts> {
   const guest = await spec.open(seed);
-  const { pages, pageBytes, pagesEach } = guest;
+  const { pages, pageBytes, scale } = guest;
   guest.close();
-  return { name: spec.name, pages, pageBytes, pagesEach };
+  return { name: spec.name, pages, pageBytes, scale };
 }
 
 async function simulateLinks(

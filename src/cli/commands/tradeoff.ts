@@ -1,5 +1,5 @@
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
-import type { MadeBy, TradeoffReport } from '../../analyze/tradeoff/report.js';
+import type { ReportOrigin, TradeoffReport } from '../../analyze/tradeoff/report.js';
 import { measureTradeoff } from '../../analyze/tradeoff/tradeoff.js';
 import { loadZstd } from '../../codec/zstd/load.js';
 import type { AtomicWriter } from '../../image/fs/atomic-file.js';
@@ -75,14 +75,14 @@ async function measure(
     return (user + system) / 1000;
   };
   try {
-    const made = await madeBy(threads, argv);
-    return await measureTradeoff(workloads, { links, threads, made, cpuClock, progress: line.onStep });
+    const origin = await originOf(threads, argv);
+    return await measureTradeoff(workloads, { links, threads, origin, cpuClock, onProgress: line.onStep });
   } finally {
     line.end();
   }
 }
 
-async function madeBy(threads: number, argv: readonly string[]): Promise<MadeBy> {
+async function originOf(threads: number, argv: readonly string[]): Promise<ReportOrigin> {
   return {
     at: new Date().toISOString(),
     command: commandLine('tradeoff', argv),

@@ -7,7 +7,7 @@ import { measureCosts } from '../../simulate/measure-costs.js';
 /** Value of --costs in place of a file name. */
 export const MEASURED = 'measured';
 
-const US_FIELDS = ['copyUs', 'surveyUs', 'lookUpUs', 'similarUs', 'profileUs'] as const;
+const US_FIELDS = ['copyUs', 'scanUs', 'lookupUs', 'similarUs', 'profileUs'] as const;
 const PACK_CODEC = /^(lz4|zstd:([1-9]|1\d|2[0-2]))$/;
 
 /**
@@ -58,7 +58,7 @@ class CostsParser {
         lz4: this.rate('unpackBytesPerMs.lz4', unpack.lz4),
         zstd: this.rate('unpackBytesPerMs.zstd', unpack.zstd),
       },
-      sealBytesPerMs: this.rate('sealBytesPerMs', fields.sealBytesPerMs),
+      encryptBytesPerMs: this.rate('encryptBytesPerMs', fields.encryptBytesPerMs),
     };
   }
 

@@ -48,7 +48,7 @@ function openTrace(folder: string, returnVisit: boolean): OpenGuest {
         'bad-image',
         `${folder}: --return-visit needs two snapshots: at the first visit, and now`,
       );
-    return { spec: traceGuest(folder, opened, { comesBack: returnVisit }), files, close };
+    return { spec: traceGuest(folder, opened, { isReturnVisit: returnVisit }), files, close };
   } catch (error) {
     close();
     throw error;

@@ -13,7 +13,7 @@ import {
 import { parseHTML } from 'linkedom';
 import { escaped, visible } from './escape.js';
 import { leadEnd, placeLabels, type Room, spread, textBox } from './labels.js';
-import type { WayLook } from './palette.js';
+import type { StrategyStyle } from './palette.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 
@@ -36,9 +36,9 @@ export function figure(title: string, caption: string, draw: (size: Size) => str
 }
 
 /** A line for each way, as it looks in every chart. */
-export function wayLines(
+export function strategyLines(
   lines: readonly (readonly { x: number; y: number }[])[],
-  looks: readonly WayLook[],
+  looks: readonly StrategyStyle[],
 ): Markish[] {
   return lines.map((line, i) => {
     const { colour, widthPx, dash } = looks[i]!;

@@ -53,11 +53,11 @@ export function comparisonFigure(at: LinkResults): string {
 
 /** What is to be known of a technique besides its bars, at its name. */
 export function marksOf(result: SimulationResult, best: SimulationResult | undefined): string {
-  const { verified, gaveUp, guestSlowdown } = result;
+  const { verified, limitReached, guestSlowdown } = result;
   return [
     result === best ? '★' : '',
     verified ? '' : '✕',
-    gaveUp === undefined ? '' : '†',
+    limitReached === undefined ? '' : '†',
     guestSlowdown > SLOW ? '‡' : '',
   ].join('');
 }
@@ -151,7 +151,7 @@ function barsOf(
     // Where lines run through the panel, texts keep clear of them.
     textAt: measure.log ? 1 : share(measure.of(result)),
     text: measure.text(measure.of(result)),
-    colour: result === best ? 'var(--good)' : keepsLimit(result) ? 'var(--way-0)' : 'var(--soft)',
+    colour: result === best ? 'var(--good)' : keepsLimit(result) ? 'var(--series-0)' : 'var(--soft)',
   }));
 }
 

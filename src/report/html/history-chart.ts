@@ -32,7 +32,7 @@ export function historyFigure(at: LinkResults, guest: GuestFacts): string {
 }
 
 const LEGEND = `<ul class="legend">${[
-  ['4', 'var(--way-0)', 'pages sent in a round'],
+  ['4', 'var(--series-0)', 'pages sent in a round'],
   ['1.5', 'var(--adaptive)', 'bytes of the round, in whole pages'],
 ]
   .map(
@@ -48,7 +48,7 @@ function draw(size: Size, at: LinkResults, guest: GuestFacts): string {
   const rows = Math.ceil(results.length / columns);
   const cells = results.map((result, i) => ({ result, column: i % columns, row: Math.floor(i / columns) }));
   const pages = cells.flatMap(({ result, ...cell }) =>
-    stretches(result, cell, ({ pages: sent }) => sent * result.pagesEach),
+    stretches(result, cell, ({ pages: sent }) => sent * result.scale),
   );
   const bytes = cells.flatMap(({ result, ...cell }) =>
     stretches(result, cell, (round) => round.bytes / guest.pageBytes),
@@ -78,7 +78,7 @@ function draw(size: Size, at: LinkResults, guest: GuestFacts): string {
       axisY(ticks, { text: countTick, label: null, tickSize: 0 }),
       text(titles, { ...place, text: 'name', frameAnchor: 'top-left', dy: -16, fontWeight: 600 }),
       text(ends, { ...place, text: 'text', frameAnchor: 'bottom-right', dy: 15, fill: 'var(--soft)' }),
-      ruleY(pages, { ...line, stroke: 'var(--way-0)', strokeWidth: 4 }),
+      ruleY(pages, { ...line, stroke: 'var(--series-0)', strokeWidth: 4 }),
       ruleY(bytes, { ...line, stroke: 'var(--adaptive)', strokeWidth: 1.5 }),
     ],
   });

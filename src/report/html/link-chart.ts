@@ -1,7 +1,7 @@
 import { dot } from '@observablehq/plot';
 import { pipelinedTime } from '../../analyze/tradeoff/model.js';
-import type { WayReport, WorkloadReport } from '../../analyze/tradeoff/report.js';
-import { isRaw, rawWay, shortName } from '../terminal/names.js';
+import type { StrategyReport, WorkloadReport } from '../../analyze/tradeoff/report.js';
+import { isRaw, rawStrategy, shortName } from '../terminal/names.js';
 import { rateText } from '../terminal/units.js';
 import {
   axes,
@@ -12,10 +12,10 @@ import {
   labels,
   type Named,
   type Size,
-  wayLines,
+  strategyLines,
 } from './chart.js';
 import { escaped } from './escape.js';
-import { looksOf } from './palette.js';
+import { stylesOf } from './palette.js';
 import { logTicks, msTick } from './ticks.js';
 
 const SAMPLES = 40;
@@ -25,20 +25,24 @@ const RADIUS_PX = 4.5;
 export function linkFigure(workload: WorkloadReport, links: readonly number[]): string {
   const caption =
     'From the first page read to the last one decoded, by the model; where a line is flat, the CPU is what it waits for. ' +
-    'Circles: from that link rate on, sending raw is faster than this way. Dots: where the link decides what is done, as measured.';
+    'Circles: from that link rate on, sending raw is faster than this strategy. Dots: where the link decides what is done, as measured.';
   const after = `<div class="narrow">${evensList(workload, rateDomain(links))}</div>`;
   return figure('Total time against link rate', caption, (size) => draw(size, workload, links), after);
 }
 
 function draw(size: Size, workload: WorkloadReport, links: readonly number[]): string {
   const wide = size.name === 'wide';
-  const looks = looksOf(workload.ways);
+  const looks = stylesOf(workload.strategies);
   const domain = rateDomain(links);
   const rates = ratesOf(domain);
-  const lines = workload.ways.map((way, i) => lineOf(way, looks[i]!.colour, rates, links));
-  const measured = workload.ways.flatMap((way, i) =>
-    way.adaptive
-      ? way.atLinks.map(({ time }, link) => ({ x: links[link]!, y: time.totalMs, colour: looks[i]!.colour }))
+  const lines = workload.strategies.map((strategy, i) => lineOf(strategy, looks[i]!.colour, rates, links));
+  const measured = workload.strategies.flatMap((strategy, i) =>
+    strategy.adaptive
+      ? strategy.atLinks.map(({ time }, link) => ({
+          x: links[link]!,
+          y: time.totalMs,
+          colour: looks[i]!.colour,
+        }))
       : [],
   );
   const evens = breakEvens(workload, domain);
@@ -48,7 +52,7 @@ function draw(size: Size, workload: WorkloadReport, links: readonly number[]): s
     marginLeft: wide ? 64 : 54,
     marginRight: endMargin(
       size,
-      workload.ways.map((way) => shortName(way.name)),
+      workload.strategies.map((strategy) => shortName(strategy.name)),
     ),
     marginTop: 34,
     marginBottom: 44,
@@ -63,7 +67,7 @@ function draw(size: Size, workload: WorkloadReport, links: readonly number[]): s
         },
         { ticks: logTicks(yDomain, 10), text: msTick, label: 'total time' },
       ),
-      wayLines(lines, looks),
+      strategyLines(lines, looks),
       measured.map((mark) => dot([mark], { x: 'x', y: 'y', r: RADIUS_PX, fill: mark.colour })),
       evens.map((mark) =>
         dot([mark], {
@@ -100,12 +104,17 @@ function timeDomain(lines: readonly (readonly Named[])[]): [number, number] {
   return [Math.min(...times) / 2, Math.max(...times) * 1.15];
 }
 
-function lineOf(way: WayReport, colour: string, rates: readonly number[], links: readonly number[]): Named[] {
-  const all = [...rates, ...(way.adaptive ? links : [])].sort((a, b) => a - b);
+function lineOf(
+  strategy: StrategyReport,
+  colour: string,
+  rates: readonly number[],
+  links: readonly number[],
+): Named[] {
+  const all = [...rates, ...(strategy.adaptive ? links : [])].sort((a, b) => a - b);
   return all.map((rate) => ({
-    text: shortName(way.name),
+    text: shortName(strategy.name),
     x: rate,
-    y: Math.max(1e-3, timeAt(way, rate, links)),
+    y: Math.max(1e-3, timeAt(strategy, rate, links)),
     colour,
   }));
 }
@@ -114,7 +123,7 @@ function lineOf(way: WayReport, colour: string, rates: readonly number[], links:
  * Of what does the same at any link, the model's time. What follows the link was measured at some: between them its time is taken
  * to lie on the straight line (both axes logarithmic) from one to the next, outside them it does what it did at the last.
  */
-function timeAt({ adaptive, atLinks }: WayReport, rate: number, links: readonly number[]): number {
+function timeAt({ adaptive, atLinks }: StrategyReport, rate: number, links: readonly number[]): number {
   const model = (i: number) => pipelinedTime(atLinks[i]!.measure, { bitsPerSecond: rate }).totalMs;
   if (!adaptive || rate <= links[0]!) return model(0);
   const next = links.findIndex((link) => link >= rate);
@@ -126,10 +135,10 @@ function timeAt({ adaptive, atLinks }: WayReport, rate: number, links: readonly 
 
 /** Where a way takes as long as raw does. */
 function breakEvens(workload: WorkloadReport, [from, to]: readonly [number, number]): Named[] {
-  const raw = rawWay(workload);
+  const raw = rawStrategy(workload);
   if (!raw) return [];
-  const looks = looksOf(workload.ways);
-  const evens = workload.ways.flatMap(({ name, breakEvenBitsPerSecond: rate }, i) => {
+  const looks = stylesOf(workload.strategies);
+  const evens = workload.strategies.flatMap(({ name, breakEvenBitsPerSecond: rate }, i) => {
     if (rate === undefined || isRaw(name) || !(rate > from && rate < to)) return [];
     const y = pipelinedTime(raw.atLinks[0]!.measure, { bitsPerSecond: rate }).totalMs;
     return [{ text: `${shortName(name)}: ${rateText(rate)}`, x: rate, y, colour: looks[i]!.colour }];

@@ -1,8 +1,8 @@
 // The page's tables: every number that the charts are made of.
 import { type PackingMeasure, type PipelinedTime, perPage } from '../../analyze/tradeoff/model.js';
-import type { WayReport, WorkloadReport } from '../../analyze/tradeoff/report.js';
+import type { StrategyReport, WorkloadReport } from '../../analyze/tradeoff/report.js';
 import { breakEvenText } from '../terminal/advice.js';
-import { rawWay, shortName } from '../terminal/names.js';
+import { rawStrategy, shortName } from '../terminal/names.js';
 import { bytesText, msText, percentText, rateText } from '../terminal/units.js';
 import { scrollTable } from './document.js';
 import { escaped } from './escape.js';
@@ -27,22 +27,22 @@ const WAITS: Readonly<Record<PipelinedTime['bottleneck'], string>> = {
 };
 
 export function numbersTable(workload: WorkloadReport, links: readonly number[]): string {
-  const raw = rawWay(workload);
-  const body = workload.ways.map((way) => {
-    const rows = way.atLinks.map((at, i) => {
+  const raw = rawStrategy(workload);
+  const body = workload.strategies.map((strategy) => {
+    const rows = strategy.atLinks.map((at, i) => {
       const cells = [rateText(links[i]!), ...cellsOf(at.measure, at.time, raw?.atLinks[i]?.time.totalMs)];
-      return `<tr>${i === 0 ? headOf(way) : ''}${cells.map((cell) => `<td>${escaped(cell)}</td>`).join('')}</tr>`;
+      return `<tr>${i === 0 ? headOf(strategy) : ''}${cells.map((cell) => `<td>${escaped(cell)}</td>`).join('')}</tr>`;
     });
     return `<tbody>${rows.join('')}</tbody>`;
   });
   return scrollTable(`All numbers of ${workload.name}`, HEAD, body.join(''));
 }
 
-function headOf(way: WayReport): string {
-  const pays = breakEvenText(way);
+function headOf(strategy: StrategyReport): string {
+  const pays = breakEvenText(strategy);
   const note =
     pays === '' ? '' : `<br><span class="soft">${/\d/.test(pays) ? `pays below ${pays}` : pays}</span>`;
-  return `<th scope="rowgroup" rowspan="${way.atLinks.length}">${escaped(way.name)}${note}</th>`;
+  return `<th scope="rowgroup" rowspan="${strategy.atLinks.length}">${escaped(strategy.name)}${note}</th>`;
 }
 
 function cellsOf(measure: PackingMeasure, time: PipelinedTime, rawMs: number | undefined): string[] {

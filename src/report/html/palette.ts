@@ -1,7 +1,7 @@
 import { isRaw } from '../terminal/names.js';
 
 /** How a way looks in every chart: never by its colour alone. */
-export interface WayLook {
+export interface StrategyStyle {
   readonly colour: string;
   readonly symbol: 'circle' | 'square' | 'diamond' | 'triangle' | 'star' | 'wye' | 'cross';
   readonly dash: string;
@@ -10,19 +10,21 @@ export interface WayLook {
 
 const SYMBOLS = ['square', 'diamond', 'triangle', 'star', 'wye', 'cross'] as const;
 const DASHES = ['none', '6 3', '2 3', '9 3 2 3'];
-/** As many as the style sheet has colours: `--way-0`, … */
+/** As many as the style sheet has colours: `--series-0`, … */
 const COLOURS = 8;
 
 /** One look a way, in their order. */
-export function looksOf(ways: readonly { readonly name: string; readonly adaptive: boolean }[]): WayLook[] {
+export function stylesOf(
+  strategies: readonly { readonly name: string; readonly adaptive: boolean }[],
+): StrategyStyle[] {
   let next = 0;
-  return ways.map(({ name, adaptive }) => {
+  return strategies.map(({ name, adaptive }) => {
     if (isRaw(name)) return { colour: 'var(--raw)', symbol: 'circle', dash: 'none', widthPx: 2.5 };
     if (name === 'adaptive')
       return { colour: 'var(--adaptive)', symbol: 'circle', dash: 'none', widthPx: 3.5 };
     const i = next++;
     return {
-      colour: `var(--way-${i % COLOURS})`,
+      colour: `var(--series-${i % COLOURS})`,
       symbol: SYMBOLS[i % SYMBOLS.length]!,
       dash: DASHES[Math.floor(i / 2) % DASHES.length]!,
       widthPx: adaptive ? 2.5 : 1.75,

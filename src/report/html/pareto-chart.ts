@@ -4,7 +4,7 @@ import type { WorkloadReport } from '../../analyze/tradeoff/report.js';
 import { shortName } from '../terminal/names.js';
 import { rateText } from '../terminal/units.js';
 import { axes, drawn, figure, labels, type Named, type Size } from './chart.js';
-import { looksOf, type WayLook } from './palette.js';
+import { type StrategyStyle, stylesOf } from './palette.js';
 import { bytesTick, bytesTicks, logTicks, trimmed } from './ticks.js';
 
 const RADIUS_PX = 5;
@@ -12,7 +12,7 @@ const RADIUS_PX = 5;
 const MIN_CPU_US = 0.01;
 
 interface Point extends Named {
-  readonly look: WayLook;
+  readonly look: StrategyStyle;
   readonly onFront: boolean;
   readonly adaptive: boolean;
 }
@@ -69,24 +69,26 @@ function mark(point: Point) {
   return dot([point], { x: 'x', y: 'y', symbol: look.symbol, r: RADIUS_PX, fill: colour });
 }
 
-function pointsOf({ ways }: WorkloadReport, links: readonly number[]): Point[] {
-  const looks = looksOf(ways);
-  return ways.flatMap((way, i) => {
+function pointsOf({ strategies }: WorkloadReport, links: readonly number[]): Point[] {
+  const looks = stylesOf(strategies);
+  return strategies.flatMap((strategy, i) => {
     const look = looks[i]!;
-    const all = way.atLinks.map(({ measure }, link) => ({
+    const all = strategy.atLinks.map(({ measure }, link) => ({
       x: Math.max(MIN_CPU_US, perPage(measure).cpuUs),
       y: measure.bytesOut,
       links: [links[link]!],
     }));
-    return (way.adaptive ? merged(all) : all.slice(0, 1)).map(({ x, y, links: at }) => ({
+    return (strategy.adaptive ? merged(all) : all.slice(0, 1)).map(({ x, y, links: at }) => ({
       x,
       y,
       text:
-        way.adaptive && links.length > 1 ? `${shortName(way.name)}, ${ratesText(at)}` : shortName(way.name),
+        strategy.adaptive && links.length > 1
+          ? `${shortName(strategy.name)}, ${ratesText(at)}`
+          : shortName(strategy.name),
       colour: look.colour,
       look,
-      onFront: way.onFront && !way.adaptive,
-      adaptive: way.adaptive,
+      onFront: strategy.onFront && !strategy.adaptive,
+      adaptive: strategy.adaptive,
     }));
   });
 }

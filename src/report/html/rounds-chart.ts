@@ -2,8 +2,8 @@ import { dot } from '@observablehq/plot';
 import type { WorkloadReport } from '../../analyze/tradeoff/report.js';
 import { shortName } from '../terminal/names.js';
 import { rateText } from '../terminal/units.js';
-import { axes, drawn, endLabels, endMargin, figure, type Named, type Size, wayLines } from './chart.js';
-import { looksOf } from './palette.js';
+import { axes, drawn, endLabels, endMargin, figure, type Named, type Size, strategyLines } from './chart.js';
+import { stylesOf } from './palette.js';
 import { bytesTick, powerTicks } from './ticks.js';
 
 const RADIUS_PX = 3.5;
@@ -13,7 +13,7 @@ const MIN_BYTES = 64;
 /** Bytes of each image of a series; nothing where there is only one. */
 export function roundsFigure(workload: WorkloadReport, links: readonly number[]): string {
   if (workload.rounds.length < 2) return '';
-  const follows = workload.ways.some(({ adaptive }) => adaptive)
+  const follows = workload.strategies.some(({ adaptive }) => adaptive)
     ? ` What follows the link: at ${rateText(links[0]!)}.`
     : '';
   const caption = `What each image of the series weighs on the wire, after the ones before it have been sent.${follows}`;
@@ -21,12 +21,12 @@ export function roundsFigure(workload: WorkloadReport, links: readonly number[])
 }
 
 function draw(size: Size, workload: WorkloadReport): string {
-  const { name, ways, rounds } = workload;
+  const { name, strategies, rounds } = workload;
   const wide = size.name === 'wide';
-  const looks = looksOf(ways);
-  const lines: Named[][] = ways.map((way, i) =>
+  const looks = stylesOf(strategies);
+  const lines: Named[][] = strategies.map((strategy, i) =>
     rounds.map(({ bytesOut }, round) => ({
-      text: shortName(way.name),
+      text: shortName(strategy.name),
       x: round,
       y: Math.max(MIN_BYTES, bytesOut[i]!),
       colour: looks[i]!.colour,
@@ -42,7 +42,7 @@ function draw(size: Size, workload: WorkloadReport): string {
     marginLeft: wide ? 76 : 64,
     marginRight: endMargin(
       size,
-      workload.ways.map((way) => shortName(way.name)),
+      workload.strategies.map((strategy) => shortName(strategy.name)),
     ),
     marginTop: 34,
     marginBottom: 44,
@@ -57,7 +57,7 @@ function draw(size: Size, workload: WorkloadReport): string {
         },
         { ticks: yTicks, text: bytesTick, label: 'bytes to send' },
       ),
-      wayLines(lines, looks),
+      strategyLines(lines, looks),
       lines.map((line, i) =>
         dot(line, { x: 'x', y: 'y', r: RADIUS_PX, symbol: looks[i]!.symbol, fill: looks[i]!.colour }),
       ),

@@ -15,10 +15,10 @@ import {
 } from '../terminal/simulation.js';
 import { bytesText, msText, rateText } from '../terminal/units.js';
 import { comparisonFigure, marksOf } from './comparison-chart.js';
+import { deferredFigure } from './deferred-figure.js';
 import { footer, htmlPage, scrollTable } from './document.js';
 import { escaped } from './escape.js';
 import { historyFigure } from './history-chart.js';
-import { leftFigure } from './left-figure.js';
 
 const HEAD = [
   'technique',
@@ -60,7 +60,7 @@ ${conclusionLines(at)
   .join('')}
 ${comparisonFigure(at)}
 ${historyFigure(at, guest)}
-${leftFigure(at)}
+${deferredFigure(at)}
 <h3>All numbers</h3>
 ${numbers(at)}
 </section>`;
@@ -102,8 +102,8 @@ function numbers({ link, results }: LinkResults): string {
       result.strategy,
       ...figuresOf(result),
       result.verified ? 'yes' : 'no',
-      Math.round(result.pagesSent * result.pagesEach).toLocaleString('en'),
-      Math.round(result.comparedPages * result.pagesEach).toLocaleString('en'),
+      Math.round(result.pagesSent * result.scale).toLocaleString('en'),
+      Math.round(result.comparedPages * result.scale).toLocaleString('en'),
     ];
     const name = `${result.technique} ${marksOf(result, best)}`.trim();
     const remarks = `<td class="words">${escaped(remarksOf(result))}</td>`;
@@ -134,27 +134,27 @@ function costsTable(costs: Costs): string {
     Object.entries(values).map(([key, value]) => [`${name} ${key}`, text(value)] as const);
   const {
     copyUs,
-    surveyUs,
-    lookUpUs,
+    scanUs,
+    lookupUs,
     similarUs,
     profileUs,
     encodeUs,
     decodeUs,
     packBytesPerMs,
     unpackBytesPerMs,
-    sealBytesPerMs,
+    encryptBytesPerMs,
   } = costs;
   const rows = [
     ['copy', us(copyUs)],
-    ['survey', us(surveyUs)],
-    ['look up', us(lookUpUs)],
+    ['survey', us(scanUs)],
+    ['look up', us(lookupUs)],
     ['find similar', us(similarUs)],
     ['profile', us(profileUs)],
     ...each('encode', encodeUs, us),
     ...each('decode', decodeUs, us),
     ...each('pack', packBytesPerMs, rate),
     ...each('unpack', unpackBytesPerMs, rate),
-    ['seal', rate(sealBytesPerMs)],
+    ['seal', rate(encryptBytesPerMs)],
   ] as const;
   const body = rows.map(
     ([name, value]) => `<tr><th scope="row">${escaped(name)}</th><td>${escaped(value)}</td></tr>`,

@@ -6,8 +6,8 @@ export const STYLE = `
   color-scheme: light dark;
   --page: #ffffff; --card: #f4f6f8; --text: #1b1f24; --soft: #57606a; --edge: #d5dae0; --accent: #0b57b0; --good: #1a6b2c;
   --raw: #57606a; --adaptive: #b3261e;
-  --way-0: #1565c0; --way-1: #2e7d32; --way-2: #8a4b00; --way-3: #6a3fb5;
-  --way-4: #00707f; --way-5: #a8327a; --way-6: #5b6b00; --way-7: #7a4f3a;
+  --series-0: #1565c0; --series-1: #2e7d32; --series-2: #8a4b00; --series-3: #6a3fb5;
+  --series-4: #00707f; --series-5: #a8327a; --series-6: #5b6b00; --series-7: #7a4f3a;
   --codec-zero: #e6e9ed; --codec-fill: #c3cad3; --codec-unchanged: #b9dfc3; --codec-same-as: #5aa873;
   --codec-xbzrle: #8d5cc4; --codec-similar: #c9a6e6; --codec-rle: #f4cf5e; --codec-zero-aware: #ee9f43; --codec-wkdm: #b8621b;
   --codec-lz4: #7db4e6; --codec-zstd: #2767ad; --codec-raw: #c62f26;
@@ -16,8 +16,8 @@ export const STYLE = `
   :root {
     --page: #12161b; --card: #1c2229; --text: #e6eaef; --soft: #a3adb8; --edge: #363f49; --accent: #7fb6ff; --good: #7bd68d;
     --raw: #aab3bd; --adaptive: #ff8a7a;
-    --way-0: #7ab8ff; --way-1: #79cf7d; --way-2: #f0b060; --way-3: #c3a6ff;
-    --way-4: #5fd0e6; --way-5: #ff9ad1; --way-6: #c7d84f; --way-7: #e0b39c;
+    --series-0: #7ab8ff; --series-1: #79cf7d; --series-2: #f0b060; --series-3: #c3a6ff;
+    --series-4: #5fd0e6; --series-5: #ff9ad1; --series-6: #c7d84f; --series-7: #e0b39c;
     --codec-zero: #2a313a; --codec-fill: #515c69; --codec-unchanged: #2f6340; --codec-same-as: #58b277;
     --codec-xbzrle: #a276dc; --codec-similar: #6b4a94; --codec-rle: #e6c04a; --codec-zero-aware: #d98a30; --codec-wkdm: #a4561a;
     --codec-lz4: #8cc4f5; --codec-zstd: #3d7fc9; --codec-raw: #e5574c;
@@ -57,12 +57,12 @@ ${CODEC_RULES}
 .legend svg.swatch { flex: none; width: 14px; height: 14px; margin-top: 4px; }
 .swatch.filled { outline: 1px solid var(--edge); }
 .advice.four { grid-template-columns: repeat(auto-fill, minmax(min(100%, 220px), 1fr)); }
-.left { list-style: none; margin: 0; padding: 0; display: grid; gap: 14px 32px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 400px), 1fr)); }
-.left > li > svg { width: 100%; height: 12px; background: var(--card); border: 1px solid var(--edge); }
-.left + p { margin-top: 14px; }
-.left ul { list-style: none; margin: 4px 0 0; padding: 0; display: flex; flex-wrap: wrap; gap: 2px 20px; font-size: 14px; }
-.left ul li { display: flex; gap: 8px; }
-.left svg.swatch { flex: none; width: 14px; height: 14px; margin-top: 4px; }
+.deferred { list-style: none; margin: 0; padding: 0; display: grid; gap: 14px 32px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 400px), 1fr)); }
+.deferred > li > svg { width: 100%; height: 12px; background: var(--card); border: 1px solid var(--edge); }
+.deferred + p { margin-top: 14px; }
+.deferred ul { list-style: none; margin: 4px 0 0; padding: 0; display: flex; flex-wrap: wrap; gap: 2px 20px; font-size: 14px; }
+.deferred ul li { display: flex; gap: 8px; }
+.deferred svg.swatch { flex: none; width: 14px; height: 14px; margin-top: 4px; }
 details { margin-top: 16px; }
 summary { cursor: pointer; color: var(--accent); }
 .scroll { overflow-x: auto; border: 1px solid var(--edge); border-radius: 8px; margin-top: 8px; }

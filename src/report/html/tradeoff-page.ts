@@ -1,4 +1,4 @@
-import type { Advice, MadeBy, TradeoffReport, WorkloadReport } from '../../analyze/tradeoff/report.js';
+import type { Advice, ReportOrigin, TradeoffReport, WorkloadReport } from '../../analyze/tradeoff/report.js';
 import { ceilingText, costText, factsText, TERMS } from '../terminal/advice.js';
 import { useText } from '../terminal/names.js';
 import { bytesText, rateText } from '../terminal/units.js';
@@ -12,17 +12,17 @@ import { roundsFigure } from './rounds-chart.js';
 
 /** A report as one HTML page that needs nothing besides: no network, no script. */
 export function renderPage(report: TradeoffReport): string {
-  const { workloads, links, made } = report;
+  const { workloads, links, origin } = report;
   const sections = workloads.map((workload, i) => section(workload, links, i));
   const title = 'What does packing cost, and what does it save?';
   const main = `<header><h1>${title}</h1>
-<p>Overhead against transfer size of ${workloads.length === 1 ? 'one workload' : `${workloads.length} workloads`}, measured on ${escaped(made.cpu)} with ${threadsText(made)} packing.</p>
+<p>Overhead against transfer size of ${workloads.length === 1 ? 'one workload' : `${workloads.length} workloads`}, measured on ${escaped(origin.cpu)} with ${threadsText(origin)} packing.</p>
 ${workloads.length > 1 ? contents(workloads) : ''}</header>
 ${sections.join('\n')}`;
   return htmlPage({
     title: [...workloads.map(({ name }) => name), 'pageferry tradeoff'].join(', '),
     main,
-    foot: foot(made),
+    foot: foot(origin),
   });
 }
 
@@ -57,22 +57,22 @@ function card(advice: Advice, bytesIn: number): string {
   return `<li><p class="at">at ${rateText(linkBitsPerSecond)}</p><p class="use">${escaped(useText(use))}${gain}</p><p>${cost}</p></li>`;
 }
 
-function foot(made: MadeBy): string {
+function foot(origin: ReportOrigin): string {
   const facts: [string, string][] = [
-    ['command', made.command],
-    ['made', made.at.replace('T', ' ').replace(/(:\d\d)(?:\.\d+)?Z$/, '$1 UTC')],
-    ['pageferry', made.version],
-    ['runtime', made.runtime],
-    ['zstd', made.zstd ?? 'none at hand'],
+    ['command', origin.command],
+    ['made', origin.at.replace('T', ' ').replace(/(:\d\d)(?:\.\d+)?Z$/, '$1 UTC')],
+    ['pageferry', origin.version],
+    ['runtime', origin.runtime],
+    ['zstd', origin.zstd ?? 'none at hand'],
     [
       'machine',
-      `${made.cpu}, ${made.cores} ${made.cores === 1 ? 'core' : 'cores'}, ${bytesText(made.memoryBytes)}, ${made.platform}`,
+      `${origin.cpu}, ${origin.cores} ${origin.cores === 1 ? 'core' : 'cores'}, ${bytesText(origin.memoryBytes)}, ${origin.platform}`,
     ],
-    ['packing', threadsText(made)],
+    ['packing', threadsText(origin)],
   ];
   return footer(facts);
 }
 
-function threadsText({ threads }: MadeBy): string {
+function threadsText({ threads }: ReportOrigin): string {
   return `${threads} ${threads === 1 ? 'thread' : 'threads'}`;
 }

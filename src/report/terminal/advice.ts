@@ -1,5 +1,5 @@
 // What a report says in words; the terminal and the page say the same.
-import type { Advice, WayReport, WorkloadReport } from '../../analyze/tradeoff/report.js';
+import type { Advice, StrategyReport, WorkloadReport } from '../../analyze/tradeoff/report.js';
 import { isRaw, useText } from './names.js';
 import { bytesText, msText, rateText } from './units.js';
 
@@ -24,8 +24,8 @@ export const TERMS =
   'raw: pages as they are, but none that is all zero, repeated or unchanged; "instead of": every byte of every image, as it is';
 
 /** From which link rate on packing does not pay, and what goes on paying longest below it. */
-export function ceilingText({ ways }: WorkloadReport): string {
-  const packing = ways.filter(
+export function ceilingText({ strategies }: WorkloadReport): string {
+  const packing = strategies.filter(
     ({ name, breakEvenBitsPerSecond }) => breakEvenBitsPerSecond !== undefined && !isRaw(name),
   );
   if (packing.length === 0) return '';
@@ -33,12 +33,12 @@ export function ceilingText({ ways }: WorkloadReport): string {
   const rate = last.breakEvenBitsPerSecond!;
   if (rate === 0) return 'send raw at any rate: no packing makes these pages fewer bytes';
   if (rate === Infinity) return `at any rate ${last.name} pays: it takes no longer than sending raw`;
-  const self = ways.some(({ adaptive }) => adaptive) ? '; adaptive turns to it by itself' : '';
+  const self = strategies.some(({ adaptive }) => adaptive) ? '; adaptive turns to it by itself' : '';
   return `above ${rateText(rate)} send raw (up to there ${last.name} pays)${self}`;
 }
 
 /** "1.86 Gbit/s", "never", "always"; nothing for what turns raw by itself. */
-export function breakEvenText({ name, breakEvenBitsPerSecond }: WayReport): string {
+export function breakEvenText({ name, breakEvenBitsPerSecond }: StrategyReport): string {
   if (breakEvenBitsPerSecond === undefined || isRaw(name)) return '';
   if (breakEvenBitsPerSecond === 0) return 'never pays';
   return breakEvenBitsPerSecond === Infinity ? 'always pays' : rateText(breakEvenBitsPerSecond);

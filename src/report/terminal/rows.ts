@@ -16,10 +16,10 @@ export interface TradeoffRow {
 
 export function tradeoffRows({ links, workloads }: TradeoffReport): TradeoffRow[] {
   return workloads.flatMap((workload) =>
-    workload.ways.flatMap((way) =>
-      way.atLinks.map(({ measure, time }, i) => ({
+    workload.strategies.flatMap((strategy) =>
+      strategy.atLinks.map(({ measure, time }, i) => ({
         workload: workload.name,
-        strategy: way.name,
+        strategy: strategy.name,
         link: links[i]!,
         bytesIn: measure.bytesIn,
         bytesOut: measure.bytesOut,

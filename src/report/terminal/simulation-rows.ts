@@ -3,7 +3,7 @@ import type { Conditions, SimulationReport } from './simulation.js';
 
 /** A row has all of its result but what only a page shows, and the link by its parts. */
 type OfResult = Omit<SimulationResult, 'link' | 'history' | 'pagesSent'>;
-type OfConditions = Pick<Conditions, 'threads' | 'storageBytesPerSecond' | 'autoConverge' | 'comesBack'>;
+type OfConditions = Pick<Conditions, 'threads' | 'storageBytesPerSecond' | 'autoConverge' | 'isReturnVisit'>;
 
 /** A technique at a link: a row of `simulate --json`. Times in ms, and virtual. */
 export interface SimulationRow extends OfResult, OfConditions {
@@ -30,11 +30,11 @@ export function simulationRows({ links, conditions }: SimulationReport): Simulat
       verified: result.verified,
       comparedPages: result.comparedPages,
       faults: result.faults,
-      ...(result.gaveUp !== undefined && { gaveUp: result.gaveUp }),
+      ...(result.limitReached !== undefined && { limitReached: result.limitReached }),
       ...(result.failed !== undefined && { failed: result.failed }),
       guest: result.guest,
       pages: result.pages,
-      pagesEach: result.pagesEach,
+      scale: result.scale,
       seed: result.seed,
       rttMs: link.rttMs,
       ...(link.cut && {
@@ -44,7 +44,7 @@ export function simulationRows({ links, conditions }: SimulationReport): Simulat
       threads: conditions.threads,
       storageBytesPerSecond: conditions.storageBytesPerSecond,
       autoConverge: conditions.autoConverge,
-      comesBack: conditions.comesBack,
+      isReturnVisit: conditions.isReturnVisit,
       costs: result.costs,
     })),
   );

@@ -21,7 +21,7 @@ export interface GuestFacts {
   readonly pages: number;
   readonly pageBytes: number;
   /** Pages of the real guest that each of these stands for. */
-  readonly pagesEach: number;
+  readonly scale: number;
 }
 
 /** What holds for all of a report's migrations. */
@@ -33,7 +33,7 @@ export interface Conditions {
   readonly storageBytesPerSecond: number;
   readonly autoConverge: boolean;
   /** Whether the destination kept the guest as it once was. */
-  readonly comesBack: boolean;
+  readonly isReturnVisit: boolean;
 }
 
 export interface LinkResults {
@@ -78,10 +78,10 @@ export function bestOf(results: readonly SimulationResult[]): SimulationResult |
 }
 
 export function remarksOf(result: SimulationResult): string {
-  const { failed, gaveUp, verified, faults } = result;
+  const { failed, limitReached, verified, faults } = result;
   const said = [
     failed === undefined ? '' : `failed: ${failed}`,
-    gaveUp ?? '',
+    limitReached ?? '',
     verified && !keepsLimit(result) ? 'over the downtime limit' : '',
     faults > 0
       ? `the guest waited for ${faults.toLocaleString('en')} ${faults === 1 ? 'page' : 'pages'}`
@@ -91,10 +91,10 @@ export function remarksOf(result: SimulationResult): string {
 }
 
 /** "write-heavy: 256.0 MiB, 65536 pages of 4 KiB" */
-export function guestText({ name, pages, pageBytes, pagesEach }: GuestFacts): string {
-  const size = bytesText(pages * pagesEach * pageBytes);
+export function guestText({ name, pages, pageBytes, scale }: GuestFacts): string {
+  const size = bytesText(pages * scale * pageBytes);
   const held = `${pages} pages of ${pageBytes / 1024} KiB`;
-  const each = Number(pagesEach.toPrecision(6));
+  const each = Number(scale.toPrecision(6));
   return `${name}: ${size}, ${held}${each > 1 ? `, each of which stands for ${each}` : ''}`;
 }
 
@@ -107,14 +107,14 @@ export function linkText({ bitsPerSecond, rttMs, cut }: LinkSpec): string {
 }
 
 export function conditionsText(conditions: Conditions): string {
-  const { seed, downtimeLimitMs, threads, storageBytesPerSecond, autoConverge, comesBack } = conditions;
+  const { seed, downtimeLimitMs, threads, storageBytesPerSecond, autoConverge, isReturnVisit } = conditions;
   return [
     `downtime limit ${downtimeLimitMs} ms`,
     `seed ${seed}`,
     `${threads} ${threads === 1 ? 'thread' : 'threads'} at each host`,
     `shared storage ${Number((storageBytesPerSecond / 1e6).toPrecision(3))} MB/s`,
     ...(autoConverge ? ['auto-converge'] : []),
-    ...(comesBack ? ['back at a host that kept its first snapshot'] : []),
+    ...(isReturnVisit ? ['back at a host that kept its first snapshot'] : []),
   ].join(', ');
 }
 

@@ -1,13 +1,13 @@
 import { type PackingMeasure, perPage } from '../../analyze/tradeoff/model.js';
-import type { TradeoffReport, WayReport, WorkloadReport } from '../../analyze/tradeoff/report.js';
+import type { StrategyReport, TradeoffReport, WorkloadReport } from '../../analyze/tradeoff/report.js';
 import { adviceText, breakEvenText, ceilingText, factsText, TERMS } from './advice.js';
 import { table } from './table.js';
 import { msText, rateText } from './units.js';
 
 /** What a terminal shows: the advice first, then the numbers that it comes from. */
-export function summaryText({ made, links, workloads }: TradeoffReport): string {
+export function summaryText({ origin, links, workloads }: TradeoffReport): string {
   const parts = workloads.map((workload) => workloadText(workload, links));
-  const { runtime, cpu, cores, threads, zstd } = made;
+  const { runtime, cpu, cores, threads, zstd } = origin;
   const machine = `${cpu}, ${cores} cores, ${threads} ${threads === 1 ? 'thread' : 'threads'} packing, ${runtime}, zstd: ${zstd ?? 'none'}`;
   return `${[...parts, `${TERMS}\n${machine}`].join('\n\n')}\n`;
 }
@@ -18,20 +18,20 @@ function workloadText(workload: WorkloadReport, links: readonly number[]): strin
     ceilingText(workload),
   ];
   const head = ['way', 'µs CPU a page', 'bytes left', ...links.map(rateText), 'pays below'];
-  const rows = workload.ways.map((way) => [
-    way.name,
+  const rows = workload.strategies.map((strategy) => [
+    strategy.name,
     rangeOf(
-      way,
+      strategy,
       (measure) => perPage(measure).cpuUs,
       (us) => us.toFixed(2),
     ),
     `${rangeOf(
-      way,
+      strategy,
       ({ bytesIn, bytesOut }) => (bytesIn === 0 ? 0 : (100 * bytesOut) / bytesIn),
       (share) => share.toFixed(1),
     )} %`,
-    ...way.atLinks.map(({ time }) => msText(time.totalMs)),
-    breakEvenText(way),
+    ...strategy.atLinks.map(({ time }) => msText(time.totalMs)),
+    breakEvenText(strategy),
   ]);
   const advice = said.filter((line) => line !== '').map((line) => `  ${line}`);
   return `${workload.name}: ${factsText(workload)}\n${advice.join('\n')}\n\n${table(head, rows)}`;
@@ -39,11 +39,11 @@ function workloadText(workload: WorkloadReport, links: readonly number[]): strin
 
 /** A number of a way, or from where to where it goes as the link changes. */
 function rangeOf(
-  way: WayReport,
+  strategy: StrategyReport,
   value: (measure: PackingMeasure) => number,
   text: (value: number) => string,
 ): string {
-  const values = way.atLinks.map(({ measure }) => value(measure));
+  const values = strategy.atLinks.map(({ measure }) => value(measure));
   const [least, most] = [text(Math.min(...values)), text(Math.max(...values))];
   return least === most ? least : `${least}–${most}`;
 }

@@ -1,17 +1,17 @@
 import { hashOf, Random } from '../random.js';
 
-/** Kinds of content, after what guests' memory is made of. */
+/** Kinds of page content in guest memory. */
 export const CONTENTS = ['zero', 'text', 'pointers', 'code', 'random'] as const;
 export type Content = (typeof CONTENTS)[number];
 
-/** Of each kind, so many different beginnings of pages are made; a page is one of them, and then its own. */
+/** Templates of each kind; a page is one of them with some words of its own. */
 const TEMPLATES = 64;
 const WORDS =
   'page memory guest host link dirty round copy frame cache block queue thread time state write read zero kernel user file index table key value lock'.split(
     ' ',
   );
 
-/** Fills pages with content that is always the same for the same kind, page, and version. */
+/** Generates page content; the same seed, kind, page and version give the same bytes. */
 export class ContentMaker {
   private readonly templates = new Map<Content, Uint8Array[]>();
 
@@ -21,8 +21,8 @@ export class ContentMaker {
   ) {}
 
   /**
-   * Version 0 is what the page had at first, and all that are like the same one; each later version changes a few words of what the
-   * one before had.
+   * Fills `into`. Version 0 is the initial content, equal for pages with the same `like`; each later version
+   * changes a few words.
    */
   fill(into: Uint8Array, kind: Content, page: number, version: number, like = page): void {
     const random = new Random(hashOf(hashOf(this.seed, like), 1));
@@ -30,10 +30,10 @@ export class ContentMaker {
     else if (kind === 'random') fillRandom(into, random);
     else {
       into.set(this.template(kind, random.below(TEMPLATES)));
-      // A page of its own: some words that no other page has.
+      // Words that no other page has.
       scatter(into, random, 24);
     }
-    // What a page becomes depends on its last versions only as far back as it is worth.
+    // Only the last versions count, so that a page costs the same however often it was written.
     for (let back = Math.max(1, version - 3); back <= version; back++) {
       const change = new Random(hashOf(hashOf(this.seed ^ 0x5bd1e995, page), back));
       scatter(into, change, 4 + change.below(24));
@@ -52,7 +52,7 @@ export class ContentMaker {
   }
 }
 
-/** Words of eight bytes at places that follow no pattern. */
+/** Writes random 8-byte words at random positions. */
 function scatter(into: Uint8Array, random: Random, count: number): void {
   const view = new DataView(into.buffer, into.byteOffset, into.length);
   for (let n = 0; n < count; n++) {
@@ -87,7 +87,7 @@ function makeTemplate(kind: Content, random: Random, pageBytes: number): Uint8Ar
       view.setUint32(at + 24, random.below(4), true);
     }
   } else if (kind === 'code') {
-    // Few different instructions, many different operands.
+    // Few instructions, many operands.
     for (let at = 0; at < pageBytes; at += 4)
       view.setUint32(at, (OPCODES[random.below(OPCODES.length)]! << 24) | random.below(4096), true);
   }

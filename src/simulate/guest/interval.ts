@@ -1,17 +1,17 @@
 import type { Access } from '../guest.js';
 import { hashOf } from '../random.js';
 
-/** Pages that are read for each that is written, close to it: what post-copy may have to wait for. A guess. */
-const READS_A_WRITE = 3;
+/** Assumed reads close by before each write; post-copy waits for them. A guess. */
+const READS_PER_WRITE = 3;
 const NEAR_PAGES = 64;
 
-/** Which stretch of a guest's time it is, and what is known of it: only which pages it changed. */
+/** An interval of guest time, of which only the changed pages are known. */
 export interface IntervalSettings {
   readonly seed: number;
-  /** Counted from 0; with the seed, it says when each page is written. */
+  /** Number of the interval, from 0; with the seed it determines the time of every write. */
   readonly number: number;
   readonly ms: number;
-  /** Pages that are different at its end. */
+  /** Pages that differ at its end. */
   readonly changed: ArrayLike<number>;
   /** Pages of the guest. */
   readonly pages: number;
@@ -23,8 +23,8 @@ interface Write {
 }
 
 /**
- * A stretch of a guest's time of which only the outcome is known, played: every page that it changed is written once, at a time that
- * the seed gives; before each write come reads close by.
+ * Replays an interval of which only the outcome is known: every changed page is written once, at a time given
+ * by the seed, after reads close by.
  */
 export class Interval {
   private readonly writes: readonly Write[];
@@ -41,18 +41,18 @@ export class Interval {
   }
 
   /**
-   * Plays up to `toMs`; `written` hears of each write that was done. Returns `toMs`, or the time of the access that could not be done,
-   * which comes first the next time; undefined when no writes are left.
+   * Replays up to `toMs` and calls `onWrite` for each write. Returns `toMs`, or the time of an access that
+   * was refused; the next call starts with it. Undefined when no writes are left.
    */
-  run(toMs: number, access: Access, written: (page: number) => void): number | undefined {
+  run(toMs: number, access: Access, onWrite: (page: number) => void): number | undefined {
     for (;;) {
       const write = this.writes[this.next];
       if (!write) return undefined;
       if (write.atMs >= toMs) return toMs;
-      for (; this.readsDone < READS_A_WRITE; this.readsDone++)
+      for (; this.readsDone < READS_PER_WRITE; this.readsDone++)
         if (!access(this.near(write.page), false)) return write.atMs;
       if (!access(write.page, true)) return write.atMs;
-      written(write.page);
+      onWrite(write.page);
       this.readsDone = 0;
       this.next++;
     }
@@ -60,12 +60,15 @@ export class Interval {
 
   private near(page: number): number {
     const { seed, number, pages } = this.settings;
-    const place = hashOf(hashOf(seed, page), number * READS_A_WRITE + this.readsDone);
-    return Math.min(pages - 1, Math.max(0, page - NEAR_PAGES / 2 + (place % NEAR_PAGES)));
+    const hash = hashOf(hashOf(seed, page), number * READS_PER_WRITE + this.readsDone);
+    return Math.min(pages - 1, Math.max(0, page - NEAR_PAGES / 2 + (hash % NEAR_PAGES)));
   }
 }
 
-/** Adds the pages of two stretches of memory that differ to `to`; `first` is the number of the stretches' first page. */
+/**
+ * Appends the numbers of the pages that differ between two buffers to `to`; `first` is the number of the
+ * first page.
+ */
 export function addDiffering(
   to: number[],
   a: Uint8Array,

@@ -3,24 +3,27 @@ import type { PageBytes } from '../../stream/format.js';
 import { type Access, type Guest, type GuestSpec, NO_BLOCKS, STATE_BYTES } from '../guest.js';
 import { addDiffering, Interval } from './interval.js';
 
-/** A program of this process, at work in a memory of its own. */
+/** A program in this process that works in a memory of its own. */
 export interface Program {
-  /** Its memory, or what gives it as it is now; whole pages of 4 KiB. */
+  /** The memory, or a function that returns its current bytes; whole pages of 4 KiB. */
   readonly memory: WebAssembly.Memory | (() => Uint8Array);
-  /** Has it work for a while. Nothing else may write to its memory. */
+  /** Runs one step. Nothing else may write to the memory. */
   step(): void;
+  /** Called at the end of the migration. */
   close?(): void;
 }
 
-/** How to play a program as a guest. */
+/** Options of a guest made from a program. */
 export interface ProgramOptions {
+  /** Name of the guest. */
   readonly name: string;
-  /** Starts the program anew, for one migration; the seed is the migration's, and may be ignored. */
+  /** Starts the program for one migration. The seed is the migration’s and may be ignored. */
   open(seed: number): Program | Promise<Program>;
-  /** Guest time that a step stands for; default 100 ms. */
+  /** Guest time of a step, in ms; default 100. */
   readonly stepMs?: number;
-  /** Room to grow: most pages of 4 KiB that the memory may come to have; as many as it has at the start unless said. */
+  /** Maximum memory, in pages of 4 KiB; default its size at the start. */
   readonly maxPages?: number;
+  /** Registers and device state, in bytes; default 64 KiB. */
   readonly stateBytes?: number;
 }
 
@@ -28,9 +31,9 @@ const PAGE: PageBytes = 4096;
 const CHUNK_BYTES = 1024 * PAGE;
 
 /**
- * A live program as a guest. The guest's memory is a copy of the program's. When guest time enters a step, the program takes that step
- * for real; every page that differs afterwards is written once, at a time of the step that the seed gives, after reads close by. So a
- * program that does the same each time is a guest that does, however long its steps take.
+ * Creates a guest from a live program. When guest time enters a step, the program runs that step for real;
+ * every page that then differs is written once, at a time within the step given by the seed, after reads
+ * close by. A deterministic program gives a deterministic guest, however long its steps take.
  */
 export function programGuest(options: ProgramOptions): GuestSpec {
   const { name, stepMs = 100, stateBytes = STATE_BYTES, maxPages = 0 } = options;
@@ -46,7 +49,7 @@ export function programGuest(options: ProgramOptions): GuestSpec {
       if (start === 0 || start % PAGE !== 0)
         throw new PageferryError(
           'bad-argument',
-          `${name}: a memory of ${start} bytes, expected whole pages of ${PAGE}`,
+          `${name}: memory has ${start} bytes, expected whole pages of ${PAGE}`,
         );
       const pages = Math.max(start / PAGE, maxPages);
       return new ProgramGuest({ name, program, bytes, pages, stepMs, stateBytes, seed });
@@ -67,14 +70,14 @@ interface ProgramSettings {
 class ProgramGuest implements Guest {
   readonly name: string;
   readonly pageBytes = PAGE;
-  readonly pagesEach = 1;
+  readonly scale = 1;
   readonly pages: number;
   readonly stateBytes: number;
   readonly blockOf = NO_BLOCKS.blockOf;
   readonly readBlock = NO_BLOCKS.readBlock;
-  private readonly shadow: Uint8Array;
-  /** Pages that the program's memory has now; those beyond are free. */
-  private held: number;
+  private readonly copy: Uint8Array;
+  /** Pages of the program’s memory now; the others are free. */
+  private usedPages: number;
   private number = -1;
   private interval: Interval | undefined;
 
@@ -83,17 +86,17 @@ class ProgramGuest implements Guest {
     this.name = name;
     this.pages = pages;
     this.stateBytes = stateBytes;
-    this.shadow = new Uint8Array(pages * PAGE);
-    this.held = bytes().length / PAGE;
-    this.shadow.set(bytes());
+    this.copy = new Uint8Array(pages * PAGE);
+    this.usedPages = bytes().length / PAGE;
+    this.copy.set(bytes());
   }
 
   run(toMs: number, access: Access): number {
     for (;;) {
-      // The program stands still until its next step: what was written is what it has.
+      // The program does not run between steps, so its memory is what was written.
       const reached = this.interval?.run(toMs, access, (page) => {
         const at = page * PAGE;
-        this.shadow.set(this.settings.bytes().subarray(at, at + PAGE), at);
+        this.copy.set(this.settings.bytes().subarray(at, at + PAGE), at);
       });
       if (reached !== undefined) return reached;
       if ((this.number + 1) * this.settings.stepMs >= toMs) return toMs;
@@ -102,14 +105,14 @@ class ProgramGuest implements Guest {
   }
 
   read(page: number, into: Uint8Array): void {
-    into.set(this.shadow.subarray(page * PAGE, (page + 1) * PAGE));
+    into.set(this.copy.subarray(page * PAGE, (page + 1) * PAGE));
   }
 
   isAllocated(page: number): boolean {
-    return page < this.held;
+    return page < this.usedPages;
   }
 
-  kept(): boolean {
+  readKept(): boolean {
     return false;
   }
 
@@ -122,18 +125,18 @@ class ProgramGuest implements Guest {
     program.step();
     this.number++;
     const now = bytes();
-    if (now.length < this.held * PAGE || now.length > pages * PAGE || now.length % PAGE !== 0)
+    if (now.length < this.usedPages * PAGE || now.length > pages * PAGE || now.length % PAGE !== 0)
       throw new PageferryError(
         'limit',
-        `${name}: after step ${this.number + 1} its memory has ${now.length} bytes, ` +
-          `expected ${this.held * PAGE} … ${pages * PAGE} (maxPages ${pages})`,
+        `${name}: memory has ${now.length} bytes after step ${this.number + 1}, ` +
+          `expected ${this.usedPages * PAGE} … ${pages * PAGE} (maxPages ${pages})`,
       );
-    this.held = now.length / PAGE;
+    this.usedPages = now.length / PAGE;
     const changed: number[] = [];
     for (let at = 0; at < now.length; at += CHUNK_BYTES) {
       const end = Math.min(at + CHUNK_BYTES, now.length);
-      addDiffering(changed, this.shadow.subarray(at, end), now.subarray(at, end), PAGE, at / PAGE);
+      addDiffering(changed, this.copy.subarray(at, end), now.subarray(at, end), PAGE, at / PAGE);
     }
-    this.interval = new Interval({ seed, number: this.number, ms, changed, pages: this.held });
+    this.interval = new Interval({ seed, number: this.number, ms, changed, pages: this.usedPages });
   }
 }

@@ -2,7 +2,7 @@ import type { PageBytes } from '../../stream/format.js';
 import { type Access, type Guest, type GuestSpec, NO_BLOCKS, STATE_BYTES } from '../guest.js';
 import { addDiffering, Interval } from './interval.js';
 
-/** A snapshot of a guest's whole memory, to be read anywhere. */
+/** A snapshot of a guest’s whole memory, with random access. */
 export interface Snapshot {
   readonly name: string;
   readonly bytes?: number | undefined;
@@ -10,12 +10,16 @@ export interface Snapshot {
   close?(): void;
 }
 
-/** How to play snapshots as a guest. */
+/** Options of a guest made from snapshots. */
 export interface TraceOptions {
-  /** Guest time between two of them; default 1500 ms. */
+  /** Guest time between two snapshots, in ms; default 1500. */
   readonly intervalMs?: number;
-  /** Whether the migration is back to a host that kept the first snapshot: it starts at the second. Default false. */
-  readonly comesBack?: boolean;
+  /**
+   * Whether the destination kept the first snapshot from an earlier visit; the guest then starts at the
+   * second. Default false.
+   */
+  readonly isReturnVisit?: boolean;
+  /** Registers and device state, in bytes; default 64 KiB. */
   readonly stateBytes?: number;
 }
 
@@ -23,26 +27,28 @@ const PAGE: PageBytes = 4096;
 const CHUNK_PAGES = 1024;
 
 /**
- * Successive snapshots of a guest, played: every page that differs between two is written once, at a time of the interval that the seed
- * gives; before each write come reads close by. After the last snapshot it goes back through them, so that it never comes to rest.
+ * Creates a guest that replays successive snapshots: every page that differs between two is written once, at
+ * a time within the interval given by the seed, after reads close by. After the last snapshot it goes back
+ * through them, so that it never stops writing.
+ * @throws RangeError for snapshots of different sizes, or too few
  */
 export function traceGuest(
   name: string,
   snapshots: readonly Snapshot[],
   options: TraceOptions = {},
 ): GuestSpec {
-  const { intervalMs = 1500, comesBack = false, stateBytes = STATE_BYTES } = options;
+  const { intervalMs = 1500, isReturnVisit = false, stateBytes = STATE_BYTES } = options;
   const first = snapshots[0];
   const pages = Math.floor((first?.bytes ?? 0) / PAGE);
-  if (pages === 0) throw new RangeError(`${name}: a trace needs snapshots of at least a page`);
+  if (pages === 0) throw new RangeError(`${name}: expected snapshots of at least one page`);
   for (const other of snapshots)
     if (other.bytes !== first!.bytes || !other.readAt)
       throw new RangeError(
         `${other.name}: ${other.bytes ?? 'unknown'} bytes, expected ${first!.bytes} as in ${first!.name}`,
       );
-  if (comesBack && snapshots.length < 2)
-    throw new RangeError(`${name}: to come back, a trace needs two snapshots`);
-  /** By interval: which pages differ. Found when first needed, and kept for all guests of this trace. */
+  if (isReturnVisit && snapshots.length < 2)
+    throw new RangeError(`${name}: isReturnVisit needs at least two snapshots`);
+  /** Pages that differ, by interval; computed on first use and shared by all guests of this trace. */
   const differing = new Map<number, Uint32Array>();
   const differences = (interval: number) => {
     let known = differing.get(interval);
@@ -55,7 +61,7 @@ export function traceGuest(
   return {
     name,
     open: (seed) =>
-      new TraceGuest(name, snapshots, { pages, intervalMs, stateBytes, comesBack, seed, differences }),
+      new TraceGuest(name, snapshots, { pages, intervalMs, stateBytes, isReturnVisit, seed, differences }),
   };
 }
 
@@ -76,21 +82,21 @@ interface TraceSettings {
   readonly pages: number;
   readonly intervalMs: number;
   readonly stateBytes: number;
-  readonly comesBack: boolean;
+  readonly isReturnVisit: boolean;
   readonly seed: number;
   readonly differences: (interval: number) => Uint32Array;
 }
 
 class TraceGuest implements Guest {
   readonly pageBytes = PAGE;
-  readonly pagesEach = 1;
+  readonly scale = 1;
   readonly pages: number;
   readonly stateBytes: number;
   readonly blockOf = NO_BLOCKS.blockOf;
   readonly readBlock = NO_BLOCKS.readBlock;
-  /** Which snapshot each page is from now. */
+  /** Snapshot of each page now. */
   private readonly version: Uint16Array;
-  /** Which interval is played, and what of it is left. */
+  /** Number of the current interval, and its replay. */
   private number = -1;
   private interval: Interval | undefined;
 
@@ -101,7 +107,7 @@ class TraceGuest implements Guest {
   ) {
     this.pages = settings.pages;
     this.stateBytes = settings.stateBytes;
-    this.version = new Uint16Array(settings.pages).fill(settings.comesBack ? 1 : 0);
+    this.version = new Uint16Array(settings.pages).fill(settings.isReturnVisit ? 1 : 0);
   }
 
   run(toMs: number, access: Access): number {
@@ -121,13 +127,13 @@ class TraceGuest implements Guest {
     this.snapshots[this.version[page]!]!.readAt!(into, page * PAGE);
   }
 
-  /** Nobody told which pages of a trace are free. */
+  /** Snapshots do not tell which pages are free. */
   isAllocated(): boolean {
     return true;
   }
 
-  kept(page: number, into: Uint8Array): boolean {
-    if (!this.settings.comesBack) return false;
+  readKept(page: number, into: Uint8Array): boolean {
+    if (!this.settings.isReturnVisit) return false;
     this.snapshots[0]!.readAt!(into, page * PAGE);
     return true;
   }
@@ -141,10 +147,10 @@ class TraceGuest implements Guest {
     this.interval = new Interval({ seed, number: this.number, ms, changed, pages });
   }
 
-  /** The snapshot at the beginning of an interval, there and back: 0 1 2 1 0 1 … */
+  /** Returns the snapshot at the beginning of an interval: 0 1 2 1 0 1 … */
   private at(interval: number): number {
     const last = this.snapshots.length - 1;
-    const place = (interval + (this.settings.comesBack ? 1 : 0)) % (2 * last);
-    return place <= last ? place : 2 * last - place;
+    const step = (interval + (this.settings.isReturnVisit ? 1 : 0)) % (2 * last);
+    return step <= last ? step : 2 * last - step;
   }
 }

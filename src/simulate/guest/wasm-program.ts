@@ -10,22 +10,23 @@ import { type Program, programGuest } from './program.js';
 const PAGE = 4096;
 const MIB = 1 << 20;
 const MEMORY_BYTES = 32 * MIB;
-/** Pages whose last version it keeps: half of its memory. */
-const KEPT_PAGES = 4096;
-/** Codes are appended to it, round and round. */
+/** Pages whose previous version it keeps: half of its memory. */
+const VERSION_PAGES = 4096;
+/** Ring buffer of coded pages. */
 const LOG_BYTES = 12 * MIB;
 const INDEX_PAGES = 1 << 16;
 const SKETCH_SLOTS = 1 << 16;
-const PAGES_A_STEP = 64;
-/** Most of the pages that come are of this part of them. */
+const PAGES_PER_STEP = 64;
+/** Most pages that arrive are among the hot ones. */
 const HOT_PAGES = 256;
 const HOT_SHARE = 0.7;
 const KINDS: readonly Content[] = ['text', 'pointers', 'pointers', 'code', 'zero', 'random'];
 
 /**
- * A real WebAssembly program that every install has: pageferry's own kernels, at work in a memory of 32 MiB. Pages come to it as
- * to a backup of a busy memory; it looks each up, codes it against its last version or alone, appends the code to a log and keeps the
- * page. The same seed, the same memory after every step.
+ * Creates a guest from a WebAssembly program that every install has: pageferry’s own kernels, in a memory of
+ * 32 MiB. It stores the pages of a busy memory: looks each up, encodes it against its previous version or
+ * alone, appends the result to a log and keeps the page. The same seed gives the same memory after every
+ * step.
  */
 export function wasmProgramGuest(name = 'kernels'): GuestSpec {
   return programGuest({ name, open: startKernels });
@@ -34,8 +35,8 @@ export function wasmProgramGuest(name = 'kernels'): GuestSpec {
 async function startKernels(seed: number): Promise<Program> {
   const kernels = await loadKernels(MEMORY_BYTES);
   const archive = new Archive(createCodecContext(kernels), seed);
-  // At the start, it has seen every page once.
-  for (let page = 0; page < KEPT_PAGES; page++) archive.take(page);
+  // Initially every page was stored once.
+  for (let page = 0; page < VERSION_PAGES; page++) archive.store(page);
   return { memory: () => kernels.bytes, step: () => archive.step() };
 }
 
@@ -43,10 +44,10 @@ class Archive {
   private readonly content: ContentMaker;
   private readonly random: Random;
   private readonly index: PageIndex;
-  private readonly versions = new Uint32Array(KEPT_PAGES);
+  private readonly versions = new Uint32Array(VERSION_PAGES);
   private readonly page: number;
   private readonly digest: number;
-  private readonly kept: number;
+  private readonly previous: number;
   private readonly log: number;
   private logged = 0;
 
@@ -60,18 +61,18 @@ class Archive {
     this.index = new PageIndex(kernels, PAGE, INDEX_PAGES, SKETCH_SLOTS, 1);
     this.page = kernels.reserve(PAGE, 'page');
     this.digest = kernels.reserve(16, 'digest');
-    this.kept = kernels.reserve(KEPT_PAGES * PAGE, 'last versions');
+    this.previous = kernels.reserve(VERSION_PAGES * PAGE, 'last versions');
     this.log = kernels.reserve(LOG_BYTES, 'log');
   }
 
   step(): void {
     const { random } = this;
-    for (let n = 0; n < PAGES_A_STEP; n++)
-      this.take(random.below(random.next() < HOT_SHARE ? HOT_PAGES : KEPT_PAGES));
+    for (let n = 0; n < PAGES_PER_STEP; n++)
+      this.store(random.below(random.next() < HOT_SHARE ? HOT_PAGES : VERSION_PAGES));
   }
 
-  /** Takes in the next version of a page. */
-  take(page: number): void {
+  /** Stores the next version of a page. */
+  store(page: number): void {
     const { run, bytes } = this.codec.kernels;
     const version = this.versions[page]!++;
     const kind = KINDS[hashOf(hashOf(this.seed, page >>> 4), 3) % KINDS.length]!;
@@ -80,12 +81,12 @@ class Archive {
     if (this.index.find(this.digest)) return;
     this.index.insert(this.digest, 0, page);
     this.index.insertSketch(this.page, 0, page);
-    const at = this.kept + page * PAGE;
+    const at = this.previous + page * PAGE;
     if (version === 0 || !this.append('xbzrle', at)) this.append('lz4', 0);
     bytes.copyWithin(at, this.page, this.page + PAGE);
   }
 
-  /** Appends the page to the log, coded; false when that takes more than the page. */
+  /** Appends the encoded page to the log; false when it is not smaller than the page. */
   private append(name: 'xbzrle' | 'lz4', base: number): boolean {
     if (this.logged + PAGE > LOG_BYTES) this.logged = 0;
     const coded = codecByName(name).encode!(this.codec, this.page, PAGE, this.log + this.logged, PAGE, base);

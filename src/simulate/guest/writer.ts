@@ -1,28 +1,35 @@
 import { hashOf, Random } from '../random.js';
 
-/** Where and when a guest writes. */
+/** Access pattern of a synthetic guest. */
 export interface PageWriter {
+  /** As `Guest.run`. */
   run(toMs: number, access: (page: number, write: boolean) => boolean): number;
-  /** Whether the page belongs to the part that is written most. */
+  /** Whether the page is in the hot part. */
   isHot(page: number): boolean;
 }
 
-/** How a guest writes. Shares are of 1. */
+/** Parameters of the access pattern. Shares are fractions of 1. */
 export interface WriterOptions {
-  /** Pages that are written a second; a page counts as often as it is written. */
+  /** Page writes a second; a page counts as often as it is written. */
   readonly writesPerSecond: number;
-  /** Reads for every write; they matter to post-copy. */
+  /** Reads before every write, which post-copy waits for. */
   readonly readsPerWrite: number;
-  /** `hot`: most writes go to a small part; `zipf`: rank r gets 1 / r of them; `sequential`: page after page, round and round. */
+  /**
+   * `hot`: most writes go to a small part; `zipf`: rank r gets 1 / r of them; `sequential`: page after page,
+   * in a loop.
+   */
   readonly pattern: 'hot' | 'zipf' | 'sequential';
-  /** The part that is hot, or that a sequential writer goes round in, and the share of the writes that a hot part gets. */
+  /**
+   * Share of pages that are hot, or that a sequential writer loops over; share of the writes that hot pages
+   * get.
+   */
   readonly hotShare: number;
   readonly hotWrites: number;
-  /** Stretches of time with so many times the writes, over and over; always 1 where there are none. */
+  /** Phases, repeated in turn: duration, and factor on the writes. None: a factor of 1. */
   readonly phases: readonly { readonly ms: number; readonly factor: number }[];
 }
 
-/** A write that is to come, with the reads before it. */
+/** The next write, and the reads before it. */
 interface Step {
   readonly atMs: number;
   readonly reads: number[];
@@ -59,7 +66,7 @@ export function createWriter(options: WriterOptions, pages: number, random: Rand
   };
 }
 
-/** Chooses pages; a sequential writer goes on where it was. */
+/** Returns a function that picks the page of an access. */
 function picker({ pattern, hotWrites }: WriterOptions, pages: number, hotPages: number, scatter: Scatter) {
   let at = 0;
   return (random: Random, write: boolean): number => {
@@ -68,14 +75,14 @@ function picker({ pattern, hotWrites }: WriterOptions, pages: number, hotPages: 
       at = (at + 1) % hotPages;
       return scatter.first(at);
     }
-    // Rank r of N with a weight of 1 / r: N to the power of a number from 0 to 1.
+    // Rank r of N has weight 1 / r: N to the power of a random number.
     if (pattern === 'zipf')
       return scatter.pageOf(Math.min(pages - 1, Math.floor((pages + 1) ** random.next()) - 1));
     return scatter.pageOf(random.next() < hotWrites ? random.below(hotPages) : random.below(pages));
   };
 }
 
-/** Spreads ranks over the memory in clusters, as allocators do: 8 pages of like rank stand together. */
+/** Spreads ranks over the memory in clusters, as allocators do: 8 pages of similar rank are adjacent. */
 class Scatter {
   private readonly clusters: number;
   private readonly step: number;
@@ -104,7 +111,7 @@ class Scatter {
     return cluster === undefined ? page : cluster * CLUSTER + (page % CLUSTER);
   }
 
-  /** Page `i` of a stretch that stands in one piece. */
+  /** Returns page `i` of a contiguous range. */
   first(i: number): number {
     return (this.origin * CLUSTER + i) % this.pages;
   }
@@ -120,7 +127,7 @@ function gcd(a: number, b: number): number {
   return b === 0 ? a : gcd(b, a % b);
 }
 
-/** When writes happen: as many a second as the phase has, at times that follow no pattern. */
+/** Times of the writes: a Poisson process with the rate of the phase. */
 class WriteClock {
   private atMs = 0;
 
@@ -131,7 +138,7 @@ class WriteClock {
 
   next(): number {
     const { writesPerSecond, phases } = this.options;
-    // Work of this many writes is left until the next one.
+    // Expected writes until the next one.
     let left = -Math.log(1 - this.random.next());
     const whole = phases.reduce((sum, { ms }) => sum + ms, 0);
     for (;;) {

@@ -1,20 +1,21 @@
 import { changedSinceVisit } from '../first-pages.js';
-import { precopy } from '../pre-copy.js';
+import { runPreCopy } from '../pre-copy.js';
 import type { Technique } from '../technique.js';
 
-/** A generation number for each page travels first, so that both sides know which pages are the same. */
+/** Bytes of a generation number; one for each page is sent first. */
 const GENERATION_BYTES = 4;
 
 /**
- * MiyakoDori: a host keeps the memory of a guest that leaves it, with a generation number for each page that rises when the page is
- * written to; when the guest comes back, pages of the same generation are not sent. On a first visit it is plain pre-copy.
- *
- * The idea is the paper's. Here a generation is held to be the same when the bytes are: a page that was written to and back counts as
- * reusable, which the paper's numbers cannot see (VeCycle found that contents find more).
+ * MiyakoDori: a host keeps the memory of a guest that leaves, with a generation number for each page that
+ * rises with every write. When the guest returns, pages of the same generation are not sent. On a first visit
+ * it is plain pre-copy.
+ * The idea is the paper’s. Here generations are equal when the bytes are, so a page that was written and
+ * restored counts as reusable (VeCycle found that contents reuse more than generations).
  */
 export const memoryReuse: Technique = {
   name: 'memory-reuse',
-  what: 'sends only what changed since the guest left this host before (MiyakoDori)',
-  source: 'Akiyama et al., CLOUD 2012 [7]',
-  migrate: (migration) => precopy(migration, { first: () => changedSinceVisit(migration, GENERATION_BYTES) }),
+  summary: 'sends only pages that changed since the guest left the destination host (MiyakoDori)',
+  reference: 'Akiyama et al., CLOUD 2012 [7]',
+  migrate: (migration) =>
+    runPreCopy(migration, { firstPages: () => changedSinceVisit(migration, GENERATION_BYTES) }),
 };

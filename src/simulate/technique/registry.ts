@@ -20,7 +20,7 @@ import { surveyProposal } from './survey-proposal.js';
 import { timeSeries } from './time-series.js';
 import { xbrle } from './xbrle.js';
 
-/** Every technique, in the order of the survey. A new one is one more line. */
+/** All techniques, in the order of the 2017 survey. A new technique is one more line. */
 export const TECHNIQUES: readonly Technique[] = [
   stopAndCopy,
   preCopy,
@@ -43,7 +43,10 @@ export const TECHNIQUES: readonly Technique[] = [
   pageferry,
 ];
 
-/** @throws PageferryError `bad-argument` when there is no such technique */
+/**
+ * Returns a technique by name.
+ * @throws PageferryError `bad-argument` when there is no such technique
+ */
 export function techniqueByName(name: string): Technique {
   const technique = TECHNIQUES.find((known) => known.name === name);
   if (technique) return technique;

@@ -1,33 +1,36 @@
 import { PageBitmap } from '../../page/bitmap.js';
-import { precopy } from '../pre-copy.js';
+import { runPreCopy } from '../pre-copy.js';
 import type { Technique } from '../technique.js';
 
-/** The first phase ends when a scan finds this share of the memory or less to be clean again, or after so many scans. */
-const FEW = 1 / 1000;
-const SCANS = 8;
-/** A page has so long to prove that it is left alone. */
+/**
+ * The first phase ends when a scan finds at most this fraction of the memory clean again, or after this many
+ * scans.
+ */
+const MIN_CLEAN = 1 / 1000;
+const MAX_SCANS = 8;
+/** Length of a scan, in ms, in which a page must not be written. */
 const SCAN_MS = 100;
 
 /**
- * Two phases, the first with a second chance: a page that was found written to is not sent at once; it is sent when the next scan
- * finds that it was not written to since. The second phase is ordinary pre-copy.
- *
- * A reconstruction: the second chance is the paper's, when the first phase ends is ours.
+ * Two phases. In the first a written page is sent only when the next scan finds that it was not written
+ * again; the second is ordinary pre-copy.
+ * A reconstruction: the second chance is the paper’s; the end of the first phase is ours.
  */
 export const secondChance: Technique = {
   name: 'second-chance',
-  what: 'sends a page that was written to only once it was left alone for a scan',
-  source: 'Lin et al. 2012 [6]',
+  summary: 'sends a written page only after a scan without a write',
+  reference: 'Lin et al. 2012 [6]',
   migrate(migration) {
     const waiting = new PageBitmap(migration.pages);
-    let firstPhase = true;
-    return precopy(migration, {
-      leastRoundMs: () => (firstPhase ? SCAN_MS : 0),
-      leave: (page) => (firstPhase && waiting.has(page) ? 'waits for its second chance' : undefined),
-      ended(dirty, round) {
+    let isFirstPhase = true;
+    return runPreCopy(migration, {
+      minRoundMs: () => (isFirstPhase ? SCAN_MS : 0),
+      deferReason: (page) =>
+        isFirstPhase && waiting.has(page) ? 'waits for a scan without a write' : undefined,
+      onRound(dirty, round) {
         let clean = 0;
         for (const page of waiting) if (!dirty.has(page)) clean++;
-        if (round > 1 && (clean <= FEW * migration.pages || round > SCANS)) firstPhase = false;
+        if (round > 1 && (clean <= MIN_CLEAN * migration.pages || round > MAX_SCANS)) isFirstPhase = false;
         waiting.clear();
         waiting.addAll(dirty);
       },

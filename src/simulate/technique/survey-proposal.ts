@@ -1,9 +1,9 @@
 import { changedSinceVisit } from '../first-pages.js';
-import { leastThatPays } from '../least-data.js';
-import { precopy } from '../pre-copy.js';
+import { leastDataStrategy } from '../least-data.js';
+import { runPreCopy } from '../pre-copy.js';
 import type { Technique } from '../technique.js';
 
-/** A digest for each page that the other host holds: contents are compared, not generations. */
+/** Bytes of a digest; one for each kept page is sent, since contents are compared, not generations. */
 const DIGEST_BYTES = 16;
 
 /**
@@ -16,10 +16,11 @@ const DIGEST_BYTES = 16;
  */
 export const surveyProposal: Technique = {
   name: 'survey-proposal',
-  what: 'reuses memory that the other host holds, sends the least data that pays, over an encrypted channel',
-  source: 'the survey’s conclusion (IJERGS 5(2), 2017)',
-  strategy: leastThatPays,
+  summary: 'reuses memory kept by the destination, sends the least data that pays, over an encrypted channel',
+  reference: 'the survey’s conclusion (IJERGS 5(2), 2017)',
+  strategy: leastDataStrategy,
   dedup: 'similar',
-  sealed: true,
-  migrate: (migration) => precopy(migration, { first: () => changedSinceVisit(migration, DIGEST_BYTES) }),
+  encrypted: true,
+  migrate: (migration) =>
+    runPreCopy(migration, { firstPages: () => changedSinceVisit(migration, DIGEST_BYTES) }),
 };

@@ -1,26 +1,27 @@
 import { WriteForecast } from '../forecast.js';
-import { precopy } from '../pre-copy.js';
+import { runPreCopy } from '../pre-copy.js';
 import type { Technique } from '../technique.js';
 
 /**
- * A forecast for every page of whether it will be written to, an exponentially weighted mean of the rounds so far; pages with a high
- * one are left for the last round, which begins when no others are left or their number no longer falls.
- *
- * A reconstruction: the paper's forecast of a time series of dirty bitmaps, with this mean and these constants of ours.
+ * Forecasts for every page whether it will be written, by an exponentially weighted average of the rounds.
+ * Pages with a high forecast are sent in the last round, which begins when no others remain or their number
+ * stops falling.
+ * A reconstruction: forecasting a time series of dirty bitmaps is the paper’s; the average and its constants
+ * are ours.
  */
 export const timeSeries: Technique = {
   name: 'time-series',
-  what: 'leaves pages for the last round that a forecast says will be written to',
-  source: 'Arputharaj et al. 2013 [2]; Hu et al., ICPADS 2011',
+  summary: 'sends pages in the last round that a forecast expects to be written',
+  reference: 'Arputharaj et al. 2013 [2]; Hu et al., ICPADS 2011',
   migrate(migration) {
     const forecast = new WriteForecast(migration.pages);
     let least = Infinity;
-    return precopy(migration, {
-      leave: forecast.leave,
-      ended: (dirty) => forecast.add(dirty),
-      enough(left, round) {
+    return runPreCopy(migration, {
+      deferReason: forecast.deferReason,
+      onRound: (dirty) => forecast.add(dirty),
+      isDone(remaining, round) {
         let low = 0;
-        for (const page of left) if (!forecast.isHigh(page)) low++;
+        for (const page of remaining) if (!forecast.isHigh(page)) low++;
         const shrinks = low < least;
         least = Math.min(least, low);
         return low === 0 || (round > 3 && !shrinks);

@@ -1,19 +1,19 @@
 import { MEASURABLE_CODECS } from '../codec/registry.js';
 import type { Packing, PackingResult, Strategy } from '../strategy/strategy.js';
 
-/** What one codec would make of the pages that need bytes. */
+/** Result of one codec on the pages that need bytes. */
 interface CodecTrial {
-  /** Pages that it could code at all, in less than they have. */
+  /** Pages that the codec shrinks. */
   pages: number;
-  /** Their bytes before and after. */
+  /** Bytes of those pages before and after. */
   bytesIn: number;
   bytesOut: number;
-  /** All pages tried, those that it could not code included. */
+  /** All pages tried, including those it does not shrink. */
   readonly tried: { pages: number; bytes: number };
   ms: number;
 }
 
-/** What packing groups of pages came to; groups take turns, so that each packing sees a fair sample. */
+/** Result of one packing. Groups are assigned to packings in turn, so that each gets a fair sample. */
 export interface PackingTrial {
   readonly packing: Packing;
   groups: number;
@@ -22,27 +22,27 @@ export interface PackingTrial {
   ms: number;
 }
 
-/** How much of a page changed since its last version: up to this share of its bytes. */
+/** Upper bounds of the histogram of changed bytes, as fractions of the page. */
 export const CHANGE_STEPS = [1 / 64, 1 / 8, 1 / 2, 1] as const;
 
-/** A strategy that tries everything and keeps count. */
-export interface Survey {
+/** Statistics of the pages that need bytes, and the strategy that collects them. */
+export interface PageStatistics {
   readonly strategy: Strategy;
   readonly codecs: Readonly<Record<string, CodecTrial>>;
   readonly packings: readonly PackingTrial[];
-  /** Pages with a last version, by how much of them changed. */
+  /** Histogram of pages with a previous version, by changed bytes (`CHANGE_STEPS`). */
   readonly changed: readonly number[];
 }
 
-/** Makes a survey; `zstd`: whether zstd is at hand. */
-export function createSurvey(zstd: boolean): Survey {
+/** Creates empty statistics. `hasZstd`: whether zstd is available. */
+export function createPageStatistics(hasZstd: boolean): PageStatistics {
   const codecs = Object.fromEntries(
     MEASURABLE_CODECS.map(({ name }): [string, CodecTrial] => [
       name,
       { pages: 0, bytesIn: 0, bytesOut: 0, tried: { pages: 0, bytes: 0 }, ms: 0 },
     ]),
   );
-  const levels: Packing[] = zstd ? [1, 3, 9].map((level) => ({ name: 'zstd', level })) : [];
+  const levels: Packing[] = hasZstd ? [1, 3, 9].map((level) => ({ name: 'zstd', level })) : [];
   const packings: PackingTrial[] = [{ name: 'lz4' } as Packing, ...levels].map((packing) => ({
     packing,
     groups: 0,
@@ -57,7 +57,7 @@ export function createSurvey(zstd: boolean): Survey {
     packings,
     changed,
     strategy: {
-      name: 'survey',
+      name: 'page-statistics',
       choose(page) {
         for (const { name, base } of MEASURABLE_CODECS) {
           if (base === 'parent' && !page.hasVersion) continue;

@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import {
+  CHANGE_STEPS,
+  createPageStatistics,
+  type PageStatistics,
+} from '../../src/analyze/page-statistics.js';
 import { recommend } from '../../src/analyze/recommend.js';
-import { CHANGE_STEPS, createSurvey, type Survey } from '../../src/analyze/survey.js';
 import { bytesSource, loadZstd, type StreamSummary, strategyByName } from '../../src/index.js';
 import { encode as encodeRle } from '../reference/rle.js';
 import { guestImage } from '../support/images.js';
@@ -11,10 +15,13 @@ const PAGE = 4096;
 const zstd = await loadZstd();
 
 async function surveyed(images: readonly Uint8Array[], withZstd = zstd !== undefined) {
-  const survey = createSurvey(withZstd);
+  const statistics = createPageStatistics(withZstd);
   const sources = images.map((image, i) => bytesSource(image, `image ${i}`));
-  const { summary } = await encoded(sources, { strategy: survey.strategy, zstd: withZstd ? zstd! : null });
-  return { survey, summary };
+  const { summary } = await encoded(sources, {
+    strategy: statistics.strategy,
+    zstd: withZstd ? zstd! : null,
+  });
+  return { statistics, summary };
 }
 
 /** Pages of random bytes: none like another. */
@@ -23,37 +30,37 @@ function noise(pages: number, seed: number): Uint8Array {
   return new Uint8Array(Uint32Array.from({ length: (pages * PAGE) / 4 }, () => next()).buffer);
 }
 
-describe('a survey', () => {
+describe('a statistics', () => {
   test('tries every codec on every page that needs bytes, and no other', async () => {
     const image = guestImage(PAGE, 1);
-    const { survey, summary } = await surveyed([image]);
+    const { statistics, summary } = await surveyed([image]);
     const { zero, fill, 'same-as': same } = summary.codecs;
     const pages = summary.pages - zero!.pages - fill!.pages - same!.pages;
     expect(pages).toBeLessThan(summary.pages);
     for (const name of ['rle', 'zero-aware', 'wkdm', 'lz4', 'similar'])
-      expect([name, survey.codecs[name]!.tried]).toEqual([name, { pages, bytes: pages * PAGE }]);
-    expect(survey.codecs.xbzrle!.tried).toEqual({ pages: 0, bytes: 0 });
-    for (const { pages, bytesIn, bytesOut, tried, ms } of Object.values(survey.codecs)) {
+      expect([name, statistics.codecs[name]!.tried]).toEqual([name, { pages, bytes: pages * PAGE }]);
+    expect(statistics.codecs.xbzrle!.tried).toEqual({ pages: 0, bytes: 0 });
+    for (const { pages, bytesIn, bytesOut, tried, ms } of Object.values(statistics.codecs)) {
       expect(pages).toBeLessThanOrEqual(tried.pages);
       expect(bytesIn).toBe(pages * PAGE);
       expect(bytesOut).toBeLessThanOrEqual(bytesIn);
       expect(ms).toBeGreaterThanOrEqual(0);
     }
-    expect(survey.changed).toEqual(CHANGE_STEPS.map(() => 0));
+    expect(statistics.changed).toEqual(CHANGE_STEPS.map(() => 0));
   });
 
   test('counts what a codec really gives', async () => {
     const distinct = noise(6, 2);
     distinct.fill(7, PAGE, PAGE + 3000);
     distinct.fill(9, 3 * PAGE + 5, 4 * PAGE - 100);
-    const { survey } = await surveyed([distinct]);
+    const { statistics } = await surveyed([distinct]);
     const sizes = Array.from(
       { length: 6 },
       (_, i) => encodeRle(distinct.subarray(i * PAGE, (i + 1) * PAGE)).length,
     );
     const coded = sizes.filter((bytes) => bytes < PAGE);
     expect(coded.length).toBe(2);
-    expect(survey.codecs.rle).toMatchObject({
+    expect(statistics.codecs.rle).toMatchObject({
       pages: 2,
       bytesOut: coded.reduce((sum, bytes) => sum + bytes, 0),
     });
@@ -71,22 +78,22 @@ describe('a survey', () => {
       [6, PAGE],
     ] as const)
       for (let i = 0; i < bytes; i++) after[page * PAGE + i]! ^= 0xff;
-    const { survey, summary } = await surveyed([before, after]);
+    const { statistics, summary } = await surveyed([before, after]);
     expect(summary.images[1]!.codecs.unchanged!.pages).toBe(2);
-    expect(survey.changed).toEqual([2, 1, 1, 2]);
-    expect(survey.codecs.xbzrle!.tried.pages).toBe(6);
+    expect(statistics.changed).toEqual([2, 1, 1, 2]);
+    expect(statistics.codecs.xbzrle!.tried.pages).toBe(6);
   });
 
   test('lets packings take turns, and sees each of their bytes', async () => {
     // Twelve groups of a MiB, a last page that is partial among them.
     const image = new Uint8Array(Buffer.concat([noise(12 * 256, 4), noise(1, 5).subarray(0, 99)]));
     for (const withZstd of zstd ? [true, false] : [false]) {
-      const { survey } = await surveyed([image], withZstd);
-      expect(survey.packings.map(({ packing }) => packing.name)).toEqual(
+      const { statistics } = await surveyed([image], withZstd);
+      expect(statistics.packings.map(({ packing }) => packing.name)).toEqual(
         withZstd ? ['lz4', 'zstd', 'zstd', 'zstd'] : ['lz4'],
       );
-      expect(survey.packings.reduce((sum, { bytesIn }) => sum + bytesIn, 0)).toBe(image.length);
-      const groups = survey.packings.map(({ groups }) => groups);
+      expect(statistics.packings.reduce((sum, { bytesIn }) => sum + bytesIn, 0)).toBe(image.length);
+      const groups = statistics.packings.map(({ groups }) => groups);
       expect(Math.max(...groups) - Math.min(...groups)).toBeLessThanOrEqual(1);
     }
   });
@@ -102,8 +109,8 @@ function made(
     speed: number,
   ])[],
 ) {
-  const survey = createSurvey(false);
-  Object.assign(survey.codecs.rle!.tried, { pages: bytes / PAGE, bytes });
+  const statistics = createPageStatistics(false);
+  Object.assign(statistics.codecs.rle!.tried, { pages: bytes / PAGE, bytes });
   const trials = packings.map(([name, level, share, speed]) => ({
     packing: level === undefined ? { name } : { name, level },
     groups: 1,
@@ -111,19 +118,19 @@ function made(
     bytesOut: (share * bytes) / 4,
     ms: bytes / 4 / speed,
   }));
-  return { ...survey, packings: trials } as Survey;
+  return { ...statistics, packings: trials } as PageStatistics;
 }
 const summary = (bytesIn: number) => ({ bytesIn }) as StreamSummary;
 const MIB = 1 << 20;
 
 describe('a recommendation', () => {
-  const survey = made(64 * MIB, [
+  const statistics = made(64 * MIB, [
     ['lz4', undefined, 0.5, 500_000],
     ['zstd', 1, 0.3, 100_000],
     ['zstd', 9, 0.25, 20_000],
   ]);
   test('weighs encoding against sending, for all bytes', () => {
-    const { estimates } = recommend(survey, summary(128 * MIB), 1e9, PAGE);
+    const { estimates } = recommend(statistics, summary(128 * MIB), 1e9, PAGE);
     expect(Object.keys(estimates)).toEqual(['fixed:raw', 'fixed:lz4', 'fixed:zstd:1', 'fixed:zstd:9']);
     const bytes = 64 * MIB;
     expect(estimates['fixed:raw']).toBeCloseTo((bytes * 8) / 1e6, 6);
@@ -136,7 +143,7 @@ describe('a recommendation', () => {
     [1e9, 'adaptive', 'fixed:lz4', 75],
     [1e11, 'fixed:raw', 'faster than packing', 50],
   ] as const)('follows the link: %f bit/s', (link, strategy, word, saved) => {
-    const found = recommend(survey, summary(128 * MIB), link, PAGE);
+    const found = recommend(statistics, summary(128 * MIB), link, PAGE);
     expect(found.strategy).toBe(strategy);
     expect(found.text).toContain(`--strategy ${strategy}.`);
     expect(found.text).toContain(word);
@@ -153,8 +160,8 @@ describe('a recommendation', () => {
     }
   });
   test('of an image that is one short page is about that page', async () => {
-    const { survey, summary } = await surveyed([noise(1, 9).subarray(0, 1000)]);
-    const { text, estimates } = recommend(survey, summary, 1e9, PAGE);
+    const { statistics, summary } = await surveyed([noise(1, 9).subarray(0, 1000)]);
+    const { text, estimates } = recommend(statistics, summary, 1e9, PAGE);
     expect(text).not.toContain('No page');
     expect(estimates['fixed:raw']).toBeCloseTo(8000 / 1e6, 9);
   });

@@ -3,55 +3,60 @@ import { type LinkResults, ranked } from '../terminal/simulation.js';
 import { percentText } from '../terminal/units.js';
 import { escaped } from './escape.js';
 
-/** As many as the style sheet has: `--way-0`, … */
+/** As many as the style sheet has: `--series-0`, … */
 const COLOURS = 8;
 const BAR = 1000;
 
 /** Pages of the real guest that a technique did not send at once, by reason. */
-type Left = readonly { readonly reason: string; readonly pages: number }[];
+type Deferred = readonly { readonly reason: string; readonly pages: number }[];
 
 /** Of every technique: how many pages were deferred or skipped, and why. */
-export function leftFigure(at: LinkResults): string {
+export function deferredFigure(at: LinkResults): string {
   const results = ranked(at.results);
-  const lefts = results.map(leftOf);
-  const reasons = [...new Set(lefts.flatMap((left) => left.map(({ reason }) => reason)))];
-  const most = Math.max(...results.map(({ pages, pagesEach }) => pages * pagesEach), ...lefts.map(sumOf));
+  const all = results.map(deferredOf);
+  const reasons = [...new Set(all.flatMap((deferred) => deferred.map(({ reason }) => reason)))];
+  const most = Math.max(...results.map(({ pages, scale }) => pages * scale), ...all.map(sumOf));
   const items = results.flatMap((result, i) =>
-    lefts[i]!.length > 0 ? [item(result, lefts[i]!, reasons, most)] : [],
+    all[i]!.length > 0 ? [item(result, all[i]!, reasons, most)] : [],
   );
-  const none = results.filter((_, i) => lefts[i]!.length === 0).map(({ technique }) => technique);
+  const none = results.filter((_, i) => all[i]!.length === 0).map(({ technique }) => technique);
   const rest = none.length > 0 ? `<p class="soft">Nothing was left by ${escaped(none.join(', '))}.</p>` : '';
-  return `<figure><h3>What was deferred or skipped, and why</h3><figcaption>Pages that were not sent when it was their turn, by reason; a page counts once for every round that left it. The whole width is ${percentText(most, results[0]!.pages * results[0]!.pagesEach)} of the guest.</figcaption><ul class="left">${items.join('')}</ul>${rest}</figure>`;
+  return `<figure><h3>What was deferred or skipped, and why</h3><figcaption>Pages that were not sent when it was their turn, by reason; a page counts once for every round that deferred it. The whole width is ${percentText(most, results[0]!.pages * results[0]!.scale)} of the guest.</figcaption><ul class="deferred">${items.join('')}</ul>${rest}</figure>`;
 }
 
-function leftOf({ history, pagesEach }: SimulationResult): Left {
+function deferredOf({ history, scale }: SimulationResult): Deferred {
   const sums = new Map<string, number>();
-  for (const { left } of history)
-    for (const [reason, pages] of Object.entries(left))
-      sums.set(reason, (sums.get(reason) ?? 0) + pages * pagesEach);
+  for (const { deferred } of history)
+    for (const [reason, pages] of Object.entries(deferred))
+      sums.set(reason, (sums.get(reason) ?? 0) + pages * scale);
   return [...sums].map(([reason, pages]) => ({ reason, pages })).filter(({ pages }) => pages > 0);
 }
 
-function sumOf(left: Left): number {
-  return left.reduce((sum, { pages }) => sum + pages, 0);
+function sumOf(deferred: Deferred): number {
+  return deferred.reduce((sum, { pages }) => sum + pages, 0);
 }
 
-function item(result: SimulationResult, left: Left, reasons: readonly string[], most: number): string {
-  const of = result.pages * result.pagesEach;
+function item(
+  result: SimulationResult,
+  deferred: Deferred,
+  reasons: readonly string[],
+  most: number,
+): string {
+  const of = result.pages * result.scale;
   let at = 0;
-  const rects = left.map(({ reason, pages }) => {
+  const rects = deferred.map(({ reason, pages }) => {
     const width = (BAR * pages) / most;
     const rect = `<rect x="${at.toFixed(1)}" width="${width.toFixed(1)}" height="10" ${fill(reason, reasons)}/>`;
     at += width;
     return rect;
   });
-  const words = left.map(({ reason, pages }) => {
+  const words = deferred.map(({ reason, pages }) => {
     const swatch = `<svg class="swatch filled" viewBox="0 0 14 14" aria-hidden="true"><rect width="14" height="14" ${fill(reason, reasons)}/></svg>`;
     const count = `${Math.round(pages).toLocaleString('en')} (${percentText(pages, of)})`;
     return `<li>${swatch}<span>${escaped(reason)} <span class="soft">${count}</span></span></li>`;
   });
   const label = escaped(
-    `${result.technique}: ${left.map(({ reason, pages }) => `${reason} ${Math.round(pages)}`).join(', ')}`,
+    `${result.technique}: ${deferred.map(({ reason, pages }) => `${reason} ${Math.round(pages)}`).join(', ')}`,
   );
   return `<li><b>${escaped(result.technique)}</b><svg role="img" aria-label="${label}" viewBox="0 0 ${BAR} 10" preserveAspectRatio="none">${rects.join('')}</svg><ul>${words.join('')}</ul></li>`;
 }
@@ -59,5 +64,5 @@ function item(result: SimulationResult, left: Left, reasons: readonly string[], 
 /** The same reason looks the same everywhere; more reasons than colours are told apart by how strong they are. */
 function fill(reason: string, reasons: readonly string[]): string {
   const i = reasons.indexOf(reason);
-  return `fill="var(--way-${i % COLOURS})"${i >= COLOURS ? ' fill-opacity="0.45"' : ''}`;
+  return `fill="var(--series-${i % COLOURS})"${i >= COLOURS ? ' fill-opacity="0.45"' : ''}`;
 }

@@ -1,6 +1,6 @@
 import { PageferryError } from '../page/error.js';
 
-/** Whatever was thrown, as the one error of this package. */
+/** Return `cause` as a PageferryError; anything else becomes one with code `io`. */
 export function asError(cause: unknown): PageferryError {
   return cause instanceof PageferryError
     ? cause

@@ -1,16 +1,14 @@
 import { PageferryError } from '../page/error.js';
-import type { BlockInfo } from './messages.js';
+import { type QemuBlock, TARGET_PAGE_BYTES } from '../qemu/format.js';
 
-const TARGET_PAGE_BYTES = 4096;
-
-/** Numbers the pages of all blocks in one row: block after block. */
+/** Numbers the pages of all RAM blocks consecutively, block after block. */
 export class BlockMap {
-  /** Of all blocks together. */
+  /** Pages of all blocks. */
   readonly pages: number;
   private readonly firsts: number[] = [];
   private last = 0;
 
-  constructor(readonly blocks: readonly BlockInfo[]) {
+  constructor(readonly blocks: readonly QemuBlock[]) {
     let pages = 0;
     for (const { bytes } of blocks) {
       this.firsts.push(pages);
@@ -19,11 +17,16 @@ export class BlockMap {
     this.pages = pages;
   }
 
+  /** Bytes of all blocks. */
+  get bytes(): number {
+    return this.pages * TARGET_PAGE_BYTES;
+  }
+
   numberOf(block: number, page: number): number {
     return this.firsts[block]! + page;
   }
 
-  /** The block that a page is in; pages come in runs. @throws PageferryError when it is in none */
+  /** Return the block of a page; consecutive pages are fast. @throws PageferryError when no block has it */
   blockOf(page: number): number {
     if (page < this.firsts[this.last]! || page >= this.end(this.last)) {
       this.last = this.firsts.findLastIndex((first) => first <= page);
@@ -35,7 +38,7 @@ export class BlockMap {
     return this.last;
   }
 
-  /** Within its block. */
+  /** Return the page's number within its block. */
   offsetOf(page: number): number {
     return page - this.firsts[this.blockOf(page)]!;
   }

@@ -1,6 +1,6 @@
-// Pages as they are: the body of an AS_IS frame. All integers are little-endian.
+// Pages that bypass the encoder: the body of an BYPASS frame. All integers are little-endian.
 //
-//   entries u16 | entries x { page u32 | kind u8 | fill u8 } | the bytes of those of kind 0, one after the other
+//   entries u16 | entries x { page u32 | kind u8 | fill u8 } | the bytes of the pages of kind 0, in order
 //
 //   kind: 0 page, 1 fill (every byte is `fill`)
 
@@ -15,26 +15,26 @@ const ENTRY_BYTES = 6;
 const MAX_ENTRIES = 4096;
 const KIND = { page: 0, fill: 1 } as const;
 
-/** Pages that came as they are. */
-export interface AsIs {
+/** Received uncompressed pages. */
+export interface BypassedPages {
   readonly pages: readonly number[];
-  /** By page: `BYPASSED_PAGE`, or the byte that it repeats. */
+  /** By page: `BYPASSED_PAGE`, or the byte that fills it. */
   readonly kinds: readonly number[];
-  /** Of those that do not repeat one byte. */
+  /** Bytes of the pages that are no fill, in order. */
   readonly bytes: Uint8Array;
 }
 
-/** Bodies that hold the pages of these numbers; `room` has the bytes of all, one page after the other, and is copied at once. */
-export function asIsBodies(
+/** Return frame bodies with the pages of these numbers. `buffer` has the bytes of all pages, in order; they are copied. */
+export function bypassBodies(
   pages: readonly number[],
   kinds: ArrayLike<number>,
-  room: Uint8Array,
+  buffer: Uint8Array,
 ): Uint8Array[] {
   const bodies: Uint8Array[] = [];
   let entries: number[] = [];
   let bytes = COUNT_BYTES;
   const close = () => {
-    if (entries.length > 0) bodies.push(body(pages, kinds, room, entries, bytes));
+    if (entries.length > 0) bodies.push(body(pages, kinds, buffer, entries, bytes));
     entries = [];
     bytes = COUNT_BYTES;
   };
@@ -53,7 +53,7 @@ export function asIsBodies(
 function body(
   pages: readonly number[],
   kinds: ArrayLike<number>,
-  room: Uint8Array,
+  buffer: Uint8Array,
   entries: readonly number[],
   bytes: number,
 ): Uint8Array {
@@ -68,36 +68,33 @@ function body(
     to[at + 5] = kind === BYPASSED_PAGE ? 0 : kind;
     at += ENTRY_BYTES;
     if (kind !== BYPASSED_PAGE) continue;
-    to.set(room.subarray(i * PAGE_BYTES, (i + 1) * PAGE_BYTES), dataAt);
+    to.set(buffer.subarray(i * PAGE_BYTES, (i + 1) * PAGE_BYTES), dataAt);
     dataAt += PAGE_BYTES;
   }
   return to;
 }
 
-/** What `pages` pages of these kinds are, by codec. */
-export function asIsCounts(pages: number, kinds: ArrayLike<number>): CodecCounts {
+/** Return the counts by codec of `pages` pages of these kinds. */
+export function bypassCounts(pages: number, kinds: ArrayLike<number>): CodecCounts {
   const counts = emptyCounts();
   for (let i = 0; i < pages; i++) {
     const kind = kinds[i]!;
-    const count =
-      counts[
-        kind === BYPASSED_PAGE
-          ? 'raw'
-          : kind === BYPASSED_UNCHANGED
-            ? 'unchanged'
-            : kind === 0
-              ? 'zero'
-              : 'fill'
-      ];
+    const count = counts[codecOf(kind)];
     count.pages++;
     if (kind === BYPASSED_PAGE) count.bytes += PAGE_BYTES;
   }
   return counts;
 }
 
+function codecOf(kind: number): 'raw' | 'unchanged' | 'zero' | 'fill' {
+  if (kind === BYPASSED_PAGE) return 'raw';
+  if (kind === BYPASSED_UNCHANGED) return 'unchanged';
+  return kind === 0 ? 'zero' : 'fill';
+}
+
 /** @throws PageferryError `bad-stream` */
-export function readAsIs(body: Uint8Array, mostPages: number): AsIs {
-  const bad = (found: string) => new PageferryError('bad-stream', `pages as they are: ${found}`);
+export function readBypass(body: Uint8Array, guestPages: number): BypassedPages {
+  const bad = (found: string) => new PageferryError('bad-stream', `uncompressed pages: ${found}`);
   const view = new DataView(body.buffer, body.byteOffset, body.length);
   const count = body.length >= COUNT_BYTES ? view.getUint16(0, true) : 0;
   const dataAt = COUNT_BYTES + ENTRY_BYTES * count;
@@ -109,7 +106,7 @@ export function readAsIs(body: Uint8Array, mostPages: number): AsIs {
   for (let at = COUNT_BYTES; at < dataAt; at += ENTRY_BYTES) {
     const page = view.getUint32(at, true);
     const kind = body[at + 4]!;
-    if (page >= mostPages) throw bad(`page ${page}: the guest has ${mostPages}`);
+    if (page >= guestPages) throw bad(`page ${page}: the guest has ${guestPages}`);
     if (kind > KIND.fill) throw bad(`page ${page}: kind ${kind}, which this version does not know`);
     pages.push(page);
     kinds.push(kind === KIND.page ? BYPASSED_PAGE : body[at + 5]!);

@@ -1,8 +1,8 @@
-/** A line of an agent's log: a time, how grave it is, which migration, and what. */
+/** One line of an agent's log. */
 export interface LogLine {
   readonly level: 'info' | 'warn' | 'error';
-  /** Migrations of this agent are numbered from 1; 0: the agent itself. */
-  readonly session: number;
+  /** Migrations of an agent are numbered from 1; 0 is the agent itself. */
+  readonly migration: number;
   readonly message: string;
 }
 

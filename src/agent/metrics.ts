@@ -1,61 +1,113 @@
-import type { LinkView } from './stats.js';
+import type { CodecCounts } from '../engine/frame/counters.js';
+import { addCounts, emptyCounts } from '../engine/frame/counters.js';
 
-/** What an agent's migration in work has come to. */
-export interface MigrationView {
-  readonly bytesIn: number;
+/** Counts of one migration so far. */
+export interface MigrationCounts {
+  /** Bytes of QEMU's migration stream. */
+  readonly streamBytes: number;
+  /** Bytes of frame bodies on the wire. */
+  readonly wireBytes: number;
   readonly pages: number;
-  readonly bytesOut: number;
-  readonly sentBytes: number;
-  readonly link: LinkView;
-  readonly codecs: Readonly<Record<string, { readonly pages: number; readonly bytes: number }>>;
+  readonly codecs: CodecCounts;
 }
 
-/** Counts of an agent over all its migrations, for whoever asks. */
+/** One observation of a migration in progress; only a source measures its link. */
+export interface MigrationSample extends MigrationCounts {
+  readonly link?: { readonly bitsPerSecond: number; readonly inFlightBytes: number };
+}
+
+/** A migration in progress, as its session reports it. */
+export interface MeteredMigration {
+  /** Read the counts from `sample` at every scrape, until `end`. */
+  observe(sample: () => MigrationSample): void;
+  /** Add the final counts to the totals, and release `sample`. */
+  end(result: 'completed' | 'failed'): void;
+}
+
+type MetricType = 'counter' | 'gauge';
+
+/** Counts of an agent over all its migrations, as Prometheus metrics. */
 export class AgentMetrics {
-  active = 0;
   completed = 0;
   failed = 0;
-  private view: (() => MigrationView) | undefined;
+  private readonly running = new Set<{ sample?: () => MigrationSample }>();
+  private readonly ended = { streamBytes: 0, wireBytes: 0, pages: 0, codecs: emptyCounts() };
 
-  /** Whom to ask about the migration in work. */
-  watch(view: () => MigrationView): void {
-    this.view = view;
+  get inProgress(): number {
+    return this.running.size;
   }
 
-  /** In Prometheus' text format (version 0.0.4). */
+  begin(): MeteredMigration {
+    const entry: { sample?: () => MigrationSample } = {};
+    this.running.add(entry);
+    return {
+      observe: (sample) => {
+        entry.sample = sample;
+      },
+      end: (result) => {
+        this[result]++;
+        if (entry.sample) add(this.ended, entry.sample());
+        this.running.delete(entry);
+      },
+    };
+  }
+
+  /** Prometheus text format, version 0.0.4. */
   text(role: string): string {
     const lines: string[] = [];
     const put = (
       name: string,
-      type: 'counter' | 'gauge',
+      type: MetricType,
       help: string,
-      values: readonly (readonly [string, number])[],
+      ...values: readonly (readonly [string, number])[]
     ) => {
       lines.push(`# HELP pageferry_${name} ${help}`, `# TYPE pageferry_${name} ${type}`);
       for (const [labels, value] of values) lines.push(`pageferry_${name}{role="${role}"${labels}} ${value}`);
     };
-    put('migrations_active', 'gauge', 'Migrations under way.', [['', this.active]]);
-    put('migrations_total', 'counter', 'Migrations that ended.', [
+    const total = { ...this.ended, codecs: emptyCounts() };
+    addCounts(total.codecs, this.ended.codecs);
+    const links: NonNullable<MigrationSample['link']>[] = [];
+    for (const { sample } of this.running) {
+      if (!sample) continue;
+      const { link, ...counts } = sample();
+      add(total, counts);
+      if (link) links.push(link);
+    }
+    put('migrations_in_progress', 'gauge', 'Migrations in progress.', ['', this.inProgress]);
+    put(
+      'migrations_total',
+      'counter',
+      'Migrations that ended.',
       [',result="completed"', this.completed],
       [',result="failed"', this.failed],
-    ]);
-    const view = this.view?.();
-    if (view) {
-      put('bytes_in', 'gauge', 'Bytes of the last migration, as QEMU has them.', [['', view.bytesIn]]);
-      put('bytes_out', 'gauge', 'Bytes of the last migration on the wire.', [['', view.sentBytes]]);
-      put('pages', 'gauge', 'Pages of the last migration.', [['', view.pages]]);
-      put('link_bits_per_second', 'gauge', 'The link as it is measured.', [
-        ['', Math.round(view.link.bitsPerSecond)],
-      ]);
-      put('queue_bytes', 'gauge', 'Bytes under way.', [['', view.link.queueBytes]]);
-      const used = Object.entries(view.codecs).filter(([, { pages }]) => pages > 0);
+    );
+    put('stream_bytes_total', 'counter', "Bytes of QEMU's migration streams.", ['', total.streamBytes]);
+    put('wire_bytes_total', 'counter', 'Bytes between the agents.', ['', total.wireBytes]);
+    put('pages_total', 'counter', 'Pages of guest memory.', ['', total.pages]);
+    if (role === 'source') {
+      const sum = (values: readonly number[]) => values.reduce((all, value) => all + value, 0);
+      const codecs = Object.entries(total.codecs).filter(([, { pages }]) => pages > 0);
       put(
-        'codec_pages',
-        'gauge',
-        'Pages of the last migration by codec.',
-        used.map(([name, { pages }]) => [`,codec="${name}"`, pages] as const),
+        'codec_pages_total',
+        'counter',
+        'Pages by codec.',
+        ...codecs.map(([name, { pages }]) => [`,codec="${name}"`, pages] as const),
       );
+      const bits = Math.round(sum(links.map(({ bitsPerSecond }) => bitsPerSecond)));
+      put('link_bits_per_second', 'gauge', 'Measured link rate; 0 without a migration.', ['', bits]);
+      const inFlight = sum(links.map(({ inFlightBytes }) => inFlightBytes));
+      put('in_flight_bytes', 'gauge', 'Bytes sent and not acked.', ['', inFlight]);
     }
     return `${lines.join('\n')}\n`;
   }
+}
+
+function add(
+  total: { streamBytes: number; wireBytes: number; pages: number; codecs: CodecCounts },
+  more: MigrationCounts,
+): void {
+  total.streamBytes += more.streamBytes;
+  total.wireBytes += more.wireBytes;
+  total.pages += more.pages;
+  addCounts(total.codecs, more.codecs);
 }

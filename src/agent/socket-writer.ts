@@ -1,75 +1,79 @@
 import type { Socket } from 'node:net';
 import { StallTimer } from '../channel/stall-timer.js';
 import { PageferryError } from '../page/error.js';
+import { Signal } from '../page/sync.js';
 
-/** So long as what waits takes, whoever writes prepares what comes next; more would only make QEMU's link look faster than it is. */
-const AHEAD_MS = 12;
-const MIN_AHEAD = 192 << 10;
-/** Node hands all that waits to the system as one, and says nothing before all of it is gone: this is twice what a frame's pages come to. */
-const MAX_AHEAD = 4 << 20;
-/** What the system's own buffer takes at once tells nothing. */
-const TELLING_MS = 5;
+/** Bytes are queued for this much time at the socket's rate; more would make QEMU's link look faster than it is. */
+const QUEUE_MS = 12;
+const MIN_QUEUED_BYTES = 192 << 10;
+/** Node hands everything queued to the kernel in one call and reports nothing before all of it is written. */
+const MAX_QUEUED_BYTES = 4 << 20;
+/** A shorter interval only measures the kernel's own buffer. */
+const MIN_MEASURED_MS = 5;
 
-/** The way into a socket of QEMU's. */
+/** Writes to a socket of QEMU with back-pressure and a stall timeout. */
 export class SocketWriter {
-  private readonly waiters: (() => void)[] = [];
-  private ahead = MIN_AHEAD;
-  /** Since something waits all the time: from when on, and bytes that were taken. */
+  private readonly progress = new Signal();
+  private readonly stall: StallTimer;
+  private queueLimit = MIN_QUEUED_BYTES;
+  private waiting = 0;
+  /** Since bytes have been queued without a pause: the start, and bytes written. */
   private readonly busy = { fromMs: 0, bytes: 0 };
 
+  /** `name` is the socket's peer in errors. */
   constructor(
     private readonly socket: Socket,
-    private readonly stallMs: number,
-    /** Whose it is, for errors. */
-    private readonly what: string,
+    stallMs: number,
+    name: string,
+    private readonly signal?: AbortSignal,
   ) {
-    socket.on('close', () => this.wake());
+    socket.on('close', () => this.progress.notify());
+    this.stall = new StallTimer(stallMs, () =>
+      this.progress.close(new PageferryError('io', `${name} stalled: it read no byte for ${stallMs} ms`)),
+    );
   }
 
   /**
-   * Writes, and returns when there is room for more, or the socket is gone; `written` hears when the bytes are not needed any more.
-   * @throws PageferryError when it takes nothing for so long
+   * Write, and resolve when more may be written or the socket is closed. `onWritten` is called once the bytes may be reused.
+   * @throws PageferryError when the peer reads nothing for the stall timeout; the abort reason
    */
-  async write(bytes: Uint8Array, written: () => void = () => {}): Promise<void> {
+  async write(bytes: Uint8Array, onWritten: () => void = () => {}): Promise<void> {
     const { socket } = this;
     if (socket.destroyed) return;
     if (socket.writableLength === 0) Object.assign(this.busy, { fromMs: performance.now(), bytes: 0 });
     socket.write(bytes, () => {
-      written();
-      this.taken(bytes.length);
-      this.wake();
+      onWritten();
+      this.written(bytes.length);
+      this.stall.renew();
+      this.progress.notify();
     });
-    await this.until(this.ahead);
+    await this.queuedAtMost(this.queueLimit);
   }
 
-  /** Returns when all was taken, or the socket is gone. @throws as `write` */
+  /** Resolve when everything is written, or the socket is closed. @throws as `write` */
   async drained(): Promise<void> {
-    await this.until(0);
+    await this.queuedAtMost(0);
   }
 
-  private taken(bytes: number): void {
+  private written(bytes: number): void {
     const { busy } = this;
     busy.bytes += bytes;
     const ms = performance.now() - busy.fromMs;
-    if (ms >= TELLING_MS) this.ahead = Math.min(MAX_AHEAD, Math.max(MIN_AHEAD, (AHEAD_MS * busy.bytes) / ms));
+    if (ms < MIN_MEASURED_MS) return;
+    this.queueLimit = Math.min(MAX_QUEUED_BYTES, Math.max(MIN_QUEUED_BYTES, (QUEUE_MS * busy.bytes) / ms));
   }
 
-  private async until(most: number): Promise<void> {
-    const { socket, stallMs } = this;
-    while (!socket.destroyed && socket.writableLength > most)
-      await new Promise<void>((resolve, reject) => {
-        const patience = new StallTimer(stallMs, () =>
-          reject(new PageferryError('io', `${this.what} stalled, it took no byte for ${stallMs} ms`)),
-        );
-        patience.start();
-        this.waiters.push(() => {
-          patience.stop();
-          resolve();
-        });
-      });
-  }
-
-  private wake(): void {
-    for (const waiter of this.waiters.splice(0)) waiter();
+  private async queuedAtMost(bytes: number): Promise<void> {
+    const { socket } = this;
+    const isReady = () => socket.destroyed || socket.writableLength <= bytes;
+    if (isReady()) return;
+    this.waiting++;
+    this.stall.start();
+    try {
+      await this.progress.until(isReady, this.signal);
+    } finally {
+      this.waiting--;
+      if (this.waiting === 0) this.stall.stop();
+    }
   }
 }

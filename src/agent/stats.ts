@@ -1,91 +1,89 @@
 import type { CodecCounts } from '../engine/frame/counters.js';
 import { addCounts, emptyCounts, usedCounts } from '../engine/frame/counters.js';
+import type { MigrationSample } from './metrics.js';
 
-/** A pass of QEMU over the guest's memory, as one line of `--stats`. */
+/** One pre-copy round of QEMU, as a JSON line of `--stats`. */
 export interface RoundLine {
-  readonly session: number;
+  readonly migration: number;
   readonly round: number;
   readonly ms: number;
   readonly pages: number;
-  /** Of QEMU's stream, and on the wire. */
-  readonly bytesIn: number;
-  readonly bytesOut: number;
+  /** Bytes of QEMU's migration stream. */
+  readonly streamBytes: number;
+  /** Bytes of the pages on the wire. */
+  readonly wireBytes: number;
   readonly linkBitsPerSecond: number;
-  /** Bytes that wait or are under way. */
-  readonly queueBytes: number;
+  readonly inFlightBytes: number;
   readonly codecs: Partial<CodecCounts>;
 }
 
-/** What is asked for a line. */
-export interface LinkView {
-  readonly bitsPerSecond: number;
-  readonly queueBytes: number;
-}
+/** Called when a batch was sent, with its bytes on the wire and its counts by codec. */
+export type OnBatchSent = (wireBytes: number, counts: CodecCounts) => void;
 
-/** Counts by rounds: QEMU goes over the memory in ascending order, so a page before the last one begins another round. */
+/** Counts by round. QEMU sends the pages of a round in ascending order, so a page below the last one begins the next round. */
 export class RoundStats {
-  bytesIn = 0;
+  streamBytes = 0;
   pages = 0;
-  bytesOut = 0;
   rounds = 0;
   readonly codecs = emptyCounts();
   private round: Round;
-  /** Those that are over while batches of theirs are on their way. */
-  private readonly waiting: Round[] = [];
-  private last = -1;
+  /** Rounds that ended while batches of theirs are still queued. */
+  private readonly unreported: Round[] = [];
+  private lastPage = -1;
 
   constructor(
-    private readonly session: number,
-    private readonly link: () => LinkView,
-    private readonly line: (line: RoundLine) => void,
+    private readonly migration: number,
+    private readonly link: () => NonNullable<MigrationSample['link']>,
+    private readonly onRound: (line: RoundLine) => void,
     private readonly clock: () => number = () => performance.now(),
   ) {
     this.round = emptyRound(this.clock(), 0);
   }
 
   page(page: number): void {
-    if (page < this.last) this.close();
-    this.last = page;
+    if (page < this.lastPage) this.close();
+    this.lastPage = page;
     this.pages++;
     this.round.pages++;
   }
 
-  /** Of the round in work a batch begins; tell what became of it. */
-  batch(): (bytes: number, counts: CodecCounts) => void {
+  /** Begin a batch of the current round. */
+  batch(): OnBatchSent {
     const { round } = this;
     round.batches++;
-    return (bytes, counts) => {
-      this.bytesOut += bytes;
-      round.bytesOut += bytes;
+    return (wireBytes, counts) => {
+      round.wireBytes += wireBytes;
       addCounts(this.codecs, counts);
       addCounts(round.codecs, counts);
       round.batches--;
-      this.tell();
+      this.report();
     };
   }
 
-  /** Ends the round in work, if it has anything in it; its line comes when its batches were sent. */
+  /** End the current round, unless it is empty; it is reported once all its batches were sent. */
   close(): void {
     const { round } = this;
     const now = this.clock();
     if (round.pages > 0) {
       round.ms = Math.round(now - round.fromMs);
-      round.bytesIn = this.bytesIn - round.fromBytes;
-      this.waiting.push(round);
-      this.tell();
+      round.streamBytes = this.streamBytes - round.fromBytes;
+      this.unreported.push(round);
+      this.report();
     }
-    this.round = emptyRound(now, this.bytesIn);
-    this.last = -1;
+    this.round = emptyRound(now, this.streamBytes);
+    this.lastPage = -1;
   }
 
-  private tell(): void {
-    while (this.waiting[0]?.batches === 0) {
-      const { ms, pages, bytesIn, bytesOut, codecs } = this.waiting.shift()!;
-      const { bitsPerSecond, queueBytes } = this.link();
-      this.line({
-        session: this.session,
+  private report(): void {
+    while (this.unreported[0]?.batches === 0) {
+      const { ms, pages, streamBytes, wireBytes, codecs } = this.unreported.shift()!;
+      const { bitsPerSecond, inFlightBytes } = this.link();
+      this.onRound({
+        migration: this.migration,
         round: this.rounds++,
-        ...{ ms, pages, bytesIn, bytesOut, linkBitsPerSecond: Math.round(bitsPerSecond), queueBytes },
+        ...{ ms, pages, streamBytes, wireBytes },
+        linkBitsPerSecond: Math.round(bitsPerSecond),
+        inFlightBytes,
         codecs: usedCounts(codecs),
       });
     }
@@ -95,5 +93,8 @@ export class RoundStats {
 type Round = ReturnType<typeof emptyRound>;
 
 function emptyRound(fromMs: number, fromBytes: number) {
-  return { fromMs, fromBytes, ms: 0, pages: 0, bytesIn: 0, bytesOut: 0, batches: 0, codecs: emptyCounts() };
+  return {
+    ...{ fromMs, fromBytes, ms: 0, pages: 0, streamBytes: 0, wireBytes: 0, batches: 0 },
+    codecs: emptyCounts(),
+  };
 }

@@ -1,45 +1,53 @@
+interface BufferUse {
+  readonly buffer: Uint8Array;
+  /** Pieces of it that are not written yet. */
+  pieces: number;
+  /** Nothing more is put into it. */
+  isFull: boolean;
+}
+
 /**
- * BufferPool for what is written to a socket, used again once all that was handed out of one is written: memory outside of the heap that comes
- * and goes makes the collector run all the time.
+ * Reuses the buffers that are written to a socket once all their pieces are written: allocating and freeing off-heap memory for each
+ * would run the garbage collector all the time.
  */
 export class BufferPool {
   private readonly free: Uint8Array[] = [];
-  /** By memory: what was handed out of it and is not written yet. The last one is still filled. */
-  private readonly out = new Map<ArrayBufferLike, { room: Uint8Array; pieces: number; isFull: boolean }>();
+  private readonly used = new Map<ArrayBufferLike, BufferUse>();
   private filling: ArrayBufferLike | undefined;
 
-  /** A room for the next pieces; nothing more goes into the one before. */
+  /** Return a buffer for the next pieces; the one before is full. */
   readonly next = (bytes: number): Uint8Array => {
-    this.full();
-    const room = this.free.pop() ?? new Uint8Array(bytes);
-    this.filling = room.buffer;
-    this.out.set(room.buffer, { room, pieces: 0, isFull: false });
-    return room;
+    this.markFull();
+    const buffer = this.free.pop() ?? new Uint8Array(bytes);
+    this.filling = buffer.buffer;
+    this.used.set(buffer.buffer, { buffer, pieces: 0, isFull: false });
+    return buffer;
   };
 
-  handed(piece: Uint8Array): void {
-    const use = this.out.get(piece.buffer);
+  /** Note that a piece of a buffer is being written. */
+  writing(piece: Uint8Array): void {
+    const use = this.used.get(piece.buffer);
     if (use) use.pieces++;
   }
 
   written(piece: Uint8Array): void {
-    const use = this.out.get(piece.buffer);
+    const use = this.used.get(piece.buffer);
     if (!use) return;
     use.pieces--;
-    this.release(piece.buffer);
+    this.release(use);
   }
 
-  private full(): void {
+  private markFull(): void {
     if (this.filling === undefined) return;
-    this.out.get(this.filling)!.isFull = true;
-    this.release(this.filling);
+    const use = this.used.get(this.filling)!;
+    use.isFull = true;
+    this.release(use);
     this.filling = undefined;
   }
 
-  private release(memory: ArrayBufferLike): void {
-    const { room, pieces, isFull } = this.out.get(memory)!;
+  private release({ buffer, pieces, isFull }: BufferUse): void {
     if (!isFull || pieces > 0) return;
-    this.out.delete(memory);
-    this.free.push(room);
+    this.used.delete(buffer.buffer);
+    this.free.push(buffer);
   }
 }

@@ -1,5 +1,4 @@
-import { type ChannelFrame, FRAME } from '../../channel/frame.js';
-import type { FrameChannel } from '../../channel/frame-channel.js';
+import { FRAME, type ChannelFrame } from '../../channel/frame.js';
 import type { BasePages } from '../../dedup/remote-page-cache.js';
 import { emptyCounts } from '../../engine/frame/counters.js';
 import { createPageReceiver } from '../../engine/live/create-page-receiver.js';
@@ -8,135 +7,133 @@ import { PageferryError } from '../../page/error.js';
 import { QemuStreamWriter } from '../../qemu/stream-writer.js';
 import { DIGEST_BYTES } from '../../stream/format.js';
 import { BlockMap } from '../block-map.js';
-import { readAsIs } from '../bypass.js';
-import { readBlocks, readRecord } from '../messages.js';
-import type { MigrationView } from '../metrics.js';
+import { readBypass } from '../bypass.js';
+import { checkGuestBytes } from '../guest-limit.js';
+import { readBlocks, readRecord, readPassThrough } from '../messages.js';
+import type { MigrationSample } from '../metrics.js';
 import { BufferPool } from './buffer-pool.js';
 
-const MAX_GUEST_BYTES = 2 ** 43;
+export interface DestinationStreamOptions {
+  /** Bytes of received pages to cache. */
+  readonly cacheBytes: number;
+  /** Largest guest, in bytes. */
+  readonly maxGuestBytes: number;
+  readonly base?: BasePages | undefined;
+  /** Write to QEMU; resolve when more may be written. `onWritten` is called when the bytes may be reused. */
+  readonly write: (bytes: Uint8Array, onWritten: () => void) => Promise<void>;
+}
 
-/** Writes bytes to QEMU; returns when more may come, and says when they are written. */
-type Out = (bytes: Uint8Array, written: () => void) => Promise<void>;
-
-/** Makes QEMU's main connection again from what came over the channel: pages as records of its own, everything else as it was. */
+/** Rebuilds QEMU's main connection from the frames of the channel: pages as new records, everything else unchanged. */
 export class DestinationStream implements GuestMemory {
-  isProved = false;
-  /** Of all memory, once it was proved. */
+  /** The digest of all memory, once it was verified. */
   digest: Uint8Array | undefined;
+  /** Why the stream passes through uncoded, where it does. */
+  unread: string | undefined;
   private readonly writer: QemuStreamWriter;
-  private readonly rooms = new BufferPool();
+  private readonly buffers = new BufferPool();
+  private readonly pieces: Uint8Array[] = [];
   private receiver!: PageReceiver;
   private map: BlockMap | undefined;
-  private readonly pieces: Uint8Array[] = [];
-  /** Why not all of the stream is read, if it is not. */
-  unread: string | undefined;
   private pages = 0;
   private writtenBytes = 0;
 
-  private constructor(private readonly out: Out) {
-    const { rooms } = this;
-    const handed = (bytes: Uint8Array) => {
-      rooms.handed(bytes);
-      this.pieces.push(bytes);
+  private constructor(private readonly options: DestinationStreamOptions) {
+    const { buffers, pieces } = this;
+    const onPiece = (piece: Uint8Array) => {
+      buffers.writing(piece);
+      pieces.push(piece);
     };
-    this.writer = new QemuStreamWriter(handed, { zeroFillOnly: true, allocate: rooms.next });
+    this.writer = new QemuStreamWriter(onPiece, { onlyZeroFill: true, room: buffers.next });
   }
 
-  static async open(cacheBytes: number, base: BasePages | undefined, out: Out): Promise<DestinationStream> {
-    const stream = new DestinationStream(out);
+  static async open(options: DestinationStreamOptions): Promise<DestinationStream> {
+    const { cacheBytes, maxGuestBytes, base } = options;
+    const stream = new DestinationStream(options);
     stream.receiver = await createPageReceiver({
-      open: (_, pages) => stream.announced(pages),
-      maxGuestBytes: MAX_GUEST_BYTES,
+      open: (_, pages) => stream.open(pages),
+      maxGuestBytes,
       cacheBytes,
       ...(base && { base }),
     });
     return stream;
   }
 
-  /** A frame that is not of a connection. @throws PageferryError `bad-stream` */
-  async take(channel: FrameChannel, frame: ChannelFrame): Promise<void> {
-    const { type, body } = frame;
-    if (type === FRAME.PAGES) this.receiver.push(body);
+  /** All memory arrived, and its digest is the source's. */
+  get isVerified(): boolean {
+    return this.digest !== undefined;
+  }
+
+  /** Whether QEMU may have everything: memory was verified, or is not read here. */
+  get mayBeComplete(): boolean {
+    return this.isVerified || this.unread !== undefined;
+  }
+
+  /** Process a frame of the guest's memory. @throws PageferryError `bad-stream` */
+  async process({ type, body }: ChannelFrame): Promise<void> {
+    if (type === FRAME.LITERAL) this.writer.literal(body, 1, body.length);
+    else if (type === FRAME.PAGES) this.receiver.push(body);
     else if (type === FRAME.RECORD) this.record(body);
-    else if (type === FRAME.BYPASS) this.asIs(body);
+    else if (type === FRAME.BYPASS) this.bypassed(body);
     else if (type === FRAME.BLOCKS) this.blocks(body);
-    else if (type === FRAME.PASS_THROUGH) this.passUnread(body);
+    else if (type === FRAME.PASS_THROUGH) this.passThrough(body);
     else if (type === FRAME.END) {
       this.receiver.push(body);
       this.receiver.finish();
-      this.isProved = true;
       this.digest = body.slice(body.length - DIGEST_BYTES);
-    } else throw channel.unexpected(frame, FRAME.PAGES);
-    await this.flush();
-  }
-
-  /** Whether QEMU may have all that it needs: memory was proved, or is not read at all. */
-  get mayBeDone(): boolean {
-    return this.isProved || this.unread !== undefined;
-  }
-
-  async literal(bytes: Uint8Array): Promise<void> {
-    this.writer.writeLiteral(bytes, 0, bytes.length);
+    }
     await this.flush();
   }
 
   write(page: number, bytes: Uint8Array): void {
     const map = this.map!;
     this.pages++;
-    this.writer.writePage(map.blockOf(page), map.offsetOf(page), bytes, 0);
+    this.writer.page(map.blockOf(page), map.offsetOf(page), bytes, 0);
   }
 
   zero(page: number): void {
     const map = this.map!;
     this.pages++;
-    this.writer.writeFill(map.blockOf(page), map.offsetOf(page), 0);
+    this.writer.fill(map.blockOf(page), map.offsetOf(page), 0);
   }
 
-  /** QEMU has it already. */
+  /** QEMU has the page already. */
   unchanged(): void {
     this.pages++;
   }
 
-  /** Never asked: pages are looked up in the receiver's cache. */
+  /** Not used: the receiver looks pages up in its own cache. */
   read(page: number): void {
-    throw new PageferryError('bad-stream', `page ${page}: asked for what QEMU has`);
+    throw new PageferryError('bad-stream', `page ${page}: QEMU's memory cannot be read`);
   }
 
-  view(takenBytes: number): MigrationView {
-    return {
-      bytesIn: this.writtenBytes,
-      pages: this.pages,
-      bytesOut: takenBytes,
-      sentBytes: takenBytes,
-      link: { bitsPerSecond: 0, queueBytes: 0 },
-      codecs: emptyCounts(),
-    };
+  sample(wireBytes: number): MigrationSample {
+    return { streamBytes: this.writtenBytes, wireBytes, pages: this.pages, codecs: emptyCounts() };
   }
 
-  /** From here on: kind u8 (0 as it is, 1 postcopy) | why. */
-  private passUnread(body: Uint8Array): void {
-    this.unread = new TextDecoder().decode(body.subarray(1)).replace(/\p{C}/gu, ' ');
-    // QEMU names the block anew after the switch.
-    if (body[0] === 1) this.writer.startPostcopy();
+  private passThrough(body: Uint8Array): void {
+    const { postcopy, reason } = readPassThrough(body);
+    this.unread = reason;
+    // QEMU names the block of the first record after the switch.
+    if (postcopy) this.writer.postcopy();
   }
 
-  private announced(pages: number): GuestMemory {
-    if (pages !== this.map?.pages)
-      throw new PageferryError(
-        'bad-stream',
-        `a guest of ${pages} pages, its blocks have ${this.map?.pages ?? 'not been told'}`,
-      );
+  private open(pages: number): GuestMemory {
+    if (!this.map) throw new PageferryError('bad-stream', 'a guest before its table of blocks');
+    if (pages !== this.map.pages)
+      throw new PageferryError('bad-stream', `a guest of ${pages} pages, its blocks have ${this.map.pages}`);
     return this;
   }
 
   private blocks(body: Uint8Array): void {
     if (this.map) throw new PageferryError('bad-stream', 'a second table of blocks');
-    this.map = new BlockMap(readBlocks(body));
-    this.writer.setBlocks(this.map.blocks);
+    const map = new BlockMap(readBlocks(body));
+    checkGuestBytes(map, this.options.maxGuestBytes);
+    this.map = map;
+    this.writer.blocks(map.blocks);
   }
 
-  private asIs(body: Uint8Array): void {
-    const { pages, kinds, bytes } = readAsIs(body, this.map?.pages ?? 0);
+  private bypassed(body: Uint8Array): void {
+    const { pages, kinds, bytes } = readBypass(body, this.map?.pages ?? 0);
     this.receiver.bypassed(pages, kinds, bytes);
   }
 
@@ -146,11 +143,11 @@ export class DestinationStream implements GuestMemory {
     const { page, kind, fill, bytes } = readRecord(body);
     const [block, offset] = [map.blockOf(page), map.offsetOf(page)];
     this.pages++;
-    if (kind === 'page') writer.writePage(block, offset, bytes, 0);
-    else if (kind === 'fill') writer.writeFill(block, offset, fill);
+    if (kind === 'page') writer.page(block, offset, bytes, 0);
+    else if (kind === 'fill') writer.fill(block, offset, fill);
     else {
       this.receiver.invalidate(page);
-      writer.writeXbzrle(block, offset, bytes, 0, bytes.length);
+      writer.xbzrle(block, offset, bytes, 0, bytes.length);
     }
   }
 
@@ -158,7 +155,7 @@ export class DestinationStream implements GuestMemory {
     this.writer.flush();
     for (const piece of this.pieces.splice(0)) {
       this.writtenBytes += piece.length;
-      await this.out(piece, () => this.rooms.written(piece));
+      await this.options.write(piece, () => this.buffers.written(piece));
     }
   }
 }

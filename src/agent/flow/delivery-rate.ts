@@ -1,46 +1,46 @@
-/** Until something is known. */
+/** Assumed until something was measured. */
 const START_BITS_PER_SECOND = 1e9;
-/** A rate is what was delivered over about so long; no less time, and no fewer bytes, tell anything. */
+/** A rate is measured over about this time, … */
 const WINDOW_MS = 250;
+/** … and never over less time or fewer bytes: the result would be noise. */
 const MIN_MS = 20;
 const MIN_BYTES = 128 << 10;
-/** A link that never keeps anything waiting is taken to be so much faster than what it was given. */
-const FASTER = 1.25;
+/** A link that never made anything wait is assumed to be faster than what it was given, by this factor. */
+const PROBE_FACTOR = 1.25;
+
+/** What sent bytes had to wait for, if for anything. */
+export type Bottleneck = 'link' | 'destination' | undefined;
 
 /**
- * Learns how fast the other side takes what is sent, from when it says how much it took: the delivery rate of BBR (Cardwell et al.
- * 2016). While something is under way all the time, what arrives in a stretch of time is the rate of whatever is slowest; otherwise it is
- * only less than that.
+ * The rate at which the destination acknowledges bytes: the delivery rate of BBR (Cardwell et al. 2016). While bytes are in flight
+ * all the time, the bytes acked in an interval give the rate of the slowest part; otherwise they are only a lower bound.
  */
 export class DeliveryRate {
-  /** Of the link. */
+  /** Of the link alone. */
   bitsPerSecond = START_BITS_PER_SECOND;
-  /** Of the whole way, the destination's QEMU included: what is under way is to be as long as that takes. */
+  /** Of the whole path, the destination's QEMU included; it sizes the in-flight window. */
   deliveredBitsPerSecond = START_BITS_PER_SECOND;
-  /** What was taken by when, since something is under way all the time. */
+  /** Acks since bytes have been in flight without a pause. */
   private samples: { atMs: number; bytes: number }[] = [];
 
-  /** Something is sent while nothing was under way. */
-  began(atMs: number, takenBytes: number): void {
-    this.samples = [{ atMs, bytes: takenBytes }];
+  /** Record that bytes are sent while nothing was in flight. */
+  restart(atMs: number, ackedBytes: number): void {
+    this.samples = [{ atMs, bytes: ackedBytes }];
   }
 
-  /** The other side took so much in all. `isBusy`: more is under way; `heldUpBy`: what that has to wait for. */
-  taken(
-    atMs: number,
-    takenBytes: number,
-    isBusy: boolean,
-    heldUpBy: 'link' | 'destination' | 'nothing',
-  ): void {
+  /** Record an ack: `ackedBytes` in total. `isBusy`: more bytes are in flight. */
+  acked(atMs: number, ackedBytes: number, isBusy: boolean, bottleneck: Bottleneck): void {
     while (this.samples.length > 1 && atMs - this.samples[1]!.atMs >= WINDOW_MS) this.samples.shift();
     const first = this.samples[0];
-    if (first && atMs - first.atMs >= MIN_MS && takenBytes - first.bytes >= MIN_BYTES) {
-      const bits = ((takenBytes - first.bytes) * 8000) / (atMs - first.atMs);
-      // Where nothing had to wait for the link it could have been more.
-      this.bitsPerSecond = isBusy && heldUpBy === 'link' ? bits : Math.max(this.bitsPerSecond, FASTER * bits);
+    if (first && atMs - first.atMs >= MIN_MS && ackedBytes - first.bytes >= MIN_BYTES) {
+      const rate = ((ackedBytes - first.bytes) * 8000) / (atMs - first.atMs);
+      this.bitsPerSecond =
+        isBusy && bottleneck === 'link' ? rate : Math.max(this.bitsPerSecond, PROBE_FACTOR * rate);
       this.deliveredBitsPerSecond =
-        isBusy && heldUpBy !== 'nothing' ? bits : Math.max(this.deliveredBitsPerSecond, FASTER * bits);
+        isBusy && bottleneck !== undefined
+          ? rate
+          : Math.max(this.deliveredBitsPerSecond, PROBE_FACTOR * rate);
     }
-    if (isBusy) this.samples.push({ atMs, bytes: takenBytes });
+    if (isBusy) this.samples.push({ atMs, bytes: ackedBytes });
   }
 }

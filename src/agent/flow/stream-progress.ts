@@ -1,56 +1,56 @@
 import type { Zstd } from '../../codec/zstd.js';
 import type { StreamState } from '../../strategy/strategy.js';
 
-/** What a channel knows of its link. */
-export interface LinkView {
+/** What a channel measures of its link, for the strategy. */
+export interface LinkEstimate {
   readonly bitsPerSecond: number;
-  /** Bytes that were taken, of those that were sent. */
-  readonly takenBytes: number;
-  /** As `StreamState.linkBusyFraction`. */
-  readonly waits?: number;
+  /** Sent bytes that the destination acked. */
+  readonly ackedBytes: number;
+  /** `StreamState.linkWaits`. */
+  readonly waitFraction?: number;
 }
 
-/** What is being coded for a channel and what it came to: how the stream stands, as its strategy is told. */
+/** Progress of one stream: bytes and milliseconds of packing that are done or pending, as the `StreamState` of its strategy. */
 export class StreamProgress {
   readonly state: StreamState;
-  /** Of everything that was coded or is being coded. */
+  /** Bytes sent, and expected bytes of pending packings. */
   private bytes = 0;
-  private ms = 0;
+  private pendingMs = 0;
 
-  constructor(threads: number, zstd: Zstd | undefined, link: () => LinkView) {
-    const planned = this;
+  constructor(threads: number, zstd: Zstd | undefined, link: () => LinkEstimate) {
+    const progress = this;
     const startedAt = performance.now();
     this.state = {
       get linkBitsPerSecond() {
         return link().bitsPerSecond;
       },
-      get bytesAcked() {
-        return link().takenBytes;
+      get bytesTaken() {
+        return link().ackedBytes;
       },
-      get linkBusyFraction() {
-        return link().waits;
+      get linkWaits() {
+        return link().waitFraction;
       },
       get bytesOut() {
-        return planned.bytes;
+        return progress.bytes;
       },
       get pendingMs() {
-        return planned.ms;
+        return progress.pendingMs;
       },
       threads,
       elapsedMs: () => performance.now() - startedAt,
       handoverMs: () => 0,
-      hasZstd: zstd !== undefined,
+      zstd: zstd !== undefined,
       zstdName: zstd?.name,
     };
   }
 
-  /** Packing that starts (positive) or is done (negative); in the end, the bytes that it became. */
+  /** Record packing that starts (positive) or is done (negative); a done one adds the difference to its real size. */
   readonly pending = (ms: number, bytes: number): void => {
-    this.ms += ms;
+    this.pendingMs += ms;
     this.bytes += bytes;
   };
 
-  /** Bytes that are sent as they are. */
+  /** Record bytes that are sent uncompressed. */
   add(bytes: number): void {
     this.bytes += bytes;
   }

@@ -30,7 +30,7 @@ export class PageFlow {
     this.broken.catch(() => {});
     this.planned = new StreamProgress(threads, zstd, () => ({
       bitsPerSecond: this.meter.bitsPerSecond,
-      takenBytes: this.bytes,
+      ackedBytes: this.bytes,
     }));
   }
 

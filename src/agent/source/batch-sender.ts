@@ -1,60 +1,70 @@
-import type { CodecCounts } from '../../engine/frame/counters.js';
+import { throwIfAborted } from '../../page/sync.js';
 import type { PackedBatch, PageSender } from '../../engine/live/page-sender.js';
-import { asIsBodies, asIsCounts } from '../bypass.js';
-import type { ChannelFlow } from '../flow/channel-flow.js';
+import { bypassBodies, bypassCounts } from '../bypass.js';
+import type { BatchSize } from '../flow/batch-size.js';
+import type { ChannelSender } from '../flow/channel-sender.js';
+import type { OnBatchSent } from '../stats.js';
 import type { SendQueue } from './send-queue.js';
 
-/** Hears what became of a batch. */
-export type Sent = (bytes: number, counts: CodecCounts) => void;
-
-/** How a batch travels: whether its last page has to, whether all of it goes as it is, and who hears of it. */
-interface Travels {
+/** How a batch is sent. */
+interface BatchOptions {
+  /** The last page is sent even where the destination has it already. */
   readonly keepsLast: boolean;
+  /** The pages are sent uncompressed. */
   readonly bypass: boolean;
-  readonly sent: Sent;
+  readonly onSent: OnBatchSent;
 }
 
-/** Sends batches of pages that stand in the sender's room, coded or as they are, each behind the one before. */
+/** Sends batches of pages from the page sender's buffer, encoded or uncompressed, in order. */
 export class BatchSender {
-  /** The last batch that travels as it is. */
-  private passing: Promise<void> = Promise.resolve();
+  /** Ends with the last uncompressed batch. */
+  private bypassing: Promise<void> = Promise.resolve();
 
   constructor(
-    private readonly flow: ChannelFlow,
+    private readonly channel: ChannelSender,
     private readonly sender: PageSender,
     private readonly queue: SendQueue,
+    private readonly size: BatchSize,
+    private readonly signal: AbortSignal,
   ) {}
 
-  /** Returns when the room may be used again. */
-  async send(pages: readonly number[], { keepsLast, bypass, sent }: Travels): Promise<void> {
-    if (bypass) return this.pass(pages, keepsLast, sent);
-    const { packed } = await this.sender.batch(pages, keepsLast);
-    await this.queue.add(0, () => this.coded(packed, pages.length, sent));
+  /** Resolve when the page sender's buffer may be reused. */
+  async send(pages: readonly number[], options: BatchOptions): Promise<void> {
+    if (options.bypass) return this.bypass(pages, options);
+    const { packed } = await this.sender.batch(pages, options.keepsLast);
+    // A skipped job releases the batch too: the page sender may wait for it.
+    const onEnd = () =>
+      packed.then(
+        ({ release }) => release(),
+        () => {},
+      );
+    void this.queue.put(() => this.sendPacked(packed, pages.length, options.onSent), onEnd);
+    throwIfAborted(this.signal);
   }
 
-  private async coded(packed: Promise<PackedBatch>, pages: number, sent: Sent): Promise<void> {
-    const { parts, bytes, counts, release: done } = await packed;
-    try {
-      await this.flow.sendPages(parts);
-    } finally {
-      done();
-    }
-    this.flow.batchSent(pages, bytes);
-    sent(bytes, counts);
+  private async sendPacked(
+    packed: Promise<PackedBatch>,
+    pageCount: number,
+    onSent: OnBatchSent,
+  ): Promise<void> {
+    const { parts, bytes, counts } = await packed;
+    await this.channel.sendPages(parts);
+    this.size.add(pageCount, bytes);
+    onSent(bytes, counts);
   }
 
-  private async pass(pages: readonly number[], keepsLast: boolean, sent: Sent): Promise<void> {
+  private async bypass(pages: readonly number[], { keepsLast, onSent }: BatchOptions): Promise<void> {
     const kinds = this.sender.bypass(pages, keepsLast);
-    const bodies = asIsBodies(pages, kinds, this.sender.buffer);
+    const bodies = bypassBodies(pages, kinds, this.sender.buffer);
     const bytes = bodies.reduce((sum, body) => sum + body.length, 0);
-    const counts = asIsCounts(pages.length, kinds);
-    this.flow.planned.add(bytes);
-    // The link has one batch while the next one is looked at.
-    await this.passing;
-    this.queue.check();
-    this.passing = this.queue.put(async () => {
-      await this.flow.sendAsIs(bodies);
-      sent(bytes, counts);
+    const counts = bypassCounts(pages.length, kinds);
+    this.channel.progress.add(bytes);
+    // One batch is on the link while the next one is read.
+    await this.bypassing;
+    throwIfAborted(this.signal);
+    this.bypassing = this.queue.put(async () => {
+      await this.channel.sendBypass(bodies);
+      onSent(bytes, counts);
     });
   }
 }

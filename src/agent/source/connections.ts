@@ -1,53 +1,61 @@
+import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { PageferryError } from '../../page/error.js';
+import { withTimeout } from '../../page/sync.js';
+import type { MigrationLifetime } from '../lifetime.js';
 import { SocketWriter } from '../socket-writer.js';
 
 const MAX_CONNECTIONS = 64;
-/** QEMU closes its end within so long of the other one, or something is wrong. */
+/** QEMU closes its connection within this time of the destination's. */
 const CLOSE_MS = 5000;
 
-/** The connections that one QEMU has opened for one migration, by number: the main one first. */
+/** The connections that one QEMU opened for one migration, by number; the main connection is 0. */
 export class SourceConnections {
   private readonly sockets: Socket[] = [];
-  /** The ways back. */
-  private readonly outlets: SocketWriter[] = [];
+  /** Writers of the return paths. */
+  private readonly writers: SocketWriter[] = [];
 
   constructor(
     readonly main: Socket,
     private readonly stallMs: number,
+    private readonly lifetime: MigrationLifetime,
   ) {
     this.add(main);
   }
 
-  /** Returns its number; nothing when there are too many: then it is closed. */
+  /** Return the connection's number; undefined when there are too many, and the socket was destroyed. */
   add(socket: Socket): number | undefined {
     if (this.sockets.length === MAX_CONNECTIONS) {
       socket.destroy();
       return undefined;
     }
-    this.outlets.push(new SocketWriter(socket, this.stallMs, 'QEMU'));
+    this.lifetime.attach(socket);
+    this.writers.push(new SocketWriter(socket, this.stallMs, "the source's QEMU", this.lifetime.signal));
     return this.sockets.push(socket) - 1;
   }
 
-  /** Writes what the destination's QEMU answers. @throws PageferryError when QEMU does not take it */
-  async answer(number: number | undefined, bytes: Uint8Array): Promise<void> {
-    const outlet = number === undefined ? undefined : this.outlets[number];
-    if (!outlet)
-      throw new PageferryError('bad-stream', `an answer to connection ${number}, which is not open`);
-    await outlet.write(bytes);
+  /** Write bytes of the return path. @throws PageferryError when QEMU does not read them */
+  async answer(connection: number | undefined, bytes: Uint8Array): Promise<void> {
+    const writer = connection === undefined ? undefined : this.writers[connection];
+    if (!writer)
+      throw new PageferryError('bad-stream', `an answer to connection ${connection}, which is not open`);
+    await writer.write(bytes);
   }
 
-  /** The destination's QEMU has closed one: ours may have to read that, and then closes its own, or is `late`. */
-  closedThere(number: number, late: () => void): void {
-    const socket = this.sockets[number];
-    if (!socket || socket.readableEnded) return;
+  /** Close a connection that the destination's QEMU has closed. @throws PageferryError when our QEMU does not close it too */
+  async close(connection: number): Promise<void> {
+    const socket = this.sockets[connection];
+    if (!socket || socket.readableEnded || socket.destroyed) return;
     socket.end();
-    const timer = setTimeout(late, CLOSE_MS);
-    socket.once('end', () => clearTimeout(timer)).once('close', () => clearTimeout(timer));
-  }
-
-  /** QEMU takes a connection that is closed for a failure, and lets its guest go on. */
-  destroy(): void {
-    for (const socket of this.sockets) socket.destroy();
+    await withTimeout(
+      CLOSE_MS,
+      () =>
+        new PageferryError(
+          'io',
+          `the destination's QEMU closed connection ${connection} before the migration was complete; see its log`,
+        ),
+      (signal) => Promise.race([once(socket, 'end', { signal }), once(socket, 'close', { signal })]),
+      this.lifetime.signal,
+    );
   }
 }

@@ -1,41 +1,35 @@
-/** Jobs one after the other, with a bound on the bytes that they hold; the first failure is everybody's. */
+import { SerialQueue } from '../../page/sync.js';
+
+/** Runs send jobs in order, and bounds the bytes that they hold. A failed job ends the migration through `onFailure`. */
 export class SendQueue {
-  private tail: Promise<void> = Promise.resolve();
-  private failure: unknown;
+  private readonly jobs = new SerialQueue();
   private bytes = 0;
 
-  constructor(private readonly mostBytes: number) {}
+  constructor(
+    private readonly maxBytes: number,
+    private readonly onFailure: (cause: unknown) => void,
+    private readonly signal: AbortSignal,
+  ) {}
 
-  /** Does what has to be done after all that was queued before; waits when too much is. @throws what the first failed job did */
+  /** Queue a job that holds `bytes`. Wait for all jobs while they hold more than the bound. @throws the first failure, or the abort reason */
   async add(bytes: number, job: () => Promise<void>): Promise<void> {
     this.bytes += bytes;
-    this.put(job).then(() => {
+    void this.put(job, () => {
       this.bytes -= bytes;
     });
-    if (this.bytes > this.mostBytes) await this.tail;
-    this.check();
+    if (this.bytes > this.maxBytes) await this.idle();
   }
 
-  /** The same without a bound. Returns a promise that it is over, done or not; it does not reject. */
-  put(job: () => Promise<void>): Promise<void> {
-    this.tail = this.tail.then(async () => {
-      try {
-        if (this.failure === undefined) await job();
-      } catch (error) {
-        this.failure ??= error;
-      }
+  /** Queue a job without a bound. `onEnd` is called when it has ended or was skipped. The result resolves then; it never rejects. */
+  put(job: () => Promise<void>, onEnd: () => void = () => {}): Promise<void> {
+    return this.jobs.run(job, this.signal).then(onEnd, (cause) => {
+      onEnd();
+      this.onFailure(cause);
     });
-    return this.tail;
   }
 
-  /** All that was queued is done. @throws as `add` */
-  async done(): Promise<void> {
-    await this.tail;
-    this.check();
-  }
-
-  /** @throws as `add` */
-  check(): void {
-    if (this.failure !== undefined) throw this.failure;
+  /** Resolve when all queued jobs have ended. @throws as `add` */
+  idle(): Promise<void> {
+    return this.jobs.idle();
   }
 }

@@ -6,250 +6,209 @@ import { channelTimes } from '../../channel/security.js';
 import type { Address } from '../../channel/transports/address.js';
 import { loadZstd } from '../../codec/zstd/load.js';
 import { createPageSender } from '../../engine/live/create-page-sender.js';
-import type { PageSender } from '../../engine/live/page-sender.js';
 import { PageferryError } from '../../page/error.js';
-import { QemuReturnReader } from '../../qemu/return-path.js';
 import { strategyByName } from '../../strategy/registry.js';
-import { asError } from '../as-error.js';
 import type { BaseImageFile } from '../base-image.js';
-import { ChannelFlow, MAIN } from '../flow/channel-flow.js';
+import { ChannelSender, MAIN } from '../flow/channel-sender.js';
+import { MigrationLifetime } from '../lifetime.js';
 import type { Log } from '../log.js';
-import { migrateBytes, readNumber, readTaken } from '../messages.js';
-import type { AgentMetrics } from '../metrics.js';
+import { migrateBytes, readAccept } from '../messages.js';
+import type { AgentMetrics, MeteredMigration } from '../metrics.js';
 import { type RoundLine, RoundStats } from '../stats.js';
+import { AdditionalConnections } from './additional-connections.js';
+import { AnswerReader } from './answer-reader.js';
 import { SourceConnections } from './connections.js';
-import { SourceStream, STAYS } from './source-stream.js';
+import { RUNS_ON_SOURCE, SourceStream } from './source-stream.js';
 
 const PAGE_BYTES = 4096;
 const BATCH_PAGES = 512;
+/** Pages in the fingerprint index, besides those of a base image. */
 const INDEX_PAGES = 1 << 18;
 
-/** What the agent beside the QEMU that a guest leaves is given. */
+/** Options of the agent beside the source's QEMU. */
 export interface SourceAgentOptions {
-  /** Where QEMU connects to. */
+  /** Where QEMU connects. */
   readonly listen: Address;
-  /** The other agent. */
+  /** The destination agent. */
   readonly peer: ConnectOptions;
   readonly strategy: string;
   readonly threads: number;
-  /** Memory for pages as they were sent, in bytes. */
+  /** Bytes of sent pages to cache. */
   readonly cacheBytes: number;
+  /** Largest guest, in bytes. */
+  readonly maxGuestBytes: number;
   readonly base?: BaseImageFile | undefined;
   readonly log: Log;
-  readonly round?: (line: RoundLine) => void;
   readonly meters: AgentMetrics;
-  /** Hears of every migration that ended, and how. */
-  readonly ended?: (error: PageferryError | undefined) => void;
+  readonly onRound?: (line: RoundLine) => void;
+  /** Called when a migration begins, and when it has ended. */
+  readonly onBegin?: () => void;
+  readonly onEnd?: (error: PageferryError | undefined) => void;
+}
+
+/** The parts of a migration that exist once both agents have agreed on it. */
+export interface AgreedMigration {
+  readonly channel: ChannelSender;
+  readonly stream: SourceStream;
+  readonly stats: RoundStats;
 }
 
 /** One migration, from QEMU's first connection until its end. */
 export class SourceSession {
+  private readonly lifetime = new MigrationLifetime();
+  private readonly metered: MeteredMigration;
   private readonly connections: SourceConnections;
-  private readonly abort = new AbortController();
-  private channel: FrameChannel | undefined;
-  private stats: RoundStats | undefined;
-  /** The two agents have agreed, and bytes can be passed. */
-  private readonly begun: Promise<{ flow: ChannelFlow; stream: SourceStream }>;
-  private begin!: (begun: { flow: ChannelFlow; stream: SourceStream }) => void;
-  private opening: Promise<void> = Promise.resolve();
-  /** What becomes of the other connections. */
-  private readonly others: Promise<void>[] = [];
+  private readonly additional: AdditionalConnections;
+  private readonly answers: AnswerReader;
+  private readonly agreed: Promise<AgreedMigration>;
+  private agree!: (agreed: AgreedMigration) => void;
   private stream: SourceStream | undefined;
-  /** What the destination's QEMU said at its end; Infinity: it has a return path, and did not say it yet. */
-  private shut: number | undefined;
-  private readonly answers = new QemuReturnReader({
-    onMessage: () => {
-      this.shut ??= Infinity;
-    },
-    onShut: (error) => {
-      this.shut = error;
-    },
-  });
 
   constructor(
     private readonly options: SourceAgentOptions,
     private readonly number: number,
     main: Socket,
   ) {
-    this.connections = new SourceConnections(main, channelTimes(options.peer).stallMs);
-    this.begun = new Promise((resolve) => {
-      this.begin = resolve;
+    this.metered = options.meters.begin();
+    this.connections = new SourceConnections(main, channelTimes(options.peer).stallMs, this.lifetime);
+    this.agreed = new Promise((resolve, reject) => {
+      this.agree = resolve;
+      const { signal } = this.lifetime;
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     });
+    this.agreed.catch(() => {});
+    this.additional = new AdditionalConnections(this.connections, this.lifetime, this.agreed);
+    this.answers = new AnswerReader(this.connections, this.lifetime);
   }
 
-  /** Returns why it failed, if it did. */
+  /** Run the migration to its end. Return why it failed, if it did. */
   async run(): Promise<PageferryError | undefined> {
-    const { meters } = this.options;
-    meters.active++;
-    this.log('info', 'QEMU has connected: a migration begins');
+    this.log('info', 'QEMU connected: a migration begins');
     let error: PageferryError | undefined;
     try {
       await this.migrate();
-      meters.completed++;
-      this.log('info', 'the destination has taken the guest over');
+      this.log('info', 'the guest runs on the destination');
     } catch (cause) {
-      error = this.channel ? this.channel.fail(cause) : asError(cause);
-      meters.failed++;
-      this.log('error', `failed: ${error.message}; ${this.stream?.fate(this.shut !== undefined) ?? STAYS}`);
+      error = this.lifetime.fail(cause);
+      const state = this.stream?.guestState(this.answers.hasReturnPath) ?? RUNS_ON_SOURCE;
+      this.log('error', `failed: ${error.message}; ${state}`);
     }
-    this.connections.destroy();
-    await this.channel?.close();
-    meters.active--;
+    this.metered.end(error ? 'failed' : 'completed');
+    await this.lifetime.end();
     return error;
   }
 
-  /** QEMU opened one more connection: multifd, or the preempt channel of postcopy. Neither is read. */
-  another(socket: Socket): void {
-    const number = this.connections.add(socket);
-    if (number === undefined) return;
-    this.log('warn', 'QEMU opened another connection (multifd or preempt): bytes are passed on unread');
-    const pass = async () => {
-      const { flow, stream } = await this.begun;
-      // In QEMU's order, even where several opened at once.
-      const before = this.opening;
-      let opened!: () => void;
-      this.opening = new Promise((resolve) => {
-        opened = resolve;
-      });
-      await before;
-      await stream.giveUp('QEMU uses more than one connection');
-      await stream.drained();
-      await flow.sendFor(number, FRAME.OPENED, [Uint8Array.of(number)]);
-      opened();
-      for await (const bytes of socket as AsyncIterable<Uint8Array>) {
-        this.stats!.bytesIn += bytes.length;
-        await flow.sendLiteral(number, bytes);
-      }
-      await flow.sendFor(number, FRAME.ENDED, [Uint8Array.of(number)]);
-    };
-    const passed = pass();
-    this.others.push(passed);
-    passed.catch((cause) => this.channel?.fail(asError(cause)));
-  }
-
-  /** QEMU's connection is closed: whatever it opens now is of another attempt. */
+  /** QEMU has closed its main connection, or the migration has failed: a new connection belongs to another attempt. */
   get isOver(): boolean {
     const { main } = this.connections;
-    return main.destroyed || main.readableEnded;
+    return this.lifetime.signal.aborted || main.destroyed || main.readableEnded;
+  }
+
+  /**
+   * Add another connection of QEMU: of multifd, or postcopy's preempt channel. Call `onNewAttempt` where it is the main connection of
+   * another attempt; that ends this migration.
+   */
+  add(socket: Socket, onNewAttempt: () => void): void {
+    const cancelled = 'QEMU began another migration on a new connection: this one was cancelled';
+    this.additional.add(socket, {
+      onAdditional: () =>
+        this.log('warn', 'QEMU opened another connection (multifd or preempt): the stream passes through'),
+      onNewAttempt: () => {
+        this.stop(cancelled);
+        onNewAttempt();
+      },
+    });
   }
 
   stop(reason: string): void {
-    this.channel?.fail(new PageferryError('io', reason));
-    this.abort.abort(reason);
+    this.lifetime.fail(new PageferryError('io', reason));
   }
 
   private async migrate(): Promise<void> {
     const { peer, base, cacheBytes, threads, strategy } = this.options;
-    const { main } = this.connections;
-    this.channel = await connectChannel({ ...peer, signal: this.abort.signal });
-    const { channel } = this;
-    // Whatever ends the channel ends QEMU's side at once.
-    channel.closed.then(() => main.destroy());
-    await channel.send(
-      FRAME.MIGRATE,
-      migrateBytes({ answers: channel.session!.peerId, cacheBytes, base: base?.digest }),
-    );
-    const agreed = readNumber(await channel.expect(FRAME.ACCEPT), `${channel.peer}: accepted`);
-    const zstd = await loadZstd();
-    const flow = new ChannelFlow(channel, threads, zstd);
+    const { signal } = this.lifetime;
+    const channel = await connectChannel({ ...peer, signal });
+    this.lifetime.attachChannel(channel);
+    const announced = { sessionId: channel.session!.peerId, cacheBytes, base: base?.digest };
+    await channel.send(FRAME.MIGRATE, migrateBytes(announced));
+    const agreedBytes = readAccept(await channel.expect(FRAME.ACCEPT), channel.peer);
+    const channelSender = new ChannelSender(channel, signal, threads, await loadZstd());
     const sender = await createPageSender({
       pageBytes: PAGE_BYTES,
       strategy: strategyByName(strategy),
-      state: flow.planned.state,
+      state: channelSender.progress.state,
       dedup: 'similar',
-      cacheBytes: Math.min(agreed, cacheBytes),
+      cacheBytes: Math.min(agreedBytes, cacheBytes),
       batchPages: BATCH_PAGES,
       indexPages: INDEX_PAGES + (base?.pages ?? 0),
       threads,
-      onPending: flow.planned.pending,
+      onPending: channelSender.progress.pending,
       ...(base && { base }),
     });
     try {
-      await this.pass(main, flow, sender);
+      const link = () => ({
+        bitsPerSecond: channelSender.rate.bitsPerSecond,
+        inFlightBytes: channelSender.window.inFlightBytes,
+      });
+      const stats = new RoundStats(this.number, link, (line) => this.options.onRound?.(line));
+      this.metered.observe(() => {
+        const { streamBytes, pages, codecs } = stats;
+        return { streamBytes, pages, codecs, wireBytes: channelSender.window.sentBytes, link: link() };
+      });
+      const stream = new SourceStream({
+        channel: channelSender,
+        sender,
+        batchPages: BATCH_PAGES,
+        maxGuestBytes: this.options.maxGuestBytes,
+        stats,
+        log: (level, message) => this.log(level, message),
+        signal,
+        beforeDigest: () => this.additional.decided(),
+        onFailure: (cause) => this.lifetime.fail(cause),
+      });
+      this.stream = stream;
+      await this.sendAll(channel, { channel: channelSender, stream, stats });
     } finally {
       await sender.close();
     }
   }
 
-  private async pass(main: Socket, flow: ChannelFlow, sender: PageSender): Promise<void> {
-    const link = () => ({ bitsPerSecond: flow.meter.bitsPerSecond, queueBytes: flow.underWay });
-    const stats = new RoundStats(this.number, link, (line) => this.options.round?.(line));
-    this.stats = stats;
-    const stream = new SourceStream(flow, sender, BATCH_PAGES, {
-      log: (level, message) => this.log(level, message),
-      stats,
-    });
-    this.stream = stream;
-    this.begin({ flow, stream });
-    const back = this.back(flow);
-    back.catch(() => {}); // Heard of below.
-    this.options.meters.watch(() => ({ ...stats, link: link(), sentBytes: flow.sentBytes }));
-    // Whoever has said all may still want to hear the answer.
-    for await (const bytes of main.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
-      await stream.push(bytes);
-      this.channel!.check();
-    }
-    this.channel!.check();
-    const unfinished = stream.finish();
-    if (unfinished !== undefined)
+  private async sendAll(channel: FrameChannel, agreed: AgreedMigration): Promise<void> {
+    const { stream, stats } = agreed;
+    const done = this.answers.read(channel, agreed.channel);
+    // Whatever ends the channel ends this side too, even while nothing is sent.
+    done.catch((cause) => this.lifetime.fail(cause));
+    this.agree(agreed);
+    // The connection stays open: QEMU may still read its return path.
+    const pieces: AsyncIterable<Uint8Array> = this.connections.main.iterator({ destroyOnReturn: false });
+    for await (const bytes of pieces) await stream.push(bytes);
+    if (this.lifetime.failure) throw this.lifetime.failure;
+    const brokeOff = stream.finish();
+    if (brokeOff !== undefined)
       throw new PageferryError(
         'io',
-        `QEMU closed the connection ${unfinished}: cancelled, or it failed; see its log`,
+        `QEMU closed the connection ${brokeOff}: it was cancelled or failed; see its log`,
       );
     await stream.drained();
     stats.close();
-    // The main connection's end is the migration's: nothing may come after it.
-    await Promise.all(this.others);
-    await flow.sendOne(FRAME.ENDED, Uint8Array.of(MAIN));
-    await back;
-    // Without a return path QEMU never hears how it went, and nor does anybody.
-    if (this.shut !== undefined && this.shut !== 0)
-      throw new PageferryError(
-        'io',
-        `the destination's QEMU gave the guest up: ${this.shut === Infinity ? 'it closed its return path' : `error ${this.shut}`}`,
-      );
-    const saved = stats.bytesIn > 0 ? (100 * (1 - flow.sentBytes / stats.bytesIn)).toFixed(0) : '0';
-    this.log(
-      'info',
-      `${stats.bytesIn} bytes of QEMU's in ${flow.sentBytes}: ${saved} % less, ${stats.rounds} rounds`,
-    );
-  }
-
-  /** What the destination says: how far it is, and what its QEMU answers. Returns when it has taken the guest over. */
-  private async back(flow: ChannelFlow): Promise<void> {
-    const channel = this.channel!;
-    for (;;) {
-      const frame = await channel.receive();
-      if (!frame)
-        throw new PageferryError(
-          'io',
-          `${channel.peer}: closed the channel before it had taken the guest over`,
-        );
-      if (frame.type === FRAME.COMMITTED) return;
-      if (frame.type === FRAME.ACK) {
-        const { connection, idle, bytes } = readTaken(frame.body);
-        flow.taken(connection, bytes, idle);
-      } else if (frame.type === FRAME.RETURN_PATH) await this.answer(frame.body);
-      else if (frame.type === FRAME.CLOSED) this.closedThere(frame.body[0] ?? 0);
-      else throw channel.unexpected(frame, FRAME.ACK);
-    }
-  }
-
-  private async answer(body: Uint8Array): Promise<void> {
-    if (body[0] === MAIN) this.answers.push(body.subarray(1));
-    await this.connections.answer(body[0], body.subarray(1));
-  }
-
-  /** The destination's QEMU has closed a connection. */
-  private closedThere(number: number): void {
-    this.connections.closedThere(number, () =>
-      this.channel?.fail(
-        new PageferryError('io', 'the destination’s QEMU closed the connection before this one was done'),
-      ),
-    );
+    await this.additional.ended();
+    // The end of the main connection is the end of the migration: nothing may follow it.
+    await agreed.channel.send(MAIN, FRAME.ENDED, Uint8Array.of(MAIN));
+    await done;
+    this.answers.checkReturnPath();
+    this.log('info', summary(stats, agreed.channel.window.sentBytes));
   }
 
   private log(level: 'info' | 'warn' | 'error', message: string): void {
-    this.options.log({ level, session: this.number, message });
+    this.options.log({ level, migration: this.number, message });
   }
+}
+
+/** `sent 216 MB for 395 MB of migration stream (45% less) in 4 rounds` */
+function summary({ streamBytes, rounds }: RoundStats, wireBytes: number): string {
+  const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+  const percent = streamBytes > 0 ? Math.round(100 * (1 - wireBytes / streamBytes)) : 0;
+  const saved = percent >= 0 ? `${percent}% less` : `${-percent}% more`;
+  const count = `${rounds} ${rounds === 1 ? 'round' : 'rounds'}`;
+  return `sent ${megabytes(wireBytes)} for ${megabytes(streamBytes)} of migration stream (${saved}) in ${count}`;
 }

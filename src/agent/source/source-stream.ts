@@ -1,127 +1,139 @@
 import { FRAME } from '../../channel/frame.js';
 import type { PageSender } from '../../engine/live/page-sender.js';
+import { SerialQueue, throwIfAborted } from '../../page/sync.js';
+import { TARGET_PAGE_BYTES } from '../../qemu/format.js';
 import { QemuStreamReader } from '../../qemu/stream-reader.js';
 import { BlockMap } from '../block-map.js';
-import { type ChannelFlow, MAIN } from '../flow/channel-flow.js';
-import { blocksBytes, recordHead } from '../messages.js';
+import { BatchSize } from '../flow/batch-size.js';
+import { type ChannelSender, MAIN } from '../flow/channel-sender.js';
+import { checkGuestBytes } from '../guest-limit.js';
+import { blocksBytes, recordHead, passThroughBytes } from '../messages.js';
 import type { RoundStats } from '../stats.js';
-import { BatchSender, type Sent } from './batch-sender.js';
+import { BatchSender } from './batch-sender.js';
+import { PageBatch } from './page-batch.js';
 import { SendQueue } from './send-queue.js';
-import { type Staged, Staging } from './staging.js';
+import { Staging, type Step } from './staging.js';
 
-const PAGE_BYTES = 4096;
-/** Bytes that are no batch and wait to be sent: then nothing more is read of QEMU. */
-const MAX_QUEUED = 256 << 10;
-/** What becomes of most guests whose migration fails. */
-export const STAYS = 'the guest goes on here';
+/** Queued bytes that belong to no batch; more of them pause reading from QEMU. */
+const MAX_QUEUED_BYTES = 256 << 10;
+export const RUNS_ON_SOURCE = 'the guest keeps running on the source';
 
-/** What a source stream tells. */
-export interface SourceEvents {
-  readonly log: (level: 'info' | 'warn', message: string) => void;
+/** What a source stream needs of its migration. */
+export interface SourceStreamOptions {
+  readonly channel: ChannelSender;
+  readonly sender: PageSender;
+  readonly batchPages: number;
+  readonly maxGuestBytes: number;
   readonly stats: RoundStats;
+  readonly log: (level: 'info' | 'warn', message: string) => void;
+  readonly signal: AbortSignal;
+  /** Resolve when it is known whether all of QEMU's pages are in this stream. */
+  readonly beforeDigest: () => Promise<void>;
+  /** Called when sending failed. */
+  readonly onFailure: (cause: unknown) => void;
 }
 
 /**
- * The way of QEMU's main connection into the channel: pages in batches, coded against what the destination has; everything else as it
- * is, in its place. What came is on its way before a section's end is passed on.
+ * QEMU's main connection on its path into the channel: pages in batches, encoded against what the destination has; everything else
+ * unchanged and in its place. At the end of each of QEMU's sections everything before it is sent.
  */
 export class SourceStream {
-  /** Of all RAM: the destination proves it before it passes device state on. */
-  isProved = false;
   private readonly staging = new Staging();
   private readonly reader = new QemuStreamReader(this.staging);
-  private map: BlockMap | undefined;
-  private batch: number[] = [];
-  /** Pages that it may have, and whether they travel as they are. */
-  private most = 0;
-  private bypass = false;
-  /** Counts it, for the round that it began in. */
-  private sent: Sent | undefined;
-  private postcopy = false;
-  private isWhole = false;
-  /** The block that QEMU is in, and whether it came there in this batch. */
-  private block = -1;
-  private changesBlock = false;
-  /** Batches on their way, in order. */
-  private readonly queue = new SendQueue(MAX_QUEUED);
+  private readonly queue: SendQueue;
   private readonly batches: BatchSender;
-  private changed = false;
+  private readonly batch: PageBatch;
+  private readonly batchSize: BatchSize;
+  /** One piece is processed at a time: `passThrough` is called while QEMU's bytes are pushed. */
+  private readonly turns = new SerialQueue();
+  private map: BlockMap | undefined;
+  private passThroughReason: string | undefined;
+  private isPostcopy = false;
+  private isWhole = false;
+  /** QEMU sent xbzrle records, whose pages no digest covers. */
+  private hasXbzrle = false;
 
-  constructor(
-    private readonly flow: ChannelFlow,
-    private readonly sender: PageSender,
-    private readonly batchPages: number,
-    private readonly events: SourceEvents,
-  ) {
-    this.batches = new BatchSender(flow, sender, this.queue);
+  constructor(private readonly options: SourceStreamOptions) {
+    const { channel, sender, batchPages, stats, signal, onFailure } = options;
+    this.queue = new SendQueue(MAX_QUEUED_BYTES, onFailure, signal);
+    this.batchSize = new BatchSize(batchPages);
+    this.batches = new BatchSender(channel, sender, this.queue, this.batchSize, signal);
+    this.batch = new PageBatch(sender.buffer, stats);
   }
 
-  /** Where the stream must not end, if it ended now. */
+  /** End the stream. Return where it broke off, if it did. */
   finish(): string | undefined {
-    const unfinished = this.reader.finish();
-    this.isWhole = unfinished === undefined;
-    return unfinished;
+    const brokeOff = this.reader.finish();
+    this.isWhole = brokeOff === undefined;
+    return brokeOff;
   }
 
-  /** What becomes of a guest whose migration fails now; `hears`: its QEMU has a return path, and is told. */
-  fate(hears: boolean): string {
-    if (this.postcopy) return 'the guest has left, and what of it was not sent is only here';
-    return this.isWhole && !hears ? 'all was sent, so QEMU may take it for done' : STAYS;
+  /** Where the guest is if the migration fails now. `hasReturnPath`: the source's QEMU learns of the failure. */
+  guestState(hasReturnPath: boolean): string {
+    if (this.isPostcopy) return 'the guest runs on the destination, and pages that were not sent are only on the source';
+    return this.isWhole && !hasReturnPath
+      ? "everything was sent, so the source's QEMU may report success"
+      : RUNS_ON_SOURCE;
   }
 
-  /** Passes the next bytes on. @throws whatever sending failed with */
-  async push(bytes: Uint8Array): Promise<void> {
-    this.events.stats.bytesIn += bytes.length;
-    this.staging.begin(bytes);
-    this.reader.push(bytes);
-    await this.workOff();
+  /** Send the next bytes. @throws the cause that ended the migration */
+  push(bytes: Uint8Array): Promise<void> {
+    return this.turns.run(async () => {
+      this.options.stats.streamBytes += bytes.length;
+      this.staging.begin(bytes);
+      this.reader.push(bytes);
+      await this.processSteps();
+    });
   }
 
-  /** From here on nothing is read of the stream. */
-  async giveUp(reason: string): Promise<void> {
-    this.reader.stopParsing(reason);
-    await this.workOff();
+  /** Pass the rest of the stream through uncoded: it does not have all of the guest's pages. */
+  async passThrough(reason: string): Promise<void> {
+    this.passThroughReason ??= reason;
+    await this.turns.run(async () => {
+      this.reader.giveUp(reason);
+      await this.processSteps();
+    });
   }
 
-  /** All that came is sent. */
+  /** Resolve when everything so far is sent. */
   async drained(): Promise<void> {
-    await this.sendBatch();
-    await this.queue.done();
+    await this.turns.run(() => this.sendBatch());
+    await this.queue.idle();
   }
 
-  private async workOff(): Promise<void> {
+  private async processSteps(): Promise<void> {
     const { staging } = this;
     try {
-      // Most steps are done at once: a promise for each would take longer than they do.
+      // Most steps end synchronously: awaiting each of them would take longer than the step.
       for (const step of staging.steps) {
-        const working = this.work(step);
+        const working = this.process(step);
         if (working) await working;
       }
     } finally {
       staging.clear();
     }
-    this.queue.check();
+    throwIfAborted(this.options.signal);
   }
 
-  private work(step: Staged): Promise<void> | undefined {
+  private process(step: Step): Promise<void> | undefined {
     switch (step.kind) {
       case 'literal':
         return this.literal(step.bytes.slice(step.from, step.to));
       case 'page':
-        return this.page(step.block, step.page, step.bytes.subarray(step.from, step.from + PAGE_BYTES));
+        return this.page(step.block, step.page, step.bytes, step.from);
       case 'fill':
         return this.fill(step.block, step.page, step.value);
       case 'xbzrle':
-        return this.xbzrle(step.block, step.page, step.bytes.subarray(step.from, step.to));
+        return this.xbzrle(step.block, step.page, step.bytes.slice(step.from, step.to));
       case 'blocks':
         return this.begin(new BlockMap(step.blocks));
       case 'flush':
         return this.sendBatch();
       case 'postcopy':
-        this.postcopy = true;
-        return this.unread('postcopy: nothing is dropped, coded or held back any more', 'info');
+        this.isPostcopy = true;
+        return this.unread('postcopy: every page is sent at once', 'info');
       case 'devices':
-        return this.prove();
+        return this.sendDigest();
       case 'opaque':
         return this.unread(step.reason, 'warn');
     }
@@ -129,115 +141,91 @@ export class SourceStream {
 
   private async literal(bytes: Uint8Array): Promise<void> {
     await this.sendBatch();
-    await this.queue.add(bytes.length, () => this.flow.sendLiteral(MAIN, bytes));
+    await this.queue.add(bytes.length, () => this.options.channel.sendLiteral(MAIN, bytes));
   }
 
   private async begin(map: BlockMap): Promise<void> {
+    const { sender, channel, log, maxGuestBytes } = this.options;
+    checkGuestBytes(map, maxGuestBytes);
     this.map = map;
-    const first = this.sender.begin('RAM', map.pages);
+    const first = sender.begin('RAM', map.pages);
     await this.queue.add(0, async () => {
-      await this.flow.sendOne(FRAME.BLOCKS, blocksBytes(map.blocks));
-      await this.flow.sendPages([first]);
+      await channel.send(MAIN, FRAME.BLOCKS, blocksBytes(map.blocks));
+      await channel.sendPages([first]);
     });
-    const bytes = map.blocks.reduce((sum, block) => sum + block.bytes, 0);
-    this.events.log(
-      'info',
-      `the guest has ${Math.round(bytes / 2 ** 20)} MiB in ${map.blocks.length} blocks`,
-    );
+    log('info', `the guest has ${Math.round(map.bytes / 2 ** 20)} MiB of memory in ${map.blocks.length} blocks`);
   }
 
   private async unread(reason: string, level: 'info' | 'warn'): Promise<void> {
+    const { channel, log } = this.options;
     await this.sendBatch();
-    this.events.log(level, `passed on unread from here on: ${reason}`);
-    await this.queue.add(0, () =>
-      this.flow.sendOne(
-        FRAME.PASS_THROUGH,
-        Uint8Array.of(this.postcopy ? 1 : 0),
-        new TextEncoder().encode(reason.slice(0, 1000)),
-      ),
-    );
+    log(level, `pass-through from here on: ${reason}`);
+    const body = passThroughBytes({ postcopy: this.isPostcopy, reason });
+    await this.queue.add(0, () => channel.send(MAIN, FRAME.PASS_THROUGH, body));
   }
 
-  private page(block: number, page: number, bytes: Uint8Array): Promise<void> | undefined {
-    if (this.postcopy)
-      return this.record(block, recordHead(this.map!.numberOf(block, page), 'page'), bytes.slice());
-    if (!this.hasRoom()) return this.sendBatch().then(() => this.page(block, page, bytes));
-    this.sender.buffer.set(bytes, this.batch.length * PAGE_BYTES);
-    this.add(block, page);
+  private page(block: number, page: number, bytes: Uint8Array, from: number): Promise<void> | undefined {
+    if (this.isPostcopy) {
+      const head = recordHead(this.map!.numberOf(block, page), 'page');
+      return this.record(block, head, bytes.slice(from, from + TARGET_PAGE_BYTES));
+    }
+    if (!this.hasRoom()) return this.sendBatch().then(() => this.page(block, page, bytes, from));
+    this.batch.add(block, this.map!.numberOf(block, page), bytes, from);
     return undefined;
   }
 
   private fill(block: number, page: number, value: number): Promise<void> | undefined {
-    if (this.postcopy) return this.record(block, recordHead(this.map!.numberOf(block, page), 'fill', value));
+    if (this.isPostcopy)
+      return this.record(block, recordHead(this.map!.numberOf(block, page), 'fill', value));
     if (!this.hasRoom()) return this.sendBatch().then(() => this.fill(block, page, value));
-    const at = this.batch.length * PAGE_BYTES;
-    this.sender.buffer.fill(value, at, at + PAGE_BYTES);
-    this.add(block, page);
+    this.batch.addFill(block, this.map!.numberOf(block, page), value);
     return undefined;
   }
 
-  /** QEMU codes by itself: what the page is now, nobody here has to know. */
+  /** QEMU encoded the page itself, so its content is unknown here. */
   private async xbzrle(block: number, page: number, bytes: Uint8Array): Promise<void> {
     await this.sendBatch();
-    if (!this.changed)
-      this.events.log(
-        'warn',
-        'QEMU sends xbzrle itself: those pages are passed on, and no digest covers them',
-      );
-    this.changed = true;
+    if (!this.hasXbzrle)
+      this.options.log('warn', 'QEMU sends xbzrle records: they pass through, and no digest covers their pages');
+    this.hasXbzrle = true;
     const number = this.map!.numberOf(block, page);
-    this.sender.invalidate(number);
-    await this.record(block, recordHead(number, 'xbzrle'), bytes.slice());
+    this.options.sender.invalidate(number);
+    await this.record(block, recordHead(number, 'xbzrle'), bytes);
   }
 
   private async record(block: number, head: Uint8Array, bytes = new Uint8Array(0)): Promise<void> {
-    this.block = block;
-    await this.queue.add(bytes.length, () => this.flow.sendOne(FRAME.RECORD, head, bytes));
-  }
-
-  /**
-   * QEMU's records say "the same block as before". Should the stream have to be passed on unread from here on, the destination has to
-   * be in the same block: so of a batch in which the block changes, the last page always travels.
-   */
-  private add(block: number, page: number): void {
-    if (block !== this.block) this.changesBlock = true;
-    this.block = block;
-    const number = this.map!.numberOf(block, page);
-    const { stats } = this.events;
-    stats.page(number);
-    if (this.batch.length === 0) this.sent = stats.batch();
-    this.batch.push(number);
+    this.batch.setBlock(block);
+    await this.queue.add(bytes.length, () => this.options.channel.send(MAIN, FRAME.RECORD, head, bytes));
   }
 
   /** Whether the batch takes another page. */
   private hasRoom(): boolean {
-    if (this.batch.length === 0) {
-      this.bypass = this.sender.shouldBypass();
-      this.most = this.flow.pagesABatch(this.batchPages, this.bypass);
+    if (this.batch.isEmpty) {
+      const bypass = this.options.sender.shouldBypass();
+      const { deliveredBitsPerSecond } = this.options.channel.rate;
+      this.batch.begin(this.batchSize.pages(deliveredBitsPerSecond, bypass), bypass);
     }
-    return this.batch.length < this.most;
+    return !this.batch.isFull;
   }
 
-  /** Has the batch coded; its bytes follow those of the batches before. */
   private async sendBatch(): Promise<void> {
-    if (this.batch.length === 0) return;
-    const pages = this.batch;
-    const keepsLast = this.changesBlock;
-    this.batch = [];
-    this.changesBlock = false;
-    await this.batches.send(pages, { keepsLast, bypass: this.bypass, sent: this.sent! });
+    if (this.batch.isEmpty) return;
+    const { pages, ...options } = this.batch.take();
+    await this.batches.send(pages, options);
   }
 
-  /** All RAM is sent: its digest follows, before any device state. */
-  private async prove(): Promise<void> {
+  /** Send the digest of all RAM, which the destination verifies before its QEMU gets any device state. */
+  private async sendDigest(): Promise<void> {
+    const { sender, channel, log } = this.options;
     await this.sendBatch();
+    await this.options.beforeDigest();
+    if (this.passThroughReason !== undefined) return this.unread(this.passThroughReason, 'warn');
     if (!this.map) return;
-    const end = this.sender.end();
-    await this.queue.add(0, () => this.flow.sendOne(FRAME.END, end));
-    this.isProved = true;
-    this.events.log(
+    const end = sender.end();
+    await this.queue.add(0, () => channel.send(MAIN, FRAME.END, end));
+    log(
       'info',
-      this.changed ? 'all memory is sent; what QEMU coded itself is not in its digest' : 'all memory is sent',
+      this.hasXbzrle ? 'all memory is sent; the digest does not cover xbzrle pages' : 'all memory is sent',
     );
   }
 }

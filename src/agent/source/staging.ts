@@ -1,8 +1,8 @@
 import type { QemuEvents } from '../../qemu/events.js';
-import type { QemuBlock } from '../../qemu/format.js';
+import { type QemuBlock, TARGET_PAGE_BYTES } from '../../qemu/format.js';
 
-/** What a piece of QEMU's stream was made of; pages by block and number in it. Bytes are those of `bytes` from `from` on. */
-export type Staged =
+/** One part of a piece of QEMU's stream. Pages are numbered within their block; content is in `bytes` from `from` on. */
+export type Step =
   | { readonly kind: 'literal'; readonly bytes: Uint8Array; readonly from: number; readonly to: number }
   | {
       readonly kind: 'page';
@@ -24,14 +24,12 @@ export type Staged =
   | { readonly kind: 'flush' | 'postcopy' | 'devices' }
   | { readonly kind: 'opaque'; readonly reason: string };
 
-const PAGE_BYTES = 4096;
-
-/** Takes down what a reader tells of one piece, to be worked off by somebody who has to wait meanwhile. */
+/** Records the events of one piece, because a reader calls back synchronously and the sender has to wait for the link. */
 export class Staging implements QemuEvents {
-  readonly steps: Staged[] = [];
+  readonly steps: Step[] = [];
   private piece: Uint8Array | undefined;
 
-  /** The next piece, which stays as it is until all steps were worked off. */
+  /** Begin a piece. It must not change until its steps are processed. */
   begin(piece: Uint8Array): void {
     this.piece = piece;
   }
@@ -41,52 +39,52 @@ export class Staging implements QemuEvents {
     this.piece = undefined;
   }
 
-  onLiteral(bytes: Uint8Array, from: number, to: number): void {
+  literal(bytes: Uint8Array, from: number, to: number): void {
     const last = this.steps.at(-1);
     if (bytes === this.piece && last?.kind === 'literal' && last.bytes === bytes && last.to === from)
       this.steps[this.steps.length - 1] = { ...last, to };
     else {
-      const kept = this.kept(bytes, from, to);
-      this.steps.push({ kind: 'literal', ...kept, to: kept.from + to - from });
+      const stable = this.stable(bytes, from, to);
+      this.steps.push({ kind: 'literal', ...stable, to: stable.from + to - from });
     }
   }
 
-  onPage(block: number, page: number, bytes: Uint8Array, at: number): void {
+  page(block: number, page: number, bytes: Uint8Array, at: number): void {
     if (bytes === this.piece) this.steps.push({ kind: 'page', block, page, bytes, from: at });
-    else this.steps.push({ kind: 'page', block, page, ...this.kept(bytes, at, at + PAGE_BYTES) });
+    else this.steps.push({ kind: 'page', block, page, ...this.stable(bytes, at, at + TARGET_PAGE_BYTES) });
   }
 
-  onFill(block: number, page: number, value: number): void {
+  fill(block: number, page: number, value: number): void {
     this.steps.push({ kind: 'fill', block, page, value });
   }
 
-  onXbzrle(block: number, page: number, bytes: Uint8Array, at: number, length: number): void {
-    const kept = this.kept(bytes, at, at + length);
-    this.steps.push({ kind: 'xbzrle', block, page, ...kept, to: kept.from + length });
+  xbzrle(block: number, page: number, bytes: Uint8Array, at: number, length: number): void {
+    const stable = this.stable(bytes, at, at + length);
+    this.steps.push({ kind: 'xbzrle', block, page, ...stable, to: stable.from + length });
   }
 
-  onBlocks(blocks: readonly QemuBlock[]): void {
+  blocks(blocks: readonly QemuBlock[]): void {
     this.steps.push({ kind: 'blocks', blocks: blocks.slice() });
   }
 
-  onFlush(): void {
+  flush(): void {
     this.steps.push({ kind: 'flush' });
   }
 
-  onPostcopy(): void {
+  postcopy(): void {
     this.steps.push({ kind: 'postcopy' });
   }
 
-  onDeviceState(): void {
+  deviceState(): void {
     this.steps.push({ kind: 'devices' });
   }
 
-  onOpaque(reason: string): void {
+  opaque(reason: string): void {
     this.steps.push({ kind: 'opaque', reason });
   }
 
-  /** Where they stand until they are worked off: what was cut in two stands in the reader's memory, which is used again. */
-  private kept(bytes: Uint8Array, from: number, to: number): { bytes: Uint8Array; from: number } {
+  /** Return bytes that do not change: a record that was cut in two is in the reader's buffer, which it reuses, so it is copied. */
+  private stable(bytes: Uint8Array, from: number, to: number): { bytes: Uint8Array; from: number } {
     return bytes === this.piece ? { bytes, from } : { bytes: bytes.slice(from, to), from: 0 };
   }
 }

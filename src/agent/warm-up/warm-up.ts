@@ -8,11 +8,13 @@ import { connectTo, listenAt } from '../../channel/transports/address.js';
 import { loadZstd } from '../../codec/zstd/load.js';
 import { createPageSender } from '../../engine/live/create-page-sender.js';
 import { PageferryError } from '../../page/error.js';
+import { throwIfAborted } from '../../page/sync.js';
 import { adaptive } from '../../strategy/adaptive/adaptive.js';
 import type { StreamState } from '../../strategy/strategy.js';
 import { DestinationStream } from '../destination/destination-stream.js';
-import { ChannelFlow, MAIN } from '../flow/channel-flow.js';
-import { readTaken, takenBytes } from '../messages.js';
+import { ChannelSender, MAIN } from '../flow/channel-sender.js';
+import { MigrationLifetime } from '../lifetime.js';
+import { ackBytes, readAck } from '../messages.js';
 import { SocketWriter } from '../socket-writer.js';
 import { SourceStream } from '../source/source-stream.js';
 import { RoundStats } from '../stats.js';
@@ -20,127 +22,156 @@ import { syntheticStream } from './synthetic-stream.js';
 
 const PAGE_BYTES = 4096;
 const PAGES = 2048;
-const PASSES = 2;
-const CACHE_BYTES = PAGES * PAGE_BYTES;
+const ROUNDS = 2;
+const GUEST_BYTES = PAGES * PAGE_BYTES;
 const BATCH_PAGES = 512;
+const THREADS = 2;
 const STALL_MS = 30_000;
-/** Links that are rehearsed for, and how much waits for them: each calls for other packings. */
-const LINKS: readonly Pick<StreamState, 'linkBitsPerSecond' | 'linkBusyFraction'>[] = [
-  { linkBitsPerSecond: 1e8, linkBusyFraction: 0.5 },
-  { linkBitsPerSecond: 1e9, linkBusyFraction: 0.2 },
-  { linkBitsPerSecond: 1e10, linkBusyFraction: 0 },
+
+type Link = Pick<StreamState, 'linkBitsPerSecond' | 'linkWaits'>;
+/** Links that differ in the packings that the strategy chooses. */
+const LINKS: readonly Link[] = [
+  { linkBitsPerSecond: 1e8, linkWaits: 0.5 },
+  { linkBitsPerSecond: 1e9, linkWaits: 0.2 },
+  { linkBitsPerSecond: 1e10, linkWaits: 0 },
 ];
 
 /**
- * Migrates a small made guest from this process to itself, before any migration begins: code that never ran takes ten times as long, and
- * a migration is over in seconds. Takes about half a second. @throws PageferryError when the guest did not arrive
+ * Migrate a small synthetic guest from this process to itself: code that never ran is ten times slower, and a migration is over in
+ * seconds. Takes about half a second. @throws PageferryError when the guest did not arrive; the abort reason
  */
-export async function warmUp(): Promise<void> {
-  const stream = syntheticStream(PAGES, PASSES);
+export async function warmUp(signal?: AbortSignal): Promise<void> {
+  const stream = syntheticStream(PAGES, ROUNDS);
   const folder = fs.mkdtempSync(join(tmpdir(), 'pageferry-'));
   try {
-    for (const link of LINKS) await rehearse(stream, link, join(folder, 'socket'));
+    for (const link of LINKS) {
+      throwIfAborted(signal);
+      await migrate(stream, link, join(folder, 'socket'), signal);
+    }
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function rehearse(stream: Uint8Array, link: (typeof LINKS)[number], path: string): Promise<void> {
-  const [qemuOut, qemuIn] = await socketPair(path);
-  const [near, far] = await socketPair(path);
-  const [agentOut, agentIn] = await socketPair(path);
-  const options = { peer: 'rehearsal', identities: [], stallMs: STALL_MS };
-  const source = new FrameChannel(near, { ...options, role: 'source' });
-  const destination = new FrameChannel(far, { ...options, role: 'destination' });
+async function migrate(stream: Uint8Array, link: Link, path: string, signal?: AbortSignal): Promise<void> {
+  const lifetime = new MigrationLifetime();
+  const onAbort = () => lifetime.fail(signal!.reason);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  const channels: FrameChannel[] = [];
   try {
+    const [qemuOut, qemuIn] = await socketPair(path, lifetime);
+    const [near, far] = await socketPair(path, lifetime);
+    const [agentOut, agentIn] = await socketPair(path, lifetime);
+    const options = { peer: 'warm-up', identities: [], stallMs: STALL_MS };
+    const source = new FrameChannel(near, { ...options, role: 'source' });
+    const destination = new FrameChannel(far, { ...options, role: 'destination' });
+    channels.push(source, destination);
     agentIn.resume();
-    const arrived = receive(destination, new SocketWriter(agentOut, STALL_MS, 'the rehearsal'));
+    const writer = new SocketWriter(agentOut, STALL_MS, 'the warm-up', lifetime.signal);
     qemuOut.end(stream);
-    await Promise.all([send(source, qemuIn, link), arrived]);
+    await Promise.all([send(source, qemuIn, link, lifetime), receive(destination, writer)]);
+  } catch (cause) {
+    throw lifetime.fail(cause);
   } finally {
-    for (const socket of [qemuOut, qemuIn, agentOut, agentIn]) socket.destroy();
-    await Promise.all([source.close(), destination.close()]);
+    signal?.removeEventListener('abort', onAbort);
+    await Promise.all([lifetime.end(), ...channels.map((channel) => channel.close())]);
   }
 }
 
-/** Both ends of a connection. */
-async function socketPair(path: string): Promise<[Socket, Socket]> {
-  let accept!: (socket: Socket) => void;
+/** Return both ends of a new connection. */
+async function socketPair(path: string, lifetime: MigrationLifetime): Promise<[Socket, Socket]> {
+  let onAccepted!: (socket: Socket) => void;
   const accepted = new Promise<Socket>((resolve) => {
-    accept = resolve;
+    onAccepted = resolve;
   });
-  const server = await listenAt({ path }, accept);
+  const server = await listenAt({ path }, onAccepted);
   try {
-    return [await connectTo({ path }, 'rehearsal'), await accepted];
+    const pair = [await connectTo({ path }, 'warm-up', lifetime.signal), await accepted] as const;
+    for (const socket of pair) {
+      socket.on('error', () => {});
+      lifetime.attach(socket);
+    }
+    return [...pair];
   } finally {
     server.close();
   }
 }
 
-async function send(channel: FrameChannel, qemu: Socket, link: (typeof LINKS)[number]): Promise<void> {
-  const threads = 2;
-  const flow = new ChannelFlow(channel, threads, await loadZstd());
-  const state: StreamState = Object.create(flow.planned.state, {
+async function send(
+  channel: FrameChannel,
+  qemu: Socket,
+  link: Link,
+  lifetime: MigrationLifetime,
+): Promise<void> {
+  const { signal } = lifetime;
+  const sending = new ChannelSender(channel, signal, THREADS, await loadZstd());
+  const state: StreamState = Object.create(sending.progress.state, {
     linkBitsPerSecond: { value: link.linkBitsPerSecond },
-    linkBusyFraction: { value: link.linkBusyFraction },
+    linkWaits: { value: link.linkWaits },
   });
   const sender = await createPageSender({
-    ...{
-      pageBytes: PAGE_BYTES,
-      strategy: adaptive(),
-      state,
-      dedup: 'similar',
-      cacheBytes: CACHE_BYTES,
-      threads,
-    },
-    ...{ batchPages: BATCH_PAGES, indexPages: PAGES, onPending: flow.planned.pending },
+    pageBytes: PAGE_BYTES,
+    strategy: adaptive(),
+    state,
+    dedup: 'similar',
+    cacheBytes: GUEST_BYTES,
+    threads: THREADS,
+    batchPages: BATCH_PAGES,
+    indexPages: PAGES,
+    onPending: sending.progress.pending,
   });
-  const stats = new RoundStats(
-    0,
-    () => ({ bitsPerSecond: 0, queueBytes: 0 }),
-    () => {},
-  );
-  const stream = new SourceStream(flow, sender, BATCH_PAGES, { log: () => {}, stats });
+  const stream = new SourceStream({
+    ...{ channel: sending, sender, signal, batchPages: BATCH_PAGES, maxGuestBytes: GUEST_BYTES },
+    stats: new RoundStats(
+      0,
+      () => ({ bitsPerSecond: 0, inFlightBytes: 0 }),
+      () => {},
+    ),
+    log: () => {},
+    beforeDigest: async () => {},
+    onFailure: (cause) => lifetime.fail(cause),
+  });
   try {
-    const heard = hear(channel, flow);
-    // Where the stream fails first, that is what is told.
-    heard.catch(() => {});
+    const acks = readAcks(channel, sending);
+    acks.catch((cause) => lifetime.fail(cause));
     for await (const bytes of qemu as AsyncIterable<Uint8Array>) await stream.push(bytes);
     stream.finish();
     await stream.drained();
-    await flow.sendOne(FRAME.ENDED, Uint8Array.of(MAIN));
-    await heard;
+    await sending.send(MAIN, FRAME.ENDED, Uint8Array.of(MAIN));
+    await acks;
   } finally {
     await sender.close();
   }
 }
 
-async function hear(channel: FrameChannel, flow: ChannelFlow): Promise<void> {
+async function readAcks(channel: FrameChannel, sending: ChannelSender): Promise<void> {
   for (;;) {
     const frame = await channel.receive();
     if (frame?.type !== FRAME.ACK) return;
-    const { connection, idle, bytes } = readTaken(frame.body);
-    flow.taken(connection, bytes, idle);
+    const { connection, idle, bytes } = readAck(frame.body);
+    sending.acked(connection, bytes, idle);
   }
 }
 
-async function receive(channel: FrameChannel, outlet: SocketWriter): Promise<void> {
-  const stream = await DestinationStream.open(CACHE_BYTES, undefined, (bytes, written) =>
-    outlet.write(bytes, written),
-  );
-  let taken = 0;
+async function receive(channel: FrameChannel, writer: SocketWriter): Promise<void> {
+  const stream = await DestinationStream.open({
+    cacheBytes: GUEST_BYTES,
+    maxGuestBytes: GUEST_BYTES,
+    write: (bytes, onWritten) => writer.write(bytes, onWritten),
+  });
+  let received = 0;
   for (;;) {
     const frame = await channel.receive();
     if (!frame || frame.type === FRAME.ENDED) break;
-    if (frame.type === FRAME.LITERAL) await stream.literal(frame.body.subarray(1));
-    else await stream.take(channel, frame);
-    taken += frame.body.length;
-    if (!channel.hasMore) await channel.send(FRAME.ACK, takenBytes(MAIN, 0.5, taken));
+    await stream.process(frame);
+    received += frame.body.length;
+    if (!channel.hasMore)
+      await channel.send(FRAME.ACK, ackBytes({ connection: MAIN, idle: 0.5, bytes: received }));
   }
-  if (!stream.isProved)
+  if (!stream.isVerified)
     throw new PageferryError(
       'not-identical',
-      `the rehearsal's guest did not arrive: ${stream.unread ?? 'its end is missing'}`,
+      `the warm-up's guest did not arrive: ${stream.unread ?? 'its digest is missing'}`,
     );
   await channel.send(FRAME.COMMITTED);
 }

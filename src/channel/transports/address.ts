@@ -2,12 +2,15 @@ import fs from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { PageferryError } from '../../page/error.js';
 
-/** Where a QEMU is: a UNIX socket, or TCP. */
+/** Address of a QEMU or an agent: a UNIX socket, or TCP. */
 export type Address = { readonly path: string } | { readonly host: string; readonly port: number };
 
-/** `unix:PATH`, `tcp:HOST:PORT` or `HOST:PORT`. @throws PageferryError `bad-argument` */
+/** Longest path of a UNIX socket: `sun_path` less its final zero. The kernel cuts a longer one off without an error. */
+const MAX_PATH_BYTES = process.platform === 'linux' ? 107 : 103;
+
+/** Parse `unix:PATH`, `tcp:HOST:PORT` or `HOST:PORT`. @throws PageferryError `bad-argument` */
 export function parseAddress(text: string): Address {
-  if (text.startsWith('unix:') && text.length > 5) return { path: text.slice(5) };
+  if (text.startsWith('unix:') && text.length > 5) return checkedPath(text.slice(5));
   const match = /^(?:tcp:)?(?:\[([0-9a-f:.]+)\]|([^:[\]]*)):(\d{1,5})$/i.exec(text);
   const port = Number(match?.[3]);
   if (!match || port > 65535)
@@ -15,20 +18,42 @@ export function parseAddress(text: string): Address {
   return { host: match[1] ?? (match[2] || '127.0.0.1'), port };
 }
 
+function checkedPath(path: string): Address {
+  const bytes = Buffer.byteLength(path);
+  if (bytes <= MAX_PATH_BYTES) return { path };
+  throw new PageferryError(
+    'bad-argument',
+    `unix:${path}: a path of ${bytes} bytes, a UNIX socket's path has at most ${MAX_PATH_BYTES}; use a shorter one`,
+  );
+}
+
 export function addressText(address: Address): string {
   return 'path' in address ? `unix:${address.path}` : `${address.host}:${address.port}`;
 }
 
-/** Connects. @throws PageferryError `io` */
-export function connectTo(address: Address, what: string): Promise<Socket> {
+/** Connect to `what`, its name in errors. @throws PageferryError `io`; the abort reason */
+export function connectTo(address: Address, what: string, signal?: AbortSignal): Promise<Socket> {
+  if (signal?.aborted) return Promise.reject(signal.reason);
   return new Promise((resolve, reject) => {
     const socket = connect(address);
-    const failed = (cause: Error) =>
+    const settle = () => {
+      signal?.removeEventListener('abort', onAbort);
+      // A reader or writer gets later errors; one that arrives between two of them must not end the process.
+      socket.off('error', onError).on('error', () => {});
+    };
+    const onError = (cause: Error) => {
+      settle();
       reject(new PageferryError('io', `${what} at ${addressText(address)}: ${cause.message}`, { cause }));
-    socket.once('error', failed);
+    };
+    const onAbort = () => {
+      settle();
+      socket.destroy();
+      reject(signal!.reason);
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    socket.once('error', onError);
     socket.once('connect', () => {
-      // Who reads or writes hears of an error; one between the two must not be unheard.
-      socket.off('error', failed).on('error', () => {});
+      settle();
       resolve(socket);
     });
   });

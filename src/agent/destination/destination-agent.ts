@@ -1,0 +1,76 @@
+import { FRAME } from '../../channel/frame.js';
+import type { FrameChannel } from '../../channel/frame-channel.js';
+import { type ListenOptions, listenForChannels } from '../../channel/listen.js';
+import { type Address, addressText } from '../../channel/transports/address.js';
+import { PageferryError } from '../../page/error.js';
+import type { BaseImageFile } from '../base-image.js';
+import type { Log } from '../log.js';
+import type { AgentMetrics } from '../metrics.js';
+import { DestinationSession } from './destination-session.js';
+
+/** Options of the agent beside the destination's QEMU. */
+export interface DestinationAgentOptions {
+  /** Where source agents connect, and which of them are allowed. */
+  readonly listen: Omit<ListenOptions, 'onChannel' | 'onRefused'>;
+  /** Where QEMU waits for a guest (`-incoming`). */
+  readonly qemu: Address;
+  /** Most bytes of received pages to cache; the smaller limit of both agents is used. */
+  readonly cacheBytes: number;
+  /** Largest guest, in bytes. */
+  readonly maxGuestBytes: number;
+  /** Time for QEMU to close its connections after it got everything; default 60 s. */
+  readonly closeMs?: number;
+  readonly base?: BaseImageFile | undefined;
+  readonly log: Log;
+  readonly meters: AgentMetrics;
+  /** Called when a migration begins, and when it has ended. */
+  readonly onBegin?: () => void;
+  readonly onEnd?: (error: PageferryError | undefined) => void;
+}
+
+/** A running destination agent. */
+export interface DestinationAgent {
+  readonly port: number;
+  /** Stop listening, end the current migration, and resolve when everything is released. */
+  close(): Promise<void>;
+}
+
+/** Listen for source agents and give what they send to QEMU, one migration at a time. @throws PageferryError `io` */
+export async function startDestinationAgent(options: DestinationAgentOptions): Promise<DestinationAgent> {
+  const { log, listen } = options;
+  let count = 0;
+  let isClosed = false;
+  const sessions = new Map<DestinationSession, Promise<void>>();
+  const begin = (channel: FrameChannel) => {
+    options.onBegin?.();
+    const session = new DestinationSession(options, ++count, channel);
+    const running = session.run().then((error) => {
+      sessions.delete(session);
+      options.onEnd?.(error);
+    });
+    sessions.set(session, running);
+  };
+  const listener = await listenForChannels({
+    ...listen,
+    onRefused: (error) => log({ level: 'warn', migration: 0, message: `refused: ${error.message}` }),
+    onChannel(channel) {
+      if (isClosed) channel.fail(new PageferryError('io', 'the agent was stopped'), FRAME.REFUSE);
+      else if ([...sessions.keys()].every(({ isOver }) => isOver)) begin(channel);
+      else channel.fail(new PageferryError('limit', 'another migration is in progress here'), FRAME.REFUSE);
+    },
+  });
+  log({
+    level: 'info',
+    migration: 0,
+    message: `listening for a source agent on port ${listener.port}; QEMU is at ${addressText(options.qemu)}`,
+  });
+  return {
+    port: listener.port,
+    async close() {
+      isClosed = true;
+      listener.close();
+      for (const session of sessions.keys()) session.stop('the agent was stopped');
+      await Promise.all(sessions.values());
+    },
+  };
+}

@@ -1,0 +1,214 @@
+import { FRAME, type ChannelFrame } from '../../channel/frame.js';
+import type { FrameChannel } from '../../channel/frame-channel.js';
+import { checkSessionId } from '../../channel/handshake.js';
+import { channelTimes } from '../../channel/security.js';
+import { digestText } from '../../dedup/image-digest.js';
+import { PageferryError } from '../../page/error.js';
+import { SerialQueue, withTimeout } from '../../page/sync.js';
+import { mustBeSameBase } from '../base-image-check.js';
+import { BusyFraction } from '../flow/busy-fraction.js';
+import { MAIN } from '../flow/channel-sender.js';
+import { MigrationLifetime } from '../lifetime.js';
+import { acceptBytes, readMigrate } from '../messages.js';
+import type { MeteredMigration } from '../metrics.js';
+import type { DestinationAgentOptions } from './destination-agent.js';
+import { DestinationStream } from './destination-stream.js';
+import { QemuConnection } from './qemu-connection.js';
+
+/** Frames that name a connection of QEMU. */
+const CONNECTION_FRAMES: ReadonlySet<number> = new Set([FRAME.LITERAL, FRAME.OPENED, FRAME.ENDED]);
+/** Frames of the guest's memory, which belong to the main connection. */
+const MEMORY_FRAMES: ReadonlySet<number> = new Set([
+  FRAME.PAGES,
+  FRAME.RECORD,
+  FRAME.BYPASS,
+  FRAME.BLOCKS,
+  FRAME.PASS_THROUGH,
+  FRAME.END,
+]);
+
+/** One migration, from the source's announcement until QEMU has the guest. */
+export class DestinationSession {
+  private readonly lifetime = new MigrationLifetime();
+  private readonly metered: MeteredMigration;
+  private readonly connections: QemuConnection[] = [];
+  private readonly opening = new SerialQueue();
+  /** Each resolves when QEMU closes a connection. */
+  private readonly closings: Promise<void>[] = [];
+  private stream: DestinationStream | undefined;
+  private queuedFrames = 0;
+  private processedBytes = 0;
+  private isComplete = false;
+  /** Fraction of the time that no frame is queued. */
+  private readonly idle = new BusyFraction(performance.now());
+
+  constructor(
+    private readonly options: DestinationAgentOptions,
+    private readonly number: number,
+    private readonly channel: FrameChannel,
+  ) {
+    this.metered = options.meters.begin();
+    this.lifetime.attachChannel(channel);
+  }
+
+  /** The migration has failed or ended; only its channel may still be closing. */
+  get isOver(): boolean {
+    return this.lifetime.signal.aborted;
+  }
+
+  /** Run the migration to its end. Return why it failed, if it did. */
+  async run(): Promise<PageferryError | undefined> {
+    let error: PageferryError | undefined;
+    try {
+      await this.migrate();
+      this.log('info', 'QEMU runs the guest');
+    } catch (cause) {
+      error = this.fail(cause);
+      this.log('error', `failed: ${error.message}`);
+    }
+    this.metered.end(error ? 'failed' : 'completed');
+    await this.lifetime.end();
+    return error;
+  }
+
+  stop(reason: string): void {
+    this.fail(new PageferryError('io', reason));
+  }
+
+  private fail(cause: unknown): PageferryError {
+    return this.lifetime.fail(cause, this.stream ? FRAME.FAILED : FRAME.REFUSE);
+  }
+
+  private async migrate(): Promise<void> {
+    const { channel, options } = this;
+    const { sessionId, cacheBytes, base } = readMigrate(await channel.expect(FRAME.MIGRATE));
+    checkSessionId(channel, sessionId, channel.session!.ownId);
+    mustBeSameBase(base, options.base?.digest);
+    const agreedBytes = Math.min(cacheBytes, options.cacheBytes);
+    const main = await this.open(MAIN);
+    const stream = await DestinationStream.open({
+      cacheBytes: agreedBytes,
+      maxGuestBytes: options.maxGuestBytes,
+      base: options.base,
+      write: (bytes, onWritten) => main.write(bytes, onWritten),
+    });
+    this.stream = stream;
+    await channel.send(FRAME.ACCEPT, acceptBytes(agreedBytes));
+    const names = channel.identities.join(', ') || 'unauthenticated';
+    this.log('info', `a migration from ${channel.peer} (${names}) begins`);
+    this.metered.observe(() => stream.sample(this.processedBytes));
+    await this.receiveAll(stream);
+    await this.closedByQemu();
+    if (!stream.isVerified)
+      this.log('warn', `the guest's memory was not verified: ${stream.unread ?? 'its digest is missing'}`);
+    this.isComplete = true;
+    await channel.send(FRAME.COMMITTED);
+  }
+
+  /** Resolve when every frame up to the end of the main connection is processed, of all connections. */
+  private async receiveAll(stream: DestinationStream): Promise<void> {
+    this.idle.set(performance.now(), true);
+    const processed: Promise<void>[] = [];
+    let isEnded = false;
+    while (!isEnded) {
+      const frame = await this.receive();
+      isEnded = frame.type === FRAME.ENDED && frame.body[0] === MAIN;
+      const done = this.process(frame, stream);
+      done.catch((cause) => this.fail(cause));
+      if (frame.type === FRAME.ENDED) processed.push(done);
+    }
+    // The source sends nothing more; the end of its channel ends this side at once.
+    this.receive().then(
+      (frame) => this.fail(this.channel.unexpected(frame, FRAME.COMMITTED)),
+      (cause) => this.isComplete || this.fail(cause),
+    );
+    await Promise.all(processed);
+  }
+
+  private async receive(): Promise<ChannelFrame> {
+    const frame = await this.channel.receive();
+    if (frame) return frame;
+    throw new PageferryError(
+      'io',
+      `${this.channel.peer} closed the channel before the migration was complete`,
+    );
+  }
+
+  private process(frame: ChannelFrame, stream: DestinationStream): Promise<void> {
+    const { type, body } = frame;
+    const isMemory = MEMORY_FRAMES.has(type);
+    if (!isMemory && !CONNECTION_FRAMES.has(type)) throw this.channel.unexpected(frame, FRAME.PAGES);
+    const number = isMemory ? MAIN : body[0];
+    if (number === undefined) throw new PageferryError('bad-stream', 'a frame of no connection');
+    const connection = type === FRAME.OPENED ? this.create(number) : this.connections[number];
+    if (!connection) throw new PageferryError('bad-stream', `connection ${number} is not open`);
+    if (this.queuedFrames++ === 0) this.idle.set(performance.now(), false);
+    return connection.add(frame, async () => {
+      if (type === FRAME.OPENED) await this.opening.run(() => this.connect(connection), this.lifetime.signal);
+      else if (number === MAIN && type !== FRAME.ENDED) await stream.process(frame);
+      else if (type === FRAME.LITERAL) await connection.write(body.subarray(1));
+      this.logFrame(type, stream);
+    });
+  }
+
+  private async open(number: number): Promise<QemuConnection> {
+    const connection = this.create(number);
+    await this.connect(connection);
+    return connection;
+  }
+
+  private create(number: number): QemuConnection {
+    if (number !== this.connections.length)
+      throw new PageferryError('bad-stream', `connection ${number} where ${this.connections.length} is next`);
+    const { channel, lifetime, options } = this;
+    const connection = new QemuConnection(number, {
+      ...{ channel, lifetime, qemu: options.qemu, stallMs: channelTimes(options.listen).stallMs },
+      idle: () => this.idle.at(performance.now()),
+      onProcessed: (bytes) => this.processed(bytes),
+    });
+    this.connections.push(connection);
+    return connection;
+  }
+
+  private async connect(connection: QemuConnection): Promise<void> {
+    await connection.open();
+    const closed = connection.answers().then(() => this.closed(connection));
+    closed.catch((cause) => this.fail(cause));
+    this.closings.push(closed);
+  }
+
+  private processed(bytes: number): void {
+    this.processedBytes += bytes;
+    if (--this.queuedFrames === 0) this.idle.set(performance.now(), true);
+  }
+
+  /** QEMU may close first once it has everything; its return path, or the source's QEMU, says whether it runs the guest. */
+  private async closed(connection: QemuConnection): Promise<void> {
+    if (connection.isEnded || connection.number !== MAIN) return;
+    if (!this.stream?.mayBeComplete) throw connection.closedByQemu();
+    await this.channel.send(FRAME.CLOSED, Uint8Array.of(connection.number));
+  }
+
+  private async closedByQemu(): Promise<void> {
+    const { closeMs = 60_000 } = this.options;
+    await withTimeout(
+      closeMs,
+      () =>
+        new PageferryError(
+          'io',
+          `the destination's QEMU has everything, but did not close its connection within ${closeMs} ms; see its log`,
+        ),
+      () => Promise.all(this.closings),
+      this.lifetime.signal,
+    );
+  }
+
+  private logFrame(type: number, { unread, digest }: DestinationStream): void {
+    if (type === FRAME.PASS_THROUGH) this.log('warn', `pass-through from here on: ${unread}`);
+    if (type === FRAME.END) this.log('info', `all memory arrived and is verified: digest ${digestText(digest!)}`);
+  }
+
+  private log(level: 'info' | 'warn' | 'error', message: string): void {
+    this.options.log({ level, migration: this.number, message });
+  }
+}

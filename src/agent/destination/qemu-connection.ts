@@ -1,0 +1,113 @@
+import type { Socket } from 'node:net';
+import { FRAME, type ChannelFrame } from '../../channel/frame.js';
+import type { FrameChannel } from '../../channel/frame-channel.js';
+import { type Address, connectTo } from '../../channel/transports/address.js';
+import { PageferryError } from '../../page/error.js';
+import { SerialQueue } from '../../page/sync.js';
+import { asError } from '../as-error.js';
+import { MAX_UNACKED_BYTES } from '../flow/in-flight-window.js';
+import type { MigrationLifetime } from '../lifetime.js';
+import { ackBytes } from '../messages.js';
+import { SocketWriter } from '../socket-writer.js';
+
+/** Answers of QEMU are sent in frames of this size. */
+const RETURN_BYTES = 1 << 16;
+/** An ack is sent after this many processed bytes at the latest. */
+const ACK_BYTES = 32 << 10;
+
+/** What a connection needs of its migration. */
+export interface ConnectionOptions {
+  readonly qemu: Address;
+  readonly stallMs: number;
+  readonly channel: FrameChannel;
+  readonly lifetime: MigrationLifetime;
+  /** Fraction of the time that this side waits for bytes. */
+  readonly idle: () => number;
+  /** Called with the bytes of every frame that was processed. */
+  readonly onProcessed: (bytes: number) => void;
+}
+
+/** One connection to the destination's QEMU: frames that wait to be written to it, in order, and its answers. */
+export class QemuConnection {
+  /** Every frame up to ENDED was written, and the connection closed from this side. */
+  isEnded = false;
+  private readonly jobs = new SerialQueue();
+  private socket: Socket | undefined;
+  private writer: SocketWriter | undefined;
+  private queuedBytes = 0;
+  private processedBytes = 0;
+  private ackedBytes = 0;
+
+  constructor(
+    readonly number: number,
+    private readonly options: ConnectionOptions,
+  ) {}
+
+  /** Connect, before any frame is processed. @throws PageferryError `io` */
+  async open(): Promise<void> {
+    const { qemu, stallMs, lifetime } = this.options;
+    const socket = await connectTo(qemu, 'QEMU', lifetime.signal);
+    lifetime.attach(socket);
+    this.socket = socket;
+    this.writer = new SocketWriter(socket, stallMs, "the destination's QEMU", lifetime.signal);
+  }
+
+  /**
+   * Queue a frame; `process` writes it. QEMU may read one connection only after another one delivered something, so no connection
+   * waits for another, and the source's in-flight window is the bound. @throws PageferryError `limit` when the source exceeds it
+   */
+  add(frame: ChannelFrame, process: () => Promise<void>): Promise<void> {
+    const bytes = frame.body.length;
+    if (this.queuedBytes + bytes > MAX_UNACKED_BYTES)
+      throw new PageferryError(
+        'limit',
+        `connection ${this.number}: ${this.queuedBytes + bytes} bytes in flight, expected at most ${MAX_UNACKED_BYTES}`,
+      );
+    this.queuedBytes += bytes;
+    return this.jobs.run(async () => {
+      await process();
+      if (frame.type === FRAME.ENDED) await this.end();
+      this.queuedBytes -= bytes;
+      this.options.onProcessed(bytes);
+      await this.ack(bytes);
+    }, this.options.lifetime.signal);
+  }
+
+  /** Write bytes to QEMU. @throws PageferryError when it closed the connection, or stalls */
+  async write(bytes: Uint8Array, onWritten?: () => void): Promise<void> {
+    if (this.socket!.destroyed) throw this.closedByQemu();
+    await this.writer!.write(bytes, onWritten);
+  }
+
+  /** Send what QEMU answers to the source. Resolve when QEMU closes the connection. @throws PageferryError when it breaks off */
+  async answers(): Promise<void> {
+    const head = Uint8Array.of(this.number);
+    try {
+      for await (const bytes of this.socket as AsyncIterable<Uint8Array>)
+        for (let at = 0; at < bytes.length; at += RETURN_BYTES)
+          await this.options.channel.send(FRAME.RETURN_PATH, head, bytes.subarray(at, at + RETURN_BYTES));
+    } catch (cause) {
+      throw this.options.lifetime.failure ?? this.closedByQemu(asError(cause).message);
+    }
+  }
+
+  closedByQemu(reason = 'it rejected the guest, or was stopped; see its log'): PageferryError {
+    return new PageferryError('io', `the destination's QEMU closed the connection: ${reason}`);
+  }
+
+  private async end(): Promise<void> {
+    await this.writer!.drained();
+    this.socket!.end();
+    this.isEnded = true;
+  }
+
+  private async ack(bytes: number): Promise<void> {
+    this.processedBytes += bytes;
+    // The running job counts too.
+    const hasMore = this.jobs.length > 1;
+    if (hasMore && this.processedBytes - this.ackedBytes < ACK_BYTES) return;
+    this.ackedBytes = this.processedBytes;
+    const ack = { connection: this.number, idle: this.options.idle(), bytes: this.processedBytes };
+    await this.options.channel.send(FRAME.ACK, ackBytes(ack));
+  }
+}

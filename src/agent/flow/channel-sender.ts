@@ -1,0 +1,98 @@
+import { FRAME, type FrameType, splitBodies } from '../../channel/frame.js';
+import type { FrameChannel } from '../../channel/frame-channel.js';
+import type { Zstd } from '../../codec/zstd.js';
+import { BusyFraction } from './busy-fraction.js';
+import { DeliveryRate } from './delivery-rate.js';
+import { InFlightWindow } from './in-flight-window.js';
+import { StreamProgress } from './stream-progress.js';
+
+/** The number of QEMU's main connection. */
+export const MAIN = 0;
+/** A destination that waits for bytes in less of the time than this is the bottleneck: queued bytes may be in the kernel's buffers. */
+const MIN_IDLE_FRACTION = 0.4;
+/** A socket write that takes longer had to wait for the link. */
+const MIN_WAIT_MS = 1;
+
+/**
+ * Sends the frames of a migration, each connection within its in-flight window, so that queues stay short whatever the kernel would
+ * buffer. Measures the link from the destination's acks.
+ */
+export class ChannelSender {
+  readonly rate = new DeliveryRate();
+  readonly window = new InFlightWindow(this.rate);
+  readonly progress: StreamProgress;
+  /** Since the last ack, a frame had to wait for the window or the socket. */
+  private hasWaited = false;
+  /** Fraction of the time that packed bytes wait for the link. */
+  private readonly waits = new BusyFraction(performance.now());
+  /** Fraction of the time that the destination waits for bytes, from its last ack. */
+  private destinationIdle = 1;
+
+  constructor(
+    private readonly channel: FrameChannel,
+    private readonly signal: AbortSignal,
+    threads: number,
+    zstd: Zstd | undefined,
+  ) {
+    this.progress = new StreamProgress(threads, zstd, () => ({
+      bitsPerSecond: this.rate.bitsPerSecond,
+      ackedBytes: this.window.ackedBytes,
+      // Bytes that wait here while the destination waits for bytes are on the link.
+      waitFraction: Math.min(this.waits.at(performance.now()), this.destinationIdle),
+    }));
+  }
+
+  /** Process an ack: `bytes` of a connection in total; `idle`: fraction of the time that the destination waits for bytes. */
+  acked(connection: number, bytes: number, idle: number): void {
+    this.destinationIdle = idle;
+    if (this.window.acked(connection, bytes) === 0) return;
+    const hasWaited = this.hasWaited || this.window.isWaiting;
+    this.hasWaited = false;
+    const bottleneck = idle < MIN_IDLE_FRACTION ? 'destination' : 'link';
+    const { ackedBytes, inFlightBytes } = this.window;
+    this.rate.acked(performance.now(), ackedBytes, inFlightBytes > 0, hasWaited ? bottleneck : undefined);
+    this.window.notify();
+  }
+
+  /** Send records of the guest's page stream, cut into frames. */
+  async sendPages(parts: readonly Uint8Array[]): Promise<void> {
+    for (const body of splitBodies(parts)) await this.send(MAIN, FRAME.PAGES, ...body);
+  }
+
+  /** Send uncompressed pages, as bodies of their frames. */
+  async sendBypass(bypassed: readonly Uint8Array[]): Promise<void> {
+    for (const body of bypassed) await this.send(MAIN, FRAME.BYPASS, body);
+  }
+
+  /** Send bytes of a connection unchanged. */
+  async sendLiteral(connection: number, bytes: Uint8Array): Promise<void> {
+    this.progress.add(bytes.length);
+    const head = Uint8Array.of(connection);
+    for (const body of splitBodies([bytes], head.length)) await this.send(connection, FRAME.LITERAL, head, ...body);
+  }
+
+  /** Send one frame of a connection once its window is open. @throws the abort reason, or the channel's failure */
+  async send(connection: number, type: FrameType, ...parts: readonly Uint8Array[]): Promise<void> {
+    await this.opened(connection);
+    const startedAt = performance.now();
+    if (this.window.inFlightBytes === 0) this.rate.restart(startedAt, this.window.ackedBytes);
+    this.window.sent(
+      connection,
+      parts.reduce((sum, part) => sum + part.length, 0),
+    );
+    this.waits.set(startedAt, true);
+    await this.channel.send(type, ...parts);
+    const endedAt = performance.now();
+    this.waits.set(endedAt, false);
+    if (endedAt - startedAt >= MIN_WAIT_MS) this.hasWaited = true;
+  }
+
+  private async opened(connection: number): Promise<void> {
+    this.channel.check();
+    if (this.window.isOpen(connection)) return;
+    this.hasWaited = true;
+    this.waits.set(performance.now(), true);
+    await this.window.opened(connection, this.signal);
+    this.waits.set(performance.now(), false);
+  }
+}

@@ -75,9 +75,8 @@ test.skipIf(!hasFds)(
       if (number === 3) before = sockets();
     }
     expect(sockets()).toBeLessThanOrEqual(before);
-    const { active, completed, failed } = agents.source.meters;
-    expect({ active, completed, failed }).toEqual({ active: 0, completed: 20, failed: 10 });
-    expect(agents.destination.meters).toMatchObject({ active: 0, completed: 20, failed: 10 });
+    expect(agents.source.meters).toMatchObject({ inProgress: 0, completed: 20, failed: 10 });
+    expect(agents.destination.meters).toMatchObject({ inProgress: 0, completed: 20, failed: 10 });
     await agents.close();
     await qemu.close();
     middle!.close();

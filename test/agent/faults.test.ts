@@ -53,7 +53,8 @@ describe('QEMU', () => {
     const set = await setting();
     const source = await begun(set.agents, ({ socket }) => socket[how]());
     await expectFailed(set.agents, source, {
-      source: /QEMU closed the connection after \d+ bytes, inside a section of RAM: cancelled/,
+      source:
+        /QEMU closed the connection after \d+ bytes, inside a section of RAM: it was cancelled or failed/,
       destination: /gave up: QEMU closed the connection after \d+ bytes/,
     });
     await expectWorks(set);
@@ -62,7 +63,7 @@ describe('QEMU', () => {
   test('the destination’s reads nothing, and the source’s cancels', async () => {
     const set = await setting({ destination: { stallMs: STALL_MS } }, { reads: (number) => number > 0 });
     const source = await begun(set.agents);
-    const reason = /the destination's QEMU stalled, it took no byte for 1500 ms/;
+    const reason = /the destination's QEMU stalled: it read no byte for 1500 ms/;
     // All is full between the two.
     for (let written = -1; written !== source.written; ) {
       written = source.written;
@@ -80,7 +81,7 @@ describe('QEMU', () => {
       { took: ({ socket, pieces }) => pieces.length === 1 && socket.write(shut) },
     );
     const source = await begun(set.agents);
-    await expectFailed(set.agents, source, { source: /the destination's QEMU gave the guest up: error 1/ });
+    await expectFailed(set.agents, source, { source: /the destination's QEMU rejected the guest: error 1/ });
   });
 
   test('tries again as soon as it sees that it failed', async () => {
@@ -110,7 +111,7 @@ describe('QEMU', () => {
     await set.agents.ended();
     // The other agent may not be done with the first one: then that is the reason.
     const error = await set.agents.source.end(2, 'the second attempt');
-    if (error) expect(error.message).toMatch(/another migration is under way here/);
+    if (error) expect(error.message).toMatch(/another migration is in progress here/);
     await within('QEMU’s second connection', again.closed);
     if (error) await expectWorks(set, 3, 2);
   });

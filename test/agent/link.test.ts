@@ -83,9 +83,9 @@ describe('who may', () => {
   ])('%s is refused, and logged', async (_, credentials, reason) => {
     const set = await setting({ kept: 'secure', source: credentials });
     await expectFailed(set.agents, await begun(set.agents), { source: /./ });
-    while (!/refused: /.test(set.agents.destination.said))
+    while (!/refused: /.test(set.agents.destination.text))
       await new Promise((resolve) => setTimeout(resolve, 5));
-    if (reason.source.includes('host-c')) expect(set.agents.destination.said).toMatch(reason);
+    if (reason.source.includes('host-c')) expect(set.agents.destination.text).toMatch(reason);
     expect((await set.agents.source.end(1, 'the source'))?.message).toMatch(reason);
     expect(set.qemu.arrivals).toHaveLength(0);
     expect(set.agents.destination.ends).toHaveLength(0);
@@ -116,7 +116,7 @@ describe('who may', () => {
     const second = await startAgents({ folder, between: async () => set.agents.port });
     open.push(second);
     await expectFailed(second, await begun(second), {
-      source: /refused: another migration is under way here/,
+      source: /refused: another migration is in progress here/,
     });
     set.qemu.hurry();
     expect(await set.agents.ended()).toEqual({ source: undefined, destination: undefined });

@@ -64,14 +64,14 @@ describe.skipIf(lack)(`a guest with Linux${lack === undefined ? '' : ` (skipped:
     });
     await expectGoesOn(pair, count);
     expect(await agents.ended()).toEqual({ source: undefined, destination: undefined });
-    if (name === 'multifd') expect(agents.source.said).toContain('passed on unread');
+    if (name === 'multifd') expect(agents.source.text).toContain('passed on unread');
     else {
-      expect(agents.destination.said).toContain('and proved');
-      const [bytesIn, bytesOut] = [
-        agents.rounds.map((r) => r.bytesIn),
-        agents.rounds.map((r) => r.bytesOut),
+      expect(agents.destination.text).toContain('and proved');
+      const [streamBytes, wireBytes] = [
+        agents.rounds.map((r) => r.streamBytes),
+        agents.rounds.map((r) => r.wireBytes),
       ].map((all) => all.reduce((sum, bytes) => sum + bytes, 0));
-      expect(bytesOut!).toBeLessThan(bytesIn! * 0.75);
+      expect(wireBytes!).toBeLessThan(streamBytes! * 0.75);
     }
   });
 
@@ -89,7 +89,7 @@ describe.skipIf(lack)(`a guest with Linux${lack === undefined ? '' : ` (skipped:
     });
     await expectGoesOn(pair, count);
     expect(await agents.ended()).toEqual({ source: undefined, destination: undefined });
-    expect(agents.source.said).toContain('postcopy: nothing is dropped, coded or held back');
+    expect(agents.source.text).toContain('postcopy: nothing is dropped, coded or held back');
   });
 
   test('a link that is cut in the middle: the guest goes on at the source, and the second attempt works', async () => {

@@ -38,7 +38,7 @@ async function wireBytes(stream: Buffer, options: Partial<AgentsOptions> = {}): 
   });
   expect(ends).toEqual({ source: undefined, destination: undefined });
   expectSameMemory(qemu.stream(), stream);
-  return agents.rounds.reduce((sum, { bytesOut }) => sum + bytesOut, 0);
+  return agents.rounds.reduce((sum, { wireBytes }) => sum + wireBytes, 0);
 }
 
 const first = craftedMemory(1, 12, 128);
@@ -55,9 +55,9 @@ describe('rounds', () => {
     expect(two!.codecs.unchanged!.pages).toBeGreaterThan(pages / 4);
     expect(two!.codecs.xbzrle!.pages).toBeGreaterThan(10);
     expect(three!.codecs).toEqual({ unchanged: { pages, bytes: 0 } });
-    expect(two!.bytesOut).toBeLessThan(one!.bytesOut / 2);
-    expect(three!.bytesOut).toBeLessThan(2000);
-    expect(three!.bytesIn).toBeGreaterThan(first.length / 4);
+    expect(two!.wireBytes).toBeLessThan(one!.wireBytes / 2);
+    expect(three!.wireBytes).toBeLessThan(2000);
+    expect(three!.streamBytes).toBeGreaterThan(first.length / 4);
     // What was dropped on the way is dropped for QEMU too.
     expect(qemu.bytes).toBeLessThan(moving.length - first.length / 4);
   });

@@ -1,9 +1,9 @@
-// What waits to be sent: in order, within a bound, and never for ever.
+// The queue of frames to send: in order, bounded, and every wait ends after a failure.
 import { expect, test } from 'vitest';
 import { SendQueue } from '../../src/agent/source/send-queue.js';
 
-/** A job that ends when it is told to. */
-function held() {
+/** A job that ends when `end` is called. */
+function pendingJob() {
   let end!: () => void;
   const ended = new Promise<void>((resolve) => {
     end = resolve;
@@ -11,10 +11,17 @@ function held() {
   return { job: () => ended, end };
 }
 
-test('jobs are done one after the other, whichever way they came', async () => {
-  const queue = new SendQueue(100);
+function createQueue() {
+  const failures: unknown[] = [];
+  const controller = new AbortController();
+  const queue = new SendQueue(100, (cause) => failures.push(cause), controller.signal);
+  return { queue, failures, controller };
+}
+
+test('jobs run one at a time, in the order of add and put', async () => {
+  const { queue } = createQueue();
   const done: number[] = [];
-  const first = held();
+  const first = pendingJob();
   await queue.add(0, first.job);
   const second = queue.put(async () => void done.push(2));
   await queue.add(10, async () => void done.push(3));
@@ -22,39 +29,56 @@ test('jobs are done one after the other, whichever way they came', async () => {
   first.end();
   await second;
   expect(done[0]).toBe(2);
-  await queue.done();
+  await queue.idle();
   expect(done).toEqual([2, 3]);
 });
 
-test('more bytes than the bound: whoever adds them waits until they are gone', async () => {
-  const queue = new SendQueue(100);
-  const first = held();
+test('adding more bytes than the bound waits until they are sent', async () => {
+  const { queue } = createQueue();
+  const first = pendingJob();
   await queue.add(60, first.job);
-  let added = false;
+  let isAdded = false;
   const second = queue
     .add(60, async () => {})
     .then(() => {
-      added = true;
+      isAdded = true;
     });
   await new Promise((resolve) => setImmediate(resolve));
-  expect(added).toBe(false);
+  expect(isAdded).toBe(false);
   first.end();
   await second;
-  expect(added).toBe(true);
+  expect(isAdded).toBe(true);
 });
 
-test('after a failure nothing is done, nobody waits for ever, and everybody hears of it', async () => {
-  const queue = new SendQueue(100);
-  let isDone = false;
+test('after a failure no job runs, every job ends, and the failure is reported', async () => {
+  const { queue, failures } = createQueue();
+  let isRun = false;
+  let ends = 0;
+  const onEnd = () => ends++;
   const failing = queue.put(async () => {
     throw new Error('the link is gone');
-  });
+  }, onEnd);
   const skipped = queue.put(async () => {
-    isDone = true;
-  });
+    isRun = true;
+  }, onEnd);
   await Promise.all([failing, skipped]);
-  expect(isDone).toBe(false);
-  expect(() => queue.check()).toThrow('the link is gone');
-  await expect(queue.add(1, async () => {})).rejects.toThrow('the link is gone');
-  await expect(queue.done()).rejects.toThrow('the link is gone');
+  expect([isRun, ends]).toEqual([false, 2]);
+  expect((failures[0] as Error).message).toBe('the link is gone');
+  await expect(queue.add(101, async () => {})).rejects.toThrow('the link is gone');
+  await expect(queue.idle()).rejects.toThrow('the link is gone');
+});
+
+test('an abort skips the jobs that have not begun', async () => {
+  const { queue, controller, failures } = createQueue();
+  const first = pendingJob();
+  const running = queue.put(first.job);
+  let isRun = false;
+  const skipped = queue.put(async () => {
+    isRun = true;
+  });
+  controller.abort(new Error('stopped'));
+  first.end();
+  await Promise.all([running, skipped]);
+  expect(isRun).toBe(false);
+  expect((failures[0] as Error).message).toBe('stopped');
 });

@@ -40,6 +40,11 @@ export class Middle {
 
   close(): void {
     this.server.close();
+    this.dropConnections();
+  }
+
+  /** Break off all connections, as the death of either process does; later ones are passed on. */
+  dropConnections(): void {
     for (const socket of this.sockets) socket.destroy();
   }
 

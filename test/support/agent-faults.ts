@@ -75,11 +75,11 @@ export async function expectFailed(
   reasons: { source: RegExp; destination?: RegExp },
   number = 1,
 ) {
-  await within(`QEMU's connection; the agent said: ${agents.source.said}`, source.closed);
+  await within(`QEMU's connection; the agent said: ${agents.source.text}`, source.closed);
   expect((await agents.source.end(number, 'the source agent'))?.message).toMatch(reasons.source);
   const errors = ({ log }: { log: Agents['source']['log'] }) =>
-    log.filter(({ level, session }) => level === 'error' && session === number).map(({ message }) => message);
-  expect(errors(agents.source)).toEqual([expect.stringMatching(/^failed: .*; the guest goes on here$/)]);
+    log.filter(({ level, migration }) => level === 'error' && migration === number).map(({ message }) => message);
+  expect(errors(agents.source)).toEqual([expect.stringMatching(/^failed: .*; the guest keeps running on the source$/)]);
   if (!reasons.destination) return;
   expect((await agents.destination.end(number, 'the destination agent'))?.message).toMatch(
     reasons.destination,
@@ -95,7 +95,7 @@ export async function expectWorks(
 ): Promise<void> {
   const before = qemu.arrivals.length;
   const source = await begun(agents);
-  expect(await agents.source.end(number, `the source agent; it said: ${agents.source.said}`)).toBeUndefined();
+  expect(await agents.source.end(number, `the source agent; it said: ${agents.source.text}`)).toBeUndefined();
   expect(await agents.destination.end(destinationNumber, 'the destination agent')).toBeUndefined();
   await within('QEMU’s connection', source.closed);
   expectSameMemory(qemu.stream(before), STREAM);

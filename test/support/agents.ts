@@ -1,44 +1,48 @@
-// A pair of agents in this process, with fake QEMUs beside them, and everything that they say.
+// A pair of agents in this process between two fake QEMUs, with their logs.
 import fs from 'node:fs';
 import { join } from 'node:path';
 import type { BaseImageFile } from '../../src/agent/base-image.js';
-import { startDestinationAgent } from '../../src/agent/destination/destination.js';
+import { startDestinationAgent } from '../../src/agent/destination/destination-agent.js';
 import type { LogLine } from '../../src/agent/log.js';
 import { AgentMetrics } from '../../src/agent/metrics.js';
-import { startSourceAgent } from '../../src/agent/source/source.js';
+import { startSourceAgent } from '../../src/agent/source/source-agent.js';
 import type { RoundLine } from '../../src/agent/stats.js';
 import type { ConnectOptions } from '../../src/channel/connect.js';
 import type { ListenOptions } from '../../src/channel/listen.js';
 import type { Address } from '../../src/channel/transports/address.js';
 import type { PageferryError } from '../../src/page/error.js';
+import { Signal } from '../../src/page/sync.js';
 import { cut } from '../../testing/qemu/replay.js';
 import { KEPT, within } from '../channel/hosts.js';
 import { FakeDestination, FakeSource } from './fake-qemus.js';
 
 const CACHE_BYTES = 64 << 20;
+const MAX_GUEST_BYTES = 1 << 30;
 
-/** One agent's side of what happened. */
+/** The log, metrics and results of one agent. */
 class Side {
   readonly log: LogLine[] = [];
   readonly meters = new AgentMetrics();
-  /** How each migration ended, in order. */
+  /** The error of each migration, in order. */
   readonly ends: (PageferryError | undefined)[] = [];
-  private readonly waiting: (() => void)[] = [];
+  private readonly changed = new Signal();
 
-  readonly ended = (error: PageferryError | undefined): void => {
+  readonly onEnd = (error: PageferryError | undefined): void => {
     this.ends.push(error);
-    for (const wake of this.waiting.splice(0)) wake();
+    this.changed.notify();
   };
 
-  /** How the migration of this number (from 1) ended. */
+  /** Wait for the end of a migration, numbered from 1. */
   async end(number: number, what: string): Promise<PageferryError | undefined> {
-    while (this.ends.length < number)
-      await within(what, new Promise<void>((resolve) => this.waiting.push(resolve)));
+    await within(
+      what,
+      this.changed.until(() => this.ends.length >= number),
+    );
     return this.ends[number - 1];
   }
 
-  /** All that it said, in one text. */
-  get said(): string {
+  /** The whole log as text. */
+  get text(): string {
     return this.log.map(({ level, message }) => `${level}: ${message}`).join('\n');
   }
 }
@@ -50,15 +54,19 @@ export interface AgentsOptions {
   readonly destination?: Partial<ListenOptions>;
   readonly cacheBytes?: number;
   readonly destinationCacheBytes?: number;
+  readonly maxGuestBytes?: number;
+  readonly destinationMaxGuestBytes?: number;
+  /** How long the destination waits for its QEMU to close. */
+  readonly closeMs?: number;
   readonly base?: BaseImageFile;
   readonly destinationBase?: BaseImageFile | undefined;
   readonly strategy?: string;
   readonly threads?: number;
-  /** Where the destination's QEMU is, if not at `inPath`. */
+  /** Address of the destination's QEMU; default `inPath`. */
   readonly qemu?: Address;
-  /** Stands between them: is told the destination's port, gives the one to connect to. */
+  /** Insert a relay: takes the destination's port, returns the port to connect to. */
   readonly between?: (port: number) => Promise<number>;
-  readonly round?: (line: RoundLine) => void;
+  readonly onRound?: (line: RoundLine) => void;
 }
 
 export interface Agents {
@@ -70,7 +78,7 @@ export interface Agents {
   /** Where the destination's QEMU listens. */
   readonly inPath: string;
   readonly port: number;
-  /** How the last migration ended, at both. */
+  /** Wait for the end of a migration on both sides; default the first. */
   ended(
     number?: number,
   ): Promise<{ source: PageferryError | undefined; destination: PageferryError | undefined }>;
@@ -83,6 +91,7 @@ let count = 0;
 
 export async function startAgents(options: AgentsOptions): Promise<Agents> {
   const { kept = 'insecure', cacheBytes = CACHE_BYTES, base, strategy = 'adaptive', threads = 1 } = options;
+  const { maxGuestBytes = MAX_GUEST_BYTES } = options;
   const folder = fs.mkdtempSync(join(options.folder, `${++count}-`));
   const [outPath, inPath] = [join(folder, 'out'), join(folder, 'in')];
   const [source, destination] = [new Side(), new Side()];
@@ -91,10 +100,12 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
     listen: { host: '127.0.0.1', port: 0, ...KEPT[kept].destination, ...options.destination },
     qemu: options.qemu ?? { path: inPath },
     cacheBytes: options.destinationCacheBytes ?? cacheBytes,
+    maxGuestBytes: options.destinationMaxGuestBytes ?? maxGuestBytes,
+    ...(options.closeMs !== undefined && { closeMs: options.closeMs }),
     base: 'destinationBase' in options ? options.destinationBase : base,
     log: (line) => destination.log.push(line),
     meters: destination.meters,
-    ended: destination.ended,
+    onEnd: destination.onEnd,
   });
   const port = (await options.between?.(receiving.port)) ?? receiving.port;
   const sending = await startSourceAgent({
@@ -103,23 +114,24 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
     strategy,
     threads,
     cacheBytes,
+    maxGuestBytes,
     base,
     log: (line) => source.log.push(line),
     meters: source.meters,
-    ended: source.ended,
-    round: (line) => {
+    onEnd: source.onEnd,
+    onRound: (line) => {
       rounds.push(line);
-      options.round?.(line);
+      options.onRound?.(line);
     },
   });
   const stopSource = () => within('the source agent', sending.close());
-  const stopDestination = () => within('the destination agent', receiving.stop());
+  const stopDestination = () => within('the destination agent', receiving.close());
   return {
     ...{ source, destination, rounds, outPath, inPath, port: receiving.port, stopSource, stopDestination },
     async ended(number = 1) {
       const [out, into] = await Promise.all([
-        source.end(number, `the source agent, migration ${number}; it said: ${source.said}`),
-        destination.end(number, `the destination agent, migration ${number}; it said: ${destination.said}`),
+        source.end(number, `the source agent, migration ${number}, log: ${source.text}`),
+        destination.end(number, `the destination agent, migration ${number}, log: ${destination.text}`),
       ]);
       return { source: out, destination: into };
     },
@@ -129,7 +141,7 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
   };
 }
 
-/** A whole migration: `streams` go in, one a connection, in pieces of `bytes` bytes; `answer` comes back. */
+/** Run one migration: write each stream to a connection of its own in pieces of `bytes`; QEMU answers with `answer`. */
 export async function migrated(
   streams: readonly Uint8Array[],
   { bytes = 5000, answer, ...options }: { bytes?: number; answer?: Buffer | undefined } & AgentsOptions,
@@ -141,7 +153,7 @@ export async function migrated(
     },
   });
   const sources = await sent(agents, streams, bytes);
-  // A QEMU with a return path closes once it has heard that all is well.
+  // A QEMU with a return path closes once it was told that the migration is complete.
   if (answer)
     await within(
       'the answer',
@@ -155,7 +167,7 @@ export async function migrated(
   return { agents, qemu, sources, ends };
 }
 
-/** Connects and writes as many streams as there are, in order. */
+/** Open one connection per stream, in order, and write the streams. */
 export async function sent(
   agents: Agents,
   streams: readonly Uint8Array[],

@@ -1,4 +1,4 @@
-import { FRAME, type ChannelFrame } from '../../channel/frame.js';
+import { type ChannelFrame, FRAME } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
 import { checkSessionId } from '../../channel/handshake.js';
 import { channelTimes } from '../../channel/security.js';
@@ -205,7 +205,8 @@ export class DestinationSession {
 
   private logFrame(type: number, { unread, digest }: DestinationStream): void {
     if (type === FRAME.PASS_THROUGH) this.log('warn', `pass-through from here on: ${unread}`);
-    if (type === FRAME.END) this.log('info', `all memory arrived and is verified: digest ${digestText(digest!)}`);
+    if (type === FRAME.END)
+      this.log('info', `all memory arrived and is verified: digest ${digestText(digest!)}`);
   }
 
   private log(level: 'info' | 'warn' | 'error', message: string): void {

@@ -1,4 +1,4 @@
-import { FRAME, type ChannelFrame } from '../../channel/frame.js';
+import { type ChannelFrame, FRAME } from '../../channel/frame.js';
 import type { BasePages } from '../../dedup/remote-page-cache.js';
 import { emptyCounts } from '../../engine/frame/counters.js';
 import { createPageReceiver } from '../../engine/live/create-page-receiver.js';
@@ -9,7 +9,7 @@ import { DIGEST_BYTES } from '../../stream/format.js';
 import { BlockMap } from '../block-map.js';
 import { readBypass } from '../bypass.js';
 import { checkGuestBytes } from '../guest-limit.js';
-import { readBlocks, readRecord, readPassThrough } from '../messages.js';
+import { readBlocks, readPassThrough, readRecord } from '../messages.js';
 import type { MigrationSample } from '../metrics.js';
 import { BufferPool } from './buffer-pool.js';
 

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { FRAME, type ChannelFrame } from '../../channel/frame.js';
+import { type ChannelFrame, FRAME } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
 import { type Address, connectTo } from '../../channel/transports/address.js';
 import { PageferryError } from '../../page/error.js';

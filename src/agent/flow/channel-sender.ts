@@ -68,7 +68,8 @@ export class ChannelSender {
   async sendLiteral(connection: number, bytes: Uint8Array): Promise<void> {
     this.progress.add(bytes.length);
     const head = Uint8Array.of(connection);
-    for (const body of splitBodies([bytes], head.length)) await this.send(connection, FRAME.LITERAL, head, ...body);
+    for (const body of splitBodies([bytes], head.length))
+      await this.send(connection, FRAME.LITERAL, head, ...body);
   }
 
   /** Send one frame of a connection once its window is open. @throws the abort reason, or the channel's failure */

@@ -32,7 +32,10 @@ export class AnswerReader {
     for (;;) {
       const frame = await channel.receive();
       if (!frame)
-        throw new PageferryError('io', `${channel.peer} closed the channel before the migration was complete`);
+        throw new PageferryError(
+          'io',
+          `${channel.peer} closed the channel before the migration was complete`,
+        );
       const { type, body } = frame;
       if (type === FRAME.COMMITTED) return;
       if (type === FRAME.ACK) {

@@ -1,5 +1,5 @@
-import { throwIfAborted } from '../../page/sync.js';
 import type { PackedBatch, PageSender } from '../../engine/live/page-sender.js';
+import { throwIfAborted } from '../../page/sync.js';
 import { bypassBodies, bypassCounts } from '../bypass.js';
 import type { BatchSize } from '../flow/batch-size.js';
 import type { ChannelSender } from '../flow/channel-sender.js';

@@ -7,7 +7,7 @@ import { BlockMap } from '../block-map.js';
 import { BatchSize } from '../flow/batch-size.js';
 import { type ChannelSender, MAIN } from '../flow/channel-sender.js';
 import { checkGuestBytes } from '../guest-limit.js';
-import { blocksBytes, recordHead, passThroughBytes } from '../messages.js';
+import { blocksBytes, passThroughBytes, recordHead } from '../messages.js';
 import type { RoundStats } from '../stats.js';
 import { BatchSender } from './batch-sender.js';
 import { PageBatch } from './page-batch.js';
@@ -70,7 +70,8 @@ export class SourceStream {
 
   /** Where the guest is if the migration fails now. `hasReturnPath`: the source's QEMU learns of the failure. */
   guestState(hasReturnPath: boolean): string {
-    if (this.isPostcopy) return 'the guest runs on the destination, and pages that were not sent are only on the source';
+    if (this.isPostcopy)
+      return 'the guest runs on the destination, and pages that were not sent are only on the source';
     return this.isWhole && !hasReturnPath
       ? "everything was sent, so the source's QEMU may report success"
       : RUNS_ON_SOURCE;
@@ -153,7 +154,10 @@ export class SourceStream {
       await channel.send(MAIN, FRAME.BLOCKS, blocksBytes(map.blocks));
       await channel.sendPages([first]);
     });
-    log('info', `the guest has ${Math.round(map.bytes / 2 ** 20)} MiB of memory in ${map.blocks.length} blocks`);
+    log(
+      'info',
+      `the guest has ${Math.round(map.bytes / 2 ** 20)} MiB of memory in ${map.blocks.length} blocks`,
+    );
   }
 
   private async unread(reason: string, level: 'info' | 'warn'): Promise<void> {
@@ -186,14 +190,21 @@ export class SourceStream {
   private async xbzrle(block: number, page: number, bytes: Uint8Array): Promise<void> {
     await this.sendBatch();
     if (!this.hasXbzrle)
-      this.options.log('warn', 'QEMU sends xbzrle records: they pass through, and no digest covers their pages');
+      this.options.log(
+        'warn',
+        'QEMU sends xbzrle records: they pass through, and no digest covers their pages',
+      );
     this.hasXbzrle = true;
     const number = this.map!.numberOf(block, page);
     this.options.sender.invalidate(number);
     await this.record(block, recordHead(number, 'xbzrle'), bytes);
   }
 
-  private async record(block: number, head: Uint8Array, bytes = new Uint8Array(0)): Promise<void> {
+  private async record(
+    block: number,
+    head: Uint8Array,
+    bytes: Uint8Array = new Uint8Array(0),
+  ): Promise<void> {
     this.batch.setBlock(block);
     await this.queue.add(bytes.length, () => this.options.channel.send(MAIN, FRAME.RECORD, head, bytes));
   }

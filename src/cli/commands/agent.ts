@@ -1,13 +1,13 @@
 import fs from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { asError } from '../../agent/as-error.js';
 import { type BaseImageFile, openBase } from '../../agent/base-image.js';
-import { startDestinationAgent } from '../../agent/destination/destination.js';
+import { startDestinationAgent } from '../../agent/destination/destination-agent.js';
 import type { Log } from '../../agent/log.js';
 import { AgentMetrics } from '../../agent/metrics.js';
-import { startSourceAgent } from '../../agent/source/source.js';
+import { startSourceAgent } from '../../agent/source/source-agent.js';
 import type { RoundLine } from '../../agent/stats.js';
 import { warmUp } from '../../agent/warm-up/warm-up.js';
 import type { ChannelOptions, Credentials } from '../../channel/security.js';
@@ -64,7 +64,7 @@ export async function agent([role, ...argv]: readonly string[]): Promise<void> {
   setFlagsFromString('--no-incremental-marking');
   // Slower, and nothing else, where it cannot be: no room for sockets, say.
   await warmUp().catch((cause) =>
-    log({ level: 'warn', session: 0, message: `not warmed up: ${asError(cause).message}` }),
+    log({ level: 'warn', migration: 0, message: `not warmed up: ${asError(cause).message}` }),
   );
   const stats = openStats(args.text('stats'), log);
   const metrics = await serveMetrics(args.text('metrics'), role, meters, log);
@@ -99,11 +99,12 @@ async function runSource(args: Args, common: Common & { stats: Stats | undefined
     strategy,
     threads: threadsOf(args),
     cacheBytes: common.cacheBytes,
+    maxGuestBytes: totalmem(),
     base: common.base,
     log: common.log,
     meters: common.meters,
-    round: (line) => common.stats?.write(line),
-    ended: (error) => once.ended(error),
+    onRound: (line) => common.stats?.write(line),
+    onEnd: (error) => once.ended(error),
   });
   await once.over(() => running.close());
 }
@@ -125,12 +126,13 @@ async function runDestination(args: Args, common: Common): Promise<void> {
     },
     qemu: parseAddress(required(args, 'connect', 'destination')),
     cacheBytes: common.cacheBytes,
+    maxGuestBytes: totalmem(),
     base: common.base,
     log: common.log,
     meters: common.meters,
-    ended: (error) => once.ended(error),
+    onEnd: (error) => once.ended(error),
   });
-  await once.over(() => running.stop());
+  await once.over(() => running.close());
 }
 
 /** Until the process is told to stop; or, with --once, until a migration ended, whose failure is the agent's. */
@@ -180,7 +182,7 @@ function security(args: Args, log: Log): ChannelOptions {
     return {
       ...stallMs,
       insecure: true,
-      onWarning: (message) => log({ level: 'warn', session: 0, message }),
+      onWarning: (message) => log({ level: 'warn', migration: 0, message }),
     };
   const credentials: Credentials = {
     certificate: pem(args, 'tls-cert'),
@@ -203,10 +205,10 @@ function pem(args: Args, name: string): string {
 
 /** One line each, to standard error: for people, or JSON. */
 function logger(json: boolean): Log {
-  return ({ level, session, message }) => {
+  return ({ level, migration, message }) => {
     const line = json
-      ? JSON.stringify({ time: new Date().toISOString(), level, session, message })
-      : `${new Date().toISOString()} ${level}${session > 0 ? ` migration ${session}` : ''}: ${message}`;
+      ? JSON.stringify({ time: new Date().toISOString(), level, migration, message })
+      : `${new Date().toISOString()} ${level}${migration > 0 ? ` migration ${migration}` : ''}: ${message}`;
     process.stderr.write(`${line}\n`);
   };
 }
@@ -230,7 +232,7 @@ function openStats(path: string | undefined, log: Log): Stats | undefined {
         broken = true;
         log({
           level: 'warn',
-          session: line.session,
+          migration: line.migration,
           message: `--stats ${path}: ${(cause as Error).message}; no more lines are written`,
         });
       }
@@ -269,6 +271,6 @@ async function serveMetrics(
     server.listen(address, resolve);
   });
   const bound = 'port' in address ? { ...address, port: portOf(server) ?? address.port } : address;
-  log({ level: 'info', session: 0, message: `metrics at http://${addressText(bound)}/metrics` });
+  log({ level: 'info', migration: 0, message: `metrics at http://${addressText(bound)}/metrics` });
   return server;
 }

@@ -7,18 +7,17 @@ import { connectChannel } from '../../src/channel/connect.js';
 import { FRAME } from '../../src/channel/frame.js';
 import { craftedStream, noiseOf } from '../../testing/qemu/crafted-guest.js';
 import { expectSameMemory } from '../../testing/qemu/memory-trace.js';
-import { cut } from '../../testing/qemu/replay.js';
 import { KEPT, within } from '../channel/hosts.js';
 import { type Middle, UNITS } from '../channel/relay.js';
 import {
   closeAll,
-  craftedDevices,
   expectFailed,
   expectWorks,
   folder,
   open,
   STREAM,
   setting,
+  stuck,
   through,
 } from '../support/agent-faults.js';
 import { type Agents, sent, startAgents } from '../support/agents.js';
@@ -29,20 +28,6 @@ afterEach(closeAll);
 
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
-}
-
-/** More bytes than all windows and buffers between two QEMUs hold. */
-const LONG_STREAM = craftedStream([noiseOf(MIB, 1)], Buffer.concat([craftedDevices(), noiseOf(32 * MIB, 2)]));
-
-/** Begin a migration, and resolve when QEMU's writes have filled every buffer on the path. */
-async function stuck(agents: Agents): Promise<FakeSource> {
-  const source = await FakeSource.connect(agents.outPath);
-  void source.write(cut(LONG_STREAM, 65_536));
-  for (let written = -1; written !== source.written || written === 0; ) {
-    written = source.written;
-    await new Promise((resolve) => setTimeout(resolve, 300));
-  }
-  return source;
 }
 
 test('the source agent dies while QEMU reads nothing: the destination takes the next migration at once', async () => {

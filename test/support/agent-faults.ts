@@ -68,6 +68,23 @@ export async function begun(
   return source;
 }
 
+/** More bytes than all windows and buffers between two QEMUs hold. */
+export const LONG_STREAM = craftedStream(
+  [noiseOf(1 << 20, 1)],
+  Buffer.concat([craftedDevices(), noiseOf(32 << 20, 2)]),
+);
+
+/** Begin a migration, and resolve when QEMU's writes have filled every buffer on the path. */
+export async function stuck(agents: Agents): Promise<FakeSource> {
+  const source = await FakeSource.connect(agents.outPath);
+  void source.write(cut(LONG_STREAM, 65_536));
+  for (let written = -1; written !== source.written || written === 0; ) {
+    written = source.written;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+  return source;
+}
+
 /** The attempt of this number failed, on both sides where both heard of it, and said so once. */
 export async function expectFailed(
   agents: Agents,
@@ -78,8 +95,12 @@ export async function expectFailed(
   await within(`QEMU's connection; the agent said: ${agents.source.text}`, source.closed);
   expect((await agents.source.end(number, 'the source agent'))?.message).toMatch(reasons.source);
   const errors = ({ log }: { log: Agents['source']['log'] }) =>
-    log.filter(({ level, migration }) => level === 'error' && migration === number).map(({ message }) => message);
-  expect(errors(agents.source)).toEqual([expect.stringMatching(/^failed: .*; the guest keeps running on the source$/)]);
+    log
+      .filter(({ level, migration }) => level === 'error' && migration === number)
+      .map(({ message }) => message);
+  expect(errors(agents.source)).toEqual([
+    expect.stringMatching(/^failed: .*; the guest keeps running on the source$/),
+  ]);
   if (!reasons.destination) return;
   expect((await agents.destination.end(number, 'the destination agent'))?.message).toMatch(
     reasons.destination,

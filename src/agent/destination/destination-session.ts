@@ -5,14 +5,14 @@ import { channelTimes } from '../../channel/security.js';
 import { digestText } from '../../dedup/image-digest.js';
 import { PageferryError } from '../../page/error.js';
 import { SerialQueue, withTimeout } from '../../page/sync.js';
+import { BusyFraction } from '../../strategy/busy-fraction.js';
 import { mustBeSameBase } from '../base-image-check.js';
-import { BusyFraction } from '../flow/busy-fraction.js';
 import { MAIN } from '../flow/channel-sender.js';
 import { MigrationLifetime } from '../lifetime.js';
 import { acceptBytes, readMigrate } from '../messages.js';
 import type { MeteredMigration } from '../metrics.js';
-import type { DestinationAgentOptions } from './destination-agent.js';
 import { DestinationStream } from './destination-stream.js';
+import type { DestinationAgentOptions } from './options.js';
 import { QemuConnection } from './qemu-connection.js';
 
 /** Frames that name a connection of QEMU. */

@@ -43,7 +43,7 @@ export class DestinationStream implements GuestMemory {
       buffers.writing(piece);
       pieces.push(piece);
     };
-    this.writer = new QemuStreamWriter(onPiece, { onlyZeroFill: true, room: buffers.next });
+    this.writer = new QemuStreamWriter(onPiece, { zeroFillOnly: true, allocate: buffers.next });
   }
 
   static async open(options: DestinationStreamOptions): Promise<DestinationStream> {
@@ -70,7 +70,7 @@ export class DestinationStream implements GuestMemory {
 
   /** Process a frame of the guest's memory. @throws PageferryError `bad-stream` */
   async process({ type, body }: ChannelFrame): Promise<void> {
-    if (type === FRAME.LITERAL) this.writer.literal(body, 1, body.length);
+    if (type === FRAME.LITERAL) this.writer.writeLiteral(body, 1, body.length);
     else if (type === FRAME.PAGES) this.receiver.push(body);
     else if (type === FRAME.RECORD) this.record(body);
     else if (type === FRAME.BYPASS) this.bypassed(body);
@@ -87,13 +87,13 @@ export class DestinationStream implements GuestMemory {
   write(page: number, bytes: Uint8Array): void {
     const map = this.map!;
     this.pages++;
-    this.writer.page(map.blockOf(page), map.offsetOf(page), bytes, 0);
+    this.writer.writePage(map.blockOf(page), map.offsetOf(page), bytes, 0);
   }
 
   zero(page: number): void {
     const map = this.map!;
     this.pages++;
-    this.writer.fill(map.blockOf(page), map.offsetOf(page), 0);
+    this.writer.writeFill(map.blockOf(page), map.offsetOf(page), 0);
   }
 
   /** QEMU has the page already. */
@@ -114,7 +114,7 @@ export class DestinationStream implements GuestMemory {
     const { postcopy, reason } = readPassThrough(body);
     this.unread = reason;
     // QEMU names the block of the first record after the switch.
-    if (postcopy) this.writer.postcopy();
+    if (postcopy) this.writer.startPostcopy();
   }
 
   private open(pages: number): GuestMemory {
@@ -129,7 +129,7 @@ export class DestinationStream implements GuestMemory {
     const map = new BlockMap(readBlocks(body));
     checkGuestBytes(map, this.options.maxGuestBytes);
     this.map = map;
-    this.writer.blocks(map.blocks);
+    this.writer.setBlocks(map.blocks);
   }
 
   private bypassed(body: Uint8Array): void {
@@ -143,11 +143,11 @@ export class DestinationStream implements GuestMemory {
     const { page, kind, fill, bytes } = readRecord(body);
     const [block, offset] = [map.blockOf(page), map.offsetOf(page)];
     this.pages++;
-    if (kind === 'page') writer.page(block, offset, bytes, 0);
-    else if (kind === 'fill') writer.fill(block, offset, fill);
+    if (kind === 'page') writer.writePage(block, offset, bytes, 0);
+    else if (kind === 'fill') writer.writeFill(block, offset, fill);
     else {
       this.receiver.invalidate(page);
-      writer.xbzrle(block, offset, bytes, 0, bytes.length);
+      writer.writeXbzrle(block, offset, bytes, 0, bytes.length);
     }
   }
 

@@ -1,7 +1,7 @@
 import { FRAME, type FrameType, splitBodies } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
 import type { Zstd } from '../../codec/zstd.js';
-import { BusyFraction } from './busy-fraction.js';
+import { BusyFraction } from '../../strategy/busy-fraction.js';
 import { DeliveryRate } from './delivery-rate.js';
 import { InFlightWindow } from './in-flight-window.js';
 import { StreamProgress } from './stream-progress.js';

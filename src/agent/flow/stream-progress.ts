@@ -6,7 +6,7 @@ export interface LinkEstimate {
   readonly bitsPerSecond: number;
   /** Sent bytes that the destination acked. */
   readonly ackedBytes: number;
-  /** `StreamState.linkWaits`. */
+  /** `StreamState.linkBusyFraction`. */
   readonly waitFraction?: number;
 }
 
@@ -24,10 +24,10 @@ export class StreamProgress {
       get linkBitsPerSecond() {
         return link().bitsPerSecond;
       },
-      get bytesTaken() {
+      get bytesAcked() {
         return link().ackedBytes;
       },
-      get linkWaits() {
+      get linkBusyFraction() {
         return link().waitFraction;
       },
       get bytesOut() {
@@ -39,7 +39,7 @@ export class StreamProgress {
       threads,
       elapsedMs: () => performance.now() - startedAt,
       handoverMs: () => 0,
-      zstd: zstd !== undefined,
+      hasZstd: zstd !== undefined,
       zstdName: zstd?.name,
     };
   }

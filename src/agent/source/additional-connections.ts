@@ -2,13 +2,22 @@ import type { Socket } from 'node:net';
 import { FRAME } from '../../channel/frame.js';
 import { SerialQueue } from '../../page/sync.js';
 import { QEMU_MAGIC } from '../../qemu/format.js';
+import type { ChannelSender } from '../flow/channel-sender.js';
 import type { MigrationLifetime } from '../lifetime.js';
+import type { RoundStats } from '../stats.js';
 import type { SourceConnections } from './connections.js';
-import type { AgreedMigration } from './source-session.js';
+import type { SourceStream } from './source-stream.js';
 import { peekMagic, peekMagicWithin } from './stream-magic.js';
 
 /** A connection of multifd begins with its magic at once; postcopy's preempt channel may send nothing for a long time. */
 const PEEK_MS = 300;
+
+/** The parts of a migration that exist once both agents have agreed on it. */
+export interface AgreedMigration {
+  readonly channel: ChannelSender;
+  readonly stream: SourceStream;
+  readonly stats: RoundStats;
+}
 
 interface ConnectionEvents {
   /** Called before the connection's bytes pass through. */

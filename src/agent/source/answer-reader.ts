@@ -14,10 +14,10 @@ export class AnswerReader {
   /** The destination's QEMU ended its return path with this error; 0 is success. */
   private shutError: number | undefined;
   private readonly returnPath = new QemuReturnReader({
-    message: () => {
+    onMessage: () => {
       this.hasReturnPath = true;
     },
-    shut: (error) => {
+    onShut: (error) => {
       this.shutError = error;
     },
   });

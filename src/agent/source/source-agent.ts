@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { addressText, listenAt } from '../../channel/transports/address.js';
-import { type SourceAgentOptions, SourceSession } from './source-session.js';
+import type { SourceAgentOptions } from './options.js';
+import { SourceSession } from './source-session.js';
 
 /** A running source agent. */
 export interface SourceAgent {

@@ -1,57 +1,27 @@
 import type { Socket } from 'node:net';
-import { type ConnectOptions, connectChannel } from '../../channel/connect.js';
+import { connectChannel } from '../../channel/connect.js';
 import { FRAME } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
 import { channelTimes } from '../../channel/security.js';
-import type { Address } from '../../channel/transports/address.js';
 import { loadZstd } from '../../codec/zstd/load.js';
 import { createPageSender } from '../../engine/live/create-page-sender.js';
 import { PageferryError } from '../../page/error.js';
 import { strategyByName } from '../../strategy/registry.js';
-import type { BaseImageFile } from '../base-image.js';
 import { ChannelSender, MAIN } from '../flow/channel-sender.js';
 import { MigrationLifetime } from '../lifetime.js';
-import type { Log } from '../log.js';
 import { migrateBytes, readAccept } from '../messages.js';
-import type { AgentMetrics, MeteredMigration } from '../metrics.js';
-import { type RoundLine, RoundStats } from '../stats.js';
-import { AdditionalConnections } from './additional-connections.js';
+import type { MeteredMigration } from '../metrics.js';
+import { RoundStats } from '../stats.js';
+import { AdditionalConnections, type AgreedMigration } from './additional-connections.js';
 import { AnswerReader } from './answer-reader.js';
 import { SourceConnections } from './connections.js';
+import type { SourceAgentOptions } from './options.js';
 import { RUNS_ON_SOURCE, SourceStream } from './source-stream.js';
 
 const PAGE_BYTES = 4096;
 const BATCH_PAGES = 512;
 /** Pages in the fingerprint index, besides those of a base image. */
 const INDEX_PAGES = 1 << 18;
-
-/** Options of the agent beside the source's QEMU. */
-export interface SourceAgentOptions {
-  /** Where QEMU connects. */
-  readonly listen: Address;
-  /** The destination agent. */
-  readonly peer: ConnectOptions;
-  readonly strategy: string;
-  readonly threads: number;
-  /** Bytes of sent pages to cache. */
-  readonly cacheBytes: number;
-  /** Largest guest, in bytes. */
-  readonly maxGuestBytes: number;
-  readonly base?: BaseImageFile | undefined;
-  readonly log: Log;
-  readonly meters: AgentMetrics;
-  readonly onRound?: (line: RoundLine) => void;
-  /** Called when a migration begins, and when it has ended. */
-  readonly onBegin?: () => void;
-  readonly onEnd?: (error: PageferryError | undefined) => void;
-}
-
-/** The parts of a migration that exist once both agents have agreed on it. */
-export interface AgreedMigration {
-  readonly channel: ChannelSender;
-  readonly stream: SourceStream;
-  readonly stats: RoundStats;
-}
 
 /** One migration, from QEMU's first connection until its end. */
 export class SourceSession {

@@ -91,7 +91,7 @@ export class SourceStream {
   async passThrough(reason: string): Promise<void> {
     this.passThroughReason ??= reason;
     await this.turns.run(async () => {
-      this.reader.giveUp(reason);
+      this.reader.stopParsing(reason);
       await this.processSteps();
     });
   }

@@ -39,7 +39,7 @@ export class Staging implements QemuEvents {
     this.piece = undefined;
   }
 
-  literal(bytes: Uint8Array, from: number, to: number): void {
+  onLiteral(bytes: Uint8Array, from: number, to: number): void {
     const last = this.steps.at(-1);
     if (bytes === this.piece && last?.kind === 'literal' && last.bytes === bytes && last.to === from)
       this.steps[this.steps.length - 1] = { ...last, to };
@@ -49,37 +49,37 @@ export class Staging implements QemuEvents {
     }
   }
 
-  page(block: number, page: number, bytes: Uint8Array, at: number): void {
+  onPage(block: number, page: number, bytes: Uint8Array, at: number): void {
     if (bytes === this.piece) this.steps.push({ kind: 'page', block, page, bytes, from: at });
     else this.steps.push({ kind: 'page', block, page, ...this.stable(bytes, at, at + TARGET_PAGE_BYTES) });
   }
 
-  fill(block: number, page: number, value: number): void {
+  onFill(block: number, page: number, value: number): void {
     this.steps.push({ kind: 'fill', block, page, value });
   }
 
-  xbzrle(block: number, page: number, bytes: Uint8Array, at: number, length: number): void {
+  onXbzrle(block: number, page: number, bytes: Uint8Array, at: number, length: number): void {
     const stable = this.stable(bytes, at, at + length);
     this.steps.push({ kind: 'xbzrle', block, page, ...stable, to: stable.from + length });
   }
 
-  blocks(blocks: readonly QemuBlock[]): void {
+  onBlocks(blocks: readonly QemuBlock[]): void {
     this.steps.push({ kind: 'blocks', blocks: blocks.slice() });
   }
 
-  flush(): void {
+  onFlush(): void {
     this.steps.push({ kind: 'flush' });
   }
 
-  postcopy(): void {
+  onPostcopy(): void {
     this.steps.push({ kind: 'postcopy' });
   }
 
-  deviceState(): void {
+  onDeviceState(): void {
     this.steps.push({ kind: 'devices' });
   }
 
-  opaque(reason: string): void {
+  onOpaque(reason: string): void {
     this.steps.push({ kind: 'opaque', reason });
   }
 

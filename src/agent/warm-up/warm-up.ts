@@ -28,12 +28,12 @@ const BATCH_PAGES = 512;
 const THREADS = 2;
 const STALL_MS = 30_000;
 
-type Link = Pick<StreamState, 'linkBitsPerSecond' | 'linkWaits'>;
+type Link = Pick<StreamState, 'linkBitsPerSecond' | 'linkBusyFraction'>;
 /** Links that differ in the packings that the strategy chooses. */
 const LINKS: readonly Link[] = [
-  { linkBitsPerSecond: 1e8, linkWaits: 0.5 },
-  { linkBitsPerSecond: 1e9, linkWaits: 0.2 },
-  { linkBitsPerSecond: 1e10, linkWaits: 0 },
+  { linkBitsPerSecond: 1e8, linkBusyFraction: 0.5 },
+  { linkBitsPerSecond: 1e9, linkBusyFraction: 0.2 },
+  { linkBitsPerSecond: 1e10, linkBusyFraction: 0 },
 ];
 
 /**
@@ -107,7 +107,7 @@ async function send(
   const sending = new ChannelSender(channel, signal, THREADS, await loadZstd());
   const state: StreamState = Object.create(sending.progress.state, {
     linkBitsPerSecond: { value: link.linkBitsPerSecond },
-    linkWaits: { value: link.linkWaits },
+    linkBusyFraction: { value: link.linkBusyFraction },
   });
   const sender = await createPageSender({
     pageBytes: PAGE_BYTES,

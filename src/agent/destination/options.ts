@@ -1,0 +1,26 @@
+import type { ListenOptions } from '../../channel/listen.js';
+import type { Address } from '../../channel/transports/address.js';
+import type { PageferryError } from '../../page/error.js';
+import type { BaseImageFile } from '../base-image.js';
+import type { Log } from '../log.js';
+import type { AgentMetrics } from '../metrics.js';
+
+/** Options of the agent beside the destination's QEMU. */
+export interface DestinationAgentOptions {
+  /** Where source agents connect, and which of them are allowed. */
+  readonly listen: Omit<ListenOptions, 'onChannel' | 'onRefused'>;
+  /** Where QEMU waits for a guest (`-incoming`). */
+  readonly qemu: Address;
+  /** Most bytes of received pages to cache; the smaller limit of both agents is used. */
+  readonly cacheBytes: number;
+  /** Largest guest, in bytes. */
+  readonly maxGuestBytes: number;
+  /** Time for QEMU to close its connections after it got everything; default 60 s. */
+  readonly closeMs?: number;
+  readonly base?: BaseImageFile | undefined;
+  readonly log: Log;
+  readonly meters: AgentMetrics;
+  /** Called when a migration begins, and when it has ended. */
+  readonly onBegin?: () => void;
+  readonly onEnd?: (error: PageferryError | undefined) => void;
+}

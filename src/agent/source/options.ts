@@ -1,0 +1,28 @@
+import type { ConnectOptions } from '../../channel/connect.js';
+import type { Address } from '../../channel/transports/address.js';
+import type { PageferryError } from '../../page/error.js';
+import type { BaseImageFile } from '../base-image.js';
+import type { Log } from '../log.js';
+import type { AgentMetrics } from '../metrics.js';
+import type { RoundLine } from '../stats.js';
+
+/** Options of the agent beside the source's QEMU. */
+export interface SourceAgentOptions {
+  /** Where QEMU connects. */
+  readonly listen: Address;
+  /** The destination agent. */
+  readonly peer: ConnectOptions;
+  readonly strategy: string;
+  readonly threads: number;
+  /** Bytes of sent pages to cache. */
+  readonly cacheBytes: number;
+  /** Largest guest, in bytes. */
+  readonly maxGuestBytes: number;
+  readonly base?: BaseImageFile | undefined;
+  readonly log: Log;
+  readonly meters: AgentMetrics;
+  readonly onRound?: (line: RoundLine) => void;
+  /** Called when a migration begins, and when it has ended. */
+  readonly onBegin?: () => void;
+  readonly onEnd?: (error: PageferryError | undefined) => void;
+}

@@ -63,7 +63,7 @@ describe('images that cannot be read', () => {
     ['missing', ['pack', inside('nope')], /nope: cannot open: ENOENT: no such file or directory/],
     ['the second one missing', ['pack', a, inside('nope')], /nope: cannot open: ENOENT/],
     ['a missing base', ['pack', a, '--base', inside('nope')], /nope: cannot open: ENOENT/],
-    ['a directory', ['pack', input], /: expected a memory image, got a directory/],
+    ['a directory', ['pack', input], /: is a directory; name an image file in it/],
     ['below a file', ['pack', join(a, 'x')], /a.raw\/x: cannot open: ENOTDIR/],
     [
       'a core that was cut',
@@ -83,7 +83,7 @@ describe('images that cannot be read', () => {
   );
   test('analyze says so too', async () => {
     await fails(1, ['analyze', inside('nope')], /nope: cannot open: ENOENT/);
-    await fails(1, ['analyze', a, input, '--json'], /expected a memory image, got a directory/);
+    await fails(1, ['analyze', a, input, '--json'], /is a directory; name an image file in it/);
   });
 });
 
@@ -148,7 +148,7 @@ describe('files that are no sound stream', () => {
       ['unpack', '--image', '0', '-o', inside('never')],
     ]) {
       await fails(1, [...args, inside('nope')], /nope: cannot open: ENOENT/);
-      await fails(1, [...args, input], /expected a memory image, got a directory/);
+      await fails(1, [...args, input], /is a directory; name an image file in it/);
     }
   });
 });
@@ -192,7 +192,7 @@ describe('outputs that cannot be written', () => {
     await fails(1, [...args, '-o', missing], /no folder\/x: cannot create: ENOENT/);
     await fails(1, [...args, '-o', join(a, 'x')], /a.raw\/x: cannot (create|write): ENOTDIR/);
     if (args.length !== 2 || args[0] === 'pack')
-      await fails(1, [...args, '-o', input], /: is a directory, not a file to write/);
+      await fails(1, [...args, '-o', input], /: is a directory; name a file to write/);
     await fails(1, [...args, '-o', join(input, 'x'.repeat(300))], /: cannot (write|create): ENAMETOOLONG/);
     if (fs.existsSync('/dev/full'))
       await fails(1, [...args, '-o', '/dev/full'], /\/dev\/full: cannot write \d+ bytes: ENOSPC/);
@@ -202,18 +202,18 @@ describe('outputs that cannot be written', () => {
     const folder = newFolder();
     const path = join(folder, 'file');
     fs.writeFileSync(path, 'mine');
-    await fails(1, ['unpack', two, '-o', path], /file: is a file, the stream has several images/);
+    await fails(1, ['unpack', two, '-o', path], /file: is a file, but the stream has several images/);
     await fails(
       1,
       ['unpack', two, '-o', '/dev/null'],
-      /\/dev\/null: takes one image, the stream has several; .*--image N/,
+      /\/dev\/null: takes one image, but the stream has several; .*--image N/,
     );
     fs.mkdirSync(join(folder, 'dir'));
     fs.mkdirSync(join(folder, 'dir', '001.raw'));
     await fails(
       1,
       ['unpack', two, '-o', join(folder, 'dir')],
-      /001.raw: is a directory, not a file to write/,
+      /001.raw: is a directory; an image needs this name/,
     );
     expect(fs.readdirSync(join(folder, 'dir'))).toEqual(['001.raw']);
     expect([fs.readdirSync(folder).sort(), fs.readFileSync(path, 'utf8')]).toEqual([['dir', 'file'], 'mine']);

@@ -121,7 +121,7 @@ describe('wrong options and inputs end with one line before anything is simulate
     ],
     ['a page without a name', 2, ['--html', ''], /simulate: --html "": an empty file name/],
     ['a page that is in a trace', 2, ['--trace', trace, '--html', second], /001\.raw: is also an input/],
-    ['a page that is a directory', 1, ['--html', empty], /empty: is a directory, not a file to write/],
+    ['a page that is a directory', 1, ['--html', empty], /empty: is a directory; name a file to write/],
     ['a page in no directory', 1, ['--html', join(missing, 'x.html')], /cannot create: ENOENT/],
     ['missing costs', 1, ['--costs', missing], /--costs .*missing: cannot read: ENOENT/],
     ['costs that are no JSON', 1, costs('words.json', 'cheap'), /--costs .*words\.json: not JSON/],

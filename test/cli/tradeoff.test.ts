@@ -105,7 +105,7 @@ describe('wrong options and inputs end with one line before anything is measured
     ['a page that is an input', 2, [one, '--html', one], /tradeoff: --html .*a\.raw: is also an input/],
     ['a page that is an input by another name', 2, [one, '--html', link], /link.raw: is also an input/],
     ['a page that is in a trace', 2, [trace, '--html', join(trace, '001.raw')], /001\.raw: is also an input/],
-    ['a page that is a directory', 1, [one, '--html', empty], /empty: is a directory, not a file to write/],
+    ['a page that is a directory', 1, [one, '--html', empty], /empty: is a directory; name a file to write/],
     ['a page in no directory', 1, [one, '--html', join(missing, 'x.html')], /cannot create: ENOENT/],
     ['a missing image', 1, [one, missing, '--html', page], /missing\.raw: cannot open: ENOENT/],
     ['an empty directory', 1, [empty, '--html', page], /empty: has no images/],

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import { createImageSet } from '../../../src/image/fs/image-set.js';
+import { describe, expect, test, vi } from 'vitest';
+import { createImageSet, imageFileName } from '../../../src/image/fs/image-set.js';
 import { createReadableSink } from '../../../src/image/fs/readable-sink.js';
 import { fileNames, folderMaker, hasProgram, randomBytes, run, testFolder } from '../support.js';
 
@@ -54,6 +54,30 @@ describe('a path that does not exist', () => {
     sets[0]!.discard();
     await sets[1]!.commit(2);
     expect(fileNames(join(inside, 'out'))).toEqual(['000.raw', '001.raw']);
+  });
+});
+
+describe('names and permissions', () => {
+  test('names have as many digits as they need to sort by number', () => {
+    expect(imageFileName(7, 8)).toBe('007.raw');
+    expect(imageFileName(7, 1000)).toBe('007.raw');
+    const names = Array.from({ length: 1200 }, (_, i) => imageFileName(i, 1200));
+    expect(names[7]).toBe('0007.raw');
+    expect([...names].sort()).toEqual(names);
+  });
+
+  test('only the owner may read the images, unless another mode is asked for', async () => {
+    for (const [mode, file, directory] of [
+      [undefined, 0o600, 0o700],
+      [0o640, 0o640, 0o750],
+    ] as const) {
+      const path = join(newFolder(), 'out');
+      const set = createImageSet(path, mode === undefined ? {} : { mode });
+      for (let i = 0; i < 2; i++) await set.open(i).finish(0);
+      await set.commit(2);
+      expect(fs.statSync(path).mode & 0o777).toBe(directory);
+      expect(fs.statSync(join(path, '001.raw')).mode & 0o777).toBe(file);
+    }
   });
 });
 
@@ -123,6 +147,19 @@ test('a path that cannot be written is refused before any image is decoded', () 
   );
   expect(() => createImageSet(join(inside, 'loop'))).toThrow(/loop: cannot write: ELOOP/);
   expect(fileNames(inside)).toEqual(['file', 'loop']);
+});
+
+test('a mount point, which cannot be replaced, is overwritten', async () => {
+  const path = join(newFolder(), 'out');
+  fs.writeFileSync(path, 'old content');
+  const set = await fill(path, 1, false);
+  const rename = vi.spyOn(fs, 'renameSync').mockImplementation(() => {
+    throw Object.assign(new Error('EBUSY: resource busy or locked, rename'), { code: 'EBUSY' });
+  });
+  await set.commit(1);
+  rename.mockRestore();
+  same(path, 0);
+  expect(fileNames(join(path, '..'))).toEqual(['out']);
 });
 
 test('a directory that was created at the path meanwhile is an error, and no partial file is left', async () => {

@@ -6,7 +6,7 @@ import type { Zstd } from '../codec/zstd.js';
 import { PageIndex } from '../dedup/page-index.js';
 import { packerBytes, SegmentPacker } from '../engine/pack/segment-packer.js';
 import { loadKernels } from '../kernels/kernels.js';
-import { nodeModule } from '../page/node-module.js';
+import { nodeModule } from '../page/node-hooks.js';
 import { type Costs, MEASURED_COSTS } from './costs.js';
 import { type Content, ContentMaker } from './guest/content.js';
 import { Random } from './random.js';

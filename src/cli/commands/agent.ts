@@ -1,7 +1,6 @@
 import fs from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { availableParallelism, totalmem } from 'node:os';
-import { setFlagsFromString } from 'node:v8';
 import { asError } from '../../agent/as-error.js';
 import { type BaseImageFile, openBase } from '../../agent/base-image.js';
 import { startDestinationAgent } from '../../agent/destination/destination-agent.js';
@@ -13,6 +12,7 @@ import { warmUp } from '../../agent/warm-up/warm-up.js';
 import type { ChannelOptions, Credentials } from '../../channel/security.js';
 import { addressText, parseAddress, portOf } from '../../channel/transports/address.js';
 import { PageferryError } from '../../page/error.js';
+import { stopIncrementalMarking } from '../../page/node-hooks.js';
 import { strategyByName } from '../../strategy/registry.js';
 import { type Args, parse, parseBytes, parseWhole } from '../args.js';
 import { UsageError } from '../usage.js';
@@ -60,8 +60,7 @@ export async function agent([role, ...argv]: readonly string[]): Promise<void> {
   const log = logger(args.flag('json'));
   const meters = new AgentMetrics();
   const base = args.text('base') === undefined ? undefined : await openBase(args.text('base')!);
-  // Nearly all memory of an agent is outside of V8's heap: marking the little that is in it, again and again, took a quarter of its time.
-  setFlagsFromString('--no-incremental-marking');
+  stopIncrementalMarking();
   // Slower, and nothing else, where it cannot be: no room for sockets, say.
   await warmUp().catch((cause) =>
     log({ level: 'warn', migration: 0, message: `not warmed up: ${asError(cause).message}` }),

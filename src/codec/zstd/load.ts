@@ -1,4 +1,4 @@
-import { nodeModule } from '../../page/node-module.js';
+import { nodeModule } from '../../page/node-hooks.js';
 import type { Zstd } from '../zstd.js';
 import { nodeZstd } from './node.js';
 import { packageZstd } from './package.js';

@@ -1,7 +1,7 @@
 import { zstdPackagePath } from '../../codec/zstd/package.js';
 import { kernelModule } from '../../kernels/kernels.js';
 import { PageferryError } from '../../page/error.js';
-import { nodeModule } from '../../page/node-module.js';
+import { nodeModule } from '../../page/node-hooks.js';
 import type { Packing } from '../../strategy/strategy.js';
 import { type SegmentBuffer, sharedRoom } from './segment.js';
 import type { Packed } from './segment-packer.js';

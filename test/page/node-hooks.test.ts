@@ -1,0 +1,76 @@
+import { execFileSync } from 'node:child_process';
+import zlib from 'node:zlib';
+import { build } from 'esbuild';
+import { describe, expect, test } from 'vitest';
+import { createZstdFrameStream, type NodeZstd, nodeModule } from '../../src/page/node-hooks.js';
+import { seeded } from '../support/kernels.js';
+
+test('a module of Node is returned without an import; an unknown one is undefined', () => {
+  expect(nodeModule<{ gzipSync: unknown }>('node:zlib')?.gzipSync).toBe(zlib.gzipSync);
+  expect(nodeModule('node:no-such-module')).toBeUndefined();
+});
+
+test('a running process stops incremental marking', async () => {
+  // The trace flag shows both: that V8 marks incrementally here, and that it does not after the hook.
+  const program = `import { stopIncrementalMarking } from './src/page/node-hooks.ts';
+    import v8 from 'node:v8';
+    if (process.argv[2] === 'stopped') stopIncrementalMarking();
+    v8.setFlagsFromString('--trace-incremental-marking');
+    const objects = [];
+    for (let i = 0; i < 1e6; i++) objects.push({ i, text: 'object ' + i });
+    console.log(objects.length);`;
+  const { outputFiles } = await build({
+    stdin: { contents: program, resolveDir: process.cwd() },
+    bundle: true,
+    write: false,
+    format: 'cjs',
+    platform: 'node',
+  });
+  const run = (...args: string[]) =>
+    execFileSync(process.execPath, ['-', ...args], {
+      input: outputFiles[0]!.text,
+      encoding: 'utf8',
+      maxBuffer: 64 << 20,
+    });
+  expect(run('marking')).toContain('[IncrementalMarking] Start');
+  const stopped = run('stopped');
+  expect(stopped).not.toContain('[IncrementalMarking] Start');
+  expect(stopped).toContain('1000000');
+});
+
+const native = (zlib as unknown as Partial<NodeZstd>).createZstdCompress
+  ? (zlib as unknown as NodeZstd)
+  : undefined;
+if (!native) console.warn('tests of zstd frame streams are skipped: this Node has no zstd (22.15 on has)');
+
+describe.skipIf(!native)('zstd frame streams (skipped where Node has no zstd)', () => {
+  const pages = (seed: number, bytes: number) => {
+    const random = seeded(seed);
+    return Uint8Array.from({ length: bytes }, () => random() & 3);
+  };
+
+  test('every write is one whole frame that declares its size, in the same slab', async () => {
+    const stream = createZstdFrameStream(native!, 3, 4 << 20);
+    const frames: Uint8Array[] = [];
+    for (const [i, bytes] of [100_000, 1, 65_536, 300_000].entries()) {
+      const content = pages(i, bytes);
+      const frame = await stream.compress(content);
+      frames.push(frame);
+      expect([...frame.subarray(0, 4)]).toEqual([0x28, 0xb5, 0x2f, 0xfd]);
+      expect(frame.length).toBeLessThan(content.length + 1024);
+      expect(Buffer.compare(native!.zstdDecompressSync(frame, {}), content)).toBe(0);
+    }
+    expect(new Set(frames.map(({ buffer }) => buffer)).size).toBe(1);
+    expect(stream.capacity).toBe((4 << 20) - frames.reduce((sum, { length }) => sum + length, 0));
+    stream.destroy();
+  });
+
+  test('a frame is not changed by the next one', async () => {
+    const stream = createZstdFrameStream(native!, 1, 1 << 20);
+    const first = await stream.compress(pages(1, 50_000));
+    const copy = first.slice();
+    await stream.compress(pages(2, 50_000));
+    expect(Buffer.compare(first, copy)).toBe(0);
+    stream.destroy();
+  });
+});

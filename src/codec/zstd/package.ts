@@ -105,9 +105,9 @@ function start(zstd: ZstdPackage, path: string | undefined): Promise<void> {
 function nodeParts(path: string): { module: EmscriptenModule; wasm: Uint8Array<ArrayBuffer> } | undefined {
   try {
     const fs = nodeModule<typeof import('node:fs')>('node:fs')!;
-    const require = nodeModule<typeof import('node:module')>('node:module')!.createRequire(path);
-    const { Module } = require('./module.js') as { Module: EmscriptenModule };
-    return { module: Module, wasm: new Uint8Array(fs.readFileSync(require.resolve('./zstd.wasm'))) };
+    const load = nodeModule<typeof import('node:module')>('node:module')!.createRequire(path);
+    const { Module } = load('./module.js') as { Module: EmscriptenModule };
+    return { module: Module, wasm: new Uint8Array(fs.readFileSync(load.resolve('./zstd.wasm'))) };
   } catch {
     return undefined;
   }

@@ -1,9 +1,9 @@
-// `npm start`: packs, verifies and unpacks the memory of a real program. With a directory (`npm start --
-// DIR`) it also leaves the images and the stream there, to try the command line on.
+// `npm start`: packs, verifies and unpacks the memory of a real program, SQLite in WebAssembly. With a
+// directory (`npm start -- DIR`) it also saves the images and the stream, for use with the CLI.
 //
-// SQLite, compiled to WebAssembly, works through transactions. After each one its whole linear memory is one
-// more image of a stream: pages that stood still are not sent again, pages that changed a little are sent as
-// what changed. Then the stream is decoded, and every image has to be the same, byte for byte.
+// After each transaction the whole linear memory is one more image of the stream: unchanged pages are not
+// sent again, pages with few changes are sent as deltas. Then the stream is decoded and every image is
+// compared.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bytesSink, bytesSource, createEncoder, decodeImages, digestText } from 'pageferry';
@@ -14,8 +14,7 @@ const PAGE_BYTES = 4096;
 const LINK_BITS_PER_SECOND = 100e6;
 const [directory] = process.argv.slice(2);
 
-// Work and encode, round by round. The images are copies that stand still, so the encoder can look at earlier
-// ones again.
+// Run and encode, round by round. The images are copies, so the encoder can read earlier ones again.
 const stream = [];
 const output = (parts) => void stream.push(...parts.map((part) => part.slice()));
 const encoder = await createEncoder(output, {
@@ -33,8 +32,7 @@ for await (const { name, bytes } of shopRounds()) {
 }
 const packed = await encoder.finish();
 
-// Verify and unpack. The decoder proves every image by its digest or throws; the bytes are compared here all
-// the same.
+// Unpack and verify. The decoder checks the digest of every image or throws; here the bytes are compared too.
 const sinks = [];
 const decodeFrom = performance.now();
 const unpacked = await decodeImages(stream, () => sinks[sinks.push(bytesSink()) - 1]);
@@ -75,15 +73,15 @@ print(
   ),
   '',
   `${size(packed.bytesIn)} in, ${size(packed.bytesOut)} out (${percent(packed.bytesOut, packed.bytesIn)}): encoded in ${seconds(sum(encodeMs))}, ` +
-    `sent in ${linkSeconds(packed.bytesOut)} instead of ${linkSeconds(packed.bytesIn)}, decoded and proved in ${seconds(decodeMs)}`,
-  `${identical.filter(Boolean).length} of ${images.length} images identical, byte for byte`,
+    `sent in ${linkSeconds(packed.bytesOut)} instead of ${linkSeconds(packed.bytesIn)}, decoded and verified in ${seconds(decodeMs)}`,
+  `${identical.filter(Boolean).length} of ${images.length} images identical`,
   ...packed.notes.map((note) => `note: ${note}`),
   '',
   ...whatNext(),
 );
 if (!identical.every(Boolean)) process.exitCode = 1;
 
-/** How many pages are zero, as they were, changed, and new: zero before, or not there. */
+/** Count the pages that are zero, unchanged, changed, and new (zero or absent before). */
 function pageClasses(image, before = new Uint8Array(0)) {
   const classes = [0, 0, 0, 0];
   const zero = new Uint8Array(PAGE_BYTES);
@@ -97,15 +95,15 @@ function pageClasses(image, before = new Uint8Array(0)) {
   return classes;
 }
 
-/** How the changed and the new pages travel; zero and unchanged ones need no bytes. */
+/** List the codecs of changed and new pages; zero and unchanged pages need no bytes. */
 function codecText({ zero, unchanged, ...chosen }) {
   const byPages = Object.entries(chosen).sort(([, a], [, b]) => b.pages - a.pages);
   return byPages.map(([name, { pages }]) => `${name} ${pages}`).join(', ') || '-';
 }
 
-/** Saves what was made where a directory was given, and says what to try on it. */
+/** Save images and stream if a directory is given; return commands to try. */
 function whatNext() {
-  if (!directory) return ['To try the command line on these images: npm start -- build/shop'];
+  if (!directory) return ['To save these images for the CLI: npm start -- build/shop'];
   mkdirSync(directory, { recursive: true });
   images.forEach(
     (image, i) => void writeFileSync(join(directory, `${String(i).padStart(3, '0')}.raw`), image),

@@ -1,5 +1,4 @@
-// Bundles what `pageferry` itself exports, as it was built, for a browser: an import of any of Node's modules
-// is an error there.
+// Bundles the built `pageferry` entry for a browser; an import of a Node module is an error.
 import { build } from 'esbuild';
 
 export async function browserBundle() {
@@ -10,7 +9,7 @@ export async function browserBundle() {
     minify: true,
     format: 'esm',
     platform: 'browser',
-    // Optional: whoever wants zstd in a browser installs it beside.
+    // Optional dependency: for zstd in a browser, install it in addition.
     external: ['@bokuweb/zstd-wasm'],
   });
   return outputFiles[0].contents;

@@ -1,4 +1,5 @@
-// Bundles testing/internal.ts into build/internal.mjs, from which benches and scripts import. Needs the kernels and the worker.
+// Bundles testing/internal.ts into build/internal.mjs, from which benches and scripts import. Needs the
+// kernels and the worker.
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 

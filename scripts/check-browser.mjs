@@ -1,4 +1,4 @@
-// What `pageferry` itself exports runs in a browser: its built file can be bundled for one.
+// Checks that the `pageferry` entry can be bundled for a browser.
 import { browserBundle } from './browser-bundle.mjs';
 
 await browserBundle();

@@ -1,6 +1,5 @@
-// What is loaded stays small: the kernels, all of `pageferry` as a browser gets it, and what the command line
-// loads, each have a budget in bytes. Sizes are exact, the same on every machine; whoever needs more raises
-// the budget here, where it is seen.
+// Checks the sizes of the kernels, of the `pageferry` entry as a browser loads it, and of what the CLI loads
+// at its start. Sizes are exact and equal on every machine. To raise a budget, change it here.
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -12,11 +11,11 @@ const bundle = await browserBundle();
 
 check('kernels', kernels.length, 24 * KIB);
 check('browser bundle', bundle.length, 132 * KIB, `, ${gzipSync(bundle).length} with gzip`);
-// What few call (tradeoff, simulate, agent) and the charts' libraries are loaded only where they are wanted.
-check('command line at its start', loadedBytes('dist/cli.js'), 448 * KIB);
+// Commands and the chart library are loaded on demand.
+check('CLI at its start', loadedBytes('dist/cli.js'), 448 * KIB);
 check('report page', readFileSync('dist/report-page.js').length, 576 * KIB);
 
-/** Of a file, and of all that it imports before it runs. */
+/** Return the bytes of a file and of its static imports. */
 function loadedBytes(file, seen = new Set()) {
   if (seen.has(file)) return 0;
   seen.add(file);
@@ -25,11 +24,11 @@ function loadedBytes(file, seen = new Set()) {
   return imports.reduce((sum, [, path]) => sum + loadedBytes(join(dirname(file), path), seen), text.length);
 }
 
-function check(what, bytes, budget, more = '') {
-  const size = `${what}: ${bytes} bytes of ${budget}${more}\n`;
+function check(name, bytes, budget, more = '') {
+  const size = `${name}: ${bytes} bytes of ${budget}${more}\n`;
   if (bytes <= budget) process.stdout.write(size);
   else {
-    process.stderr.write(`${what}: ${bytes} bytes, ${bytes - budget} over the budget of ${budget}\n`);
+    process.stderr.write(`${name}: ${bytes} bytes, ${bytes - budget} over the budget of ${budget}\n`);
     process.exitCode = 1;
   }
 }

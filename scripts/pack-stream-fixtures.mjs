@@ -2,9 +2,9 @@
 //
 //   npm run build && node scripts/pack-stream-fixtures.mjs OUTPUT [DIST]
 //
-// The stored ones were packed by version 0.1.0 as it was before the source tree was reorganised. They are not
-// made again: every later version has to unpack them. A version that changes the stream format adds a folder
-// of its own.
+// The stored streams were packed by version 0.1.0 before the source tree was reorganised, and are not packed
+// again: every later version has to unpack them. A version that changes the stream format adds a folder of
+// its own.
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';

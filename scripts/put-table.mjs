@@ -1,8 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
 /**
- * Puts text between `<!-- name -->` and `<!-- /name -->` of a document. @throws where the document has no
- * such place
+ * Replace the text between `<!-- name -->` and `<!-- /name -->`. @throws Error when the document lacks them
  */
 export function put(file, name, text) {
   const content = readFileSync(file, 'utf8');

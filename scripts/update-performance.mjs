@@ -1,6 +1,8 @@
-// Writes measured ratios into docs/performance.md and their short form into README.md: `node
-// scripts/update-performance.mjs RUN.json...`, each file written by `npm run bench -- SUITE --json RUN.json`
-// on one Node.
+// Updates the tables of docs/performance.md, and a short form in README.md:
+//
+//   node scripts/update-performance.mjs RUN.json...
+//
+// Each file is written by `npm run bench -- SUITE --json RUN.json`, with one version of Node.
 import { readFileSync } from 'node:fs';
 import { againstTargets, geometricMean } from '../bench/kernels/targets.mjs';
 import { put } from './put-table.mjs';
@@ -19,16 +21,16 @@ const versions = [...new Set(rows.map(({ node }) => node))].sort(
 put('docs/performance.md', 'ratios', ratioTable());
 put('docs/performance.md', 'targets', targetTable());
 put('docs/performance.md', 'suites', suiteTable());
-put('README.md', 'kernels', targetTable(inShort));
+put('README.md', 'kernels', targetTable(isInShortTable));
 
-/** In cache, and one of two where two say the same. */
-function inShort({ kernel, set, peer, of }) {
+/** Select cached sets, and one of several targets with similar results. */
+function isInShortTable({ kernel, set, peer, of }) {
   return (
     set === 'cached' && kernel !== 'lz4 64 KiB' && peer !== 'lz4-wasm-nodejs' && !`${of}`.includes('50 %')
   );
 }
 
-/** Every kernel, direction and peer: the geometric mean over the kinds of pages, and the range. */
+/** One row per kernel, direction and peer: geometric mean over the kinds of pages, and the range. */
 function ratioTable() {
   const sets = ['cached', 'large'];
   const columns = versions.flatMap((node) => sets.map((set) => ({ node, set })));
@@ -61,28 +63,28 @@ function ratioTable() {
   return lines.join('\n');
 }
 
-/** Zero pages are the scan's: no codec gets to see them. */
+/** Zero pages count for the scan only: no codec receives them. */
 function counts({ kernel, corpus }) {
   return kernel === 'scan' ? corpus === 'zero' : corpus !== 'zero';
 }
 
-function meanAndRange(some) {
-  if (some.length === 0) return '–';
-  const ratios = some.map(({ ratio }) => ratio);
+function meanAndRange(selected) {
+  if (selected.length === 0) return '–';
+  const ratios = selected.map(({ ratio }) => ratio);
   const range = `${rounded(Math.min(...ratios))}–${rounded(Math.max(...ratios))}`;
   return ratios.length === 1 ? rounded(ratios[0]) : `${rounded(geometricMean(ratios))} (${range})`;
 }
 
-/** What was aimed at, and what each Node shows. */
-function targetTable(wanted = () => true) {
+/** One row per target, with the result of each version of Node. */
+function targetTable(isSelected = () => true) {
   const found = versions.map((node) => againstTargets(rows.filter((row) => row.node === node)));
   const lines = [
-    `| kernel | ours ÷ | aim | ${versions.map((node) => `Node ${node}`).join(' | ')} |`,
+    `| kernel | ours ÷ | target | ${versions.map((node) => `Node ${node}`).join(' | ')} |`,
     `|---|---|---:|${versions.map(() => '---:|').join('')}`,
   ];
-  for (const { kernel, direction, peer, set, of, atLeast } of found[0].filter(wanted)) {
+  for (const { kernel, direction, peer, set, of, atLeast } of found[0].filter(isSelected)) {
     const cells = found.map((list) => {
-      const it = list.find(
+      const match = list.find(
         (other) =>
           other.kernel === kernel &&
           other.direction === direction &&
@@ -90,7 +92,9 @@ function targetTable(wanted = () => true) {
           other.set === set &&
           `${other.of}` === `${of}`,
       );
-      return it ? `${it.mean < atLeast ? '**' : ''}${rounded(it.mean)}${it.mean < atLeast ? '**' : ''}` : '–';
+      return match
+        ? `${match.mean < atLeast ? '**' : ''}${rounded(match.mean)}${match.mean < atLeast ? '**' : ''}`
+        : '–';
     });
     const what = `${kernel}${kernel.startsWith(direction) ? '' : ` ${direction}`}${of ? `, ${of}` : ''}, ${set}`;
     lines.push(`| ${what} | ${peer} | ${atLeast} | ${cells.join(' | ')} |`);
@@ -98,29 +102,29 @@ function targetTable(wanted = () => true) {
   return lines.join('\n');
 }
 
-/** The rows of the other suites that have a target. */
+/** The results of the other suites that have a target. */
 function suiteTable() {
-  const judged = all.filter(({ target }) => target !== undefined);
+  const withTarget = all.filter(({ target }) => target !== undefined);
   const nameOf = (row) =>
     ({
-      index: () => `index, ${row.entries / 2 ** 20} Mi pages, ${row.operation} | Map<bigint>`,
-      'pages-in-out': () => `pages ${row.way}, ${row.contestant}, ${row.set} | memcpy`,
+      index: () => `page index, ${row.entries / 2 ** 20} Mi pages, ${row.operation} | Map<bigint>`,
+      'pages-in-out': () => `pages ${row.direction}, ${row.contestant}, ${row.set} | memcpy`,
       threads: () => `two workers, ${row.image}, CPU time (wall time) | one worker`,
-      stages: () => `deciding, ${row.images?.join(' + ')} | the chosen codecs' own time`,
+      stages: () => `decisions, ${row.images?.join(' + ')} | the chosen codecs' kernels`,
     })[row.suite]();
   const cellOf = ({ ratio, wallRatio }) => `${rounded(ratio)}${wallRatio ? ` (${rounded(wallRatio)})` : ''}`;
   const lines = [
-    `| what | against | aim | ${versions.map((node) => `Node ${node}`).join(' | ')} |`,
+    `| measurement | against | target | ${versions.map((node) => `Node ${node}`).join(' | ')} |`,
     `|---|---|---:|${versions.map(() => '---:|').join('')}`,
   ];
-  for (const name of new Set(judged.map(nameOf))) {
-    const some = judged.filter((row) => nameOf(row) === name);
+  for (const name of new Set(withTarget.map(nameOf))) {
+    const matching = withTarget.filter((row) => nameOf(row) === name);
     const cells = versions.map((node) => {
-      const row = some.find((one) => one.node === node);
+      const row = matching.find((one) => one.node === node);
       return row ? (row.met ? cellOf(row) : `**${cellOf(row)}**`) : '–';
     });
     lines.push(
-      `| ${name} | ${some[0].suite === 'stages' ? '≤' : '≥'} ${some[0].target} | ${cells.join(' | ')} |`,
+      `| ${name} | ${matching[0].suite === 'stages' ? '≤' : '≥'} ${matching[0].target} | ${cells.join(' | ')} |`,
     );
   }
   return lines.join('\n');

@@ -1,11 +1,15 @@
-// Buffers in the kernels' memory that all contestants use, so that native code reads and writes the same bytes.
+// Buffers in the kernels' memory that all contestants use, so that native code reads and writes the same
+// bytes.
 import { Arena, LAYOUT } from '../../build/internal.mjs';
 
 const MIB = 1 << 20;
 const ENCODINGS = 3;
 const SCRATCH_BYTES = Math.max(LAYOUT.LZ4_SCRATCH_BYTES, LAYOUT.WKDM_SCRATCH_BYTES);
 
-/** Allocate buffers for sets of up to `bytes` bytes of pages, with separate buffers for each contestant's encodings. */
+/**
+ * Allocate buffers for sets of up to `bytes` bytes of pages, with separate buffers for each contestant's
+ * encodings.
+ */
 export async function openBuffers(bytes) {
   // An encoding can be larger than its page. A set of 4 KiB pages has the most lengths, classes and digests.
   const encodedBytes = bytes + bytes / 8 + MIB;

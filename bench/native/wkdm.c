@@ -1,6 +1,6 @@
 // WKdm in C, the native baseline of assembly/codec/wkdm.ts: same format, same bytes, same checks.
-//   wkdm_*          the same algorithm with SSE: slots and comparisons four words at a time, byte shuffles from
-//                   tables to sort words into lists, and a dictionary without branches.
+//   wkdm_*          the same algorithm with SSE: slots and comparisons four words at a time, byte shuffles
+//                   from tables to sort words into lists, and a dictionary without branches.
 //   wkdm_classic_*  the usual structure: one word at a time, a branch per tag.
 //
 //   page = tags full lows indexes        (grammar: assembly/codec/wkdm.ts)

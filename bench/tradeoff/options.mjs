@@ -1,7 +1,7 @@
 // Options of the suites that measure over links:
 //   IMAGE|DIR..., --traces DIR   own images instead of the built-in workloads
 //   --workload NAME|all          only this workload, or in addition to own images; may be repeated
-//   --strategy NAME|FILE         an additional strategy: a name, or a module that exports one; may be repeated
+//   --strategy NAME|FILE         one more strategy: a name, or a module that exports one; may be repeated
 //   --link RATE                  100Mbit, 2.5Gbit, …; may be repeated
 //   --images N                   maximum number of snapshots per workload (default: 3)
 //   --mebibytes N                approximate size of a synthetic snapshot (default: 64)

@@ -1,4 +1,4 @@
-// A real program for the examples: SQLite, compiled to WebAssembly, keeps a small shop's books in its linear
+// A real program for the examples: SQLite, compiled to WebAssembly, with a shop's database in its linear
 // memory.
 import { createRequire } from 'node:module';
 import { withMemory } from './wasm-memory.mjs';
@@ -6,17 +6,17 @@ import { withMemory } from './wasm-memory.mjs';
 const require = createRequire(import.meta.url);
 
 async function startShop() {
-  // sql.js makes one instance for as long as it is loaded: loaded anew, each shop has a memory of its own.
+  // sql.js creates one instance per load: load it again, so that each shop has a memory of its own.
   delete require.cache[require.resolve('sql.js')];
   const initSqlJs = require('sql.js');
   const { program, memory } = await withMemory(() => initSqlJs());
   const db = new program.Database();
-  // The main database is a file outside of the linear memory; this one is inside.
+  // The main database is a file outside the linear memory; this one is inside.
   db.run("ATTACH ':memory:' AS shop");
   return { db, memory };
 }
 
-/** What the shop does between two snapshots: each round is one transaction. */
+/** The transactions, one between each two snapshots. */
 const ROUNDS = [
   ['6,000 customers', createTables],
   ['insert 60,000 orders', (db, random) => insertOrders(db, random, 60_000)],
@@ -25,12 +25,12 @@ const ROUNDS = [
   ['delete 2,000 orders', (db) => db.run('DELETE FROM shop.orders WHERE id BETWEEN 15001 AND 17000')],
   ['insert 500 orders', (db, random) => insertOrders(db, random, 500)],
   [
-    'only look: a report',
+    'report, read only',
     (db) => db.exec('SELECT state, count(*), sum(cents) FROM shop.orders GROUP BY state'),
   ],
 ];
 
-/** Works through the rounds; after each, gives its name and a copy of the memory, which stands still. */
+/** Run the transactions; after each, yield its name and a copy of the memory. */
 export async function* shopRounds(rounds = ROUNDS, seed = 2026) {
   const { db, memory } = await startShop();
   const random = seeded(seed);
@@ -43,7 +43,7 @@ export async function* shopRounds(rounds = ROUNDS, seed = 2026) {
   db.close();
 }
 
-/** Whole numbers below `limit`, the same ones each time (mulberry32). */
+/** Return a seeded generator of whole numbers below `limit` (mulberry32). */
 function seeded(seed) {
   let state = seed;
   return (limit) => {

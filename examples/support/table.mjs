@@ -1,6 +1,6 @@
-// Tables for a terminal: words to the left, numbers to the right.
+// Tables for a terminal: words left-aligned, numbers right-aligned.
 
-/** `columns` is one heading each; a heading that starts with `>` stands, with its cells, to the right. */
+/** Format a table. `columns` are the headings; a column whose heading starts with `>` is right-aligned. */
 export function table(columns, rows) {
   const right = columns.map((heading) => heading.startsWith('>'));
   const head = columns.map((heading, i) => (right[i] ? heading.slice(1) : heading));
@@ -12,7 +12,7 @@ export function table(columns, rows) {
     .join('\n');
 }
 
-/** Bytes as KiB or MiB. */
+/** Format bytes as KiB or MiB. */
 export function size(bytes) {
   if (bytes < 1024) return `${bytes} B`;
   return bytes < 1 << 20 ? `${(bytes / 1024).toFixed(1)} KiB` : `${(bytes / (1 << 20)).toFixed(1)} MiB`;

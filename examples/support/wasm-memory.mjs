@@ -1,6 +1,6 @@
 /**
- * Starts a program in WebAssembly and finds its linear memory: the largest that is handed out or taken
- * meanwhile (Node's own parser may start too).
+ * Start a WebAssembly program and return its linear memory: the largest one that is imported or exported
+ * while it starts (Node's own parser may start at the same time).
  */
 export async function withMemory(start) {
   const { instantiate } = WebAssembly;

@@ -1,5 +1,5 @@
-/** A module of `bench/`, by its path there. The benches are plain JavaScript without types. */
-// biome-ignore lint/suspicious/noExplicitAny: as said
+/** Import a module of `bench/`, which is plain JavaScript without types. */
+// biome-ignore lint/suspicious/noExplicitAny: no types exist
 export function bench(path: string): Promise<any> {
   return import(new URL(`../../bench/${path}`, import.meta.url).href);
 }

@@ -3,7 +3,7 @@ import { bench } from './bench.js';
 
 const { createLink, schedule } = await bench('tradeoff/link.mjs');
 
-/** Time that passes only when it is waited for. */
+/** Return a clock that advances only when it is waited for. */
 function virtualClock() {
   let ms = 1000;
   return {
@@ -15,7 +15,7 @@ function virtualClock() {
 }
 
 describe('a rate-limited link', () => {
-  it('takes bytes x 8 / rate for whatever it is given, in pieces of any size', async () => {
+  it('takes bytes × 8 / rate, in pieces of any size', async () => {
     const link = createLink(schedule([{ bitsPerSecond: 80e6 }]), virtualClock());
     let bytes = 0;
     for (const piece of [1, 10_000_000, 300_000, 262_144, 7, 2_500_000]) {
@@ -25,7 +25,7 @@ describe('a rate-limited link', () => {
     expect(link.freeAtMs).toBeCloseTo(bytes / 10_000, 6);
   });
 
-  it('makes the writer wait until what waits fits the buffer, and no longer', async () => {
+  it('blocks the writer exactly until the unsent bytes fit the buffer', async () => {
     const link = createLink(schedule([{ bitsPerSecond: 8e6 }]), virtualClock(), 1000);
     await link.send(1000);
     expect(link.now()).toBe(0);
@@ -36,7 +36,7 @@ describe('a rate-limited link', () => {
     expect(link.freeAtMs).toBeCloseTo(6.001, 9);
   });
 
-  it('loses the time in which it has nothing to send', async () => {
+  it('does not make up for idle time', async () => {
     const clock = virtualClock();
     const link = createLink(schedule([{ bitsPerSecond: 8e6 }]), clock);
     await link.send(100);
@@ -45,7 +45,7 @@ describe('a rate-limited link', () => {
     expect(link.freeAtMs).toBeCloseTo(50.1, 9);
   });
 
-  it('follows a schedule, also in the middle of a piece', async () => {
+  it('follows a schedule, also within a piece', async () => {
     const rates = schedule([
       { untilMs: 10, bitsPerSecond: 8e6 },
       { untilMs: 20, bitsPerSecond: 8e5 },

@@ -11,7 +11,7 @@ const { cacheHeavy } = await bench('workloads/cache-heavy.mjs');
 const { writeHeavy } = await bench('workloads/write-heavy.mjs');
 const { encrypted } = await bench('workloads/encrypted.mjs');
 const { mixedIdleEncrypted } = await bench('workloads/mixed.mjs');
-const MADE: Readonly<Record<string, Workload>> = {
+const SYNTHETIC: Readonly<Record<string, Workload>> = {
   idle,
   cacheHeavy,
   writeHeavy,
@@ -26,15 +26,15 @@ async function digests(workload: Workload, options: object): Promise<string[]> {
   return all;
 }
 
-describe.each(Object.entries(MADE))('the made guest %s', (_, workload) => {
-  it('is the same with the same seed, another with another, and changes between snapshots', async () => {
+describe.each(Object.entries(SYNTHETIC))('the synthetic guest %s', (_, workload) => {
+  it('has equal snapshots for equal seeds, different ones for different seeds, and changes between snapshots', async () => {
     const first = await digests(workload, { seed: 7 });
     expect(await digests(workload, { seed: 7 })).toEqual(first);
     expect(new Set([...first, ...(await digests(workload, { seed: 8 }))]).size).toBe(6);
   });
 });
 
-it('a database can run twice in one process, each in a memory of its own', async () => {
+it('a database can run twice in one process, each time with a new memory', async () => {
   const { database } = await bench('workloads/database.mjs');
   for (let n = 0; n < 2; n++) {
     const images = database.images({ mebibytes: 1 });
@@ -44,7 +44,7 @@ it('a database can run twice in one process, each in a memory of its own', async
   }
 });
 
-it('two guests in one stream have the bytes of both', async () => {
+it('two interleaved guests contain the bytes of both', async () => {
   const bytesOf = async (workload: Workload) => {
     const { value } = await workload.images({ mebibytes: 3 }).next();
     return value.bytes as Uint8Array;

@@ -1,7 +1,7 @@
 import type { Kernels } from '../../src/kernels/kernels.js';
 import { testKernels } from './kernels.js';
 
-/** A record before its head and check are put around it. */
+/** The content of a record, without its header and checksum. */
 export interface Craft {
   readonly type: number;
   readonly head: readonly number[] | Uint8Array;
@@ -9,8 +9,8 @@ export interface Craft {
 }
 
 /**
- * Puts streams together by hand, checks and all, after docs/stream.md and not after the code: sound ones, and
- * ones that lie.
+ * Builds streams from docs/stream.md, independently of the encoder, with correct checksums and with any field
+ * set to a valid or an invalid value.
  */
 export interface Crafter {
   check(bytes: ArrayLike<number>, seedLow?: number, seedHigh?: number): Uint8Array;
@@ -23,7 +23,7 @@ export interface Crafter {
   record(ordinal: number, record: Craft): Uint8Array;
   /** Header and records, numbered from 0. */
   stream(records: readonly Craft[], header?: Uint8Array): Uint8Array;
-  /** A frame's record: its table and segments stored as they are. */
+  /** A frame record: its table, and segments stored uncompressed. */
   frame(fields: FrameFields, segments: readonly (readonly number[] | Uint8Array)[]): Craft;
 }
 
@@ -33,7 +33,7 @@ interface FrameFields {
   readonly firstPage?: number;
   readonly lastPageBytes?: number;
   readonly packing?: number;
-  /** Of every segment, when it is not as long as its data. */
+  /** Claimed bytes of every segment (default: the length of its data). */
   readonly bytes?: number;
 }
 

@@ -1,7 +1,7 @@
 import { pageKinds } from '../codec/harness.js';
 import { seeded } from './kernels.js';
 
-/** An image of every kind of page, some of them twice, and `extra` bytes of a last page. */
+/** Return an image with every kind of page, some duplicates, and a last page of `extra` bytes. */
 export function guestImage(pageBytes: number, seed: number, extra = 0): Uint8Array {
   const kinds = Object.values(pageKinds(pageBytes, seed));
   const random = seeded(seed);
@@ -22,8 +22,8 @@ export function guestImage(pageBytes: number, seed: number, extra = 0): Uint8Arr
 }
 
 /**
- * What a guest's image is some time later: a few pages changed a little, one a lot, one became zero, one
- * moved.
+ * Return a later version of an image: several pages with small changes, one rewritten, one zeroed, one
+ * copied.
  */
 export function laterImage(image: Uint8Array, pageBytes: number, seed: number): Uint8Array {
   const later = image.slice();

@@ -1,11 +1,11 @@
 import { type Kernels, loadKernels } from '../../src/kernels/kernels.js';
 
-/** Kernels with 8 MiB, for tests. */
+/** Return kernels with 8 MiB of memory. */
 export function testKernels(memoryBytes = 8 << 20): Promise<Kernels> {
   return loadKernels(memoryBytes);
 }
 
-/** A small seeded generator (mulberry32), so that every test input can be had again. */
+/** Return a seeded generator (mulberry32), so that every test input can be reproduced. */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

@@ -2,8 +2,8 @@ import { bytesSource, type PageSource } from '../../src/index.js';
 import { seeded } from './kernels.js';
 
 /**
- * Bytes that can only be read in order, in pieces of odd sizes, as from a pipe; `known`: their number is said
- * before.
+ * Return a source that is read in order, in pieces of irregular sizes, like a pipe. `known`: whether it has a
+ * size.
  */
 export function pipeSource(bytes: Uint8Array, name: string, known = false): PageSource {
   let next = 0;
@@ -20,7 +20,7 @@ export function pipeSource(bytes: Uint8Array, name: string, known = false): Page
   };
 }
 
-/** Each way in which an image can be given. */
+/** Every kind of image source. */
 export const SOURCE_KINDS: Readonly<Record<string, (bytes: Uint8Array, name: string) => PageSource>> = {
   'read anywhere': bytesSource,
   'in order, size known': (bytes, name) => pipeSource(bytes, name, true),

@@ -12,9 +12,9 @@ import {
   type StreamSummary,
 } from '../../src/index.js';
 
-/** Small rooms, so that a test can afford many encoders; every image below fits them. */
+/** Small buffers, so that a test can create many encoders; every test image fits them. */
 export const SMALL_ENCODER = { deltaBudgetBytes: 4 << 20, indexPages: 1024, zstd: null } as const;
-/** As little as the encoder's frames ask for. */
+/** The smallest limit that the encoder's frames fit. */
 export const SMALL_DECODER = { maxFrameBytes: 12 << 20, zstd: null } as const;
 
 export interface Encoded {
@@ -22,7 +22,7 @@ export interface Encoded {
   readonly summary: StreamSummary;
 }
 
-/** Everything in one piece: what `use` makes of an encoder. */
+/** Return the stream that `use` writes with an encoder, in one piece. */
 export async function encodedBy(
   use: (encoder: Encoder) => Promise<void>,
   options: EncoderOptions = {},
@@ -33,14 +33,14 @@ export async function encodedBy(
   try {
     await use(encoder);
     const summary = await encoder.finish();
-    // No Buffer: its slice() would be no copy.
+    // Not a Buffer, whose slice() does not copy.
     return { bytes: new Uint8Array(Buffer.concat(pieces)), summary };
   } finally {
     await encoder.close();
   }
 }
 
-/** Encodes images, behind bases if there are any. */
+/** Encode images, against bases if there are any. */
 export function encoded(
   images: readonly PageSource[],
   options: Partial<Omit<EncodeJob, 'images'>> = {},
@@ -57,7 +57,7 @@ export interface Decoded {
   readonly summary: DecodeSummary;
 }
 
-/** Decodes a stream that is pushed in pieces of `pieceBytes`. */
+/** Decode a stream, pushed in pieces of `pieceBytes`. */
 export async function decoded(
   stream: Uint8Array,
   options: DecoderOptions = {},
@@ -78,13 +78,13 @@ export async function decoded(
   return { images: sinks.map((sink) => sink.take()), names, summary };
 }
 
-/** What became of a sink. */
+/** A sink that counts calls of `finish` and `abort`. */
 export interface WatchedSink extends PageSink {
   finished: number;
   aborted: number;
 }
 
-/** A sink in memory that counts how it ended. */
+/** Return a sink in memory that counts how it ended. */
 export function watchedSink(): WatchedSink {
   const inner = bytesSink();
   const sink: WatchedSink = {
@@ -103,7 +103,7 @@ export function watchedSink(): WatchedSink {
   return sink;
 }
 
-/** Tries to decode: the images, or the error and the sinks that were opened. */
+/** Decode; return the error, if any, and the sinks that were opened. */
 export async function attempt(
   stream: Uint8Array,
   options: DecoderOptions = {},

@@ -32,9 +32,9 @@ export interface CaptureFacts {
 const LOW_MEMORY_BYTES = 640 << 10;
 
 const GUEST = { memoryMib: 1, machine: 'pc,suppress-vmdesc=on' };
-/** So slow that the guest writes to pages that were sent, and QEMU never finds the rest little enough. */
+/** So slow that the guest writes to pages that were already sent, and the migration does not converge. */
 const SLOW = { 'max-bandwidth': 1_000_000, 'downtime-limit': 1 };
-/** Until dirty pages have been collected so often: then what is left may take as long as it likes. */
+/** Rounds of slow migration; after them any downtime is allowed. */
 const ROUNDS = 5;
 const ANY_DOWNTIME = { 'downtime-limit': 100_000 };
 

@@ -4,7 +4,7 @@
  * command line to the first program as its environment:
  *
  *     checker_mib=N     MiB of pages (default: 16)
- *     checker_mode=M    what is rewritten: idle: nothing; words: one word of a page; fill: whole pages (default: words)
+ *     checker_mode=M    rewrites nothing (idle), one word of a page (words, default), or whole pages (fill)
  *     checker_rate=N    pages rewritten per second (default: 1000)
  *     checker_seed=N
  *

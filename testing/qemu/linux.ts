@@ -70,7 +70,7 @@ export function buildGuest(folder: string): (options?: CheckerOptions) => LinuxG
 }
 
 /**
- * Compile a guest's only program into an initramfs in `folder`. Settings are passed on the kernel's command
+ * Compile a guest's only program into an initramfs in `folder`. Settings go on the kernel's command
  * line.
  */
 export function buildProgram(folder: string, source: string): (settings: string) => LinuxGuest {

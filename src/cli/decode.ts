@@ -14,43 +14,64 @@ import { reportStream } from './terminal.js';
 
 const PIECE_BYTES = 1 << 20;
 
+/** A packed stream to decode, as the options of a command describe it. */
+export interface DecodeJob {
+  /** Path of the packed file, or "-". */
+  readonly file: string;
+  /** For the progress line: "unpacking". */
+  readonly activity: string;
+  /** Paths of the base images. */
+  readonly bases: readonly string[];
+  /** Image format of the bases; detected unless given. */
+  readonly format: string | undefined;
+  readonly maxImageBytes: number;
+  readonly signal: AbortSignal;
+}
+
+/** Open the base images, run `work` with them and close them. */
+export async function withBases<T>(
+  { bases, format }: DecodeJob,
+  work: (bases: readonly FileSource[]) => Promise<T>,
+): Promise<T> {
+  const opened: FileSource[] = [];
+  try {
+    for (const path of bases) opened.push(openImage(path, format === undefined ? {} : { format }));
+    return await work(opened);
+  } finally {
+    for (const source of opened) source.close();
+  }
+}
+
 /**
  * Decode a packed file or pipe into sinks.
- * @param activity for the progress line: "unpacking"
  * @throws PageferryError that names the file, or the abort reason; every sink is aborted
  */
 export async function decodeFile(
-  file: string,
-  basePaths: readonly string[],
-  activity: string,
+  job: DecodeJob,
   openSink: (number: number) => PageSink,
-  signal: AbortSignal,
 ): Promise<DecodeSummary> {
-  const opened: FileSource[] = [];
-  const open = (source: FileSource) => {
-    opened.push(source);
-    return source;
-  };
+  const { file, activity, maxImageBytes, signal } = job;
   const line = createProgressLine(activity);
-  try {
-    const bases = basePaths.map((path) => open(openImage(path)));
-    const source = open(openFileSource(file));
-    const decoder = await createDecoder((_, number) => openSink(number), { bases });
+  return withBases(job, async (bases) => {
+    const source = openFileSource(file);
     try {
-      const take = (piece: Uint8Array, done: number) => {
-        decoder.push(piece);
-        line.onBytes(done, source.bytes);
-      };
-      await pump(source, take, signal);
-      return await decoder.finish();
-    } catch (error) {
-      decoder.abort();
-      throw withFileName(source.name, error);
+      const decoder = await createDecoder((_, number) => openSink(number), { bases, maxImageBytes });
+      try {
+        const take = async (piece: Uint8Array, done: number) => {
+          await decoder.push(piece);
+          line.onBytes(done, source.bytes);
+        };
+        await pump(source, take, signal);
+        return await decoder.finish();
+      } catch (error) {
+        decoder.abort();
+        throw withFileName(source.name, error);
+      }
+    } finally {
+      line.end();
+      source.close();
     }
-  } finally {
-    line.end();
-    for (const source of opened) source.close();
-  }
+  });
 }
 
 /** The error with the packed file's name before its message; an error of the operating system names its own file. */
@@ -67,21 +88,35 @@ export function withFileName(name: string, error: unknown): unknown {
 /** Read a source to its end; the next piece is read while `take` works on one. */
 async function pump(
   source: PageSource,
-  take: (piece: Uint8Array, done: number) => void,
+  take: (piece: Uint8Array, done: number) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   const buffers = [new Uint8Array(PIECE_BYTES), new Uint8Array(PIECE_BYTES)];
   let done = 0;
   let reading = Promise.resolve(source.read(buffers[0]!));
   for (let turn = 1; ; turn++) {
-    const bytes = await reading;
-    throwIfAborted(signal);
+    const bytes = await abortable(reading, signal);
     if (bytes === 0) return;
     const piece = buffers[(turn - 1) % 2]!.subarray(0, bytes);
     reading = Promise.resolve(source.read(buffers[turn % 2]!));
     reading.catch(() => {});
     done += bytes;
-    take(piece, done);
+    await take(piece, done);
+  }
+}
+
+/** The promise's result. Rejects at once when the signal aborts: a read of a pipe can take for ever. */
+async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  throwIfAborted(signal);
+  let onAbort: (() => void) | undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort!);
   }
 }
 

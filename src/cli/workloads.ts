@@ -7,6 +7,7 @@ import { traceImages } from '../image/trace-folder.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
 import { onForcedEnd } from './signals.js';
+import { printErrorLine } from './terminal.js';
 
 /** Images that are measured together and read several times. */
 export interface Workload {
@@ -17,12 +18,17 @@ export interface Workload {
 }
 
 /** One image, or the images of a directory. @throws PageferryError for what cannot be read, or only once */
-export function fileWorkload(path: string): Workload {
+export function fileWorkload(path: string, format?: string): Workload {
   const isDirectory = fs.statSync(path, { throwIfNoEntry: false })?.isDirectory();
-  return workloadOf(path, isDirectory ? traceImages(path) : [path]);
+  return workloadOf(path, isDirectory ? traceImages(path, { onSkip: warnSkipped(path) }) : [path], format);
 }
 
-function workloadOf(name: string, files: readonly string[]): Workload {
+/** Print which entry of a directory is not measured, and why. */
+export function warnSkipped(directory: string): (name: string, reason: string) => void {
+  return (name, reason) => printErrorLine(`pageferry: note: ${join(directory, name)}: skipped: ${reason}`);
+}
+
+function workloadOf(name: string, files: readonly string[], format?: string): Workload {
   const opened = new Set<PageSource>();
   const close = () => {
     for (const source of opened) source.close?.();
@@ -30,7 +36,7 @@ function workloadOf(name: string, files: readonly string[]): Workload {
   };
   const open = () =>
     files.map((file) => {
-      const source = openImage(file);
+      const source = openImage(file, format === undefined ? {} : { format });
       opened.add(source);
       if (source.readAt) return source;
       throw new PageferryError('io', `${file}: can be read only once; measuring needs a regular file`);
@@ -48,7 +54,7 @@ function workloadOf(name: string, files: readonly string[]): Workload {
  * The memory of this process as it is now (Linux): a workload without a file.
  * @throws PageferryError `unsupported` on other systems
  */
-export async function ownMemory(): Promise<Workload> {
+export async function ownMemory(signal: AbortSignal): Promise<Workload> {
   if (process.platform !== 'linux')
     throw new PageferryError(
       'unsupported',
@@ -63,7 +69,7 @@ export async function ownMemory(): Promise<Workload> {
   };
   try {
     const file = join(folder, 'memory.core');
-    await captureProcess(process.pid, file);
+    await captureProcess(process.pid, file, { signal });
     const name = 'this process';
     const workload = workloadOf(name, [file]);
     return {

@@ -11,6 +11,7 @@ import { defineCommand } from '../command.js';
 import { IMAGE_DETAILS } from '../details.js';
 import { checkInputs } from '../paths.js';
 import { createProgressLine, withProgress } from '../progress.js';
+import { FORMAT_OPTION, JSON_OPTION } from '../shared-options.js';
 import { printOut } from '../terminal.js';
 import { bitRate, pageBytes } from '../values.js';
 
@@ -21,15 +22,17 @@ export const command = defineCommand({
   options: {
     link: { value: 'RATE', help: 'rate of the link to recommend for', parse: bitRate, default: '1Gbit' },
     'page-bytes': { value: 'N', help: 'page size: 4096, 16384 or 65536', parse: pageBytes, default: '4096' },
-    json: { help: 'report as one JSON object' },
+    format: FORMAT_OPTION,
+    json: JSON_OPTION,
   },
   details: [IMAGE_DETAILS],
-  async run({ values, operands }) {
+  async run({ values, operands, signal }) {
     checkInputs(operands);
-    const { link, json } = values;
+    const { link, json, format } = values;
+    const pageSize = values['page-bytes'];
     const statistics = createPageStatistics((await loadZstd()) !== undefined);
-    const summary = await analyzeImages(operands, statistics, values['page-bytes']);
-    const recommendation = recommend(statistics, summary, link, values['page-bytes']);
+    const summary = await analyzeImages(operands, format, statistics, pageSize, signal);
+    const recommendation = recommend(statistics, summary, link, pageSize);
     if (!json) {
       const images = summary.images.map((image) => ({ name: image.name, classes: classesOf(image) }));
       printOut(`${analysisText(images, summary, statistics, link)}\n\n${recommendation.text}\n`);
@@ -50,18 +53,21 @@ export const command = defineCommand({
 
 async function analyzeImages(
   paths: readonly string[],
+  format: string | undefined,
   statistics: PageStatistics,
   pageSize: number,
+  signal: AbortSignal,
 ): Promise<StreamSummary> {
   const sources: FileSource[] = [];
   const line = createProgressLine('analyzing');
   let encoder: Encoder | undefined;
   try {
-    for (const path of paths) sources.push(openImage(path));
+    for (const path of paths) sources.push(openImage(path, format === undefined ? {} : { format }));
     encoder = await createEncoder(() => {}, {
       strategy: statistics.strategy,
       pageBytes: pageSize,
       indexPages: 2 ** 20,
+      signal,
     });
     for (const source of withProgress(sources, line.onBytes)) await encoder.encode(source);
     return await encoder.finish();

@@ -4,6 +4,7 @@ import { defineCommand } from '../command.js';
 import { REPORT_DETAILS } from '../details.js';
 import { checkOutput } from '../paths.js';
 import { createProgressLine } from '../progress.js';
+import { JSON_OPTION, MODE_OPTION } from '../shared-options.js';
 import { reportStream } from '../terminal.js';
 import { fileName, wholeNumber } from '../values.js';
 
@@ -22,16 +23,19 @@ export const command = defineCommand({
       required: true,
     },
     stop: { help: 'stop the process while its memory is read' },
-    json: { help: 'report as one JSON object' },
+    mode: MODE_OPTION,
+    json: JSON_OPTION,
   },
   details: [REPORT_DETAILS],
-  async run({ values: { pid, output, stop, json } }) {
+  async run({ values: { pid, output, stop, mode, json }, signal }) {
     checkOutput(output, []);
     const line = createProgressLine('capturing');
     const startedMs = performance.now();
     try {
       const { bytes, regions, skippedBytes, storedBytes } = await captureProcess(pid, output, {
         stop,
+        signal,
+        ...(mode !== undefined && { mode }),
         onProgress: line.onBytes,
       });
       line.end();

@@ -13,6 +13,7 @@ import { defineCommand } from '../command.js';
 import { IMAGE_DETAILS, REPORT_DETAILS } from '../details.js';
 import { checkInputs, checkOutput } from '../paths.js';
 import { createProgressLine, withProgress } from '../progress.js';
+import { FORMAT_OPTION, JSON_OPTION, MAX_BYTES_OPTION, MODE_OPTION } from '../shared-options.js';
 import { printErrorLine, reportStream } from '../terminal.js';
 import { packingThreads, THREADS_OPTION } from '../threads.js';
 import { bitRate, byteCount, fileName, pageBytes, strategy } from '../values.js';
@@ -54,10 +55,13 @@ export const command = defineCommand({
       parse: byteCount('2G'),
       default: '256M',
     },
-    json: { help: 'report as one JSON object' },
+    format: FORMAT_OPTION,
+    mode: MODE_OPTION,
+    'max-bytes': MAX_BYTES_OPTION,
+    json: JSON_OPTION,
   },
   details: [IMAGE_DETAILS, REPORT_DETAILS],
-  async run({ values, operands }) {
+  async run({ values, operands, signal }) {
     const inputs = [...operands, ...values.base];
     checkInputs(inputs);
     checkOutput(values.output, inputs);
@@ -66,19 +70,25 @@ export const command = defineCommand({
     const linkBitsPerSecond = values.link ?? (values.output === '-' ? 'measured' : 1e9);
     const opened: FileSource[] = [];
     const open = (path: string) => {
-      const source = openImage(path);
+      const source = openImage(path, values.format === undefined ? {} : { format: values.format });
       opened.push(source);
       return source;
     };
     try {
       const bases = values.base.map(open);
       const images = operands.map(open);
-      const summary = await packTo(createAtomicWriter(values.output), images, bases, {
+      const writer = createAtomicWriter(values.output, {
+        signal,
+        ...(values.mode !== undefined && { mode: values.mode }),
+      });
+      const summary = await packTo(writer, images, bases, {
         strategy: values.strategy,
         linkBitsPerSecond,
         threads,
         pageBytes: values['page-bytes'],
         deltaBudgetBytes: values['delta-budget'],
+        maxImageBytes: values['max-bytes'],
+        signal,
       });
       report(summary, values.output, linkBitsPerSecond, values.json);
     } finally {
@@ -93,6 +103,8 @@ interface PackOptions {
   readonly threads: number;
   readonly pageBytes: number;
   readonly deltaBudgetBytes: number;
+  readonly maxImageBytes: number;
+  readonly signal: AbortSignal;
 }
 
 async function packTo(

@@ -11,6 +11,7 @@ import { defineCommand } from '../command.js';
 import { commandLine, pageWriter } from '../page-output.js';
 import { checkPage } from '../paths.js';
 import { createProgressLine } from '../progress.js';
+import { FORMAT_OPTION } from '../shared-options.js';
 import { printOut } from '../terminal.js';
 import { packingThreads, THREADS_OPTION } from '../threads.js';
 import { UsageError } from '../usage-error.js';
@@ -31,18 +32,22 @@ export const command = defineCommand({
     },
     threads: THREADS_OPTION,
     html: { value: 'FILE', help: 'report as one HTML page with charts', parse: pageFile },
+    format: FORMAT_OPTION,
     json: { help: 'report as a JSON array of rows' },
   },
   details: [
     'The files of a DIRECTORY are images of one guest over time. Without operands, the memory of this process is measured (Linux).',
   ],
-  async run({ values, operands, argv }) {
+  async run({ values, operands, argv, signal }) {
     const links = [...new Set(values.link)].sort((a, b) => a - b);
     if (operands.includes('-'))
       throw new UsageError('-: standard input can be read only once; write a file name');
     checkPage(values.html, operands);
     const threads = packingThreads(values.threads);
-    const workloads = operands.length > 0 ? operands.map(fileWorkload) : [await ownMemory()];
+    const workloads =
+      operands.length > 0
+        ? operands.map((path) => fileWorkload(path, values.format))
+        : [await ownMemory(signal)];
     let writer: AtomicWriter | undefined;
     try {
       writer = pageWriter(

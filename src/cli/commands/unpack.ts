@@ -1,7 +1,6 @@
 import { digestText } from '../../dedup/image-digest.js';
 import { openPages } from '../../engine/page-reader/open-pages.js';
-import { openImage } from '../../image/formats.js';
-import { createFileSink } from '../../image/fs/file-sink.js';
+import { createFileSink, type FileSinkOptions } from '../../image/fs/file-sink.js';
 import { createImageSet } from '../../image/fs/image-set.js';
 import { createReadableSink } from '../../image/fs/readable-sink.js';
 import { createScratchSink } from '../../image/fs/scratch-sink.js';
@@ -12,9 +11,23 @@ import type { PageSink } from '../../page/source.js';
 import { printable } from '../../report/terminal/printable.js';
 import { bytesText } from '../../report/terminal/units.js';
 import { defineCommand } from '../command.js';
-import { decodeFile, reportDecoded, verifiedLine, withFileName } from '../decode.js';
+import {
+  type DecodeJob,
+  decodeFile,
+  reportDecoded,
+  verifiedLine,
+  withBases,
+  withFileName,
+} from '../decode.js';
 import { REPORT_DETAILS } from '../details.js';
 import { checkInputs, checkOutput } from '../paths.js';
+import {
+  BASE_FORMAT_OPTION,
+  BASE_OPTION,
+  JSON_OPTION,
+  MAX_BYTES_OPTION,
+  MODE_OPTION,
+} from '../shared-options.js';
 import { onForcedEnd } from '../signals.js';
 import { reportStream } from '../terminal.js';
 import { UsageError } from '../usage-error.js';
@@ -34,13 +47,11 @@ export const command = defineCommand({
     },
     image: { value: 'N', help: 'only image N, from 0', parse: wholeNumber(0, 0xffffffff) },
     pages: { value: 'A-B', help: 'only pages A to B of the image, from 0', parse: pageRange },
-    base: {
-      value: 'IMAGE',
-      help: 'image that the stream was packed against',
-      parse: fileName,
-      repeatable: true,
-    },
-    json: { help: 'report as one JSON object' },
+    base: BASE_OPTION,
+    format: BASE_FORMAT_OPTION,
+    mode: MODE_OPTION,
+    'max-bytes': MAX_BYTES_OPTION,
+    json: JSON_OPTION,
   },
   details: [
     'FILE is a packed file, or - for standard input. A directory gets the images as 000.raw, 001.raw, ...; one that exists keeps its other files.',
@@ -48,21 +59,29 @@ export const command = defineCommand({
   ],
   async run({ values, operands, signal }) {
     const file = operands[0]!;
-    const { output, image, pages, base, json } = values;
+    const { output, image, pages, base, format, mode, json } = values;
     checkInputs([file, ...base]);
     checkOutput(output, [file]);
-    const job: Job = { file, output, bases: base, json, signal };
+    const job: UnpackJob = {
+      file,
+      activity: 'unpacking',
+      bases: base,
+      format,
+      maxImageBytes: values['max-bytes'],
+      signal,
+      output,
+      sinkOptions: mode === undefined ? {} : { mode },
+      json,
+    };
     if (image === undefined && pages === undefined) await unpackAll(job);
     else await unpackOne(job, image ?? 0, pages);
   },
 });
 
-interface Job {
-  readonly file: string;
+interface UnpackJob extends DecodeJob {
   readonly output: string;
-  readonly bases: readonly string[];
+  readonly sinkOptions: FileSinkOptions;
   readonly json: boolean;
-  readonly signal: AbortSignal;
 }
 
 interface PageRange {
@@ -79,13 +98,13 @@ function pageRange(text: string): PageRange {
   throw new UsageError('not a range of pages; write 17 or 0-255');
 }
 
-async function unpackAll({ file, output, bases, json, signal }: Job): Promise<void> {
-  const images = createImageSet(output);
+async function unpackAll(job: UnpackJob): Promise<void> {
+  const images = createImageSet(job.output, job.sinkOptions);
   const withdraw = onForcedEnd(() => images.discard());
   try {
-    const summary = await decodeFile(file, bases, 'unpacking', (number) => images.open(number), signal);
+    const summary = await decodeFile(job, (number) => images.open(number));
     await images.commit(summary.images.length);
-    reportDecoded(summary, json, output);
+    reportDecoded(summary, job.json, job.output);
   } finally {
     withdraw();
     images.discard();
@@ -93,53 +112,54 @@ async function unpackAll({ file, output, bases, json, signal }: Job): Promise<vo
 }
 
 /** One image, or some of its pages, through the file's index; a pipe is decoded from its start. */
-async function unpackOne(job: Job, image: number, range: PageRange | undefined): Promise<void> {
+async function unpackOne(job: UnpackJob, image: number, range: PageRange | undefined): Promise<void> {
   const source = openFileSource(job.file);
   try {
-    if (source.readAt) await extract(job, source, image, range);
+    if (source.readAt) await withBases(job, (bases) => extract(job, source, bases, image, range));
     else if (range) throw new UsageError('--pages: needs a file; a pipe can only be read in order');
+  } catch (error) {
+    throw withFileName(source.name, error);
   } finally {
     source.close();
   }
   if (!source.readAt) await unpackFromPipe(job, image);
 }
 
-async function extract(job: Job, source: FileSource, image: number, range?: PageRange): Promise<void> {
-  const bases: FileSource[] = [];
-  try {
-    for (const path of job.bases) bases.push(openImage(path));
-    const reader = await openPages(source, { bases });
-    const found = reader.images[image];
-    if (!found) throw noImage(source.name, reader.images.length, image);
-    if (range && range.first + range.count > found.pages)
-      throw new PageferryError(
-        'bad-argument',
-        `${source.name}: image ${image} has ${found.pages} pages, no page ${range.first + range.count - 1}`,
-      );
-    const bytes = await reader.extract(image, createFileSink(job.output), range?.first, range?.count);
-    const { name, pages, digest } = found;
-    const print = reportStream(job.output);
-    if (job.json)
-      print(
-        `${JSON.stringify({ bytesIn: source.bytes ?? 0, bytesOut: bytes, pages: range?.count ?? pages, name })}\n`,
-      );
-    else if (range) print(`${printable(name, { isOneLine: true })}: ${bytesText(bytes)}\n`);
-    else print(verifiedLine(name, bytes, digestText(digest)));
-  } catch (error) {
-    throw withFileName(source.name, error);
-  } finally {
-    for (const base of bases) base.close();
-  }
+async function extract(
+  job: UnpackJob,
+  source: FileSource,
+  bases: readonly FileSource[],
+  image: number,
+  range: PageRange | undefined,
+): Promise<void> {
+  const { maxImageBytes, output, json } = job;
+  const reader = await openPages(source, { bases, maxImageBytes });
+  const found = reader.images[image];
+  if (!found) throw noImage(source.name, reader.images.length, image);
+  const { name, digest } = found;
+  if (range && range.first + range.count > found.pages)
+    throw new PageferryError(
+      'bad-argument',
+      `${source.name}: image ${image} has ${found.pages} pages, no page ${range.first + range.count - 1}`,
+    );
+  const sink = createFileSink(output, job.sinkOptions);
+  const bytes = await reader.extract(image, sink, range?.first, range?.count);
+  const print = reportStream(output);
+  const pages = range?.count ?? found.pages;
+  if (json) print(`${JSON.stringify({ bytesIn: source.bytes ?? 0, bytesOut: bytes, pages, name })}\n`);
+  else if (range) print(`${printable(name, { isOneLine: true })}: ${bytesText(bytes)}\n`);
+  else print(verifiedLine(name, bytes, digestText(digest)));
 }
 
-async function unpackFromPipe({ file, output, bases, json, signal }: Job, image: number): Promise<void> {
+async function unpackFromPipe(job: UnpackJob, image: number): Promise<void> {
+  const { file, output, sinkOptions, json } = job;
   const sinks: PageSink[] = [];
   const open = (number: number) => {
-    const sink = number === image ? createReadableSink(output) : createScratchSink();
+    const sink = number === image ? createReadableSink(output, sinkOptions) : createScratchSink();
     sinks.push(sink);
     return sink;
   };
-  const summary = await decodeFile(file, bases, 'unpacking', open, signal);
+  const summary = await decodeFile(job, open);
   if (sinks.length <= image) throw noImage(file === '-' ? 'standard input' : file, sinks.length, image);
   reportDecoded(summary, json, output);
 }

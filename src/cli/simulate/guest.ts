@@ -7,6 +7,7 @@ import { wasmProgramGuest } from '../../simulate/guest/wasm-program.js';
 import type { GuestSpec } from '../../simulate/guest.js';
 import { parseGuestSpec } from '../../simulate/guest-spec.js';
 import { UsageError } from '../usage-error.js';
+import { warnSkipped } from '../workloads.js';
 import type { SimulateOptions } from './options.js';
 
 const PAGE_BYTES = 4096;
@@ -22,8 +23,8 @@ export interface OpenGuest {
 }
 
 /** @throws UsageError for a SPEC that is wrong, PageferryError for a trace that cannot be read */
-export function openGuest({ trace, guest, 'return-visit': returnVisit }: SimulateOptions): OpenGuest {
-  if (trace !== undefined) return openTrace(trace, returnVisit);
+export function openGuest({ trace, guest, format, 'return-visit': returnVisit }: SimulateOptions): OpenGuest {
+  if (trace !== undefined) return openTrace(trace, format, returnVisit);
   if (guest === WASM_GUEST) return { spec: wasmProgramGuest(WASM_GUEST), files: [], close: () => {} };
   try {
     return { spec: parseGuestSpec(guest ?? DEFAULT_GUEST), files: [], close: () => {} };
@@ -34,14 +35,14 @@ export function openGuest({ trace, guest, 'return-visit': returnVisit }: Simulat
   }
 }
 
-function openTrace(folder: string, returnVisit: boolean): OpenGuest {
-  const files = traceImages(folder);
+function openTrace(folder: string, format: string | undefined, returnVisit: boolean): OpenGuest {
+  const files = traceImages(folder, { onSkip: warnSkipped(folder) });
   const opened: PageSource[] = [];
   const close = () => {
     for (const source of opened) source.close?.();
   };
   try {
-    for (const file of files) opened.push(openImage(file));
+    for (const file of files) opened.push(openImage(file, format === undefined ? {} : { format }));
     checkSnapshots(files, opened);
     if (returnVisit && files.length < 2)
       throw new PageferryError(

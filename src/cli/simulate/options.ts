@@ -1,6 +1,7 @@
 import type { LinkSpec } from '../../simulate/link.js';
 import { TECHNIQUES, techniqueByName } from '../../simulate/technique/registry.js';
 import type { OptionTable, Values } from '../option-table.js';
+import { FORMAT_OPTION } from '../shared-options.js';
 import { UsageError } from '../usage-error.js';
 import {
   bitRate,
@@ -24,6 +25,7 @@ export const SIMULATE_OPTIONS = {
     defaultText: 'write-heavy',
   },
   trace: { value: 'DIRECTORY', help: 'snapshots of one guest, 1.5 s apart', parse: fileName },
+  format: FORMAT_OPTION,
   'return-visit': { help: 'with --trace: the destination has the first snapshot' },
   technique: {
     value: 'NAME',

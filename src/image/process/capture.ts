@@ -19,6 +19,8 @@ export interface CaptureOptions extends ProcessOptions {
   readonly stop?: boolean;
   /** Called with the bytes of memory that were read or skipped, and their total. */
   readonly onProgress?: (doneBytes: number, bytes: number) => void;
+  /** Permissions of the file; default 0600. */
+  readonly mode?: number;
   /** Stops the capture, which then rejects with the signal's reason and leaves no file. */
   readonly signal?: AbortSignal;
 }
@@ -44,12 +46,12 @@ export async function captureProcess(
   path: string,
   options: CaptureOptions = {},
 ): Promise<Capture> {
-  const { signal, stop } = options;
+  const { signal, stop, mode = OWNER_ONLY } = options;
   checkPid(pid);
   checkEndianness(pid);
   throwIfAborted(signal);
   // Before the process is stopped: opening a pipe may wait for its reader, which may be that process.
-  const sink = createFileSink(path, { mode: OWNER_ONLY });
+  const sink = createFileSink(path, { mode });
   try {
     const work = (inner: AbortSignal | undefined) =>
       copyProcess(pid, sink, { ...options, ...(inner && { signal: inner }) });

@@ -1,0 +1,55 @@
+// Options that several commands have.
+import { IMAGE_FORMATS } from '../image/formats.js';
+import { UsageError } from './usage-error.js';
+import { alternatives, byteCount, fileName } from './values.js';
+
+/** Name of an image format. */
+export const FORMAT_OPTION = {
+  value: 'NAME',
+  help: `format of the input images: ${alternatives(IMAGE_FORMATS.map(({ name }) => name))}`,
+  parse: formatName,
+  defaultText: 'detected',
+} as const;
+
+/** Format of the images that a stream was packed against. */
+export const BASE_FORMAT_OPTION = {
+  ...FORMAT_OPTION,
+  help: FORMAT_OPTION.help.replace('input images', 'base images'),
+} as const;
+
+/** Permissions of the files that a command writes. */
+export const MODE_OPTION = {
+  value: 'MODE',
+  help: 'permissions of written files, in octal',
+  parse: fileMode,
+  defaultText: '0600, or those of a replaced file',
+} as const;
+
+/** Limit on the images of one stream. */
+export const MAX_BYTES_OPTION = {
+  value: 'N',
+  help: 'limit on the bytes of all images of a stream together',
+  parse: byteCount('4096T', '1'),
+  default: '1T',
+} as const;
+
+/** Images that a stream was packed against. */
+export const BASE_OPTION = {
+  value: 'IMAGE',
+  help: 'image that the stream was packed against',
+  parse: fileName,
+  repeatable: true,
+} as const;
+
+export const JSON_OPTION = { help: 'report as one JSON object' } as const;
+
+function formatName(name: string): string {
+  const names = IMAGE_FORMATS.map((format) => format.name);
+  if (names.includes(name)) return name;
+  throw new UsageError(`unknown image format; write ${alternatives(names)}`);
+}
+
+function fileMode(text: string): number {
+  if (/^0?[0-7]{3}$/.test(text)) return Number.parseInt(text, 8);
+  throw new UsageError('not a file mode; write 3 octal digits as 0600 or 640');
+}

@@ -21,13 +21,19 @@ const AHEAD_MS = 2;
 export class Migration {
   /** Time of the source, in ms: everything before it is done. */
   nowMs = 0;
+  /** Rounds so far, the current one last. */
   readonly rounds: Round[] = [];
   /** When all bytes sent so far are in the destination’s memory. */
   settledAtMs = 0;
+  /** CPU ms of the source. */
   sourceCpuMs = 0;
+  /** CPU ms of the destination. */
   destinationCpuMs = 0;
+  /** Downtime so far, in ms. */
   downtimeMs = 0;
+  /** Pages sent, repeats included. */
   pagesSent = 0;
+  /** Page faults at the destination. */
   faults = 0;
   /** The limit that ended the rounds before they converged; undefined: they converged. */
   limitReached: string | undefined;
@@ -41,11 +47,12 @@ export class Migration {
   private constructor(
     readonly settings: MigrationSettings,
     readonly link: SimulatedLink,
-    readonly clock: GuestClock,
-    readonly transfer: PageTransfer,
+    private readonly clock: GuestClock,
+    private readonly transfer: PageTransfer,
     private readonly stream: SimulatedStream,
   ) {}
 
+  /** Creates a migration that has not sent anything. */
   static async open(settings: MigrationSettings): Promise<Migration> {
     const { guest } = settings;
     const link = new SimulatedLink(settings.link);
@@ -58,10 +65,12 @@ export class Migration {
     return migration;
   }
 
+  /** The guest. */
   get guest(): Guest {
     return this.settings.guest;
   }
 
+  /** Simulated pages of the guest. */
   get pages(): number {
     return this.settings.guest.pages;
   }
@@ -80,11 +89,32 @@ export class Migration {
     if (!this.isStopped) this.clock.run(this.nowMs);
   }
 
+  /** Runs the guest at the destination. Returns the page fault, if it touched a page that is `missing`, and its time. */
+  runAtDestination(toMs: number, missing: PageBitmap): { page: number; atMs: number } | undefined {
+    return this.clock.runAtDestination(toMs, missing);
+  }
+
+  /** Records that the guest waited for a page. */
+  guestWaited(sinceMs: number, untilMs: number): void {
+    this.clock.waited(sinceMs, untilMs);
+  }
+
+  /** Slows the guest down by a fraction of its speed, 0 … 1. */
+  throttle(fraction: number): void {
+    this.clock.speed = 1 - fraction;
+  }
+
+  /** Ms that the running guest lost, by waiting for pages or by throttling. */
+  get guestLostMs(): number {
+    return this.clock.lostMs;
+  }
+
   /** Pages written since `takeDirty`. */
   get dirty(): PageBitmap {
     return this.clock.dirty;
   }
 
+  /** Returns the pages written since the last call, and clears them. */
   takeDirty(): PageBitmap {
     this.runGuest();
     const taken = this.dirty.clone();
@@ -92,6 +122,7 @@ export class Migration {
     return taken;
   }
 
+  /** Begins a round; the dirty log is not read. */
   beginRound(): void {
     this.rounds.push({ fromMs: this.nowMs, toMs: this.nowMs, pages: 0, bytes: 0, busyMs: 0, deferred: {} });
   }
@@ -114,10 +145,7 @@ export class Migration {
     if (pages > 0) deferred[reason] = (deferred[reason] ?? 0) + pages;
   }
 
-  /**
-   * Sends pages in batches; each batch is read when the one before is packed. `isWanted` is called for a page just before
-   * its batch is read. The guest keeps running meanwhile, unless it was stopped.
-   */
+  /** Sends pages in batches. `isWanted` is called for a page just before its batch is read. */
   async send(pages: Iterable<number>, isWanted: (page: number) => boolean = () => true): Promise<void> {
     const numbers: number[] = [];
     for (const page of pages) {
@@ -191,10 +219,7 @@ export class Migration {
     return this.storageFreeMs < Math.max(this.link.freeAtMs, this.nowMs) + AHEAD_MS;
   }
 
-  /**
-   * Reuses the pages that the destination kept from an earlier visit and returns those that are unchanged;
-   * `tableBytes` are sent for each kept page.
-   */
+  /** Reuses pages kept by the destination; sends `tableBytes` for each and returns the unchanged ones. */
   reuseKept(tableBytes: number): PageBitmap {
     const { keptCount, same } = this.transfer.reuseKept();
     if (keptCount > 0)
@@ -225,15 +250,22 @@ export class Migration {
     this.requiredPages = allocatedPages(this);
   }
 
-  /**
-   * Sends registers and device state, and resumes the guest at the destination once everything sent has
-   * arrived.
-   */
+  /** Sends registers and device state; the guest resumes once everything has arrived. */
   resume(): void {
     this.settledAtMs = Math.max(this.settledAtMs, this.storageFreeMs, this.transmit(this.guest.stateBytes));
     this.downtimeMs += this.settledAtMs - this.stoppedAtMs!;
     this.clock.resumeAt(this.settledAtMs);
     this.isAtDestination = true;
+  }
+
+  /** Pages compared since they were sent last. */
+  get comparedPages(): number {
+    return this.transfer.comparedPages;
+  }
+
+  /** Compares a page of the destination with the source’s. @throws PageferryError `not-identical` */
+  compare(page: number): void {
+    this.transfer.compare(page);
   }
 
   /**
@@ -246,10 +278,7 @@ export class Migration {
         this.transfer.compare(page);
   }
 
-  /**
-   * Ends the stream, which verifies the guest by digest, and checks that every required page was compared.
-   * @throws PageferryError `not-identical`
-   */
+  /** Ends the stream and verifies the guest. @throws PageferryError `not-identical` */
   finish(): void {
     if (!this.isAtDestination)
       throw new PageferryError('not-identical', 'the guest was never resumed at the destination');
@@ -259,6 +288,7 @@ export class Migration {
     this.settledAtMs = Math.max(this.settledAtMs, this.transmit(this.transfer.end()));
   }
 
+  /** Releases the encoder. */
   async close(): Promise<void> {
     await this.transfer.close();
   }

@@ -42,7 +42,7 @@ export async function runPostCopy(
     if (pages.length > 0) migration.defer('requested by the guest', pages.length);
     order.fill(pages, PUSH_PAGES);
     const sentAt = await migration.sendBatch(pages, 0);
-    for (const page of pages) migration.transfer.compare(page);
+    for (const page of pages) migration.compare(page);
     guest.inFlight.push({ pages, atMs: sentAt });
   }
   guest.runTo(migration.settledAtMs);
@@ -119,7 +119,7 @@ class FaultingGuest {
       const next = this.inFlight[0];
       const until = next ? Math.min(next.atMs, toMs) : toMs;
       if (!this.waiting) {
-        const fault = this.migration.clock.runAtDestination(until, this.missing);
+        const fault = this.migration.runAtDestination(until, this.missing);
         if (fault) {
           this.waiting = fault;
           this.faults++;
@@ -130,7 +130,7 @@ class FaultingGuest {
       this.inFlight.shift();
       for (const page of next.pages) this.missing.delete(page);
       if (this.waiting && !this.missing.has(this.waiting.page)) {
-        this.migration.clock.waited(this.waiting.atMs, next.atMs);
+        this.migration.guestWaited(this.waiting.atMs, next.atMs);
         this.waiting = undefined;
       }
     }

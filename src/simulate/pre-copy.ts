@@ -126,6 +126,6 @@ class AutoConverge {
     if (this.high < 2) return;
     this.high = 0;
     this.throttle = Math.min(0.99, this.throttle === 0 ? 0.2 : this.throttle + 0.1);
-    migration.clock.speed = 1 - this.throttle;
+    migration.throttle(this.throttle);
   }
 }

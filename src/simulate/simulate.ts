@@ -109,7 +109,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   try {
     await technique.migrate(migration);
     migration.finish();
-    comparedPages = migration.transfer.comparedPages;
+    comparedPages = migration.comparedPages;
   } catch (error) {
     if (!(error instanceof LinkLostError)) throw error;
     failed = migration.isAtDestination
@@ -132,7 +132,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     bytes: Math.round(migration.link.bytes),
     rounds: migration.rounds.length,
     cpuMs: migration.sourceCpuMs + migration.destinationCpuMs,
-    guestSlowdown: runningMs > 0 ? migration.clock.lostMs / runningMs : 0,
+    guestSlowdown: runningMs > 0 ? migration.guestLostMs / runningMs : 0,
     verified: failed === undefined,
     comparedPages,
     pagesSent: migration.pagesSent,

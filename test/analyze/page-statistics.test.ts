@@ -14,7 +14,7 @@ import { encoded } from '../support/streams.js';
 const PAGE = 4096;
 const zstd = await loadZstd();
 
-async function surveyed(images: readonly Uint8Array[], withZstd = zstd !== undefined) {
+async function analyzed(images: readonly Uint8Array[], withZstd = zstd !== undefined) {
   const statistics = createPageStatistics(withZstd);
   const sources = images.map((image, i) => bytesSource(image, `image ${i}`));
   const { summary } = await encoded(sources, {
@@ -24,16 +24,16 @@ async function surveyed(images: readonly Uint8Array[], withZstd = zstd !== undef
   return { statistics, summary };
 }
 
-/** Pages of random bytes: none like another. */
+/** Distinct pages of random bytes. */
 function noise(pages: number, seed: number): Uint8Array {
   const next = seeded(seed);
   return new Uint8Array(Uint32Array.from({ length: (pages * PAGE) / 4 }, () => next()).buffer);
 }
 
-describe('a statistics', () => {
-  test('tries every codec on every page that needs bytes, and no other', async () => {
+describe('page statistics', () => {
+  test('tries every codec on every page that needs bytes, and on no other', async () => {
     const image = guestImage(PAGE, 1);
-    const { statistics, summary } = await surveyed([image]);
+    const { statistics, summary } = await analyzed([image]);
     const { zero, fill, 'same-as': same } = summary.codecs;
     const pages = summary.pages - zero!.pages - fill!.pages - same!.pages;
     expect(pages).toBeLessThan(summary.pages);
@@ -49,11 +49,11 @@ describe('a statistics', () => {
     expect(statistics.changed).toEqual(CHANGE_STEPS.map(() => 0));
   });
 
-  test('counts what a codec really gives', async () => {
+  test('counts the real bytes of a codec', async () => {
     const distinct = noise(6, 2);
     distinct.fill(7, PAGE, PAGE + 3000);
     distinct.fill(9, 3 * PAGE + 5, 4 * PAGE - 100);
-    const { statistics } = await surveyed([distinct]);
+    const { statistics } = await analyzed([distinct]);
     const sizes = Array.from(
       { length: 6 },
       (_, i) => encodeRle(distinct.subarray(i * PAGE, (i + 1) * PAGE)).length,
@@ -66,7 +66,7 @@ describe('a statistics', () => {
     });
   });
 
-  test('tells how much of changed pages changed', async () => {
+  test('counts changed pages by changed bytes', async () => {
     const before = noise(8, 3);
     const after = before.slice();
     for (const [page, bytes] of [
@@ -78,17 +78,17 @@ describe('a statistics', () => {
       [6, PAGE],
     ] as const)
       for (let i = 0; i < bytes; i++) after[page * PAGE + i]! ^= 0xff;
-    const { statistics, summary } = await surveyed([before, after]);
+    const { statistics, summary } = await analyzed([before, after]);
     expect(summary.images[1]!.codecs.unchanged!.pages).toBe(2);
     expect(statistics.changed).toEqual([2, 1, 1, 2]);
     expect(statistics.codecs.xbzrle!.tried.pages).toBe(6);
   });
 
-  test('lets packings take turns, and sees each of their bytes', async () => {
-    // Twelve groups of a MiB, a last page that is partial among them.
+  test('assigns groups to packings in turn and counts their bytes', async () => {
+    // Twelve groups of 1 MiB, the last page partial.
     const image = new Uint8Array(Buffer.concat([noise(12 * 256, 4), noise(1, 5).subarray(0, 99)]));
     for (const withZstd of zstd ? [true, false] : [false]) {
-      const { statistics } = await surveyed([image], withZstd);
+      const { statistics } = await analyzed([image], withZstd);
       expect(statistics.packings.map(({ packing }) => packing.name)).toEqual(
         withZstd ? ['lz4', 'zstd', 'zstd', 'zstd'] : ['lz4'],
       );
@@ -99,7 +99,7 @@ describe('a statistics', () => {
   });
 });
 
-/** A survey as it would be of this many bytes, by these packings: name, share left, bytes a millisecond. */
+/** Statistics of this many bytes with these packings: name, ratio, bytes a ms. */
 function made(
   bytes: number,
   packings: readonly (readonly [
@@ -123,13 +123,13 @@ function made(
 const summary = (bytesIn: number) => ({ bytesIn }) as StreamSummary;
 const MIB = 1 << 20;
 
-describe('a recommendation', () => {
+describe('recommendation', () => {
   const statistics = made(64 * MIB, [
     ['lz4', undefined, 0.5, 500_000],
     ['zstd', 1, 0.3, 100_000],
     ['zstd', 9, 0.25, 20_000],
   ]);
-  test('weighs encoding against sending, for all bytes', () => {
+  test('compares encoding and sending of all bytes', () => {
     const { estimates } = recommend(statistics, summary(128 * MIB), 1e9, PAGE);
     expect(Object.keys(estimates)).toEqual(['fixed:raw', 'fixed:lz4', 'fixed:zstd:1', 'fixed:zstd:9']);
     const bytes = 64 * MIB;
@@ -141,7 +141,7 @@ describe('a recommendation', () => {
   test.each([
     [1e7, 'adaptive', 'fixed:zstd:9', 88],
     [1e9, 'adaptive', 'fixed:lz4', 75],
-    [1e11, 'fixed:raw', 'faster than packing', 50],
+    [1e11, 'fixed:raw', 'faster than any packing', 50],
   ] as const)('follows the link: %f bit/s', (link, strategy, word, saved) => {
     const found = recommend(statistics, summary(128 * MIB), link, PAGE);
     expect(found.strategy).toBe(strategy);
@@ -150,19 +150,19 @@ describe('a recommendation', () => {
     expect(found.text).toContain(`saves ${saved} %`);
     for (const name of Object.keys(found.estimates)) expect(strategyByName(name).name).toBe(name);
   });
-  test('of nothing, or of what needs no bytes, says so', () => {
+  test('of pages that need no bytes', () => {
     for (const bytesIn of [0, 64 * MIB]) {
       const { strategy, text } = recommend(made(0, []), summary(bytesIn), 1e9, PAGE);
       expect([strategy, text]).toEqual([
         'adaptive',
-        'Recommended: --strategy adaptive. No page here needs bytes, so that any will do.',
+        'Recommended: --strategy adaptive. Every page is zero, a fill or a duplicate: all strategies perform the same.',
       ]);
     }
   });
-  test('of an image that is one short page is about that page', async () => {
-    const { statistics, summary } = await surveyed([noise(1, 9).subarray(0, 1000)]);
+  test('of an image of one short page', async () => {
+    const { statistics, summary } = await analyzed([noise(1, 9).subarray(0, 1000)]);
     const { text, estimates } = recommend(statistics, summary, 1e9, PAGE);
-    expect(text).not.toContain('No page');
+    expect(text).not.toContain('Every page');
     expect(estimates['fixed:raw']).toBeCloseTo(8000 / 1e6, 9);
   });
 });

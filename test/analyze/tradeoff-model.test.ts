@@ -43,7 +43,7 @@ test('the slowest stage sets the pace, the others add one frame, the last byte h
   expect(fast.totalMs).toBeLessThan(202);
 });
 
-test('where departures are known, a link that had nothing to do at first ends later', () => {
+test('with known departures, a link that is idle at first ends later', () => {
   const late = {
     ...lz4,
     decodeMs: 0,
@@ -55,7 +55,7 @@ test('where departures are known, a link that had nothing to do at first ends la
   expect(pipelinedTime(late, link, { share: 0.5 }).totalMs).toBeCloseTo(200 + sendMs, 6);
 });
 
-test('half of the CPU makes an encoder that is the bottleneck take twice as long, a slow link not', () => {
+test('half of the CPU doubles the time of an encoder bottleneck, not of a link bottleneck', () => {
   const link = { bitsPerSecond: 100e9 };
   expect(pipelinedTime(lz4, link, { share: 0.5 }).totalMs / pipelinedTime(lz4, link).totalMs).toBeCloseTo(
     2,
@@ -78,14 +78,14 @@ test('at the break-even rate packing and raw take the same time; on either side 
   expect(of(lz4, 0.8 * rate)).toBeLessThan(of(raw, 0.8 * rate));
 });
 
-test('what saves nothing never pays, what costs nothing always does', () => {
+test('no saving never pays, no cost always pays', () => {
   expect(breakEvenBitsPerSecond(measureOf('larger', BYTES + 1, 100), raw)).toBe(0);
   expect(breakEvenBitsPerSecond(measureOf('free', 0.5 * BYTES, 40), raw)).toBe(Infinity);
 });
 
-test('the front has what nothing beats in both, cheapest first', () => {
-  const dear = measureOf('dear', 0.5 * BYTES, 300);
-  const front = paretoFront([zstd, dear, lz4, raw]);
+test('the front has the measurements not beaten in both, cheapest first', () => {
+  const slower = measureOf('slower', 0.5 * BYTES, 300);
+  const front = paretoFront([zstd, slower, lz4, raw]);
   expect(front.map(({ name }) => name)).toEqual(['raw', 'lz4', 'zstd']);
   const [first, second] = marginalSteps(front);
   expect(first).toMatchObject({ from: 'raw', to: 'lz4' });
@@ -95,7 +95,7 @@ test('the front has what nothing beats in both, cheapest first', () => {
   expect(second!.bytesSavedPerUs).toBeLessThan(first!.bytesSavedPerUs);
 });
 
-test('no pages cost nothing', () => {
+test('zero pages cost nothing', () => {
   expect(perPage({ ...raw, pages: 0 })).toEqual({ cpuUs: 0, bytes: 0 });
   expect(
     pipelinedTime(
@@ -115,7 +115,7 @@ test('a guest that writes slower than the link sends converges; rounds shrink by
   expect(calm.bytes).toBeLessThan(1.2 * lz4.bytesOut);
 });
 
-test('a guest that writes faster does not, and says so; what packs smaller can turn it', () => {
+test('a guest that writes faster does not converge; smaller packing can change that', () => {
   const link = { bitsPerSecond: 100e6 };
   const perSecond = (1000 * PAGES) / pipelinedTime({ ...lz4, frames: Infinity }, link).totalMs;
   const guest = { dirtyPagesPerSecond: 1.1 * perSecond, downtimeLimitMs: 300 };

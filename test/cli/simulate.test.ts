@@ -170,7 +170,7 @@ test('without --json: techniques by total time, the best marked, and who is over
   expect(table[0]).toMatch(/^\* {2}pageferry /);
   expect(table.find((line) => line.includes('stop-and-copy'))).toMatch(/over the downtime limit$/);
   expect(text).toMatch(
-    /\nAt a downtime limit of 10 ms pageferry is fastest: .*; pre-copy takes .* as long\.\nOver the limit: stop-and-copy \(\d+ ms\), pre-copy \(\d+ ms\)\.\n$/,
+    /\nFastest within a downtime limit of 10 ms: pageferry, .*; pre-copy takes .* as long\.\nOver the limit: stop-and-copy \(\d+ ms\), pre-copy \(\d+ ms\)\.\n$/,
   );
 });
 

@@ -1,4 +1,4 @@
-// What a page has to be like in a browser, whatever it is about.
+// Checks of a report page in a browser.
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,17 +12,17 @@ export const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr
 
 export type Scheme = 'light' | 'dark';
 
-/** How readers look at a page. */
+/** Views: colour scheme and width. */
 export const VIEWS = [1280, 390].flatMap((width) =>
   (['light', 'dark'] as const).map((scheme) => ({ width, scheme })),
 );
 
-/** A browser, and a folder for its pages, for the tests of a block. */
+/** Opens a browser and a folder for pages, for the tests of a block. */
 export function withBrowser() {
   const folder = fs.mkdtempSync(join(tmpdir(), 'report-test-'));
   let browser: Browser;
   beforeAll(async () => {
-    // Root may not have a sandbox, and nothing that is loaded comes from elsewhere.
+    // Root cannot use the sandbox, and nothing is loaded from elsewhere.
     browser = await chromium.launch({
       executablePath: CHROMIUM!,
       args: ['--no-sandbox', '--disable-dev-shm-usage'],
@@ -35,7 +35,7 @@ export function withBrowser() {
   return { folder, browser: () => browser };
 }
 
-/** Opens a file without a network; it loads nothing, says nothing, and is no wider than the window. */
+/** Opens a file without a network: it loads nothing, logs nothing, and is not wider than the window. */
 export async function openPage(browser: Browser, file: string, width: number, scheme: Scheme): Promise<Page> {
   const context = await browser.newContext({ viewport: { width, height: 800 }, colorScheme: scheme });
   const page = await context.newPage();
@@ -52,7 +52,7 @@ export async function openPage(browser: Browser, file: string, width: number, sc
   return page;
 }
 
-/** Ink and paper are as the reader's system asks. */
+/** Expects text and background colours of the reader’s colour scheme. */
 export async function expectTheme(page: Page, scheme: 'light' | 'dark') {
   const [ink, paper] = await page.evaluate(() => {
     const light = (colour: string) =>
@@ -67,7 +67,7 @@ export async function expectTheme(page: Page, scheme: 'light' | 'dark') {
   else expect(ink! - paper!).toBeGreaterThan(0.7);
 }
 
-/** Of each figure one drawing is shown; it holds marks, and its texts are whole and clear of each other. */
+/** Expects one visible drawing in each figure, with marks, and texts that are complete and do not overlap. */
 export async function expectCharts(
   page: Page,
   width: number,

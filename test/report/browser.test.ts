@@ -1,4 +1,4 @@
-// The page as a reader gets it: in a real browser, without a network, light and dark, wide and narrow.
+// The page in a real browser: without a network, light and dark, wide and narrow.
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'vitest';
@@ -9,16 +9,16 @@ import { fixtureReport } from './fixture.js';
 
 if (!CHROMIUM)
   process.stderr.write(
-    'test/report/browser.test.ts: skipped, there is no Chromium (apt-get install chromium)\n',
+    'test/report/browser.test.ts: skipped: Chromium is not installed (apt-get install chromium)\n',
   );
 
 const report = fixtureReport();
-/** Names that are as long as paths get, and have no place to break at. */
+/** Names as long as paths, without a break opportunity. */
 const long = fixtureReport([
   `/srv/${'a-rather-long-folder-name/'.repeat(6)}guest.raw`,
   `${'x'.repeat(200)}.raw`,
 ]);
-/** One link, and a user's own way. */
+/** One link, and a custom strategy. */
 const other: TradeoffReport = {
   ...report,
   links: report.links.slice(1, 2),

@@ -1,4 +1,4 @@
-// A report as measuring makes one, with numbers as real guests give them: all that follows from them comes from the model.
+// A tradeoff report with realistic numbers; derived values come from the model.
 import {
   breakEvenBitsPerSecond,
   marginalSteps,
@@ -19,7 +19,7 @@ import { seeded } from '../support/kernels.js';
 const MIB = 2 ** 20;
 export const LINKS = [1e8, 1e9, 1e10, 4e10];
 
-/** Of a page: CPU µs to encode, µs to decode, share of the bytes that is left. */
+/** CPU µs to encode and to decode a page, and the ratio. */
 type Cost = readonly [name: string, cpuUs: number, decodeUs: number, left: number];
 const BUSY: readonly Cost[] = [
   ['fixed:raw', 0.55, 0.5, 0.62],
@@ -40,7 +40,7 @@ const IDLE: readonly Cost[] = [
   ['fixed:zstd:3', 3.9, 1.1, 0.0881],
   ['fixed:zstd:9', 16.1, 1.1, 0.0842],
 ];
-/** What adaptive turns to at each link. */
+/** The strategy that adaptive equals at each link. */
 const BUSY_ADAPTIVE: readonly Cost[] = [
   ['adaptive', 44, 2.6, 0.2035],
   ['adaptive', 7.9, 2.6, 0.229],
@@ -165,7 +165,7 @@ const KINDS = [
   ['raw', 'raw', 1],
 ] as const;
 
-/** Stretches of one kind, as memory has them. */
+/** Runs of one kind, as in guest memory. */
 function map(name: string, pages: number): PageMap {
   const next = seeded(7);
   const cellPages = 32;

@@ -11,7 +11,7 @@ function meet(a: Box, b: Box): boolean {
 
 function anchors(seed: number, count: number) {
   const next = seeded(seed);
-  // Every third seed has them crowded.
+  // Every third seed has clustered marks.
   const part = seed % 3 === 0 ? 0.15 : 0.9;
   return Array.from({ length: count }, (_, i) => ({
     text: 'n'.repeat(2 + (next() % 18)) + i,
@@ -21,12 +21,12 @@ function anchors(seed: number, count: number) {
 }
 
 describe('labels', () => {
-  test('never cover each other or a mark, and stay inside, wherever the marks are', () => {
+  test('never overlap labels or marks, and stay within the bounds', () => {
     let placed = 0;
     for (let seed = 0; seed < 120; seed++) {
       const marks = anchors(seed, 4 + (seed % 20));
       const labels = placeLabels(marks, { bounds, fontPx: 12, radius: RADIUS });
-      // Where all marks are in one corner, some have to be left out; elsewhere hardly any.
+      // Clustered marks leave some labels out; others hardly any.
       if (seed % 3 !== 0) placed += labels.length / marks.length;
       for (const [i, { box, text }] of labels.entries()) {
         expect(box).toMatchObject(textBox(text, 12));
@@ -47,7 +47,7 @@ describe('labels', () => {
     expect(placed / 80).toBeGreaterThan(0.99);
   });
 
-  test('as many as a chart has are all placed, and the same each time', () => {
+  test('places all labels of a chart, deterministically', () => {
     for (let seed = 1; seed < 60; seed += 3) {
       const marks = anchors(seed, 12);
       const labels = placeLabels(marks, { bounds, fontPx: 12, radius: RADIUS });
@@ -56,9 +56,9 @@ describe('labels', () => {
     }
   });
 
-  test('stand beside a mark that is alone, and off the lines', () => {
+  test('places a label next to an isolated mark, and off the lines', () => {
     const [alone] = placeLabels([{ text: 'lz4', x: 200, y: 200 }], { bounds, fontPx: 12, radius: RADIUS });
-    expect(alone).toMatchObject({ away: false });
+    expect(alone).toMatchObject({ isFar: false });
     const lines = Array.from({ length: 60 }, (_, i) => ({ x: 200 + 4 * i, y: 200 }));
     const [above] = placeLabels([{ text: 'lz4', x: 200, y: 200 }], {
       bounds,
@@ -69,14 +69,14 @@ describe('labels', () => {
     expect(lines.filter(({ x, y }) => meet(above!.box, { x, y, width: 0.1, height: 0.1 }))).toEqual([]);
   });
 
-  test('one that is wider than the room is left out', () => {
+  test('leaves out a label wider than the bounds', () => {
     expect(
       placeLabels([{ text: 'n'.repeat(200), x: 200, y: 200 }], { bounds, fontPx: 12, radius: RADIUS }),
     ).toEqual([]);
   });
 });
 
-test('ends of lines keep their order and their distance', () => {
+test('labels at line ends keep order and distance', () => {
   for (let seed = 0; seed < 60; seed++) {
     const next = seeded(seed);
     const wanted = Array.from(

@@ -9,8 +9,8 @@ import { fixtureReport } from './fixture.js';
 const html = renderPage(fixtureReport());
 const { document } = parseHTML(html);
 
-describe('the page', () => {
-  test('refers to nothing outside, and runs nothing', () => {
+describe('tradeoff page', () => {
+  test('loads and runs nothing', () => {
     for (const [, value] of html.matchAll(/\b(?:src|href|srcset|data|action)\s*=\s*["']?([^"'\s>]*)/gi))
       expect(value).toMatch(/^(#|data:)/);
     for (const [, value] of html.matchAll(/url\(\s*["']?([^"')]*)/gi)) expect(value).toMatch(/^#/);
@@ -20,7 +20,7 @@ describe('the page', () => {
     expect(html).toContain(`content="default-src 'none'; style-src 'unsafe-inline'; img-src data:"`);
   });
 
-  test('names every workload, way and link, and tells how it was made', () => {
+  test('names every workload, strategy and link, and its origin', () => {
     const text = document.body.textContent!;
     const { workloads } = fixtureReport();
     const strategies = workloads.reduce((sum, workload) => sum + workload.strategies.length, 0);
@@ -41,8 +41,8 @@ describe('the page', () => {
     expect(html).not.toMatch(/="[^"]*(?:NaN|undefined|Infinity)/);
   });
 
-  test('draws every chart twice, and says what it shows', () => {
-    // The series of one image has no rounds.
+  test('draws every chart in two sizes, with a description', () => {
+    // A single image has no rounds.
     expect(document.querySelectorAll('figure').length).toBe(4 + 3);
     for (const figure of document.querySelectorAll('figure'))
       for (const size of ['wide', 'narrow']) {
@@ -52,7 +52,7 @@ describe('the page', () => {
       }
   });
 
-  test('shows names from outside as what they are: text', () => {
+  test('escapes names from outside', () => {
     const evil = `"><script>alert(1)</script><img src=x onerror='alert(2)'>&amp;\u0007`;
     const report = fixtureReport([evil, `${evil}2`]);
     const origin = { ...report.origin, command: evil, cpu: evil, runtime: evil, platform: evil, zstd: evil };
@@ -80,7 +80,7 @@ describe('the page', () => {
     );
   });
 
-  test('can be made of little: one link, one way, an image of nothing', () => {
+  test('renders a minimal report: one link, one strategy, an empty image', () => {
     const report = fixtureReport();
     const bare = ({ strategies, advice, map, ...rest }: WorkloadReport): WorkloadReport => ({
       ...rest,
@@ -125,7 +125,7 @@ test('runs of equal cells end with their row', () => {
   ]);
 });
 
-test('ticks are round, and cover what they are for', () => {
+test('ticks are round and cover their values', () => {
   expect(bytesTicks(537 * 2 ** 20, 6)).toEqual([0, 100, 200, 300, 400, 500, 600].map((mib) => mib * 2 ** 20));
   expect(logTicks([4e7, 1e11], 6)).toEqual([1e8, 1e9, 1e10, 1e11]);
   expect(logTicks([0.1, 20], 12)).toEqual([0.1, 0.2, 0.5, 1, 2, 5, 10, 20]);

@@ -1,4 +1,4 @@
-// The page of a simulation as a reader gets it: in a real browser, without a network, light and dark, wide and narrow.
+// The simulation page in a real browser: without a network, light and dark, wide and narrow.
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -14,7 +14,7 @@ if (!CHROMIUM)
 
 const report = await simulatedReport([1e8, 1e9]);
 const name = `/srv/${'a-rather-long-folder-name/'.repeat(6)}`;
-/** Names without a place to break at, numbers with many digits, reasons that nobody knows, failures; times too far apart for one scale. */
+/** Long names and numbers, unknown reasons, failures, and times of very different magnitude. */
 const odd: SimulationReport = {
   ...changed({ ...report, links: report.links.slice(0, 1) }, (result, i) => ({
     technique: i === 3 ? `my-own-${'very-'.repeat(6)}technique` : result.technique,
@@ -33,13 +33,13 @@ const odd: SimulationReport = {
     }),
     history: result.history.map((round) => ({
       ...round,
-      deferred: { ...round.deferred, [`a reason of its own, number ${i}`]: 100 },
+      deferred: { ...round.deferred, [`unknown reason ${i}`]: 100 },
     })),
   })),
   guest: { ...report.guest, name, scale: 4096 },
   command: `pageferry simulate --trace ${name}`,
 };
-/** One technique that did next to nothing. */
+/** One technique that hardly does anything. */
 const single: SimulationReport = {
   ...report,
   links: report.links.slice(0, 1).map(({ link, results }) => ({ link, results: results.slice(0, 1) })),

@@ -1,4 +1,4 @@
-// Simulations as the command line makes them: every technique on a small guest, and what seldom comes.
+// Simulation reports as the command line creates them: every technique on a small guest.
 
 import type { SimulationReport } from '../../src/report/terminal/simulation.js';
 import { parseGuestSpec } from '../../src/simulate/guest-spec.js';
@@ -38,7 +38,7 @@ export async function simulatedReport(rates: readonly number[], guest = GUEST): 
   };
 }
 
-/** The same, with some of the results changed. */
+/** The report with some results changed. */
 export function changed(
   report: SimulationReport,
   change: (result: SimulationResult, i: number) => Partial<SimulationResult>,

@@ -11,8 +11,8 @@ const report = await simulatedReport([1e8, 1e9]);
 const html = renderSimulationPage(report);
 const { document } = parseHTML(html);
 
-describe('the page', () => {
-  test('refers to nothing outside, and runs nothing', () => {
+describe('simulation page', () => {
+  test('loads and runs nothing', () => {
     for (const [, value] of html.matchAll(/\b(?:src|href|srcset|data|action)\s*=\s*["']?([^"'\s>]*)/gi))
       expect(value).toMatch(/^(#|data:)/);
     expect(html).not.toMatch(
@@ -21,7 +21,7 @@ describe('the page', () => {
     expect(html).toContain(`content="default-src 'none'; style-src 'unsafe-inline'; img-src data:"`);
   });
 
-  test('names every technique, link and condition, and tells how it was made', () => {
+  test('names every technique, link and setting, and its origin', () => {
     const text = document.body.textContent!;
     for (const { name } of TECHNIQUES) expect(text).toContain(name);
     const { name: costs } = report.links[0]!.results[0]!.costs;
@@ -37,7 +37,7 @@ describe('the page', () => {
       ...words,
       'downtime limit 40 ms',
       'seed 1',
-      '2 threads at each host',
+      '2 threads a host',
       'shared storage 200 MB/s',
     ])
       expect(text).toContain(word);
@@ -57,7 +57,7 @@ describe('the page', () => {
     }
   });
 
-  test('a bar for each technique and measure, as long as its value', () => {
+  test('the bars have the length of their values', () => {
     const [chart] = document.querySelectorAll('figure .wide svg');
     const widths = [...chart!.querySelectorAll('[aria-label="bar"] > g')].map((panel) =>
       [...panel.querySelectorAll('rect')].map((rect) => Number(rect.getAttribute('width'))),
@@ -75,7 +75,7 @@ describe('the page', () => {
     expect(chart!.querySelectorAll('circle').length).toBe(results.length);
   });
 
-  test('what was left, by reason, as the rounds say', () => {
+  test('deferred pages by reason, as in the rounds', () => {
     const results = ranked(report.links[0]!.results);
     const items = [...document.querySelectorAll('section')][0]!.querySelectorAll('.deferred > li');
     const leaving = results.filter(({ history }) =>
@@ -97,7 +97,7 @@ describe('the page', () => {
     expect(renderSimulationPage(report)).toBe(html);
   });
 
-  test('shows names from outside as what they are: text', () => {
+  test('escapes names from outside', () => {
     const evil = `"><script>alert(1)</script><img src=x onerror='alert(2)'>&amp;\u0007`;
     const renamed = changed(report, (result) => ({
       technique: evil,
@@ -118,29 +118,29 @@ describe('the page', () => {
   });
 });
 
-describe('what is concluded', () => {
+describe('conclusion', () => {
   const at = report.links[1]!;
 
-  test('the best keeps the limit, and is the first to be done of those that do', () => {
+  test('the best is the fastest within the limit', () => {
     const best = bestOf(at.results)!;
     for (const result of at.results.filter(keepsLimit))
       expect(result.totalMs).toBeGreaterThanOrEqual(best.totalMs);
     expect(best.downtimeMs).toBeLessThanOrEqual(best.downtimeLimitMs);
-    expect(conclusionLines(at)[0]).toContain(`At a downtime limit of 40 ms ${best.technique} is fastest: `);
+    expect(conclusionLines(at)[0]).toContain(`Fastest within a downtime limit of 40 ms: ${best.technique}, `);
   });
 
-  test('none keeps it: says so, and who comes closest', () => {
+  test('none within the limit: names the closest', () => {
     const strict = changed(report, () => ({ downtimeLimitMs: 0.001 })).links[1]!;
     const shortest = strict.results.reduce((a, b) => (b.downtimeMs < a.downtimeMs ? b : a));
     expect(bestOf(strict.results)).toBeUndefined();
     expect(conclusionLines(strict)).toEqual([
-      expect.stringContaining(`None keeps to a downtime limit of 0.001 ms; ${shortest.technique}`),
+      expect.stringContaining(`No technique keeps the downtime limit of 0.001 ms; ${shortest.technique}`),
     ]);
     expect(simulationText({ ...report, links: [strict] })).not.toMatch(/^\*/m);
     expect(renderSimulationPage({ ...report, links: [strict] })).not.toContain('★');
   });
 
-  test('what failed is no best, comes last, and says why', () => {
+  test('failed techniques come last, with the reason', () => {
     const failing = changed(report, (_, i) =>
       i === 0 ? {} : { verified: false, failed: 'the link was lost after 1 ms' },
     );
@@ -167,7 +167,7 @@ describe('what is concluded', () => {
   });
 });
 
-test('rows: one for each technique and link, a link that is lost for good without an end', () => {
+test('rows: one for each technique and link; a permanent loss has no forMs', () => {
   const cut = {
     ...report,
     links: report.links.map(({ link, results }) => ({

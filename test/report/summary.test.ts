@@ -8,10 +8,10 @@ import { fixtureReport, LINKS } from './fixture.js';
 const report = fixtureReport();
 const [busy] = report.workloads;
 
-describe('the summary', () => {
+describe('tradeoff summary', () => {
   const lines = summaryText(report).split('\n');
 
-  test('says first what each workload is, and what to use at each link', () => {
+  test('begins with each workload and the strategy to use at each link', () => {
     expect(lines.slice(0, 6)).toEqual([
       'traces/compile: 3.00 GiB, 786432 pages of 4 KiB, 6 images',
       '  at 100 Mbit/s: use adaptive; 14.90 s instead of 257.70 s, 176.1 MiB instead of 3.00 GiB, 9.75 s of CPU',
@@ -23,8 +23,8 @@ describe('the summary', () => {
     expect(lines).toContain('idle.raw: 256.0 MiB, 65536 pages of 4 KiB');
   });
 
-  test('then gives the numbers, a way a line', () => {
-    const head = lines.findIndex((line) => line.startsWith('way '));
+  test('then lists the numbers, one strategy a line', () => {
+    const head = lines.findIndex((line) => line.startsWith('strategy '));
     expect(lines[head]).toMatch(
       /^strategy +µs CPU a page +bytes left +100 Mbit\/s +1 Gbit\/s +10 Gbit\/s +40 Gbit\/s +pays below$/,
     );
@@ -39,7 +39,7 @@ describe('the summary', () => {
   });
 });
 
-test('whether packing pays at all is said in words', () => {
+test('the limit up to which packing pays, in words', () => {
   const strategies = (rates: readonly (number | undefined)[]): StrategyReport[] =>
     rates.map((breakEvenBitsPerSecond, i) => ({
       ...busy!.strategies[0]!,
@@ -47,13 +47,13 @@ test('whether packing pays at all is said in words', () => {
       breakEvenBitsPerSecond,
     }));
   const said = (...rates: (number | undefined)[]) => ceilingText({ ...busy!, strategies: strategies(rates) });
-  expect(said(0, 0)).toBe('send raw at any rate: no packing makes these pages fewer bytes');
-  expect(said(0, 2e9)).toBe('above 2 Gbit/s send raw (up to there fixed:way-1 pays)');
-  expect(said(1e9, Infinity)).toBe('at any rate fixed:way-1 pays: it takes no longer than sending raw');
+  expect(said(0, 0)).toBe('send raw at any rate: no packing shrinks these pages');
+  expect(said(0, 2e9)).toBe('above 2 Gbit/s send raw (below it fixed:strategy-1 pays)');
+  expect(said(1e9, Infinity)).toBe('fixed:strategy-1 pays at any rate: it is as fast as sending raw');
   expect(said(undefined)).toBe('');
 });
 
-test('the rows: one for each workload, way and link', () => {
+test('rows: one for each workload, strategy and link', () => {
   const rows = tradeoffRows(report);
   expect(rows.length).toBe(
     report.workloads.reduce((sum, { strategies }) => sum + strategies.length * LINKS.length, 0),

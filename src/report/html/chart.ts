@@ -1,4 +1,4 @@
-// What all charts share: a document to draw in, two sizes, labels.
+// Shared parts of the charts: drawing, two sizes, labels.
 import {
   axisX,
   axisY,
@@ -12,12 +12,12 @@ import {
 } from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import { escaped, visible } from './escape.js';
-import { leadEnd, placeLabels, type Room, spread, textBox } from './labels.js';
+import { type LabelArea, leadEnd, placeLabels, spread, textBox } from './labels.js';
 import type { StrategyStyle } from './palette.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 
-/** Each chart is drawn twice, and the style sheet shows the one that fits. */
+/** Each chart is drawn in two sizes; the style sheet shows one of them. */
 export interface Size {
   readonly name: 'wide' | 'narrow';
   readonly width: number;
@@ -29,13 +29,13 @@ const SIZES: readonly Size[] = [
   { name: 'narrow', width: 342, fontPx: 12 },
 ];
 
-/** A chart with its heading, and what it says to those who cannot see it. */
+/** Returns a figure with heading, caption and a chart of each size. */
 export function figure(title: string, caption: string, draw: (size: Size) => string, after = ''): string {
   const drawn = SIZES.map((size) => `<div class="${size.name}">${draw(size)}</div>`);
   return `<figure><h3>${escaped(title)}</h3><figcaption>${escaped(caption)}</figcaption>${drawn.join('')}${after}</figure>`;
 }
 
-/** A line for each way, as it looks in every chart. */
+/** Returns one line for each strategy. */
 export function strategyLines(
   lines: readonly (readonly { x: number; y: number }[])[],
   looks: readonly StrategyStyle[],
@@ -46,7 +46,7 @@ export function strategyLines(
   });
 }
 
-/** Plots into text. */
+/** Renders a plot as SVG text. */
 export function drawn(size: Size, label: string, options: PlotOptions): string {
   const { document } = parseHTML('<!doctype html><html><body></body></html>');
   const svg = plot({
@@ -55,20 +55,20 @@ export function drawn(size: Size, label: string, options: PlotOptions): string {
     document: document as unknown as Document,
     style: { fontSize: `${size.fontPx}px`, fontFamily: 'inherit' },
   });
-  // The page has a style sheet of its own.
+  // The page has its own style sheet.
   svg.querySelector('style')?.remove();
-  // Said here: the document's own writer leaves < and > in attributes as they are.
+  // Added here, because linkedom does not escape < and > in attributes.
   return svg.outerHTML.replace('<svg ', `<svg role="img" aria-label="${escaped(label)}" `);
 }
 
-/** Where an axis has its ticks, and what stands there. */
+/** Ticks and label of an axis. */
 export interface Axis {
   readonly ticks: readonly number[];
   readonly text: (value: number) => string;
   readonly label: string;
 }
 
-/** Axes and grid. As marks, since of a logarithmic scale's own ticks only some are given their text. */
+/** Returns axes and grid, as marks, since a logarithmic scale labels only some of its own ticks. */
 export function axes(x: Axis, y: Axis): Markish[] {
   return [
     gridX([...x.ticks]),
@@ -78,7 +78,7 @@ export function axes(x: Axis, y: Axis): Markish[] {
   ];
 }
 
-/** A text and the mark that it names, in the data's units. */
+/** A label, and the mark it belongs to, in data units. */
 export interface Named {
   readonly text: string;
   readonly x: number;
@@ -88,7 +88,10 @@ export interface Named {
 
 type Scale = (value: number) => number;
 
-/** Texts beside their marks; of what stands too close, those that come first go first. `lines` are better not covered. */
+/**
+ * Draws labels next to their marks, without overlap; earlier ones have precedence. `lines` are preferably not
+ * covered.
+ */
 export function labels(
   size: Size,
   named: readonly Named[],
@@ -106,12 +109,12 @@ export function labels(
     };
     const anchors = named.map((mark) => ({ ...mark, x: x(mark.x), y: y(mark.y) }));
     const points = lines.flatMap((line) => between(line.map((mark) => ({ x: x(mark.x), y: y(mark.y) }))));
-    const room: Room = { bounds, fontPx: size.fontPx, radius, lines: points };
+    const area: LabelArea = { bounds, fontPx: size.fontPx, radius, lines: points };
     const group = element(document, 'g', { class: 'labels' });
-    for (const label of placeLabels(anchors, room)) {
+    for (const label of placeLabels(anchors, area)) {
       const { box, colour } = label;
       const end = leadEnd(label);
-      if (label.away)
+      if (label.isFar)
         group.append(
           element(document, 'line', {
             x1: label.x,
@@ -122,7 +125,7 @@ export function labels(
             class: 'lead',
           }),
         );
-      // A text is as wide as the reader's fonts make it: it stays beside its mark whichever side it stands on.
+      // The reader’s fonts determine the width of a text, so it is anchored at the side of its mark.
       const middle = box.x + box.width / 2;
       const side = label.x <= box.x ? 'start' : label.x >= box.x + box.width ? 'end' : 'middle';
       const at = { start: box.x, middle, end: box.x + box.width }[side];
@@ -135,12 +138,12 @@ export function labels(
 
 const END_PX = 22;
 
-/** The margin that `endLabels` need. */
+/** Returns the right margin that `endLabels` needs. */
 export function endMargin(size: Size, names: readonly string[]): number {
   return END_PX + Math.max(...names.map((name) => textBox(name, size.fontPx).width));
 }
 
-/** Names at the right ends of lines, moved apart where they would meet. */
+/** Draws names at the right ends of lines, moved apart where they would overlap. */
 export function endLabels(size: Size, ends: readonly Named[]): Markish {
   const render: RenderFunction = (_index, scales, _values, dimensions, { document }) => {
     const [x, y] = [scales.x as unknown as Scale, scales.y as unknown as Scale];
@@ -167,9 +170,9 @@ export function endLabels(size: Size, ends: readonly Named[]): Markish {
 }
 
 function text(document: Document, content: string, x: number, y: number, anchor: string): SVGElement {
-  const made = element(document, 'text', { x, y, 'text-anchor': anchor, dy: '0.35em', fill: 'currentColor' });
-  made.textContent = visible(content);
-  return made;
+  const node = element(document, 'text', { x, y, 'text-anchor': anchor, dy: '0.35em', fill: 'currentColor' });
+  node.textContent = visible(content);
+  return node;
 }
 
 function element(
@@ -177,13 +180,13 @@ function element(
   name: string,
   attributes: Readonly<Record<string, string | number>>,
 ): SVGElement {
-  const made = document.createElementNS(SVG, name);
+  const node = document.createElementNS(SVG, name);
   for (const [key, value] of Object.entries(attributes))
-    made.setAttribute(key, typeof value === 'number' ? String(Math.round(value * 10) / 10) : value);
-  return made as SVGElement;
+    node.setAttribute(key, typeof value === 'number' ? String(Math.round(value * 10) / 10) : value);
+  return node as SVGElement;
 }
 
-/** Points every few pixels along a line. */
+/** Returns points every few pixels along a line. */
 function between(corners: readonly { x: number; y: number }[]): { x: number; y: number }[] {
   return corners.slice(1).flatMap((to, i) => {
     const from = corners[i]!;

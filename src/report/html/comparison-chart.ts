@@ -5,24 +5,24 @@ import { bytesText, msText } from '../terminal/units.js';
 import { drawn, figure, type Size } from './chart.js';
 import { fitting, textBox } from './labels.js';
 
-/** A guest that lost more of its time than this, while it ran, is pointed out. */
-const SLOW = 0.1;
+/** Slowdown above which a guest is marked. */
+const MIN_SLOWDOWN = 0.1;
 const NAME_PX = 190;
 const LABEL_GAP_PX = 6;
 const DOT_PX = 4;
-/** Above each panel. */
+/** Space above each panel. */
 const TITLE_PX = 52;
 const SIDE_PADDING = 0.07;
-/** A limit of more than so many times the longest downtime is not shown. */
-const FAR = 20;
-/** A logarithmic scale has no 0. */
+/** Maximum ratio of the downtime limit to the longest downtime at which the limit is drawn. */
+const MAX_LIMIT_RATIO = 20;
+/** Lowest value of the logarithmic scale. */
 const MIN_MS = 0.01;
 
 interface Measure {
   readonly title: string;
   readonly of: (result: SimulationResult) => number;
   readonly text: (value: number) => string;
-  /** Downtimes lie powers of ten apart. */
+  /** Whether the scale is logarithmic: downtimes differ by powers of ten. */
   readonly log: boolean;
 }
 
@@ -33,7 +33,7 @@ const MEASURES: readonly Measure[] = [
   { title: 'CPU', of: ({ cpuMs }) => cpuMs, text: msText, log: false },
 ];
 
-/** One value of one technique, as a share of its panel's bar length. */
+/** A value of a technique, as a fraction of its panel’s bar length. */
 interface Bar {
   readonly panel: number;
   readonly name: string;
@@ -43,22 +43,22 @@ interface Bar {
   readonly colour: string;
 }
 
-/** Techniques side by side, in the same order in every panel. */
+/** Returns the comparison of techniques, in the same order in every panel. */
 export function comparisonFigure(at: LinkResults): string {
   const caption =
-    'The soonest done is first, in every panel. Downtime has a logarithmic scale: from one thin line to the next it is ten times as ' +
-    'long; the dashed line is the limit. CPU is that of both hosts together.';
+    'Fastest first, in every panel. Downtime has a logarithmic scale: thin lines are powers of ten, the dashed line is the limit. ' +
+    'CPU is the total of both hosts.';
   return figure('Techniques side by side', caption, (size) => draw(size, at), legend(at));
 }
 
-/** What is to be known of a technique besides its bars, at its name. */
+/** Returns the symbols after a technique’s name. */
 export function marksOf(result: SimulationResult, best: SimulationResult | undefined): string {
   const { verified, limitReached, guestSlowdown } = result;
   return [
     result === best ? '★' : '',
     verified ? '' : '✕',
     limitReached === undefined ? '' : '†',
-    guestSlowdown > SLOW ? '‡' : '',
+    guestSlowdown > MIN_SLOWDOWN ? '‡' : '',
   ].join('');
 }
 
@@ -66,13 +66,13 @@ function legend({ results }: LinkResults): string {
   const best = bestOf(results);
   const marks = results.map((result) => marksOf(result, best)).join('');
   const over = results.some((result) => !keepsLimit(result));
-  const means: [string, string][] = [
-    ['★', 'the first to be done, of those that keep to the downtime limit'],
-    ['†', 'stopped before it was done by its own measure: see the table'],
-    ['‡', `the guest lost over ${100 * SLOW} % of its time while it ran`],
-    ['✕', 'failed: its bars end where it did'],
+  const meanings: [string, string][] = [
+    ['★', 'fastest within the downtime limit'],
+    ['†', 'stopped before it converged: see the table'],
+    ['‡', `the guest lost over ${100 * MIN_SLOWDOWN} % of its running time`],
+    ['✕', 'failed: values up to the failure'],
   ];
-  const items = means
+  const items = meanings
     .filter(([mark]) => marks.includes(mark))
     .map(([mark, words]) => `<li><b>${mark}</b> ${words}</li>`);
   if (over) items.push('<li><b>grey</b> over the downtime limit, or failed</li>');
@@ -99,7 +99,7 @@ function draw(size: Size, at: LinkResults): string {
       text(titles, { [panel]: 'panel', text: 'title', frameAnchor: 'top-left', dy: -16, fontWeight: 600 }),
       limitMarks(results, panel),
       barX(linear, { [panel]: 'panel', y: 'name', x: 'share', fill: 'colour' }),
-      // A bar's length says nothing where there is no 0.
+      // On a logarithmic scale the length of a bar has no meaning.
       ruleY(log, { [panel]: 'panel', y: 'name', x1: 0, x2: 'share', stroke: 'colour', strokeOpacity: 0.5 }),
       dot(log, { [panel]: 'panel', y: 'name', x: 'share', r: DOT_PX, fill: 'colour' }),
       text(bars, {
@@ -114,7 +114,7 @@ function draw(size: Size, at: LinkResults): string {
   });
 }
 
-/** Panels stand side by side, or one below the other. */
+/** Returns the layout: panels side by side (wide) or below each other (narrow). */
 function layoutOf(size: Size, names: readonly string[], bars: readonly Bar[]) {
   const panels = MEASURES.map((_, i) => i);
   const wide = size.name === 'wide';
@@ -148,14 +148,14 @@ function barsOf(
     panel,
     name: result.technique,
     share: share(measure.of(result)),
-    // Where lines run through the panel, texts keep clear of them.
+    // Where lines cross the panel, the texts are at its end.
     textAt: measure.log ? 1 : share(measure.of(result)),
     text: measure.text(measure.of(result)),
     colour: result === best ? 'var(--good)' : keepsLimit(result) ? 'var(--series-0)' : 'var(--soft)',
   }));
 }
 
-/** From a value to its share of the longest bar. */
+/** Returns the function from a value to its fraction of the longest bar. */
 function scaleOf({ of, log }: Measure, results: readonly SimulationResult[]): (value: number) => number {
   if (!log) {
     const most = Math.max(...results.map(of));
@@ -165,7 +165,7 @@ function scaleOf({ of, log }: Measure, results: readonly SimulationResult[]): (v
   return (value) => Math.log(Math.max(least, value) / least) / Math.log(most / least);
 }
 
-/** All downtimes, and the limit where it is anywhere near them. */
+/** Returns the domain of all downtimes, and of the limit where that is near. */
 function logDomain(results: readonly SimulationResult[]): [number, number] {
   const values = results.map(({ downtimeMs }) => Math.max(MIN_MS, downtimeMs));
   const limit = limitOf(results);
@@ -176,7 +176,7 @@ function logDomain(results: readonly SimulationResult[]): [number, number] {
 function limitOf(results: readonly SimulationResult[]): number | undefined {
   const { downtimeLimitMs } = results[0]!;
   const most = Math.max(MIN_MS, ...results.map(({ downtimeMs }) => downtimeMs));
-  return downtimeLimitMs >= MIN_MS && downtimeLimitMs <= FAR * most ? downtimeLimitMs : undefined;
+  return downtimeLimitMs >= MIN_MS && downtimeLimitMs <= MAX_LIMIT_RATIO * most ? downtimeLimitMs : undefined;
 }
 
 function limitMarks(results: readonly SimulationResult[], panel: 'fx' | 'fy'): Markish[] {

@@ -3,14 +3,14 @@ import { type LinkResults, ranked } from '../terminal/simulation.js';
 import { percentText } from '../terminal/units.js';
 import { escaped } from './escape.js';
 
-/** As many as the style sheet has: `--series-0`, … */
+/** Number of colours in the style sheet: `--series-0`, … */
 const COLOURS = 8;
 const BAR = 1000;
 
-/** Pages of the real guest that a technique did not send at once, by reason. */
+/** Pages deferred or skipped by a technique, by reason, scaled to the whole guest. */
 type Deferred = readonly { readonly reason: string; readonly pages: number }[];
 
-/** Of every technique: how many pages were deferred or skipped, and why. */
+/** Returns the deferred and skipped pages of every technique, by reason. */
 export function deferredFigure(at: LinkResults): string {
   const results = ranked(at.results);
   const all = results.map(deferredOf);
@@ -20,8 +20,9 @@ export function deferredFigure(at: LinkResults): string {
     all[i]!.length > 0 ? [item(result, all[i]!, reasons, most)] : [],
   );
   const none = results.filter((_, i) => all[i]!.length === 0).map(({ technique }) => technique);
-  const rest = none.length > 0 ? `<p class="soft">Nothing was left by ${escaped(none.join(', '))}.</p>` : '';
-  return `<figure><h3>What was deferred or skipped, and why</h3><figcaption>Pages that were not sent when it was their turn, by reason; a page counts once for every round that deferred it. The whole width is ${percentText(most, results[0]!.pages * results[0]!.scale)} of the guest.</figcaption><ul class="deferred">${items.join('')}</ul>${rest}</figure>`;
+  const rest =
+    none.length > 0 ? `<p class="soft">No pages deferred or skipped: ${escaped(none.join(', '))}.</p>` : '';
+  return `<figure><h3>Deferred and skipped pages</h3><figcaption>Pages not sent in their round, by reason; a page counts once for every round. The full width is ${percentText(most, results[0]!.pages * results[0]!.scale)} of the guest.</figcaption><ul class="deferred">${items.join('')}</ul>${rest}</figure>`;
 }
 
 function deferredOf({ history, scale }: SimulationResult): Deferred {
@@ -61,7 +62,7 @@ function item(
   return `<li><b>${escaped(result.technique)}</b><svg role="img" aria-label="${label}" viewBox="0 0 ${BAR} 10" preserveAspectRatio="none">${rects.join('')}</svg><ul>${words.join('')}</ul></li>`;
 }
 
-/** The same reason looks the same everywhere; more reasons than colours are told apart by how strong they are. */
+/** A reason has the same colour everywhere; beyond the number of colours, opacity differs. */
 function fill(reason: string, reasons: readonly string[]): string {
   const i = reasons.indexOf(reason);
   return `fill="var(--series-${i % COLOURS})"${i >= COLOURS ? ' fill-opacity="0.45"' : ''}`;

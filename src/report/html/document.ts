@@ -1,17 +1,17 @@
 import { escaped } from './escape.js';
 import { STYLE } from './style.js';
 
-/** Nothing may be loaded or run, whatever a name that comes from outside might say. */
+/** Nothing may be loaded or run, whatever names from outside contain. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
-/** What a page holds: its title as text, the rest as HTML. */
+/** Parts of a page: title as text, the rest as HTML. */
 export interface PageParts {
   readonly title: string;
   readonly main: string;
   readonly foot: string;
 }
 
-/** One HTML page that needs nothing besides: no network, no script. */
+/** Returns a self-contained HTML page: no network, no script. */
 export function htmlPage({ title, main, foot }: PageParts): string {
   return `<!doctype html>
 <html lang="en">
@@ -34,15 +34,15 @@ ${foot}
 `;
 }
 
-/** How a report was made, at the page's end. */
+/** Returns the footer: how the report was made. */
 export function footer(facts: readonly (readonly [name: string, value: string])[], after = ''): string {
   const items = facts.map(
     ([name, value]) => `<div><dt>${escaped(name)}</dt><dd>${escaped(value)}</dd></div>`,
   );
-  return `<footer><h2>How this was made</h2><dl>${items.join('')}</dl>${after}</footer>`;
+  return `<footer><h2>About this report</h2><dl>${items.join('')}</dl>${after}</footer>`;
 }
 
-/** A table that scrolls by itself, so that the page does not. */
+/** Returns a table that scrolls horizontally in its own box. */
 export function scrollTable(label: string, head: readonly string[], body: string): string {
   const cells = head.map((name) => `<th scope="col">${escaped(name)}</th>`).join('');
   return `<div class="scroll" role="region" tabindex="0" aria-label="${escaped(label)}"><table><thead><tr>${cells}</tr></thead>${body}</table></div>`;

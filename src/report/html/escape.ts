@@ -6,12 +6,12 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** For HTML, in text and in attributes. */
+/** Escapes text for HTML content and attributes. */
 export function escaped(text: string): string {
   return visible(text).replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 }
 
-/** Control characters, which a file's name may have, are no text. */
+/** Replaces control characters, which file names may contain. */
 export function visible(text: string): string {
   return text.replace(/\p{Cc}/gu, '\ufffd');
 }

@@ -5,29 +5,28 @@ import { msText } from '../terminal/units.js';
 import { drawn, figure, type Size } from './chart.js';
 import { fitting, textBox } from './labels.js';
 
-/** Where a technique's small chart stands. */
+/** Position of a technique’s small chart. */
 interface Cell {
   readonly column: number;
   readonly row: number;
 }
 
-/** A round, over the time that it took as a share of the whole migration's. */
+/** A round, as a fraction of the total time. */
 interface Stretch extends Cell {
   readonly from: number;
   readonly to: number;
   readonly value: number;
 }
 
-/** No round is so short that it is not seen. */
+/** Minimum width of a round, so that it is visible. */
 const MIN_SHARE = 0.012;
 const COUNTS = ['', 'k', 'M', 'G', 'T'];
 
-/** Of every technique: pages and bytes of each round, over time. */
+/** Returns pages and bytes of each round over time, for every technique. */
 export function historyFigure(at: LinkResults, guest: GuestFacts): string {
   const caption =
-    'Each line is a round, as long as it took: thick, the pages that it sent; thin, what its bytes would be in whole pages. The ' +
-    'distance between the two is what coding saved. Every chart has its own time. Where a technique ends by stopping the guest, its ' +
-    'last round is the downtime.';
+    'Each line is a round: thick, the pages sent; thin, its bytes in units of whole pages. The distance between both is what ' +
+    'encoding saved. Every chart has its own time axis. Where a technique ends by stopping the guest, the last round is the downtime.';
   return figure('Rounds over time', caption, (size) => draw(size, at, guest), LEGEND);
 }
 
@@ -61,8 +60,8 @@ function draw(size: Size, at: LinkResults, guest: GuestFacts): string {
     name: fitting(result.technique, cellPx, size.fontPx),
   }));
   const ends = cells.map(({ result, ...cell }) => ({ ...cell, text: endText(result) }));
-  const place = { fx: 'column', fy: 'row' } as const;
-  const line = { ...place, x1: 'from', x2: 'to', y: 'value' } as const;
+  const facet = { fx: 'column', fy: 'row' } as const;
+  const line = { ...facet, x1: 'from', x2: 'to', y: 'value' } as const;
   return drawn(size, `Pages and bytes of each round of ${results.length} techniques`, {
     height: rows * (wide ? 136 : 128) + 16,
     marginLeft,
@@ -76,8 +75,8 @@ function draw(size: Size, at: LinkResults, guest: GuestFacts): string {
     marks: [
       gridY(ticks),
       axisY(ticks, { text: countTick, label: null, tickSize: 0 }),
-      text(titles, { ...place, text: 'name', frameAnchor: 'top-left', dy: -16, fontWeight: 600 }),
-      text(ends, { ...place, text: 'text', frameAnchor: 'bottom-right', dy: 15, fill: 'var(--soft)' }),
+      text(titles, { ...facet, text: 'name', frameAnchor: 'top-left', dy: -16, fontWeight: 600 }),
+      text(ends, { ...facet, text: 'text', frameAnchor: 'bottom-right', dy: 15, fill: 'var(--soft)' }),
       ruleY(pages, { ...line, stroke: 'var(--series-0)', strokeWidth: 4 }),
       ruleY(bytes, { ...line, stroke: 'var(--adaptive)', strokeWidth: 1.5 }),
     ],
@@ -91,7 +90,7 @@ function stretches(
 ): Stretch[] {
   const { history, totalMs } = result;
   const last = Math.max(...history.map(({ toMs }) => toMs));
-  // What a technique does before it begins to migrate is no part of its time.
+  // Time before the migration begins does not count.
   const begin = Math.max(history[0]?.fromMs ?? 0, last - totalMs);
   const share = (ms: number) => (totalMs > 0 ? Math.min(1, Math.max(0, ms - begin) / totalMs) : 0);
   return history.flatMap((round) => {
@@ -106,7 +105,7 @@ function endText({ rounds, totalMs }: SimulationResult): string {
   return `${rounds} ${rounds === 1 ? 'round' : 'rounds'}, ${msText(totalMs)}`;
 }
 
-/** Powers of ten around all values, four or five of which are ticks. */
+/** Returns powers of ten around all values, four or five of which are ticks. */
 function levels(values: readonly number[]): [ticks: number[], domain: [number, number]] {
   const most = Math.max(10, ...values);
   const least = Math.floor(Math.log10(Math.min(most / 10, ...values)));

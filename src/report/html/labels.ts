@@ -1,6 +1,7 @@
-// Where labels go in a chart, so that none covers another: the plotting library leaves that to its caller.
+// Placement of chart labels without overlap, which the plotting library leaves to its caller.
 import { visible } from './escape.js';
 
+/** A rectangle, in pixels. */
 export interface Box {
   readonly x: number;
   readonly y: number;
@@ -8,7 +9,7 @@ export interface Box {
   readonly height: number;
 }
 
-/** What a text belongs to. */
+/** A text, and the point it belongs to. */
 export interface Anchor {
   readonly text: string;
   readonly x: number;
@@ -17,33 +18,35 @@ export interface Anchor {
 
 interface Place {
   readonly box: Box;
-  /** Whether it stands so far from its anchor that a line has to lead there. */
-  readonly away: boolean;
+  /** Whether it is far enough from its anchor to need a leading line. */
+  readonly isFar: boolean;
 }
 
-export interface Room {
+/** Constraints on the placement. */
+export interface LabelArea {
   readonly bounds: Box;
   readonly fontPx: number;
-  /** Of the marks at the anchors. */
+  /** Radius of the marks at the anchors. */
   readonly radius: number;
-  /** Better not covered: points along the chart's lines. */
+  /** Points along the chart’s lines, preferably not covered. */
   readonly lines?: readonly { readonly x: number; readonly y: number }[];
 }
 
-/** Widths of a page's fonts are not known where it is written, so they are taken to be wide. */
+/** The fonts of the reader are unknown, so characters are assumed to be wide. */
 const EM_A_CHARACTER = 0.62;
 const LINE_HEIGHT = 1.25;
 const MARGIN_PX = 2;
 const DISTANCES = [3, 10, 20, 32, 46, 62, 80, 100, 125, 155, 190];
 const DIRECTIONS = 16;
-/** A label on a line can be read, but two further rings away is better. */
+/** Cost of covering a line: two rings further isFar is preferred. */
 const LINE_COST = 12;
 const MAX_LINES = 40;
-const MISTAKEN_COST = 15;
+const MISREAD_COST = 15;
 const CROSSING_COST = 40;
-/** Steps in which all of the room is searched, when nothing is free near by. */
+/** Step of the exhaustive search, when nothing near by is free. */
 const SEARCH_PX = 6;
 
+/** Returns the assumed size of a text. */
 export function textBox(text: string, fontPx: number): { width: number; height: number } {
   return {
     width: Math.ceil([...text].length * fontPx * EM_A_CHARACTER),
@@ -51,7 +54,7 @@ export function textBox(text: string, fontPx: number): { width: number; height: 
   };
 }
 
-/** As much of a text as there is room for. */
+/** Returns as much of a text as fits. */
 export function fitting(text: string, px: number, fontPx: number): string {
   const characters = [...visible(text)];
   const most = Math.floor(px / (fontPx * EM_A_CHARACTER));
@@ -61,28 +64,28 @@ export function fitting(text: string, px: number, fontPx: number): string {
 export type PlacedLabel<A extends Anchor = Anchor> = A & Place;
 
 /**
- * Greedy, in the order given: each label takes the cheapest place around its anchor that covers no mark, no label and no leading
- * line, within the bounds. One that finds none is left out.
+ * Places labels greedily, in the given order: each gets the cheapest place near its anchor that covers no
+ * mark, label or leading line, within the bounds. A label without such a place is left out.
  */
-export function placeLabels<A extends Anchor>(anchors: readonly A[], room: Room): PlacedLabel<A>[] {
-  const marks = anchors.map(({ x, y }) => around(x, y, room.radius));
+export function placeLabels<A extends Anchor>(anchors: readonly A[], area: LabelArea): PlacedLabel<A>[] {
+  const marks = anchors.map(({ x, y }) => around(x, y, area.radius));
   const placed: PlacedLabel<A>[] = [];
   const taken: Box[] = [];
   const leads: Box[] = [];
   for (const anchor of anchors) {
     const free = (label: Candidate) =>
-      inside(label.box, room.bounds) &&
+      inside(label.box, area.bounds) &&
       !marks.some((mark) => overlap(label.box, mark)) &&
       !taken.some((other) => overlap(label.box, other)) &&
       !leadBoxes(label).some((point) => placed.some((other) => overlap(other.box, point)));
-    // What its line would better not cross: others' lines and marks.
+    // Lines and marks that the leading line preferably does not cross.
     const crossing = [
       ...leads,
       ...anchors.flatMap(({ x, y }, i) => (x === anchor.x && y === anchor.y ? [] : [marks[i]!])),
     ];
     const price = (label: Candidate) =>
       label.cost +
-      LINE_COST * Math.min(MAX_LINES, crossed(label.box, room)) +
+      LINE_COST * Math.min(MAX_LINES, crossed(label.box, area)) +
       (leadBoxes(label).some((point) => crossing.some((other) => overlap(point, other))) ? CROSSING_COST : 0);
     const best = (options: Candidate[]) =>
       cheapest(
@@ -90,22 +93,22 @@ export function placeLabels<A extends Anchor>(anchors: readonly A[], room: Room)
         free,
         price,
       );
-    const label = best(candidates(anchor, room)) ?? best(everywhere(anchor, room));
+    const label = best(candidates(anchor, area)) ?? best(everywhere(anchor, area));
     if (!label) continue;
-    placed.push({ ...anchor, box: label.box, away: label.away });
+    placed.push({ ...anchor, box: label.box, isFar: label.isFar });
     leads.push(...leadBoxes(label));
     taken.push(label.box, ...leadBoxes(label));
   }
   return placed;
 }
 
-/** Nearer to another's mark than to its own, a label would be taken for the other's: it costs more, and a line leads to its own. */
+/** A label nearer to another mark than to its own would be misread: it costs more and gets a leading line. */
 function led(label: Candidate, anchors: readonly Anchor[]): Candidate {
   const own = distance(label.box, label);
-  const mistaken = anchors.some(
+  const isMisread = anchors.some(
     (other) => (other.x !== label.x || other.y !== label.y) && distance(label.box, other) < own + 2,
   );
-  return mistaken ? { ...label, away: true, cost: label.cost + MISTAKEN_COST } : label;
+  return isMisread ? { ...label, isFar: true, cost: label.cost + MISREAD_COST } : label;
 }
 
 function distance(box: Box, { x, y }: Anchor): number {
@@ -133,14 +136,14 @@ interface Candidate extends Anchor, Place {
   readonly cost: number;
 }
 
-function candidates(anchor: Anchor, { radius, fontPx }: Room): Candidate[] {
+function candidates(anchor: Anchor, { radius, fontPx }: LabelArea): Candidate[] {
   const { width, height } = textBox(anchor.text, fontPx);
   return DISTANCES.flatMap((distance) =>
     Array.from({ length: DIRECTIONS }, (_, i) => {
       const angle = (2 * Math.PI * i) / DIRECTIONS;
       const [right, down] = [Math.cos(angle), Math.sin(angle)];
       const reach = radius + distance;
-      // The box's nearest point lies in that direction: at its side, its corner, or the middle of its edge.
+      // The box’s nearest point lies in that direction: its side, its corner, or the middle of its edge.
       const x = anchor.x + right * reach - (width * (1 - sideOf(right))) / 2;
       const y = anchor.y + down * reach - (height * (1 - sideOf(down))) / 2;
       const slant = Math.abs(right * down) > 0.05 ? 2 : 0;
@@ -148,21 +151,21 @@ function candidates(anchor: Anchor, { radius, fontPx }: Room): Candidate[] {
       return {
         ...anchor,
         box,
-        away: distance > DISTANCES[0]!,
+        isFar: distance > DISTANCES[0]!,
         cost: distance + slant + (right < -0.1 ? 1 : 0),
       };
     }),
   );
 }
 
-function everywhere(anchor: Anchor, { bounds, fontPx }: Room): Candidate[] {
+function everywhere(anchor: Anchor, { bounds, fontPx }: LabelArea): Candidate[] {
   const size = textBox(anchor.text, fontPx);
   const steps = (length: number) =>
     Array.from({ length: Math.max(0, Math.floor(length / SEARCH_PX)) + 1 }, (_, i) => i * SEARCH_PX);
   return steps(bounds.height - size.height).flatMap((down) =>
     steps(bounds.width - size.width).map((right) => {
       const box = { x: bounds.x + right, y: bounds.y + down, ...size };
-      const place = { ...anchor, box, away: true };
+      const place = { ...anchor, box, isFar: true };
       const end = leadEnd(place);
       return { ...place, cost: Math.hypot(end.x - anchor.x, end.y - anchor.y) };
     }),
@@ -173,7 +176,7 @@ function sideOf(part: number): number {
   return Math.abs(part) < 0.1 ? 0 : Math.sign(part);
 }
 
-/** The end of a leading line: the point of the label's box that is nearest to the anchor. */
+/** Returns the end of a leading line: the point of the label’s box nearest to the anchor. */
 export function leadEnd({ x, y, box }: PlacedLabel): { x: number; y: number } {
   return nearest(box, x, y);
 }
@@ -185,9 +188,9 @@ function nearest(box: Box, x: number, y: number): { x: number; y: number } {
   };
 }
 
-/** What the leading line covers. */
+/** Returns the boxes that the leading line covers. */
 function leadBoxes(label: PlacedLabel): Box[] {
-  if (!label.away) return [];
+  if (!label.isFar) return [];
   const end = leadEnd(label);
   const steps = Math.max(1, Math.ceil(Math.hypot(end.x - label.x, end.y - label.y) / 3));
   return Array.from({ length: steps + 1 }, (_, i) =>
@@ -195,7 +198,7 @@ function leadBoxes(label: PlacedLabel): Box[] {
   );
 }
 
-function crossed(box: Box, { lines = [] }: Room): number {
+function crossed(box: Box, { lines = [] }: LabelArea): number {
   return lines.filter(({ x, y }) => overlap(box, around(x, y, 1))).length;
 }
 
@@ -222,12 +225,12 @@ function inside(box: Box, bounds: Box): boolean {
 }
 
 /**
- * Positions in one direction, all together as near to the wanted ones as they can be while neighbours keep `gap`: labels at lines'
- * ends. Those that push each other stand around their common middle.
+ * Returns positions along one axis, as near to the wanted ones as possible with `gap` between neighbours.
+ * Labels that push each other are centred on their common mean.
  */
 export function spread(wanted: readonly number[], gap: number, from: number, to: number): number[] {
   const order = wanted.map((_, i) => i).sort((a, b) => wanted[a]! - wanted[b]! || a - b);
-  // Without the gaps before them, positions only have to ascend; where they do not, neighbours share their mean.
+  // Without their gaps, positions only have to ascend; where they do not, neighbours share their mean.
   const blocks: { sum: number; count: number }[] = [];
   for (const [at, i] of order.entries()) {
     let block = { sum: wanted[i]! - at * gap, count: 1 };

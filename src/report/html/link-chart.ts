@@ -21,12 +21,12 @@ import { logTicks, msTick } from './ticks.js';
 const SAMPLES = 40;
 const RADIUS_PX = 4.5;
 
-/** Time from first to last byte as the link gets faster. */
+/** Returns the chart of total time against link rate. */
 export function linkFigure(workload: WorkloadReport, links: readonly number[]): string {
   const caption =
-    'From the first page read to the last one decoded, by the model; where a line is flat, the CPU is what it waits for. ' +
-    'Circles: from that link rate on, sending raw is faster than this strategy. Dots: where the link decides what is done, as measured.';
-  const after = `<div class="narrow">${evensList(workload, rateDomain(links))}</div>`;
+    'From the first page read to the last one decoded, by the model. Where a line is flat, the CPU is the bottleneck. ' +
+    'Circles: above this link rate sending raw is faster. Dots: measurements of strategies that depend on the link.';
+  const after = `<div class="narrow">${breakEvenList(workload, rateDomain(links))}</div>`;
   return figure('Total time against link rate', caption, (size) => draw(size, workload, links), after);
 }
 
@@ -45,7 +45,7 @@ function draw(size: Size, workload: WorkloadReport, links: readonly number[]): s
         }))
       : [],
   );
-  const evens = breakEvens(workload, domain);
+  const points = breakEvens(workload, domain);
   const yDomain = timeDomain(lines);
   return drawn(size, `${workload.name}: total time against link rate`, {
     height: wide ? 460 : 400,
@@ -69,7 +69,7 @@ function draw(size: Size, workload: WorkloadReport, links: readonly number[]): s
       ),
       strategyLines(lines, looks),
       measured.map((mark) => dot([mark], { x: 'x', y: 'y', r: RADIUS_PX, fill: mark.colour })),
-      evens.map((mark) =>
+      points.map((mark) =>
         dot([mark], {
           x: 'x',
           y: 'y',
@@ -79,8 +79,8 @@ function draw(size: Size, workload: WorkloadReport, links: readonly number[]): s
           strokeWidth: 2,
         }),
       ),
-      // A narrow chart has no room: there they are a list below it.
-      wide ? labels(size, evens, RADIUS_PX + 1, lines) : null,
+      // A narrow chart has no space for labels: a list below it has them.
+      wide ? labels(size, points, RADIUS_PX + 1, lines) : null,
       endLabels(
         size,
         lines.map((line) => line.at(-1)!),
@@ -91,8 +91,8 @@ function draw(size: Size, workload: WorkloadReport, links: readonly number[]): s
 
 function rateDomain(links: readonly number[]): [number, number] {
   const [least, most] = [Math.min(...links), Math.max(...links)];
-  const room = most / least < 10 ? 10 : 2.5;
-  return [least / room, most * room];
+  const margin = most / least < 10 ? 10 : 2.5;
+  return [least / margin, most * margin];
 }
 
 function ratesOf([from, to]: readonly [number, number]): number[] {
@@ -120,8 +120,9 @@ function lineOf(
 }
 
 /**
- * Of what does the same at any link, the model's time. What follows the link was measured at some: between them its time is taken
- * to lie on the straight line (both axes logarithmic) from one to the next, outside them it does what it did at the last.
+ * Returns the total time at a link rate: by the model for fixed strategies. Adaptive ones were measured at
+ * some links: in between, the time is interpolated (both axes logarithmic); outside, the nearest measurement
+ * is used.
  */
 function timeAt({ adaptive, atLinks }: StrategyReport, rate: number, links: readonly number[]): number {
   const model = (i: number) => pipelinedTime(atLinks[i]!.measure, { bitsPerSecond: rate }).totalMs;
@@ -133,31 +134,31 @@ function timeAt({ adaptive, atLinks }: StrategyReport, rate: number, links: read
   return fromMs * (toMs / fromMs) ** (Math.log(rate / from) / Math.log(to / from));
 }
 
-/** Where a way takes as long as raw does. */
+/** Returns the break-even points with raw. */
 function breakEvens(workload: WorkloadReport, [from, to]: readonly [number, number]): Named[] {
   const raw = rawStrategy(workload);
   if (!raw) return [];
   const looks = stylesOf(workload.strategies);
-  const evens = workload.strategies.flatMap(({ name, breakEvenBitsPerSecond: rate }, i) => {
+  const points = workload.strategies.flatMap(({ name, breakEvenBitsPerSecond: rate }, i) => {
     if (rate === undefined || isRaw(name) || !(rate > from && rate < to)) return [];
     const y = pipelinedTime(raw.atLinks[0]!.measure, { bitsPerSecond: rate }).totalMs;
     return [{ text: `${shortName(name)}: ${rateText(rate)}`, x: rate, y, colour: looks[i]!.colour }];
   });
-  return evens.sort((a, b) => b.x - a.x);
+  return points.sort((a, b) => b.x - a.x);
 }
 
-function evensList(workload: WorkloadReport, domain: readonly [number, number]): string {
+function breakEvenList(workload: WorkloadReport, domain: readonly [number, number]): string {
   const ring = (colour: string) =>
     `<svg class="swatch" viewBox="0 0 14 14" aria-hidden="true"><circle cx="7" cy="7" r="5" fill="none" stroke="${colour}" stroke-width="2"/></svg>`;
   const items = breakEvens(workload, domain).map(
     ({ text, colour }) => `<li>${ring(colour)}<span>${escaped(text)}</span></li>`,
   );
   return items.length > 0
-    ? `<p class="soft">From these link rates on, raw is faster than</p><ul class="legend">${items.join('')}</ul>`
+    ? `<p class="soft">Above these link rates raw is faster than</p><ul class="legend">${items.join('')}</ul>`
     : '';
 }
 
-/** "100 M", "10 G": where the axis says bit/s. */
+/** "100 M", "10 G", for an axis labelled bit/s. */
 function shortRate(bitsPerSecond: number): string {
   return rateText(bitsPerSecond).replace('bit/s', '').trim();
 }

@@ -1,4 +1,4 @@
-// The page's tables: every number that the charts are made of.
+// The page’s tables: every number behind the charts.
 import { type PackingMeasure, type PipelinedTime, perPage } from '../../analyze/tradeoff/model.js';
 import type { StrategyReport, WorkloadReport } from '../../analyze/tradeoff/report.js';
 import { breakEvenText } from '../terminal/advice.js';
@@ -8,24 +8,25 @@ import { scrollTable } from './document.js';
 import { escaped } from './escape.js';
 
 const HEAD = [
-  'way',
+  'strategy',
   'link',
   'total time',
   '× raw',
-  'waits for',
+  'bottleneck',
   'bytes to send',
-  'left',
+  'size',
   'encode',
   'decode',
   'CPU',
-  'CPU a page',
+  'CPU/page',
 ];
-const WAITS: Readonly<Record<PipelinedTime['bottleneck'], string>> = {
-  encode: 'encoding',
-  link: 'the link',
-  decode: 'decoding',
+const BOTTLENECKS: Readonly<Record<PipelinedTime['bottleneck'], string>> = {
+  encode: 'encoder',
+  link: 'link',
+  decode: 'decoder',
 };
 
+/** Returns the table of all strategies at all links. */
 export function numbersTable(workload: WorkloadReport, links: readonly number[]): string {
   const raw = rawStrategy(workload);
   const body = workload.strategies.map((strategy) => {
@@ -49,7 +50,7 @@ function cellsOf(measure: PackingMeasure, time: PipelinedTime, rawMs: number | u
   return [
     msText(time.totalMs),
     rawMs === undefined || rawMs === 0 ? '' : (time.totalMs / rawMs).toFixed(2),
-    WAITS[time.bottleneck],
+    BOTTLENECKS[time.bottleneck],
     bytesText(measure.bytesOut),
     percentText(measure.bytesOut, measure.bytesIn),
     msText(measure.encodeMs),
@@ -59,13 +60,13 @@ function cellsOf(measure: PackingMeasure, time: PipelinedTime, rawMs: number | u
   ];
 }
 
-/** What each further microsecond buys. */
+/** Returns the table of steps along the Pareto front. */
 export function stepsTable({ name, steps }: WorkloadReport): string {
   if (steps.length === 0) return '';
   const rows = steps.map((step) => {
     const saved = Number.isFinite(step.bytesSavedPerUs)
       ? `${Number(step.bytesSavedPerUs.toPrecision(3))} bytes`
-      : 'for nothing';
+      : 'free';
     const below = Number.isFinite(step.paysBelowBitsPerSecond)
       ? rateText(step.paysBelowBitsPerSecond)
       : 'any rate';
@@ -73,10 +74,10 @@ export function stepsTable({ name, steps }: WorkloadReport): string {
     const head = `<th scope="row">${escaped(shortName(step.from))} → ${escaped(shortName(step.to))}</th>`;
     return `<tr>${head}${cells.map((cell) => `<td>${escaped(cell)}</td>`).join('')}</tr>`;
   });
-  const head = ['from → to', 'more CPU a page', 'fewer bytes a page', 'for each µs', 'pays below'];
+  const head = ['from → to', 'CPU/page', 'bytes saved/page', 'saved per µs', 'pays below'];
   return (
-    '<h3>What each further microsecond of CPU buys</h3>' +
-    '<p class="soft">Along the line of the first chart; a step pays on links slower than its last column.</p>' +
+    '<h3>Bytes saved by each further microsecond of CPU</h3>' +
+    '<p class="soft">Along the line of the first chart. A step pays on links slower than its last column.</p>' +
     scrollTable(`Steps of ${name}`, head, `<tbody>${rows.join('')}</tbody>`)
   );
 }

@@ -5,24 +5,19 @@ import { figure, type Size } from './chart.js';
 import { CODECS_BY_CLASS, codecClass } from './codec-colours.js';
 import { escaped } from './escape.js';
 
-/** The image from its first page to its last, row by row. */
+/** Returns the map of the last image, row by row. */
 export function mapFigure({ map, pages }: WorkloadReport): string {
   if (map.cells.length === 0) return '';
   const cell =
-    map.cellPages === 1 ? 'one page' : `${map.cellPages} pages, in the colour of what most of them are`;
+    map.cellPages === 1 ? 'one page' : `${map.cellPages} pages, in the colour of the most frequent codec`;
   const caption = `${map.image}, from its first page (top left) to its last, row by row. Each cell is ${cell}.`;
-  return figure(
-    'What the pages are, and how they travel',
-    caption,
-    (size) => draw(size, map),
-    legend(map, pages),
-  );
+  return figure('Pages by codec', caption, (size) => draw(size, map), legend(map, pages));
 }
 
-/** No seam shows between rows, however the page is zoomed: each lies a little over the next, which is drawn over it. */
+/** Rows overlap a little, so that no seam is visible at any zoom. */
 const OVERLAP_PX = 0.5;
 
-/** Runs of equal cells in a row are one rectangle. */
+/** Draws runs of equal cells in a row as one rectangle. */
 function draw(size: Size, map: PageMap): string {
   const columns = columnsOf(map.cells.length, size);
   const rows = Math.ceil(map.cells.length / columns);

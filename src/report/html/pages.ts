@@ -1,4 +1,4 @@
-// The pages that commands write, in one file with the charts' libraries: `dist/report-page.js`.
+// HTML pages of the commands, bundled with the chart libraries as `dist/report-page.js`.
 
 export { renderSimulationPage } from './simulation-page.js';
 export { renderPage } from './tradeoff-page.js';

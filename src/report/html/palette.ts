@@ -1,6 +1,6 @@
 import { isRaw } from '../terminal/names.js';
 
-/** How a way looks in every chart: never by its colour alone. */
+/** Style of a strategy in every chart; never by colour alone. */
 export interface StrategyStyle {
   readonly colour: string;
   readonly symbol: 'circle' | 'square' | 'diamond' | 'triangle' | 'star' | 'wye' | 'cross';
@@ -10,10 +10,10 @@ export interface StrategyStyle {
 
 const SYMBOLS = ['square', 'diamond', 'triangle', 'star', 'wye', 'cross'] as const;
 const DASHES = ['none', '6 3', '2 3', '9 3 2 3'];
-/** As many as the style sheet has colours: `--series-0`, … */
+/** Number of colours in the style sheet: `--series-0`, … */
 const COLOURS = 8;
 
-/** One look a way, in their order. */
+/** Returns the style of each strategy, in order. */
 export function stylesOf(
   strategies: readonly { readonly name: string; readonly adaptive: boolean }[],
 ): StrategyStyle[] {

@@ -8,7 +8,7 @@ import { type StrategyStyle, stylesOf } from './palette.js';
 import { bytesTick, bytesTicks, logTicks, trimmed } from './ticks.js';
 
 const RADIUS_PX = 5;
-/** A logarithmic axis has no 0, and no clock tells such times apart. */
+/** Lowest value of the logarithmic axis, below the resolution of any clock. */
 const MIN_CPU_US = 0.01;
 
 interface Point extends Named {
@@ -17,13 +17,13 @@ interface Point extends Named {
   readonly adaptive: boolean;
 }
 
-/** CPU time of a page against bytes on the wire: what lies to the left and below is better. */
+/** Returns the chart of CPU time against bytes; left and low is better. */
 export function paretoFigure(workload: WorkloadReport, links: readonly number[]): string {
   const points = pointsOf(workload, links);
   const front = points.filter(({ onFront }) => onFront).sort((a, b) => a.x - b.x);
   const caption =
-    'What a page costs in CPU time, against the bytes that are left to send: left and low is good. ' +
-    'No fixed way is below the line. What follows the link has a point for each link.';
+    'CPU time of a page against bytes on the wire: left and low is better. No fixed strategy is below the line. ' +
+    'Adaptive strategies have a point for each link.';
   return figure('CPU time against bytes', caption, (size) => draw(size, workload, points, front));
 }
 
@@ -51,7 +51,7 @@ function draw(
       ),
       lineY(front, { x: 'x', y: 'y', stroke: 'currentColor', strokeWidth: 1.5, strokeDasharray: '4 3' }),
       points.map(mark),
-      // The long ones first: they need the most room.
+      // Long labels first: they need the most space.
       labels(
         size,
         [...points].sort((a, b) => b.text.length - a.text.length),
@@ -62,7 +62,7 @@ function draw(
   });
 }
 
-/** What follows the link often does what a fixed way does: a ring, through which that is seen. */
+/** Adaptive strategies often coincide with a fixed one: a ring keeps that visible. */
 function mark(point: Point) {
   const { look, colour, adaptive } = point;
   if (adaptive) return dot([point], { x: 'x', y: 'y', r: RADIUS_PX + 2.5, stroke: colour, strokeWidth: 2 });
@@ -78,7 +78,7 @@ function pointsOf({ strategies }: WorkloadReport, links: readonly number[]): Poi
       y: measure.bytesOut,
       links: [links[link]!],
     }));
-    return (strategy.adaptive ? merged(all) : all.slice(0, 1)).map(({ x, y, links: at }) => ({
+    return (strategy.adaptive ? mergedPoints(all) : all.slice(0, 1)).map(({ x, y, links: at }) => ({
       x,
       y,
       text:
@@ -99,8 +99,8 @@ interface At {
   readonly links: readonly number[];
 }
 
-/** Where the next link changed next to nothing, one point stands for both. */
-function merged(points: readonly At[]): At[] {
+/** Merges points of links with nearly equal values. */
+function mergedPoints(points: readonly At[]): At[] {
   const kept: At[] = [];
   for (const point of points) {
     const last = kept.at(-1);
@@ -119,9 +119,9 @@ function ratesText(links: readonly number[]): string {
   return `${last.endsWith(` ${unit}`) ? number : first}–${last}`;
 }
 
-/** A logarithmic domain with room at both ends; never only one value. */
+/** Returns a logarithmic domain with a margin at both ends. */
 function padded(values: readonly number[]): [number, number] {
   const [least, most] = [Math.min(...values), Math.max(...values)];
-  const room = Math.max(1.4, (most / least) ** 0.08);
-  return [least / room, most * room];
+  const margin = Math.max(1.4, (most / least) ** 0.08);
+  return [least / margin, most * margin];
 }

@@ -7,16 +7,16 @@ import { stylesOf } from './palette.js';
 import { bytesTick, powerTicks } from './ticks.js';
 
 const RADIUS_PX = 3.5;
-/** A logarithmic axis has no 0: an image of which nothing is left still has its frame. */
+/** Lowest value of the logarithmic axis: the frame of an image without other bytes. */
 const MIN_BYTES = 64;
 
-/** Bytes of each image of a series; nothing where there is only one. */
+/** Returns the chart of bytes by image of a series; empty for a single image. */
 export function roundsFigure(workload: WorkloadReport, links: readonly number[]): string {
   if (workload.rounds.length < 2) return '';
   const follows = workload.strategies.some(({ adaptive }) => adaptive)
-    ? ` What follows the link: at ${rateText(links[0]!)}.`
+    ? ` Adaptive strategies: at ${rateText(links[0]!)}.`
     : '';
-  const caption = `What each image of the series weighs on the wire, after the ones before it have been sent.${follows}`;
+  const caption = `Bytes on the wire of each image, after the images before it.${follows}`;
   return figure('Bytes over rounds', caption, (size) => draw(size, workload));
 }
 

@@ -35,12 +35,12 @@ const HEAD = [
   'remarks',
 ];
 
-/** A simulation as one HTML page that needs nothing besides: no network, no script. The same report, the same page. */
+/** Renders a simulation report as a self-contained HTML page. The same report gives the same page. */
 export function renderSimulationPage(report: SimulationReport): string {
   const { guest, links, conditions } = report;
-  const main = `<header><h1>What does it take to move this guest?</h1>
+  const main = `<header><h1>Simulated migration</h1>
 <p>${escaped(guestText(guest))}.</p>
-<p class="soft">${escaped(conditionsText(conditions))}. The bytes are real, the time is virtual: reckoned by the costs at the end of the page.</p>
+<p class="soft">${escaped(conditionsText(conditions))}. Pages are really encoded and decoded; time is simulated from the CPU costs at the end of the page.</p>
 ${links.length > 1 ? contents(links) : ''}</header>
 ${links.map((at, i) => section(at, i, report)).join('\n')}`;
   return htmlPage({ title: `${guest.name}, pageferry simulate`, main, foot: foot(report) });
@@ -66,7 +66,7 @@ ${numbers(at)}
 </section>`;
 }
 
-/** Who is best at what, of those that keep to the downtime limit. */
+/** Returns the best technique by each measure, of those within the downtime limit. */
 function cards({ link, results }: LinkResults): string {
   const kept = ranked(results).filter(keepsLimit);
   const least = (of: (result: SimulationResult) => number) => kept.reduce((a, b) => (of(b) < of(a) ? b : a));
@@ -77,17 +77,17 @@ function cards({ link, results }: LinkResults): string {
     least(({ cpuMs }) => cpuMs),
     least(({ downtimeMs }) => downtimeMs),
   ];
-  const said: [string, SimulationResult, string][] = [
+  const best: [string, SimulationResult, string][] = [
     [
-      `first to be done at ${rateText(link.bitsPerSecond)}`,
+      `fastest at ${rateText(link.bitsPerSecond)}`,
       first,
-      `${msText(first.totalMs)}, ${msText(first.downtimeMs)} of them downtime`,
+      `${msText(first.totalMs)} with ${msText(first.downtimeMs)} of downtime`,
     ],
     ['shortest downtime', downtime, msText(downtime.downtimeMs)],
     ['least data', data, bytesText(data.bytes)],
     ['least CPU', cpu, msText(cpu.cpuMs)],
   ];
-  return said
+  return best
     .map(
       ([what, { technique }, value]) =>
         `<li><p class="at">${what}</p><p class="use">${escaped(technique)}</p><p>${value}</p></li>`,
@@ -118,17 +118,17 @@ function foot({ command, version, runtime, zstd, links, conditions, guest }: Sim
     ['command', command],
     ['guest', guestText(guest)],
     ['links', links.map(({ link }) => linkText(link)).join('; ')],
-    ['with', conditionsText(conditions)],
+    ['settings', conditionsText(conditions)],
     ['costs', costs?.name ?? ''],
     ['pageferry', version],
     ['runtime', runtime],
-    ['zstd', zstd ?? 'none at hand'],
+    ['zstd', zstd ?? 'not available'],
   ];
   return footer(facts, costs ? costsTable(costs) : '');
 }
 
 function costsTable(costs: Costs): string {
-  const us = (value: number) => `${value} µs a page of 4 KiB`;
+  const us = (value: number) => `${value} µs per page of 4 KiB`;
   const rate = (value: number) => `${Number((value / 1e3).toPrecision(4))} MB/s`;
   const each = (name: string, values: Readonly<Record<string, number>>, text: (value: number) => string) =>
     Object.entries(values).map(([key, value]) => [`${name} ${key}`, text(value)] as const);
@@ -146,7 +146,7 @@ function costsTable(costs: Costs): string {
   } = costs;
   const rows = [
     ['copy', us(copyUs)],
-    ['survey', us(scanUs)],
+    ['classify and hash', us(scanUs)],
     ['look up', us(lookupUs)],
     ['find similar', us(similarUs)],
     ['profile', us(profileUs)],
@@ -154,11 +154,11 @@ function costsTable(costs: Costs): string {
     ...each('decode', decodeUs, us),
     ...each('pack', packBytesPerMs, rate),
     ...each('unpack', unpackBytesPerMs, rate),
-    ['seal', rate(encryptBytesPerMs)],
+    ['encrypt', rate(encryptBytesPerMs)],
   ] as const;
   const body = rows.map(
     ([name, value]) => `<tr><th scope="row">${escaped(name)}</th><td>${escaped(value)}</td></tr>`,
   );
-  const table = scrollTable('Costs of work', ['work', 'what it takes'], `<tbody>${body.join('')}</tbody>`);
-  return `<details><summary>The costs of work, by which time was reckoned</summary>${table}</details>`;
+  const table = scrollTable('CPU costs', ['work', 'cost'], `<tbody>${body.join('')}</tbody>`);
+  return `<details><summary>CPU costs of the simulation</summary>${table}</details>`;
 }

@@ -1,6 +1,6 @@
-// Where axes have their ticks, and what stands there.
+// Ticks of the axes, and their labels.
 
-/** From 0 to at least `most` in steps of 1, 2 or 5 times a power of ten. */
+/** Returns ticks from 0 to at least `most`, in steps of 1, 2 or 5 times a power of ten. */
 function linearTicks(most: number, count: number): number[] {
   const rough = most > 0 ? most / count : 1;
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -10,13 +10,16 @@ function linearTicks(most: number, count: number): number[] {
   );
 }
 
-/** Bytes from 0 to at least `most`: round numbers of KiB, MiB, … */
+/** Returns ticks from 0 to at least `most`, in round numbers of KiB, MiB, … */
 export function bytesTicks(most: number, count: number): number[] {
   const unit = 1024 ** Math.max(0, Math.floor(Math.log(Math.max(1, most)) / Math.log(1024)));
   return linearTicks(most / unit, count).map((value) => value * unit);
 }
 
-/** The decades within the domain; where they are few, also 2 and 5 times each. Where they are many, every second one and so on. */
+/**
+ * Returns the decades within the domain; also 2 and 5 times each where they are few, or only every n-th where
+ * they are many.
+ */
 export function logTicks([least, most]: readonly [number, number], count: number): number[] {
   const from = Math.floor(Math.log10(least));
   const to = Math.ceil(Math.log10(most));
@@ -30,7 +33,7 @@ export function logTicks([least, most]: readonly [number, number], count: number
   return ticks.filter((tick) => tick >= least * 0.999 && tick <= most * 1.001);
 }
 
-/** Powers of two, each two to the same power apart, around all values; at least two of them. */
+/** Returns evenly spaced powers of two around all values, at least two. */
 export function powerTicks(values: readonly number[], count: number): number[] {
   const from = Math.floor(Math.log2(Math.min(...values)));
   const to = Math.max(from + 1, Math.ceil(Math.log2(Math.max(...values))));
@@ -40,7 +43,7 @@ export function powerTicks(values: readonly number[], count: number): number[] {
   return ticks;
 }
 
-/** As short as it goes: "0.5 ms", "20 s". */
+/** "0.5 ms", "20 s". */
 export function msTick(ms: number): string {
   if (ms < 1) return `${trimmed(ms * 1000)} µs`;
   return ms < 1000 ? `${trimmed(ms)} ms` : `${trimmed(ms / 1000)} s`;

@@ -10,13 +10,13 @@ import { mapFigure } from './page-map.js';
 import { paretoFigure } from './pareto-chart.js';
 import { roundsFigure } from './rounds-chart.js';
 
-/** A report as one HTML page that needs nothing besides: no network, no script. */
+/** Renders a tradeoff report as a self-contained HTML page: no network, no script. */
 export function renderPage(report: TradeoffReport): string {
   const { workloads, links, origin } = report;
   const sections = workloads.map((workload, i) => section(workload, links, i));
-  const title = 'What does packing cost, and what does it save?';
+  const title = 'Compression cost against transfer time';
   const main = `<header><h1>${title}</h1>
-<p>Overhead against transfer size of ${workloads.length === 1 ? 'one workload' : `${workloads.length} workloads`}, measured on ${escaped(origin.cpu)} with ${threadsText(origin)} packing.</p>
+<p>CPU overhead against transfer size of ${workloads.length === 1 ? 'one workload' : `${workloads.length} workloads`}, measured on ${escaped(origin.cpu)} with ${threadsText(origin)} packing.</p>
 ${workloads.length > 1 ? contents(workloads) : ''}</header>
 ${sections.join('\n')}`;
   return htmlPage({
@@ -60,15 +60,15 @@ function card(advice: Advice, bytesIn: number): string {
 function foot(origin: ReportOrigin): string {
   const facts: [string, string][] = [
     ['command', origin.command],
-    ['made', origin.at.replace('T', ' ').replace(/(:\d\d)(?:\.\d+)?Z$/, '$1 UTC')],
+    ['time', origin.at.replace('T', ' ').replace(/(:\d\d)(?:\.\d+)?Z$/, '$1 UTC')],
     ['pageferry', origin.version],
     ['runtime', origin.runtime],
-    ['zstd', origin.zstd ?? 'none at hand'],
+    ['zstd', origin.zstd ?? 'not available'],
     [
       'machine',
       `${origin.cpu}, ${origin.cores} ${origin.cores === 1 ? 'core' : 'cores'}, ${bytesText(origin.memoryBytes)}, ${origin.platform}`,
     ],
-    ['packing', threadsText(origin)],
+    ['threads', threadsText(origin)],
   ];
   return footer(facts);
 }

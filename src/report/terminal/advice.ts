@@ -1,9 +1,12 @@
-// What a report says in words; the terminal and the page say the same.
+// Sentences of a tradeoff report, shared by terminal and HTML page.
 import type { Advice, StrategyReport, WorkloadReport } from '../../analyze/tradeoff/report.js';
 import { isRaw, useText } from './names.js';
 import { bytesText, msText, rateText } from './units.js';
 
-/** "2.10 s instead of 4.29 s, 118.0 MiB instead of 512.0 MiB, 1.30 s of CPU": what sending everything as it is would take. */
+/**
+ * "2.10 s instead of 4.29 s, 118.0 MiB instead of 512.0 MiB, 1.30 s of CPU": compared with sending every byte
+ * uncompressed.
+ */
 export function costText({ totalMs, rawMs, bytesOut, cpuMs }: Advice, bytesIn: number): string {
   return `${instead(totalMs, rawMs, msText)}, ${instead(bytesOut, bytesIn, bytesText)}, ${msText(cpuMs)} of CPU`;
 }
@@ -19,11 +22,11 @@ export function adviceText(advice: Advice, bytesIn: number): string {
   return `at ${rateText(advice.linkBitsPerSecond)}: ${useText(advice.use)}; ${costText(advice, bytesIn)}`;
 }
 
-/** What the words above mean. */
+/** Definitions of the terms in the advice. */
 export const TERMS =
-  'raw: pages as they are, but none that is all zero, repeated or unchanged; "instead of": every byte of every image, as it is';
+  'raw: uncompressed pages, without zero, duplicate and unchanged ones; "instead of": every byte of every image, uncompressed';
 
-/** From which link rate on packing does not pay, and what goes on paying longest below it. */
+/** Returns the link rate above which no packing pays, and the strategy that pays longest below it. */
 export function ceilingText({ strategies }: WorkloadReport): string {
   const packing = strategies.filter(
     ({ name, breakEvenBitsPerSecond }) => breakEvenBitsPerSecond !== undefined && !isRaw(name),
@@ -31,13 +34,15 @@ export function ceilingText({ strategies }: WorkloadReport): string {
   if (packing.length === 0) return '';
   const last = packing.reduce((a, b) => (b.breakEvenBitsPerSecond! > a.breakEvenBitsPerSecond! ? b : a));
   const rate = last.breakEvenBitsPerSecond!;
-  if (rate === 0) return 'send raw at any rate: no packing makes these pages fewer bytes';
-  if (rate === Infinity) return `at any rate ${last.name} pays: it takes no longer than sending raw`;
-  const self = strategies.some(({ adaptive }) => adaptive) ? '; adaptive turns to it by itself' : '';
-  return `above ${rateText(rate)} send raw (up to there ${last.name} pays)${self}`;
+  if (rate === 0) return 'send raw at any rate: no packing shrinks these pages';
+  if (rate === Infinity) return `${last.name} pays at any rate: it is as fast as sending raw`;
+  const note = strategies.some(({ adaptive }) => adaptive) ? '; adaptive changes to raw itself' : '';
+  return `above ${rateText(rate)} send raw (below it ${last.name} pays)${note}`;
 }
 
-/** "1.86 Gbit/s", "never", "always"; nothing for what turns raw by itself. */
+/**
+ * "1.86 Gbit/s", "never pays", "always pays"; empty for raw and for strategies that change to raw themselves.
+ */
 export function breakEvenText({ name, breakEvenBitsPerSecond }: StrategyReport): string {
   if (breakEvenBitsPerSecond === undefined || isRaw(name)) return '';
   if (breakEvenBitsPerSecond === 0) return 'never pays';

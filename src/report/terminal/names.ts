@@ -4,22 +4,23 @@ const RAW = 'fixed:raw';
 
 const SHORT_LENGTH = 20;
 
-/** A way's name where room is short: `fixed:zstd:3` is `zstd:3`. */
+/** Returns a short name: `fixed:zstd:3` is `zstd:3`. */
 export function shortName(strategy: string): string {
   const name = strategy.replace(/^fixed:/, '');
   return name.length > SHORT_LENGTH ? `${name.slice(0, SHORT_LENGTH - 1)}…` : name;
 }
 
-/** Whether a way sends pages as they are. */
+/** Whether a strategy sends uncompressed pages. */
 export function isRaw(strategy: string): boolean {
   return shortName(strategy) === 'raw';
 }
 
-/** What to do, as a sentence says it. */
+/** Returns the recommendation as a phrase. */
 export function useText(strategy: string): string {
   return isRaw(strategy) ? 'send raw' : `use ${strategy}`;
 }
 
+/** Returns the raw strategy, the reference of the others. */
 export function rawStrategy(workload: WorkloadReport): StrategyReport | undefined {
   return (
     workload.strategies.find(({ name }) => name === RAW) ??

@@ -1,10 +1,10 @@
 import type { TradeoffReport } from '../../analyze/tradeoff/report.js';
 
-/** A way on a workload at a link: a row of `--json`. */
+/** A strategy on a workload at a link: one row of `tradeoff --json`. Times in ms. */
 export interface TradeoffRow {
   readonly workload: string;
   readonly strategy: string;
-  /** Bits a second. */
+  /** Link rate, in bit/s. */
   readonly link: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
@@ -14,6 +14,7 @@ export interface TradeoffRow {
   readonly cpuMs: number;
 }
 
+/** Returns the rows of `tradeoff --json`. */
 export function tradeoffRows({ links, workloads }: TradeoffReport): TradeoffRow[] {
   return workloads.flatMap((workload) =>
     workload.strategies.flatMap((strategy) =>

@@ -1,20 +1,20 @@
 import type { SimulationResult } from '../../simulate/simulate.js';
 import type { Conditions, SimulationReport } from './simulation.js';
 
-/** A row has all of its result but what only a page shows, and the link by its parts. */
+/** Fields of a result, without those only the HTML page shows; the link is given by its parts. */
 type OfResult = Omit<SimulationResult, 'link' | 'history' | 'pagesSent'>;
 type OfConditions = Pick<Conditions, 'threads' | 'storageBytesPerSecond' | 'autoConverge' | 'isReturnVisit'>;
 
-/** A technique at a link: a row of `simulate --json`. Times in ms, and virtual. */
+/** A technique at a link: one row of `simulate --json`. Times are virtual ms. */
 export interface SimulationRow extends OfResult, OfConditions {
-  /** Bits a second. */
+  /** Link rate, in bit/s. */
   readonly link: number;
   readonly rttMs: number;
-  /** For good where there is no `forMs`. */
+  /** Loss of the connection; permanent without `forMs`. */
   readonly cut?: { readonly atMs: number; readonly forMs?: number };
 }
 
-/** Everything that was asked about, with all that it depends on. */
+/** Returns the rows of `simulate --json`, with all settings that they depend on. */
 export function simulationRows({ links, conditions }: SimulationReport): SimulationRow[] {
   return links.flatMap(({ link, results }) =>
     results.map((result) => ({

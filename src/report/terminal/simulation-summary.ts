@@ -26,11 +26,11 @@ const HEAD = [
   'remarks',
 ];
 
-/** What a terminal shows: for every link a table, the soonest done first, and what follows from it. */
+/** Returns the terminal report: a table for every link, fastest technique first, and a conclusion. */
 export function simulationText(report: SimulationReport): string {
   const { guest, conditions, links } = report;
   const costs = links[0]?.results[0]?.costs.name ?? '';
-  const head = `${guestText(guest)}\n${conditionsText(conditions)}\nvirtual time by the costs of: ${costs}`;
+  const head = `${guestText(guest)}\n${conditionsText(conditions)}\nsimulated time, by the CPU costs of: ${costs}`;
   return `${[head, ...links.map(linkPart)].join('\n\n')}\n`;
 }
 

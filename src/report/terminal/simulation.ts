@@ -1,50 +1,52 @@
-// What a simulation's results say, in the terminal and on the page: order, the best, remarks, and a line of conclusion.
+// Order, best result, remarks and conclusion of a simulation, shared by terminal and HTML page.
 import type { LinkSpec } from '../../simulate/link.js';
 import type { SimulationResult } from '../../simulate/simulate.js';
 import { bytesText, msText, percentText, rateText } from './units.js';
 
-/** All that `pageferry simulate` found. */
+/** Report of `pageferry simulate`. */
 export interface SimulationReport {
   readonly command: string;
   readonly version: string;
   readonly runtime: string;
-  /** What zstd was at hand, if any. */
+  /** Name of the zstd implementation, if any. */
   readonly zstd: string | undefined;
   readonly guest: GuestFacts;
   readonly conditions: Conditions;
-  /** In the order in which they were asked about. */
+  /** In the order of the options. */
   readonly links: readonly LinkResults[];
 }
 
+/** The guest of a report. */
 export interface GuestFacts {
   readonly name: string;
   readonly pages: number;
   readonly pageBytes: number;
-  /** Pages of the real guest that each of these stands for. */
+  /** Pages of the guest that each simulated page stands for. */
   readonly scale: number;
 }
 
-/** What holds for all of a report's migrations. */
+/** Settings common to all migrations of a report. */
 export interface Conditions {
   readonly seed: number;
   readonly downtimeLimitMs: number;
-  /** Threads that pack, and as many that unpack. */
+  /** Packing threads, and as many unpacking threads. */
   readonly threads: number;
   readonly storageBytesPerSecond: number;
   readonly autoConverge: boolean;
-  /** Whether the destination kept the guest as it once was. */
+  /** Whether the destination kept the guest’s memory from an earlier visit. */
   readonly isReturnVisit: boolean;
 }
 
+/** Results at one link. */
 export interface LinkResults {
   readonly link: LinkSpec;
   readonly results: readonly SimulationResult[];
 }
 
-/** Techniques that others are measured against, where they are among them. */
+/** Technique that others are compared with, if present. */
 const REFERENCE = 'pre-copy';
 
-/** Total time, downtime, data, CPU, slowdown and rounds, as tables say them. */
+/** Total time, downtime, data, CPU, slowdown and rounds, as table cells. */
 export function figuresOf({
   totalMs,
   downtimeMs,
@@ -63,31 +65,31 @@ export function figuresOf({
   ];
 }
 
-/** Soonest done first; what failed comes last. */
+/** Returns the results by total time; failed ones last. */
 export function ranked(results: readonly SimulationResult[]): SimulationResult[] {
   return [...results].sort((a, b) => Number(b.verified) - Number(a.verified) || a.totalMs - b.totalMs);
 }
 
+/** Whether a migration succeeded within its downtime limit. */
 export function keepsLimit({ verified, downtimeMs, downtimeLimitMs }: SimulationResult): boolean {
   return verified && downtimeMs <= downtimeLimitMs;
 }
 
-/** Of those that keep to the downtime limit, the one that is done first. */
+/** Returns the fastest result within the downtime limit. */
 export function bestOf(results: readonly SimulationResult[]): SimulationResult | undefined {
   return ranked(results).find(keepsLimit);
 }
 
+/** Returns the remarks on a result, as one table cell. */
 export function remarksOf(result: SimulationResult): string {
   const { failed, limitReached, verified, faults } = result;
-  const said = [
+  const remarks = [
     failed === undefined ? '' : `failed: ${failed}`,
     limitReached ?? '',
     verified && !keepsLimit(result) ? 'over the downtime limit' : '',
-    faults > 0
-      ? `the guest waited for ${faults.toLocaleString('en')} ${faults === 1 ? 'page' : 'pages'}`
-      : '',
+    faults > 0 ? `${faults.toLocaleString('en')} page ${faults === 1 ? 'fault' : 'faults'}` : '',
   ];
-  return said.filter((words) => words !== '').join('; ');
+  return remarks.filter((remark) => remark !== '').join('; ');
 }
 
 /** "write-heavy: 256.0 MiB, 65536 pages of 4 KiB" */
@@ -95,30 +97,34 @@ export function guestText({ name, pages, pageBytes, scale }: GuestFacts): string
   const size = bytesText(pages * scale * pageBytes);
   const held = `${pages} pages of ${pageBytes / 1024} KiB`;
   const each = Number(scale.toPrecision(6));
-  return `${name}: ${size}, ${held}${each > 1 ? `, each of which stands for ${each}` : ''}`;
+  return `${name}: ${size}, ${held}${each > 1 ? `, a sample: each stands for ${each}` : ''}`;
 }
 
 /** "1 Gbit/s, round trip 0.2 ms, lost after 500 ms for 200 ms" */
 export function linkText({ bitsPerSecond, rttMs, cut }: LinkSpec): string {
   const lost = cut
-    ? `, lost after ${cut.atMs} ms ${cut.forMs === Infinity ? 'for good' : `for ${cut.forMs} ms`}`
+    ? `, lost after ${cut.atMs} ms ${cut.forMs === Infinity ? 'permanently' : `for ${cut.forMs} ms`}`
     : '';
   return `${rateText(bitsPerSecond)}, round trip ${rttMs} ms${lost}`;
 }
 
+/** Returns the settings as one line. */
 export function conditionsText(conditions: Conditions): string {
   const { seed, downtimeLimitMs, threads, storageBytesPerSecond, autoConverge, isReturnVisit } = conditions;
   return [
     `downtime limit ${downtimeLimitMs} ms`,
     `seed ${seed}`,
-    `${threads} ${threads === 1 ? 'thread' : 'threads'} at each host`,
+    `${threads} ${threads === 1 ? 'thread' : 'threads'} a host`,
     `shared storage ${Number((storageBytesPerSecond / 1e6).toPrecision(3))} MB/s`,
     ...(autoConverge ? ['auto-converge'] : []),
-    ...(isReturnVisit ? ['back at a host that kept its first snapshot'] : []),
+    ...(isReturnVisit ? ['the destination kept the first snapshot'] : []),
   ].join(', ');
 }
 
-/** Who is fastest at this downtime limit, by how much, and who exceeds it. */
+/**
+ * Returns the conclusion: the fastest technique within the downtime limit, its lead, and those over the
+ * limit.
+ */
 export function conclusionLines({ results }: LinkResults): string[] {
   if (results.length === 0) return [];
   const limit = `${results[0]!.downtimeLimitMs} ms`;
@@ -128,12 +134,12 @@ export function conclusionLines({ results }: LinkResults): string[] {
   const lines: string[] = [];
   if (best)
     lines.push(
-      `At a downtime limit of ${limit} ${best.technique} is fastest: ${timesText(best)}${gainText(best, results)}.`,
+      `Fastest within a downtime limit of ${limit}: ${best.technique}, ${timesText(best)}${gainText(best, results)}.`,
     );
   else if (over.length > 0) {
     const shortest = over.reduce((a, b) => (b.downtimeMs < a.downtimeMs ? b : a));
     lines.push(
-      `None keeps to a downtime limit of ${limit}; ${shortest.technique} comes closest: ${timesText(shortest)}.`,
+      `No technique keeps the downtime limit of ${limit}; ${shortest.technique} is closest: ${timesText(shortest)}.`,
     );
   }
   if (best && over.length > 0)
@@ -145,7 +151,7 @@ export function conclusionLines({ results }: LinkResults): string[] {
 }
 
 function timesText({ totalMs, downtimeMs }: SimulationResult): string {
-  return `${msText(totalMs)}, ${msText(downtimeMs)} of them downtime`;
+  return `${msText(totalMs)} with ${msText(downtimeMs)} of downtime`;
 }
 
 function gainText(best: SimulationResult, results: readonly SimulationResult[]): string {

@@ -4,7 +4,7 @@ import { adviceText, breakEvenText, ceilingText, factsText, TERMS } from './advi
 import { table } from './table.js';
 import { msText, rateText } from './units.js';
 
-/** What a terminal shows: the advice first, then the numbers that it comes from. */
+/** Returns the terminal report: the recommendations, then the numbers behind them. */
 export function summaryText({ origin, links, workloads }: TradeoffReport): string {
   const parts = workloads.map((workload) => workloadText(workload, links));
   const { runtime, cpu, cores, threads, zstd } = origin;
@@ -13,11 +13,8 @@ export function summaryText({ origin, links, workloads }: TradeoffReport): strin
 }
 
 function workloadText(workload: WorkloadReport, links: readonly number[]): string {
-  const said = [
-    ...workload.advice.map((advice) => adviceText(advice, workload.bytesIn)),
-    ceilingText(workload),
-  ];
-  const head = ['way', 'µs CPU a page', 'bytes left', ...links.map(rateText), 'pays below'];
+  const advice = [...workload.advice.map((one) => adviceText(one, workload.bytesIn)), ceilingText(workload)];
+  const head = ['strategy', 'CPU µs/page', 'size', ...links.map(rateText), 'pays below'];
   const rows = workload.strategies.map((strategy) => [
     strategy.name,
     rangeOf(
@@ -33,11 +30,11 @@ function workloadText(workload: WorkloadReport, links: readonly number[]): strin
     ...strategy.atLinks.map(({ time }) => msText(time.totalMs)),
     breakEvenText(strategy),
   ]);
-  const advice = said.filter((line) => line !== '').map((line) => `  ${line}`);
-  return `${workload.name}: ${factsText(workload)}\n${advice.join('\n')}\n\n${table(head, rows)}`;
+  const lines = advice.filter((line) => line !== '').map((line) => `  ${line}`);
+  return `${workload.name}: ${factsText(workload)}\n${lines.join('\n')}\n\n${table(head, rows)}`;
 }
 
-/** A number of a way, or from where to where it goes as the link changes. */
+/** Returns a number, or its range over the links. */
 function rangeOf(
   strategy: StrategyReport,
   value: (measure: PackingMeasure) => number,

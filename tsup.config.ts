@@ -10,7 +10,7 @@ const LOADER = '@assemblyscript/loader';
 /** The entries of package.json's `exports`: `pageferry/NAME` is built from `src/NAME.ts`. */
 const entries = Object.fromEntries(
   Object.keys(manifest.exports)
-    .filter((path) => !path.endsWith('.json'))
+    .filter((path) => !/\.(json|wasm)$/.test(path))
     .map((path) => (path === '.' ? 'index' : path.slice(2)))
     .map((name) => [name, `src/${name}.ts`]),
 );

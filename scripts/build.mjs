@@ -5,7 +5,7 @@
 //
 // Tests, examples and benches run the JavaScript only, and leave the declarations out.
 import { spawn } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -24,6 +24,11 @@ if (results.some(({ status }) => status === 'rejected')) process.exitCode = 1;
 
 async function buildJavaScript() {
   await run('scripts/build-kernels.mjs');
+  mkdirSync(new URL('../dist', import.meta.url), { recursive: true });
+  copyFileSync(
+    new URL('../build/kernels.wasm', import.meta.url),
+    new URL('../dist/kernels.wasm', import.meta.url),
+  );
   await run('scripts/build-worker.mjs');
   await run('scripts/build-internal.mjs');
   await run(TSUP, '--silent');

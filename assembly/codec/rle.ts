@@ -9,7 +9,7 @@
 // The encoder makes a run of every stretch of four or more equal bytes, cut after 128; all else is literal. (PackBits itself
 // starts at two or three. On guest memory runs of three are the upper bytes of small numbers: coding them saves 0.1 % of the
 // bytes and costs 40 % more tokens.)
-import { BAD_TOKEN, NO_ROOM, OVERRUN, SHORT, TRAILING, TRUNCATED } from "../status";
+import { BAD_TOKEN, OUTPUT_FULL, OVERRUN, SHORT, TRAILING, TRUNCATED } from "../status";
 
 const LONGEST: usize = 128;
 const SHORTEST_RUN: usize = 4;
@@ -47,10 +47,10 @@ export function rleEncode(src: usize, srcBytes: u32, out: usize, capacity: u32):
       turns &= turns - 1;
       if (run > literal) {
         to = putLiterals(to, limit, src + literal, run - literal);
-        if (!to) return NO_ROOM;
+        if (!to) return OUTPUT_FULL;
       }
       to = putRuns(to, limit, load<u8>(src + run), runEnd - run);
-      if (!to) return NO_ROOM;
+      if (!to) return OUTPUT_FULL;
       // Cut after 128, up to three bytes are left over; they start the next literal.
       const left = (runEnd - run) & (LONGEST - 1);
       literal = left < SHORTEST_RUN ? runEnd - left : runEnd;
@@ -64,7 +64,7 @@ export function rleEncode(src: usize, srcBytes: u32, out: usize, capacity: u32):
   }
   if (end > literal) {
     to = putLiterals(to, limit, src + literal, end - literal);
-    if (!to) return NO_ROOM;
+    if (!to) return OUTPUT_FULL;
   }
   return <i32>(to - out);
 }

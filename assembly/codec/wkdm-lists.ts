@@ -1,6 +1,6 @@
 // The two packed lists of wkdm's format (wkdm.ts): lower 10 bits three to a u32, dictionary indexes two to a byte.
 // While a page is worked on, both are lists of u32 in scratch; indexes are slots there, which are four times the index.
-import { NO_ROOM } from "../status";
+import { OUTPUT_FULL } from "../status";
 import { GATHER } from "./zero-aware";
 
 export const LOW_MASK: i32 = 0x3ff;
@@ -31,7 +31,7 @@ export function packLists(
 ): i32 {
   const lowBytes = ((((low - lows) >>> 2) + 2) / 3) << 2;
   const indexBytes = (((index - indexes) >>> 2) + 1) >>> 1;
-  if (limit - full < lowBytes + indexBytes) return NO_ROOM;
+  if (limit - full < lowBytes + indexBytes) return OUTPUT_FULL;
   v128.store(low, i32x4.splat(0));
   v128.store(index, i32x4.splat(0));
   const mask = i32x4.splat(LOW_MASK);

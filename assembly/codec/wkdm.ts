@@ -17,7 +17,7 @@
 //
 // Tags as two planes, and lists cut in equal parts, let vectors do all but the dictionary; that has no branch either.
 import { MAX_PAGE_BYTES, WKDM_MULTIPLIER, WKDM_SCRATCH_BYTES } from "../layout";
-import { BAD_TOKEN, NO_ROOM, TRAILING, TRUNCATED } from "../status";
+import { BAD_TOKEN, OUTPUT_FULL, TRAILING, TRUNCATED } from "../status";
 import { gather, LOW_MASK, packLists, unpackLists } from "./wkdm-lists";
 import { SCATTER } from "./zero-aware";
 
@@ -33,10 +33,10 @@ if (LISTS + 2 * LIST_BYTES !== WKDM_SCRATCH_BYTES)
   ERROR("WKDM_SCRATCH_BYTES in layout.ts does not fit wkdm.ts");
 
 export function wkdmEncode(src: usize, srcBytes: u32, out: usize, capacity: u32, scratch: usize): i32 {
-  if (!sizeFits(srcBytes)) return NO_ROOM;
+  if (!sizeFits(srcBytes)) return OUTPUT_FULL;
   const bytes = <usize>srcBytes;
   const tagBytes = tagSectionBytes(bytes);
-  if (<usize>capacity < tagBytes) return NO_ROOM;
+  if (<usize>capacity < tagBytes) return OUTPUT_FULL;
   const limit = out + capacity;
   const indexes = scratch + LISTS;
   const lows = indexes + LIST_BYTES;
@@ -72,7 +72,7 @@ export function wkdmEncode(src: usize, srcBytes: u32, out: usize, capacity: u32,
     if (hit) index = gather(index, lane + LANES, hit);
     if (partial) low = gather(low, from, partial); // as whole words; their upper bits go when the list is packed
     if (room < 64) {
-      if (room < to - start) return NO_ROOM;
+      if (room < to - start) return OUTPUT_FULL;
       memory.copy(full, start, to - start);
     }
     full += to - start;
@@ -149,7 +149,7 @@ function isNear(words: v128, found: v128): v128 {
 }
 
 export function wkdmDecode(src: usize, srcBytes: u32, out: usize, pageBytes: u32, scratch: usize): i32 {
-  if (!sizeFits(pageBytes)) return NO_ROOM;
+  if (!sizeFits(pageBytes)) return OUTPUT_FULL;
   const bytes = <usize>pageBytes;
   const tagBytes = tagSectionBytes(bytes);
   if (<usize>srcBytes < tagBytes) return TRUNCATED;

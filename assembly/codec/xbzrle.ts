@@ -7,7 +7,7 @@
 //
 // The unchanged bytes after the last nzrun are not coded. The encoder is exact to the byte: every unchanged byte ends a nzrun,
 // so there is one encoding of a change, and at 4 KiB it is the one that QEMU's byte-wise encoder writes.
-import { BAD_TOKEN, NO_ROOM, OVERRUN, TRAILING, TRUNCATED } from "../status";
+import { BAD_TOKEN, OUTPUT_FULL, OVERRUN, TRAILING, TRUNCATED } from "../status";
 
 /** What is looked over at once: 64 blocks of 64 bytes, a bit for each. */
 const PART: usize = 4096;
@@ -61,7 +61,7 @@ export function xbzrleEncode(base: usize, page: usize, pageBytes: u32, out: usiz
           to += 2 + nzrun;
         } else {
           to = putRuns(to, limit, zrun, run, nzrun);
-          if (!to) return NO_ROOM;
+          if (!to) return OUTPUT_FULL;
         }
         run = at + <usize>ctz(turns);
         turns &= turns - 1;

@@ -7,7 +7,7 @@
 //   words  = the words whose bit is 1, in order, as they are
 //
 // Every size follows from pageBytes and the bitmap, so the decoder checks once and then cannot run out of bounds.
-import { BAD_TOKEN, NO_ROOM, TRAILING, TRUNCATED } from "../status";
+import { BAD_TOKEN, OUTPUT_FULL, TRAILING, TRUNCATED } from "../status";
 
 /** For four words and a 4-bit mask of them: the swizzle that moves the chosen words to the front. */
 export const GATHER = memory.data<u32>([
@@ -37,7 +37,7 @@ export function zeroAwareEncode(src: usize, srcBytes: u32, out: usize, capacity:
   const words = srcBytes >>> 2;
   const bitmapBytes = (words + 7) >>> 3;
   const tailBytes = srcBytes & 3;
-  if (capacity < bitmapBytes + tailBytes) return NO_ROOM;
+  if (capacity < bitmapBytes + tailBytes) return OUTPUT_FULL;
   const limit = out + capacity;
   const wideLimit: usize = capacity < 64 ? 0 : limit - 64;
   const whole = words & ~15;
@@ -57,7 +57,7 @@ export function zeroAwareEncode(src: usize, srcBytes: u32, out: usize, capacity:
     // Every other step writes 64 bytes.
     if (to > wideLimit) {
       to = putWords(to, limit, at, mask);
-      if (!to) return NO_ROOM;
+      if (!to) return OUTPUT_FULL;
       continue;
     }
     if (mask === 0xffff) {
@@ -81,7 +81,7 @@ export function zeroAwareEncode(src: usize, srcBytes: u32, out: usize, capacity:
     store<u8>(bits, mask);
     if (words - whole > 8) store<u8>(bits, mask >>> 8, 1);
     to = putWords(to, limit, src + (whole << 2), mask);
-    if (!to) return NO_ROOM;
+    if (!to) return OUTPUT_FULL;
   }
   memory.copy(out + bitmapBytes, src + (words << 2), tailBytes);
   return <i32>(to - out);

@@ -10,7 +10,7 @@ const BUCKET_BYTES: usize = 64;
 const PAGES: usize = 16;
 const IMAGES: usize = 48;
 const BUCKET_ENTRIES: u32 = 8;
-const NO_PLACE: u64 = u64.MAX_VALUE;
+const NO_REFERENCE: u64 = u64.MAX_VALUE;
 
 /** Empties an index of bucketCount (a power of two) buckets of 64 bytes. */
 export function indexInit(index: usize, bucketCount: u32): void {
@@ -20,7 +20,7 @@ export function indexInit(index: usize, bucketCount: u32): void {
 /**
  * DedupLevel or puts down a run of pages, in order, so that a page also finds one that came before it in the run. `digests` are 16 bytes
  * a page; pages whose class (u16) is not 0 are left out. Writes 8 bytes a page to `places`: where the same fingerprint was, or
- * NO_PLACE when it was not and now stands for (image, firstPage + i). One call for many pages, because a table far larger than the
+ * NO_REFERENCE when it was not and now stands for (image, firstPage + i). One call for many pages, because a table far larger than the
  * cache is waited for: inside of a run the processor looks up the next pages meanwhile.
  */
 export function indexAddPages(
@@ -34,7 +34,7 @@ export function indexAddPages(
   places: usize,
 ): void {
   for (let i: u32 = 0; i < count; i++) {
-    let place: u64 = NO_PLACE;
+    let place: u64 = NO_REFERENCE;
     if (load<u16>(classes + (i << 1)) === 0) {
       const fingerprint = load<u64>(digests + (i << 4));
       const bucket = bucketOf(index, bucketCount, fingerprint);
@@ -46,12 +46,12 @@ export function indexAddPages(
   }
 }
 
-/** Writes the place (page u32, image u32) of the fingerprint at `digest` (its first 8 bytes) to `place`; NO_PLACE when there is none. */
+/** Writes the place (page u32, image u32) of the fingerprint at `digest` (its first 8 bytes) to `place`; NO_REFERENCE when there is none. */
 export function indexFind(index: usize, bucketCount: u32, digest: usize, place: usize): void {
   const fingerprint = load<u64>(digest);
   const bucket = bucketOf(index, bucketCount, fingerprint);
   const found = entriesWith(bucket, tagOf(fingerprint));
-  store<u64>(place, found === 0 ? NO_PLACE : placeOf(bucket, ctz(found)));
+  store<u64>(place, found === 0 ? NO_REFERENCE : placeOf(bucket, ctz(found)));
 }
 
 /** Puts (image, page) under a fingerprint: in its own entry, an empty one, or in place of the bucket's oldest. */

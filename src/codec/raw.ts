@@ -12,7 +12,7 @@ export const raw = {
   pageClass: 'raw',
   label: 'stored uncompressed',
   encode({ kernels }, page, pageBytes, out, capacity) {
-    if (pageBytes > capacity) return STATUS.NO_ROOM;
+    if (pageBytes > capacity) return STATUS.OUTPUT_FULL;
     kernels.bytes.copyWithin(out, page, page + pageBytes);
     return pageBytes;
   },

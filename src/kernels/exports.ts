@@ -1,11 +1,12 @@
 /**
- * The kernels' exports: the TypeScript twin of `assembly/index.ts`. Pointers and lengths are bytes in the kernels' memory.
- * Results that are counts of bytes are negative when they are a {@link STATUS} instead.
+ * The exports of the kernels' module, the types for `assembly/index.ts`; `docs/kernels-abi.md` describes them for hosts in any
+ * language. Addresses and lengths are in bytes of the kernels' memory. A result that is a number of bytes is a negative
+ * {@link STATUS} when the kernel fails.
  *
- * Reading: a slot has `SLOT_SLACK` readable bytes after its content. Writing: nothing is ever written at or past `out + capacity`.
+ * Reads: a kernel may read up to `SLOT_SLACK` bytes past the end of an input. Writes: never at or past `out + capacity`.
  */
 export interface KernelExports {
-  /** First address that the module's own constant tables do not use. */
+  /** Return the first address that the module's own constant tables do not use. */
   heapBase(): number;
   readonly SLOT_SLACK: { readonly value: number };
   readonly LZ4_SCRATCH_BYTES: { readonly value: number };
@@ -13,42 +14,48 @@ export interface KernelExports {
   readonly PROFILE_BYTES: { readonly value: number };
   readonly PROFILE_ESTIMATED_BYTES: { readonly value: number };
 
-  /** One u16 a page into `classes`: 0 normal, 0x100 | byte when every byte is that byte. Returns the number of normal pages. */
+  /** Write the class of each page to `classes`, u16 a page: 0x100 | byte when one byte fills it, else 0. Return the number of class 0. */
   scanPages(src: number, pageCount: number, pageBytes: number, classes: number): number;
-  /** The byte that fills `bytes` (1 … any) bytes, or -1. */
+  /** Return the byte that fills `bytes` (1 or more) bytes, or -1. */
   fillByte(src: number, bytes: number): number;
-  /** 1 when the two stretches hold the same bytes, else 0. */
+  /** Return 1 when `bytes` bytes at `a` and `b` are equal, else 0. */
   pagesEqual(a: number, b: number, bytes: number): number;
-  /** Fills the u32 fields of a profile (`assembly/layout.ts`) at `out`; `base` 0 means none. */
+  /** Write the profile of a page to `out`: u32 fields at the offsets of `assembly/layout.ts`; `base` 0: no base. */
   profilePage(page: number, base: number, pageBytes: number, out: number): void;
 
-  /** XXH3-64 with a 64-bit seed in two halves; writes 8 bytes, little-endian. */
+  /** Write the XXH3-64 digest, 8 bytes, little-endian; the seed is 64 bits in two halves. */
   hash64(src: number, bytes: number, seedLow: number, seedHigh: number, out: number): void;
-  /** XXH3-128 with a 64-bit seed in two halves; writes 16 bytes, low half first, little-endian. */
+  /** Write the XXH3-128 digest, 16 bytes, low half first, little-endian; the seed is 64 bits in two halves. */
   hash128(src: number, bytes: number, seedLow: number, seedHigh: number, out: number): void;
-  /** XXH3-128, seed 0, of every page whose class (u16, as scanPages writes it) is 0, to `out + 16 * i`; others are left alone. */
+  /** Write the XXH3-128 digest with seed 0 of each page of class 0 to `out + 16 * i`; leave the other digests unchanged. */
   hash128Pages(src: number, pageCount: number, pageBytes: number, classes: number, out: number): void;
 
+  /** Encode a page as PackBits runs; return the coded bytes or a status. */
   rleEncode(src: number, srcBytes: number, out: number, capacity: number): number;
+  /** Decode to exactly `pageBytes` bytes at `out`; return `pageBytes` or a status. */
   rleDecode(src: number, srcBytes: number, out: number, pageBytes: number): number;
+  /** Encode a page as a bitmap of its non-zero words and those words; return the coded bytes or a status. */
   zeroAwareEncode(src: number, srcBytes: number, out: number, capacity: number): number;
+  /** Decode to exactly `pageBytes` bytes at `out`; return `pageBytes` or a status. */
   zeroAwareDecode(src: number, srcBytes: number, out: number, pageBytes: number): number;
-  /** 0 when page and base are identical. */
+  /** Encode the changes of `page` against `base`; return the coded bytes, 0 when both are identical, or a status. */
   xbzrleEncode(base: number, page: number, pageBytes: number, out: number, capacity: number): number;
-  /** In place: `page` holds the base before and the new page after. On an error its content is undefined. */
+  /** Apply changes to the base at `page` in place; return `pageBytes` or a status, after which the page is undefined. */
   xbzrleDecode(src: number, srcBytes: number, page: number, pageBytes: number): number;
+  /** Encode a page with the WKdm dictionary; `scratch`: `WKDM_SCRATCH_BYTES` bytes. Return the coded bytes or a status. */
   wkdmEncode(src: number, srcBytes: number, out: number, capacity: number, scratch: number): number;
+  /** Decode to exactly `pageBytes` bytes at `out`; return `pageBytes` or a status. */
   wkdmDecode(src: number, srcBytes: number, out: number, pageBytes: number, scratch: number): number;
-  /** One LZ4 block of 1 … 65536 bytes. */
+  /** Encode one LZ4 block of 1 … 65536 bytes; `scratch`: `LZ4_SCRATCH_BYTES` bytes. Return the coded bytes or a status. */
   lz4Encode(src: number, srcBytes: number, out: number, capacity: number, scratch: number): number;
-  /** Exactly `blockBytes` bytes, or a status. */
+  /** Decode to exactly `blockBytes` bytes at `out`; return `blockBytes` or a status. */
   lz4Decode(src: number, srcBytes: number, out: number, blockBytes: number): number;
 
-  /** Empties an index of `bucketCount` (a power of two) buckets of 64 bytes, 8 entries each. */
+  /** Clear an index of `bucketCount` (a power of two) buckets of 64 bytes, 8 entries each. */
   indexInit(index: number, bucketCount: number): void;
   /**
-   * DedupLevel or puts down a run of pages, in order; those of a class other than 0 are left out. Writes a place (page u32, image u32)
-   * a page: where its fingerprint (first 8 bytes of a digest) was, or all ones when it was not and now stands for (image, firstPage + i).
+   * Look up each page of class 0 of a run by its fingerprint (the first 8 bytes of its digest), and add it as (image, firstPage + i) when
+   * it is new. Write a reference (page u32, image u32) a page to `references`: the page found, or all ones.
    */
   indexAddPages(
     index: number,
@@ -58,19 +65,19 @@ export interface KernelExports {
     count: number,
     image: number,
     firstPage: number,
-    places: number,
+    references: number,
   ): void;
-  /** Writes the place kept under the first 8 bytes at `digest` to `place`, or all ones. */
-  indexFind(index: number, bucketCount: number, digest: number, place: number): void;
-  /** Puts (image, page) under a fingerprint, in place of the oldest of its bucket when that is full. */
+  /** Write the reference stored under the first 8 bytes at `digest` to `reference`, or all ones. */
+  indexFind(index: number, bucketCount: number, digest: number, reference: number): void;
+  /** Store (image, page) under a fingerprint; a full bucket evicts its oldest image. */
   indexInsert(index: number, bucketCount: number, digest: number, image: number, page: number): void;
 
-  /** Empties a sketch table of `slotCount` (a power of two) slots of 12 bytes. */
+  /** Clear a sketch table of `slotCount` (a power of two) slots of 12 bytes. */
   sketchInit(table: number, slotCount: number): void;
-  /** Four u32 features of a page at `out`; pages that share a feature are likely similar. */
+  /** Write the sketch of a page to `out`, four u32 features; pages that share a feature are likely similar. */
   sketchPage(page: number, pageBytes: number, out: number): void;
-  /** Writes up to four distinct pairs (image u32, page u32) that share a feature to `out`; returns how many. */
+  /** Write up to four distinct references (image u32, page u32) that share a feature to `out`; return their number. */
   sketchFind(table: number, slotCount: number, features: number, out: number): number;
-  /** Puts (image, page) under each feature. */
+  /** Store (image, page) under each of the four features. */
   sketchInsert(table: number, slotCount: number, features: number, image: number, page: number): void;
 }

@@ -1,23 +1,29 @@
-/** What a kernel's negative result means; the same table stands in `assembly/status.ts`. */
+/** Statuses: the negative results of kernels. `assembly/status.ts` has the same table. */
 export const STATUS = {
-  NO_ROOM: -1,
+  /** The output takes more than the capacity given, or the codec cannot code a page of this size. */
+  OUTPUT_FULL: -1,
+  /** The input ends in the middle of a token. */
   TRUNCATED: -2,
+  /** The input would write past the end of the page. */
   OVERRUN: -3,
+  /** The input has a token that no encoder writes. */
   BAD_TOKEN: -4,
+  /** The input ends before the page is full. */
   SHORT: -5,
+  /** The page is full and input remains. */
   TRAILING: -6,
 } as const;
 
 const TEXT = new Map<number, string>([
-  [STATUS.NO_ROOM, 'does not fit the room given'],
+  [STATUS.OUTPUT_FULL, 'takes more than the output capacity'],
   [STATUS.TRUNCATED, 'ends in the middle of a token'],
   [STATUS.OVERRUN, 'would write past the end of the page'],
-  [STATUS.BAD_TOKEN, 'holds a token that no encoder writes'],
+  [STATUS.BAD_TOKEN, 'has a token that no encoder writes'],
   [STATUS.SHORT, 'ends before the page is full'],
-  [STATUS.TRAILING, 'goes on after the page is full'],
+  [STATUS.TRAILING, 'continues after the page is full'],
 ]);
 
-/** Says a status in words, for an error message. */
+/** Return a status as the end of a sentence for an error message: `page 17 ends in the middle of a token`. */
 export function statusText(status: number): string {
   return TEXT.get(status) ?? `failed with status ${status}`;
 }

@@ -147,7 +147,7 @@ export function contract(name: string, subject: Subject): void {
         for (const pageAtEnd of [true, false]) {
           const result = it.encode(page, base, bytes + 4096, offset, pageAtEnd);
           const where = `${kind}, ${bytes} bytes`;
-          expect(result.status, where).toBe(expected ? expected.length : STATUS.NO_ROOM);
+          expect(result.status, where).toBe(expected ? expected.length : STATUS.OUTPUT_FULL);
           if (expected) expect(Buffer.compare(result.bytes, expected), where).toBe(0);
         }
         if (!expected) continue;
@@ -167,7 +167,7 @@ export function contract(name: string, subject: Subject): void {
           const { status, bytes: got } = it.encode(page, base, capacity, capacity % 16);
           const fits = expected && expected.length <= capacity;
           expect(status, `${kind}, ${bytes} bytes into ${capacity}`).toBe(
-            fits ? expected.length : STATUS.NO_ROOM,
+            fits ? expected.length : STATUS.OUTPUT_FULL,
           );
           if (fits) expect(Buffer.compare(got, expected)).toBe(0);
         }
@@ -182,11 +182,11 @@ export function contract(name: string, subject: Subject): void {
       ) {
         const { status } = it.encode(page, base, capacity);
         expect(status, `${kind} into ${capacity}`).toBe(
-          expected.length <= capacity ? expected.length : STATUS.NO_ROOM,
+          expected.length <= capacity ? expected.length : STATUS.OUTPUT_FULL,
         );
       }
       for (let capacity = 0; capacity < expected.length; capacity += 61)
-        expect(it.encode(page, base, capacity).status, kind).toBe(STATUS.NO_ROOM);
+        expect(it.encode(page, base, capacity).status, kind).toBe(STATUS.OUTPUT_FULL);
     }
   });
 

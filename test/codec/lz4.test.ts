@@ -109,11 +109,11 @@ describe.each(SIZES)('a block of %i bytes', (blockBytes) => {
 
 test('no block is empty or longer than its positions can say', () => {
   for (const bytes of [0, 65537, 0xffffffff])
-    expect(kernels.run.lz4Encode(page, bytes, coded, 70000, scratch)).toBe(STATUS.NO_ROOM);
+    expect(kernels.run.lz4Encode(page, bytes, coded, 70000, scratch)).toBe(STATUS.OUTPUT_FULL);
 });
 
 test.each([1, 13, 40, 100, 300, 700])(
-  'every capacity for %i bytes: the same bytes or NO_ROOM, and nothing past it',
+  'every capacity for %i bytes: the same bytes or OUTPUT_FULL, and nothing past it',
   (blockBytes) => {
     for (const [kind, block] of pageKinds(blockBytes)) {
       const whole = encode(block);
@@ -121,7 +121,7 @@ test.each([1, 13, 40, 100, 300, 700])(
         kernels.bytes.fill(CANARY, coded, coded + bound(blockBytes) + 64);
         const result = encodeAt(block, page, coded, capacity);
         expect(result, `${kind}, capacity ${capacity}`).toBe(
-          capacity < whole.length ? STATUS.NO_ROOM : whole.length,
+          capacity < whole.length ? STATUS.OUTPUT_FULL : whole.length,
         );
         const after = kernels.bytes.subarray(coded + capacity, coded + bound(blockBytes) + 64);
         expect(after.every((byte) => byte === CANARY)).toBe(true);
@@ -146,7 +146,7 @@ test('capacities around the need of whole pages', () => {
         kernels.bytes.fill(CANARY, coded, coded + bound(blockBytes) + 64);
         const result = encodeAt(block, page, coded, capacity);
         expect(result, `${kind}, capacity ${capacity}`).toBe(
-          capacity < whole.length ? STATUS.NO_ROOM : whole.length,
+          capacity < whole.length ? STATUS.OUTPUT_FULL : whole.length,
         );
         expect(
           kernels.bytes

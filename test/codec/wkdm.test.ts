@@ -55,8 +55,8 @@ test('wkdm codes pages of whole 16 bytes only, and names what is wrong', async (
     it.decode(Uint8Array.from(data), new Uint8Array(pageBytes), pageBytes).status;
   for (const bytes of [0, 1, 4, 8, 12, 17, 4092]) {
     const page = new Uint8Array(bytes);
-    expect(it.encode(page, page, 8192).status, `${bytes} bytes`).toBe(STATUS.NO_ROOM);
-    expect(decode([0, 0, 0, 0], bytes), `${bytes} bytes`).toBe(STATUS.NO_ROOM);
+    expect(it.encode(page, page, 8192).status, `${bytes} bytes`).toBe(STATUS.OUTPUT_FULL);
+    expect(decode([0, 0, 0, 0], bytes), `${bytes} bytes`).toBe(STATUS.OUTPUT_FULL);
   }
   expect(decode([0, 0, 0])).toBe(STATUS.TRUNCATED);
   expect(decode([0x10, 0, 0, 0, 0])).toBe(STATUS.BAD_TOKEN);

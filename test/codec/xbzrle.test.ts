@@ -55,7 +55,9 @@ test('xbzrle keeps within a capacity that just fits, for nzruns of every length'
     const delta = twin.encode(page, base);
     for (const spare of [-1, 0, 1, 7, 15, 16]) {
       const { status } = it.encode(page, base, delta.length + spare);
-      expect(status, `${length} bytes, ${spare} to spare`).toBe(spare < 0 ? STATUS.NO_ROOM : delta.length);
+      expect(status, `${length} bytes, ${spare} to spare`).toBe(
+        spare < 0 ? STATUS.OUTPUT_FULL : delta.length,
+      );
     }
   }
 });

@@ -18,8 +18,10 @@ test('kernels give the right page or a status, and touch nothing else', async ()
   expect(right + refused).toBe(inputs);
   for (const codec of ['rle', 'zero-aware', 'xbzrle', 'wkdm', 'lz4', 'unpackLz4']) {
     expect(said).toContain(`${codec} ends in the middle of a token`);
-    expect(said).toContain(`${codec} goes on after the page is full`);
-    expect(said).toContain(`${codec === 'unpackLz4' ? 'lz4' : codec} encoder does not fit the room given`);
+    expect(said).toContain(`${codec} continues after the page is full`);
+    expect(said).toContain(
+      `${codec === 'unpackLz4' ? 'lz4' : codec} encoder takes more than the output capacity`,
+    );
   }
 });
 

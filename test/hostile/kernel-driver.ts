@@ -118,7 +118,7 @@ export class KernelDriver {
     const capped = this.rig.encode(subject, page, sample.base, capacity, dice);
     const right =
       capacity < whole.length
-        ? capped === STATUS.NO_ROOM
+        ? capped === STATUS.OUTPUT_FULL
         : typeof capped !== 'number' && Buffer.compare(capped, whole) === 0;
     if (!right)
       throw new Error(

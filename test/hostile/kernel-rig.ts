@@ -67,7 +67,7 @@ export class KernelRig {
     putBands(memory, out, capacity);
     const status = subject.encode(this.codec, pageAt, page.length, out, capacity, baseAt);
     this.check(out, capacity);
-    if (status > capacity || (status < 0 && status !== STATUS.NO_ROOM))
+    if (status > capacity || (status < 0 && status !== STATUS.OUTPUT_FULL))
       throw new Error(`encode returned ${status} for ${capacity}`);
     return status < 0 ? status : memory.slice(out, out + status);
   }

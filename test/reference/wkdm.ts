@@ -58,7 +58,7 @@ export function encode(page: Uint8Array): Uint8Array | null {
 
 /** The page, or a status. */
 export function decode(data: Uint8Array, pageBytes: number): Uint8Array | number {
-  if (!fits(pageBytes)) return STATUS.NO_ROOM;
+  if (!fits(pageBytes)) return STATUS.OUTPUT_FULL;
   const words = pageBytes / 4;
   const tagBytes = Math.ceil(words / 16) * 4;
   if (data.length < tagBytes) return STATUS.TRUNCATED;

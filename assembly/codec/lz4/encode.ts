@@ -1,6 +1,6 @@
 // The LZ4 encoder: greedy, one hash table of u16 positions, with every decision also taken by test/reference/lz4.ts.
 import { LZ4_SCRATCH_BYTES } from "../../layout";
-import { NO_ROOM } from "../../status";
+import { OUTPUT_FULL } from "../../status";
 
 const MAX_BLOCK_BYTES: u32 = 65536;
 const MAX_CODED_BYTES: u32 = MAX_BLOCK_BYTES + MAX_BLOCK_BYTES / 255 + 16;
@@ -22,7 +22,7 @@ const FAST_SEQUENCE_BYTES: u32 = 8192;
 
 /** Encodes 1 … 65536 bytes; the table at `scratch` is cleared first, so equal input always gives equal bytes. */
 export function lz4Encode(src: usize, srcBytes: u32, out: usize, capacity: u32, scratch: usize): i32 {
-  if (srcBytes - 1 >= MAX_BLOCK_BYTES) return NO_ROOM;
+  if (srcBytes - 1 >= MAX_BLOCK_BYTES) return OUTPUT_FULL;
   let op = out;
   // Any larger capacity is as good as this one, and with it the differences below are true i32.
   const opEnd = out + min(capacity, MAX_CODED_BYTES);
@@ -81,7 +81,7 @@ export function lz4Encode(src: usize, srcBytes: u32, out: usize, capacity: u32, 
       const matchBytes = <u32>(end - ip);
       if (<i32>literals > <i32>(opFar - op) || <u32>(end - anchor) > FAST_SEQUENCE_BYTES) {
         op = putExact(op, opEnd, anchor, literals, offset, matchBytes);
-        if (op === 0) return NO_ROOM;
+        if (op === 0) return OUTPUT_FULL;
       } else {
         op = putFast(op, anchor, literals, offset, matchBytes);
       }
@@ -93,7 +93,7 @@ export function lz4Encode(src: usize, srcBytes: u32, out: usize, capacity: u32, 
     }
   }
   op = putExact(op, opEnd, anchor, <u32>(src + srcBytes - anchor), 0, 0);
-  return op === 0 ? NO_ROOM : <i32>(op - out);
+  return op === 0 ? OUTPUT_FULL : <i32>(op - out);
 }
 
 /** Address of the u16 table entry for the first five bytes of a word. */

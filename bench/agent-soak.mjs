@@ -26,7 +26,7 @@ const CUT_EVERY = 3;
 const MAX_CUT_BYTES = 6e6;
 const LIMIT_MS = 60_000;
 /** Logged by an agent once it listens. */
-const READY = /waits for|listen/;
+const READY = /warm-up (finished|failed)/;
 const SETTLE_MS = 5000;
 
 export async function run(argv) {

@@ -31,7 +31,7 @@ const DOWNTIME_LIMIT_MS = 300;
 const PORTS = { qemu: 7790, agent: 7788 };
 const WARM_COUNT = 30;
 /** Logged by an agent once it listens. */
-const READY = /waits for|listen/;
+const READY = /warm-up (finished|failed)/;
 
 /** Workloads: program, operations per second, share of guest memory that it uses. */
 const GUESTS = {

@@ -1,4 +1,3 @@
-import type { LegacyCommand } from './agent-legacy.js';
 import type { Command, CommandGroup } from './command.js';
 
 /** All commands in the order of `pageferry --help`. Each is loaded when it is called, so that a call loads no other command. */
@@ -10,5 +9,5 @@ export const COMMANDS = {
   capture: async () => (await import('./commands/capture.js')).command,
   tradeoff: async () => (await import('./commands/tradeoff.js')).command,
   simulate: async () => (await import('./commands/simulate.js')).command,
-  agent: async () => (await import('./agent-legacy.js')).command,
-} as const satisfies Readonly<Record<string, () => Promise<Command | CommandGroup | LegacyCommand>>>;
+  agent: async () => (await import('./commands/agent.js')).command,
+} as const satisfies Readonly<Record<string, () => Promise<Command | CommandGroup>>>;

@@ -1,6 +1,5 @@
 import { PageferryError } from '../page/error.js';
 import { VERSION } from '../version.js';
-import type { LegacyCommand } from './agent-legacy.js';
 import { type Command, type CommandGroup, isGroup } from './command.js';
 import { COMMANDS } from './commands.js';
 import { commandHelp, groupHelp, programHelp } from './help.js';
@@ -25,8 +24,7 @@ async function run([name, ...argv]: readonly string[], handler: SignalHandler): 
   if (name === '--help' || name === '-h' || (name === 'help' && argv.length === 0)) return printProgramHelp();
   if (name === 'help') return run([...argv, '--help'], handler);
   if (!Object.hasOwn(COMMANDS, name)) throw new CommandUsageError('pageferry', `${name}: unknown command`);
-  const command: Command | CommandGroup | LegacyCommand = await COMMANDS[name as keyof typeof COMMANDS]();
-  if ('legacy' in command) return command.legacy(argv);
+  const command: Command | CommandGroup = await COMMANDS[name as keyof typeof COMMANDS]();
   if (!isGroup(command)) return runCommand(name, command, argv, handler);
   const [second, ...rest] = argv;
   const subcommand = command.subcommands.find((one) => one.name === second);

@@ -6,7 +6,7 @@ import { digestText } from '../../dedup/image-digest.js';
 import { PageferryError } from '../../page/error.js';
 import { SerialQueue, withTimeout } from '../../page/sync.js';
 import { BusyFraction } from '../../strategy/busy-fraction.js';
-import { mustBeSameBase } from '../base-image-check.js';
+import { checkSameBase } from '../base-image-check.js';
 import { MAIN } from '../flow/channel-sender.js';
 import { MigrationLifetime } from '../lifetime.js';
 import { acceptBytes, readMigrate } from '../messages.js';
@@ -83,7 +83,7 @@ export class DestinationSession {
     const { channel, options } = this;
     const { sessionId, cacheBytes, base } = readMigrate(await channel.expect(FRAME.MIGRATE));
     checkSessionId(channel, sessionId, channel.session!.ownId);
-    mustBeSameBase(base, options.base?.digest);
+    checkSameBase(base, options.base?.digest);
     const agreedBytes = Math.min(cacheBytes, options.cacheBytes);
     const main = await this.open(MAIN);
     const stream = await DestinationStream.open({

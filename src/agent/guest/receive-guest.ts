@@ -7,7 +7,7 @@ import { createPageReceiver } from '../../engine/live/create-page-receiver.js';
 import type { GuestMemory, PageReceiver } from '../../engine/live/page-receiver.js';
 import { PageferryError } from '../../page/error.js';
 import { DIGEST_BYTES } from '../../stream/format.js';
-import { type BaseImage, mustBeSameBase } from '../base-image-check.js';
+import { type BaseImage, checkSameBase } from '../base-image-check.js';
 
 /** Where a guest goes. Exactly one of `commit` and `abort` ends what an announced guest began. */
 export interface GuestDestination {
@@ -93,7 +93,7 @@ function announced(
   const bytes = guest.pages * guest.pageBytes;
   if (bytes > maxBytes)
     throw new PageferryError('limit', `guest "${guest.name}": ${bytes} bytes, this side takes ${maxBytes}`);
-  mustBeSameBase(guest.base, base?.digest);
+  checkSameBase(guest.base, base?.digest);
   return guest;
 }
 

@@ -14,7 +14,7 @@ export function parseAddress(text: string): Address {
   const match = /^(?:tcp:)?(?:\[([0-9a-f:.]+)\]|([^:[\]]*)):(\d{1,5})$/i.exec(text);
   const port = Number(match?.[3]);
   if (!match || port > 65535)
-    throw new PageferryError('bad-argument', `"${text}": expected unix:PATH or HOST:PORT`);
+    throw new PageferryError('bad-argument', `expected unix:PATH or HOST:PORT, got "${text}"`);
   return { host: match[1] ?? (match[2] || '127.0.0.1'), port };
 }
 
@@ -23,7 +23,7 @@ function checkedPath(path: string): Address {
   if (bytes <= MAX_PATH_BYTES) return { path };
   throw new PageferryError(
     'bad-argument',
-    `unix:${path}: a path of ${bytes} bytes, a UNIX socket's path has at most ${MAX_PATH_BYTES}; use a shorter one`,
+    `a UNIX socket's path has at most ${MAX_PATH_BYTES} bytes, this one has ${bytes}; use a shorter one`,
   );
 }
 

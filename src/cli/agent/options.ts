@@ -1,0 +1,54 @@
+// Options that both agents take.
+import { type Address, parseAddress } from '../../channel/transports/address.js';
+import type { Values } from '../option-table.js';
+import { UsageError } from '../usage-error.js';
+import { byteCount, fileName, fromRegistry, wholeNumber } from '../values.js';
+
+/** A UNIX socket or a TCP address. */
+export function address(text: string): Address {
+  return fromRegistry(() => parseAddress(text));
+}
+
+/** A TCP address. */
+export function tcpAddress(text: string): Extract<Address, { port: number }> {
+  const parsed = address(text);
+  if ('port' in parsed) return parsed;
+  throw new UsageError('expected HOST:PORT');
+}
+
+export const COMMON_OPTIONS = {
+  'tls-cert': { value: 'FILE', help: "this host's certificate, PEM", parse: fileName },
+  'tls-key': { value: 'FILE', help: "this host's private key, PEM", parse: fileName },
+  'tls-ca': { value: 'FILE', help: "authorities that sign the peer's certificate, PEM", parse: fileName },
+  insecure: { help: 'plain TCP without authentication, in place of the TLS options' },
+  base: { value: 'FILE', help: 'raw memory image that both hosts have', parse: fileName },
+  'memory-limit': {
+    value: 'SIZE',
+    help: 'memory for pages that were sent; the smaller limit of both agents is used',
+    parse: byteCount('2G'),
+    default: '512M',
+  },
+  'max-guest-memory': {
+    value: 'SIZE',
+    help: 'largest guest to migrate',
+    parse: byteCount('8T', '4K'),
+    defaultText: "the host's memory",
+  },
+  stall: {
+    value: 'SECONDS',
+    help: 'end a migration after this time without a byte from the peer, or read by it',
+    parse: wholeNumber(1, 3600),
+    default: '30',
+  },
+  metrics: { value: 'ADDRESS', help: 'serve Prometheus metrics at http://HOST:PORT/metrics', parse: address },
+  once: { help: 'exit after one migration, with its result as exit status' },
+  json: { help: 'log as JSON lines' },
+} as const;
+
+/** Parsed values of the options that both agents take. */
+export type CommonValues = Values<typeof COMMON_OPTIONS>;
+
+export const AGENT_DETAILS = [
+  'ADDRESS is unix:PATH, tcp:HOST:PORT or HOST:PORT. The log is printed on standard error.',
+  'The agent runs until SIGINT or SIGTERM, or with --once until a migration ended.',
+];

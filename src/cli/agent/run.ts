@@ -1,0 +1,90 @@
+import { totalmem } from 'node:os';
+import { setFlagsFromString } from 'node:v8';
+import { asError } from '../../agent/as-error.js';
+import { type BaseImageFile, openBase } from '../../agent/base-image.js';
+import type { Log } from '../../agent/log.js';
+import { AgentMetrics } from '../../agent/metrics.js';
+import { warmUp } from '../../agent/warm-up/warm-up.js';
+import type { PageferryError } from '../../page/error.js';
+import type { CommonValues } from './options.js';
+import { serveMetrics } from './outputs.js';
+
+/** Time for an agent to tell its peer that it stops. */
+export const STOP_MS = 5000;
+
+/** The options that the source and the destination agent share. */
+export interface CommonAgentOptions {
+  readonly base: BaseImageFile | undefined;
+  readonly cacheBytes: number;
+  readonly maxGuestBytes: number;
+  readonly log: Log;
+  readonly meters: AgentMetrics;
+  readonly onBegin: () => void;
+  readonly onEnd: (error: PageferryError | undefined) => void;
+}
+
+interface AgentRun {
+  readonly role: 'source' | 'destination';
+  readonly values: CommonValues;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  /** Listen, and return the running agent. */
+  readonly start: (options: CommonAgentOptions) => Promise<{ close(): Promise<void> }>;
+}
+
+/** Run an agent until `signal` aborts, or with --once until a migration ended. @throws that migration's failure; what starting failed with */
+export async function runAgent({ role, values, log, signal, start }: AgentRun): Promise<void> {
+  const meters = new AgentMetrics();
+  const end = endOf(values.once, signal);
+  const migrating = new AbortController();
+  const base = values.base === undefined ? undefined : await openBase(values.base, signal);
+  let stopMetrics: (() => void) | undefined;
+  try {
+    if (values.metrics) stopMetrics = await serveMetrics(values.metrics, role, meters, log);
+    // Nearly all of an agent's memory is outside V8's heap: marking the small heap again and again took a quarter of the time.
+    setFlagsFromString('--no-incremental-marking');
+    const agent = await start({
+      ...{ base, log, meters },
+      cacheBytes: values['memory-limit'],
+      maxGuestBytes: values['max-guest-memory'] ?? totalmem(),
+      onBegin: () => migrating.abort(new Error('a migration began')),
+      onEnd: end.onMigrationEnd,
+    });
+    const warming = runWarmUp(log, AbortSignal.any([signal, migrating.signal]));
+    try {
+      await end.reached;
+    } finally {
+      await Promise.all([agent.close(), warming]);
+    }
+  } finally {
+    stopMetrics?.();
+    base?.close();
+  }
+}
+
+/** Resolves at the abort, or with --once when a migration ended; rejects with that migration's failure. */
+function endOf(once: boolean, signal: AbortSignal) {
+  let onMigrationEnd: (error: PageferryError | undefined) => void = () => {};
+  const reached = new Promise<void>((resolve, reject) => {
+    if (once) onMigrationEnd = (error) => (error ? reject(error) : resolve());
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  // It may be reached before it is awaited.
+  reached.catch(() => {});
+  return { reached, onMigrationEnd };
+}
+
+/** Warm up while the agent listens already. A migration that begins meanwhile does that better. */
+async function runWarmUp(log: Log, signal: AbortSignal): Promise<void> {
+  const startedMs = performance.now();
+  try {
+    await warmUp(signal);
+    const ms = Math.round(performance.now() - startedMs);
+    log({ level: 'info', migration: 0, message: `warm-up finished in ${ms} ms` });
+  } catch (cause) {
+    if (signal.aborted) return;
+    const message = `warm-up failed, the first migration is slower: ${asError(cause).message}`;
+    log({ level: 'warn', migration: 0, message });
+  }
+}

@@ -1,0 +1,37 @@
+import fs from 'node:fs';
+import type { Log } from '../../agent/log.js';
+import type { ChannelOptions } from '../../channel/security.js';
+import { PageferryError } from '../../page/error.js';
+import { UsageError } from '../usage-error.js';
+import type { CommonValues } from './options.js';
+
+type PemOption = 'tls-cert' | 'tls-key' | 'tls-ca';
+
+/** Return the channel's options, with the TLS files read. @throws UsageError where one is missing; PageferryError `io` */
+export function channelOptions(values: CommonValues, log: Log): ChannelOptions {
+  const stallMs = 1000 * values.stall;
+  if (values.insecure) {
+    const given = (['tls-cert', 'tls-key', 'tls-ca'] as const).find((name) => values[name] !== undefined);
+    if (given) throw new UsageError(`--${given}: cannot be combined with --insecure`);
+    return { stallMs, insecure: true, onWarning: (message) => log({ level: 'warn', migration: 0, message }) };
+  }
+  const credentials = {
+    certificate: pem(values, 'tls-cert'),
+    key: pem(values, 'tls-key'),
+    authorities: pem(values, 'tls-ca'),
+  };
+  return { stallMs, credentials };
+}
+
+function pem(values: CommonValues, name: PemOption): string {
+  const path = values[name];
+  if (path === undefined)
+    throw new UsageError(
+      `--${name} FILE is required: write --tls-cert, --tls-key and --tls-ca, or --insecure`,
+    );
+  try {
+    return fs.readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new PageferryError('io', `--${name} ${path}: ${(cause as Error).message}`, { cause });
+  }
+}

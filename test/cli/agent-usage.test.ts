@@ -1,0 +1,103 @@
+// Options of the agents are checked before anything is opened; help comes from the same table.
+import { afterEach, describe, expect, test } from 'vitest';
+import { killAgents, startPair } from './agent-process.js';
+import { cli, fails, folders } from './cli.js';
+
+const newFolder = folders();
+afterEach(killAgents);
+
+const SOURCE = ['source', '--listen', 'unix:/x', '--peer', 'x:1'];
+const DESTINATION = ['destination', '--listen', '127.0.0.1:0', '--connect', 'unix:/x'];
+const LONG_PATH = `unix:/tmp/${'x'.repeat(103)}`;
+
+test.each<[string[], RegExp]>([
+  [[], /agent: a subcommand is required; write pageferry agent source or pageferry agent destination/],
+  [['sideways'], /sideways: unknown subcommand/],
+  [['source', 'extra'], /unexpected operand|is required/],
+  [['source', '--peer', 'x:1', '--insecure'], /--listen ADDRESS is required/],
+  [['source', '--listen', 'unix:/x', '--insecure'], /--peer HOST:PORT is required/],
+  [
+    ['source', '--listen', 'unix:/x', '--peer', 'unix:/y', '--insecure'],
+    /--peer unix:\/y: expected HOST:PORT/,
+  ],
+  [
+    ['source', '--listen', 'nowhere', '--peer', 'x:1', '--insecure'],
+    /--listen nowhere: expected unix:PATH or HOST:PORT/,
+  ],
+  [SOURCE, /--tls-cert FILE is required/],
+  [[...SOURCE, '--insecure', '--tls-key', 'x'], /--tls-key: cannot be combined with --insecure/],
+  [[...SOURCE, '--insecure', '--threads', '0'], /--threads 0: /],
+  [[...SOURCE, '--insecure', '--memory-limit', 'nonsense'], /--memory-limit nonsense: not a size/],
+  [[...SOURCE, '--insecure', '--memory-limit', '8G'], /--memory-limit 8G: too large; at most 2G/],
+  [[...SOURCE, '--insecure', '--max-guest-memory', 'all'], /--max-guest-memory all: not a size/],
+  [[...SOURCE, '--insecure', '--stall', '0'], /--stall 0: /],
+  [[...SOURCE, '--insecure', '--strategy', 'magic'], /--strategy magic: /],
+  [[...SOURCE, '--nonsense'], /nonsense: unknown option/],
+  [[...SOURCE, '--connect', 'unix:/y'], /--connect: unknown option/],
+  [['destination', '--connect', 'unix:/x', '--insecure'], /--listen HOST:PORT is required/],
+  [['destination', '--listen', '127.0.0.1:0', '--insecure'], /--connect ADDRESS is required/],
+  [[...DESTINATION, '--stats', '-', '--insecure'], /--stats: unknown option/],
+  [DESTINATION, /--allow-initiator NAME is required/],
+  [[...DESTINATION, '--insecure', '--memory-limit', 'nonsense'], /--memory-limit nonsense: not a size/],
+])('%j', async (args, message) => {
+  await fails(2, ['agent', ...args], message);
+});
+
+describe("paths beyond a UNIX socket's 107 bytes are refused", () => {
+  const message = /a UNIX socket's path has at most 10[37] bytes, this one has 108/;
+  test.each<[string, string[]]>([
+    ['--listen', ['source', '--listen', LONG_PATH, '--peer', 'x:1', '--insecure']],
+    ['--connect', ['destination', '--listen', '127.0.0.1:0', '--connect', LONG_PATH, '--insecure']],
+    ['--metrics', [...SOURCE, '--insecure', '--metrics', LONG_PATH]],
+    [
+      '--listen, of two-byte characters',
+      ['source', '--listen', `unix:/tmp/a${'é'.repeat(51)}`, '--peer', 'x:1', '--insecure'],
+    ],
+  ])('%s', async (_, args) => {
+    await fails(2, ['agent', ...args], message);
+  });
+});
+
+test.each<[string[], RegExp]>([
+  [[...SOURCE, '--tls-cert', '/none'], /--tls-cert \/none: ENOENT/],
+  [[...DESTINATION, '--insecure', '--base', '/none'], /\/none/],
+  [[...SOURCE, '--insecure', '--stats', '/none/stats'], /--stats \/none\/stats: ENOENT/],
+])('%j: the error is the last line, and the program ends', async (args, message) => {
+  const run = await cli(['agent', ...args]);
+  expect(run.stderr.split('\n').at(-2)).toMatch(message);
+  expect(run.code).toBe(1);
+});
+
+test.each(['metrics', 'listen'])(
+  'an error after the metrics server listens does not keep the program: %s',
+  async (name) => {
+    const folder = newFolder();
+    const { port } = await startPair(folder);
+    const listen = ['destination', '--connect', 'unix:/x', '--insecure', '--listen'];
+    const args =
+      name === 'metrics'
+        ? [...listen, '127.0.0.1:0', '--metrics', `127.0.0.1:${port}`]
+        : [...listen, `127.0.0.1:${port}`, '--metrics', '127.0.0.1:0'];
+    const run = await cli(['agent', ...args]);
+    expect([run.code, run.stderr]).toEqual([1, expect.stringMatching(/pageferry: .*EADDRINUSE.*\n$/)]);
+  },
+);
+
+test('a socket on which another agent listens is not replaced', async () => {
+  const folder = newFolder();
+  await startPair(folder);
+  const args = ['source', '--listen', `unix:${folder}/out`, '--peer', '127.0.0.1:1', '--insecure'];
+  const run = await cli(['agent', ...args]);
+  expect([run.code, run.stderr]).toEqual([1, expect.stringMatching(/another process listens there\n$/)]);
+});
+
+test.each(['source', 'destination'])('agent %s --help lists its options and their defaults', async (role) => {
+  const { code, stdout } = await cli(['agent', role, '--help']);
+  const text = stdout.toString();
+  expect(code).toBe(0);
+  expect(text.replace(/\s+/g, ' ')).toContain(
+    "--max-guest-memory SIZE largest guest to migrate (default: the host's memory)",
+  );
+  expect(text.includes('--stats')).toBe(role === 'source');
+  expect(text.includes('--allow-initiator')).toBe(role === 'destination');
+});

@@ -91,7 +91,9 @@ function partOf(
   };
 }
 
-/** Zero bytes at `position` that are in no file: a multiple of SKIP_BYTES, or all up to the end of the image. */
+/**
+ * Zero bytes at `position` that are in no file: a multiple of SKIP_BYTES, or all up to the end of the image.
+ */
 function zeroBytesAt(
   extents: readonly Extent[],
   position: number,

@@ -4,20 +4,26 @@ import type { FileSource, ImageFile, ImageFormat } from './image-file.js';
 import { qemuMigration } from './qemu-migration/qemu-migration.js';
 import { openSeekable, openSequential, raw } from './raw.js';
 
-/** All formats of image files, in the order in which `openImage` tries them. Every file is raw, so that comes last. */
+/**
+ * All formats of image files, in the order in which `openImage` tries them. Every file is raw, so that comes
+ * last.
+ */
 export const IMAGE_FORMATS: readonly ImageFormat[] = [elfCore, qemuMigration, raw];
 
 /** Options of `openImage`. */
 export interface OpenImageOptions {
-  /** Name of the format (default: detected by the file's content). "raw" reads any file as the bytes that it has. */
+  /**
+   * Name of the format (default: detected by the file's content). "raw" reads any file as the bytes that it
+   * has.
+   */
   readonly format?: string;
 }
 
 /**
- * Open an image file in the format that its content has. A pipe, a terminal or "-" (standard input) can only be read in order and is
- * always raw.
- * @throws PageferryError `io`; `bad-image`, `unsupported` or `limit` if the file cannot be read in its format; `bad-argument` for an
- * unknown format
+ * Open an image file in the format that its content has. A pipe, a terminal or "-" (standard input) can only
+ * be read in order and is always raw.
+ * @throws PageferryError `io`; `bad-image`, `unsupported` or `limit` if the file cannot be read in its
+ * format; `bad-argument` for an unknown format
  */
 export function openImage(path: string, options: OpenImageOptions = {}): FileSource {
   const forced = options.format === undefined ? undefined : formatByName(options.format);
@@ -39,7 +45,7 @@ export function openImage(path: string, options: OpenImageOptions = {}): FileSou
   }
 }
 
-/** Open a file whose format was detected; a refusal names the way to read it all the same. */
+/** Open a file whose format was detected; a refusal states how to read it as raw bytes. */
 function openDetected(format: ImageFormat, file: ImageFile): FileSource {
   try {
     return format.open(file);

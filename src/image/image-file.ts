@@ -4,7 +4,10 @@ import type { PageSource } from '../page/source.js';
 import { asIoError, ioError } from './fs/errno.js';
 import { openReadHandle, type ReadHandle } from './fs/read-handle.js';
 
-/** Bytes at the start of a file that `ImageFormat.detect` can look at: magic numbers and the headers after them. */
+/**
+ * Bytes at the start of a file that `ImageFormat.detect` can look at: magic numbers and the headers after
+ * them.
+ */
 const FIRST_BYTES = 4096;
 
 /** An image in a file. */
@@ -31,13 +34,14 @@ export interface ImageFormat {
   /** What it is, for help texts: a noun phrase. */
   readonly summary: string;
   /**
-   * Whether a file has this format: by `firstBytes` if possible, else by reads through `handle`. A variant that cannot be read is
-   * detected too: `open` then reports what is not supported.
+   * Whether a file has this format: by `firstBytes` if possible, else by reads through `handle`. A variant
+   * that cannot be read is detected too: `open` then reports what is not supported.
    */
   detect(file: ImageFile): boolean;
   /**
    * Open the image. If it throws, the caller closes the file.
-   * @throws PageferryError `bad-image` for a damaged file, `unsupported` for a variant that cannot be read, `limit`, `io`
+   * @throws PageferryError `bad-image` for a damaged file, `unsupported` for a variant that cannot be read,
+   * `limit`, `io`
    */
   open(file: ImageFile): FileSource;
 }
@@ -56,8 +60,8 @@ export function statInput(path: string): fs.Stats {
 }
 
 /**
- * Open a regular file or block device. Returns undefined for a file whose stated size is 0 but that has content, as those of /proc
- * do: it can only be read in order.
+ * Open a regular file or block device. Returns undefined for a file whose stated size is 0 but that has
+ * content, as those of /proc do: it can only be read in order.
  * @throws PageferryError `io`
  */
 export function openImageFile(path: string): ImageFile | undefined {
@@ -100,7 +104,10 @@ export function openAs<T>(path: string, open: (file: ImageFile) => T): T {
   }
 }
 
-/** The size of a block device, by a search of some 50 reads of one byte: its stat has no size and Node has no seek. */
+/**
+ * The size of a block device, by a search of some 50 reads of one byte: its stat has no size and Node has no
+ * seek.
+ */
 function deviceBytes(handle: ReadHandle): number {
   const byte = new Uint8Array(1);
   const has = (position: number) => handle.readSync(byte, position) === 1;

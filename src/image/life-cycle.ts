@@ -3,7 +3,10 @@ import { PageferryError } from '../page/error.js';
 /** How a source, sink or writer ended. */
 type End = 'close' | 'finish' | 'commit' | 'abort';
 
-/** Life cycle of a source, sink or writer: it works until it fails, with the first cause of all later errors, or is ended. */
+/**
+ * Life cycle of a source, sink or writer: it works until it fails, with the first cause of all later errors,
+ * or is ended.
+ */
 export class LifeCycle {
   private failure: { readonly cause: unknown } | undefined;
   private end: End | undefined;

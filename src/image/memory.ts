@@ -79,7 +79,9 @@ export function bytesSink(): BytesSink {
   };
 }
 
-/** Create a sink that stores nothing and cannot be read back: for checks that read the stream's index instead. */
+/**
+ * Create a sink that stores nothing and cannot be read back: for checks that read the stream's index instead.
+ */
 export function discardSink(): PageSink {
   return {
     write() {},

@@ -7,10 +7,13 @@ import { createReadHandle, type ReadHandle } from './fs/read-handle.js';
 import { type FileSource, type ImageFile, type ImageFormat, openImageFile, statInput } from './image-file.js';
 import { LifeCycle } from './life-cycle.js';
 
-/** Raw guest memory: the file's bytes are the image's bytes, and holes read as zeros. Every file is of this format. */
+/**
+ * Raw guest memory: the file's bytes are the image's bytes, and holes read as zeros. Every file is of this
+ * format.
+ */
 export const raw: ImageFormat = {
   name: 'raw',
-  summary: 'memory as it is, byte by byte',
+  summary: 'plain memory, byte by byte',
   detect: () => true,
   open: openRaw,
 };
@@ -20,9 +23,10 @@ function openRaw({ bytes, handle }: ImageFile): FileSource {
 }
 
 /**
- * Open a path as raw bytes. A regular file or block device has the size that it had when it was opened, and can be read at any
- * position. A pipe, a terminal, a file of /proc or "-" (standard input) is read in order and has no `bytes`; a named pipe is opened
- * by the first read, which waits for its writer without blocking the event loop.
+ * Open a path as raw bytes. A regular file or block device has the size that it had when it was opened, and
+ * can be read at any position. A pipe, a terminal, a file of /proc or "-" (standard input) is read in order
+ * and has no `bytes`; a named pipe is opened by the first read, which waits for its writer without blocking
+ * the event loop.
  * @throws PageferryError `io` if it cannot be opened
  */
 export function openFileSource(path: string): FileSource {

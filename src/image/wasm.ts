@@ -7,8 +7,9 @@ export interface WasmMemoryOptions {
 }
 
 /**
- * Create a source of a WebAssembly memory with its present size. While the program runs, each page has its content at the time it is
- * read, so the engine must not read it again: `readAt` is only there if the program is `paused`.
+ * Create a source of a WebAssembly memory with its present size. While the program runs, each page has its
+ * content at the time it is read, so the engine must not read it again: `readAt` is only there if the program
+ * is `paused`.
  */
 export function wasmMemorySource(
   memory: WebAssembly.Memory,

@@ -12,9 +12,9 @@ import {
 import type { ParseResult } from './sections.js';
 
 /**
- * Parser of the table of RAM blocks: its head, then for each block an entry and its optional fields. The stream does not state
- * which optional fields there are. A name is never empty, so an entry never begins with 00, and a page size always does; the record
- * after the last entry is never a power of two of 4096 or more.
+ * Parser of the table of RAM blocks: its head, then for each block an entry and its optional fields. The
+ * stream does not state which optional fields there are. A name is never empty, so an entry never begins with
+ * 00, and a page size always does; the record after the last entry is never a power of two of 4096 or more.
  */
 export class BlockList {
   readonly blocks: QemuBlock[] = [];
@@ -25,8 +25,8 @@ export class BlockList {
   private field: 'none' | 'huge-page' | 'address' = 'none';
 
   /**
-   * `pageSizes`: the page sizes that postcopy has advised, or'ed, or 0. `hasAddresses`: every entry has an address
-   * (x-ignore-shared).
+   * `pageSizes`: the page sizes that postcopy has advised, or'ed, or 0. `hasAddresses`: every entry has an
+   * address (x-ignore-shared).
    */
   constructor(
     private readonly pageSizes: number,

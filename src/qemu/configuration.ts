@@ -12,7 +12,9 @@ import type { ParseResult } from './sections.js';
 
 const PREFIX = 'configuration/';
 
-/** Parser of the configuration section: the machine's name, and the subsections that affect how RAM is sent. */
+/**
+ * Parser of the configuration section: the machine's name, and the subsections that affect how RAM is sent.
+ */
 export class Configuration {
   machine: string | undefined;
   /** x-ignore-shared: blocks that both hosts share are not sent, and the table of blocks has addresses. */

@@ -1,12 +1,16 @@
 import type { QemuBlock, QemuCommand, QemuRange } from './format.js';
 
-/** What has just been read completely: the records of a section (its start, a part or the end of RAM), a footer, a command. */
+/**
+ * What has just been read completely: the records of a section (its start, a part or the end of RAM), a
+ * footer, a command.
+ */
 type QemuFlush = 'start' | 'part' | 'end' | 'footer' | 'command';
 
 /**
- * Contents of a migration stream, in the stream's order. The bytes of all literals and records together are all bytes of the
- * stream. Views are only valid during the call: they lie in the piece that was pushed, or in the reader's buffer for a record
- * that was split between two pieces. Blocks are numbered as in `onBlocks`, pages from the start of their block.
+ * Contents of a migration stream, in the stream's order. The bytes of all literals and records together are
+ * all bytes of the stream. Views are only valid during the call: they lie in the piece that was pushed, or in
+ * the reader's buffer for a record that was split between two pieces. Blocks are numbered as in `onBlocks`,
+ * pages from the start of their block.
  */
 export interface QemuEvents {
   /** bytes[from, to) are to be copied unchanged. */
@@ -24,19 +28,23 @@ export interface QemuEvents {
   /** A command, after its literal. Commands inside PACKAGED are not reported. */
   onCommand?(command: QemuCommand, payload: Uint8Array): void;
   /**
-   * POSTCOPY_RAM_DISCARD: the destination discards these ranges, so no later record may depend on their content. Comes after the
-   * command's literal.
+   * POSTCOPY_RAM_DISCARD: the destination discards these ranges, so no later record may depend on their
+   * content. Comes after the command's literal.
    */
   onDiscard?(block: number, ranges: readonly QemuRange[]): void;
   /** Everything up to here has to be sent now: QEMU may wait for the destination's answer. */
   onFlush?(after: QemuFlush): void;
-  /** The switch to postcopy, before its literal: a guest waits for every record from here on, so none may be dropped or delayed. */
+  /**
+   * The switch to postcopy, before its literal: a guest waits for every record from here on, so none may be
+   * dropped or delayed.
+   */
   onPostcopy?(): void;
   /** All of RAM was read and the guest is stopped. Only literals follow. */
   onDeviceState?(): void;
   /**
-   * The stream cannot be parsed from offset `at` on; only literals follow. They may contain records with CONTINUE, which refer to
-   * `block` (-1: no record yet): the last record that was written must be one of that block.
+   * The stream cannot be parsed from offset `at` on; only literals follow. They may contain records with
+   * CONTINUE, which refer to `block` (-1: no record yet): the last record that was written must be one of
+   * that block.
    */
   onOpaque?(reason: string, at: number, block: number): void;
 }

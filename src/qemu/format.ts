@@ -1,16 +1,19 @@
 /**
- * The part of QEMU's migration stream that can be parsed without knowledge of the guest's devices (docs/qemu-stream.md).
- * All integers are big-endian.
+ * The part of QEMU's migration stream that can be parsed without knowledge of the guest's devices
+ * (docs/qemu-stream.md). All integers are big-endian.
  *
  *     stream    = "QEVM"  version=3:u32  configuration  { command | section }  ( device … | 00 )
  *     configuration = 07  length:u32  machine  { 05  string  version=1:u32  payload }
  *     string    = length:u8  byte…
  *     command   = 08  number:u16  length:u16  byte…
- *     section   = ( 01 id:u32 string instance:u32 version:u32  |  02 id:u32  |  03 id:u32 )  { record }  end  7E id:u32
+ *     section   = ( 01 id:u32 string instance:u32 version:u32  |  02 id:u32  |  03 id:u32 )
+ *                 { record }  end  7E id:u32
  *     device    = 04 …                           not delimited: nothing after it can be parsed
  *     record    = head  page:4096 | head  fill:u8 | head  01 length:u16 xbzrle | blocks
- *     head      = position:u64  [ string ]       position = offset in the block + flags; without CONTINUE, the block's name
- *     blocks    = total:u64  { string  bytes:u64  [ page bytes:u64 ]  [ address:u64 ] }    total = sum of bytes + flag MEM_SIZE
+ *     head      = position:u64  [ string ]
+ *                 position = offset in the block + flags; without CONTINUE, the block's name follows
+ *     blocks    = total:u64  { string  bytes:u64  [ page bytes:u64 ]  [ address:u64 ] }
+ *                 total = sum of all bytes + flag MEM_SIZE
  *     end       = 0000000000000010
  */
 export const QEMU_MAGIC = 0x5145564d;
@@ -75,8 +78,9 @@ export const COMMANDS = [
 export type QemuCommand = (typeof COMMANDS)[number];
 
 /**
- * Machines whose target pages have 4096 bytes, or whose stream states another size. The streams of other machines (SPARC, Alpha,
- * and "virt" without a version, which is RISC-V or OpenRISC) do not state it, so they are not parsed.
+ * Machines whose target pages have 4096 bytes, or whose stream states another size. The streams of other
+ * machines (SPARC, Alpha, and "virt" without a version, which is RISC-V or OpenRISC) do not state it, so they
+ * are not parsed.
  */
 export const KNOWN_MACHINES = /^(pc-|isapc$|microvm$|xenfv|virt-|pseries|s390-ccw-virtio)/;
 

@@ -3,14 +3,15 @@ const MAX_BUFFERED_BYTES = 5 + 0xffff;
 const INITIAL_BUFFER_BYTES = 8192;
 
 /**
- * Parses as many whole items of bytes[at, end) as there are and returns the offset of the first byte that was not consumed. If that
- * is before `end`, it has set `needed` to the bytes that the next item needs from there on, more than there are.
+ * Parses as many whole items of bytes[at, end) as there are and returns the offset of the first byte that was
+ * not consumed. If that is before `end`, it has set `needed` to the bytes that the next item needs from there
+ * on, more than there are.
  */
 export type Parse = (bytes: Uint8Array, at: number, end: number) => number;
 
 /**
- * Joins pieces of any size for a parser of items: an item inside one piece is parsed in place, only an item that is split between
- * pieces is copied.
+ * Joins pieces of any size for a parser of items: an item inside one piece is parsed in place, only an item
+ * that is split between pieces is copied.
  */
 export class InputBuffer {
   needed = 1;

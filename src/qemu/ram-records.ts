@@ -22,7 +22,10 @@ export class RamRecords {
   block = -1;
   /** After the switch to postcopy, XBZRLE records are invalid. */
   postcopy = false;
-  /** Why the last `parse` ended: the next record needs `needed` bytes, the section's records ended, or it found `reason`. */
+  /**
+   * Why the last `parse` ended: the next record needs `needed` bytes, the section's records ended, or it
+   * found `reason`.
+   */
   outcome: 'needs-more' | 'ended' | 'unsupported' = 'needs-more';
   needed = 0;
   reason = '';
@@ -36,7 +39,10 @@ export class RamRecords {
     }
   }
 
-  /** Parse the whole records in bytes[at, end) and set `outcome`. Returns the offset of the first byte not consumed. */
+  /**
+   * Parse the whole records in bytes[at, end) and set `outcome`. Returns the offset of the first byte not
+   * consumed.
+   */
   parse(bytes: Uint8Array, at: number, end: number, events: QemuEvents): number {
     for (;;) {
       if (end - at < POSITION_BYTES) return this.needMore(POSITION_BYTES, at);
@@ -82,7 +88,9 @@ export class RamRecords {
     }
   }
 
-  /** Parse the rest of an XBZRLE record. Returns the offset of the next record, or -1 after setting `outcome`. */
+  /**
+   * Parse the rest of an XBZRLE record. Returns the offset of the next record, or -1 after setting `outcome`.
+   */
   private xbzrle(
     bytes: Uint8Array,
     at: number,

@@ -44,7 +44,10 @@ export interface QemuReturnEvents {
   onShut?(error: number): void;
   /** PONG: the answer to the command PING with that number. */
   onPong?(number: number): void;
-  /** REQ_PAGES: the destination's guest waits for `bytes` bytes from `start` on; without `block`, of the previous request's block. */
+  /**
+   * REQ_PAGES: the destination's guest waits for `bytes` bytes from `start` on; without `block`, of the
+   * previous request's block.
+   */
   onPageRequest?(block: string | undefined, start: number, bytes: number): void;
   /** The return path cannot be parsed from offset `at` on. */
   onOpaque?(reason: string, at: number): void;

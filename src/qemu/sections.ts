@@ -11,8 +11,8 @@ import {
 } from './format.js';
 
 /**
- * Result of parsing one item: the bytes that it consumed; the bytes that are needed to parse it (more than there are); the end of
- * a list, at an item of another kind; or the reason why it cannot be parsed.
+ * Result of parsing one item: the bytes that it consumed; the bytes that are needed to parse it (more than
+ * there are); the end of a list, at an item of another kind; or the reason why it cannot be parsed.
  */
 export type ParseResult =
   | { readonly consumed: number }

@@ -29,13 +29,14 @@ const POSITIONS: Readonly<Record<Next, string>> = {
 };
 
 /**
- * Parser of a migration stream, pushed in pieces of any size: see `QemuEvents` for what it reports. It never throws for what it
- * reads: bytes that it cannot parse are reported as literals until the end, after `onOpaque`. It buffers at most 64 KiB.
+ * Parser of a migration stream, pushed in pieces of any size: see `QemuEvents` for what it reports. It never
+ * throws for what it reads: bytes that it cannot parse are reported as literals until the end, after
+ * `onOpaque`. It buffers at most 64 KiB.
  */
 export class QemuStreamReader {
   /**
-   * `devices`: all RAM was read, the rest is literal. `ended`: postcopy has ended. `opaque`: the rest cannot be parsed and is
-   * literal.
+   * `devices`: all RAM was read, the rest is literal. `ended`: postcopy has ended. `opaque`: the rest cannot
+   * be parsed and is literal.
    */
   state: 'reading' | 'devices' | 'ended' | 'opaque' = 'reading';
   /** Whether the stream has switched to postcopy. */
@@ -65,14 +66,17 @@ export class QemuStreamReader {
     this.input.push(piece);
   }
 
-  /** Offset in the stream of bytes[at] of the bytes that an event was called with. Only valid during that call. */
+  /**
+   * Offset in the stream of bytes[at] of the bytes that an event was called with. Only valid during that
+   * call.
+   */
   offsetOf(at: number): number {
     return this.input.origin + at;
   }
 
   /**
-   * End the stream: report buffered bytes as literals. Returns undefined, or where the stream was cut short. (A stream that is cut
-   * short inside device state cannot be recognized.)
+   * End the stream: report buffered bytes as literals. Returns undefined, or where the stream was cut short.
+   * (A stream that is cut short inside device state cannot be recognized.)
    */
   finish(): string | undefined {
     const buffered = this.input.release();
@@ -81,8 +85,8 @@ export class QemuStreamReader {
   }
 
   /**
-   * Stop parsing for a reason that the caller knows, such as a second connection (multifd): the rest is literal. Must not be called
-   * from inside an event.
+   * Stop parsing for a reason that the caller knows, such as a second connection (multifd): the rest is
+   * literal. Must not be called from inside an event.
    */
   stopParsing(reason: string): void {
     if (this.state !== 'reading') return;

@@ -13,21 +13,25 @@ const MAX_RECORD_BYTES = MAX_HEAD_BYTES + TARGET_PAGE_BYTES;
 
 /** Options of a `QemuStreamWriter`. */
 export interface QemuWriterOptions {
-  /** Bytes of each output buffer (default: 256 KiB, at least 8 KiB). A buffer is handed out when it is full or flushed. */
+  /**
+   * Bytes of each output buffer (default: 256 KiB, at least 8 KiB). A buffer is handed out when it is full or
+   * flushed.
+   */
   readonly bufferBytes?: number;
   /** Return a buffer of `bytes` bytes that no one reads any more (default: a new one each time). */
   readonly allocate?: (bytes: number) => Uint8Array;
   /**
-   * Write a page filled with another byte than 0 in full. QEMU 7.2 accepts other fills, 10.2 refuses them. QEMU itself only sends
-   * fills of 0, so this is for records of another origin.
+   * Write a page filled with another byte than 0 in full. QEMU 7.2 accepts other fills, 10.2 refuses them.
+   * QEMU itself only sends fills of 0, so this is for records of another origin.
    */
   readonly zeroFillOnly?: boolean;
 }
 
 /**
- * Writer of a migration stream. The calls that a `QemuStreamReader` reports give the same bytes: like QEMU, the writer names a
- * record's block only where it changes. Records may be changed, dropped, added and reordered, because every reader of the stream
- * sees only records. Bytes that were handed to `output` are not written to again.
+ * Writer of a migration stream. The calls that a `QemuStreamReader` reports give the same bytes: like QEMU,
+ * the writer names a record's block only where it changes. Records may be changed, dropped, added and
+ * reordered, because every reader of the stream sees only records. Bytes that were handed to `output` are not
+ * written to again.
  */
 export class QemuStreamWriter {
   private readonly bufferBytes: number;
@@ -54,7 +58,9 @@ export class QemuStreamWriter {
     this.buffer = allocate(this.bufferBytes);
   }
 
-  /** Events that write everything a reader reports: `new QemuStreamReader(writer.events())` copies a stream. */
+  /**
+   * Events that write everything a reader reports: `new QemuStreamReader(writer.events())` copies a stream.
+   */
   events(): QemuEvents {
     return {
       onLiteral: (bytes, from, to) => this.writeLiteral(bytes, from, to),

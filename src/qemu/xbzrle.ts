@@ -1,8 +1,9 @@
 import { TARGET_PAGE_BYTES } from './format.js';
 
 /**
- * Apply an XBZRLE record (docs/codecs/xbzrle.md) to `page`, or only check it if there is no page. Returns whether the record is
- * valid. Unlike the codec's kernel it needs no WebAssembly, so opening a file stays synchronous.
+ * Apply an XBZRLE record (docs/codecs/xbzrle.md) to `page`, or only check it if there is no page. Returns
+ * whether the record is valid. Unlike the codec's kernel it needs no WebAssembly, so opening a file stays
+ * synchronous.
  */
 export function applyXbzrle(bytes: Uint8Array, from: number, length: number, page?: Uint8Array): boolean {
   const end = from + length;

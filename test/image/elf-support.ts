@@ -24,7 +24,10 @@ export interface CoreShape {
   readonly count?: number;
 }
 
-/** Create a core: header, program headers, section header if `long`, then every segment's bytes, not aligned to pages. */
+/**
+ * Create a core: header, program headers, section header if `long`, then every segment's bytes, not aligned
+ * to pages.
+ */
 export function makeCore(segments: readonly CoreSegment[], shape: CoreShape = {}): Buffer {
   const shoff = 64 + segments.length * 56;
   let dataAt = shoff + (shape.long ? 64 : 0) + 13;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { MAX_OPEN_FILES } from '../../src/image/fs/open-file.js';
 import { openFileSource } from '../../src/image/raw.js';
-import { asNobody, hasProgram, isRoot, randomBytes, readAll, run, testFolder } from './support.js';
+import { asOtherUser, hasProgram, isRoot, randomBytes, readAll, run, testFolder } from './support.js';
 
 const folder = testFolder();
 
@@ -82,7 +82,7 @@ test.skipIf(!isRoot)('a file of another user (skipped except for root, which can
   const path = makeFile('secret.raw', new Uint8Array(10));
   fs.chmodSync(path, 0o600);
   fs.chmodSync(folder, 0o755);
-  expect(() => asNobody(() => openFileSource(path))).toThrow(
+  expect(() => asOtherUser(() => openFileSource(path))).toThrow(
     `${path}: cannot open: EACCES: permission denied`,
   );
 });

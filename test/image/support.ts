@@ -6,14 +6,14 @@ import { afterAll, expect } from 'vitest';
 import type { PageSink, PageSource } from '../../src/page/source.js';
 import { seeded } from '../support/kernels.js';
 
-/** A folder for one test file, gone afterwards. */
+/** Create a directory for one test file, which is removed afterwards. */
 export function testFolder(): string {
   const folder = fs.mkdtempSync(join(tmpdir(), 'image-test-'));
   afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
-/** Makes folders inside `folder`, a new one for every case. */
+/** Return a function that creates a new directory in `folder` for each call. */
 export function folderMaker(folder: string): () => string {
   let cases = 0;
   return () => {
@@ -31,7 +31,7 @@ export function randomBytes(bytes: number, seed: number): Buffer {
   return out;
 }
 
-/** The whole image, read by steps of `step` bytes, each of which must be whole but for the last. */
+/** Read the whole image in steps of `step` bytes; only the last may be shorter. */
 export async function readAll(source: PageSource, step = 1 << 20): Promise<Buffer> {
   const parts: Buffer[] = [];
   for (;;) {
@@ -45,8 +45,8 @@ export async function readAll(source: PageSource, step = 1 << 20): Promise<Buffe
 }
 
 /**
- * Writes `bytes` random bytes at the sink's end `position`, or announces zeros there, and keeps `image` the same; then reads back
- * from anywhere, past the end too. Gives the new end.
+ * Write `bytes` random bytes or zeros at the sink's end `position` and in `image`, then read back from a
+ * random position, also past the end. Returns the new end.
  */
 export function growAndReadBack(
   sink: PageSink,
@@ -83,8 +83,8 @@ export function run(program: string, args: string[]): string {
 
 export const isRoot = process.getuid?.() === 0;
 
-/** Runs `work` as a user who may do nothing; only root can. */
-export function asNobody<T>(work: () => T): T {
+/** Run `work` as a user without permissions; only root can. */
+export function asOtherUser<T>(work: () => T): T {
   process.seteuid!(65534);
   try {
     return work();

@@ -12,7 +12,7 @@ describe('configuration and commands', () => {
   );
   const bits = (value: number) => craft.subsection('configuration/target-page-bits', craft.be32(value));
 
-  test('subsections that are known', () => {
+  test('known machines and subsections are parsed', () => {
     for (const machine of [
       'pc-q35-rhel9.2.0',
       'virt-10.0',
@@ -95,7 +95,7 @@ describe('configuration and commands', () => {
     expect(events.at(-1)).toContain(reason);
   });
 
-  test('after the switch to postcopy no changes are taken', () => {
+  test('an XBZRLE record after the switch to postcopy is opaque', () => {
     const packed = Buffer.concat([craft.command(4), craft.DEVICES, craft.command(5)]);
     const { events, state } = replayChecked(
       craft.header(),

@@ -11,10 +11,10 @@ const ROM = { name: 'pc.rom', bytes: 2 * 4096 };
 const PAGE = randomBytes(4096, 1);
 const MIB = 1 << 20;
 
-describe('the table of blocks', () => {
+describe('the table of RAM blocks', () => {
   const end = Buffer.concat([craft.part([], true), craft.DEVICES]);
 
-  test('with the sizes of huge pages, where postcopy announced them', () => {
+  test('has the sizes of huge pages that postcopy has advised', () => {
     const huge = [
       { name: 'mem0', bytes: 8 * MIB, hugePageBytes: 2 * MIB },
       { name: 'pc.bios', bytes: 4096 },
@@ -30,13 +30,13 @@ describe('the table of blocks', () => {
       expect(state).toBe('devices');
       expect(read).toEqual(blocks);
     }
-    // A host whose own pages are that large says so too, and adds nothing.
+    // A host with base pages of that size advises it too, and its entries have no page size.
     const plain = huge.map(({ name, bytes }) => ({ name, bytes }));
     const { blocks: read } = replayChecked(craft.header(), craft.advise(65536), craft.start(...plain), end);
     expect(read).toEqual(plain);
   });
 
-  test('with sizes that nobody announced', () => {
+  test('is opaque with page sizes that were not advised', () => {
     const blocks = [{ name: 'mem0', bytes: 8 * MIB, hugePageBytes: 2 * MIB }, ROM];
     expect(
       replayChecked(craft.header(), craft.advise(4096 + (1 << 30)), craft.start(...blocks), end).events.at(
@@ -86,7 +86,7 @@ describe('the table of blocks', () => {
 });
 
 describe('records', () => {
-  test('of several blocks, named only where the block changes', () => {
+  test('of several blocks name the block only where it changes', () => {
     const changes = Buffer.from([1, 2, 0xaa, 0xbb]);
     const { events, counts } = replayChecked(
       craft.header(),
@@ -105,7 +105,7 @@ describe('records', () => {
     ]);
   });
 
-  test('beyond 4 GiB', () => {
+  test('have page numbers beyond 4 GiB', () => {
     const big = { name: 'pc.ram', bytes: 2 ** 42 };
     const { events } = replayChecked(
       craft.header(),
@@ -123,7 +123,7 @@ describe('records', () => {
     ]);
   });
 
-  test('a name that was not needed is left out, which means the same', () => {
+  test('with a redundant name are written without it, which has the same meaning', () => {
     const stream = [
       craft.header(),
       craft.start(RAM),
@@ -136,7 +136,7 @@ describe('records', () => {
     );
   });
 
-  test('a fill other than zero is a page for those who take no other', () => {
+  test('with a fill other than 0 are written in full with zeroFillOnly', () => {
     const stream = [
       craft.header(),
       craft.start(RAM),
@@ -190,20 +190,20 @@ describe('records', () => {
     ['the end of the stream before the end of RAM', [craft.start(RAM), Buffer.from([0])]],
     ['section type 0x55', [craft.start(RAM), Buffer.from([0x55])]],
   ];
-  test.each(cases)('%s: everything from there on is literal', (reason, parts) => {
+  test.each(cases)('%s: the rest is literal', (reason, parts) => {
     const { events, state } = replayChecked(craft.header(), ...parts, Buffer.alloc(5000, 3));
     expect(state).toBe('opaque');
     expect(events.at(-1)).toContain(reason);
   });
 
-  test('what is not understood begins where it is said, after a record of the block that is said', () => {
+  test('the opaque rest has the offset and the last block that are reported', () => {
     const before = Buffer.concat([craft.header(), ...inPart(craft.fillRecord(0, 0, 'pc.rom'))]);
     const { events, bytes } = replayChecked(before, craft.be64(0x80));
     expect(events.at(-1)).toBe(`opaque ${before.length} 1 RDMA (HOOK)`);
     expect(bytes).toBe(before.length + 8);
   });
 
-  test('a reader that is replayChecked to give up passes all on, also what it holds', () => {
+  test('after stopParsing everything is literal, also buffered bytes', () => {
     const stream = Buffer.concat([
       craft.header(),
       craft.start(RAM),
@@ -220,7 +220,7 @@ describe('records', () => {
       });
       reader.push(stream.subarray(0, at));
       reader.stopParsing('a second connection');
-      reader.stopParsing('once more');
+      reader.stopParsing('a second call');
       const { lastBlock } = writer;
       reader.push(stream.subarray(at));
       expect(reader.finish()).toBeUndefined();

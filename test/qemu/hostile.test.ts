@@ -13,10 +13,10 @@ const SEED = 1;
 const RAM = { name: 'pc.ram', bytes: 64 * 4096 };
 const ROM = { name: 'pc.rom', bytes: 2 * 4096 };
 
-// A Buffer's slice would be no copy.
+// Buffer.slice would not copy.
 const plain = (bytes: Buffer) => new Uint8Array(bytes);
 
-/** All kinds of things in few bytes, so that changes meet more than pages' contents. */
+/** A stream with all kinds of items in few bytes, so that changes affect more than page contents. */
 const small = plain(
   Buffer.concat([
     craft.header('pc-q35-9.0', craft.subsection('configuration/uuid', Buffer.alloc(16, 9))),
@@ -40,7 +40,7 @@ const small = plain(
   ]),
 );
 const postcopy = plain(fixture('postcopy'));
-/** Heads of real streams, with the first pages. */
+/** Streams to change: starts of real ones, with the first pages. */
 const STREAMS = [
   small,
   small,
@@ -50,8 +50,8 @@ const STREAMS = [
   postcopy,
 ];
 
-describe('streams with any bytes changed', () => {
-  test('lose nothing, and are read the same however they are cut', () => {
+describe('streams with random changes', () => {
+  test('lose no byte, and give the same events in pieces of any size', () => {
     const states: Record<string, number> = {};
     for (let number = 0; number < 4000; number++) {
       const dice = diceOf(SEED, 'qemu', number);
@@ -63,7 +63,7 @@ describe('streams with any bytes changed', () => {
       expect(pieces.out.equals(whole.out)).toBe(true);
       states[whole.state] = (states[whole.state] ?? 0) + 1;
       if (whole.out.equals(stream)) continue;
-      // Names that say what is known are left out: then what is written means the same.
+      // Redundant names are left out: then the written stream has the same meaning.
       const meaning = ({ events }: { events: string[] }) =>
         events.map((event) => event.replace(/^\d+: (opaque \d+ )?/, ''));
       expect(meaning(replay([whole.out]))).toEqual(meaning(whole));
@@ -73,7 +73,7 @@ describe('streams with any bytes changed', () => {
     expect(states.devices).toBeGreaterThan(100);
   });
 
-  test('are an image or refused, never anything else', () => {
+  test('are opened as an image or refused', () => {
     const path = join(testFolder(), 'guest.mig');
     const codes: Record<string, number> = {};
     const into = new Uint8Array(300_000);
@@ -97,24 +97,24 @@ describe('streams with any bytes changed', () => {
   });
 });
 
-test('a return path with any bytes changed is heard the same however it is cut', () => {
+test('a return path with random changes gives the same events in pieces of any size', () => {
   const stream = plain(Buffer.concat([fixture('postcopy-back'), fixture('preempt-back')]));
   let opaque = 0;
   for (let number = 0; number < 3000; number++) {
     const dice = diceOf(SEED, 'qemu-return', number);
     const bytes = mutate(stream, dice, stream);
-    const heard = (pieces: Iterable<Uint8Array>) => {
-      const said: string[] = [];
+    const eventsOf = (pieces: Iterable<Uint8Array>) => {
+      const events: string[] = [];
       const reader = new QemuReturnReader({
-        onMessage: (name, payload) => said.push(`${name} ${Buffer.from(payload).toString('hex')}`),
-        onOpaque: (reason, at) => said.push(`opaque ${reason} ${at}`),
+        onMessage: (name, payload) => events.push(`${name} ${Buffer.from(payload).toString('hex')}`),
+        onOpaque: (reason, at) => events.push(`opaque ${reason} ${at}`),
       });
       for (const piece of pieces) reader.push(piece);
-      return said;
+      return events;
     };
-    const whole = heard([bytes]);
+    const whole = eventsOf([bytes]);
     if (whole.at(-1)?.startsWith('opaque')) opaque++;
-    expect(heard(cut(bytes, 1 + dice.below(30)))).toEqual(whole);
+    expect(eventsOf(cut(bytes, 1 + dice.below(30)))).toEqual(whole);
   }
   expect(opaque).toBeGreaterThan(300);
 });

@@ -1,4 +1,4 @@
-// Against the QEMU that is installed; where there is none, or no kernel for a guest, the tests are skipped and say so.
+// Tests with the installed QEMU. Without QEMU, or a kernel for a guest, they are skipped with the reason.
 import fs from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
@@ -28,7 +28,9 @@ const lackOfQemu = qemuSkipReason();
 const lackOfLinux = linuxSkipReason();
 const because = (lack: string | undefined) => (lack === undefined ? '' : ` (skipped: ${lack})`);
 
-/** Between them lies what a PC shows of its display and firmware; there the RAM behind cannot be seen. */
+/**
+ * Compare RAM, except between LOW_BYTES and HIGH_START, where a PC shows its display and firmware instead.
+ */
 function expectRam(image: Buffer, memory: Buffer): void {
   expect(image.subarray(0, LOW_BYTES).equals(memory.subarray(0, LOW_BYTES))).toBe(true);
   expect(image.subarray(HIGH_START).equals(memory.subarray(HIGH_START))).toBe(true);
@@ -49,21 +51,24 @@ async function saved(machine: Machine, path: string, capabilities: string[]): Pr
 }
 
 describe.skipIf(lackOfQemu)(`a guest of firmware alone${because(lackOfQemu)}`, () => {
-  test.each([[[]], [['xbzrle']]])('saved while it writes, with %j, is its RAM', async (capabilities) => {
-    const machine = await startMachine({ folder, name: 'firmware', memoryMib: 1 });
-    await until(() => machine.serial().length > 100);
-    const image = await saved(machine, join(folder, 'firmware.mig'), capabilities);
-    expect(image.length).toBe((1024 + ODD_KIB) * 1024);
-    const memory = await machine.memory(LOW_BYTES);
-    expect(image.subarray(0, LOW_BYTES).equals(memory)).toBe(true);
-    await machine.quit();
-  });
+  test.each([[[]], [['xbzrle']]])(
+    'saved while it writes, with %j, is read as its RAM',
+    async (capabilities) => {
+      const machine = await startMachine({ folder, name: 'firmware', memoryMib: 1 });
+      await until(() => machine.serial().length > 100);
+      const image = await saved(machine, join(folder, 'firmware.mig'), capabilities);
+      expect(image.length).toBe((1024 + ODD_KIB) * 1024);
+      const memory = await machine.memory(LOW_BYTES);
+      expect(image.subarray(0, LOW_BYTES).equals(memory)).toBe(true);
+      await machine.quit();
+    },
+  );
 });
 
 describe.skipIf(lackOfLinux)(`a guest with Linux${because(lackOfLinux)}`, () => {
   const guest = lackOfLinux === undefined ? buildGuest(folder) : undefined;
 
-  test('saved while it writes, is its RAM', async () => {
+  test('saved while it writes, is read as its RAM', async () => {
     const machine = await startMachine({
       folder,
       name: 'linux',
@@ -80,7 +85,7 @@ describe.skipIf(lackOfLinux)(`a guest with Linux${because(lackOfLinux)}`, () => 
   test.each([
     ['precopy', ['return-path']],
     ['xbzrle', ['xbzrle']],
-  ])('moves through reader and writer, and its memory holds: %s', async (_, capabilities) => {
+  ])('migrates through reader and writer with correct memory: %s', async (_, capabilities) => {
     const pair = await startPair({ folder, memoryMib: MEMORY_MIB, linux: guest!() });
     const relay = await rewriter(join(folder, 'relay'), pair.destination.socket);
     await waitForChecks(pair.source, 3);
@@ -92,16 +97,16 @@ describe.skipIf(lackOfLinux)(`a guest with Linux${because(lackOfLinux)}`, () => 
     });
     await waitForChecks(pair.destination, count + 5);
     expect(checkerReport(pair.destination.serial())).toMatchObject({ bad: 0, details: [] });
-    expect(relay.heard).toEqual(capabilities[0] === 'return-path' ? ['pong 1', 'shut 0'] : []);
+    expect(relay.answers).toEqual(capabilities[0] === 'return-path' ? ['pong 1', 'shut 0'] : []);
     expect(relay.state()).toBe('devices');
     relay.close();
     await pair.quit();
   });
 });
 
-/** Reads what a source sends and sends what is written from it. */
+/** A relay that parses the source's stream and sends it as the writer writes it. */
 async function rewriter(path: string, to: string) {
-  const heard: string[] = [];
+  const answers: string[] = [];
   const sockets: net.Socket[] = [];
   let reader: QemuStreamReader | undefined;
   const server = net.createServer((source) => {
@@ -111,8 +116,8 @@ async function rewriter(path: string, to: string) {
     const forward = new QemuStreamReader(writer.events());
     reader = forward;
     const back = new QemuReturnReader({
-      onPong: (n) => heard.push(`pong ${n}`),
-      onShut: (error) => heard.push(`shut ${error}`),
+      onPong: (n) => answers.push(`pong ${n}`),
+      onShut: (error) => answers.push(`shut ${error}`),
     });
     source.on('data', (bytes) => {
       forward.push(bytes);
@@ -129,7 +134,7 @@ async function rewriter(path: string, to: string) {
   await new Promise<void>((resolve) => server.listen(path, resolve));
   return {
     path,
-    heard,
+    answers,
     state: () => reader?.state,
     close() {
       for (const socket of sockets) socket.destroy();

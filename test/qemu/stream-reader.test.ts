@@ -3,26 +3,26 @@ import { describe, expect, test } from 'vitest';
 import { cut, FACTS, fixture, replay } from '../../testing/qemu/replay.js';
 import { seeded } from '../support/kernels.js';
 
-const UNDERSTOOD = ['plain', 'xbzrle', 'uuid', 'ignore-shared', 'return-path', 'multifd'];
+const PARSED = ['plain', 'xbzrle', 'uuid', 'ignore-shared', 'return-path', 'multifd'];
 const POSTCOPY = ['postcopy', 'preempt'];
-const ALL = [...UNDERSTOOD, ...POSTCOPY, 'compress', 'dirty-bitmap', 'preempt-channel'];
+const ALL = [...PARSED, ...POSTCOPY, 'compress', 'dirty-bitmap', 'preempt-channel'];
 
-describe('what QEMU 7.2 wrote', () => {
-  test.each(ALL)('%s: is written again byte for byte', (name) => {
+describe('streams of QEMU 7.2', () => {
+  test.each(ALL)('%s: is copied byte for byte', (name) => {
     const stream = fixture(name);
     const { out, end } = replay([stream]);
     expect(end).toBeUndefined();
     expect(out.equals(stream)).toBe(true);
   });
 
-  test.each([...UNDERSTOOD, ...POSTCOPY])('%s: has the pages that QEMU counted', (name) => {
+  test.each([...PARSED, ...POSTCOPY])('%s: has as many pages as QEMU counted', (name) => {
     const { counts, blocks, state } = replay([fixture(name)]);
     const facts = FACTS[name]!;
     expect(state).toBe(POSTCOPY.includes(name) ? 'ended' : 'devices');
     expect(counts.fill).toBe(facts.zero);
-    // multifd sends whole pages over other connections, and preempt those that are asked for.
+    // multifd sends full pages over other connections, and preempt the requested ones.
     if (name !== 'multifd' && name !== 'preempt') expect(counts.page).toBe(facts.normal);
-    // QEMU counts pages that turned out to be unchanged too, and does not send them.
+    // QEMU also counts pages that it found unchanged and does not send.
     expect(counts.xbzrle > 0).toBe(facts.changed > 0);
     expect(counts.xbzrle).toBeLessThanOrEqual(facts.changed);
     const sum = blocks.reduce((bytes, block) => bytes + block.bytes, 0);
@@ -30,7 +30,7 @@ describe('what QEMU 7.2 wrote', () => {
     expect(blocks.find((block) => block.name === 'pc.ram')?.bytes).toBe((1 << 20) + 8192);
   });
 
-  test.each([...UNDERSTOOD, ...POSTCOPY])('%s: all but heads and device state is records', (name) => {
+  test.each([...PARSED, ...POSTCOPY])('%s: everything except heads and device state is records', (name) => {
     const stream = fixture(name);
     const { events, literalBytes } = replay([stream]);
     const records = stream.length - literalBytes;
@@ -43,7 +43,7 @@ describe('what QEMU 7.2 wrote', () => {
     );
   });
 
-  test('plain: tells of everything in order', () => {
+  test('plain: events come in the order of the stream', () => {
     const { events } = replay([fixture('plain')]);
     expect(events[0]).toBe('26: machine pc-i440fx-7.2');
     expect(events[1]).toMatch(/^\d+: blocks \[.*\{"name":"pc.ram","bytes":1056768\}/);
@@ -52,7 +52,7 @@ describe('what QEMU 7.2 wrote', () => {
     expect(events.at(-3)).toMatch(/flush end$/);
   });
 
-  test('postcopy: commands, what is to be forgotten, and the switch before what is packed', () => {
+  test('postcopy: commands, discarded ranges, and the switch before the package', () => {
     const { events } = replay([fixture('postcopy')]);
     const commands = events
       .filter(
@@ -87,14 +87,14 @@ describe('what QEMU 7.2 wrote', () => {
     ['compress', "QEMU's own compression (COMPRESS_PAGE)"],
     ['dirty-bitmap', 'another live section, "dirty-bitmap"'],
     ['preempt-channel', 'the first bytes are 0x00000000, not "QEVM"'],
-  ])('%s: is passed on, and it is said why', (name, reason) => {
+  ])('%s: is copied unparsed, with the reason', (name, reason) => {
     const { events, state } = replay([fixture(name)]);
     expect(state).toBe('opaque');
     expect(events.at(-1)!.endsWith(reason)).toBe(true);
   });
 });
 
-describe('cut anywhere, it is read the same', () => {
+describe('pieces of any size give the same events', () => {
   const CUTS = [1, 2, 3, 5, 7, 8, 9, 13, 31, 64, 255, 1000, 4095, 4096, 4097, 4103, 4104, 4105, 8191, 65536];
   test.each(ALL)('%s', (name) => {
     const stream = fixture(name);
@@ -118,7 +118,7 @@ describe('cut anywhere, it is read the same', () => {
   });
 
   test.each(['uuid', 'postcopy', 'ignore-shared'])(
-    '%s: in two, at places of its first 6000 and last 14,000 bytes',
+    '%s: two pieces, split in the first 6000 and the last 14,000 bytes',
     (name) => {
       const stream = fixture(name);
       const whole = replay([stream]).events.join('\n');
@@ -130,7 +130,7 @@ describe('cut anywhere, it is read the same', () => {
     },
   );
 
-  test('each content lies where it is said to', () => {
+  test('each content is at the reported offset', () => {
     const stream = fixture('plain');
     const { events, offsets } = replay(cut(stream, 1000));
     const pages = events.filter((event) => / page /.test(event));
@@ -140,9 +140,9 @@ describe('cut anywhere, it is read the same', () => {
   });
 });
 
-describe('cut short', () => {
+describe('truncated streams', () => {
   test.each(['uuid', 'postcopy', 'xbzrle'])(
-    '%s: at every record, it is said where, and nothing is lost',
+    '%s: truncation at every record is reported with its position, and no byte is lost',
     (name) => {
       const stream = fixture(name);
       const { offsets, state } = replay([stream]);

@@ -34,7 +34,9 @@ export interface ElfCoreOptions {
   readonly layout?: 'file-order' | 'physical';
 }
 
-/** Whether a file that begins with these bytes (18 are enough) is an ELF core, of any class and byte order. */
+/**
+ * Whether a file that begins with these bytes (18 are enough) is an ELF core, of any class and byte order.
+ */
 export function isElfCore(firstBytes: Uint8Array): boolean {
   if (firstBytes.length < 18) return false;
   const view = new DataView(firstBytes.buffer, firstBytes.byteOffset, firstBytes.byteLength);
@@ -45,9 +47,10 @@ export function isElfCore(firstBytes: Uint8Array): boolean {
 }
 
 /**
- * Open an ELF64 little-endian core file, as QEMU's dump-guest-memory (without paging) and gdb's gcore write it. The image is the
- * memory of all PT_LOAD segments by ascending address, without the gaps between them; memory that is not in the file is zero.
- * Addresses are physical if any segment has a physical address other than 0 (gcore and Linux write 0), else virtual.
+ * Open an ELF64 little-endian core file, as QEMU's dump-guest-memory (without paging) and gdb's gcore write
+ * it. The image is the memory of all PT_LOAD segments by ascending address, without the gaps between them;
+ * memory that is not in the file is zero. Addresses are physical if any segment has a physical address other
+ * than 0 (gcore and Linux write 0), else virtual.
  * @throws PageferryError `bad-image` for a damaged core, `unsupported` for another kind of ELF, `io`
  */
 export function openElfCore(path: string, options: ElfCoreOptions = {}): ElfCoreSource {

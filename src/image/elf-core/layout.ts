@@ -1,10 +1,13 @@
 /**
- * The part of ELF that core files use (System V ABI, "Object Files"; 64-bit, little-endian). Fields are offsets in bytes.
+ * The part of ELF that core files use (System V ABI, "Object Files"; 64-bit, little-endian). Fields are
+ * offsets in bytes.
  *
  *     file      = header … { program header }count … [ section header ] … { memory }
- *     header    = 7F 45 4C 46  class=2  data=1  version=1 …  @16 type=4:u16  machine:u16  version=1:u32  entry:u64
- *                 @32 phoff:u64  shoff:u64  @52 ehsize=64:u16  phentsize=56:u16  phnum:u16  shentsize=64:u16  shnum:u16
- *     program header  = type:u32  flags:u32  offset:u64  vaddr:u64  paddr:u64  filesz:u64  memsz:u64  align:u64
+ *     header    = 7F 45 4C 46  class=2  data=1  version=1 …
+ *                 @16 type=4:u16  machine:u16  version=1:u32  entry:u64  @32 phoff:u64  shoff:u64
+ *                 @52 ehsize=64:u16  phentsize=56:u16  phnum:u16  shentsize=64:u16  shnum:u16
+ *     program header  = type:u32  flags:u32  offset:u64  vaddr:u64  paddr:u64
+ *                       filesz:u64  memsz:u64  align:u64
  *     count     = phnum, or if phnum is FFFF: u32 at 44 (sh_info) of the first section header
  */
 export const ELF_MAGIC = 0x464c457f;

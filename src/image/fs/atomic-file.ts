@@ -19,15 +19,16 @@ export interface AtomicWriterOptions {
 export interface AtomicWriter {
   readonly name: string;
   /**
-   * Write all bytes; resolves when they are written. One call at a time; the views must not change until then.
+   * Write all bytes; resolves when they are written. One call at a time; the views must not change until
+   * then.
    * @throws PageferryError `io`; the cause of an abort
    */
   write(...parts: readonly Uint8Array[]): Promise<void>;
   /** Store the file durably and give it its name. After a failure nothing is left. @throws as `write` */
   commit(): Promise<void>;
   /**
-   * Remove the file; a call in flight and every later one reject with `cause`. Bytes that were written into a pipe or device stay
-   * there.
+   * Remove the file; a call in flight and every later one reject with `cause`. Bytes that were written into a
+   * pipe or device stay there.
    */
   abort(cause?: unknown): void;
 }

@@ -16,10 +16,11 @@ export interface FileSinkOptions {
 }
 
 /**
- * Create a sink that writes an image to a file, which gets its name when the image is complete; until then it is
- * `.NAME.partial-RANDOM` beside it. Zero pages become holes. A pipe or device is written directly, in order and with its zeros;
- * only a block device can be read back.
- * @throws PageferryError `io` if the path is a directory or cannot be written. Opening a pipe waits for its reader.
+ * Create a sink that writes an image to a file, which gets its name when the image is complete; until then it
+ * is `.NAME.partial-RANDOM` beside it. Zero pages become holes. A pipe or device is written directly, in
+ * order and with its zeros; only a block device can be read back.
+ * @throws PageferryError `io` if the path is a directory or cannot be written. Opening a pipe waits for its
+ * reader.
  */
 export function createFileSink(path: string, options: FileSinkOptions = {}): PageSink {
   const target = outputTarget(path);

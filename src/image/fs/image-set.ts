@@ -10,7 +10,10 @@ import { createReadableSink } from './readable-sink.js';
 
 const MIN_DIGITS = 3;
 
-/** Output of a stream's images: PATH itself for one image, a directory PATH with 000.raw, 001.raw, … for several. */
+/**
+ * Output of a stream's images: PATH itself for one image, a directory PATH with 000.raw, 001.raw, … for
+ * several.
+ */
 export interface ImageSet {
   /** Create the sink of image `number`. */
   open(number: number): PageSink;
@@ -20,15 +23,18 @@ export interface ImageSet {
   discard(): void;
 }
 
-/** File name of an image among `count`: 000.raw, 001.raw, …, with as many digits as the names need to sort by number. */
+/**
+ * File name of an image among `count`: 000.raw, 001.raw, …, with as many digits as the names need to sort by
+ * number.
+ */
 export function imageFileName(number: number, count: number): string {
   const digits = Math.max(MIN_DIGITS, String(Math.max(0, count - 1)).length);
   return `${String(number).padStart(digits, '0')}.raw`;
 }
 
 /**
- * Create the output for images whose number is not known yet. They are collected in a temporary directory: inside `path` if that is
- * a directory, else beside it. A pipe or device takes one image, directly.
+ * Create the output for images whose number is not known yet. They are collected in a temporary directory:
+ * inside `path` if that is a directory, else beside it. A pipe or device takes one image, directly.
  * @throws PageferryError `io` if `path` cannot be written
  */
 export function createImageSet(path: string, options: FileSinkOptions = {}): ImageSet {
@@ -116,7 +122,7 @@ function directorySet(path: string, { mode }: FileSinkOptions): ImageSet {
 /** A temporary directory beside `path` for images of any number. */
 function partialDirectory(path: string, name: string, mode = 0o600) {
   const directory = partialPath(path);
-  // A directory's files can be opened by those who may search it: whoever may read the files.
+  // Opening a file needs the right to search its directory.
   const directoryMode = mode | 0o700 | ((mode & 0o444) >> 2);
   try {
     fs.mkdirSync(directory, 0o700);

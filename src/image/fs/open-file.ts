@@ -12,9 +12,9 @@ let mostRecent: OpenFile | undefined;
 type Flags = 'r' | 'r+' | 'wx+';
 
 /**
- * A file descriptor with two properties: it is closed only after the last call that uses it, and a file with a path is part of a
- * pool, which keeps the most recently used MAX_OPEN_FILES open and opens the others again when they are used. So thousands of
- * images can be in use at a time.
+ * A file descriptor with two properties: it is closed only after the last call that uses it, and a file with
+ * a path is part of a pool, which keeps the most recently used MAX_OPEN_FILES open and opens the others again
+ * when they are used. So thousands of images can be in use at a time.
  */
 export class OpenFile {
   private callsInFlight = 0;
@@ -27,7 +27,10 @@ export class OpenFile {
     private readonly origin?: { readonly path: string; readonly flags: Flags; readonly identity: string },
   ) {}
 
-  /** Open a file that can be opened again. `mode`: permissions of a new file, before the umask. @throws the system's error */
+  /**
+   * Open a file that can be opened again. `mode`: permissions of a new file, before the umask. @throws the
+   * system's error
+   */
   static open(name: string, path: string, flags: Flags, mode?: number): OpenFile {
     const fd = openEvicting(path, flags, mode);
     const file = new OpenFile(name, fd, {
@@ -46,7 +49,10 @@ export class OpenFile {
     return new OpenFile(name, fd);
   }
 
-  /** The descriptor for one synchronous call. @throws PageferryError `bad-argument` after `close`, the system's error */
+  /**
+   * The descriptor for one synchronous call. @throws PageferryError `bad-argument` after `close`, the
+   * system's error
+   */
   use(): number {
     if (this.isClosed) throw new PageferryError('bad-argument', `${this.name}: used after close`);
     this.descriptor ??= this.reopen();
@@ -71,7 +77,10 @@ export class OpenFile {
     if (this.isClosed) this.closeUnused();
   }
 
-  /** Close the file as soon as no call uses it: a read in flight must not reach the next file with the same descriptor. */
+  /**
+   * Close the file as soon as no call uses it: a read in flight must not reach the next file with the same
+   * descriptor.
+   */
   close(): void {
     this.isClosed = true;
     this.closeUnused();

@@ -18,7 +18,10 @@ export interface OutputTarget {
   readonly mode?: number;
 }
 
-/** Look up an output path; "-" is standard output. @throws PageferryError `io` for a directory or what may not be written */
+/**
+ * Look up an output path; "-" is standard output. @throws PageferryError `io` for a directory or what may not
+ * be written
+ */
 export function outputTarget(path: string): OutputTarget {
   if (path === '-') return { kind: 'stream', name: 'standard output', path };
   try {

@@ -13,7 +13,10 @@ const MAX_STEM_BYTES = 200;
 /** A file under a temporary name beside its final name, which it gets when it is complete. */
 export interface PartialFile {
   readonly file: OpenFile;
-  /** Sync the file, rename it, sync its directory. After a failure nothing is left. @throws PageferryError `io` */
+  /**
+   * Sync the file, rename it, sync its directory. After a failure nothing is left. @throws PageferryError
+   * `io`
+   */
   commit(options?: { readonly syncDirectory?: boolean }): Promise<void>;
   /** Close and remove it. */
   abort(): void;
@@ -21,15 +24,18 @@ export interface PartialFile {
 
 const partialFiles = new Set<string>();
 
-/** Remove every incomplete file: for a program that a signal is about to end, when no sink or writer gets an `abort` call. */
+/**
+ * Remove every incomplete file: for a program that a signal is about to end, when no sink or writer gets an
+ * `abort` call.
+ */
 export function removePartialFiles(): void {
   for (const path of partialFiles) removeQuietly(path);
   partialFiles.clear();
 }
 
 /**
- * A temporary name beside `path`. It is not a secret: an existing file is refused. (Loading `node:crypto` would take longer than
- * packing a small image.)
+ * A temporary name beside `path`. It is not a secret: an existing file is refused. (Loading `node:crypto`
+ * would take longer than packing a small image.)
  */
 export function partialPath(path: string): string {
   const digits = Math.floor(Math.random() * 2 ** 48)
@@ -81,7 +87,10 @@ export function openPartialFile(target: OutputTarget, mode?: number): PartialFil
   };
 }
 
-/** Give the partial file its name. A mount point (a file in a container) cannot be replaced, so it is overwritten. */
+/**
+ * Give the partial file its name. A mount point (a file in a container) cannot be replaced, so it is
+ * overwritten.
+ */
 async function renameInto(partial: string, target: OutputTarget): Promise<void> {
   try {
     fs.renameSync(partial, target.path);

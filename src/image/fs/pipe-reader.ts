@@ -6,15 +6,16 @@ import { ioError } from './errno.js';
 /** Bytes that are read ahead. */
 const RING_BYTES = 8 << 20;
 /**
- * Shared cells: bytes written and taken (modulo 2^32), whether the pipe has ended, whether to stop, and two counters that change
- * with every event of the thread (`events`) and of the reader (`requests`), so that no wake-up is lost.
+ * Shared cells: bytes written and taken (modulo 2^32), whether the pipe has ended, whether to stop, and two
+ * counters that change with every event of the thread (`events`) and of the reader (`requests`), so that no
+ * wake-up is lost.
  */
 const CELLS = { written: 0, taken: 1, ended: 2, stop: 3, events: 4, requests: 5 } as const;
 const STATE_BYTES = 64;
 
 /**
- * The thread that reads the pipe. The event loop wakes it up when bytes arrive, so an idle pipe costs nothing; it blocks only while
- * the ring is full.
+ * The thread that reads the pipe. The event loop wakes it up when bytes arrive, so an idle pipe costs
+ * nothing; it blocks only while the ring is full.
  */
 const THREAD = `
 const { workerData: { fd, shared, cells: C, ringBytes }, parentPort } = require('node:worker_threads');
@@ -56,15 +57,18 @@ const { waitAsync } = Atomics as unknown as {
 
 /** A pipe that a thread of its own reads ahead. */
 export interface PipeReader {
-  /** Fill `into`, or as much as there is before the end, and return the number of bytes. @throws PageferryError `io` */
+  /**
+   * Fill `into`, or as much as there is before the end, and return the number of bytes. @throws
+   * PageferryError `io`
+   */
   read(into: Uint8Array): Promise<number>;
   /** Stop reading; a pending `read` rejects. */
   close(): void;
 }
 
 /**
- * Read the pipe behind `fd` ahead, so that its writer is not blocked while this thread works: a pipe holds only 64 KiB. Returns
- * undefined if `fd` is not a pipe or cannot be opened a second time (which needs Linux).
+ * Read the pipe behind `fd` ahead, so that its writer is not blocked while this thread works: a pipe holds
+ * only 64 KiB. Returns undefined if `fd` is not a pipe or cannot be opened a second time (which needs Linux).
  */
 export function openPipeReader(fd: number, name: string): PipeReader | undefined {
   const own = openAgain(fd);

@@ -15,7 +15,8 @@ export interface ReadHandle {
   readonly name: string;
   readonly file: OpenFile;
   /**
-   * Fill `into`, or as much as there is, and return the number of bytes. `position` null continues after the previous read.
+   * Fill `into`, or as much as there is, and return the number of bytes. `position` null continues after the
+   * previous read.
    * @throws PageferryError `io`
    */
   read(into: Uint8Array, position: number | null): Promise<number>;

@@ -24,8 +24,8 @@ interface ScratchFile {
 let shared: ScratchFile | undefined;
 
 /**
- * Create a sink that keeps an image while later pages can refer to it: in a file of the temporary directory that has no name, and
- * is gone after the last sink is closed or the program ends.
+ * Create a sink that keeps an image while later pages can refer to it: in a file of the temporary directory
+ * that has no name, and is gone after the last sink is closed or the program ends.
  * @throws PageferryError `io` if the temporary directory cannot be written
  */
 export function createScratchSink(): PageSink {
@@ -88,7 +88,10 @@ export function createScratchSink(): PageSink {
   };
 }
 
-/** Divide bytes [0, `bytes`) at `position` of an image: slot of the image, offset in it, and the range of the bytes. */
+/**
+ * Divide bytes [0, `bytes`) at `position` of an image: slot of the image, offset in it, and the range of the
+ * bytes.
+ */
 function forEachSlot(
   position: number,
   bytes: number,

@@ -28,7 +28,10 @@ export class StagingBuffer {
     this.length += bytes.length;
   }
 
-  /** Copy `bytes` bytes at `position` if all of them are in the buffer. If only some are, write the buffer out. */
+  /**
+   * Copy `bytes` bytes at `position` if all of them are in the buffer. If only some are, write the buffer
+   * out.
+   */
   read(into: Uint8Array, position: number, bytes: number): boolean {
     const end = this.start + this.length;
     if (position >= this.start && position + bytes <= end) {

@@ -10,7 +10,10 @@ import { writeAllSync } from './write.js';
 
 const ZEROS = new Uint8Array(64 << 10);
 
-/** Create a sink for a device or pipe. All bytes are written in order, zeros too: what is not written keeps its old content. */
+/**
+ * Create a sink for a device or pipe. All bytes are written in order, zeros too: what is not written keeps
+ * its old content.
+ */
 export function createStreamSink(target: OutputTarget): PageSink {
   const { name } = target;
   const fd = openStream(target);

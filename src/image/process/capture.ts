@@ -7,7 +7,10 @@ import { openProcess, type ProcessOptions, type ProcessSource } from './process.
 import { whileStopped } from './sigstop.js';
 
 const CHUNK_BYTES = 1 << 20;
-/** Untouched memory is skipped in steps of at most this many bytes, so that progress is reported and a signal is noticed. */
+/**
+ * Untouched memory is skipped in steps of at most this many bytes, so that progress is reported and a signal
+ * is noticed.
+ */
 const MAX_SKIP_BYTES = 1 << 30;
 const ZEROS = Buffer.alloc(CHUNK_BYTES);
 /** The memory of a program holds secrets, so only its owner may read the core. */
@@ -15,7 +18,9 @@ const OWNER_ONLY = 0o600;
 
 /** Options of `captureProcess`. */
 export interface CaptureOptions extends ProcessOptions {
-  /** Stop the process (SIGSTOP) while it is read, so that its memory is consistent; it continues afterwards. */
+  /**
+   * Stop the process (SIGSTOP) while it is read, so that its memory is consistent; it continues afterwards.
+   */
   readonly stop?: boolean;
   /** Called with the bytes of memory that were read or skipped, and their total. */
   readonly onProgress?: (doneBytes: number, bytes: number) => void;
@@ -37,9 +42,10 @@ export interface Capture {
 }
 
 /**
- * Write a process's memory (Linux) as an ELF core file: one PT_LOAD per region, no registers. The file gets its name when it is
- * complete, and its zero pages are holes.
- * @throws PageferryError `io` if the process cannot be read or the file cannot be written; the reason of an aborted signal
+ * Write a process's memory (Linux) as an ELF core file: one PT_LOAD per region, no registers. The file gets
+ * its name when it is complete, and its zero pages are holes.
+ * @throws PageferryError `io` if the process cannot be read or the file cannot be written; the reason of an
+ * aborted signal
  */
 export async function captureProcess(
   pid: number,
@@ -119,7 +125,9 @@ async function copyMemory(
   return storedBytes;
 }
 
-/** Write the blocks of a chunk that are not zero, and leave holes for the others. Returns the bytes written. */
+/**
+ * Write the blocks of a chunk that are not zero, and leave holes for the others. Returns the bytes written.
+ */
 function storeBlocks(chunk: Buffer, sink: PageSink, position: number): number {
   const isZeroBlock = (at: number) => isZero(chunk, at, Math.min(chunk.length, at + BLOCK_BYTES));
   // Most of a large process is untouched, and comparing a chunk costs about as much as comparing a block.

@@ -38,8 +38,8 @@ export function checkEndianness(pid: number): void {
 }
 
 /**
- * Create the headers of an ELF core with one PT_LOAD per region: the file up to its first memory, which begins at a multiple of
- * BLOCK_BYTES. The regions follow in the image's order.
+ * Create the headers of an ELF core with one PT_LOAD per region: the file up to its first memory, which
+ * begins at a multiple of BLOCK_BYTES. The regions follow in the image's order.
  */
 export function coreHeaders(regions: readonly PlacedRegion[]): Uint8Array {
   const isLong = regions.length >= PN_XNUM;

@@ -5,8 +5,8 @@ import { createReadHandle } from '../fs/read-handle.js';
 import type { ProcessRegion } from './proc.js';
 
 /**
- * /proc/PID/pagemap (Linux, Documentation/admin-guide/mm/pagemap): one little-endian u64 per page of the address space. Bit 63 is
- * set for a page in memory, bit 62 for one in swap.
+ * /proc/PID/pagemap (Linux, Documentation/admin-guide/mm/pagemap): one little-endian u64 per page of the
+ * address space. Bit 63 is set for a page in memory, bit 62 for one in swap.
  */
 const ENTRY_BYTES = 8;
 const PRESENT_OR_SWAPPED = 0xc0;
@@ -17,7 +17,10 @@ const FIRST_SCANNED_PAGES = 16;
 const MAX_SCANNED_PAGES = 1 << 15;
 const AT_PAGESZ = 6n;
 
-/** Finds memory that a process has reserved but never touched: it is zero, and reading it would make the kernel allocate pages. */
+/**
+ * Finds memory that a process has reserved but never touched: it is zero, and reading it would make the
+ * kernel allocate pages.
+ */
 export interface Pagemap {
   /** Divide an address range into pieces that are absent (all zero) or to be read. */
   pieces(address: bigint, bytes: number): { readonly bytes: number; readonly absent: boolean }[];
@@ -101,7 +104,10 @@ function isAbsent(entries: Uint8Array, page: number): boolean {
   return (entries[page * ENTRY_BYTES + ENTRY_BYTES - 1]! & PRESENT_OR_SWAPPED) === 0;
 }
 
-/** The page size, from the auxiliary vector (pairs of u64), since Node has no call for it. Undefined except on 64-bit Linux. */
+/**
+ * The page size, from the auxiliary vector (pairs of u64), since Node has no call for it. Undefined except on
+ * 64-bit Linux.
+ */
 function systemPageBytes(): number | undefined {
   try {
     const auxv = fs.readFileSync('/proc/self/auxv');

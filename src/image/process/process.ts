@@ -22,7 +22,10 @@ export interface ProcessSource extends PageSource {
   readonly bytes: number;
   /** The regions in the image's order, which is that of their addresses. */
   readonly regions: readonly PlacedRegion[];
-  /** Bytes that could not be read so far (past the end of a mapped file, a device's pages). They are zero in the image. */
+  /**
+   * Bytes that could not be read so far (past the end of a mapped file, a device's pages). They are zero in
+   * the image.
+   */
   readonly skippedBytes: number;
   skipZeros(maxBytes: number): number;
   close(): void;
@@ -37,8 +40,9 @@ export interface PlacedRegion extends ProcessRegion {
 const FAULT_BYTES = 4096;
 
 /**
- * Open the memory of a running process (Linux): its regions one after the other, by ascending address. The process continues to run
- * unless it is stopped, so each page has its content at the time it is read, and there is no `readAt`.
+ * Open the memory of a running process (Linux): its regions one after the other, by ascending address. The
+ * process continues to run unless it is stopped, so each page has its content at the time it is read, and
+ * there is no `readAt`.
  * @throws PageferryError `io` if there is no such process or it may not be read, `unsupported` without /proc
  */
 export function openProcess(pid: number, options: ProcessOptions = {}): ProcessSource {

@@ -8,8 +8,9 @@ const POLL_MS = 1;
 const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * Stop a process (SIGSTOP) while `work` runs and let it continue afterwards (SIGCONT), also after a failure, and if a signal ends
- * this program, in which case the signal that `work` gets is aborted. A process that was stopped before stays stopped.
+ * Stop a process (SIGSTOP) while `work` runs and let it continue afterwards (SIGCONT), also after a failure,
+ * and if a signal ends this program, in which case the signal that `work` gets is aborted. A process that was
+ * stopped before stays stopped.
  * @throws PageferryError `io` if it cannot be stopped; the reason of `signal`
  */
 export async function whileStopped<T>(
@@ -36,7 +37,8 @@ export async function whileStopped<T>(
       process.kill(pid, 'SIGCONT');
     } catch {} // it has ended, or changed its user
   };
-  // Another listener decides whether a signal ends the program. Without one it would end at once and leave the process stopped.
+  // Another listener decides whether a signal ends the program. Without one it would end at once and leave
+  // the process stopped.
   const unhandled = ENDING_SIGNALS.filter((name) => process.listenerCount(name) === 0);
   for (const name of ENDING_SIGNALS) process.on(name, onSignal);
   process.on('exit', resume);

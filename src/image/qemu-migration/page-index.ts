@@ -16,8 +16,8 @@ interface PageRecipe {
 }
 
 /**
- * Index of where the last content of every page is in a file: 8 bytes per page, and 18 bytes per XBZRLE record, because a page that
- * was sent as changes needs all of them and the content before them.
+ * Index of where the last content of every page is in a file: 8 bytes per page, and 18 bytes per XBZRLE
+ * record, because a page that was sent as changes needs all of them and the content before them.
  */
 export class QemuPageIndex {
   /** Pages that were sent in full. */

@@ -4,7 +4,10 @@ import { applyXbzrle } from '../../qemu/xbzrle.js';
 import type { ReadHandle } from '../fs/read-handle.js';
 import type { QemuPageIndex } from './page-index.js';
 
-/** Pages that were sent one after the other are a few bytes apart in the file, so they are read together with the gaps. */
+/**
+ * Pages that were sent one after the other are a few bytes apart in the file, so they are read together with
+ * the gaps.
+ */
 const SPAN_BYTES = 256 << 10;
 const MAX_GAP_BYTES = 4096;
 
@@ -25,7 +28,9 @@ export class QemuPages {
     this.bytes = index.pages * TARGET_PAGE_BYTES;
   }
 
-  /** Fill `into` with the image's bytes from `position` on, which must all exist. @throws PageferryError `io` */
+  /**
+   * Fill `into` with the image's bytes from `position` on, which must all exist. @throws PageferryError `io`
+   */
   read(into: Uint8Array, position: number): void {
     this.spanEnd = 0;
     for (let done = 0; done < into.length; ) {
@@ -42,7 +47,10 @@ export class QemuPages {
     }
   }
 
-  /** Count zero bytes from `position` on, up to `maxBytes`, by the index alone. `position` is a multiple of the page size. */
+  /**
+   * Count zero bytes from `position` on, up to `maxBytes`, by the index alone. `position` is a multiple of
+   * the page size.
+   */
   zeroBytesAt(position: number, maxBytes: number): number {
     const first = position / TARGET_PAGE_BYTES;
     const end = Math.min(this.index.pages, Math.floor((position + maxBytes) / TARGET_PAGE_BYTES));

@@ -37,10 +37,11 @@ export function isQemuStream(firstBytes: Uint8Array): boolean {
 }
 
 /**
- * Open a stream that `migrate exec:cat > FILE` has saved. The image is the guest's RAM at the moment when the guest was stopped: the
- * blocks in the stream's order, without those of devices and firmware. Nothing is copied: one pass over the file indexes where each
- * page's last content is, in 8 bytes per page.
- * @throws PageferryError `bad-image` for a damaged file, `unsupported` for a stream without the RAM, `limit`, `io`
+ * Open a stream that `migrate exec:cat > FILE` has saved. The image is the guest's RAM at the moment when the
+ * guest was stopped: the blocks in the stream's order, without those of devices and firmware. Nothing is
+ * copied: one pass over the file indexes where each page's last content is, in 8 bytes per page.
+ * @throws PageferryError `bad-image` for a damaged file, `unsupported` for a stream without the RAM, `limit`,
+ * `io`
  */
 export function openQemuStream(path: string, options: QemuImageOptions = {}): QemuImageSource {
   return openAs(path, (file) => openStream(file, options));

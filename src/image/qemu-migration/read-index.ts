@@ -6,7 +6,10 @@ import type { ImageFile } from '../image-file.js';
 import { QemuPageIndex } from './page-index.js';
 
 const PIECE_BYTES = 1 << 20;
-/** Nearly every page has a record in the file, of at least 9 bytes (ZERO): a limit on the pages that a file can claim. */
+/**
+ * Nearly every page has a record in the file, of at least 9 bytes (ZERO): a limit on the pages that a file
+ * can claim.
+ */
 const MIN_RECORD_BYTES = 9;
 const FREE_PAGES = 1 << 20;
 /** Blocks of devices and firmware: ROMs, flash, a display's memory. */
@@ -26,7 +29,10 @@ interface StreamIndex {
   readonly machine: string;
 }
 
-/** Read a saved stream once and index its pages. @throws PageferryError `bad-image`, `unsupported`, `limit`, `io` */
+/**
+ * Read a saved stream once and index its pages. @throws PageferryError `bad-image`, `unsupported`, `limit`,
+ * `io`
+ */
 export function readIndex(file: ImageFile, selection: 'ram' | 'all'): StreamIndex {
   const { path, bytes: fileBytes, handle } = file;
   let machine = '';

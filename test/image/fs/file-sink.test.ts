@@ -8,7 +8,7 @@ import { MAX_OPEN_FILES } from '../../../src/image/fs/open-file.js';
 import { removePartialFiles } from '../../../src/image/fs/partial-file.js';
 import { seeded } from '../../support/kernels.js';
 import {
-  asNobody,
+  asOtherUser,
   fileNames,
   folderMaker,
   growAndReadBack,
@@ -161,7 +161,7 @@ test('a path that cannot be written is refused with the reason', () => {
 test.skipIf(!isRoot)('a directory of another user (skipped except for root, which can change users)', () => {
   fs.chmodSync(folder, 0o755);
   const path = newPath();
-  expect(() => asNobody(() => createFileSink(path))).toThrow(`${path}: cannot create: EACCES`);
+  expect(() => asOtherUser(() => createFileSink(path))).toThrow(`${path}: cannot create: EACCES`);
 });
 
 describe('devices and pipes are written directly', () => {

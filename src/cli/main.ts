@@ -4,8 +4,8 @@ import { type Command, type CommandGroup, isGroup } from './command.js';
 import { COMMANDS } from './commands.js';
 import { commandHelp, groupHelp, programHelp } from './help.js';
 import { type OptionTable, parseOptions, type Values } from './option-table.js';
-import { SignalHandler } from './signals.js';
-import { printErrorLine, printOut } from './terminal.js';
+import { cleanUp, SignalHandler } from './signals.js';
+import { printError, printErrorLine, printOut } from './terminal.js';
 import { UsageError } from './usage-error.js';
 
 /** Wrong usage, and the help to read. */
@@ -68,9 +68,23 @@ function report(error: unknown): void {
     process.exitCode = 2;
     return;
   }
-  const isExpected = error instanceof PageferryError;
-  printErrorLine(`pageferry: ${isExpected ? error.message : ((error as Error)?.stack ?? error)}`);
   process.exitCode = 1;
+  if (error instanceof PageferryError) printErrorLine(`pageferry: ${error.message}`);
+  else if (isOutOfMemory(error)) printErrorLine(outOfMemoryText(error));
+  else printError(`pageferry: ${(error as Error)?.stack ?? error}\n`);
+}
+
+/** Whether Node or V8 could not get memory, a thread or addresses from the operating system. */
+function isOutOfMemory(error: unknown): error is Error {
+  const { code } = (error ?? {}) as NodeJS.ErrnoException;
+  const isAllocation = error instanceof RangeError && /allocat|out of memory/i.test(error.message);
+  return (
+    isAllocation || ['ERR_WORKER_OUT_OF_MEMORY', 'ERR_WORKER_INIT_FAILED', 'ENOMEM'].includes(code ?? '')
+  );
+}
+
+function outOfMemoryText({ message }: Error): string {
+  return `pageferry: too little memory or address space: ${message}; raise the limit (ulimit -v, or that of the container)`;
 }
 
 const handler = new SignalHandler();
@@ -86,6 +100,7 @@ let isSettled = false;
 // An event loop without work ends the program even while a promise is pending.
 process.on('exit', () => {
   if (isSettled || handler.name !== undefined) return;
+  cleanUp();
   printErrorLine('pageferry: ended with work pending; this is a fault of the program');
   process.exitCode = 1;
 });
@@ -98,10 +113,7 @@ async function main(): Promise<void> {
     if (handler.name === undefined) {
       handler.stop();
       report(error);
-    } else {
-      printErrorLine(`pageferry: stopped by ${handler.name}`);
-      handler.endProgram();
-    }
+    } else handler.endProgram();
   }
   isSettled = true;
 }

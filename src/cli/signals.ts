@@ -1,12 +1,19 @@
 import { removePartialFiles } from '../image/fs/partial-file.js';
+import { printErrorLine } from './terminal.js';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const cleanups = new Set<() => void>();
 
-/** Register a cleanup for the case that a signal ends the program before the command can; call the result to withdraw it. */
+/** Register a cleanup for the case that the program ends before its command does; call the result to withdraw it. */
 export function onForcedEnd(cleanup: () => void): () => void {
   cleanups.add(cleanup);
   return () => cleanups.delete(cleanup);
+}
+
+/** Remove partial files and run the registered cleanups. */
+export function cleanUp(): void {
+  removePartialFiles();
+  for (const cleanup of cleanups) cleanup();
 }
 
 /** Turns signals of the operating system into one abort. */
@@ -39,9 +46,9 @@ export class SignalHandler {
   /** End the program by the signal, so that its parent sees the true reason, with no partial file left behind. */
   endProgram(): void {
     // Cleanup first: without handlers the next signal would end the program at once.
-    removePartialFiles();
-    for (const cleanup of cleanups) cleanup();
+    cleanUp();
     this.stop();
+    printErrorLine(`pageferry: stopped by ${this.received}`);
     process.kill(process.pid, this.received!);
   }
 

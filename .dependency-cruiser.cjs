@@ -48,8 +48,8 @@ const folderRules = Object.entries(MAY_IMPORT).map(([folder, others]) => ({
   },
 }));
 
-// Which part of src/engine may import which; the files beside the parts are options.ts (imported by every part) and streams.ts
-// (imports every part).
+// Which part of src/engine may import which. Beside the parts: options.ts and life-cycle.ts, which every part may import, and
+// streams.ts, which imports every part.
 const ENGINE_MAY_IMPORT = {
   pack: [],
   frame: ['pack'],
@@ -65,7 +65,7 @@ const engineRules = Object.entries(ENGINE_MAY_IMPORT).map(([part, others]) => ({
   from: { path: `^src/engine/${part}/` },
   to: {
     path: '^src/engine/',
-    pathNot: `^src/engine/(${[part, ...others].join('|')})/|^src/engine/options[.]ts$`,
+    pathNot: `^src/engine/(${[part, ...others].join('|')})/|^src/engine/(options|life-cycle)[.]ts$`,
   },
 }));
 

@@ -1,11 +1,9 @@
-import { ImageDigest } from '../dedup/image-digest.js';
 import type { BasePages } from '../dedup/remote-page-cache.js';
-import { CHUNK_BYTES } from '../engine/frame/chunk.js';
+import { declareDigestContext, digestBase } from '../engine/decode/base-digest.js';
 import { openFileSource } from '../image/raw.js';
-import { loadKernels } from '../kernels/kernels.js';
+import { Arena } from '../kernels/arena.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
-import { createYielder, throwIfAborted } from '../page/sync.js';
 
 const PAGE_BYTES = 4096;
 
@@ -39,26 +37,9 @@ export async function openBase(path: string, signal?: AbortSignal): Promise<Base
   }
 }
 
-/** The image digest of a file; timers and signals are processed meanwhile. */
 async function digestOf(source: PageSource, signal: AbortSignal | undefined) {
-  const kernels = await loadKernels(CHUNK_BYTES + (1 << 20));
-  const digest = new ImageDigest(kernels, PAGE_BYTES);
-  const chunk = kernels.reserve(CHUNK_BYTES, 'chunk');
-  const digests = kernels.reserve((16 * CHUNK_BYTES) / PAGE_BYTES, 'digests');
-  const buffer = kernels.bytes.subarray(chunk, chunk + CHUNK_BYTES);
-  const yieldToEvents = createYielder();
-  digest.start();
-  let bytes = 0;
-  for (;;) {
-    throwIfAborted(signal);
-    const got = source.readAt!(buffer, bytes);
-    let pages = 0;
-    for (let from = 0; from < got; from += PAGE_BYTES)
-      kernels.run.hash128(chunk + from, Math.min(PAGE_BYTES, got - from), 0, 0, digests + 16 * pages++);
-    digest.add(digests, pages);
-    bytes += got;
-    if (got < CHUNK_BYTES) return { bytes, digest: digest.finish(bytes) };
-    const yielded = yieldToEvents();
-    if (yielded) await yielded;
-  }
+  const arena = new Arena();
+  const context = declareDigestContext(arena, PAGE_BYTES);
+  await arena.allocate();
+  return await digestBase(context, source, signal ? { signal } : {});
 }

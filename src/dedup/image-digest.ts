@@ -57,6 +57,24 @@ export class ImageDigest {
     }
   }
 
+  /** Add the digest at `digest` for each of the next `count` pages; 1 ns a page, for long runs of zero pages. */
+  addRepeated(digest: number, count: number): void {
+    const { bytes, run } = this.kernels;
+    const perLink = (LINK_BYTES - DIGEST_BYTES) / DIGEST_BYTES;
+    let left = count;
+    // Two links at most are filled page by page: the one in use and a whole one.
+    for (let links = 0; left > 0 && links < 2; links++) {
+      const fits = Math.min(left, (LINK_BYTES - this.used) / DIGEST_BYTES);
+      for (const end = this.used + fits * DIGEST_BYTES; this.used < end; this.used += DIGEST_BYTES)
+        bytes.copyWithin(this.link + this.used, digest, digest + DIGEST_BYTES);
+      left -= fits;
+      if (this.used === LINK_BYTES) this.closeLink();
+    }
+    // Closing a link changes its state only: the digests behind it are those of the next link too.
+    for (; left >= perLink; left -= perLink) run.hash128(this.link, LINK_BYTES, 0, 0, this.link);
+    this.used += left * DIGEST_BYTES;
+  }
+
   /** Return the digest of an image of `imageBytes` bytes. */
   finish(imageBytes: number): Uint8Array {
     if (this.used > DIGEST_BYTES) this.closeLink();

@@ -5,6 +5,18 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw signal.reason;
 }
 
+/** Settle as `promise` does, or reject with the reason of `signal` at the moment it aborts. */
+export function abortable<T>(promise: PromiseLike<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return Promise.resolve(promise);
+  return new Promise<T>((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    const settled = () => signal.removeEventListener('abort', onAbort);
+    promise.then(resolve, reject).then(settled);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
 interface Waiter {
   readonly resolve: () => void;
   readonly reject: (cause: unknown) => void;

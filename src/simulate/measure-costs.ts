@@ -189,7 +189,7 @@ async function packingCosts(
   const { codec, pages, out } = bench;
   const { bytes } = codec.kernels;
   const segment = bytes.subarray(pages, pages + BYTES);
-  const packer = new SegmentPacker(codec, zstd, BYTES);
+  const packer = new SegmentPacker(codec.kernels, codec, zstd, BYTES);
   const rate = async (run: () => void) => BYTES / (await medianMs(run));
   const packed = packer.pack(segment, { name: 'lz4' }, pages).bytes.slice();
   bytes.set(packed, out);

@@ -57,7 +57,7 @@ test('cut off at any byte, it is refused as truncated', async () => {
     expect(code).toBe('bad-stream');
     expect(message).toMatch(
       new RegExp(
-        `^ends at byte ${bytes}, in the middle: truncated (in the stream header|(in|before) record \\d+(, after the end record)?)$`,
+        `^ends at byte ${bytes}: truncated (in the stream header|(in|before) record \\d+(, after the end record)?)$`,
       ),
     );
   }
@@ -91,7 +91,7 @@ test('with a byte more or less anywhere, it is refused', async () => {
 test('followed by anything, it is refused', async () => {
   for (const more of [[0], [0x89], [...stream]])
     expect((await expectRefused(Uint8Array.of(...stream, ...more), 'more')).message).toBe(
-      `byte ${stream.length}: goes on after its end`,
+      `byte ${stream.length}: data after the end of the stream`,
     );
 });
 

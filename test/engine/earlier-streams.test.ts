@@ -32,7 +32,7 @@ async function decodedImages(stream: Uint8Array, bases: readonly Uint8Array[]): 
     return sink;
   };
   const decoder = await createDecoder(openSink, { bases: sourcesOf(bases) });
-  decoder.push(stream);
+  await decoder.push(stream);
   await decoder.finish();
   return sinks.map((sink) => sink.take());
 }

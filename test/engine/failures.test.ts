@@ -215,13 +215,13 @@ test('a sink that throws fails the decoding, and the other sinks hear of it', as
     let opened = 0;
     const decoder = await createDecoder(() => sinks[opened++]!, SMALL_DECODER);
     const work = async () => {
-      decoder.push(bytes);
+      await decoder.push(bytes);
       await decoder.finish();
     };
     await expect(work()).rejects.toThrow('disk full');
     expect(sinks[0]!.aborted).toBe(1);
     // What failed once stays failed.
-    expect(() => decoder.push(bytes)).toThrow('disk full');
+    await expect(decoder.push(bytes)).rejects.toThrow('disk full');
     await expect(decoder.finish()).rejects.toThrow('disk full');
   }
 });
@@ -233,7 +233,7 @@ test('a sink that cannot be opened fails the decoding', async () => {
     if (number === 0) return first;
     throw new Error('permission denied');
   }, SMALL_DECODER);
-  expect(() => decoder.push(bytes)).toThrow('permission denied');
+  await expect(decoder.push(bytes)).rejects.toThrow('permission denied');
   expect(first.aborted).toBe(1);
 });
 
@@ -241,7 +241,7 @@ test('an abort after all is proved takes nothing back; a second finish says the 
   const { bytes } = await encoded([source()]);
   const sink = watchedSink();
   const decoder = await createDecoder(() => sink, SMALL_DECODER);
-  decoder.push(bytes);
+  await decoder.push(bytes);
   const summary = await decoder.finish();
   expect(await decoder.finish()).toEqual(summary);
   decoder.abort();

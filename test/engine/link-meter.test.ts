@@ -27,7 +27,7 @@ function simulate(
     const began = now;
     buffered += bytes;
     while (buffered > bufferBytes) drain(0.05);
-    meter.taken(bytes, began, now);
+    meter.recordWrite(bytes, began, now);
     told.push({ atMs: now, bits: meter.bitsPerSecond });
   }
   return told;
@@ -59,7 +59,7 @@ test('a link that gets a hundred times slower, and fast again, is followed withi
 
 test('an output that takes everything at once is as fast as it is fed, and more', () => {
   const meter = new LinkMeter();
-  for (let ms = 0; ms < 2000; ms += 10) meter.taken(1 << 20, ms, ms);
+  for (let ms = 0; ms < 2000; ms += 10) meter.recordWrite(1 << 20, ms, ms);
   expect(meter.bitsPerSecond).toBeGreaterThan((4 * (1 << 20) * 8000) / 11);
 });
 

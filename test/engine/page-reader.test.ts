@@ -159,11 +159,11 @@ describe('many frames', () => {
     ] as const) {
       const sink = bytesSink();
       const part = image.subarray(first * PAGE, (first + length) * PAGE);
-      expect(await pages.extract(0, sink, first, length)).toBe(part.length);
+      expect(await pages.extract(0, sink, { first, count: length })).toBe(part.length);
       expect(Buffer.compare(sink.take(), part)).toBe(0);
     }
     const rest = bytesSink();
-    await pages.extract(0, rest, 2);
+    await pages.extract(0, rest, { first: 2 });
     expect(Buffer.compare(rest.take(), image.subarray(2 * PAGE))).toBe(0);
   });
 });
@@ -206,7 +206,7 @@ describe('base images', () => {
   test('that only read in order are refused', async () => {
     const { bytes } = await encoded([bytesSource(later, 'later')], sources());
     expect(await refusal(() => open(bytes, { bases: [pipeSource(base, 'pipe')] }))).toMatch(
-      /^bad-argument: pipe: a base image must/,
+      /^bad-argument: pipe: a base image needs/,
     );
   });
 });
@@ -218,14 +218,14 @@ test('what is not there is refused with what is', async () => {
   const pages = await open(bytes);
   for (const page of [-1, count, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53])
     expect(await refusal(() => pages.read(0, page))).toBe(
-      `bad-argument: page ${page} of image 0: there are ${count} pages in it`,
+      `bad-argument: page ${page} of image 0: the image has ${count} pages`,
     );
   expect(await refusal(() => pages.read(1, 0))).toBe(
-    'bad-argument: page 0 of image 1: there are 0 pages in it',
+    'bad-argument: page 0 of image 1: the image has 0 pages',
   );
   for (const number of [2, -1, 0.5, Number.NaN]) {
     expect(await refusal(() => pages.read(number, 0))).toBe(
-      `bad-argument: image ${number}: there are 2 images in the file`,
+      `bad-argument: image ${number}: the file has 2 images`,
     );
     const sink = watchedSink();
     expect(await refusal(() => pages.extract(number, sink))).toMatch(/^bad-argument: image/);
@@ -240,8 +240,8 @@ test('what is not there is refused with what is', async () => {
     [3, -1],
   ] as const) {
     const sink = watchedSink();
-    expect(await refusal(() => pages.extract(0, sink, first, length))).toMatch(
-      /^bad-argument: pages .* of image 0: there are/,
+    expect(await refusal(() => pages.extract(0, sink, { first, count: length }))).toMatch(
+      /^bad-argument: pages .* of image 0: the image has/,
     );
     expect([sink.finished, sink.aborted]).toEqual([0, 1]);
   }

@@ -71,8 +71,8 @@ test('a write larger than a chunk', async () => {
 test('after a flush, a receiver has every page that was written', async () => {
   const sink = bytesSink();
   const decoder = await createDecoder(() => sink, SMALL_DECODER);
-  const encoder = await createEncoder((parts) => {
-    for (const part of parts) decoder.push(part);
+  const encoder = await createEncoder(async (parts) => {
+    for (const part of parts) await decoder.push(part);
   }, SMALL_ENCODER);
   const image = guestImage(PAGE, 2, 9);
   encoder.beginImage('live');

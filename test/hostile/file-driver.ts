@@ -1,6 +1,8 @@
-import { openPages, pageReaderBytes, pagesIn } from '../../src/engine/page-reader/open-pages.js';
+import { openPages, openPagesIn } from '../../src/engine/page-reader/open-pages.js';
 import type { PageReader } from '../../src/engine/page-reader/page-reader.js';
+import { declarePageReader } from '../../src/engine/page-reader/reader-memory.js';
 import { bytesSource } from '../../src/image/memory.js';
+import { Arena } from '../../src/kernels/arena.js';
 import { type Guarded, guardedKernels } from './guarded.js';
 import type { Dice } from './mutate.js';
 import { refused, watchedSink } from './sinks.js';
@@ -18,7 +20,9 @@ export class FileDriver {
   ) {}
 
   static async create(inputs: StreamInputs): Promise<FileDriver> {
-    return new FileDriver(inputs, await guardedKernels(pageReaderBytes(LIMITS) + (1 << 20)));
+    const arena = new Arena();
+    declarePageReader(arena, undefined, LIMITS);
+    return new FileDriver(inputs, await guardedKernels(arena.bytes + (1 << 20)));
   }
 
   /** @throws when a whole image is not an original, or anything but a PageferryError is thrown */
@@ -43,7 +47,10 @@ export class FileDriver {
     await attempt(async () => {
       pages = dice.oneIn(500)
         ? await openPages(file, { ...LIMITS, bases, zstd: inputs.zstd ?? null })
-        : pagesIn(guarded.kernels, inputs.zstd, file, { ...LIMITS, bases });
+        : await openPagesIn(declarePageReader(guarded.kernels, inputs.zstd, LIMITS), file, {
+            ...LIMITS,
+            bases,
+          });
     });
     if (pages) await this.readAll(pages, intact, dice, attempt);
     if (sound) tally.right++;

@@ -1,5 +1,6 @@
-import { createDecoder, decoderBytes, decoderIn } from '../../src/engine/decode/create-decoder.js';
+import { createDecoder, declareDecoder } from '../../src/engine/decode/create-decoder.js';
 import type { Decoder, DecodeSummary } from '../../src/engine/decode/decoder.js';
+import { Arena } from '../../src/kernels/arena.js';
 import { type Guarded, guardedKernels } from './guarded.js';
 import type { Dice } from './mutate.js';
 import { refused, type WatchedSink, watchedSink } from './sinks.js';
@@ -17,7 +18,9 @@ export class StreamDriver {
   ) {}
 
   static async create(inputs: StreamInputs): Promise<StreamDriver> {
-    return new StreamDriver(inputs, await guardedKernels(decoderBytes(LIMITS) + (1 << 20)));
+    const arena = new Arena();
+    declareDecoder(arena, undefined, watchedSink, LIMITS);
+    return new StreamDriver(inputs, await guardedKernels(arena.bytes + (1 << 20)));
   }
 
   /** @throws when input `number` gives anything but the originals or a PageferryError */
@@ -35,10 +38,10 @@ export class StreamDriver {
     // Most inputs share one memory; some go the way that every caller goes.
     const decoder = dice.oneIn(500)
       ? await createDecoder(openSink, { ...LIMITS, bases, zstd: zstd ?? null })
-      : decoderIn(guarded.kernels, zstd, openSink, { ...LIMITS, bases });
+      : declareDecoder(guarded.kernels, zstd, openSink, { ...LIMITS, bases });
     let summary: DecodeSummary | undefined;
     try {
-      feed(decoder, bytes, dice);
+      await feed(decoder, bytes, dice);
       summary = await decoder.finish();
     } catch (error) {
       refused(error, tally);
@@ -69,11 +72,11 @@ export class StreamDriver {
 }
 
 /** Pushes a stream in pieces. */
-function feed(decoder: Decoder, bytes: Uint8Array, dice: Dice): void {
+async function feed(decoder: Decoder, bytes: Uint8Array, dice: Dice): Promise<void> {
   const most = dice.pick([bytes.length, bytes.length, 20_000, 700, 40]);
   for (let at = 0; at < bytes.length; ) {
     const piece = bytes.subarray(at, at + 1 + dice.below(most));
-    decoder.push(piece);
+    await decoder.push(piece);
     at += piece.length;
   }
 }

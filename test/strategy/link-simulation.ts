@@ -143,7 +143,7 @@ class VirtualLink {
         this.buffered += write!.bytes!;
       }
       if (this.buffered > BUFFER_BYTES) return;
-      this.meter.taken(write!.bytes!, write!.beganMs, now);
+      this.meter.recordWrite(write!.bytes!, write!.beganMs, now);
       this.takenBytes += write!.bytes!;
       this.writes.shift();
     }

@@ -73,7 +73,7 @@ export async function decoded(
     { ...SMALL_DECODER, ...options },
   );
   for (let from = 0; from < stream.length; from += pieceBytes)
-    decoder.push(stream.subarray(from, from + pieceBytes));
+    await decoder.push(stream.subarray(from, from + pieceBytes));
   const summary = await decoder.finish();
   return { images: sinks.map((sink) => sink.take()), names, summary };
 }
@@ -114,7 +114,7 @@ export async function attempt(
     ...options,
   });
   try {
-    decoder.push(stream);
+    await decoder.push(stream);
     await decoder.finish();
     return { error: undefined, sinks };
   } catch (error) {

@@ -67,7 +67,7 @@ export class PageFlow {
       const began = performance.now();
       const bytes = body.reduce((sum, part) => sum + part.length, 0);
       await this.channel.send(FRAME.PAGES, ...body);
-      this.meter.taken(bytes, began, performance.now());
+      this.meter.recordWrite(bytes, began, performance.now());
       this.bytes += bytes;
     }
   }

@@ -94,8 +94,10 @@ async function decode(
   { clock, observe }: MeasureOptions,
 ): Promise<number> {
   const startedMs = clock();
-  const decoder = await createDecoder((_, image) => echo(sources[image]!), { ...(observe && { observe }) });
-  for (const buffer of buffers) decoder.push(buffer);
+  const decoder = await createDecoder((_, image) => echo(sources[image]!), {
+    ...(observe && { onPages: observe }),
+  });
+  for (const buffer of buffers) await decoder.push(buffer);
   const { images } = await decoder.finish();
   const decodeMs = clock() - startedMs;
   images.forEach(({ digest, name }, i) => {

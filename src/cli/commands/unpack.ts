@@ -143,7 +143,7 @@ async function extract(
       `${source.name}: image ${image} has ${found.pages} pages, no page ${range.first + range.count - 1}`,
     );
   const sink = createFileSink(output, job.sinkOptions);
-  const bytes = await reader.extract(image, sink, range?.first, range?.count);
+  const bytes = await reader.extract(image, sink, range ?? {});
   const print = reportStream(output);
   const pages = range?.count ?? found.pages;
   if (json) print(`${JSON.stringify({ bytesIn: source.bytes ?? 0, bytesOut: bytes, pages, name })}\n`);

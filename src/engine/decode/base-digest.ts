@@ -1,37 +1,69 @@
+import { ImageDigest } from '../../dedup/image-digest.js';
+import type { Slots } from '../../kernels/arena.js';
+import type { Kernels } from '../../kernels/kernels.js';
+import { checkedSource } from '../../page/checked-source.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
-import { CHUNK_BYTES } from '../frame/chunk.js';
-import type { DecodeContext } from './image-decoder.js';
+import { createYielder, throwIfAborted } from '../../page/sync.js';
+import { CHUNK_BYTES, MIN_PAGE_BYTES } from '../frame/chunk.js';
 
-/** What digesting needs of a decode context. */
-export type DigestContext = Pick<DecodeContext, 'kernels' | 'pageBytes' | 'digest' | 'chunk' | 'digests'>;
+/** What digesting an image works with. */
+export interface DigestContext {
+  readonly kernels: Kernels;
+  readonly pageBytes: number;
+  readonly digest: ImageDigest;
+  /** Slots for a chunk of pages and for their digests. */
+  readonly chunk: number;
+  readonly digests: number;
+}
 
-/** An image that this side holds. */
+/** A base image that this side has, with its digest. */
 export interface DigestedBase {
   readonly source: PageSource;
   readonly bytes: number;
   readonly digest: Uint8Array;
 }
 
+/** Declare the memory of a digest context for pages of at most `pageBytes` bytes. */
+export function declareDigestContext(slots: Slots, pageBytes: number): DigestContext {
+  return {
+    kernels: slots.kernels,
+    pageBytes,
+    digest: new ImageDigest(slots, pageBytes),
+    chunk: slots.slot('chunk', CHUNK_BYTES),
+    digests: slots.slot('page digests', 16 * (CHUNK_BYTES / MIN_PAGE_BYTES)),
+  };
+}
+
 /**
- * Reads an image through and makes its digest. No image may be open.
- * @throws PageferryError `bad-argument` when the source cannot be read anywhere
+ * Read an image through and compute its digest; other events get a turn every few milliseconds. No other image may be digested in
+ * this context meanwhile.
+ * @throws PageferryError `bad-argument` when the source has no `readAt`; what the source throws; the reason of `signal`
  */
-export function digestBase(context: DigestContext, source: PageSource): DigestedBase {
+export async function digestBase(
+  context: DigestContext,
+  base: PageSource,
+  options: { readonly signal?: AbortSignal; readonly onProgress?: (bytes: number) => void } = {},
+): Promise<DigestedBase> {
   const { kernels, pageBytes, chunk, digests, digest } = context;
+  const { signal, onProgress } = options;
+  const source = checkedSource(base);
   if (!source.readAt)
-    throw new PageferryError('bad-argument', `${source.name}: a base image must be readable anywhere`);
+    throw new PageferryError('bad-argument', `${source.name}: a base image needs a source with readAt`);
+  const giveWay = createYielder();
   digest.start();
-  let bytes = 0;
-  for (;;) {
-    const got = source.readAt(kernels.bytes.subarray(chunk, chunk + CHUNK_BYTES), bytes);
+  for (let bytes = 0; ; ) {
+    throwIfAborted(signal);
+    const count = source.readAt(kernels.bytes.subarray(chunk, chunk + CHUNK_BYTES), bytes);
     let pages = 0;
-    for (let from = 0; from < got; from += pageBytes) {
-      const pageEnd = Math.min(pageBytes, got - from);
-      kernels.run.hash128(chunk + from, pageEnd, 0, 0, digests + 16 * pages++);
+    for (let from = 0; from < count; from += pageBytes) {
+      const length = Math.min(pageBytes, count - from);
+      kernels.run.hash128(chunk + from, length, 0, 0, digests + 16 * pages++);
     }
     digest.add(digests, pages);
-    bytes += got;
-    if (got < CHUNK_BYTES) return { source, bytes, digest: digest.finish(bytes) };
+    bytes += count;
+    onProgress?.(bytes);
+    if (count < CHUNK_BYTES) return { source, bytes, digest: digest.finish(bytes) };
+    await giveWay();
   }
 }

@@ -1,62 +1,67 @@
+import type { Slots } from '../../kernels/arena.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import { MAX_HEAD_BYTES } from '../../stream/format.js';
 
-/** Room that heads have at first; few need more. */
-const FIRST_HEAD_BYTES = 4096;
+/** Initial capacity for heads; few need more. */
+const INITIAL_HEAD_BYTES = 4096;
 
-/** Collects a stream's bytes, however they are cut, until as many are there as are expected: a head, then data. */
+/** Collects a stream's bytes from pieces of any size until the expected ones are complete: a head, then data. */
 export class ByteCollector {
-  private headRoom = new Uint8Array(FIRST_HEAD_BYTES);
-  private readonly checked: number;
-  private readonly result: number;
+  private readonly kernels: Kernels;
+  private headBuffer = new Uint8Array(INITIAL_HEAD_BYTES);
+  private readonly hashed: number;
+  private readonly hash: number;
   private headBytes = 0;
   private dataBytes = 0;
-  private got = 0;
-  /** Bytes taken from the stream so far. */
+  private collected = 0;
+  /** Bytes of the stream that were collected so far. */
   position = 0;
 
+  /** `data`: address for the data. */
   constructor(
-    private readonly kernels: Kernels,
+    slots: Slots,
     private readonly data: number,
   ) {
-    this.checked = kernels.reserve(MAX_HEAD_BYTES, 'record head');
-    this.result = kernels.reserve(16, 'check');
+    this.kernels = slots.kernels;
+    this.hashed = slots.slot('record head', MAX_HEAD_BYTES);
+    this.hash = slots.slot('check', 16);
   }
 
   get complete(): boolean {
-    return this.got === this.headBytes + this.dataBytes;
+    return this.collected === this.headBytes + this.dataBytes;
   }
 
-  /** The head; good until the next `expect`. */
+  /** The head, valid until the next `expect`. */
   get head(): Uint8Array {
-    return this.headRoom.subarray(0, this.headBytes);
+    return this.headBuffer.subarray(0, this.headBytes);
   }
 
+  /** Expect a head of `headBytes` bytes, then `dataBytes` bytes of data. */
   expect(headBytes: number, dataBytes = 0): void {
-    if (headBytes > this.headRoom.length) this.headRoom = new Uint8Array(headBytes);
+    if (headBytes > this.headBuffer.length) this.headBuffer = new Uint8Array(headBytes);
     this.headBytes = headBytes;
     this.dataBytes = dataBytes;
-    this.got = 0;
+    this.collected = 0;
   }
 
-  /** Takes what is still expected from `bytes`, from `from` on; returns how many bytes that were. */
-  take(bytes: Uint8Array, from: number): number {
-    const inHead = this.got < this.headBytes;
-    const wanted = inHead ? this.headBytes - this.got : this.headBytes + this.dataBytes - this.got;
-    const count = Math.min(wanted, bytes.length - from);
+  /** Collect expected bytes out of `bytes` from offset `from` on; return their number. */
+  collect(bytes: Uint8Array, from: number): number {
+    const isInHead = this.collected < this.headBytes;
+    const missing = (isInHead ? 0 : this.dataBytes) + this.headBytes - this.collected;
+    const count = Math.min(missing, bytes.length - from);
     const piece = bytes.subarray(from, from + count);
-    if (inHead) this.headRoom.set(piece, this.got);
-    else this.kernels.bytes.set(piece, this.data + this.got - this.headBytes);
-    this.got += count;
+    if (isInHead) this.headBuffer.set(piece, this.collected);
+    else this.kernels.bytes.set(piece, this.data + this.collected - this.headBytes);
+    this.collected += count;
     this.position += count;
     return count;
   }
 
-  /** XXH3-64 of a head's bytes. */
+  /** Return XXH3-64 of a head's bytes: low half, high half. */
   check(bytes: Uint8Array, seed: readonly [number, number]): readonly [number, number] {
     const { run, words } = this.kernels;
-    this.kernels.bytes.set(bytes, this.checked);
-    run.hash64(this.checked, bytes.length, seed[0], seed[1], this.result);
-    return [words[this.result >>> 2]!, words[(this.result >>> 2) + 1]!];
+    this.kernels.bytes.set(bytes, this.hashed);
+    run.hash64(this.hashed, bytes.length, seed[0], seed[1], this.hash);
+    return [words[this.hash >>> 2]!, words[(this.hash >>> 2) + 1]!];
   }
 }

@@ -1,61 +1,72 @@
 import { createCodecContext } from '../../codec/codec.js';
 import { loadZstd } from '../../codec/zstd/load.js';
 import type { Zstd } from '../../codec/zstd.js';
-import type { Kernels } from '../../kernels/kernels.js';
+import { Arena, type Slots } from '../../kernels/arena.js';
 import type { PageSource } from '../../page/source.js';
-import { CHUNK_BYTES } from '../frame/chunk.js';
+import { throwIfAborted } from '../../page/sync.js';
+import { MAX_PAGE_BYTES } from '../frame/chunk.js';
 import { FrameDecoder, packedLimit } from '../frame/frame-decoder.js';
-import { checkFrameBytes, checkImageBytes, kernelsWithin } from '../options.js';
+import { checkFrameBytes, checkImageBytes } from '../options.js';
+import { type DigestedBase, declareDigestContext } from './base-digest.js';
 import type { OpenSink } from './decoded-images.js';
 import { Decoder } from './decoder.js';
 import type { PageObserver } from './image-decoder.js';
 
-const MIB = 1 << 20;
-
-/** How to decode. Every field has a default. */
+/** Options of a decoder. Every field has a default. */
 export interface DecoderOptions {
-  /** Images that this side holds and the stream may refer to; they are proved by digest. */
+  /** Base images that the stream may refer to, in any order; their digests identify them. Their sources need `readAt`. */
   readonly bases?: readonly PageSource[];
-  /** Largest frame to make room for, in bytes; default 32 MiB. */
+  /** Largest unpacked frame, in bytes; default 32 MiB. The decoder takes twice that of memory. */
   readonly maxFrameBytes?: number;
-  /** Most bytes that all images together may claim; default 1 TiB. */
+  /** Most bytes of all carried images together; default 1 TiB, which is also an encoder's default limit. */
   readonly maxImageBytes?: number;
-  /** A zstd of your own; default the best at hand. `null`: none. */
+  /** The zstd to use; default the best available one. `null`: none. */
   readonly zstd?: Zstd | null;
-  /** Hears how pages travelled, as they are decoded. */
-  readonly observe?: PageObserver;
+  /** Called with the codec of every run of pages, as they are decoded. */
+  readonly onPages?: PageObserver;
+  /** Abort every call on the decoder: they reject with the signal's reason, and the sinks are aborted. */
+  readonly signal?: AbortSignal;
 }
 
-/** Makes a decoder that puts images into the sinks that `openSink` makes. */
+/**
+ * Create a decoder that writes images to the sinks that `openSink` returns.
+ * @throws PageferryError `bad-argument` for an invalid option, `limit` when `maxFrameBytes` needs more memory than there is
+ */
 export async function createDecoder(openSink: OpenSink, options: DecoderOptions = {}): Promise<Decoder> {
   const zstd = options.zstd === null ? undefined : (options.zstd ?? (await loadZstd()));
-  const kernels = await kernelsWithin(decoderBytes(options), 'maxFrameBytes');
-  return decoderIn(kernels, zstd, openSink, options);
+  const arena = new Arena();
+  const decoder = declareDecoder(arena, zstd, openSink, options);
+  await arena.allocate();
+  throwIfAborted(options.signal);
+  return decoder;
 }
 
-/** Kernel memory that a decoder needs. @throws PageferryError `bad-argument` */
-export function decoderBytes(options: DecoderOptions): number {
-  return 2 * packedLimit(checkFrameBytes(options.maxFrameBytes)) + CHUNK_BYTES + 3 * MIB;
-}
-
-/** Makes a decoder in kernels that are at hand: nothing is loaded, and nothing is expected of what their memory holds. */
-export function decoderIn(
-  kernels: Kernels,
+/**
+ * @internal Create a decoder whose memory is declared in `slots`; it can be used once the memory is allocated. `digestedBases`: bases
+ * whose digests are known, in place of those of the options.
+ */
+export function declareDecoder(
+  slots: Slots,
   zstd: Zstd | undefined,
   openSink: OpenSink,
   options: DecoderOptions,
+  digestedBases?: readonly DigestedBase[],
 ): Decoder {
-  const maxImageBytes = checkImageBytes(options.maxImageBytes);
   const maxFrameBytes = checkFrameBytes(options.maxFrameBytes);
-  const data = kernels.reserve(packedLimit(maxFrameBytes), 'frame data');
-  const frames = new FrameDecoder(createCodecContext(kernels), zstd, maxFrameBytes);
-  return new Decoder(
-    kernels,
+  const maxImageBytes = checkImageBytes(options.maxImageBytes);
+  const data = slots.slot('frame data', packedLimit(maxFrameBytes), 'maxFrameBytes');
+  const frames = new FrameDecoder(slots, createCodecContext(slots), zstd, maxFrameBytes);
+  const digesting = declareDigestContext(slots, MAX_PAGE_BYTES);
+  return new Decoder(slots, {
     frames,
+    digesting,
     data,
     openSink,
-    { maxFrameBytes, maxImageBytes },
-    options.bases ?? [],
-    options.observe,
-  );
+    bases: options.bases ?? [],
+    digestedBases,
+    maxFrameBytes,
+    maxImageBytes,
+    onPages: options.onPages,
+    signal: options.signal,
+  });
 }

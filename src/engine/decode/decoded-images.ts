@@ -1,37 +1,47 @@
 import { digestText } from '../../dedup/image-digest.js';
+import { checkedSink } from '../../page/checked-sink.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSink, PageSource } from '../../page/source.js';
+import { throwIfAborted } from '../../page/sync.js';
 import type { FrameHead, ImageEnd, ImageRecord } from '../../stream/format.js';
 import { type DigestedBase, digestBase } from './base-digest.js';
 import { type DecodeContext, ImageDecoder, type KnownImage } from './image-decoder.js';
 
-/** An image as it was decoded and proved. */
+/** An image that was decoded and verified. */
 export interface DecodedImage {
   readonly name: string;
   readonly bytes: number;
   readonly digest: Uint8Array;
 }
 
-/** Makes the sink for an image; called when the image is announced. `number` counts carried images only, from 0. */
+/** Creates the sink of an image, called at the image's record. `number` counts carried images only, from 0. */
 export type OpenSink = (image: ImageRecord, number: number) => PageSink;
 
-/** The images of a stream while it is decoded: opens them, proves them, and holds them until the stream was proved whole. */
+/** Settings of {@link DecodedImages}. */
+export interface DecodedImagesOptions {
+  readonly openSink: OpenSink;
+  readonly bases: readonly PageSource[];
+  /** Bases whose digests are known; absent: `bases` are digested when the first base image is announced. */
+  readonly digestedBases: readonly DigestedBase[] | undefined;
+  readonly maxImageBytes: number;
+}
+
+/** The images of a stream while it is decoded; their sinks are finished once the whole stream is verified. */
 export class DecodedImages {
   private readonly ends: ImageEnd[] = [];
   private readonly sinks: { sink: PageSink; bytes: number }[] = [];
   private current: ImageDecoder | undefined;
-  private claimed = 0;
-  /** Digested when the first base image is announced. */
+  private claimedBytes = 0;
   private bases: readonly DigestedBase[] | undefined;
 
   constructor(
     private readonly context: DecodeContext,
-    /** All images so far; the same array as in the context. */
+    /** All images so far; the array that is also in the context. */
     private readonly known: KnownImage[],
-    private readonly openSink: OpenSink,
-    private readonly baseSources: readonly PageSource[],
-    private readonly maxImageBytes: number,
-  ) {}
+    private readonly options: DecodedImagesOptions,
+  ) {
+    this.bases = options.digestedBases;
+  }
 
   /** The carried images. */
   get summaries(): readonly DecodedImage[] {
@@ -40,26 +50,29 @@ export class DecodedImages {
     );
   }
 
-  /** Gives every image its name. */
-  async finish(): Promise<void> {
-    for (const { sink, bytes } of this.sinks) await sink.finish(bytes);
-    // They are whole: no later abort may take them back.
+  /** Finish every sink. */
+  async finish(signal: AbortSignal): Promise<void> {
+    for (const { sink, bytes } of this.sinks) {
+      await sink.finish(bytes);
+      throwIfAborted(signal);
+    }
+    // The images are complete: a later abort does not discard them.
     this.sinks.length = 0;
   }
 
-  /** Leaves nothing behind. */
+  /** Abort every sink. */
   abort(): void {
     for (const { sink } of this.sinks.splice(0)) {
       try {
         sink.abort();
       } catch {
-        // What failed first is the error to report, and the other sinks must hear of it too.
+        // The first failure is reported; the other sinks have to be aborted too.
       }
     }
   }
 
-  /** An image is announced. */
-  begin(record: ImageRecord, what: string): void {
+  /** Begin an image. */
+  begin(record: ImageRecord, what: string): void | Promise<void> {
     if (this.current)
       throw new PageferryError(
         'bad-stream',
@@ -67,28 +80,25 @@ export class DecodedImages {
       );
     if (record.image !== this.known.length)
       throw new PageferryError('bad-stream', `${what}: image ${record.image}, expected ${this.known.length}`);
-    if (record.kind === 'base') {
-      this.takeBase(record);
-      return;
-    }
+    if (record.kind === 'base') return this.addBase(record);
     this.claim(record.bytes ?? 0, record.name);
-    const sink = this.openSink(record, this.sinks.length);
+    const sink = checkedSink(this.options.openSink(record, this.sinks.length), record.name);
     this.sinks.push({ sink, bytes: 0 });
     const image: KnownImage = { record, bytes: 0, readAt: (into, position) => sink.readAt(into, position) };
     this.known.push(image);
     this.current = new ImageDecoder(this.context, image, sink);
   }
 
-  private takeBase(record: ImageRecord): void {
+  private async addBase(record: ImageRecord): Promise<void> {
     const wanted = digestText(record.digest!);
-    this.bases ??= this.baseSources.map((source) => digestBase(this.context, source));
-    const base = this.bases.find(({ digest }) => digestText(digest) === wanted);
+    const bases = await this.digestBases();
+    const base = bases.find(({ digest }) => digestText(digest) === wanted);
     if (!base || base.bytes !== record.bytes) {
-      const had =
-        this.bases.map(({ source, digest }) => `${source.name} (${digestText(digest)})`).join(', ') || 'none';
+      const given =
+        bases.map(({ source, digest }) => `${source.name} (${digestText(digest)})`).join(', ') || 'none';
       throw new PageferryError(
         'wrong-base',
-        `needs the base image "${record.name}" with digest ${wanted}; given: ${had}`,
+        `needs the base image "${record.name}" with digest ${wanted}; given: ${given}`,
       );
     }
     const { source } = base;
@@ -100,8 +110,17 @@ export class DecodedImages {
     this.ends.push({ bytes: base.bytes, digest: base.digest });
   }
 
-  /** A frame of pages, whose data stands at `data`. */
-  pages(frame: FrameHead, data: number, dataBytes: number, what: string): void {
+  private async digestBases(): Promise<readonly DigestedBase[]> {
+    if (this.bases) return this.bases;
+    const bases: DigestedBase[] = [];
+    for (const source of this.options.bases)
+      bases.push(await digestBase(this.context, source, { signal: this.context.signal }));
+    this.bases = bases;
+    return bases;
+  }
+
+  /** Decode a frame of pages, whose data is at `data`. */
+  async pages(frame: FrameHead, data: number, dataBytes: number, what: string): Promise<void> {
     const { current } = this;
     if (!current || frame.image !== current.image.record.image)
       throw new PageferryError('bad-stream', `${what}: pages of image ${frame.image}, which is not open`);
@@ -110,11 +129,12 @@ export class DecodedImages {
       const end = (frame.firstPage + frame.pageCount - 1) * this.context.pageBytes + frame.lastPageBytes;
       this.claim(end - bytes, record.name);
     }
-    current.frame(frame, data, dataBytes, `${what}, image ${frame.image}`);
+    await current.frame(frame, data, dataBytes, `${what}, image ${frame.image}`);
     current.flush();
+    await this.context.giveWay();
   }
 
-  /** The open image ends: it has to be what was sent. */
+  /** End the open image and compare it with what was sent. */
   endImage(end: ImageEnd & { image: number }, what: string): void {
     const { current } = this;
     if (!current || end.image !== current.image.record.image)
@@ -136,29 +156,30 @@ export class DecodedImages {
     this.current = undefined;
   }
 
-  /** The stream ends: its images have to be those that were decoded. */
+  /** End the stream: the images it lists have to be those that were decoded. */
   end(ends: readonly ImageEnd[], what: string): void {
     if (this.current)
       throw new PageferryError(
         'bad-stream',
         `${what}: the stream ends before image ${this.current.image.record.image}`,
       );
-    const same =
+    const isSame =
       ends.length === this.ends.length &&
       ends.every(({ bytes, digest }, i) => {
         const known = this.ends[i]!;
         return known.bytes === bytes && digestText(known.digest) === digestText(digest);
       });
-    if (!same)
+    if (!isSame)
       throw new PageferryError('not-identical', `${what}: its images are not those that were decoded`);
   }
 
   private claim(bytes: number, name: string): void {
-    this.claimed += bytes;
-    if (this.claimed > this.maxImageBytes)
+    const { maxImageBytes } = this.options;
+    this.claimedBytes += bytes;
+    if (this.claimedBytes > maxImageBytes)
       throw new PageferryError(
         'limit',
-        `image "${name}": images of ${this.claimed} bytes and more, this reader takes ${this.maxImageBytes}`,
+        `image "${name}": ${this.claimedBytes} bytes of images, more than maxImageBytes (${maxImageBytes})`,
       );
   }
 }

@@ -1,144 +1,149 @@
-import { ImageDigest } from '../../dedup/image-digest.js';
-import type { Kernels } from '../../kernels/kernels.js';
+import type { Slots } from '../../kernels/arena.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
+import { createYielder, throwIfAborted } from '../../page/sync.js';
 import { RECORD, type StreamHeader } from '../../stream/format.js';
 import { readEnd, readImage, readImageEnd } from '../../stream/image-records.js';
 import { type RecordHead, readFrameHead, readIndex, readTrailer } from '../../stream/records.js';
-import { CHUNK_BYTES } from '../frame/chunk.js';
 import { type CodecCounts, emptyCounts, usedCounts } from '../frame/counters.js';
 import type { FrameDecoder } from '../frame/frame-decoder.js';
+import { LifeCycle } from '../life-cycle.js';
+import type { DigestContext, DigestedBase } from './base-digest.js';
 import { type DecodedImage, DecodedImages, type OpenSink } from './decoded-images.js';
-import type { DecodeContext, KnownImage, PageObserver } from './image-decoder.js';
+import type { KnownImage, PageObserver } from './image-decoder.js';
 import { RecordParser } from './record-parser.js';
 
-/** What a stream came to. */
+/** Totals of a decoded stream. */
 export interface DecodeSummary {
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly pages: number;
   readonly images: readonly DecodedImage[];
-  /** Pages by codec as the stream has them; bytes are not told apart here. */
+  /** Pages by codec; their bytes are 0, since a decoder does not count bytes by codec. */
   readonly codecs: Partial<CodecCounts>;
 }
 
-/** Decodes one stream, pushed in pieces of any size, into sinks. Nothing is finished under its name until all was proved. */
+/** @internal The parts and settings of a decoder. */
+export interface DecoderParts {
+  readonly frames: FrameDecoder;
+  /** For pages of the largest size; the stream's header sets the size. */
+  readonly digesting: DigestContext;
+  /** Address for a frame's data. */
+  readonly data: number;
+  readonly openSink: OpenSink;
+  readonly bases: readonly PageSource[];
+  readonly digestedBases: readonly DigestedBase[] | undefined;
+  readonly maxFrameBytes: number;
+  readonly maxImageBytes: number;
+  readonly onPages: PageObserver | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Decodes one stream, pushed in pieces of any size, into sinks. No sink is finished before the whole stream is verified. Await each
+ * call before the next one; a call that overlaps another is refused. After a failure or an abort every call rejects with the first
+ * cause, and every sink was aborted.
+ */
 export class Decoder {
-  private readonly intake: RecordParser;
+  private readonly parser: RecordParser;
+  private readonly life: LifeCycle;
   private header: StreamHeader | undefined;
   private images: DecodedImages | undefined;
   private state: 'images' | 'ended' | 'complete' = 'images';
   private readonly counts = emptyCounts();
-  private failure: unknown;
+  private summary: DecodeSummary | undefined;
 
   /** @internal Use {@link createDecoder}. */
   constructor(
-    private readonly kernels: Kernels,
-    private readonly frames: FrameDecoder,
-    private readonly data: number,
-    private readonly openSink: OpenSink,
-    private readonly limits: { readonly maxFrameBytes: number; readonly maxImageBytes: number },
-    private readonly baseSources: readonly PageSource[],
-    private readonly observe?: PageObserver,
+    slots: Slots,
+    private readonly parts: DecoderParts,
   ) {
     const decoder = this;
-    this.intake = new RecordParser(kernels, data, 'images', limits.maxFrameBytes, {
+    this.life = new LifeCycle('decoder', parts.signal);
+    this.life.onEnd(() => this.images?.abort());
+    this.parser = new RecordParser(slots, parts.data, 'images', parts.maxFrameBytes, {
       get complete() {
         return decoder.state === 'complete';
       },
       open: (header) => this.open(header),
-      take: (record, recordHead, what) => this.take(record, recordHead, what),
+      take: (record, head, what) => this.take(record, head, what),
     });
   }
 
   /**
-   * Takes the stream's next bytes and decodes as far as they go.
-   * @throws PageferryError what is wrong and where; every sink was told to abort
+   * Decode the stream's next bytes, which are in use until the promise settles; other events get a turn every few milliseconds.
+   * @throws PageferryError what is wrong and where; what a sink throws
    */
-  push(bytes: Uint8Array): void {
-    if (this.failure !== undefined) throw this.failure;
-    try {
-      this.intake.push(bytes);
-    } catch (error) {
-      this.fail(error);
-    }
+  async push(bytes: Uint8Array): Promise<void> {
+    this.life.check('push');
+    if (!(bytes instanceof Uint8Array))
+      throw new PageferryError('bad-argument', `push: expected a Uint8Array, got ${typeof bytes}`);
+    await this.life.run('push', undefined, async () => this.parser.push(bytes));
   }
 
-  /** The stream's bytes are all there. Finishes the images. @throws PageferryError when the stream is not whole */
+  /**
+   * End the stream and finish every image. A second call returns the same totals.
+   * @throws PageferryError `bad-stream` when the stream is not complete; what a sink throws
+   */
   async finish(): Promise<DecodeSummary> {
-    if (this.failure !== undefined) throw this.failure;
-    try {
+    if (this.summary) return this.summary;
+    return await this.life.finish('finish', undefined, async () => {
       if (this.state !== 'complete')
-        throw this.intake.truncated(this.state === 'ended' ? ', after the end record' : '');
-      await this.images!.finish();
-    } catch (error) {
-      this.fail(error);
-    }
-    const images = this.images!.summaries;
-    return {
-      bytesIn: this.intake.position,
-      bytesOut: images.reduce((sum, { bytes }) => sum + bytes, 0),
-      pages: images.reduce((sum, { bytes }) => sum + Math.ceil(bytes / this.header!.pageBytes), 0),
-      images,
-      codecs: usedCounts(this.counts),
-    };
+        throw this.parser.truncated(this.state === 'ended' ? ', after the end record' : '');
+      await this.images!.finish(this.life.signal);
+      const images = this.images!.summaries;
+      this.summary = {
+        bytesIn: this.parser.position,
+        bytesOut: images.reduce((sum, { bytes }) => sum + bytes, 0),
+        pages: images.reduce((sum, { bytes }) => sum + Math.ceil(bytes / this.header!.pageBytes), 0),
+        images,
+        codecs: usedCounts(this.counts),
+      };
+      return this.summary;
+    });
   }
 
-  /** Gives up: leaves nothing behind. */
-  abort(): void {
-    this.failure ??= new PageferryError('bad-argument', 'the decoder was aborted');
-    this.images?.abort();
-  }
-
-  private fail(error: unknown): never {
-    this.failure = error;
-    this.abort();
-    throw error;
+  /** Discard all images: pending and later calls reject with `reason`. Has no effect on a finished stream. */
+  abort(reason: unknown = new PageferryError('bad-argument', 'the decoder was aborted')): void {
+    this.life.fail(reason);
   }
 
   private open(header: StreamHeader): void {
+    const { frames, digesting, onPages } = this.parts;
+    const { signal } = this.life;
     this.header = header;
-    this.frames.announced(header.maxFrameBytes);
-    const { kernels } = this;
-    const { pageBytes } = header;
-    const perChunk = CHUNK_BYTES / pageBytes;
-    const digest = new ImageDigest(kernels, pageBytes);
-    const zeroDigests = kernels.reserve(16 * perChunk, 'zero digests');
-    for (let i = 0; i < perChunk; i++)
-      kernels.bytes.copyWithin(zeroDigests + 16 * i, digest.zeroPageDigest, digest.zeroPageDigest + 16);
-    const images: KnownImage[] = [];
-    const context: DecodeContext = {
-      kernels,
-      pageBytes,
-      frames: this.frames,
-      digest,
-      images,
-      chunk: kernels.reserve(CHUNK_BYTES, 'chunk'),
-      digests: kernels.reserve(16 * perChunk, 'digests'),
-      zeroDigests,
-      counts: this.counts,
-      observe: this.observe,
-    };
+    frames.setMaxFrameBytes(header.maxFrameBytes);
+    digesting.digest.setPageBytes(header.pageBytes);
+    const giveWay = createYielder();
+    const known: KnownImage[] = [];
     this.images = new DecodedImages(
-      context,
-      images,
-      this.openSink,
-      this.baseSources,
-      this.limits.maxImageBytes,
+      {
+        ...digesting,
+        pageBytes: header.pageBytes,
+        frames,
+        images: known,
+        counts: this.counts,
+        onPages,
+        giveWay: () => giveWay()?.then(() => throwIfAborted(signal)),
+        signal,
+      },
+      known,
+      this.parts,
     );
   }
 
-  private take({ type, dataBytes }: RecordHead, head: Uint8Array, what: string): void {
-    const allowed = this.state === 'images' ? type < RECORD.INDEX : type >= RECORD.INDEX;
-    if (!allowed)
+  private take({ type, dataBytes }: RecordHead, head: Uint8Array, what: string): void | Promise<void> {
+    const isAllowed = this.state === 'images' ? type < RECORD.INDEX : type >= RECORD.INDEX;
+    if (!isAllowed)
       throw new PageferryError(
         'bad-stream',
         `${what}: type ${type} ${this.state === 'images' ? 'before' : 'after'} the end record`,
       );
     const images = this.images!;
-    if (type === RECORD.IMAGE) images.begin(readImage(head, what), what);
-    else if (type === RECORD.PAGES) images.pages(readFrameHead(head, what), this.data, dataBytes, what);
-    else if (type === RECORD.IMAGE_END) images.endImage(readImageEnd(head, what), what);
+    if (type === RECORD.IMAGE) return images.begin(readImage(head, what), what);
+    if (type === RECORD.PAGES)
+      return images.pages(readFrameHead(head, what), this.parts.data, dataBytes, what);
+    if (type === RECORD.IMAGE_END) images.endImage(readImageEnd(head, what), what);
     else if (type === RECORD.END) {
       images.end(readEnd(head, what), what);
       this.state = 'ended';

@@ -1,6 +1,4 @@
 import { type CodecName, codecByWireId, type PackingName } from '../../codec/registry.js';
-import type { ImageDigest } from '../../dedup/image-digest.js';
-import type { Kernels } from '../../kernels/kernels.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
 import type { FrameHead, ImageRecord } from '../../stream/format.js';
@@ -8,8 +6,14 @@ import type { TableEntry } from '../../stream/table.js';
 import { CHUNK_BYTES } from '../frame/chunk.js';
 import type { CodecCounts } from '../frame/counters.js';
 import type { FrameDecoder } from '../frame/frame-decoder.js';
+import type { DigestContext } from './base-digest.js';
 
-/** An image that pages can refer to: written before, or held by this side from the start. */
+/** Zero pages that are digested in one step; that takes about a millisecond. */
+const MAX_STEP_PAGES = 2 ** 20;
+/** Table entries that are decoded in one step. */
+const MAX_STEP_ENTRIES = 1024;
+
+/** An image that pages can refer to: decoded before, or a base. */
 export interface KnownImage {
   readonly record: ImageRecord;
   /** Bytes so far; pages at or past it cannot be referred to. */
@@ -17,7 +21,7 @@ export interface KnownImage {
   readonly readAt: (into: Uint8Array, position: number) => number;
 }
 
-/** Told of `pages` pages from `firstPage` on: their codec and, where they have bytes, what packed their segment. */
+/** Called with `pages` pages from `firstPage` on: their codec and, where they have bytes, the packing of their segment. */
 export type PageObserver = (
   image: number,
   firstPage: number,
@@ -27,40 +31,80 @@ export type PageObserver = (
 ) => void;
 
 /** What decoding an image works with; the same for every image of a stream. */
-export interface DecodeContext {
-  readonly kernels: Kernels;
-  readonly pageBytes: number;
+export interface DecodeContext extends DigestContext {
   readonly frames: FrameDecoder;
-  readonly digest: ImageDigest;
   readonly images: readonly KnownImage[];
-  /** Room for a chunk of pages, for their digests, and as many digests of zero pages. */
-  readonly chunk: number;
-  readonly digests: number;
-  readonly zeroDigests: number;
   readonly counts: CodecCounts;
-  readonly observe: PageObserver | undefined;
+  readonly onPages: PageObserver | undefined;
+  /** Give other events a turn if the last one was some time ago. @throws the abort reason */
+  giveWay(): Promise<void> | undefined;
+  readonly signal: AbortSignal;
 }
 
 /** Decodes the frames of one image, in order, into its sink. */
 export class ImageDecoder {
   private nextPage = 0;
   private partialBytes = 0;
-  /** Pages that stand in the chunk, not yet in the sink. */
-  private held = 0;
-  private heldBytes = 0;
+  /** Pages and bytes in the chunk that are not yet written to the sink. */
+  private chunkPages = 0;
+  private chunkBytes = 0;
+  private readonly pagesPerChunk: number;
 
   constructor(
     private readonly context: DecodeContext,
     readonly image: KnownImage,
-    readonly sink: PageSink,
+    private readonly sink: PageSink,
   ) {
+    this.pagesPerChunk = CHUNK_BYTES / context.pageBytes;
     context.digest.start();
   }
 
-  /** Decodes a frame's pages. @throws PageferryError */
-  frame(head: FrameHead, data: number, dataBytes: number, what: string): void {
+  /** Decode a frame's pages. @throws PageferryError */
+  async frame(head: FrameHead, data: number, dataBytes: number, what: string): Promise<void> {
     const { context, image } = this;
     const { pageBytes, frames } = context;
+    this.checkPosition(head, what);
+    frames.open(head, data, dataBytes, image.record.parent ?? 0, what);
+    const table = frames.table!;
+    const partial = head.lastPageBytes < pageBytes ? head.lastPageBytes : 0;
+    let left = head.pageCount;
+    for (let entries = 1; left > 0; entries++) {
+      // A small table can have many entries, of pages that repeat one byte.
+      if (entries % MAX_STEP_ENTRIES === 0) await context.giveWay();
+      const entry = table.next();
+      const { name } = entry.codec;
+      const run = name === 'zero' || name === 'unchanged' ? Math.min(1 + table.sameRun(), left) : 1;
+      table.skip(run - 1);
+      left -= run;
+      const lastBytes = left === 0 && partial !== 0 ? partial : pageBytes;
+      context.counts[name].pages += run;
+      if (context.onPages) this.report(context.onPages, entry, run, head);
+      if (name === 'zero') {
+        if (run > MAX_STEP_PAGES) await this.manyZeros(run, lastBytes);
+        else this.zeros(run, lastBytes);
+      } else if (name === 'unchanged') {
+        if (run > this.pagesPerChunk) await this.manyUnchanged(run, lastBytes);
+        else this.unchanged(run, lastBytes);
+      } else this.page(entry, lastBytes);
+    }
+    frames.close();
+    if (partial !== 0) this.partialBytes = partial;
+  }
+
+  /** Write all decoded pages to the sink. */
+  flush(): void {
+    if (this.chunkPages === 0) return;
+    const { kernels, chunk, digest, digests } = this.context;
+    this.sink.write(kernels.bytes.subarray(chunk, chunk + this.chunkBytes), this.image.bytes);
+    digest.add(digests, this.chunkPages);
+    this.image.bytes += this.chunkBytes;
+    this.chunkPages = 0;
+    this.chunkBytes = 0;
+  }
+
+  private checkPosition(head: FrameHead, what: string): void {
+    const { image } = this;
+    const { pageBytes } = this.context;
     if (head.firstPage !== this.nextPage)
       throw new PageferryError(
         'bad-stream',
@@ -80,28 +124,9 @@ export class ImageDecoder {
     const announced = image.record.bytes;
     if (announced !== undefined && end > announced)
       throw new PageferryError('bad-stream', `${what}: reaches byte ${end}, the image has ${announced}`);
-    frames.open(head, data, dataBytes, image.record.parent ?? 0, what);
-    const table = frames.table!;
-    const partial = head.lastPageBytes < pageBytes ? head.lastPageBytes : 0;
-    let left = head.pageCount;
-    while (left > 0) {
-      const entry = table.next();
-      const { name } = entry.codec;
-      const run = name === 'zero' || name === 'unchanged' ? Math.min(1 + table.sameRun(), left) : 1;
-      table.skip(run - 1);
-      left -= run;
-      const lastBytes = left === 0 && partial !== 0 ? partial : pageBytes;
-      context.counts[name].pages += run;
-      if (context.observe) this.tell(context.observe, entry, run, head);
-      if (name === 'zero') this.zeros(run, lastBytes);
-      else if (name === 'unchanged') this.unchanged(run, lastBytes);
-      else this.page(entry, lastBytes);
-    }
-    frames.close();
-    if (partial !== 0) this.partialBytes = partial;
   }
 
-  private tell(
+  private report(
     observe: PageObserver,
     { codec, segment }: TableEntry,
     pages: number,
@@ -117,19 +142,21 @@ export class ImageDecoder {
     );
   }
 
-  /** Everything goes to the sink; returns the image's bytes. */
-  flush(): number {
-    this.release();
-    return this.image.bytes;
+  private async manyZeros(run: number, lastBytes: number): Promise<void> {
+    const { pageBytes, giveWay } = this.context;
+    let left = run;
+    for (; left > MAX_STEP_PAGES; left -= MAX_STEP_PAGES) {
+      this.zeros(MAX_STEP_PAGES, pageBytes);
+      await giveWay();
+    }
+    this.zeros(left, lastBytes);
   }
 
   private zeros(run: number, lastBytes: number): void {
-    this.release();
-    const { pageBytes, digest, zeroDigests, kernels, digests, chunk } = this.context;
+    this.flush();
+    const { pageBytes, digest, kernels, digests, chunk } = this.context;
     const bytes = (run - 1) * pageBytes + lastBytes;
-    const perChunk = CHUNK_BYTES / pageBytes;
-    let whole = lastBytes === pageBytes ? run : run - 1;
-    for (; whole > 0; whole -= perChunk) digest.add(zeroDigests, Math.min(whole, perChunk));
+    digest.addRepeated(digest.zeroPageDigest, lastBytes === pageBytes ? run : run - 1);
     if (lastBytes !== pageBytes) {
       kernels.bytes.fill(0, chunk, chunk + lastBytes);
       kernels.run.hash128(chunk, lastBytes, 0, 0, digests);
@@ -140,25 +167,35 @@ export class ImageDecoder {
     this.nextPage += run;
   }
 
-  /** The parent's pages, as many at once as the chunk has room for. */
+  private async manyUnchanged(run: number, lastBytes: number): Promise<void> {
+    const { pageBytes, giveWay } = this.context;
+    let left = run;
+    for (; left > this.pagesPerChunk; left -= this.pagesPerChunk) {
+      this.unchanged(this.pagesPerChunk, pageBytes);
+      await giveWay();
+    }
+    this.unchanged(left, lastBytes);
+  }
+
+  /** Read pages of the parent, as many at once as fit into the chunk. */
   private unchanged(run: number, lastBytes: number): void {
     const { parent } = this.image.record;
     const { pageBytes } = this.context;
     if (parent === undefined)
       throw new PageferryError('bad-stream', `page ${this.nextPage}: unchanged, but its image has no parent`);
     for (let left = run; left > 0; ) {
-      const at = this.room();
-      const count = Math.min(left, CHUNK_BYTES / pageBytes - this.held);
+      const at = this.nextAddress();
+      const count = Math.min(left, this.pagesPerChunk - this.chunkPages);
       const bytes = left === count ? (count - 1) * pageBytes + lastBytes : count * pageBytes;
       this.readEarlier(parent, this.nextPage, at, bytes);
       left -= count;
-      for (let i = 0; i < count; i++) this.hold(i === count - 1 ? bytes - i * pageBytes : pageBytes);
+      for (let i = 0; i < count; i++) this.endPage(i === count - 1 ? bytes - i * pageBytes : pageBytes);
     }
   }
 
   private page(entry: TableEntry, bytes: number): void {
     const { context } = this;
-    const at = this.room();
+    const at = this.nextAddress();
     const { codec } = entry;
     const page = this.nextPage;
     if (codec.name === 'fill') context.kernels.bytes.fill(entry.fill, at, at + bytes);
@@ -173,52 +210,42 @@ export class ImageDecoder {
       }
       context.frames.decodePage(entry, at, bytes, page);
     }
-    this.hold(bytes);
+    this.endPage(bytes);
   }
 
-  /** Puts `bytes` bytes from page `page` of `image` to `at`. */
+  /** Copy `bytes` bytes of an earlier page, of any image, to `at`. */
   private readEarlier(image: number, page: number, at: number, bytes: number): void {
     const { context } = this;
     const { kernels, pageBytes } = context;
     const known = context.images[image];
     const from = page * pageBytes;
-    if (!known || from + bytes > known.bytes + (known === this.image ? this.heldBytes : 0))
+    if (!known || from + bytes > known.bytes + (known === this.image ? this.chunkBytes : 0))
       throw new PageferryError(
         'bad-stream',
         `page ${this.nextPage}: refers to page ${page} of image ${image}, which is not before it`,
       );
     if (known === this.image && from >= known.bytes) {
-      const held = context.chunk + from - known.bytes;
-      kernels.bytes.copyWithin(at, held, held + bytes);
+      const decoded = context.chunk + from - known.bytes;
+      kernels.bytes.copyWithin(at, decoded, decoded + bytes);
       return;
     }
-    const got = known.readAt(kernels.bytes.subarray(at, at + bytes), from);
-    if (got !== bytes)
-      throw new PageferryError('io', `image ${image}: expected ${bytes} bytes at ${from}, got ${got}`);
+    const count = known.readAt(kernels.bytes.subarray(at, at + bytes), from);
+    if (count !== bytes)
+      throw new PageferryError('io', `image ${image}: expected ${bytes} bytes at ${from}, got ${count}`);
   }
 
-  /** Where the next page goes. */
-  private room(): number {
-    if (this.held === CHUNK_BYTES / this.context.pageBytes) this.release();
-    return this.context.chunk + this.heldBytes;
+  /** Return the address for the next page. */
+  private nextAddress(): number {
+    if (this.chunkPages === this.pagesPerChunk) this.flush();
+    return this.context.chunk + this.chunkBytes;
   }
 
-  /** The page at the end of the chunk is done. */
-  private hold(bytes: number): void {
+  /** Add the page at the end of the chunk, which is decoded, to the image. */
+  private endPage(bytes: number): void {
     const { kernels, chunk, digests } = this.context;
-    kernels.run.hash128(chunk + this.heldBytes, bytes, 0, 0, digests + 16 * this.held);
-    this.held++;
-    this.heldBytes += bytes;
+    kernels.run.hash128(chunk + this.chunkBytes, bytes, 0, 0, digests + 16 * this.chunkPages);
+    this.chunkPages++;
+    this.chunkBytes += bytes;
     this.nextPage++;
-  }
-
-  private release(): void {
-    if (this.held === 0) return;
-    const { kernels, chunk, digest, digests } = this.context;
-    this.sink.write(kernels.bytes.subarray(chunk, chunk + this.heldBytes), this.image.bytes);
-    digest.add(digests, this.held);
-    this.image.bytes += this.heldBytes;
-    this.held = 0;
-    this.heldBytes = 0;
   }
 }

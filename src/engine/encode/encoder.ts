@@ -1,196 +1,217 @@
+import { checkedSource } from '../../page/checked-source.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
+import { throwIfAborted } from '../../page/sync.js';
 import { type ImageEnd, type ImageRecord, MAX_IMAGES, RECORD } from '../../stream/format.js';
 import { nameBytes, writeEnd, writeImage, writeImageEnd } from '../../stream/image-records.js';
 import { writeHeader } from '../../stream/records.js';
 import { WireWriter } from '../../stream/wire.js';
 import { CHUNK_BYTES } from '../frame/chunk.js';
-import { addCounts, emptyCounts, usedCounts } from '../frame/counters.js';
 import { type FrameBuilder, type FrameContext, TABLE_TARGET_BYTES } from '../frame/frame-builder.js';
+import type { LifeCycle } from '../life-cycle.js';
+import { checkInteger } from '../options.js';
 import type { ChunkReader } from './chunk-reader.js';
 import type { EncoderSettings } from './encoder-options.js';
-import { FrameQueue, LARGEST_GROUP_BYTES } from './frame-queue.js';
+import { FrameQueue, MAX_GROUP_BYTES } from './frame-queue.js';
 import { type ImageContext, ImageEncoder } from './image-encoder.js';
+import { ImageWriter, type ImageWriterContext } from './image-writer.js';
 import type { RecordWriter } from './record-writer.js';
-import type { ImageSummary, StreamSummary } from './summary.js';
+import { type EncodedImage, type StreamSummary, streamSummary } from './summary.js';
 
-/** Room beyond it, for the page that closes it. */
+/** Bytes that a group may exceed its largest size by: the page that closes it. */
 export const GROUP_SLACK = 1 << 17;
 
-/** @internal What an encoder is put together from. */
+/** @internal The parts of an encoder. */
 export interface EncoderParts {
   readonly settings: EncoderSettings;
+  readonly life: LifeCycle;
   readonly image: ImageContext;
   readonly frame: FrameContext;
-  readonly queue: RecordWriter;
+  readonly writer: RecordWriter;
   readonly reader: ChunkReader;
   readonly frames: FrameBuilder[];
-  /** What strategies are told of the image in work. */
+  /** Progress that strategies see: the current image and the encoded share of it. */
   readonly progress: { image: number; share: number };
   readonly startedAt: number;
   readonly notes: readonly string[];
 }
 
-interface ImageInWork {
-  readonly name: string;
-  readonly encoder: ImageEncoder;
-  /** What its record said, if it did. */
-  readonly announced: number | undefined;
-  bytes: number;
-}
-
-/** Encodes images into one stream. Calls must not overlap: await each before the next. */
+/**
+ * Encodes images into one stream. Await each call before the next one; a call that overlaps another is refused. After a failure,
+ * an abort or `close()`, every call rejects with the first cause, and the encoder's threads have ended. Calls that are refused
+ * (`bad-argument`: out of order, no such parent, …) change nothing.
+ */
 export class Encoder {
-  private image: ImageInWork | undefined;
+  private image: ImageWriter | undefined;
   private readonly ends: ImageEnd[] = [];
-  private readonly finished: { name: string; encoder: ImageEncoder }[] = [];
+  private readonly carried: EncodedImage[] = [];
+  private carriedBytes = 0;
   private lastImage: number | undefined;
-  private readonly flow: FrameQueue;
-
-  private readonly settings: EncoderSettings;
-  private readonly context: ImageContext;
-  private readonly frameContext: FrameContext;
-  private readonly queue: RecordWriter;
-  private readonly reader: ChunkReader;
+  private readonly queue: FrameQueue;
+  private readonly writing: ImageWriterContext;
 
   /** @internal Use {@link createEncoder}. */
   constructor(private readonly parts: EncoderParts) {
-    this.settings = parts.settings;
-    this.context = parts.image;
-    this.frameContext = parts.frame;
-    this.queue = parts.queue;
-    this.reader = parts.reader;
-    this.flow = new FrameQueue(parts.frames, parts.frame, parts.queue, parts.settings.pageBytes);
+    const { settings, frame, writer, frames, life, reader, progress } = parts;
+    const { pageBytes } = settings;
+    this.queue = new FrameQueue(frames, frame, writer, pageBytes, life.signal);
+    const checkLimit = (name: string, bytes: number) => this.checkLimit(name, bytes);
+    this.writing = { pageBytes, queue: this.queue, reader, progress, checkLimit };
     const header = new WireWriter();
     writeHeader(header, 'images', {
-      pageBytes: this.settings.pageBytes,
-      maxFrameBytes: LARGEST_GROUP_BYTES + GROUP_SLACK + 2 * TABLE_TARGET_BYTES,
+      pageBytes,
+      maxFrameBytes: MAX_GROUP_BYTES + GROUP_SLACK + 2 * TABLE_TARGET_BYTES,
     });
-    header.u32(this.frameContext.packer.checkOfBytes(header.bytes)[0]);
-    this.queue.raw(header.bytes);
+    header.u32(frame.packer.checkOfBytes(header.bytes)[0]);
+    writer.raw(header.bytes);
   }
 
-  /** Bytes that went out so far. */
+  /** Bytes of the stream that the output has taken. */
   get bytesOut(): number {
-    return this.queue.bytesOut;
+    return this.parts.writer.bytesOut;
   }
 
   /**
-   * Takes in an image that both sides hold: nothing of it travels but its digest. The first carried image is compared with the
-   * last base, page by page; all can refer to it. Its source must stay open until `finish`.
+   * Add an image that the receiver has as well: only its digest is sent. The first carried image is compared with the last base
+   * page by page; every image can refer to it. A source with `readAt` must
+   * stay open until `finish`.
+   * @throws what the source throws, the reason of `signal`, or PageferryError
    */
-  async base(source: PageSource): Promise<void> {
-    const { number, encoder } = this.begin(source.name, source, undefined);
-    const { context } = this;
-    let bytes = 0;
-    await this.reader.read(source, async (address, length) => {
-      const count = Math.floor(length / context.pageBytes);
-      encoder.learn(address, count);
-      if (length % context.pageBytes !== 0)
-        encoder.learnPartial(address + count * context.pageBytes, length % context.pageBytes);
-      bytes += length;
+  async base(source: PageSource, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    const { life, reader, image: context } = this.parts;
+    this.mustHaveNoImage('base');
+    const checked = checkedSource(source);
+    throwIfAborted(options.signal);
+    const { number, encoder } = this.begin(checked.name, checked, undefined);
+    await life.run('base', options.signal, async () => {
+      const consumer = {
+        data: async (address: number, length: number) => encoder.learn(address, length),
+        zeros: async (length: number) => encoder.learnZeros(length, () => reader.zeros(length)),
+      };
+      const bytes = await reader.read(checked, consumer, life.signal);
+      const digest = context.digest.finish(bytes);
+      const { name } = checked;
+      this.announce({ image: number, kind: 'base', name, parent: undefined, bytes, digest });
+      this.ends.push({ bytes, digest });
+      this.lastImage = number;
     });
-    const digest = context.digest.finish(bytes);
-    this.announce({ image: number, kind: 'base', name: source.name, parent: undefined, bytes, digest });
-    this.ends.push({ bytes, digest });
-    this.lastImage = number;
   }
 
   /**
-   * Encodes one image from its source's start to its end. `parent` is the earlier image that is the last version of this one:
-   * default the one before.
+   * Encode one image from its source's start to its end. `parent`: the earlier image that is the last version of this one; default
+   * the image before. A source with `readAt` must stay open until `finish`, since later images refer to it.
+   * @throws what the source or the output throws, the reason of `signal`, or PageferryError
    */
-  async encode(source: PageSource, options: { parent?: number } = {}): Promise<void> {
-    const { context } = this;
-    const { number, encoder, parent } = this.begin(source.name, source, options.parent ?? this.lastImage);
-    this.announce({
-      image: number,
-      kind: 'carried',
-      name: source.name,
-      parent,
-      bytes: source.bytes,
-      digest: undefined,
+  async encode(
+    source: PageSource,
+    options: { readonly parent?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<void> {
+    const { life, reader, image: context } = this.parts;
+    this.mustHaveNoImage('encode');
+    const checked = checkedSource(source);
+    throwIfAborted(options.signal);
+    const image = this.openImage(checked.name, checked, checked.bytes, options.parent);
+    await life.run('encode', options.signal, async () => {
+      const { parent } = image.encoder;
+      const parentSource = parent === undefined ? undefined : context.earlier.image(parent)?.source;
+      const consumer = {
+        data: (address: number, length: number) => image.data(address, length, parentSource),
+        zeros: (length: number) => image.zeros(length),
+      };
+      await reader.read(checked, consumer, life.signal);
+      this.closeImage();
     });
-    this.image = { name: source.name, encoder, announced: source.bytes, bytes: 0 };
-    const before = parent === undefined ? undefined : context.earlier.image(parent)?.source;
-    await this.reader.read(source, (address, length) => this.take(address, length, before));
-    await this.endImage();
   }
 
-  /** Opens an image that is written page by page with {@link write} and closed with {@link endImage}. */
-  beginImage(name: string, options: { bytes?: number; parent?: number } = {}): void {
-    const { number, encoder, parent } = this.begin(name, undefined, options.parent ?? this.lastImage);
-    this.announce({ image: number, kind: 'carried', name, parent, bytes: options.bytes, digest: undefined });
-    this.image = { name, encoder, announced: options.bytes, bytes: 0 };
+  /**
+   * Begin an image that is written page by page with {@link write} and ended with {@link endImage}. `bytes`: its size, if known;
+   * `parent` as for `encode`.
+   */
+  beginImage(name: string, options: { readonly bytes?: number; readonly parent?: number } = {}): void {
+    this.mustHaveNoImage('beginImage');
+    if (typeof name !== 'string')
+      throw new PageferryError('bad-argument', `beginImage: the name has to be a string, got ${typeof name}`);
+    const { bytes, parent } = options;
+    if (bytes !== undefined) checkInteger('bytes', bytes, 0, Number.MAX_SAFE_INTEGER);
+    this.openImage(name, undefined, bytes, parent);
   }
 
-  /** Takes the open image's next pages: whole pages, only the last call may end with a shorter one. */
-  async write(pages: Uint8Array): Promise<void> {
-    const image = this.image;
-    if (!image) throw new PageferryError('bad-argument', 'write: no image is open');
-    if (image.bytes % this.context.pageBytes !== 0)
+  /** Encode the next pages of the image: whole pages; only the last call may end with a shorter page. */
+  async write(pages: Uint8Array, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    const { life, reader, settings } = this.parts;
+    life.check('write');
+    const image = this.mustHaveImage('write');
+    if (!(pages instanceof Uint8Array))
+      throw new PageferryError('bad-argument', `write: expected a Uint8Array, got ${typeof pages}`);
+    if (image.bytes % settings.pageBytes !== 0)
       throw new PageferryError(
         'bad-argument',
-        `write: a page of ${image.bytes % this.context.pageBytes} bytes was the image's last`,
+        `write: a page of ${image.lastPageBytes} bytes was the image's last`,
       );
-    for (let done = 0; done < pages.length; done += CHUNK_BYTES) {
-      const chunk = pages.subarray(done, Math.min(done + CHUNK_BYTES, pages.length));
-      await this.take(this.reader.copyIn(chunk), chunk.length);
-    }
+    await life.run('write', options.signal, async () => {
+      for (let done = 0; done < pages.length; done += CHUNK_BYTES) {
+        const chunk = pages.subarray(done, Math.min(done + CHUNK_BYTES, pages.length));
+        await image.data(reader.copyIn(chunk), chunk.length);
+      }
+    });
   }
 
-  /** Sends what is waiting, down to the last page written: after it, a receiver can have them all. */
-  async flush(): Promise<void> {
-    this.flow.close(this.lastPageBytes());
-    await this.queue.drained();
+  /** Pack and write all pages so far, so that a receiver can decode them. */
+  async flush(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    const { life, writer } = this.parts;
+    await life.run('flush', options.signal, () => {
+      if (this.image) this.queue.close(this.image.lastPageBytes);
+      return writer.drained();
+    });
   }
 
-  /** Closes the open image. */
+  /** End the image that `beginImage` began. */
   async endImage(): Promise<void> {
-    const image = this.image;
-    if (!image) throw new PageferryError('bad-argument', 'endImage: no image is open');
-    const { encoder, name, bytes, announced } = image;
+    const { life } = this.parts;
+    life.check('endImage');
+    const { name, bytes, announced } = this.mustHaveImage('endImage');
     if (announced !== undefined && bytes !== announced)
       throw new PageferryError(
         'bad-argument',
         `endImage: "${name}" was announced with ${announced} bytes, got ${bytes}`,
       );
-    this.flow.close(this.lastPageBytes());
-    const end = { bytes, digest: this.context.digest.finish(bytes) };
-    const head = new WireWriter();
-    writeImageEnd(head, encoder.number, end);
-    this.queue.record(RECORD.IMAGE_END, head.bytes);
-    this.ends.push(end);
-    this.finished.push({ name, encoder });
-    this.lastImage = encoder.number;
-    this.image = undefined;
+    await life.run('endImage', undefined, async () => this.closeImage());
   }
 
-  /** Ends the stream: digests, index. The encoder is used up. */
-  async finish(): Promise<StreamSummary> {
-    try {
+  /** End the stream with its digests and index, and return its totals. Only `close` may follow. */
+  async finish(options: { readonly signal?: AbortSignal } = {}): Promise<StreamSummary> {
+    const { life, writer, settings, startedAt, notes } = this.parts;
+    return await life.finish('finish', options.signal, async () => {
       if (this.image)
         throw new PageferryError('bad-argument', `finish: image ${this.image.encoder.number} is still open`);
       const head = new WireWriter();
       writeEnd(head, this.ends);
-      this.queue.record(RECORD.END, head.bytes);
-      this.queue.writeIndex();
-      await this.queue.drained();
-      return this.summary();
-    } finally {
-      await this.close();
-    }
+      writer.record(RECORD.END, head.bytes);
+      writer.writeIndex();
+      await writer.drained();
+      return streamSummary(this.carried, writer, settings.clock() - startedAt, notes);
+    });
   }
 
-  /** Frees the workers of an encoder that will not be finished. */
+  /** Release the encoder's threads. Without `finish` before it, the stream stays incomplete and pending calls reject. */
   async close(): Promise<void> {
-    await this.frameContext.pool.close();
+    await this.parts.life.close();
   }
 
-  private begin(name: string, source: PageSource | undefined, parent: number | undefined) {
-    const { context } = this;
+  private mustHaveNoImage(call: string): void {
+    this.parts.life.check(call);
     if (this.image)
-      throw new PageferryError('bad-argument', `image ${this.image.encoder.number} is still open`);
+      throw new PageferryError('bad-argument', `${call}: image ${this.image.encoder.number} is still open`);
+  }
+
+  private mustHaveImage(call: string): ImageWriter {
+    if (!this.image) throw new PageferryError('bad-argument', `${call}: no image is open`);
+    return this.image;
+  }
+
+  /** Add an image to those that later pages can refer to. @throws PageferryError before anything was changed */
+  private begin(name: string, source: PageSource | undefined, parent: number | undefined) {
+    const { image: context } = this.parts;
     const number = context.earlier.count;
     if (parent !== undefined && !(Number.isInteger(parent) && parent >= 0 && parent < number))
       throw new PageferryError(
@@ -198,78 +219,53 @@ export class Encoder {
         `${name}: parent ${parent}, expected an image before ${number}`,
       );
     if (number === MAX_IMAGES)
-      throw new PageferryError('bad-argument', `${name}: a stream has at most ${MAX_IMAGES} images`);
+      throw new PageferryError('limit', `${name}: a stream has at most ${MAX_IMAGES} images`);
     nameBytes(name);
     context.digest.start();
-    return {
-      number,
-      parent,
-      encoder: new ImageEncoder(context, number, parent, context.earlier.add(source)),
-    };
+    const encoder = new ImageEncoder(context, number, parent, context.earlier.add(source));
+    return { number, encoder };
+  }
+
+  private openImage(
+    name: string,
+    source: PageSource | undefined,
+    bytes: number | undefined,
+    parent = this.lastImage,
+  ): ImageWriter {
+    this.checkLimit(name, bytes ?? 0);
+    const { number, encoder } = this.begin(name, source, parent);
+    this.announce({ image: number, kind: 'carried', name, parent, bytes, digest: undefined });
+    this.image = new ImageWriter(this.writing, name, encoder, bytes);
+    return this.image;
+  }
+
+  private checkLimit(name: string, bytes: number): void {
+    const { maxImageBytes } = this.parts.settings;
+    if (this.carriedBytes + bytes <= maxImageBytes) return;
+    throw new PageferryError(
+      'limit',
+      `${name}: ${this.carriedBytes + bytes} bytes of images in one stream, more than maxImageBytes (${maxImageBytes}); ` +
+        'raise it, and that of the reader',
+    );
   }
 
   private announce(record: ImageRecord): void {
     const head = new WireWriter();
     writeImage(head, record);
-    this.queue.record(RECORD.IMAGE, head.bytes, record.image);
+    this.parts.writer.record(RECORD.IMAGE, head.bytes, record.image);
   }
 
-  /** Encodes a chunk: whole pages, then perhaps a last, shorter one. `parent` is read for the pages that may resemble its own. */
-  private async take(address: number, length: number, parent?: PageSource): Promise<void> {
-    const { encoder, announced, bytes } = this.image!;
-    const { pageBytes } = this.context;
-    this.parts.progress.image = encoder.number;
-    this.parts.progress.share = announced ? (bytes + length) / announced : 0;
-    const count = Math.floor(length / pageBytes);
-    const partial = length % pageBytes;
-    if (count > 0) encoder.survey(address, count);
-    const versions = parent
-      ? this.reader.versions(parent, bytes, count, pageBytes, (page) => !encoder.isFill(page))
-      : 0;
-    for (let done = 0; done < count; ) {
-      const frame = await this.flow.open(encoder);
-      done += encoder.encode(frame, address, versions, done, count, this.flow.isFull);
-      if (this.flow.isFull(frame)) this.flow.close(pageBytes);
-      await this.flow.hear();
-    }
-    if (partial !== 0)
-      encoder.encodePartial(await this.flow.open(encoder), address + count * pageBytes, partial);
-    this.image!.bytes += length;
-  }
-
-  /** Of the last page written so far. */
-  private lastPageBytes(): number {
-    const { pageBytes } = this.context;
-    return (this.image?.bytes ?? 0) % pageBytes || pageBytes;
-  }
-
-  private summary(): StreamSummary {
-    const images = this.finished.map(({ name, encoder }, image): ImageSummary => {
-      const { number, nextPage, duplicatesInside, duplicatesBetween } = encoder;
-      const { bytesOut, codecs } = this.queue.counts(number);
-      const { bytes, digest } = this.ends[number]!;
-      return {
-        image,
-        name,
-        bytesIn: bytes,
-        pages: nextPage,
-        bytesOut,
-        digest,
-        duplicatesInside,
-        duplicatesBetween,
-        codecs: usedCounts(codecs),
-      };
-    });
-    const codecs = emptyCounts();
-    for (const { encoder } of this.finished) addCounts(codecs, this.queue.counts(encoder.number).codecs);
-    return {
-      bytesIn: images.reduce((sum, { bytesIn }) => sum + bytesIn, 0),
-      bytesOut: this.queue.bytesOut,
-      pages: images.reduce((sum, { pages }) => sum + pages, 0),
-      encodeMs: this.settings.clock() - this.parts.startedAt,
-      codecs: usedCounts(codecs),
-      images,
-      notes: this.parts.notes,
-    };
+  private closeImage(): void {
+    const { name, encoder, bytes, lastPageBytes } = this.image!;
+    this.queue.close(lastPageBytes);
+    const end = { bytes, digest: this.parts.image.digest.finish(bytes) };
+    const head = new WireWriter();
+    writeImageEnd(head, encoder.number, end);
+    this.parts.writer.record(RECORD.IMAGE_END, head.bytes);
+    this.ends.push(end);
+    this.carried.push({ name, encoder, end });
+    this.carriedBytes += bytes;
+    this.lastImage = encoder.number;
+    this.image = undefined;
   }
 }

@@ -1,49 +1,50 @@
+import { Signal, throwIfAborted } from '../../page/sync.js';
 import { type FrameBuilder, type FrameContext, TABLE_TARGET_BYTES } from '../frame/frame-builder.js';
 import type { ImageEncoder } from './image-encoder.js';
 import type { RecordWriter } from './record-writer.js';
 
-/** A group is closed at this size whatever its strategy wants. */
-export const LARGEST_GROUP_BYTES = 8 << 20;
+/** Largest size of a group of pages, whatever its strategy wants. */
+export const MAX_GROUP_BYTES = 8 << 20;
 const DEFAULT_GROUP_BYTES = 2 << 20;
-/** Threads work ahead of the output by so much: enough to go on through a stretch of zero pages. */
+/** Most bytes of frames in flight: enough to keep threads busy through a range of zero pages. */
 const MAX_IN_FLIGHT_BYTES = 20 << 20;
-
 /**
- * So much may be packed and wait for a link whose rate is measured, because it may change: what was packed for a fast link is sent
- * as it is when the link gets slow.
+ * Most packed bytes that wait for a link of measured rate. The rate may change: bytes that were packed for a fast link are sent
+ * unchanged when the link gets slow.
  */
 const MAX_WAITING_BYTES = 6 << 20;
+/** Most pages of a frame, of which runs of zero pages can have many; a frame's page count is a u32. */
+const MAX_FRAME_PAGES = 2 ** 31;
 
-/** The next turn of the event loop; elsewhere than on Node there are no threads to hear of. */
-const turn: () => Promise<void> =
+/** Wait for the next turn of the event loop. Outside Node there are no packing threads, and no reply to wait for. */
+const nextTurn: () => Promise<void> =
   typeof setImmediate === 'function' ? () => new Promise((go) => setImmediate(go)) : async () => {};
 
-/** Frames on their way: one fills, others are packed or wait to be written, the rest is free. Whoever needs one waits for it. */
+/** The frames of a stream: one is filled, others are packed or wait for the output, the rest are free. */
 export class FrameQueue {
   private frame: FrameBuilder | undefined;
   private firstPage = 0;
   private image = 0;
-  private freed: (() => void) | undefined;
+  private readonly freed = new Signal();
   private inFlight = 0;
   private inFlightBytes = 0;
-  /** Of the frame that fills; asked for once, since every page is held against it. */
+  /** Group size of the frame that is filled. Asked once a frame, since every page is compared with it. */
   private wantedBytes = 0;
 
   constructor(
     private readonly free: FrameBuilder[],
     private readonly context: FrameContext,
-    private readonly queue: RecordWriter,
+    private readonly writer: RecordWriter,
     private readonly pageBytes: number,
+    private readonly signal: AbortSignal,
   ) {}
 
-  /** The frame that fills, or a new one for the next page of `encoder`. */
+  /** Return the frame that is filled, or start one at the next page of `encoder` once a frame is free. */
   async open(encoder: ImageEncoder): Promise<FrameBuilder> {
     if (this.frame) return this.frame;
+    throwIfAborted(this.signal);
     while (this.free.length === 0 || (this.inFlight > 0 && this.isFarAhead()))
-      await new Promise<void>((freed) => {
-        this.freed = freed;
-      });
-    this.queue.check();
+      await this.freed.wait(this.signal);
     this.frame = this.free.pop()!;
     this.wantedBytes = this.groupBytes();
     this.image = encoder.number;
@@ -53,9 +54,11 @@ export class FrameQueue {
   }
 
   readonly isFull = (frame: FrameBuilder): boolean =>
-    frame.bytes >= this.wantedBytes || frame.table.length >= TABLE_TARGET_BYTES;
+    frame.bytes >= this.wantedBytes ||
+    frame.table.length >= TABLE_TARGET_BYTES ||
+    frame.pageCount >= MAX_FRAME_PAGES;
 
-  /** Sends the frame that fills on its way, if there is one. */
+  /** Pack and write the frame that is filled, if there is one. */
   close(lastPageBytes: number): void {
     const { frame } = this;
     if (!frame) return;
@@ -64,32 +67,32 @@ export class FrameQueue {
     this.inFlight++;
     this.inFlightBytes += bytes;
     const pack = (ordinal: number) => frame.pack(this.context, ordinal, lastPageBytes);
-    this.queue.frame(frame, this.image, this.firstPage, pack, () => {
+    this.writer.frame(frame, this.image, this.firstPage, pack, () => {
       this.free.push(frame);
       this.inFlight--;
       this.inFlightBytes -= bytes;
-      this.freed?.();
+      this.freed.notify();
     });
   }
 
   /**
-   * Threads that are done can say so, and be given more, only between two turns of the event loop: a source that never has to be waited
-   * for would leave them idle.
+   * Let packing threads deliver their results, which needs a turn of the event loop: while a source never makes the encoder wait,
+   * they would be idle.
    */
-  async hear(): Promise<void> {
-    if (this.inFlight > 0) await turn();
+  async receiveResults(): Promise<void> {
+    if (this.inFlight > 0) await nextTurn();
   }
 
   private isFarAhead(): boolean {
     if (this.inFlightBytes + this.groupBytes() > MAX_IN_FLIGHT_BYTES) return true;
-    return this.context.state.bytesAcked !== undefined && this.queue.waitingBytes > MAX_WAITING_BYTES;
+    return this.context.state.bytesAcked !== undefined && this.writer.waitingBytes > MAX_WAITING_BYTES;
   }
 
   private groupBytes(): number {
     const { strategy, state } = this.context;
     return Math.min(
       Math.max(strategy.groupBytes?.(state) ?? DEFAULT_GROUP_BYTES, this.pageBytes),
-      LARGEST_GROUP_BYTES,
+      MAX_GROUP_BYTES,
     );
   }
 }

@@ -13,20 +13,20 @@ const UNCHANGED = codecByName('unchanged');
 export interface ImageContext extends PageCoderContext {
   readonly earlier: ReferenceImages;
   readonly versions: ParentPageCache;
-  /** Absent: no duplicates are looked for. */
+  /** Absent: duplicates are not searched. */
   readonly index: PageIndex | undefined;
-  /** Whether similar pages are looked for. */
+  /** Whether similar pages are searched. */
   readonly similar: boolean;
   readonly digest: ImageDigest;
 }
 
-/** Encodes the pages of one image, in order, into frames that it is handed. */
+/** Encodes the pages of one image, in order, into the frames it is given. */
 export class ImageEncoder {
   nextPage = 0;
-  /** Pages that are the same as another of this image, and of another image. */
+  /** Pages equal to another page of this image. */
   duplicatesInside = 0;
+  /** Pages equal to a page of an earlier image at another page number. */
   duplicatesBetween = 0;
-  private readonly own: ReferenceImage;
   private readonly coder: PageCoder;
   private readonly parentImage: ReferenceImage | undefined;
 
@@ -34,19 +34,18 @@ export class ImageEncoder {
     private readonly context: ImageContext,
     readonly number: number,
     readonly parent: number | undefined,
-    own: ReferenceImage,
+    private readonly own: ReferenceImage,
   ) {
-    this.own = own;
     this.coder = new PageCoder(context);
     this.parentImage = parent === undefined ? undefined : context.earlier.image(parent);
   }
 
-  /** What a frame's first reference is told against. */
+  /** The image that a frame's first reference is relative to. */
   get expectedImage(): number {
     return this.parent ?? 0;
   }
 
-  /** Looks at `count` whole pages at `address`: classes, digests, and where the same digest was seen, all in one go. */
+  /** Classify, hash and look up `count` whole pages at `address` in one pass. */
   survey(address: number, count: number): void {
     const { classes, digests, digest } = this.context;
     this.coder.survey(address, count);
@@ -61,8 +60,8 @@ export class ImageEncoder {
   }
 
   /**
-   * Encodes surveyed pages from `first` on until all `count` are done or the frame is `full`; returns how many. `versions` is
-   * where the same pages of the parent stand, 0 when they were not read.
+   * Encode surveyed pages from `first` until all `count` are done or the frame is full; return the number of encoded pages.
+   * `versions`: address of the parent's pages at the same positions, 0 when they were not read.
    */
   encode(
     frame: FrameBuilder,
@@ -70,7 +69,7 @@ export class ImageEncoder {
     versions: number,
     first: number,
     count: number,
-    full: (frame: FrameBuilder) => boolean,
+    isFull: (frame: FrameBuilder) => boolean,
   ): number {
     const { pageBytes } = this.context;
     let i = first;
@@ -78,26 +77,30 @@ export class ImageEncoder {
       if (!this.coder.placeFill(frame, i))
         this.encodePage(frame, address + i * pageBytes, versions === 0 ? 0 : versions + i * pageBytes, i);
       this.nextPage++;
-      if (full(frame)) return i + 1 - first;
+      if (isFull(frame)) return i + 1 - first;
     }
     return i - first;
   }
 
-  /** The image's last page, shorter than the others. */
+  /** Encode `count` zero pages, which were not read, as one run. */
+  encodeZeros(frame: FrameBuilder, count: number): void {
+    this.coder.placeZeros(frame, count);
+    this.skipZeros(count);
+  }
+
+  /** Encode the image's last page, which is shorter than the others. */
   encodePartial(frame: FrameBuilder, address: number, bytes: number): void {
-    const { codec, digests, digest } = this.context;
-    const { run } = codec.kernels;
-    run.hash128(address, bytes, 0, 0, digests);
-    digest.add(digests, 1);
-    const fill = run.fillByte(address, bytes);
+    this.hashPartial(address, bytes);
+    const fill = this.context.codec.kernels.run.fillByte(address, bytes);
     if (fill >= 0) this.coder.placeFilled(frame, fill);
     else this.coder.appendGroup(frame, address, bytes);
     this.nextPage++;
   }
 
-  /** Takes in pages of a base image: all can be referred to, none travels. */
-  learn(address: number, count: number): void {
+  /** Add `bytes` bytes of a base image, of which none are sent: whole pages, which can be referred to, then a shorter last one. */
+  learn(address: number, bytes: number): void {
     const { pageBytes, index, similar, versions } = this.context;
+    const count = Math.floor(bytes / pageBytes);
     if (count > 0) this.survey(address, count);
     for (let i = 0; i < count; i++) {
       if (!this.coder.isFill(i)) {
@@ -107,9 +110,24 @@ export class ImageEncoder {
       }
       this.nextPage++;
     }
+    if (bytes % pageBytes !== 0) this.hashPartial(address + count * pageBytes, bytes % pageBytes);
   }
 
-  learnPartial(address: number, bytes: number): void {
+  /** Add zero bytes of a base image; `zeros` returns the address of that many, for a shorter last page. */
+  learnZeros(bytes: number, zeros: (bytes: number) => number): void {
+    const { pageBytes } = this.context;
+    const count = Math.floor(bytes / pageBytes);
+    if (count > 0) this.skipZeros(count);
+    if (bytes % pageBytes !== 0) this.hashPartial(zeros(bytes % pageBytes), bytes % pageBytes);
+  }
+
+  private skipZeros(count: number): void {
+    this.context.digest.addRepeated(this.context.zeroPageDigest, count);
+    this.own.digests.skip(count);
+    this.nextPage += count;
+  }
+
+  private hashPartial(address: number, bytes: number): void {
     const { codec, digests, digest } = this.context;
     codec.kernels.run.hash128(address, bytes, 0, 0, digests);
     digest.add(digests, 1);
@@ -136,7 +154,7 @@ export class ImageEncoder {
         if (!this.own.source) versions.keep(this.number, page, address, this.context.pageBytes);
         return;
       }
-      // Bytes that cannot be compared any more, or a collision: from now on this page stands for its digest.
+      // The bytes cannot be compared any more, or the fingerprints collide: the index refers to this page from now on.
       index.insert(digest, this.number, page);
     }
     candidate.set(address, page, this.parent, this.parentImage?.digests.matches(page, digest) ? 0 : last);
@@ -145,7 +163,7 @@ export class ImageEncoder {
     if (!this.own.source) versions.keep(this.number, page, address, this.context.pageBytes);
   }
 
-  /** Same digest, and same bytes wherever the last version is at hand. */
+  /** Whether the parent's page has the same digest and, where its bytes are available, the same bytes. */
   private isUnchanged(page: number, digest: number, address: number, last: number): boolean {
     if (!this.parentImage?.digests.matches(page, digest)) return false;
     const { codec, pageBytes } = this.context;

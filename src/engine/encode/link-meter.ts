@@ -1,17 +1,17 @@
-/** Until something is known. */
+/** Estimate before the first measurement. */
 const START_BITS_PER_SECOND = 1e9;
-const LEAST = 1e4;
-const MOST = 1e11;
-/** A write that took this long waited for the link; less may be the event loop's doing. */
-const WAITED_MS = 1;
-/** Between two waits the link may have been idle: as long as that was no longer than the wait itself, all of the time counts. */
-const IDLE_SHARE = 1;
-/** The best rate within so long counts: a busy event loop makes single samples too low, and a link that got slower shows soon. */
+const MIN_BITS_PER_SECOND = 1e4;
+const MAX_BITS_PER_SECOND = 1e11;
+/** A write of at least this duration waited for the link; a shorter one may have been delayed by the event loop. */
+const MIN_WAIT_MS = 1;
+/** The time between two waits counts as busy up to this multiple of the second wait; beyond it the link may have been idle. */
+const MAX_IDLE_RATIO = 1;
+/** The largest sample of this period counts: a busy event loop makes samples too low, and a link that gets slower shows soon. */
 const MEMORY_MS = 300;
-/** Without any wait the link is taken to be this much faster than what it was given … */
-const FASTER = 4;
-/** … over so long. */
-const WINDOW_MS = 200;
+/** Without any wait, the link is assumed to be this much faster than the bytes it got … */
+const PROBE_FACTOR = 4;
+/** … over this period. */
+const PROBE_MS = 200;
 
 interface Sample {
   readonly atMs: number;
@@ -19,62 +19,62 @@ interface Sample {
 }
 
 /**
- * Learns a link's rate from how long it takes writes: the largest of the latest samples (as in BBR, Cardwell et al. 2016). Writes
- * that wait tell the rate: the bytes taken from the end of one wait to the end of the next. Writes that never wait tell only that
- * the link is faster than what it gets: the estimate then goes up to a multiple of that, so that more is sent and the next wait,
- * if there is one, tells the truth.
+ * Measures a link's rate from the duration of writes: the largest of the latest samples (as in BBR, Cardwell et al. 2016). Writes
+ * that wait give the rate: the bytes written from the end of one wait to the end of the next. Writes that never wait only show that
+ * the link is faster than the bytes it gets: the estimate then rises to a multiple of their rate, so that more is sent until a
+ * write waits.
  */
 export class LinkMeter {
   private bits = START_BITS_PER_SECOND;
   private samples: Sample[] = [];
-  private waitedUntil: number | undefined;
+  private lastWaitMs: number | undefined;
   private bytesSinceWait = 0;
-  private windowFrom: number | undefined;
-  private windowBytes = 0;
+  private probeFromMs: number | undefined;
+  private probeBytes = 0;
 
   get bitsPerSecond(): number {
     return this.bits;
   }
 
-  /** A write of `bytes` bytes was taken: when it began and ended, in ms. */
-  taken(bytes: number, beganMs: number, endedMs: number): void {
+  /** Record a write of `bytes` bytes from `startMs` to `endMs`. */
+  recordWrite(bytes: number, startMs: number, endMs: number): void {
     this.bytesSinceWait += bytes;
-    if (endedMs - beganMs < WAITED_MS) this.unwaited(bytes, endedMs);
-    else this.waited(bytes, beganMs, endedMs);
+    if (endMs - startMs < MIN_WAIT_MS) this.recordUnwaited(bytes, endMs);
+    else this.recordWaited(bytes, startMs, endMs);
   }
 
-  private waited(bytes: number, beganMs: number, endedMs: number): void {
-    const idleMs = this.waitedUntil === undefined ? Infinity : beganMs - this.waitedUntil;
-    const isContinuous = idleMs <= IDLE_SHARE * (endedMs - beganMs);
-    this.samples = this.samples.filter(({ atMs }) => endedMs - atMs <= MEMORY_MS);
-    // After a pause, buffers on the way took the first bytes at once: such a sample is too high, and only better than none.
+  private recordWaited(bytes: number, startMs: number, endMs: number): void {
+    const idleMs = this.lastWaitMs === undefined ? Infinity : startMs - this.lastWaitMs;
+    const isContinuous = idleMs <= MAX_IDLE_RATIO * (endMs - startMs);
+    this.samples = this.samples.filter(({ atMs }) => endMs - atMs <= MEMORY_MS);
+    // After a pause, buffers along the path took the first bytes at once: that sample is too high, and used only without another.
     if (isContinuous)
       this.samples.push({
-        atMs: endedMs,
-        bits: (this.bytesSinceWait * 8000) / (endedMs - this.waitedUntil!),
+        atMs: endMs,
+        bits: (this.bytesSinceWait * 8000) / (endMs - this.lastWaitMs!),
       });
     const best = Math.max(...this.samples.map(({ bits }) => bits));
-    this.bits = within(this.samples.length > 0 ? best : (bytes * 8000) / (endedMs - beganMs));
-    this.waitedUntil = endedMs;
+    this.bits = clamp(this.samples.length > 0 ? best : (bytes * 8000) / (endMs - startMs));
+    this.lastWaitMs = endMs;
     this.bytesSinceWait = 0;
-    this.windowFrom = undefined;
+    this.probeFromMs = undefined;
   }
 
-  private unwaited(bytes: number, now: number): void {
-    if (this.windowFrom === undefined) {
-      this.windowFrom = now;
-      this.windowBytes = 0;
+  private recordUnwaited(bytes: number, endMs: number): void {
+    if (this.probeFromMs === undefined) {
+      this.probeFromMs = endMs;
+      this.probeBytes = 0;
       return;
     }
-    this.windowBytes += bytes;
-    const ms = now - this.windowFrom;
-    if (ms < WINDOW_MS) return;
-    this.bits = within(Math.max(this.bits, (FASTER * this.windowBytes * 8000) / ms));
-    this.windowFrom = now;
-    this.windowBytes = 0;
+    this.probeBytes += bytes;
+    const ms = endMs - this.probeFromMs;
+    if (ms < PROBE_MS) return;
+    this.bits = clamp(Math.max(this.bits, (PROBE_FACTOR * this.probeBytes * 8000) / ms));
+    this.probeFromMs = endMs;
+    this.probeBytes = 0;
   }
 }
 
-function within(bitsPerSecond: number): number {
-  return Math.min(MOST, Math.max(LEAST, bitsPerSecond));
+function clamp(bitsPerSecond: number): number {
+  return Math.min(MAX_BITS_PER_SECOND, Math.max(MIN_BITS_PER_SECOND, bitsPerSecond));
 }

@@ -1,46 +1,55 @@
+import { abortable, SerialQueue } from '../../page/sync.js';
 import { type IndexEntry, RECORD, type RecordType } from '../../stream/format.js';
 import { writeIndexEntry, writeTrailer } from '../../stream/records.js';
 import { WireWriter } from '../../stream/wire.js';
 import { addCounts, type CodecCounts, emptyCounts } from '../frame/counters.js';
 import { type FrameBuilder, type PackedFrame, recordBytes } from '../frame/frame-builder.js';
+import type { LifeCycle } from '../life-cycle.js';
 import type { SegmentPacker } from '../pack/segment-packer.js';
 
-/** Takes a stream's bytes, in order; they are only good until the call is done, or its promise. */
+/**
+ * Destination of a stream's bytes, called with them in order. They are valid until the call returns, or until its promise settles;
+ * a pending promise holds the encoder back.
+ */
 export type Output = (parts: readonly Uint8Array[]) => void | Promise<void>;
 
-/** Entries of one index record: its head stays well under a record's limit. */
+/** Most entries of one index record, which keep its head well below a record's limit. */
 const INDEX_ENTRIES = 10_000;
 
-/** Counts of one image, or of all. */
+/** Bytes and counts of one image that were written. */
 export interface WrittenCounts {
   bytesOut: number;
   readonly codecs: CodecCounts;
 }
 
-/** Writes records in the order in which they were queued, however long their packing takes; keeps the index. */
+/** Settings of a record writer. */
+export interface RecordWriterOptions {
+  readonly output: Output;
+  readonly packer: SegmentPacker;
+  /** Called with the duration of each write. */
+  readonly onWritten: ((bytes: number, startMs: number, endMs: number) => void) | undefined;
+  readonly clock: () => number;
+  /** The encoder's life, which the writer's first failure ends. */
+  readonly life: LifeCycle;
+}
+
+/** Writes records in the order of the calls, however long their packing takes, and keeps the index. */
 export class RecordWriter {
-  private tail: Promise<void> = Promise.resolve();
-  private failure: unknown;
+  private readonly queue = new SerialQueue();
   private ordinal = 0;
   private offset = 0;
   private readonly index: IndexEntry[] = [];
   private readonly images: WrittenCounts[] = [];
   private waiting = 0;
 
-  constructor(
-    private readonly output: Output,
-    private readonly packer: SegmentPacker,
-    /** Told how long writes take. */
-    private readonly taken: ((bytes: number, beganMs: number, endedMs: number) => void) | undefined,
-    private readonly clock: () => number,
-  ) {}
+  constructor(private readonly options: RecordWriterOptions) {}
 
   /** Bytes written so far. */
   get bytesOut(): number {
     return this.offset;
   }
 
-  /** Bytes of frames that are packed and wait for the output. */
+  /** Bytes of packed frames that wait for the output. */
   get waitingBytes(): number {
     return this.waiting;
   }
@@ -50,15 +59,15 @@ export class RecordWriter {
     return this.images[image]!;
   }
 
-  /** Queues bytes that are no record. */
+  /** Write bytes that are not a record. */
   raw(bytes: Uint8Array): void {
     this.enqueue(() => this.write([bytes]));
   }
 
-  /** Queues a record without data. `image`: its place goes into the index, as an image's. */
+  /** Write a record without data. `image`: the record announces this image, and the index lists it. */
   record(type: RecordType, head: Uint8Array, image?: number): void {
     const ordinal = this.ordinal++;
-    const record = recordBytes(this.packer, type, ordinal, head);
+    const record = recordBytes(this.options.packer, type, ordinal, head);
     this.enqueue(() => {
       if (image !== undefined)
         this.index.push({ image, firstPage: 0, pageCount: 0, offset: this.offset, ordinal });
@@ -66,13 +75,13 @@ export class RecordWriter {
     });
   }
 
-  /** Queues a frame. `pack` starts at once and is given the record's number; `done` is called when it was written or failed. */
+  /** Write a frame. `pack` starts at once, with the record's number; `onEnd` is called once it was written or failed. */
   frame(
     frame: FrameBuilder,
     image: number,
     firstPage: number,
     pack: (ordinal: number) => Promise<PackedFrame>,
-    done: () => void,
+    onEnd: () => void,
   ): void {
     const ordinal = this.ordinal++;
     const { pageCount } = frame;
@@ -81,61 +90,56 @@ export class RecordWriter {
       ({ bytes }) => {
         this.waiting += bytes;
       },
-      () => {},
+      (cause) => this.options.life.fail(cause),
     );
     this.enqueue(async () => {
       const { parts, bytes, counts } = await packed;
       this.index.push({ image, firstPage, pageCount, offset: this.offset, ordinal });
-      const of = this.counts(image);
-      of.bytesOut += bytes;
-      addCounts(of.codecs, counts);
+      const written = this.counts(image);
+      written.bytesOut += bytes;
+      addCounts(written.codecs, counts);
       await this.write(parts);
       this.waiting -= bytes;
-    }, done);
+    }, onEnd);
   }
 
-  /** Queues the index and the trailer that ends a file. */
+  /** Write the index and the trailer, which end a file. */
   writeIndex(): void {
     this.enqueue(async () => {
+      const { packer } = this.options;
       const start = this.offset;
       for (let first = 0; first < this.index.length; first += INDEX_ENTRIES) {
         const head = new WireWriter();
         for (const entry of this.index.slice(first, first + INDEX_ENTRIES)) writeIndexEntry(head, entry);
-        await this.write([recordBytes(this.packer, RECORD.INDEX, this.ordinal++, head.bytes)]);
+        await this.write([recordBytes(packer, RECORD.INDEX, this.ordinal++, head.bytes)]);
       }
       const trailer = new WireWriter();
       writeTrailer(trailer, start);
-      await this.write([recordBytes(this.packer, RECORD.TRAILER, this.ordinal++, trailer.bytes)]);
+      await this.write([recordBytes(packer, RECORD.TRAILER, this.ordinal++, trailer.bytes)]);
     });
   }
 
-  /** Waits for all that was queued. @throws whatever packing or the output failed with */
-  async drained(): Promise<void> {
-    await this.tail;
-    if (this.failure !== undefined) throw this.failure;
+  /** Wait until everything so far is written. @throws the first failure */
+  drained(): Promise<void> {
+    return abortable(this.queue.idle(), this.options.life.signal);
   }
 
-  /** @throws what writing failed with, so that no more work is done for nothing */
-  check(): void {
-    if (this.failure !== undefined) throw this.failure;
-  }
-
-  private enqueue(job: () => void | Promise<void>, done?: () => void): void {
-    this.tail = this.tail.then(async () => {
-      try {
-        if (this.failure === undefined) await job();
-      } catch (error) {
-        this.failure = error ?? new Error('output failed');
-      }
-      done?.();
-    });
+  private enqueue(task: () => void | Promise<void>, onEnd?: () => void): void {
+    const { life } = this.options;
+    this.queue
+      .run(task, life.signal)
+      .catch((cause) => life.fail(cause))
+      .then(onEnd);
   }
 
   private async write(parts: readonly Uint8Array[]): Promise<void> {
-    const beganMs = this.clock();
-    await this.output(parts);
+    const { output, clock, onWritten, life } = this.options;
+    const startMs = clock();
+    const result = output(parts);
+    // The clock is read as soon as the bytes were taken: encoding may go on before this function does.
+    const endMs = result ? await abortable(Promise.resolve(result).then(clock), life.signal) : clock();
     const bytes = parts.reduce((sum, { length }) => sum + length, 0);
     this.offset += bytes;
-    this.taken?.(bytes, beganMs, this.clock());
+    onWritten?.(bytes, startMs, endMs);
   }
 }

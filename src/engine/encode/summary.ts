@@ -1,22 +1,26 @@
-import type { CodecCounts } from '../frame/counters.js';
+import type { ImageEnd } from '../../stream/format.js';
+import { addCounts, type CodecCounts, emptyCounts, usedCounts } from '../frame/counters.js';
+import type { ImageEncoder } from './image-encoder.js';
+import type { RecordWriter } from './record-writer.js';
 
-/** What one image came to. */
+/** Totals of one image. */
 export interface ImageSummary {
-  /** Counts carried images only, from 0. */
+  /** Number of the image among the carried ones, from 0. */
   readonly image: number;
   readonly name: string;
   readonly bytesIn: number;
   readonly pages: number;
   readonly bytesOut: number;
   readonly digest: Uint8Array;
-  /** Pages that are the same as another of this image, and of an earlier one at another page. */
+  /** Pages equal to another page of this image. */
   readonly duplicatesInside: number;
+  /** Pages equal to a page of an earlier image at another page number. */
   readonly duplicatesBetween: number;
-  /** Pages and bytes by codec, only those used. Frame tables and records are in `bytesOut` alone. */
+  /** Pages and bytes by codec, only the codecs in use. Frame tables and records are counted in `bytesOut` alone. */
   readonly codecs: Partial<CodecCounts>;
 }
 
-/** What a stream came to. */
+/** Totals of one stream. */
 export interface StreamSummary {
   readonly bytesIn: number;
   readonly bytesOut: number;
@@ -24,6 +28,48 @@ export interface StreamSummary {
   readonly encodeMs: number;
   readonly codecs: Partial<CodecCounts>;
   readonly images: readonly ImageSummary[];
-  /** Things that the caller should know: a zstd that is not there, say. */
+  /** Remarks for the user, such as that zstd is not available. */
   readonly notes: readonly string[];
+}
+
+/** @internal A carried image whose encoding has ended. */
+export interface EncodedImage {
+  readonly name: string;
+  readonly encoder: ImageEncoder;
+  readonly end: ImageEnd;
+}
+
+/** @internal Sum up a stream that was written. */
+export function streamSummary(
+  carried: readonly EncodedImage[],
+  writer: RecordWriter,
+  encodeMs: number,
+  notes: readonly string[],
+): StreamSummary {
+  const total = emptyCounts();
+  const images = carried.map(({ name, encoder, end }, image): ImageSummary => {
+    const { number, nextPage, duplicatesInside, duplicatesBetween } = encoder;
+    const { bytesOut, codecs } = writer.counts(number);
+    addCounts(total, codecs);
+    return {
+      image,
+      name,
+      bytesIn: end.bytes,
+      pages: nextPage,
+      bytesOut,
+      digest: end.digest,
+      duplicatesInside,
+      duplicatesBetween,
+      codecs: usedCounts(codecs),
+    };
+  });
+  return {
+    bytesIn: images.reduce((sum, { bytesIn }) => sum + bytesIn, 0),
+    bytesOut: writer.bytesOut,
+    pages: images.reduce((sum, { pages }) => sum + pages, 0),
+    encodeMs,
+    codecs: usedCounts(total),
+    images,
+    notes,
+  };
 }

@@ -2,6 +2,8 @@ import type { CodecContext } from '../../codec/codec.js';
 import { type CodecName, codecByName } from '../../codec/registry.js';
 import type { PageIndex } from '../../dedup/page-index.js';
 import type { ReferencePages } from '../../dedup/reference-images.js';
+import type { Slots } from '../../kernels/arena.js';
+import { LAYOUT } from '../../kernels/layout.generated.js';
 import type { PageProfile, PageView } from '../../strategy/strategy.js';
 
 const PROFILE_FIELDS = [
@@ -15,12 +17,12 @@ const PROFILE_FIELDS = [
   'estimatedBytes',
   'zeroBytes',
 ] as const;
-/** A similar page with a delta this small is not worth beating. */
-const GOOD_ENOUGH = 1 / 16;
+/** The search for a similar page ends at a delta of at most this share of a page. */
+const SMALL_DELTA = 1 / 16;
 
 /**
- * The page that a strategy is asked about: looks things up when asked, and keeps what it found so that the engine need not code
- * a page twice. One object, set to page after page.
+ * The page that a strategy chooses a codec for. Its properties are computed at the first access and kept, so that the engine codes
+ * no page twice. One object, set to page after page.
  */
 export class Candidate implements PageView {
   private address = 0;
@@ -31,9 +33,9 @@ export class Candidate implements PageView {
   private profiled = false;
   private searched = false;
   private similarBytes = Infinity;
-  /** Where the similar page is that `similar` was measured against. */
+  /** The page that the delta of codec `similar` refers to. */
   readonly similarTo = { image: 0, page: 0 };
-  /** Which codec's bytes stand in `out`, and how many. */
+  /** The codec whose bytes are in `out`, and their number. */
   private coded: CodecName | undefined;
   private codedBytes = Infinity;
   private out: number;
@@ -42,15 +44,15 @@ export class Candidate implements PageView {
   private readonly profileData: Record<keyof PageProfile, number>;
 
   constructor(
+    slots: Slots,
     private readonly context: CodecContext,
     readonly pageBytes: number,
     private readonly earlier: ReferencePages,
     private readonly index: PageIndex | undefined,
   ) {
-    const { kernels } = context;
-    this.out = kernels.reserve(pageBytes, 'coded page');
-    this.similarOut = kernels.reserve(pageBytes, 'coded page');
-    this.profileAt = kernels.reserve(kernels.run.PROFILE_BYTES.value, 'profile');
+    this.out = slots.slot('coded page', pageBytes);
+    this.similarOut = slots.slot('coded page', pageBytes);
+    this.profileAt = slots.slot('profile', LAYOUT.PROFILE_BYTES);
     const zeros = Object.fromEntries(PROFILE_FIELDS.map((field) => [field, 0])) as Record<
       (typeof PROFILE_FIELDS)[number],
       number
@@ -58,7 +60,7 @@ export class Candidate implements PageView {
     this.profileData = { words: pageBytes >>> 2, ...zeros };
   }
 
-  /** Looks at another page; `version` is where its last version may stand (0: nowhere), not yet proved to be as it was sent. */
+  /** Set the page. `version`: address of its last version (0: none), whose digest is checked at the first access. */
   set(address: number, number: number, parent: number | undefined, version: number): void {
     this.address = address;
     this.number = number;
@@ -85,7 +87,7 @@ export class Candidate implements PageView {
     return this.similarBytes !== Infinity;
   }
 
-  /** Whether the page's sketch was just taken. */
+  /** Whether the index holds this page's sketch since the last search. */
   get sketched(): boolean {
     return this.searched;
   }
@@ -121,14 +123,14 @@ export class Candidate implements PageView {
     return this.codedBytes;
   }
 
-  /** Where the bytes that `measure(name)` counted stand. */
+  /** Return the bytes that `measure(name)` counted. */
   bytesOf(name: CodecName): Uint8Array {
     const bytes = this.measure(name);
     const at = name === 'similar' ? this.similarOut : this.out;
     return this.context.kernels.bytes.subarray(at, at + bytes);
   }
 
-  /** Deltas against every candidate; the smallest stays. */
+  /** Encode deltas against every candidate and keep the smallest. */
   private search(): void {
     this.searched = true;
     if (!this.index) return;
@@ -146,7 +148,7 @@ export class Candidate implements PageView {
       this.similarBytes = bytes;
       this.similarTo.image = image;
       this.similarTo.page = page;
-      if (bytes <= this.pageBytes * GOOD_ENOUGH) return;
+      if (bytes <= this.pageBytes * SMALL_DELTA) return;
       capacity = bytes - 1;
     }
   }

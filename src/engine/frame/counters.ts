@@ -1,20 +1,21 @@
 import { CODECS, type CodecName } from '../../codec/registry.js';
 
-/** What one codec did in a stream. */
+/** Pages and bytes of one codec in a stream. */
 export interface CodecCount {
   pages: number;
-  /** Bytes of its pages on the wire; a packed segment's bytes are shared out by what went into it. */
+  /** Bytes of its pages in the stream; a packed segment's bytes are divided in proportion to the bytes before packing. */
   bytes: number;
 }
 
 /** Counts of pages and bytes by codec. */
 export type CodecCounts = Record<CodecName, CodecCount>;
 
+/** Return counts of zero for every codec. */
 export function emptyCounts(): CodecCounts {
   return Object.fromEntries(CODECS.map(({ name }) => [name, { pages: 0, bytes: 0 }])) as CodecCounts;
 }
 
-/** Only the codecs that were used, their bytes as whole numbers. */
+/** Return the counts of the codecs in use, with bytes rounded to whole numbers. */
 export function usedCounts(counts: CodecCounts): Partial<CodecCounts> {
   const used = Object.entries(counts).filter(([, { pages }]) => pages > 0);
   return Object.fromEntries(
@@ -22,6 +23,7 @@ export function usedCounts(counts: CodecCounts): Partial<CodecCounts> {
   );
 }
 
+/** Add the counts `more` to `to`. */
 export function addCounts(to: CodecCounts, more: CodecCounts): void {
   for (const { name } of CODECS) {
     to[name].pages += more[name].pages;

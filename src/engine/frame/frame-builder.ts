@@ -10,39 +10,39 @@ import type { Packed, SegmentPacker } from '../pack/segment-packer.js';
 import { addCounts, type CodecCounts, emptyCounts } from './counters.js';
 
 /**
- * The segments of a frame beside its table: stored as they are; packed as the strategy says, pages as they are apart from coded
- * bytes, which resemble them little and pack 5 to 10 % smaller alone; packed by a codec that the strategy named.
+ * The segments of a frame besides its table: stored pages; uncompressed pages that the strategy packs as a group; coded bytes, which
+ * it packs apart because they resemble pages little and pack 5 to 10 % smaller alone; pages for a codec that it named.
  */
 export const SEGMENT_KINDS = ['stored', 'group', 'coded', 'lz4', 'zstd'] as const;
 export type SegmentKind = (typeof SEGMENT_KINDS)[number];
-/** A table beyond this closes its frame. */
+/** A frame is closed when its table reaches this size. */
 export const TABLE_TARGET_BYTES = 1 << 20;
 
-/** A frame that is on its way out. */
+/** A packed frame, ready to be written. */
 export interface PackedFrame {
-  /** Its bytes, in order; good until the frame is started again. */
+  /** The frame's bytes, in order; valid until the frame is started again. */
   readonly parts: readonly Uint8Array[];
   readonly bytes: number;
   readonly counts: CodecCounts;
 }
 
-/** What closes a frame needs beside the frame. */
+/** What packing a frame works with; the same for every frame of a stream. */
 export interface FrameContext {
   readonly pool: PackPool;
-  /** For tables and checks, on this thread. */
+  /** Packs tables and computes checks, on the calling thread. */
   readonly packer: SegmentPacker;
   readonly strategy: Strategy;
   readonly state: StreamState;
-  /** What share of its pages an LZ-class encoding is estimated to leave of a segment. */
+  /** Estimate the share of a segment's bytes that an LZ codec would leave, 0 … 1. */
   estimate(segment: SegmentBuffer): number;
-  /** Expected packing that starts (positive) or is done (negative). */
-  pending(ms: number, bytes: number): void;
+  /** Called with the expected time and bytes of a packing when it starts, and with their negatives when it ends. */
+  onPending(ms: number, bytes: number): void;
 }
 
-/** One frame of pages while it fills and while it is packed. */
+/** Collects the pages of one frame, then packs them. Reused frame after frame. */
 export class FrameBuilder {
   readonly table = new TableWriter();
-  private readonly buffers = new Map<SegmentKind, SegmentBuffer>();
+  private readonly buffers: Readonly<Record<SegmentKind, SegmentBuffer>>;
   /** Kinds in use, in the order of their wire numbers from 1 on. */
   private used: SegmentKind[] = [];
   /** Bytes and pages by kind and codec name, before packing. */
@@ -53,8 +53,15 @@ export class FrameBuilder {
   /** Bytes in all segments. */
   bytes = 0;
 
-  constructor(private readonly makeBuffer: () => SegmentBuffer) {}
+  /** `createBuffer` declares the buffers of one segment. */
+  constructor(createBuffer: () => SegmentBuffer) {
+    this.buffers = Object.fromEntries(SEGMENT_KINDS.map((kind) => [kind, createBuffer()])) as Record<
+      SegmentKind,
+      SegmentBuffer
+    >;
+  }
 
+  /** Begin a frame. `parent`: the image that its first reference is relative to. */
   start(image: number, firstPage: number, parent: number): void {
     this.image = image;
     this.firstPage = firstPage;
@@ -63,29 +70,27 @@ export class FrameBuilder {
     this.used = [];
     this.usage.clear();
     this.table.start(firstPage, parent);
-    for (const buffer of this.buffers.values()) {
-      buffer.used = 0;
-      buffer.pages = 0;
+    for (const kind of SEGMENT_KINDS) {
+      this.buffers[kind].used = 0;
+      this.buffers[kind].pages = 0;
     }
   }
 
-  /** Counts pages that have no bytes in a segment. */
+  /** Count pages that have no bytes in a segment. */
   count(codec: Codec, pages = 1): void {
     this.pageCount += pages;
     this.usageOf('none')[codec.name].pages += pages;
   }
 
-  /** The wire number of a kind of segment. */
+  /** Return the wire number of a kind of segment. */
   segmentNumber(kind: SegmentKind): number {
-    const known = this.used.indexOf(kind);
-    if (known >= 0) return known + 1;
-    if (!this.buffers.has(kind)) this.buffers.set(kind, this.makeBuffer());
-    return this.used.push(kind);
+    const index = this.used.indexOf(kind);
+    return index >= 0 ? index + 1 : this.used.push(kind);
   }
 
-  /** Appends a page's bytes to a segment that has a number. */
+  /** Append a page's bytes to a segment that has a number. */
   append(kind: SegmentKind, codec: Codec, bytes: Uint8Array): void {
-    const buffer = this.buffers.get(kind)!;
+    const buffer = this.buffers[kind];
     buffer.bytes.set(bytes, buffer.used);
     buffer.used += bytes.length;
     buffer.pages++;
@@ -96,16 +101,16 @@ export class FrameBuilder {
     usage.bytes += bytes.length;
   }
 
-  /** Packs the frame; its buffers are in use until the result was written. */
+  /** Pack the frame; its buffers are in use until the result is written. */
   async pack(context: FrameContext, ordinal: number, lastPageBytes: number): Promise<PackedFrame> {
     const table = this.table.finish();
     const jobs = Promise.all(this.used.map((kind) => this.packSegment(kind, context)));
-    // Whoever awaits it below hears of its failure; when the table fails first, nobody does.
+    // Awaited below; when packing the table throws first, its failure must not be unhandled.
     jobs.catch(() => {});
     const tablePacked = packTable(table, context.packer);
     const segments = [tablePacked, ...(await jobs)];
     const heads = segments.map(({ packing, bytes, check }, i): SegmentHead => {
-      const unpacked = i === 0 ? table.length : this.buffers.get(this.used[i - 1]!)!.used;
+      const unpacked = i === 0 ? table.length : this.buffers[this.used[i - 1]!].used;
       return { packing: codecByName(packing).wireId, bytes: unpacked, packedBytes: bytes.length, check };
     });
     const { image, firstPage, pageCount } = this;
@@ -119,15 +124,15 @@ export class FrameBuilder {
 
   private async packSegment(
     kind: SegmentKind,
-    { pool, strategy, state, pending, estimate }: FrameContext,
+    { pool, strategy, state, onPending, estimate }: FrameContext,
   ): Promise<Packed> {
-    const buffer = this.buffers.get(kind)!;
+    const buffer = this.buffers[kind];
     const group = groupOf(kind, buffer, estimate);
     const packing = kind === 'group' || kind === 'coded' ? strategy.pack!(group, state) : packingOf(kind);
     const { expectedMs = 0, expectedBytes = 0 } = packing;
-    pending(expectedMs, expectedBytes);
+    onPending(expectedMs, expectedBytes);
     const packed = await pool.pack(buffer, packing);
-    pending(-expectedMs, packed.bytes.length - expectedBytes);
+    onPending(-expectedMs, packed.bytes.length - expectedBytes);
     strategy.onPacked?.({ packing, group, packedBytes: packed.bytes.length, ms: packed.ms });
     return packed;
   }
@@ -137,9 +142,9 @@ export class FrameBuilder {
     addCounts(counts, this.usageOf('none'));
     segments.forEach(({ packing, bytes }, i) => {
       const kind = this.used[i]!;
-      const share = bytes.length / this.buffers.get(kind)!.used;
+      const share = bytes.length / this.buffers[kind].used;
       for (const [name, { pages, bytes: own }] of Object.entries(this.usageOf(kind))) {
-        // A raw page in a packed segment is a page of that packing.
+        // A raw page in a packed segment counts as a page of that packing.
         const counted = counts[name === 'raw' ? packing : (name as PackingName)];
         counted.pages += pages;
         counted.bytes += own * share;
@@ -176,14 +181,14 @@ function packingOf(kind: Exclude<SegmentKind, 'group' | 'coded'>): Packing {
   return { name: kind === 'stored' ? 'raw' : kind };
 }
 
-/** A table is packed when that may help; it is small, so here and now. */
+/** Pack a frame's table, on the calling thread: it is small. A table of less than 128 bytes is stored. */
 function packTable(table: Uint8Array, packer: SegmentPacker): Packed {
   const packed = packer.pack(table, { name: table.length >= 128 ? 'zstd' : 'raw', level: 3 });
-  // The packer's memory is used again at once, and so is the table's.
+  // The packer's memory is reused at once, and so is the table's.
   return { ...packed, bytes: packed.bytes.slice() };
 }
 
-/** A whole record but for its data: record head, then head. */
+/** Return a record without its data: record head, then head. */
 export function recordBytes(
   packer: SegmentPacker,
   type: RecordType,

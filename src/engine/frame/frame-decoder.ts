@@ -2,47 +2,50 @@ import type { CodecContext } from '../../codec/codec.js';
 import { unpackLz4 } from '../../codec/lz4.js';
 import { type Codec, codecByWireId } from '../../codec/registry.js';
 import type { Zstd } from '../../codec/zstd.js';
+import type { Slots } from '../../kernels/arena.js';
 import { statusText } from '../../kernels/status.js';
 import { PageferryError } from '../../page/error.js';
 import { type FrameHead, MAX_TABLE_BYTES, type SegmentHead } from '../../stream/format.js';
 import { type TableEntry, TableReader } from '../../stream/table.js';
 
-/** An unpacked segment, and how far its bytes are used up. */
+/** An unpacked segment and the offset of its next unused byte. */
 interface Segment {
   readonly at: number;
   readonly bytes: number;
   next: number;
 }
 
-/** Room that packed data may take beyond what it unpacks to. */
+/** Return the most bytes of packed data that a frame of `frameBytes` bytes may have. */
 export function packedLimit(frameBytes: number): number {
   return frameBytes + (frameBytes >>> 8) + 65536;
 }
 
-/** Checks and unpacks the segments of a frame, and decodes its pages one by one. Trusts nothing. */
+/** Checks and unpacks the segments of a frame, and decodes its pages one by one. The input is untrusted. */
 export class FrameDecoder {
   private readonly unpacked: number;
   private readonly check: number;
   private segments: Segment[] = [];
   private what = '';
-  /** The frame's pages, in order. */
+  /** The table of the frame's pages, in order. */
   table: TableReader | undefined;
 
+  /** `maxFrameBytes`: unpacked bytes of the largest frame. */
   constructor(
+    slots: Slots,
     private readonly context: CodecContext,
     private readonly zstd: Zstd | undefined,
     private maxFrameBytes: number,
   ) {
-    this.unpacked = context.kernels.reserve(maxFrameBytes + 4096, 'unpacked frame');
-    this.check = context.kernels.reserve(16, 'check');
+    this.unpacked = slots.slot('unpacked frame', maxFrameBytes + 4096, 'maxFrameBytes');
+    this.check = slots.slot('check', 16);
   }
 
-  /** Takes the stream's own limit, which is not above this reader's. */
-  announced(maxFrameBytes: number): void {
+  /** Set the limit that the stream's header announced, which is not above this reader's own. */
+  setMaxFrameBytes(maxFrameBytes: number): void {
     this.maxFrameBytes = maxFrameBytes;
   }
 
-  /** Opens a frame whose data stands at `data`. @throws PageferryError `bad-stream` | `limit` | `unsupported` */
+  /** Open a frame whose data is at `data`. @throws PageferryError `bad-stream` | `limit` | `unsupported` */
   open(head: FrameHead, data: number, dataBytes: number, expectedImage: number, what: string): void {
     this.what = what;
     const packedBytes = head.segments.reduce((sum, segment) => sum + segment.packedBytes, 0);
@@ -70,11 +73,11 @@ export class FrameDecoder {
     this.segments[0]!.next = tableBytes;
   }
 
-  /** Decodes a page that has bytes to `at`, where its base stands already if its codec has one. */
+  /** Decode a page that has bytes to `at`. For a codec with a base, the base has to be at `at`. */
   decodePage(entry: TableEntry, at: number, pageBytes: number, page: number): void {
     const { codec } = entry;
     const segment = this.segments[entry.segment];
-    // Words for errors are only put together where there is one: this runs once a page.
+    // Error texts are only built when there is an error: this runs once a page.
     if (!segment || entry.segment === 0)
       throw this.bad(`page ${page}: segment ${entry.segment} of ${this.segments.length}`);
     const bytes = codec.operands.bytes === 'own' ? entry.bytes : pageBytes;
@@ -84,7 +87,7 @@ export class FrameDecoder {
     segment.next += bytes;
   }
 
-  /** Decodes coded bytes that stand at `coded`; `page` is its number, or what it is called, for errors. */
+  /** Decode the coded bytes at `coded` to `at`; `page` is the page's number or name, for errors. */
   decodeAt(
     codec: Codec,
     coded: number,
@@ -93,18 +96,18 @@ export class FrameDecoder {
     pageBytes: number,
     page: number | string,
   ): void {
-    if (!codec.decode) throw this.bad(`${called(page)}: "${codec.name}" is no codec for a page`);
+    if (!codec.decode) throw this.bad(`${pageText(page)}: "${codec.name}" is not a page codec`);
     const status = codec.decode(this.context, coded, codedBytes, at, pageBytes);
-    if (status !== pageBytes) throw this.bad(`${called(page)}: ${codec.name} ${statusText(status)}`);
+    if (status !== pageBytes) throw this.bad(`${pageText(page)}: ${codec.name} ${statusText(status)}`);
   }
 
-  /** The bytes of an unpacked segment; good until the next frame is opened. */
+  /** Return the bytes of an unpacked segment; valid until the next frame is opened. */
   segment(number: number): Uint8Array {
     const { at, bytes } = this.segments[number]!;
     return this.context.kernels.bytes.subarray(at, at + bytes);
   }
 
-  /** The frame is done: nothing may be left over. */
+  /** End the frame. @throws PageferryError `bad-stream` when bytes or pages are unused */
   close(): void {
     this.table!.end();
     this.segments.forEach(({ bytes, next }, i) => {
@@ -112,7 +115,7 @@ export class FrameDecoder {
     });
   }
 
-  /** Where the segment's bytes stand: as they came, or at `to`. */
+  /** Unpack a segment to `to`, unless it is stored; return the address of its bytes. */
   private unpack(segment: SegmentHead, from: number, to: number, what: string): number {
     const { kernels } = this.context;
     const { packedBytes, bytes } = segment;
@@ -132,7 +135,7 @@ export class FrameDecoder {
       if (status !== bytes) throw new PageferryError('bad-stream', `${what}: lz4 ${statusText(status)}`);
     } else if (name === 'zstd')
       this.unpackZstd(kernels.bytes.subarray(from, from + packedBytes), to, bytes, what);
-    else throw new PageferryError('unsupported', `${what}: packed by "${name}", which packs no segments`);
+    else throw new PageferryError('unsupported', `${what}: packed by "${name}", which is not a packing`);
     return to;
   }
 
@@ -159,6 +162,6 @@ export class FrameDecoder {
   }
 }
 
-function called(page: number | string): string {
+function pageText(page: number | string): string {
   return typeof page === 'number' ? `page ${page}` : page;
 }

@@ -10,20 +10,20 @@ const FILL = codecByName('fill');
 const SIMILAR = codecByName('similar');
 const FILL_CLASS = 0x100;
 
-/** What coding single pages works with. */
+/** What coding single pages works with; the same for every page of a stream. */
 export interface PageCoderContext {
   readonly codec: CodecContext;
   readonly pageBytes: number;
   readonly strategy: Strategy;
   readonly state: StreamState;
   readonly candidate: Candidate;
-  /** One u16 a page, and 16 bytes a page, for a run of pages. */
+  /** Slots for the classes (u16 a page) and the digests (16 bytes a page) of a run of pages. */
   readonly classes: number;
   readonly digests: number;
   readonly zeroPageDigest: number;
 }
 
-/** Looks at runs of pages, and puts pages into frames in the way that their strategy chooses. */
+/** Surveys runs of pages, and adds pages to frames with the codec that the strategy chooses. */
 export class PageCoder {
   private readonly groupKind: SegmentKind;
   private readonly codedKind: SegmentKind;
@@ -34,7 +34,7 @@ export class PageCoder {
     this.codedKind = pack ? 'coded' : 'stored';
   }
 
-  /** Takes the classes and digests of `count` whole pages at `address`, all in one go. */
+  /** Compute the classes and digests of `count` whole pages at `address`. */
   survey(address: number, count: number): void {
     const { codec, pageBytes, classes, digests, zeroPageDigest } = this.context;
     const { run, bytes } = codec.kernels;
@@ -52,13 +52,13 @@ export class PageCoder {
     return this.classOf(i) !== 0;
   }
 
-  /** The byte that a surveyed page repeats, or -1. */
+  /** Return the byte that a surveyed page repeats, or -1. */
   fillOf(i: number): number {
     const fill = this.classOf(i);
     return fill === 0 ? -1 : fill & 0xff;
   }
 
-  /** Puts a surveyed page down when it repeats one byte; whether it did. */
+  /** Add a surveyed page to the frame if it repeats one byte; return whether it does. */
   placeFill(frame: FrameBuilder, i: number): boolean {
     const fill = this.classOf(i);
     if (fill === 0) return false;
@@ -67,7 +67,7 @@ export class PageCoder {
     return true;
   }
 
-  /** Puts a page down that repeats `byte`. */
+  /** Add a page that repeats `byte`. */
   placeFilled(frame: FrameBuilder, byte: number): void {
     const codec: Codec = byte === 0 ? ZERO : FILL;
     if (byte === 0) frame.table.add(codec);
@@ -75,7 +75,13 @@ export class PageCoder {
     frame.count(codec);
   }
 
-  /** Puts the page at `address`, which `candidate` was set to, down as its strategy chooses. */
+  /** Add `count` zero pages as one run. */
+  placeZeros(frame: FrameBuilder, count: number): void {
+    frame.table.add(ZERO, count);
+    frame.count(ZERO, count);
+  }
+
+  /** Add the page at `address`, which `candidate` is set to, with the codec that the strategy chooses. */
   choose(frame: FrameBuilder, address: number): void {
     const { strategy, state, candidate, pageBytes } = this.context;
     const choice = strategy.choose(candidate, state);
@@ -97,12 +103,12 @@ export class PageCoder {
     frame.append(this.codedKind, codec, candidate.bytesOf(choice));
   }
 
-  /** Puts bytes down as they are, for their frame's packing. */
+  /** Add uncompressed bytes to the segment that the strategy packs as a group. */
   appendGroup(frame: FrameBuilder, address: number, bytes: number): void {
     this.append(frame, this.groupKind, address, bytes);
   }
 
-  /** Puts a page down as it is, stored. */
+  /** Add a page to the segment that is stored. */
   appendStored(frame: FrameBuilder, address: number): void {
     this.append(frame, 'stored', address, this.context.pageBytes);
   }

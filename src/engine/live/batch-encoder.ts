@@ -53,7 +53,7 @@ export class BatchEncoder {
     if (dedup === 'exact' || dedup === 'similar')
       this.index = new PageIndex(kernels, pageBytes, indexSlots, sketchSlots, batchPages);
     const similar = dedup === 'similar' ? this.index : undefined;
-    this.candidate = new Candidate(context, pageBytes, this.remote, similar);
+    this.candidate = new Candidate(kernels, context, pageBytes, this.remote, similar);
     this.digests = kernels.slot('page digests', DIGEST_BYTES * batchPages, 'batchPages');
     this.bypassResults = new Int16Array(batchPages);
     this.coder = new PageCoder({

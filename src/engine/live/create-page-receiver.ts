@@ -22,7 +22,7 @@ export async function createPageReceiver(options: PageReceiverOptions): Promise<
   const kernels = await kernelsWithin(memoryBytes, 'maxFrameBytes and cacheBytes');
   const context = createCodecContext(kernels);
   const data = kernels.slot('frame data', packedLimit(maxFrameBytes), 'maxFrameBytes');
-  const frames = new FrameDecoder(context, await loadZstd(), maxFrameBytes);
+  const frames = new FrameDecoder(kernels, context, await loadZstd(), maxFrameBytes);
   const decoder = new GuestDecoder(options, context, frames, data);
   const parser = new RecordParser(kernels, data, 'live', maxFrameBytes, {
     get complete() {

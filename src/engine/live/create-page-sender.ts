@@ -9,7 +9,7 @@ import { PAGE_BYTES } from '../../stream/format.js';
 import { FrameBuilder, type FrameContext, SEGMENT_KINDS } from '../frame/frame-builder.js';
 import { checkInteger, kernelsWithin } from '../options.js';
 import { localPool, threadPool } from '../pack/pool.js';
-import { createEstimate, createSegment } from '../pack/segment.js';
+import { createEstimate, SegmentBuffer } from '../pack/segment.js';
 import { packerBytes, SegmentPacker } from '../pack/segment-packer.js';
 import { BatchEncoder, type BatchEncoderOptions } from './batch-encoder.js';
 import { LiveSender } from './live-sender.js';
@@ -36,10 +36,17 @@ export async function createPageSender(options: PageSenderOptions = {}): Promise
   const capacity = batchPages * pageBytes + SEGMENT_SLACK;
   const frameCount = threads + 1;
   const kernels = await kernelsWithin(memoryBytes(settings, capacity, frameCount), 'cacheBytes');
-  const packer = new SegmentPacker(createCodecContext(kernels), zstd, capacity);
+  const packer = new SegmentPacker(kernels, createCodecContext(kernels), zstd, capacity);
   const pool =
     threads > 1
-      ? threadPool(threads, capacity, zstd, false, packer, threads <= FEW_THREADS)
+      ? threadPool({
+          threads,
+          segmentBytes: capacity,
+          zstd,
+          hasOwnZstd: false,
+          packer,
+          isLz4Local: threads <= FEW_THREADS,
+        })
       : localPool(packer);
   try {
     // The cost of handing a segment over is known only to the pool.
@@ -51,12 +58,12 @@ export async function createPageSender(options: PageSenderOptions = {}): Promise
       packer,
       strategy: settings.strategy,
       state,
-      pending: progress.pending,
+      onPending: progress.pending,
       estimate: createEstimate(kernels, pageBytes),
     };
     const free = Array.from(
       { length: frameCount },
-      () => new FrameBuilder(() => createSegment(kernels, capacity)),
+      () => new FrameBuilder(() => new SegmentBuffer(kernels, capacity)),
     );
     if (base) await encoder.addBase(base, signal);
     const buffer = encoder.createBuffer();

@@ -49,7 +49,7 @@ export class GuestDecoder {
   /** Apply the stream's header. */
   open(pageBytes: number, maxFrameBytes: number): void {
     this.pageBytes = pageBytes;
-    this.frames.announced(maxFrameBytes);
+    this.frames.setMaxFrameBytes(maxFrameBytes);
   }
 
   /** Apply a record whose data is at the address that was given. */

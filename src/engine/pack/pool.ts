@@ -1,24 +1,30 @@
 import type { PackingName } from '../../codec/registry.js';
 import type { Zstd } from '../../codec/zstd.js';
+import { PageferryError } from '../../page/error.js';
+import { Semaphore } from '../../page/sync.js';
 import type { Packing } from '../../strategy/strategy.js';
 import type { SegmentBuffer } from './segment.js';
 import type { Packed, SegmentPacker } from './segment-packer.js';
 import { startWorkers, type Workers } from './workers.js';
 
-/** Packs segments. The packed bytes stand in the segment's own buffers, or in memory of their own. */
+/** Packs segments. The packed bytes are in the segment's own buffers, or in memory of their own. */
 export interface PackPool {
+  /** @throws what the packing fails with, or PageferryError once the pool is closed */
   pack(segment: SegmentBuffer, packing: Packing): Packed | Promise<Packed>;
-  /** Gets threads ready that will be needed soon. */
+  /** Start threads that will be needed soon. */
   prepare(): void;
-  /** What handing a segment over costs now, before any packing, in ms. */
+  /** Return the milliseconds that handing over a segment costs now, before any packing. */
   handoverMs(packing: PackingName): number;
+  /** End the threads. Pending calls of `pack`, and later ones, reject. */
   close(): Promise<void>;
 }
 
-/** Packs at once, on this thread. */
+/** Create a pool that packs at once, on the calling thread. */
 export function localPool(packer: SegmentPacker): PackPool {
+  let isClosed = false;
   return {
     pack(segment, packing) {
+      if (isClosed) throw closedError();
       const packed = packer.pack(segment.bytes.subarray(0, segment.used), packing, segment.address);
       if (packed.packing === 'raw') return packed;
       segment.output.set(packed.bytes);
@@ -26,65 +32,100 @@ export function localPool(packer: SegmentPacker): PackPool {
     },
     prepare() {},
     handoverMs: () => 0,
-    close: async () => {},
+    async close() {
+      isClosed = true;
+    },
   };
 }
 
-/** A segment's way to another thread and back, and what starting workers takes, in ms: measured on two small machines. */
+/** Milliseconds to hand a segment to another thread and back, and to start workers: measured on two small machines. */
 const HANDOVER_MS = 0.1;
 const START_MS = 60;
 
+/** How a pool with threads packs. */
+export interface ThreadPoolOptions {
+  /** Segments that are packed at the same time. */
+  readonly threads: number;
+  /** Bytes of the largest segment. */
+  readonly segmentBytes: number;
+  readonly zstd: Zstd | undefined;
+  /** Whether `zstd` is the caller's own implementation, which cannot be sent to a worker. */
+  readonly hasOwnZstd: boolean;
+  readonly packer: SegmentPacker;
+  /** Pack LZ4 on the calling thread, where another core is not available. */
+  readonly isLz4Local?: boolean;
+}
+
 /**
- * Packs up to `threads` segments side by side: zstd on Node's own threads where its zstd can, anything else on workers, which are
- * started when first needed. What is stored as it is only has to be checked: that is not worth a thread. `lz4Here`: LZ4 is packed on
- * this thread, because there is hardly a core for another one.
+ * Create a pool that packs zstd on Node's thread pool, if that zstd can, and anything else on workers, which are started when first
+ * needed. Stored segments only need a check, which the calling thread computes.
  */
-export function threadPool(
-  threads: number,
-  segmentBytes: number,
-  zstd: Zstd | undefined,
-  ownZstd: boolean,
-  packer: SegmentPacker,
-  lz4Here = false,
-): PackPool {
+export function threadPool(options: ThreadPoolOptions): PackPool {
+  const { threads, segmentBytes, zstd, hasOwnZstd, packer, isLz4Local = false } = options;
   const local = localPool(packer);
-  // One more waits where the threads are, so that none stands still until this thread comes by.
-  const gate = new Gate(threads + 1);
+  // One more segment waits at the threads, so that none is idle until this thread reads its reply.
+  const slots = new Semaphore(threads + 1);
   let workers: Promise<Workers> | undefined;
   let readyAt = Infinity;
+  let closed: PageferryError | undefined;
   const start = () => {
     if (!workers) {
       readyAt = performance.now() + START_MS;
-      workers = startWorkers(threads, segmentBytes, zstd !== undefined && !ownZstd);
+      workers = startWorkers(threads, segmentBytes, zstd !== undefined && !hasOwnZstd);
+      // A failed start is reported by the first `pack` that needs a worker.
+      workers.catch(() => {});
     }
     return workers;
   };
+  const withSlot = async (pack: () => Promise<Packed>): Promise<Packed> => {
+    await slots.acquire();
+    try {
+      return await pack();
+    } finally {
+      slots.release();
+    }
+  };
+  const isLocal = (name: PackingName) =>
+    name === 'raw' ||
+    (isLz4Local && name === 'lz4') ||
+    (name === 'zstd' && hasOwnZstd && !zstd?.compressAsync);
   return {
     async pack(segment, packing) {
-      if (packing.name === 'raw' || (lz4Here && packing.name === 'lz4')) return local.pack(segment, packing);
+      if (closed) throw closed;
+      if (isLocal(packing.name)) return local.pack(segment, packing);
       if (packing.name === 'zstd' && zstd?.compressAsync)
-        return await gate.pass(() => packAside(zstd, segment, packing, packer));
-      // A zstd of the caller's own cannot be sent to a worker.
-      if (packing.name === 'zstd' && ownZstd) return local.pack(segment, packing);
+        return await withSlot(() => packAsync(zstd, segment, packing, packer));
       const started = await start();
-      return await gate.pass(() => started.pack(segment, packing));
+      if (closed) throw closed;
+      return await withSlot(() => started.pack(segment, packing));
     },
     prepare() {
-      // Where zstd packs on threads of its own, LZ4 alone hardly needs workers; a failed start is heard of when one is used.
-      if (!zstd?.compressAsync && !ownZstd) start().catch(() => {});
+      // Where zstd packs on threads of its own, LZ4 alone seldom needs workers.
+      if (!zstd?.compressAsync && !hasOwnZstd) start();
     },
     handoverMs(name) {
-      if (name === 'raw' || (lz4Here && name === 'lz4')) return 0;
+      if (name === 'raw' || (isLz4Local && name === 'lz4')) return 0;
       if (name === 'zstd' && zstd?.compressAsync) return HANDOVER_MS;
       return workers ? Math.max(HANDOVER_MS, readyAt - performance.now()) : START_MS;
     },
     async close() {
-      await (await workers?.catch(() => undefined))?.close();
+      closed ??= closedError();
+      slots.close(closed);
+      const cause = closed;
+      await workers?.then(
+        (started) => started.close(cause),
+        () => {},
+      );
     },
   };
 }
 
-async function packAside(
+function closedError(): PageferryError {
+  return new PageferryError('bad-argument', 'the packing threads were closed');
+}
+
+/** Pack with a zstd that has threads of its own. */
+async function packAsync(
   zstd: Zstd,
   segment: SegmentBuffer,
   packing: Packing,
@@ -96,23 +137,4 @@ async function packAside(
   const ms = performance.now() - started;
   if (frame.length >= bytes.length) return { ...packer.pack(bytes, { name: 'raw' }, segment.address), ms };
   return { packing: 'zstd', bytes: frame, check: packer.checkOfBytes(frame), ms };
-}
-
-/** Lets so many through at once. */
-class Gate {
-  private readonly waiting: (() => void)[] = [];
-
-  constructor(private free: number) {}
-
-  async pass<T>(work: () => Promise<T>): Promise<T> {
-    if (this.free === 0) await new Promise<void>((go) => this.waiting.push(go));
-    else this.free--;
-    try {
-      return await work();
-    } finally {
-      const next = this.waiting.shift();
-      if (next) next();
-      else this.free++;
-    }
-  }
 }

@@ -2,46 +2,49 @@ import type { CodecContext } from '../../codec/codec.js';
 import { packedLz4Capacity, packLz4 } from '../../codec/lz4.js';
 import type { PackingName } from '../../codec/registry.js';
 import type { Zstd } from '../../codec/zstd.js';
+import type { Slots } from '../../kernels/arena.js';
 import type { Packing } from '../../strategy/strategy.js';
 
 const DEFAULT_ZSTD_LEVEL = 3;
 
-/** What packing a segment gave. */
+/** A packed segment. */
 export interface Packed {
-  /** Raw when nothing was gained. */
+  /** `raw` when the packing would not have saved a byte. */
   readonly packing: PackingName;
-  /** The packed bytes; for raw the segment itself. */
+  /** The packed bytes; for `raw` those of the segment itself. */
   readonly bytes: Uint8Array;
   /** XXH3-64 of the packed bytes: low half, high half. */
   readonly check: readonly [number, number];
+  /** Duration of the packing. */
   readonly ms: number;
 }
 
-/** Packs segments, one at a time, in the memory of one kernels instance. */
+/** Packs segments, one at a time, on the calling thread. */
 export class SegmentPacker {
   private readonly input: number;
   private readonly output: number;
   private readonly check: number;
 
+  /** `capacity`: bytes of the largest segment, which `option` sizes. */
   constructor(
-    private readonly context: CodecContext,
+    slots: Slots,
+    private readonly codec: CodecContext,
     private readonly zstd: Zstd | undefined,
     private readonly capacity: number,
+    option?: string,
   ) {
-    const { kernels } = context;
-    this.input = kernels.reserve(capacity, 'segment');
-    this.output = kernels.reserve(packedLz4Capacity(capacity), 'packed segment');
-    this.check = kernels.reserve(16, 'check');
+    this.input = slots.slot('segment', capacity, option);
+    this.output = slots.slot('packed segment', packedLz4Capacity(capacity), option);
+    this.check = slots.slot('check', 16);
   }
 
   /**
-   * Packs `segment`, which may stand anywhere; the result is good until the next call. `at` is where it stands in the kernels'
-   * memory, if it does.
+   * Pack `segment`; the result is valid until the next call. `at`: the segment's address, if it is in the kernels' memory. Without
+   * a zstd, LZ4 packs in its place.
    */
   pack(segment: Uint8Array, packing: Packing, at?: number): Packed {
     const started = performance.now();
-    const { bytes: memory } = this.context.kernels;
-    // Where there is no zstd, LZ4 stands in for it.
+    const { bytes: memory } = this.codec.kernels;
     let name = packing.name === 'zstd' && !this.zstd ? 'lz4' : packing.name;
     let length = 0;
     let address = at ?? 0;
@@ -49,7 +52,7 @@ export class SegmentPacker {
       memory.set(segment, this.input);
       address = this.input;
     }
-    if (name === 'lz4') length = packLz4(this.context, address, segment.length, this.output);
+    if (name === 'lz4') length = packLz4(this.codec, address, segment.length, this.output);
     if (name === 'zstd' && this.zstd) {
       const frame = this.zstd.compress(segment, packing.level ?? DEFAULT_ZSTD_LEVEL);
       length = frame.length;
@@ -67,27 +70,27 @@ export class SegmentPacker {
     return { packing: name, bytes, check: this.checkOf(address, length), ms: performance.now() - started };
   }
 
-  /** XXH3-64 of bytes in the kernels' memory. */
+  /** Return XXH3-64 of bytes in the kernels' memory. */
   checkOf(
     address: number,
     length: number,
     seed: readonly [number, number] = [0, 0],
   ): readonly [number, number] {
-    const { run, words } = this.context.kernels;
+    const { run, words } = this.codec.kernels;
     run.hash64(address, length, seed[0], seed[1], this.check);
     return [words[this.check >>> 2]!, words[(this.check >>> 2) + 1]!];
   }
 
-  /** XXH3-64 of bytes that stand anywhere, up to the capacity. */
+  /** Return XXH3-64 of bytes outside the kernels' memory, up to the capacity. */
   checkOfBytes(bytes: Uint8Array, seed?: readonly [number, number]): readonly [number, number] {
     if (bytes.length > this.capacity)
       throw new RangeError(`check: ${bytes.length} bytes, at most ${this.capacity}`);
-    this.context.kernels.bytes.set(bytes, this.input);
+    this.codec.kernels.bytes.set(bytes, this.input);
     return this.checkOf(this.input, bytes.length, seed);
   }
 }
 
-/** Kernel memory that a packer of this capacity needs, scratch included. */
+/** Return the kernel memory that a packer of this capacity needs, codec scratch included. */
 export function packerBytes(capacity: number): number {
   return 2 * capacity + Math.ceil(capacity / 16384) + (1 << 18);
 }

@@ -1,60 +1,66 @@
 import { packedLz4Capacity } from '../../codec/lz4.js';
-import type { Kernels } from '../../kernels/kernels.js';
+import type { Slots } from '../../kernels/arena.js';
+import { LAYOUT } from '../../kernels/layout.generated.js';
 
-/** Room for the bytes of one segment while a frame fills, and where its packed bytes go. Used again for frame after frame. */
-export interface SegmentBuffer {
-  /** The room itself, and where it stands in the kernels' memory. */
-  readonly bytes: Uint8Array;
+/** The buffers of one segment: its bytes while a frame is filled, and its packed bytes. Reused frame after frame. */
+export class SegmentBuffer {
+  /** The whole buffer, in the kernels' memory at `address`. */
+  bytes!: Uint8Array;
   readonly address: number;
-  /** For packed bytes. */
-  readonly output: Uint8Array;
-  /** Bytes and pages in it so far. */
-  used: number;
-  pages: number;
-  /** The same rooms where a worker sees them, made when one is needed. */
-  shared?: { readonly input: SharedArrayBuffer; readonly output: SharedArrayBuffer };
+  /** The buffer for packed bytes. */
+  output!: Uint8Array;
+  /** Bytes and pages in the segment. */
+  used = 0;
+  pages = 0;
+  private sharedBuffers: SharedSegment | undefined;
+
+  constructor(
+    slots: Slots,
+    private readonly capacity: number,
+    option?: string,
+  ) {
+    const packedCapacity = packedLz4Capacity(capacity);
+    this.address = slots.slot('segment', capacity, option);
+    const output = slots.slot('packed segment', packedCapacity, option);
+    slots.onAllocate(() => {
+      const { bytes } = slots.kernels;
+      this.bytes = bytes.subarray(this.address, this.address + capacity);
+      this.output = bytes.subarray(output, output + packedCapacity);
+    });
+  }
+
+  /** Buffers of the same sizes that worker threads can access, created when first needed. */
+  get shared(): SharedSegment {
+    this.sharedBuffers ??= {
+      input: new SharedArrayBuffer(this.capacity),
+      output: new SharedArrayBuffer(packedLz4Capacity(this.capacity)),
+    };
+    return this.sharedBuffers;
+  }
 }
 
-export function createSegment(kernels: Kernels, capacity: number): SegmentBuffer {
-  const packed = packedLz4Capacity(capacity);
-  const address = kernels.reserve(capacity, 'segment');
-  const output = kernels.reserve(packed, 'packed segment');
-  return {
-    bytes: kernels.bytes.subarray(address, address + capacity),
-    address,
-    output: kernels.bytes.subarray(output, output + packed),
-    used: 0,
-    pages: 0,
-  };
+export interface SharedSegment {
+  readonly input: SharedArrayBuffer;
+  readonly output: SharedArrayBuffer;
 }
 
-/** A segment's rooms in memory that a worker sees too. */
-export function sharedRoom(segment: SegmentBuffer): NonNullable<SegmentBuffer['shared']> {
-  segment.shared ??= {
-    input: new SharedArrayBuffer(segment.bytes.length),
-    output: new SharedArrayBuffer(segment.output.length),
-  };
-  return segment.shared;
-}
+/** One page in 16 is profiled for the estimate of a segment. */
+const SAMPLE_EVERY = 16;
 
-/** One page in so many is looked at, for an estimate of its segment. */
-const SAMPLED = 16;
-
-/** Estimates, from some of its pages, what share of a segment of pages an LZ-class encoding would leave. */
-export function createEstimate(
-  { run, words, reserve }: Kernels,
-  pageBytes: number,
-): (segment: SegmentBuffer) => number {
-  const profile = reserve(run.PROFILE_BYTES.value, 'profile');
-  const field = (profile + run.PROFILE_ESTIMATED_BYTES.value) >>> 2;
+/** Return a function that estimates the share of a segment's bytes that an LZ codec would leave, 0 … 1, from a sample of its pages. */
+export function createEstimate(slots: Slots, pageBytes: number): (segment: SegmentBuffer) => number {
+  const { kernels } = slots;
+  const profile = slots.slot('profile', LAYOUT.PROFILE_BYTES);
+  const field = (profile + LAYOUT.PROFILE_ESTIMATED_BYTES) >>> 2;
   return ({ address, used }) => {
+    const { run, words } = kernels;
     let estimated = 0;
-    let looked = 0;
-    for (let at = 0; at + pageBytes <= used; at += SAMPLED * pageBytes) {
+    let sampled = 0;
+    for (let at = 0; at + pageBytes <= used; at += SAMPLE_EVERY * pageBytes) {
       run.profilePage(address + at, 0, pageBytes, profile);
       estimated += words[field]!;
-      looked += pageBytes;
+      sampled += pageBytes;
     }
-    return looked === 0 ? 1 : estimated / looked;
+    return sampled === 0 ? 1 : estimated / sampled;
   };
 }

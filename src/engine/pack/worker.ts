@@ -1,21 +1,19 @@
-// A packing worker: gets segments in shared memory, packs them, says how long the result is. Bundled into a string at build time,
-// so that it needs no file of its own beside a bundle.
+// A packing worker: packs segments in shared memory and replies with the packed size. Bundled into a string at build time, so that
+// a bundle of the package needs no second file.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { createCodecContext } from '../../codec/codec.js';
 import { loadZstd } from '../../codec/zstd/load.js';
-import { loadKernels } from '../../kernels/kernels.js';
-import { packerBytes, SegmentPacker } from './segment-packer.js';
+import { Arena } from '../../kernels/arena.js';
+import { SegmentPacker } from './segment-packer.js';
 import type { PackReply, PackRequest, WorkerSetup } from './worker-protocol.js';
 
 async function main(): Promise<void> {
   const { module, segmentBytes, zstd, zstdPath } = workerData as WorkerSetup;
-  const kernels = await loadKernels(packerBytes(segmentBytes), module);
-  const packer = new SegmentPacker(
-    createCodecContext(kernels),
-    zstd ? await loadZstd(zstdPath) : undefined,
-    segmentBytes,
-  );
+  const arena = new Arena();
+  const loaded = zstd ? await loadZstd(zstdPath) : undefined;
+  const packer = new SegmentPacker(arena, createCodecContext(arena), loaded, segmentBytes);
+  await arena.allocate(module);
   parentPort!.on('message', ({ id, input, output, bytes, packing }: PackRequest) => {
     let reply: PackReply;
     try {
@@ -35,5 +33,5 @@ async function main(): Promise<void> {
   });
 }
 
-// A rejection ends the worker, and the pool hears of it.
+// A rejection ends the worker, which the pool reports.
 void main();

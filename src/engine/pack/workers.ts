@@ -3,25 +3,27 @@ import { kernelModule } from '../../kernels/kernels.js';
 import { PageferryError } from '../../page/error.js';
 import { nodeModule } from '../../page/node-hooks.js';
 import type { Packing } from '../../strategy/strategy.js';
-import { type SegmentBuffer, sharedRoom } from './segment.js';
+import type { SegmentBuffer } from './segment.js';
 import type { Packed } from './segment-packer.js';
 import { WORKER_SOURCE } from './worker.generated.js';
 import type { PackReply, PackRequest, WorkerSetup } from './worker-protocol.js';
 
-/** Worker threads that pack. */
+/** Worker threads that pack segments. */
 export interface Workers {
+  /** Pack on the thread with the fewest segments. @throws the first failure of a thread, or the cause of `close` */
   pack(segment: SegmentBuffer, packing: Packing): Promise<Packed>;
-  close(): Promise<void>;
+  /** End the threads; pending calls of `pack`, and later ones, reject with `cause`. */
+  close(cause: Error): Promise<void>;
 }
 
-interface Waiting {
+interface PendingPack {
   readonly segment: SegmentBuffer;
-  readonly done: (packed: Packed) => void;
-  readonly failed: (error: Error) => void;
+  readonly resolve: (packed: Packed) => void;
+  readonly reject: (error: Error) => void;
 }
 
 /**
- * Starts `threads` packing workers.
+ * Start `threads` packing workers.
  * @throws PageferryError `unsupported` where there are no worker threads
  */
 export async function startWorkers(threads: number, segmentBytes: number, zstd: boolean): Promise<Workers> {
@@ -33,29 +35,26 @@ export async function startWorkers(threads: number, segmentBytes: number, zstd: 
     zstd,
     zstdPath: zstd ? zstdPackagePath() : undefined,
   };
-  const waiting = new Map<number, Waiting>();
+  const pending = new Map<number, PendingPack>();
   let nextId = 0;
   let failure: Error | undefined;
-  let closing = false;
   const fail = (error: Error) => {
     failure ??= error;
-    for (const { failed } of waiting.values()) failed(error);
-    waiting.clear();
+    for (const { reject } of pending.values()) reject(failure);
+    pending.clear();
   };
   const pool = Array.from({ length: threads }, () => {
     const worker = new node.Worker(WORKER_SOURCE, { eval: true, workerData: setup });
     const state = { worker, queued: 0 };
     worker.on('message', (reply: PackReply) => {
       state.queued--;
-      const job = waiting.get(reply.id);
-      waiting.delete(reply.id);
-      if ('error' in reply) job?.failed(new PageferryError('io', `packing worker: ${reply.error}`));
-      else job?.done(packedOf(reply, job.segment));
+      const request = pending.get(reply.id);
+      pending.delete(reply.id);
+      if ('error' in reply) request?.reject(new PageferryError('io', `packing worker: ${reply.error}`));
+      else request?.resolve(packedOf(reply, request.segment));
     });
     worker.on('error', fail);
-    worker.on('exit', (code) => {
-      if (!closing) fail(new PageferryError('io', `packing worker: ended with code ${code}`));
-    });
+    worker.on('exit', (code) => fail(new PageferryError('io', `packing worker: ended with code ${code}`)));
     return state;
   });
   return {
@@ -64,16 +63,16 @@ export async function startWorkers(threads: number, segmentBytes: number, zstd: 
       const id = nextId++;
       const idlest = pool.reduce((a, b) => (b.queued < a.queued ? b : a));
       idlest.queued++;
-      const { input, output } = sharedRoom(segment);
+      const { input, output } = segment.shared;
       new Uint8Array(input).set(segment.bytes.subarray(0, segment.used));
       const request: PackRequest = { id, input, output, bytes: segment.used, packing };
-      return new Promise((done, failed) => {
-        waiting.set(id, { segment, done, failed });
+      return new Promise((resolve, reject) => {
+        pending.set(id, { segment, resolve, reject });
         idlest.worker.postMessage(request);
       });
     },
-    async close() {
-      closing = true;
+    async close(cause) {
+      fail(cause);
       await Promise.all(pool.map(({ worker }) => worker.terminate()));
     },
   };
@@ -81,7 +80,7 @@ export async function startWorkers(threads: number, segmentBytes: number, zstd: 
 
 function packedOf(reply: Exclude<PackReply, { error: string }>, segment: SegmentBuffer): Packed {
   const { packing, packedBytes, check, ms } = reply;
-  const output = new Uint8Array(sharedRoom(segment).output);
+  const output = new Uint8Array(segment.shared.output);
   return {
     packing,
     bytes: packing === 'raw' ? segment.bytes.subarray(0, segment.used) : output.subarray(0, packedBytes),

@@ -3,7 +3,7 @@ import { PageferryError } from '../../page/error.js';
 import type { FrameHead, IndexEntry } from '../../stream/format.js';
 import type { FrameDecoder } from '../frame/frame-decoder.js';
 
-/** Where one page of a frame is, and what it refers to. */
+/** The place of one page in its frame, and its operands. */
 export interface PageEntry {
   readonly codec: Codec;
   readonly segment: number;
@@ -14,27 +14,27 @@ export interface PageEntry {
   readonly page: number;
 }
 
-/** A page taken out of its frame, so that the frame may go. */
+/** The coded bytes of a page, copied so that its frame can be released. */
 export interface CodedPage {
   readonly entry: PageEntry;
-  /** At most two pages; none where its codec has none. */
+  /** At most two pages of bytes; none where the codec has none. */
   readonly coded: Uint8Array;
-  /** That it decodes to. */
+  /** Decoded bytes. */
   readonly bytes: number;
-  /** Its frame, for messages. */
+  /** The frame, for error messages. */
   readonly what: string;
 }
 
-/** An unpacked frame in which every page can be found. */
+/** An unpacked frame with a map of its pages. */
 export class FrameMap {
-  /** Ascending; pages without operands share the entry of their run's first page. */
+  /** First page of each entry, ascending: a run of pages without operands has one entry. */
   private readonly firstPages: number[] = [];
   private readonly entries: PageEntry[] = [];
   private readonly segments: readonly Uint8Array[];
-  /** Memory that it takes, about. */
+  /** Approximate memory of the frame and its map. */
   readonly bytes: number;
 
-  /** Reads the table of the frame that `frames` has open. */
+  /** Reads the table of the frame that is open in `frames`. */
   constructor(
     head: FrameHead,
     frames: FrameDecoder,
@@ -47,14 +47,11 @@ export class FrameMap {
     for (let page = head.firstPage, left = head.pageCount; left > 0; ) {
       const { codec, segment, fill, image, page: other, bytes } = table.next();
       const { operands } = codec;
-      const bare = !operands.bytes && !operands.reference && !operands.fill;
-      const pages = bare ? Math.min(1 + table.sameRun(), left) : 1;
-      if (bare && codec.name !== 'zero' && codec.name !== 'unchanged')
-        throw new PageferryError(
-          'bad-stream',
-          `${what}: page ${page}: "${codec.name}" is no codec for a page`,
-        );
-      if (bare) table.skip(pages - 1);
+      const isBare = !operands.bytes && !operands.reference && !operands.fill;
+      const pages = isBare ? Math.min(1 + table.sameRun(), left) : 1;
+      if (isBare && codec.name !== 'zero' && codec.name !== 'unchanged')
+        throw new PageferryError('bad-stream', `${what}: page ${page}: "${codec.name}" is not a page codec`);
+      if (isBare) table.skip(pages - 1);
       left -= pages;
       const length =
         operands.bytes === 'own' ? bytes : operands.bytes ? (left === 0 ? head.lastPageBytes : pageBytes) : 0;
@@ -84,12 +81,12 @@ export class FrameMap {
     this.bytes = this.segments.reduce((sum, { length }) => sum + length, 0) + 128 * this.entries.length;
   }
 
-  /** The entry of a page that the frame covers. */
+  /** Return the entry of a page of the frame. */
   find(page: number): PageEntry {
     return this.entries[lastAtOrBelow(this.firstPages, page)]!;
   }
 
-  /** A page of `bytes` bytes, copied. */
+  /** Copy the coded bytes of a page that decodes to `bytes` bytes. */
   coded(entry: PageEntry, bytes: number): CodedPage {
     const { segment, offset } = entry;
     return {
@@ -101,35 +98,40 @@ export class FrameMap {
   }
 }
 
-/** Keeps the frames that were used last. */
+/** A cache of the frames used last. */
 export class FrameCache {
   private readonly maps = new Map<IndexEntry, FrameMap>();
   private bytes = 0;
 
-  constructor(private readonly mostBytes: number) {}
+  constructor(private readonly maxBytes: number) {}
 
   get(entry: IndexEntry): FrameMap | undefined {
     const map = this.maps.get(entry);
     if (map) {
-      // Last used, last to go.
+      // Insertion order is the order of eviction.
       this.maps.delete(entry);
       this.maps.set(entry, map);
     }
     return map;
   }
 
+  clear(): void {
+    this.maps.clear();
+    this.bytes = 0;
+  }
+
   put(entry: IndexEntry, map: FrameMap): void {
     this.maps.set(entry, map);
     this.bytes += map.bytes;
     for (const [oldest, { bytes }] of this.maps) {
-      if (this.bytes <= this.mostBytes || oldest === entry) break;
+      if (this.bytes <= this.maxBytes || oldest === entry) break;
       this.maps.delete(oldest);
       this.bytes -= bytes;
     }
   }
 }
 
-/** The index of the last of these ascending numbers that is not above `value`; 0 when all are. */
+/** Return the index of the last of these ascending numbers that is at most `value`; 0 when all are greater. */
 export function lastAtOrBelow(numbers: readonly number[], value: number): number {
   let low = 0;
   let high = numbers.length - 1;

@@ -1,75 +1,94 @@
-// Opens a packed file for a PageReader: checks its index against the limits, finds its bases, reserves room for its frames.
-import { createCodecContext } from '../../codec/codec.js';
 import { loadZstd } from '../../codec/zstd/load.js';
 import type { Zstd } from '../../codec/zstd.js';
-import type { Kernels } from '../../kernels/kernels.js';
+import { digestText } from '../../dedup/image-digest.js';
+import { Arena } from '../../kernels/arena.js';
+import { checkedSource } from '../../page/checked-source.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
-import { FrameDecoder, packedLimit } from '../frame/frame-decoder.js';
-import { checkFrameBytes, checkImageBytes, kernelsWithin } from '../options.js';
+import { throwIfAborted } from '../../page/sync.js';
+import { type DigestContext, type DigestedBase, digestBase } from '../decode/base-digest.js';
+import { checkFrameBytes, checkImageBytes, checkInteger } from '../options.js';
 import { FrameCache } from './frame-map.js';
 import { PageReader } from './page-reader.js';
-import { readStreamIndex } from './stream-index.js';
+import { declarePageReader, type PageReaderMemory } from './reader-memory.js';
+import { readStreamIndex, type StreamIndex } from './stream-index.js';
 
-const MIB = 1 << 20;
+const DEFAULT_CACHE_BYTES = 64 << 20;
 
-/** How to open a packed file for reading anywhere. */
+/** Options of a page reader. Every field has a default. */
 export interface PageReaderOptions {
+  /** Base images that the file may refer to, in any order; their digests identify them. Their sources need `readAt`. */
   readonly bases?: readonly PageSource[];
-  /** Largest frame to make room for, in bytes; default 32 MiB. */
+  /** Largest unpacked frame, in bytes; default 32 MiB. The reader takes twice that of memory. */
   readonly maxFrameBytes?: number;
-  /** Most bytes that all images together may claim; default 1 TiB. */
+  /** Most bytes of all carried images together; default 1 TiB, which is also an encoder's default limit. */
   readonly maxImageBytes?: number;
-  /** Unpacked frames that are kept at hand, in bytes; default 64 MiB. */
+  /** Unpacked frames that are kept, in bytes; default 64 MiB. */
   readonly cacheBytes?: number;
+  /** The zstd to use; default the best available one. `null`: none. */
   readonly zstd?: Zstd | null;
+  /** Abort opening, which reads every base image. */
+  readonly signal?: AbortSignal;
 }
 
 /**
- * Opens a packed file, which must be readable anywhere, for reading single pages.
- * A base image that is missing is only asked for by the pages that need it: their `read` throws `wrong-base`.
- * @throws PageferryError `bad-stream` when it has no sound index, `limit` when its frames are larger than this reader takes
+ * Open a packed file for reading single pages. Its source needs `readAt` and a known size, and has to stay open.
+ * A missing base image is reported by the calls that need it, as `wrong-base`.
+ * @throws PageferryError `bad-stream` when the file has no valid index, `limit` when a limit of the options is exceeded
  */
 export async function openPages(file: PageSource, options: PageReaderOptions = {}): Promise<PageReader> {
   const zstd = options.zstd === null ? undefined : (options.zstd ?? (await loadZstd()));
-  return pagesIn(await kernelsWithin(pageReaderBytes(options), 'maxFrameBytes'), zstd, file, options);
+  const arena = new Arena();
+  const memory = declarePageReader(arena, zstd, options);
+  await arena.allocate();
+  return await openPagesIn(memory, file, options);
 }
 
-/** Kernel memory that a page reader needs. @throws PageferryError `bad-argument` */
-export function pageReaderBytes(options: PageReaderOptions): number {
-  return 2 * packedLimit(checkFrameBytes(options.maxFrameBytes)) + 8 * MIB;
-}
-
-/** Opens a packed file in kernels that are at hand: nothing is loaded, and nothing is expected of what their memory holds. */
-export function pagesIn(
-  kernels: Kernels,
-  zstd: Zstd | undefined,
+/** @internal Open a packed file in memory that is allocated. */
+export async function openPagesIn(
+  memory: PageReaderMemory,
   file: PageSource,
   options: PageReaderOptions,
-): PageReader {
-  const { cacheBytes = 64 * MIB } = options;
+): Promise<PageReader> {
+  const source = checkedSource(file);
   const maxImageBytes = checkImageBytes(options.maxImageBytes);
-  const maxFrameBytes = checkFrameBytes(options.maxFrameBytes);
-  const data = kernels.reserve(packedLimit(maxFrameBytes), 'frame data');
-  const index = readStreamIndex(kernels, file, maxFrameBytes);
-  const claimed = index.ends.reduce(
+  const cacheBytes = checkInteger(
+    'cacheBytes',
+    options.cacheBytes ?? DEFAULT_CACHE_BYTES,
+    0,
+    Number.MAX_SAFE_INTEGER,
+  );
+  throwIfAborted(options.signal);
+  const index = readStreamIndex(memory.collector, source, checkFrameBytes(options.maxFrameBytes));
+  const imageBytes = index.ends.reduce(
     (sum, { bytes }, image) => sum + (index.carried[image] === undefined ? 0 : bytes),
     0,
   );
-  if (claimed > maxImageBytes)
+  if (imageBytes > maxImageBytes)
     throw new PageferryError(
       'limit',
-      `${file.name}: images of ${claimed} bytes, this reader takes ${maxImageBytes}`,
+      `${source.name}: ${imageBytes} bytes of images, more than maxImageBytes (${maxImageBytes})`,
     );
-  const frames = new FrameDecoder(createCodecContext(kernels), zstd, maxFrameBytes);
-  frames.announced(index.header.maxFrameBytes);
-  return new PageReader(
-    kernels,
-    frames,
-    data,
-    file,
-    index,
-    index.matchBases(kernels, options.bases ?? []),
-    new FrameCache(cacheBytes),
+  const { pageBytes, maxFrameBytes } = index.header;
+  memory.frames.setMaxFrameBytes(maxFrameBytes);
+  memory.digesting.digest.setPageBytes(pageBytes);
+  const bases = await digestBases({ ...memory.digesting, pageBytes }, index, options);
+  return new PageReader(memory, index, bases, new FrameCache(cacheBytes));
+}
+
+/** Return the digested source of every base image of the index; undefined where none of the given ones matches. */
+async function digestBases(
+  context: DigestContext,
+  index: StreamIndex,
+  { bases = [], signal }: PageReaderOptions,
+): Promise<readonly (DigestedBase | undefined)[]> {
+  const digested: DigestedBase[] = [];
+  if (index.images.some(({ record }) => record.kind === 'base'))
+    for (const base of bases)
+      digested.push(await digestBase(context, base, signal === undefined ? {} : { signal }));
+  return index.images.map(({ record: { kind, digest, bytes } }) =>
+    kind === 'base'
+      ? digested.find((base) => base.bytes === bytes && digestText(base.digest) === digestText(digest!))
+      : undefined,
   );
 }

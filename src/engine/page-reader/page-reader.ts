@@ -1,15 +1,19 @@
-import { digestText, ImageDigest } from '../../dedup/image-digest.js';
+import { digestText, type ImageDigest } from '../../dedup/image-digest.js';
 import type { Kernels } from '../../kernels/kernels.js';
+import { checkedSink } from '../../page/checked-sink.js';
 import { PageferryError } from '../../page/error.js';
-import type { PageSink, PageSource } from '../../page/source.js';
+import type { PageSink } from '../../page/source.js';
+import { createYielder, throwIfAborted } from '../../page/sync.js';
 import type { ImageRecord } from '../../stream/format.js';
-import { type FrameDecoder, packedLimit } from '../frame/frame-decoder.js';
+import type { DigestedBase } from '../decode/base-digest.js';
+import { packedLimit } from '../frame/frame-decoder.js';
 import { type CodedPage, type FrameCache, FrameMap, type PageEntry } from './frame-map.js';
+import type { PageReaderMemory } from './reader-memory.js';
 import type { StreamIndex } from './stream-index.js';
 
-/** Most references from page to page until the bytes are reached, for each page anew. The longest in 400 MiB of a guest: 161. */
+/** Most references from page to page until a page without one; the longest chain in 400 MiB of a guest has 161. */
 const MAX_REFERENCES = 4096;
-/** Most coded bytes of all the pages on such a way. */
+/** Most coded bytes of all pages in such a chain. */
 const MAX_CODED_BYTES = 256 << 20;
 
 /** An image in a packed file. */
@@ -21,32 +25,39 @@ export interface ReadableImage {
   readonly digest: Uint8Array;
 }
 
+/** Options of {@link PageReader.extract}. */
+export interface ExtractOptions {
+  /** First page; default 0. */
+  readonly first?: number;
+  /** Number of pages; default all from `first` on. */
+  readonly count?: number;
+  readonly signal?: AbortSignal;
+  /** Called now and then with the bytes written so far. */
+  readonly onProgress?: (bytes: number) => void;
+}
+
 /**
- * Reads single pages of a packed file through its index, without decoding the rest: only the frames that a page stands in, and
- * those that it refers to. Every frame is checked; the proof of a whole image needs a decoder.
+ * Reads single pages of a packed file through its index. Only the frames of a page, and of the pages that it refers to, are decoded.
+ * Every frame is checked; a whole image is verified by its digest in `extract`. A failed call does not affect the next one.
  */
 export class PageReader {
   readonly images: readonly ReadableImage[];
-  private readonly page: number;
-  private readonly coded: number;
-  private readonly pageDigest: number;
+  private readonly kernels: Kernels;
   private readonly digest: ImageDigest;
+  private isExtracting = false;
+  private isClosed = false;
 
   /** @internal Use {@link openPages}. */
   constructor(
-    private readonly kernels: Kernels,
-    private readonly frames: FrameDecoder,
-    private readonly data: number,
-    private readonly file: PageSource,
+    private readonly memory: PageReaderMemory,
     private readonly index: StreamIndex,
-    private readonly bases: readonly (PageSource | undefined)[],
+    /** @internal The base image at each image number. */
+    readonly bases: readonly (DigestedBase | undefined)[],
     private readonly cache: FrameCache,
   ) {
+    this.kernels = memory.slots.kernels;
+    this.digest = memory.digesting.digest;
     const { pageBytes } = index.header;
-    this.page = kernels.reserve(pageBytes, 'page');
-    this.coded = kernels.reserve(2 * pageBytes, 'coded page');
-    this.pageDigest = kernels.reserve(16, 'page digest');
-    this.digest = new ImageDigest(kernels, pageBytes);
     this.images = index.images.flatMap(({ record }, image) => {
       if (record.kind === 'base') return [];
       const { bytes, digest } = index.ends[image]!;
@@ -59,81 +70,116 @@ export class PageReader {
   }
 
   /**
-   * Page `page` of carried image `image`, both from 0; good until the next call.
-   * @throws PageferryError `bad-argument` when there is no such page, `bad-stream` when the file is damaged
+   * Return page `page` of carried image `image`, both counted from 0; the bytes are valid until the next call.
+   * @throws PageferryError `bad-argument` when there is no such page, `bad-stream` when the file is damaged, `wrong-base`
    */
   read(image: number, page: number): Uint8Array {
+    this.checkOpen('read');
     const readable = this.imageOf(image);
     if (!Number.isInteger(page) || page < 0 || page >= readable.pages)
       throw new PageferryError(
         'bad-argument',
-        `page ${page} of image ${image}: there are ${readable.pages} pages in it`,
+        `page ${page} of image ${image}: the image has ${readable.pages} pages`,
       );
     const number = this.index.carried.indexOf(image);
     const bytes = Math.min(this.pageBytes, readable.bytes - page * this.pageBytes);
     this.resolve(number, page, bytes);
-    return this.kernels.bytes.subarray(this.page, this.page + bytes);
+    const { page: address } = this.memory;
+    return this.kernels.bytes.subarray(address, address + bytes);
   }
 
   /**
-   * Writes pages `first` … `first + count - 1` of an image to a sink, from its start, and finishes it. A whole image is proved by
-   * its digest. @throws PageferryError; the sink was then told to abort
+   * Write pages of an image to a sink, at positions from 0 on, finish the sink and return the bytes written. A whole image is
+   * verified by its digest. One extraction runs at a time; `read` may be called meanwhile.
+   * @throws PageferryError, what the sink throws or the reason of `signal`; the sink was aborted then
    */
-  async extract(image: number, sink: PageSink, first = 0, count?: number): Promise<number> {
+  async extract(image: number, sink: PageSink, options: ExtractOptions = {}): Promise<number> {
+    this.checkOpen('extract');
+    if (this.isExtracting)
+      throw new PageferryError(
+        'bad-argument',
+        'extract: another extract is still running, await it before the next',
+      );
+    const checked = checkedSink(sink, this.images[image]?.name ?? `${image}`);
+    this.isExtracting = true;
     try {
-      const { pages, digest: sent } = this.imageOf(image);
-      const end = first + (count ?? pages - first);
-      if (!(Number.isInteger(first) && Number.isInteger(end) && first >= 0 && first <= end && end <= pages))
-        throw new PageferryError(
-          'bad-argument',
-          `pages ${first} … ${end - 1} of image ${image}: there are ${pages} pages in it`,
-        );
-      this.digest.start();
-      let bytes = 0;
-      for (let page = first; page < end; page++) {
-        const content = this.read(image, page);
-        this.kernels.run.hash128(this.page, content.length, 0, 0, this.pageDigest);
-        this.digest.add(this.pageDigest, 1);
-        if (this.kernels.run.fillByte(this.page, content.length) === 0) sink.zero(bytes, content.length);
-        else sink.write(content, bytes);
-        bytes += content.length;
-      }
-      const found = this.digest.finish(bytes);
-      if (end - first === pages && digestText(found) !== digestText(sent))
-        throw new PageferryError(
-          'not-identical',
-          `image ${image}: digest ${digestText(found)}, sent was ${digestText(sent)}`,
-        );
-      await sink.finish(bytes);
+      const bytes = await this.writePages(image, checked, options);
+      await checked.finish(bytes);
       return bytes;
     } catch (error) {
-      sink.abort();
+      checked.abort();
       throw error;
+    } finally {
+      this.isExtracting = false;
     }
+  }
+
+  /** Release the cached frames; later calls are refused, and a running `extract` rejects. The file stays open. */
+  close(): void {
+    this.isClosed = true;
+    this.cache.clear();
+  }
+
+  private async writePages(image: number, sink: PageSink, options: ExtractOptions): Promise<number> {
+    const { pages, digest: sent } = this.imageOf(image);
+    const { first = 0, signal, onProgress } = options;
+    const end = first + (options.count ?? pages - first);
+    if (!(Number.isInteger(first) && Number.isInteger(end) && first >= 0 && first <= end && end <= pages))
+      throw new PageferryError(
+        'bad-argument',
+        `pages ${first} … ${end - 1} of image ${image}: the image has ${pages} pages`,
+      );
+    const { run } = this.kernels;
+    const { page: address, pageDigest } = this.memory;
+    const giveWay = createYielder();
+    throwIfAborted(signal);
+    this.digest.start();
+    let bytes = 0;
+    for (let page = first; page < end; page++) {
+      const content = this.read(image, page);
+      run.hash128(address, content.length, 0, 0, pageDigest);
+      this.digest.add(pageDigest, 1);
+      if (run.fillByte(address, content.length) === 0) sink.zero(bytes, content.length);
+      else sink.write(content, bytes);
+      bytes += content.length;
+      const turn = giveWay();
+      if (!turn) continue;
+      await turn;
+      throwIfAborted(signal);
+      onProgress?.(bytes);
+    }
+    const found = this.digest.finish(bytes);
+    if (end - first === pages && digestText(found) !== digestText(sent))
+      throw new PageferryError(
+        'not-identical',
+        `image ${image}: digest ${digestText(found)}, sent was ${digestText(sent)}`,
+      );
+    return bytes;
+  }
+
+  private checkOpen(call: string): void {
+    if (this.isClosed) throw new PageferryError('bad-argument', `${call}: the page reader is closed`);
   }
 
   private imageOf(image: number): ReadableImage {
     const readable = this.images[image];
     if (!readable)
-      throw new PageferryError(
-        'bad-argument',
-        `image ${image}: there are ${this.images.length} images in the file`,
-      );
+      throw new PageferryError('bad-argument', `image ${image}: the file has ${this.images.length} images`);
     return readable;
   }
 
-  /** Puts a page together: follows its references to a page that needs none, then decodes back along them. */
+  /** Decode a page to the page slot: follow its references to a page without one, then decode back along them. */
   private resolve(image: number, page: number, pageBytes: number): void {
     const chain: CodedPage[] = [];
     const { images, ends } = this.index;
     let at = { image, page };
     let bytes = pageBytes;
-    let held = 0;
+    let codedBytes = 0;
     for (let references = 0; ; references++) {
-      if (references > MAX_REFERENCES || held > MAX_CODED_BYTES)
+      if (references > MAX_REFERENCES || codedBytes > MAX_CODED_BYTES)
         throw new PageferryError(
           'limit',
-          `page ${page} of image ${image}: ${references} references, ${held} bytes, and more to come`,
+          `page ${page} of image ${image}: more than ${references} references, or ${codedBytes} coded bytes`,
         );
       const { record } = images[at.image]!;
       if (record.kind === 'base') {
@@ -143,11 +189,11 @@ export class PageReader {
       const map = this.frameOf(at.image, at.page);
       const entry = map.find(at.page);
       const next = this.baseOf(record, at.page, entry);
-      // What only refers adds nothing on the way back.
+      // A page that only refers to another one needs no decoding.
       if (!next || entry.codec.operands.bytes) chain.push(map.coded(entry, bytes));
-      held += entry.bytes;
+      codedBytes += entry.bytes;
       if (!next) break;
-      // References only lead to what came earlier, so that this ends, and to no page that is shorter.
+      // A reference has to lead to an earlier page, so that the chain ends, and to one that is not shorter.
       const earlier = next.image < at.image || (next.image === at.image && next.page < at.page);
       if (!earlier || next.page * this.pageBytes + bytes > ends[next.image]!.bytes)
         throw new PageferryError(
@@ -159,11 +205,12 @@ export class PageReader {
       bytes = Math.min(this.pageBytes, ends[at.image]!.bytes - at.page * this.pageBytes);
     }
     const memory = this.kernels.bytes;
+    const { frames, page: address } = this.memory;
     for (const { entry, coded, bytes, what } of chain.reverse()) {
       if (entry.codec.operands.bytes) {
-        memory.set(coded, this.coded);
-        this.frames.decodeAt(entry.codec, this.coded, coded.length, this.page, bytes, what);
-      } else memory.fill(entry.codec.operands.fill ? entry.fill : 0, this.page, this.page + bytes);
+        memory.set(coded, this.memory.coded);
+        frames.decodeAt(entry.codec, this.memory.coded, coded.length, address, bytes, what);
+      } else memory.fill(entry.codec.operands.fill ? entry.fill : 0, address, address + bytes);
     }
   }
 
@@ -183,20 +230,24 @@ export class PageReader {
   }
 
   private readBase(image: number, page: number, bytes: number): void {
-    const source = this.bases[image];
-    if (!source) {
+    const base = this.bases[image];
+    if (!base) {
       const { name, digest } = this.index.images[image]!.record;
       throw new PageferryError(
         'wrong-base',
         `needs the base image "${name}" with digest ${digestText(digest!)}`,
       );
     }
-    const into = this.kernels.bytes.subarray(this.page, this.page + bytes);
-    const got = source.readAt!(into, page * this.pageBytes);
-    if (got !== bytes)
+    const { page: address } = this.memory;
+    const { source } = base;
+    const count = source.readAt!(
+      this.kernels.bytes.subarray(address, address + bytes),
+      page * this.pageBytes,
+    );
+    if (count !== bytes)
       throw new PageferryError(
         'io',
-        `${source.name}: expected ${bytes} bytes at ${page * this.pageBytes}, got ${got}`,
+        `${source.name}: expected ${bytes} bytes at ${page * this.pageBytes}, got ${count}`,
       );
   }
 
@@ -205,14 +256,14 @@ export class PageReader {
     const known = this.cache.get(entry);
     if (known) return known;
     const { parent } = this.index.images[image]!.record;
+    const { data, frames } = this.memory;
     const { head, dataBytes } = this.index.readFrame(
-      this.file,
       entry,
-      this.kernels.bytes.subarray(this.data, this.data + packedLimit(this.index.header.maxFrameBytes)),
+      this.kernels.bytes.subarray(data, data + packedLimit(this.index.header.maxFrameBytes)),
     );
     const what = `record ${entry.ordinal}, image ${image}`;
-    this.frames.open(head, this.data, dataBytes, parent ?? 0, what);
-    const map = new FrameMap(head, this.frames, this.pageBytes, what);
+    frames.open(head, data, dataBytes, parent ?? 0, what);
+    const map = new FrameMap(head, frames, this.pageBytes, what);
     this.cache.put(entry, map);
     return map;
   }

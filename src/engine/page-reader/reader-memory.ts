@@ -1,0 +1,43 @@
+import { type CodecContext, createCodecContext } from '../../codec/codec.js';
+import type { Zstd } from '../../codec/zstd.js';
+import type { Slots } from '../../kernels/arena.js';
+import { type DigestContext, declareDigestContext } from '../decode/base-digest.js';
+import { ByteCollector } from '../decode/byte-collector.js';
+import { MAX_PAGE_BYTES } from '../frame/chunk.js';
+import { FrameDecoder, packedLimit } from '../frame/frame-decoder.js';
+import { checkFrameBytes } from '../options.js';
+
+/** The memory of a page reader, for pages of every size. */
+export interface PageReaderMemory {
+  readonly slots: Slots;
+  readonly codec: CodecContext;
+  readonly frames: FrameDecoder;
+  readonly collector: ByteCollector;
+  readonly digesting: DigestContext;
+  /** Addresses: a frame's data, a page, its coded bytes, its digest. */
+  readonly data: number;
+  readonly page: number;
+  readonly coded: number;
+  readonly pageDigest: number;
+}
+
+/** Declare the memory of a page reader. @throws PageferryError `bad-argument` */
+export function declarePageReader(
+  slots: Slots,
+  zstd: Zstd | undefined,
+  options: { readonly maxFrameBytes?: number },
+): PageReaderMemory {
+  const maxFrameBytes = checkFrameBytes(options.maxFrameBytes);
+  const codec = createCodecContext(slots);
+  return {
+    slots,
+    codec,
+    frames: new FrameDecoder(slots, codec, zstd, maxFrameBytes),
+    collector: new ByteCollector(slots, 0),
+    digesting: declareDigestContext(slots, MAX_PAGE_BYTES),
+    data: slots.slot('frame data', packedLimit(maxFrameBytes), 'maxFrameBytes'),
+    page: slots.slot('page', MAX_PAGE_BYTES),
+    coded: slots.slot('coded page', 2 * MAX_PAGE_BYTES),
+    pageDigest: slots.slot('page digest', 16),
+  };
+}

@@ -1,0 +1,88 @@
+import { PageferryError } from '../../page/error.js';
+import type { PageSource } from '../../page/source.js';
+import {
+  type ImageRecord,
+  RECORD,
+  RECORD_HEAD_BYTES,
+  type RecordType,
+  TRAILER_MAGIC,
+} from '../../stream/format.js';
+import { readImage } from '../../stream/image-records.js';
+import { readRecordHead, recordSeed } from '../../stream/records.js';
+import type { ByteCollector } from '../decode/byte-collector.js';
+
+/** A record of a file: its head, the bytes of data behind it, and the offset of the next record. */
+export interface FileRecord {
+  readonly head: Uint8Array;
+  readonly dataBytes: number;
+  readonly end: number;
+}
+
+/** Reads the records of a packed file by their offsets. */
+export class RecordReader {
+  constructor(
+    /** Computes checks. */
+    readonly collector: ByteCollector,
+    private readonly file: PageSource,
+    private readonly fileBytes: number,
+  ) {}
+
+  /** Read `count` bytes at `at`. @throws PageferryError `bad-stream` when the file ends before them */
+  bytes(at: number, count: number, what: string): Uint8Array {
+    const into = new Uint8Array(Math.max(0, Math.min(count, this.fileBytes - at)));
+    if (at < 0 || into.length !== count || this.file.readAt!(into, at) !== count)
+      throw new PageferryError(
+        'bad-stream',
+        `${this.file.name}: no ${what} of ${count} bytes at ${at}: truncated, or not packed by this program`,
+      );
+    return into;
+  }
+
+  /** Read a record whose check cannot be verified yet, because its number in the stream is not known. */
+  unchecked(at: number, type: RecordType, what: string): FileRecord {
+    const record = readRecordHead(this.bytes(at, RECORD_HEAD_BYTES, what), 'images', what);
+    if (record.type !== type)
+      throw new PageferryError(
+        'bad-stream',
+        `${what} at ${at}: a record of type ${record.type}, expected ${type}`,
+      );
+    const head = this.bytes(at + RECORD_HEAD_BYTES, record.headBytes, what);
+    return {
+      head,
+      dataBytes: record.dataBytes,
+      end: at + RECORD_HEAD_BYTES + record.headBytes + record.dataBytes,
+    };
+  }
+
+  /** Read a record and verify its check. */
+  checked(at: number, type: RecordType, ordinal: number, what: string): FileRecord {
+    const record = readRecordHead(this.bytes(at, RECORD_HEAD_BYTES, what), 'images', what);
+    const found = this.unchecked(at, type, what);
+    const [low, high] = this.collector.check(
+      found.head,
+      recordSeed(type, ordinal, record.headBytes, record.dataBytes),
+    );
+    if (low !== record.check[0] || high !== record.check[1])
+      throw new PageferryError(
+        'bad-stream',
+        `${what} at ${at}: damaged or out of place, its check does not match`,
+      );
+    return found;
+  }
+
+  /** Read the head of the trailer, whose magic has to end the file. */
+  trailer(at: number): Uint8Array {
+    const last = this.bytes(this.fileBytes - TRAILER_MAGIC.length, TRAILER_MAGIC.length, 'trailer');
+    if (TRAILER_MAGIC.some((byte, i) => last[i] !== byte))
+      throw new PageferryError(
+        'bad-stream',
+        `${this.file.name}: does not end with an index: truncated or damaged`,
+      );
+    return this.unchecked(at, RECORD.TRAILER, 'trailer').head;
+  }
+
+  /** Read an image record. */
+  image(at: number, ordinal: number): ImageRecord {
+    return readImage(this.checked(at, RECORD.IMAGE, ordinal, 'image record').head, 'image record');
+  }
+}

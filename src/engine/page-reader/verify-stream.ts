@@ -1,0 +1,79 @@
+import { loadZstd } from '../../codec/zstd/load.js';
+import { Arena } from '../../kernels/arena.js';
+import { checkedSource } from '../../page/checked-source.js';
+import type { PageSink, PageSource } from '../../page/source.js';
+import { throwIfAborted } from '../../page/sync.js';
+import { declareDecoder } from '../decode/create-decoder.js';
+import type { DecodeSummary } from '../decode/decoder.js';
+import { openPagesIn, type PageReaderOptions } from './open-pages.js';
+import type { PageReader } from './page-reader.js';
+import { declarePageReader } from './reader-memory.js';
+
+const PIECE_BYTES = 1 << 20;
+
+/** Options of {@link verifyStream}. Every field has a default. */
+export interface VerifyOptions extends PageReaderOptions {
+  /** Called now and then with the bytes of the file that were decoded. */
+  readonly onProgress?: (bytes: number, total: number) => void;
+}
+
+/**
+ * Decode a packed file and verify every image, without storing any: pages that later pages refer to are read back through the
+ * file's index. The file's source needs `readAt` and a known size.
+ * @throws PageferryError what is wrong and where; the reason of `signal`
+ */
+export async function verifyStream(file: PageSource, options: VerifyOptions = {}): Promise<DecodeSummary> {
+  const zstd = options.zstd === null ? undefined : (options.zstd ?? (await loadZstd()));
+  const { signal, onProgress } = options;
+  const source = checkedSource(file);
+  const arena = new Arena();
+  const memory = declarePageReader(arena, zstd, options);
+  await arena.allocate();
+  const reader = await openPagesIn(memory, source, options);
+  const decoderArena = new Arena();
+  const bases = reader.bases.flatMap((base) => base ?? []);
+  const openSink = (_: unknown, number: number) => createReadBackSink(reader, number);
+  const decoder = declareDecoder(decoderArena, zstd, openSink, { ...options, bases: [] }, bases);
+  await decoderArena.allocate();
+  const piece = new Uint8Array(PIECE_BYTES);
+  const total = source.bytes!;
+  try {
+    for (let done = 0; done < total; ) {
+      throwIfAborted(signal);
+      const count = source.readAt!(piece, done);
+      if (count === 0) break;
+      await decoder.push(piece.subarray(0, count));
+      done += count;
+      onProgress?.(done, total);
+    }
+    return await decoder.finish();
+  } catch (error) {
+    decoder.abort(error);
+    throw error;
+  } finally {
+    reader.close();
+  }
+}
+
+/** Create a sink that stores nothing and reads pages back from the packed file. */
+function createReadBackSink(reader: PageReader, number: number): PageSink {
+  return {
+    write() {},
+    zero() {},
+    readAt(into, position) {
+      const { bytes } = reader.images[number]!;
+      const count = Math.max(0, Math.min(into.length, bytes - position));
+      for (let done = 0; done < count; ) {
+        const at = position + done;
+        const page = reader.read(number, Math.floor(at / reader.pageBytes));
+        const offset = at % reader.pageBytes;
+        const part = page.subarray(offset, Math.min(page.length, offset + count - done));
+        into.set(part, done);
+        done += part.length;
+      }
+      return count;
+    },
+    finish() {},
+    abort() {},
+  };
+}

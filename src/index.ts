@@ -15,8 +15,16 @@ export type { Output } from './engine/encode/record-writer.js';
 export type { ImageSummary, StreamSummary } from './engine/encode/summary.js';
 export type { CodecCount, CodecCounts } from './engine/frame/counters.js';
 export { openPages, type PageReaderOptions } from './engine/page-reader/open-pages.js';
-export type { PageReader, ReadableImage } from './engine/page-reader/page-reader.js';
-export { decodeImages, decodeStream, type EncodeJob, encodeImages, encodeStream } from './engine/streams.js';
+export type { ExtractOptions, PageReader, ReadableImage } from './engine/page-reader/page-reader.js';
+export { type VerifyOptions, verifyStream } from './engine/page-reader/verify-stream.js';
+export {
+  type DecodeStreamOptions,
+  decodeImages,
+  decodeStream,
+  type EncodeJob,
+  encodeImages,
+  encodeStream,
+} from './engine/streams.js';
 export { type BytesSink, bytesSink, bytesSource } from './image/memory.js';
 export { wasmMemorySource } from './image/wasm.js';
 export { type Kernels, loadKernels } from './kernels/kernels.js';

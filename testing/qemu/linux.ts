@@ -23,8 +23,8 @@ export interface LinuxGuest {
   readonly commandLine: string;
 }
 
-/** Guest programs, to be passed to `buildProgram`. */
-export const GUEST_CHECKER = repositoryFile('testing/qemu/guest-checker.c');
+/** Sources of guest programs, for `buildProgram`. */
+const GUEST_CHECKER = repositoryFile('testing/qemu/guest-checker.c');
 export const GUEST_WORKLOAD = repositoryFile('testing/qemu/guest-workload.c');
 
 export const QEMU = 'qemu-system-x86_64';

@@ -18,6 +18,8 @@ const WORDS = {
   'reckon(?:ed|s|ing)?': 'simulated, computed',
   'rehears(?:al|als|e|ed|es)': 'warm-up',
   told: 'is notified, receives, ACK',
+  'hears?|heard': 'is notified, receives',
+  'forgets?|forgotten': 'invalidate, drop, evict',
   'greet(?:s|ed|ing)?': 'handshake',
   'patience|patient': 'stall timer, timeout',
   outlook: 'bottleneck estimate',
@@ -31,7 +33,6 @@ const WORDS = {
 
 /** Phrases of comments, messages and documents. */
 const PHRASES = {
-  'hears? of|heard of': 'is notified',
   'sa(?:ys|y|id) so|saying so': 'reports',
   'so many|so much as|so often as': 'the count, N',
   'by itself|of itself|of its own accord': 'automatically, alone',

@@ -157,7 +157,7 @@ describe('truncated streams', () => {
         if (end <= lastRecord)
           expect(short.end).toMatch(new RegExp(`^after ${end} bytes, (inside|before|between) `));
       }
-      // Device state cannot be replayChecked from its half.
+      // Device state cannot be distinguished in half a stream.
       expect(replay([stream.subarray(0, stream.length - 10)]).end === undefined).toBe(state === 'devices');
     },
   );

@@ -1,6 +1,5 @@
-// The surveyed techniques against plain pre-copy on guests of the kind that their papers describe, and all of
-// them side by side. Time is virtual, so nothing here is noisy: the same version gives the same numbers on
-// any machine.
+// Compares every technique with plain pre-copy on guests of the kind that its paper describes, and all
+// techniques on the same guests. Time is simulated: the same version gives the same numbers on any machine.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { openFileSource } from '../dist/node.js';
@@ -12,7 +11,7 @@ const LINKS = { '100 Mbit/s': 100e6, '1 Gbit/s': 1e9, '10 Gbit/s': 10e9 };
 const RTT_MS = 1;
 const LIMIT_MS = 300;
 const OURS = 'pageferry';
-/** The papers know no downtime limit: rounds end by Xen's own rules. */
+/** The papers have no downtime limit: rounds end by Xen’s rules. */
 const NO_LIMIT_MS = 0;
 
 export async function run(argv) {
@@ -24,7 +23,7 @@ export async function run(argv) {
 
 async function directions(mebibytes) {
   print(
-    'each technique against plain pre-copy, 1 Gbit/s, no downtime limit, on a guest of the kind that it was made for',
+    'each technique against plain pre-copy: 1 Gbit/s, no downtime limit, on a guest of the kind that it was made for',
   );
   const rows = [];
   const link = { bitsPerSecond: 1e9, rttMs: RTT_MS };
@@ -128,7 +127,7 @@ function report(guest, link, results) {
     );
 }
 
-/** Folders of snapshots in a folder. */
+/** Opens every subfolder of snapshots as a trace. */
 function tracesIn(folder) {
   if (folder === undefined) return [];
   const names = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());

@@ -1,5 +1,5 @@
-// Writes what the techniques were simulated to do into docs/techniques.md: `node
-// scripts/update-techniques.mjs RUN.json`, the file written by `npm run bench -- techniques --json RUN.json`.
+// Writes the simulated results of all techniques into docs/techniques.md: `node scripts/update-techniques.mjs
+// RUN.json`, where `npm run bench -- techniques --json RUN.json` writes the file.
 import { readFileSync } from 'node:fs';
 import { put } from './put-table.mjs';
 
@@ -19,24 +19,22 @@ put('docs/techniques.md', 'ours', ours());
 
 function directions() {
   const lines = [
-    '| technique | on a guest | paper, against pre-copy | data | time | downtime |',
-    '|---|---|---|---:|---:|---:|',
+    '| technique | guest | paper, against pre-copy | did not converge | data | time | downtime |',
+    '|---|---|---|---|---:|---:|---:|',
   ];
   for (const { technique, what, paper, bytes, totalMs, downtimeMs, remark, plainRemark } of rows.filter(
     ({ part }) => part === 'directions',
   )) {
-    const marks = [plainRemark && 'pre-copy did not converge', remark && 'it did not converge']
-      .filter(Boolean)
-      .join('; ');
+    const which = remark ? (plainRemark ? 'both' : 'technique') : plainRemark ? 'pre-copy' : '';
     const shares = [bytes, totalMs, downtimeMs]
       .map((share) => share.toFixed(share < 0.1 ? 3 : 2))
       .join(' | ');
-    lines.push(`| ${technique} | ${what}${marks && ` (${marks})`} | ${paper} | ${shares} |`);
+    lines.push(`| ${technique} | ${what} | ${paper} | ${which} | ${shares} |`);
   }
   return lines.join('\n');
 }
 
-/** Total time of every technique on every guest and link, those over the downtime limit in brackets. */
+/** Total time of every technique on every guest and link; in brackets where over the downtime limit. */
 function totals() {
   const columns = [...new Set(matrix.map(columnOf))];
   const lines = [`| technique | ${columns.join(' | ')} |`, `|---|${columns.map(() => '---:|').join('')}`];
@@ -53,7 +51,7 @@ function totals() {
 
 function ours() {
   const lines = [
-    '| guest | link | ours: time, downtime, slowdown | best other within the limit | ours ÷ best |',
+    '| guest | link | pageferry: time, downtime, slowdown | best other within the limit | ratio |',
     '|---|---|---|---|---:|',
   ];
   for (const column of new Set(matrix.map(columnOf))) {

@@ -1,9 +1,9 @@
-// Guests of the kinds that the papers describe, and the three that all techniques are compared on.
+// Guests of the kinds that the papers describe, and the guests on which all techniques are compared.
 import { syntheticGuest, wasmProgramGuest } from '../../dist/simulate.js';
 
 const MIB = 1 << 20;
 
-/** Parameters that a guest has unless it says otherwise: a server with something to do. */
+/** Default parameters. */
 const SERVER = {
   bytes: 256 * MIB,
   writesPerSecond: 4000,
@@ -24,7 +24,7 @@ function guest(name, options, mebibytes) {
   return syntheticGuest({ ...SERVER, ...options, bytes: mebibytes * MIB, name });
 }
 
-/** What each technique was made for, with what its paper reports. */
+/** Kind of guest that each technique was made for, and the results of its paper. */
 export const CLAIMS = [
   { technique: 'time-series', kind: 'hot', paper: 'no figure verified' },
   { technique: 'optimised-pre-copy', kind: 'hot', paper: 'no figure verified' },
@@ -56,16 +56,16 @@ export const CLAIMS = [
 ];
 
 const KINDS = {
-  server: ['a server: 4,000 writes/s, most of them to 3 % of its memory', {}],
-  hot: ['30,000 writes/s, 90 % of them to 5 % of its memory', { writesPerSecond: 30_000, hotShare: 0.05 }],
-  cache: ['60 % of its memory mirrors a disk that both hosts read', { cacheShare: 0.6, freeShare: 0.05 }],
-  return: ['back after 20 % of its pages changed', { changedSinceVisit: 0.2 }],
+  server: ['server: 4,000 writes/s, most to 3 % of the memory', {}],
+  hot: ['30,000 writes/s, 90 % to 5 % of the memory', { writesPerSecond: 30_000, hotShare: 0.05 }],
+  cache: ['60 % of the memory on a disk that both hosts read', { cacheShare: 0.6, freeShare: 0.05 }],
+  return: ['return visit, 20 % of the pages changed', { changedSinceVisit: 0.2 }],
   writes: [
-    '100,000 small writes/s to 15 % of its memory',
+    '100,000 small writes/s to 15 % of the memory',
     { writesPerSecond: 100_000, hotShare: 0.15, hotWrites: 0.95 },
   ],
-  free: ['half of its memory is free', { freeShare: 0.5, writesPerSecond: 8000 }],
-  alike: ['a fifth of its pages are the same as another', { duplicateShare: 0.2 }],
+  free: ['half of the memory free', { freeShare: 0.5, writesPerSecond: 8000 }],
+  alike: ['a fifth of the pages duplicates', { duplicateShare: 0.2 }],
   bursts: [
     'idle for 2 s, busy for 1 s, in turn',
     {
@@ -77,13 +77,13 @@ const KINDS = {
   ],
 };
 
-/** The guest of a kind, and what it is. */
+/** Returns the guest of a kind, and its description. */
 export function kindOfGuest(kind, mebibytes) {
   const [what, options] = KINDS[kind];
   return { what, guest: guest(kind, options, mebibytes) };
 }
 
-/** The guests that all techniques are compared on. */
+/** Returns the guests on which all techniques are compared. */
 export function matrixGuests(mebibytes) {
   return [
     guest('server', {}, mebibytes),

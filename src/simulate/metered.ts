@@ -71,7 +71,7 @@ class MeteredView implements PageView {
  */
 export function metered(strategy: Strategy, costs: Costs, work: Work): Strategy {
   const view = new MeteredView(costs, work);
-  const { pack, isPackingLikely, shouldBypass, groupBytes } = strategy;
+  const { pack, isPackingLikely, groupBytes } = strategy;
   return {
     name: strategy.name,
     choose(page, state) {
@@ -83,7 +83,6 @@ export function metered(strategy: Strategy, costs: Costs, work: Work): Strategy 
     },
     ...(pack && { pack: (group, state) => pack.call(strategy, group, state) }),
     ...(isPackingLikely && { isPackingLikely: (rate) => isPackingLikely.call(strategy, rate) }),
-    ...(shouldBypass && { shouldBypass: (state) => shouldBypass.call(strategy, state) }),
     ...(groupBytes && { groupBytes: (state) => groupBytes.call(strategy, state) }),
     onPacked(result) {
       const ms = packMs(costs, result.packing, result.group.bytes);

@@ -168,18 +168,17 @@ export class Migration {
     this.nowMs += codeMs;
     this.sourceCpuMs += decideMs + packMs;
     this.destinationCpuMs += placeMs + unpackMs;
+    this.stream.packed(this.nowMs, this.link.freeAtMs);
     const arrivedMs = this.transmit(bytes);
     const idleFromMs = this.settledAtMs;
     this.settledAtMs = Math.max(idleFromMs, arrivedMs) + takeMs;
     this.stream.arrived(idleFromMs, arrivedMs, this.settledAtMs);
-    const packedAtMs = this.nowMs;
     // The source runs ahead of link and destination by their buffers only, which are small.
     this.nowMs = Math.max(
       this.nowMs,
       this.link.freeAtMs - queueMs,
       this.settledAtMs - link.rttMs / 2 - queueMs,
     );
-    this.stream.sourceWaited(packedAtMs, this.nowMs);
     this.pagesSent += numbers.length;
     this.round.pages += numbers.length;
     this.round.busyMs += Math.max(codeMs, bytes / this.link.bytesPerMs, takeMs);

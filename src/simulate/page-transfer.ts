@@ -1,12 +1,7 @@
 import { createPageReceiver } from '../engine/live/create-page-receiver.js';
 import { createPageSender } from '../engine/live/create-page-sender.js';
 import type { PageReceiver } from '../engine/live/page-receiver.js';
-import {
-  BYPASSED_PAGE,
-  BYPASSED_UNCHANGED,
-  type DedupLevel,
-  type PageSender,
-} from '../engine/live/page-sender.js';
+import type { DedupLevel, PageSender } from '../engine/live/page-sender.js';
 import { PageBitmap } from '../page/bitmap.js';
 import { PageferryError } from '../page/error.js';
 import type { Strategy, StreamState } from '../strategy/strategy.js';
@@ -39,8 +34,6 @@ const BATCH_PAGES = 512;
 /** Smaller, since a sample’s batch stands for many pages. */
 const SAMPLE_BATCH_PAGES = 64;
 const INDEX_PAGES = 1 << 17;
-/** Page number and kind of a page that bypasses coding, as the agent sends them. */
-const BYPASS_ENTRY_BYTES = 6;
 
 /**
  * Encodes a guest’s pages, decodes them and writes them to the destination’s memory. Computes CPU time, but
@@ -116,8 +109,6 @@ export class PageTransfer {
     work.decideMs = 0;
     work.packMs = 0;
     work.unpackMs = 0;
-    // Without dedup every page is sent whole; a bypass would leave fills out.
-    if (dedup !== 'off' && sender.shouldBypass()) return this.bypass(numbers);
     const { packed } = await sender.batch(numbers);
     const { parts, bytes, counts, release: done } = await packed;
     for (const part of parts) receiver.push(part);
@@ -130,34 +121,6 @@ export class PageTransfer {
       packMs: scale * work.packMs,
       placeMs: units * decodeMs(costs, counts, dedup),
       unpackMs: scale * work.unpackMs,
-    };
-  }
-
-  /** Transfers a batch uncompressed: fills as one byte, unchanged pages not at all, no codec. */
-  private bypass(numbers: readonly number[]): TransferCost {
-    const { sender, receiver, guest } = this;
-    const { costs, dedup } = this.coding;
-    const { pageBytes, scale } = guest;
-    const kinds = sender.bypass(numbers);
-    const sent: number[] = [];
-    const fills: number[] = [];
-    const whole: Uint8Array[] = [];
-    numbers.forEach((page, i) => {
-      const kind = kinds[i]!;
-      if (kind === BYPASSED_UNCHANGED) return;
-      sent.push(page);
-      fills.push(kind === BYPASSED_PAGE ? -1 : kind);
-      if (kind === BYPASSED_PAGE) whole.push(sender.buffer.subarray(i * pageBytes, (i + 1) * pageBytes));
-    });
-    receiver.bypassed(sent, fills, Buffer.concat(whole));
-    const units = (scale * pageBytes) / 4096;
-    const bytes = whole.length * pageBytes + sent.length * BYPASS_ENTRY_BYTES;
-    return {
-      bytes: bytes * scale,
-      decideMs: (units * numbers.length * (costs.copyUs + dedupUs(costs, dedup))) / 1000,
-      packMs: 0,
-      placeMs: (units * sent.length * (costs.copyUs + costs.scanUs)) / 1000,
-      unpackMs: 0,
     };
   }
 

@@ -10,8 +10,9 @@ import type { MigrationSettings } from './settings.js';
 export class SimulatedStream {
   readonly state: StreamState;
   private nowMs = () => 0;
-  /** Time in which packed bytes waited at the source. */
+  /** Time in which packed bytes waited for the link, and the end of the current wait. */
   private readonly waiting = new BusyFraction(0);
+  private waitingUntilMs = 0;
   /** Time in which the destination waited for bytes, and its fraction at the last acknowledgement. */
   private readonly idle = new BusyFraction(0);
   private idleFraction = 1;
@@ -25,7 +26,7 @@ export class SimulatedStream {
       },
       // What waits here while the destination waits for it is held up by the link.
       get linkBusyFraction() {
-        return Math.min(stream.waiting.at(stream.nowMs()), stream.idleFraction);
+        return Math.min(stream.waitingFraction(stream.nowMs()), stream.idleFraction);
       },
       threads,
       elapsedMs: () => this.nowMs(),
@@ -43,11 +44,12 @@ export class SimulatedStream {
     this.nowMs = nowMs;
   }
 
-  /** Records that packed bytes waited at the source. */
-  sourceWaited(fromMs: number, toMs: number): void {
-    if (toMs <= fromMs) return;
-    this.waiting.set(fromMs, true);
-    this.waiting.set(toMs, false);
+  /** Records that bytes were packed while the link was busy until `linkFreeAtMs`. */
+  packed(nowMs: number, linkFreeAtMs: number): void {
+    this.waitingFraction(nowMs);
+    if (linkFreeAtMs <= nowMs) return;
+    this.waiting.set(nowMs, true);
+    this.waitingUntilMs = Math.max(this.waitingUntilMs, linkFreeAtMs);
   }
 
   /** Records that bytes arrived at a destination that was done with all earlier ones at `idleFromMs`. */
@@ -55,5 +57,13 @@ export class SimulatedStream {
     this.idle.set(idleFromMs, true);
     this.idle.set(Math.max(idleFromMs, arrivedMs), false);
     this.idleFraction = this.idle.at(doneMs);
+  }
+
+  private waitingFraction(nowMs: number): number {
+    if (this.waitingUntilMs > 0 && this.waitingUntilMs <= nowMs) {
+      this.waiting.set(this.waitingUntilMs, false);
+      this.waitingUntilMs = 0;
+    }
+    return this.waiting.at(nowMs);
   }
 }

@@ -1,4 +1,4 @@
-// Waiting: every wait takes an AbortSignal, and a closed object rejects all who wait with one cause.
+// Waiting: every wait takes an AbortSignal, and a closed object rejects every pending and later wait with the first cause.
 
 /** Throw the reason of an aborted signal. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
@@ -23,8 +23,8 @@ interface Waiter {
 }
 
 /**
- * A wake-up call without a value: `notify` resolves every pending `wait`. A notification that nobody waits for is lost, so
- * check the condition before each wait: `while (!ready()) await signal.wait()`.
+ * A wake-up call without a value: `notify` resolves every pending `wait`. A notification without a pending wait is lost: check
+ * the condition before each wait: `while (!ready()) await signal.wait()`.
  */
 export class Signal {
   private readonly waiters = new Set<Waiter>();
@@ -60,6 +60,12 @@ export class Signal {
     while (!ready()) await this.wait(signal);
   }
 
+  /** @throws the cause that `close` was given */
+  throwIfClosed(): void {
+    if (this.closed) throw this.closed.cause;
+  }
+
+  /** Resolve every pending `wait`. */
   notify(): void {
     for (const waiter of [...this.waiters]) waiter.resolve();
   }
@@ -71,14 +77,14 @@ export class Signal {
   }
 }
 
-/** A counting semaphore, first come, first served: units (buffers, bytes, threads) that are taken and given back. */
+/** A counting semaphore, first come, first served: units (buffers, bytes, threads) are acquired and released. */
 export class Semaphore {
   private readonly signal = new Signal();
   private readonly queue: object[] = [];
 
   constructor(private free: number) {}
 
-  /** Units that nobody has taken. */
+  /** Units that are free. */
   get available(): number {
     return this.free;
   }
@@ -86,6 +92,7 @@ export class Semaphore {
   /** Take `units` once that many are free. @throws the abort reason, or the cause that `close` was given */
   async acquire(units = 1, signal?: AbortSignal): Promise<void> {
     throwIfAborted(signal);
+    this.signal.throwIfClosed();
     const turn = {};
     this.queue.push(turn);
     try {
@@ -97,11 +104,13 @@ export class Semaphore {
     }
   }
 
+  /** Give back `units`. */
   release(units = 1): void {
     this.free += units;
     this.signal.notify();
   }
 
+  /** Reject every pending and later `acquire` with `cause`. */
   close(cause: unknown): void {
     this.signal.close(cause);
   }
@@ -191,7 +200,7 @@ export async function withTimeout<T>(
   }
 }
 
-/** A function that gives way to other events (timers, sockets, signals) at most once in `everyMs`; call it in long loops. */
+/** Return a function that lets other events (timers, sockets, signals) run, at most once every `everyMs`; call it in long loops. */
 export function createYielder(everyMs = 10): () => Promise<void> | undefined {
   let last = performance.now();
   return () => {

@@ -1,4 +1,5 @@
-// Every export of the module: raw pointers and lengths, no objects. The TypeScript twin of this list is src/kernels/exports.ts.
+// Every export of the module: addresses and lengths, no objects. src/kernels/exports.ts has their types,
+// docs/kernels-abi.md their description.
 
 export { lz4Decode, lz4Encode } from "./codec/lz4";
 export { rleDecode, rleEncode } from "./codec/rle";

@@ -6,7 +6,10 @@ export const OUTPUT_FULL: i32 = -1;
 export const TRUNCATED: i32 = -2;
 /** The input would write past the end of the page. */
 export const OVERRUN: i32 = -3;
-/** The input has a token that no encoder writes: a reserved code, a run of length zero, an offset before the start. */
+/**
+ * The input has a token that no encoder writes: a reserved code, a run of length zero, an offset before the
+ * start.
+ */
 export const BAD_TOKEN: i32 = -4;
 /** The input ends before the page is full. */
 export const SHORT: i32 = -5;

@@ -1,6 +1,7 @@
 /**
- * `pageferry/kernels`: the raw kernels and codecs, for programs that lay out the memory and call them directly. Runs in browsers.
- * `pageferry/kernels.wasm` is the same module as a file; `docs/kernels-abi.md` describes it for hosts in any language.
+ * `pageferry/kernels`: the raw kernels and codecs, for programs that lay out the memory and call them
+ * directly. Runs in browsers. `pageferry/kernels.wasm` is the same module as a file; `docs/kernels-abi.md`
+ * describes it for hosts in any language.
  */
 export { type CodecContext, createCodecContext, type PageClass, type PageCodec } from './codec/codec.js';
 export {

@@ -6,17 +6,17 @@
 //   run     = n byte            n = 129 … 255: the byte 257 - n times (2 … 128)
 //   n = 128 is reserved.
 //
-// The encoder makes a run of every stretch of four or more equal bytes, cut after 128; all else is literal. (PackBits itself
-// starts at two or three. On guest memory runs of three are the upper bytes of small numbers: coding them saves 0.1 % of the
-// bytes and costs 40 % more tokens.)
+// The encoder makes a run of four or more equal bytes, cut after 128; all other bytes are literal. (PackBits
+// itself starts at two or three. On guest memory runs of three are the upper bytes of small numbers: coding
+// them saves 0.1 % of the bytes and costs 40 % more tokens.)
 import { BAD_TOKEN, OUTPUT_FULL, OVERRUN, SHORT, TRAILING, TRUNCATED } from "../status";
 
 const LONGEST: usize = 128;
 const SHORTEST_RUN: usize = 4;
-/** Room that any token leaves unused when it is written in 16-byte steps. */
-const WIDE_ROOM: usize = 1 + LONGEST + 16;
+/** Bytes that a token written in 16-byte steps can touch. */
+const WIDE_MARGIN: usize = 1 + LONGEST + 16;
 
-/** Most bytes of a token that the decoder writes without asking for its length. */
+/** Bytes of a token that the decoder writes without checking its length. */
 const SHORT_BYTES: usize = 32;
 
 export function rleEncode(src: usize, srcBytes: u32, out: usize, capacity: u32): i32 {
@@ -51,7 +51,7 @@ export function rleEncode(src: usize, srcBytes: u32, out: usize, capacity: u32):
       }
       to = putRuns(to, limit, load<u8>(src + run), runEnd - run);
       if (!to) return OUTPUT_FULL;
-      // Cut after 128, up to three bytes are left over; they start the next literal.
+      // After a cut at 128, up to three bytes remain; they start the next literal.
       const left = (runEnd - run) & (LONGEST - 1);
       literal = left < SHORTEST_RUN ? runEnd - left : runEnd;
       if (turns === 0) {
@@ -69,7 +69,7 @@ export function rleEncode(src: usize, srcBytes: u32, out: usize, capacity: u32):
   return <i32>(to - out);
 }
 
-/** A bit for each of the next 64 bytes that equals the byte after it, as far as the page reaches. */
+/** Return a bit for each of the next 64 bytes that equals the byte after it, up to the page's end. */
 function equalToNext(at: usize, left: usize): u64 {
   if (left < 2) return 0; // there is no byte after it
   const low =
@@ -82,7 +82,7 @@ function equalToNext(at: usize, left: usize): u64 {
   return left > 64 ? bits : bits & (((<u64>1) << (<u64>(left - 1))) - 1);
 }
 
-/** Writes `bytes` (1 or more) literal bytes; returns the new end, or 0 for no room. */
+/** Write `bytes` (1 or more) literal bytes; return the new end, or 0 when they do not fit. */
 function putLiterals(to: usize, limit: usize, from: usize, bytes: usize): usize {
   while (bytes > LONGEST) {
     to = putLiteral(to, limit, from, LONGEST);
@@ -94,7 +94,7 @@ function putLiterals(to: usize, limit: usize, from: usize, bytes: usize): usize 
 }
 
 function putLiteral(to: usize, limit: usize, from: usize, bytes: usize): usize {
-  if (limit - to >= WIDE_ROOM) {
+  if (limit - to >= WIDE_MARGIN) {
     store<u8>(to, bytes - 1);
     v128.store(to, v128.load(from), 1);
     for (let i: usize = 16; i < bytes; i += 16) v128.store(to + i, v128.load(from + i), 1);
@@ -106,7 +106,10 @@ function putLiteral(to: usize, limit: usize, from: usize, bytes: usize): usize {
   return to + 1 + bytes;
 }
 
-/** Writes run tokens for `bytes` equal bytes as long as four or more are left; returns the new end, or 0 for no room. */
+/**
+ * Write run tokens for `bytes` equal bytes while four or more remain; return the new end, or 0 when they do
+ * not fit.
+ */
 function putRuns(to: usize, limit: usize, byte: u32, bytes: usize): usize {
   while (bytes >= SHORTEST_RUN) {
     const run = min(bytes, LONGEST);
@@ -123,8 +126,9 @@ export function rleDecode(src: usize, srcBytes: u32, out: usize, pageBytes: u32)
   const end = out + pageBytes;
   let from = src;
   let to = out;
-  // A short token is written as SHORT_BYTES whatever its length, a literal and the run after it in one round; what a token reads
-  // past the input is slack, and is found out after the loop. No memory.copy in here: around calls V8 keeps all on the stack.
+  // A short token is written as SHORT_BYTES whatever its length, a literal and the run after it in one round;
+  // what a token reads past the input is slack, and is detected after the loop. No memory.copy in this loop:
+  // V8 spills all locals to the stack around calls.
   if (pageBytes >= <u32>LONGEST) {
     const longEnd = end - LONGEST;
     const wideEnd = end - 2 * SHORT_BYTES;
@@ -149,7 +153,7 @@ export function rleDecode(src: usize, srcBytes: u32, out: usize, pageBytes: u32)
         to += control + 1;
         from += control + 2;
         if (from >= srcEnd) break;
-        if (control >= SHORT_BYTES) continue; // the run needs room as well
+        if (control >= SHORT_BYTES) continue; // the run takes output as well
         control = <usize>load<u8>(from);
         if (control < LONGEST) continue;
       }

@@ -1,11 +1,15 @@
-// The two packed lists of wkdm's format (wkdm.ts): lower 10 bits three to a u32, dictionary indexes two to a byte.
-// While a page is worked on, both are lists of u32 in scratch; indexes are slots there, which are four times the index.
+// The two packed lists of wkdm's format (wkdm.ts): lower 10 bits three to a u32, dictionary indexes two to a
+// byte. While a page is coded, both are lists of u32 in scratch; an index is stored there as a slot, four
+// times the index.
 import { OUTPUT_FULL } from "../status";
 import { GATHER } from "./zero-aware";
 
 export const LOW_MASK: i32 = 0x3ff;
 
-/** The chosen ones of 16 words to `to`; `patterns` is 16 times their mask. Returns the new end; writes up to 16 bytes past it. */
+/**
+ * Write the chosen ones of 16 words to `to`; `patterns` is 16 times their mask. Return the new end; up to 16
+ * bytes past it are written.
+ */
 export function gather(to: usize, from: usize, patterns: u32): usize {
   gather4(to, v128.load(from), patterns & 0xf0);
   gather4(to + (popcnt(patterns & 0xf0) << 2), v128.load(from, 16), (patterns >>> 4) & 0xf0);
@@ -14,12 +18,12 @@ export function gather(to: usize, from: usize, patterns: u32): usize {
   return to + (popcnt(patterns) << 2);
 }
 
-/** The words that a pattern chooses to the front of the 16 bytes at `to`. */
+/** Write the words that a pattern chooses to the front of the 16 bytes at `to`. */
 function gather4(to: usize, words: v128, pattern: u32): void {
   v128.store(to, i8x16.swizzle(words, v128.load(pattern, GATHER)));
 }
 
-/** Packs the two lists in place and writes them behind the full words; returns the bytes written since `out`. */
+/** Pack the two lists in place and write them after the full words; return the bytes written since `out`. */
 export function packLists(
   full: usize,
   limit: usize,
@@ -53,12 +57,12 @@ export function packLists(
   return <i32>(full + lowBytes + indexBytes - out);
 }
 
-/** Two indexes to a byte. */
+/** Pack two indexes to a byte. */
 function pair(a: usize, b: usize): v128 {
   return v128.or(i32x4.shr_u(v128.load(a), 2), i32x4.shl(v128.load(b), 2));
 }
 
-/** The way back; every list part may be written up to 12 bytes past its end. */
+/** Unpack; every list part may be written up to 12 bytes past its end. */
 export function unpackLists(from: usize, lowBytes: usize, low: usize, indexBytes: usize, index: usize): void {
   const mask = i32x4.splat(LOW_MASK);
   // One list part after the other: each may write past its end, where the next one begins.

@@ -1,10 +1,11 @@
-// WKdm, after Wilson, Kaplan and Smaragdakis (USENIX 1999): words that repeat, wholly or in their upper 22 bits, a recent word.
+// WKdm, after Wilson, Kaplan and Smaragdakis (USENIX 1999): words that repeat a recent word, wholly or in
+// their upper 22 bits.
 //
-//   page    = tags full lows indexes           W = pageBytes / 4 words; sizes follow from pageBytes and the tags
-//   tags    = tag16{ceil(W / 16)}              one u32 for 16 words: bit i is HIT and bit 16 + i is TOP of word i; 0 beyond W
+//   page    = tags full lows indexes           W = pageBytes / 4 words; sizes follow from W and the tags
+//   tags    = tag16{ceil(W / 16)}              u32 for 16 words: bit i HIT, bit 16 + i TOP of word i
 //   full    = u32{count of miss}
-//   lows    = u32{m}, m = ceil(L / 3)          L = count of partial; u32 j = low[j] | low[m + j] << 10 | low[2m + j] << 20
-//   indexes = u8{m}, m = ceil(H / 2)           H = count of partial and exact; byte j = index[j] | index[m + j] << 4
+//   lows    = u32{m}, m = ceil(L / 3)          L partials; low[j] | low[m + j] << 10 | low[2m + j] << 20
+//   indexes = u8{m}, m = ceil(H / 2)           H partials and exacts; byte j = index[j] | index[m + j] << 4
 //
 //   TOP HIT
 //    0   0    zero
@@ -13,15 +14,18 @@
 //    1   1    exact: dictionary[index]
 //
 //   The dictionary has 16 words, all 1 at first; hash(word) = (((word >> 10) & 255) * 229 >> 4) & 15.
-//   All numbers are little-endian; low[] and index[] beyond their count are 0 (not read); u32 bits 30 and 31 of lows are 0.
+//   All numbers are little-endian; tags beyond W are 0; low[] and index[] beyond their count are 0 (not read); bits 30 and 31 of
+//   a u32 of lows are 0.
 //
-// Tags as two planes, and lists cut in equal parts, let vectors do all but the dictionary; that has no branch either.
+// Tags in two planes and lists cut in equal parts let vectors do everything but the dictionary, which has no
+// branch either.
 import { MAX_PAGE_BYTES, WKDM_MULTIPLIER, WKDM_SCRATCH_BYTES } from "../layout";
 import { BAD_TOKEN, OUTPUT_FULL, TRAILING, TRUNCATED } from "../status";
 import { gather, LOW_MASK, packLists, unpackLists } from "./wkdm-lists";
 import { SCATTER } from "./zero-aware";
 
-// Scratch: the dictionary and, after it, where words go that must not change it; a chunk's worth of lanes; the two lists.
+// Scratch: the dictionary and a second copy for words that must not change it; the lanes of a chunk; the two
+// lists.
 const UNUSED_SLOT: i32 = 64;
 const CHUNK_BYTES: usize = 1024;
 const LANES: usize = 128;
@@ -60,19 +64,20 @@ export function wkdmEncode(src: usize, srcBytes: u32, out: usize, capacity: u32,
     tag += 4;
     if (!(hit | miss)) continue;
     let partial = hit ^ exact;
-    // Each step writes 16 bytes, so close to the end of the room the full words take a detour.
-    const room = limit - full;
-    let to = room < 64 ? scratch + SPILL : full;
+    // Each step writes 16 bytes: near the end of the output, full words are written to scratch first.
+    const space = limit - full;
+    let to = space < 64 ? scratch + SPILL : full;
     const start = to;
-    // Masks times 16 are the patterns' places in the tables.
+    // A mask times 16 is the offset of its pattern in the tables.
     miss <<= 4;
     hit <<= 4;
     partial <<= 4;
     if (miss) to = gather(to, from, miss);
     if (hit) index = gather(index, lane + LANES, hit);
-    if (partial) low = gather(low, from, partial); // as whole words; their upper bits go when the list is packed
-    if (room < 64) {
-      if (room < to - start) return OUTPUT_FULL;
+    // Whole words: their upper bits are dropped when the list is packed.
+    if (partial) low = gather(low, from, partial);
+    if (space < 64) {
+      if (space < to - start) return OUTPUT_FULL;
       memory.copy(full, start, to - start);
     }
     full += to - start;
@@ -80,7 +85,10 @@ export function wkdmEncode(src: usize, srcBytes: u32, out: usize, capacity: u32,
   return packLists(full, limit, lows, low, indexes, index, out);
 }
 
-/** For each word its slot (as a byte offset) and the dictionary's word there; the word takes the slot. Zeros take the unused one. */
+/**
+ * Write each word's slot (as a byte offset) and the dictionary's word there, then store the word; zeros use
+ * the spare slot.
+ */
 function lookUp(scratch: usize, src: usize, bytes: usize): void {
   const unused = i32x4.splat(UNUSED_SLOT);
   const slots = scratch + LANES;
@@ -117,7 +125,9 @@ function resetDictionary(scratch: usize): void {
   v128.store(scratch, i32x4.splat(0), 64);
 }
 
-/** hash(word) times 4, for four words. Only bits 4 … 7 of the product count, so 16-bit lanes multiply. */
+/**
+ * Return hash(word) times 4 for four words. Only bits 4 … 7 of the product count, so 16-bit lanes multiply.
+ */
 function slotOf(words: v128): v128 {
   const product = i16x8.mul(i32x4.shr_u(words, 10), i16x8.splat(WKDM_MULTIPLIER));
   return v128.and(i32x4.shr_u(product, 2), i32x4.splat(60));
@@ -127,7 +137,9 @@ function bits16(a: v128, b: v128, c: v128, d: v128): u32 {
   return i8x16.bitmask(i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d)));
 }
 
-/** For 16 words a bit each: from 0 near what was found, from 16 equal to it, from 32 zero. */
+/**
+ * Return three bits for each of 16 words: from bit 0 equal in the upper 22 bits, from 16 equal, from 32 zero.
+ */
 function compare(from: usize, lane: usize): u64 {
   const a = v128.load(from);
   const b = v128.load(from, 16);
@@ -184,7 +196,7 @@ export function wkdmDecode(src: usize, srcBytes: u32, out: usize, pageBytes: u32
   resetDictionary(scratch);
   for (let at: usize = 0; at < bytes; at += 64) {
     const tag = load<u32>(src + (at >>> 4));
-    // Masks times 16 are the patterns' places in the tables.
+    // A mask times 16 is the offset of its pattern in the tables.
     let hit = (tag & 0xffff) << 4;
     let partial = hit & ~(tag >>> 12);
     let miss = (tag >>> 12) & ~(tag << 4) & 0xffff0;
@@ -210,8 +222,8 @@ export function wkdmDecode(src: usize, srcBytes: u32, out: usize, pageBytes: u32
 }
 
 /**
- * Prepares four words: where each goes in the dictionary (the slot it reads, or UNUSED_SLOT more when it must not be stored),
- * which bits of the slot's word it keeps, and which bits it sets.
+ * Prepare four words: each one's slot in the dictionary (plus UNUSED_SLOT when it must not be stored), the
+ * bits of the slot's word that it keeps, and the bits that it sets.
  */
 function putStep(
   step: usize,
@@ -226,8 +238,9 @@ function putStep(
   const found = v128.load(hit, SCATTER);
   const near = v128.load(partial, SCATTER);
   const words = i8x16.swizzle(v128.load(full), missed);
-  const slots = v128.or(i8x16.swizzle(v128.load(index), found), slotOf(words)); // one of the two is 0 everywhere: hash(0) is 0
-  // A place that stays empty has its top bit set.
+  // In each lane one of the two is 0, because hash(0) is 0.
+  const slots = v128.or(i8x16.swizzle(v128.load(index), found), slotOf(words));
+  // A lane that stays empty has its top bit set.
   const stays = v128.and(i32x4.shr_u(v128.and(missed, near), 31 - 6), i32x4.splat(UNUSED_SLOT));
   const notPartial = i32x4.shr_s(near, 31);
   const keeps = v128.andnot(v128.or(notPartial, i32x4.splat(~LOW_MASK)), i32x4.shr_s(found, 31));
@@ -236,7 +249,7 @@ function putStep(
   v128.store(step, v128.or(words, i8x16.swizzle(v128.load(low), near)), 32);
 }
 
-/** The words themselves, which is only the dictionary's work. */
+/** Write the words: the only step that depends on the dictionary. */
 function replay(scratch: usize, out: usize, bytes: usize): void {
   let step = scratch + LANES;
   for (let at = out; at < out + bytes; at += 16) {

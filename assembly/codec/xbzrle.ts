@@ -1,30 +1,34 @@
-// XBZRLE, the delta format of QEMU's migration stream: what changed against a base page that both sides hold.
+// XBZRLE, the delta format of QEMU's migration stream: the changes against a base page that sender and
+// receiver hold.
 //
 //   delta  = [zrun nzrun (zrun nzrun)*]     empty when nothing changed
 //   zrun   = length                         unchanged bytes; 0 only at the very start
 //   nzrun  = length byte{length}            the new bytes; at least 1
-//   length = ULEB128, shortest form: 1 byte to 0x7f, 2 to 0x3fff, 3 above (only pages over 16383 bytes need 3: our extension)
+//   length = ULEB128, shortest form: 1 byte to 0x7f, 2 to 0x3fff, 3 above (our extension for pages over
+//            16383 bytes)
 //
-// The unchanged bytes after the last nzrun are not coded. The encoder is exact to the byte: every unchanged byte ends a nzrun,
-// so there is one encoding of a change, and at 4 KiB it is the one that QEMU's byte-wise encoder writes.
+// The unchanged bytes after the last nzrun are not coded. The encoder is exact to the byte: every unchanged
+// byte ends a nzrun, so there is one encoding of a change, and at 4 KiB it is the one that QEMU's byte-wise
+// encoder writes.
 import { BAD_TOKEN, OUTPUT_FULL, OVERRUN, TRAILING, TRUNCATED } from "../status";
 
-/** What is looked over at once: 64 blocks of 64 bytes, a bit for each. */
+/** Bytes that are scanned at once: 64 blocks of 64 bytes, a bit for each. */
 const PART: usize = 4096;
 
-/** 0 when page and base are identical. */
+/** Encode the changes; return their bytes (0 when page and base are identical) or a status. */
 export function xbzrleEncode(base: usize, page: usize, pageBytes: u32, out: usize, capacity: u32): i32 {
   const end: usize = page + pageBytes;
   const limit = out + capacity;
-  const roomy = limit - (3 + 128); // up to here a short pair fits
-  base -= page; // from a place in the page to that place in the base
+  const shortLimit = limit - (3 + 128); // up to here a short pair fits
+  base -= page; // the distance from a byte of the page to that byte of the base
   let to = out;
   let coded = page; // end of the last nzrun
   let run: usize = 0; // start of the nzrun that is open
   let inRun: u64 = 0; // 1 when a nzrun is open at the border of two blocks
   let at = page;
   while (at < end) {
-    // Most blocks of most pages have not changed. Which have is found without a branch, as each would be a gamble.
+    // Most blocks of most pages are unchanged. Those that are not are found without branches, which would be
+    // mispredicted.
     let blocks = changedBlocks(base, at, min<usize>(end - at, PART));
     const next = at + PART;
     while (blocks) {
@@ -39,8 +43,8 @@ export function xbzrleEncode(base: usize, page: usize, pageBytes: u32, out: usiz
         run = at + <usize>ctz(turns);
         turns &= turns - 1;
       }
-      // A run that goes on has to be ended in the next block, even if nothing of that has changed or it is no longer of this part
-      // or the page.
+      // A run that continues has to be closed in the next block, even if that block is unchanged or beyond
+      // this part or the page.
       blocks -= 1;
       if ((changed >> 62) & ~blocks & 2) blocks |= 2;
       inRun = changed >> 63;
@@ -50,7 +54,7 @@ export function xbzrleEncode(base: usize, page: usize, pageBytes: u32, out: usiz
         const zrun = run - coded;
         const nzrun = runEnd - run;
         coded = runEnd;
-        if (((zrun >>> 7) | nzrun | ((roomy - to) >>> 24)) < 0x80) {
+        if (((zrun >>> 7) | nzrun | ((shortLimit - to) >>> 24)) < 0x80) {
           const long = usize(zrun > 0x7f);
           store<u16>(to, zrun + (zrun & 0x3f80) + (long << 7));
           to += long;
@@ -72,13 +76,16 @@ export function xbzrleEncode(base: usize, page: usize, pageBytes: u32, out: usiz
   return <i32>(to - out);
 }
 
-/** A bit for each block of 64 bytes that differs; the last block may be a part of one, and may be taken for changed. */
+/**
+ * Return a bit for each block of 64 bytes that differs; the last block may be shorter, and may count as
+ * changed.
+ */
 function changedBlocks(base: usize, page: usize, bytes: usize): u64 {
   const unused = <u64>((0 - bytes) >>> 6);
   let equal: u64 = 0;
   const end = page + bytes;
   while (end - page >= 128) {
-    // Narrowing saturates, so what is not zero stays so.
+    // Narrowing saturates: a lane that is not zero stays non-zero.
     const two = i8x16.narrow_i16x8_s(difference(base + page, page), difference(base + page + 64, page + 64));
     equal = (equal >> 2) | ((<u64>i64x2.bitmask(i64x2.eq(two, i64x2.splat(0)))) << 62);
     page += 128;
@@ -88,7 +95,7 @@ function changedBlocks(base: usize, page: usize, bytes: usize): u64 {
   return ~equal >> unused;
 }
 
-/** What differs in 64 bytes, laid over one another. */
+/** Return the differing bits of 64 bytes, combined by or. */
 function difference(base: usize, page: usize): v128 {
   const a = v128.xor(v128.load(base), v128.load(page));
   const b = v128.xor(v128.load(base, 16), v128.load(page, 16));
@@ -97,7 +104,7 @@ function difference(base: usize, page: usize): v128 {
   return v128.or(v128.or(a, b), v128.or(c, d));
 }
 
-/** A bit for each of 64 bytes that differs. */
+/** Return a bit for each of 64 bytes that differs. */
 function changedBytes(base: usize, page: usize): u64 {
   const a = i8x16.bitmask(i8x16.eq(v128.load(base), v128.load(page)));
   const b = i8x16.bitmask(i8x16.eq(v128.load(base, 16), v128.load(page, 16)));
@@ -106,7 +113,7 @@ function changedBytes(base: usize, page: usize): u64 {
   return ~(<u64>(<u32>(a | (b << 16))) | ((<u64>(<u32>(c | (d << 16)))) << 32));
 }
 
-/** Writes one pair of runs of any lengths; returns the new end, or 0 for no room. */
+/** Write one pair of runs of any lengths; return the new end, or 0 when it does not fit. */
 function putRuns(to: usize, limit: usize, zrun: usize, from: usize, nzrun: usize): usize {
   if (limit - to < lengthBytes(zrun) + lengthBytes(nzrun) + nzrun) return 0;
   to = putLength(putLength(to, zrun), nzrun);
@@ -127,7 +134,7 @@ function putLength(to: usize, length: usize): usize {
   return to + 1;
 }
 
-/** In place: `page` holds the base before and the new page after. */
+/** Decode in place: `page` holds the base before and the new page after. Return `pageBytes` or a status. */
 export function xbzrleDecode(src: usize, srcBytes: u32, page: usize, pageBytes: u32): i32 {
   const srcEnd = src + srcBytes;
   const end = page + pageBytes;
@@ -137,7 +144,7 @@ export function xbzrleDecode(src: usize, srcBytes: u32, page: usize, pageBytes: 
     if (to === end) return TRAILING;
     let zrun = <usize>load<u8>(from);
     if (zrun > 0x7f) {
-      // two bytes as a rule
+      // usually two bytes
       const second = <usize>load<u8>(from, 1);
       if (second - 1 < 0x7f && srcEnd - from >= 2) {
         zrun = (zrun & 0x7f) | (second << 7);
@@ -172,7 +179,7 @@ export function xbzrleDecode(src: usize, srcBytes: u32, page: usize, pageBytes: 
   return <i32>pageBytes;
 }
 
-/** A ULEB128 of two or three bytes, or a status. */
+/** Return a ULEB128 of two or three bytes, or a status. */
 function longLength(from: usize, srcEnd: usize): i32 {
   if (srcEnd - from < 2) return TRUNCATED;
   const second = <usize>load<u8>(from, 1);
@@ -185,8 +192,8 @@ function longLength(from: usize, srcEnd: usize): i32 {
 }
 
 /**
- * Puts new bytes in place and no byte more: what follows them is base and must stay. Base is never loaded (a blend would wait for
- * memory where stores do not); the classes of length are those that changed words fall into.
+ * Write new bytes and no byte more: the bytes after them are base and must stay. The base is never loaded (a
+ * blend would wait for memory, stores do not); the length classes are those of changed words.
  */
 function patch(to: usize, from: usize, bytes: usize): void {
   if (bytes > 16) {

@@ -1,15 +1,15 @@
-// Zero-aware coding (MECOM's first class): which words are not zero, and those words.
+// Zero-aware coding (MECOM's first class): a bitmap of the words that are not zero, and those words.
 //
 //   page   = bitmap tail words
-//   bitmap = ceil(W / 8) bytes, W = floor(pageBytes / 4): bit i, lowest first, is 1 where 32-bit word i of the page is not zero;
-//            bits from W on are 0
-//   tail   = the last pageBytes mod 4 bytes of the page, as they are
-//   words  = the words whose bit is 1, in order, as they are
+//   bitmap = ceil(W / 8) bytes, W = floor(pageBytes / 4): bit i, lowest first, is 1 where 32-bit word i of
+//            the page is not zero; bits from W on are 0
+//   tail   = the last pageBytes mod 4 bytes of the page, unchanged
+//   words  = the words whose bit is 1, in order, unchanged
 //
-// Every size follows from pageBytes and the bitmap, so the decoder checks once and then cannot run out of bounds.
+// Every size follows from pageBytes and the bitmap, so the decoder checks bounds once.
 import { BAD_TOKEN, OUTPUT_FULL, TRAILING, TRUNCATED } from "../status";
 
-/** For four words and a 4-bit mask of them: the swizzle that moves the chosen words to the front. */
+/** Swizzles by a 4-bit mask of four words: move the chosen words to the front. */
 export const GATHER = memory.data<u32>([
   0x80808080, 0x80808080, 0x80808080, 0x80808080, 0x03020100, 0x80808080, 0x80808080, 0x80808080, 0x07060504,
   0x80808080, 0x80808080, 0x80808080, 0x03020100, 0x07060504, 0x80808080, 0x80808080, 0x0b0a0908, 0x80808080,
@@ -21,7 +21,10 @@ export const GATHER = memory.data<u32>([
   0x0f0e0d0c,
 ]);
 
-/** The way back: the swizzle that puts words from the front to the places of a 4-bit mask, and zero elsewhere. */
+/**
+ * The inverse swizzles: move words from the front to the lanes of a 4-bit mask, and set the other lanes to
+ * zero.
+ */
 export const SCATTER = memory.data<u32>([
   0x80808080, 0x80808080, 0x80808080, 0x80808080, 0x03020100, 0x80808080, 0x80808080, 0x80808080, 0x80808080,
   0x03020100, 0x80808080, 0x80808080, 0x03020100, 0x07060504, 0x80808080, 0x80808080, 0x80808080, 0x80808080,
@@ -87,7 +90,7 @@ export function zeroAwareEncode(src: usize, srcBytes: u32, out: usize, capacity:
   return <i32>(to - out);
 }
 
-/** A bit for each of 16 words that is zero. */
+/** Return a bit for each of 16 words that is zero. */
 function zeroWords(a: v128, b: v128, c: v128, d: v128): u32 {
   const zero = i32x4.splat(0);
   const low = i16x8.narrow_i32x4_s(i32x4.eq(a, zero), i32x4.eq(b, zero));
@@ -95,12 +98,12 @@ function zeroWords(a: v128, b: v128, c: v128, d: v128): u32 {
   return i8x16.bitmask(i8x16.narrow_i16x8_s(low, high));
 }
 
-/** The words that a pattern (16 times the mask) chooses to the front of the 16 bytes at `to`. */
+/** Write the words that a pattern (16 times the mask) chooses to the front of the 16 bytes at `to`. */
 function gather(to: usize, words: v128, pattern: u32): void {
   v128.store(to, i8x16.swizzle(words, v128.load(pattern, GATHER)));
 }
 
-/** The words of `mask`, one at a time; returns the new end, or 0 for no room. */
+/** Write the words of `mask` one at a time; return the new end, or 0 when they do not fit. */
 function putWords(to: usize, limit: usize, at: usize, mask: u32): usize {
   if (limit - to < popcnt(mask) << 2) return 0;
   for (; mask; mask &= mask - 1) {

@@ -1,7 +1,8 @@
-// Similar-page search by sketch. A page's sketch is four features, one for each quarter of the page: the largest hash among
-// the quarter's 64-byte blocks (a maximum survives edits elsewhere, and blocks that move within the quarter). Two pages that
-// share a feature hold the same 64 bytes, so a delta of one against the other is likely small. After Broder's min-hash and
-// the Difference Engine's HashSimilarityDetector (OSDI 2008), which samples fixed blocks; the maximum is ours.
+// Similar-page search by sketch. A page's sketch is four features, one for each quarter of the page: the
+// largest hash among the quarter's 64-byte blocks (a maximum survives edits elsewhere, and blocks that move
+// within the quarter). Two pages that share a feature hold the same 64 bytes, so a delta of one against the
+// other is likely small. After Broder's min-hash and the Difference Engine's HashSimilarityDetector (OSDI
+// 2008), which samples fixed blocks; the maximum is ours.
 //
 //   slot = feature u32 | image u32 | page u32     (features are odd, so that an empty slot's 0 matches none)
 
@@ -12,12 +13,15 @@ const PRIME_B: u64 = 0xc2b2ae3d27d4eb4f;
 const PRIME_C: u64 = 0x165667b19e3779f9;
 const PRIME_D: u64 = 0x27d4eb2f165667c5;
 
-/** Empties a sketch table of slotCount (a power of two) slots. */
+/** Clear a sketch table of slotCount (a power of two) slots. */
 export function sketchInit(table: usize, slotCount: u32): void {
   memory.fill(table, 0, <usize>slotCount * SLOT_BYTES);
 }
 
-/** Four u32 features of a page of a multiple of 256 bytes; a quarter that is all zero, or of no whole block, has feature 0. */
+/**
+ * Write four u32 features of a page of a multiple of 256 bytes; a quarter that is all zero, or shorter than a
+ * block, has feature 0.
+ */
 export function sketchPage(page: usize, pageBytes: u32, out: usize): void {
   const quarterBytes = (pageBytes >> 8) << 6;
   for (let quarter: u32 = 0; quarter < FEATURES; quarter++) {
@@ -28,13 +32,17 @@ export function sketchPage(page: usize, pageBytes: u32, out: usize): void {
       const hash = hashBlock(block);
       largest = hash > largest ? hash : largest;
     }
-    // The top bits of a maximum are mostly ones; the low half of the product tells blocks apart. The quarter is mixed in.
+    // The top bits of a maximum are mostly ones; the low half of the product distinguishes blocks. The
+    // quarter is mixed in.
     const feature = largest === 0 ? 0 : <u32>(((largest ^ (quarter + 1)) * PRIME_A) >> 32) | 1;
     store<u32>(out + (quarter << 2), feature);
   }
 }
 
-/** The pages that share a feature with the sketch, each once, as pairs (image u32, page u32) at `out`; returns how many, up to four. */
+/**
+ * Write the pages that share a feature with the sketch, each once, as (image u32, page u32); return their
+ * number, up to four.
+ */
 export function sketchFind(table: usize, slotCount: u32, features: usize, out: usize): u32 {
   let found: u32 = 0;
   for (let i: u32 = 0; i < FEATURES; i++) {
@@ -52,7 +60,7 @@ export function sketchFind(table: usize, slotCount: u32, features: usize, out: u
   return found;
 }
 
-/** Puts (image, page) under each feature; the newest holder of a slot stays. */
+/** Store (image, page) under each feature; a slot keeps its newest page. */
 export function sketchInsert(table: usize, slotCount: u32, features: usize, image: u32, page: u32): void {
   for (let i: u32 = 0; i < FEATURES; i++) {
     const feature = load<u32>(features + (i << 2));

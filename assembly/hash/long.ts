@@ -1,6 +1,7 @@
-// XXH3 of more than 240 bytes: the input is a row of 64-byte stripes, sixteen to a block, and one last stripe that ends with the
-// input (and may overlap the stripe before it). Eight 64-bit accumulators take in each stripe, are scrambled after each full
-// block, and are merged at the end into one half (XXH3-64) or two (XXH3-128).
+// XXH3 of more than 240 bytes: the input is a row of 64-byte stripes, sixteen to a block, and one last stripe
+// that ends with the input (and may overlap the stripe before it). Eight 64-bit accumulators take in each
+// stripe, are scrambled after each full block, and are merged at the end into one half (XXH3-64) or two
+// (XXH3-128).
 import {
   avalanche,
   PRIME32_1,
@@ -22,7 +23,7 @@ const LAST_KEY: usize = 121;
 const LOW_KEY: usize = 11;
 const HIGH_KEY: usize = 117;
 
-/** Hashes more than 240 bytes with seed 0; writes 8 bytes, or 16 when `wide`. */
+/** Hash more than 240 bytes with seed 0; write 8 bytes, or 16 when `wide`. */
 export function long(src: usize, bytes: u32, out: usize, wide: bool): void {
   let acc0 = i64x2(PRIME32_3, PRIME64_1);
   let acc1 = i64x2(PRIME64_2, PRIME64_3);
@@ -34,8 +35,9 @@ export function long(src: usize, bytes: u32, out: usize, wide: bool): void {
   let key = SECRET;
   let stop = lastStripe - p > BLOCK ? p + BLOCK : lastStripe;
   while (true) {
-    // The plain sum of the data goes to the neighbour lane: summed apart, it changes lanes once a block, not once a stripe.
-    // A quarter of it is summed in scalar registers, because the vector ports are what this loop waits for.
+    // The plain sum of the data goes to the neighbour lane: summed apart, it changes lanes once a block, not
+    // once a stripe. A quarter of it is summed in scalar registers, because the vector ports are what this
+    // loop waits for.
     let sum0 = i64x2.splat(0);
     let sum1 = i64x2.splat(0);
     let sum2 = i64x2.splat(0);
@@ -91,8 +93,9 @@ export function long(src: usize, bytes: u32, out: usize, wide: bool): void {
 }
 
 /**
- * The same with any seed: a shorter, slower loop, as no page is hashed with a seed. Stripe n takes the words n … n + 7 of the
- * secret that the seed derives: even words are the default secret's plus the seed, odd ones minus it.
+ * Hash with any seed: a shorter, slower loop, as no page is hashed with a seed. Stripe n takes the words n …
+ * n + 7 of the secret that the seed derives: even words are the default secret's plus the seed, odd ones
+ * minus it.
  */
 export function longSeeded(src: usize, bytes: u32, seed: u64, out: usize, wide: bool): void {
   let signs = i64x2(seed, 0 - seed);
@@ -156,13 +159,16 @@ function mergeSeeded(key: usize, seed: u64, acc0: v128, acc1: v128, acc2: v128, 
   return merge(acc0, acc1, acc2, acc3, start);
 }
 
-/** Folds each accumulator's two lanes into one another and adds it all up: one half of the digest. */
+/** Fold each accumulator's two lanes and add them up: one half of the digest. */
 function merge(keyed0: v128, keyed1: v128, keyed2: v128, keyed3: v128, start: u64): u64 {
   const sum = i64x2.add(foldPairs(keyed0, keyed1), foldPairs(keyed2, keyed3));
   return avalanche(start + i64x2.extract_lane(sum, 0) + i64x2.extract_lane(sum, 1));
 }
 
-/** Low half xor high half of the 128-bit products x[0] * x[1] and y[0] * y[1], side by side, from 32-bit digits. */
+/**
+ * Return low half xor high half of the 128-bit products x[0] * x[1] and y[0] * y[1], side by side, from
+ * 32-bit digits.
+ */
 function foldPairs(x: v128, y: v128): v128 {
   const a = i32x4.shuffle(x, y, 0, 4, 1, 5);
   const b = i32x4.shuffle(x, y, 2, 6, 3, 7);
@@ -177,7 +183,10 @@ function foldPairs(x: v128, y: v128): v128 {
   return v128.xor(low, high);
 }
 
-/** Sixteen bytes, at an offset that is no multiple of 8, of the secret that `seed` derives (which is never written down): even words + seed, odd words - seed. */
+/**
+ * Return 16 bytes, at an offset that is no multiple of 8, of the secret that `seed` derives, which is never
+ * stored: even words + seed, odd words - seed.
+ */
 function derivedKeys(offset: usize, seed: u64): v128 {
   const word = SECRET + (offset & ~7);
   const shift = <i32>((offset & 7) << 3);

@@ -1,6 +1,6 @@
 // biome-ignore-all lint/correctness/noPrecisionLoss: the primes are u64, not JavaScript numbers
-// XXH3's constants and mixing steps, after the public XXH3 specification (xxHash 0.8): the default secret and the primes are
-// part of the format.
+// XXH3's constants and mixing steps, after the public XXH3 specification (xxHash 0.8): the default secret and
+// the primes are part of the format.
 
 export const PRIME32_1: u64 = 0x9e3779b1;
 export const PRIME32_2: u64 = 0x85ebca77;
@@ -34,7 +34,9 @@ export function secret64(offset: usize): u64 {
   return load<u64>(SECRET + offset);
 }
 
-/** High half of a 64 x 64 bit product: wasm has no such multiply, four narrow ones make it. */
+/**
+ * Return the high half of a 64 x 64 bit product, from four narrow products: wasm has no wide multiplication.
+ */
 export function mulHigh(a: u64, b: u64): u64 {
   const aLow = a & 0xffffffff;
   const aHigh = a >> 32;
@@ -44,7 +46,7 @@ export function mulHigh(a: u64, b: u64): u64 {
   return aHigh * bHigh + (cross >> 32) + ((aLow * bHigh + (cross & 0xffffffff)) >> 32);
 }
 
-/** Both halves of the 128-bit product, xored. */
+/** Return both halves of the 128-bit product, xored. */
 export function fold(a: u64, b: u64): u64 {
   return (a * b) ^ mulHigh(a, b);
 }
@@ -69,7 +71,7 @@ export function swap64(x: u64): u64 {
   return ((<u64>swap32(<u32>x)) << 32) | <u64>swap32(<u32>(x >> 32));
 }
 
-/** Sixteen bytes of input against sixteen bytes of secret. */
+/** Mix 16 bytes of input with 16 bytes of the secret. */
 export function mix16(src: usize, secret: usize, seed: u64): u64 {
   return fold(load<u64>(src) ^ (load<u64>(secret) + seed), load<u64>(src, 8) ^ (load<u64>(secret, 8) - seed));
 }

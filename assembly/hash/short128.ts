@@ -1,4 +1,5 @@
-// XXH3-128 of 0 … 240 bytes; the two halves go to out (low) and out + 8 (high). Length classes as for XXH3-64.
+// XXH3-128 of 0 … 240 bytes; the two halves go to out (low) and out + 8 (high). Length classes as for
+// XXH3-64.
 import {
   avalanche,
   avalancheOld,

@@ -1,4 +1,5 @@
-// XXH3-64 of 0 … 240 bytes. Lengths fall into classes 0, 1-3, 4-8, 9-16, 17-128, 129-240, each with a formula of its own.
+// XXH3-64 of 0 … 240 bytes. Lengths fall into classes 0, 1-3, 4-8, 9-16, 17-128, 129-240, each with a formula
+// of its own.
 import {
   avalanche,
   avalancheOld,

@@ -1,7 +1,7 @@
-// What the whole little-endian 32-bit words of a page are: the part of a profile that costs most.
+// Counts of the little-endian 32-bit words of a page: the part of a profile that costs most.
 //
-// The dictionary is WKdm's: sixteen entries of upper 22 bits, all zero at first, under WKdm's own hash (../codec/wkdm).
-// Every non-zero word is looked up there and then written there.
+// The dictionary is WKdm's: sixteen entries of upper 22 bits, all zero at first, under WKdm's own hash
+// (../codec/wkdm). Every non-zero word is looked up there and then written there.
 import {
   PROFILE_DICTIONARY_WORDS,
   PROFILE_REPEATED_WORDS,
@@ -10,15 +10,16 @@ import {
   WKDM_MULTIPLIER,
 } from "../layout";
 
-// Room in the profile's slot, behind the fields: the dictionary with an entry that takes the zero words, four of its entries'
-// addresses and four words' upper bits in transit, and a table of earlier words, whose entry 0 is for zero. All zero at first.
+// Scratch in the profile's slot, after the fields: the dictionary with a spare entry for the zero words, four
+// entries' addresses and four words' upper bits in transit, and a table of earlier words, whose entry 0 is
+// for zero. All zero at first.
 const DICTIONARY: usize = 64;
 const DICTIONARY_ZERO: i32 = 64;
 const ENTRIES: usize = 144;
 const UPPERS: usize = 160;
 export const EARLIER: usize = 192;
 
-/** Zero, repeated and dictionary words, zero bytes. */
+/** Write the counts of zero, repeated and dictionary words, and of zero bytes. */
 export function words(page: usize, pageBytes: u32, out: usize): void {
   const zero = i64x2.splat(0);
   const dictionary = i32x4.splat(<i32>(out + DICTIONARY));
@@ -45,8 +46,8 @@ export function words(page: usize, pageBytes: u32, out: usize): void {
       zeroWords4 = i32x4.sub(zeroWords4, zeros);
       zeroBytes16 = i8x16.sub(zeroBytes16, i8x16.eq(a, zero));
       repeated4 = i32x4.sub(repeated4, v128.andnot(i32x4.eq(a, v128.load(p, 4)), zeros));
-      // four entries' addresses at once, and through memory into scalar registers, which is cheaper than lane by lane; the words
-      // are looked up and written one after the other, as the next may want the same entry
+      // four entries' addresses at once, and through memory into scalar registers, which is cheaper than lane
+      // by lane; the words are looked up and written one after the other, as the next may want the same entry
       const upper = i32x4.shr_u(a, 10);
       const slot = v128.and(i32x4.shr_u(i16x8.mul(upper, i16x8.splat(WKDM_MULTIPLIER)), 2), i32x4.splat(60));
       v128.store(
@@ -78,7 +79,7 @@ export function words(page: usize, pageBytes: u32, out: usize): void {
   let repeated = sum4(repeated4);
   let zeroBytes = sum4(i32x4.extadd_pairwise_i16x8_u(zeroBytes8)) + (zeroBlocks << 6);
   zeroWords += zeroBlocks << 4;
-  // the last block's last word was compared with what lies behind the page
+  // the last block's last word was compared with the bytes after the page
   if (p > page && p === wordsEnd && load<u32>(p) === load<u32>(p - 4) && load<u32>(p)) repeated--;
   for (; p < wordsEnd; p += 4) {
     const word = load<u32>(p);
@@ -100,8 +101,9 @@ export function words(page: usize, pageBytes: u32, out: usize): void {
 }
 
 /**
- * Words 2, 9, 18 and 25 of every 128 bytes: how many non-zero ones the table of earlier words holds. Entry 0 takes the zero words,
- * any other word w has entry 1 + (w * 0x9e3779b1 >> 24), where it replaces what was there.
+ * Return how many of the words 2, 9, 18 and 25 of every 128 bytes are non-zero and in the table of earlier
+ * words. Entry 0 is for zero words; any other word w has entry 1 + (w * 0x9e3779b1 >> 24), and replaces the
+ * word there.
  */
 export function seenWords(page: usize, pageBytes: u32, out: usize): u32 {
   const end = page + (pageBytes & ~127);
@@ -130,7 +132,7 @@ export function seenWords(page: usize, pageBytes: u32, out: usize): u32 {
   return sum4(seen4);
 }
 
-/** The sum of four 32-bit lanes. */
+/** Return the sum of four 32-bit lanes. */
 function sum4(lanes: v128): u32 {
   const halves = i32x4.add(lanes, i32x4.shuffle(lanes, lanes, 2, 3, 0, 1));
   return <u32>i32x4.extract_lane(halves, 0) + <u32>i32x4.extract_lane(halves, 1);

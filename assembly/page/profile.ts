@@ -1,8 +1,10 @@
-// What a page is made of, in u32 fields (../layout) that a strategy chooses a codec by. All fields but the estimate are exact.
+// The profile of a page, u32 fields (../layout) by which a strategy chooses a codec. All fields but the
+// estimate are exact.
 //
-// The estimate stands for the bytes of an LZ4 block. It is a linear fit over pages of two Linux guests of the zero, repeated and
-// dictionary words, of one word in eight looked up among earlier ones (as LZ4 looks up every position), and of how many
-// different values 256 bytes taken from all over the page have: few in text and pointers, about 162 in random data.
+// The estimate is the bytes of an LZ4 block. It is a linear fit over pages of two Linux guests of the zero,
+// repeated and dictionary words, of one word in eight looked up among earlier ones (as LZ4 looks up every
+// position), and of how many different values 256 bytes taken from all over the page have: few in text and
+// pointers, about 162 in random data.
 import {
   PROFILE_BYTES,
   PROFILE_CHANGED_BYTES,
@@ -16,7 +18,7 @@ import {
 } from "../layout";
 import { EARLIER, seenWords, words } from "./profile-words";
 
-/** Where the byte values are marked, once the earlier words are done with. */
+/** The table that marks byte values; it reuses the memory of the earlier words. */
 const VALUES: usize = EARLIER;
 
 export function profilePage(page: usize, base: usize, pageBytes: u32, out: usize): void {
@@ -38,10 +40,10 @@ export function profilePage(page: usize, base: usize, pageBytes: u32, out: usize
   estimate(pageBytes, seen, differentValues(page, pageBytes, out), out);
 }
 
-/** Stretches of at least four equal bytes, and the bytes in them. */
+/** Write the runs of at least four equal bytes, and the bytes in them. */
 function runs(page: usize, pageBytes: u32, out: usize): void {
-  // A bit a byte: equal to the next one. A stretch of n equal bytes is n - 1 such bits in a row; n - 3 of them end three in a row,
-  // and n - 4 end four, where n is large enough: what is more of the former than of the latter is the stretches.
+  // A bit a byte: equal to the next one. A run of n equal bytes is n - 1 such bits in a row; n - 3 of them
+  // end three in a row, and n - 4 end four, where n is large enough: the difference is the number of runs.
   let before: u64 = 0;
   let threes: u64 = 0;
   let fours: u64 = 0;
@@ -66,7 +68,7 @@ function equalNext(p: usize): u64 {
   return <u64>(<u32>i8x16.bitmask(i8x16.eq(v128.load(p), v128.load(p, 1))));
 }
 
-/** Bytes that differ from the base, and stretches of 8-byte granules that hold any. */
+/** Write the bytes that differ from the base, and the separate ranges of 8-byte granules that have any. */
 function changes(page: usize, base: usize, pageBytes: u32, out: usize): void {
   const end = page + pageBytes;
   const blocksEnd = page + (pageBytes & ~63);
@@ -109,12 +111,13 @@ function sameGranules(x: v128): u32 {
   return <u32>i64x2.bitmask(i64x2.eq(x, i64x2.splat(0)));
 }
 
-/** How many different values 256 bytes have that are spread over the page (all bytes of a page shorter than that). */
+/** Return the number of different values of 256 bytes spread over the page (all bytes of a shorter page). */
 function differentValues(page: usize, pageBytes: u32, out: usize): u32 {
   for (let i: usize = 0; i < 256; i += 16) v128.store(out + i, i64x2.splat(0), VALUES);
   const stride = max<u32>(pageBytes >>> 8, 1);
   const samples = min<u32>(pageBytes, 256);
-  // where there is room, each sample of sixteen lies at another place in its stride, so that no column of a table is all that is seen
+  // On large pages each sample of sixteen has another offset in its stride, so that it does not follow one
+  // column of a table.
   const step = stride >= 16 ? stride + 1 : stride;
   let p = page;
   let left = samples;
@@ -137,7 +140,7 @@ function differentValues(page: usize, pageBytes: u32, out: usize): u32 {
   return values;
 }
 
-/** In 64ths of a byte; a page is worth what its size and the variety of its bytes say, less what its words repeat. */
+/** Weights in 64ths of a byte: size and variety of bytes add to the estimate, repeated words reduce it. */
 function estimate(pageBytes: u32, seen: u32, values: u32, out: usize): void {
   const bytes = <i64>pageBytes;
   let worth = bytes * 29 + ((bytes * <i64>values * 960) >> 12);

@@ -1,10 +1,10 @@
-// Which pages are filled with one byte, and whether two pages are the same.
+// Classes of pages (filled with one byte or not), and comparison of two pages.
 //
 //   class = 0              normal page
 //         | 0x100 | byte   every byte of the page is that byte
 //
-// Most pages that are neither filled nor equal show it in their first, middle or last word; the rest is read 128 bytes at a
-// time, with one branch for all of them.
+// Most pages that are neither filled nor equal show it in their first, middle or last word; the rest is read
+// 128 bytes at a time, with one branch for all of them.
 import { CLASS_FILL, CLASS_NORMAL } from "../layout";
 
 export function scanPages(src: usize, pageCount: u32, pageBytes: u32, classes: usize): u32 {
@@ -39,7 +39,7 @@ function fillsFew(src: usize, bytes: u32, byte: u32): i32 {
   return <i32>byte;
 }
 
-/** At least 16 bytes; the last 16 are read on their own, whatever they overlap. */
+/** Compare at least 16 bytes; the last 16 are read separately and may overlap. */
 function isZero(src: usize, bytes: u32): bool {
   const last = src + bytes - 16;
   const blocksEnd = src + (bytes & ~127);

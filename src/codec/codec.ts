@@ -16,31 +16,39 @@ interface Operands {
 export type PageClass = 'zero' | 'fill' | 'unchanged' | 'duplicate' | 'delta' | 'coded' | 'packed' | 'raw';
 
 /**
- * A codec: turns one page into bytes and back, or names a page that needs no bytes. Pages of a frame are stored together in
- * segments; a segment is packed as a whole by a codec of the family `packing`, so that a page that is `raw` inside of an lz4 segment
- * counts as an lz4 page. All addresses are in the kernels' memory.
+ * A codec: turns one page into bytes and back, or names a page that needs no bytes. Pages of a frame are
+ * stored together in segments; a segment is packed as a whole by a codec of the family `packing`, so that a
+ * page that is `raw` inside of an lz4 segment counts as an lz4 page. All addresses are in the kernels'
+ * memory.
  */
 export interface PageCodec {
   readonly name: string;
   /** The codec's number in the stream; permanent. */
   readonly wireId: number;
   /**
-   * `found`: the engine recognizes the page before a strategy is asked. `page`: codes a page alone; a strategy chooses it page by
-   * page. `packing`: packs segments of many pages.
+   * `found`: the engine recognizes the page before a strategy is asked. `page`: codes a page alone; a
+   * strategy chooses it page by page. `packing`: packs segments of many pages.
    */
   readonly family: 'found' | 'page' | 'packing';
   readonly operands: Operands;
-  /** The page that encode and decode need beside the page itself: `parent`, its last version, or `reference`, another page. */
+  /**
+   * The page that encode and decode need beside the page itself: `parent`, its last version, or `reference`,
+   * another page.
+   */
   readonly base: 'none' | 'parent' | 'reference';
-  /** Rank by the time that decoding takes, cheapest first; of codecs with equal bytes the lower rank is chosen. */
+  /**
+   * Rank by the time that decoding takes, cheapest first; of codecs with equal bytes the lower rank is
+   * chosen.
+   */
   readonly costRank: number;
   /** The page's class in reports. */
   readonly pageClass: PageClass;
   /** What the codec says about a page, for the legend of a report. */
   readonly label: string;
   /**
-   * Write the coded page to `out`; return its bytes (0: nothing to write), or a negative STATUS when it takes more than `capacity`
-   * bytes or the codec cannot code the page. Absent for codecs that do not compute anything.
+   * Write the coded page to `out`; return its bytes (0: nothing to write), or a negative STATUS when it takes
+   * more than `capacity` bytes or the codec cannot code the page. Absent for codecs that do not compute
+   * anything.
    */
   encode?(
     codec: CodecContext,
@@ -51,8 +59,8 @@ export interface PageCodec {
     base: number,
   ): number;
   /**
-   * Write exactly `pageBytes` bytes to `page` from `codedBytes` bytes at `coded`; return a negative STATUS when these do not decode
-   * to a page. A codec with a base finds the base at `page` and changes it in place.
+   * Write exactly `pageBytes` bytes to `page` from `codedBytes` bytes at `coded`; return a negative STATUS
+   * when these do not decode to a page. A codec with a base finds the base at `page` and changes it in place.
    */
   decode?(codec: CodecContext, coded: number, codedBytes: number, page: number, pageBytes: number): number;
 }

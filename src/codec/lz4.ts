@@ -1,13 +1,13 @@
 import { STATUS } from '../kernels/status.js';
 import type { CodecContext, PageCodec } from './codec.js';
 
-/** A block spans pages up to this many bytes, so that matches reach across them. */
+/** Largest block: matches reach across the pages of a block. */
 const LZ4_BLOCK_BYTES = 65536;
 const STORED = 0x80000000;
 
 /**
- * LZ4 block format. One page alone through `encode`; in a stream, pages stand back to back in a segment that is packed in
- * blocks of up to 64 KiB (`packLz4`).
+ * The LZ4 block format (`docs/codecs/lz4.md`). `encode` codes one page alone; in a stream, a segment of many
+ * pages is packed in blocks of up to 64 KiB (`packLz4`).
  */
 export const lz4 = {
   name: 'lz4',
@@ -24,14 +24,15 @@ export const lz4 = {
     kernels.run.lz4Decode(coded, codedBytes, page, pageBytes),
 } as const satisfies PageCodec;
 
-/** Room that `packLz4` may need: every block stored, each behind its length. */
+/** Return the capacity that `packLz4` needs: every block stored uncompressed after its length. */
 export function packedLz4Capacity(bytes: number): number {
   return bytes + 4 * Math.ceil(bytes / LZ4_BLOCK_BYTES);
 }
 
 /**
- * Packs a segment: for each 64 KiB of it, `u32 length | LZ4 block`, the length's top bit set when the block is stored as it is
- * because LZ4 would not shrink it. `out` has room for `packedLz4Capacity(bytes)`. Returns the packed bytes.
+ * Pack a segment and return the packed bytes: for each 64 KiB of it `u32 length | LZ4 block`, where the
+ * length's top bit marks a block that is stored uncompressed because LZ4 does not shrink it. The capacity at
+ * `out` is `packedLz4Capacity(bytes)`.
  */
 export function packLz4(
   { kernels, lz4Scratch }: CodecContext,
@@ -56,7 +57,7 @@ export function packLz4(
   return end - out;
 }
 
-/** Unpacks a segment of exactly `bytes` bytes; returns that, or a negative STATUS. */
+/** Unpack a segment of exactly `bytes` bytes; return `bytes` or a negative STATUS. */
 export function unpackLz4(
   { kernels }: CodecContext,
   packed: number,

@@ -1,7 +1,7 @@
 import { STATUS } from '../kernels/status.js';
 import type { PageCodec } from './codec.js';
 
-/** The page as it is. */
+/** The page, uncompressed. */
 export const raw = {
   name: 'raw',
   wireId: 0,

@@ -50,7 +50,10 @@ export const PAGE_CODECS: readonly Codec[] = CODECS.filter(({ family }) => famil
   (a, b) => a.costRank - b.costRank,
 );
 
-/** The codecs that compute bytes from one page, cheapest to decode first: those that are tried and measured page by page. */
+/**
+ * The codecs that compute bytes from one page, cheapest to decode first: those that are tried and measured
+ * page by page.
+ */
 export const MEASURABLE_CODECS: readonly Codec[] = CODECS.filter(
   ({ encode, operands }) => encode && operands.bytes === 'own',
 ).sort((a, b) => a.costRank - b.costRank);

@@ -11,6 +11,6 @@ export const similar = {
   costRank: 4,
   pageClass: 'delta',
   label: 'changes against another page',
-  encode: xbzrle.encode!,
-  decode: xbzrle.decode!,
+  encode: xbzrle.encode,
+  decode: xbzrle.decode,
 } as const satisfies PageCodec;

@@ -1,6 +1,9 @@
 import type { PageCodec } from './codec.js';
 
-/** Wilson and Kaplan's direct-mapped dictionary coder for pages of pointers and integers (`docs/codecs/wkdm.md`). */
+/**
+ * Wilson and Kaplan's direct-mapped dictionary coder for pages of pointers and integers
+ * (`docs/codecs/wkdm.md`).
+ */
 export const wkdm = {
   name: 'wkdm',
   wireId: 9,

@@ -1,7 +1,10 @@
 import { PageferryError } from '../page/error.js';
 import type { PageCodec } from './codec.js';
 
-/** Zstandard over a group of pages: packs a segment, never a page alone. Not our code: Node's own where it has it (22.15 on), else an optional package. */
+/**
+ * Zstandard over a group of pages: packs a segment, never a page alone. Not our code: Node's own where it has
+ * it (22.15 on), else an optional package.
+ */
 export const zstd = {
   name: 'zstd',
   wireId: 11,
@@ -19,15 +22,15 @@ export interface Zstd {
   readonly name: string;
   /** One whole zstd frame that declares its content size. */
   compress(bytes: Uint8Array, level: number): Uint8Array;
-  /** The same off this thread, where the implementation can; `bytes` stand still until it is done. */
+  /** The same off this thread, where the implementation can; `bytes` must not change until it is done. */
   compressAsync?(bytes: Uint8Array, level: number): Promise<Uint8Array>;
   /** Exactly `contentBytes` bytes. @throws any error when the frame is not sound */
   decompress(frame: Uint8Array, contentBytes: number): Uint8Array;
 }
 
 /**
- * Lets only a frame through that declares exactly this content size and no dictionary, so that no decoder allocates more than
- * was announced (RFC 8878, 3.1.1.1).
+ * Lets only a frame through that declares exactly this content size and no dictionary, so that no decoder
+ * allocates more than was announced (RFC 8878, 3.1.1.1).
  */
 export function checkedFrame(frame: Uint8Array, contentBytes: number): Uint8Array {
   const declared = frameContentBytes(frame);

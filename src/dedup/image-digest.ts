@@ -5,14 +5,16 @@ const DIGEST_BYTES = 16;
 const LINK_BYTES = 4096;
 
 /**
- * The digest of an image: a chain of XXH3-128 over its page digests, computed page by page in constant memory.
+ * The digest of an image: a chain of XXH3-128 over its page digests, computed page by page in constant
+ * memory.
  *
  *     state = 16 zero bytes
  *     for every 255 page digests (the last link may have fewer): state = XXH3-128(state | page digests)
  *     digest = XXH3-128(state | image bytes u64)
  *
- * A page digest is XXH3-128 of the page's bytes (seed 0, low half first); a shorter last page is hashed with its own length.
- * The digest detects every accidental change. It has no key: against forgery, authenticate the channel.
+ * A page digest is XXH3-128 of the page's bytes (seed 0, low half first); a shorter last page is hashed with
+ * its own length. The digest detects every accidental change. It has no key: against forgery, authenticate
+ * the channel.
  */
 export class ImageDigest {
   /** Address of the digest of a zero page, 16 bytes. */

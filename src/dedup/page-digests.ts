@@ -2,7 +2,10 @@ import type { Kernels } from '../kernels/kernels.js';
 
 const CHUNK_PAGES = 65536;
 
-/** The digests of one image's pages, 16 bytes each, in page order; all zero for a page that no other page refers to. */
+/**
+ * The digests of one image's pages, 16 bytes each, in page order; all zero for a page that no other page
+ * refers to.
+ */
 export class PageDigests {
   pages = 0;
   /** Chunks that hold only skipped pages are missing. */
@@ -40,7 +43,10 @@ export class PageDigests {
   }
 }
 
-/** Return whether the four words of a digest are equal: those of `a` from `at` on and those of `b` from `from` on. */
+/**
+ * Return whether the four words of a digest are equal: those of `a` from `at` on and those of `b` from `from`
+ * on.
+ */
 export function isDigest(a: Uint32Array, at: number, b: Uint32Array, from: number): boolean {
   return (
     a[at] === b[from] && a[at + 1] === b[from + 1] && a[at + 2] === b[from + 2] && a[at + 3] === b[from + 3]

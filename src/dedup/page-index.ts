@@ -2,7 +2,9 @@ import type { Slots } from '../kernels/arena.js';
 import type { Kernels } from '../kernels/kernels.js';
 
 const BUCKET_BYTES = 64;
-/** Load of a bucket: it holds eight entries, and at a load of four about 1 % of the pages are evicted early. */
+/**
+ * Load of a bucket: it holds eight entries, and at a load of four about 1 % of the pages are evicted early.
+ */
 const PAGES_PER_BUCKET = 4;
 const NO_REFERENCE = 0xffffffff;
 const SKETCH_SLOT_BYTES = 12;
@@ -15,8 +17,9 @@ export interface PageReference {
 }
 
 /**
- * An index of pages by fingerprint (the first 8 bytes of the digest), to find identical pages, and by sketch, to find similar ones.
- * Both tables have a fixed size and evict the oldest entry. A hit is a candidate: the caller compares digests or bytes.
+ * An index of pages by fingerprint (the first 8 bytes of the digest), to find identical pages, and by sketch,
+ * to find similar ones. Both tables have a fixed size and evict the oldest entry. A hit is a candidate: the
+ * caller compares digests or bytes.
  */
 export class PageIndex {
   /** Result of the last `find` or `wasSeen` that returned true. */
@@ -36,8 +39,9 @@ export class PageIndex {
   private readonly runReferences: number;
 
   /**
-   * `pageCapacity`: pages that the index is sized for, a power of two, at least 4; `sketchSlotCount`: a power of two, 0 for none;
-   * `maxRunPages`: the longest run that `addRun` is given; `option`: the user's option that sizes the tables.
+   * `pageCapacity`: pages that the index is sized for, a power of two, at least 4; `sketchSlotCount`: a power
+   * of two, 0 for none; `maxRunPages`: the longest run that `addRun` is given; `option`: the user's option
+   * that sizes the tables.
    */
   constructor(
     slots: Slots,
@@ -57,8 +61,8 @@ export class PageIndex {
   }
 
   /**
-   * Look up a run of pages by their digests (16 bytes a page) and add those that are new, in order; pages of a class (u16) other than
-   * 0 are left out. Afterwards `wasSeen(i)` tells whether page `i` was found.
+   * Look up a run of pages by their digests (16 bytes a page) and add those that are new, in order; pages of
+   * a class (u16) other than 0 are left out. Afterwards `wasSeen(i)` tells whether page `i` was found.
    */
   addRun(digests: number, classes: number, count: number, image: number, firstPage: number): void {
     this.kernels.run.indexAddPages(
@@ -102,7 +106,10 @@ export class PageIndex {
     return count;
   }
 
-  /** Store a page under its sketch; `isSketched`: it is the page of the last `findSimilar`, whose sketch is reused. */
+  /**
+   * Store a page under its sketch; `isSketched`: it is the page of the last `findSimilar`, whose sketch is
+   * reused.
+   */
   insertSketch(page: number, image: number, number: number, isSketched = false): void {
     const { run } = this.kernels;
     if (!isSketched) run.sketchPage(page, this.pageBytes, this.features);

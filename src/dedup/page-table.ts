@@ -5,13 +5,16 @@ const LEAVES_PER_DIRECTORY = 1024;
 const DIRECTORY_PAGES = LEAF_PAGES * LEAVES_PER_DIRECTORY;
 
 /**
- * A sparse table of five 32-bit words per page number, all zero at first. Memory is allocated when a page is first written, 20 KiB
- * for each run of 1024 pages, so that a guest's claimed size costs nothing.
+ * A sparse table of five 32-bit words per page number, all zero at first. Memory is allocated when a page is
+ * first written, 20 KiB for each run of 1024 pages, so that a guest's claimed size costs nothing.
  */
 export class PageTable {
   private readonly directories: (Uint32Array | undefined)[][] = [];
 
-  /** Return the words that hold the page's entry at `offset(page)`, or undefined if nothing was written near it. */
+  /**
+   * Return the words that hold the page's entry at `offset(page)`, or undefined if nothing was written near
+   * it.
+   */
   find(page: number): Uint32Array | undefined {
     const leaf = Math.floor(page / LEAF_PAGES);
     return this.directories[Math.floor(page / DIRECTORY_PAGES)]?.[leaf % LEAVES_PER_DIRECTORY];

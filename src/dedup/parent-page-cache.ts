@@ -6,8 +6,9 @@ const NO_SLOT = 0xffffffff;
 const TABLE_PAGES = 65536;
 
 /**
- * A cache of the last version of each page, for sources that cannot be read again, within a budget in bytes. A page number keeps
- * its slot; once the budget is used up, further page numbers get none, and their digests alone tell whether they changed.
+ * A cache of the last version of each page, for sources that cannot be read again, within a budget in bytes.
+ * A page number keeps its slot; once the budget is used up, further page numbers get none, and their digests
+ * alone tell whether they changed.
  */
 export class ParentPageCache {
   private readonly kernels: Kernels;
@@ -54,8 +55,8 @@ export class ParentPageCache {
   }
 
   /**
-   * Record that `page` is the same in `image` as in `parent`. Ignored unless `image` is the next image after `parent`: an image
-   * between them may have a version of the page that was not kept.
+   * Record that `page` is the same in `image` as in `parent`. Ignored unless `image` is the next image after
+   * `parent`: an image between them may have a version of the page that was not kept.
    */
   extend(parent: number, image: number, page: number): void {
     const slot = this.slot(page);

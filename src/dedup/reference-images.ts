@@ -17,15 +17,19 @@ export interface ReferenceImage {
 
 /** Pages that the receiver holds. */
 export interface ReferencePages {
-  /** Return the address of a whole page with the bytes that were sent, valid until the next call, or 0 when they are not available. */
+  /**
+   * Return the address of a whole page with the bytes that were sent, valid until the next call, or 0 when
+   * they are not available.
+   */
   find(image: number, page: number): number;
   /** Return whether the bytes at `address` have the digest of the page as it was sent. */
   isAsSent(image: number, page: number, address: number): boolean;
 }
 
 /**
- * The images of a stream so far, base images included, and their pages as the receiver holds them. A page that is read again from
- * its source is used only if its digest is still the one that was sent: a file may have changed in between.
+ * The images of a stream so far, base images included, and their pages as the receiver holds them. A page
+ * that is read again from its source is used only if its digest is still the one that was sent: a file may
+ * have changed in between.
  */
 export class ReferenceImages implements ReferencePages {
   private readonly kernels: Kernels;
@@ -68,8 +72,9 @@ export class ReferenceImages implements ReferencePages {
   }
 
   /**
-   * Return whether the page at `address` with the digest at `digest` is the page that was sent: the digests are equal, and so is
-   * every byte of the kept version, or of the page as its source has it now. False when neither is available.
+   * Return whether the page at `address` with the digest at `digest` is the page that was sent: the digests
+   * are equal, and so is every byte of the kept version, or of the page as its source has it now. False when
+   * neither is available.
    */
   isSamePage(image: number, page: number, address: number, digest: number): boolean {
     if (!this.images[image]?.digests.matches(page, digest)) return false;
@@ -83,7 +88,10 @@ export class ReferenceImages implements ReferencePages {
     return this.images[image]?.digests.matches(page, this.digest) ?? false;
   }
 
-  /** Return the address of a page as its source has it now, or 0. Consecutive pages are read several at a time. */
+  /**
+   * Return the address of a page as its source has it now, or 0. Consecutive pages are read several at a
+   * time.
+   */
   private read(image: number, page: number): number {
     const source = this.images[image]?.source;
     if (!source?.readAt) return 0;

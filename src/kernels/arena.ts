@@ -1,17 +1,20 @@
-// The kernels' memory: parts declare the slots that they need, then one allocation creates a memory of exactly their sum.
+// The kernels' memory: parts declare the slots that they need, then one allocation creates a memory of
+// exactly their sum.
 //
 //     const arena = new Arena();
-//     const page = arena.slot('page', 4096);                                     // an address, usable after allocate()
-//     const cache = arena.slot('page cache', cacheBytes, 'cacheBytes');          // an option sizes it: errors name the option
-//     const index = new PageIndex(arena, 4096, indexSlots, sketchSlots, 512);    // a part declares its own slots
-//     const kernels = await arena.allocate();                                    // the memory exists from here on
+//     const page = arena.slot('page', 4096);                           // an address, usable after allocate()
+//     const cache = arena.slot('page cache', bytes, 'cacheBytes');     // sized by an option: errors name it
+//     const index = new PageIndex(arena, 4096, slots, sketches, 512);  // a part declares its own slots
+//     const kernels = await arena.allocate();                          // the memory exists from here on
 //     kernels.run.hash128(page, 4096, 0, 0, digest);
 //
-// Before `allocate()`, `arena.kernels` has no `run` and empty `bytes`: keep the object itself, do not destructure it early.
+// Before `allocate()`, `arena.kernels` has no `run` and empty `bytes`: keep the object itself, do not
+// destructure it early.
 //
-// To write a part: take a `Slots` in the constructor, keep `slots.kernels` and the addresses, and read or write the memory only in
-// methods. What has to be in memory before the first method call is written by a function given to `slots.onAllocate`. A size that is
-// known only later (the page size of a stream) is declared with its maximum.
+// To write a part: take a `Slots` in the constructor, keep `slots.kernels` and the addresses, and read or
+// write the memory only in methods. What has to be in memory before the first method call is written by a
+// function given to `slots.onAllocate`. A size that is known only later (the page size of a stream) is
+// declared with its maximum.
 import { PageferryError } from '../page/error.js';
 import {
   createKernels,
@@ -30,11 +33,14 @@ export interface Slots {
   /** The kernels; `run`, `bytes` and `words` are set when the memory is allocated. */
   readonly kernels: Kernels;
   /**
-   * Declare a slot of `bytes` bytes and return its address: 64-byte aligned, and 64 bytes after its end are readable.
-   * `option` is the user's option that sizes the slot; an error about too much memory names it.
+   * Declare a slot of `bytes` bytes and return its address: 64-byte aligned, and 64 bytes after its end are
+   * readable. `option` is the user's option that sizes the slot; an error about too much memory names it.
    */
   slot(name: string, bytes: number, option?: string): number;
-  /** Call `fill` once the memory exists, in the order of the calls. A new memory holds zeros; a reused one may hold anything. */
+  /**
+   * Call `fill` once the memory exists, in the order of the calls. A new memory holds zeros; a reused one may
+   * hold anything.
+   */
   onAllocate(fill: () => void): void;
 }
 
@@ -81,7 +87,8 @@ export class Arena implements Slots {
 
   /**
    * Create the memory and the kernels. `module`: the compiled kernels, in a worker that was given them.
-   * @throws PageferryError `limit` that names the option that is too small or too large, or the address space of the process
+   * @throws PageferryError `limit` that names the option that is too small or too large, or the address space
+   * of the process
    */
   async allocate(module?: WebAssembly.Module): Promise<Kernels> {
     if (this.state !== 'declaring') throw new Error('the memory of this arena was allocated before');
@@ -108,7 +115,10 @@ export class Arena implements Slots {
   }
 }
 
-/** Kernels whose memory comes later, so that parts can keep a reference to them while they declare their slots. */
+/**
+ * Kernels whose memory comes later, so that parts can keep a reference to them while they declare their
+ * slots.
+ */
 class ArenaKernels implements Kernels {
   run!: KernelExports;
   bytes: Uint8Array = new Uint8Array(0);
@@ -120,7 +130,7 @@ class ArenaKernels implements Kernels {
     this.words = words;
   }
 
-  // The earlier way to take slots, until its last caller is gone.
+  // The earlier interface, until its last caller is ported.
   constructor(private readonly slots: Slots) {}
   get kernels(): Kernels {
     return this;

@@ -18,7 +18,8 @@ export interface Kernels {
   /** The kernels' memory as 32-bit words. */
   readonly words: Uint32Array;
 
-  // Until every part declares its slots on a `Slots` (arena.ts): the earlier way, which goes away with its last caller.
+  // The earlier interface, until every part declares its slots on `Slots` (arena.ts).
+  // last caller.
   readonly kernels: Kernels;
   readonly memoryBytes: number;
   slot(name: string, bytes: number, option?: string): number;
@@ -33,7 +34,8 @@ let compiled: Promise<WebAssembly.Module> | undefined;
 
 /** Return the compiled module, for a worker that instantiates it with a memory of its own. */
 export function kernelModule(): Promise<WebAssembly.Module> {
-  // Synchronous in Node: Node may exit while an asynchronous compilation is pending. A browser must not block its page.
+  // Synchronous in Node: Node may exit while an asynchronous compilation is pending. A browser must not block
+  // its page.
   compiled ??=
     typeof Buffer === 'function'
       ? Promise.resolve(new WebAssembly.Module(fromBase64(KERNELS_BASE64)))
@@ -42,7 +44,8 @@ export function kernelModule(): Promise<WebAssembly.Module> {
 }
 
 /**
- * Instantiate the kernels with a memory of `memoryBytes` bytes, rounded up to 64 KiB. Pages that are never written take no memory.
+ * Instantiate the kernels with a memory of `memoryBytes` bytes, rounded up to 64 KiB. Pages that are never
+ * written take no memory.
  * @throws PageferryError `limit` when the process has too little address space
  */
 export async function createKernels(
@@ -55,7 +58,8 @@ export async function createKernels(
   const code = module ?? (await kernelModule());
   try {
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-    // Not `instantiate` of the loader: it looks up `Response`, which takes Node tens of milliseconds to create.
+    // Not `instantiate` of the loader: it looks up `Response`, which takes Node tens of milliseconds to
+    // create.
     const { instance } = instantiateSync(code, { env: { memory } });
     return {
       run: instance.exports as unknown as KernelExports,
@@ -68,7 +72,10 @@ export async function createKernels(
   }
 }
 
-/** Kernels with a memory of a fixed size, out of which slots are taken one by one. Goes away with its last caller. */
+/**
+ * Kernels with a memory of a fixed size, out of which slots are taken one by one. Goes away with its last
+ * caller.
+ */
 export async function loadKernels(memoryBytes: number, module?: WebAssembly.Module): Promise<Kernels> {
   const instance = await createKernels(memoryBytes, module);
   const { bytes, run } = instance;

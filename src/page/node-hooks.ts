@@ -1,15 +1,19 @@
-// Everything that depends on behaviour of Node or V8 that their documentation does not promise, in one file: each hook has a test in
-// test/page/node-hooks.test.ts that fails when a new version changes it. Nothing here is imported from Node, so that this file
-// can be bundled for browsers, where a hook does nothing.
+// Everything that depends on behaviour of Node or V8 that their documentation does not promise, in one file:
+// each hook has a test in test/page/node-hooks.test.ts that fails when a new version changes it. Nothing here
+// is imported from Node, so that this file can be bundled for browsers, where a hook does nothing.
 
-/** Return one of Node's modules without an import, or undefined outside of Node: a bundler for browsers sees no import to resolve. */
+/**
+ * Return one of Node's modules without an import, or undefined outside of Node: a bundler for browsers sees
+ * no import to resolve.
+ */
 export function nodeModule<T>(name: string): T | undefined {
   return globalThis.process?.getBuiltinModule?.(name) as T | undefined;
 }
 
 /**
- * Turn off V8's incremental marking, which V8 reads at every garbage collection although the process runs already. For programs
- * whose memory is nearly all outside of V8's heap: marking the small heap over and over took a quarter of an agent's time.
+ * Turn off V8's incremental marking, which V8 reads at every garbage collection although the process runs
+ * already. For programs whose memory is nearly all outside of V8's heap: marking the small heap over and over
+ * took a quarter of an agent's time.
  */
 export function stopIncrementalMarking(): void {
   nodeModule<typeof import('node:v8')>('node:v8')?.setFlagsFromString('--no-incremental-marking');
@@ -34,9 +38,10 @@ export interface ZstdFrameStream {
 }
 
 /**
- * Create a stream whose every write is one whole frame, because `ZSTD_e_end` is its flush and the stream itself never ends.
- * zlib's own function with a callback creates a context for every call, compresses through a window of its own and copies the result
- * once more on this thread. Frames share a slab of `slabBytes` bytes, of which only what is written takes memory.
+ * Create a stream whose every write is one whole frame, because `ZSTD_e_end` is its flush and the stream
+ * itself never ends. zlib's own function with a callback creates a context for every call, compresses through
+ * a window of its own and copies the result again on this thread. Frames share a slab of `slabBytes`
+ * bytes, of which only what is written takes memory.
  */
 export function createZstdFrameStream(zlib: NodeZstd, level: number, slabBytes: number): ZstdFrameStream {
   const { ZSTD_c_compressionLevel, ZSTD_e_end } = zlib.constants;

@@ -1,6 +1,7 @@
 /**
- * The pages of one image, read once from start to end. A source with `readAt` (a file, memory that does not change) lets the
- * engine read earlier pages again instead of keeping copies of them; it must then stay open until the stream is finished.
+ * The pages of one image, read once from start to end. A source with `readAt` (a file, memory that does not
+ * change) lets the engine read earlier pages again instead of keeping copies of them; it must then stay open
+ * until the stream is finished.
  */
 export interface PageSource {
   /** Name for messages and for the image's record: a file name, "pid 17", … */
@@ -13,13 +14,17 @@ export interface PageSource {
    */
   read(into: Uint8Array): number | Promise<number>;
   /**
-   * Skip up to `maxBytes` zero bytes at the current read position without reading them, and return their number: a multiple of
-   * 64 KiB (the largest page size) unless the image ends there, 0 when the next bytes have to be read. For sources that know
-   * their holes: a skipped range is encoded as one run of zero pages. `maxBytes` is a multiple of 64 KiB. The engine calls it
-   * at positions that are multiples of 64 KiB, before a `read`.
+   * Skip up to `maxBytes` zero bytes at the current read position without reading them, and return their
+   * number: a multiple of 64 KiB (the largest page size) unless the image ends there, 0 when the next bytes
+   * have to be read. For sources that know their holes: a skipped range is encoded as one run of zero pages.
+   * `maxBytes` is a multiple of 64 KiB. The engine calls it at positions that are multiples of 64 KiB, before
+   * a `read`.
    */
   skipZeros?(maxBytes: number): number;
-  /** Read bytes from `position` into `into` and return their number; less than `into.length` only at the end of the image. */
+  /**
+   * Read bytes from `position` into `into` and return their number; less than `into.length` only at the end
+   * of the image.
+   */
   readAt?(into: Uint8Array, position: number): number;
   close?(): void;
 }

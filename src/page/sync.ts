@@ -1,4 +1,5 @@
-// Waiting: every wait takes an AbortSignal, and a closed object rejects every pending and later wait with the first cause.
+// Waiting: every wait takes an AbortSignal, and a closed object rejects every pending and later wait with the
+// first cause.
 
 /** Throw the reason of an aborted signal. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
@@ -23,8 +24,8 @@ interface Waiter {
 }
 
 /**
- * A wake-up call without a value: `notify` resolves every pending `wait`. A notification without a pending wait is lost: check
- * the condition before each wait: `while (!ready()) await signal.wait()`.
+ * A wake-up call without a value: `notify` resolves every pending `wait`. A notification without a pending
+ * wait is lost: check the condition before each wait: `while (!ready()) await signal.wait()`.
  */
 export class Signal {
   private readonly waiters = new Set<Waiter>();
@@ -77,7 +78,9 @@ export class Signal {
   }
 }
 
-/** A counting semaphore, first come, first served: units (buffers, bytes, threads) are acquired and released. */
+/**
+ * A counting semaphore, first come, first served: units (buffers, bytes, threads) are acquired and released.
+ */
 export class Semaphore {
   private readonly signal = new Signal();
   private readonly queue: object[] = [];
@@ -116,7 +119,10 @@ export class Semaphore {
   }
 }
 
-/** Runs tasks one at a time, in the order in which they were given. After a failure every later task rejects with its cause. */
+/**
+ * Runs tasks one at a time, in the order in which they were given. After a failure every later task rejects
+ * with its cause.
+ */
 export class SerialQueue {
   private tail: Promise<unknown> = Promise.resolve();
   private failure: { readonly cause: unknown } | undefined;
@@ -127,7 +133,10 @@ export class SerialQueue {
     return this.pending;
   }
 
-  /** Run `task` after all earlier ones. @throws what `task` throws, the first failure of an earlier one, or the abort reason */
+  /**
+   * Run `task` after all earlier ones. @throws what `task` throws, the first failure of an earlier one, or
+   * the abort reason
+   */
   run<T>(task: () => T | Promise<T>, signal?: AbortSignal): Promise<T> {
     this.pending++;
     const result = this.tail.then(async () => {
@@ -175,8 +184,8 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
 }
 
 /**
- * Run `task` with a signal that aborts after `ms` with `onTimeout()` as its reason, or with the reason of `signal`. Rejects
- * at that moment even where the task does not watch its signal.
+ * Run `task` with a signal that aborts after `ms` with `onTimeout()` as its reason, or with the reason of
+ * `signal`. Rejects at that moment even where the task does not watch its signal.
  */
 export async function withTimeout<T>(
   ms: number,
@@ -200,7 +209,10 @@ export async function withTimeout<T>(
   }
 }
 
-/** Return a function that lets other events (timers, sockets, signals) run, at most once every `everyMs`; call it in long loops. */
+/**
+ * Return a function that lets other events (timers, sockets, signals) run, at most once every `everyMs`; call
+ * it in long loops.
+ */
 export function createYielder(everyMs = 10): () => Promise<void> | undefined {
   let last = performance.now();
   return () => {

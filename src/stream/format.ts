@@ -1,10 +1,13 @@
 // The stream format; `docs/stream.md` describes it, with worked examples.
 
-/** Opens every stream. As with PNG, the odd bytes show at once that a transfer changed line ends or stripped the top bit. */
+/**
+ * Opens every stream. As with PNG, the odd bytes show at once that a transfer changed line ends or stripped
+ * the top bit.
+ */
 export const MAGIC = Uint8Array.of(0x89, 0x50, 0x46, 0x59, 0x0d, 0x0a, 0x1a, 0x0a);
-export const HEADER_BYTES = 24;
+export const STREAM_HEADER_BYTES = 24;
 export const RECORD_HEAD_BYTES = 24;
-/** The trailer record's head, and what it holds beside where the index starts: "PFYINDEX". */
+/** Bytes of the trailer record's head: the offset of the index, then the magic "PFYINDEX". */
 export const TRAILER_BYTES = 16;
 export const TRAILER_MAGIC = new TextEncoder().encode('PFYINDEX');
 
@@ -15,18 +18,18 @@ export const DIGEST_BYTES = 16;
 export const NO_IMAGE = 0xffffffff;
 /** Longest image name, in bytes of UTF-8. */
 export const MAX_NAME_BYTES = 1024;
-/** Largest head of a record, whatever a stream claims. */
+/** Largest head of a record that a reader accepts. */
 export const MAX_HEAD_BYTES = 1 << 20;
-/** Most images of a stream: their ends must fit the head of the end record. */
+/** Images of a stream: their ends must fit the head of the end record. */
 export const MAX_IMAGES = Math.floor((MAX_HEAD_BYTES - 8) / (8 + DIGEST_BYTES));
-/** Largest table of a frame: what a reader keeps of a table is many times that. */
+/** Largest table of a frame: a reader keeps many times its bytes. */
 export const MAX_TABLE_BYTES = 2 << 20;
-/** Most pages of a live guest's frame: what a reader keeps their numbers for. */
+/** Pages of a live guest's frame, whose numbers a reader keeps. */
 export const MAX_PAGE_NUMBERS = 1 << 16;
-/** Most segments a frame may have, its table included. */
+/** Segments of a frame, its table included. */
 export const MAX_SEGMENTS = 8;
 
-/** Images of a live stream: the guest itself, and what both sides held before. */
+/** Images of a live stream: the guest, and the base image that sender and receiver hold. */
 export const GUEST = 0;
 export const BASE = 1;
 
@@ -42,22 +45,25 @@ export const RECORD = {
 export type RecordType = (typeof RECORD)[keyof typeof RECORD];
 
 /**
- * What a stream carries: `images` that stand still, each from its first page to its last; or one `live` guest that is written to
- * meanwhile, its pages in any order and as often as they change.
+ * The kind of a stream: `images`, each from its first page to its last; or one `live` guest that runs
+ * meanwhile, whose pages come in any order and as often as they change.
  */
 export type StreamKind = 'images' | 'live';
 
-/** Format version of each kind of stream. Version 2 of live streams has the digest of a guest in `src/dedup/guest-digest.ts`. */
+/**
+ * Format version of each kind of stream. Version 2 of live streams has the digest of a guest in
+ * `src/dedup/guest-digest.ts`.
+ */
 export const VERSIONS: Readonly<Record<StreamKind, number>> = { images: 1, live: 2 };
 
-/** What the header of a stream says. */
+/** The header of a stream. */
 export interface StreamHeader {
   readonly pageBytes: PageBytes;
-  /** No frame unpacks to more than this: what a reader must have room for. */
+  /** Largest frame, unpacked: the buffer that a reader needs. */
   readonly maxFrameBytes: number;
 }
 
-/** An image as its record announces it. */
+/** The record that begins an image. */
 export interface ImageRecord {
   readonly image: number;
   /** `base`: both sides hold it, only its digest travels. */
@@ -65,13 +71,13 @@ export interface ImageRecord {
   readonly name: string;
   /** The image that *last version* means, or undefined. */
   readonly parent: number | undefined;
-  /** undefined: only known at its end. */
+  /** Undefined: known at the image's end only. */
   readonly bytes: number | undefined;
   /** Of a base image. */
   readonly digest: Uint8Array | undefined;
 }
 
-/** What an image turned out to be. */
+/** The record that ends an image. */
 export interface ImageEnd {
   readonly bytes: number;
   readonly digest: Uint8Array;
@@ -96,7 +102,7 @@ export interface SegmentHead {
   readonly check: readonly [number, number];
 }
 
-/** Where a frame stands in a file. */
+/** The position of a frame in a file. */
 export interface IndexEntry {
   readonly image: number;
   readonly firstPage: number;

@@ -1,5 +1,5 @@
-// The records that announce images and say what they turned out to be. Every integer is little-endian; reserved bytes are zero
-// and refused when not.
+// The records that announce images and say what they turned out to be. Every integer is little-endian;
+// reserved bytes are zero and refused when not.
 
 import { PageferryError } from '../page/error.js';
 import { DIGEST_BYTES, type ImageEnd, type ImageRecord, MAX_NAME_BYTES, NO_IMAGE } from './format.js';

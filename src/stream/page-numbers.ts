@@ -2,8 +2,9 @@
 //
 //   places = { gap count | pages count }
 //
-// A run of `pages` (at least 1) pages in a row begins `gap` pages on from the page after the last one that was named (at first: from
-// page 0); the gap is a zigzag number: 2 x gap where pages go up, 2 x -gap - 1 where they go back.
+// A run of `pages` (at least 1) pages in a row begins `gap` pages on from the page after the last one that
+// was named (at first: from page 0); the gap is a zigzag number: 2 x gap where pages go up, 2 x -gap - 1
+// where they go back.
 
 import type { WireReader, WireWriter } from './wire.js';
 

@@ -1,9 +1,9 @@
-// The records of a stream, field by field. Every integer is little-endian; reserved bytes are zero and refused when not.
+// The records of a stream, field by field. Every integer is little-endian; reserved bytes are zero and
+// refused when not.
 
 import { PageferryError } from '../page/error.js';
 import {
   type FrameHead,
-  HEADER_BYTES,
   type IndexEntry,
   MAGIC,
   MAX_HEAD_BYTES,
@@ -13,6 +13,7 @@ import {
   RECORD,
   type RecordType,
   type SegmentHead,
+  STREAM_HEADER_BYTES,
   type StreamHeader,
   type StreamKind,
   TRAILER_MAGIC,
@@ -45,7 +46,8 @@ export function writeHeader(to: WireWriter, kind: StreamKind, header: StreamHead
 }
 
 /**
- * @throws PageferryError `bad-stream` when it is no pageferry stream, `unsupported` when its version or page size is not known
+ * @throws PageferryError `bad-stream` when it is no pageferry stream, `unsupported` when its version or page
+ * size is not known
  */
 export function readHeader(
   bytes: Uint8Array,
@@ -67,7 +69,7 @@ export function readHeader(
   const pageBytes = from.u32();
   const maxFrameBytes = from.u32();
   const stored = from.u32();
-  const computed = check(bytes.subarray(0, HEADER_BYTES - 4));
+  const computed = check(bytes.subarray(0, STREAM_HEADER_BYTES - 4));
   if (stored !== computed)
     throw new PageferryError(
       'bad-stream',
@@ -93,7 +95,7 @@ export function readHeader(
 
 // Record head: type u8 | 0 x 3 | head bytes u32 | data bytes u32 | 0 x 4 | check u64
 
-/** What stands before every record. The check is XXH3-64 of the record's head, seeded by `recordSeed`. */
+/** The head of a record. The check is XXH3-64 of the record's head, seeded by `recordSeed`. */
 export interface RecordHead {
   readonly type: RecordType;
   readonly headBytes: number;
@@ -102,7 +104,10 @@ export interface RecordHead {
   readonly check: readonly [number, number];
 }
 
-/** Ties a record's check to its kind, its place in the stream and its sizes: none can be swapped, dropped or repeated unnoticed. */
+/**
+ * Ties a record's check to its kind, its place in the stream and its sizes: none can be swapped, dropped or
+ * repeated unnoticed.
+ */
 export function recordSeed(
   type: RecordType,
   ordinal: number,
@@ -140,8 +145,8 @@ export function readRecordHead(bytes: Uint8Array, kind: StreamKind, what: string
   return { type: type as RecordType, headBytes, dataBytes, check: [from.u32(), from.u32()] };
 }
 
-// PAGES: image u32 | page count u32 | first page u64 | last page bytes u32 | segment count u8 | 0 x 3 | { segment head }
-// segment head: packing u8 | 0 x 3 | bytes u32 | packed bytes u32 | check u64
+// PAGES: image u32 | page count u32 | first page u64 | last page bytes u32 | segment count u8 | 0 x 3 | {
+// segment head } segment head: packing u8 | 0 x 3 | bytes u32 | packed bytes u32 | check u64
 
 export function writeFrameHead(to: WireWriter, head: FrameHead): void {
   to.u32(head.image);

@@ -5,9 +5,10 @@
 //   operands  = [ fill u8 ] [ reference ] [ length ULEB128 ]
 //   reference = ULEB128: 2 * zigzag(page - expected) + other  [ image ULEB128 when other = 1 ]
 //
-// segment stands where the codec has bytes; fill, reference and length where the codec has such an operand. expected is the page
-// after the frame's previous reference (at first, the frame's first page), and other says that the image is not the previous
-// reference's (at first, the frame's parent, or 0): references often run in parallel to the pages that make them.
+// segment is present when the codec has bytes; fill, reference and length when the codec has that operand.
+// expected is the page after the frame's previous reference (at first, the frame's first page), and other
+// says that the image is not the previous reference's (at first, the frame's parent, or 0): references often
+// run in parallel to the pages that make them.
 
 import { type Codec, codecByWireId } from '../codec/registry.js';
 import { WireReader, WireWriter } from './wire.js';

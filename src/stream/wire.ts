@@ -2,12 +2,12 @@ import { PageferryError } from '../page/error.js';
 
 const TWO_32 = 2 ** 32;
 
-/** Appends little-endian numbers, ULEB128 counts and bytes to a buffer that grows; cleared and used again. */
+/** Appends little-endian numbers, ULEB128 counts and bytes to a growing, reusable buffer. */
 export class WireWriter {
   private buffer = new Uint8Array(1024);
   length = 0;
 
-  /** What was written; valid until the next write. */
+  /** The bytes written; valid until the next write. */
   get bytes(): Uint8Array {
     return this.buffer.subarray(0, this.length);
   }
@@ -31,13 +31,13 @@ export class WireWriter {
     for (let shift = 0; shift < 32; shift += 8) this.buffer[this.length++] = value >>> shift;
   }
 
-  /** A whole number up to 2^53 as 64 bits. */
+  /** Write a whole number up to 2^53 as 64 bits. */
   u64(value: number): void {
     this.u32(value % TWO_32);
     this.u32(Math.floor(value / TWO_32));
   }
 
-  /** ULEB128, up to 2^53. */
+  /** Write a whole number up to 2^53 as ULEB128. */
   count(value: number): void {
     this.grow(8);
     let rest = value;
@@ -54,15 +54,15 @@ export class WireWriter {
     this.length += bytes.length;
   }
 
-  private grow(room: number): void {
-    if (this.length + room <= this.buffer.length) return;
-    const larger = new Uint8Array(Math.max(2 * this.buffer.length, this.length + room));
+  private grow(bytes: number): void {
+    if (this.length + bytes <= this.buffer.length) return;
+    const larger = new Uint8Array(Math.max(2 * this.buffer.length, this.length + bytes));
     larger.set(this.buffer);
     this.buffer = larger;
   }
 }
 
-/** Reads what WireWriter writes from bytes that nobody can trust; `what` names them in errors. */
+/** Reads the fields that WireWriter writes from untrusted bytes; `what` names the bytes in errors. */
 export class WireReader {
   private next = 0;
 
@@ -120,7 +120,10 @@ export class WireReader {
     return this.bytes.subarray(this.next - count, this.next);
   }
 
-  /** Zero bytes that are kept for later; anything else is of a later version. */
+  /**
+   * Read `count` reserved bytes. @throws PageferryError `bad-stream` when one is not zero: a later version
+   * writes it
+   */
   reserved(count: number): void {
     for (const byte of this.take(count)) if (byte !== 0) throw this.bad('a reserved byte that is not zero');
   }
@@ -142,7 +145,7 @@ export class WireReader {
   }
 }
 
-/** A number as people read bits. */
+/** Return a number in hexadecimal. */
 export function hex(value: number): string {
   return `0x${value.toString(16)}`;
 }

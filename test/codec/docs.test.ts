@@ -3,9 +3,9 @@ import { expect, test } from 'vitest';
 import type { KernelExports } from '../../src/kernels/exports.js';
 import { testKernels } from '../support/kernels.js';
 
-// Runs the worked examples of docs/codecs/*.md, so that they cannot rot. An example is a fenced block ```example of fields
-// `page`, `base` (optional) and `encoded`; a field is bytes in hex, HH*N for a byte repeated N times, and may go on in
-// indented lines.
+// Runs the worked examples of docs/codecs/*.md, so that they cannot rot. An example is a fenced block
+// ```example of fields `page`, `base` (optional) and `encoded`; a field is bytes in hex, HH*N for a byte
+// repeated N times, and may go on in indented lines.
 
 interface Example {
   readonly page: Uint8Array;
@@ -20,7 +20,9 @@ interface Slots {
   readonly scratch: number;
 }
 
-/** Encode reads `page` (and `base`), decode reads `encoded` and writes `page`, where the base stands before. */
+/**
+ * Encode reads `page` (and `base`), decode reads `encoded` and writes `page`, where the base stands before.
+ */
 const KERNELS: Record<string, { encode(run: KernelExports, at: Slots, n: number): number; decode: Decode }> =
   {
     rle: {

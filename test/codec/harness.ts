@@ -7,7 +7,10 @@ const SLACK = 64;
 const CANARY = 0xa5;
 const CANARY_BYTES = 256;
 
-/** A kernel and its slow twin. `base` is only for delta codecs; a twin's encode gives null for a page that it cannot code. */
+/**
+ * A kernel and its slow twin. `base` is only for delta codecs; a twin's encode gives null for a page that it
+ * cannot code.
+ */
 export interface Subject {
   encode(
     run: KernelExports,
@@ -37,8 +40,8 @@ export interface Result {
 }
 
 /**
- * Runs one subject so that mistakes show: what it reads ends, with its slack, where the memory ends (reading on traps), the
- * slack holds noise, and canaries stand on both sides of what it writes.
+ * Runs one subject so that mistakes show: what it reads ends, with its slack, where the memory ends (reading
+ * on traps), the slack holds noise, and canaries stand on both sides of what it writes.
  */
 export async function rig(subject: Subject) {
   const { run, bytes: memory, memoryBytes, reserve } = await testKernels(2 << 20);
@@ -74,7 +77,8 @@ export async function rig(subject: Subject) {
       return guarded(capacity, offset, (to) => subject.encode(run, p, page.length, to, capacity, scratch, b));
     },
     decode(data: Uint8Array, base: Uint8Array, pageBytes: number, offset = 0): Result {
-      // Once more with the page where the memory ends: a store past it traps, even one that would not change the canary.
+      // Once more with the page where the memory ends: a store past it traps, even one that would not change
+      // the canary.
       const end = memoryBytes - pageBytes;
       memory.set(base.subarray(0, pageBytes), end);
       const status = subject.decode(run, place(data, false, offset), data.length, end, pageBytes, scratch);

@@ -96,7 +96,8 @@ describe.each(SIZES)('a block of %i bytes', (blockBytes) => {
     expect(encoded.length).toBeLessThanOrEqual(bound(blockBytes));
     expect(same(decode(encoded, blockBytes), block)).toBe(true);
     expect(same(lz4DecodeReference(encoded, blockBytes), block)).toBe(true);
-    // Unaligned, whatever the slack holds, and with the slots flush with the end of memory: a read too far would trap.
+    // Unaligned, whatever the slack holds, and with the slots flush with the end of memory: a read too far
+    // would trap.
     const end = kernels.bytes.length;
     const atEnd = encodeAt(block, end - 64 - blockBytes, coded + 3, bound(blockBytes));
     expect(same(kernels.bytes.slice(coded + 3, coded + 3 + atEnd), encoded)).toBe(true);

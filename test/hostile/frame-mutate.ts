@@ -81,7 +81,10 @@ const packedBytes: Change = ({ records }, other, dice) => {
   if (segment) segment.packed = mutate(segment.packed, dice, foreign ?? segment.packed);
 };
 
-/** A segment that really unpacks to as much as it says, about what the stream announces, or to far more than it says. */
+/**
+ * A segment that really unpacks to as much as it says, about what the stream announces, or to far more than
+ * it says.
+ */
 const bomb: Change = ({ records }, _, dice, signer) => {
   const segment = pick(pickFrame(records, dice)?.segments ?? [], dice);
   if (!segment) return;
@@ -100,7 +103,10 @@ const bomb: Change = ({ records }, _, dice, signer) => {
   Object.assign(segment, { packing: zstd ? 11 : 10, bytes, packed: zstd ?? signer.lz4Packed(content) });
 };
 
-/** A zstd frame of a GiB in blocks of one repeated byte; `declared` is the size that its header says (RFC 8878, 3.1.1). */
+/**
+ * A zstd frame of a GiB in blocks of one repeated byte; `declared` is the size that its header says (RFC
+ * 8878, 3.1.1).
+ */
 function zstdBomb(declared: number): Uint8Array {
   const blocks = 8192;
   const frame = new Uint8Array(9 + 4 * blocks);

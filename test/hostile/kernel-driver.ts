@@ -91,7 +91,10 @@ export class KernelDriver {
     return mutate(coded, dice, dice.pick(samples).coded);
   }
 
-  /** Encoders meet no enemies, but every capacity: what fits is coded the same, what does not is refused and nothing is written. */
+  /**
+   * Encoders meet no enemies, but every capacity: what fits is coded the same, what does not is refused and
+   * nothing is written.
+   */
   private encode(subject: Subject, dice: Dice, tally: Tally): void {
     const sample = dice.pick(this.samples.get(subject.name)!);
     const page = dice.oneIn(2)

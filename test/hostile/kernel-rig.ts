@@ -13,7 +13,10 @@ export const OUT_BYTES = 140_000;
 export const SOURCE_BYTES = 200_000;
 const STATUSES = new Set<number>(Object.values(STATUS));
 
-/** Runs kernels so that mistakes show: canaries around what they write, the memory's end right behind what they read. */
+/**
+ * Runs kernels so that mistakes show: canaries around what they write, the memory's end right behind what
+ * they read.
+ */
 export class KernelRig {
   private constructor(
     private readonly codec: CodecContext,
@@ -30,8 +33,8 @@ export class KernelRig {
   }
 
   /**
-   * Decodes twice, with other bytes behind the input, before it in the output and in the scratch: nothing may depend on them.
-   * Returns the page, or a status. @throws when a kernel breaks its contract
+   * Decodes twice, with other bytes behind the input, before it in the output and in the scratch: nothing may
+   * depend on them. Returns the page, or a status. @throws when a kernel breaks its contract
    */
   decode(
     decode: Subject['decode'],
@@ -51,7 +54,10 @@ export class KernelRig {
     return first;
   }
 
-  /** Encodes with exactly `capacity` bytes of room; returns the coded bytes, or a status. @throws when the contract is broken */
+  /**
+   * Encodes with exactly `capacity` bytes of room; returns the coded bytes, or a status. @throws when the
+   * contract is broken
+   */
   encode(
     subject: Subject,
     page: Uint8Array,

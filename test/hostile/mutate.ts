@@ -1,7 +1,10 @@
-// Seeded changes to bytes: what accidents, other programs and attackers do to them. Nothing here knows a format.
+// Seeded changes to bytes: what accidents, other programs and attackers do to them. Nothing here knows a
+// format.
 import { seeded } from '../support/kernels.js';
 
-/** A seeded choice maker; every input of a run has its own, so that any one of them can be had again alone. */
+/**
+ * A seeded choice maker; every input of a run has its own, so that any one of them can be had again alone.
+ */
 export interface Dice {
   /** A whole number from 0 up to, not including, `limit`. */
   below(limit: number): number;
@@ -142,7 +145,10 @@ const CHANGES = [
   editWord,
 ];
 
-/** A changed copy of `bytes`: one change, sometimes up to four. `other` is what splices take their second half from. */
+/**
+ * A changed copy of `bytes`: one change, sometimes up to four. `other` is what splices take their second half
+ * from.
+ */
 export function mutate(bytes: Uint8Array, dice: Dice, other: Uint8Array): Uint8Array {
   let changed: Uint8Array = bytes.slice();
   for (let left = dice.oneIn(3) ? 1 + dice.below(4) : 1; left > 0; left--)

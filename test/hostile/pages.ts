@@ -1,4 +1,5 @@
-// Pages as guests have them, small enough that a fault shows and varied enough that every codec has something to do.
+// Pages as guests have them, small enough that a fault shows and varied enough that every codec has something
+// to do.
 import type { Dice } from './mutate.js';
 
 const TEXT = new TextEncoder().encode('the page moves, the guest runs on; a dirty page moves once more. ');

@@ -19,7 +19,10 @@ export interface Shard {
   readonly stream?: Share;
   /** Streams for the reader of single pages. */
   readonly file?: Share;
-  /** Two i32 for a watcher: which kind of input is at work (kernel, stream, file: from 0), and the number of the input. */
+  /**
+   * Two i32 for a watcher: which kind of input is at work (kernel, stream, file: from 0), and the number of
+   * the input.
+   */
   readonly progress?: SharedArrayBuffer;
 }
 

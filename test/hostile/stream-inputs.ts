@@ -50,7 +50,10 @@ export class StreamInputs {
     return { bytes, bases, intact: unchanged && bases === sample.bases ? sample : undefined, dice };
   }
 
-  /** Whether an image is one that a stream of the corpus carries: streams can be spliced, images cannot be made up. */
+  /**
+   * Whether an image is one that a stream of the corpus carries: streams can be spliced, images cannot be
+   * made up.
+   */
   isOriginal(image: Uint8Array): boolean {
     return this.originals.has(sha(image));
   }

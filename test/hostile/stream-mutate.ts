@@ -114,7 +114,8 @@ const endCount: Change = ({ records }, _, dice) => {
   const head = joined(end.head, end.head.subarray(8, 32), new Uint8Array(24)).subarray(0, 8 + 24 * wanted);
   new DataView(head.buffer, head.byteOffset).setUint32(0, wanted, true);
   end.head = head;
-  // A record of nothing has the length of an image's end, so that the end record starts where a reader looks for it.
+  // A record of nothing has the length of an image's end, so that the end record starts where a reader looks
+  // for it.
   if (wanted < count && dice.oneIn(2)) {
     const filler: RecordPart = { ...end, type: RECORD.INDEX, head: new Uint8Array(0), made: false };
     // Later records keep their numbers.

@@ -1,16 +1,16 @@
-// A stream taken apart to its records, and put together again with every check made anew, so that what is behind the checks is
-// reached. Each part can lie about itself.
+// A stream taken apart to its records, and put together again with every check made anew, so that what is
+// behind the checks is reached. Each part can lie about itself.
 import { type CodecContext, createCodecContext } from '../../src/codec/codec.js';
 import { packLz4, unpackLz4 } from '../../src/codec/lz4.js';
 import type { Zstd } from '../../src/codec/zstd.js';
 import type { Kernels } from '../../src/kernels/kernels.js';
 import {
   type FrameHead,
-  HEADER_BYTES,
   type IndexEntry,
   RECORD,
   RECORD_HEAD_BYTES,
   type RecordType,
+  STREAM_HEADER_BYTES,
 } from '../../src/stream/format.js';
 import {
   readFrameHead,
@@ -118,7 +118,7 @@ export class Signer {
 /** Takes a sound stream apart. */
 export function parse(stream: Uint8Array): StreamParts {
   const records: RecordPart[] = [];
-  for (let at = HEADER_BYTES; at < stream.length; ) {
+  for (let at = STREAM_HEADER_BYTES; at < stream.length; ) {
     const { type, headBytes, dataBytes } = readRecordHead(
       stream.subarray(at, at + RECORD_HEAD_BYTES),
       'images',
@@ -135,7 +135,7 @@ export function parse(stream: Uint8Array): StreamParts {
     const made = type === RECORD.PAGES || type === RECORD.INDEX || type === RECORD.TRAILER;
     records.push({ type, head, made, frame, headLie: 0, dataLie: 0, ordinalLie: 0 });
   }
-  return { header: stream.slice(0, HEADER_BYTES - 4), records };
+  return { header: stream.slice(0, STREAM_HEADER_BYTES - 4), records };
 }
 
 function framePart(head: FrameHead, data: Uint8Array): FramePart {

@@ -1,6 +1,7 @@
 import { STATUS } from '../../src/kernels/status.js';
 
-// The judge of assembly/codec/lz4: the same decisions, written to be read. The format stands in assembly/codec/lz4.ts.
+// The judge of assembly/codec/lz4: the same decisions, written to be read. The format stands in
+// assembly/codec/lz4.ts.
 
 const MATCH_START_MARGIN = 12;
 const LAST_LITERALS = 5;
@@ -38,7 +39,10 @@ export function lz4EncodeReference(block: Uint8Array): Uint8Array {
   return Uint8Array.from(out);
 }
 
-/** Looks at `from` and on: three places that are looked up together, then one after the other in growing steps. */
+/**
+ * Looks at `from` and on: three places that are looked up together, then one after the other in growing
+ * steps.
+ */
 function findMatch(
   block: Uint8Array,
   from: number,

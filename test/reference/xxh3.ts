@@ -1,4 +1,5 @@
-// XXH3 as its specification reads, in BigInt: slow, and easy to compare with the text. Works on the first `bytes.length` bytes.
+// XXH3 as its specification reads, in BigInt: slow, and easy to compare with the text. Works on the first
+// `bytes.length` bytes.
 
 // biome-ignore format: sixteen bytes a line, as the specification prints it
 const SECRET = Uint8Array.from([

@@ -5,10 +5,11 @@ import { bytesSource, strategyByName } from '../../src/index.js';
 import { batchOf, liveSender, pushAll, ReceivedMemory } from '../support/live.js';
 import { decoded, encoded } from '../support/streams.js';
 
-// Runs the worked examples of docs/stream.md, so that they cannot rot. An example is a fenced block ```stream-example of fields
-// `strategy`, `page bytes` (4096 when it is not there), `base NAME` and `image NAME` in their order, and `stream`. Images and the
-// stream are bytes in hex, HH*N for a byte repeated N times, and go on in indented lines; # begins a comment. A block ```live-example
-// has `guest`, the number of its `pages`, a `strategy`, and the batches, `batch NUMBERS` = their pages, in the place of images.
+// Runs the worked examples of docs/stream.md, so that they cannot rot. An example is a fenced block
+// ```stream-example of fields `strategy`, `page bytes` (4096 when it is not there), `base NAME` and `image
+// NAME` in their order, and `stream`. Images and the stream are bytes in hex, HH*N for a byte repeated N
+// times, and go on in indented lines; # begins a comment. A block ```live-example has `guest`, the number of
+// its `pages`, a `strategy`, and the batches, `batch NUMBERS` = their pages, in the place of images.
 
 interface Example {
   strategy: string;

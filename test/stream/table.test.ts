@@ -74,7 +74,8 @@ describe('the bytes of a table', () => {
       { ...NOTHING, name: 'same-as', image: 5, page: 7 },
       { ...NOTHING, name: 'similar', segment: 1, image: 5, page: 10, bytes: 9 },
     ];
-    // 8 for the expected 10: a step of -2, zigzag 3, doubled 6. 7 for 9 in another image: 7, then 5. 10 for 8: zigzag 4, doubled 8.
+    // 8 for the expected 10: a step of -2, zigzag 3, doubled 6. 7 for 9 in another image: 7, then 5. 10 for
+    // 8: zigzag 4, doubled 8.
     expect([...write(lines, 10, 4)]).toEqual([3, 2, 6, 7, 5, 8, 1, 1, 8, 9]);
   });
 });

@@ -1,14 +1,19 @@
-// The LZ4 decoder: a fast loop while both ends are far, and a careful one for the rest, which every doubtful sequence is left to.
+// The LZ4 decoder: a fast loop while input and output end far ahead, then a careful loop that checks every
+// access. Sequences that the fast loop cannot prove safe go to the careful loop.
 import { BAD_TOKEN, OVERRUN, SHORT, TRAILING, TRUNCATED } from "../../status";
 
-/** A token, 14 literals and an offset, and one byte of a match length. */
+/** Bytes of a token, 14 literals, an offset and one byte of a match length. */
 const SRC_MARGIN: u32 = 18;
-/** 14 literals and the 32 bytes that a short match may touch, wild stores included. */
+/** Bytes of 14 literals and of the 32 that a short match may touch, wild stores included. */
 const OUT_MARGIN: u32 = 48;
-/** Below this the u32 sums of length bytes cannot wrap; a block of 65536 bytes never has so many. */
+/**
+ * Largest input: below it the u32 sums of length bytes cannot wrap, and a block of 65536 bytes never has
+ * more.
+ */
 const MAX_SRC_BYTES: u32 = 1 << 24;
 
-// Row n: the 16 bytes that repeat the first n bytes of a vector; row 0 is the identity, for offsets of 16 and more.
+// Row n: the 16 bytes that repeat the first n bytes of a vector; row 0 is the identity, for offsets of 16 and
+// more.
 // biome-ignore format: one row a line
 const PATTERNS: usize = memory.data<u8>([
    0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13, 14, 15,
@@ -28,10 +33,10 @@ const PATTERNS: usize = memory.data<u8>([
    0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13,  0,  1,
    0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13, 14,  0,
 ], 16);
-// How far row n's 16 bytes bring the match forward: the largest multiple of n up to 16.
+// Bytes that row n's 16 bytes advance the match: the largest multiple of n up to 16.
 const STRIDES: usize = memory.data<u8>([16, 16, 16, 15, 16, 15, 12, 14, 16, 9, 10, 11, 12, 13, 14, 15], 16);
 
-/** Decodes exactly `blockBytes` bytes, or says what is wrong with the input. */
+/** Decode exactly `blockBytes` bytes; return `blockBytes` or a status. */
 export function lz4Decode(src: usize, srcBytes: u32, out: usize, blockBytes: u32): i32 {
   if (srcBytes > MAX_SRC_BYTES) return OVERRUN;
   let ip = src;
@@ -41,8 +46,8 @@ export function lz4Decode(src: usize, srcBytes: u32, out: usize, blockBytes: u32
   if (srcBytes <= SRC_MARGIN || blockBytes <= OUT_MARGIN) return decodeCareful(ip, srcEnd, out, op, outEnd);
   const srcFar = srcEnd - SRC_MARGIN;
   const outFar = outEnd - OUT_MARGIN;
-  // ip and op move only when a sequence is done, so that a break leaves the whole of it to the careful loop. Both
-  // differences are negative while both ends are far: one branch.
+  // ip and op move only when a sequence is complete, so that after a break the careful loop decodes all of
+  // it. Both differences are negative while both ends are far ahead: one branch.
   while (<i32>((ip - srcFar) & (op - outFar)) < 0) {
     const token: u32 = load<u8>(ip);
     let p = ip + 1;
@@ -96,7 +101,7 @@ export function lz4Decode(src: usize, srcBytes: u32, out: usize, blockBytes: u32
   return decodeCareful(ip, srcEnd, out, op, outEnd);
 }
 
-/** Copies 16 bytes at a time until `end` is reached or passed. */
+/** Copy 16 bytes at a time until `end` is reached or passed. */
 function copyWild(to: usize, from: usize, end: usize): void {
   do {
     v128.store(to, v128.load(from));
@@ -105,7 +110,7 @@ function copyWild(to: usize, from: usize, end: usize): void {
   } while (to < end);
 }
 
-/** Repeats the `offset` (below 16) bytes at `m` until `end` is reached or passed. */
+/** Repeat the `offset` (below 16) bytes at `m` until `end` is reached or passed. */
 function repeatWild(to: usize, m: usize, offset: u32, end: usize): void {
   const repeated = v128.swizzle(v128.load(m), v128.load(PATTERNS + (offset << 4)));
   const stride: usize = load<u8>(STRIDES + offset);
@@ -115,7 +120,7 @@ function repeatWild(to: usize, m: usize, offset: u32, end: usize): void {
   } while (to < end);
 }
 
-/** Every check before every use, and nothing written past `outEnd`. Starts at a token. */
+/** The careful loop: check before every access, write nothing past `outEnd`. Starts at a token. */
 function decodeCareful(ip: usize, srcEnd: usize, out: usize, op: usize, outEnd: usize): i32 {
   const wide = outEnd - out >= 16;
   while (ip < srcEnd) {
@@ -156,11 +161,11 @@ function decodeCareful(ip: usize, srcEnd: usize, out: usize, op: usize, outEnd: 
     else for (let to = op; to < end; to++) store<u8>(to, load<u8>(to - offset));
     op = end;
   }
-  // A block ends with literals, if only with none of them: this one ends after a match, or before its first token.
+  // A block ends with literals, possibly none: this one ends after a match, or before its first token.
   return op === outEnd ? TRUNCATED : SHORT;
 }
 
-/** A match of any offset, 16 bytes at a time. */
+/** Copy a match of any offset, 16 bytes at a time. */
 function matchClipped(op: usize, offset: u32, end: usize, outEnd: usize): void {
   let m = op - offset;
   const row: u32 = offset < 16 ? offset : 0;
@@ -168,7 +173,7 @@ function matchClipped(op: usize, offset: u32, end: usize, outEnd: usize): void {
   const pattern = v128.load(PATTERNS + (row << 4));
   const stride: usize = load<u8>(STRIDES + row);
   do {
-    // Nothing is read past the page's end either: what would lie there is not stored.
+    // Nothing is read past the page's end either: those bytes would not be stored.
     const window = min(m, outEnd - 16);
     const lanes = v128.add<u8>(pattern, v128.splat<u8>(<u8>(m - window)));
     storeClipped(op, outEnd, v128.swizzle(v128.load(window), lanes));
@@ -177,10 +182,14 @@ function matchClipped(op: usize, offset: u32, end: usize, outEnd: usize): void {
   } while (op < end);
 }
 
-/** Stores those of the 16 bytes that lie before `outEnd`, in a block of at least 16 bytes: a whole-vector read and write. */
+/**
+ * Store those of the 16 bytes that are before `outEnd`, in a block of at least 16 bytes, by reading and
+ * writing a whole vector.
+ */
 function storeClipped(to: usize, outEnd: usize, bytes: v128): void {
   const window = min(to, outEnd - 16);
-  // Lane i of the window takes byte i - shift; where that is negative, swizzle gives 0 and the old byte stays.
+  // Lane i of the window takes byte i - shift; where that is negative, swizzle gives 0 and the old byte
+  // stays.
   const from = v128.sub<u8>(v128.load(PATTERNS), v128.splat<u8>(<u8>(to - window)));
   const old = v128.lt<i8>(from, v128.splat<i8>(0));
   v128.store(window, v128.bitselect(v128.load(window), v128.swizzle(bytes, from), old));

@@ -30,7 +30,10 @@ export function nodeZstd(zlib: object): Zstd | undefined {
   };
 }
 
-/** The largest frame of `bytes` bytes (ZSTD_COMPRESSBOUND). With that capacity zstd compresses straight from the caller's bytes. */
+/**
+ * The largest frame of `bytes` bytes (ZSTD_COMPRESSBOUND). With that capacity zstd compresses straight from
+ * the caller's bytes.
+ */
 function maxFrameBytes(bytes: number): number {
   return bytes + (bytes >>> 8) + 1024;
 }

@@ -35,8 +35,8 @@ export function zstdPackagePath(): string | undefined {
 let fromPackage: Promise<Zstd | undefined> | undefined;
 
 /**
- * Return the optional package's zstd, or undefined where it is not installed. Started once: a second `init` would give the package a
- * new memory while its functions still work in the old one.
+ * Return the optional package's zstd, or undefined where it is not installed. Started once: a second `init`
+ * would give the package a new memory while its functions still work in the old one.
  * @throws PageferryError `limit` when the process has too little address space
  */
 export function packageZstd(packagePath: string | undefined): Promise<Zstd | undefined> {
@@ -59,8 +59,9 @@ async function startPackage(packagePath: string | undefined): Promise<Zstd | und
 const INITIALIZED = Symbol.for('pageferry: initialized zstd packages');
 
 /**
- * Initialize the package once per process, also for other copies of this module and other users of the package: a second `init()`
- * replaces the memory under functions that keep using the first one, which then return garbage.
+ * Initialize the package once per process, also for other copies of this module and other users of the
+ * package: a second `init()` replaces the memory under functions that keep using the first one, which then
+ * return garbage.
  */
 async function initialize(zstd: ZstdPackage, path: string | undefined): Promise<void> {
   const shared = globalThis as { [INITIALIZED]?: WeakMap<ZstdPackage, Promise<void>> };
@@ -82,8 +83,8 @@ function works(zstd: ZstdPackage): boolean {
 }
 
 /**
- * Call `init`. In Node the module is instantiated here: when instantiation fails, `init` prints a line and never settles, and Node
- * exits with code 13.
+ * Call `init`. In Node the module is instantiated here: when instantiation fails, `init` prints a line and
+ * never settles, and Node exits with code 13.
  */
 function start(zstd: ZstdPackage, path: string | undefined): Promise<void> {
   const node = path === undefined ? undefined : nodeParts(path);
@@ -101,7 +102,10 @@ function start(zstd: ZstdPackage, path: string | undefined): Promise<void> {
   });
 }
 
-/** Return the package's module object and its wasm, or undefined where this version of the package has other files. */
+/**
+ * Return the package's module object and its wasm, or undefined where this version of the package has other
+ * files.
+ */
 function nodeParts(path: string): { module: EmscriptenModule; wasm: Uint8Array<ArrayBuffer> } | undefined {
   try {
     const fs = nodeModule<typeof import('node:fs')>('node:fs')!;

@@ -1,6 +1,6 @@
 import type { Slots } from '../../kernels/arena.js';
 import { PageferryError } from '../../page/error.js';
-import { HEADER_BYTES, RECORD_HEAD_BYTES, type StreamHeader, type StreamKind } from '../../stream/format.js';
+import { STREAM_HEADER_BYTES, RECORD_HEAD_BYTES, type StreamHeader, type StreamKind } from '../../stream/format.js';
 import { type RecordHead, readHeader, readRecordHead, recordSeed } from '../../stream/records.js';
 import { packedLimit } from '../frame/frame-decoder.js';
 import { ByteCollector } from './byte-collector.js';
@@ -30,7 +30,7 @@ export class RecordParser {
     private readonly handler: RecordHandler,
   ) {
     this.collector = new ByteCollector(slots, data);
-    this.collector.expect(HEADER_BYTES);
+    this.collector.expect(STREAM_HEADER_BYTES);
   }
 
   /** Bytes of the stream parsed so far. */

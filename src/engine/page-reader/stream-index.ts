@@ -4,7 +4,6 @@ import type { PageSource } from '../../page/source.js';
 import {
   DIGEST_BYTES,
   type FrameHead,
-  HEADER_BYTES,
   type ImageEnd,
   type ImageRecord,
   type IndexEntry,
@@ -12,6 +11,7 @@ import {
   RECORD,
   RECORD_HEAD_BYTES,
   type RecordType,
+  STREAM_HEADER_BYTES,
   type StreamHeader,
   TRAILER_BYTES,
 } from '../../stream/format.js';
@@ -49,7 +49,7 @@ export function readStreamIndex(
   const fileBytes = file.bytes;
   const reader = new RecordReader(collector, file, fileBytes);
   const header = readHeader(
-    reader.bytes(0, HEADER_BYTES, 'stream header'),
+    reader.bytes(0, STREAM_HEADER_BYTES, 'stream header'),
     'images',
     (bytes) => collector.check(bytes, [0, 0])[0],
   );

@@ -19,7 +19,6 @@ export interface Kernels {
   readonly words: Uint32Array;
 
   // The earlier interface, until every part declares its slots on `Slots` (arena.ts).
-  // last caller.
   readonly kernels: Kernels;
   readonly memoryBytes: number;
   slot(name: string, bytes: number, option?: string): number;

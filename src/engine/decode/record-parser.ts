@@ -1,6 +1,11 @@
 import type { Slots } from '../../kernels/arena.js';
 import { PageferryError } from '../../page/error.js';
-import { STREAM_HEADER_BYTES, RECORD_HEAD_BYTES, type StreamHeader, type StreamKind } from '../../stream/format.js';
+import {
+  RECORD_HEAD_BYTES,
+  STREAM_HEADER_BYTES,
+  type StreamHeader,
+  type StreamKind,
+} from '../../stream/format.js';
 import { type RecordHead, readHeader, readRecordHead, recordSeed } from '../../stream/records.js';
 import { packedLimit } from '../frame/frame-decoder.js';
 import { ByteCollector } from './byte-collector.js';

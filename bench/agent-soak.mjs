@@ -175,7 +175,7 @@ class Host {
     host.inward = net.createServer((socket) => connectSockets(socket, net.connect(host.qemu)));
     await new Promise((resolve) => host.inward.listen(inward, resolve));
     const ready = await host.agent('destination', '--listen', '127.0.0.1:0', '--connect', `unix:${inward}`);
-    host.relay = await cuttableRelay(Number(/(?:port |:)(\d+)/.exec(ready)[1]));
+    host.relay = await cuttableRelay(Number(/\bport (\d+)/.exec(ready)[1]));
     return host;
   }
 

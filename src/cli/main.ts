@@ -69,9 +69,21 @@ function report(error: unknown): void {
     return;
   }
   process.exitCode = 1;
-  if (error instanceof PageferryError) printErrorLine(`pageferry: ${error.message}`);
+  if (error instanceof PageferryError) printErrorLine(`pageferry: ${withFlags(error.message)}`);
   else if (isOutOfMemory(error)) printErrorLine(outOfMemoryText(error));
   else printError(`pageferry: ${(error as Error)?.stack ?? error}\n`);
+}
+
+/** Options of the library that have another name on the command line. */
+const FLAGS: Readonly<Record<string, string>> = {
+  maxImageBytes: '--max-bytes',
+  deltaBudgetBytes: '--delta-budget',
+  pageBytes: '--page-bytes',
+};
+
+/** A message of the library, with the flags of the command line in place of its options. */
+function withFlags(message: string): string {
+  return message.replace(/\b[a-z]+[A-Z]\w*\b/g, (name) => (Object.hasOwn(FLAGS, name) ? FLAGS[name]! : name));
 }
 
 /** Whether Node or V8 could not get memory, a thread or addresses from the operating system. */

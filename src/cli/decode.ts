@@ -55,7 +55,7 @@ export async function decodeFile(
   return withBases(job, async (bases) => {
     const source = openFileSource(file);
     try {
-      const decoder = await createDecoder((_, number) => openSink(number), { bases, maxImageBytes });
+      const decoder = await createDecoder((_, number) => openSink(number), { bases, maxImageBytes, signal });
       try {
         const take = async (piece: Uint8Array, done: number) => {
           await decoder.push(piece);
@@ -64,7 +64,7 @@ export async function decodeFile(
         await pump(source, take, signal);
         return await decoder.finish();
       } catch (error) {
-        decoder.abort();
+        decoder.abort(error);
         throw withFileName(source.name, error);
       }
     } finally {

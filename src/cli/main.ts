@@ -69,7 +69,7 @@ function report(error: unknown): void {
     return;
   }
   process.exitCode = 1;
-  if (error instanceof PageferryError) printErrorLine(`pageferry: ${withFlags(error.message)}`);
+  if (error instanceof PageferryError) printErrorLine(`pageferry: ${withFlags(error)}`);
   else if (isOutOfMemory(error)) printErrorLine(outOfMemoryText(error));
   else printError(`pageferry: ${(error as Error)?.stack ?? error}\n`);
 }
@@ -82,7 +82,8 @@ const FLAGS: Readonly<Record<string, string>> = {
 };
 
 /** A message of the library, with the flags of the command line in place of its options. */
-function withFlags(message: string): string {
+function withFlags({ code, message }: PageferryError): string {
+  if (code !== 'limit' && code !== 'bad-argument') return message;
   return message.replace(/\b[a-z]+[A-Z]\w*\b/g, (name) => (Object.hasOwn(FLAGS, name) ? FLAGS[name]! : name));
 }
 

@@ -135,7 +135,10 @@ describe('files that are no sound stream', () => {
   test.concurrent.each(files)('%s', async (name, bytes, message, byIndex = message) => {
     const file = put(`${name}.pf`, bytes);
     const named = (of: RegExp) => new RegExp(`^pageferry: ${file}: .*(${of.source})`);
-    await fails(1, ['verify', file, '--json'], named(message));
+    await fails(1, ['verify', file, '--json'], named(byIndex));
+    await fails(1, ['verify', '-'], new RegExp(`^pageferry: standard input: .*(${message.source})`), {
+      input: bytes,
+    });
     await failsInto(['unpack', '-'], new RegExp(`^pageferry: standard input: .*(${message.source})`), {
       input: bytes,
     });
@@ -258,9 +261,12 @@ describe('outputs that cannot be written', () => {
     }
     await fails(1, ['unpack', two, '-o', full], /ENOSPC/);
     expect(fs.readdirSync(full)).toEqual([]);
-    await fails(1, ['verify', one], /pageferry-\d+-\w+: cannot write \d+ bytes.*: ENOSPC/, {
-      env: { ...process.env, TMPDIR: full },
+    const env = { ...process.env, TMPDIR: full };
+    await fails(1, ['verify', '-'], /pageferry-\d+-\w+: cannot write \d+ bytes.*: ENOSPC/, {
+      env,
+      input: packed,
     });
+    await done(['verify', one], { env });
   });
   test.skipIf(!mounted)(
     'a folder that is a disk of its own is no obstacle (skipped where no tmpfs can be mounted)',
@@ -273,7 +279,8 @@ describe('outputs that cannot be written', () => {
   );
   test('a temporary folder that is not there', async () => {
     const env = { ...process.env, TMPDIR: inside('no folder') };
-    await fails(1, ['verify', one], /pageferry-\d+-\w+: cannot create: ENOENT/, { env });
+    await fails(1, ['verify', '-'], /pageferry-\d+-\w+: cannot create: ENOENT/, { env, input: packed });
+    await done(['verify', one], { env });
   });
 });
 

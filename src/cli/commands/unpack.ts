@@ -21,6 +21,7 @@ import {
 } from '../decode.js';
 import { REPORT_DETAILS } from '../details.js';
 import { checkInputs, checkOutput } from '../paths.js';
+import { createProgressLine } from '../progress.js';
 import {
   BASE_FORMAT_OPTION,
   BASE_OPTION,
@@ -132,8 +133,8 @@ async function extract(
   image: number,
   range: PageRange | undefined,
 ): Promise<void> {
-  const { maxImageBytes, output, json } = job;
-  const reader = await openPages(source, { bases, maxImageBytes });
+  const { maxImageBytes, output, json, signal } = job;
+  const reader = await openPages(source, { bases, maxImageBytes, signal });
   const found = reader.images[image];
   if (!found) throw noImage(source.name, reader.images.length, image);
   const { name, digest } = found;
@@ -142,8 +143,11 @@ async function extract(
       'bad-argument',
       `${source.name}: image ${image} has ${found.pages} pages, no page ${range.first + range.count - 1}`,
     );
-  const sink = createFileSink(output, job.sinkOptions);
-  const bytes = await reader.extract(image, sink, range ?? {});
+  const line = createProgressLine(job.activity);
+  const onProgress = (done: number) => line.onBytes(done, range ? undefined : found.bytes);
+  const bytes = await reader
+    .extract(image, createFileSink(output, job.sinkOptions), { ...range, signal, onProgress })
+    .finally(line.end);
   const print = reportStream(output);
   const pages = range?.count ?? found.pages;
   if (json) print(`${JSON.stringify({ bytesIn: source.bytes ?? 0, bytesOut: bytes, pages, name })}\n`);

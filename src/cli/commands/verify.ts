@@ -1,7 +1,11 @@
+import type { DecodeSummary } from '../../engine/decode/decoder.js';
+import { verifyStream } from '../../engine/page-reader/verify-stream.js';
 import { createScratchSink } from '../../image/fs/scratch-sink.js';
+import { openFileSource } from '../../image/raw.js';
 import { defineCommand } from '../command.js';
-import { decodeFile, reportDecoded } from '../decode.js';
+import { type DecodeJob, decodeFile, reportDecoded, withBases, withFileName } from '../decode.js';
 import { checkInputs } from '../paths.js';
+import { createProgressLine } from '../progress.js';
 import { BASE_FORMAT_OPTION, BASE_OPTION, JSON_OPTION, MAX_BYTES_OPTION } from '../shared-options.js';
 
 export const command = defineCommand({
@@ -14,11 +18,33 @@ export const command = defineCommand({
     'max-bytes': MAX_BYTES_OPTION,
     json: JSON_OPTION,
   },
-  details: ['FILE is a packed file, or - for standard input. Images are decoded into TMPDIR and removed.'],
+  details: [
+    'FILE is a packed file, or - for standard input. A file is read back through its index; the images of a pipe are decoded into scratch files in TMPDIR.',
+  ],
   async run({ values: { base, format, json, 'max-bytes': maxImageBytes }, operands, signal }) {
     const file = operands[0]!;
     checkInputs([file, ...base]);
     const job = { file, bases: base, format, maxImageBytes, signal, activity: 'verifying' };
-    reportDecoded(await decodeFile(job, createScratchSink), json);
+    reportDecoded(await verify(job), json);
   },
 });
+
+async function verify(job: DecodeJob): Promise<DecodeSummary> {
+  const source = openFileSource(job.file);
+  if (!source.readAt) {
+    source.close();
+    return decodeFile(job, createScratchSink);
+  }
+  const { maxImageBytes, signal } = job;
+  const line = createProgressLine(job.activity);
+  try {
+    return await withBases(job, (bases) =>
+      verifyStream(source, { bases, maxImageBytes, signal, onProgress: line.onBytes }),
+    );
+  } catch (error) {
+    throw withFileName(source.name, error);
+  } finally {
+    line.end();
+    source.close();
+  }
+}

@@ -2,7 +2,7 @@ import type { CodecCounts } from '../engine/frame/counters.js';
 import { addCounts, emptyCounts } from '../engine/frame/counters.js';
 
 /** Counts of one migration so far. */
-export interface MigrationCounts {
+interface MigrationCounts {
   /** Bytes of QEMU's migration stream. */
   readonly streamBytes: number;
   /** Bytes of frame bodies on the wire. */

@@ -1,7 +1,7 @@
 import type { Operands, OptionTable, Values } from './option-table.js';
 
 /** What a command is run with: everything has been checked against its table. */
-export interface Invocation<T extends OptionTable> {
+interface Invocation<T extends OptionTable> {
   readonly values: Values<T>;
   readonly operands: readonly string[];
   /** The arguments as written, for reports that repeat the command line. */

@@ -123,7 +123,7 @@ function checkOperands(given: readonly string[], expected: Operands | undefined)
 }
 
 /** "-o" where there is a short flag, else "--output". */
-export function flagText(name: string, { short }: Option): string {
+function flagText(name: string, { short }: Option): string {
   return short === undefined ? `--${name}` : `-${short}`;
 }
 

@@ -1,5 +1,5 @@
 /** 32-bit words stored per page: the page's digest (4 words) and one word for the owner of the table. */
-export const PAGE_WORDS = 5;
+const PAGE_WORDS = 5;
 const LEAF_PAGES = 1024;
 const LEAVES_PER_DIRECTORY = 1024;
 const DIRECTORY_PAGES = LEAF_PAGES * LEAVES_PER_DIRECTORY;

@@ -2,9 +2,9 @@ import { type Kernels, loadKernels } from '../kernels/kernels.js';
 import { PageferryError } from '../page/error.js';
 
 /** Default of the encoder's and the decoder's `maxImageBytes`: what one writes by default, the other accepts by default. */
-export const DEFAULT_MAX_IMAGE_BYTES = 2 ** 40;
+const DEFAULT_MAX_IMAGE_BYTES = 2 ** 40;
 /** Default of every reader's `maxFrameBytes`. */
-export const DEFAULT_MAX_FRAME_BYTES = 32 << 20;
+const DEFAULT_MAX_FRAME_BYTES = 32 << 20;
 
 /** Load kernels with `memoryBytes` of memory. @throws PageferryError `limit` that names the `options` which size it */
 export async function kernelsWithin(memoryBytes: number, options: string): Promise<Kernels> {

@@ -56,7 +56,7 @@ export interface PairOptions {
   readonly destination?: string[];
 }
 
-export const INSECURE = { source: ['--insecure'], destination: ['--insecure'] };
+const INSECURE = { source: ['--insecure'], destination: ['--insecure'] };
 
 /** Start both agents, and wait until they listen. */
 export async function startPair(folder: string, options: PairOptions = {}) {

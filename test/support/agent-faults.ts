@@ -69,7 +69,7 @@ export async function begun(
 }
 
 /** More bytes than all windows and buffers between two QEMUs hold. */
-export const LONG_STREAM = craftedStream(
+const LONG_STREAM = craftedStream(
   [noiseOf(1 << 20, 1)],
   Buffer.concat([craftedDevices(), noiseOf(32 << 20, 2)]),
 );

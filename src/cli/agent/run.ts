@@ -13,7 +13,7 @@ import { serveMetrics } from './outputs.js';
 export const STOP_MS = 5000;
 
 /** The options that the source and the destination agent share. */
-export interface CommonAgentOptions {
+interface CommonAgentOptions {
   readonly base: BaseImageFile | undefined;
   readonly cacheBytes: number;
   readonly maxGuestBytes: number;

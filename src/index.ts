@@ -27,7 +27,7 @@ export {
 } from './engine/streams.js';
 export { type BytesSink, bytesSink, bytesSource } from './image/memory.js';
 export { wasmMemorySource } from './image/wasm.js';
-export { type Kernels, loadKernels } from './kernels/kernels.js';
+export type { KernelExports, Kernels } from './kernels/kernels.js';
 export { statusText } from './kernels/status.js';
 export { type ErrorCode, PageferryError } from './page/error.js';
 export type { PageSink, PageSource } from './page/source.js';

@@ -58,6 +58,7 @@ export function checkedSource(source: PageSource): PageSource {
     }),
     ...(source.skipZeros && {
       skipZeros(maxBytes: number) {
+        if (ended) return 0;
         const bytes = checkCount(source.skipZeros!(maxBytes), maxBytes, 'skipZeros');
         // Less than a multiple is only skipped at the end of the image: `read` has to confirm it.
         ended ||= bytes % SKIP_BYTES !== 0;

@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest';
+import { bytesSource, digestText, verifyStream } from '../../src/index.js';
+import { guestImage, laterImage } from '../support/images.js';
+import { pipeSource } from '../support/sources.js';
+import { decoded, encoded, SMALL_DECODER } from '../support/streams.js';
+
+const PAGE = 4096;
+const first = guestImage(PAGE, 1, 7);
+const second = laterImage(first, PAGE, 2);
+const third = laterImage(second, PAGE, 3);
+const options = { ...SMALL_DECODER, cacheBytes: 1 << 20 };
+
+test.each(['fixed:xbzrle', 'fixed:similar', 'smallest', 'adaptive', 'fixed:lz4'])(
+  'images packed with %s are verified without being stored: references are read back from the file',
+  async (strategy) => {
+    const images = [first, second, third, first].map((bytes, i) => bytesSource(bytes, `${i}`));
+    const { bytes } = await encoded(images, { strategy, bases: [bytesSource(second, 'base')] });
+    const bases = [bytesSource(second, 'base')];
+    const progress: number[] = [];
+    const summary = await verifyStream(bytesSource(bytes, 'file'), {
+      ...options,
+      bases,
+      onProgress: (done) => progress.push(done),
+    });
+    const expected = (await decoded(bytes, { bases })).summary;
+    expect(summary).toEqual(expected);
+    expect(summary.images.map(({ digest }) => digestText(digest)).length).toBe(4);
+    expect(progress.at(-1)).toBe(bytes.length);
+  },
+);
+
+test('damage anywhere is found', async () => {
+  const { bytes } = await encoded([bytesSource(first, 'a'), bytesSource(second, 'b')]);
+  for (let at = 0; at < bytes.length; at += 97) {
+    const damaged = bytes.slice();
+    damaged[at]! ^= 0x10;
+    await expect(verifyStream(bytesSource(damaged, 'file'), options), `byte ${at}`).rejects.toMatchObject({
+      name: 'PageferryError',
+    });
+  }
+});
+
+test('a file with a missing base, or that cannot be read anywhere, is refused', async () => {
+  const { bytes } = await encoded([bytesSource(second, 'a')], { bases: [bytesSource(first, 'base')] });
+  await expect(verifyStream(bytesSource(bytes, 'file'), options)).rejects.toMatchObject({
+    code: 'wrong-base',
+  });
+  await expect(verifyStream(pipeSource(bytes, 'pipe'), options)).rejects.toMatchObject({
+    code: 'bad-argument',
+  });
+});

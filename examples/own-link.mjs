@@ -1,5 +1,6 @@
-// A custom link: `sendMs` computes how long bytes take, so it may call another simulator. This link is shared:
-// every other half second it has a quarter of its rate. The third run also loses the connection at 0.8 s for 0.3 s.
+// A custom link: `sendMs` computes how long bytes take, so it may call another simulator. This link is
+// shared: every other half second it has a quarter of its rate. The third run also loses the connection at
+// 0.8 s for 0.3 s.
 import { simulate, syntheticGuest } from 'pageferry/simulate';
 
 const HALF_MS = 500;

@@ -1,5 +1,6 @@
-// A custom technique: a plain object. This one sends the last pages first, and defers pages that were written in
-// two rounds to the last round. `runPreCopy` supplies the rest of pre-copy: rounds, limits, the last round.
+// A custom technique: a plain object. This one sends the last pages first, and defers pages that were written
+// in two rounds to the last round. `runPreCopy` supplies the rest of pre-copy: rounds, limits, the last
+// round.
 import { runPreCopy, simulate, syntheticGuest } from 'pageferry/simulate';
 
 const twice = {

@@ -14,7 +14,7 @@ export interface Guest {
   /** Bytes of registers and device state, sent while the guest is stopped. */
   readonly stateBytes: number;
   /**
-   * Pages of the guest that each simulated page stands for; above 1 the pages are a sample of a guest too
+   * Pages of the guest per simulated page; above 1 the pages are a sample of a guest too
    * large to hold.
    */
   readonly scale: number;

@@ -141,7 +141,7 @@ async function dedupCosts(
   const index = new PageIndex(codec.kernels, PAGE, INDEX_PAGES, 4 * INDEX_PAGES, PAGES);
   const profile = codec.kernels.reserve(run.PROFILE_BYTES.value, 'profile');
   const outside = new Uint8Array(2 * BYTES);
-  // Into the kernels' memory and out of it, as pages come from a guest and go to a socket.
+  // Into the kernels’ memory and out of it, as from a guest to a socket.
   const copyMs = await medianMs(() => {
     for (let at = 0; at < BYTES; at += PAGE) bytes.set(outside.subarray(at, at + PAGE), out + at);
     for (let at = 0; at < BYTES; at += PAGE)
@@ -198,7 +198,7 @@ async function packingCosts(
     lz4: await rate(() => packer.pack(segment, { name: 'lz4' }, pages)),
   };
   const lz4 = await rate(() => unpackLz4(codec, out, packed.length, unpacked, BYTES));
-  // Without zstd, lz4 stands in for it: no level is faster.
+  // Without zstd, lz4 replaces it: no level is faster.
   if (!zstd) return { packBytesPerMs, unpackBytesPerMs: { lz4, zstd: lz4 } };
   for (const level of LEVELS)
     packBytesPerMs[`zstd:${level}`] = await rate(() => packer.pack(segment, { name: 'zstd', level }, pages));

@@ -89,7 +89,10 @@ export class Migration {
     if (!this.isStopped) this.clock.run(this.nowMs);
   }
 
-  /** Runs the guest at the destination. Returns the page fault, if it touched a page that is `missing`, and its time. */
+  /**
+   * Runs the guest at the destination. Returns the page fault, if it touched a page that is `missing`, and
+   * its time.
+   */
   runAtDestination(toMs: number, missing: PageBitmap): { page: number; atMs: number } | undefined {
     return this.clock.runAtDestination(toMs, missing);
   }
@@ -159,7 +162,9 @@ export class Migration {
     if (numbers.length > 0) await this.sendBatch(numbers);
   }
 
-  /** Sends one batch of pages as they are now; returns when they are in the destination’s memory. */
+  /**
+   * Sends one batch of pages with their current content; returns when they are in the destination’s memory.
+   */
   async sendBatch(numbers: readonly number[], queueMs = QUEUE_MS): Promise<number> {
     const { source, destination, link } = this.settings;
     const { bytes, decideMs, packMs, placeMs, unpackMs } = await this.transfer.transfer(numbers);

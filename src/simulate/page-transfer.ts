@@ -31,7 +31,7 @@ export interface TransferCost {
 }
 
 const BATCH_PAGES = 512;
-/** Smaller, since a sample’s batch stands for many pages. */
+/** Smaller, since a sample’s batch represents many pages. */
 const SAMPLE_BATCH_PAGES = 64;
 const INDEX_PAGES = 1 << 17;
 
@@ -96,7 +96,7 @@ export class PageTransfer {
     return this.compared.count;
   }
 
-  /** Transfers a batch of pages as they are now. */
+  /** Transfers a batch of pages with their current content. */
   async transfer(numbers: readonly number[]): Promise<TransferCost> {
     const { sender, receiver, work, guest } = this;
     const { costs, dedup } = this.coding;

@@ -58,7 +58,7 @@ export interface SimulationResult {
   readonly comparedPages: number;
   /** Pages sent, repeats included. */
   readonly pagesSent: number;
-  /** Simulated pages, and the pages of the guest that each stands for. */
+  /** Simulated pages, and the pages of the guest per simulated page. */
   readonly pages: number;
   readonly scale: number;
   /** Page faults at the destination. */

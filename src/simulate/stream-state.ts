@@ -4,8 +4,8 @@ import type { SimulatedLink } from './link.js';
 import type { MigrationSettings } from './settings.js';
 
 /**
- * State of a simulated stream, in virtual time: the same signals that the agent measures, so that `adaptive` runs the
- * same control law, the one for live guests.
+ * State of a simulated stream, in virtual time: the same signals that the agent measures, so that `adaptive`
+ * runs the same control law, the one for live guests.
  */
 export class SimulatedStream {
   readonly state: StreamState;

@@ -5,8 +5,9 @@ const DICTIONARY_DOMINANT = 0.5;
 const INCOMPRESSIBLE = 0.95;
 
 /**
- * Codec choice of characteristic-based compression (Desai and Patel, CSNT 2015): zero-aware for pages of mostly zero
- * words, WKdm for pages whose words match a 16-entry dictionary, LZ4 for other compressible pages, raw for the rest.
+ * Codec choice of characteristic-based compression (Desai and Patel, CSNT 2015): zero-aware for pages of
+ * mostly zero words, WKdm for pages whose words match a 16-entry dictionary, LZ4 for other compressible
+ * pages, raw for the rest.
  * A reconstruction: the classes are the paper's, the thresholds are ours.
  */
 export const characteristic: Strategy = {

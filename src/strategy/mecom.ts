@@ -5,9 +5,9 @@ const MIN_DICTIONARY_WORDS = 0.5;
 const MAX_RATIO = 0.95;
 
 /**
- * MECOM (Jin et al., CLUSTER 2009): zero-aware for pages of mostly zero bytes, WKdm for words that match a 16-entry
- * dictionary, an LZ codec (LZO in the paper, LZ4 here) otherwise; raw above a ratio of 0.95. A reconstruction: the
- * three classes are the paper's, the thresholds are ours.
+ * MECOM (Jin et al., CLUSTER 2009): zero-aware for pages of mostly zero bytes, WKdm for words that match a
+ * 16-entry dictionary, an LZ codec (LZO in the paper, LZ4 here) otherwise; raw above a ratio of 0.95. A
+ * reconstruction: the three classes are the paper's, the thresholds are ours.
  */
 export const mecom: Strategy = {
   name: 'mecom',

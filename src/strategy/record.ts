@@ -22,7 +22,9 @@ export type StrategyEvent =
       readonly ms: number;
     };
 
-/** Wraps a strategy so that every packing it chooses, and every result it is given, is appended to `events`. */
+/**
+ * Wraps a strategy so that every packing it chooses, and every result it is given, is appended to `events`.
+ */
 export function recorded(strategy: Strategy): {
   readonly strategy: Strategy;
   readonly events: StrategyEvent[];
@@ -52,8 +54,8 @@ export function recorded(strategy: Strategy): {
 }
 
 /**
- * Replays recorded events against a fresh strategy and returns the packings it chooses. A strategy whose decisions depend
- * on nothing else chooses what was recorded.
+ * Replays recorded events against a fresh strategy and returns the packings it chooses. A strategy whose
+ * decisions depend on nothing else chooses what was recorded.
  */
 export function replayed(strategy: Strategy, events: readonly StrategyEvent[]): Packing[] {
   const chosen: Packing[] = [];

@@ -16,7 +16,8 @@ const STRATEGIES: Readonly<Record<string, () => Strategy>> = {
 };
 
 /**
- * Returns a strategy by name: `adaptive`, `smallest`, `characteristic`, `mecom`, `fixed:<codec>`, or `fixed:zstd:<level>`.
+ * Returns a strategy by name: `adaptive`, `smallest`, `characteristic`, `mecom`, `fixed:<codec>`, or
+ * `fixed:zstd:<level>`.
  * @throws PageferryError `bad-argument` when there is no such strategy
  */
 export function strategyByName(name: string): Strategy {

@@ -1,6 +1,8 @@
 import type { CodecName, PackingName } from '../codec/registry.js';
 
-/** Statistics of one page from a single pass (`assembly/layout.ts`). Counts, unless a field says otherwise. */
+/**
+ * Statistics of one page from a single pass (`assembly/layout.ts`). Counts, unless a field says otherwise.
+ */
 export interface PageProfile {
   /** 4-byte words in the page. */
   readonly words: number;
@@ -22,7 +24,10 @@ export interface PageProfile {
   readonly estimatedBytes: number;
 }
 
-/** The page to choose a codec for. The object is reused for every page: read it during the call and keep nothing. */
+/**
+ * The page to choose a codec for. The object is reused for every page: read it during the call and keep
+ * nothing.
+ */
 export interface PageView {
   readonly pageBytes: number;
   /** Computed on first access, in about a microsecond. */
@@ -31,7 +36,10 @@ export interface PageView {
   readonly hasVersion: boolean;
   /** Whether a similar page was found, as `similar` needs. The first access searches the index. */
   readonly hasSimilar: boolean;
-  /** Encodes the page with `codec` and returns the bytes; Infinity when the result is not smaller than the page. */
+  /**
+   * Encodes the page with `codec` and returns the bytes; Infinity when the result is not smaller than the
+   * page.
+   */
   measure(codec: CodecName): number;
 }
 
@@ -39,11 +47,14 @@ export interface PageView {
 export interface StreamState {
   /** Link rate: given by the caller, or measured. */
   readonly linkBitsPerSecond: number;
-  /** Bytes of `bytesOut` that the link or the receiver has acknowledged. Absent where the rate is given, not measured. */
+  /**
+   * Bytes of `bytesOut` that the link or the receiver has acknowledged. Absent where the rate is given, not
+   * measured.
+   */
   readonly bytesAcked?: number | undefined;
   /**
-   * Fraction of recent time, 0 … 1, in which packed bytes waited for the link (`BusyFraction`). Present only where
-   * flow control keeps queues too short to show the bottleneck: live guests.
+   * Fraction of recent time, 0 … 1, in which packed bytes waited for the link (`BusyFraction`). Present only
+   * where flow control keeps queues too short to show the bottleneck: live guests.
    */
   readonly linkBusyFraction?: number | undefined;
   /** Threads that pack. */
@@ -70,7 +81,10 @@ export interface GroupView {
   readonly kind: 'pages' | 'coded';
   readonly bytes: number;
   readonly pages: number;
-  /** Estimated size of an LZ-class encoding, from one page in 16, computed on first access; `bytes` for coded groups. */
+  /**
+   * Estimated size of an LZ-class encoding, from one page in 16, computed on first access; `bytes` for coded
+   * groups.
+   */
   readonly estimatedBytes: number;
 }
 
@@ -98,21 +112,25 @@ export interface PackingResult {
 export type Choice = CodecName | 'group';
 
 /**
- * Chooses a codec for every page that is not zero, a fill, unchanged or a duplicate. A plain object; the smallest one is
- * `{ name: 'mine', choose: (page) => (page.profile.zeroWords > 700 ? 'zero-aware' : 'lz4') }`.
- * A choice that does not fit becomes `raw`.
+ * Chooses a codec for every page that is not zero, a fill, unchanged or a duplicate. A plain object; the
+ * smallest one is `{ name: 'mine', choose: (page) => (page.profile.zeroWords > 700 ? 'zero-aware' : 'lz4')
+ * }`. A choice that does not fit becomes `raw`.
  */
 export interface Strategy {
   readonly name: string;
   /** Returns the codec of one page. Called once a page, on the calling thread. */
   choose(page: PageView, state: StreamState): Choice;
-  /** Chooses the packing of a full segment of `group` pages or of coded pages. Absent: segments are stored. */
+  /**
+   * Chooses the packing of a full segment of `group` pages or of coded pages. Absent: segments are stored.
+   */
   pack?(group: GroupView, state: StreamState): Packing;
-  /** Whether packing is likely at this link rate. Threads are then started before the first segment is full. */
+  /**
+   * Whether packing is likely at this link rate. Threads are then started before the first segment is full.
+   */
   isPackingLikely?(linkBitsPerSecond: number): boolean;
   /**
-   * Whether the next batch of pages bypasses coding: the link sends the pages sooner than anything shorter is found.
-   * Called only for streams that can do that (live guests).
+   * Whether the next batch of pages bypasses coding: the link sends the pages sooner than anything shorter is
+   * found. Called only for streams that can do that (live guests).
    */
   shouldBypass?(state: StreamState): boolean;
   /** Called with the result of every packing. */

@@ -168,9 +168,9 @@ describe('synthetic guest: contents', () => {
     expectNear(same / guest.pages, 0.8, 0.1);
     // Neither free nor written.
     expectNear(cached / guest.pages, 0.4 * 0.75 * 0.8, 0.2);
-    const twins = [...contents.values()].filter((count) => count > 2);
-    expectNear(sum(twins) / guest.pages, 0.3 * 0.8, 0.15);
-    expect(twins.length).toBe(32);
+    const duplicates = [...contents.values()].filter((count) => count > 2);
+    expectNear(sum(duplicates) / guest.pages, 0.3 * 0.8, 0.15);
+    expect(duplicates.length).toBe(32);
   });
 
   test('a written page is neither on the disk nor free', async () => {

@@ -29,7 +29,10 @@ const usual: Machine = ({ name, level = 3 }) => {
   return { bytesPerMs, ratio };
 };
 
-/** Drives a strategy group by group on a fake clock, like an encoder on one thread; returns packings and finish time. */
+/**
+ * Drives a strategy group by group on a fake clock, like an encoder on one thread; returns packings and
+ * finish time.
+ */
 function drive(
   strategy: Strategy,
   stream: FakeStream,

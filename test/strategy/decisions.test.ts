@@ -1,5 +1,5 @@
-// Decisions of `adaptive` in version 0.1.0, one JSON object a line, recorded with `recorded` on synthetic streams of each
-// control law: a later version has to make the same ones.
+// Decisions of `adaptive` in version 0.1.0, one JSON object a line, recorded with `recorded` on synthetic
+// streams of each control law: a later version has to make the same ones.
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { adaptive, lawOf } from '../../src/strategy/adaptive/adaptive.js';

@@ -31,8 +31,8 @@ const MAX_WAITING = 6 << 20;
 const STEP_MS = 0.25;
 
 /**
- * Runs a strategy's packing choices in virtual time: parallel packing threads, an ordered queue, a link with a buffer and
- * a rate that changes. Costs, clock and link are synthetic, so every run is the same.
+ * Runs a strategy's packing choices in virtual time: parallel packing threads, an ordered queue, a link with
+ * a buffer and a rate that changes. Costs, clock and link are synthetic, so every run is the same.
  */
 export function simulate(strategy: Strategy, sim: Simulation): Simulated {
   const meter = new LinkMeter();

@@ -23,7 +23,10 @@ export function codecClass(name: CodecName): string {
   return `codec-${name}`;
 }
 
-/** The style rules of all codecs: `--codec-NAME`, or the colour of the first codec of its class where the palette has none. */
+/**
+ * The style rules of all codecs: `--codec-NAME`, or the colour of the first codec of its class where the
+ * palette has none.
+ */
 export const CODEC_RULES = CODECS_BY_CLASS.map(({ name, pageClass }) => {
   const first = CODECS_BY_CLASS.find((codec) => codec.pageClass === pageClass)!;
   const colour =

@@ -21,7 +21,7 @@ export interface GuestFacts {
   readonly name: string;
   readonly pages: number;
   readonly pageBytes: number;
-  /** Pages of the guest that each simulated page stands for. */
+  /** Pages of the guest per simulated page. */
   readonly scale: number;
 }
 
@@ -97,7 +97,7 @@ export function guestText({ name, pages, pageBytes, scale }: GuestFacts): string
   const size = bytesText(pages * scale * pageBytes);
   const held = `${pages} pages of ${pageBytes / 1024} KiB`;
   const each = Number(scale.toPrecision(6));
-  return `${name}: ${size}, ${held}${each > 1 ? `, a sample: each stands for ${each}` : ''}`;
+  return `${name}: ${size}, ${held}${each > 1 ? `, a sample: each represents ${each}` : ''}`;
 }
 
 /** "1 Gbit/s, round trip 0.2 ms, lost after 500 ms for 200 ms" */

@@ -7,12 +7,11 @@ import type { Technique } from '../technique.js';
 const DIGEST_BYTES = 16;
 
 /**
- * The survey's own proposal, from its conclusion: reuse what the other host already holds, send the least data by a performance model,
- * and do both over an authenticated and encrypted channel.
- *
- * A reconstruction of a paragraph: what is held is told by content; `smallest` is the least data of all that the codecs can give, and
- * the model falls back to `adaptive` where finding it would take longer than the link; the channel is TLS 1.3, whose records and
- * sealing are counted.
+ * The survey’s proposal: reuse the memory that the destination kept, send the least data by a performance
+ * model, over an authenticated and encrypted channel.
+ * A reconstruction of one paragraph: kept pages are identified by content; `smallest` gives the least data,
+ * and the model uses `adaptive` where `smallest` would be slower than the link; the channel is TLS 1.3, whose
+ * records and encryption are counted.
  */
 export const surveyProposal: Technique = {
   name: 'survey-proposal',

@@ -1,7 +1,7 @@
 import { runPreCopy } from '../pre-copy.js';
 import type { Technique } from '../technique.js';
 
-/** As QEMU's default. */
+/** QEMU’s default. */
 const CACHE_BYTES = 64 << 20;
 
 /**

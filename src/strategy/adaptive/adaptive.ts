@@ -21,10 +21,10 @@ export function lawOf({ bytesAcked, linkBusyFraction }: StreamState): LawName {
 }
 
 /**
- * Creates the strategy that minimises the pipelined finish time, the longer of encoding and sending, by keeping encoder
- * and link busy until the end. A control law prices a byte in milliseconds of packing; of every group the packing with
- * the lowest priced cost is chosen. Costs start from measured figures and follow the results of every packing.
- * One object serves one stream. See docs/tradeoff.md.
+ * Creates the strategy that minimises the pipelined finish time, the longer of encoding and sending, by
+ * keeping encoder and link busy until the end. A control law prices a byte in milliseconds of packing; of
+ * every group the packing with the lowest priced cost is chosen. Costs start from measured figures and follow
+ * the results of every packing. One object serves one stream. See docs/tradeoff.md.
  */
 export function adaptive(): Strategy {
   const laws: Partial<Record<LawName, ControlLaw>> = {};

@@ -4,7 +4,10 @@ import type { StreamState } from '../strategy.js';
 const MIN_PREDICTIVE_SHARE = 0.05;
 /** Bounds on the backlog, in ms, that counts as enough work for the link or for the threads. */
 const ENOUGH_MS = [100, 500] as const;
-/** Exponent of the price at an enough backlog (at most twice that counts), and when only the link is left to finish. */
+/**
+ * Exponent of the price at an enough backlog (at most twice that counts), and when only the link is left to
+ * finish.
+ */
 const BACKLOG_EXPONENT = 2;
 const FINISH_EXPONENT = 8;
 /** Lowest price: storing instead of packing saves an encoder little time and costs all the bytes. */
@@ -49,8 +52,9 @@ export function backlogsOf(
 }
 
 /**
- * Prices a byte by two signals: the backlogs of link and threads at this moment and, where the image's size is known, the
- * finish times of both extrapolated from the image so far. The further the image, the more the extrapolation counts.
+ * Prices a byte by two signals: the backlogs of link and threads at this moment and, where the image's size
+ * is known, the finish times of both extrapolated from the image so far. The further the image, the more the
+ * extrapolation counts.
  */
 export class BottleneckEstimator {
   private image = -1;
@@ -72,7 +76,9 @@ export class BottleneckEstimator {
     return { linkBacklogMs, graceMs, bytePrice: Math.exp(exponent) };
   }
 
-  /** Returns how much later the link finishes than the encoder, as a fraction of the later of both: 1 … -1. */
+  /**
+   * Returns how much later the link finishes than the encoder, as a fraction of the later of both: 1 … -1.
+   */
   private finishPressure(state: StreamState, encodedAtMs: number, linkFreeAtMs: number): number | undefined {
     const { progress } = state;
     if (!progress) return undefined;

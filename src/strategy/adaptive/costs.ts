@@ -30,8 +30,8 @@ const INITIAL: readonly (readonly [Packing, number, number])[] = [
 ];
 
 /**
- * Measured warm speed of the WebAssembly zstd package relative to Node's zstd, by highest level. The first groups of a
- * stream run at half of it, because the threads have just compiled the module.
+ * Measured warm speed of the WebAssembly zstd package relative to Node's zstd, by highest level. The first
+ * groups of a stream run at half of it, because the threads have just compiled the module.
  */
 const ZSTD_PACKAGE = '@bokuweb/zstd-wasm';
 const PACKAGE_SPEED: readonly (readonly [maxLevel: number, ratio: number])[] = [
@@ -45,12 +45,19 @@ const COLD_SPEED = 0.5;
 
 /** Smaller results measure overhead more than packing. */
 const MIN_BYTES = 65536;
-/** Weight of a result for all options, which share machine and data, and its extra weight for its own option. */
+/**
+ * Weight of a result for all options, which share machine and data, and its extra weight for its own option.
+ */
 const COMMON_WEIGHT = 0.15;
 const OWN_SPEED_WEIGHT = 0.15;
-/** Factor on the weight of a result slower than expected: it may have waited for a core or for the event loop. */
+/**
+ * Factor on the weight of a result slower than expected: it may have waited for a core or for the event loop.
+ */
 const SLOWER_WEIGHT = 0.3;
-/** Small, since levels differ by tenths of a per cent: a badly estimated group must not change its level's ratio. */
+/**
+ * Small, since levels differ by tenths of a per cent: a badly estimated group must not change its level's
+ * ratio.
+ */
 const OWN_SIZE_WEIGHT = 0.005;
 /** Largest correction by one result, which may be a cold start or a busy moment. */
 const MAX_FACTOR = 2;

@@ -13,8 +13,9 @@ const ENOUGH_GROUPS = 4;
 const NEARLY_DONE = 0.9;
 
 /**
- * Returns the bytes of the next segment. Slow links gain from long windows; elsewhere small pieces balance better over
- * threads. The first groups are small, so that the link has work early, and so are the last ones of an image.
+ * Returns the bytes of the next segment. Slow links gain from long windows; elsewhere small pieces balance
+ * better over threads. The first groups are small, so that the link has work early, and so are the last ones
+ * of an image.
  */
 export function groupBytes(state: StreamState): number {
   const most = state.linkBitsPerSecond <= SLOW_BITS_PER_SECOND ? 8 * MIB : 2 * MIB;

@@ -2,7 +2,7 @@
 const INITIAL_RATE = 1;
 /** Weight of one search in the running average: it follows within some hundred pages. */
 const WEIGHT = 1 / 64;
-/** While searches do not pay, one page in this many is searched all the same, to notice when they do. */
+/** While searches do not pay, one page in this many is still searched, to notice when they do. */
 const PROBE_INTERVAL = 16;
 
 /** Running hit rate of delta searches; decides whether the next search pays. */

@@ -2,7 +2,10 @@ import type { StreamState } from '../strategy.js';
 import { type Bottleneck, BottleneckEstimator, backlogsOf } from './bottleneck-estimator.js';
 import type { ControlLaw } from './law.js';
 
-/** Law for whole images over a link whose rate is given: the link is modelled as a queue that drains at that rate. */
+/**
+ * Law for whole images over a link whose rate is given: the link is modelled as a queue that drains at that
+ * rate.
+ */
 export class ImagesLaw implements ControlLaw {
   readonly name = 'images';
   bytePrice = 1;

@@ -5,7 +5,10 @@ import { measuredLinkFreeAtMs } from './measured-link.js';
 
 /** Busy fraction at which the link never runs out of work. */
 const TARGET_BUSY = 0.25;
-/** Ms in which the price changes by a factor of e at full error, and the bounds of its exponent: a price of 0.2 … 15. */
+/**
+ * Ms in which the price changes by a factor of e at full error, and the bounds of its exponent: a price of
+ * 0.2 … 15.
+ */
 const INTEGRATION_MS = 120;
 const MIN_EXPONENT = Math.log(0.2);
 const MAX_EXPONENT = Math.log(15);
@@ -16,9 +19,9 @@ const BYPASS_START_BUSY = 0.05;
 const BYPASS_END_BUSY = 0.3;
 
 /**
- * Law for live guests, whose flow control keeps every queue short: an integral controller raises the price while packed
- * bytes wait for the link more than a quarter of the time, and lowers it while they wait less. Where hardly anything
- * waits for the link, batches bypass coding.
+ * Law for live guests, whose flow control keeps every queue short: an integral controller raises the price
+ * while packed bytes wait for the link more than a quarter of the time, and lowers it while they wait less.
+ * Where hardly anything waits for the link, batches bypass coding.
  */
 export class LiveLaw implements ControlLaw {
   readonly name = 'live';

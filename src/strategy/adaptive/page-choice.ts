@@ -8,7 +8,9 @@ const MAX_DELTA_RATIO = 0.45;
 /** What a delta saves of a page that would otherwise be packed, and the speed of that packing. */
 const DELTA_SAVING = 0.2;
 const PACKED_BYTES_PER_MS = 500e3;
-/** Ms that a delta search takes on the calling thread: against the previous version, against similar pages. */
+/**
+ * Ms that a delta search takes on the calling thread: against the previous version, against similar pages.
+ */
 const VERSION_SEARCH_MS = 0.006;
 const SIMILAR_SEARCH_MS = 0.008;
 const INCOMPRESSIBLE_RATIO = 0.97;

@@ -64,9 +64,9 @@ describe.skipIf(lack)(`a guest with Linux${lack === undefined ? '' : ` (skipped:
     });
     await expectGoesOn(pair, count);
     expect(await agents.ended()).toEqual({ source: undefined, destination: undefined });
-    if (name === 'multifd') expect(agents.source.text).toContain('passed on unread');
+    if (name === 'multifd') expect(agents.source.text).toContain('pass-through');
     else {
-      expect(agents.destination.text).toContain('and proved');
+      expect(agents.destination.text).toContain('and is verified');
       const [streamBytes, wireBytes] = [
         agents.rounds.map((r) => r.streamBytes),
         agents.rounds.map((r) => r.wireBytes),

@@ -1,11 +1,11 @@
 import { totalmem } from 'node:os';
-import { setFlagsFromString } from 'node:v8';
 import { asError } from '../../agent/as-error.js';
 import { type BaseImageFile, openBase } from '../../agent/base-image.js';
 import type { Log } from '../../agent/log.js';
 import { AgentMetrics } from '../../agent/metrics.js';
 import { warmUp } from '../../agent/warm-up/warm-up.js';
 import type { PageferryError } from '../../page/error.js';
+import { stopIncrementalMarking } from '../../page/node-hooks.js';
 import type { CommonValues } from './options.js';
 import { serveMetrics } from './outputs.js';
 
@@ -41,8 +41,7 @@ export async function runAgent({ role, values, log, signal, start }: AgentRun): 
   let stopMetrics: (() => void) | undefined;
   try {
     if (values.metrics) stopMetrics = await serveMetrics(values.metrics, role, meters, log);
-    // Nearly all of an agent's memory is outside V8's heap: marking the small heap again and again took a quarter of the time.
-    setFlagsFromString('--no-incremental-marking');
+    stopIncrementalMarking();
     const agent = await start({
       ...{ base, log, meters },
       cacheBytes: values['memory-limit'],

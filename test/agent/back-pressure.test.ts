@@ -1,4 +1,4 @@
-// QEMU must see how fast its memory really goes; and what was used for a migration is given back.
+// QEMU must see the real speed of its migration; and a migration leaves no file descriptor behind.
 import fs from 'node:fs';
 import { expect, test } from 'vitest';
 import { craftedStream, noiseOf } from '../../testing/qemu/crafted-guest.js';
@@ -14,7 +14,7 @@ import { seeded } from '../support/kernels.js';
 const folder = testFolder();
 const MIB = 1 << 20;
 
-test('a destination’s QEMU that reads slowly makes the source’s wait, and little is under way', async () => {
+test('a slow destination QEMU slows the source QEMU, and few bytes are in flight', async () => {
   const stream = craftedStream([noiseOf(32 * MIB, 1)]);
   const agents = await startAgents({ folder });
   let written = 0;
@@ -23,7 +23,7 @@ test('a destination’s QEMU that reads slowly makes the source’s wait, and li
     bytesPerSecond: 4 * MIB,
     took({ bytes }) {
       most = Math.max(most, written - bytes);
-      // By then the rate is known.
+      // The rate is measured by then.
       if (bytes > 8 * MIB) mostLater = Math.max(mostLater, written - bytes);
       if (bytes > 12 * MIB) qemu.hurry();
     },
@@ -36,7 +36,7 @@ test('a destination’s QEMU that reads slowly makes the source’s wait, and li
   source.socket.end();
   expect(await agents.ended()).toEqual({ source: undefined, destination: undefined });
   expectSameMemory(qemu.stream(), stream);
-  // Buffers of the kernel's sockets are part of it.
+  // The kernel's socket buffers are included.
   expect(most).toBeLessThan(14 * MIB);
   expect(mostLater).toBeLessThan(9 * MIB);
   await agents.close();

@@ -1,4 +1,4 @@
-// Whatever goes wrong: QEMU sees its connection closed, both logs have one reason, nothing hangs, and the next attempt works.
+// After every failure QEMU's connection is closed, both logs have the same reason, nothing hangs, and the next attempt completes.
 import { afterEach, describe, expect, test } from 'vitest';
 import { noiseOf } from '../../testing/qemu/crafted-guest.js';
 import { within } from '../channel/hosts.js';
@@ -22,8 +22,8 @@ import { FakeDestination } from '../support/fake-qemus.js';
 
 afterEach(closeAll);
 
-describe('QEMU', () => {
-  test('the destination’s does not listen', async () => {
+describe('faults of QEMU', () => {
+  test('the destination’s QEMU does not listen', async () => {
     const agents = await startAgents({ folder });
     open.push(agents);
     const source = await begun(agents);
@@ -35,11 +35,11 @@ describe('QEMU', () => {
   });
 
   test.each([
-    ['breaks off in the middle', 1 << 20, 'destroy'],
+    ['resets in the middle', 1 << 20, 'destroy'],
     ['closes in the middle', 1 << 20, 'end'],
-    ['breaks off once it has all memory', 7 << 20, 'destroy'],
+    ['resets once it has all memory', 7 << 20, 'destroy'],
     ['closes once it has all memory', 7 << 20, 'end'],
-  ] as const)('the destination’s %s', async (_, bytes, how) => {
+  ] as const)('the destination’s QEMU %s', async (_, bytes, how) => {
     const set = await setting(
       {},
       { took: (arrival, n) => n === 0 && arrival.bytes > bytes && arrival.socket[how]() },
@@ -50,17 +50,21 @@ describe('QEMU', () => {
     await expectWorks(set);
   });
 
-  test.each(['destroy', 'end'] as const)('the source’s closes in the middle (%s): cancelled', async (how) => {
-    const set = await setting();
-    const source = await begun(set.agents, ({ socket }) => socket[how]());
-    await expectFailed(set.agents, source, {
-      source: /QEMU closed the connection after \d+ bytes, inside a RAM section: it was cancelled or failed/,
-      destination: /gave up: QEMU closed the connection after \d+ bytes/,
-    });
-    await expectWorks(set);
-  });
+  test.each(['destroy', 'end'] as const)(
+    'the source’s QEMU closes in the middle (%s): cancelled',
+    async (how) => {
+      const set = await setting();
+      const source = await begun(set.agents, ({ socket }) => socket[how]());
+      await expectFailed(set.agents, source, {
+        source:
+          /QEMU closed the connection after \d+ bytes, inside a RAM section: it was cancelled or failed/,
+        destination: /gave up: QEMU closed the connection after \d+ bytes/,
+      });
+      await expectWorks(set);
+    },
+  );
 
-  test('the destination’s reads nothing, and the source’s cancels', async () => {
+  test('the destination’s QEMU reads nothing, and the source’s QEMU cancels', async () => {
     const set = await setting({ destination: { stallMs: STALL_MS } }, { reads: (number) => number > 0 });
     const source = await stuck(set.agents);
     const reason = /the destination's QEMU stalled: it read no byte for 1500 ms/;
@@ -69,7 +73,7 @@ describe('QEMU', () => {
     await expectWorks(set);
   });
 
-  test('the destination’s answers that it failed', async () => {
+  test('the destination’s QEMU reports a failure on its return path', async () => {
     const shut = Buffer.from([0, 1, 0, 4, 0, 0, 0, 1]);
     const set = await setting(
       {},
@@ -79,7 +83,7 @@ describe('QEMU', () => {
     await expectFailed(set.agents, source, { source: /the destination's QEMU rejected the guest: error 1/ });
   });
 
-  test('tries again as soon as it sees that it failed', async () => {
+  test('QEMU retries as soon as its connection is closed', async () => {
     const set = await setting(
       {},
       { took: (arrival, n) => n === 0 && arrival.bytes > 1 << 20 && arrival.socket.destroy() },
@@ -90,13 +94,13 @@ describe('QEMU', () => {
     expect((await set.agents.ended()).source?.message).toMatch(/closed the connection/);
   });
 
-  test('tries again while the agents still give up on a link that stalls', async () => {
+  test('QEMU retries before the agents have ended an attempt on a stalled link', async () => {
     let stalls = true;
-    const patience = { stallMs: STALL_MS };
+    const timeouts = { stallMs: STALL_MS };
     const change: Change = (unit, i) => (stalls && i >= 14 ? [] : [unit]);
     const set = await setting({
-      source: patience,
-      destination: patience,
+      source: timeouts,
+      destination: timeouts,
       ...through(UNITS.insecure, change),
     });
     const source = await begun(set.agents);
@@ -104,14 +108,14 @@ describe('QEMU', () => {
     stalls = false;
     const again = await begun(set.agents);
     await set.agents.ended();
-    // The other agent may not be done with the first one: then that is the reason.
+    // The destination may still be ending the first attempt: then that is the reason.
     const error = await set.agents.source.end(2, 'the second attempt');
     if (error) expect(error.message).toMatch(/another migration is in progress here/);
     await within('QEMU’s second connection', again.closed);
     if (error) await expectWorks(set, 3, 2);
   });
 
-  test('closes its own side, and still hears the answer', async () => {
+  test('QEMU closes its side, and still receives the answer', async () => {
     const answer = Buffer.from([0, 1, 0, 4, 0, 0, 0, 0]);
     const set = await setting({}, { took: () => {} });
     const [source] = await sent(set.agents, [STREAM], 65_536);

@@ -1,4 +1,4 @@
-// What is on the way between two agents, and who may be at its other end.
+// Faults of the link between two agents, and peers that are refused.
 import { afterEach, describe, expect, test } from 'vitest';
 import { expectSameMemory } from '../../testing/qemu/memory-trace.js';
 import { Authority } from '../channel/certificates.js';
@@ -53,11 +53,11 @@ describe.each(['secure', 'insecure'] as const)('the link, %s', (kept) => {
   test('stalls', async () => {
     let stalls = true;
     const change: Change = (unit, i) => (stalls && i >= UNIT ? [] : [unit]);
-    const patience = { stallMs: STALL_MS };
+    const timeouts = { stallMs: STALL_MS };
     const set = await setting({
       kept,
-      source: patience,
-      destination: patience,
+      source: timeouts,
+      destination: timeouts,
       ...through(UNITS[kept], change),
     });
     const reason = /stalled, (no byte came|it took no byte)|gave up/;
@@ -67,7 +67,7 @@ describe.each(['secure', 'insecure'] as const)('the link, %s', (kept) => {
   });
 });
 
-describe('who may', () => {
+describe('authentication', () => {
   const other = new Authority('another authority');
   test.each([
     [
@@ -76,7 +76,7 @@ describe('who may', () => {
       /self.signed|unable to verify|certificate/i,
     ],
     [
-      'an initiator that is not on the list',
+      'an initiator that is not allowed',
       { credentials: authority.issue({ cn: 'host-c' }) },
       /CN:host-c may not start a migration/,
     ],
@@ -91,7 +91,7 @@ describe('who may', () => {
     expect(set.agents.destination.ends).toHaveLength(0);
   });
 
-  test('a session that is played again is refused, and QEMU hears nothing of it', async () => {
+  test('a replayed session is refused, and QEMU gets no connection', async () => {
     let middle: Middle | undefined;
     const keep = (made: Middle) => {
       middle = made;
@@ -109,7 +109,7 @@ describe('who may', () => {
     await expectWorks(set, 2, 3);
   });
 
-  test('a second migration is refused while one is under way, which goes on', async () => {
+  test('a second migration is refused while one is in progress, which completes', async () => {
     const set = await setting({}, { bytesPerSecond: 1 << 20 });
     const first = await begun(set.agents);
     while (set.qemu.bytes === 0) await new Promise((resolve) => setTimeout(resolve, 5));

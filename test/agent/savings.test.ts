@@ -1,4 +1,4 @@
-// What the agents save, within which memory, and that what they leave out is never missed.
+// Bytes that the agents save, by cache size and base image; and that every page still arrives.
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -28,7 +28,7 @@ import { FakeDestination } from '../support/fake-qemus.js';
 const PAGE = 4096;
 const folder = testFolder();
 
-/** Bytes on the wire of a migration that worked. */
+/** Run a migration, and return its bytes on the wire. */
 async function wireBytes(stream: Buffer, options: Partial<AgentsOptions> = {}): Promise<number> {
   const { agents, qemu, ends } = await migrated([stream], {
     folder,
@@ -46,7 +46,7 @@ const second = craftedLater(first, 2);
 const moving = craftedStream([first, second, second]);
 
 describe('rounds', () => {
-  test('pages that did not change are dropped, others travel as what changed', async () => {
+  test('unchanged pages are not sent, changed ones are sent as deltas', async () => {
     const { agents, qemu } = await migrated([moving], { folder, strategy: 'smallest' });
     expectSameMemory(qemu.stream(), moving);
     const pages = first.length / PAGE;
@@ -68,7 +68,7 @@ describe('rounds', () => {
       const much = await wireBytes(moving);
       const little = await wireBytes(moving, { cacheBytes });
       expect(little).toBeGreaterThan(much);
-      // The smaller one of both sides counts.
+      // The smaller limit of both agents is used.
       expect(await wireBytes(moving, { destinationCacheBytes: cacheBytes })).toBe(little);
     },
   );
@@ -80,7 +80,7 @@ describe('rounds', () => {
 });
 
 describe.each(['adaptive', 'fixed:raw'])(
-  'a section that comes to another block and ends with pages that QEMU has already, and then something unread, %s',
+  'a section that changes the block and ends with unchanged pages, then pass-through, %s',
   (strategy) => {
     const blocks = ['a', 'b', 'c'].map((name) => ({ name, bytes: 700 * PAGE }));
     const memory = craftedMemory(5, 41).subarray(0, 700 * PAGE);
@@ -96,7 +96,7 @@ describe.each(['adaptive', 'fixed:raw'])(
 
     test.each([
       ['one page of the block', [1], secondLive],
-      ['as many as a batch has', range(511), secondLive],
+      ['a full batch', range(511), secondLive],
       ['one more than a batch', range(512), secondLive],
       ['all of them', range(700), secondLive],
       ['one page, in the middle of a section', [1], compressed],
@@ -123,7 +123,7 @@ describe.each(['adaptive', 'fixed:raw'])(
       expectSameMemory(qemu.stream(), stream);
     });
 
-    test('QEMU opens another connection there', async () => {
+    test('QEMU opens another connection at that point', async () => {
       const agents = await startAgents({ folder, strategy });
       const qemu = await FakeDestination.listening(agents.inPath);
       const begun = Buffer.concat([
@@ -155,7 +155,7 @@ describe('--base', () => {
   fs.writeFileSync(otherPath, second);
   const stream = craftedStream([second]);
 
-  test('the right one saves bytes', async () => {
+  test('the same image on both sides saves bytes', async () => {
     const base = await openBase(path);
     const without = await wireBytes(stream);
     expect(await wireBytes(stream, { base })).toBeLessThan(without / 2);
@@ -165,7 +165,7 @@ describe('--base', () => {
   });
 
   test.each([
-    ['another one', path, otherPath],
+    ['a different image', path, otherPath],
     ['none at the destination', path, undefined],
     ['none at the source', undefined, path],
   ])('%s is refused, with both digests', async (_, ours, theirs) => {

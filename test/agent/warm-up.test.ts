@@ -1,4 +1,4 @@
-// The rehearsal before any migration is a migration: were it not read, nothing would be warm.
+// The warm-up is a whole migration: if its stream were not parsed, the encoder would stay cold.
 import { expect, test } from 'vitest';
 import { syntheticStream } from '../../src/agent/warm-up/synthetic-stream.js';
 import { warmUp } from '../../src/agent/warm-up/warm-up.js';
@@ -21,6 +21,6 @@ test('QEMU’s stream is made as QEMU does: read to its devices', () => {
   expect(counts).toEqual({ page: 3 * 56, fill: 3 * 8, opaque: 0 });
 });
 
-test('the guest arrives, over every link that is rehearsed for', async () => {
+test('the guest arrives, over every link of the warm-up', async () => {
   await expect(warmUp()).resolves.toBeUndefined();
 });

@@ -1,4 +1,4 @@
-// What tests of faults need: a migration that is begun, how it must fail, and that the next one works.
+// Helpers of fault tests: begin a migration, expect its failure, and expect that the next one completes.
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,20 +14,20 @@ import { FakeDestination, type FakeDestinationOptions, FakeSource } from './fake
 export const folder = fs.mkdtempSync(join(tmpdir(), 'agents-test-'));
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
 
-/** Pages that nothing can be saved of. */
+/** A stream of incompressible pages. */
 export const STREAM = craftedStream(
   [noiseOf(3 << 20, 1), noiseOf(3 << 20, 2)],
   Buffer.concat([craftedDevices(), noiseOf(4 << 20, 3)]),
 );
 const HALF = STREAM.length >> 1;
-/** Where somebody really stalls; elsewhere nobody may be given up only because this machine is busy. */
+/** Stall timeout of tests in which a peer stalls; the others use the default, because this machine may be slow. */
 export const STALL_MS = 1500;
 
 export function craftedDevices(): Buffer {
   return Buffer.from('\x04\0\0\0\0\x05timer\0\0\0\0\0\0\0\x02', 'latin1');
 }
 
-/** What a test has opened: `afterEach(closeAll)`. */
+/** Everything that a test opened: `afterEach(closeAll)`. */
 export const open: { close(): unknown }[] = [];
 
 export async function closeAll(): Promise<void> {
@@ -49,7 +49,7 @@ export async function setting(
   return { agents, qemu };
 }
 
-/** Starts a migration; what becomes of its writing is not waited for. */
+/** Begin a migration, and write its stream in the background. `acts` is called once in the middle. */
 export async function begun(
   agents: Agents,
   acts: (source: FakeSource) => void = () => {},
@@ -85,7 +85,7 @@ export async function stuck(agents: Agents): Promise<FakeSource> {
   return source;
 }
 
-/** The attempt of this number failed, on both sides where both heard of it, and said so once. */
+/** Expect that an attempt failed, and that each side logged it once; the destination only where it is given. */
 export async function expectFailed(
   agents: Agents,
   source: FakeSource,
@@ -108,7 +108,7 @@ export async function expectFailed(
   expect(errors(agents.destination)).toEqual([expect.stringMatching(/^failed: /)]);
 }
 
-/** Whatever failed before, the next attempt on the same agents works. */
+/** Expect that the next attempt on the same agents completes. */
 export async function expectWorks(
   { agents, qemu }: Setting,
   number = 2,
@@ -122,7 +122,7 @@ export async function expectWorks(
   expectSameMemory(qemu.stream(before), STREAM);
 }
 
-/** Does it to the first connection that is made. */
+/** Apply a change to one unit only. */
 export const once = (change: Change): Change => {
   let isDone = false;
   return (unit, i) => {

@@ -1,4 +1,4 @@
-// Stand-ins for the two QEMUs beside a pair of agents: one writes a stream, the other collects what comes.
+// Fakes of the two QEMUs beside a pair of agents: one writes a stream, the other collects what it receives.
 import net from 'node:net';
 
 /** One connection that the destination's agent made. */
@@ -6,25 +6,25 @@ export interface Arrival {
   readonly socket: net.Socket;
   readonly pieces: Buffer[];
   bytes: number;
-  /** The agent has closed it, in order or not. */
+  /** Resolves when the socket is closed. */
   readonly over: Promise<void>;
 }
 
 export interface FakeDestinationOptions {
-  /** Hears of every piece: may answer, or close. */
+  /** Called with every piece; may answer, or close. */
   readonly took?: (arrival: Arrival, number: number) => void;
-  /** Reads so much a second, and no more. */
+  /** Read at most this much. */
   readonly bytesPerSecond?: number;
-  /** Whether it reads anything of a connection, by number. */
+  /** Whether a connection, by number, is read at all. */
   readonly reads?: (number: number) => boolean;
 }
 
 const TICK_MS = 20;
 
-/** A QEMU that waits for a guest. */
+/** A fake QEMU that receives a guest. */
 export class FakeDestination {
   readonly arrivals: Arrival[] = [];
-  /** One that reads slowly reads as fast as it can from now on. */
+  /** Stop limiting the read rate. */
   hurry: () => void = () => {};
   private readonly server: net.Server;
 
@@ -40,7 +40,7 @@ export class FakeDestination {
     return qemu;
   }
 
-  /** All that came over a connection. */
+  /** Everything that was received on a connection. */
   stream(number = 0): Buffer {
     return Buffer.concat(this.arrivals[number]?.pieces ?? []);
   }
@@ -88,11 +88,11 @@ function slowly(socket: net.Socket, bytes: number, take: (piece: Buffer) => void
   };
 }
 
-/** One connection of a QEMU whose guest leaves. */
+/** One connection of a fake QEMU that sends a guest. */
 export class FakeSource {
   /** What came back. */
   readonly answers: Buffer[] = [];
-  /** Bytes that the agent, or the kernel before it, took. */
+  /** Bytes that the agent, or the kernel's buffer, has accepted. */
   written = 0;
   readonly closed: Promise<void>;
   private isClosed = false;
@@ -121,7 +121,7 @@ export class FakeSource {
     });
   }
 
-  /** Writes, waits as the agent makes it wait; false once the connection is closed. */
+  /** Write with back-pressure. Resolve to false once the connection is closed. */
   async write(pieces: Iterable<Uint8Array>): Promise<boolean> {
     for (const piece of pieces) {
       if (this.isClosed) return false;

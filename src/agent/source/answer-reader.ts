@@ -48,7 +48,7 @@ export class AnswerReader {
     }
   }
 
-  /** @throws PageferryError when the return path says that the destination's QEMU failed; without one, nobody says */
+  /** Check the result that the return path reported; without a return path there is none. @throws PageferryError when QEMU failed */
   checkReturnPath(): void {
     if (!this.hasReturnPath || this.shutError === 0) return;
     const found = this.shutError === undefined ? 'it closed its return path' : `error ${this.shutError}`;

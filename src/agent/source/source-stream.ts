@@ -173,7 +173,7 @@ export class SourceStream {
       const head = recordHead(this.map!.numberOf(block, page), 'page');
       return this.record(block, head, bytes.slice(from, from + TARGET_PAGE_BYTES));
     }
-    if (!this.hasRoom()) return this.sendBatch().then(() => this.page(block, page, bytes, from));
+    if (!this.hasSpace()) return this.sendBatch().then(() => this.page(block, page, bytes, from));
     this.batch.add(block, this.map!.numberOf(block, page), bytes, from);
     return undefined;
   }
@@ -181,7 +181,7 @@ export class SourceStream {
   private fill(block: number, page: number, value: number): Promise<void> | undefined {
     if (this.isPostcopy)
       return this.record(block, recordHead(this.map!.numberOf(block, page), 'fill', value));
-    if (!this.hasRoom()) return this.sendBatch().then(() => this.fill(block, page, value));
+    if (!this.hasSpace()) return this.sendBatch().then(() => this.fill(block, page, value));
     this.batch.addFill(block, this.map!.numberOf(block, page), value);
     return undefined;
   }
@@ -210,7 +210,7 @@ export class SourceStream {
   }
 
   /** Whether the batch takes another page. */
-  private hasRoom(): boolean {
+  private hasSpace(): boolean {
     if (this.batch.isEmpty) {
       const bypass = this.options.sender.shouldBypass();
       const { deliveredBitsPerSecond } = this.options.channel.rate;

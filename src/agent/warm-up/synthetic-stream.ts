@@ -6,10 +6,10 @@ const RAM_ID = 2;
 const BLOCK = 'pc.ram';
 
 /**
- * What QEMU would send of a made guest: passes over `pages` pages of which some are alike, some almost, some zero, most neither, and some
- * change from pass to pass; then the head of some device's state.
+ * Return QEMU's migration stream of a synthetic guest: rounds over `pages` pages, of which some are zero, duplicates or similar to
+ * others, and some change between rounds; then the start of device state.
  */
-export function syntheticStream(pages: number, passes: number): Uint8Array {
+export function syntheticStream(pages: number, rounds: number): Uint8Array {
   const pieces: Uint8Array[] = [];
   const writer = new QemuStreamWriter((piece) => pieces.push(piece));
   const put = (bytes: Uint8Array) => writer.writeLiteral(bytes, 0, bytes.length);
@@ -29,8 +29,8 @@ export function syntheticStream(pages: number, passes: number): Uint8Array {
   writer.setBlocks([{ name: BLOCK, bytes: pages * PAGE_BYTES }]);
   const page = new Uint8Array(PAGE_BYTES);
   const words = new Uint32Array(page.buffer);
-  for (let pass = 0; pass < passes; pass++) {
-    put(Buffer.concat([Buffer.of(pass < passes - 1 ? sectionType.part : sectionType.end), be32(RAM_ID)]));
+  for (let round = 0; round < rounds; round++) {
+    put(Buffer.concat([Buffer.of(round < rounds - 1 ? sectionType.part : sectionType.end), be32(RAM_ID)]));
     for (let number = 0; number < pages; number++) {
       if (number % 8 === 0) {
         writer.writeFill(0, number, 0);
@@ -38,7 +38,7 @@ export function syntheticStream(pages: number, passes: number): Uint8Array {
       }
       for (let i = 0; i < words.length; i++)
         words[i] = i % 5 === 0 ? Math.imul(i + (number % 64), 0x9e3779b1) : i % 64;
-      words[number % 1024] = number % 3 === 0 ? pass : number;
+      words[number % 1024] = number % 3 === 0 ? round : number;
       writer.writePage(0, number, page, 0);
     }
     put(END);
@@ -60,7 +60,7 @@ function be64(value: bigint): Uint8Array {
   return bytes;
 }
 
-/** A length, and the name. */
+/** A name with its length before it. */
 function named(
   name: string,
   length: (value: number) => Uint8Array = (value) => Uint8Array.of(value),
@@ -68,7 +68,7 @@ function named(
   return Buffer.concat([length(name.length), Buffer.from(name)]);
 }
 
-/** The end of a section's records, and its footer. */
+/** The end of a section's records, and the section's footer. */
 const END = Buffer.concat([
   Buffer.alloc(7),
   Buffer.of(flag.end),

@@ -14,7 +14,9 @@ export interface BaseImageFile extends BasePages {
   close(): void;
 }
 
-/** Open a file of raw memory as a base image, and compute its digest. @throws PageferryError; the abort reason */
+/**
+ * Open a file of raw memory as a base image, and compute its digest. @throws PageferryError; the abort reason
+ */
 export async function openBase(path: string, signal?: AbortSignal): Promise<BaseImageFile> {
   const source = openFileSource(path);
   try {

@@ -24,7 +24,10 @@ export interface BypassedPages {
   readonly bytes: Uint8Array;
 }
 
-/** Return frame bodies with the pages of these numbers. `buffer` has the bytes of all pages, in order; they are copied. */
+/**
+ * Return frame bodies with the pages of these numbers. `buffer` has the bytes of all pages, in order; they are
+ * copied.
+ */
 export function bypassBodies(
   pages: readonly number[],
   kinds: ArrayLike<number>,

@@ -5,8 +5,8 @@ import type { PageferryError } from '../page/error.js';
 import { asError } from './as-error.js';
 
 /**
- * The life cycle of one migration: it works until the first failure or until `end`. Both abort `signal`, which every wait, timer and
- * queue of the migration takes, and destroy its sockets.
+ * The life cycle of one migration: it works until the first failure or until `end`. Both abort `signal`,
+ * which every wait, timer and queue of the migration takes, and destroy its sockets.
  */
 export class MigrationLifetime {
   private readonly controller = new AbortController();
@@ -44,10 +44,13 @@ export class MigrationLifetime {
     this.sockets.delete(socket);
   }
 
-  /** End the migration with `cause`. `type`: `FRAME.REFUSE` before anything was begun. Return the first cause. */
+  /**
+   * End the migration with `cause`. `type`: `FRAME.REFUSE` before anything was begun. Return the first cause.
+   */
   fail(cause: unknown, type: typeof FRAME.REFUSE | typeof FRAME.FAILED = FRAME.FAILED): PageferryError {
     if (this.cause) return this.cause;
-    // The channel fails first, so that its peer gets this cause; where the channel failed before, its own cause is the first one.
+    // The channel fails first, so that its peer gets this cause; where the channel failed before, its own
+    // cause is the first one.
     this.cause = this.channel ? this.channel.fail(cause, type) : asError(cause);
     this.release(this.cause);
     return this.cause;

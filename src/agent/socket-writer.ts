@@ -3,7 +3,10 @@ import { StallTimer } from '../channel/stall-timer.js';
 import { PageferryError } from '../page/error.js';
 import { Signal } from '../page/sync.js';
 
-/** Bytes are queued for this much time at the socket's rate; more would make QEMU's link look faster than it is. */
+/**
+ * Bytes are queued for this much time at the socket's rate; more would make QEMU's link look faster than it
+ * is.
+ */
 const QUEUE_MS = 12;
 const MIN_QUEUED_BYTES = 192 << 10;
 /** Node hands everything queued to the kernel in one call and reports nothing before all of it is written. */
@@ -34,8 +37,8 @@ export class SocketWriter {
   }
 
   /**
-   * Write, and resolve when more may be written or the socket is closed. `onWritten` is called once the bytes may be reused.
-   * @throws PageferryError when the peer reads nothing for the stall timeout; the abort reason
+   * Write, and resolve when more may be written or the socket is closed. `onWritten` is called once the bytes
+   * may be reused. @throws PageferryError when the peer reads nothing for the stall timeout; the abort reason
    */
   async write(bytes: Uint8Array, onWritten: () => void = () => {}): Promise<void> {
     const { socket } = this;

@@ -20,7 +20,10 @@ export interface RoundLine {
 /** Called when a batch was sent, with its bytes on the wire and its counts by codec. */
 export type OnBatchSent = (wireBytes: number, counts: CodecCounts) => void;
 
-/** Counts by round. QEMU sends the pages of a round in ascending order, so a page below the last one begins the next round. */
+/**
+ * Counts by round. QEMU sends the pages of a round in ascending order, so a page below the last one begins
+ * the next round.
+ */
 export class RoundStats {
   streamBytes = 0;
   pages = 0;

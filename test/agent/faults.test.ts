@@ -1,4 +1,5 @@
-// After every failure QEMU's connection is closed, both logs have the same reason, nothing hangs, and the next attempt completes.
+// After every failure QEMU's connection is closed, both logs have the same reason, nothing hangs, and the
+// next attempt completes.
 import { afterEach, describe, expect, test } from 'vitest';
 import { noiseOf } from '../../testing/qemu/crafted-guest.js';
 import { within } from '../channel/hosts.js';

@@ -1,4 +1,5 @@
-// The end of a migration releases everything that belongs to it, at once; a misbehaving peer gets an error, not memory.
+// The end of a migration releases everything that belongs to it, at once; a misbehaving peer gets an error,
+// not memory.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, test } from 'vitest';

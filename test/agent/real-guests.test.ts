@@ -1,4 +1,5 @@
-// Real QEMUs beside the agents, under emulation, with a guest that checks its own memory. Skipped without QEMU or a kernel.
+// Real QEMUs beside the agents, under emulation, with a guest that checks its own memory. Skipped without
+// QEMU or a kernel.
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { buildGuest, checkerReport, linuxSkipReason, waitForChecks } from '../../testing/qemu/linux.js';
 import { startMachine } from '../../testing/qemu/machine.js';

@@ -20,7 +20,10 @@ export const STREAM = craftedStream(
   Buffer.concat([craftedDevices(), noiseOf(4 << 20, 3)]),
 );
 const HALF = STREAM.length >> 1;
-/** Stall timeout of tests in which a peer stalls; the others use the default, because this machine may be slow. */
+/**
+ * Stall timeout of tests in which a peer stalls; the others use the default, because this machine may be
+ * slow.
+ */
 export const STALL_MS = 1500;
 
 export function craftedDevices(): Buffer {
@@ -85,7 +88,9 @@ export async function stuck(agents: Agents): Promise<FakeSource> {
   return source;
 }
 
-/** Expect that an attempt failed, and that each side logged it once; the destination only where it is given. */
+/**
+ * Expect that an attempt failed, and that each side logged it once; the destination only where it is given.
+ */
 export async function expectFailed(
   agents: Agents,
   source: FakeSource,

@@ -141,7 +141,10 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
   };
 }
 
-/** Run one migration: write each stream to a connection of its own in pieces of `bytes`; QEMU answers with `answer`. */
+/**
+ * Run one migration: write each stream to a connection of its own in pieces of `bytes`; QEMU answers with
+ * `answer`.
+ */
 export async function migrated(
   streams: readonly Uint8Array[],
   { bytes = 5000, answer, ...options }: { bytes?: number; answer?: Buffer | undefined } & AgentsOptions,

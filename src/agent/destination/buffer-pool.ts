@@ -7,8 +7,8 @@ interface BufferUse {
 }
 
 /**
- * Reuses the buffers that are written to a socket once all their pieces are written: allocating and freeing off-heap memory for each
- * would run the garbage collector all the time.
+ * Reuses the buffers that are written to a socket once all their pieces are written: allocating and freeing
+ * off-heap memory for each would run the garbage collector all the time.
  */
 export class BufferPool {
   private readonly free: Uint8Array[] = [];

@@ -13,7 +13,10 @@ export interface DestinationAgent {
   close(): Promise<void>;
 }
 
-/** Listen for source agents and give what they send to QEMU, one migration at a time. @throws PageferryError `io` */
+/**
+ * Listen for source agents and give what they send to QEMU, one migration at a time. @throws PageferryError
+ * `io`
+ */
 export async function startDestinationAgent(options: DestinationAgentOptions): Promise<DestinationAgent> {
   const { log, listen } = options;
   let count = 0;

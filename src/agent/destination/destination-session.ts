@@ -182,7 +182,10 @@ export class DestinationSession {
     if (--this.queuedFrames === 0) this.idle.set(performance.now(), true);
   }
 
-  /** QEMU may close first once it has everything; its return path, or the source's QEMU, says whether it runs the guest. */
+  /**
+   * QEMU may close first once it has everything; its return path, or the source's QEMU, says whether it runs
+   * the guest.
+   */
   private async closed(connection: QemuConnection): Promise<void> {
     if (connection.isEnded || connection.number !== MAIN) return;
     if (!this.stream?.mayBeComplete) throw connection.closedByQemu();

@@ -23,7 +23,10 @@ export interface DestinationStreamOptions {
   readonly write: (bytes: Uint8Array, onWritten: () => void) => Promise<void>;
 }
 
-/** Rebuilds QEMU's main connection from the frames of the channel: pages as new records, everything else unchanged. */
+/**
+ * Rebuilds QEMU's main connection from the frames of the channel: pages as new records, everything else
+ * unchanged.
+ */
 export class DestinationStream implements GuestMemory {
   /** The digest of all memory, once it was verified. */
   digest: Uint8Array | undefined;

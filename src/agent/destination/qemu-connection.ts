@@ -27,7 +27,9 @@ export interface ConnectionOptions {
   readonly onProcessed: (bytes: number) => void;
 }
 
-/** One connection to the destination's QEMU: frames that wait to be written to it, in order, and its answers. */
+/**
+ * One connection to the destination's QEMU: frames that wait to be written to it, in order, and its answers.
+ */
 export class QemuConnection {
   /** Every frame up to ENDED was written, and the connection closed from this side. */
   isEnded = false;
@@ -53,8 +55,9 @@ export class QemuConnection {
   }
 
   /**
-   * Queue a frame; `process` writes it. QEMU may read one connection only after another one delivered something, so no connection
-   * waits for another, and the source's in-flight window is the bound. @throws PageferryError `limit` when the source exceeds it
+   * Queue a frame; `process` writes it. QEMU may read one connection only after another one delivered
+   * something, so no connection waits for another, and the source's in-flight window is the bound. @throws
+   * PageferryError `limit` when the source exceeds it
    */
   add(frame: ChannelFrame, process: () => Promise<void>): Promise<void> {
     const bytes = frame.body.length;
@@ -79,7 +82,10 @@ export class QemuConnection {
     await this.writer!.write(bytes, onWritten);
   }
 
-  /** Send what QEMU answers to the source. Resolve when QEMU closes the connection. @throws PageferryError when it breaks off */
+  /**
+   * Send what QEMU answers to the source. Resolve when QEMU closes the connection. @throws PageferryError
+   * when it breaks off
+   */
   async answers(): Promise<void> {
     const head = Uint8Array.of(this.number);
     try {

@@ -8,7 +8,10 @@ const PAGE_BYTES = 4096;
 /** Assumed bytes of a coded page before the first batch. */
 const START_BYTES_PER_PAGE = 1024;
 
-/** Pages of the next batch, from the delivery rate and the size of recent coded pages: a few batches wait beside the in-flight bytes. */
+/**
+ * Pages of the next batch, from the delivery rate and the size of recent coded pages: a few batches wait
+ * beside the in-flight bytes.
+ */
 export class BatchSize {
   private bytesPerPage = START_BYTES_PER_PAGE;
 

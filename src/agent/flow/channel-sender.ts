@@ -8,14 +8,17 @@ import { StreamProgress } from './stream-progress.js';
 
 /** The number of QEMU's main connection. */
 export const MAIN = 0;
-/** A destination that waits for bytes in less of the time than this is the bottleneck: queued bytes may be in the kernel's buffers. */
+/**
+ * A destination that waits for bytes in less of the time than this is the bottleneck: queued bytes may be in
+ * the kernel's buffers.
+ */
 const MIN_IDLE_FRACTION = 0.4;
 /** A socket write that takes longer had to wait for the link. */
 const MIN_WAIT_MS = 1;
 
 /**
- * Sends the frames of a migration, each connection within its in-flight window, so that queues stay short whatever the kernel would
- * buffer. Measures the link from the destination's acks.
+ * Sends the frames of a migration, each connection within its in-flight window, so that queues stay short
+ * whatever the kernel would buffer. Measures the link from the destination's acks.
  */
 export class ChannelSender {
   readonly rate = new DeliveryRate();
@@ -42,7 +45,10 @@ export class ChannelSender {
     }));
   }
 
-  /** Process an ack: `bytes` of a connection in total; `idle`: fraction of the time that the destination waits for bytes. */
+  /**
+   * Process an ack: `bytes` of a connection in total; `idle`: fraction of the time that the destination waits
+   * for bytes.
+   */
   acked(connection: number, bytes: number, idle: number): void {
     this.destinationIdle = idle;
     if (this.window.acked(connection, bytes) === 0) return;
@@ -72,7 +78,10 @@ export class ChannelSender {
       await this.send(connection, FRAME.LITERAL, head, ...body);
   }
 
-  /** Send one frame of a connection once its window is open. @throws the abort reason, or the channel's failure */
+  /**
+   * Send one frame of a connection once its window is open. @throws the abort reason, or the channel's
+   * failure
+   */
   async send(connection: number, type: FrameType, ...parts: readonly Uint8Array[]): Promise<void> {
     await this.opened(connection);
     const startedAt = performance.now();

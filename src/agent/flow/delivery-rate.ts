@@ -12,8 +12,9 @@ const PROBE_FACTOR = 1.25;
 export type Bottleneck = 'link' | 'destination' | undefined;
 
 /**
- * The rate at which the destination acknowledges bytes: the delivery rate of BBR (Cardwell et al. 2016). While bytes are in flight
- * all the time, the bytes acked in an interval give the rate of the slowest part; otherwise they are only a lower bound.
+ * The rate at which the destination acknowledges bytes: the delivery rate of BBR (Cardwell et al. 2016).
+ * While bytes are in flight all the time, the bytes acked in an interval give the rate of the slowest part;
+ * otherwise they are only a lower bound.
  */
 export class DeliveryRate {
   /** Of the link alone. */

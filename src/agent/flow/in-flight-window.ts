@@ -11,8 +11,8 @@ const MAX_IN_FLIGHT_BYTES = 8 << 20;
 export const MAX_UNACKED_BYTES = MAX_IN_FLIGHT_BYTES + MAX_BODY_BYTES;
 
 /**
- * The in-flight window of every connection of one migration. Each connection has a window of its own, so that none blocks another:
- * QEMU may read one of them only after another one has delivered something.
+ * The in-flight window of every connection of one migration. Each connection has a window of its own, so that
+ * none blocks another: QEMU may read one of them only after another one has delivered something.
  */
 export class InFlightWindow {
   sentBytes = 0;
@@ -54,7 +54,9 @@ export class InFlightWindow {
     this.of(connection).sentBytes += bytes;
   }
 
-  /** Record that the destination processed `bytes` of a connection in total. Return how many of them are new. */
+  /**
+   * Record that the destination processed `bytes` of a connection in total. Return how many of them are new.
+   */
   acked(connection: number, bytes: number): number {
     const counts = this.of(connection);
     const more = Math.max(0, bytes - counts.ackedBytes);

@@ -10,7 +10,10 @@ export interface LinkEstimate {
   readonly waitFraction?: number;
 }
 
-/** Progress of one stream: bytes and milliseconds of packing that are done or pending, as the `StreamState` of its strategy. */
+/**
+ * Progress of one stream: bytes and milliseconds of packing that are done or pending, as the `StreamState` of
+ * its strategy.
+ */
 export class StreamProgress {
   readonly state: StreamState;
   /** Bytes sent, and expected bytes of pending packings. */
@@ -44,7 +47,10 @@ export class StreamProgress {
     };
   }
 
-  /** Record packing that starts (positive) or is done (negative); a done one adds the difference to its real size. */
+  /**
+   * Record packing that starts (positive) or is done (negative); a done one adds the difference to its real
+   * size.
+   */
   readonly pending = (ms: number, bytes: number): void => {
     this.pendingMs += ms;
     this.bytes += bytes;

@@ -9,7 +9,10 @@ import type { SourceConnections } from './connections.js';
 import type { SourceStream } from './source-stream.js';
 import { peekMagic, peekMagicWithin } from './stream-magic.js';
 
-/** A connection of multifd begins with its magic at once; postcopy's preempt channel may send nothing for a long time. */
+/**
+ * A connection of multifd begins with its magic at once; postcopy's preempt channel may send nothing for a
+ * long time.
+ */
 const PEEK_MS = 300;
 
 /** The parts of a migration that exist once both agents have agreed on it. */
@@ -27,8 +30,9 @@ interface ConnectionEvents {
 }
 
 /**
- * QEMU's connections besides the main one. Their bytes pass through uncoded. After `migrate_cancel`, QEMU's next attempt may
- * connect before the end of the cancelled one is seen; its stream's magic tells it from a connection of multifd.
+ * QEMU's connections besides the main one. Their bytes pass through uncoded. After `migrate_cancel`, QEMU's
+ * next attempt may connect before the end of the cancelled one is seen; its stream's magic tells it from a
+ * connection of multifd.
  */
 export class AdditionalConnections {
   private readonly opening = new SerialQueue();
@@ -82,7 +86,8 @@ export class AdditionalConnections {
   private async pass(socket: Socket, connection: number, events: ConnectionEvents): Promise<void> {
     const { signal } = this.lifetime;
     const { channel, stats } = await this.agreed;
-    // In QEMU's order, and at once: the destination's QEMU may read nothing before all its connections are open.
+    // In QEMU's order, and at once: the destination's QEMU may read nothing before all its connections are
+    // open.
     const head = Uint8Array.of(connection);
     await this.opening.run(() => channel.send(connection, FRAME.OPENED, head), signal);
     if ((await peekMagic(socket, signal)) === QEMU_MAGIC) {

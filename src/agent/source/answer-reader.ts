@@ -27,7 +27,10 @@ export class AnswerReader {
     private readonly lifetime: MigrationLifetime,
   ) {}
 
-  /** Process frames until the destination's QEMU has the guest. @throws PageferryError when the channel ends before */
+  /**
+   * Process frames until the destination's QEMU has the guest. @throws PageferryError when the channel ends
+   * before
+   */
   async read(channel: FrameChannel, sender: ChannelSender): Promise<void> {
     for (;;) {
       const frame = await channel.receive();
@@ -48,7 +51,10 @@ export class AnswerReader {
     }
   }
 
-  /** Check the result that the return path reported; without a return path there is none. @throws PageferryError when QEMU failed */
+  /**
+   * Check the result that the return path reported; without a return path there is none. @throws
+   * PageferryError when QEMU failed
+   */
   checkReturnPath(): void {
     if (!this.hasReturnPath || this.shutError === 0) return;
     const found = this.shutError === undefined ? 'it closed its return path' : `error ${this.shutError}`;

@@ -42,7 +42,10 @@ export class SourceConnections {
     await writer.write(bytes);
   }
 
-  /** Close a connection that the destination's QEMU has closed. @throws PageferryError when our QEMU does not close it too */
+  /**
+   * Close a connection that the destination's QEMU has closed. @throws PageferryError when our QEMU does not
+   * close it too
+   */
   async close(connection: number): Promise<void> {
     const socket = this.sockets[connection];
     if (!socket || socket.readableEnded || socket.destroyed) return;

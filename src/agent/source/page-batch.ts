@@ -13,8 +13,9 @@ export interface FilledBatch {
 /**
  * Collects pages in the page sender's buffer until they are sent together.
  *
- * QEMU's records may say "the same block as before". Where the rest of the stream passes through uncoded, the destination's QEMU
- * must be in the block that the source's QEMU means, so the last page of a batch in which the block changes is always sent.
+ * QEMU's records may say "the same block as before". Where the rest of the stream passes through uncoded, the
+ * destination's QEMU must be in the block that the source's QEMU means, so the last page of a batch in which
+ * the block changes is always sent.
  */
 export class PageBatch {
   private pages: number[] = [];

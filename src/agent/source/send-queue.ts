@@ -1,6 +1,9 @@
 import { SerialQueue } from '../../page/sync.js';
 
-/** Runs send jobs in order, and bounds the bytes that they hold. A failed job ends the migration through `onFailure`. */
+/**
+ * Runs send jobs in order, and bounds the bytes that they hold. A failed job ends the migration through
+ * `onFailure`.
+ */
 export class SendQueue {
   private readonly jobs = new SerialQueue();
   private bytes = 0;
@@ -11,7 +14,10 @@ export class SendQueue {
     private readonly signal: AbortSignal,
   ) {}
 
-  /** Queue a job that holds `bytes`. Wait for all jobs while they hold more than the bound. @throws the first failure, or the abort reason */
+  /**
+   * Queue a job that holds `bytes`. Wait for all jobs while they hold more than the bound. @throws the first
+   * failure, or the abort reason
+   */
   async add(bytes: number, job: () => Promise<void>): Promise<void> {
     this.bytes += bytes;
     void this.put(job, () => {
@@ -20,7 +26,10 @@ export class SendQueue {
     if (this.bytes > this.maxBytes) await this.idle();
   }
 
-  /** Queue a job without a bound. `onEnd` is called when it has ended or was skipped. The result resolves then; it never rejects. */
+  /**
+   * Queue a job without a bound. `onEnd` is called when it has ended or was skipped. The result resolves
+   * then; it never rejects.
+   */
   put(job: () => Promise<void>, onEnd: () => void = () => {}): Promise<void> {
     return this.jobs.run(job, this.signal).then(onEnd, (cause) => {
       onEnd();

@@ -9,7 +9,10 @@ export interface SourceAgent {
   close(): Promise<void>;
 }
 
-/** Listen for migrations of QEMU and send each to the destination agent, one at a time. @throws PageferryError `io` */
+/**
+ * Listen for migrations of QEMU and send each to the destination agent, one at a time. @throws PageferryError
+ * `io`
+ */
 export async function startSourceAgent(options: SourceAgentOptions): Promise<SourceAgent> {
   let current: SourceSession | undefined;
   let running: Promise<void> | undefined;

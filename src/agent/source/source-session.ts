@@ -68,15 +68,18 @@ export class SourceSession {
     return error;
   }
 
-  /** QEMU has closed its main connection, or the migration has failed: a new connection belongs to another attempt. */
+  /**
+   * QEMU has closed its main connection, or the migration has failed: a new connection belongs to another
+   * attempt.
+   */
   get isOver(): boolean {
     const { main } = this.connections;
     return this.lifetime.signal.aborted || main.destroyed || main.readableEnded;
   }
 
   /**
-   * Add another connection of QEMU: of multifd, or postcopy's preempt channel. Call `onNewAttempt` where it is the main connection of
-   * another attempt; that ends this migration.
+   * Add another connection of QEMU: of multifd, or postcopy's preempt channel. Call `onNewAttempt` where it
+   * is the main connection of another attempt; that ends this migration.
    */
   add(socket: Socket, onNewAttempt: () => void): void {
     const cancelled = 'QEMU began another migration on a new connection: this one was cancelled';

@@ -34,8 +34,9 @@ export interface SourceStreamOptions {
 }
 
 /**
- * QEMU's main connection on its path into the channel: pages in batches, encoded against what the destination has; everything else
- * unchanged and in its place. At the end of each of QEMU's sections everything before it is sent.
+ * QEMU's main connection on its path into the channel: pages in batches, encoded against what the destination
+ * has; everything else unchanged and in its place. At the end of each of QEMU's sections everything before it
+ * is sent.
  */
 export class SourceStream {
   private readonly staging = new Staging();
@@ -68,7 +69,9 @@ export class SourceStream {
     return brokeOff;
   }
 
-  /** Where the guest is if the migration fails now. `hasReturnPath`: the source's QEMU learns of the failure. */
+  /**
+   * Where the guest is if the migration fails now. `hasReturnPath`: the source's QEMU learns of the failure.
+   */
   guestState(hasReturnPath: boolean): string {
     if (this.isPostcopy)
       return 'the guest runs on the destination, and pages that were not sent are only on the source';

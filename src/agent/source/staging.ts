@@ -1,7 +1,10 @@
 import type { QemuEvents } from '../../qemu/events.js';
 import { type QemuBlock, TARGET_PAGE_BYTES } from '../../qemu/format.js';
 
-/** One part of a piece of QEMU's stream. Pages are numbered within their block; content is in `bytes` from `from` on. */
+/**
+ * One part of a piece of QEMU's stream. Pages are numbered within their block; content is in `bytes` from
+ * `from` on.
+ */
 export type Step =
   | { readonly kind: 'literal'; readonly bytes: Uint8Array; readonly from: number; readonly to: number }
   | {
@@ -24,7 +27,10 @@ export type Step =
   | { readonly kind: 'flush' | 'postcopy' | 'devices' }
   | { readonly kind: 'opaque'; readonly reason: string };
 
-/** Records the events of one piece, because a reader calls back synchronously and the sender has to wait for the link. */
+/**
+ * Records the events of one piece, because a reader calls back synchronously and the sender has to wait for
+ * the link.
+ */
 export class Staging implements QemuEvents {
   readonly steps: Step[] = [];
   private piece: Uint8Array | undefined;
@@ -83,7 +89,10 @@ export class Staging implements QemuEvents {
     this.steps.push({ kind: 'opaque', reason });
   }
 
-  /** Return bytes that do not change: a record that was cut in two is in the reader's buffer, which it reuses, so it is copied. */
+  /**
+   * Return bytes that do not change: a record that was cut in two is in the reader's buffer, which it reuses,
+   * so it is copied.
+   */
   private stable(bytes: Uint8Array, from: number, to: number): { bytes: Uint8Array; from: number } {
     return bytes === this.piece ? { bytes, from } : { bytes: bytes.slice(from, to), from: 0 };
   }

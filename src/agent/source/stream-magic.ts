@@ -4,8 +4,8 @@ import { Signal, sleep } from '../../page/sync.js';
 const MAGIC_BYTES = 4;
 
 /**
- * Return the first four bytes of a connection as a big-endian number; they stay in the socket's buffer. Undefined when the
- * connection ends before. @throws the abort reason
+ * Return the first four bytes of a connection as a big-endian number; they stay in the socket's buffer.
+ * Undefined when the connection ends before. @throws the abort reason
  */
 export async function peekMagic(socket: Socket, signal?: AbortSignal): Promise<number | undefined> {
   const changed = new Signal();

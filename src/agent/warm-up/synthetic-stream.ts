@@ -6,8 +6,8 @@ const RAM_ID = 2;
 const BLOCK = 'pc.ram';
 
 /**
- * Return QEMU's migration stream of a synthetic guest: rounds over `pages` pages, of which some are zero, duplicates or similar to
- * others, and some change between rounds; then the start of device state.
+ * Return QEMU's migration stream of a synthetic guest: rounds over `pages` pages, of which some are zero,
+ * duplicates or similar to others, and some change between rounds; then the start of device state.
  */
 export function syntheticStream(pages: number, rounds: number): Uint8Array {
   const pieces: Uint8Array[] = [];

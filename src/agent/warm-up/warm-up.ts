@@ -37,8 +37,9 @@ const LINKS: readonly Link[] = [
 ];
 
 /**
- * Migrate a small synthetic guest from this process to itself: code that never ran is ten times slower, and a migration is over in
- * seconds. Takes about half a second. @throws PageferryError when the guest did not arrive; the abort reason
+ * Migrate a small synthetic guest from this process to itself: code that never ran is ten times slower, and a
+ * migration is over in seconds. Takes about half a second. @throws PageferryError when the guest did not
+ * arrive; the abort reason
  */
 export async function warmUp(signal?: AbortSignal): Promise<void> {
   const stream = syntheticStream(PAGES, ROUNDS);

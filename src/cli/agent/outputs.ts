@@ -24,7 +24,10 @@ export interface StatsFile {
   readonly close: () => void;
 }
 
-/** Open the file of `--stats`: one JSON line a round. A write that fails is logged once and stops the statistics, not the migration. */
+/**
+ * Open the file of `--stats`: one JSON line a round. A write that fails is logged once and stops the
+ * statistics, not the migration.
+ */
 export function openStats(path: string, log: Log): StatsFile {
   const fd = path === '-' ? process.stdout.fd : openFile(path);
   let isBroken = false;

@@ -32,7 +32,10 @@ interface AgentRun {
   readonly start: (options: CommonAgentOptions) => Promise<{ close(): Promise<void> }>;
 }
 
-/** Run an agent until `signal` aborts, or with --once until a migration ended. @throws that migration's failure; what starting failed with */
+/**
+ * Run an agent until `signal` aborts, or with --once until a migration ended. @throws that migration's
+ * failure; what starting failed with
+ */
 export async function runAgent({ role, values, log, signal, start }: AgentRun): Promise<void> {
   const meters = new AgentMetrics();
   const end = endOf(values.once, signal);

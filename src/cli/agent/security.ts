@@ -7,7 +7,10 @@ import type { CommonValues } from './options.js';
 
 type PemOption = 'tls-cert' | 'tls-key' | 'tls-ca';
 
-/** Return the channel's options, with the TLS files read. @throws UsageError where one is missing; PageferryError `io` */
+/**
+ * Return the channel's options, with the TLS files read. @throws UsageError where one is missing;
+ * PageferryError `io`
+ */
 export function channelOptions(values: CommonValues, log: Log): ChannelOptions {
   const stallMs = 1000 * values.stall;
   if (values.insecure) {

@@ -79,24 +79,6 @@ export function bytesSink(): BytesSink {
   };
 }
 
-/**
- * Create a sink that stores nothing and cannot be read back: for checks that read the stream's index instead.
- */
-export function discardSink(): PageSink {
-  return {
-    write() {},
-    zero() {},
-    readAt(_, position) {
-      throw new PageferryError(
-        'unsupported',
-        `image that is not stored: cannot be read back (at ${position})`,
-      );
-    },
-    finish() {},
-    abort() {},
-  };
-}
-
 function allocate(bytes: number): Uint8Array<ArrayBuffer> {
   try {
     return new Uint8Array(bytes);

@@ -85,16 +85,7 @@ export function createAtomicWriter(path: string, options: AtomicWriterOptions = 
   };
   return {
     name,
-    write: (...parts) =>
-      exclusively(async () => {
-        const fd = await output.open();
-        try {
-          life.check(); // opening a named pipe may have taken until after an abort
-          await writeAll(fd, name, parts);
-        } finally {
-          output.release();
-        }
-      }),
+    write: (...parts) => exclusively(() => writeParts(output, life, name, parts)),
     async commit() {
       await exclusively(async () => {
         // A pipe without any bytes is opened too: its reader waits for the end.
@@ -107,6 +98,21 @@ export function createAtomicWriter(path: string, options: AtomicWriterOptions = 
     },
     abort,
   };
+}
+
+async function writeParts(
+  output: Output,
+  life: LifeCycle,
+  name: string,
+  parts: readonly Uint8Array[],
+): Promise<void> {
+  const fd = await output.open();
+  try {
+    life.check(); // opening a named pipe may have taken until after an abort
+    await writeAll(fd, name, parts);
+  } finally {
+    output.release();
+  }
 }
 
 function partialOutput(target: OutputTarget, mode?: number): Output {

@@ -3,8 +3,8 @@ import type { PageSink } from '../../page/source.js';
 import { LifeCycle } from '../life-cycle.js';
 import { asIoError, checkPosition } from './errno.js';
 import { type OutputTarget, outputTarget } from './output-target.js';
-import { openPartialFile } from './partial-file.js';
-import { createReadHandle } from './read-handle.js';
+import { openPartialFile, type PartialFile } from './partial-file.js';
+import { createReadHandle, type ReadHandle } from './read-handle.js';
 import { StagingBuffer } from './staging-buffer.js';
 import { createStreamSink } from './stream-sink.js';
 import { writeAllSync } from './write.js';
@@ -27,66 +27,85 @@ export function createFileSink(path: string, options: FileSinkOptions = {}): Pag
   return target.kind === 'file' ? createRegularSink(target, options) : createStreamSink(target);
 }
 
+/** A sink that writes to a partial file. */
+class RegularSink implements PageSink {
+  private readonly name: string;
+  private readonly partial: PartialFile;
+  private readonly reader: ReadHandle;
+  private readonly life: LifeCycle;
+  private readonly staging = new StagingBuffer((bytes, position) => this.store(bytes, position));
+  /** End of what was written or zeroed; the file is shorter while it ends in a hole. */
+  private end = 0;
+
+  constructor(
+    target: OutputTarget,
+    mode: number | undefined,
+    private readonly syncDirectory: boolean,
+  ) {
+    this.name = target.name;
+    this.partial = openPartialFile(target, mode);
+    this.reader = createReadHandle(this.partial.file);
+    this.life = new LifeCycle(target.name);
+  }
+
+  write(bytes: Uint8Array, position: number): void {
+    this.check(position);
+    this.end = Math.max(this.end, position + bytes.length);
+    this.staging.write(bytes, position);
+  }
+
+  zero(position: number, bytes: number): void {
+    this.check(position);
+    this.end = Math.max(this.end, position + bytes);
+  }
+
+  readAt(into: Uint8Array, position: number): number {
+    this.check(position);
+    const bytes = Math.max(0, Math.min(into.length, this.end - position));
+    if (this.staging.read(into, position, bytes)) return bytes;
+    const stored = this.reader.readSync(into.subarray(0, bytes), position);
+    into.fill(0, stored, bytes);
+    return bytes;
+  }
+
+  async finish(bytes: number): Promise<void> {
+    this.check(bytes);
+    try {
+      this.staging.flush();
+      fs.ftruncateSync(this.partial.file.use(), bytes);
+    } catch (cause) {
+      this.partial.abort();
+      this.life.fail(asIoError(this.name, `cannot set the size to ${bytes} bytes`, cause));
+    }
+    this.life.endBy('finish');
+    await this.partial.commit({ syncDirectory: this.syncDirectory });
+  }
+
+  abort(): void {
+    this.life.endBy('abort');
+    this.staging.clear();
+    this.partial.abort();
+  }
+
+  private store(bytes: Uint8Array, position: number): void {
+    try {
+      writeAllSync(this.partial.file.use(), this.name, bytes, position);
+    } catch (cause) {
+      this.partial.abort(); // an image with a missing write must not get its name
+      this.life.fail(asIoError(this.name, `cannot write ${bytes.length} bytes at ${position}`, cause));
+    }
+  }
+
+  private check(position: number): void {
+    this.life.check();
+    checkPosition(this.name, position);
+  }
+}
+
 /** @internal `syncDirectory: false`: the caller syncs the directory after the last of many files. */
 export function createRegularSink(
   target: OutputTarget,
   { mode, syncDirectory = true }: FileSinkOptions & { readonly syncDirectory?: boolean },
 ): PageSink {
-  const { name } = target;
-  const partial = openPartialFile(target, mode);
-  const { file } = partial;
-  const reader = createReadHandle(file);
-  const life = new LifeCycle(name);
-  /** End of what was written or announced; the file is shorter while it ends in a hole. */
-  let end = 0;
-
-  const check = (position: number) => {
-    life.check();
-    checkPosition(name, position);
-  };
-  const write = (bytes: Uint8Array, position: number) => {
-    try {
-      writeAllSync(file.use(), name, bytes, position);
-    } catch (cause) {
-      partial.abort(); // an image with a missing write must not get its name
-      life.fail(asIoError(name, `cannot write ${bytes.length} bytes at ${position}`, cause));
-    }
-  };
-  const staging = new StagingBuffer(write);
-  return {
-    write(bytes, position) {
-      check(position);
-      end = Math.max(end, position + bytes.length);
-      staging.write(bytes, position);
-    },
-    zero(position, bytes) {
-      check(position);
-      end = Math.max(end, position + bytes);
-    },
-    readAt(into, position) {
-      check(position);
-      const bytes = Math.max(0, Math.min(into.length, end - position));
-      if (staging.read(into, position, bytes)) return bytes;
-      const stored = reader.readSync(into.subarray(0, bytes), position);
-      into.fill(0, stored, bytes);
-      return bytes;
-    },
-    async finish(bytes) {
-      check(bytes);
-      try {
-        staging.flush();
-        fs.ftruncateSync(file.use(), bytes);
-      } catch (cause) {
-        partial.abort();
-        life.fail(asIoError(name, `cannot set the size to ${bytes} bytes`, cause));
-      }
-      life.endBy('finish');
-      await partial.commit({ syncDirectory });
-    },
-    abort() {
-      life.endBy('abort');
-      staging.clear();
-      partial.abort();
-    },
-  };
+  return new RegularSink(target, mode, syncDirectory);
 }

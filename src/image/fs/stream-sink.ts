@@ -15,74 +15,90 @@ const ZEROS = new Uint8Array(64 << 10);
  * its old content.
  */
 export function createStreamSink(target: OutputTarget): PageSink {
-  const { name } = target;
-  const fd = openStream(target);
-  const isDevice = target.kind === 'device';
-  const reader = createReadHandle(OpenFile.ofDescriptor(name, fd));
-  const life = new LifeCycle(name);
-  let end = 0;
+  return new StreamSink(target);
+}
 
-  const check = (position: number) => {
-    life.check();
+class StreamSink implements PageSink {
+  private readonly name: string;
+  private readonly isDevice: boolean;
+  private readonly fd: number;
+  private readonly life: LifeCycle;
+  private end = 0;
+
+  constructor(target: OutputTarget) {
+    this.name = target.name;
+    this.isDevice = target.kind === 'device';
+    this.life = new LifeCycle(target.name);
+    this.fd = openStream(target);
+  }
+
+  write(bytes: Uint8Array, position: number): void {
+    this.zeroTo(position);
+    this.append(bytes);
+  }
+
+  zero(position: number, bytes: number): void {
+    this.checkInOrder(position);
+    this.zeroTo(position + bytes);
+  }
+
+  readAt(into: Uint8Array, position: number): number {
+    const { name } = this;
+    if (!this.isDevice)
+      throw new PageferryError(
+        'unsupported',
+        `${name}: cannot be read back (at ${position}); write to a regular file`,
+      );
+    this.life.check();
     checkPosition(name, position);
-  };
-  const checkInOrder = (position: number) => {
-    check(position);
+    const bytes = Math.max(0, Math.min(into.length, this.end - position));
+    const reader = createReadHandle(OpenFile.ofDescriptor(name, this.fd));
+    return reader.readSync(into.subarray(0, bytes), position);
+  }
+
+  finish(bytes: number): void {
+    this.zeroTo(bytes);
+    this.life.endBy('finish');
+    try {
+      if (this.isDevice) fs.fsyncSync(this.fd);
+      this.close();
+    } catch (cause) {
+      throw asIoError(this.name, 'cannot finish', cause);
+    }
+  }
+
+  abort(): void {
+    if (!this.life.endBy('abort')) return;
+    try {
+      this.close();
+    } catch {}
+  }
+
+  private zeroTo(position: number): void {
+    this.checkInOrder(position);
+    while (this.end < position) this.append(ZEROS.subarray(0, Math.min(ZEROS.length, position - this.end)));
+  }
+
+  private append(bytes: Uint8Array): void {
+    try {
+      writeAllSync(this.fd, this.name, bytes, this.isDevice ? this.end : null);
+    } catch (cause) {
+      this.life.fail(cause);
+    }
+    this.end += bytes.length;
+  }
+
+  private checkInOrder(position: number): void {
+    const { name, end } = this;
+    this.life.check();
+    checkPosition(name, position);
     if (position < end)
       throw new PageferryError('bad-argument', `${name}: cannot write at ${position} after ${end} bytes`);
-  };
-  const write = (bytes: Uint8Array) => {
-    try {
-      writeAllSync(fd, name, bytes, isDevice ? end : null);
-    } catch (cause) {
-      life.fail(cause);
-    }
-    end += bytes.length;
-  };
-  const zeroTo = (position: number) => {
-    while (end < position) write(ZEROS.subarray(0, Math.min(ZEROS.length, position - end)));
-  };
-  const close = () => {
-    if (fd !== STDOUT_FD) fs.closeSync(fd);
-  };
-  return {
-    write(bytes, position) {
-      checkInOrder(position);
-      zeroTo(position);
-      write(bytes);
-    },
-    zero(position, bytes) {
-      checkInOrder(position);
-      zeroTo(position + bytes);
-    },
-    readAt(into, position) {
-      if (!isDevice)
-        throw new PageferryError(
-          'unsupported',
-          `${name}: cannot be read back (at ${position}); write to a regular file`,
-        );
-      check(position);
-      const bytes = Math.max(0, Math.min(into.length, end - position));
-      return reader.readSync(into.subarray(0, bytes), position);
-    },
-    finish(bytes) {
-      checkInOrder(bytes);
-      zeroTo(bytes);
-      life.endBy('finish');
-      try {
-        if (isDevice) fs.fsyncSync(fd);
-        close();
-      } catch (cause) {
-        throw asIoError(name, 'cannot finish', cause);
-      }
-    },
-    abort() {
-      if (!life.endBy('abort')) return;
-      try {
-        close();
-      } catch {}
-    },
-  };
+  }
+
+  private close(): void {
+    if (this.fd !== STDOUT_FD) fs.closeSync(this.fd);
+  }
 }
 
 function openStream(target: OutputTarget): number {

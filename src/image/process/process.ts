@@ -87,15 +87,7 @@ export function openProcess(pid: number, options: ProcessOptions = {}): ProcessS
     },
     skipZeros(maxBytes) {
       life.check();
-      let zeros = 0;
-      while (zeros < maxBytes && next + zeros < bytes) {
-        const region = regions[extentIndex(regions, next + zeros)]!;
-        const within = next + zeros - region.position;
-        const wanted = Math.min(maxBytes - zeros, region.bytes - within);
-        const absent = memory.absentBytes(region, within, wanted);
-        zeros += absent;
-        if (absent < wanted) break;
-      }
+      const zeros = untouchedBytes(memory, regions, next, Math.min(maxBytes, bytes - next));
       const skipped = next + zeros === bytes ? zeros : zeros - (zeros % SKIP_BYTES);
       next += skipped;
       return skipped;
@@ -104,6 +96,24 @@ export function openProcess(pid: number, options: ProcessOptions = {}): ProcessS
       if (life.endBy('close')) memory.close();
     },
   };
+}
+
+/** Count the bytes from `position` on, at most `maxBytes`, that the process never touched. */
+function untouchedBytes(
+  memory: ProcessMemory,
+  regions: readonly PlacedRegion[],
+  position: number,
+  maxBytes: number,
+): number {
+  for (let zeros = 0; ; ) {
+    if (zeros === maxBytes) return zeros;
+    const region = regions[extentIndex(regions, position + zeros)]!;
+    const within = position + zeros - region.position;
+    const wanted = Math.min(maxBytes - zeros, region.bytes - within);
+    const absent = memory.absentBytes(region, within, wanted);
+    zeros += absent;
+    if (absent < wanted) return zeros;
+  }
 }
 
 /** Reads /proc/PID/mem, without touching pages that the process never touched. */

@@ -156,7 +156,7 @@ export async function migrated(
     },
   });
   const sources = await sent(agents, streams, bytes);
-  // A QEMU with a return path closes once it was told that the migration is complete.
+  // A QEMU with a return path closes once its return path reports success.
   if (answer)
     await within(
       'the answer',

@@ -1,14 +1,14 @@
 import type { Role } from './frame.js';
 
-/** What a channel over a socket is given. */
+/** How to run a channel over a socket. */
 export interface FrameChannelOptions {
-  /** Of this side. */
+  /** Role of this host. */
   readonly role: Role;
-  /** The other side, for messages. */
+  /** Address of the peer, for messages. */
   readonly peer: string;
-  /** What the other side's certificate names, as `identitiesOf` gives it; nothing without TLS. */
+  /** Names in the peer's certificate; empty without TLS. */
   readonly identities: readonly string[];
-  /** It is given up when the other side neither sends nor takes a byte for so long. */
+  /** The channel fails when the peer sends nothing, or accepts nothing, for this time. */
   readonly stallMs: number;
   readonly signal?: AbortSignal | undefined;
 }

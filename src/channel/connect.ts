@@ -1,50 +1,47 @@
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import { checkServerIdentity, connect as connectTls, type TLSSocket } from 'node:tls';
 import { PageferryError } from '../page/error.js';
+import { withTimeout } from '../page/sync.js';
 import { FrameChannel } from './frame-channel.js';
 import { handshakeAsSource } from './handshake.js';
-import { identitiesOf } from './identity.js';
-import { type ChannelOptions, channelTimes, checkPeerVerified, errorReason, tlsOptions } from './security.js';
+import { type ChannelOptions, channelTimes, checkSecurity } from './security.js';
+import { parseChannelAddress } from './transports/registry.js';
+import { whenReady } from './transports/sockets.js';
 
-/** Where to connect to. */
+/** How to connect to a destination. */
 export interface ConnectOptions extends ChannelOptions {
-  readonly host: string;
-  readonly port: number;
-  /** Whom the destination's certificate has to name (a DNS name or an IP address); default `host`. */
+  /** `tls:HOST:PORT`, `tcp:HOST:PORT` (with `insecure`) or `unix:PATH`. */
+  readonly address: string;
+  /** Name that the destination's certificate must have, a DNS name or an IP address; default: the host of `address`. */
   readonly serverName?: string;
 }
 
 /**
- * Connects to a destination, as the side that starts migrations: over TLS 1.3, both sides proved by their certificates, sessions
- * never resumed. @throws PageferryError `bad-argument` for options that make no sense, `io` when the other side cannot be reached,
- * is not who it has to be or refuses this one, `unsupported` when it speaks another version of the protocol
+ * Connect to a destination, as the host that sends guests. `tls:` is TLS 1.3 with certificates of both hosts; sessions are never
+ * resumed.
+ * @throws PageferryError `bad-argument` for options that do not match, `io` if the peer cannot be reached, is not authenticated or
+ * refuses this host, `unsupported` if it uses another version of the protocol
  */
 export async function connectChannel(options: ConnectOptions): Promise<FrameChannel> {
-  const { host, port, signal, serverName = host } = options;
-  const peer = `${host}:${port}`;
+  const { transport, address } = parseChannelAddress(options.address);
   const times = channelTimes(options);
-  const tls = tlsOptions(options, `channel to ${peer}`);
-  const socket = tls
-    ? connectTls({
-        ...tls,
-        host,
-        port,
-        // Names an address has none to ask for; which certificate is right is decided by serverName alone.
-        servername: isIP(serverName) ? '' : serverName,
-        checkServerIdentity: (_, certificate) => checkServerIdentity(serverName, certificate),
-      })
-    : connectTcp({ host, port });
-  await opened(socket, tls ? 'secureConnect' : 'connect', peer, times.handshakeMs, signal);
-  let identities: string[] = [];
+  const peer = options.address.slice(transport.scheme.length + 1);
+  checkSecurity(transport, options, `channel to ${options.address}`);
+  options.signal?.throwIfAborted();
+  const { socket, readyEvent } = transport.connect(address, options);
+  const late = () => new PageferryError('io', `${peer}: no connection within ${times.handshakeMs} ms`);
+  await withTimeout(
+    times.handshakeMs,
+    late,
+    (signal) => whenReady(socket, readyEvent, peer, signal),
+    options.signal,
+  );
+  let identities: string[];
   try {
-    if (tls) {
-      checkPeerVerified(socket as TLSSocket, peer);
-      identities = identitiesOf((socket as TLSSocket).getPeerCertificate());
-    }
+    identities = transport.identitiesOf(socket, peer);
   } catch (error) {
     socket.destroy();
     throw error;
   }
+  const { signal } = options;
   const channel = new FrameChannel(socket, {
     role: 'source',
     peer,
@@ -54,38 +51,4 @@ export async function connectChannel(options: ConnectOptions): Promise<FrameChan
   });
   await handshakeAsSource(channel, times);
   return channel;
-}
-
-function opened(
-  socket: Socket,
-  event: string,
-  peer: string,
-  handshakeMs: number,
-  signal?: AbortSignal,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const failed = (found: string, cause?: unknown) => {
-      settle();
-      socket.destroy();
-      reject(new PageferryError('io', `${peer}: ${found}`, { cause }));
-    };
-    const error = (cause: Error) => failed(errorReason(cause), cause);
-    const close = () => failed('closed the connection before it was set up');
-    const abort = () => failed('stopped by this side', signal?.reason);
-    const timer = setTimeout(() => failed(`no connection within ${handshakeMs} ms`), handshakeMs);
-    const done = () => {
-      settle();
-      resolve();
-    };
-    const settle = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', abort);
-      socket.off(event, done).off('error', error).off('close', close);
-      // One that still comes, of a socket that is given up already, must not be unheard.
-      socket.on('error', () => {});
-    };
-    socket.once(event, done).once('error', error).once('close', close);
-    if (signal?.aborted) abort();
-    else signal?.addEventListener('abort', abort);
-  });
 }

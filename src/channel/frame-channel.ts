@@ -1,81 +1,81 @@
 import type { Socket } from 'node:net';
 import { PageferryError } from '../page/error.js';
+import { Signal } from '../page/sync.js';
+import type { Channel } from './channel.js';
 import type { FrameChannelOptions } from './channel-options.js';
 import { type ChannelFrame, FRAME, type FrameType, frameBytes, frameName } from './frame.js';
 import { FrameReader } from './frame-reader.js';
 import { decodeReason, encodeReason, type Session } from './handshake-messages.js';
+import { Keepalive } from './keepalive.js';
 import { errorReason } from './security.js';
 import { StallTimer } from './stall-timer.js';
 
-/** So much is read ahead of whoever takes the frames; then the socket is left alone, and its peer has to wait. */
-const QUEUE_BYTES = 1 << 19;
-/** What is said last gets so long to arrive. */
+/** Frames read ahead of `receive`, in bytes, until the handshake is over. */
+const HANDSHAKE_QUEUE_BYTES = 1 << 16;
+/** The same after it: more than an agent has in flight, so that the end of a connection is read at once. */
+const QUEUE_BYTES = 16 << 20;
+/** Time for the last frame to arrive. */
 const LINGER_MS = 2000;
-/** Signs of life come so many times within what the other side waits, … */
-const SIGNS_A_STALL = 3;
-/** … but not more often than this. */
-const MIN_SIGN_MS = 20;
 
 /**
- * Frames over a socket, both ways. Little is kept: a frame is written when the socket has taken the one before, and nothing is read
- * while enough frames wait to be taken. Whatever goes wrong ends the channel on both sides: the first reason is kept, told to the
- * other side where that is still possible, and is what every later call throws.
+ * Frames over a socket, in both directions. A frame is written when the socket has accepted the one before, and reading pauses while
+ * enough frames are queued. Every failure ends the channel: the first cause is kept, sent to the peer if possible, thrown by every
+ * later call, and is the reason of `signal`. A connection that ends without a CLOSE frame has failed.
  */
-export class FrameChannel {
-  /** Once the two sides have greeted. */
+export class FrameChannel implements Channel {
+  /** Set by the handshake. */
   session: Session | undefined;
-  /** The other side said that it gave up: what it had not committed is not applied there. */
+  /** Whether the peer reported that it failed: it has not applied what was not committed. */
   failedByPeer = false;
-  /** When nothing of the socket is left. */
   readonly closed: Promise<void>;
+  private readonly controller = new AbortController();
   private readonly reader: FrameReader;
   private readonly queue: ChannelFrame[] = [];
   private queuedBytes = 0;
   private sentCount = 0;
-  private signedAt = 0;
-  private ended = false;
+  /** A CLOSE frame has arrived. */
+  private isClosedByPeer = false;
   private failure: PageferryError | undefined;
-  private readonly waiters: (() => void)[] = [];
-  private readonly reading: StallTimer;
-  private readonly writing: StallTimer;
-  private signs: NodeJS.Timeout | undefined;
+  private readonly changed = new Signal();
+  private readonly readStall: StallTimer;
+  private readonly writeStall: StallTimer;
+  private readonly keepalive: Keepalive;
 
   constructor(
     private readonly socket: Socket,
     private readonly options: FrameChannelOptions,
   ) {
-    const { signal, stallMs, role } = options;
-    this.reader = new FrameReader(socket, role === 'source' ? 'destination' : 'source', options.peer);
-    this.reading = new StallTimer(stallMs, () => {
-      if (this.isFull) this.reading.renew();
-      else this.fail(new PageferryError('io', `${this.peer}: stalled, no byte came for ${stallMs} ms`));
+    const { signal, stallMs, role, peer } = options;
+    this.reader = new FrameReader(socket, role === 'source' ? 'destination' : 'source', peer);
+    this.readStall = new StallTimer(stallMs, () => {
+      if (this.isFull) this.readStall.renew();
+      else this.fail(this.error(`stalled, it sent no byte for ${stallMs} ms`));
     });
-    this.writing = new StallTimer(stallMs, () =>
-      this.fail(new PageferryError('io', `${this.peer}: stalled, it took no byte for ${stallMs} ms`)),
+    this.writeStall = new StallTimer(stallMs, () =>
+      this.fail(this.error(`stalled, it accepted no byte for ${stallMs} ms`)),
     );
-    const aborted = () =>
-      this.fail(new PageferryError('io', `${this.peer}: stopped by this side`, { cause: signal?.reason }));
+    this.keepalive = new Keepalive(() => {
+      if (!this.failure && !socket.writableNeedDrain) this.write(FRAME.KEEPALIVE, []);
+    });
+    const onAbort = () => this.fail(this.error('cancelled on this host', signal?.reason));
     this.closed = new Promise((resolve) => {
       socket.once('close', () => {
-        signal?.removeEventListener('abort', aborted);
-        this.broke('the connection was closed');
+        signal?.removeEventListener('abort', onAbort);
+        // Frames that came before a CLOSE frame can still be received.
+        if (this.isClosedByPeer) this.stopTimers();
+        else this.breakOff('the connection was closed');
+        this.changed.notify();
         resolve();
       });
     });
-    socket.setNoDelay(true);
-    socket.on('error', (cause) => this.broke(errorReason(cause), cause));
-    socket.on('readable', () => {
-      this.reading.renew();
-      this.read();
-    });
-    socket.on('end', () => this.peerEnded());
-    socket.on('drain', () => {
-      this.writing.stop();
-      this.wake();
-    });
-    this.reading.start();
-    if (signal?.aborted) aborted();
-    else signal?.addEventListener('abort', aborted);
+    this.listen();
+    this.readStall.start();
+    if (signal?.aborted) onAbort();
+    else signal?.addEventListener('abort', onAbort);
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
   }
 
   get peer(): string {
@@ -86,70 +86,70 @@ export class FrameChannel {
     return this.options.identities;
   }
 
-  /** Sends a frame; returns when there is room for the next one. `parts` are copied at once. @throws PageferryError why it cannot */
+  /** Send a frame; resolve when the next one can be sent. `parts` are copied. @throws PageferryError why the channel has ended */
   async send(type: FrameType, ...parts: readonly Uint8Array[]): Promise<void> {
     this.check();
-    if (!this.write(type, parts)) this.writing.start();
-    while (!this.failure && this.socket.writableNeedDrain) await this.change();
+    this.write(type, parts);
+    while (this.socket.writableNeedDrain) {
+      if (this.failure) throw this.failure;
+      if (this.socket.destroyed) throw this.error('closed the channel');
+      await this.changed.wait();
+    }
     if (this.failure) throw this.failure;
   }
 
-  /** Whether frames wait to be taken. */
+  /** Whether frames are queued. */
   get hasMore(): boolean {
     return this.queue.length > 0;
   }
 
-  /** @throws PageferryError why nothing can be sent any more */
+  /** Check that frames can be sent. @throws PageferryError why the channel has ended */
   check(): void {
-    if (this.ended) this.broke('it closed the channel without a reason');
     if (this.failure) throw this.failure;
+    if (this.isClosedByPeer) throw this.error('closed the channel');
   }
 
-  /** The next frame; nothing when the other side closed the channel between two. @throws PageferryError why there is none */
+  /** Return the next frame; undefined when the peer has closed the channel. @throws PageferryError why the channel has failed */
   async receive(): Promise<ChannelFrame | undefined> {
     for (;;) {
       if (this.failure) throw this.failure;
-      if (this.isFull) this.reading.renew();
+      if (this.isFull) this.readStall.renew();
       const frame = this.queue.shift();
       if (frame) {
         this.queuedBytes -= frame.body.length;
         this.read();
         return frame;
       }
-      if (this.ended) return undefined;
-      await this.change();
+      if (this.isClosedByPeer) {
+        this.abortSignal(this.error('closed the channel'));
+        return undefined;
+      }
+      await this.changed.wait();
     }
   }
 
-  /** The body of the next frame, which must be of this type. @throws PageferryError `bad-stream` when it is another one */
+  /** Return the body of the next frame, which must be of this type. @throws PageferryError `bad-stream` for another one */
   async expect(type: FrameType): Promise<Uint8Array> {
     const frame = await this.receive();
     if (frame?.type === type) return frame.body;
     throw this.unexpected(frame, type);
   }
 
-  unexpected(frame: ChannelFrame | undefined, wanted: FrameType): PageferryError {
+  /** Return the error for a frame, or the end of the channel, in place of a frame of type `expected`. */
+  unexpected(frame: ChannelFrame | undefined, expected: FrameType): PageferryError {
     const found = frame ? `a frame "${frameName(frame.type)}"` : 'the end of the channel';
     return new PageferryError(
       frame ? 'bad-stream' : 'io',
-      `${this.peer}: ${found} where "${frameName(wanted)}" was expected`,
+      `${this.peer}: ${found} where "${frameName(expected)}" was expected`,
     );
   }
 
-  /** From now on this side says so often that it is there that the other side, which waits `stallMs`, does not give up. */
+  /** Send keepalives from now on, for a peer that gives up after `stallMs`. */
   keepAlive(stallMs: number): void {
-    if (this.failure) return;
-    this.signs = setInterval(
-      () => {
-        const isQuiet = this.sentCount === this.signedAt && !this.ended && !this.socket.writableNeedDrain;
-        if (isQuiet && !this.write(FRAME.KEEPALIVE, [])) this.writing.start();
-        this.signedAt = this.sentCount;
-      },
-      Math.max(MIN_SIGN_MS, Math.floor(stallMs / SIGNS_A_STALL)),
-    );
+    if (!this.failure) this.keepalive.start(stallMs);
   }
 
-  /** Ends the channel with a reason, which the other side is told. Returns the first reason that there was. */
+  /** End the channel with a cause, which is sent to the peer. Returns the first cause. */
   fail(cause: unknown, type: FrameType = FRAME.FAILED): PageferryError {
     if (this.failure) return this.failure;
     const error =
@@ -160,21 +160,38 @@ export class FrameChannel {
     return error;
   }
 
-  /** Ends the channel; both sides were done with it. */
   close(): Promise<void> {
     if (!this.failure) {
-      this.stop(new PageferryError('io', `${this.peer}: the channel was closed by this side`));
+      this.stop(this.error('the channel was closed on this host'));
+      if (this.socket.writable) this.write(FRAME.CLOSE, []);
       this.linger();
     }
     return this.closed;
   }
 
   private get isFull(): boolean {
-    return this.queuedBytes >= QUEUE_BYTES;
+    return this.queuedBytes >= (this.session ? QUEUE_BYTES : HANDSHAKE_QUEUE_BYTES);
   }
 
-  private write(type: FrameType, parts: readonly Uint8Array[]): boolean {
-    return this.socket.write(frameBytes(this.options.role, type, this.sentCount++, parts));
+  private listen(): void {
+    const { socket } = this;
+    socket.setNoDelay(true);
+    socket.on('error', (cause) => this.breakOff(errorReason(cause), cause));
+    socket.on('readable', () => {
+      this.readStall.renew();
+      this.read();
+    });
+    socket.on('end', () => this.onEnd());
+    socket.on('drain', () => {
+      this.writeStall.stop();
+      this.changed.notify();
+    });
+  }
+
+  private write(type: FrameType, parts: readonly Uint8Array[]): void {
+    const bytes = frameBytes(this.options.role, type, this.sentCount++, parts);
+    this.keepalive.sent();
+    if (!this.socket.write(bytes) && !this.failure) this.writeStall.start();
   }
 
   private read(): void {
@@ -182,43 +199,53 @@ export class FrameChannel {
       while (!this.failure && !this.isFull) {
         const frame = this.reader.next();
         if (!frame) break;
-        this.arrived(frame);
+        this.take(frame);
       }
     } catch (cause) {
       this.fail(cause);
     }
-    // What comes after that is of no use, but the other side must get rid of it, to come to the reason.
+    this.keepalive.setPaused(!this.failure && this.isFull);
+    // Discard the rest: the peer reads the reason only once it could send all of it.
     if (this.failure) while (this.socket.read() !== null);
   }
 
-  private arrived(frame: ChannelFrame): void {
-    if (frame.type === FRAME.KEEPALIVE) return;
-    if (frame.type === FRAME.REFUSE || frame.type === FRAME.FAILED) {
+  private take(frame: ChannelFrame): void {
+    const { type, body } = frame;
+    if (type === FRAME.KEEPALIVE) return;
+    if (type === FRAME.REFUSE || type === FRAME.FAILED) {
       this.failedByPeer = true;
-      this.stop(
-        decodeReason(frame.body, `${this.peer} ${frame.type === FRAME.REFUSE ? 'refused' : 'gave up'}`),
-      );
+      this.stop(decodeReason(body, `${this.peer} ${type === FRAME.REFUSE ? 'refused' : 'failed'}`));
       this.linger();
       return;
     }
-    this.queue.push(frame);
-    this.queuedBytes += frame.body.length;
-    this.wake();
+    if (type === FRAME.CLOSE) {
+      this.isClosedByPeer = true;
+      this.readStall.stop();
+      if (this.queue.length === 0) this.abortSignal(this.error('closed the channel'));
+    } else {
+      this.queue.push(frame);
+      this.queuedBytes += body.length;
+    }
+    this.changed.notify();
   }
 
-  private peerEnded(): void {
-    this.ended = true;
+  private onEnd(): void {
+    if (this.failure || this.isClosedByPeer) return;
     try {
       this.reader.end();
+      this.breakOff(
+        this.session
+          ? 'the connection ended in the middle: the peer died, or the connection was cut'
+          : 'closed the connection during the handshake; its log has the reason',
+      );
     } catch (cause) {
       this.fail(cause);
     }
-    this.wake();
   }
 
-  /** The connection itself is gone: nobody is left to tell. */
-  private broke(found: string, cause?: unknown): void {
-    if (!this.failure) this.stop(new PageferryError('io', `${this.peer}: ${found}`, { cause }));
+  /** End the channel because of its connection: the peer cannot be notified. */
+  private breakOff(found: string, cause?: unknown): void {
+    if (!this.failure) this.stop(this.error(found, cause));
     this.socket.destroy();
   }
 
@@ -226,13 +253,22 @@ export class FrameChannel {
     this.failure = error;
     this.queue.length = 0;
     this.queuedBytes = 0;
-    this.reading.stop();
-    this.writing.stop();
-    clearInterval(this.signs);
-    this.wake();
+    this.stopTimers();
+    this.changed.close(error);
+    this.abortSignal(error);
   }
 
-  /** Gives what was said last the time to arrive: closing at once, with bytes unread, would take it back. */
+  private stopTimers(): void {
+    this.readStall.stop();
+    this.writeStall.stop();
+    this.keepalive.stop();
+  }
+
+  private abortSignal(error: PageferryError): void {
+    this.controller.abort(error);
+  }
+
+  /** Give the last frame time to arrive: closing a socket with unread bytes discards what was sent. */
   private linger(): void {
     if (this.socket.destroyed) return;
     this.socket.end();
@@ -241,11 +277,7 @@ export class FrameChannel {
     this.read();
   }
 
-  private change(): Promise<void> {
-    return new Promise((resolve) => this.waiters.push(resolve));
-  }
-
-  private wake(): void {
-    for (const waiter of this.waiters.splice(0)) waiter();
+  private error(found: string, cause?: unknown): PageferryError {
+    return new PageferryError('io', `${this.peer}: ${found}`, { cause });
   }
 }

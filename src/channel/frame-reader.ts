@@ -9,30 +9,30 @@ import {
   readChannelFrameHead,
 } from './frame.js';
 
-const NOTHING = new Uint8Array(0);
+const EMPTY = new Uint8Array(0);
 
-/** Takes frames from a socket, as far as they have come. What is not taken stays with the socket, so its peer has to wait. */
+/** Reads frames from a socket. Bytes that are not read stay in the socket, which slows the sender down. */
 export class FrameReader {
   private head: ChannelFrameHead | undefined;
   private count = 0;
 
   constructor(
     private readonly socket: Socket,
-    /** Of the side that sends them. */
+    /** Role of the host that sends. */
     private readonly role: Role,
-    /** It, for messages. */
+    /** Address of that host, for messages. */
     private readonly peer: string,
   ) {}
 
-  /** The next frame, where all of it has come. @throws PageferryError `bad-stream` when it is not the one that has to come */
+  /** Return the next frame if all of it has arrived. @throws PageferryError `bad-stream` for a frame that is not valid here */
   next(): ChannelFrame | undefined {
     if (!this.head) {
-      const head = this.take(HEAD_BYTES);
+      const head = this.read(HEAD_BYTES);
       if (!head) return undefined;
       this.head = readChannelFrameHead(head, this.role, this.count, this.what);
     }
     const { type, bodyBytes } = this.head;
-    const body = bodyBytes === 0 ? NOTHING : this.take(bodyBytes);
+    const body = bodyBytes === 0 ? EMPTY : this.read(bodyBytes);
     if (!body) return undefined;
     checkBody(this.head, body, this.what);
     this.head = undefined;
@@ -40,7 +40,7 @@ export class FrameReader {
     return { type, body };
   }
 
-  /** @throws PageferryError `bad-stream` when the bytes ended between a head and its body */
+  /** Check that the connection did not end between a head and its body. @throws PageferryError `bad-stream` */
   end(): void {
     if (this.head) throw this.truncated(0, this.head.bodyBytes);
   }
@@ -49,14 +49,14 @@ export class FrameReader {
     return `${this.peer}: frame ${this.count}`;
   }
 
-  private take(bytes: number): Uint8Array | undefined {
-    const taken: Uint8Array | null = this.socket.read(bytes);
-    // A socket that has ended gives what is left.
-    if (taken && taken.length < bytes) throw this.truncated(taken.length, bytes);
-    return taken ?? undefined;
+  private read(bytes: number): Uint8Array | undefined {
+    const found: Uint8Array | null = this.socket.read(bytes);
+    // A socket that has ended returns the remaining bytes.
+    if (found && found.length < bytes) throw this.truncated(found.length, bytes);
+    return found ?? undefined;
   }
 
-  private truncated(got: number, wanted: number): PageferryError {
-    return new PageferryError('bad-stream', `${this.what}: cut off after ${got} of ${wanted} bytes`);
+  private truncated(got: number, expected: number): PageferryError {
+    return new PageferryError('bad-stream', `${this.what}: cut off after ${got} of ${expected} bytes`);
   }
 }

@@ -3,13 +3,13 @@ import { PageferryError } from '../page/error.js';
 import { hex, WireReader, WireWriter } from '../stream/wire.js';
 
 /**
- * A frame of the channel between two hosts. Every integer is little-endian.
+ * Head of a frame of the channel between two hosts. Every integer is little-endian.
  *
  *     frame = body bytes u32 | type u8 | 0 x 3 | sequence u64 | body check u32 | head check u32 | body
  *
- * `sequence` counts the frames of one direction from 0, whatever their type. The body's check is CRC-32 of the body; the head's is
- * CRC-32 of all that stands before it, begun with the role of the side that sends (so that a frame that is sent back to its sender
- * is refused). They find accidents where the channel is plain TCP; against people there is TLS.
+ * `sequence` counts the frames of one direction from 0, whatever their type. The body check is CRC-32 of the body; the head check is
+ * CRC-32 of the bytes before it, seeded with the sender's role, so that a frame that is sent back to its sender is refused. Checks
+ * detect accidents where the transport is plain TCP; TLS detects attackers.
  */
 export interface ChannelFrameHead {
   readonly type: FrameType;
@@ -17,67 +17,76 @@ export interface ChannelFrameHead {
   readonly bodyCheck: number;
 }
 
+/** One frame of the channel. */
 export interface ChannelFrame {
   readonly type: FrameType;
   readonly body: Uint8Array;
 }
 
-/** The head and the first two fields of a greeting are for all versions of the protocol; what follows is of this one. */
+/** Bytes of a frame's head. The head, and the first two fields of a handshake, are the same in all versions of the protocol. */
 export const HEAD_BYTES = 24;
 
+/** Types of frames, by their ids on the wire. */
 export const FRAME = {
-  /** Who connects begins: magic, version, role, session id. */
+  /** First frame of the source: magic, version, role, session id. */
   HANDSHAKE: 1,
+  /** First frame of the destination: the same fields. */
   HANDSHAKE_REPLY: 2,
-  /** Nothing was begun, and why. Ends the channel. */
+  /** The request is refused, and why; nothing has started. Ends the channel. */
   REFUSE: 3,
-  /** A guest that is to come. */
+  /** Announces a guest. */
   GUEST: 4,
+  /** Accepts what was announced. */
   ACCEPT: 5,
-  /** Bytes of the guest's stream, cut anywhere. */
+  /** Bytes of the guest's live stream, cut anywhere. */
   PAGES: 6,
-  /** The last record of the guest's stream, which has its digest. */
+  /** The last record of the guest's live stream, with its digest. */
   END: 7,
-  /** The destination holds the guest, and its digest is the one that was sent. */
+  /** The destination holds the guest and has verified its digest. */
   VERIFIED: 8,
-  /** The source has let go: the destination may apply it. */
+  /** The source has given the guest up: the destination applies it. */
   COMMIT: 9,
-  /** It was applied. */
+  /** The destination has applied the guest. */
   COMMITTED: 10,
-  /** What was begun is given up, and why. Ends the channel. */
+  /** What was started has failed, and why. Ends the channel. */
   FAILED: 11,
-  /** This side is there, and has nothing to say. */
+  /** Sent when nothing else is, so that the peer does not stall. */
   KEEPALIVE: 12,
-  /** A migration of QEMU that is to come: what the source would keep, and which base it has. */
+  /** Announces a migration of QEMU: cache size and base image of the source. */
   MIGRATE: 13,
-  /** The guest's blocks of memory, by name and size. */
+  /** The guest's memory blocks, by name and size. */
   BLOCKS: 14,
-  /** Bytes of one of QEMU's connections, as they are. */
+  /** Bytes of one of QEMU's connections, unchanged. */
   LITERAL: 15,
-  /** One record of QEMU's, as it is: what was not to be held back, dropped or coded. */
+  /** One record of QEMU's stream, unchanged: it must not be delayed, dropped or coded. */
   RECORD: 16,
-  /** Bytes of the return path. */
+  /** Bytes of QEMU's return path. */
   RETURN_PATH: 17,
-  /** How much of what was sent the destination is done with. */
+  /** Bytes of a connection that the destination has processed. */
   ACK: 18,
-  /** QEMU opened another connection; QEMU closed one. */
+  /** QEMU opened another connection. */
   OPENED: 19,
+  /** QEMU closed a connection. */
   ENDED: 20,
-  /** The destination's QEMU closed one: it has all that it needs, or it gave up. */
+  /** The destination's QEMU closed a connection: it has all that it needs, or it failed. */
   CLOSED: 21,
-  /** The main connection is passed on as it is from here on, and why. */
+  /** The main connection is passed through unread from here on, and why. */
   PASS_THROUGH: 22,
-  /** Pages as they are, not looked at: the link has taken them before anything shorter is found. */
+  /** Uncompressed pages, not encoded: the link is faster than encoding. */
   BYPASS: 23,
+  /** This host closes the channel in good order. */
+  CLOSE: 24,
 } as const;
+/** Id of a frame type on the wire. */
 export type FrameType = (typeof FRAME)[keyof typeof FRAME];
 
 const NAMES = new Map<number, string>(
-  Object.entries(FRAME).map(([name, type]) => [type, name.toLowerCase()]),
+  Object.entries(FRAME).map(([name, type]) => [type, name.toLowerCase().replaceAll('_', ' ')]),
 );
 
-/** Most bytes of pages that one frame takes: a slow link shows its progress, and nobody has to hold much. */
+/** Maximum bytes of a frame that carries pages or bytes of a connection. Small, so that a slow link shows progress. */
 export const MAX_BODY_BYTES = 1 << 17;
+/** Maximum bytes of every other frame. */
 const MAX_SMALL_BODY_BYTES = 1 << 13;
 const LARGE_TYPES: ReadonlySet<number> = new Set([
   FRAME.PAGES,
@@ -87,16 +96,17 @@ const LARGE_TYPES: ReadonlySet<number> = new Set([
   FRAME.BYPASS,
 ]);
 
-/** The two sides: pages go from the source, which begins, to the destination, which listens. */
+/** The two hosts of a channel: the source connects and sends pages, the destination listens. */
 export type Role = 'source' | 'destination';
+/** Id of each role on the wire. */
 export const ROLE_IDS: Readonly<Record<Role, number>> = { source: 1, destination: 2 };
 
-/** A type as people read it. */
+/** Return the name of a frame type, for messages. */
 export function frameName(type: number): string {
   return NAMES.get(type) ?? `type ${type}`;
 }
 
-/** The whole frame in one piece; `parts` are copied. */
+/** Return a whole frame; `parts` are copied. */
 export function frameBytes(
   role: Role,
   type: FrameType,
@@ -120,7 +130,10 @@ export function frameBytes(
   return frame;
 }
 
-/** @throws PageferryError `bad-stream` for a head that is not the one that has to come; its length is within its type's limit */
+/**
+ * Read a frame's head: `role` is the sender's, `expected` the sequence number. The length is within the limit of the type.
+ * @throws PageferryError `bad-stream`
+ */
 export function readChannelFrameHead(
   bytes: Uint8Array,
   role: Role,
@@ -132,22 +145,21 @@ export function readChannelFrameHead(
   const bad = (found: string) => new PageferryError('bad-stream', `${what}: ${found}`);
   if (stored !== computed)
     throw bad(
-      `its head's check is ${hex(stored)}, its bytes give ${hex(computed)}: altered, or not from such an agent`,
+      `head check is ${hex(stored)}, its bytes give ${hex(computed)}: altered, or the peer is not a pageferry agent`,
     );
   const from = new WireReader(bytes, what);
   const bodyBytes = from.u32();
   const type = from.u8();
   from.reserved(3);
   const sequence = from.u64();
-  if (sequence !== expected)
-    throw bad(`number ${sequence} came in its place: repeated, lost or out of order`);
+  if (sequence !== expected) throw bad(`has number ${sequence}: repeated, lost or out of order`);
   if (!NAMES.has(type)) throw bad(`${frameName(type)}, this version knows 1 … ${NAMES.size}`);
   const limit = LARGE_TYPES.has(type) ? MAX_BODY_BYTES : MAX_SMALL_BODY_BYTES;
   if (bodyBytes > limit) throw bad(`${frameName(type)} of ${bodyBytes} bytes, at most ${limit}`);
   return { type: type as FrameType, bodyBytes, bodyCheck: from.u32() };
 }
 
-/** @throws PageferryError `bad-stream` when the body is not what its head says */
+/** Verify a frame's body. @throws PageferryError `bad-stream` */
 export function checkBody(head: ChannelFrameHead, body: Uint8Array, what: string): void {
   const computed = crc32(body);
   if (computed === head.bodyCheck) return;
@@ -157,21 +169,21 @@ export function checkBody(head: ChannelFrameHead, body: Uint8Array, what: string
   );
 }
 
-/** Cuts bytes into bodies of at most `PAGES_BYTES`, less what stands before each. */
+/** Split bytes into bodies of at most `MAX_BODY_BYTES - headBytes` bytes. */
 export function* splitBodies(parts: Iterable<Uint8Array>, headBytes = 0): Generator<Uint8Array[]> {
   let body: Uint8Array[] = [];
-  const most = MAX_BODY_BYTES - headBytes;
-  let room = most;
+  const maxBytes = MAX_BODY_BYTES - headBytes;
+  let free = maxBytes;
   for (const part of parts)
     for (let at = 0; at < part.length; ) {
-      const piece = part.subarray(at, at + room);
+      const piece = part.subarray(at, at + free);
       body.push(piece);
       at += piece.length;
-      room -= piece.length;
-      if (room > 0) continue;
+      free -= piece.length;
+      if (free > 0) continue;
       yield body;
       body = [];
-      room = most;
+      free = maxBytes;
     }
   if (body.length > 0) yield body;
 }

@@ -1,89 +1,63 @@
 import { randomBytes } from 'node:crypto';
 import { digestText } from '../dedup/image-digest.js';
 import { PageferryError } from '../page/error.js';
+import { withTimeout } from '../page/sync.js';
 import { FRAME } from './frame.js';
 import type { FrameChannel } from './frame-channel.js';
 import { decodeHandshake, encodeHandshake, SESSION_ID_BYTES } from './handshake-messages.js';
+import type { ChannelTimes } from './security.js';
 
-/** How the side that connects and the side that listens greet each other: before that, nothing else is said. */
-export interface Handshake {
-  readonly stallMs: number;
-  /** For all of it. */
-  readonly handshakeMs: number;
-}
+const NO_SESSION = new Uint8Array(SESSION_ID_BYTES);
 
-/** Says what this side is, and hears what the other one is. @throws PageferryError why they do not fit */
-export function handshakeAsSource(channel: FrameChannel, { stallMs, handshakeMs }: Handshake): Promise<void> {
-  return greeted(channel, handshakeMs, async (own) => {
+/** Exchange versions, roles and session ids, as the host that connects. @throws PageferryError why the hosts do not match */
+export function handshakeAsSource(channel: FrameChannel, times: ChannelTimes): Promise<void> {
+  const { stallMs } = times;
+  return withinHandshakeTime(channel, times, async (ownId) => {
     await channel.send(
       FRAME.HANDSHAKE,
-      encodeHandshake({
-        role: 'source',
-        stallMs,
-        sessionId: own,
-        peerSessionId: new Uint8Array(SESSION_ID_BYTES),
-      }),
+      encodeHandshake({ role: 'source', stallMs, sessionId: ownId, peerSessionId: NO_SESSION }),
     );
-    const welcome = await channel.receive();
-    if (!welcome)
-      throw new PageferryError(
-        'io',
-        `${channel.peer}: closed the channel instead of a welcome; it says why on its side`,
-      );
-    if (welcome.type !== FRAME.HANDSHAKE_REPLY) throw channel.unexpected(welcome, FRAME.HANDSHAKE_REPLY);
-    const {
-      sessionId,
-      peerSessionId: answers,
-      stallMs: patienceMs,
-    } = decodeHandshake(welcome.body, 'destination', channel.peer);
-    checkSessionId(channel, answers, own);
-    channel.session = { ownId: own, peerId: sessionId };
-    channel.keepAlive(patienceMs);
+    const body = await channel.expect(FRAME.HANDSHAKE_REPLY);
+    const reply = decodeHandshake(body, 'destination', channel.peer);
+    checkSessionId(channel, reply.peerSessionId, ownId);
+    channel.session = { ownId, peerId: reply.sessionId };
+    channel.keepAlive(reply.stallMs);
   });
 }
 
-/** Hears what the other side is, and says what this one is. */
-export function handshakeAsDestination(
-  channel: FrameChannel,
-  { stallMs, handshakeMs }: Handshake,
-): Promise<void> {
-  return greeted(channel, handshakeMs, async (own) => {
-    const { sessionId, stallMs: patienceMs } = decodeHandshake(
-      await channel.expect(FRAME.HANDSHAKE),
-      'source',
-      channel.peer,
-    );
-    channel.session = { ownId: own, peerId: sessionId };
+/** The same, as the host that listens. */
+export function handshakeAsDestination(channel: FrameChannel, times: ChannelTimes): Promise<void> {
+  const { stallMs } = times;
+  return withinHandshakeTime(channel, times, async (ownId) => {
+    const body = await channel.expect(FRAME.HANDSHAKE);
+    const { sessionId: peerId, stallMs: peerStallMs } = decodeHandshake(body, 'source', channel.peer);
+    channel.session = { ownId, peerId };
     await channel.send(
       FRAME.HANDSHAKE_REPLY,
-      encodeHandshake({ role: 'destination', stallMs, sessionId: own, peerSessionId: sessionId }),
+      encodeHandshake({ role: 'destination', stallMs, sessionId: ownId, peerSessionId: peerId }),
     );
-    channel.keepAlive(patienceMs);
+    channel.keepAlive(peerStallMs);
   });
 }
 
-/** @throws PageferryError `bad-stream` when something answers another session than this one: it was recorded */
-export function checkSessionId(channel: FrameChannel, answers: Uint8Array, own: Uint8Array): void {
-  if (Buffer.compare(answers, own) === 0) return;
+/** Check that a frame belongs to this session. @throws PageferryError `bad-stream` if it was recorded from another one */
+export function checkSessionId(channel: FrameChannel, found: Uint8Array, expected: Uint8Array): void {
+  if (Buffer.compare(found, expected) === 0) return;
   throw new PageferryError(
     'bad-stream',
-    `${channel.peer}: answers session ${digestText(answers)}, this one is ${digestText(own)}: replayed from another`,
+    `${channel.peer}: a frame of session ${digestText(found)}, this one is ${digestText(expected)}: replayed`,
   );
 }
 
-async function greeted(
+async function withinHandshakeTime(
   channel: FrameChannel,
-  handshakeMs: number,
-  exchange: (own: Uint8Array) => Promise<void>,
+  { handshakeMs }: ChannelTimes,
+  exchange: (ownId: Uint8Array) => Promise<void>,
 ): Promise<void> {
-  const late = () =>
-    channel.fail(new PageferryError('io', `${channel.peer}: no greeting within ${handshakeMs} ms`));
-  const timer = setTimeout(late, handshakeMs);
+  const late = () => new PageferryError('io', `${channel.peer}: no handshake within ${handshakeMs} ms`);
   try {
-    await exchange(randomBytes(SESSION_ID_BYTES));
+    await withTimeout(handshakeMs, late, () => exchange(randomBytes(SESSION_ID_BYTES)));
   } catch (cause) {
     throw channel.fail(cause, FRAME.REFUSE);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,137 +1,125 @@
-import { constants } from 'node:crypto';
-import {
-  type AddressInfo,
-  createServer as createTcpServer,
-  type DropArgument,
-  type Server,
-  Socket,
-} from 'node:net';
-import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
+import type { DropArgument, Server, Socket } from 'node:net';
 import { PageferryError } from '../page/error.js';
 import { FRAME } from './frame.js';
 import { FrameChannel } from './frame-channel.js';
-import { type Handshake, handshakeAsDestination } from './handshake.js';
-import { identitiesOf, isAllowed } from './identity.js';
-import { type ChannelOptions, channelTimes, checkPeerVerified, errorReason, tlsOptions } from './security.js';
+import { handshakeAsDestination } from './handshake.js';
+import { isAllowed } from './identity.js';
+import { type ChannelOptions, type ChannelTimes, channelTimes, checkSecurity } from './security.js';
+import { parseChannelAddress } from './transports/registry.js';
+import { peerOf, portOf } from './transports/sockets.js';
+import type { Transport } from './transports/transport.js';
 
-/** Where to listen, and for whom. */
+/** How to listen for sources. */
 export interface ListenOptions extends ChannelOptions {
-  /** Default: every address of this host. */
-  readonly host?: string;
-  /** 0: any that is free. */
-  readonly port: number;
-  /** Who may start a migration: names of certificates, `host-a` or `DNS:host-a`, whole. Default: nobody. */
+  /** `tls:HOST:PORT`, `tcp:HOST:PORT` (with `insecure`) or `unix:PATH`. Port 0: any free port. */
+  readonly address: string;
+  /** With `tls:`: names in certificates of hosts that may start a migration, whole, `host-a` or `DNS:host-a`. Default: none. */
   readonly allowInitiators?: readonly string[];
-  /** Connections at a time, those that nobody knows yet among them; more are turned away. Default 16. */
+  /** Maximum number of connections, including those before the handshake; more are refused. Default 16. */
   readonly maxConnections?: number;
-  /** Takes a channel whose other side was proved, is allowed and has greeted; it is the caller's to close. */
+  /** Called with every channel after its handshake. The callee closes it. */
   readonly onChannel: (channel: FrameChannel) => void;
-  /** Hears of everybody who was turned away, and why. */
+  /** Called for every connection that is refused, with the cause. */
   readonly onRefused?: (error: PageferryError) => void;
 }
 
+/** A listener for sources. */
 export interface ChannelListener {
+  /** Port that the listener has; 0 for a UNIX socket. */
   readonly port: number;
-  /** Listens no longer, and drops who has not greeted yet. Channels that were handed out go on. */
+  /** Stop to listen, and close connections before their handshake. Channels stay open. Idempotent. */
   close(): void;
 }
 
-/** Listens, as the side that migrations come to. @throws PageferryError `bad-argument`; `io` when the address cannot be had */
+/** Listen, as the host that receives guests. @throws PageferryError `bad-argument`; `io` if the address cannot be used */
 export async function listenForChannels(options: ListenOptions): Promise<ChannelListener> {
-  const { host, port, signal, insecure, allowInitiators = [], maxConnections = 16 } = options;
+  const { signal, allowInitiators = [], maxConnections = 16 } = options;
+  const { transport, address } = parseChannelAddress(options.address);
   const times = channelTimes(options);
-  const what = `listener on ${host ?? '*'}:${port}`;
-  if (insecure && allowInitiators.length > 0)
+  const what = `listener at ${options.address}`;
+  if (transport.protection !== 'certificates' && allowInitiators.length > 0)
     throw new PageferryError(
       'bad-argument',
-      `${what}: insecure, so nobody can be told from those in allowInitiators`,
+      `${what}: allowInitiators: needs tls:, ${transport.scheme}: has no certificates`,
     );
-  const tls = tlsOptions(options, what);
-  const server = tls
-    ? // A ticket could be used again, by whoever has it.
-      createTlsServer({ ...tls, secureOptions: constants.SSL_OP_NO_TICKET })
-    : createTcpServer();
+  checkSecurity(transport, options, what);
+  signal?.throwIfAborted();
+  const onRefused = (error: PageferryError) => options.onRefused?.(error);
+  const { server, readyEvent } = transport.createServer(options, onRefused);
   server.maxConnections = maxConnections;
-  const refused = (error: PageferryError) => options.onRefused?.(error);
-  const strangers = new Map<string, Socket>();
-  const timers = new Map<string, NodeJS.Timeout>();
-  const isKnown = (peer: string) => {
-    clearTimeout(timers.get(peer));
-    timers.delete(peer);
-  };
-  server.on('connection', (socket: Socket) => {
-    const peer = peerOf(socket);
-    strangers.set(peer, socket);
-    // Node's own limit begins anew with every byte. Without TLS there is only the greeting to wait for.
-    const late = () => socket.destroy(new Error(`no TLS within ${times.handshakeMs} ms`));
-    if (tls) timers.set(peer, setTimeout(late, times.handshakeMs));
-    socket
-      .on('error', () => {})
-      .once('close', () => {
-        strangers.delete(peer);
-        isKnown(peer);
-      });
-  });
-  server.on('tlsClientError', (cause: Error, socket: TLSSocket) => refused(notProved(cause, socket)));
-  server.on('drop', (from) => refused(tooMany(from, maxConnections)));
-  server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => {
-    const peer = peerOf(socket);
-    isKnown(peer);
+  server.on('drop', (from) => onRefused(tooMany(from, maxConnections)));
+  const pending = watchPending(server, readyEvent, times);
+  server.on(readyEvent, (socket: Socket) => {
+    pending.isReady(socket);
     const hand = (channel: FrameChannel) => {
-      strangers.delete(peer);
+      pending.delete(socket);
       options.onChannel(channel);
     };
-    admit(socket, peer, options, times).then(hand, refused);
+    admit(transport, socket, options, times).then(hand, onRefused);
   });
-  await listening(server, options, what);
+  await transport.listen(server, address);
   const close = () => {
     signal?.removeEventListener('abort', close);
     server.close();
-    for (const socket of strangers.values()) socket.destroy();
+    pending.destroy();
   };
   if (signal?.aborted) close();
   else signal?.addEventListener('abort', close);
-  return { port: (server.address() as AddressInfo).port, close };
+  return { port: portOf(server) ?? 0, close };
 }
 
-function listening(server: Server, { host, port }: ListenOptions, what: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const failed = (cause: Error) => reject(new PageferryError('io', `${what}: ${cause.message}`, { cause }));
-    server.once('error', failed);
-    server.listen({ host, port }, () => {
-      server.off('error', failed);
-      resolve();
-    });
+/** Connections before their handshake: each has a limited time until `readyEvent`. */
+function watchPending(server: Server, readyEvent: string, { handshakeMs }: ChannelTimes) {
+  const sockets = new Map<unknown, Socket>();
+  const timers = new Map<unknown, NodeJS.Timeout>();
+  // TLS hands out another object than the socket below it; UNIX sockets have no address.
+  const keyOf = (socket: Socket) => (readyEvent === 'connection' ? socket : peerOf(socket));
+  const isReady = (socket: Socket) => {
+    clearTimeout(timers.get(keyOf(socket)));
+    timers.delete(keyOf(socket));
+  };
+  server.on('connection', (socket: Socket) => {
+    const key = keyOf(socket);
+    sockets.set(key, socket);
+    // Node's own TLS timeout starts again with every byte.
+    const onTimeout = () => socket.destroy(new Error(`no TLS within ${handshakeMs} ms`));
+    if (readyEvent !== 'connection') timers.set(key, setTimeout(onTimeout, handshakeMs));
+    socket
+      .on('error', () => {})
+      .once('close', () => {
+        sockets.delete(key);
+        clearTimeout(timers.get(key));
+        timers.delete(key);
+      });
   });
+  return {
+    isReady,
+    delete: (socket: Socket) => sockets.delete(keyOf(socket)),
+    destroy() {
+      for (const socket of sockets.values()) socket.destroy();
+    },
+  };
 }
 
-/** Lets somebody in who is who it says, may start migrations and speaks as this side does. @throws PageferryError why not */
+/** Authenticate a peer, check that it may start migrations, and exchange handshakes. @throws PageferryError why it is refused */
 async function admit(
+  transport: Transport,
   socket: Socket,
-  peer: string,
   options: ListenOptions,
-  times: Handshake,
+  times: ChannelTimes,
 ): Promise<FrameChannel> {
-  const { insecure, allowInitiators = [], signal } = options;
-  const secured = insecure ? undefined : (socket as TLSSocket);
-  let identities: string[] = [];
+  const { allowInitiators = [], signal } = options;
+  const peer = peerOf(socket);
+  let identities: string[];
   try {
-    if (secured) {
-      checkPeerVerified(secured, peer);
-      identities = identitiesOf(secured.getPeerCertificate());
-    }
+    identities = transport.identitiesOf(socket, peer);
   } catch (error) {
     socket.destroy();
     throw error;
   }
-  const channel = new FrameChannel(socket, {
-    role: 'destination',
-    peer,
-    identities,
-    stallMs: times.stallMs,
-    signal,
-  });
-  if (secured && !isAllowed(identities, allowInitiators))
+  const { stallMs } = times;
+  const channel = new FrameChannel(socket, { role: 'destination', peer, identities, stallMs, signal });
+  if (transport.protection === 'certificates' && !isAllowed(identities, allowInitiators))
     throw channel.fail(
       new PageferryError(
         'io',
@@ -143,23 +131,9 @@ async function admit(
   return channel;
 }
 
-function notProved(cause: Error, socket: TLSSocket): PageferryError {
-  // Node hangs up on a certificate that does not hold, and keeps the reason.
-  const why = socket.authorizationError
-    ? `its certificate is refused: ${socket.authorizationError}`
-    : errorReason(cause);
-  // By then only the socket below, which Node keeps to itself, still knows its peer.
-  const below: unknown = Reflect.get(socket, '_parent');
-  return new PageferryError('io', `${peerOf(below instanceof Socket ? below : socket)}: ${why}`, { cause });
-}
-
 function tooMany(from: DropArgument | undefined, maxConnections: number): PageferryError {
   return new PageferryError(
     'limit',
-    `${from?.remoteAddress}:${from?.remotePort}: turned away, ${maxConnections} are connected`,
+    `${from?.remoteAddress}:${from?.remotePort}: refused, ${maxConnections} connections are open (maxConnections)`,
   );
-}
-
-function peerOf({ remoteAddress, remotePort }: Socket): string {
-  return remoteAddress === undefined ? 'a connection that is gone' : `${remoteAddress}:${remotePort}`;
 }

@@ -1,96 +1,84 @@
-import type { CommonConnectionOptions, SecureContextOptions, TLSSocket } from 'node:tls';
 import { PageferryError } from '../page/error.js';
 
-/** What a host shows and whom it believes, as PEM. */
+/** A host's certificate and the authorities that it trusts, as PEM. */
 export interface Credentials {
   readonly certificate: string | Uint8Array;
   readonly key: string | Uint8Array;
-  /** The authorities whose certificates are taken from the other side; those of the system are not. */
+  /** Authorities that may sign the peer's certificate. Those of the operating system are not trusted. */
   readonly authorities: string | Uint8Array;
 }
 
-/** How a channel is kept: by certificates, or not at all. */
+/** What protects a connection: certificates of both hosts, permissions of the file system, or nothing. */
+export type Protection = 'certificates' | 'file permissions' | 'none';
+
+/** How a channel is protected. */
 export interface Security {
+  /** Required for `tls:`, refused for other transports. */
   readonly credentials?: Credentials;
-  /** Plain TCP: whoever is on the way reads and changes all of it. Only when it is true, and then `warn` hears of it. */
+  /** Must be true for `tcp:`: everybody on the network path can read and change the guest. */
   readonly insecure?: boolean;
+  /** Called with a warning; required with `insecure`. */
   readonly onWarning?: (message: string) => void;
 }
 
-/** What both ends of a channel are given. */
+/** Options of both hosts of a channel. */
 export interface ChannelOptions extends Security {
-  /** A connection has so long for TLS and greeting; default 10 s. */
+  /** Time for a connection, TLS and the handshake, in ms; default 10 000. */
   readonly handshakeMs?: number;
-  /** The other side may be silent, and take nothing, for so long; default 30 s. */
+  /** The channel fails when the peer sends nothing, or accepts nothing, for this time, in ms; default 30 000. */
   readonly stallMs?: number;
+  /** Cancels the call and ends its channels. */
   readonly signal?: AbortSignal;
+}
+
+/** The times of a channel, checked. */
+export interface ChannelTimes {
+  readonly handshakeMs: number;
+  readonly stallMs: number;
 }
 
 const HANDSHAKE_MS = 10_000;
 const STALL_MS = 30_000;
+const MAX_MS = 2 ** 31 - 1;
 
-/** The times, checked. @throws PageferryError `bad-argument` */
-export function channelTimes(options: ChannelOptions): {
-  readonly handshakeMs: number;
-  readonly stallMs: number;
-} {
+/** Return the times of a channel. @throws PageferryError `bad-argument` */
+export function channelTimes(options: Pick<ChannelOptions, 'handshakeMs' | 'stallMs'>): ChannelTimes {
   const { handshakeMs = HANDSHAKE_MS, stallMs = STALL_MS } = options;
   for (const [name, ms] of Object.entries({ handshakeMs, stallMs }))
-    if (!Number.isInteger(ms) || ms < 1 || ms >= 2 ** 31)
+    if (!Number.isInteger(ms) || ms < 1 || ms > MAX_MS)
       throw new PageferryError(
         'bad-argument',
-        `${name}: expected a whole number from 1 to ${2 ** 31 - 1}, got ${ms}`,
+        `${name}: expected a whole number from 1 to ${MAX_MS}, got ${ms}`,
       );
   return { handshakeMs, stallMs };
 }
 
-/**
- * Options of TLS for either side: 1.3 and nothing before it, a certificate from the other side, signed by one of our authorities.
- * Nothing for plain TCP. @throws PageferryError `bad-argument` when neither was asked for, or both
- */
-export function tlsOptions(
-  { credentials, insecure, onWarning: warn }: Security,
+/** Check that the options match what the transport protects, and warn if it protects nothing. @throws PageferryError `bad-argument` */
+export function checkSecurity(
+  { protection, scheme }: { readonly protection: Protection; readonly scheme: string },
+  options: Security,
   what: string,
-): (SecureContextOptions & CommonConnectionOptions) | undefined {
-  if (insecure) {
-    if (credentials)
-      throw new PageferryError('bad-argument', `${what}: credentials and insecure: it can only be one`);
-    if (!warn) throw new PageferryError('bad-argument', `${what}: insecure needs a warn function`);
-    warn(
-      `${what}: plain TCP, anybody on the way can read and change the guest, and anybody who reaches the port can send one`,
-    );
-    return undefined;
+): void {
+  const { credentials, insecure, onWarning } = options;
+  const bad = (found: string) => new PageferryError('bad-argument', `${what}: ${found}`);
+  if (protection === 'certificates') {
+    if (insecure) throw bad(`insecure: not for ${scheme}:, use tcp:`);
+    if (!credentials) throw bad('credentials are missing; without TLS use tcp: and insecure: true');
+    const { certificate, key, authorities } = credentials;
+    for (const [name, pem] of Object.entries({ certificate, key, authorities }))
+      if (!pem || pem.length === 0) throw bad(`credentials: ${name} is missing`);
+    return;
   }
-  if (!credentials)
-    throw new PageferryError(
-      'bad-argument',
-      `${what}: credentials are missing; plain TCP only with insecure: true`,
-    );
-  const { certificate, key, authorities } = credentials;
-  for (const [name, pem] of Object.entries({ certificate, key, authorities }))
-    if (!pem || pem.length === 0) throw new PageferryError('bad-argument', `${what}: the ${name} is missing`);
-  return {
-    cert: Buffer.from(certificate),
-    key: Buffer.from(key),
-    ca: Buffer.from(authorities),
-    minVersion: 'TLSv1.3',
-    maxVersion: 'TLSv1.3',
-    requestCert: true,
-    rejectUnauthorized: true,
-  };
+  if (credentials) throw bad(`credentials: not for ${scheme}:, use tls:`);
+  if (protection !== 'none') return;
+  if (!insecure) throw bad(`${scheme}: is not encrypted; use tls:, or set insecure: true`);
+  if (!onWarning) throw bad('insecure: needs onWarning');
+  onWarning(
+    `${what}: not encrypted: everybody on the network path can read and change the guest, everybody who reaches the port can send one`,
+  );
 }
 
-/** What went wrong, as people read it: OpenSSL puts where in its sources before it. */
+/** Return the reason of a socket's error; OpenSSL puts a source location before its own. */
 export function errorReason(error: Error & { readonly reason?: string }): string {
   return error.reason ?? error.message;
-}
-
-/** What TLS itself should have refused. @throws PageferryError `io` */
-export function checkPeerVerified(socket: TLSSocket, peer: string): void {
-  const protocol = socket.getProtocol();
-  if (!socket.authorized || protocol !== 'TLSv1.3' || socket.isSessionReused())
-    throw new PageferryError(
-      'io',
-      `${peer}: not proved: ${socket.authorizationError ?? `${protocol}, a session that was resumed`}`,
-    );
 }

@@ -1,34 +1,35 @@
-/** Waits so long, from the last time that it was renewed, and then says that it is over. */
+/** A restartable timeout: calls `onTimeout` when `ms` pass without `renew()`. */
 export class StallTimer {
   private timer: NodeJS.Timeout | undefined;
-  private renewed = 0;
+  private renewals = 0;
 
   constructor(
     private readonly ms: number,
-    private readonly over: () => void,
+    private readonly onTimeout: () => void,
   ) {}
 
-  /** Begins to wait, unless it does already. */
+  /** Start the time, unless it runs. */
   start(): void {
     this.timer ??= setTimeout(() => this.check(), this.ms);
   }
 
+  /** Start the time again, if it runs. */
   renew(): void {
-    this.renewed++;
+    this.renewals++;
     this.timer?.refresh();
   }
 
   stop(): void {
-    this.renewed++;
+    this.renewals++;
     clearTimeout(this.timer);
     this.timer = undefined;
   }
 
   private check(): void {
-    const { renewed } = this;
-    // A thread that was busy runs its timers before it reads what has come meanwhile.
+    const { renewals } = this;
+    // After a long task Node runs timers before it reads what has arrived meanwhile.
     setImmediate(() => {
-      if (renewed === this.renewed) this.over();
+      if (renewals === this.renewals) this.onTimeout();
     });
   }
 }

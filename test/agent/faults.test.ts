@@ -59,7 +59,7 @@ describe('faults of QEMU', () => {
       await expectFailed(set.agents, source, {
         source:
           /QEMU closed the connection after \d+ bytes, inside a RAM section: it was cancelled or failed/,
-        destination: /gave up: QEMU closed the connection after \d+ bytes/,
+        destination: /failed: QEMU closed the connection after \d+ bytes/,
       });
       await expectWorks(set);
     },

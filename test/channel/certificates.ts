@@ -1,4 +1,4 @@
-// Authorities and certificates for tests: X.509 (RFC 5280) by hand, as much of it as TLS looks at.
+// Certificate authorities and certificates for tests: the parts of X.509 (RFC 5280) that TLS checks, encoded in DER here.
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 import type { Credentials } from '../../src/channel/security.js';
 
@@ -35,19 +35,19 @@ const extension = (name: keyof typeof OIDS, isCritical: boolean, value: Uint8Arr
 const pem = (kind: string, bytes: Uint8Array) =>
   `-----BEGIN ${kind}-----\n${Buffer.from(bytes).toString('base64').replace(/.{64}/g, '$&\n')}\n-----END ${kind}-----\n`;
 
-/** What a certificate says. */
+/** Content of a certificate. */
 export interface CertificateSpec {
   readonly cn?: string | readonly string[];
   readonly dns?: readonly string[];
   readonly uris?: readonly string[];
-  /** 127.0.0.1 too. */
+  /** Whether 127.0.0.1 is an alternative name; default true. */
   readonly local?: boolean;
-  /** Days from now that it begins to hold and ends. */
+  /** Validity, in days from now. */
   readonly days?: readonly [from: number, to: number];
   readonly usage?: readonly ('serverAuth' | 'clientAuth')[];
 }
 
-/** An authority, whose certificates are good for whoever trusts it. */
+/** A certificate authority. */
 export class Authority {
   readonly pem: string;
   private readonly keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -60,7 +60,7 @@ export class Authority {
     this.pem = this.signed([name], this.keys.publicKey, [-1, 30], own);
   }
 
-  /** A certificate with its key, and this authority as the only one that is trusted. */
+  /** Issue a certificate with its key; the credentials trust this authority only. */
   issue(spec: CertificateSpec): Credentials {
     const {
       cn = [],

@@ -1,4 +1,4 @@
-// Two hosts of a test: a destination that listens, a source that connects, and what became of the guest at either.
+// Two hosts of a test: a destination that listens, a source that connects, and the outcome on both.
 
 import {
   type GuestDestination,
@@ -12,6 +12,7 @@ import { type ChannelListener, type ListenOptions, listenForChannels } from '../
 import type { ChannelOptions, Security } from '../../src/channel/security.js';
 import type { GuestMemory } from '../../src/engine/live/page-receiver.js';
 import type { PageferryError } from '../../src/page/error.js';
+import { Signal } from '../../src/page/sync.js';
 import { smallest } from '../../src/strategy/smallest.js';
 import { guestImage, laterImage } from '../support/images.js';
 import { seeded } from '../support/kernels.js';
@@ -23,7 +24,7 @@ export const authority = new Authority('our authority');
 export const SOURCE = authority.issue({ cn: 'host-a', dns: ['a.example'] });
 export const DESTINATION = authority.issue({ cn: 'host-b', dns: ['b.example'] });
 
-/** The two ways that a channel can be kept. */
+/** Options of both hosts for a channel over TLS and over plain TCP. */
 export const KEPT = {
   secure: {
     source: { credentials: SOURCE },
@@ -35,20 +36,20 @@ export const KEPT = {
   },
 } satisfies Record<string, { source: Security; destination: Partial<ListenOptions> }>;
 
-/** A test that hangs fails here, with what it waited for. */
+/** Fail a test that waits for too long, naming what it waits for. */
 export async function within<T>(what: string, promise: Promise<T>, ms = 15_000): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
+  const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`${what}: hangs`)), ms);
   });
   try {
-    return await Promise.race([promise, late]);
+    return await Promise.race([promise, timeout]);
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** A guest that changes once all of its pages were sent; `memory` is what it is in the end. */
+/** A guest that changes after all of its pages were sent; `memory` is its final content. */
 export function testGuest(
   seed = 7,
   noisePages = 0,
@@ -75,10 +76,10 @@ export function testGuest(
   };
 }
 
-/** A destination that stages guests, applies what is committed, and notes what was called. */
+/** A destination that stages guests, applies what is committed, and records the calls. */
 export class Stage implements GuestDestination {
   readonly calls: string[] = [];
-  /** What was applied; nothing of it may ever be half. */
+  /** The memory that was applied. */
   applied: Uint8Array | undefined;
   reason: PageferryError | undefined;
   readonly staged = new ReceivedMemory();
@@ -99,28 +100,31 @@ export class Stage implements GuestDestination {
   };
 }
 
+/** Address of a port of this host, over the transport that the options are for. */
+export function localAddress(port: number, { insecure }: Security): string {
+  return `${insecure ? 'tcp' : 'tls'}:127.0.0.1:${port}`;
+}
+
 /** A destination that listens until the test is over. */
 export class Host {
-  /** Those who were turned away. */
+  /** Errors of refused connections. */
   readonly refused: PageferryError[] = [];
   readonly channels: FrameChannel[] = [];
   private listener: ChannelListener | undefined;
-  private taken: ((channel: FrameChannel) => void) | undefined;
-  private readonly told: (() => void)[] = [];
+  private onNext: ((channel: FrameChannel) => void) | undefined;
+  private readonly wasRefused = new Signal();
 
   static async listening(options: Partial<ListenOptions>): Promise<Host> {
     const host = new Host();
     host.listener = await listenForChannels({
-      host: '127.0.0.1',
-      port: 0,
+      address: `${options.insecure ? 'tcp' : 'tls'}:127.0.0.1:0`,
       onChannel: (channel) => {
         host.channels.push(channel);
-        host.taken?.(channel);
+        host.onNext?.(channel);
       },
       onRefused: (error) => {
         host.refused.push(error);
-
-        for (const tell of host.told.splice(0)) tell();
+        host.wasRefused.notify();
       },
       ...options,
     });
@@ -131,17 +135,19 @@ export class Host {
     return this.listener!.port;
   }
 
-  /** The next channel; who asked before gets none. */
+  /** The next channel; earlier calls get none. */
   next(): Promise<FrameChannel> {
     return new Promise((resolve) => {
-      this.taken = resolve;
+      this.onNext = resolve;
     });
   }
 
-  /** Why the first of those who were turned away was. */
+  /** The error of the first refused connection. */
   async firstRefusal(): Promise<PageferryError> {
-    if (this.refused.length === 0)
-      await within('a refusal', new Promise<void>((resolve) => this.told.push(resolve)));
+    await within(
+      'a refusal',
+      this.wasRefused.until(() => this.refused.length > 0),
+    );
     return this.refused[0]!;
   }
 
@@ -151,14 +157,14 @@ export class Host {
   }
 }
 
-/** How a migration ended at both hosts. */
+/** Outcome of a migration on both hosts. */
 export interface Ended {
   readonly sent: SentGuest | PageferryError;
   readonly received: ReceivedGuest | undefined | PageferryError;
   readonly stage: Stage;
 }
 
-/** Sends a guest to a host, by way of `port`, and waits until both sides are done and nothing of their sockets is left. */
+/** Send a guest to a host through `port`; resolves when both hosts are done and all sockets are closed. */
 export async function migrate(
   host: Host,
   source: ChannelOptions,
@@ -174,7 +180,7 @@ export async function migrate(
     return received;
   });
   const sending = (async () => {
-    const channel = await connectChannel({ host: '127.0.0.1', port, ...source });
+    const channel = await connectChannel({ address: localAddress(port, source), ...source });
     try {
       return await sendGuest(channel, guest);
     } catch (error) {

@@ -6,10 +6,10 @@ import { connectChannel } from '../../src/channel/connect.js';
 import { identitiesOf, isAllowed } from '../../src/channel/identity.js';
 import { listenForChannels } from '../../src/channel/listen.js';
 import { Authority } from './certificates.js';
-import { authority, DESTINATION, Host, KEPT, SOURCE, within } from './hosts.js';
+import { authority, DESTINATION, Host, KEPT, localAddress, SOURCE, within } from './hosts.js';
 
-const other = new Authority('another authority');
-const nobody = other.issue({});
+const otherAuthority = new Authority('another authority');
+const foreign = otherAuthority.issue({});
 const ALLOWED = { cn: 'host-a' };
 let host: Host | undefined;
 afterEach(async () => {
@@ -17,27 +17,27 @@ afterEach(async () => {
   host = undefined;
 });
 
-/** Who connects with `credentials` is turned away: what either side says, and that nobody got in. */
-async function turnedAway(
+/** Connect and be refused: returns the errors of both hosts, and checks that no channel was opened. */
+async function refusals(
   listening: Parameters<typeof Host.listening>[0],
   options: Partial<Parameters<typeof connectChannel>[0]>,
 ) {
   host = await Host.listening({ ...KEPT.secure.destination, ...listening });
-  const connecting = connectChannel({ host: '127.0.0.1', port: host.port, credentials: SOURCE, ...options });
+  const address = localAddress(host.port, options);
+  const connecting = connectChannel({ address, credentials: SOURCE, ...options });
   const error = await within(
     'connecting',
     connecting.then(() => undefined).catch((cause: Error) => cause),
   );
   expect(host.channels).toEqual([]);
-  return { told: error?.message, said: (await host.firstRefusal()).message };
+  return { atSource: error?.message, atDestination: (await host.firstRefusal()).message };
 }
 
-test('both sides are proved, and each knows the other’s names', async () => {
+test('both hosts are authenticated and know each other’s names', async () => {
   host = await Host.listening({ ...KEPT.secure.destination, allowInitiators: ['DNS:a.example'] });
   const next = host.next();
   const channel = await connectChannel({
-    host: '127.0.0.1',
-    port: host.port,
+    address: `tls:127.0.0.1:${host.port}`,
     credentials: SOURCE,
     serverName: 'b.example',
   });
@@ -45,16 +45,16 @@ test('both sides are proved, and each knows the other’s names', async () => {
   expect(channel.identities).toEqual(['CN:host-b', 'DNS:b.example']);
 });
 
-test('a source whose certificate another authority signed', async () => {
-  const stranger = { ...other.issue(ALLOWED), authorities: authority.pem };
-  const { told, said } = await turnedAway({}, { credentials: stranger });
-  expect(said).toMatch(
+test('refused: a source with a certificate of another authority', async () => {
+  const stranger = { ...otherAuthority.issue(ALLOWED), authorities: authority.pem };
+  const { atSource, atDestination } = await refusals({}, { credentials: stranger });
+  expect(atDestination).toMatch(
     /its certificate is refused: UNABLE_TO_VERIFY_LEAF_SIGNATURE|its certificate is refused: .*/,
   );
-  expect(told).toMatch(/closed the channel|closed|reset|disconnected/);
+  expect(atSource).toMatch(/closed the channel|closed|reset|disconnected/);
 });
 
-test('a source without a certificate', async () => {
+test('refused: a source without a certificate', async () => {
   host = await Host.listening(KEPT.secure.destination);
   const socket = connectTls({ host: '127.0.0.1', port: host.port, ca: authority.pem });
   const [error] = await within(
@@ -69,44 +69,46 @@ test('a source without a certificate', async () => {
 test.each([
   ['expired', [-3, -1] as const, /CERT_HAS_EXPIRED/],
   ['not yet valid', [1, 3] as const, /CERT_NOT_YET_VALID/],
-])('a source whose certificate is %s', async (_, days, reason) => {
-  const { said } = await turnedAway({}, { credentials: authority.issue({ ...ALLOWED, days }) });
-  expect(said).toMatch(reason);
+])('refused: a source with a certificate that is %s', async (_, days, reason) => {
+  const { atDestination } = await refusals({}, { credentials: authority.issue({ ...ALLOWED, days }) });
+  expect(atDestination).toMatch(reason);
 });
 
-test('a source whose certificate is for servers only', async () => {
-  const { said } = await turnedAway(
+test('refused: a source with a certificate for servers only', async () => {
+  const { atDestination } = await refusals(
     {},
     { credentials: authority.issue({ ...ALLOWED, usage: ['serverAuth'] }) },
   );
-  expect(said).toMatch(/its certificate is refused: INVALID_PURPOSE/);
+  expect(atDestination).toMatch(/its certificate is refused: INVALID_PURPOSE/);
 });
 
-test('a source that is not on the list is told so', async () => {
-  const { told, said } = await turnedAway(
+test('refused: a source that is not in allowInitiators; it gets the reason', async () => {
+  const { atSource, atDestination } = await refusals(
     {},
     { credentials: authority.issue({ cn: 'host-c', dns: ['c.example'] }) },
   );
-  expect(said).toContain('CN:host-c, DNS:c.example may not start a migration here');
-  expect(told).toMatch(/^127.0.0.1:\d+ refused: .*CN:host-c, DNS:c.example may not start a migration here/);
+  expect(atDestination).toContain('CN:host-c, DNS:c.example may not start a migration here');
+  expect(atSource).toMatch(
+    /^127.0.0.1:\d+ refused: .*CN:host-c, DNS:c.example may not start a migration here/,
+  );
 });
 
-test('without a list nobody may start a migration', async () => {
-  const { told } = await turnedAway({ allowInitiators: [] }, {});
-  expect(told).toContain('CN:host-a, DNS:a.example may not start a migration here');
+test('refused: every source if allowInitiators is empty', async () => {
+  const { atSource } = await refusals({ allowInitiators: [] }, {});
+  expect(atSource).toContain('CN:host-a, DNS:a.example may not start a migration here');
 });
 
-test('a name inside another name is not a name', async () => {
-  const sly = authority.issue({
+test('a name inside of another name does not count', async () => {
+  const disguised = authority.issue({
     cn: ['host-a', 'host-a'],
     uris: ['spiffe://x/y, DNS:host-a', 'http://"host-a"'],
     dns: ['x.host-a'],
   });
-  const { told } = await turnedAway({}, { credentials: sly });
-  expect(told).toContain('DNS:x.host-a, URI:spiffe://x/y, DNS:host-a, URI:http://"host-a" may not start');
+  const { atSource } = await refusals({}, { credentials: disguised });
+  expect(atSource).toContain('DNS:x.host-a, URI:spiffe://x/y, DNS:host-a, URI:http://"host-a" may not start');
 });
 
-test('names are whole, and may say their kind', () => {
+test('names are compared as a whole, with or without their kind', () => {
   const identities = identitiesOf({
     subject: { CN: 'a' } as never,
     subjectaltname: 'DNS:b, IP Address:127.0.0.1, URI:"x, DNS:c"',
@@ -123,30 +125,35 @@ test('names are whole, and may say their kind', () => {
   }))
     expect(isAllowed(identities, [allowed])).toBe(is);
   expect(isAllowed(['URI:CN:a'], ['CN:a'])).toBe(false);
-  expect(() => identitiesOf({ subject: {} as never, subjectaltname: 'DNS:a "b' })).toThrow('cannot be read');
+  expect(() => identitiesOf({ subject: {} as never, subjectaltname: 'DNS:a "b' })).toThrow(
+    'cannot be parsed',
+  );
 });
 
-test('a destination whose certificate another authority signed', async () => {
-  const { told, said } = await turnedAway({ credentials: { ...nobody, authorities: authority.pem } }, {});
-  expect(told).toContain('unable to verify');
-  expect(said).toMatch(/unknown ca|alert|closed|hang up|reset/i);
+test('refused: a destination with a certificate of another authority', async () => {
+  const { atSource, atDestination } = await refusals(
+    { credentials: { ...foreign, authorities: authority.pem } },
+    {},
+  );
+  expect(atSource).toContain('unable to verify');
+  expect(atDestination).toMatch(/unknown ca|alert|closed|hang up|reset/i);
 });
 
-test('a destination whose certificate is expired', async () => {
-  const { told } = await turnedAway({ credentials: authority.issue({ cn: 'host-b', days: [-3, -1] }) }, {});
-  expect(told).toContain('certificate has expired');
+test('refused: a destination with an expired certificate', async () => {
+  const { atSource } = await refusals({ credentials: authority.issue({ cn: 'host-b', days: [-3, -1] }) }, {});
+  expect(atSource).toContain('certificate has expired');
 });
 
-test('a destination of another name', async () => {
-  const { told } = await turnedAway({}, { serverName: 'c.example' });
-  expect(told).toContain("Host: c.example. is not in the cert's altnames: DNS:b.example");
+test('refused: a destination with another name', async () => {
+  const { atSource } = await refusals({}, { serverName: 'c.example' });
+  expect(atSource).toContain("Host: c.example. is not in the cert's altnames: DNS:b.example");
   const byAddress = authority.issue({ cn: '127.0.0.1', dns: ['b.example'], local: false });
-  expect((await turnedAway({ credentials: byAddress }, {})).told).toContain(
+  expect((await refusals({ credentials: byAddress }, {})).atSource).toContain(
     "IP: 127.0.0.1 is not in the cert's list",
   );
 });
 
-test('a source that speaks TLS 1.2 only', async () => {
+test('refused: a source with TLS 1.2 only', async () => {
   host = await Host.listening(KEPT.secure.destination);
   const { certificate: cert, key, authorities: ca } = SOURCE as unknown as Record<string, string>;
   const old: ConnectionOptions = {
@@ -160,12 +167,12 @@ test('a source that speaks TLS 1.2 only', async () => {
   expect((await host.firstRefusal()).message).toContain('unsupported protocol');
 });
 
-test('a destination that speaks TLS 1.2 only', async () => {
+test('refused: a destination with TLS 1.2 only', async () => {
   const { certificate: cert, key, authorities: ca } = DESTINATION as unknown as Record<string, string>;
   const server = createServer({ cert, key, ca, maxVersion: 'TLSv1.2' }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
-  await expect(connectChannel({ host: '127.0.0.1', port, credentials: SOURCE })).rejects.toThrow(
+  await expect(connectChannel({ address: `tls:127.0.0.1:${port}`, credentials: SOURCE })).rejects.toThrow(
     /protocol version/,
   );
   server.close();
@@ -184,51 +191,61 @@ test('a session is never resumed', async () => {
   second.destroy();
 });
 
-test('plain TCP is only taken for what it is where that was asked for, and warned of', async () => {
+test('plain TCP needs insecure, warns, and does not mix with TLS', async () => {
   const warnings: string[] = [];
   const warn = (message: string) => warnings.push(message);
   host = await Host.listening({ insecure: true, onWarning: warn });
-  await connectChannel({ host: '127.0.0.1', port: host.port, insecure: true, onWarning: warn });
+  await connectChannel({ address: `tcp:127.0.0.1:${host.port}`, insecure: true, onWarning: warn });
   expect(warnings).toEqual([
-    expect.stringContaining('listener on 127.0.0.1:0: plain TCP'),
-    expect.stringContaining('channel to 127.0.0.1'),
+    expect.stringContaining('listener at tcp:127.0.0.1:0: not encrypted'),
+    expect.stringContaining('channel to tcp:127.0.0.1'),
   ]);
   await expect(
-    connectChannel({ host: '127.0.0.1', port: host.port, credentials: SOURCE, handshakeMs: 3000 }),
+    connectChannel({
+      address: `tls:127.0.0.1:${host.port}`,
+      credentials: SOURCE,
+      handshakeMs: 3000,
+    }),
   ).rejects.toThrow(/wrong version/);
-  expect((await host.firstRefusal()).message).toContain('altered, or not from such an agent');
+  expect((await host.firstRefusal()).message).toContain('altered, or the peer is not a pageferry agent');
   await host.close();
-  const { told, said } = await turnedAway(
+  const { atSource, atDestination } = await refusals(
     {},
     { credentials: undefined as never, insecure: true, onWarning: warn },
   );
-  expect(said).toMatch(/wrong version number|http request|packet length/);
-  expect(told).toMatch(/closed|reset|altered/);
+  expect(atDestination).toMatch(/wrong version number|http request|packet length/);
+  expect(atSource).toMatch(/closed|reset|altered/);
 });
 
-test('options that make no sense', async () => {
-  const to = { host: '127.0.0.1', port: 1 };
-  const warn = () => {};
-  await expect(connectChannel(to)).rejects.toThrow(
-    'credentials are missing; plain TCP only with insecure: true',
-  );
-  await expect(connectChannel({ ...to, insecure: true })).rejects.toThrow('insecure needs a warn function');
-  await expect(
-    connectChannel({ ...to, insecure: true, onWarning: warn, credentials: SOURCE }),
-  ).rejects.toThrow('it can only be one');
-  await expect(connectChannel({ ...to, credentials: { ...SOURCE, authorities: '' } })).rejects.toThrow(
-    'the authorities is missing',
-  );
-  await expect(connectChannel({ ...to, credentials: SOURCE, stallMs: 0 })).rejects.toThrow(
-    'stallMs: expected a whole number',
-  );
-  const listening = { port: 0, insecure: true, onWarning: warn, onChannel: () => {} };
-  await expect(listenForChannels({ ...listening, allowInitiators: ['a'] })).rejects.toThrow(
-    'nobody can be told from those in allowInitiators',
+const TLS = { address: 'tls:127.0.0.1:1' };
+const TCP = { address: 'tcp:127.0.0.1:1' };
+const onWarning = () => {};
+
+test.each([
+  [TLS, 'credentials are missing; without TLS use tcp: and insecure: true'],
+  [{ ...TLS, credentials: SOURCE, insecure: true, onWarning }, 'insecure: not for tls:, use tcp:'],
+  [{ ...TLS, credentials: { ...SOURCE, authorities: '' } }, 'credentials: authorities is missing'],
+  [{ ...TLS, credentials: SOURCE, stallMs: 0 }, 'stallMs: expected a whole number'],
+  [TCP, 'tcp: is not encrypted; use tls:, or set insecure: true'],
+  [{ ...TCP, insecure: true }, 'insecure: needs onWarning'],
+  [{ ...TCP, insecure: true, onWarning, credentials: SOURCE }, 'credentials: not for tcp:, use tls:'],
+  [{ address: 'unix:/run/x', credentials: SOURCE }, 'credentials: not for unix:, use tls:'],
+  [{ address: 'tls:127.0.0.1', credentials: SOURCE }, 'expected tls:HOST:PORT, tcp:HOST:PORT or unix:PATH'],
+  [{ address: '127.0.0.1:1', credentials: SOURCE }, 'expected tls:HOST:PORT, tcp:HOST:PORT or unix:PATH'],
+  [{ address: `unix:/${'x'.repeat(200)}` }, "a UNIX socket's path has at most 10"],
+])('options that do not match are refused: %o', async (options, message) => {
+  await expect(connectChannel(options)).rejects.toThrow(message);
+  await expect(listenForChannels({ ...options, onChannel: () => {} })).rejects.toThrow(message);
+});
+
+test('allowInitiators needs certificates', async () => {
+  const options = { ...TCP, insecure: true, onWarning, onChannel: () => {}, allowInitiators: ['a'] };
+  await expect(listenForChannels(options)).rejects.toThrow(
+    'allowInitiators: needs tls:, tcp: has no certificates',
   );
 });
 
-test('somebody who says nothing is turned away in time', async () => {
+test('refused: a connection that sends nothing, after handshakeMs', async () => {
   host = await Host.listening({ ...KEPT.secure.destination, handshakeMs: 200 });
   const socket = connectTcp(host.port, '127.0.0.1');
   await within('a close', once(socket.resume(), 'close'));

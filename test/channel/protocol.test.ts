@@ -5,13 +5,14 @@ import { afterEach, expect, test } from 'vitest';
 import { receiveGuest } from '../../src/agent/guest/receive-guest.js';
 import { connectChannel } from '../../src/channel/connect.js';
 import { FRAME, type FrameType, frameBytes, HEAD_BYTES, ROLE_IDS } from '../../src/channel/frame.js';
-import { encodeGuest, encodeHandshake, type GuestInfo } from '../../src/channel/handshake-messages.js';
-import { Host, KEPT, migrate, Stage, testGuest, within } from './hosts.js';
+import { encodeGuest, type GuestInfo } from '../../src/channel/guest-info.js';
+import { encodeHandshake } from '../../src/channel/handshake-messages.js';
+import { Host, KEPT, localAddress, migrate, Stage, testGuest, within } from './hosts.js';
 
 const { source: SOURCE, destination: DESTINATION } = KEPT.insecure;
 const GUEST: GuestInfo = { name: 'guest', tenant: 't', pageBytes: 4096, pages: 4 };
 const ID = new Uint8Array(16).fill(1);
-const HELLO = encodeHandshake({
+const HANDSHAKE = encodeHandshake({
   role: 'source',
   stallMs: 9000,
   sessionId: ID,
@@ -20,28 +21,28 @@ const HELLO = encodeHandshake({
 let host: Host | undefined;
 afterEach(() => host?.close());
 
-/** Sends bytes to a host as its source; gives why they were refused and, of a guest, what was called. */
+/** Send bytes to a host as its source; returns the error, what the host sent, and the calls for a guest. */
 async function refusal(
   bytes: readonly Uint8Array[],
   stage = new Stage(),
-): Promise<{ error: Error; told: string; calls: readonly string[] }> {
+): Promise<{ error: Error; received: string; calls: readonly string[] }> {
   host = await Host.listening({ ...DESTINATION, stallMs: 1000, handshakeMs: 1000 });
   const receiving = host
     .next()
     .then((channel) => receiveGuest(channel, stage).catch((error: Error) => error));
   const socket = connect(host!.port, '127.0.0.1');
   socket.on('error', () => {});
-  const told: Buffer[] = [];
-  socket.on('data', (data) => told.push(data));
+  const received: Buffer[] = [];
+  socket.on('data', (data) => received.push(data));
   socket.write(Buffer.concat(bytes));
   const error = (await within('a refusal', Promise.race([host.firstRefusal(), receiving]))) as Error;
   await within('the end', once(socket, 'close'));
   await host.close();
-  return { error, told: Buffer.concat(told).toString(), calls: stage.calls };
+  return { error, received: Buffer.concat(received).toString(), calls: stage.calls };
 }
 
-/** A source that speaks plainly and says what it is told to. */
-async function byHand(): Promise<{
+/** A source over plain TCP that sends the frames that it is given. */
+async function plainSource(): Promise<{
   socket: Socket;
   say: (type: FrameType, ...parts: Uint8Array[]) => void;
   session: Uint8Array;
@@ -50,7 +51,7 @@ async function byHand(): Promise<{
   let count = 0;
   const say = (type: FrameType, ...parts: Uint8Array[]) =>
     socket.write(frameBytes('source', type, count++, parts));
-  say(FRAME.HANDSHAKE, HELLO);
+  say(FRAME.HANDSHAKE, HANDSHAKE);
   const [welcome] = (await once(socket, 'data')) as [Buffer];
   return { socket, say, session: welcome.subarray(HEAD_BYTES + 16, HEAD_BYTES + 32) };
 }
@@ -61,14 +62,16 @@ const altered = (bytes: Uint8Array, at: number, value: number) => {
   return copy;
 };
 
-test('a source of another version is refused, and both versions are named', async () => {
-  const { error, told } = await refusal([frameBytes('source', FRAME.HANDSHAKE, 0, [altered(HELLO, 8, 2)])]);
+test('a source with another version is refused, and both versions are named', async () => {
+  const { error, received } = await refusal([
+    frameBytes('source', FRAME.HANDSHAKE, 0, [altered(HANDSHAKE, 8, 1)]),
+  ]);
   expect(error).toMatchObject({ code: 'unsupported' });
-  expect(error.message).toMatch(/the source speaks protocol version 2, this side version 1/);
-  expect(told).toContain('the source speaks protocol version 2, this side version 1');
+  expect(error.message).toMatch(/the source uses protocol version 1, this host version 2/);
+  expect(received).toContain('the source uses protocol version 1, this host version 2');
 });
 
-test('a destination of another version is refused, and both versions are named', async () => {
+test('a destination with another version is refused, and both versions are named', async () => {
   const newer = encodeHandshake({ role: 'destination', stallMs: 1, sessionId: ID, peerSessionId: ID });
   const server = createServer((socket) => {
     socket.on('error', () => {});
@@ -76,15 +79,15 @@ test('a destination of another version is refused, and both versions are named',
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
-  const connecting = connectChannel({ host: '127.0.0.1', port, ...SOURCE });
+  const connecting = connectChannel({ address: `tcp:127.0.0.1:${port}`, ...SOURCE });
   await expect(connecting).rejects.toMatchObject({
     code: 'unsupported',
-    message: expect.stringMatching(/the destination speaks protocol version 7, this side version 1/),
+    message: expect.stringMatching(/the destination uses protocol version 7, this host version 2/),
   });
   server.close();
 });
 
-/** A first frame that says it has so many bytes. */
+/** A first frame that claims `length` bytes. */
 const oversized = (type: FrameType, length: number) => {
   const frame = Buffer.from(frameBytes('source', type, 0, []));
   frame.writeUInt32LE(length);
@@ -96,7 +99,7 @@ test.each([
   [
     'noise',
     [new Uint8Array(100).fill(0x5a)],
-    /frame 0: its head's check is .*altered, or not from such an agent/,
+    /frame 0: head check is .*altered, or the peer is not a pageferry agent/,
   ],
   [
     'a frame that is too long',
@@ -108,34 +111,30 @@ test.each([
     [oversized(FRAME.PAGES, (1 << 17) + 1)],
     /frame 0: pages of 131073 bytes, at most 131072/,
   ],
-  [
-    'a type that nobody knows',
-    [frameBytes('source', 77 as FrameType, 0, [])],
-    /type 77, this version knows 1 … 23/,
-  ],
+  ['an unknown type', [frameBytes('source', 77 as FrameType, 0, [])], /type 77, this version knows 1 … 24/],
   [
     'a frame that was sent back',
-    [frameBytes('destination', FRAME.HANDSHAKE, 0, [HELLO])],
-    /altered, or not from such an agent/,
+    [frameBytes('destination', FRAME.HANDSHAKE, 0, [HANDSHAKE])],
+    /altered, or the peer is not a pageferry agent/,
   ],
   [
-    'pages before a greeting',
-    [frameBytes('source', FRAME.PAGES, 0, [HELLO])],
+    'pages before a handshake',
+    [frameBytes('source', FRAME.PAGES, 0, [HANDSHAKE])],
     /a frame "pages" where "handshake" was expected/,
   ],
   [
-    'a greeting of another role',
-    [frameBytes('source', FRAME.HANDSHAKE, 0, [altered(HELLO, 10, 2)])],
+    'a handshake of another role',
+    [frameBytes('source', FRAME.HANDSHAKE, 0, [altered(HANDSHAKE, 10, 2)])],
     /role 2, expected 1/,
   ],
   [
-    'a greeting without magic',
-    [frameBytes('source', FRAME.HANDSHAKE, 0, [altered(HELLO, 0, 0)])],
-    /not the greeting of an agent/,
+    'a handshake without magic',
+    [frameBytes('source', FRAME.HANDSHAKE, 0, [altered(HANDSHAKE, 0, 0)])],
+    /not the handshake of a pageferry agent/,
   ],
   [
-    'a greeting that is too short',
-    [frameBytes('source', FRAME.HANDSHAKE, 0, [HELLO.subarray(0, 20)])],
+    'a handshake that is too short',
+    [frameBytes('source', FRAME.HANDSHAKE, 0, [HANDSHAKE.subarray(0, 20)])],
     /needs \d+ more/,
   ],
 ])('%s is refused before anything else', async (_, bytes, message) => {
@@ -144,10 +143,10 @@ test.each([
   expect(calls).toEqual([]);
 });
 
-test('a greeting that never comes', async () => {
-  const { error, told } = await refusal([]);
-  expect(error.message).toMatch(/no greeting within 1000 ms|stalled, no byte came for 1000 ms/);
-  expect(told).toMatch(/no greeting|stalled/);
+test('a handshake that never arrives', async () => {
+  const { error, received } = await refusal([]);
+  expect(error.message).toMatch(/no handshake within 1000 ms|stalled, it sent no byte for 1000 ms/);
+  expect(received).toMatch(/no handshake|stalled/);
 });
 
 test.each<
@@ -167,17 +166,17 @@ test.each<
   [
     'a guest for another session',
     (say) => say(FRAME.GUEST, encodeGuest(GUEST, ID)),
-    /answers session (01){16}, this one is/,
+    /a frame of session (01){16}, this one is/,
     ['abort'],
   ],
   [
     'a guest that is too large',
     (say, session) => say(FRAME.GUEST, encodeGuest({ ...GUEST, pages: 2 ** 30 }, session)),
-    /guest "guest": 4398046511104 bytes, this side takes 1099511627776/,
+    /guest "guest": 4398046511104 bytes, maxGuestBytes is 1099511627776/,
     ['abort'],
   ],
   [
-    'a page size that nobody knows',
+    'an unknown page size',
     (say, session) => say(FRAME.GUEST, encodeGuest({ ...GUEST, pageBytes: 5000 as 4096 }, session)),
     /pages of 5000 bytes/,
     ['abort'],
@@ -192,7 +191,7 @@ test.each<
     ['open', 'abort'],
   ],
   [
-    'a commit of what was not proved',
+    'a commit before the guest was verified',
     (say, session) => {
       say(FRAME.GUEST, encodeGuest(GUEST, session));
       say(FRAME.COMMIT);
@@ -206,7 +205,7 @@ test.each<
       say(FRAME.GUEST, encodeGuest(GUEST, session));
       say(FRAME.END);
     },
-    /an end of 0 bytes, without the guest's digest/,
+    /an end of 0 bytes without the guest's digest/,
     ['open', 'abort'],
   ],
 ])('%s: refused, and nothing is applied', async (_, speak, message, calls) => {
@@ -214,7 +213,7 @@ test.each<
   const stage = new Stage();
   const receiving = host.next().then((channel) => receiveGuest(channel, stage));
   receiving.catch(() => {});
-  const { socket, say, session } = await byHand();
+  const { socket, say, session } = await plainSource();
   speak(say, session);
   const error = await within(
     'a refusal',
@@ -227,24 +226,27 @@ test.each<
 });
 
 test.each(['secure', 'insecure'] as const)(
-  '%s: a source that falls silent in the middle is given up',
+  '%s: a source that sends nothing any more is given up',
   async (kind) => {
     host = await Host.listening({ ...KEPT[kind].destination, stallMs: 500 });
     const stage = new Stage();
     const receiving = host.next().then((channel) => receiveGuest(channel, stage));
-    const source = await connectChannel({ host: '127.0.0.1', port: host.port, ...KEPT[kind].source });
-    // As if its program stood still: no sign of life any more.
-    clearInterval(Reflect.get(source, 'signs'));
+    const source = await connectChannel({
+      address: localAddress(host.port, KEPT[kind].source),
+      ...KEPT[kind].source,
+    });
+    // As if its process was stopped: no keepalives any more.
+    Reflect.get(source, 'keepalive').stop();
     await source.send(FRAME.GUEST, encodeGuest(GUEST, source.session!.peerId));
-    await expect(within('a stall', receiving)).rejects.toThrow('stalled, no byte came for 500 ms');
+    await expect(within('a stall', receiving)).rejects.toThrow('stalled, it sent no byte for 500 ms');
     expect(stage.calls).toEqual(['open', 'abort']);
     await expect(source.expect(FRAME.ACCEPT).then(() => source.expect(FRAME.VERIFIED))).rejects.toThrow(
-      /gave up: .*stalled, no byte came/,
+      /failed: .*stalled, it sent no byte/,
     );
   },
 );
 
-test('a source that has nothing to send for long is not given up', async () => {
+test('keepalives: a source that has nothing to send for long is not given up', async () => {
   host = await Host.listening({ ...KEPT.secure.destination, stallMs: 1000 });
   const guest = testGuest();
   async function* rounds() {

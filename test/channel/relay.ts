@@ -1,11 +1,11 @@
-// Somebody on the way between two hosts, who sees all bytes and can change, drop, repeat and reorder them.
+// A relay between two hosts that records all bytes and can change, drop, repeat and reorder them.
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { HEAD_BYTES } from '../../src/channel/frame.js';
 
-/** How many bytes the first unit of a buffer has, or 0 when not all of its length has come. */
+/** Returns the bytes of the first unit of a buffer, or 0 if its length has not arrived. */
 type Unit = (bytes: Buffer) => number;
 
-/** The units in which each kind of channel travels. */
+/** The units of each kind of channel. */
 export const UNITS = {
   /** Records of TLS: type u8 | version u16 | length u16, big-endian. */
   secure: (bytes: Buffer) => (bytes.length < 5 ? 0 : 5 + bytes.readUInt16BE(3)),
@@ -13,14 +13,14 @@ export const UNITS = {
   insecure: (bytes: Buffer) => (bytes.length < HEAD_BYTES ? 0 : HEAD_BYTES + bytes.readUInt32LE(0)),
 } satisfies Record<string, Unit>;
 
-/** What becomes of a unit from the source: what is sent in its place, or nothing more at all. */
+/** Returns what is sent in place of a unit from the source, or ends the connection. */
 export type Change = (unit: Buffer, index: number) => readonly Buffer[] | 'cut';
 
-/** Passes connections on to `port`, those from the source unit by unit. */
+/** Relays connections to `port`; bytes from the source go unit by unit. */
 export class Middle {
-  /** All units that the source sent. */
+  /** Units that the source sent. */
   readonly units: Buffer[] = [];
-  /** All that the destination sent. */
+  /** Bytes that the destination sent. */
   readonly answers: Buffer[] = [];
   private readonly sockets = new Set<Socket>();
 

@@ -2,22 +2,22 @@ import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { StallTimer } from '../../src/channel/stall-timer.js';
 
-test('a thread that was busy hears what has come meanwhile before it gives up', async () => {
-  let isOver = false;
-  const patience = new StallTimer(20, () => {
-    isOver = true;
+test('after a long task, what arrived meanwhile counts before the timeout does', async () => {
+  let hasTimedOut = false;
+  const stall = new StallTimer(20, () => {
+    hasTimedOut = true;
   });
-  patience.start();
-  // When the thread is free again its time is up, and in the same turn something is heard.
-  setTimeout(() => patience.renew(), 20);
+  stall.start();
+  // After the loop below both timers are due in the same turn of the event loop.
+  setTimeout(() => stall.renew(), 20);
   for (const until = performance.now() + 60; performance.now() < until; );
   await sleep(0);
   await setImmediate();
-  patience.stop();
-  expect(isOver).toBe(false);
+  stall.stop();
+  expect(hasTimedOut).toBe(false);
 });
 
-test('who hears nothing gives up, once, and not after it was told to stop', async () => {
+test('calls onTimeout once without renewal, and never after stop', async () => {
   const calls: string[] = [];
   const stopped = new StallTimer(10, () => calls.push('stopped'));
   stopped.start();

@@ -13,7 +13,7 @@ import type { Address } from '../../src/channel/transports/address.js';
 import type { PageferryError } from '../../src/page/error.js';
 import { Signal } from '../../src/page/sync.js';
 import { cut } from '../../testing/qemu/replay.js';
-import { KEPT, within } from '../channel/hosts.js';
+import { KEPT, localAddress, within } from '../channel/hosts.js';
 import { FakeDestination, FakeSource } from './fake-qemus.js';
 
 const CACHE_BYTES = 64 << 20;
@@ -97,7 +97,11 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
   const [source, destination] = [new Side(), new Side()];
   const rounds: RoundLine[] = [];
   const receiving = await startDestinationAgent({
-    listen: { host: '127.0.0.1', port: 0, ...KEPT[kept].destination, ...options.destination },
+    listen: {
+      address: localAddress(0, KEPT[kept].destination),
+      ...KEPT[kept].destination,
+      ...options.destination,
+    },
     qemu: options.qemu ?? { path: inPath },
     cacheBytes: options.destinationCacheBytes ?? cacheBytes,
     maxGuestBytes: options.destinationMaxGuestBytes ?? maxGuestBytes,
@@ -110,7 +114,7 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
   const port = (await options.between?.(receiving.port)) ?? receiving.port;
   const sending = await startSourceAgent({
     listen: { path: outPath },
-    peer: { host: '127.0.0.1', port, ...KEPT[kept].source, ...options.source },
+    peer: { address: localAddress(port, KEPT[kept].source), ...KEPT[kept].source, ...options.source },
     strategy,
     threads,
     cacheBytes,

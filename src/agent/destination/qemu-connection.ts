@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import { type ChannelFrame, FRAME } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
-import { type Address, connectTo } from '../../channel/transports/address.js';
+import type { Address } from '../../channel/transports/address.js';
+import { connectTo } from '../../channel/transports/sockets.js';
 import { PageferryError } from '../../page/error.js';
 import { SerialQueue } from '../../page/sync.js';
 import { asError } from '../as-error.js';

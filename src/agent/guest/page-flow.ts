@@ -3,71 +3,65 @@ import type { FrameChannel } from '../../channel/frame-channel.js';
 import type { Zstd } from '../../codec/zstd.js';
 import { LinkMeter } from '../../engine/encode/link-meter.js';
 import type { Batch, PageSender } from '../../engine/live/page-sender.js';
+import { abortable, SerialQueue } from '../../page/sync.js';
 import { StreamProgress } from '../flow/stream-progress.js';
 
 /**
- * The way of a guest's stream into the channel, in order, one batch being coded while the one before is sent. Learns the link's rate
- * from how long the channel takes, and tells the strategy.
+ * Sends a guest's stream over the channel, in order; the next batch is encoded while one is sent. Measures the link rate by the time
+ * that the channel takes, for the strategy.
  */
 export class PageFlow {
+  /** Bytes of the stream that were sent. */
   bytes = 0;
+  readonly progress: StreamProgress;
   private readonly meter = new LinkMeter();
-  private tail: Promise<void> = Promise.resolve();
-  /** Rejects when a batch could not be sent; never resolves. */
-  private readonly broken: Promise<never>;
-  private breaks!: (cause: unknown) => void;
-  readonly planned: StreamProgress;
+  private readonly queue = new SerialQueue();
 
   constructor(
     private readonly channel: FrameChannel,
     threads: number,
     zstd: Zstd | undefined,
   ) {
-    this.broken = new Promise((_, reject) => {
-      this.breaks = reject;
-    });
-    // Whoever waits for the next batch, or for the end, hears of it.
-    this.broken.catch(() => {});
-    this.planned = new StreamProgress(threads, zstd, () => ({
+    this.progress = new StreamProgress(threads, zstd, () => ({
       bitsPerSecond: this.meter.bitsPerSecond,
       ackedBytes: this.bytes,
     }));
   }
 
-  /** Codes the pages of these numbers, which stand in the sender's room, and sends them as soon as those before are sent. */
+  /** Encode the pages of these numbers in the sender's buffer, and send them after the batches before. */
   async batch(sender: PageSender, pages: readonly number[]): Promise<void> {
-    const batch = await Promise.race([sender.batch(pages), this.broken]);
-    this.tail = this.tail.then(() => this.send(batch));
-    this.tail.catch(this.breaks);
+    const batch = await abortable(sender.batch(pages), this.channel.signal);
+    // A failure ends the sender or the channel; the next call, or `sent`, rejects with it.
+    this.queue.run(() => this.send(batch)).catch(() => {});
   }
 
-  /** Sends what is not of a batch. */
+  /** Send bytes that are not of a batch. */
   async put(bytes: Uint8Array): Promise<void> {
     await this.sent();
-    this.planned.add(bytes.length);
+    this.progress.add(bytes.length);
     await this.write([bytes]);
   }
 
-  /** All that was given is sent. */
+  /** Resolve when all batches are sent. @throws the first failure */
   sent(): Promise<void> {
-    return this.tail;
+    return this.queue.idle();
   }
 
   private async send({ packed }: Batch): Promise<void> {
-    const { parts, release: done } = await packed;
+    const { parts, release } = await packed;
     try {
       await this.write(parts);
     } finally {
-      done();
+      release();
     }
   }
 
   private async write(parts: readonly Uint8Array[]): Promise<void> {
     for (const body of splitBodies(parts)) {
-      const began = performance.now();
+      const startedAt = performance.now();
       const bytes = body.reduce((sum, part) => sum + part.length, 0);
       await this.channel.send(FRAME.PAGES, ...body);
-      this.meter.recordWrite(bytes, began, performance.now());
+      this.meter.recordWrite(bytes, startedAt, performance.now());
       this.bytes += bytes;
     }
   }

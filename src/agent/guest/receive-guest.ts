@@ -1,57 +1,72 @@
-import { FRAME } from '../../channel/frame.js';
+import type { Channel } from '../../channel/channel.js';
+import { type ChannelFrame, FRAME } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
+import { decodeGuest, type GuestInfo } from '../../channel/guest-info.js';
 import { checkSessionId } from '../../channel/handshake.js';
-import { decodeGuest, type GuestInfo } from '../../channel/handshake-messages.js';
 import { digestText } from '../../dedup/image-digest.js';
 import { createPageReceiver } from '../../engine/live/create-page-receiver.js';
 import type { GuestMemory, PageReceiver } from '../../engine/live/page-receiver.js';
 import { PageferryError } from '../../page/error.js';
 import { DIGEST_BYTES } from '../../stream/format.js';
 import { type BaseImage, checkSameBase } from '../base-image-check.js';
+import { withChannel } from './exclusive.js';
 
-/** Where a guest goes. Exactly one of `commit` and `abort` ends what an announced guest began. */
+const DEFAULT_MAX_GUEST_BYTES = 2 ** 40;
+
+/** Where a guest goes. Exactly one of `commit` and `abort` is called for each call of `receiveGuest` that got a guest. */
 export interface GuestDestination {
   /**
-   * Gives the place where the pages wait until they are proved. May throw, to refuse: `channel.identities` say who sends,
-   * `guest.tenant` whose guest it is.
+   * Return the memory in which pages are staged until they are verified. May throw to refuse the guest: `channel.identities` has the
+   * names of the sender, `guest.tenant` the owner that the sender claims. `signal` aborts when the channel ends.
    */
-  readonly open: (guest: GuestInfo) => GuestMemory | Promise<GuestMemory>;
-  /** The guest is whole and proved, and its source has let go: apply it. Called at most once, and then nothing else is. */
+  readonly open: (guest: GuestInfo, signal: AbortSignal) => GuestMemory | Promise<GuestMemory>;
+  /** Apply the guest: it is complete and verified, and its source has given it up. No other method is called afterwards. */
   readonly commit: () => void | Promise<void>;
-  /** Nothing of the guest may be applied; also when `open` or `commit` threw. */
+  /** Discard the guest. Also called if `open` or `commit` threw. */
   readonly abort: (reason: PageferryError) => void | Promise<void>;
-  /** The image that the source holds too. */
+  /** The image that the source has too. */
   readonly base?: BaseImage;
-  /** Most bytes that a guest may have; default 1 TiB. */
+  /** Maximum size of a guest, in bytes; default 1 TiB. */
   readonly maxGuestBytes?: number;
 }
 
 /** A guest that was applied. */
 export interface ReceivedGuest {
   readonly guest: GuestInfo;
+  /** Digest of the guest's memory, in hex. */
   readonly digest: string;
-  /** Why the source may not know that it was. */
+  /** Set if the source could not be notified that the guest was applied. */
   readonly unconfirmed?: PageferryError;
 }
 
 /**
- * Receives the next guest of a channel; nothing when the source closed it instead. A guest's pages can only refer to its own (and to
- * its base): every guest has a receiver of its own.
- * @throws PageferryError why it was not applied, after `abort` heard the same; the channel is closed then
+ * Receive the next guest of a channel: stage its pages, verify them, commit. Resolves to undefined if the source has closed the
+ * channel. A guest's pages can refer only to its own pages and to its base image, since every guest has a receiver of its own.
+ * @throws PageferryError why the guest was not applied, after `abort` was called with it; the channel has ended then.
+ * `bad-argument` if the channel is used by another call
  */
-export async function receiveGuest(
-  channel: FrameChannel,
+export function receiveGuest(
+  channel: Channel,
   destination: GuestDestination,
 ): Promise<ReceivedGuest | undefined> {
-  const first = await channel.receive();
-  if (!first) return undefined;
+  return withChannel(channel, async (frames) => {
+    const first = await frames.receive();
+    return first && (await receive(frames, first, destination));
+  });
+}
+
+async function receive(
+  channel: FrameChannel,
+  first: ChannelFrame,
+  destination: GuestDestination,
+): Promise<ReceivedGuest> {
   let isAccepted = false;
   let received: { guest: GuestInfo; digest: Uint8Array };
   try {
     if (first.type !== FRAME.GUEST) throw channel.unexpected(first, FRAME.GUEST);
-    const guest = announced(channel, first.body, destination);
-    const stage = await destination.open(guest);
-    const digest = await receivePages(channel, guest, stage, destination, async () => {
+    const guest = readGuest(channel, first.body, destination);
+    const memory = await destination.open(guest, channel.signal);
+    const digest = await receivePages(channel, guest, memory, destination, async () => {
       isAccepted = true;
       await channel.send(FRAME.ACCEPT);
     });
@@ -77,32 +92,32 @@ async function abort(destination: GuestDestination, reason: PageferryError): Pro
   try {
     await destination.abort(reason);
   } catch (cause) {
-    throw new PageferryError(reason.code, `${reason.message}; and giving the guest up failed: ${cause}`, {
+    throw new PageferryError(reason.code, `${reason.message}; discarding the guest failed too: ${cause}`, {
       cause: reason,
     });
   }
 }
 
-function announced(
-  channel: FrameChannel,
-  body: Uint8Array,
-  { base, maxGuestBytes: maxBytes = 2 ** 40 }: GuestDestination,
-): GuestInfo {
-  const { answers, ...guest } = decodeGuest(body);
-  checkSessionId(channel, answers, channel.session!.ownId);
+function readGuest(channel: FrameChannel, body: Uint8Array, destination: GuestDestination): GuestInfo {
+  const { base, maxGuestBytes = DEFAULT_MAX_GUEST_BYTES } = destination;
+  const { peerSessionId, ...guest } = decodeGuest(body);
+  checkSessionId(channel, peerSessionId, channel.session!.ownId);
   const bytes = guest.pages * guest.pageBytes;
-  if (bytes > maxBytes)
-    throw new PageferryError('limit', `guest "${guest.name}": ${bytes} bytes, this side takes ${maxBytes}`);
+  if (bytes > maxGuestBytes)
+    throw new PageferryError(
+      'limit',
+      `guest "${guest.name}": ${bytes} bytes, maxGuestBytes is ${maxGuestBytes}`,
+    );
   checkSameBase(guest.base, base?.digest);
   return guest;
 }
 
-/** Takes the guest's stream to its end, which proves it, and gives the guest's digest. */
+/** Receive and verify the guest's stream. Returns the guest's digest. */
 async function receivePages(
   channel: FrameChannel,
   guest: GuestInfo,
-  stage: GuestMemory,
-  { base, maxGuestBytes: maxBytes }: GuestDestination,
+  memory: GuestMemory,
+  { base, maxGuestBytes }: GuestDestination,
   accept: () => Promise<void>,
 ): Promise<Uint8Array> {
   const receiver = await createPageReceiver({
@@ -110,30 +125,35 @@ async function receivePages(
       if (name !== guest.name || pages !== guest.pages || pageBytes !== guest.pageBytes)
         throw new PageferryError(
           'bad-stream',
-          `stream of guest "${name}", ${pages} pages of ${pageBytes} bytes: announced was "${guest.name}", ${guest.pages} of ${guest.pageBytes}`,
+          `the stream is of guest "${name}", ${pages} pages of ${pageBytes} bytes; ` +
+            `announced was "${guest.name}", ${guest.pages} pages of ${guest.pageBytes} bytes`,
         );
-      return stage;
+      return memory;
     },
     ...(base ? { base } : {}),
-    ...(maxBytes === undefined ? {} : { maxGuestBytes: maxBytes }),
+    ...(maxGuestBytes === undefined ? {} : { maxGuestBytes }),
   });
-  await accept();
-  for (;;) {
-    const frame = await channel.receive();
-    if (frame?.type === FRAME.END) return ended(receiver, frame.body, channel.peer);
-    if (frame?.type !== FRAME.PAGES) throw channel.unexpected(frame, FRAME.PAGES);
-    receiver.push(frame.body);
+  try {
+    await accept();
+    for (;;) {
+      const frame = await channel.receive();
+      if (frame?.type === FRAME.END) return verifiedDigest(receiver, frame.body, channel.peer);
+      if (frame?.type !== FRAME.PAGES) throw channel.unexpected(frame, FRAME.PAGES);
+      receiver.push(frame.body);
+    }
+  } finally {
+    receiver.close();
   }
 }
 
-function ended(receiver: PageReceiver, end: Uint8Array, peer: string): Uint8Array {
+function verifiedDigest(receiver: PageReceiver, end: Uint8Array, peer: string): Uint8Array {
   if (receiver.complete || end.length < DIGEST_BYTES)
     throw new PageferryError(
       'bad-stream',
-      `${peer}: an end of ${end.length} bytes, without the guest's digest`,
+      `${peer}: an end of ${end.length} bytes without the guest's digest`,
     );
   receiver.push(end);
   receiver.finish();
-  // It was proved to be the digest of what is here.
+  // The record ends with the digest, which equals that of the received pages.
   return end.slice(end.length - DIGEST_BYTES);
 }

@@ -1,66 +1,79 @@
+import type { Channel } from '../../channel/channel.js';
 import { FRAME } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
-import { encodeGuest } from '../../channel/handshake-messages.js';
+import { encodeGuest } from '../../channel/guest-info.js';
 import { loadZstd } from '../../codec/zstd/load.js';
 import { digestText } from '../../dedup/image-digest.js';
 import { createPageSender } from '../../engine/live/create-page-sender.js';
 import type { DedupLevel, PageSender } from '../../engine/live/page-sender.js';
 import { PageferryError } from '../../page/error.js';
+import { abortable } from '../../page/sync.js';
 import { adaptive } from '../../strategy/adaptive/adaptive.js';
 import type { Strategy } from '../../strategy/strategy.js';
 import { DIGEST_BYTES, type PageBytes } from '../../stream/format.js';
 import type { BaseImage } from '../base-image-check.js';
+import { withChannel } from './exclusive.js';
 import { PageFlow } from './page-flow.js';
 
+const DEFAULT_PAGE_BYTES = 4096;
 const BATCH_PAGES = 256;
 const MAX_CACHE_BYTES = 256 << 20;
 const MAX_INDEX_PAGES = 1 << 17;
 
-/** A guest that is to be sent. */
+/** A guest to send. */
 export interface GuestSource {
   readonly name: string;
-  /** Whose it is. */
+  /** Owner of the guest; the destination may check it. */
   readonly tenant: string;
   readonly pages: number;
-  /** Default 4096. */
+  /** Bytes of a page: 4096 (default), 16384 or 65536. */
   readonly pageBytes?: PageBytes;
-  /** Fills `into` with the page as it is now. */
+  /** Fill `into` with the page as it is now. */
   readonly read: (page: number, into: Uint8Array) => void | Promise<void>;
-  /** After all pages went once: those that were written to since, round by round. The guest must stand still in the last one. */
+  /**
+   * Rounds of pre-copy, after all pages were sent once: each round yields the numbers of the pages written to since the last one.
+   * The guest may run until the last round, and must be stopped before that round is yielded.
+   */
   readonly rounds?: Iterable<Iterable<number>> | AsyncIterable<Iterable<number>>;
-  /** An image that the destination holds too. */
+  /** An image that the destination has too; its pages are not sent. */
   readonly base?: BaseImage;
   /**
-   * Called once, when the destination has proved that it holds the guest, before it is told to apply it. What fails until then is not
-   * applied there; after it, without a word from the destination, nobody here can know. Must not let the guest run here again.
+   * Called once, after the destination has verified that it holds the guest, before it is told to apply it. The guest must never
+   * run here again afterwards: if the destination does not confirm, nobody on this host knows whether it runs there.
    */
   readonly onCommit?: () => void | Promise<void>;
   /** Default `adaptive`. */
   readonly strategy?: Strategy;
   /** Default `similar`. */
   readonly dedup?: DedupLevel;
-  /** Memory for pages as they were sent; default all of the guest, up to 256 MiB. */
+  /** Memory for pages as they were sent, in bytes; default: the guest's size, at most 256 MiB. */
   readonly cacheBytes?: number;
+  /** Threads that pack; default 1. */
   readonly threads?: number;
 }
 
-/** What was sent, and applied by the destination. */
+/** A guest that was sent, and applied by the destination. */
 export interface SentGuest {
-  /** Of the guest as the destination holds it. */
+  /** Digest of the guest's memory at the destination, in hex. */
   readonly digest: string;
-  /** Of its stream. */
+  /** Bytes of the guest's stream. */
   readonly bytes: number;
 }
 
 /**
- * Sends one guest: announces it, sends all pages and then those of the rounds, and lets the destination apply it once it has proved
- * that it holds the same. Every guest has a sender of its own, so nothing of one is ever said by what another has.
- * @throws PageferryError why it did not work, on whichever side; the channel is closed then
+ * Send a guest: announce it, send all pages and then the pages of each round, and have the destination verify and apply it. Every
+ * guest has a sender of its own, so its stream depends on no other guest.
+ * @throws PageferryError why it failed, on either host; the channel has ended then. `bad-argument` if another call uses the channel
  */
-export async function sendGuest(channel: FrameChannel, guest: GuestSource): Promise<SentGuest> {
-  let toldToCommit = false;
+export function sendGuest(channel: Channel, guest: GuestSource): Promise<SentGuest> {
+  return withChannel(channel, (frames) => send(frames, guest));
+}
+
+async function send(channel: FrameChannel, guest: GuestSource): Promise<SentGuest> {
+  let isCommitting = false;
   try {
-    const { name, tenant, pages, pageBytes = 4096, base, threads = 1 } = guest;
+    const { name, tenant, pages, pageBytes = DEFAULT_PAGE_BYTES, base, threads = 1 } = guest;
+    channel.check();
     await channel.send(
       FRAME.GUEST,
       encodeGuest({ name, tenant, pages, pageBytes, base: base?.digest }, channel.session!.peerId),
@@ -68,71 +81,65 @@ export async function sendGuest(channel: FrameChannel, guest: GuestSource): Prom
     await channel.expect(FRAME.ACCEPT);
     const flow = new PageFlow(channel, threads, await loadZstd());
     const digest = await sendPages(channel, guest, flow);
-    checkDigest(await channel.expect(FRAME.VERIFIED), digest, 'proved');
+    checkDigest(await channel.expect(FRAME.VERIFIED), digest, 'verified');
     await guest.onCommit?.();
     channel.check();
-    toldToCommit = true;
+    isCommitting = true;
     await channel.send(FRAME.COMMIT);
     checkDigest(await channel.expect(FRAME.COMMITTED), digest, 'applied');
     return { digest: digestText(digest), bytes: flow.bytes };
   } catch (cause) {
     const reason = channel.fail(cause);
-    if (!toldToCommit || channel.failedByPeer) throw reason;
-    const found = `guest "${guest.name}": the destination was told to apply it and did not confirm, it may run there: ${reason.message}`;
-    throw new PageferryError(reason.code, found, { cause: reason });
+    if (!isCommitting || channel.failedByPeer) throw reason;
+    const message = `guest "${guest.name}": the destination was told to apply it and did not confirm, it may run there: ${reason.message}`;
+    throw new PageferryError(reason.code, message, { cause: reason });
   }
 }
 
-/** Sends the guest's stream to its end, and gives the digest of the guest. */
+/** Send the guest's stream. Returns the guest's digest. */
 async function sendPages(channel: FrameChannel, guest: GuestSource, flow: PageFlow): Promise<Uint8Array> {
-  const {
-    name,
-    pages,
-    pageBytes = 4096,
-    base,
-    strategy = adaptive(),
-    dedup = 'similar',
-    threads = 1,
-  } = guest;
-  const { cacheBytes = Math.min(pages * pageBytes, MAX_CACHE_BYTES) } = guest;
-  const { state, pending } = flow.planned;
-  const indexPages = Math.min(pages + (base?.pages ?? 0), MAX_INDEX_PAGES);
-  const sender = await createPageSender({
-    ...{
-      pageBytes,
-      strategy,
-      state,
-      dedup,
-      cacheBytes,
-      batchPages: BATCH_PAGES,
-      indexPages,
-      threads,
-      onPending: pending,
-    },
-    ...(base ? { base } : {}),
-  });
+  const { name, pages, rounds = [] } = guest;
+  const sender = await createSender(channel, guest, flow);
   try {
     await flow.put(sender.begin(name, pages));
-    await sendAll(guest, sender, flow, range(pages));
-    for await (const round of whileOpen(guest.rounds ?? [], channel))
-      await sendAll(guest, sender, flow, round);
+    await sendRound(channel, guest, sender, flow, range(pages));
+    for await (const round of untilEnd(rounds, channel)) await sendRound(channel, guest, sender, flow, round);
     await flow.sent();
     const end = sender.end();
     await channel.send(FRAME.END, end);
-    // An end record ends with the digest.
+    // The record ends with the digest.
     return end.slice(end.length - DIGEST_BYTES);
   } finally {
     await sender.close();
   }
 }
 
-async function sendAll(
+function createSender({ signal }: FrameChannel, guest: GuestSource, flow: PageFlow): Promise<PageSender> {
+  const { pages, pageBytes = DEFAULT_PAGE_BYTES, base, threads = 1 } = guest;
+  const { state, pending: onPending } = flow.progress;
+  return createPageSender({
+    pageBytes,
+    strategy: guest.strategy ?? adaptive(),
+    state,
+    dedup: guest.dedup ?? 'similar',
+    cacheBytes: guest.cacheBytes ?? Math.min(pages * pageBytes, MAX_CACHE_BYTES),
+    batchPages: BATCH_PAGES,
+    indexPages: Math.min(pages + (base?.pages ?? 0), MAX_INDEX_PAGES),
+    threads,
+    onPending,
+    ...(base ? { base } : {}),
+    signal,
+  });
+}
+
+async function sendRound(
+  { signal }: FrameChannel,
   guest: GuestSource,
   sender: PageSender,
   flow: PageFlow,
   numbers: Iterable<number>,
 ): Promise<void> {
-  const { pageBytes = 4096, pages } = guest;
+  const { pageBytes = DEFAULT_PAGE_BYTES, pages } = guest;
   let batch: number[] = [];
   for (const page of numbers) {
     if (!Number.isInteger(page) || page < 0 || page >= pages)
@@ -141,7 +148,8 @@ async function sendAll(
         `guest "${guest.name}": page ${page} in a round, it has ${pages}`,
       );
     const at = batch.length * pageBytes;
-    await guest.read(page, sender.buffer.subarray(at, at + pageBytes));
+    const reading = guest.read(page, sender.buffer.subarray(at, at + pageBytes));
+    if (reading) await abortable(reading, signal);
     if (batch.push(page) < BATCH_PAGES) continue;
     await flow.batch(sender, batch);
     batch = [];
@@ -149,17 +157,24 @@ async function sendAll(
   if (batch.length > 0) await flow.batch(sender, batch);
 }
 
-/** Rounds may be long in coming; nobody waits for them when the channel is gone. */
-async function* whileOpen<T>(
+/** The rounds, until the channel ends: the next one may take long to arrive. */
+async function* untilEnd<T>(
   rounds: Iterable<T> | AsyncIterable<T>,
-  channel: FrameChannel,
+  { signal }: FrameChannel,
 ): AsyncGenerator<T> {
   const iterator =
     Symbol.asyncIterator in rounds ? rounds[Symbol.asyncIterator]() : rounds[Symbol.iterator]();
-  for (;;) {
-    const next = await Promise.race([iterator.next(), channel.closed]);
-    if (!next || next.done) return;
-    yield next.value;
+  let isDone = false;
+  try {
+    for (;;) {
+      const next = await abortable(Promise.resolve(iterator.next()), signal);
+      isDone = next.done === true;
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    // Not awaited: a generator that waits for something cannot end before that.
+    if (!isDone) Promise.resolve(iterator.return?.()).catch(() => {});
   }
 }
 
@@ -171,6 +186,6 @@ function checkDigest(body: Uint8Array, digest: Uint8Array, what: string): void {
   if (Buffer.compare(body, digest) === 0) return;
   throw new PageferryError(
     'not-identical',
-    `the destination ${what} a guest of digest ${digestText(body)}, sent was ${digestText(digest)}`,
+    `the destination ${what} a guest with digest ${digestText(body)}, sent was ${digestText(digest)}`,
   );
 }

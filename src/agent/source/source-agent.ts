@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
-import { addressText, listenAt } from '../../channel/transports/address.js';
+import { addressText } from '../../channel/transports/address.js';
+import { listenAt } from '../../channel/transports/sockets.js';
 import type { SourceAgentOptions } from './options.js';
 import { SourceSession } from './source-session.js';
 
@@ -43,7 +44,7 @@ export async function startSourceAgent(options: SourceAgentOptions): Promise<Sou
   log({
     level: 'info',
     migration: 0,
-    message: `listening for QEMU at ${addressText(listen)}; the destination agent is ${addressText(peer)}`,
+    message: `listening for QEMU at ${addressText(listen)}; the destination agent is ${peer.address}`,
   });
   return {
     async close() {

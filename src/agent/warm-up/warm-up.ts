@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FRAME } from '../../channel/frame.js';
 import { FrameChannel } from '../../channel/frame-channel.js';
-import { connectTo, listenAt } from '../../channel/transports/address.js';
+import { connectTo, listenAt } from '../../channel/transports/sockets.js';
 import { loadZstd } from '../../codec/zstd/load.js';
 import { createPageSender } from '../../engine/live/create-page-sender.js';
 import { PageferryError } from '../../page/error.js';

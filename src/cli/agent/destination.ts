@@ -4,7 +4,7 @@ import { UsageError } from '../usage-error.js';
 import { AGENT_DETAILS, address, COMMON_OPTIONS, tcpAddress } from './options.js';
 import { createLog } from './outputs.js';
 import { runAgent, STOP_MS } from './run.js';
-import { channelOptions } from './security.js';
+import { channelAddress, channelOptions } from './security.js';
 
 export const destination = defineCommand({
   name: 'destination',
@@ -41,7 +41,11 @@ export const destination = defineCommand({
       start: (common) =>
         startDestinationAgent({
           ...common,
-          listen: { ...values.listen, ...security, ...(allowInitiators.length > 0 && { allowInitiators }) },
+          listen: {
+            address: channelAddress(values.listen, values),
+            ...security,
+            ...(allowInitiators.length > 0 && { allowInitiators }),
+          },
           qemu: values.connect,
         }),
     });

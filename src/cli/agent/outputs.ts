@@ -4,7 +4,8 @@ import { createServer } from 'node:http';
 import type { Log } from '../../agent/log.js';
 import type { AgentMetrics } from '../../agent/metrics.js';
 import type { RoundLine } from '../../agent/stats.js';
-import { type Address, addressText, portOf } from '../../channel/transports/address.js';
+import { type Address, addressText } from '../../channel/transports/address.js';
+import { portOf } from '../../channel/transports/sockets.js';
 import { PageferryError } from '../../page/error.js';
 import { printErrorLine } from '../terminal.js';
 

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import type { Log } from '../../agent/log.js';
 import type { ChannelOptions } from '../../channel/security.js';
+import { type Address, addressText } from '../../channel/transports/address.js';
 import { PageferryError } from '../../page/error.js';
 import { UsageError } from '../usage-error.js';
 import type { CommonValues } from './options.js';
@@ -37,4 +38,9 @@ function pem(values: CommonValues, name: PemOption): string {
   } catch (cause) {
     throw new PageferryError('io', `--${name} ${path}: ${(cause as Error).message}`, { cause });
   }
+}
+
+/** Return an address of the channel between two agents: plain TCP with `--insecure`, else TLS. */
+export function channelAddress(address: Address, { insecure }: CommonValues): string {
+  return `${insecure ? 'tcp' : 'tls'}:${addressText(address)}`;
 }

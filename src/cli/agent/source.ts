@@ -5,7 +5,7 @@ import { fileName, strategy, wholeNumber } from '../values.js';
 import { AGENT_DETAILS, address, COMMON_OPTIONS, tcpAddress } from './options.js';
 import { createLog, openStats } from './outputs.js';
 import { runAgent, STOP_MS } from './run.js';
-import { channelOptions } from './security.js';
+import { channelAddress, channelOptions } from './security.js';
 
 const MAX_DEFAULT_THREADS = 4;
 
@@ -49,7 +49,11 @@ export const source = defineCommand({
           startSourceAgent({
             ...common,
             listen: values.listen,
-            peer: { ...values.peer, ...security, ...(serverName !== undefined && { serverName }) },
+            peer: {
+              address: channelAddress(values.peer, values),
+              ...security,
+              ...(serverName !== undefined && { serverName }),
+            },
             strategy: values.strategy.name,
             threads: values.threads ?? Math.min(availableParallelism(), MAX_DEFAULT_THREADS),
             onRound: (line) => stats?.write(line),

@@ -5,30 +5,30 @@ import { connectChannel } from '../../../src/channel/connect.js';
 import { FRAME } from '../../../src/channel/frame.js';
 import type { FrameChannel } from '../../../src/channel/frame-channel.js';
 import { PageferryError } from '../../../src/page/error.js';
-import { Host, KEPT, migrate, Stage, testGuest, within } from '../../channel/hosts.js';
+import { Host, KEPT, localAddress, migrate, Stage, testGuest, within } from '../../channel/hosts.js';
 
 const NOISE_PAGES = 600;
 let host: Host;
 afterEach(() => host.close());
 
-/** A guest that does something when a page of it is read for the second time: in the middle of its stream. */
-function guestThat(acts: () => void) {
+/** A guest that calls `act` in the middle of its stream. */
+function guestThat(act: () => void) {
   const guest = testGuest(7, NOISE_PAGES);
   let reads = 0;
   const read = (page: number, into: Uint8Array) => {
-    if (++reads === guest.pages + 300) acts();
+    if (++reads === guest.pages + 300) act();
     return guest.read(page, into);
   };
   return { ...guest, read };
 }
 
-/** A stage that does something when it has so many pages. */
-function stageThat(acts: (stage: Stage) => void, pages = 300): Stage {
+/** A stage that calls `act` at its page number `pages`. */
+function stageThat(act: (stage: Stage) => void, pages = 300): Stage {
   const stage = new Stage();
   const write = stage.staged.write.bind(stage.staged);
   let writes = 0;
   stage.staged.write = (page, bytes) => {
-    if (++writes === pages) acts(stage);
+    if (++writes === pages) act(stage);
     write(page, bytes);
   };
   return stage;
@@ -42,15 +42,15 @@ describe.each(['secure', 'insecure'] as const)('%s', (kind) => {
   const { source, destination } = KEPT[kind];
 
   test.each([
-    ['cannot open', Object.assign(new Stage(), { open: fails('no room') }), 'no room', 'refused'],
-    ['cannot write', stageThat(fails('disk full')), 'disk full', 'gave up'],
+    ['cannot open', Object.assign(new Stage(), { open: fails('no memory') }), 'no memory', 'refused'],
+    ['cannot write', stageThat(fails('disk full')), 'disk full', 'failed'],
     [
       'cannot apply',
       Object.assign(new Stage(), { commit: fails('no such device') }),
       'no such device',
-      'gave up',
+      'failed',
     ],
-  ])('a destination that %s says why, to both sides', async (_, stage, why, verb) => {
+  ])('a destination that %s reports the cause to both hosts', async (_, stage, why, verb) => {
     host = await Host.listening(destination);
     const { sent, received } = await migrate(host, source, { guest: testGuest(7, NOISE_PAGES), stage });
     expect((received as Error).message).toContain(why);
@@ -62,36 +62,36 @@ describe.each(['secure', 'insecure'] as const)('%s', (kind) => {
   test.each([
     ['cannot read a page', guestThat(fails('page lost')), /page lost/],
     [
-      'names a page that is none',
+      'yields a page that the guest does not have',
       { ...testGuest(), rounds: [[3], [1000]] },
       /guest "guest-7": page 1000 in a round, it has 17/,
     ],
-    ['cannot let go', { ...testGuest(), onCommit: fails('will not stop') }, /will not stop/],
-  ])('a source that %s says why, to both sides', async (_, guest, why) => {
+    ['cannot give the guest up', { ...testGuest(), onCommit: fails('will not stop') }, /will not stop/],
+  ])('a source that %s reports the cause to both hosts', async (_, guest, why) => {
     host = await Host.listening(destination);
     const { sent, received, stage } = await migrate(host, source, { guest });
     expect((sent as Error).message).toMatch(why);
-    expect((received as Error).message).toMatch(new RegExp(`^127.0.0.1:\\d+ gave up: .*${why.source}`));
+    expect((received as Error).message).toMatch(new RegExp(`^127.0.0.1:\\d+ failed: .*${why.source}`));
     expect(stage.calls).toEqual(['open', 'abort']);
   });
 
-  test('a source that is stopped', async () => {
+  test('a source that is cancelled', async () => {
     host = await Host.listening(destination);
     const stop = new AbortController();
     const guest = guestThat(() => stop.abort());
     const { sent, received, stage } = await migrate(host, { ...source, signal: stop.signal }, { guest });
-    expect((sent as Error).message).toMatch(/^127.0.0.1:\d+: stopped by this side/);
-    expect((received as Error).message).toMatch(/gave up: .*: stopped by this side/);
+    expect((sent as Error).message).toMatch(/^127.0.0.1:\d+: cancelled on this host/);
+    expect((received as Error).message).toMatch(/failed: .*: cancelled on this host/);
     expect(stage.calls).toEqual(['open', 'abort']);
   });
 
-  test('a destination that is stopped', async () => {
+  test('a destination that is cancelled', async () => {
     const stop = new AbortController();
     host = await Host.listening({ ...destination, signal: stop.signal });
     const stage = stageThat(() => stop.abort());
     const { sent, received } = await migrate(host, source, { guest: testGuest(7, NOISE_PAGES), stage });
-    expect((sent as Error).message).toMatch(/gave up: .*: stopped by this side/);
-    expect((received as Error).message).toMatch(/stopped by this side/);
+    expect((sent as Error).message).toMatch(/failed: .*: cancelled on this host/);
+    expect((received as Error).message).toMatch(/cancelled on this host/);
     expect(stage.calls).toEqual(['open', 'abort']);
   });
 
@@ -99,14 +99,16 @@ describe.each(['secure', 'insecure'] as const)('%s', (kind) => {
     host = await Host.listening(destination);
     const stage = stageThat(() => die(host.channels[0]!));
     const { sent } = await migrate(host, source, { guest: testGuest(7, NOISE_PAGES), stage });
-    expect((sent as Error).message).toMatch(/^127.0.0.1:\d+: .*(closed|ECONNRESET|EPIPE|end of the channel)/);
+    expect((sent as Error).message).toMatch(
+      /^127.0.0.1:\d+: .*(closed|ECONNRESET|EPIPE|the connection ended in the middle)/,
+    );
     expect(stage.calls).toEqual(['open', 'abort']);
   });
 
   test('a source that dies', async () => {
     host = await Host.listening(destination);
     const next = host.next();
-    const channel = await connectChannel({ host: '127.0.0.1', port: host.port, ...source });
+    const channel = await connectChannel({ address: localAddress(host.port, source), ...source });
     const stage = new Stage();
     const receiving = next.then((other) => receiveGuest(other, stage));
     const sending = sendGuest(
@@ -115,7 +117,7 @@ describe.each(['secure', 'insecure'] as const)('%s', (kind) => {
     );
     await expect(within('the source', sending)).rejects.toThrow('closed');
     await expect(within('the destination', receiving)).rejects.toThrow(
-      /closed|ECONNRESET|end of the channel|cut off/,
+      /closed|ECONNRESET|the connection ended in the middle|cut off/,
     );
     expect(stage.calls).toEqual(['open', 'abort']);
   });
@@ -131,7 +133,7 @@ describe.each(['secure', 'insecure'] as const)('%s', (kind) => {
     expect((sent as Error).message).toMatch(/^127.0.0.1:\d+: /);
   });
 
-  test('a destination that dies after it was told to apply: the source says that it cannot know', async () => {
+  test('a destination that dies after COMMIT: the source reports that the guest may run there', async () => {
     host = await Host.listening(destination);
     const stage = new Stage();
     const commit = stage.commit;
@@ -151,10 +153,10 @@ describe.each(['secure', 'insecure'] as const)('%s', (kind) => {
   });
 });
 
-test('a destination that proves another guest than the one that was sent', async () => {
+test('a destination that verifies another guest than the one that was sent', async () => {
   host = await Host.listening(KEPT.secure.destination);
   const next = host.next();
-  const channel = await connectChannel({ host: '127.0.0.1', port: host.port, ...KEPT.secure.source });
+  const channel = await connectChannel({ address: `tls:127.0.0.1:${host.port}`, ...KEPT.secure.source });
   const sending = sendGuest(channel, testGuest());
   sending.catch(() => {});
   const destination = await next;
@@ -167,14 +169,14 @@ test('a destination that proves another guest than the one that was sent', async
   );
   await destination.send(FRAME.VERIFIED, new Uint8Array(16).fill(7));
   await expect(within('the source', sending)).rejects.toThrow(
-    /destination proved a guest of digest (07){16}, sent was [0-9a-f]{32}/,
+    /destination verified a guest with digest (07){16}, sent was [0-9a-f]{32}/,
   );
-  await expect(destination.expect(FRAME.COMMIT)).rejects.toThrow(/gave up: the destination proved a guest/);
+  await expect(destination.expect(FRAME.COMMIT)).rejects.toThrow(/failed: the destination verified a guest/);
 });
 
-test('a channel that has failed says the first reason to every later call', async () => {
+test('every call of a failed channel throws the first cause', async () => {
   host = await Host.listening(KEPT.secure.destination);
-  const channel = await connectChannel({ host: '127.0.0.1', port: host.port, ...KEPT.secure.source });
+  const channel = await connectChannel({ address: `tls:127.0.0.1:${host.port}`, ...KEPT.secure.source });
   const reason = channel.fail(new PageferryError('limit', 'enough'));
   expect(channel.fail(new Error('more'))).toBe(reason);
   await expect(channel.send(FRAME.KEEPALIVE)).rejects.toBe(reason);
@@ -183,7 +185,7 @@ test('a channel that has failed says the first reason to every later call', asyn
   await within('the sockets', channel.close());
 });
 
-/** As if its program was killed: nothing more is said. */
+/** As if its process was killed: no CLOSE frame is sent. */
 function die(channel: FrameChannel): void {
   Reflect.get(channel, 'socket').destroy();
 }

@@ -17,17 +17,17 @@ let host: Host;
 afterEach(() => host.close());
 
 test.each(['secure', 'insecure'] as const)(
-  '%s: a guest arrives, and is applied once it was proved',
+  '%s: a guest arrives, is verified, and is applied then',
   async (kind) => {
     host = await Host.listening(KEPT[kind].destination);
     const guest = testGuest(7, 60);
     const stage = new Stage();
     const before: string[] = [];
-    const committing = () => {
+    const onCommit = () => {
       before.push(...stage.calls);
     };
     const { sent, received } = await migrate(host, KEPT[kind].source, {
-      guest: { ...guest, onCommit: committing },
+      guest: { ...guest, onCommit },
       stage,
     });
     expect(before).toEqual(['open']);
@@ -40,18 +40,18 @@ test.each(['secure', 'insecure'] as const)(
   },
 );
 
-test('a guest arrives by every way of coding and on several threads', async () => {
+test('a guest arrives with the adaptive strategy on two threads', async () => {
   host = await Host.listening(KEPT.secure.destination);
   const guest = { ...testGuest(3, 2000), strategy: adaptive(), threads: 2 };
   const { stage } = await migrate(host, KEPT.secure.source, { guest });
   expect(Buffer.compare(stage.applied!, guest.memory)).toBe(0);
 });
 
-/** Two ends of a channel, and the guests' streams as they pass. */
+/** Two ends of a channel, and the frames of the guests' streams. */
 async function pair() {
   host = await Host.listening(KEPT.secure.destination);
   const next = host.next();
-  const source = await connectChannel({ host: '127.0.0.1', port: host.port, ...KEPT.secure.source });
+  const source = await connectChannel({ address: `tls:127.0.0.1:${host.port}`, ...KEPT.secure.source });
   const destination = await next;
   const frames: Uint8Array[] = [];
   const receive = destination.receive.bind(destination);
@@ -63,7 +63,7 @@ async function pair() {
   return { source, destination, frames };
 }
 
-/** Sends guests one after the other; gives the stream of each, and what was applied. */
+/** Send guests one after the other; returns the stream of each, and what was applied. */
 async function sendInTurn(guests: readonly GuestSource[]) {
   const { source, destination, frames } = await pair();
   const streams: Uint8Array[] = [];
@@ -81,8 +81,8 @@ async function sendInTurn(guests: readonly GuestSource[]) {
   return { streams, stages };
 }
 
-test('guests of two tenants over one channel: neither stream says anything of the other', async () => {
-  // The same pages, so that there is as much to be said as can be.
+test('guests of two tenants over one channel: neither stream depends on the other guest', async () => {
+  // Equal pages, so that deduplication across guests would show.
   const guests = ['tenant-1', 'tenant-2'].map((tenant) => () => ({
     ...testGuest(7, 20),
     tenant,
@@ -102,7 +102,7 @@ test('guests of two tenants over one channel: neither stream says anything of th
 const from = (bytes: Uint8Array) => (page: number, into: Uint8Array) =>
   into.set(bytes.subarray(page * PAGE, (page + 1) * PAGE));
 
-/** A guest that has changed since `image`, which both hosts hold. */
+/** A guest that has changed since `image`, which both hosts have. */
 function onBase(image: Uint8Array) {
   const now = laterImage(image, PAGE, 4);
   const base = { digest: imageDigest(image, PAGE), pages: image.length / PAGE, read: from(image) };
@@ -117,7 +117,7 @@ function onBase(image: Uint8Array) {
   return { guest, base, now };
 }
 
-test('pages that are in the base image do not travel', async () => {
+test('pages of the base image are not sent', async () => {
   host = await Host.listening(KEPT.secure.destination);
   const { guest, base, now } = onBase(guestImage(PAGE, 9));
   const { sent, stage } = await migrate(host, KEPT.secure.source, {
@@ -138,7 +138,7 @@ test.each([
     /source's base image is [0-9a-f]{32}, the destination's (ab){16}/,
   ],
   ['no', undefined, /source's base image is [0-9a-f]{32}, the destination's none/],
-])('a destination that holds %s base image refuses before anything is opened', async (_, other, message) => {
+])('a destination with %s base image refuses before open is called', async (_, other, message) => {
   host = await Host.listening(KEPT.secure.destination);
   const { guest, base } = onBase(guestImage(PAGE, 9));
   const stage = Object.assign(new Stage(), other && { base: { ...base, ...other } });
@@ -149,23 +149,22 @@ test.each([
   expect(stage.calls).toEqual(['abort']);
 });
 
-test('a base that is not what its digest says: the guest is refused at its end', async () => {
+test('a base image that does not match its digest: the guest is refused at its end', async () => {
   host = await Host.listening(KEPT.secure.destination);
   const image = guestImage(PAGE, 9);
   const { guest, base } = onBase(image);
   const stage = Object.assign(new Stage(), { base: { ...base, read: from(image.map((byte) => byte ^ 1)) } });
   const { sent, received } = await migrate(host, KEPT.secure.source, { guest, stage });
   expect(received).toMatchObject({ code: 'not-identical' });
-  expect((sent as Error).message).toContain('gave up: ');
+  expect((sent as Error).message).toContain('failed: ');
   expect(stage.calls).toEqual(['open', 'abort']);
 });
 
-test('who does not take what comes makes the sender wait, and after a while give up', async () => {
+test('a destination that does not receive makes the source wait, and fail after stallMs', async () => {
   host = await Host.listening({ ...KEPT.secure.destination, stallMs: 20_000 });
   const next = host.next();
   const source = await connectChannel({
-    host: '127.0.0.1',
-    port: host.port,
+    address: `tls:127.0.0.1:${host.port}`,
     ...KEPT.secure.source,
     stallMs: 400,
   });
@@ -174,10 +173,12 @@ test('who does not take what comes makes the sender wait, and after a while give
   const flood = async (channel: FrameChannel) => {
     for (; sent < 1000; sent++) await channel.send(FRAME.PAGES, new Uint8Array(MAX_BODY_BYTES));
   };
-  await expect(within('a flood', flood(source))).rejects.toThrow('stalled, it took no byte for 400 ms');
+  await expect(within('a flood', flood(source))).rejects.toThrow('stalled, it accepted no byte for 400 ms');
   expect(sent).toBeLessThan(400);
   await within('the sockets', source.closed);
-  await expect(within('the rest', drain(destination))).rejects.toThrow(/gave up|closed|ECONNRESET|cut off/);
+  await expect(within('the rest', drain(destination))).rejects.toThrow(
+    /failed|closed|ECONNRESET|cut off|ended/,
+  );
 });
 
 async function drain(channel: FrameChannel): Promise<void> {

@@ -1,0 +1,23 @@
+import { PageferryError } from '../../page/error.js';
+import { tcp } from './tcp.js';
+import { tls } from './tls.js';
+import type { SocketAddress, Transport } from './transport.js';
+import { unix } from './unix.js';
+
+/** All transports of a channel. */
+export const TRANSPORTS: readonly Transport[] = [tls, tcp, unix];
+
+/** Parse an address of a channel, `tls:HOST:PORT`, `tcp:HOST:PORT` or `unix:PATH`. @throws PageferryError `bad-argument` */
+export function parseChannelAddress(text: string): {
+  readonly transport: Transport;
+  readonly address: SocketAddress;
+} {
+  const transport = TRANSPORTS.find(({ scheme }) => text.startsWith(`${scheme}:`));
+  const address = transport?.parse(text.slice(transport.scheme.length + 1));
+  if (!transport || !address)
+    throw new PageferryError(
+      'bad-argument',
+      `address "${text}": expected tls:HOST:PORT, tcp:HOST:PORT or unix:PATH`,
+    );
+  return { transport, address };
+}

@@ -1,0 +1,86 @@
+// tls:HOST:PORT: TLS 1.3 with certificates of both hosts.
+
+import { constants } from 'node:crypto';
+import { isIP, Socket } from 'node:net';
+import {
+  checkServerIdentity,
+  connect,
+  createServer,
+  type SecureContextOptions,
+  type TLSSocket,
+} from 'node:tls';
+import { PageferryError } from '../../page/error.js';
+import { identitiesOf } from '../identity.js';
+import { errorReason, type Security } from '../security.js';
+import { parseHostPort } from './address.js';
+import { peerOf, startListening } from './sockets.js';
+import type { Transport } from './transport.js';
+
+export const tls: Transport = {
+  scheme: 'tls',
+  protection: 'certificates',
+  parse: parseHostPort,
+
+  connect(address, options) {
+    const { host, port } = address as { readonly host: string; readonly port: number };
+    const { serverName = host } = options;
+    const socket = connect({
+      ...tlsOptions(options),
+      host,
+      port,
+      // An IP address must not be sent as a server name; only serverName decides which certificate is right.
+      servername: isIP(serverName) ? '' : serverName,
+      checkServerIdentity: (_, certificate) => checkServerIdentity(serverName, certificate),
+    });
+    return { socket, readyEvent: 'secureConnect' };
+  },
+
+  createServer(options, onRefused) {
+    // No tickets: a session could be resumed by everybody who has one.
+    const server = createServer({ ...tlsOptions(options), secureOptions: constants.SSL_OP_NO_TICKET });
+    server.on('tlsClientError', (cause: Error, socket: TLSSocket) => onRefused(refusal(cause, socket)));
+    return { server, readyEvent: 'secureConnection' };
+  },
+
+  listen: startListening,
+
+  /** Repeats what TLS should have refused already. */
+  identitiesOf(socket, peer) {
+    const secure = socket as TLSSocket;
+    const protocol = secure.getProtocol();
+    if (!secure.authorized || protocol !== 'TLSv1.3' || secure.isSessionReused())
+      throw new PageferryError(
+        'io',
+        `${peer}: not authenticated: ${secure.authorizationError ?? `${protocol}, a resumed session`}`,
+      );
+    return identitiesOf(secure.getPeerCertificate());
+  },
+};
+
+function tlsOptions({ credentials }: Security): SecureContextOptions & {
+  readonly requestCert: boolean;
+  readonly rejectUnauthorized: boolean;
+} {
+  const { certificate, key, authorities } = credentials!;
+  return {
+    cert: Buffer.from(certificate),
+    key: Buffer.from(key),
+    ca: Buffer.from(authorities),
+    minVersion: 'TLSv1.3',
+    maxVersion: 'TLSv1.3',
+    requestCert: true,
+    rejectUnauthorized: true,
+  };
+}
+
+function refusal(cause: Error, socket: TLSSocket): PageferryError {
+  // Node closes the connection for an invalid certificate, and keeps the reason here.
+  const reason = socket.authorizationError
+    ? `its certificate is refused: ${socket.authorizationError}`
+    : errorReason(cause);
+  // Only the TCP socket below, a private field of Node's, still knows the peer's address.
+  const below: unknown = Reflect.get(socket, '_parent');
+  return new PageferryError('io', `${peerOf(below instanceof Socket ? below : socket)}: ${reason}`, {
+    cause,
+  });
+}

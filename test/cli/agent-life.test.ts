@@ -66,7 +66,7 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s ends an agent with status 0', 
     source.child.kill(signal);
     expect((await source.run).code).toBe(0);
     expect(source.log).toMatch(/failed: the agent was stopped; the guest keeps running on the source/);
-    await destination.logs(/failed: .* gave up: the agent was stopped/);
+    await destination.logs(/failed: .* failed: the agent was stopped/);
     destination.child.kill(signal);
     expect((await destination.run).code).toBe(0);
   });

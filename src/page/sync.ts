@@ -227,23 +227,3 @@ export function createYielder(everyMs = 10): () => Promise<void> | undefined {
     });
   };
 }
-
-/** Wait for `promise`, or reject with the reason of `signal` as soon as it aborts. A later failure of `promise` is ignored. */
-export function abortable<T>(promise: PromiseLike<T>, signal: AbortSignal): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    const settle = () => signal.removeEventListener('abort', onAbort);
-    promise.then(
-      (value) => {
-        settle();
-        resolve(value);
-      },
-      (cause) => {
-        settle();
-        reject(cause);
-      },
-    );
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-  });
-}

@@ -1,12 +1,8 @@
-// A strategy of your own: a plain object that says, page by page, which codec it is to be. It is only asked
-// about pages that need one: zero, unchanged and duplicate pages are found before. How it does beside all
-// others, on ten workloads and five links:
+// A strategy of your own: a plain object that chooses a codec for each page. Zero, unchanged and duplicate
+// pages are found before and never reach it. To compare it with all others, on ten workloads and five links:
 //   npm run bench -- tradeoff --strategy examples/my-strategy.mjs
 
-/**
- * Mostly zero: note what is not. Little changed: note what did. The rest goes into a group that LZ4 packs as
- * a whole.
- */
+/** Mostly zero pages: `zero-aware`. Little changed pages: a delta (`xbzrle`). The rest: a group that LZ4 packs as a whole. */
 export const mine = {
   name: 'mine',
   choose(page) {

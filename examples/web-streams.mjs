@@ -1,5 +1,5 @@
-// Web Streams with back-pressure: the encoder works no further ahead than the receiver takes. Runs in a
-// browser as it stands here, where the pipe may be a fetch body or a WebTransport stream.
+// Web Streams with back-pressure: the encoder pauses while the receiver is busy. Runs unchanged in a browser,
+// where the pipe may be a fetch body or a WebTransport stream.
 import { bytesSink, decodeStream, encodeStream, wasmMemorySource } from 'pageferry';
 
 // Any WebAssembly memory is an image. `still` promises that nothing runs in it while it is read.

@@ -110,7 +110,7 @@ export class Encoder {
     this.mustHaveNoImage('encode');
     const checked = checkedSource(source);
     throwIfAborted(options.signal);
-    const image = this.openImage(checked.name, checked, checked.bytes, options.parent);
+    const image = this.startImage(checked.name, checked, checked.bytes, options.parent);
     await life.run('encode', options.signal, async () => {
       const { parent } = image.encoder;
       const parentSource = parent === undefined ? undefined : context.earlier.image(parent)?.source;
@@ -133,7 +133,7 @@ export class Encoder {
       throw new PageferryError('bad-argument', `beginImage: the name has to be a string, got ${typeof name}`);
     const { bytes, parent } = options;
     if (bytes !== undefined) checkInteger('bytes', bytes, 0, Number.MAX_SAFE_INTEGER);
-    this.openImage(name, undefined, bytes, parent);
+    this.startImage(name, undefined, bytes, parent);
   }
 
   /** Encode the next pages of the image: whole pages; only the last call may end with a shorter page. */
@@ -226,7 +226,7 @@ export class Encoder {
     return { number, encoder };
   }
 
-  private openImage(
+  private startImage(
     name: string,
     source: PageSource | undefined,
     bytes: number | undefined,

@@ -173,8 +173,9 @@ export class Migration {
     this.nowMs += codeMs;
     this.sourceCpuMs += decideMs + packMs;
     this.destinationCpuMs += placeMs + unpackMs;
-    this.stream.packed(this.nowMs, this.link.freeAtMs);
+    const freeAtMs = this.link.freeAtMs;
     const arrivedMs = this.transmit(bytes);
+    this.stream.packed(this.nowMs, Math.max(freeAtMs, this.link.freeAtMs - queueMs));
     const idleFromMs = this.settledAtMs;
     this.settledAtMs = Math.max(idleFromMs, arrivedMs) + takeMs;
     this.stream.arrived(idleFromMs, arrivedMs, this.settledAtMs);

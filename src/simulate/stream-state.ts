@@ -44,12 +44,12 @@ export class SimulatedStream {
     this.nowMs = nowMs;
   }
 
-  /** Records that bytes were packed while the link was busy until `linkFreeAtMs`. */
-  packed(nowMs: number, linkFreeAtMs: number): void {
+  /** Records that bytes packed at `nowMs` wait until `untilMs` before all of them are in the link’s buffer. */
+  packed(nowMs: number, untilMs: number): void {
     this.waitingFraction(nowMs);
-    if (linkFreeAtMs <= nowMs) return;
+    if (untilMs <= nowMs) return;
     this.waiting.set(nowMs, true);
-    this.waitingUntilMs = Math.max(this.waitingUntilMs, linkFreeAtMs);
+    this.waitingUntilMs = Math.max(this.waitingUntilMs, untilMs);
   }
 
   /** Records that bytes arrived at a destination that was done with all earlier ones at `idleFromMs`. */

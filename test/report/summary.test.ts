@@ -26,7 +26,7 @@ describe('tradeoff summary', () => {
   test('then lists the numbers, one strategy a line', () => {
     const head = lines.findIndex((line) => line.startsWith('strategy '));
     expect(lines[head]).toMatch(
-      /^strategy +µs CPU a page +bytes left +100 Mbit\/s +1 Gbit\/s +10 Gbit\/s +40 Gbit\/s +pays below$/,
+      /^strategy +CPU µs\/page +size +100 Mbit\/s +1 Gbit\/s +10 Gbit\/s +40 Gbit\/s +pays below$/,
     );
     const rows = lines.slice(head + 2, head + 2 + busy!.strategies.length);
     expect(rows.map((row) => row.split(' ')[0])).toEqual(busy!.strategies.map(({ name }) => name));

@@ -27,7 +27,7 @@ const PAGE_KERNELS = {
 
 /** Wrap the parts of a new encoder. */
 export function stageEncoder(encoder, clock) {
-  const { context, frameContext, reader, parts } = encoder;
+  const { image: context, frame: frameContext, reader, frames } = encoder.parts;
   const { strategy, candidate, index, codec } = context;
   // A strategy may be a shared constant: replace it in this encoder only.
   const staged = Object.assign(Object.create(strategy), { choose: strategy.choose });
@@ -36,11 +36,11 @@ export function stageEncoder(encoder, clock) {
   const trials = stageKernels(codec.kernels, clock, frameContext.packer);
   stageChoose(staged, strategy, trials, clock);
   for (const one of [context, frameContext]) one.strategy = staged;
-  clock.patch(reader, 'versions', 'read');
+  clock.patch(reader, 'readRange', 'read');
   clock.patch(frameContext, 'estimate', 'profile');
   clock.patch(candidate, 'search', 'similar');
   if (index) clock.patch(index, 'insertSketch', 'similar');
-  for (const frame of parts.frames) clock.patch(frame, 'pack', 'frame');
+  for (const frame of frames) clock.patch(frame, 'pack', 'frame');
   clock.patch(frameContext.packer, 'pack', 'frame');
   clock.patch(frameContext.packer, 'checkOfBytes', 'frame');
   const begin = encoder.begin;
@@ -49,7 +49,7 @@ export function stageEncoder(encoder, clock) {
     clock.patch(started.encoder, 'survey', 'fingerprint');
     clock.patch(started.encoder, 'encode', 'find');
     clock.patch(started.encoder, 'encodePartial', 'find');
-    clock.patch(started.encoder, 'choose', 'frame');
+    clock.patch(started.encoder.coder, 'choose', 'frame');
     return started;
   };
 }

@@ -91,8 +91,7 @@ test('refuses a memory larger than maxPages, with both sizes', async () => {
   expect(() => guest.run(200, () => true)).toThrow(
     expect.objectContaining({
       code: 'limit',
-      message:
-        'growing: after step 4 its memory has 9437184 bytes, expected 8388608 … 8388608 (maxPages 2048)',
+      message: 'growing: memory has 9437184 bytes after step 4, expected 8388608 … 8388608 (maxPages 2048)',
     }),
   );
 });
@@ -103,12 +102,12 @@ test('refuses a memory that shrinks, or has partial pages', async () => {
   const guest = await spec.open(1);
   bytes = new Uint8Array(7 * PAGE);
   expect(() => guest.run(200, () => true)).toThrow(
-    /after step 1 its memory has 28672 bytes, expected 32768 … 32768/,
+    /memory has 28672 bytes after step 1, expected 32768 … 32768/,
   );
   bytes = new Uint8Array(100);
   await expect(spec.open(1)).rejects.toMatchObject({
     code: 'bad-argument',
-    message: expect.stringMatching(/a memory of 100 bytes/),
+    message: expect.stringMatching(/memory has 100 bytes/),
   });
   expect(() => stepper({ stepMs: 0 })).toThrow(/stepMs is 0/);
 });

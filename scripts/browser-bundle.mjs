@@ -1,9 +1,9 @@
-// Bundles the built `pageferry` entry for a browser; an import of a Node module is an error.
+// Bundles a built entry for a browser; an import of a Node module is an error.
 import { build } from 'esbuild';
 
-export async function browserBundle() {
+export async function browserBundle(entry = 'index') {
   const { outputFiles } = await build({
-    entryPoints: ['dist/index.js'],
+    entryPoints: [`dist/${entry}.js`],
     bundle: true,
     write: false,
     minify: true,

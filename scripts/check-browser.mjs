@@ -1,4 +1,4 @@
-// Checks that the `pageferry` entry can be bundled for a browser.
+// Checks that the entries that run in browsers can be bundled for one.
 import { browserBundle } from './browser-bundle.mjs';
 
-await browserBundle();
+for (const entry of ['index', 'kernels', 'live', 'simulate']) await browserBundle(entry);

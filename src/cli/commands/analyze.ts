@@ -6,7 +6,7 @@ import type { Encoder } from '../../engine/encode/encoder.js';
 import type { ImageSummary, StreamSummary } from '../../engine/encode/summary.js';
 import { openImage } from '../../image/formats.js';
 import type { FileSource } from '../../image/image-file.js';
-import { analysisText } from '../analysis-text.js';
+import { analysisText } from '../../report/terminal/analysis.js';
 import { defineCommand } from '../command.js';
 import { IMAGE_DETAILS } from '../details.js';
 import { checkInputs } from '../paths.js';

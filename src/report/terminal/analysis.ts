@@ -1,7 +1,6 @@
-import { CHANGE_STEPS, type PageStatistics } from '../analyze/page-statistics.js';
-import type { StreamSummary } from '../engine/encode/summary.js';
-import { table } from '../report/terminal/table.js';
-import { bytesText, msText, rateText } from '../report/terminal/units.js';
+import { CHANGE_STEPS, type PageStatistics } from '../../analyze/page-statistics.js';
+import { table } from './table.js';
+import { bytesText, msText, rateText } from './units.js';
 
 /** Pages of one image by class. */
 export interface ClassifiedImage {
@@ -17,7 +16,7 @@ export interface ClassifiedImage {
 /** The tables of `pageferry analyze`. */
 export function analysisText(
   images: readonly ClassifiedImage[],
-  { bytesIn, encodeMs }: StreamSummary,
+  { bytesIn, encodeMs }: { readonly bytesIn: number; readonly encodeMs: number },
   statistics: PageStatistics,
   linkBitsPerSecond: number,
 ): string {

@@ -42,7 +42,12 @@ export function commandHelp(path: string, command: Command): string {
     .filter(([, option]) => option.required)
     .map(([name, option]) => ` ${option.short ? `-${option.short}` : `--${name}`} ${option.value}`);
   const usage = `usage: pageferry ${path} [OPTION]...${operands ? ` ${operandsText(operands)}` : ''}${required.join('')}`;
-  const parts = [sentence(summary), usage, optionRows(options), ...details.map((text) => wrapped(text, 0))];
+  const parts = [
+    sentence(summary),
+    wrapped(usage, 0),
+    optionRows(options),
+    ...details.map((text) => wrapped(text, 0)),
+  ];
   return `${parts.join('\n\n')}\n`;
 }
 

@@ -25,8 +25,8 @@ export interface BypassedPages {
 }
 
 /**
- * Return frame bodies with the pages of these numbers. `buffer` has the bytes of all pages, in order; they are
- * copied.
+ * Return frame bodies with the pages of these numbers. `buffer` has the bytes of all pages, in order; they
+ * are copied.
  */
 export function bypassBodies(
   pages: readonly number[],

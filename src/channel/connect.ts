@@ -10,14 +10,18 @@ import { whenReady } from './transports/sockets.js';
 export interface ConnectOptions extends ChannelOptions {
   /** `tls:HOST:PORT`, `tcp:HOST:PORT` (with `insecure`) or `unix:PATH`. */
   readonly address: string;
-  /** Name that the destination's certificate must have, a DNS name or an IP address; default: the host of `address`. */
+  /**
+   * Name that the destination's certificate must have, a DNS name or an IP address; default: the host of
+   * `address`.
+   */
   readonly serverName?: string;
 }
 
 /**
- * Connect to a destination, as the host that sends guests. `tls:` is TLS 1.3 with certificates of both hosts; sessions are never
- * resumed.
- * @throws PageferryError `bad-argument` for options that do not match, `io` if the peer cannot be reached, is not authenticated or
+ * Connect to a destination, as the host that sends guests. `tls:` is TLS 1.3 with certificates of both hosts;
+ * sessions are never resumed.
+ * @throws PageferryError `bad-argument` for options that do not match, `io` if the peer cannot be reached, is
+ * not authenticated or
  * refuses this host, `unsupported` if it uses another version of the protocol
  */
 export async function connectChannel(options: ConnectOptions): Promise<FrameChannel> {

@@ -18,9 +18,10 @@ const QUEUE_BYTES = 16 << 20;
 const LINGER_MS = 2000;
 
 /**
- * Frames over a socket, in both directions. A frame is written when the socket has accepted the one before, and reading pauses while
- * enough frames are queued. Every failure ends the channel: the first cause is kept, sent to the peer if possible, thrown by every
- * later call, and is the reason of `signal`. A connection that ends without a CLOSE frame has failed.
+ * Frames over a socket, in both directions. A frame is written when the socket has accepted the one before,
+ * and reading pauses while enough frames are queued. Every failure ends the channel: the first cause is kept,
+ * sent to the peer if possible, thrown by every later call, and is the reason of `signal`. A connection that
+ * ends without a CLOSE frame has failed.
  */
 export class FrameChannel implements Channel {
   /** Set by the handshake. */
@@ -86,7 +87,10 @@ export class FrameChannel implements Channel {
     return this.options.identities;
   }
 
-  /** Send a frame; resolve when the next one can be sent. `parts` are copied. @throws PageferryError why the channel has ended */
+  /**
+   * Send a frame; resolve when the next one can be sent. `parts` are copied. @throws PageferryError why the
+   * channel has ended
+   */
   async send(type: FrameType, ...parts: readonly Uint8Array[]): Promise<void> {
     this.check();
     this.write(type, parts);
@@ -109,7 +113,10 @@ export class FrameChannel implements Channel {
     if (this.isClosedByPeer) throw this.error('closed the channel');
   }
 
-  /** Return the next frame; undefined when the peer has closed the channel. @throws PageferryError why the channel has failed */
+  /**
+   * Return the next frame; undefined when the peer has closed the channel. @throws PageferryError why the
+   * channel has failed
+   */
   async receive(): Promise<ChannelFrame | undefined> {
     for (;;) {
       if (this.failure) throw this.failure;
@@ -128,7 +135,10 @@ export class FrameChannel implements Channel {
     }
   }
 
-  /** Return the body of the next frame, which must be of this type. @throws PageferryError `bad-stream` for another one */
+  /**
+   * Return the body of the next frame, which must be of this type. @throws PageferryError `bad-stream` for
+   * another one
+   */
   async expect(type: FrameType): Promise<Uint8Array> {
     const frame = await this.receive();
     if (frame?.type === type) return frame.body;

@@ -24,7 +24,10 @@ export class FrameReader {
     private readonly peer: string,
   ) {}
 
-  /** Return the next frame if all of it has arrived. @throws PageferryError `bad-stream` for a frame that is not valid here */
+  /**
+   * Return the next frame if all of it has arrived. @throws PageferryError `bad-stream` for a frame that is
+   * not valid here
+   */
   next(): ChannelFrame | undefined {
     if (!this.head) {
       const head = this.read(HEAD_BYTES);
@@ -40,7 +43,9 @@ export class FrameReader {
     return { type, body };
   }
 
-  /** Check that the connection did not end between a head and its body. @throws PageferryError `bad-stream` */
+  /**
+   * Check that the connection did not end between a head and its body. @throws PageferryError `bad-stream`
+   */
   end(): void {
     if (this.head) throw this.truncated(0, this.head.bodyBytes);
   }

@@ -7,9 +7,10 @@ import { hex, WireReader, WireWriter } from '../stream/wire.js';
  *
  *     frame = body bytes u32 | type u8 | 0 x 3 | sequence u64 | body check u32 | head check u32 | body
  *
- * `sequence` counts the frames of one direction from 0, whatever their type. The body check is CRC-32 of the body; the head check is
- * CRC-32 of the bytes before it, seeded with the sender's role, so that a frame that is sent back to its sender is refused. Checks
- * detect accidents where the transport is plain TCP; TLS detects attackers.
+ * `sequence` counts the frames of one direction from 0, whatever their type. The body check is CRC-32 of the
+ * body; the head check is CRC-32 of the bytes before it, seeded with the sender's role, so that a frame that
+ * is sent back to its sender is refused. Checks detect accidents where the transport is plain TCP; TLS
+ * detects attackers.
  */
 export interface ChannelFrameHead {
   readonly type: FrameType;
@@ -23,7 +24,10 @@ export interface ChannelFrame {
   readonly body: Uint8Array;
 }
 
-/** Bytes of a frame's head. The head, and the first two fields of a handshake, are the same in all versions of the protocol. */
+/**
+ * Bytes of a frame's head. The head, and the first two fields of a handshake, are the same in all versions of
+ * the protocol.
+ */
 export const HEAD_BYTES = 24;
 
 /** Types of frames, by their ids on the wire. */
@@ -84,7 +88,10 @@ const NAMES = new Map<number, string>(
   Object.entries(FRAME).map(([name, type]) => [type, name.toLowerCase().replaceAll('_', ' ')]),
 );
 
-/** Maximum bytes of a frame that carries pages or bytes of a connection. Small, so that a slow link shows progress. */
+/**
+ * Maximum bytes of a frame that carries pages or bytes of a connection. Small, so that a slow link shows
+ * progress.
+ */
 export const MAX_BODY_BYTES = 1 << 17;
 /** Maximum bytes of every other frame. */
 const MAX_SMALL_BODY_BYTES = 1 << 13;
@@ -131,7 +138,8 @@ export function frameBytes(
 }
 
 /**
- * Read a frame's head: `role` is the sender's, `expected` the sequence number. The length is within the limit of the type.
+ * Read a frame's head: `role` is the sender's, `expected` the sequence number. The length is within the limit
+ * of the type.
  * @throws PageferryError `bad-stream`
  */
 export function readChannelFrameHead(

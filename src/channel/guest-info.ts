@@ -1,5 +1,5 @@
-// GUEST: session id of the destination | page bytes u32 | pages u64 | has base u32 | base digest | name | tenant
-// name, tenant: bytes u16 | UTF-8
+// GUEST: session id of the destination | page bytes u32 | pages u64 | has base u32 | base digest | name |
+// tenant name, tenant: bytes u16 | UTF-8
 
 import { DIGEST_BYTES, PAGE_BYTES, type PageBytes } from '../stream/format.js';
 import { nameBytes } from '../stream/image-records.js';

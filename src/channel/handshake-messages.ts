@@ -10,7 +10,8 @@ export const SESSION_ID_BYTES = 16;
 const MAX_REASON_CHARACTERS = 1000;
 const MAX_STALL_MS = 2 ** 31 - 1;
 
-// HANDSHAKE, HANDSHAKE REPLY: magic | version u16 | role u8 | 0 | stall ms u32 | session id | session id of the peer (HANDSHAKE: 0)
+// HANDSHAKE, HANDSHAKE REPLY: magic | version u16 | role u8 | 0 | stall ms u32 | session id | session id of
+// the peer (HANDSHAKE: 0)
 
 /** What each host sends first. */
 export interface Handshake {
@@ -41,7 +42,10 @@ export function encodeHandshake(handshake: Handshake): Uint8Array {
   return to.bytes;
 }
 
-/** Read the handshake of a peer with this role. @throws PageferryError `unsupported` for another version, `bad-stream` */
+/**
+ * Read the handshake of a peer with this role. @throws PageferryError `unsupported` for another version,
+ * `bad-stream`
+ */
 export function decodeHandshake(body: Uint8Array, role: Role, peer: string): Handshake {
   const from = new WireReader(body, `${peer}: handshake of the ${role}`);
   if (from.take(MAGIC.length).some((byte, i) => byte !== MAGIC[i]))
@@ -95,7 +99,10 @@ export function encodeReason(error: PageferryError): Uint8Array {
   return to.bytes;
 }
 
-/** Read a peer's reason. It is printed in logs and terminals: control characters are replaced, and long reasons cut. */
+/**
+ * Read a peer's reason. It is printed in logs and terminals: control characters are replaced, and long
+ * reasons cut.
+ */
 export function decodeReason(body: Uint8Array, prefix: string): PageferryError {
   const from = new WireReader(body, 'reason');
   const code = readText(from);

@@ -9,7 +9,10 @@ import type { ChannelTimes } from './security.js';
 
 const NO_SESSION = new Uint8Array(SESSION_ID_BYTES);
 
-/** Exchange versions, roles and session ids, as the host that connects. @throws PageferryError why the hosts do not match */
+/**
+ * Exchange versions, roles and session ids, as the host that connects. @throws PageferryError why the hosts
+ * do not match
+ */
 export function handshakeAsSource(channel: FrameChannel, times: ChannelTimes): Promise<void> {
   const { stallMs } = times;
   return withinHandshakeTime(channel, times, async (ownId) => {
@@ -40,7 +43,10 @@ export function handshakeAsDestination(channel: FrameChannel, times: ChannelTime
   });
 }
 
-/** Check that a frame belongs to this session. @throws PageferryError `bad-stream` if it was recorded from another one */
+/**
+ * Check that a frame belongs to this session. @throws PageferryError `bad-stream` if it was recorded from
+ * another one
+ */
 export function checkSessionId(channel: FrameChannel, found: Uint8Array, expected: Uint8Array): void {
   if (Buffer.compare(found, expected) === 0) return;
   throw new PageferryError(

@@ -2,16 +2,16 @@ import type { PeerCertificate } from 'node:tls';
 import { PageferryError } from '../page/error.js';
 
 /**
- * One name of Node's `subjectaltname`. Node writes a value that contains a comma or a quote as a JSON string, so that one value
- * cannot be read as two.
+ * One name of Node's `subjectaltname`. Node writes a value that contains a comma or a quote as a JSON string,
+ * so that one value cannot be read as two.
  */
 const ALT_NAME = /(?:^|, )([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^",]*)/y;
 const KINDS = ['DNS', 'URI'];
 const HAS_KIND = /^(CN|DNS|URI):/;
 
 /**
- * Return the names in a certificate, each with its kind: `CN:…` of the subject, `DNS:…` and `URI:…` of the alternative names. Common
- * names are ignored if there are several.
+ * Return the names in a certificate, each with its kind: `CN:…` of the subject, `DNS:…` and `URI:…` of the
+ * alternative names. Common names are ignored if there are several.
  * @throws PageferryError `io` if the names cannot be parsed
  */
 export function identitiesOf({
@@ -30,7 +30,10 @@ export function identitiesOf({
   return identities;
 }
 
-/** Return whether one of the identities is in `allowed`, a list of whole names with or without their kind: `host-a`, `DNS:host-a`. */
+/**
+ * Return whether one of the identities is in `allowed`, a list of whole names with or without their kind:
+ * `host-a`, `DNS:host-a`.
+ */
 export function isAllowed(identities: readonly string[], allowed: readonly string[]): boolean {
   return identities.some((identity) => {
     const name = identity.slice(identity.indexOf(':') + 1);

@@ -13,7 +13,10 @@ import type { Transport } from './transports/transport.js';
 export interface ListenOptions extends ChannelOptions {
   /** `tls:HOST:PORT`, `tcp:HOST:PORT` (with `insecure`) or `unix:PATH`. Port 0: any free port. */
   readonly address: string;
-  /** With `tls:`: names in certificates of hosts that may start a migration, whole, `host-a` or `DNS:host-a`. Default: none. */
+  /**
+   * With `tls:`: names in certificates of hosts that may start a migration, whole, `host-a` or `DNS:host-a`.
+   * Default: none.
+   */
   readonly allowInitiators?: readonly string[];
   /** Maximum number of connections, including those before the handshake; more are refused. Default 16. */
   readonly maxConnections?: number;
@@ -31,7 +34,10 @@ export interface ChannelListener {
   close(): void;
 }
 
-/** Listen, as the host that receives guests. @throws PageferryError `bad-argument`; `io` if the address cannot be used */
+/**
+ * Listen, as the host that receives guests. @throws PageferryError `bad-argument`; `io` if the address cannot
+ * be used
+ */
 export async function listenForChannels(options: ListenOptions): Promise<ChannelListener> {
   const { signal, allowInitiators = [], maxConnections = 16 } = options;
   const { transport, address } = parseChannelAddress(options.address);
@@ -101,7 +107,10 @@ function watchPending(server: Server, readyEvent: string, { handshakeMs }: Chann
   };
 }
 
-/** Authenticate a peer, check that it may start migrations, and exchange handshakes. @throws PageferryError why it is refused */
+/**
+ * Authenticate a peer, check that it may start migrations, and exchange handshakes. @throws PageferryError
+ * why it is refused
+ */
 async function admit(
   transport: Transport,
   socket: Socket,

@@ -25,7 +25,9 @@ export interface Security {
 export interface ChannelOptions extends Security {
   /** Time for a connection, TLS and the handshake, in ms; default 10 000. */
   readonly handshakeMs?: number;
-  /** The channel fails when the peer sends nothing, or accepts nothing, for this time, in ms; default 30 000. */
+  /**
+   * The channel fails when the peer sends nothing, or accepts nothing, for this time, in ms; default 30 000.
+   */
   readonly stallMs?: number;
   /** Cancels the call and ends its channels. */
   readonly signal?: AbortSignal;
@@ -53,7 +55,10 @@ export function channelTimes(options: Pick<ChannelOptions, 'handshakeMs' | 'stal
   return { handshakeMs, stallMs };
 }
 
-/** Check that the options match what the transport protects, and warn if it protects nothing. @throws PageferryError `bad-argument` */
+/**
+ * Check that the options match what the transport protects, and warn if it protects nothing. @throws
+ * PageferryError `bad-argument`
+ */
 export function checkSecurity(
   { protection, scheme }: { readonly protection: Protection; readonly scheme: string },
   options: Security,

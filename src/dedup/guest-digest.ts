@@ -5,15 +5,17 @@ const PAGE_NUMBER_BYTES = 8;
 const TWO_32 = 2 ** 32;
 
 /**
- * The digest of a live guest's pages, updated whenever a page changes, so that reading it takes the same time for every guest size:
+ * The digest of a live guest's pages, updated whenever a page changes, so that reading it takes the same time
+ * for every guest size:
  *
  *     element = XXH3-128(page digest | page number u64), for each page that the receiver has
  *     sum     = the sum of all elements, as 128-bit integers, mod 2^128
  *     digest  = XXH3-128(sum | guest bytes u64)
  *
- * A sum does not depend on the order of the pages, and a page's element can be subtracted when the page changes. Two different
- * guests have the same digest by accident with probability 2^-128. The digest does not resist an attacker: XXH3 is not a
- * cryptographic hash, and elements of a sum can be chosen to cancel out. The channel authenticates the sender.
+ * A sum does not depend on the order of the pages, and a page's element can be subtracted when the page
+ * changes. Two different guests have the same digest by accident with probability 2^-128. The digest does not
+ * resist an attacker: XXH3 is not a cryptographic hash, and elements of a sum can be chosen to cancel out.
+ * The channel authenticates the sender.
  */
 export class GuestDigest {
   /** Page digest and page number, in the kernels' memory. */

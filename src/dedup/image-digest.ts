@@ -59,7 +59,9 @@ export class ImageDigest {
     }
   }
 
-  /** Add the digest at `digest` for each of the next `count` pages; 1 ns a page, for long runs of zero pages. */
+  /**
+   * Add the digest at `digest` for each of the next `count` pages; 1 ns a page, for long runs of zero pages.
+   */
   addRepeated(digest: number, count: number): void {
     const { bytes, run } = this.kernels;
     const perLink = (LINK_BYTES - DIGEST_BYTES) / DIGEST_BYTES;

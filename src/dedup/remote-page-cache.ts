@@ -24,9 +24,10 @@ export interface CacheStats {
 }
 
 /**
- * The pages of a guest as the receiver has them now: a digest for every page, and the bytes of as many pages as a cache of a fixed
- * size holds. Deltas and references need the bytes. The cache evicts the page that was put longest ago (second chance, one bit per
- * slot); lookups do not change the order, so a receiver with a cache of the same size caches the same pages.
+ * The pages of a guest as the receiver has them now: a digest for every page, and the bytes of as many pages
+ * as a cache of a fixed size holds. Deltas and references need the bytes. The cache evicts the page that was
+ * put longest ago (second chance, one bit per slot); lookups do not change the order, so a receiver with a
+ * cache of the same size caches the same pages.
  */
 export class RemotePageCache {
   private readonly table = new PageTable();
@@ -40,7 +41,9 @@ export class RemotePageCache {
   private hand = 0;
   private usedSlots = 0;
   private readonly digest: number;
-  /** Buffers for pages that are not cached: a delta needs a page's last version and another page at a time. */
+  /**
+   * Buffers for pages that are not cached: a delta needs a page's last version and another page at a time.
+   */
   private readonly buffers: readonly [own: number, other: number];
   private lookups = 0;
   private hits = 0;
@@ -66,12 +69,18 @@ export class RemotePageCache {
     return { lookups: this.lookups, hits: this.hits };
   }
 
-  /** Return the digest, 16 bytes, of all pages that the receiver has. Takes the same time for every guest size. */
+  /**
+   * Return the digest, 16 bytes, of all pages that the receiver has. Takes the same time for every guest
+   * size.
+   */
   digestOfGuest(guestBytes: number): Uint8Array {
     return this.guestDigest.value(guestBytes);
   }
 
-  /** Record that the receiver has `page` with the digest at `digest`. `address`: its bytes, to be cached, or 0 to cache none. */
+  /**
+   * Record that the receiver has `page` with the digest at `digest`. `address`: its bytes, to be cached, or 0
+   * to cache none.
+   */
   put(page: number, digest: number, address: number): void {
     const entry = this.table.open(page);
     const at = PageTable.offset(page);
@@ -115,7 +124,9 @@ export class RemotePageCache {
     return isDigest(entry, PageTable.offset(page), this.memory.kernels.words, digest >>> 2);
   }
 
-  /** Return the address of the page's bytes as the receiver has them, or 0. It is valid until the next `find`. */
+  /**
+   * Return the address of the page's bytes as the receiver has them, or 0. It is valid until the next `find`.
+   */
   find(image: number, page: number): number {
     const buffer = this.buffers[1];
     if (!this.base || image !== BASE_IMAGE) return this.lookUp(page, buffer);
@@ -170,7 +181,9 @@ export class RemotePageCache {
     return this.firstSlot + slot * this.pageBytes;
   }
 
-  /** Return an unused slot, or evict the page of the first slot that was not written since the hand passed it. */
+  /**
+   * Return an unused slot, or evict the page of the first slot that was not written since the hand passed it.
+   */
   private takeSlot(): number {
     if (this.usedSlots < this.slotCount) return this.usedSlots++;
     for (;;) {

@@ -5,7 +5,8 @@ import type { PageSink } from './source.js';
 
 /**
  * Return a sink that writes to `sink` and checks every value that it returns; `name` is the image's.
- * @throws PageferryError `bad-argument` at once when `sink` is not a sink, later when it returns what it must not
+ * @throws PageferryError `bad-argument` at once when `sink` is not a sink, later when it returns what it must
+ * not
  */
 export function checkedSink(sink: PageSink, name: string): PageSink {
   for (const method of ['write', 'zero', 'readAt', 'finish', 'abort'] as const)

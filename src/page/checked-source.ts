@@ -1,4 +1,5 @@
-// Checks what a caller's own source returns, so that a mistake in it is reported by its name instead of corrupting an image.
+// Checks what a caller's own source returns, so that a mistake in it is reported by its name instead of
+// corrupting an image.
 import { PageferryError } from './error.js';
 import type { PageSource } from './source.js';
 
@@ -10,7 +11,8 @@ const STAY_OPEN = 'a source that is read again has to stay open until the stream
 
 /**
  * Return a source that reads from `source` and checks every value that it returns.
- * @throws PageferryError `bad-argument` at once when `source` is not a source, later when it returns what it must not
+ * @throws PageferryError `bad-argument` at once when `source` is not a source, later when it returns what it
+ * must not
  */
 export function checkedSource(source: PageSource): PageSource {
   const name = checkShape(source);

@@ -43,7 +43,7 @@ export class Middle {
     this.dropConnections();
   }
 
-  /** Break off all connections, as the death of either process does; later ones are passed on. */
+  /** Break off all connections, as the death of either process does; later ones are forwarded. */
   dropConnections(): void {
     for (const socket of this.sockets) socket.destroy();
   }

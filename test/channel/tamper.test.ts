@@ -179,7 +179,7 @@ describe.each(['secure', 'insecure'] as const)('%s, at every place', (kind) => {
         expect(Buffer.compare(stage.applied, guest.memory)).toBe(0);
       } else expect(ended instanceof Error || ended.sent instanceof Error).toBe(true);
     }
-    // Whoever changes only what follows the last word of the source comes too late.
+    // A change to bytes after the source's last frame has no effect.
     expect(places).toBeGreaterThan(6);
     expect(applied).toBeLessThanOrEqual(places - 4);
   });

@@ -26,14 +26,14 @@ const PAGE_SIZES = [4096, 16384, 65536];
 const PARTIAL_SIZES = [1, 2, 3, 5, 16, 100, 1000, 4095, 4104, 65535];
 const CANARY = 0xa5;
 const CANARY_BYTES = 256;
-const ROOM = 2 * 65536;
+const BUFFER_BYTES = 2 * 65536;
 
-/** A codec's encode and decode on bytes at hand; both watch what stands around their output. */
+/** A codec's encode and decode, called on byte arrays; both check the canaries around their output. */
 async function rig(codec: PageCodec) {
   const kernels = await testKernels();
   const context = createCodecContext(kernels);
   const { bytes: memory } = kernels;
-  const at = (what: string) => kernels.reserve(ROOM, what);
+  const at = (what: string) => kernels.reserve(BUFFER_BYTES, what);
   const [page, base, coded, out] = [at('page'), at('base'), at('coded'), at('output') + CANARY_BYTES];
   const guarded = (capacity: number, call: () => number) => {
     const canaries = [
@@ -99,8 +99,8 @@ describe.each(CODECS.filter(({ encode }) => encode).map((codec) => [codec.name, 
         for (const [kind, page] of Object.entries(pageKinds(bytes, bytes))) {
           const where = `${kind}, ${bytes} bytes`;
           const base = baseOf(page, bytes);
-          const { status, bytes: coded } = it.encode(page, base, ROOM - 1024);
-          // Of a partial page a codec may say that it cannot code it; a whole page always fits so much room.
+          const { status, bytes: coded } = it.encode(page, base, BUFFER_BYTES - 1024);
+          // A codec may refuse a partial page; an encoded whole page always fits this capacity.
           if (status === STATUS.OUTPUT_FULL && PARTIAL_SIZES.includes(bytes)) continue;
           expect(status, where).toBeGreaterThanOrEqual(0);
           const back = it.decode(coded, base, bytes);
@@ -114,7 +114,7 @@ describe.each(CODECS.filter(({ encode }) => encode).map((codec) => [codec.name, 
       for (const bytes of [64, 4096])
         for (const [kind, page] of Object.entries(pageKinds(bytes, 7))) {
           const base = baseOf(page, 7);
-          const full = it.encode(page, base, ROOM - 1024);
+          const full = it.encode(page, base, BUFFER_BYTES - 1024);
           const needed = full.status;
           for (const capacity of [
             0,
@@ -144,7 +144,7 @@ describe.each(CODECS.filter(({ encode }) => encode).map((codec) => [codec.name, 
       for (const bytes of [48, 4096])
         for (const [kind, page] of Object.entries(pageKinds(bytes, 5))) {
           const base = baseOf(page, 5);
-          const { bytes: coded } = it.encode(page, base, ROOM - 1024);
+          const { bytes: coded } = it.encode(page, base, BUFFER_BYTES - 1024);
           const cuts = new Set([0, 1, 2, 3, coded.length - 1, coded.length >> 1, random() % coded.length]);
           for (const cut of cuts) {
             if (cut >= coded.length) continue;

@@ -21,7 +21,7 @@ interface Slots {
 }
 
 /**
- * Encode reads `page` (and `base`), decode reads `encoded` and writes `page`, where the base stands before.
+ * Encode reads `page` (and `base`), decode reads `encoded` and writes `page`, which holds the base before.
  */
 const KERNELS: Record<string, { encode(run: KernelExports, at: Slots, n: number): number; decode: Decode }> =
   {

@@ -8,8 +8,8 @@ const CANARY = 0xa5;
 const CANARY_BYTES = 256;
 
 /**
- * A kernel and its slow twin. `base` is only for delta codecs; a twin's encode gives null for a page that it
- * cannot code.
+ * A kernel and its reference implementation. `base` is only for delta codecs; `referenceEncode` returns null
+ * for a page that it cannot encode.
  */
 export interface Subject {
   encode(
@@ -29,8 +29,8 @@ export interface Subject {
     pageBytes: number,
     scratch: number,
   ): number;
-  twinEncode(page: Uint8Array, base: Uint8Array): Uint8Array | null;
-  twinDecode(data: Uint8Array, pageBytes: number, base: Uint8Array): Uint8Array | number;
+  referenceEncode(page: Uint8Array, base: Uint8Array): Uint8Array | null;
+  referenceDecode(data: Uint8Array, pageBytes: number, base: Uint8Array): Uint8Array | number;
 }
 
 export interface Result {
@@ -40,8 +40,8 @@ export interface Result {
 }
 
 /**
- * Runs one subject so that mistakes show: what it reads ends, with its slack, where the memory ends (reading
- * on traps), the slack holds noise, and canaries stand on both sides of what it writes.
+ * Run one kernel so that out-of-bounds accesses are detected: its input and slack end at the end of the
+ * memory (a read beyond traps), the slack holds noise, and its output lies between canaries.
  */
 export async function rig(subject: Subject) {
   const { run, bytes: memory, memoryBytes, reserve } = await testKernels(2 << 20);
@@ -77,8 +77,8 @@ export async function rig(subject: Subject) {
       return guarded(capacity, offset, (to) => subject.encode(run, p, page.length, to, capacity, scratch, b));
     },
     decode(data: Uint8Array, base: Uint8Array, pageBytes: number, offset = 0): Result {
-      // Once more with the page where the memory ends: a store past it traps, even one that would not change
-      // the canary.
+      // Decode a second time with the page at the end of the memory: a store beyond it traps, even one that
+      // would not change the canary.
       const end = memoryBytes - pageBytes;
       memory.set(base.subarray(0, pageBytes), end);
       const status = subject.decode(run, place(data, false, offset), data.length, end, pageBytes, scratch);
@@ -103,7 +103,7 @@ export function pageKinds(bytes: number, seed: number): Record<string, Uint8Arra
     const words = Uint32Array.from({ length: Math.ceil(bytes / 4) }, (_, i) => next(i));
     return new Uint8Array(words.buffer).slice(0, bytes);
   };
-  const text = 'the page moves, the guest runs on; a dirty page moves once more. ';
+  const text = 'the page moves, the guest runs on; a dirty page moves yet again. ';
   const runs: number[] = [];
   while (runs.length < bytes)
     runs.push(...new Array(1 + (random() % 7 === 0 ? random() % 300 : random() % 6)).fill(random() & 3));
@@ -141,12 +141,12 @@ const ODD_SIZES = [191, 192, 193, 194, 195, 208, 255, 256, 257, 1000, 1040, 4095
 
 /** What every codec kernel must do, as tests. */
 export function contract(name: string, subject: Subject): void {
-  test(`${name} writes the bytes that its slow twin writes, and reads them back`, async () => {
+  test(`${name} writes the bytes of its reference implementation, and reads them back`, async () => {
     const it = await rig(subject);
     for (const [n, bytes] of [...SIZES, ...ODD_SIZES].entries())
       for (const [kind, page] of Object.entries(pageKinds(bytes, n + 1))) {
         const base = baseOf(page, n);
-        const expected = subject.twinEncode(page, base);
+        const expected = subject.referenceEncode(page, base);
         const offset = n % 3 === 0 ? 0 : n % 64;
         for (const pageAtEnd of [true, false]) {
           const result = it.encode(page, base, bytes + 4096, offset, pageAtEnd);
@@ -161,12 +161,12 @@ export function contract(name: string, subject: Subject): void {
       }
   });
 
-  test(`${name} keeps within every capacity, and says so when that is too little`, async () => {
+  test(`${name} keeps within every capacity, and returns OUTPUT_FULL when it is too small`, async () => {
     const it = await rig(subject);
     for (const bytes of [1, 7, 16, 64, 80, 144, 208, 272, 300])
       for (const [kind, page] of Object.entries(pageKinds(bytes, bytes))) {
         const base = baseOf(page, 3 + (bytes % 2));
-        const expected = subject.twinEncode(page, base);
+        const expected = subject.referenceEncode(page, base);
         for (let capacity = 0; capacity < bytes + 150; capacity++) {
           const { status, bytes: got } = it.encode(page, base, capacity, capacity % 16);
           const fits = expected && expected.length <= capacity;
@@ -178,7 +178,7 @@ export function contract(name: string, subject: Subject): void {
       }
     for (const [kind, page] of Object.entries(pageKinds(4096, 5))) {
       const base = baseOf(page, 4);
-      const expected = subject.twinEncode(page, base)!;
+      const expected = subject.referenceEncode(page, base)!;
       for (
         let capacity = Math.max(0, expected.length - 100);
         capacity < expected.length + 300;
@@ -194,14 +194,14 @@ export function contract(name: string, subject: Subject): void {
     }
   });
 
-  test(`${name} survives hostile input, and judges it as its twin does`, async () => {
+  test(`${name} survives hostile input, with the results of its reference implementation`, async () => {
     const it = await rig(subject);
     const random = seeded(2024);
     const seen = new Set<number>();
-    const judge = (data: Uint8Array, from: Uint8Array, pageBytes: number) => {
+    const check = (data: Uint8Array, from: Uint8Array, pageBytes: number) => {
       const base = new Uint8Array(pageBytes);
       base.set(from.subarray(0, pageBytes));
-      const expected = subject.twinDecode(data, pageBytes, base);
+      const expected = subject.referenceDecode(data, pageBytes, base);
       const { status, bytes } = it.decode(data, base, pageBytes, random() % 16);
       seen.add(Math.min(0, status));
       expect(status).toBe(typeof expected === 'number' ? expected : pageBytes);
@@ -211,17 +211,17 @@ export function contract(name: string, subject: Subject): void {
       for (const bytes of [16, 64, 208, 400, 4096])
         for (const page of Object.values(pageKinds(bytes, round + 50))) {
           const base = baseOf(page, round);
-          const data = subject.twinEncode(page, base)!;
-          for (let n = 0; n < 12; n++) judge(mutated(data, random), base, bytes);
-          judge(data, base, bytes - 16);
-          judge(data, page, bytes + 16);
-          judge(data.subarray(0, random() % (data.length + 1)), base, bytes);
+          const data = subject.referenceEncode(page, base)!;
+          for (let n = 0; n < 12; n++) check(mutated(data, random), base, bytes);
+          check(data, base, bytes - 16);
+          check(data, page, bytes + 16);
+          check(data.subarray(0, random() % (data.length + 1)), base, bytes);
         }
     for (let n = 0; n < 3000; n++) {
       const bytes = 1 + (random() % 300);
       const small = random() & 1 ? 255 : 7;
       const data = Uint8Array.from({ length: random() % 200 }, () => random() & small);
-      judge(data, new Uint8Array(bytes), bytes);
+      check(data, new Uint8Array(bytes), bytes);
     }
     expect(seen.has(STATUS.TRUNCATED) && seen.has(0), 'the inputs reach more than one end').toBe(true);
   });

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { STATUS } from '../../src/kernels/status.js';
-import * as twin from '../reference/rle.js';
+import * as reference from '../reference/rle.js';
 import { contract, rig, type Subject } from './harness.js';
 
 const rle: Subject = {
   encode: (run, src, bytes, out, capacity) => run.rleEncode(src, bytes, out, capacity),
   decode: (run, src, bytes, out, pageBytes) => run.rleDecode(src, bytes, out, pageBytes),
-  twinEncode: twin.encode,
-  twinDecode: twin.decode,
+  referenceEncode: reference.encode,
+  referenceDecode: reference.decode,
 };
 
 contract('rle', rle);
@@ -28,7 +28,7 @@ test('rle cuts runs and literals after 128 bytes, wherever the runs of a page be
   ])
     for (let start = 0; start < 140; start += start < 70 && start > 55 ? 1 : 7) {
       const page = Uint8Array.from({ length: 400 }, (_, i) => (i >= start && i < start + length ? 7 : i));
-      const expected = twin.encode(page);
+      const expected = reference.encode(page);
       expect([...it.encode(page, page, 500).bytes], `run of ${length} at ${start}`).toEqual([...expected]);
     }
 });

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { STATUS } from '../../src/kernels/status.js';
-import * as twin from '../reference/wkdm.js';
+import * as reference from '../reference/wkdm.js';
 import { contract, rig, type Subject } from './harness.js';
 
 const wkdm: Subject = {
   encode: (run, src, bytes, out, capacity, scratch) => run.wkdmEncode(src, bytes, out, capacity, scratch),
   decode: (run, src, bytes, out, pageBytes, scratch) => run.wkdmDecode(src, bytes, out, pageBytes, scratch),
-  twinEncode: twin.encode,
-  twinDecode: twin.decode,
+  referenceEncode: reference.encode,
+  referenceDecode: reference.decode,
 };
 
 contract('wkdm', wkdm);
@@ -32,7 +32,7 @@ test('wkdm knows the word 1 in every slot from the start', async () => {
   // 1 is exact, 2 and 1023 are partial, 1024 is a miss; lows 2 and 1023, indexes 0, 0, 0.
   const expected = [0b0111, 0, 0b1001, 0, 0, 4, 0, 0, 2, 0xfc, 0x0f, 0, 0, 0];
   expected.splice(8, 4, 2, (1023 << 2) & 255, (1023 >> 6) & 255, 0);
-  expect([...twin.encode(page)!]).toEqual(expected);
+  expect([...reference.encode(page)!]).toEqual(expected);
   expect([...it.encode(page, page, 64).bytes]).toEqual(expected);
 });
 
@@ -43,7 +43,7 @@ test('wkdm fills its lists to the last entry of the largest page', async () => {
   for (const [kind, word] of Object.entries(kinds)) {
     const page = pageOf(Array.from({ length: words }, (_, i) => word(i)));
     const { status, bytes } = it.encode(page, page, 70000);
-    expect(Buffer.compare(bytes, twin.encode(page)!), kind).toBe(0);
+    expect(Buffer.compare(bytes, reference.encode(page)!), kind).toBe(0);
     expect(it.decode(bytes, page, page.length).status, kind).toBe(page.length);
     expect(status, kind).toBeLessThanOrEqual(4096 + 65536);
   }

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import { STATUS } from '../../src/kernels/status.js';
-import * as twin from '../reference/xbzrle.js';
+import * as reference from '../reference/xbzrle.js';
 import { contract, rig, type Subject } from './harness.js';
 
 const xbzrle: Subject = {
   encode: (run, src, bytes, out, capacity, _scratch, base) =>
     run.xbzrleEncode(base, src, bytes, out, capacity),
   decode: (run, src, bytes, out, pageBytes) => run.xbzrleDecode(src, bytes, out, pageBytes),
-  twinEncode: twin.encode,
-  twinDecode: twin.decode,
+  referenceEncode: reference.encode,
+  referenceDecode: reference.decode,
 };
 
 contract('xbzrle', xbzrle);
@@ -39,7 +39,7 @@ const VECTORS: Record<string, [Uint8Array, number[]]> = {
 
 test.each(Object.entries(VECTORS))('xbzrle: %s', async (_, [page, delta]) => {
   const it = await rig(xbzrle);
-  expect([...twin.encode(page, base)]).toEqual(delta);
+  expect([...reference.encode(page, base)]).toEqual(delta);
   const { status, bytes } = it.encode(page, base, 8192);
   expect(status).toBe(delta.length);
   expect([...bytes]).toEqual(delta);
@@ -52,7 +52,7 @@ test('xbzrle keeps within a capacity that just fits, for nzruns of every length'
   const it = await rig(xbzrle);
   for (let length = 1; length < 300; length++) {
     const page = base.map((byte, i) => (i >= 64 && i < 64 + length ? byte ^ 0xff : byte));
-    const delta = twin.encode(page, base);
+    const delta = reference.encode(page, base);
     for (const spare of [-1, 0, 1, 7, 15, 16]) {
       const { status } = it.encode(page, base, delta.length + spare);
       expect(status, `${length} bytes, ${spare} to spare`).toBe(

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { STATUS } from '../../src/kernels/status.js';
-import * as twin from '../reference/zero-aware.js';
+import * as reference from '../reference/zero-aware.js';
 import { contract, rig, type Subject } from './harness.js';
 
 const zeroAware: Subject = {
   encode: (run, src, bytes, out, capacity) => run.zeroAwareEncode(src, bytes, out, capacity),
   decode: (run, src, bytes, out, pageBytes) => run.zeroAwareDecode(src, bytes, out, pageBytes),
-  twinEncode: twin.encode,
-  twinDecode: twin.decode,
+  referenceEncode: reference.encode,
+  referenceDecode: reference.decode,
 };
 
 contract('zero-aware', zeroAware);
@@ -21,7 +21,7 @@ test('zero-aware puts every pattern of four words where it was', async () => {
         if ((mask >> i) & 1) words[mask * 16 + group * 4 + i] = (mask + 1) * 0x01020304 + group * 4 + i;
   const page = new Uint8Array(words.buffer);
   const { bytes } = it.encode(page, page, 2048);
-  expect(Buffer.compare(bytes, twin.encode(page))).toBe(0);
+  expect(Buffer.compare(bytes, reference.encode(page))).toBe(0);
   expect(Buffer.compare(it.decode(bytes, page, page.length).bytes, page)).toBe(0);
 });
 

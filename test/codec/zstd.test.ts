@@ -111,7 +111,7 @@ describe.skipIf(!zstd?.compressAsync)('zstd on Node’s own threads (else skippe
     }
   });
 
-  test('streams are used again past their room, and a frame stays what it was', async () => {
+  test('streams are reused when all are in use, and do not change earlier frames', async () => {
     const random = seeded(3);
     const kept: [Uint8Array, Uint8Array][] = [];
     for (let i = 0; i < 12; i++) {

@@ -11,7 +11,7 @@ async function rig(pageBytes = PAGE, sketches = 4 * SLOTS) {
   const index = new PageIndex(kernels, pageBytes, SLOTS, sketches, RUN);
   const digest = kernels.reserve(16, 'digest');
   const page = kernels.reserve(pageBytes, 'page');
-  /** A digest that depends on `n` alone, spread as a hash would be. */
+  /** Return a digest that depends only on `n`, with evenly distributed bits. */
   const digestWords = (n: number) => {
     const random = seeded(n);
     return [random(), random(), random(), random()];
@@ -41,7 +41,7 @@ test('a page is found where it was put, and nothing else is', async () => {
   for (let n = 100; n < 3000; n++) expect(at(n)).toBeUndefined();
 });
 
-test('image 0, page 0 is a place like any other, and so is the last page of the last image', async () => {
+test('image 0, page 0 and the last page of the last image are found', async () => {
   const { index, put, at } = await rig();
   index.insert(put(1), 0, 0);
   index.insert(put(2), 0xfffe, 0xffffffff);
@@ -49,7 +49,7 @@ test('image 0, page 0 is a place like any other, and so is the last page of the 
   expect(at(2)).toEqual({ image: 0xfffe, page: 0xffffffff });
 });
 
-test('the newest place of a page stays', async () => {
+test('the index keeps the newest location of a page', async () => {
   const { index, put, at } = await rig();
   for (let n = 0; n < 100; n++) index.insert(put(7), n, n * n);
   expect(at(7)).toEqual({ image: 99, page: 9801 });
@@ -87,7 +87,7 @@ test('a digest of zeros is found like any other, and only where it was put', asy
   expect(index.find(digest) && { ...index.hit }).toEqual({ image: 2, page: 3 });
 });
 
-test('full, it forgets the oldest images first and never grows', async () => {
+test('a full index evicts the oldest images first and never grows', async () => {
   const { index, put, at } = await rig();
   const perImage = SLOTS;
   for (let image = 0; image < 6; image++)
@@ -109,7 +109,7 @@ test('full, it forgets the oldest images first and never grows', async () => {
 
 test('pages that share a stretch are similar, whichever quarter it is in', async () => {
   for (const pageBytes of [4096, 16384, 65536]) {
-    // So much room that no two features meet in one slot: there, the newest stays.
+    // Enough slots that no two features share one: a slot keeps only the newest.
     const { index, show } = await rig(pageBytes, 65536);
     for (let n = 0; n < 8; n++) index.insertSketch(show(noise(n, pageBytes)), n, 100 + n);
     for (let n = 0; n < 8; n++)
@@ -137,7 +137,7 @@ test('up to four pages are found, each once', async () => {
   expect(index.findSimilar(show(noise(1)))).toBe(1);
 });
 
-test('a sketch that was just taken can be put down without another look', async () => {
+test('insertSketch reuses the sketch that findSimilar just computed', async () => {
   const { index, show } = await rig();
   const page = noise(1);
   const at = show(page);
@@ -147,7 +147,7 @@ test('a sketch that was just taken can be put down without another look', async 
   expect(index.candidates[0]).toEqual({ image: 3, page: 4 });
 });
 
-test('pages of zeros are like nothing; the newest of equal pages is found', async () => {
+test('zero pages are similar to no page; the newest of equal pages is found', async () => {
   const { index, show } = await rig();
   index.insertSketch(show(new Uint8Array(PAGE)), 0, 0);
   expect(index.findSimilar(show(new Uint8Array(PAGE)))).toBe(0);

@@ -17,7 +17,7 @@ async function rig(budgetPages: number) {
     kernels.bytes.fill(value, at, at + PAGE);
     return store.keep(image, page, at, PAGE);
   };
-  /** What is kept, as the byte that fills it. */
+  /** Return the byte that fills the kept page. */
   const find = (image: number, page: number) => {
     const found = store.find(image, page);
     return found === 0 ? undefined : kernels.bytes[found + PAGE - 1];
@@ -25,7 +25,7 @@ async function rig(budgetPages: number) {
   return { store, keep, find };
 }
 
-test('a page is kept as it was in one image, until it is kept anew', async () => {
+test('a page version is kept for one image, until a newer version replaces it', async () => {
   const { keep, find } = await rig(4);
   expect(find(0, 0)).toBeUndefined();
   expect(keep(0, 5, 1)).toBe(true);
@@ -34,29 +34,29 @@ test('a page is kept as it was in one image, until it is kept anew', async () =>
   expect([find(0, 5), find(2, 5), find(3, 5), find(4, 5)]).toEqual([undefined, undefined, 2, undefined]);
 });
 
-test('unchanged in the next image, it stands for both', async () => {
+test('a version that is unchanged in the next image is valid for both', async () => {
   const { store, keep, find } = await rig(4);
   keep(0, 1, 9);
   store.extend(0, 1, 1);
   store.extend(1, 2, 1);
   expect([0, 1, 2, 3].map((image) => find(image, 1))).toEqual([9, 9, 9, undefined]);
-  // Of a page that is not kept, nothing is known.
+  // A page that is not kept stays unknown.
   store.extend(2, 3, 2);
   expect(find(3, 2)).toBeUndefined();
-  // What was kept for another image says nothing of this one's parent.
+  // A version kept for another image is not this image's parent version.
   keep(5, 1, 8);
   store.extend(2, 6, 1);
   expect([find(5, 1), find(6, 1)]).toEqual([8, undefined]);
 });
 
-test('it does not stand for images that lie between', async () => {
+test('a version is not valid for the images between the two', async () => {
   const { store, keep, find } = await rig(4);
   keep(0, 1, 9);
   store.extend(0, 2, 1);
   expect([find(0, 1), find(1, 1)]).toEqual([9, undefined]);
 });
 
-test('the budget holds: a page that has room keeps it, another gets none', async () => {
+test('the budget is never exceeded: a page keeps its slot, and a page without one is refused', async () => {
   const { keep, find } = await rig(3);
   expect([7, 2, 900_000, 4].map((page) => keep(0, page, page % 200))).toEqual([true, true, true, false]);
   expect([find(0, 7), find(0, 2), find(0, 900_000), find(0, 4)]).toEqual([7, 2, 0, undefined]);
@@ -72,10 +72,10 @@ test('a budget of less than a page keeps nothing', async () => {
   expect(find(0, 0)).toBeUndefined();
 });
 
-test('against a slow twin, at random', async () => {
+test('random calls give the results of a reference implementation', async () => {
   const { store, keep, find } = await rig(16);
   const random = seeded(8);
-  /** By page: what it was in each image that it may be asked for. */
+  /** The kept version of each page, and the images that it is valid for. */
   const kept = new Map<number, { images: number[]; value: number }>();
   for (let image = 0; image < 40; image++)
     for (let n = 0; n < 30; n++) {
@@ -97,7 +97,7 @@ test('against a slow twin, at random', async () => {
     }
 });
 
-/** Two images, the first read again from its source, the second kept. */
+/** Create two images: the first is read again from its source, pages of the second are kept. */
 async function earlierRig(change: (into: Uint8Array) => void) {
   const kernels: Kernels = await testKernels();
   const versions = new ParentPageCache(kernels, PAGE, 8 * PAGE);
@@ -134,7 +134,7 @@ async function earlierRig(change: (into: Uint8Array) => void) {
   return { earlier, image, load, content, isSame };
 }
 
-test('earlier pages are had from memory or from their source, as they were sent', async () => {
+test('pages of earlier images are found in memory or in their source, with the bytes that were sent', async () => {
   const { earlier, image, load, content, isSame } = await earlierRig(() => {});
   for (const number of [0, 1])
     for (let page = 0; page < 8; page++) {
@@ -147,7 +147,7 @@ test('earlier pages are had from memory or from their source, as they were sent'
       expect(earlier.isAsSent(number, page, load(page))).toBe(true);
       expect(earlier.isAsSent(number, page, load((page + 1) % 8))).toBe(false);
     }
-  // Pages and images that there are not.
+  // Pages and images that do not exist.
   expect([earlier.find(0, 8), earlier.find(2, 0), isSame(0, 8, 0), earlier.isAsSent(2, 0, load(0))]).toEqual([
     0,
     0,
@@ -157,8 +157,8 @@ test('earlier pages are had from memory or from their source, as they were sent'
   expect(earlier.count).toBe(2);
 });
 
-test('a page that its source gives otherwise than it was sent is not had at all', async () => {
-  // Every page of it: several may be read at once.
+test('a page whose source changed after it was sent is not found', async () => {
+  // Change every page: one read may cover several.
   const { earlier, isSame } = await earlierRig((into) => {
     for (let at = 17; at < into.length; at += PAGE) into[at]! ^= 1;
   });

@@ -5,7 +5,7 @@ import { seeded } from '../support/kernels.js';
 
 const PAGE = 4096;
 
-/** Pages of one byte each, repeated; what the receiver has is noted beside. */
+/** Create a cache and functions that put and look up pages filled with one byte. */
 async function createSent(slots: number, readAgain?: (page: number, into: Uint8Array) => boolean) {
   const kernels = await loadKernels(8 << 20);
   const sent = new RemotePageCache(kernels, PAGE, slots * PAGE, readAgain);
@@ -29,7 +29,7 @@ async function createSent(slots: number, readAgain?: (page: number, into: Uint8A
       set(byte);
       sent.put(page, digest, keep ? at : 0);
     },
-    /** The byte that the page's kept bytes are, or undefined where none are at hand. */
+    /** Return the byte that fills the cached page, or undefined if its bytes are not cached. */
     byteOf(page: number) {
       const found = sent.find(0, page);
       if (found === 0) return undefined;
@@ -39,7 +39,7 @@ async function createSent(slots: number, readAgain?: (page: number, into: Uint8A
   };
 }
 
-test('a page is known by its digest for good, its bytes as long as the cache has room', async () => {
+test('the digest of a page is kept permanently, its bytes until the cache is full', async () => {
   const { sent, put, byteOf, matches, confirms } = await createSent(2);
   expect([sent.has(7), matches(7, 1), byteOf(7)]).toEqual([false, false, undefined]);
   put(7, 1);
@@ -56,13 +56,13 @@ test('a page is known by its digest for good, its bytes as long as the cache has
   ]);
 });
 
-test('the page that was put longest ago makes room, however often it was looked for', async () => {
+test('the page that was put longest ago is evicted, however often it was looked up', async () => {
   const { put, byteOf } = await createSent(4);
   for (let page = 0; page < 4; page++) put(page, page + 1);
-  // All are new: the hand passes each once, and takes the first.
+  // All are new: the clock hand passes each once, and evicts the first.
   put(4, 5);
   for (let n = 0; n < 3; n++) byteOf(1);
-  // Put again, page 2 is passed.
+  // Page 2 is put again, so the clock hand passes it.
   put(2, 9);
   put(5, 6);
   put(6, 7);
@@ -70,7 +70,7 @@ test('the page that was put longest ago makes room, however often it was looked 
   expect([0, 1, 3].map((page) => byteOf(page))).toEqual([undefined, undefined, undefined]);
 });
 
-test('two caches of one size have the same pages, whoever is asked what', async () => {
+test('two caches of one size keep the same pages, whatever lookups each receives', async () => {
   const [one, other] = await Promise.all([createSent(5), createSent(5)]);
   const random = seeded(3);
   for (let n = 0; n < 500; n++) {
@@ -82,7 +82,7 @@ test('two caches of one size have the same pages, whoever is asked what', async 
   }
 });
 
-test('an image that both sides hold is read where it stands', async () => {
+test('a base image that source and destination have is read from its source', async () => {
   const kernels = await loadKernels(8 << 20);
   const base = { pages: 3, read: (page: number, into: Uint8Array) => into.fill(100 + page) };
   const sent = new RemotePageCache(kernels, PAGE, PAGE, undefined, base);
@@ -92,7 +92,7 @@ test('an image that both sides hold is read where it stands', async () => {
   expect([sent.confirm(1, 2, at), sent.confirm(1, 1, at)]).toEqual([true, false]);
 });
 
-test('a page that is sent again keeps its place; one that is put without bytes gives it up', async () => {
+test('a page that is sent again keeps its slot; one that is put without bytes frees it', async () => {
   const { put, byteOf, matches } = await createSent(2);
   put(0, 1);
   put(1, 2);
@@ -105,14 +105,14 @@ test('a page that is sent again keeps its place; one that is put without bytes g
 });
 
 test.each([0, 1, 3, 16])(
-  'whatever a cache of %s pages forgets, it never gives another page or version',
+  'a cache of %s pages never returns another page or version after evictions',
   async (slots) => {
     const { put, byteOf, matches, sent } = await createSent(slots);
     const random = seeded(slots + 1);
     const now = new Map<number, number>();
     let kept = 0;
     for (let n = 0; n < 4000; n++) {
-      // Far apart, so that its tables are made when they are needed.
+      // Far apart, so that the cache creates its tables on demand.
       const page = (random() % 20) * 12_345;
       if (random() % 3 === 0) {
         now.set(page, 1 + (random() % 200));
@@ -129,7 +129,7 @@ test.each([0, 1, 3, 16])(
   },
 );
 
-test('what was forgotten is read again, but only what the receiver has', async () => {
+test('an evicted page is read again, but only if the receiver has the same bytes', async () => {
   const memory = new Map([
     [1, 10],
     [2, 20],
@@ -145,7 +145,7 @@ test('what was forgotten is read again, but only what the receiver has', async (
   expect(sent.stats).toEqual({ lookups: 4, hits: 1 });
 });
 
-test('a page and another that it refers to are at hand at a time', async () => {
+test('a page and the page that it refers to are available at the same time', async () => {
   const kernels = await loadKernels(8 << 20);
   const sent = new RemotePageCache(kernels, PAGE, 0, (page, into) => {
     into.fill(page);

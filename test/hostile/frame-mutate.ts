@@ -129,7 +129,7 @@ const pages: Change = (stream, other, dice, signer) => {
   if (frame) rewrite(frame, 1 + dice.below(Math.max(1, frame.segments.length - 1)), other, dice, signer);
 };
 
-/** More pages than the image has, and its table says so too: nearly sound, and possibly enormous. */
+/** More pages than the image has, in its table too: almost valid, and possibly enormous. */
 const grow: Change = ({ records }, _, dice, signer) => {
   const frame = pickFrame(records, dice);
   if (!frame) return;
@@ -167,7 +167,7 @@ export const FRAME_CHANGES: readonly Change[] = [
   bomb,
 ];
 
-/** Mutates what a segment holds; now and then it is packed again, mostly it is stored. */
+/** Mutate the contents of a segment; it is usually stored, sometimes packed again. */
 function rewrite(
   frame: FramePart | undefined,
   number: number,

@@ -63,7 +63,7 @@ test('the page reader gives pages of the images that were packed or a PageferryE
     expect(said).toContain(depth);
 });
 
-test('an input is the same whoever runs it, and whatever ran before', async () => {
+test('an input does not depend on the shard that runs it, nor on earlier inputs', async () => {
   const share = async (first: number, step: number) => {
     const part = { first, step, end: 120 };
     return runShard({ seed: SEED, kernel: part, stream: part, file: part });

@@ -5,7 +5,7 @@ import { type Dice, diceOf, joined, mutate, noise } from './mutate.js';
 import { dirtied, makePage, PAGE_KINDS } from './pages.js';
 import { count, type Tally } from './tally.js';
 
-/** Often the small ones: there, every edge is near. */
+/** Mostly small sizes, where every boundary is near. */
 const SIZES = [
   1, 2, 3, 4, 7, 15, 16, 17, 32, 63, 64, 65, 80, 127, 128, 129, 160, 255, 256, 300, 512, 1000, 1024, 2048,
   4095, 4096, 4096, 4096, 4097, 16384, 65536, 65535,
@@ -61,7 +61,7 @@ export class KernelDriver {
     }
   }
 
-  private decode(subject: Pick<Subject, 'name' | 'decode' | 'twin'>, dice: Dice, tally: Tally): void {
+  private decode(subject: Pick<Subject, 'name' | 'decode' | 'reference'>, dice: Dice, tally: Tally): void {
     const samples = this.samples.get(subject.name)!;
     const { page, base, coded } = dice.pick(samples);
     const intact = dice.oneIn(20);
@@ -71,15 +71,17 @@ export class KernelDriver {
     const result = this.rig.decode(subject.decode, input, pageBytes, under, dice);
     if (intact && (typeof result === 'number' || Buffer.compare(result, page) !== 0))
       throw new Error('lost an intact page');
-    // The twins are slow: of what is refused and large, they judge a part.
+    // The reference implementations are slow: they check a sample of the large inputs that are refused.
     if (pageBytes > 0 && (typeof result !== 'number' || pageBytes <= 4097 || dice.oneIn(8))) {
-      const meant = subject.twin(input, pageBytes, under ?? page);
+      const meant = subject.reference(input, pageBytes, under ?? page);
       const agree =
         typeof result === 'number' || typeof meant === 'number'
           ? typeof result === typeof meant
           : Buffer.compare(result, meant) === 0;
       if (!agree)
-        throw new Error(`gives ${outcome(result)}, its twin ${outcome(meant)}, for ${pageBytes} bytes`);
+        throw new Error(
+          `gives ${outcome(result)}, its reference implementation ${outcome(meant)}, for ${pageBytes} bytes`,
+        );
     }
     take(result, subject.name, tally);
   }
@@ -92,8 +94,8 @@ export class KernelDriver {
   }
 
   /**
-   * Encoders meet no enemies, but every capacity: what fits is coded the same, what does not is refused and
-   * nothing is written.
+   * Encoders get no hostile input, but every capacity: an output that fits does not depend on the capacity,
+   * one that does not fit is refused.
    */
   private encode(subject: Subject, dice: Dice, tally: Tally): void {
     const sample = dice.pick(this.samples.get(subject.name)!);
@@ -125,7 +127,7 @@ export class KernelDriver {
         : typeof capped !== 'number' && Buffer.compare(capped, whole) === 0;
     if (!right)
       throw new Error(
-        `${outcome(capped)} with room for ${capacity}, ${whole.length} bytes with room for all`,
+        `${outcome(capped)} with a capacity of ${capacity}, ${whole.length} bytes with enough capacity`,
       );
     take(capped, `${subject.name} encoder`, tally);
   }

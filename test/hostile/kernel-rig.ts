@@ -7,20 +7,20 @@ import type { Dice } from './mutate.js';
 
 const MEMORY_BYTES = 1 << 20;
 const SLACK_BYTES = 64;
-/** Room for any output of these tests: a segment of two blocks and a bit. */
+/** Bytes of the largest output of these tests: a segment of a little more than two blocks. */
 export const OUT_BYTES = 140_000;
 /** Longest input of these tests. */
 export const SOURCE_BYTES = 200_000;
 const STATUSES = new Set<number>(Object.values(STATUS));
 
 /**
- * Runs kernels so that mistakes show: canaries around what they write, the memory's end right behind what
- * they read.
+ * Runs kernels so that out-of-bounds accesses are detected: their output lies between canaries, their input
+ * ends at the end of the memory.
  */
 export class KernelRig {
   private constructor(
     private readonly codec: CodecContext,
-    private readonly room: number,
+    private readonly output: number,
     private readonly second: number,
     private readonly checkSlots: () => void,
   ) {}
@@ -28,13 +28,13 @@ export class KernelRig {
   static async create(): Promise<KernelRig> {
     const { kernels, check } = await guardedKernels(MEMORY_BYTES);
     const codec = createCodecContext(kernels);
-    const room = kernels.reserve(OUT_BYTES + 2 * BAND_BYTES + 64, 'the output room') + BAND_BYTES;
-    return new KernelRig(codec, room, kernels.reserve(65536 + 64, 'the second source'), check);
+    const output = kernels.reserve(OUT_BYTES + 2 * BAND_BYTES + 64, 'the output buffer') + BAND_BYTES;
+    return new KernelRig(codec, output, kernels.reserve(65536 + 64, 'the second source'), check);
   }
 
   /**
-   * Decodes twice, with other bytes behind the input, before it in the output and in the scratch: nothing may
-   * depend on them. Returns the page, or a status. @throws when a kernel breaks its contract
+   * Decode twice, with different bytes after the input, in the output and in the scratch memory: the result
+   * must not depend on them. Return the page or a status. @throws when a kernel breaks its contract
    */
   decode(
     decode: Subject['decode'],
@@ -55,7 +55,7 @@ export class KernelRig {
   }
 
   /**
-   * Encodes with exactly `capacity` bytes of room; returns the coded bytes, or a status. @throws when the
+   * Encode into a buffer of exactly `capacity` bytes; return the encoded bytes or a status. @throws when the
    * contract is broken
    */
   encode(
@@ -69,7 +69,7 @@ export class KernelRig {
     const pageAtEnd = !subject.delta || dice.oneIn(2);
     const pageAt = this.place(page, pageAtEnd, dice.word());
     const baseAt = this.place(base, !pageAtEnd, dice.word());
-    const out = this.room + (dice.oneIn(2) ? 0 : dice.below(64));
+    const out = this.output + (dice.oneIn(2) ? 0 : dice.below(64));
     putBands(memory, out, capacity);
     const status = subject.encode(this.codec, pageAt, page.length, out, capacity, baseAt);
     this.check(out, capacity);
@@ -78,11 +78,11 @@ export class KernelRig {
     return status < 0 ? status : memory.slice(out, out + status);
   }
 
-  /** A segment as the engine packs it. */
+  /** Pack a segment as the engine does. */
   pack(segment: Uint8Array): Uint8Array {
     const { bytes: memory } = this.codec.kernels;
     const at = this.place(segment, true, 0);
-    return memory.slice(this.room, this.room + packLz4(this.codec, at, segment.length, this.room));
+    return memory.slice(this.output, this.output + packLz4(this.codec, at, segment.length, this.output));
   }
 
   private decodeOnce(
@@ -95,7 +95,7 @@ export class KernelRig {
   ): Uint8Array | number {
     const { bytes: memory } = this.codec.kernels;
     const src = this.place(coded, true, filler);
-    const out = this.room + offset;
+    const out = this.output + offset;
     putBands(memory, out, pageBytes);
     memory.fill(filler, out, out + pageBytes);
     if (base) memory.set(base.subarray(0, pageBytes), out);
@@ -109,7 +109,7 @@ export class KernelRig {
     return status < 0 ? status : memory.slice(out, out + pageBytes);
   }
 
-  /** Puts bytes where reading more than the slack behind them traps, or elsewhere; returns where. */
+  /** Store bytes at the end of the memory, where a read beyond their slack traps, or elsewhere. */
   private place(content: Uint8Array, atEnd: boolean, filler: number): number {
     const { bytes: memory } = this.codec.kernels;
     const address = atEnd ? memory.length - SLACK_BYTES - content.length : this.second;

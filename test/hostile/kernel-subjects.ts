@@ -1,4 +1,4 @@
-// The codecs' kernels and their slow readable twins, which decide what an input means.
+// The codecs' kernels and their reference implementations, which define the result of every input.
 import type { CodecContext } from '../../src/codec/codec.js';
 import { unpackLz4 } from '../../src/codec/lz4.js';
 import { codecByName } from '../../src/codec/registry.js';
@@ -12,7 +12,7 @@ const LZ4_BLOCK_BYTES = 65536;
 
 export interface Subject {
   readonly name: string;
-  /** Whether it codes changes: then `page` holds the base before `decode`, and the page itself after. */
+  /** Whether it is a delta codec: `page` holds the base before `decode`, and the decoded page after it. */
   readonly delta: boolean;
   encode(
     codec: CodecContext,
@@ -24,7 +24,7 @@ export interface Subject {
   ): number;
   decode(codec: CodecContext, coded: number, codedBytes: number, page: number, pageBytes: number): number;
   /** The page, or a negative status. */
-  twin(coded: Uint8Array, pageBytes: number, base: Uint8Array): Uint8Array | number;
+  reference(coded: Uint8Array, pageBytes: number, base: Uint8Array): Uint8Array | number;
 }
 
 export const SUBJECTS: readonly Subject[] = [
@@ -35,19 +35,19 @@ export const SUBJECTS: readonly Subject[] = [
   pageCodec('lz4', (coded, pageBytes) => (pageBytes === 0 ? -1 : lz4DecodeReference(coded, pageBytes))),
 ];
 
-/** A segment packed by LZ4: its blocks behind their lengths. */
-export const SEGMENT: Pick<Subject, 'name' | 'decode' | 'twin'> = {
+/** A segment packed by LZ4: blocks, each preceded by its length. */
+export const SEGMENT: Pick<Subject, 'name' | 'decode' | 'reference'> = {
   name: 'unpackLz4',
   decode: unpackLz4,
-  twin: unpackTwin,
+  reference: unpackReference,
 };
 
-function pageCodec(name: string, twin: Subject['twin']): Subject {
+function pageCodec(name: string, reference: Subject['reference']): Subject {
   const { encode, decode, base } = codecByName(name);
-  return { name, delta: base !== 'none', encode: encode!, decode: decode!, twin };
+  return { name, delta: base !== 'none', encode: encode!, decode: decode!, reference };
 }
 
-function unpackTwin(packed: Uint8Array, bytes: number): Uint8Array | number {
+function unpackReference(packed: Uint8Array, bytes: number): Uint8Array | number {
   const view = new DataView(packed.buffer, packed.byteOffset, packed.length);
   const segment = new Uint8Array(bytes);
   let at = 0;

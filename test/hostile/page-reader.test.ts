@@ -105,7 +105,7 @@ test('a file crafted soundly opens and reads', async () => {
 });
 
 test('an end record with fewer images than the index is refused', async () => {
-  // An empty index record stands where the second image's end should: the end record starts where it must.
+  // An empty index record replaces the second image's end record: the stream's end record keeps its offset.
   const records = [
     imageCraft({ image: 0, bytes: 0 }),
     imageEnd(0, 0),

@@ -2,7 +2,7 @@
 // to do.
 import type { Dice } from './mutate.js';
 
-const TEXT = new TextEncoder().encode('the page moves, the guest runs on; a dirty page moves once more. ');
+const TEXT = new TextEncoder().encode('the page moves, the guest runs on; a dirty page moves yet again. ');
 
 const KINDS: Record<string, (page: Uint8Array, dice: Dice) => void> = {
   zero: () => {},

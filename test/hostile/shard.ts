@@ -20,8 +20,8 @@ export interface Shard {
   /** Streams for the reader of single pages. */
   readonly file?: Share;
   /**
-   * Two i32 for a watcher: which kind of input is at work (kernel, stream, file: from 0), and the number of
-   * the input.
+   * Two i32 for the monitoring thread: the kind of the current input (kernel 0, stream 1, file 2) and its
+   * number.
    */
   readonly progress?: SharedArrayBuffer;
 }
@@ -78,7 +78,7 @@ function withCauses(error: unknown): string {
   return `${error.stack}${error.cause === undefined ? '' : `\ncaused by ${withCauses(error.cause)}`}`;
 }
 
-/** What shards that ran side by side came to together. */
+/** Return the total of shards that ran in parallel. */
 export function summed(results: readonly ShardResult[]): ShardResult {
   const tally = emptyTally();
   for (const result of results) addTally(tally, result.tally);

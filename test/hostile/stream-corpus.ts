@@ -10,14 +10,14 @@ import { type Dice, diceOf, joined } from './mutate.js';
 import { dirtied, makePage, PAGE_KINDS } from './pages.js';
 import { assemble, parse, type Signer, type StreamParts } from './stream-parts.js';
 
-/** What every stream of the corpus announces, so that a decoder needs little room. */
+/** Maximum frame bytes in the header of every stream of the corpus: small, to save the decoder's memory. */
 export const FRAME_BYTES = 1 << 19;
 
 export interface SampleStream {
   readonly name: string;
   readonly bytes: Uint8Array;
   readonly parts: StreamParts;
-  /** The images that it carries, by their place. */
+  /** Its images, by number. */
   readonly images: readonly Uint8Array[];
   readonly bases: readonly PageSource[];
 }
@@ -28,7 +28,7 @@ interface Recipe {
   readonly strategy: Strategy | string;
   readonly images: readonly Uint8Array[];
   readonly bases?: readonly Uint8Array[];
-  /** Written page by page and flushed often, its size not said beforehand. */
+  /** Written page by page and flushed often, without an announced size. */
   readonly open?: true;
 }
 
@@ -158,7 +158,7 @@ async function encoded(recipe: Recipe, zstd: Zstd | null): Promise<Uint8Array> {
   const output = (parts: readonly Uint8Array[]) => {
     for (const part of parts) pieces.push(part.slice());
   };
-  // A clock that stands still: the same seed gives the same streams.
+  // A clock that does not advance: the same seed gives the same streams.
   const options = { pageBytes, strategy, zstd, deltaBudgetBytes: 1 << 22, indexPages: 1024, clock: () => 0 };
   const encoder = await createEncoder(output, options);
   for (const bytes of bases) await encoder.base(bytesSource(bytes, 'base'));

@@ -35,7 +35,7 @@ export class StreamDriver {
       return sink;
     };
     guarded.rewind();
-    // Most inputs share one memory; some go the way that every caller goes.
+    // Most inputs share one memory; some use the public factory.
     const decoder = dice.oneIn(500)
       ? await createDecoder(openSink, { ...LIMITS, bases, zstd: zstd ?? null })
       : declareDecoder(guarded.kernels, zstd, openSink, { ...LIMITS, bases });

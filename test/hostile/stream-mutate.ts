@@ -21,7 +21,7 @@ export function mutateStream(
 }
 
 const header: Change = (stream, other, dice) => {
-  // The magic is left alone but for now and then: behind it is more to see.
+  // The magic is rarely changed: a changed magic hides the fields after it.
   const from = dice.oneIn(10) ? 0 : 8;
   const changed = mutate(stream.header.subarray(from), dice, other.header);
   stream.header = joined(stream.header.subarray(0, from), changed);
@@ -69,7 +69,7 @@ const recordOrder: Change = ({ records }, other, dice) => {
   else records[at]!.ordinalLie = dice.pick([-1, 1, 5, dice.word()]);
 };
 
-/** An image's size, told the same wrong way in most of the places that tell it. */
+/** An image's size, replaced by the same wrong value in most of the fields that hold it. */
 const imageSize: Change = ({ records }, _, dice) => {
   const image = dice.below(records.filter(({ type }) => type === RECORD.IMAGE).length);
   const bytes = dice.pick([
@@ -104,7 +104,7 @@ const imageSize: Change = ({ records }, _, dice) => {
   }
 };
 
-/** An end record with an image more or less, and sound in itself; what is missing may stand behind it. */
+/** A valid end record that counts one image more or less; the missing image may follow it. */
 const endCount: Change = ({ records }, _, dice) => {
   const at = records.findIndex(({ type }) => type === RECORD.END);
   const end = records[at];

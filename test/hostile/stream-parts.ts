@@ -1,5 +1,5 @@
-// A stream taken apart to its records, and put together again with every check made anew, so that what is
-// behind the checks is reached. Each part can lie about itself.
+// Parses a stream into records and assembles it again with recomputed checksums, so that mutations reach the
+// code after the checks. Each part may hold wrong values.
 import { type CodecContext, createCodecContext } from '../../src/codec/codec.js';
 import { packLz4, unpackLz4 } from '../../src/codec/lz4.js';
 import type { Zstd } from '../../src/codec/zstd.js';
@@ -43,9 +43,9 @@ export interface FramePart {
 
 export interface RecordPart {
   type: number;
-  /** As it is in the stream that was taken apart. */
+  /** The head's bytes in the parsed stream. */
   head: Uint8Array;
-  /** Whether the head is made anew: a frame's, and those that say where other records are. */
+  /** Whether the head is written again: of frames, and of records that hold offsets of other records. */
   made: boolean;
   frame: FramePart | undefined;
   /** Added to the true sizes in the record's head. */

@@ -1,11 +1,11 @@
-/** What a run of hostile inputs came to; tallies of shards add up. */
+/** Totals of a run of hostile inputs; totals of shards can be added. */
 export interface Tally {
   inputs: number;
-  /** Inputs that gave what the judge says they mean, or images that are the originals. */
+  /** Inputs with the result of the reference implementation, or images equal to the originals. */
   right: number;
   /** Inputs that were refused, by status or code. */
   readonly errors: Record<string, number>;
-  /** What the refusals said, numbers left out: how deep the inputs came. */
+  /** Messages of the refusals, without numbers: they show which checks the inputs reached. */
   readonly messages: Record<string, number>;
   /** From the first input to the last. */
   seconds: number;

@@ -1,7 +1,10 @@
 import { digest } from './image-digest.js';
 import { xxh3_128 } from './xxh3.js';
 
-/** The digest of a live guest as docs/stream.md defines it; `pages` has the bytes of every page that the receiver has. */
+/**
+ * The digest of a live guest as docs/stream.md defines it; `pages` has the bytes of every page that the
+ * receiver has.
+ */
 export function guestDigest(pages: ReadonlyMap<number, Uint8Array>, guestBytes: number): Uint8Array {
   let sum = 0n;
   for (const [page, bytes] of pages) {

@@ -1,7 +1,7 @@
 import { STATUS } from '../../src/kernels/status.js';
 
-// The judge of assembly/codec/lz4: the same decisions, written to be read. The format stands in
-// assembly/codec/lz4.ts.
+// The reference implementation of assembly/codec/lz4: the same decisions, written for clarity. The format is
+// described in assembly/codec/lz4.ts.
 
 const MATCH_START_MARGIN = 12;
 const LAST_LITERALS = 5;

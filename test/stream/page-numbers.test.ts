@@ -3,8 +3,8 @@ import { readPageNumbers, writePageNumbers } from '../../src/stream/page-numbers
 import { WireReader, WireWriter } from '../../src/stream/wire.js';
 import { seeded } from '../support/kernels.js';
 
-const read = (bytes: Uint8Array, room: number, pageCount: number) => {
-  const pages = new Float64Array(room);
+const read = (bytes: Uint8Array, capacity: number, pageCount: number) => {
+  const pages = new Float64Array(capacity);
   const count = readPageNumbers(new WireReader(bytes, 'places'), pages, pageCount);
   return [...pages.subarray(0, count)];
 };

@@ -64,7 +64,7 @@ test('what was written is read again, up to 2^53 - 1', () => {
   }
 });
 
-test('a writer grows, and begins anew when it is cleared', () => {
+test('a writer grows, and is empty after it is cleared', () => {
   const to = new WireWriter();
   const random = seeded(1);
   for (let round = 0; round < 3; round++) {

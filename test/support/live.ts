@@ -4,7 +4,7 @@ import type { PageSender, PageSenderOptions } from '../../src/engine/live/page-s
 import { strategyByName } from '../../src/strategy/registry.js';
 import type { StreamState } from '../../src/strategy/strategy.js';
 
-/** A stream that stands still: what strategies see where no link is played. */
+/** A constant stream state, for strategies in tests without a link. */
 const STILL: StreamState = {
   linkBitsPerSecond: 1e8,
   threads: 1,

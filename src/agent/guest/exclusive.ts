@@ -4,7 +4,10 @@ import { PageferryError } from '../../page/error.js';
 
 const inUse = new WeakSet<FrameChannel>();
 
-/** Run a task that sends or receives one guest over a channel. @throws PageferryError `bad-argument` if another one is running */
+/**
+ * Run a task that sends or receives one guest over a channel. @throws PageferryError `bad-argument` if
+ * another one is running
+ */
 export async function withChannel<T>(
   channel: Channel,
   task: (frames: FrameChannel) => Promise<T>,

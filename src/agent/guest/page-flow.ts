@@ -7,8 +7,8 @@ import { abortable, SerialQueue } from '../../page/sync.js';
 import { StreamProgress } from '../flow/stream-progress.js';
 
 /**
- * Sends a guest's stream over the channel, in order; the next batch is encoded while one is sent. Measures the link rate by the time
- * that the channel takes, for the strategy.
+ * Sends a guest's stream over the channel, in order; the next batch is encoded while one is sent. Measures
+ * the link rate by the time that the channel takes, for the strategy.
  */
 export class PageFlow {
   /** Bytes of the stream that were sent. */

@@ -13,14 +13,21 @@ import { withChannel } from './exclusive.js';
 
 const DEFAULT_MAX_GUEST_BYTES = 2 ** 40;
 
-/** Where a guest goes. Exactly one of `commit` and `abort` is called for each call of `receiveGuest` that got a guest. */
+/**
+ * Where a guest goes. Exactly one of `commit` and `abort` is called for each call of `receiveGuest` that got
+ * a guest.
+ */
 export interface GuestDestination {
   /**
-   * Return the memory in which pages are staged until they are verified. May throw to refuse the guest: `channel.identities` has the
-   * names of the sender, `guest.tenant` the owner that the sender claims. `signal` aborts when the channel ends.
+   * Return the memory in which pages are staged until they are verified. May throw to refuse the guest:
+   * `channel.identities` has the names of the sender, `guest.tenant` the owner that the sender claims.
+   * `signal` aborts when the channel ends.
    */
   readonly open: (guest: GuestInfo, signal: AbortSignal) => GuestMemory | Promise<GuestMemory>;
-  /** Apply the guest: it is complete and verified, and its source has given it up. No other method is called afterwards. */
+  /**
+   * Apply the guest: it is complete and verified, and its source has given it up. No other method is called
+   * afterwards.
+   */
   readonly commit: () => void | Promise<void>;
   /** Discard the guest. Also called if `open` or `commit` threw. */
   readonly abort: (reason: PageferryError) => void | Promise<void>;
@@ -40,9 +47,11 @@ export interface ReceivedGuest {
 }
 
 /**
- * Receive the next guest of a channel: stage its pages, verify them, commit. Resolves to undefined if the source has closed the
- * channel. A guest's pages can refer only to its own pages and to its base image, since every guest has a receiver of its own.
- * @throws PageferryError why the guest was not applied, after `abort` was called with it; the channel has ended then.
+ * Receive the next guest of a channel: stage its pages, verify them, commit. Resolves to undefined if the
+ * source has closed the channel. A guest's pages can refer only to its own pages and to its base image, since
+ * every guest has a receiver of its own.
+ * @throws PageferryError why the guest was not applied, after `abort` was called with it; the channel has
+ * ended then.
  * `bad-argument` if the channel is used by another call
  */
 export function receiveGuest(

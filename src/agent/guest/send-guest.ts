@@ -28,18 +28,20 @@ export interface GuestSource {
   readonly pages: number;
   /** Bytes of a page: 4096 (default), 16384 or 65536. */
   readonly pageBytes?: PageBytes;
-  /** Fill `into` with the page as it is now. */
+  /** Fill `into` with the current bytes of the page. */
   readonly read: (page: number, into: Uint8Array) => void | Promise<void>;
   /**
-   * Rounds of pre-copy, after all pages were sent once: each round yields the numbers of the pages written to since the last one.
-   * The guest may run until the last round, and must be stopped before that round is yielded.
+   * Rounds of pre-copy, after all pages were sent once: each round yields the numbers of the pages written to
+   * since the last one. The guest may run until the last round, and must be stopped before that round is
+   * yielded.
    */
   readonly rounds?: Iterable<Iterable<number>> | AsyncIterable<Iterable<number>>;
   /** An image that the destination has too; its pages are not sent. */
   readonly base?: BaseImage;
   /**
-   * Called once, after the destination has verified that it holds the guest, before it is told to apply it. The guest must never
-   * run here again afterwards: if the destination does not confirm, nobody on this host knows whether it runs there.
+   * Called once, after the destination has verified that it holds the guest, before it applies it.
+   * The guest must never run here again afterwards: if the destination does not confirm, this host does not
+   * know whether it runs there.
    */
   readonly onCommit?: () => void | Promise<void>;
   /** Default `adaptive`. */
@@ -61,9 +63,10 @@ export interface SentGuest {
 }
 
 /**
- * Send a guest: announce it, send all pages and then the pages of each round, and have the destination verify and apply it. Every
- * guest has a sender of its own, so its stream depends on no other guest.
- * @throws PageferryError why it failed, on either host; the channel has ended then. `bad-argument` if another call uses the channel
+ * Send a guest: announce it, send all pages and then the pages of each round, and have the destination verify
+ * and apply it. Every guest has a sender of its own, so its stream depends on no other guest.
+ * @throws PageferryError why it failed, on either host; the channel has ended then. `bad-argument` if another
+ * call uses the channel
  */
 export function sendGuest(channel: Channel, guest: GuestSource): Promise<SentGuest> {
   return withChannel(channel, (frames) => send(frames, guest));
@@ -91,7 +94,7 @@ async function send(channel: FrameChannel, guest: GuestSource): Promise<SentGues
   } catch (cause) {
     const reason = channel.fail(cause);
     if (!isCommitting || channel.failedByPeer) throw reason;
-    const message = `guest "${guest.name}": the destination was told to apply it and did not confirm, it may run there: ${reason.message}`;
+    const message = `guest "${guest.name}": the destination did not confirm that it applied the guest, it may run there: ${reason.message}`;
     throw new PageferryError(reason.code, message, { cause: reason });
   }
 }

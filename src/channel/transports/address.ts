@@ -17,7 +17,10 @@ export function parseHostPort(text: string): { readonly host: string; readonly p
   return { host: match[1] ?? (match[2] || LOCAL_HOST), port };
 }
 
-/** Check the path of a UNIX socket. Undefined if it is empty. @throws PageferryError `bad-argument` if it is too long */
+/**
+ * Check the path of a UNIX socket. Undefined if it is empty. @throws PageferryError `bad-argument` if it is
+ * too long
+ */
 export function parsePath(path: string): { readonly path: string } | undefined {
   const bytes = Buffer.byteLength(path);
   if (bytes > MAX_PATH_BYTES)
@@ -28,7 +31,10 @@ export function parsePath(path: string): { readonly path: string } | undefined {
   return bytes === 0 ? undefined : { path };
 }
 
-/** Parse the address of a QEMU: `unix:PATH`, `tcp:HOST:PORT` or `HOST:PORT`. @throws PageferryError `bad-argument` */
+/**
+ * Parse the address of a QEMU: `unix:PATH`, `tcp:HOST:PORT` or `HOST:PORT`. @throws PageferryError
+ * `bad-argument`
+ */
 export function parseAddress(text: string): Address {
   const address = text.startsWith('unix:')
     ? parsePath(text.slice(5))

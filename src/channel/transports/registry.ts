@@ -7,7 +7,10 @@ import { unix } from './unix.js';
 /** All transports of a channel. */
 export const TRANSPORTS: readonly Transport[] = [tls, tcp, unix];
 
-/** Parse an address of a channel, `tls:HOST:PORT`, `tcp:HOST:PORT` or `unix:PATH`. @throws PageferryError `bad-argument` */
+/**
+ * Parse an address of a channel, `tls:HOST:PORT`, `tcp:HOST:PORT` or `unix:PATH`. @throws PageferryError
+ * `bad-argument`
+ */
 export function parseChannelAddress(text: string): {
   readonly transport: Transport;
   readonly address: SocketAddress;

@@ -9,7 +9,10 @@ export function peerOf({ remoteAddress, remotePort }: Socket): string {
   return remoteAddress === undefined ? 'UNIX socket' : `${remoteAddress}:${remotePort}`;
 }
 
-/** Resolve when `socket` emits `readyEvent`; destroy it otherwise. @throws PageferryError `io`; the reason of `signal` */
+/**
+ * Resolve when `socket` emits `readyEvent`; destroy it otherwise. @throws PageferryError `io`; the reason of
+ * `signal`
+ */
 export function whenReady(
   socket: Socket,
   readyEvent: string,
@@ -58,7 +61,9 @@ export function startListening(server: Server, address: Address): Promise<void> 
   });
 }
 
-/** Connect to an address; `what` names the peer in errors. @throws PageferryError `io`; the reason of `signal` */
+/**
+ * Connect to an address; `what` names the peer in errors. @throws PageferryError `io`; the reason of `signal`
+ */
 export async function connectTo(address: Address, what: string, signal?: AbortSignal): Promise<Socket> {
   const socket = connect(address);
   await whenReady(socket, 'connect', `${what} at ${addressText(address)}`, signal);
@@ -80,7 +85,10 @@ export function portOf(server: Server): number | undefined {
   return typeof address === 'object' && address ? (address as AddressInfo).port : undefined;
 }
 
-/** Remove a socket's file that no process listens at. @throws PageferryError `io` if one does, or if it is another kind of file */
+/**
+ * Remove a socket's file that no process listens at. @throws PageferryError `io` if one does, or if it is
+ * another kind of file
+ */
 export async function removeStaleSocket(path: string): Promise<void> {
   if (!fs.existsSync(path)) return;
   if (!fs.lstatSync(path).isSocket())

@@ -5,7 +5,9 @@ import type { Protection, Security } from '../security.js';
 /** Address of a socket, as `net.connect` and `server.listen` take it. */
 export type SocketAddress = { readonly path: string } | { readonly host: string; readonly port: number };
 
-/** An unfinished connection or listener: `readyEvent` is emitted once the peer of a socket is authenticated. */
+/**
+ * An unfinished connection or listener: `readyEvent` is emitted once the peer of a socket is authenticated.
+ */
 export interface OutgoingSocket {
   readonly socket: Socket;
   readonly readyEvent: string;
@@ -18,8 +20,8 @@ export interface TransportConnectOptions extends Security {
 }
 
 /**
- * A way to connect two hosts. To add one, write a file with an object of this type and add it to `registry.ts`; a connection has to
- * be a Node socket.
+ * A transport: connects two hosts. To add one, write a file with an object of this type and add it to
+ * `registry.ts`; a connection has to be a Node socket.
  */
 export interface Transport {
   /** First part of an address: `tls:HOST:PORT`. */
@@ -37,6 +39,9 @@ export interface Transport {
   ): { readonly server: Server; readonly readyEvent: string };
   /** Listen at an address. @throws PageferryError `io` */
   listen(server: Server, address: SocketAddress): Promise<void>;
-  /** Return the names in the verified certificate of a socket's peer. @throws PageferryError `io` if it is not verified */
+  /**
+   * Return the names in the verified certificate of a socket's peer. @throws PageferryError `io` if it is not
+   * verified
+   */
   identitiesOf(socket: Socket, peer: string): string[];
 }

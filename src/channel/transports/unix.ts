@@ -1,4 +1,5 @@
-// unix:PATH: a UNIX socket, readable and writable by its owner only; for two processes of one user on one host.
+// unix:PATH: a UNIX socket, readable and writable by its owner only; for two processes of one user on one
+// host.
 
 import fs from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -16,7 +17,7 @@ export const unix: Transport = {
     const { path } = address as { readonly path: string };
     await removeStaleSocket(path);
     const listening = startListening(server, address);
-    // The socket's file is created by the call above: nobody can connect before its permissions are set.
+    // The socket's file is created by the call above: no process can connect before its permissions are set.
     if (fs.existsSync(path)) fs.chmodSync(path, 0o600);
     await listening;
   },

@@ -146,7 +146,7 @@ describe.each(['secure', 'insecure'] as const)('%s', (kind) => {
     });
     const { sent, received } = await migrate(host, source, { stage: dying });
     expect((sent as Error).message).toMatch(
-      /^guest "guest-7": the destination was told to apply it and did not confirm, it may run there: /,
+      /^guest "guest-7": the destination did not confirm that it applied the guest, it may run there: /,
     );
     expect(received).toHaveProperty('unconfirmed.code', 'io');
     expect(stage.calls).toEqual(['open', 'commit']);

@@ -9,6 +9,7 @@ export async function browserBundle(entry = 'index') {
     minify: true,
     format: 'esm',
     platform: 'browser',
+    logLevel: 'error',
     // Optional dependency: for zstd in a browser, install it in addition.
     external: ['@bokuweb/zstd-wasm'],
   });

@@ -6,7 +6,9 @@ interface Invocation<T extends OptionTable> {
   readonly operands: readonly string[];
   /** The arguments as written, for reports that repeat the command line. */
   readonly argv: readonly string[];
-  /** Aborts on SIGINT, SIGTERM and SIGHUP. A command that resolves after an abort ends the program normally. */
+  /**
+   * Aborts on SIGINT, SIGTERM and SIGHUP. A command that resolves after an abort ends the program normally.
+   */
   readonly signal: AbortSignal;
 }
 
@@ -19,7 +21,9 @@ export interface Command<T extends OptionTable = OptionTable> {
   readonly options: T;
   /** Paragraphs after the options in the command's help. */
   readonly details?: readonly string[];
-  /** Time for an orderly end after a signal, in milliseconds; then the program ends anyway. 2000 unless given. */
+  /**
+   * Time for an orderly end after a signal, in milliseconds; then the program ends anyway. 2000 unless given.
+   */
   readonly stopMs?: number;
   run(invocation: Invocation<T>): Promise<void>;
 }

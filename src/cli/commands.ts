@@ -1,6 +1,9 @@
 import type { Command, CommandGroup } from './command.js';
 
-/** All commands in the order of `pageferry --help`. Each is loaded when it is called, so that a call loads no other command. */
+/**
+ * All commands in the order of `pageferry --help`. Each is loaded when it is called, so that a call loads no
+ * other command.
+ */
 export const COMMANDS = {
   pack: async () => (await import('./commands/pack.js')).command,
   unpack: async () => (await import('./commands/unpack.js')).command,

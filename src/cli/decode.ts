@@ -74,7 +74,10 @@ export async function decodeFile(
   });
 }
 
-/** The error with the packed file's name before its message; an error of the operating system names its own file. */
+/**
+ * The error with the packed file's name before its message; an error of the operating system names its own
+ * file.
+ */
 export function withFileName(name: string, error: unknown): unknown {
   if (
     !(error instanceof PageferryError) ||
@@ -137,5 +140,5 @@ export function reportDecoded(summary: DecodeSummary, json: boolean, outputPath?
 
 /** One line about an image whose digest was checked. */
 export function verifiedLine(name: string, bytes: number, digest: string): string {
-  return `${printable(name, { isOneLine: true })}: ${bytesText(bytes)}, verified, digest ${digest}\n`;
+  return `${printable(name, { isOneLine: true })}: ${bytesText(bytes)}, identical, digest ${digest}\n`;
 }

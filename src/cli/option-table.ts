@@ -10,7 +10,10 @@ export interface Option {
   readonly value?: string;
   /** Noun phrase for help texts. */
   readonly help: string;
-  /** Convert the value; a string without it. @throws UsageError that says what is wrong and what is expected */
+  /**
+   * Convert the value; without a parser it stays a string.
+   * @throws UsageError that says what is wrong and what is expected
+   */
   readonly parse?: (text: string) => unknown;
   /** Value where the option is absent, written as on a command line. */
   readonly default?: string | readonly string[];

@@ -1,7 +1,10 @@
 import { type AtomicWriter, createAtomicWriter } from '../image/fs/atomic-file.js';
 import { checkPage } from './paths.js';
 
-/** A writer of the HTML page; opened before the work begins, so that a path that cannot be written fails at once. */
+/**
+ * A writer of the HTML page; opened before the work begins, so that a path that cannot be written fails at
+ * once.
+ */
 export function pageWriter(path: string | undefined, inputs: readonly string[]): AtomicWriter | undefined {
   if (path === undefined) return undefined;
   checkPage(path, inputs);

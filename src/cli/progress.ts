@@ -36,7 +36,10 @@ export function createProgressLine(activity: string): ProgressLine {
   };
 }
 
-/** The same sources; `onProgress` gets the bytes read of all of them, and their total where every size is known. */
+/**
+ * The same sources; `onProgress` gets the bytes read of all of them, and their total where every size is
+ * known.
+ */
 export function withProgress(
   sources: readonly PageSource[],
   onProgress: (done: number, total?: number) => void,

@@ -4,7 +4,10 @@ import { printErrorLine } from './terminal.js';
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const cleanups = new Set<() => void>();
 
-/** Register a cleanup for the case that the program ends before its command does; call the result to withdraw it. */
+/**
+ * Register a cleanup for the case that the program ends before its command does; call the result to withdraw
+ * it.
+ */
 export function onForcedEnd(cleanup: () => void): () => void {
   cleanups.add(cleanup);
   return () => cleanups.delete(cleanup);
@@ -37,13 +40,15 @@ export class SignalHandler {
     for (const name of SIGNALS) process.on(name, this.onSignal);
   }
 
-  /** The command has ended by itself: stop waiting. */
+  /** The command has ended without a signal: stop waiting. */
   stop(): void {
     clearTimeout(this.timer);
     for (const name of SIGNALS) process.off(name, this.onSignal);
   }
 
-  /** End the program by the signal, so that its parent sees the true reason, with no partial file left behind. */
+  /**
+   * End the program by the signal, so that its parent sees the true reason, with no partial file left behind.
+   */
   endProgram(): void {
     // Cleanup first: without handlers the next signal would end the program at once.
     cleanUp();

@@ -1,4 +1,5 @@
-// Parsers of option values. Each throws a UsageError that says what is wrong and what is expected; the caller adds the flag.
+// Parsers of option values. Each throws a UsageError that says what is wrong and what is expected; the caller
+// adds the flag.
 import { PageferryError } from '../page/error.js';
 import { strategyByName } from '../strategy/registry.js';
 import type { Strategy } from '../strategy/strategy.js';

@@ -51,7 +51,7 @@ function workloadOf(name: string, files: readonly string[], format?: string): Wo
 }
 
 /**
- * The memory of this process as it is now (Linux): a workload without a file.
+ * The current memory of this process (Linux): a workload without a file.
  * @throws PageferryError `unsupported` on other systems
  */
 export async function ownMemory(signal: AbortSignal): Promise<Workload> {

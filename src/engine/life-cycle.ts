@@ -2,8 +2,9 @@ import { PageferryError } from '../page/error.js';
 import { abortable, throwIfAborted } from '../page/sync.js';
 
 /**
- * The life of an object with asynchronous calls: working, then finished, failed or closed. One call runs at a time. The first
- * failure ends all: it rejects the running call and every later one, and releases what the object holds.
+ * The life of an object with asynchronous calls: working, then finished, failed or closed. One call runs at a
+ * time. The first failure ends all: it rejects the running call and every later one, and releases what the
+ * object holds.
  */
 export class LifeCycle {
   private readonly controller = new AbortController();

@@ -1,12 +1,18 @@
 import { type Kernels, loadKernels } from '../kernels/kernels.js';
 import { PageferryError } from '../page/error.js';
 
-/** Default of the encoder's and the decoder's `maxImageBytes`: what one writes by default, the other accepts by default. */
+/**
+ * Default of the encoder's and the decoder's `maxImageBytes`: what one writes by default, the other accepts
+ * by default.
+ */
 const DEFAULT_MAX_IMAGE_BYTES = 2 ** 40;
 /** Default of every reader's `maxFrameBytes`. */
 const DEFAULT_MAX_FRAME_BYTES = 32 << 20;
 
-/** Load kernels with `memoryBytes` of memory. @throws PageferryError `limit` that names the `options` which size it */
+/**
+ * Load kernels with `memoryBytes` of memory. @throws PageferryError `limit` that names the `options` which
+ * size it
+ */
 export async function kernelsWithin(memoryBytes: number, options: string): Promise<Kernels> {
   try {
     return await loadKernels(memoryBytes);
@@ -26,7 +32,10 @@ export function checkRange(name: string, value: number, min: number, max: number
   throw new PageferryError('bad-argument', `${name}: expected ${min} … ${max}, got ${value}`);
 }
 
-/** Check that an option is a whole number within bounds. @throws PageferryError `bad-argument` that names the option */
+/**
+ * Check that an option is a whole number within bounds. @throws PageferryError `bad-argument` that names the
+ * option
+ */
 export function checkInteger(name: string, value: number, min: number, max: number): number {
   if (Number.isInteger(value)) return checkRange(name, value, min, max);
   throw new PageferryError('bad-argument', `${name}: expected a whole number, got ${value}`);

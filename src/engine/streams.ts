@@ -62,8 +62,8 @@ async function forEach<T>(
 }
 
 /**
- * Encode images into a Web Stream, no further ahead than its reader reads. Cancelling the stream, or aborting `job.signal`, stops
- * reading the images at once.
+ * Encode images into a Web Stream, no further ahead than its reader reads. Cancelling the stream, or aborting
+ * `job.signal`, stops reading the images at once.
  */
 export function encodeStream(job: EncodeJob): ReadableStream<Uint8Array> {
   const wanted = new Signal();
@@ -100,7 +100,10 @@ export function encodeStream(job: EncodeJob): ReadableStream<Uint8Array> {
   );
 }
 
-/** Encode images into an async iterable of bytes; the caller owns each piece. Leaving the loop stops reading the images. */
+/**
+ * Encode images into an async iterable of bytes; the caller owns each piece. Leaving the loop stops reading
+ * the images.
+ */
 export async function* encodeImages(job: EncodeJob): AsyncGenerator<Uint8Array, void, undefined> {
   const reader = encodeStream(job).getReader();
   try {
@@ -115,8 +118,10 @@ export async function* encodeImages(job: EncodeJob): AsyncGenerator<Uint8Array, 
 }
 
 /**
- * Decode a whole stream from any iterable of bytes, such as a file's or a socket's, into the sinks that `openSink` returns.
- * @throws PageferryError what is wrong and where, the error of the iterable, or the reason of `options.signal`; no image is
+ * Decode a whole stream from any iterable of bytes, such as a file's or a socket's, into the sinks that
+ * `openSink` returns.
+ * @throws PageferryError what is wrong and where, the error of the iterable, or the reason of
+ *   `options.signal`; no image is
  * finished then
  */
 export async function decodeImages(
@@ -134,7 +139,10 @@ export async function decodeImages(
   }
 }
 
-/** Create a Web Stream that decodes the bytes written to it; it closes once all images are verified and finished. */
+/**
+ * Create a Web Stream that decodes the bytes written to it; it closes once all images are verified and
+ * finished.
+ */
 export function decodeStream(
   openSink: OpenSink,
   options: DecodeStreamOptions = {},

@@ -22,7 +22,7 @@ export interface Run {
 }
 
 export interface RunOptions extends SpawnOptions {
-  /** For standard input, which then ends; a descriptor is handed over as it is. Nothing unless given. */
+  /** Standard input, which then ends; a descriptor is inherited. Empty by default. */
   readonly input?: Uint8Array | number;
 }
 
@@ -129,14 +129,14 @@ export function random(bytes: number, seed: number): Buffer {
   return Buffer.from(words.buffer);
 }
 
-/** Waits for something that another process does. Tries are counted, not time: a machine may stand still for a while. */
+/** Wait for something that another process does. Attempts are counted, not time: a machine may pause. */
 export async function until<T>(look: () => T | undefined | false): Promise<T> {
   for (let tries = 0; tries < 4000; tries++) {
     const found = look();
     if (found) return found;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  throw new Error('waited for it in vain');
+  throw new Error('waited without success');
 }
 
 /** Runs a program of the system. */
@@ -148,13 +148,16 @@ export function hasProgram(name: string): boolean {
   return spawnSync('sh', ['-c', `command -v ${name}`]).status === 0;
 }
 
-const NOBODY = { uid: 65534, gid: 65534 };
+const UNPRIVILEGED = { uid: 65534, gid: 65534 };
 
-/** How to run it as a user without rights; undefined where that cannot be, because we are not root or nobody can read it. */
-export function asNobody(): SpawnOptions | undefined {
+/**
+ * Options to run the CLI as an unprivileged user; undefined unless root, or where that user cannot read the
+ * program.
+ */
+export function asUnprivilegedUser(): SpawnOptions | undefined {
   if (process.getuid?.() !== 0) return undefined;
-  const probe = spawnSync(process.execPath, [CLI, '--version'], { ...NOBODY, cwd: '/' });
-  return probe.status === 0 ? { ...NOBODY, cwd: '/' } : undefined;
+  const probe = spawnSync(process.execPath, [CLI, '--version'], { ...UNPRIVILEGED, cwd: '/' });
+  return probe.status === 0 ? { ...UNPRIVILEGED, cwd: '/' } : undefined;
 }
 
 /** A folder with a trace of two snapshots. */
@@ -168,7 +171,10 @@ export function twoSnapshots(folder: string) {
   return { folder, trace, first, second, image };
 }
 
-/** Send a program SIGINT again and again from the moment it creates something in a folder; expect the folder to be empty then. */
+/**
+ * Send a program SIGINT again and again from the moment it creates something in a folder; expect the folder
+ * to be empty then.
+ */
 export async function expectNothingLeft(folder: string, child: ReturnType<typeof start>): Promise<void> {
   const run = ended(child);
   const timer = setInterval(() => {

@@ -86,7 +86,7 @@ test('a stream that ends too early from a pipe leaves nothing', async () => {
   expect([run.code, below(inside)]).toEqual([1, []]);
 });
 
-describe('a reader that leaves is told of in one line', () => {
+describe('a reader that closes the pipe is reported in one line', () => {
   const cases = [
     ['pack', noise!],
     ['pack', noise!, '--threads', '2', '--strategy', 'fixed:lz4'],

@@ -38,7 +38,7 @@ const CONTROL = /(?!\n)\p{Cc}/u;
 
 describe.skipIf(!isLinux)('file names with control characters (skipped but on Linux)', () => {
   const NAME = 'e\x1b]0;owned\x07.raw';
-  const LINES = 'y: 1 bytes, verified, digest 0\nkernel.raw';
+  const LINES = 'y: 1 bytes, identical, digest 0\nkernel.raw';
 
   test.each([
     ['an escape sequence', NAME],
@@ -107,7 +107,7 @@ describe('--mode', () => {
 });
 
 describe('--format', () => {
-  test('a truncated core is refused with the way on, which works', async () => {
+  test('a truncated core is refused with a remedy, which works', async () => {
     const folder = newFolder();
     const core = makeCore([{ bytes: random(8 * PAGE, 1) }]).subarray(0, -PAGE);
     const [path, packed] = [put(folder, 'cut.core', core), join(folder, 'x.pfy')];

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { CLI, done, folders, guest, random } from './cli.js';
 
-// Between processes that a shell starts there are pipes (Node's own are sockets), which are read ahead on a thread.
+// Between processes that a shell starts there are pipes (Node's own are sockets), which are read ahead on a
+// thread.
 const newFolder = folders();
 const PROGRAM = `'${process.execPath}' '${CLI}'`;
 const isWindows = process.platform === 'win32';
@@ -27,7 +28,7 @@ async function packed() {
 }
 
 test.skipIf(isWindows)(
-  'an image goes through pipes: as it is into pack, packed into unpack, in pieces of any size',
+  'an image goes through pipes: raw into pack, packed into unpack, in pieces of any size',
   async () => {
     const { raw, out } = await packed();
     const { status, stderr } = shell(
@@ -53,11 +54,11 @@ test.skipIf(isWindows)('damage ends it at once, though the writer keeps the pipe
   const bytes = fs.readFileSync(file);
   bytes[1 << 20]! ^= 1;
   fs.writeFileSync(file, bytes);
-  const told = `${out}.told`;
+  const statusFile = `${out}.status`;
   const { stderr } = shell(
-    `(cat '${file}'; while [ ! -e '${told}' ]; do sleep 0.1; done) | (${PROGRAM} unpack - -o '${out}'; echo $? > '${told}')`,
+    `(cat '${file}'; while [ ! -e '${statusFile}' ]; do sleep 0.1; done) | (${PROGRAM} unpack - -o '${out}'; echo $? > '${statusFile}')`,
   );
-  expect(fs.readFileSync(told, 'utf8')).toBe('1\n');
+  expect(fs.readFileSync(statusFile, 'utf8')).toBe('1\n');
   expect(stderr).toMatch(/^pageferry: standard input: .*does not match\n$/);
   expect(fs.existsSync(out)).toBe(false);
 });

@@ -35,7 +35,7 @@ async function roundTrip(
   const report = json(stdout);
   expect(report.bytesOut).toBe(fs.statSync(file).size);
   expect(sumOf(report.codecs)).toBe(report.pages);
-  // Unpacking proves as much; verify is another way through the program.
+  // Unpacking checks the same digests; verify takes another path through the program.
   if (!args.includes('--strategy')) await done(['verify', file, ...base]);
   const out = join(inside, 'out');
   await done(['unpack', file, ...base, '-o', out]);

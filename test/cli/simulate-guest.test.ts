@@ -6,7 +6,7 @@ import { simulate } from '../../src/simulate/simulate.js';
 
 const open = async (spec: string): Promise<Guest> => parseGuestSpec(spec).open(1);
 
-/** Writes until so many ms of guest time. */
+/** Count the writes in the first `untilMs` of guest time. */
 function writes(guest: Guest, toMs: number): number {
   let count = 0;
   guest.run(toMs, (_page, write) => {
@@ -21,7 +21,7 @@ const blocks = (guest: Guest) =>
 const linkOf = (bitsPerSecond: number) => ({ bitsPerSecond, rttMs: 0.2 });
 
 describe('presets', () => {
-  test('idle writes little, write-heavy much, bursty now and then', async () => {
+  test('idle writes little, write-heavy much, bursty at intervals', async () => {
     const [idle, busy] = [writes(await open('idle'), 2000), writes(await open('write-heavy'), 2000)];
     expect(idle).toBeGreaterThan(0);
     expect(busy).toBeGreaterThan(50 * idle);
@@ -61,7 +61,7 @@ describe('presets', () => {
   }, 60_000);
 });
 
-test('settings change what the preset says, or stand alone', async () => {
+test('settings override the preset, or work without one', async () => {
   expect((await open('idle,size=1M')).pages).toBe(256);
   expect((await open('size=0.5M,writes=0')).pages).toBe(128);
   expect(writes(await open('size=1M,writes=0'), 5000)).toBe(0);

@@ -138,7 +138,7 @@ describe('a link outage', () => {
     expect(cut).toMatchObject({ verified: true, cut: { atMs: 5, forMs: 1000 } });
     expect(cut!.totalMs).toBeGreaterThan(row!.totalMs + 990);
   });
-  test('for good: the migration failed, and so has the command', async () => {
+  test('permanently: the migration and the command fail', async () => {
     const run = await cli([...args, '5']);
     expect(run).toMatchObject({ code: 1, stderr: '' });
     const [cut] = parsed(run.stdout);

@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { asNobody, done, expectNothingLeft, fails, folders, guest, later, start } from './cli.js';
+import { asUnprivilegedUser, done, expectNothingLeft, fails, folders, guest, later, start } from './cli.js';
 
 const newFolder = folders();
 const folder = newFolder();
@@ -118,11 +118,11 @@ describe('wrong options and inputs end with one line before anything is measured
     expect(fs.readFileSync(one).equals(image)).toBe(true);
   });
 
-  const nobody = asNobody();
-  test.skipIf(!nobody)('a directory that may not be read (skipped without root)', async () => {
+  const unprivileged = asUnprivilegedUser();
+  test.skipIf(!unprivileged)('a directory that may not be read (skipped without root)', async () => {
     const closed = join(newFolder(), 'closed');
     fs.mkdirSync(closed, { mode: 0o700 });
-    await fails(1, ['tradeoff', closed], /closed: cannot read the directory: EACCES/, nobody!);
+    await fails(1, ['tradeoff', closed], /closed: cannot read the directory: EACCES/, unprivileged!);
   });
 });
 

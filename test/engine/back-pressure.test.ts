@@ -54,7 +54,7 @@ test.each([1, 2])('a reader that does not read holds the encoder back, with %d t
   const reader = encodeStream({ ...options, threads, images: [source] }).getReader();
   await reader.read();
   expect(await standstill(source)).toBeLessThanOrEqual(AHEAD_BYTES[threads]!);
-  // As much as is read is encoded, no more.
+  // The encoder produces only as much as the reader takes.
   for (let got = 0; got < 20 * MIB; ) got += (await reader.read()).value!.length;
   expect(await standstill(source)).toBeLessThanOrEqual(20 * MIB + AHEAD_BYTES[threads]!);
   await reader.cancel();

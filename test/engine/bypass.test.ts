@@ -1,4 +1,4 @@
-// Pages that go to the receiver as they are, beside batches that are coded.
+// Batches sent uncompressed (bypass) between encoded ones.
 import { expect, test } from 'vitest';
 import { createPageReceiver } from '../../src/engine/live/create-page-receiver.js';
 import { BYPASSED_PAGE, BYPASSED_UNCHANGED } from '../../src/engine/live/page-sender.js';
@@ -9,7 +9,7 @@ import { batchOf, liveSender, ReceivedMemory } from '../support/live.js';
 const PAGE = 4096;
 const CACHE = 1 << 20;
 
-/** Sends a guest round after round, every second batch as it is; returns what both sides have then. */
+/** Send a guest in rounds, every second batch uncompressed; return the memory of both sides. */
 async function migrate(rounds: number, isPassed: (batch: number) => boolean) {
   let guest = guestImage(PAGE, 7);
   const pages = guest.length / PAGE;
@@ -51,7 +51,7 @@ test.each<[string, (batch: number) => boolean]>([
   ['all', () => true],
   ['every second batch', (batch) => batch % 2 === 0],
   ['every second batch, another one each round', (batch) => batch % 3 === 0],
-])('%s as it is: the guest arrives, and is proved', async (_, isPassed) => {
+])('%s uncompressed: the guest arrives and is verified', async (_, isPassed) => {
   const { guest, memory, kinds } = await migrate(4, isPassed);
   expect(Buffer.compare(memory.bytes, guest)).toBe(0);
   expect(kinds).toEqual(new Set([BYPASSED_PAGE, BYPASSED_UNCHANGED, 0, 1]));

@@ -11,7 +11,7 @@ const STRATEGIES = ['smallest', 'fixed:xbzrle', 'fixed:similar', 'fixed:raw', 'a
 type Change = (into: Uint8Array, got: number, random: () => number) => number;
 
 const CHANGES: Record<string, Change> = {
-  'other bytes, now and then': (into, got, random) => {
+  'other bytes in some reads': (into, got, random) => {
     if (random() % 2) into[random() % into.length]! ^= 1 + (random() % 255);
     return got;
   },
@@ -107,7 +107,8 @@ test('memory that is written to after its image was taken', async () => {
     async (encoder) => {
       for (let round = 0; round < 6; round++) {
         taken.push(memory.slice());
-        // The live memory is the source of its own earlier versions: their pages are gone where it was written to.
+        // The live memory is the source of its own earlier versions: their pages are gone where it was
+        // written to.
         await encoder.encode(changingSource(memory, `round ${round}`, (_, got) => got, random));
         for (let n = 0; n < 20; n++) memory[random() % memory.length] = random();
         memory.copyWithin((random() % 17) * PAGE, 3 * PAGE, 4 * PAGE);
@@ -120,7 +121,7 @@ test('memory that is written to after its image was taken', async () => {
     expect(Buffer.compare(back.images[i]!, image), `round ${i}`).toBe(0);
 });
 
-test('a base that changed on the other side is refused, or found out at the end', async () => {
+test('a base that changed at the receiver is refused, or detected at the end', async () => {
   const base = guestImage(PAGE, 3, 50);
   const image = laterImage(base, PAGE, 4);
   const random = seeded(80);

@@ -52,7 +52,7 @@ describe.each([
     const { summary: decode } = await decoded(bytes, { zstd: undefined });
     expect(decode.pages).toBe(summary.pages);
     expect(sum(decode.codecs, 'pages')).toBe(summary.pages);
-    // Pages that travel without bytes, or coded alone, are told alike on both sides.
+    // Both sides count pages sent without bytes, and pages coded alone, in the same class.
     for (const name of [
       'zero',
       'fill',

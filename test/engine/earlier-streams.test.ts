@@ -1,4 +1,5 @@
-// Streams that earlier versions packed: every later version unpacks them. How they were packed: scripts/pack-stream-fixtures.mjs.
+// Streams that earlier versions packed: every later version unpacks them. How they were packed:
+// scripts/pack-stream-fixtures.mjs.
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it, test } from 'vitest';

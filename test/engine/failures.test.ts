@@ -57,7 +57,7 @@ function broken(bytes: number, how: 'throws' | 'rejects'): PageSource {
 }
 
 test.each([1, 2])(
-  'a source that fails half-way fails the encoding with its own error, with %d threads',
+  'a source that fails midstream fails the encoding with its own error, with %d threads',
   async (threads) => {
     for (const how of ['throws', 'rejects'] as const)
       for (const bytes of [0, 5000, 3 << 20]) {
@@ -77,7 +77,7 @@ test('a source whose size is not what it said', async () => {
     );
 });
 
-test('a stream whose source fails half-way is no stream, even as far as it came', async () => {
+test('a stream whose source fails midstream is invalid, also its complete part', async () => {
   const pieces: Uint8Array[] = [];
   const images = [source(), broken(3 << 20, 'rejects')];
   const work = async () => {
@@ -135,7 +135,7 @@ test.each([1, 2])('a zstd that throws fails the encoding once, with %d threads',
   const zstd = brokenZstd(() => {
     throw new Error('out of memory');
   });
-  // So many lengths that the table is packed by zstd too, and fails beside the segments.
+  // Enough distinct lengths that zstd packs the table too, which fails like the segments.
   const large = new Uint8Array(Buffer.concat([2, 3, 4, 5, 6, 7].map((seed) => guestImage(PAGE, seed))));
   const strategy: Strategy = { name: 'coded', choose: () => 'rle', pack: () => ({ name: 'zstd' }) };
   const options = { threads, zstd, strategy };
@@ -185,7 +185,7 @@ test('a zstd of the caller’s own works, on this thread and aside', async () =>
   }
 });
 
-test('without zstd LZ4 stands in, and that is noted', async () => {
+test('without zstd LZ4 replaces it, and the summary reports that', async () => {
   for (const threads of [1, 2]) {
     const { bytes, summary } = await encoded([source()], { zstd: null, threads, strategy: 'fixed:zstd:9' });
     expect(summary.notes).toEqual(['zstd is not available here: LZ4 packs in its place']);
@@ -199,7 +199,7 @@ test('without zstd LZ4 stands in, and that is noted', async () => {
   expect(String(error)).toMatch(/unsupported|packed by zstd, which is not available here/);
 });
 
-test('a sink that throws fails the decoding, and the other sinks hear of it', async () => {
+test('a sink that throws fails the decoding, and the other sinks are aborted', async () => {
   const { bytes } = await encoded([source('a'), source('b'), source('c')], { strategy: 'fixed:raw' });
   const fail = () => {
     throw new Error('disk full');
@@ -237,7 +237,7 @@ test('a sink that cannot be opened fails the decoding', async () => {
   expect(first.aborted).toBe(1);
 });
 
-test('an abort after all is proved takes nothing back; a second finish says the same', async () => {
+test('an abort after verification discards nothing; a second finish returns the same summary', async () => {
   const { bytes } = await encoded([source()]);
   const sink = watchedSink();
   const decoder = await createDecoder(() => sink, SMALL_DECODER);

@@ -4,7 +4,7 @@ import { type Craft, type Crafter, crafter, imageCraft, u32, u64 } from '../supp
 import { seeded } from '../support/kernels.js';
 import { attempt } from '../support/streams.js';
 
-// Streams whose checks are all right and which lie all the same: what a reader believes only after it looked.
+// Streams with valid checksums and false contents, which a reader has to check.
 
 const PAGE = 4096;
 let craft: Crafter;

@@ -86,7 +86,7 @@ describe.each(Object.entries(SOURCE_KINDS))('a source %s', (_, make) => {
   });
 });
 
-test('a version is told against the parent that is named', async () => {
+test('a version is encoded against the parent that is named', async () => {
   const a = guestImage(PAGE, 1);
   const b = guestImage(PAGE, 50);
   const [a2, b2] = [laterImage(a, PAGE, 5), laterImage(b, PAGE, 6)];
@@ -135,8 +135,9 @@ test('a parent that is not an earlier image is refused, and nothing is lost by i
 });
 
 test('pages kept for one branch of versions are not taken for those of another', async () => {
-  // Image 0 is kept in memory; image 1, a file, has another page 0; image 2 goes back to image 0's. What is kept of page 0 is no
-  // page of image 1, though image 1 lies between: a delta against image 1 must not be made from it.
+  // Image 0 is kept in memory; image 1, a file, has another page 0; image 2 goes back to image 0's. What is
+  // kept of page 0 is no page of image 1, though image 1 lies between: a delta against image 1 must not be
+  // made from it.
   const changed = (page: Uint8Array, at: number) => page.map((byte, i) => (i === at ? byte ^ 1 : byte));
   const page = guestImage(PAGE, 21).subarray(3 * PAGE, 4 * PAGE);
   const first = changed(page, 50);
@@ -153,7 +154,7 @@ test('pages kept for one branch of versions are not taken for those of another',
   expectSame((await decoded(bytes)).images, [first, b, last]);
 });
 
-test('the names of images arrive as they were', async () => {
+test('the names of images arrive unchanged', async () => {
   const names = ['', 'ram.raw', 'π — 内存.raw', '\uFEFFmark', '../..', 'n'.repeat(1024)];
   const { bytes, summary } = await encoded(names.map((name) => bytesSource(new Uint8Array(5), name)));
   expect(summary.images.map(({ name }) => name)).toEqual(names);

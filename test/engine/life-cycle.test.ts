@@ -93,7 +93,7 @@ test.each(Object.entries(CALLS))('%s after a failure rejects with the first caus
   await expect(call(encoder)).rejects.toThrow('the disk is gone');
 });
 
-test('a failed image is not sealed: endImage and finish reject, and the stream is truncated', async () => {
+test('a failed image is not completed: endImage and finish reject, and the stream is truncated', async () => {
   const { encoder, bytes } = await recordingEncoder();
   await expect(encoder.encode(failingSource())).rejects.toThrow('the disk is gone');
   await expect(encoder.endImage()).rejects.toThrow('the disk is gone');

@@ -108,7 +108,7 @@ test('a base that is missing, another, shorter or longer is asked for by its dig
     /^wrong-base: /,
   );
 
-  // Among several the right one is found, wherever it stands and whatever it is called.
+  // Among several bases the right one is found, at any position and under any name.
   const bases = [later, image, guestImage(PAGE, 9)].map((base, i) => bytesSource(base, `given ${i}`));
   expect(Buffer.compare((await decoded(bytes, { bases })).images[0]!, later)).toBe(0);
 });

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { LinkMeter } from '../../src/engine/encode/link-meter.js';
 
 /**
- * A link with a buffer before it, in virtual time: a write is taken as far as the buffer has room, and waits for the rest. The
- * encoder offers `bytes` as soon as the write before was taken and `encodeMs` went by.
+ * Simulate a link behind a buffer, in virtual time: a write ends once all its bytes are in the buffer. The
+ * encoder writes `bytes` bytes `encodeMs` after the previous write ended.
  */
 function simulate(
   meter: LinkMeter,
@@ -13,7 +13,7 @@ function simulate(
   encodeMs = 1,
   bufferBytes = 1 << 20,
 ) {
-  const told: { atMs: number; bits: number }[] = [];
+  const estimates: { atMs: number; bits: number }[] = [];
   let now = 0;
   let buffered = 0;
   const drain = (ms: number) => {
@@ -28,42 +28,42 @@ function simulate(
     buffered += bytes;
     while (buffered > bufferBytes) drain(0.05);
     meter.recordWrite(bytes, began, now);
-    told.push({ atMs: now, bits: meter.bitsPerSecond });
+    estimates.push({ atMs: now, bits: meter.bitsPerSecond });
   }
-  return told;
+  return estimates;
 }
 
-const after = (told: { atMs: number; bits: number }[], ms: number) =>
-  told.filter(({ atMs }) => atMs >= ms).map(({ bits }) => bits);
+const after = (estimates: { atMs: number; bits: number }[], ms: number) =>
+  estimates.filter(({ atMs }) => atMs >= ms).map(({ bits }) => bits);
 
 for (const rate of [20e6, 100e6, 1e9, 3e9])
   test(`a steady link of ${rate / 1e6} Mbit/s is known within half a second, to a fifth`, () => {
-    const told = after(
+    const estimates = after(
       simulate(new LinkMeter(), () => rate, 4000),
       rate < 50e6 ? 1500 : 500,
     );
-    expect(told.length).toBeGreaterThan(5);
-    for (const bits of told) expect(bits / rate).toBeGreaterThan(0.8);
-    for (const bits of told) expect(bits / rate).toBeLessThan(1.2);
+    expect(estimates.length).toBeGreaterThan(5);
+    for (const bits of estimates) expect(bits / rate).toBeGreaterThan(0.8);
+    for (const bits of estimates) expect(bits / rate).toBeLessThan(1.2);
   });
 
 test('a link that gets a hundred times slower, and fast again, is followed within a second', () => {
   const rateAt = (ms: number) => (ms < 1000 || ms >= 4000 ? 10e9 : 100e6);
-  const told = simulate(new LinkMeter(), rateAt, 6000);
-  const at = (ms: number) => told.findLast(({ atMs }) => atMs <= ms)!.bits;
+  const estimates = simulate(new LinkMeter(), rateAt, 6000);
+  const at = (ms: number) => estimates.findLast(({ atMs }) => atMs <= ms)!.bits;
   expect(at(990)).toBeGreaterThan(4e9);
   expect(at(2000)).toBeLessThan(150e6);
   expect(at(3990)).toBeLessThan(150e6);
   expect(at(5000)).toBeGreaterThan(4e9);
 });
 
-test('an output that takes everything at once is as fast as it is fed, and more', () => {
+test('an output that never waits is estimated faster than the bytes it gets', () => {
   const meter = new LinkMeter();
   for (let ms = 0; ms < 2000; ms += 10) meter.recordWrite(1 << 20, ms, ms);
   expect(meter.bitsPerSecond).toBeGreaterThan((4 * (1 << 20) * 8000) / 11);
 });
 
-test('an encoder that gives little does not make a fast link look slow', () => {
-  const told = simulate(new LinkMeter(), () => 10e9, 3000, 1 << 16, 20);
-  expect(Math.min(...told.map(({ bits }) => bits))).toBeGreaterThanOrEqual(1e9);
+test('a slow encoder does not lower the estimate of a fast link', () => {
+  const estimates = simulate(new LinkMeter(), () => 10e9, 3000, 1 << 16, 20);
+  expect(Math.min(...estimates.map(({ bits }) => bits))).toBeGreaterThanOrEqual(1e9);
 });

@@ -1,4 +1,5 @@
-// What a page sender and a page receiver do after a failure, after close, and when they are called out of order.
+// What a page sender and a page receiver do after a failure, after close, and when they are called out of
+// order.
 import { expect, test } from 'vitest';
 import { createPageReceiver } from '../../src/engine/live/create-page-receiver.js';
 import { createPageSender } from '../../src/engine/live/create-page-sender.js';

@@ -9,7 +9,10 @@ import { batchOf, liveSender, pushAll, ReceivedMemory } from '../support/live.js
 
 const PAGE = 4096;
 
-/** Sends all pages, then rounds of changed ones in any order; returns what was sent and how the pages travelled. */
+/**
+ * Sends all pages, then rounds of changed ones in any order; returns what was sent and how the pages
+ * travelled.
+ */
 async function migrate(
   options: Parameters<typeof liveSender>[0],
   rounds = 3,
@@ -84,7 +87,7 @@ test.each([3 * PAGE, 17 * PAGE, 1 << 20])(
   },
 );
 
-test('pages refer to an image that both sides hold, wherever they stand there', async () => {
+test('pages refer to an image that both sides have, at any position in it', async () => {
   const guest = guestImage(PAGE, 7);
   const pages = guest.length / PAGE;
   // Another boot of the same system: the same pages in another order, some a little different.
@@ -136,7 +139,7 @@ test('what both sides held is neither sent nor lost: deltas reach back to it', a
   expect(Buffer.compare(memory.bytes, guest)).toBe(0);
 });
 
-test('any byte changed, cut or repeated is refused, and no other memory is called proved', async () => {
+test('any byte changed, cut or repeated is refused, and no other memory is reported as verified', async () => {
   const { bytes, guest } = await migrate({});
   const random = seeded(5);
   for (let n = 0; n < 300; n++) {

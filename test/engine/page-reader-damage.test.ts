@@ -1,4 +1,5 @@
-// Packed files that are damaged, cut off or put together by hand: an error with a code, or the very pages that were packed.
+// Packed files that are damaged, cut off or put together by hand: an error with a code, or the very pages
+// that were packed.
 import { describe, expect, test } from 'vitest';
 import { bytesSink, bytesSource, openPages, PageferryError, type PageReader } from '../../src/index.js';
 import { WireWriter } from '../../src/stream/wire.js';
@@ -34,7 +35,7 @@ const { bytes: sound } = await encoded(
   },
 );
 
-/** Where the records stand that end an image. */
+/** Positions of the records that end an image. */
 const imageEnds: [number, number][] = [];
 for (let at = 24; at < sound.length; ) {
   const [headBytes, dataBytes] = [4, 8].map((field) => Buffer.from(sound).readUInt32LE(at + field));
@@ -113,7 +114,9 @@ interface Crafting {
   readonly digests?: readonly (readonly number[])[];
 }
 
-/** A file of images of these sizes, each in the frames given, signed so that only its meaning can be wrong. */
+/**
+ * A file of images of these sizes, each in the frames given, signed so that only its meaning can be wrong.
+ */
 function crafted(sizes: readonly number[], parts: readonly Part[], more: Crafting = {}): Uint8Array {
   const { parents = [], digests = [] } = more;
   const records: Craft[] = [];
@@ -182,7 +185,7 @@ describe('put together by hand', () => {
       expect((await decoded(file)).images).toEqual(contents);
       expect(await reads(file, 1, 0)).toEqual(contents[1]);
     }
-    // The other way round there are not enough bytes.
+    // In the reverse order there are not enough bytes.
     const short: Part = { image: 0, table: [codes.fill, 1, 9], pages: 1, lastPageBytes: 100 };
     const file = crafted([100, PAGE], [short, { ...same, lastPageBytes: PAGE }], more);
     expect(await refusal(() => reads(file, 1, 0))).toMatch(
@@ -237,7 +240,7 @@ describe('put together by hand', () => {
     const pages = await open(crafted([bytes], [part]));
     expect(await refusal(() => pages.read(0, 0))).toMatch(/^(bad-stream|unsupported): /);
     expect(await refusal(() => pages.read(0, 0))).toMatch(found);
-    // Once more: nothing of it was kept.
+    // Extracting reports the same.
     expect(await refusal(() => pages.extract(0, bytesSink()))).toMatch(found);
   });
 

@@ -1,4 +1,5 @@
-// Reading single pages of packed files: every page of every image, in any order, must be what a decoder gives.
+// Reading single pages of packed files: every page of every image, in any order, must be what a decoder
+// gives.
 import { describe, expect, test } from 'vitest';
 import { digestText } from '../../src/dedup/image-digest.js';
 import {
@@ -254,7 +255,7 @@ test('what is not there is refused with what is', async () => {
   expect(await refusal(() => open(bytes, { maxFrameBytes: 1.5 }))).toMatch(/^bad-argument: maxFrameBytes/);
 });
 
-test('a sink that fails is told to abort, and its error comes out', async () => {
+test('a sink that fails is aborted, and its error is thrown', async () => {
   const { bytes } = await encoded([bytesSource(guestImage(PAGE, 4), 'a')]);
   const pages = await open(bytes);
   for (const part of ['write', 'zero', 'finish'] as const) {

@@ -22,7 +22,7 @@ const SAME_AT_ANY_SIZE = new Set([
   'fixed:zstd',
   'fixed:zstd:19',
 ]);
-/** The pages' contents do not depend on a clock that stands still, nor does the choice. */
+/** Neither the pages' contents nor the choice of codec depends on the clock. */
 const clock = () => 0;
 
 /** Three versions of one guest, the last of them larger by a part of a page. */
@@ -72,7 +72,7 @@ describe.each([4096, 16384, 65536])('pages of %d bytes', (pageBytes) => {
     },
   );
 
-  test('a base image stands in for what it holds', async () => {
+  test('pages of a base image are sent as references', async () => {
     const [base, first, second] = images as [Uint8Array, Uint8Array, Uint8Array];
     for (const threads of [1, 2]) {
       const bases = [bytesSource(base, 'base')];

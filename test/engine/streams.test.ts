@@ -50,7 +50,7 @@ test('from an async iterable to the decoder', async () => {
   expect(summary?.images.map(({ digest }) => digest)).toEqual(decode.images.map(({ digest }) => digest));
 });
 
-test('nobody has to ask for the summary', async () => {
+test('a caller need not read the summary', async () => {
   const { open, expectImages } = collector();
   const pieces: Uint8Array[] = [];
   for await (const piece of encodeImages(job())) pieces.push(piece);
@@ -110,7 +110,7 @@ test('Node streams, through a file', async () => {
   }
 });
 
-test('decoding that fails half-way aborts its sinks: a source that throws, a pipe that is aborted', async () => {
+test('decoding that fails midstream aborts its sinks: a source that throws, a pipe that is aborted', async () => {
   const { bytes } = await encoded(job().images, options);
   const sinks = [watchedSink(), watchedSink()];
   let opened = 0;
@@ -137,7 +137,7 @@ test('a Web Stream that is cut short does not close', async () => {
   await writer.write(bytes.subarray(0, bytes.length - 1));
   await expect(writer.close()).rejects.toThrow(/truncated in record \d+, after the end record/);
   expect([sink.aborted > 0, sink.finished]).toEqual([true, 0]);
-  // Whoever waits for `closed` hears of it too.
+  // A caller that waits for `closed` gets the error too.
   await expect(writer.closed).rejects.toThrow(/truncated/);
 });
 

@@ -7,23 +7,23 @@ import { encoded } from '../support/streams.js';
 
 const PAGE = 4096;
 
-test('threads that are done are heard of, and given more, while a source never has to be waited for', async () => {
+test('idle threads get new groups while the source is never awaited', async () => {
   const real = (await loadZstd())!;
   // Done at the next turn of the event loop, not before.
   const compressAsync = (bytes: Uint8Array, level: number) =>
     new Promise<Uint8Array>((done) => setImmediate(() => done(real.compress(bytes, level))));
   const zstd: Zstd = { name: 'mine', compress: real.compress, compressAsync, decompress: real.decompress };
-  let [underWay, most, groups] = [0, 0, 0];
+  let [inFlight, most, groups] = [0, 0, 0];
   const strategy: Strategy = {
     name: 'watched',
     choose: () => 'group',
     groupBytes: () => 16_384,
     pack() {
-      most = Math.max(most, ++underWay);
+      most = Math.max(most, ++inFlight);
       return { name: 'zstd', level: 1 };
     },
     onPacked() {
-      underWay--;
+      inFlight--;
       groups++;
     },
   };

@@ -22,7 +22,7 @@ const strategy: Strategy = {
 };
 const options = { threads: 2, strategy };
 
-test('the worker as it is built', async () => {
+test('the built worker', async () => {
   worker.source = sound.WORKER_SOURCE;
   const { bytes, summary } = await encoded(images(), options);
   expect(summary.codecs.lz4!.pages).toBeGreaterThan(10);

@@ -157,7 +157,9 @@ function report(summary: StreamSummary, path: string, link: number | 'measured',
   print(`${codecTable(summary.codecs as CodecTable)}\n\n${totalText(summary, link)}\n`);
 }
 
-/** "512.0 MiB in, 118.0 MiB out (23.0 %), encoded in 1.20 s; at 1 Gbit/s: 1.20 s packed, 4.29 s uncompressed" */
+/**
+ * "512.0 MiB in, 118.0 MiB out (23.0 %), encoded in 1.20 s; at 1 Gbit/s: 1.20 s packed, 4.29 s uncompressed"
+ */
 function totalText({ bytesIn, bytesOut, encodeMs }: StreamSummary, link: number | 'measured'): string {
   const share = bytesIn === 0 ? '' : ` (${((100 * bytesOut) / bytesIn).toFixed(1)} %)`;
   const sizes = `${bytesText(bytesIn)} in, ${bytesText(bytesOut)} out${share}`;

@@ -11,8 +11,8 @@ const US_FIELDS = ['copyUs', 'scanUs', 'lookupUs', 'similarUs', 'profileUs'] as 
 const PACK_CODEC = /^(lz4|zstd:([1-9]|1\d|2[0-2]))$/;
 
 /**
- * CPU costs for the simulator: the built-in ones, those of this machine (`measured`), or a JSON file in the form of `costs` in
- * a row of `simulate --json`.
+ * CPU costs for the simulator: the built-in ones, those of this machine (`measured`), or a JSON file in the
+ * form of `costs` in a row of `simulate --json`.
  * @throws PageferryError `io`; `bad-argument` that names the field
  */
 export async function loadCosts(path: string | undefined): Promise<Costs> {

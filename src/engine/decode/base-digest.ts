@@ -36,9 +36,10 @@ export function declareDigestContext(slots: Slots, pageBytes: number): DigestCon
 }
 
 /**
- * Read an image through and compute its digest; other events get a turn every few milliseconds. No other image may be digested in
- * this context meanwhile.
- * @throws PageferryError `bad-argument` when the source has no `readAt`; what the source throws; the reason of `signal`
+ * Read an image through and compute its digest; other events get a turn every few milliseconds. No other
+ * image may be digested in this context meanwhile.
+ * @throws PageferryError `bad-argument` when the source has no `readAt`; what the source throws; the reason
+ *   of `signal`
  */
 export async function digestBase(
   context: DigestContext,
@@ -50,7 +51,7 @@ export async function digestBase(
   const source = checkedSource(base);
   if (!source.readAt)
     throw new PageferryError('bad-argument', `${source.name}: a base image needs a source with readAt`);
-  const giveWay = createYielder();
+  const yieldIfDue = createYielder();
   digest.start();
   for (let bytes = 0; ; ) {
     throwIfAborted(signal);
@@ -64,6 +65,6 @@ export async function digestBase(
     bytes += count;
     onProgress?.(bytes);
     if (count < CHUNK_BYTES) return { source, bytes, digest: digest.finish(bytes) };
-    await giveWay();
+    await yieldIfDue();
   }
 }

@@ -5,7 +5,9 @@ import { MAX_HEAD_BYTES } from '../../stream/format.js';
 /** Initial capacity for heads; few need more. */
 const INITIAL_HEAD_BYTES = 4096;
 
-/** Collects a stream's bytes from pieces of any size until the expected ones are complete: a head, then data. */
+/**
+ * Collects a stream's bytes from pieces of any size until the expected ones are complete: a head, then data.
+ */
 export class ByteCollector {
   private readonly kernels: Kernels;
   private headBuffer = new Uint8Array(INITIAL_HEAD_BYTES);

@@ -14,7 +14,10 @@ import type { PageObserver } from './image-decoder.js';
 
 /** Options of a decoder. Every field has a default. */
 export interface DecoderOptions {
-  /** Base images that the stream may refer to, in any order; their digests identify them. Their sources need `readAt`. */
+  /**
+   * Base images that the stream may refer to, in any order; their digests identify them. Their sources need
+   * `readAt`.
+   */
   readonly bases?: readonly PageSource[];
   /** Largest unpacked frame, in bytes; default 32 MiB. The decoder takes twice that of memory. */
   readonly maxFrameBytes?: number;
@@ -30,7 +33,8 @@ export interface DecoderOptions {
 
 /**
  * Create a decoder that writes images to the sinks that `openSink` returns.
- * @throws PageferryError `bad-argument` for an invalid option, `limit` when `maxFrameBytes` needs more memory than there is
+ * @throws PageferryError `bad-argument` for an invalid option, `limit` when `maxFrameBytes` needs more memory
+ *   than there is
  */
 export async function createDecoder(openSink: OpenSink, options: DecoderOptions = {}): Promise<Decoder> {
   const zstd = options.zstd === null ? undefined : (options.zstd ?? (await loadZstd()));
@@ -42,7 +46,8 @@ export async function createDecoder(openSink: OpenSink, options: DecoderOptions 
 }
 
 /**
- * @internal Create a decoder whose memory is declared in `slots`; it can be used once the memory is allocated. `digestedBases`: bases
+ * @internal Create a decoder whose memory is declared in `slots`; it can be used once the memory is
+ *   allocated. `digestedBases`: bases
  * whose digests are known, in place of those of the options.
  */
 export function declareDecoder(

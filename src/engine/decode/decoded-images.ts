@@ -14,7 +14,9 @@ export interface DecodedImage {
   readonly digest: Uint8Array;
 }
 
-/** Creates the sink of an image, called at the image's record. `number` counts carried images only, from 0. */
+/**
+ * Creates the sink of an image, called at the image's record. `number` counts carried images only, from 0.
+ */
 export type OpenSink = (image: ImageRecord, number: number) => PageSink;
 
 /** Settings of {@link DecodedImages}. */
@@ -131,7 +133,7 @@ export class DecodedImages {
     }
     await current.frame(frame, data, dataBytes, `${what}, image ${frame.image}`);
     current.flush();
-    await this.context.giveWay();
+    await this.context.yieldIfDue();
   }
 
   /** End the open image and compare it with what was sent. */

@@ -40,9 +40,9 @@ export interface DecoderParts {
 }
 
 /**
- * Decodes one stream, pushed in pieces of any size, into sinks. No sink is finished before the whole stream is verified. Await each
- * call before the next one; a call that overlaps another is refused. After a failure or an abort every call rejects with the first
- * cause, and every sink was aborted.
+ * Decodes one stream, pushed in pieces of any size, into sinks. No sink is finished before the whole stream
+ * is verified. Await each call before the next one; a call that overlaps another is refused. After a failure
+ * or an abort every call rejects with the first cause, and every sink was aborted.
  */
 export class Decoder {
   private readonly parser: RecordParser;
@@ -71,7 +71,8 @@ export class Decoder {
   }
 
   /**
-   * Decode the stream's next bytes, which are in use until the promise settles; other events get a turn every few milliseconds.
+   * Decode the stream's next bytes, which are in use until the promise settles; other events get a turn every
+   * few milliseconds.
    * @throws PageferryError what is wrong and where; what a sink throws
    */
   async push(bytes: Uint8Array): Promise<void> {
@@ -114,7 +115,7 @@ export class Decoder {
     this.header = header;
     frames.setMaxFrameBytes(header.maxFrameBytes);
     digesting.digest.setPageBytes(header.pageBytes);
-    const giveWay = createYielder();
+    const yieldIfDue = createYielder();
     const known: KnownImage[] = [];
     this.images = new DecodedImages(
       {
@@ -124,7 +125,7 @@ export class Decoder {
         images: known,
         counts: this.counts,
         onPages,
-        giveWay: () => giveWay()?.then(() => throwIfAborted(signal)),
+        yieldIfDue: () => yieldIfDue()?.then(() => throwIfAborted(signal)),
         signal,
       },
       known,

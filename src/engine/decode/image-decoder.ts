@@ -21,7 +21,10 @@ export interface KnownImage {
   readonly readAt: (into: Uint8Array, position: number) => number;
 }
 
-/** Called with `pages` pages from `firstPage` on: their codec and, where they have bytes, the packing of their segment. */
+/**
+ * Called with `pages` pages from `firstPage` on: their codec and, where they have bytes, the packing of their
+ * segment.
+ */
 export type PageObserver = (
   image: number,
   firstPage: number,
@@ -37,7 +40,7 @@ export interface DecodeContext extends DigestContext {
   readonly counts: CodecCounts;
   readonly onPages: PageObserver | undefined;
   /** Give other events a turn if the last one was some time ago. @throws the abort reason */
-  giveWay(): Promise<void> | undefined;
+  yieldIfDue(): Promise<void> | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -70,7 +73,7 @@ export class ImageDecoder {
     let left = head.pageCount;
     for (let entries = 1; left > 0; entries++) {
       // A small table can have many entries, of pages that repeat one byte.
-      if (entries % MAX_STEP_ENTRIES === 0) await context.giveWay();
+      if (entries % MAX_STEP_ENTRIES === 0) await context.yieldIfDue();
       const entry = table.next();
       const { name } = entry.codec;
       const run = name === 'zero' || name === 'unchanged' ? Math.min(1 + table.sameRun(), left) : 1;
@@ -143,11 +146,11 @@ export class ImageDecoder {
   }
 
   private async manyZeros(run: number, lastBytes: number): Promise<void> {
-    const { pageBytes, giveWay } = this.context;
+    const { pageBytes, yieldIfDue } = this.context;
     let left = run;
     for (; left > MAX_STEP_PAGES; left -= MAX_STEP_PAGES) {
       this.zeros(MAX_STEP_PAGES, pageBytes);
-      await giveWay();
+      await yieldIfDue();
     }
     this.zeros(left, lastBytes);
   }
@@ -168,11 +171,11 @@ export class ImageDecoder {
   }
 
   private async manyUnchanged(run: number, lastBytes: number): Promise<void> {
-    const { pageBytes, giveWay } = this.context;
+    const { pageBytes, yieldIfDue } = this.context;
     let left = run;
     for (; left > this.pagesPerChunk; left -= this.pagesPerChunk) {
       this.unchanged(this.pagesPerChunk, pageBytes);
-      await giveWay();
+      await yieldIfDue();
     }
     this.unchanged(left, lastBytes);
   }

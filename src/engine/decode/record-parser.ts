@@ -44,7 +44,8 @@ export class RecordParser {
   }
 
   /**
-   * Parse the stream's next bytes. Returns a promise only where the handler did: `bytes` are in use until it settles.
+   * Parse the stream's next bytes. Returns a promise only where the handler did: `bytes` are in use until it
+   * settles.
    * @throws PageferryError what is wrong and where
    */
   push(bytes: Uint8Array): void | Promise<void> {

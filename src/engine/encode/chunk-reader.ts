@@ -10,7 +10,9 @@ const SLOT_COUNT = 2;
 const SKIP_BYTES = 65536;
 /** Most zero bytes skipped in one step; their digest takes about 20 ms, then other events get a turn. */
 const MAX_SKIP_BYTES = 2 ** 36;
-/** A gap of up to this many unwanted pages is read along with its neighbours: another read would take longer. */
+/**
+ * A gap of up to this many unwanted pages is read along with its neighbours: another read would take longer.
+ */
 const READ_ALONG_PAGES = 2;
 
 /** Receiver of an image's bytes, in order. */
@@ -42,10 +44,11 @@ export class ChunkReader {
 
   /**
    * Read `source` to its end and return its size. Only the last chunk may end within a page.
-   * @throws PageferryError `io` when the size is not the announced one; the reason of `signal`, without reading on
+   * @throws PageferryError `io` when the size is not the announced one; the reason of `signal`, without
+   *   reading on
    */
   async read(source: PageSource, consumer: ChunkConsumer, signal: AbortSignal): Promise<number> {
-    const giveWay = createYielder();
+    const yieldIfDue = createYielder();
     let position = 0;
     let turn = 0;
     let next = this.fill(source, turn, signal);
@@ -62,7 +65,7 @@ export class ChunkReader {
       if (zeros > 0) await consumer.zeros(zeros);
       position += bytes + zeros;
       if (isLast) break;
-      await giveWay();
+      await yieldIfDue();
       throwIfAborted(signal);
     }
     if (source.bytes !== undefined && position !== source.bytes)
@@ -100,8 +103,8 @@ export class ChunkReader {
   }
 
   /**
-   * Read the wanted ones of `count` pages of `parent` at `position`. Returns the address of the first page of the range, which is
-   * valid until the next call; pages that are not wanted are undefined.
+   * Read the wanted ones of `count` pages of `parent` at `position`. Returns the address of the first page of
+   * the range, which is valid until the next call; pages that are not wanted are undefined.
    */
   readParent(
     parent: PageSource,

@@ -34,7 +34,8 @@ const SKETCHES_PER_PAGE = 4;
 
 /**
  * Create an encoder that writes its stream to `output`.
- * @throws PageferryError `bad-argument` for an invalid option, `limit` when the options need more memory than there is
+ * @throws PageferryError `bad-argument` for an invalid option, `limit` when the options need more memory than
+ *   there is
  */
 export async function createEncoder(output: Output, options: EncoderOptions = {}): Promise<Encoder> {
   const settings = encoderSettings(options);

@@ -16,18 +16,20 @@ export interface EncoderOptions {
   /** A strategy or its name; default `adaptive`. */
   readonly strategy?: Strategy | string;
   /**
-   * Bit rate of the link that the stream is for; default 1e9. `measured`: measure it from how long the output's promises stay
-   * pending; for sockets and pipes, whose rate is unknown and may change.
+   * Bit rate of the link that the stream is for; default 1e9. `measured`: measure it from how long the
+   * output's promises stay pending; for sockets and pipes, whose rate is unknown and may change.
    */
   readonly linkBitsPerSecond?: number | 'measured';
   /** Number of threads that pack, at most 16; default 1: the calling thread. More than 1 needs Node. */
   readonly threads?: number;
   /**
-   * Memory for the last versions of pages whose source has no `readAt`, in bytes, at most 2 GiB; default 256 MiB, touched as
-   * needed. Pages beyond it are still found unchanged, by digest.
+   * Memory for the last versions of pages whose source has no `readAt`, in bytes, at most 2 GiB; default 256
+   * MiB, touched as needed. Pages beyond it are still found unchanged, by digest.
    */
   readonly deltaBudgetBytes?: number;
-  /** Capacity of the fingerprint index in pages, rounded up to a power of two; default 2^18. 64 bytes a page. */
+  /**
+   * Capacity of the fingerprint index in pages, rounded up to a power of two; default 2^18. 64 bytes a page.
+   */
   readonly indexPages?: number;
   /** Most bytes of all carried images together; default 1 TiB, which is also a decoder's default limit. */
   readonly maxImageBytes?: number;
@@ -57,7 +59,10 @@ export interface EncoderSettings {
   readonly clock: () => number;
 }
 
-/** Check options and fill in defaults. @throws PageferryError `bad-argument` that names the option and its bounds */
+/**
+ * Check options and fill in defaults. @throws PageferryError `bad-argument` that names the option and its
+ * bounds
+ */
 export function encoderSettings(options: EncoderOptions): EncoderSettings {
   const { pageBytes = 4096, strategy = 'adaptive', dedup = true } = options;
   if (!PAGE_BYTES.includes(pageBytes as PageBytes))

@@ -37,9 +37,10 @@ export interface EncoderParts {
 }
 
 /**
- * Encodes images into one stream. Await each call before the next one; a call that overlaps another is refused. After a failure,
- * an abort or `close()`, every call rejects with the first cause, and the encoder's threads have ended. Calls that are refused
- * (`bad-argument`: out of order, no such parent, …) change nothing.
+ * Encodes images into one stream. Await each call before the next one; a call that overlaps another is
+ * refused. After a failure, an abort or `close()`, every call rejects with the first cause, and the encoder's
+ * threads have ended. Calls that are refused (`bad-argument`: out of order, no such parent, …) change
+ * nothing.
  */
 export class Encoder {
   private image: ImageWriter | undefined;
@@ -72,9 +73,9 @@ export class Encoder {
   }
 
   /**
-   * Add an image that the receiver has as well: only its digest is sent. The first carried image is compared with the last base
-   * page by page; every image can refer to it. A source with `readAt` must
-   * stay open until `finish`.
+   * Add an image that the receiver has as well: only its digest is sent. The first carried image is compared
+   * with the last base page by page; every image can refer to it. A source with `readAt` must stay open until
+   * `finish`.
    * @throws what the source throws, the reason of `signal`, or PageferryError
    */
   async base(source: PageSource, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
@@ -98,8 +99,9 @@ export class Encoder {
   }
 
   /**
-   * Encode one image from its source's start to its end. `parent`: the earlier image that is the last version of this one; default
-   * the image before. A source with `readAt` must stay open until `finish`, since later images refer to it.
+   * Encode one image from its source's start to its end. `parent`: the earlier image that is the last version
+   * of this one; default the image before. A source with `readAt` must stay open until `finish`, since later
+   * images refer to it.
    * @throws what the source or the output throws, the reason of `signal`, or PageferryError
    */
   async encode(
@@ -124,8 +126,8 @@ export class Encoder {
   }
 
   /**
-   * Begin an image that is written page by page with {@link write} and ended with {@link endImage}. `bytes`: its size, if known;
-   * `parent` as for `encode`.
+   * Begin an image that is written page by page with {@link write} and ended with {@link endImage}. `bytes`:
+   * its size, if known; `parent` as for `encode`.
    */
   beginImage(name: string, options: { readonly bytes?: number; readonly parent?: number } = {}): void {
     this.mustHaveNoImage('beginImage');
@@ -193,7 +195,10 @@ export class Encoder {
     });
   }
 
-  /** Release the encoder's threads. Without `finish` before it, the stream stays incomplete and pending calls reject. */
+  /**
+   * Release the encoder's threads. Without `finish` before it, the stream stays incomplete and pending calls
+   * reject.
+   */
   async close(): Promise<void> {
     await this.parts.life.close();
   }
@@ -209,7 +214,9 @@ export class Encoder {
     return this.image;
   }
 
-  /** Add an image to those that later pages can refer to. @throws PageferryError before anything was changed */
+  /**
+   * Add an image to those that later pages can refer to. @throws PageferryError before anything was changed
+   */
   private begin(name: string, source: PageSource | undefined, parent: number | undefined) {
     const { image: context } = this.parts;
     const number = context.earlier.count;

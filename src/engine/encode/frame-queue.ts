@@ -9,14 +9,17 @@ const DEFAULT_GROUP_BYTES = 2 << 20;
 /** Most bytes of frames in flight: enough to keep threads busy through a range of zero pages. */
 const MAX_IN_FLIGHT_BYTES = 20 << 20;
 /**
- * Most packed bytes that wait for a link of measured rate. The rate may change: bytes that were packed for a fast link are sent
- * unchanged when the link gets slow.
+ * Most packed bytes that wait for a link of measured rate. The rate may change: bytes that were packed for a
+ * fast link are sent unchanged when the link gets slow.
  */
 const MAX_WAITING_BYTES = 6 << 20;
 /** Most pages of a frame, of which runs of zero pages can have many; a frame's page count is a u32. */
 const MAX_FRAME_PAGES = 2 ** 31;
 
-/** Wait for the next turn of the event loop. Outside Node there are no packing threads, and no reply to wait for. */
+/**
+ * Wait for the next turn of the event loop. Outside Node there are no packing threads, and no reply to wait
+ * for.
+ */
 const nextTurn: () => Promise<void> =
   typeof setImmediate === 'function' ? () => new Promise((go) => setImmediate(go)) : async () => {};
 
@@ -76,8 +79,8 @@ export class FrameQueue {
   }
 
   /**
-   * Let packing threads deliver their results, which needs a turn of the event loop: while a source never makes the encoder wait,
-   * they would be idle.
+   * Let packing threads deliver their results, which needs a turn of the event loop: while a source never
+   * makes the encoder wait, they would be idle.
    */
   async receiveResults(): Promise<void> {
     if (this.inFlight > 0) await nextTurn();

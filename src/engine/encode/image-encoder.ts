@@ -60,8 +60,9 @@ export class ImageEncoder {
   }
 
   /**
-   * Encode surveyed pages from `first` until all `count` are done or the frame is full; return the number of encoded pages.
-   * `versions`: address of the parent's pages at the same positions, 0 when they were not read.
+   * Encode surveyed pages from `first` until all `count` are done or the frame is full; return the number of
+   * encoded pages. `versions`: address of the parent's pages at the same positions, 0 when they were not
+   * read.
    */
   encode(
     frame: FrameBuilder,
@@ -97,7 +98,10 @@ export class ImageEncoder {
     this.nextPage++;
   }
 
-  /** Add `bytes` bytes of a base image, of which none are sent: whole pages, which can be referred to, then a shorter last one. */
+  /**
+   * Add `bytes` bytes of a base image, of which none are sent: whole pages, which can be referred to, then a
+   * shorter last one.
+   */
   learn(address: number, bytes: number): void {
     const { pageBytes, index, similar, versions } = this.context;
     const count = Math.floor(bytes / pageBytes);
@@ -154,7 +158,8 @@ export class ImageEncoder {
         if (!this.own.source) versions.keep(this.number, page, address, this.context.pageBytes);
         return;
       }
-      // The bytes cannot be compared any more, or the fingerprints collide: the index refers to this page from now on.
+      // The bytes cannot be compared any more, or the fingerprints collide: the index refers to this page
+      // from now on.
       index.insert(digest, this.number, page);
     }
     candidate.set(address, page, this.parent, this.parentImage?.digests.matches(page, digest) ? 0 : last);

@@ -33,7 +33,10 @@ export class ImageWriter {
     return this.bytes % pageBytes || pageBytes;
   }
 
-  /** Encode a chunk: whole pages, then perhaps a shorter last one. `parent` is read for pages that may resemble its own. */
+  /**
+   * Encode a chunk: whole pages, then perhaps a shorter last one. `parent` is read for pages that may
+   * resemble its own.
+   */
   async data(address: number, length: number, parent?: PageSource): Promise<void> {
     const { encoder, bytes } = this;
     const { queue, reader, pageBytes } = this.context;

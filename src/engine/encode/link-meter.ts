@@ -2,11 +2,20 @@
 const START_BITS_PER_SECOND = 1e9;
 const MIN_BITS_PER_SECOND = 1e4;
 const MAX_BITS_PER_SECOND = 1e11;
-/** A write of at least this duration waited for the link; a shorter one may have been delayed by the event loop. */
+/**
+ * A write of at least this duration waited for the link; a shorter one may have been delayed by the event
+ * loop.
+ */
 const MIN_WAIT_MS = 1;
-/** The time between two waits counts as busy up to this multiple of the second wait; beyond it the link may have been idle. */
+/**
+ * The time between two waits counts as busy up to this multiple of the second wait; beyond it the link may
+ * have been idle.
+ */
 const MAX_IDLE_RATIO = 1;
-/** The largest sample of this period counts: a busy event loop makes samples too low, and a link that gets slower shows soon. */
+/**
+ * The largest sample of this period counts: a busy event loop makes samples too low, and a link that gets
+ * slower shows soon.
+ */
 const MEMORY_MS = 300;
 /** Without any wait, the link is assumed to be this much faster than the bytes it got … */
 const PROBE_FACTOR = 4;
@@ -19,10 +28,10 @@ interface Sample {
 }
 
 /**
- * Measures a link's rate from the duration of writes: the largest of the latest samples (as in BBR, Cardwell et al. 2016). Writes
- * that wait give the rate: the bytes written from the end of one wait to the end of the next. Writes that never wait only show that
- * the link is faster than the bytes it gets: the estimate then rises to a multiple of their rate, so that more is sent until a
- * write waits.
+ * Measures a link's rate from the duration of writes: the largest of the latest samples (as in BBR, Cardwell
+ * et al. 2016). Writes that wait give the rate: the bytes written from the end of one wait to the end of the
+ * next. Writes that never wait only show that the link is faster than the bytes it gets: the estimate then
+ * rises to a multiple of their rate, so that more is sent until a write waits.
  */
 export class LinkMeter {
   private bits = START_BITS_PER_SECOND;
@@ -47,7 +56,8 @@ export class LinkMeter {
     const idleMs = this.lastWaitMs === undefined ? Infinity : startMs - this.lastWaitMs;
     const isContinuous = idleMs <= MAX_IDLE_RATIO * (endMs - startMs);
     this.samples = this.samples.filter(({ atMs }) => endMs - atMs <= MEMORY_MS);
-    // After a pause, buffers along the path took the first bytes at once: that sample is too high, and used only without another.
+    // After a pause, buffers along the path took the first bytes at once: that sample is too high, and used
+    // only without another.
     if (isContinuous)
       this.samples.push({
         atMs: endMs,

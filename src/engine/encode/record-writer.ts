@@ -8,8 +8,8 @@ import type { LifeCycle } from '../life-cycle.js';
 import type { SegmentPacker } from '../pack/segment-packer.js';
 
 /**
- * Destination of a stream's bytes, called with them in order. They are valid until the call returns, or until its promise settles;
- * a pending promise holds the encoder back.
+ * Destination of a stream's bytes, called with them in order. They are valid until the call returns, or until
+ * its promise settles; a pending promise holds the encoder back.
  */
 export type Output = (parts: readonly Uint8Array[]) => void | Promise<void>;
 
@@ -75,7 +75,10 @@ export class RecordWriter {
     });
   }
 
-  /** Write a frame. `pack` starts at once, with the record's number; `onEnd` is called once it was written or failed. */
+  /**
+   * Write a frame. `pack` starts at once, with the record's number; `onEnd` is called once it was written or
+   * failed.
+   */
   frame(
     frame: FrameBuilder,
     image: number,

@@ -16,7 +16,10 @@ export interface ImageSummary {
   readonly duplicatesInside: number;
   /** Pages equal to a page of an earlier image at another page number. */
   readonly duplicatesBetween: number;
-  /** Pages and bytes by codec, only the codecs in use. Frame tables and records are counted in `bytesOut` alone. */
+  /**
+   * Pages and bytes by codec, only the codecs in use. Frame tables and records are counted in `bytesOut`
+   * alone.
+   */
   readonly codecs: Partial<CodecCounts>;
 }
 

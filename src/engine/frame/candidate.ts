@@ -21,8 +21,8 @@ const PROFILE_FIELDS = [
 const SMALL_DELTA = 1 / 16;
 
 /**
- * The page that a strategy chooses a codec for. Its properties are computed at the first access and kept, so that the engine codes
- * no page twice. One object, set to page after page.
+ * The page that a strategy chooses a codec for. Its properties are computed at the first access and kept, so
+ * that the engine codes no page twice. One object, set to page after page.
  */
 export class Candidate implements PageView {
   private address = 0;
@@ -60,7 +60,10 @@ export class Candidate implements PageView {
     this.profileData = { words: pageBytes >>> 2, ...zeros };
   }
 
-  /** Set the page. `version`: address of its last version (0: none), whose digest is checked at the first access. */
+  /**
+   * Set the page. `version`: address of its last version (0: none), whose digest is checked at the first
+   * access.
+   */
   set(address: number, number: number, parent: number | undefined, version: number): void {
     this.address = address;
     this.number = number;

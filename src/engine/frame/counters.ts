@@ -3,7 +3,10 @@ import { CODECS, type CodecName } from '../../codec/registry.js';
 /** Pages and bytes of one codec in a stream. */
 export interface CodecCount {
   pages: number;
-  /** Bytes of its pages in the stream; a packed segment's bytes are divided in proportion to the bytes before packing. */
+  /**
+   * Bytes of its pages in the stream; a packed segment's bytes are divided in proportion to the bytes before
+   * packing.
+   */
   bytes: number;
 }
 

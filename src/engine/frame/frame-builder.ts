@@ -10,8 +10,9 @@ import type { Packed, SegmentPacker } from '../pack/segment-packer.js';
 import { addCounts, type CodecCounts, emptyCounts } from './counters.js';
 
 /**
- * The segments of a frame besides its table: stored pages; uncompressed pages that the strategy packs as a group; coded bytes, which
- * it packs apart because they resemble pages little and pack 5 to 10 % smaller alone; pages for a codec that it named.
+ * The segments of a frame besides its table: stored pages; uncompressed pages that the strategy packs as a
+ * group; coded bytes, which it packs apart because they resemble pages little and pack 5 to 10 % smaller
+ * alone; pages for a codec that it named.
  */
 export const SEGMENT_KINDS = ['stored', 'group', 'coded', 'lz4', 'zstd'] as const;
 export type SegmentKind = (typeof SEGMENT_KINDS)[number];
@@ -35,7 +36,10 @@ export interface FrameContext {
   readonly state: StreamState;
   /** Estimate the share of a segment's bytes that an LZ codec would leave, 0 … 1. */
   estimate(segment: SegmentBuffer): number;
-  /** Called with the expected time and bytes of a packing when it starts, and with their negatives when it ends. */
+  /**
+   * Called with the expected time and bytes of a packing when it starts, and with their negatives when it
+   * ends.
+   */
   onPending(ms: number, bytes: number): void;
 }
 

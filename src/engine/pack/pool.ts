@@ -38,7 +38,10 @@ export function localPool(packer: SegmentPacker): PackPool {
   };
 }
 
-/** Milliseconds to hand a segment to another thread and back, and to start workers: measured on two small machines. */
+/**
+ * Milliseconds to hand a segment to another thread and back, and to start workers: measured on two small
+ * machines.
+ */
 const HANDOVER_MS = 0.1;
 const START_MS = 60;
 
@@ -57,8 +60,8 @@ export interface ThreadPoolOptions {
 }
 
 /**
- * Create a pool that packs zstd on Node's thread pool, if that zstd can, and anything else on workers, which are started when first
- * needed. Stored segments only need a check, which the calling thread computes.
+ * Create a pool that packs zstd on Node's thread pool, if that zstd can, and anything else on workers, which
+ * are started when first needed. Stored segments only need a check, which the calling thread computes.
  */
 export function threadPool(options: ThreadPoolOptions): PackPool {
   const { threads, segmentBytes, zstd, hasOwnZstd, packer, isLz4Local = false } = options;

@@ -39,8 +39,8 @@ export class SegmentPacker {
   }
 
   /**
-   * Pack `segment`; the result is valid until the next call. `at`: the segment's address, if it is in the kernels' memory. Without
-   * a zstd, LZ4 packs in its place.
+   * Pack `segment`; the result is valid until the next call. `at`: the segment's address, if it is in the
+   * kernels' memory. Without a zstd, LZ4 packs in its place.
    */
   pack(segment: Uint8Array, packing: Packing, at?: number): Packed {
     const started = performance.now();

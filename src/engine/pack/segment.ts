@@ -2,7 +2,10 @@ import { packedLz4Capacity } from '../../codec/lz4.js';
 import type { Slots } from '../../kernels/arena.js';
 import { LAYOUT } from '../../kernels/layout.generated.js';
 
-/** The buffers of one segment: its bytes while a frame is filled, and its packed bytes. Reused frame after frame. */
+/**
+ * The buffers of one segment: its bytes while a frame is filled, and its packed bytes. Reused frame after
+ * frame.
+ */
 export class SegmentBuffer {
   /** The whole buffer, in the kernels' memory at `address`. */
   bytes!: Uint8Array;
@@ -47,7 +50,10 @@ export interface SharedSegment {
 /** One page in 16 is profiled for the estimate of a segment. */
 const SAMPLE_EVERY = 16;
 
-/** Return a function that estimates the share of a segment's bytes that an LZ codec would leave, 0 … 1, from a sample of its pages. */
+/**
+ * Return a function that estimates the share of a segment's bytes that an LZ codec would leave, 0 … 1, from a
+ * sample of its pages.
+ */
 export function createEstimate(slots: Slots, pageBytes: number): (segment: SegmentBuffer) => number {
   const { kernels } = slots;
   const profile = slots.slot('profile', LAYOUT.PROFILE_BYTES);

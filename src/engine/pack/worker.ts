@@ -1,5 +1,5 @@
-// A packing worker: packs segments in shared memory and replies with the packed size. Bundled into a string at build time, so that
-// a bundle of the package needs no second file.
+// A packing worker: packs segments in shared memory and replies with the packed size. Bundled into a string
+// at build time, so that a bundle of the package needs no second file.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { createCodecContext } from '../../codec/codec.js';

@@ -10,7 +10,10 @@ import type { PackReply, PackRequest, WorkerSetup } from './worker-protocol.js';
 
 /** Worker threads that pack segments. */
 export interface Workers {
-  /** Pack on the thread with the fewest segments. @throws the first failure of a thread, or the cause of `close` */
+  /**
+   * Pack on the thread with the fewest segments. @throws the first failure of a thread, or the cause of
+   * `close`
+   */
   pack(segment: SegmentBuffer, packing: Packing): Promise<Packed>;
   /** End the threads; pending calls of `pack`, and later ones, reject with `cause`. */
   close(cause: Error): Promise<void>;

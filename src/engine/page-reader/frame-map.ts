@@ -131,7 +131,9 @@ export class FrameCache {
   }
 }
 
-/** Return the index of the last of these ascending numbers that is at most `value`; 0 when all are greater. */
+/**
+ * Return the index of the last of these ascending numbers that is at most `value`; 0 when all are greater.
+ */
 export function lastAtOrBelow(numbers: readonly number[], value: number): number {
   let low = 0;
   let high = numbers.length - 1;

@@ -17,7 +17,10 @@ const DEFAULT_CACHE_BYTES = 64 << 20;
 
 /** Options of a page reader. Every field has a default. */
 export interface PageReaderOptions {
-  /** Base images that the file may refer to, in any order; their digests identify them. Their sources need `readAt`. */
+  /**
+   * Base images that the file may refer to, in any order; their digests identify them. Their sources need
+   * `readAt`.
+   */
   readonly bases?: readonly PageSource[];
   /** Largest unpacked frame, in bytes; default 32 MiB. The reader takes twice that of memory. */
   readonly maxFrameBytes?: number;
@@ -32,9 +35,10 @@ export interface PageReaderOptions {
 }
 
 /**
- * Open a packed file for reading single pages. Its source needs `readAt` and a known size, and has to stay open.
- * A missing base image is reported by the calls that need it, as `wrong-base`.
- * @throws PageferryError `bad-stream` when the file has no valid index, `limit` when a limit of the options is exceeded
+ * Open a packed file for reading single pages. Its source needs `readAt` and a known size, and has to stay
+ * open. A missing base image is reported by the calls that need it, as `wrong-base`.
+ * @throws PageferryError `bad-stream` when the file has no valid index, `limit` when a limit of the options
+ *   is exceeded
  */
 export async function openPages(file: PageSource, options: PageReaderOptions = {}): Promise<PageReader> {
   const zstd = options.zstd === null ? undefined : (options.zstd ?? (await loadZstd()));
@@ -76,7 +80,10 @@ export async function openPagesIn(
   return new PageReader(memory, index, bases, new FrameCache(cacheBytes));
 }
 
-/** Return the digested source of every base image of the index; undefined where none of the given ones matches. */
+/**
+ * Return the digested source of every base image of the index; undefined where none of the given ones
+ * matches.
+ */
 async function digestBases(
   context: DigestContext,
   index: StreamIndex,

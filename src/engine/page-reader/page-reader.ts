@@ -11,7 +11,10 @@ import { type CodedPage, type FrameCache, FrameMap, type PageEntry } from './fra
 import type { PageReaderMemory } from './reader-memory.js';
 import type { StreamIndex } from './stream-index.js';
 
-/** Most references from page to page until a page without one; the longest chain in 400 MiB of a guest has 161. */
+/**
+ * Most references from page to page until a page without one; the longest chain in 400 MiB of a guest has
+ * 161.
+ */
 const MAX_REFERENCES = 4096;
 /** Most coded bytes of all pages in such a chain. */
 const MAX_CODED_BYTES = 256 << 20;
@@ -32,13 +35,14 @@ export interface ExtractOptions {
   /** Number of pages; default all from `first` on. */
   readonly count?: number;
   readonly signal?: AbortSignal;
-  /** Called now and then with the bytes written so far. */
+  /** Called at intervals with the bytes written so far. */
   readonly onProgress?: (bytes: number) => void;
 }
 
 /**
- * Reads single pages of a packed file through its index. Only the frames of a page, and of the pages that it refers to, are decoded.
- * Every frame is checked; a whole image is verified by its digest in `extract`. A failed call does not affect the next one.
+ * Reads single pages of a packed file through its index. Only the frames of a page, and of the pages that it
+ * refers to, are decoded. Every frame is checked; a whole image is verified by its digest in `extract`. A
+ * failed call does not affect the next one.
  */
 export class PageReader {
   readonly images: readonly ReadableImage[];
@@ -70,8 +74,10 @@ export class PageReader {
   }
 
   /**
-   * Return page `page` of carried image `image`, both counted from 0; the bytes are valid until the next call.
-   * @throws PageferryError `bad-argument` when there is no such page, `bad-stream` when the file is damaged, `wrong-base`
+   * Return page `page` of carried image `image`, both counted from 0; the bytes are valid until the next
+   * call.
+   * @throws PageferryError `bad-argument` when there is no such page, `bad-stream` when the file is damaged,
+   *   `wrong-base`
    */
   read(image: number, page: number): Uint8Array {
     this.checkOpen('read');
@@ -89,8 +95,8 @@ export class PageReader {
   }
 
   /**
-   * Write pages of an image to a sink, at positions from 0 on, finish the sink and return the bytes written. A whole image is
-   * verified by its digest. One extraction runs at a time; `read` may be called meanwhile.
+   * Write pages of an image to a sink, at positions from 0 on, finish the sink and return the bytes written.
+   * A whole image is verified by its digest. One extraction runs at a time; `read` may be called meanwhile.
    * @throws PageferryError, what the sink throws or the reason of `signal`; the sink was aborted then
    */
   async extract(image: number, sink: PageSink, options: ExtractOptions = {}): Promise<number> {
@@ -114,7 +120,9 @@ export class PageReader {
     }
   }
 
-  /** Release the cached frames; later calls are refused, and a running `extract` rejects. The file stays open. */
+  /**
+   * Release the cached frames; later calls are refused, and a running `extract` rejects. The file stays open.
+   */
   close(): void {
     this.isClosed = true;
     this.cache.clear();
@@ -131,7 +139,7 @@ export class PageReader {
       );
     const { run } = this.kernels;
     const { page: address, pageDigest } = this.memory;
-    const giveWay = createYielder();
+    const yieldIfDue = createYielder();
     throwIfAborted(signal);
     this.digest.start();
     let bytes = 0;
@@ -142,7 +150,7 @@ export class PageReader {
       if (run.fillByte(address, content.length) === 0) sink.zero(bytes, content.length);
       else sink.write(content, bytes);
       bytes += content.length;
-      const turn = giveWay();
+      const turn = yieldIfDue();
       if (!turn) continue;
       await turn;
       throwIfAborted(signal);
@@ -168,7 +176,9 @@ export class PageReader {
     return readable;
   }
 
-  /** Decode a page to the page slot: follow its references to a page without one, then decode back along them. */
+  /**
+   * Decode a page to the page slot: follow its references to a page without one, then decode back along them.
+   */
   private resolve(image: number, page: number, pageBytes: number): void {
     const chain: CodedPage[] = [];
     const { images, ends } = this.index;

@@ -13,13 +13,13 @@ const PIECE_BYTES = 1 << 20;
 
 /** Options of {@link verifyStream}. Every field has a default. */
 export interface VerifyOptions extends PageReaderOptions {
-  /** Called now and then with the bytes of the file that were decoded. */
+  /** Called at intervals with the bytes of the file decoded so far. */
   readonly onProgress?: (bytes: number, total: number) => void;
 }
 
 /**
- * Decode a packed file and verify every image, without storing any: pages that later pages refer to are read back through the
- * file's index. The file's source needs `readAt` and a known size.
+ * Decode a packed file and verify every image, without storing any: pages that later pages refer to are read
+ * back through the file's index. The file's source needs `readAt` and a known size.
  * @throws PageferryError what is wrong and where; the reason of `signal`
  */
 export async function verifyStream(file: PageSource, options: VerifyOptions = {}): Promise<DecodeSummary> {

@@ -33,11 +33,11 @@ export class RemotePageCache {
   private readonly table = new PageTable();
   private readonly guestDigest: GuestDigest;
   private readonly firstSlot: number;
-  private readonly slotCount: number;
+  private slotCount = 0;
   /** Page whose bytes a slot holds. */
-  private readonly owners: Float64Array;
+  private owners = new Float64Array(0);
   /** Whether a slot was written since the hand passed it. */
-  private readonly recent: Uint8Array;
+  private recent = new Uint8Array(0);
   private hand = 0;
   private usedSlots = 0;
   private readonly digest: number;
@@ -48,21 +48,28 @@ export class RemotePageCache {
   private lookups = 0;
   private hits = 0;
 
+  /** `pageBytes`: the size of a page, or the largest size where {@link setPageBytes} sets it later. */
   constructor(
     private readonly memory: Slots,
-    private readonly pageBytes: number,
-    cacheBytes: number,
+    private pageBytes: number,
+    private readonly cacheBytes: number,
     /** Read a page that is not cached, as the receiver may have it; return false if that is not possible. */
     private readonly rereadPage?: (page: number, into: Uint8Array) => boolean,
     private readonly base?: BasePages,
   ) {
-    this.slotCount = Math.floor(cacheBytes / pageBytes);
-    this.firstSlot = memory.slot('page cache', this.slotCount * pageBytes, 'cacheBytes');
-    this.owners = new Float64Array(this.slotCount);
-    this.recent = new Uint8Array(this.slotCount);
+    this.firstSlot = memory.slot('page cache', cacheBytes, 'cacheBytes');
     this.digest = memory.slot('page digest', 16);
     this.buffers = [memory.slot('last version', pageBytes), memory.slot('other page', pageBytes)];
     this.guestDigest = new GuestDigest(memory);
+    this.setPageBytes(pageBytes);
+  }
+
+  /** Set the page size of an empty cache, at most the size given to the constructor. */
+  setPageBytes(pageBytes: number): void {
+    this.pageBytes = pageBytes;
+    this.slotCount = Math.floor(this.cacheBytes / pageBytes);
+    this.owners = new Float64Array(this.slotCount);
+    this.recent = new Uint8Array(this.slotCount);
   }
 
   get stats(): CacheStats {

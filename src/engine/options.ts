@@ -1,4 +1,3 @@
-import { type Kernels, loadKernels } from '../kernels/kernels.js';
 import { PageferryError } from '../page/error.js';
 
 /**
@@ -8,23 +7,6 @@ import { PageferryError } from '../page/error.js';
 const DEFAULT_MAX_IMAGE_BYTES = 2 ** 40;
 /** Default of every reader's `maxFrameBytes`. */
 const DEFAULT_MAX_FRAME_BYTES = 32 << 20;
-
-/**
- * Load kernels with `memoryBytes` of memory. @throws PageferryError `limit` that names the `options` which
- * size it
- */
-export async function kernelsWithin(memoryBytes: number, options: string): Promise<Kernels> {
-  try {
-    return await loadKernels(memoryBytes);
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-    throw new PageferryError(
-      'limit',
-      `${options}: ${memoryBytes} bytes of memory are needed: ${cause.message}`,
-      { cause },
-    );
-  }
-}
 
 /** Check that an option is within bounds. @throws PageferryError `bad-argument` that names the option */
 export function checkRange(name: string, value: number, min: number, max: number): number {

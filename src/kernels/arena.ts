@@ -16,13 +16,7 @@
 // function given to `slots.onAllocate`. A size that is known only later (the page size of a stream) is
 // declared with its maximum.
 import { PageferryError } from '../page/error.js';
-import {
-  createKernels,
-  type KernelExports,
-  type KernelInstance,
-  type Kernels,
-  MAX_MEMORY_BYTES,
-} from './kernels.js';
+import { createKernels, type KernelExports, type Kernels, MAX_MEMORY_BYTES } from './kernels.js';
 import { LAYOUT } from './layout.generated.js';
 
 const ALIGNMENT = 64;
@@ -61,7 +55,7 @@ export class Arena implements Slots {
 
   /** `limit`: what the memory may take at most; default: 4 GiB, the limit of WebAssembly. */
   constructor(private readonly limit?: ArenaLimit) {
-    this.memory = new ArenaKernels(this);
+    this.memory = new ArenaKernels();
     this.kernels = this.memory;
   }
 
@@ -124,28 +118,10 @@ class ArenaKernels implements Kernels {
   bytes: Uint8Array = new Uint8Array(0);
   words: Uint32Array = new Uint32Array(0);
 
-  take({ run, bytes, words }: KernelInstance): void {
+  take({ run, bytes, words }: Kernels): void {
     this.run = run;
     this.bytes = bytes;
     this.words = words;
-  }
-
-  // The earlier interface, until its last caller is ported.
-  constructor(private readonly slots: Slots) {}
-  get kernels(): Kernels {
-    return this;
-  }
-  get memoryBytes(): number {
-    return this.bytes.length;
-  }
-  slot(name: string, bytes: number, option?: string): number {
-    return this.slots.slot(name, bytes, option);
-  }
-  onAllocate(fill: () => void): void {
-    this.slots.onAllocate(fill);
-  }
-  reserve(bytes: number, what: string): number {
-    return this.slots.slot(what, bytes);
   }
 }
 

@@ -17,17 +17,7 @@ export interface Kernels {
   readonly bytes: Uint8Array;
   /** The kernels' memory as 32-bit words. */
   readonly words: Uint32Array;
-
-  // The earlier interface, until every part declares its slots on `Slots` (arena.ts).
-  readonly kernels: Kernels;
-  readonly memoryBytes: number;
-  slot(name: string, bytes: number, option?: string): number;
-  onAllocate(fill: () => void): void;
-  reserve(bytes: number, what: string): number;
 }
-
-/** The members of {@link Kernels} that stay. */
-export type KernelInstance = Pick<Kernels, 'run' | 'bytes' | 'words'>;
 
 let compiled: Promise<WebAssembly.Module> | undefined;
 
@@ -47,10 +37,7 @@ export function kernelModule(): Promise<WebAssembly.Module> {
  * written take no memory.
  * @throws PageferryError `limit` when the process has too little address space
  */
-export async function createKernels(
-  memoryBytes: number,
-  module?: WebAssembly.Module,
-): Promise<KernelInstance> {
+export async function createKernels(memoryBytes: number, module?: WebAssembly.Module): Promise<Kernels> {
   const pages = Math.ceil(memoryBytes / WASM_PAGE_BYTES);
   if (!(pages >= 1 && pages * WASM_PAGE_BYTES <= MAX_MEMORY_BYTES))
     throw new RangeError(`kernel memory: expected 1 … ${MAX_MEMORY_BYTES} bytes, got ${memoryBytes}`);
@@ -69,37 +56,6 @@ export async function createKernels(
     if (cause instanceof RangeError) throw outOfAddressSpace(memoryBytes, cause);
     throw cause;
   }
-}
-
-/**
- * Kernels with a memory of a fixed size, out of which slots are taken one by one. Goes away with its last
- * caller.
- */
-export async function loadKernels(memoryBytes: number, module?: WebAssembly.Module): Promise<Kernels> {
-  const instance = await createKernels(memoryBytes, module);
-  const { bytes, run } = instance;
-  const align = (address: number) => Math.ceil(address / 64) * 64;
-  let next = align(run.heapBase());
-  const kernels: Kernels = {
-    ...instance,
-    memoryBytes: bytes.length,
-    get kernels() {
-      return kernels;
-    },
-    slot: (name, size) => kernels.reserve(size, name),
-    onAllocate: (fill) => fill(),
-    reserve(size, what) {
-      const address = next;
-      const end = align(address + size + run.SLOT_SLACK.value);
-      if (end > bytes.length)
-        throw new RangeError(
-          `${what}: needs ${size} bytes, kernel memory has ${bytes.length - address} left`,
-        );
-      next = end;
-      return address;
-    },
-  };
-  return kernels;
 }
 
 /** Return the error for a WebAssembly memory of `memoryBytes` bytes that the process cannot create. */

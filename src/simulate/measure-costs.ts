@@ -4,8 +4,9 @@ import { type CodecName, MEASURABLE_CODECS } from '../codec/registry.js';
 import { loadZstd } from '../codec/zstd/load.js';
 import type { Zstd } from '../codec/zstd.js';
 import { PageIndex } from '../dedup/page-index.js';
-import { packerBytes, SegmentPacker } from '../engine/pack/segment-packer.js';
-import { loadKernels } from '../kernels/kernels.js';
+import { SegmentPacker } from '../engine/pack/segment-packer.js';
+import { Arena } from '../kernels/arena.js';
+import { LAYOUT } from '../kernels/layout.generated.js';
 import { nodeModule } from '../page/node-hooks.js';
 import { type Costs, MEASURED_COSTS } from './costs.js';
 import { type Content, ContentMaker } from './guest/content.js';
@@ -65,23 +66,35 @@ interface Bench {
   /** Buffers for one page, and for the output of all. */
   readonly page: number;
   readonly out: number;
+  readonly unpacked: number;
+  readonly profile: number;
+  /** Random digests. */
+  readonly lookups: number;
+  readonly index: PageIndex;
+  readonly packer: SegmentPacker;
+  readonly zstd: Zstd | undefined;
 }
 
 async function createBench(): Promise<Bench> {
-  const kernels = await loadKernels(
-    6 * BYTES + 2 * packerBytes(BYTES) + INDEX_PAGES * 64 + 16 * LOOKUPS + (4 << 20),
-  );
-  const codec = createCodecContext(kernels);
-  const reserve = (bytes: number, what: string) => kernels.reserve(bytes, what);
+  const zstd = await loadZstd();
+  const arena = new Arena();
+  const codec = createCodecContext(arena);
   const bench: Bench = {
     codec,
-    pages: reserve(BYTES, 'pages'),
-    versions: reserve(BYTES, 'versions'),
-    classes: reserve(2 * PAGES, 'classes'),
-    digests: reserve(16 * PAGES, 'digests'),
-    page: reserve(PAGE, 'page'),
-    out: reserve(packedLz4Capacity(BYTES), 'coded'),
+    pages: arena.slot('pages', BYTES),
+    versions: arena.slot('versions', BYTES),
+    classes: arena.slot('classes', 2 * PAGES),
+    digests: arena.slot('digests', 16 * PAGES),
+    page: arena.slot('page', PAGE),
+    out: arena.slot('coded', packedLz4Capacity(BYTES)),
+    unpacked: arena.slot('unpacked', BYTES),
+    profile: arena.slot('profile', LAYOUT.PROFILE_BYTES),
+    lookups: arena.slot('digests to look up', 16 * LOOKUPS),
+    index: new PageIndex(arena, PAGE, INDEX_PAGES, 4 * INDEX_PAGES, PAGES),
+    packer: new SegmentPacker(arena, codec, zstd, BYTES),
+    zstd,
   };
+  const kernels = await arena.allocate();
   const content = new ContentMaker(1, PAGE);
   for (let page = 0; page < PAGES; page++) {
     const kind = MIX[page % MIX.length]!;
@@ -136,10 +149,8 @@ async function codecCosts(bench: Bench): Promise<Pick<Costs, 'encodeUs' | 'decod
 async function dedupCosts(
   bench: Bench,
 ): Promise<Pick<Costs, 'copyUs' | 'scanUs' | 'lookupUs' | 'similarUs' | 'profileUs'>> {
-  const { codec, pages, versions, classes, digests, out } = bench;
+  const { codec, pages, versions, classes, digests, out, index, profile, lookups } = bench;
   const { run, bytes, words } = codec.kernels;
-  const index = new PageIndex(codec.kernels, PAGE, INDEX_PAGES, 4 * INDEX_PAGES, PAGES);
-  const profile = codec.kernels.reserve(run.PROFILE_BYTES.value, 'profile');
   const outside = new Uint8Array(2 * BYTES);
   // Into the kernels’ memory and out of it, as from a guest to a socket.
   const copyMs = await medianMs(() => {
@@ -151,13 +162,12 @@ async function dedupCosts(
     run.scanPages(pages, PAGES, PAGE, classes);
     run.hash128Pages(pages, PAGES, PAGE, classes, digests);
   });
-  const lookedUp = codec.kernels.reserve(16 * LOOKUPS, 'digests to look up');
   const random = new Random(1);
-  for (let i = 0; i < 4 * LOOKUPS; i++) words[(lookedUp >>> 2) + i] = random.nextWord();
+  for (let i = 0; i < 4 * LOOKUPS; i++) words[(lookups >>> 2) + i] = random.nextWord();
   const lookupMs = await medianMs(() => {
     for (let i = 0; i < LOOKUPS; i++) {
-      index.find(lookedUp + 16 * i);
-      index.insert(lookedUp + 16 * i, 0, i);
+      index.find(lookups + 16 * i);
+      index.insert(lookups + 16 * i, 0, i);
     }
   });
   forPages(versions, (at, number) => index.insertSketch(at, 0, number));
@@ -182,18 +192,13 @@ async function dedupCosts(
   };
 }
 
-async function packingCosts(
-  bench: Bench,
-  zstd: Zstd | undefined,
-): Promise<Pick<Costs, 'packBytesPerMs' | 'unpackBytesPerMs'>> {
-  const { codec, pages, out } = bench;
+async function packingCosts(bench: Bench): Promise<Pick<Costs, 'packBytesPerMs' | 'unpackBytesPerMs'>> {
+  const { codec, pages, out, unpacked, packer, zstd } = bench;
   const { bytes } = codec.kernels;
   const segment = bytes.subarray(pages, pages + BYTES);
-  const packer = new SegmentPacker(codec.kernels, codec, zstd, BYTES);
   const rate = async (run: () => void) => BYTES / (await medianMs(run));
   const packed = packer.pack(segment, { name: 'lz4' }, pages).bytes.slice();
   bytes.set(packed, out);
-  const unpacked = codec.kernels.reserve(BYTES, 'unpacked');
   const packBytesPerMs: Record<string, number> = {
     lz4: await rate(() => packer.pack(segment, { name: 'lz4' }, pages)),
   };
@@ -242,7 +247,7 @@ export async function measureCosts(): Promise<Costs> {
     name: measuredOn(),
     ...(await dedupCosts(bench)),
     ...(await codecCosts(bench)),
-    ...(await packingCosts(bench, await loadZstd())),
+    ...(await packingCosts(bench)),
     encryptBytesPerMs: await encryptionRate(bench),
   };
 }

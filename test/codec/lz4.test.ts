@@ -1,14 +1,13 @@
 import { createRequire } from 'node:module';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Kernels } from '../../src/kernels/kernels.js';
 import { STATUS } from '../../src/kernels/status.js';
 import { lz4DecodeReference, lz4EncodeReference, putSequence } from '../reference/lz4.js';
-import { seeded, testKernels } from '../support/kernels.js';
+import { seeded, type TestKernels, testKernels } from '../support/kernels.js';
 
 const CANARY = 0xa5;
 const bound = (bytes: number) => bytes + Math.floor(bytes / 255) + 16;
 
-let kernels: Kernels;
+let kernels: TestKernels;
 let scratch: number;
 let page: number;
 let coded: number;

@@ -1,15 +1,14 @@
 import { expect, test } from 'vitest';
 import { GuestDigest } from '../../src/dedup/guest-digest.js';
 import { RemotePageCache } from '../../src/dedup/remote-page-cache.js';
-import { loadKernels } from '../../src/kernels/kernels.js';
 import { guestDigest } from '../reference/guest-digest.js';
 import { digest as pageDigest } from '../reference/image-digest.js';
-import { seeded } from '../support/kernels.js';
+import { seeded, testKernels } from '../support/kernels.js';
 
 const PAGE = 4096;
 
 async function createCache() {
-  const kernels = await loadKernels(4 << 20);
+  const kernels = await testKernels(4 << 20);
   const cache = new RemotePageCache(kernels, PAGE, 0);
   const address = kernels.slot('page', PAGE);
   const digest = kernels.slot('digest', 16);
@@ -95,7 +94,7 @@ test('the digest differs when two pages swap places, a page is missing, or the g
 });
 
 test('sums carry and borrow through all four words', async () => {
-  const kernels = await loadKernels(1 << 20);
+  const kernels = await testKernels(1 << 20);
   const digest = new GuestDigest(kernels);
   const empty = digest.value(PAGE);
   const words = (byte: number) => new Uint32Array(pageDigest(Uint8Array.of(byte)).slice().buffer);

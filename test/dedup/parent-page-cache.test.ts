@@ -2,9 +2,8 @@ import { expect, test } from 'vitest';
 import { ParentPageCache } from '../../src/dedup/parent-page-cache.js';
 import { ReferenceImages } from '../../src/dedup/reference-images.js';
 import { bytesSource } from '../../src/index.js';
-import type { Kernels } from '../../src/kernels/kernels.js';
 import { guestImage } from '../support/images.js';
-import { seeded, testKernels } from '../support/kernels.js';
+import { seeded, type TestKernels, testKernels } from '../support/kernels.js';
 import { pipeSource } from '../support/sources.js';
 
 const PAGE = 4096;
@@ -99,7 +98,7 @@ test('random calls give the results of a reference implementation', async () => 
 
 /** Create two images: the first is read again from its source, pages of the second are kept. */
 async function earlierRig(change: (into: Uint8Array) => void) {
-  const kernels: Kernels = await testKernels();
+  const kernels: TestKernels = await testKernels();
   const versions = new ParentPageCache(kernels, PAGE, 8 * PAGE);
   const earlier = new ReferenceImages(kernels, PAGE, versions);
   const at = kernels.reserve(PAGE, 'page');

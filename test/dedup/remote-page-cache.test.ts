@@ -1,13 +1,12 @@
 import { expect, test } from 'vitest';
 import { RemotePageCache } from '../../src/dedup/remote-page-cache.js';
-import { loadKernels } from '../../src/kernels/kernels.js';
-import { seeded } from '../support/kernels.js';
+import { seeded, testKernels } from '../support/kernels.js';
 
 const PAGE = 4096;
 
 /** Create a cache and functions that put and look up pages filled with one byte. */
 async function createSent(slots: number, readAgain?: (page: number, into: Uint8Array) => boolean) {
-  const kernels = await loadKernels(8 << 20);
+  const kernels = await testKernels(8 << 20);
   const sent = new RemotePageCache(kernels, PAGE, slots * PAGE, readAgain);
   const at = kernels.reserve(PAGE, 'page');
   const digest = kernels.reserve(16, 'digest');
@@ -83,7 +82,7 @@ test('two caches of one size keep the same pages, whatever lookups each receives
 });
 
 test('a base image that source and destination have is read from its source', async () => {
-  const kernels = await loadKernels(8 << 20);
+  const kernels = await testKernels(8 << 20);
   const base = { pages: 3, read: (page: number, into: Uint8Array) => into.fill(100 + page) };
   const sent = new RemotePageCache(kernels, PAGE, PAGE, undefined, base);
   const at = kernels.reserve(PAGE, 'page');
@@ -146,7 +145,7 @@ test('an evicted page is read again, but only if the receiver has the same bytes
 });
 
 test('a page and the page that it refers to are available at the same time', async () => {
-  const kernels = await loadKernels(8 << 20);
+  const kernels = await testKernels(8 << 20);
   const sent = new RemotePageCache(kernels, PAGE, 0, (page, into) => {
     into.fill(page);
     return true;

@@ -1,26 +1,26 @@
-import { type Kernels, loadKernels } from '../../src/kernels/kernels.js';
+import { type TestKernels, testKernels } from '../support/kernels.js';
 
 export const BAND_BYTES = 512;
 const CANARY = 0xc5;
 const BAND = new Uint8Array(BAND_BYTES).fill(CANARY);
 
-/** Kernels whose slots stand between canaries, and are given out again for every input. */
+/** Kernels whose slots lie between canaries, and are reused for every input. */
 export interface Guarded {
-  readonly kernels: Kernels;
-  /** Gives all slots back. What they held stays: nothing may depend on it. */
+  readonly kernels: TestKernels;
+  /** Free all slots. Their contents stay: nothing may depend on them. */
   rewind(): void;
   /** @throws when a band or a constant table was written to */
   check(): void;
 }
 
 export async function guardedKernels(memoryBytes: number): Promise<Guarded> {
-  const inner = await loadKernels(memoryBytes);
+  const inner = await testKernels(memoryBytes);
   const { bytes } = inner;
   const first = align(inner.run.heapBase());
   const tables = bytes.slice(0, inner.run.heapBase());
   let next = first;
   let slots: { what: string; at: number; size: number }[] = [];
-  const kernels: Kernels = {
+  const kernels: TestKernels = {
     ...inner,
     get kernels() {
       return kernels;

@@ -1,7 +1,7 @@
 import { loadZstd } from '../../src/codec/zstd/load.js';
 import type { Zstd } from '../../src/codec/zstd.js';
-import { loadKernels } from '../../src/kernels/kernels.js';
 import type { PageSource } from '../../src/page/source.js';
+import { testKernels } from '../support/kernels.js';
 import { type Dice, diceOf } from './mutate.js';
 import { makeCorpus, type SampleStream, sha } from './stream-corpus.js';
 import { mutateStream } from './stream-mutate.js';
@@ -29,7 +29,7 @@ export class StreamInputs {
 
   static async create(seed: number): Promise<StreamInputs> {
     const zstd = await loadZstd();
-    const signer = new Signer(await loadKernels(4 << 20), zstd);
+    const signer = new Signer(await testKernels(4 << 20), zstd);
     const corpus = await makeCorpus(seed, zstd, signer);
     return new StreamInputs(
       seed,

@@ -3,7 +3,6 @@
 import { type CodecContext, createCodecContext } from '../../src/codec/codec.js';
 import { packLz4, unpackLz4 } from '../../src/codec/lz4.js';
 import type { Zstd } from '../../src/codec/zstd.js';
-import type { Kernels } from '../../src/kernels/kernels.js';
 import {
   type FrameHead,
   type IndexEntry,
@@ -22,6 +21,7 @@ import {
   writeTrailer,
 } from '../../src/stream/records.js';
 import { WireWriter } from '../../src/stream/wire.js';
+import type { TestKernels } from '../support/kernels.js';
 import { joined } from './mutate.js';
 
 /** A frame's segment: its bytes as packed, and what its head says of them. */
@@ -71,7 +71,7 @@ export class Signer {
   private readonly result: number;
 
   constructor(
-    private readonly kernels: Kernels,
+    private readonly kernels: TestKernels,
     private readonly zstd: Zstd | undefined,
   ) {
     this.codec = createCodecContext(kernels);

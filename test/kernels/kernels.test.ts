@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { testKernels } from '../support/kernels.js';
 
-test('reserves aligned room until the memory is used up, and says what did not fit', async () => {
+test('test kernels give aligned slots until the memory is full, and name the slot that does not fit', async () => {
   const kernels = await testKernels(1 << 20);
   const first = kernels.reserve(100, 'first');
   const second = kernels.reserve(100, 'second');

@@ -1,5 +1,4 @@
-import type { Kernels } from '../../src/kernels/kernels.js';
-import { testKernels } from './kernels.js';
+import { type TestKernels, testKernels } from './kernels.js';
 
 /** The content of a record, without its header and checksum. */
 export interface Craft {
@@ -43,7 +42,7 @@ export const u64 = (value: number) => [...u32(value % 2 ** 32), ...u32(Math.floo
 const MAGIC = [0x89, 0x50, 0x46, 0x59, 0x0d, 0x0a, 0x1a, 0x0a];
 
 export async function crafter(): Promise<Crafter> {
-  const kernels: Kernels = await testKernels(2 << 20);
+  const kernels: TestKernels = await testKernels(2 << 20);
   const at = kernels.reserve(1 << 20, 'checked bytes');
   const out = kernels.reserve(16, 'check');
   const check = (bytes: ArrayLike<number>, seedLow = 0, seedHigh = 0) => {

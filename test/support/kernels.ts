@@ -1,8 +1,44 @@
-import { type Kernels, loadKernels } from '../../src/kernels/kernels.js';
+import type { Slots } from '../../src/kernels/arena.js';
+import { createKernels, type Kernels } from '../../src/kernels/kernels.js';
+import { LAYOUT } from '../../src/kernels/layout.generated.js';
 
-/** Return kernels with 8 MiB of memory. */
-export function testKernels(memoryBytes = 8 << 20): Promise<Kernels> {
-  return loadKernels(memoryBytes);
+/** Kernels whose memory exists before its slots: a test takes one slot after another. */
+export interface TestKernels extends Kernels, Slots {
+  readonly kernels: TestKernels;
+  readonly memoryBytes: number;
+  /** Return the address of a new slot. @throws RangeError when the memory is full */
+  reserve(bytes: number, name: string): number;
+}
+
+/** Return kernels with `memoryBytes` bytes of memory, by default 8 MiB. */
+export async function testKernels(memoryBytes = 8 << 20): Promise<TestKernels> {
+  const instance = await createKernels(memoryBytes);
+  const { bytes } = instance;
+  let next = align(LAYOUT.HEAP_BASE);
+  const kernels: TestKernels = {
+    ...instance,
+    memoryBytes: bytes.length,
+    get kernels() {
+      return kernels;
+    },
+    slot: (name, size) => kernels.reserve(size, name),
+    onAllocate: (fill) => fill(),
+    reserve(size, name) {
+      const address = next;
+      const end = align(address + size + LAYOUT.SLOT_SLACK);
+      if (end > bytes.length)
+        throw new RangeError(
+          `${name}: needs ${size} bytes, kernel memory has ${bytes.length - address} left`,
+        );
+      next = end;
+      return address;
+    },
+  };
+  return kernels;
+}
+
+function align(address: number): number {
+  return Math.ceil(address / 64) * 64;
 }
 
 /** Return a seeded generator (mulberry32), so that every test input can be reproduced. */

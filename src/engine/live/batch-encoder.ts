@@ -3,6 +3,7 @@ import { codecByName } from '../../codec/registry.js';
 import { ImageDigest } from '../../dedup/image-digest.js';
 import { PageIndex, type PageReference } from '../../dedup/page-index.js';
 import { type BasePages, RemotePageCache } from '../../dedup/remote-page-cache.js';
+import type { Slots } from '../../kernels/arena.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
 import type { Strategy, StreamState } from '../../strategy/strategy.js';
 import { BASE, GUEST, type PageBytes } from '../../stream/format.js';
@@ -42,19 +43,19 @@ export class BatchEncoder {
   private readonly bypassResults: Int16Array;
 
   constructor(
+    slots: Slots,
     private readonly context: CodecContext,
     private readonly options: BatchEncoderOptions,
   ) {
-    const { kernels } = context;
     const { pageBytes, batchPages, indexSlots, dedup, strategy, state, cacheBytes } = options;
-    this.address = kernels.slot('batch', batchPages * pageBytes, 'batchPages');
-    this.remote = new RemotePageCache(kernels, pageBytes, cacheBytes, options.rereadPage, options.base);
+    this.address = slots.slot('batch', batchPages * pageBytes, 'batchPages');
+    this.remote = new RemotePageCache(slots, pageBytes, cacheBytes, options.rereadPage, options.base);
     const sketchSlots = SKETCHES_PER_PAGE * indexSlots;
     if (dedup === 'exact' || dedup === 'similar')
-      this.index = new PageIndex(kernels, pageBytes, indexSlots, sketchSlots, batchPages);
+      this.index = new PageIndex(slots, pageBytes, indexSlots, sketchSlots, batchPages);
     const similar = dedup === 'similar' ? this.index : undefined;
-    this.candidate = new Candidate(kernels, context, pageBytes, this.remote, similar);
-    this.digests = kernels.slot('page digests', DIGEST_BYTES * batchPages, 'batchPages');
+    this.candidate = new Candidate(slots, context, pageBytes, this.remote, similar);
+    this.digests = slots.slot('page digests', DIGEST_BYTES * batchPages, 'batchPages');
     this.bypassResults = new Int16Array(batchPages);
     this.coder = new PageCoder({
       codec: context,
@@ -62,9 +63,9 @@ export class BatchEncoder {
       strategy,
       state,
       candidate: this.candidate,
-      classes: kernels.slot('page classes', 2 * batchPages, 'batchPages'),
+      classes: slots.slot('page classes', 2 * batchPages, 'batchPages'),
       digests: this.digests,
-      zeroPageDigest: new ImageDigest(kernels, pageBytes).zeroPageDigest,
+      zeroPageDigest: new ImageDigest(slots, pageBytes).zeroPageDigest,
     });
   }
 

@@ -1,8 +1,9 @@
 import { createCodecContext } from '../../codec/codec.js';
 import { loadZstd } from '../../codec/zstd/load.js';
+import { Arena } from '../../kernels/arena.js';
 import { RecordParser } from '../decode/record-parser.js';
 import { FrameDecoder, packedLimit } from '../frame/frame-decoder.js';
-import { checkFrameBytes, checkInteger, kernelsWithin } from '../options.js';
+import { checkFrameBytes, checkInteger } from '../options.js';
 import { GuestDecoder } from './guest-decoder.js';
 import { LiveReceiver } from './live-receiver.js';
 import type { PageReceiver, PageReceiverOptions } from './page-receiver.js';
@@ -15,21 +16,21 @@ const MAX_CACHE_BYTES = 2 ** 31;
  */
 export async function createPageReceiver(options: PageReceiverOptions): Promise<PageReceiver> {
   const maxFrameBytes = checkFrameBytes(options.maxFrameBytes);
-  const cacheBytes = checkInteger('cacheBytes', options.cacheBytes ?? 0, 0, MAX_CACHE_BYTES);
+  checkInteger('cacheBytes', options.cacheBytes ?? 0, 0, MAX_CACHE_BYTES);
   const { maxGuestBytes = 0 } = options;
   checkInteger('maxGuestBytes', maxGuestBytes, 0, Number.MAX_SAFE_INTEGER);
-  const memoryBytes = 2 * packedLimit(maxFrameBytes) + cacheBytes + (4 << 20);
-  const kernels = await kernelsWithin(memoryBytes, 'maxFrameBytes and cacheBytes');
-  const context = createCodecContext(kernels);
-  const data = kernels.slot('frame data', packedLimit(maxFrameBytes), 'maxFrameBytes');
-  const frames = new FrameDecoder(kernels, context, await loadZstd(), maxFrameBytes);
-  const decoder = new GuestDecoder(options, context, frames, data);
-  const parser = new RecordParser(kernels, data, 'live', maxFrameBytes, {
+  const arena = new Arena();
+  const context = createCodecContext(arena);
+  const data = arena.slot('frame data', packedLimit(maxFrameBytes), 'maxFrameBytes');
+  const frames = new FrameDecoder(arena, context, await loadZstd(), maxFrameBytes);
+  const decoder = new GuestDecoder(arena, options, context, frames, data);
+  const parser = new RecordParser(arena, data, 'live', maxFrameBytes, {
     get complete() {
       return decoder.complete;
     },
     open: (header) => decoder.open(header.pageBytes, header.maxFrameBytes),
     take: (record, head, what) => decoder.take(record, head, what),
   });
+  await arena.allocate();
   return new LiveReceiver({ parser, decoder });
 }

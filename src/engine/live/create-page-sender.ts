@@ -1,16 +1,16 @@
 import { createCodecContext } from '../../codec/codec.js';
-import { packedLz4Capacity } from '../../codec/lz4.js';
 import { loadZstd } from '../../codec/zstd/load.js';
 import type { Zstd } from '../../codec/zstd.js';
+import { Arena } from '../../kernels/arena.js';
 import { PageferryError } from '../../page/error.js';
 import { adaptive } from '../../strategy/adaptive/adaptive.js';
 import type { StreamState } from '../../strategy/strategy.js';
 import { PAGE_BYTES } from '../../stream/format.js';
-import { FrameBuilder, type FrameContext, SEGMENT_KINDS } from '../frame/frame-builder.js';
-import { checkInteger, kernelsWithin } from '../options.js';
+import { FrameBuilder, type FrameContext } from '../frame/frame-builder.js';
+import { checkInteger } from '../options.js';
 import { localPool, threadPool } from '../pack/pool.js';
 import { createEstimate, SegmentBuffer } from '../pack/segment.js';
-import { packerBytes, SegmentPacker } from '../pack/segment-packer.js';
+import { SegmentPacker } from '../pack/segment-packer.js';
 import { BatchEncoder, type BatchEncoderOptions } from './batch-encoder.js';
 import { LiveSender } from './live-sender.js';
 import { DEDUP_LEVELS, type PageSender, type PageSenderOptions } from './page-sender.js';
@@ -35,8 +35,9 @@ export async function createPageSender(options: PageSenderOptions = {}): Promise
   const { pageBytes, batchPages } = settings;
   const capacity = batchPages * pageBytes + SEGMENT_SLACK;
   const frameCount = threads + 1;
-  const kernels = await kernelsWithin(memoryBytes(settings, capacity, frameCount), 'cacheBytes');
-  const packer = new SegmentPacker(kernels, createCodecContext(kernels), zstd, capacity);
+  const arena = new Arena();
+  const codec = createCodecContext(arena);
+  const packer = new SegmentPacker(arena, codec, zstd, capacity, 'batchPages');
   const pool =
     threads > 1
       ? threadPool({
@@ -52,19 +53,20 @@ export async function createPageSender(options: PageSenderOptions = {}): Promise
     // The cost of handing a segment over is known only to the pool.
     const handover: Pick<StreamState, 'handoverMs'> = { handoverMs: (packing) => pool.handoverMs(packing) };
     const state: StreamState = Object.assign(Object.create(settings.state), handover);
-    const encoder = new BatchEncoder(createCodecContext(kernels), { ...settings, state });
+    const encoder = new BatchEncoder(arena, codec, { ...settings, state });
     const context: FrameContext = {
       pool,
       packer,
       strategy: settings.strategy,
       state,
       onPending: progress.pending,
-      estimate: createEstimate(kernels, pageBytes),
+      estimate: createEstimate(arena, pageBytes),
     };
     const free = Array.from(
       { length: frameCount },
-      () => new FrameBuilder(() => new SegmentBuffer(kernels, capacity)),
+      () => new FrameBuilder(() => new SegmentBuffer(arena, capacity, 'threads')),
     );
+    await arena.allocate();
     if (base) await encoder.addBase(base, signal);
     const buffer = encoder.createBuffer();
     return new LiveSender({ encoder, free, context, buffer, capacity }, { ...settings, state });
@@ -102,20 +104,6 @@ function settingsOf(options: PageSenderOptions, progress: PackingProgress): Batc
     rereadPage: options.rereadPage,
     base: options.base,
   };
-}
-
-function memoryBytes(settings: BatchEncoderOptions, capacity: number, frameCount: number): number {
-  const { cacheBytes, indexSlots, pageBytes } = settings;
-  const perFrame = SEGMENT_KINDS.length * (capacity + packedLz4Capacity(capacity) + 512);
-  return (
-    cacheBytes +
-    frameCount * perFrame +
-    indexSlots * (16 + 12 * 4) +
-    packerBytes(capacity) +
-    capacity +
-    64 * pageBytes +
-    (2 << 20)
-  );
 }
 
 /** Packing in progress, for the state of a sender whose caller gives none. */

@@ -1,6 +1,7 @@
 import type { CodecContext } from '../../codec/codec.js';
 import { digestText } from '../../dedup/image-digest.js';
 import { RemotePageCache } from '../../dedup/remote-page-cache.js';
+import type { Slots } from '../../kernels/arena.js';
 import { PageferryError } from '../../page/error.js';
 import { BASE, type FrameHead, GUEST, MAX_PAGE_NUMBERS, RECORD } from '../../stream/format.js';
 import { readImage, readImageEnd } from '../../stream/image-records.js';
@@ -8,6 +9,7 @@ import { readPageNumbers } from '../../stream/page-numbers.js';
 import { type RecordHead, readFrameHead } from '../../stream/records.js';
 import type { TableEntry } from '../../stream/table.js';
 import { WireReader } from '../../stream/wire.js';
+import { MAX_PAGE_BYTES } from '../frame/chunk.js';
 import type { FrameDecoder } from '../frame/frame-decoder.js';
 import type { GuestMemory, PageReceiverOptions } from './page-receiver.js';
 
@@ -35,15 +37,23 @@ export class GuestDecoder {
   /** Digest of a page of zeros, once a guest was announced. */
   private readonly zeroDigest: number;
 
+  /** The page that is being decoded. */
+  private readonly page: number;
+  private readonly arrived: RemotePageCache;
+
   constructor(
+    slots: Slots,
     private readonly options: PageReceiverOptions,
     private readonly context: CodecContext,
     private readonly frames: FrameDecoder,
     /** Address of a record's data. */
     private readonly data: number,
   ) {
-    this.digest = context.kernels.slot('page digest', 16);
-    this.zeroDigest = context.kernels.slot('zero page digest', 16);
+    this.digest = slots.slot('page digest', 16);
+    this.zeroDigest = slots.slot('zero page digest', 16);
+    this.page = slots.slot('page', MAX_PAGE_BYTES);
+    const { cacheBytes = 0, base } = options;
+    this.arrived = new RemotePageCache(slots, MAX_PAGE_BYTES, cacheBytes, undefined, base);
   }
 
   /** Apply the stream's header. */
@@ -103,18 +113,19 @@ export class GuestDecoder {
     this.check(!this.guest, what, 'a second guest');
     const { name, bytes = 0, kind, image } = readImage(head, what);
     const { pageBytes } = this;
-    const { maxGuestBytes = DEFAULT_MAX_GUEST_BYTES, cacheBytes = 0, base } = this.options;
+    const { maxGuestBytes = DEFAULT_MAX_GUEST_BYTES } = this.options;
     const isWhole = kind === 'carried' && image === GUEST && bytes > 0 && bytes % pageBytes === 0;
     this.check(isWhole, what, `a guest of ${bytes} bytes`);
     if (bytes > maxGuestBytes)
       throw new PageferryError('limit', `guest "${name}": ${bytes} bytes, maxGuestBytes is ${maxGuestBytes}`);
     const { kernels } = this.context;
     const pages = bytes / pageBytes;
+    this.arrived.setPageBytes(pageBytes);
     this.guest = {
       memory: this.options.open(name, pages, pageBytes),
       pages,
-      arrived: new RemotePageCache(kernels, pageBytes, cacheBytes, undefined, base),
-      address: kernels.slot('page', pageBytes),
+      arrived: this.arrived,
+      address: this.page,
       numbers: new Float64Array(Math.min(pages, MAX_PAGE_NUMBERS)),
     };
     kernels.bytes.fill(0, this.guest.address, this.guest.address + pageBytes);

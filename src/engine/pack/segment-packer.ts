@@ -89,8 +89,3 @@ export class SegmentPacker {
     return this.checkOf(this.input, bytes.length, seed);
   }
 }
-
-/** Return the kernel memory that a packer of this capacity needs, codec scratch included. */
-export function packerBytes(capacity: number): number {
-  return 2 * capacity + Math.ceil(capacity / 16384) + (1 << 18);
-}

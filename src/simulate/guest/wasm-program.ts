@@ -1,7 +1,8 @@
 import { type CodecContext, createCodecContext } from '../../codec/codec.js';
 import { codecByName } from '../../codec/registry.js';
 import { PageIndex } from '../../dedup/page-index.js';
-import { loadKernels } from '../../kernels/kernels.js';
+import { Arena, type Slots } from '../../kernels/arena.js';
+import { LAYOUT } from '../../kernels/layout.generated.js';
 import type { GuestSpec } from '../guest.js';
 import { hashOf, Random } from '../random.js';
 import { type Content, ContentMaker } from './content.js';
@@ -33,8 +34,11 @@ export function wasmProgramGuest(name = 'kernels'): GuestSpec {
 }
 
 async function startKernels(seed: number): Promise<Program> {
-  const kernels = await loadKernels(MEMORY_BYTES);
-  const archive = new Archive(createCodecContext(kernels), seed);
+  const arena = new Arena();
+  const archive = new Archive(arena, seed);
+  // The rest of the guest's memory is unused.
+  arena.slot('unused memory', MEMORY_BYTES - arena.bytes - LAYOUT.SLOT_SLACK);
+  const kernels = await arena.allocate();
   // Initially every page was stored once.
   for (let page = 0; page < VERSION_PAGES; page++) archive.store(page);
   return { memory: () => kernels.bytes, step: () => archive.step() };
@@ -51,18 +55,20 @@ class Archive {
   private readonly log: number;
   private logged = 0;
 
+  private readonly codec: CodecContext;
+
   constructor(
-    private readonly codec: CodecContext,
+    slots: Slots,
     private readonly seed: number,
   ) {
-    const { kernels } = codec;
+    this.codec = createCodecContext(slots);
     this.content = new ContentMaker(seed, PAGE);
     this.random = new Random(seed);
-    this.index = new PageIndex(kernels, PAGE, INDEX_PAGES, SKETCH_SLOTS, 1);
-    this.page = kernels.reserve(PAGE, 'page');
-    this.digest = kernels.reserve(16, 'digest');
-    this.previous = kernels.reserve(VERSION_PAGES * PAGE, 'last versions');
-    this.log = kernels.reserve(LOG_BYTES, 'log');
+    this.index = new PageIndex(slots, PAGE, INDEX_PAGES, SKETCH_SLOTS, 1);
+    this.page = slots.slot('page', PAGE);
+    this.digest = slots.slot('digest', 16);
+    this.previous = slots.slot('last versions', VERSION_PAGES * PAGE);
+    this.log = slots.slot('log', LOG_BYTES);
   }
 
   step(): void {

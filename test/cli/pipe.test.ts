@@ -43,9 +43,7 @@ test.skipIf(isWindows)('a pipe that ends too early is one clear error', async ()
   const { file, out } = await packed();
   const { status, stderr } = shell(`head -c 20000 '${file}' | ${PROGRAM} unpack - -o '${out}'`);
   expect(status).toBe(1);
-  expect(stderr).toMatch(
-    /^pageferry: standard input: ends at byte 20000: truncated in record \d+\n$/,
-  );
+  expect(stderr).toMatch(/^pageferry: standard input: ends at byte 20000: truncated in record \d+\n$/);
   expect(fs.existsSync(out)).toBe(false);
 });
 

@@ -1,18 +1,18 @@
-/** A set of page numbers below a bound, one bit a page: a dirty log, pages to send, pages that arrived. */
+/** A set of page numbers, one bit per page: a dirty log, pages to send, pages that arrived. */
 export class PageBitmap {
   private readonly words: Uint32Array;
   /** Pages in the set. */
   count = 0;
 
   constructor(
-    /** Page numbers are below it. */
+    /** Upper bound of the page numbers, exclusive. */
     readonly pages: number,
     words?: Uint32Array,
   ) {
     this.words = words ?? new Uint32Array(Math.ceil(pages / 32));
   }
 
-  /** All pages. */
+  /** Create a set of all pages. */
   static full(pages: number): PageBitmap {
     const all = new PageBitmap(pages);
     all.words.fill(0xffffffff);
@@ -21,11 +21,12 @@ export class PageBitmap {
     return all;
   }
 
+  /** Return whether the page is in the set. */
   has(page: number): boolean {
     return (this.words[page >>> 5]! & (1 << page)) !== 0;
   }
 
-  /** Whether the page is new in the set. */
+  /** Add a page; return whether it was not in the set. */
   add(page: number): boolean {
     const bit = 1 << page;
     const word = this.words[page >>> 5]!;
@@ -35,7 +36,7 @@ export class PageBitmap {
     return true;
   }
 
-  /** Whether the page was in the set. */
+  /** Remove a page; return whether it was in the set. */
   delete(page: number): boolean {
     const bit = 1 << page;
     const word = this.words[page >>> 5]!;
@@ -45,18 +46,20 @@ export class PageBitmap {
     return true;
   }
 
+  /** Remove all pages. */
   clear(): void {
     this.words.fill(0);
     this.count = 0;
   }
 
+  /** Return a copy. */
   clone(): PageBitmap {
     const copy = new PageBitmap(this.pages, this.words.slice());
     copy.count = this.count;
     return copy;
   }
 
-  /** Takes in all pages of another set of the same bound. */
+  /** Add all pages of another set with the same bound. */
   addAll(other: PageBitmap): void {
     for (let i = 0; i < this.words.length; i++) {
       const word = this.words[i]!;
@@ -67,13 +70,13 @@ export class PageBitmap {
     }
   }
 
-  /** Whether it holds for every page of the set. */
+  /** Return whether `holds` is true for every page of the set. */
   every(holds: (page: number) => boolean): boolean {
     for (const page of this) if (!holds(page)) return false;
     return true;
   }
 
-  /** The first page of the set from `from` on, or -1. */
+  /** Return the first page of the set that is not below `from`, or -1. */
   next(from: number): number {
     if (from >= this.pages) return -1;
     let i = from >>> 5;
@@ -85,7 +88,7 @@ export class PageBitmap {
     return 32 * i + 31 - Math.clz32(word & -word);
   }
 
-  /** The last page of the set up to `from`, or -1. */
+  /** Return the last page of the set that is not above `from`, or -1. */
   previous(from: number): number {
     if (from < 0) return -1;
     let i = from >>> 5;
@@ -97,12 +100,13 @@ export class PageBitmap {
     return 32 * i + 31 - Math.clz32(word);
   }
 
-  /** The pages in ascending order; the set must not lose any meanwhile but the one just given. */
+  /** The pages in ascending order. During the iteration only the current page may be removed. */
   *[Symbol.iterator](): Generator<number> {
     for (let page = this.next(0); page >= 0; page = this.next(page + 1)) yield page;
   }
 }
 
+/** Return the number of one bits. */
 function ones(word: number): number {
   let rest = word - ((word >>> 1) & 0x55555555);
   rest = (rest & 0x33333333) + ((rest >>> 2) & 0x33333333);

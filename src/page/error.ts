@@ -1,4 +1,4 @@
-/** What went wrong, for programs; the message says it for people, with numbers. */
+/** The kind of an error, for programs; the message describes it with numbers. */
 export type ErrorCode =
   | 'bad-argument'
   | 'bad-stream'
@@ -9,7 +9,7 @@ export type ErrorCode =
   | 'bad-image'
   | 'io';
 
-/** The one error class of this package. */
+/** The error that this package throws. `cause` is the error that it results from, if any. */
 export class PageferryError extends Error {
   override readonly name = 'PageferryError';
   constructor(

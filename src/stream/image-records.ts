@@ -1,5 +1,5 @@
-// The records that announce images and say what they turned out to be. Every integer is little-endian;
-// reserved bytes are zero and refused when not.
+// The records that announce images, and those with their final sizes and digests. Every integer is
+// little-endian; reserved bytes must be zero.
 
 import { PageferryError } from '../page/error.js';
 import { DIGEST_BYTES, type ImageEnd, type ImageRecord, MAX_NAME_BYTES, NO_IMAGE } from './format.js';
@@ -10,7 +10,7 @@ const NO_DIGEST = new Uint8Array(DIGEST_BYTES);
 
 // IMAGE: image u32 | kind u8 | flags u8 | name bytes u16 | parent u32 | 0 x 4 | bytes u64 | digest | name
 
-/** @throws PageferryError `bad-argument` when the name is too long */
+/** Return an image name in UTF-8. @throws PageferryError `bad-argument` if it is too long */
 export function nameBytes(name: string): Uint8Array {
   const bytes = new TextEncoder().encode(name);
   if (bytes.length > MAX_NAME_BYTES)
@@ -18,6 +18,7 @@ export function nameBytes(name: string): Uint8Array {
   return bytes;
 }
 
+/** Write an IMAGE record. @throws PageferryError `bad-argument` if the name is too long */
 export function writeImage(to: WireWriter, record: ImageRecord): void {
   const name = nameBytes(record.name);
   to.u32(record.image);
@@ -34,6 +35,7 @@ export function writeImage(to: WireWriter, record: ImageRecord): void {
   to.put(name);
 }
 
+/** Read an IMAGE record; `what` names it in errors. @throws PageferryError `bad-stream`, `unsupported` */
 export function readImage(bytes: Uint8Array, what: string): ImageRecord {
   const from = new WireReader(bytes, what);
   const image = from.u32();
@@ -83,6 +85,7 @@ function readName(from: WireReader, length: number): string {
 
 // IMAGE END: image u32 | 0 x 4 | bytes u64 | digest
 
+/** Write an IMAGE END record. */
 export function writeImageEnd(to: WireWriter, image: number, end: ImageEnd): void {
   to.u32(image);
   to.u32(0);
@@ -90,6 +93,7 @@ export function writeImageEnd(to: WireWriter, image: number, end: ImageEnd): voi
   to.put(end.digest);
 }
 
+/** Read an IMAGE END record; `what` names it in errors. @throws PageferryError `bad-stream` */
 export function readImageEnd(bytes: Uint8Array, what: string): ImageEnd & { image: number } {
   const from = new WireReader(bytes, what);
   const image = from.u32();
@@ -101,6 +105,7 @@ export function readImageEnd(bytes: Uint8Array, what: string): ImageEnd & { imag
 
 // END: image count u32 | 0 x 4 | { bytes u64 | digest }
 
+/** Write the END record: size and digest of every image. */
 export function writeEnd(to: WireWriter, images: readonly ImageEnd[]): void {
   to.u32(images.length);
   to.u32(0);
@@ -110,6 +115,7 @@ export function writeEnd(to: WireWriter, images: readonly ImageEnd[]): void {
   }
 }
 
+/** Read the END record; `what` names it in errors. @throws PageferryError `bad-stream` */
 export function readEnd(bytes: Uint8Array, what: string): ImageEnd[] {
   const from = new WireReader(bytes, what);
   const count = from.u32();

@@ -1,13 +1,13 @@
-// PAGE_NUMBERS: which pages the next frame holds, by number, in the order of the frame.
+// PAGE_NUMBERS: the numbers of the next frame's pages, in the order of the frame.
 //
-//   places = { gap count | pages count }
+//   page numbers = { gap count | pages count }
 //
-// A run of `pages` (at least 1) pages in a row begins `gap` pages on from the page after the last one that
-// was named (at first: from page 0); the gap is a zigzag number: 2 x gap where pages go up, 2 x -gap - 1
-// where they go back.
+// A run of `pages` (at least 1) consecutive pages starts `gap` pages after the end of the previous run (the
+// first run: after page 0). The gap is a zigzag number: 2 x gap if it is not negative, else 2 x -gap - 1.
 
 import type { WireReader, WireWriter } from './wire.js';
 
+/** Write the numbers of a frame's pages. */
 export function writePageNumbers(to: WireWriter, pages: ArrayLike<number>): void {
   let expected = 0;
   for (let i = 0; i < pages.length; ) {
@@ -22,7 +22,11 @@ export function writePageNumbers(to: WireWriter, pages: ArrayLike<number>): void
   }
 }
 
-/** Reads page numbers into `pages`; returns how many. All are below `pageCount`. */
+/**
+ * Read page numbers into `pages` and return their count.
+ * @throws PageferryError `bad-stream` for a number that is not below `pageCount`, or more numbers than
+ * `pages` has elements
+ */
 export function readPageNumbers(from: WireReader, pages: Float64Array, pageCount: number): number {
   let expected = 0;
   let count = 0;

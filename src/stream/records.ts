@@ -23,20 +23,22 @@ import { hex, WireReader, type WireWriter } from './wire.js';
 
 // Stream header: magic | version u16 | flags u16 | page bytes u32 | max frame bytes u32 | check u32
 
-/** Bit 0 says that the stream is live. */
+/** Flags of each kind of stream; bit 0: a live stream. */
 const FLAGS: Readonly<Record<StreamKind, number>> = { images: 0, live: 1 };
 const OTHER = { images: 'live', live: 'images' } as const;
 const EXPECTED: Readonly<Record<StreamKind, string>> = {
   images: 'a stream of images',
   live: 'the stream of a live guest',
 };
-/** Only a live stream has places, and neither end record nor index. */
+/**
+ * Largest record type of each kind. Only a live stream has page numbers; it has neither end record nor index.
+ */
 const LAST_RECORD: Readonly<Record<StreamKind, RecordType>> = {
   images: RECORD.TRAILER,
   live: RECORD.PAGE_NUMBERS,
 };
 
-/** The header's bytes before its check. */
+/** Write the stream header without its check. */
 export function writeHeader(to: WireWriter, kind: StreamKind, header: StreamHeader): void {
   to.put(MAGIC);
   to.u16(VERSIONS[kind]);
@@ -46,8 +48,9 @@ export function writeHeader(to: WireWriter, kind: StreamKind, header: StreamHead
 }
 
 /**
- * @throws PageferryError `bad-stream` when it is no pageferry stream, `unsupported` when its version or page
- * size is not known
+ * Read the stream header; `check` returns the CRC-32 of its bytes.
+ * @throws PageferryError `bad-stream` if it is not a pageferry stream, `unsupported` for another version,
+ * kind or page size
  */
 export function readHeader(
   bytes: Uint8Array,
@@ -59,7 +62,7 @@ export function readHeader(
   const from = new WireReader(bytes.subarray(MAGIC.length), 'stream header');
   const version = from.u16();
   const flags = from.u16();
-  // A sound stream of the other kind is reported as such below.
+  // A valid stream of the other kind is reported below.
   const isOtherKind = version === VERSIONS[OTHER[kind]] && flags === FLAGS[OTHER[kind]];
   if (version !== VERSIONS[kind] && !isOtherKind)
     throw new PageferryError(
@@ -105,8 +108,8 @@ export interface RecordHead {
 }
 
 /**
- * Ties a record's check to its kind, its place in the stream and its sizes: none can be swapped, dropped or
- * repeated unnoticed.
+ * Return the seed of a record's check. It depends on the record's type, position and sizes, so that swapped,
+ * dropped and repeated records are detected.
  */
 export function recordSeed(
   type: RecordType,
@@ -117,6 +120,7 @@ export function recordSeed(
   return [(headBytes ^ (type << 24)) >>> 0, (Math.imul(ordinal + 1, 0x9e3779b1) ^ dataBytes) >>> 0];
 }
 
+/** Write the head of a record. */
 export function writeRecordHead(to: WireWriter, head: RecordHead): void {
   to.u8(head.type);
   to.u8(0);
@@ -128,6 +132,9 @@ export function writeRecordHead(to: WireWriter, head: RecordHead): void {
   to.u32(head.check[1]);
 }
 
+/**
+ * Read the head of a record; `what` names it in errors. @throws PageferryError `bad-stream`, `unsupported`
+ */
 export function readRecordHead(bytes: Uint8Array, kind: StreamKind, what: string): RecordHead {
   const from = new WireReader(bytes, what);
   const type = from.u8();
@@ -141,13 +148,14 @@ export function readRecordHead(bytes: Uint8Array, kind: StreamKind, what: string
   const dataBytes = from.u32();
   from.reserved(4);
   if (headBytes > MAX_HEAD_BYTES) throw from.bad(`a head of ${headBytes} bytes, more than ${MAX_HEAD_BYTES}`);
-  if (dataBytes > 0 && type !== RECORD.PAGES) throw from.bad('data behind a record that has none');
+  if (dataBytes > 0 && type !== RECORD.PAGES) throw from.bad('data after a record that has none');
   return { type: type as RecordType, headBytes, dataBytes, check: [from.u32(), from.u32()] };
 }
 
 // PAGES: image u32 | page count u32 | first page u64 | last page bytes u32 | segment count u8 | 0 x 3 | {
 // segment head } segment head: packing u8 | 0 x 3 | bytes u32 | packed bytes u32 | check u64
 
+/** Write the head of a PAGES record. */
 export function writeFrameHead(to: WireWriter, head: FrameHead): void {
   to.u32(head.image);
   to.u32(head.pageCount);
@@ -167,6 +175,7 @@ export function writeFrameHead(to: WireWriter, head: FrameHead): void {
   }
 }
 
+/** Read the head of a PAGES record; `what` names it in errors. @throws PageferryError `bad-stream` */
 export function readFrameHead(bytes: Uint8Array, what: string): FrameHead {
   const from = new WireReader(bytes, what);
   const image = from.u32();
@@ -190,6 +199,7 @@ export function readFrameHead(bytes: Uint8Array, what: string): FrameHead {
 
 // INDEX: { image ULEB128 | first page ULEB128 | page count ULEB128 | offset ULEB128 | ordinal ULEB128 }
 
+/** Append an entry to an INDEX record. */
 export function writeIndexEntry(to: WireWriter, entry: IndexEntry): void {
   to.count(entry.image);
   to.count(entry.firstPage);
@@ -198,6 +208,7 @@ export function writeIndexEntry(to: WireWriter, entry: IndexEntry): void {
   to.count(entry.ordinal);
 }
 
+/** Read all entries of an INDEX record; `what` names it in errors. @throws PageferryError `bad-stream` */
 export function readIndex(bytes: Uint8Array, what: string): IndexEntry[] {
   const from = new WireReader(bytes, what);
   const entries: IndexEntry[] = [];
@@ -215,12 +226,13 @@ export function readIndex(bytes: Uint8Array, what: string): IndexEntry[] {
 
 // TRAILER: index offset u64 | "PFYINDEX"
 
+/** Write the TRAILER record; `indexOffset`: offset of the first index record in the stream, in bytes. */
 export function writeTrailer(to: WireWriter, indexOffset: number): void {
   to.u64(indexOffset);
   to.put(TRAILER_MAGIC);
 }
 
-/** Where the first index record starts. */
+/** Return the offset of the first index record, in bytes. @throws PageferryError `bad-stream` */
 export function readTrailer(bytes: Uint8Array, what: string): number {
   const from = new WireReader(bytes, what);
   const offset = from.u64();

@@ -1,4 +1,4 @@
-// The table of a frame: which codec each page has, and that codec's operands.
+// The table of a frame: the codec of each page and the codec's operands.
 //
 //   table     = { run }
 //   run       = codec u8 | count ULEB128 (>= 1) | [ segment u8 ] | count x operands
@@ -6,21 +6,24 @@
 //   reference = ULEB128: 2 * zigzag(page - expected) + other  [ image ULEB128 when other = 1 ]
 //
 // segment is present when the codec has bytes; fill, reference and length when the codec has that operand.
-// expected is the page after the frame's previous reference (at first, the frame's first page), and other
-// says that the image is not the previous reference's (at first, the frame's parent, or 0): references often
-// run in parallel to the pages that make them.
+// expected is the page after the frame's previous reference (at first, the frame's first page). other is 1 if
+// the image differs from the previous reference's (at first, the frame's parent, or 0). Consecutive pages
+// often refer to consecutive pages.
 
 import { type Codec, codecByWireId } from '../codec/registry.js';
 import { WireReader, WireWriter } from './wire.js';
 
-/** One page's line of the table, as TableReader gives it; the same object each time. */
+/** A page's entry. `TableReader` returns the same object each time. */
 export interface TableEntry {
   codec: Codec;
+  /** Number of the segment that holds the page's bytes, from 1. */
   segment: number;
+  /** Byte that fills the page. */
   fill: number;
+  /** Image and number of the page that it refers to. */
   image: number;
   page: number;
-  /** Bytes of the page in its segment, for a codec whose length is its own. */
+  /** Bytes of the page in its segment, for a codec with a length of its own. */
   bytes: number;
 }
 
@@ -39,6 +42,7 @@ export class TableWriter {
     return this.table.length + this.operands.length;
   }
 
+  /** Start the table of a frame; references are relative to `firstPage` of image `parent`. */
   start(firstPage: number, parent: number): void {
     this.table.clear();
     this.operands.clear();
@@ -48,6 +52,7 @@ export class TableWriter {
     this.expectedImage = parent;
   }
 
+  /** Add `count` pages of a codec; `segment`: the number of the segment with their bytes. */
   add(codec: Codec, count = 1, segment = 0): void {
     if (codec !== this.codec || segment !== this.segment) {
       this.closeRun();
@@ -57,11 +62,13 @@ export class TableWriter {
     this.count += count;
   }
 
+  /** Add a page that repeats one byte. */
   addFill(codec: Codec, byte: number): void {
     this.add(codec);
     this.operands.u8(byte);
   }
 
+  /** Add a page that refers to another one. */
   addReference(codec: Codec, image: number, page: number, segment = 0): void {
     this.add(codec, 1, segment);
     const step = page - this.expectedPage;
@@ -73,11 +80,12 @@ export class TableWriter {
     this.expectedImage = image;
   }
 
-  /** The length of the page that was just added. */
+  /** Add the length of the page that was just added, in bytes. */
   addLength(bytes: number): void {
     this.operands.count(bytes);
   }
 
+  /** Return the table; valid until the next `start`. */
   finish(): Uint8Array {
     this.closeRun();
     return this.table.bytes;
@@ -121,7 +129,10 @@ export class TableReader {
     this.expectedImage = parent;
   }
 
-  /** The next page's entry; its codec stays for `sameRun()` more pages. */
+  /**
+   * Return the next page's entry; the next `sameRun()` pages have the same codec. @throws PageferryError
+   * `bad-stream`
+   */
   next(): TableEntry {
     const { entry, wire } = this;
     if (this.runLeft === 0) this.openRun();
@@ -133,16 +144,17 @@ export class TableReader {
     return entry;
   }
 
-  /** How many pages of the same codec follow. */
+  /** Return the number of pages left in the current run. */
   sameRun(): number {
     return this.runLeft;
   }
 
-  /** Passes over pages of a run whose codec has no operands. */
+  /** Skip pages of a run whose codec has no operands. */
   skip(pages: number): void {
     this.runLeft -= pages;
   }
 
+  /** Check that all pages and bytes are read. @throws PageferryError `bad-stream` */
   end(): void {
     if (this.pagesLeft !== 0) throw this.wire.bad(`${this.pagesLeft} pages too few`);
     this.wire.end();

@@ -5,6 +5,7 @@ const TWO_32 = 2 ** 32;
 /** Appends little-endian numbers, ULEB128 counts and bytes to a growing, reusable buffer. */
 export class WireWriter {
   private buffer = new Uint8Array(1024);
+  /** Bytes written. */
   length = 0;
 
   /** The bytes written; valid until the next write. */
@@ -12,20 +13,24 @@ export class WireWriter {
     return this.buffer.subarray(0, this.length);
   }
 
+  /** Drop all bytes; the buffer is reused. */
   clear(): void {
     this.length = 0;
   }
 
+  /** Write 8 bits. */
   u8(value: number): void {
     this.grow(1);
     this.buffer[this.length++] = value;
   }
 
+  /** Write 16 bits. */
   u16(value: number): void {
     this.u8(value);
     this.u8(value >>> 8);
   }
 
+  /** Write 32 bits. */
   u32(value: number): void {
     this.grow(4);
     for (let shift = 0; shift < 32; shift += 8) this.buffer[this.length++] = value >>> shift;
@@ -48,6 +53,7 @@ export class WireWriter {
     this.buffer[this.length++] = rest;
   }
 
+  /** Append a copy of `bytes`. */
   put(bytes: Uint8Array): void {
     this.grow(bytes.length);
     this.buffer.set(bytes, this.length);
@@ -62,7 +68,10 @@ export class WireWriter {
   }
 }
 
-/** Reads the fields that WireWriter writes from untrusted bytes; `what` names the bytes in errors. */
+/**
+ * Reads the fields that `WireWriter` writes from untrusted bytes; `what` names the bytes in errors. Every
+ * read throws a PageferryError `bad-stream` if there are too few bytes.
+ */
 export class WireReader {
   private next = 0;
 
@@ -71,19 +80,23 @@ export class WireReader {
     private readonly what: string,
   ) {}
 
+  /** Bytes that are not read yet. */
   get left(): number {
     return this.bytes.length - this.next;
   }
 
+  /** Read 8 bits. */
   u8(): number {
     this.need(1);
     return this.bytes[this.next++]!;
   }
 
+  /** Read 16 bits. */
   u16(): number {
     return this.u8() | (this.u8() << 8);
   }
 
+  /** Read 32 bits. */
   u32(): number {
     this.need(4);
     const at = this.next;
@@ -92,6 +105,7 @@ export class WireReader {
     return (b[at]! | (b[at + 1]! << 8) | (b[at + 2]! << 16) | (b[at + 3]! << 24)) >>> 0;
   }
 
+  /** Read 64 bits. @throws PageferryError `bad-stream` above 2^53 */
   u64(): number {
     const low = this.u32();
     const value = this.u32() * TWO_32 + low;
@@ -99,6 +113,9 @@ export class WireReader {
     return value;
   }
 
+  /**
+   * Read a ULEB128 number. @throws PageferryError `bad-stream` above 2^53, or if it is not the shortest form
+   */
   count(): number {
     let value = 0;
     for (let shift = 0; ; shift += 7) {
@@ -114,6 +131,7 @@ export class WireReader {
     return value;
   }
 
+  /** Read `count` bytes: a view, not a copy. */
   take(count: number): Uint8Array {
     this.need(count);
     this.next += count;
@@ -128,10 +146,12 @@ export class WireReader {
     for (const byte of this.take(count)) if (byte !== 0) throw this.bad('a reserved byte that is not zero');
   }
 
+  /** Check that all bytes are read. @throws PageferryError `bad-stream` */
   end(): void {
     if (this.left !== 0) throw this.bad(`${this.left} bytes too many`);
   }
 
+  /** Return an error `bad-stream` with the position and what was found there. */
   bad(found: string): PageferryError {
     return new PageferryError('bad-stream', `${this.what}: ${found} at byte ${this.next}`);
   }

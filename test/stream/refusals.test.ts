@@ -89,7 +89,7 @@ describe('a record head', () => {
     );
     for (const type of [1, 3, 4, 5, 6])
       expect(read([type, 0, 0, 0, ...u32(8), ...u32(1), ...zeros(12)])).toMatch(
-        /^bad-stream: .* data behind a record that has none/,
+        /^bad-stream: .* data after a record that has none/,
       );
   });
 });

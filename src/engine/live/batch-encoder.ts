@@ -31,7 +31,9 @@ export interface BatchEncoderOptions {
   readonly base?: BasePages | undefined;
 }
 
-/** Encodes batches of pages into frames, each page against what the receiver has by then. Knows no life cycle. */
+/**
+ * Encodes batches of pages into frames, each page against what the receiver has by then. Knows no life cycle.
+ */
 export class BatchEncoder {
   /** Pages as the receiver has them. */
   readonly remote: RemotePageCache;
@@ -173,7 +175,10 @@ export class BatchEncoder {
     return (image === BASE || this.remote.matches(page, digest)) && this.remote.confirm(image, page, address);
   }
 
-  /** Compare the bytes of a page whose digest is unchanged, if its last version is available; else the digest decides. */
+  /**
+   * Compare the bytes of a page whose digest is unchanged, if its last version is available; else the digest
+   * decides.
+   */
   private isUnchanged(page: number, address: number): boolean {
     const last = this.remote.version(page);
     return last === 0 || this.context.kernels.run.pagesEqual(last, address, this.options.pageBytes) === 1;

@@ -12,7 +12,8 @@ const MAX_CACHE_BYTES = 2 ** 31;
 
 /**
  * Create a receiver of a live guest.
- * @throws PageferryError `bad-argument` for an option out of bounds, `limit` if there is too little memory for the options
+ * @throws PageferryError `bad-argument` for an option out of bounds, `limit` if there is too little memory
+ * for the options
  */
 export async function createPageReceiver(options: PageReceiverOptions): Promise<PageReceiver> {
   const maxFrameBytes = checkFrameBytes(options.maxFrameBytes);

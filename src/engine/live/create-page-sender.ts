@@ -17,14 +17,18 @@ import { DEDUP_LEVELS, type PageSender, type PageSenderOptions } from './page-se
 
 /** Capacity of a segment beyond the bytes of a batch. */
 const SEGMENT_SLACK = 1 << 17;
-/** With this many threads or fewer, LZ4 runs on the calling thread: a worker for it took a third of the sender's time on two cores. */
+/**
+ * With this many threads or fewer, LZ4 runs on the calling thread: a worker for it took a third of the
+ * sender's time on two cores.
+ */
 const FEW_THREADS = 2;
 const LINK_BITS_PER_SECOND = 1e9;
 const MAX_CACHE_BYTES = 2 ** 31;
 
 /**
  * Create a sender of a live guest.
- * @throws PageferryError `bad-argument` for an option out of bounds, `limit` if there is too little memory for the options; the
+ * @throws PageferryError `bad-argument` for an option out of bounds, `limit` if there is too little memory
+ * for the options; the
  * reason of `signal`; what `base.read` throws
  */
 export async function createPageSender(options: PageSenderOptions = {}): Promise<PageSender> {

@@ -26,7 +26,10 @@ interface OpenGuest {
   readonly numbers: Float64Array;
 }
 
-/** Applies the records of a live stream to a guest's memory. Knows no life cycle: the receiver drops it after a failure. */
+/**
+ * Applies the records of a live stream to a guest's memory. Knows no life cycle: the receiver drops it after
+ * a failure.
+ */
 export class GuestDecoder {
   complete = false;
   private pageBytes = 0;
@@ -181,7 +184,9 @@ export class GuestDecoder {
     this.record(guest, page, codec.name === 'fill');
   }
 
-  /** Read a page that `page` refers to, of the guest or of the base image, into the buffer for the next page. */
+  /**
+   * Read a page that `page` refers to, of the guest or of the base image, into the buffer for the next page.
+   */
   private readReference(guest: OpenGuest, image: number, other: number, page: number, what: string): void {
     const { arrived, memory, pages, address } = guest;
     const { bytes } = this.context.kernels;

@@ -176,7 +176,9 @@ export class LiveSender implements PageSender {
     }
   }
 
-  /** Record the first failure, which every later call throws, and reject a pending `batch`. Returns `cause`. */
+  /**
+   * Record the first failure, which every later call throws, and reject a pending `batch`. Returns `cause`.
+   */
   private fail(cause: unknown): unknown {
     this.failure ??= { cause };
     this.frameFreed.close(this.failure.cause);

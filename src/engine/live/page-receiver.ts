@@ -16,30 +16,36 @@ export interface GuestMemory {
 export interface PageReceiverOptions {
   /** Create the guest's memory when the stream announces the guest. May throw to refuse it. */
   readonly open: (name: string, pages: number, pageBytes: number) => GuestMemory;
-  /** Maximum size of the guest, in bytes; default 1 TiB. The receiver's own tables take up to 0.5% of the guest's size. */
+  /**
+   * Maximum size of the guest, in bytes; default 1 TiB. The receiver's own tables take up to 0.5% of the
+   * guest's size.
+   */
   readonly maxGuestBytes?: number;
   /** Maximum size of a frame, in bytes; default 32 MiB. */
   readonly maxFrameBytes?: number;
   /** Called with the number of pages of each batch, after they were written. */
   readonly onBatch?: (pages: number) => void;
   /**
-   * Memory for pages as they arrived, in bytes; must equal the sender's `cacheBytes`. References and deltas then read from it, and
-   * `GuestMemory.read` is never called. Default: no cache, the guest's memory is read.
+   * Memory for pages as they arrived, in bytes; must equal the sender's `cacheBytes`. References and deltas
+   * then read from it, and `GuestMemory.read` is never called. Default: no cache, the guest's memory is read.
    */
   readonly cacheBytes?: number;
   /** The image that both hosts have. */
   readonly base?: BasePages;
 }
 
-/** Receives the stream of a live guest, in pieces of any size. After a failure every call throws its cause. */
+/**
+ * Receives the stream of a live guest, in pieces of any size. After a failure every call throws its cause.
+ */
 export interface PageReceiver {
   /** True once all pages arrived and their digest was verified. */
   readonly complete: boolean;
   /** Read the next bytes of the stream. @throws PageferryError what is wrong, and where */
   push(bytes: Uint8Array): void;
   /**
-   * Write pages that were sent outside of the stream (`PageSender.bypass`): `fills` has the byte that each page repeats, or -1 for
-   * a page whose bytes are next in `bytes`. Nothing refers to their bytes later. @throws PageferryError `bad-stream`
+   * Write pages that were sent outside of the stream (`PageSender.bypass`): `fills` has the byte that each
+   * page repeats, or -1 for a page whose bytes are next in `bytes`. Nothing refers to their bytes later.
+   * @throws PageferryError `bad-stream`
    */
   bypassed(pages: readonly number[], fills: readonly number[], bytes: Uint8Array): void;
   /** Record that the guest's memory holds `page`, which the sender marked as present too. */

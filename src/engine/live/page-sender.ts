@@ -25,7 +25,10 @@ export interface PageSenderOptions {
   readonly pageBytes?: PageBytes;
   /** Default `adaptive`. */
   readonly strategy?: Strategy;
-  /** State of the stream, which the strategy reads. Default: a link of 1 Gbit/s and the bytes that this sender packs. */
+  /**
+   * State of the stream, which the strategy reads. Default: a link of 1 Gbit/s and the bytes that this sender
+   * packs.
+   */
   readonly state?: StreamState;
   /** Default `similar`. */
   readonly dedup?: DedupLevel;
@@ -37,11 +40,15 @@ export interface PageSenderOptions {
   readonly indexPages?: number;
   /** Threads that pack; default 1: the calling thread only. */
   readonly threads?: number;
-  /** Read a page that is not in the cache, as the receiver may have it; return false if that is not possible. */
+  /**
+   * Read a page that is not in the cache, as the receiver may have it; return false if that is not possible.
+   */
   readonly rereadPage?: (page: number, into: Uint8Array) => boolean;
   /** Called with the expected ms and bytes of packing that starts (positive) or is done (negative). */
   readonly onPending?: (ms: number, bytes: number) => void;
-  /** An image that both hosts have and that pages may refer to. Its pages are read when the sender is created. */
+  /**
+   * An image that both hosts have and that pages may refer to. Its pages are read when the sender is created.
+   */
   readonly base?: BasePages;
   /** Cancels the creation of the sender, which reads all pages of `base`. */
   readonly signal?: AbortSignal;
@@ -61,41 +68,56 @@ export interface PackedBatch {
   readonly bytes: number;
   /** Pages and bytes per codec. */
   readonly counts: CodecCounts;
-  /** Give the buffers of `parts` back to the sender, once they were written. Only the first call has an effect. */
+  /**
+   * Give the buffers of `parts` back to the sender, once they were written. Only the first call has an
+   * effect.
+   */
   release(): void;
 }
 
 /**
- * Encodes the pages of a running guest, batch by batch, each page against what the receiver has at that point of the stream. The
- * bytes of `begin`, every batch in the order of the calls, and `end` are the stream. After a failure every call throws its cause.
+ * Encodes the pages of a running guest, batch by batch, each page against what the receiver has at that point
+ * of the stream. The bytes of `begin`, every batch in the order of the calls, and `end` are the stream. After
+ * a failure every call throws its cause.
  */
 export interface PageSender {
-  /** Buffer for the pages of the next batch, in the order of their numbers; `batchPages * pageBytes` bytes. */
+  /**
+   * Buffer for the pages of the next batch, in the order of their numbers; `batchPages * pageBytes` bytes.
+   */
   readonly buffer: Uint8Array;
   /** How often the bytes of a page were looked up in the cache, and found. */
   readonly cache: CacheStats;
   /** Return the first bytes of the stream: header, and the guest's name and number of pages. Called once. */
   begin(name: string, pages: number): Uint8Array;
   /**
-   * Encode the pages in `buffer`; `pages` are their numbers. Resolves once a frame was free for them; until then `buffer` must not
-   * be changed. `keepsLast`: send the last page even if the receiver has it.
-   * @throws PageferryError `bad-argument` before `begin`, after `end`, and while the previous call has not resolved
+   * Encode the pages in `buffer`; `pages` are their numbers. Resolves once a frame was free for them; until
+   * then `buffer` must not be changed. `keepsLast`: send the last page even if the receiver has it.
+   * @throws PageferryError `bad-argument` before `begin`, after `end`, and while the previous call has not
+   * resolved
    */
   batch(pages: ArrayLike<number>, keepsLast?: boolean): Promise<Batch>;
   /** Return whether the strategy recommends to bypass the next batch. Always false with a base image. */
   shouldBypass(): boolean;
   /**
-   * Record that the pages in `buffer` are sent uncompressed outside of this stream. Nothing refers to their bytes later. Returns,
-   * for each page, the byte that it repeats, `BYPASSED_PAGE` or `BYPASSED_UNCHANGED`; valid until the next call.
+   * Record that the pages in `buffer` are sent uncompressed outside of this stream. Nothing refers to their
+   * bytes later. Returns, for each page, the byte that it repeats, `BYPASSED_PAGE` or `BYPASSED_UNCHANGED`;
+   * valid until the next call.
    */
   bypass(pages: ArrayLike<number>, keepsLast?: boolean): ArrayLike<number>;
-  /** Record that the receiver has `page` as it is at index `at` (default 0) of `buffer`, without sending it. */
+  /**
+   * Record that the receiver has `page` as it is at index `at` (default 0) of `buffer`, without sending it.
+   */
   markPresent(page: number, at?: number): void;
   /** Return whether the receiver has `page` as it is at index `at` (default 0) of `buffer`. */
   isPresent(page: number, at?: number): boolean;
-  /** Record that it is unknown what the receiver has as `page`: nothing refers to it, and the digest does not cover it. */
+  /**
+   * Record that it is unknown what the receiver has as `page`: nothing refers to it, and the digest does not
+   * cover it.
+   */
   invalidate(page: number): void;
-  /** Return the last bytes of the stream, with the digest of all pages that the receiver has. Constant time. */
+  /**
+   * Return the last bytes of the stream, with the digest of all pages that the receiver has. Constant time.
+   */
   end(): Uint8Array;
   /** Stop the threads and release the memory. Idempotent; a pending `batch` rejects. */
   close(): Promise<void>;

@@ -1,5 +1,5 @@
-// Which folder may import which: imports go only upwards in ARCHITECTURE.md's table. A folder not named here fails, so that a new
-// one has to be given its place first.
+// Which folder may import which: imports go only upwards in ARCHITECTURE.md's table. A folder not named here
+// fails, so that a new one has to be given its place first.
 const MAY_IMPORT = {
   page: [],
   kernels: ['page'],
@@ -33,7 +33,10 @@ const MAY_IMPORT = {
   ],
 };
 const ROOT_FILES = '^src/[^/]+[.]ts$';
-/** All that `src/index.ts` reaches. (`scripts/check-browser.mjs` proves the same of the built file, by bundling it.) */
+/**
+ * All that `src/index.ts` reaches. (`scripts/check-browser.mjs` proves the same of the built file, by
+ * bundling it.)
+ */
 const RUNS_IN_A_BROWSER =
   '^src/(kernels|page|codec|dedup|strategy|stream|engine)/|^src/image/(memory|wasm)[.]ts$|^src/index[.]ts$';
 
@@ -48,8 +51,8 @@ const folderRules = Object.entries(MAY_IMPORT).map(([folder, others]) => ({
   },
 }));
 
-// Which part of src/engine may import which. Beside the parts: options.ts and life-cycle.ts, which every part may import, and
-// streams.ts, which imports every part.
+// Which part of src/engine may import which. Beside the parts: options.ts and life-cycle.ts, which every part
+// may import, and streams.ts, which imports every part.
 const ENGINE_MAY_IMPORT = {
   pack: [],
   frame: ['pack'],

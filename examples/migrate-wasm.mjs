@@ -1,5 +1,5 @@
-// Migrates the memory of a running WebAssembly program between two processes, over mutual TLS. This process is the source; it starts the
-// destination, which runs the same file. Pre-copy: the program runs while its pages are sent, then stops for the last few.
+// Pre-copy migration of a running WebAssembly program's memory between two processes, over mutual TLS. This
+// process is the source; it starts the destination, which runs the same file.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';

@@ -2,7 +2,10 @@
 // pages are found before and never reach it. To compare it with all others, on ten workloads and five links:
 //   npm run bench -- tradeoff --strategy examples/my-strategy.mjs
 
-/** Mostly zero pages: `zero-aware`. Little changed pages: a delta (`xbzrle`). The rest: a group that LZ4 packs as a whole. */
+/**
+ * Mostly zero pages: `zero-aware`. Little changed pages: a delta (`xbzrle`). The rest: a group that LZ4 packs
+ * as a whole.
+ */
 export const mine = {
   name: 'mine',
   choose(page) {

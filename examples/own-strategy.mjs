@@ -1,4 +1,5 @@
-// A strategy of your own (my-strategy.mjs, ten lines) compared with built-in ones, on the memory of a real program.
+// A strategy of your own (my-strategy.mjs, ten lines) compared with built-in ones, on the memory of a real
+// program.
 import { bytesSource, createEncoder } from 'pageferry';
 import { mine } from './my-strategy.mjs';
 import { shopRounds } from './support/sql-shop.mjs';

@@ -1,4 +1,5 @@
-// Encode pages as they are written, without a source for the whole image: for a hypervisor that reads its dirty bitmap.
+// Encode pages as they are written, without a source for the whole image: for a hypervisor that reads its
+// dirty bitmap.
 import { bytesSink, createDecoder, createEncoder } from 'pageferry';
 
 const PAGE_BYTES = 4096;

@@ -91,8 +91,13 @@ const rules = [
 ];
 
 const found = trackedFiles().flatMap((file) => [...check(file, file), ...check(file)]);
-if (process.argv.includes('--counts')) printCounts(found);
-else {
+if (process.argv.includes('--counts')) {
+  // `--counts | head` closes the pipe before everything is written.
+  process.stdout.on('error', (error) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+  printCounts(found);
+} else {
   for (const { place, word, instead } of found)
     process.stderr.write(`${place}: "${word}": write ${instead}\n`);
   if (found.length > 0) process.stderr.write(`${found.length} words that this project does not use\n`);

@@ -29,12 +29,18 @@ export interface ListenOptions extends Omit<FrameListenOptions, 'onChannel'> {
   readonly onChannel: (channel: Channel) => void;
 }
 
-/** Connect to a destination, as the host that sends guests. @throws PageferryError, as `bad-argument`, `io` or `unsupported` */
+/**
+ * Connect to a destination, as the host that sends guests. @throws PageferryError, as `bad-argument`, `io` or
+ * `unsupported`
+ */
 export function connectChannel(options: ConnectOptions): Promise<Channel> {
   return connectFrames(options);
 }
 
-/** Listen, as the host that receives guests. @throws PageferryError `bad-argument`; `io` if the address cannot be used */
+/**
+ * Listen, as the host that receives guests. @throws PageferryError `bad-argument`; `io` if the address cannot
+ * be used
+ */
 export function listenForChannels(options: ListenOptions): Promise<ChannelListener> {
   return listenForFrames(options);
 }

@@ -14,8 +14,8 @@
 //    1   1    exact: dictionary[index]
 //
 //   The dictionary has 16 words, all 1 at first; hash(word) = (((word >> 10) & 255) * 229 >> 4) & 15.
-//   All numbers are little-endian; tags beyond W are 0; low[] and index[] beyond their count are 0 (not read); bits 30 and 31 of
-//   a u32 of lows are 0.
+//   All numbers are little-endian; tags beyond W are 0; low[] and index[] beyond their count
+//   are 0 (not read); bits 30 and 31 of a u32 of lows are 0.
 //
 // Tags in two planes and lists cut in equal parts let vectors do everything but the dictionary, which has no
 // branch either.

@@ -1,6 +1,9 @@
 const PAGE_BYTES = 4096;
 
-/** The memory of a WebAssembly program, page by page. A hypervisor has a dirty log; here pages are compared with what was read last. */
+/**
+ * The memory of a WebAssembly program, page by page. A hypervisor has a dirty log; here pages are compared
+ * with what was read last.
+ */
 export class ProgramMemory {
   memory = new WebAssembly.Memory({ initial: 64, maximum: 64 });
   bytes = Buffer.from(this.memory.buffer);

@@ -1,4 +1,5 @@
-// A WebAssembly program whose whole state is its memory: `step` writes one of 1024 pages of 4096 bytes, chosen by a counter in page 0.
+// A WebAssembly program whose whole state is its memory: `step` writes one of 1024 pages of 4096 bytes,
+// chosen by a counter in page 0.
 import asc from 'assemblyscript/asc';
 
 const SOURCE = `

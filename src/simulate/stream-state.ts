@@ -44,7 +44,9 @@ export class SimulatedStream {
     this.nowMs = nowMs;
   }
 
-  /** Records that bytes packed at `nowMs` wait until `untilMs` before all of them are in the link’s buffer. */
+  /**
+   * Records that bytes packed at `nowMs` wait until `untilMs` before all of them are in the link’s buffer.
+   */
   packed(nowMs: number, untilMs: number): void {
     this.waitingFraction(nowMs);
     if (untilMs <= nowMs) return;

@@ -1,4 +1,5 @@
-// Certificate authorities and certificates for tests: the parts of X.509 (RFC 5280) that TLS checks, encoded in DER here.
+// Certificate authorities and certificates for tests: the parts of X.509 (RFC 5280) that TLS checks, encoded
+// in DER here.
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 import type { Credentials } from '../../src/channel/security.js';
 

@@ -230,8 +230,14 @@ test.each([
   [{ ...TCP, insecure: true }, 'insecure: needs onWarning'],
   [{ ...TCP, insecure: true, onWarning, credentials: SOURCE }, 'credentials: not for tcp:, use tls:'],
   [{ address: 'unix:/run/x', credentials: SOURCE }, 'credentials: not for unix:, use tls:'],
-  [{ address: 'tls:127.0.0.1', credentials: SOURCE }, 'expected tls:HOST:PORT, tcp:HOST:PORT or unix:PATH'],
-  [{ address: '127.0.0.1:1', credentials: SOURCE }, 'expected tls:HOST:PORT, tcp:HOST:PORT or unix:PATH'],
+  [
+    { address: 'tls:127.0.0.1', credentials: SOURCE },
+    'expected one of tls:HOST:PORT, tcp:HOST:PORT, unix:PATH',
+  ],
+  [
+    { address: '127.0.0.1:1', credentials: SOURCE },
+    'expected one of tls:HOST:PORT, tcp:HOST:PORT, unix:PATH',
+  ],
   [{ address: `unix:/${'x'.repeat(200)}` }, "a UNIX socket's path has at most 10"],
 ])('options that do not match are refused: %o', async (options, message) => {
   await expect(connectChannel(options)).rejects.toThrow(message);

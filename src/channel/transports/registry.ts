@@ -8,8 +8,8 @@ import { unix } from './unix.js';
 export const TRANSPORTS: readonly Transport[] = [tls, tcp, unix];
 
 /**
- * Parse an address of a channel, `tls:HOST:PORT`, `tcp:HOST:PORT` or `unix:PATH`. @throws PageferryError
- * `bad-argument`
+ * Parse an address of a channel: the scheme of a transport and its form of address, such as `tls:HOST:PORT`.
+ * @throws PageferryError `bad-argument`
  */
 export function parseChannelAddress(text: string): {
   readonly transport: Transport;
@@ -17,10 +17,9 @@ export function parseChannelAddress(text: string): {
 } {
   const transport = TRANSPORTS.find(({ scheme }) => text.startsWith(`${scheme}:`));
   const address = transport?.parse(text.slice(transport.scheme.length + 1));
-  if (!transport || !address)
-    throw new PageferryError(
-      'bad-argument',
-      `address "${text}": expected tls:HOST:PORT, tcp:HOST:PORT or unix:PATH`,
-    );
+  if (!transport || !address) {
+    const forms = TRANSPORTS.map(({ scheme, addressForm }) => `${scheme}:${addressForm}`).join(', ');
+    throw new PageferryError('bad-argument', `address "${text}": expected one of ${forms}`);
+  }
   return { transport, address };
 }

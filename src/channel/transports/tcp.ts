@@ -7,6 +7,7 @@ import type { Transport } from './transport.js';
 
 export const tcp: Transport = {
   scheme: 'tcp',
+  addressForm: 'HOST:PORT',
   protection: 'none',
   parse: parseHostPort,
   connect: (address) => ({ socket: connect(address), readyEvent: 'connect' }),

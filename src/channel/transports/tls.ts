@@ -18,6 +18,7 @@ import type { Transport } from './transport.js';
 
 export const tls: Transport = {
   scheme: 'tls',
+  addressForm: 'HOST:PORT',
   protection: 'certificates',
   parse: parseHostPort,
 

@@ -5,16 +5,14 @@ import type { Protection, Security } from '../security.js';
 /** Address of a socket, as `net.connect` and `server.listen` take it. */
 export type SocketAddress = { readonly path: string } | { readonly host: string; readonly port: number };
 
-/**
- * An unfinished connection or listener: `readyEvent` is emitted once the peer of a socket is authenticated.
- */
-export interface OutgoingSocket {
+/** A connection that is being made: `readyEvent` is emitted once the peer is authenticated. */
+interface OutgoingSocket {
   readonly socket: Socket;
   readonly readyEvent: string;
 }
 
 /** What a transport needs to connect. */
-export interface TransportConnectOptions extends Security {
+interface TransportConnectOptions extends Security {
   /** Name that the peer's certificate must have; default: the host of the address. */
   readonly serverName?: string;
 }
@@ -24,8 +22,10 @@ export interface TransportConnectOptions extends Security {
  * `registry.ts`; a connection has to be a Node socket.
  */
 export interface Transport {
-  /** First part of an address: `tls:HOST:PORT`. */
+  /** First part of an address: `tls`. */
   readonly scheme: string;
+  /** Form of the rest of an address, for messages: `HOST:PORT`. */
+  readonly addressForm: string;
   /** Decides which options are required: `credentials`, none, or `insecure: true`. */
   readonly protection: Protection;
   /** Parse the rest of an address. Undefined if it is not valid. */

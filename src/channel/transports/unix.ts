@@ -9,6 +9,7 @@ import type { Transport } from './transport.js';
 
 export const unix: Transport = {
   scheme: 'unix',
+  addressForm: 'PATH',
   protection: 'file permissions',
   parse: parsePath,
   connect: (address) => ({ socket: connect(address), readyEvent: 'connect' }),

@@ -6,8 +6,11 @@ import type { RecordWriter } from './record-writer.js';
 /** Largest size of a group of pages, whatever its strategy wants. */
 export const MAX_GROUP_BYTES = 8 << 20;
 const DEFAULT_GROUP_BYTES = 2 << 20;
-/** Most bytes of frames in flight: enough to keep threads busy through a range of zero pages. */
-const MAX_IN_FLIGHT_BYTES = 20 << 20;
+/**
+ * Most bytes of frames that are being packed or wait for the output: enough to keep threads busy through a
+ * range of zero pages.
+ */
+const MAX_QUEUED_FRAME_BYTES = 20 << 20;
 /**
  * Most packed bytes that wait for a link of measured rate. The rate may change: bytes that were packed for a
  * fast link are sent unchanged when the link gets slow.
@@ -87,7 +90,7 @@ export class FrameQueue {
   }
 
   private isFarAhead(): boolean {
-    if (this.inFlightBytes + this.groupBytes() > MAX_IN_FLIGHT_BYTES) return true;
+    if (this.inFlightBytes + this.groupBytes() > MAX_QUEUED_FRAME_BYTES) return true;
     return this.context.state.bytesAcked !== undefined && this.writer.waitingBytes > MAX_WAITING_BYTES;
   }
 

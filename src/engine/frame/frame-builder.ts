@@ -14,7 +14,7 @@ import { addCounts, type CodecCounts, emptyCounts } from './counters.js';
  * group; coded bytes, which it packs apart because they resemble pages little and pack 5 to 10 % smaller
  * alone; pages for a codec that it named.
  */
-export const SEGMENT_KINDS = ['stored', 'group', 'coded', 'lz4', 'zstd'] as const;
+const SEGMENT_KINDS = ['stored', 'group', 'coded', 'lz4', 'zstd'] as const;
 export type SegmentKind = (typeof SEGMENT_KINDS)[number];
 /** A frame is closed when its table reaches this size. */
 export const TABLE_TARGET_BYTES = 1 << 20;

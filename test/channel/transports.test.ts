@@ -1,0 +1,60 @@
+// Every registered transport: a guest arrives over it, and the error for an address lists it.
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { receiveGuest } from '../../src/agent/guest/receive-guest.js';
+import { sendGuest } from '../../src/agent/guest/send-guest.js';
+import { connectChannel } from '../../src/channel/connect.js';
+import type { Protection } from '../../src/channel/security.js';
+import { parseChannelAddress, TRANSPORTS } from '../../src/channel/transports/registry.js';
+import { Host, KEPT, Stage, testGuest, within } from './hosts.js';
+
+const OPTIONS: Record<Protection, { source: object; destination: object }> = {
+  certificates: KEPT.secure,
+  none: KEPT.insecure,
+  'file permissions': { source: {}, destination: {} },
+};
+
+let host: Host | undefined;
+let folder: string;
+beforeEach(() => {
+  folder = fs.mkdtempSync(join(tmpdir(), 'pageferry-transport-'));
+});
+afterEach(async () => {
+  await host?.close();
+  host = undefined;
+  fs.rmSync(folder, { recursive: true });
+});
+
+/** The form of a transport's address, filled in. */
+function filledIn(form: string, port: number): string {
+  return form
+    .replace('HOST', '127.0.0.1')
+    .replace('PORT', String(port))
+    .replace('PATH', join(folder, 'socket'));
+}
+
+test.each(TRANSPORTS.map((transport) => [transport.scheme, transport] as const))(
+  '%s: a guest arrives',
+  async (scheme, { addressForm, protection }) => {
+    const { source: options, destination } = OPTIONS[protection];
+    host = await Host.listening({ ...destination, address: `${scheme}:${filledIn(addressForm, 0)}` });
+    const next = host.next();
+    const source = await connectChannel({
+      ...options,
+      address: `${scheme}:${filledIn(addressForm, host.port)}`,
+    });
+    const guest = testGuest();
+    const stage = new Stage();
+    await within('a guest', Promise.all([sendGuest(source, guest), receiveGuest(await next, stage)]));
+    expect(Buffer.compare(stage.applied!, guest.memory)).toBe(0);
+    await source.close();
+  },
+);
+
+test('the error for an unknown scheme lists the address form of every transport', () => {
+  const forms = TRANSPORTS.map(({ scheme, addressForm }) => `${scheme}:${addressForm}`);
+  expect(new Set(forms).size).toBe(TRANSPORTS.length);
+  for (const form of forms) expect(() => parseChannelAddress('unknown:x')).toThrow(form);
+});

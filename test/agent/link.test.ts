@@ -103,7 +103,7 @@ describe('authentication', () => {
     await player.write(recorded);
     await within('the player', player.closed);
     expect((await set.agents.destination.end(2, 'the destination'))?.message).toMatch(
-      /answers session .* replayed from another/,
+      /a frame of session [0-9a-f]{32}, this one is [0-9a-f]{32}: replayed/,
     );
     expect(set.qemu.arrivals).toHaveLength(1);
     await expectWorks(set, 2, 3);

@@ -113,7 +113,7 @@ export async function expectCharts(
     expect(painted).toBe(marks);
     expect(box.left).toBeGreaterThanOrEqual(0);
     expect(box.right).toBeLessThanOrEqual(width);
-    if (!title.startsWith('What the pages')) expect(texts.length).toBeGreaterThanOrEqual(least.texts);
+    if (!title.startsWith('Pages by codec')) expect(texts.length).toBeGreaterThanOrEqual(least.texts);
     const clipped = texts.filter(
       ({ box: at }) =>
         at.left < box.left - 0.5 ||

@@ -23,6 +23,17 @@ export function fileWorkload(path: string, format?: string): Workload {
   return workloadOf(path, isDirectory ? traceImages(path, { onSkip: warnSkipped(path) }) : [path], format);
 }
 
+/** The error for an image without a page, of which nothing can be measured. */
+export function noPagesError(file: string): PageferryError {
+  return new PageferryError('bad-image', `${file}: has no pages; name an image that is not empty`);
+}
+
+/** Check that an image that can be read repeatedly has a page. @throws PageferryError `bad-image` */
+export function checkHasPages(source: PageSource, file: string): void {
+  // A file of /proc states 0 bytes: only reading shows whether it is empty.
+  if (source.readAt?.(new Uint8Array(1), 0) === 0) throw noPagesError(file);
+}
+
 /** Print which entry of a directory is not measured, and why. */
 export function warnSkipped(directory: string): (name: string, reason: string) => void {
   return (name, reason) => printErrorLine(`pageferry: note: ${join(directory, name)}: skipped: ${reason}`);
@@ -38,12 +49,13 @@ function workloadOf(name: string, files: readonly string[], format?: string): Wo
     files.map((file) => {
       const source = openImage(file, format === undefined ? {} : { format });
       opened.add(source);
-      if (source.readAt) return source;
-      throw new PageferryError('io', `${file}: can be read only once; measuring needs a regular file`);
+      if (!source.readAt)
+        throw new PageferryError('io', `${file}: can be read only once; measuring needs a regular file`);
+      return source;
     });
   // Report an unreadable file before minutes of measuring, not after.
   try {
-    open();
+    for (const [i, source] of open().entries()) checkHasPages(source, files[i]!);
   } finally {
     close();
   }

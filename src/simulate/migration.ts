@@ -1,5 +1,6 @@
 import type { PageBitmap } from '../page/bitmap.js';
 import { PageferryError } from '../page/error.js';
+import { createYielder, throwIfAborted } from '../page/sync.js';
 import { estimateBusyMs, estimateBytes } from './estimate.js';
 import { allocatedPages } from './first-pages.js';
 import type { Guest } from './guest.js';
@@ -25,9 +26,8 @@ export class Migration {
   readonly rounds: Round[] = [];
   /** When all bytes sent so far are in the destination’s memory. */
   settledAtMs = 0;
-  /** CPU ms of the source. */
+  /** CPU ms of each host. */
   sourceCpuMs = 0;
-  /** CPU ms of the destination. */
   destinationCpuMs = 0;
   /** Downtime so far, in ms. */
   downtimeMs = 0;
@@ -43,6 +43,7 @@ export class Migration {
   /** Pages allocated when the guest was stopped: each has to be at the destination. */
   private requiredPages: PageBitmap | undefined;
   private storageFreeMs = 0;
+  private readonly yieldNow = createYielder();
 
   private constructor(
     readonly settings: MigrationSettings,
@@ -65,7 +66,6 @@ export class Migration {
     return migration;
   }
 
-  /** The guest. */
   get guest(): Guest {
     return this.settings.guest;
   }
@@ -75,13 +75,18 @@ export class Migration {
     return this.settings.guest.pages;
   }
 
-  /** The current round. */
   get round(): Round {
     return this.rounds.at(-1)!;
   }
 
   private get isStopped(): boolean {
     return this.stoppedAtMs !== undefined;
+  }
+
+  /** Lets other events run if they are due; call it in long loops. @throws the reason of an abort */
+  async yieldIfDue(): Promise<void> {
+    await this.yieldNow();
+    throwIfAborted(this.settings.signal);
   }
 
   /** Runs the guest at the source until now. */
@@ -167,6 +172,7 @@ export class Migration {
    */
   async sendBatch(numbers: readonly number[], queueMs = QUEUE_MS): Promise<number> {
     const { source, destination, link } = this.settings;
+    await this.yieldIfDue();
     const { bytes, decideMs, packMs, placeMs, unpackMs } = await this.transfer.transfer(numbers);
     const codeMs = (decideMs + packMs / source.threads) / source.share;
     const takeMs = (placeMs + unpackMs / destination.threads) / destination.share;
@@ -273,14 +279,9 @@ export class Migration {
     this.transfer.compare(page);
   }
 
-  /**
-   * Compares all pages except those of `except` and free pages that were never sent. @throws PageferryError
-   * `not-identical`
-   */
-  compareAll(except?: PageBitmap): void {
-    for (let page = 0; page < this.pages; page++)
-      if (!except?.has(page) && (this.transfer.arrived.has(page) || this.guest.isAllocated(page)))
-        this.transfer.compare(page);
+  /** Compares all pages but those of `except` and free pages never sent. @throws as `compare` */
+  compareAll(except?: PageBitmap): Promise<void> {
+    return this.transfer.compareAll(() => this.yieldIfDue(), except);
   }
 
   /** Ends the stream and verifies the guest. @throws PageferryError `not-identical` */
@@ -293,8 +294,7 @@ export class Migration {
     this.settledAtMs = Math.max(this.settledAtMs, this.transmit(this.transfer.end()));
   }
 
-  /** Releases the encoder. */
-  async close(): Promise<void> {
-    await this.transfer.close();
+  close(): Promise<void> {
+    return this.transfer.close();
   }
 }

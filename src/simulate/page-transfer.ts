@@ -34,6 +34,8 @@ const BATCH_PAGES = 512;
 /** Smaller, since a sample’s batch represents many pages. */
 const SAMPLE_BATCH_PAGES = 64;
 const INDEX_PAGES = 1 << 17;
+/** Pages that are compared between two checks for other events. */
+const COMPARED_PAGES = 256;
 
 /**
  * Encodes a guest’s pages, decodes them and writes them to the destination’s memory. Computes CPU time, but
@@ -152,6 +154,15 @@ export class PageTransfer {
     if (Buffer.compare(this.page, this.other) !== 0)
       throw new PageferryError('not-identical', `page ${page} differs between source and destination`);
     this.compared.add(page);
+  }
+
+  /** Compares all pages except those of `except` and free pages that were never sent. @throws as `compare` */
+  async compareAll(yieldIfDue: () => Promise<void>, except?: PageBitmap): Promise<void> {
+    const { guest, arrived } = this;
+    for (let page = 0; page < guest.pages; page++) {
+      if (page % COMPARED_PAGES === 0) await yieldIfDue();
+      if (!except?.has(page) && (arrived.has(page) || guest.isAllocated(page))) this.compare(page);
+    }
   }
 
   /** Whether the page was compared since it was sent last. */

@@ -49,6 +49,7 @@ export async function runRounds(migration: Migration, rules: PreCopyRules = {}):
   const converge = new AutoConverge(migration);
   for (let round = 1; ; round++) {
     if (round > 1) migration.beginRound();
+    await migration.yieldIfDue();
     await runRound(migration, rules, remaining, round);
     const dirty = migration.takeDirty();
     rules.onRound?.(dirty, round);
@@ -68,7 +69,7 @@ export async function runFinalRound(
   const round = migration.rounds.length;
   await rules.beforeRound?.(remaining, round);
   await migration.send(rules.order?.(remaining, round) ?? remaining);
-  migration.compareAll();
+  await migration.compareAll();
   migration.resume();
 }
 

@@ -24,6 +24,8 @@ export interface MigrationSettings extends Coding {
   readonly storageBytesPerSecond: number;
   /** Whether a guest that writes faster than it is sent is throttled, as QEMU’s auto-converge does. */
   readonly autoConverge: boolean;
+  /** Aborts the migration. */
+  readonly signal?: AbortSignal;
 }
 
 /** One round of a migration: from one read of the dirty log to the next. */

@@ -1,4 +1,5 @@
 import type { DedupLevel } from '../engine/live/page-sender.js';
+import { throwIfAborted } from '../page/sync.js';
 import { fixed } from '../strategy/fixed.js';
 import { strategyByName } from '../strategy/registry.js';
 import type { Strategy } from '../strategy/strategy.js';
@@ -30,6 +31,8 @@ export interface SimulationOptions {
   readonly storageBytesPerSecond?: number;
   /** Throttle a guest that writes faster than it is sent; default false. */
   readonly autoConverge?: boolean;
+  /** Aborts the simulation. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -76,15 +79,17 @@ export interface SimulationResult {
 const HOST: HostSpec = { threads: 2, share: 1 };
 
 /**
- * Simulates a migration in virtual time. The same options give the same result.
+ * Simulates a migration in virtual time, and lets other events run meanwhile. The same options, version and
+ * zstd give the same result.
  * @throws PageferryError `not-identical` when the destination differs from the source; `bad-argument` for an
- * unknown name
+ * unknown name; the reason of `signal` when it aborts
  */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
   const { seed = 1, link, downtimeLimitMs = 300, costs = MEASURED_COSTS } = options;
   const technique =
     typeof options.technique === 'string' ? techniqueByName(options.technique) : options.technique;
   const { strategy, dedup } = coding(technique, options);
+  throwIfAborted(options.signal);
   const guest = await options.guest.open(seed);
   const settings: MigrationSettings = {
     guest,
@@ -99,6 +104,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     cacheBytes: technique.cacheBytes ?? guest.pages * guest.pageBytes * guest.scale,
     storageBytesPerSecond: options.storageBytesPerSecond ?? 200e6,
     autoConverge: options.autoConverge ?? false,
+    ...(options.signal && { signal: options.signal }),
   };
   const migration = await Migration.open(settings).catch((error: unknown) => {
     guest.close();
@@ -108,6 +114,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   let comparedPages = 0;
   try {
     await technique.migrate(migration);
+    await migration.yieldIfDue();
     migration.finish();
     comparedPages = migration.comparedPages;
   } catch (error) {

@@ -62,6 +62,26 @@ describe.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s in the middle leaves
   });
 });
 
+describe.each(['SIGINT', 'SIGTERM'] as const)('%s in the middle of a simulation', (signal) => {
+  test('ends it by the signal and leaves no file', async () => {
+    const inside = newFolder();
+    // Far more migrations than end before the signal.
+    const links = Array.from({ length: 200 }, (_, i) => ['--link', `${i + 1}Gbit`]).flat();
+    const child = start(['simulate', '--html', join(inside, 'r.html'), ...links]);
+    const run = ended(child);
+    try {
+      await until(() => below(inside).some((name) => name.includes('.partial-')));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      child.kill(signal);
+      expect(await run).toMatchObject({ code: null, signal, stderr: `pageferry: stopped by ${signal}\n` });
+      expect((await run).stdout.length).toBe(0);
+      expect(below(inside)).toEqual([]);
+    } finally {
+      child.kill('SIGKILL');
+    }
+  });
+});
+
 test('unpacking into a folder that exists, interrupted, keeps what the folder has', async () => {
   const inside = newFolder();
   fs.writeFileSync(join(inside, '000.raw'), 'mine');

@@ -128,6 +128,25 @@ describe('--format', () => {
   });
 });
 
+describe('an empty image', () => {
+  const NO_PAGES = /empty\.raw: has no pages; /;
+  test.each(['analyze', 'tradeoff'])('%s refuses it, alone and among others', async (command) => {
+    const folder = newFolder();
+    const empty = put(folder, 'empty.raw', '');
+    await fails(1, [command, empty], NO_PAGES);
+    await fails(1, [command, put(folder, 'a.raw', random(PAGE, 1)), empty], NO_PAGES);
+  });
+  test('tradeoff refuses it in a directory', async () => {
+    const folder = newFolder();
+    put(folder, '000.raw', random(PAGE, 1));
+    put(folder, 'empty.raw', '');
+    await fails(1, ['tradeoff', folder], NO_PAGES);
+  });
+  test('analyze refuses empty standard input', async () => {
+    await fails(1, ['analyze', '-'], /: has no pages; /);
+  });
+});
+
 test('--max-bytes limits pack, verify and unpack alike', async () => {
   const folder = newFolder();
   const image = put(folder, 'a.raw', random(8 * PAGE, 1));

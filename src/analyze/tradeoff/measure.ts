@@ -18,6 +18,8 @@ export interface MeasureOptions {
   readonly cpuClock: () => number;
   /** Called with the codec of every page. */
   readonly observe?: PageObserver;
+  /** Aborts the encoder and the decoder. */
+  readonly signal?: AbortSignal;
 }
 
 /** A measurement, and the encoder’s summary. */
@@ -32,7 +34,7 @@ const BUFFER_BYTES = 8 << 20;
 /**
  * Measures a strategy: encodes images into one stream and decodes it. The output accepts everything at once;
  * the time to store the bytes is subtracted. Sources need `readAt` and are read from their start.
- * @throws PageferryError `bad-stream` when the decoded images differ
+ * @throws PageferryError `bad-stream` when the decoded images differ; the reason of `signal` when it aborts
  */
 export async function measureStrategy(
   name: string,
@@ -52,6 +54,7 @@ export async function measureStrategy(
     indexPages: indexPages(sources, options.pageBytes),
     similar: sources.length > 1,
     clock,
+    ...(options.signal && { signal: options.signal }),
   });
   let summary: StreamSummary;
   try {
@@ -91,11 +94,12 @@ async function decode(
   buffers: readonly Uint8Array[],
   sources: readonly PageSource[],
   summary: StreamSummary,
-  { clock, observe }: MeasureOptions,
+  { clock, observe, signal }: MeasureOptions,
 ): Promise<number> {
   const startedMs = clock();
   const decoder = await createDecoder((_, image) => echo(sources[image]!), {
     ...(observe && { onPages: observe }),
+    ...(signal && { signal }),
   });
   for (const buffer of buffers) await decoder.push(buffer);
   const { images } = await decoder.finish();

@@ -1,6 +1,7 @@
 // Measures every strategy on every workload, and recommends one for each link.
 import type { PageObserver } from '../../engine/decode/image-decoder.js';
 import type { PageSource } from '../../page/source.js';
+import { throwIfAborted } from '../../page/sync.js';
 import { type Measured, measureStrategy } from './measure.js';
 import {
   breakEvenBitsPerSecond,
@@ -54,11 +55,13 @@ export interface TradeoffOptions {
   /** Measurements of each strategy, in turns; the median counts. Default 3. */
   readonly runs?: number;
   readonly onProgress?: (text: string) => void;
+  /** Aborts the measurements. */
+  readonly signal?: AbortSignal;
 }
 
 /**
  * Measures all workloads in sequence.
- * @throws PageferryError as thrown by a source or the engine
+ * @throws PageferryError as thrown by a source or the engine; the reason of `signal` when it aborts
  */
 export async function measureTradeoff(
   workloads: readonly Workload[],
@@ -66,6 +69,7 @@ export async function measureTradeoff(
 ): Promise<TradeoffReport> {
   const reports: WorkloadReport[] = [];
   for (const workload of workloads) {
+    throwIfAborted(options.signal);
     try {
       reports.push(await measureWorkload(workload.name, await workload.open(), options));
     } finally {
@@ -146,6 +150,7 @@ async function inTurns(
     clock = () => performance.now(),
     runs = 3,
     onProgress,
+    signal,
   }: TradeoffOptions,
 ): Promise<Measured[]> {
   const measure = ({ strategy, link, observe }: Task) =>
@@ -157,6 +162,7 @@ async function inTurns(
       clock,
       cpuClock,
       ...(observe && { observe }),
+      ...(signal && { signal }),
     });
   await measure(tasks[0]!);
   const taken: Measured[][] = tasks.map(() => []);

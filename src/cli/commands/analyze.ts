@@ -14,6 +14,7 @@ import { createProgressLine, withProgress } from '../progress.js';
 import { FORMAT_OPTION, JSON_OPTION } from '../shared-options.js';
 import { printOut } from '../terminal.js';
 import { bitRate, pageBytes } from '../values.js';
+import { checkHasPages, noPagesError } from '../workloads.js';
 
 export const command = defineCommand({
   name: 'analyze',
@@ -63,6 +64,7 @@ async function analyzeImages(
   let encoder: Encoder | undefined;
   try {
     for (const path of paths) sources.push(openImage(path, format === undefined ? {} : { format }));
+    for (const [i, source] of sources.entries()) checkHasPages(source, paths[i]!);
     encoder = await createEncoder(() => {}, {
       strategy: statistics.strategy,
       pageBytes: pageSize,
@@ -70,7 +72,10 @@ async function analyzeImages(
       signal,
     });
     for (const source of withProgress(sources, line.onBytes)) await encoder.encode(source);
-    return await encoder.finish();
+    const summary = await encoder.finish();
+    // A pipe is found to be empty only at its end.
+    for (const { name, pages } of summary.images) if (pages === 0) throw noPagesError(name);
+    return summary;
   } finally {
     line.end();
     await encoder?.close();

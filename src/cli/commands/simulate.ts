@@ -31,7 +31,7 @@ export const command = defineCommand({
   summary: 'migrate a live guest in simulated time, by every technique',
   options: SIMULATE_OPTIONS,
   details: [
-    'Time is simulated; pages are really encoded, decoded and compared. The same options give the same report.',
+    'Time is simulated; pages are really encoded, decoded and compared. The same options, the same version of pageferry and the same zstd give the same report, except with --costs measured.',
     'docs/simulate.md lists the settings of a guest.',
   ],
   async run({ values, argv, signal }) {
@@ -112,6 +112,7 @@ async function simulateLinks(
     seed: values.seed,
     storageBytesPerSecond: values.storage,
     autoConverge: values['auto-converge'],
+    signal,
     ...(values.strategy !== undefined && { strategy: values.strategy }),
   };
   const line = createProgressLine('simulating');

@@ -54,7 +54,7 @@ export const command = defineCommand({
         values.html,
         workloads.flatMap(({ files }) => files),
       );
-      const report = await measure(workloads, links, threads, argv);
+      const report = await measure(workloads, links, threads, argv, signal);
       if (writer) await writePage(writer, report);
       printOut(
         values.json ? `${JSON.stringify(tradeoffRows(report))}\n` : summaryText(withPrintableNames(report)),
@@ -73,6 +73,7 @@ async function measure(
   links: readonly number[],
   threads: number,
   argv: readonly string[],
+  signal: AbortSignal,
 ): Promise<TradeoffReport> {
   const line = createProgressLine('measuring');
   const cpuClock = () => {
@@ -81,7 +82,8 @@ async function measure(
   };
   try {
     const origin = await originOf(threads, argv);
-    return await measureTradeoff(workloads, { links, threads, origin, cpuClock, onProgress: line.onStep });
+    const onProgress = line.onStep;
+    return await measureTradeoff(workloads, { links, threads, origin, cpuClock, onProgress, signal });
   } finally {
     line.end();
   }

@@ -21,7 +21,7 @@ export const consolidation: Technique = {
   summary: 'observes a guest on a shared host, and moves it by post-copy when it becomes busy',
   reference: 'Hirofuchi et al., VTDC 2011 [14]',
   async migrate(migration) {
-    observe(migration);
+    await observe(migration);
     migration.beginRound();
     migration.stop();
     migration.resume();
@@ -29,9 +29,10 @@ export const consolidation: Technique = {
   },
 };
 
-function observe(migration: Migration): void {
+async function observe(migration: Migration): Promise<void> {
   let calm = 0;
   for (let steps = 1; steps * STEP_MS <= MAX_MS; steps++) {
+    await migration.yieldIfDue();
     const written = migration.observe(STEP_MS);
     if (steps > 1 && written > RISE * (calm / (steps - 1))) return;
     calm += written;

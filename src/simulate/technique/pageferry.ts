@@ -46,7 +46,7 @@ export const pageferry: Technique = {
     migration.stop();
     remaining.addAll(migration.takeDirty());
     if (fits || !usesPostCopy) return runFinalRound(migration, rules, remaining);
-    migration.compareAll(remaining);
+    await migration.compareAll(remaining);
     migration.resume();
     await runPostCopy(migration, remaining, { bubbling: true });
   },

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { digestText } from '../dedup/image-digest.js';
 import { createDecoder } from '../engine/decode/create-decoder.js';
 import type { DecodeSummary } from '../engine/decode/decoder.js';
@@ -28,6 +29,13 @@ export interface DecodeJob {
   readonly signal: AbortSignal;
 }
 
+/** Open a packed file or pipe. @throws PageferryError `io` */
+export function openPacked(file: string): FileSource {
+  if (file !== '-' && statSync(file, { throwIfNoEntry: false })?.isDirectory())
+    throw new PageferryError('io', `${file}: is a directory; name a packed file`);
+  return openFileSource(file);
+}
+
 /** Open the base images, run `work` with them and close them. */
 export async function withBases<T>(
   { bases, format }: DecodeJob,
@@ -53,7 +61,7 @@ export async function decodeFile(
   const { file, activity, maxImageBytes, signal } = job;
   const line = createProgressLine(activity);
   return withBases(job, async (bases) => {
-    const source = openFileSource(file);
+    const source = openPacked(file);
     try {
       const decoder = await createDecoder((_, number) => openSink(number), { bases, maxImageBytes, signal });
       try {

@@ -83,6 +83,8 @@ const FLAGS: Readonly<Record<string, string>> = {
 
 /** A message of the library, with the flags of the command line in place of its options. */
 function withFlags({ code, message }: PageferryError): string {
+  if (code === 'wrong-base' && message.includes('needs the base image'))
+    return `${message}; name it with --base`;
   if (code !== 'limit' && code !== 'bad-argument') return message;
   return message.replace(/\b[a-z]+[A-Z]\w*\b/g, (name) => (Object.hasOwn(FLAGS, name) ? FLAGS[name]! : name));
 }

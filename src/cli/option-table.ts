@@ -81,10 +81,34 @@ function rawValues(argv: readonly string[], table: OptionTable) {
     ]),
   );
   try {
-    return parseArgs({ args: [...argv], options, allowPositionals: true, strict: true });
+    return parseArgs({
+      args: joinNegativeNumbers(argv, table),
+      options,
+      allowPositionals: true,
+      strict: true,
+    });
   } catch (error) {
     throw new UsageError(parseArgsMessage(error as NodeJS.ErrnoException));
   }
+}
+
+/** Join an option and a value such as -5, which `parseArgs` would take for another option. */
+function joinNegativeNumbers(argv: readonly string[], table: OptionTable): string[] {
+  const flags = new Map<string, string>();
+  for (const [name, { short, value }] of Object.entries(table)) {
+    if (value === undefined) continue;
+    flags.set(`--${name}`, `--${name}=`);
+    if (short !== undefined) flags.set(`-${short}`, `-${short}`);
+  }
+  const joined: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i]!;
+    if (word === '--') return [...joined, ...argv.slice(i)];
+    const prefix = flags.get(word);
+    if (prefix !== undefined && /^-[\d.]/.test(argv[i + 1] ?? '')) joined.push(prefix + argv[++i]);
+    else joined.push(word);
+  }
+  return joined;
 }
 
 /** Node's message without its advice about "--", which seldom fits. */
@@ -100,6 +124,7 @@ function optionValue(name: string, option: Option, given: unknown): unknown {
   const texts = (given as string[] | undefined) ?? defaultsOf(option);
   if (texts.length === 0 && option.required)
     throw new UsageError(`${flagText(name, option)} ${option.value} is required`);
+  if (texts.length > 1 && !option.repeatable) throw new UsageError(`${flagText(name, option)} given twice`);
   const values = texts.map((text) => valueOfText(name, option, text));
   return option.repeatable ? values : values.at(-1);
 }
@@ -114,7 +139,8 @@ function valueOfText(name: string, option: Option, text: string): unknown {
     return option.parse(text);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    throw new UsageError(`--${name} ${quoted(text)}: ${error.message}`);
+    // A message of the library names the value too.
+    throw new UsageError(`--${name} ${quoted(text)}: ${error.message.replace(` "${text}"`, '')}`);
   }
 }
 

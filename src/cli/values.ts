@@ -78,7 +78,14 @@ export function decimal(text: string): number {
 
 /** A packing strategy by name. */
 export function strategy(name: string): Strategy {
-  return fromRegistry(() => strategyByName(name));
+  try {
+    return fromRegistry(() => strategyByName(name));
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(
+      error.message.replace(`strategy "${name}": `, (prefix, at) => (at === 0 ? '' : prefix)),
+    );
+  }
 }
 
 /** What a registry finds under a name; its error lists the known names. */

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { PageferryError } from '../page/error.js';
-import { ioError } from './fs/errno.js';
+import { ioError, systemReason } from './fs/errno.js';
 
 /** Options of `traceImages`. */
 export interface TraceOptions {
@@ -42,7 +42,7 @@ function reasonToSkip(path: string): string | undefined {
   try {
     return fs.statSync(path).isFile() ? undefined : '';
   } catch (cause) {
-    return (cause as Error).message.split(', ')[0]!;
+    return systemReason(cause);
   }
 }
 

@@ -1,4 +1,4 @@
-import { isCodecName } from '../codec/registry.js';
+import { CODECS, isCodecName } from '../codec/registry.js';
 import { PageferryError } from '../page/error.js';
 import { adaptive } from './adaptive/adaptive.js';
 import { characteristic } from './characteristic.js';
@@ -30,8 +30,14 @@ export function strategyByName(name: string): Strategy {
 }
 
 function fixedByName(name: string): Strategy | undefined {
-  const [kind, codec, level, ...rest] = name.split(':');
-  if (kind !== 'fixed' || codec === undefined || !isCodecName(codec) || rest.length > 0) return undefined;
-  if (level === undefined) return fixed(codec);
-  return codec === 'zstd' && /^([1-9]|1\d|2[0-2])$/.test(level) ? fixed(codec, Number(level)) : undefined;
+  const [kind, codec, ...rest] = name.split(':');
+  if (kind !== 'fixed' || codec === undefined) return undefined;
+  const refuse = (reason: string) => new PageferryError('bad-argument', `strategy "${name}": ${reason}`);
+  if (!isCodecName(codec))
+    throw refuse(`unknown codec; expected one of ${CODECS.map((known) => known.name).join(', ')}`);
+  if (rest.length === 0) return fixed(codec);
+  if (codec !== 'zstd') throw refuse(`${codec} has no levels`);
+  const level = rest.join(':');
+  if (!/^([1-9]|1\d|2[0-2])$/.test(level)) throw refuse('zstd has levels 1 to 22');
+  return fixed(codec, Number(level));
 }

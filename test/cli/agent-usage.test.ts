@@ -18,11 +18,15 @@ test.each<[string[], RegExp]>([
   [['source', '--listen', 'unix:/x', '--insecure'], /--peer HOST:PORT is required/],
   [
     ['source', '--listen', 'unix:/x', '--peer', 'unix:/y', '--insecure'],
-    /--peer unix:\/y: expected HOST:PORT/,
+    /--peer unix:\/y: expected HOST:PORT or tcp:HOST:PORT \(see/,
   ],
   [
     ['source', '--listen', 'nowhere', '--peer', 'x:1', '--insecure'],
-    /--listen nowhere: expected unix:PATH or HOST:PORT/,
+    /--listen nowhere: expected unix:PATH, tcp:HOST:PORT or HOST:PORT \(see/,
+  ],
+  [
+    ['source', '--listen', 'unix:/x', '--peer', 'x:99999', '--insecure'],
+    /--peer x:99999: port 99999 is out of range 1 to 65535 \(see/,
   ],
   [SOURCE, /--tls-cert FILE is required/],
   [[...SOURCE, '--insecure', '--tls-key', 'x'], /--tls-key: cannot be combined with --insecure/],
@@ -59,9 +63,20 @@ describe("paths beyond a UNIX socket's 107 bytes are refused", () => {
 });
 
 test.each<[string[], RegExp]>([
-  [[...SOURCE, '--tls-cert', '/none'], /--tls-cert \/none: ENOENT/],
+  [[...SOURCE, '--tls-cert', '/none'], /--tls-cert \/none: no such file or directory \(ENOENT\)/],
   [[...DESTINATION, '--insecure', '--base', '/none'], /\/none/],
-  [[...SOURCE, '--insecure', '--stats', '/none/stats'], /--stats \/none\/stats: ENOENT/],
+  [
+    [...SOURCE, '--insecure', '--stats', '/none/stats'],
+    /--stats \/none\/stats: no such file or directory \(ENOENT\)/,
+  ],
+  [
+    ['source', '--listen', 'unix:/none/s', '--peer', 'x:1', '--insecure'],
+    /cannot listen at unix:\/none\/s: the folder \/none does not exist$/,
+  ],
+  [
+    [...SOURCE, '--insecure', '--metrics', 'unix:/none/s'],
+    /--metrics unix:\/none\/s: the folder \/none does not exist$/,
+  ],
 ])('%j: the error is the last line, and the program ends', async (args, message) => {
   const run = await cli(['agent', ...args]);
   expect(run.stderr.split('\n').at(-2)).toMatch(message);

@@ -99,9 +99,11 @@ test('--metrics is scraped; a full disk loses statistics, is logged once, and fa
   expect(there).toContain('pageferry_migrations_total{role="destination",result="completed"} 2');
   expect((await scraped(port!, '/other')).status).toBe(404);
   if (full.length > 0)
-    expect(source.log.match(/warn migration \d: --stats \/dev\/full: ENOSPC.*; no more lines/g)).toHaveLength(
-      1,
-    );
+    expect(
+      source.log.match(
+        /warn migration \d: --stats \/dev\/full: no space left on device \(ENOSPC\).*; no more lines/g,
+      ),
+    ).toHaveLength(1);
 });
 
 test('--stats - writes lines to standard output', async () => {

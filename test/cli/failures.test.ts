@@ -62,11 +62,19 @@ async function failsInto(args: readonly string[], message: RegExp, options = {})
 
 describe('images that cannot be read', () => {
   const cases: [string, string[], RegExp][] = [
-    ['missing', ['pack', inside('nope')], /nope: cannot open: ENOENT: no such file or directory/],
-    ['the second one missing', ['pack', a, inside('nope')], /nope: cannot open: ENOENT/],
-    ['a missing base', ['pack', a, '--base', inside('nope')], /nope: cannot open: ENOENT/],
+    ['missing', ['pack', inside('nope')], /nope: cannot open: no such file or directory \(ENOENT\)/],
+    [
+      'the second one missing',
+      ['pack', a, inside('nope')],
+      /nope: cannot open: no such file or directory \(ENOENT\)/,
+    ],
+    [
+      'a missing base',
+      ['pack', a, '--base', inside('nope')],
+      /nope: cannot open: no such file or directory \(ENOENT\)/,
+    ],
     ['a directory', ['pack', input], /: is a directory; name an image file in it/],
-    ['below a file', ['pack', join(a, 'x')], /a.raw\/x: cannot open: ENOTDIR/],
+    ['below a file', ['pack', join(a, 'x')], /a.raw\/x: cannot open: not a directory \(ENOTDIR\)/],
     [
       'a core that was cut',
       ['pack', put('cut.core', makeCore([{ bytes: image }]).subarray(0, -PAGE))],
@@ -79,17 +87,21 @@ describe('images that cannot be read', () => {
     async () => {
       const secret = put('secret.raw', random(PAGE, 1));
       fs.chmodSync(secret, 0o600);
-      await failsInto(['pack', secret], /secret.raw: cannot open: EACCES: permission denied/, unprivileged);
+      await failsInto(
+        ['pack', secret],
+        /secret.raw: cannot open: permission denied \(EACCES\)/,
+        unprivileged,
+      );
       await fails(
         1,
         ['pack', a, '-o', '/unprivileged.pf'],
-        /unprivileged.pf: cannot create: EACCES/,
+        /unprivileged.pf: cannot create: permission denied \(EACCES\)/,
         unprivileged,
       );
     },
   );
   test('analyze reports it too', async () => {
-    await fails(1, ['analyze', inside('nope')], /nope: cannot open: ENOENT/);
+    await fails(1, ['analyze', inside('nope')], /nope: cannot open: no such file or directory \(ENOENT\)/);
     await fails(1, ['analyze', a, input, '--json'], /is a directory; name an image file in it/);
   });
 });
@@ -152,8 +164,8 @@ describe('files that are not valid streams', () => {
       ['unpack', '-o', inside('never')],
       ['unpack', '--image', '0', '-o', inside('never')],
     ]) {
-      await fails(1, [...args, inside('nope')], /nope: cannot open: ENOENT/);
-      await fails(1, [...args, input], /is a directory; name an image file in it/);
+      await fails(1, [...args, inside('nope')], /nope: cannot open: no such file or directory \(ENOENT\)/);
+      await fails(1, [...args, input], /is a directory; name a packed file/);
     }
   });
 });
@@ -162,7 +174,7 @@ test('a base that is missing or different', async () => {
   for (const more of [[], ['--image', '0']]) {
     await failsInto(
       ['unpack', based, ...more],
-      /based.pf: needs the base image ".*a.raw" with digest [0-9a-f]{32}/,
+      /based.pf: needs the base image ".*a.raw" with digest [0-9a-f]{32}.*; name it with --base$/m,
     );
     await failsInto(
       ['unpack', based, '--base', b, ...more],
@@ -175,6 +187,11 @@ test('a base that is missing or different', async () => {
 });
 
 test('images and pages that do not exist', async () => {
+  await fails(
+    2,
+    ['unpack', two, '--pages', '0-5', '-o', inside('z')],
+    /--pages: the stream has 2 images; name one with --image N/,
+  );
   await failsInto(['unpack', two, '--image', '2'], /two.pf: has 2 images, no image 2/);
   await failsInto(['unpack', '-', '--image', '2'], /standard input: has 2 images, no image 2/, {
     input: fs.readFileSync(two),

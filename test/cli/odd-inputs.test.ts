@@ -193,7 +193,7 @@ test.skipIf(!isLinux)('entries of a directory that cannot be used are named and 
   expect(stderr.split('\n').sort()).toEqual([
     '',
     expect.stringMatching(/^pageferry: note: .*\/g.*: skipped: its name is not UTF-8$/),
-    expect.stringMatching(/^pageferry: note: .*\/latest: skipped: ENOENT/),
+    expect.stringMatching(/^pageferry: note: .*\/latest: skipped: no such file or directory \(ENOENT\)/),
   ]);
 });
 

@@ -28,13 +28,25 @@ describe('outputs that cannot be written', () => {
     ['capture', '--pid', String(process.pid)],
   ];
   test.concurrent.each(commands)('%s', async (...args) => {
-    await fails(1, [...args, '-o', missing], /no folder\/x: cannot create: ENOENT/);
-    await fails(1, [...args, '-o', join(a, 'x')], /a.raw\/x: cannot (create|write): ENOTDIR/);
+    await fails(1, [...args, '-o', missing], /the folder .*no folder does not exist; create it first/);
+    await fails(
+      1,
+      [...args, '-o', join(a, 'x')],
+      /a.raw\/x: cannot (create|write): not a directory \(ENOTDIR\)/,
+    );
     if (args.length !== 2 || args[0] === 'pack')
       await fails(1, [...args, '-o', input], /: is a directory; name a file to write/);
-    await fails(1, [...args, '-o', join(input, 'x'.repeat(300))], /: cannot (write|create): ENAMETOOLONG/);
+    await fails(
+      1,
+      [...args, '-o', join(input, 'x'.repeat(300))],
+      /: cannot (write|create): name too long \(ENAMETOOLONG\)/,
+    );
     if (fs.existsSync('/dev/full'))
-      await fails(1, [...args, '-o', '/dev/full'], /\/dev\/full: cannot write \d+ bytes: ENOSPC/);
+      await fails(
+        1,
+        [...args, '-o', '/dev/full'],
+        /\/dev\/full: cannot write \d+ bytes: no space left on device \(ENOSPC\)/,
+      );
   });
 
   test('several images where a file exists', async () => {
@@ -70,7 +82,7 @@ describe('outputs that cannot be written', () => {
     const { status, stderr } = spawnSync('sh', ['-c', command, 'sh', process.execPath, CLI, ...args], {
       encoding: 'utf8',
     });
-    expect(stderr).toMatch(/^pageferry: [^\n]*: cannot write \d+ bytes[^\n]*: EFBIG: file too large\n$/);
+    expect(stderr).toMatch(/^pageferry: [^\n]*: cannot write \d+ bytes[^\n]*: file too large \(EFBIG\)\n$/);
     expect([status, fs.readdirSync(folder)]).toEqual([1, []]);
   });
 
@@ -91,17 +103,22 @@ describe('outputs that cannot be written', () => {
       await fails(
         1,
         [...args, '-o', join(full, 'out')],
-        /: cannot write \d+ bytes.*: ENOSPC: no space left on device/,
+        /: cannot write \d+ bytes.*: no space left on device \(ENOSPC\)/,
       );
       expect(fs.readdirSync(full)).toEqual([]);
     }
-    await fails(1, ['unpack', two, '-o', full], /ENOSPC/);
+    await fails(1, ['unpack', two, '-o', full], /no space left on device \(ENOSPC\)/);
     expect(fs.readdirSync(full)).toEqual([]);
     const env = { ...process.env, TMPDIR: full };
-    await fails(1, ['verify', '-'], /pageferry-\d+-\w+: cannot write \d+ bytes.*: ENOSPC/, {
-      env,
-      input: packed,
-    });
+    await fails(
+      1,
+      ['verify', '-'],
+      /pageferry-\d+-\w+: cannot write \d+ bytes.*: no space left on device \(ENOSPC\)/,
+      {
+        env,
+        input: packed,
+      },
+    );
     await done(['verify', one], { env });
   });
   test.skipIf(!mounted)(
@@ -115,7 +132,12 @@ describe('outputs that cannot be written', () => {
   );
   test('a temporary folder that does not exist', async () => {
     const env = { ...process.env, TMPDIR: inside('no folder') };
-    await fails(1, ['verify', '-'], /pageferry-\d+-\w+: cannot create: ENOENT/, { env, input: packed });
+    await fails(
+      1,
+      ['verify', '-'],
+      /pageferry-\d+-\w+: cannot create: no such file or directory \(ENOENT\)/,
+      { env, input: packed },
+    );
     await done(['verify', one], { env });
   });
 });

@@ -106,8 +106,18 @@ describe('wrong options and inputs end with one line before anything is measured
     ['a page that is an input by another name', 2, [one, '--html', link], /link.raw: is also an input/],
     ['a page that is in a trace', 2, [trace, '--html', join(trace, '001.raw')], /001\.raw: is also an input/],
     ['a page that is a directory', 1, [one, '--html', empty], /empty: is a directory; name a file to write/],
-    ['a page in no directory', 1, [one, '--html', join(missing, 'x.html')], /cannot create: ENOENT/],
-    ['a missing image', 1, [one, missing, '--html', page], /missing\.raw: cannot open: ENOENT/],
+    [
+      'a page in no directory',
+      1,
+      [one, '--html', join(missing, 'x.html')],
+      /: the folder .* does not exist; create it first/,
+    ],
+    [
+      'a missing image',
+      1,
+      [one, missing, '--html', page],
+      /missing\.raw: cannot open: no such file or directory \(ENOENT\)/,
+    ],
     ['an empty directory', 1, [empty, '--html', page], /empty: has no images/],
     ['a pipe', 1, ['/dev/stdin', '--html', page], /can be read only once|cannot open/],
   ];
@@ -122,7 +132,12 @@ describe('wrong options and inputs end with one line before anything is measured
   test.skipIf(!unprivileged)('a directory that may not be read (skipped without root)', async () => {
     const closed = join(newFolder(), 'closed');
     fs.mkdirSync(closed, { mode: 0o700 });
-    await fails(1, ['tradeoff', closed], /closed: cannot read the directory: EACCES/, unprivileged!);
+    await fails(
+      1,
+      ['tradeoff', closed],
+      /closed: cannot read the directory: permission denied \(EACCES\)/,
+      unprivileged!,
+    );
   });
 });
 

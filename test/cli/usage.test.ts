@@ -37,6 +37,13 @@ const wrong: [string, string[], RegExp][] = [
   ],
   ['pack: a rate of zero', [...pack, '--link', '0Gbit'], /--link 0Gbit: not a rate/],
   ['pack: a negative rate', [...pack, '--link=-1Gbit'], /--link -1Gbit: not a rate/],
+  [
+    'pack: a negative rate as a word of its own',
+    [...pack, '--link', '-5'],
+    /--link -5: not a rate; write 100Mbit, 1Gbit or 10Gbit/,
+  ],
+  ['pack: two rates', [...pack, '--link', '1Gbit', '--link', '2Gbit'], /pack: --link given twice/],
+  ['pack: two outputs', [...pack, '--output', `${out}2`], /pack: -o given twice/],
   ['pack: an impossible rate', [...pack, '--link', '99999999Tbit'], /--link 99999999Tbit: not a rate/],
   ['pack: a rate without a value', [...pack, '--link'], /--link.* argument missing/],
   ['pack: zero threads', [...pack, '--threads', '0'], /--threads 0: not a whole number from 1 to 16/],
@@ -56,22 +63,22 @@ const wrong: [string, string[], RegExp][] = [
   [
     'pack: an unknown strategy',
     [...pack, '--strategy', 'best'],
-    /--strategy best: unknown strategy .*adaptive/,
+    /--strategy best: unknown strategy: expected one of adaptive/,
   ],
   [
     'pack: an unknown codec',
     [...pack, '--strategy', 'fixed:gzip'],
-    /--strategy fixed:gzip: unknown strategy/,
+    /--strategy fixed:gzip: unknown codec; expected one of .*zstd/,
   ],
   [
     'pack: an unknown level',
     [...pack, '--strategy', 'fixed:zstd:23'],
-    /--strategy fixed:zstd:23: unknown strategy/,
+    /--strategy fixed:zstd:23: zstd has levels 1 to 22 \(see/,
   ],
   [
     'pack: a level of a codec without levels',
     [...pack, '--strategy', 'fixed:lz4:3'],
-    /--strategy fixed:lz4:3: unknown strategy/,
+    /--strategy fixed:lz4:3: lz4 has no levels/,
   ],
   [
     'pack: the name of a property of every object',

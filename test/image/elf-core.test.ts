@@ -195,7 +195,9 @@ describe('a core that cannot be read is refused with the reason', () => {
   test('a directory, a device, a missing file', () => {
     expect(() => openElfCore(folder)).toThrow(expect.objectContaining({ name: 'PageferryError' }));
     expect(() => openElfCore('/dev/null')).toThrow('/dev/null: is neither a file nor a block device');
-    expect(() => openElfCore(join(folder, 'missing'))).toThrow('cannot open: ENOENT');
+    expect(() => openElfCore(join(folder, 'missing'))).toThrow(
+      'cannot open: no such file or directory (ENOENT)',
+    );
   });
 
   test.skipIf(process.platform !== 'linux')(

@@ -237,7 +237,9 @@ describe('a stream without all of the RAM is refused with the reason', () => {
   test('a directory, a device, a missing file', () => {
     expect(() => openQemuStream(folder)).toThrow(expect.objectContaining({ name: 'PageferryError' }));
     expect(() => openQemuStream('/dev/null')).toThrow('/dev/null: is neither a file nor a block device');
-    expect(() => openQemuStream(join(folder, 'missing'))).toThrow('cannot open: ENOENT');
+    expect(() => openQemuStream(join(folder, 'missing'))).toThrow(
+      'cannot open: no such file or directory (ENOENT)',
+    );
   });
 
   test('a file that changes while it is read is an error', () => {

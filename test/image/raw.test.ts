@@ -72,7 +72,9 @@ test('holes read as zeros, and an empty file is an empty image', async () => {
 test('a path that cannot be opened is refused with the reason', () => {
   expect(() => openFileSource(folder)).toThrow(`${folder}: is a directory; name an image file in it`);
   const missing = join(folder, 'missing.raw');
-  expect(() => openFileSource(missing)).toThrow(`${missing}: cannot open: ENOENT: no such file or directory`);
+  expect(() => openFileSource(missing)).toThrow(
+    `${missing}: cannot open: no such file or directory (ENOENT)`,
+  );
   expect(() => openFileSource(missing)).toThrow(
     expect.objectContaining({ code: 'io', name: 'PageferryError' }),
   );
@@ -83,7 +85,7 @@ test.skipIf(!isRoot)('a file of another user (skipped except for root, which can
   fs.chmodSync(path, 0o600);
   fs.chmodSync(folder, 0o755);
   expect(() => asOtherUser(() => openFileSource(path))).toThrow(
-    `${path}: cannot open: EACCES: permission denied`,
+    `${path}: cannot open: permission denied (EACCES)`,
   );
 });
 

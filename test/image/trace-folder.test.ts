@@ -40,7 +40,7 @@ test('an entry that cannot be used is skipped and reported', () => {
   expect(images.map((path) => basename(path))).toEqual(['000.raw', '001.raw']);
   expect(skipped.sort()).toEqual([
     'g\ufffd.raw: its name is not UTF-8',
-    'latest: ENOENT: no such file or directory',
+    'latest: no such file or directory (ENOENT)',
   ]);
 });
 
@@ -48,5 +48,7 @@ test('a directory without images, or none at all, is an error', () => {
   const empty = newFolder();
   expect(() => traceImages(empty)).toThrow(`${empty}: has no images; expected 000.raw, 001.raw, ...`);
   const missing = join(empty, 'missing');
-  expect(() => traceImages(missing)).toThrow(`${missing}: cannot read the directory: ENOENT`);
+  expect(() => traceImages(missing)).toThrow(
+    `${missing}: cannot read the directory: no such file or directory (ENOENT)`,
+  );
 });

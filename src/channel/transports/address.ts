@@ -3,17 +3,23 @@ import type { SocketAddress } from './transport.js';
 
 /** Maximum length of a UNIX socket's path, in bytes; the system cuts longer ones off. */
 const MAX_PATH_BYTES = process.platform === 'linux' ? 107 : 103;
-const HOST_PORT = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]*)):(\d{1,5})$/i;
+const HOST_PORT = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]*)):(\d+)$/i;
+const MAX_PORT = 65535;
 const LOCAL_HOST = '127.0.0.1';
 
 /** Address of a socket: a UNIX socket's path, or a TCP host and port. */
 export type Address = SocketAddress;
 
-/** Parse `HOST:PORT`, `[IPv6]:PORT` or `:PORT` (this host). Undefined if it is not valid. */
+/**
+ * Parse `HOST:PORT`, `[IPv6]:PORT` or `:PORT` (this host). Undefined if it has another form. @throws
+ * PageferryError `bad-argument` if the port is out of range
+ */
 export function parseHostPort(text: string): { readonly host: string; readonly port: number } | undefined {
   const match = HOST_PORT.exec(text);
-  const port = Number(match?.[3]);
-  if (!match || port > 65535) return undefined;
+  if (!match) return undefined;
+  const port = Number(match[3]);
+  if (port > MAX_PORT)
+    throw new PageferryError('bad-argument', `port ${match[3]} is out of range 1 to ${MAX_PORT}`);
   return { host: match[1] ?? (match[2] || LOCAL_HOST), port };
 }
 
@@ -36,11 +42,20 @@ export function parsePath(path: string): { readonly path: string } | undefined {
  * `bad-argument`
  */
 export function parseAddress(text: string): Address {
-  const address = text.startsWith('unix:')
-    ? parsePath(text.slice(5))
-    : parseHostPort(text.startsWith('tcp:') ? text.slice(4) : text);
-  if (!address) throw new PageferryError('bad-argument', `expected unix:PATH or HOST:PORT, got "${text}"`);
-  return address;
+  const address = text.startsWith('unix:') ? parsePath(text.slice(5)) : parseHostPort(withoutTcp(text));
+  if (address) return address;
+  throw new PageferryError('bad-argument', 'expected unix:PATH, tcp:HOST:PORT or HOST:PORT');
+}
+
+/** Parse `tcp:HOST:PORT` or `HOST:PORT`. @throws PageferryError `bad-argument` */
+export function parseTcpAddress(text: string): { readonly host: string; readonly port: number } {
+  const address = text.startsWith('unix:') ? undefined : parseHostPort(withoutTcp(text));
+  if (address) return address;
+  throw new PageferryError('bad-argument', 'expected HOST:PORT or tcp:HOST:PORT');
+}
+
+function withoutTcp(text: string): string {
+  return text.startsWith('tcp:') ? text.slice(4) : text;
 }
 
 /** Return an address as `unix:PATH` or `HOST:PORT`. */

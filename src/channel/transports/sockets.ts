@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
 import { PageferryError } from '../../page/error.js';
 import { errorReason } from '../security.js';
 import { type Address, addressText } from './address.js';
@@ -46,12 +47,25 @@ export function whenReady(
   });
 }
 
+/** Why a server cannot listen: Node reports a missing folder as EACCES. */
+export function listenReason(address: Address, cause: Error): string {
+  const folder = 'path' in address ? dirname(address.path) : undefined;
+  if (folder === undefined || fs.existsSync(folder)) return cause.message;
+  return `the folder ${folder} does not exist`;
+}
+
 /** Listen at an address. @throws PageferryError `io` */
 export function startListening(server: Server, address: Address): Promise<void> {
   return new Promise((resolve, reject) => {
     const onError = (cause: Error) =>
       reject(
-        new PageferryError('io', `cannot listen at ${addressText(address)}: ${cause.message}`, { cause }),
+        new PageferryError(
+          'io',
+          `cannot listen at ${addressText(address)}: ${listenReason(address, cause)}`,
+          {
+            cause,
+          },
+        ),
       );
     server.once('error', onError);
     server.listen(address, () => {

@@ -1,7 +1,6 @@
 // Options that both agents take.
-import { type Address, parseAddress } from '../../channel/transports/address.js';
+import { type Address, parseAddress, parseTcpAddress } from '../../channel/transports/address.js';
 import type { Values } from '../option-table.js';
-import { UsageError } from '../usage-error.js';
 import { byteCount, fileName, fromRegistry, wholeNumber } from '../values.js';
 
 /** A UNIX socket or a TCP address. */
@@ -11,9 +10,7 @@ export function address(text: string): Address {
 
 /** A TCP address. */
 export function tcpAddress(text: string): Extract<Address, { port: number }> {
-  const parsed = address(text);
-  if ('port' in parsed) return parsed;
-  throw new UsageError('expected HOST:PORT');
+  return fromRegistry(() => parseTcpAddress(text));
 }
 
 export const COMMON_OPTIONS = {

@@ -5,7 +5,8 @@ import type { Log } from '../../agent/log.js';
 import type { AgentMetrics } from '../../agent/metrics.js';
 import type { RoundLine } from '../../agent/stats.js';
 import { type Address, addressText } from '../../channel/transports/address.js';
-import { portOf } from '../../channel/transports/sockets.js';
+import { listenReason, portOf } from '../../channel/transports/sockets.js';
+import { systemReason } from '../../image/fs/errno.js';
 import { PageferryError } from '../../page/error.js';
 import { printErrorLine } from '../terminal.js';
 
@@ -39,7 +40,7 @@ export function openStats(path: string, log: Log): StatsFile {
         fs.writeSync(fd, `${JSON.stringify(line)}\n`);
       } catch (cause) {
         isBroken = true;
-        const message = `--stats ${path}: ${(cause as Error).message}; no more lines are written`;
+        const message = `--stats ${path}: ${systemReason(cause)}; no more lines are written`;
         log({ level: 'warn', migration: line.migration, message });
       }
     },
@@ -53,7 +54,7 @@ function openFile(path: string): number {
   try {
     return fs.openSync(path, 'a');
   } catch (cause) {
-    throw new PageferryError('io', `--stats ${path}: ${(cause as Error).message}`, { cause });
+    throw new PageferryError('io', `--stats ${path}: ${systemReason(cause)}`, { cause });
   }
 }
 
@@ -71,7 +72,11 @@ export async function serveMetrics(
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) =>
-      reject(new PageferryError('io', `--metrics ${addressText(address)}: ${cause.message}`, { cause })),
+      reject(
+        new PageferryError('io', `--metrics ${addressText(address)}: ${listenReason(address, cause)}`, {
+          cause,
+        }),
+      ),
     );
     server.listen(address, resolve);
   });

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import type { Log } from '../../agent/log.js';
 import type { ChannelOptions } from '../../channel/security.js';
 import { type Address, addressText } from '../../channel/transports/address.js';
+import { systemReason } from '../../image/fs/errno.js';
 import { PageferryError } from '../../page/error.js';
 import { UsageError } from '../usage-error.js';
 import type { CommonValues } from './options.js';
@@ -36,7 +37,7 @@ function pem(values: CommonValues, name: PemOption): string {
   try {
     return fs.readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new PageferryError('io', `--${name} ${path}: ${(cause as Error).message}`, { cause });
+    throw new PageferryError('io', `--${name} ${path}: ${systemReason(cause)}`, { cause });
   }
 }
 

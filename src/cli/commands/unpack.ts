@@ -5,7 +5,6 @@ import { createImageSet } from '../../image/fs/image-set.js';
 import { createReadableSink } from '../../image/fs/readable-sink.js';
 import { createScratchSink } from '../../image/fs/scratch-sink.js';
 import type { FileSource } from '../../image/image-file.js';
-import { openFileSource } from '../../image/raw.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
 import { printable } from '../../report/terminal/printable.js';
@@ -14,6 +13,7 @@ import { defineCommand } from '../command.js';
 import {
   type DecodeJob,
   decodeFile,
+  openPacked,
   reportDecoded,
   verifiedLine,
   withBases,
@@ -75,7 +75,7 @@ export const command = defineCommand({
       json,
     };
     if (image === undefined && pages === undefined) await unpackAll(job);
-    else await unpackOne(job, image ?? 0, pages);
+    else await unpackOne(job, image, pages);
   },
 });
 
@@ -113,8 +113,12 @@ async function unpackAll(job: UnpackJob): Promise<void> {
 }
 
 /** One image, or some of its pages, through the file's index; a pipe is decoded from its start. */
-async function unpackOne(job: UnpackJob, image: number, range: PageRange | undefined): Promise<void> {
-  const source = openFileSource(job.file);
+async function unpackOne(
+  job: UnpackJob,
+  image: number | undefined,
+  range: PageRange | undefined,
+): Promise<void> {
+  const source = openPacked(job.file);
   try {
     if (source.readAt) await withBases(job, (bases) => extract(job, source, bases, image, range));
     else if (range) throw new UsageError('--pages: needs a file; a pipe can only be read in order');
@@ -123,18 +127,21 @@ async function unpackOne(job: UnpackJob, image: number, range: PageRange | undef
   } finally {
     source.close();
   }
-  if (!source.readAt) await unpackFromPipe(job, image);
+  if (!source.readAt) await unpackFromPipe(job, image ?? 0);
 }
 
 async function extract(
   job: UnpackJob,
   source: FileSource,
   bases: readonly FileSource[],
-  image: number,
+  number: number | undefined,
   range: PageRange | undefined,
 ): Promise<void> {
   const { maxImageBytes, output, json, signal } = job;
   const reader = await openPages(source, { bases, maxImageBytes, signal });
+  if (number === undefined && reader.images.length > 1)
+    throw new UsageError(`--pages: the stream has ${reader.images.length} images; name one with --image N`);
+  const image = number ?? 0;
   const found = reader.images[image];
   if (!found) throw noImage(source.name, reader.images.length, image);
   const { name, digest } = found;

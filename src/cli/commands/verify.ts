@@ -1,9 +1,8 @@
 import type { DecodeSummary } from '../../engine/decode/decoder.js';
 import { verifyStream } from '../../engine/page-reader/verify-stream.js';
 import { createScratchSink } from '../../image/fs/scratch-sink.js';
-import { openFileSource } from '../../image/raw.js';
 import { defineCommand } from '../command.js';
-import { type DecodeJob, decodeFile, reportDecoded, withBases, withFileName } from '../decode.js';
+import { type DecodeJob, decodeFile, openPacked, reportDecoded, withBases, withFileName } from '../decode.js';
 import { checkInputs } from '../paths.js';
 import { createProgressLine } from '../progress.js';
 import { BASE_FORMAT_OPTION, BASE_OPTION, JSON_OPTION, MAX_BYTES_OPTION } from '../shared-options.js';
@@ -30,7 +29,7 @@ export const command = defineCommand({
 });
 
 async function verify(job: DecodeJob): Promise<DecodeSummary> {
-  const source = openFileSource(job.file);
+  const source = openPacked(job.file);
   if (!source.readAt) {
     source.close();
     return decodeFile(job, createScratchSink);

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isCodecName } from '../../codec/registry.js';
+import { ioError } from '../../image/fs/errno.js';
 import { PageferryError } from '../../page/error.js';
 import { type Costs, MEASURED_COSTS } from '../../simulate/costs.js';
 import { measureCosts } from '../../simulate/measure-costs.js';
@@ -22,9 +23,7 @@ export async function loadCosts(path: string | undefined): Promise<Costs> {
   try {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
-    throw new PageferryError('io', `--costs ${path}: cannot read: ${(cause as NodeJS.ErrnoException).code}`, {
-      cause,
-    });
+    throw ioError(`--costs ${path}`, 'cannot read', cause);
   }
   let parsed: unknown;
   try {

@@ -30,9 +30,14 @@ export function openGuest({ trace, guest, format, 'return-visit': returnVisit }:
     return { spec: parseGuestSpec(guest ?? DEFAULT_GUEST), files: [], close: () => {} };
   } catch (error) {
     if (error instanceof PageferryError && error.code === 'bad-argument')
-      throw new UsageError(`--guest: ${error.message}`);
+      throw new UsageError(`--guest: ${withWasm(error.message)}`);
     throw error;
   }
+}
+
+/** The list of guests in a message of the library, with the one that only the command line has. */
+function withWasm(message: string): string {
+  return message.startsWith('unknown guest ') ? `${message}, ${WASM_GUEST}` : message;
 }
 
 function openTrace(folder: string, format: string | undefined, returnVisit: boolean): OpenGuest {

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
-import { asIoError, errnoOf, ioError } from './errno.js';
+import { asIoError, createError, errnoOf, ioError } from './errno.js';
 import { createRegularSink, type FileSinkOptions } from './file-sink.js';
 import { type OutputTarget, outputTarget } from './output-target.js';
 import { partialPath, syncPath } from './partial-file.js';
@@ -128,7 +128,7 @@ function partialDirectory(path: string, name: string, mode = 0o600) {
     fs.mkdirSync(directory, 0o700);
     fs.chmodSync(directory, directoryMode);
   } catch (cause) {
-    throw ioError(name, 'cannot create', cause);
+    throw createError(name, path, cause);
   }
   const image = (number: number) => join(directory, `${number}.raw`);
   return {

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { PageferryError } from '../../page/error.js';
-import { asIoError, errnoOf, ioError } from './errno.js';
+import { asIoError, createError, errnoOf } from './errno.js';
 import { OpenFile } from './open-file.js';
 import type { OutputTarget } from './output-target.js';
 
@@ -56,7 +56,7 @@ export function openPartialFile(target: OutputTarget, mode?: number): PartialFil
   try {
     file = OpenFile.open(target.name, partial, 'wx+', DEFAULT_MODE);
   } catch (cause) {
-    throw ioError(target.name, 'cannot create', cause);
+    throw createError(target.name, target.path, cause);
   }
   partialFiles.add(partial);
   try {

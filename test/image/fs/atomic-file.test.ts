@@ -53,7 +53,7 @@ test('a file that cannot be synced does not get its name', async () => {
   vi.spyOn(fs, 'fsync').mockImplementation(((_: number, done: fs.NoParamCallback) =>
     done(Object.assign(new Error('EIO: i/o error, fsync'), { code: 'EIO' }))) as typeof fs.fsync);
   const writer = createAtomicWriter(path);
-  await expect(writer.commit()).rejects.toThrow(`${path}: cannot finish: EIO: i/o error`);
+  await expect(writer.commit()).rejects.toThrow(`${path}: cannot finish: i/o error (EIO)`);
   expect(namesBeside(path)).toEqual([]);
 });
 
@@ -150,7 +150,9 @@ test('a commit that fails leaves nothing', async () => {
   const path = newPath();
   const writer = createAtomicWriter(path);
   fs.mkdirSync(path);
-  await expect(writer.commit()).rejects.toThrow(`${path}: cannot finish: E`);
+  await expect(writer.commit()).rejects.toThrow(
+    `${path}: cannot finish: illegal operation on a directory (EISDIR)`,
+  );
   expect(namesBeside(path)).toEqual(['guest.pf']);
   expect(fs.statSync(path).isDirectory()).toBe(true);
   expect(() => createAtomicWriter(path)).toThrow(`${path}: is a directory; name a file to write`);
@@ -194,7 +196,7 @@ test.skipIf(!fs.existsSync('/dev/full'))(
   'after a failed write every call rejects with its cause (skipped without /dev/full)',
   async () => {
     const writer = createAtomicWriter('/dev/full');
-    const message = '/dev/full: cannot write 10 bytes: ENOSPC';
+    const message = '/dev/full: cannot write 10 bytes: no space left on device (ENOSPC)';
     await expect(writer.write(new Uint8Array(10))).rejects.toThrow(message);
     await expect(writer.commit()).rejects.toThrow(message);
     writer.abort();

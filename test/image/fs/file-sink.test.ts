@@ -83,10 +83,14 @@ describe('an incomplete image has no name', () => {
     const sink = createFileSink(path);
     sink.write(randomBytes(PAGE, 4), 0);
     fs.mkdirSync(path);
-    await expect(sink.finish(PAGE)).rejects.toThrow(`${path}: cannot finish: E`);
+    await expect(sink.finish(PAGE)).rejects.toThrow(
+      `${path}: cannot finish: illegal operation on a directory (EISDIR)`,
+    );
     expect(others(path)).toEqual([]);
     const huge = createFileSink(newPath());
-    await expect(huge.finish(2 ** 52)).rejects.toThrow(`cannot set the size to ${2 ** 52} bytes: EFBIG`);
+    await expect(huge.finish(2 ** 52)).rejects.toThrow(
+      `cannot set the size to ${2 ** 52} bytes: file too large (EFBIG)`,
+    );
   });
 
   test('a program that a signal ends can remove all partial files', () => {
@@ -109,14 +113,15 @@ describe('an incomplete image has no name', () => {
       failure = error;
     }
     expect(String(failure)).toMatch(
-      /guest\.raw: cannot write \d+ bytes at \d+: ENOSPC: no space left on device/,
+      /guest\.raw: cannot write \d+ bytes at \d+: no space left on device \(ENOSPC\)/,
     );
     // A caller that ignores the error gets no image either, but the same error again.
     await expect(sink.finish(1000 * PAGE)).rejects.toBe(failure);
     expect(fileNames(disk!)).toEqual([]);
     const late = createFileSink(path);
     for (let i = 0; i < 100; i++) late.write(page, i * PAGE);
-    await expect(late.finish(100 * PAGE)).rejects.toThrow('ENOSPC'); // bytes in the staging buffer
+    // Bytes in the staging buffer.
+    await expect(late.finish(100 * PAGE)).rejects.toThrow('no space left on device (ENOSPC)');
     expect(fileNames(disk!)).toEqual([]);
   });
 });
@@ -151,7 +156,7 @@ test('a path that cannot be written is refused with the reason', () => {
   expect(() => createFileSink(folder)).toThrow(`${folder}: is a directory; name a file to write`);
   const nowhere = join(folder, 'no', 'such', 'guest.raw');
   expect(() => createFileSink(nowhere)).toThrow(
-    `${nowhere}: cannot create: ENOENT: no such file or directory`,
+    `${nowhere}: the folder ${join(folder, 'no', 'such')} does not exist; create it first`,
   );
   expect(() => createFileSink(nowhere)).toThrow(
     expect.objectContaining({ code: 'io', name: 'PageferryError' }),
@@ -161,7 +166,9 @@ test('a path that cannot be written is refused with the reason', () => {
 test.skipIf(!isRoot)('a directory of another user (skipped except for root, which can change users)', () => {
   fs.chmodSync(folder, 0o755);
   const path = newPath();
-  expect(() => asOtherUser(() => createFileSink(path))).toThrow(`${path}: cannot create: EACCES`);
+  expect(() => asOtherUser(() => createFileSink(path))).toThrow(
+    `${path}: cannot create: permission denied (EACCES)`,
+  );
 });
 
 describe('devices and pipes are written directly', () => {
@@ -179,8 +186,12 @@ describe('devices and pipes are written directly', () => {
 
   test.skipIf(!fs.existsSync('/dev/full'))('/dev/full is full (skipped where there is none)', () => {
     const sink = createFileSink('/dev/full');
-    expect(() => sink.write(new Uint8Array(PAGE), 0)).toThrow('/dev/full: cannot write 4096 bytes: ENOSPC');
-    expect(() => sink.finish(PAGE)).toThrow('/dev/full: cannot write 4096 bytes: ENOSPC');
+    expect(() => sink.write(new Uint8Array(PAGE), 0)).toThrow(
+      '/dev/full: cannot write 4096 bytes: no space left on device (ENOSPC)',
+    );
+    expect(() => sink.finish(PAGE)).toThrow(
+      '/dev/full: cannot write 4096 bytes: no space left on device (ENOSPC)',
+    );
   });
 
   test.skipIf(!hasProgram('mkfifo'))(

@@ -55,7 +55,7 @@ test('a temporary directory that cannot be written is named', () => {
   process.env.TMPDIR = join(folder, 'missing');
   try {
     expect(() => createScratchSink()).toThrow(
-      /missing\/pageferry-\d+-\w+: cannot create: ENOENT: no such file or directory$/,
+      /missing\/pageferry-\d+-\w+: cannot create: no such file or directory \(ENOENT\)$/,
     );
   } finally {
     if (TMPDIR === undefined) delete process.env.TMPDIR;
@@ -92,7 +92,7 @@ test('a full temporary directory is reported with the remedy', () => {
   });
   try {
     const message =
-      /cannot write 4096 bytes at 0: ENOSPC: no space left on device; set TMPDIR to a directory with 4096/;
+      /cannot write 4096 bytes at 0: no space left on device \(ENOSPC\); set TMPDIR to a directory with 4096/;
     expect(() => sink.write(randomBytes(PAGE, 1), 0)).toThrow(message);
     expect(() => sink.zero(PAGE, PAGE)).toThrow(message);
   } finally {

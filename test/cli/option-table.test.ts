@@ -29,9 +29,10 @@ test('values are converted, and defaults fill in for absent options', () => {
   });
 });
 
-test('the last of several values counts, unless the option is repeatable', () => {
-  const { values } = parse('a', '-o', 'x', '-o', 'y', '--link', '1Mbit', '--link', '2Mbit');
-  expect(values).toMatchObject({ output: 'y', link: [1e6, 2e6] });
+test('several values are an array if the option is repeatable, else an error', () => {
+  const { values } = parse('a', '-o', 'x', '--link', '1Mbit', '--link', '2Mbit');
+  expect(values).toMatchObject({ output: 'x', link: [1e6, 2e6] });
+  expect(() => parse('a', '-o', 'x', '-o', 'y')).toThrow('-o given twice');
 });
 
 describe('an error names the option, the value and what is expected', () => {

@@ -34,7 +34,7 @@ describe('wrong options and inputs end with one line before anything is simulate
       'an unknown technique',
       2,
       ['--technique', 'magic'],
-      /--technique magic: unknown technique .*stop-and-copy/,
+      /--technique magic: unknown technique: .*stop-and-copy/,
     ],
     ['an unknown strategy', 2, ['--strategy', 'magic'], /--strategy magic: unknown strategy/],
     ['a rate without a unit', 2, ['--link', 'fast'], /--link fast: not a rate/],

@@ -157,7 +157,7 @@ describe.skipIf(!fs.existsSync('/proc/self/maps'))(
 
     test('are errors if they cannot be read, never empty images', () => {
       expect(() => openFileSource('/proc/self/mem')).toThrow(
-        '/proc/self/mem: cannot read 4096 bytes at 0: EIO',
+        '/proc/self/mem: cannot read 4096 bytes at 0: i/o error (EIO)',
       );
     });
   },

@@ -70,7 +70,7 @@ describe('wrong options and inputs end with one line before anything is simulate
       /--guest: unknown key "colour": expected one of size, writes, /,
     ],
     ['a key without its value', 2, ['--guest', 'idle,size'], /--guest: "size": expected KEY=VALUE/],
-    ['a key twice', 2, ['--guest', 'idle,free=0,free=1'], /--guest: free: is given twice/],
+    ['a key twice', 2, ['--guest', 'idle,free=0,free=1'], /--guest: free: given twice/],
     ['a size that is not a number', 2, ['--guest', 'size=1X'], /--guest: size: expected 256K … .*, got "1X"/],
     [
       'a part of a page',
@@ -78,18 +78,18 @@ describe('wrong options and inputs end with one line before anything is simulate
       ['--guest', 'size=1000001'],
       /--guest: size: expected .*whole pages.*got "1000001"/,
     ],
-    ['a share above 1', 2, ['--guest', 'idle,free=2'], /--guest: free: expected a share, 0 … 1, got "2"/],
+    ['a share above 1', 2, ['--guest', 'idle,free=2'], /--guest: free: expected a fraction, 0 … 1, got "2"/],
     [
       'a mix of unknown things',
       2,
       ['--guest', 'idle,mix=text:0.5+gold:0.5'],
-      /--guest: mix: expected kinds and shares .*pointers/,
+      /--guest: mix: expected KIND:SHARE .*pointers/,
     ],
     [
       'phases in which nothing is written',
       2,
       ['--guest', 'idle,phases=100x0'],
-      /--guest: phases: expected milliseconds/,
+      /--guest: phases: expected MSxFACTOR/,
     ],
     [
       'a missing trace',

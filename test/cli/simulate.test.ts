@@ -180,7 +180,7 @@ test('--html: a page with everything, always the same, and nothing else beside i
   fs.writeFileSync(page, 'an old one');
   const args = ['simulate', '--guest', SMALL, '--html', page];
   const { stdout } = await done(args);
-  expect(stdout.toString()).toContain('At a downtime limit of 300 ms ');
+  expect(stdout.toString()).toContain('Fastest within a downtime limit of 300 ms: ');
   const html = fs.readFileSync(page, 'utf8');
   expect(html).toMatch(/^<!doctype html>\n/);
   expect(html).toMatch(/<\/html>\n$/);

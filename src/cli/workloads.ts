@@ -99,6 +99,13 @@ export async function ownMemory(signal: AbortSignal): Promise<Workload> {
 }
 
 /** The source under a name that means something to the reader of a report. */
-function withName({ bytes, read, readAt }: PageSource, name: string): PageSource {
-  return { name, read, ...(bytes !== undefined && { bytes }), ...(readAt && { readAt }) };
+function withName(source: PageSource, name: string): PageSource {
+  const { bytes, read, readAt, skipZeros } = source;
+  return {
+    name,
+    read: read.bind(source),
+    ...(bytes !== undefined && { bytes }),
+    ...(readAt && { readAt: readAt.bind(source) }),
+    ...(skipZeros && { skipZeros: skipZeros.bind(source) }),
+  };
 }

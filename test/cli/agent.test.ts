@@ -119,7 +119,7 @@ test('--stats - writes lines to standard output', async () => {
 
 test('--insecure is logged as a warning', async () => {
   const { destination } = await startPair(newFolder());
-  expect(destination.log).toMatch(/ warn: .*plain TCP/);
+  expect(destination.log).toMatch(/ warn: .*not encrypted/);
 });
 
 function scraped(

@@ -79,6 +79,7 @@ test.skipIf(process.platform !== 'linux')(
     expect(stdout.toString()).toMatch(/^this process: [\d.]+ MiB, \d+ pages of 4 KiB\n {2}at 1 Gbit\/s: /);
     expect(fs.readdirSync(inside)).toEqual([]);
   },
+  300_000,
 );
 
 describe('wrong options and inputs end with one line before anything is measured', () => {

@@ -1,4 +1,4 @@
-// Updates the tables of docs/performance.md, and a short form in README.md:
+// Updates the tables of docs/performance.md:
 //
 //   node scripts/update-performance.mjs RUN.json...
 //
@@ -21,14 +21,6 @@ const versions = [...new Set(rows.map(({ node }) => node))].sort(
 put('docs/performance.md', 'ratios', ratioTable());
 put('docs/performance.md', 'targets', targetTable());
 put('docs/performance.md', 'suites', suiteTable());
-put('README.md', 'kernels', targetTable(isInShortTable));
-
-/** Select cached sets, and one of several targets with similar results. */
-function isInShortTable({ kernel, set, peer, of }) {
-  return (
-    set === 'cached' && kernel !== 'lz4 64 KiB' && peer !== 'lz4-wasm-nodejs' && !`${of}`.includes('50 %')
-  );
-}
 
 /** One row per kernel, direction and peer: geometric mean over the kinds of pages, and the range. */
 function ratioTable() {
@@ -76,13 +68,13 @@ function meanAndRange(selected) {
 }
 
 /** One row per target, with the result of each version of Node. */
-function targetTable(isSelected = () => true) {
+function targetTable() {
   const found = versions.map((node) => againstTargets(rows.filter((row) => row.node === node)));
   const lines = [
     `| kernel | ours ÷ | target | ${versions.map((node) => `Node ${node}`).join(' | ')} |`,
     `|---|---|---:|${versions.map(() => '---:|').join('')}`,
   ];
-  for (const { kernel, direction, peer, set, of, atLeast } of found[0].filter(isSelected)) {
+  for (const { kernel, direction, peer, set, of, atLeast } of found[0]) {
     const cells = found.map((list) => {
       const match = list.find(
         (other) =>

@@ -36,7 +36,7 @@ export function createError(name: string, path: string, cause: unknown): Pagefer
 }
 
 /** The folder of `path` if it does not exist. */
-export function missingFolder(path: string): string | undefined {
+function missingFolder(path: string): string | undefined {
   const folder = dirname(path);
   return fs.existsSync(folder) ? undefined : folder;
 }

@@ -171,7 +171,7 @@ describe('what unpack writes', () => {
     const out = join(newFolder(), 'x');
     for (const [args, bytes] of [
       [['--image', '1'], second],
-      [['--pages', '0-4'], first.subarray(0, 5 * PAGE)],
+      [['--image', '0', '--pages', '0-4'], first.subarray(0, 5 * PAGE)],
       [['--image', '1', '--pages', `${pages(second) - 1}`], second.subarray((pages(second) - 1) * PAGE)],
     ] as const) {
       const { stdout } = await done(['unpack', file, '-o', out, ...args, '--json']);
@@ -263,9 +263,9 @@ test('analyze names classes, codecs and a strategy that pack takes', async () =>
   const text = (await done(['analyze', a, b])).stdout.toString();
   for (const word of ['Pages by class', 'zstd', 'Changed pages', 'Recommended: --strategy'])
     expect(text).toContain(word);
-  const empty = (await done(['analyze', put('empty.raw', Buffer.alloc(0))])).stdout.toString();
-  expect(empty).toContain('Recommended: ');
-  expect(empty).not.toContain('faster than packing');
+  const zeros = (await done(['analyze', put('zeros.raw', Buffer.alloc(PAGE))])).stdout.toString();
+  expect(zeros).toContain('Recommended: ');
+  expect(zeros).not.toContain('faster than packing');
 });
 
 test('the program runs by its own name, as npm installs it', async () => {

@@ -188,7 +188,7 @@ test('--html: a page with everything, always the same, and nothing else beside i
   for (const words of [
     'Techniques side by side',
     'Rounds over time',
-    'What was deferred or skipped, and why',
+    'Deferred and skipped pages',
     'All numbers',
     'read from the shared disk',
   ])

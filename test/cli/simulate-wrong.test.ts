@@ -83,7 +83,7 @@ describe('wrong options and inputs end with one line before anything is simulate
       'a mix of unknown things',
       2,
       ['--guest', 'idle,mix=text:0.5+gold:0.5'],
-      /--guest: mix: expected KIND:SHARE .*pointers/,
+      /--guest: mix: expected KIND:SHARE.*pointers/,
     ],
     [
       'phases in which nothing is written',

@@ -25,7 +25,7 @@ test.skipIf(skipped)(
       platform: 'node',
       external: ['@bokuweb/zstd-wasm'],
     });
-    const run = (...flags: string[]) =>
+    const limited = (input: string, ...flags: string[]) =>
       execFileSync(
         'bash',
         [
@@ -36,9 +36,17 @@ test.skipIf(skipped)(
           '--input-type=module',
           '-',
         ],
-        { input: outputFiles[0]!.text, encoding: 'utf8' },
+        { input, encoding: 'utf8' },
       );
-    expect(run()).toMatch(/^limit: too little address space .*ulimit -v.*\n$/);
-    expect(run('--disable-wasm-trap-handler')).toBe('@bokuweb/zstd-wasm\n');
+    const load = outputFiles[0]!.text;
+    // Newer versions of V8 check bounds where they cannot reserve guard regions (Node 24), older ones fail.
+    const memory =
+      'try { new WebAssembly.Memory({ initial: 1 }); console.log(true) } catch { console.log(false) }';
+    expect(limited(load)).toMatch(
+      limited(memory) === 'true\n'
+        ? /^@bokuweb\/zstd-wasm\n$/
+        : /^limit: too little address space .*ulimit -v.*\n$/,
+    );
+    expect(limited(load, '--disable-wasm-trap-handler')).toBe('@bokuweb/zstd-wasm\n');
   },
 );

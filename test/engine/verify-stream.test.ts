@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bytesSource, digestText, verifyStream } from '../../src/index.js';
+import { bytesSink, bytesSource, digestText, verifyStream } from '../../src/index.js';
 import { guestImage, laterImage } from '../support/images.js';
 import { pipeSource } from '../support/sources.js';
 import { decoded, encoded, SMALL_DECODER } from '../support/streams.js';
@@ -24,6 +24,15 @@ test.each(['fixed:xbzrle', 'fixed:similar', 'smallest', 'adaptive', 'fixed:lz4']
     });
     const expected = (await decoded(bytes, { bases })).summary;
     expect(summary).toEqual(expected);
+
+    const sinks: ReturnType<typeof bytesSink>[] = [];
+    const openScratch = (imageBytes: number) => {
+      expect(imageBytes).toBe(first.length * 2 + second.length + third.length);
+      return () => sinks[sinks.push(bytesSink()) - 1]!;
+    };
+    const scratch = { ...options, bases, openScratch };
+    expect(await verifyStream(bytesSource(bytes, 'file'), scratch)).toEqual(expected);
+    expect(sinks.map((sink) => sink.take())).toEqual([first, second, third, first]);
     expect(summary.images.map(({ digest }) => digestText(digest)).length).toBe(4);
     expect(progress.at(-1)).toBe(bytes.length);
   },

@@ -1,6 +1,6 @@
 import type { DecodeSummary } from '../../engine/decode/decoder.js';
 import { verifyStream } from '../../engine/page-reader/verify-stream.js';
-import { createScratchSink } from '../../image/fs/scratch-sink.js';
+import { createScratchSink, scratchHasSpace } from '../../image/fs/scratch-sink.js';
 import { defineCommand } from '../command.js';
 import { type DecodeJob, decodeFile, openPacked, reportDecoded, withBases, withFileName } from '../decode.js';
 import { checkInputs } from '../paths.js';
@@ -18,7 +18,7 @@ export const command = defineCommand({
     json: JSON_OPTION,
   },
   details: [
-    'FILE is a packed file, or - for standard input. A file is read back through its index; the images of a pipe are decoded into scratch files in TMPDIR.',
+    'FILE is a packed file, or - for standard input. Images are decoded into scratch files in TMPDIR. If it lacks space, pages of a packed file that later pages refer to are decoded again instead.',
   ],
   async run({ values: { base, format, json, 'max-bytes': maxImageBytes }, operands, signal }) {
     const file = operands[0]!;
@@ -38,7 +38,13 @@ async function verify(job: DecodeJob): Promise<DecodeSummary> {
   const line = createProgressLine(job.activity);
   try {
     return await withBases(job, (bases) =>
-      verifyStream(source, { bases, maxImageBytes, signal, onProgress: line.onBytes }),
+      verifyStream(source, {
+        bases,
+        maxImageBytes,
+        signal,
+        onProgress: line.onBytes,
+        openScratch: (bytes) => (scratchHasSpace(bytes) ? createScratchSink : undefined),
+      }),
     );
   } catch (error) {
     throw withFileName(source.name, error);

@@ -15,16 +15,22 @@ const PIECE_BYTES = 1 << 20;
 export interface VerifyOptions extends PageReaderOptions {
   /** Called at intervals with the bytes of the file decoded so far. */
   readonly onProgress?: (bytes: number, total: number) => void;
+  /**
+   * Called once with the bytes of all images. Returns how to open a sink for each image, so that pages that
+   * later pages refer to are read from it, which is faster; or `undefined` if there is no space for them.
+   */
+  readonly openScratch?: (imageBytes: number) => ((image: number) => PageSink) | undefined;
 }
 
 /**
- * Decode a packed file and verify every image, without storing any: pages that later pages refer to are read
- * back through the file's index. The file's source needs `readAt` and a known size.
+ * Decode a packed file and verify every image. Pages that later pages refer to are read back through the
+ * file's index, so that no image is stored, unless `openScratch` returns sinks. The file's source needs
+ * `readAt` and a known size.
  * @throws PageferryError what is wrong and where; the reason of `signal`
  */
 export async function verifyStream(file: PageSource, options: VerifyOptions = {}): Promise<DecodeSummary> {
   const zstd = options.zstd === null ? undefined : (options.zstd ?? (await loadZstd()));
-  const { signal, onProgress } = options;
+  const { signal, onProgress, openScratch } = options;
   const source = checkedSource(file);
   const arena = new Arena();
   const memory = declarePageReader(arena, zstd, options);
@@ -32,7 +38,9 @@ export async function verifyStream(file: PageSource, options: VerifyOptions = {}
   const reader = await openPagesIn(memory, source, options);
   const decoderArena = new Arena();
   const bases = reader.bases.flatMap((base) => base ?? []);
-  const openSink = (_: unknown, number: number) => createReadBackSink(reader, number);
+  const imageBytes = reader.images.reduce((sum, { bytes }) => sum + bytes, 0);
+  const openImageSink = openScratch?.(imageBytes) ?? ((image: number) => createReadBackSink(reader, image));
+  const openSink = (_: unknown, image: number) => openImageSink(image);
   const decoder = declareDecoder(decoderArena, zstd, openSink, { ...options, bases: [] }, bases);
   await decoderArena.allocate();
   const piece = new Uint8Array(PIECE_BYTES);

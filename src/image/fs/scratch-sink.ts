@@ -23,6 +23,16 @@ interface ScratchFile {
 
 let shared: ScratchFile | undefined;
 
+/** Whether images of `imageBytes` bytes leave half of the temporary directory's free space unused. */
+export function scratchHasSpace(imageBytes: number): boolean {
+  try {
+    const { bavail, bsize } = fs.statfsSync(tmpdir());
+    return imageBytes <= (bavail * bsize) / 2;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Create a sink that keeps an image while later pages can refer to it: in a file of the temporary directory
  * that has no name, and is gone after the last sink is closed or the program ends.

@@ -59,6 +59,18 @@ export interface StreamState {
   readonly linkBusyFraction?: number | undefined;
   /** Threads that pack. */
   readonly threads: number;
+  /**
+   * Cores that the stream's threads really get now, measured: affinity, CPU quota and competing processes
+   * count. May be fractional, and exceeds `threads` where the calling thread works too. Absent: `threads`.
+   */
+  readonly cores?: number | undefined;
+  /**
+   * CPU ms per MiB of image of every stage but packing (read, scan, hash, look up, frame, write), measured
+   * and summed over all threads. Absent: unknown.
+   */
+  readonly floorMsPerMiB?: number | undefined;
+  /** Ms that a MiB of image costs the destination, as a receiver or a decoder reports it. Absent: unknown. */
+  readonly destinationMsPerMiB?: number | undefined;
   /** Milliseconds since the stream began, by the encoder's clock. */
   elapsedMs(): number;
   /** Bytes sent or queued, plus the expected bytes of packings in progress. */
@@ -104,8 +116,10 @@ export interface PackingResult {
   readonly packing: Packing;
   readonly group: GroupView;
   readonly packedBytes: number;
-  /** Ms on one thread. */
+  /** Elapsed ms on one thread, including the time that it waited for a core. */
   readonly ms: number;
+  /** CPU ms on that thread; `ms` minus `cpuMs` is the wait for a core. Absent: unknown. */
+  readonly cpuMs?: number | undefined;
 }
 
 /** A page's codec, or `group`: the page goes uncompressed into the segment that `pack` decides about. */

@@ -69,6 +69,8 @@ export interface StreamState {
    * and summed over all threads. Absent: unknown.
    */
   readonly floorMsPerMiB?: number | undefined;
+  /** Bytes of images read so far, zero and duplicate pages included. Absent: the bytes of all groups. */
+  readonly bytesRead?: number | undefined;
   /** Ms that a MiB of image costs the destination, as a receiver or a decoder reports it. Absent: unknown. */
   readonly destinationMsPerMiB?: number | undefined;
   /** Milliseconds since the stream began, by the encoder's clock. */

@@ -1,11 +1,13 @@
+import { abortableItems, releaseItems } from '../page/items.js';
 import type { PageSource } from '../page/source.js';
-import { abortable, Signal, throwIfAborted } from '../page/sync.js';
+import { Signal, throwIfAborted } from '../page/sync.js';
 import { createDecoder, type DecoderOptions } from './decode/create-decoder.js';
 import type { OpenSink } from './decode/decoded-images.js';
-import type { DecodeSummary } from './decode/decoder.js';
+import type { Decoder, DecodeSummary } from './decode/decoder.js';
 import { createEncoder } from './encode/create-encoder.js';
 import type { Encoder } from './encode/encoder.js';
 import type { EncoderOptions } from './encode/encoder-options.js';
+import type { Output } from './encode/record-writer.js';
 import type { StreamSummary } from './encode/summary.js';
 
 /** Bytes that wait for the reader of a Web Stream before the encoder pauses. */
@@ -27,37 +29,21 @@ export interface DecodeStreamOptions extends DecoderOptions {
   readonly onSummary?: (summary: DecodeSummary) => void;
 }
 
-async function runJob(encoder: Encoder, job: EncodeJob): Promise<StreamSummary> {
+async function runJob(output: Output, job: EncodeJob): Promise<StreamSummary> {
   const { signal, bases = [], images } = job;
+  let encoder: Encoder | undefined;
+  let hasBegun = false;
   try {
+    encoder = await createEncoder(output, job);
     for (const base of bases) await encoder.base(base);
-    await forEach(images, (image) => encoder.encode(image), signal);
+    hasBegun = true;
+    for await (const image of abortableItems(images, signal)) await encoder.encode(image);
     return await encoder.finish();
   } catch (error) {
-    await encoder.close();
+    // Not begun here: an image that the iterator opens now would never be closed.
+    if (!hasBegun) releaseItems(images, false);
+    await encoder?.close();
     throw error;
-  }
-}
-
-/** Call `use` for each item. An abort rejects at once, even while the iterator does not answer. */
-async function forEach<T>(
-  items: Iterable<T> | AsyncIterable<T>,
-  use: (item: T) => Promise<void>,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
-  let isDone = false;
-  try {
-    for (;;) {
-      throwIfAborted(signal);
-      const next = await abortable(Promise.resolve(iterator.next()), signal);
-      isDone = next.done === true;
-      if (isDone) return;
-      await use(next.value);
-    }
-  } finally {
-    // Not awaited: an iterator that does not answer must not hold up the error.
-    if (!isDone) Promise.resolve(iterator.return?.()).catch(() => {});
   }
 }
 
@@ -80,8 +66,7 @@ export function encodeStream(job: EncodeJob): ReadableStream<Uint8Array> {
           await wanted.until(() => (controller.desiredSize ?? 0) > 0, signal);
         };
         const run = async () => {
-          const options = { ...job, signal };
-          const summary = await runJob(await createEncoder(output, options), options);
+          const summary = await runJob(output, { ...job, signal });
           if (cancelled.signal.aborted) return;
           job.onSummary?.(summary);
           controller.close();
@@ -119,19 +104,25 @@ export async function* encodeImages(job: EncodeJob): AsyncGenerator<Uint8Array, 
 
 /**
  * Decode a whole stream from any iterable of bytes, such as a file's or a socket's, into the sinks that
- * `openSink` returns.
- * @throws PageferryError what is wrong and where, the error of the iterable, or the reason of
- *   `options.signal`; no image is
- * finished then
+ * `openSink` returns. `bytes` is ended in any case: a Node stream is destroyed.
+ * @throws PageferryError what is wrong and where; the error of the iterable or of a sink; the reason of
+ *   `options.signal`. Every sink was aborted then. No sink was finished, unless the failure is one of a later
+ *   sink's `finish` or an abort during it.
  */
 export async function decodeImages(
   bytes: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   openSink: OpenSink,
   options: DecoderOptions = {},
 ): Promise<DecodeSummary> {
-  const decoder = await createDecoder(openSink, options);
+  let decoder: Decoder;
   try {
-    await forEach(bytes, (piece) => decoder.push(piece), options.signal);
+    decoder = await createDecoder(openSink, options);
+  } catch (error) {
+    releaseItems(bytes, true);
+    throw error;
+  }
+  try {
+    for await (const piece of abortableItems(bytes, options.signal)) await decoder.push(piece);
     return await decoder.finish();
   } catch (error) {
     decoder.abort(error);

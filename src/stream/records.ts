@@ -48,7 +48,7 @@ export function writeHeader(to: WireWriter, kind: StreamKind, header: StreamHead
 }
 
 /**
- * Read the stream header; `check` returns the CRC-32 of its bytes.
+ * Read the stream header; `check` returns the low half of the XXH3-64 of its bytes.
  * @throws PageferryError `bad-stream` if it is not a pageferry stream, `unsupported` for another version,
  * kind or page size
  */

@@ -1,8 +1,9 @@
 import { beforeAll, expect, test } from 'vitest';
-import { PageferryError } from '../../src/index.js';
+import { bytesSource, createDecoder, PageferryError } from '../../src/index.js';
+import { MAX_IMAGES } from '../../src/stream/format.js';
 import { type Craft, type Crafter, crafter, imageCraft, u32, u64 } from '../support/craft.js';
 import { seeded } from '../support/kernels.js';
-import { attempt } from '../support/streams.js';
+import { attempt, encoded, watchedSink } from '../support/streams.js';
 
 // Streams with valid checksums and false contents, which a reader has to check.
 
@@ -205,4 +206,27 @@ test('frames of noise with sound checks are refused or decode, and never do anyt
     ];
     await refusal([image(), ...frames, imageEnd(random() % 9000)]);
   }
+});
+
+test('images beyond the limit of a stream open no sink', async () => {
+  const digest = (await encoded([bytesSource(new Uint8Array(0), 'a')])).summary.images[0]!.digest;
+  const empty = (number: number): Craft[] => {
+    const { type, head } = imageEnd(0, number);
+    return [image({ image: number, bytes: 0 }), { type, head: [...head.slice(0, -16), ...digest] }];
+  };
+  let opened = 0;
+  const open = () => {
+    opened++;
+    return watchedSink();
+  };
+  const records = Array.from({ length: MAX_IMAGES }, (_, number) => empty(number)).flat();
+  const decoder = await createDecoder(open, { maxFrameBytes: 12 << 20, zstd: null });
+  await decoder.push(craft.stream(records));
+  expect(opened).toBe(MAX_IMAGES);
+  const beyond = craft.record(records.length, empty(MAX_IMAGES)[0]!);
+  await expect(decoder.push(beyond)).rejects.toMatchObject({
+    code: 'limit',
+    message: 'record 87380: a stream has at most 43690 images',
+  });
+  expect(opened).toBe(MAX_IMAGES);
 });

@@ -101,6 +101,17 @@ test('a failed image is not completed: endImage and finish reject, and the strea
   expect(String((await attempt(bytes())).error)).toMatch(/truncated/);
 });
 
+test('finish is refused while an image is open, and changes nothing', async () => {
+  const { encoder, bytes } = await recordingEncoder();
+  encoder.beginImage('a');
+  await expect(encoder.finish()).rejects.toThrow('finish: image 0 is still open');
+  await encoder.write(image);
+  await expect(encoder.finish()).rejects.toThrow('finish: image 0 is still open');
+  await encoder.endImage();
+  await encoder.finish();
+  expect(Buffer.compare((await decoded(bytes())).images[0]!, image)).toBe(0);
+});
+
 test('after a failed base, finish rejects with its cause', async () => {
   const { encoder } = await recordingEncoder();
   await expect(encoder.base(failingSource())).rejects.toThrow('the disk is gone');

@@ -186,11 +186,15 @@ describe('base images', () => {
   test('that are missing or another are asked for by the pages that need them, by name and digest', async () => {
     const { bytes } = await encoded([bytesSource(later, 'later')], { ...sources(), strategy: 'smallest' });
     const { summary } = await encoded([bytesSource(base, 'base')]);
-    for (const bases of [[], [bytesSource(later, 'wrong')]]) {
+    const wrong = digestText((await encoded([bytesSource(later, 'a')])).summary.images[0]!.digest);
+    for (const [given, bases] of [
+      ['none', []],
+      [`wrong (${wrong})`, [bytesSource(later, 'wrong')]],
+    ] as const) {
       const pages = await open(bytes, { bases });
       const sink = watchedSink();
       expect(await refusal(() => pages.extract(0, sink))).toBe(
-        `wrong-base: needs the base image "base" with digest ${digestText(summary.images[0]!.digest)}`,
+        `wrong-base: needs the base image "base" with digest ${digestText(summary.images[0]!.digest)}; given: ${given}`,
       );
       expect([sink.finished, sink.aborted]).toEqual([0, 1]);
       const readable = Array.from({ length: pages.images[0]!.pages }, (_, page) => page).filter((page) => {

@@ -53,7 +53,13 @@ test('a file with a missing base, or that cannot be read anywhere, is refused', 
   const { bytes } = await encoded([bytesSource(second, 'a')], { bases: [bytesSource(first, 'base')] });
   await expect(verifyStream(bytesSource(bytes, 'file'), options)).rejects.toMatchObject({
     code: 'wrong-base',
+    message: expect.stringMatching(/^needs the base image "base" with digest \w+; given: none$/),
   });
+  const bases = [bytesSource(third, 'B.raw')];
+  const digest = digestText((await encoded(bases)).summary.images[0]!.digest);
+  await expect(verifyStream(bytesSource(bytes, 'file'), { ...options, bases })).rejects.toThrow(
+    `given: B.raw (${digest})`,
+  );
   await expect(verifyStream(pipeSource(bytes, 'pipe'), options)).rejects.toMatchObject({
     code: 'bad-argument',
   });

@@ -7,6 +7,7 @@ import { digestText } from '../../dedup/image-digest.js';
 import { createPageSender } from '../../engine/live/create-page-sender.js';
 import type { DedupLevel, PageSender } from '../../engine/live/page-sender.js';
 import { PageferryError } from '../../page/error.js';
+import { abortableItems } from '../../page/items.js';
 import { abortable } from '../../page/sync.js';
 import { adaptive } from '../../strategy/adaptive/adaptive.js';
 import type { Strategy } from '../../strategy/strategy.js';
@@ -106,7 +107,9 @@ async function sendPages(channel: FrameChannel, guest: GuestSource, flow: PageFl
   try {
     await flow.put(sender.begin(name, pages));
     await sendRound(channel, guest, sender, flow, range(pages));
-    for await (const round of untilEnd(rounds, channel)) await sendRound(channel, guest, sender, flow, round);
+    // The next round may take long to arrive, and the channel may end before it does.
+    for await (const round of abortableItems(rounds, channel.signal))
+      await sendRound(channel, guest, sender, flow, round);
     await flow.sent();
     const end = sender.end();
     await channel.send(FRAME.END, end);
@@ -158,27 +161,6 @@ async function sendRound(
     batch = [];
   }
   if (batch.length > 0) await flow.batch(sender, batch);
-}
-
-/** The rounds, until the channel ends: the next one may take long to arrive. */
-async function* untilEnd<T>(
-  rounds: Iterable<T> | AsyncIterable<T>,
-  { signal }: FrameChannel,
-): AsyncGenerator<T> {
-  const iterator =
-    Symbol.asyncIterator in rounds ? rounds[Symbol.asyncIterator]() : rounds[Symbol.iterator]();
-  let isDone = false;
-  try {
-    for (;;) {
-      const next = await abortable(Promise.resolve(iterator.next()), signal);
-      isDone = next.done === true;
-      if (next.done) return;
-      yield next.value;
-    }
-  } finally {
-    // Not awaited: a generator that waits for something cannot end before that.
-    if (!isDone) Promise.resolve(iterator.return?.()).catch(() => {});
-  }
 }
 
 function* range(pages: number): Generator<number> {

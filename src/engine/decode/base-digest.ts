@@ -1,10 +1,11 @@
-import { ImageDigest } from '../../dedup/image-digest.js';
+import { digestText, ImageDigest } from '../../dedup/image-digest.js';
 import type { Slots } from '../../kernels/arena.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import { checkedSource } from '../../page/checked-source.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
+import type { ImageRecord } from '../../stream/format.js';
 import { CHUNK_BYTES, MIN_PAGE_BYTES } from '../frame/chunk.js';
 
 /** What digesting an image works with. */
@@ -67,4 +68,22 @@ export async function digestBase(
     if (count < CHUNK_BYTES) return { source, bytes, digest: digest.finish(bytes) };
     await yieldIfDue();
   }
+}
+
+/** Return the image that the record of a base image names by its digest and size. */
+export function findBase(
+  bases: readonly DigestedBase[],
+  { digest, bytes }: ImageRecord,
+): DigestedBase | undefined {
+  const wanted = digestText(digest!);
+  return bases.find((base) => base.bytes === bytes && digestText(base.digest) === wanted);
+}
+
+/** Return the error for a base image that is not among `given`. */
+export function missingBase({ name, digest }: ImageRecord, given: readonly DigestedBase[]): PageferryError {
+  const names = given.map((base) => `${base.source.name} (${digestText(base.digest)})`).join(', ') || 'none';
+  return new PageferryError(
+    'wrong-base',
+    `needs the base image "${name}" with digest ${digestText(digest!)}; given: ${names}`,
+  );
 }

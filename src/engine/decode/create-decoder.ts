@@ -40,15 +40,24 @@ export async function createDecoder(openSink: OpenSink, options: DecoderOptions 
   const zstd = options.zstd === null ? undefined : (options.zstd ?? (await loadZstd()));
   const arena = new Arena();
   const decoder = declareDecoder(arena, zstd, openSink, options);
-  await arena.allocate();
+  await allocateDecoder(arena, decoder);
   throwIfAborted(options.signal);
   return decoder;
 }
 
+/** @internal Allocate a decoder's memory. If that fails, the decoder stops listening to its signal. */
+export async function allocateDecoder(arena: Arena, decoder: Decoder): Promise<void> {
+  try {
+    await arena.allocate();
+  } catch (cause) {
+    decoder.abort(cause);
+    throw cause;
+  }
+}
+
 /**
- * @internal Create a decoder whose memory is declared in `slots`; it can be used once the memory is
- *   allocated. `digestedBases`: bases
- * whose digests are known, in place of those of the options.
+ * @internal Create a decoder whose memory is declared in `slots`; it can be used once `allocateDecoder` has
+ * allocated that. `digestedBases`: bases whose digests are known, in place of those of the options.
  */
 export function declareDecoder(
   slots: Slots,

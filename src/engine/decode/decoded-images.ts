@@ -3,8 +3,8 @@ import { checkedSink } from '../../page/checked-sink.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSink, PageSource } from '../../page/source.js';
 import { throwIfAborted } from '../../page/sync.js';
-import type { FrameHead, ImageEnd, ImageRecord } from '../../stream/format.js';
-import { type DigestedBase, digestBase } from './base-digest.js';
+import { type FrameHead, type ImageEnd, type ImageRecord, MAX_IMAGES } from '../../stream/format.js';
+import { type DigestedBase, digestBase, findBase, missingBase } from './base-digest.js';
 import { type DecodeContext, ImageDecoder, type KnownImage } from './image-decoder.js';
 
 /** An image that was decoded and verified. */
@@ -82,27 +82,26 @@ export class DecodedImages {
       );
     if (record.image !== this.known.length)
       throw new PageferryError('bad-stream', `${what}: image ${record.image}, expected ${this.known.length}`);
+    if (record.image === MAX_IMAGES)
+      throw new PageferryError('limit', `${what}: a stream has at most ${MAX_IMAGES} images`);
     if (record.kind === 'base') return this.addBase(record);
     this.claim(record.bytes ?? 0, record.name);
     const sink = checkedSink(this.options.openSink(record, this.sinks.length), record.name);
     this.sinks.push({ sink, bytes: 0 });
+    const { signal } = this.context;
+    if (signal.aborted) {
+      this.abort(); // `openSink` aborted the decoder: the other sinks were aborted before this one was open
+      throw signal.reason;
+    }
     const image: KnownImage = { record, bytes: 0, readAt: (into, position) => sink.readAt(into, position) };
     this.known.push(image);
     this.current = new ImageDecoder(this.context, image, sink);
   }
 
   private async addBase(record: ImageRecord): Promise<void> {
-    const wanted = digestText(record.digest!);
     const bases = await this.digestBases();
-    const base = bases.find(({ digest }) => digestText(digest) === wanted);
-    if (!base || base.bytes !== record.bytes) {
-      const given =
-        bases.map(({ source, digest }) => `${source.name} (${digestText(digest)})`).join(', ') || 'none';
-      throw new PageferryError(
-        'wrong-base',
-        `needs the base image "${record.name}" with digest ${wanted}; given: ${given}`,
-      );
-    }
+    const base = findBase(bases, record);
+    if (!base) throw missingBase(record, bases);
     const { source } = base;
     this.known.push({
       record,

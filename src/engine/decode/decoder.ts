@@ -59,8 +59,6 @@ export class Decoder {
     private readonly parts: DecoderParts,
   ) {
     const decoder = this;
-    this.life = new LifeCycle('decoder', parts.signal);
-    this.life.onEnd(() => this.images?.abort());
     this.parser = new RecordParser(slots, parts.data, 'images', parts.maxFrameBytes, {
       get complete() {
         return decoder.state === 'complete';
@@ -68,6 +66,9 @@ export class Decoder {
       open: (header) => this.open(header),
       take: (record, head, what) => this.take(record, head, what),
     });
+    // Last: it listens to the signal, so nothing may throw after it.
+    this.life = new LifeCycle('decoder', parts.signal);
+    this.life.onEnd(() => this.images?.abort());
   }
 
   /**
@@ -134,6 +135,8 @@ export class Decoder {
   }
 
   private take({ type, dataBytes }: RecordHead, head: Uint8Array, what: string): void | Promise<void> {
+    // A callback may have aborted the decoder: no further record of this piece is decoded.
+    throwIfAborted(this.life.signal);
     const isAllowed = this.state === 'images' ? type < RECORD.INDEX : type >= RECORD.INDEX;
     if (!isAllowed)
       throw new PageferryError(

@@ -39,8 +39,8 @@ export interface EncoderParts {
 /**
  * Encodes images into one stream. Await each call before the next one; a call that overlaps another is
  * refused. After a failure, an abort or `close()`, every call rejects with the first cause, and the encoder's
- * threads have ended. Calls that are refused (`bad-argument`: out of order, no such parent, …) change
- * nothing.
+ * threads end; `close()` waits until they have. Calls that are refused (`bad-argument`: out of order, no such
+ * parent, …) change nothing.
  */
 export class Encoder {
   private image: ImageWriter | undefined;
@@ -183,9 +183,8 @@ export class Encoder {
   /** End the stream with its digests and index, and return its totals. Only `close` may follow. */
   async finish(options: { readonly signal?: AbortSignal } = {}): Promise<StreamSummary> {
     const { life, writer, settings, startedAt, notes } = this.parts;
+    this.mustHaveNoImage('finish');
     return await life.finish('finish', options.signal, async () => {
-      if (this.image)
-        throw new PageferryError('bad-argument', `finish: image ${this.image.encoder.number} is still open`);
       const head = new WireWriter();
       writeEnd(head, this.ends);
       writer.record(RECORD.END, head.bytes);

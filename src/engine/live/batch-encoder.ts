@@ -100,7 +100,7 @@ export class BatchEncoder {
         bypassResults[i] = this.coder.fillOf(i);
       }
     }
-    return bypassResults;
+    return bypassResults.subarray(0, pages.length);
   }
 
   markPresent(page: number, at: number): void {

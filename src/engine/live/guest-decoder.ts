@@ -78,6 +78,7 @@ export class GuestDecoder {
 
   markPresent(page: number): void {
     const guest = this.opened(`page ${page}`);
+    this.checkPage(guest, page, 'markPresent');
     const { kernels } = this.context;
     guest.memory.read(page, kernels.bytes.subarray(guest.address, guest.address + this.pageBytes));
     // As the sender, which caches no page that repeats one byte.
@@ -85,7 +86,9 @@ export class GuestDecoder {
   }
 
   bypassed(pages: readonly number[], fills: readonly number[], bytes: Uint8Array): void {
-    const { arrived, memory, address } = this.opened('bypassed pages');
+    const guest = this.opened('bypassed pages');
+    this.checkBypassed(guest, pages, fills, bytes.length);
+    const { arrived, memory, address } = guest;
     const { kernels } = this.context;
     const { pageBytes } = this;
     const buffer = kernels.bytes.subarray(address, address + pageBytes);
@@ -109,7 +112,34 @@ export class GuestDecoder {
   }
 
   invalidate(page: number): void {
-    this.guest?.arrived.invalidate(page);
+    if (!this.guest) return;
+    this.checkPage(this.guest, page, 'invalidate');
+    this.guest.arrived.invalidate(page);
+  }
+
+  /** @throws PageferryError `bad-stream` unless the guest has these pages, and `bytes` bytes are theirs */
+  private checkBypassed(
+    guest: OpenGuest,
+    pages: readonly number[],
+    fills: readonly number[],
+    bytes: number,
+  ): void {
+    const what = 'bypassed pages';
+    this.check(fills.length === pages.length, what, `${pages.length} pages with ${fills.length} fills`);
+    let expected = 0;
+    for (let i = 0; i < pages.length; i++) {
+      const fill = fills[i]!;
+      this.checkPage(guest, pages[i]!, what);
+      if (!Number.isInteger(fill) || fill < -1 || fill > 255)
+        throw this.bad(what, `page ${pages[i]}: fill ${fill}, expected -1 … 255`);
+      if (fill === -1) expected += this.pageBytes;
+    }
+    this.check(bytes === expected, what, `${bytes} bytes, the pages without a fill have ${expected}`);
+  }
+
+  private checkPage({ pages }: OpenGuest, page: number, what: string): void {
+    if (!Number.isInteger(page) || page < 0 || page >= pages)
+      throw this.bad(what, `page ${page}, the guest has ${pages}`);
   }
 
   private announce(head: Uint8Array, what: string): void {

@@ -104,15 +104,20 @@ export class LiveSender implements PageSender {
 
   markPresent(page: number, at = 0): void {
     const { encoder } = this.working('markPresent');
+    this.checkPresent('markPresent', page, at);
     this.guarded(() => encoder.markPresent(page, at));
   }
 
   isPresent(page: number, at = 0): boolean {
-    return this.working('isPresent').encoder.isPresent(page, at);
+    const { encoder } = this.working('isPresent');
+    this.checkPresent('isPresent', page, at);
+    return encoder.isPresent(page, at);
   }
 
   invalidate(page: number): void {
-    this.working('invalidate').encoder.remote.invalidate(page);
+    const { encoder } = this.working('invalidate');
+    this.checkPresent('invalidate', page, 0);
+    encoder.remote.invalidate(page);
   }
 
   end(): Uint8Array {
@@ -202,10 +207,21 @@ export class LiveSender implements PageSender {
         'bad-argument',
         `${method}: ${pages.length} pages, expected 1 … ${batchPages}`,
       );
-    for (let i = 0; i < pages.length; i++) {
-      const page = pages[i]!;
-      if (!Number.isInteger(page) || page < 0 || page >= this.pages)
-        throw new PageferryError('bad-argument', `${method}: page ${page}, the guest has ${this.pages}`);
-    }
+    for (let i = 0; i < pages.length; i++) this.checkPage(method, pages[i]!);
+  }
+
+  /** Check a page and its index in the buffer. Before `begin` the number of pages is not known. */
+  private checkPresent(method: string, page: number, at: number): void {
+    const { batchPages } = this.options;
+    if (this.phase !== 'created') this.checkPage(method, page);
+    else if (!Number.isInteger(page) || page < 0)
+      throw new PageferryError('bad-argument', `${method}: page ${page}, expected a page number`);
+    if (!Number.isInteger(at) || at < 0 || at >= batchPages)
+      throw new PageferryError('bad-argument', `${method}: index ${at}, expected 0 … ${batchPages - 1}`);
+  }
+
+  private checkPage(method: string, page: number): void {
+    if (!Number.isInteger(page) || page < 0 || page >= this.pages)
+      throw new PageferryError('bad-argument', `${method}: page ${page}, the guest has ${this.pages}`);
   }
 }

@@ -6,7 +6,10 @@ export interface GuestMemory {
   write(page: number, bytes: Uint8Array): void;
   /** Fill a page with zero bytes. */
   zero(page: number): void;
-  /** Read a page as it was written last, or as this host had it before. Not called if `cacheBytes` is set. */
+  /**
+   * Read a page as it was written last, or as this host had it before. If `cacheBytes` is set, only
+   * `markPresent` calls it.
+   */
   read(page: number, into: Uint8Array): void;
   /** Called when a page was sent again without a change. */
   unchanged?(page: number): void;
@@ -27,7 +30,7 @@ export interface PageReceiverOptions {
   readonly onBatch?: (pages: number) => void;
   /**
    * Memory for pages as they arrived, in bytes; must equal the sender's `cacheBytes`. References and deltas
-   * then read from it, and `GuestMemory.read` is never called. Default: no cache, the guest's memory is read.
+   * then read from it instead of from the guest's memory. Default: no cache.
    */
   readonly cacheBytes?: number;
   /** The image that both hosts have. */
@@ -45,10 +48,14 @@ export interface PageReceiver {
   /**
    * Write pages that were sent outside of the stream (`PageSender.bypass`): `fills` has the byte that each
    * page repeats, or -1 for a page whose bytes are next in `bytes`. Nothing refers to their bytes later.
-   * @throws PageferryError `bad-stream`
+   * @throws PageferryError `bad-stream` before any page is written, if the guest has no such page, or `fills`
+   * or `bytes` do not fit the pages
    */
   bypassed(pages: readonly number[], fills: readonly number[], bytes: Uint8Array): void;
-  /** Record that the guest's memory holds `page`, which the sender marked as present too. */
+  /**
+   * Record that the guest's memory holds `page`, which the sender marked as present too.
+   * @throws PageferryError `bad-stream` if the guest has no such page
+   */
   markPresent(page: number): void;
   /** As the sender's `invalidate`. */
   invalidate(page: number): void;

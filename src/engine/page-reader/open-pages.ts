@@ -1,6 +1,5 @@
 import { loadZstd } from '../../codec/zstd/load.js';
 import type { Zstd } from '../../codec/zstd.js';
-import { digestText } from '../../dedup/image-digest.js';
 import { Arena } from '../../kernels/arena.js';
 import { checkedSource } from '../../page/checked-source.js';
 import { PageferryError } from '../../page/error.js';
@@ -80,22 +79,15 @@ export async function openPagesIn(
   return new PageReader(memory, index, bases, new FrameCache(cacheBytes));
 }
 
-/**
- * Return the digested source of every base image of the index; undefined where none of the given ones
- * matches.
- */
+/** Return all base images with their digests; none if the file refers to none. */
 async function digestBases(
   context: DigestContext,
   index: StreamIndex,
   { bases = [], signal }: PageReaderOptions,
-): Promise<readonly (DigestedBase | undefined)[]> {
+): Promise<readonly DigestedBase[]> {
   const digested: DigestedBase[] = [];
   if (index.images.some(({ record }) => record.kind === 'base'))
     for (const base of bases)
       digested.push(await digestBase(context, base, signal === undefined ? {} : { signal }));
-  return index.images.map(({ record: { kind, digest, bytes } }) =>
-    kind === 'base'
-      ? digested.find((base) => base.bytes === bytes && digestText(base.digest) === digestText(digest!))
-      : undefined,
-  );
+  return digested;
 }

@@ -5,7 +5,7 @@ import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
 import type { ImageRecord } from '../../stream/format.js';
-import type { DigestedBase } from '../decode/base-digest.js';
+import { type DigestedBase, findBase, missingBase } from '../decode/base-digest.js';
 import { packedLimit } from '../frame/frame-decoder.js';
 import { type CodedPage, type FrameCache, FrameMap, type PageEntry } from './frame-map.js';
 import type { PageReaderMemory } from './reader-memory.js';
@@ -48,6 +48,8 @@ export class PageReader {
   readonly images: readonly ReadableImage[];
   private readonly kernels: Kernels;
   private readonly digest: ImageDigest;
+  /** The base image at each image number. */
+  private readonly basesByImage: readonly (DigestedBase | undefined)[];
   private isExtracting = false;
   private isClosed = false;
 
@@ -55,13 +57,16 @@ export class PageReader {
   constructor(
     private readonly memory: PageReaderMemory,
     private readonly index: StreamIndex,
-    /** @internal The base image at each image number. */
-    readonly bases: readonly (DigestedBase | undefined)[],
+    /** @internal The base images that were given. */
+    readonly bases: readonly DigestedBase[],
     private readonly cache: FrameCache,
   ) {
     this.kernels = memory.slots.kernels;
     this.digest = memory.digesting.digest;
     const { pageBytes } = index.header;
+    this.basesByImage = index.images.map(({ record }) =>
+      record.kind === 'base' ? findBase(bases, record) : undefined,
+    );
     this.images = index.images.flatMap(({ record }, image) => {
       if (record.kind === 'base') return [];
       const { bytes, digest } = index.ends[image]!;
@@ -113,7 +118,7 @@ export class PageReader {
       await checked.finish(bytes);
       return bytes;
     } catch (error) {
-      checked.abort();
+      abortQuietly(checked);
       throw error;
     } finally {
       this.isExtracting = false;
@@ -240,14 +245,8 @@ export class PageReader {
   }
 
   private readBase(image: number, page: number, bytes: number): void {
-    const base = this.bases[image];
-    if (!base) {
-      const { name, digest } = this.index.images[image]!.record;
-      throw new PageferryError(
-        'wrong-base',
-        `needs the base image "${name}" with digest ${digestText(digest!)}`,
-      );
-    }
+    const base = this.basesByImage[image];
+    if (!base) throw missingBase(this.index.images[image]!.record, this.bases);
     const { page: address } = this.memory;
     const { source } = base;
     const count = source.readAt!(
@@ -277,4 +276,11 @@ export class PageReader {
     this.cache.put(entry, map);
     return map;
   }
+}
+
+/** Abort a sink after a failure, which is reported in place of one of `abort`. */
+function abortQuietly(sink: PageSink): void {
+  try {
+    sink.abort();
+  } catch {}
 }

@@ -3,7 +3,7 @@ import { Arena } from '../../kernels/arena.js';
 import { checkedSource } from '../../page/checked-source.js';
 import type { PageSink, PageSource } from '../../page/source.js';
 import { throwIfAborted } from '../../page/sync.js';
-import { declareDecoder } from '../decode/create-decoder.js';
+import { allocateDecoder, declareDecoder } from '../decode/create-decoder.js';
 import type { DecodeSummary } from '../decode/decoder.js';
 import { openPagesIn, type PageReaderOptions } from './open-pages.js';
 import type { PageReader } from './page-reader.js';
@@ -37,12 +37,11 @@ export async function verifyStream(file: PageSource, options: VerifyOptions = {}
   await arena.allocate();
   const reader = await openPagesIn(memory, source, options);
   const decoderArena = new Arena();
-  const bases = reader.bases.flatMap((base) => base ?? []);
   const imageBytes = reader.images.reduce((sum, { bytes }) => sum + bytes, 0);
   const openImageSink = openScratch?.(imageBytes) ?? ((image: number) => createReadBackSink(reader, image));
   const openSink = (_: unknown, image: number) => openImageSink(image);
-  const decoder = declareDecoder(decoderArena, zstd, openSink, { ...options, bases: [] }, bases);
-  await decoderArena.allocate();
+  const decoder = declareDecoder(decoderArena, zstd, openSink, { ...options, bases: [] }, reader.bases);
+  await allocateDecoder(decoderArena, decoder);
   const piece = new Uint8Array(PIECE_BYTES);
   const total = source.bytes!;
   try {

@@ -14,7 +14,7 @@ const withoutWasm = {
 };
 
 const { outputFiles } = await build({
-  entryPoints: ['src/engine/pack/worker.ts'],
+  entryPoints: ['src/engine/threads/worker.ts'],
   bundle: true,
   write: false,
   format: 'cjs',
@@ -27,4 +27,4 @@ const { outputFiles } = await build({
   logOverride: { 'empty-import-meta': 'silent' },
 });
 const source = JSON.stringify(outputFiles[0].text);
-writeFileSync('src/engine/pack/worker.generated.ts', `export const WORKER_SOURCE =\n  ${source};\n`);
+writeFileSync('src/engine/threads/worker.generated.ts', `export const WORKER_SOURCE =\n  ${source};\n`);

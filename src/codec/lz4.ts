@@ -1,3 +1,4 @@
+import type { Kernels } from '../kernels/kernels.js';
 import { STATUS } from '../kernels/status.js';
 import type { CodecContext, PageCodec } from './codec.js';
 
@@ -31,30 +32,73 @@ export function packedLz4Capacity(bytes: number): number {
 
 /**
  * Pack a segment and return the packed bytes: for each 64 KiB of it `u32 length | LZ4 block`, where the
- * length's top bit marks a block that is stored uncompressed because LZ4 does not shrink it. The capacity at
- * `out` is `packedLz4Capacity(bytes)`.
+ * length's top bit marks a block that is stored uncompressed because LZ4 does not shrink it. The segment is
+ * `count` runs, of which address and length are two words each at `runs`. `block`: 64 KiB for the bytes of a
+ * block that is not in one run. The capacity at `out` is `packedLz4Capacity` of the segment's bytes.
  */
+export function packLz4Runs(
+  { kernels, lz4Scratch }: CodecContext,
+  runs: number,
+  count: number,
+  out: number,
+  block: number,
+): number {
+  const { words, bytes } = kernels;
+  const end = (runs >>> 2) + 2 * count;
+  let run = runs >>> 2;
+  /** Bytes of the run that are packed, and of the block that were copied. */
+  let done = 0;
+  let collected = 0;
+  let to = out;
+  while (run < end) {
+    const address = words[run]! + done;
+    const left = words[run + 1]! - done;
+    if (collected === 0 && left >= LZ4_BLOCK_BYTES) {
+      to = packBlock(kernels, lz4Scratch, address, LZ4_BLOCK_BYTES, to);
+      done += LZ4_BLOCK_BYTES;
+    } else {
+      const copied = Math.min(left, LZ4_BLOCK_BYTES - collected);
+      bytes.copyWithin(block + collected, address, address + copied);
+      collected += copied;
+      done += copied;
+      if (collected === LZ4_BLOCK_BYTES) {
+        to = packBlock(kernels, lz4Scratch, block, collected, to);
+        collected = 0;
+      }
+    }
+    if (done === words[run + 1]!) {
+      run += 2;
+      done = 0;
+    }
+  }
+  if (collected > 0) to = packBlock(kernels, lz4Scratch, block, collected, to);
+  return to - out;
+}
+
+/** Pack a segment that is in one piece; as `packLz4Runs`. */
 export function packLz4(
   { kernels, lz4Scratch }: CodecContext,
   segment: number,
   bytes: number,
   out: number,
 ): number {
-  let end = out;
-  for (let done = 0; done < bytes; done += LZ4_BLOCK_BYTES) {
-    const blockBytes = Math.min(LZ4_BLOCK_BYTES, bytes - done);
-    const block = segment + done;
-    let coded = kernels.run.lz4Encode(block, blockBytes, end + 4, blockBytes - 1, lz4Scratch);
-    let length = coded;
-    if (coded < 0) {
-      kernels.bytes.copyWithin(end + 4, block, block + blockBytes);
-      coded = blockBytes;
-      length = (STORED | blockBytes) >>> 0;
-    }
-    writeU32(kernels.bytes, end, length);
-    end += 4 + coded;
+  let to = out;
+  for (let done = 0; done < bytes; done += LZ4_BLOCK_BYTES)
+    to = packBlock(kernels, lz4Scratch, segment + done, Math.min(LZ4_BLOCK_BYTES, bytes - done), to);
+  return to - out;
+}
+
+/** Pack one block and return the end of its bytes. */
+function packBlock({ run, bytes }: Kernels, scratch: number, block: number, size: number, to: number): number {
+  let coded = run.lz4Encode(block, size, to + 4, size - 1, scratch);
+  let length = coded;
+  if (coded < 0) {
+    bytes.copyWithin(to + 4, block, block + size);
+    coded = size;
+    length = (STORED | size) >>> 0;
   }
-  return end - out;
+  writeU32(bytes, to, length);
+  return to + 4 + coded;
 }
 
 /** Unpack a segment of exactly `bytes` bytes; return `bytes` or a negative STATUS. */

@@ -80,15 +80,15 @@ export class Arena implements Slots {
   }
 
   /**
-   * Create the memory and the kernels. `module`: the compiled kernels, in a worker that was given them.
+   * Create the memory and the kernels. `isShared`: the memory can be shared by threads.
    * @throws PageferryError `limit` that names the option that is too small or too large, or the address space
    * of the process
    */
-  async allocate(module?: WebAssembly.Module): Promise<Kernels> {
+  async allocate({ isShared }: { readonly isShared?: boolean } = {}): Promise<Kernels> {
     if (this.state !== 'declaring') throw new Error('the memory of this arena was allocated before');
     this.state = 'allocated';
     this.check();
-    this.memory.take(await createKernels(this.end, module));
+    this.memory.take(await createKernels(this.end, { isShared }));
     for (const fill of this.fills) fill();
     this.fills = [];
     return this.kernels;
@@ -115,11 +115,13 @@ export class Arena implements Slots {
  */
 class ArenaKernels implements Kernels {
   run!: KernelExports;
+  memory!: WebAssembly.Memory;
   bytes: Uint8Array = new Uint8Array(0);
   words: Uint32Array = new Uint32Array(0);
 
-  take({ run, bytes, words }: Kernels): void {
+  take({ run, memory, bytes, words }: Kernels): void {
     this.run = run;
+    this.memory = memory;
     this.bytes = bytes;
     this.words = words;
   }

@@ -126,11 +126,10 @@ export class Candidate implements PageView {
     return this.codedBytes;
   }
 
-  /** Return the bytes that `measure(name)` counted. */
-  bytesOf(name: CodecName): Uint8Array {
-    const bytes = this.measure(name);
-    const at = name === 'similar' ? this.similarOut : this.out;
-    return this.context.kernels.bytes.subarray(at, at + bytes);
+  /** Return the address of the bytes that `measure(name)` counted; valid until the next `measure`. */
+  addressOf(name: CodecName): number {
+    this.measure(name);
+    return name === 'similar' ? this.similarOut : this.out;
   }
 
   /** Encode deltas against every candidate and keep the smallest. */

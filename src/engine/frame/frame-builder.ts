@@ -5,8 +5,8 @@ import { recordSeed, writeFrameHead, writeRecordHead } from '../../stream/record
 import { TableWriter } from '../../stream/table.js';
 import { WireWriter } from '../../stream/wire.js';
 import type { PackPool } from '../pack/pool.js';
-import type { SegmentBuffer } from '../pack/segment.js';
-import type { Packed, SegmentPacker } from '../pack/segment-packer.js';
+import type { Packed, SegmentBuffer } from '../pack/segment.js';
+import type { SegmentPacker } from '../pack/segment-packer.js';
 import { addCounts, type CodecCounts, emptyCounts } from './counters.js';
 
 /**
@@ -43,9 +43,17 @@ export interface FrameContext {
   onPending(ms: number, bytes: number): void;
 }
 
+/** Memory whose pages a frame refers to until it is written. */
+export interface Holdable {
+  hold(): void;
+  release(): void;
+}
+
 /** Collects the pages of one frame, then packs them. Reused frame after frame. */
 export class FrameBuilder {
   readonly table = new TableWriter();
+  /** Memory that pages of this frame are in. */
+  private readonly held: Holdable[] = [];
   private readonly buffers: Readonly<Record<SegmentKind, SegmentBuffer>>;
   /** Kinds in use, in the order of their wire numbers from 1 on. */
   private used: SegmentKind[] = [];
@@ -74,10 +82,14 @@ export class FrameBuilder {
     this.used = [];
     this.usage.clear();
     this.table.start(firstPage, parent);
-    for (const kind of SEGMENT_KINDS) {
-      this.buffers[kind].used = 0;
-      this.buffers[kind].pages = 0;
-    }
+    for (const kind of SEGMENT_KINDS) this.buffers[kind].clear();
+    this.release();
+  }
+
+  /** Release the memory that the frame's pages are in; its packed bytes may not be used any more. */
+  release(): void {
+    for (const memory of this.held) memory.release();
+    this.held.length = 0;
   }
 
   /** Count pages that have no bytes in a segment. */
@@ -92,17 +104,24 @@ export class FrameBuilder {
     return index >= 0 ? index + 1 : this.used.push(kind);
   }
 
-  /** Append a page's bytes to a segment that has a number. */
-  append(kind: SegmentKind, codec: Codec, bytes: Uint8Array): void {
+  /**
+   * Append a page's bytes at `address` to a segment that has a number. `memory`: they stay there, held until
+   * the frame is released; absent: they are copied.
+   */
+  append(kind: SegmentKind, codec: Codec, address: number, bytes: number, memory?: Holdable): void {
     const buffer = this.buffers[kind];
-    buffer.bytes.set(bytes, buffer.used);
-    buffer.used += bytes.length;
-    buffer.pages++;
+    if (memory) {
+      buffer.append(address, bytes);
+      if (this.held.at(-1) !== memory) {
+        memory.hold();
+        this.held.push(memory);
+      }
+    } else buffer.appendCopy(address, bytes);
     this.pageCount++;
-    this.bytes += bytes.length;
+    this.bytes += bytes;
     const usage = this.usageOf(kind)[codec.name];
     usage.pages++;
-    usage.bytes += bytes.length;
+    usage.bytes += bytes;
   }
 
   /** Pack the frame; its buffers are in use until the result is written. */
@@ -137,7 +156,8 @@ export class FrameBuilder {
     onPending(expectedMs, expectedBytes);
     const packed = await pool.pack(buffer, packing);
     onPending(-expectedMs, packed.bytes.length - expectedBytes);
-    strategy.onPacked?.({ packing, group, packedBytes: packed.bytes.length, ms: packed.ms });
+    const { bytes, ms, cpuMs } = packed;
+    strategy.onPacked?.({ packing, group, packedBytes: bytes.length, ms, cpuMs });
     return packed;
   }
 

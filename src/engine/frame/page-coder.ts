@@ -2,7 +2,8 @@ import type { CodecContext } from '../../codec/codec.js';
 import { type Codec, codecByName } from '../../codec/registry.js';
 import type { Strategy, StreamState } from '../../strategy/strategy.js';
 import type { Candidate } from './candidate.js';
-import type { FrameBuilder, SegmentKind } from './frame-builder.js';
+import { surveyPages } from '../threads/survey.js';
+import type { FrameBuilder, Holdable, SegmentKind } from './frame-builder.js';
 
 const RAW = codecByName('raw');
 const ZERO = codecByName('zero');
@@ -17,16 +18,20 @@ export interface PageCoderContext {
   readonly strategy: Strategy;
   readonly state: StreamState;
   readonly candidate: Candidate;
-  /** Slots for the classes (u16 a page) and the digests (16 bytes a page) of a run of pages. */
+}
+
+/** A run of pages that was surveyed: addresses of its classes (u16 a page) and digests (16 bytes a page). */
+export interface SurveyedPages {
   readonly classes: number;
   readonly digests: number;
-  readonly zeroPageDigest: number;
 }
 
 /** Surveys runs of pages, and adds pages to frames with the codec that the strategy chooses. */
 export class PageCoder {
   private readonly groupKind: SegmentKind;
   private readonly codedKind: SegmentKind;
+  private classes = 0;
+  private memory: Holdable | undefined;
 
   constructor(private readonly context: PageCoderContext) {
     const { pack } = context.strategy;
@@ -35,16 +40,19 @@ export class PageCoder {
   }
 
   /** Compute the classes and digests of `count` whole pages at `address`. */
-  survey(address: number, count: number): void {
-    const { codec, pageBytes, classes, digests, zeroPageDigest } = this.context;
-    const { run, bytes } = codec.kernels;
-    run.scanPages(address, count, pageBytes, classes);
-    run.hash128Pages(address, count, pageBytes, classes, digests);
-    for (let i = 0; i < count; i++) {
-      const fill = this.classOf(i);
-      if (fill === FILL_CLASS) bytes.copyWithin(digests + 16 * i, zeroPageDigest, zeroPageDigest + 16);
-      else if (fill !== 0) run.hash128(address + i * pageBytes, pageBytes, 0, 0, digests + 16 * i);
-    }
+  survey({ classes, digests }: SurveyedPages, address: number, count: number, zeroDigest: number): void {
+    const { codec, pageBytes } = this.context;
+    surveyPages(codec.kernels, address, count, pageBytes, classes, digests, zeroDigest);
+    this.use({ classes, digests });
+  }
+
+  /**
+   * Set the surveyed pages that the following calls are about. `memory`: pages stay where they are, held until
+   * their frame is released; absent: they are copied into the frame.
+   */
+  use({ classes }: SurveyedPages, memory?: Holdable): void {
+    this.classes = classes;
+    this.memory = memory;
   }
 
   /** Whether a surveyed page repeats one byte. */
@@ -100,7 +108,7 @@ export class PageCoder {
       frame.table.addReference(codec, candidate.similarTo.image, candidate.similarTo.page, segment);
     else frame.table.add(codec, 1, segment);
     frame.table.addLength(bytes);
-    frame.append(this.codedKind, codec, candidate.bytesOf(choice));
+    frame.append(this.codedKind, codec, candidate.addressOf(choice), bytes);
   }
 
   /** Add uncompressed bytes to the segment that the strategy packs as a group. */
@@ -115,11 +123,11 @@ export class PageCoder {
 
   private append(frame: FrameBuilder, kind: SegmentKind, address: number, bytes: number): void {
     frame.table.add(RAW, 1, frame.segmentNumber(kind));
-    frame.append(kind, RAW, this.context.codec.kernels.bytes.subarray(address, address + bytes));
+    frame.append(kind, RAW, address, bytes, this.memory);
   }
 
   private classOf(i: number): number {
-    const at = this.context.classes + 2 * i;
+    const at = this.classes + 2 * i;
     const { bytes } = this.context.codec.kernels;
     return bytes[at]! | (bytes[at + 1]! << 8);
   }

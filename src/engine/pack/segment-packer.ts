@@ -1,23 +1,11 @@
 import type { CodecContext } from '../../codec/codec.js';
 import { packedLz4Capacity, packLz4 } from '../../codec/lz4.js';
-import type { PackingName } from '../../codec/registry.js';
 import type { Zstd } from '../../codec/zstd.js';
 import type { Slots } from '../../kernels/arena.js';
 import type { Packing } from '../../strategy/strategy.js';
+import type { Packed } from './segment.js';
 
 const DEFAULT_ZSTD_LEVEL = 3;
-
-/** A packed segment. */
-export interface Packed {
-  /** `raw` when the packing would not have saved a byte. */
-  readonly packing: PackingName;
-  /** The packed bytes; for `raw` those of the segment itself. */
-  readonly bytes: Uint8Array;
-  /** XXH3-64 of the packed bytes: low half, high half. */
-  readonly check: readonly [number, number];
-  /** Duration of the packing. */
-  readonly ms: number;
-}
 
 /** Packs segments, one at a time, on the calling thread. */
 export class SegmentPacker {
@@ -67,7 +55,8 @@ export class SegmentPacker {
       length = segment.length;
     } else address = this.output;
     const bytes = name === 'raw' ? segment : memory.subarray(address, address + length);
-    return { packing: name, bytes, check: this.checkOf(address, length), ms: performance.now() - started };
+    const ms = performance.now() - started;
+    return { packing: name, bytes, check: this.checkOf(address, length), ms, cpuMs: ms };
   }
 
   /** Return XXH3-64 of bytes in the kernels' memory. */

@@ -1,0 +1,139 @@
+import type { CodecContext } from '../../codec/codec.js';
+import { packLz4Runs } from '../../codec/lz4.js';
+import type { Zstd } from '../../codec/zstd.js';
+import type { Slots } from '../../kernels/arena.js';
+import { nodeModule } from '../../page/node-hooks.js';
+import { INGEST, JOB, JOB_KIND, JOB_STATUS, NO_FILE, PACK, PACKINGS, setJobError } from './job.js';
+import { surveyPages } from './survey.js';
+import { waitedUs } from './wait-clock.js';
+
+const LZ4_BLOCK_BYTES = 65536;
+const DEFAULT_ZSTD_LEVEL = 3;
+
+/** Memory of one thread: the codecs' scratch, and buffers to collect the bytes of a segment in. */
+export interface RunnerSlots {
+  readonly lz4Scratch: number;
+  readonly wkdmScratch: number;
+  /** One block for LZ4, a whole segment for zstd. */
+  readonly block: number;
+  readonly segment: number;
+  readonly check: number;
+}
+
+/** Declare the memory of one thread. `segmentBytes`: the largest segment; `option` sizes it. */
+export function declareRunner(slots: Slots, codec: CodecContext, segmentBytes: number): RunnerSlots {
+  const { lz4Scratch, wkdmScratch } = codec;
+  return {
+    lz4Scratch,
+    wkdmScratch,
+    block: slots.slot('block', LZ4_BLOCK_BYTES),
+    segment: slots.slot('collected segment', segmentBytes, 'threads'),
+    check: slots.slot('check', 16),
+  };
+}
+
+/** Runs jobs, one at a time, on the thread that calls it. */
+export class JobRunner {
+  private readonly fs = nodeModule<typeof import('node:fs')>('node:fs');
+
+  constructor(
+    private readonly codec: CodecContext,
+    private readonly slots: RunnerSlots,
+    private readonly zstd: Zstd | undefined,
+  ) {}
+
+  /** Run the job at `job`, set its results and return its status. */
+  run(job: number): number {
+    const { words } = this.codec.kernels;
+    const at = job >>> 2;
+    const startedMs = performance.now();
+    const waitedBefore = waitedUs();
+    let status: number = JOB_STATUS.DONE;
+    try {
+      if (words[at + JOB.KIND] === JOB_KIND.INGEST) this.ingest(at);
+      else this.pack(at);
+    } catch (cause) {
+      status = JOB_STATUS.FAILED;
+      setJobError(words, job, cause instanceof Error ? cause.message : String(cause));
+    }
+    words[at + JOB.WALL_US] = Math.round((performance.now() - startedMs) * 1000);
+    words[at + JOB.WAIT_US] = waitedUs() - waitedBefore;
+    return status;
+  }
+
+  private ingest(at: number): void {
+    const { kernels } = this.codec;
+    const { words } = kernels;
+    const address = words[at + INGEST.ADDRESS]!;
+    const bytes = words[at + INGEST.BYTES]!;
+    const pageBytes = words[at + INGEST.PAGE_BYTES]!;
+    const file = words[at + INGEST.FILE]!;
+    let read = bytes;
+    if (file !== NO_FILE) {
+      const offset = words[at + INGEST.OFFSET_LOW]! + words[at + INGEST.OFFSET_HIGH]! * 2 ** 32;
+      const into = kernels.bytes.subarray(address, address + bytes);
+      for (read = 0; read < bytes; ) {
+        const count = this.fs!.readSync(file, into, read, bytes - read, offset + read);
+        if (count === 0) break;
+        read += count;
+      }
+    }
+    words[at + INGEST.READ] = read;
+    const pages = Math.floor(read / pageBytes);
+    const [classes, digests] = [words[at + INGEST.CLASSES]!, words[at + INGEST.DIGESTS]!];
+    surveyPages(kernels, address, pages, pageBytes, classes, digests, words[at + INGEST.ZERO_DIGEST]!);
+  }
+
+  private pack(at: number): void {
+    const { words } = this.codec.kernels;
+    const runs = words[at + PACK.RUNS]!;
+    const count = words[at + PACK.RUN_COUNT]!;
+    const bytes = words[at + PACK.BYTES]!;
+    const output = words[at + PACK.OUTPUT]!;
+    let name = PACKINGS[words[at + PACK.PACKING]!]!;
+    if (name === 'zstd' && !this.zstd) name = 'lz4';
+    let packed = output;
+    let packedBytes = 0;
+    if (name === 'lz4') {
+      const context = { ...this.codec, lz4Scratch: this.slots.lz4Scratch };
+      packedBytes = packLz4Runs(context, runs, count, output, this.slots.block);
+    } else if (name === 'zstd') packedBytes = this.packZstd(runs, count, bytes, words[at + PACK.LEVEL]!, output);
+    if (name === 'raw' || packedBytes >= bytes) {
+      name = 'raw';
+      packedBytes = bytes;
+      packed = this.collect(runs, count, output);
+    }
+    words[at + PACK.USED_PACKING] = PACKINGS.indexOf(name);
+    words[at + PACK.PACKED] = packed;
+    words[at + PACK.PACKED_BYTES] = packedBytes;
+    const { run } = this.codec.kernels;
+    run.hash64(packed, packedBytes, 0, 0, this.slots.check);
+    words[at + PACK.CHECK_LOW] = words[this.slots.check >>> 2]!;
+    words[at + PACK.CHECK_HIGH] = words[(this.slots.check >>> 2) + 1]!;
+  }
+
+  /** Return the packed bytes, or `bytes` when packing does not save any. */
+  private packZstd(runs: number, count: number, bytes: number, level: number, output: number): number {
+    const memory = this.codec.kernels.bytes;
+    const segment = this.collect(runs, count, this.slots.segment);
+    const frame = this.zstd!.compress(memory.subarray(segment, segment + bytes), level || DEFAULT_ZSTD_LEVEL);
+    if (frame.length >= bytes) return bytes;
+    memory.set(frame, output);
+    return frame.length;
+  }
+
+  /** Return the address of a segment's bytes in one piece: their own if they are, else copied to `to`. */
+  private collect(runs: number, count: number, to: number): number {
+    const { words, bytes } = this.codec.kernels;
+    const first = runs >>> 2;
+    if (count === 1) return words[first]!;
+    let end = to;
+    for (let i = 0; i < count; i++) {
+      const from = words[first + 2 * i]!;
+      const length = words[first + 2 * i + 1]!;
+      bytes.copyWithin(end, from, from + length);
+      end += length;
+    }
+    return to;
+  }
+}

@@ -1,0 +1,81 @@
+// Jobs: what a thread does with memory that all threads share. A job is a record in the kernels' memory, so
+// that handing it over copies nothing: words of arguments and results, then the text of an error.
+
+/** Bytes of a job's record. */
+export const JOB_BYTES = 768;
+
+/** Words of every job. */
+export const JOB = {
+  STATUS: 0,
+  KIND: 1,
+  /** Duration, and the part of it in which the thread waited for a core, in microseconds. */
+  WALL_US: 2,
+  WAIT_US: 3,
+  /** First word of the arguments. */
+  ARGS: 4,
+  /** First word of the error's text: its length in UTF-16 units, then the units. */
+  TEXT: 64,
+} as const;
+
+export const JOB_STATUS = { IDLE: 0, QUEUED: 1, DONE: 2, FAILED: 3 } as const;
+
+export const JOB_KIND = { INGEST: 1, PACK: 2 } as const;
+
+/** Words of a job that reads, scans and hashes a chunk of an image. */
+export const INGEST = {
+  /** Address of the chunk, and its bytes. */
+  ADDRESS: 4,
+  BYTES: 5,
+  /** Descriptor to read the chunk from, or NO_FILE when it is in memory, and the offset in the file. */
+  FILE: 6,
+  OFFSET_LOW: 7,
+  OFFSET_HIGH: 8,
+  PAGE_BYTES: 9,
+  /** Address of the pages' classes (u16 each) and digests (16 bytes each), which the job writes. */
+  CLASSES: 10,
+  DIGESTS: 11,
+  /** Address of the digest of a zero page. */
+  ZERO_DIGEST: 12,
+  /** Result: bytes read. */
+  READ: 13,
+} as const;
+
+export const NO_FILE = 0xffffffff;
+
+/** Words of a job that packs a segment. */
+export const PACK = {
+  /** Address and number of the segment's runs: address and length, a word each; and their bytes. */
+  RUNS: 4,
+  RUN_COUNT: 5,
+  BYTES: 6,
+  /** Number of the packing in PACKINGS, and the level of zstd. */
+  PACKING: 7,
+  LEVEL: 8,
+  /** Address of the output, which holds `packedLz4Capacity` of the bytes. */
+  OUTPUT: 9,
+  /** Results: the packing, the address and number of the packed bytes, and their check. */
+  USED_PACKING: 10,
+  PACKED: 11,
+  PACKED_BYTES: 12,
+  CHECK_LOW: 13,
+  CHECK_HIGH: 14,
+} as const;
+
+export const PACKINGS = ['raw', 'lz4', 'zstd'] as const;
+
+const MAX_TEXT_UNITS = (JOB_BYTES - 4 * JOB.TEXT - 4) / 2;
+
+/** Write an error's text to a job. */
+export function setJobError(words: Uint32Array, job: number, text: string): void {
+  const first = (job >>> 2) + JOB.TEXT;
+  const count = Math.min(text.length, MAX_TEXT_UNITS);
+  const units = new Uint16Array(words.buffer, 4 * (first + 1), count);
+  words[first] = count;
+  for (let i = 0; i < count; i++) units[i] = text.charCodeAt(i);
+}
+
+/** Read the text of a failed job's error. */
+export function jobError(words: Uint32Array, job: number): string {
+  const first = (job >>> 2) + JOB.TEXT;
+  return String.fromCharCode(...new Uint16Array(words.buffer, 4 * (first + 1), words[first]!));
+}

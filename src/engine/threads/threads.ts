@@ -1,0 +1,199 @@
+import type { Slots } from '../../kernels/arena.js';
+import { PageferryError } from '../../page/error.js';
+import { type JobRunner, type RunnerSlots } from './job-runner.js';
+import { JOB, JOB_STATUS, jobError } from './job.js';
+import { CONTROL, QUEUE_JOBS } from './queue.js';
+import { startWorkers, type Workers } from './workers.js';
+
+/** Runs jobs: on worker threads, or on the calling thread. */
+export interface Threads {
+  /** Threads that jobs run on; 1: the calling thread. */
+  readonly count: number;
+  /** Jobs that were given and have not ended. */
+  readonly pending: number;
+  /** Start threads that will be needed soon. */
+  prepare(): void;
+  /** Whether a job would run on the calling thread, because there is no other or none has started yet. */
+  readonly isLocal: boolean;
+  /**
+   * Run a job. Returns undefined if it was run at once, on the calling thread.
+   * @throws PageferryError `io` with the job's error, the first failure of a thread, or the cause of `close`
+   */
+  run(job: number): Promise<void> | undefined;
+  /** Run a job on the calling thread. @throws as `run` */
+  runLocal(job: number): void;
+  /** End the threads. Pending and later calls of `run` reject. */
+  close(): Promise<void>;
+}
+
+/** What the workers need to start. */
+export interface ThreadsOptions {
+  readonly count: number;
+  /** Runs the jobs of the calling thread. */
+  readonly local: JobRunner;
+  /** Memory of each worker. */
+  readonly slots: readonly RunnerSlots[];
+  /** Whether workers load a zstd. */
+  readonly zstd: boolean;
+}
+
+/** Declare the queue of jobs; the result creates the threads once the memory exists. */
+export function declareThreads(arena: Slots): (options: ThreadsOptions) => Threads {
+  const queue = arena.slot('job queue', 4 * (CONTROL.RING + QUEUE_JOBS));
+  return (options) =>
+    options.count === 1 ? new LocalThreads(arena, options.local) : new WorkerThreads(arena, queue, options);
+}
+
+function closedError(): PageferryError {
+  return new PageferryError('bad-argument', 'the threads were closed');
+}
+
+/** Run a job on this thread. @throws PageferryError `io` */
+function runHere(runner: JobRunner, { kernels }: Slots, job: number): void {
+  if (runner.run(job) === JOB_STATUS.FAILED)
+    throw new PageferryError('io', jobError(kernels.words, job));
+}
+
+class LocalThreads implements Threads {
+  readonly count = 1;
+  readonly pending = 0;
+  readonly isLocal = true;
+  private closed: PageferryError | undefined;
+
+  constructor(
+    private readonly slots: Slots,
+    private readonly runner: JobRunner,
+  ) {}
+
+  prepare(): void {}
+
+  run(job: number): undefined {
+    this.runLocal(job);
+  }
+
+  runLocal(job: number): void {
+    if (this.closed) throw this.closed;
+    runHere(this.runner, this.slots, job);
+  }
+
+  async close(): Promise<void> {
+    this.closed ??= closedError();
+  }
+}
+
+/** ES2024's, which every supported version of Node has; the compiler's library is older. */
+const { waitAsync } = Atomics as unknown as {
+  waitAsync(state: Int32Array, cell: number, value: number): { value: 'not-equal' | Promise<'ok'> };
+};
+
+interface PendingJob {
+  readonly resolve: () => void;
+  readonly reject: (cause: unknown) => void;
+}
+
+class WorkerThreads implements Threads {
+  readonly count: number;
+  private readonly control: Int32Array;
+  private readonly jobs = new Map<number, PendingJob>();
+  private workers: Promise<Workers> | undefined;
+  private failure: { readonly cause: unknown } | undefined;
+  private isWatching = false;
+
+  constructor(
+    private readonly slots: Slots,
+    private readonly queue: number,
+    private readonly options: ThreadsOptions,
+  ) {
+    this.count = options.count;
+    this.control = new Int32Array(slots.kernels.memory.buffer, queue, CONTROL.RING + QUEUE_JOBS);
+  }
+
+  get pending(): number {
+    return this.jobs.size;
+  }
+
+  get isLocal(): boolean {
+    return Atomics.load(this.control, CONTROL.READY) === 0;
+  }
+
+  prepare(): void {
+    if (this.workers || this.failure) return;
+    this.workers = startWorkers({
+      memory: this.slots.kernels.memory,
+      queue: this.queue,
+      slots: this.options.slots,
+      zstd: this.options.zstd,
+      onFailure: (cause) => this.fail(cause),
+    });
+    this.workers.catch((cause) => this.fail(cause));
+  }
+
+  run(job: number): Promise<void> | undefined {
+    if (this.failure) throw this.failure.cause;
+    if (this.isLocal || this.jobs.size === QUEUE_JOBS) {
+      this.runLocal(job);
+      return undefined;
+    }
+    const { control } = this;
+    Atomics.store(control, this.statusCell(job), JOB_STATUS.QUEUED);
+    const tail = Atomics.load(control, CONTROL.TAIL);
+    Atomics.store(control, CONTROL.RING + ((tail >>> 0) % QUEUE_JOBS), job);
+    Atomics.store(control, CONTROL.TAIL, (tail + 1) | 0);
+    Atomics.notify(control, CONTROL.TAIL, 1);
+    const done = new Promise<void>((resolve, reject) => this.jobs.set(job, { resolve, reject }));
+    if (!this.isWatching) void this.watch();
+    return done;
+  }
+
+  runLocal(job: number): void {
+    if (this.failure) throw this.failure.cause;
+    runHere(this.options.local, this.slots, job);
+  }
+
+  async close(): Promise<void> {
+    this.fail(closedError());
+    await this.workers?.then(
+      (started) => started.close(),
+      () => {},
+    );
+  }
+
+  /** Settle the promises of jobs that have ended, as they end. */
+  private async watch(): Promise<void> {
+    this.isWatching = true;
+    while (this.jobs.size > 0) {
+      const seen = Atomics.load(this.control, CONTROL.DONE);
+      if (!this.settle()) await waitAsync(this.control, CONTROL.DONE, seen).value;
+      // Lets what was waiting for these jobs run, which may add more.
+      else await undefined;
+    }
+    this.isWatching = false;
+  }
+
+  private settle(): boolean {
+    let hasSettled = false;
+    for (const [job, { resolve, reject }] of this.jobs) {
+      const status = Atomics.load(this.control, this.statusCell(job));
+      if (status === JOB_STATUS.QUEUED) continue;
+      hasSettled = true;
+      this.jobs.delete(job);
+      if (status === JOB_STATUS.DONE) resolve();
+      else reject(new PageferryError('io', jobError(this.slots.kernels.words, job)));
+    }
+    return hasSettled;
+  }
+
+  /** Index of a job's status in `control`, which is a view of the same memory. */
+  private statusCell(job: number): number {
+    return (job - this.queue) / 4 + JOB.STATUS;
+  }
+
+  private fail(cause: unknown): void {
+    this.failure ??= { cause };
+    for (const { reject } of this.jobs.values()) reject(this.failure.cause);
+    this.jobs.clear();
+    // The watcher has nothing left to wait for.
+    Atomics.add(this.control, CONTROL.DONE, 1);
+    Atomics.notify(this.control, CONTROL.DONE);
+  }
+}

@@ -1,0 +1,55 @@
+import { zstdPackagePath } from '../../codec/zstd/package.js';
+import { kernelModule } from '../../kernels/kernels.js';
+import { PageferryError } from '../../page/error.js';
+import { nodeModule } from '../../page/node-hooks.js';
+import type { RunnerSlots } from './job-runner.js';
+import { WORKER_SOURCE } from './worker.generated.js';
+
+/** Start data of a worker. */
+export interface WorkerSetup {
+  readonly module: WebAssembly.Module;
+  /** The memory that all threads share. */
+  readonly memory: WebAssembly.Memory;
+  /** Address of the job queue. */
+  readonly queue: number;
+  readonly slots: RunnerSlots;
+  /** Whether to load a zstd, and from where. */
+  readonly zstd: boolean;
+  readonly zstdPath: string | undefined;
+}
+
+/** Worker threads that take jobs from the queue. */
+export interface Workers {
+  /** End the threads. */
+  close(): Promise<void>;
+}
+
+/** What `startWorkers` needs: one worker for each of `slots`. */
+interface WorkersOptions extends Pick<WorkerSetup, 'memory' | 'queue' | 'zstd'> {
+  readonly slots: readonly RunnerSlots[];
+  /** Called with the failure of a thread. */
+  readonly onFailure: (cause: Error) => void;
+}
+
+/** Start the workers. @throws PageferryError `unsupported` where there are no worker threads */
+export async function startWorkers({ slots, onFailure, ...common }: WorkersOptions): Promise<Workers> {
+  const node = nodeModule<typeof import('node:worker_threads')>('node:worker_threads');
+  if (!node)
+    throw new PageferryError('unsupported', `threads: ${slots.length}: worker threads need Node, use 1`);
+  const setup = {
+    ...common,
+    module: await kernelModule('shared'),
+    zstdPath: common.zstd ? zstdPackagePath() : undefined,
+  };
+  const workers = slots.map((own) => {
+    const worker = new node.Worker(WORKER_SOURCE, { eval: true, workerData: { ...setup, slots: own } });
+    worker.on('error', onFailure);
+    worker.on('exit', (code) => onFailure(new PageferryError('io', `worker: ended with code ${code}`)));
+    return worker;
+  });
+  return {
+    async close() {
+      await Promise.all(workers.map((worker) => worker.terminate()));
+    },
+  };
+}

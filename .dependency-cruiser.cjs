@@ -54,12 +54,13 @@ const folderRules = Object.entries(MAY_IMPORT).map(([folder, others]) => ({
 // Which part of src/engine may import which. Beside the parts: options.ts and life-cycle.ts, which every part
 // may import, and streams.ts, which imports every part.
 const ENGINE_MAY_IMPORT = {
-  pack: [],
-  frame: ['pack'],
-  encode: ['pack', 'frame'],
-  decode: ['frame'],
+  threads: [],
+  pack: ['threads'],
+  frame: ['threads', 'pack'],
+  encode: ['threads', 'pack', 'frame'],
+  decode: ['threads', 'frame'],
   'page-reader': ['frame', 'decode'],
-  live: ['pack', 'frame', 'decode'],
+  live: ['threads', 'pack', 'frame', 'decode'],
 };
 const engineRules = Object.entries(ENGINE_MAY_IMPORT).map(([part, others]) => ({
   name: `engine-${part}-imports`,
@@ -98,7 +99,7 @@ module.exports = {
       comment: 'Node’s modules are asked for at run time there (nodeModule); only their types are imported',
       severity: 'error',
       // A script of its own, which only runs where worker threads are.
-      from: { path: RUNS_IN_A_BROWSER, pathNot: '^src/engine/pack/worker[.]ts$' },
+      from: { path: RUNS_IN_A_BROWSER, pathNot: '^src/engine/threads/worker[.]ts$' },
       to: { dependencyTypes: ['core'], dependencyTypesNot: ['type-only', 'type-import'] },
     },
     {

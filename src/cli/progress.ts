@@ -48,7 +48,12 @@ export function withProgress(
   const total = sizes.includes(undefined) ? undefined : sizes.reduce<number>((sum, bytes) => sum + bytes!, 0);
   let done = 0;
   return sources.map((source) => {
-    const { name, bytes, readAt, skipZeros } = source;
+    const { name, bytes, readAt, skipZeros, fileRange, zerosAt } = source;
+    let seen = 0;
+    const countTo = (end: number) => {
+      if (end > seen) count(end - seen);
+      seen = Math.max(seen, end);
+    };
     const count = (read: number) => {
       done += read;
       onProgress(done, total);
@@ -59,6 +64,13 @@ export function withProgress(
       ...(bytes !== undefined && { bytes }),
       ...(readAt && { readAt: readAt.bind(source) }),
       ...(skipZeros && { skipZeros: (maxBytes: number) => count(skipZeros.call(source, maxBytes)) }),
+      ...(fileRange && {
+        fileRange(position: number, length: number) {
+          countTo(position + length);
+          return fileRange.call(source, position, length);
+        },
+      }),
+      ...(zerosAt && { zerosAt: zerosAt.bind(source) }),
       read: async (into) => count(await source.read(into)),
     };
   });

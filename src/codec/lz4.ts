@@ -89,7 +89,13 @@ export function packLz4(
 }
 
 /** Pack one block and return the end of its bytes. */
-function packBlock({ run, bytes }: Kernels, scratch: number, block: number, size: number, to: number): number {
+function packBlock(
+  { run, bytes }: Kernels,
+  scratch: number,
+  block: number,
+  size: number,
+  to: number,
+): number {
   let coded = run.lz4Encode(block, size, to + 4, size - 1, scratch);
   let length = coded;
   if (coded < 0) {

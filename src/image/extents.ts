@@ -1,5 +1,5 @@
 import { PageferryError } from '../page/error.js';
-import type { PageSource } from '../page/source.js';
+import type { FileRange, PageSource } from '../page/source.js';
 import { checkPosition } from './fs/errno.js';
 import type { ReadHandle } from './fs/read-handle.js';
 import { LifeCycle } from './life-cycle.js';
@@ -20,6 +20,8 @@ export interface ExtentSource extends PageSource {
   readonly bytes: number;
   skipZeros(maxBytes: number): number;
   readAt(into: Uint8Array, position: number): number;
+  fileRange(position: number, bytes: number): FileRange | undefined;
+  zerosAt(position: number, maxBytes: number): number;
   close(): void;
 }
 
@@ -67,6 +69,19 @@ export function createExtentSource(handle: ReadHandle, extents: readonly Extent[
         done += part.length;
       }
       return wanted;
+    },
+    fileRange(position, length) {
+      life.check();
+      const extent = extents[extentIndex(extents, position)];
+      if (extent?.offset === undefined || position + length > extent.position + extent.bytes)
+        return undefined;
+      const file = handle.file.hold();
+      const offset = extent.offset + position - extent.position;
+      return { file, offset, release: () => handle.file.release() };
+    },
+    zerosAt(position, maxBytes) {
+      life.check();
+      return zeroBytesAt(extents, position, maxBytes, bytes);
     },
     close() {
       life.endBy('close');

@@ -58,6 +58,13 @@ export function checkedSource(source: PageSource): PageSource {
         return checkCount(bytes, into.length, 'readAt');
       },
     }),
+    ...(source.fileRange &&
+      source.readAt &&
+      source.bytes !== undefined && {
+        fileRange: (position: number, bytes: number) => source.fileRange!(position, bytes),
+        zerosAt: (position: number, maxBytes: number) =>
+          checkCount(source.zerosAt?.(position, maxBytes) ?? 0, maxBytes, 'zerosAt'),
+      }),
     ...(source.skipZeros && {
       skipZeros(maxBytes: number) {
         if (ended) return 0;

@@ -26,7 +26,24 @@ export interface PageSource {
    * of the image.
    */
   readAt?(into: Uint8Array, position: number): number;
+  /**
+   * Return where the image's bytes [position, position + bytes) are in a file, so that threads read them by
+   * themselves, or undefined if they are not in one piece there. `release` is called once they were read. A
+   * source with this method has `readAt` and `bytes` too, and the engine may read it without calling `read`.
+   */
+  fileRange?(position: number, bytes: number): FileRange | undefined;
+  /** As `skipZeros`, at `position` and without skipping; for sources with `fileRange`. */
+  zerosAt?(position: number, maxBytes: number): number;
   close?(): void;
+}
+
+/** A range of an open file. */
+export interface FileRange {
+  /** The file's descriptor. */
+  readonly file: number;
+  readonly offset: number;
+  /** Allow the file to be closed again. */
+  release(): void;
 }
 
 /** Destination of one image's decoded pages, which arrive in ascending order. */

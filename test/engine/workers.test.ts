@@ -5,12 +5,14 @@ import { decoded, encoded } from '../support/streams.js';
 
 // What a packing worker runs is a string, here one that each test sets.
 const worker = vi.hoisted(() => ({ source: '' }));
-vi.mock('../../src/engine/pack/worker.generated.js', () => ({
+vi.mock('../../src/engine/threads/worker.generated.js', () => ({
   get WORKER_SOURCE() {
     return worker.source;
   },
 }));
-const sound = await vi.importActual<{ WORKER_SOURCE: string }>('../../src/engine/pack/worker.generated.js');
+const sound = await vi.importActual<{ WORKER_SOURCE: string }>(
+  '../../src/engine/threads/worker.generated.js',
+);
 
 const PAGE = 4096;
 const images = () => [1, 2, 3].map((seed) => bytesSource(guestImage(PAGE, seed), `${seed}`));

@@ -1,134 +1,280 @@
-import type { Slots } from '../../kernels/arena.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import { PageferryError } from '../../page/error.js';
-import type { PageSource } from '../../page/source.js';
+import type { FileRange, PageSource } from '../../page/source.js';
 import { abortable, createYielder, throwIfAborted } from '../../page/sync.js';
-import { CHUNK_BYTES } from '../frame/chunk.js';
+import { INGEST, JOB, JOB_KIND, NO_FILE } from '../threads/job.js';
+import { compareWithParent } from '../threads/survey.js';
+import type { Threads } from '../threads/threads.js';
+import { type Chunk, type ChunkPool, INGEST_BYTES } from './chunk.js';
 
-const SLOT_COUNT = 2;
 /** Alignment of skipped ranges: the largest page size. */
 const SKIP_BYTES = 65536;
 /** Most zero bytes skipped in one step; their digest takes about 20 ms, then other events get a turn. */
 const MAX_SKIP_BYTES = 2 ** 36;
+/** Chunks that are read ahead, beside one for each thread. */
+const AHEAD = 2;
+
+/** What reading works with; the same for every image of a stream. */
+export interface ChunkReaderContext {
+  readonly kernels: Kernels;
+  readonly pageBytes: number;
+  readonly chunks: ChunkPool;
+  readonly threads: Threads;
+  /** Address of the digest of a zero page. */
+  readonly zeroDigest: number;
+  /** Called with the duration of each step of reading, scanning and hashing. */
+  onIngested(bytes: number, ms: number, cpuMs: number): void;
+}
+
+/** Receives an image's chunks, in order; each is valid until the promise settles, longer if it is held. */
+export type ChunkConsumer = (chunk: Chunk) => Promise<void>;
+
 /**
- * A gap of up to this many unwanted pages is read along with its neighbours: another read would take longer.
+ * Reads sources chunk by chunk, and has the chunks scanned and hashed, ahead of the consumer. Threads read a
+ * source with `fileRange` by themselves; any other source is read here, in order.
  */
-const READ_ALONG_PAGES = 2;
-
-/** Receiver of an image's bytes, in order. */
-export interface ChunkConsumer {
-  /** Take `bytes` bytes at `address` in the kernels' memory; they are valid until the promise settles. */
-  data(address: number, bytes: number): Promise<void>;
-  /** Take `bytes` zero bytes, which were not read. */
-  zeros(bytes: number): Promise<void>;
-}
-
-/** One step of reading: bytes in a slot, then zero bytes that the source skipped. */
-interface Chunk {
-  readonly bytes: number;
-  readonly zeros: number;
-  readonly isLast: boolean;
-}
-
-/** Reads sources chunk by chunk into the kernels' memory, one chunk ahead of the consumer. */
 export class ChunkReader {
-  private readonly kernels: Kernels;
-  private readonly slots: number[];
-  private readonly parentSlot: number;
-
-  constructor(slots: Slots) {
-    this.kernels = slots.kernels;
-    this.slots = Array.from({ length: SLOT_COUNT }, () => slots.slot('chunk', CHUNK_BYTES));
-    this.parentSlot = slots.slot('chunk of the parent', CHUNK_BYTES);
-  }
+  constructor(private readonly context: ChunkReaderContext) {}
 
   /**
-   * Read `source` to its end and return its size. Only the last chunk may end within a page.
+   * Read `source` to its end and return its size. Only the last chunk may end within a page. `parent`: the
+   * image whose pages are compared with those at the same positions.
    * @throws PageferryError `io` when the size is not the announced one; the reason of `signal`, without
    *   reading on
    */
-  async read(source: PageSource, consumer: ChunkConsumer, signal: AbortSignal): Promise<number> {
+  async read(
+    source: PageSource,
+    parent: PageSource | undefined,
+    consumer: ChunkConsumer,
+    signal: AbortSignal,
+  ): Promise<number> {
     const yieldIfDue = createYielder();
+    const { threads, chunks } = this.context;
+    const steps = new ChunkSteps(this.context, source, parent, signal);
+    const ahead: Promise<Chunk>[] = [];
     let position = 0;
-    let turn = 0;
-    let next = this.fill(source, turn, signal);
-    for (;;) {
-      const address = this.slots[turn]!;
-      const { bytes, zeros, isLast } = await abortable(next, signal);
-      turn = (turn + 1) % SLOT_COUNT;
-      if (!isLast) {
-        next = this.fill(source, turn, signal);
-        // Awaited in the next turn; until then its failure is not unhandled.
-        next.catch(() => {});
+    try {
+      for (let isLast = false; !isLast; ) {
+        const wanted = threads.count > 1 ? threads.count + AHEAD : 2;
+        while (ahead.length < wanted && steps.hasMore && (ahead.length === 0 || chunks.hasFree))
+          ahead.push(steps.next());
+        const chunk = await abortable(ahead[0]!, signal);
+        ahead.shift();
+        ({ isLast } = chunk);
+        position += chunk.bytes + chunk.zeros;
+        try {
+          await consumer(chunk);
+        } finally {
+          chunk.release();
+        }
+        await yieldIfDue();
+        throwIfAborted(signal);
       }
-      if (bytes > 0) await consumer.data(address, bytes);
-      if (zeros > 0) await consumer.zeros(zeros);
-      position += bytes + zeros;
-      if (isLast) break;
-      await yieldIfDue();
-      throwIfAborted(signal);
+    } finally {
+      // Steps that are under way end by themselves; their failure is that of the first, or of no interest.
+      for (const step of ahead) step.then((chunk) => chunk.release()).catch(() => {});
     }
     if (source.bytes !== undefined && position !== source.bytes)
       throw new PageferryError('io', `${source.name}: expected ${source.bytes} bytes, got ${position}`);
     return position;
   }
 
-  /** Copy up to a chunk of bytes into the kernels' memory; the address is valid until the next call. */
-  copyIn(bytes: Uint8Array): number {
-    this.kernels.bytes.set(bytes, this.slots[0]!);
-    return this.slots[0]!;
+  /** Copy up to a chunk of bytes into a chunk, and scan and hash it. The caller releases the chunk. */
+  async copyIn(bytes: Uint8Array, signal: AbortSignal): Promise<Chunk> {
+    const { chunks, kernels } = this.context;
+    const chunk = await chunks.take(signal);
+    kernels.bytes.set(bytes, chunk.address);
+    chunk.bytes = bytes.length;
+    chunk.zeros = 0;
+    chunk.hasParent = false;
+    await ingest(this.context, chunk, 'pages', undefined);
+    return chunk;
+  }
+}
+
+/** The steps of reading one source, each of which gives a chunk. */
+class ChunkSteps {
+  /** Whether the source may have more bytes. */
+  hasMore = true;
+  private position = 0;
+  /** The step before has read all its bytes. */
+  private isRead: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly context: ChunkReaderContext,
+    private readonly source: PageSource,
+    private readonly parent: PageSource | undefined,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  /** Begin the next step. */
+  next(): Promise<Chunk> {
+    const { source, context } = this;
+    const isByRange = source.fileRange !== undefined && context.threads.count > 1;
+    const step = isByRange ? this.readRange() : this.readInOrder();
+    // Awaited in a later turn; until then its failure is not unhandled.
+    step.catch(() => {});
+    return step;
   }
 
-  /** Return the address of `bytes` zero bytes, less than a page; valid until the next call of any method. */
-  zeros(bytes: number): number {
-    this.kernels.bytes.fill(0, this.parentSlot, this.parentSlot + bytes);
-    return this.parentSlot;
-  }
-
-  /** Read until the slot is full, a range was skipped, or the image ends. */
-  private async fill(source: PageSource, turn: number, signal: AbortSignal): Promise<Chunk> {
-    const slot = this.slots[turn]!;
-    let bytes = 0;
-    while (bytes < CHUNK_BYTES) {
+  /** Have a thread read the next range of the source's file. */
+  private async readRange(): Promise<Chunk> {
+    const { source, context, signal, position } = this;
+    const total = source.bytes!;
+    const zeros = source.zerosAt?.(position, MAX_SKIP_BYTES) ?? 0;
+    const bytes = zeros > 0 ? 0 : Math.min(INGEST_BYTES, total - position);
+    this.position += bytes + zeros;
+    const isLast = this.position >= total;
+    this.hasMore = !isLast;
+    const chunk = await context.chunks.take(signal);
+    Object.assign(chunk, { bytes, zeros, isLast, hasParent: false });
+    try {
       throwIfAborted(signal);
-      if (source.skipZeros && bytes % SKIP_BYTES === 0) {
-        const zeros = source.skipZeros(MAX_SKIP_BYTES);
-        if (zeros > 0) return { bytes, zeros, isLast: false };
+      if (bytes > 0) await this.ingestRange(chunk, position);
+    } catch (cause) {
+      chunk.release();
+      throw cause;
+    }
+    return chunk;
+  }
+
+  private async ingestRange(chunk: Chunk, position: number): Promise<void> {
+    const { source, context, parent } = this;
+    const range = source.fileRange!(position, chunk.bytes);
+    if (!range) {
+      const { address, bytes } = chunk;
+      const count = source.readAt!(context.kernels.bytes.subarray(address, address + bytes), position);
+      checkCount(source.name, count, bytes, position);
+    }
+    try {
+      await ingest(context, chunk, source.name, range, parent && { source: parent, position });
+    } finally {
+      range?.release();
+    }
+    if (range) checkCount(source.name, resultOf(context, chunk), chunk.bytes, position);
+  }
+
+  /** Read the source's next bytes here, one step after the other. */
+  private async readInOrder(): Promise<Chunk> {
+    const { context, signal, source, parent } = this;
+    const before = this.isRead;
+    let readDone!: () => void;
+    this.isRead = new Promise<void>((resolve) => {
+      readDone = resolve;
+    });
+    let chunk: Chunk | undefined;
+    try {
+      await before;
+      throwIfAborted(signal);
+      chunk = await context.chunks.take(signal);
+      chunk.isLast = !this.hasMore;
+      chunk.bytes = 0;
+      chunk.zeros = 0;
+      if (this.hasMore) await this.fill(chunk);
+      const position = this.position;
+      this.position += chunk.bytes + chunk.zeros;
+      this.hasMore = !chunk.isLast;
+      readDone();
+      chunk.hasParent = false;
+      if (chunk.bytes > 0)
+        await ingest(context, chunk, source.name, undefined, parent && { source: parent, position });
+      return chunk;
+    } catch (cause) {
+      this.hasMore = false;
+      chunk?.release();
+      throw cause;
+    } finally {
+      readDone();
+    }
+  }
+
+  /** Read until the chunk is full, a range was skipped, or the image ends. */
+  private async fill(chunk: Chunk): Promise<void> {
+    const { source, signal } = this;
+    const { bytes: memory } = this.context.kernels;
+    const { address } = chunk;
+    while (chunk.bytes < INGEST_BYTES) {
+      throwIfAborted(signal);
+      if (source.skipZeros && chunk.bytes % SKIP_BYTES === 0) {
+        chunk.zeros = source.skipZeros(MAX_SKIP_BYTES);
+        if (chunk.zeros > 0) return;
       }
-      const count = await source.read(this.kernels.bytes.subarray(slot + bytes, slot + CHUNK_BYTES));
-      if (count === 0) return { bytes, zeros: 0, isLast: true };
-      bytes += count;
+      const count = await source.read(memory.subarray(address + chunk.bytes, address + INGEST_BYTES));
+      chunk.isLast = count === 0;
+      if (chunk.isLast) return;
+      chunk.bytes += count;
     }
-    return { bytes, zeros: 0, isLast: false };
   }
+}
 
-  /**
-   * Read the wanted ones of `count` pages of `parent` at `position`. Returns the address of the first page of
-   * the range, which is valid until the next call; pages that are not wanted are undefined.
-   */
-  readParent(
-    parent: PageSource,
-    position: number,
-    count: number,
-    pageBytes: number,
-    isWanted: (page: number) => boolean,
-  ): number {
-    for (let i = 0; i < count; i++) {
-      if (!isWanted(i)) continue;
-      let end = i + 1;
-      for (let next = end; next < count && next - end <= READ_ALONG_PAGES; next++)
-        if (isWanted(next)) end = next + 1;
-      this.readRange(parent, position, i * pageBytes, end * pageBytes);
-      i = end;
-    }
-    return this.parentSlot;
+/** Read the chunk's bytes if they are in a file, then scan, hash and compare them with the parent's. */
+async function ingest(
+  context: ChunkReaderContext,
+  chunk: Chunk,
+  name: string,
+  range: FileRange | undefined,
+  parent?: { readonly source: PageSource; readonly position: number },
+): Promise<void> {
+  const { kernels, pageBytes, threads, zeroDigest } = context;
+  const { words } = kernels;
+  const at = chunk.job >>> 2;
+  words[at + JOB.KIND] = JOB_KIND.INGEST;
+  words[at + INGEST.ADDRESS] = chunk.address;
+  words[at + INGEST.BYTES] = chunk.bytes;
+  words[at + INGEST.PAGE_BYTES] = pageBytes;
+  words[at + INGEST.CLASSES] = chunk.classes;
+  words[at + INGEST.DIGESTS] = chunk.digests;
+  words[at + INGEST.ZERO_DIGEST] = zeroDigest;
+  setRange(words, at + INGEST.FILE, range);
+  words[at + INGEST.PARENT] = chunk.parent;
+  words[at + INGEST.EQUAL] = chunk.equal;
+  const available = parent
+    ? Math.min(chunk.bytes, Math.max(0, (parent.source.bytes ?? 0) - parent.position))
+    : 0;
+  const parentRange = available > 0 ? parent?.source.fileRange?.(parent.position, available) : undefined;
+  setRange(words, at + INGEST.PARENT_FILE, parentRange);
+  words[at + INGEST.PARENT_BYTES] = available;
+  try {
+    await threads.run(chunk.job);
+  } catch (cause) {
+    if (!(cause instanceof PageferryError) || cause.code !== 'io') throw cause;
+    throw new PageferryError('io', `${name}: cannot read ${chunk.bytes} bytes: ${cause.message}`, { cause });
+  } finally {
+    parentRange?.release();
   }
+  const ms = words[at + JOB.WALL_US]! / 1000;
+  context.onIngested(chunk.bytes, ms, ms - words[at + JOB.WAIT_US]! / 1000);
+  chunk.hasParent = parent !== undefined;
+  if (parent && !parentRange) readParentHere(context, chunk, parent);
+}
 
-  private readRange(parent: PageSource, position: number, from: number, to: number): void {
-    const { bytes } = this.kernels;
-    const slot = this.parentSlot;
-    const count = parent.readAt!(bytes.subarray(slot + from, slot + to), position + from);
-    // Pages past the parent's end are compared with zeros; no digest of the parent matches them.
-    bytes.fill(0, slot + from + count, slot + to);
-  }
+function setRange(words: Uint32Array, at: number, range: FileRange | undefined): void {
+  words[at] = range?.file ?? NO_FILE;
+  words[at + 1] = (range?.offset ?? 0) % 2 ** 32;
+  words[at + 2] = Math.floor((range?.offset ?? 0) / 2 ** 32);
+}
+
+/** Read the parent's pages on this thread: its source is not a file. */
+function readParentHere(
+  { kernels, pageBytes }: ChunkReaderContext,
+  chunk: Chunk,
+  { source, position }: { readonly source: PageSource; readonly position: number },
+): void {
+  const { address, classes, parent, equal } = chunk;
+  const pages = Math.floor(chunk.bytes / pageBytes);
+  compareWithParent(kernels, { address, pages, pageBytes, classes }, { address: parent, equal }, (from, to) =>
+    source.readAt!(kernels.bytes.subarray(parent + from, parent + to), position + from),
+  );
+}
+
+function resultOf({ kernels }: ChunkReaderContext, chunk: Chunk): number {
+  return kernels.words[(chunk.job >>> 2) + INGEST.READ]!;
+}
+
+function checkCount(name: string, got: number, wanted: number, position: number): void {
+  if (got >= wanted) return;
+  throw new PageferryError(
+    'io',
+    `${name}: expected ${wanted} bytes at ${position}, got ${got}: the file was truncated while it was read`,
+  );
 }

@@ -1,6 +1,5 @@
 import { type CodecContext, createCodecContext } from '../../codec/codec.js';
 import { loadZstd } from '../../codec/zstd/load.js';
-import type { Zstd } from '../../codec/zstd.js';
 import { ImageDigest } from '../../dedup/image-digest.js';
 import { PageIndex } from '../../dedup/page-index.js';
 import { ParentPageCache } from '../../dedup/parent-page-cache.js';
@@ -9,16 +8,18 @@ import { Arena, type Slots } from '../../kernels/arena.js';
 import { throwIfAborted } from '../../page/sync.js';
 import type { StreamState } from '../../strategy/strategy.js';
 import { Candidate } from '../frame/candidate.js';
-import { CHUNK_BYTES } from '../frame/chunk.js';
 import { FrameBuilder } from '../frame/frame-builder.js';
 import { LifeCycle } from '../life-cycle.js';
-import { localPool, type PackPool, threadPool } from '../pack/pool.js';
+import { createPackPool } from '../pack/pool.js';
 import { createEstimate, SegmentBuffer } from '../pack/segment.js';
 import { SegmentPacker } from '../pack/segment-packer.js';
+import { declareRunner, JobRunner } from '../threads/job-runner.js';
+import { declareThreads } from '../threads/threads.js';
+import { ChunkPool, INGEST_BYTES } from './chunk.js';
 import { ChunkReader } from './chunk-reader.js';
 import { Encoder, GROUP_SLACK } from './encoder.js';
 import { type EncoderOptions, type EncoderSettings, encoderSettings } from './encoder-options.js';
-import { MAX_GROUP_BYTES } from './frame-queue.js';
+import { MAX_GROUP_BYTES, MAX_QUEUED_FRAME_BYTES } from './frame-queue.js';
 import type { ImageContext } from './image-encoder.js';
 import { LinkMeter } from './link-meter.js';
 import { type Output, RecordWriter } from './record-writer.js';
@@ -41,19 +42,33 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const settings = encoderSettings(options);
   const startedAt = settings.clock();
   const zstd = options.zstd === null ? undefined : (options.zstd ?? (await loadZstd()));
+  const { threads: count, pageBytes } = settings;
   const arena = new Arena();
   const codec = createCodecContext(arena);
   const packer = new SegmentPacker(arena, codec, zstd, SEGMENT_CAPACITY);
   const createBuffer = () => new SegmentBuffer(arena, SEGMENT_CAPACITY, 'threads');
-  const frames = Array.from({ length: frameCount(settings.threads) }, () => new FrameBuilder(createBuffer));
-  const reader = new ChunkReader(arena);
-  const estimate = createEstimate(arena, settings.pageBytes);
+  const frames = Array.from({ length: frameCount(count) }, () => new FrameBuilder(createBuffer));
+  const chunks = new ChunkPool(arena, pageBytes, chunkCount(count));
+  const zeroBytes = arena.slot('zero bytes', pageBytes);
+  const estimate = createEstimate(arena, pageBytes);
   const createImageContext = declareImageContext(arena, codec, settings);
-  await arena.allocate();
+  const localSlots = declareRunner(arena, codec, SEGMENT_CAPACITY);
+  const workerSlots = Array.from({ length: count > 1 ? count : 0 }, () =>
+    declareRunner(arena, createCodecContext(arena), SEGMENT_CAPACITY),
+  );
+  const createThreads = declareThreads(arena);
+  await arena.allocate({ isShared: count > 1 });
   throwIfAborted(options.signal);
   const life = new LifeCycle('encoder', options.signal);
-  const pool = createPool(settings, options, zstd, packer);
-  life.onEnd(() => pool.close());
+  const ownZstd = options.zstd ?? undefined;
+  const threads = createThreads({
+    count,
+    local: new JobRunner(codec, localSlots, zstd),
+    slots: workerSlots,
+    zstd: zstd !== undefined && !ownZstd,
+  });
+  const pool = createPackPool({ threads, ownZstd, packer });
+  life.onEnd(() => threads.close());
   const meter = settings.linkBitsPerSecond === 'measured' ? new LinkMeter() : undefined;
   const onWritten =
     meter && ((bytes: number, startMs: number, endMs: number) => meter.recordWrite(bytes, startMs, endMs));
@@ -81,7 +96,6 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
     progress,
   };
   const { strategy } = settings;
-  if (strategy.isPackingLikely?.(state.linkBitsPerSecond)) pool.prepare();
   const onPending = (ms: number, bytes: number) => {
     planned.ms += ms;
     planned.bytes += bytes;
@@ -89,10 +103,21 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const notes = zstd ? [] : ['zstd is not available here: LZ4 packs in its place'];
   if (zstd && settings.threads > 1 && options.zstd && !zstd.compressAsync)
     notes.push(`${zstd.name} has no compressAsync: it packs on the calling thread`);
+  const image = createImageContext(state);
+  const reader = new ChunkReader({
+    kernels: arena.kernels,
+    pageBytes,
+    chunks,
+    threads,
+    zeroDigest: image.digest.zeroPageDigest,
+    onIngested() {},
+  });
   return new Encoder({
     settings,
     life,
-    image: createImageContext(state),
+    threads,
+    image,
+    zeros: () => zeroBytes,
     frame: { pool, packer, strategy, state, onPending, estimate },
     writer,
     reader,
@@ -103,22 +128,6 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   });
 }
 
-function createPool(
-  { threads }: EncoderSettings,
-  options: EncoderOptions,
-  zstd: Zstd | undefined,
-  packer: SegmentPacker,
-): PackPool {
-  if (threads === 1) return localPool(packer);
-  return threadPool({
-    threads,
-    segmentBytes: SEGMENT_CAPACITY,
-    zstd,
-    hasOwnZstd: options.zstd != null,
-    packer,
-  });
-}
-
 /** Declare the memory of an image context; the result completes it with the stream's state. */
 function declareImageContext(
   slots: Slots,
@@ -126,7 +135,7 @@ function declareImageContext(
   settings: EncoderSettings,
 ): (state: StreamState) => ImageContext {
   const { pageBytes, indexSlots, dedup, similar, strategy } = settings;
-  const pages = CHUNK_BYTES / pageBytes;
+  const pages = INGEST_BYTES / pageBytes;
   const index = dedup
     ? new PageIndex(slots, pageBytes, indexSlots, SKETCHES_PER_PAGE * indexSlots, pages)
     : undefined;
@@ -134,8 +143,7 @@ function declareImageContext(
   const earlier = new ReferenceImages(slots, pageBytes, versions);
   const digest = new ImageDigest(slots, pageBytes);
   const candidate = new Candidate(slots, codec, pageBytes, earlier, similar ? index : undefined);
-  const classes = slots.slot('page classes', 2 * pages);
-  const digests = slots.slot('page digests', 16 * pages);
+  const partialDigest = slots.slot('digest of a partial page', 16);
   return (state) => ({
     codec,
     pageBytes,
@@ -147,10 +155,17 @@ function declareImageContext(
     similar,
     candidate,
     digest,
-    zeroPageDigest: digest.zeroPageDigest,
-    classes,
-    digests,
+    partialDigest,
   });
+}
+
+/**
+ * Chunks that frames in flight, the frame that is filled and the reader hold at most: half of a held chunk's
+ * pages are in a frame.
+ */
+function chunkCount(threads: number): number {
+  const frameBytes = threads > 1 ? MAX_QUEUED_FRAME_BYTES + MAX_GROUP_BYTES : LOCAL_FRAMES * MAX_GROUP_BYTES;
+  return Math.ceil((2 * frameBytes) / INGEST_BYTES) + threads + 4;
 }
 
 function frameCount(threads: number): number {

@@ -6,10 +6,11 @@ import { type ImageEnd, type ImageRecord, MAX_IMAGES, RECORD } from '../../strea
 import { nameBytes, writeEnd, writeImage, writeImageEnd } from '../../stream/image-records.js';
 import { writeHeader } from '../../stream/records.js';
 import { WireWriter } from '../../stream/wire.js';
-import { CHUNK_BYTES } from '../frame/chunk.js';
 import { type FrameBuilder, type FrameContext, TABLE_TARGET_BYTES } from '../frame/frame-builder.js';
 import type { LifeCycle } from '../life-cycle.js';
 import { checkInteger } from '../options.js';
+import type { Threads } from '../threads/threads.js';
+import { type Chunk, INGEST_BYTES } from './chunk.js';
 import type { ChunkReader } from './chunk-reader.js';
 import type { EncoderSettings } from './encoder-options.js';
 import { FrameQueue, MAX_GROUP_BYTES } from './frame-queue.js';
@@ -21,14 +22,20 @@ import { type EncodedImage, type StreamSummary, streamSummary } from './summary.
 /** Bytes that a group may exceed its largest size by: the page that closes it. */
 export const GROUP_SLACK = 1 << 17;
 
+/** Threads are started for an image of at least this size; a smaller one is encoded before they work. */
+const MIN_THREADED_BYTES = 8 << 20;
+
 /** @internal The parts of an encoder. */
 export interface EncoderParts {
   readonly settings: EncoderSettings;
   readonly life: LifeCycle;
+  readonly threads: Threads;
   readonly image: ImageContext;
   readonly frame: FrameContext;
   readonly writer: RecordWriter;
   readonly reader: ChunkReader;
+  /** Return the address of `bytes` zero bytes, less than a page. */
+  zeros(bytes: number): number;
   readonly frames: FrameBuilder[];
   /** Progress that strategies see: the current image and the encoded share of it. */
   readonly progress: { image: number; share: number };
@@ -53,11 +60,11 @@ export class Encoder {
 
   /** @internal Use {@link createEncoder}. */
   constructor(private readonly parts: EncoderParts) {
-    const { settings, frame, writer, frames, life, reader, progress } = parts;
+    const { settings, frame, writer, frames, life, zeros, progress } = parts;
     const { pageBytes } = settings;
     this.queue = new FrameQueue(frames, frame, writer, pageBytes, life.signal);
     const checkLimit = (name: string, bytes: number) => this.checkLimit(name, bytes);
-    this.writing = { pageBytes, queue: this.queue, reader, progress, checkLimit };
+    this.writing = { pageBytes, queue: this.queue, zeros, progress, checkLimit };
     const header = new WireWriter();
     writeHeader(header, 'images', {
       pageBytes,
@@ -85,11 +92,11 @@ export class Encoder {
     throwIfAborted(options.signal);
     const { number, encoder } = this.begin(checked.name, checked, undefined);
     await life.run('base', options.signal, async () => {
-      const consumer = {
-        data: async (address: number, length: number) => encoder.learn(address, length),
-        zeros: async (length: number) => encoder.learnZeros(length, () => reader.zeros(length)),
+      const learn = async (chunk: Chunk) => {
+        if (chunk.bytes > 0) encoder.learn(chunk);
+        if (chunk.zeros > 0) encoder.learnZeros(chunk.zeros, this.parts.zeros);
       };
-      const bytes = await reader.read(checked, consumer, life.signal);
+      const bytes = await reader.read(checked, undefined, learn, life.signal);
       const digest = context.digest.finish(bytes);
       const { name } = checked;
       this.announce({ image: number, kind: 'base', name, parent: undefined, bytes, digest });
@@ -116,11 +123,7 @@ export class Encoder {
     await life.run('encode', options.signal, async () => {
       const { parent } = image.encoder;
       const parentSource = parent === undefined ? undefined : context.earlier.image(parent)?.source;
-      const consumer = {
-        data: (address: number, length: number) => image.data(address, length, parentSource),
-        zeros: (length: number) => image.zeros(length),
-      };
-      await reader.read(checked, consumer, life.signal);
+      await reader.read(checked, parentSource, (chunk) => image.chunk(chunk), life.signal);
       this.closeImage();
     });
   }
@@ -151,9 +154,13 @@ export class Encoder {
         `write: a page of ${image.lastPageBytes} bytes was the image's last`,
       );
     await life.run('write', options.signal, async () => {
-      for (let done = 0; done < pages.length; done += CHUNK_BYTES) {
-        const chunk = pages.subarray(done, Math.min(done + CHUNK_BYTES, pages.length));
-        await image.data(reader.copyIn(chunk), chunk.length);
+      for (let done = 0; done < pages.length; done += INGEST_BYTES) {
+        const chunk = await reader.copyIn(pages.subarray(done, done + INGEST_BYTES), life.signal);
+        try {
+          await image.chunk(chunk);
+        } finally {
+          chunk.release();
+        }
       }
     });
   }
@@ -240,6 +247,7 @@ export class Encoder {
   ): ImageWriter {
     this.checkLimit(name, bytes ?? 0);
     const { number, encoder } = this.begin(name, source, parent);
+    if ((bytes ?? Number.POSITIVE_INFINITY) >= MIN_THREADED_BYTES) this.parts.threads.prepare();
     this.announce({ image: number, kind: 'carried', name, parent, bytes, digest: undefined });
     this.image = new ImageWriter(this.writing, name, encoder, bytes);
     return this.image;

@@ -10,7 +10,7 @@ const DEFAULT_GROUP_BYTES = 2 << 20;
  * Most bytes of frames that are being packed or wait for the output: enough to keep threads busy through a
  * range of zero pages.
  */
-const MAX_QUEUED_FRAME_BYTES = 20 << 20;
+export const MAX_QUEUED_FRAME_BYTES = 20 << 20;
 /**
  * Most packed bytes that wait for a link of measured rate. The rate may change: bytes that were packed for a
  * fast link are sent unchanged when the link gets slow.
@@ -74,6 +74,7 @@ export class FrameQueue {
     this.inFlightBytes += bytes;
     const pack = (ordinal: number) => frame.pack(this.context, ordinal, lastPageBytes);
     this.writer.frame(frame, this.image, this.firstPage, pack, () => {
+      frame.release();
       this.free.push(frame);
       this.inFlight--;
       this.inFlightBytes -= bytes;

@@ -5,6 +5,7 @@ import type { ParentPageCache } from '../../dedup/parent-page-cache.js';
 import type { ReferenceImage, ReferenceImages } from '../../dedup/reference-images.js';
 import type { FrameBuilder } from '../frame/frame-builder.js';
 import { PageCoder, type PageCoderContext } from '../frame/page-coder.js';
+import type { Chunk } from './chunk.js';
 
 const SAME_AS = codecByName('same-as');
 const UNCHANGED = codecByName('unchanged');
@@ -18,7 +19,15 @@ export interface ImageContext extends PageCoderContext {
   /** Whether similar pages are searched. */
   readonly similar: boolean;
   readonly digest: ImageDigest;
+  /** Address for the digest of a shorter last page. */
+  readonly partialDigest: number;
 }
+
+/**
+ * Pages of a chunk stay where they are until their frame is written if at least this share of them is new;
+ * fewer are copied, so that no chunk is held for a few pages.
+ */
+const MIN_HELD_SHARE = 0.5;
 
 /** Encodes the pages of one image, in order, into the frames it is given. */
 export class ImageEncoder {
@@ -45,42 +54,47 @@ export class ImageEncoder {
     return this.parent ?? 0;
   }
 
-  /** Classify, hash and look up `count` whole pages at `address` in one pass. */
-  survey(address: number, count: number): void {
-    const { classes, digests, digest } = this.context;
-    this.coder.survey(address, count);
+  /** Add the digests of a chunk's `count` whole pages to the image and look all of them up in one pass. */
+  begin(chunk: Chunk, count: number): void {
+    const { digest, index } = this.context;
+    const { digests, classes } = chunk;
     digest.add(digests, count);
     this.own.digests.append(digests, count);
-    this.context.index?.addRun(digests, classes, count, this.number, this.nextPage);
-  }
-
-  /** Whether a surveyed page repeats one byte. */
-  isFill(page: number): boolean {
-    return this.coder.isFill(page);
+    index?.addRun(digests, classes, count, this.number, this.nextPage);
+    const isDense = this.newPages(chunk, count) >= count * MIN_HELD_SHARE;
+    this.coder.use(chunk, isDense ? chunk : undefined);
   }
 
   /**
-   * Encode surveyed pages from `first` until all `count` are done or the frame is full; return the number of
-   * encoded pages. `versions`: address of the parent's pages at the same positions, 0 when they were not
-   * read.
+   * Encode pages of the begun chunk from `first` until all `count` are done or the frame is full; return the
+   * number of encoded pages.
    */
   encode(
     frame: FrameBuilder,
-    address: number,
-    versions: number,
+    chunk: Chunk,
     first: number,
     count: number,
     isFull: (frame: FrameBuilder) => boolean,
   ): number {
-    const { pageBytes } = this.context;
     let i = first;
     for (; i < count; i++) {
-      if (!this.coder.placeFill(frame, i))
-        this.encodePage(frame, address + i * pageBytes, versions === 0 ? 0 : versions + i * pageBytes, i);
+      if (!this.coder.placeFill(frame, i)) this.encodePage(frame, chunk, i);
       this.nextPage++;
       if (isFull(frame)) return i + 1 - first;
     }
     return i - first;
+  }
+
+  /** Return how many of the pages are neither a fill nor known from a page before them. */
+  private newPages({ hasParent, equal }: Chunk, count: number): number {
+    const { index, codec } = this.context;
+    const { bytes } = codec.kernels;
+    let pages = 0;
+    for (let i = 0; i < count; i++) {
+      if (this.coder.isFill(i) || (hasParent && bytes[equal + i] === 1) || index?.wasSeen(i)) continue;
+      pages++;
+    }
+    return pages;
   }
 
   /** Encode `count` zero pages, which were not read, as one run. */
@@ -92,6 +106,7 @@ export class ImageEncoder {
   /** Encode the image's last page, which is shorter than the others. */
   encodePartial(frame: FrameBuilder, address: number, bytes: number): void {
     this.hashPartial(address, bytes);
+    this.coder.copyPages();
     const fill = this.context.codec.kernels.run.fillByte(address, bytes);
     if (fill >= 0) this.coder.placeFilled(frame, fill);
     else this.coder.appendGroup(frame, address, bytes);
@@ -99,13 +114,14 @@ export class ImageEncoder {
   }
 
   /**
-   * Add `bytes` bytes of a base image, of which none are sent: whole pages, which can be referred to, then a
+   * Add a chunk of a base image, of which nothing is sent: whole pages, which can be referred to, then a
    * shorter last one.
    */
-  learn(address: number, bytes: number): void {
+  learn(chunk: Chunk): void {
     const { pageBytes, index, similar, versions } = this.context;
+    const { address, bytes } = chunk;
     const count = Math.floor(bytes / pageBytes);
-    if (count > 0) this.survey(address, count);
+    if (count > 0) this.begin(chunk, count);
     for (let i = 0; i < count; i++) {
       if (!this.coder.isFill(i)) {
         const page = address + i * pageBytes;
@@ -126,23 +142,25 @@ export class ImageEncoder {
   }
 
   private skipZeros(count: number): void {
-    this.context.digest.addRepeated(this.context.zeroPageDigest, count);
+    const { digest } = this.context;
+    digest.addRepeated(digest.zeroPageDigest, count);
     this.own.digests.skip(count);
     this.nextPage += count;
   }
 
   private hashPartial(address: number, bytes: number): void {
-    const { codec, digests, digest } = this.context;
-    codec.kernels.run.hash128(address, bytes, 0, 0, digests);
-    digest.add(digests, 1);
+    const { codec, partialDigest, digest } = this.context;
+    codec.kernels.run.hash128(address, bytes, 0, 0, partialDigest);
+    digest.add(partialDigest, 1);
   }
 
-  private encodePage(frame: FrameBuilder, address: number, version: number, i: number): void {
-    const { digests, index, earlier, versions, similar, candidate } = this.context;
-    const digest = digests + 16 * i;
+  private encodePage(frame: FrameBuilder, chunk: Chunk, i: number): void {
+    const { index, earlier, versions, similar, candidate, pageBytes } = this.context;
+    const digest = chunk.digests + 16 * i;
+    const address = chunk.address + i * pageBytes;
     const page = this.nextPage;
-    const last = version !== 0 || this.parent === undefined ? version : versions.find(this.parent, page);
-    if (this.isUnchanged(page, digest, address, last)) {
+    const last = this.lastVersion(chunk, i);
+    if (this.isUnchanged(chunk, i, last)) {
       frame.table.add(UNCHANGED);
       frame.count(UNCHANGED);
       versions.extend(this.parent!, this.number, page);
@@ -155,7 +173,7 @@ export class ImageEncoder {
         frame.count(SAME_AS);
         if (image === this.number) this.duplicatesInside++;
         else this.duplicatesBetween++;
-        if (!this.own.source) versions.keep(this.number, page, address, this.context.pageBytes);
+        if (!this.own.source) versions.keep(this.number, page, address, pageBytes);
         return;
       }
       // The bytes cannot be compared any more, or the fingerprints collide: the index refers to this page
@@ -165,13 +183,21 @@ export class ImageEncoder {
     candidate.set(address, page, this.parent, this.parentImage?.digests.matches(page, digest) ? 0 : last);
     this.coder.choose(frame, address);
     if (similar) index?.insertSketch(address, this.number, page, candidate.sketched);
-    if (!this.own.source) versions.keep(this.number, page, address, this.context.pageBytes);
+    if (!this.own.source) versions.keep(this.number, page, address, pageBytes);
+  }
+
+  /** Return the address of the parent's page, or 0 if its bytes are not available. */
+  private lastVersion(chunk: Chunk, i: number): number {
+    if (chunk.hasParent) return chunk.parent + i * this.context.pageBytes;
+    return this.parent === undefined ? 0 : this.context.versions.find(this.parent, this.nextPage);
   }
 
   /** Whether the parent's page has the same digest and, where its bytes are available, the same bytes. */
-  private isUnchanged(page: number, digest: number, address: number, last: number): boolean {
-    if (!this.parentImage?.digests.matches(page, digest)) return false;
+  private isUnchanged(chunk: Chunk, i: number, last: number): boolean {
     const { codec, pageBytes } = this.context;
-    return last === 0 || codec.kernels.run.pagesEqual(address, last, pageBytes) === 1;
+    const { run, bytes } = codec.kernels;
+    if (!this.parentImage?.digests.matches(this.nextPage, chunk.digests + 16 * i)) return false;
+    if (chunk.hasParent) return bytes[chunk.equal + i] === 1;
+    return last === 0 || run.pagesEqual(chunk.address + i * pageBytes, last, pageBytes) === 1;
   }
 }

@@ -1,5 +1,4 @@
-import type { PageSource } from '../../page/source.js';
-import type { ChunkReader } from './chunk-reader.js';
+import type { Chunk } from './chunk.js';
 import type { FrameQueue } from './frame-queue.js';
 import type { ImageEncoder } from './image-encoder.js';
 
@@ -7,7 +6,8 @@ import type { ImageEncoder } from './image-encoder.js';
 export interface ImageWriterContext {
   readonly pageBytes: number;
   readonly queue: FrameQueue;
-  readonly reader: ChunkReader;
+  /** Return the address of `bytes` zero bytes, less than a page. */
+  zeros(bytes: number): number;
   /** Progress that strategies see: the current image and the encoded share of it. */
   readonly progress: { image: number; share: number };
   /** @throws PageferryError `limit` when an image of `bytes` bytes is too large for the stream */
@@ -33,40 +33,41 @@ export class ImageWriter {
     return this.bytes % pageBytes || pageBytes;
   }
 
-  /**
-   * Encode a chunk: whole pages, then perhaps a shorter last one. `parent` is read for pages that may
-   * resemble its own.
-   */
-  async data(address: number, length: number, parent?: PageSource): Promise<void> {
-    const { encoder, bytes } = this;
-    const { queue, reader, pageBytes } = this.context;
+  /** Encode a chunk: whole pages, then perhaps a shorter last one, then zero bytes that were not read. */
+  async chunk(chunk: Chunk): Promise<void> {
+    if (chunk.bytes > 0) await this.data(chunk);
+    if (chunk.zeros > 0) await this.zeros(chunk.zeros);
+  }
+
+  private async data(chunk: Chunk): Promise<void> {
+    const { encoder } = this;
+    const { queue, pageBytes } = this.context;
+    const length = chunk.bytes;
     this.advance(length);
     const count = Math.floor(length / pageBytes);
     const partial = length % pageBytes;
-    if (count > 0) encoder.survey(address, count);
-    const versions = parent
-      ? reader.readParent(parent, bytes, count, pageBytes, (page) => !encoder.isFill(page))
-      : 0;
+    if (count > 0) encoder.begin(chunk, count);
     for (let done = 0; done < count; ) {
       const frame = await queue.open(encoder);
-      done += encoder.encode(frame, address, versions, done, count, queue.isFull);
+      done += encoder.encode(frame, chunk, done, count, queue.isFull);
       if (queue.isFull(frame)) queue.close(pageBytes);
       await queue.receiveResults();
     }
-    if (partial !== 0) encoder.encodePartial(await queue.open(encoder), address + count * pageBytes, partial);
+    if (partial !== 0)
+      encoder.encodePartial(await queue.open(encoder), chunk.address + count * pageBytes, partial);
     this.bytes += length;
   }
 
   /** Encode a range of zero bytes as one run, which takes no memory a page. */
-  async zeros(length: number): Promise<void> {
+  private async zeros(length: number): Promise<void> {
     const { encoder } = this;
-    const { queue, reader, pageBytes } = this.context;
+    const { queue, pageBytes, zeros } = this.context;
     this.advance(length);
     const count = Math.floor(length / pageBytes);
     const partial = length % pageBytes;
     const frame = await queue.open(encoder);
     if (count > 0) encoder.encodeZeros(frame, count);
-    if (partial !== 0) encoder.encodePartial(frame, reader.zeros(partial), partial);
+    if (partial !== 0) encoder.encodePartial(frame, zeros(partial), partial);
     this.bytes += length;
     if (queue.isFull(frame)) queue.close(this.lastPageBytes);
   }

@@ -1,8 +1,8 @@
 import type { CodecContext } from '../../codec/codec.js';
 import { type Codec, codecByName } from '../../codec/registry.js';
 import type { Strategy, StreamState } from '../../strategy/strategy.js';
-import type { Candidate } from './candidate.js';
 import { surveyPages } from '../threads/survey.js';
+import type { Candidate } from './candidate.js';
 import type { FrameBuilder, Holdable, SegmentKind } from './frame-builder.js';
 
 const RAW = codecByName('raw');
@@ -53,6 +53,11 @@ export class PageCoder {
   use({ classes }: SurveyedPages, memory?: Holdable): void {
     this.classes = classes;
     this.memory = memory;
+  }
+
+  /** Have the bytes of the following pages copied into their frame. */
+  copyPages(): void {
+    this.memory = undefined;
   }
 
   /** Whether a surveyed page repeats one byte. */

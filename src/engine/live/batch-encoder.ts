@@ -9,7 +9,7 @@ import type { Strategy, StreamState } from '../../strategy/strategy.js';
 import { BASE, GUEST, type PageBytes } from '../../stream/format.js';
 import { Candidate } from '../frame/candidate.js';
 import type { FrameBuilder } from '../frame/frame-builder.js';
-import { PageCoder } from '../frame/page-coder.js';
+import { PageCoder, type SurveyedPages } from '../frame/page-coder.js';
 import { BYPASSED_UNCHANGED, type DedupLevel } from './page-sender.js';
 
 const SAME_AS = codecByName('same-as');
@@ -41,7 +41,8 @@ export class BatchEncoder {
   private readonly coder: PageCoder;
   private readonly candidate: Candidate;
   private readonly index: PageIndex | undefined;
-  private readonly digests: number;
+  private readonly surveyed: SurveyedPages;
+  private readonly zeroDigest: number;
   private readonly bypassResults: Int16Array;
 
   constructor(
@@ -57,7 +58,11 @@ export class BatchEncoder {
       this.index = new PageIndex(slots, pageBytes, indexSlots, sketchSlots, batchPages);
     const similar = dedup === 'similar' ? this.index : undefined;
     this.candidate = new Candidate(slots, context, pageBytes, this.remote, similar);
-    this.digests = slots.slot('page digests', DIGEST_BYTES * batchPages, 'batchPages');
+    this.surveyed = {
+      classes: slots.slot('page classes', 2 * batchPages, 'batchPages'),
+      digests: slots.slot('page digests', DIGEST_BYTES * batchPages, 'batchPages'),
+    };
+    this.zeroDigest = new ImageDigest(slots, pageBytes).zeroPageDigest;
     this.bypassResults = new Int16Array(batchPages);
     this.coder = new PageCoder({
       codec: context,
@@ -65,9 +70,6 @@ export class BatchEncoder {
       strategy,
       state,
       candidate: this.candidate,
-      classes: slots.slot('page classes', 2 * batchPages, 'batchPages'),
-      digests: this.digests,
-      zeroPageDigest: new ImageDigest(slots, pageBytes).zeroPageDigest,
     });
   }
 
@@ -79,7 +81,7 @@ export class BatchEncoder {
 
   /** Encode the pages in the buffer into `frame`. */
   encode(frame: FrameBuilder, pages: ArrayLike<number>, keepsLast: boolean): void {
-    this.coder.survey(this.address, pages.length);
+    this.survey(this.address, pages.length);
     frame.start(GUEST, pages[0]!, GUEST);
     for (let i = 0; i < pages.length; i++)
       this.encodePage(frame, pages[i]!, i, keepsLast && i === pages.length - 1);
@@ -88,7 +90,7 @@ export class BatchEncoder {
   /** As `PageSender.bypass`. */
   bypass(pages: ArrayLike<number>, keepsLast: boolean): ArrayLike<number> {
     const { bypassResults, remote } = this;
-    this.coder.survey(this.address, pages.length);
+    this.survey(this.address, pages.length);
     for (let i = 0; i < pages.length; i++) {
       const page = pages[i]!;
       const digest = this.digestOf(i);
@@ -105,13 +107,13 @@ export class BatchEncoder {
 
   markPresent(page: number, at: number): void {
     const address = this.addressOf(at);
-    this.coder.survey(address, 1);
-    this.remote.put(page, this.digests, this.coder.isFill(0) ? 0 : address);
+    this.survey(address, 1);
+    this.remote.put(page, this.surveyed.digests, this.coder.isFill(0) ? 0 : address);
   }
 
   isPresent(page: number, at: number): boolean {
-    this.coder.survey(this.addressOf(at), 1);
-    return this.remote.matches(page, this.digests);
+    this.survey(this.addressOf(at), 1);
+    return this.remote.matches(page, this.surveyed.digests);
   }
 
   /** Add the pages of `base` to the index. Yields to the event loop. @throws the reason of `signal` */
@@ -131,7 +133,7 @@ export class BatchEncoder {
   }
 
   private addBasePages(index: PageIndex, first: number, count: number): void {
-    this.coder.survey(this.address, count);
+    this.survey(this.address, count);
     for (let i = 0; i < count; i++) {
       if (this.coder.isFill(i)) continue;
       index.insert(this.digestOf(i), BASE, first + i);
@@ -184,11 +186,15 @@ export class BatchEncoder {
     return last === 0 || this.context.kernels.run.pagesEqual(last, address, this.options.pageBytes) === 1;
   }
 
+  private survey(address: number, count: number): void {
+    this.coder.survey(this.surveyed, address, count, this.zeroDigest);
+  }
+
   private addressOf(i: number): number {
     return this.address + i * this.options.pageBytes;
   }
 
   private digestOf(i: number): number {
-    return this.digests + DIGEST_BYTES * i;
+    return this.surveyed.digests + DIGEST_BYTES * i;
   }
 }

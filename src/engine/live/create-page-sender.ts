@@ -8,9 +8,11 @@ import type { StreamState } from '../../strategy/strategy.js';
 import { PAGE_BYTES } from '../../stream/format.js';
 import { FrameBuilder, type FrameContext } from '../frame/frame-builder.js';
 import { checkInteger } from '../options.js';
-import { localPool, threadPool } from '../pack/pool.js';
+import { createPackPool, type PackPool } from '../pack/pool.js';
 import { createEstimate, SegmentBuffer } from '../pack/segment.js';
 import { SegmentPacker } from '../pack/segment-packer.js';
+import { declareRunner, JobRunner } from '../threads/job-runner.js';
+import { declareThreads } from '../threads/threads.js';
 import { BatchEncoder, type BatchEncoderOptions } from './batch-encoder.js';
 import { LiveSender } from './live-sender.js';
 import { DEDUP_LEVELS, type PageSender, type PageSenderOptions } from './page-sender.js';
@@ -42,40 +44,54 @@ export async function createPageSender(options: PageSenderOptions = {}): Promise
   const arena = new Arena();
   const codec = createCodecContext(arena);
   const packer = new SegmentPacker(arena, codec, zstd, capacity, 'batchPages');
-  const pool =
-    threads > 1
-      ? threadPool({
-          threads,
-          segmentBytes: capacity,
-          zstd,
-          hasOwnZstd: false,
-          packer,
-          isLz4Local: threads <= FEW_THREADS,
-        })
-      : localPool(packer);
+  const localSlots = declareRunner(arena, codec, capacity);
+  const slots = Array.from({ length: threads > 1 ? threads : 0 }, () =>
+    declareRunner(arena, createCodecContext(arena), capacity),
+  );
+  const createThreads = declareThreads(arena);
+  // The cost of handing a segment over is known only to the pool.
+  let pool: PackPool | undefined;
+  const handover: Pick<StreamState, 'handoverMs'> = {
+    handoverMs: (packing) => pool?.handoverMs(packing) ?? 0,
+  };
+  const state: StreamState = Object.assign(Object.create(settings.state), handover);
+  const encoder = new BatchEncoder(arena, codec, { ...settings, state });
+  const estimate = createEstimate(arena, pageBytes);
+  const free = Array.from(
+    { length: frameCount },
+    () => new FrameBuilder(() => new SegmentBuffer(arena, capacity, 'threads')),
+  );
+  await arena.allocate({ isShared: threads > 1 });
+  const jobThreads = createThreads({
+    count: threads,
+    local: new JobRunner(codec, localSlots, zstd),
+    slots,
+    zstd: zstd !== undefined,
+  });
   try {
-    // The cost of handing a segment over is known only to the pool.
-    const handover: Pick<StreamState, 'handoverMs'> = { handoverMs: (packing) => pool.handoverMs(packing) };
-    const state: StreamState = Object.assign(Object.create(settings.state), handover);
-    const encoder = new BatchEncoder(arena, codec, { ...settings, state });
+    pool = createPackPool({
+      threads: jobThreads,
+      ownZstd: undefined,
+      packer,
+      isLz4Local: threads <= FEW_THREADS,
+    });
+    jobThreads.prepare();
     const context: FrameContext = {
       pool,
       packer,
       strategy: settings.strategy,
       state,
       onPending: progress.pending,
-      estimate: createEstimate(arena, pageBytes),
+      estimate,
     };
-    const free = Array.from(
-      { length: frameCount },
-      () => new FrameBuilder(() => new SegmentBuffer(arena, capacity, 'threads')),
-    );
-    await arena.allocate();
     if (base) await encoder.addBase(base, signal);
     const buffer = encoder.createBuffer();
-    return new LiveSender({ encoder, free, context, buffer, capacity }, { ...settings, state });
+    return new LiveSender(
+      { encoder, free, context, threads: jobThreads, buffer, capacity },
+      { ...settings, state },
+    );
   } catch (cause) {
-    await pool.close();
+    await jobThreads.close();
     throw cause;
   }
 }

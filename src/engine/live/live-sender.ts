@@ -12,6 +12,7 @@ import {
   recordBytes,
   TABLE_TARGET_BYTES,
 } from '../frame/frame-builder.js';
+import type { Threads } from '../threads/threads.js';
 import type { BatchEncoder, BatchEncoderOptions } from './batch-encoder.js';
 import type { Batch, PackedBatch, PageSender } from './page-sender.js';
 
@@ -21,6 +22,7 @@ export interface SenderParts {
   /** Frames that are not in use. */
   readonly free: FrameBuilder[];
   readonly context: FrameContext;
+  readonly threads: Threads;
   readonly buffer: Uint8Array;
   /** Capacity of a segment, in bytes. */
   readonly capacity: number;
@@ -139,7 +141,7 @@ export class LiveSender implements PageSender {
     const { parts } = this;
     this.parts = undefined;
     this.fail(new PageferryError('bad-argument', 'the page sender was closed'));
-    await parts?.context.pool.close();
+    await parts?.threads.close();
   }
 
   private packBatch(

@@ -44,7 +44,11 @@ export class SegmentBuffer {
   constructor(slots: Slots, capacity: number, option?: string) {
     this.kernels = slots.kernels;
     this.job = slots.slot('packing job', JOB_BYTES);
-    this.runs = slots.slot('runs of a segment', RUN_BYTES * (2 + Math.ceil(capacity / MIN_PIECE_BYTES)), option);
+    this.runs = slots.slot(
+      'runs of a segment',
+      RUN_BYTES * (2 + Math.ceil(capacity / MIN_PIECE_BYTES)),
+      option,
+    );
     this.own = slots.slot('segment', capacity, option);
     this.output = slots.slot('packed segment', packedLz4Capacity(capacity), option);
   }

@@ -4,7 +4,7 @@ import type { Zstd } from '../../codec/zstd.js';
 import type { Slots } from '../../kernels/arena.js';
 import { nodeModule } from '../../page/node-hooks.js';
 import { INGEST, JOB, JOB_KIND, JOB_STATUS, NO_FILE, PACK, PACKINGS, setJobError } from './job.js';
-import { surveyPages } from './survey.js';
+import { compareWithParent, surveyPages } from './survey.js';
 import { waitedUs } from './wait-clock.js';
 
 const LZ4_BLOCK_BYTES = 65536;
@@ -68,20 +68,33 @@ export class JobRunner {
     const bytes = words[at + INGEST.BYTES]!;
     const pageBytes = words[at + INGEST.PAGE_BYTES]!;
     const file = words[at + INGEST.FILE]!;
-    let read = bytes;
-    if (file !== NO_FILE) {
-      const offset = words[at + INGEST.OFFSET_LOW]! + words[at + INGEST.OFFSET_HIGH]! * 2 ** 32;
-      const into = kernels.bytes.subarray(address, address + bytes);
-      for (read = 0; read < bytes; ) {
-        const count = this.fs!.readSync(file, into, read, bytes - read, offset + read);
-        if (count === 0) break;
-        read += count;
-      }
-    }
+    const offset = words[at + INGEST.OFFSET_LOW]! + words[at + INGEST.OFFSET_HIGH]! * 2 ** 32;
+    const read = file === NO_FILE ? bytes : this.read(file, offset, address, bytes);
     words[at + INGEST.READ] = read;
     const pages = Math.floor(read / pageBytes);
     const [classes, digests] = [words[at + INGEST.CLASSES]!, words[at + INGEST.DIGESTS]!];
     surveyPages(kernels, address, pages, pageBytes, classes, digests, words[at + INGEST.ZERO_DIGEST]!);
+    if (words[at + INGEST.PARENT_FILE] === NO_FILE) return;
+    const parent = { address: words[at + INGEST.PARENT]!, equal: words[at + INGEST.EQUAL]! };
+    const parentFile = words[at + INGEST.PARENT_FILE]!;
+    const parentOffset = words[at + INGEST.PARENT_LOW]! + words[at + INGEST.PARENT_HIGH]! * 2 ** 32;
+    const available = words[at + INGEST.PARENT_BYTES]!;
+    compareWithParent(kernels, { address, pages, pageBytes, classes }, parent, (from, to) => {
+      const wanted = Math.max(0, Math.min(to, available) - from);
+      return this.read(parentFile, parentOffset + from, parent.address + from, wanted);
+    });
+  }
+
+  /** Read from a file into the kernels' memory; return the bytes read, fewer only at the file's end. */
+  private read(file: number, offset: number, address: number, bytes: number): number {
+    const into = this.codec.kernels.bytes.subarray(address, address + bytes);
+    let done = 0;
+    while (done < bytes) {
+      const count = this.fs!.readSync(file, into, done, bytes - done, offset + done);
+      if (count === 0) break;
+      done += count;
+    }
+    return done;
   }
 
   private pack(at: number): void {
@@ -97,7 +110,8 @@ export class JobRunner {
     if (name === 'lz4') {
       const context = { ...this.codec, lz4Scratch: this.slots.lz4Scratch };
       packedBytes = packLz4Runs(context, runs, count, output, this.slots.block);
-    } else if (name === 'zstd') packedBytes = this.packZstd(runs, count, bytes, words[at + PACK.LEVEL]!, output);
+    } else if (name === 'zstd')
+      packedBytes = this.packZstd(runs, count, bytes, words[at + PACK.LEVEL]!, output);
     if (name === 'raw' || packedBytes >= bytes) {
       name = 'raw';
       packedBytes = bytes;

@@ -38,6 +38,16 @@ export const INGEST = {
   ZERO_DIGEST: 12,
   /** Result: bytes read. */
   READ: 13,
+  /**
+   * Descriptor of the parent's file or NO_FILE, offset in it, and how many bytes of the parent there are from
+   * there on; where its pages go; and where the job writes which pages equal the parent's (u8 a page).
+   */
+  PARENT_FILE: 14,
+  PARENT_LOW: 15,
+  PARENT_HIGH: 16,
+  PARENT_BYTES: 17,
+  PARENT: 18,
+  EQUAL: 19,
 } as const;
 
 export const NO_FILE = 0xffffffff;

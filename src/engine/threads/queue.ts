@@ -30,4 +30,3 @@ export function serveQueue(memory: WebAssembly.Memory, queue: number, runner: Jo
     Atomics.notify(control, base + CONTROL.DONE);
   }
 }
-

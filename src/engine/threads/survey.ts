@@ -24,3 +24,44 @@ export function surveyPages(
     else run.hash128(address + i * pageBytes, pageBytes, 0, 0, digests + 16 * i);
   }
 }
+
+/**
+ * A gap of up to this many unwanted pages is read along with its neighbours: another read would take longer.
+ */
+const READ_ALONG_PAGES = 2;
+
+/**
+ * Read the parent's pages at the positions of `chunk`'s pages, except where a page repeats one byte, and write
+ * to `parent.equal` (u8 a page) which are equal. `read` reads bytes [from, to) of the parent's part and returns
+ * how many there were; pages past the parent's end are compared with zeros.
+ */
+export function compareWithParent(
+  { run, bytes }: Kernels,
+  chunk: {
+    readonly address: number;
+    readonly pages: number;
+    readonly pageBytes: number;
+    readonly classes: number;
+  },
+  parent: { readonly address: number; readonly equal: number },
+  read: (from: number, to: number) => number,
+): void {
+  const { address, pages, pageBytes, classes } = chunk;
+  const isWanted = (page: number) => (bytes[classes + 2 * page]! | bytes[classes + 2 * page + 1]!) === 0;
+  for (let first = 0; first < pages; first++) {
+    if (!isWanted(first)) continue;
+    let end = first + 1;
+    for (let next = end; next < pages && next - end <= READ_ALONG_PAGES; next++)
+      if (isWanted(next)) end = next + 1;
+    const [from, to] = [first * pageBytes, end * pageBytes];
+    const count = read(from, to);
+    bytes.fill(0, parent.address + from + count, parent.address + to);
+    for (let page = first; page < end; page++)
+      bytes[parent.equal + page] = run.pagesEqual(
+        parent.address + page * pageBytes,
+        address + page * pageBytes,
+        pageBytes,
+      );
+    first = end;
+  }
+}

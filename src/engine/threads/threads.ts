@@ -1,7 +1,7 @@
 import type { Slots } from '../../kernels/arena.js';
 import { PageferryError } from '../../page/error.js';
-import { type JobRunner, type RunnerSlots } from './job-runner.js';
 import { JOB, JOB_STATUS, jobError } from './job.js';
+import type { JobRunner, RunnerSlots } from './job-runner.js';
 import { CONTROL, QUEUE_JOBS } from './queue.js';
 import { startWorkers, type Workers } from './workers.js';
 
@@ -50,8 +50,7 @@ function closedError(): PageferryError {
 
 /** Run a job on this thread. @throws PageferryError `io` */
 function runHere(runner: JobRunner, { kernels }: Slots, job: number): void {
-  if (runner.run(job) === JOB_STATUS.FAILED)
-    throw new PageferryError('io', jobError(kernels.words, job));
+  if (runner.run(job) === JOB_STATUS.FAILED) throw new PageferryError('io', jobError(kernels.words, job));
 }
 
 class LocalThreads implements Threads {
@@ -93,7 +92,9 @@ interface PendingJob {
 
 class WorkerThreads implements Threads {
   readonly count: number;
+  /** The whole memory; the queue's words begin at `base`. */
   private readonly control: Int32Array;
+  private readonly base: number;
   private readonly jobs = new Map<number, PendingJob>();
   private workers: Promise<Workers> | undefined;
   private failure: { readonly cause: unknown } | undefined;
@@ -105,7 +106,8 @@ class WorkerThreads implements Threads {
     private readonly options: ThreadsOptions,
   ) {
     this.count = options.count;
-    this.control = new Int32Array(slots.kernels.memory.buffer, queue, CONTROL.RING + QUEUE_JOBS);
+    this.control = new Int32Array(slots.kernels.memory.buffer);
+    this.base = queue / 4;
   }
 
   get pending(): number {
@@ -113,7 +115,7 @@ class WorkerThreads implements Threads {
   }
 
   get isLocal(): boolean {
-    return Atomics.load(this.control, CONTROL.READY) === 0;
+    return Atomics.load(this.control, this.base + CONTROL.READY) === 0;
   }
 
   prepare(): void {
@@ -134,12 +136,12 @@ class WorkerThreads implements Threads {
       this.runLocal(job);
       return undefined;
     }
-    const { control } = this;
-    Atomics.store(control, this.statusCell(job), JOB_STATUS.QUEUED);
-    const tail = Atomics.load(control, CONTROL.TAIL);
-    Atomics.store(control, CONTROL.RING + ((tail >>> 0) % QUEUE_JOBS), job);
-    Atomics.store(control, CONTROL.TAIL, (tail + 1) | 0);
-    Atomics.notify(control, CONTROL.TAIL, 1);
+    const { control, base } = this;
+    Atomics.store(control, job / 4 + JOB.STATUS, JOB_STATUS.QUEUED);
+    const tail = Atomics.load(control, base + CONTROL.TAIL);
+    Atomics.store(control, base + CONTROL.RING + ((tail >>> 0) % QUEUE_JOBS), job);
+    Atomics.store(control, base + CONTROL.TAIL, (tail + 1) | 0);
+    Atomics.notify(control, base + CONTROL.TAIL, 1);
     const done = new Promise<void>((resolve, reject) => this.jobs.set(job, { resolve, reject }));
     if (!this.isWatching) void this.watch();
     return done;
@@ -161,9 +163,10 @@ class WorkerThreads implements Threads {
   /** Settle the promises of jobs that have ended, as they end. */
   private async watch(): Promise<void> {
     this.isWatching = true;
+    const done = this.base + CONTROL.DONE;
     while (this.jobs.size > 0) {
-      const seen = Atomics.load(this.control, CONTROL.DONE);
-      if (!this.settle()) await waitAsync(this.control, CONTROL.DONE, seen).value;
+      const seen = Atomics.load(this.control, done);
+      if (!this.settle()) await waitAsync(this.control, done, seen).value;
       // Lets what was waiting for these jobs run, which may add more.
       else await undefined;
     }
@@ -173,7 +176,7 @@ class WorkerThreads implements Threads {
   private settle(): boolean {
     let hasSettled = false;
     for (const [job, { resolve, reject }] of this.jobs) {
-      const status = Atomics.load(this.control, this.statusCell(job));
+      const status = Atomics.load(this.control, job / 4 + JOB.STATUS);
       if (status === JOB_STATUS.QUEUED) continue;
       hasSettled = true;
       this.jobs.delete(job);
@@ -183,17 +186,12 @@ class WorkerThreads implements Threads {
     return hasSettled;
   }
 
-  /** Index of a job's status in `control`, which is a view of the same memory. */
-  private statusCell(job: number): number {
-    return (job - this.queue) / 4 + JOB.STATUS;
-  }
-
   private fail(cause: unknown): void {
     this.failure ??= { cause };
     for (const { reject } of this.jobs.values()) reject(this.failure.cause);
     this.jobs.clear();
     // The watcher has nothing left to wait for.
-    Atomics.add(this.control, CONTROL.DONE, 1);
-    Atomics.notify(this.control, CONTROL.DONE);
+    Atomics.add(this.control, this.base + CONTROL.DONE, 1);
+    Atomics.notify(this.control, this.base + CONTROL.DONE);
   }
 }

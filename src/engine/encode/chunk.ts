@@ -1,0 +1,83 @@
+import type { Slots } from '../../kernels/arena.js';
+import { Signal } from '../../page/sync.js';
+import type { Holdable } from '../frame/frame-builder.js';
+import type { SurveyedPages } from '../frame/page-coder.js';
+import { JOB_BYTES } from '../threads/job.js';
+
+/** Bytes of an image that one thread reads, scans and hashes in one step. */
+export const INGEST_BYTES = 1 << 20;
+
+/**
+ * A piece of an image in memory, with what a thread found out about its pages. It stays in place until every
+ * frame that refers to its pages was written.
+ */
+export class Chunk implements Holdable, SurveyedPages {
+  readonly address: number;
+  readonly classes: number;
+  readonly digests: number;
+  /** The parent's pages at the same positions, and which are equal (u8 a page). */
+  readonly parent: number;
+  readonly equal: number;
+  /** The job that reads and surveys the chunk. */
+  readonly job: number;
+  /** Whether the parent's pages were read and compared. */
+  hasParent = false;
+  /** Bytes in the chunk, and zero bytes that the source skipped after them. */
+  bytes = 0;
+  zeros = 0;
+  isLast = false;
+  private holders = 0;
+
+  constructor(
+    slots: Slots,
+    pageBytes: number,
+    private readonly onFree: (chunk: Chunk) => void,
+  ) {
+    const pages = INGEST_BYTES / pageBytes;
+    this.address = slots.slot('chunk', INGEST_BYTES);
+    this.parent = slots.slot('chunk of the parent', INGEST_BYTES);
+    this.classes = slots.slot('page classes', 2 * pages);
+    this.digests = slots.slot('page digests', 16 * pages);
+    this.equal = slots.slot('equal pages', pages);
+    this.job = slots.slot('ingest job', JOB_BYTES);
+  }
+
+  hold(): void {
+    this.holders++;
+  }
+
+  release(): void {
+    if (--this.holders === 0) this.onFree(this);
+  }
+}
+
+/** The chunks of an encoder. */
+export class ChunkPool {
+  private readonly free: Chunk[] = [];
+  private readonly freed = new Signal();
+
+  constructor(slots: Slots, pageBytes: number, count: number) {
+    const onFree = (chunk: Chunk) => {
+      this.free.push(chunk);
+      this.freed.notify();
+    };
+    for (let i = 0; i < count; i++) this.free.push(new Chunk(slots, pageBytes, onFree));
+  }
+
+  /** Whether `take` would return at once. */
+  get hasFree(): boolean {
+    return this.free.length > 0;
+  }
+
+  /**
+   * Return a free chunk, held once, waiting for one if need be. The chunk that was released last comes first:
+   * its memory is in a cache.
+   * @throws the reason of `signal`
+   */
+  async take(signal: AbortSignal): Promise<Chunk> {
+    while (this.free.length === 0) await this.freed.wait(signal);
+    const chunk = this.free.pop()!;
+    chunk.hold();
+    return chunk;
+  }
+}

@@ -34,7 +34,9 @@ export function kernelModule(kind: 'own' | 'shared' = 'own'): Promise<WebAssembl
   return compiled[kind];
 }
 
-/** Synchronous in Node: Node may exit while an asynchronous compilation is pending. A browser must not block. */
+/**
+ * Synchronous in Node: Node may exit while an asynchronous compilation is pending. A browser must not block.
+ */
 function compile(code: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module> {
   return typeof Buffer === 'function'
     ? Promise.resolve(new WebAssembly.Module(code))

@@ -162,22 +162,6 @@ test('any byte changed, cut or repeated is refused, and no other memory is repor
   }
 });
 
-test.each([
-  [2, true],
-  [3, false],
-])('LZ4 on %d threads: packed by the one that asks: %s', async (threads, here) => {
-  const handovers: number[] = [];
-  const asks = { ...strategyByName('fixed:lz4') };
-  const choose: typeof asks.choose = (page, state) => {
-    handovers.push(state.handoverMs('lz4'));
-    return asks.choose(page, state);
-  };
-  const { guest, memory } = await migrate({ strategy: { ...asks, choose }, threads });
-  expect(Buffer.compare(memory.bytes, guest)).toBe(0);
-  expect(handovers.length).toBeGreaterThan(0);
-  expect(handovers.every((ms) => (ms === 0) === here)).toBe(true);
-});
-
 test('a claimed guest size takes neither memory nor time: 32 GiB of which no page arrives', async () => {
   const sender = await liveSender();
   const receiver = await createPageReceiver({ open: new ReceivedMemory().openNothing });

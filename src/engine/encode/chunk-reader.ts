@@ -71,7 +71,7 @@ export class ChunkReader {
         throwIfAborted(signal);
       }
     } finally {
-      // Steps that are under way end by themselves; their failure is that of the first, or of no interest.
+      // Steps in flight end by themselves; their failure is that of the first, or of no interest.
       for (const step of ahead) step.then((chunk) => chunk.release()).catch(() => {});
     }
     if (source.bytes !== undefined && position !== source.bytes)

@@ -47,8 +47,8 @@ export class PageCoder {
   }
 
   /**
-   * Set the surveyed pages that the following calls are about. `memory`: pages stay where they are, held until
-   * their frame is released; absent: they are copied into the frame.
+   * Set the surveyed pages that the following calls are about. `memory`: pages stay where they are, held
+   * until their frame is released; absent: they are copied into the frame.
    */
   use({ classes }: SurveyedPages, memory?: Holdable): void {
     this.classes = classes;

@@ -25,7 +25,7 @@ export interface Packed {
 
 /**
  * One segment: a list of runs in the kernels' memory (pages that stay where they were read, and bytes that
- * were copied into the segment's own buffer), and room for the packed bytes. Reused frame after frame.
+ * were copied into the segment's own buffer), and a buffer for the packed bytes. Reused frame after frame.
  */
 export class SegmentBuffer {
   /** Bytes and pages in the segment. */

@@ -39,8 +39,24 @@ export class JobRunner {
   constructor(
     private readonly codec: CodecContext,
     private readonly slots: RunnerSlots,
-    private readonly zstd: Zstd | undefined,
+    private zstd: Zstd | undefined,
+    /** Loads a zstd, at the first job that packs with it. */
+    private load?: () => Promise<Zstd | undefined>,
   ) {}
+
+  /** Whether `loadZstd` has to be called before this job. */
+  needsZstd(job: number): boolean {
+    if (!this.load) return false;
+    const { words } = this.codec.kernels;
+    const at = job >>> 2;
+    return words[at + JOB.KIND] === JOB_KIND.PACK && PACKINGS[words[at + PACK.PACKING]!] === 'zstd';
+  }
+
+  async loadZstd(): Promise<void> {
+    const { load } = this;
+    this.load = undefined;
+    this.zstd = await load?.();
+  }
 
   /** Run the job at `job`, set its results and return its status. */
   run(job: number): number {

@@ -11,7 +11,11 @@ export const QUEUE_JOBS = 1024;
 export const CONTROL = { TAIL: 0, HEAD: 16, DONE: 32, READY: 48, RING: 64 } as const;
 
 /** Take and run jobs for ever: the loop of a worker. `queue`: address of the queue. */
-export function serveQueue(memory: WebAssembly.Memory, queue: number, runner: JobRunner): never {
+export async function serveQueue(
+  memory: WebAssembly.Memory,
+  queue: number,
+  runner: JobRunner,
+): Promise<never> {
   const control = new Int32Array(memory.buffer);
   const base = queue / 4;
   Atomics.add(control, base + CONTROL.READY, 1);
@@ -24,6 +28,7 @@ export function serveQueue(memory: WebAssembly.Memory, queue: number, runner: Jo
     }
     const job = Atomics.load(control, base + CONTROL.RING + ((head >>> 0) % QUEUE_JOBS));
     if (Atomics.compareExchange(control, base + CONTROL.HEAD, head, (head + 1) | 0) !== head) continue;
+    if (runner.needsZstd(job >>> 0)) await runner.loadZstd();
     const status = runner.run(job >>> 0);
     Atomics.store(control, (job >>> 0) / 4 + JOB.STATUS, status);
     Atomics.add(control, base + CONTROL.DONE, 1);

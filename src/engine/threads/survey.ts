@@ -31,9 +31,9 @@ export function surveyPages(
 const READ_ALONG_PAGES = 2;
 
 /**
- * Read the parent's pages at the positions of `chunk`'s pages, except where a page repeats one byte, and write
- * to `parent.equal` (u8 a page) which are equal. `read` reads bytes [from, to) of the parent's part and returns
- * how many there were; pages past the parent's end are compared with zeros.
+ * Read the parent's pages at the positions of `chunk`'s pages, except where a page repeats one byte, and
+ * write to `parent.equal` (u8 a page) which are equal. `read` reads bytes [from, to) of the parent's part and
+ * returns how many there were; pages past the parent's end are compared with zeros.
  */
 export function compareWithParent(
   { run, bytes }: Kernels,

@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest';
+import { createCodecContext } from '../../src/codec/codec.js';
+import { createPackPool } from '../../src/engine/pack/pool.js';
+import { SegmentBuffer } from '../../src/engine/pack/segment.js';
+import { SegmentPacker } from '../../src/engine/pack/segment-packer.js';
+import { declareRunner, JobRunner } from '../../src/engine/threads/job-runner.js';
+import type { Threads } from '../../src/engine/threads/threads.js';
+import { Arena } from '../../src/kernels/arena.js';
+
+const CAPACITY = 1 << 20;
+
+/** A pool whose threads record where each job runs. */
+async function recordingPool({ isLz4Local = false, isLocal = false } = {}) {
+  const arena = new Arena();
+  const codec = createCodecContext(arena);
+  const packer = new SegmentPacker(arena, codec, undefined, CAPACITY);
+  const segment = new SegmentBuffer(arena, CAPACITY);
+  const page = arena.slot('page', 65_536);
+  const slots = declareRunner(arena, codec, CAPACITY);
+  await arena.allocate();
+  const runner = new JobRunner(codec, slots, undefined);
+  const ran: string[] = [];
+  const threads: Threads = {
+    count: 3,
+    pending: 0,
+    isLocal,
+    prepare() {},
+    async run(job) {
+      ran.push('worker');
+      runner.run(job);
+    },
+    runLocal(job) {
+      ran.push('here');
+      runner.run(job);
+    },
+    async close() {},
+  };
+  segment.clear();
+  segment.append(page, 65_536);
+  const pool = createPackPool({ threads, ownZstd: undefined, packer, isLz4Local });
+  return { pool, segment, ran };
+}
+
+test.each([
+  ['lz4', {}, 'worker', 0.1],
+  ['raw', {}, 'worker', 0.1],
+  ['lz4', { isLz4Local: true }, 'here', 0],
+  ['raw', { isLz4Local: true }, 'worker', 0.1],
+  ['lz4', { isLocal: true }, 'here', 0],
+] as const)('%s with %o is packed by: %s', async (name, options, where, handoverMs) => {
+  const { pool, segment, ran } = await recordingPool(options);
+  expect(pool.handoverMs(name)).toBe(handoverMs);
+  const packed = await pool.pack(segment, { name });
+  expect(ran).toEqual([where]);
+  expect(packed.packing).toBe(name);
+  expect(packed.bytes.length).toBe(name === 'raw' ? 65_536 : 4 + 267);
+});
+
+test('a small segment is packed here: it is packed sooner than it is handed over', async () => {
+  const { pool, segment, ran } = await recordingPool();
+  const address = 64;
+  segment.clear();
+  segment.append(address, 4096);
+  await pool.pack(segment, { name: 'lz4' });
+  expect(ran).toEqual(['here']);
+});

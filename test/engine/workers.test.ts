@@ -1,5 +1,9 @@
-import { expect, test, vi } from 'vitest';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test, vi } from 'vitest';
 import type { PageSource, Strategy } from '../../src/index.js';
+import { sleep } from '../../src/page/sync.js';
 import { guestImage } from '../support/images.js';
 import { decoded, encoded } from '../support/streams.js';
 
@@ -25,14 +29,37 @@ const strategy: Strategy = {
 
 const image = new Uint8Array(Buffer.concat(Array.from({ length: 170 }, (_, i) => guestImage(PAGE, i + 1))));
 
-/** A source of 12 MiB that gives the workers time to start: after 9 MiB it waits for `started`. */
-function slowSource(started: Promise<unknown>): PageSource {
+const folder = mkdtempSync(join(tmpdir(), 'pageferry-workers-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** The built worker, which creates a file in `flags` when it is ready, after `prefix`. */
+function reportingWorker(flags: string, prefix = ''): string {
+  mkdirSync(flags);
+  return `{
+    const { threadId } = require('node:worker_threads');
+    const add = Atomics.add;
+    // The first cell that a worker adds to counts the workers that are ready.
+    Atomics.add = (...args) => {
+      Atomics.add = add;
+      require('node:fs').writeFileSync(${JSON.stringify(flags)} + '/' + threadId, '');
+      return add(...args);
+    };
+    ${prefix}
+  }
+  ${sound.WORKER_SOURCE}`;
+}
+
+const never = new Promise<never>(() => {});
+
+/** A source that waits after 9 MiB until `count` workers are ready, and at its end for `end`. */
+function waitingSource(flags: string, count: number, end: Promise<unknown>): PageSource {
   let at = 0;
   return {
-    name: 'slow',
+    name: 'waiting',
     bytes: image.length,
     async read(into) {
-      if (at >= 9 * MIB) await started;
+      while (at >= 9 * MIB && readdirSync(flags).length < count) await sleep(5);
+      if (at === image.length) await end;
       const part = image.subarray(at, at + into.length);
       into.set(part);
       at += part.length;
@@ -41,46 +68,51 @@ function slowSource(started: Promise<unknown>): PageSource {
   };
 }
 
-const afterMs = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+let runs = 0;
+const nextFlags = () => join(folder, `${runs++}`);
 
-test.each([1, 2, 7])('the built worker, %i threads', async (threads) => {
-  worker.source = sound.WORKER_SOURCE;
-  const { bytes, summary } = await encoded([slowSource(afterMs(300))], { threads, strategy });
-  expect(summary.codecs.lz4!.pages).toBeGreaterThan(10);
-  const reference = await encoded([slowSource(Promise.resolve())], { threads: 1, strategy });
+test.each([2, 7])('%i threads write the bytes of one', async (threads) => {
+  const flags = nextFlags();
+  worker.source = reportingWorker(flags);
+  const source = waitingSource(flags, threads, Promise.resolve());
+  const { bytes, summary } = await encoded([source], { threads, strategy });
+  expect(summary.codecs.lz4!.pages).toBeGreaterThan(1000);
+  const reference = await encoded([waitingSource(flags, 0, Promise.resolve())], { strategy });
   expect(Buffer.compare(bytes, reference.bytes)).toBe(0);
-  expect((await decoded(bytes)).images.map(({ length }) => length)).toEqual([image.length]);
+  expect(Buffer.compare((await decoded(bytes)).images[0]!, image)).toBe(0);
 });
-
-/** Runs before the built worker: its `n`th job, counted over all workers, ends in `what`. */
-const failingAt = (n: number, what: string) => `{
-  const { workerData } = require('node:worker_threads');
-  const cells = new Int32Array(workerData.memory.buffer);
-  // Atomics.compareExchange takes a job from the queue.
-  const take = Atomics.compareExchange;
-  Atomics.compareExchange = (array, at, head, next) => {
-    const taken = take(array, at, head, next);
-    if (taken === head && next === ${n}) { ${what} }
-    return taken;
-  };
-}
-`;
 
 test.each([
   ['cannot start', 'throw new Error("no wasm here");', 'no wasm here'],
   ['end', 'process.exit(3);', 'worker: ended with code 3'],
-])('workers that %s fail the encoding', async (_, source, message) => {
+])('workers that %s fail the encoding, whatever it waits for', async (_, source, message) => {
   worker.source = source;
-  await expect(encoded([slowSource(afterMs(300))], { threads: 2, strategy })).rejects.toThrow(message);
+  const flags = nextFlags();
+  mkdirSync(flags);
+  const waiting = waitingSource(flags, 1, never);
+  await expect(encoded([waiting], { threads: 2, strategy })).rejects.toThrow(message);
 });
 
-test.each([1, 2, 5, 20])('a worker that ends or throws at job %i fails the encoding', async (n) => {
+/** Makes the worker that takes job `n`, counted over all workers, do `what` then. */
+const atJob = (n: number, what: string) => `
+  const take = Atomics.compareExchange;
+  // Atomics.compareExchange takes a job from the queue.
+  Atomics.compareExchange = (array, at, head, next) => {
+    const taken = take(array, at, head, next);
+    if (taken === head && next === ${n}) { ${what} }
+    return taken;
+  };`;
+
+const faults = [1, 2, 3, 5, 12, 20].flatMap((n) => [2, 7].map((threads) => [n, threads] as const));
+
+test.each(faults)('the worker that takes job %i of %i threads ends or throws', async (n, threads) => {
   for (const [what, message] of [
     ['process.exit(4);', 'worker: ended with code 4'],
     ['throw new RangeError("too large");', 'too large'],
-  ] as const)
-    for (const threads of [2, 7]) {
-      worker.source = failingAt(n, what) + sound.WORKER_SOURCE;
-      await expect(encoded([slowSource(afterMs(300))], { threads, strategy })).rejects.toThrow(message);
-    }
+  ] as const) {
+    const flags = nextFlags();
+    worker.source = reportingWorker(flags, atJob(n, what));
+    const source = waitingSource(flags, threads, never);
+    await expect(encoded([source], { threads, strategy })).rejects.toThrow(message);
+  }
 });

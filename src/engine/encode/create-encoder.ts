@@ -66,6 +66,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
     local: new JobRunner(codec, localSlots, zstd),
     slots: workerSlots,
     zstd: zstd !== undefined && !ownZstd,
+    onFailure: (cause) => life.fail(cause),
   });
   const pool = createPackPool({ threads, ownZstd, packer });
   life.onEnd(() => threads.close());

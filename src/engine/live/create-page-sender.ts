@@ -67,6 +67,8 @@ export async function createPageSender(options: PageSenderOptions = {}): Promise
     local: new JobRunner(codec, localSlots, zstd),
     slots,
     zstd: zstd !== undefined,
+    // Every later batch throws it.
+    onFailure() {},
   });
   try {
     pool = createPackPool({

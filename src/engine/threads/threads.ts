@@ -35,6 +35,8 @@ export interface ThreadsOptions {
   readonly slots: readonly RunnerSlots[];
   /** Whether workers load a zstd. */
   readonly zstd: boolean;
+  /** Called with the first failure of a thread, which also rejects all jobs. */
+  readonly onFailure: (cause: unknown) => void;
 }
 
 /** Declare the queue of jobs; the result creates the threads once the memory exists. */
@@ -125,9 +127,9 @@ class WorkerThreads implements Threads {
       queue: this.queue,
       slots: this.options.slots,
       zstd: this.options.zstd,
-      onFailure: (cause) => this.fail(cause),
+      onFailure: (cause) => this.failAll(cause),
     });
-    this.workers.catch((cause) => this.fail(cause));
+    this.workers.catch((cause) => this.failAll(cause));
   }
 
   run(job: number): Promise<void> | undefined {
@@ -184,6 +186,12 @@ class WorkerThreads implements Threads {
       else reject(new PageferryError('io', jobError(this.slots.kernels.words, job)));
     }
     return hasSettled;
+  }
+
+  private failAll(cause: unknown): void {
+    if (this.failure) return;
+    this.fail(cause);
+    this.options.onFailure(cause);
   }
 
   private fail(cause: unknown): void {

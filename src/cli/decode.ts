@@ -51,18 +51,19 @@ export async function withBases<T>(
 }
 
 /**
- * Decode a packed file or pipe into sinks.
+ * Decode a packed file or pipe into sinks. `source`: the file, if it is open already, of which nothing was
+ * read; it is closed.
  * @throws PageferryError that names the file, or the abort reason; every sink is aborted
  */
 export async function decodeFile(
   job: DecodeJob,
   openSink: (number: number) => PageSink,
+  source = openPacked(job.file),
 ): Promise<DecodeSummary> {
-  const { file, activity, maxImageBytes, signal } = job;
+  const { activity, maxImageBytes, signal } = job;
   const line = createProgressLine(activity);
-  return withBases(job, async (bases) => {
-    const source = openPacked(file);
-    try {
+  try {
+    return await withBases(job, async (bases) => {
       const decoder = await createDecoder((_, number) => openSink(number), { bases, maxImageBytes, signal });
       try {
         const take = async (piece: Uint8Array, done: number) => {
@@ -75,11 +76,11 @@ export async function decodeFile(
         decoder.abort(error);
         throw withFileName(source.name, error);
       }
-    } finally {
-      line.end();
-      source.close();
-    }
-  });
+    });
+  } finally {
+    line.end();
+    source.close();
+  }
 }
 
 /**

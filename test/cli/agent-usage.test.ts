@@ -1,5 +1,8 @@
 // Options of the agents are checked before anything is opened; help comes from the same table.
-import { afterEach, describe, expect, test } from 'vitest';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { Authority } from '../channel/certificates.js';
 import { killAgents, startPair } from './agent-process.js';
 import { cli, fails, folders } from './cli.js';
 
@@ -81,6 +84,45 @@ test.each<[string[], RegExp]>([
   const run = await cli(['agent', ...args]);
   expect(run.stderr.split('\n').at(-2)).toMatch(message);
   expect(run.code).toBe(1);
+});
+
+describe('TLS files that would fail every migration are refused at the start', () => {
+  const folder = newFolder();
+  const files = new Map<string, string>();
+  beforeAll(() => {
+    const authority = new Authority('test');
+    const [one, other] = [authority.issue({ cn: 'a' }), authority.issue({ cn: 'b' })];
+    const texts = {
+      cert: one.certificate,
+      key: one.key,
+      ca: authority.pem,
+      otherKey: other.key,
+      text: 'no PEM',
+    };
+    for (const [name, text] of Object.entries(texts)) {
+      files.set(name, join(folder, name));
+      writeFileSync(join(folder, name), text);
+    }
+  });
+  test.each([
+    ['text', 'key', 'ca', /--tls-cert .*text: has no PEM certificate$/],
+    ['key', 'cert', 'ca', /--tls-cert .*key: has no PEM certificate$/],
+    ['cert', 'text', 'ca', /--tls-key .*text: has no PEM private key$/],
+    [
+      'cert',
+      'otherKey',
+      'ca',
+      /--tls-key .*otherKey: is not the key of the certificate in --tls-cert .*cert$/,
+    ],
+    ['cert', 'key', 'text', /--tls-ca .*text: has no PEM certificate$/],
+  ])('certificate %s, key %s, authorities %s', async (cert, key, ca, message) => {
+    const tls = ['--tls-cert', files.get(cert)!, '--tls-key', files.get(key)!, '--tls-ca', files.get(ca)!];
+    for (const agent of [SOURCE, [...DESTINATION, '--allow-initiator', 'a']]) {
+      const { code, stderr } = await cli(['agent', ...agent, ...tls]);
+      expect(stderr.split('\n')).toEqual([expect.stringMatching(message), '']);
+      expect(code).toBe(1);
+    }
+  });
 });
 
 test.each(['metrics', 'listen'])(

@@ -39,6 +39,17 @@ test.skipIf(isWindows)(
   },
 );
 
+test.skipIf(isWindows)('verify and unpack --image of a pipe read all of it', async () => {
+  const { raw, file, out } = await packed();
+  for (let turn = 0; turn < 3; turn++) {
+    const verified = shell(`cat '${file}' | ${PROGRAM} verify -`);
+    expect(verified).toEqual({ status: 0, stderr: '' });
+    const unpacked = shell(`cat '${file}' | ${PROGRAM} unpack - --image 0 -o '${out}'`);
+    expect(unpacked).toEqual({ status: 0, stderr: '' });
+    expect(Buffer.compare(fs.readFileSync(out), fs.readFileSync(raw))).toBe(0);
+  }
+});
+
 test.skipIf(isWindows)('a pipe that ends too early is one clear error', async () => {
   const { file, out } = await packed();
   const { status, stderr } = shell(`head -c 20000 '${file}' | ${PROGRAM} unpack - -o '${out}'`);

@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import fs from 'node:fs';
 import type { Log } from '../../agent/log.js';
 import type { ChannelOptions } from '../../channel/security.js';
@@ -25,7 +26,31 @@ export function channelOptions(values: CommonValues, log: Log): ChannelOptions {
     key: pem(values, 'tls-key'),
     authorities: pem(values, 'tls-ca'),
   };
+  checkCredentials(values, credentials);
   return { stallMs, credentials };
+}
+
+/** Check files at the start that would fail every migration. @throws PageferryError `bad-argument` */
+function checkCredentials(
+  values: CommonValues,
+  { certificate, key, authorities }: { certificate: string; key: string; authorities: string },
+): void {
+  const parsed = parsedAs(values, 'tls-cert', 'certificate', () => new X509Certificate(certificate));
+  const privateKey = parsedAs(values, 'tls-key', 'private key', () => createPrivateKey(key));
+  parsedAs(values, 'tls-ca', 'certificate', () => new X509Certificate(authorities));
+  if (!parsed.checkPrivateKey(privateKey))
+    throw new PageferryError(
+      'bad-argument',
+      `--tls-key ${values['tls-key']}: is not the key of the certificate in --tls-cert ${values['tls-cert']}`,
+    );
+}
+
+function parsedAs<T>(values: CommonValues, name: PemOption, what: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (cause) {
+    throw new PageferryError('bad-argument', `--${name} ${values[name]}: has no PEM ${what}`, { cause });
+  }
 }
 
 function pem(values: CommonValues, name: PemOption): string {

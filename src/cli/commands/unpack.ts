@@ -119,15 +119,15 @@ async function unpackOne(
   range: PageRange | undefined,
 ): Promise<void> {
   const source = openPacked(job.file);
+  if (!source.readAt && !range) return await unpackFromPipe(job, source, image ?? 0);
   try {
     if (source.readAt) await withBases(job, (bases) => extract(job, source, bases, image, range));
-    else if (range) throw new UsageError('--pages: needs a file; a pipe can only be read in order');
+    else throw new UsageError('--pages: needs a file; a pipe can only be read in order');
   } catch (error) {
     throw withFileName(source.name, error);
   } finally {
     source.close();
   }
-  if (!source.readAt) await unpackFromPipe(job, image ?? 0);
 }
 
 async function extract(
@@ -162,16 +162,16 @@ async function extract(
   else print(verifiedLine(name, bytes, digestText(digest)));
 }
 
-async function unpackFromPipe(job: UnpackJob, image: number): Promise<void> {
-  const { file, output, sinkOptions, json } = job;
+async function unpackFromPipe(job: UnpackJob, source: FileSource, image: number): Promise<void> {
+  const { output, sinkOptions, json } = job;
   const sinks: PageSink[] = [];
   const open = (number: number) => {
     const sink = number === image ? createReadableSink(output, sinkOptions) : createScratchSink();
     sinks.push(sink);
     return sink;
   };
-  const summary = await decodeFile(job, open);
-  if (sinks.length <= image) throw noImage(file === '-' ? 'standard input' : file, sinks.length, image);
+  const summary = await decodeFile(job, open, source);
+  if (sinks.length <= image) throw noImage(source.name, sinks.length, image);
   reportDecoded(summary, json, output);
 }
 

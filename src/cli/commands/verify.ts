@@ -30,10 +30,7 @@ export const command = defineCommand({
 
 async function verify(job: DecodeJob): Promise<DecodeSummary> {
   const source = openPacked(job.file);
-  if (!source.readAt) {
-    source.close();
-    return decodeFile(job, createScratchSink);
-  }
+  if (!source.readAt) return decodeFile(job, createScratchSink, source);
   const { maxImageBytes, signal } = job;
   const line = createProgressLine(job.activity);
   try {

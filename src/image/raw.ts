@@ -45,16 +45,20 @@ export function openSeekable(path: string): ImageFile | undefined {
 export function openSequential(path: string): FileSource {
   const name = path === '-' ? 'standard input' : path;
   if (path !== '-') return sequentialSource(name, () => openLater(path));
-  const ahead = openPipeReader(0, name);
-  return sequentialSource(name, async () => ahead ?? stdinReader(name));
+  return sequentialSource(name, async () => stdinReader(name), openPipeReader(0, name));
 }
 
 /** Reads that are in order; `close` releases what was opened. */
 type SequentialReader = Pick<PipeReader, 'read' | 'close'>;
 
-function sequentialSource(name: string, open: () => Promise<SequentialReader>): FileSource {
+/** `opened`: a reader that is open already; else the first read calls `open`. */
+function sequentialSource(
+  name: string,
+  open: () => Promise<SequentialReader>,
+  opened?: SequentialReader,
+): FileSource {
   const life = new LifeCycle(name);
-  let reader: Promise<SequentialReader> | undefined;
+  let reader = opened && Promise.resolve(opened);
   return {
     name,
     async read(into) {
@@ -69,7 +73,7 @@ function sequentialSource(name: string, open: () => Promise<SequentialReader>): 
     close() {
       if (!life.endBy('close')) return;
       reader?.then(
-        (opened) => opened.close(),
+        ({ close }) => close(),
         () => {}, // `read` has reported that it cannot be opened
       );
     },
@@ -78,8 +82,7 @@ function sequentialSource(name: string, open: () => Promise<SequentialReader>): 
 
 /** Standard input belongs to the program and stays open. */
 function stdinReader(name: string): SequentialReader {
-  const handle = createReadHandle(OpenFile.ofDescriptor(name, 0));
-  return { read: (into) => handle.read(into, null), close() {} };
+  return inOrder(createReadHandle(OpenFile.borrow(name, 0)));
 }
 
 function openLater(path: string): Promise<SequentialReader> {

@@ -50,7 +50,7 @@ export interface FileRange {
 export interface PageSink {
   /** Write bytes of the image at `position`; the view is only valid during the call. */
   write(bytes: Uint8Array, position: number): void;
-  /** Store zero bytes at `position`: a hole, if the medium has holes. */
+  /** Store zero bytes at `position`, at most 4 MiB a call: a hole, if the medium has holes. */
   zero(position: number, bytes: number): void;
   /** Read back bytes that were written; later pages can refer to them. Returns the number of bytes read. */
   readAt(into: Uint8Array, position: number): number;

@@ -119,3 +119,25 @@ test('a terabyte of skipped zeros is one run: few bytes, no memory in proportion
   expect(turns).toBeGreaterThan(encodeTurns);
   clearInterval(timer);
 });
+
+test('a sink gets zeros in pieces, so that a slow pipe does not block other events for long', async () => {
+  const bytes = 40 * (4 << 20) + 5;
+  const { bytes: stream } = await encoded([sparseSource(bytes, [])]);
+  let end = 0;
+  let longest = 0;
+  const sink: PageSink = {
+    write: () => expect.fail('no zero bytes'),
+    zero(position, count) {
+      expect(position).toBe(end);
+      end += count;
+      longest = Math.max(longest, count);
+    },
+    readAt: () => 0,
+    finish: (size) => expect(size).toBe(bytes),
+    abort() {},
+  };
+  const decoder = await createDecoder(() => sink, SMALL_DECODER);
+  await decoder.push(stream);
+  await decoder.finish();
+  expect([end, longest]).toEqual([bytes, 4 << 20]);
+});

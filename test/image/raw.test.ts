@@ -2,8 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import { MAX_OPEN_FILES } from '../../src/image/fs/open-file.js';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { describe, expect, test, vi } from 'vitest';
+import { MAX_OPEN_FILES, OpenFile } from '../../src/image/fs/open-file.js';
+import { createReadHandle } from '../../src/image/fs/read-handle.js';
 import { openFileSource } from '../../src/image/raw.js';
 import { asOtherUser, hasProgram, isRoot, randomBytes, readAll, run, testFolder } from './support.js';
 
@@ -141,6 +144,77 @@ test.skipIf(!hasProgram('mkfifo'))(
     await ended;
     source.close();
     await expect(source.read(Buffer.alloc(1))).rejects.toThrow(`${fifo}: used after close`);
+  },
+);
+
+test('a read that waits for another program’s bytes ends when its file is closed', async () => {
+  let tries = 0;
+  vi.spyOn(fs, 'read').mockImplementation(((...args: unknown[]) => {
+    tries++;
+    const full = Object.assign(new Error('EAGAIN: try again'), { code: 'EAGAIN' });
+    (args.at(-1) as (cause: Error) => void)(full);
+  }) as unknown as typeof fs.read);
+  try {
+    // A file of the program's own is closed; one that it borrows, such as standard input, stays open.
+    const fd = fs.openSync('/dev/null', 'r');
+    for (const file of [OpenFile.borrow('borrowed', fd), OpenFile.ofDescriptor('own', fd)]) {
+      const handle = createReadHandle(file);
+      const reading = handle.read(Buffer.alloc(1), null);
+      await vi.waitUntil(() => tries > 2);
+      handle.close();
+      await expect(reading).rejects.toThrow(`${file.name}: used after close`);
+      tries = 0;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect(tries).toBe(0);
+      if (file.name === 'borrowed') expect(fs.fstatSync(fd).isCharacterDevice()).toBe(true);
+    }
+    expect(() => fs.fstatSync(fd)).toThrow('EBADF');
+  } finally {
+    vi.restoreAllMocks();
+  }
+});
+
+/** Run a program of `src/image` whose standard input is a pipe that stays open and empty. */
+async function withSilentInput(contents: string): Promise<string> {
+  const program = join(folder, 'program.mjs');
+  const pipe = join(folder, `silent-${Math.random()}`);
+  const resolveDir = fileURLToPath(new URL('../../src/image', import.meta.url));
+  await build({
+    stdin: { contents, resolveDir },
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    outfile: program,
+  });
+  run('mkfifo', [pipe]);
+  const input = fs.openSync(pipe, 'r+');
+  const child = spawn(process.execPath, [program], { stdio: [input, 'pipe', 'inherit'] });
+  let output = '';
+  child.stdout!.on('data', (bytes) => {
+    output += bytes;
+  });
+  await once(child, 'close');
+  fs.closeSync(input);
+  return output;
+}
+
+describe.skipIf(process.platform !== 'linux' || !hasProgram('mkfifo'))(
+  'closing standard input ends the program, though no byte has arrived (skipped except on Linux with mkfifo)',
+  () => {
+    // The program ends on its own, or the test times out.
+    test.each([
+      ['before the first read', '', 'source.read(into)'],
+      ['while it is read', 'const reading = source.read(into);', 'reading'],
+    ])('%s', async (_, before, read) => {
+      const output = await withSilentInput(`
+        import { openFileSource } from './raw.js';
+        const into = new Uint8Array(1);
+        const source = openFileSource('-');
+        ${before}
+        source.close();
+        await ${read}.catch((cause) => console.log(cause.message));`);
+      expect(output).toBe('standard input: used after close\n');
+    });
   },
 );
 

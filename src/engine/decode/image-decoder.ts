@@ -10,8 +10,13 @@ import type { DigestContext } from './base-digest.js';
 
 /** Zero pages that are digested in one step; that takes about a millisecond. */
 const MAX_STEP_PAGES = 2 ** 20;
+/**
+ * Bytes of earlier pages that are read in one step. A sink may have to decode each of them: `verifyStream`
+ * reads them back from the packed file.
+ */
+const MAX_STEP_BYTES = 256 << 10;
 /** Table entries that are decoded in one step. */
-const MAX_STEP_ENTRIES = 1024;
+const MAX_STEP_ENTRIES = 64;
 
 /** An image that pages can refer to: decoded before, or a base. */
 export interface KnownImage {
@@ -52,6 +57,7 @@ export class ImageDecoder {
   private chunkPages = 0;
   private chunkBytes = 0;
   private readonly pagesPerChunk: number;
+  private readonly pagesPerStep: number;
 
   constructor(
     private readonly context: DecodeContext,
@@ -59,6 +65,7 @@ export class ImageDecoder {
     private readonly sink: PageSink,
   ) {
     this.pagesPerChunk = CHUNK_BYTES / context.pageBytes;
+    this.pagesPerStep = MAX_STEP_BYTES / context.pageBytes;
     context.digest.start();
   }
 
@@ -83,10 +90,10 @@ export class ImageDecoder {
       context.counts[name].pages += run;
       if (context.onPages) this.report(context.onPages, entry, run, head);
       if (name === 'zero') {
-        if (run > MAX_STEP_PAGES) await this.manyZeros(run, lastBytes);
+        if (run > this.pagesPerChunk) await this.manyZeros(run, lastBytes);
         else this.zeros(run, lastBytes);
       } else if (name === 'unchanged') {
-        if (run > this.pagesPerChunk) await this.manyUnchanged(run, lastBytes);
+        if (run > this.pagesPerStep) await this.manyUnchanged(run, lastBytes);
         else this.unchanged(run, lastBytes);
       } else this.page(entry, lastBytes);
     }
@@ -147,34 +154,48 @@ export class ImageDecoder {
 
   private async manyZeros(run: number, lastBytes: number): Promise<void> {
     const { pageBytes, yieldIfDue } = this.context;
-    let left = run;
-    for (; left > MAX_STEP_PAGES; left -= MAX_STEP_PAGES) {
-      this.zeros(MAX_STEP_PAGES, pageBytes);
-      await yieldIfDue();
+    for (let left = run; left > 0; ) {
+      const pages = Math.min(left, MAX_STEP_PAGES);
+      left -= pages;
+      const lastOfStep = left === 0 ? lastBytes : pageBytes;
+      this.digestZeros(pages, lastOfStep);
+      const bytes = (pages - 1) * pageBytes + lastOfStep;
+      // No more at a time than of other pages: a pipe takes every byte before `zero` returns.
+      for (let done = 0; done < bytes; done += CHUNK_BYTES) {
+        this.storeZeros(Math.min(CHUNK_BYTES, bytes - done));
+        await yieldIfDue();
+      }
     }
-    this.zeros(left, lastBytes);
   }
 
   private zeros(run: number, lastBytes: number): void {
+    this.digestZeros(run, lastBytes);
+    this.storeZeros((run - 1) * this.context.pageBytes + lastBytes);
+  }
+
+  private digestZeros(run: number, lastBytes: number): void {
     this.flush();
     const { pageBytes, digest, kernels, digests, chunk } = this.context;
-    const bytes = (run - 1) * pageBytes + lastBytes;
     digest.addRepeated(digest.zeroPageDigest, lastBytes === pageBytes ? run : run - 1);
     if (lastBytes !== pageBytes) {
       kernels.bytes.fill(0, chunk, chunk + lastBytes);
       kernels.run.hash128(chunk, lastBytes, 0, 0, digests);
       digest.add(digests, 1);
     }
-    this.sink.zero(this.image.bytes, bytes);
-    this.image.bytes += bytes;
     this.nextPage += run;
   }
 
+  private storeZeros(bytes: number): void {
+    this.sink.zero(this.image.bytes, bytes);
+    this.image.bytes += bytes;
+  }
+
   private async manyUnchanged(run: number, lastBytes: number): Promise<void> {
+    const { pagesPerStep } = this;
     const { pageBytes, yieldIfDue } = this.context;
     let left = run;
-    for (; left > this.pagesPerChunk; left -= this.pagesPerChunk) {
-      this.unchanged(this.pagesPerChunk, pageBytes);
+    for (; left > pagesPerStep; left -= pagesPerStep) {
+      this.unchanged(pagesPerStep, pageBytes);
       await yieldIfDue();
     }
     this.unchanged(left, lastBytes);

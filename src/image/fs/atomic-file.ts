@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { PageferryError } from '../../page/error.js';
-import { throwIfAborted } from '../../page/sync.js';
+import { abortable, throwIfAborted } from '../../page/sync.js';
 import { LifeCycle } from '../life-cycle.js';
 import { asIoError, ioError } from './errno.js';
 import { type OutputTarget, outputTarget, STDOUT_FD } from './output-target.js';
@@ -21,7 +21,7 @@ export interface AtomicWriter {
   /**
    * Write all bytes; resolves when they are written. One call at a time; the views must not change until
    * then.
-   * @throws PageferryError `io`; the cause of an abort
+   * @throws PageferryError `io`, and nothing is left of the file then; the cause of an abort
    */
   write(...parts: readonly Uint8Array[]): Promise<void>;
   /** Store the file durably and give it its name. After a failure nothing is left. @throws as `write` */
@@ -53,39 +53,41 @@ export function createAtomicWriter(path: string, options: AtomicWriterOptions = 
   const { name } = target;
   const output = target.kind === 'file' ? partialOutput(target, mode) : directOutput(target);
   const life = new LifeCycle(name);
-  /** Rejects the call in flight. */
-  let reject: ((cause: unknown) => void) | undefined;
+  const ended = new AbortController();
+  let isBusy = false;
 
   const check = () => {
     life.check();
-    if (reject) throw new PageferryError('bad-argument', `${name}: the previous write has not ended`);
+    if (isBusy) throw new PageferryError('bad-argument', `${name}: the previous write has not ended`);
   };
-  const abort = (cause: unknown = new PageferryError('bad-argument', `${name}: used after abort`)) => {
-    if (!life.endBy('abort')) return;
+  /** After the first failure or abort: nothing is left of the file, and nothing waits or listens. */
+  const discard = (cause: unknown) => {
     life.record(cause);
     signal?.removeEventListener('abort', onAbort);
     output.abort();
-    reject?.(cause);
+    ended.abort(cause);
+  };
+  const abort = (cause: unknown = new PageferryError('bad-argument', `${name}: used after abort`)) => {
+    if (life.endBy('abort')) discard(cause);
   };
   const onAbort = () => abort(signal!.reason);
   signal?.addEventListener('abort', onAbort, { once: true });
   /** Run one call at a time. An abort rejects it at once, even if the system call goes on. */
   const exclusively = async (work: () => Promise<void>): Promise<void> => {
     check();
+    isBusy = true;
     try {
-      await new Promise<void>((resolve, rejectCall) => {
-        reject = rejectCall;
-        work().then(resolve, rejectCall);
-      });
+      await abortable(work(), ended.signal);
     } catch (cause) {
-      life.fail(cause);
+      discard(cause);
+      life.check();
     } finally {
-      reject = undefined;
+      isBusy = false;
     }
   };
   return {
     name,
-    write: (...parts) => exclusively(() => writeParts(output, life, name, parts)),
+    write: (...parts) => exclusively(() => writeParts(output, ended.signal, name, parts)),
     async commit() {
       await exclusively(async () => {
         // A pipe without any bytes is opened too: its reader waits for the end.
@@ -102,14 +104,14 @@ export function createAtomicWriter(path: string, options: AtomicWriterOptions = 
 
 async function writeParts(
   output: Output,
-  life: LifeCycle,
+  signal: AbortSignal,
   name: string,
   parts: readonly Uint8Array[],
 ): Promise<void> {
   const fd = await output.open();
   try {
-    life.check(); // opening a named pipe may have taken until after an abort
-    await writeAll(fd, name, parts);
+    // Opening a named pipe may have taken until after an abort.
+    await writeAll(fd, name, parts, signal);
   } finally {
     output.release();
   }
@@ -127,8 +129,9 @@ function directOutput({ name, path }: OutputTarget): Output {
   let isAborted = false;
   const close = () => {
     if (fd === undefined || isStdout) return;
-    fs.closeSync(fd);
-    fd = undefined;
+    const open = fd;
+    fd = undefined; // a descriptor is closed even if `close` reports an error
+    fs.closeSync(open);
   };
   const closeQuietly = () => {
     try {

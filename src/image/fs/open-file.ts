@@ -25,6 +25,7 @@ export class OpenFile {
     readonly name: string,
     private descriptor: number | undefined,
     private readonly origin?: { readonly path: string; readonly flags: Flags; readonly identity: string },
+    private readonly isBorrowed = false,
   ) {}
 
   /**
@@ -47,6 +48,11 @@ export class OpenFile {
   /** A descriptor that the caller has opened, and that cannot be opened again. */
   static ofDescriptor(name: string, fd: number): OpenFile {
     return new OpenFile(name, fd);
+  }
+
+  /** A descriptor that stays open after `close`: it belongs to another part of the program. */
+  static borrow(name: string, fd: number): OpenFile {
+    return new OpenFile(name, fd, undefined, true);
   }
 
   /**
@@ -93,6 +99,7 @@ export class OpenFile {
     if (mostRecent === this) mostRecent = undefined;
     const fd = this.descriptor;
     this.descriptor = undefined;
+    if (this.isBorrowed) return true;
     try {
       fs.closeSync(fd);
     } catch {} // what was read has been read; writes are synced before

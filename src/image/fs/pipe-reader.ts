@@ -73,6 +73,16 @@ export interface PipeReader {
 export function openPipeReader(fd: number, name: string): PipeReader | undefined {
   const own = openAgain(fd);
   if (own === undefined) return undefined;
+  try {
+    return startReader(own, name);
+  } catch (cause) {
+    fs.closeSync(own);
+    throw ioError(name, 'cannot read ahead', cause);
+  }
+}
+
+/** Start the thread, which owns the descriptor `own`. */
+function startReader(own: number, name: string): PipeReader {
   const shared = new SharedArrayBuffer(STATE_BYTES + RING_BYTES);
   const state = new Int32Array(shared, 0, 6);
   const ring = new Uint8Array(shared, STATE_BYTES);

@@ -30,6 +30,8 @@ export interface ReadHandle {
 /** Create a handle that reads from `file` and owns it. */
 export function createReadHandle(file: OpenFile): ReadHandle {
   const { name } = file;
+  /** Ends a pause between two tries; created when there is one, since most handles have none. */
+  let closing: AbortController | undefined;
   const readOnce = (into: Uint8Array, from: number, position: number | bigint | null) =>
     new Promise<number>((resolve, reject) => {
       const fd = file.hold();
@@ -55,7 +57,8 @@ export function createReadHandle(file: OpenFile): ReadHandle {
           if (errnoOf(cause) === 'EOF') break; // the end of a pipe on Windows
           if (errnoOf(cause) !== 'EAGAIN')
             throw readError(name, into.length - done, position === null ? null : position + done, cause);
-          await sleep(retryMs);
+          closing ??= new AbortController();
+          await sleep(retryMs, closing.signal);
           retryMs = Math.min(2 * retryMs, MAX_RETRY_MS);
         }
       }
@@ -75,7 +78,10 @@ export function createReadHandle(file: OpenFile): ReadHandle {
       }
       return done;
     },
-    close: () => file.close(),
+    close() {
+      file.close();
+      closing?.abort(new PageferryError('bad-argument', `${name}: used after close`));
+    },
   };
 }
 

@@ -10,7 +10,13 @@ import { createScratchSink } from './scratch-sink.js';
 export function createReadableSink(path: string, options: FileSinkOptions = {}): PageSink {
   const isStream = outputTarget(path).kind === 'stream';
   const sink = createFileSink(path, options);
-  return isStream ? withScratch(sink, createScratchSink()) : sink;
+  if (!isStream) return sink;
+  try {
+    return withScratch(sink, createScratchSink());
+  } catch (cause) {
+    sink.abort();
+    throw cause;
+  }
 }
 
 function withScratch(sink: PageSink, scratch: PageSink): PageSink {
@@ -29,8 +35,11 @@ function withScratch(sink: PageSink, scratch: PageSink): PageSink {
       await sink.finish(bytes);
     },
     abort() {
-      scratch.abort();
-      sink.abort();
+      try {
+        scratch.abort();
+      } finally {
+        sink.abort();
+      }
     },
   };
 }

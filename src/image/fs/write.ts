@@ -1,7 +1,7 @@
 // Writing all bytes, whatever the number that one system call takes.
 import fs from 'node:fs';
 import type { PageferryError } from '../../page/error.js';
-import { sleep } from '../../page/sync.js';
+import { sleep, throwIfAborted } from '../../page/sync.js';
 import { brokenPipe, errnoOf, ioError } from './errno.js';
 
 /** Linux takes at most 1024 parts in one call. */
@@ -26,18 +26,27 @@ export function writeAllSync(fd: number, name: string, bytes: Uint8Array, positi
   }
 }
 
-/** Write all of `parts` in order without blocking the event loop. @throws PageferryError `io` */
-export async function writeAll(fd: number, name: string, parts: readonly Uint8Array[]): Promise<void> {
+/**
+ * Write all of `parts` in order without blocking the event loop. After an abort no system call begins.
+ * @throws PageferryError `io`; the reason of `signal`
+ */
+export async function writeAll(
+  fd: number,
+  name: string,
+  parts: readonly Uint8Array[],
+  signal: AbortSignal,
+): Promise<void> {
   let remaining = parts.filter(({ length }) => length > 0);
   let retryMs = MIN_RETRY_MS;
   while (remaining.length > 0) {
+    throwIfAborted(signal);
     try {
       remaining = dropBytes(remaining, await writeOnce(fd, remaining));
       retryMs = MIN_RETRY_MS;
     } catch (cause) {
       const bytes = remaining.reduce((sum, { length }) => sum + length, 0);
       if (errnoOf(cause) !== 'EAGAIN') throw writeError(name, bytes, null, cause);
-      await sleep(retryMs);
+      await sleep(retryMs, signal);
       retryMs = Math.min(2 * retryMs, MAX_RETRY_MS);
     }
   }

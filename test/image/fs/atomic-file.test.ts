@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -190,6 +190,46 @@ test('a mount point, which cannot be replaced, is overwritten', async () => {
   await writer.commit();
   expect(fs.readFileSync(path, 'utf8')).toBe('new');
   expect(namesBeside(path)).toEqual(['guest.pf']);
+});
+
+describe('a write that fails', () => {
+  const failWrites = (code: string) => {
+    let calls = 0;
+    const fail = (...args: unknown[]) => {
+      calls++;
+      (args.at(-1) as (cause: Error) => void)(Object.assign(new Error(`${code}: no`), { code }));
+    };
+    vi.spyOn(fs, 'write').mockImplementation(fail as unknown as typeof fs.write);
+    return () => calls;
+  };
+
+  test('leaves nothing at once: no file, no descriptor, no listener', async () => {
+    const path = newPath();
+    const { signal } = new AbortController();
+    const writer = createAtomicWriter(path, { signal });
+    const closed = vi.spyOn(fs, 'closeSync');
+    failWrites('ENOSPC');
+    await expect(writer.write(new Uint8Array(10))).rejects.toThrow(`${path}: cannot write 10 bytes`);
+    expect(namesBeside(path)).toEqual([]);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+    expect(closed).toHaveBeenCalledTimes(1);
+    await expect(writer.commit()).rejects.toThrow(`${path}: cannot write 10 bytes`);
+    writer.abort();
+    expect(closed).toHaveBeenCalledTimes(1);
+  });
+
+  test('because a pipe is full is tried again, until the writer is aborted', async () => {
+    const writer = createAtomicWriter(newPath());
+    const calls = failWrites('EAGAIN');
+    const writing = writer.write(new Uint8Array(10));
+    const reason = new Error('stopped');
+    setTimeout(() => writer.abort(reason), 50);
+    await expect(writing).rejects.toBe(reason);
+    const tried = calls();
+    expect(tried).toBeGreaterThan(1);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(calls()).toBe(tried);
+  });
 });
 
 test.skipIf(!fs.existsSync('/dev/full'))(

@@ -2,10 +2,11 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
+import { createReadableSink } from '../../../src/image/fs/readable-sink.js';
 import { createScratchSink } from '../../../src/image/fs/scratch-sink.js';
 import { PageferryError } from '../../../src/page/error.js';
 import { seeded } from '../../support/kernels.js';
-import { growAndReadBack, randomBytes, testFolder } from '../support.js';
+import { growAndReadBack, hasProgram, randomBytes, run, testFolder } from '../support.js';
 
 const folder = testFolder();
 const PAGE = 4096;
@@ -82,6 +83,27 @@ test.skipIf(!fs.existsSync('/proc/self/fd'))(
     }
     for (const sink of sinks) sink.abort();
     expect(descriptors()).toBe(before);
+  },
+);
+
+test.skipIf(!hasProgram('mkfifo') || process.platform !== 'linux')(
+  'a pipe is closed again if there is no scratch file for its bytes (counted on Linux with mkfifo)',
+  () => {
+    const pipe = join(folder, 'pipe');
+    run('mkfifo', [pipe]);
+    const reader = fs.openSync(pipe, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+    const descriptors = () => fs.readdirSync('/proc/self/fd').length;
+    const before = descriptors();
+    const { TMPDIR } = process.env;
+    process.env.TMPDIR = '/nonexistent';
+    try {
+      expect(() => createReadableSink(pipe)).toThrow(/^\/nonexistent\/.*: cannot create/);
+    } finally {
+      if (TMPDIR === undefined) delete process.env.TMPDIR;
+      else process.env.TMPDIR = TMPDIR;
+    }
+    expect(descriptors()).toBe(before);
+    fs.closeSync(reader);
   },
 );
 

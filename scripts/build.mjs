@@ -1,5 +1,5 @@
-// Builds dist/: the kernels, then the worker and the JavaScript that contain them; the declarations in a
-// process beside that. Prints nothing unless a step fails.
+// Builds dist/: the kernels, the worker that contains them, then the JavaScript and the declarations in two
+// processes at a time. Prints nothing unless a step fails.
 //
 //   node scripts/build.mjs [--no-declarations]
 //
@@ -13,25 +13,33 @@ const TSUP = 'node_modules/tsup/dist/cli-default.js';
 const hasDeclarations = !process.argv.includes('--no-declarations');
 
 rmSync(new URL('../dist', import.meta.url), { recursive: true, force: true });
-const steps = [
-  buildJavaScript(),
-  ...(hasDeclarations ? [run(TSUP, '--silent', '--config', 'tsup.declarations.ts')] : []),
-];
-const results = await Promise.allSettled(steps);
-for (const { reason } of results.filter(({ status }) => status === 'rejected'))
-  process.stderr.write(`build: ${reason.message}\n`);
-if (results.some(({ status }) => status === 'rejected')) process.exitCode = 1;
+try {
+  // The sources import what these two write: on a fresh clone nothing else can run before.
+  await buildKernels();
+  await run('scripts/build-worker.mjs');
+  await all([
+    run('scripts/build-internal.mjs').then(() => run(TSUP, '--silent')),
+    ...(hasDeclarations ? [run(TSUP, '--silent', '--config', 'tsup.declarations.ts')] : []),
+  ]);
+} catch ({ message }) {
+  process.stderr.write(`build: ${message}\n`);
+  process.exitCode = 1;
+}
 
-async function buildJavaScript() {
+async function buildKernels() {
   await run('scripts/build-kernels.mjs');
   mkdirSync(new URL('../dist', import.meta.url), { recursive: true });
   copyFileSync(
     new URL('../build/kernels.wasm', import.meta.url),
     new URL('../dist/kernels.wasm', import.meta.url),
   );
-  await run('scripts/build-worker.mjs');
-  await run('scripts/build-internal.mjs');
-  await run(TSUP, '--silent');
+}
+
+/** Resolve when all steps have ended: one that fails must not leave another running. @throws all failures */
+async function all(steps) {
+  const results = await Promise.allSettled(steps);
+  const messages = results.flatMap(({ reason }) => (reason ? [reason.message] : []));
+  if (messages.length > 0) throw new Error(messages.join('\nbuild: '));
 }
 
 function run(...command) {

@@ -3,10 +3,10 @@
 //   MIGRATE                 destination's session id | cache bytes u64 | has a base u32 | base digest
 //   ACCEPT                  cache bytes u64
 //   BLOCKS                  { bytes u64 | name bytes u8 | name }
-//   LITERAL, RETURN         connection u8 | bytes
+//   LITERAL, RETURN_PATH    connection u8 | bytes
 //   RECORD                  page u64 | kind u8 | fill u8 | bytes           kind: 0 page, 1 fill, 2 xbzrle
 //   ACK                     connection u8 | idle fraction u8 (255: always) | bytes u64
-//   UNREAD                  postcopy u8 | reason
+//   PASS_THROUGH            postcopy u8 | reason
 //   OPENED, ENDED, CLOSED   connection u8
 
 import { SESSION_ID_BYTES } from '../channel/handshake-messages.js';

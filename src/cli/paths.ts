@@ -1,5 +1,6 @@
 // Checks of input and output paths that need more than one option, before any work begins.
 import { existsSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { UsageError } from './usage-error.js';
 
 /** @throws UsageError when `output` would fill a terminal with bytes or is one of the inputs */
@@ -8,6 +9,18 @@ export function checkOutput(output: string, inputs: readonly string[]): void {
     throw new UsageError('-o -: standard output is a terminal; redirect it or write a file name');
   if (output !== '-' && existsSync(output) && statSync(output).isFile() && isAmong(output, inputs))
     throw new UsageError(`-o ${output}: is also an input`);
+}
+
+/** @throws UsageError when images written to the directory `output` could replace an input */
+export function checkImageDirectory(output: string, inputs: readonly string[]): void {
+  if (output === '-' || !existsSync(output) || !statSync(output).isDirectory()) return;
+  const directory = realpathSync(output);
+  for (const input of inputs) {
+    if (input === '-' || !existsSync(input)) continue;
+    const real = realpathSync(input);
+    if (dirname(real) === directory && /^\d+\.raw$/.test(basename(real)))
+      throw new UsageError(`-o ${output}: an image could replace the input ${input}; name another directory`);
+  }
 }
 
 /** @throws UsageError when the HTML page would replace an input */

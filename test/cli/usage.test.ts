@@ -7,6 +7,10 @@ const newFolder = folders();
 const folder = newFolder();
 const image = join(folder, 'a.raw');
 fs.writeFileSync(image, guest(1, 1));
+const images = join(newFolder(), 'images');
+const first = join(images, '000.raw');
+fs.mkdirSync(images);
+fs.writeFileSync(first, guest(1, 1));
 const out = join(folder, 'out');
 const { version } = JSON.parse(fs.readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 
@@ -112,6 +116,16 @@ const wrong: [string, string[], RegExp][] = [
   ['unpack: two files', ['unpack', image, image, '-o', out], /unpack: .*a.raw: unexpected operand/],
   ['unpack: no output', ['unpack', image], /unpack: -o PATH is required/],
   ['unpack: the output is the input', ['unpack', image, '-o', image], /unpack: -o .*a.raw: is also an input/],
+  [
+    'unpack: the output is a base',
+    ['unpack', '-', '--base', image, '-o', image],
+    /unpack: -o .*a.raw: is also an input/,
+  ],
+  [
+    'unpack: an image of the output could replace a base',
+    ['unpack', '-', '--base', first, '-o', images],
+    /unpack: -o .*images: an image could replace the input .*000\.raw; name another directory/,
+  ],
   [
     'unpack: an image that is not a number',
     ['unpack', image, '-o', out, '--image', 'x'],

@@ -1,10 +1,10 @@
 import { captureProcess } from '../../image/process/capture.js';
 import { bytesText } from '../../report/terminal/units.js';
 import { defineCommand } from '../command.js';
+import { JSON_OPTION, MODE_OPTION } from '../common-options.js';
 import { REPORT_DETAILS } from '../details.js';
 import { checkOutput } from '../paths.js';
 import { createProgressLine } from '../progress.js';
-import { JSON_OPTION, MODE_OPTION } from '../shared-options.js';
 import { reportStream } from '../terminal.js';
 import { fileName, wholeNumber } from '../values.js';
 

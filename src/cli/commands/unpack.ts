@@ -11,6 +11,13 @@ import { printable } from '../../report/terminal/printable.js';
 import { bytesText } from '../../report/terminal/units.js';
 import { defineCommand } from '../command.js';
 import {
+  BASE_FORMAT_OPTION,
+  BASE_OPTION,
+  JSON_OPTION,
+  MAX_BYTES_OPTION,
+  MODE_OPTION,
+} from '../common-options.js';
+import {
   type DecodeJob,
   decodeFile,
   openPacked,
@@ -20,15 +27,8 @@ import {
   withFileName,
 } from '../decode.js';
 import { REPORT_DETAILS } from '../details.js';
-import { checkInputs, checkOutput } from '../paths.js';
+import { checkImageDirectory, checkInputs, checkOutput } from '../paths.js';
 import { createProgressLine } from '../progress.js';
-import {
-  BASE_FORMAT_OPTION,
-  BASE_OPTION,
-  JSON_OPTION,
-  MAX_BYTES_OPTION,
-  MODE_OPTION,
-} from '../shared-options.js';
 import { onForcedEnd } from '../signals.js';
 import { reportStream } from '../terminal.js';
 import { UsageError } from '../usage-error.js';
@@ -61,8 +61,10 @@ export const command = defineCommand({
   async run({ values, operands, signal }) {
     const file = operands[0]!;
     const { output, image, pages, base, format, mode, json } = values;
-    checkInputs([file, ...base]);
-    checkOutput(output, [file]);
+    const inputs = [file, ...base];
+    checkInputs(inputs);
+    checkOutput(output, inputs);
+    checkImageDirectory(output, inputs);
     const job: UnpackJob = {
       file,
       activity: 'unpacking',

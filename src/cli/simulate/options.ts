@@ -1,7 +1,7 @@
 import type { LinkSpec } from '../../simulate/link.js';
 import { TECHNIQUES, techniqueByName } from '../../simulate/technique/registry.js';
+import { FORMAT_OPTION } from '../common-options.js';
 import type { OptionTable, Values } from '../option-table.js';
-import { FORMAT_OPTION } from '../shared-options.js';
 import { UsageError } from '../usage-error.js';
 import {
   bitRate,

@@ -19,7 +19,7 @@ const FETCH_PAGES = 128;
  * are read from there while the link carries the rest; dedup, deltas and codecs as `adaptive` chooses; pages
  * expected to be written are deferred. After each round the finish is predicted: the rounds end as soon as
  * the remaining pages fit the downtime limit; where post-copy of the remaining pages would finish sooner than
- * more rounds, it usesPostCopy to post-copy.
+ * more rounds, it switches to post-copy.
  */
 export const pageferry: Technique = {
   name: 'pageferry',

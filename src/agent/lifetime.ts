@@ -58,8 +58,10 @@ export class MigrationLifetime {
 
   /** Release everything after success or failure. Resolve once the channel is closed. */
   async end(): Promise<void> {
+    // The channel closes first: an abort of `signal` would end it as a failure.
+    const closed = this.channel?.close();
     this.release(new Error('the migration has ended'));
-    await this.channel?.close();
+    await closed;
   }
 
   private release(reason: Error): void {

@@ -4,13 +4,14 @@ import { Signal } from '../page/sync.js';
 import type { Channel } from './channel.js';
 import type { FrameChannelOptions } from './channel-options.js';
 import { type ChannelFrame, FRAME, type FrameType, frameBytes, frameName } from './frame.js';
+import { FrameQueue } from './frame-queue.js';
 import { FrameReader } from './frame-reader.js';
 import { decodeReason, encodeReason, type Session } from './handshake-messages.js';
 import { Keepalive } from './keepalive.js';
 import { errorReason } from './security.js';
 import { StallTimer } from './stall-timer.js';
 
-/** Frames read ahead of `receive`, in bytes, until the handshake is over. */
+/** Frames read ahead of `receive`, in bytes of memory, until the handshake is over. */
 const HANDSHAKE_QUEUE_BYTES = 1 << 16;
 /** The same after it: more than an agent has in flight, so that the end of a connection is read at once. */
 const QUEUE_BYTES = 16 << 20;
@@ -26,16 +27,14 @@ const LINGER_MS = 2000;
 export class FrameChannel implements Channel {
   /** Set by the handshake. */
   session: Session | undefined;
-  /** Whether the peer reported that it failed: it has not applied what was not committed. */
-  failedByPeer = false;
   readonly closed: Promise<void>;
   private readonly controller = new AbortController();
   private readonly reader: FrameReader;
-  private readonly queue: ChannelFrame[] = [];
-  private queuedBytes = 0;
+  private readonly queue = new FrameQueue();
   private sentCount = 0;
   /** A CLOSE frame has arrived. */
   private isClosedByPeer = false;
+  private isCommitting = false;
   private failure: PageferryError | undefined;
   private readonly changed = new Signal();
   private readonly readStall: StallTimer;
@@ -88,18 +87,21 @@ export class FrameChannel implements Channel {
   }
 
   /**
-   * Send a frame; resolve when the next one can be sent. `parts` are copied. @throws PageferryError why the
-   * channel has ended
+   * Send a frame once the socket has accepted the one before; resolve when it has accepted this one too.
+   * `parts` are copied. @throws PageferryError why the channel has ended
    */
   async send(type: FrameType, ...parts: readonly Uint8Array[]): Promise<void> {
     this.check();
-    this.write(type, parts);
+    // Node reports no progress before everything that it has queued is written: with the frames of many
+    // connections in its queue, a slow link would look like a stalled one.
     while (this.socket.writableNeedDrain) {
-      if (this.failure) throw this.failure;
-      if (this.socket.destroyed) throw this.error('closed the channel');
       await this.changed.wait();
+      this.check();
     }
+    this.write(type, parts);
+    while (this.socket.writableNeedDrain && !this.socket.destroyed) await this.changed.wait();
     if (this.failure) throw this.failure;
+    if (this.socket.destroyed) throw this.error('closed the channel');
   }
 
   /** Whether frames are queued. */
@@ -123,14 +125,10 @@ export class FrameChannel implements Channel {
       if (this.isFull) this.readStall.renew();
       const frame = this.queue.shift();
       if (frame) {
-        this.queuedBytes -= frame.body.length;
         this.read();
         return frame;
       }
-      if (this.isClosedByPeer) {
-        this.abortSignal(this.error('closed the channel'));
-        return undefined;
-      }
+      if (this.isClosedByPeer) return undefined;
       await this.changed.wait();
     }
   }
@@ -159,14 +157,30 @@ export class FrameChannel implements Channel {
     if (!this.failure) this.keepalive.start(stallMs);
   }
 
+  /**
+   * Until `endCommit`, a failure of the channel only breaks the connection: FAILED would tell the peer that
+   * nothing is applied. @throws PageferryError why the channel has failed
+   */
+  beginCommit(): void {
+    if (this.failure) throw this.failure;
+    this.isCommitting = true;
+  }
+
+  endCommit(): void {
+    this.isCommitting = false;
+  }
+
   /** End the channel with a cause, which is sent to the peer. Returns the first cause. */
   fail(cause: unknown, type: FrameType = FRAME.FAILED): PageferryError {
     if (this.failure) return this.failure;
     const error =
       cause instanceof PageferryError ? cause : new PageferryError('io', String(cause), { cause });
     this.stop(error);
-    if (this.socket.writable) this.write(type, [encodeReason(error)]);
-    this.linger();
+    if (this.isCommitting) this.socket.destroy();
+    else {
+      if (this.socket.writable) this.write(type, [encodeReason(error)]);
+      this.linger();
+    }
     return error;
   }
 
@@ -180,7 +194,7 @@ export class FrameChannel implements Channel {
   }
 
   private get isFull(): boolean {
-    return this.queuedBytes >= (this.session ? QUEUE_BYTES : HANDSHAKE_QUEUE_BYTES);
+    return this.queue.bytes >= (this.session ? QUEUE_BYTES : HANDSHAKE_QUEUE_BYTES);
   }
 
   private listen(): void {
@@ -223,7 +237,6 @@ export class FrameChannel implements Channel {
     const { type, body } = frame;
     if (type === FRAME.KEEPALIVE) return;
     if (type === FRAME.REFUSE || type === FRAME.FAILED) {
-      this.failedByPeer = true;
       this.stop(decodeReason(body, `${this.peer} ${type === FRAME.REFUSE ? 'refused' : 'failed'}`));
       this.linger();
       return;
@@ -231,11 +244,9 @@ export class FrameChannel implements Channel {
     if (type === FRAME.CLOSE) {
       this.isClosedByPeer = true;
       this.readStall.stop();
-      if (this.queue.length === 0) this.abortSignal(this.error('closed the channel'));
-    } else {
-      this.queue.push(frame);
-      this.queuedBytes += body.length;
-    }
+      // What was received before can still be read; nothing can be sent any more.
+      this.controller.abort(this.error('closed the channel'));
+    } else this.queue.push(frame);
     this.changed.notify();
   }
 
@@ -261,21 +272,16 @@ export class FrameChannel implements Channel {
 
   private stop(error: PageferryError): void {
     this.failure = error;
-    this.queue.length = 0;
-    this.queuedBytes = 0;
+    this.queue.clear();
     this.stopTimers();
     this.changed.close(error);
-    this.abortSignal(error);
+    this.controller.abort(error);
   }
 
   private stopTimers(): void {
     this.readStall.stop();
     this.writeStall.stop();
     this.keepalive.stop();
-  }
-
-  private abortSignal(error: PageferryError): void {
-    this.controller.abort(error);
   }
 
   /** Give the last frame time to arrive: closing a socket with unread bytes discards what was sent. */

@@ -10,6 +10,8 @@ import {
 } from './frame.js';
 
 const EMPTY = new Uint8Array(0);
+/** A body keeps a buffer of at most this many times its length. */
+const MAX_BUFFER_SHARE = 4;
 
 /** Reads frames from a socket. Bytes that are not read stay in the socket, which slows the sender down. */
 export class FrameReader {
@@ -40,7 +42,9 @@ export class FrameReader {
     checkBody(this.head, body, this.what);
     this.head = undefined;
     this.count++;
-    return { type, body };
+    // A small part of the buffer that the socket read into would keep all of it while the frame is queued.
+    const isSmallPart = body.length * MAX_BUFFER_SHARE < body.buffer.byteLength;
+    return { type, body: isSmallPart ? Uint8Array.from(body) : body };
   }
 
   /**

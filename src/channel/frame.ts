@@ -164,6 +164,8 @@ export function readChannelFrameHead(
   if (!NAMES.has(type)) throw bad(`${frameName(type)}, this version knows 1 … ${NAMES.size}`);
   const limit = LARGE_TYPES.has(type) ? MAX_BODY_BYTES : MAX_SMALL_BODY_BYTES;
   if (bodyBytes > limit) throw bad(`${frameName(type)} of ${bodyBytes} bytes, at most ${limit}`);
+  // It would cost memory and time, and the limits count bytes.
+  if (bodyBytes === 0 && LARGE_TYPES.has(type)) throw bad(`${frameName(type)} without a byte`);
   return { type: type as FrameType, bodyBytes, bodyCheck: from.u32() };
 }
 

@@ -6,7 +6,7 @@ import { handshakeAsDestination } from './handshake.js';
 import { isAllowed } from './identity.js';
 import { type ChannelOptions, type ChannelTimes, channelTimes, checkSecurity } from './security.js';
 import { parseChannelAddress } from './transports/registry.js';
-import { peerOf, portOf } from './transports/sockets.js';
+import { acceptError, peerOf, portOf } from './transports/sockets.js';
 import type { Transport } from './transports/transport.js';
 
 /** How to listen for sources. */
@@ -20,9 +20,9 @@ export interface ListenOptions extends ChannelOptions {
   readonly allowInitiators?: readonly string[];
   /** Maximum number of connections, including those before the handshake; more are refused. Default 16. */
   readonly maxConnections?: number;
-  /** Called with every channel after its handshake. The callee closes it. */
-  readonly onChannel: (channel: FrameChannel) => void;
-  /** Called for every connection that is refused, with the cause. */
+  /** Called with every channel after its handshake. The callee closes it; if it fails, the channel ends. */
+  readonly onChannel: (channel: FrameChannel) => void | Promise<void>;
+  /** Called for every connection that is refused, or whose `onChannel` failed, with the cause. */
   readonly onRefused?: (error: PageferryError) => void;
 }
 
@@ -57,13 +57,18 @@ export async function listenForChannels(options: ListenOptions): Promise<Channel
   const pending = watchPending(server, readyEvent, times);
   server.on(readyEvent, (socket: Socket) => {
     pending.isReady(socket);
-    const hand = (channel: FrameChannel) => {
+    const hand = async (channel: FrameChannel) => {
       pending.delete(socket);
-      options.onChannel(channel);
+      try {
+        await options.onChannel(channel);
+      } catch (cause) {
+        onRefused(channel.fail(cause));
+      }
     };
     admit(transport, socket, options, times).then(hand, onRefused);
   });
   await transport.listen(server, address);
+  server.on('error', (cause) => onRefused(acceptError(what, cause)));
   const close = () => {
     signal?.removeEventListener('abort', close);
     server.close();

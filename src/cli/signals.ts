@@ -1,4 +1,5 @@
 import { removePartialFiles } from '../image/fs/partial-file.js';
+import { removeTemporaryFolders } from '../image/fs/temporary-folder.js';
 import { printErrorLine } from './terminal.js';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -13,9 +14,10 @@ export function onForcedEnd(cleanup: () => void): () => void {
   return () => cleanups.delete(cleanup);
 }
 
-/** Remove partial files and run the registered cleanups. */
+/** Remove partial files and temporary folders, and run the registered cleanups. */
 export function cleanUp(): void {
   removePartialFiles();
+  removeTemporaryFolders();
   for (const cleanup of cleanups) cleanup();
 }
 

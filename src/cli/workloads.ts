@@ -1,12 +1,11 @@
 import fs from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openImage } from '../image/formats.js';
+import { createTemporaryFolder } from '../image/fs/temporary-folder.js';
 import { captureProcess } from '../image/process/capture.js';
 import { traceImages } from '../image/trace-folder.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
-import { onForcedEnd } from './signals.js';
 import { printErrorLine } from './terminal.js';
 
 /** Images that are measured together and read several times. */
@@ -72,15 +71,9 @@ export async function ownMemory(signal: AbortSignal): Promise<Workload> {
       'unsupported',
       `tradeoff: the memory of this process can be read on Linux only, not on ${process.platform}; name an IMAGE`,
     );
-  const folder = fs.mkdtempSync(join(tmpdir(), 'pageferry-'));
-  const remove = () => fs.rmSync(folder, { recursive: true, force: true });
-  const withdraw = onForcedEnd(remove);
-  const discard = () => {
-    withdraw();
-    remove();
-  };
+  const folder = createTemporaryFolder();
   try {
-    const file = join(folder, 'memory.core');
+    const file = join(folder.path, 'memory.core');
     await captureProcess(process.pid, file, { signal });
     const name = 'this process';
     const workload = workloadOf(name, [file]);
@@ -89,11 +82,11 @@ export async function ownMemory(signal: AbortSignal): Promise<Workload> {
       open: () => workload.open().map((source) => withName(source, name)),
       close() {
         workload.close();
-        discard();
+        folder.remove();
       },
     };
   } catch (error) {
-    discard();
+    folder.remove();
     throw error;
   }
 }

@@ -12,7 +12,7 @@ export function abortable<T>(promise: PromiseLike<T>, signal: AbortSignal | unde
   return new Promise<T>((resolve, reject) => {
     const onAbort = () => reject(signal.reason);
     const settled = () => signal.removeEventListener('abort', onAbort);
-    promise.then(resolve, reject).then(settled);
+    Promise.resolve(promise).then(resolve, reject).then(settled);
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
   });

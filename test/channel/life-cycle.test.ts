@@ -2,13 +2,14 @@
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { receiveGuest } from '../../src/agent/guest/receive-guest.js';
 import { sendGuest } from '../../src/agent/guest/send-guest.js';
 import type { Channel } from '../../src/channel/channel.js';
 import { connectChannel } from '../../src/channel/connect.js';
 import { FRAME, MAX_BODY_BYTES } from '../../src/channel/frame.js';
 import type { FrameChannel } from '../../src/channel/frame-channel.js';
+import { tcp } from '../../src/channel/transports/tcp.js';
 import { PageferryError } from '../../src/page/error.js';
 import { Host, KEPT, localAddress, Stage, testGuest, within } from './hosts.js';
 
@@ -83,11 +84,94 @@ test('a peer that dies between two frames is a failure, a peer that closes is no
   await source.close();
   await within('the sockets', destination.closed);
   // What was sent before the end is received after it.
-  expect([...(await destination.receive())!.body]).toEqual([7]);
-  expect(destination.signal.aborted).toBe(false);
-  expect(await destination.receive()).toBeUndefined();
   expect(destination.signal.aborted).toBe(true);
+  expect([...(await destination.receive())!.body]).toEqual([7]);
+  expect(await destination.receive()).toBeUndefined();
   await expect(destination.send(FRAME.ACCEPT)).rejects.toThrow('closed the channel');
+});
+
+test('a destination that closes behind a frame that is not read yet ends sendGuest', async () => {
+  const { source, destination } = await pair('insecure');
+  async function* rounds() {
+    await new Promise(() => {});
+    yield [0];
+  }
+  const sending = sendGuest(source, { ...testGuest(), rounds: rounds() });
+  sending.catch(() => {});
+  await destination.expect(FRAME.GUEST);
+  await destination.send(FRAME.ACCEPT);
+  await destination.expect(FRAME.PAGES);
+  await destination.send(FRAME.VERIFIED, new Uint8Array(16));
+  await destination.close();
+  await expect(within('the source', sending)).rejects.toThrow('closed the channel');
+});
+
+test('frames of one byte fill the queue too', async () => {
+  const { source, destination } = await pair('insecure');
+  const flood = async () => {
+    for (;;) await source.send(FRAME.PAGES, Uint8Array.of(7));
+  };
+  flood().catch(() => {});
+  await within('a full queue', untilFull(destination));
+  // What it holds was measured as about 800 bytes a frame.
+  expect(Reflect.get(destination, 'queue').length).toBeLessThan(40_000);
+  source.fail(new PageferryError('io', 'enough'));
+});
+
+test('a short frame does not keep the buffer that it was read into', async () => {
+  const { source, destination } = await pair('insecure');
+  for (let i = 0; i < 500; i++) await source.send(FRAME.PAGES, new Uint8Array(100).fill(i));
+  for (let i = 0; i < 500; i++) {
+    const { body } = (await destination.receive())!;
+    expect([...body]).toEqual(Array(100).fill(i % 256));
+    expect(body.buffer.byteLength).toBeLessThanOrEqual(400);
+  }
+});
+
+test.each(['secure', 'insecure'] as const)(
+  '%s: one frame at a time is given to the socket, in the order of the calls',
+  async (kind) => {
+    const { source, destination } = await pair(kind);
+    const socket = Reflect.get(source, 'socket');
+    const sends = Array.from({ length: 300 }, (_, i) =>
+      source.send(FRAME.PAGES, new Uint8Array(MAX_BODY_BYTES).fill(i)),
+    );
+    // Nothing is read from the destination's queue: the kernel's buffers are full, and most calls wait.
+    await within('a full queue', untilFull(destination));
+    expect(socket.writableNeedDrain).toBe(true);
+    expect(socket.writableLength).toBeLessThan(2 * MAX_BODY_BYTES);
+    for (let i = 0; i < sends.length; i++)
+      expect((await within('a frame', destination.receive()))!.body[0]).toBe(i % 256);
+    await Promise.all(sends);
+  },
+);
+
+test.each([
+  [
+    'throws',
+    () => {
+      throw new Error('a fault of the program');
+    },
+  ],
+  ['rejects', () => Promise.reject(new Error('a fault of the program'))],
+])('an onChannel that %s ends its channel with the cause', async (_, onChannel) => {
+  host = await Host.listening({ ...KEPT.insecure.destination, onChannel });
+  const address = localAddress(host.port, KEPT.insecure.source);
+  const ended = connectChannel({ address, ...KEPT.insecure.source }).then((source) => source.receive());
+  await expect(within('the end', ended)).rejects.toThrow(/failed: .*a fault of the program/);
+  expect((await host.firstRefusal()).message).toContain('a fault of the program');
+});
+
+test('a connection that cannot be accepted is reported, and the listener goes on', async () => {
+  const created = vi.spyOn(tcp, 'createServer');
+  host = await Host.listening(KEPT.insecure.destination);
+  created.mock.results[0]!.value.server.emit('error', new Error('accept ENFILE'));
+  created.mockRestore();
+  expect((await host.firstRefusal()).message).toMatch(/cannot accept a connection: accept ENFILE/);
+  const next = host.next();
+  const address = localAddress(host.port, KEPT.insecure.source);
+  await connectChannel({ address, ...KEPT.insecure.source });
+  await within('a channel', next);
 });
 
 test('close is idempotent and wakes a pending receive', async () => {

@@ -1,5 +1,8 @@
 // Every registered transport: a guest arrives over it, and the error for an address lists it.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -52,6 +55,36 @@ test.each(TRANSPORTS.map((transport) => [transport.scheme, transport] as const))
     await source.close();
   },
 );
+
+test('unix: the socket of a process that accepts no connection is not replaced', async () => {
+  const path = join(folder, 'socket');
+  // Blocked after it listens, so that connections fill its backlog.
+  const script = `require('net').createServer().listen({ path: ${JSON.stringify(path)}, backlog: 1 }, () => {
+    require('fs').writeSync(1, 'ready');
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+  })`;
+  const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const waiting: Socket[] = [];
+  try {
+    await once(child.stdout, 'data');
+    const { ino } = fs.statSync(path);
+    let isFull = false;
+    while (!isFull) {
+      const socket = connect(path);
+      waiting.push(socket);
+      isFull = await new Promise((resolve) => {
+        socket.once('connect', () => resolve(false)).once('error', () => resolve(true));
+      });
+    }
+    await expect(Host.listening({ address: `unix:${path}` })).rejects.toThrow(
+      /cannot listen at unix:.*: another process may listen there: .*EAGAIN/,
+    );
+    expect(fs.statSync(path).ino).toBe(ino);
+  } finally {
+    for (const socket of waiting) socket.destroy();
+    child.kill('SIGKILL');
+  }
+});
 
 test('the error for an unknown scheme lists the address form of every transport', () => {
   const forms = TRANSPORTS.map(({ scheme, addressForm }) => `${scheme}:${addressForm}`);

@@ -56,8 +56,10 @@ export interface AgentsOptions {
   readonly destinationCacheBytes?: number;
   readonly maxGuestBytes?: number;
   readonly destinationMaxGuestBytes?: number;
-  /** How long the destination waits for its QEMU to close. */
+  /** Time until the destination logs that its QEMU has not closed. */
   readonly closeMs?: number;
+  /** Time until a new attempt ends a migration that waits for the destination's QEMU. */
+  readonly abandonMs?: number;
   readonly base?: BaseImageFile;
   readonly destinationBase?: BaseImageFile | undefined;
   readonly strategy?: string;
@@ -120,6 +122,7 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
     cacheBytes,
     maxGuestBytes,
     base,
+    ...(options.abandonMs !== undefined && { abandonMs: options.abandonMs }),
     log: (line) => source.log.push(line),
     meters: source.meters,
     onEnd: source.onEnd,

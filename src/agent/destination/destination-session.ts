@@ -4,10 +4,11 @@ import { checkSessionId } from '../../channel/handshake.js';
 import { channelTimes } from '../../channel/security.js';
 import { digestText } from '../../dedup/image-digest.js';
 import { PageferryError } from '../../page/error.js';
-import { SerialQueue, withTimeout } from '../../page/sync.js';
+import { abortable, SerialQueue } from '../../page/sync.js';
 import { BusyFraction } from '../../strategy/busy-fraction.js';
 import { checkSameBase } from '../base-image-check.js';
 import { MAIN } from '../flow/channel-sender.js';
+import { MAX_CONNECTIONS } from '../flow/in-flight-window.js';
 import { MigrationLifetime } from '../lifetime.js';
 import { acceptBytes, readMigrate } from '../messages.js';
 import type { MeteredMigration } from '../metrics.js';
@@ -38,6 +39,8 @@ export class DestinationSession {
   private stream: DestinationStream | undefined;
   private queuedFrames = 0;
   private processedBytes = 0;
+  /** QEMU has everything. */
+  private isDelivered = false;
   private isComplete = false;
   /** Fraction of the time that no frame is queued. */
   private readonly idle = new BusyFraction(performance.now());
@@ -64,7 +67,8 @@ export class DestinationSession {
       this.log('info', 'QEMU runs the guest');
     } catch (cause) {
       error = this.fail(cause);
-      this.log('error', `failed: ${error.message}`);
+      const state = this.isDelivered ? '; QEMU has everything and may run the guest' : '';
+      this.log('error', `failed: ${error.message}${state}`);
     }
     this.metered.end(error ? 'failed' : 'completed');
     await this.lifetime.end();
@@ -98,6 +102,7 @@ export class DestinationSession {
     this.log('info', `a migration from ${channel.peer} (${names}) begins`);
     this.metered.observe(() => stream.sample(this.processedBytes));
     await this.receiveAll(stream);
+    this.isDelivered = true;
     await this.closedByQemu();
     if (!stream.isVerified)
       this.log('warn', `the guest's memory was not verified: ${stream.unread ?? 'its digest is missing'}`);
@@ -160,6 +165,8 @@ export class DestinationSession {
   private create(number: number): QemuConnection {
     if (number !== this.connections.length)
       throw new PageferryError('bad-stream', `connection ${number} where ${this.connections.length} is next`);
+    if (number >= MAX_CONNECTIONS)
+      throw new PageferryError('limit', `connection ${number}, expected at most ${MAX_CONNECTIONS}`);
     const { channel, lifetime, options } = this;
     const connection = new QemuConnection(number, {
       ...{ channel, lifetime, qemu: options.qemu, stallMs: channelTimes(options.listen).stallMs },
@@ -192,18 +199,19 @@ export class DestinationSession {
     await this.channel.send(FRAME.CLOSED, Uint8Array.of(connection.number));
   }
 
+  /**
+   * Resolve when QEMU has closed its connections. No time limit: QEMU runs the guest once it has loaded it,
+   * however long that takes, so a failure that is reported before could start the guest on both hosts.
+   */
   private async closedByQemu(): Promise<void> {
     const { closeMs = 60_000 } = this.options;
-    await withTimeout(
-      closeMs,
-      () =>
-        new PageferryError(
-          'io',
-          `the destination's QEMU has everything, but did not close its connection within ${closeMs} ms; see its log`,
-        ),
-      () => Promise.all(this.closings),
-      this.lifetime.signal,
-    );
+    const message = `the destination's QEMU has everything, but has not closed its connection for ${closeMs} ms: it still loads the guest, or hangs; see its log`;
+    const timer = setTimeout(() => this.log('warn', message), closeMs);
+    try {
+      await abortable(Promise.all(this.closings), this.lifetime.signal);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   private logFrame(type: number, { unread, digest }: DestinationStream): void {

@@ -15,7 +15,7 @@ export interface DestinationAgentOptions {
   readonly cacheBytes: number;
   /** Largest guest, in bytes. */
   readonly maxGuestBytes: number;
-  /** Time for QEMU to close its connections after it got everything; default 60 s. */
+  /** Time until a QEMU that has everything, but has not closed its connections, is logged; default 60 s. */
   readonly closeMs?: number;
   readonly base?: BaseImageFile | undefined;
   readonly log: Log;

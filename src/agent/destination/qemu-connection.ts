@@ -6,7 +6,7 @@ import { connectTo } from '../../channel/transports/sockets.js';
 import { PageferryError } from '../../page/error.js';
 import { SerialQueue } from '../../page/sync.js';
 import { asError } from '../as-error.js';
-import { MAX_UNACKED_BYTES } from '../flow/in-flight-window.js';
+import { MAX_UNACKED_BYTES, MAX_UNACKED_FRAMES } from '../flow/in-flight-window.js';
 import type { MigrationLifetime } from '../lifetime.js';
 import { ackBytes } from '../messages.js';
 import { SocketWriter } from '../socket-writer.js';
@@ -34,10 +34,13 @@ export interface ConnectionOptions {
 export class QemuConnection {
   /** Every frame up to ENDED was written, and the connection closed from this side. */
   isEnded = false;
+  /** ENDED was received: nothing may follow it. */
+  private isEnding = false;
   private readonly jobs = new SerialQueue();
   private socket: Socket | undefined;
   private writer: SocketWriter | undefined;
   private queuedBytes = 0;
+  private queuedFrames = 0;
   private processedBytes = 0;
   private ackedBytes = 0;
 
@@ -58,20 +61,26 @@ export class QemuConnection {
   /**
    * Queue a frame; `process` writes it. QEMU may read one connection only after another one delivered
    * something, so no connection waits for another, and the source's in-flight window is the bound. @throws
-   * PageferryError `limit` when the source exceeds it
+   * PageferryError `limit` when the source exceeds it; `bad-stream` for a frame after ENDED
    */
   add(frame: ChannelFrame, process: () => Promise<void>): Promise<void> {
     const bytes = frame.body.length;
+    const inFlight = (found: string, limit: number) =>
+      new PageferryError('limit', `connection ${this.number}: ${found} in flight, expected at most ${limit}`);
     if (this.queuedBytes + bytes > MAX_UNACKED_BYTES)
-      throw new PageferryError(
-        'limit',
-        `connection ${this.number}: ${this.queuedBytes + bytes} bytes in flight, expected at most ${MAX_UNACKED_BYTES}`,
-      );
+      throw inFlight(`${this.queuedBytes + bytes} bytes`, MAX_UNACKED_BYTES);
+    if (this.queuedFrames >= MAX_UNACKED_FRAMES)
+      throw inFlight(`${this.queuedFrames + 1} frames`, MAX_UNACKED_FRAMES);
+    if (this.isEnding)
+      throw new PageferryError('bad-stream', `connection ${this.number}: a frame after its end`);
+    this.isEnding = frame.type === FRAME.ENDED;
     this.queuedBytes += bytes;
+    this.queuedFrames++;
     return this.jobs.run(async () => {
       await process();
       if (frame.type === FRAME.ENDED) await this.end();
       this.queuedBytes -= bytes;
+      this.queuedFrames--;
       this.options.onProcessed(bytes);
       await this.ack(bytes);
     }, this.options.lifetime.signal);

@@ -9,6 +9,35 @@ const MIN_IN_FLIGHT_BYTES = 192 << 10;
 const MAX_IN_FLIGHT_BYTES = 8 << 20;
 /** Bytes that a destination may have to queue for one connection: a frame may begin just below the limit. */
 export const MAX_UNACKED_BYTES = MAX_IN_FLIGHT_BYTES + MAX_BODY_BYTES;
+/** Frames that a destination may have to queue for one connection: each costs memory besides its bytes. */
+export const MAX_UNACKED_FRAMES = 4096;
+
+/** Connections of one migration. */
+export const MAX_CONNECTIONS = 64;
+
+/** Bytes and frames of one connection. */
+class Counts {
+  sentBytes = 0;
+  ackedBytes = 0;
+  sentFrames = 0;
+  ackedFrames = 0;
+  /** `sentBytes` after each unacked frame, in a ring: an ack reports bytes only. */
+  readonly marks = new Float64Array(MAX_UNACKED_FRAMES);
+
+  sent(bytes: number): void {
+    this.sentBytes += bytes;
+    this.marks[this.sentFrames++ % MAX_UNACKED_FRAMES] = this.sentBytes;
+  }
+
+  acked(bytes: number): void {
+    this.ackedBytes += bytes;
+    while (
+      this.ackedFrames < this.sentFrames &&
+      this.marks[this.ackedFrames % MAX_UNACKED_FRAMES]! <= this.ackedBytes
+    )
+      this.ackedFrames++;
+  }
+}
 
 /**
  * The in-flight window of every connection of one migration. Each connection has a window of its own, so that
@@ -17,7 +46,7 @@ export const MAX_UNACKED_BYTES = MAX_IN_FLIGHT_BYTES + MAX_BODY_BYTES;
 export class InFlightWindow {
   sentBytes = 0;
   ackedBytes = 0;
-  private readonly connections: { sentBytes: number; ackedBytes: number }[] = [];
+  private readonly connections: Counts[] = [];
   private readonly acks = new Signal();
   private waiting = 0;
 
@@ -35,8 +64,8 @@ export class InFlightWindow {
 
   /** Whether the connection may send another frame. */
   isOpen(connection: number): boolean {
-    const { sentBytes, ackedBytes } = this.of(connection);
-    return sentBytes - ackedBytes < this.limitBytes;
+    const { sentBytes, ackedBytes, sentFrames, ackedFrames } = this.of(connection);
+    return sentBytes - ackedBytes < this.limitBytes && sentFrames - ackedFrames < MAX_UNACKED_FRAMES;
   }
 
   /** Resolve once the connection may send another frame. @throws the abort reason */
@@ -51,7 +80,7 @@ export class InFlightWindow {
 
   sent(connection: number, bytes: number): void {
     this.sentBytes += bytes;
-    this.of(connection).sentBytes += bytes;
+    this.of(connection).sent(bytes);
   }
 
   /**
@@ -60,7 +89,7 @@ export class InFlightWindow {
   acked(connection: number, bytes: number): number {
     const counts = this.of(connection);
     const more = Math.max(0, bytes - counts.ackedBytes);
-    counts.ackedBytes += more;
+    counts.acked(more);
     this.ackedBytes += more;
     return more;
   }
@@ -75,8 +104,8 @@ export class InFlightWindow {
     return Math.min(MAX_IN_FLIGHT_BYTES, Math.max(MIN_IN_FLIGHT_BYTES, bytes));
   }
 
-  private of(connection: number): { sentBytes: number; ackedBytes: number } {
-    this.connections[connection] ??= { sentBytes: 0, ackedBytes: 0 };
+  private of(connection: number): Counts {
+    this.connections[connection] ??= new Counts();
     return this.connections[connection];
   }
 }

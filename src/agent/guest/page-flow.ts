@@ -31,8 +31,7 @@ export class PageFlow {
   /** Encode the pages of these numbers in the sender's buffer, and send them after the batches before. */
   async batch(sender: PageSender, pages: readonly number[]): Promise<void> {
     const batch = await abortable(sender.batch(pages), this.channel.signal);
-    // A failure ends the sender or the channel; the next call, or `sent`, rejects with it.
-    this.queue.run(() => this.send(batch)).catch(() => {});
+    void this.send(batch);
   }
 
   /** Send bytes that are not of a batch. */
@@ -47,13 +46,16 @@ export class PageFlow {
     return this.queue.idle();
   }
 
+  /** Never rejects: a failure ends the sender or the channel, and the next `batch` or `sent` throws it. */
   private async send({ packed }: Batch): Promise<void> {
-    const { parts, release } = await packed;
     try {
-      await this.write(parts);
-    } finally {
-      release();
-    }
+      await this.queue.run(async () => this.write((await packed).parts));
+    } catch {}
+    // Also where the queue skipped the batch: the page sender may wait for its buffer.
+    packed.then(
+      ({ release }) => release(),
+      () => {},
+    );
   }
 
   private async write(parts: readonly Uint8Array[]): Promise<void> {

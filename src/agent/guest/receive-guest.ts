@@ -8,14 +8,15 @@ import { createPageReceiver } from '../../engine/live/create-page-receiver.js';
 import type { GuestMemory, PageReceiver } from '../../engine/live/page-receiver.js';
 import { PageferryError } from '../../page/error.js';
 import { DIGEST_BYTES } from '../../stream/format.js';
+import { asError } from '../as-error.js';
 import { type BaseImage, checkSameBase } from '../base-image-check.js';
 import { withChannel } from './exclusive.js';
 
 const DEFAULT_MAX_GUEST_BYTES = 2 ** 40;
 
 /**
- * Where a guest goes. Exactly one of `commit` and `abort` is called for each call of `receiveGuest` that got
- * a guest.
+ * Where a guest goes. Each call of `receiveGuest` that got a guest ends with a `commit` that succeeds, or
+ * with `abort`.
  */
 export interface GuestDestination {
   /**
@@ -25,8 +26,9 @@ export interface GuestDestination {
    */
   readonly open: (guest: GuestInfo, signal: AbortSignal) => GuestMemory | Promise<GuestMemory>;
   /**
-   * Apply the guest: it is complete and verified, and its source has given it up. No other method is called
-   * afterwards.
+   * Apply the guest: it is complete and verified, and its source has given it up. `abort` is called afterwards
+   * only if it throws. Where the channel ends meanwhile, nothing else is called: the source never starts the
+   * guest again.
    */
   readonly commit: () => void | Promise<void>;
   /** Discard the guest. Also called if `open` or `commit` threw. */
@@ -51,7 +53,8 @@ export interface ReceivedGuest {
  * source has closed the channel. A guest's pages can refer only to its own pages and to its base image, since
  * every guest has a receiver of its own.
  * @throws PageferryError why the guest was not applied, after `abort` was called with it; the channel has
- * ended then.
+ * ended then. A failure of the channel after the source has given the guest up is no reason: see
+ * `ReceivedGuest.unconfirmed`.
  * `bad-argument` if the channel is used by another call
  */
 export function receiveGuest(
@@ -69,8 +72,33 @@ async function receive(
   first: ChannelFrame,
   destination: GuestDestination,
 ): Promise<ReceivedGuest> {
+  const { guest, digest } = await stage(channel, first, destination);
+  try {
+    await destination.commit();
+  } catch (cause) {
+    const reason = asError(cause);
+    channel.endCommit();
+    channel.fail(reason);
+    await abort(destination, reason);
+    throw reason;
+  }
+  channel.endCommit();
+  const received = { guest, digest: digestText(digest) };
+  try {
+    await channel.send(FRAME.COMMITTED, digest);
+  } catch (error) {
+    return { ...received, unconfirmed: channel.fail(error) };
+  }
+  return received;
+}
+
+/** Receive the guest's pages and verify them, until the source has given the guest up. Begins a commit. */
+async function stage(
+  channel: FrameChannel,
+  first: ChannelFrame,
+  destination: GuestDestination,
+): Promise<{ guest: GuestInfo; digest: Uint8Array }> {
   let isAccepted = false;
-  let received: { guest: GuestInfo; digest: Uint8Array };
   try {
     if (first.type !== FRAME.GUEST) throw channel.unexpected(first, FRAME.GUEST);
     const guest = readGuest(channel, first.body, destination);
@@ -81,20 +109,13 @@ async function receive(
     });
     await channel.send(FRAME.VERIFIED, digest);
     await channel.expect(FRAME.COMMIT);
-    await destination.commit();
-    received = { guest, digest };
+    channel.beginCommit();
+    return { guest, digest };
   } catch (cause) {
     const reason = channel.fail(cause, isAccepted ? FRAME.FAILED : FRAME.REFUSE);
     await abort(destination, reason);
     throw reason;
   }
-  const { guest, digest } = received;
-  try {
-    await channel.send(FRAME.COMMITTED, digest);
-  } catch (error) {
-    return { guest, digest: digestText(digest), unconfirmed: channel.fail(error) };
-  }
-  return { guest, digest: digestText(digest) };
 }
 
 async function abort(destination: GuestDestination, reason: PageferryError): Promise<void> {

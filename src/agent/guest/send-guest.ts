@@ -6,6 +6,7 @@ import { loadZstd } from '../../codec/zstd/load.js';
 import { digestText } from '../../dedup/image-digest.js';
 import { createPageSender } from '../../engine/live/create-page-sender.js';
 import type { DedupLevel, PageSender } from '../../engine/live/page-sender.js';
+import { isPromise } from '../../page/checked-source.js';
 import { PageferryError } from '../../page/error.js';
 import { abortableItems } from '../../page/items.js';
 import { abortable } from '../../page/sync.js';
@@ -94,7 +95,8 @@ async function send(channel: FrameChannel, guest: GuestSource): Promise<SentGues
     return { digest: digestText(digest), bytes: flow.bytes };
   } catch (cause) {
     const reason = channel.fail(cause);
-    if (!isCommitting || channel.failedByPeer) throw reason;
+    // A failure that the destination reports may have come after it applied the guest.
+    if (!isCommitting) throw reason;
     const message = `guest "${guest.name}": the destination did not confirm that it applied the guest, it may run there: ${reason.message}`;
     throw new PageferryError(reason.code, message, { cause: reason });
   }
@@ -155,7 +157,7 @@ async function sendRound(
       );
     const at = batch.length * pageBytes;
     const reading = guest.read(page, sender.buffer.subarray(at, at + pageBytes));
-    if (reading) await abortable(reading, signal);
+    if (isPromise(reading)) await abortable(reading, signal);
     if (batch.push(page) < BATCH_PAGES) continue;
     await flow.batch(sender, batch);
     batch = [];

@@ -27,6 +27,11 @@ export class AnswerReader {
     private readonly lifetime: MigrationLifetime,
   ) {}
 
+  /** The destination's QEMU has reported that it runs the guest: the source's QEMU does not any more. */
+  get hasSucceeded(): boolean {
+    return this.shutError === 0;
+  }
+
   /**
    * Process frames until the destination's QEMU has the guest. @throws PageferryError when the channel ends
    * before

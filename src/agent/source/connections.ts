@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { PageferryError } from '../../page/error.js';
 import { withTimeout } from '../../page/sync.js';
+import { MAX_CONNECTIONS } from '../flow/in-flight-window.js';
 import type { MigrationLifetime } from '../lifetime.js';
 import { SocketWriter } from '../socket-writer.js';
 
-const MAX_CONNECTIONS = 64;
 /** QEMU closes its connection within this time of the destination's. */
 const CLOSE_MS = 5000;
 
@@ -48,7 +48,8 @@ export class SourceConnections {
    */
   async close(connection: number): Promise<void> {
     const socket = this.sockets[connection];
-    if (!socket || socket.readableEnded || socket.destroyed) return;
+    // A connection that is being closed has its timeout.
+    if (!socket || socket.readableEnded || socket.destroyed || socket.writableEnded) return;
     socket.end();
     await withTimeout(
       CLOSE_MS,

@@ -18,6 +18,11 @@ export interface SourceAgentOptions {
   readonly cacheBytes: number;
   /** Largest guest, in bytes. */
   readonly maxGuestBytes: number;
+  /**
+   * Time after which a new attempt ends a migration that waits for the destination's QEMU; default 60 s. That
+   * QEMU may still load the guest, or hang.
+   */
+  readonly abandonMs?: number;
   readonly base?: BaseImageFile | undefined;
   readonly log: Log;
   readonly meters: AgentMetrics;

@@ -21,10 +21,17 @@ export async function startSourceAgent(options: SourceAgentOptions): Promise<Sou
   let count = 0;
   /** Connections of the next attempt, which QEMU may begin before the current one is released. */
   const waiting: Socket[] = [];
+  const { abandonMs = 60_000 } = options;
+  const abandoned = `QEMU began another migration, and ${abandonMs} ms later the destination's QEMU had not closed its connection: its log has the result of this one`;
+  let abandoning: NodeJS.Timeout | undefined;
+  const wait = (socket: Socket) => {
+    waiting.push(socket);
+    abandoning ??= setTimeout(() => current?.stop(abandoned), abandonMs);
+  };
   const connected = (socket: Socket) => {
     if (isClosed) socket.destroy();
     else if (!current) begin(socket);
-    else if (current.isOver) waiting.push(socket);
+    else if (current.isOver) wait(socket);
     else current.add(socket, () => connected(socket));
   };
   const begin = (socket: Socket) => {
@@ -32,15 +39,20 @@ export async function startSourceAgent(options: SourceAgentOptions): Promise<Sou
     current = new SourceSession(options, ++count, socket);
     running = current.run().then((error) => {
       current = undefined;
+      clearTimeout(abandoning);
+      abandoning = undefined;
       options.onEnd?.(error);
       for (const next of waiting.splice(0)) connected(next);
     });
   };
-  const server = await listenAt(options.listen, (socket) => {
+  const { listen, peer, log } = options;
+  const accepted = (socket: Socket) => {
     socket.on('error', () => {});
     connected(socket);
-  });
-  const { listen, peer, log } = options;
+  };
+  const server = await listenAt(listen, accepted, ({ message }) =>
+    log({ level: 'error', migration: 0, message }),
+  );
   log({
     level: 'info',
     migration: 0,

@@ -60,7 +60,7 @@ export class SourceSession {
       this.log('info', 'the guest runs on the destination');
     } catch (cause) {
       error = this.lifetime.fail(cause);
-      const state = this.stream?.guestState(this.answers.hasReturnPath) ?? RUNS_ON_SOURCE;
+      const state = this.stream?.guestState(this.answers) ?? RUNS_ON_SOURCE;
       this.log('error', `failed: ${error.message}; ${state}`);
     }
     this.metered.end(error ? 'failed' : 'completed');
@@ -117,6 +117,8 @@ export class SourceSession {
       threads,
       onPending: channelSender.progress.pending,
       ...(base && { base }),
+      // Nothing else notices the end of the channel while a base image is read.
+      signal: AbortSignal.any([signal, channel.signal]),
     });
     try {
       const link = () => ({

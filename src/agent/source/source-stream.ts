@@ -33,6 +33,12 @@ export interface SourceStreamOptions {
   readonly onFailure: (cause: unknown) => void;
 }
 
+/** What the return path has reported. */
+interface AnswerState {
+  readonly hasReturnPath: boolean;
+  readonly hasSucceeded: boolean;
+}
+
 /**
  * QEMU's main connection on its path into the channel: pages in batches, encoded against what the destination
  * has; everything else unchanged and in its place. At the end of each of QEMU's sections everything before it
@@ -70,9 +76,11 @@ export class SourceStream {
   }
 
   /**
-   * Where the guest is if the migration fails now. `hasReturnPath`: the source's QEMU learns of the failure.
+   * Where the guest is if the migration fails now. `hasReturnPath`: the source's QEMU learns of the failure;
+   * `hasSucceeded`: it has received the report that the destination's QEMU runs the guest.
    */
-  guestState(hasReturnPath: boolean): string {
+  guestState({ hasReturnPath, hasSucceeded }: AnswerState): string {
+    if (hasSucceeded) return "the destination's QEMU has reported that it runs the guest";
     if (this.isPostcopy)
       return 'the guest runs on the destination, and pages that were not sent are only on the source';
     return this.isWhole && !hasReturnPath

@@ -1,14 +1,13 @@
-import fs from 'node:fs';
 import type { Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FRAME } from '../../channel/frame.js';
 import { FrameChannel } from '../../channel/frame-channel.js';
 import { connectTo, listenAt } from '../../channel/transports/sockets.js';
 import { loadZstd } from '../../codec/zstd/load.js';
 import { createPageSender } from '../../engine/live/create-page-sender.js';
+import { createTemporaryFolder } from '../../image/fs/temporary-folder.js';
 import { PageferryError } from '../../page/error.js';
-import { throwIfAborted } from '../../page/sync.js';
+import { abortable, throwIfAborted } from '../../page/sync.js';
 import { adaptive } from '../../strategy/adaptive/adaptive.js';
 import type { StreamState } from '../../strategy/strategy.js';
 import { DestinationStream } from '../destination/destination-stream.js';
@@ -43,14 +42,14 @@ const LINKS: readonly Link[] = [
  */
 export async function warmUp(signal?: AbortSignal): Promise<void> {
   const stream = syntheticStream(PAGES, ROUNDS);
-  const folder = fs.mkdtempSync(join(tmpdir(), 'pageferry-'));
+  const folder = createTemporaryFolder();
   try {
     for (const link of LINKS) {
       throwIfAborted(signal);
-      await migrate(stream, link, join(folder, 'socket'), signal);
+      await migrate(stream, link, join(folder.path, 'socket'), signal);
     }
   } finally {
-    fs.rmSync(folder, { recursive: true, force: true });
+    folder.remove();
   }
 }
 
@@ -85,9 +84,10 @@ async function socketPair(path: string, lifetime: MigrationLifetime): Promise<[S
   const accepted = new Promise<Socket>((resolve) => {
     onAccepted = resolve;
   });
-  const server = await listenAt({ path }, onAccepted);
+  const server = await listenAt({ path }, onAccepted, (error) => lifetime.fail(error));
   try {
-    const pair = [await connectTo({ path }, 'warm-up', lifetime.signal), await accepted] as const;
+    const near = await connectTo({ path }, 'warm-up', lifetime.signal);
+    const pair = [near, await abortable(accepted, lifetime.signal)] as const;
     for (const socket of pair) {
       socket.on('error', () => {});
       lifetime.attach(socket);

@@ -84,12 +84,25 @@ export async function connectTo(address: Address, what: string, signal?: AbortSi
   return socket;
 }
 
-/** Listen at an address; the socket of a dead process is replaced. @throws PageferryError `io` */
-export async function listenAt(address: Address, onConnection: (socket: Socket) => void): Promise<Server> {
+/** The error for a connection that a listening server could not accept: no file descriptor or memory left. */
+export function acceptError(what: string, cause: Error): PageferryError {
+  return new PageferryError('io', `${what}: cannot accept a connection: ${cause.message}`, { cause });
+}
+
+/**
+ * Listen at an address; the socket of a dead process is replaced. `onRefused` is called for a connection that
+ * cannot be accepted. @throws PageferryError `io`
+ */
+export async function listenAt(
+  address: Address,
+  onConnection: (socket: Socket) => void,
+  onRefused: (error: PageferryError) => void,
+): Promise<Server> {
   if ('path' in address) await removeStaleSocket(address.path);
   // QEMU may still read from a connection that it has closed for writing.
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, onConnection);
   await startListening(server, address);
+  server.on('error', (cause) => onRefused(acceptError(addressText(address), cause)));
   return server;
 }
 
@@ -107,8 +120,16 @@ export async function removeStaleSocket(path: string): Promise<void> {
   if (!fs.existsSync(path)) return;
   if (!fs.lstatSync(path).isSocket())
     throw new PageferryError('io', `cannot listen at unix:${path}: the file exists and is not a socket`);
-  const other = await connectTo({ path }, 'socket').catch(() => undefined);
-  if (!other) return fs.unlinkSync(path);
-  other.destroy();
-  throw new PageferryError('io', `cannot listen at unix:${path}: another process listens there`);
+  let found = 'another process listens there';
+  try {
+    (await connectTo({ path }, 'socket')).destroy();
+  } catch (cause) {
+    const { message, cause: reason } = cause as PageferryError;
+    const { code } = (reason ?? {}) as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return;
+    if (code === 'ECONNREFUSED') return fs.rmSync(path, { force: true });
+    // A process that accepts no connection (EAGAIN: its backlog is full) still owns the socket.
+    found = `another process may listen there: ${message}`;
+  }
+  throw new PageferryError('io', `cannot listen at unix:${path}: ${found}`);
 }

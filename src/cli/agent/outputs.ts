@@ -5,7 +5,7 @@ import type { Log } from '../../agent/log.js';
 import type { AgentMetrics } from '../../agent/metrics.js';
 import type { RoundLine } from '../../agent/stats.js';
 import { type Address, addressText } from '../../channel/transports/address.js';
-import { listenReason, portOf } from '../../channel/transports/sockets.js';
+import { acceptError, listenReason, portOf } from '../../channel/transports/sockets.js';
 import { systemReason } from '../../image/fs/errno.js';
 import { PageferryError } from '../../page/error.js';
 import { printErrorLine } from '../terminal.js';
@@ -71,15 +71,18 @@ export async function serveMetrics(
     response.end(isMetrics ? meters.text(role) : 'GET /metrics\n');
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause) =>
-      reject(
-        new PageferryError('io', `--metrics ${addressText(address)}: ${listenReason(address, cause)}`, {
-          cause,
-        }),
-      ),
-    );
-    server.listen(address, resolve);
+    const onError = (cause: Error) => {
+      const message = `--metrics ${addressText(address)}: ${listenReason(address, cause)}`;
+      reject(new PageferryError('io', message, { cause }));
+    };
+    server.once('error', onError).listen(address, () => {
+      server.off('error', onError);
+      resolve();
+    });
   });
+  server.on('error', (cause) =>
+    log({ level: 'warn', migration: 0, message: acceptError('--metrics', cause).message }),
+  );
   const bound = 'port' in address ? { ...address, port: portOf(server) ?? address.port } : address;
   log({ level: 'info', migration: 0, message: `metrics at http://${addressText(bound)}/metrics` });
   return () => {

@@ -40,7 +40,14 @@ export async function runAgent({ role, values, log, signal, start }: AgentRun): 
   const meters = new AgentMetrics();
   const end = endOf(values.once, signal);
   const migrating = new AbortController();
-  const base = values.base === undefined ? undefined : await openBase(values.base, signal);
+  let base: BaseImageFile | undefined;
+  try {
+    base = values.base === undefined ? undefined : await openBase(values.base, signal);
+  } catch (cause) {
+    // Stopped before it listens: an orderly end, as later.
+    if (signal.aborted) return;
+    throw cause;
+  }
   let stopMetrics: (() => void) | undefined;
   try {
     if (values.metrics) stopMetrics = await serveMetrics(values.metrics, role, meters, log);

@@ -44,12 +44,6 @@ describe.each(['secure', 'insecure'] as const)('%s', (kind) => {
   test.each([
     ['cannot open', Object.assign(new Stage(), { open: fails('no memory') }), 'no memory', 'refused'],
     ['cannot write', stageThat(fails('disk full')), 'disk full', 'failed'],
-    [
-      'cannot apply',
-      Object.assign(new Stage(), { commit: fails('no such device') }),
-      'no such device',
-      'failed',
-    ],
   ])('a destination that %s reports the cause to both hosts', async (_, stage, why, verb) => {
     host = await Host.listening(destination);
     const { sent, received } = await migrate(host, source, { guest: testGuest(7, NOISE_PAGES), stage });
@@ -73,6 +67,37 @@ describe.each(['secure', 'insecure'] as const)('%s', (kind) => {
     expect((sent as Error).message).toMatch(why);
     expect((received as Error).message).toMatch(new RegExp(`^127.0.0.1:\\d+ failed: .*${why.source}`));
     expect(stage.calls).toEqual(['open', 'abort']);
+  });
+
+  test('a destination that cannot apply: it discards the guest, which the source cannot know', async () => {
+    host = await Host.listening(destination);
+    const stage = Object.assign(new Stage(), { commit: fails('no such device') });
+    const { sent, received } = await migrate(host, source, { stage });
+    expect((received as Error).message).toBe('no such device');
+    expect(stage.calls).toEqual(['open', 'abort']);
+    expect((sent as Error).message).toMatch(/it may run there: .* failed: no such device/);
+  });
+
+  test.each<[string, (stop: AbortController) => void]>([
+    ['is cancelled', (stop) => stop.abort()],
+    ['finds its source stalled', () => host.channels[0]!.fail(new PageferryError('io', 'stalled'))],
+  ])('a destination that %s while it applies the guest reports no failure', async (_, act) => {
+    const stop = new AbortController();
+    host = await Host.listening({ ...destination, signal: stop.signal });
+    const stage = new Stage();
+    const commit = stage.commit;
+    const applying = Object.assign(stage, {
+      commit: async () => {
+        act(stop);
+        await host.channels[0]!.closed;
+        commit();
+      },
+    });
+    const { sent, received } = await migrate(host, source, { stage: applying });
+    expect(received).toHaveProperty('unconfirmed.code', 'io');
+    expect(stage.calls).toEqual(['open', 'commit']);
+    expect((sent as Error).message).toMatch(/^guest "guest-7": .* it may run there: /);
+    expect((sent as Error).message).not.toContain('failed');
   });
 
   test('a source that is cancelled', async () => {

@@ -40,6 +40,29 @@ test.each(['secure', 'insecure'] as const)(
   },
 );
 
+test('a read that returns a value, as Buffer.copy does, is as good as one that returns nothing', async () => {
+  host = await Host.listening(KEPT.insecure.destination);
+  const memory = Buffer.from(guestImage(PAGE, 3));
+  const read = (page: number, into: Uint8Array) => memory.copy(into, 0, page * PAGE, (page + 1) * PAGE);
+  const guest = { name: 'copied', tenant: 't', pages: memory.length / PAGE, read };
+  const { stage } = await migrate(host, KEPT.insecure.source, { guest: guest as unknown as GuestSource });
+  expect(Buffer.compare(stage.applied!, memory)).toBe(0);
+});
+
+test('rounds that cannot be ended do not hide why the guest was not sent', async () => {
+  host = await Host.listening(KEPT.insecure.destination);
+  const rounds: Iterable<Iterable<number>> = {
+    [Symbol.iterator]: () => ({
+      next: () => ({ value: [1000], done: false }),
+      return: () => {
+        throw new Error('not ended');
+      },
+    }),
+  };
+  const { sent } = await migrate(host, KEPT.insecure.source, { guest: { ...testGuest(), rounds } });
+  expect((sent as Error).message).toMatch(/page 1000 in a round/);
+});
+
 test('a guest arrives with the adaptive strategy on two threads', async () => {
   host = await Host.listening(KEPT.secure.destination);
   const guest = { ...testGuest(3, 2000), strategy: adaptive(), threads: 2 };

@@ -26,9 +26,9 @@ export interface GuestDestination {
    */
   readonly open: (guest: GuestInfo, signal: AbortSignal) => GuestMemory | Promise<GuestMemory>;
   /**
-   * Apply the guest: it is complete and verified, and its source has given it up. `abort` is called afterwards
-   * only if it throws. Where the channel ends meanwhile, nothing else is called: the source never starts the
-   * guest again.
+   * Apply the guest: it is complete and verified, and its source has given it up. `abort` is called
+   * afterwards only if it throws. Where the channel ends meanwhile, nothing else is called: the source never
+   * starts the guest again.
    */
   readonly commit: () => void | Promise<void>;
   /** Discard the guest. Also called if `open` or `commit` threw. */

@@ -13,6 +13,7 @@ export type { Encoder } from './engine/encode/encoder.js';
 export type { EncoderOptions } from './engine/encode/encoder-options.js';
 export type { Output } from './engine/encode/record-writer.js';
 export type { ImageSummary, StreamSummary } from './engine/encode/summary.js';
+export type { TimelineRow } from './engine/encode/timeline-row.js';
 export type { CodecCount, CodecCounts } from './engine/frame/counters.js';
 export { openPages, type PageReaderOptions } from './engine/page-reader/open-pages.js';
 export type { ExtractOptions, PageReader, ReadableImage } from './engine/page-reader/page-reader.js';
@@ -41,6 +42,7 @@ export type {
   PageProfile,
   PageView,
   Strategy,
+  StrategyExplanation,
   StreamState,
 } from './strategy/strategy.js';
 export type { ImageRecord } from './stream/format.js';

@@ -124,6 +124,14 @@ export interface PackingResult {
   readonly cpuMs?: number | undefined;
 }
 
+/** What a strategy assumes at this moment, for timelines that show why it chose what it chose. */
+export interface StrategyExplanation {
+  /** Value of a millisecond of the link in milliseconds of packing; above 1 bytes are dearer than time. */
+  readonly bytePrice?: number | undefined;
+  /** The stage that the strategy expects to finish last: `link`, `cpu`, … */
+  readonly bottleneck?: string | undefined;
+}
+
 /** A page's codec, or `group`: the page goes uncompressed into the segment that `pack` decides about. */
 export type Choice = CodecName | 'group';
 
@@ -153,4 +161,6 @@ export interface Strategy {
   onPacked?(result: PackingResult): void;
   /** Bytes of a segment before packing, 64 KiB … 8 MiB. Absent: the engine's default. */
   groupBytes?(state: StreamState): number;
+  /** Returns the assumptions behind the latest choices. Called a few times a second. Absent: it has none. */
+  explain?(): StrategyExplanation;
 }

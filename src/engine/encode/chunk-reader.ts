@@ -14,6 +14,14 @@ const MAX_SKIP_BYTES = 2 ** 36;
 /** Chunks that are read ahead, beside one for each thread. */
 const AHEAD = 2;
 
+/** Takes the durations of reading, scanning and hashing. */
+export interface IngestMeter {
+  /** A thread read (if it can), scanned and hashed bytes. `readMs`: the part of `ms` that it read. */
+  ingested(bytes: number, ms: number, cpuMs: number, readMs: number): void;
+  /** A read of a source that is read here, in order, took this long; `cpuMs`: on this thread. */
+  sourceRead(ms: number, cpuMs: number): void;
+}
+
 /** What reading works with; the same for every image of a stream. */
 export interface ChunkReaderContext {
   readonly kernels: Kernels;
@@ -22,8 +30,8 @@ export interface ChunkReaderContext {
   readonly threads: Threads;
   /** Address of the digest of a zero page. */
   readonly zeroDigest: number;
-  /** Called with the duration of each step of reading, scanning and hashing. */
-  onIngested(bytes: number, ms: number, cpuMs: number): void;
+  /** Is notified of the duration of every step. */
+  readonly meter: IngestMeter;
 }
 
 /** Receives an image's chunks, in order; each is valid until the promise settles, longer if it is held. */
@@ -199,7 +207,11 @@ class ChunkSteps {
         chunk.zeros = source.skipZeros(MAX_SKIP_BYTES);
         if (chunk.zeros > 0) return;
       }
-      const count = await source.read(memory.subarray(address + chunk.bytes, address + INGEST_BYTES));
+      const startedMs = performance.now();
+      const reading = source.read(memory.subarray(address + chunk.bytes, address + INGEST_BYTES));
+      const cpuMs = typeof reading === 'number' ? performance.now() - startedMs : 0;
+      const count = await reading;
+      this.context.meter.sourceRead(cpuMs || performance.now() - startedMs, cpuMs);
       chunk.isLast = count === 0;
       if (chunk.isLast) return;
       chunk.bytes += count;
@@ -243,7 +255,8 @@ async function ingest(
     parentRange?.release();
   }
   const ms = words[at + JOB.WALL_US]! / 1000;
-  context.onIngested(chunk.bytes, ms, ms - words[at + JOB.WAIT_US]! / 1000);
+  const cpuMs = ms - words[at + JOB.WAIT_US]! / 1000;
+  context.meter.ingested(chunk.bytes, ms, cpuMs, words[at + INGEST.READ_US]! / 1000);
   chunk.hasParent = parent !== undefined;
   if (parent && !parentRange) readParentHere(context, chunk, parent);
 }

@@ -13,16 +13,20 @@ import { LifeCycle } from '../life-cycle.js';
 import { createPackPool } from '../pack/pool.js';
 import { createEstimate, SegmentBuffer } from '../pack/segment.js';
 import { SegmentPacker } from '../pack/segment-packer.js';
+import { availableCores } from '../threads/available-cores.js';
 import { declareRunner, JobRunner } from '../threads/job-runner.js';
 import { declareThreads } from '../threads/threads.js';
 import { ChunkPool, INGEST_BYTES } from './chunk.js';
 import { ChunkReader } from './chunk-reader.js';
+import { CoreMeter } from './core-meter.js';
 import { Encoder, GROUP_SLACK } from './encoder.js';
 import { type EncoderOptions, type EncoderSettings, encoderSettings } from './encoder-options.js';
 import { MAX_GROUP_BYTES, MAX_QUEUED_FRAME_BYTES } from './frame-queue.js';
 import type { ImageContext } from './image-encoder.js';
 import { LinkMeter } from './link-meter.js';
 import { type Output, RecordWriter } from './record-writer.js';
+import { StageMeter } from './stage-meter.js';
+import { Timeline } from './timeline.js';
 
 const SEGMENT_CAPACITY = MAX_GROUP_BYTES + GROUP_SLACK;
 /** On one thread a frame is packed at once; the second is filled while the first is written. */
@@ -61,30 +65,55 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   throwIfAborted(options.signal);
   const life = new LifeCycle('encoder', options.signal);
   const ownZstd = options.zstd ?? undefined;
+  const local = new JobRunner(codec, localSlots, zstd);
   const threads = createThreads({
     count,
-    local: new JobRunner(codec, localSlots, zstd),
+    local,
     slots: workerSlots,
     zstd: zstd !== undefined && !ownZstd,
     onFailure: (cause) => life.fail(cause),
   });
   const pool = createPackPool({ threads, ownZstd, packer });
   life.onEnd(() => threads.close());
-  const meter = settings.linkBitsPerSecond === 'measured' ? new LinkMeter() : undefined;
-  const onWritten =
-    meter && ((bytes: number, startMs: number, endMs: number) => meter.recordWrite(bytes, startMs, endMs));
+  const link = settings.linkBitsPerSecond === 'measured' ? new LinkMeter() : undefined;
+  const elapsedMs = () => settings.clock() - startedAt;
+  const onWritten = (bytes: number, startMs: number, endMs: number) => {
+    link?.recordWrite(bytes, startMs, endMs);
+    meter.written(bytes, startMs - startedAt, endMs - startedAt);
+  };
   const writer = new RecordWriter({ output, packer, onWritten, clock: settings.clock, life });
+  const { strategy, timeline: rows, linkBitsPerSecond } = settings;
+  const given = linkBitsPerSecond === 'measured' ? undefined : linkBitsPerSecond;
+  const timeline = rows && new Timeline({ ...rows, linkBitsPerSecond: given });
+  const meter = new StageMeter({
+    elapsedMs,
+    cores: new CoreMeter(count, availableCores()),
+    timeline,
+    threads,
+    local,
+    strategy,
+    waitingBytes: () => writer.waitingBytes,
+  });
   const planned = { ms: 0, bytes: 0 };
   const progress = { image: 0, share: 0 };
   const state: StreamState = {
     get linkBitsPerSecond() {
-      return meter ? meter.bitsPerSecond : (settings.linkBitsPerSecond as number);
+      return link ? link.bitsPerSecond : given!;
     },
     get bytesAcked() {
-      return meter ? writer.bytesOut : undefined;
+      return link ? writer.bytesOut : undefined;
     },
-    threads: settings.threads,
-    elapsedMs: () => settings.clock() - startedAt,
+    threads: count,
+    get cores() {
+      return meter.cores;
+    },
+    get floorMsPerMiB() {
+      return meter.floorMsPerMiB;
+    },
+    get bytesRead() {
+      return meter.bytesRead;
+    },
+    elapsedMs,
     get bytesOut() {
       return planned.bytes;
     },
@@ -96,7 +125,6 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
     zstdName: zstd?.name,
     progress,
   };
-  const { strategy } = settings;
   const onPending = (ms: number, bytes: number) => {
     planned.ms += ms;
     planned.bytes += bytes;
@@ -111,7 +139,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
     chunks,
     threads,
     zeroDigest: image.digest.zeroPageDigest,
-    onIngested() {},
+    meter,
   });
   return new Encoder({
     settings,
@@ -119,11 +147,13 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
     threads,
     image,
     zeros: () => zeroBytes,
-    frame: { pool, packer, strategy, state, onPending, estimate },
+    frame: { pool, packer, strategy, state, onPending, onPacked: meter.packed, estimate },
     writer,
     reader,
     frames,
     progress,
+    meter,
+    timeline,
     startedAt,
     notes,
   });

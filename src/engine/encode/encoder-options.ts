@@ -8,6 +8,8 @@ import { checkImageBytes, checkInteger, checkRange } from '../options.js';
 const MIB = 1 << 20;
 const DEFAULT_DELTA_BUDGET_BYTES = 256 * MIB;
 const DEFAULT_INDEX_PAGES = 2 ** 18;
+const DEFAULT_INTERVAL_MS = 250;
+const MAX_TIMELINE_ROWS = 2048;
 
 /** Options of an encoder. Every field has a default. */
 export interface EncoderOptions {
@@ -37,6 +39,11 @@ export interface EncoderOptions {
   readonly dedup?: boolean;
   /** Whether to search similar pages for deltas; default true. Costs about a microsecond a page. */
   readonly similar?: boolean;
+  /**
+   * Whether the summary has a timeline: what each stage did, and what held the stream up, a row each 250 ms.
+   * Or other lengths: with more than `maxRows` rows (default 2048), every two become one.
+   */
+  readonly timeline?: boolean | { readonly intervalMs?: number; readonly maxRows?: number };
   /** A clock in milliseconds with any origin; default `performance.now`. */
   readonly clock?: () => number;
   /** The zstd to use; default the best available one. `null`: none, LZ4 packs in its place. */
@@ -57,6 +64,7 @@ export interface EncoderSettings {
   readonly dedup: boolean;
   readonly similar: boolean;
   readonly clock: () => number;
+  readonly timeline: { readonly intervalMs: number; readonly maxRows: number } | undefined;
 }
 
 /**
@@ -83,6 +91,16 @@ export function encoderSettings(options: EncoderOptions): EncoderSettings {
     dedup,
     similar: dedup && (options.similar ?? true),
     clock: options.clock ?? (() => performance.now()),
+    timeline: timelineSettings(options.timeline),
+  };
+}
+
+function timelineSettings(option: EncoderOptions['timeline']): EncoderSettings['timeline'] {
+  if (!option) return undefined;
+  const { intervalMs = DEFAULT_INTERVAL_MS, maxRows = MAX_TIMELINE_ROWS } = option === true ? {} : option;
+  return {
+    intervalMs: checkRange('timeline.intervalMs', intervalMs, 1, 1e9),
+    maxRows: checkInteger('timeline.maxRows', maxRows, 1, MAX_TIMELINE_ROWS),
   };
 }
 

@@ -17,7 +17,9 @@ import { FrameQueue, MAX_GROUP_BYTES } from './frame-queue.js';
 import { type ImageContext, ImageEncoder } from './image-encoder.js';
 import { ImageWriter, type ImageWriterContext } from './image-writer.js';
 import type { RecordWriter } from './record-writer.js';
+import type { StageMeter } from './stage-meter.js';
 import { type EncodedImage, type StreamSummary, streamSummary } from './summary.js';
+import type { Timeline } from './timeline.js';
 
 /** Bytes that a group may exceed its largest size by: the page that closes it. */
 export const GROUP_SLACK = 1 << 17;
@@ -39,6 +41,8 @@ export interface EncoderParts {
   readonly frames: FrameBuilder[];
   /** Progress that strategies see: the current image and the encoded share of it. */
   readonly progress: { image: number; share: number };
+  readonly meter: StageMeter;
+  readonly timeline: Timeline | undefined;
   readonly startedAt: number;
   readonly notes: readonly string[];
 }
@@ -60,11 +64,11 @@ export class Encoder {
 
   /** @internal Use {@link createEncoder}. */
   constructor(private readonly parts: EncoderParts) {
-    const { settings, frame, writer, frames, life, zeros, progress } = parts;
+    const { settings, frame, writer, frames, life, zeros, progress, meter } = parts;
     const { pageBytes } = settings;
     this.queue = new FrameQueue(frames, frame, writer, pageBytes, life.signal);
     const checkLimit = (name: string, bytes: number) => this.checkLimit(name, bytes);
-    this.writing = { pageBytes, queue: this.queue, zeros, progress, checkLimit };
+    this.writing = { pageBytes, queue: this.queue, zeros, progress, meter, checkLimit };
     const header = new WireWriter();
     writeHeader(header, 'images', {
       pageBytes,
@@ -86,15 +90,17 @@ export class Encoder {
    * @throws what the source throws, the reason of `signal`, or PageferryError
    */
   async base(source: PageSource, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    const { life, reader, image: context } = this.parts;
+    const { life, reader, meter, image: context } = this.parts;
     this.mustHaveNoImage('base');
     const checked = checkedSource(source);
     throwIfAborted(options.signal);
     const { number, encoder } = this.begin(checked.name, checked, undefined);
     await life.run('base', options.signal, async () => {
       const learn = async (chunk: Chunk) => {
+        meter.enter();
         if (chunk.bytes > 0) encoder.learn(chunk);
         if (chunk.zeros > 0) encoder.learnZeros(chunk.zeros, this.parts.zeros);
+        meter.leave(chunk.bytes + chunk.zeros, false);
       };
       const bytes = await reader.read(checked, undefined, learn, life.signal);
       const digest = context.digest.finish(bytes);
@@ -189,7 +195,7 @@ export class Encoder {
 
   /** End the stream with its digests and index, and return its totals. Only `close` may follow. */
   async finish(options: { readonly signal?: AbortSignal } = {}): Promise<StreamSummary> {
-    const { life, writer, settings, startedAt, notes } = this.parts;
+    const { life, writer, settings, startedAt, timeline, notes } = this.parts;
     this.mustHaveNoImage('finish');
     return await life.finish('finish', options.signal, async () => {
       const head = new WireWriter();
@@ -197,7 +203,8 @@ export class Encoder {
       writer.record(RECORD.END, head.bytes);
       writer.writeIndex();
       await writer.drained();
-      return streamSummary(this.carried, writer, settings.clock() - startedAt, notes);
+      const encodeMs = settings.clock() - startedAt;
+      return streamSummary(this.carried, writer, { encodeMs, notes, timeline: timeline?.finish(encodeMs) });
     });
   }
 
@@ -271,7 +278,10 @@ export class Encoder {
 
   private closeImage(): void {
     const { name, encoder, bytes, lastPageBytes } = this.image!;
+    const { meter } = this.parts;
+    meter.enter();
     this.queue.close(lastPageBytes);
+    meter.leave();
     const end = { bytes, digest: this.parts.image.digest.finish(bytes) };
     const head = new WireWriter();
     writeImageEnd(head, encoder.number, end);

@@ -1,6 +1,7 @@
 import type { Chunk } from './chunk.js';
 import type { FrameQueue } from './frame-queue.js';
 import type { ImageEncoder } from './image-encoder.js';
+import type { StageMeter } from './stage-meter.js';
 
 /** What writing an image works with; the same for every image of a stream. */
 export interface ImageWriterContext {
@@ -10,6 +11,8 @@ export interface ImageWriterContext {
   zeros(bytes: number): number;
   /** Progress that strategies see: the current image and the encoded share of it. */
   readonly progress: { image: number; share: number };
+  /** Measures the work of the calling thread. */
+  readonly meter: Pick<StageMeter, 'enter' | 'leave'>;
   /** @throws PageferryError `limit` when an image of `bytes` bytes is too large for the stream */
   checkLimit(name: string, bytes: number): void;
 }
@@ -41,35 +44,48 @@ export class ImageWriter {
 
   private async data(chunk: Chunk): Promise<void> {
     const { encoder } = this;
-    const { queue, pageBytes } = this.context;
+    const { queue, pageBytes, meter } = this.context;
     const length = chunk.bytes;
     this.advance(length);
     const count = Math.floor(length / pageBytes);
     const partial = length % pageBytes;
-    if (count > 0) encoder.begin(chunk, count);
+    if (count > 0) {
+      meter.enter();
+      encoder.begin(chunk, count);
+      meter.leave();
+    }
     for (let done = 0; done < count; ) {
       const frame = await queue.open(encoder);
-      done += encoder.encode(frame, chunk, done, count, queue.isFull);
+      meter.enter();
+      const pages = encoder.encode(frame, chunk, done, count, queue.isFull);
+      done += pages;
       if (queue.isFull(frame)) queue.close(pageBytes);
+      meter.leave(pages * pageBytes);
       await queue.receiveResults();
     }
-    if (partial !== 0)
-      encoder.encodePartial(await queue.open(encoder), chunk.address + count * pageBytes, partial);
+    if (partial !== 0) {
+      const frame = await queue.open(encoder);
+      meter.enter();
+      encoder.encodePartial(frame, chunk.address + count * pageBytes, partial);
+      meter.leave(partial);
+    }
     this.bytes += length;
   }
 
   /** Encode a range of zero bytes as one run, which takes no memory a page. */
   private async zeros(length: number): Promise<void> {
     const { encoder } = this;
-    const { queue, pageBytes, zeros } = this.context;
+    const { queue, pageBytes, zeros, meter } = this.context;
     this.advance(length);
     const count = Math.floor(length / pageBytes);
     const partial = length % pageBytes;
     const frame = await queue.open(encoder);
+    meter.enter();
     if (count > 0) encoder.encodeZeros(frame, count);
     if (partial !== 0) encoder.encodePartial(frame, zeros(partial), partial);
     this.bytes += length;
     if (queue.isFull(frame)) queue.close(this.lastPageBytes);
+    meter.leave(length);
   }
 
   /** Check the limit and update the progress before `length` bytes are encoded. */

@@ -2,6 +2,7 @@ import type { ImageEnd } from '../../stream/format.js';
 import { addCounts, type CodecCounts, emptyCounts, usedCounts } from '../frame/counters.js';
 import type { ImageEncoder } from './image-encoder.js';
 import type { RecordWriter } from './record-writer.js';
+import type { TimelineRow } from './timeline-row.js';
 
 /** Totals of one image. */
 export interface ImageSummary {
@@ -33,6 +34,8 @@ export interface StreamSummary {
   readonly images: readonly ImageSummary[];
   /** Remarks for the user, such as that zstd is not available. */
   readonly notes: readonly string[];
+  /** What each stage did, interval by interval; present with the option `timeline`. */
+  readonly timeline?: readonly TimelineRow[];
 }
 
 /** @internal A carried image whose encoding has ended. */
@@ -46,8 +49,11 @@ export interface EncodedImage {
 export function streamSummary(
   carried: readonly EncodedImage[],
   writer: RecordWriter,
-  encodeMs: number,
-  notes: readonly string[],
+  rest: {
+    readonly encodeMs: number;
+    readonly notes: readonly string[];
+    readonly timeline: readonly TimelineRow[] | undefined;
+  },
 ): StreamSummary {
   const total = emptyCounts();
   const images = carried.map(({ name, encoder, end }, image): ImageSummary => {
@@ -70,9 +76,10 @@ export function streamSummary(
     bytesIn: images.reduce((sum, { bytesIn }) => sum + bytesIn, 0),
     bytesOut: writer.bytesOut,
     pages: images.reduce((sum, { pages }) => sum + pages, 0),
-    encodeMs,
+    encodeMs: rest.encodeMs,
     codecs: usedCounts(total),
     images,
-    notes,
+    notes: rest.notes,
+    ...(rest.timeline && { timeline: rest.timeline }),
   };
 }

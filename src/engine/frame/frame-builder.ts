@@ -1,5 +1,5 @@
 import { type Codec, codecByName, type PackingName } from '../../codec/registry.js';
-import type { GroupView, Packing, Strategy, StreamState } from '../../strategy/strategy.js';
+import type { GroupView, Packing, PackingResult, Strategy, StreamState } from '../../strategy/strategy.js';
 import { RECORD, type RecordType, type SegmentHead } from '../../stream/format.js';
 import { recordSeed, writeFrameHead, writeRecordHead } from '../../stream/records.js';
 import { TableWriter } from '../../stream/table.js';
@@ -41,6 +41,8 @@ export interface FrameContext {
    * ends.
    */
   onPending(ms: number, bytes: number): void;
+  /** Called with the result of every packing, also of those that the strategy does not decide about. */
+  onPacked?(result: PackingResult): void;
 }
 
 /** Memory whose pages a frame refers to until it is written. */
@@ -147,7 +149,7 @@ export class FrameBuilder {
 
   private async packSegment(
     kind: SegmentKind,
-    { pool, strategy, state, onPending, estimate }: FrameContext,
+    { pool, strategy, state, onPending, onPacked, estimate }: FrameContext,
   ): Promise<Packed> {
     const buffer = this.buffers[kind];
     const group = groupOf(kind, buffer, estimate);
@@ -157,7 +159,9 @@ export class FrameBuilder {
     const packed = await pool.pack(buffer, packing);
     onPending(-expectedMs, packed.bytes.length - expectedBytes);
     const { bytes, ms, cpuMs } = packed;
-    strategy.onPacked?.({ packing, group, packedBytes: bytes.length, ms, cpuMs });
+    const result = { packing, group, packedBytes: bytes.length, ms, cpuMs };
+    strategy.onPacked?.(result);
+    onPacked?.(result);
     return packed;
   }
 

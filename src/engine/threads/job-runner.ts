@@ -34,6 +34,11 @@ export function declareRunner(slots: Slots, codec: CodecContext, segmentBytes: n
 
 /** Runs jobs, one at a time, on the thread that calls it. */
 export class JobRunner {
+  /** Duration of all jobs so far, and the part of it in which they waited for a core, in ms. */
+  totalMs = 0;
+  totalWaitMs = 0;
+  /** Ms of the current job in which it read. */
+  private readMs = 0;
   private readonly fs = nodeModule<typeof import('node:fs')>('node:fs');
 
   constructor(
@@ -72,8 +77,12 @@ export class JobRunner {
       status = JOB_STATUS.FAILED;
       setJobError(words, job, cause instanceof Error ? cause.message : String(cause));
     }
-    words[at + JOB.WALL_US] = Math.round((performance.now() - startedMs) * 1000);
-    words[at + JOB.WAIT_US] = waitedUs() - waitedBefore;
+    const ms = performance.now() - startedMs;
+    const waitUs = waitedUs() - waitedBefore;
+    words[at + JOB.WALL_US] = Math.round(ms * 1000);
+    words[at + JOB.WAIT_US] = waitUs;
+    this.totalMs += ms;
+    this.totalWaitMs += waitUs / 1000;
     return status;
   }
 
@@ -85,12 +94,21 @@ export class JobRunner {
     const pageBytes = words[at + INGEST.PAGE_BYTES]!;
     const file = words[at + INGEST.FILE]!;
     const offset = words[at + INGEST.OFFSET_LOW]! + words[at + INGEST.OFFSET_HIGH]! * 2 ** 32;
+    this.readMs = 0;
     const read = file === NO_FILE ? bytes : this.read(file, offset, address, bytes);
     words[at + INGEST.READ] = read;
     const pages = Math.floor(read / pageBytes);
     const [classes, digests] = [words[at + INGEST.CLASSES]!, words[at + INGEST.DIGESTS]!];
     surveyPages(kernels, address, pages, pageBytes, classes, digests, words[at + INGEST.ZERO_DIGEST]!);
-    if (words[at + INGEST.PARENT_FILE] === NO_FILE) return;
+    if (words[at + INGEST.PARENT_FILE] !== NO_FILE) this.compareParent(at, address, pages);
+    words[at + INGEST.READ_US] = Math.round(this.readMs * 1000);
+  }
+
+  private compareParent(at: number, address: number, pages: number): void {
+    const { kernels } = this.codec;
+    const { words } = kernels;
+    const pageBytes = words[at + INGEST.PAGE_BYTES]!;
+    const classes = words[at + INGEST.CLASSES]!;
     const parent = { address: words[at + INGEST.PARENT]!, equal: words[at + INGEST.EQUAL]! };
     const parentFile = words[at + INGEST.PARENT_FILE]!;
     const parentOffset = words[at + INGEST.PARENT_LOW]! + words[at + INGEST.PARENT_HIGH]! * 2 ** 32;
@@ -103,6 +121,7 @@ export class JobRunner {
 
   /** Read from a file into the kernels' memory; return the bytes read, fewer only at the file's end. */
   private read(file: number, offset: number, address: number, bytes: number): number {
+    const startedMs = performance.now();
     const into = this.codec.kernels.bytes.subarray(address, address + bytes);
     let done = 0;
     while (done < bytes) {
@@ -110,6 +129,7 @@ export class JobRunner {
       if (count === 0) break;
       done += count;
     }
+    this.readMs += performance.now() - startedMs;
     return done;
   }
 

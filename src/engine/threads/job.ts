@@ -48,6 +48,8 @@ export const INGEST = {
   PARENT_BYTES: 17,
   PARENT: 18,
   EQUAL: 19,
+  /** Result: the part of the job's duration in which it read, in microseconds. */
+  READ_US: 20,
 } as const;
 
 export const NO_FILE = 0xffffffff;

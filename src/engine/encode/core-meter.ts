@@ -1,0 +1,57 @@
+/** A measurement has lost all but 1/e of its weight after this time: another process may start at any time. */
+const MEMORY_MS = 250;
+/** Weight of what is assumed before the first job has ended, as ms of busy threads. */
+const ASSUMED_MS = 20;
+const MIB = 1 << 20;
+
+/**
+ * Measures how many cores the threads really get, and what the work beside packing costs. Both are running
+ * means that forget by time.
+ */
+export class CoreMeter {
+  private busyMs: number;
+  private busyCpuMs: number;
+  private jobsAtMs = 0;
+  private floorCpuMs = 0;
+  private floorBytes = 0;
+  private floorAtMs = 0;
+
+  /** `available`: cores that the process may use. */
+  constructor(
+    private readonly threads: number,
+    available: number,
+  ) {
+    this.busyMs = threads * ASSUMED_MS;
+    this.busyCpuMs = Math.min(threads, available) * ASSUMED_MS;
+  }
+
+  /** Cores that the threads get while they work; may be fractional. */
+  get cores(): number {
+    return (this.threads * this.busyCpuMs) / this.busyMs;
+  }
+
+  /** CPU ms of all stages but packing, for a MiB of image; undefined before the first. */
+  get floorMsPerMiB(): number | undefined {
+    return this.floorBytes > 0 ? (this.floorCpuMs * MIB) / this.floorBytes : undefined;
+  }
+
+  /** Record a job that ended at `nowMs`: its duration, and the part of it in which its thread had a core. */
+  job(nowMs: number, ms: number, cpuMs: number): void {
+    const kept = keptAfter(nowMs - this.jobsAtMs);
+    this.jobsAtMs = nowMs;
+    this.busyMs = kept * this.busyMs + ms;
+    this.busyCpuMs = kept * this.busyCpuMs + Math.min(ms, Math.max(0, cpuMs));
+  }
+
+  /** Record CPU time of a stage other than packing, and the bytes of image that it completed. */
+  floor(nowMs: number, cpuMs: number, bytes: number): void {
+    const kept = keptAfter(nowMs - this.floorAtMs);
+    this.floorAtMs = nowMs;
+    this.floorCpuMs = kept * this.floorCpuMs + cpuMs;
+    this.floorBytes = kept * this.floorBytes + bytes;
+  }
+}
+
+function keptAfter(ms: number): number {
+  return Math.exp(-Math.max(0, ms) / MEMORY_MS);
+}

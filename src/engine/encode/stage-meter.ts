@@ -1,0 +1,106 @@
+import type { PackingResult, Strategy } from '../../strategy/strategy.js';
+import type { JobRunner } from '../threads/job-runner.js';
+import type { Threads } from '../threads/threads.js';
+import { waitedUs } from '../threads/wait-clock.js';
+import type { IngestMeter } from './chunk-reader.js';
+import type { CoreMeter } from './core-meter.js';
+import type { Timeline } from './timeline.js';
+
+/** What a stage meter works with. */
+export interface StageMeterOptions {
+  /** Returns the ms since the stream began. */
+  readonly elapsedMs: () => number;
+  readonly cores: CoreMeter;
+  readonly timeline: Timeline | undefined;
+  readonly threads: Pick<Threads, 'count' | 'pending'>;
+  /** Runs the jobs of the calling thread, which are not its own work. */
+  readonly local: Pick<JobRunner, 'totalMs' | 'totalWaitMs'>;
+  readonly strategy: Strategy;
+  /** Returns the packed bytes that wait for the output. */
+  readonly waitingBytes: () => number;
+}
+
+/** Measures the stages of one stream where their work happens. Called once a chunk, segment and write. */
+export class StageMeter implements IngestMeter {
+  /** Bytes of carried images that were chosen codecs for. */
+  bytesRead = 0;
+  private startedMs = 0;
+  private waitedMs = 0;
+
+  constructor(private readonly options: StageMeterOptions) {}
+
+  get cores(): number {
+    return this.options.cores.cores;
+  }
+
+  get floorMsPerMiB(): number | undefined {
+    return this.options.cores.floorMsPerMiB;
+  }
+
+  ingested(_bytes: number, ms: number, cpuMs: number, readMs: number): void {
+    const { elapsedMs, cores, timeline, threads } = this.options;
+    const nowMs = elapsedMs();
+    cores.job(nowMs, ms, cpuMs);
+    cores.floor(nowMs, cpuMs, 0);
+    if (!timeline) return;
+    const scanMs = Math.max(0, ms - readMs);
+    timeline.stage('read', nowMs - scanMs, readMs, Math.min(readMs, cpuMs), threads.count);
+    timeline.stage('scan', nowMs, scanMs, Math.max(0, cpuMs - readMs), threads.count);
+    this.sample(nowMs);
+  }
+
+  sourceRead(ms: number, cpuMs: number): void {
+    const { elapsedMs, cores, timeline } = this.options;
+    const nowMs = elapsedMs();
+    cores.floor(nowMs, cpuMs, 0);
+    timeline?.stage('read', nowMs, ms, cpuMs);
+  }
+
+  /** Begin work of the calling thread, which ends before it awaits anything. */
+  enter(): void {
+    const { elapsedMs, local } = this.options;
+    this.startedMs = elapsedMs() - local.totalMs;
+    this.waitedMs = waitedUs() / 1000 - local.totalWaitMs;
+  }
+
+  /** End it. Packing that ran here meanwhile is not part of it. `bytes`: bytes of image that it completed. */
+  leave(bytes = 0, isCarried = true): void {
+    const { elapsedMs, local, cores, timeline } = this.options;
+    const nowMs = elapsedMs();
+    const ms = Math.max(0, nowMs - local.totalMs - this.startedMs);
+    const waitMs = waitedUs() / 1000 - local.totalWaitMs - this.waitedMs;
+    const cpuMs = Math.min(ms, Math.max(0, ms - waitMs));
+    cores.floor(nowMs, cpuMs, bytes);
+    if (isCarried) this.bytesRead += bytes;
+    timeline?.stage('choose', nowMs, ms, cpuMs);
+    if (isCarried && bytes > 0) timeline?.read(nowMs, bytes);
+  }
+
+  readonly packed = (result: PackingResult): void => {
+    const { elapsedMs, cores, timeline, threads } = this.options;
+    const { ms, cpuMs = ms } = result;
+    const nowMs = elapsedMs();
+    cores.job(nowMs, ms, cpuMs);
+    if (!timeline) return;
+    timeline.stage('pack', nowMs, ms, cpuMs, threads.count);
+    timeline.packed(nowMs, result);
+    this.sample(nowMs);
+  };
+
+  /** Record a write; times as `elapsedMs`. */
+  written(bytes: number, startMs: number, endMs: number): void {
+    const { timeline } = this.options;
+    timeline?.written(startMs, endMs, bytes);
+    if (timeline) this.sample(endMs);
+  }
+
+  private sample(nowMs: number): void {
+    const { timeline, cores, strategy, threads, waitingBytes } = this.options;
+    timeline!.sample(nowMs, {
+      cores: cores.cores,
+      bytePrice: strategy.explain?.().bytePrice,
+      pendingJobs: threads.pending,
+      waitingBytes: waitingBytes(),
+    });
+  }
+}

@@ -1,0 +1,129 @@
+/** The stages of encoding, in order. */
+export const STAGES = ['read', 'scan', 'choose', 'pack', 'write'] as const;
+/**
+ * `read`: from the source. `scan`: zero pages found and digests computed. `choose`: on the calling thread,
+ * dedup look-ups, the choice and framing. `pack`: segments compressed. `write`: the output took the bytes.
+ */
+export type Stage = (typeof STAGES)[number];
+
+/** What can hold encoding up. */
+export const BOTTLENECKS = ['link', 'cpu', 'source', 'calling thread'] as const;
+/**
+ * `link`: the output, or the link of the given rate. `cpu`: the threads, waits for a core included. `source`:
+ * reading. `calling thread`: look-ups, choice and framing.
+ */
+export type BottleneckName = (typeof BOTTLENECKS)[number];
+
+/** Time of one stage, summed over its threads. */
+export interface StageTime {
+  /** Elapsed ms; more than `cpuMs` where the stage waited for a core, the source or the output. */
+  ms: number;
+  cpuMs: number;
+}
+
+/** What was packed in one way. */
+export interface OptionUse {
+  groups: number;
+  bytesIn: number;
+  bytesOut: number;
+}
+
+/** One interval of a stream's encoding. */
+export interface TimelineRow {
+  /** Ms since the stream began. */
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Bytes of the images that were chosen codecs for, zero and duplicate pages included. */
+  readonly bytesRead: number;
+  /** Bytes of the stream that the output took. */
+  readonly bytesOut: number;
+  readonly stages: Readonly<Record<Stage, Readonly<StageTime>>>;
+  /** Segments by packing: `raw`, `lz4`, `zstd:3`, … */
+  readonly options: Readonly<Record<string, Readonly<OptionUse>>>;
+  /** The strategy's price of a byte at the last choice of the interval (`Strategy.explain`), if it has one. */
+  readonly bytePrice: number | undefined;
+  /** Cores that the threads got while they worked. */
+  readonly cores: number;
+  /** Most jobs that were given to threads and had not ended, and most packed bytes that waited. */
+  readonly pendingJobs: number;
+  readonly waitingBytes: number;
+  /** Fractions of the interval in which each was busy, 0 … 1. */
+  readonly busy: Readonly<Record<BottleneckName, number>>;
+  /** The busiest of them. */
+  readonly bottleneck: BottleneckName;
+}
+
+/** A row that is being filled. Bytes are spread over rows as fractions and rounded at the end. */
+export interface OpenRow {
+  bytesRead: number;
+  bytesOut: number;
+  readonly stages: Record<Stage, StageTime>;
+  readonly options: Record<string, OptionUse>;
+  bytePrice: number | undefined;
+  cores: number;
+  pendingJobs: number;
+  waitingBytes: number;
+  /** Ms that each was busy, on average over its threads. */
+  readonly busyMs: Record<BottleneckName, number>;
+  /** Ms that a link of the given rate was busy. */
+  linkMs: number;
+}
+
+/** Create a row in which nothing has happened. */
+export function emptyRow(): OpenRow {
+  return {
+    bytesRead: 0,
+    bytesOut: 0,
+    stages: Object.fromEntries(STAGES.map((name) => [name, { ms: 0, cpuMs: 0 }])) as OpenRow['stages'],
+    options: {},
+    bytePrice: undefined,
+    cores: 0,
+    pendingJobs: 0,
+    waitingBytes: 0,
+    busyMs: { link: 0, cpu: 0, source: 0, 'calling thread': 0 },
+    linkMs: 0,
+  };
+}
+
+/** Merge every two neighbours into one row. */
+export function pairs(rows: readonly OpenRow[]): OpenRow[] {
+  const merged = rows.filter((_, i) => i % 2 === 0);
+  merged.forEach((row, i) => {
+    const later = rows[2 * i + 1];
+    if (later) addRow(row, later);
+  });
+  return merged;
+}
+
+/** Add what happened in `later` to the row before it. */
+export function addRow(row: OpenRow, later: OpenRow): void {
+  row.bytesRead += later.bytesRead;
+  row.bytesOut += later.bytesOut;
+  for (const name of STAGES) {
+    row.stages[name].ms += later.stages[name].ms;
+    row.stages[name].cpuMs += later.stages[name].cpuMs;
+  }
+  for (const [name, { groups, bytesIn, bytesOut }] of Object.entries(later.options))
+    addOption(row.options, name, groups, bytesIn, bytesOut);
+  for (const name of BOTTLENECKS) row.busyMs[name] += later.busyMs[name];
+  row.linkMs += later.linkMs;
+  row.bytePrice = later.bytePrice ?? row.bytePrice;
+  row.cores = later.cores || row.cores;
+  row.pendingJobs = Math.max(row.pendingJobs, later.pendingJobs);
+  row.waitingBytes = Math.max(row.waitingBytes, later.waitingBytes);
+}
+
+/** Add segments to the uses of a packing. */
+export function addOption(
+  options: Record<string, OptionUse>,
+  name: string,
+  groups: number,
+  bytesIn: number,
+  bytesOut: number,
+): void {
+  options[name] ??= { groups: 0, bytesIn: 0, bytesOut: 0 };
+  const use = options[name];
+  use.groups += groups;
+  use.bytesIn += bytesIn;
+  use.bytesOut += bytesOut;
+}

@@ -123,7 +123,7 @@ describe('core meter', () => {
     expect(new CoreMeter(4, 8).floorMsPerMiB).toBeUndefined();
   });
 
-  test('follows what the jobs got, up and down alike, and forgets by time', () => {
+  test('follows what the jobs got, up and down alike, with weights that decay with time', () => {
     const meter = new CoreMeter(2, 2);
     for (let ms = 0; ms < 2000; ms += 10) meter.job(ms, 10, 5);
     expect(meter.cores).toBeCloseTo(1, 2);

@@ -1,4 +1,4 @@
-/** A measurement has lost all but 1/e of its weight after this time: another process may start at any time. */
+/** A measurement keeps 1/e of its weight after this time: another process may start at any time. */
 const MEMORY_MS = 250;
 /** Weight of what is assumed before the first job has ended, as ms of busy threads. */
 const ASSUMED_MS = 20;
@@ -6,7 +6,7 @@ const MIB = 1 << 20;
 
 /**
  * Measures how many cores the threads really get, and what the work beside packing costs. Both are running
- * means that forget by time.
+ * means whose weights decay with time.
  */
 export class CoreMeter {
   private busyMs: number;

@@ -40,7 +40,7 @@ export interface TimelineRow {
   readonly stages: Readonly<Record<Stage, Readonly<StageTime>>>;
   /** Segments by packing: `raw`, `lz4`, `zstd:3`, … */
   readonly options: Readonly<Record<string, Readonly<OptionUse>>>;
-  /** The strategy's price of a byte at the last choice of the interval (`Strategy.explain`), if it has one. */
+  /** The price of a byte at the last choice of the interval (`Strategy.explain`), if there is one. */
   readonly bytePrice: number | undefined;
   /** Cores that the threads got while they worked. */
   readonly cores: number;

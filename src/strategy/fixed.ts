@@ -15,6 +15,7 @@ export function fixed(codec: CodecName, zstdLevel?: number): Strategy {
       isPackingLikely: () => true,
       pack: () => ({ name: 'zstd', level: zstdLevel }),
     };
-  if (codec === 'raw') return { name, choose: () => codec, shouldBypass: () => true };
+  if (codec === 'raw')
+    return { name, choose: () => codec, shouldBypass: () => true, isPackingLikely: () => false };
   return { name, choose: () => codec, isPackingLikely: () => codec === 'lz4' || codec === 'zstd' };
 }

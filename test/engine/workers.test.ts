@@ -56,7 +56,6 @@ function waitingSource(flags: string, count: number, end: Promise<unknown>): Pag
   let at = 0;
   return {
     name: 'waiting',
-    bytes: image.length,
     async read(into) {
       while (at >= 9 * MIB && readdirSync(flags).length < count) await sleep(5);
       if (at === image.length) await end;

@@ -38,8 +38,8 @@ export interface ChunkReaderContext {
 export type ChunkConsumer = (chunk: Chunk) => Promise<void>;
 
 /**
- * Reads sources chunk by chunk, and has the chunks scanned and hashed, ahead of the consumer. Threads read a
- * source with `fileRange` by themselves; any other source is read here, in order.
+ * Reads sources chunk by chunk, and has the chunks scanned and hashed, ahead of the consumer. The jobs read a
+ * source with `fileRange`; any other source is read here, in order.
  */
 export class ChunkReader {
   constructor(private readonly context: ChunkReaderContext) {}
@@ -63,7 +63,7 @@ export class ChunkReader {
     let position = 0;
     try {
       for (let isLast = false; !isLast; ) {
-        const wanted = threads.count > 1 ? threads.count + AHEAD : 2;
+        const wanted = aheadOf(source, threads);
         while (ahead.length < wanted && steps.hasMore && (ahead.length === 0 || chunks.hasFree))
           ahead.push(steps.next());
         const chunk = await abortable(ahead[0]!, signal);
@@ -100,6 +100,13 @@ export class ChunkReader {
   }
 }
 
+/** Return the number of chunks to read ahead of the one that is encoded, and that one. */
+function aheadOf(source: PageSource, threads: Threads): number {
+  // One thread reads a file when it needs the next chunk; any other source can be read meanwhile.
+  if (threads.count === 1) return source.fileRange ? 1 : 2;
+  return threads.count + AHEAD;
+}
+
 /** The steps of reading one source, each of which gives a chunk. */
 class ChunkSteps {
   /** Whether the source may have more bytes. */
@@ -117,9 +124,7 @@ class ChunkSteps {
 
   /** Begin the next step. */
   next(): Promise<Chunk> {
-    const { source, context } = this;
-    const isByRange = source.fileRange !== undefined && context.threads.count > 1;
-    const step = isByRange ? this.readRange() : this.readInOrder();
+    const step = this.source.fileRange ? this.readRange() : this.readInOrder();
     // Awaited in a later turn; until then its failure is not unhandled.
     step.catch(() => {});
     return step;

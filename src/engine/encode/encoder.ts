@@ -24,8 +24,12 @@ import type { Timeline } from './timeline.js';
 /** Bytes that a group may exceed its largest size by: the page that closes it. */
 export const GROUP_SLACK = 1 << 17;
 
-/** Threads are started for an image of at least this size; a smaller one is encoded before they work. */
-const MIN_THREADED_BYTES = 8 << 20;
+/**
+ * Threads are started for an image of at least this size: starting one takes 30 ms of a core or more, in which
+ * one thread packs some 10 MiB, or reads, scans and hashes some 100 MiB.
+ */
+const MIN_PACKED_BYTES = 32 << 20;
+const MIN_STORED_BYTES = 2 ** 30;
 
 /** @internal The parts of an encoder. */
 export interface EncoderParts {
@@ -254,10 +258,16 @@ export class Encoder {
   ): ImageWriter {
     this.checkLimit(name, bytes ?? 0);
     const { number, encoder } = this.begin(name, source, parent);
-    if ((bytes ?? Number.POSITIVE_INFINITY) >= MIN_THREADED_BYTES) this.parts.threads.prepare();
+    if ((bytes ?? Number.POSITIVE_INFINITY) >= this.minThreadedBytes()) this.parts.threads.prepare();
     this.announce({ image: number, kind: 'carried', name, parent, bytes, digest: undefined });
     this.image = new ImageWriter(this.writing, name, encoder, bytes);
     return this.image;
+  }
+
+  private minThreadedBytes(): number {
+    const { strategy, state } = this.parts.frame;
+    const isPacked = strategy.isPackingLikely?.(state.linkBitsPerSecond) ?? true;
+    return isPacked ? MIN_PACKED_BYTES : MIN_STORED_BYTES;
   }
 
   private checkLimit(name: string, bytes: number): void {

@@ -1,23 +1,19 @@
-import { digestText, type ImageDigest } from '../../dedup/image-digest.js';
-import type { Kernels } from '../../kernels/kernels.js';
+import { digestText } from '../../dedup/image-digest.js';
 import { checkedSink } from '../../page/checked-sink.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
-import type { ImageRecord } from '../../stream/format.js';
-import { type DigestedBase, findBase, missingBase } from '../decode/base-digest.js';
+import { type DigestedBase, findBase } from '../decode/base-digest.js';
 import { packedLimit } from '../frame/frame-decoder.js';
-import { type CodedPage, type FrameCache, FrameMap, type PageEntry } from './frame-map.js';
+import { type FrameCache, FrameMap } from './frame-map.js';
+import { PageBatch } from './page-batch.js';
+import { PageResolver, type ResolverContext } from './page-resolver.js';
 import type { PageReaderMemory } from './reader-memory.js';
+import { ResolvedPages } from './resolved-pages.js';
 import type { StreamIndex } from './stream-index.js';
 
-/**
- * Most references from page to page until a page without one; the longest chain in 400 MiB of a guest has
- * 161.
- */
-const MAX_REFERENCES = 4096;
-/** Most coded bytes of all pages in such a chain. */
-const MAX_CODED_BYTES = 256 << 20;
+/** References that an extraction follows before other events may get a turn: one may unpack a frame. */
+const MAX_STEP_REFERENCES = 64;
 
 /** An image in a packed file. */
 export interface ReadableImage {
@@ -46,10 +42,12 @@ export interface ExtractOptions {
  */
 export class PageReader {
   readonly images: readonly ReadableImage[];
-  private readonly kernels: Kernels;
-  private readonly digest: ImageDigest;
-  /** The base image at each image number. */
-  private readonly basesByImage: readonly (DigestedBase | undefined)[];
+  /** The number in the stream of each carried image. */
+  private readonly numbers: readonly number[];
+  private readonly resolved: ResolvedPages;
+  /** Two, since `read` may be called while `extract` runs. */
+  private readonly reading: PageResolver;
+  private readonly extracting: PageResolver;
   private isExtracting = false;
   private isClosed = false;
 
@@ -61,17 +59,26 @@ export class PageReader {
     readonly bases: readonly DigestedBase[],
     private readonly cache: FrameCache,
   ) {
-    this.kernels = memory.slots.kernels;
-    this.digest = memory.digesting.digest;
-    const { pageBytes } = index.header;
-    this.basesByImage = index.images.map(({ record }) =>
-      record.kind === 'base' ? findBase(bases, record) : undefined,
-    );
-    this.images = index.images.flatMap(({ record }, image) => {
-      if (record.kind === 'base') return [];
-      const { bytes, digest } = index.ends[image]!;
-      return [{ name: record.name, bytes, pages: Math.ceil(bytes / pageBytes), digest }];
+    const { header, images, ends } = index;
+    this.numbers = images.flatMap(({ record }, number) => (record.kind === 'base' ? [] : [number]));
+    this.images = this.numbers.map((number) => {
+      const { bytes, digest } = ends[number]!;
+      const { name } = images[number]!.record;
+      return { name, bytes, pages: Math.ceil(bytes / header.pageBytes), digest };
     });
+    this.resolved = new ResolvedPages(this.images.reduce((max, { pages }) => Math.max(max, pages), 0));
+    const context: ResolverContext = {
+      memory,
+      index,
+      bases,
+      basesByImage: images.map(({ record }) =>
+        record.kind === 'base' ? findBase(bases, record) : undefined,
+      ),
+      resolved: this.resolved,
+      frameOf: (image, page) => this.frameOf(image, page),
+    };
+    this.reading = new PageResolver(context);
+    this.extracting = new PageResolver(context);
   }
 
   get pageBytes(): number {
@@ -92,11 +99,12 @@ export class PageReader {
         'bad-argument',
         `page ${page} of image ${image}: the image has ${readable.pages} pages`,
       );
-    const number = this.index.carried.indexOf(image);
+    const { page: address, slots } = this.memory;
+    this.reading.begin(this.numbers[image]!, page);
+    this.reading.advance(Number.POSITIVE_INFINITY);
+    this.reading.decode(address);
     const bytes = Math.min(this.pageBytes, readable.bytes - page * this.pageBytes);
-    this.resolve(number, page, bytes);
-    const { page: address } = this.memory;
-    return this.kernels.bytes.subarray(address, address + bytes);
+    return slots.kernels.bytes.subarray(address, address + bytes);
   }
 
   /**
@@ -131,10 +139,11 @@ export class PageReader {
   close(): void {
     this.isClosed = true;
     this.cache.clear();
+    this.resolved.clear();
   }
 
   private async writePages(image: number, sink: PageSink, options: ExtractOptions): Promise<number> {
-    const { pages, digest: sent } = this.imageOf(image);
+    const { pages, bytes: imageBytes, digest: sent } = this.imageOf(image);
     const { first = 0, signal, onProgress } = options;
     const end = first + (options.count ?? pages - first);
     if (!(Number.isInteger(first) && Number.isInteger(end) && first >= 0 && first <= end && end <= pages))
@@ -142,32 +151,34 @@ export class PageReader {
         'bad-argument',
         `pages ${first} … ${end - 1} of image ${image}: the image has ${pages} pages`,
       );
-    const { run } = this.kernels;
-    const { page: address, pageDigest } = this.memory;
+    const { pageBytes, extracting } = this;
+    const batch = new PageBatch(this.memory.digesting, pageBytes, sink);
     const yieldIfDue = createYielder();
-    throwIfAborted(signal);
-    this.digest.start();
-    let bytes = 0;
-    for (let page = first; page < end; page++) {
-      const content = this.read(image, page);
-      run.hash128(address, content.length, 0, 0, pageDigest);
-      this.digest.add(pageDigest, 1);
-      if (run.fillByte(address, content.length) === 0) sink.zero(bytes, content.length);
-      else sink.write(content, bytes);
-      bytes += content.length;
-      const turn = yieldIfDue();
-      if (!turn) continue;
+    const rest = async (turn: Promise<void>) => {
+      batch.flush();
       await turn;
       throwIfAborted(signal);
-      onProgress?.(bytes);
+      this.checkOpen('extract');
+      onProgress?.(batch.bytes);
+    };
+    throwIfAborted(signal);
+    for (let page = first; page < end; page++) {
+      extracting.begin(this.numbers[image]!, page);
+      for (let isFound = false; !isFound; ) {
+        isFound = extracting.advance(MAX_STEP_REFERENCES);
+        const turn = yieldIfDue();
+        if (turn) await rest(turn);
+      }
+      extracting.decode(batch.address);
+      batch.add(Math.min(pageBytes, imageBytes - page * pageBytes));
     }
-    const found = this.digest.finish(bytes);
+    const found = batch.finish();
     if (end - first === pages && digestText(found) !== digestText(sent))
       throw new PageferryError(
         'not-identical',
         `image ${image}: digest ${digestText(found)}, sent was ${digestText(sent)}`,
       );
-    return bytes;
+    return batch.bytes;
   }
 
   private checkOpen(call: string): void {
@@ -181,94 +192,15 @@ export class PageReader {
     return readable;
   }
 
-  /**
-   * Decode a page to the page slot: follow its references to a page without one, then decode back along them.
-   */
-  private resolve(image: number, page: number, pageBytes: number): void {
-    const chain: CodedPage[] = [];
-    const { images, ends } = this.index;
-    let at = { image, page };
-    let bytes = pageBytes;
-    let codedBytes = 0;
-    for (let references = 0; ; references++) {
-      if (references > MAX_REFERENCES || codedBytes > MAX_CODED_BYTES)
-        throw new PageferryError(
-          'limit',
-          `page ${page} of image ${image}: more than ${references} references, or ${codedBytes} coded bytes`,
-        );
-      const { record } = images[at.image]!;
-      if (record.kind === 'base') {
-        this.readBase(at.image, at.page, bytes);
-        break;
-      }
-      const map = this.frameOf(at.image, at.page);
-      const entry = map.find(at.page);
-      const next = this.baseOf(record, at.page, entry);
-      // A page that only refers to another one needs no decoding.
-      if (!next || entry.codec.operands.bytes) chain.push(map.coded(entry, bytes));
-      codedBytes += entry.bytes;
-      if (!next) break;
-      // A reference has to lead to an earlier page, so that the chain ends, and to one that is not shorter.
-      const earlier = next.image < at.image || (next.image === at.image && next.page < at.page);
-      if (!earlier || next.page * this.pageBytes + bytes > ends[next.image]!.bytes)
-        throw new PageferryError(
-          'bad-stream',
-          `page ${at.page} of image ${at.image}: refers to page ${next.page} of image ${next.image}, which is not before it`,
-        );
-      at = next;
-      // A last page may refer to the beginning of a whole one, which was coded whole.
-      bytes = Math.min(this.pageBytes, ends[at.image]!.bytes - at.page * this.pageBytes);
-    }
-    const memory = this.kernels.bytes;
-    const { frames, page: address } = this.memory;
-    for (const { entry, coded, bytes, what } of chain.reverse()) {
-      if (entry.codec.operands.bytes) {
-        memory.set(coded, this.memory.coded);
-        frames.decodeAt(entry.codec, this.memory.coded, coded.length, address, bytes, what);
-      } else memory.fill(entry.codec.operands.fill ? entry.fill : 0, address, address + bytes);
-    }
-  }
-
-  private baseOf(
-    { parent }: ImageRecord,
-    page: number,
-    entry: PageEntry,
-  ): { image: number; page: number } | undefined {
-    if (entry.codec.operands.reference) return { image: entry.image, page: entry.page };
-    if (entry.codec.base !== 'parent') return undefined;
-    if (parent === undefined)
-      throw new PageferryError(
-        'bad-stream',
-        `page ${page}: ${entry.codec.name}, but its image has no parent`,
-      );
-    return { image: parent, page };
-  }
-
-  private readBase(image: number, page: number, bytes: number): void {
-    const base = this.basesByImage[image];
-    if (!base) throw missingBase(this.index.images[image]!.record, this.bases);
-    const { page: address } = this.memory;
-    const { source } = base;
-    const count = source.readAt!(
-      this.kernels.bytes.subarray(address, address + bytes),
-      page * this.pageBytes,
-    );
-    if (count !== bytes)
-      throw new PageferryError(
-        'io',
-        `${source.name}: expected ${bytes} bytes at ${page * this.pageBytes}, got ${count}`,
-      );
-  }
-
   private frameOf(image: number, page: number): FrameMap {
     const entry = this.index.frameOf(image, page);
     const known = this.cache.get(entry);
     if (known) return known;
     const { parent } = this.index.images[image]!.record;
-    const { data, frames } = this.memory;
+    const { data, frames, slots } = this.memory;
     const { head, dataBytes } = this.index.readFrame(
       entry,
-      this.kernels.bytes.subarray(data, data + packedLimit(this.index.header.maxFrameBytes)),
+      slots.kernels.bytes.subarray(data, data + packedLimit(this.index.header.maxFrameBytes)),
     );
     const what = `record ${entry.ordinal}, image ${image}`;
     frames.open(head, data, dataBytes, parent ?? 0, what);

@@ -1,3 +1,4 @@
+import { systemReason } from '../image/fs/errno.js';
 import { PageferryError } from '../page/error.js';
 import { VERSION } from '../version.js';
 import { type Command, type CommandGroup, isGroup } from './command.js';
@@ -106,7 +107,7 @@ const handler = new SignalHandler();
 handler.start();
 // What reads the report may close the pipe early, as `head` does; that is a failure without a message.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') printErrorLine(`pageferry: standard output: ${error.message}`);
+  if (error.code !== 'EPIPE') printErrorLine(`pageferry: standard output: cannot write: ${systemReason(error)}`);
   process.exitCode ??= 1;
 });
 process.stderr.on('error', () => {});

@@ -25,7 +25,7 @@ export function strategyByName(name: string): Strategy {
   if (strategy) return strategy;
   throw new PageferryError(
     'bad-argument',
-    `unknown strategy "${name}": expected one of ${Object.keys(STRATEGIES).join(', ')}, fixed:<codec>`,
+    `unknown strategy "${name}": expected one of ${Object.keys(STRATEGIES).join(', ')}, fixed:<codec>, fixed:zstd:<level>`,
   );
 }
 

@@ -55,7 +55,7 @@ test('maxImageBytes counts all images by the byte, whether their sizes are annou
     const { error, sinks } = await attempt(bytes, { maxImageBytes: total - 1 });
     expect(error).toMatchObject({
       code: 'limit',
-      message: expect.stringMatching(/^image "b": \d+ bytes of images, more than maxImageBytes \(\d+\)$/),
+      message: expect.stringMatching(/^image "b": \d+ bytes of images, more than maxImageBytes \(\d+\); raise it$/),
     });
     expect(sinks.every(({ finished, aborted }) => finished === 0 && aborted === 1)).toBe(true);
     expect((await attempt(bytes, { maxImageBytes: 0 })).error).toMatchObject({ code: 'limit' });
@@ -118,7 +118,7 @@ test('a decoder refuses a base whose source has no readAt', async () => {
   const { error } = await attempt(bytes, { bases: [pipeSource(image, 'pipe')] });
   expect(error).toMatchObject({
     code: 'bad-argument',
-    message: 'pipe: a base image needs a source with readAt',
+    message: 'pipe: a base image is read at any position: give a file, or a source with readAt',
   });
   expect(
     Buffer.compare((await decoded(bytes, { bases: [bytesSource(image, 'file')] })).images[0]!, later),

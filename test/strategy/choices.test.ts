@@ -110,7 +110,7 @@ describe('by name', () => {
   test.each(['', 'fastest', 'Adaptive', 'toString', 'fixed'])('refuses "%s"', (name) => {
     expect(() => strategyByName(name)).toThrow(PageferryError);
     expect(() => strategyByName(name)).toThrow(
-      `unknown strategy "${name}": expected one of adaptive, smallest, characteristic, mecom, fixed:<codec>`,
+      `unknown strategy "${name}": expected one of adaptive, smallest, characteristic, mecom, fixed:<codec>, fixed:zstd:<level>`,
     );
   });
 

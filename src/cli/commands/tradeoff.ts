@@ -36,7 +36,7 @@ export const command = defineCommand({
     json: { help: 'report as a JSON array of rows' },
   },
   details: [
-    'The files of a DIRECTORY are images of one guest over time. Without operands, the memory of this process is measured (Linux).',
+    'The files of a DIRECTORY are images of one guest over time. Without operands, the memory of this process is measured (Linux), which takes a minute of CPU time.',
   ],
   async run({ values, operands, argv, signal }) {
     const links = [...new Set(values.link)].sort((a, b) => a - b);

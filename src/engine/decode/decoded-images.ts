@@ -180,7 +180,7 @@ export class DecodedImages {
     if (this.claimedBytes > maxImageBytes)
       throw new PageferryError(
         'limit',
-        `image "${name}": ${this.claimedBytes} bytes of images, more than maxImageBytes (${maxImageBytes})`,
+        `image "${name}": ${this.claimedBytes} bytes of images, more than maxImageBytes (${maxImageBytes}); raise it`,
       );
   }
 }

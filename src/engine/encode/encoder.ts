@@ -9,7 +9,7 @@ import { WireWriter } from '../../stream/wire.js';
 import { type FrameBuilder, type FrameContext, TABLE_TARGET_BYTES } from '../frame/frame-builder.js';
 import type { LifeCycle } from '../life-cycle.js';
 import { checkInteger } from '../options.js';
-import type { Threads } from '../threads/threads.js';
+import { isWorthThreads, type Threads } from '../threads/threads.js';
 import { type Chunk, INGEST_BYTES } from './chunk.js';
 import type { ChunkReader } from './chunk-reader.js';
 import type { EncoderSettings } from './encoder-options.js';
@@ -23,13 +23,6 @@ import type { Timeline } from './timeline.js';
 
 /** Bytes that a group may exceed its largest size by: the page that closes it. */
 export const GROUP_SLACK = 1 << 17;
-
-/**
- * Threads are started for an image of at least this size: starting one takes 30 ms of a core or more, in which
- * one thread packs some 10 MiB, or reads, scans and hashes some 100 MiB.
- */
-const MIN_PACKED_BYTES = 32 << 20;
-const MIN_STORED_BYTES = 2 ** 30;
 
 /** @internal The parts of an encoder. */
 export interface EncoderParts {
@@ -258,16 +251,12 @@ export class Encoder {
   ): ImageWriter {
     this.checkLimit(name, bytes ?? 0);
     const { number, encoder } = this.begin(name, source, parent);
-    if ((bytes ?? Number.POSITIVE_INFINITY) >= this.minThreadedBytes()) this.parts.threads.prepare();
+    const { frame, threads } = this.parts;
+    const isPacked = frame.strategy.isPackingLikely?.(frame.state.linkBitsPerSecond) ?? true;
+    if (isWorthThreads(bytes ?? Number.POSITIVE_INFINITY, isPacked)) threads.prepare();
     this.announce({ image: number, kind: 'carried', name, parent, bytes, digest: undefined });
     this.image = new ImageWriter(this.writing, name, encoder, bytes);
     return this.image;
-  }
-
-  private minThreadedBytes(): number {
-    const { strategy, state } = this.parts.frame;
-    const isPacked = strategy.isPackingLikely?.(state.linkBitsPerSecond) ?? true;
-    return isPacked ? MIN_PACKED_BYTES : MIN_STORED_BYTES;
   }
 
   private checkLimit(name: string, bytes: number): void {

@@ -70,7 +70,7 @@ export async function openPagesIn(
   if (imageBytes > maxImageBytes)
     throw new PageferryError(
       'limit',
-      `${source.name}: ${imageBytes} bytes of images, more than maxImageBytes (${maxImageBytes})`,
+      `${source.name}: ${imageBytes} bytes of images, more than maxImageBytes (${maxImageBytes}); raise it`,
     );
   const { pageBytes, maxFrameBytes } = index.header;
   memory.frames.setMaxFrameBytes(maxFrameBytes);

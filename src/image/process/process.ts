@@ -54,7 +54,7 @@ export function openProcess(pid: number, options: ProcessOptions = {}): ProcessS
   if (!last)
     throw new PageferryError(
       'io',
-      `${name}: has no memory to read (a kernel thread, a zombie, or \`include\` selected no region)`,
+      `${name}: has no memory to read (a kernel thread, a zombie, or no region was selected)`,
     );
   const bytes = last.position + last.bytes;
   const memory = new ProcessMemory(pid, options.signal);

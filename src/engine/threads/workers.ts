@@ -3,7 +3,6 @@ import { kernelModule } from '../../kernels/kernels.js';
 import { PageferryError } from '../../page/error.js';
 import { nodeModule } from '../../page/node-hooks.js';
 import type { RunnerSlots } from './job-runner.js';
-import { WORKER_SOURCE } from './worker.generated.js';
 
 /** Start data of a worker. */
 export interface WorkerSetup {
@@ -41,6 +40,8 @@ export async function startWorkers({ slots, onFailure, ...common }: WorkersOptio
     module: await kernelModule('shared'),
     zstdPath: common.zstd ? zstdPackagePath() : undefined,
   };
+  // Loaded here, so that what runs on one thread, and in browsers, does not contain it.
+  const { WORKER_SOURCE } = await import('./worker.generated.js');
   const workers = slots.map((own) => {
     const worker = new node.Worker(WORKER_SOURCE, { eval: true, workerData: { ...setup, slots: own } });
     worker.on('error', onFailure);

@@ -30,8 +30,8 @@ const MIN_PACKED_BYTES = 32 << 20;
 const MIN_STORED_BYTES = 2 ** 30;
 
 /**
- * Whether an image of `bytes` bytes is worth the start of threads, which takes 30 ms of a core or more each: in
- * that time one thread packs some 10 MiB, or reads, scans and hashes some 100 MiB.
+ * Whether an image of `bytes` bytes is worth the start of threads, which takes 30 ms of a core or more each:
+ * in that time one thread packs some 10 MiB, or reads, scans and hashes some 100 MiB.
  */
 export function isWorthThreads(bytes: number, isPacked: boolean): boolean {
   return bytes >= (isPacked ? MIN_PACKED_BYTES : MIN_STORED_BYTES);

@@ -6,6 +6,8 @@ const SUITES = {
   tradeoff: 'overhead and transfer size: workloads × strategies × links; adaptive against fixed strategies',
   predicted: 'the model of pipelined time against a rate-limited link in real time',
   pipe: 'whole processes through a rate-limited pipe: pageferry against zstd, lz4 and no compression',
+  contended:
+    'whole processes into a rate-limited pipe while the CPU is scarce: every strategy, zstd, lz4, cat',
   'changing-link': 'a link whose rate changes mid-stream: adaptive against an oracle and fixed strategies',
   index: 'the page index against Map: inserts and lookups',
   'pages-in-out': 'copies into and out of wasm memory against native memcpy',

@@ -62,7 +62,7 @@ export async function run(argv) {
 }
 
 /** Return a folder in memory if it has enough space, so that no disk is measured. */
-function largestFolder() {
+export function largestFolder() {
   try {
     const { bavail, bsize } = statfsSync('/dev/shm');
     return bavail * bsize > 8e9 ? '/dev/shm' : tmpdir();
@@ -72,7 +72,7 @@ function largestFolder() {
 }
 
 /** Return the links that the pipe can represent. */
-async function tryLinks(pipe, links) {
+export async function tryLinks(pipe, links) {
   const ceiling = await pipe.ceiling();
   print(`the pipe's maximum rate is ${(ceiling / 1e9).toFixed(1)} Gbit/s`);
   const usable = [];
@@ -154,7 +154,7 @@ async function overLink({ workload, images, files, all, bytesIn, pipe, folder, r
 const found = new Map();
 
 /** Return whether a program is installed; print once if it is not. */
-function has(tool) {
+export function has(tool) {
   if (tool !== undefined && !found.has(tool)) {
     found.set(tool, spawnSync(tool, ['--version']).error === undefined);
     if (!found.get(tool)) print(`  ${tool}: skipped, not installed`);

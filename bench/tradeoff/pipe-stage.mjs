@@ -24,6 +24,8 @@ export function openPipe(folder) {
   const stage = (bitsPerSecond) => `${program} ${bitsPerSecond} ${bufferBytes(bitsPerSecond)}`;
   return {
     stage,
+    /** Return the words of a command that also reports at its end, on a descriptor (throttle.c). */
+    reporting: (bitsPerSecond, fd) => [...stage(bitsPerSecond).split(' '), String(fd)],
     /** Measure its maximum rate, in bit/s. */
     async ceiling() {
       const bytes = 2e9;

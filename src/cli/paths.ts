@@ -28,6 +28,12 @@ export function checkPage(page: string | undefined, inputs: readonly string[]): 
   if (page !== undefined && isAmong(page, inputs)) throw new UsageError(`--html ${page}: is also an input`);
 }
 
+/** @throws UsageError when the timeline would replace an input or the packed file */
+export function checkExplain(path: string, others: readonly string[]): void {
+  if (others.includes(path) || isAmong(path, others))
+    throw new UsageError(`--explain ${path}: is also an input or the output`);
+}
+
 /** @throws UsageError when standard input is named twice: it can be read only once */
 export function checkInputs(inputs: readonly string[]): void {
   if (inputs.filter((input) => input === '-').length > 1)

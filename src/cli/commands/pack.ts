@@ -12,6 +12,7 @@ import { type CodecTable, codecTable } from '../codec-table.js';
 import { defineCommand } from '../command.js';
 import { FORMAT_OPTION, JSON_OPTION, MAX_BYTES_OPTION, MODE_OPTION } from '../common-options.js';
 import { IMAGE_DETAILS, REPORT_DETAILS } from '../details.js';
+import { EXPLAIN_OPTION, openTimeline, type TimelineOutput } from '../explain.js';
 import { checkInputs, checkOutput } from '../paths.js';
 import { createProgressLine, withProgress } from '../progress.js';
 import { printErrorLine, reportStream } from '../terminal.js';
@@ -58,9 +59,10 @@ export const command = defineCommand({
     format: FORMAT_OPTION,
     mode: MODE_OPTION,
     'max-bytes': MAX_BYTES_OPTION,
+    explain: EXPLAIN_OPTION,
     json: JSON_OPTION,
   },
-  details: [IMAGE_DETAILS, REPORT_DETAILS],
+  details: [IMAGE_DETAILS, REPORT_DETAILS, 'With --explain, --json has the rows too (timeline).'],
   async run({ values, operands, signal }) {
     const inputs = [...operands, ...values.base];
     checkInputs(inputs);
@@ -69,6 +71,7 @@ export const command = defineCommand({
     // A pipe's reader sets a rate that can be measured; a file is packed for a link that is not there yet.
     const linkBitsPerSecond = values.link ?? (values.output === '-' ? 'measured' : 1e9);
     const opened: FileSource[] = [];
+    let timeline: TimelineOutput | undefined;
     const open = (path: string) => {
       const source = openImage(path, values.format === undefined ? {} : { format: values.format });
       opened.push(source);
@@ -77,6 +80,7 @@ export const command = defineCommand({
     try {
       const bases = values.base.map(open);
       const images = operands.map(open);
+      if (values.explain !== undefined) timeline = openTimeline(values.explain, [...inputs, values.output]);
       const writer = createAtomicWriter(values.output, {
         signal,
         ...(values.mode !== undefined && { mode: values.mode }),
@@ -88,9 +92,14 @@ export const command = defineCommand({
         pageBytes: values['page-bytes'],
         deltaBudgetBytes: values['delta-budget'],
         maxImageBytes: values['max-bytes'],
+        timeline: timeline !== undefined,
         signal,
       });
+      await timeline?.write(summary.timeline!);
       report(summary, values.output, linkBitsPerSecond, values.json);
+    } catch (error) {
+      timeline?.abort();
+      throw error;
     } finally {
       for (const source of opened) source.close();
     }
@@ -104,6 +113,7 @@ interface PackOptions {
   readonly pageBytes: number;
   readonly deltaBudgetBytes: number;
   readonly maxImageBytes: number;
+  readonly timeline: boolean;
   readonly signal: AbortSignal;
 }
 

@@ -1,6 +1,6 @@
 // Real processes into a real rate-limited pipe while the CPU is scarce, until the link has taken the last
 // byte: every strategy, zstd, lz4 and cat, in turns. Options:
-//   --image FILE, --traces DIR    own images (of a directory: the first of every series), else a synthetic one
+//   --image FILE, --traces DIR    own images (of a directory: the first of every series), else synthetic
 //   --links 100Mbit,1Gbit,10Gbit  --states free,one-core,busy,stopped  --rounds 5
 //   --node PATH                   run pageferry with this Node
 //   --quick (one link, two states, one round, 48 MiB), --json FILE

@@ -27,7 +27,7 @@ export const STATES = {
 
 /** Create a named pipe. */
 export function createFifo(path) {
-  execFileSync('mkfifo', [path]);
+  execFileSync('sh', ['-c', 'mkfifo "$0"', path]);
   return path;
 }
 
@@ -71,8 +71,8 @@ function beginStopping(group) {
 
 /**
  * Run a command into the link `limiter` (words of a command that reports on descriptor 3) through the named
- * pipe `fifo`. Returns the ms from its start until the link had taken the last byte, the bytes, and the CPU ms
- * of all its processes.
+ * pipe `fifo`. Returns the ms from its start until the link had taken the last byte, the bytes, and the CPU
+ * ms of all its processes.
  *
  * @throws Error with the standard error of the command
  */

@@ -1,9 +1,9 @@
-// A link between two processes: `throttle BITS_PER_SECOND [BUFFER_BYTES [REPORT_FD]]` copies standard input to
-// standard output at a limited rate, and at the end writes to the descriptor REPORT_FD how many bytes it took
-// and when it had taken the last one, in ms of the monotonic clock. The input pipe is the buffer; a faster writer blocks, as at a socket. A token
-// bucket, stored as the time at which everything so far is sent: idle time is lost, except for a millisecond
-// that compensates for late wake-ups. Uses splice, without copies, so that it takes little CPU from the
-// processes that it connects.
+// A link between two processes: `throttle BITS_PER_SECOND [BUFFER_BYTES [REPORT_FD]]` copies standard input
+// to standard output at a limited rate. The input pipe is the buffer; a faster writer blocks, as at a socket.
+// A token bucket, stored as the time at which everything so far is sent: idle time is lost, except for a
+// millisecond that compensates for late wake-ups. Uses splice, without copies, so that it takes little CPU
+// from the processes that it connects. At the end it writes to the descriptor REPORT_FD how many bytes it
+// took, and when it had taken the last one, in ms of the monotonic clock.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

@@ -107,7 +107,8 @@ const handler = new SignalHandler();
 handler.start();
 // What reads the report may close the pipe early, as `head` does; that is a failure without a message.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') printErrorLine(`pageferry: standard output: cannot write: ${systemReason(error)}`);
+  if (error.code !== 'EPIPE')
+    printErrorLine(`pageferry: standard output: cannot write: ${systemReason(error)}`);
   process.exitCode ??= 1;
 });
 process.stderr.on('error', () => {});

@@ -55,7 +55,9 @@ test('maxImageBytes counts all images by the byte, whether their sizes are annou
     const { error, sinks } = await attempt(bytes, { maxImageBytes: total - 1 });
     expect(error).toMatchObject({
       code: 'limit',
-      message: expect.stringMatching(/^image "b": \d+ bytes of images, more than maxImageBytes \(\d+\); raise it$/),
+      message: expect.stringMatching(
+        /^image "b": \d+ bytes of images, more than maxImageBytes \(\d+\); raise it$/,
+      ),
     });
     expect(sinks.every(({ finished, aborted }) => finished === 0 && aborted === 1)).toBe(true);
     expect((await attempt(bytes, { maxImageBytes: 0 })).error).toMatchObject({ code: 'limit' });

@@ -51,7 +51,10 @@ export async function digestBase(
   const { signal, onProgress } = options;
   const source = checkedSource(base);
   if (!source.readAt)
-    throw new PageferryError('bad-argument', `${source.name}: a base image is read at any position: give a file, or a source with readAt`);
+    throw new PageferryError(
+      'bad-argument',
+      `${source.name}: a base image is read at any position: give a file, or a source with readAt`,
+    );
   const yieldIfDue = createYielder();
   digest.start();
   for (let bytes = 0; ; ) {

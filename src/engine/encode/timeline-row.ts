@@ -15,7 +15,7 @@ export const BOTTLENECKS = ['link', 'cpu', 'source', 'calling thread'] as const;
 export type BottleneckName = (typeof BOTTLENECKS)[number];
 
 /** Time of one stage, summed over its threads. */
-export interface StageTime {
+interface StageTime {
   /** Elapsed ms; more than `cpuMs` where the stage waited for a core, the source or the output. */
   ms: number;
   cpuMs: number;

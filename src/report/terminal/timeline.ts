@@ -1,4 +1,4 @@
-import { STAGES, type TimelineRow } from '../../engine/encode/timeline-row.js';
+import { STAGES, type TimelineRow } from '../../analyze/timeline.js';
 import { table } from './table.js';
 
 /** Columns that name what held the stream up, and how busy each was. */

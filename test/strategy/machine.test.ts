@@ -1,0 +1,128 @@
+// The choice on a model of a machine (testing/machine/), in virtual time: against every fixed packing and
+// against a bound on every mix, on recorded groups of seven guests.
+import { describe, expect, test } from 'vitest';
+import { adaptive } from '../../src/strategy/adaptive/adaptive.js';
+import { bestFixed, mixBound } from '../../testing/machine/bounds.js';
+import {
+  type Cell,
+  type CellResult,
+  cells,
+  geometricMean,
+  MIB,
+  machineOf,
+  report,
+} from '../../testing/machine/cells.js';
+import { runMachine } from '../../testing/machine/machine.js';
+import type { Machine } from '../../testing/machine/model.js';
+import {
+  GUESTS,
+  type Guest,
+  perturbed,
+  type RecordedGroup,
+  recordedGroups,
+  repeated,
+} from '../../testing/machine/tables.js';
+import { seeded } from '../support/kernels.js';
+
+const IMAGE_BYTES = 512 * MIB;
+/** The goal in every cell against the best fixed packing. */
+const GOAL = 1.05;
+/** Cells that miss the goal, at most, and the worst ratio: docs/performance.md has the causes. */
+const LIMITS: Readonly<Record<Guest, readonly [missed: number, worst: number]>> = {
+  compile: [7, 1.12],
+  idle: [4, 1.08],
+  database: [0, GOAL],
+  physics: [11, 1.3],
+  'cache-heavy': [0, GOAL],
+  encrypted: [0, GOAL],
+  mixed: [0, GOAL],
+};
+
+function measured(groups: readonly RecordedGroup[], cell: Cell): CellResult {
+  const machine = machineOf(cell);
+  const { finishMs } = runMachine(adaptive(), groups, machine);
+  const { name: best, ms } = bestFixed(groups, machine);
+  return { ...cell, best, toFixed: finishMs / ms, toBound: finishMs / mixBound(groups, machine) };
+}
+
+describe.each(GUESTS)('%s', (guest) => {
+  test('80 machines against the best fixed packing and the bound on every mix', () => {
+    const groups = repeated(recordedGroups(guest), IMAGE_BYTES);
+    const results = cells().map((cell) => measured(groups, cell));
+    console.log(report(guest, results));
+    const fixed = results.map(({ toFixed }) => toFixed);
+    const [missed, worst] = LIMITS[guest];
+    expect(fixed.filter((ratio) => ratio > GOAL).length).toBeLessThanOrEqual(missed);
+    expect(Math.max(...fixed)).toBeLessThanOrEqual(worst);
+    expect(geometricMean(fixed)).toBeLessThan(1.03);
+    expect(geometricMean(results.map(({ toBound }) => toBound))).toBeLessThan(1.15);
+  });
+});
+
+test('other costs and sizes: every packing by a factor of 0.7 to 1.4', () => {
+  const results: CellResult[] = [];
+  for (const guest of ['database', 'physics', 'encrypted'] as const) {
+    const next = seeded(guest.length);
+    const groups = repeated(
+      perturbed(recordedGroups(guest), () => next() / 2 ** 32),
+      IMAGE_BYTES,
+    );
+    for (const cell of cells())
+      if (cell.cores !== 4 && cell.speed !== 0.25) results.push(measured(groups, cell));
+  }
+  console.log(report('perturbed', results));
+  const fixed = results.map(({ toFixed }) => toFixed);
+  expect(geometricMean(fixed)).toBeLessThan(1.02);
+  expect(fixed.filter((ratio) => ratio > GOAL).length).toBeLessThan(0.15 * fixed.length);
+});
+
+describe('steps in mid-stream: within 1.15 of the best fixed packing', () => {
+  const groups = repeated(recordedGroups('database'), IMAGE_BYTES);
+  const stepAt = (ms: number, before: number, then: number) => (now: number) => (now < ms ? before : then);
+  const base: Machine = { cores: 2, speedAt: () => 1, linkAt: () => 1e9 };
+  const steps: Readonly<Record<string, Machine>> = {
+    'the link halves': { ...base, linkAt: stepAt(800, 1e9, 5e8), steps: [800] },
+    'the link is ten times as fast': { ...base, linkAt: stepAt(2000, 1e8, 1e9), steps: [2000] },
+    'the CPU is four times as slow': { ...base, speedAt: stepAt(800, 1, 0.25), steps: [800] },
+    'the CPU is taken away for a second': {
+      ...base,
+      competitorsAt: (now) => (now > 700 && now < 1700 ? 6 : 0),
+      steps: [700, 800, 1700, 1800],
+    },
+  };
+  test.each(Object.entries(steps))('%s', (_, machine) => {
+    const { finishMs } = runMachine(adaptive(), groups, machine);
+    expect(finishMs / bestFixed(groups, machine).ms).toBeLessThan(1.15);
+  });
+
+  test('the data changes its kind', () => {
+    const halves = [
+      ...repeated(recordedGroups('encrypted'), IMAGE_BYTES / 2),
+      ...repeated(recordedGroups('database'), IMAGE_BYTES / 2),
+    ];
+    for (const link of [1e8, 1e9]) {
+      const machine = { ...base, linkAt: () => link };
+      const { finishMs } = runMachine(adaptive(), halves, machine);
+      expect(finishMs / bestFixed(halves, machine).ms, `${link} bit/s`).toBeLessThan(1.15);
+    }
+  });
+});
+
+test('a slow destination: no slower than the best fixed packing, and less core time than for the link', () => {
+  const groups = repeated(recordedGroups('database'), IMAGE_BYTES);
+  const machine = (destinationMsPerMiB: number) => ({
+    ...machineOf({ speed: 1, cores: 2, link: 1e9 }),
+    destinationMsPerMiB,
+  });
+  const levels = (run: Machine) =>
+    runMachine(adaptive(), groups, run).choices.reduce((sum, { packing }) => sum + (packing.level ?? 0), 0);
+  const { finishMs } = runMachine(adaptive(), groups, machine(20));
+  expect(finishMs / bestFixed(groups, machine(20)).ms).toBeLessThan(1.05);
+  expect(levels(machine(20))).toBeLessThan(levels(machine(0)));
+});
+
+test('the same machine gives the same choices', () => {
+  const groups = repeated(recordedGroups('idle'), 64 * MIB);
+  const run = () => runMachine(adaptive(), groups, machineOf({ speed: 0.25, cores: 2, link: 1e8 }));
+  expect(run()).toEqual(run());
+});

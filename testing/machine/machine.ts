@@ -1,0 +1,287 @@
+// Model of an encoder on a machine in virtual time: the real strategy chooses, tables give work and bytes.
+//
+//   scan (worker) ─► decide (in order) ─► pack (worker) ─► write (in order) ─► link ─► destination
+//
+// Threads share the cores equally with each other and with competing processes. On one core there is one
+// thread, which does every step itself. Groups between decision and link are limited to 20 MiB.
+import type { GroupView, Packing, Strategy, StreamState } from '../../src/strategy/strategy.js';
+import { FLOOR, type FloorCosts, type Machine } from './model.js';
+import { nameOf, type RecordedGroup } from './tables.js';
+
+const MIB = 1 << 20;
+const MAX_IN_FLIGHT_BYTES = 20 * MIB;
+/** Groups that are scanned before the decision about them. */
+const SCANNED_AHEAD = 2;
+/** Delay with which the encoder measures the cores it gets. */
+const CORES_DELAY_MS = 100;
+
+/** One chosen packing. */
+interface Chosen {
+  readonly atMs: number;
+  readonly group: number;
+  readonly packing: Packing;
+}
+
+export interface Outcome {
+  readonly finishMs: number;
+  readonly choices: readonly Chosen[];
+}
+
+type Stage = 'scan' | 'decide' | 'pack' | 'write';
+interface Task {
+  readonly stage: Stage;
+  readonly group: number;
+  /** Remaining work at speed 1, and time so far: elapsed, and on a core. */
+  work: number;
+  ms: number;
+  cpuMs: number;
+}
+
+/** Runs a strategy over groups and returns when the destination has the last one. */
+export function runMachine(strategy: Strategy, groups: readonly RecordedGroup[], machine: Machine): Outcome {
+  return new MachineRun(strategy, groups, machine).run();
+}
+
+/** Returns the number of segments of an image that are scanned for a group. */
+function piecesOf({ imageBytes }: RecordedGroup): number {
+  return Math.ceil(imageBytes / MIB);
+}
+
+class MachineRun {
+  private now = 0;
+  private readonly choices: Chosen[] = [];
+  private tasks: Task[] = [];
+  private readonly packQueue: number[] = [];
+  private readonly isPacked: boolean[] = [];
+  /** Pieces of the image of the group that is being scanned and of later ones: started, and to be done. */
+  private scanning = 0;
+  private piecesStarted = 0;
+  private readonly piecesDone: number[] = [];
+  /** Counts of groups that passed each stage, in order. */
+  private decided = 0;
+  private written = 0;
+  private sent = 0;
+  private arrived = 0;
+  private linkBytes = 0;
+  private destinationMs = 0;
+  private packing = 0;
+  private inFlightBytes = 0;
+  private imageBytes = 0;
+  private pendingMs = 0;
+  private bytesOut = 0;
+  private readonly threads: number;
+  private readonly floor: FloorCosts;
+  private readonly totalBytes: number;
+  private readonly state: StreamState;
+
+  constructor(
+    private readonly strategy: Strategy,
+    private readonly groups: readonly RecordedGroup[],
+    private readonly machine: Machine,
+  ) {
+    this.threads = machine.cores;
+    this.floor = machine.floor ?? FLOOR;
+    this.totalBytes = groups.reduce((sum, { imageBytes }) => sum + imageBytes, 0);
+    this.state = this.createState();
+  }
+
+  run(): Outcome {
+    while (this.arrived < this.groups.length) {
+      this.startTasks();
+      this.advance();
+    }
+    return { finishMs: this.now, choices: this.choices };
+  }
+
+  /** Fraction of a core that each of `threads` running threads gets. */
+  private share(threads: number, ms: number): number {
+    return Math.min(1, this.machine.cores / (threads + (this.machine.competitorsAt?.(ms) ?? 0)));
+  }
+
+  private startTasks(): void {
+    const isInline = this.threads === 1;
+    const isDeciding = this.tasks.some(({ stage }) => stage === 'decide' || stage === 'write');
+    let working = isInline ? this.tasks.length : this.tasks.length - (isDeciding ? 1 : 0);
+    if (!isDeciding && (!isInline || working === 0) && this.startOrdered() && isInline) working = 1;
+    while (working < this.threads && this.startWork()) working++;
+  }
+
+  /** Starts a step that is done in order: writing comes first, since the link may wait for it. */
+  private startOrdered(): boolean {
+    const { groups, floor, machine } = this;
+    if (this.isPacked[this.written]) {
+      const bytes = this.packedBytes(this.written);
+      return this.start('write', this.written, (floor.writeMs * bytes) / MIB);
+    }
+    const next = groups[this.decided];
+    if (!next || (this.piecesDone[this.decided] ?? 0) < piecesOf(next)) return false;
+    const waiting = this.threads === 1 ? 0 : (machine.lookahead ?? 1);
+    if (this.packing + this.packQueue.length >= this.threads + waiting) return false;
+    if (this.inFlightBytes > 0 && this.inFlightBytes + next.bytes > MAX_IN_FLIGHT_BYTES) return false;
+    return this.start('decide', this.decided, (floor.decideMs * next.imageBytes) / MIB);
+  }
+
+  private startWork(): boolean {
+    const group = this.packQueue.shift();
+    if (group !== undefined) {
+      this.packing++;
+      return this.start('pack', group, this.costOf(group).ms);
+    }
+    const ahead = this.threads === 1 ? 1 : this.threads + SCANNED_AHEAD;
+    const next = this.groups[this.scanning];
+    if (!next || this.scanning - this.decided >= ahead) return false;
+    const pieces = piecesOf(next);
+    this.start('scan', this.scanning, (this.floor.scanMs * next.imageBytes) / pieces / MIB);
+    this.piecesStarted++;
+    if (this.piecesStarted === pieces) {
+      this.scanning++;
+      this.piecesStarted = 0;
+    }
+    return true;
+  }
+
+  private start(stage: Stage, group: number, work: number): true {
+    this.tasks.push({ stage, group, work, ms: 0, cpuMs: 0 });
+    return true;
+  }
+
+  /** Lets time pass until the next step of anything. */
+  private advance(): void {
+    const { machine, tasks, now } = this;
+    const share = this.share(tasks.length, now);
+    const speed = machine.speedAt(now) * share;
+    const bytesPerMs = machine.linkAt(now) / 8000;
+    let ms = Infinity;
+    for (const { work } of tasks) ms = Math.min(ms, work / speed);
+    if (this.sent < this.written) ms = Math.min(ms, this.linkBytes / bytesPerMs);
+    if (this.arrived < this.sent) ms = Math.min(ms, this.destinationMs);
+    for (const step of machine.steps ?? []) if (step > now) ms = Math.min(ms, step - now);
+    if (ms === Infinity) throw new Error(`the model is stuck at ${now} ms`);
+    const end = now + ms;
+    this.now = end;
+    if (this.sent < this.written) this.linkBytes -= ms * bytesPerMs;
+    if (this.arrived < this.sent) this.destinationMs -= ms;
+    for (const task of tasks) {
+      task.work -= ms * speed;
+      task.ms += ms;
+      task.cpuMs += ms * share;
+    }
+    this.endSteps();
+  }
+
+  private endSteps(): void {
+    const ended = this.tasks.filter(({ work }) => work < 1e-9);
+    if (ended.length > 0) this.tasks = this.tasks.filter(({ work }) => work >= 1e-9);
+    for (const task of ended) this.end(task);
+    if (this.arrived < this.sent && this.destinationMs < 1e-9) {
+      this.arrived++;
+      this.startDestination();
+    }
+    if (this.sent < this.written && this.linkBytes < 1e-6) {
+      this.inFlightBytes -= this.groups[this.sent]!.bytes;
+      this.sent++;
+      if (this.sent - this.arrived === 1) this.startDestination();
+      if (this.sent < this.written) this.linkBytes = this.packedBytes(this.sent);
+    }
+  }
+
+  private startDestination(): void {
+    if (this.arrived >= this.sent) return;
+    const { destinationMsPerMiB = 0 } = this.machine;
+    this.destinationMs = (destinationMsPerMiB * this.groups[this.arrived]!.imageBytes) / MIB;
+  }
+
+  private end({ stage, group, ms, cpuMs }: Task): void {
+    if (stage === 'scan') this.piecesDone[group] = (this.piecesDone[group] ?? 0) + 1;
+    else if (stage === 'decide') this.decide(group);
+    else if (stage === 'pack') this.packed(group, ms, cpuMs);
+    else {
+      if (this.sent === this.written) this.linkBytes = this.packedBytes(group);
+      this.written++;
+    }
+  }
+
+  private decide(group: number): void {
+    const { bytes, imageBytes } = this.groups[group]!;
+    this.imageBytes += imageBytes;
+    const packing = this.strategy.pack!(this.view(group), this.state);
+    this.decided++;
+    this.choices.push({ atMs: this.now, group, packing });
+    this.inFlightBytes += bytes;
+    this.pendingMs += packing.expectedMs ?? 0;
+    this.bytesOut += packing.expectedBytes ?? 0;
+    this.packQueue.push(group);
+  }
+
+  private packed(group: number, ms: number, cpuMs: number): void {
+    const { packing } = this.choices[group]!;
+    const packedBytes = this.packedBytes(group);
+    this.packing--;
+    this.pendingMs -= packing.expectedMs ?? 0;
+    this.bytesOut += packedBytes - (packing.expectedBytes ?? 0);
+    const view = this.view(group);
+    const measured = this.machine.isUnmeasured ? { ms } : { ms, cpuMs };
+    this.strategy.onPacked?.({ packing, group: view, packedBytes, ...measured });
+    this.isPacked[group] = true;
+  }
+
+  private costOf(group: number) {
+    const name = nameOf(this.choices[group]!.packing);
+    const cost = this.groups[group]!.costs.get(name);
+    if (!cost) throw new Error(`no cost of ${name} is recorded`);
+    return cost;
+  }
+
+  private packedBytes(group: number): number {
+    return this.costOf(group).bytes;
+  }
+
+  private view(group: number): GroupView {
+    const { bytes, estimatedBytes } = this.groups[group]!;
+    return { kind: 'pages', bytes, pages: bytes / 4096, estimatedBytes };
+  }
+
+  private createState(): StreamState {
+    const run = this;
+    const { machine, threads } = this;
+    return {
+      get linkBitsPerSecond() {
+        return machine.linkAt(run.now);
+      },
+      threads,
+      get cores() {
+        return machine.isUnmeasured ? undefined : run.coresNow();
+      },
+      get floorMsPerMiB() {
+        return machine.isUnmeasured ? undefined : run.floorNow();
+      },
+      get bytesRead() {
+        return machine.isUnmeasured ? undefined : run.imageBytes;
+      },
+      destinationMsPerMiB: machine.destinationMsPerMiB,
+      elapsedMs: () => run.now,
+      get bytesOut() {
+        return run.bytesOut;
+      },
+      get pendingMs() {
+        return run.pendingMs;
+      },
+      handoverMs: () => 0,
+      hasZstd: true,
+      zstdName: 'node:zlib',
+      get progress() {
+        return { image: 0, share: run.imageBytes / run.totalBytes };
+      },
+    };
+  }
+
+  private coresNow(): number {
+    return this.threads * this.share(this.threads, Math.max(0, this.now - CORES_DELAY_MS));
+  }
+
+  private floorNow(): number {
+    const { scanMs, decideMs, writeMs } = this.floor;
+    const written = this.imageBytes > 0 ? this.bytesOut / this.imageBytes : 0.5;
+    return (scanMs + decideMs + writeMs * written) / this.machine.speedAt(this.now);
+  }
+}

@@ -8,8 +8,8 @@ export interface FactorPrior {
 /**
  * Beliefs about factors whose products are observed, such as the speed of the machine times the cost of an
  * option: a Kalman filter over their logarithms. A result corrects the uncertain factors most, and the
- * covariances keep what it does not tell apart. The variances grow with time, so older results count less, however many
- * there were; larger and smaller are learnt alike.
+ * covariances keep what it does not tell apart. The variances grow with time, so older results count less,
+ * however many there were; larger and smaller are learnt alike.
  */
 export class Beliefs {
   private readonly count: number;

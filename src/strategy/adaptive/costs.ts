@@ -42,6 +42,10 @@ const NO_GAIN_NOISE = 0.005;
 const MIN_BYTES = 65536;
 /** Variance of the speed as the cost of the other stages shows it before anything is packed. */
 const FLOOR_NOISE = 0.5;
+/** Largest logarithm of that cost that counts: the first pages pay for the start of the program. */
+const MAX_FLOOR = Math.log(10);
+/** Storing is bound by memory, so that it tells little about the speed of packing. */
+const RAW_NOISE = 0.5;
 
 /** Numbers of the factors: speed, the family zstd, then one for each class and each option. */
 const SPEED_FACTOR = 0;
@@ -92,7 +96,8 @@ export class PackingCosts {
 
   /** Starts the belief about speed from the cost of other stages, `ratio` times the usual one. */
   useFloor(ratio: number): void {
-    if (!this.isSpeedKnown && ratio > 0) this.cost.learn([SPEED_FACTOR], Math.log(ratio), FLOOR_NOISE);
+    const logarithm = Math.max(-MAX_FLOOR, Math.min(MAX_FLOOR, Math.log(ratio)));
+    if (!this.isSpeedKnown && ratio > 0) this.cost.learn([SPEED_FACTOR], logarithm, FLOOR_NOISE);
     this.isSpeedKnown = true;
   }
 
@@ -148,10 +153,7 @@ export class PackingCosts {
     // A packing that saves nothing would have needed more than the group.
     const actualBytes = packedBytes < group.bytes ? packedBytes : NO_GAIN_RATIO * group.bytes;
     const larger = Math.log(actualBytes / expected.bytes);
-    const noise =
-      this.costNoise +
-      (CLOCK_MS / ms) ** 2 +
-      (!isRaw && estimate > INCOMPRESSIBLE_FROM ? INCOMPRESSIBLE_NOISE : 0);
+    const noise = this.costNoise + (CLOCK_MS / ms) ** 2 + otherNoise(isRaw, estimate);
     const factors = option.costFactors[kind]!;
     const costVariance = this.cost.variance(factors);
     this.noteSurprise(slower, costVariance + noise);
@@ -177,6 +179,11 @@ export function classOf({ kind, bytes, estimatedBytes }: GroupView): { kind: num
   if (kind === 'coded') return { kind: CODED_CLASS, estimate: CLASSES[CODED_CLASS]! };
   const estimate = Math.min(1, estimatedBytes / bytes);
   return { kind: CLASSES.findIndex((below) => estimate < below), estimate };
+}
+
+function otherNoise(isRaw: boolean, estimate: number): number {
+  if (isRaw) return RAW_NOISE;
+  return estimate > INCOMPRESSIBLE_FROM ? INCOMPRESSIBLE_NOISE : 0;
 }
 
 /** Returns the measured variance of results after one more, whose difference the beliefs did not exclude. */

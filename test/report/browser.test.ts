@@ -47,7 +47,7 @@ describe.skipIf(!CHROMIUM)('in a browser', () => {
     fs.writeFileSync(file, renderPage(one));
     const page = await openPage(browser(), file, width, scheme);
     await expectTheme(page, scheme);
-    await expectCharts(page, width, 7);
+    await expectCharts(page, width, 10);
     await page.context().close();
   });
 });

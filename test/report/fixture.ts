@@ -14,6 +14,7 @@ import type {
   TradeoffReport,
   WorkloadReport,
 } from '../../src/analyze/tradeoff/report.js';
+import type { TimelineRow } from '../../src/engine/encode/timeline-row.js';
 import { seeded } from '../support/kernels.js';
 
 const MIB = 2 ** 20;
@@ -149,7 +150,37 @@ function workload(
     advice,
     map: map(name, imageBytes / 4096),
     rounds,
+    timeline: images > 1 ? timeline() : [],
   };
+}
+
+/** A run of two seconds whose link becomes the bottleneck in the middle. */
+function timeline(): TimelineRow[] {
+  return Array.from({ length: 40 }, (_, i) => {
+    const isLate = i >= 20;
+    const stage = (ms: number) => ({ ms, cpuMs: 0.9 * ms });
+    const name = isLate ? (i % 3 === 0 ? 'zstd:9' : 'zstd:3') : i % 4 === 0 ? 'raw' : 'lz4';
+    return {
+      fromMs: 50 * i,
+      toMs: 50 * i + 50,
+      bytesRead: 12 * MIB,
+      bytesOut: isLate ? 2 * MIB : 5 * MIB,
+      stages: {
+        read: stage(6),
+        scan: stage(9),
+        choose: stage(11),
+        pack: stage(isLate ? 88 : 30),
+        write: stage(isLate ? 48 : 20),
+      },
+      options: { [name]: { groups: 4, bytesIn: 8 * MIB, bytesOut: 2 * MIB } },
+      bytePrice: isLate ? 6 : 0.4,
+      cores: 1.9,
+      pendingJobs: 4,
+      waitingBytes: isLate ? MIB : 0,
+      busy: { link: isLate ? 0.96 : 0.4, cpu: 0.9, source: 0.1, 'calling thread': 0.22 },
+      bottleneck: isLate ? 'link' : 'cpu',
+    };
+  });
 }
 
 const KINDS = [

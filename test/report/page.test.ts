@@ -43,7 +43,7 @@ describe('tradeoff page', () => {
 
   test('draws every chart in two sizes, with a description', () => {
     // A single image has no rounds.
-    expect(document.querySelectorAll('figure').length).toBe(4 + 3);
+    expect(document.querySelectorAll('figure').length).toBe(7 + 3);
     for (const figure of document.querySelectorAll('figure'))
       for (const size of ['wide', 'narrow']) {
         const chart = figure.querySelector(`.${size} > svg[role="img"]`)!;
@@ -100,6 +100,7 @@ describe('tradeoff page', () => {
       map: { ...map, cells: [], counts: {}, pages: 0 },
       steps: [],
       rounds: [],
+      timeline: [],
       bytesIn: 0,
       pages: 0,
     });

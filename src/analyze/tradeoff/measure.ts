@@ -28,6 +28,8 @@ export interface Measured {
   readonly summary: StreamSummary;
 }
 
+/** Fine rows for images that take less than a second, at most as many as a chart can show. */
+const TIMELINE = { intervalMs: 5, maxRows: 64 };
 /** Bytes of a buffer of the recorded stream. */
 const BUFFER_BYTES = 8 << 20;
 
@@ -53,6 +55,7 @@ export async function measureStrategy(
     deltaBudgetBytes: 0,
     indexPages: indexPages(sources, options.pageBytes),
     similar: sources.length > 1,
+    timeline: TIMELINE,
     clock,
     ...(options.signal && { signal: options.signal }),
   });

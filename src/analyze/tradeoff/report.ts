@@ -1,4 +1,5 @@
 import type { PageClass } from '../../codec/codec.js';
+import type { TimelineRow } from '../timeline.js';
 import type { MarginalStep, PackingMeasure, PipelinedTime } from './model.js';
 
 /** Report of `pageferry tradeoff`: the source of its terminal summary, JSON and HTML page. */
@@ -40,6 +41,8 @@ export interface WorkloadReport {
   readonly map: PageMap;
   /** One an image. */
   readonly rounds: readonly RoundReport[];
+  /** What the adaptive strategy did over time, at the first link. */
+  readonly timeline: readonly TimelineRow[];
 }
 
 /** A strategy on a workload. */

@@ -127,6 +127,7 @@ async function measureWorkload(
     advice,
     map: mapper.map(sources.at(-1)!.name),
     rounds,
+    timeline: adaptive[0]!.summary.timeline ?? [],
   };
 }
 

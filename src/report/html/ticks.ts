@@ -1,7 +1,7 @@
 // Ticks of the axes, and their labels.
 
 /** Returns ticks from 0 to at least `most`, in steps of 1, 2 or 5 times a power of ten. */
-function linearTicks(most: number, count: number): number[] {
+export function linearTicks(most: number, count: number): number[] {
   const rough = most > 0 ? most / count : 1;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10);

@@ -9,6 +9,7 @@ import { numbersTable, stepsTable } from './numbers.js';
 import { mapFigure } from './page-map.js';
 import { paretoFigure } from './pareto-chart.js';
 import { roundsFigure } from './rounds-chart.js';
+import { timelineFigures } from './timeline-chart.js';
 
 /** Renders a tradeoff report as a self-contained HTML page: no network, no script. */
 export function renderPage(report: TradeoffReport): string {
@@ -43,6 +44,7 @@ ${paretoFigure(workload, links)}
 ${linkFigure(workload, links)}
 ${mapFigure(workload)}
 ${roundsFigure(workload, links)}
+${timelineFigures(workload, links)}
 ${stepsTable(workload)}
 <h3>All numbers</h3>
 ${numbersTable(workload, links)}

@@ -11,4 +11,4 @@ export { sketchFind, sketchInit, sketchInsert, sketchPage } from "./dedup/sketch
 export { hash64, hash128, hash128Pages } from "./hash/xxh3";
 export * from "./layout";
 export { profilePage } from "./page/profile";
-export { fillByte, pagesEqual, scanPages } from "./page/scan";
+export { copyBytes, fillByte, pagesEqual, scanPages } from "./page/scan";

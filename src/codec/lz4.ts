@@ -43,7 +43,7 @@ export function packLz4Runs(
   out: number,
   block: number,
 ): number {
-  const { words, bytes } = kernels;
+  const { words } = kernels;
   const end = (runs >>> 2) + 2 * count;
   let run = runs >>> 2;
   /** Bytes of the run that are packed, and of the block that were copied. */
@@ -58,7 +58,7 @@ export function packLz4Runs(
       done += LZ4_BLOCK_BYTES;
     } else {
       const copied = Math.min(left, LZ4_BLOCK_BYTES - collected);
-      bytes.copyWithin(block + collected, address, address + copied);
+      kernels.run.copyBytes(block + collected, address, copied);
       collected += copied;
       done += copied;
       if (collected === LZ4_BLOCK_BYTES) {
@@ -99,7 +99,7 @@ function packBlock(
   let coded = run.lz4Encode(block, size, to + 4, size - 1, scratch);
   let length = coded;
   if (coded < 0) {
-    bytes.copyWithin(to + 4, block, block + size);
+    run.copyBytes(to + 4, block, size);
     coded = size;
     length = (STORED | size) >>> 0;
   }
@@ -127,7 +127,7 @@ export function unpackLz4(
     const blockBytes = Math.min(LZ4_BLOCK_BYTES, bytes - done);
     if (length >= STORED) {
       if (coded !== blockBytes) return STATUS.BAD_TOKEN;
-      kernels.bytes.copyWithin(out + done, next, next + coded);
+      kernels.run.copyBytes(out + done, next, coded);
     } else {
       const status = kernels.run.lz4Decode(next, coded, out + done, blockBytes);
       if (status < 0) return status;

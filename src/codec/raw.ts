@@ -13,13 +13,13 @@ export const raw = {
   label: 'stored uncompressed',
   encode({ kernels }, page, pageBytes, out, capacity) {
     if (pageBytes > capacity) return STATUS.OUTPUT_FULL;
-    kernels.bytes.copyWithin(out, page, page + pageBytes);
+    kernels.run.copyBytes(out, page, pageBytes);
     return pageBytes;
   },
   decode({ kernels }, coded, codedBytes, page, pageBytes) {
     if (codedBytes < pageBytes) return STATUS.SHORT;
     if (codedBytes > pageBytes) return STATUS.TRAILING;
-    kernels.bytes.copyWithin(page, coded, coded + pageBytes);
+    kernels.run.copyBytes(page, coded, pageBytes);
     return pageBytes;
   },
 } as const satisfies PageCodec;

@@ -48,11 +48,11 @@ export class ImageDigest {
 
   /** Add the digests of the next `count` pages, stored at `digests`. */
   add(digests: number, count: number): void {
-    const { bytes } = this.kernels;
+    const { run } = this.kernels;
     for (let done = 0; done < count; ) {
       const fits = Math.min(count - done, (LINK_BYTES - this.used) / DIGEST_BYTES);
       const from = digests + done * DIGEST_BYTES;
-      bytes.copyWithin(this.link + this.used, from, from + fits * DIGEST_BYTES);
+      run.copyBytes(this.link + this.used, from, fits * DIGEST_BYTES);
       this.used += fits * DIGEST_BYTES;
       done += fits;
       if (this.used === LINK_BYTES) this.closeLink();
@@ -63,14 +63,14 @@ export class ImageDigest {
    * Add the digest at `digest` for each of the next `count` pages; 1 ns a page, for long runs of zero pages.
    */
   addRepeated(digest: number, count: number): void {
-    const { bytes, run } = this.kernels;
+    const { run } = this.kernels;
     const perLink = (LINK_BYTES - DIGEST_BYTES) / DIGEST_BYTES;
     let left = count;
     // Two links at most are filled page by page: the one in use and a whole one.
     for (let links = 0; left > 0 && links < 2; links++) {
       const fits = Math.min(left, (LINK_BYTES - this.used) / DIGEST_BYTES);
       for (const end = this.used + fits * DIGEST_BYTES; this.used < end; this.used += DIGEST_BYTES)
-        bytes.copyWithin(this.link + this.used, digest, digest + DIGEST_BYTES);
+        run.copyBytes(this.link + this.used, digest, DIGEST_BYTES);
       left -= fits;
       if (this.used === LINK_BYTES) this.closeLink();
     }

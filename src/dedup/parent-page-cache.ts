@@ -48,7 +48,7 @@ export class ParentPageCache {
       slot = this.used++;
       this.table(page)[page % TABLE_PAGES] = slot;
     }
-    this.kernels.bytes.copyWithin(this.address(slot), address, address + bytes);
+    this.kernels.run.copyBytes(this.address(slot), address, bytes);
     this.since[slot] = image;
     this.until[slot] = image;
     return true;

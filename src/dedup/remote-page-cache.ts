@@ -105,7 +105,7 @@ export class RemotePageCache {
       entry[at + SLOT_WORD] = slot + 1;
     }
     this.recent[slot] = 1;
-    this.memory.kernels.bytes.copyWithin(this.addressOf(slot), address, address + this.pageBytes);
+    this.memory.kernels.run.copyBytes(this.addressOf(slot), address, this.pageBytes);
   }
 
   /** Record that it is unknown what the receiver has as `page`. */

@@ -136,9 +136,11 @@ describe('core meter', () => {
 
   test('divides the CPU time of all stages by the bytes of the image', () => {
     const meter = new CoreMeter(1, 1);
-    meter.floor(0, 3, 0);
-    meter.floor(0, 1, 2 << 20);
-    expect(meter.floorMsPerMiB).toBeCloseTo(2);
+    meter.ingest(0, 3, 4 << 20);
+    expect(meter.floorMsPerMiB).toBeUndefined();
+    // The threads are ahead of the calling thread: each stage has bytes of its own.
+    meter.calling(0, 1, 2 << 20);
+    expect(meter.floorMsPerMiB).toBeCloseTo(3 / 4 + 1 / 2);
   });
 
   test('reads a quota of a cgroup', () => {

@@ -250,7 +250,7 @@ export class ImageDecoder {
       );
     if (known === this.image && from >= known.bytes) {
       const decoded = context.chunk + from - known.bytes;
-      kernels.bytes.copyWithin(at, decoded, decoded + bytes);
+      kernels.run.copyBytes(at, decoded, bytes);
       return;
     }
     const count = known.readAt(kernels.bytes.subarray(at, at + bytes), from);

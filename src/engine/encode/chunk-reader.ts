@@ -5,7 +5,7 @@ import { abortable, createYielder, throwIfAborted } from '../../page/sync.js';
 import { INGEST, JOB, JOB_KIND, NO_FILE } from '../threads/job.js';
 import { compareWithParent } from '../threads/survey.js';
 import type { Threads } from '../threads/threads.js';
-import { type Chunk, type ChunkPool, INGEST_BYTES } from './chunk.js';
+import type { Chunk, ChunkPool } from './chunk.js';
 
 /** Alignment of skipped ranges: the largest page size. */
 const SKIP_BYTES = 65536;
@@ -38,11 +38,16 @@ export interface ChunkReaderContext {
 export type ChunkConsumer = (chunk: Chunk) => Promise<void>;
 
 /**
- * Reads sources chunk by chunk, and has the chunks scanned and hashed, ahead of the consumer. The jobs read a
- * source with `fileRange`; any other source is read here, in order.
+ * Reads sources chunk by chunk, and has the chunks scanned and hashed, ahead of the consumer. Threads read a
+ * source with `fileRange` by themselves; any other source is read here, in order.
  */
 export class ChunkReader {
   constructor(private readonly context: ChunkReaderContext) {}
+
+  /** Most bytes of a chunk. */
+  get chunkBytes(): number {
+    return this.context.chunks.capacity;
+  }
 
   /**
    * Read `source` to its end and return its size. Only the last chunk may end within a page. `parent`: the
@@ -63,14 +68,17 @@ export class ChunkReader {
     let position = 0;
     try {
       for (let isLast = false; !isLast; ) {
-        const wanted = aheadOf(source, threads);
+        const wanted = threads.count > 1 ? threads.count + AHEAD : 1;
         while (ahead.length < wanted && steps.hasMore && (ahead.length === 0 || chunks.hasFree))
           ahead.push(steps.next());
         const chunk = await abortable(ahead[0]!, signal);
         ahead.shift();
         ({ isLast } = chunk);
-        position += chunk.bytes + chunk.zeros;
+        // The next read is issued before this thread works on the chunk.
+        if (threads.count === 1 && steps.hasMore && chunks.hasFree) ahead.push(steps.next());
         try {
+          if (threads.count === 1) await steps.survey(chunk, position);
+          position += chunk.bytes + chunk.zeros;
           await consumer(chunk);
         } finally {
           chunk.release();
@@ -100,20 +108,13 @@ export class ChunkReader {
   }
 }
 
-/** Return the number of chunks to read ahead of the one that is encoded, and that one. */
-function aheadOf(source: PageSource, threads: Threads): number {
-  // One thread reads a file when it needs the next chunk; any other source can be read meanwhile.
-  if (threads.count === 1) return source.fileRange ? 1 : 2;
-  return threads.count + AHEAD;
-}
-
 /** The steps of reading one source, each of which gives a chunk. */
 class ChunkSteps {
   /** Whether the source may have more bytes. */
   hasMore = true;
   private position = 0;
-  /** The step before has read all its bytes. */
-  private isRead: Promise<unknown> = Promise.resolve();
+  /** Settles when the step before has read all its bytes; absent: it has. */
+  private isRead: Promise<unknown> | undefined;
 
   constructor(
     private readonly context: ChunkReaderContext,
@@ -124,7 +125,8 @@ class ChunkSteps {
 
   /** Begin the next step. */
   next(): Promise<Chunk> {
-    const step = this.source.fileRange ? this.readRange() : this.readInOrder();
+    const isByRange = this.source.fileRange !== undefined && this.context.threads.count > 1;
+    const step = isByRange ? this.readRange() : this.readInOrder();
     // Awaited in a later turn; until then its failure is not unhandled.
     step.catch(() => {});
     return step;
@@ -135,7 +137,7 @@ class ChunkSteps {
     const { source, context, signal, position } = this;
     const total = source.bytes!;
     const zeros = source.zerosAt?.(position, MAX_SKIP_BYTES) ?? 0;
-    const bytes = zeros > 0 ? 0 : Math.min(INGEST_BYTES, total - position);
+    const bytes = zeros > 0 ? 0 : Math.min(context.chunks.capacity, total - position);
     this.position += bytes + zeros;
     const isLast = this.position >= total;
     this.hasMore = !isLast;
@@ -169,17 +171,21 @@ class ChunkSteps {
 
   /** Read the source's next bytes here, one step after the other. */
   private async readInOrder(): Promise<Chunk> {
-    const { context, signal, source, parent } = this;
+    const { context, signal } = this;
     const before = this.isRead;
     let readDone!: () => void;
-    this.isRead = new Promise<void>((resolve) => {
-      readDone = resolve;
+    const isRead = new Promise<void>((resolve) => {
+      readDone = () => {
+        if (this.isRead === isRead) this.isRead = undefined;
+        resolve();
+      };
     });
+    this.isRead = isRead;
     let chunk: Chunk | undefined;
     try {
-      await before;
+      if (before) await before;
       throwIfAborted(signal);
-      chunk = await context.chunks.take(signal);
+      chunk = context.chunks.takeFree() ?? (await context.chunks.take(signal));
       chunk.isLast = !this.hasMore;
       chunk.bytes = 0;
       chunk.zeros = 0;
@@ -188,9 +194,7 @@ class ChunkSteps {
       this.position += chunk.bytes + chunk.zeros;
       this.hasMore = !chunk.isLast;
       readDone();
-      chunk.hasParent = false;
-      if (chunk.bytes > 0)
-        await ingest(context, chunk, source.name, undefined, parent && { source: parent, position });
+      if (context.threads.count > 1) await this.survey(chunk, position);
       return chunk;
     } catch (cause) {
       this.hasMore = false;
@@ -201,19 +205,27 @@ class ChunkSteps {
     }
   }
 
+  /** Have a chunk that was read here scanned and hashed; `position`: where it is in the image. */
+  async survey(chunk: Chunk, position: number): Promise<void> {
+    const { context, source, parent } = this;
+    chunk.hasParent = false;
+    if (chunk.bytes > 0)
+      await ingest(context, chunk, source.name, undefined, parent && { source: parent, position });
+  }
+
   /** Read until the chunk is full, a range was skipped, or the image ends. */
   private async fill(chunk: Chunk): Promise<void> {
     const { source, signal } = this;
-    const { bytes: memory } = this.context.kernels;
+    const { kernels, chunks } = this.context;
     const { address } = chunk;
-    while (chunk.bytes < INGEST_BYTES) {
+    while (chunk.bytes < chunks.capacity) {
       throwIfAborted(signal);
       if (source.skipZeros && chunk.bytes % SKIP_BYTES === 0) {
         chunk.zeros = source.skipZeros(MAX_SKIP_BYTES);
         if (chunk.zeros > 0) return;
       }
       const startedMs = performance.now();
-      const reading = source.read(memory.subarray(address + chunk.bytes, address + INGEST_BYTES));
+      const reading = source.read(kernels.bytes.subarray(address + chunk.bytes, address + chunks.capacity));
       const cpuMs = typeof reading === 'number' ? performance.now() - startedMs : 0;
       const count = await reading;
       this.context.meter.sourceRead(cpuMs || performance.now() - startedMs, cpuMs);

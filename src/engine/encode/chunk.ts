@@ -4,8 +4,11 @@ import type { Holdable } from '../frame/frame-builder.js';
 import type { SurveyedPages } from '../frame/page-coder.js';
 import { JOB_BYTES } from '../threads/job.js';
 
-/** Bytes of an image that one thread reads, scans and hashes in one step. */
-export const INGEST_BYTES = 1 << 20;
+/**
+ * Bytes of an image that are read, scanned and hashed in one step. Small where threads share the work; one
+ * thread waits for fewer reads with large ones.
+ */
+export const chunkBytes = (threads: number): number => (threads > 1 ? 1 << 20 : 4 << 20);
 
 /**
  * A piece of an image in memory, with what a thread found out about its pages. It stays in place until every
@@ -30,12 +33,13 @@ export class Chunk implements Holdable, SurveyedPages {
 
   constructor(
     slots: Slots,
+    capacity: number,
     pageBytes: number,
     private readonly onFree: (chunk: Chunk) => void,
   ) {
-    const pages = INGEST_BYTES / pageBytes;
-    this.address = slots.slot('chunk', INGEST_BYTES);
-    this.parent = slots.slot('chunk of the parent', INGEST_BYTES);
+    const pages = capacity / pageBytes;
+    this.address = slots.slot('chunk', capacity);
+    this.parent = slots.slot('chunk of the parent', capacity);
     this.classes = slots.slot('page classes', 2 * pages);
     this.digests = slots.slot('page digests', 16 * pages);
     this.equal = slots.slot('equal pages', pages);
@@ -56,12 +60,18 @@ export class ChunkPool {
   private readonly free: Chunk[] = [];
   private readonly freed = new Signal();
 
-  constructor(slots: Slots, pageBytes: number, count: number) {
+  /** `capacity`: bytes of a chunk. */
+  constructor(
+    slots: Slots,
+    readonly capacity: number,
+    pageBytes: number,
+    count: number,
+  ) {
     const onFree = (chunk: Chunk) => {
       this.free.push(chunk);
       this.freed.notify();
     };
-    for (let i = 0; i < count; i++) this.free.push(new Chunk(slots, pageBytes, onFree));
+    for (let i = 0; i < count; i++) this.free.push(new Chunk(slots, capacity, pageBytes, onFree));
   }
 
   /** Whether `take` would return at once. */
@@ -76,8 +86,13 @@ export class ChunkPool {
    */
   async take(signal: AbortSignal): Promise<Chunk> {
     while (this.free.length === 0) await this.freed.wait(signal);
-    const chunk = this.free.pop()!;
-    chunk.hold();
+    return this.takeFree()!;
+  }
+
+  /** Return a free chunk at once, held once, if there is one. */
+  takeFree(): Chunk | undefined {
+    const chunk = this.free.pop();
+    chunk?.hold();
     return chunk;
   }
 }

@@ -12,9 +12,9 @@ export class CoreMeter {
   private busyMs: number;
   private busyCpuMs: number;
   private jobsAtMs = 0;
-  private floorCpuMs = 0;
-  private floorBytes = 0;
-  private floorAtMs = 0;
+  /** Work of the threads, and of the calling thread, each on bytes of its own: the threads are ahead. */
+  private readonly threadWork = new DecayingRatio();
+  private readonly callingWork = new DecayingRatio();
 
   /** `available`: cores that the process may use. */
   constructor(
@@ -32,7 +32,8 @@ export class CoreMeter {
 
   /** CPU ms of all stages but packing, for a MiB of image; undefined before the first. */
   get floorMsPerMiB(): number | undefined {
-    return this.floorBytes > 0 ? (this.floorCpuMs * MIB) / this.floorBytes : undefined;
+    const { threadWork, callingWork } = this;
+    return callingWork.bytes > 0 ? threadWork.msPerMiB + callingWork.msPerMiB : undefined;
   }
 
   /** Record a job that ended at `nowMs`: its duration, and the part of it in which its thread had a core. */
@@ -43,12 +44,32 @@ export class CoreMeter {
     this.busyCpuMs = kept * this.busyCpuMs + Math.min(ms, Math.max(0, cpuMs));
   }
 
-  /** Record CPU time of a stage other than packing, and the bytes of image that it completed. */
-  floor(nowMs: number, cpuMs: number, bytes: number): void {
-    const kept = keptAfter(nowMs - this.floorAtMs);
-    this.floorAtMs = nowMs;
-    this.floorCpuMs = kept * this.floorCpuMs + cpuMs;
-    this.floorBytes = kept * this.floorBytes + bytes;
+  /** Record CPU time of reading, scanning and hashing, and the bytes that it completed. */
+  ingest(nowMs: number, cpuMs: number, bytes: number): void {
+    this.threadWork.add(nowMs, cpuMs, bytes);
+  }
+
+  /** Record CPU time of the calling thread beside packing, and the bytes that it completed. */
+  calling(nowMs: number, cpuMs: number, bytes: number): void {
+    this.callingWork.add(nowMs, cpuMs, bytes);
+  }
+}
+
+/** CPU time and bytes whose weights decay with time. */
+class DecayingRatio {
+  bytes = 0;
+  private ms = 0;
+  private atMs = 0;
+
+  get msPerMiB(): number {
+    return this.bytes > 0 ? (this.ms * MIB) / this.bytes : 0;
+  }
+
+  add(nowMs: number, ms: number, bytes: number): void {
+    const kept = keptAfter(nowMs - this.atMs);
+    this.atMs = nowMs;
+    this.ms = kept * this.ms + ms;
+    this.bytes = kept * this.bytes + bytes;
   }
 }
 

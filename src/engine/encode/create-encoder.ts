@@ -16,7 +16,7 @@ import { SegmentPacker } from '../pack/segment-packer.js';
 import { availableCores } from '../threads/available-cores.js';
 import { declareRunner, JobRunner } from '../threads/job-runner.js';
 import { declareThreads } from '../threads/threads.js';
-import { ChunkPool, INGEST_BYTES } from './chunk.js';
+import { ChunkPool, chunkBytes } from './chunk.js';
 import { ChunkReader } from './chunk-reader.js';
 import { CoreMeter } from './core-meter.js';
 import { Encoder, GROUP_SLACK } from './encoder.js';
@@ -52,7 +52,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const packer = new SegmentPacker(arena, codec, zstd, SEGMENT_CAPACITY);
   const createBuffer = () => new SegmentBuffer(arena, SEGMENT_CAPACITY, 'threads');
   const frames = Array.from({ length: frameCount(count) }, () => new FrameBuilder(createBuffer));
-  const chunks = new ChunkPool(arena, pageBytes, chunkCount(count));
+  const chunks = new ChunkPool(arena, chunkBytes(count), pageBytes, chunkCount(count));
   const zeroBytes = arena.slot('zero bytes', pageBytes);
   const estimate = createEstimate(arena, pageBytes);
   const createImageContext = declareImageContext(arena, codec, settings);
@@ -166,7 +166,7 @@ function declareImageContext(
   settings: EncoderSettings,
 ): (state: StreamState) => ImageContext {
   const { pageBytes, indexSlots, dedup, similar, strategy } = settings;
-  const pages = INGEST_BYTES / pageBytes;
+  const pages = chunkBytes(settings.threads) / pageBytes;
   const index = dedup
     ? new PageIndex(slots, pageBytes, indexSlots, SKETCHES_PER_PAGE * indexSlots, pages)
     : undefined;
@@ -187,6 +187,8 @@ function declareImageContext(
     candidate,
     digest,
     partialDigest,
+    // One thread copies pages while they are in its cache, and uses the same chunks again and again.
+    holdsChunks: settings.threads > 1,
   });
 }
 
@@ -196,7 +198,7 @@ function declareImageContext(
  */
 function chunkCount(threads: number): number {
   const frameBytes = threads > 1 ? MAX_QUEUED_FRAME_BYTES + MAX_GROUP_BYTES : LOCAL_FRAMES * MAX_GROUP_BYTES;
-  return Math.ceil((2 * frameBytes) / INGEST_BYTES) + threads + 4;
+  return Math.ceil((2 * frameBytes) / chunkBytes(threads)) + threads + 4;
 }
 
 function frameCount(threads: number): number {

@@ -10,7 +10,7 @@ import { type FrameBuilder, type FrameContext, TABLE_TARGET_BYTES } from '../fra
 import type { LifeCycle } from '../life-cycle.js';
 import { checkInteger } from '../options.js';
 import { isWorthThreads, type Threads } from '../threads/threads.js';
-import { type Chunk, INGEST_BYTES } from './chunk.js';
+import type { Chunk } from './chunk.js';
 import type { ChunkReader } from './chunk-reader.js';
 import type { EncoderSettings } from './encoder-options.js';
 import { FrameQueue, MAX_GROUP_BYTES } from './frame-queue.js';
@@ -157,8 +157,8 @@ export class Encoder {
         `write: a page of ${image.lastPageBytes} bytes was the image's last`,
       );
     await life.run('write', options.signal, async () => {
-      for (let done = 0; done < pages.length; done += INGEST_BYTES) {
-        const chunk = await reader.copyIn(pages.subarray(done, done + INGEST_BYTES), life.signal);
+      for (let done = 0; done < pages.length; done += reader.chunkBytes) {
+        const chunk = await reader.copyIn(pages.subarray(done, done + reader.chunkBytes), life.signal);
         try {
           await image.chunk(chunk);
         } finally {

@@ -19,6 +19,8 @@ export interface ImageContext extends PageCoderContext {
   /** Whether similar pages are searched. */
   readonly similar: boolean;
   readonly digest: ImageDigest;
+  /** Whether pages stay in their chunk until their frame is written. */
+  readonly holdsChunks: boolean;
   /** Address for the digest of a shorter last page. */
   readonly partialDigest: number;
 }
@@ -61,7 +63,7 @@ export class ImageEncoder {
     digest.add(digests, count);
     this.own.digests.append(digests, count);
     index?.addRun(digests, classes, count, this.number, this.nextPage);
-    const isDense = this.newPages(chunk, count) >= count * MIN_HELD_SHARE;
+    const isDense = this.context.holdsChunks && this.newPages(chunk, count) >= count * MIN_HELD_SHARE;
     this.coder.use(chunk, isDense ? chunk : undefined);
   }
 

@@ -37,11 +37,11 @@ export class StageMeter implements IngestMeter {
     return this.options.cores.floorMsPerMiB;
   }
 
-  ingested(_bytes: number, ms: number, cpuMs: number, readMs: number): void {
+  ingested(bytes: number, ms: number, cpuMs: number, readMs: number): void {
     const { elapsedMs, cores, timeline, threads } = this.options;
     const nowMs = elapsedMs();
     cores.job(nowMs, ms, cpuMs);
-    cores.floor(nowMs, cpuMs, 0);
+    cores.ingest(nowMs, cpuMs, bytes);
     if (!timeline) return;
     const scanMs = Math.max(0, ms - readMs);
     timeline.stage('read', nowMs - scanMs, readMs, Math.min(readMs, cpuMs), threads.count);
@@ -52,7 +52,7 @@ export class StageMeter implements IngestMeter {
   sourceRead(ms: number, cpuMs: number): void {
     const { elapsedMs, cores, timeline } = this.options;
     const nowMs = elapsedMs();
-    cores.floor(nowMs, cpuMs, 0);
+    cores.ingest(nowMs, cpuMs, 0);
     timeline?.stage('read', nowMs, ms, cpuMs);
   }
 
@@ -70,7 +70,7 @@ export class StageMeter implements IngestMeter {
     const ms = Math.max(0, nowMs - local.totalMs - this.startedMs);
     const waitMs = waitedUs() / 1000 - local.totalWaitMs - this.waitedMs;
     const cpuMs = Math.min(ms, Math.max(0, ms - waitMs));
-    cores.floor(nowMs, cpuMs, bytes);
+    cores.calling(nowMs, cpuMs, bytes);
     if (isCarried) this.bytesRead += bytes;
     timeline?.stage('choose', nowMs, ms, cpuMs);
     if (isCarried && bytes > 0) timeline?.read(nowMs, bytes);

@@ -219,7 +219,7 @@ export class GuestDecoder {
    */
   private readReference(guest: OpenGuest, image: number, other: number, page: number, what: string): void {
     const { arrived, memory, pages, address } = guest;
-    const { bytes } = this.context.kernels;
+    const { bytes, run } = this.context.kernels;
     const { base, cacheBytes } = this.options;
     const isKnown =
       image === GUEST
@@ -235,7 +235,7 @@ export class GuestDecoder {
     const found = arrived.find(image, other);
     if (found === 0)
       throw this.bad(what, `page ${page}: refers to page ${other}, which is not cached any more`);
-    bytes.copyWithin(address, found, found + this.pageBytes);
+    run.copyBytes(address, found, this.pageBytes);
   }
 
   /** Record the page in the buffer as arrived. */

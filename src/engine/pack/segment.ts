@@ -78,7 +78,7 @@ export class SegmentBuffer {
   /** Append a copy of the bytes at `address`. */
   appendCopy(address: number, bytes: number): void {
     const to = this.own + this.ownUsed;
-    this.kernels.bytes.copyWithin(to, address, address + bytes);
+    this.kernels.run.copyBytes(to, address, bytes);
     this.ownUsed += bytes;
     this.append(to, bytes);
   }

@@ -174,14 +174,14 @@ export class JobRunner {
 
   /** Return the address of a segment's bytes in one piece: their own if they are, else copied to `to`. */
   private collect(runs: number, count: number, to: number): number {
-    const { words, bytes } = this.codec.kernels;
+    const { words, run } = this.codec.kernels;
     const first = runs >>> 2;
     if (count === 1) return words[first]!;
     let end = to;
     for (let i = 0; i < count; i++) {
       const from = words[first + 2 * i]!;
       const length = words[first + 2 * i + 1]!;
-      bytes.copyWithin(end, from, from + length);
+      run.copyBytes(end, from, length);
       end += length;
     }
     return to;

@@ -20,7 +20,7 @@ export function surveyPages(
     const at = classes + 2 * i;
     const fill = bytes[at]! | (bytes[at + 1]! << 8);
     if (fill === LAYOUT.CLASS_NORMAL) continue;
-    if (fill === LAYOUT.CLASS_FILL) bytes.copyWithin(digests + 16 * i, zeroDigest, zeroDigest + 16);
+    if (fill === LAYOUT.CLASS_FILL) run.copyBytes(digests + 16 * i, zeroDigest, 16);
     else run.hash128(address + i * pageBytes, pageBytes, 0, 0, digests + 16 * i);
   }
 }

@@ -94,6 +94,11 @@ export class PackingCosts {
     for (const option of this.options) option.msPerMiB *= packageFactor(option.packing, zstdName);
   }
 
+  /** How much more time this machine takes than the one of the initial costs. */
+  get slowness(): number {
+    return this.cost.product([SPEED_FACTOR]);
+  }
+
   /** Starts the belief about speed from the cost of other stages, `ratio` times the usual one. */
   useFloor(ratio: number): void {
     const logarithm = Math.max(-MAX_FLOOR, Math.min(MAX_FLOOR, Math.log(ratio)));

@@ -27,6 +27,18 @@ export interface Stages {
   remainingBytes: number;
 }
 
+/**
+ * Over the first bytes of a stream the measured floor contains the start of the program, which says nothing of
+ * the bytes to come: it counts up to this multiple of what the belief about speed expects.
+ */
+const START_BYTES = 32 * MIB;
+const MAX_START_RATIO = 1.5;
+
+function floorOf({ floorMsPerMiB = 0, bytesRead = Infinity }: StreamState, costs: PackingCosts): number {
+  if (bytesRead >= START_BYTES) return floorMsPerMiB;
+  return Math.min(floorMsPerMiB, MAX_START_RATIO * INITIAL_FLOOR_MS * costs.slowness);
+}
+
 /** Follows a stream's stages from group to group. */
 export class StageMonitor {
   readonly stages: Stages = {
@@ -50,7 +62,8 @@ export class StageMonitor {
   /** Updates the stages before the choice for a group of `bytes`. */
   update(state: StreamState, bytes: number, linkMs: number, costs: PackingCosts): Stages {
     const { stages } = this;
-    const { threads, floorMsPerMiB = 0, destinationMsPerMiB = 0 } = state;
+    const { threads, destinationMsPerMiB = 0 } = state;
+    const floorMsPerMiB = floorOf(state, costs);
     stages.cores = Math.max(0.01, state.cores ?? threads);
     stages.elapsedFactor = Math.max(1, threads / stages.cores);
     stages.coresMs = state.pendingMs / stages.cores;

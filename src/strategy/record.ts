@@ -20,7 +20,6 @@ export type StrategyEvent =
       readonly packing: Packing;
       readonly packedBytes: number;
       readonly ms: number;
-      readonly cpuMs?: number | undefined;
     };
 
 /**
@@ -40,16 +39,14 @@ export function recorded(strategy: Strategy): {
       ...(pack && {
         pack(group: GroupView, state: StreamState) {
           const input = { group: groupRecord(group), state: stateRecord(state) };
-          // The clock goes on between two readings: the strategy sees what is recorded.
-          const packing = pack.call(strategy, group, stateOf(input.state));
+          const packing = pack.call(strategy, group, state);
           events.push({ kind: 'chosen', ...input, packing: { ...packing } });
           return packing;
         },
       }),
       onPacked(result: PackingResult) {
-        const { group, packing, packedBytes, ms, cpuMs } = result;
-        const measured = { packedBytes, ms, cpuMs };
-        events.push({ kind: 'packed', group: groupRecord(group), packing: { ...packing }, ...measured });
+        const { group, packing, packedBytes, ms } = result;
+        events.push({ kind: 'packed', group: groupRecord(group), packing: { ...packing }, packedBytes, ms });
         onPacked?.call(strategy, result);
       },
     },
@@ -64,17 +61,18 @@ export function replayed(strategy: Strategy, events: readonly StrategyEvent[]): 
   const chosen: Packing[] = [];
   for (const event of events) {
     if (event.kind === 'packed') strategy.onPacked?.(event);
-    else chosen.push(strategy.pack!(event.group, stateOf(event.state)));
+    else {
+      const { state } = event;
+      chosen.push(
+        strategy.pack!(event.group, {
+          ...state,
+          elapsedMs: () => state.elapsedMs,
+          handoverMs: (name) => state.handoverMs[name],
+        }),
+      );
+    }
   }
   return chosen;
-}
-
-function stateOf(record: StateRecord): StreamState {
-  return {
-    ...record,
-    elapsedMs: () => record.elapsedMs,
-    handoverMs: (name) => record.handoverMs[name],
-  };
 }
 
 function groupRecord({ kind, bytes, pages, estimatedBytes }: GroupView): GroupView {
@@ -83,7 +81,7 @@ function groupRecord({ kind, bytes, pages, estimatedBytes }: GroupView): GroupVi
 
 function stateRecord(state: StreamState): StateRecord {
   const { linkBitsPerSecond, bytesAcked, linkBusyFraction, threads, bytesOut, pendingMs } = state;
-  const { hasZstd, zstdName, progress, cores, floorMsPerMiB, bytesRead, destinationMsPerMiB } = state;
+  const { hasZstd, zstdName, progress } = state;
   const handoverMs = {
     raw: state.handoverMs('raw'),
     lz4: state.handoverMs('lz4'),
@@ -94,10 +92,6 @@ function stateRecord(state: StreamState): StateRecord {
     bytesAcked,
     linkBusyFraction,
     threads,
-    cores,
-    floorMsPerMiB,
-    bytesRead,
-    destinationMsPerMiB,
     bytesOut,
     pendingMs,
     hasZstd,

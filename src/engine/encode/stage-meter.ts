@@ -2,8 +2,8 @@ import type { PackingResult, Strategy } from '../../strategy/strategy.js';
 import type { JobRunner } from '../threads/job-runner.js';
 import type { Threads } from '../threads/threads.js';
 import { waitedUs } from '../threads/wait-clock.js';
-import type { IngestMeter } from './chunk-reader.js';
 import type { CoreMeter } from './core-meter.js';
+import type { IngestMeter } from './ingest.js';
 import type { Timeline } from './timeline.js';
 
 /** What a stage meter works with. */

@@ -1,6 +1,7 @@
 import type { Strategy, StreamState } from '../strategy.js';
-import { GroupChoice } from './group-choice.js';
-import { FAST_BITS_PER_SECOND, groupBytes } from './group-size.js';
+import { FAST_BITS_PER_SECOND } from './bottleneck-estimator.js';
+import { PackingCosts } from './costs.js';
+import { cheapestPacking, groupBytes } from './group-choice.js';
 import { ImagesLaw } from './images.js';
 import type { ControlLaw, LawName } from './law.js';
 import { LiveLaw } from './live.js';
@@ -20,29 +21,30 @@ export function lawOf({ bytesAcked, linkBusyFraction }: StreamState): LawName {
 }
 
 /**
- * Creates the strategy that minimises the finish time, the longest of the stages that work side by side.
- * Every group of pages gets one packing; of the ones that are worth their time at some price, the two
- * neighbours are mixed with which cores and link finish together. A control law knows the link. Beliefs about
- * costs start from measured figures and follow every result. One object serves one stream. See
- * docs/performance.md.
+ * Creates the strategy that minimises the pipelined finish time, the longer of encoding and sending, by
+ * keeping encoder and link busy until the end. A control law prices a byte in milliseconds of packing; of
+ * every group the packing with the lowest priced cost is chosen. Costs start from measured figures and follow
+ * the results of every packing. One object serves one stream. See docs/tradeoff.md.
  */
 export function adaptive(): Strategy {
   const laws: Partial<Record<LawName, ControlLaw>> = {};
+  let current: ControlLaw | undefined;
   const lawFor = (state: StreamState): ControlLaw => {
     const name = lawOf(state);
     laws[name] ??= new LAWS[name]();
-    return laws[name];
+    current = laws[name];
+    return current;
   };
-  const groups = new GroupChoice();
+  const costs = new PackingCosts();
   const pages = new PageChoice();
   return {
     name: 'adaptive',
-    choose: (page, state) => pages.choose(page, state, groups.pagePrices(state, lawFor(state))),
-    pack: (group, state) => groups.choose(group, state, lawFor(state)),
+    choose: (page, state) => pages.choose(page, state, lawFor(state).bytePrice),
+    pack: (group, state) => cheapestPacking(costs, lawFor(state), group, state),
     shouldBypass: (state) => lawFor(state).shouldBypass?.(state) ?? false,
     isPackingLikely: (linkBitsPerSecond) => linkBitsPerSecond < FAST_BITS_PER_SECOND,
-    onPacked: (result) => groups.learn(result),
+    onPacked: (result) => costs.learn(result),
     groupBytes,
-    explain: () => groups.explain(),
+    explain: () => (current ? { bytePrice: current.bytePrice } : {}),
   };
 }

@@ -1,4 +1,5 @@
 import type { StreamState } from '../strategy.js';
+import { type Bottleneck, BottleneckEstimator, backlogsOf } from './bottleneck-estimator.js';
 import type { ControlLaw } from './law.js';
 
 /**
@@ -7,16 +8,19 @@ import type { ControlLaw } from './law.js';
  */
 export class ImagesLaw implements ControlLaw {
   readonly name = 'images';
-  private backlogBytes = 0;
+  bytePrice = 1;
+  private readonly estimator = new BottleneckEstimator();
+  private linkFreeAtMs = 0;
   private bytesSeen = 0;
-  private seenAtMs = 0;
 
-  linkBacklogMs({ bytesOut, linkBitsPerSecond }: StreamState, nowMs: number): number {
-    const bytesPerMs = linkBitsPerSecond / 8000;
-    const drained = Math.max(0, this.backlogBytes - (nowMs - this.seenAtMs) * bytesPerMs);
-    this.backlogBytes = drained + bytesOut - this.bytesSeen;
-    this.bytesSeen = bytesOut;
-    this.seenAtMs = nowMs;
-    return Math.max(0, this.backlogBytes) / bytesPerMs;
+  estimate(state: StreamState, groupsMs: number): Bottleneck {
+    const nowMs = state.elapsedMs();
+    const linkBytesPerMs = state.linkBitsPerSecond / 8000;
+    this.linkFreeAtMs =
+      Math.max(this.linkFreeAtMs, nowMs) + (state.bytesOut - this.bytesSeen) / linkBytesPerMs;
+    this.bytesSeen = state.bytesOut;
+    const bottleneck = this.estimator.estimate(state, backlogsOf(state, nowMs, this.linkFreeAtMs, groupsMs));
+    this.bytePrice = bottleneck.bytePrice;
+    return bottleneck;
   }
 }

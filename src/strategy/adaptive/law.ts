@@ -1,18 +1,16 @@
 import type { StreamState } from '../strategy.js';
+import type { Bottleneck } from './bottleneck-estimator.js';
 
 /** Names of the control laws of `adaptive`. */
 export type LawName = 'images' | 'measured-link' | 'live';
 
-/** A control law: what a stream knows of its link. One object serves one stream. */
+/** A control law: prices a byte from the state of the stream. One object serves one stream. */
 export interface ControlLaw {
   readonly name: LawName;
-  /** Returns the ms until the link has sent everything it was given. */
-  linkBacklogMs(state: StreamState, nowMs: number): number;
-  /**
-   * Returns the value of a ms of the link in ms of all cores. Absent: the one at which cores and link finish
-   * together.
-   */
-  priceAt?(state: StreamState, nowMs: number): number;
+  /** Price at the last `estimate`; 1 before it. */
+  readonly bytePrice: number;
+  /** Estimates the bottleneck now; `groupsMs` is the time that a few groups take on the link. */
+  estimate(state: StreamState, groupsMs: number): Bottleneck;
   /** As `Strategy.shouldBypass`. Absent: pages are never bypassed. */
   shouldBypass?(state: StreamState): boolean;
 }

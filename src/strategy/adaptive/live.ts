@@ -1,15 +1,16 @@
 import type { StreamState } from '../strategy.js';
+import { type Bottleneck, backlogsOf } from './bottleneck-estimator.js';
 import type { ControlLaw } from './law.js';
-import { MeasuredLinkLaw } from './measured-link.js';
+import { measuredLinkFreeAtMs } from './measured-link.js';
 
 /** Busy fraction at which the link never runs out of work. */
 const TARGET_BUSY = 0.25;
 /**
  * Ms in which the price changes by a factor of e at full error, and the bounds of its exponent: a price of
- * 0.02 … 15.
+ * 0.2 … 15.
  */
 const INTEGRATION_MS = 120;
-const MIN_EXPONENT = Math.log(0.02);
+const MIN_EXPONENT = Math.log(0.2);
 const MAX_EXPONENT = Math.log(15);
 /** Bypass starts below this price and this busy fraction, … */
 const BYPASS_MAX_PRICE = 0.25;
@@ -24,26 +25,26 @@ const BYPASS_END_BUSY = 0.3;
  */
 export class LiveLaw implements ControlLaw {
   readonly name = 'live';
-  private readonly link = new MeasuredLinkLaw();
+  bytePrice = 1;
   private exponent = 0;
   private updatedAtMs = 0;
   private isBypassing = false;
 
-  linkBacklogMs(state: StreamState): number {
-    return this.link.linkBacklogMs(state);
-  }
-
-  priceAt({ linkBusyFraction }: StreamState, nowMs: number): number {
-    this.integrate(linkBusyFraction!, nowMs);
-    return Math.exp(this.exponent);
+  estimate(state: StreamState, groupsMs: number): Bottleneck {
+    const nowMs = state.elapsedMs();
+    const freeAtMs = measuredLinkFreeAtMs(state, nowMs);
+    const { linkMs, enoughMs } = backlogsOf(state, nowMs, freeAtMs, groupsMs);
+    this.integrate(state.linkBusyFraction!, nowMs);
+    this.bytePrice = Math.exp(this.exponent);
+    return { linkBacklogMs: linkMs, graceMs: enoughMs / 4, bytePrice: this.bytePrice };
   }
 
   shouldBypass(state: StreamState): boolean {
-    const price = this.priceAt(state, state.elapsedMs());
+    const { bytePrice } = this.estimate(state, 0);
     const busy = state.linkBusyFraction!;
     this.isBypassing = this.isBypassing
       ? busy < BYPASS_END_BUSY
-      : price < BYPASS_MAX_PRICE && busy < BYPASS_START_BUSY;
+      : bytePrice < BYPASS_MAX_PRICE && busy < BYPASS_START_BUSY;
     return this.isBypassing;
   }
 

@@ -1,59 +1,57 @@
 import type { Choice, PageView, StreamState } from '../strategy.js';
-import type { PagePrices } from './group-choice.js';
-import { Search } from './search.js';
+import { FAST_BITS_PER_SECOND } from './bottleneck-estimator.js';
+import { MIN_FAST_LINK_PRICE, SLOW_BITS_PER_SECOND } from './group-choice.js';
+import { SearchHitRate } from './hit-rate.js';
 
-/** A delta is taken below this ratio: of 0.3, 0.45, 0.6 and 0.75 it packed smallest on guest memory. */
+/** A delta pays below this ratio: of 0.3, 0.45, 0.6 and 0.75 it packed smallest on guest memory. */
 const MAX_DELTA_RATIO = 0.45;
-/** Bytes that packing leaves of a delta. */
-const PACKED_DELTA_RATIO = 0.6;
-const INCOMPRESSIBLE_RATIO = 0.97;
-/** Where beliefs about the cost of looking start: ms a page, and bytes or ms that it saves a page. */
-const VERSION = { ms: 0.002, saving: 0.6 };
-const SIMILAR = { ms: 0.004, saving: 0.6 };
-const PROFILE = { ms: 0.0018, saving: 0.5 };
-
+/** What a delta saves of a page that would otherwise be packed, and the speed of that packing. */
+const DELTA_SAVING = 0.2;
+const PACKED_BYTES_PER_MS = 500e3;
 /**
- * Chooses between a delta, the group and raw for one page. Deltas, similar pages and the profile are looked
- * for while what that saved so far is worth more than what it takes.
+ * Ms that a delta search takes on the calling thread: against the previous version, against similar pages.
  */
-export class PageChoice {
-  private readonly versions = new Search(VERSION.ms, VERSION.saving);
-  private readonly similars = new Search(SIMILAR.ms, SIMILAR.saving);
-  private readonly profiles = new Search(PROFILE.ms, PROFILE.saving);
+const VERSION_SEARCH_MS = 0.006;
+const SIMILAR_SEARCH_MS = 0.008;
+const INCOMPRESSIBLE_RATIO = 0.97;
 
-  choose(page: PageView, state: StreamState, prices: PagePrices): Choice {
+/** Chooses between a delta, the group and raw for one page; searches only while the searches pay. */
+export class PageChoice {
+  private readonly versions = new SearchHitRate();
+  private readonly similars = new SearchHitRate();
+
+  choose(page: PageView, state: StreamState, bytePrice: number): Choice {
     const { pageBytes } = page;
+    // A fast link sends the page sooner than a delta is found, unless bytes are dear.
+    if (state.linkBitsPerSecond >= FAST_BITS_PER_SECOND && bytePrice < MIN_FAST_LINK_PRICE) return 'group';
     const maxDeltaBytes = MAX_DELTA_RATIO * pageBytes;
-    // What a page of the group costs all in all, of which a delta saves a share.
-    const pageMs = pageBytes * (prices.byteMs * prices.packedBytes + prices.packMs);
-    const savingOf = (delta: number) =>
-      delta < maxDeltaBytes
-        ? Math.max(0, 1 - (delta * (prices.byteMs * PACKED_DELTA_RATIO + prices.packMs)) / (pageMs || 1))
-        : 0;
+    const gainMs = deltaGainMs(pageBytes, bytePrice, state);
     let version = Infinity;
-    if (page.hasVersion && this.versions.pays(pageMs)) {
-      const from = state.elapsedMs();
+    if (page.hasVersion && this.versions.pays(gainMs, VERSION_SEARCH_MS)) {
       version = page.measure('xbzrle');
-      this.versions.learn(state.elapsedMs() - from, savingOf(version));
+      this.versions.searched(version < maxDeltaBytes);
     }
     // A small delta is good enough; a large one may be beaten by a similar page.
     if (version < maxDeltaBytes / 4) return 'xbzrle';
     let similar = Infinity;
-    if (this.similars.pays(pageMs)) {
-      const from = state.elapsedMs();
+    if (this.similars.pays(gainMs, SIMILAR_SEARCH_MS)) {
       similar = page.hasSimilar ? page.measure('similar') : Infinity;
-      this.similars.learn(state.elapsedMs() - from, savingOf(similar));
+      this.similars.searched(similar < maxDeltaBytes);
     }
     if (Math.min(version, similar) < maxDeltaBytes) return version <= similar ? 'xbzrle' : 'similar';
-    return this.isIncompressible(page, state, pageBytes * prices.packMs) ? 'raw' : 'group';
+    if (state.linkBitsPerSecond >= SLOW_BITS_PER_SECOND) return 'group';
+    return page.profile.estimatedBytes >= INCOMPRESSIBLE_RATIO * pageBytes ? 'raw' : 'group';
   }
+}
 
-  /** Whether the profile shows that packing the page, which takes `packMs`, is in vain. */
-  private isIncompressible(page: PageView, state: StreamState, packMs: number): boolean {
-    if (!this.profiles.pays(packMs)) return false;
-    const from = state.elapsedMs();
-    const isIncompressible = page.profile.estimatedBytes >= INCOMPRESSIBLE_RATIO * page.pageBytes;
-    this.profiles.learn(state.elapsedMs() - from, isIncompressible ? 1 : 0);
-    return isIncompressible;
-  }
+/** Returns the ms that a delta saves against packing the page: link time at its price, and thread time. */
+function deltaGainMs(
+  pageBytes: number,
+  bytePrice: number,
+  { linkBitsPerSecond, threads }: StreamState,
+): number {
+  return (
+    (DELTA_SAVING * pageBytes * 8000 * bytePrice) / linkBitsPerSecond +
+    pageBytes / PACKED_BYTES_PER_MS / threads
+  );
 }

@@ -1,0 +1,98 @@
+import type { StreamState } from '../strategy.js';
+
+/** Below this fraction of an image its beginning predicts too little about its end. */
+const MIN_PREDICTIVE_SHARE = 0.05;
+/** Bounds on the backlog, in ms, that counts as enough work for the link or for the threads. */
+const ENOUGH_MS = [100, 500] as const;
+/**
+ * Exponent of the price at an enough backlog (at most twice that counts), and when only the link is left to
+ * finish.
+ */
+const BACKLOG_EXPONENT = 2;
+const FINISH_EXPONENT = 8;
+/** Lowest price: storing instead of packing saves an encoder little time and costs all the bytes. */
+const MIN_EXPONENT = Math.log(0.4);
+
+/** Link rate, in bit/s, from which on uncompressed pages are sent about as fast as they can be read. */
+export const FAST_BITS_PER_SECOND = 4e9;
+
+/** Which of encoder and link is the bottleneck of a stream, and by how much. */
+export interface Bottleneck {
+  /** Backlog of the link, in ms, once the threads finish what they have. */
+  readonly linkBacklogMs: number;
+  /** Ms that the link may idle for one group. */
+  readonly graceMs: number;
+  /** Value of a millisecond of the link in milliseconds of packing. Above 1 the link is the bottleneck. */
+  readonly bytePrice: number;
+}
+
+/** Backlogs of link and threads. */
+export interface Backlogs {
+  /** When they were taken, in ms of the stream. */
+  readonly nowMs: number;
+  /** When the link will have sent everything it was given, in ms of the stream. */
+  readonly linkFreeAtMs: number;
+  readonly cpuMs: number;
+  readonly linkMs: number;
+  /** Backlog that counts as enough. */
+  readonly enoughMs: number;
+}
+
+/** Returns the backlogs of a stream; `groupsMs` is the time that a few groups take on the link. */
+export function backlogsOf(
+  { pendingMs, threads }: StreamState,
+  nowMs: number,
+  linkFreeAtMs: number,
+  groupsMs: number,
+): Backlogs {
+  const cpuMs = pendingMs / threads;
+  const linkMs = Math.max(0, linkFreeAtMs - nowMs - cpuMs);
+  const [least, most] = ENOUGH_MS;
+  return { nowMs, linkFreeAtMs, cpuMs, linkMs, enoughMs: Math.min(most, Math.max(least, groupsMs)) };
+}
+
+/**
+ * Prices a byte by two signals: the backlogs of link and threads at this moment and, where the image's size
+ * is known, the finish times of both extrapolated from the image so far. The further the image, the more the
+ * extrapolation counts.
+ */
+export class BottleneckEstimator {
+  private image = -1;
+  private imageStart = { ms: 0, bytes: 0 };
+
+  estimate(state: StreamState, backlogs: Backlogs): Bottleneck {
+    const { linkMs: linkBacklogMs, cpuMs, enoughMs } = backlogs;
+    const graceMs = enoughMs / 4;
+    const pressure = this.finishPressure(state, backlogs.nowMs + cpuMs, backlogs.linkFreeAtMs);
+    const backlog = Math.max(-1, Math.min(2, (linkBacklogMs - cpuMs) / enoughMs));
+    const now = Math.max(MIN_EXPONENT, BACKLOG_EXPONENT * backlog);
+    if (pressure === undefined) return { linkBacklogMs, graceMs, bytePrice: Math.exp(now) };
+    const weight = state.progress!.share;
+    const weighted = (1 - weight) * now + weight * FINISH_EXPONENT * pressure;
+    // However late the encoder is, packing on idle threads costs nothing.
+    const mixed = Math.max(weighted, MIN_EXPONENT, -BACKLOG_EXPONENT * Math.min(1, cpuMs / enoughMs));
+    // A burst on a fast link drains soon without packing: there, both signals must call for it.
+    const exponent = state.linkBitsPerSecond < FAST_BITS_PER_SECOND ? mixed : Math.min(mixed, now);
+    return { linkBacklogMs, graceMs, bytePrice: Math.exp(exponent) };
+  }
+
+  /**
+   * Returns how much later the link finishes than the encoder, as a fraction of the later of both: 1 … -1.
+   */
+  private finishPressure(state: StreamState, encodedAtMs: number, linkFreeAtMs: number): number | undefined {
+    const { progress } = state;
+    if (!progress) return undefined;
+    if (progress.image !== this.image) {
+      this.image = progress.image;
+      this.imageStart = { ms: encodedAtMs, bytes: state.bytesOut };
+    }
+    if (progress.share < MIN_PREDICTIVE_SHARE) return undefined;
+    const linkBytesPerMs = state.linkBitsPerSecond / 8000;
+    const remaining = (1 - progress.share) / progress.share;
+    const encodeMs = encodedAtMs + remaining * (encodedAtMs - this.imageStart.ms);
+    const sendMs =
+      Math.max(linkFreeAtMs, encodedAtMs) +
+      (remaining * (state.bytesOut - this.imageStart.bytes)) / linkBytesPerMs;
+    return (sendMs - encodeMs) / Math.max(sendMs, encodeMs, 1);
+  }
+}

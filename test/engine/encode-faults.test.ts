@@ -50,7 +50,7 @@ async function encodeWith({ kind, step }: Fault, threads: number) {
     ...(kind !== 'source' && kind !== 'short' && inner.fileRange && rangesOf(inner)),
     read(into) {
       if (kind === 'source') fails();
-      return inner.read(into);
+      return inner.read(into.subarray(0, 262_144));
     },
   };
   const strategy: Strategy = {

@@ -61,18 +61,16 @@ export interface StreamState {
   readonly threads: number;
   /**
    * Cores that the stream's threads really get now, measured: affinity, CPU quota and competing processes
-   * count. May be fractional, and exceeds `threads` where the calling thread works too. Absent: `threads`.
+   * count. May be fractional; at most `threads`. Absent: `threads`.
    */
   readonly cores?: number | undefined;
   /**
-   * CPU ms per MiB of image of every stage but packing (read, scan, hash, look up, frame, write), measured
-   * and summed over all threads. Absent: unknown.
+   * CPU ms per MiB of image of reading, scanning, hashing, look-ups, choice and framing, measured and summed
+   * over all threads. Absent: unknown.
    */
   readonly floorMsPerMiB?: number | undefined;
   /** Bytes of images read so far, zero and duplicate pages included. Absent: the bytes of all groups. */
   readonly bytesRead?: number | undefined;
-  /** Ms that a MiB of image costs the destination, as a receiver or a decoder reports it. Absent: unknown. */
-  readonly destinationMsPerMiB?: number | undefined;
   /** Milliseconds since the stream began, by the encoder's clock. */
   elapsedMs(): number;
   /** Bytes sent or queued, plus the expected bytes of packings in progress. */

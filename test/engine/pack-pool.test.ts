@@ -23,6 +23,7 @@ async function recordingPool({ isLz4Local = false, isLocal = false } = {}) {
   const threads: Threads = {
     count: 3,
     pending: 0,
+    local: runner,
     isLocal,
     prepare() {},
     async run(job) {

@@ -258,7 +258,6 @@ class MachineRun {
       get bytesRead() {
         return machine.isUnmeasured ? undefined : run.imageBytes;
       },
-      destinationMsPerMiB: machine.destinationMsPerMiB,
       elapsedMs: () => run.now,
       get bytesOut() {
         return run.bytesOut;

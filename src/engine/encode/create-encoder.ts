@@ -14,7 +14,6 @@ import { createPackPool } from '../pack/pool.js';
 import { createEstimate, SegmentBuffer } from '../pack/segment.js';
 import { SegmentPacker } from '../pack/segment-packer.js';
 import { availableCores } from '../threads/available-cores.js';
-import { declareRunner, JobRunner } from '../threads/job-runner.js';
 import { declareThreads } from '../threads/threads.js';
 import { ChunkPool, chunkBytes } from './chunk.js';
 import { ChunkReader } from './chunk-reader.js';
@@ -56,23 +55,13 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const zeroBytes = arena.slot('zero bytes', pageBytes);
   const estimate = createEstimate(arena, pageBytes);
   const createImageContext = declareImageContext(arena, codec, settings);
-  const localSlots = declareRunner(arena, codec, SEGMENT_CAPACITY);
-  const workerSlots = Array.from({ length: count > 1 ? count : 0 }, () =>
-    declareRunner(arena, createCodecContext(arena), SEGMENT_CAPACITY),
-  );
-  const createThreads = declareThreads(arena);
+  const createThreads = declareThreads(arena, codec, count, SEGMENT_CAPACITY);
   await arena.allocate({ isShared: count > 1 });
   throwIfAborted(options.signal);
   const life = new LifeCycle('encoder', options.signal);
   const ownZstd = options.zstd ?? undefined;
-  const local = new JobRunner(codec, localSlots, zstd);
-  const threads = createThreads({
-    count,
-    local,
-    slots: workerSlots,
-    zstd: zstd !== undefined && !ownZstd,
-    onFailure: (cause) => life.fail(cause),
-  });
+  const onFailure = (cause: unknown) => life.fail(cause);
+  const threads = createThreads({ zstd, isZstdShared: !ownZstd, onFailure });
   const pool = createPackPool({ threads, ownZstd, packer });
   life.onEnd(() => threads.close());
   const link = settings.linkBitsPerSecond === 'measured' ? new LinkMeter() : undefined;
@@ -90,7 +79,6 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
     cores: new CoreMeter(count, availableCores()),
     timeline,
     threads,
-    local,
     strategy,
     waitingBytes: () => writer.waitingBytes,
   });

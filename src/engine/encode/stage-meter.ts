@@ -1,5 +1,4 @@
 import type { PackingResult, Strategy } from '../../strategy/strategy.js';
-import type { JobRunner } from '../threads/job-runner.js';
 import type { Threads } from '../threads/threads.js';
 import { waitedUs } from '../threads/wait-clock.js';
 import type { CoreMeter } from './core-meter.js';
@@ -12,9 +11,7 @@ export interface StageMeterOptions {
   readonly elapsedMs: () => number;
   readonly cores: CoreMeter;
   readonly timeline: Timeline | undefined;
-  readonly threads: Pick<Threads, 'count' | 'pending'>;
-  /** Runs the jobs of the calling thread, which are not its own work. */
-  readonly local: Pick<JobRunner, 'totalMs' | 'totalWaitMs'>;
+  readonly threads: Pick<Threads, 'count' | 'pending' | 'local'>;
   readonly strategy: Strategy;
   /** Returns the packed bytes that wait for the output. */
   readonly waitingBytes: () => number;
@@ -58,14 +55,16 @@ export class StageMeter implements IngestMeter {
 
   /** Begin work of the calling thread, which ends before it awaits anything. */
   enter(): void {
-    const { elapsedMs, local } = this.options;
+    const { elapsedMs, threads } = this.options;
+    const { local } = threads;
     this.startedMs = elapsedMs() - local.totalMs;
     this.waitedMs = waitedUs() / 1000 - local.totalWaitMs;
   }
 
   /** End it. Packing that ran here meanwhile is not part of it. `bytes`: bytes of image that it completed. */
   leave(bytes = 0, isCarried = true): void {
-    const { elapsedMs, local, cores, timeline } = this.options;
+    const { elapsedMs, threads, cores, timeline } = this.options;
+    const { local } = threads;
     const nowMs = elapsedMs();
     const ms = Math.max(0, nowMs - local.totalMs - this.startedMs);
     const waitMs = waitedUs() / 1000 - local.totalWaitMs - this.waitedMs;

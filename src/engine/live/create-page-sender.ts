@@ -11,7 +11,6 @@ import { checkInteger } from '../options.js';
 import { createPackPool, type PackPool } from '../pack/pool.js';
 import { createEstimate, SegmentBuffer } from '../pack/segment.js';
 import { SegmentPacker } from '../pack/segment-packer.js';
-import { declareRunner, JobRunner } from '../threads/job-runner.js';
 import { declareThreads } from '../threads/threads.js';
 import { BatchEncoder, type BatchEncoderOptions } from './batch-encoder.js';
 import { LiveSender } from './live-sender.js';
@@ -44,11 +43,7 @@ export async function createPageSender(options: PageSenderOptions = {}): Promise
   const arena = new Arena();
   const codec = createCodecContext(arena);
   const packer = new SegmentPacker(arena, codec, zstd, capacity, 'batchPages');
-  const localSlots = declareRunner(arena, codec, capacity);
-  const slots = Array.from({ length: threads > 1 ? threads : 0 }, () =>
-    declareRunner(arena, createCodecContext(arena), capacity),
-  );
-  const createThreads = declareThreads(arena);
+  const createThreads = declareThreads(arena, codec, threads, capacity);
   // The cost of handing a segment over is known only to the pool.
   let pool: PackPool | undefined;
   const handover: Pick<StreamState, 'handoverMs'> = {
@@ -62,14 +57,8 @@ export async function createPageSender(options: PageSenderOptions = {}): Promise
     () => new FrameBuilder(() => new SegmentBuffer(arena, capacity, 'threads')),
   );
   await arena.allocate({ isShared: threads > 1 });
-  const jobThreads = createThreads({
-    count: threads,
-    local: new JobRunner(codec, localSlots, zstd),
-    slots,
-    zstd: zstd !== undefined,
-    // Every later batch throws it.
-    onFailure() {},
-  });
+  // A failure rejects the batches in flight, and every later one.
+  const jobThreads = createThreads({ zstd, isZstdShared: true, onFailure() {} });
   try {
     pool = createPackPool({
       threads: jobThreads,

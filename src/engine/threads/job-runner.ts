@@ -144,8 +144,7 @@ export class JobRunner {
     let packed = output;
     let packedBytes = 0;
     if (name === 'lz4') {
-      const context = { ...this.codec, lz4Scratch: this.slots.lz4Scratch };
-      packedBytes = packLz4Runs(context, runs, count, output, this.slots.block);
+      packedBytes = packLz4Runs(this.codec, runs, count, output, this.slots.block);
     } else if (name === 'zstd')
       packedBytes = this.packZstd(runs, count, bytes, words[at + PACK.LEVEL]!, output);
     if (name === 'raw' || packedBytes >= bytes) {

@@ -1,7 +1,9 @@
+import { type CodecContext, createCodecContext } from '../../codec/codec.js';
+import type { Zstd } from '../../codec/zstd.js';
 import type { Slots } from '../../kernels/arena.js';
 import { PageferryError } from '../../page/error.js';
 import { JOB, JOB_STATUS, jobError } from './job.js';
-import type { JobRunner, RunnerSlots } from './job-runner.js';
+import { declareRunner, JobRunner, type RunnerSlots } from './job-runner.js';
 import { CONTROL, QUEUE_JOBS } from './queue.js';
 import { startWorkers, type Workers } from './workers.js';
 
@@ -20,6 +22,8 @@ export interface Threads {
    * @throws PageferryError `io` with the job's error, the first failure of a thread, or the cause of `close`
    */
   run(job: number): Promise<void> | undefined;
+  /** Runs the jobs of the calling thread: how long they took is not that thread's own work. */
+  readonly local: Pick<JobRunner, 'totalMs' | 'totalWaitMs'>;
   /** Run a job on the calling thread. @throws as `run` */
   runLocal(job: number): void;
   /** End the threads. Pending and later calls of `run` reject. */
@@ -37,24 +41,43 @@ export function isWorthThreads(bytes: number, isPacked: boolean): boolean {
   return bytes >= (isPacked ? MIN_PACKED_BYTES : MIN_STORED_BYTES);
 }
 
-/** What the workers need to start. */
+/** What threads need to work. */
 export interface ThreadsOptions {
-  readonly count: number;
-  /** Runs the jobs of the calling thread. */
-  readonly local: JobRunner;
-  /** Memory of each worker. */
-  readonly slots: readonly RunnerSlots[];
-  /** Whether workers load a zstd. */
-  readonly zstd: boolean;
+  readonly zstd: Zstd | undefined;
+  /** Whether workers load a zstd; a caller's own cannot be sent to them. */
+  readonly isZstdShared: boolean;
   /** Called with the first failure of a thread, which also rejects all jobs. */
   readonly onFailure: (cause: unknown) => void;
 }
 
-/** Declare the queue of jobs; the result creates the threads once the memory exists. */
-export function declareThreads(arena: Slots): (options: ThreadsOptions) => Threads {
+/** Threads whose memory was declared. */
+interface DeclaredThreads extends ThreadsOptions {
+  /** Runs the jobs of the calling thread. */
+  readonly local: JobRunner;
+  /** Memory of each worker; none for one thread. */
+  readonly slots: readonly RunnerSlots[];
+}
+
+/**
+ * Declare the memory of `count` threads, which pack segments of up to `segmentBytes` bytes; the result
+ * creates them once it exists. `codec`: the scratch of the calling thread.
+ */
+export function declareThreads(
+  arena: Slots,
+  codec: CodecContext,
+  count: number,
+  segmentBytes: number,
+): (options: ThreadsOptions) => Threads {
   const queue = arena.slot('job queue', 4 * (CONTROL.RING + QUEUE_JOBS));
-  return (options) =>
-    options.count === 1 ? new LocalThreads(arena, options.local) : new WorkerThreads(arena, queue, options);
+  const localSlots = declareRunner(arena, codec, segmentBytes);
+  const slots = Array.from({ length: count > 1 ? count : 0 }, () =>
+    declareRunner(arena, createCodecContext(arena), segmentBytes),
+  );
+  return (options) => {
+    const local = new JobRunner(codec, localSlots, options.zstd);
+    const declared = { ...options, local, slots };
+    return count === 1 ? new LocalThreads(arena, local) : new WorkerThreads(arena, queue, declared);
+  };
 }
 
 function closedError(): PageferryError {
@@ -74,7 +97,7 @@ class LocalThreads implements Threads {
 
   constructor(
     private readonly slots: Slots,
-    private readonly runner: JobRunner,
+    readonly local: JobRunner,
   ) {}
 
   prepare(): void {}
@@ -85,7 +108,7 @@ class LocalThreads implements Threads {
 
   runLocal(job: number): void {
     if (this.closed) throw this.closed;
-    runHere(this.runner, this.slots, job);
+    runHere(this.local, this.slots, job);
   }
 
   async close(): Promise<void> {
@@ -105,6 +128,7 @@ interface PendingJob {
 
 class WorkerThreads implements Threads {
   readonly count: number;
+  readonly local: JobRunner;
   /** The whole memory; the queue's words begin at `base`. */
   private readonly control: Int32Array;
   private readonly base: number;
@@ -116,9 +140,10 @@ class WorkerThreads implements Threads {
   constructor(
     private readonly slots: Slots,
     private readonly queue: number,
-    private readonly options: ThreadsOptions,
+    private readonly options: DeclaredThreads,
   ) {
-    this.count = options.count;
+    this.count = options.slots.length;
+    this.local = options.local;
     this.control = new Int32Array(slots.kernels.memory.buffer);
     this.base = queue / 4;
   }
@@ -137,7 +162,7 @@ class WorkerThreads implements Threads {
       memory: this.slots.kernels.memory,
       queue: this.queue,
       slots: this.options.slots,
-      zstd: this.options.zstd,
+      zstd: this.options.zstd !== undefined && this.options.isZstdShared,
       onFailure: (cause) => this.failAll(cause),
     });
     this.workers.catch((cause) => this.failAll(cause));
@@ -162,7 +187,7 @@ class WorkerThreads implements Threads {
 
   runLocal(job: number): void {
     if (this.failure) throw this.failure.cause;
-    runHere(this.options.local, this.slots, job);
+    runHere(this.local, this.slots, job);
   }
 
   async close(): Promise<void> {

@@ -77,6 +77,11 @@ export class PageIndex {
     );
   }
 
+  /** Return whether page `i` of the last run was added. */
+  isNew(i: number): boolean {
+    return this.kernels.words[(this.runReferences >>> 2) + 2 * i + 1] === NO_REFERENCE;
+  }
+
   /** Return whether page `i` of the last run was found; `hit` is the first page with its fingerprint. */
   wasSeen(i: number): boolean {
     return this.read(this.runReferences + 8 * i);

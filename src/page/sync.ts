@@ -209,6 +209,12 @@ export async function withTimeout<T>(
   }
 }
 
+/** Resolve in the next turn of the event loop, after events that are due. */
+export const nextTurn: () => Promise<void> =
+  typeof setImmediate === 'function'
+    ? () => new Promise((resolve) => setImmediate(resolve))
+    : () => new Promise((resolve) => setTimeout(resolve));
+
 /**
  * Return a function that lets other events (timers, sockets, signals) run, at most once every `everyMs`; call
  * it in long loops.
@@ -217,13 +223,8 @@ export function createYielder(everyMs = 10): () => Promise<void> | undefined {
   let last = performance.now();
   return () => {
     if (performance.now() - last < everyMs) return undefined;
-    return new Promise((resolve) => {
-      const resume = () => {
-        last = performance.now();
-        resolve();
-      };
-      if (typeof setImmediate === 'function') setImmediate(resume);
-      else setTimeout(resume);
+    return nextTurn().then(() => {
+      last = performance.now();
     });
   };
 }

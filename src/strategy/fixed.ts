@@ -1,6 +1,9 @@
 import type { CodecName } from '../codec/registry.js';
 import type { Strategy } from './strategy.js';
 
+/** LZ4 packs blocks of 64 KiB by themselves: small groups stay in the cache and cost no bytes. */
+const GROUP_BYTES = 1 << 20;
+
 /**
  * Creates a strategy with one codec for every page. Zero, fill, unchanged and duplicate pages are still found
  * first; a page that the codec cannot shrink becomes `raw`. `zstdLevel` (1 … 22) packs groups with zstd at
@@ -12,10 +15,17 @@ export function fixed(codec: CodecName, zstdLevel?: number): Strategy {
     return {
       name,
       choose: () => 'group',
+      uniformChoice: 'group',
       isPackingLikely: () => true,
       pack: () => ({ name: 'zstd', level: zstdLevel }),
     };
-  if (codec === 'raw')
-    return { name, choose: () => codec, shouldBypass: () => true, isPackingLikely: () => false };
-  return { name, choose: () => codec, isPackingLikely: () => codec === 'lz4' || codec === 'zstd' };
+  const isPacking = codec === 'lz4' || codec === 'zstd';
+  return {
+    name,
+    choose: () => codec,
+    ...((isPacking || codec === 'raw') && { uniformChoice: codec }),
+    ...((codec === 'lz4' || codec === 'raw') && { groupBytes: () => GROUP_BYTES }),
+    ...(codec === 'raw' && { shouldBypass: () => true }),
+    isPackingLikely: () => isPacking,
+  };
 }

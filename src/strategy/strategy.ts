@@ -143,6 +143,11 @@ export interface Strategy {
   /** Returns the codec of one page. Called once a page, on the calling thread. */
   choose(page: PageView, state: StreamState): Choice;
   /**
+   * What `choose` returns for every page, whatever it contains: runs of pages are then placed at once, and
+   * similar pages are not searched. Absent: `choose` is called.
+   */
+  readonly uniformChoice?: 'group' | 'raw' | 'lz4' | 'zstd' | undefined;
+  /**
    * Chooses the packing of a full segment of `group` pages or of coded pages. Absent: segments are stored.
    */
   pack?(group: GroupView, state: StreamState): Packing;

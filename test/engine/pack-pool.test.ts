@@ -26,6 +26,10 @@ async function recordingPool({ isLz4Local = false, isLocal = false } = {}) {
     local: runner,
     isLocal,
     prepare() {},
+    start() {},
+    report: () => false,
+    help: () => false,
+    async ended() {},
     async run(job) {
       ran.push('worker');
       runner.run(job);

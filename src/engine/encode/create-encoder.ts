@@ -14,7 +14,7 @@ import { createPackPool } from '../pack/pool.js';
 import { createEstimate, SegmentBuffer } from '../pack/segment.js';
 import { SegmentPacker } from '../pack/segment-packer.js';
 import { availableCores } from '../threads/available-cores.js';
-import { declareThreads } from '../threads/threads.js';
+import { declareThreads } from '../threads/declare-threads.js';
 import { ChunkPool, chunkBytes } from './chunk.js';
 import { ChunkReader } from './chunk-reader.js';
 import { CoreMeter } from './core-meter.js';
@@ -61,7 +61,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const life = new LifeCycle('encoder', options.signal);
   const ownZstd = options.zstd ?? undefined;
   const onFailure = (cause: unknown) => life.fail(cause);
-  const threads = createThreads({ zstd, isZstdShared: !ownZstd, onFailure });
+  const threads = createThreads({ zstd, isZstdShared: !ownZstd, isHelping: true, onFailure });
   const pool = createPackPool({ threads, ownZstd, packer });
   life.onEnd(() => threads.close());
   const link = settings.linkBitsPerSecond === 'measured' ? new LinkMeter() : undefined;
@@ -153,7 +153,8 @@ function declareImageContext(
   codec: CodecContext,
   settings: EncoderSettings,
 ): (state: StreamState) => ImageContext {
-  const { pageBytes, indexSlots, dedup, similar, strategy } = settings;
+  const { pageBytes, indexSlots, dedup, strategy } = settings;
+  const similar = settings.similar && strategy.uniformChoice === undefined;
   const pages = chunkBytes(settings.threads) / pageBytes;
   const index = dedup
     ? new PageIndex(slots, pageBytes, indexSlots, SKETCHES_PER_PAGE * indexSlots, pages)

@@ -61,9 +61,9 @@ export class Encoder {
 
   /** @internal Use {@link createEncoder}. */
   constructor(private readonly parts: EncoderParts) {
-    const { settings, frame, writer, frames, life, zeros, progress, meter } = parts;
+    const { settings, frame, writer, threads, frames, life, zeros, progress, meter } = parts;
     const { pageBytes } = settings;
-    this.queue = new FrameQueue(frames, frame, writer, pageBytes, life.signal);
+    this.queue = new FrameQueue(frames, frame, writer, threads, pageBytes, life.signal);
     const checkLimit = (name: string, bytes: number) => this.checkLimit(name, bytes);
     this.writing = { pageBytes, queue: this.queue, zeros, progress, meter, checkLimit };
     const header = new WireWriter();

@@ -31,6 +31,19 @@ export interface ImageContext extends PageCoderContext {
  */
 const MIN_HELD_SHARE = 0.5;
 
+/** Kinds of pages; those of every kind but OTHER are placed in runs. */
+const OTHER = 0;
+const ZERO_RUN = 1;
+const UNCHANGED_RUN = 2;
+const NEW = 3;
+
+/** Limits of a frame. */
+export interface FrameLimits {
+  isFull(frame: FrameBuilder): boolean;
+  /** Return how many whole pages fill the frame, at least 1. */
+  pagesLeft(frame: FrameBuilder): number;
+}
+
 /** Encodes the pages of one image, in order, into the frames it is given. */
 export class ImageEncoder {
   nextPage = 0;
@@ -40,6 +53,8 @@ export class ImageEncoder {
   duplicatesBetween = 0;
   private readonly coder: PageCoder;
   private readonly parentImage: ReferenceImage | undefined;
+  /** Whether new pages are placed in runs. */
+  private readonly hasUniformPages: boolean;
 
   constructor(
     private readonly context: ImageContext,
@@ -48,6 +63,8 @@ export class ImageEncoder {
     private readonly own: ReferenceImage,
   ) {
     this.coder = new PageCoder(context);
+    this.hasUniformPages =
+      context.strategy.uniformChoice !== undefined && context.index !== undefined && own.source !== undefined;
     this.parentImage = parent === undefined ? undefined : context.earlier.image(parent);
   }
 
@@ -71,20 +88,58 @@ export class ImageEncoder {
    * Encode pages of the begun chunk from `first` until all `count` are done or the frame is full; return the
    * number of encoded pages.
    */
-  encode(
-    frame: FrameBuilder,
-    chunk: Chunk,
-    first: number,
-    count: number,
-    isFull: (frame: FrameBuilder) => boolean,
-  ): number {
+  encode(frame: FrameBuilder, chunk: Chunk, first: number, count: number, limits: FrameLimits): number {
     let i = first;
-    for (; i < count; i++) {
+    while (i < count) {
+      const kind = this.kindOf(chunk, i, this.nextPage);
       if (!this.coder.placeFill(frame, i)) this.encodePage(frame, chunk, i);
       this.nextPage++;
-      if (isFull(frame)) return i + 1 - first;
+      i++;
+      if (limits.isFull(frame)) break;
+      if (kind === OTHER) continue;
+      const end = kind === NEW ? Math.min(count, i + limits.pagesLeft(frame)) : count;
+      const rest = this.endOfRun(chunk, i, end, kind) - i;
+      if (rest === 0) continue;
+      if (kind === ZERO_RUN) this.coder.placeZeros(frame, rest);
+      else if (kind === UNCHANGED_RUN) this.placeUnchanged(frame, rest);
+      else this.placeNew(frame, chunk, i, rest);
+      this.nextPage += rest;
+      i += rest;
+      if (limits.isFull(frame)) break;
     }
     return i - first;
+  }
+
+  /** Return the kind of page `i` of the chunk, `page` of the image. */
+  private kindOf({ hasParent, equal, digests }: Chunk, i: number, page: number): number {
+    const { coder, parentImage, context } = this;
+    if (coder.isFill(i)) return coder.isZero(i) ? ZERO_RUN : OTHER;
+    if (parentImage) {
+      if (!hasParent) return OTHER;
+      if (context.codec.kernels.bytes[equal + i] === 1)
+        return parentImage.digests.matches(page, digests + 16 * i) ? UNCHANGED_RUN : OTHER;
+    }
+    return this.hasUniformPages && context.index!.isNew(i) ? NEW : OTHER;
+  }
+
+  /** Return the first page from `first` on, up to `end`, that is not of this kind; `first` is the next page. */
+  private endOfRun(chunk: Chunk, first: number, end: number, kind: number): number {
+    let i = first;
+    while (i < end && this.kindOf(chunk, i, this.nextPage + i - first) === kind) i++;
+    return i;
+  }
+
+  private placeUnchanged(frame: FrameBuilder, count: number): void {
+    frame.table.add(UNCHANGED, count);
+    frame.count(UNCHANGED, count);
+    for (let i = 0; i < count; i++)
+      this.context.versions.extend(this.parent!, this.number, this.nextPage + i);
+  }
+
+  /** Place a run of pages that are not in the index, for a strategy that treats all pages alike. */
+  private placeNew(frame: FrameBuilder, chunk: Chunk, first: number, count: number): void {
+    const { pageBytes, strategy } = this.context;
+    this.coder.placeUniform(frame, strategy.uniformChoice!, chunk.address + first * pageBytes, count);
   }
 
   /** Return how many of the pages are neither a fill nor known from a page before them. */
@@ -93,7 +148,8 @@ export class ImageEncoder {
     const { bytes } = codec.kernels;
     let pages = 0;
     for (let i = 0; i < count; i++) {
-      if (this.coder.isFill(i) || (hasParent && bytes[equal + i] === 1) || index?.wasSeen(i)) continue;
+      if (this.coder.isFill(i) || (hasParent && bytes[equal + i] === 1)) continue;
+      if (index && !index.isNew(i)) continue;
       pages++;
     }
     return pages;
@@ -163,9 +219,7 @@ export class ImageEncoder {
     const page = this.nextPage;
     const last = this.lastVersion(chunk, i);
     if (this.isUnchanged(chunk, i, last)) {
-      frame.table.add(UNCHANGED);
-      frame.count(UNCHANGED);
-      versions.extend(this.parent!, this.number, page);
+      this.placeUnchanged(frame, 1);
       return;
     }
     if (index?.wasSeen(i)) {

@@ -55,13 +55,14 @@ export class ImageWriter {
       meter.leave();
     }
     for (let done = 0; done < count; ) {
-      const frame = await queue.open(encoder);
+      const frame = queue.current ?? (await queue.open(encoder));
       meter.enter();
-      const pages = encoder.encode(frame, chunk, done, count, queue.isFull);
+      const pages = encoder.encode(frame, chunk, done, count, queue);
       done += pages;
       if (queue.isFull(frame)) queue.close(pageBytes);
       meter.leave(pages * pageBytes);
-      await queue.receiveResults();
+      const turn = queue.receiveResults();
+      if (turn) await turn;
     }
     if (partial !== 0) {
       const frame = await queue.open(encoder);

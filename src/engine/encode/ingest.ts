@@ -4,7 +4,7 @@ import { PageferryError } from '../../page/error.js';
 import type { FileRange, PageSource } from '../../page/source.js';
 import { INGEST, JOB, JOB_KIND, NO_FILE } from '../threads/job.js';
 import { compareWithParent } from '../threads/survey.js';
-import type { Threads } from '../threads/threads.js';
+import type { JobEnd, Threads } from '../threads/threads.js';
 import type { Chunk, ChunkPool } from './chunk.js';
 
 /** Takes the durations of reading, scanning and hashing. */
@@ -27,15 +27,67 @@ export interface ChunkReaderContext {
   readonly meter: IngestMeter;
 }
 
-/** Read the chunk's bytes if they are in a file, then scan, hash and compare them with the parent's. */
-export async function ingest(
+/** An image whose pages at `position` are compared with those of a chunk. */
+interface ParentAt {
+  readonly source: PageSource;
+  readonly position: number;
+}
+
+/** As `startIngest`, with a promise. @throws what the job failed with */
+export function ingest(
   context: ChunkReaderContext,
   chunk: Chunk,
   name: string,
   range: FileRange | undefined,
-  parent?: { readonly source: PageSource; readonly position: number },
+  parent?: ParentAt,
 ): Promise<void> {
-  const { kernels, pageBytes, threads, zeroDigest } = context;
+  return new Promise((resolve, reject) =>
+    startIngest(context, chunk, name, range, parent, (error) =>
+      error === undefined ? resolve() : reject(error),
+    ),
+  );
+}
+
+/**
+ * Read the chunk's bytes if they are in a file, then scan, hash and compare them with the parent's; `onEnd` is
+ * called once that was done.
+ */
+export function startIngest(
+  context: ChunkReaderContext,
+  chunk: Chunk,
+  name: string,
+  range: FileRange | undefined,
+  parent: ParentAt | undefined,
+  onEnd: JobEnd,
+): void {
+  const parentRange = prepare(context, chunk, range, parent);
+  chunk.hasParent = false;
+  try {
+    context.threads.start(chunk.job, (cause) => {
+      parentRange?.release();
+      try {
+        if (cause !== undefined) throw withName(cause, name, chunk.bytes);
+        report(context, chunk);
+        chunk.hasParent = parent !== undefined;
+        if (parent && !parentRange) readParentHere(context, chunk, parent);
+      } catch (error) {
+        return onEnd(error);
+      }
+      onEnd(undefined);
+    });
+  } catch (cause) {
+    parentRange?.release();
+    throw cause;
+  }
+}
+
+/** Write the arguments of a chunk's job; return where the parent's bytes are in a file, if they are. */
+function prepare(
+  { kernels, pageBytes, zeroDigest }: ChunkReaderContext,
+  chunk: Chunk,
+  range: FileRange | undefined,
+  parent: ParentAt | undefined,
+): FileRange | undefined {
   const { words } = kernels;
   const at = chunk.job >>> 2;
   words[at + JOB.KIND] = JOB_KIND.INGEST;
@@ -54,19 +106,21 @@ export async function ingest(
   const parentRange = available > 0 ? parent?.source.fileRange?.(parent.position, available) : undefined;
   setRange(words, at + INGEST.PARENT_FILE, parentRange);
   words[at + INGEST.PARENT_BYTES] = available;
-  try {
-    await threads.run(chunk.job);
-  } catch (cause) {
-    if (!(cause instanceof PageferryError) || cause.code !== 'io') throw cause;
-    throw new PageferryError('io', `${name}: cannot read ${chunk.bytes} bytes: ${cause.message}`, { cause });
-  } finally {
-    parentRange?.release();
-  }
+  return parentRange;
+}
+
+/** Report the duration of a chunk's job. */
+function report({ kernels, meter }: ChunkReaderContext, { job, bytes }: Chunk): void {
+  const { words } = kernels;
+  const at = job >>> 2;
   const ms = words[at + JOB.WALL_US]! / 1000;
-  const cpuMs = ms - words[at + JOB.WAIT_US]! / 1000;
-  context.meter.ingested(chunk.bytes, ms, cpuMs, words[at + INGEST.READ_US]! / 1000);
-  chunk.hasParent = parent !== undefined;
-  if (parent && !parentRange) readParentHere(context, chunk, parent);
+  meter.ingested(bytes, ms, ms - words[at + JOB.WAIT_US]! / 1000, words[at + INGEST.READ_US]! / 1000);
+}
+
+/** Return the error of a job that could not read, with the source's name. */
+function withName(cause: unknown, name: string, bytes: number): unknown {
+  if (!(cause instanceof PageferryError) || cause.code !== 'io') return cause;
+  return new PageferryError('io', `${name}: cannot read ${bytes} bytes: ${cause.message}`, { cause });
 }
 
 function setRange(words: Uint32Array, at: number, range: FileRange | undefined): void {
@@ -79,7 +133,7 @@ function setRange(words: Uint32Array, at: number, range: FileRange | undefined):
 function readParentHere(
   { kernels, pageBytes }: ChunkReaderContext,
   chunk: Chunk,
-  { source, position }: { readonly source: PageSource; readonly position: number },
+  { source, position }: ParentAt,
 ): void {
   const { address, classes, parent, equal } = chunk;
   const pages = Math.floor(chunk.bytes / pageBytes);
@@ -88,13 +142,24 @@ function readParentHere(
   );
 }
 
-export function bytesReadOf({ kernels }: ChunkReaderContext, chunk: Chunk): number {
-  return kernels.words[(chunk.job >>> 2) + INGEST.READ]!;
+/** Return the error of a job that read fewer bytes than the chunk has, or undefined. */
+export function checkBytesRead(
+  { kernels }: ChunkReaderContext,
+  chunk: Chunk,
+  name: string,
+  position: number,
+): PageferryError | undefined {
+  const got = kernels.words[(chunk.job >>> 2) + INGEST.READ]!;
+  return got < chunk.bytes ? truncated(name, got, chunk.bytes, position) : undefined;
 }
 
+/** @throws PageferryError `io` when fewer bytes were read than wanted */
 export function checkCount(name: string, got: number, wanted: number, position: number): void {
-  if (got >= wanted) return;
-  throw new PageferryError(
+  if (got < wanted) throw truncated(name, got, wanted, position);
+}
+
+function truncated(name: string, got: number, wanted: number, position: number): PageferryError {
+  return new PageferryError(
     'io',
     `${name}: expected ${wanted} bytes at ${position}, got ${got}: the file was truncated while it was read`,
   );

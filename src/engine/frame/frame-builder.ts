@@ -107,22 +107,29 @@ export class FrameBuilder {
   }
 
   /**
-   * Append a page's bytes at `address` to a segment that has a number. `memory`: they stay there, held until
-   * the frame is released; absent: they are copied.
+   * Append the bytes of pages at `address` to a segment that has a number. `memory`: they stay there, held
+   * until the frame is released; absent: they are copied.
    */
-  append(kind: SegmentKind, codec: Codec, address: number, bytes: number, memory?: Holdable): void {
+  append(
+    kind: SegmentKind,
+    codec: Codec,
+    address: number,
+    bytes: number,
+    memory: Holdable | undefined,
+    pages = 1,
+  ): void {
     const buffer = this.buffers[kind];
     if (memory) {
-      buffer.append(address, bytes);
+      buffer.append(address, bytes, pages);
       if (this.held.at(-1) !== memory) {
         memory.hold();
         this.held.push(memory);
       }
-    } else buffer.appendCopy(address, bytes);
-    this.pageCount++;
+    } else buffer.appendCopy(address, bytes, pages);
+    this.pageCount += pages;
     this.bytes += bytes;
     const usage = this.usageOf(kind)[codec.name];
-    usage.pages++;
+    usage.pages += pages;
     usage.bytes += bytes;
   }
 

@@ -11,6 +11,9 @@ const FILL = codecByName('fill');
 const SIMILAR = codecByName('similar');
 const FILL_CLASS = 0x100;
 
+/** A choice that is the same for every page of a strategy. */
+export type UniformChoice = NonNullable<Strategy['uniformChoice']>;
+
 /** What coding single pages works with; the same for every page of a stream. */
 export interface PageCoderContext {
   readonly codec: CodecContext;
@@ -58,6 +61,11 @@ export class PageCoder {
   /** Have the bytes of the following pages copied into their frame. */
   copyPages(): void {
     this.memory = undefined;
+  }
+
+  /** Whether a surveyed page is zero. */
+  isZero(i: number): boolean {
+    return this.classOf(i) === FILL_CLASS;
   }
 
   /** Whether a surveyed page repeats one byte. */
@@ -113,7 +121,13 @@ export class PageCoder {
       frame.table.addReference(codec, candidate.similarTo.image, candidate.similarTo.page, segment);
     else frame.table.add(codec, 1, segment);
     frame.table.addLength(bytes);
-    frame.append(this.codedKind, codec, candidate.addressOf(choice), bytes);
+    frame.append(this.codedKind, codec, candidate.addressOf(choice), bytes, undefined);
+  }
+
+  /** Add `count` pages at `address` with the choice that the strategy makes for every page. */
+  placeUniform(frame: FrameBuilder, choice: UniformChoice, address: number, count: number): void {
+    const kind = choice === 'group' ? this.groupKind : choice === 'raw' ? 'stored' : choice;
+    this.append(frame, kind, address, count * this.context.pageBytes, count);
   }
 
   /** Add uncompressed bytes to the segment that the strategy packs as a group. */
@@ -126,9 +140,9 @@ export class PageCoder {
     this.append(frame, 'stored', address, this.context.pageBytes);
   }
 
-  private append(frame: FrameBuilder, kind: SegmentKind, address: number, bytes: number): void {
-    frame.table.add(RAW, 1, frame.segmentNumber(kind));
-    frame.append(kind, RAW, address, bytes, this.memory);
+  private append(frame: FrameBuilder, kind: SegmentKind, address: number, bytes: number, pages = 1): void {
+    frame.table.add(RAW, pages, frame.segmentNumber(kind));
+    frame.append(kind, RAW, address, bytes, this.memory, pages);
   }
 
   private classOf(i: number): number {

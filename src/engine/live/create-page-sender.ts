@@ -11,7 +11,7 @@ import { checkInteger } from '../options.js';
 import { createPackPool, type PackPool } from '../pack/pool.js';
 import { createEstimate, SegmentBuffer } from '../pack/segment.js';
 import { SegmentPacker } from '../pack/segment-packer.js';
-import { declareThreads } from '../threads/threads.js';
+import { declareThreads } from '../threads/declare-threads.js';
 import { BatchEncoder, type BatchEncoderOptions } from './batch-encoder.js';
 import { LiveSender } from './live-sender.js';
 import { DEDUP_LEVELS, type PageSender, type PageSenderOptions } from './page-sender.js';
@@ -58,7 +58,7 @@ export async function createPageSender(options: PageSenderOptions = {}): Promise
   );
   await arena.allocate({ isShared: threads > 1 });
   // A failure rejects the batches in flight, and every later one.
-  const jobThreads = createThreads({ zstd, isZstdShared: true, onFailure() {} });
+  const jobThreads = createThreads({ zstd, isZstdShared: true, isHelping: false, onFailure() {} });
   try {
     pool = createPackPool({
       threads: jobThreads,

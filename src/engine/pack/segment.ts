@@ -61,8 +61,8 @@ export class SegmentBuffer {
     this.ownUsed = 0;
   }
 
-  /** Append the bytes at `address`, which have to stay there until the segment is written. */
-  append(address: number, bytes: number): void {
+  /** Append the bytes of `pages` pages at `address`, which have to stay there until the segment is written. */
+  append(address: number, bytes: number, pages = 1): void {
     const { words } = this.kernels;
     const last = (this.runs >>> 2) + 2 * (this.runCount - 1);
     if (this.runCount > 0 && words[last]! + words[last + 1]! === address) words[last + 1]! += bytes;
@@ -72,15 +72,15 @@ export class SegmentBuffer {
       this.runCount++;
     }
     this.used += bytes;
-    this.pages++;
+    this.pages += pages;
   }
 
   /** Append a copy of the bytes at `address`. */
-  appendCopy(address: number, bytes: number): void {
+  appendCopy(address: number, bytes: number, pages = 1): void {
     const to = this.own + this.ownUsed;
     this.kernels.run.copyBytes(to, address, bytes);
     this.ownUsed += bytes;
-    this.append(to, bytes);
+    this.append(to, bytes, pages);
   }
 
   /** Prepare the job that packs the segment. */

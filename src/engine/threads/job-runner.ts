@@ -3,7 +3,7 @@ import { packLz4Runs } from '../../codec/lz4.js';
 import type { Zstd } from '../../codec/zstd.js';
 import type { Slots } from '../../kernels/arena.js';
 import { nodeModule } from '../../page/node-hooks.js';
-import { INGEST, JOB, JOB_KIND, JOB_STATUS, NO_FILE, PACK, PACKINGS, setJobError } from './job.js';
+import { INGEST, isLongJob, JOB, JOB_KIND, JOB_STATUS, NO_FILE, PACK, PACKINGS, setJobError } from './job.js';
 import { compareWithParent, surveyPages } from './survey.js';
 import { waitedUs } from './wait-clock.js';
 
@@ -51,10 +51,7 @@ export class JobRunner {
 
   /** Whether `loadZstd` has to be called before this job. */
   needsZstd(job: number): boolean {
-    if (!this.load) return false;
-    const { words } = this.codec.kernels;
-    const at = job >>> 2;
-    return words[at + JOB.KIND] === JOB_KIND.PACK && PACKINGS[words[at + PACK.PACKING]!] === 'zstd';
+    return this.load !== undefined && isLongJob(this.codec.kernels.words, job);
   }
 
   async loadZstd(): Promise<void> {

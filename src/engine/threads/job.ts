@@ -75,6 +75,12 @@ export const PACK = {
 
 export const PACKINGS = ['raw', 'lz4', 'zstd'] as const;
 
+/** Whether a job may take long: packing with zstd takes up to a second for some levels. */
+export function isLongJob(words: Uint32Array, job: number): boolean {
+  const at = job >>> 2;
+  return words[at + JOB.KIND] === JOB_KIND.PACK && PACKINGS[words[at + PACK.PACKING]!] === 'zstd';
+}
+
 const MAX_TEXT_UNITS = (JOB_BYTES - 4 * JOB.TEXT - 4) / 2;
 
 /** Write an error's text to a job. */

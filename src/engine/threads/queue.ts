@@ -21,17 +21,33 @@ export async function serveQueue(
   Atomics.add(control, base + CONTROL.READY, 1);
   for (;;) {
     const tail = Atomics.load(control, base + CONTROL.TAIL);
-    const head = Atomics.load(control, base + CONTROL.HEAD);
-    if (head === tail) {
+    const job = takeJob(control, base);
+    if (job === undefined) {
       Atomics.wait(control, base + CONTROL.TAIL, tail);
       continue;
     }
-    const job = Atomics.load(control, base + CONTROL.RING + ((head >>> 0) % QUEUE_JOBS));
-    if (Atomics.compareExchange(control, base + CONTROL.HEAD, head, (head + 1) | 0) !== head) continue;
-    if (runner.needsZstd(job >>> 0)) await runner.loadZstd();
-    const status = runner.run(job >>> 0);
-    Atomics.store(control, (job >>> 0) / 4 + JOB.STATUS, status);
+    if (runner.needsZstd(job)) await runner.loadZstd();
+    const status = runner.run(job);
+    Atomics.store(control, job / 4 + JOB.STATUS, status);
     Atomics.add(control, base + CONTROL.DONE, 1);
     Atomics.notify(control, base + CONTROL.DONE);
+  }
+}
+
+/**
+ * Take the address of the job that waits longest, or undefined if none does, or if it is not `isWanted`.
+ * `base`: the queue's first word.
+ */
+export function takeJob(
+  control: Int32Array,
+  base: number,
+  isWanted?: (job: number) => boolean,
+): number | undefined {
+  for (;;) {
+    const head = Atomics.load(control, base + CONTROL.HEAD);
+    if (head === Atomics.load(control, base + CONTROL.TAIL)) return undefined;
+    const job = Atomics.load(control, base + CONTROL.RING + ((head >>> 0) % QUEUE_JOBS)) >>> 0;
+    if (isWanted && !isWanted(job)) return undefined;
+    if (Atomics.compareExchange(control, base + CONTROL.HEAD, head, (head + 1) | 0) === head) return job;
   }
 }

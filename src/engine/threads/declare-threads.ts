@@ -1,0 +1,28 @@
+import { type CodecContext, createCodecContext } from '../../codec/codec.js';
+import type { Slots } from '../../kernels/arena.js';
+import { declareRunner, JobRunner } from './job-runner.js';
+import { CONTROL, QUEUE_JOBS } from './queue.js';
+import { LocalThreads, type Threads, type ThreadsOptions } from './threads.js';
+import { WorkerThreads } from './worker-threads.js';
+
+/**
+ * Declare the memory of `count` threads, which pack segments of up to `segmentBytes` bytes; the result
+ * creates them once it exists. `codec`: the scratch of the calling thread.
+ */
+export function declareThreads(
+  arena: Slots,
+  codec: CodecContext,
+  count: number,
+  segmentBytes: number,
+): (options: ThreadsOptions) => Threads {
+  const queue = arena.slot('job queue', 4 * (CONTROL.RING + QUEUE_JOBS));
+  const localSlots = declareRunner(arena, codec, segmentBytes);
+  const slots = Array.from({ length: count > 1 ? count : 0 }, () =>
+    declareRunner(arena, createCodecContext(arena), segmentBytes),
+  );
+  return (options) => {
+    const local = new JobRunner(codec, localSlots, options.zstd);
+    const declared = { ...options, local, slots };
+    return count === 1 ? new LocalThreads(arena, local) : new WorkerThreads(arena, queue, declared);
+  };
+}

@@ -1,0 +1,171 @@
+import type { Slots } from '../../kernels/arena.js';
+import { PageferryError } from '../../page/error.js';
+import { Signal } from '../../page/sync.js';
+import { isLongJob, JOB, JOB_STATUS, jobError } from './job.js';
+import type { JobRunner } from './job-runner.js';
+import { CONTROL, QUEUE_JOBS, takeJob } from './queue.js';
+import { closedError, type DeclaredThreads, type JobEnd, runHere, type Threads } from './threads.js';
+import { startWorkers, type Workers } from './workers.js';
+
+/** ES2024's, which every supported version of Node has; the compiler's library is older. */
+const { waitAsync } = Atomics as unknown as {
+  waitAsync(state: Int32Array, cell: number, value: number): { value: 'not-equal' | Promise<'ok'> };
+};
+
+/** Jobs on worker threads, and on the calling thread where it helps. */
+export class WorkerThreads implements Threads {
+  readonly count: number;
+  readonly local: JobRunner;
+  /** The whole memory; the queue's words begin at `base`. */
+  private readonly control: Int32Array;
+  private readonly base: number;
+  private readonly jobs = new Map<number, JobEnd>();
+  private readonly reported = new Signal();
+  private readonly workers: Promise<Workers>[] = [];
+  private startedCount = 0;
+  private failure: { readonly cause: unknown } | undefined;
+  private isWatching = false;
+
+  constructor(
+    private readonly slots: Slots,
+    private readonly queue: number,
+    private readonly options: DeclaredThreads,
+  ) {
+    this.count = options.slots.length;
+    this.local = options.local;
+    this.control = new Int32Array(slots.kernels.memory.buffer);
+    this.base = queue / 4;
+  }
+
+  get pending(): number {
+    return this.jobs.size;
+  }
+
+  get isLocal(): boolean {
+    return Atomics.load(this.control, this.base + CONTROL.READY) === 0;
+  }
+
+  prepare(): void {
+    this.startWorkers(this.options.isHelping ? this.count - 1 : this.count);
+  }
+
+  start(job: number, onEnd: JobEnd): void {
+    if (this.failure) throw this.failure.cause;
+    if (this.isLocal || this.jobs.size === QUEUE_JOBS) {
+      onEnd(this.errorOf(job, this.local.run(job)));
+      return;
+    }
+    const { control, base } = this;
+    if (this.startedCount < this.count && isLongJob(this.slots.kernels.words, job))
+      this.startWorkers(this.count);
+    Atomics.store(control, job / 4 + JOB.STATUS, JOB_STATUS.QUEUED);
+    this.jobs.set(job, onEnd);
+    const tail = Atomics.load(control, base + CONTROL.TAIL);
+    Atomics.store(control, base + CONTROL.RING + ((tail >>> 0) % QUEUE_JOBS), job);
+    Atomics.store(control, base + CONTROL.TAIL, (tail + 1) | 0);
+    Atomics.notify(control, base + CONTROL.TAIL, 1);
+    if (!this.isWatching) void this.watch();
+  }
+
+  run(job: number): Promise<void> | undefined {
+    if (this.failure) throw this.failure.cause;
+    if (this.isLocal) {
+      this.runLocal(job);
+      return undefined;
+    }
+    return new Promise<void>((resolve, reject) =>
+      this.start(job, (error) => (error === undefined ? resolve() : reject(error))),
+    );
+  }
+
+  runLocal(job: number): void {
+    if (this.failure) throw this.failure.cause;
+    runHere(this.local, this.slots, job);
+  }
+
+  report(): boolean {
+    let hasEnded = false;
+    for (const [job, onEnd] of this.jobs) {
+      const status = Atomics.load(this.control, job / 4 + JOB.STATUS);
+      if (status === JOB_STATUS.QUEUED) continue;
+      hasEnded = true;
+      this.jobs.delete(job);
+      onEnd(this.errorOf(job, status));
+    }
+    if (hasEnded) this.reported.notify();
+    return hasEnded;
+  }
+
+  help(): boolean {
+    if (this.report()) return true;
+    if (this.failure || this.startedCount === this.count) return false;
+    const job = takeJob(this.control, this.base, this.isShort);
+    if (job === undefined) return false;
+    Atomics.store(this.control, job / 4 + JOB.STATUS, this.local.run(job));
+    this.report();
+    return true;
+  }
+
+  ended(signal: AbortSignal): Promise<void> {
+    return this.reported.wait(signal);
+  }
+
+  async close(): Promise<void> {
+    this.fail(closedError());
+    const started = await Promise.allSettled(this.workers);
+    await Promise.all(started.map((one) => one.status === 'fulfilled' && one.value.close()));
+  }
+
+  private readonly isShort = (job: number): boolean => !isLongJob(this.slots.kernels.words, job);
+
+  private errorOf(job: number, status: number): PageferryError | undefined {
+    if (status !== JOB_STATUS.FAILED) return undefined;
+    return new PageferryError('io', jobError(this.slots.kernels.words, job));
+  }
+
+  /** Start workers until there are `count`. */
+  private startWorkers(count: number): void {
+    const { startedCount } = this;
+    if (startedCount >= count || this.failure) return;
+    this.startedCount = count;
+    const started = startWorkers({
+      memory: this.slots.kernels.memory,
+      queue: this.queue,
+      slots: this.options.slots.slice(startedCount, count),
+      zstd: this.options.zstd !== undefined && this.options.isZstdShared,
+      onFailure: (cause) => this.failAll(cause),
+    });
+    this.workers.push(started);
+    started.catch((cause) => this.failAll(cause));
+  }
+
+  /** Report jobs as they end, for as long as there are any. */
+  private async watch(): Promise<void> {
+    this.isWatching = true;
+    const done = this.base + CONTROL.DONE;
+    while (this.jobs.size > 0) {
+      const seen = Atomics.load(this.control, done);
+      if (!this.report()) await waitAsync(this.control, done, seen).value;
+      // Lets what was waiting for these jobs run, which may add more.
+      else await undefined;
+    }
+    this.isWatching = false;
+  }
+
+  private failAll(cause: unknown): void {
+    if (this.failure) return;
+    this.fail(cause);
+    this.options.onFailure(cause);
+  }
+
+  private fail(cause: unknown): void {
+    this.failure ??= { cause };
+    const ends = [...this.jobs.values()];
+    this.jobs.clear();
+    for (const onEnd of ends) onEnd(this.failure.cause);
+    this.reported.notify();
+    // The watcher has nothing left to wait for.
+    Atomics.add(this.control, this.base + CONTROL.DONE, 1);
+    Atomics.notify(this.control, this.base + CONTROL.DONE);
+  }
+}

@@ -122,7 +122,7 @@ export class ImageEncoder {
     return this.hasUniformPages && context.index!.isNew(i) ? NEW : OTHER;
   }
 
-  /** Return the first page from `first` on, up to `end`, that is not of this kind; `first` is the next page. */
+  /** Return the first page from `first`, the next page, up to `end` that is not of this kind. */
   private endOfRun(chunk: Chunk, first: number, end: number, kind: number): number {
     let i = first;
     while (i < end && this.kindOf(chunk, i, this.nextPage + i - first) === kind) i++;

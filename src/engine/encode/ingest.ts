@@ -49,8 +49,8 @@ export function ingest(
 }
 
 /**
- * Read the chunk's bytes if they are in a file, then scan, hash and compare them with the parent's; `onEnd` is
- * called once that was done.
+ * Read the chunk's bytes if they are in a file, then scan, hash and compare them with the parent's; `onEnd`
+ * is called once that is done.
  */
 export function startIngest(
   context: ChunkReaderContext,

@@ -61,7 +61,7 @@ export class SegmentBuffer {
     this.ownUsed = 0;
   }
 
-  /** Append the bytes of `pages` pages at `address`, which have to stay there until the segment is written. */
+  /** Append the bytes of pages at `address`, which have to stay there until the segment is written. */
   append(address: number, bytes: number, pages = 1): void {
     const { words } = this.kernels;
     const last = (this.runs >>> 2) + 2 * (this.runCount - 1);

@@ -26,6 +26,11 @@ export interface Zstd {
   compressAsync?(bytes: Uint8Array, level: number): Promise<Uint8Array>;
   /** Exactly `contentBytes` bytes. @throws any error when the frame is not sound */
   decompress(frame: Uint8Array, contentBytes: number): Uint8Array;
+  /**
+   * The same to `into`, which has exactly the content's size, where the implementation can; returns the
+   * number of bytes.
+   */
+  decompressInto?(frame: Uint8Array, into: Uint8Array): number;
 }
 
 /**

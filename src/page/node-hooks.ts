@@ -22,6 +22,7 @@ export function stopIncrementalMarking(): void {
 /** The parts of node:zlib that know zstd, from Node 22.15 on. */
 export interface NodeZstd {
   createZstdCompress(options: object): import('node:zlib').Gzip;
+  createZstdDecompress(): object;
   zstdCompressSync(bytes: Uint8Array, options: object): Uint8Array;
   zstdDecompressSync(bytes: Uint8Array, options: object): Uint8Array;
   readonly constants: { readonly ZSTD_c_compressionLevel: number; readonly ZSTD_e_end: number };
@@ -70,4 +71,61 @@ export function createZstdFrameStream(zlib: NodeZstd, level: number, slabBytes: 
     },
     destroy: () => stream.destroy(),
   };
+}
+
+/** Decompress one whole frame to the start of `into`; return its bytes. @throws an error of zlib */
+export type ZstdFrameReader = (frame: Uint8Array, into: Uint8Array) => number;
+
+/** What zlib's streams have inside. */
+interface ZstdStream {
+  readonly _handle?: {
+    onerror: (message: string) => void;
+    writeSync(
+      flush: number,
+      input: Uint8Array,
+      inputOffset: number,
+      inputBytes: number,
+      output: Uint8Array,
+      outputOffset: number,
+      outputBytes: number,
+    ): void;
+    reset(): void;
+    close(): void;
+  };
+  /** After a write: bytes of the output and of the input that are left. */
+  readonly _writeState?: Uint32Array;
+}
+
+/**
+ * Create a function that decompresses frame after frame in one context, to where their bytes belong, or
+ * return undefined where zlib's streams have other insides. zlib's own function creates a context and
+ * allocates the output for every call: with frames of 256 KiB, two thirds of the time of unpacking.
+ */
+export function createZstdFrameReader(zlib: NodeZstd): ZstdFrameReader | undefined {
+  let context = openZstdContext(zlib);
+  if (!context) return undefined;
+  return (frame, into) => {
+    context ??= openZstdContext(zlib)!;
+    const { handle, state } = context;
+    let failure: string | undefined;
+    handle.onerror = (message) => {
+      failure = message;
+    };
+    handle.writeSync(zlib.constants.ZSTD_e_end, frame, 0, frame.length, into, 0, into.length);
+    const [outputLeft, inputLeft] = state;
+    if (failure === undefined && inputLeft === 0 && outputLeft === 0) handle.reset();
+    else {
+      handle.close();
+      context = undefined; // it keeps its first error, or a part of this frame
+    }
+    if (failure !== undefined) throw new Error(failure);
+    if (inputLeft !== 0) throw new Error(`${inputLeft} bytes too many`);
+    return into.length - outputLeft!;
+  };
+}
+
+function openZstdContext(zlib: NodeZstd) {
+  const { _handle: handle, _writeState: state } = zlib.createZstdDecompress() as ZstdStream;
+  if (typeof handle?.writeSync !== 'function' || typeof handle.reset !== 'function') return undefined;
+  return state instanceof Uint32Array ? { handle, state } : undefined;
 }

@@ -2,7 +2,12 @@ import { execFileSync } from 'node:child_process';
 import zlib from 'node:zlib';
 import { build } from 'esbuild';
 import { describe, expect, test } from 'vitest';
-import { createZstdFrameStream, type NodeZstd, nodeModule } from '../../src/page/node-hooks.js';
+import {
+  createZstdFrameReader,
+  createZstdFrameStream,
+  type NodeZstd,
+  nodeModule,
+} from '../../src/page/node-hooks.js';
 import { seeded } from '../support/kernels.js';
 
 test('a module of Node is returned without an import; an unknown one is undefined', () => {
@@ -63,6 +68,47 @@ describe.skipIf(!native)('zstd frame streams (skipped where Node has no zstd)', 
     expect(new Set(frames.map(({ buffer }) => buffer)).size).toBe(1);
     expect(stream.capacity).toBe((4 << 20) - frames.reduce((sum, { length }) => sum + length, 0));
     stream.destroy();
+  });
+
+  test.each([false, true])('frames are decompressed in place, into shared memory: %s', (isShared) => {
+    const read = createZstdFrameReader(native!)!;
+    expect(read).toBeTypeOf('function');
+    const memory = isShared ? new Uint8Array(new SharedArrayBuffer(400_000)) : new Uint8Array(400_000);
+    for (const [i, bytes] of [100_000, 1, 65_536, 300_000].entries()) {
+      const content = pages(i, bytes);
+      const frame = native!.zstdCompressSync(content, {});
+      memory.fill(7);
+      expect(read(frame, memory.subarray(64, 64 + bytes))).toBe(bytes);
+      expect(Buffer.compare(memory.subarray(64, 64 + bytes), content)).toBe(0);
+      expect(memory[63]).toBe(7);
+      expect(memory[64 + bytes]).toBe(7);
+    }
+  });
+
+  test('a frame that is not sound is an error, or short, and the next one is not affected', () => {
+    const read = createZstdFrameReader(native!)!;
+    const content = pages(5, 90_000);
+    const frame = native!.zstdCompressSync(content, {});
+    const into = new Uint8Array(content.length);
+    const isRefused = (bytes: Uint8Array, to = into) => {
+      try {
+        return read(bytes, to) !== content.length;
+      } catch (cause) {
+        return cause instanceof Error;
+      }
+    };
+    for (let at = 0; at < 40; at++) {
+      const damaged = new Uint8Array(frame);
+      damaged[at]! ^= 0xff;
+      isRefused(damaged); // or other content: checks are the caller's
+      expect(read(frame, into)).toBe(content.length);
+      expect(Buffer.compare(into, content)).toBe(0);
+    }
+    expect(isRefused(frame.subarray(0, frame.length - 1))).toBe(true);
+    expect(isRefused(frame.subarray(0, 3))).toBe(true);
+    expect(isRefused(Buffer.concat([frame, frame]))).toBe(true);
+    expect(isRefused(frame, new Uint8Array(content.length - 1))).toBe(true);
+    expect(read(frame, into)).toBe(content.length);
   });
 
   test('a frame is not changed by the next one', async () => {

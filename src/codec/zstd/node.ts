@@ -1,4 +1,10 @@
-import { createZstdFrameStream, type NodeZstd, type ZstdFrameStream } from '../../page/node-hooks.js';
+import {
+  createZstdFrameReader,
+  createZstdFrameStream,
+  type NodeZstd,
+  type ZstdFrameReader,
+  type ZstdFrameStream,
+} from '../../page/node-hooks.js';
 import { checkedFrame, type Zstd } from '../zstd.js';
 
 /** Frames of a stream share a slab of this size. */
@@ -13,6 +19,13 @@ export function nodeZstd(zlib: object): Zstd | undefined {
   const { zstdCompressSync, zstdDecompressSync, constants } = native;
   if (!zstdCompressSync || !zstdDecompressSync) return undefined;
   const streams = new FrameStreams(native);
+  let read: ZstdFrameReader | undefined;
+  const decompress = (frame: Uint8Array, contentBytes: number) =>
+    zstdDecompressSync(checkedFrame(frame, contentBytes), {
+      maxOutputLength: Math.max(1, contentBytes),
+      // zlib allocates a second buffer of the same size when the first is filled to its end.
+      chunkSize: contentBytes + 64,
+    });
   return {
     name: 'node:zlib',
     compress: (bytes, level) =>
@@ -21,13 +34,17 @@ export function nodeZstd(zlib: object): Zstd | undefined {
         chunkSize: maxFrameBytes(bytes.length),
       }),
     compressAsync: (bytes, level) => streams.compress(bytes, level),
-    decompress: (frame, contentBytes) =>
-      zstdDecompressSync(checkedFrame(frame, contentBytes), {
-        maxOutputLength: Math.max(1, contentBytes),
-        // zlib allocates a second buffer of the same size when the first is filled to its end.
-        chunkSize: contentBytes + 64,
-      }),
+    decompress,
+    decompressInto(frame, into) {
+      read ??= createZstdFrameReader(native) ?? ((bytes, to) => copied(decompress(bytes, to.length), to));
+      return read(checkedFrame(frame, into.length), into);
+    },
   };
+}
+
+function copied(content: Uint8Array, into: Uint8Array): number {
+  into.set(content);
+  return content.length;
 }
 
 /**

@@ -142,9 +142,9 @@ export class FrameDecoder {
   private unpackZstd(frame: Uint8Array, to: number, bytes: number, what: string): void {
     if (!this.zstd)
       throw new PageferryError('unsupported', `${what}: packed by zstd, which is not available here`);
-    let content: Uint8Array;
+    let count: number;
     try {
-      content = this.zstd.decompress(frame, bytes);
+      count = decompress(this.zstd, frame, this.context.kernels.bytes.subarray(to, to + bytes));
     } catch (error) {
       if (error instanceof PageferryError) throw new PageferryError(error.code, `${what}: ${error.message}`);
       throw new PageferryError(
@@ -152,9 +152,8 @@ export class FrameDecoder {
         `${what}: zstd: ${error instanceof Error ? error.message : error}`,
       );
     }
-    if (content.length !== bytes)
-      throw new PageferryError('bad-stream', `${what}: zstd gave ${content.length} bytes, expected ${bytes}`);
-    this.context.kernels.bytes.set(content, to);
+    if (count !== bytes)
+      throw new PageferryError('bad-stream', `${what}: zstd gave ${count} bytes, expected ${bytes}`);
   }
 
   private bad(found: string): PageferryError {
@@ -164,4 +163,12 @@ export class FrameDecoder {
 
 function pageText(page: number | string): string {
   return typeof page === 'number' ? `page ${page}` : page;
+}
+
+/** Decompress a frame to `into`; return its content's bytes, which are stored if they are as many as fit. */
+function decompress(zstd: Zstd, frame: Uint8Array, into: Uint8Array): number {
+  if (zstd.decompressInto) return zstd.decompressInto(frame, into);
+  const content = zstd.decompress(frame, into.length);
+  if (content.length === into.length) into.set(content);
+  return content.length;
 }

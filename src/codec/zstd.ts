@@ -16,6 +16,13 @@ export const zstd = {
   label: 'packed in groups',
 } as const satisfies PageCodec;
 
+/** Bytes that are read piece by piece. */
+interface Pieces {
+  readonly bytes: number;
+  /** Return the bytes from `from` on, up to `to`, in memory of their own. */
+  read(from: number, to: number): Uint8Array;
+}
+
 /** A Zstandard implementation, as this package uses one. */
 export interface Zstd {
   /** Which one: `node:zlib`, `@bokuweb/zstd-wasm`, or a name of yours. */
@@ -24,6 +31,11 @@ export interface Zstd {
   compress(bytes: Uint8Array, level: number): Uint8Array;
   /** The same off this thread, where the implementation can; `bytes` must not change until it is done. */
   compressAsync?(bytes: Uint8Array, level: number): Promise<Uint8Array>;
+  /**
+   * Compress a segment that is too large for one step into one frame whose window is the whole segment, off
+   * this thread. Slow. Absent: `compress` has to do.
+   */
+  compressPieces?(pieces: Pieces, level: number, signal: AbortSignal): Promise<Uint8Array>;
   /** Exactly `contentBytes` bytes. @throws any error when the frame is not sound */
   decompress(frame: Uint8Array, contentBytes: number): Uint8Array;
   /**

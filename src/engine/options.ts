@@ -5,8 +5,13 @@ import { PageferryError } from '../page/error.js';
  * by default.
  */
 const DEFAULT_MAX_IMAGE_BYTES = 2 ** 40;
-/** Default of every reader's `maxFrameBytes`. */
-const DEFAULT_MAX_FRAME_BYTES = 32 << 20;
+/** Largest group of pages that an encoder writes: zstd's largest window that every decoder accepts. */
+export const MAX_ENCODED_GROUP_BYTES = 128 << 20;
+/**
+ * Default of every reader's `maxFrameBytes`: the largest group, and the frame's table. Takes twice that of
+ * addresses, and memory only as a frame has bytes.
+ */
+const DEFAULT_MAX_FRAME_BYTES = MAX_ENCODED_GROUP_BYTES + (4 << 20);
 
 /** Check that an option is within bounds. @throws PageferryError `bad-argument` that names the option */
 export function checkRange(name: string, value: number, min: number, max: number): number {

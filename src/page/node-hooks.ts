@@ -19,13 +19,21 @@ export function stopIncrementalMarking(): void {
   nodeModule<typeof import('node:v8')>('node:v8')?.setFlagsFromString('--no-incremental-marking');
 }
 
+type ZstdConstant =
+  | 'ZSTD_c_compressionLevel'
+  | 'ZSTD_c_windowLog'
+  | 'ZSTD_c_chainLog'
+  | 'ZSTD_c_hashLog'
+  | 'ZSTD_c_enableLongDistanceMatching'
+  | 'ZSTD_e_end';
+
 /** The parts of node:zlib that know zstd, from Node 22.15 on. */
 export interface NodeZstd {
   createZstdCompress(options: object): import('node:zlib').Gzip;
   createZstdDecompress(): object;
   zstdCompressSync(bytes: Uint8Array, options: object): Uint8Array;
   zstdDecompressSync(bytes: Uint8Array, options: object): Uint8Array;
-  readonly constants: { readonly ZSTD_c_compressionLevel: number; readonly ZSTD_e_end: number };
+  readonly constants: Readonly<Record<ZstdConstant, number>>;
 }
 
 /** A zstd context of Node's thread pool that compresses frame after frame. */
@@ -128,4 +136,69 @@ function openZstdContext(zlib: NodeZstd) {
   const { _handle: handle, _writeState: state } = zlib.createZstdDecompress() as ZstdStream;
   if (typeof handle?.writeSync !== 'function' || typeof handle.reset !== 'function') return undefined;
   return state instanceof Uint32Array ? { handle, state } : undefined;
+}
+
+/** A thread of Node's pool compresses this much in one step, which cannot be interrupted. */
+const PIECE_BYTES = 1 << 20;
+const MAX_WINDOW_LOG = 27;
+/** The tables of levels 20 to 22 grow with the window, to 640 MiB; larger ones than these save 0.1 %. */
+const MAX_CHAIN_LOG = 26;
+const MAX_HASH_LOG = 24;
+
+/**
+ * Compress `pieces` into one zstd frame that declares its content size, with a window of all the content, up
+ * to 128 MiB: on a thread of Node's pool, piece by piece. Takes up to 460 MiB.
+ * @throws the reason of `signal`
+ */
+export async function compressZstdPieces(
+  zlib: NodeZstd,
+  pieces: { readonly bytes: number; read(from: number, to: number): Uint8Array },
+  level: number,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const { constants } = zlib;
+  const stream = zlib.createZstdCompress({
+    params: {
+      [constants.ZSTD_c_compressionLevel]: level,
+      // zstd takes less where the content is smaller.
+      [constants.ZSTD_c_windowLog]: MAX_WINDOW_LOG,
+      [constants.ZSTD_c_chainLog]: MAX_CHAIN_LOG,
+      [constants.ZSTD_c_hashLog]: MAX_HASH_LOG,
+      [constants.ZSTD_c_enableLongDistanceMatching]: 1,
+    },
+    pledgedSrcSize: pieces.bytes,
+  });
+  const chunks: Buffer[] = [];
+  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+  // An error between two steps also fails the next one.
+  stream.on('error', () => {});
+  try {
+    for (let from = 0; from < pieces.bytes; from += PIECE_BYTES) {
+      signal.throwIfAborted();
+      const piece = pieces.read(from, Math.min(pieces.bytes, from + PIECE_BYTES));
+      await settled(stream, (done) => stream.write(piece, done));
+    }
+    await settled(stream, (done) => {
+      stream.once('end', done);
+      stream.end();
+    });
+    return Buffer.concat(chunks);
+  } finally {
+    stream.destroy();
+  }
+}
+
+/** Start a step of a stream and wait until it calls back, or the stream fails. */
+function settled(
+  stream: import('node:zlib').Gzip,
+  start: (done: (error?: Error | null) => void) => void,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.once('error', reject);
+    start((error) => {
+      stream.off('error', reject);
+      if (error) reject(error);
+      else resolve();
+    });
+  });
 }

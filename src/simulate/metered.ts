@@ -1,5 +1,5 @@
 import type { CodecName } from '../codec/registry.js';
-import type { PageProfile, PageView, Strategy } from '../strategy/strategy.js';
+import type { Choice, PageProfile, PageView, Strategy } from '../strategy/strategy.js';
 import { type Costs, packMs, unpackMs } from './costs.js';
 
 /** Simulated CPU time of a strategy’s choices and packings, in ms. */
@@ -65,6 +65,9 @@ class MeteredView implements PageView {
   }
 }
 
+/** Choices for which the engine codes nothing page by page. */
+const UNMEASURED: readonly Choice[] = ['group', 'best', 'raw', 'lz4', 'zstd'];
+
 /**
  * Wraps a strategy so that its work is charged by the costs. The strategy is given those costs instead of
  * measured times, so its choices are reproducible.
@@ -77,8 +80,7 @@ export function metered(strategy: Strategy, costs: Costs, work: Work): Strategy 
     choose(page, state) {
       view.set(page);
       const choice = strategy.choose(view, state);
-      if (choice !== 'group' && choice !== 'raw' && choice !== 'lz4' && choice !== 'zstd')
-        view.measure(choice);
+      if (!UNMEASURED.includes(choice)) view.measure(choice as CodecName);
       return choice;
     },
     ...(pack && { pack: (group, state) => pack.call(strategy, group, state) }),

@@ -105,6 +105,8 @@ export interface Packing {
   readonly name: PackingName;
   /** zstd level, 1 … 22. */
   readonly level?: number;
+  /** Another level of zstd, which is tried as well: the smaller result is used. Not in groups above 9 MiB. */
+  readonly secondLevel?: number;
   /** Expected ms on one thread; part of `StreamState.pendingMs` until the segment is packed. */
   readonly expectedMs?: number;
   /** Expected packed bytes; part of `StreamState.bytesOut` until the segment is packed. */
@@ -130,8 +132,12 @@ export interface StrategyExplanation {
   readonly bottleneck?: string | undefined;
 }
 
-/** A page's codec, or `group`: the page goes uncompressed into the segment that `pack` decides about. */
-export type Choice = CodecName | 'group';
+/**
+ * A page's codec; `group`: the page goes uncompressed into the segment that `pack` decides about; `best`: the
+ * codec of the fewest bytes or the group, whichever `pack` makes smaller. That is decided when the group is
+ * full, by packing pages in both forms: for images, by strategies with `maxGroupBytes`; else it is `group`.
+ */
+export type Choice = CodecName | 'group' | 'best';
 
 /**
  * Chooses a codec for every page that is not zero, a fill, unchanged or a duplicate. A plain object; the
@@ -162,8 +168,13 @@ export interface Strategy {
   shouldBypass?(state: StreamState): boolean;
   /** Called with the result of every packing. */
   onPacked?(result: PackingResult): void;
-  /** Bytes of a segment before packing, 64 KiB … 8 MiB. Absent: the engine's default. */
+  /** Bytes of a segment before packing, 64 KiB … `maxGroupBytes`. Absent: the engine's default. */
   groupBytes?(state: StreamState): number;
+  /**
+   * The most that `groupBytes` returns, up to 128 MiB; a stream's memory, and what its readers need, depend
+   * on it. Absent: 8 MiB. Live streams are limited by their batches instead.
+   */
+  readonly maxGroupBytes?: number;
   /** Returns the assumptions behind the latest choices. Called a few times a second. Absent: it has none. */
   explain?(): StrategyExplanation;
 }

@@ -2,7 +2,9 @@ import { execFileSync } from 'node:child_process';
 import zlib from 'node:zlib';
 import { build } from 'esbuild';
 import { describe, expect, test } from 'vitest';
+import { checkedFrame } from '../../src/codec/zstd.js';
 import {
+  compressZstdPieces,
   createZstdFrameReader,
   createZstdFrameStream,
   type NodeZstd,
@@ -109,6 +111,30 @@ describe.skipIf(!native)('zstd frame streams (skipped where Node has no zstd)', 
     expect(isRefused(Buffer.concat([frame, frame]))).toBe(true);
     expect(isRefused(frame, new Uint8Array(content.length - 1))).toBe(true);
     expect(read(frame, into)).toBe(content.length);
+  });
+
+  test('pieces become one frame that declares its size, the same as often as they are packed', async () => {
+    const content = pages(3, 2_500_000);
+    const pieces = { bytes: content.length, read: (from: number, to: number) => content.slice(from, to) };
+    const { signal } = new AbortController();
+    const frame = await compressZstdPieces(native!, pieces, 1, signal);
+    expect(Buffer.compare(checkedFrame(frame, content.length), frame)).toBe(0);
+    expect(Buffer.compare(native!.zstdDecompressSync(frame, {}), content)).toBe(0);
+    expect(Buffer.compare(await compressZstdPieces(native!, pieces, 1, signal), frame)).toBe(0);
+  });
+
+  test('packing in pieces ends with the reason of its signal, or the error of a read', async () => {
+    const aborted = AbortSignal.abort(new Error('enough'));
+    const read = () => new Uint8Array(1 << 20);
+    await expect(compressZstdPieces(native!, { bytes: 4 << 20, read }, 1, aborted)).rejects.toThrow('enough');
+    const { signal } = new AbortController();
+    const fails = (from: number) => {
+      if (from > 0) throw new Error('no more');
+      return read();
+    };
+    await expect(compressZstdPieces(native!, { bytes: 4 << 20, read: fails }, 1, signal)).rejects.toThrow(
+      'no more',
+    );
   });
 
   test('a frame is not changed by the next one', async () => {

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { CODECS } from '../../src/codec/registry.js';
+import { CODECS, type CodecName } from '../../src/codec/registry.js';
 import {
   bytesSource,
   type Choice,
@@ -72,7 +72,7 @@ describe('mecom', () => {
 });
 
 describe('smallest', () => {
-  test('no page codec is smaller than the chosen one', () => {
+  test('of a live guest no page codec is smaller than the chosen one', () => {
     const alone = ['rle', 'zero-aware', 'xbzrle', 'similar', 'wkdm'] as const;
     for (const zstd of [false, true])
       for (const [kind, page] of Object.entries(kinds)) {
@@ -81,14 +81,23 @@ describe('smallest', () => {
         const bytes = alone.map((name) => seen.measure(name));
         if (choice === 'group')
           expect(Math.min(...bytes), kind).toBeGreaterThanOrEqual(Math.min(seen.measure('lz4'), PAGE) * 0.7);
-        else expect(seen.measure(choice), kind).toBe(Math.min(...bytes));
+        else expect(seen.measure(choice as CodecName), kind).toBe(Math.min(...bytes));
       }
   });
 
-  test('packs with zstd, or LZ4 where zstd is not available', () => {
+  test('pages of images are decided with their group', () => {
+    const image = { ...fakeStream(1e9), progress: { image: 0, share: 0 } };
+    for (const page of Object.values(kinds))
+      expect(strategyByName('smallest').choose(view(page), image)).toBe('best');
+  });
+
+  test('packs images with the highest level of zstd, a live guest with level 9, or with LZ4 where zstd is not available', () => {
     const { pack } = strategyByName('smallest');
+    const image = { ...fakeStream(1e9), progress: { image: 0, share: 0 } };
     const group = { kind: 'pages', bytes: 1 << 20, pages: 256, estimatedBytes: 1 << 19 } as const;
-    expect(pack!(group, fakeStream(1e9)).name).toBe('zstd');
+    expect(pack!(group, image)).toEqual({ name: 'zstd', level: 22, secondLevel: 19 });
+    expect(pack!({ ...group, bytes: 9 << 20 }, image)).toEqual({ name: 'zstd', level: 22 });
+    expect(pack!(group, fakeStream(1e9))).toEqual({ name: 'zstd', level: 9 });
     expect(pack!(group, fakeStream(1e9, { zstd: false })).name).toBe('lz4');
   });
 });

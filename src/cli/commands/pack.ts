@@ -56,6 +56,12 @@ export const command = defineCommand({
       parse: byteCount('2G'),
       default: '256M',
     },
+    'max-frame': {
+      value: 'N',
+      help: 'largest frame, unpacked, which a reader needs memory for; readers before version 0.2 accept 32M',
+      parse: byteCount('132M', '4M'),
+      defaultText: '10.1M, or 130.1M with smallest',
+    },
     format: FORMAT_OPTION,
     mode: MODE_OPTION,
     'max-bytes': MAX_BYTES_OPTION,
@@ -91,6 +97,7 @@ export const command = defineCommand({
         threads,
         pageBytes: values['page-bytes'],
         deltaBudgetBytes: values['delta-budget'],
+        ...(values['max-frame'] !== undefined && { maxFrameBytes: values['max-frame'] }),
         maxImageBytes: values['max-bytes'],
         timeline: timeline !== undefined,
         signal,
@@ -112,6 +119,7 @@ interface PackOptions {
   readonly threads: number;
   readonly pageBytes: number;
   readonly deltaBudgetBytes: number;
+  readonly maxFrameBytes?: number;
   readonly maxImageBytes: number;
   readonly timeline: boolean;
   readonly signal: AbortSignal;

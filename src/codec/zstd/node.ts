@@ -1,4 +1,5 @@
 import {
+  compressZstdPieces,
   createZstdFrameReader,
   createZstdFrameStream,
   type NodeZstd,
@@ -34,6 +35,7 @@ export function nodeZstd(zlib: object): Zstd | undefined {
         chunkSize: maxFrameBytes(bytes.length),
       }),
     compressAsync: (bytes, level) => streams.compress(bytes, level),
+    compressPieces: (pieces, level, signal) => compressZstdPieces(native, pieces, level, signal),
     decompress,
     decompressInto(frame, into) {
       read ??= createZstdFrameReader(native) ?? ((bytes, to) => copied(decompress(bytes, to.length), to));

@@ -19,7 +19,7 @@ export interface DecoderOptions {
    * `readAt`.
    */
   readonly bases?: readonly PageSource[];
-  /** Largest unpacked frame, in bytes; default 32 MiB. The decoder takes twice that of memory. */
+  /** Largest unpacked frame, in bytes; default 132 MiB. The decoder takes up to twice that of memory. */
   readonly maxFrameBytes?: number;
   /** Most bytes of all carried images together; default 1 TiB, which is also an encoder's default limit. */
   readonly maxImageBytes?: number;

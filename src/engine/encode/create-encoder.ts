@@ -11,23 +11,29 @@ import { Candidate } from '../frame/candidate.js';
 import { FrameBuilder } from '../frame/frame-builder.js';
 import { LifeCycle } from '../life-cycle.js';
 import { createPackPool } from '../pack/pool.js';
-import { createEstimate, SegmentBuffer } from '../pack/segment.js';
+import { createEstimate } from '../pack/segment.js';
 import { SegmentPacker } from '../pack/segment-packer.js';
 import { availableCores } from '../threads/available-cores.js';
 import { declareThreads } from '../threads/declare-threads.js';
 import { ChunkPool, chunkBytes } from './chunk.js';
 import { ChunkReader } from './chunk-reader.js';
 import { CoreMeter } from './core-meter.js';
-import { Encoder, GROUP_SLACK } from './encoder.js';
-import { type EncoderOptions, type EncoderSettings, encoderSettings } from './encoder-options.js';
-import { MAX_GROUP_BYTES, MAX_QUEUED_FRAME_BYTES } from './frame-queue.js';
+import { Encoder } from './encoder.js';
+import {
+  type EncoderOptions,
+  type EncoderSettings,
+  encoderSettings,
+  GROUP_SLACK,
+} from './encoder-options.js';
+import { DEFAULT_MAX_GROUP_BYTES, isLarge, maxQueuedFrameBytes } from './frame-queue.js';
 import type { ImageContext } from './image-encoder.js';
 import { LinkMeter } from './link-meter.js';
 import { type Output, RecordWriter } from './record-writer.js';
 import { StageMeter } from './stage-meter.js';
 import { Timeline } from './timeline.js';
 
-const SEGMENT_CAPACITY = MAX_GROUP_BYTES + GROUP_SLACK;
+/** Bytes that are packed or hashed beside segments: tables and heads of records. */
+const PACKER_CAPACITY = DEFAULT_MAX_GROUP_BYTES;
 /** On one thread a frame is packed at once; the second is filled while the first is written. */
 const LOCAL_FRAMES = 2;
 /** With threads: enough for every thread. Their bytes are limited besides (`FrameQueue`). */
@@ -48,21 +54,25 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const { threads: count, pageBytes } = settings;
   const arena = new Arena();
   const codec = createCodecContext(arena);
-  const packer = new SegmentPacker(arena, codec, zstd, SEGMENT_CAPACITY);
-  const createBuffer = () => new SegmentBuffer(arena, SEGMENT_CAPACITY, 'threads');
-  const frames = Array.from({ length: frameCount(count) }, () => new FrameBuilder(createBuffer));
-  const chunks = new ChunkPool(arena, chunkBytes(count), pageBytes, chunkCount(count));
+  const packer = new SegmentPacker(arena, codec, zstd, PACKER_CAPACITY);
+  const capacity = settings.maxGroupBytes + GROUP_SLACK;
+  const isDraft = settings.strategy.maxGroupBytes !== undefined;
+  const frames = Array.from(
+    { length: frameCount(settings) },
+    () => new FrameBuilder(arena, capacity, 'threads', isDraft ? pageBytes : undefined),
+  );
+  const chunks = new ChunkPool(arena, chunkBytes(count), pageBytes, chunkCount(settings));
   const zeroBytes = arena.slot('zero bytes', pageBytes);
   const estimate = createEstimate(arena, pageBytes);
   const createImageContext = declareImageContext(arena, codec, settings);
-  const createThreads = declareThreads(arena, codec, count, SEGMENT_CAPACITY);
+  const createThreads = declareThreads(arena, codec, count);
   await arena.allocate({ isShared: count > 1 });
   throwIfAborted(options.signal);
   const life = new LifeCycle('encoder', options.signal);
   const ownZstd = options.zstd ?? undefined;
   const onFailure = (cause: unknown) => life.fail(cause);
   const threads = createThreads({ zstd, isZstdShared: !ownZstd, isHelping: true, onFailure });
-  const pool = createPackPool({ threads, ownZstd, packer });
+  const pool = createPackPool({ threads, ownZstd, packer, zstd, signal: life.signal });
   life.onEnd(() => threads.close());
   const link = settings.linkBitsPerSecond === 'measured' ? new LinkMeter() : undefined;
   const elapsedMs = () => settings.clock() - startedAt;
@@ -177,7 +187,8 @@ function declareImageContext(
     digest,
     partialDigest,
     // One thread copies pages while they are in its cache, and uses the same chunks again and again.
-    holdsChunks: settings.threads > 1,
+    // Large groups are copied too: they would hold too many chunks.
+    holdsChunks: settings.threads > 1 && !isLarge(settings.maxGroupBytes),
   });
 }
 
@@ -185,11 +196,15 @@ function declareImageContext(
  * Chunks that frames in flight, the frame that is filled and the reader hold at most: half of a held chunk's
  * pages are in a frame.
  */
-function chunkCount(threads: number): number {
-  const frameBytes = threads > 1 ? MAX_QUEUED_FRAME_BYTES + MAX_GROUP_BYTES : LOCAL_FRAMES * MAX_GROUP_BYTES;
+function chunkCount({ threads, maxGroupBytes }: EncoderSettings): number {
+  let frameBytes = LOCAL_FRAMES * DEFAULT_MAX_GROUP_BYTES;
+  if (threads > 1 && !isLarge(maxGroupBytes))
+    frameBytes = maxQueuedFrameBytes(maxGroupBytes, threads) + maxGroupBytes;
   return Math.ceil((2 * frameBytes) / chunkBytes(threads)) + threads + 4;
 }
 
-function frameCount(threads: number): number {
-  return threads > 1 ? Math.max(THREAD_FRAMES, threads) + SPARE_FRAMES : LOCAL_FRAMES;
+function frameCount({ threads, maxGroupBytes }: EncoderSettings): number {
+  if (threads === 1) return LOCAL_FRAMES;
+  if (isLarge(maxGroupBytes)) return maxQueuedFrameBytes(maxGroupBytes, threads) / maxGroupBytes + 1;
+  return Math.max(THREAD_FRAMES, threads) + SPARE_FRAMES;
 }

@@ -3,9 +3,16 @@ import { PageferryError } from '../../page/error.js';
 import { strategyByName } from '../../strategy/registry.js';
 import type { Strategy } from '../../strategy/strategy.js';
 import { PAGE_BYTES, type PageBytes } from '../../stream/format.js';
-import { checkImageBytes, checkInteger, checkRange } from '../options.js';
+import { TABLE_TARGET_BYTES } from '../frame/frame-builder.js';
+import { checkImageBytes, checkInteger, checkRange, MAX_ENCODED_GROUP_BYTES } from '../options.js';
+import { DEFAULT_MAX_GROUP_BYTES } from './frame-queue.js';
 
 const MIB = 1 << 20;
+/** Bytes that a group may exceed its largest size by: the page that closes it. */
+export const GROUP_SLACK = 1 << 17;
+/** Bytes that a frame may have beside its largest group. */
+export const FRAME_SLACK_BYTES = GROUP_SLACK + 2 * TABLE_TARGET_BYTES;
+const MIN_GROUP_BYTES = 65536;
 const DEFAULT_DELTA_BUDGET_BYTES = 256 * MIB;
 const DEFAULT_INDEX_PAGES = 2 ** 18;
 const DEFAULT_INTERVAL_MS = 250;
@@ -33,6 +40,11 @@ export interface EncoderOptions {
    * Capacity of the fingerprint index in pages, rounded up to a power of two; default 2^18. 64 bytes a page.
    */
   readonly indexPages?: number;
+  /**
+   * Largest frame, unpacked: the memory that a reader needs; default 10.1 MiB, with `smallest` 130.1 MiB.
+   * Readers of earlier versions accept 32 MiB unless they are given a larger `maxFrameBytes`.
+   */
+  readonly maxFrameBytes?: number;
   /** Most bytes of all carried images together; default 1 TiB, which is also a decoder's default limit. */
   readonly maxImageBytes?: number;
   /** Whether identical pages are sent once; default true. */
@@ -61,6 +73,8 @@ export interface EncoderSettings {
   readonly deltaBudgetBytes: number;
   readonly indexSlots: number;
   readonly maxImageBytes: number;
+  /** Largest group of pages that a frame may have. */
+  readonly maxGroupBytes: number;
   readonly dedup: boolean;
   readonly similar: boolean;
   readonly clock: () => number;
@@ -80,9 +94,11 @@ export function encoderSettings(options: EncoderOptions): EncoderSettings {
     );
   const indexPages = checkRange('indexPages', options.indexPages ?? DEFAULT_INDEX_PAGES, 1, 2 ** 26);
   const deltaBudgetBytes = options.deltaBudgetBytes ?? DEFAULT_DELTA_BUDGET_BYTES;
+  const chosen = typeof strategy === 'string' ? strategyByName(strategy) : strategy;
   return {
     pageBytes: pageBytes as PageBytes,
-    strategy: typeof strategy === 'string' ? strategyByName(strategy) : strategy,
+    strategy: chosen,
+    maxGroupBytes: maxGroupBytes(chosen, options.maxFrameBytes),
     linkBitsPerSecond: checkLinkRate(options.linkBitsPerSecond ?? 1e9),
     threads: checkInteger('threads', options.threads ?? 1, 1, 16),
     deltaBudgetBytes: checkInteger('deltaBudgetBytes', deltaBudgetBytes, 0, 2048 * MIB),
@@ -93,6 +109,18 @@ export function encoderSettings(options: EncoderOptions): EncoderSettings {
     clock: options.clock ?? (() => performance.now()),
     timeline: timelineSettings(options.timeline),
   };
+}
+
+function maxGroupBytes(strategy: Strategy, maxFrameBytes: number | undefined): number {
+  const wanted = checkInteger(
+    'strategy.maxGroupBytes',
+    strategy.maxGroupBytes ?? DEFAULT_MAX_GROUP_BYTES,
+    MIN_GROUP_BYTES,
+    MAX_ENCODED_GROUP_BYTES,
+  );
+  if (maxFrameBytes === undefined) return wanted;
+  checkInteger('maxFrameBytes', maxFrameBytes, MIN_GROUP_BYTES + FRAME_SLACK_BYTES, 2 ** 32 - 1);
+  return Math.min(wanted, maxFrameBytes - FRAME_SLACK_BYTES);
 }
 
 function timelineSettings(option: EncoderOptions['timeline']): EncoderSettings['timeline'] {

@@ -6,23 +6,21 @@ import { type ImageEnd, type ImageRecord, MAX_IMAGES, RECORD } from '../../strea
 import { nameBytes, writeEnd, writeImage, writeImageEnd } from '../../stream/image-records.js';
 import { writeHeader } from '../../stream/records.js';
 import { WireWriter } from '../../stream/wire.js';
-import { type FrameBuilder, type FrameContext, TABLE_TARGET_BYTES } from '../frame/frame-builder.js';
+import type { FrameBuilder } from '../frame/frame-builder.js';
+import type { FrameContext } from '../frame/pack-content.js';
 import type { LifeCycle } from '../life-cycle.js';
 import { checkInteger } from '../options.js';
 import { isWorthThreads, type Threads } from '../threads/threads.js';
 import type { Chunk } from './chunk.js';
 import type { ChunkReader } from './chunk-reader.js';
-import type { EncoderSettings } from './encoder-options.js';
-import { FrameQueue, MAX_GROUP_BYTES } from './frame-queue.js';
+import { type EncoderSettings, FRAME_SLACK_BYTES } from './encoder-options.js';
+import { FrameQueue } from './frame-queue.js';
 import { type ImageContext, ImageEncoder } from './image-encoder.js';
 import { ImageWriter, type ImageWriterContext } from './image-writer.js';
 import type { RecordWriter } from './record-writer.js';
 import type { StageMeter } from './stage-meter.js';
 import { type EncodedImage, type StreamSummary, streamSummary } from './summary.js';
 import type { Timeline } from './timeline.js';
-
-/** Bytes that a group may exceed its largest size by: the page that closes it. */
-export const GROUP_SLACK = 1 << 17;
 
 /** @internal The parts of an encoder. */
 export interface EncoderParts {
@@ -62,14 +60,17 @@ export class Encoder {
   /** @internal Use {@link createEncoder}. */
   constructor(private readonly parts: EncoderParts) {
     const { settings, frame, writer, threads, frames, life, zeros, progress, meter } = parts;
-    const { pageBytes } = settings;
-    this.queue = new FrameQueue(frames, frame, writer, threads, pageBytes, life.signal);
+    const { pageBytes, maxGroupBytes } = settings;
+    this.queue = new FrameQueue(
+      { free: frames, frame, writer, threads, pageBytes, maxGroupBytes },
+      life.signal,
+    );
     const checkLimit = (name: string, bytes: number) => this.checkLimit(name, bytes);
     this.writing = { pageBytes, queue: this.queue, zeros, progress, meter, checkLimit };
     const header = new WireWriter();
     writeHeader(header, 'images', {
       pageBytes,
-      maxFrameBytes: MAX_GROUP_BYTES + GROUP_SLACK + 2 * TABLE_TARGET_BYTES,
+      maxFrameBytes: maxGroupBytes + FRAME_SLACK_BYTES,
     });
     header.u32(frame.packer.checkOfBytes(header.bytes)[0]);
     writer.raw(header.bytes);

@@ -1,11 +1,12 @@
 import { nextTurn, Signal, throwIfAborted } from '../../page/sync.js';
-import { type FrameBuilder, type FrameContext, TABLE_TARGET_BYTES } from '../frame/frame-builder.js';
+import { type FrameBuilder, TABLE_TARGET_BYTES } from '../frame/frame-builder.js';
+import type { FrameContext } from '../frame/pack-content.js';
 import type { Threads } from '../threads/threads.js';
 import type { ImageEncoder } from './image-encoder.js';
 import type { RecordWriter } from './record-writer.js';
 
-/** Largest size of a group of pages, whatever its strategy wants. */
-export const MAX_GROUP_BYTES = 8 << 20;
+/** Largest size of a group of pages, unless its strategy announces larger ones. */
+export const DEFAULT_MAX_GROUP_BYTES = 8 << 20;
 const DEFAULT_GROUP_BYTES = 2 << 20;
 /**
  * Groups that are in flight, beside one for each thread: one waits for a thread, one is written. More of them
@@ -15,7 +16,9 @@ const SPARE_GROUPS = 2;
 /** Smaller groups count as this many bytes. */
 const MIN_QUEUED_GROUP_BYTES = 1 << 20;
 /** Most bytes of frames that are being packed or wait for the output. */
-export const MAX_QUEUED_FRAME_BYTES = 20 << 20;
+const MAX_QUEUED_FRAME_BYTES = 20 << 20;
+/** Frames of large groups that are queued: each takes hundreds of MiB while it is packed. */
+const MAX_LARGE_FRAMES = 2;
 /**
  * Most packed bytes that wait for a link of measured rate. The rate may change: bytes that were packed for a
  * fast link are sent unchanged when the link gets slow.
@@ -28,6 +31,28 @@ const MAX_FRAME_PAGES = 2 ** 31;
 
 /** Outside Node there are no threads, and no results to wait for. */
 const otherTurn: () => Promise<void> = typeof setImmediate === 'function' ? nextTurn : async () => {};
+
+/** Whether groups of up to `maxGroupBytes` bytes are so large that few can be in memory. */
+export function isLarge(maxGroupBytes: number): boolean {
+  return maxGroupBytes > DEFAULT_MAX_GROUP_BYTES;
+}
+
+/** Return the most bytes of queued frames of groups of up to `maxGroupBytes` bytes. */
+export function maxQueuedFrameBytes(maxGroupBytes: number, threads: number): number {
+  if (!isLarge(maxGroupBytes)) return MAX_QUEUED_FRAME_BYTES;
+  return Math.min(MAX_LARGE_FRAMES, threads) * maxGroupBytes;
+}
+
+/** What a frame queue works with. */
+export interface FrameQueueParts {
+  /** Frames that are free. */
+  readonly free: FrameBuilder[];
+  readonly frame: FrameContext;
+  readonly writer: RecordWriter;
+  readonly threads: Threads;
+  readonly pageBytes: number;
+  readonly maxGroupBytes: number;
+}
 
 /** The frames of a stream: one is filled, others are packed or wait for the output, the rest are free. */
 export class FrameQueue {
@@ -43,11 +68,7 @@ export class FrameQueue {
   private turnMs = 0;
 
   constructor(
-    private readonly free: FrameBuilder[],
-    private readonly context: FrameContext,
-    private readonly writer: RecordWriter,
-    private readonly threads: Threads,
-    private readonly pageBytes: number,
+    private readonly parts: FrameQueueParts,
     private readonly signal: AbortSignal,
   ) {}
 
@@ -60,9 +81,9 @@ export class FrameQueue {
   async open(encoder: ImageEncoder): Promise<FrameBuilder> {
     if (this.frame) return this.frame;
     throwIfAborted(this.signal);
-    while (this.free.length === 0 || (this.inFlight > 0 && this.isFarAhead()))
-      await (this.threads.help() ? nextTurn() : this.freed.wait(this.signal));
-    this.frame = this.free.pop()!;
+    while (this.parts.free.length === 0 || (this.inFlight > 0 && this.isFarAhead()))
+      await (this.parts.threads.help() ? nextTurn() : this.freed.wait(this.signal));
+    this.frame = this.parts.free.pop()!;
     this.wantedBytes = this.groupBytes();
     this.image = encoder.number;
     this.firstPage = encoder.nextPage;
@@ -72,12 +93,12 @@ export class FrameQueue {
 
   readonly isFull = (frame: FrameBuilder): boolean =>
     frame.bytes >= this.wantedBytes ||
-    frame.table.length >= TABLE_TARGET_BYTES ||
+    frame.tableBytes >= TABLE_TARGET_BYTES ||
     frame.pageCount >= MAX_FRAME_PAGES;
 
   /** Return how many whole pages fill a frame that is not full. */
   readonly pagesLeft = (frame: FrameBuilder): number =>
-    Math.ceil((this.wantedBytes - frame.bytes) / this.pageBytes);
+    Math.ceil((this.wantedBytes - frame.bytes) / this.parts.pageBytes);
 
   /** Pack and write the frame that is filled, if there is one. */
   close(lastPageBytes: number): void {
@@ -87,10 +108,10 @@ export class FrameQueue {
     const { bytes } = frame;
     this.inFlight++;
     this.inFlightBytes += bytes;
-    const pack = (ordinal: number) => frame.pack(this.context, ordinal, lastPageBytes);
-    this.writer.frame(frame, this.image, this.firstPage, pack, () => {
+    const pack = (ordinal: number) => frame.pack(this.parts.frame, ordinal, lastPageBytes);
+    this.parts.writer.frame(frame, this.image, this.firstPage, pack, () => {
       frame.release();
-      this.free.push(frame);
+      this.parts.free.push(frame);
       this.inFlight--;
       this.inFlightBytes -= bytes;
       this.freed.notify();
@@ -103,7 +124,7 @@ export class FrameQueue {
    */
   receiveResults(): Promise<void> | undefined {
     if (this.inFlight === 0) return undefined;
-    const { threads } = this;
+    const { threads } = this.parts;
     threads.report();
     const nowMs = performance.now();
     const isBusy = threads.count === 1 || threads.pending > 0;
@@ -114,17 +135,23 @@ export class FrameQueue {
 
   private isFarAhead(): boolean {
     const bytes = this.groupBytes();
-    const groups = this.threads.count + SPARE_GROUPS;
-    const most = Math.min(MAX_QUEUED_FRAME_BYTES, groups * Math.max(bytes, MIN_QUEUED_GROUP_BYTES));
+    const { threads, maxGroupBytes } = this.parts;
+    const groups = threads.count + SPARE_GROUPS;
+    const wanted = isLarge(maxGroupBytes)
+      ? Number.POSITIVE_INFINITY
+      : groups * Math.max(bytes, MIN_QUEUED_GROUP_BYTES);
+    const most = Math.min(maxQueuedFrameBytes(maxGroupBytes, threads.count), wanted);
     if (this.inFlightBytes + bytes > most) return true;
-    return this.context.state.bytesAcked !== undefined && this.writer.waitingBytes > MAX_WAITING_BYTES;
+    return (
+      this.parts.frame.state.bytesAcked !== undefined && this.parts.writer.waitingBytes > MAX_WAITING_BYTES
+    );
   }
 
   private groupBytes(): number {
-    const { strategy, state } = this.context;
+    const { strategy, state } = this.parts.frame;
     return Math.min(
-      Math.max(strategy.groupBytes?.(state) ?? DEFAULT_GROUP_BYTES, this.pageBytes),
-      MAX_GROUP_BYTES,
+      Math.max(strategy.groupBytes?.(state) ?? DEFAULT_GROUP_BYTES, this.parts.pageBytes),
+      this.parts.maxGroupBytes,
     );
   }
 }

@@ -130,8 +130,7 @@ export class ImageEncoder {
   }
 
   private placeUnchanged(frame: FrameBuilder, count: number): void {
-    frame.table.add(UNCHANGED, count);
-    frame.count(UNCHANGED, count);
+    frame.addRun(UNCHANGED, count);
     for (let i = 0; i < count; i++)
       this.context.versions.extend(this.parent!, this.number, this.nextPage + i);
   }
@@ -225,8 +224,7 @@ export class ImageEncoder {
     if (index?.wasSeen(i)) {
       const { image, page: other } = index.hit;
       if (earlier.isSamePage(image, other, address, digest)) {
-        frame.table.addReference(SAME_AS, image, other);
-        frame.count(SAME_AS);
+        frame.addReference(SAME_AS, index.hit);
         if (image === this.number) this.duplicatesInside++;
         else this.duplicatesBetween++;
         if (!this.own.source) versions.keep(this.number, page, address, pageBytes);

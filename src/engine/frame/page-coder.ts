@@ -1,15 +1,19 @@
 import type { CodecContext } from '../../codec/codec.js';
-import { type Codec, codecByName } from '../../codec/registry.js';
-import type { Strategy, StreamState } from '../../strategy/strategy.js';
+import { type Codec, codecByName, PAGE_CODECS } from '../../codec/registry.js';
+import type { Choice, Strategy, StreamState } from '../../strategy/strategy.js';
 import { surveyPages } from '../threads/survey.js';
 import type { Candidate } from './candidate.js';
-import type { FrameBuilder, Holdable, SegmentKind } from './frame-builder.js';
+import type { FrameBuilder, Holdable } from './frame-builder.js';
+import type { SegmentKind } from './frame-content.js';
+import { pageClassOf } from './pack-draft.js';
 
-const RAW = codecByName('raw');
 const ZERO = codecByName('zero');
 const FILL = codecByName('fill');
 const SIMILAR = codecByName('similar');
 const FILL_CLASS = 0x100;
+/** A coded page with a larger share of the page's bytes, or more times LZ4's bytes, never saves bytes. */
+const MAX_ALTERNATIVE_SHARE = 0.75;
+const MAX_LZ4_RATIO = 1.5;
 
 /** A choice that is the same for every page of a strategy. */
 export type UniformChoice = NonNullable<Strategy['uniformChoice']>;
@@ -91,21 +95,25 @@ export class PageCoder {
   /** Add a page that repeats `byte`. */
   placeFilled(frame: FrameBuilder, byte: number): void {
     const codec: Codec = byte === 0 ? ZERO : FILL;
-    if (byte === 0) frame.table.add(codec);
-    else frame.table.addFill(codec, byte);
-    frame.count(codec);
+    if (byte === 0) frame.addRun(codec);
+    else frame.addFill(codec, byte);
   }
 
   /** Add `count` zero pages as one run. */
   placeZeros(frame: FrameBuilder, count: number): void {
-    frame.table.add(ZERO, count);
-    frame.count(ZERO, count);
+    frame.addRun(ZERO, count);
   }
 
   /** Add the page at `address`, which `candidate` is set to, with the codec that the strategy chooses. */
   choose(frame: FrameBuilder, address: number): void {
-    const { strategy, state, candidate, pageBytes } = this.context;
+    const { strategy, state, candidate } = this.context;
     const choice = strategy.choose(candidate, state);
+    if (choice === 'best' && frame.isDraft) this.addBest(frame, address);
+    else this.add(frame, choice === 'best' ? 'group' : choice, address);
+  }
+
+  private add(frame: FrameBuilder, choice: Exclude<Choice, 'best'>, address: number): void {
+    const { candidate, pageBytes } = this.context;
     if (choice === 'group' || choice === 'lz4' || choice === 'zstd') {
       this.append(frame, choice === 'group' ? this.groupKind : choice, address, pageBytes);
       return;
@@ -116,18 +124,36 @@ export class PageCoder {
       return;
     }
     const codec = codecByName(choice);
-    const segment = frame.segmentNumber(this.codedKind);
-    if (codec === SIMILAR)
-      frame.table.addReference(codec, candidate.similarTo.image, candidate.similarTo.page, segment);
-    else frame.table.add(codec, 1, segment);
-    frame.table.addLength(bytes);
-    frame.append(this.codedKind, codec, candidate.addressOf(choice), bytes, undefined);
+    frame.addCoded(this.codedKind, codec, candidate.addressOf(choice), bytes, candidate.similarTo);
   }
 
   /** Add `count` pages at `address` with the choice that the strategy makes for every page. */
   placeUniform(frame: FrameBuilder, choice: UniformChoice, address: number, count: number): void {
     const kind = choice === 'group' ? this.groupKind : choice === 'raw' ? 'stored' : choice;
     this.append(frame, kind, address, count * this.context.pageBytes, count);
+  }
+
+  /** Add a page with the codec of the fewest bytes, if the frame finds that it saves any. */
+  private addBest(frame: FrameBuilder, address: number): void {
+    const { candidate, pageBytes, state } = this.context;
+    let best: Codec | undefined;
+    let bytes = pageBytes * MAX_ALTERNATIVE_SHARE;
+    for (const codec of PAGE_CODECS) {
+      const coded = candidate.measure(codec.name);
+      if (coded >= bytes) continue;
+      // zstd finds a page of the same group, in its window, and codes the changes in fewer bytes.
+      if (codec === SIMILAR && state.hasZstd && frame.contains(candidate.similarTo)) continue;
+      best = codec;
+      bytes = coded;
+    }
+    const lz4Bytes = Math.min(candidate.measure('lz4'), pageBytes);
+    if (!best || bytes === 0 || bytes > MAX_LZ4_RATIO * lz4Bytes) {
+      this.append(frame, this.groupKind, address, pageBytes);
+      return;
+    }
+    const pageClass = pageClassOf(best.wireId, bytes, lz4Bytes);
+    const page = { address: candidate.addressOf(best.name), bytes, rawAddress: address, pageClass };
+    frame.addEither(best, page, candidate.similarTo, this.memory);
   }
 
   /** Add uncompressed bytes to the segment that the strategy packs as a group. */
@@ -141,8 +167,7 @@ export class PageCoder {
   }
 
   private append(frame: FrameBuilder, kind: SegmentKind, address: number, bytes: number, pages = 1): void {
-    frame.table.add(RAW, pages, frame.segmentNumber(kind));
-    frame.append(kind, RAW, address, bytes, this.memory, pages);
+    frame.addRaw(kind, address, bytes, this.memory, pages);
   }
 
   private classOf(i: number): number {

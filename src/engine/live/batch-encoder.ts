@@ -152,8 +152,7 @@ export class BatchEncoder {
       return;
     }
     if (!keeps && remote.matches(page, digest) && this.isUnchanged(page, address)) {
-      frame.table.add(UNCHANGED);
-      frame.count(UNCHANGED);
+      frame.addRun(UNCHANGED);
       return;
     }
     if (this.coder.placeFill(frame, i)) {
@@ -161,8 +160,7 @@ export class BatchEncoder {
       return;
     }
     if (index?.find(digest) && this.isSameAs(index.hit, digest, address)) {
-      frame.table.addReference(SAME_AS, index.hit.image, index.hit.page);
-      frame.count(SAME_AS);
+      frame.addReference(SAME_AS, index.hit);
     } else {
       this.candidate.set(address, page, GUEST, remote.version(page));
       this.coder.choose(frame, address);

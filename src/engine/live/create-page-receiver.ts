@@ -9,6 +9,8 @@ import { LiveReceiver } from './live-receiver.js';
 import type { PageReceiver, PageReceiverOptions } from './page-receiver.js';
 
 const MAX_CACHE_BYTES = 2 ** 31;
+/** A frame has one batch of pages. */
+const DEFAULT_MAX_FRAME_BYTES = 32 << 20;
 
 /**
  * Create a receiver of a live guest.
@@ -16,7 +18,7 @@ const MAX_CACHE_BYTES = 2 ** 31;
  * for the options
  */
 export async function createPageReceiver(options: PageReceiverOptions): Promise<PageReceiver> {
-  const maxFrameBytes = checkFrameBytes(options.maxFrameBytes);
+  const maxFrameBytes = checkFrameBytes(options.maxFrameBytes ?? DEFAULT_MAX_FRAME_BYTES);
   checkInteger('cacheBytes', options.cacheBytes ?? 0, 0, MAX_CACHE_BYTES);
   const { maxGuestBytes = 0 } = options;
   checkInteger('maxGuestBytes', maxGuestBytes, 0, Number.MAX_SAFE_INTEGER);

@@ -6,10 +6,11 @@ import { PageferryError } from '../../page/error.js';
 import { adaptive } from '../../strategy/adaptive/adaptive.js';
 import type { StreamState } from '../../strategy/strategy.js';
 import { PAGE_BYTES } from '../../stream/format.js';
-import { FrameBuilder, type FrameContext } from '../frame/frame-builder.js';
+import { FrameBuilder } from '../frame/frame-builder.js';
+import type { FrameContext } from '../frame/pack-content.js';
 import { checkInteger } from '../options.js';
 import { createPackPool, type PackPool } from '../pack/pool.js';
-import { createEstimate, SegmentBuffer } from '../pack/segment.js';
+import { createEstimate } from '../pack/segment.js';
 import { SegmentPacker } from '../pack/segment-packer.js';
 import { declareThreads } from '../threads/declare-threads.js';
 import { BatchEncoder, type BatchEncoderOptions } from './batch-encoder.js';
@@ -43,7 +44,7 @@ export async function createPageSender(options: PageSenderOptions = {}): Promise
   const arena = new Arena();
   const codec = createCodecContext(arena);
   const packer = new SegmentPacker(arena, codec, zstd, capacity, 'batchPages');
-  const createThreads = declareThreads(arena, codec, threads, capacity);
+  const createThreads = declareThreads(arena, codec, threads);
   // The cost of handing a segment over is known only to the pool.
   let pool: PackPool | undefined;
   const handover: Pick<StreamState, 'handoverMs'> = {
@@ -52,10 +53,7 @@ export async function createPageSender(options: PageSenderOptions = {}): Promise
   const state: StreamState = Object.assign(Object.create(settings.state), handover);
   const encoder = new BatchEncoder(arena, codec, { ...settings, state });
   const estimate = createEstimate(arena, pageBytes);
-  const free = Array.from(
-    { length: frameCount },
-    () => new FrameBuilder(() => new SegmentBuffer(arena, capacity, 'threads')),
-  );
+  const free = Array.from({ length: frameCount }, () => new FrameBuilder(arena, capacity, 'threads'));
   await arena.allocate({ isShared: threads > 1 });
   // A failure rejects the batches in flight, and every later one.
   const jobThreads = createThreads({ zstd, isZstdShared: true, isHelping: false, onFailure() {} });

@@ -6,12 +6,8 @@ import { writeImage, writeImageEnd } from '../../stream/image-records.js';
 import { writePageNumbers } from '../../stream/page-numbers.js';
 import { writeHeader } from '../../stream/records.js';
 import { WireWriter } from '../../stream/wire.js';
-import {
-  type FrameBuilder,
-  type FrameContext,
-  recordBytes,
-  TABLE_TARGET_BYTES,
-} from '../frame/frame-builder.js';
+import { type FrameBuilder, recordBytes, TABLE_TARGET_BYTES } from '../frame/frame-builder.js';
+import type { FrameContext } from '../frame/pack-content.js';
 import type { Threads } from '../threads/threads.js';
 import type { BatchEncoder, BatchEncoderOptions } from './batch-encoder.js';
 import type { Batch, PackedBatch, PageSender } from './page-sender.js';

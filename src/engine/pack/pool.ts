@@ -2,6 +2,7 @@ import type { PackingName } from '../../codec/registry.js';
 import type { Zstd } from '../../codec/zstd.js';
 import { Semaphore } from '../../page/sync.js';
 import type { Packing } from '../../strategy/strategy.js';
+import { shorter } from '../threads/job-runner.js';
 import type { Threads } from '../threads/threads.js';
 import type { Packed, SegmentBuffer } from './segment.js';
 import type { SegmentPacker } from './segment-packer.js';
@@ -19,27 +20,52 @@ const HANDOVER_MS = 0.1;
 /** A segment of fewer bytes is packed sooner than it is handed over. */
 const MIN_HANDOVER_BYTES = 16384;
 
+/** A larger segment would occupy a thread that cannot be interrupted for too long. */
+const MAX_WHOLE_BYTES = 9 << 20;
+/** Segments that are packed in pieces at a time: each takes hundreds of MiB. */
+const MAX_PIECEWISE = 2;
+
 /** How a pool packs. */
 export interface PackPoolOptions {
   readonly threads: Threads;
   /** The caller's own zstd, which cannot be sent to another thread. */
   readonly ownZstd: Zstd | undefined;
   readonly packer: SegmentPacker;
+  /** Packs large segments of zstd in pieces, if it can. */
+  readonly zstd?: Zstd | undefined;
+  /** Ends packing in pieces. */
+  readonly signal?: AbortSignal;
   /** Whether LZ4 is packed on the calling thread, where another core is not available. */
   readonly isLz4Local?: boolean;
 }
 
 /** Create a pool that packs on `threads`. */
 export function createPackPool(options: PackPoolOptions): PackPool {
-  const { threads, ownZstd, packer, isLz4Local = false } = options;
+  const { threads, ownZstd, packer, zstd, signal, isLz4Local = false } = options;
   // One more segment waits at the caller's zstd, so that none of its threads is idle.
   const slots = new Semaphore(threads.count + 1);
+  const largeSlots = new Semaphore(Math.min(threads.count, MAX_PIECEWISE));
   const isLocal = (name: PackingName) =>
     threads.isLocal || (isLz4Local && name === 'lz4') || (ownZstd !== undefined && name === 'zstd');
   return {
     pack(segment, packing) {
-      if (ownZstd?.compressAsync && packing.name === 'zstd' && threads.count > 1)
-        return packAsync(ownZstd, segment, packing, packer, slots);
+      // Depends on the size only, so that the bytes do not depend on the number of threads.
+      if (packing.name === 'zstd' && zstd?.compressPieces && segment.used > MAX_WHOLE_BYTES) {
+        const compress = zstd.compressPieces.bind(zstd);
+        const pieces = { bytes: segment.used, read: segment.copyBytes.bind(segment) };
+        return packElsewhere(largeSlots, segment, packer, () =>
+          compress(pieces, packing.level ?? 3, signal!),
+        );
+      }
+      if (ownZstd?.compressAsync && packing.name === 'zstd' && threads.count > 1) {
+        const bytes = segment.copyBytes();
+        const compress = ownZstd.compressAsync.bind(ownZstd);
+        const { level = 3, secondLevel } = packing;
+        return packElsewhere(slots, segment, packer, async () => {
+          const frame = await compress(bytes, level);
+          return secondLevel ? shorter(frame, await compress(bytes, secondLevel)) : frame;
+        });
+      }
       segment.prepareJob(packing);
       if (isLocal(packing.name) || segment.used < MIN_HANDOVER_BYTES) threads.runLocal(segment.job);
       else {
@@ -53,23 +79,21 @@ export function createPackPool(options: PackPoolOptions): PackPool {
 }
 
 /** Pack with a zstd that has threads of its own. */
-async function packAsync(
-  zstd: Zstd,
-  segment: SegmentBuffer,
-  packing: Packing,
-  packer: SegmentPacker,
+async function packElsewhere(
   slots: Semaphore,
+  segment: SegmentBuffer,
+  packer: SegmentPacker,
+  compress: () => Promise<Uint8Array>,
 ): Promise<Packed> {
-  const bytes = segment.copyBytes();
   await slots.acquire();
   try {
     const started = performance.now();
-    const frame = await zstd.compressAsync!(bytes, packing.level ?? 3);
+    const frame = await compress();
     const ms = performance.now() - started;
-    const packed = frame.length < bytes.length ? frame : bytes;
-    const at = segment.setOutput(packed);
-    const check = packer.checkOf(at, packed.length);
-    return { packing: packed === frame ? 'zstd' : 'raw', bytes: packed, check, ms, cpuMs: ms };
+    const isSmaller = frame.length < segment.used;
+    const packed = isSmaller ? frame : segment.copyBytes();
+    const check = packer.checkOf(segment.setOutput(packed), packed.length);
+    return { packing: isSmaller ? 'zstd' : 'raw', bytes: packed, check, ms, cpuMs: ms };
   } finally {
     slots.release();
   }

@@ -1,10 +1,10 @@
-import { packedLz4Capacity } from '../../codec/lz4.js';
 import type { PackingName } from '../../codec/registry.js';
 import type { Slots } from '../../kernels/arena.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import { LAYOUT } from '../../kernels/layout.generated.js';
 import type { Packing } from '../../strategy/strategy.js';
 import { JOB, JOB_BYTES, JOB_KIND, PACK, PACKINGS } from '../threads/job.js';
+import { EXTENT_BYTES, type SegmentMemory } from './segment-memory.js';
 
 const RUN_BYTES = 8;
 /** Smallest pieces of a segment on average: pages, and coded pages, which are copied into one run. */
@@ -25,7 +25,8 @@ export interface Packed {
 
 /**
  * One segment: a list of runs in the kernels' memory (pages that stay where they were read, and bytes that
- * were copied into the segment's own buffer), and a buffer for the packed bytes. Reused frame after frame.
+ * were copied into the memory of the frame's segments), and space for the packed bytes. Reused frame after
+ * frame.
  */
 export class SegmentBuffer {
   /** Bytes and pages in the segment. */
@@ -36,29 +37,40 @@ export class SegmentBuffer {
   readonly job: number;
   private readonly kernels: Kernels;
   private readonly runs: number;
-  private readonly output: number;
-  /** The buffer for copied bytes, and how many are in it. */
-  private readonly own: number;
-  private ownUsed = 0;
+  /** Address of the packed bytes; 0 until there is space for them. */
+  private output = 0;
+  /** Where the next copied bytes go, and the end of their extent. */
+  private next = 0;
+  private end = 0;
 
-  constructor(slots: Slots, capacity: number, option?: string) {
+  /** `isAscending`: its extents are in ascending order (`SegmentMemory.takeExtent`); one segment a memory. */
+  constructor(
+    slots: Slots,
+    private readonly memory: SegmentMemory,
+    private readonly isAscending: boolean,
+    option?: string,
+  ) {
     this.kernels = slots.kernels;
     this.job = slots.slot('packing job', JOB_BYTES);
-    this.runs = slots.slot(
-      'runs of a segment',
-      RUN_BYTES * (2 + Math.ceil(capacity / MIN_PIECE_BYTES)),
-      option,
-    );
-    this.own = slots.slot('segment', capacity, option);
-    this.output = slots.slot('packed segment', packedLz4Capacity(capacity), option);
+    const runs = 2 + Math.ceil(memory.capacity / MIN_PIECE_BYTES);
+    this.runs = slots.slot('runs of a segment', RUN_BYTES * runs, option);
   }
 
-  /** Make the segment empty. */
+  /** Make the segment empty. All segments of a memory are cleared together. */
   clear(): void {
+    this.clearRuns();
+    this.next = 0;
+    this.end = 0;
+    this.memory.clear();
+  }
+
+  /** Remove the segment's content; copied bytes stay where they are. All segments of a memory together. */
+  clearRuns(): void {
     this.used = 0;
     this.pages = 0;
     this.runCount = 0;
-    this.ownUsed = 0;
+    this.output = 0;
+    this.memory.clearOutput();
   }
 
   /** Append the bytes of pages at `address`, which have to stay there until the segment is written. */
@@ -75,16 +87,20 @@ export class SegmentBuffer {
     this.pages += pages;
   }
 
-  /** Append a copy of the bytes at `address`. */
-  appendCopy(address: number, bytes: number, pages = 1): void {
-    const to = this.own + this.ownUsed;
+  /** Copy the bytes at `address` to the memory of the segment and return where they are. */
+  copy(address: number, bytes: number): number {
+    if (bytes > this.end - this.next) {
+      this.next = this.memory.takeExtent(this.isAscending);
+      this.end = this.next + EXTENT_BYTES;
+    }
+    const to = this.next;
     this.kernels.run.copyBytes(to, address, bytes);
-    this.ownUsed += bytes;
-    this.append(to, bytes, pages);
+    this.next += bytes;
+    return to;
   }
 
   /** Prepare the job that packs the segment. */
-  prepareJob({ name, level = 0 }: Packing): void {
+  prepareJob({ name, level = 0, secondLevel = 0 }: Packing): void {
     const { words } = this.kernels;
     const at = this.job >>> 2;
     words[at + JOB.KIND] = JOB_KIND.PACK;
@@ -93,7 +109,8 @@ export class SegmentBuffer {
     words[at + PACK.BYTES] = this.used;
     words[at + PACK.PACKING] = PACKINGS.indexOf(name as (typeof PACKINGS)[number]);
     words[at + PACK.LEVEL] = level;
-    words[at + PACK.OUTPUT] = this.output;
+    words[at + PACK.SECOND_LEVEL] = secondLevel;
+    words[at + PACK.OUTPUT] = this.takeOutput();
   }
 
   /** The result of the job; its bytes are valid until the segment is used again. */
@@ -111,23 +128,32 @@ export class SegmentBuffer {
     };
   }
 
-  /** Return the segment's bytes in one piece, in memory of their own. */
-  copyBytes(): Uint8Array {
+  /** Return the segment's bytes from `from` to `to` in one piece, in memory of their own. */
+  copyBytes(from = 0, to = this.used): Uint8Array {
     const { words, bytes } = this.kernels;
-    const copy = new Uint8Array(this.used);
-    let end = 0;
-    for (let i = 0; i < this.runCount; i++) {
+    const copy = new Uint8Array(to - from);
+    let start = 0;
+    for (let i = 0; i < this.runCount && start < to; i++) {
       const run = (this.runs >>> 2) + 2 * i;
-      copy.set(bytes.subarray(words[run]!, words[run]! + words[run + 1]!), end);
-      end += words[run + 1]!;
+      const [address, length] = [words[run]!, words[run + 1]!];
+      const [first, last] = [Math.max(from, start), Math.min(to, start + length)];
+      if (first < last)
+        copy.set(bytes.subarray(address + first - start, address + last - start), first - from);
+      start += length;
     }
     return copy;
   }
 
+  private takeOutput(): number {
+    this.output ||= this.memory.takeOutput(this.used);
+    return this.output;
+  }
+
   /** Store bytes that were packed elsewhere as the packed bytes. */
   setOutput(packed: Uint8Array): number {
-    this.kernels.bytes.set(packed, this.output);
-    return this.output;
+    const output = this.takeOutput();
+    this.kernels.bytes.set(packed, output);
+    return output;
   }
 
   /** Call `visit` with the address of one page in `every`. */

@@ -6,19 +6,18 @@ import { LocalThreads, type Threads, type ThreadsOptions } from './threads.js';
 import { WorkerThreads } from './worker-threads.js';
 
 /**
- * Declare the memory of `count` threads, which pack segments of up to `segmentBytes` bytes; the result
- * creates them once it exists. `codec`: the scratch of the calling thread.
+ * Declare the memory of `count` threads; the result creates them once it exists. `codec`: the scratch of the
+ * calling thread.
  */
 export function declareThreads(
   arena: Slots,
   codec: CodecContext,
   count: number,
-  segmentBytes: number,
 ): (options: ThreadsOptions) => Threads {
   const queue = arena.slot('job queue', 4 * (CONTROL.RING + QUEUE_JOBS));
-  const localSlots = declareRunner(arena, codec, segmentBytes);
+  const localSlots = declareRunner(arena, codec);
   const slots = Array.from({ length: count > 1 ? count : 0 }, () =>
-    declareRunner(arena, createCodecContext(arena), segmentBytes),
+    declareRunner(arena, createCodecContext(arena)),
   );
   return (options) => {
     const local = new JobRunner(codec, localSlots, options.zstd);

@@ -10,24 +10,22 @@ import { waitedUs } from './wait-clock.js';
 const LZ4_BLOCK_BYTES = 65536;
 const DEFAULT_ZSTD_LEVEL = 3;
 
-/** Memory of one thread: the codecs' scratch, and buffers to collect the bytes of a segment in. */
+/** Memory of one thread: the codecs' scratch, and a buffer to collect the bytes of a block in. */
 export interface RunnerSlots {
   readonly lz4Scratch: number;
   readonly wkdmScratch: number;
-  /** One block for LZ4, a whole segment for zstd. */
+  /** One block for LZ4. */
   readonly block: number;
-  readonly segment: number;
   readonly check: number;
 }
 
-/** Declare the memory of one thread. `segmentBytes`: the largest segment; `option` sizes it. */
-export function declareRunner(slots: Slots, codec: CodecContext, segmentBytes: number): RunnerSlots {
+/** Declare the memory of one thread. */
+export function declareRunner(slots: Slots, codec: CodecContext): RunnerSlots {
   const { lz4Scratch, wkdmScratch } = codec;
   return {
     lz4Scratch,
     wkdmScratch,
     block: slots.slot('block', LZ4_BLOCK_BYTES),
-    segment: slots.slot('collected segment', segmentBytes, 'threads'),
     check: slots.slot('check', 16),
   };
 }
@@ -142,8 +140,7 @@ export class JobRunner {
     let packedBytes = 0;
     if (name === 'lz4') {
       packedBytes = packLz4Runs(this.codec, runs, count, output, this.slots.block);
-    } else if (name === 'zstd')
-      packedBytes = this.packZstd(runs, count, bytes, words[at + PACK.LEVEL]!, output);
+    } else if (name === 'zstd') packedBytes = this.packZstd(at, runs, count, bytes, output);
     if (name === 'raw' || packedBytes >= bytes) {
       name = 'raw';
       packedBytes = bytes;
@@ -159,10 +156,14 @@ export class JobRunner {
   }
 
   /** Return the packed bytes, or `bytes` when packing does not save any. */
-  private packZstd(runs: number, count: number, bytes: number, level: number, output: number): number {
-    const memory = this.codec.kernels.bytes;
-    const segment = this.collect(runs, count, this.slots.segment);
-    const frame = this.zstd!.compress(memory.subarray(segment, segment + bytes), level || DEFAULT_ZSTD_LEVEL);
+  private packZstd(at: number, runs: number, count: number, bytes: number, output: number): number {
+    const { words, bytes: memory } = this.codec.kernels;
+    // The output holds the whole segment; zstd's result is elsewhere until it is copied there.
+    const segment = this.collect(runs, count, output);
+    const content = memory.subarray(segment, segment + bytes);
+    let frame = this.zstd!.compress(content, words[at + PACK.LEVEL]! || DEFAULT_ZSTD_LEVEL);
+    const secondLevel = words[at + PACK.SECOND_LEVEL]!;
+    if (secondLevel !== 0) frame = shorter(frame, this.zstd!.compress(content, secondLevel));
     if (frame.length >= bytes) return bytes;
     memory.set(frame, output);
     return frame.length;
@@ -182,4 +183,9 @@ export class JobRunner {
     }
     return to;
   }
+}
+
+/** Return the shorter frame, the first if both have the same length. */
+export function shorter(first: Uint8Array, second: Uint8Array): Uint8Array {
+  return second.length < first.length ? second : first;
 }

@@ -71,6 +71,8 @@ export const PACK = {
   PACKED_BYTES: 12,
   CHECK_LOW: 13,
   CHECK_HIGH: 14,
+  /** A second level of zstd to try; 0: none. */
+  SECOND_LEVEL: 15,
 } as const;
 
 export const PACKINGS = ['raw', 'lz4', 'zstd'] as const;

@@ -1,0 +1,141 @@
+import { type Codec, codecByName, type PackingName } from '../../codec/registry.js';
+import type { Slots } from '../../kernels/arena.js';
+import { TableWriter } from '../../stream/table.js';
+import { type Packed, SegmentBuffer } from '../pack/segment.js';
+import { SegmentMemory } from '../pack/segment-memory.js';
+import { addCounts, type CodecCounts, emptyCounts } from './counters.js';
+
+/**
+ * The segments of a frame besides its table: stored pages; uncompressed pages that the strategy packs as a
+ * group; coded bytes, which it packs apart because they resemble pages little and pack 5 to 10 % smaller
+ * alone; pages for a codec that it named.
+ */
+export const SEGMENT_KINDS = ['stored', 'group', 'coded', 'lz4', 'zstd'] as const;
+export type SegmentKind = (typeof SEGMENT_KINDS)[number];
+
+const RAW = codecByName('raw');
+
+/** The page that a page refers to. */
+export interface PageReference {
+  readonly image: number;
+  readonly page: number;
+}
+
+/** Takes the pages of a frame, in order; bytes at addresses stay there until the frame is written. */
+export interface FrameTarget {
+  /** Bytes of the table so far, about. */
+  readonly tableBytes: number;
+  /** Pages that have no bytes and no operands. */
+  run(codec: Codec, pages: number): void;
+  /** A page that repeats a byte. */
+  fill(codec: Codec, byte: number): void;
+  /** A page that equals another one. */
+  reference(codec: Codec, to: PageReference): void;
+  /** Uncompressed pages. */
+  raw(kind: SegmentKind, address: number, bytes: number, pages: number): void;
+  /** A coded page. `to`: ignored if its codec has no reference. */
+  coded(kind: SegmentKind, codec: Codec, address: number, bytes: number, to: PageReference): void;
+}
+
+/** The table and the segments of one frame. Reused frame after frame. */
+export class FrameContent implements FrameTarget {
+  readonly table = new TableWriter();
+  readonly buffers: Readonly<Record<SegmentKind, SegmentBuffer>>;
+  /** Kinds in use, in the order of their wire numbers from 1 on. */
+  used: SegmentKind[] = [];
+  /** Bytes and pages by kind and codec name, before packing. */
+  private usage = new Map<SegmentKind | 'none', CodecCounts>();
+
+  /** `capacity`: bytes of all segments; `option` sizes their memory, for errors. */
+  constructor(slots: Slots, capacity: number, option?: string) {
+    const memory = new SegmentMemory(slots, capacity, SEGMENT_KINDS.length, option);
+    const buffer = (kind: SegmentKind) => new SegmentBuffer(slots, memory, kind === 'group', option);
+    this.buffers = Object.fromEntries(SEGMENT_KINDS.map((kind) => [kind, buffer(kind)])) as Record<
+      SegmentKind,
+      SegmentBuffer
+    >;
+  }
+
+  get tableBytes(): number {
+    return this.table.length;
+  }
+
+  /** Remove everything, copied bytes as well. */
+  clear(): void {
+    for (const kind of SEGMENT_KINDS) this.buffers[kind].clear();
+  }
+
+  /** Begin the content of a frame. `parent`: the image that its first reference is relative to. */
+  start(firstPage: number, parent: number): void {
+    this.used = [];
+    this.usage.clear();
+    this.table.start(firstPage, parent);
+    for (const kind of SEGMENT_KINDS) this.buffers[kind].clearRuns();
+  }
+
+  run(codec: Codec, pages: number): void {
+    this.table.add(codec, pages);
+    this.usageOf('none')[codec.name].pages += pages;
+  }
+
+  fill(codec: Codec, byte: number): void {
+    this.table.addFill(codec, byte);
+    this.usageOf('none')[codec.name].pages++;
+  }
+
+  reference(codec: Codec, { image, page }: PageReference): void {
+    this.table.addReference(codec, image, page);
+    this.usageOf('none')[codec.name].pages++;
+  }
+
+  raw(kind: SegmentKind, address: number, bytes: number, pages: number): void {
+    this.table.add(RAW, pages, this.segmentNumber(kind));
+    this.append(kind, RAW, address, bytes, pages);
+  }
+
+  coded(kind: SegmentKind, codec: Codec, address: number, bytes: number, to: PageReference): void {
+    const segment = this.segmentNumber(kind);
+    if (codec.operands.reference) this.table.addReference(codec, to.image, to.page, segment);
+    else this.table.add(codec, 1, segment);
+    this.table.addLength(bytes);
+    this.append(kind, codec, address, bytes, 1);
+  }
+
+  /** Return the pages and bytes by codec, given the packed segments in the order of `used`. */
+  counts(segments: readonly Packed[]): CodecCounts {
+    const counts = emptyCounts();
+    addCounts(counts, this.usageOf('none'));
+    segments.forEach(({ packing, bytes }, i) => {
+      const kind = this.used[i]!;
+      const share = bytes.length / this.buffers[kind].used;
+      for (const [name, { pages, bytes: own }] of Object.entries(this.usageOf(kind))) {
+        // A raw page in a packed segment counts as a page of that packing.
+        const counted = counts[name === 'raw' ? packing : (name as PackingName)];
+        counted.pages += pages;
+        counted.bytes += own * share;
+      }
+    });
+    return counts;
+  }
+
+  private append(kind: SegmentKind, codec: Codec, address: number, bytes: number, pages: number): void {
+    this.buffers[kind].append(address, bytes, pages);
+    const usage = this.usageOf(kind)[codec.name];
+    usage.pages += pages;
+    usage.bytes += bytes;
+  }
+
+  private segmentNumber(kind: SegmentKind): number {
+    const index = this.used.indexOf(kind);
+    return index >= 0 ? index + 1 : this.used.push(kind);
+  }
+
+  private usageOf(kind: SegmentKind | 'none'): CodecCounts {
+    let usage = this.usage.get(kind);
+    if (!usage) {
+      usage = emptyCounts();
+      this.usage.set(kind, usage);
+    }
+    return usage;
+  }
+}

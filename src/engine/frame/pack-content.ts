@@ -1,0 +1,96 @@
+import { codecByName } from '../../codec/registry.js';
+import type { GroupView, Packing, PackingResult, Strategy, StreamState } from '../../strategy/strategy.js';
+import type { SegmentHead } from '../../stream/format.js';
+import type { PackPool } from '../pack/pool.js';
+import type { Packed, SegmentBuffer } from '../pack/segment.js';
+import type { SegmentPacker } from '../pack/segment-packer.js';
+import type { CodecCounts } from './counters.js';
+import type { FrameContent, SegmentKind } from './frame-content.js';
+
+/** What packing a frame works with; the same for every frame of a stream. */
+export interface FrameContext {
+  readonly pool: PackPool;
+  /** Packs tables and computes checks, on the calling thread. */
+  readonly packer: SegmentPacker;
+  readonly strategy: Strategy;
+  readonly state: StreamState;
+  /** Estimate the share of a segment's bytes that an LZ codec would leave, 0 … 1. */
+  estimate(segment: SegmentBuffer): number;
+  /**
+   * Called with the expected time and bytes of a packing when it starts, and with their negatives when it
+   * ends.
+   */
+  onPending(ms: number, bytes: number): void;
+  /** Called with the result of every packing, also of those that the strategy does not decide about. */
+  onPacked?(result: PackingResult): void;
+}
+
+/** The packed table and segments of a frame; valid until the content changes. */
+export interface PackedContent {
+  readonly heads: readonly SegmentHead[];
+  readonly parts: readonly Uint8Array[];
+  readonly bytes: number;
+  readonly counts: CodecCounts;
+}
+
+/** Pack the table and the segments of a frame. */
+export async function packContent(content: FrameContent, context: FrameContext): Promise<PackedContent> {
+  const table = content.table.finish();
+  const jobs = Promise.all(content.used.map((kind) => packSegment(kind, content.buffers[kind], context)));
+  // Awaited below; when packing the table throws first, its failure must not be unhandled.
+  jobs.catch(() => {});
+  const tablePacked = packTable(table, context.packer);
+  const packed = await jobs;
+  const segments = [tablePacked, ...packed];
+  const heads = segments.map(({ packing, bytes, check }, i): SegmentHead => {
+    const unpacked = i === 0 ? table.length : content.buffers[content.used[i - 1]!].used;
+    return { packing: codecByName(packing).wireId, bytes: unpacked, packedBytes: bytes.length, check };
+  });
+  const parts = segments.map(({ bytes }) => bytes);
+  const bytes = parts.reduce((sum, { length }) => sum + length, 0);
+  return { heads, parts, bytes, counts: content.counts(packed) };
+}
+
+/** Pack one segment, and notify the strategy of the result. */
+export async function packSegment(
+  kind: SegmentKind,
+  buffer: SegmentBuffer,
+  { pool, strategy, state, onPending, onPacked, estimate }: FrameContext,
+): Promise<Packed> {
+  const group = groupOf(kind, buffer, estimate);
+  const packing = kind === 'group' || kind === 'coded' ? strategy.pack!(group, state) : packingOf(kind);
+  const { expectedMs = 0, expectedBytes = 0 } = packing;
+  onPending(expectedMs, expectedBytes);
+  const packed = await pool.pack(buffer, packing);
+  onPending(-expectedMs, packed.bytes.length - expectedBytes);
+  const { bytes, ms, cpuMs } = packed;
+  const result = { packing, group, packedBytes: bytes.length, ms, cpuMs };
+  strategy.onPacked?.(result);
+  onPacked?.(result);
+  return packed;
+}
+
+function groupOf(kind: SegmentKind, segment: SegmentBuffer, estimate: FrameContext['estimate']): GroupView {
+  const { used: bytes, pages } = segment;
+  let estimated: number | undefined;
+  return {
+    kind: kind === 'coded' ? 'coded' : 'pages',
+    bytes,
+    pages,
+    get estimatedBytes() {
+      estimated ??= kind === 'coded' ? bytes : bytes * estimate(segment);
+      return estimated;
+    },
+  };
+}
+
+function packingOf(kind: Exclude<SegmentKind, 'group' | 'coded'>): Packing {
+  return { name: kind === 'stored' ? 'raw' : kind };
+}
+
+/** Pack a frame's table, on the calling thread: it is small. A table of less than 128 bytes is stored. */
+function packTable(table: Uint8Array, packer: SegmentPacker): Packed {
+  const packed = packer.pack(table, { name: table.length >= 128 ? 'zstd' : 'raw', level: 3 });
+  // The packer's memory is reused at once, and so is the table's.
+  return { ...packed, bytes: packed.bytes.slice() };
+}

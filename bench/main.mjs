@@ -11,6 +11,7 @@ const SUITES = {
   'changing-link': 'a link whose rate changes mid-stream: adaptive against an oracle and fixed strategies',
   index: 'the page index against Map: inserts and lookups',
   'pages-in-out': 'copies into and out of wasm memory against native memcpy',
+  scale: 'encoding with one thread and two, and a model of eight cores from measured stage costs',
   threads: 'scan, digests and lz4 on one worker and on two: CPU time and wall time',
   costs: 'costs of work on this host, beside the built-in values of simulations',
   agent: "real QEMU guests over a rate-limited link: the agents against QEMU's migration modes",

@@ -45,8 +45,9 @@ export class WorkerThreads implements Threads {
     return Atomics.load(this.control, this.base + CONTROL.READY) === 0;
   }
 
-  prepare(): void {
+  async prepare(): Promise<void> {
     this.startWorkers(this.options.isHelping ? this.count - 1 : this.count);
+    await Promise.allSettled(this.workers);
   }
 
   start(job: number, onEnd: JobEnd): void {

@@ -20,25 +20,23 @@ const image = new Uint8Array(
 const changed = image.slice();
 for (let at = 9 * PAGE; at < changed.length; at += 37 * PAGE) changed[at] ^= 1;
 
-test.each([
-  [fixed('raw')],
-  [fixed('lz4')],
-  [fixed('zstd')],
-  [fixed('zstd', 1)],
-])('$name: runs of pages give the bytes that single pages give', async (strategy) => {
-  const { uniformChoice, ...single }: Strategy = { ...strategy, groupBytes: () => 65_536 + PAGE };
-  expect(uniformChoice).toBeDefined();
-  const images = () => [bytesSource(image, 'a'), bytesSource(changed, 'b'), bytesSource(changed, 'c')];
-  const options = { similar: false, deltaBudgetBytes: 0 };
-  const inRuns = await encoded(images(), { ...options, strategy: { ...single, uniformChoice } });
-  const onePageACall = await encoded(images(), { ...options, strategy: single });
-  expect(Buffer.compare(inRuns.bytes, onePageACall.bytes)).toBe(0);
-  expect(inRuns.summary.codecs).toEqual(onePageACall.summary.codecs);
-  const [first, second, third] = (await decoded(inRuns.bytes)).images;
-  for (const [got, wanted] of [
-    [first, image],
-    [second, changed],
-    [third, changed],
-  ] as const)
-    expect(Buffer.compare(got!, wanted)).toBe(0);
-});
+test.each([[fixed('raw')], [fixed('lz4')], [fixed('zstd')], [fixed('zstd', 1)]])(
+  '$name: runs of pages give the bytes that single pages give',
+  async (strategy) => {
+    const { uniformChoice, ...single }: Strategy = { ...strategy, groupBytes: () => 65_536 + PAGE };
+    expect(uniformChoice).toBeDefined();
+    const images = () => [bytesSource(image, 'a'), bytesSource(changed, 'b'), bytesSource(changed, 'c')];
+    const options = { similar: false, deltaBudgetBytes: 0 };
+    const inRuns = await encoded(images(), { ...options, strategy: { ...single, uniformChoice } });
+    const onePageACall = await encoded(images(), { ...options, strategy: single });
+    expect(Buffer.compare(inRuns.bytes, onePageACall.bytes)).toBe(0);
+    expect(inRuns.summary.codecs).toEqual(onePageACall.summary.codecs);
+    const [first, second, third] = (await decoded(inRuns.bytes)).images;
+    for (const [got, wanted] of [
+      [first, image],
+      [second, changed],
+      [third, changed],
+    ] as const)
+      expect(Buffer.compare(got!, wanted)).toBe(0);
+  },
+);

@@ -90,7 +90,11 @@ test.each([
   worker.source = reportingWorker(flags);
   // Packing with zstd takes long, so that the calling thread leaves it to workers.
   const packs: Strategy = { ...strategy, pack: () => ({ name, level: 1 }) };
-  await encoded([waitingSource(flags, count, Promise.resolve())], { threads: 3, strategy: packs });
+  const allReady = async () => {
+    while (readdirSync(flags).length < count) await sleep(5);
+  };
+  const source = waitingSource(flags, 2, allReady());
+  await encoded([source], { threads: 3, strategy: packs });
   expect(readdirSync(flags)).toHaveLength(count);
 });
 

@@ -7,10 +7,7 @@ import { OrderedSteps } from './ordered-steps.js';
 import { RangeSteps } from './range-steps.js';
 import type { Step, Steps } from './step.js';
 
-/**
- * Chunks that are read ahead, beside one for each thread. When half of them are left, the rest are begun at
- * once: a thread that runs out of jobs has to be woken up, which costs as much as a small job.
- */
+/** Chunks that are read ahead, beside one for each thread. */
 const AHEAD = 2;
 
 /** Receives an image's chunks, in order; each is valid until the promise settles, longer if it is held. */
@@ -88,7 +85,6 @@ export class ChunkReader {
   private readAhead(ahead: Step[], steps: Steps): void {
     const { threads, chunks } = this.context;
     const wanted = threads.isLocal ? 1 : threads.count + AHEAD;
-    if (2 * ahead.length > wanted) return;
     while (ahead.length < wanted && steps.hasMore && chunks.hasFree) ahead.push(steps.next());
   }
 

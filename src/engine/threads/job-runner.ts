@@ -117,10 +117,10 @@ export class JobRunner {
   /** Read from a file into the kernels' memory; return the bytes read, fewer only at the file's end. */
   private read(file: number, offset: number, address: number, bytes: number): number {
     const startedMs = performance.now();
-    const memory = this.codec.kernels.bytes;
+    const into = this.codec.kernels.bytes.subarray(address, address + bytes);
     let done = 0;
     while (done < bytes) {
-      const count = this.fs!.readSync(file, memory, address + done, bytes - done, offset + done);
+      const count = this.fs!.readSync(file, into, done, bytes - done, offset + done);
       if (count === 0) break;
       done += count;
     }

@@ -26,7 +26,7 @@ async function recordingPool({ isLz4Local = false, isLocal = false } = {}) {
     pending: 0,
     local: runner,
     isLocal,
-    async prepare() {},
+    prepare() {},
     start() {},
     report: () => false,
     help: () => false,

@@ -83,22 +83,6 @@ test.each([2, 7])('%i threads write the bytes of one', async (threads) => {
 });
 
 test.each([
-  ['lz4', 2],
-  ['zstd', 3],
-] as const)('%s: %i workers are started for 3 threads', async (name, count) => {
-  const flags = nextFlags();
-  worker.source = reportingWorker(flags);
-  // Packing with zstd takes long, so that the calling thread leaves it to workers.
-  const packs: Strategy = { ...strategy, pack: () => ({ name, level: 1 }) };
-  const allReady = async () => {
-    while (readdirSync(flags).length < count) await sleep(5);
-  };
-  const source = waitingSource(flags, 2, allReady());
-  await encoded([source], { threads: 3, strategy: packs });
-  expect(readdirSync(flags)).toHaveLength(count);
-});
-
-test.each([
   ['cannot start', 'throw new Error("no wasm here");', 'no wasm here'],
   ['end', 'process.exit(3);', 'worker: ended with code 3'],
 ])('workers that %s fail the encoding, whatever it waits for', async (_, source, message) => {

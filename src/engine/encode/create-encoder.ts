@@ -15,7 +15,6 @@ import { createEstimate } from '../pack/segment.js';
 import { SegmentPacker } from '../pack/segment-packer.js';
 import { availableCores } from '../threads/available-cores.js';
 import { declareThreads } from '../threads/declare-threads.js';
-import { loadWorkerSource } from '../threads/workers.js';
 import { ChunkPool, chunkBytes } from './chunk.js';
 import { ChunkReader } from './chunk-reader.js';
 import { CoreMeter } from './core-meter.js';
@@ -51,8 +50,6 @@ const SKETCHES_PER_PAGE = 4;
 export async function createEncoder(output: Output, options: EncoderOptions = {}): Promise<Encoder> {
   const settings = encoderSettings(options);
   const startedAt = settings.clock();
-  // Loaded meanwhile: an encoder that has begun would delay it.
-  if (settings.threads > 1) loadWorkerSource().catch(() => {});
   const zstd = options.zstd === null ? undefined : (options.zstd ?? (await loadZstd()));
   const { threads: count, pageBytes } = settings;
   const arena = new Arena();

@@ -54,7 +54,6 @@ export class Encoder {
   private readonly carried: EncodedImage[] = [];
   private carriedBytes = 0;
   private lastImage: number | undefined;
-  private threadsStarting: Promise<void> | undefined;
   private readonly queue: FrameQueue;
   private readonly writing: ImageWriterContext;
 
@@ -126,7 +125,6 @@ export class Encoder {
     throwIfAborted(options.signal);
     const image = this.startImage(checked.name, checked, checked.bytes, options.parent);
     await life.run('encode', options.signal, async () => {
-      await this.threadsStarting;
       const { parent } = image.encoder;
       const parentSource = parent === undefined ? undefined : context.earlier.image(parent)?.source;
       await reader.read(checked, parentSource, (chunk) => image.chunk(chunk), life.signal);
@@ -256,7 +254,7 @@ export class Encoder {
     const { number, encoder } = this.begin(name, source, parent);
     const { frame, threads } = this.parts;
     const isPacked = frame.strategy.isPackingLikely?.(frame.state.linkBitsPerSecond) ?? true;
-    if (isWorthThreads(bytes ?? Number.POSITIVE_INFINITY, isPacked)) this.threadsStarting = threads.prepare();
+    if (isWorthThreads(bytes ?? Number.POSITIVE_INFINITY, isPacked)) threads.prepare();
     this.announce({ image: number, kind: 'carried', name, parent, bytes, digest: undefined });
     this.image = new ImageWriter(this.writing, name, encoder, bytes);
     return this.image;

@@ -64,7 +64,7 @@ export async function createPageSender(options: PageSenderOptions = {}): Promise
       packer,
       isLz4Local: threads <= FEW_THREADS,
     });
-    void jobThreads.prepare();
+    jobThreads.prepare();
     const context: FrameContext = {
       pool,
       packer,

@@ -10,11 +10,8 @@ export interface Threads {
   readonly count: number;
   /** Jobs that were given and have not ended. */
   readonly pending: number;
-  /**
-   * Start threads that will be needed soon. Resolves when they are starting, which a busy event loop would
-   * delay; a failure is reported as that of a thread.
-   */
-  prepare(): Promise<void>;
+  /** Start threads that will be needed soon. */
+  prepare(): void;
   /** Whether a job would run on the calling thread, because there is no other or none has started yet. */
   readonly isLocal: boolean;
   /**
@@ -101,7 +98,7 @@ export class LocalThreads implements Threads {
     readonly local: JobRunner,
   ) {}
 
-  async prepare(): Promise<void> {}
+  prepare(): void {}
 
   start(job: number, onEnd: JobEnd): void {
     let error: unknown;

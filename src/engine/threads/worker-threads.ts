@@ -45,9 +45,8 @@ export class WorkerThreads implements Threads {
     return Atomics.load(this.control, this.base + CONTROL.READY) === 0;
   }
 
-  async prepare(): Promise<void> {
+  prepare(): void {
     this.startWorkers(this.options.isHelping ? this.count - 1 : this.count);
-    await Promise.allSettled(this.workers);
   }
 
   start(job: number, onEnd: JobEnd): void {

@@ -30,14 +30,6 @@ interface WorkersOptions extends Pick<WorkerSetup, 'memory' | 'queue' | 'zstd'> 
   readonly onFailure: (cause: Error) => void;
 }
 
-/**
- * Load the workers' script: only where workers start, so that what runs on one thread, and in browsers, does
- * not contain it.
- */
-export function loadWorkerSource(): Promise<{ readonly WORKER_SOURCE: string }> {
-  return import('./worker.generated.js');
-}
-
 /** Start the workers. @throws PageferryError `unsupported` where there are no worker threads */
 export async function startWorkers({ slots, onFailure, ...common }: WorkersOptions): Promise<Workers> {
   const node = nodeModule<typeof import('node:worker_threads')>('node:worker_threads');
@@ -48,7 +40,8 @@ export async function startWorkers({ slots, onFailure, ...common }: WorkersOptio
     module: await kernelModule('shared'),
     zstdPath: common.zstd ? zstdPackagePath() : undefined,
   };
-  const { WORKER_SOURCE } = await loadWorkerSource();
+  // Loaded here, so that what runs on one thread, and in browsers, does not contain it.
+  const { WORKER_SOURCE } = await import('./worker.generated.js');
   const workers = slots.map((own) => {
     const worker = new node.Worker(WORKER_SOURCE, { eval: true, workerData: { ...setup, slots: own } });
     worker.on('error', onFailure);

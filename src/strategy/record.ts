@@ -20,6 +20,7 @@ export type StrategyEvent =
       readonly packing: Packing;
       readonly packedBytes: number;
       readonly ms: number;
+      readonly cpuMs?: number | undefined;
     };
 
 /**
@@ -39,14 +40,16 @@ export function recorded(strategy: Strategy): {
       ...(pack && {
         pack(group: GroupView, state: StreamState) {
           const input = { group: groupRecord(group), state: stateRecord(state) };
-          const packing = pack.call(strategy, group, state);
+          // The clock goes on between two readings: the strategy sees what is recorded.
+          const packing = pack.call(strategy, group, stateOf(input.state));
           events.push({ kind: 'chosen', ...input, packing: { ...packing } });
           return packing;
         },
       }),
       onPacked(result: PackingResult) {
-        const { group, packing, packedBytes, ms } = result;
-        events.push({ kind: 'packed', group: groupRecord(group), packing: { ...packing }, packedBytes, ms });
+        const { group, packing, packedBytes, ms, cpuMs } = result;
+        const measured = { packedBytes, ms, cpuMs };
+        events.push({ kind: 'packed', group: groupRecord(group), packing: { ...packing }, ...measured });
         onPacked?.call(strategy, result);
       },
     },
@@ -61,18 +64,17 @@ export function replayed(strategy: Strategy, events: readonly StrategyEvent[]): 
   const chosen: Packing[] = [];
   for (const event of events) {
     if (event.kind === 'packed') strategy.onPacked?.(event);
-    else {
-      const { state } = event;
-      chosen.push(
-        strategy.pack!(event.group, {
-          ...state,
-          elapsedMs: () => state.elapsedMs,
-          handoverMs: (name) => state.handoverMs[name],
-        }),
-      );
-    }
+    else chosen.push(strategy.pack!(event.group, stateOf(event.state)));
   }
   return chosen;
+}
+
+function stateOf(record: StateRecord): StreamState {
+  return {
+    ...record,
+    elapsedMs: () => record.elapsedMs,
+    handoverMs: (name) => record.handoverMs[name],
+  };
 }
 
 function groupRecord({ kind, bytes, pages, estimatedBytes }: GroupView): GroupView {
@@ -81,7 +83,7 @@ function groupRecord({ kind, bytes, pages, estimatedBytes }: GroupView): GroupVi
 
 function stateRecord(state: StreamState): StateRecord {
   const { linkBitsPerSecond, bytesAcked, linkBusyFraction, threads, bytesOut, pendingMs } = state;
-  const { hasZstd, zstdName, progress } = state;
+  const { hasZstd, zstdName, progress, cores, floorMsPerMiB, bytesRead } = state;
   const handoverMs = {
     raw: state.handoverMs('raw'),
     lz4: state.handoverMs('lz4'),
@@ -92,6 +94,9 @@ function stateRecord(state: StreamState): StateRecord {
     bytesAcked,
     linkBusyFraction,
     threads,
+    cores,
+    floorMsPerMiB,
+    bytesRead,
     bytesOut,
     pendingMs,
     hasZstd,

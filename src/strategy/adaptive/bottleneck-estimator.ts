@@ -1,6 +1,8 @@
 import type { StreamState } from '../strategy.js';
 
-/** Below this fraction of an image its beginning predicts too little about its end. */
+/** The image is extrapolated from here on: its first pages pay for the start of the program. */
+const PREDICTED_FROM = 0.05;
+/** A smaller fraction of the image predicts too little about its end. */
 const MIN_PREDICTIVE_SHARE = 0.05;
 /** Bounds on the backlog, in ms, that counts as enough work for the link or for the threads. */
 const ENOUGH_MS = [100, 500] as const;
@@ -8,10 +10,15 @@ const ENOUGH_MS = [100, 500] as const;
  * Exponent of the price at an enough backlog (at most twice that counts), and when only the link is left to
  * finish.
  */
-const BACKLOG_EXPONENT = 2;
-const FINISH_EXPONENT = 8;
-/** Lowest price: storing instead of packing saves an encoder little time and costs all the bytes. */
-const MIN_EXPONENT = Math.log(0.4);
+const BACKLOG_EXPONENT = 3;
+const FINISH_EXPONENT = 28;
+/** Lowest price while only the backlogs are known: a program that has just started is slow for a while. */
+const MIN_START_EXPONENT = Math.log(0.4);
+/** Lowest price later: it decides for the cheapest packing wherever bytes are worth nothing. */
+const MIN_EXPONENT = Math.log(0.02);
+/** Exponent of the least price per enough backlog of the threads, and the backlog that counts besides. */
+const IDLE_EXPONENT = 4;
+const IDLE_BACKLOG = 0.2;
 
 /** Link rate, in bit/s, from which on uncompressed pages are sent about as fast as they can be read. */
 export const FAST_BITS_PER_SECOND = 4e9;
@@ -38,14 +45,19 @@ export interface Backlogs {
   readonly enoughMs: number;
 }
 
+/** Returns the cores that the threads of a stream get: their number where it is not measured. */
+export function coresOf({ cores, threads }: StreamState): number {
+  return Math.max(0.05, cores ?? threads);
+}
+
 /** Returns the backlogs of a stream; `groupsMs` is the time that a few groups take on the link. */
 export function backlogsOf(
-  { pendingMs, threads }: StreamState,
+  state: StreamState,
   nowMs: number,
   linkFreeAtMs: number,
   groupsMs: number,
 ): Backlogs {
-  const cpuMs = pendingMs / threads;
+  const cpuMs = state.pendingMs / coresOf(state);
   const linkMs = Math.max(0, linkFreeAtMs - nowMs - cpuMs);
   const [least, most] = ENOUGH_MS;
   return { nowMs, linkFreeAtMs, cpuMs, linkMs, enoughMs: Math.min(most, Math.max(least, groupsMs)) };
@@ -58,21 +70,20 @@ export function backlogsOf(
  */
 export class BottleneckEstimator {
   private image = -1;
-  private imageStart = { ms: 0, bytes: 0 };
+  private imageStart = { ms: 0, bytes: 0, share: 0 };
 
   estimate(state: StreamState, backlogs: Backlogs): Bottleneck {
     const { linkMs: linkBacklogMs, cpuMs, enoughMs } = backlogs;
     const graceMs = enoughMs / 4;
     const pressure = this.finishPressure(state, backlogs.nowMs + cpuMs, backlogs.linkFreeAtMs);
     const backlog = Math.max(-1, Math.min(2, (linkBacklogMs - cpuMs) / enoughMs));
-    const now = Math.max(MIN_EXPONENT, BACKLOG_EXPONENT * backlog);
+    const now = Math.max(MIN_START_EXPONENT, BACKLOG_EXPONENT * backlog);
     if (pressure === undefined) return { linkBacklogMs, graceMs, bytePrice: Math.exp(now) };
     const weight = state.progress!.share;
     const weighted = (1 - weight) * now + weight * FINISH_EXPONENT * pressure;
-    // However late the encoder is, packing on idle threads costs nothing.
-    const mixed = Math.max(weighted, MIN_EXPONENT, -BACKLOG_EXPONENT * Math.min(1, cpuMs / enoughMs));
-    // A burst on a fast link drains soon without packing: there, both signals must call for it.
-    const exponent = state.linkBitsPerSecond < FAST_BITS_PER_SECOND ? mixed : Math.min(mixed, now);
+    // However late the encoder is, packing on idle threads costs little. One thread is never idle.
+    const idle = state.threads === 1 ? -Infinity : -IDLE_EXPONENT * (IDLE_BACKLOG + cpuMs / enoughMs);
+    const exponent = Math.max(weighted, MIN_EXPONENT, idle);
     return { linkBacklogMs, graceMs, bytePrice: Math.exp(exponent) };
   }
 
@@ -82,13 +93,15 @@ export class BottleneckEstimator {
   private finishPressure(state: StreamState, encodedAtMs: number, linkFreeAtMs: number): number | undefined {
     const { progress } = state;
     if (!progress) return undefined;
-    if (progress.image !== this.image) {
-      this.image = progress.image;
-      this.imageStart = { ms: encodedAtMs, bytes: state.bytesOut };
+    const { image, share } = progress;
+    if (image !== this.image || share < PREDICTED_FROM) {
+      this.image = image;
+      this.imageStart = { ms: encodedAtMs, bytes: state.bytesOut, share };
     }
-    if (progress.share < MIN_PREDICTIVE_SHARE) return undefined;
+    const seen = share - this.imageStart.share;
+    if (seen < MIN_PREDICTIVE_SHARE) return undefined;
     const linkBytesPerMs = state.linkBitsPerSecond / 8000;
-    const remaining = (1 - progress.share) / progress.share;
+    const remaining = (1 - share) / seen;
     const encodeMs = encodedAtMs + remaining * (encodedAtMs - this.imageStart.ms);
     const sendMs =
       Math.max(linkFreeAtMs, encodedAtMs) +

@@ -48,19 +48,15 @@ const MIN_BYTES = 65536;
 /**
  * Weight of a result for all options, which share machine and data, and its extra weight for its own option.
  */
-const COMMON_WEIGHT = 0.15;
+const COMMON_WEIGHT = 0.3;
 const OWN_SPEED_WEIGHT = 0.15;
-/**
- * Factor on the weight of a result slower than expected: it may have waited for a core or for the event loop.
- */
-const SLOWER_WEIGHT = 0.3;
 /**
  * Small, since levels differ by tenths of a per cent: a badly estimated group must not change its level's
  * ratio.
  */
 const OWN_SIZE_WEIGHT = 0.005;
 /** Largest correction by one result, which may be a cold start or a busy moment. */
-const MAX_FACTOR = 2;
+const MAX_FACTOR = 4;
 /** Assumed estimate of coded groups, which have none; they pack to about half. */
 const CODED_RATIO = 0.6;
 /** Packing gains nothing from this estimated ratio on, and its full expected gain below the other. */
@@ -105,8 +101,11 @@ export class PackingCosts {
     return expected;
   }
 
-  /** Corrects the estimates by a result; ignores raw, coded and small groups. */
-  learn({ packing, group, packedBytes, ms }: PackingResult): void {
+  /**
+   * Corrects the estimates by a result; ignores raw, coded and small groups. Only time on a core counts:
+   * waits for one are in the number of cores.
+   */
+  learn({ packing, group, packedBytes, ms: elapsedMs, cpuMs: ms = elapsedMs }: PackingResult): void {
     if (packing.name === 'raw' || group.bytes < MIN_BYTES || group.kind === 'coded' || !(ms > 0)) return;
     const option = this.options.find(
       ({ packing: known }) => known.name === packing.name && known.level === packing.level,
@@ -119,10 +118,7 @@ export class PackingCosts {
     option.estimateRatio *= larger ** OWN_SIZE_WEIGHT;
     for (const other of this.options) {
       if (other.packing.name === 'raw') continue;
-      other.bytesPerMs *=
-        faster **
-        ((faster < 1 ? SLOWER_WEIGHT : 1) *
-          (other === option ? COMMON_WEIGHT + OWN_SPEED_WEIGHT : COMMON_WEIGHT));
+      other.bytesPerMs *= faster ** (other === option ? COMMON_WEIGHT + OWN_SPEED_WEIGHT : COMMON_WEIGHT);
     }
   }
 }

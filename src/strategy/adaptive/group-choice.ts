@@ -1,13 +1,13 @@
 import type { GroupView, Packing, StreamState } from '../strategy.js';
-import { FAST_BITS_PER_SECOND } from './bottleneck-estimator.js';
+import { coresOf, FAST_BITS_PER_SECOND } from './bottleneck-estimator.js';
 import type { PackingCosts } from './costs.js';
 import type { ControlLaw } from './law.js';
 
 const MIB = 1 << 20;
 /** Link rate, in bit/s, up to which profiling every page and long windows pay. */
 export const SLOW_BITS_PER_SECOND = 3e8;
-/** On a fast link nothing is packed below this price: 2 was 10 % slower on one image, 8 nowhere over 2 %. */
-export const MIN_FAST_LINK_PRICE = 8;
+/** On a fast link nothing is packed below this price: even estimates take a share of so short a time. */
+const MIN_FAST_LINK_PRICE = 0.5;
 /** Uncompressed groups whose time on the link counts as enough backlog. */
 const ENOUGH_GROUPS = 4;
 const NEARLY_DONE = 0.9;
@@ -41,7 +41,7 @@ export function cheapestPacking(
   for (const option of costs.options) {
     if (option.packing.name === 'zstd' && !state.hasZstd) continue;
     const { ms, bytes } = costs.expect(option, group);
-    const packMs = ms / state.threads + state.handoverMs(option.packing.name);
+    const packMs = ms / coresOf(state) + state.handoverMs(option.packing.name);
     // Packing for longer than the link is busy leaves it idle.
     const idleMs = Math.max(0, packMs - linkBacklogMs - graceMs);
     const cost = packMs + bytePrice * (bytes / linkBytesPerMs + idleMs);

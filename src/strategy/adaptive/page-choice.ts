@@ -1,6 +1,6 @@
 import type { Choice, PageView, StreamState } from '../strategy.js';
 import { FAST_BITS_PER_SECOND } from './bottleneck-estimator.js';
-import { MIN_FAST_LINK_PRICE, SLOW_BITS_PER_SECOND } from './group-choice.js';
+import { SLOW_BITS_PER_SECOND } from './group-choice.js';
 import { SearchHitRate } from './hit-rate.js';
 
 /** A delta pays below this ratio: of 0.3, 0.45, 0.6 and 0.75 it packed smallest on guest memory. */
@@ -13,6 +13,8 @@ const PACKED_BYTES_PER_MS = 500e3;
  */
 const VERSION_SEARCH_MS = 0.006;
 const SIMILAR_SEARCH_MS = 0.008;
+/** On a fast link nothing is searched for below this price. */
+const MIN_FAST_LINK_PRICE = 8;
 const INCOMPRESSIBLE_RATIO = 0.97;
 
 /** Chooses between a delta, the group and raw for one page; searches only while the searches pay. */

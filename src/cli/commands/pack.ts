@@ -58,7 +58,7 @@ export const command = defineCommand({
     },
     'max-frame': {
       value: 'N',
-      help: 'largest frame, unpacked, which a reader needs memory for; readers before version 0.2 accept 32M',
+      help: 'largest frame, unpacked, which a reader needs memory for; readers of version 0.1.0 accept 32M',
       parse: byteCount('132M', '4M'),
       defaultText: '10.1M, or 130.1M with smallest',
     },

@@ -1,5 +1,6 @@
 // Faults at random steps of encoding: one error, the first cause, and nothing is left behind.
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
@@ -111,7 +112,8 @@ const KINDS = ['source', 'short', 'output', 'abort', 'strategy'] as const;
 
 test.each([1, 7])('50 faults at random steps, %i threads', async (threads) => {
   const random = seeded(threads);
-  // Node's own threads start with the first run.
+  // Node's own threads start with the first run, and those for files with the first asynchronous call.
+  await stat(folder);
   await encodeWith({ kind: 'output', step: 1 }, threads);
   await sleep(500);
   const before = threadCount();

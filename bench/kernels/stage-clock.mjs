@@ -93,6 +93,8 @@ export class StageClock {
 
   /** Replace a method of one object by the same method as a stage. */
   patch(object, name, stage) {
+    if (typeof object[name] !== 'function')
+      throw new Error(`stages: the engine has no method ${name} any more`);
     object[name] = this.wrap(stage, object[name]);
   }
 }

@@ -27,7 +27,7 @@ const PAGE_KERNELS = {
 
 /** Wrap the parts of a new encoder. */
 export function stageEncoder(encoder, clock) {
-  const { image: context, frame: frameContext, reader, frames } = encoder.parts;
+  const { image: context, frame: frameContext, threads, frames } = encoder.parts;
   const { strategy, candidate, index, codec } = context;
   // A strategy may be a shared constant: replace it in this encoder only.
   const staged = Object.assign(Object.create(strategy), { choose: strategy.choose });
@@ -36,7 +36,7 @@ export function stageEncoder(encoder, clock) {
   const trials = stageKernels(codec.kernels, clock, frameContext.packer);
   stageChoose(staged, strategy, trials, clock);
   for (const one of [context, frameContext]) one.strategy = staged;
-  clock.patch(reader, 'readRange', 'read');
+  clock.patch(threads.local, 'read', 'read');
   clock.patch(frameContext, 'estimate', 'profile');
   clock.patch(candidate, 'search', 'similar');
   if (index) clock.patch(index, 'insertSketch', 'similar');
@@ -46,7 +46,6 @@ export function stageEncoder(encoder, clock) {
   const begin = encoder.begin;
   encoder.begin = function (...args) {
     const started = begin.apply(this, args);
-    clock.patch(started.encoder, 'survey', 'fingerprint');
     clock.patch(started.encoder, 'encode', 'find');
     clock.patch(started.encoder, 'encodePartial', 'find');
     clock.patch(started.encoder.coder, 'choose', 'frame');
@@ -59,6 +58,8 @@ function stageKernels(kernels, clock, packer) {
   const trials = { choosing: false, ms: new Map() };
   const run = { ...kernels.run };
   clock.patch(run, 'scanPages', 'scan');
+  clock.patch(run, 'hash128Pages', 'fingerprint');
+  clock.patch(run, 'hash128', 'fingerprint');
   clock.patch(run, 'profilePage', 'profile');
   for (const [name, codec] of Object.entries(PAGE_KERNELS)) {
     const kernel = run[name];

@@ -12,9 +12,9 @@ const ENOUGH_MS = [100, 500] as const;
  */
 const BACKLOG_EXPONENT = 3;
 const FINISH_EXPONENT = 28;
-/** Lowest price while only the backlogs are known: a program that has just started is slow for a while. */
-const MIN_START_EXPONENT = Math.log(0.4);
-/** Lowest price later: it decides for the cheapest packing wherever bytes are worth nothing. */
+/** Lowest price by the backlogs alone: a program that has just started is slow for a while. */
+const MIN_BACKLOG_EXPONENT = Math.log(0.4);
+/** Lowest price with both signals: it decides for the cheapest packing wherever bytes are worth nothing. */
 const MIN_EXPONENT = Math.log(0.02);
 /** Exponent of the least price per enough backlog of the threads, and the backlog that counts besides. */
 const IDLE_EXPONENT = 4;
@@ -77,7 +77,7 @@ export class BottleneckEstimator {
     const graceMs = enoughMs / 4;
     const pressure = this.finishPressure(state, backlogs.nowMs + cpuMs, backlogs.linkFreeAtMs);
     const backlog = Math.max(-1, Math.min(2, (linkBacklogMs - cpuMs) / enoughMs));
-    const now = Math.max(MIN_START_EXPONENT, BACKLOG_EXPONENT * backlog);
+    const now = Math.max(MIN_BACKLOG_EXPONENT, BACKLOG_EXPONENT * backlog);
     if (pressure === undefined) return { linkBacklogMs, graceMs, bytePrice: Math.exp(now) };
     const weight = state.progress!.share;
     const weighted = (1 - weight) * now + weight * FINISH_EXPONENT * pressure;

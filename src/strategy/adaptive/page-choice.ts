@@ -14,7 +14,7 @@ const PACKED_BYTES_PER_MS = 500e3;
 const VERSION_SEARCH_MS = 0.006;
 const SIMILAR_SEARCH_MS = 0.008;
 /** On a fast link nothing is searched for below this price. */
-const MIN_FAST_LINK_PRICE = 8;
+const MIN_SEARCH_PRICE = 8;
 const INCOMPRESSIBLE_RATIO = 0.97;
 
 /** Chooses between a delta, the group and raw for one page; searches only while the searches pay. */
@@ -25,7 +25,7 @@ export class PageChoice {
   choose(page: PageView, state: StreamState, bytePrice: number): Choice {
     const { pageBytes } = page;
     // A fast link sends the page sooner than a delta is found, unless bytes are dear.
-    if (state.linkBitsPerSecond >= FAST_BITS_PER_SECOND && bytePrice < MIN_FAST_LINK_PRICE) return 'group';
+    if (state.linkBitsPerSecond >= FAST_BITS_PER_SECOND && bytePrice < MIN_SEARCH_PRICE) return 'group';
     const maxDeltaBytes = MAX_DELTA_RATIO * pageBytes;
     const gainMs = deltaGainMs(pageBytes, bytePrice, state);
     let version = Infinity;

@@ -5,6 +5,7 @@ export { loadZstd } from './codec/zstd/load.js';
 export type { Zstd } from './codec/zstd.js';
 export { digestText } from './dedup/image-digest.js';
 export { createDecoder, type DecoderOptions } from './engine/decode/create-decoder.js';
+export { type DecodeCosts, destinationSpeed, type StepCost } from './engine/decode/decode-meter.js';
 export type { DecodedImage, OpenSink } from './engine/decode/decoded-images.js';
 export type { Decoder, DecodeSummary } from './engine/decode/decoder.js';
 export type { PageObserver } from './engine/decode/image-decoder.js';
@@ -32,6 +33,7 @@ export type { KernelExports, Kernels } from './kernels/kernels.js';
 export { statusText } from './kernels/status.js';
 export { type ErrorCode, PageferryError } from './page/error.js';
 export type { PageSink, PageSource } from './page/source.js';
+export type { DestinationSpeed } from './strategy/destination.js';
 export { recorded, replayed, type StrategyEvent } from './strategy/record.js';
 export { strategyByName } from './strategy/registry.js';
 export type {

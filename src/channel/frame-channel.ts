@@ -8,6 +8,7 @@ import { FrameQueue } from './frame-queue.js';
 import { FrameReader } from './frame-reader.js';
 import { decodeReason, encodeReason, type Session } from './handshake-messages.js';
 import { Keepalive } from './keepalive.js';
+import { endSoon } from './linger.js';
 import { errorReason } from './security.js';
 import { StallTimer } from './stall-timer.js';
 
@@ -15,8 +16,6 @@ import { StallTimer } from './stall-timer.js';
 const HANDSHAKE_QUEUE_BYTES = 1 << 16;
 /** The same after it: more than an agent has in flight, so that the end of a connection is read at once. */
 const QUEUE_BYTES = 16 << 20;
-/** Time for the last frame to arrive. */
-const LINGER_MS = 2000;
 
 /**
  * Frames over a socket, in both directions. A frame is written when the socket has accepted the one before,
@@ -28,6 +27,10 @@ export class FrameChannel implements Channel {
   /** Set by the handshake. */
   session: Session | undefined;
   readonly closed: Promise<void>;
+  readonly peer: string;
+  readonly identities: readonly string[];
+  /** Called with the body of every keepalive of the peer. */
+  onReport: ((body: Uint8Array) => void) | undefined;
   private readonly controller = new AbortController();
   private readonly reader: FrameReader;
   private readonly queue = new FrameQueue();
@@ -45,7 +48,9 @@ export class FrameChannel implements Channel {
     private readonly socket: Socket,
     private readonly options: FrameChannelOptions,
   ) {
-    const { signal, stallMs, role, peer } = options;
+    const { signal, stallMs, role, peer, identities } = options;
+    this.peer = peer;
+    this.identities = identities;
     this.reader = new FrameReader(socket, role === 'source' ? 'destination' : 'source', peer);
     this.readStall = new StallTimer(stallMs, () => {
       if (this.isFull) this.readStall.renew();
@@ -54,9 +59,7 @@ export class FrameChannel implements Channel {
     this.writeStall = new StallTimer(stallMs, () =>
       this.fail(this.error(`stalled, it accepted no byte for ${stallMs} ms`)),
     );
-    this.keepalive = new Keepalive(() => {
-      if (!this.failure && !socket.writableNeedDrain) this.write(FRAME.KEEPALIVE, []);
-    });
+    this.keepalive = new Keepalive(() => this.report());
     const onAbort = () => this.fail(this.error('cancelled on this host', signal?.reason));
     this.closed = new Promise((resolve) => {
       socket.once('close', () => {
@@ -78,14 +81,6 @@ export class FrameChannel implements Channel {
     return this.controller.signal;
   }
 
-  get peer(): string {
-    return this.options.peer;
-  }
-
-  get identities(): readonly string[] {
-    return this.options.identities;
-  }
-
   /**
    * Send a frame once the socket has accepted the one before; resolve when it has accepted this one too.
    * `parts` are copied. @throws PageferryError why the channel has ended
@@ -102,6 +97,12 @@ export class FrameChannel implements Channel {
     while (this.socket.writableNeedDrain && !this.socket.destroyed) await this.changed.wait();
     if (this.failure) throw this.failure;
     if (this.socket.destroyed) throw this.error('closed the channel');
+  }
+
+  /** Send a keepalive with a report, if the socket accepts it at once. Peers may ignore its body. */
+  report(...body: Uint8Array[]): void {
+    if (!this.failure && this.socket.writable && !this.socket.writableNeedDrain)
+      this.write(FRAME.KEEPALIVE, body);
   }
 
   /** Whether frames are queued. */
@@ -235,7 +236,7 @@ export class FrameChannel implements Channel {
 
   private take(frame: ChannelFrame): void {
     const { type, body } = frame;
-    if (type === FRAME.KEEPALIVE) return;
+    if (type === FRAME.KEEPALIVE) return this.onReport?.(body);
     if (type === FRAME.REFUSE || type === FRAME.FAILED) {
       this.stop(decodeReason(body, `${this.peer} ${type === FRAME.REFUSE ? 'refused' : 'failed'}`));
       this.linger();
@@ -287,9 +288,7 @@ export class FrameChannel implements Channel {
   /** Give the last frame time to arrive: closing a socket with unread bytes discards what was sent. */
   private linger(): void {
     if (this.socket.destroyed) return;
-    this.socket.end();
-    const timer = setTimeout(() => this.socket.destroy(), LINGER_MS);
-    this.socket.once('close', () => clearTimeout(timer));
+    endSoon(this.socket);
     this.read();
   }
 

@@ -54,7 +54,10 @@ export const FRAME = {
   COMMITTED: 10,
   /** What was started has failed, and why. Ends the channel. */
   FAILED: 11,
-  /** Sent when nothing else is, so that the peer does not stall. */
+  /**
+   * Sent when nothing else is, so that the peer does not stall, and with a report as its body. A peer that
+   * does not know the report ignores it.
+   */
   KEEPALIVE: 12,
   /** Announces a migration of QEMU: cache size and base image of the source. */
   MIGRATE: 13,

@@ -83,7 +83,7 @@ function groupRecord({ kind, bytes, pages, estimatedBytes }: GroupView): GroupVi
 
 function stateRecord(state: StreamState): StateRecord {
   const { linkBitsPerSecond, bytesAcked, linkBusyFraction, threads, bytesOut, pendingMs } = state;
-  const { hasZstd, zstdName, progress, cores, floorMsPerMiB, bytesRead } = state;
+  const { hasZstd, zstdName, progress, cores, floorMsPerMiB, bytesRead, bytesWaiting, destination } = state;
   const handoverMs = {
     raw: state.handoverMs('raw'),
     lz4: state.handoverMs('lz4'),
@@ -97,11 +97,13 @@ function stateRecord(state: StreamState): StateRecord {
     cores,
     floorMsPerMiB,
     bytesRead,
+    bytesWaiting,
     bytesOut,
     pendingMs,
     hasZstd,
     zstdName,
     ...(progress && { progress: { ...progress } }),
+    ...(destination && { destination }),
     elapsedMs: state.elapsedMs(),
     handoverMs,
   };

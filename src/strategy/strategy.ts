@@ -1,4 +1,5 @@
 import type { CodecName, PackingName } from '../codec/registry.js';
+import type { DestinationSpeed } from './destination.js';
 
 /**
  * Statistics of one page from a single pass (`assembly/layout.ts`). Counts, unless a field says otherwise.
@@ -71,6 +72,10 @@ export interface StreamState {
   readonly floorMsPerMiB?: number | undefined;
   /** Bytes of images read so far, zero and duplicate pages included. Absent: the bytes of all groups. */
   readonly bytesRead?: number | undefined;
+  /** What a byte costs the destination. Absent: nothing is reported, and it counts as fast. */
+  readonly destination?: DestinationSpeed | undefined;
+  /** Packed bytes that the output did not take yet. Absent: unknown. */
+  readonly bytesWaiting?: number | undefined;
   /** Milliseconds since the stream began, by the encoder's clock. */
   elapsedMs(): number;
   /** Bytes sent or queued, plus the expected bytes of packings in progress. */

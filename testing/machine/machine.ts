@@ -5,7 +5,8 @@
 // Threads share the cores equally with each other and with competing processes. On one core there is one
 // thread, which does every step itself. Groups between decision and link are limited to 20 MiB.
 import type { GroupView, Packing, Strategy, StreamState } from '../../src/strategy/strategy.js';
-import { FLOOR, type FloorCosts, type Machine } from './model.js';
+import { MAX_WAITING_GROUPS, processMs, reportOf } from './destination.js';
+import { FLOOR, type FloorCosts, floorAt, type Machine, shareOf } from './model.js';
 import { nameOf, type RecordedGroup } from './tables.js';
 
 const MIB = 1 << 20;
@@ -93,11 +94,6 @@ class MachineRun {
     return { finishMs: this.now, choices: this.choices };
   }
 
-  /** Fraction of a core that each of `threads` running threads gets. */
-  private share(threads: number, ms: number): number {
-    return Math.min(1, this.machine.cores / (threads + (this.machine.competitorsAt?.(ms) ?? 0)));
-  }
-
   private startTasks(): void {
     const isInline = this.threads === 1;
     const isDeciding = this.tasks.some(({ stage }) => stage === 'decide' || stage === 'write');
@@ -148,28 +144,29 @@ class MachineRun {
   /** Lets time pass until the next step of anything. */
   private advance(): void {
     const { machine, tasks, now } = this;
-    const share = this.share(tasks.length, now);
+    const share = shareOf(machine, tasks.length, now);
     const speed = machine.speedAt(now) * share;
     const bytesPerMs = machine.linkAt(now) / 8000;
     let ms = Infinity;
     for (const { work } of tasks) ms = Math.min(ms, work / speed);
-    if (this.sent < this.written) ms = Math.min(ms, this.linkBytes / bytesPerMs);
+    const { isSending } = this;
+    if (isSending) ms = Math.min(ms, this.linkBytes / bytesPerMs);
     if (this.arrived < this.sent) ms = Math.min(ms, this.destinationMs);
     for (const step of machine.steps ?? []) if (step > now) ms = Math.min(ms, step - now);
     if (ms === Infinity) throw new Error(`the model is stuck at ${now} ms`);
     const end = now + ms;
     this.now = end;
-    if (this.sent < this.written) this.linkBytes -= ms * bytesPerMs;
+    if (isSending) this.linkBytes -= ms * bytesPerMs;
     if (this.arrived < this.sent) this.destinationMs -= ms;
     for (const task of tasks) {
       task.work -= ms * speed;
       task.ms += ms;
       task.cpuMs += ms * share;
     }
-    this.endSteps();
+    this.endSteps(isSending);
   }
 
-  private endSteps(): void {
+  private endSteps(isSending: boolean): void {
     const ended = this.tasks.filter(({ work }) => work < 1e-9);
     if (ended.length > 0) this.tasks = this.tasks.filter(({ work }) => work >= 1e-9);
     for (const task of ended) this.end(task);
@@ -177,7 +174,7 @@ class MachineRun {
       this.arrived++;
       this.startDestination();
     }
-    if (this.sent < this.written && this.linkBytes < 1e-6) {
+    if (isSending && this.linkBytes < 1e-6) {
       this.inFlightBytes -= this.groups[this.sent]!.bytes;
       this.sent++;
       if (this.sent - this.arrived === 1) this.startDestination();
@@ -187,8 +184,14 @@ class MachineRun {
 
   private startDestination(): void {
     if (this.arrived >= this.sent) return;
-    const { destinationMsPerMiB = 0 } = this.machine;
-    this.destinationMs = (destinationMsPerMiB * this.groups[this.arrived]!.imageBytes) / MIB;
+    const { destination } = this.machine;
+    const { name } = this.choices[this.arrived]!.packing;
+    if (destination) this.destinationMs = processMs(destination, this.groups[this.arrived]!, name);
+  }
+
+  /** Whether the link has a group to send, and the destination takes it. */
+  private get isSending(): boolean {
+    return this.sent < this.written && this.sent - this.arrived < MAX_WAITING_GROUPS;
   }
 
   private end({ stage, group, ms, cpuMs }: Task): void {
@@ -250,13 +253,25 @@ class MachineRun {
       },
       threads,
       get cores() {
-        return machine.isUnmeasured ? undefined : run.coresNow();
+        return machine.isUnmeasured
+          ? undefined
+          : threads * shareOf(machine, threads, Math.max(0, run.now - CORES_DELAY_MS));
       },
       get floorMsPerMiB() {
-        return machine.isUnmeasured ? undefined : run.floorNow();
+        return machine.isUnmeasured
+          ? undefined
+          : floorAt(machine, run.now, run.imageBytes > 0 ? run.bytesOut / run.imageBytes : 0.5);
       },
       get bytesRead() {
         return machine.isUnmeasured ? undefined : run.imageBytes;
+      },
+      get bytesWaiting() {
+        return machine.isUnmeasured ? undefined : run.waitingBytes();
+      },
+      get destination() {
+        // From its first group on.
+        const { destination } = machine;
+        return destination?.isSilent || run.arrived === 0 ? undefined : destination && reportOf(destination);
       },
       elapsedMs: () => run.now,
       get bytesOut() {
@@ -274,13 +289,9 @@ class MachineRun {
     };
   }
 
-  private coresNow(): number {
-    return this.threads * this.share(this.threads, Math.max(0, this.now - CORES_DELAY_MS));
-  }
-
-  private floorNow(): number {
-    const { scanMs, decideMs, writeMs } = this.floor;
-    const written = this.imageBytes > 0 ? this.bytesOut / this.imageBytes : 0.5;
-    return (scanMs + decideMs + writeMs * written) / this.machine.speedAt(this.now);
+  private waitingBytes(): number {
+    let bytes = this.sent < this.written ? this.linkBytes : 0;
+    for (let group = this.sent + 1; group < this.written; group++) bytes += this.packedBytes(group);
+    return bytes;
   }
 }

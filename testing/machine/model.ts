@@ -1,3 +1,5 @@
+import type { Destination } from './destination.js';
+
 /** Work of all stages but packing, in ms at speed 1: per MiB of image, and per MiB written. */
 export interface FloorCosts {
   readonly scanMs: number;
@@ -13,10 +15,21 @@ export interface Machine {
   readonly linkAt: (ms: number) => number;
   readonly competitorsAt?: (ms: number) => number;
   readonly steps?: readonly number[];
-  readonly destinationMsPerMiB?: number;
+  readonly destination?: Destination;
   readonly floor?: FloorCosts;
   /** Groups whose packing is chosen before a thread is free for them. */
   readonly lookahead?: number;
   /** Whether the strategy is given only elapsed times, threads and no floor, as an engine without clocks. */
   readonly isUnmeasured?: boolean;
+}
+
+/** Returns the fraction of a core that each of `threads` running threads gets. */
+export function shareOf({ cores, competitorsAt }: Machine, threads: number, ms: number): number {
+  return Math.min(1, cores / (threads + (competitorsAt?.(ms) ?? 0)));
+}
+
+/** Returns the ms of all stages but packing for a MiB of image, of which `written` MiB are written. */
+export function floorAt({ floor = FLOOR, speedAt }: Machine, ms: number, written: number): number {
+  const { scanMs, decideMs, writeMs } = floor;
+  return (scanMs + decideMs + writeMs * written) / speedAt(ms);
 }

@@ -8,6 +8,7 @@ import { abortable, SerialQueue } from '../../page/sync.js';
 import { BusyFraction } from '../../strategy/busy-fraction.js';
 import { checkSameBase } from '../base-image-check.js';
 import { MAIN } from '../flow/channel-sender.js';
+import { DestinationReporter } from '../flow/destination-report.js';
 import { MAX_CONNECTIONS } from '../flow/in-flight-window.js';
 import { MigrationLifetime } from '../lifetime.js';
 import { acceptBytes, readMigrate } from '../messages.js';
@@ -37,6 +38,7 @@ export class DestinationSession {
   /** Each resolves when QEMU closes a connection. */
   private readonly closings: Promise<void>[] = [];
   private stream: DestinationStream | undefined;
+  private reporter: DestinationReporter | undefined;
   private queuedFrames = 0;
   private processedBytes = 0;
   /** QEMU has everything. */
@@ -97,6 +99,7 @@ export class DestinationSession {
       write: (bytes, onWritten) => main.write(bytes, onWritten),
     });
     this.stream = stream;
+    this.reporter = new DestinationReporter(channel, () => stream.costs);
     await channel.send(FRAME.ACCEPT, acceptBytes(agreedBytes));
     const names = channel.identities.join(', ') || 'unauthenticated';
     this.log('info', `a migration from ${channel.peer} (${names}) begins`);
@@ -186,6 +189,7 @@ export class DestinationSession {
 
   private processed(bytes: number): void {
     this.processedBytes += bytes;
+    this.reporter?.report();
     if (--this.queuedFrames === 0) this.idle.set(performance.now(), true);
   }
 

@@ -1,5 +1,6 @@
 import { type ChannelFrame, FRAME } from '../../channel/frame.js';
 import type { BasePages } from '../../dedup/remote-page-cache.js';
+import type { DecodeCosts } from '../../engine/decode/decode-meter.js';
 import { emptyCounts } from '../../engine/frame/counters.js';
 import { createPageReceiver } from '../../engine/live/create-page-receiver.js';
 import type { GuestMemory, PageReceiver } from '../../engine/live/page-receiver.js';
@@ -39,6 +40,8 @@ export class DestinationStream implements GuestMemory {
   private map: BlockMap | undefined;
   private pages = 0;
   private writtenBytes = 0;
+  /** Time in which QEMU's connection accepted no bytes. */
+  private writeMs = 0;
 
   private constructor(private readonly options: DestinationStreamOptions) {
     const { buffers, pieces } = this;
@@ -69,6 +72,12 @@ export class DestinationStream implements GuestMemory {
   /** Whether QEMU may have everything: memory was verified, or is not read here. */
   get mayBeComplete(): boolean {
     return this.isVerified || this.unread !== undefined;
+  }
+
+  /** What decoding pages and writing them to QEMU has cost so far. */
+  get costs(): DecodeCosts {
+    const { pages, unpack } = this.receiver.costs;
+    return { pages: { ...pages, ms: pages.ms + this.writeMs }, unpack };
   }
 
   /** Process a frame of the guest's memory. @throws PageferryError `bad-stream` */
@@ -156,9 +165,11 @@ export class DestinationStream implements GuestMemory {
 
   private async flush(): Promise<void> {
     this.writer.flush();
+    const startedAt = performance.now();
     for (const piece of this.pieces.splice(0)) {
       this.writtenBytes += piece.length;
       await this.options.write(piece, () => this.buffers.written(piece));
     }
+    this.writeMs += performance.now() - startedAt;
   }
 }

@@ -2,7 +2,9 @@ import { FRAME, type FrameType, splitBodies } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
 import type { Zstd } from '../../codec/zstd.js';
 import { BusyFraction } from '../../strategy/busy-fraction.js';
+import type { DestinationSpeed } from '../../strategy/destination.js';
 import { DeliveryRate } from './delivery-rate.js';
+import { readReport } from './destination-report.js';
 import { InFlightWindow } from './in-flight-window.js';
 import { StreamProgress } from './stream-progress.js';
 
@@ -30,6 +32,8 @@ export class ChannelSender {
   private readonly waits = new BusyFraction(performance.now());
   /** Fraction of the time that the destination waits for bytes, from its last ack. */
   private destinationIdle = 1;
+  /** What a byte costs the destination, as it reported last. */
+  private destination: DestinationSpeed | undefined;
 
   constructor(
     private readonly channel: FrameChannel,
@@ -37,10 +41,14 @@ export class ChannelSender {
     threads: number,
     zstd: Zstd | undefined,
   ) {
+    channel.onReport = (body) => {
+      this.destination = readReport(body) ?? this.destination;
+    };
     this.progress = new StreamProgress(threads, zstd, () => ({
       bitsPerSecond: this.rate.bitsPerSecond,
       ackedBytes: this.window.ackedBytes,
       // Bytes that wait here while the destination waits for bytes are on the link.
+      destination: this.destination,
       waitFraction: Math.min(this.waits.at(performance.now()), this.destinationIdle),
     }));
   }

@@ -1,4 +1,5 @@
 import type { Zstd } from '../../codec/zstd.js';
+import type { DestinationSpeed } from '../../strategy/destination.js';
 import type { StreamState } from '../../strategy/strategy.js';
 
 /** What a channel measures of its link, for the strategy. */
@@ -8,6 +9,8 @@ export interface LinkEstimate {
   readonly ackedBytes: number;
   /** `StreamState.linkBusyFraction`. */
   readonly waitFraction?: number;
+  /** What the destination reported last. */
+  readonly destination: DestinationSpeed | undefined;
 }
 
 /**
@@ -32,6 +35,9 @@ export class StreamProgress {
       },
       get linkBusyFraction() {
         return link().waitFraction;
+      },
+      get destination() {
+        return link().destination;
       },
       get bytesOut() {
         return progress.bytes;

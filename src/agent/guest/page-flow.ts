@@ -4,6 +4,8 @@ import type { Zstd } from '../../codec/zstd.js';
 import { LinkMeter } from '../../engine/encode/link-meter.js';
 import type { Batch, PageSender } from '../../engine/live/page-sender.js';
 import { abortable, SerialQueue } from '../../page/sync.js';
+import type { DestinationSpeed } from '../../strategy/destination.js';
+import { readReport } from '../flow/destination-report.js';
 import { StreamProgress } from '../flow/stream-progress.js';
 
 /**
@@ -16,15 +18,20 @@ export class PageFlow {
   readonly progress: StreamProgress;
   private readonly meter = new LinkMeter();
   private readonly queue = new SerialQueue();
+  private destination: DestinationSpeed | undefined;
 
   constructor(
     private readonly channel: FrameChannel,
     threads: number,
     zstd: Zstd | undefined,
   ) {
+    channel.onReport = (body) => {
+      this.destination = readReport(body) ?? this.destination;
+    };
     this.progress = new StreamProgress(threads, zstd, () => ({
       bitsPerSecond: this.meter.bitsPerSecond,
       ackedBytes: this.bytes,
+      destination: this.destination,
     }));
   }
 

@@ -10,6 +10,7 @@ import { PageferryError } from '../../page/error.js';
 import { DIGEST_BYTES } from '../../stream/format.js';
 import { asError } from '../as-error.js';
 import { type BaseImage, checkSameBase } from '../base-image-check.js';
+import { DestinationReporter } from '../flow/destination-report.js';
 import { withChannel } from './exclusive.js';
 
 const DEFAULT_MAX_GUEST_BYTES = 2 ** 40;
@@ -163,6 +164,7 @@ async function receivePages(
     ...(base ? { base } : {}),
     ...(maxGuestBytes === undefined ? {} : { maxGuestBytes }),
   });
+  const reporter = new DestinationReporter(channel, () => receiver.costs);
   try {
     await accept();
     for (;;) {
@@ -170,6 +172,7 @@ async function receivePages(
       if (frame?.type === FRAME.END) return verifiedDigest(receiver, frame.body, channel.peer);
       if (frame?.type !== FRAME.PAGES) throw channel.unexpected(frame, FRAME.PAGES);
       receiver.push(frame.body);
+      reporter.report();
     }
   } finally {
     receiver.close();

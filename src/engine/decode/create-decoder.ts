@@ -8,6 +8,7 @@ import { MAX_PAGE_BYTES } from '../frame/chunk.js';
 import { FrameDecoder, packedLimit } from '../frame/frame-decoder.js';
 import { checkFrameBytes, checkImageBytes } from '../options.js';
 import { type DigestedBase, declareDigestContext } from './base-digest.js';
+import { DecodeMeter } from './decode-meter.js';
 import type { OpenSink } from './decoded-images.js';
 import { Decoder } from './decoder.js';
 import type { PageObserver } from './image-decoder.js';
@@ -69,10 +70,12 @@ export function declareDecoder(
   const maxFrameBytes = checkFrameBytes(options.maxFrameBytes);
   const maxImageBytes = checkImageBytes(options.maxImageBytes);
   const data = slots.slot('frame data', packedLimit(maxFrameBytes), 'maxFrameBytes');
-  const frames = new FrameDecoder(slots, createCodecContext(slots), zstd, maxFrameBytes);
+  const meter = new DecodeMeter();
+  const frames = new FrameDecoder(slots, createCodecContext(slots), zstd, maxFrameBytes, meter);
   const digesting = declareDigestContext(slots, MAX_PAGE_BYTES);
   return new Decoder(slots, {
     frames,
+    meter,
     digesting,
     data,
     openSink,

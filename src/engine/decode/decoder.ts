@@ -2,13 +2,14 @@ import type { Slots } from '../../kernels/arena.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
-import { RECORD, type StreamHeader } from '../../stream/format.js';
+import { type FrameHead, RECORD, type StreamHeader } from '../../stream/format.js';
 import { readEnd, readImage, readImageEnd } from '../../stream/image-records.js';
 import { type RecordHead, readFrameHead, readIndex, readTrailer } from '../../stream/records.js';
 import { type CodecCounts, emptyCounts, usedCounts } from '../frame/counters.js';
 import type { FrameDecoder } from '../frame/frame-decoder.js';
 import { LifeCycle } from '../life-cycle.js';
 import type { DigestContext, DigestedBase } from './base-digest.js';
+import type { DecodeCosts, DecodeMeter } from './decode-meter.js';
 import { type DecodedImage, DecodedImages, type OpenSink } from './decoded-images.js';
 import type { KnownImage, PageObserver } from './image-decoder.js';
 import { RecordParser } from './record-parser.js';
@@ -26,6 +27,7 @@ export interface DecodeSummary {
 /** @internal The parts and settings of a decoder. */
 export interface DecoderParts {
   readonly frames: FrameDecoder;
+  readonly meter: DecodeMeter;
   /** For pages of the largest size; the stream's header sets the size. */
   readonly digesting: DigestContext;
   /** Address for a frame's data. */
@@ -71,6 +73,11 @@ export class Decoder {
     this.life.onEnd(() => this.images?.abort());
   }
 
+  /** What decoding has cost so far. A source that knows it does not send more than this decoder can take. */
+  get costs(): DecodeCosts {
+    return this.parts.meter.costs;
+  }
+
   /**
    * Decode the stream's next bytes, which are in use until the promise settles; other events get a turn every
    * few milliseconds.
@@ -111,7 +118,7 @@ export class Decoder {
   }
 
   private open(header: StreamHeader): void {
-    const { frames, digesting, onPages } = this.parts;
+    const { frames, digesting, onPages, meter } = this.parts;
     const { signal } = this.life;
     this.header = header;
     frames.setMaxFrameBytes(header.maxFrameBytes);
@@ -126,7 +133,15 @@ export class Decoder {
         images: known,
         counts: this.counts,
         onPages,
-        yieldIfDue: () => yieldIfDue()?.then(() => throwIfAborted(signal)),
+        yieldIfDue: () => {
+          const turn = yieldIfDue();
+          if (!turn) return undefined;
+          meter.decoded(0);
+          return turn.then(() => {
+            meter.start();
+            throwIfAborted(signal);
+          });
+        },
         signal,
       },
       known,
@@ -145,8 +160,7 @@ export class Decoder {
       );
     const images = this.images!;
     if (type === RECORD.IMAGE) return images.begin(readImage(head, what), what);
-    if (type === RECORD.PAGES)
-      return images.pages(readFrameHead(head, what), this.parts.data, dataBytes, what);
+    if (type === RECORD.PAGES) return this.pages(images, readFrameHead(head, what), dataBytes, what);
     if (type === RECORD.IMAGE_END) images.endImage(readImageEnd(head, what), what);
     else if (type === RECORD.END) {
       images.end(readEnd(head, what), what);
@@ -156,5 +170,17 @@ export class Decoder {
       readTrailer(head, what);
       this.state = 'complete';
     }
+  }
+
+  private async pages(
+    images: DecodedImages,
+    head: FrameHead,
+    dataBytes: number,
+    what: string,
+  ): Promise<void> {
+    const { meter, data } = this.parts;
+    meter.start();
+    await images.pages(head, data, dataBytes, what);
+    meter.decoded((head.pageCount - 1) * this.header!.pageBytes + head.lastPageBytes);
   }
 }

@@ -111,6 +111,12 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
     get bytesRead() {
       return meter.bytesRead;
     },
+    get bytesWaiting() {
+      return writer.waitingBytes;
+    },
+    get destination() {
+      return settings.destination();
+    },
     elapsedMs,
     get bytesOut() {
       return planned.bytes;

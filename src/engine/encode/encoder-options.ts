@@ -1,5 +1,6 @@
 import type { Zstd } from '../../codec/zstd.js';
 import { PageferryError } from '../../page/error.js';
+import type { DestinationSpeed } from '../../strategy/destination.js';
 import { strategyByName } from '../../strategy/registry.js';
 import type { Strategy } from '../../strategy/strategy.js';
 import { PAGE_BYTES, type PageBytes } from '../../stream/format.js';
@@ -17,6 +18,7 @@ const DEFAULT_DELTA_BUDGET_BYTES = 256 * MIB;
 const DEFAULT_INDEX_PAGES = 2 ** 18;
 const DEFAULT_INTERVAL_MS = 250;
 const MAX_TIMELINE_ROWS = 2048;
+const MAX_NS_PER_BYTE = 1e9;
 
 /** Options of an encoder. Every field has a default. */
 export interface EncoderOptions {
@@ -29,6 +31,11 @@ export interface EncoderOptions {
    * output's promises stay pending; for sockets and pipes, whose rate is unknown and may change.
    */
   readonly linkBitsPerSecond?: number | 'measured';
+  /**
+   * What a byte costs the destination, or a function that returns what it reported last; it is called once a
+   * segment. `adaptive` then sends no faster than the destination can take. Default: it counts as fast.
+   */
+  readonly destination?: DestinationSpeed | (() => DestinationSpeed | undefined);
   /** Number of threads that pack, at most 16; default 1: the calling thread. More than 1 needs Node. */
   readonly threads?: number;
   /**
@@ -69,6 +76,7 @@ export interface EncoderSettings {
   readonly pageBytes: PageBytes;
   readonly strategy: Strategy;
   readonly linkBitsPerSecond: number | 'measured';
+  readonly destination: () => DestinationSpeed | undefined;
   readonly threads: number;
   readonly deltaBudgetBytes: number;
   readonly indexSlots: number;
@@ -100,6 +108,7 @@ export function encoderSettings(options: EncoderOptions): EncoderSettings {
     strategy: chosen,
     maxGroupBytes: maxGroupBytes(chosen, options.maxFrameBytes),
     linkBitsPerSecond: checkLinkRate(options.linkBitsPerSecond ?? 1e9),
+    destination: destinationOption(options.destination),
     threads: checkInteger('threads', options.threads ?? 1, 1, 16),
     deltaBudgetBytes: checkInteger('deltaBudgetBytes', deltaBudgetBytes, 0, 2048 * MIB),
     indexSlots: 2 ** Math.max(10, Math.ceil(Math.log2(indexPages))),
@@ -134,4 +143,18 @@ function timelineSettings(option: EncoderOptions['timeline']): EncoderSettings['
 
 function checkLinkRate(rate: number | 'measured'): number | 'measured' {
   return rate === 'measured' ? rate : checkRange('linkBitsPerSecond', rate, 1, 1e15);
+}
+
+function destinationOption(option: EncoderOptions['destination']): EncoderSettings['destination'] {
+  if (typeof option === 'function') return () => checkedDestination(option());
+  const speed = checkedDestination(option);
+  return () => speed;
+}
+
+function checkedDestination(speed: DestinationSpeed | undefined): DestinationSpeed | undefined {
+  if (!speed) return undefined;
+  checkRange('destination.nsPerPageByte', speed.nsPerPageByte, 0, MAX_NS_PER_BYTE);
+  for (const [name, ns] of Object.entries(speed.unpackNsPerByte))
+    checkRange(`destination.unpackNsPerByte.${name}`, ns, 0, MAX_NS_PER_BYTE);
+  return speed;
 }

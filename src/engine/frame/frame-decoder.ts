@@ -1,6 +1,6 @@
 import type { CodecContext } from '../../codec/codec.js';
 import { unpackLz4 } from '../../codec/lz4.js';
-import { type Codec, codecByWireId } from '../../codec/registry.js';
+import { type Codec, codecByWireId, type PackingName } from '../../codec/registry.js';
 import type { Zstd } from '../../codec/zstd.js';
 import type { Slots } from '../../kernels/arena.js';
 import { statusText } from '../../kernels/status.js';
@@ -13,6 +13,12 @@ interface Segment {
   readonly at: number;
   readonly bytes: number;
   next: number;
+}
+
+/** Measures unpacking. */
+interface UnpackMeter {
+  /** Called after every segment with its packing and its unpacked bytes. */
+  unpacked(packing: PackingName, bytes: number): void;
 }
 
 /** Return the most bytes of packed data that a frame of `frameBytes` bytes may have. */
@@ -35,6 +41,7 @@ export class FrameDecoder {
     private readonly context: CodecContext,
     private readonly zstd: Zstd | undefined,
     private maxFrameBytes: number,
+    private readonly meter?: UnpackMeter,
   ) {
     this.unpacked = slots.slot('unpacked frame', maxFrameBytes + 4096, 'maxFrameBytes');
     this.check = slots.slot('check', 16);
@@ -63,6 +70,7 @@ export class FrameDecoder {
     let to = this.unpacked;
     this.segments = head.segments.map((segment, i) => {
       const at = this.unpack(segment, from, to, `${what}, segment ${i}`);
+      this.meter?.unpacked(codecByWireId(segment.packing).name as PackingName, segment.bytes);
       from += segment.packedBytes;
       to += segment.bytes;
       return { at, bytes: segment.bytes, next: 0 };

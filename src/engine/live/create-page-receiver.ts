@@ -1,6 +1,7 @@
 import { createCodecContext } from '../../codec/codec.js';
 import { loadZstd } from '../../codec/zstd/load.js';
 import { Arena } from '../../kernels/arena.js';
+import { DecodeMeter } from '../decode/decode-meter.js';
 import { RecordParser } from '../decode/record-parser.js';
 import { FrameDecoder, packedLimit } from '../frame/frame-decoder.js';
 import { checkFrameBytes, checkInteger } from '../options.js';
@@ -25,8 +26,9 @@ export async function createPageReceiver(options: PageReceiverOptions): Promise<
   const arena = new Arena();
   const context = createCodecContext(arena);
   const data = arena.slot('frame data', packedLimit(maxFrameBytes), 'maxFrameBytes');
-  const frames = new FrameDecoder(arena, context, await loadZstd(), maxFrameBytes);
-  const decoder = new GuestDecoder(arena, options, context, frames, data);
+  const meter = new DecodeMeter();
+  const frames = new FrameDecoder(arena, context, await loadZstd(), maxFrameBytes, meter);
+  const decoder = new GuestDecoder(arena, options, context, frames, data, meter);
   const parser = new RecordParser(arena, data, 'live', maxFrameBytes, {
     get complete() {
       return decoder.complete;
@@ -35,5 +37,5 @@ export async function createPageReceiver(options: PageReceiverOptions): Promise<
     take: (record, head, what) => decoder.take(record, head, what),
   });
   await arena.allocate();
-  return new LiveReceiver({ parser, decoder });
+  return new LiveReceiver({ parser, decoder }, meter);
 }

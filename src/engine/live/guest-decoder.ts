@@ -9,6 +9,7 @@ import { readPageNumbers } from '../../stream/page-numbers.js';
 import { type RecordHead, readFrameHead } from '../../stream/records.js';
 import type { TableEntry } from '../../stream/table.js';
 import { WireReader } from '../../stream/wire.js';
+import type { DecodeMeter } from '../decode/decode-meter.js';
 import { MAX_PAGE_BYTES } from '../frame/chunk.js';
 import type { FrameDecoder } from '../frame/frame-decoder.js';
 import type { GuestMemory, PageReceiverOptions } from './page-receiver.js';
@@ -51,6 +52,7 @@ export class GuestDecoder {
     private readonly frames: FrameDecoder,
     /** Address of a record's data. */
     private readonly data: number,
+    private readonly meter: DecodeMeter,
   ) {
     this.digest = slots.slot('page digest', 16);
     this.zeroDigest = slots.slot('zero page digest', 16);
@@ -88,6 +90,7 @@ export class GuestDecoder {
   bypassed(pages: readonly number[], fills: readonly number[], bytes: Uint8Array): void {
     const guest = this.opened('bypassed pages');
     this.checkBypassed(guest, pages, fills, bytes.length);
+    this.meter.start();
     const { arrived, memory, address } = guest;
     const { kernels } = this.context;
     const { pageBytes } = this;
@@ -109,6 +112,7 @@ export class GuestDecoder {
       kernels.run.hash128(address, pageBytes, 0, 0, this.digest);
       arrived.put(page, this.digest, 0);
     }
+    this.meter.decoded(pages.length * pageBytes);
   }
 
   invalidate(page: number): void {
@@ -184,10 +188,12 @@ export class GuestDecoder {
       what,
       `a frame of ${head.pageCount} pages after ${this.pageNumberCount} page numbers`,
     );
+    this.meter.start();
     this.frames.open(head, this.data, dataBytes, GUEST, what);
     const table = this.frames.table!;
     for (let i = 0; i < head.pageCount; i++) this.decodePage(guest, table.next(), numbers[i]!, what);
     this.frames.close();
+    this.meter.decoded(head.pageCount * this.pageBytes);
     this.options.onBatch?.(head.pageCount);
   }
 

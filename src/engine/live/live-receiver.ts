@@ -1,4 +1,5 @@
 import { PageferryError } from '../../page/error.js';
+import type { DecodeCosts, DecodeMeter } from '../decode/decode-meter.js';
 import type { RecordParser } from '../decode/record-parser.js';
 import type { GuestDecoder } from './guest-decoder.js';
 import type { PageReceiver } from './page-receiver.js';
@@ -15,8 +16,15 @@ export class LiveReceiver implements PageReceiver {
   private parts: ReceiverParts | undefined;
   private failure: { readonly cause: unknown } | undefined;
 
-  constructor(parts: ReceiverParts) {
+  constructor(
+    parts: ReceiverParts,
+    private readonly meter: DecodeMeter,
+  ) {
     this.parts = parts;
+  }
+
+  get costs(): DecodeCosts {
+    return this.meter.costs;
   }
 
   get complete(): boolean {

@@ -1,4 +1,5 @@
 import type { BasePages } from '../../dedup/remote-page-cache.js';
+import type { DecodeCosts } from '../decode/decode-meter.js';
 
 /** Memory of a live guest. Pages are written by number, in any order and repeatedly. */
 export interface GuestMemory {
@@ -43,6 +44,8 @@ export interface PageReceiverOptions {
 export interface PageReceiver {
   /** True once all pages arrived and their digest was verified. */
   readonly complete: boolean;
+  /** What decoding has cost so far: `destinationSpeed` turns it into what the source's strategy reads. */
+  readonly costs: DecodeCosts;
   /** Read the next bytes of the stream. @throws PageferryError what is wrong, and where */
   push(bytes: Uint8Array): void;
   /**

@@ -1,6 +1,7 @@
 import type { Strategy, StreamState } from '../strategy.js';
 import { FAST_BITS_PER_SECOND } from './bottleneck-estimator.js';
 import { PackingCosts } from './costs.js';
+import { DestinationPrice } from './destination-price.js';
 import { cheapestPacking, groupBytes } from './group-choice.js';
 import { ImagesLaw } from './images.js';
 import type { ControlLaw, LawName } from './law.js';
@@ -36,11 +37,12 @@ export function adaptive(): Strategy {
     return current;
   };
   const costs = new PackingCosts();
+  const destination = new DestinationPrice();
   const pages = new PageChoice();
   return {
     name: 'adaptive',
     choose: (page, state) => pages.choose(page, state, lawFor(state).bytePrice),
-    pack: (group, state) => cheapestPacking(costs, lawFor(state), group, state),
+    pack: (group, state) => cheapestPacking({ costs, law: lawFor(state), destination }, group, state),
     shouldBypass: (state) => lawFor(state).shouldBypass?.(state) ?? false,
     isPackingLikely: (linkBitsPerSecond) => linkBitsPerSecond < FAST_BITS_PER_SECOND,
     onPacked: (result) => costs.learn(result),

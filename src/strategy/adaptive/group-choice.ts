@@ -1,6 +1,8 @@
+import { unpackMs } from '../destination.js';
 import type { GroupView, Packing, StreamState } from '../strategy.js';
-import { coresOf, FAST_BITS_PER_SECOND } from './bottleneck-estimator.js';
+import { type Bottleneck, coresOf, FAST_BITS_PER_SECOND } from './bottleneck-estimator.js';
 import type { PackingCosts } from './costs.js';
+import type { DestinationPrice } from './destination-price.js';
 import type { ControlLaw } from './law.js';
 
 const MIB = 1 << 20;
@@ -23,16 +25,33 @@ export function groupBytes(state: StreamState): number {
   return Math.min(most, share > NEARLY_DONE ? 2 * MIB : MIB + state.bytesOut);
 }
 
-/** Returns the packing of a group with the lowest packing time plus priced link time. */
-export function cheapestPacking(
+/** What decides about groups of one stream. */
+export interface GroupChoice {
+  readonly costs: PackingCosts;
+  readonly law: ControlLaw;
+  readonly destination: DestinationPrice;
+}
+
+/** Returns the packing of a group with the lowest packing time plus priced link and destination time. */
+export function cheapestPacking(choice: GroupChoice, group: GroupView, state: StreamState): Packing {
+  const groupsMs = (ENOUGH_GROUPS * group.bytes * 8000) / state.linkBitsPerSecond;
+  const bottleneck = choice.law.estimate(state, groupsMs);
+  const nowMs = state.elapsedMs();
+  const destinationPrice = choice.destination.at(state, nowMs, bottleneck);
+  const chosen = cheapestOf(choice.costs, group, state, bottleneck, destinationPrice);
+  choice.destination.chosen(state, nowMs, group, chosen);
+  return chosen;
+}
+
+function cheapestOf(
   costs: PackingCosts,
-  law: ControlLaw,
   group: GroupView,
   state: StreamState,
+  { linkBacklogMs, graceMs, bytePrice }: Bottleneck,
+  destinationPrice: number,
 ): Packing {
+  const { destination } = state;
   const linkBytesPerMs = state.linkBitsPerSecond / 8000;
-  const groupsMs = (ENOUGH_GROUPS * group.bytes) / linkBytesPerMs;
-  const { linkBacklogMs, graceMs, bytePrice } = law.estimate(state, groupsMs);
   let chosen: Packing = { name: 'raw' };
   // Even the estimates would cost a few per cent of the time that such a link takes for the pages.
   if (state.linkBitsPerSecond >= FAST_BITS_PER_SECOND && bytePrice < MIN_FAST_LINK_PRICE) return chosen;
@@ -44,7 +63,8 @@ export function cheapestPacking(
     const packMs = ms / coresOf(state) + state.handoverMs(option.packing.name);
     // Packing for longer than the link is busy leaves it idle.
     const idleMs = Math.max(0, packMs - linkBacklogMs - graceMs);
-    const cost = packMs + bytePrice * (bytes / linkBytesPerMs + idleMs);
+    const receiveMs = destination ? unpackMs(destination, option.packing.name, group.bytes) : 0;
+    const cost = packMs + bytePrice * (bytes / linkBytesPerMs + idleMs) + destinationPrice * receiveMs;
     if (cost < lowestCost) {
       chosen = { ...option.packing, expectedMs: ms, expectedBytes: bytes };
       lowestCost = cost;

@@ -19,6 +19,9 @@ export class ImagesLaw implements ControlLaw {
     this.linkFreeAtMs =
       Math.max(this.linkFreeAtMs, nowMs) + (state.bytesOut - this.bytesSeen) / linkBytesPerMs;
     this.bytesSeen = state.bytesOut;
+    // A slow destination holds the link up: what the output did not take yet is still to be sent.
+    if (state.destination && state.bytesWaiting !== undefined)
+      this.linkFreeAtMs = Math.max(this.linkFreeAtMs, nowMs + state.bytesWaiting / linkBytesPerMs);
     const bottleneck = this.estimator.estimate(state, backlogsOf(state, nowMs, this.linkFreeAtMs, groupsMs));
     this.bytePrice = bottleneck.bytePrice;
     return bottleneck;

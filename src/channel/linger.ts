@@ -1,0 +1,11 @@
+import type { Socket } from 'node:net';
+
+/** Time for the last frame to arrive. */
+const LINGER_MS = 2000;
+
+/** End a socket, and destroy it if the peer does not end it too within two seconds. */
+export function endSoon(socket: Socket): void {
+  socket.end();
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once('close', () => clearTimeout(timer));
+}

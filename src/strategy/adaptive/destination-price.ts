@@ -1,0 +1,79 @@
+import { type DestinationSpeed, pageMs, unpackMs } from '../destination.js';
+import type { GroupView, Packing, StreamState } from '../strategy.js';
+import { type Bottleneck, coresOf } from './bottleneck-estimator.js';
+
+/** What was chosen keeps 1/e of its weight after this time and these bytes of image. */
+const MEMORY_MS = 250;
+const MEMORY_BYTES = 16 << 20;
+/** Exponent of the price when only the destination is left to finish, and the bounds of the exponent. */
+const FINISH_EXPONENT = 14;
+const MIN_EXPONENT = Math.log(0.001);
+const MAX_EXPONENT = Math.log(300);
+
+/** Ms of each stage for the groups that were chosen lately, and the bytes of image that they cover. */
+interface StageTimes {
+  bytes: number;
+  coresMs: number;
+  linkMs: number;
+  destinationMs: number;
+}
+
+/**
+ * Prices a millisecond of the destination: the third stage beside encoder and link. The time that each stage
+ * takes for what was chosen lately is extrapolated to the rest of the image; the price balances the
+ * destination with the later of the other two.
+ */
+export class DestinationPrice {
+  private readonly recent: StageTimes = { bytes: 0, coresMs: 0, linkMs: 0, destinationMs: 0 };
+  private atMs = 0;
+  private bytesRead = 0;
+
+  /** Return the value of a ms of the destination in ms of packing; 0 if it reports nothing. */
+  at(state: StreamState, nowMs: number, { linkBacklogMs, bytePrice }: Bottleneck): number {
+    const { bytes, coresMs, linkMs, destinationMs } = this.recent;
+    if (!state.destination || bytes === 0) return 0;
+    const share = state.progress?.share ?? 0;
+    // Of a stream without a known end, as much as counts as recent.
+    const rest = share > 0 ? (this.bytesRead * (1 - share)) / share : MEMORY_BYTES;
+    const encoded = nowMs + state.pendingMs / coresOf(state) + (rest * coresMs) / bytes;
+    const sent = nowMs + linkBacklogMs + (rest * linkMs) / bytes;
+    // Its queue is not counted: flow control keeps it short.
+    const processed = nowMs + (rest * destinationMs) / bytes;
+    const other = Math.max(encoded, sent);
+    const pressure = (processed - other) / Math.max(processed, other, 1);
+    const exponent = Math.min(MAX_EXPONENT, Math.max(MIN_EXPONENT, FINISH_EXPONENT * pressure));
+    return Math.exp(exponent) * (sent > encoded ? bytePrice : 1);
+  }
+
+  /** Record the packing that was chosen for a group. */
+  chosen(state: StreamState, nowMs: number, group: GroupView, packing: Packing): void {
+    const { recent } = this;
+    const { destination, linkBitsPerSecond, floorMsPerMiB = 0 } = state;
+    const bytesRead = state.bytesRead ?? this.bytesRead + group.bytes;
+    const bytes = Math.max(group.bytes, bytesRead - this.bytesRead);
+    const kept = keptAfter(nowMs - this.atMs, bytes);
+    this.atMs = nowMs;
+    this.bytesRead = bytesRead;
+    const { expectedMs = 0, expectedBytes = group.bytes } = packing;
+    const ms = destination ? destinationMsOf(destination, group, packing, bytes) : 0;
+    recent.bytes = kept * recent.bytes + bytes;
+    recent.coresMs =
+      kept * recent.coresMs + (expectedMs + (floorMsPerMiB * bytes) / 2 ** 20) / coresOf(state);
+    recent.linkMs = kept * recent.linkMs + (expectedBytes * 8000) / linkBitsPerSecond;
+    recent.destinationMs = kept * recent.destinationMs + ms;
+  }
+}
+
+function destinationMsOf(
+  destination: DestinationSpeed,
+  group: GroupView,
+  packing: Packing,
+  imageBytes: number,
+): number {
+  return pageMs(destination, imageBytes) + unpackMs(destination, packing.name, group.bytes);
+}
+
+/** Return the weight that is kept: by time or by bytes, whichever keeps more. */
+function keptAfter(ms: number, bytes: number): number {
+  return Math.exp(-Math.min(Math.max(0, ms) / MEMORY_MS, bytes / MEMORY_BYTES));
+}

@@ -236,19 +236,20 @@ export class FrameChannel implements Channel {
 
   private take(frame: ChannelFrame): void {
     const { type, body } = frame;
-    if (type === FRAME.KEEPALIVE) return this.onReport?.(body);
-    if (type === FRAME.REFUSE || type === FRAME.FAILED) {
+    if (type === FRAME.KEEPALIVE) this.onReport?.(body);
+    else if (type === FRAME.REFUSE || type === FRAME.FAILED) {
       this.stop(decodeReason(body, `${this.peer} ${type === FRAME.REFUSE ? 'refused' : 'failed'}`));
       this.linger();
-      return;
-    }
-    if (type === FRAME.CLOSE) {
+    } else if (type === FRAME.CLOSE) {
       this.isClosedByPeer = true;
       this.readStall.stop();
       // What was received before can still be read; nothing can be sent any more.
       this.controller.abort(this.error('closed the channel'));
-    } else this.queue.push(frame);
-    this.changed.notify();
+      this.changed.notify();
+    } else {
+      this.queue.push(frame);
+      this.changed.notify();
+    }
   }
 
   private onEnd(): void {

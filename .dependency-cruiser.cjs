@@ -54,13 +54,14 @@ const folderRules = Object.entries(MAY_IMPORT).map(([folder, others]) => ({
 // Which part of src/engine may import which. Beside the parts: options.ts and life-cycle.ts, which every part
 // may import, and streams.ts, which imports every part.
 const ENGINE_MAY_IMPORT = {
-  threads: [],
+  unpack: [],
+  threads: ['unpack'],
   pack: ['threads'],
   frame: ['threads', 'pack'],
   encode: ['threads', 'pack', 'frame'],
-  decode: ['threads', 'frame'],
-  'page-reader': ['frame', 'decode'],
-  live: ['threads', 'pack', 'frame', 'decode'],
+  decode: ['unpack', 'threads', 'frame'],
+  'page-reader': ['unpack', 'frame', 'decode'],
+  live: ['unpack', 'threads', 'pack', 'frame', 'decode'],
 };
 const engineRules = Object.entries(ENGINE_MAY_IMPORT).map(([part, others]) => ({
   name: `engine-${part}-imports`,

@@ -5,7 +5,6 @@ export { loadZstd } from './codec/zstd/load.js';
 export type { Zstd } from './codec/zstd.js';
 export { digestText } from './dedup/image-digest.js';
 export { createDecoder, type DecoderOptions } from './engine/decode/create-decoder.js';
-export { type DecodeCosts, destinationSpeed, type StepCost } from './engine/decode/decode-meter.js';
 export type { DecodedImage, OpenSink } from './engine/decode/decoded-images.js';
 export type { Decoder, DecodeSummary } from './engine/decode/decoder.js';
 export type { PageObserver } from './engine/decode/image-decoder.js';
@@ -27,6 +26,7 @@ export {
   encodeImages,
   encodeStream,
 } from './engine/streams.js';
+export { type DecodeCosts, destinationSpeed, type StepCost } from './engine/threads/decode-meter.js';
 export { type BytesSink, bytesSink, bytesSource } from './image/memory.js';
 export { wasmMemorySource } from './image/wasm.js';
 export type { KernelExports, Kernels } from './kernels/kernels.js';

@@ -1,7 +1,6 @@
 // Public entry `pageferry/live`: encode and decode the pages of a running guest. Runs in a browser.
 
 export type { BasePages, CacheStats } from './dedup/remote-page-cache.js';
-export { type DecodeCosts, destinationSpeed, type StepCost } from './engine/decode/decode-meter.js';
 export type { CodecCount, CodecCounts } from './engine/frame/counters.js';
 export { createPageReceiver } from './engine/live/create-page-receiver.js';
 export { createPageSender } from './engine/live/create-page-sender.js';
@@ -16,6 +15,7 @@ export {
   type PageSender,
   type PageSenderOptions,
 } from './engine/live/page-sender.js';
+export { type DecodeCosts, destinationSpeed, type StepCost } from './engine/threads/decode-meter.js';
 export { type ErrorCode, PageferryError } from './page/error.js';
 export type { DestinationSpeed } from './strategy/destination.js';
 export type * from './strategy/strategy.js';

@@ -26,6 +26,7 @@ export interface DecodeJob {
   /** Image format of the bases; detected unless given. */
   readonly format: string | undefined;
   readonly maxImageBytes: number;
+  readonly threads: number;
   readonly signal: AbortSignal;
 }
 
@@ -60,11 +61,16 @@ export async function decodeFile(
   openSink: (number: number) => PageSink,
   source = openPacked(job.file),
 ): Promise<DecodeSummary> {
-  const { activity, maxImageBytes, signal } = job;
+  const { activity, maxImageBytes, threads, signal } = job;
   const line = createProgressLine(activity);
   try {
     return await withBases(job, async (bases) => {
-      const decoder = await createDecoder((_, number) => openSink(number), { bases, maxImageBytes, signal });
+      const decoder = await createDecoder((_, number) => openSink(number), {
+        bases,
+        maxImageBytes,
+        threads,
+        signal,
+      });
       try {
         const take = async (piece: Uint8Array, done: number) => {
           await decoder.push(piece);
@@ -75,6 +81,8 @@ export async function decodeFile(
       } catch (error) {
         decoder.abort(error);
         throw withFileName(source.name, error);
+      } finally {
+        await decoder.close();
       }
     });
   } finally {

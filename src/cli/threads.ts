@@ -11,11 +11,14 @@ export const THREADS_OPTION = {
   defaultText: `one per core, at most ${MAX_DEFAULT_THREADS}`,
 } as const;
 
+/** Threads that decode, for the commands that decode streams. */
+export const DECODING_THREADS_OPTION = { ...THREADS_OPTION, help: 'threads that decode, 1 to 16' } as const;
+
 /**
- * The threads to pack with; sizes Node's own thread pool, which reads files and runs zstd, before its first
- * use.
+ * The threads to pack or decode with; sizes Node's own thread pool, which reads files and runs zstd, before
+ * its first use.
  */
-export function packingThreads(asked: number | undefined): number {
+export function threadCount(asked: number | undefined): number {
   const threads = asked ?? Math.min(availableParallelism(), MAX_DEFAULT_THREADS);
   process.env.UV_THREADPOOL_SIZE ??= String(Math.max(4, threads + 2));
   return threads;

@@ -29,6 +29,9 @@ export const MAX_PAGE_NUMBERS = 1 << 16;
 /** Segments of a frame, its table included. */
 export const MAX_SEGMENTS = 8;
 
+/** Head of a frame with that many segments. */
+export const MAX_FRAME_HEAD_BYTES = 24 + 20 * MAX_SEGMENTS;
+
 /** Images of a live stream: the guest, and the base image that sender and receiver hold. */
 export const GUEST = 0;
 export const BASE = 1;

@@ -102,6 +102,9 @@ export class TableWriter {
   }
 }
 
+/** Numbers of a reader's position in a table. */
+export const TABLE_STATE = 7;
+
 /** Reads a table page by page, or a whole run of pages without operands at once. */
 export class TableReader {
   private readonly wire: WireReader;
@@ -152,6 +155,25 @@ export class TableReader {
   /** Skip pages of a run whose codec has no operands. */
   skip(pages: number): void {
     this.runLeft -= pages;
+  }
+
+  /** Store the position in the table. */
+  save(to: Float64Array): void {
+    const { entry, wire, runLeft, pagesLeft, expectedPage, expectedImage } = this;
+    const { codec, segment } = entry;
+    to.set([wire.position, runLeft, pagesLeft, expectedPage, expectedImage, codec.wireId, segment]);
+  }
+
+  /** Go on at a position that a reader of the same table stored. */
+  restore(from: Float64Array): void {
+    const { entry } = this;
+    this.wire.position = from[0]!;
+    this.runLeft = from[1]!;
+    this.pagesLeft = from[2]!;
+    this.expectedPage = from[3]!;
+    this.expectedImage = from[4]!;
+    entry.codec = codecByWireId(from[5]!);
+    entry.segment = from[6]!;
   }
 
   /** Check that all pages and bytes are read. @throws PageferryError `bad-stream` */

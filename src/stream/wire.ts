@@ -85,6 +85,16 @@ export class WireReader {
     return this.bytes.length - this.next;
   }
 
+  /** Bytes that were read: the offset of the next one. */
+  get position(): number {
+    return this.next;
+  }
+
+  /** Go on at a position that was got before. */
+  set position(position: number) {
+    this.next = position;
+  }
+
   /** Read 8 bits. */
   u8(): number {
     this.need(1);

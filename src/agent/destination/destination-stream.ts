@@ -1,9 +1,9 @@
 import { type ChannelFrame, FRAME } from '../../channel/frame.js';
 import type { BasePages } from '../../dedup/remote-page-cache.js';
-import type { DecodeCosts } from '../../engine/decode/decode-meter.js';
 import { emptyCounts } from '../../engine/frame/counters.js';
 import { createPageReceiver } from '../../engine/live/create-page-receiver.js';
 import type { GuestMemory, PageReceiver } from '../../engine/live/page-receiver.js';
+import type { DecodeCosts } from '../../engine/threads/decode-meter.js';
 import { PageferryError } from '../../page/error.js';
 import { QemuStreamWriter } from '../../qemu/stream-writer.js';
 import { DIGEST_BYTES } from '../../stream/format.js';

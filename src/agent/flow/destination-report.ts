@@ -1,5 +1,5 @@
 import type { FrameChannel } from '../../channel/frame-channel.js';
-import { type DecodeCosts, destinationSpeed } from '../../engine/decode/decode-meter.js';
+import { type DecodeCosts, destinationSpeed } from '../../engine/threads/decode-meter.js';
 import type { DestinationSpeed } from '../../strategy/destination.js';
 import { WireReader, WireWriter } from '../../stream/wire.js';
 

@@ -16,7 +16,7 @@ import { EXPLAIN_OPTION, openTimeline, type TimelineOutput } from '../explain.js
 import { checkInputs, checkOutput } from '../paths.js';
 import { createProgressLine, withProgress } from '../progress.js';
 import { printErrorLine, reportStream } from '../terminal.js';
-import { packingThreads, THREADS_OPTION } from '../threads.js';
+import { THREADS_OPTION, threadCount } from '../threads.js';
 import { bitRate, byteCount, fileName, pageBytes, strategy } from '../values.js';
 
 const MAX_INDEX_PAGES = 2 ** 22;
@@ -73,7 +73,7 @@ export const command = defineCommand({
     const inputs = [...operands, ...values.base];
     checkInputs(inputs);
     checkOutput(values.output, inputs);
-    const threads = packingThreads(values.threads);
+    const threads = threadCount(values.threads);
     // A pipe's reader sets a rate that can be measured; a file is packed for a link that is not there yet.
     const linkBitsPerSecond = values.link ?? (values.output === '-' ? 'measured' : 1e9);
     const opened: FileSource[] = [];

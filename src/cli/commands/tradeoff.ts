@@ -13,7 +13,7 @@ import { commandLine, pageWriter } from '../page-output.js';
 import { checkPage } from '../paths.js';
 import { createProgressLine } from '../progress.js';
 import { printOut } from '../terminal.js';
-import { packingThreads, THREADS_OPTION } from '../threads.js';
+import { THREADS_OPTION, threadCount } from '../threads.js';
 import { UsageError } from '../usage-error.js';
 import { bitRate, pageFile } from '../values.js';
 import { fileWorkload, ownMemory, type Workload } from '../workloads.js';
@@ -43,7 +43,7 @@ export const command = defineCommand({
     if (operands.includes('-'))
       throw new UsageError('-: standard input can be read only once; write a file name');
     checkPage(values.html, operands);
-    const threads = packingThreads(values.threads);
+    const threads = threadCount(values.threads);
     const workloads =
       operands.length > 0
         ? operands.map((path) => fileWorkload(path, values.format))

@@ -31,6 +31,7 @@ import { checkImageDirectory, checkInputs, checkOutput } from '../paths.js';
 import { createProgressLine } from '../progress.js';
 import { onForcedEnd } from '../signals.js';
 import { reportStream } from '../terminal.js';
+import { DECODING_THREADS_OPTION, threadCount } from '../threads.js';
 import { UsageError } from '../usage-error.js';
 import { fileName, wholeNumber } from '../values.js';
 
@@ -50,6 +51,7 @@ export const command = defineCommand({
     pages: { value: 'A-B', help: 'only pages A to B of the image, from 0', parse: pageRange },
     base: BASE_OPTION,
     format: BASE_FORMAT_OPTION,
+    threads: DECODING_THREADS_OPTION,
     mode: MODE_OPTION,
     'max-bytes': MAX_BYTES_OPTION,
     json: JSON_OPTION,
@@ -71,6 +73,7 @@ export const command = defineCommand({
       bases: base,
       format,
       maxImageBytes: values['max-bytes'],
+      threads: threadCount(values.threads),
       signal,
       output,
       sinkOptions: mode === undefined ? {} : { mode },

@@ -6,6 +6,7 @@ import { BASE_FORMAT_OPTION, BASE_OPTION, JSON_OPTION, MAX_BYTES_OPTION } from '
 import { type DecodeJob, decodeFile, openPacked, reportDecoded, withBases, withFileName } from '../decode.js';
 import { checkInputs } from '../paths.js';
 import { createProgressLine } from '../progress.js';
+import { DECODING_THREADS_OPTION, threadCount } from '../threads.js';
 
 export const command = defineCommand({
   name: 'verify',
@@ -14,16 +15,19 @@ export const command = defineCommand({
   options: {
     base: BASE_OPTION,
     format: BASE_FORMAT_OPTION,
+    threads: DECODING_THREADS_OPTION,
     'max-bytes': MAX_BYTES_OPTION,
     json: JSON_OPTION,
   },
   details: [
     'FILE is a packed file, or - for standard input. Images are decoded into scratch files in TMPDIR. If it lacks space, pages of a packed file that later pages refer to are decoded again instead.',
   ],
-  async run({ values: { base, format, json, 'max-bytes': maxImageBytes }, operands, signal }) {
+  async run({ values, operands, signal }) {
+    const { base, format, json, 'max-bytes': maxImageBytes } = values;
+    const threads = threadCount(values.threads);
     const file = operands[0]!;
     checkInputs([file, ...base]);
-    const job = { file, bases: base, format, maxImageBytes, signal, activity: 'verifying' };
+    const job = { file, bases: base, format, maxImageBytes, threads, signal, activity: 'verifying' };
     reportDecoded(await verify(job), json);
   },
 });
@@ -31,13 +35,14 @@ export const command = defineCommand({
 async function verify(job: DecodeJob): Promise<DecodeSummary> {
   const source = openPacked(job.file);
   if (!source.readAt) return decodeFile(job, createScratchSink, source);
-  const { maxImageBytes, signal } = job;
+  const { maxImageBytes, threads, signal } = job;
   const line = createProgressLine(job.activity);
   try {
     return await withBases(job, (bases) =>
       verifyStream(source, {
         bases,
         maxImageBytes,
+        threads,
         signal,
         onProgress: line.onBytes,
         openScratch: (bytes) => (scratchHasSpace(bytes) ? createScratchSink : undefined),

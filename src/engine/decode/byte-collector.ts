@@ -19,11 +19,9 @@ export class ByteCollector {
   /** Bytes of the stream that were collected so far. */
   position = 0;
 
-  /** `data`: address for the data. */
-  constructor(
-    slots: Slots,
-    private readonly data: number,
-  ) {
+  private data = 0;
+
+  constructor(slots: Slots) {
     this.kernels = slots.kernels;
     this.hashed = slots.slot('record head', MAX_HEAD_BYTES);
     this.hash = slots.slot('check', 16);
@@ -38,11 +36,12 @@ export class ByteCollector {
     return this.headBuffer.subarray(0, this.headBytes);
   }
 
-  /** Expect a head of `headBytes` bytes, then `dataBytes` bytes of data. */
-  expect(headBytes: number, dataBytes = 0): void {
+  /** Expect a head of `headBytes` bytes, then `dataBytes` bytes of data, which are stored at `data`. */
+  expect(headBytes: number, dataBytes = 0, data = 0): void {
     if (headBytes > this.headBuffer.length) this.headBuffer = new Uint8Array(headBytes);
     this.headBytes = headBytes;
     this.dataBytes = dataBytes;
+    this.data = data;
     this.collected = 0;
   }
 

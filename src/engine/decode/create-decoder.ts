@@ -5,12 +5,13 @@ import { Arena, type Slots } from '../../kernels/arena.js';
 import type { PageSource } from '../../page/source.js';
 import { throwIfAborted } from '../../page/sync.js';
 import { MAX_PAGE_BYTES } from '../frame/chunk.js';
-import { FrameDecoder, packedLimit } from '../frame/frame-decoder.js';
-import { checkFrameBytes, checkImageBytes } from '../options.js';
+import { checkFrameBytes, checkImageBytes, checkInteger } from '../options.js';
+import { declareThreads } from '../threads/declare-threads.js';
+import { DecodeMeter } from '../threads/decode-meter.js';
 import { type DigestedBase, declareDigestContext } from './base-digest.js';
-import { DecodeMeter } from './decode-meter.js';
 import type { OpenSink } from './decoded-images.js';
 import { Decoder } from './decoder.js';
+import { FrameMemory } from './frame-slots.js';
 import type { PageObserver } from './image-decoder.js';
 
 /** Options of a decoder. Every field has a default. */
@@ -26,6 +27,11 @@ export interface DecoderOptions {
   readonly maxImageBytes?: number;
   /** The zstd to use; default the best available one. `null`: none. */
   readonly zstd?: Zstd | null;
+  /**
+   * Number of threads that decode, at most 16; default 1: the calling thread. More than 1 needs Node; sinks
+   * are then given views of memory that threads share.
+   */
+  readonly threads?: number;
   /** Called with the codec of every run of pages, as they are decoded. */
   readonly onPages?: PageObserver;
   /** Abort every call on the decoder: they reject with the signal's reason, and the sinks are aborted. */
@@ -41,15 +47,19 @@ export async function createDecoder(openSink: OpenSink, options: DecoderOptions 
   const zstd = options.zstd === null ? undefined : (options.zstd ?? (await loadZstd()));
   const arena = new Arena();
   const decoder = declareDecoder(arena, zstd, openSink, options);
-  await allocateDecoder(arena, decoder);
+  await allocateDecoder(arena, decoder, options);
   throwIfAborted(options.signal);
   return decoder;
 }
 
 /** @internal Allocate a decoder's memory. If that fails, the decoder stops listening to its signal. */
-export async function allocateDecoder(arena: Arena, decoder: Decoder): Promise<void> {
+export async function allocateDecoder(
+  arena: Arena,
+  decoder: Decoder,
+  { threads = 1 }: Pick<DecoderOptions, 'threads'>,
+): Promise<void> {
   try {
-    await arena.allocate();
+    await arena.allocate({ isShared: threads > 1 });
   } catch (cause) {
     decoder.abort(cause);
     throw cause;
@@ -69,15 +79,20 @@ export function declareDecoder(
 ): Decoder {
   const maxFrameBytes = checkFrameBytes(options.maxFrameBytes);
   const maxImageBytes = checkImageBytes(options.maxImageBytes);
-  const data = slots.slot('frame data', packedLimit(maxFrameBytes), 'maxFrameBytes');
-  const meter = new DecodeMeter();
-  const frames = new FrameDecoder(slots, createCodecContext(slots), zstd, maxFrameBytes, meter);
+  const threads = checkInteger('threads', options.threads ?? 1, 1, 16);
+  const codec = createCodecContext(slots);
+  const frames = new FrameMemory(slots, maxFrameBytes, threads);
   const digesting = declareDigestContext(slots, MAX_PAGE_BYTES);
+  const createThreads = declareThreads(slots, codec, threads);
+  const ownsZstd = options.zstd != null;
   return new Decoder(slots, {
+    codec,
     frames,
-    meter,
+    meter: new DecodeMeter(),
+    createThreads: (onFailure) =>
+      createThreads({ zstd, isZstdShared: !ownsZstd, isHelping: true, onFailure }),
+    ownsZstd,
     digesting,
-    data,
     openSink,
     bases: options.bases ?? [],
     digestedBases,

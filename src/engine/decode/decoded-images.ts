@@ -5,6 +5,8 @@ import type { PageSink, PageSource } from '../../page/source.js';
 import { throwIfAborted } from '../../page/sync.js';
 import { type FrameHead, type ImageEnd, type ImageRecord, MAX_IMAGES } from '../../stream/format.js';
 import { type DigestedBase, digestBase, findBase, missingBase } from './base-digest.js';
+import type { FrameQueue } from './frame-queue.js';
+import type { FrameSlot } from './frame-slots.js';
 import { type DecodeContext, ImageDecoder, type KnownImage } from './image-decoder.js';
 
 /** An image that was decoded and verified. */
@@ -40,6 +42,7 @@ export class DecodedImages {
     private readonly context: DecodeContext,
     /** All images so far; the array that is also in the context. */
     private readonly known: KnownImage[],
+    private readonly frames: FrameQueue,
     private readonly options: DecodedImagesOptions,
   ) {
     this.bases = options.digestedBases;
@@ -95,7 +98,8 @@ export class DecodedImages {
     }
     const image: KnownImage = { record, bytes: 0, readAt: (into, position) => sink.readAt(into, position) };
     this.known.push(image);
-    this.current = new ImageDecoder(this.context, image, sink);
+    this.current = new ImageDecoder(this.context, image, sink, this.frames);
+    this.frames.expect(record.bytes ?? 0);
   }
 
   private async addBase(record: ImageRecord): Promise<void> {
@@ -120,19 +124,25 @@ export class DecodedImages {
     return bases;
   }
 
-  /** Decode a frame of pages, whose data is at `data`. */
-  async pages(frame: FrameHead, data: number, dataBytes: number, what: string): Promise<void> {
+  /** Decode a frame of pages, whose data is where the queue of frames reserved memory. */
+  pages(frame: FrameHead, headBytes: Uint8Array, dataBytes: number, what: string): Promise<void> {
     const { current } = this;
     if (!current || frame.image !== current.image.record.image)
       throw new PageferryError('bad-stream', `${what}: pages of image ${frame.image}, which is not open`);
-    const { record, bytes } = current.image;
+    const { record } = current.image;
     if (record.bytes === undefined) {
       const end = (frame.firstPage + frame.pageCount - 1) * this.context.pageBytes + frame.lastPageBytes;
-      this.claim(end - bytes, record.name);
+      this.claim(end - current.framesBytes, record.name);
+      this.frames.expect(end);
     }
-    await current.frame(frame, data, dataBytes, `${what}, image ${frame.image}`);
-    current.flush();
-    await this.context.yieldIfDue();
+    const place = `${what}, image ${frame.image}`;
+    current.follow(frame, place);
+    return this.frames.add(frame, headBytes, dataBytes, record.parent ?? 0, place);
+  }
+
+  /** Write the pages of a frame of the open image. */
+  write(frame: FrameSlot): Promise<void> {
+    return this.current!.frame(frame);
   }
 
   /** End the open image and compare it with what was sent. */

@@ -1,16 +1,19 @@
+import type { CodecContext } from '../../codec/codec.js';
 import type { Slots } from '../../kernels/arena.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
-import { type FrameHead, RECORD, type StreamHeader } from '../../stream/format.js';
+import { RECORD, type RecordType, type StreamHeader } from '../../stream/format.js';
 import { readEnd, readImage, readImageEnd } from '../../stream/image-records.js';
 import { type RecordHead, readFrameHead, readIndex, readTrailer } from '../../stream/records.js';
 import { type CodecCounts, emptyCounts, usedCounts } from '../frame/counters.js';
-import type { FrameDecoder } from '../frame/frame-decoder.js';
 import { LifeCycle } from '../life-cycle.js';
+import type { DecodeCosts, DecodeMeter } from '../threads/decode-meter.js';
+import type { Threads } from '../threads/threads.js';
 import type { DigestContext, DigestedBase } from './base-digest.js';
-import type { DecodeCosts, DecodeMeter } from './decode-meter.js';
 import { type DecodedImage, DecodedImages, type OpenSink } from './decoded-images.js';
+import { FrameQueue } from './frame-queue.js';
+import type { FrameMemory, FrameSlot } from './frame-slots.js';
 import type { KnownImage, PageObserver } from './image-decoder.js';
 import { RecordParser } from './record-parser.js';
 
@@ -26,12 +29,15 @@ export interface DecodeSummary {
 
 /** @internal The parts and settings of a decoder. */
 export interface DecoderParts {
-  readonly frames: FrameDecoder;
+  readonly codec: CodecContext;
+  readonly frames: FrameMemory;
   readonly meter: DecodeMeter;
+  /** Create the threads, once the memory exists; `onFailure` is called with the first failure of one. */
+  createThreads(onFailure: (cause: unknown) => void): Threads;
+  /** Whether zstd is the caller's own, which cannot be sent to other threads. */
+  readonly ownsZstd: boolean;
   /** For pages of the largest size; the stream's header sets the size. */
   readonly digesting: DigestContext;
-  /** Address for a frame's data. */
-  readonly data: number;
   readonly openSink: OpenSink;
   readonly bases: readonly PageSource[];
   readonly digestedBases: readonly DigestedBase[] | undefined;
@@ -51,6 +57,8 @@ export class Decoder {
   private readonly life: LifeCycle;
   private header: StreamHeader | undefined;
   private images: DecodedImages | undefined;
+  private frames: FrameQueue | undefined;
+  private threads: Threads | undefined;
   private state: 'images' | 'ended' | 'complete' = 'images';
   private readonly counts = emptyCounts();
   private summary: DecodeSummary | undefined;
@@ -61,16 +69,18 @@ export class Decoder {
     private readonly parts: DecoderParts,
   ) {
     const decoder = this;
-    this.parser = new RecordParser(slots, parts.data, 'images', parts.maxFrameBytes, {
+    this.parser = new RecordParser(slots, 'images', parts.maxFrameBytes, {
       get complete() {
         return decoder.state === 'complete';
       },
       open: (header) => this.open(header),
+      reserve: (position) => this.frames!.reserve(position),
       take: (record, head, what) => this.take(record, head, what),
     });
     // Last: it listens to the signal, so nothing may throw after it.
     this.life = new LifeCycle('decoder', parts.signal);
     this.life.onEnd(() => this.images?.abort());
+    this.life.onEnd(() => this.threads?.close());
   }
 
   /** What decoding has cost so far. A source that knows it does not send more than this decoder can take. */
@@ -80,14 +90,22 @@ export class Decoder {
 
   /**
    * Decode the stream's next bytes, which are in use until the promise settles; other events get a turn every
-   * few milliseconds.
+   * few milliseconds. With several threads, pages of the last frames are written by later calls, which then
+   * throw what is wrong with them.
    * @throws PageferryError what is wrong and where; what a sink throws
    */
   async push(bytes: Uint8Array): Promise<void> {
     this.life.check('push');
     if (!(bytes instanceof Uint8Array))
       throw new PageferryError('bad-argument', `push: expected a Uint8Array, got ${typeof bytes}`);
-    await this.life.run('push', undefined, async () => this.parser.push(bytes));
+    await this.life.run('push', undefined, async () => {
+      try {
+        await this.parser.push(bytes);
+      } catch (cause) {
+        await this.frames?.drain(); // throws what is wrong before it in the stream
+        throw cause;
+      }
+    });
   }
 
   /**
@@ -97,6 +115,7 @@ export class Decoder {
   async finish(): Promise<DecodeSummary> {
     if (this.summary) return this.summary;
     return await this.life.finish('finish', undefined, async () => {
+      await this.frames?.drain();
       if (this.state !== 'complete')
         throw this.parser.truncated(this.state === 'ended' ? ', after the end record' : '');
       await this.images!.finish(this.life.signal);
@@ -117,34 +136,47 @@ export class Decoder {
     this.life.fail(reason);
   }
 
+  /** End the decoder, finished or not, and wait until its threads have ended. */
+  async close(): Promise<void> {
+    await this.life.close();
+  }
+
   private open(header: StreamHeader): void {
-    const { frames, digesting, onPages, meter } = this.parts;
+    const { codec, frames, digesting, onPages, ownsZstd, meter } = this.parts;
     const { signal } = this.life;
+    const { pageBytes } = header;
     this.header = header;
-    frames.setMaxFrameBytes(header.maxFrameBytes);
-    digesting.digest.setPageBytes(header.pageBytes);
-    const yieldIfDue = createYielder();
+    digesting.digest.setPageBytes(pageBytes);
+    const yielder = createYielder();
+    const yieldIfDue = () => yielder()?.then(() => throwIfAborted(signal));
     const known: KnownImage[] = [];
+    const threads = this.parts.createThreads((cause) => this.life.fail(cause));
+    this.threads = threads;
+    const write = (frame: FrameSlot) => this.images!.write(frame);
+    this.frames = new FrameQueue(
+      { threads, ownsZstd, write, yieldIfDue, signal },
+      frames.divide(header.maxFrameBytes, pageBytes),
+    );
     this.images = new DecodedImages(
       {
         ...digesting,
-        pageBytes: header.pageBytes,
-        frames,
+        pageBytes,
+        codec,
+        threads,
         images: known,
         counts: this.counts,
         onPages,
+        meter,
         yieldIfDue: () => {
           const turn = yieldIfDue();
           if (!turn) return undefined;
           meter.decoded(0);
-          return turn.then(() => {
-            meter.start();
-            throwIfAborted(signal);
-          });
+          return turn.then(() => meter.start());
         },
         signal,
       },
       known,
+      this.frames,
       this.parts,
     );
   }
@@ -158,9 +190,15 @@ export class Decoder {
         'bad-stream',
         `${what}: type ${type} ${this.state === 'images' ? 'before' : 'after'} the end record`,
       );
+    if (type === RECORD.PAGES) return this.images!.pages(readFrameHead(head, what), head, dataBytes, what);
+    if (this.frames!.isEmpty) return this.takeOther(type, head, what);
+    return this.frames!.drain().then(() => this.takeOther(type, head, what));
+  }
+
+  /** Take a record that follows the pages of all frames before it. */
+  private takeOther(type: RecordType, head: Uint8Array, what: string): void | Promise<void> {
     const images = this.images!;
     if (type === RECORD.IMAGE) return images.begin(readImage(head, what), what);
-    if (type === RECORD.PAGES) return this.pages(images, readFrameHead(head, what), dataBytes, what);
     if (type === RECORD.IMAGE_END) images.endImage(readImageEnd(head, what), what);
     else if (type === RECORD.END) {
       images.end(readEnd(head, what), what);
@@ -170,17 +208,5 @@ export class Decoder {
       readTrailer(head, what);
       this.state = 'complete';
     }
-  }
-
-  private async pages(
-    images: DecodedImages,
-    head: FrameHead,
-    dataBytes: number,
-    what: string,
-  ): Promise<void> {
-    const { meter, data } = this.parts;
-    meter.start();
-    await images.pages(head, data, dataBytes, what);
-    meter.decoded((head.pageCount - 1) * this.header!.pageBytes + head.lastPageBytes);
   }
 }

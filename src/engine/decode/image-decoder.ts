@@ -1,12 +1,18 @@
-import { type CodecName, codecByWireId, type PackingName } from '../../codec/registry.js';
+import type { CodecContext } from '../../codec/codec.js';
+import { type Codec, type CodecName, codecByWireId, type PackingName } from '../../codec/registry.js';
+import { statusText } from '../../kernels/status.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
+import { throwIfAborted } from '../../page/sync.js';
 import type { FrameHead, ImageRecord } from '../../stream/format.js';
-import type { TableEntry } from '../../stream/table.js';
 import { CHUNK_BYTES } from '../frame/chunk.js';
 import type { CodecCounts } from '../frame/counters.js';
-import type { FrameDecoder } from '../frame/frame-decoder.js';
+import type { DecodeMeter } from '../threads/decode-meter.js';
+import { EXTENT } from '../threads/job.js';
+import type { Threads } from '../threads/threads.js';
 import type { DigestContext } from './base-digest.js';
+import type { FrameQueue } from './frame-queue.js';
+import type { FrameSlot } from './frame-slots.js';
 
 /** Zero pages that are digested in one step; that takes about a millisecond. */
 const MAX_STEP_PAGES = 2 ** 20;
@@ -15,8 +21,6 @@ const MAX_STEP_PAGES = 2 ** 20;
  * reads them back from the packed file.
  */
 const MAX_STEP_BYTES = 256 << 10;
-/** Table entries that are decoded in one step. */
-const MAX_STEP_ENTRIES = 64;
 
 /** An image that pages can refer to: decoded before, or a base. */
 export interface KnownImage {
@@ -40,7 +44,9 @@ export type PageObserver = (
 
 /** What decoding an image works with; the same for every image of a stream. */
 export interface DecodeContext extends DigestContext {
-  readonly frames: FrameDecoder;
+  readonly codec: CodecContext;
+  readonly threads: Threads;
+  readonly meter: DecodeMeter;
   readonly images: readonly KnownImage[];
   readonly counts: CodecCounts;
   readonly onPages: PageObserver | undefined;
@@ -49,111 +55,94 @@ export interface DecodeContext extends DigestContext {
   readonly signal: AbortSignal;
 }
 
-/** Decodes the frames of one image, in order, into its sink. */
+/** Writes the pages of one image into its sink, frame by frame, and digests them. */
 export class ImageDecoder {
-  private nextPage = 0;
+  /** Page after the last frame, and bytes of all frames, written or not. */
+  private framesEnd = 0;
+  framesBytes = 0;
   private partialBytes = 0;
-  /** Pages and bytes in the chunk that are not yet written to the sink. */
+  /** Page that is written next. */
+  private page = 0;
+  /** The frame whose pages are written; its pages in the chunk, and those of them that are written. */
+  private slot!: FrameSlot;
   private chunkPages = 0;
-  private chunkBytes = 0;
-  private readonly pagesPerChunk: number;
-  private readonly pagesPerStep: number;
+  private writtenPages = 0;
+  /** Bytes of the chunk's pages that are not written. */
+  private pendingBytes = 0;
 
   constructor(
     private readonly context: DecodeContext,
     readonly image: KnownImage,
     private readonly sink: PageSink,
+    private readonly queue: Pick<FrameQueue, 'isReady'>,
   ) {
-    this.pagesPerChunk = CHUNK_BYTES / context.pageBytes;
-    this.pagesPerStep = MAX_STEP_BYTES / context.pageBytes;
     context.digest.start();
   }
 
-  /** Decode a frame's pages. @throws PageferryError */
-  async frame(head: FrameHead, data: number, dataBytes: number, what: string): Promise<void> {
-    const { context, image } = this;
-    const { pageBytes, frames } = context;
-    this.checkPosition(head, what);
-    frames.open(head, data, dataBytes, image.record.parent ?? 0, what);
-    const table = frames.table!;
-    const partial = head.lastPageBytes < pageBytes ? head.lastPageBytes : 0;
-    let left = head.pageCount;
-    for (let entries = 1; left > 0; entries++) {
-      // A small table can have many entries, of pages that repeat one byte.
-      if (entries % MAX_STEP_ENTRIES === 0) await context.yieldIfDue();
-      const entry = table.next();
-      const { name } = entry.codec;
-      const run = name === 'zero' || name === 'unchanged' ? Math.min(1 + table.sameRun(), left) : 1;
-      table.skip(run - 1);
-      left -= run;
-      const lastBytes = left === 0 && partial !== 0 ? partial : pageBytes;
-      context.counts[name].pages += run;
-      if (context.onPages) this.report(context.onPages, entry, run, head);
-      if (name === 'zero') {
-        if (run > this.pagesPerChunk) await this.manyZeros(run, lastBytes);
-        else this.zeros(run, lastBytes);
-      } else if (name === 'unchanged') {
-        if (run > this.pagesPerStep) await this.manyUnchanged(run, lastBytes);
-        else this.unchanged(run, lastBytes);
-      } else this.page(entry, lastBytes);
-    }
-    frames.close();
-    if (partial !== 0) this.partialBytes = partial;
-  }
-
-  /** Write all decoded pages to the sink. */
-  flush(): void {
-    if (this.chunkPages === 0) return;
-    const { kernels, chunk, digest, digests } = this.context;
-    this.sink.write(kernels.bytes.subarray(chunk, chunk + this.chunkBytes), this.image.bytes);
-    digest.add(digests, this.chunkPages);
-    this.image.bytes += this.chunkBytes;
-    this.chunkPages = 0;
-    this.chunkBytes = 0;
-  }
-
-  private checkPosition(head: FrameHead, what: string): void {
-    const { image } = this;
+  /** Check that a frame follows those before it. @throws PageferryError `bad-stream` */
+  follow(head: FrameHead, what: string): void {
     const { pageBytes } = this.context;
-    if (head.firstPage !== this.nextPage)
-      throw new PageferryError(
-        'bad-stream',
-        `${what}: begins at page ${head.firstPage}, expected ${this.nextPage}`,
-      );
+    const { firstPage, pageCount, lastPageBytes } = head;
+    const bad = (found: string) => new PageferryError('bad-stream', `${what}: ${found}`);
+    if (firstPage !== this.framesEnd) throw bad(`begins at page ${firstPage}, expected ${this.framesEnd}`);
     if (this.partialBytes !== 0)
-      throw new PageferryError(
-        'bad-stream',
-        `${what}: follows the image's last page, which has ${this.partialBytes} bytes`,
-      );
-    if (!(head.lastPageBytes >= 1 && head.lastPageBytes <= pageBytes))
-      throw new PageferryError(
-        'bad-stream',
-        `${what}: last page of ${head.lastPageBytes} bytes, expected 1 … ${pageBytes}`,
-      );
-    const end = (head.firstPage + head.pageCount - 1) * pageBytes + head.lastPageBytes;
-    const announced = image.record.bytes;
+      throw bad(`follows the image's last page, which has ${this.partialBytes} bytes`);
+    if (!(lastPageBytes >= 1 && lastPageBytes <= pageBytes))
+      throw bad(`last page of ${lastPageBytes} bytes, expected 1 … ${pageBytes}`);
+    const end = (firstPage + pageCount - 1) * pageBytes + lastPageBytes;
+    const announced = this.image.record.bytes;
     if (announced !== undefined && end > announced)
-      throw new PageferryError('bad-stream', `${what}: reaches byte ${end}, the image has ${announced}`);
+      throw bad(`reaches byte ${end}, the image has ${announced}`);
+    if (lastPageBytes < pageBytes) this.partialBytes = lastPageBytes;
+    this.framesEnd = firstPage + pageCount;
+    this.framesBytes = end;
   }
 
-  private report(
-    observe: PageObserver,
-    { codec, segment }: TableEntry,
-    pages: number,
-    { segments }: FrameHead,
-  ): void {
-    const packed = codec.operands.bytes ? segments[segment] : undefined;
-    observe(
-      this.image.record.image,
-      this.nextPage,
-      pages,
-      codec.name,
-      packed && (codecByWireId(packed.packing).name as PackingName),
-    );
+  /** Write a frame's pages, as threads decode them. @throws PageferryError; what the sink throws */
+  async frame(slot: FrameSlot): Promise<void> {
+    const { threads, signal, meter, pageBytes } = this.context;
+    const { pageCount, lastPageBytes } = slot.head;
+    this.slot = slot;
+    for (;;) {
+      await this.queue.isReady(slot);
+      throwIfAborted(signal);
+      meter.add(slot.costs);
+      meter.start();
+      this.chunkPages = 0;
+      this.writtenPages = 0;
+      const isLast = slot.failure === undefined && slot.pagesLeft === 0;
+      for (let i = 0; i < slot.extentCount; i++) await this.extent(i, isLast && i === slot.extentCount - 1);
+      this.flush();
+      meter.decoded(isLast ? (pageCount - 1) * pageBytes + lastPageBytes : 0);
+      if (slot.failure !== undefined) throw slot.failure;
+      if (isLast) return;
+      slot.start(threads);
+    }
   }
 
-  private async manyZeros(run: number, lastBytes: number): Promise<void> {
-    const { pageBytes, yieldIfDue } = this.context;
+  /** Write the pages of an extent. `isLast`: it ends the frame. */
+  private async extent(index: number, isLast: boolean): Promise<void> {
+    const { context, slot } = this;
+    const codec = codecByWireId(slot.extent(index, EXTENT.CODEC));
+    const pages = slot.extent(index, EXTENT.PAGES);
+    const lastBytes = isLast ? slot.head.lastPageBytes : context.pageBytes;
+    context.counts[codec.name].pages += pages;
+    if (context.onPages) this.report(context.onPages, codec, pages, slot.extent(index, EXTENT.SEGMENT));
+    if (codec.name === 'zero') await this.zeros(pages, lastBytes);
+    else if (codec.base !== 'none' || codec.operands.reference)
+      await this.references(codec, index, pages, lastBytes);
+    else this.endPages(pages, lastBytes);
+  }
+
+  private report(observe: PageObserver, codec: Codec, pages: number, segment: number): void {
+    const packed = codec.operands.bytes ? this.slot.head.segments[segment] : undefined;
+    const packing = packed && (codecByWireId(packed.packing).name as PackingName);
+    observe(this.image.record.image, this.page, pages, codec.name, packing);
+  }
+
+  private async zeros(run: number, lastBytes: number): Promise<void> {
+    this.flush();
+    const { pageBytes, yieldIfDue, signal } = this.context;
     for (let left = run; left > 0; ) {
       const pages = Math.min(left, MAX_STEP_PAGES);
       left -= pages;
@@ -162,114 +151,121 @@ export class ImageDecoder {
       const bytes = (pages - 1) * pageBytes + lastOfStep;
       // No more at a time than of other pages: a pipe takes every byte before `zero` returns.
       for (let done = 0; done < bytes; done += CHUNK_BYTES) {
-        this.storeZeros(Math.min(CHUNK_BYTES, bytes - done));
+        const count = Math.min(CHUNK_BYTES, bytes - done);
+        throwIfAborted(signal); // an earlier call of the sink may have aborted the decoder
+        this.sink.zero(this.image.bytes, count);
+        this.image.bytes += count;
         await yieldIfDue();
       }
     }
-  }
-
-  private zeros(run: number, lastBytes: number): void {
-    this.digestZeros(run, lastBytes);
-    this.storeZeros((run - 1) * this.context.pageBytes + lastBytes);
+    this.page += run;
   }
 
   private digestZeros(run: number, lastBytes: number): void {
-    this.flush();
     const { pageBytes, digest, kernels, digests, chunk } = this.context;
     digest.addRepeated(digest.zeroPageDigest, lastBytes === pageBytes ? run : run - 1);
-    if (lastBytes !== pageBytes) {
-      kernels.bytes.fill(0, chunk, chunk + lastBytes);
-      kernels.run.hash128(chunk, lastBytes, 0, 0, digests);
-      digest.add(digests, 1);
-    }
-    this.nextPage += run;
+    if (lastBytes === pageBytes) return;
+    kernels.bytes.fill(0, chunk, chunk + lastBytes);
+    kernels.run.hash128(chunk, lastBytes, 0, 0, digests);
+    digest.add(digests, 1);
   }
 
-  private storeZeros(bytes: number): void {
-    this.sink.zero(this.image.bytes, bytes);
-    this.image.bytes += bytes;
-  }
-
-  private async manyUnchanged(run: number, lastBytes: number): Promise<void> {
-    const { pagesPerStep } = this;
-    const { pageBytes, yieldIfDue } = this.context;
-    let left = run;
-    for (; left > pagesPerStep; left -= pagesPerStep) {
-      this.unchanged(pagesPerStep, pageBytes);
-      await yieldIfDue();
-    }
-    this.unchanged(left, lastBytes);
-  }
-
-  /** Read pages of the parent, as many at once as fit into the chunk. */
-  private unchanged(run: number, lastBytes: number): void {
+  /** Read the pages that an extent refers to, decode what has bytes, and hash them. */
+  private async references(codec: Codec, index: number, run: number, lastBytes: number): Promise<void> {
+    const { context, slot } = this;
+    const { pageBytes } = context;
+    const isParent = codec.base === 'parent';
     const { parent } = this.image.record;
-    const { pageBytes } = this.context;
-    if (parent === undefined)
-      throw new PageferryError('bad-stream', `page ${this.nextPage}: unchanged, but its image has no parent`);
-    for (let left = run; left > 0; ) {
-      const at = this.nextAddress();
-      const count = Math.min(left, this.pagesPerChunk - this.chunkPages);
-      const bytes = left === count ? (count - 1) * pageBytes + lastBytes : count * pageBytes;
-      this.readEarlier(parent, this.nextPage, at, bytes);
-      left -= count;
-      for (let i = 0; i < count; i++) this.endPage(i === count - 1 ? bytes - i * pageBytes : pageBytes);
+    if (isParent && parent === undefined) throw this.bad(`${codec.name}, but its image has no parent`);
+    const image = isParent ? parent! : slot.extent(index, EXTENT.IMAGE);
+    const other = isParent ? this.page : slot.extent(index, EXTENT.PAGE);
+    for (let done = 0; done < run; ) {
+      const maxPages = Math.min(run - done, MAX_STEP_BYTES / pageBytes);
+      const pages = this.pagesBefore(image, other + done, maxPages);
+      const last = done + pages === run ? lastBytes : pageBytes;
+      this.readEarlier(image, other + done, (pages - 1) * pageBytes + last);
+      if (codec.operands.bytes) this.decode(codec, index, last);
+      this.hash(pages, last);
+      this.endPages(pages, last);
+      done += pages;
+      await context.yieldIfDue();
     }
   }
 
-  private page(entry: TableEntry, bytes: number): void {
-    const { context } = this;
-    const at = this.nextAddress();
-    const { codec } = entry;
-    const page = this.nextPage;
-    if (codec.name === 'fill') context.kernels.bytes.fill(entry.fill, at, at + bytes);
-    else if (codec.name === 'same-as') this.readEarlier(entry.image, entry.page, at, bytes);
-    else {
-      if (codec.base === 'reference') this.readEarlier(entry.image, entry.page, at, bytes);
-      if (codec.base === 'parent') {
-        const { parent } = this.image.record;
-        if (parent === undefined)
-          throw new PageferryError('bad-stream', `page ${page}: ${codec.name}, but its image has no parent`);
-        this.readEarlier(parent, page, at, bytes);
-      }
-      context.frames.decodePage(entry, at, bytes, page);
-    }
-    this.endPage(bytes);
+  /** Address of the next page in the chunk. */
+  private get next(): number {
+    return this.slot.chunk + this.chunkPages * this.context.pageBytes;
   }
 
-  /** Copy `bytes` bytes of an earlier page, of any image, to `at`. */
-  private readEarlier(image: number, page: number, at: number, bytes: number): void {
-    const { context } = this;
-    const { kernels, pageBytes } = context;
-    const known = context.images[image];
+  private decode(codec: Codec, index: number, bytes: number): void {
+    const coded = this.slot.extent(index, EXTENT.CODED);
+    const codedBytes = this.slot.extent(index, EXTENT.CODED_BYTES);
+    const status = codec.decode!(this.context.codec, coded, codedBytes, this.next, bytes);
+    if (status !== bytes) throw this.bad(`${codec.name} ${statusText(status)}`, this.slot.what);
+  }
+
+  private hash(pages: number, lastBytes: number): void {
+    const { kernels, pageBytes } = this.context;
+    for (let i = 0; i < pages; i++) {
+      const digest = this.slot.digests + 16 * (this.chunkPages + i);
+      kernels.run.hash128(this.next + i * pageBytes, i === pages - 1 ? lastBytes : pageBytes, 0, 0, digest);
+    }
+  }
+
+  /** Return how many of `maxPages` pages can be read at once: 1 if there are none. */
+  private pagesBefore(image: number, page: number, maxPages: number): number {
+    const known = this.context.images[image];
+    if (!known) return 1;
+    const from = page * this.context.pageBytes;
+    const isWritten = known !== this.image || from < known.bytes;
+    const end = isWritten ? known.bytes : known.bytes + this.pendingBytes;
+    return Math.max(1, Math.min(maxPages, Math.floor((end - from) / this.context.pageBytes)));
+  }
+
+  /** Copy `bytes` bytes of earlier pages, of any image, to the next page's place. */
+  private readEarlier(image: number, page: number, bytes: number): void {
+    const { images, kernels, pageBytes, signal } = this.context;
+    const known = images[image];
     const from = page * pageBytes;
-    if (!known || from + bytes > known.bytes + (known === this.image ? this.chunkBytes : 0))
-      throw new PageferryError(
-        'bad-stream',
-        `page ${this.nextPage}: refers to page ${page} of image ${image}, which is not before it`,
-      );
+    const to = this.next;
+    if (!known || from + bytes > known.bytes + (known === this.image ? this.pendingBytes : 0))
+      throw this.bad(`refers to page ${page} of image ${image}, which is not before it`);
     if (known === this.image && from >= known.bytes) {
-      const decoded = context.chunk + from - known.bytes;
-      kernels.run.copyBytes(at, decoded, bytes);
+      const pending = this.slot.chunk + this.writtenPages * pageBytes;
+      kernels.run.copyBytes(to, pending + from - known.bytes, bytes);
       return;
     }
-    const count = known.readAt(kernels.bytes.subarray(at, at + bytes), from);
+    throwIfAborted(signal);
+    const count = known.readAt(kernels.bytes.subarray(to, to + bytes), from);
     if (count !== bytes)
       throw new PageferryError('io', `image ${image}: expected ${bytes} bytes at ${from}, got ${count}`);
   }
 
-  /** Return the address for the next page. */
-  private nextAddress(): number {
-    if (this.chunkPages === this.pagesPerChunk) this.flush();
-    return this.context.chunk + this.chunkBytes;
+  /** Add pages that are in the chunk, of which the last has `lastBytes` bytes. */
+  private endPages(pages: number, lastBytes: number): void {
+    this.chunkPages += pages;
+    this.pendingBytes += (pages - 1) * this.context.pageBytes + lastBytes;
+    this.page += pages;
   }
 
-  /** Add the page at the end of the chunk, which is decoded, to the image. */
-  private endPage(bytes: number): void {
-    const { kernels, chunk, digests } = this.context;
-    kernels.run.hash128(chunk + this.chunkBytes, bytes, 0, 0, digests + 16 * this.chunkPages);
-    this.chunkPages++;
-    this.chunkBytes += bytes;
-    this.nextPage++;
+  /** Write the chunk's pages so far to the sink. */
+  private flush(): void {
+    const { pendingBytes, slot, writtenPages } = this;
+    if (pendingBytes === 0) return;
+    const { kernels, digest, pageBytes, signal } = this.context;
+    throwIfAborted(signal);
+    const from = slot.chunk + writtenPages * pageBytes;
+    this.sink.write(kernels.bytes.subarray(from, from + pendingBytes), this.image.bytes);
+    digest.add(slot.digests + 16 * writtenPages, this.chunkPages - writtenPages);
+    this.image.bytes += pendingBytes;
+    this.writtenPages = this.chunkPages;
+    this.pendingBytes = 0;
+  }
+
+  private bad(found: string, what?: string): PageferryError {
+    return new PageferryError(
+      'bad-stream',
+      `${what === undefined ? '' : `${what}: `}page ${this.page}: ${found}`,
+    );
   }
 }

@@ -7,7 +7,7 @@ import {
   type StreamKind,
 } from '../../stream/format.js';
 import { type RecordHead, readHeader, readRecordHead, recordSeed } from '../../stream/records.js';
-import { packedLimit } from '../frame/frame-decoder.js';
+import { packedLimit } from '../unpack/frame-decoder.js';
 import { ByteCollector } from './byte-collector.js';
 
 /** Receiver of a stream's header and records, in order, each with a valid check. */
@@ -15,7 +15,9 @@ export interface RecordHandler {
   /** Whether the stream's last record was taken: nothing may follow. */
   readonly complete: boolean;
   open(header: StreamHeader): void;
-  /** Take a record. Its data is at the address given to the parser, until the promise settles. */
+  /** Return the address for the data of the next record, which begins at `position` of the stream. */
+  reserve(position: number): number | Promise<number>;
+  /** Take a record, whose data is at the address that was reserved. */
   take(record: RecordHead, head: Uint8Array, what: string): void | Promise<void>;
 }
 
@@ -26,15 +28,13 @@ export class RecordParser {
   private record: RecordHead | undefined;
   private ordinal = 0;
 
-  /** `data`: address for a record's data. */
   constructor(
     slots: Slots,
-    data: number,
     private readonly kind: StreamKind,
     private readonly maxFrameBytes: number,
     private readonly handler: RecordHandler,
   ) {
-    this.collector = new ByteCollector(slots, data);
+    this.collector = new ByteCollector(slots);
     this.collector.expect(STREAM_HEADER_BYTES);
   }
 
@@ -83,10 +83,7 @@ export class RecordParser {
           'bad-stream',
           `${what}: ${record.dataBytes} bytes of data, more than its stream announced`,
         );
-      this.record = record;
-      collector.expect(record.headBytes, record.dataBytes);
-      // A record without head and data is complete already.
-      return collector.complete ? this.advance() : undefined;
+      return this.begin(record);
     }
     const { type, headBytes, dataBytes, check } = this.record;
     const [low, high] = collector.check(collector.head, recordSeed(type, this.ordinal, headBytes, dataBytes));
@@ -100,6 +97,19 @@ export class RecordParser {
     };
     if (pending) return pending.then(next);
     next();
+  }
+
+  /** Expect a record's head and data. */
+  private begin(record: RecordHead): void | Promise<void> {
+    const { headBytes, dataBytes } = record;
+    const expect = (data: number) => {
+      this.record = record;
+      this.collector.expect(headBytes, dataBytes, data);
+      // A record without head and data is complete already.
+      return this.collector.complete ? this.advance() : undefined;
+    };
+    const data = this.handler.reserve(this.position + headBytes);
+    return typeof data === 'number' ? expect(data) : data.then(expect);
   }
 
   private open(header: StreamHeader): void {

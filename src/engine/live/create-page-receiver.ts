@@ -1,10 +1,10 @@
 import { createCodecContext } from '../../codec/codec.js';
 import { loadZstd } from '../../codec/zstd/load.js';
 import { Arena } from '../../kernels/arena.js';
-import { DecodeMeter } from '../decode/decode-meter.js';
 import { RecordParser } from '../decode/record-parser.js';
-import { FrameDecoder, packedLimit } from '../frame/frame-decoder.js';
 import { checkFrameBytes, checkInteger } from '../options.js';
+import { DecodeMeter } from '../threads/decode-meter.js';
+import { declareFrameDecoder, packedLimit } from '../unpack/frame-decoder.js';
 import { GuestDecoder } from './guest-decoder.js';
 import { LiveReceiver } from './live-receiver.js';
 import type { PageReceiver, PageReceiverOptions } from './page-receiver.js';
@@ -27,13 +27,14 @@ export async function createPageReceiver(options: PageReceiverOptions): Promise<
   const context = createCodecContext(arena);
   const data = arena.slot('frame data', packedLimit(maxFrameBytes), 'maxFrameBytes');
   const meter = new DecodeMeter();
-  const frames = new FrameDecoder(arena, context, await loadZstd(), maxFrameBytes, meter);
+  const frames = declareFrameDecoder(arena, context, await loadZstd(), maxFrameBytes, meter);
   const decoder = new GuestDecoder(arena, options, context, frames, data, meter);
-  const parser = new RecordParser(arena, data, 'live', maxFrameBytes, {
+  const parser = new RecordParser(arena, 'live', maxFrameBytes, {
     get complete() {
       return decoder.complete;
     },
     open: (header) => decoder.open(header.pageBytes, header.maxFrameBytes),
+    reserve: () => data,
     take: (record, head, what) => decoder.take(record, head, what),
   });
   await arena.allocate();

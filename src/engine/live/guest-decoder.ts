@@ -9,9 +9,9 @@ import { readPageNumbers } from '../../stream/page-numbers.js';
 import { type RecordHead, readFrameHead } from '../../stream/records.js';
 import type { TableEntry } from '../../stream/table.js';
 import { WireReader } from '../../stream/wire.js';
-import type { DecodeMeter } from '../decode/decode-meter.js';
 import { MAX_PAGE_BYTES } from '../frame/chunk.js';
-import type { FrameDecoder } from '../frame/frame-decoder.js';
+import type { DecodeMeter } from '../threads/decode-meter.js';
+import type { FrameDecoder } from '../unpack/frame-decoder.js';
 import type { GuestMemory, PageReceiverOptions } from './page-receiver.js';
 
 const DEFAULT_MAX_GUEST_BYTES = 2 ** 40;

@@ -1,6 +1,6 @@
 import { PageferryError } from '../../page/error.js';
-import type { DecodeCosts, DecodeMeter } from '../decode/decode-meter.js';
 import type { RecordParser } from '../decode/record-parser.js';
+import type { DecodeCosts, DecodeMeter } from '../threads/decode-meter.js';
 import type { GuestDecoder } from './guest-decoder.js';
 import type { PageReceiver } from './page-receiver.js';
 

@@ -1,5 +1,5 @@
 import type { BasePages } from '../../dedup/remote-page-cache.js';
-import type { DecodeCosts } from '../decode/decode-meter.js';
+import type { DecodeCosts } from '../threads/decode-meter.js';
 
 /** Memory of a live guest. Pages are written by number, in any order and repeatedly. */
 export interface GuestMemory {

@@ -1,7 +1,7 @@
 import type { Codec } from '../../codec/registry.js';
 import { PageferryError } from '../../page/error.js';
 import type { FrameHead, IndexEntry } from '../../stream/format.js';
-import type { FrameDecoder } from '../frame/frame-decoder.js';
+import type { FrameDecoder } from '../unpack/frame-decoder.js';
 
 /** The place of one page in its frame, and its operands. */
 export interface PageEntry {

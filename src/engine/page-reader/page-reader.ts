@@ -4,7 +4,7 @@ import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
 import { type DigestedBase, findBase } from '../decode/base-digest.js';
-import { packedLimit } from '../frame/frame-decoder.js';
+import { packedLimit } from '../unpack/frame-decoder.js';
 import { type FrameCache, FrameMap } from './frame-map.js';
 import { PageBatch } from './page-batch.js';
 import { PageResolver, type ResolverContext } from './page-resolver.js';

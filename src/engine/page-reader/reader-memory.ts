@@ -4,8 +4,8 @@ import type { Slots } from '../../kernels/arena.js';
 import { type DigestContext, declareDigestContext } from '../decode/base-digest.js';
 import { ByteCollector } from '../decode/byte-collector.js';
 import { MAX_PAGE_BYTES } from '../frame/chunk.js';
-import { FrameDecoder, packedLimit } from '../frame/frame-decoder.js';
 import { checkFrameBytes } from '../options.js';
+import { declareFrameDecoder, type FrameDecoder, packedLimit } from '../unpack/frame-decoder.js';
 
 /** The memory of a page reader, for pages of every size. */
 export interface PageReaderMemory {
@@ -32,8 +32,8 @@ export function declarePageReader(
   return {
     slots,
     codec,
-    frames: new FrameDecoder(slots, codec, zstd, maxFrameBytes),
-    collector: new ByteCollector(slots, 0),
+    frames: declareFrameDecoder(slots, codec, zstd, maxFrameBytes),
+    collector: new ByteCollector(slots),
     digesting: declareDigestContext(slots, MAX_PAGE_BYTES),
     data: slots.slot('frame data', packedLimit(maxFrameBytes), 'maxFrameBytes'),
     page: slots.slot('page', MAX_PAGE_BYTES),

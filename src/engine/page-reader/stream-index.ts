@@ -18,7 +18,7 @@ import {
 import { readEnd } from '../../stream/image-records.js';
 import { readFrameHead, readHeader, readIndex, readTrailer } from '../../stream/records.js';
 import type { ByteCollector } from '../decode/byte-collector.js';
-import { packedLimit } from '../frame/frame-decoder.js';
+import { packedLimit } from '../unpack/frame-decoder.js';
 import { lastAtOrBelow } from './frame-map.js';
 import { RecordReader } from './record-reader.js';
 

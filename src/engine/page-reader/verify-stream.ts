@@ -13,6 +13,8 @@ const PIECE_BYTES = 1 << 20;
 
 /** Options of {@link verifyStream}. Every field has a default. */
 export interface VerifyOptions extends PageReaderOptions {
+  /** Number of threads that decode, as of a decoder. */
+  readonly threads?: number;
   /** Called at intervals with the bytes of the file decoded so far. */
   readonly onProgress?: (bytes: number, total: number) => void;
   /**
@@ -41,7 +43,7 @@ export async function verifyStream(file: PageSource, options: VerifyOptions = {}
   const openImageSink = openScratch?.(imageBytes) ?? ((image: number) => createReadBackSink(reader, image));
   const openSink = (_: unknown, image: number) => openImageSink(image);
   const decoder = declareDecoder(decoderArena, zstd, openSink, { ...options, bases: [] }, reader.bases);
-  await allocateDecoder(decoderArena, decoder);
+  await allocateDecoder(decoderArena, decoder, options);
   const piece = new Uint8Array(PIECE_BYTES);
   const total = source.bytes!;
   try {
@@ -59,6 +61,7 @@ export async function verifyStream(file: PageSource, options: VerifyOptions = {}
     throw error;
   } finally {
     reader.close();
+    await decoder.close();
   }
 }
 

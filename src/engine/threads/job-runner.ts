@@ -3,7 +3,8 @@ import { packLz4Runs } from '../../codec/lz4.js';
 import type { Zstd } from '../../codec/zstd.js';
 import type { Slots } from '../../kernels/arena.js';
 import { nodeModule } from '../../page/node-hooks.js';
-import { INGEST, isLongJob, JOB, JOB_KIND, JOB_STATUS, NO_FILE, PACK, PACKINGS, setJobError } from './job.js';
+import { decodePages } from './decode-pages.js';
+import { INGEST, JOB, JOB_KIND, JOB_STATUS, NO_FILE, PACK, PACKINGS, setJobError, usesZstd } from './job.js';
 import { compareWithParent, surveyPages } from './survey.js';
 import { waitedUs } from './wait-clock.js';
 
@@ -43,13 +44,13 @@ export class JobRunner {
     private readonly codec: CodecContext,
     private readonly slots: RunnerSlots,
     private zstd: Zstd | undefined,
-    /** Loads a zstd, at the first job that packs with it. */
+    /** Loads a zstd, at the first job that needs it. */
     private load?: () => Promise<Zstd | undefined>,
   ) {}
 
   /** Whether `loadZstd` has to be called before this job. */
   needsZstd(job: number): boolean {
-    return this.load !== undefined && isLongJob(this.codec.kernels.words, job);
+    return this.load !== undefined && usesZstd(this.codec.kernels.words, job);
   }
 
   async loadZstd(): Promise<void> {
@@ -66,11 +67,13 @@ export class JobRunner {
     const waitedBefore = waitedUs();
     let status: number = JOB_STATUS.DONE;
     try {
-      if (words[at + JOB.KIND] === JOB_KIND.INGEST) this.ingest(at);
-      else this.pack(at);
+      const kind = words[at + JOB.KIND];
+      if (kind === JOB_KIND.INGEST) this.ingest(at);
+      else if (kind === JOB_KIND.PACK) this.pack(at);
+      else decodePages(this.codec, this.zstd, this.slots.check, at);
     } catch (cause) {
       status = JOB_STATUS.FAILED;
-      setJobError(words, job, cause instanceof Error ? cause.message : String(cause));
+      setJobError(words, job, cause);
     }
     const ms = performance.now() - startedMs;
     const waitUs = waitedUs() - waitedBefore;

@@ -1,3 +1,5 @@
+import { type ErrorCode, PageferryError } from '../../page/error.js';
+
 // Jobs: what a thread does with memory that all threads share. A job is a record in the kernels' memory, so
 // that handing it over copies nothing: words of arguments and results, then the text of an error.
 
@@ -13,13 +15,13 @@ export const JOB = {
   WAIT_US: 3,
   /** First word of the arguments. */
   ARGS: 4,
-  /** First word of the error's text: its length in UTF-16 units, then the units. */
+  /** First word of the error: its text's length in UTF-16 units and its code, then the units. */
   TEXT: 64,
 } as const;
 
 export const JOB_STATUS = { IDLE: 0, QUEUED: 1, DONE: 2, FAILED: 3 } as const;
 
-export const JOB_KIND = { INGEST: 1, PACK: 2 } as const;
+export const JOB_KIND = { INGEST: 1, PACK: 2, DECODE: 3 } as const;
 
 /** Words of a job that reads, scans and hashes a chunk of an image. */
 export const INGEST = {
@@ -77,6 +79,61 @@ export const PACK = {
 
 export const PACKINGS = ['raw', 'lz4', 'zstd'] as const;
 
+/** Words of a job that unpacks a frame and decodes its pages, or as many as a chunk has space for. */
+export const DECODE = {
+  /** Address and number of the bytes of the frame's head and data. */
+  HEAD: 4,
+  HEAD_BYTES: 5,
+  DATA: 6,
+  DATA_BYTES: 7,
+  /** Where the frame is unpacked to, and the most bytes that it may have. */
+  UNPACKED: 8,
+  MAX_FRAME_BYTES: 9,
+  PAGE_BYTES: 10,
+  /** Image that the frame's first reference is relative to. */
+  EXPECTED_IMAGE: 11,
+  /** Address and capacity of the chunk, and address of the digests of its pages. */
+  CHUNK: 12,
+  CHUNK_BYTES: 13,
+  DIGESTS: 14,
+  /** Address of the extents, which the job writes, and how many there may be. */
+  EXTENTS: 15,
+  MAX_EXTENTS: 16,
+  /** Address of the position in the frame, from which the job goes on if IS_OPEN is set. */
+  POSITION: 17,
+  IS_OPEN: 18,
+  /** Whether a segment is packed by zstd. */
+  HAS_ZSTD: 19,
+  /** Pages that are left, before and after the job. */
+  PAGES_LEFT: 20,
+  /** Result: number of extents, those before an error included. */
+  EXTENT_COUNT: 21,
+  /** Result: address of the totals of the job's meter. */
+  COSTS: 22,
+} as const;
+
+/**
+ * Numbers (f64) of an extent: consecutive pages of one codec and segment, those of the chunk in its order.
+ * Pages that refer to others are not in the chunk yet, which has space for them: IMAGE and PAGE are those of
+ * the first reference, of which the next ones follow; CODED is the address of the coded bytes of one page.
+ */
+export const EXTENT = {
+  CODEC: 0,
+  PAGES: 1,
+  SEGMENT: 2,
+  IMAGE: 3,
+  PAGE: 4,
+  CODED: 5,
+  CODED_BYTES: 6,
+  NUMBERS: 8,
+} as const;
+
+/** Whether a job needs zstd. */
+export function usesZstd(words: Uint32Array, job: number): boolean {
+  const at = job >>> 2;
+  return words[at + JOB.KIND] === JOB_KIND.DECODE ? words[at + DECODE.HAS_ZSTD] !== 0 : isLongJob(words, job);
+}
+
 /** Whether a job may take long: packing with zstd takes up to a second for some levels. */
 export function isLongJob(words: Uint32Array, job: number): boolean {
   const at = job >>> 2;
@@ -85,17 +142,22 @@ export function isLongJob(words: Uint32Array, job: number): boolean {
 
 const MAX_TEXT_UNITS = (JOB_BYTES - 4 * JOB.TEXT - 4) / 2;
 
-/** Write an error's text to a job. */
-export function setJobError(words: Uint32Array, job: number, text: string): void {
+const ERROR_CODES: readonly ErrorCode[] = ['io', 'bad-stream', 'unsupported', 'limit'];
+
+/** Write an error to a job: its text, and its code if it is one of ERROR_CODES, else `io`. */
+export function setJobError(words: Uint32Array, job: number, cause: unknown): void {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  const code = cause instanceof PageferryError ? Math.max(0, ERROR_CODES.indexOf(cause.code)) : 0;
   const first = (job >>> 2) + JOB.TEXT;
   const count = Math.min(text.length, MAX_TEXT_UNITS);
   const units = new Uint16Array(words.buffer, 4 * (first + 1), count);
-  words[first] = count;
+  words[first] = (code << 16) | count;
   for (let i = 0; i < count; i++) units[i] = text.charCodeAt(i);
 }
 
-/** Read the text of a failed job's error. */
-export function jobError(words: Uint32Array, job: number): string {
+/** Return the error of a failed job. */
+export function jobError(words: Uint32Array, job: number): PageferryError {
   const first = (job >>> 2) + JOB.TEXT;
-  return String.fromCharCode(...new Uint16Array(words.buffer, 4 * (first + 1), words[first]!));
+  const units = new Uint16Array(words.buffer, 4 * (first + 1), words[first]! & 0xffff);
+  return new PageferryError(ERROR_CODES[words[first]! >>> 16]!, String.fromCharCode(...units));
 }

@@ -21,7 +21,7 @@ export interface Threads {
   start(job: number, onEnd: JobEnd): void;
   /**
    * Run a job. Returns undefined if it was run at once, on the calling thread.
-   * @throws PageferryError `io` with the job's error, the first failure of a thread, or the cause of `close`
+   * @throws PageferryError the job's error, the first failure of a thread, or the cause of `close`
    */
   run(job: number): Promise<void> | undefined;
   /** Report the jobs that have ended. Returns whether there were any. */
@@ -81,9 +81,9 @@ export function closedError(): PageferryError {
   return new PageferryError('bad-argument', 'the threads were closed');
 }
 
-/** Run a job on this thread. @throws PageferryError `io` */
+/** Run a job on this thread. @throws PageferryError the job's error */
 export function runHere(runner: JobRunner, { kernels }: Slots, job: number): void {
-  if (runner.run(job) === JOB_STATUS.FAILED) throw new PageferryError('io', jobError(kernels.words, job));
+  if (runner.run(job) === JOB_STATUS.FAILED) throw jobError(kernels.words, job);
 }
 
 /** Runs every job at once, on the calling thread. */

@@ -1,5 +1,5 @@
 import type { Slots } from '../../kernels/arena.js';
-import { PageferryError } from '../../page/error.js';
+import type { PageferryError } from '../../page/error.js';
 import { Signal } from '../../page/sync.js';
 import { isLongJob, JOB, JOB_STATUS, jobError } from './job.js';
 import type { JobRunner } from './job-runner.js';
@@ -120,7 +120,7 @@ export class WorkerThreads implements Threads {
 
   private errorOf(job: number, status: number): PageferryError | undefined {
     if (status !== JOB_STATUS.FAILED) return undefined;
-    return new PageferryError('io', jobError(this.slots.kernels.words, job));
+    return jobError(this.slots.kernels.words, job);
   }
 
   /** Start workers until there are `count`. */

@@ -5,8 +5,16 @@ import type { Zstd } from '../../codec/zstd.js';
 import type { Slots } from '../../kernels/arena.js';
 import { statusText } from '../../kernels/status.js';
 import { PageferryError } from '../../page/error.js';
-import { type FrameHead, MAX_TABLE_BYTES, type SegmentHead } from '../../stream/format.js';
-import { type TableEntry, TableReader } from '../../stream/table.js';
+import { type FrameHead, MAX_SEGMENTS, MAX_TABLE_BYTES, type SegmentHead } from '../../stream/format.js';
+import { TABLE_STATE, type TableEntry, TableReader } from '../../stream/table.js';
+
+/** Segments begin at multiples of this: to shared memory, JavaScript copies whole words only if aligned. */
+const ALIGNMENT = 64;
+/** Bytes after a frame's bytes that kernels may read and that segments leave unused. */
+const SLACK_BYTES = 4096 + ALIGNMENT * MAX_SEGMENTS;
+
+/** Numbers of a decoder's position in a frame: that in the table, then each segment's next byte. */
+export const POSITION_NUMBERS = TABLE_STATE + MAX_SEGMENTS;
 
 /** An unpacked segment and the offset of its next unused byte. */
 interface Segment {
@@ -26,34 +34,68 @@ export function packedLimit(frameBytes: number): number {
   return frameBytes + (frameBytes >>> 8) + 65536;
 }
 
+/** Return the bytes of memory that a frame of `frameBytes` bytes is unpacked to. */
+export function unpackedCapacity(frameBytes: number): number {
+  return frameBytes + SLACK_BYTES;
+}
+
+/** Memory of a frame decoder. */
+interface FrameMemory {
+  /** Address of `unpackedCapacity` bytes. */
+  readonly unpacked: number;
+  /** Address of 16 bytes. */
+  readonly check: number;
+}
+
+/** Create a frame decoder with memory in `slots`; `maxFrameBytes`: unpacked bytes of the largest frame. */
+export function declareFrameDecoder(
+  slots: Slots,
+  context: CodecContext,
+  zstd: Zstd | undefined,
+  maxFrameBytes: number,
+  meter?: UnpackMeter,
+): FrameDecoder {
+  const unpacked = slots.slot('unpacked frame', unpackedCapacity(maxFrameBytes), 'maxFrameBytes');
+  const memory = { unpacked, check: slots.slot('check', 16) };
+  return new FrameDecoder(context, zstd, memory, maxFrameBytes, meter);
+}
+
 /** Checks and unpacks the segments of a frame, and decodes its pages one by one. The input is untrusted. */
 export class FrameDecoder {
-  private readonly unpacked: number;
-  private readonly check: number;
   private segments: Segment[] = [];
   private what = '';
   /** The table of the frame's pages, in order. */
   table: TableReader | undefined;
+  /** Bytes of the page that `take` returned. */
+  takenBytes = 0;
 
   /** `maxFrameBytes`: unpacked bytes of the largest frame. */
   constructor(
-    slots: Slots,
     private readonly context: CodecContext,
     private readonly zstd: Zstd | undefined,
+    private readonly memory: FrameMemory,
     private maxFrameBytes: number,
     private readonly meter?: UnpackMeter,
-  ) {
-    this.unpacked = slots.slot('unpacked frame', maxFrameBytes + 4096, 'maxFrameBytes');
-    this.check = slots.slot('check', 16);
-  }
+  ) {}
 
   /** Set the limit that the stream's header announced, which is not above this reader's own. */
   setMaxFrameBytes(maxFrameBytes: number): void {
     this.maxFrameBytes = maxFrameBytes;
   }
 
-  /** Open a frame whose data is at `data`. @throws PageferryError `bad-stream` | `limit` | `unsupported` */
-  open(head: FrameHead, data: number, dataBytes: number, expectedImage: number, what: string): void {
+  /**
+   * Open a frame whose data is at `data`. `position`: where another decoder with the same memory stopped,
+   * which has unpacked the frame.
+   * @throws PageferryError `bad-stream` | `limit` | `unsupported`
+   */
+  open(
+    head: FrameHead,
+    data: number,
+    dataBytes: number,
+    expectedImage: number,
+    what: string,
+    position?: Float64Array,
+  ): void {
     this.what = what;
     const packedBytes = head.segments.reduce((sum, segment) => sum + segment.packedBytes, 0);
     if (packedBytes !== dataBytes)
@@ -67,22 +109,39 @@ export class FrameDecoder {
     if (tableBytes > MAX_TABLE_BYTES)
       throw this.bad(`a table of ${tableBytes} bytes, more than ${MAX_TABLE_BYTES}`);
     let from = data;
-    let to = this.unpacked;
+    let to = this.memory.unpacked;
     this.segments = head.segments.map((segment, i) => {
-      const at = this.unpack(segment, from, to, `${what}, segment ${i}`);
-      this.meter?.unpacked(codecByWireId(segment.packing).name as PackingName, segment.bytes);
+      if (!position) this.unpack(segment, from, to, `${what}, segment ${i}`);
+      const name = codecByWireId(segment.packing).name as PackingName;
+      const at = name === 'raw' ? from : to;
+      if (!position) this.meter?.unpacked(name, segment.bytes);
       from += segment.packedBytes;
-      to += segment.bytes;
-      return { at, bytes: segment.bytes, next: 0 };
+      to += Math.ceil(segment.bytes / ALIGNMENT) * ALIGNMENT;
+      return { at, bytes: segment.bytes, next: position?.[TABLE_STATE + i] ?? 0 };
     });
     const { at } = this.segments[0]!;
     const table = this.context.kernels.bytes.subarray(at, at + tableBytes);
     this.table = new TableReader(table, `${what}, table`, head.pageCount, head.firstPage, expectedImage);
     this.segments[0]!.next = tableBytes;
+    if (position) this.table.restore(position);
+  }
+
+  /** Store the position in the frame, for a decoder on another thread that goes on from there. */
+  save(position: Float64Array): void {
+    this.table!.save(position);
+    this.segments.forEach(({ next }, i) => {
+      position[TABLE_STATE + i] = next;
+    });
   }
 
   /** Decode a page that has bytes to `at`. For a codec with a base, the base has to be at `at`. */
   decodePage(entry: TableEntry, at: number, pageBytes: number, page: number): void {
+    const coded = this.take(entry, pageBytes, page);
+    this.decodeAt(entry.codec, coded, this.takenBytes, at, pageBytes, page);
+  }
+
+  /** Return the address of a page's coded bytes, of which there are `takenBytes`. @throws PageferryError */
+  take(entry: TableEntry, pageBytes: number, page: number): number {
     const { codec } = entry;
     const segment = this.segments[entry.segment];
     // Error texts are only built when there is an error: this runs once a page.
@@ -91,8 +150,9 @@ export class FrameDecoder {
     const bytes = codec.operands.bytes === 'own' ? entry.bytes : pageBytes;
     if (bytes > segment.bytes - segment.next)
       throw this.bad(`page ${page}: needs ${bytes} bytes, its segment has ${segment.bytes - segment.next}`);
-    this.decodeAt(codec, segment.at + segment.next, bytes, at, pageBytes, page);
+    this.takenBytes = bytes;
     segment.next += bytes;
+    return segment.at + segment.next - bytes;
   }
 
   /** Decode the coded bytes at `coded` to `at`; `page` is the page's number or name, for errors. */
@@ -123,28 +183,26 @@ export class FrameDecoder {
     });
   }
 
-  /** Unpack a segment to `to`, unless it is stored; return the address of its bytes. */
-  private unpack(segment: SegmentHead, from: number, to: number, what: string): number {
+  /** Check a segment and unpack it to `to`; a stored one stays where it is. */
+  private unpack(segment: SegmentHead, from: number, to: number, what: string): void {
     const { kernels } = this.context;
     const { packedBytes, bytes } = segment;
-    kernels.run.hash64(from, packedBytes, 0, 0, this.check);
-    const low = kernels.words[this.check >>> 2];
-    const high = kernels.words[(this.check >>> 2) + 1];
+    const { check } = this.memory;
+    kernels.run.hash64(from, packedBytes, 0, 0, check);
+    const low = kernels.words[check >>> 2];
+    const high = kernels.words[(check >>> 2) + 1];
     if (low !== segment.check[0] || high !== segment.check[1])
       throw new PageferryError('bad-stream', `${what}: damaged, its check does not match`);
     const { name } = codecByWireId(segment.packing);
     if (name === 'raw') {
       if (packedBytes !== bytes)
         throw new PageferryError('bad-stream', `${what}: stored ${bytes} bytes in ${packedBytes}`);
-      return from;
-    }
-    if (name === 'lz4') {
+    } else if (name === 'lz4') {
       const status = unpackLz4(this.context, from, packedBytes, to, bytes);
       if (status !== bytes) throw new PageferryError('bad-stream', `${what}: lz4 ${statusText(status)}`);
     } else if (name === 'zstd')
       this.unpackZstd(kernels.bytes.subarray(from, from + packedBytes), to, bytes, what);
     else throw new PageferryError('unsupported', `${what}: packed by "${name}", which is not a packing`);
-    return to;
   }
 
   private unpackZstd(frame: Uint8Array, to: number, bytes: number, what: string): void {

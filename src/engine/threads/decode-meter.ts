@@ -1,6 +1,6 @@
 import type { PackingName } from '../../codec/registry.js';
 import type { DestinationSpeed } from '../../strategy/destination.js';
-import { waitedUs } from '../threads/wait-clock.js';
+import { waitedUs } from './wait-clock.js';
 
 /** Totals of one step of decoding. */
 export interface StepCost {
@@ -12,7 +12,7 @@ export interface StepCost {
   readonly cpuMs: number;
 }
 
-/** What decoding has cost so far. Waits for bytes, and for a sink's promises, are not part of it. */
+/** What decoding has cost so far, on all threads together. Waits for bytes, and for a sink's promises, are not part of it. */
 export interface DecodeCosts {
   /** Decoding, hashing and writing pages, zero and duplicate ones included. */
   readonly pages: StepCost;
@@ -49,7 +49,16 @@ class Total implements StepCost {
   bytes = 0;
   ms = 0;
   cpuMs = 0;
+
+  add(bytes: number, ms: number, cpuMs: number): void {
+    this.bytes += bytes;
+    this.ms += ms;
+    this.cpuMs += cpuMs;
+  }
 }
+
+/** Numbers that the totals of a meter are stored in: three of each step. */
+export const METER_NUMBERS = 12;
 
 /** Measures the steps of decoding, a few clock readings a frame: each step ends where the next one begins. */
 export class DecodeMeter {
@@ -62,6 +71,20 @@ export class DecodeMeter {
   get costs(): DecodeCosts {
     const { raw, lz4, zstd } = this.unpack;
     return { pages: { ...this.pages }, unpack: { raw: { ...raw }, lz4: { ...lz4 }, zstd: { ...zstd } } };
+  }
+
+  /** Store the totals for another thread. */
+  save(to: Float64Array): void {
+    this.totals.forEach(({ bytes, ms, cpuMs }, i) => {
+      to.set([bytes, ms, cpuMs], 3 * i);
+    });
+  }
+
+  /** Add the totals that the meter of another thread stored. */
+  add(from: Float64Array): void {
+    this.totals.forEach((total, i) => {
+      total.add(from[3 * i]!, from[3 * i + 1]!, from[3 * i + 2]!);
+    });
   }
 
   /** Begin a step. */
@@ -80,12 +103,15 @@ export class DecodeMeter {
     this.end(this.pages, bytes);
   }
 
+  private get totals(): readonly Total[] {
+    const { raw, lz4, zstd } = this.unpack;
+    return [this.pages, raw, lz4, zstd];
+  }
+
   private end(total: Total, bytes: number): void {
     const { atMs, waitedMs } = this;
     this.start();
     const ms = this.atMs - atMs;
-    total.bytes += bytes;
-    total.ms += ms;
-    total.cpuMs += Math.max(0, ms - (this.waitedMs - waitedMs));
+    total.add(bytes, ms, Math.max(0, ms - (this.waitedMs - waitedMs)));
   }
 }

@@ -1,0 +1,103 @@
+import { throwIfAborted } from '../../page/sync.js';
+import type { FrameHead } from '../../stream/format.js';
+import type { Threads } from '../threads/threads.js';
+import type { FrameSlot } from './frame-slots.js';
+
+/** Most unpacked bytes of the frames in flight, for each thread. */
+const MAX_THREAD_BYTES = 8 << 20;
+/** Threads are started for images of as many bytes: starting one takes as long as decoding 20 MiB. */
+const MIN_THREADED_BYTES = 32 << 20;
+
+/** What a queue of frames works with. */
+export interface FrameQueueContext {
+  readonly threads: Threads;
+  /** Whether zstd is the caller's own, which cannot be sent to other threads. */
+  readonly ownsZstd: boolean;
+  /** Write the pages of the next frame, in order. */
+  write(frame: FrameSlot): Promise<void>;
+  /** Give other events a turn if the last one was some time ago. @throws the abort reason */
+  yieldIfDue(): Promise<void> | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** The frames of a stream: threads unpack and decode some ahead of the one whose pages are written. */
+export class FrameQueue {
+  private readonly queued: FrameSlot[] = [];
+  private queuedBytes = 0;
+  private reserved: FrameSlot | undefined;
+  private failure: { readonly cause: unknown } | undefined;
+
+  constructor(
+    private readonly context: FrameQueueContext,
+    private readonly free: FrameSlot[],
+  ) {}
+
+  /** Start threads if there are that many bytes to decode. */
+  expect(bytes: number): void {
+    if (bytes >= MIN_THREADED_BYTES) this.context.threads.prepare();
+  }
+
+  /** Return the address for the data of the next frame, at `position` of the stream, once there is memory. */
+  reserve(position: number): number | Promise<number> {
+    this.reserved ??= this.free.pop();
+    if (this.reserved) return this.reserved.reserve(position);
+    return this.writeFirst().then(() => this.reserve(position));
+  }
+
+  /**
+   * Add the frame whose data is at the reserved address. Resolves while other threads decode it; without
+   * them, when its pages are written.
+   */
+  async add(
+    head: FrameHead,
+    headBytes: Uint8Array,
+    dataBytes: number,
+    expectedImage: number,
+    what: string,
+  ): Promise<void> {
+    const { threads, ownsZstd } = this.context;
+    const slot = this.reserved!;
+    this.reserved = undefined;
+    slot.take({ head, headBytes, dataBytes, expectedImage, what, isOwnZstd: ownsZstd });
+    slot.start(threads);
+    this.queued.push(slot);
+    this.queuedBytes += slot.bytes;
+    const maxBytes = threads.isLocal ? 0 : threads.count * MAX_THREAD_BYTES;
+    while (this.queuedBytes > maxBytes) await this.writeFirst();
+  }
+
+  /** Whether the pages of all frames are written. */
+  get isEmpty(): boolean {
+    return this.queued.length === 0;
+  }
+
+  /** Write the pages of all frames. @throws the first failure */
+  async drain(): Promise<void> {
+    while (this.queued.length > 0) await this.writeFirst();
+  }
+
+  /** Wait until the next part of the frame is decoded; help with it and with those after it. */
+  async isReady(slot: FrameSlot): Promise<void> {
+    const { threads, signal, yieldIfDue } = this.context;
+    while (!slot.isReady) {
+      if (threads.help()) await yieldIfDue();
+      else if (!slot.isReady) await threads.ended(signal);
+    }
+  }
+
+  private async writeFirst(): Promise<void> {
+    const slot = this.queued[0]!;
+    throwIfAborted(this.context.signal);
+    if (this.failure) throw this.failure.cause;
+    try {
+      await this.context.write(slot);
+    } catch (cause) {
+      this.failure = { cause };
+      throw cause;
+    }
+    this.queued.shift();
+    this.queuedBytes -= slot.bytes;
+    this.free.push(slot);
+    await this.context.yieldIfDue();
+  }
+}

@@ -1,0 +1,201 @@
+import { codecByName } from '../../codec/registry.js';
+import type { Slots } from '../../kernels/arena.js';
+import type { Kernels } from '../../kernels/kernels.js';
+import { PageferryError } from '../../page/error.js';
+import { type FrameHead, MAX_FRAME_HEAD_BYTES } from '../../stream/format.js';
+import { CHUNK_BYTES, MIN_PAGE_BYTES } from '../frame/chunk.js';
+import { METER_NUMBERS } from '../threads/decode-meter.js';
+import { DECODE, EXTENT, JOB, JOB_BYTES, JOB_KIND } from '../threads/job.js';
+import type { Threads } from '../threads/threads.js';
+import { POSITION_NUMBERS, packedLimit, unpackedCapacity } from '../unpack/frame-decoder.js';
+
+const ZSTD_ID = codecByName('zstd').wireId;
+const ALIGNMENT = 64;
+/** JavaScript copies to shared memory by words only where source and destination are equally aligned. */
+const WORD_BYTES = 8;
+/** Largest frame of this package's encoder, unless its groups are very large: what slots are sized for. */
+const USUAL_FRAME_BYTES = 11 << 20;
+/** Frames that are collected or written, beside one for each thread. */
+const SPARE_FRAMES = 1;
+/** A page of the chunk has one extent, and one of zero pages may be between it and the next one. */
+const MAX_EXTENTS = 2 * (CHUNK_BYTES / MIN_PAGE_BYTES) + 1;
+
+/** Addresses of a slot's memory, beside that for the frame's data. */
+interface SlotMemory {
+  readonly job: number;
+  readonly head: number;
+  readonly position: number;
+  readonly extents: number;
+  readonly costs: number;
+  readonly chunk: number;
+  readonly digests: number;
+}
+
+/** Memory for the frames in flight: one with one thread. */
+export class FrameMemory {
+  private readonly kernels: Kernels;
+  private readonly address: number;
+  private readonly bytes: number;
+  private readonly slots: readonly SlotMemory[];
+
+  /** `maxFrameBytes`: unpacked bytes of the largest frame. */
+  constructor(slots: Slots, maxFrameBytes: number, threads: number) {
+    const count = threads > 1 ? threads + SPARE_FRAMES : 1;
+    this.kernels = slots.kernels;
+    this.bytes = Math.max(
+      slotBytes(maxFrameBytes),
+      count * slotBytes(Math.min(USUAL_FRAME_BYTES, maxFrameBytes)),
+    );
+    this.address = slots.slot('frames', this.bytes, 'maxFrameBytes');
+    this.slots = Array.from({ length: count }, () => ({
+      job: slots.slot('decoding job', JOB_BYTES),
+      head: slots.slot('frame head', MAX_FRAME_HEAD_BYTES),
+      position: slots.slot('position', 8 * POSITION_NUMBERS),
+      extents: slots.slot('extents', 8 * EXTENT.NUMBERS * MAX_EXTENTS),
+      costs: slots.slot('costs', 8 * METER_NUMBERS),
+      chunk: slots.slot('decoded pages', CHUNK_BYTES),
+      digests: slots.slot('page digests', 16 * (CHUNK_BYTES / MIN_PAGE_BYTES)),
+    }));
+  }
+
+  /** Divide the memory among frames of at most `maxFrameBytes` bytes; one fits at least. */
+  divide(maxFrameBytes: number, pageBytes: number): FrameSlot[] {
+    const { kernels, slots, address } = this;
+    const size = slotBytes(maxFrameBytes);
+    const count = Math.min(slots.length, Math.floor(this.bytes / size));
+    return Array.from(
+      { length: count },
+      (_, i) => new FrameSlot(kernels, slots[i]!, address + i * size, maxFrameBytes, pageBytes),
+    );
+  }
+}
+
+/** A frame in memory, and the chunk that its pages are decoded to, part by part. */
+export class FrameSlot {
+  head!: FrameHead;
+  /** Names the frame in errors. */
+  what = '';
+  /** Unpacked bytes of the frame. */
+  bytes = 0;
+  /** Whether the job that decodes the next part has ended, and its error. */
+  isReady = false;
+  failure: unknown;
+  /** Address of the chunk's pages and of their digests. */
+  readonly chunk: number;
+  readonly digests: number;
+  /** Totals of the meter of the job that has ended. */
+  readonly costs: Float64Array;
+  private readonly words: Uint32Array;
+  private readonly at: number;
+  private readonly extents: Float64Array;
+  private data = 0;
+  private isOwnZstd = false;
+
+  constructor(
+    private readonly kernels: Kernels,
+    private readonly memory: SlotMemory,
+    private readonly address: number,
+    private readonly maxFrameBytes: number,
+    private readonly pageBytes: number,
+  ) {
+    this.words = kernels.words;
+    this.at = memory.job >>> 2;
+    this.chunk = memory.chunk;
+    this.digests = memory.digests;
+    this.costs = new Float64Array(kernels.memory.buffer, memory.costs, METER_NUMBERS);
+    this.extents = new Float64Array(kernels.memory.buffer, memory.extents, MAX_EXTENTS * EXTENT.NUMBERS);
+  }
+
+  /** Return the address for data at `position` of the stream. */
+  reserve(position: number): number {
+    this.data = this.address + (position % WORD_BYTES);
+    return this.data;
+  }
+
+  /** Describe the frame whose data is in place. `isOwnZstd`: zstd runs on the calling thread only. */
+  take(frame: {
+    readonly head: FrameHead;
+    readonly headBytes: Uint8Array;
+    readonly dataBytes: number;
+    readonly expectedImage: number;
+    readonly what: string;
+    readonly isOwnZstd: boolean;
+  }): void {
+    const { words, at, memory } = this;
+    const { head, headBytes } = frame;
+    this.head = head;
+    this.what = frame.what;
+    this.bytes = head.segments.reduce((sum, { bytes }) => sum + bytes, 0);
+    const hasZstd = head.segments.some(({ packing }) => packing === ZSTD_ID);
+    this.isOwnZstd = hasZstd && frame.isOwnZstd;
+    this.kernels.bytes.set(headBytes, memory.head);
+    words[at + JOB.KIND] = JOB_KIND.DECODE;
+    words[at + DECODE.HEAD] = memory.head;
+    words[at + DECODE.HEAD_BYTES] = headBytes.length;
+    words[at + DECODE.DATA] = this.data;
+    words[at + DECODE.DATA_BYTES] = frame.dataBytes;
+    words[at + DECODE.UNPACKED] = this.address + dataCapacity(this.maxFrameBytes);
+    words[at + DECODE.MAX_FRAME_BYTES] = this.maxFrameBytes;
+    words[at + DECODE.PAGE_BYTES] = this.pageBytes;
+    words[at + DECODE.EXPECTED_IMAGE] = frame.expectedImage;
+    words[at + DECODE.CHUNK] = memory.chunk;
+    words[at + DECODE.CHUNK_BYTES] = CHUNK_BYTES;
+    words[at + DECODE.DIGESTS] = memory.digests;
+    words[at + DECODE.EXTENTS] = memory.extents;
+    words[at + DECODE.MAX_EXTENTS] = MAX_EXTENTS;
+    words[at + DECODE.COSTS] = memory.costs;
+    words[at + DECODE.POSITION] = memory.position;
+    words[at + DECODE.IS_OPEN] = 0;
+    words[at + DECODE.HAS_ZSTD] = hasZstd ? 1 : 0;
+    words[at + DECODE.PAGES_LEFT] = head.pageCount;
+  }
+
+  /** Have the next part of the frame decoded. */
+  start(threads: Threads): void {
+    this.isReady = false;
+    this.failure = undefined;
+    // What is wrong with a job is thrown when it is the frame's turn.
+    if (!this.isOwnZstd) threads.start(this.memory.job, this.onEnd);
+    else {
+      try {
+        threads.runLocal(this.memory.job);
+        this.onEnd(undefined);
+      } catch (cause) {
+        this.onEnd(cause);
+      }
+    }
+  }
+
+  /** Pages that are left after the part that is ready. */
+  get pagesLeft(): number {
+    return this.words[this.at + DECODE.PAGES_LEFT]!;
+  }
+
+  get extentCount(): number {
+    return this.words[this.at + DECODE.EXTENT_COUNT]!;
+  }
+
+  /** Return a number of an extent, one of EXTENT. */
+  extent(index: number, number: number): number {
+    return this.extents[index * EXTENT.NUMBERS + number]!;
+  }
+
+  private readonly onEnd = (cause: unknown): void => {
+    this.isReady = true;
+    // The thread's text begins where the frame's name belongs.
+    const isUnnamed = cause instanceof PageferryError && /^[:,]/.test(cause.message);
+    this.failure = isUnnamed ? new PageferryError(cause.code, `${this.what}${cause.message}`) : cause;
+  };
+}
+
+function dataCapacity(maxFrameBytes: number): number {
+  return align(packedLimit(maxFrameBytes) + ALIGNMENT);
+}
+
+function slotBytes(maxFrameBytes: number): number {
+  return dataCapacity(maxFrameBytes) + align(unpackedCapacity(maxFrameBytes));
+}
+
+function align(bytes: number): number {
+  return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+}

@@ -12,7 +12,10 @@ export interface StepCost {
   readonly cpuMs: number;
 }
 
-/** What decoding has cost so far, on all threads together. Waits for bytes, and for a sink's promises, are not part of it. */
+/**
+ * What decoding has cost so far, on all threads together. Waits for bytes, and for a sink's promises, are not
+ * part of it.
+ */
 export interface DecodeCosts {
   /** Decoding, hashing and writing pages, zero and duplicate ones included. */
   readonly pages: StepCost;

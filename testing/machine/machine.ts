@@ -4,12 +4,14 @@
 //
 // Threads share the cores equally with each other and with competing processes. On one core there is one
 // thread, which does every step itself. Groups between decision and link are limited to 20 MiB.
+import { groupBytes } from '../../src/strategy/adaptive/group-choice.js';
 import type { GroupView, Packing, Strategy, StreamState } from '../../src/strategy/strategy.js';
 import { MAX_WAITING_GROUPS, processMs, reportOf } from './destination.js';
 import { FLOOR, type FloorCosts, floorAt, type Machine, shareOf } from './model.js';
 import { nameOf, type RecordedGroup } from './tables.js';
 
 const MIB = 1 << 20;
+/** Most bytes of groups between decision and link, and as many groups as each thread gets, with two to spare. */
 const MAX_IN_FLIGHT_BYTES = 20 * MIB;
 /** Groups that are scanned before the decision about them. */
 const SCANNED_AHEAD = 2;
@@ -70,6 +72,8 @@ class MachineRun {
   private imageBytes = 0;
   private pendingMs = 0;
   private bytesOut = 0;
+  /** Time in which the next group waited for the link. */
+  private outputWaitMs = 0;
   private readonly threads: number;
   private readonly floor: FloorCosts;
   private readonly totalBytes: number;
@@ -113,8 +117,20 @@ class MachineRun {
     if (!next || (this.piecesDone[this.decided] ?? 0) < piecesOf(next)) return false;
     const waiting = this.threads === 1 ? 0 : (machine.lookahead ?? 1);
     if (this.packing + this.packQueue.length >= this.threads + waiting) return false;
-    if (this.inFlightBytes > 0 && this.inFlightBytes + next.bytes > MAX_IN_FLIGHT_BYTES) return false;
+    if (this.inFlightBytes > 0 && this.inFlightBytes + next.bytes > this.maxInFlight()) return false;
     return this.start('decide', this.decided, (floor.decideMs * next.imageBytes) / MIB);
+  }
+
+  /** Whether the next group is not decided about because the link has not taken enough. */
+  private isHeldByLink(): boolean {
+    const next = this.groups[this.decided];
+    if (!next || this.sent === this.written || this.inFlightBytes === 0) return false;
+    return this.inFlightBytes + next.bytes > this.maxInFlight();
+  }
+
+  private maxInFlight(): number {
+    const group = groupBytes(this.state);
+    return Math.min(MAX_IN_FLIGHT_BYTES, group * (this.threads === 1 ? 2 : this.threads + 2));
   }
 
   private startWork(): boolean {
@@ -155,6 +171,7 @@ class MachineRun {
     for (const step of machine.steps ?? []) if (step > now) ms = Math.min(ms, step - now);
     if (ms === Infinity) throw new Error(`the model is stuck at ${now} ms`);
     const end = now + ms;
+    if (this.isHeldByLink()) this.outputWaitMs += ms;
     this.now = end;
     if (isSending) this.linkBytes -= ms * bytesPerMs;
     if (this.arrived < this.sent) this.destinationMs -= ms;
@@ -276,6 +293,9 @@ class MachineRun {
       elapsedMs: () => run.now,
       get bytesOut() {
         return run.bytesOut;
+      },
+      get outputWaitMs() {
+        return machine.isUnmeasured ? undefined : run.outputWaitMs;
       },
       get pendingMs() {
         return run.pendingMs;

@@ -121,6 +121,9 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
     get bytesOut() {
       return planned.bytes;
     },
+    get outputWaitMs() {
+      return writer.outputWaitMs;
+    },
     get pendingMs() {
       return planned.ms;
     },

@@ -81,8 +81,7 @@ export class FrameQueue {
   async open(encoder: ImageEncoder): Promise<FrameBuilder> {
     if (this.frame) return this.frame;
     throwIfAborted(this.signal);
-    while (this.parts.free.length === 0 || (this.inFlight > 0 && this.isFarAhead()))
-      await (this.parts.threads.help() ? nextTurn() : this.freed.wait(this.signal));
+    if (this.isQueueFull()) await this.parts.writer.holdUp(() => this.untilFree());
     this.frame = this.parts.free.pop()!;
     this.wantedBytes = this.groupBytes();
     this.image = encoder.number;
@@ -131,6 +130,14 @@ export class FrameQueue {
     if (isBusy && nowMs - this.turnMs < MAX_TURN_MS) return undefined;
     this.turnMs = nowMs;
     return otherTurn();
+  }
+
+  private isQueueFull(): boolean {
+    return this.parts.free.length === 0 || (this.inFlight > 0 && this.isFarAhead());
+  }
+
+  private async untilFree(): Promise<void> {
+    while (this.isQueueFull()) await (this.parts.threads.help() ? nextTurn() : this.freed.wait(this.signal));
   }
 
   private isFarAhead(): boolean {

@@ -41,6 +41,9 @@ export class RecordWriter {
   private readonly index: IndexEntry[] = [];
   private readonly images: WrittenCounts[] = [];
   private waiting = 0;
+  private writeMs = 0;
+  private writeStartMs: number | undefined;
+  private heldMs = 0;
 
   constructor(private readonly options: RecordWriterOptions) {}
 
@@ -52,6 +55,18 @@ export class RecordWriter {
   /** Bytes of packed frames that wait for the output. */
   get waitingBytes(): number {
     return this.waiting;
+  }
+
+  /** Ms in which encoding was held up by the output: the part of `holdUp` in which a write was in progress. */
+  get outputWaitMs(): number {
+    return this.heldMs;
+  }
+
+  /** Wait for `wait`, which ends when the output has taken a frame. */
+  async holdUp(wait: () => Promise<void>): Promise<void> {
+    const before = this.busyMs();
+    await wait();
+    this.heldMs += this.busyMs() - before;
   }
 
   counts(image: number): WrittenCounts {
@@ -127,6 +142,12 @@ export class RecordWriter {
     return abortable(this.queue.idle(), this.options.life.signal);
   }
 
+  /** Return the ms of all writes so far, the one in progress included. */
+  private busyMs(): number {
+    const { writeMs, writeStartMs } = this;
+    return writeStartMs === undefined ? writeMs : writeMs + this.options.clock() - writeStartMs;
+  }
+
   private enqueue(task: () => void | Promise<void>, onEnd?: () => void): void {
     const { life } = this.options;
     this.queue
@@ -138,11 +159,14 @@ export class RecordWriter {
   private async write(parts: readonly Uint8Array[]): Promise<void> {
     const { output, clock, onWritten, life } = this.options;
     const startMs = clock();
+    this.writeStartMs = startMs;
     const result = output(parts);
     // The clock is read as soon as the bytes were taken: encoding may go on before this function does.
     const endMs = result ? await abortable(Promise.resolve(result).then(clock), life.signal) : clock();
     const bytes = parts.reduce((sum, { length }) => sum + length, 0);
     this.offset += bytes;
+    this.writeMs += endMs - startMs;
+    this.writeStartMs = undefined;
     onWritten?.(bytes, startMs, endMs);
   }
 }

@@ -5,13 +5,13 @@ const PREDICTED_FROM = 0.05;
 /** A smaller fraction of the image predicts too little about its end. */
 const MIN_PREDICTIVE_SHARE = 0.05;
 /** Bounds on the backlog, in ms, that counts as enough work for the link or for the threads. */
-const ENOUGH_MS = [100, 500] as const;
+const ENOUGH_MS = [70, 500] as const;
 /**
  * Exponent of the price at an enough backlog (at most twice that counts), and when only the link is left to
  * finish.
  */
-const BACKLOG_EXPONENT = 3;
-const FINISH_EXPONENT = 28;
+const BACKLOG_EXPONENT = 2.5;
+const FINISH_EXPONENT = 12;
 /** Lowest price by the backlogs alone: a program that has just started is slow for a while. */
 const MIN_BACKLOG_EXPONENT = Math.log(0.4);
 /** Lowest price with both signals: it decides for the cheapest packing wherever bytes are worth nothing. */
@@ -94,15 +94,17 @@ export class BottleneckEstimator {
     const { progress } = state;
     if (!progress) return undefined;
     const { image, share } = progress;
+    // The encoder could have used the time in which it waited for the link.
+    const workedMs = encodedAtMs - (state.outputWaitMs ?? 0);
     if (image !== this.image || share < PREDICTED_FROM) {
       this.image = image;
-      this.imageStart = { ms: encodedAtMs, bytes: state.bytesOut, share };
+      this.imageStart = { ms: workedMs, bytes: state.bytesOut, share };
     }
     const seen = share - this.imageStart.share;
     if (seen < MIN_PREDICTIVE_SHARE) return undefined;
     const linkBytesPerMs = state.linkBitsPerSecond / 8000;
     const remaining = (1 - share) / seen;
-    const encodeMs = encodedAtMs + remaining * (encodedAtMs - this.imageStart.ms);
+    const encodeMs = encodedAtMs + remaining * (workedMs - this.imageStart.ms);
     const sendMs =
       Math.max(linkFreeAtMs, encodedAtMs) +
       (remaining * (state.bytesOut - this.imageStart.bytes)) / linkBytesPerMs;

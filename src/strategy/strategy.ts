@@ -81,8 +81,8 @@ export interface StreamState {
   /** Bytes sent or queued, plus the expected bytes of packings in progress. */
   readonly bytesOut: number;
   /**
-   * Ms, so far, in which encoding waited for the link: the queue was full and bytes were being written. Absent:
-   * unknown.
+   * Ms, so far, in which encoding waited for the link: the queue was full and bytes were being written.
+   * Absent: unknown.
    */
   readonly outputWaitMs?: number | undefined;
   /** Estimated ms of packing that are queued or in progress, summed over all threads. */

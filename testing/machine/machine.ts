@@ -3,51 +3,33 @@
 //   scan (worker) ─► decide (in order) ─► pack (worker) ─► write (in order) ─► link ─► destination
 //
 // Threads share the cores equally with each other and with competing processes. On one core there is one
-// thread, which does every step itself. Groups between decision and link are limited to 20 MiB.
-import { groupBytes } from '../../src/strategy/adaptive/group-choice.js';
-import type { GroupView, Packing, Strategy, StreamState } from '../../src/strategy/strategy.js';
+// thread, which does every step itself.
+import type { GroupView, Strategy, StreamState } from '../../src/strategy/strategy.js';
 import { MAX_WAITING_GROUPS, processMs, reportOf } from './destination.js';
-import { FLOOR, type FloorCosts, floorAt, type Machine, shareOf } from './model.js';
-import { nameOf, type RecordedGroup } from './tables.js';
+import {
+  type Chosen,
+  FLOOR,
+  type FloorCosts,
+  floorAt,
+  type Machine,
+  type Outcome,
+  shareOf,
+} from './model.js';
+import { nameOf, piecesOf, type RecordedGroup } from './tables.js';
 
 const MIB = 1 << 20;
-/** Most bytes of groups between decision and link, and as many groups as each thread gets, with two to spare. */
+/** Limits on the groups between decision and link: bytes, and groups beside one for each thread. */
 const MAX_IN_FLIGHT_BYTES = 20 * MIB;
+const SPARE_GROUPS = 2;
+const DEFAULT_GROUP_BYTES = 2 * MIB;
 /** Groups that are scanned before the decision about them. */
 const SCANNED_AHEAD = 2;
 /** Delay with which the encoder measures the cores it gets. */
 const CORES_DELAY_MS = 100;
 
-/** One chosen packing. */
-interface Chosen {
-  readonly atMs: number;
-  readonly group: number;
-  readonly packing: Packing;
-}
-
-export interface Outcome {
-  readonly finishMs: number;
-  readonly choices: readonly Chosen[];
-}
-
-type Stage = 'scan' | 'decide' | 'pack' | 'write';
-interface Task {
-  readonly stage: Stage;
-  readonly group: number;
-  /** Remaining work at speed 1, and time so far: elapsed, and on a core. */
-  work: number;
-  ms: number;
-  cpuMs: number;
-}
-
 /** Runs a strategy over groups and returns when the destination has the last one. */
 export function runMachine(strategy: Strategy, groups: readonly RecordedGroup[], machine: Machine): Outcome {
   return new MachineRun(strategy, groups, machine).run();
-}
-
-/** Returns the number of segments of an image that are scanned for a group. */
-function piecesOf({ imageBytes }: RecordedGroup): number {
-  return Math.ceil(imageBytes / MIB);
 }
 
 class MachineRun {
@@ -117,20 +99,20 @@ class MachineRun {
     if (!next || (this.piecesDone[this.decided] ?? 0) < piecesOf(next)) return false;
     const waiting = this.threads === 1 ? 0 : (machine.lookahead ?? 1);
     if (this.packing + this.packQueue.length >= this.threads + waiting) return false;
-    if (this.inFlightBytes > 0 && this.inFlightBytes + next.bytes > this.maxInFlight()) return false;
+    if (this.isQueueFull(next)) return false;
     return this.start('decide', this.decided, (floor.decideMs * next.imageBytes) / MIB);
   }
 
   /** Whether the next group is not decided about because the link has not taken enough. */
   private isHeldByLink(): boolean {
     const next = this.groups[this.decided];
-    if (!next || this.sent === this.written || this.inFlightBytes === 0) return false;
-    return this.inFlightBytes + next.bytes > this.maxInFlight();
+    return next !== undefined && this.sent < this.written && this.isQueueFull(next);
   }
 
-  private maxInFlight(): number {
-    const group = groupBytes(this.state);
-    return Math.min(MAX_IN_FLIGHT_BYTES, group * (this.threads === 1 ? 2 : this.threads + 2));
+  private isQueueFull({ bytes }: RecordedGroup): boolean {
+    const group = this.strategy.groupBytes?.(this.state) ?? DEFAULT_GROUP_BYTES;
+    const queued = group * (this.threads === 1 ? 2 : this.threads + SPARE_GROUPS);
+    return this.inFlightBytes > 0 && this.inFlightBytes + bytes > Math.min(MAX_IN_FLIGHT_BYTES, queued);
   }
 
   private startWork(): boolean {
@@ -264,26 +246,25 @@ class MachineRun {
   private createState(): StreamState {
     const run = this;
     const { machine, threads } = this;
+    const ifMeasured = <T>(value: () => T) => (machine.isUnmeasured ? undefined : value());
     return {
       get linkBitsPerSecond() {
         return machine.linkAt(run.now);
       },
       threads,
       get cores() {
-        return machine.isUnmeasured
-          ? undefined
-          : threads * shareOf(machine, threads, Math.max(0, run.now - CORES_DELAY_MS));
+        const atMs = Math.max(0, run.now - CORES_DELAY_MS);
+        return ifMeasured(() => threads * shareOf(machine, threads, atMs));
       },
       get floorMsPerMiB() {
-        return machine.isUnmeasured
-          ? undefined
-          : floorAt(machine, run.now, run.imageBytes > 0 ? run.bytesOut / run.imageBytes : 0.5);
+        const written = run.imageBytes > 0 ? run.bytesOut / run.imageBytes : 0.5;
+        return ifMeasured(() => floorAt(machine, run.now, written));
       },
       get bytesRead() {
-        return machine.isUnmeasured ? undefined : run.imageBytes;
+        return ifMeasured(() => run.imageBytes);
       },
       get bytesWaiting() {
-        return machine.isUnmeasured ? undefined : run.waitingBytes();
+        return ifMeasured(() => run.waitingBytes());
       },
       get destination() {
         // From its first group on.
@@ -295,7 +276,7 @@ class MachineRun {
         return run.bytesOut;
       },
       get outputWaitMs() {
-        return machine.isUnmeasured ? undefined : run.outputWaitMs;
+        return ifMeasured(() => run.outputWaitMs);
       },
       get pendingMs() {
         return run.pendingMs;

@@ -1,3 +1,5 @@
+// What the model of a machine is given and returns.
+import type { Packing } from '../../src/strategy/strategy.js';
 import type { Destination } from './destination.js';
 
 /** Work of all stages but packing, in ms at speed 1: per MiB of image, and per MiB written. */
@@ -21,6 +23,31 @@ export interface Machine {
   readonly lookahead?: number;
   /** Whether the strategy is given only elapsed times, threads and no floor, as an engine without clocks. */
   readonly isUnmeasured?: boolean;
+}
+
+/** What a thread does. */
+export type Stage = 'scan' | 'decide' | 'pack' | 'write';
+/** A step that a thread does. */
+export interface Task {
+  readonly stage: Stage;
+  readonly group: number;
+  /** Remaining work at speed 1, and time so far: elapsed, and on a core. */
+  work: number;
+  ms: number;
+  cpuMs: number;
+}
+
+/** One chosen packing. */
+export interface Chosen {
+  readonly atMs: number;
+  readonly group: number;
+  readonly packing: Packing;
+}
+
+/** Result of a run. */
+export interface Outcome {
+  readonly finishMs: number;
+  readonly choices: readonly Chosen[];
 }
 
 /** Returns the fraction of a core that each of `threads` running threads gets. */

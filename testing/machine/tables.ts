@@ -15,6 +15,8 @@ export const GUESTS = [
 ] as const;
 export type Guest = (typeof GUESTS)[number];
 
+const SEGMENT_BYTES = 1 << 20;
+
 /** Work of one packing at speed 1, in ms, and its packed bytes. */
 interface PackCost {
   readonly ms: number;
@@ -29,6 +31,11 @@ export interface RecordedGroup {
   readonly estimatedBytes: number;
   /** By the name of the packing (`nameOf`). */
   readonly costs: ReadonlyMap<string, PackCost>;
+}
+
+/** Returns the number of segments of an image that are scanned for a group. */
+export function piecesOf({ imageBytes }: RecordedGroup): number {
+  return Math.ceil(imageBytes / SEGMENT_BYTES);
 }
 
 /** Returns the name of a packing in the tables: `lz4`, `zstd:3`. */

@@ -57,7 +57,7 @@ export class RecordWriter {
     return this.waiting;
   }
 
-  /** Ms in which encoding was held up by the output: the part of `holdUp` in which a write was in progress. */
+  /** Ms in which the output held encoding up: the part of all `holdUp` in which a write was in progress. */
   get outputWaitMs(): number {
     return this.heldMs;
   }

@@ -54,7 +54,7 @@ const OWN_SPEED_WEIGHT = 0.15;
  * Small, since levels differ by tenths of a per cent: a badly estimated group must not change its level's
  * ratio.
  */
-const OWN_SIZE_WEIGHT = 0.005;
+const OWN_SIZE_WEIGHT = 0.02;
 /** Largest correction by one result, which may be a cold start or a busy moment. */
 const MAX_FACTOR = 4;
 /** Assumed estimate of coded groups, which have none; they pack to about half. */

@@ -112,3 +112,50 @@ test('cancelled before it began, it encodes nothing', async () => {
   await encodeStream({ ...options, images: [source] }).cancel();
   expect(await standstill(source)).toBeLessThanOrEqual(AHEAD_BYTES[1]!);
 });
+
+test.each([
+  ['slow', 'counts as waiting for the link'],
+  ['instant', 'causes no waiting'],
+] as const)('an output that is %s %s', async (kind) => {
+  let nowMs = 0;
+  const waits: number[] = [];
+  const measuring: Strategy = {
+    ...plain,
+    pack: (_, { outputWaitMs }) => {
+      waits.push(outputWaitMs!);
+      return { name: 'raw' };
+    },
+  };
+  let writes = 0;
+  const output = async () => {
+    writes++;
+    await new Promise((later) => setTimeout(later));
+    if (kind === 'slow') nowMs += 1000;
+  };
+  const encoder = await createEncoder(kind === 'slow' ? output : () => {}, {
+    ...options,
+    strategy: measuring,
+    threads: 1,
+    clock: () => nowMs,
+  });
+  await encoder.encode({ name: 'noise', read: noiseOf(8 * MIB) });
+  await encoder.finish();
+  if (kind === 'instant') expect(Math.max(...waits)).toBe(0);
+  else {
+    // Each of the last frames waited until one before it was written, a second each.
+    expect(waits.at(-1)).toBeGreaterThanOrEqual(1000 * (waits.length - 4));
+    expect(waits.at(-1)).toBeLessThanOrEqual(1000 * writes);
+  }
+});
+
+/** A read of `bytes` bytes of noise. */
+function noiseOf(bytes: number): PageSource['read'] {
+  const random = seeded(2);
+  let left = bytes;
+  return async (into) => {
+    const part = into.subarray(0, Math.min(into.length, left));
+    for (let i = 0; i < part.length; i += 512) part[i] = random();
+    left -= part.length;
+    return part.length;
+  };
+}

@@ -116,7 +116,7 @@ test('cancelled before it began, it encodes nothing', async () => {
 test.each([
   ['slow', 'counts as waiting for the link'],
   ['instant', 'causes no waiting'],
-] as const)('an output that is %s %s', async (kind) => {
+] as const)('an output that is %s %s', async (kind, _what) => {
   let nowMs = 0;
   const waits: number[] = [];
   const measuring: Strategy = {

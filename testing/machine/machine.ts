@@ -13,7 +13,9 @@ import {
   floorAt,
   type Machine,
   type Outcome,
+  type Stage,
   shareOf,
+  type Task,
 } from './model.js';
 import { nameOf, piecesOf, type RecordedGroup } from './tables.js';
 

@@ -39,6 +39,8 @@ export { strategyByName } from './strategy/registry.js';
 export type {
   Choice,
   GroupView,
+  LookResult,
+  Looks,
   Packing,
   PackingResult,
   PageProfile,

@@ -77,7 +77,13 @@ export class PageIndex {
     );
   }
 
-  /** Return whether page `i` of the last run was added. */
+  /** Begin a run of `count` pages that are not looked up: all of them count as new. */
+  skipRun(count: number): void {
+    const first = this.runReferences >>> 2;
+    this.kernels.words.fill(NO_REFERENCE, first, first + 2 * count);
+  }
+
+  /** Return whether page `i` of the last run was added, or not looked up. */
   isNew(i: number): boolean {
     return this.kernels.words[(this.runReferences >>> 2) + 2 * i + 1] === NO_REFERENCE;
   }

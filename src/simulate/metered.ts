@@ -91,7 +91,8 @@ export function metered(strategy: Strategy, costs: Costs, work: Work): Strategy 
       work.packMs += ms;
       if (result.packedBytes < result.group.bytes)
         work.unpackMs += unpackMs(costs, result.packing.name, result.group.bytes);
-      strategy.onPacked?.({ ...result, ms });
+      // The measured time on a core would make choices depend on the machine.
+      strategy.onPacked?.({ ...result, ms, cpuMs: undefined });
     },
   };
 }

@@ -142,6 +142,25 @@ export interface StrategyExplanation {
   readonly bottleneck?: string | undefined;
 }
 
+/** What the engine looks for in the pages of a segment by itself. */
+export interface Looks {
+  /** Pages that equal an earlier one. */
+  readonly duplicates: boolean;
+  /** Pages that resemble one: sketches are stored, so that later pages find them by `hasSimilar`. */
+  readonly similar: boolean;
+}
+
+/** Outcome of looking for the duplicates of pages. */
+export interface LookResult {
+  readonly pages: number;
+  readonly pageBytes: number;
+  /** Pages that were found. */
+  readonly hits: number;
+  /** Elapsed ms on the calling thread of looking `timedPages` pages up; a part of them is timed. */
+  readonly ms: number;
+  readonly timedPages: number;
+}
+
 /**
  * A page's codec; `group`: the page goes uncompressed into the segment that `pack` decides about; `best`: the
  * codec of the fewest bytes or the group, whichever `pack` makes smaller. That is decided when the group is
@@ -176,6 +195,13 @@ export interface Strategy {
    * found. Called only for streams that can do that (live guests).
    */
   shouldBypass?(state: StreamState): boolean;
+  /**
+   * Returns what is looked for in the next segment of pages; called about once a MiB, and a batch of a live
+   * guest. Absent: everything that the stream's options allow.
+   */
+  looks?(state: StreamState): Looks;
+  /** Called with the outcome of looking for duplicates in a segment. */
+  onLooked?(result: LookResult): void;
   /** Called with the result of every packing. */
   onPacked?(result: PackingResult): void;
   /** Bytes of a segment before packing, 64 KiB … `maxGroupBytes`. Absent: the engine's default. */

@@ -3,6 +3,7 @@ import type { ImageDigest } from '../../dedup/image-digest.js';
 import type { PageIndex } from '../../dedup/page-index.js';
 import type { ParentPageCache } from '../../dedup/parent-page-cache.js';
 import type { ReferenceImage, ReferenceImages } from '../../dedup/reference-images.js';
+import type { Looks } from '../../strategy/strategy.js';
 import type { FrameBuilder } from '../frame/frame-builder.js';
 import { PageCoder, type PageCoderContext } from '../frame/page-coder.js';
 import type { Chunk } from './chunk.js';
@@ -37,6 +38,8 @@ const ZERO_RUN = 1;
 const UNCHANGED_RUN = 2;
 const NEW = 3;
 
+const EVERYTHING: Looks = { duplicates: true, similar: true };
+
 /** Limits of a frame. */
 export interface FrameLimits {
   isFull(frame: FrameBuilder): boolean;
@@ -51,6 +54,11 @@ export class ImageEncoder {
   duplicatesInside = 0;
   /** Pages equal to a page of an earlier image at another page number. */
   duplicatesBetween = 0;
+  private looks = EVERYTHING;
+  /** The last run of pages that was looked up: its pages, the time it took, and duplicates found before. */
+  private lookedPages = 0;
+  private lookedMs = 0;
+  private foundBefore = 0;
   private readonly coder: PageCoder;
   private readonly parentImage: ReferenceImage | undefined;
   /** Whether new pages are placed in runs. */
@@ -74,12 +82,19 @@ export class ImageEncoder {
   }
 
   /** Add the digests of a chunk's `count` whole pages to the image and look all of them up in one pass. */
-  begin(chunk: Chunk, count: number): void {
-    const { digest, index } = this.context;
+  begin(chunk: Chunk, count: number, isBase = false): void {
+    const { digest, index, strategy, state } = this.context;
     const { digests, classes } = chunk;
     digest.add(digests, count);
     this.own.digests.append(digests, count);
-    index?.addRun(digests, classes, count, this.number, this.nextPage);
+    this.looks = (isBase ? undefined : strategy.looks?.(state)) ?? EVERYTHING;
+    if (index && this.looks.duplicates) {
+      this.reportLooks();
+      const startedMs = state.elapsedMs();
+      index.addRun(digests, classes, count, this.number, this.nextPage);
+      this.lookedMs = state.elapsedMs() - startedMs;
+      this.lookedPages = count;
+    } else index?.skipRun(count);
     const isDense = this.context.holdsChunks && this.newPages(chunk, count) >= count * MIN_HELD_SHARE;
     this.coder.use(chunk, isDense ? chunk : undefined);
   }
@@ -127,6 +142,17 @@ export class ImageEncoder {
     let i = first;
     while (i < end && this.kindOf(chunk, i, this.nextPage + i - first) === kind) i++;
     return i;
+  }
+
+  /** Report what the last run of pages gave that was looked up. */
+  private reportLooks(): void {
+    const { strategy, pageBytes } = this.context;
+    const { lookedPages: pages, lookedMs: ms } = this;
+    const found = this.duplicatesInside + this.duplicatesBetween;
+    if (pages > 0)
+      strategy.onLooked?.({ pages, pageBytes, hits: found - this.foundBefore, ms, timedPages: pages });
+    this.foundBefore = found;
+    this.lookedPages = 0;
   }
 
   private placeUnchanged(frame: FrameBuilder, count: number): void {
@@ -178,7 +204,7 @@ export class ImageEncoder {
     const { pageBytes, index, similar, versions } = this.context;
     const { address, bytes } = chunk;
     const count = Math.floor(bytes / pageBytes);
-    if (count > 0) this.begin(chunk, count);
+    if (count > 0) this.begin(chunk, count, true);
     for (let i = 0; i < count; i++) {
       if (!this.coder.isFill(i)) {
         const page = address + i * pageBytes;
@@ -236,7 +262,7 @@ export class ImageEncoder {
     }
     candidate.set(address, page, this.parent, this.parentImage?.digests.matches(page, digest) ? 0 : last);
     this.coder.choose(frame, address);
-    if (similar) index?.insertSketch(address, this.number, page, candidate.sketched);
+    if (similar && this.looks.similar) index?.insertSketch(address, this.number, page, candidate.sketched);
     if (!this.own.source) versions.keep(this.number, page, address, pageBytes);
   }
 

@@ -5,7 +5,7 @@ import { PageIndex, type PageReference } from '../../dedup/page-index.js';
 import { type BasePages, RemotePageCache } from '../../dedup/remote-page-cache.js';
 import type { Slots } from '../../kernels/arena.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
-import type { Strategy, StreamState } from '../../strategy/strategy.js';
+import type { Looks, Strategy, StreamState } from '../../strategy/strategy.js';
 import { BASE, GUEST, type PageBytes } from '../../stream/format.js';
 import { Candidate } from '../frame/candidate.js';
 import type { FrameBuilder } from '../frame/frame-builder.js';
@@ -16,6 +16,9 @@ const SAME_AS = codecByName('same-as');
 const UNCHANGED = codecByName('unchanged');
 const SKETCHES_PER_PAGE = 4;
 const DIGEST_BYTES = 16;
+const EVERYTHING: Looks = { duplicates: true, similar: true };
+/** One look-up in this many is timed. */
+const TIMED_INTERVAL = 16;
 
 /** What a batch encoder needs, complete. */
 export interface BatchEncoderOptions {
@@ -44,6 +47,9 @@ export class BatchEncoder {
   private readonly surveyed: SurveyedPages;
   private readonly zeroDigest: number;
   private readonly bypassResults: Int16Array;
+  private looks = EVERYTHING;
+  /** Look-ups of the current batch: all, those that found a page, and time of those that were timed. */
+  private readonly lookups = { pages: 0, hits: 0, timedPages: 0, ms: 0 };
 
   constructor(
     slots: Slots,
@@ -83,8 +89,13 @@ export class BatchEncoder {
   encode(frame: FrameBuilder, pages: ArrayLike<number>, keepsLast: boolean): void {
     this.survey(this.address, pages.length);
     frame.start(GUEST, pages[0]!, GUEST);
+    const { strategy, state, pageBytes } = this.options;
+    this.looks = strategy.looks?.(state) ?? EVERYTHING;
     for (let i = 0; i < pages.length; i++)
       this.encodePage(frame, pages[i]!, i, keepsLast && i === pages.length - 1);
+    const { lookups } = this;
+    if (lookups.pages > 0) strategy.onLooked?.({ ...lookups, pageBytes });
+    Object.assign(lookups, { pages: 0, hits: 0, timedPages: 0, ms: 0 });
   }
 
   /** As `PageSender.bypass`. */
@@ -159,15 +170,31 @@ export class BatchEncoder {
       remote.put(page, digest, 0);
       return;
     }
-    if (index?.find(digest) && this.isSameAs(index.hit, digest, address)) {
+    if (index && this.looks.duplicates && this.isDuplicate(index, digest, address)) {
       frame.addReference(SAME_AS, index.hit);
     } else {
       this.candidate.set(address, page, GUEST, remote.version(page));
       this.coder.choose(frame, address);
-      index?.insert(digest, GUEST, page);
-      if (dedup === 'similar') index?.insertSketch(address, GUEST, page, this.candidate.sketched);
+      if (this.looks.duplicates) index?.insert(digest, GUEST, page);
+      if (dedup === 'similar' && this.looks.similar)
+        index?.insertSketch(address, GUEST, page, this.candidate.sketched);
     }
     remote.put(page, digest, address);
+  }
+
+  /** Look a page up; `index.hit` is the page that it equals. */
+  private isDuplicate(index: PageIndex, digest: number, address: number): boolean {
+    const { lookups } = this;
+    const { state } = this.options;
+    const isTimed = lookups.pages++ % TIMED_INTERVAL === 0;
+    const startedMs = isTimed ? state.elapsedMs() : 0;
+    const isFound = index.find(digest) && this.isSameAs(index.hit, digest, address);
+    if (isTimed) {
+      lookups.ms += state.elapsedMs() - startedMs;
+      lookups.timedPages++;
+    }
+    if (isFound) lookups.hits++;
+    return isFound;
   }
 
   /** Return whether the receiver still has the page that the index found, with the bytes at `address`. */

@@ -45,7 +45,12 @@ export function adaptive(): Strategy {
     pack: (group, state) => cheapestPacking({ costs, law: lawFor(state), destination }, group, state),
     shouldBypass: (state) => lawFor(state).shouldBypass?.(state) ?? false,
     isPackingLikely: (linkBitsPerSecond) => linkBitsPerSecond < FAST_BITS_PER_SECOND,
-    onPacked: (result) => costs.learn(result),
+    looks: (state) => pages.begin(state, lawFor(state).bytePrice),
+    onLooked: (result) => pages.looked(result),
+    onPacked(result) {
+      costs.learn(result);
+      pages.learn(result);
+    },
     groupBytes,
     explain: () => (current ? { bytePrice: current.bytePrice } : {}),
   };

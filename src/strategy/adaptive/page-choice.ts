@@ -1,59 +1,94 @@
-import type { Choice, PageView, StreamState } from '../strategy.js';
-import { FAST_BITS_PER_SECOND } from './bottleneck-estimator.js';
+import type { Choice, LookResult, Looks, PackingResult, PageView, StreamState } from '../strategy.js';
+import { coresOf } from './bottleneck-estimator.js';
 import { SLOW_BITS_PER_SECOND } from './group-choice.js';
-import { SearchHitRate } from './hit-rate.js';
+import { Look } from './look.js';
+import { PackedPages } from './packed-pages.js';
 
 /** A delta pays below this ratio: of 0.3, 0.45, 0.6 and 0.75 it packed smallest on guest memory. */
 const MAX_DELTA_RATIO = 0.45;
-/** What a delta saves of a page that would otherwise be packed, and the speed of that packing. */
-const DELTA_SAVING = 0.2;
-const PACKED_BYTES_PER_MS = 500e3;
-/**
- * Ms that a delta search takes on the calling thread: against the previous version, against similar pages.
- */
-const VERSION_SEARCH_MS = 0.006;
-const SIMILAR_SEARCH_MS = 0.008;
-/** On a fast link nothing is searched for below this price. */
-const MIN_SEARCH_PRICE = 8;
+/** A delta of this ratio is assumed before the first was found. */
+const INITIAL_DELTA_RATIO = 0.2;
 const INCOMPRESSIBLE_RATIO = 0.97;
+/** Pages after which looks are decided about again, for engines that do not ask. */
+const SEGMENT_PAGES = 256;
+/**
+ * The next image may repeat this one however few duplicates were seen: lookups stop only where they would not
+ * pay even then.
+ */
+const MIN_DUPLICATES = 1 / 32;
 
-/** Chooses between a delta, the group and raw for one page; searches only while the searches pay. */
+/**
+ * Chooses between a delta, the group and raw for one page. Looks (duplicates, deltas against the previous
+ * version and against similar pages, profiles) happen where what they saved lately is worth more than they
+ * cost. Costs start from figures measured on the calling thread.
+ */
 export class PageChoice {
-  private readonly versions = new SearchHitRate();
-  private readonly similars = new SearchHitRate();
+  private readonly duplicates = new Look({ costMs: 0.0001, minHitRate: MIN_DUPLICATES });
+  private readonly versions = new Look({ costMs: 0.006 });
+  private readonly similar = new Look({ costMs: 0.008 });
+  private readonly profiles = new Look({ costMs: 0.001 });
+  private readonly packed = new PackedPages();
+  /** Pages until the looks are decided about again. */
+  private pagesLeft = 0;
+
+  /** Decide which looks the pages of the next segment get. */
+  begin(state: StreamState, bytePrice: number, pageBytes = 4096): Looks {
+    this.pagesLeft = SEGMENT_PAGES;
+    const { packed } = this;
+    packed.update(state);
+    const nowMs = state.elapsedMs();
+    const bytesMs = (8000 * bytePrice) / state.linkBitsPerSecond;
+    const packMs = packed.msOf(pageBytes) / coresOf(state);
+    const deltaBytes = packed.savedBy(INITIAL_DELTA_RATIO * pageBytes, pageBytes);
+    this.versions.decide(nowMs, bytesMs, packMs, deltaBytes);
+    this.profiles.decide(nowMs, bytesMs, packMs, 0);
+    return {
+      duplicates: this.duplicates.decide(nowMs, bytesMs, packMs, packed.bytesOf(pageBytes)),
+      similar: this.similar.decide(nowMs, bytesMs, packMs, deltaBytes),
+    };
+  }
 
   choose(page: PageView, state: StreamState, bytePrice: number): Choice {
     const { pageBytes } = page;
-    // A fast link sends the page sooner than a delta is found, unless bytes are dear.
-    if (state.linkBitsPerSecond >= FAST_BITS_PER_SECOND && bytePrice < MIN_SEARCH_PRICE) return 'group';
+    if (this.pagesLeft-- <= 0) this.begin(state, bytePrice, pageBytes);
     const maxDeltaBytes = MAX_DELTA_RATIO * pageBytes;
-    const gainMs = deltaGainMs(pageBytes, bytePrice, state);
     let version = Infinity;
-    if (page.hasVersion && this.versions.pays(gainMs, VERSION_SEARCH_MS)) {
-      version = page.measure('xbzrle');
-      this.versions.searched(version < maxDeltaBytes);
-    }
+    if (this.versions.isOn && page.hasVersion)
+      version = this.deltaBytes(this.versions, page, 'xbzrle', state);
     // A small delta is good enough; a large one may be beaten by a similar page.
     if (version < maxDeltaBytes / 4) return 'xbzrle';
-    let similar = Infinity;
-    if (this.similars.pays(gainMs, SIMILAR_SEARCH_MS)) {
-      similar = page.hasSimilar ? page.measure('similar') : Infinity;
-      this.similars.searched(similar < maxDeltaBytes);
-    }
+    const similar = this.similar.isOn ? this.deltaBytes(this.similar, page, 'similar', state) : Infinity;
     if (Math.min(version, similar) < maxDeltaBytes) return version <= similar ? 'xbzrle' : 'similar';
-    if (state.linkBitsPerSecond >= SLOW_BITS_PER_SECOND) return 'group';
-    return page.profile.estimatedBytes >= INCOMPRESSIBLE_RATIO * pageBytes ? 'raw' : 'group';
+    if (state.linkBitsPerSecond >= SLOW_BITS_PER_SECOND || !this.profiles.isOn) return 'group';
+    return this.isIncompressible(page, state) ? 'raw' : 'group';
   }
-}
 
-/** Returns the ms that a delta saves against packing the page: link time at its price, and thread time. */
-function deltaGainMs(
-  pageBytes: number,
-  bytePrice: number,
-  { linkBitsPerSecond, threads }: StreamState,
-): number {
-  return (
-    (DELTA_SAVING * pageBytes * 8000 * bytePrice) / linkBitsPerSecond +
-    pageBytes / PACKED_BYTES_PER_MS / threads
-  );
+  learn(result: PackingResult): void {
+    this.packed.learn(result);
+  }
+
+  looked({ pages, hits, ms, timedPages, pageBytes }: LookResult): void {
+    this.duplicates.timed(ms, timedPages);
+    this.duplicates.looked(pages, hits, hits * this.packed.bytesOf(pageBytes));
+  }
+
+  private deltaBytes(look: Look, page: PageView, codec: 'xbzrle' | 'similar', state: StreamState): number {
+    const { pageBytes } = page;
+    const startedAt = look.isTimed() ? state.elapsedMs() : undefined;
+    const bytes = page.measure(codec);
+    if (startedAt !== undefined) look.timed(state.elapsedMs() - startedAt);
+    const isHit = bytes < MAX_DELTA_RATIO * pageBytes;
+    look.looked(1, isHit ? 1 : 0, isHit ? this.packed.savedBy(bytes, pageBytes) : 0);
+    return bytes;
+  }
+
+  /** Whether packing a page would save nothing: a profile then saves the time of packing it. */
+  private isIncompressible(page: PageView, state: StreamState): boolean {
+    const { profiles } = this;
+    const startedAt = profiles.isTimed() ? state.elapsedMs() : undefined;
+    const isHit = page.profile.estimatedBytes >= INCOMPRESSIBLE_RATIO * page.pageBytes;
+    if (startedAt !== undefined) profiles.timed(state.elapsedMs() - startedAt);
+    profiles.looked(1, isHit ? 1 : 0, 0);
+    return isHit;
+  }
 }

@@ -142,7 +142,7 @@ export interface StrategyExplanation {
   readonly bottleneck?: string | undefined;
 }
 
-/** What the engine looks for in the pages of a segment by itself. */
+/** What the engine looks for in the pages of a segment before it asks for choices. */
 export interface Looks {
   /** Pages that equal an earlier one. */
   readonly duplicates: boolean;

@@ -94,7 +94,7 @@ describe('deltas against versions', () => {
     ['nothing is found', 0.006, 0, 1, 1e9],
     ['they are slow', 0.2, 0.9, 1, 1e9],
     ['bytes are cheap', 0.006, 0.9, 0.02, 1e10],
-  ])('end within 250 ms where %s, and are tried again now and then', (_, costMs, hitRate, price, link) => {
+  ])('end within 250 ms where %s, and are tried again after a while', (_, costMs, hitRate, price, link) => {
     const segments = run(new VirtualPages(constant(costMs), constant(hitRate)), 4000, () => ({
       price,
       link,

@@ -2,9 +2,9 @@
 const MEMORY_MS = 250;
 /** Looks that the initial belief weighs as much as. */
 const INITIAL_LOOKS = 64;
-/** One look in this many is timed: two readings of the clock cost about a hundredth of a search. */
+/** One look in this many is timed: reading the clock costs about a hundredth of a search. */
 const TIMED_INTERVAL = 16;
-/** Weight of one timed look, and the largest correction by one: its thread may have lost its core meanwhile. */
+/** Weight of a timed look, and the largest correction by one: its thread may have lost its core. */
 const COST_WEIGHT = 1 / 8;
 const MAX_FACTOR = 4;
 /** While looks do not pay, they are tried again after this time and this many segments. */

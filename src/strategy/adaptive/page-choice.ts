@@ -11,11 +11,13 @@ const INITIAL_DELTA_RATIO = 0.2;
 const INCOMPRESSIBLE_RATIO = 0.97;
 /** Pages after which looks are decided about again, for engines that do not ask. */
 const SEGMENT_PAGES = 256;
+/** Ms of copying, checking and writing a byte, which a duplicate saves besides packing. */
+const WRITE_MS_PER_BYTE = 0.15 / 2 ** 20;
 /**
  * The next image may repeat this one however few duplicates were seen: lookups stop only where they would not
  * pay even then.
  */
-const MIN_DUPLICATES = 1 / 32;
+const MIN_DUPLICATES = 1 / 16;
 
 /**
  * Chooses between a delta, the group and raw for one page. Looks (duplicates, deltas against the previous
@@ -43,7 +45,12 @@ export class PageChoice {
     this.versions.decide(nowMs, bytesMs, packMs, deltaBytes);
     this.profiles.decide(nowMs, bytesMs, packMs, 0);
     return {
-      duplicates: this.duplicates.decide(nowMs, bytesMs, packMs, packed.bytesOf(pageBytes)),
+      duplicates: this.duplicates.decide(
+        nowMs,
+        bytesMs,
+        packMs + WRITE_MS_PER_BYTE * pageBytes,
+        packed.bytesOf(pageBytes),
+      ),
       similar: this.similar.decide(nowMs, bytesMs, packMs, deltaBytes),
     };
   }

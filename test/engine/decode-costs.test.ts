@@ -73,6 +73,10 @@ test('the speed of a destination from its costs', () => {
     nsPerPageByte: 11 / 3,
     unpackNsPerByte: { lz4: 1, zstd: 3 },
   });
+  expect(destinationSpeed(costs, undefined, 2)).toEqual({
+    nsPerPageByte: 11 / 6,
+    unpackNsPerByte: { lz4: 0.5, zstd: 1.5 },
+  });
   // LZ4 was not used since: it costs what it cost before.
   expect(destinationSpeed(costs, before)).toEqual({
     nsPerPageByte: 0.5,

@@ -27,9 +27,18 @@ export interface DecodeCosts {
 
 /**
  * Return what a byte costs this destination, for the encoder's option `destination`: by the costs since
- * `before`, or all of them. Undefined while no page was decoded.
+ * `before`, or all of them. `threads`: those that decode, which share the work. Undefined while no page was
+ * decoded.
  */
-export function destinationSpeed(costs: DecodeCosts, before?: DecodeCosts): DestinationSpeed | undefined {
+export function destinationSpeed(
+  costs: DecodeCosts,
+  before?: DecodeCosts,
+  threads = 1,
+): DestinationSpeed | undefined {
+  const nsPerByte = (cost: StepCost, earlier?: StepCost) => {
+    const ns = threadNsPerByte(cost, earlier);
+    return ns === undefined ? undefined : ns / threads;
+  };
   const nsPerPageByte = nsPerByte(costs.pages, before?.pages);
   if (nsPerPageByte === undefined) return undefined;
   const unpackNsPerByte: { -readonly [Name in PackingName]?: number } = {};
@@ -42,10 +51,12 @@ export function destinationSpeed(costs: DecodeCosts, before?: DecodeCosts): Dest
   return { nsPerPageByte, unpackNsPerByte };
 }
 
-function nsPerByte(cost: StepCost, before: StepCost = { bytes: 0, ms: 0, cpuMs: 0 }): number | undefined {
+function threadNsPerByte(cost: StepCost, before = NOTHING): number | undefined {
   const bytes = cost.bytes - before.bytes;
   return bytes > 0 ? ((cost.ms - before.ms) * 1e6) / bytes : undefined;
 }
+
+const NOTHING: StepCost = { bytes: 0, ms: 0, cpuMs: 0 };
 
 /** Totals that are added to. */
 class Total implements StepCost {

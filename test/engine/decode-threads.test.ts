@@ -4,12 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Worker, WorkerOptions } from 'node:worker_threads';
 import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { loadZstd } from '../../src/codec/zstd/load.js';
+import type { Zstd } from '../../src/codec/zstd.js';
 import { createFileSink } from '../../src/image/fs/file-sink.js';
 import { createScratchSink } from '../../src/image/fs/scratch-sink.js';
-import { bytesSource, createDecoder, type Decoder, type PageSink, type Strategy } from '../../src/index.js';
+import { bytesSource, createDecoder, type Decoder, type PageSink } from '../../src/index.js';
 import { sleep } from '../../src/page/sync.js';
-import { guestImage } from '../support/images.js';
 import { seeded } from '../support/kernels.js';
+import { faultySink, images, mixedStream, mixedStrategy as strategy } from '../support/mixed-stream.js';
 import { encoded, SMALL_DECODER, type WatchedSink, watchedSink } from '../support/streams.js';
 
 const worker = vi.hoisted(() => ({ source: '' }));
@@ -40,36 +42,11 @@ afterEach(async () => {
   expect(unhandled.splice(0)).toEqual([]);
 });
 
-const PAGE = 4096;
 const folder = mkdtempSync(join(tmpdir(), 'pageferry-decode-'));
 const ready = join(folder, 'ready');
 afterAll(() => rmSync(folder, { recursive: true }), 60_000);
 
-/** Groups that LZ4 packs, in frames of 128 KiB, with pages of every codec among them. */
-const strategy: Strategy = {
-  name: 'mixed',
-  choose(page) {
-    const small = (['xbzrle', 'similar', 'wkdm', 'zero-aware'] as const).find(
-      (name) => page.measure(name) < 900,
-    );
-    return small ?? 'group';
-  },
-  pack: () => ({ name: 'lz4' }),
-  groupBytes: () => 131_072,
-};
-
-/** So large that threads are started: 32 MiB of zeros, pages of every kind before and after them. */
-const kinds = Array.from({ length: 90 }, (_, i) => guestImage(PAGE, i + 1));
-const image = new Uint8Array(
-  Buffer.concat([...kinds.slice(0, 45), new Uint8Array(32 << 20), ...kinds.slice(45)]),
-);
-const second = image.slice();
-for (let at = 0; at < second.length; at += 9 * PAGE) second[at] = second[at]! ^ 0xff;
-const images = [image, second.subarray(0, second.length - 100)];
-const { bytes: stream, summary } = await encoded(
-  images.map((bytes, i) => bytesSource(bytes, `image ${i}`)),
-  { strategy, indexPages: 8192, deltaBudgetBytes: 64 << 20 },
-);
+const { bytes: stream, summary } = await mixedStream();
 
 beforeEach(() => {
   worker.source = reportingWorker();
@@ -116,6 +93,8 @@ interface Run {
   /** Workers that the stream waits for; default: all. */
   readonly workers?: number;
   readonly signal?: AbortSignal;
+  /** Default: none. */
+  readonly zstd?: Zstd | undefined;
   createSink?(number: number): PageSink;
 }
 
@@ -129,7 +108,7 @@ async function outcome(bytes: Uint8Array, { threads: count, signal, ...run }: Ru
       sinks.push(sink);
       return sink;
     },
-    { ...SMALL_DECODER, threads: count, ...(signal && { signal }) },
+    { ...SMALL_DECODER, ...('zstd' in run && { zstd: run.zstd }), threads: count, ...(signal && { signal }) },
   );
   let error: unknown;
   try {
@@ -208,30 +187,31 @@ const endsAtJob = (n: number) => `
     return taken;
   };`;
 
+test.each(['of a worker', 'of the caller'])(
+  'segments that zstd packed: the zstd %s unpacks them',
+  async (whose) => {
+    const real = (await loadZstd())!;
+    let calls = 0;
+    const decompress = (frame: Uint8Array, contentBytes: number) => {
+      calls++;
+      return real.decompress(frame, contentBytes);
+    };
+    const own = { name: 'mine', compress: real.compress, decompress };
+    const packed = await encoded([bytesSource(images[0]!, 'image')], {
+      strategy: { ...strategy, choose: () => 'group', pack: () => ({ name: 'zstd', level: 1 }) },
+      zstd: real,
+      dedup: false,
+    });
+    const zstd = whose === 'of the caller' ? own : undefined;
+    const { error, workers } = await outcome(packed.bytes, { threads: 2, zstd });
+    expect(error).toBe(undefined);
+    expect(workers).toBe(1);
+    expect(calls > 20).toBe(zstd !== undefined);
+  },
+);
+
 const FAULTS = ['sink', 'abort', 'disk', 'worker'] as const;
 type Fault = (typeof FAULTS)[number];
-
-/** A sink whose calls do `fault` at step `step`, counted over all sinks. */
-function faultySink(inner: PageSink, steps: { left: number }, fault: () => void): PageSink {
-  const { write, zero, readAt } = inner;
-  const at = () => {
-    if (steps.left-- === 0) fault();
-  };
-  return Object.assign(inner, {
-    write(bytes: Uint8Array, position: number) {
-      at();
-      write(bytes, position);
-    },
-    zero(position: number, bytes: number) {
-      at();
-      zero(position, bytes);
-    },
-    readAt(into: Uint8Array, position: number) {
-      at();
-      return readAt(into, position);
-    },
-  });
-}
 
 /** Decode with a fault; check the error and that nothing is left. */
 async function decodeWith(fault: Fault, step: number, count: number): Promise<void> {

@@ -131,7 +131,12 @@ export class ImageDecoder {
     if (codec.name === 'zero') await this.zeros(pages, lastBytes);
     else if (codec.base !== 'none' || codec.operands.reference)
       await this.references(codec, index, pages, lastBytes);
-    else this.endPages(pages, lastBytes);
+    else {
+      const address = slot.extent(index, EXTENT.CODED);
+      if (address !== 0) this.flush();
+      this.endPages(pages, lastBytes);
+      if (address !== 0) this.write(address);
+    }
   }
 
   private report(observe: PageObserver, codec: Codec, pages: number, segment: number): void {
@@ -250,11 +255,14 @@ export class ImageDecoder {
 
   /** Write the chunk's pages so far to the sink. */
   private flush(): void {
+    if (this.pendingBytes > 0) this.write(this.slot.chunk + this.writtenPages * this.context.pageBytes);
+  }
+
+  /** Write the pages that are not written, which are at `from`, to the sink. */
+  private write(from: number): void {
     const { pendingBytes, slot, writtenPages } = this;
-    if (pendingBytes === 0) return;
-    const { kernels, digest, pageBytes, signal } = this.context;
+    const { kernels, digest, signal } = this.context;
     throwIfAborted(signal);
-    const from = slot.chunk + writtenPages * pageBytes;
     this.sink.write(kernels.bytes.subarray(from, from + pendingBytes), this.image.bytes);
     digest.add(slot.digests + 16 * writtenPages, this.chunkPages - writtenPages);
     this.image.bytes += pendingBytes;

@@ -7,6 +7,9 @@ import { FrameDecoder, POSITION_NUMBERS } from '../unpack/frame-decoder.js';
 import { DecodeMeter, METER_NUMBERS } from './decode-meter.js';
 import { DECODE, EXTENT } from './job.js';
 
+/** Uncoded pages stay where they are unpacked if there are as many: a shorter run is not worth a write. */
+const MIN_DIRECT_PAGES = 16;
+
 /**
  * Run the job whose first word is `at`: unpack a frame, then decode and hash its pages until the chunk or the
  * list of extents is full. Pages that refer to others are left to the thread that has these pages. `check`:
@@ -86,6 +89,7 @@ class ChunkPages {
         this.left -= run;
         continue;
       }
+      if (name === 'raw' && this.direct(entry)) continue;
       const bytes = this.left === 1 ? this.head.lastPageBytes : this.pageBytes;
       const isReference = operands.reference || entry.codec.base !== 'none';
       if (isReference) this.addReference(entry, bytes);
@@ -93,6 +97,28 @@ class ChunkPages {
       this.used++;
       this.left--;
     }
+  }
+
+  /** Hash a run of uncoded pages where they are unpacked. Returns false if they have to be copied. */
+  private direct(entry: TableEntry): boolean {
+    const { pageBytes, head, frame } = this;
+    const table = frame.table!;
+    const run = Math.min(1 + table.sameRun(), this.left, this.chunkPages - this.used);
+    if (run < MIN_DIRECT_PAGES) return false;
+    const lastBytes = run === this.left ? head.lastPageBytes : pageBytes;
+    const from = frame.takeRun(entry.segment, (run - 1) * pageBytes + lastBytes);
+    if (from === undefined) return false;
+    table.skip(run - 1);
+    const { kernels } = this.codec;
+    for (let i = 0; i < run; i++) {
+      const bytes = i === run - 1 ? lastBytes : pageBytes;
+      kernels.run.hash128(from + i * pageBytes, bytes, 0, 0, this.digests + 16 * (this.used + i));
+    }
+    this.start(entry, run);
+    this.extents[(this.extentCount - 1) * EXTENT.NUMBERS + EXTENT.CODED] = from;
+    this.used += run;
+    this.left -= run;
+    return true;
   }
 
   private page(entry: TableEntry, bytes: number): void {
@@ -131,7 +157,9 @@ class ChunkPages {
     const last = (this.extentCount - 1) * EXTENT.NUMBERS;
     const { extents } = this;
     const isSame =
-      extents[last + EXTENT.CODEC] === entry.codec.wireId && extents[last + EXTENT.SEGMENT] === entry.segment;
+      extents[last + EXTENT.CODEC] === entry.codec.wireId &&
+      extents[last + EXTENT.SEGMENT] === entry.segment &&
+      extents[last + EXTENT.CODED] === 0;
     if (this.extentCount > 0 && isSame) extents[last + EXTENT.PAGES]! += pages;
     else this.start(entry, pages);
   }
@@ -144,5 +172,6 @@ class ChunkPages {
     extents[at + EXTENT.SEGMENT] = segment;
     extents[at + EXTENT.IMAGE] = image;
     extents[at + EXTENT.PAGE] = page;
+    extents[at + EXTENT.CODED] = 0;
   }
 }

@@ -115,7 +115,8 @@ export const DECODE = {
 /**
  * Numbers (f64) of an extent: consecutive pages of one codec and segment, those of the chunk in its order.
  * Pages that refer to others are not in the chunk yet, which has space for them: IMAGE and PAGE are those of
- * the first reference, of which the next ones follow; CODED is the address of the coded bytes of one page.
+ * the first reference, of which the next ones follow; CODED is the address of the coded bytes of one page. Of
+ * uncoded pages, CODED is the address of the first if they stay in their segment, or 0.
  */
 export const EXTENT = {
   CODEC: 0,

@@ -10,6 +10,7 @@ import { TABLE_STATE, type TableEntry, TableReader } from '../../stream/table.js
 
 /** Segments begin at multiples of this: to shared memory, JavaScript copies whole words only if aligned. */
 const ALIGNMENT = 64;
+const WORD_BYTES = 8;
 /** Bytes after a frame's bytes that kernels may read and that segments leave unused. */
 const SLACK_BYTES = 4096 + ALIGNMENT * MAX_SEGMENTS;
 
@@ -138,6 +139,19 @@ export class FrameDecoder {
   decodePage(entry: TableEntry, at: number, pageBytes: number, page: number): void {
     const coded = this.take(entry, pageBytes, page);
     this.decodeAt(entry.codec, coded, this.takenBytes, at, pageBytes, page);
+  }
+
+  /**
+   * Return the address of the next `bytes` bytes of a segment, if it has as many and they begin at a whole
+   * word.
+   */
+  takeRun(number: number, bytes: number): number | undefined {
+    const segment = this.segments[number];
+    if (!segment || number === 0 || bytes > segment.bytes - segment.next) return undefined;
+    const address = segment.at + segment.next;
+    if (address % WORD_BYTES !== 0) return undefined;
+    segment.next += bytes;
+    return address;
   }
 
   /** Return the address of a page's coded bytes, of which there are `takenBytes`. @throws PageferryError */

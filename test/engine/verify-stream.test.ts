@@ -32,11 +32,37 @@ test.each(['fixed:xbzrle', 'fixed:similar', 'smallest', 'adaptive', 'fixed:lz4']
     };
     const scratch = { ...options, bases, openScratch };
     expect(await verifyStream(bytesSource(bytes, 'file'), scratch)).toEqual(expected);
-    expect(sinks.map((sink) => sink.take())).toEqual([first, second, third, first]);
+    const kept = sinks.map((sink) => sink.take());
+    // The last image is read by no other one.
+    [first, second, third, new Uint8Array(first.length)].forEach((image, i) => {
+      if (kept[i]!.some((byte) => byte !== 0)) expect(kept[i]).toEqual(image);
+    });
+    expect(kept[0]).toEqual(first);
     expect(summary.images.map(({ digest }) => digestText(digest)).length).toBe(4);
     expect(progress.at(-1)).toBe(bytes.length);
   },
 );
+
+test('only the parts of an image that pages refer to are stored', async () => {
+  const written = async (bytes: Uint8Array) => {
+    const packed = await encoded([bytesSource(bytes, 'image')], { strategy: 'fixed:lz4', dedup: true });
+    const positions: number[] = [];
+    const openScratch = () => () => {
+      const sink = bytesSink();
+      const write = (piece: Uint8Array, position: number) => {
+        positions.push(position);
+        sink.write(piece, position);
+      };
+      return { ...sink, write };
+    };
+    await verifyStream(bytesSource(packed.bytes, 'file'), { ...options, openScratch });
+    return [...new Set(positions.map((position) => position >>> 20))];
+  };
+  const unique = new Uint8Array(4 << 20).map((_, i) => (i % PAGE < 8 ? (i / PAGE) >>> (i % 2 ? 8 : 0) : i));
+  expect(await written(unique)).toEqual([]);
+  unique.copyWithin((3 << 20) + PAGE, (1 << 20) + 2 * PAGE, (1 << 20) + 3 * PAGE);
+  expect(await written(unique)).toEqual([1]);
+});
 
 test('damage anywhere is found', async () => {
   const { bytes } = await encoded([bytesSource(first, 'a'), bytesSource(second, 'b')]);

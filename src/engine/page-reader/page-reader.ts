@@ -54,7 +54,8 @@ export class PageReader {
   /** @internal Use {@link openPages}. */
   constructor(
     private readonly memory: PageReaderMemory,
-    private readonly index: StreamIndex,
+    /** @internal */
+    readonly index: StreamIndex,
     /** @internal The base images that were given. */
     readonly bases: readonly DigestedBase[],
     private readonly cache: FrameCache,

@@ -31,8 +31,12 @@ export interface StreamIndex {
   readonly carried: readonly (number | undefined)[];
   /** Return the frame of a page; the same object each time. @throws PageferryError */
   frameOf(image: number, page: number): IndexEntry;
-  /** Read a frame's record, with its data to `data`. @throws PageferryError */
-  readFrame(entry: IndexEntry, data: Uint8Array): { head: FrameHead; dataBytes: number };
+  /** Read a frame's record, with its data (or its table only) to `data`. @throws PageferryError */
+  readFrame(
+    entry: IndexEntry,
+    data: Uint8Array,
+    isTableOnly?: boolean,
+  ): { head: FrameHead; dataBytes: number };
 }
 
 /** Read and check a file's header, trailer, index, end record and image records. @throws PageferryError */
@@ -146,7 +150,7 @@ function streamIndex(
         throw new PageferryError('bad-stream', `page ${page} of image ${image}: in no frame of the index`);
       return entry;
     },
-    readFrame({ offset, ordinal, image, firstPage, pageCount }, data) {
+    readFrame({ offset, ordinal, image, firstPage, pageCount }, data, isTableOnly = false) {
       const what = `record ${ordinal}`;
       const { head: bytes, dataBytes, end } = reader.checked(offset, RECORD.PAGES, ordinal, what);
       if (dataBytes > Math.min(data.length, packedLimit(header.maxFrameBytes)))
@@ -154,13 +158,15 @@ function streamIndex(
           'bad-stream',
           `${what}: ${dataBytes} bytes of data, more than its stream announced`,
         );
-      const count = file.readAt!(data.subarray(0, dataBytes), end - dataBytes);
-      if (count !== dataBytes)
-        throw new PageferryError('bad-stream', `${what}: expected ${dataBytes} bytes of data, got ${count}`);
-      const head = readFrameHead(bytes, what);
-      if (head.image !== image || head.firstPage !== firstPage || head.pageCount !== pageCount)
+      const whole = readFrameHead(bytes, what);
+      if (whole.image !== image || whole.firstPage !== firstPage || whole.pageCount !== pageCount)
         throw new PageferryError('bad-stream', `${what}: is not the frame that the index names`);
-      return { head, dataBytes };
+      const head = isTableOnly ? { ...whole, segments: whole.segments.slice(0, 1) } : whole;
+      const wanted = isTableOnly ? Math.min(dataBytes, head.segments[0]!.packedBytes) : dataBytes;
+      const count = file.readAt!(data.subarray(0, wanted), end - dataBytes);
+      if (count !== wanted)
+        throw new PageferryError('bad-stream', `${what}: expected ${wanted} bytes of data, got ${count}`);
+      return { head, dataBytes: wanted };
     },
   };
 }

@@ -7,7 +7,8 @@ import { allocateDecoder, declareDecoder } from '../decode/create-decoder.js';
 import type { DecodeSummary } from '../decode/decoder.js';
 import { openPagesIn, type PageReaderOptions } from './open-pages.js';
 import type { PageReader } from './page-reader.js';
-import { declarePageReader } from './reader-memory.js';
+import { declarePageReader, type PageReaderMemory } from './reader-memory.js';
+import { partialSink, referencedParts } from './referenced-parts.js';
 
 const PIECE_BYTES = 1 << 20;
 
@@ -40,7 +41,9 @@ export async function verifyStream(file: PageSource, options: VerifyOptions = {}
   const reader = await openPagesIn(memory, source, options);
   const decoderArena = new Arena();
   const imageBytes = reader.images.reduce((sum, { bytes }) => sum + bytes, 0);
-  const openImageSink = openScratch?.(imageBytes) ?? ((image: number) => createReadBackSink(reader, image));
+  const openImageSink =
+    (await openParts(memory, reader, openScratch?.(imageBytes), signal)) ??
+    ((image: number) => createReadBackSink(reader, image));
   const openSink = (_: unknown, image: number) => openImageSink(image);
   const decoder = declareDecoder(decoderArena, zstd, openSink, { ...options, bases: [] }, reader.bases);
   await allocateDecoder(decoderArena, decoder, options);
@@ -63,6 +66,19 @@ export async function verifyStream(file: PageSource, options: VerifyOptions = {}
     reader.close();
     await decoder.close();
   }
+}
+
+/** Return what opens sinks that store only the parts of the images that pages refer to. */
+async function openParts(
+  memory: PageReaderMemory,
+  { index }: PageReader,
+  openScratch: ((image: number) => PageSink) | undefined,
+  signal: AbortSignal | undefined,
+): Promise<((image: number) => PageSink) | undefined> {
+  if (!openScratch) return undefined;
+  const parts = await referencedParts(memory, index, signal);
+  const numbers = index.carried.flatMap((carried, number) => (carried === undefined ? [] : [number]));
+  return (image) => partialSink(openScratch(image), parts.get(numbers[image]!));
 }
 
 /** Create a sink that stores nothing and reads pages back from the packed file. */

@@ -20,7 +20,7 @@ export const command = defineCommand({
     json: JSON_OPTION,
   },
   details: [
-    'FILE is a packed file, or - for standard input. What pages refer to is kept in scratch files in TMPDIR: parts of a packed file's images, all images of a pipe. If it lacks space, pages of a packed file are decoded again instead.',
+    'FILE is a packed file, or - for standard input. What pages refer to is kept in scratch files in TMPDIR: referenced parts of a packed file, all images of a pipe. If it lacks space, pages of a packed file are decoded again instead.',
   ],
   async run({ values, operands, signal }) {
     const { base, format, json, 'max-bytes': maxImageBytes } = values;

@@ -67,3 +67,17 @@ test('a slow encoder does not lower the estimate of a fast link', () => {
   const estimates = simulate(new LinkMeter(), () => 10e9, 3000, 1 << 16, 20);
   expect(Math.min(...estimates.map(({ bits }) => bits))).toBeGreaterThanOrEqual(1e9);
 });
+
+test('one slow write at the start does not make the link a slow one', () => {
+  const meter = new LinkMeter();
+  // A reader that starts for 200 ms, then takes 1 Gbit/s.
+  meter.recordWrite(1 << 20, 0, 200);
+  expect(meter.bitsPerSecond).toBeGreaterThan(3e8);
+  let now = 200;
+  for (let i = 0; i < 4; i++) {
+    meter.recordWrite(1 << 20, now, now + 8.4);
+    now += 8.4;
+    expect(meter.bitsPerSecond).toBeGreaterThan(3e8);
+  }
+  expect(meter.bitsPerSecond / 1e9).toBeCloseTo(1, 1);
+});

@@ -17,6 +17,11 @@ const MAX_IDLE_RATIO = 1;
  * slower shows soon.
  */
 const MEMORY_MS = 300;
+/**
+ * Waits until the initial estimate has no weight: the first ones measure the start of programs, too. A level
+ * that suits a slow link would take a core for the time of many groups.
+ */
+const LEARNING_WAITS = 4;
 /** Without any wait, the link is assumed to be this much faster than the bytes it got … */
 const PROBE_FACTOR = 4;
 /** … over this period. */
@@ -35,6 +40,7 @@ interface Sample {
  */
 export class LinkMeter {
   private bits = START_BITS_PER_SECOND;
+  private waits = 0;
   private samples: Sample[] = [];
   private lastWaitMs: number | undefined;
   private bytesSinceWait = 0;
@@ -64,7 +70,10 @@ export class LinkMeter {
         bits: (this.bytesSinceWait * 8000) / (endMs - this.lastWaitMs!),
       });
     const best = Math.max(...this.samples.map(({ bits }) => bits));
-    this.bits = clamp(this.samples.length > 0 ? best : (bytes * 8000) / (endMs - startMs));
+    const measured = clamp(this.samples.length > 0 ? best : (bytes * 8000) / (endMs - startMs));
+    this.waits++;
+    const weight = Math.min(1, this.waits / LEARNING_WAITS);
+    this.bits = START_BITS_PER_SECOND ** (1 - weight) * measured ** weight;
     this.lastWaitMs = endMs;
     this.bytesSinceWait = 0;
     this.probeFromMs = undefined;

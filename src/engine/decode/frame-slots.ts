@@ -15,8 +15,8 @@ const ALIGNMENT = 64;
 const WORD_BYTES = 8;
 /** Largest frame of this package's encoder, unless its groups are very large: what slots are sized for. */
 const USUAL_FRAME_BYTES = 11 << 20;
-/** Frames that are collected or written, beside one for each thread. */
-const SPARE_FRAMES = 1;
+/** Frames beside one for each thread: one is collected or written, one waits for a thread. */
+const SPARE_FRAMES = 2;
 /** A page of the chunk has one extent, and one of zero pages may be between it and the next one. */
 const MAX_EXTENTS = 2 * (CHUNK_BYTES / MIN_PAGE_BYTES) + 1;
 

@@ -1,28 +1,49 @@
-// Compiles assembly/ to build/kernels.wasm and writes two TypeScript modules: the wasm as base64, so that
-// loaders and bundlers need no second file, and the sizes that it exports (assembly/layout.ts), so that
-// memory can be laid out before the module is instantiated. Does nothing while the inputs are unchanged: an
-// optimising run takes seconds.
+// Compiles assembly/ to build/kernels.wasm and build/zstd.wasm, and writes TypeScript modules: each wasm
+// deflated and as base64, so that loaders and bundlers need no second file, and the sizes that they export
+// (assembly/layout.ts), so that memory can be laid out before a module is instantiated. Does nothing while
+// the inputs are unchanged: an optimising run takes seconds.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { deflateRawSync } from 'node:zlib';
 import asc, { version } from 'assemblyscript/asc';
 
-const WASM = 'build/kernels.wasm';
+const MODULES = [
+  {
+    entry: 'assembly/index.ts',
+    name: 'kernels',
+    embedded: 'src/kernels/wasm.generated.ts',
+    constant: 'KERNELS_WASM',
+  },
+  {
+    entry: 'assembly/zstd.ts',
+    name: 'zstd',
+    embedded: 'src/kernels/zstd.generated.ts',
+    constant: 'ZSTD_WASM',
+  },
+];
 const STAMP = 'build/kernels.sha256';
-const WASM_MODULE = 'src/kernels/wasm.generated.ts';
 const LAYOUT_MODULE = 'src/kernels/layout.generated.ts';
 /** Printed when the optimiser's last round enlarged the code; the compiler then keeps the round before. */
 const HARMLESS = 'Last converge was suboptimal.\n';
+const DATA_SECTION = 11;
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 const digest = digestOfInputs();
 if (!isCurrent()) {
-  await compile();
-  const wasm = readFileSync(WASM);
-  writeFileSync(WASM_MODULE, `export const KERNELS_BASE64 =\n  '${wasm.toString('base64')}';\n`);
-  writeFileSync(LAYOUT_MODULE, layoutModule(wasm));
+  mkdirSync('build', { recursive: true });
+  for (const module of MODULES) await compile(module);
+  for (const { name, embedded, constant } of MODULES) {
+    const deflated = deflateRawSync(readFileSync(wasmOf(name)), { level: 9, memLevel: 9 });
+    writeFileSync(embedded, `export const ${constant} =\n  '${deflated.toString('base64')}';\n`);
+  }
+  writeFileSync(LAYOUT_MODULE, layoutModule());
   writeFileSync(STAMP, digest);
+}
+
+function wasmOf(name) {
+  return `build/${name}.wasm`;
 }
 
 function digestOfInputs() {
@@ -35,24 +56,64 @@ function digestOfInputs() {
 }
 
 function isCurrent() {
-  const outputs = [WASM, WASM_MODULE, LAYOUT_MODULE, STAMP];
+  const outputs = [
+    ...MODULES.flatMap(({ name, embedded }) => [wasmOf(name), embedded]),
+    LAYOUT_MODULE,
+    STAMP,
+  ];
   return outputs.every((file) => existsSync(file)) && readFileSync(STAMP, 'utf8') === digest;
 }
 
-async function compile() {
-  mkdirSync('build', { recursive: true });
-  const { error, stdout, stderr } = await asc.main(['assembly/index.ts', '--target', 'release']);
+async function compile({ entry, name }) {
+  const files = ['--outFile', wasmOf(name), '--textFile', `build/${name}.wat`];
+  const { error, stdout, stderr } = await asc.main([entry, '--target', 'release', ...files]);
   process.stdout.write(stdout.toString());
   process.stderr.write(stderr.toString().replace(HARMLESS, ''));
   if (error) process.exit(1);
 }
 
-function layoutModule(wasm) {
-  const memory = new WebAssembly.Memory({ initial: 1 });
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(wasm), { env: { memory } });
-  const sizes = Object.entries(exports).filter(([, value]) => value instanceof WebAssembly.Global);
-  const lines = [['HEAP_BASE', { value: exports.heapBase() }], ...sizes].map(
-    ([name, { value }]) => `  ${name}: ${value},\n`,
+function layoutModule() {
+  const [kernels, zstd] = MODULES.map(({ name }) => readFileSync(wasmOf(name)));
+  if (hasSection(zstd, DATA_SECTION)) {
+    process.stderr.write(
+      'build/zstd.wasm has static data, which would overwrite that of build/kernels.wasm\n',
+    );
+    process.exit(1);
+  }
+  const exports = exportsOf(kernels);
+  const sizes = [['HEAP_BASE', exports.heapBase()], ...constantsOf(exports)];
+  return (
+    `export const LAYOUT = {\n${lines(sizes)}} as const;\n\n` +
+    `export const ZSTD_LAYOUT = {\n${lines(constantsOf(exportsOf(zstd)))}} as const;\n`
   );
-  return `export const LAYOUT = {\n${lines.join('')}} as const;\n`;
+}
+
+function exportsOf(wasm) {
+  const memory = new WebAssembly.Memory({ initial: 1 });
+  return new WebAssembly.Instance(new WebAssembly.Module(wasm), { env: { memory } }).exports;
+}
+
+function constantsOf(exports) {
+  return Object.entries(exports)
+    .filter(([, value]) => value instanceof WebAssembly.Global)
+    .map(([name, { value }]) => [name, value]);
+}
+
+function lines(constants) {
+  return constants.map(([name, value]) => `  ${name}: ${value},\n`).join('');
+}
+
+/** Whether a module has a section of this id: an id, its bytes as LEB128, its content. */
+function hasSection(wasm, id) {
+  for (let at = 8; at < wasm.length; ) {
+    if (wasm[at++] === id) return true;
+    let bytes = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = wasm[at++];
+      bytes |= (byte & 0x7f) << shift;
+      if (byte < 0x80) break;
+    }
+    at += bytes;
+  }
+  return false;
 }

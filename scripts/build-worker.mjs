@@ -3,12 +3,12 @@
 import { writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
 
-/** The worker receives the compiled module from its parent: the wasm need not be in its script too. */
+/** The worker receives the compiled modules from its parent: the wasm need not be in its script too. */
 const withoutWasm = {
   name: 'without-wasm',
   setup(bundler) {
-    bundler.onLoad({ filter: /wasm\.generated\.ts$/ }, () => ({
-      contents: "export const KERNELS_BASE64 = '';",
+    bundler.onLoad({ filter: /(wasm|zstd)\.generated\.ts$/ }, () => ({
+      contents: "export const KERNELS_WASM = ''; export const ZSTD_WASM = '';",
     }));
   },
 };

@@ -29,10 +29,11 @@ try {
 async function buildKernels() {
   await run('scripts/build-kernels.mjs');
   mkdirSync(new URL('../dist', import.meta.url), { recursive: true });
-  copyFileSync(
-    new URL('../build/kernels.wasm', import.meta.url),
-    new URL('../dist/kernels.wasm', import.meta.url),
-  );
+  for (const name of ['kernels', 'zstd'])
+    copyFileSync(
+      new URL(`../build/${name}.wasm`, import.meta.url),
+      new URL(`../dist/${name}.wasm`, import.meta.url),
+    );
 }
 
 /** Resolve when all steps have ended: one that fails must not leave another running. @throws all failures */

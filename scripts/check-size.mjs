@@ -6,11 +6,11 @@ import { gzipSync } from 'node:zlib';
 import { browserBundle } from './browser-bundle.mjs';
 
 const KIB = 1024;
-const kernels = readFileSync('build/kernels.wasm');
+const kernels = readFileSync('build/kernels.wasm').length + readFileSync('build/zstd.wasm').length;
 const bundle = await browserBundle();
 
-check('kernels', kernels.length, 24 * KIB);
-check('browser bundle', bundle.length, 187 * KIB, `, ${gzipSync(bundle).length} with gzip`);
+check('kernels', kernels, 60 * KIB);
+check('browser bundle', bundle.length, 175 * KIB, `, ${gzipSync(bundle).length} with gzip`);
 // Commands and the chart library are loaded on demand.
 check('CLI at its start', loadedBytes('dist/cli.js'), 64 * KIB);
 check('pack command', loadedBytes(packCommand()), 448 * KIB);

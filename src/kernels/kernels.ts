@@ -1,7 +1,7 @@
-import { instantiateSync } from '@assemblyscript/loader';
 import { PageferryError } from '../page/error.js';
 import type { KernelExports } from './exports.js';
-import { KERNELS_BASE64 } from './wasm.generated.js';
+import { instantiate, moduleLoader } from './module.js';
+import { KERNELS_WASM } from './wasm.generated.js';
 
 export type { KernelExports } from './exports.js';
 
@@ -20,28 +20,8 @@ export interface Kernels {
   readonly words: Uint32Array;
 }
 
-/** Compiled kernels for a memory of one thread, and for a memory that threads share. */
-const compiled: Record<'own' | 'shared', Promise<WebAssembly.Module> | undefined> = {
-  own: undefined,
-  shared: undefined,
-};
-
 /** Return the compiled module, for a worker that instantiates it. */
-export function kernelModule(kind: 'own' | 'shared' = 'own'): Promise<WebAssembly.Module> {
-  compiled[kind] ??= compile(
-    kind === 'own' ? fromBase64(KERNELS_BASE64) : importingSharedMemory(fromBase64(KERNELS_BASE64)),
-  );
-  return compiled[kind];
-}
-
-/**
- * Synchronous in Node: Node may exit while an asynchronous compilation is pending. A browser must not block.
- */
-function compile(code: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module> {
-  return typeof Buffer === 'function'
-    ? Promise.resolve(new WebAssembly.Module(code))
-    : WebAssembly.compile(code);
-}
+export const kernelModule = moduleLoader(() => KERNELS_WASM);
 
 /** How to create kernels. */
 export interface KernelOptions {
@@ -67,11 +47,8 @@ export async function createKernels(memoryBytes: number, options: KernelOptions 
   try {
     const memory =
       options.memory ?? new WebAssembly.Memory({ initial: pages, maximum: pages, shared: isShared });
-    // Not `instantiate` of the loader: it looks up `Response`, which takes Node tens of milliseconds to
-    // create.
-    const { instance } = instantiateSync(code, { env: { memory } });
     return {
-      run: instance.exports as unknown as KernelExports,
+      run: instantiate<KernelExports>(code, memory),
       memory,
       bytes: new Uint8Array(memory.buffer),
       words: new Uint32Array(memory.buffer),
@@ -82,30 +59,6 @@ export async function createKernels(memoryBytes: number, options: KernelOptions 
   }
 }
 
-/** The import "env" "memory" without a maximum, and the same of a shared memory of at most 65536 pages. */
-const OWN_IMPORT = [0x02, 0x0f, 0x01, 0x03, ...ascii('env'), 0x06, ...ascii('memory'), 0x02, 0x00, 0x01];
-const SHARED_LIMITS = [0x03, 0x01, 0x80, 0x80, 0x04];
-
-/**
- * Return the module with an import of shared memory: its code is the same, only the limits of the imported
- * memory say that it is shared, which requires a maximum.
- */
-function importingSharedMemory(code: Uint8Array): Uint8Array<ArrayBuffer> {
-  const at = code.findIndex((_, i) => OWN_IMPORT.every((byte, j) => code[i + j] === byte));
-  if (at < 0) throw new Error('the kernels import their memory in an unknown form');
-  const limits = at + OWN_IMPORT.length - 2;
-  const shared = new Uint8Array(code.length + SHARED_LIMITS.length - 2);
-  shared.set(code.subarray(0, limits));
-  shared.set(SHARED_LIMITS, limits);
-  shared.set(code.subarray(limits + 2), limits + SHARED_LIMITS.length);
-  shared[at + 1]! += SHARED_LIMITS.length - 2;
-  return shared;
-}
-
-function ascii(text: string): number[] {
-  return Array.from(text, (letter) => letter.charCodeAt(0));
-}
-
 /** Return the error for a WebAssembly memory of `memoryBytes` bytes that the process cannot create. */
 export function outOfAddressSpace(memoryBytes: number, cause: Error): PageferryError {
   return new PageferryError(
@@ -114,12 +67,4 @@ export function outOfAddressSpace(memoryBytes: number, cause: Error): PageferryE
       'Node reserves about 10 GB of addresses for each: raise the limit (ulimit -v) or run node --disable-wasm-trap-handler',
     { cause },
   );
-}
-
-function fromBase64(text: string): Uint8Array<ArrayBuffer> {
-  if (typeof Buffer === 'function') return new Uint8Array(Buffer.from(text, 'base64'));
-  const binary = atob(text);
-  const bytes = new Uint8Array(binary.length);
-  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
-  return bytes;
 }

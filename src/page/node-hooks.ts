@@ -10,6 +10,12 @@ export function nodeModule<T>(name: string): T | undefined {
   return globalThis.process?.getBuiltinModule?.(name) as T | undefined;
 }
 
+/** Inflate a raw deflate stream, or return undefined outside of Node. */
+export function inflateNow(deflated: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
+  const zlib = nodeModule<typeof import('node:zlib')>('node:zlib');
+  return zlib && new Uint8Array(zlib.inflateRawSync(deflated));
+}
+
 /**
  * Turn off V8's incremental marking, which V8 reads at every garbage collection although the process runs
  * already. For programs whose memory is nearly all outside of V8's heap: marking the small heap over and over

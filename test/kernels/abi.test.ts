@@ -3,11 +3,16 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { ZSTD_LAYOUT } from '../../src/kernels/layout.generated.js';
 import * as entry from '../../src/kernels.js';
 
 const wasmFile = new URL('../../build/kernels.wasm', import.meta.url);
+const zstdFile = new URL('../../build/zstd.wasm', import.meta.url);
 const abi = readFileSync(new URL('../../docs/kernels-abi.md', import.meta.url), 'utf8');
-const module = new WebAssembly.Module(new Uint8Array(readFileSync(wasmFile)));
+const modules = [wasmFile, zstdFile].map(
+  (file) => new WebAssembly.Module(new Uint8Array(readFileSync(file))),
+);
+const layouts = [entry.LAYOUT, ZSTD_LAYOUT];
 
 test('the host of docs/kernels-abi.md encodes and decodes a page with the shipped module alone', () => {
   const program = /```js\n(.*?)```/s.exec(abi)![1]!;
@@ -25,8 +30,8 @@ test('the host of docs/kernels-abi.md encodes and decodes a page with the shippe
   }
 });
 
-test('every export of the module is in docs/kernels-abi.md, and nothing else is in its tables', () => {
-  const exported = WebAssembly.Module.exports(module).map(({ name }) => name);
+test('every export of the modules is in docs/kernels-abi.md, and nothing else is in its tables', () => {
+  const exported = modules.flatMap((module) => WebAssembly.Module.exports(module).map(({ name }) => name));
   const kernels = exported.filter((name) => name !== 'memory');
   const rows = [...abi.matchAll(/^\| (`[^|]*`) \|/gm)].flatMap(([, names]) =>
     [...names!.matchAll(/`(\w+)`/g)].map(([, name]) => name!),
@@ -35,22 +40,25 @@ test('every export of the module is in docs/kernels-abi.md, and nothing else is 
   const documented = rows.filter((name) => !statuses.includes(name) && name !== 'heapBase');
   expect(documented.toSorted()).toEqual(kernels.filter((name) => name !== 'heapBase').toSorted());
   expect(rows).toContain('heapBase');
-  expect(WebAssembly.Module.imports(module)).toEqual([{ module: 'env', name: 'memory', kind: 'memory' }]);
+  for (const module of modules)
+    expect(WebAssembly.Module.imports(module)).toEqual([{ module: 'env', name: 'memory', kind: 'memory' }]);
 });
 
-test('the statuses and sizes of docs/kernels-abi.md are those of the module', () => {
+test('the statuses and sizes of docs/kernels-abi.md are those of the modules', () => {
   for (const [name, status] of Object.entries(entry.STATUS))
     expect(abi).toContain(`| ${status} | \`${name}\` |`);
-  const instance = new WebAssembly.Instance(module, {
-    env: { memory: new WebAssembly.Memory({ initial: 1 }) },
-  });
-  for (const [name, value] of Object.entries(instance.exports))
-    if (value instanceof WebAssembly.Global) {
-      expect(value.value, name).toBe(entry.LAYOUT[name as keyof typeof entry.LAYOUT]);
+  for (const [i, module] of modules.entries()) {
+    const { exports } = new WebAssembly.Instance(module, {
+      env: { memory: new WebAssembly.Memory({ initial: 1 }) },
+    });
+    for (const [name, value] of Object.entries(exports)) {
+      if (!(value instanceof WebAssembly.Global)) continue;
+      expect(value.value, name).toBe((layouts[i] as Record<string, number>)[name]);
       const row = abi.split('\n').find((line) => line.startsWith('|') && line.includes(`\`${name}\``))!;
       const hex = `0x${value.value.toString(16)}`;
       expect(row.includes(String(value.value)) || row.includes(hex), row).toBe(true);
     }
+  }
 });
 
 test('pageferry/kernels lays out a memory and codes a page', async () => {

@@ -56,10 +56,10 @@ export const command = defineCommand({
       parse: byteCount('2G'),
       default: '256M',
     },
-    'max-frame': {
+    'frame-bytes': {
       value: 'N',
-      help: 'largest frame, unpacked, which a reader needs memory for; readers of version 0.1.0 accept 32M',
-      parse: byteCount('132M', '4M'),
+      help: 'largest frame, unpacked, 16K or more; 64K for images that are read by page',
+      parse: byteCount('132M', '16K'),
       defaultText: '10.1M, or 130.1M with smallest',
     },
     format: FORMAT_OPTION,
@@ -97,7 +97,7 @@ export const command = defineCommand({
         threads,
         pageBytes: values['page-bytes'],
         deltaBudgetBytes: values['delta-budget'],
-        ...(values['max-frame'] !== undefined && { maxFrameBytes: values['max-frame'] }),
+        ...(values['frame-bytes'] !== undefined && { maxFrameBytes: values['frame-bytes'] }),
         maxImageBytes: values['max-bytes'],
         timeline: timeline !== undefined,
         signal,

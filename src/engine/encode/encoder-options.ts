@@ -12,8 +12,9 @@ const MIB = 1 << 20;
 /** Bytes that a group may exceed its largest size by: the page that closes it. */
 export const GROUP_SLACK = 1 << 17;
 /** Bytes that a frame may have beside its largest group. */
-export const FRAME_SLACK_BYTES = GROUP_SLACK + 2 * TABLE_TARGET_BYTES;
+const FRAME_SLACK_BYTES = GROUP_SLACK + 2 * TABLE_TARGET_BYTES;
 const MIN_GROUP_BYTES = 65536;
+const MIN_FRAME_BYTES = 16384;
 const DEFAULT_DELTA_BUDGET_BYTES = 256 * MIB;
 const DEFAULT_INDEX_PAGES = 2 ** 18;
 const DEFAULT_INTERVAL_MS = 250;
@@ -48,8 +49,9 @@ export interface EncoderOptions {
    */
   readonly indexPages?: number;
   /**
-   * Largest frame, unpacked: the memory that a reader needs; default 10.1 MiB, with `smallest` 130.1 MiB.
-   * Readers of earlier versions accept 32 MiB unless they are given a larger `maxFrameBytes`.
+   * Largest frame, unpacked, its table included: the memory that a reader needs, and what `PageReader`
+   * unpacks for one page; default 10.1 MiB, with `smallest` 130.1 MiB. At least 16 KiB and two pages. Readers
+   * of earlier versions accept 32 MiB unless they are given a larger `maxFrameBytes`.
    */
   readonly maxFrameBytes?: number;
   /** Most bytes of all carried images together; default 1 TiB, which is also a decoder's default limit. */
@@ -83,6 +85,10 @@ export interface EncoderSettings {
   readonly maxImageBytes: number;
   /** Largest group of pages that a frame may have. */
   readonly maxGroupBytes: number;
+  /** Largest frame, unpacked, which the stream announces. */
+  readonly maxFrameBytes: number;
+  /** The same where it was given, else Infinity: groups and tables are smaller then. */
+  readonly frameLimitBytes: number;
   readonly dedup: boolean;
   readonly similar: boolean;
   readonly clock: () => number;
@@ -106,7 +112,7 @@ export function encoderSettings(options: EncoderOptions): EncoderSettings {
   return {
     pageBytes: pageBytes as PageBytes,
     strategy: chosen,
-    maxGroupBytes: maxGroupBytes(chosen, options.maxFrameBytes),
+    ...frameLimits(chosen, pageBytes, options.maxFrameBytes),
     linkBitsPerSecond: checkLinkRate(options.linkBitsPerSecond ?? 1e9),
     destination: destinationOption(options.destination),
     threads: checkInteger('threads', options.threads ?? 1, 1, 16),
@@ -120,16 +126,26 @@ export function encoderSettings(options: EncoderOptions): EncoderSettings {
   };
 }
 
-function maxGroupBytes(strategy: Strategy, maxFrameBytes: number | undefined): number {
-  const wanted = checkInteger(
+function frameLimits(
+  strategy: Strategy,
+  pageBytes: number,
+  option: number | undefined,
+): Pick<EncoderSettings, 'maxGroupBytes' | 'maxFrameBytes' | 'frameLimitBytes'> {
+  const maxGroupBytes = checkInteger(
     'strategy.maxGroupBytes',
     strategy.maxGroupBytes ?? DEFAULT_MAX_GROUP_BYTES,
     MIN_GROUP_BYTES,
     MAX_ENCODED_GROUP_BYTES,
   );
-  if (maxFrameBytes === undefined) return wanted;
-  checkInteger('maxFrameBytes', maxFrameBytes, MIN_GROUP_BYTES + FRAME_SLACK_BYTES, 2 ** 32 - 1);
-  return Math.min(wanted, maxFrameBytes - FRAME_SLACK_BYTES);
+  const largest = maxGroupBytes + FRAME_SLACK_BYTES;
+  if (option === undefined) return { maxGroupBytes, maxFrameBytes: largest, frameLimitBytes: Infinity };
+  const least = Math.max(MIN_FRAME_BYTES, 2 * pageBytes);
+  const maxFrameBytes = Math.min(largest, checkInteger('maxFrameBytes', option, least, 2 ** 32 - 1));
+  return {
+    maxGroupBytes: Math.min(maxGroupBytes, maxFrameBytes),
+    maxFrameBytes,
+    frameLimitBytes: maxFrameBytes,
+  };
 }
 
 function timelineSettings(option: EncoderOptions['timeline']): EncoderSettings['timeline'] {

@@ -13,7 +13,7 @@ import { checkInteger } from '../options.js';
 import { isWorthThreads, type Threads } from '../threads/threads.js';
 import type { Chunk } from './chunk.js';
 import type { ChunkReader } from './chunk-reader.js';
-import { type EncoderSettings, FRAME_SLACK_BYTES } from './encoder-options.js';
+import type { EncoderSettings } from './encoder-options.js';
 import { FrameQueue } from './frame-queue.js';
 import { type ImageContext, ImageEncoder } from './image-encoder.js';
 import { ImageWriter, type ImageWriterContext } from './image-writer.js';
@@ -60,18 +60,15 @@ export class Encoder {
   /** @internal Use {@link createEncoder}. */
   constructor(private readonly parts: EncoderParts) {
     const { settings, frame, writer, threads, frames, life, zeros, progress, meter } = parts;
-    const { pageBytes, maxGroupBytes } = settings;
+    const { pageBytes, maxGroupBytes, maxFrameBytes, frameLimitBytes } = settings;
     this.queue = new FrameQueue(
-      { free: frames, frame, writer, threads, pageBytes, maxGroupBytes },
+      { free: frames, frame, writer, threads, pageBytes, maxGroupBytes, frameLimitBytes },
       life.signal,
     );
     const checkLimit = (name: string, bytes: number) => this.checkLimit(name, bytes);
     this.writing = { pageBytes, queue: this.queue, zeros, progress, meter, checkLimit };
     const header = new WireWriter();
-    writeHeader(header, 'images', {
-      pageBytes,
-      maxFrameBytes: maxGroupBytes + FRAME_SLACK_BYTES,
-    });
+    writeHeader(header, 'images', { pageBytes, maxFrameBytes });
     header.u32(frame.packer.checkOfBytes(header.bytes)[0]);
     writer.raw(header.bytes);
   }

@@ -26,6 +26,8 @@ const MAX_LARGE_FRAMES = 2;
 const MAX_WAITING_BYTES = 6 << 20;
 /** Time between two turns of other events while this thread has work: each takes 10 µs or more. */
 const MAX_TURN_MS = 1;
+/** Bytes that the table of a frame may grow by with the next page and its run. */
+const TABLE_RESERVE_BYTES = 64;
 /** Most pages of a frame, of which runs of zero pages can have many; a frame's page count is a u32. */
 const MAX_FRAME_PAGES = 2 ** 31;
 
@@ -52,6 +54,8 @@ export interface FrameQueueParts {
   readonly threads: Threads;
   readonly pageBytes: number;
   readonly maxGroupBytes: number;
+  /** Most bytes of all segments of a frame, its table included. */
+  readonly frameLimitBytes: number;
 }
 
 /** The frames of a stream: one is filled, others are packed or wait for the output, the rest are free. */
@@ -92,12 +96,16 @@ export class FrameQueue {
 
   readonly isFull = (frame: FrameBuilder): boolean =>
     frame.bytes >= this.wantedBytes ||
+    this.bytesLeft(frame) < this.parts.pageBytes ||
     frame.tableBytes >= TABLE_TARGET_BYTES ||
     frame.pageCount >= MAX_FRAME_PAGES;
 
   /** Return how many whole pages fill a frame that is not full. */
-  readonly pagesLeft = (frame: FrameBuilder): number =>
-    Math.ceil((this.wantedBytes - frame.bytes) / this.parts.pageBytes);
+  readonly pagesLeft = (frame: FrameBuilder): number => {
+    const { pageBytes } = this.parts;
+    const wanted = Math.ceil((this.wantedBytes - frame.bytes) / pageBytes);
+    return Math.min(wanted, Math.floor(this.bytesLeft(frame) / pageBytes));
+  };
 
   /** Pack and write the frame that is filled, if there is one. */
   close(lastPageBytes: number): void {
@@ -138,6 +146,11 @@ export class FrameQueue {
 
   private async untilFree(): Promise<void> {
     while (this.isQueueFull()) await (this.parts.threads.help() ? nextTurn() : this.freed.wait(this.signal));
+  }
+
+  /** Return the bytes of pages that the frame can have besides those it has. */
+  private bytesLeft(frame: FrameBuilder): number {
+    return this.parts.frameLimitBytes - TABLE_RESERVE_BYTES - frame.maxBytes;
   }
 
   private isFarAhead(): boolean {

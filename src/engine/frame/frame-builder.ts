@@ -71,6 +71,11 @@ export class FrameBuilder {
     return this.target.tableBytes;
   }
 
+  /** Bytes of all segments and the table, at most, without the run that is added. */
+  get maxBytes(): number {
+    return this.bytes + this.target.maxTableBytes;
+  }
+
   /** Begin a frame. `parent`: the image that its first reference is relative to. */
   start(image: number, firstPage: number, parent: number): void {
     this.image = image;

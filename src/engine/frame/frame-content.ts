@@ -25,6 +25,8 @@ export interface PageReference {
 export interface FrameTarget {
   /** Bytes of the table so far, about. */
   readonly tableBytes: number;
+  /** Bytes of the table so far, at most, without its last run. */
+  readonly maxTableBytes: number;
   /** Pages that have no bytes and no operands. */
   run(codec: Codec, pages: number): void;
   /** A page that repeats a byte. */
@@ -57,6 +59,10 @@ export class FrameContent implements FrameTarget {
   }
 
   get tableBytes(): number {
+    return this.table.length;
+  }
+
+  get maxTableBytes(): number {
     return this.table.length;
   }
 

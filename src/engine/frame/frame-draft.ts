@@ -6,6 +6,8 @@ const ENTRY = { RUN: 0, FILL: 1, REFERENCE: 2, RAW: 3, CODED: 4 } as const;
 const ENTRY_WORDS = 9;
 /** Bytes that an entry takes in the table, about: 3 to 8. */
 const TABLE_BYTES = 6;
+/** Bytes that an entry takes at most: its run with the segment, a reference to another image, a length. */
+const MAX_TABLE_BYTES = 24;
 
 /** A page that a frame can have coded, or uncompressed in its group. */
 export interface Alternative {
@@ -24,6 +26,10 @@ export class FrameDraft implements FrameTarget {
   alternatives = 0;
   tableBytes = 0;
   private readonly entries: number[] = [];
+
+  get maxTableBytes(): number {
+    return (this.entries.length / ENTRY_WORDS) * MAX_TABLE_BYTES;
+  }
 
   clear(): void {
     this.entries.length = 0;

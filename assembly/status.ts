@@ -15,3 +15,11 @@ export const BAD_TOKEN: i32 = -4;
 export const SHORT: i32 = -5;
 /** The page is full and input remains. */
 export const TRAILING: i32 = -6;
+/** The input does not start as the format demands: another magic number, or a reserved bit is set. */
+export const BAD_HEADER: i32 = -7;
+/** The input needs more memory than the caller allows: its window is larger than the limit. */
+export const WINDOW_LIMIT: i32 = -8;
+/** The input needs a dictionary. */
+export const DICTIONARY: i32 = -9;
+/** The content does not have the checksum that the input states. */
+export const BAD_CHECKSUM: i32 = -10;

@@ -12,6 +12,14 @@ export const STATUS = {
   SHORT: -5,
   /** The page is full and input remains. */
   TRAILING: -6,
+  /** The input does not start as the format demands: another magic number, or a reserved bit is set. */
+  BAD_HEADER: -7,
+  /** The input needs more memory than the caller allows: its window is larger than the limit. */
+  WINDOW_LIMIT: -8,
+  /** The input needs a dictionary. */
+  DICTIONARY: -9,
+  /** The content does not have the checksum that the input states. */
+  BAD_CHECKSUM: -10,
 } as const;
 
 const TEXT = new Map<number, string>([
@@ -21,6 +29,10 @@ const TEXT = new Map<number, string>([
   [STATUS.BAD_TOKEN, 'has a token that no encoder writes'],
   [STATUS.SHORT, 'ends before the page is full'],
   [STATUS.TRAILING, 'continues after the page is full'],
+  [STATUS.BAD_HEADER, 'does not start with a header of its format'],
+  [STATUS.WINDOW_LIMIT, 'needs a larger window than the limit'],
+  [STATUS.DICTIONARY, 'needs a dictionary'],
+  [STATUS.BAD_CHECKSUM, 'does not match its checksum'],
 ]);
 
 /** Return a status as the end of a sentence for an error message: `page 17 ends in the middle of a token`. */

@@ -1,0 +1,103 @@
+// The format's constant tables (RFC 8878, 3.1.1.3.2), computed into the scratch: the module has no static
+// data, so that it can share a memory with the other kernels.
+import {
+  COUNTS,
+  DEFAULT_LITERALS,
+  DEFAULT_MATCHES,
+  DEFAULT_OFFSETS,
+  LITERAL_CODES,
+  MATCH_CODES,
+  OFFSET_CODES,
+  PATTERNS,
+  READY,
+  READY_AT,
+  STRIDES,
+} from "./scratch";
+import { buildStates } from "./states";
+
+export const LITERAL_CODE_COUNT: u32 = 36;
+export const OFFSET_CODE_COUNT: u32 = 32;
+export const MATCH_CODE_COUNT: u32 = 53;
+export const DEFAULT_LITERALS_BITS: u32 = 6;
+export const DEFAULT_OFFSETS_BITS: u32 = 5;
+export const DEFAULT_MATCHES_BITS: u32 = 6;
+/** Symbols of the default distribution of offsets. */
+const DEFAULT_OFFSET_COUNT: u32 = 29;
+const MIN_MATCH_BYTES: u32 = 3;
+
+/** Fill in the constant tables, unless this was done before. */
+export function prepareScratch(scratch: usize): void {
+  const ready = READY ^ <u32>scratch;
+  if (load<u32>(scratch, READY_AT) === ready) return;
+  writePatterns(scratch);
+  writeLiteralCodes(scratch + LITERAL_CODES);
+  writeMatchCodes(scratch + MATCH_CODES);
+  for (let code: u32 = 0; code < OFFSET_CODE_COUNT; code++)
+    store<u32>(scratch + OFFSET_CODES + (code << 2), code);
+  writeDefaults(scratch);
+  store<u32>(scratch, ready, READY_AT);
+}
+
+function writePatterns(scratch: usize): void {
+  for (let row: u32 = 1; row < 16; row++) {
+    for (let i: u32 = 0; i < 16; i++) store<u8>(scratch + PATTERNS + (row << 4) + i, <u8>(i % row));
+    store<u32>(scratch + STRIDES + (row << 2), 16 - (16 % row));
+  }
+  // Row 0: the vector itself, for offsets of 16 and more.
+  for (let i: u32 = 0; i < 16; i++) store<u8>(scratch + PATTERNS + i, <u8>i);
+  store<u32>(scratch + STRIDES, 16);
+}
+
+/** Write the codes of consecutive ranges: each starts where the one before ends. */
+function writeCode(codes: usize, code: u32, extra: u32, base: u32): u32 {
+  store<u32>(codes + (code << 2), extra | (base << 8));
+  return base + (1 << extra);
+}
+
+function writeLiteralCodes(codes: usize): void {
+  let base: u32 = 0;
+  for (let code: u32 = 0; code < LITERAL_CODE_COUNT; code++) {
+    let extra: u32 = 0;
+    if (code >= 25) extra = code - 19;
+    else if (code >= 24) extra = 4;
+    else if (code >= 16) extra = <u32>(0x33221111 >> ((code - 16) << 2)) & 15;
+    base = writeCode(codes, code, extra, base);
+  }
+}
+
+function writeMatchCodes(codes: usize): void {
+  let base = MIN_MATCH_BYTES;
+  for (let code: u32 = 0; code < MATCH_CODE_COUNT; code++) {
+    let extra: u32 = 0;
+    if (code >= 43) extra = code - 36;
+    else if (code >= 42) extra = 5;
+    else if (code >= 32) extra = <u32>(<u64>0x4433221111 >> ((code - 32) << 2)) & 15;
+    base = writeCode(codes, code, extra, base);
+  }
+}
+
+/** Build the tables of the default distributions, from counts of four bits each; 15: -1. */
+function writeDefaults(scratch: usize): void {
+  putCounts(scratch, 0, 0x1112222222222234);
+  putCounts(scratch, 16, 0x1111123222222222);
+  putCounts(scratch, 32, 0xffff);
+  const literals = scratch + LITERAL_CODES;
+  buildStates(scratch + DEFAULT_LITERALS, DEFAULT_LITERALS_BITS, LITERAL_CODE_COUNT, literals, scratch);
+  putCounts(scratch, 0, 0x1111111222111111);
+  putCounts(scratch, 16, 0xfffff11111111);
+  const offsets = scratch + OFFSET_CODES;
+  buildStates(scratch + DEFAULT_OFFSETS, DEFAULT_OFFSETS_BITS, DEFAULT_OFFSET_COUNT, offsets, scratch);
+  putCounts(scratch, 0, 0x1111111222222341);
+  putCounts(scratch, 16, 0x1111111111111111);
+  putCounts(scratch, 32, 0xff11111111111111);
+  putCounts(scratch, 48, 0xfffff);
+  const matches = scratch + MATCH_CODES;
+  buildStates(scratch + DEFAULT_MATCHES, DEFAULT_MATCHES_BITS, MATCH_CODE_COUNT, matches, scratch);
+}
+
+function putCounts(scratch: usize, first: u32, packed: u64): void {
+  for (let i: u32 = 0; i < 16; i++) {
+    const count = <i32>((packed >> ((<u64>i) << 2)) & 15);
+    store<i16>(scratch + COUNTS + ((first + i) << 1), <i16>(count === 15 ? -1 : count));
+  }
+}

@@ -1,0 +1,45 @@
+// Copies of literals and matches: fast ones that overwrite up to 31 bytes past their end, and exact ones for
+// the end of the output.
+import { PATTERNS, STRIDES } from "./scratch";
+
+/** Bytes past the end that the fast copies may overwrite. */
+export const COPY_SLACK: u32 = 32;
+
+/** Copy 16 bytes at a time until `end` is reached or passed. */
+export function copyWild(to: usize, from: usize, end: usize): void {
+  do {
+    v128.store(to, v128.load(from));
+    to += 16;
+    from += 16;
+  } while (to < end);
+}
+
+/** Repeat the `offset` (below 16) bytes before `to` until `end` is reached or passed. */
+export function repeatWild(to: usize, offset: u32, end: usize, scratch: usize): void {
+  const repeated = v128.swizzle(v128.load(to - offset), v128.load(scratch + PATTERNS + (offset << 4)));
+  const stride: usize = load<u32>(scratch + STRIDES + (offset << 2));
+  do {
+    v128.store(to, repeated);
+    to += stride;
+  } while (to < end);
+}
+
+/** Copy a match of any offset, and write nothing past its end. */
+export function matchExact(to: usize, offset: u32, bytes: u32, scratch: usize): void {
+  const end = to + bytes;
+  if (bytes >= 16) {
+    const row: u32 = offset < 16 ? offset : 0;
+    const pattern = v128.load(scratch + PATTERNS + (row << 4));
+    const stride: usize = load<u32>(scratch + STRIDES + (row << 2));
+    const far = end - 16;
+    // What is repeated is loaded again from where it was written, which is the same bytes.
+    do {
+      v128.store(to, v128.swizzle(v128.load(to - offset), pattern));
+      to += stride;
+    } while (to <= far);
+  }
+  while (to < end) {
+    store<u8>(to, load<u8>(to - offset));
+    to++;
+  }
+}

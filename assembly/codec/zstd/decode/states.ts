@@ -1,0 +1,130 @@
+// Tables of finite state entropy (RFC 8878, 4.1): the description of a distribution in, one entry a state
+// out.
+//
+// An entry is a u64, so that one load gives all that a state means:
+//
+//     bits  0 …  6   bits that the state takes: its extra bits, then those of the next state
+//     bits  8 … 13   bits of the next state          both are counts of shifts, which use six bits: the bits
+//     bits 14 … 19   extra bits                      above need not be cleared
+//     bits 20 … 36   base: the extra bits are added to it
+//     bits 40 … 51   mask of the next state's bits, times 8
+//     bits 52 … 63   first of the next states, times 8
+import { BAD_TOKEN, TRUNCATED } from "../../../status";
+import { COUNTS, NEXT_STATES, SPREAD } from "./scratch";
+
+export const STATE_BITS_SHIFT: u64 = 8;
+export const EXTRA_SHIFT: u64 = 14;
+export const BASE_SHIFT: u64 = 20;
+export const MASK_SHIFT: u64 = 40;
+export const MASK_TIMES_8: u64 = 0xff8;
+export const NEXT_SHIFT: u64 = 52;
+
+const MIN_BITS: u32 = 5;
+
+/**
+ * Read the description of a distribution at `src`, which ends at `end`, for at most `maxBits` bits of state
+ * and `maxSymbols` symbols. Return its bytes | symbols << 10 | bits of a state << 20, or a status.
+ */
+export function readCounts(src: usize, end: usize, maxBits: u32, maxSymbols: u32, scratch: usize): i32 {
+  const counts = scratch + COUNTS;
+  const available = (<u32>(end - src)) << 3;
+  if (available === 0) return TRUNCATED;
+  const bits = (load<u8>(src) & 15) + MIN_BITS;
+  if (bits > maxBits) return BAD_TOKEN;
+  let at: u32 = 4;
+  // Of the 1 << bits states: those that are not given to a symbol yet, and one.
+  let remaining: u32 = (1 << bits) + 1;
+  let symbols: u32 = 0;
+  do {
+    if (symbols >= maxSymbols || at > available) return BAD_TOKEN;
+    const word = load<u32>(src + (at >> 3)) >> (at & 7);
+    // A value is 0 … remaining; the smallest of them take a bit less.
+    const wide = 32 - clz<u32>(remaining);
+    const threshold: u32 = 1 << (wide - 1);
+    const short = (threshold << 1) - 1 - remaining;
+    let value = word & (threshold - 1);
+    if (value < short) at += wide - 1;
+    else {
+      value = word & ((threshold << 1) - 1);
+      if (value >= threshold) value -= short;
+      at += wide;
+    }
+    // 0: a probability below that of one state, of which it gets one; its count is -1.
+    store<i16>(counts + (symbols << 1), <i16>(value - 1));
+    symbols++;
+    if (value === 1) {
+      let zeros: u32 = 3;
+      while (zeros === 3) {
+        if (symbols >= maxSymbols || at > available) return BAD_TOKEN;
+        zeros = (load<u16>(src + (at >> 3)) >> (at & 7)) & 3;
+        at += 2;
+        // Up to three are overwritten by the next.
+        store<u32>(counts + (symbols << 1), 0);
+        store<u16>(counts + (symbols << 1), 0, 4);
+        symbols += zeros;
+      }
+    } else remaining -= value === 0 ? 1 : value - 1;
+  } while (remaining > 1);
+  if (symbols > maxSymbols || at > available) return BAD_TOKEN;
+  return (bits << 20) | (symbols << 10) | ((at + 7) >> 3);
+}
+
+/**
+ * Build the table of the counts at `scratch + COUNTS`. `codes`: u32 a symbol, its extra bits and base << 8;
+ * 0: symbols are their own base.
+ */
+export function buildStates(table: usize, bits: u32, symbolCount: u32, codes: usize, scratch: usize): void {
+  spreadSymbols(bits, symbolCount, scratch);
+  const size: u32 = 1 << bits;
+  const next = scratch + NEXT_STATES;
+  const spread = scratch + SPREAD;
+  for (let state: u32 = 0; state < size; state++) {
+    const symbol: u32 = load<u8>(spread + state);
+    const counter = next + (symbol << 1);
+    const n: u32 = load<u16>(counter);
+    store<u16>(counter, <u16>(n + 1));
+    const stateBits = bits - (31 - clz<u32>(n));
+    const first = (n << stateBits) - size;
+    const code: u32 = codes === 0 ? symbol << 8 : load<u32>(codes + (symbol << 2));
+    const extra = code & 255;
+    store<u64>(
+      table + (state << 3),
+      <u64>(extra + stateBits) |
+        ((<u64>stateBits) << STATE_BITS_SHIFT) |
+        ((<u64>extra) << EXTRA_SHIFT) |
+        ((<u64>(code >> 8)) << BASE_SHIFT) |
+        ((<u64>((1 << stateBits) - 1)) << (MASK_SHIFT + 3)) |
+        ((<u64>first) << (NEXT_SHIFT + 3)),
+    );
+  }
+}
+
+/** Give each state its symbol, and each symbol the first number of its states. */
+function spreadSymbols(bits: u32, symbolCount: u32, scratch: usize): void {
+  const counts = scratch + COUNTS;
+  const next = scratch + NEXT_STATES;
+  const spread = scratch + SPREAD;
+  const size: u32 = 1 << bits;
+  const mask = size - 1;
+  const step = (size >> 1) + (size >> 3) + 3;
+  let high = mask;
+  for (let symbol: u32 = 0; symbol < symbolCount; symbol++) {
+    const count: i32 = load<i16>(counts + (symbol << 1));
+    if (count < 0) store<u8>(spread + high--, <u8>symbol);
+    store<u16>(next + (symbol << 1), <u16>(count < 0 ? 1 : count));
+  }
+  let at: u32 = 0;
+  for (let symbol: u32 = 0; symbol < symbolCount; symbol++) {
+    for (let i: i32 = load<i16>(counts + (symbol << 1)); i > 0; i--) {
+      store<u8>(spread + at, <u8>symbol);
+      at = (at + step) & mask;
+      while (at > high) at = (at + step) & mask;
+    }
+  }
+}
+
+/** Write the table of a distribution with one symbol: every state is the same, and takes no bits. */
+export function buildOneState(table: usize, code: u32): void {
+  const extra = code & 255;
+  store<u64>(table, <u64>extra | ((<u64>extra) << EXTRA_SHIFT) | ((<u64>(code >> 8)) << BASE_SHIFT));
+}

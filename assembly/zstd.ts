@@ -14,4 +14,10 @@ export {
   ZSTD_FRAME_MAX_BLOCK_BYTES,
   ZSTD_FRAME_WINDOW_BYTES,
 } from "./codec/zstd/decode/scratch";
+export {
+  zstdEncode,
+  zstdEncodeBegin,
+  zstdEncodeBlock,
+  zstdEncodeScratchBytes,
+} from "./codec/zstd/encode/frame";
 export { ZSTD_MAX_BLOCK_BYTES } from "./codec/zstd/format";

@@ -54,4 +54,45 @@ export interface ZstdExports {
   zstdDecodeEnd(src: number, srcBytes: number, scratch: number): number;
   /** Return the checksum of a frame's content: the low 32 bits of its XXH64, as a signed number. */
   zstdChecksum(src: number, bytes: number): number;
+  /**
+   * Encode one frame with its content size. `srcBytes` + `srcBytes` / 32768 + 32 bytes always suffice.
+   * `checksum`: not 0 to append one.
+   */
+  zstdEncode(
+    src: number,
+    srcBytes: number,
+    out: number,
+    capacity: number,
+    level: number,
+    checksum: number,
+    scratch: number,
+  ): number;
+  /** Bytes of the scratch for inputs of at most `srcBytes` bytes; 64-byte aligned, contents arbitrary. */
+  zstdEncodeScratchBytes(level: number, srcBytes: number): number;
+  /**
+   * Begin a frame that is encoded block by block, with a window of 2^`windowLog` bytes (10 … 27): write its
+   * head. The scratch is that of inputs of max(window, 131072) bytes and keeps state until the last block.
+   */
+  zstdEncodeBegin(
+    out: number,
+    capacity: number,
+    level: number,
+    windowLog: number,
+    checksum: number,
+    scratch: number,
+  ): number;
+  /**
+   * Encode the next block of that frame: at most min(window, 131072) bytes, whose `historyBytes` bytes of
+   * history, everything or at least the window, precede them in memory.
+   * The checksum follows the last block. `srcBytes` + 7 bytes always suffice.
+   */
+  zstdEncodeBlock(
+    src: number,
+    srcBytes: number,
+    historyBytes: number,
+    isLast: number,
+    out: number,
+    capacity: number,
+    scratch: number,
+  ): number;
 }

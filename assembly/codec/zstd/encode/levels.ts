@@ -1,0 +1,46 @@
+// What a level means: the match finder, the sizes of its tables, and how hard it tries.
+import { ZSTD_MAX_BLOCK_BYTES } from "../format";
+
+const FAST: u32 = 0;
+const DOUBLE: u32 = 1;
+const LAZY: u32 = 2;
+
+/** Windows beyond this are not used: larger offsets take more bits than a sequence has. */
+export const MAX_WINDOW_BYTES: u32 = 1 << 27;
+/** Level 0 is the default of zstd. */
+const DEFAULT_LEVEL: i32 = 3;
+
+function strategyOf(level: i32): u32 {
+  if (level === 0) level = DEFAULT_LEVEL;
+  return level <= 2 ? FAST : level <= 4 ? DOUBLE : LAZY;
+}
+
+/** Positions of such an input fit 16 bits, which halves the tables. */
+export function hasShortPositions(srcBytes: u32): bool {
+  return srcBytes <= 65536;
+}
+
+/** Return the bits of the position, rounded up: as many entries as positions. */
+function positionBits(srcBytes: u32): u32 {
+  return srcBytes <= 256 ? 8 : 32 - <u32>clz(srcBytes - 1);
+}
+
+/** Return the bits of the (first) hash table. */
+export function tableBits(level: i32, srcBytes: u32): u32 {
+  const strategy = strategyOf(level);
+  const most: u32 = strategy === FAST ? (level < 0 ? 13 : srcBytes <= ZSTD_MAX_BLOCK_BYTES ? 14 : 15) : 17;
+  return min(positionBits(srcBytes), most);
+}
+
+/** Return the bits of the second table: short hashes, or the chain. */
+function secondBits(level: i32, srcBytes: u32): u32 {
+  const strategy = strategyOf(level);
+  return strategy === FAST ? 0 : min(positionBits(srcBytes), 16);
+}
+
+/** Return the bytes of both tables. */
+export function tablesBytes(level: i32, srcBytes: u32): u32 {
+  const second = secondBits(level, srcBytes);
+  const entries = ((<u32>1) << tableBits(level, srcBytes)) + (second === 0 ? 0 : (<u32>1) << second);
+  return entries << (hasShortPositions(srcBytes) ? 1 : 2);
+}

@@ -1,0 +1,61 @@
+// What every match finder shares: hashes, lengths of matches, and the store of sequences.
+import { MATCH_SHIFT, OFFSET_SHIFT } from "./codes";
+
+/** A 64-bit odd number with random bits; a multiple of 2^(64 - 8 n) of it hashes the first n bytes only. */
+const MULTIPLIER: u64 = 0x9e3779b185ebca87;
+
+/** Return the multiplier that hashes the first `bytes` bytes of a word. */
+export function multiplierFor(bytes: u32): u64 {
+  return MULTIPLIER << (64 - 8 * bytes);
+}
+
+/** Return the end of the match of `ip` with `m`, whose first four bytes are equal; never past `end`. */
+export function matchEnd(ip: usize, m: usize, end: usize): usize {
+  const difference = load<u64>(ip) ^ load<u64>(m);
+  if (difference !== 0) return min(ip + (<usize>ctz(difference) >> 3), end);
+  return longMatchEnd(ip + 8, m + 8, end);
+}
+
+function longMatchEnd(ip: usize, m: usize, end: usize): usize {
+  while (ip < end) {
+    const equal = i8x16.bitmask(i8x16.eq(v128.load(ip), v128.load(m)));
+    if (equal !== 0xffff) {
+      ip += <usize>ctz(~equal);
+      break;
+    }
+    ip += 16;
+    m += 16;
+  }
+  return min(ip, end);
+}
+
+/** Return the number of equal bytes before both positions, back to `anchor` and `low`. */
+export function equalBefore(ip: usize, m: usize, anchor: usize, low: usize): usize {
+  const from = ip;
+  while (ip > anchor && m > low && load<u8>(ip - 1) === load<u8>(m - 1)) {
+    ip--;
+    m--;
+  }
+  return from - ip;
+}
+
+/** Store a sequence; `offsetValue` is 1 … 3 for a repeat offset, else the offset + 3. */
+export function putSequence(at: usize, literals: u32, matchBytes: u32, offsetValue: u32): void {
+  store<u64>(
+    at,
+    <u64>literals | ((<u64>(matchBytes - 3)) << MATCH_SHIFT) | ((<u64>offsetValue) << OFFSET_SHIFT),
+  );
+}
+
+/** Copy literals in steps of 16 bytes: up to 15 bytes past their end are read and written. */
+export function copyLiterals(to: usize, from: usize, bytes: u32): void {
+  v128.store(to, v128.load(from));
+  if (bytes > 16) {
+    const end = to + bytes;
+    do {
+      to += 16;
+      from += 16;
+      v128.store(to, v128.load(from));
+    } while (to + 16 < end);
+  }
+}

@@ -1,5 +1,6 @@
 // Copies of literals and matches: fast ones that overwrite up to 31 bytes past their end, and exact ones for
 // the end of the output.
+import { BAD_TOKEN, OUTPUT_FULL } from "../../../status";
 import { PATTERNS, STRIDES } from "./scratch";
 
 /** Bytes past the end that the fast copies may overwrite. */
@@ -25,7 +26,7 @@ export function repeatWild(to: usize, offset: u32, end: usize, scratch: usize): 
 }
 
 /** Copy a match of any offset, and write nothing past its end. */
-export function matchExact(to: usize, offset: u32, bytes: u32, scratch: usize): void {
+function matchExact(to: usize, offset: u32, bytes: u32, scratch: usize): void {
   const end = to + bytes;
   if (bytes >= 16) {
     const row: u32 = offset < 16 ? offset : 0;
@@ -42,4 +43,26 @@ export function matchExact(to: usize, offset: u32, bytes: u32, scratch: usize): 
     store<u8>(to, load<u8>(to - offset));
     to++;
   }
+}
+
+/**
+ * Copy literals and a match near the end of the output, and write nothing past `limit`; return 0 or a status.
+ */
+export function copyExact(
+  op: usize,
+  literal: usize,
+  literals: u32,
+  offset: u32,
+  matchBytes: u32,
+  limit: usize,
+  history: usize,
+  scratch: usize,
+): i32 {
+  const free = <u32>(limit - op);
+  if (literals > free || matchBytes > free - literals) return OUTPUT_FULL;
+  memory.copy(op, literal, literals);
+  if (matchBytes === 0) return 0;
+  if (offset - 1 >= <u32>(op + literals - history)) return BAD_TOKEN;
+  matchExact(op + literals, offset, matchBytes, scratch);
+  return 0;
 }

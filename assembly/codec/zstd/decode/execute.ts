@@ -1,20 +1,24 @@
-// Decodes the sequences of a block and carries them out: each copies literals, then a match.
+// Carries out the sequences of a block: three states that advance side by side give literals to copy, then a
+// match.
 import { BAD_TOKEN, OUTPUT_FULL, OVERRUN } from "../../../status";
-import { COPY_SLACK, copyWild, matchExact, repeatWild } from "./copy";
+import { COPY_SLACK, copyExact, copyWild, repeatWild } from "./copy";
 import {
   LAST_OFFSETS,
   LITERALS_AT,
   LITERALS_BYTES,
-  LITERALS_TABLE,
-  MATCHES_TABLE,
-  OFFSETS_TABLE,
+  LITERALS_TABLE_BITS,
+  MATCHES_TABLE_BITS,
+  OFFSETS_TABLE_BITS,
+  OWN_LITERALS,
+  OWN_MATCHES,
+  OWN_OFFSETS,
 } from "./scratch";
 import { BASE_SHIFT, EXTRA_SHIFT, MASK_SHIFT, MASK_TIMES_8, NEXT_SHIFT, STATE_BITS_SHIFT } from "./states";
 
 const BASE_MASK: u32 = 0x1ffff;
 const EXTRA_MASK: u64 = 63 << EXTRA_SHIFT;
 const TOP_BIT: u64 = 1 << 63;
-/** Bits that a container holds at least. */
+/** Bits that a container holds at least. An offset's bits and three states are never more. */
 const CONTAINER_BITS: u32 = 57;
 /** An offset's value up to here names one of the last three offsets. */
 const REPEAT_VALUES: u32 = 3;
@@ -34,125 +38,133 @@ export function executeSequences(
   history: usize,
   scratch: usize,
 ): i32 {
+  const literalsEnd: usize = load<u32>(scratch, LITERALS_AT) + load<u32>(scratch, LITERALS_BYTES);
   let op = out;
-  let literal: usize = load<u32>(scratch, LITERALS_AT);
-  const literalsEnd = literal + load<u32>(scratch, LITERALS_BYTES);
   if (count !== 0) {
-    const lastByte: u32 = start < end ? load<u8>(end - 1) : 0;
-    if (lastByte === 0) return BAD_TOKEN;
-    // Bits that are left to read: from the highest bit of the last byte down.
-    let left = ((<i32>(end - start)) << 3) - <i32>clz<u32>(lastByte) + 23;
-    const literalStates: usize = load<u32>(scratch, LITERALS_TABLE);
-    const offsetStates: usize = load<u32>(scratch, OFFSETS_TABLE);
-    const matchStates: usize = load<u32>(scratch, MATCHES_TABLE);
-    let bits = load<u32>(scratch, LITERALS_TABLE + 4);
-    left -= bits;
-    let literalState = bitsAt(start, left, bits);
-    bits = load<u32>(scratch, OFFSETS_TABLE + 4);
-    left -= bits;
-    let offsetState = bitsAt(start, left, bits);
-    bits = load<u32>(scratch, MATCHES_TABLE + 4);
-    left -= bits;
-    let matchState = bitsAt(start, left, bits);
-    let offset0 = load<u32>(scratch, LAST_OFFSETS);
-    let offset1 = load<u32>(scratch, LAST_OFFSETS + 4);
-    let offset2 = load<u32>(scratch, LAST_OFFSETS + 8);
     // A sequence that ends before `far` may overwrite what follows it.
     const far = min(outEnd - min(COPY_SLACK, <u32>(outEnd - out)), limit);
-    let stateBits: i32 = 0;
-    do {
-      if (left < 0) return BAD_TOKEN;
-      let container = load<u64>(start + ((left + 7) >> 3) - 8) << (<u64>(-left & 7));
-      const l = load<u64>(literalStates + literalState);
-      const o = load<u64>(offsetStates + offsetState);
-      const m = load<u64>(matchStates + matchState);
-      const total = (<u32>l + <u32>o + <u32>m) & 127;
-      let literals = <u32>(l >> BASE_SHIFT) & BASE_MASK;
-      let matchBytes = <u32>(m >> BASE_SHIFT) & BASE_MASK;
-      // 1 and the extra bits behind it.
-      const value = <u32>(((container >> 1) | TOP_BIT) >> ((o >> EXTRA_SHIFT) ^ 63));
-      let tail: u64 = 0;
-      if (total <= CONTAINER_BITS) {
-        if ((m & EXTRA_MASK) !== 0)
-          matchBytes += <u32>((container << (o >> EXTRA_SHIFT)) >> (0 - (m >> EXTRA_SHIFT)));
-        if ((l & EXTRA_MASK) !== 0)
-          literals += <u32>(
-            ((container << ((o >> EXTRA_SHIFT) + (m >> EXTRA_SHIFT))) >> (0 - (l >> EXTRA_SHIFT)))
-          );
-        tail = container >> <u64>(61 - total);
-      } else {
-        let rest = left - (<i32>(o >> EXTRA_SHIFT) & 63);
-        container = load<u64>(start + ((rest + 7) >> 3) - 8) << (<u64>(-rest & 7));
-        if ((m & EXTRA_MASK) !== 0) matchBytes += <u32>(container >> (0 - (m >> EXTRA_SHIFT)));
-        if ((l & EXTRA_MASK) !== 0)
-          literals += <u32>((container << (m >> EXTRA_SHIFT)) >> (0 - (l >> EXTRA_SHIFT)));
-        rest = left - total;
-        // The next states take at most 26 bits: these and more are in the eight bytes at the end.
-        tail = load<u64>(start + (rest >> 3)) >> <u64>(rest & 7);
-        tail <<= 3;
-      }
-      left -= total;
-      stateBits =
-        (<i32>(l >> STATE_BITS_SHIFT) & 63) +
-        (<i32>(o >> STATE_BITS_SHIFT) & 63) +
-        (<i32>(m >> STATE_BITS_SHIFT) & 63);
-      offsetState = <u32>(o >> NEXT_SHIFT) + <u32>(tail & (o >> MASK_SHIFT) & MASK_TIMES_8);
-      tail >>= o >> STATE_BITS_SHIFT;
-      matchState = <u32>(m >> NEXT_SHIFT) + <u32>(tail & (m >> MASK_SHIFT) & MASK_TIMES_8);
-      tail >>= m >> STATE_BITS_SHIFT;
-      literalState = <u32>(l >> NEXT_SHIFT) + <u32>(tail & (l >> MASK_SHIFT) & MASK_TIMES_8);
-
-      let offset = value - REPEAT_VALUES;
-      if (value > REPEAT_VALUES) {
-        offset2 = offset1;
-        offset1 = offset0;
-        offset0 = offset;
-      } else {
-        const which = value - (literals === 0 ? 0 : 1);
-        if (which === 0) offset = offset0;
-        else {
-          offset = which === 1 ? offset1 : which === 2 ? offset2 : offset0 - 1;
-          if (which !== 1) offset2 = offset1;
-          offset1 = offset0;
-          offset0 = offset;
-        }
-      }
-
-      if (literals > <u32>(literalsEnd - literal)) return BAD_TOKEN;
-      if (<i32>(literals + matchBytes) <= <i32>(far - op)) {
-        v128.store(op, v128.load(literal));
-        const literalsTo = op + literals;
-        if (literals > 16) copyWild(op + 16, literal + 16, literalsTo);
-        if (offset - 1 >= <u32>(literalsTo - history)) return BAD_TOKEN;
-        op = literalsTo + matchBytes;
-        if (offset >= 16) {
-          v128.store(literalsTo, v128.load(literalsTo - offset));
-          if (matchBytes > 16) copyWild(literalsTo + 16, literalsTo + 16 - offset, op);
-        } else repeatWild(literalsTo, offset, op, scratch);
-      } else {
-        if (literals > <u32>(limit - op) || matchBytes > <u32>(limit - op) - literals)
-          return limit < outEnd ? OVERRUN : OUTPUT_FULL;
-        memory.copy(op, literal, literals);
-        op += literals;
-        if (offset - 1 >= <u32>(op - history)) return BAD_TOKEN;
-        matchExact(op, offset, matchBytes, scratch);
-        op += matchBytes;
-      }
-      literal += literals;
-    } while (--count !== 0);
-    // The last sequence has no next states.
-    if (left + stateBits !== 0) return BAD_TOKEN;
-    store<u32>(scratch, offset0, LAST_OFFSETS);
-    store<u32>(scratch, offset1, LAST_OFFSETS + 4);
-    store<u32>(scratch, offset2, LAST_OFFSETS + 8);
+    const bytes = run(start, end, count, op, far, limit, literalsEnd, history, scratch);
+    if (bytes < 0) return bytes === OUTPUT_FULL && limit < outEnd ? OVERRUN : bytes;
+    op += bytes;
   }
+  const literal: usize = load<u32>(scratch, LITERALS_AT);
   const rest = <u32>(literalsEnd - literal);
-  if (rest > <u32>(limit - op)) return limit < outEnd ? OVERRUN : OUTPUT_FULL;
-  memory.copy(op, literal, rest);
+  const status = copyExact(op, literal, rest, 0, 0, limit, history, scratch);
+  if (status < 0) return limit < outEnd ? OVERRUN : status;
   return <i32>(op + rest - out);
 }
 
-/** Return 8 times the number in the `bits` bits that start `at` bits after `start`. */
-function bitsAt(start: usize, at: i32, bits: u32): u32 {
-  return ((load<u16>(start + (at >> 3)) >> (at & 7)) & ((1 << bits) - 1)) << 3;
+/**
+ * Carry out sequences; return the bytes, and set LITERALS_AT to the literals that are left; or return a
+ * status.
+ */
+function run(
+  start: usize,
+  end: usize,
+  count: u32,
+  out: usize,
+  far: usize,
+  limit: usize,
+  literalsEnd: usize,
+  history: usize,
+  scratch: usize,
+): i32 {
+  const last: u32 = start < end ? load<u8>(end - 1) : 0;
+  if (last === 0) return BAD_TOKEN;
+  // Bits that are left to read: from the highest set bit of the last byte, which is no part of them, down.
+  let left = ((<i32>(end - start)) << 3) - <i32>clz<u32>(last) + 23;
+  left -= load<u32>(scratch, LITERALS_TABLE_BITS);
+  let literalState = firstState(start, left, LITERALS_TABLE_BITS, scratch);
+  left -= load<u32>(scratch, OFFSETS_TABLE_BITS);
+  let offsetState = firstState(start, left, OFFSETS_TABLE_BITS, scratch);
+  left -= load<u32>(scratch, MATCHES_TABLE_BITS);
+  let matchState = firstState(start, left, MATCHES_TABLE_BITS, scratch);
+  let offset0 = load<u32>(scratch, LAST_OFFSETS);
+  let offset1 = load<u32>(scratch, LAST_OFFSETS + 4);
+  let offset2 = load<u32>(scratch, LAST_OFFSETS + 8);
+  let literal: usize = load<u32>(scratch, LITERALS_AT);
+  let op = out;
+  let stateBits: u64 = 0;
+  start -= 8;
+  do {
+    if (left < 0) return BAD_TOKEN;
+    // The next bits are the highest ones of the container.
+    let container = load<u64>(start + ((left + 7) >> 3)) << (<u64>(<u32>(0 - left) & 7));
+    const o = load<u64>(offsetState, OWN_OFFSETS);
+    const m = load<u64>(matchState, OWN_MATCHES);
+    const l = load<u64>(literalState, OWN_LITERALS);
+    const total = (<u32>o + <u32>m + <u32>l) & 127;
+    let literals = <u32>(l >> BASE_SHIFT) & BASE_MASK;
+    let matchBytes = <u32>(m >> BASE_SHIFT) & BASE_MASK;
+    // 1, and the extra bits behind it.
+    let offset = <u32>(((container >> 1) | TOP_BIT) >> ((o >> EXTRA_SHIFT) ^ 63));
+    let tail = container >> <u64>(61 - total);
+    if (((l | m) & EXTRA_MASK) !== 0) {
+      container <<= o >> EXTRA_SHIFT;
+      if (total > CONTAINER_BITS) {
+        let rest = left - (<i32>(o >> EXTRA_SHIFT) & 63);
+        container = load<u64>(start + ((rest + 7) >> 3)) << (<u64>(<u32>(0 - rest) & 7));
+        rest = left - total;
+        tail = (load<u64>(start + (rest >> 3), 8) >> <u64>(<u32>rest & 7)) << 3;
+      }
+      if ((m & EXTRA_MASK) !== 0) matchBytes += <u32>(container >> (0 - (m >> EXTRA_SHIFT)));
+      if ((l & EXTRA_MASK) !== 0)
+        literals += <u32>((container << (m >> EXTRA_SHIFT)) >> (0 - (l >> EXTRA_SHIFT)));
+    }
+    left -= total;
+    stateBits =
+      ((o >> STATE_BITS_SHIFT) & 63) + ((m >> STATE_BITS_SHIFT) & 63) + ((l >> STATE_BITS_SHIFT) & 63);
+    offsetState = scratch + <u32>(o >> NEXT_SHIFT) + (<u32>tail & <u32>(o >> MASK_SHIFT) & MASK_TIMES_8);
+    tail >>= o >> STATE_BITS_SHIFT;
+    matchState = scratch + <u32>(m >> NEXT_SHIFT) + (<u32>tail & <u32>(m >> MASK_SHIFT) & MASK_TIMES_8);
+    tail >>= m >> STATE_BITS_SHIFT;
+    literalState = scratch + <u32>(l >> NEXT_SHIFT) + (<u32>tail & <u32>(l >> MASK_SHIFT) & MASK_TIMES_8);
+
+    if (offset > REPEAT_VALUES) {
+      offset -= REPEAT_VALUES;
+      offset2 = offset1;
+      offset1 = offset0;
+      offset0 = offset;
+    } else {
+      const which = offset - (literals === 0 ? 0 : 1);
+      if (which === 0) offset = offset0;
+      else {
+        offset = which === 1 ? offset1 : which === 2 ? offset2 : offset0 - 1;
+        if (which !== 1) offset2 = offset1;
+        offset1 = offset0;
+        offset0 = offset;
+      }
+    }
+
+    if (literals > <u32>(literalsEnd - literal)) return BAD_TOKEN;
+    const matchAt = op + literals;
+    const next = matchAt + matchBytes;
+    if (<i32>(next - far) <= 0) {
+      v128.store(op, v128.load(literal));
+      if (literals > 16) copyWild(op + 16, literal + 16, matchAt);
+      if (offset - 1 >= <u32>(matchAt - history)) return BAD_TOKEN;
+      if (offset >= 16) {
+        v128.store(matchAt, v128.load(matchAt - offset));
+        if (matchBytes > 16) copyWild(matchAt + 16, matchAt + 16 - offset, next);
+      } else repeatWild(matchAt, offset, next, scratch);
+    } else {
+      const status = copyExact(op, literal, literals, offset, matchBytes, limit, history, scratch);
+      if (status < 0) return status;
+    }
+    literal += literals;
+    op = next;
+  } while (--count !== 0);
+  // The last sequence has no next states.
+  if (left + <i32>stateBits !== 0) return BAD_TOKEN;
+  store<u32>(scratch, offset0, LAST_OFFSETS);
+  store<u32>(scratch, offset1, LAST_OFFSETS + 4);
+  store<u32>(scratch, offset2, LAST_OFFSETS + 8);
+  store<u32>(scratch, <u32>literal, LITERALS_AT);
+  return <i32>(op - out);
+}
+
+/** Return a state, whose bits start `left` bits after `start`, as 8 times its number after `scratch`. */
+function firstState(start: usize, left: i32, bitsField: u32, scratch: usize): usize {
+  const mask: u32 = (1 << load<u32>(scratch + bitsField)) - 1;
+  return scratch + (((<u32>load<u16>(start + (left >> 3)) >> (left & 7)) & mask) << 3);
 }

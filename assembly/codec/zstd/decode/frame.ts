@@ -15,12 +15,10 @@ import { ZSTD_MAGIC, ZSTD_MAX_BLOCK_BYTES } from "../format";
 import { zstdBlockBytes, zstdDecodeBlock } from "./block";
 import { prepareScratch } from "./constants";
 import {
+  HAS_TABLES,
   HASH_STATE,
   HUFFMAN_BITS,
   LAST_OFFSETS,
-  LITERALS_TABLE,
-  MATCHES_TABLE,
-  OFFSETS_TABLE,
   PRODUCED,
   ZSTD_BLOCK_IS_LAST,
   ZSTD_FRAME_CONTENT_BYTES,
@@ -133,9 +131,7 @@ function startFrame(window: u64, content: u64, hasChecksum: u32, scratch: usize)
   store<u32>(scratch, 0, ZSTD_BLOCK_IS_LAST);
   store<u64>(scratch, 0, PRODUCED);
   store<u32>(scratch, 0, HUFFMAN_BITS);
-  store<u32>(scratch, 0, LITERALS_TABLE);
-  store<u32>(scratch, 0, OFFSETS_TABLE);
-  store<u32>(scratch, 0, MATCHES_TABLE);
+  store<u32>(scratch, 0, HAS_TABLES);
   store<u32>(scratch, 1, LAST_OFFSETS);
   store<u32>(scratch, 4, LAST_OFFSETS + 4);
   store<u32>(scratch, 8, LAST_OFFSETS + 8);

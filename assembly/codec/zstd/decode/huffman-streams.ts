@@ -4,13 +4,15 @@ import { HUFFMAN_TABLE } from "./scratch";
 
 /** Six bytes of lengths, and a byte a stream. */
 const MIN_FOUR_STREAMS_BYTES: u32 = 10;
-/** Symbols that a full container gives at least: 57 bits of at most 11, or 12. */
+/** Symbols that a full container gives at least: 57 bits of at most 12. */
 const SYMBOLS_A_LOAD: u32 = 4;
+/** The same for codes of at most 11 bits, with one bit that marks what was taken. */
+const SYMBOLS_A_ROUND: u32 = 5;
+const MAX_ROUND_BITS: u32 = 11;
+/** Bytes that a round takes of a stream at most: five codes, and bits of the byte before. */
+const BYTES_A_ROUND: u32 = 7;
 
-/**
- * Decode `count` symbols of one stream to `out`; return 0 or a status. Up to 8 bytes past them are
- * overwritten.
- */
+/** Decode `count` symbols of one stream to `out`; return 0 or a status. */
 export function decodeOneStream(
   src: usize,
   end: usize,
@@ -20,16 +22,24 @@ export function decodeOneStream(
   scratch: usize,
 ): i32 {
   if (src >= end) return TRUNCATED;
+  const left = streamBits(src, end);
+  return left < 0 ? BAD_TOKEN : finishStream(src, left, out, out + count, bits, scratch + HUFFMAN_TABLE);
+}
+
+/** Return the bits of a stream before its end mark, the highest set bit, or -1. */
+function streamBits(src: usize, end: usize): i32 {
   const last: u32 = load<u8>(end - 1);
-  if (last === 0) return BAD_TOKEN;
-  const table = scratch + HUFFMAN_TABLE;
+  return last === 0 ? -1 : ((<i32>(end - src)) << 3) - <i32>clz<u32>(last) + 23;
+}
+
+/**
+ * Decode the rest of a stream, its first `left` bits, which have to be exactly the symbols up to `outEnd`.
+ */
+function finishStream(src: usize, left: i32, op: usize, outEnd: usize, bits: u32, table: usize): i32 {
   const shift: u64 = 64 - bits;
-  // Bits that are left; the container holds the next ones, from its highest bit on.
-  let left = ((<i32>(end - src)) << 3) - <i32>clz<u32>(last) + 23;
-  const outEnd = out + count;
-  let op = out;
   const far = outEnd - SYMBOLS_A_LOAD;
   while (op <= far && left >= 0) {
+    // The next bits are the highest ones of the container.
     let container = load<u64>(src + ((left + 7) >> 3) - 8) << (<u64>(-left & 7));
     let entry: u32 = load<u16>(table + ((<u32>(container >> shift)) << 1));
     container <<= <u64>entry;
@@ -70,14 +80,128 @@ export function decodeFourStreams(
   const bytes = <u32>(end - src);
   if (bytes < MIN_FOUR_STREAMS_BYTES) return TRUNCATED;
   const quarter: u32 = (count + 3) >> 2;
-  const end0 = src + 6 + load<u16>(src);
-  const end1 = end0 + load<u16>(src, 2);
-  const end2 = end1 + load<u16>(src, 4);
-  if (end2 >= end || quarter * 3 > count) return TRUNCATED;
-  let result = decodeOneStream(src + 6, end0, out, quarter, bits, scratch);
-  if (result === 0) result = decodeOneStream(end0, end1, out + quarter, quarter, bits, scratch);
-  if (result === 0) result = decodeOneStream(end1, end2, out + 2 * quarter, quarter, bits, scratch);
-  return result === 0
-    ? decodeOneStream(end2, end, out + 3 * quarter, count - 3 * quarter, bits, scratch)
-    : result;
+  const start0 = src + 6;
+  const start1 = start0 + load<u16>(src);
+  const start2 = start1 + load<u16>(src, 2);
+  const start3 = start2 + load<u16>(src, 4);
+  if (start3 >= end || quarter * 3 > count) return TRUNCATED;
+  if (start1 === start0 || start2 === start1 || start3 === start2) return TRUNCATED;
+  let left0 = streamBits(start0, start1);
+  let left1 = streamBits(start1, start2);
+  let left2 = streamBits(start2, start3);
+  let left3 = streamBits(start3, end);
+  if ((left0 | left1 | left2 | left3) < 0) return BAD_TOKEN;
+  const table = scratch + HUFFMAN_TABLE;
+  let op = out;
+  if (
+    bits <= MAX_ROUND_BITS &&
+    min(min(start1 - start0, start2 - start1), min(start3 - start2, end - start3)) >= 8
+  ) {
+    const shift: u64 = 64 - bits;
+    // A container holds the bits of the eight bytes at its pointer, the next ones first. The lowest set bit
+    // marks how many were taken: the bits behind it are zero.
+    let p0 = start1 - 8;
+    let p1 = start2 - 8;
+    let p2 = start3 - 8;
+    let p3 = end - 8;
+    let c0 = (load<u64>(p0) | 1) << (<u64>(((p0 - start0) << 3) + 64 - left0));
+    let c1 = (load<u64>(p1) | 1) << (<u64>(((p1 - start1) << 3) + 64 - left1));
+    let c2 = (load<u64>(p2) | 1) << (<u64>(((p2 - start2) << 3) + 64 - left2));
+    let c3 = (load<u64>(p3) | 1) << (<u64>(((p3 - start3) << 3) + 64 - left3));
+    const outEnd = out + count - 3 * quarter;
+    while (true) {
+      // As many rounds as neither the shortest stream nor the last quarter can end in.
+      const inBytes = <u32>min(min(p0 - start0, p1 - start1), min(p2 - start2, p3 - start3));
+      const rounds = min(inBytes / BYTES_A_ROUND, <u32>(outEnd - op) / SYMBOLS_A_ROUND);
+      if (rounds === 0) break;
+      const stop = op + rounds * SYMBOLS_A_ROUND;
+      do {
+        const op1 = op + quarter;
+        const op2 = op1 + quarter;
+        const op3 = op2 + quarter;
+        let e0: u32 = load<u16>(table + ((<u32>(c0 >> shift)) << 1));
+        let e1: u32 = load<u16>(table + ((<u32>(c1 >> shift)) << 1));
+        let e2: u32 = load<u16>(table + ((<u32>(c2 >> shift)) << 1));
+        let e3: u32 = load<u16>(table + ((<u32>(c3 >> shift)) << 1));
+        c0 <<= <u64>e0;
+        c1 <<= <u64>e1;
+        c2 <<= <u64>e2;
+        c3 <<= <u64>e3;
+        store<u8>(op, <u8>(e0 >> 8));
+        store<u8>(op1, <u8>(e1 >> 8));
+        store<u8>(op2, <u8>(e2 >> 8));
+        store<u8>(op3, <u8>(e3 >> 8));
+        e0 = load<u16>(table + ((<u32>(c0 >> shift)) << 1));
+        e1 = load<u16>(table + ((<u32>(c1 >> shift)) << 1));
+        e2 = load<u16>(table + ((<u32>(c2 >> shift)) << 1));
+        e3 = load<u16>(table + ((<u32>(c3 >> shift)) << 1));
+        c0 <<= <u64>e0;
+        c1 <<= <u64>e1;
+        c2 <<= <u64>e2;
+        c3 <<= <u64>e3;
+        store<u8>(op, <u8>(e0 >> 8), 1);
+        store<u8>(op1, <u8>(e1 >> 8), 1);
+        store<u8>(op2, <u8>(e2 >> 8), 1);
+        store<u8>(op3, <u8>(e3 >> 8), 1);
+        e0 = load<u16>(table + ((<u32>(c0 >> shift)) << 1));
+        e1 = load<u16>(table + ((<u32>(c1 >> shift)) << 1));
+        e2 = load<u16>(table + ((<u32>(c2 >> shift)) << 1));
+        e3 = load<u16>(table + ((<u32>(c3 >> shift)) << 1));
+        c0 <<= <u64>e0;
+        c1 <<= <u64>e1;
+        c2 <<= <u64>e2;
+        c3 <<= <u64>e3;
+        store<u8>(op, <u8>(e0 >> 8), 2);
+        store<u8>(op1, <u8>(e1 >> 8), 2);
+        store<u8>(op2, <u8>(e2 >> 8), 2);
+        store<u8>(op3, <u8>(e3 >> 8), 2);
+        e0 = load<u16>(table + ((<u32>(c0 >> shift)) << 1));
+        e1 = load<u16>(table + ((<u32>(c1 >> shift)) << 1));
+        e2 = load<u16>(table + ((<u32>(c2 >> shift)) << 1));
+        e3 = load<u16>(table + ((<u32>(c3 >> shift)) << 1));
+        c0 <<= <u64>e0;
+        c1 <<= <u64>e1;
+        c2 <<= <u64>e2;
+        c3 <<= <u64>e3;
+        store<u8>(op, <u8>(e0 >> 8), 3);
+        store<u8>(op1, <u8>(e1 >> 8), 3);
+        store<u8>(op2, <u8>(e2 >> 8), 3);
+        store<u8>(op3, <u8>(e3 >> 8), 3);
+        e0 = load<u16>(table + ((<u32>(c0 >> shift)) << 1));
+        e1 = load<u16>(table + ((<u32>(c1 >> shift)) << 1));
+        e2 = load<u16>(table + ((<u32>(c2 >> shift)) << 1));
+        e3 = load<u16>(table + ((<u32>(c3 >> shift)) << 1));
+        c0 <<= <u64>e0;
+        c1 <<= <u64>e1;
+        c2 <<= <u64>e2;
+        c3 <<= <u64>e3;
+        store<u8>(op, <u8>(e0 >> 8), 4);
+        store<u8>(op1, <u8>(e1 >> 8), 4);
+        store<u8>(op2, <u8>(e2 >> 8), 4);
+        store<u8>(op3, <u8>(e3 >> 8), 4);
+        op += SYMBOLS_A_ROUND;
+        let taken = ctz<u64>(c0);
+        p0 -= <u32>(taken >> 3);
+        c0 = (load<u64>(p0) | 1) << (taken & 7);
+        taken = ctz<u64>(c1);
+        p1 -= <u32>(taken >> 3);
+        c1 = (load<u64>(p1) | 1) << (taken & 7);
+        taken = ctz<u64>(c2);
+        p2 -= <u32>(taken >> 3);
+        c2 = (load<u64>(p2) | 1) << (taken & 7);
+        taken = ctz<u64>(c3);
+        p3 -= <u32>(taken >> 3);
+        c3 = (load<u64>(p3) | 1) << (taken & 7);
+      } while (op < stop);
+    }
+    left0 = ((<i32>(p0 - start0)) << 3) + 64 - <i32>ctz<u64>(c0);
+    left1 = ((<i32>(p1 - start1)) << 3) + 64 - <i32>ctz<u64>(c1);
+    left2 = ((<i32>(p2 - start2)) << 3) + 64 - <i32>ctz<u64>(c2);
+    left3 = ((<i32>(p3 - start3)) << 3) + 64 - <i32>ctz<u64>(c3);
+  }
+  const end0 = out + quarter;
+  let result = finishStream(start0, left0, op, end0, bits, table);
+  result |= finishStream(start1, left1, op + quarter, end0 + quarter, bits, table);
+  result |= finishStream(start2, left2, op + 2 * quarter, end0 + 2 * quarter, bits, table);
+  return result | finishStream(start3, left3, op + 3 * quarter, out + count, bits, table);
 }

@@ -4,7 +4,7 @@ import { XXH64_STATE_BYTES } from "../../../hash/xxh64";
 import { ZSTD_MAX_BLOCK_BYTES } from "../format";
 
 /** Bytes of the scratch of the zstd decoder, 64-byte aligned; zeroed before its first use. */
-export const ZSTD_DECODE_SCRATCH_BYTES: u32 = 163968;
+export const ZSTD_DECODE_SCRATCH_BYTES: u32 = 155072;
 
 // What callers read after zstdDecodeHeader and zstdBlockBytes: u32 fields, unless they are u64.
 /** u64: the window of the frame, in bytes. */
@@ -27,10 +27,12 @@ export const READY: u32 = 0x7a647473;
 export const PRODUCED: u32 = 40;
 /** Bits of the Huffman table's index; 0: this frame has no table yet. */
 export const HUFFMAN_BITS: u32 = 48;
-/** Three table addresses and the bits of their index, 8 bytes each; 0: this frame has no sequences yet. */
-export const LITERALS_TABLE: u32 = 56;
-export const OFFSETS_TABLE: u32 = 64;
-export const MATCHES_TABLE: u32 = 72;
+/** 1: the frame has had sequences, whose tables can be used again. */
+export const HAS_TABLES: u32 = 52;
+/** The bits of the states of each table. */
+export const LITERALS_TABLE_BITS: u32 = 56;
+export const OFFSETS_TABLE_BITS: u32 = 60;
+export const MATCHES_TABLE_BITS: u32 = 64;
 /** Three u32: the last offsets. */
 export const LAST_OFFSETS: u32 = 80;
 /** Where the block's literals are, and how many. */
@@ -74,10 +76,10 @@ export const OWN_LITERALS: u32 = 5504;
 export const OWN_OFFSETS: u32 = 9600;
 export const OWN_MATCHES: u32 = 11648;
 
-/** 4096 entries of at most 4 bytes. */
+/** 4096 entries of 2 bytes. */
 export const HUFFMAN_TABLE: u32 = 15744;
 /** 128 KiB of literals, and 64 bytes that are read or overwritten past them. */
-export const LITERALS: u32 = 32192;
+export const LITERALS: u32 = 23936;
 
 /** Bytes after the literals that may be overwritten. */
 const LITERALS_SLACK: u32 = 64;

@@ -13,12 +13,13 @@ import {
   DEFAULT_LITERALS,
   DEFAULT_MATCHES,
   DEFAULT_OFFSETS,
+  HAS_TABLES,
   LITERAL_CODES,
-  LITERALS_TABLE,
+  LITERALS_TABLE_BITS,
   MATCH_CODES,
-  MATCHES_TABLE,
+  MATCHES_TABLE_BITS,
   OFFSET_CODES,
-  OFFSETS_TABLE,
+  OFFSETS_TABLE_BITS,
   OWN_LITERALS,
   OWN_MATCHES,
   OWN_OFFSETS,
@@ -65,14 +66,15 @@ export function decodeSequences(
   if (at >= end) return TRUNCATED;
   const modes: u32 = load<u8>(at++);
   if ((modes & 3) !== 0) return BAD_TOKEN;
-  let bytes = readTable(at, end, modes >> 6, LITERALS_TABLE, scratch);
+  let bytes = readTable(at, end, modes >> 6, LITERALS_TABLE_BITS, scratch);
   if (bytes < 0) return bytes;
   at += bytes;
-  bytes = readTable(at, end, (modes >> 4) & 3, OFFSETS_TABLE, scratch);
+  bytes = readTable(at, end, (modes >> 4) & 3, OFFSETS_TABLE_BITS, scratch);
   if (bytes < 0) return bytes;
   at += bytes;
-  bytes = readTable(at, end, (modes >> 2) & 3, MATCHES_TABLE, scratch);
+  bytes = readTable(at, end, (modes >> 2) & 3, MATCHES_TABLE_BITS, scratch);
   if (bytes < 0) return bytes;
+  store<u32>(scratch, 1, HAS_TABLES);
   return executeSequences(at + bytes, end, count, out, limit, outEnd, history, scratch);
 }
 
@@ -84,14 +86,14 @@ function readTable(src: usize, end: usize, mode: u32, field: u32, scratch: usize
   let codes = LITERAL_CODES;
   let codeCount = LITERAL_CODE_COUNT;
   let maxBits = MAX_LITERALS_BITS;
-  if (field === OFFSETS_TABLE) {
+  if (field === OFFSETS_TABLE_BITS) {
     defaults = DEFAULT_OFFSETS;
     defaultBits = DEFAULT_OFFSETS_BITS;
     own = OWN_OFFSETS;
     codes = OFFSET_CODES;
     codeCount = OFFSET_CODE_COUNT;
     maxBits = MAX_OFFSETS_BITS;
-  } else if (field === MATCHES_TABLE) {
+  } else if (field === MATCHES_TABLE_BITS) {
     defaults = DEFAULT_MATCHES;
     defaultBits = DEFAULT_MATCHES_BITS;
     own = OWN_MATCHES;
@@ -100,7 +102,9 @@ function readTable(src: usize, end: usize, mode: u32, field: u32, scratch: usize
     maxBits = MAX_MATCHES_BITS;
   }
   if (mode === DEFAULT) {
-    setTable(scratch + field, scratch + defaults, defaultBits);
+    // A copy, so that all tables are at the same places.
+    store<u32>(scratch + field, defaultBits);
+    memory.copy(scratch + own, scratch + defaults, 8 << defaultBits);
     return 0;
   }
   if (mode === ONE_CODE) {
@@ -108,7 +112,7 @@ function readTable(src: usize, end: usize, mode: u32, field: u32, scratch: usize
     const code: u32 = load<u8>(src);
     if (code >= codeCount) return BAD_TOKEN;
     buildOneState(scratch + own, load<u32>(scratch + codes + (code << 2)));
-    setTable(scratch + field, scratch + own, 0);
+    store<u32>(scratch + field, 0);
     return 1;
   }
   if (mode === DESCRIBED) {
@@ -116,14 +120,9 @@ function readTable(src: usize, end: usize, mode: u32, field: u32, scratch: usize
     if (described < 0) return described;
     const bits = <u32>described >> 20;
     buildStates(scratch + own, bits, (<u32>described >> 10) & 0x3ff, scratch + codes, scratch);
-    setTable(scratch + field, scratch + own, bits);
+    store<u32>(scratch + field, bits);
     return described & 0x3ff;
   }
   // The table of the block before.
-  return load<u32>(scratch + field) === 0 ? BAD_TOKEN : 0;
-}
-
-function setTable(field: usize, table: usize, bits: u32): void {
-  store<u32>(field, <u32>table);
-  store<u32>(field, bits, 4);
+  return load<u32>(scratch, HAS_TABLES) === 0 ? BAD_TOKEN : 0;
 }

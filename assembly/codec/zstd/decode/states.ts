@@ -16,7 +16,7 @@ export const STATE_BITS_SHIFT: u64 = 8;
 export const EXTRA_SHIFT: u64 = 14;
 export const BASE_SHIFT: u64 = 20;
 export const MASK_SHIFT: u64 = 40;
-export const MASK_TIMES_8: u64 = 0xff8;
+export const MASK_TIMES_8: u32 = 0xff8;
 export const NEXT_SHIFT: u64 = 52;
 
 const MIN_BITS: u32 = 5;

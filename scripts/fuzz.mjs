@@ -1,16 +1,17 @@
 // Feeds seeded hostile inputs to kernels, decoder and page reader (docs/hostile-input.md).
 //
-//   npm run fuzz -- [--seed N] [--inputs N] [--threads N] [--only kernel:N | stream:N | file:N]
+//   npm run fuzz -- [--seed N] [--inputs N] [--threads N] [--only kernel:N | stream:N | file:N | zstd:N]
+//   npm run fuzz -- --zstd [--seed N] [--inputs N] [--threads N]       zstd frames only
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { fuzzReport, runFuzzShard, sumFuzzShards } from '../build/internal.mjs';
 
 /**
- * One input in twelve is a stream for the decoder, one a file for the page reader; the others are for
- * kernels.
+ * One input in twelve is a stream for the decoder, one a file for the page reader, two are frames for the
+ * zstd decoder; the others are for the codecs' kernels.
  */
 const STREAM_SHARE = 12;
-const KINDS = ['kernel', 'stream', 'file'];
+const KINDS = ['kernel', 'stream', 'file', 'zstd'];
 /** An input that takes longer is reported as a hang. */
 const HANG_MS = 20_000;
 /** Memory limit of the whole process; exceeding it is a failure. */
@@ -26,6 +27,7 @@ async function main() {
       inputs: { type: 'string', default: '1200000' },
       threads: { type: 'string', default: '2' },
       only: { type: 'string' },
+      zstd: { type: 'boolean', default: false },
     },
   });
   const seed = number('seed', values.seed);
@@ -33,16 +35,19 @@ async function main() {
   const threads = number('threads', values.threads);
   if (values.only !== undefined) {
     const [kind, at] = values.only.split(':');
-    if (!KINDS.includes(kind)) wrong(`--only: expected kernel:N, stream:N or file:N, got ${values.only}`);
+    if (!KINDS.includes(kind))
+      wrong(`--only: expected kernel:N, stream:N, file:N or zstd:N, got ${values.only}`);
     const first = number('only', at);
     const { tally, failures } = await runFuzzShard(alone(seed, kind, first));
     finish(fuzzReport(seed, tally), tally, failures);
     return;
   }
-  const streams = Math.floor(inputs / STREAM_SHARE);
+  const streams = values.zstd ? 0 : Math.floor(inputs / STREAM_SHARE);
+  const frames = values.zstd ? inputs : 2 * streams;
   const shards = Array.from({ length: threads }, (_, first) => ({
     seed,
-    kernel: { first, step: threads, end: inputs - 2 * streams },
+    kernel: { first, step: threads, end: inputs - 2 * streams - frames },
+    zstd: { first, step: threads, end: frames },
     stream: { first, step: threads, end: streams },
     file: { first, step: threads, end: streams },
     progress: new SharedArrayBuffer(8),

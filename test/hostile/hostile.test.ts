@@ -25,6 +25,24 @@ test('kernels give the right page or a status, and touch nothing else', async ()
   }
 });
 
+test('the zstd decoder gives the content or a status, and touches nothing else', async () => {
+  const { inputs, right, refused, said } = await run({ zstd: { first: 0, step: 1, end: 8000 } });
+  expect(inputs).toBe(8000);
+  expect(right + refused).toBe(inputs);
+  expect(right).toBeGreaterThan(1000);
+  for (const end of [
+    'ends in the middle of a token',
+    'takes more than the output capacity',
+    'has a token that no encoder writes',
+    'ends before the page is full',
+    'does not start with a header of its format',
+    'needs a larger window than the limit',
+    'needs a dictionary',
+    'does not match its checksum',
+  ])
+    expect(said).toContain(`zstd ${end}`);
+});
+
 test('the decoder gives the images that were packed or a PageferryError', async () => {
   const { inputs, right, refused, errors, said } = await run({ stream: { first: 0, step: 1, end: 2500 } });
   expect(right + refused).toBe(inputs);

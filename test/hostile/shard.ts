@@ -4,6 +4,7 @@ import { KernelDriver } from './kernel-driver.js';
 import { StreamDriver } from './stream-driver.js';
 import { StreamInputs } from './stream-inputs.js';
 import { addTally, clockedInput, emptyTally, type Tally } from './tally.js';
+import { ZstdDriver } from './zstd-driver.js';
 
 /** Inputs first, first + step, … below end. */
 interface Share {
@@ -19,9 +20,11 @@ export interface Shard {
   readonly stream?: Share;
   /** Streams for the reader of single pages. */
   readonly file?: Share;
+  /** Frames for the zstd decoder. */
+  readonly zstd?: Share;
   /**
-   * Two i32 for the monitoring thread: the kind of the current input (kernel 0, stream 1, file 2) and its
-   * number.
+   * Two i32 for the monitoring thread: the kind of the current input (kernel 0, stream 1, file 2, zstd 3) and
+   * its number.
    */
   readonly progress?: SharedArrayBuffer;
 }
@@ -31,11 +34,11 @@ export interface ShardResult {
   readonly failures: string[];
 }
 
-const KINDS = ['kernel', 'stream', 'file'] as const;
+const KINDS = ['kernel', 'stream', 'file', 'zstd'] as const;
 const MAX_FAILURES = 20;
 
 /** Runs a share; what fails is reported with what repeats it. */
-export async function runShard({ seed, kernel, stream, file, progress }: Shard): Promise<ShardResult> {
+export async function runShard({ seed, kernel, stream, file, zstd, progress }: Shard): Promise<ShardResult> {
   const begun = performance.now();
   const tally = emptyTally();
   const failures: string[] = [];
@@ -61,6 +64,10 @@ export async function runShard({ seed, kernel, stream, file, progress }: Shard):
   if (kernel) {
     const driver = await KernelDriver.create(seed);
     await all('kernel', kernel, (number) => driver.run(number, tally));
+  }
+  if (zstd) {
+    const driver = await ZstdDriver.create(seed);
+    await all('zstd', zstd, (number) => driver.run(number, tally));
   }
   if (stream || file) {
     const inputs = await StreamInputs.create(seed);

@@ -10,6 +10,7 @@ import { openNative } from './kernels/native.mjs';
 import { npmCompressors } from './kernels/npm-compressors.mjs';
 import { raceHash, racePages } from './kernels/page-race.mjs';
 import { printRatios, printTargets } from './kernels/report.mjs';
+import { FRAME_BYTES, raceZstdDecode } from './kernels/zstd-decode.mjs';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -45,7 +46,7 @@ export async function run(argv) {
   const native = await openNative();
   for (const [name, reason] of Object.entries({ ...corpora.skipped, ...native.skipped }))
     process.stdout.write(`skipped: ${name}: ${reason}\n`);
-  const buffers = await openBuffers(Math.max(sizes.cached.bytes, sizes.large.bytes));
+  const buffers = await openBuffers(Math.max(sizes.cached.bytes, sizes.large.bytes, MiB));
   const tools = { buffers, native, compressors: await npmCompressors() };
   const rows = [];
   try {
@@ -104,5 +105,15 @@ function subjects({ buffers, native, compressors }, corpora) {
     pageSubject('xxh3-64', (race) => raceHash({ ...race, bits: 64 })),
     pageSubject('xxh3-128', (race) => raceHash({ ...race, bits: 128 })),
     ...codecsOf(buffers.kernels.run, buffers.scratch).map(codecSubject),
+    ...Object.entries(FRAME_BYTES).map(([name, frameBytes]) => ({
+      name,
+      corpora: corpora.kinds,
+      race: (corpus, { bytes, slowBytes, options }) => {
+        const set = buffers.set(Math.max(bytes, frameBytes), frameBytes);
+        corpora.fill(corpus, set.srcView);
+        const { kernels, zstdScratch: scratch } = buffers;
+        return raceZstdDecode({ set, functions, compressors, kernels, scratch, slowBytes, options });
+      },
+    })),
   ];
 }

@@ -8,7 +8,8 @@ export { packedLz4Capacity, packLz4 } from '../src/codec/lz4.js';
 export { PageIndex } from '../src/dedup/page-index.js';
 export { Arena } from '../src/kernels/arena.js';
 export { kernelModule } from '../src/kernels/kernels.js';
-export { LAYOUT } from '../src/kernels/layout.generated.js';
+export { LAYOUT, ZSTD_LAYOUT } from '../src/kernels/layout.generated.js';
+export { createZstdKernels } from '../src/kernels/zstd.js';
 export {
   report as fuzzReport,
   runShard as runFuzzShard,

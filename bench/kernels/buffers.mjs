@@ -1,6 +1,6 @@
 // Buffers in the kernels' memory that all contestants use, so that native code reads and writes the same
 // bytes.
-import { Arena, LAYOUT } from '../../build/internal.mjs';
+import { Arena, LAYOUT, ZSTD_LAYOUT } from '../../build/internal.mjs';
 
 const MIB = 1 << 20;
 const ENCODINGS = 3;
@@ -22,9 +22,10 @@ export async function openBuffers(bytes) {
   }));
   const classes = arena.slot('classes', pages * 2);
   const scratch = arena.slot('scratch', SCRATCH_BYTES);
+  const zstdScratch = arena.slot('scratch of zstd', ZSTD_LAYOUT.ZSTD_DECODE_SCRATCH_BYTES);
   const kernels = await arena.allocate();
   const memory = kernels.bytes;
-  return { kernels, memory, scratch, classes, set };
+  return { kernels, memory, scratch, zstdScratch, classes, set };
 
   /** Return a set of `setBytes` bytes in pages of `pageBytes`. */
   function set(setBytes, pageBytes) {

@@ -31,6 +31,16 @@ const TARGETS = [
   ...pair('lz4 64 KiB', 'liblz4', 'cached', 0.85, 0.95),
   ...pair('lz4 64 KiB', 'lz4-napi', 'cached', 1, 1.7),
   ...pair('lz4 64 KiB', 'lz4-wasm-nodejs', 'cached', 1, 1.7),
+  ...['zstd decode 4 KiB', 'zstd decode 64 KiB', 'zstd decode 1 MiB'].flatMap((kernel) =>
+    Object.entries({ libzstd: 0.75, '@bokuweb/zstd-wasm': 1.5, fzstd: 3 }).map(([peer, atLeast]) => ({
+      kernel,
+      direction: 'decode',
+      peer,
+      set: 'cached',
+      atLeast,
+    })),
+  ),
+  { kernel: 'zstd decode 4 KiB', direction: 'decode', peer: 'node:zlib zstd', set: 'cached', atLeast: 10 },
 ];
 
 function pair(kernel, peer, set, encode, decode) {

@@ -29,15 +29,20 @@ export function repeatWild(to: usize, offset: u32, end: usize, scratch: usize): 
 function matchExact(to: usize, offset: u32, bytes: u32, scratch: usize): void {
   const end = to + bytes;
   if (bytes >= 16) {
-    const row: u32 = offset < 16 ? offset : 0;
-    const pattern = v128.load(scratch + PATTERNS + (row << 4));
-    const stride: usize = load<u32>(scratch + STRIDES + (row << 2));
     const far = end - 16;
-    // What is repeated is loaded again from where it was written, which is the same bytes.
-    do {
-      v128.store(to, v128.swizzle(v128.load(to - offset), pattern));
-      to += stride;
-    } while (to <= far);
+    if (offset >= 16) {
+      do {
+        v128.store(to, v128.load(to - offset));
+        to += 16;
+      } while (to <= far);
+    } else {
+      const repeated = v128.swizzle(v128.load(to - offset), v128.load(scratch + PATTERNS + (offset << 4)));
+      const stride: usize = load<u32>(scratch + STRIDES + (offset << 2));
+      do {
+        v128.store(to, repeated);
+        to += stride;
+      } while (to <= far);
+    }
   }
   while (to < end) {
     store<u8>(to, load<u8>(to - offset));

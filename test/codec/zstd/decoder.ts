@@ -157,7 +157,9 @@ function bindings(koffi: any): Libzstd {
     decompressPieces(input, capacity, pieceBytes) {
       resetDecompressor(decompressor, RESET_ALL);
       checked(setDecompressor(decompressor, MAX_WINDOW_LOG, 31));
-      const out = { at: Buffer.alloc(Math.max(1, capacity)), size: capacity, position: 0 };
+      const content = Buffer.alloc(Math.max(1, capacity));
+      // The FFI package replaces `at` by a pointer.
+      const out = { at: content, size: capacity, position: 0 };
       let hint = 0;
       for (let at = 0; at < input.length; at += pieceBytes) {
         const piece = Buffer.from(input.subarray(at, at + pieceBytes));
@@ -171,7 +173,7 @@ function bindings(koffi: any): Libzstd {
             return 'output full';
         }
       }
-      return hint === 0 ? out.at.subarray(0, Number(out.position)) : 'truncated';
+      return hint === 0 ? content.subarray(0, Number(out.position)) : 'truncated';
     },
   };
 }

@@ -4,7 +4,6 @@ import manifest from './package.json' with { type: 'json' };
 // @ts-expect-error: a script, in plain JavaScript
 import { licences } from './scripts/licences.mjs';
 
-const ZSTD_FALLBACK = '@bokuweb/zstd-wasm';
 const LOADER = '@assemblyscript/loader';
 
 /** The entries of package.json's `exports`: `pageferry/NAME` is built from `src/NAME.ts`. */
@@ -44,7 +43,7 @@ export const library: Options = {
   format: ['esm', 'cjs'],
   target: 'es2022',
   platform: 'neutral',
-  external: [/^node:/, ZSTD_FALLBACK],
+  external: [/^node:/],
   noExternal: [LOADER],
   removeNodeProtocol: false,
   shims: true,
@@ -56,7 +55,6 @@ const cli: Options = {
   format: ['esm'],
   target: 'node20',
   platform: 'node',
-  external: [ZSTD_FALLBACK],
   noExternal: [LOADER],
   removeNodeProtocol: false,
   banner: { js: '#!/usr/bin/env node' },

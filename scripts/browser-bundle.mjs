@@ -14,8 +14,6 @@ export async function browserBundle(entry = 'index') {
     format: 'esm',
     platform: 'browser',
     logLevel: 'error',
-    // Optional dependency: for zstd in a browser, install it in addition.
-    external: ['@bokuweb/zstd-wasm'],
   });
   const loaded = new Set();
   const load = (path) => {

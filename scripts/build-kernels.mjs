@@ -28,6 +28,9 @@ const LAYOUT_MODULE = 'src/kernels/layout.generated.ts';
 /** Printed when the optimiser's last round enlarged the code; the compiler then keeps the round before. */
 const HARMLESS = 'Last converge was suboptimal.\n';
 const DATA_SECTION = 11;
+const ZSTD_LEVELS = Array.from({ length: 30 }, (_, i) => i - 7);
+const MAX_PAGE_BYTES = 2 ** 16;
+const MAX_INPUT_BYTES = 2 ** 30;
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 const digest = digestOfInputs();
@@ -81,11 +84,21 @@ function layoutModule() {
     process.exit(1);
   }
   const exports = exportsOf(kernels);
+  const zstdExports = exportsOf(zstd);
   const sizes = [['HEAP_BASE', exports.heapBase()], ...constantsOf(exports)];
   return (
     `export const LAYOUT = {\n${lines(sizes)}} as const;\n\n` +
-    `export const ZSTD_LAYOUT = {\n${lines(constantsOf(exportsOf(zstd)))}} as const;\n`
+    `export const ZSTD_LAYOUT = {\n${lines([...constantsOf(zstdExports), ...encodeScratch(zstdExports)])}} as const;\n`
   );
+}
+
+/** The scratch that encoding needs at any level: for a page, and for an input of any size. */
+function encodeScratch({ zstdEncodeScratchBytes }) {
+  const largest = (bytes) => Math.max(...ZSTD_LEVELS.map((level) => zstdEncodeScratchBytes(level, bytes)));
+  return [
+    ['ZSTD_PAGE_SCRATCH_BYTES', largest(MAX_PAGE_BYTES)],
+    ['ZSTD_ENCODE_SCRATCH_BYTES', largest(MAX_INPUT_BYTES)],
+  ];
 }
 
 function exportsOf(wasm) {

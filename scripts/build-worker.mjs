@@ -22,9 +22,6 @@ const { outputFiles } = await build({
   target: 'node20',
   minify: true,
   plugins: [withoutWasm],
-  external: ['@bokuweb/zstd-wasm'],
-  // The parent passes the optional package's location; import.meta is not used for it.
-  logOverride: { 'empty-import-meta': 'silent' },
 });
 const source = JSON.stringify(outputFiles[0].text);
 writeFileSync('src/engine/threads/worker.generated.ts', `export const WORKER_SOURCE =\n  ${source};\n`);

@@ -1,6 +1,6 @@
 import type { Slots } from '../kernels/arena.js';
 import type { Kernels } from '../kernels/kernels.js';
-import { LAYOUT } from '../kernels/layout.generated.js';
+import { LAYOUT, ZSTD_LAYOUT } from '../kernels/layout.generated.js';
 
 /** Fields of a page's entry in the frame table beside its codec. */
 interface Operands {
@@ -70,13 +70,18 @@ export interface CodecContext {
   readonly kernels: Kernels;
   readonly lz4Scratch: number;
   readonly wkdmScratch: number;
+  /** Scratch of the zstd encoder, and of its decoder. */
+  readonly zstdScratch: number;
+  readonly zstdDecodeScratch: number;
 }
 
-/** Declare the codecs' scratch memory, about 164 KiB. */
+/** Declare the codecs' scratch memory: about 164 KiB, and 1.7 MiB that is touched only by zstd. */
 export function createCodecContext(slots: Slots): CodecContext {
   return {
     kernels: slots.kernels,
     lz4Scratch: slots.slot('lz4 scratch', LAYOUT.LZ4_SCRATCH_BYTES),
     wkdmScratch: slots.slot('wkdm scratch', LAYOUT.WKDM_SCRATCH_BYTES),
+    zstdScratch: slots.slot('zstd scratch', ZSTD_LAYOUT.ZSTD_ENCODE_SCRATCH_BYTES),
+    zstdDecodeScratch: slots.slot('zstd decoder', ZSTD_LAYOUT.ZSTD_DECODE_SCRATCH_BYTES),
   };
 }

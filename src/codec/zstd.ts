@@ -1,19 +1,26 @@
 import { PageferryError } from '../page/error.js';
 import type { PageCodec } from './codec.js';
+import { unpackZstd } from './zstd/segment.js';
+
+const PAGE_LEVEL = 1;
 
 /**
- * Zstandard over a group of pages: packs a segment, never a page alone. Not our code: Node's own where it has
- * it (22.15 on), else an optional package.
+ * Zstandard (`docs/codecs/zstd.md`). `encode` codes one page alone into one frame; in a stream, a segment of
+ * many pages is packed, by the kernels or by Node's own zstd (22.15 on).
  */
 export const zstd = {
   name: 'zstd',
   wireId: 11,
   family: 'packing',
-  operands: {},
+  operands: { bytes: 'own' },
   base: 'none',
   costRank: 8,
   pageClass: 'packed',
   label: 'packed in groups',
+  encode: ({ kernels, zstdScratch }, page, pageBytes, out, capacity) =>
+    kernels.zstd.zstdEncode(page, pageBytes, out, capacity, PAGE_LEVEL, 0, zstdScratch),
+  decode: ({ kernels, zstdDecodeScratch }, coded, codedBytes, page, pageBytes) =>
+    unpackZstd(kernels, zstdDecodeScratch, coded, codedBytes, page, pageBytes),
 } as const satisfies PageCodec;
 
 /** Bytes that are read piece by piece. */
@@ -23,9 +30,9 @@ interface Pieces {
   read(from: number, to: number): Uint8Array;
 }
 
-/** A Zstandard implementation, as this package uses one. */
+/** A Zstandard implementation beside that of the kernels, as this package uses one. */
 export interface Zstd {
-  /** Which one: `node:zlib`, `@bokuweb/zstd-wasm`, or a name of yours. */
+  /** Which one: `node:zlib`, `pageferry`, or a name of yours. */
   readonly name: string;
   /** One whole zstd frame that declares its content size. */
   compress(bytes: Uint8Array, level: number): Uint8Array;

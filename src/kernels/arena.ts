@@ -18,6 +18,7 @@
 import { PageferryError } from '../page/error.js';
 import { createKernels, type KernelExports, type Kernels, MAX_MEMORY_BYTES } from './kernels.js';
 import { LAYOUT } from './layout.generated.js';
+import type { ZstdExports } from './zstd-exports.js';
 
 const ALIGNMENT = 64;
 const FIXED = 'fixed parts';
@@ -115,12 +116,14 @@ export class Arena implements Slots {
  */
 class ArenaKernels implements Kernels {
   run!: KernelExports;
+  zstd!: ZstdExports;
   memory!: WebAssembly.Memory;
   bytes: Uint8Array = new Uint8Array(0);
   words: Uint32Array = new Uint32Array(0);
 
-  take({ run, memory, bytes, words }: Kernels): void {
+  take({ run, zstd, memory, bytes, words }: Kernels): void {
     this.run = run;
+    this.zstd = zstd;
     this.memory = memory;
     this.bytes = bytes;
     this.words = words;

@@ -1,7 +1,9 @@
-import { PageferryError } from '../page/error.js';
+import { outOfAddressSpace } from './address-space.js';
 import type { KernelExports } from './exports.js';
-import { instantiate, moduleLoader } from './module.js';
+import { instantiate, type ModuleKind, moduleLoader } from './module.js';
 import { KERNELS_WASM } from './wasm.generated.js';
+import { zstdModule } from './zstd.js';
+import type { ZstdExports } from './zstd-exports.js';
 
 export type { KernelExports } from './exports.js';
 
@@ -13,6 +15,8 @@ export const MAX_MEMORY_BYTES = 4 * 1024 ** 3;
 export interface Kernels {
   /** The module's exports, called without a wrapper. */
   readonly run: KernelExports;
+  /** The exports of the zstd module, in the same memory. */
+  readonly zstd: ZstdExports;
   readonly memory: WebAssembly.Memory;
   /** The kernels' memory as bytes. */
   readonly bytes: Uint8Array;
@@ -20,13 +24,24 @@ export interface Kernels {
   readonly words: Uint32Array;
 }
 
-/** Return the compiled module, for a worker that instantiates it. */
+/** Return the compiled module. */
 export const kernelModule = moduleLoader(() => KERNELS_WASM);
+
+/** Both modules, compiled. */
+export interface KernelModules {
+  readonly kernels: WebAssembly.Module;
+  readonly zstd: WebAssembly.Module;
+}
+
+/** Return the compiled modules, for a worker that instantiates them. */
+export async function kernelModules(kind: ModuleKind): Promise<KernelModules> {
+  return { kernels: await kernelModule(kind), zstd: await zstdModule(kind) };
+}
 
 /** How to create kernels. */
 export interface KernelOptions {
-  /** The compiled module, in a worker that was given it. */
-  readonly module?: WebAssembly.Module | undefined;
+  /** The compiled modules, in a worker that was given them. */
+  readonly modules?: KernelModules | undefined;
   /** A memory that other threads use too; default: a new one. */
   readonly memory?: WebAssembly.Memory | undefined;
   /** Whether a new memory can be shared by threads. */
@@ -43,12 +58,13 @@ export async function createKernels(memoryBytes: number, options: KernelOptions 
   if (!(pages >= 1 && pages * WASM_PAGE_BYTES <= MAX_MEMORY_BYTES))
     throw new RangeError(`kernel memory: expected 1 … ${MAX_MEMORY_BYTES} bytes, got ${memoryBytes}`);
   const { isShared = false } = options;
-  const code = options.module ?? (await kernelModule(isShared ? 'shared' : 'own'));
+  const { kernels, zstd } = options.modules ?? (await kernelModules(isShared ? 'shared' : 'own'));
   try {
     const memory =
       options.memory ?? new WebAssembly.Memory({ initial: pages, maximum: pages, shared: isShared });
     return {
-      run: instantiate<KernelExports>(code, memory),
+      run: instantiate<KernelExports>(kernels, memory),
+      zstd: instantiate<ZstdExports>(zstd, memory),
       memory,
       bytes: new Uint8Array(memory.buffer),
       words: new Uint32Array(memory.buffer),
@@ -57,14 +73,4 @@ export async function createKernels(memoryBytes: number, options: KernelOptions 
     if (cause instanceof RangeError) throw outOfAddressSpace(memoryBytes, cause);
     throw cause;
   }
-}
-
-/** Return the error for a WebAssembly memory of `memoryBytes` bytes that the process cannot create. */
-export function outOfAddressSpace(memoryBytes: number, cause: Error): PageferryError {
-  return new PageferryError(
-    'limit',
-    `too little address space for a WebAssembly memory of ${memoryBytes} bytes (${cause.message}); ` +
-      'Node reserves about 10 GB of addresses for each: raise the limit (ulimit -v) or run node --disable-wasm-trap-handler',
-    { cause },
-  );
 }

@@ -16,6 +16,12 @@ export function moduleLoader(deflated: () => string): (kind?: ModuleKind) => Pro
   };
 }
 
+/** Compile an embedded module at once, or return undefined outside of Node. */
+export function compileNow(deflated: string): WebAssembly.Module | undefined {
+  const code = inflateNow(fromBase64(deflated));
+  return code && new WebAssembly.Module(code);
+}
+
 /** Instantiate a module in a memory and return its exports. */
 export function instantiate<T>(module: WebAssembly.Module, memory: WebAssembly.Memory): T {
   // Not `instantiate` of the loader: it looks up `Response`, which takes Node tens of milliseconds to create.

@@ -77,7 +77,7 @@ export const MEASURED_COSTS: Costs = {
   lookupUs: 0.028,
   similarUs: 1.43,
   profileUs: 1.82,
-  encodeUs: { rle: 1.28, 'zero-aware': 0.33, xbzrle: 0.48, wkdm: 2.1, lz4: 5.8 },
+  encodeUs: { rle: 1.28, 'zero-aware': 0.33, xbzrle: 0.48, wkdm: 2.1, lz4: 5.8, zstd: 20 },
   // lz4 and zstd pages are in segments that are unpacked as a whole.
   decodeUs: { rle: 0.66, 'zero-aware': 0.22, xbzrle: 0.22, similar: 0.22, wkdm: 2 },
   packBytesPerMs: { lz4: 696e3, 'zstd:1': 435e3, 'zstd:3': 300e3, 'zstd:6': 103e3, 'zstd:9': 65.5e3 },

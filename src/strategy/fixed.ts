@@ -1,5 +1,5 @@
 import type { CodecName } from '../codec/registry.js';
-import type { Strategy } from './strategy.js';
+import type { Packing, Strategy } from './strategy.js';
 
 /** LZ4 packs blocks of 64 KiB by themselves: small groups stay in the cache and cost no bytes. */
 const GROUP_BYTES = 1 << 20;
@@ -7,17 +7,18 @@ const GROUP_BYTES = 1 << 20;
 /**
  * Creates a strategy with one codec for every page. Zero, fill, unchanged and duplicate pages are still found
  * first; a page that the codec cannot shrink becomes `raw`. `zstdLevel` (1 … 22) packs groups with zstd at
- * that level.
+ * that level; `encoder` is the implementation.
  */
-export function fixed(codec: CodecName, zstdLevel?: number): Strategy {
-  const name = `fixed:${codec}${zstdLevel === undefined ? '' : `:${zstdLevel}`}`;
+export function fixed(codec: CodecName, zstdLevel?: number, encoder?: Packing['encoder']): Strategy {
+  const by = encoder === undefined ? '' : `-${encoder}`;
+  const name = `fixed:${codec}${by}${zstdLevel === undefined ? '' : `:${zstdLevel}`}`;
   if (codec === 'zstd' && zstdLevel !== undefined)
     return {
       name,
       choose: () => 'group',
       uniformChoice: 'group',
       isPackingLikely: () => true,
-      pack: () => ({ name: 'zstd', level: zstdLevel }),
+      pack: () => ({ name: 'zstd', level: zstdLevel, ...(encoder && { encoder }) }),
     };
   const isPacking = codec === 'lz4' || codec === 'zstd';
   return {

@@ -83,7 +83,8 @@ function groupRecord({ kind, bytes, pages, estimatedBytes }: GroupView): GroupVi
 
 function stateRecord(state: StreamState): StateRecord {
   const { linkBitsPerSecond, bytesAcked, linkBusyFraction, threads, bytesOut, pendingMs } = state;
-  const { hasZstd, zstdName, progress, cores, floorMsPerMiB, bytesRead, bytesWaiting, destination } = state;
+  const { hasZstd, zstdName, hasBothZstd, progress, cores, floorMsPerMiB, bytesRead } = state;
+  const { bytesWaiting, destination } = state;
   const handoverMs = {
     raw: state.handoverMs('raw'),
     lz4: state.handoverMs('lz4'),
@@ -102,6 +103,7 @@ function stateRecord(state: StreamState): StateRecord {
     pendingMs,
     hasZstd,
     zstdName,
+    ...(hasBothZstd !== undefined && { hasBothZstd }),
     ...(progress && { progress: { ...progress } }),
     ...(destination && { destination }),
     elapsedMs: state.elapsedMs(),

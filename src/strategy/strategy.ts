@@ -91,8 +91,12 @@ export interface StreamState {
   handoverMs(packing: PackingName): number;
   /** Whether zstd is available. */
   readonly hasZstd: boolean;
-  /** `Zstd.name`, if known: the cost of a level differs by a factor between implementations. */
+  /**
+   * Name of the zstd that packs by default, if known: `node:zlib`, `pageferry` (the kernels'), or a caller's.
+   */
   readonly zstdName?: string | undefined;
+  /** Whether a packing can name either implementation of zstd. Absent: false. */
+  readonly hasBothZstd?: boolean | undefined;
   /** Number of the image being encoded, and the fraction of it that was read; 0 while its size is unknown. */
   readonly progress?: { readonly image: number; readonly share: number };
 }
@@ -115,6 +119,11 @@ export interface Packing {
   readonly name: PackingName;
   /** zstd level, 1 … 22. */
   readonly level?: number;
+  /**
+   * Implementation of zstd: this package's kernels, or Node's. Absent: Node's where it has one (22.15 on),
+   * else the kernels'. Where only one of them is available, it is used.
+   */
+  readonly encoder?: 'wasm' | 'node' | undefined;
   /** Another level of zstd, which is tried as well: the smaller result is used. Not in groups above 9 MiB. */
   readonly secondLevel?: number;
   /** Expected ms on one thread; part of `StreamState.pendingMs` until the segment is packed. */

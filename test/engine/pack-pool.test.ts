@@ -9,17 +9,18 @@ import type { Threads } from '../../src/engine/threads/threads.js';
 import { Arena } from '../../src/kernels/arena.js';
 
 const CAPACITY = 1 << 20;
+const zstd = { other: undefined, hasKernels: false };
 
 /** A pool whose threads record where each job runs. */
 async function recordingPool({ isLz4Local = false, isLocal = false } = {}) {
   const arena = new Arena();
   const codec = createCodecContext(arena);
-  const packer = new SegmentPacker(arena, codec, undefined, CAPACITY);
+  const packer = new SegmentPacker(arena, codec, zstd, CAPACITY);
   const segment = new SegmentBuffer(arena, new SegmentMemory(arena, CAPACITY, 1), true);
   const page = arena.slot('page', 65_536);
-  const slots = declareRunner(arena, codec);
+  const slots = declareRunner(arena, codec, CAPACITY);
   await arena.allocate();
-  const runner = new JobRunner(codec, slots, undefined);
+  const runner = new JobRunner(codec, slots, zstd);
   const ran: string[] = [];
   const threads: Threads = {
     count: 3,
@@ -43,7 +44,7 @@ async function recordingPool({ isLz4Local = false, isLocal = false } = {}) {
   };
   segment.clear();
   segment.append(page, 65_536);
-  const pool = createPackPool({ threads, ownZstd: undefined, packer, isLz4Local });
+  const pool = createPackPool({ threads, zstd, packer, isLz4Local });
   return { pool, segment, ran };
 }
 

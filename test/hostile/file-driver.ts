@@ -1,3 +1,4 @@
+import { zstdSet } from '../../src/codec/zstd/load.js';
 import { openPages, openPagesIn } from '../../src/engine/page-reader/open-pages.js';
 import type { PageReader } from '../../src/engine/page-reader/page-reader.js';
 import { declarePageReader } from '../../src/engine/page-reader/reader-memory.js';
@@ -21,7 +22,7 @@ export class FileDriver {
 
   static async create(inputs: StreamInputs): Promise<FileDriver> {
     const arena = new Arena();
-    declarePageReader(arena, undefined, LIMITS);
+    declarePageReader(arena, zstdSet(null), LIMITS);
     return new FileDriver(inputs, await guardedKernels(arena.bytes + (1 << 20)));
   }
 
@@ -47,7 +48,7 @@ export class FileDriver {
     await attempt(async () => {
       pages = dice.oneIn(500)
         ? await openPages(file, { ...LIMITS, bases, zstd: inputs.zstd ?? null })
-        : await openPagesIn(declarePageReader(guarded.kernels, inputs.zstd, LIMITS), file, {
+        : await openPagesIn(declarePageReader(guarded.kernels, zstdSet(inputs.zstd ?? null), LIMITS), file, {
             ...LIMITS,
             bases,
           });

@@ -1,3 +1,4 @@
+import { zstdSet } from '../../src/codec/zstd/load.js';
 import { createDecoder, declareDecoder } from '../../src/engine/decode/create-decoder.js';
 import type { Decoder, DecodeSummary } from '../../src/engine/decode/decoder.js';
 import { Arena } from '../../src/kernels/arena.js';
@@ -19,7 +20,7 @@ export class StreamDriver {
 
   static async create(inputs: StreamInputs): Promise<StreamDriver> {
     const arena = new Arena();
-    declareDecoder(arena, undefined, watchedSink, LIMITS);
+    declareDecoder(arena, zstdSet(null), watchedSink, LIMITS);
     return new StreamDriver(inputs, await guardedKernels(arena.bytes + (1 << 20)));
   }
 
@@ -38,7 +39,7 @@ export class StreamDriver {
     // Most inputs share one memory; some use the public factory.
     const decoder = dice.oneIn(500)
       ? await createDecoder(openSink, { ...LIMITS, bases, zstd: zstd ?? null })
-      : declareDecoder(guarded.kernels, zstd, openSink, { ...LIMITS, bases });
+      : declareDecoder(guarded.kernels, zstdSet(zstd ?? null), openSink, { ...LIMITS, bases });
     let summary: DecodeSummary | undefined;
     try {
       await feed(decoder, bytes, dice);

@@ -4,16 +4,13 @@ import { createKernels } from '../../src/kernels/kernels.js';
 import { ZSTD_LAYOUT } from '../../src/kernels/layout.generated.js';
 import { instantiate, moduleLoader } from '../../src/kernels/module.js';
 import { KERNELS_WASM } from '../../src/kernels/wasm.generated.js';
-import { createZstdKernels } from '../../src/kernels/zstd.js';
 
 afterEach(() => vi.restoreAllMocks());
 
 test.each(['own', 'shared'] as const)('both modules work in one %s memory', async (kind) => {
-  const { memory, run, bytes } = await createKernels(1 << 20, { isShared: kind === 'shared' });
-  const before = bytes.slice();
-  const zstd = await createZstdKernels(memory);
+  const { zstd, run, bytes } = await createKernels(1 << 20, { isShared: kind === 'shared' });
   expect(zstd.ZSTD_MAX_BLOCK_BYTES.value).toBe(ZSTD_LAYOUT.ZSTD_MAX_BLOCK_BYTES);
-  expect(Buffer.compare(bytes, before)).toBe(0);
+  expect(run.fillByte(0x8000, bytes.length - 0x8000)).toBe(0);
   expect(run.fillByte(8192, 4096)).toBe(0);
 });
 

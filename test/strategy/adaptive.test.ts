@@ -169,12 +169,28 @@ describe('packing', () => {
     }
   });
 
-  test('a slower zstd implementation gets weaker levels from the first group on', () => {
-    const expected = (zstdName?: string) =>
-      strategyByName('adaptive').pack!(groupOf(MIB), { ...fakeStream(1e8), ...(zstdName && { zstdName }) });
+  test('options follow the implementations of zstd from the first group on', () => {
+    const expected = (zstd: { zstdName?: string; hasBothZstd?: boolean } = {}) =>
+      strategyByName('adaptive').pack!(groupOf(MIB), { ...fakeStream(1e8), ...zstd });
     const usually = expected();
-    expect(expected('node:zlib')).toEqual(usually);
-    expect(strength(expected('@bokuweb/zstd-wasm'))).toBeLessThan(strength(usually));
+    expect(expected({ zstdName: 'node:zlib' })).toEqual(usually);
+    const byKernels = expected({ zstdName: 'pageferry' });
+    expect(byKernels).toMatchObject({ name: 'zstd', encoder: 'wasm' });
+    expect(strength(byKernels)).toBeLessThanOrEqual(strength(usually));
+  });
+
+  test.each([undefined, 'wasm'] as const)('of two implementations the faster one packs: %s', (fast) => {
+    const stream = { ...fakeStream(4e8), zstdName: 'node:zlib', hasBothZstd: true };
+    stream.elapsedMs = () => stream.now;
+    const machine: Machine = (packing) => {
+      const { bytesPerMs, ratio } = usual(packing);
+      const isSlow = packing.name === 'zstd' && packing.encoder !== fast;
+      return { bytesPerMs: isSlow ? bytesPerMs / 3 : bytesPerMs, ratio };
+    };
+    const { packings } = drive(strategyByName('adaptive'), stream, 120, machine, groupOf(MIB));
+    const zstd = packings.slice(-40).filter(({ name }) => name === 'zstd');
+    expect(zstd.length).toBeGreaterThan(20);
+    expect(zstd.filter(({ encoder }) => encoder === fast).length).toBeGreaterThan(0.9 * zstd.length);
   });
 
   test('group sizes are within the encoder’s limits', () => {

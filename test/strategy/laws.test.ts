@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { ChannelSender } from '../../src/agent/flow/channel-sender.js';
 import type { FrameChannel } from '../../src/channel/frame-channel.js';
+import { zstdSet } from '../../src/codec/zstd/load.js';
 import { createEncoder } from '../../src/engine/encode/create-encoder.js';
 import { bytesSource } from '../../src/image/memory.js';
 import { simulate } from '../../src/simulate/simulate.js';
@@ -61,7 +62,7 @@ test('an encoder that measures its link runs the law of a measured link', async 
 
 test('the agent and the simulator run the same law, the one of live guests', async () => {
   const channel = { closed: new Promise(() => {}) } as unknown as FrameChannel;
-  const agent = new ChannelSender(channel, new AbortController().signal, 2, undefined).progress.state;
+  const agent = new ChannelSender(channel, new AbortController().signal, 2, zstdSet()).progress.state;
   const { laws, busy, strategy } = observer();
   const guest = synthetic('guest', { mix: { text: 1 }, writesPerSecond: 500 });
   await simulate({ guest, technique: 'pre-copy', link: { bitsPerSecond: 2e8, rttMs: 1 }, strategy });

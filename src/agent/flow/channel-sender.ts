@@ -1,6 +1,6 @@
 import { FRAME, type FrameType, splitBodies } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
-import type { Zstd } from '../../codec/zstd.js';
+import type { ZstdSet } from '../../codec/zstd/load.js';
 import { BusyFraction } from '../../strategy/busy-fraction.js';
 import type { DestinationSpeed } from '../../strategy/destination.js';
 import { DeliveryRate } from './delivery-rate.js';
@@ -39,7 +39,7 @@ export class ChannelSender {
     private readonly channel: FrameChannel,
     private readonly signal: AbortSignal,
     threads: number,
-    zstd: Zstd | undefined,
+    zstd: ZstdSet,
   ) {
     channel.onReport = (body) => {
       this.destination = readReport(body) ?? this.destination;

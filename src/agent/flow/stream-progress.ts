@@ -1,4 +1,4 @@
-import type { Zstd } from '../../codec/zstd.js';
+import { type ZstdSet, zstdState } from '../../codec/zstd/load.js';
 import type { DestinationSpeed } from '../../strategy/destination.js';
 import type { StreamState } from '../../strategy/strategy.js';
 
@@ -23,7 +23,7 @@ export class StreamProgress {
   private bytes = 0;
   private pendingMs = 0;
 
-  constructor(threads: number, zstd: Zstd | undefined, link: () => LinkEstimate) {
+  constructor(threads: number, zstd: ZstdSet, link: () => LinkEstimate) {
     const progress = this;
     const startedAt = performance.now();
     this.state = {
@@ -48,8 +48,7 @@ export class StreamProgress {
       threads,
       elapsedMs: () => performance.now() - startedAt,
       handoverMs: () => 0,
-      hasZstd: zstd !== undefined,
-      zstdName: zstd?.name,
+      ...zstdState(zstd),
     };
   }
 

@@ -1,6 +1,6 @@
 import { FRAME, splitBodies } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
-import type { Zstd } from '../../codec/zstd.js';
+import type { ZstdSet } from '../../codec/zstd/load.js';
 import { LinkMeter } from '../../engine/encode/link-meter.js';
 import type { Batch, PageSender } from '../../engine/live/page-sender.js';
 import { abortable, SerialQueue } from '../../page/sync.js';
@@ -23,7 +23,7 @@ export class PageFlow {
   constructor(
     private readonly channel: FrameChannel,
     threads: number,
-    zstd: Zstd | undefined,
+    zstd: ZstdSet,
   ) {
     channel.onReport = (body) => {
       this.destination = readReport(body) ?? this.destination;

@@ -2,7 +2,7 @@ import type { Channel } from '../../channel/channel.js';
 import { FRAME } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
 import { encodeGuest } from '../../channel/guest-info.js';
-import { loadZstd } from '../../codec/zstd/load.js';
+import { zstdSet } from '../../codec/zstd/load.js';
 import { digestText } from '../../dedup/image-digest.js';
 import { createPageSender } from '../../engine/live/create-page-sender.js';
 import type { DedupLevel, PageSender } from '../../engine/live/page-sender.js';
@@ -84,7 +84,7 @@ async function send(channel: FrameChannel, guest: GuestSource): Promise<SentGues
       encodeGuest({ name, tenant, pages, pageBytes, base: base?.digest }, channel.session!.peerId),
     );
     await channel.expect(FRAME.ACCEPT);
-    const flow = new PageFlow(channel, threads, await loadZstd());
+    const flow = new PageFlow(channel, threads, zstdSet());
     const digest = await sendPages(channel, guest, flow);
     checkDigest(await channel.expect(FRAME.VERIFIED), digest, 'verified');
     await guest.onCommit?.();

@@ -3,7 +3,7 @@ import { connectChannel } from '../../channel/connect.js';
 import { FRAME } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
 import { channelTimes } from '../../channel/security.js';
-import { loadZstd } from '../../codec/zstd/load.js';
+import { zstdSet } from '../../codec/zstd/load.js';
 import { createPageSender } from '../../engine/live/create-page-sender.js';
 import { PageferryError } from '../../page/error.js';
 import { strategyByName } from '../../strategy/registry.js';
@@ -105,7 +105,7 @@ export class SourceSession {
     const announced = { sessionId: channel.session!.peerId, cacheBytes, base: base?.digest };
     await channel.send(FRAME.MIGRATE, migrateBytes(announced));
     const agreedBytes = readAccept(await channel.expect(FRAME.ACCEPT), channel.peer);
-    const channelSender = new ChannelSender(channel, signal, threads, await loadZstd());
+    const channelSender = new ChannelSender(channel, signal, threads, zstdSet());
     const sender = await createPageSender({
       pageBytes: PAGE_BYTES,
       strategy: strategyByName(strategy),

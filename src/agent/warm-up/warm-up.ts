@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { FRAME } from '../../channel/frame.js';
 import { FrameChannel } from '../../channel/frame-channel.js';
 import { connectTo, listenAt } from '../../channel/transports/sockets.js';
-import { loadZstd } from '../../codec/zstd/load.js';
+import { zstdSet } from '../../codec/zstd/load.js';
 import { createPageSender } from '../../engine/live/create-page-sender.js';
 import { createTemporaryFolder } from '../../image/fs/temporary-folder.js';
 import { PageferryError } from '../../page/error.js';
@@ -105,7 +105,7 @@ async function send(
   lifetime: MigrationLifetime,
 ): Promise<void> {
   const { signal } = lifetime;
-  const sending = new ChannelSender(channel, signal, THREADS, await loadZstd());
+  const sending = new ChannelSender(channel, signal, THREADS, zstdSet());
   const state: StreamState = Object.create(sending.progress.state, {
     linkBitsPerSecond: { value: link.linkBitsPerSecond },
     linkBusyFraction: { value: link.linkBusyFraction },

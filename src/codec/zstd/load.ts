@@ -1,13 +1,74 @@
+import { loadZstdKernels } from '../../kernels/zstd.js';
 import { nodeModule } from '../../page/node-hooks.js';
-import type { Zstd } from '../zstd.js';
+import { checkedFrame, type Zstd } from '../zstd.js';
 import { nodeZstd } from './node.js';
-import { packageZstd } from './package.js';
+
+const KERNELS_NAME = 'pageferry';
+const MAX_WINDOW_BYTES = 2 ** 31;
+
+/** The zstd implementations that a stream uses. */
+export interface ZstdSet {
+  /** Node's own, or the caller's: it works in memory of its own. Absent: there is none. */
+  readonly other: Zstd | undefined;
+  /** Whether the kernels' zstd is used. */
+  readonly hasKernels: boolean;
+}
 
 /**
- * The best zstd at hand, or undefined where there is none: then the engine works without it.
- * `packagePath`: where the optional package is, for a worker that cannot look for it.
+ * Return the implementations for an option `zstd`: absent, all there are; a caller's, only that one; null,
+ * none.
  */
-export async function loadZstd(packagePath?: string): Promise<Zstd | undefined> {
+export function zstdSet(option?: Zstd | null): ZstdSet {
+  if (option === null) return { other: undefined, hasKernels: false };
+  return option ? { other: option, hasKernels: false } : { other: ofNode(), hasKernels: true };
+}
+
+/** Return the part of a stream's state that describes the implementations. */
+export function zstdState(set: ZstdSet): {
+  readonly hasZstd: boolean;
+  readonly zstdName: string | undefined;
+  readonly hasBothZstd: boolean;
+} {
+  const { other, hasKernels } = set;
+  return {
+    hasZstd: hasZstd(set),
+    zstdName: other?.name ?? (hasKernels ? KERNELS_NAME : undefined),
+    hasBothZstd: hasKernels && other !== undefined,
+  };
+}
+
+/** Whether there is any implementation. */
+export function hasZstd({ other, hasKernels }: ZstdSet): boolean {
+  return hasKernels || other !== undefined;
+}
+
+/** Name of an implementation for packing: the kernels', or Node's (the caller's, if it gave one). */
+export type ZstdEncoder = 'wasm' | 'node';
+
+/** Whether the kernels pack: the only ones, or named. By default Node's zstd packs where there is one. */
+export function usesKernels(encoder: ZstdEncoder | undefined, { other, hasKernels }: ZstdSet): boolean {
+  return hasKernels && (!other || encoder === 'wasm');
+}
+
+/** Return the best zstd: Node's own (22.15 on), else the one of this package, which runs everywhere. */
+export async function loadZstd(): Promise<Zstd> {
+  const node = ofNode();
+  if (node) return node;
+  await loadZstdKernels();
+  // Loaded here: the engine works without it.
+  const { compressNow, decompressNow } = await import('./one-shot.js');
+  return {
+    name: KERNELS_NAME,
+    compress: (bytes, level) => compressNow(bytes, level, false),
+    decompress: (frame, contentBytes) =>
+      decompressNow(checkedFrame(frame, contentBytes), {
+        maxBytes: contentBytes,
+        maxWindowBytes: MAX_WINDOW_BYTES,
+      }),
+  };
+}
+
+function ofNode(): Zstd | undefined {
   const zlib = nodeModule<typeof import('node:zlib')>('node:zlib');
-  return (zlib && nodeZstd(zlib)) ?? (await packageZstd(packagePath));
+  return zlib && nodeZstd(zlib);
 }

@@ -1,5 +1,5 @@
 import { createCodecContext } from '../../codec/codec.js';
-import { loadZstd } from '../../codec/zstd/load.js';
+import { type ZstdSet, zstdSet } from '../../codec/zstd/load.js';
 import type { Zstd } from '../../codec/zstd.js';
 import { Arena, type Slots } from '../../kernels/arena.js';
 import type { PageSource } from '../../page/source.js';
@@ -44,7 +44,7 @@ export interface DecoderOptions {
  *   than there is
  */
 export async function createDecoder(openSink: OpenSink, options: DecoderOptions = {}): Promise<Decoder> {
-  const zstd = options.zstd === null ? undefined : (options.zstd ?? (await loadZstd()));
+  const zstd = zstdSet(options.zstd);
   const arena = new Arena();
   const decoder = declareDecoder(arena, zstd, openSink, options);
   await allocateDecoder(arena, decoder, options);
@@ -72,7 +72,7 @@ export async function allocateDecoder(
  */
 export function declareDecoder(
   slots: Slots,
-  zstd: Zstd | undefined,
+  zstd: ZstdSet,
   openSink: OpenSink,
   options: DecoderOptions,
   digestedBases?: readonly DigestedBase[],
@@ -83,14 +83,13 @@ export function declareDecoder(
   const codec = createCodecContext(slots);
   const frames = new FrameMemory(slots, maxFrameBytes, threads);
   const digesting = declareDigestContext(slots, MAX_PAGE_BYTES);
-  const createThreads = declareThreads(slots, codec, threads);
+  const createThreads = declareThreads(slots, codec, threads, 0);
   const ownsZstd = options.zstd != null;
   return new Decoder(slots, {
     codec,
     frames,
     meter: new DecodeMeter(),
-    createThreads: (onFailure) =>
-      createThreads({ zstd, isZstdShared: !ownsZstd, isHelping: true, onFailure }),
+    createThreads: (onFailure) => createThreads({ zstd, isHelping: true, onFailure }),
     ownsZstd,
     digesting,
     openSink,

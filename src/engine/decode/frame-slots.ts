@@ -146,7 +146,6 @@ export class FrameSlot {
     words[at + DECODE.COSTS] = memory.costs;
     words[at + DECODE.POSITION] = memory.position;
     words[at + DECODE.IS_OPEN] = 0;
-    words[at + DECODE.HAS_ZSTD] = hasZstd ? 1 : 0;
     words[at + DECODE.PAGES_LEFT] = head.pageCount;
   }
 

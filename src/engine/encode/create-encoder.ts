@@ -1,5 +1,5 @@
 import { type CodecContext, createCodecContext } from '../../codec/codec.js';
-import { loadZstd } from '../../codec/zstd/load.js';
+import { zstdSet, zstdState } from '../../codec/zstd/load.js';
 import { ImageDigest } from '../../dedup/image-digest.js';
 import { PageIndex } from '../../dedup/page-index.js';
 import { ParentPageCache } from '../../dedup/parent-page-cache.js';
@@ -50,7 +50,7 @@ const SKETCHES_PER_PAGE = 4;
 export async function createEncoder(output: Output, options: EncoderOptions = {}): Promise<Encoder> {
   const settings = encoderSettings(options);
   const startedAt = settings.clock();
-  const zstd = options.zstd === null ? undefined : (options.zstd ?? (await loadZstd()));
+  const zstd = zstdSet(options.zstd);
   const { threads: count, pageBytes } = settings;
   const arena = new Arena();
   const codec = createCodecContext(arena);
@@ -65,14 +65,17 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const zeroBytes = arena.slot('zero bytes', pageBytes);
   const estimate = createEstimate(arena, pageBytes);
   const createImageContext = declareImageContext(arena, codec, settings);
-  const createThreads = declareThreads(arena, codec, count);
+  const createThreads = declareThreads(arena, codec, count, capacity);
   await arena.allocate({ isShared: count > 1 });
   throwIfAborted(options.signal);
   const life = new LifeCycle('encoder', options.signal);
-  const ownZstd = options.zstd ?? undefined;
   const onFailure = (cause: unknown) => life.fail(cause);
-  const threads = createThreads({ zstd, isZstdShared: !ownZstd, isHelping: true, onFailure });
-  const pool = createPackPool({ threads, ownZstd, packer, zstd, signal: life.signal });
+  const threads = createThreads({
+    zstd,
+    isHelping: true,
+    onFailure,
+  });
+  const pool = createPackPool({ threads, packer, zstd, signal: life.signal });
   life.onEnd(() => threads.close());
   const link = settings.linkBitsPerSecond === 'measured' ? new LinkMeter() : undefined;
   const elapsedMs = () => settings.clock() - startedAt;
@@ -128,17 +131,16 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
       return planned.ms;
     },
     handoverMs: pool.handoverMs,
-    hasZstd: zstd !== undefined,
-    zstdName: zstd?.name,
+    ...zstdState(zstd),
     progress,
   };
   const onPending = (ms: number, bytes: number) => {
     planned.ms += ms;
     planned.bytes += bytes;
   };
-  const notes = zstd ? [] : ['zstd is not available here: LZ4 packs in its place'];
-  if (zstd && settings.threads > 1 && options.zstd && !zstd.compressAsync)
-    notes.push(`${zstd.name} has no compressAsync: it packs on the calling thread`);
+  const notes = options.zstd === null ? ['zstd is turned off: LZ4 packs in its place'] : [];
+  if (settings.threads > 1 && options.zstd && !options.zstd.compressAsync)
+    notes.push(`${options.zstd.name} has no compressAsync: it packs on the calling thread`);
   const image = createImageContext(state);
   const reader = new ChunkReader({
     kernels: arena.kernels,

@@ -88,9 +88,13 @@ function packingOf(kind: Exclude<SegmentKind, 'group' | 'coded'>): Packing {
   return { name: kind === 'stored' ? 'raw' : kind };
 }
 
-/** Pack a frame's table, on the calling thread: it is small. A table of less than 128 bytes is stored. */
+/** A smaller table is stored. */
+const MIN_PACKED_TABLE_BYTES = 128;
+const TABLE_PACKING: Packing = { name: 'zstd', level: 3, encoder: 'wasm' };
+
+/** Pack a frame's table, on the calling thread: it is small. */
 function packTable(table: Uint8Array, packer: SegmentPacker): Packed {
-  const packed = packer.pack(table, { name: table.length >= 128 ? 'zstd' : 'raw', level: 3 });
+  const packed = packer.pack(table, table.length >= MIN_PACKED_TABLE_BYTES ? TABLE_PACKING : { name: 'raw' });
   // The packer's memory is reused at once, and so is the table's.
   return { ...packed, bytes: packed.bytes.slice() };
 }

@@ -1,5 +1,5 @@
 import { createCodecContext } from '../../codec/codec.js';
-import { loadZstd } from '../../codec/zstd/load.js';
+import { zstdSet } from '../../codec/zstd/load.js';
 import { Arena } from '../../kernels/arena.js';
 import { RecordParser } from '../decode/record-parser.js';
 import { checkFrameBytes, checkInteger } from '../options.js';
@@ -27,7 +27,7 @@ export async function createPageReceiver(options: PageReceiverOptions): Promise<
   const context = createCodecContext(arena);
   const data = arena.slot('frame data', packedLimit(maxFrameBytes), 'maxFrameBytes');
   const meter = new DecodeMeter();
-  const frames = declareFrameDecoder(arena, context, await loadZstd(), maxFrameBytes, meter);
+  const frames = declareFrameDecoder(arena, context, zstdSet(), maxFrameBytes, meter);
   const decoder = new GuestDecoder(arena, options, context, frames, data, meter);
   const parser = new RecordParser(arena, 'live', maxFrameBytes, {
     get complete() {

@@ -1,6 +1,5 @@
 import { createCodecContext } from '../../codec/codec.js';
-import { loadZstd } from '../../codec/zstd/load.js';
-import type { Zstd } from '../../codec/zstd.js';
+import { type ZstdSet, zstdSet, zstdState } from '../../codec/zstd/load.js';
 import { Arena } from '../../kernels/arena.js';
 import { PageferryError } from '../../page/error.js';
 import { adaptive } from '../../strategy/adaptive/adaptive.js';
@@ -35,7 +34,7 @@ const MAX_CACHE_BYTES = 2 ** 31;
  */
 export async function createPageSender(options: PageSenderOptions = {}): Promise<PageSender> {
   const { threads = 1, base, signal } = options;
-  const zstd = await loadZstd();
+  const zstd = zstdSet();
   const progress = new PackingProgress(threads, zstd, options);
   const settings = settingsOf(options, progress);
   const { pageBytes, batchPages } = settings;
@@ -44,7 +43,7 @@ export async function createPageSender(options: PageSenderOptions = {}): Promise
   const arena = new Arena();
   const codec = createCodecContext(arena);
   const packer = new SegmentPacker(arena, codec, zstd, capacity, 'batchPages');
-  const createThreads = declareThreads(arena, codec, threads);
+  const createThreads = declareThreads(arena, codec, threads, capacity);
   // The cost of handing a segment over is known only to the pool.
   let pool: PackPool | undefined;
   const handover: Pick<StreamState, 'handoverMs'> = {
@@ -56,11 +55,15 @@ export async function createPageSender(options: PageSenderOptions = {}): Promise
   const free = Array.from({ length: frameCount }, () => new FrameBuilder(arena, capacity, 'threads'));
   await arena.allocate({ isShared: threads > 1 });
   // A failure rejects the batches in flight, and every later one.
-  const jobThreads = createThreads({ zstd, isZstdShared: true, isHelping: false, onFailure() {} });
+  const jobThreads = createThreads({
+    zstd,
+    isHelping: false,
+    onFailure() {},
+  });
   try {
     pool = createPackPool({
       threads: jobThreads,
-      ownZstd: undefined,
+      zstd,
       packer,
       isLz4Local: threads <= FEW_THREADS,
     });
@@ -123,7 +126,7 @@ class PackingProgress {
 
   constructor(
     threads: number,
-    zstd: Zstd | undefined,
+    zstd: ZstdSet,
     private readonly options: PageSenderOptions,
   ) {
     const progress = this;
@@ -139,8 +142,7 @@ class PackingProgress {
         return progress.ms;
       },
       handoverMs: () => 0,
-      hasZstd: zstd !== undefined,
-      zstdName: zstd?.name,
+      ...zstdState(zstd),
     };
   }
 

@@ -1,5 +1,5 @@
 import type { PackingName } from '../../codec/registry.js';
-import type { Zstd } from '../../codec/zstd.js';
+import { hasZstd, usesKernels, type ZstdSet } from '../../codec/zstd/load.js';
 import { Semaphore } from '../../page/sync.js';
 import type { Packing } from '../../strategy/strategy.js';
 import { shorter } from '../threads/job-runner.js';
@@ -28,11 +28,8 @@ const MAX_PIECEWISE = 2;
 /** How a pool packs. */
 export interface PackPoolOptions {
   readonly threads: Threads;
-  /** The caller's own zstd, which cannot be sent to another thread. */
-  readonly ownZstd: Zstd | undefined;
+  readonly zstd: ZstdSet;
   readonly packer: SegmentPacker;
-  /** Packs large segments of zstd in pieces, if it can. */
-  readonly zstd?: Zstd | undefined;
   /** Ends packing in pieces. */
   readonly signal?: AbortSignal;
   /** Whether LZ4 is packed on the calling thread, where another core is not available. */
@@ -41,17 +38,26 @@ export interface PackPoolOptions {
 
 /** Create a pool that packs on `threads`. */
 export function createPackPool(options: PackPoolOptions): PackPool {
-  const { threads, ownZstd, packer, zstd, signal, isLz4Local = false } = options;
+  const { threads, packer, zstd, signal, isLz4Local = false } = options;
+  // The caller's own cannot be sent to another thread.
+  const ownZstd = zstd.hasKernels ? undefined : zstd.other;
   // One more segment waits at the caller's zstd, so that none of its threads is idle.
   const slots = new Semaphore(threads.count + 1);
   const largeSlots = new Semaphore(Math.min(threads.count, MAX_PIECEWISE));
   const isLocal = (name: PackingName) =>
     threads.isLocal || (isLz4Local && name === 'lz4') || (ownZstd !== undefined && name === 'zstd');
   return {
-    pack(segment, packing) {
+    pack(segment, wanted) {
+      const packing: Packing = wanted.name === 'zstd' && !hasZstd(zstd) ? { name: 'lz4' } : wanted;
+      const byKernels = usesKernels(packing.encoder, zstd);
       // Depends on the size only, so that the bytes do not depend on the number of threads.
-      if (packing.name === 'zstd' && zstd?.compressPieces && segment.used > MAX_WHOLE_BYTES) {
-        const compress = zstd.compressPieces.bind(zstd);
+      if (
+        packing.name === 'zstd' &&
+        !byKernels &&
+        zstd.other?.compressPieces &&
+        segment.used > MAX_WHOLE_BYTES
+      ) {
+        const compress = zstd.other.compressPieces.bind(zstd.other);
         const pieces = { bytes: segment.used, read: segment.copyBytes.bind(segment) };
         return packElsewhere(largeSlots, segment, packer, () =>
           compress(pieces, packing.level ?? 3, signal!),
@@ -66,7 +72,7 @@ export function createPackPool(options: PackPoolOptions): PackPool {
           return secondLevel ? shorter(frame, await compress(bytes, secondLevel)) : frame;
         });
       }
-      segment.prepareJob(packing);
+      segment.prepareJob(packing, byKernels);
       if (isLocal(packing.name) || segment.used < MIN_HANDOVER_BYTES) threads.runLocal(segment.job);
       else {
         const done = threads.run(segment.job);

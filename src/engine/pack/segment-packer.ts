@@ -1,6 +1,6 @@
 import type { CodecContext } from '../../codec/codec.js';
 import { packedLz4Capacity, packLz4 } from '../../codec/lz4.js';
-import type { Zstd } from '../../codec/zstd.js';
+import { hasZstd, usesKernels, type ZstdSet } from '../../codec/zstd/load.js';
 import type { Slots } from '../../kernels/arena.js';
 import type { Packing } from '../../strategy/strategy.js';
 import type { Packed } from './segment.js';
@@ -17,7 +17,7 @@ export class SegmentPacker {
   constructor(
     slots: Slots,
     private readonly codec: CodecContext,
-    private readonly zstd: Zstd | undefined,
+    private readonly zstd: ZstdSet,
     private readonly capacity: number,
     option?: string,
   ) {
@@ -32,31 +32,32 @@ export class SegmentPacker {
    */
   pack(segment: Uint8Array, packing: Packing, at?: number): Packed {
     const started = performance.now();
-    const { bytes: memory } = this.codec.kernels;
-    let name = packing.name === 'zstd' && !this.zstd ? 'lz4' : packing.name;
-    let length = 0;
-    let address = at ?? 0;
-    if (name !== 'zstd' && at === undefined) {
-      memory.set(segment, this.input);
-      address = this.input;
-    }
-    if (name === 'lz4') length = packLz4(this.codec, address, segment.length, this.output);
-    if (name === 'zstd' && this.zstd) {
-      const frame = this.zstd.compress(segment, packing.level ?? DEFAULT_ZSTD_LEVEL);
-      length = frame.length;
-      if (length < segment.length) memory.set(frame, this.output);
-    }
-    if (length === 0 || length >= segment.length) {
-      if (name === 'zstd' && at === undefined) {
-        memory.set(segment, this.input);
-        address = this.input;
+    const { bytes: memory, zstd } = this.codec.kernels;
+    let name = packing.name === 'zstd' && !hasZstd(this.zstd) ? 'lz4' : packing.name;
+    let address = this.input;
+    if (at === undefined) memory.set(segment, this.input);
+    else address = at;
+    const bytes = segment.length;
+    let packedBytes = bytes;
+    if (name === 'lz4') packedBytes = packLz4(this.codec, address, bytes, this.output);
+    else if (name === 'zstd') {
+      const { level = DEFAULT_ZSTD_LEVEL } = packing;
+      if (usesKernels(packing.encoder, this.zstd)) {
+        const { zstdScratch } = this.codec;
+        packedBytes = zstd.zstdEncode(address, bytes, this.output, bytes - 1, level, 0, zstdScratch);
+      } else {
+        const frame = this.zstd.other!.compress(segment, level);
+        packedBytes = frame.length;
+        if (packedBytes < bytes) memory.set(frame, this.output);
       }
+    }
+    if (packedBytes <= 0 || packedBytes >= bytes) {
       name = 'raw';
-      length = segment.length;
+      packedBytes = bytes;
     } else address = this.output;
-    const bytes = name === 'raw' ? segment : memory.subarray(address, address + length);
+    const packed = name === 'raw' ? segment : memory.subarray(address, address + packedBytes);
     const ms = performance.now() - started;
-    return { packing: name, bytes, check: this.checkOf(address, length), ms, cpuMs: ms };
+    return { packing: name, bytes: packed, check: this.checkOf(address, packedBytes), ms, cpuMs: ms };
   }
 
   /** Return XXH3-64 of bytes in the kernels' memory. */

@@ -99,8 +99,8 @@ export class SegmentBuffer {
     return to;
   }
 
-  /** Prepare the job that packs the segment. */
-  prepareJob({ name, level = 0, secondLevel = 0 }: Packing): void {
+  /** Prepare the job that packs the segment. `byKernels`: whether zstd is the kernels'. */
+  prepareJob({ name, level = 0, secondLevel = 0 }: Packing, byKernels: boolean): void {
     const { words } = this.kernels;
     const at = this.job >>> 2;
     words[at + JOB.KIND] = JOB_KIND.PACK;
@@ -110,6 +110,7 @@ export class SegmentBuffer {
     words[at + PACK.PACKING] = PACKINGS.indexOf(name as (typeof PACKINGS)[number]);
     words[at + PACK.LEVEL] = level;
     words[at + PACK.SECOND_LEVEL] = secondLevel;
+    words[at + PACK.BY_KERNELS] = byKernels ? 1 : 0;
     words[at + PACK.OUTPUT] = this.takeOutput();
   }
 

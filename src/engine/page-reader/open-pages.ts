@@ -1,4 +1,4 @@
-import { loadZstd } from '../../codec/zstd/load.js';
+import { zstdSet } from '../../codec/zstd/load.js';
 import type { Zstd } from '../../codec/zstd.js';
 import { Arena } from '../../kernels/arena.js';
 import { checkedSource } from '../../page/checked-source.js';
@@ -40,7 +40,7 @@ export interface PageReaderOptions {
  *   is exceeded
  */
 export async function openPages(file: PageSource, options: PageReaderOptions = {}): Promise<PageReader> {
-  const zstd = options.zstd === null ? undefined : (options.zstd ?? (await loadZstd()));
+  const zstd = zstdSet(options.zstd);
   const arena = new Arena();
   const memory = declarePageReader(arena, zstd, options);
   await arena.allocate();

@@ -1,5 +1,5 @@
 import { type CodecContext, createCodecContext } from '../../codec/codec.js';
-import type { Zstd } from '../../codec/zstd.js';
+import type { ZstdSet } from '../../codec/zstd/load.js';
 import type { Slots } from '../../kernels/arena.js';
 import { type DigestContext, declareDigestContext } from '../decode/base-digest.js';
 import { ByteCollector } from '../decode/byte-collector.js';
@@ -24,7 +24,7 @@ export interface PageReaderMemory {
 /** Declare the memory of a page reader. @throws PageferryError `bad-argument` */
 export function declarePageReader(
   slots: Slots,
-  zstd: Zstd | undefined,
+  zstd: ZstdSet,
   options: { readonly maxFrameBytes?: number },
 ): PageReaderMemory {
   const maxFrameBytes = checkFrameBytes(options.maxFrameBytes);

@@ -1,4 +1,4 @@
-import { loadZstd } from '../../codec/zstd/load.js';
+import { zstdSet } from '../../codec/zstd/load.js';
 import { Arena } from '../../kernels/arena.js';
 import { checkedSource } from '../../page/checked-source.js';
 import type { PageSink, PageSource } from '../../page/source.js';
@@ -32,7 +32,7 @@ export interface VerifyOptions extends PageReaderOptions {
  * @throws PageferryError what is wrong and where; the reason of `signal`
  */
 export async function verifyStream(file: PageSource, options: VerifyOptions = {}): Promise<DecodeSummary> {
-  const zstd = options.zstd === null ? undefined : (options.zstd ?? (await loadZstd()));
+  const zstd = zstdSet(options.zstd);
   const { signal, onProgress, openScratch } = options;
   const source = checkedSource(file);
   const arena = new Arena();

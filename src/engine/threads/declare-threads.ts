@@ -7,17 +7,18 @@ import { WorkerThreads } from './worker-threads.js';
 
 /**
  * Declare the memory of `count` threads; the result creates them once it exists. `codec`: the scratch of the
- * calling thread.
+ * calling thread. `segmentBytes`: the largest segment that is packed; 0: none is.
  */
 export function declareThreads(
   arena: Slots,
   codec: CodecContext,
   count: number,
+  segmentBytes: number,
 ): (options: ThreadsOptions) => Threads {
   const queue = arena.slot('job queue', 4 * (CONTROL.RING + QUEUE_JOBS));
-  const localSlots = declareRunner(arena, codec);
+  const localSlots = declareRunner(arena, codec, segmentBytes);
   const slots = Array.from({ length: count > 1 ? count : 0 }, () =>
-    declareRunner(arena, createCodecContext(arena)),
+    declareRunner(arena, createCodecContext(arena), segmentBytes),
   );
   return (options) => {
     const local = new JobRunner(codec, localSlots, options.zstd);

@@ -1,5 +1,5 @@
 import type { CodecContext } from '../../codec/codec.js';
-import type { Zstd } from '../../codec/zstd.js';
+import type { ZstdSet } from '../../codec/zstd/load.js';
 import type { FrameHead } from '../../stream/format.js';
 import { readFrameHead } from '../../stream/records.js';
 import type { TableEntry } from '../../stream/table.js';
@@ -16,7 +16,7 @@ const MIN_DIRECT_PAGES = 16;
  * address of 16 bytes. The input is untrusted.
  * @throws PageferryError with a text that begins where the frame's name belongs
  */
-export function decodePages(codec: CodecContext, zstd: Zstd | undefined, check: number, at: number): void {
+export function decodePages(codec: CodecContext, zstd: ZstdSet, check: number, at: number): void {
   const { words, bytes } = codec.kernels;
   const { buffer } = words;
   words[at + DECODE.EXTENT_COUNT] = 0;

@@ -1,32 +1,33 @@
 import type { CodecContext } from '../../codec/codec.js';
 import { packLz4Runs } from '../../codec/lz4.js';
-import type { Zstd } from '../../codec/zstd.js';
+import type { ZstdSet } from '../../codec/zstd/load.js';
+import { packZstdRuns, segmentBufferBytes } from '../../codec/zstd/segment.js';
 import type { Slots } from '../../kernels/arena.js';
 import { nodeModule } from '../../page/node-hooks.js';
 import { decodePages } from './decode-pages.js';
-import { INGEST, JOB, JOB_KIND, JOB_STATUS, NO_FILE, PACK, PACKINGS, setJobError, usesZstd } from './job.js';
+import { INGEST, JOB, JOB_KIND, JOB_STATUS, NO_FILE, PACK, PACKINGS, setJobError } from './job.js';
 import { compareWithParent, surveyPages } from './survey.js';
 import { waitedUs } from './wait-clock.js';
 
 const LZ4_BLOCK_BYTES = 65536;
 const DEFAULT_ZSTD_LEVEL = 3;
 
-/** Memory of one thread: the codecs' scratch, and a buffer to collect the bytes of a block in. */
-export interface RunnerSlots {
-  readonly lz4Scratch: number;
-  readonly wkdmScratch: number;
+/** Memory of one thread: the codecs' scratch, and buffers to collect bytes in. */
+export interface RunnerSlots extends Omit<CodecContext, 'kernels'> {
   /** One block for LZ4. */
   readonly block: number;
+  /** A segment for zstd. */
+  readonly segment: number;
   readonly check: number;
 }
 
-/** Declare the memory of one thread. */
-export function declareRunner(slots: Slots, codec: CodecContext): RunnerSlots {
-  const { lz4Scratch, wkdmScratch } = codec;
+/** Declare the memory of one thread. `segmentBytes`: the largest segment that it packs. */
+export function declareRunner(slots: Slots, codec: CodecContext, segmentBytes: number): RunnerSlots {
+  const { kernels, ...scratch } = codec;
   return {
-    lz4Scratch,
-    wkdmScratch,
+    ...scratch,
     block: slots.slot('block', LZ4_BLOCK_BYTES),
+    segment: slots.slot('segment', segmentBufferBytes(segmentBytes), 'threads'),
     check: slots.slot('check', 16),
   };
 }
@@ -43,21 +44,8 @@ export class JobRunner {
   constructor(
     private readonly codec: CodecContext,
     private readonly slots: RunnerSlots,
-    private zstd: Zstd | undefined,
-    /** Loads a zstd, at the first job that needs it. */
-    private load?: () => Promise<Zstd | undefined>,
+    private readonly zstd: ZstdSet,
   ) {}
-
-  /** Whether `loadZstd` has to be called before this job. */
-  needsZstd(job: number): boolean {
-    return this.load !== undefined && usesZstd(this.codec.kernels.words, job);
-  }
-
-  async loadZstd(): Promise<void> {
-    const { load } = this;
-    this.load = undefined;
-    this.zstd = await load?.();
-  }
 
   /** Run the job at `job`, set its results and return its status. */
   run(job: number): number {
@@ -138,7 +126,6 @@ export class JobRunner {
     const bytes = words[at + PACK.BYTES]!;
     const output = words[at + PACK.OUTPUT]!;
     let name = PACKINGS[words[at + PACK.PACKING]!]!;
-    if (name === 'zstd' && !this.zstd) name = 'lz4';
     let packed = output;
     let packedBytes = 0;
     if (name === 'lz4') {
@@ -161,12 +148,17 @@ export class JobRunner {
   /** Return the packed bytes, or `bytes` when packing does not save any. */
   private packZstd(at: number, runs: number, count: number, bytes: number, output: number): number {
     const { words, bytes: memory } = this.codec.kernels;
+    if (words[at + PACK.BY_KERNELS] === 1) {
+      const level = words[at + PACK.LEVEL]! | 0 || DEFAULT_ZSTD_LEVEL;
+      const packed = packZstdRuns(this.codec.kernels, this.slots, { runs, count, bytes }, level, output);
+      return packed < 0 ? bytes : packed;
+    }
     // The output holds the whole segment; zstd's result is elsewhere until it is copied there.
     const segment = this.collect(runs, count, output);
     const content = memory.subarray(segment, segment + bytes);
-    let frame = this.zstd!.compress(content, words[at + PACK.LEVEL]! || DEFAULT_ZSTD_LEVEL);
+    let frame = this.zstd.other!.compress(content, words[at + PACK.LEVEL]! || DEFAULT_ZSTD_LEVEL);
     const secondLevel = words[at + PACK.SECOND_LEVEL]!;
-    if (secondLevel !== 0) frame = shorter(frame, this.zstd!.compress(content, secondLevel));
+    if (secondLevel !== 0) frame = shorter(frame, this.zstd.other!.compress(content, secondLevel));
     if (frame.length >= bytes) return bytes;
     memory.set(frame, output);
     return frame.length;

@@ -75,6 +75,8 @@ export const PACK = {
   CHECK_HIGH: 14,
   /** A second level of zstd to try; 0: none. */
   SECOND_LEVEL: 15,
+  /** 1: zstd of the kernels; 0: the other implementation. */
+  BY_KERNELS: 16,
 } as const;
 
 export const PACKINGS = ['raw', 'lz4', 'zstd'] as const;
@@ -102,8 +104,6 @@ export const DECODE = {
   /** Address of the position in the frame, from which the job goes on if IS_OPEN is set. */
   POSITION: 17,
   IS_OPEN: 18,
-  /** Whether a segment is packed by zstd. */
-  HAS_ZSTD: 19,
   /** Pages that are left, before and after the job. */
   PAGES_LEFT: 20,
   /** Result: number of extents, those before an error included. */
@@ -128,12 +128,6 @@ export const EXTENT = {
   CODED_BYTES: 6,
   NUMBERS: 8,
 } as const;
-
-/** Whether a job needs zstd. */
-export function usesZstd(words: Uint32Array, job: number): boolean {
-  const at = job >>> 2;
-  return words[at + JOB.KIND] === JOB_KIND.DECODE ? words[at + DECODE.HAS_ZSTD] !== 0 : isLongJob(words, job);
-}
 
 /** Whether a job may take long: packing with zstd takes up to a second for some levels. */
 export function isLongJob(words: Uint32Array, job: number): boolean {

@@ -26,7 +26,6 @@ export async function serveQueue(
       Atomics.wait(control, base + CONTROL.TAIL, tail);
       continue;
     }
-    if (runner.needsZstd(job)) await runner.loadZstd();
     const status = runner.run(job);
     Atomics.store(control, job / 4 + JOB.STATUS, status);
     Atomics.add(control, base + CONTROL.DONE, 1);

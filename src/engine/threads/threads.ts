@@ -1,4 +1,4 @@
-import type { Zstd } from '../../codec/zstd.js';
+import type { ZstdSet } from '../../codec/zstd/load.js';
 import type { Slots } from '../../kernels/arena.js';
 import { PageferryError } from '../../page/error.js';
 import { JOB_STATUS, jobError } from './job.js';
@@ -57,9 +57,8 @@ export function isWorthThreads(bytes: number, isPacked: boolean): boolean {
 
 /** What threads need to work. */
 export interface ThreadsOptions {
-  readonly zstd: Zstd | undefined;
-  /** Whether workers load a zstd; a caller's own cannot be sent to them. */
-  readonly isZstdShared: boolean;
+  /** A caller's own zstd is used on the calling thread only: it cannot be sent to workers. */
+  readonly zstd: ZstdSet;
   /**
    * Whether the calling thread calls `help` where it would wait. It then counts as one of the threads, unless
    * jobs pack with zstd: they take too long for a thread that also has to order and to write.

@@ -132,7 +132,7 @@ export class WorkerThreads implements Threads {
       memory: this.slots.kernels.memory,
       queue: this.queue,
       slots: this.options.slots.slice(startedCount, count),
-      zstd: this.options.zstd !== undefined && this.options.isZstdShared,
+      hasZstd: this.options.zstd.hasKernels,
       onFailure: (cause) => this.failAll(cause),
     });
     this.workers.push(started);

@@ -1,20 +1,18 @@
-import { zstdPackagePath } from '../../codec/zstd/package.js';
-import { kernelModule } from '../../kernels/kernels.js';
+import { type KernelModules, kernelModules } from '../../kernels/kernels.js';
 import { PageferryError } from '../../page/error.js';
 import { nodeModule } from '../../page/node-hooks.js';
 import type { RunnerSlots } from './job-runner.js';
 
 /** Start data of a worker. */
 export interface WorkerSetup {
-  readonly module: WebAssembly.Module;
+  readonly modules: KernelModules;
   /** The memory that all threads share. */
   readonly memory: WebAssembly.Memory;
   /** Address of the job queue. */
   readonly queue: number;
   readonly slots: RunnerSlots;
-  /** Whether to load a zstd, and from where. */
-  readonly zstd: boolean;
-  readonly zstdPath: string | undefined;
+  /** Whether to use the kernels' zstd, and Node's if it has one. */
+  readonly hasZstd: boolean;
 }
 
 /** Worker threads that take jobs from the queue. */
@@ -24,7 +22,7 @@ export interface Workers {
 }
 
 /** What `startWorkers` needs: one worker for each of `slots`. */
-interface WorkersOptions extends Pick<WorkerSetup, 'memory' | 'queue' | 'zstd'> {
+interface WorkersOptions extends Pick<WorkerSetup, 'memory' | 'queue' | 'hasZstd'> {
   readonly slots: readonly RunnerSlots[];
   /** Called with the failure of a thread. */
   readonly onFailure: (cause: Error) => void;
@@ -37,8 +35,7 @@ export async function startWorkers({ slots, onFailure, ...common }: WorkersOptio
     throw new PageferryError('unsupported', `threads: ${slots.length}: worker threads need Node, use 1`);
   const setup = {
     ...common,
-    module: await kernelModule('shared'),
-    zstdPath: common.zstd ? zstdPackagePath() : undefined,
+    modules: await kernelModules('shared'),
   };
   // Loaded here, so that what runs on one thread, and in browsers, does not contain it.
   const { WORKER_SOURCE } = await import('./worker.generated.js');

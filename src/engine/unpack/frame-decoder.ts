@@ -1,7 +1,9 @@
 import type { CodecContext } from '../../codec/codec.js';
 import { unpackLz4 } from '../../codec/lz4.js';
 import { type Codec, codecByWireId, type PackingName } from '../../codec/registry.js';
-import type { Zstd } from '../../codec/zstd.js';
+import { hasZstd, type ZstdSet } from '../../codec/zstd/load.js';
+import { unpackZstd } from '../../codec/zstd/segment.js';
+import { checkedFrame, type Zstd } from '../../codec/zstd.js';
 import type { Slots } from '../../kernels/arena.js';
 import { statusText } from '../../kernels/status.js';
 import { PageferryError } from '../../page/error.js';
@@ -16,6 +18,9 @@ const SLACK_BYTES = 4096 + ALIGNMENT * MAX_SEGMENTS;
 
 /** Numbers of a decoder's position in a frame: that in the table, then each segment's next byte. */
 export const POSITION_NUMBERS = TABLE_STATE + MAX_SEGMENTS;
+
+/** Where Node has a zstd, it unpacks larger segments: its calls take longer, its decoder is faster. */
+const MAX_KERNEL_BYTES = 1 << 18;
 
 /** An unpacked segment and the offset of its next unused byte. */
 interface Segment {
@@ -52,7 +57,7 @@ interface FrameMemory {
 export function declareFrameDecoder(
   slots: Slots,
   context: CodecContext,
-  zstd: Zstd | undefined,
+  zstd: ZstdSet,
   maxFrameBytes: number,
   meter?: UnpackMeter,
 ): FrameDecoder {
@@ -73,7 +78,7 @@ export class FrameDecoder {
   /** `maxFrameBytes`: unpacked bytes of the largest frame. */
   constructor(
     private readonly context: CodecContext,
-    private readonly zstd: Zstd | undefined,
+    private readonly zstd: ZstdSet,
     private readonly memory: FrameMemory,
     private maxFrameBytes: number,
     private readonly meter?: UnpackMeter,
@@ -214,17 +219,23 @@ export class FrameDecoder {
     } else if (name === 'lz4') {
       const status = unpackLz4(this.context, from, packedBytes, to, bytes);
       if (status !== bytes) throw new PageferryError('bad-stream', `${what}: lz4 ${statusText(status)}`);
-    } else if (name === 'zstd')
-      this.unpackZstd(kernels.bytes.subarray(from, from + packedBytes), to, bytes, what);
+    } else if (name === 'zstd') this.unpackZstd(from, packedBytes, to, bytes, what);
     else throw new PageferryError('unsupported', `${what}: packed by "${name}", which is not a packing`);
   }
 
-  private unpackZstd(frame: Uint8Array, to: number, bytes: number, what: string): void {
-    if (!this.zstd)
+  private unpackZstd(from: number, packedBytes: number, to: number, bytes: number, what: string): void {
+    const { kernels, zstdDecodeScratch } = this.context;
+    if (!hasZstd(this.zstd))
       throw new PageferryError('unsupported', `${what}: packed by zstd, which is not available here`);
-    let count: number;
+    const frame = kernels.bytes.subarray(from, from + packedBytes);
+    const { other, hasKernels } = this.zstd;
     try {
-      count = decompress(this.zstd, frame, this.context.kernels.bytes.subarray(to, to + bytes));
+      if (other && !(hasKernels && bytes <= MAX_KERNEL_BYTES)) {
+        const count = decompress(other, frame, kernels.bytes.subarray(to, to + bytes));
+        if (count === bytes) return;
+        throw new PageferryError('bad-stream', `zstd gave ${count} bytes, expected ${bytes}`);
+      }
+      checkedFrame(frame, bytes);
     } catch (error) {
       if (error instanceof PageferryError) throw new PageferryError(error.code, `${what}: ${error.message}`);
       throw new PageferryError(
@@ -232,8 +243,8 @@ export class FrameDecoder {
         `${what}: zstd: ${error instanceof Error ? error.message : error}`,
       );
     }
-    if (count !== bytes)
-      throw new PageferryError('bad-stream', `${what}: zstd gave ${count} bytes, expected ${bytes}`);
+    const status = unpackZstd(kernels, zstdDecodeScratch, from, packedBytes, to, bytes);
+    if (status !== bytes) throw new PageferryError('bad-stream', `${what}: zstd ${statusText(status)}`);
   }
 
   private bad(found: string): PageferryError {

@@ -1,4 +1,4 @@
-import type { GroupView, Packing, PackingResult } from '../strategy.js';
+import type { GroupView, Packing, PackingResult, StreamState } from '../strategy.js';
 
 /** Expected cost of packing a group. */
 export interface ExpectedCost {
@@ -29,19 +29,15 @@ const INITIAL: readonly (readonly [Packing, number, number])[] = [
   [{ name: 'zstd', level: 12 }, 48e3, 0.6332],
 ];
 
-/**
- * Measured warm speed of the WebAssembly zstd package relative to Node's zstd, by highest level. The first
- * groups of a stream run at half of it, because the threads have just compiled the module.
- */
-const ZSTD_PACKAGE = '@bokuweb/zstd-wasm';
-const PACKAGE_SPEED: readonly (readonly [maxLevel: number, ratio: number])[] = [
-  [1, 0.76],
-  [3, 0.7],
-  [5, 0.6],
-  [7, 0.55],
-  [12, 0.47],
+/** The same for zstd of the kernels, whose levels differ less. */
+const KERNELS = 'pageferry';
+const BY_KERNELS: readonly (readonly [level: number, number, number])[] = [
+  [1, 550e3, 0.723],
+  [3, 380e3, 0.69],
+  [5, 130e3, 0.67],
 ];
-const COLD_SPEED = 0.5;
+/** Levels of the kernels that are worth a choice where Node has a zstd too. */
+const MAX_LEVEL_OF_BOTH = 3;
 
 /** Smaller results measure overhead more than packing. */
 const MIN_BYTES = 65536;
@@ -67,7 +63,7 @@ const CLASSES_BELOW = [0.25, 0.5, 0.75, Infinity] as const;
 
 /** Estimated costs of all packings, corrected by measured results. */
 export class PackingCosts {
-  readonly options: readonly PackingOption[] = INITIAL.map(([packing, bytesPerMs, estimateRatio]) => ({
+  options: readonly PackingOption[] = INITIAL.map(([packing, bytesPerMs, estimateRatio]) => ({
     packing,
     bytesPerMs,
     estimateRatio,
@@ -77,16 +73,19 @@ export class PackingCosts {
   private readonly classFactor = CLASSES_BELOW.map(() => 1);
   private isZstdKnown = false;
 
-  /** Adjusts the initial estimates to the zstd implementation; only the first call counts. */
-  useZstd(zstdName: string | undefined): void {
+  /** Adjusts the options to the zstd implementations; only the first call counts. */
+  useZstd({ zstdName, hasBothZstd }: Pick<StreamState, 'zstdName' | 'hasBothZstd'>): void {
     if (this.isZstdKnown) return;
     this.isZstdKnown = true;
-    if (zstdName !== ZSTD_PACKAGE) return;
-    for (const option of this.options) {
-      const { name, level = 0 } = option.packing;
-      if (name === 'zstd')
-        option.bytesPerMs *= COLD_SPEED * PACKAGE_SPEED.find(([maxLevel]) => level <= maxLevel)![1];
-    }
+    if (zstdName !== KERNELS && !hasBothZstd) return;
+    const byKernels = BY_KERNELS.map(([level, bytesPerMs, estimateRatio]) => ({
+      packing: { name: 'zstd', level, encoder: 'wasm' } as const,
+      bytesPerMs,
+      estimateRatio,
+    }));
+    this.options = hasBothZstd
+      ? [...this.options, ...byKernels.filter(({ packing }) => packing.level <= MAX_LEVEL_OF_BOTH)]
+      : [...this.options.filter(({ packing }) => packing.name !== 'zstd'), ...byKernels];
   }
 
   /** Returns the expected cost of an option for a group. The object is reused by the next call. */
@@ -108,7 +107,8 @@ export class PackingCosts {
   learn({ packing, group, packedBytes, ms: elapsedMs, cpuMs: ms = elapsedMs }: PackingResult): void {
     if (packing.name === 'raw' || group.bytes < MIN_BYTES || group.kind === 'coded' || !(ms > 0)) return;
     const option = this.options.find(
-      ({ packing: known }) => known.name === packing.name && known.level === packing.level,
+      ({ packing: known }) =>
+        known.name === packing.name && known.level === packing.level && known.encoder === packing.encoder,
     );
     if (!option) return;
     const expected = this.expect(option, group);

@@ -56,7 +56,7 @@ function cheapestOf(
   // Even the estimates would cost a few per cent of the time that such a link takes for the pages.
   if (state.linkBitsPerSecond >= FAST_BITS_PER_SECOND && bytePrice < MIN_FAST_LINK_PRICE) return chosen;
   let lowestCost = Infinity;
-  costs.useZstd(state.zstdName);
+  costs.useZstd(state);
   for (const option of costs.options) {
     if (option.packing.name === 'zstd' && !state.hasZstd) continue;
     const { ms, bytes } = costs.expect(option, group);

@@ -110,7 +110,8 @@ export function loadLibzstd(): Libzstd | string {
 
 // biome-ignore lint/suspicious/noExplicitAny: the FFI package has no types for what it loads
 function bindings(koffi: any): Libzstd {
-  const library = koffi.load('libzstd.so.1');
+  // Bound to itself: a Node that has zstd exports functions of the same names.
+  const library = koffi.load('libzstd.so.1', { deep: true });
   const buffer = koffi.struct({ at: 'void*', size: 'size_t', position: 'size_t' });
   const isError = library.func('uint ZSTD_isError(size_t)');
   const errorName = library.func('const char* ZSTD_getErrorName(size_t)');

@@ -73,7 +73,7 @@ export interface Libzstd {
 
 export function loadLibzstd(): Libzstd | string {
   try {
-    const library = createRequire(import.meta.url)('koffi').load('libzstd.so.1');
+    const library = createRequire(import.meta.url)('koffi').load('libzstd.so.1', { deep: true });
     const compress = library.func('size_t ZSTD_compress(void*, size_t, const void*, size_t, int)');
     const decompress = library.func('size_t ZSTD_decompress(void*, size_t, const void*, size_t)');
     const isError = library.func('uint32_t ZSTD_isError(size_t)');

@@ -1,0 +1,113 @@
+import { ZSTD_LAYOUT } from '../../kernels/layout.generated.js';
+import { STATUS, statusText } from '../../kernels/status.js';
+import { PageferryError } from '../../page/error.js';
+import type { ByteCoder } from './byte-coder.js';
+import { HistoryWindow } from './history-window.js';
+import { InputBuffer } from './input-buffer.js';
+import { ZstdMemory } from './memory.js';
+
+const {
+  ZSTD_DECODE_SCRATCH_BYTES,
+  ZSTD_MAX_BLOCK_BYTES,
+  ZSTD_FRAME_WINDOW_BYTES,
+  ZSTD_FRAME_CONTENT_BYTES,
+  ZSTD_FRAME_IS_SKIPPABLE,
+  ZSTD_FRAME_MAX_BLOCK_BYTES,
+  ZSTD_FRAME_HAS_CHECKSUM,
+  ZSTD_BLOCK_IS_LAST,
+} = ZSTD_LAYOUT;
+const BLOCK_HEAD_BYTES = 3;
+/** A block's header and content. */
+const INPUT_BYTES = 2 * (BLOCK_HEAD_BYTES + ZSTD_MAX_BLOCK_BYTES);
+
+/** Limits of a decoder. */
+export interface DecompressLimits {
+  /** Most bytes of output. */
+  readonly maxBytes: number;
+  /** Largest window of a frame. */
+  readonly maxWindowBytes: number;
+}
+
+/**
+ * Decompress the frames of a stream, one after another, block by block. Memory: the window of a frame and a
+ * quarter of it, 1.7 MiB besides, as its bytes arrive.
+ * @throws PageferryError
+ */
+export function* decompressed(limits: DecompressLimits): ByteCoder {
+  const memory = new ZstdMemory();
+  const { run } = memory;
+  const scratch = memory.slot(ZSTD_DECODE_SCRATCH_BYTES);
+  const input = new InputBuffer(memory, INPUT_BYTES);
+  const output = new HistoryWindow(memory);
+  const fail = (status: number) => statusError(status, input.offset, limits);
+  let total = 0;
+  let isFirst = true;
+  while (yield* input.atLeast(1)) {
+    let headBytes: number;
+    for (;;) {
+      headBytes = run.zstdDecodeHeader(input.address, input.bytes, limits.maxWindowBytes, scratch);
+      if (headBytes !== STATUS.TRUNCATED || !(yield* input.more())) break;
+    }
+    if (headBytes === STATUS.BAD_HEADER) throw notAFrame(isFirst, input.offset);
+    if (headBytes < 0) throw fail(headBytes);
+    isFirst = false;
+    input.consume(headBytes);
+    if (memory.u32(scratch + ZSTD_FRAME_IS_SKIPPABLE) === 1) {
+      if (!(yield* input.skip(memory.u32(scratch + ZSTD_FRAME_CONTENT_BYTES)))) throw fail(STATUS.TRUNCATED);
+      continue;
+    }
+    output.start(memory.u64(scratch + ZSTD_FRAME_WINDOW_BYTES)!);
+    do {
+      if (!(yield* input.atLeast(BLOCK_HEAD_BYTES))) throw fail(STATUS.TRUNCATED);
+      const blockBytes = run.zstdBlockBytes(input.address, input.bytes, scratch);
+      if (blockBytes < 0) throw fail(blockBytes);
+      if (!(yield* input.atLeast(blockBytes))) throw fail(STATUS.TRUNCATED);
+      const capacity = memory.u32(scratch + ZSTD_FRAME_MAX_BLOCK_BYTES);
+      const to = output.reserve(capacity);
+      const bytes = run.zstdDecodeBlock(input.address, blockBytes, to, capacity, output.history, scratch);
+      if (bytes < 0) throw fail(bytes);
+      input.consume(blockBytes);
+      total += bytes;
+      if (total > limits.maxBytes) throw tooLarge(limits.maxBytes);
+      output.add(bytes);
+      if (bytes > 0) yield memory.bytes.slice(to, to + bytes);
+    } while (memory.u32(scratch + ZSTD_BLOCK_IS_LAST) === 0);
+    const checkBytes = 4 * memory.u32(scratch + ZSTD_FRAME_HAS_CHECKSUM);
+    if (!(yield* input.atLeast(checkBytes))) throw fail(STATUS.TRUNCATED);
+    const status = run.zstdDecodeEnd(input.address, checkBytes, scratch);
+    if (status < 0) throw fail(status);
+    input.consume(checkBytes);
+  }
+  if (isFirst) throw new PageferryError('bad-stream', 'zstd: the input is empty, expected a frame');
+}
+
+/** Return the error for more output than `maxBytes`. */
+function tooLarge(maxBytes: number): PageferryError {
+  return new PageferryError('limit', `zstd: the content has more than ${maxBytes} bytes; raise maxBytes`);
+}
+
+/** Return the error for bytes that are not a frame: the input's first ones, or those after a frame. */
+function notAFrame(isFirst: boolean, offset: number): PageferryError {
+  const text = isFirst
+    ? 'the input is not a zstd frame: it does not begin with the magic number'
+    : `the bytes from offset ${offset} on, after the last frame, are not a zstd frame`;
+  return new PageferryError('bad-stream', `zstd: ${text}`);
+}
+
+/** Return the error for a status of the decoder at an offset of the input. */
+function statusError(status: number, offset: number, limits: DecompressLimits): PageferryError {
+  const { maxWindowBytes } = limits;
+  if (status === STATUS.WINDOW_LIMIT)
+    return new PageferryError(
+      'limit',
+      `zstd: the frame at offset ${offset} has a window of more than ${maxWindowBytes} bytes; raise maxWindowBytes`,
+    );
+  if (status === STATUS.DICTIONARY)
+    return new PageferryError('unsupported', `zstd: the frame at offset ${offset} needs a dictionary`);
+  if (status === STATUS.TRUNCATED)
+    return new PageferryError(
+      'bad-stream',
+      `zstd: the input ends in the middle of a frame (offset ${offset})`,
+    );
+  return new PageferryError('bad-stream', `zstd: damaged at offset ${offset}: ${statusText(status)}`);
+}

@@ -1,0 +1,77 @@
+import { ZSTD_LAYOUT } from '../../kernels/layout.generated.js';
+import { PageferryError } from '../../page/error.js';
+import { codeAll } from './byte-coder.js';
+import { type DecompressLimits, decompressed } from './decompress.js';
+import { ZstdMemory } from './memory.js';
+
+/** Largest input and output of a call in one step; larger ones are decoded block by block. */
+const MAX_INPUT_BYTES = 1 << 20;
+const MAX_OUTPUT_BYTES = 8 << 20;
+/** Largest input of `compressNow`: input, output and tables are in one memory. */
+const MAX_COMPRESSED_BYTES = 2 ** 30;
+/** A memory that took more is not kept for the next call. */
+const MAX_KEPT_BYTES = 32 << 20;
+
+/** Memory for calls in one step; pages of it that are never written take none. */
+interface DecoderMemory {
+  readonly memory: ZstdMemory;
+  readonly scratch: number;
+  readonly input: number;
+  readonly output: number;
+}
+
+let decoder: DecoderMemory | undefined;
+let encoder: ZstdMemory | undefined;
+
+/** Decompress all frames of `bytes`. @throws PageferryError */
+export function decompressNow(bytes: Uint8Array, limits: DecompressLimits): Uint8Array<ArrayBuffer> {
+  if (bytes.length === 0 || bytes.length > MAX_INPUT_BYTES) return codeAll(decompressed(limits), bytes);
+  decoder ??= createDecoder();
+  const { memory, scratch, input, output } = decoder;
+  memory.bytes.set(bytes, input);
+  const capacity = Math.min(limits.maxBytes, MAX_OUTPUT_BYTES);
+  const count = memory.run.zstdDecode(input, bytes.length, output, capacity, limits.maxWindowBytes, scratch);
+  if (count >= 0) return memory.bytes.slice(output, output + count);
+  // The decoder that works block by block says where the input is wrong, and has space for large outputs.
+  return codeAll(decompressed(limits), bytes);
+}
+
+function createDecoder(): DecoderMemory {
+  const memory = new ZstdMemory();
+  return {
+    memory,
+    scratch: memory.slot(ZSTD_LAYOUT.ZSTD_DECODE_SCRATCH_BYTES),
+    input: memory.slot(MAX_INPUT_BYTES),
+    output: memory.slot(MAX_OUTPUT_BYTES),
+  };
+}
+
+/** Compress `bytes` into one frame that declares its content size. @throws PageferryError */
+export function compressNow(bytes: Uint8Array, level: number, checksum: boolean): Uint8Array<ArrayBuffer> {
+  if (bytes.length > MAX_COMPRESSED_BYTES)
+    throw new PageferryError(
+      'limit',
+      `zstd: ${bytes.length} bytes in one call, at most ${MAX_COMPRESSED_BYTES}; use createCompressStream`,
+    );
+  encoder ??= new ZstdMemory();
+  const memory = encoder;
+  memory.clear();
+  const capacity = maxFrameBytes(bytes.length);
+  try {
+    const scratch = memory.slot(memory.run.zstdEncodeScratchBytes(level, bytes.length));
+    const input = memory.slot(bytes.length);
+    const output = memory.slot(capacity);
+    memory.bytes.set(bytes, input);
+    const sum = checksum ? 1 : 0;
+    const count = memory.run.zstdEncode(input, bytes.length, output, capacity, level, sum, scratch);
+    if (count < 0) throw new Error(`zstd: status ${count} for ${bytes.length} bytes at level ${level}`);
+    return memory.bytes.slice(output, output + count);
+  } finally {
+    if (memory.totalBytes > MAX_KEPT_BYTES) encoder = undefined;
+  }
+}
+
+/** The largest frame of `bytes` bytes (`docs/kernels-abi.md`). */
+function maxFrameBytes(bytes: number): number {
+  return bytes + Math.ceil(bytes / 32768) + 32;
+}

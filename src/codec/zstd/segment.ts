@@ -1,0 +1,154 @@
+// Segments of the stream format: one zstd frame that declares its content size, packed and unpacked by the
+// kernels in the memory where the pages are.
+import type { Kernels } from '../../kernels/kernels.js';
+import { ZSTD_LAYOUT } from '../../kernels/layout.generated.js';
+import { STATUS } from '../../kernels/status.js';
+
+const { ZSTD_MAX_BLOCK_BYTES, ZSTD_BLOCK_IS_LAST } = ZSTD_LAYOUT;
+/** Largest segment that is packed in one piece; larger ones have a window of a part of it. */
+const MAX_WHOLE_BYTES = 9 << 20;
+const LARGE_WINDOW_LOG = 23;
+/** Bytes of a large segment that are in memory at a time: the window, and what is packed until it moves. */
+const LARGE_STEP_BYTES = (1 << LARGE_WINDOW_LOG) + (1 << 20);
+/** Head of a large frame: magic, descriptor (content size in 4 bytes), window, content size. */
+const LARGE_HEAD_BYTES = 10;
+const SIZE_IN_4_BYTES = 2 << 6;
+/** A reader of version 0.1.0 accepts this. */
+const MAX_WINDOW_BYTES = 1 << 27;
+
+/** Return the bytes of the buffer that packing segments of up to `bytes` bytes collects runs in. */
+export function segmentBufferBytes(bytes: number): number {
+  return Math.min(bytes, MAX_WHOLE_BYTES);
+}
+
+/** Memory of packing: the encoder's scratch, and the buffer. */
+export interface SegmentScratch {
+  readonly zstdScratch: number;
+  readonly segment: number;
+}
+
+/** The bytes of a segment: `count` runs, of which address and length are two words each at `runs`. */
+export interface SegmentRuns {
+  readonly runs: number;
+  readonly count: number;
+  readonly bytes: number;
+}
+
+/**
+ * Pack a segment to `out`; return the packed bytes, or OUTPUT_FULL when they are not fewer than the
+ * segment's.
+ */
+export function packZstdRuns(
+  kernels: Kernels,
+  scratch: SegmentScratch,
+  segment: SegmentRuns,
+  level: number,
+  out: number,
+): number {
+  const { zstd, words } = kernels;
+  const { runs, count, bytes } = segment;
+  if (bytes > MAX_WHOLE_BYTES) return packLarge(kernels, scratch, segment, level, out);
+  let from = words[runs >>> 2]!;
+  if (count !== 1) {
+    from = scratch.segment;
+    new RunReader(kernels, segment).copy(from, bytes);
+  }
+  return zstd.zstdEncode(from, bytes, out, bytes - 1, level, 0, scratch.zstdScratch);
+}
+
+/** Pack a segment block by block, so that its buffer is smaller than the segment. */
+function packLarge(
+  kernels: Kernels,
+  { zstdScratch, segment: buffer }: SegmentScratch,
+  segment: SegmentRuns,
+  level: number,
+  out: number,
+): number {
+  const { zstd, run, bytes: memory } = kernels;
+  const windowBytes = 1 << LARGE_WINDOW_LOG;
+  const begun = zstd.zstdEncodeBegin(out, LARGE_HEAD_BYTES, level, LARGE_WINDOW_LOG, 0, zstdScratch);
+  if (begun < 0) return begun;
+  memory[out + 4]! |= SIZE_IN_4_BYTES;
+  new DataView(memory.buffer).setUint32(out + begun, segment.bytes, true);
+  const reader = new RunReader(kernels, segment);
+  let written = LARGE_HEAD_BYTES;
+  let history = 0;
+  for (let left = segment.bytes; left > 0; ) {
+    const bytes = Math.min(left, ZSTD_MAX_BLOCK_BYTES);
+    if (history + bytes > LARGE_STEP_BYTES) {
+      run.copyBytes(buffer, buffer + history - windowBytes, windowBytes);
+      history = windowBytes;
+    }
+    reader.copy(buffer + history, bytes);
+    left -= bytes;
+    const capacity = segment.bytes - 1 - written;
+    const to = out + written;
+    const isLast = left === 0 ? 1 : 0;
+    const count = zstd.zstdEncodeBlock(buffer + history, bytes, history, isLast, to, capacity, zstdScratch);
+    if (count < 0) return count;
+    written += count;
+    history += bytes;
+  }
+  return written;
+}
+
+/** Copies the bytes of runs, in order. */
+class RunReader {
+  private next: number;
+  private done = 0;
+
+  constructor(
+    private readonly kernels: Kernels,
+    { runs }: SegmentRuns,
+  ) {
+    this.next = runs >>> 2;
+  }
+
+  /** Copy the next `bytes` bytes to `to`. */
+  copy(to: number, bytes: number): void {
+    const { words, run } = this.kernels;
+    for (let copied = 0; copied < bytes; ) {
+      const length = words[this.next + 1]!;
+      const part = Math.min(bytes - copied, length - this.done);
+      run.copyBytes(to + copied, words[this.next]! + this.done, part);
+      copied += part;
+      this.done += part;
+      if (this.done === length) {
+        this.next += 2;
+        this.done = 0;
+      }
+    }
+  }
+}
+
+/**
+ * Unpack a frame of `frameBytes` bytes, whose declared size was checked, to exactly `bytes` bytes at `out`.
+ * Return `bytes` or a negative STATUS.
+ */
+export function unpackZstd(
+  { zstd, words }: Kernels,
+  scratch: number,
+  frame: number,
+  frameBytes: number,
+  out: number,
+  bytes: number,
+): number {
+  const end = frame + frameBytes;
+  let from = frame;
+  const headBytes = zstd.zstdDecodeHeader(from, frameBytes, MAX_WINDOW_BYTES, scratch);
+  if (headBytes < 0) return headBytes;
+  from += headBytes;
+  let done = 0;
+  do {
+    const blockBytes = zstd.zstdBlockBytes(from, end - from, scratch);
+    if (blockBytes < 0) return blockBytes;
+    const count = zstd.zstdDecodeBlock(from, end - from, out + done, bytes - done, done, scratch);
+    if (count < 0) return count;
+    from += blockBytes;
+    done += count;
+  } while (words[(scratch + ZSTD_BLOCK_IS_LAST) >>> 2] === 0);
+  const endBytes = zstd.zstdDecodeEnd(from, end - from, scratch);
+  if (endBytes < 0) return endBytes;
+  if (done !== bytes) return STATUS.SHORT;
+  return from + endBytes === end ? bytes : STATUS.TRAILING;
+}

@@ -1,0 +1,119 @@
+/**
+ * `pageferry/zstd`: Zstandard (RFC 8878) in WebAssembly, for Node and browsers, without a dependency. The
+ * same kernels as the page codec's. See docs/zstd.md.
+ */
+import { type ByteTransform, byteTransform } from './codec/zstd/byte-coder.js';
+import { compressed } from './codec/zstd/compress.js';
+import { type DecompressLimits, decompressed } from './codec/zstd/decompress.js';
+import { compressNow, decompressNow } from './codec/zstd/one-shot.js';
+import { loadZstdKernels } from './kernels/zstd.js';
+import { PageferryError } from './page/error.js';
+
+export type { ByteTransform } from './codec/zstd/byte-coder.js';
+export { type ErrorCode, PageferryError } from './page/error.js';
+
+const DEFAULT_LEVEL = 3;
+const MIN_LEVEL = -7;
+const MAX_LEVEL = 22;
+const GIB = 2 ** 30;
+/** As zstd's own tools: 128 MiB. */
+const DEFAULT_WINDOW_BYTES = 128 << 20;
+const MIN_WINDOW_BYTES = 1024;
+const MAX_WINDOW_BYTES = 2 * GIB;
+
+/** Options of compression. */
+export interface CompressOptions {
+  /** Speed against size, -7 … 22; default 3. Levels above 5 are coded as 5, those below -7 are refused. */
+  readonly level?: number;
+  /** Whether a frame ends with a checksum of its content, 4 bytes; default false. */
+  readonly checksum?: boolean;
+}
+
+/** Options of decompression. */
+export interface DecompressOptions {
+  /** Most bytes of output; default 1 GiB for `decompress`, no limit for streams. */
+  readonly maxBytes?: number;
+  /**
+   * Largest window of a frame, in bytes: what a stream's decoder needs memory for; default 128 MiB for
+   * streams, as zstd's own tools, and 2 GiB for `decompress`. The window of a frame of one segment is its
+   * content.
+   */
+  readonly maxWindowBytes?: number;
+}
+
+/**
+ * Compile the module. Needed once before `compress` and `decompress` outside of Node; Node compiles it at the
+ * first call. Streams need no call.
+ */
+export function ready(): Promise<void> {
+  return loadZstdKernels();
+}
+
+/**
+ * Compress `bytes` (up to 1 GiB) into one frame that declares its content size. The same input and options
+ * give the same bytes everywhere.
+ * @throws PageferryError `bad-argument`; `limit` for more than 1 GiB or too little address space;
+ *   `unsupported` outside of Node before `ready`
+ */
+export function compress(bytes: Uint8Array, options: CompressOptions = {}): Uint8Array<ArrayBuffer> {
+  const { level, checksum } = compressSettings(options);
+  return compressNow(checkBytes('compress', bytes), level, checksum);
+}
+
+/**
+ * Decompress all frames of `bytes`; skippable frames are skipped. Memory is taken as output arrives, not by
+ * the sizes that frames declare.
+ * @throws PageferryError `bad-stream` for input that is truncated, damaged or followed by other bytes;
+ * `limit`
+ *   above `maxBytes`; `unsupported` for a dictionary, or outside of Node before `ready`
+ */
+export function decompress(bytes: Uint8Array, options: DecompressOptions = {}): Uint8Array<ArrayBuffer> {
+  const limits = decompressLimits(options, GIB, MAX_WINDOW_BYTES);
+  return decompressNow(checkBytes('decompress', bytes), limits);
+}
+
+/**
+ * Return a pair of web streams that compresses into one frame, for `pipeThrough`. Memory: a window of 2 MiB,
+ * or 8 MiB from level 5 on, and tables. @throws PageferryError `bad-argument`
+ */
+export function createCompressStream(options: CompressOptions = {}): ByteTransform {
+  const { level, checksum } = compressSettings(options);
+  return byteTransform(() => ready().then(() => compressed(level, checksum)));
+}
+
+/**
+ * Return a pair of web streams that decompresses, for `pipeThrough`: one frame or several. Both sides fail
+ * with the error. @throws PageferryError `bad-argument`
+ */
+export function createDecompressStream(options: DecompressOptions = {}): ByteTransform {
+  const limits = decompressLimits(options, Number.POSITIVE_INFINITY, DEFAULT_WINDOW_BYTES);
+  return byteTransform(() => ready().then(() => decompressed(limits)));
+}
+
+function decompressLimits(
+  options: DecompressOptions,
+  defaultBytes: number,
+  defaultWindowBytes: number,
+): DecompressLimits {
+  const { maxBytes = defaultBytes, maxWindowBytes = defaultWindowBytes } = options;
+  if (!(maxBytes >= 0))
+    throw new PageferryError('bad-argument', `maxBytes: expected a number of bytes, got ${maxBytes}`);
+  return {
+    maxBytes,
+    maxWindowBytes: checkInteger('maxWindowBytes', maxWindowBytes, MIN_WINDOW_BYTES, MAX_WINDOW_BYTES),
+  };
+}
+
+function compressSettings({ level = DEFAULT_LEVEL, checksum = false }: CompressOptions) {
+  return { level: checkInteger('level', level, MIN_LEVEL, MAX_LEVEL), checksum };
+}
+
+function checkInteger(name: string, value: number, min: number, max: number): number {
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new PageferryError('bad-argument', `${name}: expected a whole number, ${min} … ${max}, got ${value}`);
+}
+
+function checkBytes(name: string, bytes: Uint8Array): Uint8Array {
+  if (bytes instanceof Uint8Array) return bytes;
+  throw new PageferryError('bad-argument', `${name}: expected a Uint8Array, got ${typeof bytes}`);
+}

@@ -1,6 +1,6 @@
 // The match finder of the fast levels: one table of the latest position of each hash, no search beyond it.
 import { STATE_LITERALS, STATE_OFFSET_1, STATE_OFFSET_2, STATE_SEQUENCES } from "./layout";
-import { copyLiterals, equalBefore, matchEnd, putSequence } from "./match";
+import { copyLiterals, equalBefore, matchEnd, putSequence, slotOf } from "./match";
 
 /** After 2^7 bytes without a match the steps get longer. */
 const SKIP_STRENGTH: u32 = 7;
@@ -95,9 +95,4 @@ export function findFast<T>(
   store<u32>(scratch + STATE_OFFSET_2, offset2);
   store<u32>(scratch + STATE_SEQUENCES, <u32>(sequence - sequences) >> 3);
   store<u32>(scratch + STATE_LITERALS, <u32>(literal - literals));
-}
-
-/** Return the address of the entry of a word's hash. */
-function slotOf<T>(word: u64, table: usize, multiplier: u64, shift: u64): usize {
-  return table + ((<usize>((word * multiplier) >> shift)) << (sizeof<T>() === 2 ? 1 : 2));
 }

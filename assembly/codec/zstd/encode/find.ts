@@ -1,7 +1,8 @@
 // The match finder of a level.
+import { findDoubleFast } from "./double-fast";
 import { findFast } from "./fast";
 import { literalsAt, matchTablesAt, sequencesAt } from "./layout";
-import { hasShortPositions, tableBits } from "./levels";
+import { FAST, hasShortPositions, secondBits, strategyOf, tableBits } from "./levels";
 import { multiplierFor } from "./match";
 
 /** Find the sequences of a block with the match finder of the level. */
@@ -19,14 +20,52 @@ export function findSequences(
   const literals = literalsAt(scratch);
   const table = matchTablesAt(scratch, block);
   const bits = tableBits(level, windowBytes);
-  const step: u32 = level < 0 ? 1 - level : 1;
+  const isShort = hasShortPositions(windowBytes);
   const multiplier = multiplierFor(hashBytes(level, windowBytes));
-  if (hasShortPositions(windowBytes))
-    findFast<u16>(scratch, base, low, from, end, table, bits, multiplier, step, sequences, literals);
-  else findFast<u32>(scratch, base, low, from, end, table, bits, multiplier, step, sequences, literals);
+  const strategy = strategyOf(level);
+  if (strategy === FAST) {
+    const step: u32 = level < 0 ? 1 - level : 1;
+    if (isShort)
+      findFast<u16>(scratch, base, low, from, end, table, bits, multiplier, step, sequences, literals);
+    else findFast<u32>(scratch, base, low, from, end, table, bits, multiplier, step, sequences, literals);
+    return;
+  }
+  const second = table + (<usize>1 << (bits + (isShort ? 1 : 2)));
+  const more = secondBits(level, windowBytes);
+  if (isShort)
+    findDoubleFast<u16>(
+      scratch,
+      base,
+      low,
+      from,
+      end,
+      table,
+      bits,
+      second,
+      more,
+      multiplier,
+      sequences,
+      literals,
+    );
+  else
+    findDoubleFast<u32>(
+      scratch,
+      base,
+      low,
+      from,
+      end,
+      table,
+      bits,
+      second,
+      more,
+      multiplier,
+      sequences,
+      literals,
+    );
 }
 
-/** Return the bytes that the fast levels hash: more where the window is larger. */
+/** Return the bytes that are hashed, in the second table if there are two: more where the window is larger. */
 function hashBytes(level: i32, windowBytes: u32): u32 {
+  if (strategyOf(level) !== FAST) return windowBytes <= 16384 ? 4 : 5;
   return windowBytes <= 16384 || level === 2 ? 5 : windowBytes <= 1 << 18 ? 6 : 7;
 }

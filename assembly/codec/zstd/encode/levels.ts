@@ -1,7 +1,7 @@
 // What a level means: the match finder, the sizes of its tables, and how hard it tries.
 import { ZSTD_MAX_BLOCK_BYTES } from "../format";
 
-const FAST: u32 = 0;
+export const FAST: u32 = 0;
 const DOUBLE: u32 = 1;
 const LAZY: u32 = 2;
 
@@ -10,7 +10,7 @@ export const MAX_WINDOW_BYTES: u32 = 1 << 27;
 /** Level 0 is the default of zstd. */
 const DEFAULT_LEVEL: i32 = 3;
 
-function strategyOf(level: i32): u32 {
+export function strategyOf(level: i32): u32 {
   if (level === 0) level = DEFAULT_LEVEL;
   return level <= 2 ? FAST : level <= 4 ? DOUBLE : LAZY;
 }
@@ -33,7 +33,7 @@ export function tableBits(level: i32, srcBytes: u32): u32 {
 }
 
 /** Return the bits of the second table: short hashes, or the chain. */
-function secondBits(level: i32, srcBytes: u32): u32 {
+export function secondBits(level: i32, srcBytes: u32): u32 {
   const strategy = strategyOf(level);
   return strategy === FAST ? 0 : min(positionBits(srcBytes), 16);
 }

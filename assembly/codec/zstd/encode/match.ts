@@ -9,6 +9,11 @@ export function multiplierFor(bytes: u32): u64 {
   return MULTIPLIER << (64 - 8 * bytes);
 }
 
+/** Return the address of the entry of a word's hash. */
+export function slotOf<T>(word: u64, table: usize, multiplier: u64, shift: u64): usize {
+  return table + ((<usize>((word * multiplier) >> shift)) << (sizeof<T>() === 2 ? 1 : 2));
+}
+
 /** Return the end of the match of `ip` with `m`, whose first four bytes are equal; never past `end`. */
 export function matchEnd(ip: usize, m: usize, end: usize): usize {
   const difference = load<u64>(ip) ^ load<u64>(m);

@@ -67,5 +67,5 @@ export function findSequences(
 /** Return the bytes that are hashed, in the second table if there are two: more where the window is larger. */
 function hashBytes(level: i32, windowBytes: u32): u32 {
   if (strategyOf(level) !== FAST) return windowBytes <= 16384 ? 4 : 5;
-  return windowBytes <= 16384 || level === 2 ? 5 : windowBytes <= 1 << 18 ? 6 : 7;
+  return windowBytes <= 16384 ? 4 : windowBytes <= 1 << 18 || level === 2 ? 5 : 6;
 }

@@ -1,7 +1,7 @@
 // The description of a Huffman code: the weight of each value, four bits each or coded with FSE.
 // RFC 8878, sections 4.2.1.1 and 4.2.1.2.
 import { accuracyFor, buildTable, firstState, normalise, normsAt, writeNorms } from "./fse";
-import { FSE_TRANSFORMS, HUFFMAN_LENGTHS, SORTED, TREE, WEIGHTS } from "./layout";
+import { BUCKETS, FSE_TRANSFORMS, HUFFMAN_LENGTHS, SORTED, TREE, WEIGHTS } from "./layout";
 
 const MAX_WEIGHT_LOG: u32 = 6;
 /** Weights that can be stored without FSE. */
@@ -15,14 +15,23 @@ export function writeWeights(scratch: usize, last: u32, largest: u32, out: usize
   const weights = scratch + WEIGHTS;
   const lengths = scratch + HUFFMAN_LENGTHS;
   const counts = scratch + TREE;
-  for (let at: usize = 0; at < 64; at += 16) v128.store(counts + at, i32x4.splat(0));
-  for (let s: u32 = 0; s < last; s++) {
-    const length: u32 = load<u8>(lengths + s);
-    const weight = length === 0 ? 0 : largest + 1 - length;
-    store<u8>(weights + s, weight);
-    const slot = counts + (weight << 2);
-    store<u32>(slot, load<u32>(slot) + 1);
+  // A weight is `largest` + 1 - length, 0 for values that do not occur; so the counts of lengths give those of
+  // weights, the last value's excluded.
+  const one = i8x16.splat(<i8>(largest + 1));
+  const zero = i8x16.splat(0);
+  for (let s: u32 = 0; s <= last; s += 16) {
+    const length = v128.load(lengths + s);
+    v128.store(weights + s, v128.andnot(i8x16.sub(one, length), i8x16.eq(length, zero)));
   }
+  let present: u32 = 0;
+  for (let weight: u32 = 1; weight <= largest; weight++) {
+    const here: u32 = load<u16>(scratch + BUCKETS + ((largest + 1 - weight) << 1));
+    store<u32>(counts + (weight << 2), here);
+    present += here;
+  }
+  store<u32>(counts, last + 1 - present);
+  const lastSlot = counts + (<u32>load<u8>(weights + last) << 2);
+  store<u32>(lastSlot, load<u32>(lastSlot) - 1);
   if (last > 2) {
     const end = writeCodedWeights(scratch, last, largest, out + 1);
     const bytes = <u32>(end - out) - 1;

@@ -2,13 +2,15 @@
 import { BUCKETS, BYTE_COUNTS, HUFFMAN_CODES, HUFFMAN_LENGTHS, SORTED, TREE } from "./layout";
 
 export const MAX_CODE_BITS: u32 = 11;
+export const NEVER: u32 = 0xffffffff;
 /** Counts below this have a bucket of their own, larger ones share four buckets per power of two. */
 const EXACT_BUCKETS: u32 = 64;
 const BUCKET_COUNT: u32 = 128;
 
 /**
- * Compute the lengths of an optimal code of the values that occur, none above `limit` bits. Return the
- * largest length. At least two values occur.
+ * Compute the lengths of an optimal code of the values that occur, none above `limit` bits, and the number of
+ * codes of each length at BUCKETS (u16). Return the bits that the literals take << 8 | the largest length. At
+ * least two values occur.
  */
 export function codeLengths(scratch: usize, last: u32, limit: u32): u32 {
   const count = sortByCount(scratch, last);
@@ -24,33 +26,40 @@ function sortByCount(scratch: usize, last: u32): u32 {
   const counts = scratch + BYTE_COUNTS;
   const sorted = scratch + SORTED;
   const buckets = scratch + BUCKETS;
+  // The tree's slot is free until the values are sorted.
+  const items = scratch + TREE;
   memory.fill(buckets, 0, BUCKET_COUNT * 2);
+  let itemsEnd = items;
   for (let s: u32 = 0; s <= last; s++) {
-    const slot = buckets + (bucketOf(load<u32>(counts + (s << 2))) << 1);
+    const count = load<u32>(counts + (s << 2));
+    // Without a branch: which values occur cannot be predicted.
+    store<u32>(itemsEnd, (count << 8) | s);
+    itemsEnd += count !== 0 ? 4 : 0;
+  }
+  for (let at = items; at < itemsEnd; at += 4) {
+    const slot = buckets + (bucketOf(load<u32>(at) >>> 8) << 1);
     store<u16>(slot, <u32>load<u16>(slot) + 1);
   }
   let total: u32 = 0;
-  for (let b: u32 = 1; b < BUCKET_COUNT; b++) {
+  for (let b: u32 = 0; b < BUCKET_COUNT; b++) {
     const slot = buckets + (b << 1);
     const here: u32 = load<u16>(slot);
     store<u16>(slot, total);
     total += here;
   }
-  for (let s: u32 = 0; s <= last; s++) {
-    const count = load<u32>(counts + (s << 2));
-    if (count === 0) continue;
-    const slot = buckets + (bucketOf(count) << 1);
+  for (let item = items; item < itemsEnd; item += 4) {
+    const value = load<u32>(item);
+    const slot = buckets + (bucketOf(value >>> 8) << 1);
     let at: u32 = load<u16>(slot);
     store<u16>(slot, at + 1);
-    const item = (count << 8) | s;
     // Buckets of several counts are sorted by insertion; what is before the bucket is smaller.
-    if (count >= EXACT_BUCKETS) {
-      while (at > 0 && load<u32>(sorted + (at << 2) - 4) > item) {
+    if (value >= EXACT_BUCKETS << 8) {
+      while (at > 0 && load<u32>(sorted + (at << 2) - 4) > value) {
         store<u32>(sorted + (at << 2), load<u32>(sorted + (at << 2) - 4));
         at--;
       }
     }
-    store<u32>(sorted + (at << 2), item);
+    store<u32>(sorted + (at << 2), value);
   }
   return total;
 }
@@ -137,29 +146,27 @@ function assignLengths(scratch: usize, count: u32, limit: u32): u32 {
   let largest = min(deepest, limit);
   while (load<u16>(perLength + (largest << 1)) === 0) largest--;
   memory.fill(lengths, 0, 256);
-  let i: u32 = 0;
-  for (let length = largest; length > 0; length--) {
-    for (let n: u32 = load<u16>(perLength + (length << 1)); n > 0; n--)
-      store<u8>(lengths + (load<u32>(sorted + (i++ << 2)) & 0xff), length);
-  }
-  return largest;
-}
-
-/** Return the bits that the literals take with the lengths of the new code, the description excluded. */
-export function bitsWithLengths(scratch: usize, last: u32): u32 {
+  let at = sorted;
   let bits: u32 = 0;
-  for (let s: u32 = 0; s <= last; s++)
-    bits += load<u32>(scratch + BYTE_COUNTS + (s << 2)) * <u32>load<u8>(scratch + HUFFMAN_LENGTHS + s);
-  return bits;
+  for (let length = largest; length > 0; length--) {
+    const end = at + (<usize>load<u16>(perLength + (length << 1)) << 2);
+    while (at < end) {
+      const item = load<u32>(at);
+      store<u8>(lengths + (item & 0xff), length);
+      bits += (item >>> 8) * length;
+      at += 4;
+    }
+  }
+  return (bits << 8) | largest;
 }
 
-/** Return the same with the codes of an earlier block; 0xffffffff when a value has none. */
+/** Return the bits that the literals take with the codes of an earlier block; NEVER when a value has none. */
 export function bitsWithCodes(scratch: usize, last: u32): u32 {
   let bits: u32 = 0;
   for (let s: u32 = 0; s <= last; s++) {
     const count = load<u32>(scratch + BYTE_COUNTS + (s << 2));
     const length: u32 = load<u8>(scratch + HUFFMAN_CODES + (s << 3));
-    if (count !== 0 && length === 0) return 0xffffffff;
+    if (count !== 0 && length === 0) return NEVER;
     bits += count * length;
   }
   return bits;
@@ -180,14 +187,11 @@ export function buildCodes(scratch: usize, last: u32, largest: u32): void {
   }
   for (let s: u32 = 0; s <= last; s++) {
     const length: u32 = load<u8>(lengths + s);
-    let entry: u64 = 0;
-    if (length !== 0) {
-      const slot = next + (length << 1);
-      const code: u32 = load<u16>(slot);
-      store<u16>(slot, code + 1);
-      entry = ((<u64>code) << (64 - <u64>length)) | <u64>length;
-    }
-    store<u64>(codes + (s << 3), entry);
+    const slot = next + (length << 1);
+    const code: u32 = load<u16>(slot);
+    store<u16>(slot, code + 1);
+    const entry = (<u64>code << (64 - <u64>length)) | <u64>length;
+    store<u64>(codes + (s << 3), length !== 0 ? entry : 0);
   }
   const end = codes + 2048;
   for (let at = codes + ((last + 1) << 3); at < end; at += 8) store<u64>(at, 0);

@@ -1,7 +1,7 @@
 // The literals section of a block: raw, one repeated byte, or Huffman-coded in one or four streams with a
 // new code or that of an earlier block. RFC 8878, section 3.1.1.3.1.
 import { countBytes } from "./count-bytes";
-import { bitsWithCodes, bitsWithLengths, buildCodes, codeLengths, MAX_CODE_BITS } from "./huffman";
+import { bitsWithCodes, buildCodes, codeLengths, MAX_CODE_BITS, NEVER } from "./huffman";
 import { MIN_FOUR_STREAMS, writeStreams } from "./huffman-streams";
 import { writeWeights } from "./huffman-table";
 import { STATE_HUFFMAN_BITS } from "./layout";
@@ -23,14 +23,15 @@ export function writeLiterals(scratch: usize, literals: usize, count: u32, out: 
   const last = found & 0xff;
   const most = found >>> 8;
   if (most === count) return writeRepeated(literals, count, out);
-  const earlierBytes: u32 = hasCode ? bitsWithCodes(scratch, last) >>> 3 : 0xffffffff;
+  const earlierBytes: u32 = hasCode ? bitsWithCodes(scratch, last) >>> 3 : NEVER;
   const body = out + headBytes(count);
   let streams: usize = 0;
-  let newBytes: u32 = 0xffffffff;
+  let newBytes = NEVER;
   // Values that are all about as frequent are not worth a new code.
   if (count >= MIN_CODED && most > (count >>> 7) + 4) {
-    const largest = codeLengths(scratch, last, codeBitsFor(count, last));
-    newBytes = bitsWithLengths(scratch, last) >>> 3;
+    const lengths = codeLengths(scratch, last, codeBitsFor(count, last));
+    const largest = lengths & 0xff;
+    newBytes = lengths >>> 11;
     if (newBytes < earlierBytes && newBytes < count) streams = writeWeights(scratch, last, largest, body);
     if (streams !== 0) {
       newBytes += <u32>(streams - body);

@@ -16,9 +16,9 @@ export function slotOf<T>(word: u64, table: usize, multiplier: u64, shift: u64):
 
 /** Return the end of the match of `ip` with `m`, whose first four bytes are equal; never past `end`. */
 export function matchEnd(ip: usize, m: usize, end: usize): usize {
-  const difference = load<u64>(ip) ^ load<u64>(m);
-  if (difference !== 0) return min(ip + (<usize>ctz(difference) >> 3), end);
-  return longMatchEnd(ip + 8, m + 8, end);
+  const equal = i8x16.bitmask(i8x16.eq(v128.load(ip), v128.load(m)));
+  if (equal !== 0xffff) return min(ip + <usize>ctz(~equal), end);
+  return longMatchEnd(ip + 16, m + 16, end);
 }
 
 function longMatchEnd(ip: usize, m: usize, end: usize): usize {

@@ -2,7 +2,8 @@
 import { findDoubleFast } from "./double-fast";
 import { findFast } from "./fast";
 import { literalsAt, matchTablesAt, sequencesAt } from "./layout";
-import { FAST, hasShortPositions, secondBits, strategyOf, tableBits } from "./levels";
+import { findLazy } from "./lazy";
+import { chainAttempts, DOUBLE, FAST, hasShortPositions, secondBits, strategyOf, tableBits } from "./levels";
 import { multiplierFor } from "./match";
 
 /** Find the sequences of a block with the match finder of the level. */
@@ -30,10 +31,44 @@ export function findSequences(
     else findFast<u32>(scratch, base, low, from, end, table, bits, multiplier, step, sequences, literals);
     return;
   }
-  const second = table + (<usize>1 << (bits + (isShort ? 1 : 2)));
+  const second = table + ((<usize>1) << (bits + (isShort ? 1 : 2)));
   const more = secondBits(level, windowBytes);
+  if (strategy === DOUBLE) {
+    if (isShort)
+      findDoubleFast<u16>(
+        scratch,
+        base,
+        low,
+        from,
+        end,
+        table,
+        bits,
+        second,
+        more,
+        multiplier,
+        sequences,
+        literals,
+      );
+    else
+      findDoubleFast<u32>(
+        scratch,
+        base,
+        low,
+        from,
+        end,
+        table,
+        bits,
+        second,
+        more,
+        multiplier,
+        sequences,
+        literals,
+      );
+    return;
+  }
+  const attempts = chainAttempts(level);
   if (isShort)
-    findDoubleFast<u16>(
+    findLazy<u16>(
       scratch,
       base,
       low,
@@ -44,11 +79,12 @@ export function findSequences(
       second,
       more,
       multiplier,
+      attempts,
       sequences,
       literals,
     );
   else
-    findDoubleFast<u32>(
+    findLazy<u32>(
       scratch,
       base,
       low,
@@ -59,6 +95,7 @@ export function findSequences(
       second,
       more,
       multiplier,
+      attempts,
       sequences,
       literals,
     );
@@ -67,5 +104,6 @@ export function findSequences(
 /** Return the bytes that are hashed, in the second table if there are two: more where the window is larger. */
 function hashBytes(level: i32, windowBytes: u32): u32 {
   if (strategyOf(level) !== FAST) return windowBytes <= 16384 ? 4 : 5;
-  return windowBytes <= 16384 ? 4 : windowBytes <= 1 << 18 || level === 2 ? 5 : 6;
+  const bytes: u32 = windowBytes <= 16384 ? 5 : windowBytes <= 1 << 18 ? 6 : 7;
+  return level === 2 ? bytes - 1 : bytes;
 }

@@ -30,7 +30,7 @@ export function writeWeights(scratch: usize, last: u32, largest: u32, out: usize
     present += here;
   }
   store<u32>(counts, last + 1 - present);
-  const lastSlot = counts + (<u32>load<u8>(weights + last) << 2);
+  const lastSlot = counts + ((<u32>load<u8>(weights + last)) << 2);
   store<u32>(lastSlot, load<u32>(lastSlot) - 1);
   if (last > 2) {
     const end = writeCodedWeights(scratch, last, largest, out + 1);

@@ -149,7 +149,7 @@ function assignLengths(scratch: usize, count: u32, limit: u32): u32 {
   let at = sorted;
   let bits: u32 = 0;
   for (let length = largest; length > 0; length--) {
-    const end = at + (<usize>load<u16>(perLength + (length << 1)) << 2);
+    const end = at + ((<usize>load<u16>(perLength + (length << 1))) << 2);
     while (at < end) {
       const item = load<u32>(at);
       store<u8>(lengths + (item & 0xff), length);
@@ -190,7 +190,7 @@ export function buildCodes(scratch: usize, last: u32, largest: u32): void {
     const slot = next + (length << 1);
     const code: u32 = load<u16>(slot);
     store<u16>(slot, code + 1);
-    const entry = (<u64>code << (64 - <u64>length)) | <u64>length;
+    const entry = ((<u64>code) << (64 - <u64>length)) | <u64>length;
     store<u64>(codes + (s << 3), length !== 0 ? entry : 0);
   }
   const end = codes + 2048;

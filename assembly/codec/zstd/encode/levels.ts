@@ -2,7 +2,7 @@
 import { ZSTD_MAX_BLOCK_BYTES } from "../format";
 
 export const FAST: u32 = 0;
-const DOUBLE: u32 = 1;
+export const DOUBLE: u32 = 1;
 const LAZY: u32 = 2;
 
 /** Windows beyond this are not used: larger offsets take more bits than a sequence has. */
@@ -32,10 +32,15 @@ export function tableBits(level: i32, srcBytes: u32): u32 {
   return min(positionBits(srcBytes), most);
 }
 
+/** Return the candidates that levels from 5 on compare at each position. */
+export function chainAttempts(level: i32): u32 {
+  return (<u32>1) << min(level - 3, 9);
+}
+
 /** Return the bits of the second table: short hashes, or the chain. */
 export function secondBits(level: i32, srcBytes: u32): u32 {
   const strategy = strategyOf(level);
-  return strategy === FAST ? 0 : min(positionBits(srcBytes), 16);
+  return strategy === FAST ? 0 : min(positionBits(srcBytes), strategy === DOUBLE ? 16 : 20);
 }
 
 /** Return the bytes of both tables. */

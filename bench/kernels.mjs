@@ -94,7 +94,7 @@ function subjects({ buffers, native, compressors }, corpora) {
     name: codec.name,
     corpora: codec.changed ? corpora.changed : corpora.kinds,
     race: (corpus, { bytes, slowBytes, options }) => {
-      const set = buffers.set(bytes, codec.pageBytes);
+      const set = buffers.set(Math.max(bytes, codec.pageBytes), codec.pageBytes);
       if (codec.changed) corpora.fillChanged(corpus, set.baseView, set.srcView);
       else corpora.fill(corpus, set.srcView);
       return raceCodec({ codec, set, functions, compressors, slowBytes, options });
@@ -104,7 +104,7 @@ function subjects({ buffers, native, compressors }, corpora) {
     ...['scan', 'compare', 'profile', 'sketch'].map((name) => pageSubject(name, racePages)),
     pageSubject('xxh3-64', (race) => raceHash({ ...race, bits: 64 })),
     pageSubject('xxh3-128', (race) => raceHash({ ...race, bits: 128 })),
-    ...codecsOf(buffers.kernels.run, buffers.scratch).map(codecSubject),
+    ...codecsOf(buffers.kernels.run, buffers.scratch, buffers.zstd).map(codecSubject),
     ...Object.entries(FRAME_BYTES).map(([name, frameBytes]) => ({
       name,
       corpora: corpora.kinds,

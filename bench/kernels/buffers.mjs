@@ -1,6 +1,6 @@
 // Buffers in the kernels' memory that all contestants use, so that native code reads and writes the same
 // bytes.
-import { Arena, LAYOUT, ZSTD_LAYOUT } from '../../build/internal.mjs';
+import { Arena, createZstdKernels, LAYOUT, ZSTD_LAYOUT } from '../../build/internal.mjs';
 
 const MIB = 1 << 20;
 const ENCODINGS = 3;
@@ -23,9 +23,12 @@ export async function openBuffers(bytes) {
   const classes = arena.slot('classes', pages * 2);
   const scratch = arena.slot('scratch', SCRATCH_BYTES);
   const zstdScratch = arena.slot('scratch of zstd', ZSTD_LAYOUT.ZSTD_DECODE_SCRATCH_BYTES);
+  // The scratch of the levels and frame sizes that are measured.
+  const encoderScratch = arena.slot('scratch of the zstd encoder', 4 * MIB);
   const kernels = await arena.allocate();
+  const zstd = { run: await createZstdKernels(kernels.memory), encoderScratch, decoderScratch: zstdScratch };
   const memory = kernels.bytes;
-  return { kernels, memory, scratch, zstdScratch, classes, set };
+  return { kernels, memory, scratch, zstd, zstdScratch, classes, set };
 
   /** Return a set of `setBytes` bytes in pages of `pageBytes`. */
   function set(setBytes, pageBytes) {

@@ -21,11 +21,12 @@ export async function raceCodec({ codec, set, functions, compressors, slowBytes,
     const peer = { name, peerKind: 'native', ...native(functions, symbol, codec, peerSet), bytes: setBytes };
     verifyInMemory(peer, codec, peerSet);
     peer.sizes = peerSet.lens;
-    if (name !== 'libzstd -1') verifySameFormat(codec, name, sets[0], peerSet);
+    if (codec.name.startsWith('zstd') || !name.startsWith('libzstd'))
+      verifySameFormat(codec, name, sets[0], peerSet);
     contestants.push(peer);
   });
-  const views = codec.general ? set.views(Math.min(slowBytes, setBytes)) : [];
-  for (const compressor of codec.general ? compressors : []) {
+  const views = set.views(Math.max(Math.min(slowBytes, setBytes), set.pageBytes));
+  for (const compressor of compressors.filter(({ name }) => codec.isPeer?.(name))) {
     const peer = overPages(compressor, views, set.pageBytes);
     verifyPages(compressor.name, peer, views);
     const sizes = peer.encodings.map((bytes) => bytes.length);

@@ -1,11 +1,13 @@
 // The page codecs to be measured and the calls of their native peers. Every encoder writes its encodings one
 // after another into the same memory; ours is called once per page, as in the engine.
 
+const KIB = 1024;
+
 /**
- * Return the codecs. `native` names the C functions of each peer; a `general` codec is also raced against
- * compressors from npm.
+ * Return the codecs. `native` names the C functions of each peer; `isPeer(name)` selects the compressors from
+ * npm that a codec is also raced against.
  */
-export function codecsOf(run, scratch) {
+export function codecsOf(run, scratch, zstd) {
   return [
     { name: 'rle', native: { 'plain C': 'rle' }, encode: run.rleEncode, decode: run.rleDecode },
     {
@@ -35,7 +37,7 @@ export function codecsOf(run, scratch) {
       encode: run.lz4Encode,
       decode: run.lz4Decode,
       scratch,
-      general: true,
+      isPeer: () => true,
     },
     {
       name: 'lz4 64 KiB',
@@ -43,10 +45,27 @@ export function codecsOf(run, scratch) {
       encode: run.lz4Encode,
       decode: run.lz4Decode,
       scratch,
-      general: true,
+      isPeer: () => true,
       pageBytes: 65536,
     },
+    ...[1, 3].flatMap((level) => [4, 64, 1024].map((kib) => zstdCodec(zstd, level, kib))),
   ].map((codec) => ({ pageBytes: 4096, ...codec }));
+}
+
+/** Zstandard at a level, in frames of one size. */
+function zstdCodec({ run, encoderScratch, decoderScratch }, level, kib) {
+  const name = `libzstd -${level}`;
+  return {
+    name: `zstd -${level} ${kib === 1024 ? '1 MiB' : `${kib} KiB`}`,
+    native: { [name]: level === 1 ? 'libzstd' : `libzstd${level}` },
+    encode: (src, bytes, out, capacity) =>
+      run.zstdEncode(src, bytes, out, capacity, level, 0, encoderScratch),
+    decode: (src, bytes, out, capacity) =>
+      run.zstdDecode(src, bytes, out, capacity, capacity, decoderScratch),
+    // The npm peers are called at level 1.
+    isPeer: (peer) => level === 1 && peer.includes('zstd'),
+    pageBytes: kib * KIB,
+  };
 }
 
 const LIBRARIES = { liblz4: 'liblz4', 'libzstd -1': 'libzstd' };

@@ -46,7 +46,10 @@ const SOURCES = {
     },
   },
   liblz4: { flags: ['-O2', '-l:liblz4.so.1'], functions: codec('liblz4') },
-  libzstd: { flags: ['-O2', '-l:libzstd.so.1'], functions: codec('libzstd') },
+  libzstd: {
+    flags: ['-O2', '-l:libzstd.so.1'],
+    functions: { ...codec('libzstd'), ...codec('libzstd3') },
+  },
 };
 
 /**

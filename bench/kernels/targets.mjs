@@ -41,7 +41,17 @@ const TARGETS = [
     })),
   ),
   { kernel: 'zstd decode 4 KiB', direction: 'decode', peer: 'node:zlib zstd', set: 'cached', atLeast: 10 },
+  ...['4 KiB', '64 KiB'].flatMap((size) => [
+    encodeTarget(`zstd -1 ${size}`, 'libzstd -1', 0.9),
+    encodeTarget(`zstd -3 ${size}`, 'libzstd -3', 0.75),
+    encodeTarget(`zstd -1 ${size}`, '@bokuweb/zstd-wasm -1', 1.4),
+  ]),
+  encodeTarget('zstd -1 64 KiB', 'node:zlib zstd -1', 1.5),
 ];
+
+function encodeTarget(kernel, peer, atLeast) {
+  return { kernel, direction: 'encode', peer, set: 'cached', atLeast };
+}
 
 function pair(kernel, peer, set, encode, decode) {
   return [

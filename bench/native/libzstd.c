@@ -1,4 +1,4 @@
-// The distribution's libzstd at level 1: one frame per page, contexts reused.
+// The distribution's libzstd at levels 1 and 3: one frame per page, contexts reused.
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,17 +10,27 @@ size_t ZSTD_compressCCtx(ZSTD_CCtx *, void *, size_t, const void *, size_t, int 
 size_t ZSTD_decompressDCtx(ZSTD_DCtx *, void *, size_t, const void *, size_t);
 unsigned ZSTD_isError(size_t);
 
-void libzstd_encode(const uint8_t *src, uint32_t pages, uint32_t page_bytes, uint8_t *out, uint32_t capacity, int32_t *lens)
+static void encode(const uint8_t *src, uint32_t pages, uint32_t page_bytes, uint8_t *out, uint32_t capacity, int32_t *lens, int level)
 {
     static ZSTD_CCtx *context;
     if (!context)
         context = ZSTD_createCCtx();
     for (uint32_t i = 0; i < pages; i++) {
-        size_t bytes = ZSTD_compressCCtx(context, out, capacity, src + (uint64_t)i * page_bytes, page_bytes, 1);
+        size_t bytes = ZSTD_compressCCtx(context, out, capacity, src + (uint64_t)i * page_bytes, page_bytes, level);
         lens[i] = ZSTD_isError(bytes) ? -1 : (int32_t)bytes;
         if (lens[i] > 0)
             out += bytes;
     }
+}
+
+void libzstd_encode(const uint8_t *src, uint32_t pages, uint32_t page_bytes, uint8_t *out, uint32_t capacity, int32_t *lens)
+{
+    encode(src, pages, page_bytes, out, capacity, lens, 1);
+}
+
+void libzstd3_encode(const uint8_t *src, uint32_t pages, uint32_t page_bytes, uint8_t *out, uint32_t capacity, int32_t *lens)
+{
+    encode(src, pages, page_bytes, out, capacity, lens, 3);
 }
 
 int32_t libzstd_decode(const uint8_t *in, const int32_t *lens, uint32_t pages, uint32_t page_bytes, uint8_t *out)
@@ -35,4 +45,9 @@ int32_t libzstd_decode(const uint8_t *in, const int32_t *lens, uint32_t pages, u
         out += page_bytes;
     }
     return (int32_t)pages;
+}
+
+int32_t libzstd3_decode(const uint8_t *in, const int32_t *lens, uint32_t pages, uint32_t page_bytes, uint8_t *out)
+{
+    return libzstd_decode(in, lens, pages, page_bytes, out);
 }

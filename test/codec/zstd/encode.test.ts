@@ -5,7 +5,7 @@ const MIB = 1 << 20;
 const library = loadLibzstd();
 if (typeof library === 'string') console.warn(`zstd: skipped the comparison with libzstd, ${library}`);
 
-describe.skipIf(typeof library === 'string')('libzstd decodes', () => {
+describe.skipIf(typeof library === 'string')('libzstd and our decoder decode', () => {
   const lib = library as Exclude<typeof library, string>;
   let encoder: TestEncoder;
 
@@ -17,8 +17,10 @@ describe.skipIf(typeof library === 'string')('libzstd decodes', () => {
     // libzstd verifies checksums.
     const frame = encoder.encode(input, level, { shift, checksum: (input.length & 1) === 1 });
     if (typeof frame === 'number') expect.unreachable(`${name}, level ${level}: status ${frame}`);
-    const decoded = lib.decode(frame, input.length);
-    if (Buffer.compare(decoded, input) !== 0) expect.unreachable(`${name}, level ${level}: other bytes`);
+    for (const decoded of [lib.decode(frame, input.length), encoder.decode(frame, input.length)]) {
+      if (typeof decoded === 'number') expect.unreachable(`${name}, level ${level}: our decoder: ${decoded}`);
+      if (Buffer.compare(decoded, input) !== 0) expect.unreachable(`${name}, level ${level}: other bytes`);
+    }
   }
 
   test.each(LEVELS)('level %i: sizes 0 … 300', async (level) => {

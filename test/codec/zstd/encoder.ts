@@ -19,6 +19,8 @@ export interface TestEncoder {
   readonly bytes: Uint8Array;
   /** Encode with a dirty scratch; return the frame or the status. Throws when anything else was written. */
   encode(input: Uint8Array, level: number, options?: EncodeOptions): Uint8Array | number;
+  /** Decode the frame with our decoder; return the content or the status. */
+  decode(frame: Uint8Array, bytes: number): Uint8Array | number;
 }
 
 interface EncodeOptions {
@@ -38,7 +40,9 @@ export async function testEncoder(maxBytes: number): Promise<TestEncoder> {
   const scratch = 64 + CANARY_BYTES;
   const out = align(scratch + scratchBytes + 2 * CANARY_BYTES);
   const src = align(out + bound(maxBytes) + 2 * CANARY_BYTES);
-  const pages = Math.ceil((src + maxBytes + 2 * SLACK) / 65536);
+  const decoded = align(src + maxBytes + 2 * SLACK);
+  const decoderScratch = align(decoded + maxBytes + SLACK);
+  const pages = Math.ceil((decoderScratch + probe.ZSTD_DECODE_SCRATCH_BYTES.value) / 65536);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   const run = await createZstdKernels(memory);
   const bytes = new Uint8Array(memory.buffer);
@@ -62,7 +66,12 @@ export async function testEncoder(maxBytes: number): Promise<TestEncoder> {
         );
     return result < 0 ? result : bytes.slice(to, to + result);
   };
-  return { run, bytes, encode };
+  const decode = (frame: Uint8Array, size: number) => {
+    bytes.set(frame, out);
+    const result = run.zstdDecode(out, frame.length, decoded, size, maxBytes, decoderScratch);
+    return result < 0 ? result : bytes.slice(decoded, decoded + result);
+  };
+  return { run, bytes, encode, decode };
 }
 
 /** libzstd, or the reason why it cannot be used. */
@@ -114,7 +123,7 @@ export async function contentKinds(bytes: number, seed: number): Promise<[string
 }
 
 /** Pages of the synthetic guests by kind: text, log, code, heap, structs, random, and others. */
-async function guestPages(bytes: number, seed: number): Promise<[string, Uint8Array][]> {
+export async function guestPages(bytes: number, seed: number): Promise<[string, Uint8Array][]> {
   const { pageKinds } = await bench('workloads/guest/kinds.mjs');
   const kinds: Record<string, (bytes: Uint8Array) => void> = pageKinds(seeded(seed));
   return Object.entries(kinds).map(([name, write]) => {

@@ -101,7 +101,7 @@ export function findSequences(
     );
 }
 
-/** Return the bytes that are hashed, in the second table if there are two: more where the window is larger. */
+/** Return the bytes that are hashed, in the second table if there are two; more for larger windows. */
 function hashBytes(level: i32, windowBytes: u32): u32 {
   if (strategyOf(level) !== FAST) return windowBytes <= 16384 ? 4 : 5;
   const bytes: u32 = windowBytes <= 16384 ? 5 : windowBytes <= 1 << 18 ? 6 : 7;

@@ -1,8 +1,8 @@
 // Streams of Huffman codes, written from the last literal to the first.
 import { HUFFMAN_CODES } from "./layout";
 
-/** Fewer literals are one stream: the jump table of four takes six bytes. */
-export const MIN_FOUR_STREAMS: u32 = 256;
+/** Fewer literals are one stream: four take six bytes for sizes, and have three more last bytes. */
+export const MIN_FOUR_STREAMS: u32 = 512;
 
 /** Write one stream, or a jump table and four streams; return the end. */
 export function writeStreams(scratch: usize, literals: usize, count: u32, out: usize): usize {

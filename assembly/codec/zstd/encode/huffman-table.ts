@@ -15,7 +15,7 @@ export function writeWeights(scratch: usize, last: u32, largest: u32, out: usize
   const weights = scratch + WEIGHTS;
   const lengths = scratch + HUFFMAN_LENGTHS;
   const counts = scratch + TREE;
-  // A weight is `largest` + 1 - length, 0 for values that do not occur; so the counts of lengths give those of
+  // A weight is `largest` + 1 - length, 0 for values that do not occur; so counts of lengths give those of
   // weights, the last value's excluded.
   const one = i8x16.splat(<i8>(largest + 1));
   const zero = i8x16.splat(0);

@@ -25,11 +25,11 @@ function positionBits(srcBytes: u32): u32 {
   return srcBytes <= 256 ? 8 : 32 - <u32>clz(srcBytes - 1);
 }
 
-/** Return the bits of the (first) hash table. */
+/** Return the bits of the (first) hash table: two entries a position, up to a limit that caches suit. */
 export function tableBits(level: i32, srcBytes: u32): u32 {
   const strategy = strategyOf(level);
   const most: u32 = strategy === FAST ? (level < 0 ? 13 : srcBytes <= ZSTD_MAX_BLOCK_BYTES ? 14 : 15) : 17;
-  return min(positionBits(srcBytes), most);
+  return min(positionBits(srcBytes) + 1, most);
 }
 
 /** Return the candidates that levels from 5 on compare at each position. */

@@ -84,15 +84,18 @@ function run(
   let offset2 = load<u32>(scratch, LAST_OFFSETS + 8);
   let literal: usize = load<u32>(scratch, LITERALS_AT);
   let op = out;
-  let stateBits: u64 = 0;
+  // The entries of the three states.
+  let o: u64 = 0;
+  let m: u64 = 0;
+  let l: u64 = 0;
   start -= 8;
   do {
     if (left < 0) return BAD_TOKEN;
     // The next bits are the highest ones of the container.
     let container = load<u64>(start + ((left + 7) >> 3)) << (<u64>(<u32>(0 - left) & 7));
-    const o = load<u64>(offsetState, OWN_OFFSETS);
-    const m = load<u64>(matchState, OWN_MATCHES);
-    const l = load<u64>(literalState, OWN_LITERALS);
+    o = load<u64>(offsetState, OWN_OFFSETS);
+    m = load<u64>(matchState, OWN_MATCHES);
+    l = load<u64>(literalState, OWN_LITERALS);
     const total = (<u32>o + <u32>m + <u32>l) & 127;
     let literals = <u32>(l >> BASE_SHIFT) & BASE_MASK;
     let matchBytes = <u32>(m >> BASE_SHIFT) & BASE_MASK;
@@ -112,8 +115,6 @@ function run(
         literals += <u32>((container << (m >> EXTRA_SHIFT)) >> (0 - (l >> EXTRA_SHIFT)));
     }
     left -= total;
-    stateBits =
-      ((o >> STATE_BITS_SHIFT) & 63) + ((m >> STATE_BITS_SHIFT) & 63) + ((l >> STATE_BITS_SHIFT) & 63);
     offsetState = scratch + <u32>(o >> NEXT_SHIFT) + (<u32>tail & <u32>(o >> MASK_SHIFT) & MASK_TIMES_8);
     tail >>= o >> STATE_BITS_SHIFT;
     matchState = scratch + <u32>(m >> NEXT_SHIFT) + (<u32>tail & <u32>(m >> MASK_SHIFT) & MASK_TIMES_8);
@@ -155,6 +156,8 @@ function run(
     op = next;
   } while (--count !== 0);
   // The last sequence has no next states.
+  const stateBits =
+    ((o >> STATE_BITS_SHIFT) & 63) + ((m >> STATE_BITS_SHIFT) & 63) + ((l >> STATE_BITS_SHIFT) & 63);
   if (left + <i32>stateBits !== 0) return BAD_TOKEN;
   store<u32>(scratch, offset0, LAST_OFFSETS);
   store<u32>(scratch, offset1, LAST_OFFSETS + 4);

@@ -6,7 +6,7 @@ import { type ByteTransform, byteTransform } from './codec/zstd/byte-coder.js';
 import { compressed } from './codec/zstd/compress.js';
 import { type DecompressLimits, decompressed } from './codec/zstd/decompress.js';
 import { compressNow, decompressNow } from './codec/zstd/one-shot.js';
-import { loadZstdKernels } from './kernels/zstd.js';
+import { loadZstdKernels } from './kernels/zstd-now.js';
 import { PageferryError } from './page/error.js';
 
 export type { ByteTransform } from './codec/zstd/byte-coder.js';

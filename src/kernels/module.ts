@@ -8,10 +8,12 @@ export type ModuleKind = 'own' | 'shared';
  * Return a function that compiles a module once for each kind. `deflated` returns the embedded
  * module: base64 of a raw deflate stream.
  */
-export function moduleLoader(deflated: () => string): (kind?: ModuleKind) => Promise<WebAssembly.Module> {
+export function moduleLoader(
+  deflated: () => string | Promise<string>,
+): (kind?: ModuleKind) => Promise<WebAssembly.Module> {
   const compiled: Partial<Record<ModuleKind, Promise<WebAssembly.Module>>> = {};
   return (kind = 'own') => {
-    compiled[kind] ??= load(deflated(), kind);
+    compiled[kind] ??= load(deflated, kind);
     return compiled[kind];
   };
 }
@@ -28,8 +30,8 @@ export function instantiate<T>(module: WebAssembly.Module, memory: WebAssembly.M
   return instantiateSync(module, { env: { memory } }).instance.exports as T;
 }
 
-async function load(deflated: string, kind: ModuleKind): Promise<WebAssembly.Module> {
-  const bytes = fromBase64(deflated);
+async function load(deflated: () => string | Promise<string>, kind: ModuleKind): Promise<WebAssembly.Module> {
+  const bytes = fromBase64(await deflated());
   // Synchronous in Node, which may exit while an asynchronous compilation is pending. A browser must not
   // block.
   const inflated = inflateNow(bytes);

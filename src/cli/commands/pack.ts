@@ -37,7 +37,7 @@ export const command = defineCommand({
     },
     strategy: {
       value: 'NAME',
-      help: 'adaptive, smallest, characteristic, mecom, fixed:CODEC or fixed:zstd:LEVEL',
+      help: 'adaptive, smallest, characteristic, mecom, fixed:CODEC or fixed:zstd:LEVEL (zstd-node, zstd-wasm)',
       parse: strategy,
       default: 'adaptive',
     },

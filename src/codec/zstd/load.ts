@@ -1,4 +1,3 @@
-import { loadZstdKernels } from '../../kernels/zstd.js';
 import { nodeModule } from '../../page/node-hooks.js';
 import { checkedFrame, type Zstd } from '../zstd.js';
 import { nodeZstd } from './node.js';
@@ -54,9 +53,9 @@ export function usesKernels(encoder: ZstdEncoder | undefined, { other, hasKernel
 export async function loadZstd(): Promise<Zstd> {
   const node = ofNode();
   if (node) return node;
-  await loadZstdKernels();
   // Loaded here: the engine works without it.
-  const { compressNow, decompressNow } = await import('./one-shot.js');
+  const { compressNow, decompressNow, loadZstdKernels } = await import('./one-shot.js');
+  await loadZstdKernels();
   return {
     name: KERNELS_NAME,
     compress: (bytes, level) => compressNow(bytes, level, false),

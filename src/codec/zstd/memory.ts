@@ -1,6 +1,6 @@
 import { outOfAddressSpace } from '../../kernels/address-space.js';
-import { createZstdKernelsNow } from '../../kernels/zstd.js';
 import type { ZstdExports } from '../../kernels/zstd-exports.js';
+import { createZstdKernelsNow } from '../../kernels/zstd-now.js';
 import { PageferryError } from '../../page/error.js';
 
 const WASM_PAGE_BYTES = 65536;

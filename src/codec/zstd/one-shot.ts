@@ -4,6 +4,8 @@ import { codeAll } from './byte-coder.js';
 import { type DecompressLimits, decompressed } from './decompress.js';
 import { ZstdMemory } from './memory.js';
 
+export { loadZstdKernels } from '../../kernels/zstd-now.js';
+
 /** Largest input and output of a call in one step; larger ones are decoded block by block. */
 const MAX_INPUT_BYTES = 1 << 20;
 const MAX_OUTPUT_BYTES = 8 << 20;

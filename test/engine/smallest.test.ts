@@ -9,11 +9,15 @@ import { seeded } from '../support/kernels.js';
 import { decoded, encoded } from '../support/streams.js';
 
 const PAGE = 4096;
-const loaded = await loadZstd();
-const zstd = loaded.name === 'node:zlib' ? loaded : undefined;
+const zstd = await loadZstd();
+const isNodes = zstd.name === 'node:zlib';
 const cli = spawnSync('zstd', ['--version']).status === 0;
-if (!zstd)
-  console.warn('tests of smallest with zstd are skipped: the sizes need levels of zstd that only Node has');
+/** The highest levels of the kernels pack these larger than lower levels of theirs do. */
+const NEED_LIBZSTD = ['pointers', 'mixed', 'mixed, then with changes', 'three versions', 'some'];
+if (!isNodes)
+  console.warn(
+    `tests of smallest are skipped for ${NEED_LIBZSTD.join('; ')}: they need levels of Node's zstd`,
+  );
 if (!cli)
   console.warn('tests of smallest against `zstd -19 --long=27` are skipped: there is no zstd command');
 
@@ -64,19 +68,25 @@ async function streamOf(images: readonly Uint8Array[], options: EncoderOptions):
   return (await encoded(sources, options)).bytes;
 }
 
-const IMPLEMENTATIONS = { LZ4: null, ...(zstd && { zstd }) };
+const IMPLEMENTATIONS = { LZ4: null, zstd };
 
 describe.each(Object.entries(IMPLEMENTATIONS))('smallest with %s', (_, implementation) => {
-  test.each(Object.entries(guests()))('is never larger than another strategy: %s', async (_, images) => {
-    const stream = await streamOf(images, { strategy: 'smallest', zstd: implementation });
-    for (const strategy of OTHERS)
-      for (const linkBitsPerSecond of strategy === 'adaptive' ? [1e7, 1e9, 1e10] : [1e9]) {
-        const other = await streamOf(images, { strategy, linkBitsPerSecond, zstd: implementation });
-        expect(stream.length, `${strategy} at ${linkBitsPerSecond} bit/s`).toBeLessThanOrEqual(other.length);
-      }
-    const { images: decodedImages } = await decoded(stream, { zstd: implementation });
-    for (const [i, image] of images.entries()) expect(Buffer.compare(decodedImages[i]!, image)).toBe(0);
-  });
+  const isTested = ([name]: [string, unknown]) => isNodes || !implementation || !NEED_LIBZSTD.includes(name);
+  test.each(Object.entries(guests()).filter(isTested))(
+    'is never larger than another strategy: %s',
+    async (_, images) => {
+      const stream = await streamOf(images, { strategy: 'smallest', zstd: implementation });
+      for (const strategy of OTHERS)
+        for (const linkBitsPerSecond of strategy === 'adaptive' ? [1e7, 1e9, 1e10] : [1e9]) {
+          const other = await streamOf(images, { strategy, linkBitsPerSecond, zstd: implementation });
+          expect(stream.length, `${strategy} at ${linkBitsPerSecond} bit/s`).toBeLessThanOrEqual(
+            other.length,
+          );
+        }
+      const { images: decodedImages } = await decoded(stream, { zstd: implementation });
+      for (const [i, image] of images.entries()) expect(Buffer.compare(decodedImages[i]!, image)).toBe(0);
+    },
+  );
 
   test.each([2, 4])('the bytes do not depend on the number of threads: %i', async (threads) => {
     const images = guests()['three versions']!;
@@ -90,11 +100,11 @@ describe.each(Object.entries(IMPLEMENTATIONS))('smallest with %s', (_, implement
 /** What describes images and finds damage has a size of its own, and so has the table. */
 const overhead = (images: readonly Uint8Array[]) => 768 + (2 * images[0]!.length) / PAGE;
 
-test.skipIf(!zstd)('is never larger than zstd level 19 of an image (skipped without zstd)', async () => {
+test('is never larger than zstd level 19 of an image', async () => {
   for (const [name, images] of Object.entries(guests())) {
     if (images.length > 1) continue;
-    const stream = await streamOf(images, { strategy: 'smallest', zstd: zstd! });
-    const whole = zstd!.compress(Buffer.concat(images), 19);
+    const stream = await streamOf(images, { strategy: 'smallest', zstd: zstd });
+    const whole = zstd.compress(Buffer.concat(images), 19);
     expect(stream.length - overhead(images), name).toBeLessThanOrEqual(whole.length);
   }
 });
@@ -102,14 +112,14 @@ test.skipIf(!zstd)('is never larger than zstd level 19 of an image (skipped with
 // The command may be another version of zstd, which packs pages of a single kind up to 5 % smaller or larger.
 const OF_MANY_KINDS = ['mixed', 'with a partial page', 'some'];
 
-test.skipIf(!zstd || !cli)('is never larger than zstd -19 --long=27 (skipped without both)', async () => {
+test.skipIf(!isNodes || !cli)('is never larger than zstd -19 --long=27 (skipped without both)', async () => {
   for (const name of OF_MANY_KINDS) {
     const images = guests()[name]!;
     const input = Buffer.concat(images);
     const command = ['-q', '-19', '--long=27', '--single-thread', '-c'];
     const { stdout, status } = spawnSync('zstd', command, { input, maxBuffer: 1 << 28 });
     expect(status).toBe(0);
-    const stream = await streamOf(images, { strategy: 'smallest', zstd: zstd! });
+    const stream = await streamOf(images, { strategy: 'smallest', zstd: zstd });
     expect(stream.length - overhead(images), name).toBeLessThanOrEqual(stdout.length);
   }
 });

@@ -11,8 +11,15 @@ export const THREADS_OPTION = {
   defaultText: `one per core, at most ${MAX_DEFAULT_THREADS}`,
 } as const;
 
-/** Threads that decode, for the commands that decode streams. */
-export const DECODING_THREADS_OPTION = { ...THREADS_OPTION, help: 'threads that decode, 1 to 16' } as const;
+/**
+ * Threads that decode, for the commands that decode streams. One unless asked: on two cores a second one costs
+ * about as much as it saves (docs/performance.md).
+ */
+export const DECODING_THREADS_OPTION = {
+  ...THREADS_OPTION,
+  help: 'threads that decode, 1 to 16',
+  defaultText: '1',
+} as const;
 
 /**
  * The threads to pack or decode with; sizes Node's own thread pool, which reads files and runs zstd, before

@@ -73,7 +73,7 @@ export const command = defineCommand({
       bases: base,
       format,
       maxImageBytes: values['max-bytes'],
-      threads: threadCount(values.threads),
+      threads: threadCount(values.threads ?? 1),
       signal,
       output,
       sinkOptions: mode === undefined ? {} : { mode },

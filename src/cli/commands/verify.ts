@@ -24,7 +24,7 @@ export const command = defineCommand({
   ],
   async run({ values, operands, signal }) {
     const { base, format, json, 'max-bytes': maxImageBytes } = values;
-    const threads = threadCount(values.threads);
+    const threads = threadCount(values.threads ?? 1);
     const file = operands[0]!;
     checkInputs([file, ...base]);
     const job = { file, bases: base, format, maxImageBytes, threads, signal, activity: 'verifying' };

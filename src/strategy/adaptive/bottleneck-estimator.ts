@@ -3,7 +3,17 @@ import type { StreamState } from '../strategy.js';
 /** The image is extrapolated from here on: its first pages pay for the start of the program. */
 const PREDICTED_FROM = 0.05;
 /** A smaller fraction of the image predicts too little about its end. */
-const MIN_PREDICTIVE_SHARE = 0.05;
+const MIN_PREDICTIVE_SHARE = 0.001;
+/** A smaller fraction keeps its whole weight. */
+const MIN_RECENT_SHARE = 0.05;
+/**
+ * What the extrapolation starts from keeps 1/e of its weight after this time and these bytes of image,
+ * whichever is later: link, cores and data may change at any time.
+ */
+const RECENT_MS = 400;
+const RECENT_BYTES = 24 << 20;
+/** The most that one step ages it: something has to be left. */
+const MAX_AGE = 4;
 /** Bounds on the backlog, in ms, that counts as enough work for the link or for the threads. */
 const ENOUGH_MS = [70, 500] as const;
 /**
@@ -70,6 +80,8 @@ export function backlogsOf(
  */
 export class BottleneckEstimator {
   private image = -1;
+  private last = { ms: 0, share: 0 };
+  /** What the extrapolation starts from: the image's start, and later a point that follows. */
   private imageStart = { ms: 0, bytes: 0, share: 0 };
 
   estimate(state: StreamState, backlogs: Backlogs): Bottleneck {
@@ -99,7 +111,9 @@ export class BottleneckEstimator {
     if (image !== this.image || share < PREDICTED_FROM) {
       this.image = image;
       this.imageStart = { ms: workedMs, bytes: state.bytesOut, share };
+      this.last = this.imageStart;
     }
+    this.age(state, workedMs, share);
     const seen = share - this.imageStart.share;
     if (seen < MIN_PREDICTIVE_SHARE) return undefined;
     const linkBytesPerMs = state.linkBitsPerSecond / 8000;
@@ -109,5 +123,22 @@ export class BottleneckEstimator {
       Math.max(linkFreeAtMs, encodedAtMs) +
       (remaining * (state.bytesOut - this.imageStart.bytes)) / linkBytesPerMs;
     return (sendMs - encodeMs) / Math.max(sendMs, encodeMs, 1);
+  }
+
+  /** Move the point that the extrapolation starts from towards the present. */
+  private age({ bytesOut, bytesRead }: StreamState, ms: number, share: number): void {
+    const { imageStart: start, last } = this;
+    if (share <= last.share) return;
+    // Of a stream that does not count them: bytes that it writes, which are no more.
+    const bytes = ((bytesRead ?? bytesOut) * (share - last.share)) / share;
+    const age = Math.min(Math.max(0, ms - last.ms) / RECENT_MS, bytes / RECENT_BYTES, MAX_AGE);
+    const kept = Math.exp(-age);
+    this.last = { ms, share };
+    if (share - start.share < MIN_RECENT_SHARE) return;
+    this.imageStart = {
+      ms: ms - kept * (ms - start.ms),
+      bytes: bytesOut - kept * (bytesOut - start.bytes),
+      share: share - kept * (share - start.share),
+    };
   }
 }

@@ -12,8 +12,8 @@ export const THREADS_OPTION = {
 } as const;
 
 /**
- * Threads that decode, for the commands that decode streams. One unless asked: on two cores a second one costs
- * about as much as it saves (docs/performance.md).
+ * Threads that decode, for the commands that decode streams. One unless asked: on two cores a second one
+ * costs about as much as it saves (docs/performance.md).
  */
 export const DECODING_THREADS_OPTION = {
   ...THREADS_OPTION,

@@ -75,13 +75,16 @@ export interface CodecContext {
   readonly zstdDecodeScratch: number;
 }
 
-/** Declare the codecs' scratch memory: about 164 KiB, and 1.7 MiB that is touched only by zstd. */
-export function createCodecContext(slots: Slots): CodecContext {
+/**
+ * Declare the codecs' scratch memory: about 164 KiB, and 5.3 MiB that only zstd touches. `hasZstd` false:
+ * without the latter, for programs that do not use zstd.
+ */
+export function createCodecContext(slots: Slots, { hasZstd = true } = {}): CodecContext {
   return {
     kernels: slots.kernels,
     lz4Scratch: slots.slot('lz4 scratch', LAYOUT.LZ4_SCRATCH_BYTES),
     wkdmScratch: slots.slot('wkdm scratch', LAYOUT.WKDM_SCRATCH_BYTES),
-    zstdScratch: slots.slot('zstd scratch', ZSTD_LAYOUT.ZSTD_ENCODE_SCRATCH_BYTES),
-    zstdDecodeScratch: slots.slot('zstd decoder', ZSTD_LAYOUT.ZSTD_DECODE_SCRATCH_BYTES),
+    zstdScratch: slots.slot('zstd scratch', hasZstd ? ZSTD_LAYOUT.ZSTD_ENCODE_SCRATCH_BYTES : 0),
+    zstdDecodeScratch: slots.slot('zstd decoder', hasZstd ? ZSTD_LAYOUT.ZSTD_DECODE_SCRATCH_BYTES : 0),
   };
 }

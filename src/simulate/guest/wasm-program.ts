@@ -61,7 +61,7 @@ class Archive {
     slots: Slots,
     private readonly seed: number,
   ) {
-    this.codec = createCodecContext(slots);
+    this.codec = createCodecContext(slots, { hasZstd: false });
     this.content = new ContentMaker(seed, PAGE);
     this.random = new Random(seed);
     this.index = new PageIndex(slots, PAGE, INDEX_PAGES, SKETCH_SLOTS, 1);

@@ -12,6 +12,7 @@ import {
   literalsAt,
   MATCH_TABLE,
   OFFSET_TABLE,
+  STATE_HAS_PRICES,
   STATE_HUFFMAN_BITS,
   STATE_LITERALS,
   STATE_OFFSET_1,
@@ -35,6 +36,7 @@ export function initState(scratch: usize): void {
   store<u32>(scratch + STATE_OFFSET_1, 1);
   store<u32>(scratch + STATE_OFFSET_2, 4);
   store<u32>(scratch + STATE_OFFSET_3, 8);
+  store<u32>(scratch + STATE_HAS_PRICES, 0);
   dropTables(scratch);
 }
 

@@ -68,12 +68,8 @@ export function convertSequences(scratch: usize, sequences: usize, codes: usize,
     const literals = <u32>sequence & LENGTH_MASK;
     const match = <u32>(sequence >> MATCH_SHIFT) & LENGTH_MASK;
     const offset = <u32>(sequence >> OFFSET_SHIFT);
-    const literalCode: u32 =
-      literals < LONG_LITERALS
-        ? load<u8>(scratch + literals, LITERAL_CODES)
-        : 31 - <u32>clz(literals) + LONG_LITERALS_CODE;
-    const matchCode: u32 =
-      match < LONG_MATCH ? load<u8>(scratch + match, MATCH_CODES) : 31 - <u32>clz(match) + LONG_MATCH_CODE;
+    const literalCode = literalCodeOf(scratch, literals);
+    const matchCode = matchCodeOf(scratch, match);
     const offsetCode: u32 = 31 - <u32>clz(offset);
     const literalBits: u32 = load<u8>(scratch + literalCode, LITERAL_CODE_BITS);
     const matchBits: u32 = load<u8>(scratch + matchCode, MATCH_CODE_BITS);
@@ -94,6 +90,18 @@ export function convertSequences(scratch: usize, sequences: usize, codes: usize,
     sequences += 8;
     codes += 4;
   }
+}
+
+/** Return the code of a number of literals. */
+export function literalCodeOf(scratch: usize, literals: u32): u32 {
+  return literals < LONG_LITERALS
+    ? load<u8>(scratch + literals, LITERAL_CODES)
+    : 31 - <u32>clz(literals) + LONG_LITERALS_CODE;
+}
+
+/** Return the code of a match's bytes - 3. */
+export function matchCodeOf(scratch: usize, match: u32): u32 {
+  return match < LONG_MATCH ? load<u8>(scratch + match, MATCH_CODES) : 31 - <u32>clz(match) + LONG_MATCH_CODE;
 }
 
 function countCode(slot: usize): void {

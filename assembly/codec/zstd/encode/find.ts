@@ -3,8 +3,20 @@ import { findDoubleFast } from "./double-fast";
 import { findFast } from "./fast";
 import { literalsAt, matchTablesAt, sequencesAt } from "./layout";
 import { findLazy } from "./lazy";
-import { chainAttempts, DOUBLE, FAST, hasShortPositions, secondBits, strategyOf, tableBits } from "./levels";
+import {
+  chainAttempts,
+  DOUBLE,
+  FAST,
+  hasShortPositions,
+  OPTIMAL,
+  secondBits,
+  strategyOf,
+  tableBits,
+  tablesBytes,
+} from "./levels";
 import { multiplierFor } from "./match";
+import { findOptimal } from "./optimal";
+import { PRICES_BYTES } from "./prices";
 
 /** Find the sequences of a block with the match finder of the level. */
 export function findSequences(
@@ -67,6 +79,49 @@ export function findSequences(
     return;
   }
   const attempts = chainAttempts(level);
+  if (strategy === OPTIMAL) {
+    const prices = table + tablesBytes(level, windowBytes);
+    const chunk = prices + PRICES_BYTES;
+    if (isShort)
+      findOptimal<u16>(
+        scratch,
+        base,
+        low,
+        from,
+        end,
+        table,
+        bits,
+        second,
+        more,
+        multiplier,
+        attempts,
+        sequences,
+        literals,
+        block,
+        prices,
+        chunk,
+      );
+    else
+      findOptimal<u32>(
+        scratch,
+        base,
+        low,
+        from,
+        end,
+        table,
+        bits,
+        second,
+        more,
+        multiplier,
+        attempts,
+        sequences,
+        literals,
+        block,
+        prices,
+        chunk,
+      );
+    return;
+  }
   if (isShort)
     findLazy<u16>(
       scratch,
@@ -103,6 +158,7 @@ export function findSequences(
 
 /** Return the bytes that are hashed, in the second table if there are two; more for larger windows. */
 function hashBytes(level: i32, windowBytes: u32): u32 {
+  if (strategyOf(level) === OPTIMAL) return 4;
   if (strategyOf(level) !== FAST) return windowBytes <= 16384 ? 4 : 5;
   const bytes: u32 = windowBytes <= 16384 ? 5 : windowBytes <= 1 << 18 ? 6 : 7;
   return level === 2 ? bytes - 1 : bytes;

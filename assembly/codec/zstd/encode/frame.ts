@@ -15,7 +15,7 @@ import {
   STATE_POSITION,
   STATE_WINDOW,
 } from "./layout";
-import { MAX_WINDOW_BYTES, tablesBytes } from "./levels";
+import { MAX_WINDOW_BYTES, optimalBytes, tablesBytes } from "./levels";
 
 const SINGLE_SEGMENT: u32 = 1 << 5;
 const CHECKSUM: u32 = 1 << 2;
@@ -30,7 +30,9 @@ const MAX_POSITION: u32 = 0x7fff0000;
 /** Return the bytes of the scratch for an input, or for a stream with a window, of `srcBytes` bytes. */
 export function zstdEncodeScratchBytes(level: i32, srcBytes: u32): i32 {
   const window = min(srcBytes, MAX_WINDOW_BYTES);
-  return <i32>(<u32>matchTablesAt(0, blockBytesOf(window)) + tablesBytes(level, window) + 64);
+  return <i32>(
+    (<u32>matchTablesAt(0, blockBytesOf(window)) + tablesBytes(level, window) + optimalBytes(level) + 64)
+  );
 }
 
 /** Encode one frame with its content size; return bytes or OUTPUT_FULL. */

@@ -17,6 +17,8 @@ export const STATE_LEVEL: usize = 24;
 export const STATE_WINDOW: usize = 28;
 export const STATE_POSITION: usize = 32;
 export const STATE_HAS_CHECKSUM: usize = 36;
+/** Whether there are prices of a block before. */
+export const STATE_HAS_PRICES: usize = 40;
 
 // Tables from lengths to codes; constant, written when a frame begins.
 export const LITERAL_CODES: usize = 64;

@@ -109,7 +109,7 @@ export function findLazy<T>(
 }
 
 /** Insert a position; return the latest one before with its hash. */
-function insert<T>(
+export function insert<T>(
   at: usize,
   base: usize,
   table: usize,

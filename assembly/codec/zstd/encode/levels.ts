@@ -1,9 +1,13 @@
 // What a level means: the match finder, the sizes of its tables, and how hard it tries.
 import { ZSTD_MAX_BLOCK_BYTES } from "../format";
+import { OPTIMAL_ENTRIES_BYTES } from "./optimal";
+import { PRICES_BYTES } from "./prices";
 
 export const FAST: u32 = 0;
 export const DOUBLE: u32 = 1;
 const LAZY: u32 = 2;
+export const OPTIMAL: u32 = 3;
+const FIRST_OPTIMAL_LEVEL: i32 = 16;
 
 /** Windows beyond this are not used: larger offsets take more bits than a sequence has. */
 export const MAX_WINDOW_BYTES: u32 = 1 << 27;
@@ -12,7 +16,7 @@ const DEFAULT_LEVEL: i32 = 3;
 
 export function strategyOf(level: i32): u32 {
   if (level === 0) level = DEFAULT_LEVEL;
-  return level <= 2 ? FAST : level <= 4 ? DOUBLE : LAZY;
+  return level <= 2 ? FAST : level <= 4 ? DOUBLE : level < FIRST_OPTIMAL_LEVEL ? LAZY : OPTIMAL;
 }
 
 /** Positions of such an input fit 16 bits, which halves the tables. */
@@ -29,11 +33,12 @@ function positionBits(srcBytes: u32): u32 {
 export function tableBits(level: i32, srcBytes: u32): u32 {
   const strategy = strategyOf(level);
   const most: u32 = strategy === FAST ? (level < 0 ? 13 : srcBytes <= ZSTD_MAX_BLOCK_BYTES ? 14 : 15) : 17;
-  return min(positionBits(srcBytes) + 1, most);
+  return min(positionBits(srcBytes) + 1, strategy === OPTIMAL ? 18 : most);
 }
 
 /** Return the candidates that levels from 5 on compare at each position. */
 export function chainAttempts(level: i32): u32 {
+  if (level >= FIRST_OPTIMAL_LEVEL) return (<u32>1) << min(level - 13, 5);
   return (<u32>1) << min(level - 3, 9);
 }
 
@@ -48,4 +53,9 @@ export function tablesBytes(level: i32, srcBytes: u32): u32 {
   const second = secondBits(level, srcBytes);
   const entries = ((<u32>1) << tableBits(level, srcBytes)) + (second === 0 ? 0 : (<u32>1) << second);
   return entries << (hasShortPositions(srcBytes) ? 1 : 2);
+}
+
+/** Return the bytes of what chooses among matches by their prices, after the tables. */
+export function optimalBytes(level: i32): u32 {
+  return strategyOf(level) === OPTIMAL ? PRICES_BYTES + OPTIMAL_ENTRIES_BYTES : 0;
 }

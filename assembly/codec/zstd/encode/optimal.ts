@@ -1,0 +1,324 @@
+// The match finder of the highest levels: of all ways to cover a block by literals and matches the one that
+// takes the fewest bits, by estimated prices of codes and literals. Candidates are those of the chains.
+import { convertSequences } from "./codes";
+import {
+  codesAt,
+  STATE_HAS_PRICES,
+  STATE_LITERALS,
+  STATE_OFFSET_1,
+  STATE_OFFSET_2,
+  STATE_OFFSET_3,
+  STATE_SEQUENCES,
+} from "./layout";
+import { insert } from "./lazy";
+import { copyLiterals, matchEnd, putSequence } from "./match";
+import { countPrices, initPrices, literalPrice, literalsPrice, matchPrice } from "./prices";
+
+/** Positions that are decided together. */
+const CHUNK_BYTES: u32 = 8192;
+/** A longer match is taken without a comparison of what begins inside it. */
+const SUFFICIENT_BYTES: u32 = 256;
+const MIN_MATCH_BYTES: u32 = 3;
+/** Passes over a block, each with the prices of the pass before; the first block has more. */
+const PASSES: i32 = 2;
+const FIRST_PASSES: i32 = 3;
+
+// What is known of a position: the fewest bits to get there, the literals before it since the last match, the
+// match that ends at it, the repeat offsets after that. The last field is a list of matches, for their output.
+const PRICE: usize = 0;
+const LITERALS: usize = 4;
+const MATCH: usize = 8;
+const VALUE: usize = 12;
+const OFFSET_1: usize = 16;
+const OFFSET_2: usize = 20;
+const OFFSET_3: usize = 24;
+const LISTED: usize = 28;
+const ENTRY_SHIFT: u32 = 5;
+const UNREACHED: u32 = 0xffffffff;
+
+// State of a chunk, before its positions.
+const REACHED: usize = 0;
+const LONG_MATCH: usize = 4;
+const LONG_OFFSET: usize = 8;
+const LONG_VALUE: usize = 12;
+const ENTRIES: usize = 64;
+
+/** Bytes of the positions of a chunk. */
+export const OPTIMAL_ENTRIES_BYTES: u32 = <u32>ENTRIES + ((CHUNK_BYTES + 1) << ENTRY_SHIFT);
+
+/** Find the sequences of a block; parameters are as those of findLazy. `prices` and `chunk`: see find.ts. */
+export function findOptimal<T>(
+  scratch: usize,
+  base: usize,
+  low: usize,
+  from: usize,
+  end: usize,
+  table: usize,
+  bits: u32,
+  chain: usize,
+  chainBits: u32,
+  multiplier: u64,
+  attempts: u32,
+  sequences: usize,
+  literals: usize,
+  block: u32,
+  prices: usize,
+  chunk: usize,
+): void {
+  const offset1 = load<u32>(scratch + STATE_OFFSET_1);
+  const offset2 = load<u32>(scratch + STATE_OFFSET_2);
+  const offset3 = load<u32>(scratch + STATE_OFFSET_3);
+  const passes = load<u32>(scratch + STATE_HAS_PRICES) === 0 ? FIRST_PASSES : PASSES;
+  if (passes === FIRST_PASSES) initPrices(scratch, prices);
+  store<u32>(scratch + STATE_HAS_PRICES, 1);
+  for (let pass = 0; pass < passes; pass++) {
+    if (pass > 0) {
+      const count = load<u32>(scratch + STATE_SEQUENCES);
+      convertSequences(scratch, sequences, codesAt(scratch, block), count);
+      countPrices(scratch, prices, literals, load<u32>(scratch + STATE_LITERALS));
+      store<u32>(scratch + STATE_OFFSET_1, offset1);
+      store<u32>(scratch + STATE_OFFSET_2, offset2);
+      store<u32>(scratch + STATE_OFFSET_3, offset3);
+    }
+    let sequence = sequences;
+    let literal = literals;
+    let anchor = from;
+    let ip = from;
+    while (ip < end) {
+      const most = min<u32>(<u32>(end - ip), CHUNK_BYTES);
+      startChunk(scratch, prices, chunk, <u32>(ip - anchor));
+      let at: u32 = 0;
+      for (; at < most; at++) {
+        addLiteral(scratch, prices, chunk, at, load<u8>(ip + at));
+        if (ip + at + 9 > end) continue;
+        const position = ip + at;
+        let candidate: u32;
+        if (pass === 0) {
+          candidate = insert<T>(position, base, table, chain, (1 << chainBits) - 1, multiplier, 64 - bits);
+        } else {
+          const slot = <u32>(position - base) & ((1 << chainBits) - 1);
+          candidate = <u32>load<T>(chain + (slot << (sizeof<T>() === 2 ? 1 : 2)));
+        }
+        const before = addRepeats(scratch, prices, chunk, at, most, position, low, end);
+        addMatches<T>(
+          scratch,
+          prices,
+          chunk,
+          at,
+          most,
+          position,
+          base,
+          low,
+          end,
+          candidate,
+          before,
+          chain,
+          chainBits,
+          attempts,
+        );
+        if (load<u32>(chunk + LONG_MATCH) !== 0) break;
+      }
+      const entry = chunk + ENTRIES + (at << ENTRY_SHIFT);
+      let listed: u32 = 0;
+      // Backwards along the cheapest way: its matches, the last one first.
+      for (let to = at; ; ) {
+        const count = load<u32>(chunk + ENTRIES + (to << ENTRY_SHIFT) + LITERALS);
+        if (count >= to) break;
+        to -= count;
+        store<u32>(chunk + ENTRIES + (listed++ << ENTRY_SHIFT) + LISTED, to);
+        to -= load<u32>(chunk + ENTRIES + (to << ENTRY_SHIFT) + MATCH);
+      }
+      while (listed > 0) {
+        const to = load<u32>(chunk + ENTRIES + (--listed << ENTRY_SHIFT) + LISTED);
+        const matched = chunk + ENTRIES + (to << ENTRY_SHIFT);
+        const bytes = load<u32>(matched + MATCH);
+        const count = <u32>(ip + to - bytes - anchor);
+        copyLiterals(literal, anchor, count);
+        literal += count;
+        putSequence(sequence, count, bytes, load<u32>(matched + VALUE));
+        sequence += 8;
+        anchor = ip + to;
+      }
+      store<u32>(scratch + STATE_OFFSET_1, load<u32>(entry + OFFSET_1));
+      store<u32>(scratch + STATE_OFFSET_2, load<u32>(entry + OFFSET_2));
+      store<u32>(scratch + STATE_OFFSET_3, load<u32>(entry + OFFSET_3));
+      ip += at;
+      const bytes = load<u32>(chunk + LONG_MATCH);
+      if (bytes !== 0) {
+        const count = <u32>(ip - anchor);
+        copyLiterals(literal, anchor, count);
+        literal += count;
+        const value = load<u32>(chunk + LONG_VALUE);
+        putSequence(sequence, count, bytes, value);
+        sequence += 8;
+        moveOffsets(entry, scratch + STATE_OFFSET_1 - OFFSET_1, value, load<u32>(chunk + LONG_OFFSET));
+        const to = ip + bytes;
+        if (pass === 0) {
+          for (ip++; ip < to && ip + 9 <= end; ip++)
+            insert<T>(ip, base, table, chain, (1 << chainBits) - 1, multiplier, 64 - bits);
+        }
+        ip = to;
+        anchor = to;
+      }
+    }
+    const rest = <u32>(end - anchor);
+    copyLiterals(literal, anchor, rest);
+    literal += rest;
+    store<u32>(scratch + STATE_SEQUENCES, <u32>(sequence - sequences) >> 3);
+    store<u32>(scratch + STATE_LITERALS, <u32>(literal - literals));
+  }
+}
+
+/** The first position of a chunk: reached without cost, after `literals` literals. */
+function startChunk(scratch: usize, prices: usize, chunk: usize, literals: u32): void {
+  const entry = chunk + ENTRIES;
+  store<u32>(chunk + REACHED, 0);
+  store<u32>(chunk + LONG_MATCH, 0);
+  store<u32>(entry + PRICE, literalsPrice(scratch, prices, literals));
+  store<u32>(entry + LITERALS, literals);
+  store<u32>(entry + MATCH, 0);
+  store<u32>(entry + OFFSET_1, load<u32>(scratch + STATE_OFFSET_1));
+  store<u32>(entry + OFFSET_2, load<u32>(scratch + STATE_OFFSET_2));
+  store<u32>(entry + OFFSET_3, load<u32>(scratch + STATE_OFFSET_3));
+}
+
+/** Positions up to `to` have an entry. */
+function reach(chunk: usize, to: u32): void {
+  let reached = load<u32>(chunk + REACHED);
+  if (to <= reached) return;
+  store<u32>(chunk + REACHED, to);
+  while (reached < to) store<u32>(chunk + ENTRIES + (++reached << ENTRY_SHIFT) + PRICE, UNREACHED);
+}
+
+/** One literal from a position on. */
+function addLiteral(scratch: usize, prices: usize, chunk: usize, at: u32, byte: u32): void {
+  reach(chunk, at + 1);
+  const entry = chunk + ENTRIES + (at << ENTRY_SHIFT);
+  const next = entry + (1 << ENTRY_SHIFT);
+  const literals = load<u32>(entry + LITERALS);
+  const price =
+    load<u32>(entry + PRICE) +
+    literalPrice(prices, byte) +
+    literalsPrice(scratch, prices, literals + 1) -
+    literalsPrice(scratch, prices, literals);
+  if (price >= load<u32>(next + PRICE)) return;
+  store<u32>(next + PRICE, price);
+  store<u32>(next + LITERALS, literals + 1);
+  store<u32>(next + MATCH, 0);
+  v128.store(next + OFFSET_1, v128.load(entry + OFFSET_1));
+}
+
+/** Matches at the repeat offsets; return the bytes of the longest. */
+function addRepeats(
+  scratch: usize,
+  prices: usize,
+  chunk: usize,
+  at: u32,
+  most: u32,
+  position: usize,
+  low: usize,
+  end: usize,
+): u32 {
+  const entry = chunk + ENTRIES + (at << ENTRY_SHIFT);
+  const shifted: u32 = load<u32>(entry + LITERALS) === 0 ? 1 : 0;
+  let best: u32 = MIN_MATCH_BYTES;
+  for (let value: u32 = 1; value <= 3; value++) {
+    const index = value - 1 + shifted;
+    const offset = index === 3 ? load<u32>(entry + OFFSET_1) - 1 : load<u32>(entry + OFFSET_1 + (index << 2));
+    if (offset === 0 || offset > <u32>(position - low)) continue;
+    if (((load<u32>(position) ^ load<u32>(position - offset)) & 0xffffff) !== 0) continue;
+    const bytes = <u32>(matchEnd(position, position - offset, end) - position);
+    addMatch(scratch, prices, chunk, at, most, MIN_MATCH_BYTES, bytes, value, offset);
+    if (bytes > best) best = bytes;
+    if (bytes >= SUFFICIENT_BYTES) break;
+  }
+  return best;
+}
+
+/** Matches with earlier positions of the same hash: the nearest one for each length. */
+function addMatches<T>(
+  scratch: usize,
+  prices: usize,
+  chunk: usize,
+  at: u32,
+  most: u32,
+  here: usize,
+  base: usize,
+  low: usize,
+  end: usize,
+  candidate: u32,
+  best: u32,
+  chain: usize,
+  chainBits: u32,
+  attempts: u32,
+): void {
+  const mask: u32 = (1 << chainBits) - 1;
+  const position = <u32>(here - base);
+  const lowest = <u32>(low - base);
+  const reached = position > mask ? position - mask : 0;
+  // A repeat offset is cheaper at its length, another offset only for more bytes.
+  while (best < SUFFICIENT_BYTES && candidate >= lowest && candidate < position) {
+    const m = base + candidate;
+    if (load<u32>(m + best - 3) === load<u32>(here + best - 3) && load<u32>(m) === load<u32>(here)) {
+      const bytes = <u32>(matchEnd(here, m, end) - here);
+      if (bytes > best) {
+        const offset = position - candidate;
+        addMatch(scratch, prices, chunk, at, most, best + 1, bytes, offset + 3, offset);
+        best = bytes;
+        if (here + bytes >= end) break;
+      }
+    }
+    if (--attempts === 0 || candidate < reached) break;
+    const earlier = <u32>load<T>(chain + ((candidate & mask) << (sizeof<T>() === 2 ? 1 : 2)));
+    if (earlier >= candidate) break;
+    candidate = earlier;
+  }
+}
+
+/** A match of `least` … `bytes` bytes from a position on; a long one ends the chunk. */
+function addMatch(
+  scratch: usize,
+  prices: usize,
+  chunk: usize,
+  at: u32,
+  most: u32,
+  least: u32,
+  bytes: u32,
+  value: u32,
+  offset: u32,
+): void {
+  if (bytes >= SUFFICIENT_BYTES) {
+    if (bytes <= load<u32>(chunk + LONG_MATCH)) return;
+    store<u32>(chunk + LONG_MATCH, bytes);
+    store<u32>(chunk + LONG_VALUE, value);
+    store<u32>(chunk + LONG_OFFSET, offset);
+    return;
+  }
+  bytes = min(bytes, most - at);
+  if (bytes < least) return;
+  reach(chunk, at + bytes);
+  const entry = chunk + ENTRIES + (at << ENTRY_SHIFT);
+  const before = load<u32>(entry + PRICE) + literalsPrice(scratch, prices, 0);
+  for (let length = least; length <= bytes; length++) {
+    const to = entry + (length << ENTRY_SHIFT);
+    const price = before + matchPrice(scratch, prices, length, value);
+    if (price >= load<u32>(to + PRICE)) continue;
+    store<u32>(to + PRICE, price);
+    store<u32>(to + LITERALS, 0);
+    store<u32>(to + MATCH, length);
+    store<u32>(to + VALUE, value);
+    moveOffsets(entry, to, value, offset);
+  }
+}
+
+/** The offset moves to the front; those before its earlier place move back. */
+function moveOffsets(entry: usize, to: usize, value: u32, offset: u32): void {
+  const index = value - 1 + (load<u32>(entry + LITERALS) === 0 ? 1 : 0);
+  const offset1 = load<u32>(entry + OFFSET_1);
+  const offset2 = load<u32>(entry + OFFSET_2);
+  const isFirst = value <= 3 && index === 0;
+  const isSecond = value <= 3 && index === 1;
+  store<u32>(to + OFFSET_3, isFirst || isSecond ? load<u32>(entry + OFFSET_3) : offset2);
+  store<u32>(to + OFFSET_2, isFirst ? offset2 : offset1);
+  store<u32>(to + OFFSET_1, isFirst ? offset1 : offset);
+}

@@ -50,6 +50,11 @@ const wrong: [string, string[], RegExp][] = [
   ['pack: two outputs', [...pack, '--output', `${out}2`], /pack: -o given twice/],
   ['pack: an impossible rate', [...pack, '--link', '99999999Tbit'], /--link 99999999Tbit: not a rate/],
   ['pack: a rate without a value', [...pack, '--link'], /--link.* argument missing/],
+  [
+    'pack: a frame for less than two pages',
+    [...pack, '--page-bytes', '65536', '--frame-bytes', '64K'],
+    /--frame-bytes: a frame has two pages or more; at least 128K/,
+  ],
   ['pack: zero threads', [...pack, '--threads', '0'], /--threads 0: not a whole number from 1 to 16/],
   ['pack: too many threads', [...pack, '--threads', '17'], /--threads 17: not a whole number from 1 to 16/],
   ['pack: threads in words', [...pack, '--threads', 'two'], /--threads two: not a whole number from 1 to 16/],

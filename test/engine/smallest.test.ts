@@ -12,12 +12,6 @@ const PAGE = 4096;
 const zstd = await loadZstd();
 const isNodes = zstd.name === 'node:zlib';
 const cli = spawnSync('zstd', ['--version']).status === 0;
-/** The highest levels of the kernels pack these larger than lower levels of theirs do. */
-const NEED_LIBZSTD = ['pointers', 'mixed', 'mixed, then with changes', 'three versions', 'some'];
-if (!isNodes)
-  console.warn(
-    `tests of smallest are skipped for ${NEED_LIBZSTD.join('; ')}: they need levels of Node's zstd`,
-  );
 if (!cli)
   console.warn('tests of smallest against `zstd -19 --long=27` are skipped: there is no zstd command');
 
@@ -71,22 +65,16 @@ async function streamOf(images: readonly Uint8Array[], options: EncoderOptions):
 const IMPLEMENTATIONS = { LZ4: null, zstd };
 
 describe.each(Object.entries(IMPLEMENTATIONS))('smallest with %s', (_, implementation) => {
-  const isTested = ([name]: [string, unknown]) => isNodes || !implementation || !NEED_LIBZSTD.includes(name);
-  test.each(Object.entries(guests()).filter(isTested))(
-    'is never larger than another strategy: %s',
-    async (_, images) => {
-      const stream = await streamOf(images, { strategy: 'smallest', zstd: implementation });
-      for (const strategy of OTHERS)
-        for (const linkBitsPerSecond of strategy === 'adaptive' ? [1e7, 1e9, 1e10] : [1e9]) {
-          const other = await streamOf(images, { strategy, linkBitsPerSecond, zstd: implementation });
-          expect(stream.length, `${strategy} at ${linkBitsPerSecond} bit/s`).toBeLessThanOrEqual(
-            other.length,
-          );
-        }
-      const { images: decodedImages } = await decoded(stream, { zstd: implementation });
-      for (const [i, image] of images.entries()) expect(Buffer.compare(decodedImages[i]!, image)).toBe(0);
-    },
-  );
+  test.each(Object.entries(guests()))('is never larger than another strategy: %s', async (_, images) => {
+    const stream = await streamOf(images, { strategy: 'smallest', zstd: implementation });
+    for (const strategy of OTHERS)
+      for (const linkBitsPerSecond of strategy === 'adaptive' ? [1e7, 1e9, 1e10] : [1e9]) {
+        const other = await streamOf(images, { strategy, linkBitsPerSecond, zstd: implementation });
+        expect(stream.length, `${strategy} at ${linkBitsPerSecond} bit/s`).toBeLessThanOrEqual(other.length);
+      }
+    const { images: decodedImages } = await decoded(stream, { zstd: implementation });
+    for (const [i, image] of images.entries()) expect(Buffer.compare(decodedImages[i]!, image)).toBe(0);
+  });
 
   test.each([2, 4])('the bytes do not depend on the number of threads: %i', async (threads) => {
     const images = guests()['three versions']!;
@@ -112,7 +100,10 @@ test('is never larger than zstd level 19 of an image', async () => {
 // The command may be another version of zstd, which packs pages of a single kind up to 5 % smaller or larger.
 const OF_MANY_KINDS = ['mixed', 'with a partial page', 'some'];
 
-test.skipIf(!isNodes || !cli)('is never larger than zstd -19 --long=27 (skipped without both)', async () => {
+/** The highest levels of the kernels leave up to 5 % more than those of libzstd. */
+const ALLOWANCE = isNodes ? 1 : 1.05;
+
+test.skipIf(!cli)('is never larger than zstd -19 --long=27 (skipped without the command)', async () => {
   for (const name of OF_MANY_KINDS) {
     const images = guests()[name]!;
     const input = Buffer.concat(images);
@@ -120,6 +111,6 @@ test.skipIf(!isNodes || !cli)('is never larger than zstd -19 --long=27 (skipped 
     const { stdout, status } = spawnSync('zstd', command, { input, maxBuffer: 1 << 28 });
     expect(status).toBe(0);
     const stream = await streamOf(images, { strategy: 'smallest', zstd: zstd });
-    expect(stream.length - overhead(images), name).toBeLessThanOrEqual(stdout.length);
+    expect(stream.length - overhead(images), name).toBeLessThanOrEqual(ALLOWANCE * stdout.length);
   }
 });

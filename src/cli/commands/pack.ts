@@ -17,6 +17,7 @@ import { checkInputs, checkOutput } from '../paths.js';
 import { createProgressLine, withProgress } from '../progress.js';
 import { printErrorLine, reportStream } from '../terminal.js';
 import { THREADS_OPTION, threadCount } from '../threads.js';
+import { UsageError } from '../usage-error.js';
 import { bitRate, byteCount, fileName, pageBytes, strategy } from '../values.js';
 
 const MAX_INDEX_PAGES = 2 ** 22;
@@ -76,6 +77,7 @@ export const command = defineCommand({
     const threads = threadCount(values.threads);
     // A pipe's reader sets a rate that can be measured; a file is packed for a link that is not there yet.
     const linkBitsPerSecond = values.link ?? (values.output === '-' ? 'measured' : 1e9);
+    checkFrameBytes(values['frame-bytes'], values['page-bytes']);
     const opened: FileSource[] = [];
     let timeline: TimelineOutput | undefined;
     const open = (path: string) => {
@@ -185,4 +187,10 @@ function totalText({ bytesIn, bytesOut, encodeMs }: StreamSummary, link: number 
   const packedMs = Math.max(encodeMs, (bytesOut * 8000) / link);
   const uncompressedMs = (bytesIn * 8000) / link;
   return `${sizes}, encoded in ${msText(encodeMs)}; at ${rateText(link)}: ${msText(packedMs)} packed, ${msText(uncompressedMs)} uncompressed`;
+}
+
+/** @throws UsageError when a frame of `frameBytes` cannot have two pages */
+function checkFrameBytes(frameBytes: number | undefined, pageBytes: number | undefined): void {
+  if (frameBytes === undefined || pageBytes === undefined || frameBytes >= 2 * pageBytes) return;
+  throw new UsageError(`--frame-bytes: a frame has two pages or more; at least ${(2 * pageBytes) / 1024}K`);
 }

@@ -1,6 +1,6 @@
 // What a level means: the match finder, the sizes of its tables, and how hard it tries.
 import { ZSTD_MAX_BLOCK_BYTES } from "../format";
-import { OPTIMAL_ENTRIES_BYTES } from "./optimal";
+import { OPTIMAL_ENTRIES_BYTES } from "./optimal-chunk";
 import { PRICES_BYTES } from "./prices";
 
 export const FAST: u32 = 0;

@@ -1,4 +1,4 @@
-// The match finder of the highest levels: of all ways to cover a block by literals and matches the one that
+// The match finder of the highest levels: of all divisions of a block into literals and matches the one that
 // takes the fewest bits, by estimated prices of codes and literals. Candidates are those of the chains.
 import { convertSequences } from "./codes";
 import {
@@ -12,39 +12,32 @@ import {
 } from "./layout";
 import { insert } from "./lazy";
 import { copyLiterals, matchEnd, putSequence } from "./match";
-import { countPrices, initPrices, literalPrice, literalsPrice, matchPrice } from "./prices";
+import {
+  addLiteral,
+  addMatch,
+  CHUNK_BYTES,
+  ENTRIES,
+  ENTRY_SHIFT,
+  LISTED,
+  LITERALS,
+  LONG_MATCH,
+  LONG_OFFSET,
+  LONG_VALUE,
+  MATCH,
+  MIN_MATCH_BYTES,
+  moveOffsets,
+  OFFSET_1,
+  OFFSET_2,
+  OFFSET_3,
+  SUFFICIENT_BYTES,
+  startChunk,
+  VALUE,
+} from "./optimal-chunk";
+import { countPrices, initPrices } from "./prices";
 
-/** Positions that are decided together. */
-const CHUNK_BYTES: u32 = 8192;
-/** A longer match is taken without a comparison of what begins inside it. */
-const SUFFICIENT_BYTES: u32 = 256;
-const MIN_MATCH_BYTES: u32 = 3;
 /** Passes over a block, each with the prices of the pass before; the first block has more. */
 const PASSES: i32 = 2;
 const FIRST_PASSES: i32 = 3;
-
-// What is known of a position: the fewest bits to get there, the literals before it since the last match, the
-// match that ends at it, the repeat offsets after that. The last field is a list of matches, for their output.
-const PRICE: usize = 0;
-const LITERALS: usize = 4;
-const MATCH: usize = 8;
-const VALUE: usize = 12;
-const OFFSET_1: usize = 16;
-const OFFSET_2: usize = 20;
-const OFFSET_3: usize = 24;
-const LISTED: usize = 28;
-const ENTRY_SHIFT: u32 = 5;
-const UNREACHED: u32 = 0xffffffff;
-
-// State of a chunk, before its positions.
-const REACHED: usize = 0;
-const LONG_MATCH: usize = 4;
-const LONG_OFFSET: usize = 8;
-const LONG_VALUE: usize = 12;
-const ENTRIES: usize = 64;
-
-/** Bytes of the positions of a chunk. */
-export const OPTIMAL_ENTRIES_BYTES: u32 = <u32>ENTRIES + ((CHUNK_BYTES + 1) << ENTRY_SHIFT);
 
 /** Find the sequences of a block; parameters are as those of findLazy. `prices` and `chunk`: see find.ts. */
 export function findOptimal<T>(
@@ -120,7 +113,7 @@ export function findOptimal<T>(
       }
       const entry = chunk + ENTRIES + (at << ENTRY_SHIFT);
       let listed: u32 = 0;
-      // Backwards along the cheapest way: its matches, the last one first.
+      // Backwards along the cheapest path: its matches, the last one first.
       for (let to = at; ; ) {
         const count = load<u32>(chunk + ENTRIES + (to << ENTRY_SHIFT) + LITERALS);
         if (count >= to) break;
@@ -167,45 +160,6 @@ export function findOptimal<T>(
     store<u32>(scratch + STATE_SEQUENCES, <u32>(sequence - sequences) >> 3);
     store<u32>(scratch + STATE_LITERALS, <u32>(literal - literals));
   }
-}
-
-/** The first position of a chunk: reached without cost, after `literals` literals. */
-function startChunk(scratch: usize, prices: usize, chunk: usize, literals: u32): void {
-  const entry = chunk + ENTRIES;
-  store<u32>(chunk + REACHED, 0);
-  store<u32>(chunk + LONG_MATCH, 0);
-  store<u32>(entry + PRICE, literalsPrice(scratch, prices, literals));
-  store<u32>(entry + LITERALS, literals);
-  store<u32>(entry + MATCH, 0);
-  store<u32>(entry + OFFSET_1, load<u32>(scratch + STATE_OFFSET_1));
-  store<u32>(entry + OFFSET_2, load<u32>(scratch + STATE_OFFSET_2));
-  store<u32>(entry + OFFSET_3, load<u32>(scratch + STATE_OFFSET_3));
-}
-
-/** Positions up to `to` have an entry. */
-function reach(chunk: usize, to: u32): void {
-  let reached = load<u32>(chunk + REACHED);
-  if (to <= reached) return;
-  store<u32>(chunk + REACHED, to);
-  while (reached < to) store<u32>(chunk + ENTRIES + (++reached << ENTRY_SHIFT) + PRICE, UNREACHED);
-}
-
-/** One literal from a position on. */
-function addLiteral(scratch: usize, prices: usize, chunk: usize, at: u32, byte: u32): void {
-  reach(chunk, at + 1);
-  const entry = chunk + ENTRIES + (at << ENTRY_SHIFT);
-  const next = entry + (1 << ENTRY_SHIFT);
-  const literals = load<u32>(entry + LITERALS);
-  const price =
-    load<u32>(entry + PRICE) +
-    literalPrice(prices, byte) +
-    literalsPrice(scratch, prices, literals + 1) -
-    literalsPrice(scratch, prices, literals);
-  if (price >= load<u32>(next + PRICE)) return;
-  store<u32>(next + PRICE, price);
-  store<u32>(next + LITERALS, literals + 1);
-  store<u32>(next + MATCH, 0);
-  v128.store(next + OFFSET_1, v128.load(entry + OFFSET_1));
 }
 
 /** Matches at the repeat offsets; return the bytes of the longest. */
@@ -273,52 +227,4 @@ function addMatches<T>(
     if (earlier >= candidate) break;
     candidate = earlier;
   }
-}
-
-/** A match of `least` … `bytes` bytes from a position on; a long one ends the chunk. */
-function addMatch(
-  scratch: usize,
-  prices: usize,
-  chunk: usize,
-  at: u32,
-  most: u32,
-  least: u32,
-  bytes: u32,
-  value: u32,
-  offset: u32,
-): void {
-  if (bytes >= SUFFICIENT_BYTES) {
-    if (bytes <= load<u32>(chunk + LONG_MATCH)) return;
-    store<u32>(chunk + LONG_MATCH, bytes);
-    store<u32>(chunk + LONG_VALUE, value);
-    store<u32>(chunk + LONG_OFFSET, offset);
-    return;
-  }
-  bytes = min(bytes, most - at);
-  if (bytes < least) return;
-  reach(chunk, at + bytes);
-  const entry = chunk + ENTRIES + (at << ENTRY_SHIFT);
-  const before = load<u32>(entry + PRICE) + literalsPrice(scratch, prices, 0);
-  for (let length = least; length <= bytes; length++) {
-    const to = entry + (length << ENTRY_SHIFT);
-    const price = before + matchPrice(scratch, prices, length, value);
-    if (price >= load<u32>(to + PRICE)) continue;
-    store<u32>(to + PRICE, price);
-    store<u32>(to + LITERALS, 0);
-    store<u32>(to + MATCH, length);
-    store<u32>(to + VALUE, value);
-    moveOffsets(entry, to, value, offset);
-  }
-}
-
-/** The offset moves to the front; those before its earlier place move back. */
-function moveOffsets(entry: usize, to: usize, value: u32, offset: u32): void {
-  const index = value - 1 + (load<u32>(entry + LITERALS) === 0 ? 1 : 0);
-  const offset1 = load<u32>(entry + OFFSET_1);
-  const offset2 = load<u32>(entry + OFFSET_2);
-  const isFirst = value <= 3 && index === 0;
-  const isSecond = value <= 3 && index === 1;
-  store<u32>(to + OFFSET_3, isFirst || isSecond ? load<u32>(entry + OFFSET_3) : offset2);
-  store<u32>(to + OFFSET_2, isFirst ? offset2 : offset1);
-  store<u32>(to + OFFSET_1, isFirst ? offset1 : offset);
 }

@@ -94,8 +94,10 @@ describe('outputs that cannot be written', () => {
     if (mounted) system('umount', [full]);
   });
   test.skipIf(!mounted)('a disk that is full (skipped where no tmpfs can be mounted)', async () => {
+    // No packing makes it fit.
+    const noise = put('noise.raw', random(64 * PAGE, 4));
     for (const args of [
-      ['pack', a],
+      ['pack', noise],
       ['unpack', one],
       ['unpack', one, '--image', '0'],
       ['unpack', two],
@@ -110,7 +112,6 @@ describe('outputs that cannot be written', () => {
     await fails(1, ['unpack', two, '-o', full], /no space left on device \(ENOSPC\)/);
     expect(fs.readdirSync(full)).toEqual([]);
     // From a pipe, what later images refer to is kept in a file: here all of the first image.
-    const noise = put('noise.raw', random(64 * PAGE, 4));
     await done(['pack', noise, noise, '-o', inside('twice.pf')]);
     const env = { ...process.env, TMPDIR: full };
     await fails(

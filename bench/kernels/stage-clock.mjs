@@ -81,10 +81,10 @@ export class StageClock {
   /** Return a function that runs `work` as a stage. */
   wrap(stage, work) {
     const clock = this;
-    return function (a, b, c, d, e, f) {
+    return function (a, b, c, d, e, f, g) {
       clock.enter(stage);
       try {
-        return work.call(this, a, b, c, d, e, f);
+        return work.call(this, a, b, c, d, e, f, g);
       } finally {
         clock.exit();
       }

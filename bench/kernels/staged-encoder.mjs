@@ -82,12 +82,15 @@ function stageKernels(kernels, clock, packer) {
     packsTable = at === undefined;
     return pack.call(this, segment, packing, at);
   };
-  if (zstd) {
-    const compress = clock.wrap('codec', zstd.compress.bind(zstd));
-    packer.zstd = {
-      name: zstd.name,
-      compress: (bytes, level) => (packsTable ? zstd.compress(bytes, level) : compress(bytes, level)),
-    };
+  const { zstdEncode } = kernels.zstd;
+  const encode = clock.wrap('codec', zstdEncode);
+  kernels.zstd = {
+    ...kernels.zstd,
+    zstdEncode: (...args) => (packsTable ? zstdEncode(...args) : encode(...args)),
+  };
+  if (zstd.other) {
+    const compress = clock.wrap('codec', zstd.other.compress.bind(zstd.other));
+    packer.zstd = { ...zstd, other: { ...zstd.other, compress } };
   }
   return trials;
 }

@@ -9,7 +9,6 @@ export { PageIndex } from '../src/dedup/page-index.js';
 export { Arena } from '../src/kernels/arena.js';
 export { kernelModule } from '../src/kernels/kernels.js';
 export { LAYOUT, ZSTD_LAYOUT } from '../src/kernels/layout.generated.js';
-export { createZstdKernels } from '../src/kernels/zstd.js';
 export {
   report as fuzzReport,
   runShard as runFuzzShard,
@@ -35,3 +34,4 @@ export {
   openNamespaces,
   sentBytes,
 } from './qemu/namespaces.js';
+export { createZstdKernels } from './zstd-kernels.js';

@@ -42,7 +42,9 @@ function fixedByName(name: string): Strategy | undefined {
   const encoder = Object.hasOwn(ZSTD_ENCODERS, named) ? ZSTD_ENCODERS[named] : undefined;
   const codec = encoder === undefined ? named : 'zstd';
   if (!isCodecName(codec))
-    throw refuse(`unknown codec; expected one of ${CODECS.map((known) => known.name).join(', ')}`);
+    throw refuse(
+      `unknown codec; expected one of ${[...CODECS.map((known) => known.name), ...Object.keys(ZSTD_ENCODERS)].join(', ')}`,
+    );
   if (rest.length === 0 && encoder === undefined) return fixed(codec);
   if (codec !== 'zstd') throw refuse(`${codec} has no levels`);
   const level = rest.join(':');

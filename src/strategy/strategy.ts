@@ -159,6 +159,9 @@ export interface Looks {
   readonly similar: boolean;
 }
 
+/** What is looked for where a strategy does not say. */
+export const ALL_LOOKS: Looks = { duplicates: true, similar: true };
+
 /** Outcome of looking for the duplicates of pages. */
 export interface LookResult {
   readonly pages: number;

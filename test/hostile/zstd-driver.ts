@@ -1,5 +1,5 @@
 import { statusText } from '../../src/kernels/status.js';
-import { createZstdKernels } from '../../src/kernels/zstd.js';
+import { createZstdKernels } from '../../testing/zstd-kernels.js';
 import { agree, reference, type TestDecoder, testDecoder } from '../codec/zstd/decoder.js';
 import { type Dice, diceOf, joined, mutate, noise } from './mutate.js';
 import { makePage, PAGE_KINDS } from './pages.js';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createZstdKernels } from '../../src/kernels/zstd.js';
+import { createZstdKernels } from '../../testing/zstd-kernels.js';
 import { xxh64Reference } from '../reference/xxh64.js';
 import { seeded } from '../support/kernels.js';
 

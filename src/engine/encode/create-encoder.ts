@@ -70,11 +70,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   throwIfAborted(options.signal);
   const life = new LifeCycle('encoder', options.signal);
   const onFailure = (cause: unknown) => life.fail(cause);
-  const threads = createThreads({
-    zstd,
-    isHelping: true,
-    onFailure,
-  });
+  const threads = createThreads({ zstd, isHelping: true, onFailure });
   const pool = createPackPool({ threads, packer, zstd, signal: life.signal });
   life.onEnd(() => threads.close());
   const link = settings.linkBitsPerSecond === 'measured' ? new LinkMeter() : undefined;

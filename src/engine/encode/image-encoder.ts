@@ -3,7 +3,7 @@ import type { ImageDigest } from '../../dedup/image-digest.js';
 import type { PageIndex } from '../../dedup/page-index.js';
 import type { ParentPageCache } from '../../dedup/parent-page-cache.js';
 import type { ReferenceImage, ReferenceImages } from '../../dedup/reference-images.js';
-import type { Looks } from '../../strategy/strategy.js';
+import { ALL_LOOKS } from '../../strategy/strategy.js';
 import type { FrameBuilder } from '../frame/frame-builder.js';
 import { PageCoder, type PageCoderContext } from '../frame/page-coder.js';
 import type { Chunk } from './chunk.js';
@@ -38,8 +38,6 @@ const ZERO_RUN = 1;
 const UNCHANGED_RUN = 2;
 const NEW = 3;
 
-const EVERYTHING: Looks = { duplicates: true, similar: true };
-
 /** Limits of a frame. */
 export interface FrameLimits {
   isFull(frame: FrameBuilder): boolean;
@@ -54,7 +52,7 @@ export class ImageEncoder {
   duplicatesInside = 0;
   /** Pages equal to a page of an earlier image at another page number. */
   duplicatesBetween = 0;
-  private looks = EVERYTHING;
+  private looks = ALL_LOOKS;
   /** The last run of pages that was looked up: its pages, the time it took, and duplicates found before. */
   private lookedPages = 0;
   private lookedMs = 0;
@@ -87,7 +85,7 @@ export class ImageEncoder {
     const { digests, classes } = chunk;
     digest.add(digests, count);
     this.own.digests.append(digests, count);
-    this.looks = (isBase ? undefined : strategy.looks?.(state)) ?? EVERYTHING;
+    this.looks = (isBase ? undefined : strategy.looks?.(state)) ?? ALL_LOOKS;
     if (index && this.looks.duplicates) {
       this.reportLooks();
       const startedMs = state.elapsedMs();

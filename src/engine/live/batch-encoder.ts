@@ -5,7 +5,7 @@ import { PageIndex, type PageReference } from '../../dedup/page-index.js';
 import { type BasePages, RemotePageCache } from '../../dedup/remote-page-cache.js';
 import type { Slots } from '../../kernels/arena.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
-import type { Looks, Strategy, StreamState } from '../../strategy/strategy.js';
+import { ALL_LOOKS, type Strategy, type StreamState } from '../../strategy/strategy.js';
 import { BASE, GUEST, type PageBytes } from '../../stream/format.js';
 import { Candidate } from '../frame/candidate.js';
 import type { FrameBuilder } from '../frame/frame-builder.js';
@@ -16,7 +16,6 @@ const SAME_AS = codecByName('same-as');
 const UNCHANGED = codecByName('unchanged');
 const SKETCHES_PER_PAGE = 4;
 const DIGEST_BYTES = 16;
-const EVERYTHING: Looks = { duplicates: true, similar: true };
 /** One look-up in this many is timed. */
 const TIMED_INTERVAL = 16;
 
@@ -47,7 +46,7 @@ export class BatchEncoder {
   private readonly surveyed: SurveyedPages;
   private readonly zeroDigest: number;
   private readonly bypassResults: Int16Array;
-  private looks = EVERYTHING;
+  private looks = ALL_LOOKS;
   /** Look-ups of the current batch: all, those that found a page, and time of those that were timed. */
   private readonly lookups = { pages: 0, hits: 0, timedPages: 0, ms: 0 };
 
@@ -90,7 +89,7 @@ export class BatchEncoder {
     this.survey(this.address, pages.length);
     frame.start(GUEST, pages[0]!, GUEST);
     const { strategy, state, pageBytes } = this.options;
-    this.looks = strategy.looks?.(state) ?? EVERYTHING;
+    this.looks = strategy.looks?.(state) ?? ALL_LOOKS;
     for (let i = 0; i < pages.length; i++)
       this.encodePage(frame, pages[i]!, i, keepsLast && i === pages.length - 1);
     const { lookups } = this;

@@ -60,7 +60,7 @@ const OWN_SIZE_WEIGHT = 0.02;
 /** Largest correction by one result, which may be a cold start or a busy moment. */
 const MAX_FACTOR = 4;
 /** Assumed estimate of coded groups, which have none; they pack to about half. */
-const CODED_RATIO = 0.6;
+export const CODED_RATIO = 0.6;
 /** Packing gains nothing from this estimated ratio on, and its full expected gain below the other. */
 const NO_GAIN_FROM = 0.97;
 const FULL_GAIN_BELOW = 0.85;

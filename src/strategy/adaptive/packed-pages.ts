@@ -1,5 +1,6 @@
 import type { PackingResult, StreamState } from '../strategy.js';
 import { FAST_BITS_PER_SECOND } from './bottleneck-estimator.js';
+import { CODED_RATIO } from './costs.js';
 
 /** Results keep 1/e of their weight after this time. */
 const MEMORY_MS = 250;
@@ -7,8 +8,6 @@ const MEMORY_MS = 250;
 const INITIAL_RATIO = 0.5;
 const INITIAL_BYTES_PER_MS = 500e3;
 const INITIAL_BYTES = 1 << 16;
-/** Coded pages pack to about this. */
-const CODED_RATIO = 0.6;
 
 /** What pages of a group cost lately: packed bytes and packing time. A look that finds a page saves them. */
 export class PackedPages {

@@ -2,8 +2,8 @@
 // the cross-check.
 import { createRequire } from 'node:module';
 import { ZSTD_LAYOUT } from '../../../src/kernels/layout.generated.js';
-import { createZstdKernels } from '../../../src/kernels/zstd.js';
 import type { ZstdExports } from '../../../src/kernels/zstd-exports.js';
+import { createZstdKernels } from '../../../testing/zstd-kernels.js';
 import { zstdDecodeReference } from '../../reference/zstd.js';
 import { ZstdDefect } from '../../reference/zstd-readers.js';
 

@@ -1,7 +1,7 @@
 // The zstd encoder with its slots and canaries, and libzstd through the FFI as the cross-check.
 import { createRequire } from 'node:module';
-import { createZstdKernels } from '../../../src/kernels/zstd.js';
 import type { ZstdExports } from '../../../src/kernels/zstd-exports.js';
+import { createZstdKernels } from '../../../testing/zstd-kernels.js';
 import { bench } from '../../bench/bench.js';
 import { seeded } from '../../support/kernels.js';
 

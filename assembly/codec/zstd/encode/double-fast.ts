@@ -1,6 +1,14 @@
 // The match finder of the middle levels: two tables, one of eight bytes and one of few; long matches first.
-import { STATE_LITERALS, STATE_OFFSET_1, STATE_OFFSET_2, STATE_SEQUENCES } from "./layout";
-import { copyLiterals, equalBefore, matchEnd, multiplierFor, putSequence, slotOf } from "./match";
+import { STATE_OFFSET_1, STATE_OFFSET_2 } from "./layout";
+import {
+  copyLiterals,
+  endSequences,
+  equalBefore,
+  matchEnd,
+  multiplierFor,
+  putSequence,
+  slotOf,
+} from "./match";
 
 /** After 2^8 bytes without a match the steps get longer. */
 const SKIP_STRENGTH: u32 = 8;
@@ -100,11 +108,7 @@ export function findDoubleFast<T>(
       anchor = again;
     }
   }
-  const rest = <u32>(end - anchor);
-  copyLiterals(literal, anchor, rest);
-  literal += rest;
+  endSequences(scratch, sequences, sequence, literals, literal, anchor, end);
   store<u32>(scratch + STATE_OFFSET_1, offset1);
   store<u32>(scratch + STATE_OFFSET_2, offset2);
-  store<u32>(scratch + STATE_SEQUENCES, <u32>(sequence - sequences) >> 3);
-  store<u32>(scratch + STATE_LITERALS, <u32>(literal - literals));
 }

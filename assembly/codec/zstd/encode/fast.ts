@@ -1,6 +1,6 @@
 // The match finder of the fast levels: one table of the latest position of each hash, no search beyond it.
-import { STATE_LITERALS, STATE_OFFSET_1, STATE_OFFSET_2, STATE_SEQUENCES } from "./layout";
-import { copyLiterals, equalBefore, matchEnd, putSequence, slotOf } from "./match";
+import { STATE_OFFSET_1, STATE_OFFSET_2 } from "./layout";
+import { copyLiterals, endSequences, equalBefore, matchEnd, putSequence, slotOf } from "./match";
 
 /** After 2^7 bytes without a match the steps get longer. */
 const SKIP_STRENGTH: u32 = 7;
@@ -88,11 +88,7 @@ export function findFast<T>(
       anchor = again;
     }
   }
-  const rest = <u32>(end - anchor);
-  copyLiterals(literal, anchor, rest);
-  literal += rest;
+  endSequences(scratch, sequences, sequence, literals, literal, anchor, end);
   store<u32>(scratch + STATE_OFFSET_1, offset1);
   store<u32>(scratch + STATE_OFFSET_2, offset2);
-  store<u32>(scratch + STATE_SEQUENCES, <u32>(sequence - sequences) >> 3);
-  store<u32>(scratch + STATE_LITERALS, <u32>(literal - literals));
 }

@@ -29,101 +29,54 @@ export function findSequences(
   windowBytes: u32,
   level: i32,
 ): void {
+  if (hasShortPositions(windowBytes)) find<u16>(scratch, base, low, from, end, block, windowBytes, level);
+  else find<u32>(scratch, base, low, from, end, block, windowBytes, level);
+}
+
+/** The same with tables of positions of type T. */
+function find<T>(
+  scratch: usize,
+  base: usize,
+  low: usize,
+  from: usize,
+  end: usize,
+  block: u32,
+  windowBytes: u32,
+  level: i32,
+): void {
   const sequences = sequencesAt(scratch, block);
   const literals = literalsAt(scratch);
   const table = matchTablesAt(scratch, block);
   const bits = tableBits(level, windowBytes);
-  const isShort = hasShortPositions(windowBytes);
   const multiplier = multiplierFor(hashBytes(level, windowBytes));
   const strategy = strategyOf(level);
   if (strategy === FAST) {
     const step: u32 = level < 0 ? 1 - level : 1;
-    if (isShort)
-      findFast<u16>(scratch, base, low, from, end, table, bits, multiplier, step, sequences, literals);
-    else findFast<u32>(scratch, base, low, from, end, table, bits, multiplier, step, sequences, literals);
+    findFast<T>(scratch, base, low, from, end, table, bits, multiplier, step, sequences, literals);
     return;
   }
-  const second = table + ((<usize>1) << (bits + (isShort ? 1 : 2)));
+  const second = table + (sizeof<T>() << bits);
   const more = secondBits(level, windowBytes);
-  if (strategy === DOUBLE) {
-    if (isShort)
-      findDoubleFast<u16>(
-        scratch,
-        base,
-        low,
-        from,
-        end,
-        table,
-        bits,
-        second,
-        more,
-        multiplier,
-        sequences,
-        literals,
-      );
-    else
-      findDoubleFast<u32>(
-        scratch,
-        base,
-        low,
-        from,
-        end,
-        table,
-        bits,
-        second,
-        more,
-        multiplier,
-        sequences,
-        literals,
-      );
-    return;
-  }
   const attempts = chainAttempts(level);
-  if (strategy === OPTIMAL) {
+  if (strategy === DOUBLE)
+    findDoubleFast<T>(
+      scratch,
+      base,
+      low,
+      from,
+      end,
+      table,
+      bits,
+      second,
+      more,
+      multiplier,
+      sequences,
+      literals,
+    );
+  else if (strategy === OPTIMAL) {
     const prices = table + tablesBytes(level, windowBytes);
     const chunk = prices + PRICES_BYTES;
-    if (isShort)
-      findOptimal<u16>(
-        scratch,
-        base,
-        low,
-        from,
-        end,
-        table,
-        bits,
-        second,
-        more,
-        multiplier,
-        attempts,
-        sequences,
-        literals,
-        block,
-        prices,
-        chunk,
-      );
-    else
-      findOptimal<u32>(
-        scratch,
-        base,
-        low,
-        from,
-        end,
-        table,
-        bits,
-        second,
-        more,
-        multiplier,
-        attempts,
-        sequences,
-        literals,
-        block,
-        prices,
-        chunk,
-      );
-    return;
-  }
-  if (isShort)
-    findLazy<u16>(
+    findOptimal<T>(
       scratch,
       base,
       low,
@@ -137,9 +90,12 @@ export function findSequences(
       attempts,
       sequences,
       literals,
+      block,
+      prices,
+      chunk,
     );
-  else
-    findLazy<u32>(
+  } else
+    findLazy<T>(
       scratch,
       base,
       low,

@@ -1,7 +1,7 @@
 // The match finder of the slow levels: all earlier positions of a hash in a chain, repeat offsets first, and
 // a match only if none of the two positions after it has a better one.
-import { STATE_LITERALS, STATE_OFFSET_1, STATE_OFFSET_2, STATE_OFFSET_3, STATE_SEQUENCES } from "./layout";
-import { copyLiterals, equalBefore, matchEnd, putSequence, slotOf } from "./match";
+import { STATE_OFFSET_1, STATE_OFFSET_2, STATE_OFFSET_3 } from "./layout";
+import { copyLiterals, endSequences, equalBefore, matchEnd, putSequence, slotOf } from "./match";
 
 /** After 2^8 bytes without a match the steps get longer. */
 const SKIP_STRENGTH: u32 = 8;
@@ -98,14 +98,10 @@ export function findLazy<T>(
     ip = start + matchBytes;
     anchor = ip;
   }
-  const rest = <u32>(end - anchor);
-  copyLiterals(literal, anchor, rest);
-  literal += rest;
+  endSequences(scratch, sequences, sequence, literals, literal, anchor, end);
   store<u32>(scratch + STATE_OFFSET_1, offset1);
   store<u32>(scratch + STATE_OFFSET_2, offset2);
   store<u32>(scratch + STATE_OFFSET_3, offset3);
-  store<u32>(scratch + STATE_SEQUENCES, <u32>(sequence - sequences) >> 3);
-  store<u32>(scratch + STATE_LITERALS, <u32>(literal - literals));
 }
 
 /** Insert a position; return the latest one before with its hash. */

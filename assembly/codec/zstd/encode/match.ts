@@ -1,5 +1,6 @@
 // What every match finder shares: hashes, lengths of matches, and the store of sequences.
 import { MATCH_SHIFT, OFFSET_SHIFT } from "./codes";
+import { STATE_LITERALS, STATE_SEQUENCES } from "./layout";
 
 /** A 64-bit odd number with random bits; a multiple of 2^(64 - 8 n) of it hashes the first n bytes only. */
 const MULTIPLIER: u64 = 0x9e3779b185ebca87;
@@ -63,4 +64,20 @@ export function copyLiterals(to: usize, from: usize, bytes: u32): void {
       v128.store(to, v128.load(from));
     } while (to + 16 < end);
   }
+}
+
+/** Store the literals from `anchor` to the end of the block, and the counts of both lists. */
+export function endSequences(
+  scratch: usize,
+  sequences: usize,
+  sequence: usize,
+  literals: usize,
+  literal: usize,
+  anchor: usize,
+  end: usize,
+): void {
+  const rest = <u32>(end - anchor);
+  copyLiterals(literal, anchor, rest);
+  store<u32>(scratch + STATE_SEQUENCES, <u32>(sequence - sequences) >> 3);
+  store<u32>(scratch + STATE_LITERALS, <u32>(literal + rest - literals));
 }

@@ -11,7 +11,7 @@ import {
   STATE_SEQUENCES,
 } from "./layout";
 import { insert } from "./lazy";
-import { copyLiterals, matchEnd, putSequence } from "./match";
+import { copyLiterals, endSequences, matchEnd, putSequence } from "./match";
 import {
   addLiteral,
   addMatch,
@@ -154,11 +154,7 @@ export function findOptimal<T>(
         anchor = to;
       }
     }
-    const rest = <u32>(end - anchor);
-    copyLiterals(literal, anchor, rest);
-    literal += rest;
-    store<u32>(scratch + STATE_SEQUENCES, <u32>(sequence - sequences) >> 3);
-    store<u32>(scratch + STATE_LITERALS, <u32>(literal - literals));
+    endSequences(scratch, sequences, sequence, literals, literal, anchor, end);
   }
 }
 

@@ -14,6 +14,8 @@ const MAY_IMPORT = {
   agent: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine', 'qemu', 'image', 'channel'],
   simulate: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine'],
   analyze: ['page', 'kernels', 'codec', 'strategy', 'stream', 'engine'],
+  store: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine', 'image'],
+  mount: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine', 'image', 'store'],
   report: ['page', 'codec', 'analyze', 'simulate'],
   cli: [
     ...[
@@ -29,7 +31,7 @@ const MAY_IMPORT = {
       'channel',
       'agent',
     ],
-    ...['simulate', 'analyze', 'report'],
+    ...['simulate', 'analyze', 'store', 'mount', 'report'],
   ],
 };
 const ROOT_FILES = '^src/[^/]+[.]ts$';

@@ -1,0 +1,36 @@
+/**
+ * An image that a mount or an export serves: any bytes of it at any time, in any order. All calls are
+ * synchronous, since the thread that serves has nothing else to do.
+ */
+export interface ServedImage {
+  /** Name without a directory; a mount's file is called NAME.raw. */
+  readonly name: string;
+  readonly bytes: number;
+  /**
+   * Fill `out` with the image's bytes from `offset` on; all of them lie in the image.
+   * @throws PageferryError `bad-stream` or `bad-image`, which names the damaged frame; `wrong-base`; `io`.
+   *   `out` is undefined then, and the next call is not affected
+   */
+  read(out: Uint8Array, offset: number): void;
+  /**
+   * Return the length of a run of zero bytes, or of data, that begins at `offset`: 1 … `maxBytes` bytes, no
+   * more than the image has. A run may be shorter than it could be, and data may contain zeros, where knowing
+   * better would mean to decode.
+   */
+  run(offset: number, maxBytes: number): { readonly bytes: number; readonly zero: boolean };
+}
+
+/** What reading the images has taken so far. */
+interface ServedCounters {
+  /** Bytes read from packs, streams or files. */
+  readonly packedBytes: number;
+  /** Bytes of frames that were decoded. */
+  readonly decodedBytes: number;
+}
+
+/** Images that are served together. */
+export interface ServedImages {
+  readonly images: readonly ServedImage[];
+  counters?(): ServedCounters;
+  close(): void;
+}

@@ -1,0 +1,37 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { openUncodedImage } from '../../src/mount/uncoded-images.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'pageferry-uncoded-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const CONTENT = Uint8Array.from({ length: 10_001 }, (_, i) => i % 251);
+
+it('serves any bytes of a file and counts them', () => {
+  const path = join(folder, 'guest');
+  writeFileSync(path, CONTENT);
+  const served = openUncodedImage(path, 'guest');
+  const [image] = served.images;
+  expect([image!.name, image!.bytes]).toEqual(['guest', CONTENT.length]);
+  const out = new Uint8Array(100);
+  image!.read(out, 9901);
+  expect(out).toEqual(CONTENT.subarray(9901));
+  expect(image!.run(9901, 4096)).toEqual({ bytes: 100, zero: false });
+  expect(served.counters?.()).toEqual({ packedBytes: 100, decodedBytes: 100 });
+  served.close();
+});
+
+it('reports a file that was truncated after it was opened', () => {
+  const path = join(folder, 'short');
+  writeFileSync(path, CONTENT);
+  const served = openUncodedImage(path, 'short');
+  writeFileSync(path, CONTENT.subarray(0, 5000));
+  expect(() => served.images[0]!.read(new Uint8Array(10), 4995)).toThrow('short: expected 10 bytes at 4995');
+  served.close();
+});
+
+it('refuses what can only be read in order', () => {
+  expect(() => openUncodedImage('/dev/null', 'null')).toThrow('/dev/null: cannot be read at any position');
+});

@@ -8,6 +8,7 @@ export { xbzrleDecode, xbzrleEncode } from "./codec/xbzrle";
 export { zeroAwareDecode, zeroAwareEncode } from "./codec/zero-aware";
 export { indexAddPages, indexFind, indexInit, indexInsert } from "./dedup/index";
 export { sketchFind, sketchInit, sketchInsert, sketchPage } from "./dedup/sketch";
+export { blake3Pages } from "./hash/blake3";
 export { hash64, hash128, hash128Pages } from "./hash/xxh3";
 export * from "./layout";
 export { profilePage } from "./page/profile";

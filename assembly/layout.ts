@@ -14,6 +14,9 @@ export const LZ4_SCRATCH_BYTES: u32 = 32768;
  */
 export const WKDM_SCRATCH_BYTES: u32 = 134400;
 
+/** Bytes of the scratch of blake3Pages, 64-byte aligned. */
+export const BLAKE3_SCRATCH_BYTES: u32 = 3648;
+
 /**
  * WKdm's hash of a word: (((word >> 10) & 255) * this >> 4) & 15. The one of 26 multipliers with the smallest
  * guest pages.

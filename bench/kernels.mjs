@@ -8,7 +8,7 @@ import { codecsOf } from './kernels/codecs.mjs';
 import { openCorpora } from './kernels/corpora.mjs';
 import { openNative } from './kernels/native.mjs';
 import { npmCompressors } from './kernels/npm-compressors.mjs';
-import { raceHash, racePages } from './kernels/page-race.mjs';
+import { raceBlake3, raceHash, racePages } from './kernels/page-race.mjs';
 import { printRatios, printTargets } from './kernels/report.mjs';
 import { FRAME_BYTES, raceZstdDecode } from './kernels/zstd-decode.mjs';
 
@@ -104,6 +104,7 @@ function subjects({ buffers, native, compressors }, corpora) {
     ...['scan', 'compare', 'profile', 'sketch'].map((name) => pageSubject(name, racePages)),
     pageSubject('xxh3-64', (race) => raceHash({ ...race, bits: 64 })),
     pageSubject('xxh3-128', (race) => raceHash({ ...race, bits: 128 })),
+    pageSubject('blake3', raceBlake3),
     ...codecsOf(buffers.kernels.run, buffers.scratch, buffers.zstd).map(codecSubject),
     ...Object.entries(FRAME_BYTES).map(([name, frameBytes]) => ({
       name,

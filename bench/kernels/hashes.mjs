@@ -1,9 +1,48 @@
-// XXH3 against libxxhash, and against XXH3 and other hashes from npm and Node.
-import { createHash } from 'node:crypto';
+// XXH3 against libxxhash, keyed BLAKE3, and both against the same and other hashes from npm and Node.
+import * as crypto from 'node:crypto';
 import { xxh3 as nodeRsXxh3, xxh64 as nodeRsXxh64 } from '@node-rs/xxhash';
 import blake3 from 'blake3-wasm';
 import { createBLAKE3, createXXHash3, createXXHash128 } from 'hash-wasm';
 import createXxhashWasm from 'xxhash-wasm';
+
+/** The key of keyed hashes: 32 bytes. */
+const KEY = Buffer.from('the key of the benches, 32 bytes');
+const DIGEST_BYTES = 32;
+
+/** Contestants of keyed BLAKE3. Node has no keyed BLAKE3: its SHA-256 is what a store would use instead. */
+export async function blake3Contestants(run, set, { key, scratch }) {
+  const { memory, pages, pageBytes, src, out, views } = set;
+  memory.set(KEY, key);
+  const keyed = await createBLAKE3(256, KEY);
+  // `hash` hashes in one call, without an object; Node before 20.12 does not have it.
+  const sha256 = crypto.hash
+    ? (page) => crypto.hash('sha256', page, 'buffer')
+    : (page) => crypto.createHash('sha256').update(page).digest();
+  const peer = (name, hash, family) => {
+    const results = new Array(views.length);
+    return {
+      name,
+      family,
+      peerKind: 'npm',
+      run: () => {
+        for (let i = 0; i < views.length; i++) results[i] = hash(views[i]);
+      },
+      bytes: views.length * pageBytes,
+      digest: (i) => hex(results[i]),
+    };
+  };
+  return [
+    {
+      name: 'ours',
+      family: 'keyed blake3',
+      run: () => run.blake3Pages(src, pages, pageBytes, 0, key, out, scratch),
+      bytes: pages * pageBytes,
+      digest: (i) => hex(memory.subarray(out + i * DIGEST_BYTES, out + (i + 1) * DIGEST_BYTES)),
+    },
+    peer('hash-wasm blake3', (page) => keyed.init().update(page).digest('binary'), 'keyed blake3'),
+    peer('node:crypto sha256', sha256, 'sha256'),
+  ];
+}
 
 /**
  * Return the contestants; the first is ours. Contestants of one `family` return the same `digest(i)` of every
@@ -65,9 +104,9 @@ async function hashesOf128() {
   return [
     ['hash-wasm xxh128', (page) => hasher.init().update(page).digest('binary'), reversedHex, 'xxh3-128'],
     ['@node-rs/xxhash xxh3-128', (page) => nodeRsXxh3.xxh128(page), wide, 'xxh3-128'],
-    ['node:crypto md5', (page) => createHash('md5').update(page).digest(), hex, 'md5'],
-    ['node:crypto sha1', (page) => createHash('sha1').update(page).digest(), hex, 'sha1'],
-    ['node:crypto sha256', (page) => createHash('sha256').update(page).digest(), hex, 'sha256'],
+    ['node:crypto md5', (page) => crypto.createHash('md5').update(page).digest(), hex, 'md5'],
+    ['node:crypto sha1', (page) => crypto.createHash('sha1').update(page).digest(), hex, 'sha1'],
+    ['node:crypto sha256', (page) => crypto.createHash('sha256').update(page).digest(), hex, 'sha256'],
     ['blake3-wasm', (page) => blake3.hash(page), hex, 'blake3'],
     ['hash-wasm blake3', (page) => blake.init().update(page).digest('binary'), hex, 'blake3'],
   ];

@@ -1,7 +1,7 @@
 // Kernels that inspect pages: all contestants process one page set, their results are compared, then they are
 // raced.
 import { race } from '../race.mjs';
-import { hashContestants } from './hashes.mjs';
+import { blake3Contestants, hashContestants } from './hashes.mjs';
 
 export async function raceHash({ bits, buffers, set, functions, slowBytes, options }) {
   new Uint16Array(buffers.memory.buffer, buffers.classes, set.pages).fill(0);
@@ -9,6 +9,15 @@ export async function raceHash({ bits, buffers, set, functions, slowBytes, optio
   const views = set.views(Math.min(slowBytes, set.pages * set.pageBytes));
   const contestants = await hashContestants(bits, buffers.kernels.run, functions, { ...set, out, views });
   verifyFamilies(contestants, views.length, buffers.memory.subarray(out, out + (set.pages * bits) / 8));
+  return rowsOf('hash', contestants, options);
+}
+
+export async function raceBlake3({ buffers, set, slowBytes, options }) {
+  const { out } = set.encodings(0);
+  const slots = { key: set.encodings(1).out, scratch: buffers.scratch };
+  const views = set.views(Math.min(slowBytes, set.pages * set.pageBytes));
+  const contestants = await blake3Contestants(buffers.kernels.run, { ...set, out, views }, slots);
+  verifyFamilies(contestants, views.length, buffers.memory.subarray(out, out + set.pages * 32));
   return rowsOf('hash', contestants, options);
 }
 

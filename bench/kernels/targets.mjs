@@ -17,6 +17,13 @@ const TARGETS = [
     },
   ]),
   { kernel: 'xxh3-64', direction: 'hash', peer: 'xxhash-wasm xxh64', set: 'cached', atLeast: 2 },
+  ...Object.entries({ 'node:crypto sha256': 1, 'hash-wasm blake3': 1.5 }).map(([peer, atLeast]) => ({
+    kernel: 'blake3',
+    direction: 'hash',
+    peer,
+    set: 'cached',
+    atLeast,
+  })),
   ...['dirty 1 %', 'dirty 10 %', 'dirty 50 %'].flatMap((kind) => [
     { kernel: 'xbzrle', direction: 'encode', peer: 'scalar C', set: 'cached', of: [kind], atLeast: 2.4 },
     { kernel: 'xbzrle', direction: 'encode', peer: 'scalar C', set: 'large', of: [kind], atLeast: 1.1 },

@@ -46,6 +46,20 @@ export interface KernelExports {
    * unchanged.
    */
   hash128Pages(src: number, pageCount: number, pageBytes: number, classes: number, out: number): void;
+  /**
+   * Write the BLAKE3 digest, 32 bytes, with the 32-byte key at `key` of each page of class 0 to `out + 32 *
+   * i`; leave the other digests unchanged. `classes` 0: all pages. `pageBytes`: 0 … 65536; `scratch`:
+   * `BLAKE3_SCRATCH_BYTES` bytes.
+   */
+  blake3Pages(
+    src: number,
+    pageCount: number,
+    pageBytes: number,
+    classes: number,
+    key: number,
+    out: number,
+    scratch: number,
+  ): void;
 
   /** Encode a page as PackBits runs; return the coded bytes or a status. */
   rleEncode(src: number, srcBytes: number, out: number, capacity: number): number;

@@ -1,4 +1,4 @@
-// BLAKE3's compression of four blocks at a time: word i of the four blocks is in vector i, and so are the
+// BLAKE3's compression, of four blocks at a time: word i of the four blocks is in vector i, and so are the
 // words of their chaining values and states.
 //
 //   scratch = 16 message vectors | 8 vectors of chaining values         384 bytes
@@ -55,6 +55,7 @@ export function compressLanes(
 }
 
 /** Transpose `count` 4 x 4 matrices of words; a row, column or matrix follows the last one by its stride. */
+
 function transpose(
   src: usize,
   rowStride: usize,
@@ -122,7 +123,7 @@ export function compress(scratch: usize, counter: u32, counterStep: u32, blockBy
     v3 = sum(v3, v4, scratch, order, 14); v14 = xor16(v14, v3); v9 = add(v9, v14); v4 = xor12(v4, v9);
     v3 = sum(v3, v4, scratch, order, 15); v14 = xor8(v14, v3); v9 = add(v9, v14); v4 = xor7(v4, v9);
   }
-  v128.store(scratch, v128.xor(v0, v8), CHAINING + 0);
+  v128.store(scratch, v128.xor(v0, v8), CHAINING);
   v128.store(scratch, v128.xor(v1, v9), CHAINING + 16);
   v128.store(scratch, v128.xor(v2, v10), CHAINING + 32);
   v128.store(scratch, v128.xor(v3, v11), CHAINING + 48);
@@ -132,43 +133,36 @@ export function compress(scratch: usize, counter: u32, counterStep: u32, blockBy
   v128.store(scratch, v128.xor(v7, v15), CHAINING + 112);
 }
 
-// @ts-ignore: decorator
-@inline
 function chaining(scratch: usize, word: usize): v128 {
   return v128.load(scratch + CHAINING + 16 * word);
 }
-// @ts-ignore: decorator
-@inline
+
 function add(a: v128, b: v128): v128 {
   return i32x4.add(a, b);
 }
+
 /** Return the sum of two words of the state and message word `index` of this round. */
-// @ts-ignore: decorator
-@inline
 function sum(a: v128, b: v128, scratch: usize, order: usize, index: usize): v128 {
   return add(add(a, v128.load(scratch + <usize>load<u8>(order + index))), b);
 }
+
 // Rotations of a ^ b to the right, by that number of bits.
-// @ts-ignore: decorator
-@inline
+
 function xor16(a: v128, b: v128): v128 {
   const x = v128.xor(a, b);
   return i8x16.shuffle(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
 }
-// @ts-ignore: decorator
-@inline
+
 function xor12(a: v128, b: v128): v128 {
   const x = v128.xor(a, b);
   return v128.or(i32x4.shr_u(x, 12), i32x4.shl(x, 20));
 }
-// @ts-ignore: decorator
-@inline
+
 function xor8(a: v128, b: v128): v128 {
   const x = v128.xor(a, b);
   return i8x16.shuffle(x, x, 1, 2, 3, 0, 5, 6, 7, 4, 9, 10, 11, 8, 13, 14, 15, 12);
 }
-// @ts-ignore: decorator
-@inline
+
 function xor7(a: v128, b: v128): v128 {
   const x = v128.xor(a, b);
   return v128.or(i32x4.shr_u(x, 7), i32x4.shl(x, 25));

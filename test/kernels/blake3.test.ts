@@ -66,7 +66,14 @@ test('the vectors of the BLAKE3 team', () => {
 test('the kernel equals its reference and hash-wasm at the borders of blocks, chunks and subtrees', async () => {
   hasher.setKey(key);
   fillRandom(MAX_PAGE_BYTES);
-  const borders = [0, 64, 128, ...Array.from({ length: 17 }, (_, i) => 1024 * (i + 1)), 32768, MAX_PAGE_BYTES];
+  const borders = [
+    0,
+    64,
+    128,
+    ...Array.from({ length: 17 }, (_, i) => 1024 * (i + 1)),
+    32768,
+    MAX_PAGE_BYTES,
+  ];
   const lengths = borders.flatMap((border) => [border - 1, border, border + 1, border + 500]);
   for (const bytes of lengths.filter((length) => length >= 0 && length <= MAX_PAGE_BYTES)) {
     hasher.hash(src, 1, bytes);
@@ -76,22 +83,25 @@ test('the kernel equals its reference and hash-wasm at the borders of blocks, ch
   }
 });
 
-test.each([4096, 16384, 5000])('a run of pages of %i bytes, without those of other classes', async (pageBytes) => {
-  hasher.setKey(key);
-  fillRandom(MAX_PAGES * pageBytes);
-  const view = new DataView(kernels.bytes.buffer);
-  for (const pages of [1, 15, 16, 17, MAX_PAGES]) {
-    for (let i = 0; i < pages; i++) view.setUint16(classes + 2 * i, i % 5 === 3 ? 0x100 | i : 0, true);
-    kernels.bytes.fill(0xaa, hasher.digests, hasher.digests + MAX_PAGES * BLAKE3_DIGEST_BYTES);
-    hasher.hash(src, pages, pageBytes, classes);
-    for (let i = 0; i < MAX_PAGES; i++) {
-      const page = kernels.bytes.slice(src + i * pageBytes, src + (i + 1) * pageBytes);
-      const isHashed = i < pages && i % 5 !== 3;
-      const expected = isHashed ? await blake3(page, 256, key) : 'aa'.repeat(BLAKE3_DIGEST_BYTES);
-      expect(digest(i), `page ${i} of ${pages}`).toBe(expected);
+test.each([4096, 16384, 5000])(
+  'a run of pages of %i bytes, without those of other classes',
+  async (pageBytes) => {
+    hasher.setKey(key);
+    fillRandom(MAX_PAGES * pageBytes);
+    const view = new DataView(kernels.bytes.buffer);
+    for (const pages of [1, 15, 16, 17, MAX_PAGES]) {
+      for (let i = 0; i < pages; i++) view.setUint16(classes + 2 * i, i % 5 === 3 ? 0x100 | i : 0, true);
+      kernels.bytes.fill(0xaa, hasher.digests, hasher.digests + MAX_PAGES * BLAKE3_DIGEST_BYTES);
+      hasher.hash(src, pages, pageBytes, classes);
+      for (let i = 0; i < MAX_PAGES; i++) {
+        const page = kernels.bytes.slice(src + i * pageBytes, src + (i + 1) * pageBytes);
+        const isHashed = i < pages && i % 5 !== 3;
+        const expected = isHashed ? await blake3(page, 256, key) : 'aa'.repeat(BLAKE3_DIGEST_BYTES);
+        expect(digest(i), `page ${i} of ${pages}`).toBe(expected);
+      }
     }
-  }
-});
+  },
+);
 
 test('reads nothing outside its input and writes nothing outside its slots', async () => {
   const small = await testKernels(3 * 65536);

@@ -1,9 +1,7 @@
 // Keyed BLAKE3 as its specification reads (O'Connor, Aumasson, Neves, Wilcox-O'Hearn, 2020): one block at a
 // time, the tree by recursion.
 
-const IV = [
-  0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
-];
+const IV = [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19];
 const PERMUTATION = [2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8];
 const CHUNK_BYTES = 1024;
 const BLOCK_BYTES = 64;
@@ -22,7 +20,7 @@ export function blake3Keyed(bytes: Uint8Array, key: Uint8Array): Uint8Array {
 /** Return the chaining value of the chunks in `bytes`, the first of which is chunk `chunk`. */
 function subtree(bytes: Uint8Array, chunk: number, key: number[], root: number): number[] {
   if (bytes.length <= CHUNK_BYTES) return hashChunk(bytes, chunk, key, root);
-  // The left child has as many chunks as possible: a power of two, and at least one byte is left for the right.
+  // The left child has as many chunks as possible: a power of two that leaves the right child a byte.
   let leftBytes = CHUNK_BYTES;
   while (2 * leftBytes < bytes.length) leftBytes *= 2;
   const left = subtree(bytes.subarray(0, leftBytes), chunk, key, 0);

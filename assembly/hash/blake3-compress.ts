@@ -87,7 +87,7 @@ function transpose(
  * Compress the four message blocks into their chaining values. Lane i has the counter `counter + i *
  * counterStep`: the number of its chunk, 0 for parents.
  */
-export function compress(scratch: usize, counter: u32, counterStep: u32, blockBytes: u32, flags: u32): void {
+function compress(scratch: usize, counter: u32, counterStep: u32, blockBytes: u32, flags: u32): void {
   let v0 = chaining(scratch, 0);
   let v1 = chaining(scratch, 1);
   let v2 = chaining(scratch, 2);

@@ -6,7 +6,7 @@
 // Four blocks are compressed at a time, word i of each in vector i: the blocks of four consecutive chunks,
 // or of four parents. A page of 4 KiB is exactly four chunks, and the parents of up to 16 such pages are
 // compressed together. Chunks that do not fill four lanes, of short last pages, are compressed alone.
-import { CLASS_NORMAL } from "../layout";
+import { CLASS_FILL } from "../layout";
 import { CHUNK_START, compressLanes, KEYED } from "./blake3-compress";
 
 const CHUNK_BYTES: u32 = 1024;
@@ -27,8 +27,8 @@ const SHORT_CHUNK: usize = CHAIN + <usize>((MAX_CHUNKS + LANES - 1) * DIGEST_BYT
 const ADDRESSES: usize = SHORT_CHUNK + <usize>CHUNK_BYTES;
 
 /**
- * Write the digest of each page to `out + 32 * i`; pages of a class (u16) other than normal are left out,
- * `classes` 0: none. `pageBytes`: 0 … MAX_PAGE_BYTES; `key`: 32 bytes.
+ * Write the first `digestBytes` bytes of the digest of each page to `out + digestBytes * i`. `classes`: a u16
+ * a page, zero pages are left out; 0: all pages are hashed. `pageBytes`: 0 … MAX_PAGE_BYTES; `key`: 32 bytes.
  */
 export function blake3Pages(
   src: usize,
@@ -37,6 +37,7 @@ export function blake3Pages(
   classes: usize,
   key: usize,
   out: usize,
+  digestBytes: u32,
   scratch: usize,
 ): void {
   const chunks = max<u32>((pageBytes + CHUNK_BYTES - 1) / CHUNK_BYTES, 1);
@@ -45,18 +46,18 @@ export function blake3Pages(
   const maxPages = isFull ? MAX_CHUNKS / chunks : 1;
   let pages: u32 = 0;
   for (let i: u32 = 0; i < pageCount; i++) {
-    if (classes === 0 || <u32>load<u16>(classes + 2 * i) === CLASS_NORMAL) {
+    if (classes === 0 || <u32>load<u16>(classes + 2 * i) !== CLASS_FILL) {
       hashChunks(src, pageBytes, key, scratch + CHAIN + pages * chunks * DIGEST_BYTES, scratch);
       store<u32>(scratch + ADDRESSES + 4 * pages, <u32>out);
       if (++pages === maxPages) {
-        hashParents(pages, chunks, key, scratch);
+        hashParents(pages, chunks, digestBytes, key, scratch);
         pages = 0;
       }
     }
     src += pageBytes;
-    out += DIGEST_BYTES;
+    out += digestBytes;
   }
-  hashParents(pages, chunks, key, scratch);
+  hashParents(pages, chunks, digestBytes, key, scratch);
 }
 
 /** Write the chaining values of a page's chunks to `chain`. */
@@ -86,7 +87,7 @@ function hashChunks(src: usize, bytes: u32, key: usize, chain: usize, scratch: u
 }
 
 /** Merge the chaining values of `pages` pages up to their roots, and write these. */
-function hashParents(pages: u32, chunks: u32, key: usize, scratch: usize): void {
+function hashParents(pages: u32, chunks: u32, digestBytes: u32, key: usize, scratch: usize): void {
   const chain = scratch + CHAIN;
   let total = pages * chunks;
   for (; chunks > 1; chunks = (chunks + 1) >>> 1) {
@@ -106,5 +107,5 @@ function hashParents(pages: u32, chunks: u32, key: usize, scratch: usize): void 
     total = (total + 1) >>> 1;
   }
   for (let i: u32 = 0; i < pages; i++)
-    memory.copy(<usize>load<u32>(scratch + ADDRESSES + 4 * i), chain + i * DIGEST_BYTES, DIGEST_BYTES);
+    memory.copy(<usize>load<u32>(scratch + ADDRESSES + 4 * i), chain + i * DIGEST_BYTES, digestBytes);
 }

@@ -35,7 +35,7 @@ export async function blake3Contestants(run, set, { key, scratch }) {
     {
       name: 'ours',
       family: 'keyed blake3',
-      run: () => run.blake3Pages(src, pages, pageBytes, 0, key, out, scratch),
+      run: () => run.blake3Pages(src, pages, pageBytes, 0, key, out, DIGEST_BYTES, scratch),
       bytes: pages * pageBytes,
       digest: (i) => hex(memory.subarray(out + i * DIGEST_BYTES, out + (i + 1) * DIGEST_BYTES)),
     },

@@ -47,9 +47,9 @@ export interface KernelExports {
    */
   hash128Pages(src: number, pageCount: number, pageBytes: number, classes: number, out: number): void;
   /**
-   * Write the BLAKE3 digest, 32 bytes, with the 32-byte key at `key` of each page of class 0 to `out + 32 *
-   * i`; leave the other digests unchanged. `classes` 0: all pages. `pageBytes`: 0 … 65536; `scratch`:
-   * `BLAKE3_SCRATCH_BYTES` bytes.
+   * Write the first `digestBytes` (1 … 32) bytes of BLAKE3 with the 32-byte key at `key` of each page to `out
+   * + digestBytes * i`; leave the digests of zero pages (class 0x100) unchanged. `classes` 0: hash all pages.
+   * `pageBytes`: 0 … 65536; `scratch`: `BLAKE3_SCRATCH_BYTES` bytes.
    */
   blake3Pages(
     src: number,
@@ -58,6 +58,7 @@ export interface KernelExports {
     classes: number,
     key: number,
     out: number,
+    digestBytes: number,
     scratch: number,
   ): void;
 

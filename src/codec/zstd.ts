@@ -2,11 +2,9 @@ import { PageferryError } from '../page/error.js';
 import type { PageCodec } from './codec.js';
 import { unpackZstd } from './zstd/segment.js';
 
-const PAGE_LEVEL = 1;
-
 /**
- * Zstandard (`docs/codecs/zstd.md`). `encode` codes one page alone into one frame; in a stream, a segment of
- * many pages is packed, by the kernels or by Node's own zstd (22.15 on).
+ * Zstandard (`docs/codecs/zstd.md`). `encode` codes one page alone into one frame, by the kernels (choice
+ * `zstd-page`); a segment of many pages is packed by the kernels or by Node's own zstd (22.15 on).
  */
 export const zstd = {
   name: 'zstd',
@@ -17,8 +15,8 @@ export const zstd = {
   costRank: 8,
   pageClass: 'packed',
   label: 'packed in groups',
-  encode: ({ kernels, zstdScratch }, page, pageBytes, out, capacity) =>
-    kernels.zstd.zstdEncode(page, pageBytes, out, capacity, PAGE_LEVEL, 0, zstdScratch),
+  encode: ({ kernels, zstdScratch, zstdPageLevel }, page, pageBytes, out, capacity) =>
+    kernels.zstd.zstdEncode(page, pageBytes, out, capacity, zstdPageLevel, 0, zstdScratch),
   decode: ({ kernels, zstdDecodeScratch }, coded, codedBytes, page, pageBytes) =>
     unpackZstd(kernels, zstdDecodeScratch, coded, codedBytes, page, pageBytes),
 } as const satisfies PageCodec;

@@ -77,10 +77,12 @@ export function metered(strategy: Strategy, costs: Costs, work: Work): Strategy 
   const { pack, isPackingLikely, groupBytes } = strategy;
   return {
     name: strategy.name,
+    zstdPageLevel: strategy.zstdPageLevel,
     choose(page, state) {
       view.set(page);
       const choice = strategy.choose(view, state);
-      if (!UNMEASURED.includes(choice)) view.measure(choice as CodecName);
+      if (choice === 'zstd-page') view.measure('zstd');
+      else if (!UNMEASURED.includes(choice)) view.measure(choice as CodecName);
       return choice;
     },
     ...(pack && { pack: (group, state) => pack.call(strategy, group, state) }),

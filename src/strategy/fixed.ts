@@ -30,3 +30,17 @@ export function fixed(codec: CodecName, zstdLevel?: number, encoder?: Packing['e
     isPackingLikely: () => isPacking,
   };
 }
+
+/**
+ * Creates a strategy that codes every page alone with zstd at `level` (1 … 22; default 1), for files that are
+ * read page by page.
+ */
+export function fixedZstdPage(level?: number): Strategy {
+  return {
+    name: `fixed:zstd-page${level === undefined ? '' : `:${level}`}`,
+    choose: () => 'zstd-page',
+    zstdPageLevel: level,
+    looks: () => ({ duplicates: true, similar: false }),
+    groupBytes: () => GROUP_BYTES,
+  };
+}

@@ -2,7 +2,7 @@ import { CODECS, isCodecName } from '../codec/registry.js';
 import { PageferryError } from '../page/error.js';
 import { adaptive } from './adaptive/adaptive.js';
 import { characteristic } from './characteristic.js';
-import { fixed } from './fixed.js';
+import { fixed, fixedZstdPage } from './fixed.js';
 import { mecom } from './mecom.js';
 import { smallest } from './smallest.js';
 import type { Packing, Strategy } from './strategy.js';
@@ -17,7 +17,8 @@ const STRATEGIES: Readonly<Record<string, () => Strategy>> = {
 
 /**
  * Returns a strategy by name: `adaptive`, `smallest`, `characteristic`, `mecom`, `fixed:<codec>`, or
- * `fixed:zstd:<level>`; `zstd-node` and `zstd-wasm` name an implementation of zstd.
+ * `fixed:zstd:<level>`; `zstd-node` and `zstd-wasm` name an implementation of zstd, `zstd-page` codes every
+ * page alone.
  * @throws PageferryError `bad-argument` when there is no such strategy
  */
 export function strategyByName(name: string): Strategy {
@@ -35,19 +36,23 @@ const ZSTD_ENCODERS: Readonly<Record<string, Packing['encoder']>> = {
   'zstd-wasm': 'wasm',
 };
 
+/** zstd of every page alone, with an optional level. */
+const ZSTD_PAGE = 'zstd-page';
+
 function fixedByName(name: string): Strategy | undefined {
   const [kind, named, ...rest] = name.split(':');
   if (kind !== 'fixed' || named === undefined) return undefined;
   const refuse = (reason: string) => new PageferryError('bad-argument', `strategy "${name}": ${reason}`);
   const encoder = Object.hasOwn(ZSTD_ENCODERS, named) ? ZSTD_ENCODERS[named] : undefined;
-  const codec = encoder === undefined ? named : 'zstd';
+  const isPage = named === ZSTD_PAGE;
+  const codec = encoder === undefined && !isPage ? named : 'zstd';
   if (!isCodecName(codec))
     throw refuse(
-      `unknown codec; expected one of ${[...CODECS.map((known) => known.name), ...Object.keys(ZSTD_ENCODERS)].join(', ')}`,
+      `unknown codec; expected one of ${[...CODECS.map((known) => known.name), ...Object.keys(ZSTD_ENCODERS), ZSTD_PAGE].join(', ')}`,
     );
-  if (rest.length === 0 && encoder === undefined) return fixed(codec);
+  if (rest.length === 0 && encoder === undefined) return isPage ? fixedZstdPage() : fixed(codec);
   if (codec !== 'zstd') throw refuse(`${codec} has no levels`);
   const level = rest.join(':');
   if (!/^([1-9]|1\d|2[0-2])$/.test(level)) throw refuse('zstd has levels 1 to 22');
-  return fixed(codec, Number(level), encoder);
+  return isPage ? fixedZstdPage(Number(level)) : fixed(codec, Number(level), encoder);
 }

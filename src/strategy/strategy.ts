@@ -97,6 +97,8 @@ export interface StreamState {
   readonly zstdName?: string | undefined;
   /** Whether a packing can name either implementation of zstd. Absent: false. */
   readonly hasBothZstd?: boolean | undefined;
+  /** Whether zstd can code a page alone: the kernels' is available. Absent: false. */
+  readonly hasZstdPages?: boolean | undefined;
   /** Number of the image being encoded, and the fraction of it that was read; 0 while its size is unknown. */
   readonly progress?: { readonly image: number; readonly share: number };
 }
@@ -174,11 +176,12 @@ export interface LookResult {
 }
 
 /**
- * A page's codec; `group`: the page goes uncompressed into the segment that `pack` decides about; `best`: the
+ * A page's codec; `lz4` and `zstd` pack the page together with others of that choice; `zstd-page`: the page
+ * alone, so that nothing else has to be unpacked to read it; `group`: the page goes uncompressed into the segment that `pack` decides about; `best`: the
  * codec of the fewest bytes or the group, whichever `pack` makes smaller. That is decided when the group is
  * full, by packing pages in both forms: for images, by strategies with `maxGroupBytes`; else it is `group`.
  */
-export type Choice = CodecName | 'group' | 'best';
+export type Choice = CodecName | 'zstd-page' | 'group' | 'best';
 
 /**
  * Chooses a codec for every page that is not zero, a fill, unchanged or a duplicate. A plain object; the
@@ -223,6 +226,8 @@ export interface Strategy {
    * on it. Absent: 8 MiB. Live streams are limited by their batches instead.
    */
   readonly maxGroupBytes?: number;
+  /** Level of zstd for the choice `zstd-page`, 1 to 22. Absent: 1. */
+  readonly zstdPageLevel?: number | undefined;
   /** Returns the assumptions behind the latest choices. Called a few times a second. Absent: it has none. */
   explain?(): StrategyExplanation;
 }

@@ -185,7 +185,6 @@ export class TableReader {
   private openRun(): void {
     const { entry, wire } = this;
     entry.codec = codecByWireId(wire.u8());
-    if (entry.codec.name === 'zstd') throw wire.bad('"zstd" is no codec for a page');
     this.runLeft = wire.count();
     if (this.runLeft === 0 || this.runLeft > this.pagesLeft)
       throw wire.bad(`a run of ${this.runLeft} pages where ${this.pagesLeft} are left`);

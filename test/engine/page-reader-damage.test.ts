@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { bytesSink, bytesSource, openPages, PageferryError, type PageReader } from '../../src/index.js';
 import { WireWriter } from '../../src/stream/wire.js';
+import { compress, ready } from '../../src/zstd.js';
 import { type Craft, crafter, imageCraft, u32, u64 } from '../support/craft.js';
 import { guestImage, laterImage } from '../support/images.js';
 import { seeded } from '../support/kernels.js';
@@ -10,6 +11,7 @@ import { decoded, encoded, SMALL_DECODER } from '../support/streams.js';
 
 const PAGE = 4096;
 const craft = await crafter();
+await ready();
 const open = (stream: Uint8Array) => openPages(bytesSource(stream, 'a.pf'), SMALL_DECODER);
 
 async function refusal(work: () => unknown): Promise<string> {
@@ -194,8 +196,14 @@ describe('put together by hand', () => {
   });
 
   const page = { image: 0, pages: 1 };
+  const shorter = compress(raw.subarray(1));
+  const zstdLength = [0x80 | (shorter.length & 0x7f), shorter.length >> 7];
   const wrong: [string, Part, RegExp][] = [
-    ['a packing in place of a codec', { ...page, table: [codes.zstd, 1] }, /"zstd" is no codec for a page/],
+    [
+      'a zstd page of another size',
+      { ...page, table: [codes.zstd, 1, 1, ...zstdLength], data: shorter },
+      /zstd does not start with a header of its format/,
+    ],
     ['a codec that is not known', { ...page, table: [200, 1] }, /codec id 200/],
     ['a page in the table’s own segment', { ...page, table: [codes.raw, 1, 0], data: raw }, /of segment 0/],
     [

@@ -127,6 +127,7 @@ function everyCodec(packing: 'raw' | 'lz4' | 'zstd'): Strategy {
     'group',
     'xbzrle',
     'zstd',
+    'zstd-page',
   ];
   let turn = 0;
   return {

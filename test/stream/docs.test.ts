@@ -24,11 +24,12 @@ const examples = [...document.matchAll(/^```stream-example\n(.*?)^```/gms)].map(
 const sources = (list: readonly [string, Uint8Array][]) =>
   list.map(([name, bytes]) => bytesSource(bytes, name));
 
-test('there are examples of one page, of versions, of a base and of packing', () => {
+test('there are examples of one page, of versions, of a base, of packing and of coded pages', () => {
   expect(examples.map(({ bases, images }) => [bases.length, images.length])).toEqual([
     [0, 1],
     [0, 2],
     [1, 1],
+    [0, 1],
     [0, 1],
   ]);
 });
@@ -40,7 +41,12 @@ test.each(examples.map((example) => [example.images.map(([name]) => name).join('
     expect(back.names).toEqual(images.map(([name]) => name));
     for (const [i, [name, bytes]] of images.entries())
       expect(Buffer.compare(back.images[i]!, bytes), name).toBe(0);
-    const { bytes } = await encoded(sources(images), { strategy, pageBytes, bases: sources(bases) });
+    const { bytes } = await encoded(sources(images), {
+      strategy,
+      pageBytes,
+      bases: sources(bases),
+      zstd: undefined,
+    });
     expect(Buffer.from(bytes).toString('hex')).toBe(Buffer.from(stream).toString('hex'));
   },
 );
@@ -62,6 +68,7 @@ test('between them the examples show every record and most codecs', async () => 
     'unchanged',
     'xbzrle',
     'zero',
+    'zstd',
   ]);
 });
 

@@ -38,7 +38,7 @@ export const command = defineCommand({
     },
     strategy: {
       value: 'NAME',
-      help: 'adaptive, smallest, characteristic, mecom, fixed:CODEC or fixed:zstd:LEVEL (zstd-node, zstd-wasm)',
+      help: 'adaptive, smallest, characteristic, mecom, fixed:CODEC or fixed:zstd:LEVEL (zstd-node, zstd-wasm, zstd-page)',
       parse: strategy,
       default: 'adaptive',
     },

@@ -27,12 +27,14 @@ export function zstdState(set: ZstdSet): {
   readonly hasZstd: boolean;
   readonly zstdName: string | undefined;
   readonly hasBothZstd: boolean;
+  readonly hasZstdPages: boolean;
 } {
   const { other, hasKernels } = set;
   return {
     hasZstd: hasZstd(set),
     zstdName: other?.name ?? (hasKernels ? KERNELS_NAME : undefined),
     hasBothZstd: hasKernels && other !== undefined,
+    hasZstdPages: hasKernels,
   };
 }
 

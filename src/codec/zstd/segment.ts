@@ -4,7 +4,8 @@ import type { Kernels } from '../../kernels/kernels.js';
 import { ZSTD_LAYOUT } from '../../kernels/layout.generated.js';
 import { STATUS } from '../../kernels/status.js';
 
-const { ZSTD_MAX_BLOCK_BYTES, ZSTD_BLOCK_IS_LAST } = ZSTD_LAYOUT;
+const { ZSTD_MAX_BLOCK_BYTES, ZSTD_BLOCK_IS_LAST, ZSTD_FRAME_CONTENT_BYTES, ZSTD_FRAME_IS_SKIPPABLE } =
+  ZSTD_LAYOUT;
 /** Largest segment that is packed in one piece; larger ones have a window of a part of it. */
 const MAX_WHOLE_BYTES = 9 << 20;
 const LARGE_WINDOW_LOG = 23;
@@ -122,7 +123,7 @@ class RunReader {
 }
 
 /**
- * Unpack a frame of `frameBytes` bytes, whose declared size was checked, to exactly `bytes` bytes at `out`.
+ * Unpack one frame of `frameBytes` bytes, which has to declare its size, to exactly `bytes` bytes at `out`.
  * Return `bytes` or a negative STATUS.
  */
 export function unpackZstd(
@@ -137,6 +138,9 @@ export function unpackZstd(
   let from = frame;
   const headBytes = zstd.zstdDecodeHeader(from, frameBytes, MAX_WINDOW_BYTES, scratch);
   if (headBytes < 0) return headBytes;
+  if (words[(scratch + ZSTD_FRAME_IS_SKIPPABLE) >>> 2] !== 0) return STATUS.BAD_HEADER;
+  const declared = (scratch + ZSTD_FRAME_CONTENT_BYTES) >>> 2;
+  if (words[declared] !== bytes || words[declared + 1] !== 0) return STATUS.BAD_HEADER;
   from += headBytes;
   let done = 0;
   do {

@@ -53,7 +53,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const zstd = zstdSet(options.zstd);
   const { threads: count, pageBytes } = settings;
   const arena = new Arena();
-  const codec = createCodecContext(arena);
+  const codec = createCodecContext(arena, { zstdPageLevel: settings.strategy.zstdPageLevel });
   const packer = new SegmentPacker(arena, codec, zstd, PACKER_CAPACITY);
   const capacity = settings.maxGroupBytes + GROUP_SLACK;
   const isDraft = settings.strategy.maxGroupBytes !== undefined;

@@ -10,6 +10,7 @@ import { pageClassOf } from './pack-draft.js';
 const ZERO = codecByName('zero');
 const FILL = codecByName('fill');
 const SIMILAR = codecByName('similar');
+const ZSTD = codecByName('zstd');
 const FILL_CLASS = 0x100;
 /** A coded page with a larger share of the page's bytes, or more times LZ4's bytes, never saves bytes. */
 const MAX_ALTERNATIVE_SHARE = 0.75;
@@ -113,7 +114,12 @@ export class PageCoder {
   }
 
   private add(frame: FrameBuilder, choice: Exclude<Choice, 'best'>, address: number): void {
-    const { candidate, pageBytes } = this.context;
+    const { candidate, pageBytes, state } = this.context;
+    if (choice === 'zstd-page') {
+      if (state.hasZstdPages) this.addAlone(frame, address);
+      else this.append(frame, 'zstd', address, pageBytes);
+      return;
+    }
     if (choice === 'group' || choice === 'lz4' || choice === 'zstd') {
       this.append(frame, choice === 'group' ? this.groupKind : choice, address, pageBytes);
       return;
@@ -125,6 +131,14 @@ export class PageCoder {
     }
     const codec = codecByName(choice);
     frame.addCoded(this.codedKind, codec, candidate.addressOf(choice), bytes, candidate.similarTo);
+  }
+
+  /** Add a page that zstd codes alone, in the segment that is stored. */
+  private addAlone(frame: FrameBuilder, address: number): void {
+    const { candidate, pageBytes } = this.context;
+    const bytes = candidate.measure('zstd');
+    if (bytes === Infinity) this.append(frame, 'stored', address, pageBytes);
+    else frame.addCoded('stored', ZSTD, candidate.addressOf('zstd'), bytes, candidate.similarTo);
   }
 
   /** Add `count` pages at `address` with the choice that the strategy makes for every page. */

@@ -41,15 +41,16 @@ export async function createPageSender(options: PageSenderOptions = {}): Promise
   const capacity = batchPages * pageBytes + SEGMENT_SLACK;
   const frameCount = threads + 1;
   const arena = new Arena();
-  const codec = createCodecContext(arena);
+  const codec = createCodecContext(arena, { zstdPageLevel: settings.strategy.zstdPageLevel });
   const packer = new SegmentPacker(arena, codec, zstd, capacity, 'batchPages');
   const createThreads = declareThreads(arena, codec, threads, capacity);
-  // The cost of handing a segment over is known only to the pool.
+  // The cost of handing a segment over is known only to the pool, the kernels only here.
   let pool: PackPool | undefined;
-  const handover: Pick<StreamState, 'handoverMs'> = {
+  const own: Pick<StreamState, 'handoverMs' | 'hasZstdPages'> = {
     handoverMs: (packing) => pool?.handoverMs(packing) ?? 0,
+    hasZstdPages: zstd.hasKernels,
   };
-  const state: StreamState = Object.assign(Object.create(settings.state), handover);
+  const state: StreamState = Object.assign(Object.create(settings.state), own);
   const encoder = new BatchEncoder(arena, codec, { ...settings, state });
   const estimate = createEstimate(arena, pageBytes);
   const free = Array.from({ length: frameCount }, () => new FrameBuilder(arena, capacity, 'threads'));

@@ -1,7 +1,7 @@
 // Records what packing costs on real pages, for the machine model of the tests: one table a guest in
 // testing/machine/groups/. A row is a group of about 1 MiB: bytes of image that it covers (zero and equal
 // pages included), bytes of the group, the estimate that strategies see, then CPU ms and packed bytes of
-// every option.
+// every option: those of Node's zstd (`zstd:LEVEL`), and those of the kernels (`zstd-wasm:LEVEL`).
 //
 //   node scripts/record-groups.mjs [--out DIR] [--groups N] [NAME=IMAGE...]   raw files, ELF cores
 //
@@ -24,6 +24,7 @@ const ROUNDS = 3;
 const MEBIBYTES = 128;
 const BUILT_IN = ['database', 'physics', 'cache-heavy', 'encrypted', 'mixed:database+cache-heavy'];
 const LEVELS = [1, 3, 5, 7, 9, 10, 11, 12];
+const KERNEL_LEVELS = [1, 3, 4, 5, 6, 7, 9];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -129,6 +130,15 @@ function row({ imageBytes, bytes }) {
         return Math.min(packed, length);
       }),
     ),
+    ...KERNEL_LEVELS.map((level) =>
+      measured(() => {
+        const { zstdScratch } = context;
+        const packed = kernels.zstd.zstdEncode(input, length, output, length - 1, level, 0, zstdScratch);
+        const isStored = packed < 0;
+        check(isStored ? input : output, isStored ? length : packed);
+        return isStored ? length : packed;
+      }),
+    ),
   ];
   return [
     imageBytes,
@@ -140,7 +150,12 @@ function row({ imageBytes, bytes }) {
 
 function record(name, image) {
   const groups = spread(groupsOf(image));
-  const names = ['raw', 'lz4', ...LEVELS.map((level) => `zstd:${level}`)];
+  const names = [
+    'raw',
+    'lz4',
+    ...LEVELS.map((level) => `zstd:${level}`),
+    ...KERNEL_LEVELS.map((level) => `zstd-wasm:${level}`),
+  ];
   const head = ['imageBytes', 'bytes', 'estimatedBytes', ...names.flatMap((one) => [`${one} ms`, one])];
   // The first calls pay for the compilation of the code.
   row(groups[0]);

@@ -176,10 +176,11 @@ export interface LookResult {
 }
 
 /**
- * A page's codec; `lz4` and `zstd` pack the page together with others of that choice; `zstd-page`: the page
- * alone, so that nothing else has to be unpacked to read it; `group`: the page goes uncompressed into the segment that `pack` decides about; `best`: the
- * codec of the fewest bytes or the group, whichever `pack` makes smaller. That is decided when the group is
- * full, by packing pages in both forms: for images, by strategies with `maxGroupBytes`; else it is `group`.
+ * A page's codec; `lz4` and `zstd` pack the page together with others of that choice. `zstd-page`: zstd of
+ * the page alone, so that nothing else has to be unpacked to read it. `group`: the page goes uncompressed
+ * into the segment that `pack` decides about. `best`: the codec of the fewest bytes or the group, whichever
+ * `pack` makes smaller. That is decided when the group is full, by packing pages in both forms: for images,
+ * by strategies with `maxGroupBytes`; else it is `group`.
  */
 export type Choice = CodecName | 'zstd-page' | 'group' | 'best';
 

@@ -23,10 +23,10 @@ test.each([
   const options = { strategy, zstd: undefined };
   const { bytes, summary } = await encoded(sources(), { ...options, threads });
   expect(Buffer.compare(bytes, (await encoded(sources(), options)).bytes)).toBe(0);
-  expect(summary.codecs.zstd.pages).toBeGreaterThan(20);
+  expect(summary.codecs.zstd!.pages).toBeGreaterThan(20);
   const back = await decoded(bytes, { threads, zstd: undefined });
   expectImages(back.images);
-  expect(back.summary.codecs.zstd!.pages).toBe(summary.codecs.zstd.pages);
+  expect(back.summary.codecs.zstd!.pages).toBe(summary.codecs.zstd!.pages);
   expect((await verifyStream(bytesSource(bytes, 'a'))).images.length).toBe(2);
   const reader = await openPages(bytesSource(bytes, 'a'), { cacheBytes: 0 });
   for (const [i, image] of images.entries())
@@ -46,7 +46,7 @@ test('a higher level makes fewer bytes', async () => {
 
 test('without the zstd of the kernels, segments are packed instead', async () => {
   const { bytes, summary } = await encoded(sources(), { strategy: 'fixed:zstd-page', zstd: null });
-  expect([summary.codecs.zstd, summary.codecs.lz4.pages > 20]).toEqual([undefined, true]);
+  expect([summary.codecs.zstd, summary.codecs.lz4!.pages > 20]).toEqual([undefined, true]);
   expectImages((await decoded(bytes)).images);
 });
 
@@ -58,8 +58,8 @@ test('a strategy chooses it page by page', async () => {
     pack: () => ({ name: 'lz4' }),
   };
   const { bytes, summary } = await encoded(sources(), { strategy, zstd: undefined });
-  expect(summary.codecs.zstd.pages).toBeGreaterThan(10);
-  expect(summary.codecs.lz4.pages).toBeGreaterThan(10);
+  expect(summary.codecs.zstd!.pages).toBeGreaterThan(10);
+  expect(summary.codecs.lz4!.pages).toBeGreaterThan(10);
   expectImages((await decoded(bytes, { zstd: undefined })).images);
 });
 

@@ -51,7 +51,8 @@ export const library: Options = {
 };
 
 const cli: Options = {
-  entry: { cli: 'src/cli/main.ts' },
+  // A mount starts its serving thread from a file beside it.
+  entry: { cli: 'src/cli/main.ts', 'mount-worker': 'src/mount/worker.ts' },
   format: ['esm'],
   target: 'node20',
   platform: 'node',

@@ -8,6 +8,7 @@ export const COMMANDS = {
   pack: async () => (await import('./commands/pack.js')).command,
   unpack: async () => (await import('./commands/unpack.js')).command,
   verify: async () => (await import('./commands/verify.js')).command,
+  mount: async () => (await import('./commands/mount.js')).command,
   analyze: async () => (await import('./commands/analyze.js')).command,
   capture: async () => (await import('./commands/capture.js')).command,
   tradeoff: async () => (await import('./commands/tradeoff.js')).command,

@@ -3,6 +3,7 @@ import { digestText } from '../dedup/image-digest.js';
 import { createDecoder } from '../engine/decode/create-decoder.js';
 import type { DecodeSummary } from '../engine/decode/decoder.js';
 import { openImage } from '../image/formats.js';
+import { withFileName } from '../image/fs/errno.js';
 import type { FileSource } from '../image/image-file.js';
 import { openFileSource } from '../image/raw.js';
 import { PageferryError } from '../page/error.js';
@@ -89,20 +90,6 @@ export async function decodeFile(
     line.end();
     source.close();
   }
-}
-
-/**
- * The error with the packed file's name before its message; an error of the operating system names its own
- * file.
- */
-export function withFileName(name: string, error: unknown): unknown {
-  if (
-    !(error instanceof PageferryError) ||
-    error.message.startsWith(name) ||
-    (error.code === 'io' && error.cause)
-  )
-    return error;
-  return new PageferryError(error.code, `${name}: ${error.message}`, { cause: error });
 }
 
 /** Read a source to its end; the next piece is read while `take` works on one. */

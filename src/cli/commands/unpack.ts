@@ -1,5 +1,6 @@
 import { digestText } from '../../dedup/image-digest.js';
 import { openPages } from '../../engine/page-reader/open-pages.js';
+import { withFileName } from '../../image/fs/errno.js';
 import { createFileSink, type FileSinkOptions } from '../../image/fs/file-sink.js';
 import { createImageSet } from '../../image/fs/image-set.js';
 import { createReadableSink } from '../../image/fs/readable-sink.js';
@@ -17,15 +18,7 @@ import {
   MAX_BYTES_OPTION,
   MODE_OPTION,
 } from '../common-options.js';
-import {
-  type DecodeJob,
-  decodeFile,
-  openPacked,
-  reportDecoded,
-  verifiedLine,
-  withBases,
-  withFileName,
-} from '../decode.js';
+import { type DecodeJob, decodeFile, openPacked, reportDecoded, verifiedLine, withBases } from '../decode.js';
 import { REPORT_DETAILS } from '../details.js';
 import { checkImageDirectory, checkInputs, checkOutput } from '../paths.js';
 import { createProgressLine } from '../progress.js';

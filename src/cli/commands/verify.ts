@@ -1,9 +1,10 @@
 import type { DecodeSummary } from '../../engine/decode/decoder.js';
 import { verifyStream } from '../../engine/page-reader/verify-stream.js';
+import { withFileName } from '../../image/fs/errno.js';
 import { createScratchSink, scratchHasSpace } from '../../image/fs/scratch-sink.js';
 import { defineCommand } from '../command.js';
 import { BASE_FORMAT_OPTION, BASE_OPTION, JSON_OPTION, MAX_BYTES_OPTION } from '../common-options.js';
-import { type DecodeJob, decodeFile, openPacked, reportDecoded, withBases, withFileName } from '../decode.js';
+import { type DecodeJob, decodeFile, openPacked, reportDecoded, withBases } from '../decode.js';
 import { checkInputs } from '../paths.js';
 import { createProgressLine } from '../progress.js';
 import { DECODING_THREADS_OPTION, threadCount } from '../threads.js';

@@ -31,6 +31,7 @@ export class FrameMap {
   private readonly firstPages: number[] = [];
   private readonly entries: PageEntry[] = [];
   private readonly segments: readonly Uint8Array[];
+  private readonly endPage: number;
   /** Approximate memory of the frame and its map. */
   readonly bytes: number;
 
@@ -42,6 +43,7 @@ export class FrameMap {
     readonly what: string,
   ) {
     this.segments = head.segments.map((_, i) => frames.segment(i).slice());
+    this.endPage = head.firstPage + head.pageCount;
     const next = head.segments.map(() => 0);
     const table = frames.table!;
     for (let page = head.firstPage, left = head.pageCount; left > 0; ) {
@@ -86,6 +88,16 @@ export class FrameMap {
     return this.entries[lastAtOrBelow(this.firstPages, page)]!;
   }
 
+  /** Return the run of pages of the frame from `page` on that are zero, or that are anything else. */
+  run(page: number): { readonly pages: number; readonly zero: boolean } {
+    const { entries, firstPages } = this;
+    let next = lastAtOrBelow(firstPages, page);
+    const zero = isZero(entries[next]!);
+    do next++;
+    while (next < entries.length && isZero(entries[next]!) === zero);
+    return { pages: (firstPages[next] ?? this.endPage) - page, zero };
+  }
+
   /** Copy the coded bytes of a page that decodes to `bytes` bytes. */
   coded(entry: PageEntry, bytes: number): CodedPage {
     const { segment, offset } = entry;
@@ -96,6 +108,10 @@ export class FrameMap {
       what: this.what,
     };
   }
+}
+
+function isZero({ codec, fill }: PageEntry): boolean {
+  return codec.name === 'zero' || (codec.name === 'fill' && fill === 0);
 }
 
 /** A cache of the frames used last. */

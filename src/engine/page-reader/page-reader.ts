@@ -50,6 +50,8 @@ export class PageReader {
   private readonly extracting: PageResolver;
   private isExtracting = false;
   private isClosed = false;
+  /** Bytes of frames that were read, and what they were unpacked to. */
+  readonly counters = { packedBytes: 0, decodedBytes: 0 };
 
   /** @internal Use {@link openPages}. */
   constructor(
@@ -95,17 +97,24 @@ export class PageReader {
   read(image: number, page: number): Uint8Array {
     this.checkOpen('read');
     const readable = this.imageOf(image);
-    if (!Number.isInteger(page) || page < 0 || page >= readable.pages)
-      throw new PageferryError(
-        'bad-argument',
-        `page ${page} of image ${image}: the image has ${readable.pages} pages`,
-      );
+    checkPage(readable, image, page);
     const { page: address, slots } = this.memory;
     this.reading.begin(this.numbers[image]!, page);
     this.reading.advance(Number.POSITIVE_INFINITY);
     this.reading.decode(address);
     const bytes = Math.min(this.pageBytes, readable.bytes - page * this.pageBytes);
     return slots.kernels.bytes.subarray(address, address + bytes);
+  }
+
+  /**
+   * Return a run of pages from `page` on: zero ones, or others. It ends with a frame at the latest, and zero
+   * pages that the stream codes as references to others are not known to be zero.
+   * @throws PageferryError as `read` does
+   */
+  run(image: number, page: number): { readonly pages: number; readonly zero: boolean } {
+    this.checkOpen('run');
+    checkPage(this.imageOf(image), image, page);
+    return this.frameOf(this.numbers[image]!, page).run(page);
   }
 
   /**
@@ -206,9 +215,16 @@ export class PageReader {
     const what = `record ${entry.ordinal}, image ${image}`;
     frames.open(head, data, dataBytes, parent ?? 0, what);
     const map = new FrameMap(head, frames, this.pageBytes, what);
+    this.counters.packedBytes += dataBytes;
+    this.counters.decodedBytes += map.bytes;
     this.cache.put(entry, map);
     return map;
   }
+}
+
+function checkPage({ pages }: ReadableImage, image: number, page: number): void {
+  if (Number.isInteger(page) && page >= 0 && page < pages) return;
+  throw new PageferryError('bad-argument', `page ${page} of image ${image}: the image has ${pages} pages`);
 }
 
 /** Abort a sink after a failure, which is reported in place of one of `abort`. */

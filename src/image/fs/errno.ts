@@ -51,3 +51,17 @@ export function checkPosition(name: string, position: number): void {
   if (!Number.isSafeInteger(position) || position < 0)
     throw new PageferryError('bad-argument', `${name}: expected a position in bytes, got ${position}`);
 }
+
+/**
+ * The error with the packed file's name before its message; an error of the operating system names its own
+ * file.
+ */
+export function withFileName(name: string, error: unknown): unknown {
+  if (
+    !(error instanceof PageferryError) ||
+    error.message.startsWith(name) ||
+    (error.code === 'io' && error.cause)
+  )
+    return error;
+  return new PageferryError(error.code, `${name}: ${error.message}`, { cause: error });
+}

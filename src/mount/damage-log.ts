@@ -1,0 +1,23 @@
+import type { ServedImage } from './served-image.js';
+
+/** Different failures that are logged; reads of a damaged disk must not fill another one. */
+const MAX_LINES = 1000;
+
+/** Logs reads that failed: once for each cause, since the kernel repeats a read that failed. */
+export class DamageLog {
+  private readonly messages = new Set<string>();
+  /** Reads that failed. */
+  count = 0;
+
+  constructor(private readonly onLine: (line: string) => void) {}
+
+  readonly report = ({ name }: ServedImage, offset: number, error: unknown): void => {
+    this.count++;
+    const message = error instanceof Error ? error.message : String(error);
+    if (this.messages.has(message) || this.messages.size > MAX_LINES) return;
+    this.messages.add(message);
+    if (this.messages.size > MAX_LINES)
+      this.onLine(`${MAX_LINES} different failures: later ones are not logged`);
+    else this.onLine(`${name}: reading at byte ${offset} failed (EIO): ${message}`);
+  };
+}

@@ -1,0 +1,120 @@
+import type { ServedImage } from '../served-image.js';
+import { ATTRIBUTES_BYTES, ENTRY_BYTES, ROOT_NODE, S_IFDIR, S_IFREG } from './protocol.js';
+
+/** Images do not change while they are mounted: the kernel may keep names and attributes for a year. */
+const VALID_SECONDS = 365 * 24 * 3600;
+const BLOCK_BYTES = 512;
+const IO_BYTES = 65536;
+
+/** Owner, permissions and time of everything that is mounted. */
+export interface FileAttributes {
+  readonly uid: number;
+  readonly gid: number;
+  /** Permissions of a file; a directory can be entered by those who may read files. */
+  readonly mode: number;
+  readonly seconds: number;
+}
+
+/** What is mounted: one image as a file, or a directory of all images as files NAME.raw. */
+export class Nodes {
+  /** By file name, the node number. */
+  private readonly numbers = new Map<string, number>();
+  private readonly names: string[] = [];
+
+  constructor(
+    readonly images: readonly ServedImage[],
+    readonly isDirectory: boolean,
+    private readonly attributes: FileAttributes,
+  ) {
+    if (!isDirectory) return;
+    for (const { name } of images) {
+      this.names.push(`${name}.raw`);
+      this.numbers.set(`${name}.raw`, ROOT_NODE + this.names.length);
+    }
+  }
+
+  /** Directory entries: the directory, its parent, then the files. */
+  get entryCount(): number {
+    return 2 + this.names.length;
+  }
+
+  entryName(index: number): string {
+    return index === 0 ? '.' : index === 1 ? '..' : this.names[index - 2]!;
+  }
+
+  entryNode(index: number): number {
+    return index < 2 ? ROOT_NODE : index;
+  }
+
+  /** Return the number of a file of the directory; 0: there is none. */
+  find(name: string): number {
+    return this.numbers.get(name) ?? 0;
+  }
+
+  has(node: number): boolean {
+    return node === ROOT_NODE || this.imageNumber(node) >= 0;
+  }
+
+  isDirectoryNode(node: number): boolean {
+    return this.isDirectory && node === ROOT_NODE;
+  }
+
+  /** Return the number of the image that a node is; -1: it is none. */
+  imageNumber(node: number): number {
+    const number = this.isDirectory ? node - ROOT_NODE - 1 : node - ROOT_NODE;
+    return number >= 0 && number < this.images.length ? number : -1;
+  }
+
+  typeOf(node: number): number {
+    return this.isDirectoryNode(node) ? S_IFDIR : S_IFREG;
+  }
+
+  /** Write how long attributes are valid, and the attributes; return their bytes. */
+  writeAttributes(view: DataView, at: number, node: number): number {
+    writeU64(view, at, VALID_SECONDS);
+    writeU64(view, at + 8, 0);
+    this.writeAttributeFields(view, at + 16, node);
+    return 16 + ATTRIBUTES_BYTES;
+  }
+
+  /** Write the result of a lookup; return its bytes. */
+  writeEntry(view: DataView, at: number, node: number): number {
+    writeU64(view, at, node);
+    writeU64(view, at + 8, 0);
+    writeU64(view, at + 16, VALID_SECONDS);
+    writeU64(view, at + 24, VALID_SECONDS);
+    writeU64(view, at + 32, 0);
+    this.writeAttributeFields(view, at + 40, node);
+    return ENTRY_BYTES;
+  }
+
+  private writeAttributeFields(view: DataView, at: number, node: number): void {
+    const isDirectory = this.isDirectoryNode(node);
+    const bytes = isDirectory ? 0 : this.images[this.imageNumber(node)]!.bytes;
+    const { uid, gid, mode, seconds } = this.attributes;
+    writeU64(view, at, node);
+    writeU64(view, at + 8, bytes);
+    writeU64(view, at + 16, Math.ceil(bytes / BLOCK_BYTES));
+    for (let time = at + 24; time < at + 48; time += 8) writeU64(view, time, seconds);
+    for (let fraction = at + 48; fraction < at + 60; fraction += 4) view.setUint32(fraction, 0, true);
+    // A user who may read the files may enter the directory.
+    view.setUint32(at + 60, isDirectory ? S_IFDIR | mode | ((mode >>> 2) & 0o111) : S_IFREG | mode, true);
+    view.setUint32(at + 64, isDirectory ? 2 : 1, true);
+    view.setUint32(at + 68, uid, true);
+    view.setUint32(at + 72, gid, true);
+    view.setUint32(at + 76, 0, true);
+    view.setUint32(at + 80, IO_BYTES, true);
+    view.setUint32(at + 84, 0, true);
+  }
+}
+
+/** Write a whole number up to 2 ** 53. */
+export function writeU64(view: DataView, at: number, value: number): void {
+  view.setUint32(at, value % 2 ** 32, true);
+  view.setUint32(at + 4, Math.floor(value / 2 ** 32), true);
+}
+
+/** Read a number that was written by anyone; above 2 ** 53 it is rounded, which no valid offset is. */
+export function readU64(view: DataView, at: number): number {
+  return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
+}

@@ -1,0 +1,43 @@
+// Messages between a mount and the thread that serves it.
+import type { ErrorCode } from '../page/error.js';
+import type { FileAttributes } from './fuse/nodes.js';
+
+/** Start data of the thread. */
+export interface WorkerSetup {
+  readonly specification: string;
+  readonly bases: readonly string[];
+}
+
+/** An image that can be mounted. */
+export interface MountedImage {
+  readonly name: string;
+  readonly bytes: number;
+}
+
+/** Totals of a mount that has ended. */
+export interface MountReport {
+  /** Bytes that the kernel has read. */
+  readonly bytesRead: number;
+  readonly failedReads: number;
+  /** Bytes read from packs, streams or files, and bytes of decoded frames. */
+  readonly packedBytes?: number;
+  readonly decodedBytes?: number;
+}
+
+/** Message to the thread once the device is mounted. */
+export interface WorkerRequest {
+  /** Descriptor of the FUSE device. */
+  readonly device: number;
+  readonly isDirectory: boolean;
+  /** The number of the image that is the mounted file; all are in the directory if there is none. */
+  readonly chosen: number | undefined;
+  readonly attributes: FileAttributes;
+  readonly maxReadahead: number;
+}
+
+/** What the thread reports. */
+export type MountMessage =
+  | { readonly kind: 'opened'; readonly images: readonly MountedImage[] }
+  | { readonly kind: 'log'; readonly line: string }
+  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string }
+  | { readonly kind: 'ended'; readonly report: MountReport };

@@ -1,0 +1,158 @@
+import fs from 'node:fs';
+import { resolve } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { PageferryError } from '../page/error.js';
+import { abortMount, attach, checkMountPoint, detach, openDevice } from './fuse/mount-point.js';
+import type { FileAttributes } from './fuse/nodes.js';
+import type { MountedImage, MountMessage, MountReport, WorkerRequest, WorkerSetup } from './messages.js';
+
+/** Built beside this module. */
+const WORKER = new URL('./mount-worker.js', import.meta.url);
+/** Bytes that the kernel reads ahead, if its own limit (read_ahead_kb of the mount) allows it. */
+const MAX_READAHEAD = 1 << 20;
+
+/** Options of {@link mount}. Every field has a default. */
+export interface MountOptions {
+  /** Paths of base images that a stream refers to. */
+  readonly bases?: readonly string[];
+  /** Called with a line for each different failure of a read. */
+  readonly onLog?: (line: string) => void;
+}
+
+/** Images that are mounted. */
+export interface Mount {
+  /** Absolute path. */
+  readonly path: string;
+  readonly isDirectory: boolean;
+  readonly images: readonly MountedImage[];
+  /** Settles when nothing is mounted any more. Rejects if serving failed. */
+  readonly ended: Promise<MountReport>;
+  /**
+   * Detach the mount. Files of it that are open are served until they are closed; then `ended` resolves.
+   * @throws PageferryError `io`
+   */
+  unmount(): void;
+  /** Detach the mount; reads of files that are open fail from now on. */
+  abort(): void;
+}
+
+/**
+ * Mount images at `path`: all as files of a directory, or one over an existing file. A thread serves them.
+ * @throws PageferryError `unsupported` without FUSE, `io`, `bad-argument`; what opening the images throws
+ */
+export async function mount(specification: string, path: string, options: MountOptions = {}): Promise<Mount> {
+  const { bases = [], onLog = () => {} } = options;
+  const { isDirectory } = checkMountPoint(path);
+  const attributes = attributesOf(specification);
+  const thread = new ServingThread({ specification, bases }, onLog);
+  let device: number | undefined;
+  try {
+    const images = await thread.opened;
+    const chosen = isDirectory ? undefined : onlyImage(specification, path, images);
+    device = openDevice();
+    attach(device, path, isDirectory);
+    thread.serve({ device, isDirectory, chosen, attributes, maxReadahead: MAX_READAHEAD });
+    return createMount(resolve(path), isDirectory, images, thread, device);
+  } catch (error) {
+    if (device !== undefined) fs.closeSync(device);
+    await thread.stop();
+    throw error;
+  }
+}
+
+function createMount(
+  path: string,
+  isDirectory: boolean,
+  images: readonly MountedImage[],
+  thread: ServingThread,
+  device: number,
+): Mount {
+  const ended = thread.ended.finally(() => fs.closeSync(device));
+  // The caller may ask for it later; until then a failure is not unhandled.
+  ended.catch(() => {});
+  // A thread that failed answers nothing: those who read must not wait for it.
+  thread.ended.catch(() => abortMount(path));
+  return {
+    path,
+    isDirectory,
+    images,
+    ended,
+    unmount() {
+      const reason = detach(path);
+      if (reason !== undefined && thread.isServing)
+        throw new PageferryError('io', `${path}: cannot unmount: ${reason}`);
+    },
+    abort: () => abortMount(path),
+  };
+}
+
+/** The thread that serves a mount, and what it has reported. */
+class ServingThread {
+  private readonly worker: Worker;
+  readonly opened: Promise<readonly MountedImage[]>;
+  readonly ended: Promise<MountReport>;
+  isServing = true;
+
+  constructor(setup: WorkerSetup, onLog: (line: string) => void) {
+    const worker = new Worker(WORKER, { workerData: setup });
+    this.worker = worker;
+    const failure = new Promise<never>((_, reject) => {
+      worker.once('error', reject);
+      worker.once('exit', (code) =>
+        reject(
+          new PageferryError('io', `${setup.specification}: the serving thread ended with code ${code}`),
+        ),
+      );
+      worker.on('message', (message: MountMessage) => {
+        if (message.kind === 'log') onLog(message.line);
+        if (message.kind === 'failed') reject(new PageferryError(message.code, message.message));
+      });
+    });
+    this.opened = Promise.race([failure, received(worker, 'opened').then(({ images }) => images)]);
+    this.ended = Promise.race([failure, received(worker, 'ended').then(({ report }) => report)]).finally(
+      () => {
+        this.isServing = false;
+      },
+    );
+    this.opened.catch(() => {});
+    this.ended.catch(() => {});
+  }
+
+  serve(request: WorkerRequest): void {
+    this.worker.postMessage(request);
+  }
+
+  /** End a thread that does not serve yet. */
+  async stop(): Promise<void> {
+    await this.worker.terminate();
+  }
+}
+
+function received<K extends MountMessage['kind']>(
+  worker: Worker,
+  kind: K,
+): Promise<Extract<MountMessage, { readonly kind: K }>> {
+  return new Promise((resolve) => {
+    worker.on('message', (message: MountMessage) => {
+      if (message.kind === kind) resolve(message as Extract<MountMessage, { readonly kind: K }>);
+    });
+  });
+}
+
+/** Number of the one image, to mount over a file. @throws PageferryError `bad-argument` if there are more */
+function onlyImage(specification: string, path: string, images: readonly MountedImage[]): number {
+  if (images.length === 1) return 0;
+  throw new PageferryError(
+    'bad-argument',
+    `${path}: is a file, and ${specification} has ${images.length} images; name a directory to mount them in`,
+  );
+}
+
+/** Users who may read what is served, and no others, may read the mount. */
+function attributesOf(specification: string): FileAttributes {
+  const stat = fs.statSync(specification, { throwIfNoEntry: false });
+  const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+  if (!stat) return { ...owner, mode: 0o400, seconds: Math.floor(Date.now() / 1000) };
+  const { uid, gid, mode, mtimeMs } = stat;
+  return { uid, gid, mode: mode & 0o444, seconds: Math.max(0, Math.floor(mtimeMs / 1000)) };
+}

@@ -1,0 +1,38 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import { ioError } from '../image/fs/errno.js';
+import { statInput } from '../image/image-file.js';
+import { MAGIC } from '../stream/format.js';
+import { imageNames } from './image-names.js';
+import type { ServedImages } from './served-image.js';
+import { openStreamImages } from './stream-images.js';
+import { openUncodedImage } from './uncoded-images.js';
+
+/** Options of {@link openServed}. */
+export interface OpenServedOptions {
+  /** Paths of base images that a stream refers to. */
+  readonly bases?: readonly string[];
+}
+
+/**
+ * Open what is to be served: a packed file, or an image file of any format. @throws PageferryError
+ */
+export async function openServed(path: string, options: OpenServedOptions = {}): Promise<ServedImages> {
+  statInput(path);
+  return isStream(path)
+    ? await openStreamImages(path, options)
+    : openUncodedImage(path, imageNames([path])[0]!);
+}
+
+/** Whether a file begins as a packed stream does. */
+function isStream(path: string): boolean {
+  const first = new Uint8Array(MAGIC.length);
+  let file: number | undefined;
+  try {
+    file = openSync(path, 'r');
+    return readSync(file, first) === first.length && MAGIC.every((byte, i) => first[i] === byte);
+  } catch (cause) {
+    throw ioError(path, 'cannot read', cause);
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}

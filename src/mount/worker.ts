@@ -1,0 +1,47 @@
+// The thread that serves a mount. It opens the images and reports them, receives the device once it is
+// mounted, and then blocks in it until the mount has ended.
+import { parentPort, workerData } from 'node:worker_threads';
+import { asIoError } from '../image/fs/errno.js';
+import { PageferryError } from '../page/error.js';
+import { DamageLog } from './damage-log.js';
+import { serveDevice } from './fuse/device.js';
+import { Nodes } from './fuse/nodes.js';
+import { REQUEST_BYTES } from './fuse/protocol.js';
+import { FuseSession } from './fuse/session.js';
+import type { MountMessage, WorkerRequest, WorkerSetup } from './messages.js';
+import { openServed } from './open-served.js';
+
+const port = parentPort!;
+const { specification, bases } = workerData as WorkerSetup;
+
+function post(message: MountMessage): void {
+  port.postMessage(message);
+}
+
+async function main(): Promise<void> {
+  const served = await openServed(specification, { bases });
+  const { images } = served;
+  post({ kind: 'opened', images: images.map(({ name, bytes }) => ({ name, bytes })) });
+  const request = await new Promise<WorkerRequest>((resolve) => port.once('message', resolve));
+  const { device, isDirectory, attributes, maxReadahead, chosen } = request;
+  const shown = chosen === undefined ? images : [images[chosen]!];
+  const buffer = new Uint8Array(REQUEST_BYTES);
+  const damage = new DamageLog((line) => post({ kind: 'log', line }));
+  let bytesRead = 0;
+  const session = new FuseSession(new Nodes(shown, isDirectory, attributes), buffer, {
+    maxReadahead,
+    onDamage: damage.report,
+    onRead: (_, __, bytes) => {
+      bytesRead += bytes;
+    },
+  });
+  serveDevice(device, buffer, session);
+  post({ kind: 'ended', report: { bytesRead, failedReads: damage.count, ...served.counters?.() } });
+  served.close();
+}
+
+main().catch((error: unknown) => {
+  const { code, message } =
+    error instanceof PageferryError ? error : asIoError(specification, 'cannot serve', error);
+  post({ kind: 'failed', code, message });
+});

@@ -1,107 +1,7 @@
 import { systemReason } from '../image/fs/errno.js';
-import { PageferryError } from '../page/error.js';
-import { VERSION } from '../version.js';
-import { type Command, type CommandGroup, isGroup } from './command.js';
-import { COMMANDS } from './commands.js';
-import { commandHelp, groupHelp, programHelp } from './help.js';
-import { type OptionTable, parseOptions, type Values } from './option-table.js';
+import { reportFailure, run } from './program.js';
 import { cleanUp, SignalHandler } from './signals.js';
-import { printError, printErrorLine, printOut } from './terminal.js';
-import { UsageError } from './usage-error.js';
-
-/** Wrong usage, and the help to read. */
-class CommandUsageError extends Error {
-  constructor(
-    readonly help: string,
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
-async function run([name, ...argv]: readonly string[], handler: SignalHandler): Promise<void> {
-  if (name === undefined) throw new CommandUsageError('pageferry', 'a command is required');
-  if (name === '--version' || name === '-V') return printOut(`${VERSION}\n`);
-  if (name === '--help' || name === '-h' || (name === 'help' && argv.length === 0)) return printProgramHelp();
-  if (name === 'help') return run([...argv, '--help'], handler);
-  if (!Object.hasOwn(COMMANDS, name)) throw new CommandUsageError('pageferry', `${name}: unknown command`);
-  const command: Command | CommandGroup = await COMMANDS[name as keyof typeof COMMANDS]();
-  if (!isGroup(command)) return runCommand(name, command, argv, handler);
-  const [second, ...rest] = argv;
-  const subcommand = command.subcommands.find((one) => one.name === second);
-  if (subcommand) return runCommand(`${name} ${second}`, subcommand, rest, handler);
-  if (asksForHelp(argv)) return printOut(groupHelp(command));
-  const expected = command.subcommands.map((one) => `pageferry ${name} ${one.name}`).join(' or ');
-  const found = second === undefined ? 'a subcommand is required' : `${second}: unknown subcommand`;
-  throw new CommandUsageError(`pageferry ${name}`, `${name}: ${found}; write ${expected}`);
-}
-
-async function printProgramHelp(): Promise<void> {
-  printOut(programHelp((await Promise.all(Object.values(COMMANDS).map((load) => load()))) as Command[]));
-}
-
-function asksForHelp(argv: readonly string[]): boolean {
-  const end = argv.indexOf('--');
-  return argv.slice(0, end < 0 ? argv.length : end).some((word) => word === '--help' || word === '-h');
-}
-
-async function runCommand(
-  path: string,
-  command: Command,
-  argv: readonly string[],
-  handler: SignalHandler,
-): Promise<void> {
-  if (asksForHelp(argv)) return printOut(commandHelp(path, command));
-  handler.stopMs = command.stopMs ?? handler.stopMs;
-  try {
-    const { values, operands } = parseOptions(argv, command.options, command.operands);
-    await command.run({ values: values as Values<OptionTable>, operands, argv, signal: handler.signal });
-  } catch (error) {
-    if (error instanceof UsageError)
-      throw new CommandUsageError(`pageferry ${path}`, `${path}: ${error.message}`);
-    throw error;
-  }
-}
-
-function report(error: unknown): void {
-  if (error instanceof CommandUsageError) {
-    printErrorLine(`pageferry: ${error.message} (see ${error.help} --help)`);
-    process.exitCode = 2;
-    return;
-  }
-  process.exitCode = 1;
-  if (error instanceof PageferryError) printErrorLine(`pageferry: ${withFlags(error)}`);
-  else if (isOutOfMemory(error)) printErrorLine(outOfMemoryText(error));
-  else printError(`pageferry: ${(error as Error)?.stack ?? error}\n`);
-}
-
-/** Options of the library that have another name on the command line. */
-const FLAGS: Readonly<Record<string, string>> = {
-  maxImageBytes: '--max-bytes',
-  deltaBudgetBytes: '--delta-budget',
-  pageBytes: '--page-bytes',
-};
-
-/** A message of the library, with the flags of the command line in place of its options. */
-function withFlags({ code, message }: PageferryError): string {
-  if (code === 'wrong-base' && message.includes('needs the base image'))
-    return `${message}; name it with --base`;
-  if (code !== 'limit' && code !== 'bad-argument') return message;
-  return message.replace(/\b[a-z]+[A-Z]\w*\b/g, (name) => (Object.hasOwn(FLAGS, name) ? FLAGS[name]! : name));
-}
-
-/** Whether Node or V8 could not get memory, a thread or addresses from the operating system. */
-function isOutOfMemory(error: unknown): error is Error {
-  const { code } = (error ?? {}) as NodeJS.ErrnoException;
-  const isAllocation = error instanceof RangeError && /allocat|out of memory/i.test(error.message);
-  return (
-    isAllocation || ['ERR_WORKER_OUT_OF_MEMORY', 'ERR_WORKER_INIT_FAILED', 'ENOMEM'].includes(code ?? '')
-  );
-}
-
-function outOfMemoryText({ message }: Error): string {
-  return `pageferry: too little memory or address space: ${message}; raise the limit (ulimit -v, or that of the container)`;
-}
+import { printErrorLine } from './terminal.js';
 
 const handler = new SignalHandler();
 handler.start();
@@ -129,7 +29,7 @@ async function main(): Promise<void> {
   } catch (error) {
     if (handler.name === undefined) {
       handler.stop();
-      report(error);
+      process.exitCode = reportFailure(error);
     } else handler.endProgram();
   }
   isSettled = true;

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Authority } from '../channel/certificates.js';
 import { killAgents, startPair } from './agent-process.js';
-import { cli, fails, folders } from './cli.js';
+import { cli, folders } from './cli.js';
+import { fails } from './in-process.js';
 
 const newFolder = folders();
 afterEach(killAgents);

@@ -53,7 +53,10 @@ export async function cli(args: readonly string[], { input, ...options }: RunOpt
 
 /** Runs it and expects that it did what it should. */
 export async function done(args: readonly string[], options?: RunOptions): Promise<Run> {
-  const run = await cli(args, options);
+  return expectDone(await cli(args, options));
+}
+
+export function expectDone(run: Run): Run {
   expect({ code: run.code, stderr: run.code === 0 ? '' : run.stderr }).toEqual({ code: 0, stderr: '' });
   return run;
 }
@@ -65,7 +68,10 @@ export async function fails(
   message: RegExp,
   options?: RunOptions,
 ): Promise<Run> {
-  const run = await cli(args, options);
+  return expectFailure(await cli(args, options), code, message);
+}
+
+export function expectFailure(run: Run, code: 1 | 2, message: RegExp): Run {
   expect(run.stderr).toMatch(/^pageferry: [^\n]+\n$/);
   expect(run.stderr).toMatch(message);
   expect({ code: run.code, stdout: run.stdout.toString() }).toEqual({ code, stdout: '' });

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { type Command, type CommandGroup, isGroup } from '../../src/cli/command.js';
 import { COMMANDS } from '../../src/cli/commands.js';
-import { cli, done } from './cli.js';
+import * as program from './cli.js';
+import { cli, done } from './in-process.js';
 
 const COLUMNS = 80;
 const LINES = 24;
@@ -57,11 +58,9 @@ describe.each(commands)('pageferry %s --help', (path, command) => {
 
   test('every option is known to the parser', async () => {
     const flags = Object.entries(command.options);
-    const runs = await Promise.all(
+    for (const [name] of flags) {
       // A switch refuses any value; the empty value is wrong everywhere or leaves required options missing.
-      flags.map(([name]) => cli([...path.split(' '), `--${name}=`, '--nonsense'])),
-    );
-    for (const { code, stderr } of runs) {
+      const { code, stderr } = await cli([...path.split(' '), `--${name}=`, '--nonsense']);
       expect(code).toBe(2);
       expect(stderr).not.toMatch(new RegExp(`^pageferry: ${path}: --(?!nonsense)[a-z-]+: unknown option`));
     }
@@ -69,6 +68,11 @@ describe.each(commands)('pageferry %s --help', (path, command) => {
 });
 
 test('an unknown command is an error even with --help', async () => {
-  const { code, stderr } = await cli(['frob', '--help']);
-  expect([code, stderr]).toEqual([2, 'pageferry: frob: unknown command (see pageferry --help)\n']);
+  for (const { code, stderr } of [await cli(['frob', '--help']), await program.cli(['frob', '--help'])])
+    expect([code, stderr]).toEqual([2, 'pageferry: frob: unknown command (see pageferry --help)\n']);
+});
+
+test('the program prints the same help', async () => {
+  for (const args of [['--help'], ['pack', '--help']])
+    expect((await program.done(args)).stdout.toString()).toBe((await done(args)).stdout.toString());
 });

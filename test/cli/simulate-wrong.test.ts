@@ -2,7 +2,8 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { fails, folders, twoSnapshots } from './cli.js';
+import { folders, twoSnapshots } from './cli.js';
+import { fails } from './in-process.js';
 
 const SMALL = 'write-heavy,size=2M';
 const { folder, trace, first, second, image } = twoSnapshots(folders()());

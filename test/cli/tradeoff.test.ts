@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { asUnprivilegedUser, done, expectNothingLeft, fails, folders, guest, later, start } from './cli.js';
+import * as inProcess from './in-process.js';
 
 const newFolder = folders();
 const folder = newFolder();
@@ -69,19 +70,6 @@ test('--html: one page, and no other file', async () => {
   expect(fs.readdirSync(inside)).toEqual(['report.html']);
 });
 
-test.skipIf(process.platform !== 'linux')(
-  'without an image: the memory of this process, and no file is left',
-  async () => {
-    const inside = newFolder();
-    const { stdout } = await done(['tradeoff', '--link', '1Gbit'], {
-      env: { ...process.env, TMPDIR: inside },
-    });
-    expect(stdout.toString()).toMatch(/^this process: [\d.]+ MiB, \d+ pages of 4 KiB\n {2}at 1 Gbit\/s: /);
-    expect(fs.readdirSync(inside)).toEqual([]);
-  },
-  300_000,
-);
-
 describe('wrong options and inputs end with one line before anything is measured', () => {
   const page = join(folder, 'page.html');
   const empty = join(folder, 'empty');
@@ -124,7 +112,9 @@ describe('wrong options and inputs end with one line before anything is measured
   ];
   test.each(cases)('%s', async (_, code, args, message) => {
     const before = fs.readdirSync(folder);
-    await fails(code, ['tradeoff', ...args], message, { input: Buffer.alloc(0) });
+    await (args[0] === '/dev/stdin'
+      ? fails(code, ['tradeoff', ...args], message, { input: Buffer.alloc(0) })
+      : inProcess.fails(code, ['tradeoff', ...args], message));
     expect(fs.readdirSync(folder)).toEqual(before);
     expect(fs.readFileSync(one).equals(image)).toBe(true);
   });

@@ -1,7 +1,9 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { CLI, done, fails, folders, guest, hasProgram, json, start, system } from './cli.js';
+import * as program from './cli.js';
+import { CLI, folders, guest, hasProgram, json, start, system } from './cli.js';
+import { done, fails } from './in-process.js';
 
 const newFolder = folders();
 const folder = newFolder();
@@ -15,7 +17,8 @@ const out = join(folder, 'out');
 const { version } = JSON.parse(fs.readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 
 test('--version prints the version', async () => {
-  for (const flag of ['--version', '-V']) expect((await done([flag])).stdout.toString()).toBe(`${version}\n`);
+  for (const flag of ['--version', '-V'])
+    expect((await program.done([flag])).stdout.toString()).toBe(`${version}\n`);
 });
 
 const pack = ['pack', image, '-o', out];
@@ -165,10 +168,14 @@ const wrong: [string, string[], RegExp][] = [
   ['capture: an operand', ['capture', '--pid', '1', '-o', out, 'more'], /capture: more: unexpected operand/],
 ];
 describe('wrong usage exits with 2 and one line, and creates no file', () => {
-  test.concurrent.each(wrong)('%s', async (_, args, message) => {
+  test.each(wrong)('%s', async (_, args, message) => {
     await fails(2, args, message);
     expect(fs.readdirSync(folder)).toEqual(['a.raw']);
   });
+});
+
+test('the program exits with the same status and line', async () => {
+  await program.fails(2, [...pack, '--frob'], /pack: --frob: unknown option \(see pageferry pack --help\)/);
 });
 
 test('sizes and rates are accepted in their usual forms', async () => {

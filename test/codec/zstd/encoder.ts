@@ -8,6 +8,7 @@ import { seeded } from '../../support/kernels.js';
 const CANARY = 0xa5;
 const CANARY_BYTES = 128;
 const SLACK = 64;
+const MAX_DIRT = 16;
 /** Every kind of match finder, and the ends of the range. */
 export const LEVELS = [-7, -1, 1, 2, 3, 4, 9];
 
@@ -26,7 +27,7 @@ export interface TestEncoder {
 interface EncodeOptions {
   readonly capacity?: number;
   readonly checksum?: boolean;
-  /** Seed of what the scratch and the bytes after the input hold. */
+  /** Which noise the scratch and the bytes after the input hold, from 1 to MAX_DIRT. */
   readonly dirt?: number;
   /** Bytes from a 64-byte boundary to the input and to the output. */
   readonly shift?: number;
@@ -46,15 +47,16 @@ export async function testEncoder(maxBytes: number): Promise<TestEncoder> {
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   const run = await createZstdKernels(memory);
   const bytes = new Uint8Array(memory.buffer);
+  // Generated once: a scratch is as large as the hash tables, and is written before every call.
+  const noise = noiseBytes(scratchBytes + MAX_DIRT);
 
   const encode = (input: Uint8Array, level: number, options: EncodeOptions = {}) => {
     const { capacity = bound(input.length), checksum = false, dirt = 1, shift = 0 } = options;
     const used = run.zstdEncodeScratchBytes(level, input.length);
-    const noise = seeded(dirt);
-    for (let i = scratch; i < scratch + used; i += 1 + (i & 7)) bytes[i] = noise();
+    bytes.set(noise.subarray(dirt, dirt + used), scratch);
     const from = src + shift;
     bytes.set(input, from);
-    for (let i = 0; i < SLACK; i++) bytes[from + input.length + i] = noise();
+    bytes.set(noise.subarray(used + dirt - SLACK, used + dirt), from + input.length);
     const to = out + shift;
     const guards = [to - CANARY_BYTES, to + capacity, scratch - CANARY_BYTES, scratch + used];
     for (const at of guards) bytes.fill(CANARY, at, at + CANARY_BYTES);
@@ -72,6 +74,11 @@ export async function testEncoder(maxBytes: number): Promise<TestEncoder> {
     return result < 0 ? result : bytes.slice(decoded, decoded + result);
   };
   return { run, bytes, encode, decode };
+}
+
+function noiseBytes(count: number): Uint8Array {
+  const next = seeded(1);
+  return new Uint8Array(Uint32Array.from({ length: Math.ceil(count / 4) }, () => next()).buffer);
 }
 
 /** libzstd, or the reason why it cannot be used. */

@@ -1,7 +1,7 @@
 // Migrations in sequence, back and forth between two hosts on loopback, through the same agents; the link is
 // cut in the middle of every third one. Guest memory has to be correct after each, every failure has to be
 // logged with its reason, and no file descriptor may leak.
-//   --times N    number of migrations (default: 100, with --quick 8)
+//   --times N    number of migrations (default: 100, with --quick 5)
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import net from 'node:net';
@@ -40,7 +40,7 @@ export async function run(argv) {
   const folder = mkdtempSync(join(tmpdir(), 'pageferry-soak-'));
   const soak = new Soak(folder, buildGuest(folder));
   try {
-    const result = await soak.run(wholeNumber('times', values.times, values.quick ? 8 : 100));
+    const result = await soak.run(wholeNumber('times', values.times, values.quick ? 5 : 100));
     writeRows(values.json, [result]);
     if (result.errors.length > 0) throw new Error(`agent-soak: ${result.errors.join('; ')}`);
   } finally {

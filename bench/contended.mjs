@@ -3,7 +3,7 @@
 //   --image FILE, --traces DIR    own images (of a directory: the first of every series), else synthetic
 //   --links 100Mbit,1Gbit,10Gbit  --states free,one-core,busy,stopped  --rounds 5
 //   --node PATH                   run pageferry with this Node
-//   --quick (one link, two states, one round, 48 MiB), --json FILE
+//   --quick (one link, two states, one round, 15 MiB), --json FILE
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -84,7 +84,7 @@ function contendedOptions(argv) {
 async function imagesOf({ image, traces, quick }, folder) {
   if (image !== undefined) return [{ name: image, file: image }];
   if (traces !== undefined) return Object.entries(tracesIn(traces)).map(([name, [file]]) => ({ name, file }));
-  const mebibytes = quick ? 72 : 384;
+  const mebibytes = quick ? 24 : 384;
   const [{ bytes }] = await collectImages(database, { mebibytes, maxImages: 1 });
   const file = join(folder, 'image');
   writeFileSync(file, bytes);

@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { captureProcess } from '../dist/node.js';
 
-/** Return named series of images, each with snapshots of one guest over time. */
-export async function findImages(traces) {
-  return traces ? { series: tracesIn(traces), clean: () => {} } : makeImages();
+/** Return named series of images, each with snapshots of one guest over time; with `quick` of a small one. */
+export async function findImages(traces, quick = false) {
+  return traces ? { series: tracesIn(traces), clean: () => {} } : makeImages(quick);
 }
 
 /** Return the series of a directory of directories, by name. */
@@ -29,15 +29,17 @@ export function rawFiles(folder) {
 
 // A program with a heap of objects, strings and buffers, part of which changes between two snapshots.
 const PROGRAM = `
+const [keys, buffers] = process.argv.slice(1).map(Number);
 const map = new Map(); const rows = []; let n = 0;
-for (let i = 0; i < 400000; i++) map.set('key-' + i, { id: i, name: 'row ' + (i * 7919 % 100003), at: Date.now() });
-for (let i = 0; i < 64; i++) rows.push(Buffer.alloc(1 << 20, 'pages of text, row ' + i + ' '));
-setInterval(() => { for (let i = 0; i < 2000; i++) map.set('key-' + (n++ * 31 % 400000), { id: n, name: 'changed ' + n, at: n }); }, 10);
+for (let i = 0; i < keys; i++) map.set('key-' + i, { id: i, name: 'row ' + (i * 7919 % 100003), at: Date.now() });
+for (let i = 0; i < buffers; i++) rows.push(Buffer.alloc(1 << 20, 'pages of text, row ' + i + ' '));
+setInterval(() => { for (let i = 0; i < 2000; i++) map.set('key-' + (n++ * 31 % keys), { id: n, name: 'changed ' + n, at: n }); }, 10);
 process.stdout.write('ready');`;
 
-async function makeImages() {
+async function makeImages(quick) {
+  const sizes = quick ? ['50000', '8'] : ['400000', '64'];
   const folder = mkdtempSync(join(tmpdir(), 'pageferry-bench-'));
-  const child = spawn(process.execPath, ['-e', PROGRAM], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['-e', PROGRAM, ...sizes], { stdio: ['ignore', 'pipe', 'inherit'] });
   try {
     await new Promise((ready) => child.stdout.once('data', ready));
     const files = [];

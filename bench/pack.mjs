@@ -22,7 +22,7 @@ export async function run(argv) {
   });
   const runs = Number(values.runs ?? (values.quick ? 1 : 7));
   const bench = new Bench(values.node ?? process.execPath, runs);
-  const { series, clean } = await findImages(values.traces);
+  const { series, clean } = await findImages(values.traces, values.quick);
   const missing = ['lz4', 'zstd'].filter((tool) => !has(tool));
   if (missing.length > 0) {
     process.stdout.write(`skipped: ${missing.join(' and ')} not installed\n`);

@@ -19,7 +19,7 @@ const MAX_DECIDING = 0.1;
 export async function run(argv) {
   const { quick, json, traces, runs } = readOptions(argv, 'traces', 'runs');
   const rounds = wholeNumber('runs', runs, quick ? 1 : 5);
-  const { series, clean } = await findImages(traces);
+  const { series, clean } = await findImages(traces, quick);
   const rows = [];
   try {
     for (const [name, [image]] of Object.entries(series)) {

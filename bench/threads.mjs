@@ -25,7 +25,7 @@ export async function run(argv) {
       'threads: skipped, neither process.threadCpuUsage (Node 22.15 on) nor /proc/thread-self/schedstat gives the CPU time of a thread',
     );
   } else {
-    const { series, clean } = await findImages(traces);
+    const { series, clean } = await findImages(traces, quick);
     try {
       for (const [name, [file]] of Object.entries(series))
         rows.push(await measure(name, readPages(file, quick), rounds));

@@ -9,7 +9,7 @@ const images = [];
 for await (const image of shopRounds()) images.push(image);
 
 const rows = [];
-for (const strategy of [mine, 'adaptive', 'smallest', 'fixed:lz4']) {
+for (const strategy of [mine, 'adaptive', 'fixed:lz4', 'fixed:zstd:3']) {
   const encoder = await createEncoder(() => {}, { strategy, linkBitsPerSecond: 1e9 });
   for (const { bytes, name } of images) await encoder.encode(bytesSource(bytes, name));
   const { bytesOut, encodeMs, codecs } = await encoder.finish();

@@ -4,7 +4,7 @@ const MAY_IMPORT = {
   page: [],
   kernels: ['page'],
   codec: ['page', 'kernels'],
-  dedup: ['page', 'kernels'],
+  dedup: ['page', 'kernels', 'codec'],
   strategy: ['page', 'codec'],
   stream: ['page', 'codec'],
   engine: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream'],
@@ -57,7 +57,8 @@ const folderRules = Object.entries(MAY_IMPORT).map(([folder, others]) => ({
 // may import, and streams.ts, which imports every part.
 const ENGINE_MAY_IMPORT = {
   unpack: [],
-  threads: ['unpack'],
+  'page-frames': [],
+  threads: ['unpack', 'page-frames'],
   pack: ['threads'],
   frame: ['threads', 'pack'],
   encode: ['threads', 'pack', 'frame'],

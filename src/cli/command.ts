@@ -32,6 +32,8 @@ export interface Command<T extends OptionTable = OptionTable> {
 export interface CommandGroup {
   readonly name: string;
   readonly summary: string;
+  /** Whether `pageferry --help` has one row for all its subcommands. */
+  readonly isOneRow?: true;
   readonly subcommands: readonly Command[];
 }
 

@@ -13,5 +13,6 @@ export const COMMANDS = {
   capture: async () => (await import('./commands/capture.js')).command,
   tradeoff: async () => (await import('./commands/tradeoff.js')).command,
   simulate: async () => (await import('./commands/simulate.js')).command,
+  store: async () => (await import('./commands/store.js')).command,
   agent: async () => (await import('./commands/agent.js')).command,
 } as const satisfies Readonly<Record<string, () => Promise<Command | CommandGroup>>>;

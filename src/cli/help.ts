@@ -9,7 +9,7 @@ const MAX_FLAG_COLUMNS = 26;
 /** Help of the whole program: one screen of 24 lines. */
 export function programHelp(commands: readonly (Command | CommandGroup)[]): string {
   const rows = commands.flatMap((command) =>
-    isGroup(command)
+    isGroup(command) && !command.isOneRow
       ? command.subcommands.map(({ name, summary }) => [`${command.name} ${name}`, summary] as const)
       : [[command.name, command.summary] as const],
   );

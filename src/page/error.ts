@@ -7,6 +7,7 @@ export type ErrorCode =
   | 'not-identical'
   | 'limit'
   | 'bad-image'
+  | 'busy'
   | 'io';
 
 /** The error that this package throws. `cause` is the error that it results from, if any. */

@@ -23,6 +23,8 @@ export interface ChunkReaderContext {
   readonly threads: Threads;
   /** Address of the digest of a zero page. */
   readonly zeroDigest: number;
+  /** Address of the key of keyed digests; absent: the digests are XXH3-128. */
+  readonly digestKey?: number;
   /** Is notified of the duration of every step. */
   readonly meter: IngestMeter;
 }
@@ -83,7 +85,7 @@ export function startIngest(
 
 /** Write the arguments of a chunk's job; return where the parent's bytes are in a file, if they are. */
 function prepare(
-  { kernels, pageBytes, zeroDigest }: ChunkReaderContext,
+  { kernels, pageBytes, zeroDigest, digestKey = 0 }: ChunkReaderContext,
   chunk: Chunk,
   range: FileRange | undefined,
   parent: ParentAt | undefined,
@@ -97,6 +99,7 @@ function prepare(
   words[at + INGEST.CLASSES] = chunk.classes;
   words[at + INGEST.DIGESTS] = chunk.digests;
   words[at + INGEST.ZERO_DIGEST] = zeroDigest;
+  words[at + INGEST.KEY] = digestKey;
   setRange(words, at + INGEST.FILE, range);
   words[at + INGEST.PARENT] = chunk.parent;
   words[at + INGEST.EQUAL] = chunk.equal;

@@ -21,7 +21,7 @@ export function declareThreads(
     declareRunner(arena, createCodecContext(arena), segmentBytes),
   );
   return (options) => {
-    const local = new JobRunner(codec, localSlots, options.zstd);
+    const local = new JobRunner(codec, localSlots, options.zstd, options.frameJobs);
     const declared = { ...options, local, slots };
     return count === 1 ? new LocalThreads(arena, local) : new WorkerThreads(arena, queue, declared);
   };

@@ -4,6 +4,7 @@ import type { ZstdSet } from '../../codec/zstd/load.js';
 import { packZstdRuns, segmentBufferBytes } from '../../codec/zstd/segment.js';
 import type { Slots } from '../../kernels/arena.js';
 import { nodeModule } from '../../page/node-hooks.js';
+import type { PageFrameJobs } from '../page-frames/jobs.js';
 import { decodePages } from './decode-pages.js';
 import { INGEST, JOB, JOB_KIND, JOB_STATUS, NO_FILE, PACK, PACKINGS, setJobError } from './job.js';
 import { compareWithParent, surveyPages } from './survey.js';
@@ -45,6 +46,8 @@ export class JobRunner {
     private readonly codec: CodecContext,
     private readonly slots: RunnerSlots,
     private readonly zstd: ZstdSet,
+    /** Jobs of a store; absent where there are none. */
+    private readonly frameJobs?: PageFrameJobs,
   ) {}
 
   /** Run the job at `job`, set its results and return its status. */
@@ -58,6 +61,7 @@ export class JobRunner {
       const kind = words[at + JOB.KIND];
       if (kind === JOB_KIND.INGEST) this.ingest(at);
       else if (kind === JOB_KIND.PACK) this.pack(at);
+      else if (kind === JOB_KIND.PACK_PAGES) this.frameJobs!.packPages(this.codec, at);
       else decodePages(this.codec, this.zstd, this.slots.check, at);
     } catch (cause) {
       status = JOB_STATUS.FAILED;
@@ -85,7 +89,9 @@ export class JobRunner {
     words[at + INGEST.READ] = read;
     const pages = Math.floor(read / pageBytes);
     const [classes, digests] = [words[at + INGEST.CLASSES]!, words[at + INGEST.DIGESTS]!];
-    surveyPages(kernels, address, pages, pageBytes, classes, digests, words[at + INGEST.ZERO_DIGEST]!);
+    const key = words[at + INGEST.KEY]!;
+    if (key !== 0) this.frameJobs!.surveyKeyed(this.codec, address, pages, pageBytes, classes, digests, key);
+    else surveyPages(kernels, address, pages, pageBytes, classes, digests, words[at + INGEST.ZERO_DIGEST]!);
     if (words[at + INGEST.PARENT_FILE] !== NO_FILE) this.compareParent(at, address, pages);
     words[at + INGEST.READ_US] = Math.round(this.readMs * 1000);
   }

@@ -21,7 +21,8 @@ export const JOB = {
 
 export const JOB_STATUS = { IDLE: 0, QUEUED: 1, DONE: 2, FAILED: 3 } as const;
 
-export const JOB_KIND = { INGEST: 1, PACK: 2, DECODE: 3 } as const;
+/** PACK_PAGES: the job of `src/engine/page-frames/pack-pages.ts`. */
+export const JOB_KIND = { INGEST: 1, PACK: 2, DECODE: 3, PACK_PAGES: 4 } as const;
 
 /** Words of a job that reads, scans and hashes a chunk of an image. */
 export const INGEST = {
@@ -52,6 +53,8 @@ export const INGEST = {
   EQUAL: 19,
   /** Result: the part of the job's duration in which it read, in microseconds. */
   READ_US: 20,
+  /** Address of the key of keyed digests (32 bytes), or 0: the digests are XXH3-128. */
+  KEY: 21,
 } as const;
 
 export const NO_FILE = 0xffffffff;
@@ -132,7 +135,9 @@ export const EXTENT = {
 /** Whether a job may take long: packing with zstd takes up to a second for some levels. */
 export function isLongJob(words: Uint32Array, job: number): boolean {
   const at = job >>> 2;
-  return words[at + JOB.KIND] === JOB_KIND.PACK && PACKINGS[words[at + PACK.PACKING]!] === 'zstd';
+  const kind = words[at + JOB.KIND];
+  if (kind === JOB_KIND.PACK_PAGES) return true;
+  return kind === JOB_KIND.PACK && PACKINGS[words[at + PACK.PACKING]!] === 'zstd';
 }
 
 const MAX_TEXT_UNITS = (JOB_BYTES - 4 * JOB.TEXT - 4) / 2;

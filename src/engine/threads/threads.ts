@@ -1,6 +1,7 @@
 import type { ZstdSet } from '../../codec/zstd/load.js';
 import type { Slots } from '../../kernels/arena.js';
 import { PageferryError } from '../../page/error.js';
+import type { PageFrameJobs } from '../page-frames/jobs.js';
 import { JOB_STATUS, jobError } from './job.js';
 import type { JobRunner, RunnerSlots } from './job-runner.js';
 
@@ -64,6 +65,8 @@ export interface ThreadsOptions {
    * jobs pack with zstd: they take too long for a thread that also has to order and to write.
    */
   readonly isHelping: boolean;
+  /** Jobs of a store, for the calling thread. */
+  readonly frameJobs?: PageFrameJobs;
   /** Called with the first failure of a thread, which also rejects all jobs. */
   readonly onFailure: (cause: unknown) => void;
 }

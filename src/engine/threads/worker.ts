@@ -4,6 +4,7 @@
 import { workerData } from 'node:worker_threads';
 import { zstdSet } from '../../codec/zstd/load.js';
 import { createKernels } from '../../kernels/kernels.js';
+import { PAGE_FRAME_JOBS } from '../page-frames/jobs.js';
 import { JobRunner } from './job-runner.js';
 import { serveQueue } from './queue.js';
 import type { WorkerSetup } from './workers.js';
@@ -12,7 +13,7 @@ async function main(): Promise<void> {
   const { modules, memory, queue, slots, hasZstd } = workerData as WorkerSetup;
   const kernels = await createKernels(memory.buffer.byteLength, { modules, memory });
   const zstd = zstdSet(hasZstd ? undefined : null);
-  await serveQueue(memory, queue, new JobRunner({ ...slots, kernels }, slots, zstd));
+  await serveQueue(memory, queue, new JobRunner({ ...slots, kernels }, slots, zstd, PAGE_FRAME_JOBS));
 }
 
 // A rejection ends the worker, which the pool reports.

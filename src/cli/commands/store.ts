@@ -1,0 +1,14 @@
+import type { CommandGroup } from '../command.js';
+import { get } from '../store/get.js';
+import { init } from '../store/init.js';
+import { list } from '../store/list.js';
+import { put } from '../store/put.js';
+import { rm } from '../store/rm.js';
+import { show } from '../store/show.js';
+
+export const command: CommandGroup = {
+  name: 'store',
+  summary: 'keep snapshots deduplicated; put, get, list, rm, ...',
+  isOneRow: true,
+  subcommands: [init, put, get, list, show, rm],
+};

@@ -1,0 +1,41 @@
+import { createFileSink } from '../../image/fs/file-sink.js';
+import { bytesText } from '../../report/terminal/units.js';
+import { defineCommand } from '../command.js';
+import { JSON_OPTION, MODE_OPTION } from '../common-options.js';
+import { checkOutput } from '../paths.js';
+import { createProgressLine } from '../progress.js';
+import { reportStream } from '../terminal.js';
+import { fileName } from '../values.js';
+import { STORE_OPTION, withStore } from './options.js';
+
+export const get = defineCommand({
+  name: 'get',
+  summary: 'write a snapshot to a file',
+  operands: { label: 'NAME', min: 1, max: 1 },
+  options: {
+    store: STORE_OPTION,
+    output: {
+      short: 'o',
+      value: 'FILE',
+      help: 'file to write; - for standard output',
+      parse: fileName,
+      required: true,
+    },
+    mode: MODE_OPTION,
+    json: JSON_OPTION,
+  },
+  async run({ values, operands, signal }) {
+    const [name] = operands as [string];
+    const { output, mode } = values;
+    checkOutput(output, []);
+    await withStore(values, async (store) => {
+      const { bytes: total } = store.info(name);
+      const line = createProgressLine('reading');
+      const onProgress = (bytes: number) => line.onBytes(bytes, total);
+      const sink = createFileSink(output, mode === undefined ? {} : { mode });
+      const info = await store.get(name, sink, { signal, onProgress }).finally(line.end);
+      const print = reportStream(output);
+      print(values.json ? `${JSON.stringify(info)}\n` : `${name}: ${bytesText(info.bytes)}\n`);
+    });
+  },
+});

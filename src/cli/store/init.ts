@@ -1,0 +1,30 @@
+import { bytesText } from '../../report/terminal/units.js';
+import { createStore } from '../../store/store.js';
+import { defineCommand } from '../command.js';
+import { printOut } from '../terminal.js';
+import { byteCount, pageBytes } from '../values.js';
+
+export const init = defineCommand({
+  name: 'init',
+  summary: 'create a store',
+  operands: { label: 'DIR', min: 1, max: 1 },
+  options: {
+    'page-bytes': { value: 'N', help: 'page size: 4096, 16384 or 65536', parse: pageBytes, default: '4096' },
+    'frame-bytes': {
+      value: 'N',
+      help: 'pages that are packed together and unpacked for one of them',
+      parse: byteCount('960K', '4K'),
+      default: '64K',
+    },
+  },
+  async run({ values, operands }) {
+    const [dir] = operands as [string];
+    const layout = { pageBytes: values['page-bytes'], frameBytes: values['frame-bytes'] };
+    const store = await createStore(dir, layout);
+    const { config } = store;
+    await store.close();
+    printOut(
+      `${dir}: a new store, pages of ${bytesText(config.pageBytes)}, frames of ${bytesText(config.frameBytes)}\n`,
+    );
+  },
+});

@@ -1,0 +1,38 @@
+import { table } from '../../report/terminal/table.js';
+import { bytesText } from '../../report/terminal/units.js';
+import type { SnapshotInfo } from '../../store/database.js';
+import { defineCommand } from '../command.js';
+import { JSON_OPTION } from '../common-options.js';
+import { printOut } from '../terminal.js';
+import { STORE_OPTION, withStore } from './options.js';
+
+export const list = defineCommand({
+  name: 'list',
+  summary: 'list the snapshots of a store, oldest first',
+  options: { store: STORE_OPTION, json: JSON_OPTION },
+  async run({ values }) {
+    const snapshots = await withStore(values, async (store) => store.list());
+    if (values.json) printOut(`${JSON.stringify({ snapshots })}\n`);
+    else if (snapshots.length === 0) printOut('no snapshots\n');
+    else
+      printOut(`${table(['name', 'created', 'bytes', 'stored', 'parent', 'labels'], snapshots.map(row))}\n`);
+  },
+});
+
+function row({ name, created, bytes, storedBytes, parent, labels }: SnapshotInfo): readonly string[] {
+  return [
+    name,
+    `${created.slice(0, 10)} ${created.slice(11, 19)}`,
+    bytesText(bytes),
+    bytesText(storedBytes),
+    parent ?? '',
+    labelsText(labels),
+  ];
+}
+
+/** "host=a kind=nightly" */
+export function labelsText(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(' ');
+}

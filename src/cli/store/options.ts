@@ -1,0 +1,56 @@
+// Options that the subcommands of `pageferry store` share, and how they open the store.
+
+import type { WriterOptions } from '../../store/store.js';
+import { openStore, type Store } from '../../store/store.js';
+import { UsageError } from '../usage-error.js';
+import { decimal, fileName } from '../values.js';
+
+const MAX_WAIT_SECONDS = 86_400;
+
+export const STORE_OPTION = {
+  short: 's',
+  value: 'DIR',
+  help: 'directory of the store',
+  parse: fileName,
+  defaultText: 'the environment variable PAGEFERRY_STORE',
+} as const;
+
+/** How long a command that writes waits for another one. */
+export const WAIT_OPTION = {
+  value: 'SECONDS',
+  help: 'time to wait for another program that writes to the store',
+  parse: seconds,
+  default: '0',
+} as const;
+
+/** Values of the options that name a store. */
+interface StoreValues {
+  readonly store: string | undefined;
+}
+
+/** Run `work` with the store, and close it. @throws UsageError if no store is named */
+export async function withStore<T>(values: StoreValues, work: (store: Store) => Promise<T>): Promise<T> {
+  const store = await openStore(storeDirectory(values));
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}
+
+/** Options of a call that writes. */
+export function writerOptions(values: { readonly wait: number }, signal: AbortSignal): WriterOptions {
+  return { waitMs: 1000 * values.wait, signal };
+}
+
+function storeDirectory({ store }: StoreValues): string {
+  const dir = store ?? process.env.PAGEFERRY_STORE;
+  if (dir) return dir;
+  throw new UsageError('-s DIR is required: the directory of the store; or set PAGEFERRY_STORE');
+}
+
+function seconds(text: string): number {
+  const value = decimal(text);
+  if (value <= MAX_WAIT_SECONDS) return value;
+  throw new UsageError(`not a duration; write seconds from 0 to ${MAX_WAIT_SECONDS}`);
+}

@@ -1,0 +1,98 @@
+import { basename } from 'node:path';
+import { openImage } from '../../image/formats.js';
+import type { PageSource } from '../../page/source.js';
+import { bytesText, msText } from '../../report/terminal/units.js';
+import type { SnapshotInfo } from '../../store/database.js';
+import { defineCommand } from '../command.js';
+import { FORMAT_OPTION, JSON_OPTION } from '../common-options.js';
+import { checkInputs } from '../paths.js';
+import { createProgressLine } from '../progress.js';
+import { printOut } from '../terminal.js';
+import { THREADS_OPTION, threadCount } from '../threads.js';
+import { UsageError } from '../usage-error.js';
+import { fileName, wholeNumber } from '../values.js';
+import { STORE_OPTION, WAIT_OPTION, withStore, writerOptions } from './options.js';
+
+export const put = defineCommand({
+  name: 'put',
+  summary: 'store images as snapshots',
+  operands: { label: 'IMAGE...', min: 1, max: Number.POSITIVE_INFINITY },
+  options: {
+    store: STORE_OPTION,
+    name: {
+      value: 'NAME',
+      help: 'name of the snapshot, one for each image',
+      repeatable: true,
+      defaultText: 'the name of its file up to the last dot',
+    },
+    parent: { value: 'NAME', help: 'earlier snapshot of the same guest', parse: fileName },
+    label: { value: 'KEY=VALUE', help: 'label of the snapshots', parse: label, repeatable: true },
+    threads: THREADS_OPTION,
+    level: { value: 'N', help: 'level of zstd, 1 to 22', parse: wholeNumber(1, 22), default: '3' },
+    format: { ...FORMAT_OPTION, defaultText: 'raw: the file, byte by byte' },
+    wait: WAIT_OPTION,
+    json: JSON_OPTION,
+  },
+  details: [
+    'Of several images, each one but the first has the one before as its parent. Pages that the store has are not stored again, whatever the parent is.',
+  ],
+  async run({ values, operands, signal }) {
+    checkInputs(operands);
+    const names = namesOf(operands, values.name);
+    const threads = threadCount(values.threads);
+    const startedMs = performance.now();
+    await withStore(values, async (store) => {
+      let { parent } = values;
+      const line = createProgressLine('storing');
+      for (const [i, path] of operands.entries()) {
+        const source = openImage(path, { format: values.format ?? 'raw' });
+        try {
+          const info = await store.put(source, {
+            ...writerOptions(values, signal),
+            name: names[i]!,
+            ...(parent !== undefined && { parent }),
+            labels: Object.fromEntries(values.label),
+            threads,
+            level: values.level,
+            onProgress: (bytes) => line.onBytes(bytes, source.bytes),
+          });
+          line.end();
+          report(info, source, performance.now() - startedMs, values.json);
+          parent = info.name;
+        } finally {
+          line.end();
+          source.close();
+        }
+      }
+    });
+  },
+});
+
+function report(info: SnapshotInfo, source: PageSource, ms: number, json: boolean): void {
+  if (json) {
+    printOut(`${JSON.stringify({ ...info, source: source.name, ms: Math.round(ms) })}\n`);
+    return;
+  }
+  const { name, bytes, pages, zeroPages, newPages, storedBytes } = info;
+  printOut(
+    `${name}: ${bytesText(bytes)}, ${pages} pages: ${zeroPages} zero, ${pages - zeroPages - newPages} known, ` +
+      `${newPages} new in ${bytesText(storedBytes)}; ${msText(ms)}\n`,
+  );
+}
+
+function namesOf(paths: readonly string[], given: readonly string[]): readonly string[] {
+  if (given.length > 0 && given.length !== paths.length)
+    throw new UsageError(`--name: ${given.length} names for ${paths.length} images; give one for each`);
+  if (given.length === 0 && paths.includes('-'))
+    throw new UsageError('--name NAME is required for standard input');
+  const names = given.length > 0 ? given : paths.map((path) => basename(path).replace(/(?<=.)\.[^.]*$/, ''));
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new UsageError(`--name: two snapshots cannot both be called ${twice}`);
+  return names;
+}
+
+function label(text: string): [string, string] {
+  const at = text.indexOf('=');
+  if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
+  throw new UsageError('not a label; write KEY=VALUE');
+}

@@ -1,0 +1,72 @@
+// A page frame: pages that are packed together, each alone or as changes against a page of another frame.
+//
+//   payload = table data
+//   table   = slot*                                  one for each page, in order
+//   slot    = 0                                      a page of its own
+//           | 1 count(coded bytes) count(frame id) u8(slot)      XBZRLE against that page, which is of kind 0
+//           | 2                                      a page that was dropped: no snapshot refers to it
+//   data    = the slots' bytes one after the other, uncompressed or as one zstd frame
+//
+// `count` is ULEB128 (`WireReader.count`).
+import { PageferryError } from '../../page/error.js';
+import { WireReader } from '../../stream/wire.js';
+
+export const SLOT = { PLAIN: 0, DELTA: 1, DROPPED: 2 } as const;
+export const FRAME_PACKING = { RAW: 0, ZSTD: 1 } as const;
+
+/** Most pages of a frame: a slot's number is a byte. */
+export const MAX_FRAME_SLOTS = 255;
+/** Largest content of a frame, uncompressed. */
+export const MAX_CONTENT_BYTES = 1 << 20;
+/** Largest table: each slot takes up to 11 bytes. */
+export const MAX_FRAME_TABLE_BYTES = 11 * MAX_FRAME_SLOTS;
+
+/** Fields of a frame that its payload does not have. */
+export interface FrameShape {
+  readonly slotCount: number;
+  readonly tableBytes: number;
+  /** Bytes of the content, uncompressed. */
+  readonly contentBytes: number;
+  readonly packing: number;
+}
+
+/** Where the bytes of a frame's slots are in its content. */
+export class SlotTable {
+  readonly kinds: Uint8Array;
+  /** First byte of each slot in the content, and the end of the last one. */
+  readonly offsets: Uint32Array;
+  /** Frame and slot of the base page of each delta. */
+  readonly baseFrames: Uint32Array;
+  readonly baseSlots: Uint8Array;
+
+  /** Parse a table. `what` names the frame in errors. @throws PageferryError `bad-stream` */
+  constructor(table: Uint8Array, { slotCount, contentBytes }: FrameShape, pageBytes: number, what: string) {
+    this.kinds = new Uint8Array(slotCount);
+    this.offsets = new Uint32Array(slotCount + 1);
+    this.baseFrames = new Uint32Array(slotCount);
+    this.baseSlots = new Uint8Array(slotCount);
+    const reader = new WireReader(table, `${what}: table`);
+    let offset = 0;
+    for (let slot = 0; slot < slotCount; slot++) {
+      const kind = reader.u8();
+      if (kind > SLOT.DROPPED) throw reader.bad(`slot ${slot} of kind ${kind}`);
+      this.kinds[slot] = kind;
+      this.offsets[slot] = offset;
+      if (kind === SLOT.PLAIN) offset += pageBytes;
+      else if (kind === SLOT.DELTA) {
+        offset += reader.count();
+        this.baseFrames[slot] = reader.count();
+        this.baseSlots[slot] = reader.u8();
+      }
+      if (offset > contentBytes)
+        throw new PageferryError(
+          'bad-stream',
+          `${what}: slot ${slot} ends at byte ${offset} of ${contentBytes} bytes of content`,
+        );
+    }
+    this.offsets[slotCount] = offset;
+    reader.end();
+    if (offset !== contentBytes)
+      throw new PageferryError('bad-stream', `${what}: slots of ${offset} bytes, content of ${contentBytes}`);
+  }
+}

@@ -1,0 +1,29 @@
+import type { CodecContext } from '../../codec/codec.js';
+import { keyedDigests } from '../../dedup/keyed-digest.js';
+
+import { packPages } from './pack-pages.js';
+
+/** Jobs that only a store gives to threads: a browser does not load their code. */
+export interface PageFrameJobs {
+  readonly packPages: typeof packPages;
+  readonly surveyKeyed: typeof surveyKeyed;
+}
+
+export const PAGE_FRAME_JOBS: PageFrameJobs = { packPages, surveyKeyed };
+
+/**
+ * Compute the classes of `count` whole pages, and the keyed digests of all that are not zero. `key`: address
+ * of 32 bytes.
+ */
+function surveyKeyed(
+  codec: CodecContext,
+  address: number,
+  count: number,
+  pageBytes: number,
+  classes: number,
+  digests: number,
+  key: number,
+): void {
+  codec.kernels.run.scanPages(address, count, pageBytes, classes);
+  keyedDigests(codec, address, count, pageBytes, classes, key, digests);
+}

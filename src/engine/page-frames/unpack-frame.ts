@@ -1,0 +1,47 @@
+import { unpackZstd } from '../../codec/zstd/segment.js';
+import type { Kernels } from '../../kernels/kernels.js';
+import { statusText } from '../../kernels/status.js';
+import { PageferryError } from '../../page/error.js';
+import { FRAME_PACKING, type FrameShape, MAX_FRAME_TABLE_BYTES, SlotTable } from './format.js';
+
+/** A payload in the kernels' memory. */
+export interface FramePayload extends FrameShape {
+  readonly address: number;
+  readonly bytes: number;
+}
+
+/**
+ * Unpack a frame's content to `out`, which has `capacity` bytes, and return its table. `scratch`: that of the
+ * zstd decoder. `what` names the frame in errors. The input is untrusted.
+ * @throws PageferryError `bad-stream`
+ */
+export function unpackFrame(
+  kernels: Kernels,
+  scratch: number,
+  payload: FramePayload,
+  out: number,
+  capacity: number,
+  pageBytes: number,
+  what: string,
+): SlotTable {
+  const { address, bytes, tableBytes, contentBytes, packing } = payload;
+  if (tableBytes > Math.min(bytes, MAX_FRAME_TABLE_BYTES))
+    throw bad(what, `a table of ${tableBytes} bytes in a payload of ${bytes}`);
+  if (contentBytes > capacity)
+    throw bad(what, `a content of ${contentBytes} bytes, at most ${capacity} expected`);
+  const table = kernels.bytes.subarray(address, address + tableBytes);
+  const slots = new SlotTable(table, payload, pageBytes, what);
+  const data = address + tableBytes;
+  const dataBytes = bytes - tableBytes;
+  if (packing === FRAME_PACKING.ZSTD) {
+    const count = unpackZstd(kernels, scratch, data, dataBytes, out, contentBytes);
+    if (count < 0) throw bad(what, `its zstd frame ${statusText(count)}`);
+  } else if (packing === FRAME_PACKING.RAW && dataBytes === contentBytes)
+    kernels.run.copyBytes(out, data, contentBytes);
+  else throw bad(what, `packing ${packing} with ${dataBytes} bytes of data for ${contentBytes}`);
+  return slots;
+}
+
+function bad(what: string, found: string): PageferryError {
+  return new PageferryError('bad-stream', `${what}: ${found}`);
+}

@@ -1,0 +1,152 @@
+// store.json: what every program that opens the store has to know.
+import { createHash, randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { DIGEST_KEY_BYTES } from '../dedup/keyed-digest.js';
+import { MAX_CONTENT_BYTES } from '../engine/page-frames/format.js';
+import { asIoError, errnoOf, ioError } from '../image/fs/errno.js';
+import { partialPath, syncPath } from '../image/fs/partial-file.js';
+import { PageferryError } from '../page/error.js';
+import { PAGE_BYTES } from '../stream/format.js';
+import { DEFAULT_FRAME_BYTES, DEFAULT_PACK_BYTES, STORE_ID_BYTES, STORE_VERSION } from './format.js';
+
+const FILE = 'store.json';
+const MAX_FILE_BYTES = 65536;
+const MAX_PACK_BYTES = 2 ** 40;
+
+/** The content of store.json. */
+export interface StoreConfig {
+  readonly pageferry: 'store';
+  readonly version: number;
+  /** 16 bytes in hexadecimal. */
+  readonly id: string;
+  readonly pageBytes: number;
+  /** Most bytes of a frame, uncompressed. */
+  readonly frameBytes: number;
+  /** A pack that has as many bytes is closed. */
+  readonly packBytes: number;
+  /** Key of the pages' digests, in hexadecimal; absent: it is derived from the key file. */
+  readonly digestKey?: string;
+  /** Tells a wrong key file from the right one; absent: the store is not encrypted. */
+  readonly keyCheck?: string;
+}
+
+/** Options of a new store. */
+export interface StoreLayout {
+  /** 4096, 16384 or 65536; default 4096. */
+  readonly pageBytes?: number;
+  /** Most bytes of a frame, uncompressed: a page at least, 1 MiB at most; default 64 KiB. */
+  readonly frameBytes?: number;
+  /** Size from which on a pack file is closed; default 256 MiB. */
+  readonly packBytes?: number;
+}
+
+/** Return the configuration of a new store. @throws PageferryError `bad-argument` */
+export function newConfig(layout: StoreLayout): StoreConfig {
+  const { pageBytes = 4096, packBytes = DEFAULT_PACK_BYTES } = layout;
+  const frameBytes = layout.frameBytes ?? Math.max(DEFAULT_FRAME_BYTES, pageBytes);
+  const config: StoreConfig = {
+    pageferry: 'store',
+    version: STORE_VERSION,
+    id: randomBytes(STORE_ID_BYTES).toString('hex'),
+    pageBytes,
+    frameBytes,
+    packBytes,
+    digestKey: randomBytes(DIGEST_KEY_BYTES).toString('hex'),
+  };
+  const problem = problemOf(config);
+  if (problem) throw new PageferryError('bad-argument', `a new store: ${problem}`);
+  return config;
+}
+
+/** Create store.json, which must not exist; it gets its name once it is complete. @throws PageferryError */
+export async function writeConfig(dir: string, config: StoreConfig): Promise<void> {
+  const path = join(dir, FILE);
+  const partial = partialPath(path);
+  try {
+    const fd = fs.openSync(partial, 'wx', 0o600);
+    try {
+      fs.writeFileSync(fd, `${JSON.stringify({ ...config, check: checkOf(config) }, undefined, 2)}\n`);
+      fs.fsyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+    // A link, not a rename: it fails where another program has created the store meanwhile.
+    fs.linkSync(partial, path);
+    await syncPath(dir);
+  } catch (cause) {
+    throw asIoError(path, 'cannot create', cause);
+  } finally {
+    fs.rmSync(partial, { force: true });
+  }
+}
+
+/** Read store.json. @throws PageferryError when there is none, or none that this program can use */
+export function readConfig(dir: string): StoreConfig {
+  const path = join(dir, FILE);
+  let text: string;
+  try {
+    if (fs.statSync(path).size > MAX_FILE_BYTES)
+      throw new PageferryError('bad-stream', `${path}: larger than ${MAX_FILE_BYTES} bytes`);
+    text = fs.readFileSync(path, 'utf8');
+  } catch (cause) {
+    if (errnoOf(cause) === 'ENOENT' || errnoOf(cause) === 'ENOTDIR')
+      throw new PageferryError(
+        'io',
+        `${dir}: is not a store: it has no ${FILE}; create one with store init`,
+        {
+          cause,
+        },
+      );
+    throw cause instanceof PageferryError ? cause : ioError(path, 'cannot read', cause);
+  }
+  let parsed: Partial<StoreConfig> & { readonly check?: string };
+  try {
+    parsed = JSON.parse(text);
+  } catch (cause) {
+    throw new PageferryError('bad-stream', `${path}: is not JSON: ${(cause as Error).message}`, { cause });
+  }
+  if (parsed?.pageferry !== 'store')
+    throw new PageferryError('bad-stream', `${path}: is not the description of a store`);
+  if (parsed.version !== STORE_VERSION)
+    throw new PageferryError(
+      'unsupported',
+      `${path}: a store of version ${parsed.version}, this program reads version ${STORE_VERSION}`,
+    );
+  const { check, ...config } = parsed;
+  const problem =
+    check === checkOf(config) ? problemOf(config) : 'its check differs: the file was changed or is damaged';
+  if (problem) throw new PageferryError('bad-stream', `${path}: ${problem}`);
+  return config as StoreConfig;
+}
+
+/** Return the bytes of a number in hexadecimal. */
+export function bytesOfHex(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, 'hex'));
+}
+
+function checkOf(config: object): string {
+  return createHash('sha256').update(JSON.stringify(config)).digest('hex').slice(0, 16);
+}
+
+function problemOf(config: Partial<StoreConfig>): string | undefined {
+  const { pageBytes, frameBytes, packBytes, id, digestKey, keyCheck } = config;
+  if (!PAGE_BYTES.some((known) => known === pageBytes))
+    return `pageBytes: expected one of ${PAGE_BYTES.join(', ')}, got ${pageBytes}`;
+  if (!isBetween(frameBytes, pageBytes!, MAX_CONTENT_BYTES - pageBytes!))
+    return `frameBytes: expected ${pageBytes} … ${MAX_CONTENT_BYTES - pageBytes!}, got ${frameBytes}`;
+  if (!isBetween(packBytes, 1, MAX_PACK_BYTES))
+    return `packBytes: expected 1 … ${MAX_PACK_BYTES}, got ${packBytes}`;
+  if (!isHex(id, STORE_ID_BYTES)) return 'id: expected 16 bytes in hexadecimal';
+  if (keyCheck === undefined && !isHex(digestKey, DIGEST_KEY_BYTES))
+    return `digestKey: expected ${DIGEST_KEY_BYTES} bytes in hexadecimal`;
+  return undefined;
+}
+
+function isBetween(value: number | undefined, min: number, max: number): boolean {
+  return Number.isInteger(value) && value! >= min && value! <= max;
+}
+
+function isHex(text: string | undefined, bytes: number): boolean {
+  return typeof text === 'string' && text.length === 2 * bytes && /^[0-9a-f]*$/.test(text);
+}

@@ -1,0 +1,247 @@
+// The store's index and metadata, in LMDB (the optional dependency `lmdb`).
+import { join } from 'node:path';
+import type { Database as LmdbDatabase, RootDatabase } from 'lmdb';
+import { ioError, systemReason } from '../image/fs/errno.js';
+import { PageferryError } from '../page/error.js';
+import { decodeFrameRecord, encodeFrameRecord, type FrameRecord } from './frame-record.js';
+import { recordCheck, withoutCheck } from './record-check.js';
+
+const FOLDER = 'meta';
+const REFERENCE_BYTES = 5;
+
+/** What is known about a snapshot beside its pages. */
+export interface SnapshotInfo {
+  readonly name: string;
+  readonly bytes: number;
+  /** Time of its creation, ISO 8601. */
+  readonly created: string;
+  /** Name that the snapshot was made from. */
+  readonly parent?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly pages: number;
+  readonly zeroPages: number;
+  /** Pages that no earlier snapshot had, and the bytes that they take in packs. */
+  readonly newPages: number;
+  readonly storedBytes: number;
+}
+
+/** What is known about a pack. */
+export interface PackInfo {
+  /** Bytes that were committed; what follows them is left from a program that was ended. */
+  readonly bytes: number;
+}
+
+/** Where a page is. */
+export interface PageRef {
+  readonly frame: number;
+  readonly slot: number;
+}
+
+type Binary<K extends string | number | Uint8Array> = LmdbDatabase<
+  Uint8Array,
+  K extends Uint8Array ? never : K
+>;
+
+/** The database of a store. */
+export class StoreDatabase {
+  private readonly frames: Binary<number>;
+  private readonly digests: LmdbDatabase<Uint8Array, never>;
+  private readonly snapshots: Binary<string>;
+  private readonly manifests: Binary<string>;
+  private readonly packs: Binary<number>;
+  private readonly state: Binary<string>;
+  private readonly reference = new Uint8Array(REFERENCE_BYTES);
+
+  constructor(private readonly root: RootDatabase) {
+    const open = (name: string, keyEncoding: 'uint32' | 'binary' | 'ordered-binary') =>
+      root.openDB({ name, encoding: 'binary', keyEncoding, cache: false }) as never;
+    this.frames = open('frames', 'uint32');
+    this.digests = open('digests', 'binary');
+    this.snapshots = open('snapshots', 'ordered-binary');
+    this.manifests = open('manifests', 'ordered-binary');
+    this.packs = open('packs', 'uint32');
+    this.state = open('state', 'ordered-binary');
+  }
+
+  /** Run `work` in one transaction: all of it is stored durably, or nothing. @throws PageferryError `io` */
+  transaction<T>(work: () => T): T {
+    try {
+      return this.root.transactionSync(work);
+    } catch (cause) {
+      throw databaseError(cause);
+    }
+  }
+
+  /** Let go of the state of the database that reads see; the next read sees the latest one. */
+  refresh(): void {
+    this.root.resetReadTxn();
+  }
+
+  async close(): Promise<void> {
+    await this.root.close();
+  }
+
+  /** Return a frame's record. @throws PageferryError `bad-stream` */
+  frame(id: number): FrameRecord | undefined {
+    const bytes = this.frames.getBinary(id);
+    return bytes && decodeFrameRecord(id, bytes);
+  }
+
+  putFrame(id: number, record: FrameRecord): void {
+    this.frames.putSync(id, encodeFrameRecord(id, record));
+  }
+
+  removeFrame(id: number): void {
+    this.frames.removeSync(id);
+  }
+
+  /** The ids of all frames, in ascending order. */
+  frameIds(): Iterable<number> {
+    return this.frames.getKeys({ snapshot: true });
+  }
+
+  /** Return where a page with this digest is. The digest is 16 bytes of their own. */
+  page(digest: Uint8Array): PageRef | undefined {
+    const bytes = this.digests.getBinaryFast(digest as never);
+    if (bytes?.length !== REFERENCE_BYTES) return undefined;
+    return {
+      frame: (bytes[0]! | (bytes[1]! << 8) | (bytes[2]! << 16) | (bytes[3]! << 24)) >>> 0,
+      slot: bytes[4]!,
+    };
+  }
+
+  putPage(digest: Uint8Array, frame: number, slot: number): void {
+    const { reference } = this;
+    new DataView(reference.buffer).setUint32(0, frame, true);
+    reference[4] = slot;
+    this.digests.putSync(digest as never, reference);
+  }
+
+  removePage(digest: Uint8Array): void {
+    this.digests.removeSync(digest as never);
+  }
+
+  /** The digests of all pages, in ascending order. */
+  pageDigests(): Iterable<Uint8Array> {
+    return this.digests.getKeys({ snapshot: true }) as Iterable<Uint8Array>;
+  }
+
+  get pageCount(): number {
+    return entryCount(this.digests);
+  }
+
+  get frameCount(): number {
+    return entryCount(this.frames);
+  }
+
+  get snapshotCount(): number {
+    return entryCount(this.snapshots);
+  }
+
+  snapshot(name: string): SnapshotInfo | undefined {
+    return readJson(`snapshot ${name}`, this.snapshots.getBinary(name));
+  }
+
+  snapshotNames(): string[] {
+    return [...this.snapshots.getKeys({ snapshot: true })];
+  }
+
+  manifest(name: string): Uint8Array | undefined {
+    return this.manifests.getBinary(name);
+  }
+
+  putSnapshot(info: SnapshotInfo, manifest: Uint8Array): void {
+    this.snapshots.putSync(info.name, jsonRecord(`snapshot ${info.name}`, info));
+    this.manifests.putSync(info.name, manifest);
+  }
+
+  removeSnapshot(name: string): void {
+    this.snapshots.removeSync(name);
+    this.manifests.removeSync(name);
+  }
+
+  pack(number: number): PackInfo | undefined {
+    return readJson(`pack ${number}`, this.packs.getBinary(number));
+  }
+
+  putPack(number: number, info: PackInfo): void {
+    this.packs.putSync(number, jsonRecord(`pack ${number}`, info));
+  }
+
+  removePack(number: number): void {
+    this.packs.removeSync(number);
+  }
+
+  packNumbers(): number[] {
+    return [...this.packs.getKeys({ snapshot: true })];
+  }
+
+  value<T>(name: string): T | undefined {
+    return readJson(`state ${name}`, this.state.getBinary(name));
+  }
+
+  putValue(name: string, value: unknown): void {
+    this.state.putSync(name, jsonRecord(`state ${name}`, value));
+  }
+
+  removeValue(name: string): void {
+    this.state.removeSync(name);
+  }
+}
+
+/**
+ * Open the database of the store in `dir`. @throws PageferryError `unsupported` without the package `lmdb`,
+ * `io`
+ */
+export async function openDatabase(dir: string): Promise<StoreDatabase> {
+  const { open } = await loadLmdb();
+  const path = join(dir, FOLDER);
+  try {
+    const root = open({
+      path,
+      encoding: 'binary',
+      cache: false,
+      maxDbs: 8,
+      // A committed transaction is on the disk, so that a pack is never synced after what refers to it.
+      overlappingSync: false,
+      noMemInit: true,
+    });
+    return new StoreDatabase(root);
+  } catch (cause) {
+    throw ioError(path, 'cannot open the database', cause);
+  }
+}
+
+async function loadLmdb(): Promise<typeof import('lmdb')> {
+  try {
+    return await import('lmdb');
+  } catch (cause) {
+    throw new PageferryError(
+      'unsupported',
+      `a store needs the package lmdb, which cannot be loaded (${(cause as Error).message.split('\n')[0]}); ` +
+        'install it with: npm install lmdb',
+      { cause },
+    );
+  }
+}
+
+function entryCount(database: { getStats(): object }): number {
+  return (database.getStats() as { readonly entryCount: number }).entryCount;
+}
+
+function databaseError(cause: unknown): unknown {
+  if (cause instanceof PageferryError) return cause;
+  return new PageferryError('io', `the store's database: cannot write: ${systemReason(cause)}`, { cause });
+}
+
+function jsonRecord(name: string, value: unknown): Uint8Array {
+  const text = new TextEncoder().encode(JSON.stringify(value));
+  const bytes = new Uint8Array(text.length + 4);
+  bytes.set(text);
+  new DataView(bytes.buffer).setUint32(text.length, recordCheck(name, text), true);
+  return bytes;
+}
+
+function readJson<T>(name: string, bytes: Uint8Array | undefined): T | undefined {
+  return bytes && JSON.parse(new TextDecoder().decode(withoutCheck(name, bytes)));
+}

@@ -1,0 +1,168 @@
+// Pack files: append-only files of page frames (docs/store.md).
+//
+//   pack    = header frame*
+//   header  = "PFSTPACK" u32(version) u32(pack number) id[16] 0[24] check[8]       64 bytes
+//   frame   = head payload
+//   head    = "PFFR" u32(frame id) u32(payload bytes) u32(content bytes)
+//             u16(table bytes) u8(slots) u8(packing) 0[4] check[8]                 32 bytes
+//
+// The payload is that of `src/engine/page-frames/format.ts`, encrypted where the store has a key file. A
+// header's check is XXH3-64 of the bytes before it; a frame's is XXH3-64 of its payload, seeded with XXH3-64
+// of the 24 bytes before the check.
+import type { FrameShape } from '../engine/page-frames/format.js';
+import type { Kernels } from '../kernels/kernels.js';
+import { PageferryError } from '../page/error.js';
+
+export const STORE_VERSION = 1;
+export const PACK_HEADER_BYTES = 64;
+export const FRAME_HEAD_BYTES = 32;
+/** Bytes of a store's id. */
+export const STORE_ID_BYTES = 16;
+/** A pack is closed once it has this many bytes. */
+export const DEFAULT_PACK_BYTES = 256 << 20;
+export const DEFAULT_FRAME_BYTES = 64 << 10;
+/** Most bytes that encryption adds to a payload. */
+export const MAX_SEAL_BYTES = 64;
+
+const PACK_MAGIC = new TextEncoder().encode('PFSTPACK');
+const FRAME_MAGIC = 0x52464650;
+const HEADER_CHECK = PACK_HEADER_BYTES - 8;
+const HEAD_CHECK = FRAME_HEAD_BYTES - 8;
+
+/** The head of a frame in a pack. */
+export interface FrameHead extends FrameShape {
+  readonly id: number;
+  /** Bytes of the payload, as stored. */
+  readonly payloadBytes: number;
+}
+
+/** Return the name of a pack file: eight digits, more above 99,999,999. */
+export function packFileName(pack: number): string {
+  return `${String(pack).padStart(8, '0')}.pack`;
+}
+
+/** Return the number of a pack file by its name; undefined for any other file. */
+export function packNumberOf(name: string): number | undefined {
+  const number = /^\d{8,10}\.pack$/.test(name) ? Number.parseInt(name, 10) : Number.NaN;
+  return packFileName(number) === name ? number : undefined;
+}
+
+/** Computes checks in the kernels' memory: 16 bytes of results, and space for a head or header. */
+export class Checks {
+  private readonly result: number;
+  private readonly head: number;
+
+  constructor(
+    slots: { slot(name: string, bytes: number): number },
+    private readonly kernels: Kernels,
+  ) {
+    this.result = slots.slot('check', 16);
+    this.head = slots.slot('head', PACK_HEADER_BYTES);
+  }
+
+  /** Write the check of a frame at the end of its head. `payload`: address of `bytes` bytes. */
+  writeFrame(head: Uint8Array, payload: number, bytes: number): void {
+    this.frame(head, payload, bytes);
+    head.set(this.kernels.bytes.subarray(this.result, this.result + 8), HEAD_CHECK);
+  }
+
+  /** Whether a frame has the check that its head states. */
+  isFrame(head: Uint8Array, payload: number, bytes: number): boolean {
+    this.frame(head, payload, bytes);
+    return this.equals(head, HEAD_CHECK);
+  }
+
+  /** Write the check of a pack's header at its end. */
+  writeHeader(header: Uint8Array): void {
+    this.header(header);
+    header.set(this.kernels.bytes.subarray(this.result, this.result + 8), HEADER_CHECK);
+  }
+
+  /** Whether a header has the check that it states. */
+  isHeader(header: Uint8Array): boolean {
+    this.header(header);
+    return this.equals(header, HEADER_CHECK);
+  }
+
+  private frame(head: Uint8Array, payload: number, bytes: number): void {
+    const { run, words, bytes: memory } = this.kernels;
+    memory.set(head.subarray(0, HEAD_CHECK), this.head);
+    run.hash64(this.head, HEAD_CHECK, 0, 0, this.result);
+    run.hash64(payload, bytes, words[this.result >>> 2]!, words[(this.result >>> 2) + 1]!, this.result);
+  }
+
+  private header(header: Uint8Array): void {
+    this.kernels.bytes.set(header.subarray(0, HEADER_CHECK), this.head);
+    this.kernels.run.hash64(this.head, HEADER_CHECK, 0, 0, this.result);
+  }
+
+  private equals(bytes: Uint8Array, at: number): boolean {
+    for (let i = 0; i < 8; i++) if (bytes[at + i] !== this.kernels.bytes[this.result + i]) return false;
+    return true;
+  }
+}
+
+/** Return the header of a pack, without its check. */
+export function packHeader(pack: number, storeId: Uint8Array): Uint8Array {
+  const header = new Uint8Array(PACK_HEADER_BYTES);
+  const view = new DataView(header.buffer);
+  header.set(PACK_MAGIC);
+  view.setUint32(8, STORE_VERSION, true);
+  view.setUint32(12, pack, true);
+  header.set(storeId, 16);
+  return header;
+}
+
+/**
+ * Check the header of a pack, read as `name`. @throws PageferryError `bad-stream`, or `unsupported` for
+ * another version
+ */
+export function checkPackHeader(
+  checks: Checks,
+  header: Uint8Array,
+  pack: number,
+  storeId: Uint8Array,
+  name: string,
+): void {
+  const expected = packHeader(pack, storeId);
+  if (header.length < PACK_HEADER_BYTES || PACK_MAGIC.some((byte, i) => header[i] !== byte))
+    throw new PageferryError('bad-stream', `${name}: does not begin as a pack of a store`);
+  if (!checks.isHeader(header))
+    throw new PageferryError('bad-stream', `${name}: its header is damaged: the check differs`);
+  const version = new DataView(header.buffer, header.byteOffset).getUint32(8, true);
+  if (version !== STORE_VERSION)
+    throw new PageferryError(
+      'unsupported',
+      `${name}: version ${version}, this program reads ${STORE_VERSION}`,
+    );
+  if (expected.some((byte, i) => i < HEADER_CHECK && header[i] !== byte))
+    throw new PageferryError('bad-stream', `${name}: belongs to another store, or to another pack of it`);
+}
+
+/** Write a frame's head to `out`, without its check. */
+export function writeFrameHead(out: Uint8Array, head: FrameHead): void {
+  const view = new DataView(out.buffer, out.byteOffset, FRAME_HEAD_BYTES);
+  view.setUint32(0, FRAME_MAGIC, true);
+  view.setUint32(4, head.id, true);
+  view.setUint32(8, head.payloadBytes, true);
+  view.setUint32(12, head.contentBytes, true);
+  view.setUint16(16, head.tableBytes, true);
+  view.setUint8(18, head.slotCount);
+  view.setUint8(19, head.packing);
+  view.setUint32(20, 0, true);
+}
+
+/** Read a frame's head. Returns undefined for bytes that are none. */
+export function readFrameHead(bytes: Uint8Array): FrameHead | undefined {
+  if (bytes.length < FRAME_HEAD_BYTES) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, FRAME_HEAD_BYTES);
+  if (view.getUint32(0, true) !== FRAME_MAGIC || view.getUint32(20, true) !== 0) return undefined;
+  return {
+    id: view.getUint32(4, true),
+    payloadBytes: view.getUint32(8, true),
+    contentBytes: view.getUint32(12, true),
+    tableBytes: view.getUint16(16, true),
+    slotCount: view.getUint8(18),
+    packing: view.getUint8(19),
+  };
+}

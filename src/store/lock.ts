@@ -1,0 +1,144 @@
+// The lock of a store's only writer: a record in the database, which names the process. The database's own
+// transactions, which end with their process, make taking it atomic.
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import os from 'node:os';
+import { PageferryError } from '../page/error.js';
+import { sleep } from '../page/sync.js';
+import type { StoreDatabase } from './database.js';
+
+const KEY = 'writer';
+const POLL_MS = 100;
+/** The record is renewed this often; older than STALE_MS it is void where its process cannot be seen. */
+const RENEW_MS = 10_000;
+const STALE_MS = 60_000;
+
+/** The record of the writer. */
+interface Owner {
+  readonly token: string;
+  readonly pid: number;
+  /** Start of the process in clock ticks since the system's start, and where its pid is known. */
+  readonly start: string;
+  readonly scope: string;
+  readonly host: string;
+  readonly action: string;
+  readonly since: string;
+  readonly renewedMs: number;
+}
+
+/** The lock of a store, taken. */
+export interface WriterLock {
+  release(): void;
+}
+
+/**
+ * Take the lock to do `action`, waiting up to `waitMs` for the process that has it.
+ * @throws PageferryError `busy` that names that process; the reason of `signal`
+ */
+export async function takeLock(
+  db: StoreDatabase,
+  dir: string,
+  action: string,
+  { waitMs = 0, signal }: { readonly waitMs?: number; readonly signal?: AbortSignal | undefined } = {},
+): Promise<WriterLock> {
+  const token = randomBytes(8).toString('hex');
+  const startedMs = performance.now();
+  for (;;) {
+    const owner = tryLock(db, token, action);
+    if (!owner) break;
+    if (performance.now() - startedMs >= waitMs) throw busyError(dir, owner, waitMs);
+    await sleep(POLL_MS, signal);
+    db.refresh();
+  }
+  const timer = setInterval(() => renew(db, token), RENEW_MS);
+  timer.unref();
+  return {
+    release() {
+      clearInterval(timer);
+      db.transaction(() => {
+        if (db.value<Owner>(KEY)?.token === token) db.removeValue(KEY);
+      });
+    },
+  };
+}
+
+/** Take the lock, or return its owner. */
+function tryLock(db: StoreDatabase, token: string, action: string): Owner | undefined {
+  return db.transaction(() => {
+    const owner = readOwner(db);
+    if (owner && isAlive(owner)) return owner;
+    const { pid } = process;
+    const record: Owner = {
+      token,
+      pid,
+      start: startOf(pid) ?? '',
+      scope: scope(),
+      host: os.hostname(),
+      action,
+      since: new Date().toISOString(),
+      renewedMs: Date.now(),
+    };
+    db.putValue(KEY, record);
+    return undefined;
+  });
+}
+
+/** A record that cannot be read is that of a program that was ended. */
+function readOwner(db: StoreDatabase): Owner | undefined {
+  try {
+    return db.value<Owner>(KEY);
+  } catch {
+    return undefined;
+  }
+}
+
+function renew(db: StoreDatabase, token: string): void {
+  try {
+    db.transaction(() => {
+      const owner = db.value<Owner>(KEY);
+      if (owner?.token === token) db.putValue(KEY, { ...owner, renewedMs: Date.now() });
+    });
+  } catch {} // a full disk: the writer reports it
+}
+
+function isAlive(owner: Owner): boolean {
+  if (owner.scope !== scope()) return Math.abs(Date.now() - owner.renewedMs) < STALE_MS;
+  if (startOf(process.pid) !== undefined) return startOf(owner.pid) === owner.start;
+  try {
+    process.kill(owner.pid, 0);
+    return true;
+  } catch (cause) {
+    return (cause as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Return the start time of a process that has not ended, or undefined where there is none, or no /proc. */
+function startOf(pid: number): string | undefined {
+  try {
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The name of the program, in parentheses, may contain spaces.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const hasEnded = fields[0] === 'Z' || fields[0] === 'X';
+    return hasEnded ? undefined : fields[19];
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a process id is relative to: this start of this system, and its namespace of process ids. */
+function scope(): string {
+  try {
+    return `${fs.readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()} ${fs.readlinkSync('/proc/self/ns/pid')}`;
+  } catch {
+    return os.hostname();
+  }
+}
+
+function busyError(dir: string, { pid, host, action, since }: Owner, waitMs: number): PageferryError {
+  const waited = waitMs > 0 ? ` after ${waitMs} ms of waiting` : '';
+  return new PageferryError(
+    'busy',
+    `${dir}: process ${pid} on ${host} writes to this store (${action}, since ${since})${waited}; ` +
+      'try again when it has ended, or wait with --wait SECONDS',
+  );
+}

@@ -1,0 +1,64 @@
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { errnoOf, ioError } from '../image/fs/errno.js';
+import { PageferryError } from '../page/error.js';
+import { packFileName } from './format.js';
+
+/** Return the folder of a store's packs. */
+export function packFolder(dir: string): string {
+  return join(dir, 'packs');
+}
+
+/** Return the path of a pack. */
+export function packPath(dir: string, pack: number): string {
+  return join(packFolder(dir), packFileName(pack));
+}
+
+/** The packs of a store, open for reading. A pack that is removed meanwhile stays readable. */
+export class PackFiles {
+  private readonly files = new Map<number, number>();
+
+  constructor(private readonly dir: string) {}
+
+  /** Open a pack. Returns false if it does not exist. @throws PageferryError `io` */
+  open(pack: number): boolean {
+    if (this.files.has(pack)) return true;
+    const path = packPath(this.dir, pack);
+    try {
+      this.files.set(pack, fs.openSync(path, 'r'));
+      return true;
+    } catch (cause) {
+      if (errnoOf(cause) === 'ENOENT') return false;
+      throw ioError(path, 'cannot open', cause);
+    }
+  }
+
+  /**
+   * Read exactly `bytes` bytes of a pack into `into` from index `at` on.
+   * @throws PageferryError `io`, or `bad-stream` when the pack is shorter
+   */
+  read(pack: number, offset: number, into: Uint8Array, at: number, bytes: number): void {
+    const name = packFileName(pack);
+    if (!this.open(pack)) throw new PageferryError('bad-stream', `${name}: does not exist; run store check`);
+    const file = this.files.get(pack)!;
+    for (let done = 0; done < bytes; ) {
+      let count: number;
+      try {
+        count = fs.readSync(file, into, at + done, bytes - done, offset + done);
+      } catch (cause) {
+        throw ioError(name, `cannot read ${bytes - done} bytes at ${offset + done}`, cause);
+      }
+      if (count === 0)
+        throw new PageferryError(
+          'bad-stream',
+          `${name}: ends at byte ${offset + done}, ${bytes - done} bytes of a frame are missing`,
+        );
+      done += count;
+    }
+  }
+
+  close(): void {
+    for (const file of this.files.values()) fs.closeSync(file);
+    this.files.clear();
+  }
+}

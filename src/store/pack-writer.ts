@@ -1,0 +1,183 @@
+import fs from 'node:fs';
+import { asIoError, ioError } from '../image/fs/errno.js';
+import { syncPath } from '../image/fs/partial-file.js';
+import { PageferryError } from '../page/error.js';
+import type { StoreDatabase } from './database.js';
+import { type Checks, checkPackHeader, PACK_HEADER_BYTES, packHeader, packNumberOf } from './format.js';
+import { packFolder, packPath } from './pack-files.js';
+
+/** Database key of the number of the next pack. */
+const NEXT_PACK = 'nextPack';
+
+/**
+ * Remove what a program that was ended left behind: packs that no transaction has committed, and bytes after
+ * the committed ones. For the only writer of a store. @throws PageferryError `io`, `bad-stream`
+ */
+export function removeUncommitted(dir: string, db: StoreDatabase): void {
+  const folder = packFolder(dir);
+  let names: string[];
+  try {
+    names = fs.readdirSync(folder);
+  } catch (cause) {
+    throw ioError(folder, 'cannot read', cause);
+  }
+  for (const name of names) {
+    const pack = packNumberOf(name);
+    if (pack === undefined) continue;
+    const path = packPath(dir, pack);
+    const info = db.pack(pack);
+    try {
+      if (!info) fs.rmSync(path, { force: true });
+      else if (fs.statSync(path).size > info.bytes) fs.truncateSync(path, info.bytes);
+    } catch (cause) {
+      throw ioError(path, 'cannot remove uncommitted bytes', cause);
+    }
+  }
+}
+
+/** A pack that is written. */
+interface OpenPack {
+  readonly number: number;
+  readonly file: number;
+  bytes: number;
+  isSynced: boolean;
+}
+
+/** Appends frames to the packs of a store. */
+export class PackWriter {
+  private readonly open = new Map<number, OpenPack>();
+  private current: OpenPack | undefined;
+  private next: number;
+  private hasNewFile = false;
+
+  /** `continues`: whether the newest pack is continued if it is not full. */
+  constructor(
+    private readonly store: {
+      readonly dir: string;
+      readonly db: StoreDatabase;
+      readonly storeId: Uint8Array;
+      readonly packBytes: number;
+      readonly checks: Checks;
+    },
+    continues: boolean,
+  ) {
+    const { db } = store;
+    this.next = db.value<number>(NEXT_PACK) ?? 1;
+    if (continues) this.continueLast();
+  }
+
+  /**
+   * Append a frame, whose bytes are `parts` one after the other; return its place.
+   * @throws PageferryError `io`
+   */
+  append(parts: readonly Uint8Array[], bytes: number): { readonly pack: number; readonly offset: number } {
+    const pack = this.writable();
+    const offset = pack.bytes;
+    this.write(pack, parts, bytes);
+    return { pack: pack.number, offset };
+  }
+
+  /** Store all bytes so far durably. @throws PageferryError `io` */
+  async sync(): Promise<void> {
+    for (const pack of this.open.values()) {
+      if (pack.isSynced) continue;
+      await new Promise<void>((resolve, reject) =>
+        fs.fsync(pack.file, (cause) =>
+          cause ? reject(ioError(packPath(this.store.dir, pack.number), 'cannot sync', cause)) : resolve(),
+        ),
+      );
+      pack.isSynced = true;
+    }
+    if (this.hasNewFile) await syncPath(packFolder(this.store.dir));
+    this.hasNewFile = false;
+  }
+
+  /** Record the synced packs; within a transaction. */
+  commit(): void {
+    const { db } = this.store;
+    for (const { number, bytes } of this.open.values()) db.putPack(number, { bytes });
+    db.putValue(NEXT_PACK, this.next);
+  }
+
+  /** Close the packs. What was not committed is removed by the next writer. */
+  close(): void {
+    for (const { file } of this.open.values()) fs.closeSync(file);
+    this.open.clear();
+    this.current = undefined;
+  }
+
+  private continueLast(): void {
+    const { db, packBytes, dir, checks, storeId } = this.store;
+    const last = Math.max(0, ...db.packNumbers());
+    const info = last === 0 ? undefined : db.pack(last);
+    if (!info || info.bytes >= packBytes) return;
+    const path = packPath(dir, last);
+    try {
+      const file = fs.openSync(path, 'r+');
+      const { size } = fs.fstatSync(file);
+      if (size < info.bytes) {
+        fs.closeSync(file);
+        // The pack is left alone for `check`; new frames go to another one.
+        return;
+      }
+      const header = new Uint8Array(PACK_HEADER_BYTES);
+      fs.readSync(file, header, 0, PACK_HEADER_BYTES, 0);
+      checkPackHeader(checks, header, last, storeId, path);
+      this.use({ number: last, file, bytes: info.bytes, isSynced: true });
+    } catch (cause) {
+      throw asIoError(path, 'cannot open for writing', cause);
+    }
+  }
+
+  private writable(): OpenPack {
+    const { packBytes, dir, storeId, checks } = this.store;
+    if (this.current && this.current.bytes < packBytes) return this.current;
+    const number = this.next++;
+    const path = packPath(dir, number);
+    let file: number;
+    try {
+      file = fs.openSync(path, 'wx+', 0o600);
+    } catch (cause) {
+      throw ioError(path, 'cannot create', cause);
+    }
+    this.hasNewFile = true;
+    const pack = this.use({ number, file, bytes: 0, isSynced: false });
+    const header = packHeader(number, storeId);
+    checks.writeHeader(header);
+    this.write(pack, [header], PACK_HEADER_BYTES);
+    return pack;
+  }
+
+  private use(pack: OpenPack): OpenPack {
+    this.open.set(pack.number, pack);
+    this.current = pack;
+    return pack;
+  }
+
+  private write(pack: OpenPack, parts: readonly Uint8Array[], bytes: number): void {
+    const name = packPath(this.store.dir, pack.number);
+    pack.isSynced = false;
+    try {
+      const count = fs.writevSync(pack.file, parts, pack.bytes);
+      for (let rest = count; rest < bytes; ) rest += this.writeRest(pack, parts, rest);
+    } catch (cause) {
+      throw ioError(name, `cannot write ${bytes} bytes at ${pack.bytes}`, cause);
+    }
+    pack.bytes += bytes;
+  }
+
+  /** Write from byte `done` of `parts` on, where a system call took fewer bytes than it was given. */
+  private writeRest(pack: OpenPack, parts: readonly Uint8Array[], done: number): number {
+    let skipped = 0;
+    for (const part of parts) {
+      const from = done - skipped;
+      if (from < part.length) {
+        const count = fs.writeSync(pack.file, part, from, part.length - from, pack.bytes + done);
+        if (count === 0) throw new PageferryError('io', 'the system wrote nothing');
+        return count;
+      }
+      skipped += part.length;
+    }
+    throw new Error(`${done} bytes of a frame are written, it has ${skipped}`);
+  }
+}

@@ -1,0 +1,103 @@
+import { KEYED_DIGEST_BYTES } from '../../dedup/keyed-digest.js';
+import type { Kernels } from '../../kernels/kernels.js';
+import { PageferryError } from '../../page/error.js';
+import type { StoreDatabase } from '../database.js';
+import type { Checks, FrameHead } from '../format.js';
+import { FRAME_HEAD_BYTES, writeFrameHead } from '../format.js';
+import type { DeltaRef, FrameRecord } from '../frame-record.js';
+import { MAX_FRAME_ID } from '../limits.js';
+import type { PackWriter } from '../pack-writer.js';
+import type { FrameSealer } from '../sealer.js';
+import type { PackedFrame, PageBatch } from './batch.js';
+import type { NewPages } from './new-pages.js';
+
+/** Database key of the id of the next frame. */
+const NEXT_FRAME = 'nextFrame';
+
+/** Writes the frames of batches to packs, and records them in the database. */
+export class FrameWriter {
+  /** Bytes written. */
+  bytes = 0;
+  /** Frames that are written and not recorded. */
+  private waiting: { readonly id: number; readonly record: FrameRecord }[] = [];
+  private nextId: number;
+
+  constructor(
+    private readonly context: {
+      readonly kernels: Kernels;
+      readonly db: StoreDatabase;
+      readonly packs: PackWriter;
+      readonly checks: Checks;
+      readonly sealer: FrameSealer;
+      /** Address of space for an encrypted payload. */
+      readonly sealSpace: number;
+    },
+  ) {
+    this.nextId = context.db.value<number>(NEXT_FRAME) ?? 1;
+  }
+
+  /** Write the frames of a packed batch, and set the places of its pages. @throws PageferryError */
+  write(batch: PageBatch, pages: NewPages): void {
+    const firstId = this.nextId;
+    const frames = batch.packedFrames();
+    if (firstId + frames.length > MAX_FRAME_ID)
+      throw new PageferryError(
+        'limit',
+        `the store has used all ${MAX_FRAME_ID} frame ids; create another one`,
+      );
+    this.nextId += frames.length;
+    const digests = frames.map(({ slotCount }) => new Uint8Array(KEYED_DIGEST_BYTES * slotCount));
+    const deltas: DeltaRef[][] = frames.map(() => []);
+    for (let page = 0; page < batch.count; page++) {
+      const frame = batch.frameOf(page);
+      const slot = batch.slotOf(page);
+      const from = KEYED_DIGEST_BYTES * page;
+      digests[frame]!.set(batch.digests.subarray(from, from + KEYED_DIGEST_BYTES), KEYED_DIGEST_BYTES * slot);
+      const baseFrame = batch.baseFrameOf(page);
+      if (baseFrame !== 0) deltas[frame]!.push({ slot, baseFrame, baseSlot: batch.baseSlotOf(page) });
+      pages.place(batch.first + page, firstId + frame, slot);
+    }
+    frames.forEach((frame, i) => {
+      const place = this.writeFrame(firstId + i, frame);
+      this.waiting.push({ id: firstId + i, record: { ...place, digests: digests[i]!, deltas: deltas[i]! } });
+    });
+  }
+
+  /** Record all written frames; within a transaction, after the packs were synced. */
+  commit(): void {
+    const { db, packs } = this.context;
+    packs.commit();
+    for (const { id, record } of this.waiting) {
+      db.putFrame(id, record);
+      for (let slot = 0; KEYED_DIGEST_BYTES * slot < record.digests.length; slot++) {
+        const from = KEYED_DIGEST_BYTES * slot;
+        db.putPage(record.digests.subarray(from, from + KEYED_DIGEST_BYTES), id, slot);
+      }
+    }
+    db.putValue(NEXT_FRAME, this.nextId);
+  }
+
+  /** Drop what was recorded, after its transaction. */
+  committed(): void {
+    this.waiting = [];
+  }
+
+  private writeFrame(id: number, frame: PackedFrame) {
+    const { kernels, checks, packs, sealer, sealSpace } = this.context;
+    const head = new Uint8Array(FRAME_HEAD_BYTES);
+    const fields: FrameHead = { ...frame, id, payloadBytes: frame.bytes + sealer.overheadBytes };
+    writeFrameHead(head, fields);
+    const packed = kernels.bytes.subarray(frame.address, frame.address + frame.bytes);
+    const payload = sealer.seal(head.subarray(0, FRAME_HEAD_BYTES - 8), packed);
+    let { address } = frame;
+    if (payload !== packed) {
+      kernels.bytes.set(payload, sealSpace);
+      address = sealSpace;
+    }
+    checks.writeFrame(head, address, payload.length);
+    const bytes = FRAME_HEAD_BYTES + payload.length;
+    const { pack, offset } = packs.append([head, payload], bytes);
+    this.bytes += bytes;
+    return { pack, offset, bytes };
+  }
+}

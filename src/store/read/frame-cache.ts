@@ -1,0 +1,146 @@
+import { type CodecContext, createCodecContext } from '../../codec/codec.js';
+import { MAX_CONTENT_BYTES, type SlotTable } from '../../engine/page-frames/format.js';
+import { unpackFrame } from '../../engine/page-frames/unpack-frame.js';
+import { Arena } from '../../kernels/arena.js';
+import { PageferryError } from '../../page/error.js';
+import { Checks, FRAME_HEAD_BYTES, MAX_SEAL_BYTES, packFileName, readFrameHead } from '../format.js';
+import type { FramePlace } from '../frame-record.js';
+import type { PackFiles } from '../pack-files.js';
+import type { FrameSealer } from '../sealer.js';
+
+/** A frame in memory. */
+export interface UnpackedFrame {
+  readonly id: number;
+  /** Address of its content. */
+  readonly content: number;
+  readonly slots: SlotTable;
+}
+
+/** What a cache needs to read frames. */
+export interface FrameCacheOptions {
+  readonly packs: PackFiles;
+  readonly sealer: FrameSealer;
+  readonly pageBytes: number;
+  readonly frameBytes: number;
+  /** Memory for unpacked frames; two frames at least. */
+  readonly cacheBytes: number;
+}
+
+/** What reading frames has taken. */
+export interface FrameCounters {
+  /** Bytes read from packs. */
+  readonly packedBytes: number;
+  /** Bytes of frames that were unpacked, and their number. */
+  readonly decodedBytes: number;
+  readonly decodedFrames: number;
+}
+
+/** Create a cache, with its kernels. */
+export async function createFrameCache(options: FrameCacheOptions): Promise<FrameCache> {
+  const arena = new Arena();
+  const cache = new FrameCache(arena, options);
+  await arena.allocate();
+  return cache;
+}
+
+/** Reads, checks and unpacks frames, and keeps those that were used last. */
+export class FrameCache {
+  readonly codec: CodecContext;
+  /** Address of space for a page. */
+  readonly pageSpace: number;
+  private readonly checks: Checks;
+  private readonly head = new Uint8Array(FRAME_HEAD_BYTES);
+  private readonly payload: number;
+  private readonly maxPayloadBytes: number;
+  private readonly capacity: number;
+  private readonly free: number[] = [];
+  /** Least recently used first. */
+  private readonly frames = new Map<number, UnpackedFrame>();
+  private last: UnpackedFrame | undefined;
+  private packedBytes = 0;
+  private decodedBytes = 0;
+  private decodedFrames = 0;
+
+  constructor(
+    arena: Arena,
+    private readonly options: FrameCacheOptions,
+  ) {
+    const { frameBytes, pageBytes, cacheBytes } = options;
+    this.codec = createCodecContext(arena);
+    this.checks = new Checks(arena, arena.kernels);
+    this.capacity = Math.min(MAX_CONTENT_BYTES, frameBytes + pageBytes);
+    this.maxPayloadBytes = 2 * this.capacity + MAX_SEAL_BYTES;
+    this.pageSpace = arena.slot('page', pageBytes);
+    this.payload = arena.slot('payload', this.maxPayloadBytes);
+    const count = Math.max(2, Math.floor(cacheBytes / this.capacity));
+    for (let i = 0; i < count; i++) this.free.push(arena.slot('frame', this.capacity, 'cacheBytes'));
+    this.free.reverse();
+  }
+
+  get counters(): FrameCounters {
+    const { packedBytes, decodedBytes, decodedFrames } = this;
+    return { packedBytes, decodedBytes, decodedFrames };
+  }
+
+  /**
+   * Return a frame. It stays in memory until the second next call.
+   * @throws PageferryError `bad-stream` that names the frame, `io`
+   */
+  get(id: number, place: FramePlace): UnpackedFrame {
+    if (this.last?.id === id) return this.last;
+    let frame = this.frames.get(id);
+    if (frame) this.frames.delete(id);
+    else frame = this.read(id, place);
+    this.frames.set(id, frame);
+    this.last = frame;
+    return frame;
+  }
+
+  private read(id: number, place: FramePlace): UnpackedFrame {
+    const what = frameName(id, place);
+    const { kernels, zstdDecodeScratch } = this.codec;
+    const { packs, pageBytes, sealer } = this.options;
+    const payloadBytes = place.bytes - FRAME_HEAD_BYTES;
+    if (payloadBytes <= 0 || payloadBytes > this.maxPayloadBytes)
+      throw bad(what, `a record of ${place.bytes} bytes`);
+    packs.read(place.pack, place.offset, this.head, 0, FRAME_HEAD_BYTES);
+    packs.read(place.pack, place.offset + FRAME_HEAD_BYTES, kernels.bytes, this.payload, payloadBytes);
+    this.packedBytes += place.bytes;
+    const head = readFrameHead(this.head);
+    if (!head || head.payloadBytes !== payloadBytes) throw bad(what, 'its head is damaged');
+    if (!this.checks.isFrame(this.head, this.payload, payloadBytes)) throw bad(what, 'its check differs');
+    if (head.id !== id) throw bad(what, `has the head of frame ${head.id}`);
+    const stored = kernels.bytes.subarray(this.payload, this.payload + payloadBytes);
+    const payload = sealer.open(this.head.subarray(0, FRAME_HEAD_BYTES - 8), stored);
+    if (payload !== stored) kernels.bytes.set(payload, this.payload);
+    const content = this.takeSpace();
+    try {
+      const packed = { ...head, address: this.payload, bytes: payload.length };
+      const slots = unpackFrame(kernels, zstdDecodeScratch, packed, content, this.capacity, pageBytes, what);
+      this.decodedBytes += head.contentBytes;
+      this.decodedFrames++;
+      return { id, content, slots };
+    } catch (cause) {
+      this.free.push(content);
+      throw cause;
+    }
+  }
+
+  private takeSpace(): number {
+    const free = this.free.pop();
+    if (free !== undefined) return free;
+    const oldest = this.frames.values().next().value!;
+    this.frames.delete(oldest.id);
+    if (this.last === oldest) this.last = undefined;
+    return oldest.content;
+  }
+}
+
+/** "frame 17 (00000001.pack at 4096)" */
+export function frameName(id: number, { pack, offset }: FramePlace): string {
+  return `frame ${id} (${packFileName(pack)} at ${offset})`;
+}
+
+function bad(what: string, found: string): PageferryError {
+  return new PageferryError('bad-stream', `${what}: ${found}`);
+}

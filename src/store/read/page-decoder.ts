@@ -1,0 +1,59 @@
+import { SLOT } from '../../engine/page-frames/format.js';
+import { statusText } from '../../kernels/status.js';
+import { PageferryError } from '../../page/error.js';
+import type { FramePlace } from '../frame-record.js';
+import { type FrameCache, frameName, type UnpackedFrame } from './frame-cache.js';
+
+/** Returns where a frame is. @throws PageferryError `bad-stream` when there is none */
+export type FindFrame = (id: number) => FramePlace;
+
+/** Decodes pages of frames: a page needs its frame, and one more if it is a delta. */
+export class PageDecoder {
+  /** A page that was a delta. */
+  private readonly page: Uint8Array;
+
+  constructor(
+    private readonly cache: FrameCache,
+    private readonly find: FindFrame,
+    private readonly pageBytes: number,
+    private readonly pageSpace: number,
+  ) {
+    const { bytes } = cache.codec.kernels;
+    this.page = bytes.subarray(pageSpace, pageSpace + pageBytes);
+  }
+
+  /** Return a page's bytes, valid until the next call. @throws PageferryError that names the frame */
+  decode(frame: number, slot: number): Uint8Array {
+    const place = this.find(frame);
+    const first = this.cache.get(frame, place);
+    const { kinds, offsets, baseFrames, baseSlots } = first.slots;
+    const kind = kinds[slot];
+    if (kind === SLOT.PLAIN) return this.plain(first, slot);
+    if (kind !== SLOT.DELTA) throw noPage(frame, place, slot);
+    const baseFrame = baseFrames[slot]!;
+    const basePlace = this.find(baseFrame);
+    const base = baseFrame === frame ? first : this.cache.get(baseFrame, basePlace);
+    const baseSlot = baseSlots[slot]!;
+    if (base.slots.kinds[baseSlot] !== SLOT.PLAIN) throw noPage(baseFrame, basePlace, baseSlot);
+    this.page.set(this.plain(base, baseSlot));
+    const coded = first.content + offsets[slot]!;
+    const codedBytes = offsets[slot + 1]! - offsets[slot]!;
+    const { run } = this.cache.codec.kernels;
+    const status = run.xbzrleDecode(coded, codedBytes, this.pageSpace, this.pageBytes);
+    if (status < 0)
+      throw new PageferryError(
+        'bad-stream',
+        `${frameName(frame, place)}: the delta of slot ${slot} ${statusText(status)}`,
+      );
+    return this.page;
+  }
+
+  private plain({ content, slots }: UnpackedFrame, slot: number): Uint8Array {
+    const at = content + slots.offsets[slot]!;
+    return this.cache.codec.kernels.bytes.subarray(at, at + this.pageBytes);
+  }
+}
+
+function noPage(frame: number, place: FramePlace, slot: number): PageferryError {
+  return new PageferryError('bad-stream', `${frameName(frame, place)}: slot ${slot} has no page`);
+}

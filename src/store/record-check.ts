@@ -1,0 +1,23 @@
+import { createHash } from 'node:crypto';
+import { PageferryError } from '../page/error.js';
+
+/** Bytes of a record's check. */
+const CHECK_BYTES = 4;
+
+/** Return the check of a record: 32 bits of SHA-256 of its name, a zero byte and its bytes. */
+export function recordCheck(name: string, bytes: Uint8Array): number {
+  return createHash('sha256').update(name).update('\0').update(bytes).digest().readUInt32LE(0);
+}
+
+/**
+ * Return a record without the check at its end. @throws PageferryError `bad-stream` when the check differs
+ */
+export function withoutCheck(name: string, bytes: Uint8Array): Uint8Array {
+  const end = bytes.length - CHECK_BYTES;
+  if (end < 0) throw new PageferryError('bad-stream', `${name}: a record of ${bytes.length} bytes`);
+  const content = bytes.subarray(0, end);
+  const stated = new DataView(bytes.buffer, bytes.byteOffset + end, CHECK_BYTES).getUint32(0, true);
+  if (stated !== recordCheck(name, content))
+    throw new PageferryError('bad-stream', `${name}: its record is damaged: the check differs`);
+  return content;
+}

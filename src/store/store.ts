@@ -1,0 +1,225 @@
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { ioError } from '../image/fs/errno.js';
+import { PageferryError } from '../page/error.js';
+import type { PageSink, PageSource } from '../page/source.js';
+import { createYielder, throwIfAborted } from '../page/sync.js';
+import { newConfig, readConfig, type StoreConfig, type StoreLayout, writeConfig } from './config.js';
+import { openDatabase, type SnapshotInfo } from './database.js';
+import { takeLock } from './lock.js';
+import { checkSnapshotName, decodeManifest, encodeManifest } from './manifest.js';
+import { packFolder } from './pack-files.js';
+import { removeUncommitted } from './pack-writer.js';
+import { writePages } from './put/put.js';
+import { type OpenSnapshots, openSnapshots, type ReadOptions } from './read/snapshot.js';
+import { openSecrets } from './secrets.js';
+import type { StoreContext } from './store-context.js';
+
+const DEFAULT_LEVEL = 3;
+/** Bytes that are read and written at a time. */
+const COPY_BYTES = 1 << 20;
+
+/** Options of every call that writes to a store. */
+export interface WriterOptions {
+  /** How long to wait for another program that writes to the store, in ms; default 0. */
+  readonly waitMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Options of `Store.put`. */
+export interface PutOptions extends WriterOptions {
+  readonly name: string;
+  /** Snapshot that the image is coded against. */
+  readonly parent?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Threads that pack; default 1. */
+  readonly threads?: number;
+  /** Level of zstd, 1 to 22; default 3. */
+  readonly level?: number;
+  /** Time of creation; default: now. */
+  readonly created?: Date;
+  readonly onProgress?: (bytes: number) => void;
+}
+
+/** Options of `Store.get`. */
+export interface GetOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (bytes: number) => void;
+}
+
+/** Create a store in `dir`, which must not exist or be empty. @throws PageferryError */
+export async function createStore(dir: string, layout: StoreLayout = {}): Promise<Store> {
+  const config = newConfig(layout);
+  try {
+    fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
+    if (fs.readdirSync(dir).length > 0)
+      throw new PageferryError('io', `${dir}: is not empty; name a new directory`);
+    fs.mkdirSync(packFolder(dir), { mode: 0o700 });
+    fs.mkdirSync(join(dir, 'meta'), { mode: 0o700 });
+  } catch (cause) {
+    throw cause instanceof PageferryError ? cause : ioError(dir, 'cannot create', cause);
+  }
+  await (await openDatabase(dir)).close();
+  await writeConfig(dir, config);
+  return openStore(dir);
+}
+
+/** Open the store in `dir`. @throws PageferryError when there is none, or none that can be used */
+export async function openStore(dir: string): Promise<Store> {
+  const config = readConfig(dir);
+  const secrets = openSecrets(config);
+  return new Store({ dir, config, secrets, db: await openDatabase(dir) });
+}
+
+/** A store of snapshots. One program at a time writes to it, any number read. */
+export class Store {
+  constructor(private readonly context: StoreContext) {}
+
+  get dir(): string {
+    return this.context.dir;
+  }
+
+  get config(): StoreConfig {
+    return this.context.config;
+  }
+
+  /** The snapshots, oldest first. */
+  list(): SnapshotInfo[] {
+    const { db } = this.context;
+    db.refresh();
+    const infos = db.snapshotNames().map((name) => db.snapshot(name)!);
+    return infos.sort((a, b) => compare(a.created, b.created) || compare(a.name, b.name));
+  }
+
+  /** Return what is known about a snapshot. @throws PageferryError `bad-argument` if there is none */
+  info(name: string): SnapshotInfo {
+    this.context.db.refresh();
+    return this.existing(name);
+  }
+
+  /**
+   * Store an image as a snapshot. It is stored durably once the promise resolves; a failure leaves no
+   * snapshot.
+   * @throws PageferryError; the reason of the signal
+   */
+  async put(source: PageSource, options: PutOptions): Promise<SnapshotInfo> {
+    const { name, parent, labels = {}, threads = 1, level = DEFAULT_LEVEL, onProgress } = options;
+    const { signal = new AbortController().signal } = options;
+    checkSnapshotName(name);
+    return this.exclusively(`put ${name}`, options, async () => {
+      const { db } = this.context;
+      this.checkNew(name);
+      const parentRuns = parent === undefined ? undefined : this.runs(parent);
+      const created = (options.created ?? new Date()).toISOString();
+      let info: SnapshotInfo | undefined;
+      const writeOptions = { threads, level, signal, onProgress, parent: parentRuns };
+      await writePages(this.context, source, writeOptions, (pages) => {
+        this.checkNew(name);
+        const { bytes, zeroPages, newPages, storedBytes, runs } = pages;
+        info = {
+          name,
+          bytes,
+          created,
+          ...(parent !== undefined && { parent }),
+          labels,
+          pages: runs.pages,
+          zeroPages,
+          newPages,
+          storedBytes,
+        };
+        db.putSnapshot(info, encodeManifest(name, runs));
+      });
+      return info!;
+    });
+  }
+
+  /** Write a snapshot's bytes to a sink, and finish it. @throws PageferryError; the reason of the signal */
+  async get(name: string, sink: PageSink, { signal, onProgress }: GetOptions = {}): Promise<SnapshotInfo> {
+    const open = await this.open([name]);
+    try {
+      const image = open.images[0]!;
+      const buffer = new Uint8Array(COPY_BYTES);
+      const yieldIfDue = createYielder();
+      for (let position = 0; position < image.bytes; ) {
+        const { bytes, zero } = image.run(position, COPY_BYTES);
+        if (zero) sink.zero(position, bytes);
+        else {
+          const part = buffer.subarray(0, bytes);
+          image.read(part, position);
+          sink.write(part, position);
+        }
+        position += bytes;
+        onProgress?.(position);
+        await yieldIfDue();
+        throwIfAborted(signal);
+      }
+      await sink.finish(image.bytes);
+      return image.info;
+    } catch (cause) {
+      sink.abort();
+      throw cause;
+    } finally {
+      open.close();
+    }
+  }
+
+  /** Open snapshots for reading at any position, synchronously. @throws PageferryError */
+  open(names: readonly string[], options?: ReadOptions): Promise<OpenSnapshots> {
+    return openSnapshots(this.context, names, options);
+  }
+
+  /** Remove a snapshot; `gc` frees its space. @throws PageferryError `bad-argument` if there is none */
+  async remove(name: string, options: WriterOptions = {}): Promise<void> {
+    await this.exclusively(`rm ${name}`, options, async () => {
+      this.existing(name);
+      this.context.db.transaction(() => this.context.db.removeSnapshot(name));
+    });
+  }
+
+  /** Close the store. Snapshots that are open stay open. */
+  async close(): Promise<void> {
+    await this.context.db.close();
+  }
+
+  private existing(name: string): SnapshotInfo {
+    const info = this.context.db.snapshot(name);
+    if (!info)
+      throw new PageferryError('bad-argument', `${this.dir}: has no snapshot ${JSON.stringify(name)}`);
+    return info;
+  }
+
+  private checkNew(name: string): void {
+    if (this.context.db.snapshot(name))
+      throw new PageferryError(
+        'bad-argument',
+        `${this.dir}: has a snapshot ${name} already; remove it first`,
+      );
+  }
+
+  private runs(name: string) {
+    this.existing(name);
+    return decodeManifest(name, this.context.db.manifest(name)!);
+  }
+
+  /** Do `work` as the only writer. */
+  private async exclusively<T>(
+    action: string,
+    { waitMs, signal }: WriterOptions,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const { db, dir } = this.context;
+    throwIfAborted(signal);
+    const lock = await takeLock(db, dir, action, { waitMs: waitMs ?? 0, signal });
+    try {
+      db.refresh();
+      removeUncommitted(dir, db);
+      return await work();
+    } finally {
+      lock.release();
+    }
+  }
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -4,7 +4,7 @@ const MAY_IMPORT = {
   page: [],
   kernels: ['page'],
   codec: ['page', 'kernels'],
-  dedup: ['page', 'kernels', 'codec'],
+  dedup: ['page', 'kernels'],
   strategy: ['page', 'codec'],
   stream: ['page', 'codec'],
   engine: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream'],

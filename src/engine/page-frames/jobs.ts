@@ -1,6 +1,5 @@
 import type { CodecContext } from '../../codec/codec.js';
 import { keyedDigests } from '../../dedup/keyed-digest.js';
-
 import { packPages } from './pack-pages.js';
 
 /** Jobs that only a store gives to threads: a browser does not load their code. */
@@ -24,6 +23,8 @@ function surveyKeyed(
   digests: number,
   key: number,
 ): void {
-  codec.kernels.run.scanPages(address, count, pageBytes, classes);
-  keyedDigests(codec, address, count, pageBytes, classes, key, digests);
+  const { kernels, wkdmScratch } = codec;
+  kernels.run.scanPages(address, count, pageBytes, classes);
+  // The scratch of WKdm is larger than that of BLAKE3; neither keeps anything between calls.
+  keyedDigests(kernels, address, count, pageBytes, classes, key, digests, wkdmScratch);
 }

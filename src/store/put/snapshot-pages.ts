@@ -134,7 +134,8 @@ export class SnapshotPages {
     kernels.bytes.fill(0, chunk.address + chunk.bytes, page + pageBytes);
     const classes = chunk.classes + 2 * whole;
     kernels.run.scanPages(page, 1, pageBytes, classes);
-    keyedDigests(codec, page, 1, pageBytes, classes, key, chunk.digests + KEYED_DIGEST_BYTES * whole);
+    const digest = chunk.digests + KEYED_DIGEST_BYTES * whole;
+    keyedDigests(kernels, page, 1, pageBytes, classes, key, digest, codec.wkdmScratch);
     return whole + 1;
   }
 

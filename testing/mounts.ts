@@ -27,6 +27,8 @@ export function mountSkipReason(): string | undefined {
 /** A mount that a process of its own serves. */
 export interface RunningMount {
   readonly child: ChildProcess;
+  /** What it has printed, JSON objects. */
+  readonly lines: readonly string[];
   /** Wait until it has ended; returns its exit code and its report. */
   ended(): Promise<{ code: number | null; report: Record<string, number>; stderr: string }>;
   /** Unmount and wait. */
@@ -59,10 +61,11 @@ export async function startMount(cli: string, argv: readonly string[]): Promise<
   ]);
   const ended = async () => {
     const [code] = await closed;
-    return { code, report: JSON.parse(lines[1] ?? '{}'), stderr };
+    return { code, report: JSON.parse(lines.length > 1 ? lines.at(-1)! : '{}'), stderr };
   };
   return {
     child,
+    lines,
     ended,
     close() {
       child.kill('SIGTERM');

@@ -1,6 +1,7 @@
 // Messages between a mount and the thread that serves it.
 import type { ErrorCode } from '../page/error.js';
 import type { FileAttributes } from './fuse/nodes.js';
+import type { Trace } from './trace.js';
 
 /** Start data of the thread. */
 export interface WorkerSetup {
@@ -22,6 +23,8 @@ export interface MountReport {
   /** Bytes read from packs, streams or files, and bytes of decoded frames. */
   readonly packedBytes?: number;
   readonly decodedBytes?: number;
+  /** The pages that were read, if they were recorded. */
+  readonly trace?: Trace;
 }
 
 /** Message to the thread once the device is mounted. */
@@ -32,7 +35,7 @@ export interface WorkerRequest {
   /** The number of the image that is the mounted file; all are in the directory if there is none. */
   readonly chosen: number | undefined;
   readonly attributes: FileAttributes;
-  readonly maxReadahead: number;
+  readonly isRecording: boolean;
 }
 
 /** What the thread reports. */

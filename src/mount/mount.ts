@@ -1,20 +1,24 @@
 import fs from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { PageferryError } from '../page/error.js';
 import { abortMount, attach, checkMountPoint, detach, openDevice } from './fuse/mount-point.js';
 import type { FileAttributes } from './fuse/nodes.js';
 import type { MountedImage, MountMessage, MountReport, WorkerRequest, WorkerSetup } from './messages.js';
+import { prefetch } from './prefetch.js';
+import { matchImages, type Trace } from './trace.js';
 
 /** Built beside this module. */
 const WORKER = new URL('./mount-worker.js', import.meta.url);
-/** Bytes that the kernel reads ahead, if its own limit (read_ahead_kb of the mount) allows it. */
-const MAX_READAHEAD = 1 << 20;
 
 /** Options of {@link mount}. Every field has a default. */
 export interface MountOptions {
   /** Paths of base images that a stream refers to. */
   readonly bases?: readonly string[];
+  /** Record which pages are read; the report has the trace. Nothing is read ahead then. */
+  readonly isRecording?: boolean;
+  /** Read these pages ahead, in this order, once the images are mounted. */
+  readonly prefetch?: Trace;
   /** Called with a line for each different failure of a read. */
   readonly onLog?: (line: string) => void;
 }
@@ -27,6 +31,8 @@ export interface Mount {
   readonly images: readonly MountedImage[];
   /** Settles when nothing is mounted any more. Rejects if serving failed. */
   readonly ended: Promise<MountReport>;
+  /** Settles when `prefetch` is done or the mount was detached, with the bytes that were read. */
+  readonly prefetched: Promise<number>;
   /**
    * Detach the mount. Files of it that are open are served until they are closed; then `ended` resolves.
    * @throws PageferryError `io`
@@ -41,7 +47,7 @@ export interface Mount {
  * @throws PageferryError `unsupported` without FUSE, `io`, `bad-argument`; what opening the images throws
  */
 export async function mount(specification: string, path: string, options: MountOptions = {}): Promise<Mount> {
-  const { bases = [], onLog = () => {} } = options;
+  const { bases = [], isRecording = false, prefetch: trace, onLog = () => {} } = options;
   const { isDirectory } = checkMountPoint(path);
   const attributes = attributesOf(specification);
   const thread = new ServingThread({ specification, bases }, onLog);
@@ -49,10 +55,12 @@ export async function mount(specification: string, path: string, options: MountO
   try {
     const images = await thread.opened;
     const chosen = isDirectory ? undefined : onlyImage(specification, path, images);
+    const numbers = trace && matchImages(trace, images);
     device = openDevice();
     attach(device, path, isDirectory);
-    thread.serve({ device, isDirectory, chosen, attributes, maxReadahead: MAX_READAHEAD });
-    return createMount(resolve(path), isDirectory, images, thread, device);
+    thread.serve({ device, isDirectory, chosen, attributes, isRecording });
+    const mounted = createMount(resolve(path), isDirectory, images, thread, device);
+    return trace ? prefetching(mounted, trace, numbers!) : mounted;
   } catch (error) {
     if (device !== undefined) fs.closeSync(device);
     await thread.stop();
@@ -77,12 +85,34 @@ function createMount(
     isDirectory,
     images,
     ended,
+    prefetched: Promise.resolve(0),
     unmount() {
       const reason = detach(path);
       if (reason !== undefined && thread.isServing)
         throw new PageferryError('io', `${path}: cannot unmount: ${reason}`);
     },
     abort: () => abortMount(path),
+  };
+}
+
+/** Start to read a trace's pages ahead; detaching the mount ends that. */
+function prefetching(mounted: Mount, trace: Trace, numbers: readonly number[]): Mount {
+  const { path, isDirectory, images } = mounted;
+  const stopping = new AbortController();
+  const fileOf = (number: number) => (isDirectory ? join(path, `${images[number]!.name}.raw`) : path);
+  const prefetched = prefetch(trace, numbers, fileOf, stopping.signal);
+  prefetched.catch(() => {});
+  return {
+    ...mounted,
+    prefetched,
+    unmount() {
+      stopping.abort();
+      mounted.unmount();
+    },
+    abort() {
+      stopping.abort();
+      mounted.abort();
+    },
   };
 }
 

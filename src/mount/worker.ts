@@ -10,6 +10,10 @@ import { REQUEST_BYTES } from './fuse/protocol.js';
 import { FuseSession } from './fuse/session.js';
 import type { MountMessage, WorkerRequest, WorkerSetup } from './messages.js';
 import { openServed } from './open-served.js';
+import { TraceRecorder } from './trace.js';
+
+/** Bytes that the kernel reads ahead, if its own limit (read_ahead_kb of the mount) allows it. */
+const MAX_READAHEAD = 1 << 20;
 
 const port = parentPort!;
 const { specification, bases } = workerData as WorkerSetup;
@@ -23,20 +27,25 @@ async function main(): Promise<void> {
   const { images } = served;
   post({ kind: 'opened', images: images.map(({ name, bytes }) => ({ name, bytes })) });
   const request = await new Promise<WorkerRequest>((resolve) => port.once('message', resolve));
-  const { device, isDirectory, attributes, maxReadahead, chosen } = request;
+  const { device, isDirectory, attributes, isRecording, chosen } = request;
   const shown = chosen === undefined ? images : [images[chosen]!];
   const buffer = new Uint8Array(REQUEST_BYTES);
   const damage = new DamageLog((line) => post({ kind: 'log', line }));
+  const recorder = isRecording ? new TraceRecorder(shown) : undefined;
   let bytesRead = 0;
   const session = new FuseSession(new Nodes(shown, isDirectory, attributes), buffer, {
-    maxReadahead,
+    // A recorded trace has the pages that were needed, without those that the kernel reads ahead.
+    maxReadahead: isRecording ? 0 : MAX_READAHEAD,
     onDamage: damage.report,
-    onRead: (_, __, bytes) => {
+    onRead: (image, offset, bytes) => {
       bytesRead += bytes;
+      recorder?.add(image, offset, bytes);
     },
   });
   serveDevice(device, buffer, session);
-  post({ kind: 'ended', report: { bytesRead, failedReads: damage.count, ...served.counters?.() } });
+  const trace = recorder?.finish();
+  const report = { bytesRead, failedReads: damage.count, ...served.counters?.(), ...(trace && { trace }) };
+  post({ kind: 'ended', report });
   served.close();
 }
 

@@ -97,6 +97,26 @@ describe.skipIf(reason)('a mount (skipped without FUSE)', () => {
     );
   });
 
+  test('records which pages are read, and reads them ahead the next time', async () => {
+    const trace = join(newFolder(), 'trace');
+    const path = mountPoint();
+    const first = await startMount(CLI, [packed, path, '--record', trace]);
+    const file = fs.openSync(join(path, 'a.raw'), 'r');
+    const page = Buffer.alloc(4096);
+    for (const number of [100, 7, 8, 100]) fs.readSync(file, page, 0, page.length, number * page.length);
+    fs.closeSync(file);
+    expect((await first.close()).code).toBe(0);
+    const text = `pageferry trace 1\nimage a ${image.length}\n100 1\n7 2\n`;
+    expect(fs.readFileSync(trace, 'utf8')).toBe(text);
+    const second = await startMount(CLI, [packed, path, '--prefetch', trace]);
+    await until(() => second.lines.some((line) => line === '{"prefetchedBytes":12288}'));
+    const { code, report } = await second.close();
+    expect(code).toBe(0);
+    expect(report.bytesRead).toBeGreaterThanOrEqual(3 * 4096);
+    fs.writeFileSync(trace, text.replace('100 1', '100 999999'));
+    await fails(1, ['mount', packed, path, '--prefetch', trace], /trace, line 3: pages 100 to 1000098 of/);
+  });
+
   test('of a program that was killed can be unmounted', async () => {
     const path = mountPoint();
     const mount = await startMount(CLI, [packed, path]);

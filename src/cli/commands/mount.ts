@@ -1,10 +1,13 @@
+import { createAtomicWriter } from '../../image/fs/atomic-file.js';
 import type { MountReport } from '../../mount/messages.js';
 import { type Mount, mount } from '../../mount/mount.js';
+import { readTrace, traceText } from '../../mount/trace.js';
 import { bytesText } from '../../report/terminal/units.js';
 import { defineCommand } from '../command.js';
 import { BASE_OPTION } from '../common-options.js';
 import { onForcedEnd } from '../signals.js';
 import { printErrorLine, printOut } from '../terminal.js';
+import { fileName } from '../values.js';
 
 /** Longest timer: files that are open are served until they are closed, or a second signal comes. */
 const NO_LIMIT_MS = 2 ** 31 - 1;
@@ -15,6 +18,12 @@ export const command = defineCommand({
   operands: { label: 'STREAM|IMAGE PATH', min: 2, max: 2 },
   options: {
     base: BASE_OPTION,
+    record: {
+      value: 'TRACE',
+      help: 'file for the pages that are read, in order; disables read-ahead',
+      parse: fileName,
+    },
+    prefetch: { value: 'TRACE', help: 'trace whose pages are read ahead, in its order', parse: fileName },
     json: { help: 'report as JSON objects, one when it is mounted and one when it has ended' },
   },
   details: [
@@ -24,25 +33,52 @@ export const command = defineCommand({
   stopMs: NO_LIMIT_MS,
   async run({ values, operands, signal }) {
     const [specification, path] = operands as [string, string];
-    const { base: bases, json } = values;
-    const mounted = await mount(specification, path, {
-      bases,
-      onLog: (line) => printErrorLine(`mount: ${line}`),
-    });
-    const withdraw = onForcedEnd(() => mounted.abort());
+    const { base: bases, record, json } = values;
+    const prefetch = values.prefetch === undefined ? undefined : readTrace(values.prefetch);
+    const recorded = record === undefined ? undefined : createAtomicWriter(record);
     try {
+      const mounted = await mount(specification, path, {
+        bases,
+        isRecording: recorded !== undefined,
+        ...(prefetch && { prefetch }),
+        onLog: (line) => printErrorLine(`mount: ${line}`),
+      });
       const { path: mountPath, images } = mounted;
       printOut(json ? jsonLine({ path: mountPath, images }) : mountedText(specification, mounted));
-      const onSignal = () => stop(mounted);
-      if (signal.aborted) onSignal();
-      else signal.addEventListener('abort', onSignal, { once: true });
-      const report = await mounted.ended;
-      printOut(json ? jsonLine(report) : endedText(mounted.path, report));
-    } finally {
-      withdraw();
+      if (prefetch) reportPrefetch(mounted, json);
+      const { trace, ...report } = await untilEnded(mounted, signal);
+      if (recorded) {
+        await recorded.write(new TextEncoder().encode(traceText(trace!)));
+        await recorded.commit();
+      }
+      printOut(json ? jsonLine(report) : endedText(mountPath, report));
+    } catch (error) {
+      recorded?.abort();
+      throw error;
     }
   },
 });
+
+/** Serve until the mount is detached by others, or by a signal. */
+async function untilEnded(mounted: Mount, signal: AbortSignal): Promise<MountReport> {
+  const withdraw = onForcedEnd(() => mounted.abort());
+  try {
+    const onSignal = () => stop(mounted);
+    if (signal.aborted) onSignal();
+    else signal.addEventListener('abort', onSignal, { once: true });
+    return await mounted.ended;
+  } finally {
+    withdraw();
+  }
+}
+
+/** A page that cannot be prefetched is not one that is needed: the mount goes on. */
+function reportPrefetch({ prefetched }: Mount, json: boolean): void {
+  prefetched.then(
+    (bytes) => printOut(json ? jsonLine({ prefetchedBytes: bytes }) : `prefetched ${bytesText(bytes)}\n`),
+    (error: Error) => printErrorLine(`mount: prefetch ended: ${error.message}`),
+  );
+}
 
 function stop(mounted: Mount): void {
   try {

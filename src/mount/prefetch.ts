@@ -1,0 +1,37 @@
+import fs from 'node:fs/promises';
+import { TRACE_PAGE_BYTES, type Trace } from './trace.js';
+
+/** Bytes that are read at once: the read of a guest waits for one such read at most. */
+const READ_BYTES = 128 << 10;
+
+/**
+ * Read the pages of a trace through the mount, in the order of the trace: they are in the page cache then,
+ * where every process that maps the file finds them. `numbers`: of the trace's images among those mounted.
+ * Returns the bytes read. @throws an error of the system, when a page cannot be read
+ */
+export async function prefetch(
+  trace: Trace,
+  numbers: readonly number[],
+  fileOf: (image: number) => string,
+  signal: AbortSignal,
+): Promise<number> {
+  const files: (fs.FileHandle | undefined)[] = [];
+  const buffer = new Uint8Array(READ_BYTES);
+  let bytes = 0;
+  try {
+    for (const { image, first, count } of trace.runs) {
+      const number = numbers[image]!;
+      files[number] ??= await fs.open(fileOf(number), 'r');
+      const end = (first + count) * TRACE_PAGE_BYTES;
+      for (let at = first * TRACE_PAGE_BYTES; at < end && !signal.aborted; ) {
+        const { bytesRead } = await files[number]!.read(buffer, 0, Math.min(READ_BYTES, end - at), at);
+        if (bytesRead === 0) break;
+        bytes += bytesRead;
+        at += bytesRead;
+      }
+    }
+  } finally {
+    for (const file of files) await file?.close();
+  }
+  return bytes;
+}

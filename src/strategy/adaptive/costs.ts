@@ -29,18 +29,14 @@ const INITIAL: readonly (readonly [Packing, number, number])[] = [
   [{ name: 'zstd', level: 12 }, 48e3, 0.6332],
 ];
 
-/**
- * The same for zstd of the kernels, whose levels from 5 on search chains: five times slower than 3 and more.
- * Levels 2 and 4 differ little from 1 and 3.
- */
+/** The same for zstd of the kernels. Level 2 differs little from 1, level 4 from 5, and 8 to 15 from 7. */
 const KERNELS = 'pageferry';
 const BY_KERNELS: readonly (readonly [level: number, number, number])[] = [
   [1, 500e3, 0.722],
-  [3, 350e3, 0.682],
-  [5, 65e3, 0.6615],
-  [6, 51e3, 0.659],
-  [7, 38e3, 0.657],
-  [9, 25e3, 0.655],
+  [3, 340e3, 0.67],
+  [5, 150e3, 0.655],
+  [6, 110e3, 0.6505],
+  [7, 85e3, 0.647],
 ];
 /** Levels of the kernels that are worth a choice where Node has a zstd too. */
 const MAX_LEVEL_OF_BOTH = 3;

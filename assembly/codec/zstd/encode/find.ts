@@ -2,13 +2,15 @@
 import { findDoubleFast } from "./double-fast";
 import { findFast } from "./fast";
 import { literalsAt, matchTablesAt, sequencesAt } from "./layout";
-import { findLazy } from "./lazy";
 import {
-  chainAttempts,
+  attemptsOf,
   DOUBLE,
   FAST,
   hasShortPositions,
+  insertStep,
+  lookaheadOf,
   OPTIMAL,
+  ROW,
   secondBits,
   strategyOf,
   tableBits,
@@ -17,6 +19,7 @@ import {
 import { multiplierFor } from "./match";
 import { findOptimal } from "./optimal";
 import { PRICES_BYTES } from "./prices";
+import { findRow } from "./row";
 
 /** Find the sequences of a block with the match finder of the level. */
 export function findSequences(
@@ -29,7 +32,7 @@ export function findSequences(
   windowBytes: u32,
   level: i32,
 ): void {
-  if (hasShortPositions(windowBytes)) find<u16>(scratch, base, low, from, end, block, windowBytes, level);
+  if (hasShortPositions(level, windowBytes)) find<u16>(scratch, base, low, from, end, block, windowBytes, level);
   else find<u32>(scratch, base, low, from, end, block, windowBytes, level);
 }
 
@@ -57,7 +60,7 @@ function find<T>(
   }
   const second = table + (sizeof<T>() << bits);
   const more = secondBits(level, windowBytes);
-  const attempts = chainAttempts(level);
+  const attempts = attemptsOf(level);
   if (strategy === DOUBLE)
     findDoubleFast<T>(
       scratch,
@@ -76,7 +79,7 @@ function find<T>(
   else if (strategy === OPTIMAL) {
     const prices = table + tablesBytes(level, windowBytes);
     const chunk = prices + PRICES_BYTES;
-    findOptimal<T>(
+    findOptimal(
       scratch,
       base,
       low,
@@ -95,7 +98,7 @@ function find<T>(
       chunk,
     );
   } else
-    findLazy<T>(
+    findRow(
       scratch,
       base,
       low,
@@ -103,19 +106,19 @@ function find<T>(
       end,
       table,
       bits,
-      second,
-      more,
       multiplier,
       attempts,
+      lookaheadOf(level),
+      insertStep(level),
       sequences,
       literals,
     );
 }
 
-/** Return the bytes that are hashed, in the second table if there are two; more for larger windows. */
+/** Return the bytes that are hashed, in the second table if there are two. */
 function hashBytes(level: i32, windowBytes: u32): u32 {
-  if (strategyOf(level) === OPTIMAL) return 4;
-  if (strategyOf(level) !== FAST) return windowBytes <= 16384 ? 4 : 5;
+  // Words of memory are short: their matches are, too.
+  if (strategyOf(level) !== FAST) return 4;
   const bytes: u32 = windowBytes <= 16384 ? 5 : windowBytes <= 1 << 18 ? 6 : 7;
   return level === 2 ? bytes - 1 : bytes;
 }

@@ -5,7 +5,7 @@ import { PRICES_BYTES } from "./prices";
 
 export const FAST: u32 = 0;
 export const DOUBLE: u32 = 1;
-const LAZY: u32 = 2;
+export const ROW: u32 = 2;
 export const OPTIMAL: u32 = 3;
 const FIRST_OPTIMAL_LEVEL: i32 = 16;
 
@@ -16,12 +16,12 @@ const DEFAULT_LEVEL: i32 = 3;
 
 export function strategyOf(level: i32): u32 {
   if (level === 0) level = DEFAULT_LEVEL;
-  return level <= 2 ? FAST : level <= 4 ? DOUBLE : level < FIRST_OPTIMAL_LEVEL ? LAZY : OPTIMAL;
+  return level <= 2 ? FAST : level === 3 ? DOUBLE : level < FIRST_OPTIMAL_LEVEL ? ROW : OPTIMAL;
 }
 
 /** Positions of such an input fit 16 bits, which halves the tables. */
-export function hasShortPositions(srcBytes: u32): bool {
-  return srcBytes <= 65536;
+export function hasShortPositions(level: i32, srcBytes: u32): bool {
+  return srcBytes <= 65536 && strategyOf(level) < ROW;
 }
 
 /** Return the bits of the position, rounded up: as many entries as positions. */
@@ -29,30 +29,42 @@ function positionBits(srcBytes: u32): u32 {
   return srcBytes <= 256 ? 8 : 32 - <u32>clz(srcBytes - 1);
 }
 
-/** Return the bits of the (first) hash table: two entries a position, up to a limit that caches suit. */
+/** Return the bits of the (first) hash table, or of the number of rows. */
 export function tableBits(level: i32, srcBytes: u32): u32 {
   const strategy = strategyOf(level);
+  if (strategy === ROW) return min(positionBits(srcBytes) - 4, level < 7 ? 12 : 13);
   const most: u32 = strategy === FAST ? (level < 0 ? 13 : srcBytes <= ZSTD_MAX_BLOCK_BYTES ? 14 : 15) : 17;
   return min(positionBits(srcBytes) + 1, strategy === OPTIMAL ? 18 : most);
 }
 
-/** Return the candidates that levels from 5 on compare at each position. */
-export function chainAttempts(level: i32): u32 {
+/** Return the candidates that levels from 4 on compare at each position. */
+export function attemptsOf(level: i32): u32 {
   if (level >= FIRST_OPTIMAL_LEVEL) return (<u32>1) << min(level - 13, 5);
-  return (<u32>1) << min(level - 3, 9);
+  return (<u32>1) << min(level - 3, 4);
+}
+
+/** Return the positions after a match whose own match may be better. */
+export function lookaheadOf(level: i32): i32 {
+  return level < 7 ? 1 : 2;
+}
+
+/** Return the distance of positions that are inserted inside a match. */
+export function insertStep(level: i32): usize {
+  return level === 4 ? 8 : level === 5 ? 4 : 1;
 }
 
 /** Return the bits of the second table: short hashes, or the chain. */
 export function secondBits(level: i32, srcBytes: u32): u32 {
   const strategy = strategyOf(level);
-  return strategy === FAST ? 0 : min(positionBits(srcBytes), strategy === DOUBLE ? 16 : 20);
+  return strategy === FAST || strategy === ROW ? 0 : min(positionBits(srcBytes), strategy === DOUBLE ? 16 : 20);
 }
 
 /** Return the bytes of both tables. */
 export function tablesBytes(level: i32, srcBytes: u32): u32 {
+  if (strategyOf(level) === ROW) return 80 << tableBits(level, srcBytes);
   const second = secondBits(level, srcBytes);
   const entries = ((<u32>1) << tableBits(level, srcBytes)) + (second === 0 ? 0 : (<u32>1) << second);
-  return entries << (hasShortPositions(srcBytes) ? 1 : 2);
+  return entries << (hasShortPositions(level, srcBytes) ? 1 : 2);
 }
 
 /** Return the bytes of what chooses among matches by their prices, after the tables. */

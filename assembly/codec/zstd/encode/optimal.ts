@@ -10,8 +10,7 @@ import {
   STATE_OFFSET_3,
   STATE_SEQUENCES,
 } from "./layout";
-import { insert } from "./lazy";
-import { copyLiterals, endSequences, matchEnd, putSequence } from "./match";
+import { copyLiterals, endSequences, matchEnd, putSequence, slotOf } from "./match";
 import {
   addLiteral,
   addMatch,
@@ -39,8 +38,9 @@ import { countPrices, initPrices } from "./prices";
 const PASSES: i32 = 2;
 const FIRST_PASSES: i32 = 3;
 
-/** Find the sequences of a block; parameters are as those of findLazy. `prices` and `chunk`: see find.ts. */
-export function findOptimal<T>(
+/** Find the sequences of a block; parameters are as those of findFast. `chain` has the position before
+ * each position with its hash; `attempts` of them are compared. `prices` and `chunk`: see find.ts. */
+export function findOptimal(
   scratch: usize,
   base: usize,
   low: usize,
@@ -87,13 +87,13 @@ export function findOptimal<T>(
         const position = ip + at;
         let candidate: u32;
         if (pass === 0) {
-          candidate = insert<T>(position, base, table, chain, (1 << chainBits) - 1, multiplier, 64 - bits);
+          candidate = insert(position, base, table, chain, (1 << chainBits) - 1, multiplier, 64 - bits);
         } else {
           const slot = <u32>(position - base) & ((1 << chainBits) - 1);
-          candidate = <u32>load<T>(chain + (slot << (sizeof<T>() === 2 ? 1 : 2)));
+          candidate = load<u32>(chain + (slot << 2));
         }
         const before = addRepeats(scratch, prices, chunk, at, most, position, low, end);
-        addMatches<T>(
+        addMatches(
           scratch,
           prices,
           chunk,
@@ -148,7 +148,7 @@ export function findOptimal<T>(
         const to = ip + bytes;
         if (pass === 0) {
           for (ip++; ip < to && ip + 9 <= end; ip++)
-            insert<T>(ip, base, table, chain, (1 << chainBits) - 1, multiplier, 64 - bits);
+            insert(ip, base, table, chain, (1 << chainBits) - 1, multiplier, 64 - bits);
         }
         ip = to;
         anchor = to;
@@ -156,6 +156,24 @@ export function findOptimal<T>(
     }
     endSequences(scratch, sequences, sequence, literals, literal, anchor, end);
   }
+}
+
+/** Insert a position; return the latest one before with its hash. */
+export function insert(
+  at: usize,
+  base: usize,
+  table: usize,
+  chain: usize,
+  mask: u32,
+  multiplier: u64,
+  shift: u64,
+): u32 {
+  const slot = slotOf<u32>(load<u64>(at), table, multiplier, shift);
+  const earlier = load<u32>(slot);
+  const position = <u32>(at - base);
+  store<u32>(chain + ((position & mask) << 2), earlier);
+  store<u32>(slot, position);
+  return earlier;
 }
 
 /** Matches at the repeat offsets; return the bytes of the longest. */
@@ -186,7 +204,7 @@ function addRepeats(
 }
 
 /** Matches with earlier positions of the same hash: the nearest one for each length. */
-function addMatches<T>(
+function addMatches(
   scratch: usize,
   prices: usize,
   chunk: usize,
@@ -219,7 +237,7 @@ function addMatches<T>(
       }
     }
     if (--attempts === 0 || candidate < reached) break;
-    const earlier = <u32>load<T>(chain + ((candidate & mask) << (sizeof<T>() === 2 ? 1 : 2)));
+    const earlier = load<u32>(chain + ((candidate & mask) << 2));
     if (earlier >= candidate) break;
     candidate = earlier;
   }

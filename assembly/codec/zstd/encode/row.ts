@@ -1,7 +1,8 @@
-// The match finder of the slow levels: all earlier positions of a hash in a chain, repeat offsets first, and
-// a match only if none of the two positions after it has a better one.
+// The match finder of the middle and slow levels: rows of the latest positions of each hash with a byte of the
+// hash each (a tag), compared 16 at a time; repeat offsets first, and a match only if none of the positions
+// just after it has a better one.
 import { STATE_OFFSET_1, STATE_OFFSET_2, STATE_OFFSET_3 } from "./layout";
-import { copyLiterals, endSequences, equalBefore, matchEnd, putSequence, slotOf } from "./match";
+import { copyLiterals, endSequences, equalBefore, matchEnd, putSequence } from "./match";
 
 /** After 2^8 bytes without a match the steps get longer. */
 const SKIP_STRENGTH: u32 = 8;
@@ -9,28 +10,35 @@ const SKIP_STRENGTH: u32 = 8;
 const LATER_COST: i32 = 5;
 /** No longer match is searched for. */
 const SUFFICIENT_BYTES: u32 = 512;
+/** After a match of this length no later position is tried, and after such a repeat offset no other offset. */
+const ENOUGH_BYTES: u32 = 32;
+
+/** Bits of a hash below its row: the tag. */
+const TAG_BITS: u64 = 8;
 
 /**
- * Find the sequences of the block `from` … `end`; parameters are as those of findFast. `chain` has the
- * position before each position with its hash; `attempts` of them are compared.
+ * Find the sequences of the block `from` … `end`; parameters are as those of findFast. `rows` has 2^rowBits
+ * rows of 16 tags each, then the positions of all tags; `attempts` of them are compared. A match is compared
+ * with those of the `lookahead` positions after it. Of the positions inside a match the multiples of `step` are
+ * inserted: words of memory are aligned, and so are most matches of later ones.
  */
-export function findLazy<T>(
+export function findRow(
   scratch: usize,
   base: usize,
   low: usize,
   from: usize,
   end: usize,
-  table: usize,
-  bits: u32,
-  chain: usize,
-  chainBits: u32,
+  rows: usize,
+  rowBits: u32,
   multiplier: u64,
   attempts: u32,
+  lookahead: i32,
+  step: usize,
   sequences: usize,
   literals: usize,
 ): void {
-  const shift: u64 = 64 - bits;
-  const mask: u32 = (1 << chainBits) - 1;
+  const shift: u64 = 64 - TAG_BITS - rowBits;
+  const positions = rows + (1 << (rowBits + 4));
   let offset1 = load<u32>(scratch + STATE_OFFSET_1);
   let offset2 = load<u32>(scratch + STATE_OFFSET_2);
   let offset3 = load<u32>(scratch + STATE_OFFSET_3);
@@ -48,12 +56,13 @@ export function findLazy<T>(
     let at = ip;
     let rest: i32 = 1;
     do {
-      while (inserted < at) insert<T>(inserted++, base, table, chain, mask, multiplier, shift);
-      const found = longest<T>(at, end, base, low, table, chain, mask, multiplier, shift, attempts);
-      inserted = at + 1;
-      let bytes = <u32>(found >> 32);
-      let distance = <u32>found;
-      let foundGain: i32 = bytes === 0 ? 0 : <i32>(bytes << 2) - (31 - <i32>clz(distance));
+      while (inserted < at) {
+        insert(inserted, base, rows, positions, multiplier, shift);
+        inserted = base + ((inserted - base + step) & -step);
+      }
+      let bytes: u32 = 0;
+      let distance: u32 = 0;
+      let foundGain: i32 = 0;
       for (let n = at > anchor ? 0 : 1; n < 3; n++) {
         const repeat = n === 0 ? offset1 : n === 1 ? offset2 : offset3;
         if (repeat > <u32>(at - low) || load<u32>(at) !== load<u32>(at - repeat)) continue;
@@ -63,12 +72,24 @@ export function findLazy<T>(
         distance = repeat;
         foundGain = bytes << 2;
       }
+      if (bytes < ENOUGH_BYTES) {
+        const tries = at === ip ? attempts : (attempts + 3) >> 2;
+        const found = longest(at, end, base, low, rows, positions, multiplier, shift, tries);
+        inserted = at + 1;
+        const foundBytes = <u32>(found >> 32);
+        const better = foundBytes === 0 ? 0 : <i32>(foundBytes << 2) - (31 - <i32>clz(<u32>found));
+        if (better > foundGain) {
+          foundGain = better;
+          bytes = foundBytes;
+          distance = <u32>found;
+        }
+      }
       if (foundGain > gain + (matchBytes === 0 ? 0 : LATER_COST * <i32>(at - start))) {
         start = at;
         matchBytes = bytes;
         offset = distance;
         gain = foundGain;
-        rest = 3;
+        rest = bytes >= ENOUGH_BYTES ? 1 : lookahead + 1;
       }
       at++;
     } while (--rest > 0 && at <= limit);
@@ -104,43 +125,56 @@ export function findLazy<T>(
   store<u32>(scratch + STATE_OFFSET_3, offset3);
 }
 
-/** Insert a position; return the latest one before with its hash. */
-export function insert<T>(
-  at: usize,
-  base: usize,
-  table: usize,
-  chain: usize,
-  mask: u32,
-  multiplier: u64,
-  shift: u64,
-): u32 {
-  const slot = slotOf<T>(load<u64>(at), table, multiplier, shift);
-  const earlier = <u32>load<T>(slot);
-  const position = <u32>(at - base);
-  store<T>(chain + ((position & mask) << (sizeof<T>() === 2 ? 1 : 2)), <T>earlier);
-  store<T>(slot, <T>position);
-  return earlier;
+/** Insert a position into its row, where it replaces the oldest one. */
+function insert(at: usize, base: usize, rows: usize, positions: usize, multiplier: u64, shift: u64): void {
+  const hash = <u32>((load<u64>(at) * multiplier) >> shift);
+  put(hash, <u32>(at - base), rows, positions);
+}
+
+/** The first byte of a row is the place of its latest entry; places go down. */
+function put(hash: u32, position: u32, rows: usize, positions: usize): void {
+  const row = rows + ((hash >>> <u32>TAG_BITS) << 4);
+  let head: u32 = (load<u8>(row) - 1) & 15;
+  head += <u32>(head === 0) * 15;
+  store<u8>(row, head);
+  store<u8>(row + head, tagOf(hash));
+  store<u32>(positions + ((hash >>> <u32>TAG_BITS) << 6) + (head << 2), position);
+}
+
+/** Tags of entries are not zero, unlike those of empty ones. */
+function tagOf(hash: u32): u32 {
+  const tag = hash & 0xff;
+  return tag + <u32>(tag === 0);
 }
 
 /** Insert a position and return the bytes << 32 | the offset of its longest match, 0 if it has none. */
-function longest<T>(
+function longest(
   at: usize,
   end: usize,
   base: usize,
   low: usize,
-  table: usize,
-  chain: usize,
-  mask: u32,
+  rows: usize,
+  positions: usize,
   multiplier: u64,
   shift: u64,
   attempts: u32,
 ): u64 {
-  let candidate = insert<T>(at, base, table, chain, mask, multiplier, shift);
+  const hash = <u32>((load<u64>(at) * multiplier) >> shift);
+  const rowAt = hash >>> <u32>TAG_BITS;
+  const row = rows + (rowAt << 4);
+  const entries = positions + (rowAt << 6);
+  const head = <u32>load<u8>(row);
+  let equal: u32 = i8x16.bitmask(i8x16.eq(v128.load(row), i8x16.splat(<i8>tagOf(hash)))) & 0xfffe;
+  // From the latest entry on.
+  equal = ((equal | (equal << 16)) >>> head) & 0xffff;
   const position = <u32>(at - base);
-  const lowest = max(<u32>(low - base), position > mask ? position - mask : 0);
+  const lowest = <u32>(low - base);
   let best: u32 = 3;
   let offset: u32 = 0;
-  while (candidate >= lowest && candidate < position) {
+  while (equal !== 0) {
+    const candidate = load<u32>(entries + (((<u32>ctz(equal) + head) & 15) << 2));
+    equal &= equal - 1;
+    if (candidate < lowest) break;
     const m = base + candidate;
     // A longer match has the bytes at the end of the best one, and one more.
     if (load<u32>(m + best - 3) === load<u32>(at + best - 3)) {
@@ -152,10 +186,7 @@ function longest<T>(
       }
     }
     if (--attempts === 0) break;
-    const earlier = <u32>load<T>(chain + ((candidate & mask) << (sizeof<T>() === 2 ? 1 : 2)));
-    // An empty entry, or one of a position that is out of the chain's reach.
-    if (earlier >= candidate) break;
-    candidate = earlier;
   }
+  put(hash, position, rows, positions);
   return offset === 0 ? 0 : ((<u64>best) << 32) | <u64>offset;
 }

@@ -10,7 +10,6 @@ import {
   insertStep,
   lookaheadOf,
   OPTIMAL,
-  ROW,
   secondBits,
   strategyOf,
   tableBits,
@@ -32,7 +31,8 @@ export function findSequences(
   windowBytes: u32,
   level: i32,
 ): void {
-  if (hasShortPositions(level, windowBytes)) find<u16>(scratch, base, low, from, end, block, windowBytes, level);
+  if (hasShortPositions(level, windowBytes))
+    find<u16>(scratch, base, low, from, end, block, windowBytes, level);
   else find<u32>(scratch, base, low, from, end, block, windowBytes, level);
 }
 

@@ -56,7 +56,9 @@ export function insertStep(level: i32): usize {
 /** Return the bits of the second table: short hashes, or the chain. */
 export function secondBits(level: i32, srcBytes: u32): u32 {
   const strategy = strategyOf(level);
-  return strategy === FAST || strategy === ROW ? 0 : min(positionBits(srcBytes), strategy === DOUBLE ? 16 : 20);
+  return strategy === FAST || strategy === ROW
+    ? 0
+    : min(positionBits(srcBytes), strategy === DOUBLE ? 16 : 20);
 }
 
 /** Return the bytes of both tables. */

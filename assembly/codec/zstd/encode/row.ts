@@ -1,6 +1,6 @@
-// The match finder of the middle and slow levels: rows of the latest positions of each hash with a byte of the
-// hash each (a tag), compared 16 at a time; repeat offsets first, and a match only if none of the positions
-// just after it has a better one.
+// The match finder of the middle and slow levels: rows of the latest positions of each hash with a byte of
+// the hash each (a tag), compared 16 at a time; repeat offsets first, and a match only if none of the
+// positions just after it has a better one.
 import { STATE_OFFSET_1, STATE_OFFSET_2, STATE_OFFSET_3 } from "./layout";
 import { copyLiterals, endSequences, equalBefore, matchEnd, putSequence } from "./match";
 
@@ -10,7 +10,7 @@ const SKIP_STRENGTH: u32 = 8;
 const LATER_COST: i32 = 5;
 /** No longer match is searched for. */
 const SUFFICIENT_BYTES: u32 = 512;
-/** After a match of this length no later position is tried, and after such a repeat offset no other offset. */
+/** After a match of this length no later position is tried, and after such a repeat no other offset. */
 const ENOUGH_BYTES: u32 = 32;
 
 /** Bits of a hash below its row: the tag. */
@@ -19,8 +19,8 @@ const TAG_BITS: u64 = 8;
 /**
  * Find the sequences of the block `from` … `end`; parameters are as those of findFast. `rows` has 2^rowBits
  * rows of 16 tags each, then the positions of all tags; `attempts` of them are compared. A match is compared
- * with those of the `lookahead` positions after it. Of the positions inside a match the multiples of `step` are
- * inserted: words of memory are aligned, and so are most matches of later ones.
+ * with those of the `lookahead` positions after it. Of the positions inside a match the multiples of `step`
+ * are inserted: words of memory are aligned, and so are most matches of later ones.
  */
 export function findRow(
   scratch: usize,

@@ -10,7 +10,7 @@ const CANARY_BYTES = 128;
 const SLACK = 64;
 const MAX_DIRT = 16;
 /** Every kind of match finder, and the ends of the range. */
-export const LEVELS = [-7, -1, 1, 2, 3, 4, 5, 9];
+export const LEVELS = [-7, -1, 1, 2, 3, 5, 9];
 
 /** Return the largest frame of an input. */
 export const bound = (bytes: number) => bytes + (bytes >>> 15) + 32;

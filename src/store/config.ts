@@ -8,6 +8,7 @@ import { asIoError, errnoOf, ioError } from '../image/fs/errno.js';
 import { partialPath, syncPath } from '../image/fs/partial-file.js';
 import { PageferryError } from '../page/error.js';
 import { PAGE_BYTES } from '../stream/format.js';
+import { KEY_CHECK_BYTES, keyCheckOf } from './derive-key.js';
 import { DEFAULT_FRAME_BYTES, DEFAULT_PACK_BYTES, STORE_ID_BYTES, STORE_VERSION } from './format.js';
 
 const FILE = 'store.json';
@@ -41,18 +42,24 @@ export interface StoreLayout {
   readonly packBytes?: number;
 }
 
-/** Return the configuration of a new store. @throws PageferryError `bad-argument` */
-export function newConfig(layout: StoreLayout): StoreConfig {
+/**
+ * Return the configuration of a new store. `secret`: content of its key file. @throws PageferryError
+ * `bad-argument`
+ */
+export function newConfig(layout: StoreLayout, secret?: Uint8Array): StoreConfig {
   const { pageBytes = 4096, packBytes = DEFAULT_PACK_BYTES } = layout;
   const frameBytes = layout.frameBytes ?? Math.max(DEFAULT_FRAME_BYTES, pageBytes);
+  const id = randomBytes(STORE_ID_BYTES).toString('hex');
   const config: StoreConfig = {
     pageferry: 'store',
     version: STORE_VERSION,
-    id: randomBytes(STORE_ID_BYTES).toString('hex'),
+    id,
     pageBytes,
     frameBytes,
     packBytes,
-    digestKey: randomBytes(DIGEST_KEY_BYTES).toString('hex'),
+    ...(secret
+      ? { keyCheck: keyCheckOf(secret, id) }
+      : { digestKey: randomBytes(DIGEST_KEY_BYTES).toString('hex') }),
   };
   const problem = problemOf(config);
   if (problem) throw new PageferryError('bad-argument', `a new store: ${problem}`);
@@ -138,6 +145,8 @@ function problemOf(config: Partial<StoreConfig>): string | undefined {
   if (!isBetween(packBytes, 1, MAX_PACK_BYTES))
     return `packBytes: expected 1 … ${MAX_PACK_BYTES}, got ${packBytes}`;
   if (!isHex(id, STORE_ID_BYTES)) return 'id: expected 16 bytes in hexadecimal';
+  if (keyCheck !== undefined && !isHex(keyCheck, KEY_CHECK_BYTES))
+    return `keyCheck: expected ${KEY_CHECK_BYTES} bytes in hexadecimal`;
   if (keyCheck === undefined && !isHex(digestKey, DIGEST_KEY_BYTES))
     return `digestKey: expected ${DIGEST_KEY_BYTES} bytes in hexadecimal`;
   return undefined;

@@ -5,6 +5,7 @@ import { ioError, systemReason } from '../image/fs/errno.js';
 import { PageferryError } from '../page/error.js';
 import { decodeFrameRecord, encodeFrameRecord, type FrameRecord } from './frame-record.js';
 import { recordCheck, withoutCheck } from './record-check.js';
+import { PLAIN_RECORDS, type RecordSealer } from './record-sealer.js';
 
 const FOLDER = 'meta';
 const REFERENCE_BYTES = 5;
@@ -52,7 +53,10 @@ export class StoreDatabase {
   private readonly state: Binary<string>;
   private readonly reference = new Uint8Array(REFERENCE_BYTES);
 
-  constructor(private readonly root: RootDatabase) {
+  constructor(
+    private readonly root: RootDatabase,
+    private readonly sealer: RecordSealer,
+  ) {
     const open = (name: string, keyEncoding: 'uint32' | 'binary' | 'ordered-binary') =>
       root.openDB({ name, encoding: 'binary', keyEncoding, cache: false }) as never;
     this.frames = open('frames', 'uint32');
@@ -139,25 +143,41 @@ export class StoreDatabase {
   }
 
   snapshot(name: string): SnapshotInfo | undefined {
-    return readJson(`snapshot ${name}`, this.snapshots.getBinary(name));
+    return this.snapshotAt(this.sealer.key(name), `snapshot ${name}`);
   }
 
   snapshotNames(): string[] {
-    return [...this.snapshots.getKeys({ snapshot: true })];
+    const keys = [...this.snapshots.getKeys({ snapshot: true })];
+    return keys.map((key) => this.nameOf(key));
   }
 
   manifest(name: string): Uint8Array | undefined {
-    return this.manifests.getBinary(name);
+    const key = this.sealer.key(name);
+    const record = this.manifests.getBinary(key);
+    return record && this.sealer.open('manifest', key, record, `snapshot ${name}: manifest`);
   }
 
   putSnapshot(info: SnapshotInfo, manifest: Uint8Array): void {
-    this.snapshots.putSync(info.name, jsonRecord(`snapshot ${info.name}`, info));
-    this.manifests.putSync(info.name, manifest);
+    const key = this.sealer.key(info.name);
+    const record = jsonRecord(`snapshot ${key}`, info);
+    this.snapshots.putSync(key, this.sealer.seal('snapshot', key, record));
+    this.manifests.putSync(key, this.sealer.seal('manifest', key, manifest));
   }
 
   removeSnapshot(name: string): void {
-    this.snapshots.removeSync(name);
-    this.manifests.removeSync(name);
+    const key = this.sealer.key(name);
+    this.snapshots.removeSync(key);
+    this.manifests.removeSync(key);
+  }
+
+  /** The key in the database of an encrypted store tells nothing: the name is in the record. */
+  private nameOf(key: string): string {
+    return this.sealer === PLAIN_RECORDS ? key : this.snapshotAt(key, `snapshot record ${key}`)!.name;
+  }
+
+  private snapshotAt(key: string, what: string): SnapshotInfo | undefined {
+    const record = this.snapshots.getBinary(key);
+    return record && readJson(`snapshot ${key}`, this.sealer.open('snapshot', key, record, what));
   }
 
   pack(number: number): PackInfo | undefined {
@@ -193,7 +213,10 @@ export class StoreDatabase {
  * Open the database of the store in `dir`. @throws PageferryError `unsupported` without the package `lmdb`,
  * `io`
  */
-export async function openDatabase(dir: string): Promise<StoreDatabase> {
+export async function openDatabase(
+  dir: string,
+  sealer: RecordSealer = PLAIN_RECORDS,
+): Promise<StoreDatabase> {
   const { open } = await loadLmdb();
   const path = join(dir, FOLDER);
   try {
@@ -206,7 +229,7 @@ export async function openDatabase(dir: string): Promise<StoreDatabase> {
       overlappingSync: false,
       noMemInit: true,
     });
-    return new StoreDatabase(root);
+    return new StoreDatabase(root, sealer);
   } catch (cause) {
     throw ioError(path, 'cannot open the database', cause);
   }

@@ -1,4 +1,9 @@
+import { CIPHER_OVERHEAD_BYTES, Cipher } from './cipher.js';
 import { bytesOfHex, type StoreConfig } from './config.js';
+import { deriveKey } from './derive-key.js';
+import { STORE_ID_BYTES } from './format.js';
+import { storeSecret } from './key-file.js';
+import { createRecordSealer, PLAIN_RECORDS, type RecordSealer } from './record-sealer.js';
 import { type FrameSealer, PLAIN_SEALER } from './sealer.js';
 
 /** What a store keeps secret. */
@@ -6,9 +11,45 @@ export interface StoreSecrets {
   /** Key of the pages' digests, 32 bytes. */
   readonly digestKey: Uint8Array;
   readonly sealer: FrameSealer;
+  readonly records: RecordSealer;
+  readonly isEncrypted: boolean;
 }
 
-/** Return the secrets of a store. @throws PageferryError */
-export function openSecrets(config: StoreConfig): StoreSecrets {
-  return { digestKey: bytesOfHex(config.digestKey!), sealer: PLAIN_SEALER };
+/** Return the secrets of the store in `dir`. @throws PageferryError without its key file */
+export function openSecrets(dir: string, config: StoreConfig, keyFile?: string): StoreSecrets {
+  const secret = storeSecret(dir, config, keyFile);
+  if (!secret) {
+    const digestKey = bytesOfHex(config.digestKey!);
+    return { digestKey, sealer: PLAIN_SEALER, records: PLAIN_RECORDS, isEncrypted: false };
+  }
+  const { id } = config;
+  return {
+    digestKey: deriveKey(secret, id, 'digests'),
+    sealer: createFrameSealer(new Cipher(deriveKey(secret, id, 'frames')), bytesOfHex(id)),
+    records: createRecordSealer(
+      new Cipher(deriveKey(secret, id, 'records')),
+      deriveKey(secret, id, 'names'),
+      id,
+    ),
+    isEncrypted: true,
+  };
+}
+
+/** Encrypts payloads. A payload is authenticated with the store's id and the head of its frame. */
+function createFrameSealer(cipher: Cipher, storeId: Uint8Array): FrameSealer {
+  const associated = (head: Uint8Array) => {
+    const bytes = new Uint8Array(STORE_ID_BYTES + head.length);
+    bytes.set(storeId);
+    bytes.set(head, STORE_ID_BYTES);
+    return bytes;
+  };
+  return {
+    overheadBytes: CIPHER_OVERHEAD_BYTES,
+    seal: (head, payload) => cipher.encrypt(associated(head), payload),
+    open: (head, bytes) => cipher.decrypt(associated(head), bytes, frameOf(head)),
+  };
+}
+
+function frameOf(head: Uint8Array): string {
+  return `frame ${new DataView(head.buffer, head.byteOffset).getUint32(4, true)}`;
 }

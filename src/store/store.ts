@@ -6,6 +6,7 @@ import type { PageSink, PageSource } from '../page/source.js';
 import { createYielder, throwIfAborted } from '../page/sync.js';
 import { newConfig, readConfig, type StoreConfig, type StoreLayout, writeConfig } from './config.js';
 import { openDatabase, type SnapshotInfo } from './database.js';
+import { readKeyFile } from './key-file.js';
 import { takeLock } from './lock.js';
 import { checkSnapshotName, decodeManifest, encodeManifest } from './manifest.js';
 import { packFolder } from './pack-files.js';
@@ -47,9 +48,22 @@ export interface GetOptions {
   readonly onProgress?: (bytes: number) => void;
 }
 
-/** Create a store in `dir`, which must not exist or be empty. @throws PageferryError */
-export async function createStore(dir: string, layout: StoreLayout = {}): Promise<Store> {
-  const config = newConfig(layout);
+/** How to open a store. */
+export interface OpenOptions {
+  /** The file with the secret of an encrypted store. */
+  readonly keyFile?: string | undefined;
+}
+
+/**
+ * Create a store in `dir`, which must not exist or be empty. With a key file, its frames, names, labels and
+ * manifests are encrypted. @throws PageferryError
+ */
+export async function createStore(
+  dir: string,
+  layout: StoreLayout = {},
+  { keyFile }: OpenOptions = {},
+): Promise<Store> {
+  const config = newConfig(layout, keyFile === undefined ? undefined : readKeyFile(keyFile));
   try {
     fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
     if (fs.readdirSync(dir).length > 0)
@@ -61,14 +75,14 @@ export async function createStore(dir: string, layout: StoreLayout = {}): Promis
   }
   await (await openDatabase(dir)).close();
   await writeConfig(dir, config);
-  return openStore(dir);
+  return openStore(dir, { keyFile });
 }
 
 /** Open the store in `dir`. @throws PageferryError when there is none, or none that can be used */
-export async function openStore(dir: string): Promise<Store> {
+export async function openStore(dir: string, { keyFile }: OpenOptions = {}): Promise<Store> {
   const config = readConfig(dir);
-  const secrets = openSecrets(config);
-  return new Store({ dir, config, secrets, db: await openDatabase(dir) });
+  const secrets = openSecrets(dir, config, keyFile);
+  return new Store({ dir, config, secrets, db: await openDatabase(dir, secrets.records) });
 }
 
 /** A store of snapshots. One program at a time writes to it, any number read. */
@@ -209,7 +223,9 @@ export class Store {
   ): Promise<T> {
     const { db, dir } = this.context;
     throwIfAborted(signal);
-    const lock = await takeLock(db, dir, action, { waitMs: waitMs ?? 0, signal });
+    // The lock of an encrypted store does not name a snapshot.
+    const shown = this.context.secrets.isEncrypted ? action.split(' ')[0]! : action;
+    const lock = await takeLock(db, dir, shown, { waitMs: waitMs ?? 0, signal });
     try {
       db.refresh();
       removeUncommitted(dir, db);

@@ -6,7 +6,7 @@ import { checkOutput } from '../paths.js';
 import { createProgressLine } from '../progress.js';
 import { reportStream } from '../terminal.js';
 import { fileName } from '../values.js';
-import { STORE_OPTION, withStore } from './options.js';
+import { KEY_FILE_OPTION, STORE_OPTION, withStore } from './options.js';
 
 export const get = defineCommand({
   name: 'get',
@@ -14,6 +14,7 @@ export const get = defineCommand({
   operands: { label: 'NAME', min: 1, max: 1 },
   options: {
     store: STORE_OPTION,
+    'key-file': KEY_FILE_OPTION,
     output: {
       short: 'o',
       value: 'FILE',

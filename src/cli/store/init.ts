@@ -3,6 +3,7 @@ import { createStore } from '../../store/store.js';
 import { defineCommand } from '../command.js';
 import { printOut } from '../terminal.js';
 import { byteCount, pageBytes } from '../values.js';
+import { KEY_FILE_OPTION, keyFileOf } from './options.js';
 
 export const init = defineCommand({
   name: 'init',
@@ -16,15 +17,19 @@ export const init = defineCommand({
       parse: byteCount('960K', '4K'),
       default: '64K',
     },
+    'key-file': {
+      ...KEY_FILE_OPTION,
+      help: 'encrypt the store with the secret in this file, 32 random bytes or more',
+    },
   },
   async run({ values, operands }) {
     const [dir] = operands as [string];
     const layout = { pageBytes: values['page-bytes'], frameBytes: values['frame-bytes'] };
-    const store = await createStore(dir, layout);
+    const store = await createStore(dir, layout, keyFileOf(values));
     const { config } = store;
     await store.close();
     printOut(
-      `${dir}: a new store, pages of ${bytesText(config.pageBytes)}, frames of ${bytesText(config.frameBytes)}\n`,
+      `${dir}: a new ${config.keyCheck === undefined ? '' : 'encrypted '}store, pages of ${bytesText(config.pageBytes)}, frames of ${bytesText(config.frameBytes)}\n`,
     );
   },
 });

@@ -1,6 +1,5 @@
 // Options that the subcommands of `pageferry store` share, and how they open the store.
-
-import type { WriterOptions } from '../../store/store.js';
+import type { OpenOptions, WriterOptions } from '../../store/store.js';
 import { openStore, type Store } from '../../store/store.js';
 import { UsageError } from '../usage-error.js';
 import { decimal, fileName } from '../values.js';
@@ -15,6 +14,13 @@ export const STORE_OPTION = {
   defaultText: 'the environment variable PAGEFERRY_STORE',
 } as const;
 
+export const KEY_FILE_OPTION = {
+  value: 'FILE',
+  help: 'file with the secret of an encrypted store',
+  parse: fileName,
+  defaultText: 'the environment variable PAGEFERRY_KEY_FILE',
+} as const;
+
 /** How long a command that writes waits for another one. */
 export const WAIT_OPTION = {
   value: 'SECONDS',
@@ -26,11 +32,12 @@ export const WAIT_OPTION = {
 /** Values of the options that name a store. */
 interface StoreValues {
   readonly store: string | undefined;
+  readonly 'key-file': string | undefined;
 }
 
 /** Run `work` with the store, and close it. @throws UsageError if no store is named */
 export async function withStore<T>(values: StoreValues, work: (store: Store) => Promise<T>): Promise<T> {
-  const store = await openStore(storeDirectory(values));
+  const store = await openStore(storeDirectory(values), keyFileOf(values));
   try {
     return await work(store);
   } finally {
@@ -41,6 +48,11 @@ export async function withStore<T>(values: StoreValues, work: (store: Store) => 
 /** Options of a call that writes. */
 export function writerOptions(values: { readonly wait: number }, signal: AbortSignal): WriterOptions {
   return { waitMs: 1000 * values.wait, signal };
+}
+
+/** Return the key file of an encrypted store, if one is named. */
+export function keyFileOf(values: { readonly 'key-file': string | undefined }): OpenOptions {
+  return { keyFile: values['key-file'] ?? (process.env.PAGEFERRY_KEY_FILE || undefined) };
 }
 
 function storeDirectory({ store }: StoreValues): string {

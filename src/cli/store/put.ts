@@ -11,7 +11,7 @@ import { printOut } from '../terminal.js';
 import { THREADS_OPTION, threadCount } from '../threads.js';
 import { UsageError } from '../usage-error.js';
 import { fileName, wholeNumber } from '../values.js';
-import { STORE_OPTION, WAIT_OPTION, withStore, writerOptions } from './options.js';
+import { KEY_FILE_OPTION, STORE_OPTION, WAIT_OPTION, withStore, writerOptions } from './options.js';
 
 export const put = defineCommand({
   name: 'put',
@@ -19,6 +19,7 @@ export const put = defineCommand({
   operands: { label: 'IMAGE...', min: 1, max: Number.POSITIVE_INFINITY },
   options: {
     store: STORE_OPTION,
+    'key-file': KEY_FILE_OPTION,
     name: {
       value: 'NAME',
       help: 'name of the snapshot, one for each image',

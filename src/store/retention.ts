@@ -1,0 +1,77 @@
+// Which snapshots a retention policy keeps, by the rules of `restic forget`: snapshots from the newest to the
+// oldest; the newest one of an hour, day, ISO week, month or year is kept until the rule has kept its number.
+// A rule with numbers left over keeps the oldest snapshot too, so that the history is as long as it can be.
+// Times are UTC.
+
+/** Numbers of snapshots to keep; absent: the rule keeps none. */
+export interface RetentionPolicy {
+  readonly last?: number | undefined;
+  readonly hourly?: number | undefined;
+  readonly daily?: number | undefined;
+  readonly weekly?: number | undefined;
+  readonly monthly?: number | undefined;
+  readonly yearly?: number | undefined;
+}
+
+export type RetentionRule = keyof RetentionPolicy;
+
+/** A snapshot, and the rules that keep it: none if it is to be removed. */
+export interface RetentionDecision<T> {
+  readonly snapshot: T;
+  readonly keptBy: readonly RetentionRule[];
+}
+
+interface Dated {
+  readonly name: string;
+  /** ISO 8601. */
+  readonly created: string;
+}
+
+/** Period of a snapshot under each rule: two snapshots of one period have the same text. */
+const PERIODS: { readonly [Rule in RetentionRule]: (time: Date, index: number) => string } = {
+  last: (_, index) => String(index),
+  hourly: (time) => time.toISOString().slice(0, 13),
+  daily: (time) => time.toISOString().slice(0, 10),
+  weekly: isoWeek,
+  monthly: (time) => time.toISOString().slice(0, 7),
+  yearly: (time) => time.toISOString().slice(0, 4),
+};
+
+/** Return a decision for each snapshot, the newest first. */
+export function applyRetention<T extends Dated>(
+  snapshots: readonly T[],
+  policy: RetentionPolicy,
+): RetentionDecision<T>[] {
+  const sorted = snapshots.toSorted((a, b) => compare(b.created, a.created) || compare(b.name, a.name));
+  const rules = (Object.keys(PERIODS) as RetentionRule[]).map((name) => ({
+    name,
+    left: policy[name] ?? 0,
+    period: '',
+  }));
+  return sorted.map((snapshot, index) => {
+    const time = new Date(snapshot.created);
+    const keptBy: RetentionRule[] = [];
+    for (const rule of rules) {
+      if (rule.left === 0) continue;
+      const period = PERIODS[rule.name](time, index);
+      if (period === rule.period && index < sorted.length - 1) continue;
+      rule.period = period;
+      rule.left--;
+      keptBy.push(rule.name);
+    }
+    return { snapshot, keptBy };
+  });
+}
+
+/** Return the year and number of a week, which begins on Monday; the first one has January 4. */
+function isoWeek(time: Date): string {
+  const dayMs = 86_400_000;
+  const day = Math.floor(time.getTime() / dayMs);
+  const thursday = new Date((day - ((time.getUTCDay() + 6) % 7) + 3) * dayMs);
+  const year = thursday.getUTCFullYear();
+  return `${year} ${1 + Math.floor((thursday.getTime() - Date.UTC(year, 0, 1)) / (7 * dayMs))}`;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -2,10 +2,13 @@
 export type { StoreConfig, StoreLayout } from './store/config.js';
 export type { SnapshotInfo } from './store/database.js';
 export type { FrameCounters } from './store/read/frame-cache.js';
+export type { RetentionDecision, RetentionPolicy, RetentionRule } from './store/retention.js';
 export type { OpenSnapshots, ReadOptions, SnapshotImage } from './store/read/snapshot.js';
 export {
   createStore,
   type GetOptions,
+  type OpenOptions,
+  type PruneOptions,
   openStore,
   type PutOptions,
   type Store,

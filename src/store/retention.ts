@@ -21,6 +21,14 @@ export interface RetentionDecision<T> {
   readonly keptBy: readonly RetentionRule[];
 }
 
+/** Whether a snapshot has all of these labels. */
+export function hasLabels(
+  { labels }: { readonly labels: Readonly<Record<string, string>> },
+  wanted: Readonly<Record<string, string>>,
+): boolean {
+  return Object.entries(wanted).every(([key, value]) => Object.hasOwn(labels, key) && labels[key] === value);
+}
+
 interface Dated {
   readonly name: string;
   /** ISO 8601. */

@@ -13,6 +13,7 @@ import { packFolder } from './pack-files.js';
 import { removeUncommitted } from './pack-writer.js';
 import { writePages } from './put/put.js';
 import { type OpenSnapshots, openSnapshots, type ReadOptions } from './read/snapshot.js';
+import { applyRetention, hasLabels, type RetentionDecision, type RetentionPolicy } from './retention.js';
 import { openSecrets } from './secrets.js';
 import type { StoreContext } from './store-context.js';
 
@@ -40,6 +41,14 @@ export interface PutOptions extends WriterOptions {
   /** Time of creation; default: now. */
   readonly created?: Date;
   readonly onProgress?: (bytes: number) => void;
+}
+
+/** Options of `Store.prune`. */
+export interface PruneOptions extends WriterOptions {
+  /** Snapshots without one of these labels are left alone. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Whether nothing is removed. */
+  readonly dryRun?: boolean;
 }
 
 /** Options of `Store.get`. */
@@ -187,6 +196,35 @@ export class Store {
     await this.exclusively(`rm ${name}`, options, async () => {
       this.existing(name);
       this.context.db.transaction(() => this.context.db.removeSnapshot(name));
+    });
+  }
+
+  /**
+   * Remove the snapshots that no rule of `policy` keeps, of those that have all of `labels`; `gc` frees their
+   * space. Returns the decision for each of them, the newest first.
+   * @throws PageferryError `bad-argument` for a policy that keeps nothing
+   */
+  async prune(
+    policy: RetentionPolicy,
+    options: PruneOptions = {},
+  ): Promise<RetentionDecision<SnapshotInfo>[]> {
+    const { labels = {}, dryRun = false } = options;
+    if (!Object.values(policy).some((number) => number > 0))
+      throw new PageferryError('bad-argument', 'prune: no rule keeps a snapshot; give one, as --keep-last 7');
+    const decide = () =>
+      applyRetention(
+        this.list().filter((info) => hasLabels(info, labels)),
+        policy,
+      );
+    if (dryRun) return decide();
+    return this.exclusively('prune', options, async () => {
+      const { db } = this.context;
+      const decisions = decide();
+      const removed = decisions.filter(({ keptBy }) => keptBy.length === 0);
+      db.transaction(() => {
+        for (const { snapshot } of removed) db.removeSnapshot(snapshot.name);
+      });
+      return decisions;
     });
   }
 

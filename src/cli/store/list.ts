@@ -22,12 +22,17 @@ export const list = defineCommand({
 function row({ name, created, bytes, storedBytes, parent, labels }: SnapshotInfo): readonly string[] {
   return [
     name,
-    `${created.slice(0, 10)} ${created.slice(11, 19)}`,
+    timeText(created),
     bytesText(bytes),
     bytesText(storedBytes),
     parent ?? '',
     labelsText(labels),
   ];
+}
+
+/** "2026-01-31 23:59:59", UTC */
+export function timeText(created: string): string {
+  return `${created.slice(0, 10)} ${created.slice(11, 19)}`;
 }
 
 /** "host=a kind=nightly" */

@@ -61,6 +61,13 @@ function storeDirectory({ store }: StoreValues): string {
   throw new UsageError('-s DIR is required: the directory of the store; or set PAGEFERRY_STORE');
 }
 
+/** A label, written as KEY=VALUE. */
+export function labelPair(text: string): [string, string] {
+  const at = text.indexOf('=');
+  if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
+  throw new UsageError('not a label; write KEY=VALUE');
+}
+
 function seconds(text: string): number {
   const value = decimal(text);
   if (value <= MAX_WAIT_SECONDS) return value;

@@ -11,7 +11,14 @@ import { printOut } from '../terminal.js';
 import { THREADS_OPTION, threadCount } from '../threads.js';
 import { UsageError } from '../usage-error.js';
 import { fileName, wholeNumber } from '../values.js';
-import { KEY_FILE_OPTION, STORE_OPTION, WAIT_OPTION, withStore, writerOptions } from './options.js';
+import {
+  KEY_FILE_OPTION,
+  labelPair,
+  STORE_OPTION,
+  WAIT_OPTION,
+  withStore,
+  writerOptions,
+} from './options.js';
 
 export const put = defineCommand({
   name: 'put',
@@ -27,7 +34,7 @@ export const put = defineCommand({
       defaultText: 'the name of its file up to the last dot',
     },
     parent: { value: 'NAME', help: 'earlier snapshot of the same guest', parse: fileName },
-    label: { value: 'KEY=VALUE', help: 'label of the snapshots', parse: label, repeatable: true },
+    label: { value: 'KEY=VALUE', help: 'label of the snapshots', parse: labelPair, repeatable: true },
     threads: THREADS_OPTION,
     level: { value: 'N', help: 'level of zstd, 1 to 22', parse: wholeNumber(1, 22), default: '3' },
     format: { ...FORMAT_OPTION, defaultText: 'raw: the file, byte by byte' },
@@ -90,10 +97,4 @@ function namesOf(paths: readonly string[], given: readonly string[]): readonly s
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw new UsageError(`--name: two snapshots cannot both be called ${twice}`);
   return names;
-}
-
-function label(text: string): [string, string] {
-  const at = text.indexOf('=');
-  if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
-  throw new UsageError('not a label; write KEY=VALUE');
 }

@@ -1,0 +1,95 @@
+import { table } from '../../report/terminal/table.js';
+import type { SnapshotInfo } from '../../store/database.js';
+import type { RetentionDecision } from '../../store/retention.js';
+import { defineCommand } from '../command.js';
+import { JSON_OPTION } from '../common-options.js';
+import { printOut } from '../terminal.js';
+import { UsageError } from '../usage-error.js';
+import { wholeNumber } from '../values.js';
+import { labelsText, timeText } from './list.js';
+import {
+  KEY_FILE_OPTION,
+  labelPair,
+  STORE_OPTION,
+  WAIT_OPTION,
+  withStore,
+  writerOptions,
+} from './options.js';
+
+const MAX_KEPT = 1_000_000;
+
+export const prune = defineCommand({
+  name: 'prune',
+  summary: 'remove snapshots that no rule keeps; gc frees their space',
+  options: {
+    store: STORE_OPTION,
+    'key-file': KEY_FILE_OPTION,
+    'keep-last': keep('newest snapshots to keep'),
+    'keep-hourly': keep('hours of which to keep the newest snapshot'),
+    'keep-daily': keep('days of which to keep the newest snapshot'),
+    'keep-weekly': keep('weeks of which to keep the newest snapshot'),
+    'keep-monthly': keep('months of which to keep the newest snapshot'),
+    'keep-yearly': keep('years of which to keep the newest snapshot'),
+    label: {
+      value: 'KEY=VALUE',
+      help: 'leave snapshots without this label alone',
+      parse: labelPair,
+      repeatable: true,
+    },
+    'dry-run': { help: 'print what would be removed, and remove nothing' },
+    wait: WAIT_OPTION,
+    json: JSON_OPTION,
+  },
+  details: [
+    'The rules are those of restic: each goes from the newest snapshot to the oldest, and a snapshot stays if any rule keeps it. ' +
+      'Hours without a snapshot do not count. Times are UTC; a week begins on Monday. A rule that has not kept its number keeps the oldest snapshot too.',
+    'Snapshots of different guests are one series: name a guest with --label where the store has several.',
+  ],
+  async run({ values, signal }) {
+    const policy = {
+      last: values['keep-last'],
+      hourly: values['keep-hourly'],
+      daily: values['keep-daily'],
+      weekly: values['keep-weekly'],
+      monthly: values['keep-monthly'],
+      yearly: values['keep-yearly'],
+    };
+    if (Object.values(policy).every((number) => number === 0))
+      throw new UsageError('no rule keeps a snapshot; give one, as --keep-last 7 or --keep-daily 14');
+    const dryRun = values['dry-run'];
+    const labels = Object.fromEntries(values.label);
+    const decisions = await withStore(values, (store) =>
+      store.prune(policy, { ...writerOptions(values, signal), labels, dryRun }),
+    );
+    printOut(values.json ? jsonOf(decisions, dryRun) : textOf(decisions, dryRun));
+  },
+});
+
+function keep(help: string) {
+  return { value: 'N', help, parse: wholeNumber(0, MAX_KEPT), default: '0' } as const;
+}
+
+function isRemoved({ keptBy }: RetentionDecision<SnapshotInfo>): boolean {
+  return keptBy.length === 0;
+}
+
+function jsonOf(decisions: readonly RetentionDecision<SnapshotInfo>[], dryRun: boolean): string {
+  const kept = decisions.filter((one) => !isRemoved(one));
+  return `${JSON.stringify({
+    dryRun,
+    kept: kept.map(({ snapshot, keptBy }) => ({ name: snapshot.name, keptBy })),
+    removed: decisions.filter(isRemoved).map(({ snapshot }) => snapshot.name),
+  })}\n`;
+}
+
+function textOf(decisions: readonly RetentionDecision<SnapshotInfo>[], dryRun: boolean): string {
+  if (decisions.length === 0) return 'no snapshots\n';
+  const rows = decisions.map((decision) => {
+    const { name, created, labels } = decision.snapshot;
+    const verdict = isRemoved(decision) ? 'remove' : `keep: ${decision.keptBy.join(', ')}`;
+    return [name, timeText(created), labelsText(labels), verdict];
+  });
+  const removed = decisions.filter(isRemoved).length;
+  const summary = `${decisions.length - removed} kept, ${removed} ${dryRun ? 'would be removed' : 'removed'}`;
+  return `${table(['name', 'created', 'labels', ''], rows)}\n${summary}\n`;
+}

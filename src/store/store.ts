@@ -9,6 +9,7 @@ import { openDatabase, type SnapshotInfo } from './database.js';
 import { readKeyFile } from './key-file.js';
 import { takeLock } from './lock.js';
 import { checkSnapshotName, decodeManifest, encodeManifest } from './manifest.js';
+import type { GetOptions, OpenOptions, PruneOptions, PutOptions, WriterOptions } from './options.js';
 import { packFolder } from './pack-files.js';
 import { removeUncommitted } from './pack-writer.js';
 import { writePages } from './put/put.js';
@@ -16,52 +17,12 @@ import { type OpenSnapshots, openSnapshots, type ReadOptions } from './read/snap
 import { applyRetention, hasLabels, type RetentionDecision, type RetentionPolicy } from './retention.js';
 import { openSecrets } from './secrets.js';
 import type { StoreContext } from './store-context.js';
+import { type ExportSummary, exportSnapshots, type WriteBytes } from './transfer/export.js';
+import { type ImportOptions, importSnapshots } from './transfer/import.js';
 
 const DEFAULT_LEVEL = 3;
 /** Bytes that are read and written at a time. */
 const COPY_BYTES = 1 << 20;
-
-/** Options of every call that writes to a store. */
-export interface WriterOptions {
-  /** How long to wait for another program that writes to the store, in ms; default 0. */
-  readonly waitMs?: number;
-  readonly signal?: AbortSignal;
-}
-
-/** Options of `Store.put`. */
-export interface PutOptions extends WriterOptions {
-  readonly name: string;
-  /** Snapshot that the image is coded against. */
-  readonly parent?: string;
-  readonly labels?: Readonly<Record<string, string>>;
-  /** Threads that pack; default 1. */
-  readonly threads?: number;
-  /** Level of zstd, 1 to 22; default 3. */
-  readonly level?: number;
-  /** Time of creation; default: now. */
-  readonly created?: Date;
-  readonly onProgress?: (bytes: number) => void;
-}
-
-/** Options of `Store.prune`. */
-export interface PruneOptions extends WriterOptions {
-  /** Snapshots without one of these labels are left alone. */
-  readonly labels?: Readonly<Record<string, string>>;
-  /** Whether nothing is removed. */
-  readonly dryRun?: boolean;
-}
-
-/** Options of `Store.get`. */
-export interface GetOptions {
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (bytes: number) => void;
-}
-
-/** How to open a store. */
-export interface OpenOptions {
-  /** The file with the secret of an encrypted store. */
-  readonly keyFile?: string | undefined;
-}
 
 /**
  * Create a store in `dir`, which must not exist or be empty. With a key file, its frames, names, labels and
@@ -226,6 +187,33 @@ export class Store {
       });
       return decisions;
     });
+  }
+
+  /**
+   * Write snapshots as a stream that `import` of another store takes, not encrypted. Nothing is to be used of it
+   * if this fails.
+   * @throws PageferryError; the reason of the signal
+   */
+  export(names: readonly string[], write: WriteBytes, signal?: AbortSignal): Promise<ExportSummary> {
+    return exportSnapshots(this.context, names, write, signal);
+  }
+
+  /**
+   * Store the snapshots of a stream that `export` has written. Its bytes are verified first. Pages that the store
+   * has are not stored again, whatever the key of either store is. Snapshots that were stored before a failure
+   * stay.
+   * @throws PageferryError; the reason of the signal
+   */
+  import(source: PageSource, options: ImportOptions = {}): Promise<SnapshotInfo[]> {
+    const { dir } = this;
+    const target = {
+      dir,
+      checkNew: (name: string) => this.checkNew(name),
+      has: (name: string) => this.context.db.snapshot(name) !== undefined,
+      put: (image: PageSource, put: PutOptions) => this.put(image, put),
+    };
+    this.context.db.refresh();
+    return importSnapshots(target, source, options);
   }
 
   /** Close the store. Snapshots that are open stay open. */

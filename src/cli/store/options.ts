@@ -1,5 +1,5 @@
 // Options that the subcommands of `pageferry store` share, and how they open the store.
-import type { OpenOptions, WriterOptions } from '../../store/store.js';
+import type { OpenOptions, WriterOptions } from '../../store/options.js';
 import { openStore, type Store } from '../../store/store.js';
 import { UsageError } from '../usage-error.js';
 import { decimal, fileName } from '../values.js';

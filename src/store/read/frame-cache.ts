@@ -18,7 +18,7 @@ export interface UnpackedFrame {
 
 /** What a cache needs to read frames. */
 export interface FrameCacheOptions {
-  readonly packs: PackFiles;
+  readonly packs: Pick<PackFiles, 'read'>;
   readonly sealer: FrameSealer;
   readonly pageBytes: number;
   readonly frameBytes: number;
@@ -136,8 +136,9 @@ export class FrameCache {
   }
 }
 
-/** "frame 17 (00000001.pack at 4096)" */
+/** "frame 17 (00000001.pack at 4096)"; pack 0 is a stream from another store. */
 export function frameName(id: number, { pack, offset }: FramePlace): string {
+  if (pack === 0) return `frame ${id} (at byte ${offset})`;
   return `frame ${id} (${packFileName(pack)} at ${offset})`;
 }
 

@@ -53,7 +53,7 @@ interface Found {
 }
 
 /** Look up all frames of the snapshots in one state of the database, and open their packs. */
-function findFrames(store: StoreContext, names: readonly string[]) {
+export function findFrames(store: StoreContext, names: readonly string[]) {
   for (let tries = 1; ; tries++) {
     store.db.refresh();
     const found = names.map((name) => findSnapshot(store, name));
@@ -88,6 +88,11 @@ class FramePlaces {
 
   add(runs: PageRuns): void {
     for (const id of runs.frameIds()) for (const { baseFrame } of this.addFrame(id)) this.addFrame(baseFrame);
+  }
+
+  /** Ids of all frames, in ascending order. */
+  ids(): readonly number[] {
+    return [...this.places.keys()].sort((a, b) => a - b);
   }
 
   find(id: number): FramePlace {

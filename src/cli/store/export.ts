@@ -1,0 +1,50 @@
+import { createAtomicWriter } from '../../image/fs/atomic-file.js';
+import { bytesText } from '../../report/terminal/units.js';
+import { defineCommand } from '../command.js';
+import { JSON_OPTION, MODE_OPTION } from '../common-options.js';
+import { checkOutput } from '../paths.js';
+import { reportStream } from '../terminal.js';
+import { fileName } from '../values.js';
+import { KEY_FILE_OPTION, STORE_OPTION, withStore } from './options.js';
+
+export const exportCommand = defineCommand({
+  name: 'export',
+  summary: 'write snapshots as a stream for another store',
+  operands: { label: 'NAME...', min: 1, max: Number.POSITIVE_INFINITY },
+  options: {
+    store: STORE_OPTION,
+    'key-file': KEY_FILE_OPTION,
+    output: {
+      short: 'o',
+      value: 'FILE',
+      help: 'file to write; - for standard output',
+      parse: fileName,
+      required: true,
+    },
+    mode: MODE_OPTION,
+    json: JSON_OPTION,
+  },
+  details: ['The stream of an encrypted store is not encrypted: send it through a channel that is.'],
+  async run({ values, operands, signal }) {
+    const { output, mode } = values;
+    checkOutput(output, []);
+    const names = [...new Set(operands)];
+    const summary = await withStore(values, async (store) => {
+      const writer = createAtomicWriter(output, { signal, ...(mode !== undefined && { mode }) });
+      try {
+        const written = await store.export(names, (...parts) => writer.write(...parts), signal);
+        await writer.commit();
+        return written;
+      } catch (cause) {
+        writer.abort();
+        throw cause;
+      }
+    });
+    const { snapshots, frames, bytes } = summary;
+    reportStream(output)(
+      values.json
+        ? `${JSON.stringify(summary)}\n`
+        : `${output}: ${snapshots} snapshots, ${frames} frames, ${bytesText(bytes)}\n`,
+    );
+  },
+});

@@ -1,0 +1,39 @@
+import { openImage } from '../../image/formats.js';
+import { bytesText } from '../../report/terminal/units.js';
+import { defineCommand } from '../command.js';
+import { JSON_OPTION } from '../common-options.js';
+import { printOut } from '../terminal.js';
+import { THREADS_OPTION, threadCount } from '../threads.js';
+import { KEY_FILE_OPTION, STORE_OPTION, WAIT_OPTION, withStore, writerOptions } from './options.js';
+
+export const importCommand = defineCommand({
+  name: 'import',
+  summary: 'store the snapshots of a stream of store export',
+  operands: { label: 'STREAM', min: 1, max: 1 },
+  options: {
+    store: STORE_OPTION,
+    'key-file': KEY_FILE_OPTION,
+    threads: THREADS_OPTION,
+    wait: WAIT_OPTION,
+    json: JSON_OPTION,
+  },
+  details: [
+    'STREAM is a file, or - for standard input. All of it is verified before the first snapshot is stored. Pages that the store has are not stored again.',
+  ],
+  async run({ values, operands, signal }) {
+    const [path] = operands as [string];
+    const threads = threadCount(values.threads);
+    const source = openImage(path, { format: 'raw' });
+    try {
+      const infos = await withStore(values, (store) =>
+        store.import(source, { ...writerOptions(values, signal), threads }),
+      );
+      if (values.json) printOut(`${JSON.stringify({ snapshots: infos })}\n`);
+      else
+        for (const { name, bytes, newPages, storedBytes } of infos)
+          printOut(`${name}: ${bytesText(bytes)}, ${newPages} new pages in ${bytesText(storedBytes)}\n`);
+    } finally {
+      source.close();
+    }
+  },
+});

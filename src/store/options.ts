@@ -1,0 +1,42 @@
+// Options of a store's operations.
+/** Options of every call that writes to a store. */
+export interface WriterOptions {
+  /** How long to wait for another program that writes to the store, in ms; default 0. */
+  readonly waitMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Options of `Store.put`. */
+export interface PutOptions extends WriterOptions {
+  readonly name: string;
+  /** Snapshot that the image is coded against. */
+  readonly parent?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Threads that pack; default 1. */
+  readonly threads?: number;
+  /** Level of zstd, 1 to 22; default 3. */
+  readonly level?: number;
+  /** Time of creation; default: now. */
+  readonly created?: Date;
+  readonly onProgress?: (bytes: number) => void;
+}
+
+/** Options of `Store.prune`. */
+export interface PruneOptions extends WriterOptions {
+  /** Snapshots without one of these labels are left alone. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Whether nothing is removed. */
+  readonly dryRun?: boolean;
+}
+
+/** Options of `Store.get`. */
+export interface GetOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (bytes: number) => void;
+}
+
+/** How to open a store. */
+export interface OpenOptions {
+  /** The file with the secret of an encrypted store. */
+  readonly keyFile?: string | undefined;
+}

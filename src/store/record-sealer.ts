@@ -13,7 +13,7 @@ export interface RecordSealer {
   open(table: string, key: string, record: Uint8Array, what: string): Uint8Array;
 }
 
-/** Stores names and records as they were given: for a store without a key file. */
+/** Stores names and records unencrypted: for a store without a key file. */
 export const PLAIN_RECORDS: RecordSealer = {
   key: (name) => name,
   seal: (_table, _key, record) => record,

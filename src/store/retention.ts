@@ -1,4 +1,4 @@
-// Which snapshots a retention policy keeps, by the rules of `restic forget`: snapshots from the newest to the
+// Which snapshots a retention policy keeps, by the rules of restic: snapshots from the newest to the
 // oldest; the newest one of an hour, day, ISO week, month or year is kept until the rule has kept its number.
 // A rule with numbers left over keeps the oldest snapshot too, so that the history is as long as it can be.
 // Times are UTC.

@@ -67,7 +67,7 @@ export async function importSnapshots(
 }
 
 /** The snapshots of a stream, the oldest first. */
-export interface ImportedSnapshot {
+interface ImportedSnapshot {
   readonly info: SnapshotInfo;
   readonly source: PageSource;
 }
@@ -76,7 +76,7 @@ export interface ImportedSnapshot {
  * Parse a stream whose bytes are verified, in memory in proportion to its bytes.
  * @throws PageferryError `bad-stream`, `unsupported`
  */
-export async function openExport(file: VerifiedFile): Promise<readonly ImportedSnapshot[]> {
+async function openExport(file: VerifiedFile): Promise<readonly ImportedSnapshot[]> {
   const header = parseExportHeader(file.bytesAt(0, EXPORT_HEADER_BYTES), file.name, MAX_CONTENT_BYTES);
   const { places, snapshots } = parseRecords(file, header);
   const { pageBytes, frameBytes } = header;

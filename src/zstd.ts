@@ -8,6 +8,7 @@ import { type DecompressLimits, decompressed } from './codec/zstd/decompress.js'
 import { compressNow, decompressNow } from './codec/zstd/one-shot.js';
 import { loadZstdKernels } from './kernels/zstd-now.js';
 import { PageferryError } from './page/error.js';
+import { checkOptions, type OptionTypes } from './page/options.js';
 
 export type { ByteTransform } from './codec/zstd/byte-coder.js';
 export { type ErrorCode, PageferryError } from './page/error.js';
@@ -44,6 +45,9 @@ export interface DecompressOptions {
   readonly maxWindowBytes?: number;
 }
 
+const COMPRESS_TYPES: OptionTypes<CompressOptions> = { level: 'number', checksum: 'boolean' };
+const DECOMPRESS_TYPES: OptionTypes<DecompressOptions> = { maxBytes: 'number', maxWindowBytes: 'number' };
+
 /**
  * Compile the module. Needed once before `compress` and `decompress` outside of Node; Node compiles it at the
  * first call. Streams need no call.
@@ -59,7 +63,7 @@ export function ready(): Promise<void> {
  *   `unsupported` outside of Node before `ready`
  */
 export function compress(bytes: Uint8Array, options: CompressOptions = {}): Uint8Array<ArrayBuffer> {
-  const { level, checksum } = compressSettings(options);
+  const { level, checksum } = compressSettings('compress', options);
   return compressNow(checkBytes('compress', bytes), level, checksum);
 }
 
@@ -71,7 +75,7 @@ export function compress(bytes: Uint8Array, options: CompressOptions = {}): Uint
  *   above `maxBytes`; `unsupported` for a dictionary, or outside of Node before `ready`
  */
 export function decompress(bytes: Uint8Array, options: DecompressOptions = {}): Uint8Array<ArrayBuffer> {
-  const limits = decompressLimits(options, GIB, MAX_WINDOW_BYTES);
+  const limits = decompressLimits('decompress', options, GIB, MAX_WINDOW_BYTES);
   return decompressNow(checkBytes('decompress', bytes), limits);
 }
 
@@ -80,7 +84,7 @@ export function decompress(bytes: Uint8Array, options: DecompressOptions = {}): 
  * or 8 MiB from level 5 on, and tables. @throws PageferryError `bad-argument`
  */
 export function createCompressStream(options: CompressOptions = {}): ByteTransform {
-  const { level, checksum } = compressSettings(options);
+  const { level, checksum } = compressSettings('createCompressStream', options);
   return byteTransform(() => ready().then(() => compressed(level, checksum)));
 }
 
@@ -89,15 +93,22 @@ export function createCompressStream(options: CompressOptions = {}): ByteTransfo
  * with the error. @throws PageferryError `bad-argument`
  */
 export function createDecompressStream(options: DecompressOptions = {}): ByteTransform {
-  const limits = decompressLimits(options, Number.POSITIVE_INFINITY, DEFAULT_WINDOW_BYTES);
+  const limits = decompressLimits(
+    'createDecompressStream',
+    options,
+    Number.POSITIVE_INFINITY,
+    DEFAULT_WINDOW_BYTES,
+  );
   return byteTransform(() => ready().then(() => decompressed(limits)));
 }
 
 function decompressLimits(
+  call: string,
   options: DecompressOptions,
   defaultBytes: number,
   defaultWindowBytes: number,
 ): DecompressLimits {
+  checkOptions(call, options, DECOMPRESS_TYPES);
   const { maxBytes = defaultBytes, maxWindowBytes = defaultWindowBytes } = options;
   if (!(maxBytes >= 0))
     throw new PageferryError('bad-argument', `maxBytes: expected a number of bytes, got ${maxBytes}`);
@@ -107,7 +118,9 @@ function decompressLimits(
   };
 }
 
-function compressSettings({ level = DEFAULT_LEVEL, checksum = false }: CompressOptions) {
+function compressSettings(call: string, options: CompressOptions) {
+  checkOptions(call, options, COMPRESS_TYPES);
+  const { level = DEFAULT_LEVEL, checksum = false } = options;
   return { level: checkInteger('level', level, MIN_LEVEL, MAX_LEVEL), checksum };
 }
 

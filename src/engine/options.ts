@@ -15,7 +15,7 @@ const DEFAULT_MAX_FRAME_BYTES = MAX_ENCODED_GROUP_BYTES + (4 << 20);
 
 /** Check that an option is within bounds. @throws PageferryError `bad-argument` that names the option */
 export function checkRange(name: string, value: number, min: number, max: number): number {
-  if (value >= min && value <= max) return value;
+  if (typeof value === 'number' && value >= min && value <= max) return value;
   throw new PageferryError('bad-argument', `${name}: expected ${min} … ${max}, got ${value}`);
 }
 

@@ -30,11 +30,13 @@ export interface DecodeStreamOptions extends DecoderOptions {
 }
 
 async function runJob(output: Output, job: EncodeJob): Promise<StreamSummary> {
-  const { signal, bases = [], images } = job;
+  // The encoder refuses options that are not its own.
+  const { bases = [], images, onSummary: _, ...options } = job;
+  const { signal } = options;
   let encoder: Encoder | undefined;
   let hasBegun = false;
   try {
-    encoder = await createEncoder(output, job);
+    encoder = await createEncoder(output, options);
     for (const base of bases) await encoder.base(base);
     hasBegun = true;
     for await (const image of abortableItems(images, signal)) await encoder.encode(image);
@@ -138,7 +140,8 @@ export function decodeStream(
   openSink: OpenSink,
   options: DecodeStreamOptions = {},
 ): WritableStream<Uint8Array> {
-  const decoder = createDecoder(openSink, options);
+  const { onSummary, ...decoderOptions } = options;
+  const decoder = createDecoder(openSink, decoderOptions);
   return new WritableStream<Uint8Array>({
     // Invalid options fail the stream. An abort ends a running `write` at once.
     async start(controller) {
@@ -150,7 +153,7 @@ export function decodeStream(
     },
     async close() {
       const summary = await (await decoder).finish();
-      options.onSummary?.(summary);
+      onSummary?.(summary);
     },
     async abort(reason) {
       (await decoder).abort(reason);

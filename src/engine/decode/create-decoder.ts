@@ -2,6 +2,7 @@ import { createCodecContext } from '../../codec/codec.js';
 import { type ZstdSet, zstdSet } from '../../codec/zstd/load.js';
 import type { Zstd } from '../../codec/zstd.js';
 import { Arena, type Slots } from '../../kernels/arena.js';
+import { checkOptions, type OptionTypes } from '../../page/options.js';
 import type { PageSource } from '../../page/source.js';
 import { throwIfAborted } from '../../page/sync.js';
 import { MAX_PAGE_BYTES } from '../frame/chunk.js';
@@ -38,12 +39,23 @@ export interface DecoderOptions {
   readonly signal?: AbortSignal;
 }
 
+const OPTION_TYPES: OptionTypes<DecoderOptions> = {
+  bases: 'any',
+  maxFrameBytes: 'number',
+  maxImageBytes: 'number',
+  zstd: 'any',
+  threads: 'number',
+  onPages: 'function',
+  signal: 'any',
+};
+
 /**
  * Create a decoder that writes images to the sinks that `openSink` returns.
  * @throws PageferryError `bad-argument` for an invalid option, `limit` when `maxFrameBytes` needs more memory
  *   than there is
  */
 export async function createDecoder(openSink: OpenSink, options: DecoderOptions = {}): Promise<Decoder> {
+  checkOptions('createDecoder', options, OPTION_TYPES);
   const zstd = zstdSet(options.zstd);
   const arena = new Arena();
   const decoder = declareDecoder(arena, zstd, openSink, options);

@@ -1,5 +1,6 @@
 import type { Zstd } from '../../codec/zstd.js';
 import { PageferryError } from '../../page/error.js';
+import { checkOptions, type OptionTypes } from '../../page/options.js';
 import type { DestinationSpeed } from '../../strategy/destination.js';
 import { strategyByName } from '../../strategy/registry.js';
 import type { Strategy } from '../../strategy/strategy.js';
@@ -73,6 +74,24 @@ export interface EncoderOptions {
   readonly signal?: AbortSignal;
 }
 
+const OPTION_TYPES: OptionTypes<EncoderOptions> = {
+  pageBytes: 'number',
+  strategy: 'any',
+  linkBitsPerSecond: 'any',
+  destination: 'any',
+  threads: 'number',
+  deltaBudgetBytes: 'number',
+  indexPages: 'number',
+  maxFrameBytes: 'number',
+  maxImageBytes: 'number',
+  dedup: 'boolean',
+  similar: 'boolean',
+  timeline: 'any',
+  clock: 'function',
+  zstd: 'any',
+  signal: 'any',
+};
+
 /** Checked encoder options, with defaults filled in. */
 export interface EncoderSettings {
   readonly pageBytes: PageBytes;
@@ -100,6 +119,7 @@ export interface EncoderSettings {
  * bounds
  */
 export function encoderSettings(options: EncoderOptions): EncoderSettings {
+  checkOptions('createEncoder', options, OPTION_TYPES);
   const { pageBytes = 4096, strategy = 'adaptive', dedup = true } = options;
   if (!PAGE_BYTES.includes(pageBytes as PageBytes))
     throw new PageferryError(

@@ -1,6 +1,7 @@
 import { createCodecContext } from '../../codec/codec.js';
 import { zstdSet } from '../../codec/zstd/load.js';
 import { Arena } from '../../kernels/arena.js';
+import { checkOptions, type OptionTypes } from '../../page/options.js';
 import { RecordParser } from '../decode/record-parser.js';
 import { checkFrameBytes, checkInteger } from '../options.js';
 import { DecodeMeter } from '../threads/decode-meter.js';
@@ -13,12 +14,22 @@ const MAX_CACHE_BYTES = 2 ** 31;
 /** A frame has one batch of pages. */
 const DEFAULT_MAX_FRAME_BYTES = 32 << 20;
 
+const OPTION_TYPES: OptionTypes<PageReceiverOptions> = {
+  open: 'function',
+  maxGuestBytes: 'number',
+  maxFrameBytes: 'number',
+  onBatch: 'function',
+  cacheBytes: 'number',
+  base: 'any',
+};
+
 /**
  * Create a receiver of a live guest.
  * @throws PageferryError `bad-argument` for an option out of bounds, `limit` if there is too little memory
  * for the options
  */
 export async function createPageReceiver(options: PageReceiverOptions): Promise<PageReceiver> {
+  checkOptions('createPageReceiver', options, OPTION_TYPES);
   const maxFrameBytes = checkFrameBytes(options.maxFrameBytes ?? DEFAULT_MAX_FRAME_BYTES);
   checkInteger('cacheBytes', options.cacheBytes ?? 0, 0, MAX_CACHE_BYTES);
   const { maxGuestBytes = 0 } = options;

@@ -2,6 +2,7 @@ import { createCodecContext } from '../../codec/codec.js';
 import { type ZstdSet, zstdSet, zstdState } from '../../codec/zstd/load.js';
 import { Arena } from '../../kernels/arena.js';
 import { PageferryError } from '../../page/error.js';
+import { checkOptions, type OptionTypes } from '../../page/options.js';
 import { adaptive } from '../../strategy/adaptive/adaptive.js';
 import type { StreamState } from '../../strategy/strategy.js';
 import { PAGE_BYTES } from '../../stream/format.js';
@@ -26,6 +27,21 @@ const FEW_THREADS = 2;
 const LINK_BITS_PER_SECOND = 1e9;
 const MAX_CACHE_BYTES = 2 ** 31;
 
+const OPTION_TYPES: OptionTypes<PageSenderOptions> = {
+  pageBytes: 'number',
+  strategy: 'any',
+  state: 'any',
+  dedup: 'any',
+  cacheBytes: 'number',
+  batchPages: 'number',
+  indexPages: 'number',
+  threads: 'number',
+  rereadPage: 'function',
+  onPending: 'function',
+  base: 'any',
+  signal: 'any',
+};
+
 /**
  * Create a sender of a live guest.
  * @throws PageferryError `bad-argument` for an option out of bounds, `limit` if there is too little memory
@@ -33,6 +49,7 @@ const MAX_CACHE_BYTES = 2 ** 31;
  * reason of `signal`; what `base.read` throws
  */
 export async function createPageSender(options: PageSenderOptions = {}): Promise<PageSender> {
+  checkOptions('createPageSender', options, OPTION_TYPES);
   const { threads = 1, base, signal } = options;
   const zstd = zstdSet();
   const progress = new PackingProgress(threads, zstd, options);

@@ -3,6 +3,7 @@ import type { Zstd } from '../../codec/zstd.js';
 import { Arena } from '../../kernels/arena.js';
 import { checkedSource } from '../../page/checked-source.js';
 import { PageferryError } from '../../page/error.js';
+import { checkOptions, type OptionTypes } from '../../page/options.js';
 import type { PageSource } from '../../page/source.js';
 import { throwIfAborted } from '../../page/sync.js';
 import { type DigestContext, type DigestedBase, digestBase } from '../decode/base-digest.js';
@@ -33,6 +34,16 @@ export interface PageReaderOptions {
   readonly signal?: AbortSignal;
 }
 
+/** @internal */
+export const PAGE_READER_OPTION_TYPES: OptionTypes<PageReaderOptions> = {
+  bases: 'any',
+  maxFrameBytes: 'number',
+  maxImageBytes: 'number',
+  cacheBytes: 'number',
+  zstd: 'any',
+  signal: 'any',
+};
+
 /**
  * Open a packed file for reading single pages. Its source needs `readAt` and a known size, and has to stay
  * open. A missing base image is reported by the calls that need it, as `wrong-base`.
@@ -40,6 +51,7 @@ export interface PageReaderOptions {
  *   is exceeded
  */
 export async function openPages(file: PageSource, options: PageReaderOptions = {}): Promise<PageReader> {
+  checkOptions('openPages', options, PAGE_READER_OPTION_TYPES);
   const zstd = zstdSet(options.zstd);
   const arena = new Arena();
   const memory = declarePageReader(arena, zstd, options);

@@ -1,11 +1,12 @@
 import { zstdSet } from '../../codec/zstd/load.js';
 import { Arena } from '../../kernels/arena.js';
 import { checkedSource } from '../../page/checked-source.js';
+import { checkOptions, type OptionTypes } from '../../page/options.js';
 import type { PageSink, PageSource } from '../../page/source.js';
 import { throwIfAborted } from '../../page/sync.js';
 import { allocateDecoder, declareDecoder } from '../decode/create-decoder.js';
 import type { DecodeSummary } from '../decode/decoder.js';
-import { openPagesIn, type PageReaderOptions } from './open-pages.js';
+import { openPagesIn, PAGE_READER_OPTION_TYPES, type PageReaderOptions } from './open-pages.js';
 import type { PageReader } from './page-reader.js';
 import { declarePageReader, type PageReaderMemory } from './reader-memory.js';
 import { partialSink, referencedParts } from './referenced-parts.js';
@@ -25,6 +26,13 @@ export interface VerifyOptions extends PageReaderOptions {
   readonly openScratch?: (imageBytes: number) => ((image: number) => PageSink) | undefined;
 }
 
+const OPTION_TYPES: OptionTypes<VerifyOptions> = {
+  ...PAGE_READER_OPTION_TYPES,
+  threads: 'number',
+  onProgress: 'function',
+  openScratch: 'function',
+};
+
 /**
  * Decode a packed file and verify every image. Pages that later pages refer to are read back through the
  * file's index, so that no image is stored, unless `openScratch` returns sinks. The file's source needs
@@ -32,6 +40,7 @@ export interface VerifyOptions extends PageReaderOptions {
  * @throws PageferryError what is wrong and where; the reason of `signal`
  */
 export async function verifyStream(file: PageSource, options: VerifyOptions = {}): Promise<DecodeSummary> {
+  checkOptions('verifyStream', options, OPTION_TYPES);
   const zstd = zstdSet(options.zstd);
   const { signal, onProgress, openScratch } = options;
   const source = checkedSource(file);

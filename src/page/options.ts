@@ -1,0 +1,25 @@
+import { PageferryError } from './error.js';
+
+/** The type of every option of a call; `any`: its value is checked elsewhere. */
+export type OptionTypes<T> = {
+  readonly [Name in keyof Required<T>]: 'boolean' | 'number' | 'function' | 'any';
+};
+
+/**
+ * Check that all options of a call exist and have their types, so that a misspelt one is not ignored.
+ * @throws PageferryError `bad-argument` that names the option
+ */
+export function checkOptions<T extends object>(call: string, options: T, types: OptionTypes<T>): void {
+  const fail = (text: string): never => {
+    throw new PageferryError('bad-argument', text);
+  };
+  if (typeof options !== 'object' || options === null)
+    fail(`${call}: expected an object of options, got ${options === null ? 'null' : typeof options}`);
+  for (const [name, value] of Object.entries(options)) {
+    if (!Object.hasOwn(types, name))
+      fail(`${call}: unknown option "${name}": expected one of ${Object.keys(types).join(', ')}`);
+    const type = types[name as keyof T];
+    if (value !== undefined && type !== 'any' && typeof value !== type)
+      fail(`${name}: expected a ${type}, got ${value === null ? 'null' : `a ${typeof value} (${value})`}`);
+  }
+}

@@ -45,10 +45,11 @@ export function encoded(
   images: readonly PageSource[],
   options: Partial<Omit<EncodeJob, 'images'>> = {},
 ): Promise<Encoded> {
+  const { bases = [], onSummary: _, ...encoderOptions } = options;
   return encodedBy(async (encoder) => {
-    for (const base of options.bases ?? []) await encoder.base(base);
+    for (const base of bases) await encoder.base(base);
     for (const image of images) await encoder.encode(image);
-  }, options);
+  }, encoderOptions);
 }
 
 export interface Decoded {

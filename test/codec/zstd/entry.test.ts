@@ -134,6 +134,13 @@ test('errors name what is wrong and where', async () => {
   expect(refusal(() => decompress(window, limits))).toMatch(/^limit: .*more than 1048576 bytes; raise/);
   for (const options of [{ level: 23 }, { level: 1.5 }, { level: -8 }])
     expect(refusal(() => compress(image, options))).toMatch(/^bad-argument: level: expected a whole number/);
+  const wrong = (options: object) => refusal(() => compress(image, options));
+  expect(wrong({ levl: 3 })).toBe(
+    'bad-argument: compress: unknown option "levl": expected one of level, checksum',
+  );
+  expect(wrong({ level: '3' })).toBe('bad-argument: level: expected a number, got a string (3)');
+  expect(wrong({ checksum: 1 })).toBe('bad-argument: checksum: expected a boolean, got a number (1)');
+  expect(wrong(3 as unknown as object)).toMatch(/^bad-argument: compress: expected an object of options/);
   expect(refusal(() => compress('text' as unknown as Uint8Array))).toMatch(/^bad-argument: compress: /);
   expect(refusal(() => decompress(frame, { maxBytes: -1 }))).toMatch(/^bad-argument: maxBytes/);
 });

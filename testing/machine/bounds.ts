@@ -6,8 +6,13 @@ import { FLOOR, type Machine } from './model.js';
 import { packingOf, type RecordedGroup } from './tables.js';
 
 const MIB = 1 << 20;
-/** The fixed packings that the choice is compared with. */
-const FIXED = ['raw', 'lz4', 'zstd:1', 'zstd:3', 'zstd:5', 'zstd:7', 'zstd:9', 'zstd:12'] as const;
+/** The fixed packings that the choice is compared with, where they are recorded. */
+const FIXED = [
+  'raw',
+  'lz4',
+  ...[1, 3, 5, 7, 9, 12].map((level) => `zstd:${level}`),
+  ...[1, 3, 5, 7, 9].map((level) => `zstd-wasm:${level}`),
+];
 const HALVINGS = 40;
 
 /** Returns a strategy with one packing for every group. */
@@ -19,6 +24,7 @@ function always(name: string): Strategy {
 export function bestFixed(groups: readonly RecordedGroup[], machine: Machine): { name: string; ms: number } {
   let best = { name: '', ms: Infinity };
   for (const name of FIXED) {
+    if (!groups[0]!.costs.has(name)) continue;
     const ms = runMachine(always(name), groups, machine).finishMs;
     if (ms < best.ms) best = { name, ms };
   }

@@ -1,5 +1,6 @@
 // The machines on which the choice is compared: speeds, cores and links in all combinations.
 import type { Machine } from './model.js';
+import type { ZstdKind } from './tables.js';
 
 export const MIB = 1 << 20;
 const SPEEDS = [0.1, 0.25, 1, 4];
@@ -27,8 +28,8 @@ export function cells(): Cell[] {
 }
 
 /** Returns the model of a cell. */
-export function machineOf({ speed, cores, link }: Cell): Machine {
-  return { cores, speedAt: () => speed, linkAt: () => link };
+export function machineOf({ speed, cores, link }: Cell, zstd: ZstdKind = 'node'): Machine {
+  return { cores, speedAt: () => speed, linkAt: () => link, zstd };
 }
 
 /** Returns the geometric mean. */

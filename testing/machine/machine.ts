@@ -285,7 +285,8 @@ class MachineRun {
       },
       handoverMs: () => 0,
       hasZstd: true,
-      zstdName: 'node:zlib',
+      zstdName: machine.zstd === 'kernels' ? 'pageferry' : 'node:zlib',
+      hasBothZstd: machine.zstd === 'both',
       get progress() {
         return { image: 0, share: run.imageBytes / run.totalBytes };
       },

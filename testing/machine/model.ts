@@ -1,6 +1,7 @@
 // What the model of a machine is given and returns.
 import type { Packing } from '../../src/strategy/strategy.js';
 import type { Destination } from './destination.js';
+import type { ZstdKind } from './tables.js';
 
 /** Work of all stages but packing, in ms at speed 1: per MiB of image, and per MiB written. */
 export interface FloorCosts {
@@ -18,6 +19,8 @@ export interface Machine {
   readonly competitorsAt?: (ms: number) => number;
   readonly steps?: readonly number[];
   readonly destination?: Destination;
+  /** Default: Node's. The groups have the costs of these packings. */
+  readonly zstd?: ZstdKind;
   readonly floor?: FloorCosts;
   /** Groups whose packing is chosen before a thread is free for them. */
   readonly lookahead?: number;

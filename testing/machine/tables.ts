@@ -15,6 +15,13 @@ export const GUESTS = [
 ] as const;
 export type Guest = (typeof GUESTS)[number];
 
+/**
+ * Which zstd a runtime has: Node's own and that of the kernels, only the latter (Node 20, browsers), or only
+ * Node's (a caller's).
+ */
+export type ZstdKind = 'node' | 'kernels' | 'both';
+const KERNELS_ZSTD = 'zstd-wasm';
+
 const SEGMENT_BYTES = 1 << 20;
 
 /** Work of one packing at speed 1, in ms, and its packed bytes. */
@@ -38,20 +45,27 @@ export function piecesOf({ imageBytes }: RecordedGroup): number {
   return Math.ceil(imageBytes / SEGMENT_BYTES);
 }
 
-/** Returns the name of a packing in the tables: `lz4`, `zstd:3`. */
-export function nameOf({ name, level }: Packing): string {
-  return name === 'zstd' ? `zstd:${level ?? 3}` : name;
+/** Returns the name of a packing in the tables: `lz4`, `zstd:3` (Node's zstd), `zstd-wasm:3` (the kernels'). */
+export function nameOf({ name, level, encoder }: Packing): string {
+  if (name !== 'zstd') return name;
+  return `${encoder === 'wasm' ? KERNELS_ZSTD : name}:${level ?? 3}`;
 }
 
 /** Returns the packing of a name in the tables. */
 export function packingOf(text: string): Packing {
-  const [name, level] = text.split(':') as [Packing['name'], string | undefined];
-  return level === undefined ? { name } : { name, level: Number(level) };
+  const [name, level] = text.split(':') as [string, string | undefined];
+  if (name === KERNELS_ZSTD) return { name: 'zstd', level: Number(level), encoder: 'wasm' };
+  const packing = { name: name as Packing['name'] };
+  return level === undefined ? packing : { ...packing, level: Number(level) };
 }
 
-/** Returns the recorded groups of a guest. */
-export function recordedGroups(guest: Guest): RecordedGroup[] {
-  const text = readFileSync(new URL(`groups/${guest}.csv`, import.meta.url), 'utf8');
+/**
+ * Returns the recorded groups of a guest, with the packings of a runtime. Those with the kernels' zstd were
+ * recorded in runs of their own.
+ */
+export function recordedGroups(guest: Guest, zstd: ZstdKind = 'node'): RecordedGroup[] {
+  const folder = zstd === 'node' ? 'groups' : 'groups/both';
+  const text = readFileSync(new URL(`${folder}/${guest}.csv`, import.meta.url), 'utf8');
   const [head, ...lines] = text.trimEnd().split('\n');
   const names = head!
     .split(',')
@@ -59,7 +73,8 @@ export function recordedGroups(guest: Guest): RecordedGroup[] {
     .filter((_, i) => i % 2 === 1);
   return lines.map((line) => {
     const [imageBytes, bytes, estimatedBytes, ...cells] = line.split(',').map(Number);
-    const costs = new Map(names.map((name, i) => [name, { ms: cells[2 * i]!, bytes: cells[2 * i + 1]! }]));
+    const all = names.map((name, i) => [name, { ms: cells[2 * i]!, bytes: cells[2 * i + 1]! }] as const);
+    const costs = new Map(all.filter(([name]) => zstd !== 'kernels' || !name.startsWith('zstd:')));
     return { imageBytes: imageBytes!, bytes: bytes!, estimatedBytes: estimatedBytes!, costs };
   });
 }

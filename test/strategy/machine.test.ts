@@ -63,19 +63,20 @@ describe.each(GUESTS)('%s', (guest) => {
   });
 });
 
-/** The same with the zstd of the kernels alone, as on Node 20, and beside Node's own, as on Node 24. */
+/**
+ * The same with the zstd of the kernels alone, as on Node 20, and beside Node's own, as on Node 24, on every
+ * second machine: these cells are a few of those in docs/performance.md.
+ */
 const REACHED_BY: readonly (readonly [ZstdKind, Guest, missed: number, worst: number, mean: number])[] = [
-  ['kernels', 'compile', 5, 1.12, 1.02],
-  ['kernels', 'idle', 5, 1.13, 1.01],
-  ['kernels', 'database', 2, 1.11, 1],
-  ['kernels', 'physics', 11, 1.16, 1.01],
-  ['both', 'compile', 5, 1.13, 1.02],
-  ['both', 'database', 3, 1.11, 1],
+  ['kernels', 'compile', 4, 1.12, 1.03],
+  ['kernels', 'database', 2, 1.11, 1.01],
+  ['both', 'database', 3, 1.11, 1.01],
 ];
 
 test.each(REACHED_BY)('zstd of %s: %s', (zstd, guest, missed, worst, mean) => {
   const groups = repeated(recordedGroups(guest, zstd), IMAGE_BYTES);
-  const results = cells().map((cell) => measured(groups, cell, zstd));
+  const some = cells().filter(({ cores }) => cores === 2 || cores === 8);
+  const results = some.map((cell) => measured(groups, cell, zstd));
   console.log(report(`${guest}, zstd of ${zstd}`, results));
   const fixed = results.map(({ toFixed }) => toFixed);
   expect(fixed.filter((ratio) => ratio > GOAL).length).toBeLessThanOrEqual(missed);

@@ -16,6 +16,7 @@ import {
   type Stage,
   shareOf,
   type Task,
+  zstdNames,
 } from './model.js';
 import { nameOf, piecesOf, type RecordedGroup } from './tables.js';
 
@@ -284,9 +285,7 @@ class MachineRun {
         return run.pendingMs;
       },
       handoverMs: () => 0,
-      hasZstd: true,
-      zstdName: machine.zstd === 'kernels' ? 'pageferry' : 'node:zlib',
-      hasBothZstd: machine.zstd === 'both',
+      ...zstdNames(machine),
       get progress() {
         return { image: 0, share: run.imageBytes / run.totalBytes };
       },

@@ -1,5 +1,5 @@
 // What the model of a machine is given and returns.
-import type { Packing } from '../../src/strategy/strategy.js';
+import type { Packing, StreamState } from '../../src/strategy/strategy.js';
 import type { Destination } from './destination.js';
 import type { ZstdKind } from './tables.js';
 
@@ -62,4 +62,13 @@ export function shareOf({ cores, competitorsAt }: Machine, threads: number, ms: 
 export function floorAt({ floor = FLOOR, speedAt }: Machine, ms: number, written: number): number {
   const { scanMs, decideMs, writeMs } = floor;
   return (scanMs + decideMs + writeMs * written) / speedAt(ms);
+}
+
+/** Returns the part of a strategy's state that describes the implementations of zstd. */
+export function zstdNames({ zstd }: Machine): Pick<StreamState, 'hasZstd' | 'zstdName' | 'hasBothZstd'> {
+  return {
+    hasZstd: true,
+    zstdName: zstd === 'kernels' ? 'pageferry' : 'node:zlib',
+    hasBothZstd: zstd === 'both',
+  };
 }

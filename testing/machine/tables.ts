@@ -45,7 +45,7 @@ export function piecesOf({ imageBytes }: RecordedGroup): number {
   return Math.ceil(imageBytes / SEGMENT_BYTES);
 }
 
-/** Returns the name of a packing in the tables: `lz4`, `zstd:3` (Node's zstd), `zstd-wasm:3` (the kernels'). */
+/** Returns the name of a packing in the tables: `lz4`, `zstd:3` (Node's), `zstd-wasm:3` (the kernels'). */
 export function nameOf({ name, level, encoder }: Packing): string {
   if (name !== 'zstd') return name;
   return `${encoder === 'wasm' ? KERNELS_ZSTD : name}:${level ?? 3}`;

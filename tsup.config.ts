@@ -43,7 +43,7 @@ export const library: Options = {
   format: ['esm', 'cjs'],
   target: 'es2022',
   platform: 'neutral',
-  external: [/^node:/, 'lmdb'],
+  external: [/^node:/, 'lmdb', 'koffi'],
   noExternal: [LOADER],
   removeNodeProtocol: false,
   shims: true,
@@ -51,12 +51,16 @@ export const library: Options = {
 };
 
 const cli: Options = {
-  // A mount starts its serving thread from a file beside it.
-  entry: { cli: 'src/cli/main.ts', 'mount-worker': 'src/mount/worker.ts' },
+  // Threads that are started from files beside the program: to serve a mount, to fetch from a web server.
+  entry: {
+    cli: 'src/cli/main.ts',
+    'mount-worker': 'src/mount/worker.ts',
+    'http-worker': 'src/image/http/worker.ts',
+  },
   format: ['esm'],
   target: 'node20',
   platform: 'node',
-  external: ['lmdb'],
+  external: ['lmdb', 'koffi'],
   noExternal: [LOADER],
   removeNodeProtocol: false,
   banner: { js: '#!/usr/bin/env node' },

@@ -1,0 +1,115 @@
+// Where a sparse file has data, by lseek with SEEK_DATA and SEEK_HOLE. Node has no lseek, and its reads do
+// not tell a hole from zeros that were written, so it is called through koffi, an optional package with
+// prebuilt binaries. In a diff of memory, a page of zeros that was written is data, and a hole is a page that
+// did not change.
+import fs from 'node:fs';
+import { getSystemErrorName } from 'node:util';
+import { PageferryError } from '../../page/error.js';
+import { ioError } from './errno.js';
+
+const PACKAGE = 'koffi';
+
+/** A range of a file. */
+export interface DataRange {
+  readonly position: number;
+  readonly bytes: number;
+}
+
+/** The ranges of a sparse file that have data. */
+export interface DataRanges {
+  /** Size of the file. */
+  readonly bytes: number;
+  /** Return the first range of data that ends behind `position`, from there on. @throws PageferryError */
+  next(position: number): DataRange | undefined;
+  close(): void;
+}
+
+interface SystemCalls {
+  readonly lseek: (file: number, offset: number, whence: number) => number | bigint;
+  readonly errno: () => number;
+  readonly ENXIO: number;
+  readonly SEEK_DATA: number;
+  readonly SEEK_HOLE: number;
+}
+
+/**
+ * Open a sparse file to find its data and holes. Every block that was written is data, also one of zeros; a
+ * file system with larger blocks has larger ranges of data than were written.
+ * @throws PageferryError `unsupported` without the package koffi, or where the system has no such call; `io`
+ */
+export async function openDataRanges(path: string): Promise<DataRanges> {
+  const calls = await loadCalls(path);
+  let file: number;
+  try {
+    // A descriptor of its own: the calls move its position.
+    file = fs.openSync(path, 'r');
+  } catch (cause) {
+    throw ioError(path, 'cannot open', cause);
+  }
+  try {
+    return rangesOf(path, file, calls);
+  } catch (error) {
+    fs.closeSync(file);
+    throw error;
+  }
+}
+
+function rangesOf(path: string, file: number, calls: SystemCalls): DataRanges {
+  const { SEEK_DATA, SEEK_HOLE, ENXIO } = calls;
+  const stat = fs.fstatSync(file);
+  if (!stat.isFile())
+    throw new PageferryError('unsupported', `${path}: is not a regular file, so it has no holes`);
+  const bytes = stat.size;
+  /** Undefined at the end of the data. */
+  const seek = (position: number, whence: number): number | undefined => {
+    const found = Number(calls.lseek(file, position, whence));
+    if (found >= 0) return found;
+    const errno = calls.errno();
+    if (errno === ENXIO) return undefined;
+    const name = getSystemErrorName(-errno);
+    throw new PageferryError('io', `${path}: cannot find holes from byte ${position} on (${name})`);
+  };
+  const next = (position: number): DataRange | undefined => {
+    if (position >= bytes) return undefined;
+    const start = seek(position, SEEK_DATA);
+    if (start === undefined) return undefined;
+    const end = Math.min(seek(start, SEEK_HOLE) ?? bytes, bytes);
+    // The file is written meanwhile: its size is that of the beginning.
+    return start < end ? { position: start, bytes: end - start } : undefined;
+  };
+  if (next(0)?.bytes === bytes && stat.blocks * 512 < bytes / 2)
+    throw new PageferryError(
+      'unsupported',
+      `${path}: the file system reports no holes, though the file has ${stat.blocks * 512} bytes on disk for ${bytes}; ` +
+        'copy it with its holes (cp --sparse=never loses them) to ext4, XFS or tmpfs',
+    );
+  return { bytes, next, close: () => fs.closeSync(file) };
+}
+
+async function loadCalls(path: string): Promise<SystemCalls> {
+  const { platform, arch } = process;
+  const isSupported =
+    (platform === 'linux' || platform === 'darwin') && ['x64', 'arm64', 'riscv64', 'loong64'].includes(arch);
+  if (!isSupported)
+    throw new PageferryError('unsupported', `${path}: holes of files cannot be found on ${platform} ${arch}`);
+  let koffi: typeof import('koffi');
+  try {
+    koffi = (await import('koffi')).default;
+  } catch (cause) {
+    throw new PageferryError(
+      'unsupported',
+      `${path}: finding the holes of a file needs the optional package ${PACKAGE}; install it: npm install ${PACKAGE}`,
+      { cause },
+    );
+  }
+  // The program itself: the C library is linked to it.
+  const lseek = koffi.load(null).func('int64_t lseek(int, int64_t, int)');
+  const isLinux = platform === 'linux';
+  return {
+    lseek: lseek as SystemCalls['lseek'],
+    errno: () => koffi.errno(),
+    ENXIO: koffi.os.errno.ENXIO!,
+    SEEK_DATA: isLinux ? 3 : 4,
+    SEEK_HOLE: isLinux ? 4 : 3,
+  };
+}

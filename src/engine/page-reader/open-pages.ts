@@ -11,6 +11,7 @@ import { checkFrameBytes, checkImageBytes, checkInteger } from '../options.js';
 import { FrameCache } from './frame-map.js';
 import { PageReader } from './page-reader.js';
 import { declarePageReader, type PageReaderMemory } from './reader-memory.js';
+import type { ReadableBytes } from './record-reader.js';
 import { readStreamIndex, type StreamIndex } from './stream-index.js';
 
 const DEFAULT_CACHE_BYTES = 64 << 20;
@@ -59,13 +60,32 @@ export async function openPages(file: PageSource, options: PageReaderOptions = {
   return await openPagesIn(memory, file, options);
 }
 
+/** Creates a page reader, or an object that extends it. */
+type CreateReader<T> = (...args: ConstructorParameters<typeof PageReader>) => T;
+
 /** @internal Open a packed file in memory that is allocated. */
 export async function openPagesIn(
   memory: PageReaderMemory,
   file: PageSource,
   options: PageReaderOptions,
 ): Promise<PageReader> {
-  const source = checkedSource(file);
+  const { name, bytes, readAt } = checkedSource(file);
+  if (!readAt || bytes === undefined)
+    throw new PageferryError(
+      'bad-argument',
+      `${name}: single pages can only be read from a source with readAt and a known size`,
+    );
+  return await openReader(memory, { name, readAt }, bytes, options, (...args) => new PageReader(...args));
+}
+
+/** @internal Read the index of a packed file of `fileBytes` bytes, and the base images. */
+export async function openReader<T>(
+  memory: PageReaderMemory,
+  file: ReadableBytes,
+  fileBytes: number,
+  options: PageReaderOptions,
+  create: CreateReader<T>,
+): Promise<T> {
   const maxImageBytes = checkImageBytes(options.maxImageBytes);
   const cacheBytes = checkInteger(
     'cacheBytes',
@@ -74,7 +94,8 @@ export async function openPagesIn(
     Number.MAX_SAFE_INTEGER,
   );
   throwIfAborted(options.signal);
-  const index = readStreamIndex(memory.collector, source, checkFrameBytes(options.maxFrameBytes));
+  const maxBytes = checkFrameBytes(options.maxFrameBytes);
+  const index = await readStreamIndex(memory.collector, file, fileBytes, maxBytes);
   const imageBytes = index.ends.reduce(
     (sum, { bytes }, image) => sum + (index.carried[image] === undefined ? 0 : bytes),
     0,
@@ -82,13 +103,13 @@ export async function openPagesIn(
   if (imageBytes > maxImageBytes)
     throw new PageferryError(
       'limit',
-      `${source.name}: ${imageBytes} bytes of images, more than maxImageBytes (${maxImageBytes}); raise it`,
+      `${file.name}: ${imageBytes} bytes of images, more than maxImageBytes (${maxImageBytes}); raise it`,
     );
   const { pageBytes, maxFrameBytes } = index.header;
   memory.frames.setMaxFrameBytes(maxFrameBytes);
   memory.digesting.digest.setPageBytes(pageBytes);
   const bases = await digestBases({ ...memory.digesting, pageBytes }, index, options);
-  return new PageReader(memory, index, bases, new FrameCache(cacheBytes));
+  return create(memory, index, bases, new FrameCache(cacheBytes));
 }
 
 /** Return all base images with their digests; none if the file refers to none. */

@@ -3,12 +3,14 @@ import { checkedSink } from '../../page/checked-sink.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
+import type { IndexEntry } from '../../stream/format.js';
 import { type DigestedBase, findBase } from '../decode/base-digest.js';
 import { packedLimit } from '../unpack/frame-decoder.js';
 import { type FrameCache, FrameMap } from './frame-map.js';
 import { PageBatch } from './page-batch.js';
 import { PageResolver, type ResolverContext } from './page-resolver.js';
 import type { PageReaderMemory } from './reader-memory.js';
+import type { ReadableBytes } from './record-reader.js';
 import { ResolvedPages } from './resolved-pages.js';
 import type { StreamIndex } from './stream-index.js';
 
@@ -42,9 +44,11 @@ export interface ExtractOptions {
  */
 export class PageReader {
   readonly images: readonly ReadableImage[];
-  /** The number in the stream of each carried image. */
-  private readonly numbers: readonly number[];
+  /** @internal The number in the stream of each carried image. */
+  protected readonly numbers: readonly number[];
   private readonly resolved: ResolvedPages;
+  /** @internal */
+  protected readonly context: ResolverContext;
   /** Two, since `read` may be called while `extract` runs. */
   private readonly reading: PageResolver;
   private readonly extracting: PageResolver;
@@ -55,7 +59,8 @@ export class PageReader {
 
   /** @internal Use {@link openPages}. */
   constructor(
-    private readonly memory: PageReaderMemory,
+    /** @internal */
+    protected readonly memory: PageReaderMemory,
     /** @internal */
     readonly index: StreamIndex,
     /** @internal The base images that were given. */
@@ -70,7 +75,7 @@ export class PageReader {
       return { name, bytes, pages: Math.ceil(bytes / header.pageBytes), digest };
     });
     this.resolved = new ResolvedPages(this.images.reduce((max, { pages }) => Math.max(max, pages), 0));
-    const context: ResolverContext = {
+    this.context = {
       memory,
       index,
       bases,
@@ -80,8 +85,8 @@ export class PageReader {
       resolved: this.resolved,
       frameOf: (image, page) => this.frameOf(image, page),
     };
-    this.reading = new PageResolver(context);
-    this.extracting = new PageResolver(context);
+    this.reading = new PageResolver(this.context);
+    this.extracting = new PageResolver(this.context);
   }
 
   get pageBytes(): number {
@@ -191,26 +196,39 @@ export class PageReader {
     return batch.bytes;
   }
 
-  private checkOpen(call: string): void {
+  /** @internal */
+  protected checkOpen(call: string): void {
     if (this.isClosed) throw new PageferryError('bad-argument', `${call}: the page reader is closed`);
   }
 
-  private imageOf(image: number): ReadableImage {
+  /** @internal */
+  protected imageOf(image: number): ReadableImage {
     const readable = this.images[image];
     if (!readable)
       throw new PageferryError('bad-argument', `image ${image}: the file has ${this.images.length} images`);
     return readable;
   }
 
-  private frameOf(image: number, page: number): FrameMap {
+  /** @internal Return the frame of a page of the image with this number in the stream. */
+  protected frameOf(image: number, page: number): FrameMap {
     const entry = this.index.frameOf(image, page);
-    const known = this.cache.get(entry);
-    if (known) return known;
+    return this.cache.get(entry) ?? this.loadFrame(image, entry);
+  }
+
+  /** @internal Read and unpack a frame that is not cached. */
+  protected loadFrame(image: number, entry: IndexEntry): FrameMap {
+    return this.unpackFrame(image, entry);
+  }
+
+  /** @internal Unpack a frame and cache it. `file`: what has its record, if the file of the index has not. */
+  protected unpackFrame(image: number, entry: IndexEntry, file?: ReadableBytes): FrameMap {
     const { parent } = this.index.images[image]!.record;
     const { data, frames, slots } = this.memory;
     const { head, dataBytes } = this.index.readFrame(
       entry,
       slots.kernels.bytes.subarray(data, data + packedLimit(this.index.header.maxFrameBytes)),
+      false,
+      file,
     );
     const what = `record ${entry.ordinal}, image ${image}`;
     frames.open(head, data, dataBytes, parent ?? 0, what);

@@ -1,5 +1,4 @@
 import { PageferryError } from '../../page/error.js';
-import type { PageSource } from '../../page/source.js';
 import {
   type ImageRecord,
   RECORD,
@@ -18,19 +17,28 @@ export interface FileRecord {
   readonly end: number;
 }
 
+/** What records are read from. */
+export interface ReadableBytes {
+  readonly name: string;
+  /** Read bytes from `position` and return their number; fewer than asked for only at the end. */
+  readAt(into: Uint8Array, position: number): number;
+  /** Have bytes or a record's head ready for `readAt`, of a file whose bytes come over a network. */
+  load?(position: number): Promise<void>;
+}
+
 /** Reads the records of a packed file by their offsets. */
 export class RecordReader {
   constructor(
     /** Computes checks. */
     readonly collector: ByteCollector,
-    private readonly file: PageSource,
+    readonly file: ReadableBytes,
     private readonly fileBytes: number,
   ) {}
 
   /** Read `count` bytes at `at`. @throws PageferryError `bad-stream` when the file ends before them */
   bytes(at: number, count: number, what: string): Uint8Array {
     const into = new Uint8Array(Math.max(0, Math.min(count, this.fileBytes - at)));
-    if (at < 0 || into.length !== count || this.file.readAt!(into, at) !== count)
+    if (at < 0 || into.length !== count || this.file.readAt(into, at) !== count)
       throw new PageferryError(
         'bad-stream',
         `${this.file.name}: no ${what} of ${count} bytes at ${at}: truncated, or not packed by this program`,

@@ -1,6 +1,5 @@
 import { digestText } from '../../dedup/image-digest.js';
 import { PageferryError } from '../../page/error.js';
-import type { PageSource } from '../../page/source.js';
 import {
   DIGEST_BYTES,
   type FrameHead,
@@ -20,7 +19,7 @@ import { readFrameHead, readHeader, readIndex, readTrailer } from '../../stream/
 import type { ByteCollector } from '../decode/byte-collector.js';
 import { packedLimit } from '../unpack/frame-decoder.js';
 import { lastAtOrBelow } from './frame-map.js';
-import { RecordReader } from './record-reader.js';
+import { type ReadableBytes, RecordReader } from './record-reader.js';
 
 /** The images of a packed file and the places of their frames. */
 export interface StreamIndex {
@@ -31,27 +30,27 @@ export interface StreamIndex {
   readonly carried: readonly (number | undefined)[];
   /** Return the frame of a page; the same object each time. @throws PageferryError */
   frameOf(image: number, page: number): IndexEntry;
-  /** Read a frame's record, with its data (or its table only) to `data`. @throws PageferryError */
+  /**
+   * Read a frame's record, with its data (or its table only) to `data`. `file`: what it is read from, if that
+   * is not the file of the index. @throws PageferryError
+   */
   readFrame(
     entry: IndexEntry,
     data: Uint8Array,
     isTableOnly?: boolean,
+    file?: ReadableBytes,
   ): { head: FrameHead; dataBytes: number };
 }
 
 /** Read and check a file's header, trailer, index, end record and image records. @throws PageferryError */
-export function readStreamIndex(
+export async function readStreamIndex(
   collector: ByteCollector,
-  file: PageSource,
+  file: ReadableBytes,
+  fileBytes: number,
   maxFrameBytes: number,
-): StreamIndex {
-  if (!file.readAt || file.bytes === undefined)
-    throw new PageferryError(
-      'bad-argument',
-      `${file.name}: single pages can only be read from a source with readAt and a known size`,
-    );
-  const fileBytes = file.bytes;
+): Promise<StreamIndex> {
   const reader = new RecordReader(collector, file, fileBytes);
+  await file.load?.(0);
   const header = readHeader(
     reader.bytes(0, STREAM_HEADER_BYTES, 'stream header'),
     'images',
@@ -64,10 +63,12 @@ export function readStreamIndex(
     );
   // The trailer's ordinal follows from the records before it, which the index counts.
   const trailerAt = fileBytes - RECORD_HEAD_BYTES - TRAILER_BYTES;
+  await file.load?.(trailerAt);
   const indexAt = readTrailer(reader.trailer(trailerAt), 'trailer');
   const entries: IndexEntry[] = [];
   const unchecked: { type: RecordType; at: number }[] = [];
   for (let at = indexAt; at < trailerAt; ) {
+    await file.load?.(at);
     const { head, end } = reader.unchecked(at, RECORD.INDEX, 'index');
     for (const entry of readIndex(head, 'index')) entries.push(entry);
     if (entries.length > indexAt / RECORD_HEAD_BYTES)
@@ -81,16 +82,24 @@ export function readStreamIndex(
     throw new PageferryError('bad-stream', `index: ${imageCount} images, more than ${MAX_IMAGES}`);
   const endAt = indexAt - RECORD_HEAD_BYTES - 8 - imageCount * (8 + DIGEST_BYTES);
   // Frames, images, image ends, the end record, index records, trailer.
-  const records = entries
-    .filter(({ pageCount }) => pageCount === 0)
-    .map(({ offset, ordinal }) => reader.image(offset, ordinal));
+  const records: ImageRecord[] = [];
+  for (const { offset, ordinal, pageCount } of entries) {
+    if (pageCount > 0) continue;
+    await file.load?.(offset);
+    records.push(reader.image(offset, ordinal));
+  }
   const carriedCount = records.filter(({ kind }) => kind === 'carried').length;
   let ordinal = entries.length + carriedCount;
+  await file.load?.(endAt);
   const ends = readEnd(reader.checked(endAt, RECORD.END, ordinal++, 'end record').head, 'end record');
-  for (const { type, at } of unchecked) reader.checked(at, type, ordinal++, 'index');
+  for (const { type, at } of unchecked) {
+    await file.load?.(at);
+    reader.checked(at, type, ordinal++, 'index');
+  }
+  await file.load?.(trailerAt);
   reader.checked(trailerAt, RECORD.TRAILER, ordinal, 'trailer');
   checkImages(records, ends);
-  return streamIndex(header, records, entries, ends, reader, file);
+  return streamIndex(header, records, entries, ends, reader, fileBytes);
 }
 
 /** Check that the image records and the end record agree. */
@@ -119,7 +128,7 @@ function streamIndex(
   entries: readonly IndexEntry[],
   ends: readonly ImageEnd[],
   reader: RecordReader,
-  file: PageSource,
+  fileBytes: number,
 ): StreamIndex {
   const images = records.map((record) => ({
     record,
@@ -150,9 +159,10 @@ function streamIndex(
         throw new PageferryError('bad-stream', `page ${page} of image ${image}: in no frame of the index`);
       return entry;
     },
-    readFrame({ offset, ordinal, image, firstPage, pageCount }, data, isTableOnly = false) {
+    readFrame({ offset, ordinal, image, firstPage, pageCount }, data, isTableOnly, file = reader.file) {
       const what = `record ${ordinal}`;
-      const { head: bytes, dataBytes, end } = reader.checked(offset, RECORD.PAGES, ordinal, what);
+      const from = new RecordReader(reader.collector, file, fileBytes);
+      const { head: bytes, dataBytes, end } = from.checked(offset, RECORD.PAGES, ordinal, what);
       if (dataBytes > Math.min(data.length, packedLimit(header.maxFrameBytes)))
         throw new PageferryError(
           'bad-stream',
@@ -163,7 +173,7 @@ function streamIndex(
         throw new PageferryError('bad-stream', `${what}: is not the frame that the index names`);
       const head = isTableOnly ? { ...whole, segments: whole.segments.slice(0, 1) } : whole;
       const wanted = isTableOnly ? Math.min(dataBytes, head.segments[0]!.packedBytes) : dataBytes;
-      const count = file.readAt!(data.subarray(0, wanted), end - dataBytes);
+      const count = file.readAt(data.subarray(0, wanted), end - dataBytes);
       if (count !== wanted)
         throw new PageferryError('bad-stream', `${what}: expected ${wanted} bytes of data, got ${count}`);
       return { head, dataBytes: wanted };

@@ -1,0 +1,151 @@
+import { zstdSet } from '../../codec/zstd/load.js';
+import { Arena } from '../../kernels/arena.js';
+import { PageferryError } from '../../page/error.js';
+import { type IndexEntry, MAX_FRAME_HEAD_BYTES, RECORD_HEAD_BYTES } from '../../stream/format.js';
+import { packedLimit } from '../unpack/frame-decoder.js';
+import type { FrameMap } from './frame-map.js';
+import { openReader, type PageReaderOptions } from './open-pages.js';
+import { PageReader } from './page-reader.js';
+import { PageResolver } from './page-resolver.js';
+import { declarePageReader } from './reader-memory.js';
+import { fetchWindow, fetchWindowSync, type RemoteFile, RemoteWindows } from './remote-file.js';
+
+/**
+ * Open a packed file whose bytes come over a network. Opening fetches its index, a read the frames that its
+ * pages need, each in one piece. @throws PageferryError as `openPages` does
+ */
+export async function openRemotePages(
+  file: RemoteFile,
+  options: PageReaderOptions = {},
+): Promise<RemotePageReader> {
+  const arena = new Arena();
+  const memory = declarePageReader(arena, zstdSet(options.zstd), options);
+  await arena.allocate();
+  return await openReader(
+    memory,
+    new RemoteWindows(file),
+    file.bytes,
+    options,
+    (...args) => new RemotePageReader(file, args),
+  );
+}
+
+/** Thrown where a page needs a frame that has to be fetched first. */
+class FrameNeeded extends PageferryError {
+  constructor(
+    name: string,
+    readonly image: number,
+    readonly entry: IndexEntry,
+  ) {
+    super('bad-argument', `${name}: its bytes come over a network; read its pages with readInto`);
+  }
+}
+
+/** A page reader whose frames are fetched when they are needed. */
+export class RemotePageReader extends PageReader {
+  private readonly fetching = new Map<IndexEntry, Promise<FrameMap>>();
+  /** Offsets of all frames, ascending. */
+  private readonly offsets: Float64Array;
+
+  constructor(
+    private readonly file: RemoteFile,
+    args: ConstructorParameters<typeof PageReader>,
+  ) {
+    super(...args);
+    const frames = this.index.images.flatMap((image) => image.frames);
+    this.offsets = Float64Array.from(frames, ({ offset }) => offset).sort();
+  }
+
+  /**
+   * Fill `out` with bytes of an image from `offset` on; all of them lie in the image. Several calls may run
+   * at a time. `out` is undefined after a failure. @throws PageferryError as `read` does, and what fetching
+   * throws
+   */
+  async readInto(image: number, out: Uint8Array, offset: number): Promise<void> {
+    this.checkOpen('readInto');
+    const { bytes } = this.imageOf(image);
+    if (!(Number.isSafeInteger(offset) && offset >= 0 && offset + out.length <= bytes))
+      throw new PageferryError(
+        'bad-argument',
+        `image ${image}: ${out.length} bytes at ${offset}: the image has ${bytes}`,
+      );
+    const { pageBytes, memory } = this;
+    // The frame that was fetched last is kept, however many others go through the cache meanwhile: so every
+    // fetch leads on.
+    let fetched: { readonly entry: IndexEntry; readonly map: FrameMap } | undefined;
+    const frameOf = (number: number, page: number) =>
+      fetched && this.index.frameOf(number, page) === fetched.entry
+        ? fetched.map
+        : this.frameOf(number, page);
+    const resolver = new PageResolver({ ...this.context, frameOf });
+    for (let done = 0; done < out.length; ) {
+      const at = offset + done;
+      const page = Math.floor(at / pageBytes);
+      resolver.begin(this.numbers[image]!, page);
+      for (let needed = advance(resolver); needed; needed = advance(resolver)) {
+        fetched = { entry: needed.entry, map: await this.fetchFrame(needed) };
+        this.checkOpen('readInto');
+      }
+      resolver.decode(memory.page);
+      const from = at - page * pageBytes;
+      const count = Math.min(pageBytes - from, out.length - done);
+      out.set(memory.slots.kernels.bytes.subarray(memory.page + from, memory.page + from + count), done);
+      done += count;
+    }
+  }
+
+  /** As `run`, once the frame that it needs is fetched. */
+  async runLater(image: number, page: number): Promise<{ readonly pages: number; readonly zero: boolean }> {
+    try {
+      return this.run(image, page);
+    } catch (error) {
+      if (!(error instanceof FrameNeeded)) throw error;
+      return (await this.fetchFrame(error)).run(page);
+    }
+  }
+
+  protected override loadFrame(image: number, entry: IndexEntry): FrameMap {
+    const { file } = this;
+    if (!file.fetchSync) throw new FrameNeeded(file.name, image, entry);
+    return this.unpackFrame(image, entry, fetchWindowSync(file, entry.offset, this.recordBytes(entry)));
+  }
+
+  /** Fetch a frame; several calls at a time for the same frame fetch it once. */
+  private async fetchFrame({ image, entry }: FrameNeeded): Promise<FrameMap> {
+    const pending = this.fetching.get(entry);
+    if (pending) return await pending;
+    const fetched = fetchWindow(this.file, entry.offset, this.recordBytes(entry)).then((window) =>
+      this.unpackFrame(image, entry, window),
+    );
+    this.fetching.set(entry, fetched);
+    try {
+      return await fetched;
+    } finally {
+      this.fetching.delete(entry);
+    }
+  }
+
+  /** Bytes from a frame's record to the next frame, which is all of it and what may be between. */
+  private recordBytes({ offset }: IndexEntry): number {
+    const { offsets, file, index } = this;
+    let [low, high] = [0, offsets.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (offsets[middle]! <= offset) low = middle + 1;
+      else high = middle;
+    }
+    const most = RECORD_HEAD_BYTES + MAX_FRAME_HEAD_BYTES + packedLimit(index.header.maxFrameBytes);
+    return Math.min((offsets[low] ?? file.bytes) - offset, most);
+  }
+}
+
+/** Have a resolver follow all references; returns the frame that it needs first. @throws PageferryError */
+function advance(resolver: PageResolver): FrameNeeded | undefined {
+  try {
+    resolver.advance(Number.POSITIVE_INFINITY);
+    return undefined;
+  } catch (error) {
+    if (error instanceof FrameNeeded) return error;
+    throw error;
+  }
+}

@@ -15,7 +15,7 @@ const MAY_IMPORT = {
   simulate: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine'],
   analyze: ['page', 'kernels', 'codec', 'strategy', 'stream', 'engine'],
   store: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine', 'image'],
-  mount: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine', 'image', 'store'],
+  mount: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine', 'image', 'channel', 'store'],
   report: ['page', 'codec', 'analyze', 'simulate'],
   cli: [
     ...[

@@ -9,6 +9,7 @@ export const COMMANDS = {
   unpack: async () => (await import('./commands/unpack.js')).command,
   verify: async () => (await import('./commands/verify.js')).command,
   mount: async () => (await import('./commands/mount.js')).command,
+  serve: async () => (await import('./commands/serve.js')).command,
   analyze: async () => (await import('./commands/analyze.js')).command,
   capture: async () => (await import('./commands/capture.js')).command,
   tradeoff: async () => (await import('./commands/tradeoff.js')).command,

@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { ioError } from '../image/fs/errno.js';
+import { isHttpUrl } from '../image/http/http-file.js';
 import { statInput } from '../image/image-file.js';
 import { MAGIC } from '../stream/format.js';
 import { imageNames } from './image-names.js';
@@ -11,12 +12,19 @@ import { openUncodedImage } from './uncoded-images.js';
 export interface OpenServedOptions {
   /** Paths of base images that a stream refers to. */
   readonly bases?: readonly string[];
+  /**
+   * Whether the thread may not block: images whose bytes come over a network then have `later` in place of
+   * `read` and `run`.
+   */
+  readonly isAsync?: boolean;
 }
 
 /**
- * Open what is to be served: a packed file, or an image file of any format. @throws PageferryError
+ * Open what is to be served: a packed file, also on a web server, or an image file of any format. @throws
+ * PageferryError
  */
 export async function openServed(path: string, options: OpenServedOptions = {}): Promise<ServedImages> {
+  if (isHttpUrl(path)) return await openStreamImages(path, options);
   statInput(path);
   return isStream(path)
     ? await openStreamImages(path, options)

@@ -17,7 +17,21 @@ export interface ServedImage {
    * more than the image has. A run may be shorter than it could be, and data may contain zeros, where knowing
    * better would mean to decode.
    */
-  run(offset: number, maxBytes: number): { readonly bytes: number; readonly zero: boolean };
+  run(offset: number, maxBytes: number): ServedRun;
+  /**
+   * The same calls without blocking the thread, of an image whose bytes come over a network; `read` and `run`
+   * are refused then.
+   */
+  readonly later?: {
+    read(out: Uint8Array, offset: number): Promise<void>;
+    run(offset: number, maxBytes: number): Promise<ServedRun>;
+  };
+}
+
+/** A run of zero bytes, or of data. */
+export interface ServedRun {
+  readonly bytes: number;
+  readonly zero: boolean;
 }
 
 /** What reading the images has taken so far. */

@@ -1,49 +1,69 @@
 import { openPages } from '../engine/page-reader/open-pages.js';
 import type { PageReader } from '../engine/page-reader/page-reader.js';
+import { openRemotePages, type RemotePageReader } from '../engine/page-reader/remote-page-reader.js';
 import { openImage } from '../image/formats.js';
 import { withFileName } from '../image/fs/errno.js';
-import type { FileSource } from '../image/image-file.js';
+import { openBlockingHttpFile } from '../image/http/blocking-file.js';
+import { type HttpFile, isHttpUrl, openHttpFile } from '../image/http/http-file.js';
 import { openFileSource } from '../image/raw.js';
 import { imageNames } from './image-names.js';
-import type { ServedImage, ServedImages } from './served-image.js';
+import type { ServedImage, ServedImages, ServedRun } from './served-image.js';
 
 /** Options of {@link openStreamImages}. */
 export interface StreamImagesOptions {
   /** Paths of base images that the stream refers to. */
   readonly bases?: readonly string[];
+  /** Whether the thread may not block: an image on a web server then has `later`. */
+  readonly isAsync?: boolean;
 }
 
-/** Serve the images of a packed file, decoded frame by frame through its index. @throws PageferryError */
+/**
+ * Serve the images of a packed file, decoded frame by frame through its index. `path` may be a URL of a web
+ * server. @throws PageferryError
+ */
 export async function openStreamImages(
   path: string,
-  { bases = [] }: StreamImagesOptions = {},
+  { bases = [], isAsync = false }: StreamImagesOptions = {},
 ): Promise<ServedImages> {
-  const opened: FileSource[] = [];
+  const opened: { close(): void }[] = [];
   const close = () => {
     for (const source of opened) source.close();
   };
-  const open = (source: FileSource) => {
+  const open = <T extends { close(): void }>(source: T): T => {
     opened.push(source);
     return source;
   };
+  const isRemote = isHttpUrl(path);
   try {
-    const file = open(openFileSource(path));
     const sources = bases.map((base) => open(openImage(base)));
-    const reader = await openPages(file, { bases: sources });
-    return streamImages(path, reader, () => {
-      reader.close();
-      close();
-    });
+    const options = { bases: sources };
+    if (!isRemote) {
+      const reader = open(await openPages(open(openFileSource(path)), options));
+      return { ...streamImages(path, reader), close };
+    }
+    const file = open<HttpFile>(isAsync ? await openHttpFile(path) : openBlockingHttpFile(path));
+    const reader = open(await openRemotePages(file, options));
+    const served = { ...streamImages(file.name, reader), close };
+    return isAsync ? withLater(served, file.name, reader) : served;
   } catch (error) {
     close();
-    throw withFileName(path, error);
+    throw isRemote ? error : withFileName(path, error);
   }
 }
 
-function streamImages(path: string, reader: PageReader, close: () => void): ServedImages {
+function streamImages(path: string, reader: PageReader): Omit<ServedImages, 'close'> {
   const names = imageNames(reader.images.map(({ name }) => name));
   const images = reader.images.map((_, number) => streamImage(path, reader, number, names[number]!));
-  return { images, counters: () => reader.counters, close };
+  return { images, counters: () => reader.counters };
+}
+
+/** The images with calls that do not block. */
+function withLater(served: ServedImages, path: string, reader: RemotePageReader): ServedImages {
+  const images = served.images.map((image, number) => ({
+    ...image,
+    later: laterReads(path, reader, number),
+  }));
+  return { ...served, images };
 }
 
 function streamImage(path: string, reader: PageReader, number: number, name: string): ServedImage {
@@ -67,11 +87,41 @@ function streamImage(path: string, reader: PageReader, number: number, name: str
       }
     },
     run(offset, maxBytes) {
-      const page = Math.floor(offset / pageBytes);
-      const within = offset % pageBytes;
-      const most = Math.min(maxBytes, bytes - offset);
-      const { pages, zero } = reader.run(number, page);
-      return { bytes: Math.min(most, pages * pageBytes - within), zero };
+      const run = reader.run(number, Math.floor(offset / pageBytes));
+      return runFrom(run, offset, Math.min(maxBytes, bytes - offset), pageBytes);
     },
   };
+}
+
+/** The calls that fetch what they need. */
+function laterReads(
+  path: string,
+  reader: RemotePageReader,
+  number: number,
+): NonNullable<ServedImage['later']> {
+  const { pageBytes } = reader;
+  const { bytes } = reader.images[number]!;
+  return {
+    async read(out, offset) {
+      try {
+        await reader.readInto(number, out, offset);
+      } catch (error) {
+        throw withFileName(path, error);
+      }
+    },
+    async run(offset, maxBytes) {
+      const run = await reader.runLater(number, Math.floor(offset / pageBytes));
+      return runFrom(run, offset, Math.min(maxBytes, bytes - offset), pageBytes);
+    },
+  };
+}
+
+/** A run of pages as a run of at most `maxBytes` bytes from `offset` on. */
+function runFrom(
+  { pages, zero }: { readonly pages: number; readonly zero: boolean },
+  offset: number,
+  maxBytes: number,
+  pageBytes: number,
+): ServedRun {
+  return { bytes: Math.min(maxBytes, pages * pageBytes - (offset % pageBytes)), zero };
 }

@@ -1,6 +1,9 @@
 // Entry `pageferry/store`: a store that keeps memory snapshots, deduplicated, and reads any page of them.
+export type { CheckOptions, CheckReport } from './store/check.js';
 export type { StoreConfig, StoreLayout } from './store/config.js';
+export type { DamagedSnapshot } from './store/damaged-pages.js';
 export type { SnapshotInfo } from './store/database.js';
+export type { GcOptions, GcReport } from './store/gc.js';
 export type {
   GetOptions,
   OpenOptions,
@@ -11,6 +14,7 @@ export type {
 export type { FrameCounters } from './store/read/frame-cache.js';
 export type { OpenSnapshots, ReadOptions, SnapshotImage } from './store/read/snapshot.js';
 export type { RetentionDecision, RetentionPolicy, RetentionRule } from './store/retention.js';
+export type { StoreStats } from './store/stats.js';
 export { createStore, openStore, type Store } from './store/store.js';
 export type { ExportSummary, WriteBytes } from './store/transfer/export.js';
 export type { ImportOptions } from './store/transfer/import.js';

@@ -4,8 +4,10 @@ import { ioError } from '../image/fs/errno.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSink, PageSource } from '../page/source.js';
 import { createYielder, throwIfAborted } from '../page/sync.js';
+import { type CheckOptions, type CheckReport, checkStore } from './check.js';
 import { newConfig, readConfig, type StoreConfig, type StoreLayout, writeConfig } from './config.js';
 import { openDatabase, type SnapshotInfo } from './database.js';
+import { collectGarbage, type GcOptions, type GcReport } from './gc.js';
 import { readKeyFile } from './key-file.js';
 import { takeLock } from './lock.js';
 import { checkSnapshotName, decodeManifest, encodeManifest } from './manifest.js';
@@ -16,6 +18,7 @@ import { writePages } from './put/put.js';
 import { type OpenSnapshots, openSnapshots, type ReadOptions } from './read/snapshot.js';
 import { applyRetention, hasLabels, type RetentionDecision, type RetentionPolicy } from './retention.js';
 import { openSecrets } from './secrets.js';
+import { type StoreStats, storeStats } from './stats.js';
 import type { StoreContext } from './store-context.js';
 import { type ExportSummary, exportSnapshots, type WriteBytes } from './transfer/export.js';
 import { type ImportOptions, importSnapshots } from './transfer/import.js';
@@ -214,6 +217,21 @@ export class Store {
     };
     this.context.db.refresh();
     return importSnapshots(target, source, options);
+  }
+
+  /** Remove what no snapshot needs, and free its space. @throws PageferryError */
+  gc(options: GcOptions & WriterOptions = {}): Promise<GcReport> {
+    return this.exclusively('gc', options, () => collectGarbage(this.context, options, options.signal));
+  }
+
+  /** Check the store, and with `readData` every byte of its packs. @throws PageferryError `io` */
+  check(options: CheckOptions = {}): Promise<CheckReport> {
+    return checkStore(this.context, options);
+  }
+
+  /** Totals of the store. */
+  stats(): StoreStats {
+    return storeStats(this.context);
   }
 
   /** Close the store. Snapshots that are open stay open. */

@@ -1,5 +1,7 @@
 import type { CommandGroup } from '../command.js';
+import { check } from '../store/check.js';
 import { exportCommand } from '../store/export.js';
+import { gc } from '../store/gc.js';
 import { get } from '../store/get.js';
 import { importCommand } from '../store/import.js';
 import { init } from '../store/init.js';
@@ -8,10 +10,11 @@ import { prune } from '../store/prune.js';
 import { put } from '../store/put.js';
 import { rm } from '../store/rm.js';
 import { show } from '../store/show.js';
+import { stats } from '../store/stats.js';
 
 export const command: CommandGroup = {
   name: 'store',
   summary: 'keep snapshots deduplicated; put, get, list, rm, ...',
   isOneRow: true,
-  subcommands: [init, put, get, list, show, rm, prune, exportCommand, importCommand],
+  subcommands: [init, put, get, list, show, stats, rm, prune, gc, check, exportCommand, importCommand],
 };

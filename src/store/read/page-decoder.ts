@@ -9,18 +9,11 @@ export type FindFrame = (id: number) => FramePlace;
 
 /** Decodes pages of frames: a page needs its frame, and one more if it is a delta. */
 export class PageDecoder {
-  /** A page that was a delta. */
-  private readonly page: Uint8Array;
-
   constructor(
     private readonly cache: FrameCache,
     private readonly find: FindFrame,
     private readonly pageBytes: number,
-    private readonly pageSpace: number,
-  ) {
-    const { bytes } = cache.codec.kernels;
-    this.page = bytes.subarray(pageSpace, pageSpace + pageBytes);
-  }
+  ) {}
 
   /** Return a page's bytes, valid until the next call. @throws PageferryError that names the frame */
   decode(frame: number, slot: number): Uint8Array {
@@ -35,17 +28,18 @@ export class PageDecoder {
     const base = baseFrame === frame ? first : this.cache.get(baseFrame, basePlace);
     const baseSlot = baseSlots[slot]!;
     if (base.slots.kinds[baseSlot] !== SLOT.PLAIN) throw noPage(baseFrame, basePlace, baseSlot);
-    this.page.set(this.plain(base, baseSlot));
+    const { pageSpace, codec } = this.cache;
+    const { run, bytes } = codec.kernels;
+    run.copyBytes(pageSpace, base.content + base.slots.offsets[baseSlot]!, this.pageBytes);
     const coded = first.content + offsets[slot]!;
     const codedBytes = offsets[slot + 1]! - offsets[slot]!;
-    const { run } = this.cache.codec.kernels;
-    const status = run.xbzrleDecode(coded, codedBytes, this.pageSpace, this.pageBytes);
+    const status = run.xbzrleDecode(coded, codedBytes, pageSpace, this.pageBytes);
     if (status < 0)
       throw new PageferryError(
         'bad-stream',
         `${frameName(frame, place)}: the delta of slot ${slot} ${statusText(status)}`,
       );
-    return this.page;
+    return bytes.subarray(pageSpace, pageSpace + this.pageBytes);
   }
 
   private plain({ content, slots }: UnpackedFrame, slot: number): Uint8Array {

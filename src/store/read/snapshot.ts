@@ -39,7 +39,7 @@ export async function openSnapshots(
   const { places, found, packs } = findFrames(store, names);
   const { sealer } = store.secrets;
   const cache = await createFrameCache({ packs, sealer, pageBytes, frameBytes, cacheBytes });
-  const decoder = new PageDecoder(cache, (id) => places.find(id), pageBytes, cache.pageSpace);
+  const decoder = new PageDecoder(cache, (id) => places.find(id), pageBytes);
   return {
     images: found.map(({ info, runs }) => new SnapshotImage(info, runs, decoder, pageBytes)),
     counters: () => cache.counters,

@@ -91,7 +91,7 @@ async function openExport(file: VerifiedFile): Promise<readonly ImportedSnapshot
     if (!place) throw new PageferryError('bad-stream', `${file.name}: frame ${id} is not in it`);
     return place;
   };
-  const decoder = new PageDecoder(cache, find, pageBytes, cache.pageSpace);
+  const decoder = new PageDecoder(cache, find, pageBytes);
   return snapshots.map(({ info, manifest }) => {
     const runs = decodeManifest(info.name, manifest);
     if (runs.pages !== Math.ceil(info.bytes / pageBytes))

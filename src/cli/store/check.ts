@@ -1,0 +1,56 @@
+import { PageferryError } from '../../page/error.js';
+import { bytesText } from '../../report/terminal/units.js';
+import type { CheckReport } from '../../store/check.js';
+import type { DamagedSnapshot } from '../../store/damaged-pages.js';
+import { defineCommand } from '../command.js';
+import { JSON_OPTION } from '../common-options.js';
+import { createProgressLine } from '../progress.js';
+import { printOut } from '../terminal.js';
+import { KEY_FILE_OPTION, STORE_OPTION, withStore } from './options.js';
+
+const MAX_PROBLEMS = 20;
+const MAX_RANGES = 10;
+
+export const check = defineCommand({
+  name: 'check',
+  summary: 'check a store; name the snapshots and pages that are damaged',
+  options: {
+    store: STORE_OPTION,
+    'key-file': KEY_FILE_OPTION,
+    'read-data': { help: 'read all packs, and compare every page with its digest' },
+    json: JSON_OPTION,
+  },
+  async run({ values, signal }) {
+    const line = createProgressLine('checking');
+    const report = await withStore(values, (store) =>
+      store.check({ readData: values['read-data'], signal, onProgress: line.onBytes }),
+    ).finally(line.end);
+    const { problems } = report;
+    printOut(
+      values.json ? `${JSON.stringify({ ...report, isSound: problems.length === 0 })}\n` : text(report),
+    );
+    if (problems.length > 0)
+      throw new PageferryError(
+        'bad-stream',
+        `the store is damaged: ${problems.length} problems, ${report.damaged.length} snapshots with damaged pages`,
+      );
+  },
+});
+
+function text({ problems, damaged, snapshots, frames, packs, bytesRead }: CheckReport): string {
+  const lines = problems.slice(0, MAX_PROBLEMS);
+  if (problems.length > MAX_PROBLEMS) lines.push(`... and ${problems.length - MAX_PROBLEMS} more problems`);
+  lines.push(...damaged.map(damageText));
+  const read = bytesRead > 0 ? `; ${bytesText(bytesRead)} of packs read` : '';
+  lines.push(`${snapshots} snapshots, ${frames} frames, ${packs} packs${read}: ${problems.length} problems`);
+  return `${lines.join('\n')}\n`;
+}
+
+function damageText({ name, isUnreadable, pages, ranges }: DamagedSnapshot): string {
+  if (isUnreadable) return `snapshot ${name}: cannot be read`;
+  const listed = ranges
+    .slice(0, MAX_RANGES)
+    .map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`));
+  const more = ranges.length > MAX_RANGES ? ', ...' : '';
+  return `snapshot ${name}: ${pages} damaged pages: ${listed.join(', ')}${more}`;
+}

@@ -1,0 +1,46 @@
+import { bytesText } from '../../report/terminal/units.js';
+import { packFileName } from '../../store/format.js';
+import { defineCommand } from '../command.js';
+import { JSON_OPTION } from '../common-options.js';
+import { printErrorLine, printOut } from '../terminal.js';
+import { UsageError } from '../usage-error.js';
+import { decimal } from '../values.js';
+import { KEY_FILE_OPTION, STORE_OPTION, WAIT_OPTION, withStore, writerOptions } from './options.js';
+
+export const gc = defineCommand({
+  name: 'gc',
+  summary: 'free the space of removed snapshots',
+  options: {
+    store: STORE_OPTION,
+    'key-file': KEY_FILE_OPTION,
+    'free-share': {
+      value: 'SHARE',
+      help: 'rewrite packs of which this share is free, 0 to 1',
+      parse: share,
+      default: '0.2',
+    },
+    wait: WAIT_OPTION,
+    json: JSON_OPTION,
+  },
+  async run({ values, signal }) {
+    const report = await withStore(values, (store) =>
+      store.gc({ ...writerOptions(values, signal), freeShare: values['free-share'] }),
+    );
+    const { removedFrames, removedPacks, bytesBefore, bytesAfter, damagedPacks } = report;
+    for (const pack of damagedPacks)
+      printErrorLine(
+        `pageferry: note: ${packFileName(pack)}: damaged, not rewritten; run store check --read-data`,
+      );
+    printOut(
+      values.json
+        ? `${JSON.stringify(report)}\n`
+        : `${removedFrames} frames and ${removedPacks} packs removed: ${bytesText(bytesBefore)} before, ${bytesText(bytesAfter)} after\n`,
+    );
+  },
+});
+
+function share(text: string): number {
+  const value = decimal(text);
+  if (value <= 1) return value;
+  throw new UsageError('not a share; write a number from 0 to 1');
+}

@@ -1,0 +1,26 @@
+import { table } from '../../report/terminal/table.js';
+import { bytesText, percentText } from '../../report/terminal/units.js';
+import { defineCommand } from '../command.js';
+import { JSON_OPTION } from '../common-options.js';
+import { printOut } from '../terminal.js';
+import { KEY_FILE_OPTION, STORE_OPTION, withStore } from './options.js';
+
+export const stats = defineCommand({
+  name: 'stats',
+  summary: 'totals of a store',
+  options: { store: STORE_OPTION, 'key-file': KEY_FILE_OPTION, json: JSON_OPTION },
+  async run({ values }) {
+    const totals = await withStore(values, async (store) => store.stats());
+    if (values.json) return printOut(`${JSON.stringify(totals)}\n`);
+    const { snapshots, bytes, packs, packBytes, databaseBytes, frames, pages } = totals;
+    const stored = packBytes + databaseBytes;
+    const rows = [
+      ['snapshots', `${snapshots} of ${bytesText(bytes)} together`],
+      ['packs', `${packs} of ${bytesText(packBytes)} together`],
+      ['frames', `${frames} with ${pages} pages`],
+      ['database', bytesText(databaseBytes)],
+      ['stored', `${bytesText(stored)} (${percentText(stored, bytes)})`],
+    ];
+    printOut(`${table(['store', ''], rows)}\n`);
+  },
+});

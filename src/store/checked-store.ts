@@ -1,0 +1,12 @@
+import type { FrameRecord } from './frame-record.js';
+
+/** A frame whose record is sound. */
+export interface CheckedFrame extends FrameRecord {
+  readonly id: number;
+}
+
+/** The sound records of a store. */
+export interface CheckedStore {
+  readonly frames: ReadonlyMap<number, CheckedFrame>;
+  readonly packCount: number;
+}

@@ -1,0 +1,192 @@
+import fs from 'node:fs';
+import { KEYED_DIGEST_BYTES } from '../dedup/keyed-digest.js';
+import { MAX_CONTENT_BYTES } from '../engine/page-frames/format.js';
+import { ioError } from '../image/fs/errno.js';
+import { Arena } from '../kernels/arena.js';
+import type { Kernels } from '../kernels/kernels.js';
+import { createYielder, throwIfAborted } from '../page/sync.js';
+import { bytesOfHex } from './config.js';
+import { Checks, FRAME_HEAD_BYTES, PACK_HEADER_BYTES, readFrameHead } from './format.js';
+import type { FramePlace } from './frame-record.js';
+import { liveFrames } from './live-frames.js';
+import { PackFiles, packPath } from './pack-files.js';
+import { PackWriter } from './pack-writer.js';
+import type { StoreContext } from './store-context.js';
+
+const MAX_FRAME_BYTES = 2 * MAX_CONTENT_BYTES;
+/** A pack is rewritten when this share of its bytes is free. */
+const DEFAULT_FREE_SHARE = 0.2;
+
+/** Options of `Store.gc`. */
+export interface GcOptions {
+  /** Rewrite packs of which at least this share is free, 0 … 1; default 0.2. */
+  readonly freeShare?: number;
+}
+
+/** What a collection has done. */
+export interface GcReport {
+  readonly removedFrames: number;
+  /** Bytes of pack files before and after. */
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+  readonly removedPacks: number;
+  /** Packs that could not be rewritten because frames of them are damaged; run check. */
+  readonly damagedPacks: readonly number[];
+}
+
+/** The frames of a pack. */
+interface PackFrames {
+  readonly live: number[];
+  readonly dead: number[];
+  liveBytes: number;
+}
+
+/**
+ * Remove the frames that no snapshot needs, and rewrite packs with much free space. Each pack is one
+ * transaction: ended at any moment, the next collection goes on from there.
+ * @throws PageferryError; the reason of `signal`
+ */
+export async function collectGarbage(
+  store: StoreContext,
+  { freeShare = DEFAULT_FREE_SHARE }: GcOptions,
+  signal: AbortSignal | undefined,
+): Promise<GcReport> {
+  const { db } = store;
+  const yieldIfDue = createYielder();
+  const live = await liveFrames(db, yieldIfDue);
+  const packs = new Map<number, PackFrames>(
+    db.packNumbers().map((number) => [number, { live: [], dead: [], liveBytes: 0 }]),
+  );
+  for (const id of db.frameIds()) {
+    const record = db.frame(id)!;
+    const pack = packs.get(record.pack);
+    if (!live.has(id)) (pack ?? emptyPack(packs, record.pack)).dead.push(id);
+    else if (pack) {
+      pack.live.push(id);
+      pack.liveBytes += record.bytes;
+    }
+    await yieldIfDue();
+  }
+  const bytesBefore = totalBytes(store);
+  const mover = await FrameMover.create(store);
+  const damagedPacks: number[] = [];
+  let [removedFrames, removedPacks] = [0, 0];
+  try {
+    for (const [number, frames] of packs) {
+      throwIfAborted(signal);
+      removedFrames += frames.dead.length;
+      const bytes = db.pack(number)?.bytes ?? 0;
+      const freeBytes = bytes - PACK_HEADER_BYTES - frames.liveBytes;
+      const isFree = frames.live.length === 0 || freeBytes > freeShare * bytes;
+      if (freeBytes > 0 && isFree && (await mover.rewrite(number, frames, signal))) removedPacks++;
+      else {
+        if (freeBytes > 0 && isFree) damagedPacks.push(number);
+        db.transaction(() => removeFrames(store, frames.dead));
+      }
+    }
+  } finally {
+    mover.close();
+  }
+  return { removedFrames, removedPacks, bytesBefore, bytesAfter: totalBytes(store), damagedPacks };
+}
+
+function emptyPack(packs: Map<number, PackFrames>, number: number): PackFrames {
+  const pack: PackFrames = { live: [], dead: [], liveBytes: 0 };
+  packs.set(number, pack);
+  return pack;
+}
+
+function totalBytes({ db }: StoreContext): number {
+  return db.packNumbers().reduce((sum, number) => sum + db.pack(number)!.bytes, 0);
+}
+
+/** Remove the records of frames and the digests that lead to them; within a transaction. */
+function removeFrames({ db }: StoreContext, ids: readonly number[]): void {
+  for (const id of ids) {
+    const record = db.frame(id);
+    if (!record) continue;
+    for (let from = 0; from < record.digests.length; from += KEYED_DIGEST_BYTES) {
+      const digest = record.digests.slice(from, from + KEYED_DIGEST_BYTES);
+      if (db.page(digest)?.frame === id) db.removePage(digest);
+    }
+    db.removeFrame(id);
+  }
+}
+
+/** Copies frames to new packs. */
+class FrameMover {
+  private readonly head = new Uint8Array(FRAME_HEAD_BYTES);
+  private readonly writer: PackWriter;
+
+  private constructor(
+    private readonly store: StoreContext,
+    private readonly kernels: Kernels,
+    private readonly checks: Checks,
+    /** Address of space for a payload. */
+    private readonly space: number,
+  ) {
+    const { dir, db, config } = store;
+    const storeId = bytesOfHex(config.id);
+    this.writer = new PackWriter({ dir, db, storeId, packBytes: config.packBytes, checks }, false);
+  }
+
+  static async create(store: StoreContext): Promise<FrameMover> {
+    const arena = new Arena();
+    const checks = new Checks(arena, arena.kernels);
+    const space = arena.slot('payload', MAX_FRAME_BYTES);
+    return new FrameMover(store, await arena.allocate(), checks, space);
+  }
+
+  /** Move the live frames of a pack and remove it. Returns false if a frame of it is damaged. */
+  async rewrite(number: number, frames: PackFrames, signal: AbortSignal | undefined): Promise<boolean> {
+    const { store, writer } = this;
+    const { db, dir } = store;
+    const moved = new Map<number, Pick<FramePlace, 'pack' | 'offset'>>();
+    const files = new PackFiles(dir);
+    const yieldIfDue = createYielder();
+    try {
+      for (const id of frames.live) {
+        const place = this.copy(id, files);
+        if (!place) return false;
+        moved.set(id, place);
+        await yieldIfDue();
+        throwIfAborted(signal);
+      }
+    } finally {
+      files.close();
+    }
+    await writer.sync();
+    db.transaction(() => {
+      for (const [id, place] of moved) db.putFrame(id, { ...db.frame(id)!, ...place });
+      removeFrames(store, frames.dead);
+      writer.commit();
+      db.removePack(number);
+    });
+    const path = packPath(dir, number);
+    try {
+      fs.rmSync(path, { force: true });
+    } catch (cause) {
+      throw ioError(path, 'cannot remove', cause);
+    }
+    return true;
+  }
+
+  close(): void {
+    this.writer.close();
+  }
+
+  private copy(id: number, files: PackFiles): Pick<FramePlace, 'pack' | 'offset'> | undefined {
+    const { kernels, checks, space, head } = this;
+    const { pack, offset, bytes } = this.store.db.frame(id)!;
+    const payloadBytes = bytes - FRAME_HEAD_BYTES;
+    if (payloadBytes <= 0 || payloadBytes > MAX_FRAME_BYTES) return undefined;
+    try {
+      files.read(pack, offset, head, 0, FRAME_HEAD_BYTES);
+      files.read(pack, offset + FRAME_HEAD_BYTES, kernels.bytes, space, payloadBytes);
+    } catch {
+      return undefined; // the pack is kept, and `check` names the damage
+    }
+    if (readFrameHead(head)?.id !== id || !checks.isFrame(head, space, payloadBytes)) return undefined;
+    return this.writer.append([head, kernels.bytes.subarray(space, space + payloadBytes)], bytes);
+  }
+}

@@ -1,0 +1,32 @@
+import fs from 'node:fs';
+import { join } from 'node:path';
+import type { StoreContext } from './store-context.js';
+
+/** Totals of a store. */
+export interface StoreStats {
+  readonly snapshots: number;
+  /** Bytes of all snapshots. */
+  readonly bytes: number;
+  readonly frames: number;
+  /** Pages that can be found by their digests. */
+  readonly pages: number;
+  readonly packs: number;
+  /** Bytes of the pack files, and of the database. */
+  readonly packBytes: number;
+  readonly databaseBytes: number;
+}
+
+export function storeStats({ db, dir }: StoreContext): StoreStats {
+  db.refresh();
+  const names = db.snapshotNames();
+  const packs = db.packNumbers();
+  return {
+    snapshots: names.length,
+    bytes: names.reduce((sum, name) => sum + db.snapshot(name)!.bytes, 0),
+    frames: db.frameCount,
+    pages: db.pageCount,
+    packs: packs.length,
+    packBytes: packs.reduce((sum, number) => sum + db.pack(number)!.bytes, 0),
+    databaseBytes: fs.statSync(join(dir, 'meta', 'data.mdb')).size,
+  };
+}

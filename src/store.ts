@@ -14,6 +14,7 @@ export type {
 export type { FrameCounters } from './store/read/frame-cache.js';
 export type { OpenSnapshots, ReadOptions, SnapshotImage } from './store/read/snapshot.js';
 export type { RetentionDecision, RetentionPolicy, RetentionRule } from './store/retention.js';
+export { openSnapshotDiff } from './store/snapshot-diff.js';
 export type { StoreStats } from './store/stats.js';
 export { createStore, openStore, type Store } from './store/store.js';
 export type { ExportSummary, WriteBytes } from './store/transfer/export.js';

@@ -3,6 +3,7 @@ import { openImage } from '../../image/formats.js';
 import type { PageSource } from '../../page/source.js';
 import { bytesText, msText } from '../../report/terminal/units.js';
 import type { SnapshotInfo } from '../../store/database.js';
+import { openSnapshotDiff } from '../../store/snapshot-diff.js';
 import { defineCommand } from '../command.js';
 import { FORMAT_OPTION, JSON_OPTION } from '../common-options.js';
 import { checkInputs } from '../paths.js';
@@ -34,6 +35,11 @@ export const put = defineCommand({
       defaultText: 'the name of its file up to the last dot',
     },
     parent: { value: 'NAME', help: 'earlier snapshot of the same guest', parse: fileName },
+    'diff-of': {
+      value: 'NAME',
+      help: 'images are sparse files: their holes mean "as in this snapshot", their parent',
+      parse: fileName,
+    },
     label: { value: 'KEY=VALUE', help: 'label of the snapshots', parse: labelPair, repeatable: true },
     threads: THREADS_OPTION,
     level: { value: 'N', help: 'level of zstd, 1 to 22', parse: wholeNumber(1, 22), default: '3' },
@@ -43,17 +49,24 @@ export const put = defineCommand({
   },
   details: [
     'Of several images, each one but the first has the one before as its parent. Pages that the store has are not stored again, whatever the parent is.',
+    "With --diff-of, each image but the first is a diff of the one before (Firecracker's diff snapshots); each is stored whole, so that no snapshot needs another. Needs the package koffi.",
   ],
   async run({ values, operands, signal }) {
     checkInputs(operands);
     const names = namesOf(operands, values.name);
     const threads = threadCount(values.threads);
+    const { 'diff-of': diffOf } = values;
+    if (diffOf !== undefined && (values.parent !== undefined || values.format !== undefined))
+      throw new UsageError('--diff-of: cannot be combined with --parent or --format');
     const startedMs = performance.now();
     await withStore(values, async (store) => {
-      let { parent } = values;
+      let parent = diffOf ?? values.parent;
       const line = createProgressLine('storing');
       for (const [i, path] of operands.entries()) {
-        const source = openImage(path, { format: values.format ?? 'raw' });
+        const source =
+          diffOf === undefined
+            ? openImage(path, { format: values.format ?? 'raw' })
+            : await openSnapshotDiff(store, path, parent!);
         try {
           const info = await store.put(source, {
             ...writerOptions(values, signal),

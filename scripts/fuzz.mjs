@@ -1,17 +1,18 @@
 // Feeds seeded hostile inputs to kernels, decoder and page reader (docs/hostile-input.md).
 //
-//   npm run fuzz -- [--seed N] [--inputs N] [--threads N] [--only kernel:N | stream:N | file:N | zstd:N]
-//   npm run fuzz -- --zstd [--seed N] [--inputs N] [--threads N]       zstd frames only
+//   npm run fuzz -- [--seed N] [--inputs N] [--threads N] [--only kernel:N | stream:N | file:N | zstd:N |
+//               store:N]
+//   npm run fuzz -- --zstd | --store [--seed N] [--inputs N] [--threads N]     zstd frames, or stores, only
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { fuzzReport, runFuzzShard, sumFuzzShards } from '../build/internal.mjs';
 
 /**
- * One input in twelve is a stream for the decoder, one a file for the page reader, two are frames for the
- * zstd decoder; the others are for the codecs' kernels.
+ * One input in twelve is a stream for the decoder, one a file for the page reader, one of a store (packs,
+ * manifests), two are frames for the zstd decoder; the others are for the codecs' kernels.
  */
 const STREAM_SHARE = 12;
-const KINDS = ['kernel', 'stream', 'file', 'zstd'];
+const KINDS = ['kernel', 'stream', 'file', 'zstd', 'store'];
 /** An input that takes longer is reported as a hang. */
 const HANG_MS = 20_000;
 /** Memory limit of the whole process; exceeding it is a failure. */
@@ -28,6 +29,7 @@ async function main() {
       threads: { type: 'string', default: '2' },
       only: { type: 'string' },
       zstd: { type: 'boolean', default: false },
+      store: { type: 'boolean', default: false },
     },
   });
   const seed = number('seed', values.seed);
@@ -36,18 +38,21 @@ async function main() {
   if (values.only !== undefined) {
     const [kind, at] = values.only.split(':');
     if (!KINDS.includes(kind))
-      wrong(`--only: expected kernel:N, stream:N, file:N or zstd:N, got ${values.only}`);
+      wrong(`--only: expected kernel:N, stream:N, file:N, zstd:N or store:N, got ${values.only}`);
     const first = number('only', at);
     const { tally, failures } = await runFuzzShard(alone(seed, kind, first));
     finish(fuzzReport(seed, tally), tally, failures);
     return;
   }
-  const streams = values.zstd ? 0 : Math.floor(inputs / STREAM_SHARE);
+  const isOneKind = values.zstd || values.store;
+  const streams = isOneKind ? 0 : Math.floor(inputs / STREAM_SHARE);
   const frames = values.zstd ? inputs : 2 * streams;
+  const stores = values.store ? inputs : streams;
   const shards = Array.from({ length: threads }, (_, first) => ({
     seed,
-    kernel: { first, step: threads, end: inputs - 2 * streams - frames },
+    kernel: { first, step: threads, end: Math.max(0, inputs - 2 * streams - frames - stores) },
     zstd: { first, step: threads, end: frames },
+    store: { first, step: threads, end: stores },
     stream: { first, step: threads, end: streams },
     file: { first, step: threads, end: streams },
     progress: new SharedArrayBuffer(8),

@@ -81,10 +81,27 @@ test('the page reader gives pages of the images that were packed or a PageferryE
     expect(said).toContain(depth);
 });
 
+test('a store gives pages of its snapshots or a PageferryError', async () => {
+  const { inputs, right, refused, errors, said } = await run({ store: { first: 0, step: 1, end: 2000 } });
+  expect(right + refused).toBe(inputs);
+  expect(Object.keys(errors)).toContain('bad-stream');
+  for (const depth of [
+    'its check differs',
+    'its head is damaged',
+    'table: ',
+    'zstd frame ',
+    'the delta of slot # ',
+    'manifest: ',
+    'record: ',
+    'the digest of its # bytes differs',
+  ])
+    expect(said).toContain(depth);
+});
+
 test('an input does not depend on the shard that runs it, nor on earlier inputs', async () => {
   const share = async (first: number, step: number) => {
     const part = { first, step, end: 120 };
-    return runShard({ seed: SEED, kernel: part, stream: part, file: part });
+    return runShard({ seed: SEED, kernel: part, stream: part, file: part, store: part });
   };
   const alone = await share(0, 1);
   const shared = summed([await share(0, 2), await share(1, 2)]);

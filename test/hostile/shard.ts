@@ -1,6 +1,7 @@
 // One share of a run of hostile inputs: every step-th kernel input and stream of a seed.
 import { FileDriver } from './file-driver.js';
 import { KernelDriver } from './kernel-driver.js';
+import { StoreDriver } from './store-driver.js';
 import { StreamDriver } from './stream-driver.js';
 import { StreamInputs } from './stream-inputs.js';
 import { addTally, clockedInput, emptyTally, type Tally } from './tally.js';
@@ -22,9 +23,11 @@ export interface Shard {
   readonly file?: Share;
   /** Frames for the zstd decoder. */
   readonly zstd?: Share;
+  /** Packs, manifests, records and streams of a store. */
+  readonly store?: Share;
   /**
-   * Two i32 for the monitoring thread: the kind of the current input (kernel 0, stream 1, file 2, zstd 3) and
-   * its number.
+   * Two i32 for the monitoring thread: the kind of the current input (kernel 0, stream 1, file 2, zstd 3,
+   * store 4) and its number.
    */
   readonly progress?: SharedArrayBuffer;
 }
@@ -34,11 +37,12 @@ export interface ShardResult {
   readonly failures: string[];
 }
 
-const KINDS = ['kernel', 'stream', 'file', 'zstd'] as const;
+const KINDS = ['kernel', 'stream', 'file', 'zstd', 'store'] as const;
 const MAX_FAILURES = 20;
 
 /** Runs a share; what fails is reported with what repeats it. */
-export async function runShard({ seed, kernel, stream, file, zstd, progress }: Shard): Promise<ShardResult> {
+export async function runShard(shard: Shard): Promise<ShardResult> {
+  const { seed, kernel, stream, file, zstd, store, progress } = shard;
   const begun = performance.now();
   const tally = emptyTally();
   const failures: string[] = [];
@@ -68,6 +72,10 @@ export async function runShard({ seed, kernel, stream, file, zstd, progress }: S
   if (zstd) {
     const driver = await ZstdDriver.create(seed);
     await all('zstd', zstd, (number) => driver.run(number, tally));
+  }
+  if (store) {
+    const driver = await StoreDriver.create(seed);
+    await all('store', store, (number) => driver.run(number, tally));
   }
   if (stream || file) {
     const inputs = await StreamInputs.create(seed);

@@ -122,6 +122,15 @@ test('a stream that is cut off, changed or none is refused before anything is st
   expect(target.list()).toEqual([]);
 });
 
+test('snapshots of more bytes than the limit are refused', async () => {
+  const target = await newStore();
+  const bytes = first.length + second.length;
+  await expect(target.import(bytesSource(stream, 'stream'), { maxImageBytes: bytes - 1 })).rejects.toThrow(
+    `stream: its snapshots have ${bytes} bytes, the limit is ${bytes - 1}`,
+  );
+  expect(await target.import(bytesSource(stream, 'stream'), { maxImageBytes: bytes })).toHaveLength(2);
+});
+
 test('a stream that lies, with the right digest, is an error and takes no memory in proportion to its claims', async () => {
   const target = await newStore();
   const view = new DataView(stream.buffer, stream.byteOffset, stream.length);

@@ -1,7 +1,7 @@
 import { openImage } from '../../image/formats.js';
 import { bytesText } from '../../report/terminal/units.js';
 import { defineCommand } from '../command.js';
-import { JSON_OPTION } from '../common-options.js';
+import { JSON_OPTION, MAX_BYTES_OPTION } from '../common-options.js';
 import { printOut } from '../terminal.js';
 import { THREADS_OPTION, threadCount } from '../threads.js';
 import { KEY_FILE_OPTION, STORE_OPTION, WAIT_OPTION, withStore, writerOptions } from './options.js';
@@ -14,6 +14,7 @@ export const importCommand = defineCommand({
     store: STORE_OPTION,
     'key-file': KEY_FILE_OPTION,
     threads: THREADS_OPTION,
+    'max-bytes': MAX_BYTES_OPTION,
     wait: WAIT_OPTION,
     json: JSON_OPTION,
   },
@@ -26,7 +27,11 @@ export const importCommand = defineCommand({
     const source = openImage(path, { format: 'raw' });
     try {
       const infos = await withStore(values, (store) =>
-        store.import(source, { ...writerOptions(values, signal), threads }),
+        store.import(source, {
+          ...writerOptions(values, signal),
+          threads,
+          maxImageBytes: values['max-bytes'],
+        }),
       );
       if (values.json) printOut(`${JSON.stringify({ snapshots: infos })}\n`);
       else

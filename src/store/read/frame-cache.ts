@@ -1,7 +1,7 @@
 import { type CodecContext, createCodecContext } from '../../codec/codec.js';
 import { MAX_CONTENT_BYTES, type SlotTable } from '../../engine/page-frames/format.js';
 import { unpackFrame } from '../../engine/page-frames/unpack-frame.js';
-import { Arena } from '../../kernels/arena.js';
+import { Arena, type Slots } from '../../kernels/arena.js';
 import { PageferryError } from '../../page/error.js';
 import { Checks, FRAME_HEAD_BYTES, MAX_SEAL_BYTES, packFileName, readFrameHead } from '../format.js';
 import type { FramePlace } from '../frame-record.js';
@@ -62,7 +62,7 @@ export class FrameCache {
   private decodedFrames = 0;
 
   constructor(
-    arena: Arena,
+    arena: Slots,
     private readonly options: FrameCacheOptions,
   ) {
     const { frameBytes, pageBytes, cacheBytes } = options;

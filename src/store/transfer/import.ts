@@ -24,11 +24,16 @@ import {
 import { type VerifiedFile, verifyFile } from './verified-file.js';
 
 const CACHE_BYTES = 32 << 20;
+const DEFAULT_MAX_IMAGE_BYTES = 2 ** 40;
 /** A frame has a head and one byte of payload at least. */
 const FRAME_MAGIC = 0x52464650;
 
 /** Options of `Store.import`. */
-export type ImportOptions = Pick<PutOptions, 'threads' | 'level' | 'waitMs' | 'signal' | 'onProgress'>;
+export interface ImportOptions
+  extends Pick<PutOptions, 'threads' | 'level' | 'waitMs' | 'signal' | 'onProgress'> {
+  /** Limit on the bytes of all snapshots of the stream together; default 2^40. */
+  readonly maxImageBytes?: number;
+}
 
 /** The store that snapshots are imported to. */
 interface ImportTarget {
@@ -49,16 +54,25 @@ export async function importSnapshots(
   source: PageSource,
   options: ImportOptions,
 ): Promise<SnapshotInfo[]> {
+  const { maxImageBytes = DEFAULT_MAX_IMAGE_BYTES, ...putOptions } = options;
   const file = await verifyFile(source, store.dir, options.signal);
   try {
     const snapshots = await openExport(file);
+    const bytes = snapshots.reduce((sum, { info }) => sum + info.bytes, 0);
+    if (bytes > maxImageBytes)
+      throw new PageferryError(
+        'limit',
+        `${file.name}: its snapshots have ${bytes} bytes, the limit is ${maxImageBytes}; raise maxImageBytes`,
+      );
     for (const { info } of snapshots) store.checkNew(info.name);
     const infos: SnapshotInfo[] = [];
     for (const { info, source: image } of snapshots) {
       const { name, labels, parent } = info;
       const hasParent = parent !== undefined && store.has(parent);
       const created = new Date(info.created);
-      infos.push(await store.put(image, { ...options, name, labels, created, ...(hasParent && { parent }) }));
+      infos.push(
+        await store.put(image, { ...putOptions, name, labels, created, ...(hasParent && { parent }) }),
+      );
     }
     return infos;
   } finally {
@@ -76,7 +90,7 @@ interface ImportedSnapshot {
  * Parse a stream whose bytes are verified, in memory in proportion to its bytes.
  * @throws PageferryError `bad-stream`, `unsupported`
  */
-async function openExport(file: VerifiedFile): Promise<readonly ImportedSnapshot[]> {
+export async function openExport(file: VerifiedFile): Promise<readonly ImportedSnapshot[]> {
   const header = parseExportHeader(file.bytesAt(0, EXPORT_HEADER_BYTES), file.name, MAX_CONTENT_BYTES);
   const { places, snapshots } = parseRecords(file, header);
   const { pageBytes, frameBytes } = header;

@@ -48,7 +48,7 @@ export class StoreDriver {
     const dice = diceOf(this.seed, 'store', number);
     const kind = dice.below(1000);
     try {
-      if (kind < 5) await this.stream(dice);
+      if (kind < 20) await this.stream(dice);
       else if (kind < 400) this.manifest(dice);
       else if (kind < 500) this.record(dice);
       else this.frame(dice);

@@ -11,7 +11,7 @@ import type { Dice } from './mutate.js';
 
 const PAGE_BYTES = 4096;
 const FRAME_BYTES = 4 * PAGE_BYTES;
-const IMAGE_BYTES = 150 * PAGE_BYTES + 100;
+const LAST_PAGE_BYTES = 100;
 
 export interface StoreSamples {
   readonly pageBytes: number;
@@ -31,7 +31,7 @@ export async function createSamples(dice: Dice): Promise<StoreSamples> {
   try {
     const dir = join(folder, 'store');
     const store = await createStore(dir, { pageBytes: PAGE_BYTES, frameBytes: FRAME_BYTES });
-    const first = guestImage(PAGE_BYTES, dice.below(1000)).slice(0, IMAGE_BYTES);
+    const first = guestImage(PAGE_BYTES, dice.below(1000), LAST_PAGE_BYTES);
     const images = new Map<string, Uint8Array>([['a', first]]);
     images.set('b', laterImage(first, PAGE_BYTES, dice.below(1000)));
     images.set('c', laterImage(images.get('b')!, PAGE_BYTES, dice.below(1000)));

@@ -34,7 +34,7 @@ function stored(dir: string): Buffer {
   return Buffer.concat(files.map((path) => fs.readFileSync(path)));
 }
 
-const first = guestImage(4096, 1).slice(0, 1 << 20);
+const first = guestImage(4096, 1);
 const second = laterImage(first, 4096, 2);
 /** Random pages are stored uncompressed: their bytes are in a pack that is not encrypted. */
 const noise = randomBytes(1 << 18);

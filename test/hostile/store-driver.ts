@@ -118,7 +118,7 @@ export class StoreDriver {
     };
     const options = { packs, sealer: PLAIN_SEALER, pageBytes, frameBytes, cacheBytes: CACHE_BYTES };
     const cache = new FrameCache(guarded.kernels, options);
-    const decoder = new PageDecoder(cache, find, pageBytes, cache.pageSpace);
+    const decoder = new PageDecoder(cache, find, pageBytes);
     try {
       for (let slot = 0; slot < record.digests.length / 16; slot++) {
         const page = decoder.decode(id, slot);

@@ -9,6 +9,9 @@ import { openFileSource } from '../image/raw.js';
 import { imageNames } from './image-names.js';
 import type { ServedImage, ServedImages, ServedRun } from './served-image.js';
 
+/** Memory for unpacked frames: clients read several places at a time, whose pages refer to other frames. */
+const CACHE_BYTES = 256 << 20;
+
 /** Options of {@link openStreamImages}. */
 export interface StreamImagesOptions {
   /** Paths of base images that the stream refers to. */
@@ -36,7 +39,7 @@ export async function openStreamImages(
   const isRemote = isHttpUrl(path);
   try {
     const sources = bases.map((base) => open(openImage(base)));
-    const options = { bases: sources };
+    const options = { bases: sources, cacheBytes: CACHE_BYTES };
     if (!isRemote) {
       const reader = open(await openPages(open(openFileSource(path)), options));
       return { ...streamImages(path, reader), close };

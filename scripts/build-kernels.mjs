@@ -30,6 +30,8 @@ const HARMLESS = 'Last converge was suboptimal.\n';
 const DATA_SECTION = 11;
 const ZSTD_LEVELS = Array.from({ length: 30 }, (_, i) => i - 7);
 const MAX_PAGE_BYTES = 2 ** 16;
+/** Segments that a thread packs in one step; larger ones have memory of their own. */
+const MAX_SEGMENT_BYTES = 9 << 20;
 const MAX_INPUT_BYTES = 2 ** 30;
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
@@ -92,12 +94,13 @@ function layoutModule() {
   );
 }
 
-/** The scratch that encoding needs at any level: for a page, and for an input of any size. */
+/** The scratch that encoding needs at any level: for a page, for a segment, and for an input of any size. */
 function encodeScratch({ zstdEncodeScratchBytes }) {
   const largest = (bytes) => Math.max(...ZSTD_LEVELS.map((level) => zstdEncodeScratchBytes(level, bytes)));
   return [
     ['ZSTD_PAGE_SCRATCH_BYTES', largest(MAX_PAGE_BYTES)],
-    ['ZSTD_ENCODE_SCRATCH_BYTES', largest(MAX_INPUT_BYTES)],
+    ['ZSTD_ENCODE_SCRATCH_BYTES', largest(MAX_SEGMENT_BYTES)],
+    ['ZSTD_WIDE_SCRATCH_BYTES', largest(MAX_INPUT_BYTES)],
   ];
 }
 

@@ -1,16 +1,25 @@
 // Segments of the stream format: one zstd frame that declares its content size, packed and unpacked by the
 // kernels in the memory where the pages are.
+import type { Slots } from '../../kernels/arena.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import { ZSTD_LAYOUT } from '../../kernels/layout.generated.js';
 import { STATUS } from '../../kernels/status.js';
 
-const { ZSTD_MAX_BLOCK_BYTES, ZSTD_BLOCK_IS_LAST, ZSTD_FRAME_CONTENT_BYTES, ZSTD_FRAME_IS_SKIPPABLE } =
-  ZSTD_LAYOUT;
+const {
+  ZSTD_MAX_BLOCK_BYTES,
+  ZSTD_BLOCK_IS_LAST,
+  ZSTD_FRAME_CONTENT_BYTES,
+  ZSTD_FRAME_IS_SKIPPABLE,
+  ZSTD_WIDE_SCRATCH_BYTES,
+} = ZSTD_LAYOUT;
 /** Largest segment that is packed in one piece; larger ones have a window of a part of it. */
 const MAX_WHOLE_BYTES = 9 << 20;
 const LARGE_WINDOW_LOG = 23;
-/** Bytes of a large segment that are in memory at a time: the window, and what is packed until it moves. */
-const LARGE_STEP_BYTES = (1 << LARGE_WINDOW_LOG) + (1 << 20);
+/** From this level on a large segment's window is the segment, if there is memory for that. */
+const MIN_WIDE_LEVEL = 16;
+const MAX_WINDOW_LOG = 27;
+/** Bytes of a large segment that are packed until its window moves in the buffer. */
+const LARGE_STEP_BYTES = 1 << 20;
 /** Head of a large frame: magic, descriptor (content size in 4 bytes), window, content size. */
 const LARGE_HEAD_BYTES = 10;
 const SIZE_IN_4_BYTES = 2 << 6;
@@ -26,6 +35,19 @@ export function segmentBufferBytes(bytes: number): number {
 export interface SegmentScratch {
   readonly zstdScratch: number;
   readonly segment: number;
+}
+
+/** Declare memory for packing one segment of up to `bytes` bytes with a window of the whole segment. */
+export function declareWideScratch(slots: Slots, bytes: number): SegmentScratch {
+  return {
+    zstdScratch: slots.slot('zstd scratch of a large group', ZSTD_WIDE_SCRATCH_BYTES),
+    segment: slots.slot('large group', bytes),
+  };
+}
+
+/** Whether a segment is packed with a window of the whole segment. */
+export function isWide(bytes: number, level: number): boolean {
+  return bytes > MAX_WHOLE_BYTES && level >= MIN_WIDE_LEVEL;
 }
 
 /** The bytes of a segment: `count` runs, of which address and length are two words each at `runs`. */
@@ -48,7 +70,10 @@ export function packZstdRuns(
 ): number {
   const { zstd, words } = kernels;
   const { runs, count, bytes } = segment;
-  if (bytes > MAX_WHOLE_BYTES) return packLarge(kernels, scratch, segment, level, out);
+  if (bytes > MAX_WHOLE_BYTES) {
+    const steps = packLarge(kernels, scratch, segment, level, out, LARGE_WINDOW_LOG);
+    return resultOf(steps);
+  }
   let from = words[runs >>> 2]!;
   if (count !== 1) {
     from = scratch.segment;
@@ -57,30 +82,57 @@ export function packZstdRuns(
   return zstd.zstdEncode(from, bytes, out, bytes - 1, level, 0, scratch.zstdScratch);
 }
 
-/** Pack a segment block by block, so that its buffer is smaller than the segment. */
-function packLarge(
+/**
+ * Pack a segment for which `isWide` is true, a block at each step; the generator returns what packZstdRuns
+ * does. A step takes a tenth of a second or more.
+ */
+export function packWideRuns(
+  kernels: Kernels,
+  scratch: SegmentScratch,
+  segment: SegmentRuns,
+  level: number,
+  out: number,
+): Generator<void, number> {
+  const windowLog = Math.min(MAX_WINDOW_LOG, Math.ceil(Math.log2(segment.bytes)));
+  // Bytes in one piece are packed where they are.
+  const buffer = segment.count === 1 ? kernels.words[segment.runs >>> 2]! : scratch.segment;
+  return packLarge(kernels, { ...scratch, segment: buffer }, segment, level, out, windowLog);
+}
+
+/** Return the result of a generator, all of whose steps are done at once. */
+export function resultOf<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+/** Pack a segment block by block: its buffer is one of a window and a step, or of the segment if smaller. */
+function* packLarge(
   kernels: Kernels,
   { zstdScratch, segment: buffer }: SegmentScratch,
   segment: SegmentRuns,
   level: number,
   out: number,
-): number {
+  windowLog: number,
+): Generator<void, number> {
   const { zstd, run, bytes: memory } = kernels;
-  const windowBytes = 1 << LARGE_WINDOW_LOG;
-  const begun = zstd.zstdEncodeBegin(out, LARGE_HEAD_BYTES, level, LARGE_WINDOW_LOG, 0, zstdScratch);
+  const windowBytes = 1 << windowLog;
+  const begun = zstd.zstdEncodeBegin(out, LARGE_HEAD_BYTES, level, windowLog, 0, zstdScratch);
   if (begun < 0) return begun;
   memory[out + 4]! |= SIZE_IN_4_BYTES;
   new DataView(memory.buffer).setUint32(out + begun, segment.bytes, true);
   const reader = new RunReader(kernels, segment);
+  const isInPlace = buffer === kernels.words[segment.runs >>> 2]!;
   let written = LARGE_HEAD_BYTES;
   let history = 0;
   for (let left = segment.bytes; left > 0; ) {
     const bytes = Math.min(left, ZSTD_MAX_BLOCK_BYTES);
-    if (history + bytes > LARGE_STEP_BYTES) {
+    if (windowLog === LARGE_WINDOW_LOG && history + bytes > windowBytes + LARGE_STEP_BYTES) {
       run.copyBytes(buffer, buffer + history - windowBytes, windowBytes);
       history = windowBytes;
     }
-    reader.copy(buffer + history, bytes);
+    if (!isInPlace) reader.copy(buffer + history, bytes);
     left -= bytes;
     const capacity = segment.bytes - 1 - written;
     const to = out + written;
@@ -89,6 +141,7 @@ function packLarge(
     if (count < 0) return count;
     written += count;
     history += bytes;
+    yield;
   }
   return written;
 }

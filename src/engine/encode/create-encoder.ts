@@ -1,5 +1,6 @@
 import { type CodecContext, createCodecContext } from '../../codec/codec.js';
-import { zstdSet, zstdState } from '../../codec/zstd/load.js';
+import { type ZstdSet, zstdSet, zstdState } from '../../codec/zstd/load.js';
+import { declareWideScratch } from '../../codec/zstd/segment.js';
 import { ImageDigest } from '../../dedup/image-digest.js';
 import { PageIndex } from '../../dedup/page-index.js';
 import { ParentPageCache } from '../../dedup/parent-page-cache.js';
@@ -66,12 +67,13 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const estimate = createEstimate(arena, pageBytes);
   const createImageContext = declareImageContext(arena, codec, settings);
   const createThreads = declareThreads(arena, codec, count, capacity);
+  const wide = Array.from({ length: wideCount(settings, zstd) }, () => declareWideScratch(arena, capacity));
   await arena.allocate({ isShared: count > 1 });
   throwIfAborted(options.signal);
   const life = new LifeCycle('encoder', options.signal);
   const onFailure = (cause: unknown) => life.fail(cause);
   const threads = createThreads({ zstd, isHelping: true, onFailure });
-  const pool = createPackPool({ threads, packer, zstd, signal: life.signal });
+  const pool = createPackPool({ threads, packer, zstd, wide, signal: life.signal });
   life.onEnd(() => threads.close());
   const link = settings.linkBitsPerSecond === 'measured' ? new LinkMeter() : undefined;
   const elapsedMs = () => settings.clock() - startedAt;
@@ -208,6 +210,12 @@ function chunkCount({ threads, maxGroupBytes }: EncoderSettings): number {
   if (threads > 1 && !isLarge(maxGroupBytes))
     frameBytes = maxQueuedFrameBytes(maxGroupBytes, threads) + maxGroupBytes;
   return Math.ceil((2 * frameBytes) / chunkBytes(threads)) + threads + 4;
+}
+
+/** Return how many large groups the kernels pack at a time. Where Node has a zstd, it packs them in pieces. */
+function wideCount({ threads, maxGroupBytes }: EncoderSettings, zstd: ZstdSet): number {
+  if (!isLarge(maxGroupBytes) || !zstd.hasKernels || zstd.other) return 0;
+  return maxQueuedFrameBytes(maxGroupBytes, threads) / maxGroupBytes;
 }
 
 function frameCount({ threads, maxGroupBytes }: EncoderSettings): number {

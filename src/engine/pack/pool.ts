@@ -1,5 +1,6 @@
 import type { PackingName } from '../../codec/registry.js';
 import { hasZstd, usesKernels, type ZstdSet } from '../../codec/zstd/load.js';
+import { isWide, type SegmentScratch } from '../../codec/zstd/segment.js';
 import { Semaphore } from '../../page/sync.js';
 import type { Packing } from '../../strategy/strategy.js';
 import { shorter } from '../threads/job-runner.js';
@@ -30,6 +31,8 @@ export interface PackPoolOptions {
   readonly threads: Threads;
   readonly zstd: ZstdSet;
   readonly packer: SegmentPacker;
+  /** Memory for segments that are packed with a window of the whole segment; as many are packed at a time. */
+  readonly wide?: readonly SegmentScratch[];
   /** Ends packing in pieces. */
   readonly signal?: AbortSignal;
   /** Whether LZ4 is packed on the calling thread, where another core is not available. */
@@ -38,14 +41,30 @@ export interface PackPoolOptions {
 
 /** Create a pool that packs on `threads`. */
 export function createPackPool(options: PackPoolOptions): PackPool {
-  const { threads, packer, zstd, signal, isLz4Local = false } = options;
+  const { threads, packer, zstd, signal, isLz4Local = false, wide = [] } = options;
   // The caller's own cannot be sent to another thread.
   const ownZstd = zstd.hasKernels ? undefined : zstd.other;
   // One more segment waits at the caller's zstd, so that none of its threads is idle.
   const slots = new Semaphore(threads.count + 1);
   const largeSlots = new Semaphore(Math.min(threads.count, MAX_PIECEWISE));
+  const freeWide = [...wide];
+  const wideSlots = new Semaphore(wide.length);
   const isLocal = (name: PackingName) =>
     threads.isLocal || (isLz4Local && name === 'lz4') || (ownZstd !== undefined && name === 'zstd');
+  const withWide = async (segment: SegmentBuffer, packing: Packing): Promise<Packed> => {
+    await wideSlots.acquire(1, signal);
+    const scratch = freeWide.pop()!;
+    try {
+      if (isLocal(packing.name))
+        return await packed(segment, packer, () => segment.packWide(scratch, packing.level!, signal));
+      segment.prepareJob(packing, true, scratch);
+      await threads.run(segment.job);
+      return segment.result();
+    } finally {
+      freeWide.push(scratch);
+      wideSlots.release();
+    }
+  };
   return {
     pack(segment, wanted) {
       const packing: Packing = wanted.name === 'zstd' && !hasZstd(zstd) ? { name: 'lz4' } : wanted;
@@ -72,6 +91,8 @@ export function createPackPool(options: PackPoolOptions): PackPool {
           return secondLevel ? shorter(frame, await compress(bytes, secondLevel)) : frame;
         });
       }
+      if (byKernels && packing.name === 'zstd' && wide.length > 0 && isWide(segment.used, packing.level ?? 3))
+        return withWide(segment, packing);
       segment.prepareJob(packing, byKernels);
       if (isLocal(packing.name) || segment.used < MIN_HANDOVER_BYTES) threads.runLocal(segment.job);
       else {
@@ -93,14 +114,23 @@ async function packElsewhere(
 ): Promise<Packed> {
   await slots.acquire();
   try {
-    const started = performance.now();
-    const frame = await compress();
-    const ms = performance.now() - started;
-    const isSmaller = frame.length < segment.used;
-    const packed = isSmaller ? frame : segment.copyBytes();
-    const check = packer.checkOf(segment.setOutput(packed), packed.length);
-    return { packing: isSmaller ? 'zstd' : 'raw', bytes: packed, check, ms, cpuMs: ms };
+    return await packed(segment, packer, compress);
   } finally {
     slots.release();
   }
+}
+
+/** Pack with `compress`; what it returns may be in the segment's output already. */
+async function packed(
+  segment: SegmentBuffer,
+  packer: SegmentPacker,
+  compress: () => Promise<Uint8Array>,
+): Promise<Packed> {
+  const started = performance.now();
+  const frame = await compress();
+  const ms = performance.now() - started;
+  const isSmaller = frame.length < segment.used;
+  const bytes = isSmaller ? frame : segment.copyBytes();
+  const check = packer.checkOf(segment.setOutput(bytes), bytes.length);
+  return { packing: isSmaller ? 'zstd' : 'raw', bytes, check, ms, cpuMs: ms };
 }

@@ -1,7 +1,9 @@
 import type { PackingName } from '../../codec/registry.js';
+import { packWideRuns, type SegmentScratch } from '../../codec/zstd/segment.js';
 import type { Slots } from '../../kernels/arena.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import { LAYOUT } from '../../kernels/layout.generated.js';
+import { nextTurn, throwIfAborted } from '../../page/sync.js';
 import type { Packing } from '../../strategy/strategy.js';
 import { JOB, JOB_BYTES, JOB_KIND, PACK, PACKINGS } from '../threads/job.js';
 import { EXTENT_BYTES, type SegmentMemory } from './segment-memory.js';
@@ -99,8 +101,11 @@ export class SegmentBuffer {
     return to;
   }
 
-  /** Prepare the job that packs the segment. `byKernels`: whether zstd is the kernels'. */
-  prepareJob({ name, level = 0, secondLevel = 0 }: Packing, byKernels: boolean): void {
+  /**
+   * Prepare the job that packs the segment. `byKernels`: whether zstd is the kernels'; `wide`: memory for a
+   * window of the whole segment.
+   */
+  prepareJob({ name, level = 0, secondLevel = 0 }: Packing, byKernels: boolean, wide?: SegmentScratch): void {
     const { words } = this.kernels;
     const at = this.job >>> 2;
     words[at + JOB.KIND] = JOB_KIND.PACK;
@@ -111,6 +116,8 @@ export class SegmentBuffer {
     words[at + PACK.LEVEL] = level;
     words[at + PACK.SECOND_LEVEL] = secondLevel;
     words[at + PACK.BY_KERNELS] = byKernels ? 1 : 0;
+    words[at + PACK.WIDE_SCRATCH] = wide?.zstdScratch ?? 0;
+    words[at + PACK.WIDE_BUFFER] = wide?.segment ?? 0;
     words[at + PACK.OUTPUT] = this.takeOutput();
   }
 
@@ -143,6 +150,22 @@ export class SegmentBuffer {
       start += length;
     }
     return copy;
+  }
+
+  /**
+   * Pack with a window of the whole segment, other events between the blocks; return the packed bytes, or the
+   * segment's if they are not fewer.
+   */
+  async packWide(wide: SegmentScratch, level: number, signal?: AbortSignal): Promise<Uint8Array> {
+    const { kernels, runs, runCount: count, used: bytes } = this;
+    const output = this.takeOutput();
+    const steps = packWideRuns(kernels, wide, { runs, count, bytes }, level, output);
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done) return value < 0 ? this.copyBytes() : kernels.bytes.subarray(output, output + value);
+      await nextTurn();
+      throwIfAborted(signal);
+    }
   }
 
   private takeOutput(): number {

@@ -1,7 +1,7 @@
 import type { CodecContext } from '../../codec/codec.js';
 import { packLz4Runs } from '../../codec/lz4.js';
 import type { ZstdSet } from '../../codec/zstd/load.js';
-import { packZstdRuns, segmentBufferBytes } from '../../codec/zstd/segment.js';
+import { packWideRuns, packZstdRuns, resultOf, segmentBufferBytes } from '../../codec/zstd/segment.js';
 import type { Slots } from '../../kernels/arena.js';
 import { nodeModule } from '../../page/node-hooks.js';
 import type { PageFrameJobs } from '../page-frames/jobs.js';
@@ -156,7 +156,13 @@ export class JobRunner {
     const { words, bytes: memory } = this.codec.kernels;
     if (words[at + PACK.BY_KERNELS] === 1) {
       const level = words[at + PACK.LEVEL]! | 0 || DEFAULT_ZSTD_LEVEL;
-      const packed = packZstdRuns(this.codec.kernels, this.slots, { runs, count, bytes }, level, output);
+      const { kernels } = this.codec;
+      const segment = { runs, count, bytes };
+      const wide = { zstdScratch: words[at + PACK.WIDE_SCRATCH]!, segment: words[at + PACK.WIDE_BUFFER]! };
+      const packed =
+        wide.zstdScratch === 0
+          ? packZstdRuns(kernels, this.slots, segment, level, output)
+          : resultOf(packWideRuns(kernels, wide, segment, level, output));
       return packed < 0 ? bytes : packed;
     }
     // The output holds the whole segment; zstd's result is elsewhere until it is copied there.

@@ -80,6 +80,9 @@ export const PACK = {
   SECOND_LEVEL: 15,
   /** 1: zstd of the kernels; 0: the other implementation. */
   BY_KERNELS: 16,
+  /** Addresses of memory for a large segment: zstd's scratch and a buffer; 0: the thread's own is used. */
+  WIDE_SCRATCH: 17,
+  WIDE_BUFFER: 18,
 } as const;
 
 export const PACKINGS = ['raw', 'lz4', 'zstd'] as const;

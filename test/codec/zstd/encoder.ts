@@ -11,6 +11,8 @@ const SLACK = 64;
 const MAX_DIRT = 16;
 /** Every kind of match finder, and the ends of the range. */
 export const LEVELS = [-7, -1, 1, 2, 3, 5, 9];
+/** A level that chooses matches by the prices of their codes, which takes a second a MiB. */
+export const HIGHEST_LEVEL = 22;
 
 /** Return the largest frame of an input. */
 export const bound = (bytes: number) => bytes + (bytes >>> 15) + 32;
@@ -36,7 +38,9 @@ interface EncodeOptions {
 /** Return an encoder for inputs of at most `maxBytes` bytes. */
 export async function testEncoder(maxBytes: number): Promise<TestEncoder> {
   const probe = await createZstdKernels(new WebAssembly.Memory({ initial: 1 }));
-  const scratchBytes = Math.max(...LEVELS.map((level) => probe.zstdEncodeScratchBytes(level, maxBytes)));
+  const scratchBytes = Math.max(
+    ...[...LEVELS, HIGHEST_LEVEL].map((level) => probe.zstdEncodeScratchBytes(level, maxBytes)),
+  );
   const align = (address: number) => Math.ceil(address / 64) * 64;
   const scratch = 64 + CANARY_BYTES;
   const out = align(scratch + scratchBytes + 2 * CANARY_BYTES);

@@ -1,7 +1,6 @@
 // One block: sequences are found, coded into scratch, and copied to the output if they save enough; else the
 // block is stored. RFC 8878, section 3.1.1.2.
 import { OUTPUT_FULL } from "../../../status";
-import { convertSequences } from "./codes";
 import { findSequences } from "./find";
 import {
   blockOutputAt,
@@ -11,8 +10,8 @@ import {
   LITERAL_TABLE,
   literalsAt,
   MATCH_TABLE,
+  matchTablesAt,
   OFFSET_TABLE,
-  STATE_HAS_PRICES,
   STATE_HUFFMAN_BITS,
   STATE_LITERALS,
   STATE_OFFSET_1,
@@ -21,13 +20,11 @@ import {
   STATE_SEQUENCES,
   sequencesAt,
 } from "./layout";
-import { writeLiterals } from "./literals";
-import { writeSequences } from "./sequences";
+import { OPTIMAL, PRICES_AND_ENTRIES_BYTES, strategyOf, tablesBytes } from "./levels";
+import { codePart, codeSplit, HEAD_BYTES, putHead } from "./split";
 
 const RAW_BLOCK: u32 = 0;
 const RLE_BLOCK: u32 = 1;
-const CODED_BLOCK: u32 = 2;
-const HEAD_BYTES: u32 = 3;
 /** Smaller blocks are stored. */
 const MIN_CODED_BYTES: u32 = 16;
 
@@ -36,7 +33,6 @@ export function initState(scratch: usize): void {
   store<u32>(scratch + STATE_OFFSET_1, 1);
   store<u32>(scratch + STATE_OFFSET_2, 4);
   store<u32>(scratch + STATE_OFFSET_3, 8);
-  store<u32>(scratch + STATE_HAS_PRICES, 0);
   dropTables(scratch);
 }
 
@@ -77,12 +73,11 @@ export function encodeBlock(
       return HEAD_BYTES + 1;
     }
     const coded = blockOutputAt(scratch, block);
-    const codedBytes = codeBlock(scratch, base, low, src, bytes, block, windowBytes, level, coded);
+    const codedBytes = codeBlock(scratch, base, low, src, bytes, block, windowBytes, level, isLast, coded);
     if (codedBytes !== 0) {
-      if (codedBytes > capacity) return OUTPUT_FULL;
-      putHead(out, <u32>isLast | (CODED_BLOCK << 1) | (codedBytes << 3));
-      memory.copy(out + HEAD_BYTES, coded, codedBytes);
-      return HEAD_BYTES + codedBytes;
+      if (codedBytes > capacity + HEAD_BYTES) return OUTPUT_FULL;
+      memory.copy(out, coded, codedBytes);
+      return codedBytes;
     }
   }
   if (bytes > capacity) return OUTPUT_FULL;
@@ -91,12 +86,7 @@ export function encodeBlock(
   return HEAD_BYTES + bytes;
 }
 
-function putHead(out: usize, head: u32): void {
-  store<u16>(out, head);
-  store<u8>(out + 2, head >>> 16);
-}
-
-/** Code the block at `out`; return bytes, or 0 when that saves too little. */
+/** Code the block at `out`, its head included; return bytes, or 0 when that saves too little. */
 function codeBlock(
   scratch: usize,
   base: usize,
@@ -106,23 +96,27 @@ function codeBlock(
   block: u32,
   windowBytes: u32,
   level: i32,
+  isLast: u32,
   out: usize,
 ): u32 {
   const offset1 = load<u32>(scratch + STATE_OFFSET_1);
   const offset2 = load<u32>(scratch + STATE_OFFSET_2);
   const offset3 = load<u32>(scratch + STATE_OFFSET_3);
   findSequences(scratch, base, low, src, src + bytes, block, windowBytes, level);
-  const most = bytes - (bytes >>> 6) - 2;
-  const literals = load<u32>(scratch + STATE_LITERALS);
+  const limit = out + HEAD_BYTES + bytes - (bytes >>> 6) - 2;
+  const literals = literalsAt(scratch);
+  const literalBytes = load<u32>(scratch + STATE_LITERALS);
   const count = load<u32>(scratch + STATE_SEQUENCES);
-  let end = writeLiterals(scratch, literalsAt(scratch), literals, out, level < 0);
-  if (end <= out + most) {
-    const sequences = sequencesAt(scratch, block);
-    const codes = codesAt(scratch, block);
-    convertSequences(scratch, sequences, codes, count);
-    end = writeSequences(scratch, sequences, codes, count, end, out + most);
-    if (end !== 0 && end <= out + most) return <u32>(end - out);
+  const sequences = sequencesAt(scratch, block);
+  const codes = codesAt(scratch, block);
+  let end: usize;
+  if (strategyOf(level) === OPTIMAL) {
+    const spare = matchTablesAt(scratch, block) + tablesBytes(level, windowBytes) + PRICES_AND_ENTRIES_BYTES;
+    end = codeSplit(scratch, spare, sequences, codes, count, literals, literalBytes, isLast, out, limit);
+  } else {
+    end = codePart(scratch, sequences, codes, count, literals, literalBytes, isLast, out, limit, level < 0);
   }
+  if (end !== 0) return <u32>(end - out);
   dropTables(scratch);
   store<u32>(scratch + STATE_OFFSET_1, offset1);
   store<u32>(scratch + STATE_OFFSET_2, offset2);

@@ -14,7 +14,7 @@ import {
 
 export const MATCH_SHIFT: u64 = 18;
 export const OFFSET_SHIFT: u64 = 36;
-const LENGTH_MASK: u32 = (1 << 18) - 1;
+export const LENGTH_MASK: u32 = (1 << 18) - 1;
 /** From this length on the code is the position of the highest bit, plus the constant after it. */
 const LONG_LITERALS: u32 = 64;
 const LONG_LITERALS_CODE: u32 = 19;

@@ -5,6 +5,7 @@ import { literalsAt, matchTablesAt, sequencesAt } from "./layout";
 import {
   attemptsOf,
   DOUBLE,
+  distantBits,
   FAST,
   hasShortPositions,
   insertStep,
@@ -76,7 +77,7 @@ function find<T>(
       sequences,
       literals,
     );
-  else if (strategy === OPTIMAL) {
+  else if (sizeof<T>() === 4 && strategy === OPTIMAL) {
     const prices = table + tablesBytes(level, windowBytes);
     const chunk = prices + PRICES_BYTES;
     findOptimal(
@@ -96,6 +97,7 @@ function find<T>(
       block,
       prices,
       chunk,
+      distantBits(level, windowBytes),
     );
   } else
     findRow(

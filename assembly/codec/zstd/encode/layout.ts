@@ -17,8 +17,6 @@ export const STATE_LEVEL: usize = 24;
 export const STATE_WINDOW: usize = 28;
 export const STATE_POSITION: usize = 32;
 export const STATE_HAS_CHECKSUM: usize = 36;
-/** Whether there are prices of a block before. */
-export const STATE_HAS_PRICES: usize = 40;
 
 // Tables from lengths to codes; constant, written when a frame begins.
 export const LITERAL_CODES: usize = 64;
@@ -73,7 +71,8 @@ export function blockBytesOf(srcBytes: u32): u32 {
   return min<u32>(max<u32>((srcBytes + 63) & ~63, 64), ZSTD_MAX_BLOCK_BYTES);
 }
 
-// Each part follows the one before; `block` is the frame's largest block, a multiple of 64.
+// Each part follows the one before; `block` is the frame's largest block, a multiple of 64. A sequence has at
+// least three bytes, eight bytes of sequence and four of codes.
 export function literalsAt(scratch: usize): usize {
   return scratch + FIXED_BYTES;
 }
@@ -82,10 +81,10 @@ export function sequencesAt(scratch: usize, block: u32): usize {
 }
 /** The codes of each sequence, u32: literal length, match length, offset, and the number of extra bits. */
 export function codesAt(scratch: usize, block: u32): usize {
-  return sequencesAt(scratch, block) + block * 2 + PART_SLACK;
+  return sequencesAt(scratch, block) + block * 3 + PART_SLACK;
 }
 export function blockOutputAt(scratch: usize, block: u32): usize {
-  return codesAt(scratch, block) + block + PART_SLACK;
+  return codesAt(scratch, block) + (block >>> 1) * 3 + PART_SLACK;
 }
 export function matchTablesAt(scratch: usize, block: u32): usize {
   return blockOutputAt(scratch, block) + block + OUTPUT_SLACK;

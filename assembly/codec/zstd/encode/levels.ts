@@ -2,6 +2,7 @@
 import { ZSTD_MAX_BLOCK_BYTES } from "../format";
 import { OPTIMAL_ENTRIES_BYTES } from "./optimal-chunk";
 import { PRICES_BYTES } from "./prices";
+import { SPLIT_BYTES } from "./split";
 
 export const FAST: u32 = 0;
 export const DOUBLE: u32 = 1;
@@ -61,15 +62,27 @@ export function secondBits(level: i32, srcBytes: u32): u32 {
     : min(positionBits(srcBytes), strategy === DOUBLE ? 16 : 20);
 }
 
-/** Return the bytes of both tables. */
+/** Return the bits of the table of distant matches, 0 for none: an entry for every eight positions. */
+export function distantBits(level: i32, srcBytes: u32): u32 {
+  return strategyOf(level) !== OPTIMAL || srcBytes <= ZSTD_MAX_BLOCK_BYTES ? 0 : positionBits(srcBytes) - 3;
+}
+
+/** Return the bytes of all tables; that of distant matches is the last. */
 export function tablesBytes(level: i32, srcBytes: u32): u32 {
   if (strategyOf(level) === ROW) return 80 << tableBits(level, srcBytes);
   const second = secondBits(level, srcBytes);
-  const entries = ((<u32>1) << tableBits(level, srcBytes)) + (second === 0 ? 0 : (<u32>1) << second);
+  const distant = distantBits(level, srcBytes);
+  const entries =
+    ((<u32>1) << tableBits(level, srcBytes)) +
+    (second === 0 ? 0 : (<u32>1) << second) +
+    (distant === 0 ? 0 : (<u32>1) << distant);
   return entries << (hasShortPositions(level, srcBytes) ? 1 : 2);
 }
 
-/** Return the bytes of what chooses among matches by their prices, after the tables. */
+/** What chooses among matches by their prices: after the tables, before the memory of split blocks. */
+export const PRICES_AND_ENTRIES_BYTES: u32 = PRICES_BYTES + OPTIMAL_ENTRIES_BYTES;
+
+/** Return the bytes of what the highest levels have after the tables. */
 export function optimalBytes(level: i32): u32 {
-  return strategyOf(level) === OPTIMAL ? PRICES_BYTES + OPTIMAL_ENTRIES_BYTES : 0;
+  return strategyOf(level) === OPTIMAL ? PRICES_AND_ENTRIES_BYTES + SPLIT_BYTES : 0;
 }

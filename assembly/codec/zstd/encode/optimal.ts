@@ -3,7 +3,6 @@
 import { convertSequences } from "./codes";
 import {
   codesAt,
-  STATE_HAS_PRICES,
   STATE_LITERALS,
   STATE_OFFSET_1,
   STATE_OFFSET_2,
@@ -34,12 +33,21 @@ import {
 } from "./optimal-chunk";
 import { countPrices, initPrices } from "./prices";
 
-/** Passes over a block, each with the prices of the pass before; the first block has more. */
+/**
+ * Passes over a block: with fixed prices, then with those of what was found. Prices of the block before, or
+ * another pass, can keep a choice that only its own counts make cheap: up to 6 % more bytes.
+ */
 const PASSES: i32 = 2;
-const FIRST_PASSES: i32 = 3;
+/** Distant matches have as many bytes at least; every eighth position can be one's beginning. */
+const DISTANT_BYTES: usize = 16;
+const DISTANT_STEP: usize = 8;
+const DISTANT_MULTIPLIER: u64 = 0x9e3779b185ebca87;
 
-/** Find the sequences of a block; parameters are as those of findFast. `chain` has the position before
- * each position with its hash; `attempts` of them are compared. `prices` and `chunk`: see find.ts. */
+/**
+ * Find the sequences of a block; parameters are as those of findFast. `chain` has the position before each
+ * position with its hash; `attempts` of them are compared. `prices` and `chunk`: see find.ts; the table of
+ * distant matches is before them.
+ */
 export function findOptimal(
   scratch: usize,
   base: usize,
@@ -57,14 +65,13 @@ export function findOptimal(
   block: u32,
   prices: usize,
   chunk: usize,
+  distantBits: u32,
 ): void {
   const offset1 = load<u32>(scratch + STATE_OFFSET_1);
   const offset2 = load<u32>(scratch + STATE_OFFSET_2);
   const offset3 = load<u32>(scratch + STATE_OFFSET_3);
-  const passes = load<u32>(scratch + STATE_HAS_PRICES) === 0 ? FIRST_PASSES : PASSES;
-  if (passes === FIRST_PASSES) initPrices(scratch, prices);
-  store<u32>(scratch + STATE_HAS_PRICES, 1);
-  for (let pass = 0; pass < passes; pass++) {
+  initPrices(scratch, prices);
+  for (let pass = 0; pass < PASSES; pass++) {
     if (pass > 0) {
       const count = load<u32>(scratch + STATE_SEQUENCES);
       convertSequences(scratch, sequences, codesAt(scratch, block), count);
@@ -108,6 +115,9 @@ export function findOptimal(
           chain,
           chainBits,
           attempts,
+          distantBits === 0 || position + DISTANT_BYTES > end
+            ? 0
+            : distantSlot(position, prices, distantBits),
         );
         if (load<u32>(chunk + LONG_MATCH) !== 0) break;
       }
@@ -156,6 +166,16 @@ export function findOptimal(
     }
     endSequences(scratch, sequences, sequence, literals, literal, anchor, end);
   }
+  // Later blocks find them; every pass of this one has found the same.
+  if (distantBits === 0) return;
+  for (; from + DISTANT_BYTES <= end; from += DISTANT_STEP)
+    store<u32>(distantSlot(from, prices, distantBits), <u32>(from - base));
+}
+
+/** Return the address of a position's entry in the table of distant matches, which ends at `tableEnd`. */
+function distantSlot(at: usize, tableEnd: usize, bits: u32): usize {
+  const hash = ((load<u64>(at) * DISTANT_MULTIPLIER) ^ load<u64>(at, 8)) * DISTANT_MULTIPLIER;
+  return tableEnd - ((<usize>(hash >> (64 - bits)) + 1) << 2);
 }
 
 /** Insert a position; return the latest one before with its hash. */
@@ -203,7 +223,10 @@ function addRepeats(
   return best;
 }
 
-/** Matches with earlier positions of the same hash: the nearest one for each length. */
+/**
+ * Matches with earlier positions of the same hash: the nearest one for each length. `distant`: the address of
+ * one more candidate, or 0.
+ */
 function addMatches(
   scratch: usize,
   prices: usize,
@@ -219,26 +242,36 @@ function addMatches(
   chain: usize,
   chainBits: u32,
   attempts: u32,
+  distant: usize,
 ): void {
   const mask: u32 = (1 << chainBits) - 1;
   const position = <u32>(here - base);
   const lowest = <u32>(low - base);
   const reached = position > mask ? position - mask : 0;
   // A repeat offset is cheaper at its length, another offset only for more bytes.
-  while (best < SUFFICIENT_BYTES && candidate >= lowest && candidate < position) {
-    const m = base + candidate;
-    if (load<u32>(m + best - 3) === load<u32>(here + best - 3) && load<u32>(m) === load<u32>(here)) {
-      const bytes = <u32>(matchEnd(here, m, end) - here);
-      if (bytes > best) {
-        const offset = position - candidate;
-        addMatch(scratch, prices, chunk, at, most, best + 1, bytes, offset + 3, offset);
-        best = bytes;
-        if (here + bytes >= end) break;
+  while (best < SUFFICIENT_BYTES) {
+    let isLast = true;
+    if (candidate >= lowest && candidate < position) {
+      const m = base + candidate;
+      if (load<u32>(m + best - 3) === load<u32>(here + best - 3) && load<u32>(m) === load<u32>(here)) {
+        const bytes = <u32>(matchEnd(here, m, end) - here);
+        if (bytes > best) {
+          const offset = position - candidate;
+          addMatch(scratch, prices, chunk, at, most, best + 1, bytes, offset + 3, offset);
+          best = bytes;
+          if (here + bytes >= end) return;
+        }
+      }
+      if (--attempts > 0 && candidate >= reached) {
+        const earlier = load<u32>(chain + ((candidate & mask) << 2));
+        isLast = earlier >= candidate;
+        candidate = earlier;
       }
     }
-    if (--attempts === 0 || candidate < reached) break;
-    const earlier = load<u32>(chain + ((candidate & mask) << 2));
-    if (earlier >= candidate) break;
-    candidate = earlier;
+    if (!isLast) continue;
+    if (distant === 0) return;
+    candidate = load<u32>(distant);
+    distant = 0;
+    attempts = 1;
   }
 }

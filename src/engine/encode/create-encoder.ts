@@ -212,7 +212,7 @@ function chunkCount({ threads, maxGroupBytes }: EncoderSettings): number {
   return Math.ceil((2 * frameBytes) / chunkBytes(threads)) + threads + 4;
 }
 
-/** Return how many large groups the kernels pack at a time. Where Node has a zstd, it packs them in pieces. */
+/** Return how many large groups the kernels pack at a time; where Node has a zstd, it packs them. */
 function wideCount({ threads, maxGroupBytes }: EncoderSettings, zstd: ZstdSet): number {
   if (!isLarge(maxGroupBytes) || !zstd.hasKernels || zstd.other) return 0;
   return maxQueuedFrameBytes(maxGroupBytes, threads) / maxGroupBytes;

@@ -10,7 +10,7 @@ const kernels = readFileSync('build/kernels.wasm').length + readFileSync('build/
 const bundle = await browserBundle();
 
 check('kernels', kernels, 60 * KIB);
-check('browser bundle', bundle.length, 177 * KIB, `, ${gzipSync(bundle).length} with gzip`);
+check('browser bundle', bundle.length, 175 * KIB, `, ${gzipSync(bundle).length} with gzip`);
 // Commands and the chart library are loaded on demand.
 check('CLI at its start', loadedBytes('dist/cli.js'), 64 * KIB);
 check('pack command', loadedBytes(packCommand()), 448 * KIB);

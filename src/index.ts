@@ -15,9 +15,10 @@ export type { Output } from './engine/encode/record-writer.js';
 export type { ImageSummary, StreamSummary } from './engine/encode/summary.js';
 export type { TimelineRow } from './engine/encode/timeline-row.js';
 export type { CodecCount, CodecCounts } from './engine/frame/counters.js';
-export { openPages, type PageReaderOptions } from './engine/page-reader/open-pages.js';
+export { openPages } from './engine/page-reader/open-pages.js';
 export type { ExtractOptions, PageReader, ReadableImage } from './engine/page-reader/page-reader.js';
-export { type VerifyOptions, verifyStream } from './engine/page-reader/verify-stream.js';
+export type { PageReaderOptions, VerifyOptions } from './engine/page-reader/reader-options.js';
+export { verifyStream } from './engine/page-reader/verify-stream.js';
 export {
   type DecodeStreamOptions,
   decodeImages,

@@ -1,5 +1,6 @@
 import { zstdSet } from '../../src/codec/zstd/load.js';
-import { openPages, openPagesIn } from '../../src/engine/page-reader/open-pages.js';
+import { openPages } from '../../src/engine/page-reader/open-pages.js';
+import { openPagesIn } from '../../src/engine/page-reader/open-reader.js';
 import type { PageReader } from '../../src/engine/page-reader/page-reader.js';
 import { declarePageReader } from '../../src/engine/page-reader/reader-memory.js';
 import { bytesSource } from '../../src/image/memory.js';

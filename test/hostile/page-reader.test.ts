@@ -2,8 +2,9 @@
 import { expect, test } from 'vitest';
 import { loadZstd } from '../../src/codec/zstd/load.js';
 import { ImageDigest } from '../../src/dedup/image-digest.js';
-import { openPages, type PageReaderOptions } from '../../src/engine/page-reader/open-pages.js';
+import { openPages } from '../../src/engine/page-reader/open-pages.js';
 import type { PageReader } from '../../src/engine/page-reader/page-reader.js';
+import type { PageReaderOptions } from '../../src/engine/page-reader/reader-options.js';
 import { bytesSink, bytesSource } from '../../src/image/memory.js';
 import { PageferryError } from '../../src/page/error.js';
 import { WireWriter } from '../../src/stream/wire.js';

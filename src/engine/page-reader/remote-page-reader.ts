@@ -4,10 +4,11 @@ import { PageferryError } from '../../page/error.js';
 import { type IndexEntry, MAX_FRAME_HEAD_BYTES, RECORD_HEAD_BYTES } from '../../stream/format.js';
 import { packedLimit } from '../unpack/frame-decoder.js';
 import type { FrameMap } from './frame-map.js';
-import { openReader, type PageReaderOptions } from './open-pages.js';
+import { openReader } from './open-reader.js';
 import { PageReader } from './page-reader.js';
 import { PageResolver } from './page-resolver.js';
 import { declarePageReader } from './reader-memory.js';
+import type { PageReaderOptions } from './reader-options.js';
 import { fetchWindow, fetchWindowSync, type RemoteFile, RemoteWindows } from './remote-file.js';
 
 /**

@@ -1,37 +1,7 @@
-import { zstdSet } from '../../codec/zstd/load.js';
-import { Arena } from '../../kernels/arena.js';
-import { checkedSource } from '../../page/checked-source.js';
-import { checkOptions, type OptionTypes } from '../../page/options.js';
-import type { PageSink, PageSource } from '../../page/source.js';
-import { throwIfAborted } from '../../page/sync.js';
-import { allocateDecoder, declareDecoder } from '../decode/create-decoder.js';
+import { checkOptions } from '../../page/options.js';
+import type { PageSource } from '../../page/source.js';
 import type { DecodeSummary } from '../decode/decoder.js';
-import { openPagesIn, PAGE_READER_OPTION_TYPES, type PageReaderOptions } from './open-pages.js';
-import type { PageReader } from './page-reader.js';
-import { declarePageReader, type PageReaderMemory } from './reader-memory.js';
-import { partialSink, referencedParts } from './referenced-parts.js';
-
-const PIECE_BYTES = 1 << 20;
-
-/** Options of {@link verifyStream}. Every field has a default. */
-export interface VerifyOptions extends PageReaderOptions {
-  /** Number of threads that decode, as of a decoder. */
-  readonly threads?: number;
-  /** Called at intervals with the bytes of the file decoded so far. */
-  readonly onProgress?: (bytes: number, total: number) => void;
-  /**
-   * Called once with the bytes of all images. Returns how to open a sink for each image, so that pages that
-   * later pages refer to are read from it, which is faster; or `undefined` if there is no space for them.
-   */
-  readonly openScratch?: (imageBytes: number) => ((image: number) => PageSink) | undefined;
-}
-
-const OPTION_TYPES: OptionTypes<VerifyOptions> = {
-  ...PAGE_READER_OPTION_TYPES,
-  threads: 'number',
-  onProgress: 'function',
-  openScratch: 'function',
-};
+import { VERIFY_OPTION_TYPES, type VerifyOptions } from './reader-options.js';
 
 /**
  * Decode a packed file and verify every image. Pages that later pages refer to are read back through the
@@ -40,75 +10,7 @@ const OPTION_TYPES: OptionTypes<VerifyOptions> = {
  * @throws PageferryError what is wrong and where; the reason of `signal`
  */
 export async function verifyStream(file: PageSource, options: VerifyOptions = {}): Promise<DecodeSummary> {
-  checkOptions('verifyStream', options, OPTION_TYPES);
-  const zstd = zstdSet(options.zstd);
-  const { signal, onProgress, openScratch } = options;
-  const source = checkedSource(file);
-  const arena = new Arena();
-  const memory = declarePageReader(arena, zstd, options);
-  await arena.allocate();
-  const reader = await openPagesIn(memory, source, options);
-  const decoderArena = new Arena();
-  const imageBytes = reader.images.reduce((sum, { bytes }) => sum + bytes, 0);
-  const openImageSink =
-    (await openParts(memory, reader, openScratch?.(imageBytes), signal)) ??
-    ((image: number) => createReadBackSink(reader, image));
-  const openSink = (_: unknown, image: number) => openImageSink(image);
-  const decoder = declareDecoder(decoderArena, zstd, openSink, { ...options, bases: [] }, reader.bases);
-  await allocateDecoder(decoderArena, decoder, options);
-  const piece = new Uint8Array(PIECE_BYTES);
-  const total = source.bytes!;
-  try {
-    for (let done = 0; done < total; ) {
-      throwIfAborted(signal);
-      const count = source.readAt!(piece, done);
-      if (count === 0) break;
-      await decoder.push(piece.subarray(0, count));
-      done += count;
-      onProgress?.(done, total);
-    }
-    return await decoder.finish();
-  } catch (error) {
-    decoder.abort(error);
-    throw error;
-  } finally {
-    reader.close();
-    await decoder.close();
-  }
-}
-
-/** Return what opens sinks that store only the parts of the images that pages refer to. */
-async function openParts(
-  memory: PageReaderMemory,
-  { index }: PageReader,
-  openScratch: ((image: number) => PageSink) | undefined,
-  signal: AbortSignal | undefined,
-): Promise<((image: number) => PageSink) | undefined> {
-  if (!openScratch) return undefined;
-  const parts = await referencedParts(memory, index, signal);
-  const numbers = index.carried.flatMap((carried, number) => (carried === undefined ? [] : [number]));
-  return (image) => partialSink(openScratch(image), parts.get(numbers[image]!));
-}
-
-/** Create a sink that stores nothing and reads pages back from the packed file. */
-function createReadBackSink(reader: PageReader, number: number): PageSink {
-  return {
-    write() {},
-    zero() {},
-    readAt(into, position) {
-      const { bytes } = reader.images[number]!;
-      const count = Math.max(0, Math.min(into.length, bytes - position));
-      for (let done = 0; done < count; ) {
-        const at = position + done;
-        const page = reader.read(number, Math.floor(at / reader.pageBytes));
-        const offset = at % reader.pageBytes;
-        const part = page.subarray(offset, Math.min(page.length, offset + count - done));
-        into.set(part, done);
-        done += part.length;
-      }
-      return count;
-    },
-    finish() {},
-    abort() {},
-  };
+  checkOptions('verifyStream', options, VERIFY_OPTION_TYPES);
+  const { decodeAndVerify } = await import('./decode-and-verify.js');
+  return await decodeAndVerify(file, options);
 }

@@ -1,0 +1,89 @@
+import { zstdSet } from '../../codec/zstd/load.js';
+import { Arena } from '../../kernels/arena.js';
+import { checkedSource } from '../../page/checked-source.js';
+import { PageferryError } from '../../page/error.js';
+import type { PageSource } from '../../page/source.js';
+import { throwIfAborted } from '../../page/sync.js';
+import { type DigestContext, type DigestedBase, digestBase } from '../decode/base-digest.js';
+import { checkFrameBytes, checkImageBytes, checkInteger } from '../options.js';
+import { FrameCache } from './frame-map.js';
+import { PageReader } from './page-reader.js';
+import { declarePageReader, type PageReaderMemory } from './reader-memory.js';
+import type { PageReaderOptions } from './reader-options.js';
+import type { ReadableBytes } from './record-reader.js';
+import { readStreamIndex, type StreamIndex } from './stream-index.js';
+
+const DEFAULT_CACHE_BYTES = 64 << 20;
+
+/** Open a packed file in memory of its own. @throws PageferryError as `openPages` does */
+export async function openWithMemory(file: PageSource, options: PageReaderOptions): Promise<PageReader> {
+  const arena = new Arena();
+  const memory = declarePageReader(arena, zstdSet(options.zstd), options);
+  await arena.allocate();
+  return await openPagesIn(memory, file, options);
+}
+
+/** Creates a page reader, or an object that extends it. */
+type CreateReader<T> = (...args: ConstructorParameters<typeof PageReader>) => T;
+
+/** Open a packed file in memory that is allocated. */
+export async function openPagesIn(
+  memory: PageReaderMemory,
+  file: PageSource,
+  options: PageReaderOptions,
+): Promise<PageReader> {
+  const { name, bytes, readAt } = checkedSource(file);
+  if (!readAt || bytes === undefined)
+    throw new PageferryError(
+      'bad-argument',
+      `${name}: single pages can only be read from a source with readAt and a known size`,
+    );
+  return await openReader(memory, { name, readAt }, bytes, options, (...args) => new PageReader(...args));
+}
+
+/** Read the index of a packed file of `fileBytes` bytes, and the base images. */
+export async function openReader<T>(
+  memory: PageReaderMemory,
+  file: ReadableBytes,
+  fileBytes: number,
+  options: PageReaderOptions,
+  create: CreateReader<T>,
+): Promise<T> {
+  const maxImageBytes = checkImageBytes(options.maxImageBytes);
+  const cacheBytes = checkInteger(
+    'cacheBytes',
+    options.cacheBytes ?? DEFAULT_CACHE_BYTES,
+    0,
+    Number.MAX_SAFE_INTEGER,
+  );
+  throwIfAborted(options.signal);
+  const maxBytes = checkFrameBytes(options.maxFrameBytes);
+  const index = await readStreamIndex(memory.collector, file, fileBytes, maxBytes);
+  const imageBytes = index.ends.reduce(
+    (sum, { bytes }, image) => sum + (index.carried[image] === undefined ? 0 : bytes),
+    0,
+  );
+  if (imageBytes > maxImageBytes)
+    throw new PageferryError(
+      'limit',
+      `${file.name}: ${imageBytes} bytes of images, more than maxImageBytes (${maxImageBytes}); raise it`,
+    );
+  const { pageBytes, maxFrameBytes } = index.header;
+  memory.frames.setMaxFrameBytes(maxFrameBytes);
+  memory.digesting.digest.setPageBytes(pageBytes);
+  const bases = await digestBases({ ...memory.digesting, pageBytes }, index, options);
+  return create(memory, index, bases, new FrameCache(cacheBytes));
+}
+
+/** Return all base images with their digests; none if the file refers to none. */
+async function digestBases(
+  context: DigestContext,
+  index: StreamIndex,
+  { bases = [], signal }: PageReaderOptions,
+): Promise<readonly DigestedBase[]> {
+  const digested: DigestedBase[] = [];
+  if (index.images.some(({ record }) => record.kind === 'base'))
+    for (const base of bases)
+      digested.push(await digestBase(context, base, signal === undefined ? {} : { signal }));
+  return digested;
+}

@@ -1,5 +1,5 @@
-// Other programs that keep versions of files, each with its defaults for local files and zstd at level 3 where
-// it has levels. Each takes the images one after the other and returns the ms of all.
+// Other programs that keep versions of files, each with its defaults for local files and zstd at level 3
+// where it has levels. Each takes the images one after the other and returns the ms of all.
 import { join } from 'node:path';
 import { timed } from './commands.mjs';
 

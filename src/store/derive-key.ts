@@ -1,6 +1,6 @@
 // Keys that are derived from the secret of an encrypted store.
 //
-//   key = HKDF-SHA-256(content of the key file, salt: store id, info: "pageferry store 1 " purpose)   32 bytes
+//   key = HKDF-SHA-256(content of the key file, salt: store id, info: "pageferry store 1 " purpose)  32 bytes
 import { hkdfSync } from 'node:crypto';
 
 export const KEY_BYTES = 32;

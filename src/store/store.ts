@@ -193,8 +193,8 @@ export class Store {
   }
 
   /**
-   * Write snapshots as a stream that `import` of another store takes, not encrypted. Nothing is to be used of it
-   * if this fails.
+   * Write snapshots as a stream that `import` of another store takes, not encrypted. Nothing is to be used of
+   * it if this fails.
    * @throws PageferryError; the reason of the signal
    */
   export(names: readonly string[], write: WriteBytes, signal?: AbortSignal): Promise<ExportSummary> {
@@ -202,9 +202,9 @@ export class Store {
   }
 
   /**
-   * Store the snapshots of a stream that `export` has written. Its bytes are verified first. Pages that the store
-   * has are not stored again, whatever the key of either store is. Snapshots that were stored before a failure
-   * stay.
+   * Store the snapshots of a stream that `export` has written. Its bytes are verified first. Pages that the
+   * store has are not stored again, whatever the key of either store is. Snapshots that were stored before a
+   * failure stay.
    * @throws PageferryError; the reason of the signal
    */
   import(source: PageSource, options: ImportOptions = {}): Promise<SnapshotInfo[]> {

@@ -43,7 +43,7 @@ export class StoreDriver {
     return new StoreDriver(seed, samples, await guardedKernels(MEMORY_BYTES), await guardedKernels(1 << 19));
   }
 
-  /** @throws when changed bytes are taken for those of a snapshot, or anything but a PageferryError is thrown */
+  /** @throws when changed bytes are taken for a snapshot's, or anything but a PageferryError is thrown */
   async run(number: number, tally: Tally): Promise<void> {
     const dice = diceOf(this.seed, 'store', number);
     const kind = dice.below(1000);

@@ -45,8 +45,8 @@ interface ImportTarget {
 }
 
 /**
- * Store the snapshots of a stream. Nothing is stored before all of its bytes are verified, nor if the store has a
- * snapshot of one of the names.
+ * Store the snapshots of a stream. Nothing is stored before all of its bytes are verified, nor if the store
+ * has a snapshot of one of the names.
  * @throws PageferryError; the reason of the signal
  */
 export async function importSnapshots(

@@ -24,8 +24,8 @@ export interface VerifiedFile {
 }
 
 /**
- * Read a stream to its end and verify its digest. One that cannot be read again, as a pipe, is copied to a file
- * in `dir` that has no name, so that nothing of it is left after a crash.
+ * Read a stream to its end and verify its digest. One that cannot be read again, as a pipe, is copied to a
+ * file in `dir` that has no name, so that nothing of it is left after a crash.
  * @throws PageferryError `bad-stream`, `io`; the reason of the signal
  */
 export async function verifyFile(

@@ -11,6 +11,13 @@ export class DamageLog {
 
   constructor(private readonly onLine: (line: string) => void) {}
 
+  /** Log a line that is not about damage, once. */
+  note(line: string): void {
+    if (this.messages.has(line)) return;
+    this.messages.add(line);
+    this.onLine(line);
+  }
+
   readonly report = ({ name }: ServedImage, offset: number, error: unknown): void => {
     this.count++;
     const message = error instanceof Error ? error.message : String(error);

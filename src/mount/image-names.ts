@@ -18,6 +18,11 @@ export function imageNames(names: readonly string[]): string[] {
   );
 }
 
+/** Name of an image's file in a mount. A state that is kept beside a snapshot keeps its name. */
+export function mountedName(name: string): string {
+  return name.endsWith('.state') ? name : `${name}.raw`;
+}
+
 function numberName(number: number): string {
   return `${number}`.padStart(3, '0');
 }

@@ -36,6 +36,7 @@ export interface WorkerRequest {
   readonly chosen: number | undefined;
   readonly attributes: FileAttributes;
   readonly isRecording: boolean;
+  readonly allowsWriteOpen: boolean;
 }
 
 /** What the thread reports. */

@@ -5,7 +5,9 @@ import { PageferryError } from '../page/error.js';
 import { abortMount, attach, checkMountPoint, detach, openDevice } from './fuse/mount-point.js';
 import type { FileAttributes } from './fuse/nodes.js';
 import type { MountedImage, MountMessage, MountReport, WorkerRequest, WorkerSetup } from './messages.js';
+import { mountedName } from './image-names.js';
 import { prefetch } from './prefetch.js';
+import { permissionFile, readSpecification } from './specification.js';
 import { matchImages, type Trace } from './trace.js';
 
 /** Built beside this module. */
@@ -17,6 +19,11 @@ export interface MountOptions {
   readonly bases?: readonly string[];
   /** Record which pages are read; the report has the trace. Nothing is read ahead then. */
   readonly isRecording?: boolean;
+  /**
+   * Allow files to be opened for writing, which QEMU before 8.2 does for a private mapping too. Writes fail
+   * all the same; a shared mapping that is written to would show its changes to other processes.
+   */
+  readonly allowsWriteOpen?: boolean;
   /** Read these pages ahead, in this order, once the images are mounted. */
   readonly prefetch?: Trace;
   /** Called with a line for each different failure of a read. */
@@ -47,9 +54,15 @@ export interface Mount {
  * @throws PageferryError `unsupported` without FUSE, `io`, `bad-argument`; what opening the images throws
  */
 export async function mount(specification: string, path: string, options: MountOptions = {}): Promise<Mount> {
-  const { bases = [], isRecording = false, prefetch: trace, onLog = () => {} } = options;
+  const {
+    bases = [],
+    isRecording = false,
+    allowsWriteOpen = false,
+    prefetch: trace,
+    onLog = () => {},
+  } = options;
   const { isDirectory } = checkMountPoint(path);
-  const attributes = attributesOf(specification);
+  const attributes = attributesOf(specification, allowsWriteOpen);
   const thread = new ServingThread({ specification, bases }, onLog);
   let device: number | undefined;
   try {
@@ -57,8 +70,8 @@ export async function mount(specification: string, path: string, options: MountO
     const chosen = isDirectory ? undefined : onlyImage(specification, path, images);
     const numbers = trace && matchImages(trace, images);
     device = openDevice();
-    attach(device, path, isDirectory);
-    thread.serve({ device, isDirectory, chosen, attributes, isRecording });
+    attach(device, path, isDirectory, allowsWriteOpen);
+    thread.serve({ device, isDirectory, chosen, attributes, isRecording, allowsWriteOpen });
     const mounted = createMount(resolve(path), isDirectory, images, thread, device);
     return trace ? prefetching(mounted, trace, numbers!) : mounted;
   } catch (error) {
@@ -99,7 +112,7 @@ function createMount(
 function prefetching(mounted: Mount, trace: Trace, numbers: readonly number[]): Mount {
   const { path, isDirectory, images } = mounted;
   const stopping = new AbortController();
-  const fileOf = (number: number) => (isDirectory ? join(path, `${images[number]!.name}.raw`) : path);
+  const fileOf = (number: number) => (isDirectory ? join(path, mountedName(images[number]!.name)) : path);
   const prefetched = prefetch(trace, numbers, fileOf, stopping.signal);
   prefetched.catch(() => {});
   return {
@@ -179,10 +192,17 @@ function onlyImage(specification: string, path: string, images: readonly Mounted
 }
 
 /** Users who may read what is served, and no others, may read the mount. */
-function attributesOf(specification: string): FileAttributes {
-  const stat = fs.statSync(specification, { throwIfNoEntry: false });
+function attributesOf(specification: string, isWritable: boolean): FileAttributes {
+  const file = permissionFile(readSpecification(specification));
+  const stat = fs.statSync(file, { throwIfNoEntry: false });
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   if (!stat) return { ...owner, mode: 0o400, seconds: Math.floor(Date.now() / 1000) };
-  const { uid, gid, mode, mtimeMs } = stat;
-  return { uid, gid, mode: mode & 0o444, seconds: Math.max(0, Math.floor(mtimeMs / 1000)) };
+  const { uid, gid, mtimeMs } = stat;
+  const mode = stat.mode & 0o444;
+  return {
+    uid,
+    gid,
+    mode: isWritable ? mode | (mode >>> 1) : mode,
+    seconds: Math.max(0, Math.floor(mtimeMs / 1000)),
+  };
 }

@@ -5,6 +5,8 @@ import { statInput } from '../image/image-file.js';
 import { MAGIC } from '../stream/format.js';
 import { imageNames } from './image-names.js';
 import type { ServedImages } from './served-image.js';
+import { readSpecification } from './specification.js';
+import { openStoreImages } from './store-images.js';
 import { openStreamImages } from './stream-images.js';
 import { openUncodedImage } from './uncoded-images.js';
 
@@ -12,6 +14,8 @@ import { openUncodedImage } from './uncoded-images.js';
 export interface OpenServedOptions {
   /** Paths of base images that a stream refers to. */
   readonly bases?: readonly string[];
+  /** Path of the key file of an encrypted store. */
+  readonly keyFile?: string | undefined;
   /**
    * Whether the thread may not block: images whose bytes come over a network then have `later` in place of
    * `read` and `run`.
@@ -20,11 +24,15 @@ export interface OpenServedOptions {
 }
 
 /**
- * Open what is to be served: a packed file, also on a web server, or an image file of any format. @throws
- * PageferryError
+ * Open what is to be served: a store, a snapshot of it (STORE:NAME), a packed file, also on a web server, or
+ * an image file of any format. @throws PageferryError
  */
-export async function openServed(path: string, options: OpenServedOptions = {}): Promise<ServedImages> {
-  if (isHttpUrl(path)) return await openStreamImages(path, options);
+export async function openServed(text: string, options: OpenServedOptions = {}): Promise<ServedImages> {
+  if (isHttpUrl(text)) return await openStreamImages(text, options);
+  const specification = readSpecification(text);
+  if (specification.kind === 'store')
+    return await openStoreImages(specification.dir, specification.snapshot, { keyFile: options.keyFile });
+  const { path } = specification;
   statInput(path);
   return isStream(path)
     ? await openStreamImages(path, options)

@@ -15,6 +15,9 @@ import { TraceRecorder } from './trace.js';
 /** Bytes that the kernel reads ahead, if its own limit (read_ahead_kb of the mount) allows it. */
 const MAX_READAHEAD = 1 << 20;
 
+const SHARED_WRITE =
+  'a program has written to a file, which failed; what it changed through a shared mapping is lost: map privately (share=off)';
+
 const port = parentPort!;
 const { specification, bases } = workerData as WorkerSetup;
 
@@ -27,7 +30,7 @@ async function main(): Promise<void> {
   const { images } = served;
   post({ kind: 'opened', images: images.map(({ name, bytes }) => ({ name, bytes })) });
   const request = await new Promise<WorkerRequest>((resolve) => port.once('message', resolve));
-  const { device, isDirectory, attributes, isRecording, chosen } = request;
+  const { device, isDirectory, attributes, isRecording, allowsWriteOpen, chosen } = request;
   const shown = chosen === undefined ? images : [images[chosen]!];
   const buffer = new Uint8Array(REQUEST_BYTES);
   const damage = new DamageLog((line) => post({ kind: 'log', line }));
@@ -36,7 +39,9 @@ async function main(): Promise<void> {
   const session = new FuseSession(new Nodes(shown, isDirectory, attributes), buffer, {
     // A recorded trace has the pages that were needed, without those that the kernel reads ahead.
     maxReadahead: isRecording ? 0 : MAX_READAHEAD,
+    allowsWriteOpen,
     onDamage: damage.report,
+    onWrite: () => damage.note(SHARED_WRITE),
     onRead: (image, offset, bytes) => {
       bytesRead += bytes;
       recorder?.add(image, offset, bytes);

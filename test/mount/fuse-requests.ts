@@ -40,7 +40,12 @@ export function createKernel(
 ): Kernel {
   const request = new Uint8Array(REQUEST_BYTES);
   const nodes = new Nodes(images, isDirectory, { uid: 1, gid: 2, mode: 0o440, seconds: 1e9 });
-  const session = new FuseSession(nodes, request, { maxReadahead: 1 << 20, onDamage: () => {}, ...options });
+  const session = new FuseSession(nodes, request, {
+    maxReadahead: 1 << 20,
+    allowsWriteOpen: false,
+    onDamage: () => {},
+    ...options,
+  });
   let unique = 0n;
   return {
     session,

@@ -1,4 +1,5 @@
 import { createAtomicWriter } from '../../image/fs/atomic-file.js';
+import { mountedName } from '../../mount/image-names.js';
 import type { MountReport } from '../../mount/messages.js';
 import { type Mount, mount } from '../../mount/mount.js';
 import { readTrace, traceText } from '../../mount/trace.js';
@@ -15,7 +16,7 @@ const NO_LIMIT_MS = 2 ** 31 - 1;
 export const command = defineCommand({
   name: 'mount',
   summary: 'mount packed images as files, decoded as they are read',
-  operands: { label: 'STREAM|IMAGE PATH', min: 2, max: 2 },
+  operands: { label: 'STORE[:NAME]|STREAM|IMAGE PATH', min: 2, max: 2 },
   options: {
     base: BASE_OPTION,
     record: {
@@ -24,6 +25,9 @@ export const command = defineCommand({
       parse: fileName,
     },
     prefetch: { value: 'TRACE', help: 'trace whose pages are read ahead, in its order', parse: fileName },
+    'write-open': {
+      help: 'files can be opened for writing, as QEMU before 8.2 does to map them privately; writes fail',
+    },
     json: { help: 'report as JSON objects, one when it is mounted and one when it has ended' },
   },
   details: [
@@ -39,6 +43,7 @@ export const command = defineCommand({
     try {
       const mounted = await mount(specification, path, {
         bases,
+        allowsWriteOpen: values['write-open'],
         isRecording: recorded !== undefined,
         ...(prefetch && { prefetch }),
         onLog: (line) => printErrorLine(`mount: ${line}`),
@@ -94,7 +99,7 @@ function jsonLine(value: object): string {
 
 function mountedText(specification: string, { path, isDirectory, images }: Mount): string {
   if (!isDirectory) return `mounted ${specification} over ${path}: ${bytesText(images[0]!.bytes)}\n`;
-  const files = images.map(({ name, bytes }) => `  ${name}.raw  ${bytesText(bytes)}\n`);
+  const files = images.map(({ name, bytes }) => `  ${mountedName(name)}  ${bytesText(bytes)}\n`);
   return `mounted ${specification} in ${path}: ${images.length} ${images.length === 1 ? 'file' : 'files'}\n${files.join('')}`;
 }
 

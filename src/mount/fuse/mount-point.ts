@@ -53,12 +53,12 @@ export function openDevice(): number {
 /** What works without a mount. */
 const NO_MOUNT = 'without it, "pageferry serve --nbd" exports the same images';
 
-/** Mount the device on a path, read-only. @throws PageferryError */
-export function attach(device: number, path: string, isDirectory: boolean): void {
+/** Mount the device on a path. `isWritable`: files can be opened for writing. @throws PageferryError */
+export function attach(device: number, path: string, isDirectory: boolean, isWritable: boolean): void {
   const rootMode = (isDirectory ? S_IFDIR : S_IFREG).toString(8);
   const options = [
     `fd=${CHILD_FD},rootmode=${rootMode},user_id=${process.getuid!()},group_id=${process.getgid!()}`,
-    `allow_other,default_permissions,max_read=${MAX_READ},ro,nosuid,nodev`,
+    `allow_other,default_permissions,max_read=${MAX_READ},${isWritable ? 'rw' : 'ro'},nosuid,nodev`,
   ].join(',');
   const { error, status, stderr } = spawnSync(
     'mount',

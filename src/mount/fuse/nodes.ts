@@ -1,3 +1,4 @@
+import { mountedName } from '../image-names.js';
 import type { ServedImage } from '../served-image.js';
 import { ATTRIBUTES_BYTES, ENTRY_BYTES, ROOT_NODE, S_IFDIR, S_IFREG } from './protocol.js';
 
@@ -28,8 +29,9 @@ export class Nodes {
   ) {
     if (!isDirectory) return;
     for (const { name } of images) {
-      this.names.push(`${name}.raw`);
-      this.numbers.set(`${name}.raw`, ROOT_NODE + this.names.length);
+      const fileName = mountedName(name);
+      this.names.push(fileName);
+      this.numbers.set(fileName, ROOT_NODE + this.names.length);
     }
   }
 

@@ -12,8 +12,12 @@ const SEEK_RUN_BYTES = 1 << 30;
 export interface SessionOptions {
   /** Most bytes that the kernel reads ahead; 0 turns reading ahead off. */
   readonly maxReadahead: number;
+  /** Whether files may be opened for writing, for private mappings; writes fail all the same. */
+  readonly allowsWriteOpen: boolean;
   /** Called when a read failed, with the error. */
   readonly onDamage: (image: ServedImage, offset: number, error: unknown) => void;
+  /** Called when a program writes to a file, which fails. */
+  readonly onWrite?: () => void;
   /** Called for every read that succeeded, with the image's number. */
   readonly onRead?: (image: number, offset: number, bytes: number) => void;
 }
@@ -92,6 +96,11 @@ export class FuseSession {
       case OPCODE.FSYNC:
       case OPCODE.FSYNCDIR:
         return 0;
+      case OPCODE.SETATTR:
+        return -ERRNO.EROFS;
+      case OPCODE.WRITE:
+        this.options.onWrite?.();
+        return -ERRNO.EROFS;
       case OPCODE.DROP_NODE:
       case OPCODE.DROP_NODES:
       case OPCODE.INTERRUPT:
@@ -137,7 +146,7 @@ export class FuseSession {
     if (!this.nodes.has(node)) return -ERRNO.ENOENT;
     if (this.nodes.isDirectoryNode(node) !== isDirectory) return isDirectory ? -ERRNO.ENOTDIR : -ERRNO.EISDIR;
     const accessMode = this.request.getUint32(REQUEST_HEAD_BYTES, true) & 3;
-    if (accessMode !== 0) return -ERRNO.EROFS;
+    if (accessMode !== 0 && !this.options.allowsWriteOpen) return -ERRNO.EROFS;
     writeU64(this.view, REPLY_HEAD_BYTES, 0);
     writeU64(this.view, REPLY_HEAD_BYTES + 8, isDirectory ? 0 : fuse.KEEP_CACHE);
     return 16;

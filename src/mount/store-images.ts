@@ -1,0 +1,22 @@
+import { PageferryError } from '../page/error.js';
+import { openStore } from '../store/store.js';
+import type { ServedImages } from './served-image.js';
+
+/** Unpacked frames that a server keeps: pages that were read stay in the page cache, those beside them here. */
+const CACHE_BYTES = 128 << 20;
+
+/** Serve a snapshot of a store, or all of them. @throws PageferryError */
+export async function openStoreImages(dir: string, snapshot: string | undefined): Promise<ServedImages> {
+  const store = await openStore(dir);
+  try {
+    const names = snapshot === undefined ? store.list().map(({ name }) => name) : [snapshot];
+    if (names.length === 0)
+      throw new PageferryError(
+        'bad-argument',
+        `${dir}: has no snapshots; store one with pageferry store put`,
+      );
+    return await store.open(names, { cacheBytes: CACHE_BYTES });
+  } finally {
+    await store.close();
+  }
+}

@@ -7,6 +7,7 @@ import type { Trace } from './trace.js';
 export interface WorkerSetup {
   readonly specification: string;
   readonly bases: readonly string[];
+  readonly keyFile: string | undefined;
 }
 
 /** An image that can be mounted. */

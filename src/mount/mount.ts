@@ -4,8 +4,8 @@ import { Worker } from 'node:worker_threads';
 import { PageferryError } from '../page/error.js';
 import { abortMount, attach, checkMountPoint, detach, openDevice } from './fuse/mount-point.js';
 import type { FileAttributes } from './fuse/nodes.js';
-import type { MountedImage, MountMessage, MountReport, WorkerRequest, WorkerSetup } from './messages.js';
 import { mountedName } from './image-names.js';
+import type { MountedImage, MountMessage, MountReport, WorkerRequest, WorkerSetup } from './messages.js';
 import { prefetch } from './prefetch.js';
 import { permissionFile, readSpecification } from './specification.js';
 import { matchImages, type Trace } from './trace.js';
@@ -17,11 +17,13 @@ const WORKER = new URL('./mount-worker.js', import.meta.url);
 export interface MountOptions {
   /** Paths of base images that a stream refers to. */
   readonly bases?: readonly string[];
+  /** Path of the key file of an encrypted store. */
+  readonly keyFile?: string | undefined;
   /** Record which pages are read; the report has the trace. Nothing is read ahead then. */
   readonly isRecording?: boolean;
   /**
-   * Allow files to be opened for writing, which QEMU before 8.2 does for a private mapping too. Writes fail
-   * all the same; a shared mapping that is written to would show its changes to other processes.
+   * Allow files to be opened for writing, which QEMU before 8.2 does for a private mapping too. Writes
+   * fail; a shared mapping that is written to would show its changes to other processes.
    */
   readonly allowsWriteOpen?: boolean;
   /** Read these pages ahead, in this order, once the images are mounted. */
@@ -63,7 +65,7 @@ export async function mount(specification: string, path: string, options: MountO
   } = options;
   const { isDirectory } = checkMountPoint(path);
   const attributes = attributesOf(specification, allowsWriteOpen);
-  const thread = new ServingThread({ specification, bases }, onLog);
+  const thread = new ServingThread({ specification, bases, keyFile: options.keyFile }, onLog);
   let device: number | undefined;
   try {
     const images = await thread.opened;

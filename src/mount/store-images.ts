@@ -1,4 +1,5 @@
 import { PageferryError } from '../page/error.js';
+import type { OpenOptions } from '../store/options.js';
 import { openStore } from '../store/store.js';
 import type { ServedImages } from './served-image.js';
 
@@ -6,8 +7,12 @@ import type { ServedImages } from './served-image.js';
 const CACHE_BYTES = 128 << 20;
 
 /** Serve a snapshot of a store, or all of them. @throws PageferryError */
-export async function openStoreImages(dir: string, snapshot: string | undefined): Promise<ServedImages> {
-  const store = await openStore(dir);
+export async function openStoreImages(
+  dir: string,
+  snapshot: string | undefined,
+  options: OpenOptions,
+): Promise<ServedImages> {
+  const store = await openStore(dir, options);
   try {
     const names = snapshot === undefined ? store.list().map(({ name }) => name) : [snapshot];
     if (names.length === 0)

@@ -19,14 +19,14 @@ const SHARED_WRITE =
   'a program has written to a file, which failed; what it changed through a shared mapping is lost: map privately (share=off)';
 
 const port = parentPort!;
-const { specification, bases } = workerData as WorkerSetup;
+const { specification, bases, keyFile } = workerData as WorkerSetup;
 
 function post(message: MountMessage): void {
   port.postMessage(message);
 }
 
 async function main(): Promise<void> {
-  const served = await openServed(specification, { bases });
+  const served = await openServed(specification, { bases, keyFile });
   const { images } = served;
   post({ kind: 'opened', images: images.map(({ name, bytes }) => ({ name, bytes })) });
   const request = await new Promise<WorkerRequest>((resolve) => port.once('message', resolve));

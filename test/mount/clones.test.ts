@@ -27,7 +27,10 @@ test.skipIf(reason)('clones of a guest run from one mount, and their memory is i
   fs.rmSync(memory);
   const path = newFolder();
   const trace = join(folder, 'trace');
-  for (const argv of [['--record', trace], ['--prefetch', trace]]) {
+  for (const argv of [
+    ['--record', trace],
+    ['--prefetch', trace],
+  ]) {
     const mount = await startMount(CLI, [store, path, '--write-open', ...argv]);
     const names = argv[0] === '--record' ? ['first'] : ['second', 'third'];
     const [ram, devices] = [join(path, 'template.raw'), join(path, 'template.state')];

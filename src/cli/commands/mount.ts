@@ -7,6 +7,7 @@ import { bytesText } from '../../report/terminal/units.js';
 import { defineCommand } from '../command.js';
 import { BASE_OPTION } from '../common-options.js';
 import { onForcedEnd } from '../signals.js';
+import { KEY_FILE_OPTION, keyFileOf } from '../store/options.js';
 import { printErrorLine, printOut } from '../terminal.js';
 import { fileName } from '../values.js';
 
@@ -19,6 +20,7 @@ export const command = defineCommand({
   operands: { label: 'STORE[:NAME]|STREAM|IMAGE PATH', min: 2, max: 2 },
   options: {
     base: BASE_OPTION,
+    'key-file': KEY_FILE_OPTION,
     record: {
       value: 'TRACE',
       help: 'file for the pages that are read, in order; disables read-ahead',
@@ -43,6 +45,7 @@ export const command = defineCommand({
     try {
       const mounted = await mount(specification, path, {
         bases,
+        ...keyFileOf(values),
         allowsWriteOpen: values['write-open'],
         isRecording: recorded !== undefined,
         ...(prefetch && { prefetch }),

@@ -12,7 +12,7 @@ const SEEK_RUN_BYTES = 1 << 30;
 export interface SessionOptions {
   /** Most bytes that the kernel reads ahead; 0 turns reading ahead off. */
   readonly maxReadahead: number;
-  /** Whether files may be opened for writing, for private mappings; writes fail all the same. */
+  /** Whether files may be opened for writing, for private mappings; writes fail. */
   readonly allowsWriteOpen: boolean;
   /** Called when a read failed, with the error. */
   readonly onDamage: (image: ServedImage, offset: number, error: unknown) => void;

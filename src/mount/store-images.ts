@@ -3,7 +3,7 @@ import type { OpenOptions } from '../store/options.js';
 import { openStore } from '../store/store.js';
 import type { ServedImages } from './served-image.js';
 
-/** Unpacked frames that a server keeps: pages that were read stay in the page cache, those beside them here. */
+/** Unpacked frames that a server keeps: their other pages are read soon. */
 const CACHE_BYTES = 128 << 20;
 
 /** Serve a snapshot of a store, or all of them. @throws PageferryError */

@@ -5,15 +5,17 @@ import { bytesText } from '../../report/terminal/units.js';
 import { address } from '../agent/options.js';
 import { defineCommand } from '../command.js';
 import { BASE_OPTION, JSON_OPTION } from '../common-options.js';
+import { KEY_FILE_OPTION, keyFileOf } from '../store/options.js';
 import { printErrorLine, printOut } from '../terminal.js';
 
 export const command = defineCommand({
   name: 'serve',
   summary: 'serve packed images as network block devices (NBD)',
-  operands: { label: 'STREAM|IMAGE', min: 1, max: 1 },
+  operands: { label: 'STORE[:NAME]|STREAM|IMAGE', min: 1, max: 1 },
   options: {
     nbd: { value: 'ADDRESS', help: 'unix:PATH or HOST:PORT to listen at', parse: address, required: true },
     base: BASE_OPTION,
+    'key-file': KEY_FILE_OPTION,
     json: JSON_OPTION,
   },
   details: [
@@ -25,7 +27,7 @@ export const command = defineCommand({
   async run({ values, operands, signal }) {
     const specification = operands[0]!;
     const { base: bases, json } = values;
-    const served = await openServed(specification, { bases, isAsync: true });
+    const served = await openServed(specification, { bases, isAsync: true, ...keyFileOf(values) });
     try {
       const server = await serveNbd(served.images, {
         address: values.nbd,

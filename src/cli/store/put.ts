@@ -3,12 +3,9 @@ import { openImage } from '../../image/formats.js';
 import type { PageSource } from '../../page/source.js';
 import { bytesText, msText } from '../../report/terminal/units.js';
 import type { SnapshotInfo } from '../../store/database.js';
-<<<<<<< HEAD
-import { openSnapshotDiff } from '../../store/snapshot-diff.js';
-=======
 import type { PutOptions } from '../../store/options.js';
+import { openSnapshotDiff } from '../../store/snapshot-diff.js';
 import type { Store } from '../../store/store.js';
->>>>>>> 895cb5e (mount: stores with a key file; store put --state keeps a guest's state beside its snapshot; gdb and QEMU on mounts as tests)
 import { defineCommand } from '../command.js';
 import { FORMAT_OPTION, JSON_OPTION } from '../common-options.js';
 import { checkInputs } from '../paths.js';
@@ -40,15 +37,14 @@ export const put = defineCommand({
       defaultText: 'the name of its file up to the last dot',
     },
     parent: { value: 'NAME', help: 'earlier snapshot of the same guest', parse: fileName },
-<<<<<<< HEAD
     'diff-of': {
       value: 'NAME',
       help: 'images are sparse files: their holes mean "as in this snapshot", their parent',
-=======
+      parse: fileName,
+    },
     state: {
       value: 'FILE',
       help: 'file to keep beside the snapshot, as the snapshot NAME.state: the state of a guest',
->>>>>>> 895cb5e (mount: stores with a key file; store put --state keeps a guest's state beside its snapshot; gdb and QEMU on mounts as tests)
       parse: fileName,
     },
     label: { value: 'KEY=VALUE', help: 'label of the snapshots', parse: labelPair, repeatable: true },
@@ -66,32 +62,25 @@ export const put = defineCommand({
     checkInputs(operands);
     const names = namesOf(operands, values.name);
     const threads = threadCount(values.threads);
-<<<<<<< HEAD
     const { 'diff-of': diffOf } = values;
     if (diffOf !== undefined && (values.parent !== undefined || values.format !== undefined))
       throw new UsageError('--diff-of: cannot be combined with --parent or --format');
-=======
     const { state } = values;
     if (state !== undefined && operands.length > 1)
       throw new UsageError('--state: belongs to one image; put the images one by one');
->>>>>>> 895cb5e (mount: stores with a key file; store put --state keeps a guest's state beside its snapshot; gdb and QEMU on mounts as tests)
     const startedMs = performance.now();
     await withStore(values, async (store) => {
       let parent = diffOf ?? values.parent;
       const line = createProgressLine('storing');
       for (const [i, path] of operands.entries()) {
-<<<<<<< HEAD
         const source =
           diffOf === undefined
             ? openImage(path, { format: values.format ?? 'raw' })
             : await openSnapshotDiff(store, path, parent!);
-=======
-        const source = openImage(path, { format: values.format ?? 'raw' });
         const labels = Object.fromEntries(values.label);
         const writing = { ...writerOptions(values, signal), labels };
         const stateName = `${names[i]!}.state`;
         let hasState = false;
->>>>>>> 895cb5e (mount: stores with a key file; store put --state keeps a guest's state beside its snapshot; gdb and QEMU on mounts as tests)
         try {
           // First: a snapshot that is there has its state.
           if (state !== undefined) await putFile(store, state, { ...writing, name: stateName });

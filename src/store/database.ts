@@ -151,6 +151,15 @@ export class StoreDatabase {
     return keys.map((key) => this.nameOf(key));
   }
 
+  /** What is known about all snapshots, in no order of use. */
+  snapshotInfos(): SnapshotInfo[] {
+    const infos: SnapshotInfo[] = [];
+    // Values of a range may be used again for the next entry: each is parsed at once.
+    for (const { key, value } of this.snapshots.getRange({ snapshot: true }))
+      infos.push(this.infoOf(key, value, `snapshot record ${key}`));
+    return infos;
+  }
+
   manifest(name: string): Uint8Array | undefined {
     const key = this.sealer.key(name);
     const record = this.manifests.getBinary(key);
@@ -177,7 +186,11 @@ export class StoreDatabase {
 
   private snapshotAt(key: string, what: string): SnapshotInfo | undefined {
     const record = this.snapshots.getBinary(key);
-    return record && readJson(`snapshot ${key}`, this.sealer.open('snapshot', key, record, what));
+    return record && this.infoOf(key, record, what);
+  }
+
+  private infoOf(key: string, record: Uint8Array, what: string): SnapshotInfo {
+    return readJson<SnapshotInfo>(`snapshot ${key}`, this.sealer.open('snapshot', key, record, what))!;
   }
 
   pack(number: number): PackInfo | undefined {

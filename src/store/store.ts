@@ -4,24 +4,23 @@ import { ioError } from '../image/fs/errno.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSink, PageSource } from '../page/source.js';
 import { createYielder, throwIfAborted } from '../page/sync.js';
-import { type CheckOptions, type CheckReport, checkStore } from './check.js';
+import type { CheckOptions, CheckReport } from './check.js';
 import { newConfig, readConfig, type StoreConfig, type StoreLayout, writeConfig } from './config.js';
 import { openDatabase, type SnapshotInfo } from './database.js';
-import { collectGarbage, type GcOptions, type GcReport } from './gc.js';
+import type { GcOptions, GcReport } from './gc.js';
 import { readKeyFile } from './key-file.js';
 import { takeLock } from './lock.js';
 import { checkSnapshotName, decodeManifest, encodeManifest } from './manifest.js';
 import type { GetOptions, OpenOptions, PruneOptions, PutOptions, WriterOptions } from './options.js';
 import { packFolder } from './pack-files.js';
 import { removeUncommitted } from './pack-writer.js';
-import { writePages } from './put/put.js';
-import { type OpenSnapshots, openSnapshots, type ReadOptions } from './read/snapshot.js';
+import type { OpenSnapshots, ReadOptions } from './read/snapshot.js';
 import { applyRetention, hasLabels, type RetentionDecision, type RetentionPolicy } from './retention.js';
 import { openSecrets } from './secrets.js';
 import { type StoreStats, storeStats } from './stats.js';
 import type { StoreContext } from './store-context.js';
-import { type ExportSummary, exportSnapshots, type WriteBytes } from './transfer/export.js';
-import { type ImportOptions, importSnapshots } from './transfer/import.js';
+import type { ExportSummary, WriteBytes } from './transfer/export.js';
+import type { ImportOptions } from './transfer/import.js';
 
 const DEFAULT_LEVEL = 3;
 /** Bytes that are read and written at a time. */
@@ -58,7 +57,10 @@ export async function openStore(dir: string, { keyFile }: OpenOptions = {}): Pro
   return new Store({ dir, config, secrets, db: await openDatabase(dir, secrets.records) });
 }
 
-/** A store of snapshots. One program at a time writes to it, any number read. */
+/**
+ * A store of snapshots. One program at a time writes to it, any number read. The code of each operation is
+ * loaded when it is called: a list needs no kernels.
+ */
 export class Store {
   constructor(private readonly context: StoreContext) {}
 
@@ -74,8 +76,7 @@ export class Store {
   list(): SnapshotInfo[] {
     const { db } = this.context;
     db.refresh();
-    const infos = db.snapshotNames().map((name) => db.snapshot(name)!);
-    return infos.sort((a, b) => compare(a.created, b.created) || compare(a.name, b.name));
+    return db.snapshotInfos().sort((a, b) => compare(a.created, b.created) || compare(a.name, b.name));
   }
 
   /** Return what is known about a snapshot. @throws PageferryError `bad-argument` if there is none */
@@ -99,6 +100,7 @@ export class Store {
       const parentRuns = parent === undefined ? undefined : this.runs(parent);
       const created = (options.created ?? new Date()).toISOString();
       let info: SnapshotInfo | undefined;
+      const { writePages } = await import('./put/put.js');
       const writeOptions = { threads, level, signal, onProgress, parent: parentRuns };
       await writePages(this.context, source, writeOptions, (pages) => {
         this.checkNew(name);
@@ -151,7 +153,8 @@ export class Store {
   }
 
   /** Open snapshots for reading at any position, synchronously. @throws PageferryError */
-  open(names: readonly string[], options?: ReadOptions): Promise<OpenSnapshots> {
+  async open(names: readonly string[], options?: ReadOptions): Promise<OpenSnapshots> {
+    const { openSnapshots } = await import('./read/snapshot.js');
     return openSnapshots(this.context, names, options);
   }
 
@@ -197,7 +200,8 @@ export class Store {
    * it if this fails.
    * @throws PageferryError; the reason of the signal
    */
-  export(names: readonly string[], write: WriteBytes, signal?: AbortSignal): Promise<ExportSummary> {
+  async export(names: readonly string[], write: WriteBytes, signal?: AbortSignal): Promise<ExportSummary> {
+    const { exportSnapshots } = await import('./transfer/export.js');
     return exportSnapshots(this.context, names, write, signal);
   }
 
@@ -207,8 +211,9 @@ export class Store {
    * failure stay.
    * @throws PageferryError; the reason of the signal
    */
-  import(source: PageSource, options: ImportOptions = {}): Promise<SnapshotInfo[]> {
+  async import(source: PageSource, options: ImportOptions = {}): Promise<SnapshotInfo[]> {
     const { dir } = this;
+    const { importSnapshots } = await import('./transfer/import.js');
     const target = {
       dir,
       checkNew: (name: string) => this.checkNew(name),
@@ -220,12 +225,14 @@ export class Store {
   }
 
   /** Remove what no snapshot needs, and free its space. @throws PageferryError */
-  gc(options: GcOptions & WriterOptions = {}): Promise<GcReport> {
+  async gc(options: GcOptions & WriterOptions = {}): Promise<GcReport> {
+    const { collectGarbage } = await import('./gc.js');
     return this.exclusively('gc', options, () => collectGarbage(this.context, options, options.signal));
   }
 
   /** Check the store, and with `readData` every byte of its packs. @throws PageferryError `io` */
-  check(options: CheckOptions = {}): Promise<CheckReport> {
+  async check(options: CheckOptions = {}): Promise<CheckReport> {
+    const { checkStore } = await import('./check.js');
     return checkStore(this.context, options);
   }
 

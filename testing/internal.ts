@@ -15,6 +15,7 @@ export {
   summed as sumFuzzShards,
 } from '../test/hostile/shard.js';
 export { streamFixtures } from '../test/support/stream-fixtures.js';
+export { mountSkipReason, startMount } from './mounts.js';
 export { captureAll } from './qemu/capture.js';
 export {
   buildGuest,

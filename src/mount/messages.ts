@@ -1,19 +1,13 @@
 // Messages between a mount and the thread that serves it.
 import type { ErrorCode } from '../page/error.js';
 import type { FileAttributes } from './fuse/nodes.js';
-import type { Trace } from './trace.js';
+import type { MountedImage, Trace } from './trace.js';
 
 /** Start data of the thread. */
 export interface WorkerSetup {
   readonly specification: string;
   readonly bases: readonly string[];
   readonly keyFile: string | undefined;
-}
-
-/** An image that can be mounted. */
-export interface MountedImage {
-  readonly name: string;
-  readonly bytes: number;
 }
 
 /** Totals of a mount that has ended. */

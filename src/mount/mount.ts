@@ -5,10 +5,10 @@ import { PageferryError } from '../page/error.js';
 import { abortMount, attach, checkMountPoint, detach, openDevice } from './fuse/mount-point.js';
 import type { FileAttributes } from './fuse/nodes.js';
 import { mountedName } from './image-names.js';
-import type { MountedImage, MountMessage, MountReport, WorkerRequest, WorkerSetup } from './messages.js';
+import type { MountMessage, MountReport, WorkerRequest, WorkerSetup } from './messages.js';
 import { prefetch } from './prefetch.js';
 import { permissionFile, readSpecification } from './specification.js';
-import { matchImages, type Trace } from './trace.js';
+import { type MountedImage, matchImages, type Trace } from './trace.js';
 
 /** Built beside this module. */
 const WORKER = new URL('./mount-worker.js', import.meta.url);

@@ -8,7 +8,6 @@
 import fs from 'node:fs';
 import { ioError } from '../image/fs/errno.js';
 import { PageferryError } from '../page/error.js';
-import type { MountedImage } from './messages.js';
 
 export const TRACE_PAGE_BYTES = 4096;
 
@@ -17,8 +16,14 @@ const VERSION = 1;
 /** A trace of all pages of 1 TiB, each alone, has 4 GiB; a working set is far below this. */
 const MAX_TRACE_BYTES = 64 << 20;
 
+/** An image that can be mounted. */
+export interface MountedImage {
+  readonly name: string;
+  readonly bytes: number;
+}
+
 /** Pages of one image that were read one after another. */
-export interface TraceRun {
+interface TraceRun {
   /** Number of the image among those of the trace. */
   readonly image: number;
   readonly first: number;

@@ -47,7 +47,7 @@ const help = (command) => {
   return helps.get(command);
 };
 const commands = [...readme.matchAll(/```(?:text|sh)\n(.*?)```/gs)].map(([, block]) => block).join('');
-for (const [, command, rest] of commands.matchAll(/\bpageferry ((?:agent )?[a-z]+)\b([^\n|&]*)/g)) {
+for (const [, command, rest] of commands.matchAll(/\bpageferry ((?:(?:agent|store) )?[a-z]+)\b([^\n|&]*)/g)) {
   const text = help(command);
   if (text === undefined) problems.push(`README.md: there is no command "pageferry ${command}"`);
   else

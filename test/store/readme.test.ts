@@ -25,12 +25,18 @@ describe("the README's snapshots", () => {
     const program = `pageferry() { ${JSON.stringify(process.execPath)} ${JSON.stringify(CLI)} "$@"; }`;
     const lines = commands('store');
     expect(lines.length).toBeGreaterThan(8);
-    const script = ['set -e', `cd ${JSON.stringify(folder)}`, program, ...lines, 'pageferry store list --json'];
+    const script = [
+      'set -e',
+      `cd ${JSON.stringify(folder)}`,
+      program,
+      ...lines,
+      'pageferry store list --json',
+    ];
     const { status, stdout } = system('sh', ['-c', script.join('\n')]);
     expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringContaining(': 0 problems') });
     const listed = JSON.parse(stdout.trimEnd().split('\n').at(-1)!);
-    // All are of one day: the three newest stay.
-    expect(listed.snapshots.map(({ name }: { name: string }) => name)).toEqual(['004', '005', '006']);
+    // All are of one day: the three newest stay, and the oldest, because no seven days are there.
+    expect(listed.snapshots.map(({ name }: { name: string }) => name)).toEqual(['000', '004', '005', '006']);
     expect(fs.readFileSync(join(folder, 'again.raw')).equals(images[3]!)).toBe(true);
     expect(fs.statSync(join(folder, 'two.pfs')).size).toBeGreaterThan(0);
   });

@@ -12,7 +12,7 @@ const readme = fs.readFileSync('README.md', 'utf8');
 const images = [guest(1, 12)];
 for (let round = 1; round < 7; round++) images.push(later(images[round - 1]!, round));
 fs.mkdirSync(join(folder, 'build/shop'), { recursive: true });
-images.forEach((image, i) => fs.writeFileSync(join(folder, `build/shop/00${i}.raw`), image));
+for (const [i, image] of images.entries()) fs.writeFileSync(join(folder, `build/shop/00${i}.raw`), image);
 
 /** Return the commands between two markers, without comments. */
 function commands(marker: string): string[] {

@@ -6,7 +6,7 @@ import { SPLIT_BYTES } from "./split";
 
 export const FAST: u32 = 0;
 export const DOUBLE: u32 = 1;
-export const ROW: u32 = 2;
+const ROW: u32 = 2;
 export const OPTIMAL: u32 = 3;
 const FIRST_OPTIMAL_LEVEL: i32 = 16;
 

@@ -179,7 +179,7 @@ function distantSlot(at: usize, tableEnd: usize, bits: u32): usize {
 }
 
 /** Insert a position; return the latest one before with its hash. */
-export function insert(
+function insert(
   at: usize,
   base: usize,
   table: usize,

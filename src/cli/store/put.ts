@@ -68,11 +68,11 @@ export const put = defineCommand({
     const { state } = values;
     if (state !== undefined && operands.length > 1)
       throw new UsageError('--state: belongs to one image; put the images one by one');
-    const startedMs = performance.now();
     await withStore(values, async (store) => {
       let parent = diffOf ?? values.parent;
       const line = createProgressLine('storing');
       for (const [i, path] of operands.entries()) {
+        const startedMs = performance.now();
         const source =
           diffOf === undefined
             ? openImage(path, { format: values.format ?? 'raw' })

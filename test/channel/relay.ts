@@ -49,6 +49,9 @@ export class Middle {
   }
 
   private join(source: Socket, destination: Socket, unit: Unit, change: Change): void {
+    // After a cut the destination is read on until it closes: closing with unread answers would reset the
+    // connection, and it could lose what it has not read yet.
+    let isCut = false;
     for (const [socket, other] of [
       [source, destination],
       [destination, source],
@@ -58,12 +61,12 @@ export class Middle {
       socket.on('end', () => other.end());
       socket.on('close', () => {
         this.sockets.delete(socket);
-        other.destroySoon();
+        if (!isCut) other.destroySoon();
       });
     }
     destination.on('data', (bytes) => {
       this.answers.push(bytes);
-      source.write(bytes);
+      if (!isCut) source.write(bytes);
     });
     let waiting = Buffer.alloc(0);
     let index = 0;
@@ -75,6 +78,7 @@ export class Middle {
         this.units.push(whole);
         const changed = change(whole, index++);
         if (changed === 'cut') {
+          isCut = true;
           destination.end();
           source.destroy();
           return;

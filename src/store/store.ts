@@ -158,11 +158,18 @@ export class Store {
     return openSnapshots(this.context, names, options);
   }
 
-  /** Remove a snapshot; `gc` frees its space. @throws PageferryError `bad-argument` if there is none */
-  async remove(name: string, options: WriterOptions = {}): Promise<void> {
-    await this.exclusively(`rm ${name}`, options, async () => {
-      this.existing(name);
-      this.context.db.transaction(() => this.context.db.removeSnapshot(name));
+  /**
+   * Remove snapshots, all or none; `gc` frees their space.
+   * @throws PageferryError `bad-argument` if there is no snapshot of one of the names
+   */
+  async remove(names: string | readonly string[], options: WriterOptions = {}): Promise<void> {
+    const removed = [names].flat();
+    await this.exclusively(`rm ${removed.join(' ')}`, options, async () => {
+      const { db } = this.context;
+      for (const name of removed) this.existing(name);
+      db.transaction(() => {
+        for (const name of removed) db.removeSnapshot(name);
+      });
     });
   }
 

@@ -142,8 +142,8 @@ test.each([
   await encoder.finish();
   if (kind === 'instant') expect(Math.max(...waits)).toBe(0);
   else {
-    // Frames waited until one before them was written, a second each; on a busy machine some writes end before
-    // the encoder waits for them.
+    // Frames waited until one before them was written, a second each; on a busy machine some writes end
+    // before the encoder waits for them.
     expect(waits.at(-1)).toBeGreaterThanOrEqual(500 * (waits.length - 4));
     expect(waits.at(-1)).toBeLessThanOrEqual(1000 * writes);
   }

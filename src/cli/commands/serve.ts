@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { type Address, addressText } from '../../channel/transports/address.js';
 import { serveNbd } from '../../mount/nbd/server.js';
 import { openServed } from '../../mount/open-served.js';
@@ -58,7 +59,7 @@ export const command = defineCommand({
 
 /** The URI of an export, as clients of NBD take it. */
 function uri(at: Address, name: string): string {
-  if ('path' in at) return `nbd+unix:///${name}?socket=${encodeURI(at.path)}`;
+  if ('path' in at) return `nbd+unix:///${name}?socket=${encodeURI(resolve(at.path))}`;
   return `nbd://${addressText(at)}/${name}`;
 }
 

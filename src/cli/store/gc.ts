@@ -22,6 +22,9 @@ export const gc = defineCommand({
     wait: WAIT_OPTION,
     json: JSON_OPTION,
   },
+  details: [
+    'Packs of which less is free are rewritten later, when more of them is; --free-share 0 rewrites all that have free space.',
+  ],
   async run({ values, signal }) {
     const report = await withStore(values, (store) =>
       store.gc({ ...writerOptions(values, signal), freeShare: values['free-share'] }),

@@ -5,7 +5,7 @@ import { BAND_BYTES, checkBands, guardedKernels, putBands } from './guarded.js';
 import type { Subject } from './kernel-subjects.js';
 import type { Dice } from './mutate.js';
 
-const MEMORY_BYTES = 8 << 20;
+const MEMORY_BYTES = 20 << 20;
 const SLACK_BYTES = 64;
 /** Bytes of the largest output of these tests: a segment of a little more than two blocks. */
 export const OUT_BYTES = 140_000;

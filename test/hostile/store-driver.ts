@@ -16,7 +16,7 @@ import { refused } from './sinks.js';
 import { createSamples, type StoreSamples } from './store-samples.js';
 import type { Tally } from './tally.js';
 
-const MEMORY_BYTES = 16 << 20;
+const MEMORY_BYTES = 24 << 20;
 const CACHE_BYTES = 1 << 17;
 const HEAD_FIELDS = 24;
 const SHA256_BYTES = 32;

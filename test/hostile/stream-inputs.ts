@@ -29,7 +29,7 @@ export class StreamInputs {
 
   static async create(seed: number): Promise<StreamInputs> {
     const zstd = await loadZstd();
-    const signer = new Signer(await testKernels(12 << 20), zstd);
+    const signer = new Signer(await testKernels(24 << 20), zstd);
     const corpus = await makeCorpus(seed, zstd, signer);
     return new StreamInputs(
       seed,

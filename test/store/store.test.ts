@@ -102,3 +102,13 @@ describe('put and get', () => {
     expect(packs[0]!.equals(packs[1]!)).toBe(true);
   });
 });
+
+test('remove takes all of the named snapshots or none', async () => {
+  const store = await newStore();
+  for (const name of ['a', 'b', 'c']) await store.put(bytesSource(first, name), { name });
+  await expect(store.remove(['a', 'nope'])).rejects.toThrow(/has no snapshot "nope"/);
+  expect(store.list().map(({ name }) => name)).toEqual(['a', 'b', 'c']);
+  await store.remove(['a', 'c']);
+  expect(store.list().map(({ name }) => name)).toEqual(['b']);
+  await store.close();
+});

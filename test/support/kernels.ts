@@ -10,8 +10,8 @@ export interface TestKernels extends Kernels, Slots {
   reserve(bytes: number, name: string): number;
 }
 
-/** Return kernels with `memoryBytes` bytes of memory, by default 16 MiB. */
-export async function testKernels(memoryBytes = 16 << 20): Promise<TestKernels> {
+/** Return kernels with `memoryBytes` bytes of memory, by default 24 MiB. */
+export async function testKernels(memoryBytes = 24 << 20): Promise<TestKernels> {
   const instance = await createKernels(memoryBytes);
   const { bytes } = instance;
   let next = align(LAYOUT.HEAP_BASE);

@@ -13,9 +13,11 @@ export type {
 } from './store/options.js';
 export type { FrameCounters } from './store/read/frame-cache.js';
 export type { OpenSnapshots, ReadOptions, SnapshotImage } from './store/read/snapshot.js';
+export type { RepackOptions, RepackReport } from './store/repack.js';
 export type { RetentionDecision, RetentionPolicy, RetentionRule } from './store/retention.js';
 export { openSnapshotDiff } from './store/snapshot-diff.js';
 export type { StoreStats } from './store/stats.js';
 export { createStore, openStore, type Store } from './store/store.js';
+export { parseTrace, readTrace, type Trace } from './store/trace.js';
 export type { ExportSummary, WriteBytes } from './store/transfer/export.js';
 export type { ImportOptions } from './store/transfer/import.js';

@@ -1,7 +1,7 @@
 // Messages between a mount and the thread that serves it.
 import type { ErrorCode } from '../page/error.js';
+import type { MountedImage, Trace } from '../store/trace.js';
 import type { FileAttributes } from './fuse/nodes.js';
-import type { MountedImage, Trace } from './trace.js';
 
 /** Start data of the thread. */
 export interface WorkerSetup {

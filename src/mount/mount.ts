@@ -2,13 +2,13 @@ import fs from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { PageferryError } from '../page/error.js';
+import { type MountedImage, matchImages, type Trace } from '../store/trace.js';
 import { abortMount, attach, checkMountPoint, detach, openDevice } from './fuse/mount-point.js';
 import type { FileAttributes } from './fuse/nodes.js';
 import { mountedName } from './image-names.js';
 import type { MountMessage, MountReport, WorkerRequest, WorkerSetup } from './messages.js';
 import { prefetch } from './prefetch.js';
 import { permissionFile, readSpecification } from './specification.js';
-import { type MountedImage, matchImages, type Trace } from './trace.js';
 
 /** Built beside this module. */
 const WORKER = new URL('./mount-worker.js', import.meta.url);

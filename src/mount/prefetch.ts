@@ -1,5 +1,5 @@
 import fs from 'node:fs/promises';
-import { TRACE_PAGE_BYTES, type Trace } from './trace.js';
+import { TRACE_PAGE_BYTES, type Trace } from '../store/trace.js';
 
 /** Bytes that are read at once: the read of a guest waits for one such read at most. */
 const READ_BYTES = 128 << 10;

@@ -3,6 +3,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { asIoError } from '../image/fs/errno.js';
 import { PageferryError } from '../page/error.js';
+import { TraceRecorder } from '../store/trace.js';
 import { DamageLog } from './damage-log.js';
 import { serveDevice } from './fuse/device.js';
 import { Nodes } from './fuse/nodes.js';
@@ -10,7 +11,6 @@ import { REQUEST_BYTES } from './fuse/protocol.js';
 import { FuseSession } from './fuse/session.js';
 import type { MountMessage, WorkerRequest, WorkerSetup } from './messages.js';
 import { openServed } from './open-served.js';
-import { TraceRecorder } from './trace.js';
 
 /** Bytes that the kernel reads ahead, if its own limit (read_ahead_kb of the mount) allows it. */
 const MAX_READAHEAD = 1 << 20;

@@ -6,6 +6,7 @@ import { Arena } from '../kernels/arena.js';
 import type { Kernels } from '../kernels/kernels.js';
 import { createYielder, throwIfAborted } from '../page/sync.js';
 import { bytesOfHex } from './config.js';
+import { keepDigests } from './duplicates.js';
 import { Checks, FRAME_HEAD_BYTES, PACK_HEADER_BYTES, readFrameHead } from './format.js';
 import type { FramePlace } from './frame-record.js';
 import { liveFrames } from './live-frames.js';
@@ -54,6 +55,7 @@ export async function collectGarbage(
   const { db } = store;
   const yieldIfDue = createYielder();
   const live = await liveFrames(db, yieldIfDue);
+  await keepDigests(db, live, yieldIfDue);
   const packs = new Map<number, PackFrames>(
     db.packNumbers().map((number) => [number, { live: [], dead: [], liveBytes: 0 }]),
   );

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ioError } from '../image/fs/errno.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSink, PageSource } from '../page/source.js';
-import { createYielder, throwIfAborted } from '../page/sync.js';
+import { throwIfAborted } from '../page/sync.js';
 import type { CheckOptions, CheckReport } from './check.js';
 import { newConfig, readConfig, type StoreConfig, type StoreLayout, writeConfig } from './config.js';
 import { openDatabase, type SnapshotInfo } from './database.js';
@@ -15,16 +15,16 @@ import type { GetOptions, OpenOptions, PruneOptions, PutOptions, WriterOptions }
 import { packFolder } from './pack-files.js';
 import { removeUncommitted } from './pack-writer.js';
 import type { OpenSnapshots, ReadOptions } from './read/snapshot.js';
+import type { RepackOptions, RepackReport } from './repack.js';
 import { applyRetention, hasLabels, type RetentionDecision, type RetentionPolicy } from './retention.js';
 import { openSecrets } from './secrets.js';
 import { type StoreStats, storeStats } from './stats.js';
 import type { StoreContext } from './store-context.js';
+import type { Trace } from './trace.js';
 import type { ExportSummary, WriteBytes } from './transfer/export.js';
 import type { ImportOptions } from './transfer/import.js';
 
 const DEFAULT_LEVEL = 3;
-/** Bytes that are read and written at a time. */
-const COPY_BYTES = 1 << 20;
 
 /**
  * Create a store in `dir`, which must not exist or be empty. With a key file, its frames, names, labels and
@@ -123,30 +123,11 @@ export class Store {
   }
 
   /** Write a snapshot's bytes to a sink, and finish it. @throws PageferryError; the reason of the signal */
-  async get(name: string, sink: PageSink, { signal, onProgress }: GetOptions = {}): Promise<SnapshotInfo> {
+  async get(name: string, sink: PageSink, options: GetOptions = {}): Promise<SnapshotInfo> {
     const open = await this.open([name]);
+    const { copySnapshot } = await import('./read/copy.js');
     try {
-      const image = open.images[0]!;
-      const buffer = new Uint8Array(COPY_BYTES);
-      const yieldIfDue = createYielder();
-      for (let position = 0; position < image.bytes; ) {
-        const { bytes, zero } = image.run(position, COPY_BYTES);
-        if (zero) sink.zero(position, bytes);
-        else {
-          const part = buffer.subarray(0, bytes);
-          image.read(part, position);
-          sink.write(part, position);
-        }
-        position += bytes;
-        onProgress?.(position);
-        await yieldIfDue();
-        throwIfAborted(signal);
-      }
-      await sink.finish(image.bytes);
-      return image.info;
-    } catch (cause) {
-      sink.abort();
-      throw cause;
+      return await copySnapshot(open.images[0]!, sink, options);
     } finally {
       open.close();
     }
@@ -229,6 +210,18 @@ export class Store {
     };
     this.context.db.refresh();
     return importSnapshots(target, source, options);
+  }
+
+  /**
+   * Pack the pages that a trace of a mount names again, those that are read one after another into one frame,
+   * so that reading them decodes fewer frames. A failure leaves the snapshot as it was; `gc` frees space.
+   * @throws PageferryError `bad-argument` for a trace of another image; the reason of the signal
+   */
+  async repack(name: string, trace: Trace, options: RepackOptions = {}): Promise<RepackReport> {
+    const { repackSnapshot } = await import('./repack.js');
+    return this.exclusively(`repack ${name}`, options, () =>
+      repackSnapshot(this.context, name, trace, options),
+    );
   }
 
   /** Remove what no snapshot needs, and free its space. @throws PageferryError */

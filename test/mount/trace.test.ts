@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { matchImages, parseTrace, TraceRecorder, traceText } from '../../src/mount/trace.js';
+import { matchImages, parseTrace, TraceRecorder, traceText } from '../../src/store/trace.js';
 import { seeded } from '../support/kernels.js';
 
 const images = [

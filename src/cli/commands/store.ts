@@ -8,6 +8,7 @@ import { init } from '../store/init.js';
 import { list } from '../store/list.js';
 import { prune } from '../store/prune.js';
 import { put } from '../store/put.js';
+import { repack } from '../store/repack.js';
 import { rm } from '../store/rm.js';
 import { show } from '../store/show.js';
 import { stats } from '../store/stats.js';
@@ -16,5 +17,19 @@ export const command: CommandGroup = {
   name: 'store',
   summary: 'keep snapshots deduplicated; put, get, list, rm, ...',
   isOneRow: true,
-  subcommands: [init, put, get, list, show, stats, rm, prune, gc, check, exportCommand, importCommand],
+  subcommands: [
+    init,
+    put,
+    get,
+    list,
+    show,
+    stats,
+    rm,
+    prune,
+    repack,
+    gc,
+    check,
+    exportCommand,
+    importCommand,
+  ],
 };

@@ -3,7 +3,7 @@ import type { Kernels } from '../../kernels/kernels.js';
 import { PageferryError } from '../../page/error.js';
 import type { StoreDatabase } from '../database.js';
 import type { Checks, FrameHead } from '../format.js';
-import { FRAME_HEAD_BYTES, writeFrameHead } from '../format.js';
+import { FRAME_HEAD_BYTES, MAX_SEAL_BYTES, writeFrameHead } from '../format.js';
 import type { DeltaRef, FrameRecord } from '../frame-record.js';
 import { MAX_FRAME_ID } from '../limits.js';
 import type { PackWriter } from '../pack-writer.js';
@@ -13,6 +13,11 @@ import type { NewPages } from './new-pages.js';
 
 /** Database key of the id of the next frame. */
 const NEXT_FRAME = 'nextFrame';
+
+/** Bytes of space for an encrypted payload. */
+export function sealCapacity(frameBytes: number): number {
+  return 2 * frameBytes + 65536 + MAX_SEAL_BYTES;
+}
 
 /** Writes the frames of batches to packs, and records them in the database. */
 export class FrameWriter {

@@ -9,13 +9,13 @@ import { Arena } from '../../kernels/arena.js';
 import type { PageSource } from '../../page/source.js';
 import { throwIfAborted } from '../../page/sync.js';
 import { bytesOfHex } from '../config.js';
-import { Checks, MAX_SEAL_BYTES } from '../format.js';
+import { Checks } from '../format.js';
 import { PackFiles } from '../pack-files.js';
 import { PackWriter } from '../pack-writer.js';
 import type { StoreContext } from '../store-context.js';
 import { BaseFrames } from './base-frames.js';
 import { PageBatch } from './batch.js';
-import { FrameWriter } from './frame-writer.js';
+import { FrameWriter, sealCapacity } from './frame-writer.js';
 import { FrameRecords } from './parent-pages.js';
 import { SnapshotPages, type WriteOptions, type WrittenPages } from './snapshot-pages.js';
 
@@ -42,7 +42,7 @@ export async function writePages(
     () => new PageBatch(arena, pageBytes, frameBytes),
   );
   const key = arena.slot('digest key', DIGEST_KEY_BYTES);
-  const sealSpace = arena.slot('encrypted payload', 2 * frameBytes + 65536 + MAX_SEAL_BYTES);
+  const sealSpace = arena.slot('encrypted payload', sealCapacity(frameBytes));
   const createThreads = declareThreads(arena, codec, count, 0);
   await arena.allocate({ isShared: count > 1 });
   throwIfAborted(options.signal);

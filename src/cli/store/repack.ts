@@ -1,0 +1,41 @@
+import { bytesText } from '../../report/terminal/units.js';
+import { readTrace } from '../../store/trace.js';
+import { defineCommand } from '../command.js';
+import { JSON_OPTION } from '../common-options.js';
+import { printOut } from '../terminal.js';
+import { fileName, wholeNumber } from '../values.js';
+import { KEY_FILE_OPTION, STORE_OPTION, WAIT_OPTION, withStore, writerOptions } from './options.js';
+
+export const repack = defineCommand({
+  name: 'repack',
+  summary: 'pack the pages of a snapshot that are read first together',
+  operands: { label: 'NAME', min: 1, max: 1 },
+  options: {
+    store: STORE_OPTION,
+    'key-file': KEY_FILE_OPTION,
+    trace: {
+      value: 'TRACE',
+      help: 'the pages, in order: written by mount --record',
+      parse: fileName,
+      required: true,
+    },
+    level: { value: 'N', help: 'level of zstd, 1 to 22', parse: wholeNumber(1, 22), default: '3' },
+    wait: WAIT_OPTION,
+    json: JSON_OPTION,
+  },
+  details: [
+    'Pages that are read one after another come into one frame, without bases in other frames. Other snapshots keep the frames that they share; store gc removes those that none needs.',
+  ],
+  async run({ values, operands, signal }) {
+    const trace = readTrace(values.trace);
+    const report = await withStore(values, (store) =>
+      store.repack(operands[0]!, trace, { ...writerOptions(values, signal), level: values.level }),
+    );
+    const { name, pages, framesBefore, framesAfter, storedBytes } = report;
+    printOut(
+      values.json
+        ? `${JSON.stringify(report)}\n`
+        : `${name}: ${pages} pages in ${framesAfter} frames of ${bytesText(storedBytes)}, ${framesBefore} frames before\n`,
+    );
+  },
+});

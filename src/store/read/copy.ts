@@ -1,0 +1,38 @@
+import type { PageSink } from '../../page/source.js';
+import { createYielder, throwIfAborted } from '../../page/sync.js';
+import type { SnapshotInfo } from '../database.js';
+import type { GetOptions } from '../options.js';
+import type { SnapshotImage } from './snapshot.js';
+
+/** Bytes that are read and written at a time. */
+const COPY_BYTES = 1 << 20;
+
+/** Write a snapshot's bytes to a sink, and finish it. @throws PageferryError; the reason of the signal */
+export async function copySnapshot(
+  image: SnapshotImage,
+  sink: PageSink,
+  { signal, onProgress }: GetOptions,
+): Promise<SnapshotInfo> {
+  try {
+    const buffer = new Uint8Array(COPY_BYTES);
+    const yieldIfDue = createYielder();
+    for (let position = 0; position < image.bytes; ) {
+      const { bytes, zero } = image.run(position, COPY_BYTES);
+      if (zero) sink.zero(position, bytes);
+      else {
+        const part = buffer.subarray(0, bytes);
+        image.read(part, position);
+        sink.write(part, position);
+      }
+      position += bytes;
+      onProgress?.(position);
+      await yieldIfDue();
+      throwIfAborted(signal);
+    }
+    await sink.finish(image.bytes);
+    return image.info;
+  } catch (cause) {
+    sink.abort();
+    throw cause;
+  }
+}

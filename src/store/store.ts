@@ -214,7 +214,7 @@ export class Store {
 
   /**
    * Pack the pages that a trace of a mount names again, those that are read one after another into one frame,
-   * so that reading them decodes fewer frames. A failure leaves the snapshot as it was; `gc` frees space.
+   * so that reading them decodes fewer frames. A failure leaves the snapshot unchanged; `gc` frees space.
    * @throws PageferryError `bad-argument` for a trace of another image; the reason of the signal
    */
   async repack(name: string, trace: Trace, options: RepackOptions = {}): Promise<RepackReport> {

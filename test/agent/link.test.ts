@@ -36,7 +36,7 @@ describe.each(['secure', 'insecure'] as const)('the link, %s', (kept) => {
       'is cut',
       (unit, i) => (i === UNIT ? 'cut' : [unit]),
       /./,
-      /closed|end of the channel|cut off|ECONNRESET/,
+      /closed|end of the channel|cut off|the connection ended|ECONNRESET/,
     ],
     [
       'alters a byte',

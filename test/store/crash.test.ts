@@ -126,8 +126,9 @@ for (let i = Number(from); ; i++) {
   await store.put({ name: 'image', read }, { name: 's' + i, ...(parent && { parent }) });
   fs.writeSync(1, 'put ' + i + '\\n');
   if (i % 3 === 2) {
-    fs.writeSync(1, 'rm ' + (i - 2) + '\\n');
-    await store.remove('s' + (i - 2));
+    const oldest = store.list()[0].name;
+    fs.writeSync(1, 'rm ' + oldest.slice(1) + '\\n');
+    await store.remove(oldest);
     await store.gc({ freeShare: 0 });
   }
 }`;
@@ -143,6 +144,7 @@ test('a process that is killed with SIGKILL again and again', async () => {
   for (let round = 0; round < 3; round++) {
     const args = ['--no-warnings', script, entry, store.dir, image, String(next)];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const closed = once(child, 'close');
     let output = '';
     child.stdout.on('data', (text) => {
       output += text;
@@ -151,7 +153,7 @@ test('a process that is killed with SIGKILL again and again', async () => {
       await Promise.race([once(child.stdout, 'data'), once(child, 'exit')]);
     await new Promise((resolve) => setTimeout(resolve, Math.random() * 300));
     child.kill('SIGKILL');
-    await once(child, 'close');
+    await closed;
     for (const [, action, number] of output.matchAll(/^(put|rm) (\d+)\n/gm)) {
       if (action === 'put') kept.add(Number(number));
       else kept.delete(Number(number));
@@ -159,7 +161,9 @@ test('a process that is killed with SIGKILL again and again', async () => {
     }
     const names = store.list().map(({ name }) => Number(name.slice(1)));
     for (const number of kept) expect(names).toContain(number);
-    next = Math.max(next, ...names.map((number) => number + 1));
+    // A process that is killed between a commit and its report to LMDB's readers leaves a snapshot that only
+    // the next writer sees: its number is skipped.
+    next = Math.max(next, ...names.map((number) => number + 1)) + 1;
     for (const number of names) kept.add(number);
     expect((await store.check({ readData: true })).problems).toEqual([]);
   }

@@ -1,9 +1,9 @@
 // Entry `pageferry/store`: a store that keeps memory snapshots, deduplicated, and reads any page of them.
-export type { CheckOptions, CheckReport } from './store/check.js';
+export type { CheckOptions, CheckReport } from './store/check/check.js';
+export type { DamagedSnapshot } from './store/check/damaged-pages.js';
 export type { StoreConfig, StoreLayout } from './store/config.js';
-export type { DamagedSnapshot } from './store/damaged-pages.js';
 export type { SnapshotInfo } from './store/database.js';
-export type { GcOptions, GcReport } from './store/gc.js';
+export type { GcOptions, GcReport } from './store/gc/gc.js';
 export type {
   GetOptions,
   OpenOptions,
@@ -13,7 +13,7 @@ export type {
 } from './store/options.js';
 export type { FrameCounters } from './store/read/frame-cache.js';
 export type { OpenSnapshots, ReadOptions, SnapshotImage } from './store/read/snapshot.js';
-export type { RepackOptions, RepackReport } from './store/repack.js';
+export type { RepackOptions, RepackReport } from './store/repack/repack.js';
 export type { RetentionDecision, RetentionPolicy, RetentionRule } from './store/retention.js';
 export { openSnapshotDiff } from './store/snapshot-diff.js';
 export type { StoreStats } from './store/stats.js';

@@ -8,7 +8,7 @@ import { asIoError, errnoOf, ioError } from '../image/fs/errno.js';
 import { partialPath, syncPath } from '../image/fs/partial-file.js';
 import { PageferryError } from '../page/error.js';
 import { PAGE_BYTES } from '../stream/format.js';
-import { KEY_CHECK_BYTES, keyCheckOf } from './derive-key.js';
+import { KEY_CHECK_BYTES, keyCheckOf } from './encryption/derive-key.js';
 import { DEFAULT_FRAME_BYTES, DEFAULT_PACK_BYTES, STORE_ID_BYTES, STORE_VERSION } from './format.js';
 
 const FILE = 'store.json';

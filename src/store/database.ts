@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import type { Database as LmdbDatabase, RootDatabase } from 'lmdb';
 import { ioError, systemReason } from '../image/fs/errno.js';
 import { PageferryError } from '../page/error.js';
+import { PLAIN_RECORDS, type RecordSealer } from './encryption/record-sealer.js';
 import { decodeFrameRecord, encodeFrameRecord, type FrameRecord } from './frame-record.js';
 import { recordCheck, withoutCheck } from './record-check.js';
-import { PLAIN_RECORDS, type RecordSealer } from './record-sealer.js';
 
 const FOLDER = 'meta';
 const REFERENCE_BYTES = 5;

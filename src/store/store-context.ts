@@ -1,6 +1,6 @@
 import type { StoreConfig } from './config.js';
 import type { StoreDatabase } from './database.js';
-import type { StoreSecrets } from './secrets.js';
+import type { StoreSecrets } from './encryption/secrets.js';
 
 /** What every operation on a store works with. */
 export interface StoreContext {

@@ -4,20 +4,20 @@ import { ioError } from '../image/fs/errno.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSink, PageSource } from '../page/source.js';
 import { throwIfAborted } from '../page/sync.js';
-import type { CheckOptions, CheckReport } from './check.js';
+import type { CheckOptions, CheckReport } from './check/check.js';
 import { newConfig, readConfig, type StoreConfig, type StoreLayout, writeConfig } from './config.js';
 import { openDatabase, type SnapshotInfo } from './database.js';
-import type { GcOptions, GcReport } from './gc.js';
-import { readKeyFile } from './key-file.js';
+import { readKeyFile } from './encryption/key-file.js';
+import { openSecrets } from './encryption/secrets.js';
+import type { GcOptions, GcReport } from './gc/gc.js';
 import { takeLock } from './lock.js';
 import { checkSnapshotName, decodeManifest, encodeManifest } from './manifest.js';
 import type { GetOptions, OpenOptions, PruneOptions, PutOptions, WriterOptions } from './options.js';
 import { packFolder } from './pack-files.js';
 import { removeUncommitted } from './pack-writer.js';
 import type { OpenSnapshots, ReadOptions } from './read/snapshot.js';
-import type { RepackOptions, RepackReport } from './repack.js';
+import type { RepackOptions, RepackReport } from './repack/repack.js';
 import { applyRetention, hasLabels, type RetentionDecision, type RetentionPolicy } from './retention.js';
-import { openSecrets } from './secrets.js';
 import { type StoreStats, storeStats } from './stats.js';
 import type { StoreContext } from './store-context.js';
 import type { Trace } from './trace.js';
@@ -218,7 +218,7 @@ export class Store {
    * @throws PageferryError `bad-argument` for a trace of another image; the reason of the signal
    */
   async repack(name: string, trace: Trace, options: RepackOptions = {}): Promise<RepackReport> {
-    const { repackSnapshot } = await import('./repack.js');
+    const { repackSnapshot } = await import('./repack/repack.js');
     return this.exclusively(`repack ${name}`, options, () =>
       repackSnapshot(this.context, name, trace, options),
     );
@@ -226,13 +226,13 @@ export class Store {
 
   /** Remove what no snapshot needs, and free its space. @throws PageferryError */
   async gc(options: GcOptions & WriterOptions = {}): Promise<GcReport> {
-    const { collectGarbage } = await import('./gc.js');
+    const { collectGarbage } = await import('./gc/gc.js');
     return this.exclusively('gc', options, () => collectGarbage(this.context, options, options.signal));
   }
 
   /** Check the store, and with `readData` every byte of its packs. @throws PageferryError `io` */
   async check(options: CheckOptions = {}): Promise<CheckReport> {
-    const { checkStore } = await import('./check.js');
+    const { checkStore } = await import('./check/check.js');
     return checkStore(this.context, options);
   }
 

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { bytesSource } from '../../src/image/memory.js';
 import { PageferryError } from '../../src/page/error.js';
+import { PLAIN_SEALER } from '../../src/store/encryption/sealer.js';
 import { Checks, FRAME_HEAD_BYTES } from '../../src/store/format.js';
 import { decodeFrameRecord, type FramePlace } from '../../src/store/frame-record.js';
 import { decodeManifest, encodeManifest } from '../../src/store/manifest.js';
 import { FrameCache } from '../../src/store/read/frame-cache.js';
 import { PageDecoder } from '../../src/store/read/page-decoder.js';
 import { recordCheck } from '../../src/store/record-check.js';
-import { PLAIN_SEALER } from '../../src/store/sealer.js';
 import { openExport } from '../../src/store/transfer/import.js';
 import { verifyFile } from '../../src/store/transfer/verified-file.js';
 import { type Guarded, guardedKernels } from './guarded.js';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { bytesSink, bytesSource } from '../../src/image/memory.js';
 import { PageferryError } from '../../src/page/error.js';
-import { CIPHER_OVERHEAD_BYTES, Cipher } from '../../src/store/cipher.js';
+import { CIPHER_OVERHEAD_BYTES, Cipher } from '../../src/store/encryption/cipher.js';
 import { createStore, openStore, type Store } from '../../src/store.js';
 import { guestImage, laterImage } from '../support/images.js';
 

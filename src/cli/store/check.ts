@@ -1,7 +1,7 @@
 import { PageferryError } from '../../page/error.js';
 import { bytesText } from '../../report/terminal/units.js';
-import type { CheckReport } from '../../store/check.js';
-import type { DamagedSnapshot } from '../../store/damaged-pages.js';
+import type { CheckReport } from '../../store/check/check.js';
+import type { DamagedSnapshot } from '../../store/check/damaged-pages.js';
 import { defineCommand } from '../command.js';
 import { JSON_OPTION } from '../common-options.js';
 import { createProgressLine } from '../progress.js';

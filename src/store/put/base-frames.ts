@@ -1,8 +1,8 @@
 import { MAX_CONTENT_BYTES } from '../../engine/page-frames/format.js';
 import type { Kernels } from '../../kernels/kernels.js';
+import type { FrameSealer } from '../encryption/sealer.js';
 import { type Checks, FRAME_HEAD_BYTES, readFrameHead } from '../format.js';
 import type { PackFiles } from '../pack-files.js';
-import type { FrameSealer } from '../sealer.js';
 import type { PageBatch } from './batch.js';
 import type { FrameRecords } from './parent-pages.js';
 

@@ -2,12 +2,12 @@ import { KEYED_DIGEST_BYTES } from '../../dedup/keyed-digest.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import { PageferryError } from '../../page/error.js';
 import type { StoreDatabase } from '../database.js';
+import type { FrameSealer } from '../encryption/sealer.js';
 import type { Checks, FrameHead } from '../format.js';
 import { FRAME_HEAD_BYTES, MAX_SEAL_BYTES, writeFrameHead } from '../format.js';
 import type { DeltaRef, FrameRecord } from '../frame-record.js';
 import { MAX_FRAME_ID } from '../limits.js';
 import type { PackWriter } from '../pack-writer.js';
-import type { FrameSealer } from '../sealer.js';
 import type { PackedFrame, PageBatch } from './batch.js';
 import type { NewPages } from './new-pages.js';
 

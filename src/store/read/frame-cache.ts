@@ -3,10 +3,10 @@ import { MAX_CONTENT_BYTES, type SlotTable } from '../../engine/page-frames/form
 import { unpackFrame } from '../../engine/page-frames/unpack-frame.js';
 import { Arena, type Slots } from '../../kernels/arena.js';
 import { PageferryError } from '../../page/error.js';
+import type { FrameSealer } from '../encryption/sealer.js';
 import { Checks, FRAME_HEAD_BYTES, MAX_SEAL_BYTES, packFileName, readFrameHead } from '../format.js';
 import type { FramePlace } from '../frame-record.js';
 import type { PackFiles } from '../pack-files.js';
-import type { FrameSealer } from '../sealer.js';
 
 /** A frame in memory. */
 export interface UnpackedFrame {

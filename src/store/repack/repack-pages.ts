@@ -1,10 +1,10 @@
 // Which pages a repacking moves, and where they are afterwards.
-import { PageferryError } from '../page/error.js';
-import { SLOT_LIMIT, ZERO_FRAME } from './limits.js';
-import { PageRuns } from './page-runs.js';
-import type { NewPages } from './put/new-pages.js';
-import type { SnapshotImage } from './read/snapshot.js';
-import { TRACE_PAGE_BYTES, type Trace } from './trace.js';
+import { PageferryError } from '../../page/error.js';
+import { SLOT_LIMIT, ZERO_FRAME } from '../limits.js';
+import { PageRuns } from '../page-runs.js';
+import type { NewPages } from '../put/new-pages.js';
+import type { SnapshotImage } from '../read/snapshot.js';
+import { TRACE_PAGE_BYTES, type Trace } from '../trace.js';
 
 /** A trace that was joined from several recordings names a page several times; no more than this. */
 const MAX_REPEATS = 16;

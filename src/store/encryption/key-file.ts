@@ -1,9 +1,9 @@
 // The file with the secret of an encrypted store.
 import { timingSafeEqual } from 'node:crypto';
 import fs from 'node:fs';
-import { ioError } from '../image/fs/errno.js';
-import { PageferryError } from '../page/error.js';
-import type { StoreConfig } from './config.js';
+import { ioError } from '../../image/fs/errno.js';
+import { PageferryError } from '../../page/error.js';
+import type { StoreConfig } from '../config.js';
 import { keyCheckOf } from './derive-key.js';
 
 const MIN_BYTES = 32;

@@ -1,5 +1,5 @@
-import { KEYED_DIGEST_BYTES } from '../dedup/keyed-digest.js';
-import type { StoreDatabase } from './database.js';
+import { KEYED_DIGEST_BYTES } from '../../dedup/keyed-digest.js';
+import type { StoreDatabase } from '../database.js';
 
 /** Database key: whether a page may be in two frames, after a repacking. Its digest leads to one of them. */
 export const HAS_DUPLICATES = 'hasDuplicates';

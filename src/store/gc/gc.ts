@@ -1,18 +1,18 @@
 import fs from 'node:fs';
-import { KEYED_DIGEST_BYTES } from '../dedup/keyed-digest.js';
-import { MAX_CONTENT_BYTES } from '../engine/page-frames/format.js';
-import { ioError } from '../image/fs/errno.js';
-import { Arena } from '../kernels/arena.js';
-import type { Kernels } from '../kernels/kernels.js';
-import { createYielder, throwIfAborted } from '../page/sync.js';
-import { bytesOfHex } from './config.js';
+import { KEYED_DIGEST_BYTES } from '../../dedup/keyed-digest.js';
+import { MAX_CONTENT_BYTES } from '../../engine/page-frames/format.js';
+import { ioError } from '../../image/fs/errno.js';
+import { Arena } from '../../kernels/arena.js';
+import type { Kernels } from '../../kernels/kernels.js';
+import { createYielder, throwIfAborted } from '../../page/sync.js';
+import { bytesOfHex } from '../config.js';
+import { Checks, FRAME_HEAD_BYTES, PACK_HEADER_BYTES, readFrameHead } from '../format.js';
+import type { FramePlace } from '../frame-record.js';
+import { PackFiles, packPath } from '../pack-files.js';
+import { PackWriter } from '../pack-writer.js';
+import type { StoreContext } from '../store-context.js';
 import { keepDigests } from './duplicates.js';
-import { Checks, FRAME_HEAD_BYTES, PACK_HEADER_BYTES, readFrameHead } from './format.js';
-import type { FramePlace } from './frame-record.js';
 import { liveFrames } from './live-frames.js';
-import { PackFiles, packPath } from './pack-files.js';
-import { PackWriter } from './pack-writer.js';
-import type { StoreContext } from './store-context.js';
 
 const MAX_FRAME_BYTES = 2 * MAX_CONTENT_BYTES;
 /** A pack is rewritten when this share of its bytes is free. */

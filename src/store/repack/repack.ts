@@ -1,26 +1,26 @@
 // Packs the pages of a snapshot that a trace names into frames of their own, in the order of the trace.
-import { createCodecContext } from '../codec/codec.js';
-import { zstdSet } from '../codec/zstd/load.js';
-import { KEYED_DIGEST_BYTES } from '../dedup/keyed-digest.js';
-import { PAGE_FRAME_JOBS } from '../engine/page-frames/jobs.js';
-import { declareThreads } from '../engine/threads/declare-threads.js';
-import { Arena } from '../kernels/arena.js';
-import { PageferryError } from '../page/error.js';
-import { createYielder, throwIfAborted } from '../page/sync.js';
-import { bytesOfHex } from './config.js';
-import { HAS_DUPLICATES } from './duplicates.js';
-import { Checks } from './format.js';
-import { decodeManifest, encodeManifest } from './manifest.js';
-import type { WriterOptions } from './options.js';
-import { PackWriter } from './pack-writer.js';
-import { PageBatch } from './put/batch.js';
-import { FrameWriter, sealCapacity } from './put/frame-writer.js';
-import { NewPages } from './put/new-pages.js';
-import { FrameRecords } from './put/parent-pages.js';
-import { openSnapshots, type SnapshotImage } from './read/snapshot.js';
+import { createCodecContext } from '../../codec/codec.js';
+import { zstdSet } from '../../codec/zstd/load.js';
+import { KEYED_DIGEST_BYTES } from '../../dedup/keyed-digest.js';
+import { PAGE_FRAME_JOBS } from '../../engine/page-frames/jobs.js';
+import { declareThreads } from '../../engine/threads/declare-threads.js';
+import { Arena } from '../../kernels/arena.js';
+import { PageferryError } from '../../page/error.js';
+import { createYielder, throwIfAborted } from '../../page/sync.js';
+import { bytesOfHex } from '../config.js';
+import { Checks } from '../format.js';
+import { HAS_DUPLICATES } from '../gc/duplicates.js';
+import { decodeManifest, encodeManifest } from '../manifest.js';
+import type { WriterOptions } from '../options.js';
+import { PackWriter } from '../pack-writer.js';
+import { PageBatch } from '../put/batch.js';
+import { FrameWriter, sealCapacity } from '../put/frame-writer.js';
+import { NewPages } from '../put/new-pages.js';
+import { FrameRecords } from '../put/parent-pages.js';
+import { openSnapshots, type SnapshotImage } from '../read/snapshot.js';
+import type { StoreContext } from '../store-context.js';
+import type { Trace } from '../trace.js';
 import { movedRuns, type TracedPages, tracedPages } from './repack-pages.js';
-import type { StoreContext } from './store-context.js';
-import type { Trace } from './trace.js';
 
 /** Frames that a trace comes back to are unpacked once, as far as they fit. */
 const CACHE_BYTES = 64 << 20;

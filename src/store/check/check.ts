@@ -1,14 +1,14 @@
-import { KEYED_DIGEST_BYTES, keyedDigests } from '../dedup/keyed-digest.js';
-import { Arena } from '../kernels/arena.js';
-import { PageferryError } from '../page/error.js';
-import { createYielder, throwIfAborted } from '../page/sync.js';
+import { KEYED_DIGEST_BYTES, keyedDigests } from '../../dedup/keyed-digest.js';
+import { Arena } from '../../kernels/arena.js';
+import { PageferryError } from '../../page/error.js';
+import { createYielder, throwIfAborted } from '../../page/sync.js';
+import { PackFiles } from '../pack-files.js';
+import { FrameCache } from '../read/frame-cache.js';
+import { PageDecoder } from '../read/page-decoder.js';
+import type { StoreContext } from '../store-context.js';
 import { checkIndex, checkPacks } from './check-index.js';
 import type { CheckedFrame, CheckedStore } from './checked-store.js';
 import { DamagedPages, type DamagedSnapshot } from './damaged-pages.js';
-import { PackFiles } from './pack-files.js';
-import { FrameCache } from './read/frame-cache.js';
-import { PageDecoder } from './read/page-decoder.js';
-import type { StoreContext } from './store-context.js';
 
 const CACHE_BYTES = 64 << 20;
 

@@ -1,4 +1,4 @@
-import type { FrameRecord } from './frame-record.js';
+import type { FrameRecord } from '../frame-record.js';
 
 /** A frame whose record is sound. */
 export interface CheckedFrame extends FrameRecord {

@@ -1,5 +1,5 @@
-import type { StoreDatabase } from './database.js';
-import { decodeManifest } from './manifest.js';
+import type { StoreDatabase } from '../database.js';
+import { decodeManifest } from '../manifest.js';
 
 /** Return the ids of all frames that snapshots refer to, and of those that have their base pages. */
 export async function liveFrames(

@@ -8,7 +8,7 @@
 // time, a session has a key of its own, and its count never returns to an earlier value. Nothing has to be
 // stored for that, so that a crash, a copy of the store or two programs cannot make a nonce return.
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
-import { PageferryError } from '../page/error.js';
+import { PageferryError } from '../../page/error.js';
 import { KEY_BYTES } from './derive-key.js';
 
 const SESSION_BYTES = 16;

@@ -1,13 +1,13 @@
 import fs from 'node:fs';
-import { KEYED_DIGEST_BYTES } from '../dedup/keyed-digest.js';
-import { Arena } from '../kernels/arena.js';
-import { createYielder, throwIfAborted } from '../page/sync.js';
+import { KEYED_DIGEST_BYTES } from '../../dedup/keyed-digest.js';
+import { Arena } from '../../kernels/arena.js';
+import { createYielder, throwIfAborted } from '../../page/sync.js';
+import { bytesOfHex } from '../config.js';
+import { Checks, checkPackHeader, PACK_HEADER_BYTES, packFileName } from '../format.js';
+import { packPath } from '../pack-files.js';
+import type { StoreContext } from '../store-context.js';
 import type { CheckedFrame, CheckedStore } from './checked-store.js';
-import { bytesOfHex } from './config.js';
 import type { DamagedPages } from './damaged-pages.js';
-import { Checks, checkPackHeader, PACK_HEADER_BYTES, packFileName } from './format.js';
-import { packPath } from './pack-files.js';
-import type { StoreContext } from './store-context.js';
 
 /** Check the records of frames, and the digests that lead to pages. */
 export async function checkIndex(

@@ -1,7 +1,7 @@
+import { bytesOfHex, type StoreConfig } from '../config.js';
+import { STORE_ID_BYTES } from '../format.js';
 import { CIPHER_OVERHEAD_BYTES, Cipher } from './cipher.js';
-import { bytesOfHex, type StoreConfig } from './config.js';
 import { deriveKey } from './derive-key.js';
-import { STORE_ID_BYTES } from './format.js';
 import { storeSecret } from './key-file.js';
 import { createRecordSealer, PLAIN_RECORDS, type RecordSealer } from './record-sealer.js';
 import { type FrameSealer, PLAIN_SEALER } from './sealer.js';

@@ -1,9 +1,9 @@
-import { KEYED_DIGEST_BYTES } from '../dedup/keyed-digest.js';
+import { KEYED_DIGEST_BYTES } from '../../dedup/keyed-digest.js';
+import { ZERO_FRAME } from '../limits.js';
+import { decodeManifest } from '../manifest.js';
+import type { PageRuns } from '../page-runs.js';
+import type { StoreContext } from '../store-context.js';
 import type { CheckedStore } from './checked-store.js';
-import { ZERO_FRAME } from './limits.js';
-import { decodeManifest } from './manifest.js';
-import type { PageRuns } from './page-runs.js';
-import type { StoreContext } from './store-context.js';
 
 /** Ranges of pages that a report lists for one snapshot. */
 const MAX_RANGES = 100;

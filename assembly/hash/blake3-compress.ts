@@ -55,7 +55,6 @@ export function compressLanes(
 }
 
 /** Transpose `count` 4 x 4 matrices of words; a row, column or matrix follows the last one by its stride. */
-
 function transpose(
   src: usize,
   rowStride: usize,

@@ -2,12 +2,13 @@
 // pages change in a few words, some are new, some move.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { seeded } from '../seeded.mjs';
 
 const PAGE = 4096;
 
 /** Write `count` images of `bytes` bytes, and return their paths. */
 export function writeImages(folder, count, bytes) {
-  const random = generator(7);
+  const random = seeded(7);
   const image = Buffer.alloc(bytes);
   const pages = bytes / PAGE;
   for (let page = 0; page < pages; page++) fillPage(image, page, random);
@@ -48,17 +49,6 @@ function change(image, pages, random) {
       image.copy(image, page * PAGE, from, from + PAGE);
     }
   }
-}
-
-/** A seeded generator of 32-bit numbers (mulberry32). */
-export function generator(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return (t ^ (t >>> 14)) >>> 0;
-  };
 }
 
 const WORDS =

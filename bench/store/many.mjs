@@ -2,8 +2,8 @@
 import { rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createStore, openStore } from '../../dist/store.js';
+import { seeded } from '../seeded.mjs';
 import { bytesUnder, measured } from './commands.mjs';
-import { generator } from './images.mjs';
 
 const PAGE = 4096;
 const MIB = 1 << 20;
@@ -79,7 +79,7 @@ function dataOf(guest, version, bytes) {
   for (let page = 0; page < pages; page++) {
     // A page changes every 1 / NEW_SHARE versions, each at its own time.
     const change = Math.floor(version * NEW_SHARE + (page % 50) / 50);
-    const random = generator(guest * 1_000_003 + page * 101 + change);
+    const random = seeded(guest * 1_000_003 + page * 101 + change);
     for (let i = 0; i < PAGE; i += 16) {
       data.writeUInt32LE(random(), page * PAGE + i);
       data.writeUInt32LE(page, page * PAGE + i + 4);

@@ -6,7 +6,7 @@ import { defineCommand } from '../command.js';
 import { JSON_OPTION } from '../common-options.js';
 import { createProgressLine } from '../progress.js';
 import { printOut } from '../terminal.js';
-import { KEY_FILE_OPTION, STORE_OPTION, withStore } from './options.js';
+import { STORE_OPTIONS, withStore } from './options.js';
 
 const MAX_PROBLEMS = 20;
 const MAX_RANGES = 10;
@@ -15,8 +15,7 @@ export const check = defineCommand({
   name: 'check',
   summary: 'check a store; name the snapshots and pages that are damaged',
   options: {
-    store: STORE_OPTION,
-    'key-file': KEY_FILE_OPTION,
+    ...STORE_OPTIONS,
     'read-data': { help: 'read all packs, and compare every page with its digest' },
     json: JSON_OPTION,
   },

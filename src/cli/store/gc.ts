@@ -5,14 +5,13 @@ import { JSON_OPTION } from '../common-options.js';
 import { printErrorLine, printOut } from '../terminal.js';
 import { UsageError } from '../usage-error.js';
 import { decimal } from '../values.js';
-import { KEY_FILE_OPTION, STORE_OPTION, WAIT_OPTION, withStore, writerOptions } from './options.js';
+import { STORE_OPTIONS, WAIT_OPTION, withStore, writerOptions } from './options.js';
 
 export const gc = defineCommand({
   name: 'gc',
   summary: 'free the space of removed snapshots',
   options: {
-    store: STORE_OPTION,
-    'key-file': KEY_FILE_OPTION,
+    ...STORE_OPTIONS,
     'free-share': {
       value: 'SHARE',
       help: 'rewrite packs of which this share is free, 0 to 1',

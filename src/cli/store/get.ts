@@ -5,23 +5,15 @@ import { JSON_OPTION, MODE_OPTION } from '../common-options.js';
 import { checkOutput } from '../paths.js';
 import { createProgressLine } from '../progress.js';
 import { reportStream } from '../terminal.js';
-import { fileName } from '../values.js';
-import { KEY_FILE_OPTION, STORE_OPTION, withStore } from './options.js';
+import { OUTPUT_OPTION, STORE_OPTIONS, withStore } from './options.js';
 
 export const get = defineCommand({
   name: 'get',
   summary: 'write a snapshot to a file',
   operands: { label: 'NAME', min: 1, max: 1 },
   options: {
-    store: STORE_OPTION,
-    'key-file': KEY_FILE_OPTION,
-    output: {
-      short: 'o',
-      value: 'FILE',
-      help: 'file to write; - for standard output',
-      parse: fileName,
-      required: true,
-    },
+    ...STORE_OPTIONS,
+    output: OUTPUT_OPTION,
     mode: MODE_OPTION,
     json: JSON_OPTION,
   },

@@ -4,15 +4,14 @@ import { defineCommand } from '../command.js';
 import { JSON_OPTION, MAX_BYTES_OPTION } from '../common-options.js';
 import { printOut } from '../terminal.js';
 import { THREADS_OPTION, threadCount } from '../threads.js';
-import { KEY_FILE_OPTION, STORE_OPTION, WAIT_OPTION, withStore, writerOptions } from './options.js';
+import { STORE_OPTIONS, WAIT_OPTION, withStore, writerOptions } from './options.js';
 
 export const importCommand = defineCommand({
   name: 'import',
   summary: 'store the snapshots of a stream of store export',
   operands: { label: 'STREAM', min: 1, max: 1 },
   options: {
-    store: STORE_OPTION,
-    'key-file': KEY_FILE_OPTION,
+    ...STORE_OPTIONS,
     threads: THREADS_OPTION,
     'max-bytes': MAX_BYTES_OPTION,
     wait: WAIT_OPTION,

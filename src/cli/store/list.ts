@@ -4,12 +4,12 @@ import type { SnapshotInfo } from '../../store/database.js';
 import { defineCommand } from '../command.js';
 import { JSON_OPTION } from '../common-options.js';
 import { printOut } from '../terminal.js';
-import { KEY_FILE_OPTION, STORE_OPTION, withStore } from './options.js';
+import { STORE_OPTIONS, withStore } from './options.js';
 
 export const list = defineCommand({
   name: 'list',
   summary: 'list the snapshots of a store, oldest first',
-  options: { store: STORE_OPTION, 'key-file': KEY_FILE_OPTION, json: JSON_OPTION },
+  options: { ...STORE_OPTIONS, json: JSON_OPTION },
   async run({ values }) {
     const snapshots = await withStore(values, async (store) => store.list());
     if (values.json) printOut(`${JSON.stringify({ snapshots })}\n`);

@@ -6,7 +6,7 @@ import { decimal, fileName } from '../values.js';
 
 const MAX_WAIT_SECONDS = 86_400;
 
-export const STORE_OPTION = {
+const STORE_OPTION = {
   short: 's',
   value: 'DIR',
   help: 'directory of the store',
@@ -19,6 +19,18 @@ export const KEY_FILE_OPTION = {
   help: 'file with the secret of an encrypted store',
   parse: fileName,
   defaultText: 'the environment variable PAGEFERRY_KEY_FILE',
+} as const;
+
+/** Options that every subcommand has. */
+export const STORE_OPTIONS = { store: STORE_OPTION, 'key-file': KEY_FILE_OPTION } as const;
+
+/** The file that a subcommand writes. */
+export const OUTPUT_OPTION = {
+  short: 'o',
+  value: 'FILE',
+  help: 'file to write; - for standard output',
+  parse: fileName,
+  required: true,
 } as const;
 
 /** How long a command that writes waits for another one. */

@@ -7,14 +7,7 @@ import { printOut } from '../terminal.js';
 import { UsageError } from '../usage-error.js';
 import { wholeNumber } from '../values.js';
 import { labelsText, timeText } from './list.js';
-import {
-  KEY_FILE_OPTION,
-  labelPair,
-  STORE_OPTION,
-  WAIT_OPTION,
-  withStore,
-  writerOptions,
-} from './options.js';
+import { labelPair, STORE_OPTIONS, WAIT_OPTION, withStore, writerOptions } from './options.js';
 
 const MAX_KEPT = 1_000_000;
 
@@ -22,8 +15,7 @@ export const prune = defineCommand({
   name: 'prune',
   summary: 'remove snapshots that no rule keeps; gc frees their space',
   options: {
-    store: STORE_OPTION,
-    'key-file': KEY_FILE_OPTION,
+    ...STORE_OPTIONS,
     'keep-last': keep('newest snapshots to keep'),
     'keep-hourly': keep('hours of which to keep the newest snapshot'),
     'keep-daily': keep('days of which to keep the newest snapshot'),

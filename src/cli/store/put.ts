@@ -14,22 +14,14 @@ import { printOut } from '../terminal.js';
 import { THREADS_OPTION, threadCount } from '../threads.js';
 import { UsageError } from '../usage-error.js';
 import { fileName, wholeNumber } from '../values.js';
-import {
-  KEY_FILE_OPTION,
-  labelPair,
-  STORE_OPTION,
-  WAIT_OPTION,
-  withStore,
-  writerOptions,
-} from './options.js';
+import { labelPair, STORE_OPTIONS, WAIT_OPTION, withStore, writerOptions } from './options.js';
 
 export const put = defineCommand({
   name: 'put',
   summary: 'store images as snapshots',
   operands: { label: 'IMAGE...', min: 1, max: Number.POSITIVE_INFINITY },
   options: {
-    store: STORE_OPTION,
-    'key-file': KEY_FILE_OPTION,
+    ...STORE_OPTIONS,
     name: {
       value: 'NAME',
       help: 'name of the snapshot, one for each image',

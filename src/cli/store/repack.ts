@@ -4,15 +4,14 @@ import { defineCommand } from '../command.js';
 import { JSON_OPTION } from '../common-options.js';
 import { printOut } from '../terminal.js';
 import { fileName, wholeNumber } from '../values.js';
-import { KEY_FILE_OPTION, STORE_OPTION, WAIT_OPTION, withStore, writerOptions } from './options.js';
+import { STORE_OPTIONS, WAIT_OPTION, withStore, writerOptions } from './options.js';
 
 export const repack = defineCommand({
   name: 'repack',
   summary: 'pack the pages of a snapshot that are read first together',
   operands: { label: 'NAME', min: 1, max: 1 },
   options: {
-    store: STORE_OPTION,
-    'key-file': KEY_FILE_OPTION,
+    ...STORE_OPTIONS,
     trace: {
       value: 'TRACE',
       help: 'the pages, in order: written by mount --record',

@@ -5,13 +5,13 @@ import { defineCommand } from '../command.js';
 import { JSON_OPTION } from '../common-options.js';
 import { printOut } from '../terminal.js';
 import { labelsText } from './list.js';
-import { KEY_FILE_OPTION, STORE_OPTION, withStore } from './options.js';
+import { STORE_OPTIONS, withStore } from './options.js';
 
 export const show = defineCommand({
   name: 'show',
   summary: 'describe a snapshot',
   operands: { label: 'NAME', min: 1, max: 1 },
-  options: { store: STORE_OPTION, 'key-file': KEY_FILE_OPTION, json: JSON_OPTION },
+  options: { ...STORE_OPTIONS, json: JSON_OPTION },
   async run({ values, operands }) {
     const [name] = operands as [string];
     const info = await withStore(values, async (store) => store.info(name));

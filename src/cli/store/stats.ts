@@ -3,12 +3,12 @@ import { bytesText, percentText } from '../../report/terminal/units.js';
 import { defineCommand } from '../command.js';
 import { JSON_OPTION } from '../common-options.js';
 import { printOut } from '../terminal.js';
-import { KEY_FILE_OPTION, STORE_OPTION, withStore } from './options.js';
+import { STORE_OPTIONS, withStore } from './options.js';
 
 export const stats = defineCommand({
   name: 'stats',
   summary: 'totals of a store',
-  options: { store: STORE_OPTION, 'key-file': KEY_FILE_OPTION, json: JSON_OPTION },
+  options: { ...STORE_OPTIONS, json: JSON_OPTION },
   async run({ values }) {
     const totals = await withStore(values, async (store) => store.stats());
     if (values.json) return printOut(`${JSON.stringify(totals)}\n`);

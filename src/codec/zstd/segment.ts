@@ -128,7 +128,7 @@ function* packLarge(
   let history = 0;
   for (let left = segment.bytes; left > 0; ) {
     const bytes = Math.min(left, ZSTD_MAX_BLOCK_BYTES);
-    if (windowLog === LARGE_WINDOW_LOG && history + bytes > windowBytes + LARGE_STEP_BYTES) {
+    if (!isInPlace && history + bytes > windowBytes + LARGE_STEP_BYTES) {
       run.copyBytes(buffer, buffer + history - windowBytes, windowBytes);
       history = windowBytes;
     }

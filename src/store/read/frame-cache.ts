@@ -7,6 +7,7 @@ import type { FrameSealer } from '../encryption/sealer.js';
 import { Checks, FRAME_HEAD_BYTES, MAX_SEAL_BYTES, packFileName, readFrameHead } from '../format.js';
 import type { FramePlace } from '../frame-record.js';
 import type { PackFiles } from '../pack-files.js';
+import { FrameSlots } from './frame-slots.js';
 
 /** A frame in memory. */
 export interface UnpackedFrame {
@@ -49,11 +50,11 @@ export class FrameCache {
   /** Address of space for a page. */
   readonly pageSpace: number;
   private readonly checks: Checks;
-  private readonly head = new Uint8Array(FRAME_HEAD_BYTES);
-  private readonly payload: number;
+  /** Address of a record: a frame's head, and its payload. */
+  private readonly record: number;
   private readonly maxPayloadBytes: number;
   private readonly capacity: number;
-  private readonly free: number[] = [];
+  private readonly slots: FrameSlots;
   /** Least recently used first. */
   private readonly frames = new Map<number, UnpackedFrame>();
   private last: UnpackedFrame | undefined;
@@ -71,10 +72,8 @@ export class FrameCache {
     this.capacity = Math.min(MAX_CONTENT_BYTES, frameBytes + pageBytes);
     this.maxPayloadBytes = 2 * this.capacity + MAX_SEAL_BYTES;
     this.pageSpace = arena.slot('page', pageBytes);
-    this.payload = arena.slot('payload', this.maxPayloadBytes);
-    const count = Math.max(2, Math.floor(cacheBytes / this.capacity));
-    for (let i = 0; i < count; i++) this.free.push(arena.slot('frame', this.capacity, 'cacheBytes'));
-    this.free.reverse();
+    this.record = arena.slot('record', FRAME_HEAD_BYTES + this.maxPayloadBytes);
+    this.slots = new FrameSlots(arena, this.capacity, Math.max(2, Math.floor(cacheBytes / this.capacity)));
   }
 
   get counters(): FrameCounters {
@@ -103,36 +102,38 @@ export class FrameCache {
     const payloadBytes = place.bytes - FRAME_HEAD_BYTES;
     if (payloadBytes <= 0 || payloadBytes > this.maxPayloadBytes)
       throw bad(what, `a record of ${place.bytes} bytes`);
-    packs.read(place.pack, place.offset, this.head, 0, FRAME_HEAD_BYTES);
-    packs.read(place.pack, place.offset + FRAME_HEAD_BYTES, kernels.bytes, this.payload, payloadBytes);
+    packs.read(place.pack, place.offset, kernels.bytes, this.record, place.bytes);
     this.packedBytes += place.bytes;
-    const head = readFrameHead(this.head);
+    const address = this.record + FRAME_HEAD_BYTES;
+    const headBytes = kernels.bytes.subarray(this.record, address);
+    const head = readFrameHead(headBytes);
     if (!head || head.payloadBytes !== payloadBytes) throw bad(what, 'its head is damaged');
-    if (!this.checks.isFrame(this.head, this.payload, payloadBytes)) throw bad(what, 'its check differs');
+    if (!this.checks.isFrame(headBytes, address, payloadBytes)) throw bad(what, 'its check differs');
     if (head.id !== id) throw bad(what, `has the head of frame ${head.id}`);
-    const stored = kernels.bytes.subarray(this.payload, this.payload + payloadBytes);
-    const payload = sealer.open(this.head.subarray(0, FRAME_HEAD_BYTES - 8), stored);
-    if (payload !== stored) kernels.bytes.set(payload, this.payload);
-    const content = this.takeSpace();
+    const stored = kernels.bytes.subarray(address, address + payloadBytes);
+    const payload = sealer.open(headBytes.subarray(0, FRAME_HEAD_BYTES - 8), stored);
+    if (payload !== stored) kernels.bytes.set(payload, address);
+    const content = this.takeSpace(id);
     try {
-      const packed = { ...head, address: this.payload, bytes: payload.length };
+      const packed = { ...head, address, bytes: payload.length };
       const slots = unpackFrame(kernels, zstdDecodeScratch, packed, content, this.capacity, pageBytes, what);
       this.decodedBytes += head.contentBytes;
       this.decodedFrames++;
       return { id, content, slots };
     } catch (cause) {
-      this.free.push(content);
+      this.slots.release(content);
       throw cause;
     }
   }
 
-  private takeSpace(): number {
-    const free = this.free.pop();
-    if (free !== undefined) return free;
+  private takeSpace(id: number): number {
+    const slot = this.slots.take(id);
+    if (slot !== undefined) return slot;
     const oldest = this.frames.values().next().value!;
     this.frames.delete(oldest.id);
     if (this.last === oldest) this.last = undefined;
-    return oldest.content;
+    this.slots.drop(oldest.id, oldest.content);
+    return this.slots.take(id)!;
   }
 }
 

@@ -72,6 +72,16 @@ export class Checks {
     return this.equals(head, HEAD_CHECK);
   }
 
+  /** The same for a frame in the kernels' memory: its head, and `bytes` bytes of payload. */
+  isFrameAt(address: number, bytes: number): boolean {
+    const { run, words } = this.kernels;
+    const result = this.result >>> 2;
+    run.hash64(address, HEAD_CHECK, 0, 0, this.result);
+    run.hash64(address + FRAME_HEAD_BYTES, bytes, words[result]!, words[result + 1]!, this.result);
+    const stated = (address + HEAD_CHECK) >>> 2;
+    return words[stated] === words[result] && words[stated + 1] === words[result + 1];
+  }
+
   /** Write the check of a pack's header at its end. */
   writeHeader(header: Uint8Array): void {
     this.header(header);
@@ -155,7 +165,11 @@ export function writeFrameHead(out: Uint8Array, head: FrameHead): void {
 /** Read a frame's head. Returns undefined for bytes that are none. */
 export function readFrameHead(bytes: Uint8Array): FrameHead | undefined {
   if (bytes.length < FRAME_HEAD_BYTES) return undefined;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, FRAME_HEAD_BYTES);
+  return frameHeadIn(new DataView(bytes.buffer, bytes.byteOffset, FRAME_HEAD_BYTES));
+}
+
+/** Read the head of a frame that begins where `view` does. Returns undefined for bytes that are none. */
+export function frameHeadIn(view: DataView): FrameHead | undefined {
   if (view.getUint32(0, true) !== FRAME_MAGIC || view.getUint32(20, true) !== 0) return undefined;
   return {
     id: view.getUint32(4, true),

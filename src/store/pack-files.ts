@@ -38,20 +38,20 @@ export class PackFiles {
    * @throws PageferryError `io`, or `bad-stream` when the pack is shorter
    */
   read(pack: number, offset: number, into: Uint8Array, at: number, bytes: number): void {
-    const name = packFileName(pack);
-    if (!this.open(pack)) throw new PageferryError('bad-stream', `${name}: does not exist; run store check`);
+    if (!this.open(pack))
+      throw new PageferryError('bad-stream', `${packFileName(pack)}: does not exist; run store check`);
     const file = this.files.get(pack)!;
     for (let done = 0; done < bytes; ) {
       let count: number;
       try {
         count = fs.readSync(file, into, at + done, bytes - done, offset + done);
       } catch (cause) {
-        throw ioError(name, `cannot read ${bytes - done} bytes at ${offset + done}`, cause);
+        throw ioError(packFileName(pack), `cannot read ${bytes - done} bytes at ${offset + done}`, cause);
       }
       if (count === 0)
         throw new PageferryError(
           'bad-stream',
-          `${name}: ends at byte ${offset + done}, ${bytes - done} bytes of a frame are missing`,
+          `${packFileName(pack)}: ends at byte ${offset + done}, ${bytes - done} bytes of a frame are missing`,
         );
       done += count;
     }

@@ -68,6 +68,11 @@ export class WireWriter {
   }
 }
 
+/** A name in errors. Where names are made for every frame, an object makes them only when one is needed. */
+export interface ErrorName {
+  toString(): string;
+}
+
 /**
  * Reads the fields that `WireWriter` writes from untrusted bytes; `what` names the bytes in errors. Every
  * read throws a PageferryError `bad-stream` if there are too few bytes.
@@ -77,7 +82,7 @@ export class WireReader {
 
   constructor(
     private readonly bytes: Uint8Array,
-    private readonly what: string,
+    private readonly what: ErrorName,
   ) {}
 
   /** Bytes that are not read yet. */

@@ -76,7 +76,8 @@ test('frame', async () => {
   });
   arena.kernels.bytes.set(bytes.subarray(32), space);
   expect(made.isFrame(bytes.subarray(0, 32), space, bytes.length - 32)).toBe(true);
-  const slots = new SlotTable(bytes.subarray(32, 38), head, 4096, 'example');
+  const slots = new SlotTable();
+  slots.parse(bytes.subarray(32, 38), head, 4096, 'example');
   expect([...slots.kinds]).toEqual([1, 2]);
   expect([slots.baseFrames[0], slots.baseSlots[0], ...slots.offsets]).toEqual([200, 3, 0, 10, 10]);
 });

@@ -9,7 +9,7 @@
 //
 // `count` is ULEB128 (`WireReader.count`).
 import { PageferryError } from '../../page/error.js';
-import { WireReader } from '../../stream/wire.js';
+import { type ErrorName, WireReader } from '../../stream/wire.js';
 
 export const SLOT = { PLAIN: 0, DELTA: 1, DROPPED: 2 } as const;
 export const FRAME_PACKING = { RAW: 0, ZSTD: 1 } as const;
@@ -30,22 +30,27 @@ export interface FrameShape {
   readonly packing: number;
 }
 
-/** Where the bytes of a frame's slots are in its content. */
+/** Where the bytes of a frame's slots are in its content. One object can be used for many frames. */
 export class SlotTable {
-  readonly kinds: Uint8Array;
+  /** Number of slots; the arrays may have more entries. */
+  count = 0;
+  kinds = new Uint8Array(0);
   /** First byte of each slot in the content, and the end of the last one. */
-  readonly offsets: Uint32Array;
+  offsets = new Uint32Array(1);
   /** Frame and slot of the base page of each delta. */
-  readonly baseFrames: Uint32Array;
-  readonly baseSlots: Uint8Array;
+  baseFrames = new Uint32Array(0);
+  baseSlots = new Uint8Array(0);
 
-  /** Parse a table. `what` names the frame in errors. @throws PageferryError `bad-stream` */
-  constructor(table: Uint8Array, { slotCount, contentBytes }: FrameShape, pageBytes: number, what: string) {
-    this.kinds = new Uint8Array(slotCount);
-    this.offsets = new Uint32Array(slotCount + 1);
-    this.baseFrames = new Uint32Array(slotCount);
-    this.baseSlots = new Uint8Array(slotCount);
-    const reader = new WireReader(table, `${what}: table`);
+  /** Parse a frame's table. `what` names the frame in errors. @throws PageferryError `bad-stream` */
+  parse(
+    table: Uint8Array,
+    { slotCount, contentBytes }: FrameShape,
+    pageBytes: number,
+    what: ErrorName,
+  ): void {
+    this.count = 0;
+    if (this.kinds.length < slotCount) this.grow(slotCount);
+    const reader = new WireReader(table, what);
     let offset = 0;
     for (let slot = 0; slot < slotCount; slot++) {
       const kind = reader.u8();
@@ -68,5 +73,13 @@ export class SlotTable {
     reader.end();
     if (offset !== contentBytes)
       throw new PageferryError('bad-stream', `${what}: slots of ${offset} bytes, content of ${contentBytes}`);
+    this.count = slotCount;
+  }
+
+  private grow(slotCount: number): void {
+    this.kinds = new Uint8Array(slotCount);
+    this.offsets = new Uint32Array(slotCount + 1);
+    this.baseFrames = new Uint32Array(slotCount);
+    this.baseSlots = new Uint8Array(slotCount);
   }
 }

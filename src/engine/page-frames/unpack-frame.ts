@@ -2,6 +2,7 @@ import { unpackZstd } from '../../codec/zstd/segment.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import { statusText } from '../../kernels/status.js';
 import { PageferryError } from '../../page/error.js';
+import type { ErrorName } from '../../stream/wire.js';
 import { FRAME_PACKING, type FrameShape, MAX_FRAME_TABLE_BYTES, SlotTable } from './format.js';
 
 /** A payload in the kernels' memory. */
@@ -12,7 +13,7 @@ export interface FramePayload extends FrameShape {
 
 /**
  * Unpack a frame's content to `out`, which has `capacity` bytes, and return its table. `scratch`: that of the
- * zstd decoder. `what` names the frame in errors. The input is untrusted.
+ * zstd decoder. `what` names the frame in errors; `slots`: a table to use again. The input is untrusted.
  * @throws PageferryError `bad-stream`
  */
 export function unpackFrame(
@@ -22,15 +23,15 @@ export function unpackFrame(
   out: number,
   capacity: number,
   pageBytes: number,
-  what: string,
+  what: ErrorName,
+  slots = new SlotTable(),
 ): SlotTable {
   const { address, bytes, tableBytes, contentBytes, packing } = payload;
   if (tableBytes > Math.min(bytes, MAX_FRAME_TABLE_BYTES))
     throw bad(what, `a table of ${tableBytes} bytes in a payload of ${bytes}`);
   if (contentBytes > capacity)
     throw bad(what, `a content of ${contentBytes} bytes, at most ${capacity} expected`);
-  const table = kernels.bytes.subarray(address, address + tableBytes);
-  const slots = new SlotTable(table, payload, pageBytes, what);
+  slots.parse(kernels.bytes.subarray(address, address + tableBytes), payload, pageBytes, what);
   const data = address + tableBytes;
   const dataBytes = bytes - tableBytes;
   if (packing === FRAME_PACKING.ZSTD) {
@@ -42,6 +43,6 @@ export function unpackFrame(
   return slots;
 }
 
-function bad(what: string, found: string): PageferryError {
+function bad(what: ErrorName, found: string): PageferryError {
   return new PageferryError('bad-stream', `${what}: ${found}`);
 }

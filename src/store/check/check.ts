@@ -115,10 +115,10 @@ class PageVerifier {
   verify(frame: CheckedFrame, problems: string[], damage: DamagedPages): void {
     const { slots } = this.cache.get(frame.id, frame);
     const count = frame.digests.length / KEYED_DIGEST_BYTES;
-    if (slots.kinds.length !== count)
+    if (slots.count !== count)
       throw new PageferryError(
         'bad-stream',
-        `frame ${frame.id}: ${slots.kinds.length} slots, its record has ${count}`,
+        `frame ${frame.id}: ${slots.count} slots, its record has ${count}`,
       );
     for (let slot = 0; slot < count; slot++) {
       let problem: string | undefined;

@@ -1,21 +1,14 @@
 import { type CodecContext, createCodecContext } from '../../codec/codec.js';
-import { MAX_CONTENT_BYTES, type SlotTable } from '../../engine/page-frames/format.js';
+import { MAX_CONTENT_BYTES } from '../../engine/page-frames/format.js';
 import { unpackFrame } from '../../engine/page-frames/unpack-frame.js';
 import { Arena, type Slots } from '../../kernels/arena.js';
 import { PageferryError } from '../../page/error.js';
-import type { FrameSealer } from '../encryption/sealer.js';
-import { Checks, FRAME_HEAD_BYTES, MAX_SEAL_BYTES, packFileName, readFrameHead } from '../format.js';
+import type { ErrorName } from '../../stream/wire.js';
+import { type FrameSealer, PLAIN_SEALER } from '../encryption/sealer.js';
+import { Checks, FRAME_HEAD_BYTES, frameHeadIn, MAX_SEAL_BYTES, packFileName } from '../format.js';
 import type { FramePlace } from '../frame-record.js';
 import type { PackFiles } from '../pack-files.js';
-import { FrameSlots } from './frame-slots.js';
-
-/** A frame in memory. */
-export interface UnpackedFrame {
-  readonly id: number;
-  /** Address of its content. */
-  readonly content: number;
-  readonly slots: SlotTable;
-}
+import { FrameSlots, type UnpackedFrame } from './frame-slots.js';
 
 /** What a cache needs to read frames. */
 export interface FrameCacheOptions {
@@ -52,6 +45,9 @@ export class FrameCache {
   private readonly checks: Checks;
   /** Address of a record: a frame's head, and its payload. */
   private readonly record: number;
+  /** Its head, once the memory exists. */
+  private head!: DataView;
+  private readonly name = new FrameName();
   private readonly maxPayloadBytes: number;
   private readonly capacity: number;
   private readonly slots: FrameSlots;
@@ -73,6 +69,9 @@ export class FrameCache {
     this.maxPayloadBytes = 2 * this.capacity + MAX_SEAL_BYTES;
     this.pageSpace = arena.slot('page', pageBytes);
     this.record = arena.slot('record', FRAME_HEAD_BYTES + this.maxPayloadBytes);
+    arena.onAllocate(() => {
+      this.head = new DataView(arena.kernels.memory.buffer, this.record, FRAME_HEAD_BYTES);
+    });
     this.slots = new FrameSlots(arena, this.capacity, Math.max(2, Math.floor(cacheBytes / this.capacity)));
   }
 
@@ -96,44 +95,71 @@ export class FrameCache {
   }
 
   private read(id: number, place: FramePlace): UnpackedFrame {
-    const what = frameName(id, place);
+    const what = this.name.of(id, place);
     const { kernels, zstdDecodeScratch } = this.codec;
-    const { packs, pageBytes, sealer } = this.options;
+    const { packs, pageBytes } = this.options;
     const payloadBytes = place.bytes - FRAME_HEAD_BYTES;
     if (payloadBytes <= 0 || payloadBytes > this.maxPayloadBytes)
       throw bad(what, `a record of ${place.bytes} bytes`);
     packs.read(place.pack, place.offset, kernels.bytes, this.record, place.bytes);
     this.packedBytes += place.bytes;
-    const address = this.record + FRAME_HEAD_BYTES;
-    const headBytes = kernels.bytes.subarray(this.record, address);
-    const head = readFrameHead(headBytes);
+    const head = frameHeadIn(this.head);
     if (!head || head.payloadBytes !== payloadBytes) throw bad(what, 'its head is damaged');
-    if (!this.checks.isFrame(headBytes, address, payloadBytes)) throw bad(what, 'its check differs');
+    if (!this.checks.isFrameAt(this.record, payloadBytes)) throw bad(what, 'its check differs');
     if (head.id !== id) throw bad(what, `has the head of frame ${head.id}`);
-    const stored = kernels.bytes.subarray(address, address + payloadBytes);
-    const payload = sealer.open(headBytes.subarray(0, FRAME_HEAD_BYTES - 8), stored);
-    if (payload !== stored) kernels.bytes.set(payload, address);
-    const content = this.takeSpace(id);
+    const { slotCount, tableBytes, contentBytes, packing } = head;
+    const address = this.record + FRAME_HEAD_BYTES;
+    const bytes = this.openSeal(payloadBytes);
+    const packed = { address, bytes, slotCount, tableBytes, contentBytes, packing };
+    const frame = this.takeSpace(id);
     try {
-      const packed = { ...head, address, bytes: payload.length };
-      const slots = unpackFrame(kernels, zstdDecodeScratch, packed, content, this.capacity, pageBytes, what);
-      this.decodedBytes += head.contentBytes;
-      this.decodedFrames++;
-      return { id, content, slots };
+      const { content, slots } = frame;
+      unpackFrame(kernels, zstdDecodeScratch, packed, content, this.capacity, pageBytes, what, slots);
     } catch (cause) {
-      this.slots.release(content);
+      this.slots.release(frame);
       throw cause;
     }
+    this.decodedBytes += contentBytes;
+    this.decodedFrames++;
+    return frame;
   }
 
-  private takeSpace(id: number): number {
-    const slot = this.slots.take(id);
-    if (slot !== undefined) return slot;
+  /** Decrypt the payload in its place; return its bytes. */
+  private openSeal(payloadBytes: number): number {
+    const { sealer } = this.options;
+    if (sealer === PLAIN_SEALER) return payloadBytes;
+    const { bytes } = this.codec.kernels;
+    const address = this.record + FRAME_HEAD_BYTES;
+    const head = bytes.subarray(this.record, address - 8);
+    const payload = sealer.open(head, bytes.subarray(address, address + payloadBytes));
+    bytes.set(payload, address);
+    return payload.length;
+  }
+
+  private takeSpace(id: number): UnpackedFrame {
+    const space = this.slots.take(id);
+    if (space) return space;
     const oldest = this.frames.values().next().value!;
     this.frames.delete(oldest.id);
     if (this.last === oldest) this.last = undefined;
-    this.slots.drop(oldest.id, oldest.content);
+    this.slots.drop(oldest);
     return this.slots.take(id)!;
+  }
+}
+
+/** The name of the frame that is read, made when an error needs it. */
+class FrameName {
+  private id = 0;
+  private place: FramePlace | undefined;
+
+  of(id: number, place: FramePlace): this {
+    this.id = id;
+    this.place = place;
+    return this;
+  }
+
+  toString(): string {
+    return frameName(this.id, this.place!);
   }
 }
 
@@ -143,6 +169,6 @@ export function frameName(id: number, { pack, offset }: FramePlace): string {
   return `frame ${id} (${packFileName(pack)} at ${offset})`;
 }
 
-function bad(what: string, found: string): PageferryError {
+function bad(what: ErrorName, found: string): PageferryError {
   return new PageferryError('bad-stream', `${what}: ${found}`);
 }

@@ -1,3 +1,4 @@
+import { SlotTable } from '../../engine/page-frames/format.js';
 import type { Slots } from '../../kernels/arena.js';
 
 /** Slots that are in use from the start, if there are as many. */
@@ -5,19 +6,29 @@ const FIRST_SLOTS = 16;
 /** Bytes of a page of memory, of which the first write takes several microseconds. */
 const TOUCH_BYTES = 4096;
 
+/** A frame in memory, or space for one. */
+export interface UnpackedFrame {
+  readonly id: number;
+  /** Address of its content. */
+  readonly content: number;
+  readonly slots: SlotTable;
+}
+
+type FrameSlot = { -readonly [K in keyof UnpackedFrame]: UnpackedFrame[K] };
+
 /**
  * Slots for unpacked frames. The first write to memory takes longer than unpacking a frame to it does, so few
- * slots are used at first. When a frame has to be unpacked again that more slots would have kept, a page of
+ * slots are used at first. When a frame has to be unpacked again that twice as many would have kept, a page of
  * the next slot is written to, and a slot is used once all its pages are.
  */
 export class FrameSlots {
-  private readonly slots: number[] = [];
+  private readonly addresses: number[] = [];
   /** Those that hold no frame, of those in use. */
-  private readonly free: number[] = [];
+  private readonly free: FrameSlot[] = [];
   private inUse: number;
   /** Bytes of the next slot that were written to. */
   private touchedBytes = 0;
-  /** Ids of the frames that were dropped, the last as many as there are slots; oldest first. */
+  /** Ids of the frames that were dropped, the last as many as slots are in use; oldest first. */
   private readonly dropped = new Set<number>();
 
   /** `count`: two at least. */
@@ -26,40 +37,47 @@ export class FrameSlots {
     private readonly slotBytes: number,
     count: number,
   ) {
-    for (let i = 0; i < count; i++) this.slots.push(arena.slot('frame', slotBytes, 'cacheBytes'));
+    for (let i = 0; i < count; i++) this.addresses.push(arena.slot('frame', slotBytes, 'cacheBytes'));
     this.inUse = Math.min(FIRST_SLOTS, count);
-    for (let i = 0; i < this.inUse; i++) this.free.push(this.slots[i]!);
+    for (let i = 0; i < this.inUse; i++) this.free.push(newSlot(this.addresses[i]!));
     arena.onAllocate(() => {
       const { bytes } = arena.kernels;
-      for (const slot of this.free) for (let at = 0; at < slotBytes; at += TOUCH_BYTES) bytes[slot + at] = 0;
+      for (const { content } of this.free)
+        for (let at = 0; at < slotBytes; at += TOUCH_BYTES) bytes[content + at] = 0;
     });
   }
 
-  /** Return the address of a slot for frame `id`; undefined when a frame has to be dropped first. */
-  take(id: number): number | undefined {
-    return this.free.pop() ?? (this.dropped.delete(id) ? this.grow() : undefined);
+  /** Return space for frame `id`; undefined when a frame has to be dropped first. */
+  take(id: number): UnpackedFrame | undefined {
+    const slot = this.free.pop() ?? (this.dropped.delete(id) ? this.grow() : undefined);
+    if (slot) slot.id = id;
+    return slot;
   }
 
-  /** Note that frame `id` was dropped from the slot at `address`, which is free from now on. */
-  drop(id: number, address: number): void {
-    this.free.push(address);
-    this.dropped.add(id);
-    if (this.dropped.size > this.slots.length) this.dropped.delete(this.dropped.values().next().value!);
+  /** Drop a frame, whose space is free from now on. */
+  drop(frame: UnpackedFrame): void {
+    this.release(frame);
+    this.dropped.add(frame.id);
+    if (this.dropped.size > this.inUse) this.dropped.delete(this.dropped.values().next().value!);
   }
 
-  /** Return a slot that was taken, and that holds no frame. */
-  release(address: number): void {
-    this.free.push(address);
+  /** Return space that was taken, and that holds no frame. */
+  release(frame: UnpackedFrame): void {
+    this.free.push(frame);
   }
 
-  private grow(): number | undefined {
-    const next = this.slots[this.inUse];
+  private grow(): FrameSlot | undefined {
+    const next = this.addresses[this.inUse];
     if (next === undefined) return undefined;
     this.arena.kernels.bytes[next + this.touchedBytes] = 0;
     this.touchedBytes += TOUCH_BYTES;
     if (this.touchedBytes < this.slotBytes) return undefined;
     this.touchedBytes = 0;
     this.inUse++;
-    return next;
+    return newSlot(next);
   }
+}
+
+function newSlot(content: number): FrameSlot {
+  return { id: 0, content, slots: new SlotTable() };
 }

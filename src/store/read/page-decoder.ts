@@ -2,7 +2,8 @@ import { SLOT } from '../../engine/page-frames/format.js';
 import { statusText } from '../../kernels/status.js';
 import { PageferryError } from '../../page/error.js';
 import type { FramePlace } from '../frame-record.js';
-import { type FrameCache, frameName, type UnpackedFrame } from './frame-cache.js';
+import { type FrameCache, frameName } from './frame-cache.js';
+import type { UnpackedFrame } from './frame-slots.js';
 
 /** Returns where a frame is. @throws PageferryError `bad-stream` when there is none */
 export type FindFrame = (id: number) => FramePlace;
@@ -19,15 +20,16 @@ export class PageDecoder {
   decode(frame: number, slot: number): Uint8Array {
     const place = this.find(frame);
     const first = this.cache.get(frame, place);
-    const { kinds, offsets, baseFrames, baseSlots } = first.slots;
-    const kind = kinds[slot];
+    const { count, kinds, offsets, baseFrames, baseSlots } = first.slots;
+    const kind = slot < count ? kinds[slot] : undefined;
     if (kind === SLOT.PLAIN) return this.plain(first, slot);
     if (kind !== SLOT.DELTA) throw noPage(frame, place, slot);
     const baseFrame = baseFrames[slot]!;
     const basePlace = this.find(baseFrame);
     const base = baseFrame === frame ? first : this.cache.get(baseFrame, basePlace);
     const baseSlot = baseSlots[slot]!;
-    if (base.slots.kinds[baseSlot] !== SLOT.PLAIN) throw noPage(baseFrame, basePlace, baseSlot);
+    if (baseSlot >= base.slots.count || base.slots.kinds[baseSlot] !== SLOT.PLAIN)
+      throw noPage(baseFrame, basePlace, baseSlot);
     const { pageSpace, codec } = this.cache;
     const { run, bytes } = codec.kernels;
     run.copyBytes(pageSpace, base.content + base.slots.offsets[baseSlot]!, this.pageBytes);

@@ -18,7 +18,7 @@ type FrameSlot = { -readonly [K in keyof UnpackedFrame]: UnpackedFrame[K] };
 
 /**
  * Slots for unpacked frames. The first write to memory takes longer than unpacking a frame to it does, so few
- * slots are used at first. When a frame has to be unpacked again that twice as many would have kept, a page of
+ * slots are used at first. When a frame is unpacked again that twice as many slots would have kept, a page of
  * the next slot is written to, and a slot is used once all its pages are.
  */
 export class FrameSlots {

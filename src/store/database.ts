@@ -5,7 +5,7 @@ import { ioError, systemReason } from '../image/fs/errno.js';
 import { PageferryError } from '../page/error.js';
 import { PLAIN_RECORDS, type RecordSealer } from './encryption/record-sealer.js';
 import { decodeFrameRecord, encodeFrameRecord, type FrameRecord } from './frame-record.js';
-import { recordCheck, withoutCheck } from './record-check.js';
+import { withCheck, withoutCheck } from './record-check.js';
 
 const FOLDER = 'meta';
 const REFERENCE_BYTES = 5;
@@ -50,6 +50,7 @@ export class StoreDatabase {
   private readonly snapshots: Binary<string>;
   private readonly manifests: Binary<string>;
   private readonly packs: Binary<number>;
+  private readonly features: Binary<number>;
   private readonly state: Binary<string>;
   private readonly reference = new Uint8Array(REFERENCE_BYTES);
 
@@ -64,6 +65,7 @@ export class StoreDatabase {
     this.snapshots = open('snapshots', 'ordered-binary');
     this.manifests = open('manifests', 'ordered-binary');
     this.packs = open('packs', 'uint32');
+    this.features = open('features', 'uint32');
     this.state = open('state', 'ordered-binary');
   }
 
@@ -209,6 +211,27 @@ export class StoreDatabase {
     return [...this.packs.getKeys({ snapshot: true })];
   }
 
+  /** Return the features of pages whose first frame is `id` (`page-features.ts`). @throws PageferryError */
+  pageFeatures(id: number): Uint8Array | undefined {
+    const record = this.features.getBinary(id);
+    const name = `features ${id}`;
+    return record && withoutCheck(name, this.sealer.open('features', String(id), record, name));
+  }
+
+  putFeatures(id: number, features: Uint8Array): void {
+    const record = withCheck(`features ${id}`, features);
+    this.features.putSync(id, this.sealer.seal('features', String(id), record));
+  }
+
+  removeFeatures(id: number): void {
+    this.features.removeSync(id);
+  }
+
+  /** The first frames of all records of features, the newest first. */
+  featureIds(): number[] {
+    return [...this.features.getKeys({ snapshot: true, reverse: true })];
+  }
+
   value<T>(name: string): T | undefined {
     return readJson(`state ${name}`, this.state.getBinary(name));
   }
@@ -271,11 +294,7 @@ function databaseError(cause: unknown): unknown {
 }
 
 function jsonRecord(name: string, value: unknown): Uint8Array {
-  const text = new TextEncoder().encode(JSON.stringify(value));
-  const bytes = new Uint8Array(text.length + 4);
-  bytes.set(text);
-  new DataView(bytes.buffer).setUint32(text.length, recordCheck(name, text), true);
-  return bytes;
+  return withCheck(name, new TextEncoder().encode(JSON.stringify(value)));
 }
 
 function readJson<T>(name: string, bytes: Uint8Array | undefined): T | undefined {

@@ -9,6 +9,14 @@ export function recordCheck(name: string, bytes: Uint8Array): number {
   return createHash('sha256').update(name).update('\0').update(bytes).digest().readUInt32LE(0);
 }
 
+/** Return a record with its check at its end. */
+export function withCheck(name: string, content: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(content.length + CHECK_BYTES);
+  bytes.set(content);
+  new DataView(bytes.buffer).setUint32(content.length, recordCheck(name, content), true);
+  return bytes;
+}
+
 /**
  * Return a record without the check at its end. @throws PageferryError `bad-stream` when the check differs
  */

@@ -27,12 +27,13 @@ export class BaseFrames {
   use(batch: PageBatch, frame: number, slot: number): void {
     const record = this.context.records.get(frame);
     const delta = record?.deltas.find((one) => one.slot === slot);
-    if (delta) this.useFrame(batch, delta.baseFrame, delta.baseSlot);
-    else this.useFrame(batch, frame, slot);
+    if (delta) this.usePlain(batch, delta.baseFrame, delta.baseSlot);
+    else this.usePlain(batch, frame, slot);
   }
 
-  private useFrame(batch: PageBatch, frame: number, slot: number): void {
-    if (batch.hasBase(frame) || this.read(batch, frame)) batch.setBase(frame, slot);
+  /** As `use`, for a page that is not a delta. */
+  usePlain(batch: PageBatch, frame: number, slot: number): void {
+    if (batch.hasBase(frame) || this.read(batch, frame)) batch.addLink(frame, slot);
   }
 
   private read(batch: PageBatch, frame: number): boolean {

@@ -7,15 +7,19 @@ import {
   FRAME,
   FRAME_WORDS,
   frameCapacity,
+  LINK,
+  LINK_WORDS,
+  MAX_PAGE_BASES,
   NONE,
   PACK_PAGES,
   PAGE,
   PAGE_WORDS,
   payloadCapacity,
-} from '../../engine/page-frames/pack-pages.js';
+} from '../../engine/page-frames/pack-job.js';
 import { JOB, JOB_BYTES, JOB_KIND } from '../../engine/threads/job.js';
 import type { Slots } from '../../kernels/arena.js';
 import type { Kernels } from '../../kernels/kernels.js';
+import { FEATURES } from '../page-features.js';
 
 /** Pages of a batch together. */
 const BATCH_BYTES = 1 << 20;
@@ -44,10 +48,13 @@ export class PageBatch {
   readonly job: number;
   /** Digests of the pages. */
   readonly digests: Uint8Array;
+  /** Features of the pages, which the caller of `add` writes. */
+  readonly features: Uint32Array;
   private readonly kernels: Kernels;
   private readonly pages: number;
   private readonly entries: number;
   private readonly bases: number;
+  private readonly links: number;
   private readonly payloads: number;
   private readonly deltas: number;
   private readonly content: number;
@@ -56,6 +63,7 @@ export class PageBatch {
   /** Numbers of base frames by their ids. */
   private readonly baseNumbers = new Map<number, number>();
   private payloadBytes = 0;
+  private linkCount = 0;
 
   constructor(
     slots: Slots,
@@ -65,10 +73,12 @@ export class PageBatch {
     this.kernels = slots.kernels;
     this.capacity = BATCH_BYTES / pageBytes;
     this.digests = new Uint8Array(KEYED_DIGEST_BYTES * this.capacity);
+    this.features = new Uint32Array(FEATURES * this.capacity);
     this.job = slots.slot('packing job', JOB_BYTES);
     this.pages = slots.slot('pages', BATCH_BYTES);
     this.entries = slots.slot('entries of pages', 4 * PAGE_WORDS * this.capacity);
     this.bases = slots.slot('entries of base frames', 4 * BASE_WORDS * MAX_BASES);
+    this.links = slots.slot('links of base pages', 4 * LINK_WORDS * MAX_PAGE_BASES * this.capacity);
     this.payloads = slots.slot('payloads of base frames', BASE_BUFFER_BYTES);
     this.deltas = slots.slot('deltas', deltaCapacity(this.capacity, pageBytes));
     this.content = slots.slot('content of a frame', Math.min(MAX_CONTENT_BYTES, frameBytes + pageBytes));
@@ -88,17 +98,17 @@ export class PageBatch {
     this.first = first;
     this.count = 0;
     this.payloadBytes = 0;
+    this.linkCount = 0;
     this.baseNumbers.clear();
   }
 
   /** Add a copy of the page at `address`, whose digest is at `digest`. */
   add(address: number, digest: number): void {
-    const { words, bytes, run } = this.kernels;
+    const { bytes, run } = this.kernels;
     const { pageBytes, count } = this;
     run.copyBytes(this.pages + count * pageBytes, address, pageBytes);
     this.digests.set(bytes.subarray(digest, digest + KEYED_DIGEST_BYTES), KEYED_DIGEST_BYTES * count);
-    const entry = this.entry(this.count++);
-    words[entry + PAGE.NEXT] = NONE;
+    this.count++;
   }
 
   /** Whether the payload of a frame is in the batch. */
@@ -125,20 +135,23 @@ export class PageBatch {
     words[at + BASE.TABLE_BYTES] = shape.tableBytes;
     words[at + BASE.CONTENT_BYTES] = shape.contentBytes;
     words[at + BASE.PACKING] = shape.packing;
-    words[at + BASE.FIRST_PAGE] = NONE;
+    words[at + BASE.FIRST_LINK] = NONE;
     this.baseNumbers.set(id, number);
     this.payloadBytes = Math.ceil((this.payloadBytes + bytes + SLACK_BYTES) / 64) * 64;
   }
 
-  /** Let the page that was added last be coded against a page of a frame of the batch. */
-  setBase(frame: number, slot: number): void {
+  /**
+   * Try the page that was added last against a page of a frame of the batch; for each page MAX_PAGE_BASES
+   * times at most.
+   */
+  addLink(frame: number, slot: number): void {
     const { words } = this.kernels;
-    const page = this.count - 1;
-    const at = (this.bases >>> 2) + this.baseNumbers.get(frame)! * BASE_WORDS;
-    const entry = this.entry(page);
-    words[entry + PAGE.NEXT] = words[at + BASE.FIRST_PAGE]!;
-    words[entry + PAGE.BASE_SLOT] = slot;
-    words[at + BASE.FIRST_PAGE] = page;
+    const base = (this.bases >>> 2) + this.baseNumbers.get(frame)! * BASE_WORDS;
+    const link = (this.links >>> 2) + this.linkCount * LINK_WORDS;
+    words[link + LINK.PAGE] = this.count - 1;
+    words[link + LINK.SLOT] = slot;
+    words[link + LINK.NEXT] = words[base + BASE.FIRST_LINK]!;
+    words[base + BASE.FIRST_LINK] = this.linkCount++;
   }
 
   /** Prepare the job. */
@@ -152,6 +165,7 @@ export class PageBatch {
     words[at + PACK_PAGES.ENTRIES] = this.entries;
     words[at + PACK_PAGES.BASES] = this.bases;
     words[at + PACK_PAGES.BASE_COUNT] = this.baseNumbers.size;
+    words[at + PACK_PAGES.LINKS] = this.links;
     words[at + PACK_PAGES.DELTAS] = this.deltas;
     words[at + PACK_PAGES.CONTENT] = this.content;
     words[at + PACK_PAGES.OUTPUT] = this.output;

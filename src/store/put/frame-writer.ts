@@ -7,9 +7,11 @@ import type { Checks, FrameHead } from '../format.js';
 import { FRAME_HEAD_BYTES, MAX_SEAL_BYTES, writeFrameHead } from '../format.js';
 import type { DeltaRef, FrameRecord } from '../frame-record.js';
 import { MAX_FRAME_ID } from '../limits.js';
+import { FEATURES, FeatureWriter } from '../page-features.js';
 import type { PackWriter } from '../pack-writer.js';
 import type { PackedFrame, PageBatch } from './batch.js';
 import type { NewPages } from './new-pages.js';
+import type { SimilarPages } from './similar-pages.js';
 
 /** Database key of the id of the next frame. */
 const NEXT_FRAME = 'nextFrame';
@@ -24,7 +26,9 @@ export class FrameWriter {
   /** Bytes written. */
   bytes = 0;
   /** Frames that are written and not recorded. */
-  private waiting: { readonly id: number; readonly record: FrameRecord }[] = [];
+  private readonly waiting = new Map<number, FrameRecord>();
+  /** Features of the plain pages of these frames. */
+  private readonly features = new FeatureWriter();
   private nextId: number;
 
   constructor(
@@ -41,8 +45,13 @@ export class FrameWriter {
     this.nextId = context.db.value<number>(NEXT_FRAME) ?? 1;
   }
 
+  /** Return the record of a frame that is written and not recorded. */
+  written(id: number): FrameRecord | undefined {
+    return this.waiting.get(id);
+  }
+
   /** Write the frames of a packed batch, and set the places of its pages. @throws PageferryError */
-  write(batch: PageBatch, pages: NewPages): void {
+  write(batch: PageBatch, pages: NewPages, similar?: SimilarPages): void {
     const firstId = this.nextId;
     const frames = batch.packedFrames();
     if (firstId + frames.length > MAX_FRAME_ID)
@@ -60,11 +69,15 @@ export class FrameWriter {
       digests[frame]!.set(batch.digests.subarray(from, from + KEYED_DIGEST_BYTES), KEYED_DIGEST_BYTES * slot);
       const baseFrame = batch.baseFrameOf(page);
       if (baseFrame !== 0) deltas[frame]!.push({ slot, baseFrame, baseSlot: batch.baseSlotOf(page) });
+      else if (similar) {
+        this.features.add(firstId + frame, slot, batch.features, FEATURES * page);
+        similar.add(firstId + frame, slot, batch.features, FEATURES * page);
+      }
       pages.place(batch.first + page, firstId + frame, slot);
     }
     frames.forEach((frame, i) => {
       const place = this.writeFrame(firstId + i, frame);
-      this.waiting.push({ id: firstId + i, record: { ...place, digests: digests[i]!, deltas: deltas[i]! } });
+      this.waiting.set(firstId + i, { ...place, digests: digests[i]!, deltas: deltas[i]! });
     });
   }
 
@@ -72,19 +85,21 @@ export class FrameWriter {
   commit(): void {
     const { db, packs } = this.context;
     packs.commit();
-    for (const { id, record } of this.waiting) {
+    for (const [id, record] of this.waiting) {
       db.putFrame(id, record);
       for (let slot = 0; KEYED_DIGEST_BYTES * slot < record.digests.length; slot++) {
         const from = KEYED_DIGEST_BYTES * slot;
         db.putPage(record.digests.subarray(from, from + KEYED_DIGEST_BYTES), id, slot);
       }
     }
+    if (this.features.count > 0) db.putFeatures(this.features.firstFrame, this.features.bytes);
     db.putValue(NEXT_FRAME, this.nextId);
   }
 
   /** Drop what was recorded, after its transaction. */
   committed(): void {
-    this.waiting = [];
+    this.waiting.clear();
+    this.features.clear();
   }
 
   private writeFrame(id: number, frame: PackedFrame) {

@@ -10,11 +10,17 @@ const MAX_RECORDS = 8192;
 export class FrameRecords {
   private readonly records = new Map<number, FrameRecord | undefined>();
 
-  constructor(private readonly db: StoreDatabase) {}
+  /** `written`: returns the record of a frame that no transaction has stored yet. */
+  constructor(
+    private readonly db: StoreDatabase,
+    private readonly written: (id: number) => FrameRecord | undefined = () => undefined,
+  ) {}
 
   /** Return a frame's record; undefined if there is none, or if it is damaged. */
   get(id: number): FrameRecord | undefined {
     if (this.records.has(id)) return this.records.get(id);
+    const written = this.written(id);
+    if (written) return written;
     if (this.records.size === MAX_RECORDS) this.records.delete(this.records.keys().next().value!);
     let record: FrameRecord | undefined;
     try {

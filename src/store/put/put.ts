@@ -17,6 +17,7 @@ import { BaseFrames } from './base-frames.js';
 import { PageBatch } from './batch.js';
 import { FrameWriter, sealCapacity } from './frame-writer.js';
 import { FrameRecords } from './parent-pages.js';
+import { SimilarPages } from './similar-pages.js';
 import { SnapshotPages, type WriteOptions, type WrittenPages } from './snapshot-pages.js';
 
 /** Batches that wait to be packed or written, beside one for each thread. */
@@ -31,7 +32,8 @@ export async function writePages(
   options: WriteOptions,
   commit: (pages: WrittenPages) => void,
 ): Promise<WrittenPages> {
-  const { pageBytes, frameBytes } = store.config;
+  const { dir, db, secrets, config } = store;
+  const { pageBytes, frameBytes } = config;
   const { threads: count } = options;
   const arena = new Arena();
   const codec = createCodecContext(arena);
@@ -41,13 +43,14 @@ export async function writePages(
     { length: count === 1 ? 1 : count + SPARE_BATCHES },
     () => new PageBatch(arena, pageBytes, frameBytes),
   );
+  const similar = new SimilarPages(arena, db, pageBytes, source.bytes);
   const key = arena.slot('digest key', DIGEST_KEY_BYTES);
   const sealSpace = arena.slot('encrypted payload', sealCapacity(frameBytes));
   const createThreads = declareThreads(arena, codec, count, 0);
   await arena.allocate({ isShared: count > 1 });
   throwIfAborted(options.signal);
   const { kernels } = arena;
-  kernels.bytes.set(store.secrets.digestKey, key);
+  kernels.bytes.set(secrets.digestKey, key);
   const failure = new AbortController();
   const signal = AbortSignal.any([options.signal, failure.signal]);
   const threads = createThreads({
@@ -56,12 +59,12 @@ export async function writePages(
     frameJobs: PAGE_FRAME_JOBS,
     onFailure: (cause) => failure.abort(cause),
   });
-  const files = new PackFiles(store.dir);
-  const { dir, db, secrets, config } = store;
+  const files = new PackFiles(dir);
   const storeId = bytesOfHex(config.id);
   const packs = new PackWriter({ dir, db, storeId, packBytes: config.packBytes, checks }, true);
   try {
-    const records = new FrameRecords(db);
+    const frames = new FrameWriter({ kernels, db, packs, checks, sealer: secrets.sealer, sealSpace });
+    const records = new FrameRecords(db, (id) => frames.written(id));
     const writer = new SnapshotPages(store, options, signal, {
       kernels,
       codec,
@@ -71,7 +74,8 @@ export async function writePages(
       records,
       packs,
       bases: new BaseFrames({ kernels, packs: files, records, checks, sealer: secrets.sealer }),
-      frames: new FrameWriter({ kernels, db, packs, checks, sealer: secrets.sealer, sealSpace }),
+      similar,
+      frames,
     });
     const meter = { ingested() {}, sourceRead() {} };
     const reader = new ChunkReader({

@@ -16,6 +16,7 @@ import { DigestTable } from './digest-table.js';
 import type { FrameWriter } from './frame-writer.js';
 import { NewPages } from './new-pages.js';
 import { type FrameRecords, ParentPages } from './parent-pages.js';
+import type { SimilarPages } from './similar-pages.js';
 
 /** New pages after which frames are recorded, so that memory and transactions have a limit. */
 const MAX_WAITING_PAGES = 1 << 17;
@@ -51,6 +52,7 @@ export interface PutParts {
   readonly records: FrameRecords;
   readonly packs: PackWriter;
   readonly bases: BaseFrames;
+  readonly similar: SimilarPages;
   readonly frames: FrameWriter;
 }
 
@@ -168,9 +170,12 @@ export class SnapshotPages {
     return true;
   }
 
-  /** Add a page to the batch, to be coded against the parent's page, which `addKnown` has looked up. */
+  /**
+   * Add a page to the batch, to be coded against the parent's page, which `addKnown` has looked up, or against
+   * a similar page.
+   */
   private addNew(address: number, digest: number): void {
-    const { kernels, bases } = this.parts;
+    const { kernels, bases, similar } = this.parts;
     const { ref, batch } = this;
     const number = this.pages.add();
     this.table.add(kernels.words, digest >>> 2, number);
@@ -178,6 +183,7 @@ export class SnapshotPages {
     if (batch!.count === 0) batch!.clear(number);
     batch!.add(address, digest);
     if (ref.frame !== ZERO_FRAME) bases.use(batch!, ref.frame, ref.slot);
+    similar.use(batch!, address, bases);
     this.page++;
   }
 
@@ -201,12 +207,12 @@ export class SnapshotPages {
 
   /** Wait for the oldest batch, and write its frames. */
   private async endBatch(): Promise<void> {
-    const { threads, frames } = this.parts;
+    const { threads, frames, similar } = this.parts;
     const oldest = this.running[0]!;
     while (!oldest.hasEnded) if (!threads.help()) await threads.ended(this.signal);
     this.running.shift();
     if (oldest.error !== undefined) throw oldest.error;
-    frames.write(oldest.batch, this.pages);
+    frames.write(oldest.batch, this.pages, similar);
     this.free.push(oldest.batch);
   }
 

@@ -5,6 +5,7 @@ import { ioError, systemReason } from '../image/fs/errno.js';
 import { PageferryError } from '../page/error.js';
 import { PLAIN_RECORDS, type RecordSealer } from './encryption/record-sealer.js';
 import { decodeFrameRecord, encodeFrameRecord, type FrameRecord } from './frame-record.js';
+import { decodePageFeatures, encodePageFeatures, type FrameFeatures } from './page-features.js';
 import { withCheck, withoutCheck } from './record-check.js';
 
 const FOLDER = 'meta';
@@ -211,19 +212,18 @@ export class StoreDatabase {
     return [...this.packs.getKeys({ snapshot: true })];
   }
 
-  /** Return the features of pages whose first frame is `id` (`page-features.ts`). @throws PageferryError */
-  pageFeatures(id: number): Uint8Array | undefined {
-    const record = this.features.getBinary(id);
-    const name = `features ${id}`;
-    return record && withoutCheck(name, this.sealer.open('features', String(id), record, name));
+  /** Return the features of pages whose first frame is `id`. @throws PageferryError */
+  pageFeatures(id: number): readonly FrameFeatures[] | undefined {
+    const encrypted = this.features.getBinary(id);
+    if (!encrypted) return undefined;
+    return decodePageFeatures(id, this.sealer.open('features', String(id), encrypted, `features ${id}`));
   }
 
-  putFeatures(id: number, features: Uint8Array): void {
-    const record = withCheck(`features ${id}`, features);
-    this.features.putSync(id, this.sealer.seal('features', String(id), record));
+  putPageFeatures(id: number, frames: readonly FrameFeatures[]): void {
+    this.features.putSync(id, this.sealer.seal('features', String(id), encodePageFeatures(id, frames)));
   }
 
-  removeFeatures(id: number): void {
+  removePageFeatures(id: number): void {
     this.features.removeSync(id);
   }
 

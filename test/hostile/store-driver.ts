@@ -5,6 +5,7 @@ import { PLAIN_SEALER } from '../../src/store/encryption/sealer.js';
 import { Checks, FRAME_HEAD_BYTES } from '../../src/store/format.js';
 import { decodeFrameRecord, type FramePlace } from '../../src/store/frame-record.js';
 import { decodeManifest, encodeManifest } from '../../src/store/manifest.js';
+import { decodePageFeatures, encodePageFeatures } from '../../src/store/page-features.js';
 import { FrameCache } from '../../src/store/read/frame-cache.js';
 import { PageDecoder } from '../../src/store/read/page-decoder.js';
 import { recordCheck } from '../../src/store/record-check.js';
@@ -51,6 +52,7 @@ export class StoreDriver {
       if (kind < 20) await this.stream(dice);
       else if (kind < 400) this.manifest(dice);
       else if (kind < 500) this.record(dice);
+      else if (kind < 550) this.features(dice);
       else this.frame(dice);
       tally.right++;
     } catch (error) {
@@ -90,6 +92,16 @@ export class StoreDriver {
     const { digests, deltas } = decodeFrameRecord(id, changed);
     expectUnchanged(changed, bytes, isSigned);
     if (digests.length + deltas.length > changed.length) throw new Error('more than its bytes');
+  }
+
+  private features(dice: Dice): void {
+    const { id, bytes } = dice.pick(this.samples.features);
+    const other = dice.pick(this.samples.features).bytes;
+    const { changed, isSigned } = hostileRecord(bytes, `features ${id}`, dice, other);
+    const frames = decodePageFeatures(id, changed);
+    expectUnchanged(changed, bytes, isSigned);
+    const again = encodePageFeatures(id, frames);
+    if (Buffer.compare(again, changed) !== 0) throw new Error('the features are others');
   }
 
   /** Change a frame of a pack, and decode all its pages. */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { bytesSource } from '../../src/image/memory.js';
 import { openDatabase } from '../../src/store/database.js';
 import { encodeFrameRecord, type FrameRecord } from '../../src/store/frame-record.js';
+import { encodePageFeatures } from '../../src/store/page-features.js';
 import { createStore } from '../../src/store/store.js';
 import { guestImage, laterImage } from '../support/images.js';
 import type { Dice } from './mutate.js';
@@ -21,6 +22,8 @@ export interface StoreSamples {
   readonly frames: ReadonlyMap<number, FrameRecord>;
   /** Records of frames as the database has them, with digests that depend on the seed alone. */
   readonly records: readonly { readonly id: number; readonly bytes: Uint8Array }[];
+  /** Records of features of pages, by their first frames. */
+  readonly features: readonly { readonly id: number; readonly bytes: Uint8Array }[];
   readonly manifests: readonly { readonly name: string; readonly bytes: Uint8Array }[];
   /** All snapshots as a stream for another store. */
   readonly stream: Uint8Array;
@@ -52,6 +55,9 @@ export async function createSamples(dice: Dice): Promise<StoreSamples> {
       name,
       bytes: Uint8Array.from(db.manifest(name)!),
     }));
+    const features = db
+      .featureIds()
+      .map((id) => ({ id, bytes: encodePageFeatures(id, db.pageFeatures(id)!) }));
     await db.close();
     const records = [...frames].map(([id, record]) => {
       const digests = record.digests.map(() => dice.word());
@@ -66,6 +72,7 @@ export async function createSamples(dice: Dice): Promise<StoreSamples> {
       pack,
       frames,
       records,
+      features,
       manifests,
       stream,
     };

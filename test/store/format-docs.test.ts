@@ -6,6 +6,7 @@ import { Arena } from '../../src/kernels/arena.js';
 import { Checks, checkPackHeader, packHeader, readFrameHead } from '../../src/store/format.js';
 import { decodeFrameRecord, encodeFrameRecord } from '../../src/store/frame-record.js';
 import { decodeManifest, encodeManifest } from '../../src/store/manifest.js';
+import { decodePageFeatures, encodePageFeatures } from '../../src/store/page-features.js';
 import { PageRuns } from '../../src/store/page-runs.js';
 
 const document = readFileSync(new URL('../../docs/store-format.md', import.meta.url), 'utf8');
@@ -50,6 +51,14 @@ test('frame record', () => {
   const bytes = example('frame-record');
   expect(Buffer.from(encodeFrameRecord(9, record)).toString('hex')).toBe(Buffer.from(bytes).toString('hex'));
   expect(decodeFrameRecord(9, bytes)).toEqual(record);
+});
+
+test('features', () => {
+  const features = new Uint32Array([0x11, 0x21, 0x31, 0, 0x13, 0x23, 0x33, 0x43]);
+  const bytes = example('features');
+  const encoded = encodePageFeatures(9, [{ frame: 9, features }]);
+  expect(Buffer.from(encoded).toString('hex')).toBe(Buffer.from(bytes).toString('hex'));
+  expect(decodePageFeatures(9, bytes)).toEqual([{ frame: 9, features }]);
 });
 
 test('pack header', async () => {

@@ -1,6 +1,16 @@
 import type { CodecContext } from '../../codec/codec.js';
 import { SLOT, type SlotTable } from './format.js';
-import { BASE, BASE_WORDS, LINK, LINK_WORDS, maxDeltaBytes, NONE, PACK_PAGES, PAGE, PAGE_WORDS } from './pack-job.js';
+import {
+  BASE,
+  BASE_WORDS,
+  LINK,
+  LINK_WORDS,
+  maxDeltaBytes,
+  NONE,
+  PACK_PAGES,
+  PAGE,
+  PAGE_WORDS,
+} from './pack-job.js';
 import { unpackFrame } from './unpack-frame.js';
 
 /**
@@ -45,7 +55,8 @@ class DeltaCoder {
 
   code(): void {
     const { words } = this.codec.kernels;
-    for (let page = 0; page < this.pageCount; page++) words[this.entries + page * PAGE_WORDS + PAGE.DELTA] = 0;
+    for (let page = 0; page < this.pageCount; page++)
+      words[this.entries + page * PAGE_WORDS + PAGE.DELTA] = 0;
     const bases = words[this.at + PACK_PAGES.BASES]! >>> 2;
     let badCount = 0;
     for (let i = 0; i < words[this.at + PACK_PAGES.BASE_COUNT]!; i++) {

@@ -41,7 +41,7 @@ export const PAGE_WORDS = 8;
 export const LINK = { PAGE: 0, SLOT: 1, NEXT: 2 } as const;
 export const LINK_WORDS = 4;
 /** Base pages that a page is tried against: the smallest delta is used. */
-export const MAX_PAGE_BASES = 3;
+export const MAX_PAGE_BASES = 2;
 /** No link. */
 export const NONE = 0xffffffff;
 

@@ -42,6 +42,7 @@ export async function checkIndex(
     await yieldIfDue();
   }
   await checkDigests(store, frames, problems);
+  checkFeatures(store, problems);
   return { frames, packCount: db.packNumbers().length };
 }
 
@@ -73,6 +74,17 @@ async function checkDigests(
     await yieldIfDue();
   }
   if (wrong > 0) problems.push(`index: ${wrong} digests lead to no page`);
+}
+
+/** Check the records of features. A frame of them that is not there any more does no harm. */
+function checkFeatures({ db }: StoreContext, problems: string[]): void {
+  for (const id of db.featureIds()) {
+    try {
+      db.pageFeatures(id);
+    } catch (cause) {
+      problems.push(`${(cause as Error).message}; no snapshot needs it, and gc removes it`);
+    }
+  }
 }
 
 function isAt(digests: Uint8Array, slot: number, digest: Uint8Array): boolean {

@@ -12,6 +12,7 @@ import { PackFiles, packPath } from '../pack-files.js';
 import { PackWriter } from '../pack-writer.js';
 import type { StoreContext } from '../store-context.js';
 import { keepDigests } from './duplicates.js';
+import { removeDeadFeatures } from './live-features.js';
 import { liveFrames } from './live-frames.js';
 
 const MAX_FRAME_BYTES = 2 * MAX_CONTENT_BYTES;
@@ -89,6 +90,7 @@ export async function collectGarbage(
   } finally {
     mover.close();
   }
+  await removeDeadFeatures(db, live, yieldIfDue);
   return { removedFrames, removedPacks, bytesBefore, bytesAfter: totalBytes(store), damagedPacks };
 }
 

@@ -154,6 +154,17 @@ export class PageBatch {
     words[base + BASE.FIRST_LINK] = this.linkCount++;
   }
 
+  /** Whether the page that was added last is tried against this page already. */
+  isLastLink(frame: number, slot: number): boolean {
+    const { words } = this.kernels;
+    const number = this.baseNumbers.get(frame);
+    if (number === undefined) return false;
+    const first = words[(this.bases >>> 2) + number * BASE_WORDS + BASE.FIRST_LINK]!;
+    if (first === NONE) return false;
+    const link = (this.links >>> 2) + first * LINK_WORDS;
+    return words[link + LINK.PAGE] === this.count - 1 && words[link + LINK.SLOT] === slot;
+  }
+
   /** Prepare the job. */
   prepare(level: number): void {
     const { words } = this.kernels;

@@ -7,8 +7,8 @@ import type { Checks, FrameHead } from '../format.js';
 import { FRAME_HEAD_BYTES, MAX_SEAL_BYTES, writeFrameHead } from '../format.js';
 import type { DeltaRef, FrameRecord } from '../frame-record.js';
 import { MAX_FRAME_ID } from '../limits.js';
-import { FEATURES, FeatureWriter } from '../page-features.js';
 import type { PackWriter } from '../pack-writer.js';
+import { FEATURES, type FrameFeatures } from '../page-features.js';
 import type { PackedFrame, PageBatch } from './batch.js';
 import type { NewPages } from './new-pages.js';
 import type { SimilarPages } from './similar-pages.js';
@@ -28,7 +28,7 @@ export class FrameWriter {
   /** Frames that are written and not recorded. */
   private readonly waiting = new Map<number, FrameRecord>();
   /** Features of the plain pages of these frames. */
-  private readonly features = new FeatureWriter();
+  private features: FrameFeatures[] = [];
   private nextId: number;
 
   constructor(
@@ -62,6 +62,7 @@ export class FrameWriter {
     this.nextId += frames.length;
     const digests = frames.map(({ slotCount }) => new Uint8Array(KEYED_DIGEST_BYTES * slotCount));
     const deltas: DeltaRef[][] = frames.map(() => []);
+    const features = frames.map(({ slotCount }) => new Uint32Array(FEATURES * slotCount));
     for (let page = 0; page < batch.count; page++) {
       const frame = batch.frameOf(page);
       const slot = batch.slotOf(page);
@@ -70,14 +71,19 @@ export class FrameWriter {
       const baseFrame = batch.baseFrameOf(page);
       if (baseFrame !== 0) deltas[frame]!.push({ slot, baseFrame, baseSlot: batch.baseSlotOf(page) });
       else if (similar) {
-        this.features.add(firstId + frame, slot, batch.features, FEATURES * page);
-        similar.add(firstId + frame, slot, batch.features, FEATURES * page);
+        const own = batch.features.subarray(FEATURES * page, FEATURES * (page + 1));
+        features[frame]!.set(own, FEATURES * slot);
       }
       pages.place(batch.first + page, firstId + frame, slot);
     }
     frames.forEach((frame, i) => {
       const place = this.writeFrame(firstId + i, frame);
       this.waiting.set(firstId + i, { ...place, digests: digests[i]!, deltas: deltas[i]! });
+      // A frame has plain pages or deltas.
+      if (!similar || deltas[i]!.length > 0) return;
+      const one = { frame: firstId + i, features: features[i]! };
+      similar.add(one);
+      this.features.push(one);
     });
   }
 
@@ -92,14 +98,14 @@ export class FrameWriter {
         db.putPage(record.digests.subarray(from, from + KEYED_DIGEST_BYTES), id, slot);
       }
     }
-    if (this.features.count > 0) db.putFeatures(this.features.firstFrame, this.features.bytes);
+    if (this.features.length > 0) db.putPageFeatures(this.features[0]!.frame, this.features);
     db.putValue(NEXT_FRAME, this.nextId);
   }
 
   /** Drop what was recorded, after its transaction. */
   committed(): void {
     this.waiting.clear();
-    this.features.clear();
+    this.features = [];
   }
 
   private writeFrame(id: number, frame: PackedFrame) {

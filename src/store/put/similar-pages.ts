@@ -1,7 +1,7 @@
 import type { Slots } from '../../kernels/arena.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import type { StoreDatabase } from '../database.js';
-import { FEATURES, featurePages, PAGE_FEATURE_BYTES } from '../page-features.js';
+import { FEATURES, type FrameFeatures } from '../page-features.js';
 import type { BaseFrames } from './base-frames.js';
 import type { PageBatch } from './batch.js';
 
@@ -11,8 +11,6 @@ const MIN_SLOTS = 1 << 14;
 const MAX_SLOTS = 1 << 22;
 /** Pages of an image whose size is not known. */
 const DEFAULT_PAGES = 1 << 18;
-/** Similar pages that a page is tried against. */
-const MAX_SIMILAR = 2;
 
 /**
  * The plain pages of a store by their features, to find a base page for a page that has none at its position
@@ -25,6 +23,10 @@ export class SimilarPages {
   private readonly features: number;
   private readonly one: number;
   private readonly found: number;
+  /** Frames and slots of the pages that share features with a page, and how many each shares. */
+  private readonly frames = new Uint32Array(FEATURES);
+  private readonly slots = new Uint32Array(FEATURES);
+  private readonly shared = new Uint32Array(FEATURES);
   private isLoaded = false;
 
   constructor(
@@ -45,7 +47,7 @@ export class SimilarPages {
 
   /**
    * Compute the features of the page at `address`, which `batch` has added last, and let it be tried against
-   * the pages that share most of them.
+   * the page that shares most of them.
    */
   use(batch: PageBatch, address: number, bases: BaseFrames): void {
     if (!this.isLoaded) this.load();
@@ -54,48 +56,76 @@ export class SimilarPages {
     const from = this.features >>> 2;
     const to = FEATURES * (batch.count - 1);
     for (let i = 0; i < FEATURES; i++) batch.features[to + i] = words[from + i]!;
-    const count = run.sketchFind(this.table, this.slotCount, this.features, this.found);
-    for (let i = 0; i < Math.min(count, MAX_SIMILAR); i++) {
-      const at = (this.found >>> 2) + 2 * i;
-      bases.usePlain(batch, words[at]!, words[at + 1]!);
-    }
+    const best = this.mostSimilar(batch);
+    if (best >= 0) bases.usePlain(batch, this.frames[best]!, this.slots[best]!);
   }
 
-  /** Add a plain page; its features are those from `features[from]` on. */
-  add(frame: number, slot: number, features: Uint32Array, from: number): void {
+  /** Return which page shares most features; -1: none shares any, or the page is tried against one that does. */
+  private mostSimilar(batch: PageBatch): number {
+    const { frames, slots, shared } = this;
+    const count = this.findShared();
+    let best = -1;
+    for (let i = 0; i < count; i++) {
+      if (batch.isLastLink(frames[i]!, slots[i]!)) return -1;
+      const more = best < 0 ? 1 : shared[i]! - shared[best]!;
+      // Of two, the one whose frame is unpacked anyway.
+      if (more > 0 || (more === 0 && !batch.hasBase(frames[best]!) && batch.hasBase(frames[i]!))) best = i;
+    }
+    return best;
+  }
+
+  /** Find the pages that share each of the features, and return their number. */
+  private findShared(): number {
     const { run, words } = this.kernels;
-    for (let i = 0; i < FEATURES; i++) words[(this.one >>> 2) + i] = features[from + i]!;
-    run.sketchInsert(this.table, this.slotCount, this.one, frame, slot);
+    const { frames, slots, shared } = this;
+    const from = this.features >>> 2;
+    const one = this.one >>> 2;
+    let count = 0;
+    for (let i = 0; i < FEATURES; i++) {
+      if (words[from + i] === 0) continue;
+      for (let j = 0; j < FEATURES; j++) words[one + j] = i === j ? words[from + i]! : 0;
+      if (run.sketchFind(this.table, this.slotCount, this.one, this.found) === 0) continue;
+      const frame = words[this.found >>> 2]!;
+      const slot = words[(this.found >>> 2) + 1]!;
+      let at = 0;
+      while (at < count && (frames[at] !== frame || slots[at] !== slot)) at++;
+      if (at === count) shared[count++] = 0;
+      frames[at] = frame;
+      slots[at] = slot;
+      shared[at]!++;
+    }
+    return count;
+  }
+
+  /** Add the pages of a frame, all of which are plain. */
+  add({ frame, features }: FrameFeatures): void {
+    const { run, words } = this.kernels;
+    for (let slot = 0; FEATURES * slot < features.length; slot++) {
+      for (let i = 0; i < FEATURES; i++) words[(this.one >>> 2) + i] = features[FEATURES * slot + i]!;
+      run.sketchInsert(this.table, this.slotCount, this.one, frame, slot);
+    }
   }
 
   /** Add the pages of the store, the newest ones if there are more than the table has space for. */
   private load(): void {
     this.isLoaded = true;
-    const ids: number[] = [];
-    let left = this.slotCount / FEATURES;
+    const records: (readonly FrameFeatures[])[] = [];
+    let left = this.slotCount;
     for (const id of this.db.featureIds()) {
       if (left <= 0) break;
-      ids.push(id);
-      left -= this.recordOf(id).length / PAGE_FEATURE_BYTES;
-    }
-    const features = new Uint32Array(FEATURES);
-    for (const id of ids.reverse()) {
       const record = this.recordOf(id);
-      const view = new DataView(record.buffer, record.byteOffset, record.length);
-      for (let at = 0; at < record.length; at += PAGE_FEATURE_BYTES) {
-        for (let i = 0; i < FEATURES; i++) features[i] = view.getUint32(at + 5 + 4 * i, true);
-        this.add(view.getUint32(at, true), view.getUint8(at + 4), features, 0);
-      }
+      records.push(record);
+      for (const { features } of record) left -= features.length;
     }
+    // A feature leads to the newest page that has it.
+    for (const record of records.reverse()) for (const frame of record) this.add(frame);
   }
 
-  private recordOf(id: number): Uint8Array {
+  private recordOf(id: number): readonly FrameFeatures[] {
     try {
-      const record = this.db.pageFeatures(id) ?? new Uint8Array();
-      featurePages(id, record);
-      return record;
+      return this.db.pageFeatures(id) ?? [];
     } catch {
-      return new Uint8Array(); // `check` names the damage
+      return []; // `check` names the damage
     }
   }
 }

@@ -1,5 +1,6 @@
-// The store of snapshots against `pack` and other programs that keep versions of files, and a store of many
-// snapshots. Whole processes, one after the other; ratios of one run.
+// The store of snapshots against `pack` and other programs that keep versions of files; images that are not
+// parents of each other (`--unrelated FILE,FILE`); a store of many snapshots. Whole processes, one after the
+// other; ratios of one run.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,6 +11,7 @@ import { bytesUnder, ran, timed } from './store/commands.mjs';
 import { writeImages } from './store/images.mjs';
 import { manySnapshots } from './store/many.mjs';
 import { PEERS } from './store/peers.mjs';
+import { unrelatedImages } from './store/unrelated.mjs';
 
 const CLI = new URL('../dist/cli.js', import.meta.url).pathname;
 const MIB = 1 << 20;
@@ -25,6 +27,7 @@ export async function run(argv) {
       snapshots: { type: 'string' },
       only: { type: 'string' },
       peers: { type: 'string' },
+      unrelated: { type: 'string' },
       dir: { type: 'string', default: tmpdir() },
     },
   });
@@ -37,6 +40,8 @@ export async function run(argv) {
         : writeImages(folder, IMAGES, values.quick ? 4 * MIB : 128 * MIB);
       keepImages(folder, files, values.threads, values.peers?.split(','));
     }
+    if (values.unrelated && wants('unrelated'))
+      unrelatedImages(CLI, folder, values.unrelated.split(','), values.threads);
     if (wants('many'))
       await manySnapshots(CLI, folder, Number(values.snapshots ?? (values.quick ? 20 : 1000)), values.quick);
   } finally {

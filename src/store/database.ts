@@ -5,8 +5,8 @@ import { ioError, systemReason } from '../image/fs/errno.js';
 import { PageferryError } from '../page/error.js';
 import { PLAIN_RECORDS, type RecordSealer } from './encryption/record-sealer.js';
 import { decodeFrameRecord, encodeFrameRecord, type FrameRecord } from './frame-record.js';
+import { jsonRecord, readJson } from './json-record.js';
 import { decodePageFeatures, encodePageFeatures, type FrameFeatures } from './page-features.js';
-import { withCheck, withoutCheck } from './record-check.js';
 
 const FOLDER = 'meta';
 const REFERENCE_BYTES = 5;
@@ -291,12 +291,4 @@ function entryCount(database: { getStats(): object }): number {
 function databaseError(cause: unknown): unknown {
   if (cause instanceof PageferryError) return cause;
   return new PageferryError('io', `the store's database: cannot write: ${systemReason(cause)}`, { cause });
-}
-
-function jsonRecord(name: string, value: unknown): Uint8Array {
-  return withCheck(name, new TextEncoder().encode(JSON.stringify(value)));
-}
-
-function readJson<T>(name: string, bytes: Uint8Array | undefined): T | undefined {
-  return bytes && JSON.parse(new TextDecoder().decode(withoutCheck(name, bytes)));
 }

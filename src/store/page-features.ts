@@ -1,4 +1,5 @@
-// Features of the plain pages of frames: `put` looks up base pages by them. One record a transaction of `put`.
+// Features of the plain pages of frames: `put` looks up base pages by them, and writes one record a
+// transaction.
 //
 //   record   = frame* check[4]
 //   frame    = u32(frame id) u8(pages) features*       those of slots 0, 1, ...; all pages of it are plain

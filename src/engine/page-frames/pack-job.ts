@@ -1,4 +1,4 @@
-// Layout of the job that packs pages into frames: its words, those of its lists, and how much memory it needs.
+// Layout of the job that packs pages into frames: its words, those of its lists, and the memory it needs.
 import { MAX_FRAME_SLOTS, MAX_FRAME_TABLE_BYTES } from './format.js';
 
 /** Words of the job, from the first word of a job's arguments on. */
@@ -72,7 +72,7 @@ export const FRAME_WORDS = 6;
 /** A delta is used up to this share of a page: a longer one saves little, and needs a second frame. */
 const MAX_DELTA_SHARE = 0.5;
 
-/** Return the bytes that the deltas of `pages` pages may take: with space for one that is not used, and a page. */
+/** Return the bytes that the deltas of `pages` pages may take, and one that is not kept, and a page. */
 export function deltaCapacity(pages: number, pageBytes: number): number {
   return (pages + 1) * maxDeltaBytes(pageBytes) + pageBytes;
 }

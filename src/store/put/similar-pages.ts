@@ -60,7 +60,7 @@ export class SimilarPages {
     if (best >= 0) bases.usePlain(batch, this.frames[best]!, this.slots[best]!);
   }
 
-  /** Return which page shares most features; -1: none shares any, or the page is tried against one that does. */
+  /** Return which page shares most features; -1: none shares any, or one that does is tried already. */
   private mostSimilar(batch: PageBatch): number {
     const { frames, slots, shared } = this;
     const count = this.findShared();

@@ -171,8 +171,8 @@ export class SnapshotPages {
   }
 
   /**
-   * Add a page to the batch, to be coded against the parent's page, which `addKnown` has looked up, or against
-   * a similar page.
+   * Add a page to the batch, to be coded against the parent's page, which `addKnown` has looked up, or a
+   * similar page.
    */
   private addNew(address: number, digest: number): void {
     const { kernels, bases, similar } = this.parts;

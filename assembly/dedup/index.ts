@@ -22,8 +22,9 @@ export function indexInit(index: usize, bucketCount: u32): void {
  * Look up a run of pages in order and add those that are new, so that a page also finds an earlier one of the
  * run. `digests` are 16 bytes a page; pages whose class (u16) is not 0 are skipped. Write 8 bytes a page to
  * `references`: the page with the same fingerprint, or NO_REFERENCE when there was none and (image, firstPage
- * + i) was added. One call for many pages: the table is far larger than the cache, and within a run the
- * processor overlaps the misses.
+ * + i) was added. `known` has a u32 an image: the address of the digests of its pages, or 0; a page that is
+ * found there is one with the same digest, else (image, firstPage + i) takes its entry. One call for many
+ * pages: the table is far larger than the cache, and within a run the processor overlaps the misses.
  */
 export function indexAddPages(
   index: usize,
@@ -34,6 +35,7 @@ export function indexAddPages(
   image: u32,
   firstPage: u32,
   references: usize,
+  known: usize,
 ): void {
   for (let i: u32 = 0; i < count; i++) {
     let reference: u64 = NO_REFERENCE;
@@ -42,7 +44,10 @@ export function indexAddPages(
       const bucket = bucketOf(index, bucketCount, fingerprint);
       const found = entriesWith(bucket, tagOf(fingerprint));
       if (found !== 0) reference = referenceOf(bucket, ctz(found));
-      else putEntry(bucket, entriesWith(bucket, 0), fingerprint, image, firstPage + i);
+      if (found === 0 || !hasDigest(known, reference, digests + (i << 4))) {
+        reference = NO_REFERENCE;
+        putEntry(bucket, found === 0 ? entriesWith(bucket, 0) : found, fingerprint, image, firstPage + i);
+      }
     }
     store<u64>(references + (i << 3), reference);
   }
@@ -77,6 +82,13 @@ function putEntry(bucket: usize, free: u32, fingerprint: u64, image: u32, page: 
 
 function referenceOf(bucket: usize, entry: u32): u64 {
   return <u64>load<u32>(bucket + ((<usize>entry) << 2), PAGES) | ((<u64>imageOf(bucket, entry)) << 32);
+}
+
+/** Whether the page that is referred to has the digest at `digest`, or its image's digests are not known. */
+function hasDigest(known: usize, reference: u64, digest: usize): bool {
+  const digests = <usize>load<u32>(known + (<usize>(reference >> 32) << 2));
+  const page = <usize>(<u32>reference) << 4;
+  return digests === 0 || !v128.any_true(v128.xor(v128.load(digests + page), v128.load(digest)));
 }
 
 /** Tag 0 means empty, so 0 becomes 1. */

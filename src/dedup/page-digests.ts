@@ -1,21 +1,60 @@
+import type { Slots } from '../kernels/arena.js';
 import type { Kernels } from '../kernels/kernels.js';
 
 const CHUNK_PAGES = 65536;
+const DIGEST_BYTES = 16;
+
+/** The kernels' memory for the digests of images whose size is known. */
+export class DigestMemory {
+  private next: number;
+  private readonly end: number;
+
+  /** `pages`: digests of all images together; `option` sizes them. */
+  constructor(slots: Slots, pages: number, option = 'indexPages') {
+    this.next = slots.slot('page digests', DIGEST_BYTES * pages, option);
+    this.end = this.next + DIGEST_BYTES * pages;
+  }
+
+  /** Return the digests of an image of `pages` pages, in this memory if it has space for them. */
+  create(kernels: Kernels, pages: number): PageDigests {
+    const address = this.next;
+    if (pages === 0 || pages > (this.end - address) / DIGEST_BYTES) return new PageDigests(kernels);
+    this.next += DIGEST_BYTES * pages;
+    return new PageDigests(kernels, address, pages);
+  }
+}
 
 /**
  * The digests of one image's pages, 16 bytes each, in page order; all zero for a page that no other page
- * refers to.
+ * refers to. Those of `capacity` pages are in the kernels' memory from `address` on, where threads write them;
+ * with address 0 all are outside of it, and are copied.
  */
 export class PageDigests {
   pages = 0;
   /** Chunks that hold only skipped pages are missing. */
   private readonly chunks: (Uint32Array | undefined)[] = [];
 
-  constructor(private readonly kernels: Kernels) {}
+  constructor(
+    private readonly kernels: Kernels,
+    readonly address = 0,
+    private readonly capacity = 0,
+  ) {}
 
-  /** Append the digests of the next `count` pages, stored at `digests`. */
+  /** Return where the digests of `count` pages from `page` on are in the kernels' memory, or 0. */
+  place(page: number, count: number): number {
+    return page + count <= this.capacity ? this.address + DIGEST_BYTES * page : 0;
+  }
+
+  /** Append the digests of the next `count` pages, stored at `digests`, which is perhaps their place. */
   append(digests: number, count: number): void {
-    const { words } = this.kernels;
+    const { words, run } = this.kernels;
+    if (this.address !== 0) {
+      // A source with more pages than it announced fails at its end.
+      const to = this.place(this.pages, count);
+      if (to !== 0 && to !== digests) run.copyBytes(to, digests, DIGEST_BYTES * count);
+      this.pages += count;
+      return;
+    }
     const first = digests >>> 2;
     for (let done = 0; done < count; ) {
       const at = this.pages % CHUNK_PAGES;
@@ -36,10 +75,11 @@ export class PageDigests {
   /** Return whether the digest stored at `digest` is the digest of `page`. */
   matches(page: number, digest: number): boolean {
     if (page >= this.pages) return false;
+    const { words } = this.kernels;
+    const place = this.place(page, 1);
+    if (place !== 0) return isDigest(words, place >>> 2, words, digest >>> 2);
     const chunk = this.chunks[Math.floor(page / CHUNK_PAGES)];
-    if (!chunk) return false;
-    const at = 4 * (page % CHUNK_PAGES);
-    return isDigest(chunk, at, this.kernels.words, digest >>> 2);
+    return chunk !== undefined && isDigest(chunk, 4 * (page % CHUNK_PAGES), words, digest >>> 2);
   }
 }
 

@@ -9,6 +9,8 @@ const PAGES_PER_BUCKET = 4;
 const NO_REFERENCE = 0xffffffff;
 const SKETCH_SLOT_BYTES = 12;
 const MAX_CANDIDATES = 4;
+/** Images that the index tells apart. */
+const MAX_IMAGES = 65536;
 
 /** A page of an image: the image's number in the stream and the page's number in the image. */
 export interface PageReference {
@@ -29,14 +31,18 @@ export class PageIndex {
     image: 0,
     page: 0,
   }));
+  readonly bucketCount: number;
+  /** Address of the buckets. */
+  readonly index: number;
+  /** Address of a word an image: where its digests are, or 0. */
+  readonly known: number;
   private readonly kernels: Kernels;
-  private readonly bucketCount: number;
-  private readonly index: number;
   private readonly sketches: number;
   private readonly features: number;
   private readonly found: number;
-  /** References of the pages of the last run, 8 bytes each. */
-  private readonly runReferences: number;
+  /** References of the pages of the current run, 8 bytes each, and those of runs that are looked up here. */
+  private runReferences: number;
+  private readonly ownReferences: number;
 
   /**
    * `pageCapacity`: pages that the index is sized for, a power of two, at least 4; `sketchSlotCount`: a power
@@ -54,10 +60,17 @@ export class PageIndex {
     this.kernels = slots.kernels;
     this.bucketCount = pageCapacity / PAGES_PER_BUCKET;
     this.index = slots.slot('fingerprint index', this.bucketCount * BUCKET_BYTES, option);
-    this.runReferences = slots.slot('references of a run', 8 * maxRunPages);
+    this.known = slots.slot('addresses of digests', 4 * MAX_IMAGES);
+    this.ownReferences = slots.slot('references of a run', 8 * maxRunPages);
+    this.runReferences = this.ownReferences;
     this.sketches = slots.slot('sketches', sketchSlotCount * SKETCH_SLOT_BYTES, option);
     this.features = slots.slot('sketch', 64);
     this.found = this.features + 16;
+  }
+
+  /** Set where the digests of an image's pages are, which hits are then compared with; 0: not in the memory. */
+  setDigests(image: number, address: number): void {
+    this.kernels.words[(this.known >>> 2) + image] = address;
   }
 
   /**
@@ -65,6 +78,7 @@ export class PageIndex {
    * a class (u16) other than 0 are left out. Afterwards `wasSeen(i)` tells whether page `i` was found.
    */
   addRun(digests: number, classes: number, count: number, image: number, firstPage: number): void {
+    this.runReferences = this.ownReferences;
     this.kernels.run.indexAddPages(
       this.index,
       this.bucketCount,
@@ -74,11 +88,18 @@ export class PageIndex {
       image,
       firstPage,
       this.runReferences,
+      this.known,
     );
+  }
+
+  /** Begin a run that a thread looked up with `indexAddPages`, and whose references it wrote. */
+  useRun(references: number): void {
+    this.runReferences = references;
   }
 
   /** Begin a run of `count` pages that are not looked up: all of them count as new. */
   skipRun(count: number): void {
+    this.runReferences = this.ownReferences;
     const first = this.runReferences >>> 2;
     this.kernels.words.fill(NO_REFERENCE, first, first + 2 * count);
   }

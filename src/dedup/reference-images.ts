@@ -2,7 +2,7 @@ import type { Slots } from '../kernels/arena.js';
 import type { Kernels } from '../kernels/kernels.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
-import { PageDigests } from './page-digests.js';
+import { DigestMemory, PageDigests } from './page-digests.js';
 import type { ParentPageCache } from './parent-page-cache.js';
 
 /** Pages that one read fetches where references are to consecutive pages. */
@@ -36,15 +36,19 @@ export class ReferenceImages implements ReferencePages {
   private readonly images: ReferenceImage[] = [];
   private readonly slot: number;
   private readonly digest: number;
+  private readonly digests: DigestMemory;
   /** The pages in the slot. */
   private readonly window = { image: -1, first: 0, pages: 0 };
 
+  /** `digestPages`: pages whose digests have space in the kernels' memory. */
   constructor(
     slots: Slots,
     private readonly pageBytes: number,
     private readonly versions: ParentPageCache,
+    digestPages = 0,
   ) {
     this.kernels = slots.kernels;
+    this.digests = new DigestMemory(slots, digestPages);
     this.slot = slots.slot('reference pages', WINDOW_PAGES * pageBytes);
     this.digest = slots.slot('digest of a reference page', 16);
   }
@@ -53,9 +57,17 @@ export class ReferenceImages implements ReferencePages {
     return this.images.length;
   }
 
-  /** Add the next image; the encoder appends its digests page by page. */
+  /**
+   * Add the next image; the encoder appends its digests page by page. Those of an image that can be read
+   * again are in the kernels' memory as long as that has space.
+   */
   add(source: PageSource | undefined): ReferenceImage {
-    const image = { digests: new PageDigests(this.kernels), source: source?.readAt ? source : undefined };
+    const readable = source?.readAt ? source : undefined;
+    const pages = Math.floor((readable?.bytes ?? 0) / this.pageBytes);
+    const image = {
+      digests: this.digests.create(this.kernels, pages),
+      source: readable,
+    };
     this.images.push(image);
     return image;
   }

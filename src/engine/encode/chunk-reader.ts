@@ -12,6 +12,10 @@ const AHEAD = 2;
 
 /** Receives an image's chunks, in order; each is valid until the promise settles, longer if it is held. */
 export type ChunkConsumer = (chunk: Chunk) => Promise<void>;
+/** Is given each chunk of `position` before its job starts, in order. */
+export type ChunkPreparation = (chunk: Chunk, position: number) => void;
+
+const NO_PREPARATION: ChunkPreparation = () => {};
 
 /**
  * Reads sources chunk by chunk, and has the chunks scanned and hashed, ahead of the consumer. Threads read a
@@ -36,11 +40,13 @@ export class ChunkReader {
     parent: PageSource | undefined,
     consumer: ChunkConsumer,
     signal: AbortSignal,
+    prepare = NO_PREPARATION,
   ): Promise<number> {
     const yieldIfDue = createYielder();
     const { chunks } = this.context;
-    const ranges = source.fileRange ? new RangeSteps(this.context, source, parent) : undefined;
-    const steps = ranges ?? new OrderedSteps(this.context, source, parent, signal);
+    const images = { source, parent, prepare };
+    const ranges = source.fileRange ? new RangeSteps(this.context, images) : undefined;
+    const steps = ranges ?? new OrderedSteps(this.context, images, signal);
     const ahead: Step[] = [];
     let position = 0;
     try {
@@ -69,14 +75,23 @@ export class ChunkReader {
     return position;
   }
 
-  /** Copy up to a chunk of bytes into a chunk, and scan and hash it. The caller releases the chunk. */
-  async copyIn(bytes: Uint8Array, signal: AbortSignal): Promise<Chunk> {
+  /**
+   * Copy up to a chunk of bytes at `position` of an image into a chunk, and scan and hash it. The caller
+   * releases the chunk.
+   */
+  async copyIn(
+    bytes: Uint8Array,
+    position: number,
+    prepare: ChunkPreparation,
+    signal: AbortSignal,
+  ): Promise<Chunk> {
     const { chunks, kernels } = this.context;
     if (!chunks.hasFree) await this.freeChunk(signal);
     const chunk = chunks.take();
     kernels.bytes.set(bytes, chunk.address);
     chunk.bytes = bytes.length;
     chunk.zeros = 0;
+    prepare(chunk, position);
     await ingest(this.context, chunk, 'pages', undefined);
     return chunk;
   }

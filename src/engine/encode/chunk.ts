@@ -2,6 +2,7 @@ import type { Slots } from '../../kernels/arena.js';
 import { Signal } from '../../page/sync.js';
 import type { Holdable } from '../frame/frame-builder.js';
 import type { SurveyedPages } from '../frame/page-coder.js';
+import { ALL_LOOKS, type Looks } from '../../strategy/strategy.js';
 import { JOB_BYTES } from '../threads/job.js';
 
 /**
@@ -17,12 +18,19 @@ export const chunkBytes = (threads: number): number => (threads > 1 ? 512 << 10 
 export class Chunk implements Holdable, SurveyedPages {
   readonly address: number;
   readonly classes: number;
-  readonly digests: number;
+  /** Where the pages' digests go: the chunk's own memory, or that of the image. */
+  digests: number;
+  readonly ownDigests: number;
   /** The parent's pages at the same positions, and which are equal (u8 a page). */
   readonly parent: number;
   readonly equal: number;
   /** The job that reads and surveys the chunk. */
   readonly job: number;
+  /** References of the pages that the job looks up, 8 bytes each. */
+  readonly references: number;
+  /** What the pages are looked for, and whether the job looks the duplicates up, as pages of this image. */
+  looks: Looks = ALL_LOOKS;
+  lookUp: { readonly image: number; readonly firstPage: number } | undefined;
   /** Whether the parent's pages were read and compared. */
   hasParent = false;
   /** Bytes in the chunk, and zero bytes that the source skipped after them. */
@@ -41,7 +49,9 @@ export class Chunk implements Holdable, SurveyedPages {
     this.address = slots.slot('chunk', capacity);
     this.parent = slots.slot('chunk of the parent', capacity);
     this.classes = slots.slot('page classes', 2 * pages);
-    this.digests = slots.slot('page digests', 16 * pages);
+    this.ownDigests = slots.slot('page digests', 16 * pages);
+    this.digests = this.ownDigests;
+    this.references = slots.slot('references of a chunk', 8 * pages);
     this.equal = slots.slot('equal pages', pages);
     this.job = slots.slot('ingest job', JOB_BYTES);
   }

@@ -16,6 +16,7 @@ import { createEstimate } from '../pack/segment.js';
 import { SegmentPacker } from '../pack/segment-packer.js';
 import { availableCores } from '../threads/available-cores.js';
 import { declareThreads } from '../threads/declare-threads.js';
+import { Turns } from '../threads/turns.js';
 import { ChunkPool, chunkBytes } from './chunk.js';
 import { ChunkReader } from './chunk-reader.js';
 import { CoreMeter } from './core-meter.js';
@@ -63,6 +64,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
     () => new FrameBuilder(arena, capacity, 'threads', isDraft ? pageBytes : undefined),
   );
   const chunks = new ChunkPool(arena, chunkBytes(count), pageBytes, chunkCount(settings));
+  const turns = new Turns(arena);
   const zeroBytes = arena.slot('zero bytes', pageBytes);
   const estimate = createEstimate(arena, pageBytes);
   const createImageContext = declareImageContext(arena, codec, settings);
@@ -146,6 +148,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
     chunks,
     threads,
     zeroDigest: image.digest.zeroPageDigest,
+    lookUps: image.index && { index: image.index, turns },
     meter,
   });
   return new Encoder({
@@ -179,7 +182,7 @@ function declareImageContext(
     ? new PageIndex(slots, pageBytes, indexSlots, SKETCHES_PER_PAGE * indexSlots, pages)
     : undefined;
   const versions = new ParentPageCache(slots, pageBytes, settings.deltaBudgetBytes);
-  const earlier = new ReferenceImages(slots, pageBytes, versions);
+  const earlier = new ReferenceImages(slots, pageBytes, versions, indexSlots);
   const digest = new ImageDigest(slots, pageBytes);
   const candidate = new Candidate(slots, codec, pageBytes, earlier, similar ? index : undefined);
   const partialDigest = slots.slot('digest of a partial page', 16);

@@ -97,7 +97,7 @@ export class Encoder {
         if (chunk.zeros > 0) encoder.learnZeros(chunk.zeros, this.parts.zeros);
         meter.leave(chunk.bytes + chunk.zeros, false);
       };
-      const bytes = await reader.read(checked, undefined, learn, life.signal);
+      const bytes = await reader.read(checked, undefined, learn, life.signal, encoder.prepareBase);
       const digest = context.digest.finish(bytes);
       const { name } = checked;
       this.announce({ image: number, kind: 'base', name, parent: undefined, bytes, digest });
@@ -124,7 +124,8 @@ export class Encoder {
     await life.run('encode', options.signal, async () => {
       const { parent } = image.encoder;
       const parentSource = parent === undefined ? undefined : context.earlier.image(parent)?.source;
-      await reader.read(checked, parentSource, (chunk) => image.chunk(chunk), life.signal);
+      const { prepare } = image.encoder;
+      await reader.read(checked, parentSource, (chunk) => image.chunk(chunk), life.signal, prepare);
       this.closeImage();
     });
   }
@@ -156,7 +157,8 @@ export class Encoder {
       );
     await life.run('write', options.signal, async () => {
       for (let done = 0; done < pages.length; done += reader.chunkBytes) {
-        const chunk = await reader.copyIn(pages.subarray(done, done + reader.chunkBytes), life.signal);
+        const part = pages.subarray(done, done + reader.chunkBytes);
+        const chunk = await reader.copyIn(part, image.bytes, image.encoder.prepare, life.signal);
         try {
           await image.chunk(chunk);
         } finally {

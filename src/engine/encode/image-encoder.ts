@@ -3,9 +3,10 @@ import type { ImageDigest } from '../../dedup/image-digest.js';
 import type { PageIndex } from '../../dedup/page-index.js';
 import type { ParentPageCache } from '../../dedup/parent-page-cache.js';
 import type { ReferenceImage, ReferenceImages } from '../../dedup/reference-images.js';
-import { ALL_LOOKS } from '../../strategy/strategy.js';
+import { ALL_LOOKS, type Looks } from '../../strategy/strategy.js';
 import type { FrameBuilder } from '../frame/frame-builder.js';
 import { PageCoder, type PageCoderContext } from '../frame/page-coder.js';
+import { INGEST } from '../threads/job.js';
 import type { Chunk } from './chunk.js';
 
 const SAME_AS = codecByName('same-as');
@@ -52,7 +53,10 @@ export class ImageEncoder {
   duplicatesInside = 0;
   /** Pages equal to a page of an earlier image at another page number. */
   duplicatesBetween = 0;
+  /** What the pages of the begun chunk are looked for. */
   private looks = ALL_LOOKS;
+  /** Whether the index and the digests may be written by the jobs of later chunks. */
+  private isLookedUpByJobs = false;
   /** The last run of pages that was looked up: its pages, the time it took, and duplicates found before. */
   private lookedPages = 0;
   private lookedMs = 0;
@@ -72,6 +76,29 @@ export class ImageEncoder {
     this.hasUniformPages =
       context.strategy.uniformChoice !== undefined && context.index !== undefined && own.source !== undefined;
     this.parentImage = parent === undefined ? undefined : context.earlier.image(parent);
+    context.index?.setDigests(number, own.digests.address);
+  }
+
+  /**
+   * Decide what the pages of the chunk at `position` are looked for, and where their digests go. Jobs look up
+   * the pages of images that can be read again, whose digests they write where all threads find them.
+   */
+  readonly prepare = (chunk: Chunk, position: number): void => {
+    const { strategy, state } = this.context;
+    this.place(chunk, position, strategy.looks?.(state) ?? ALL_LOOKS);
+  };
+
+  /** As `prepare`, for a base image. */
+  readonly prepareBase = (chunk: Chunk, position: number): void => this.place(chunk, position, ALL_LOOKS);
+
+  private place(chunk: Chunk, position: number, looks: Looks): void {
+    const { pageBytes, index } = this.context;
+    const firstPage = Math.floor(position / pageBytes);
+    const place = this.own.digests.place(firstPage, Math.floor(chunk.bytes / pageBytes));
+    chunk.digests = place || chunk.ownDigests;
+    chunk.looks = looks;
+    const isLookedUp = place !== 0 && index !== undefined && looks.duplicates;
+    chunk.lookUp = isLookedUp ? { image: this.number, firstPage } : undefined;
   }
 
   /** The image that a frame's first reference is relative to. */
@@ -80,17 +107,14 @@ export class ImageEncoder {
   }
 
   /** Add the digests of a chunk's `count` whole pages to the image and look all of them up in one pass. */
-  begin(chunk: Chunk, count: number, isBase = false): void {
-    const { digest, index, strategy, state } = this.context;
-    const { digests, classes } = chunk;
-    digest.add(digests, count);
-    this.own.digests.append(digests, count);
-    this.looks = (isBase ? undefined : strategy.looks?.(state)) ?? ALL_LOOKS;
+  begin(chunk: Chunk, count: number): void {
+    const { digest, index } = this.context;
+    digest.add(chunk.digests, count);
+    this.own.digests.append(chunk.digests, count);
+    this.looks = chunk.looks;
     if (index && this.looks.duplicates) {
       this.reportLooks();
-      const startedMs = state.elapsedMs();
-      index.addRun(digests, classes, count, this.number, this.nextPage);
-      this.lookedMs = state.elapsedMs() - startedMs;
+      this.lookedMs = this.lookUp(index, chunk, count);
       this.lookedPages = count;
     } else index?.skipRun(count);
     const isDense = this.context.holdsChunks && this.newPages(chunk, count) >= count * MIN_HELD_SHARE;
@@ -140,6 +164,19 @@ export class ImageEncoder {
     let i = first;
     while (i < end && this.kindOf(chunk, i, this.nextPage + i - first) === kind) i++;
     return i;
+  }
+
+  /** Have the index refer to a chunk's pages, which its job has perhaps looked up; return the ms it took. */
+  private lookUp(index: PageIndex, chunk: Chunk, count: number): number {
+    const { state, codec } = this.context;
+    this.isLookedUpByJobs = chunk.lookUp !== undefined;
+    if (this.isLookedUpByJobs) {
+      index.useRun(chunk.references);
+      return codec.kernels.words[(chunk.job >>> 2) + INGEST.LOOKED_US]! / 1000;
+    }
+    const startedMs = state.elapsedMs();
+    index.addRun(chunk.digests, chunk.classes, count, this.number, this.nextPage);
+    return state.elapsedMs() - startedMs;
   }
 
   /** Report what the last run of pages gave that was looked up. */
@@ -202,7 +239,7 @@ export class ImageEncoder {
     const { pageBytes, index, similar, versions } = this.context;
     const { address, bytes } = chunk;
     const count = Math.floor(bytes / pageBytes);
-    if (count > 0) this.begin(chunk, count, true);
+    if (count > 0) this.begin(chunk, count);
     for (let i = 0; i < count; i++) {
       if (!this.coder.isFill(i)) {
         const page = address + i * pageBytes;
@@ -255,8 +292,8 @@ export class ImageEncoder {
         return;
       }
       // The bytes cannot be compared any more, or the fingerprints collide: the index refers to this page
-      // from now on.
-      index.insert(digest, this.number, page);
+      // from now on, unless jobs use the index already for pages after it.
+      if (!this.isLookedUpByJobs) index.insert(digest, this.number, page);
     }
     candidate.set(address, page, this.parent, this.parentImage?.digests.matches(page, digest) ? 0 : last);
     this.coder.choose(frame, address);

@@ -1,10 +1,12 @@
 // One step of reading: a job that reads, scans and hashes a chunk and compares it with the parent's pages.
+import type { PageIndex } from '../../dedup/page-index.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import { PageferryError } from '../../page/error.js';
 import type { FileRange, PageSource } from '../../page/source.js';
 import { INGEST, JOB, JOB_KIND, NO_FILE } from '../threads/job.js';
 import { compareWithParent } from '../threads/survey.js';
 import type { JobEnd, Threads } from '../threads/threads.js';
+import type { Turns } from '../threads/turns.js';
 import type { Chunk, ChunkPool } from './chunk.js';
 
 /** Takes the durations of reading, scanning and hashing. */
@@ -25,6 +27,8 @@ export interface ChunkReaderContext {
   readonly zeroDigest: number;
   /** Address of the key of keyed digests; absent: the digests are XXH3-128. */
   readonly digestKey?: number;
+  /** Where jobs look pages up, in turn; absent: they do not. */
+  readonly lookUps?: { readonly index: PageIndex; readonly turns: Turns } | undefined;
   /** Is notified of the duration of every step. */
   readonly meter: IngestMeter;
 }
@@ -85,7 +89,7 @@ export function startIngest(
 
 /** Write the arguments of a chunk's job; return where the parent's bytes are in a file, if they are. */
 function prepare(
-  { kernels, pageBytes, zeroDigest, digestKey = 0 }: ChunkReaderContext,
+  { kernels, pageBytes, zeroDigest, digestKey = 0, lookUps }: ChunkReaderContext,
   chunk: Chunk,
   range: FileRange | undefined,
   parent: ParentAt | undefined,
@@ -109,6 +113,18 @@ function prepare(
   const parentRange = available > 0 ? parent?.source.fileRange?.(parent.position, available) : undefined;
   setRange(words, at + INGEST.PARENT_FILE, parentRange);
   words[at + INGEST.PARENT_BYTES] = available;
+  words[at + INGEST.TURNS] = 0;
+  if (lookUps && chunk.lookUp) {
+    const { index, turns } = lookUps;
+    words[at + INGEST.TURNS] = turns.address;
+    words[at + INGEST.TURN] = turns.take();
+    words[at + INGEST.INDEX] = index.index;
+    words[at + INGEST.BUCKETS] = index.bucketCount;
+    words[at + INGEST.KNOWN] = index.known;
+    words[at + INGEST.IMAGE] = chunk.lookUp.image;
+    words[at + INGEST.FIRST_PAGE] = chunk.lookUp.firstPage;
+    words[at + INGEST.REFERENCES] = chunk.references;
+  }
   return parentRange;
 }
 

@@ -1,8 +1,7 @@
-import type { PageSource } from '../../page/source.js';
 import { abortable, throwIfAborted } from '../../page/sync.js';
 import type { Chunk } from './chunk.js';
 import { type ChunkReaderContext, ingest } from './ingest.js';
-import { MAX_SKIP_BYTES, SKIP_BYTES, type Step, type Steps } from './step.js';
+import { MAX_SKIP_BYTES, SKIP_BYTES, type Step, type StepImages, type Steps } from './step.js';
 
 /** Steps that read a source here, one after the other, and have what they read scanned and hashed. */
 export class OrderedSteps implements Steps {
@@ -13,8 +12,7 @@ export class OrderedSteps implements Steps {
 
   constructor(
     private readonly context: ChunkReaderContext,
-    private readonly source: PageSource,
-    private readonly parent: PageSource | undefined,
+    private readonly images: StepImages,
     private readonly signal: AbortSignal,
   ) {}
 
@@ -49,15 +47,18 @@ export class OrderedSteps implements Steps {
   }
 
   private async survey(chunk: Chunk, read: Promise<number>): Promise<void> {
-    const { context, source, parent } = this;
+    const { context } = this;
+    const { source, parent, prepare } = this.images;
     const position = await read;
-    if (chunk.bytes > 0)
-      await ingest(context, chunk, source.name, undefined, parent && { source: parent, position });
+    if (chunk.bytes === 0) return;
+    prepare(chunk, position);
+    await ingest(context, chunk, source.name, undefined, parent && { source: parent, position });
   }
 
   /** Read until the chunk is full, a range was skipped, or the image ends. */
   private async fill(chunk: Chunk): Promise<void> {
-    const { source, signal } = this;
+    const { signal } = this;
+    const { source } = this.images;
     const { kernels, chunks } = this.context;
     const { address } = chunk;
     while (chunk.bytes < chunks.capacity) {

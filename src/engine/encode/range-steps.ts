@@ -1,22 +1,21 @@
-import type { PageSource } from '../../page/source.js';
 import type { Chunk } from './chunk.js';
 import { type ChunkReaderContext, checkBytesRead, checkCount, startIngest } from './ingest.js';
-import { MAX_SKIP_BYTES, type Step, type Steps } from './step.js';
+import { MAX_SKIP_BYTES, type Step, type StepImages, type Steps } from './step.js';
 
 /** Steps that read ranges of a source's file: jobs that any thread can run. */
 export class RangeSteps implements Steps {
   hasMore = true;
   private position = 0;
 
-  /** `source` has `fileRange`, and so a size. */
+  /** The source has `fileRange`, and so a size. */
   constructor(
     private readonly context: ChunkReaderContext,
-    private readonly source: PageSource,
-    private readonly parent: PageSource | undefined,
+    private readonly images: StepImages,
   ) {}
 
   next(): Step {
-    const { source, context, position } = this;
+    const { context, position } = this;
+    const { source } = this.images;
     const total = source.bytes!;
     const chunk = context.chunks.take();
     const step = new RangeStep(context, chunk);
@@ -36,7 +35,8 @@ export class RangeSteps implements Steps {
   }
 
   private ingest(step: RangeStep, chunk: Chunk, position: number): void {
-    const { source, context, parent } = this;
+    const { context } = this;
+    const { source, parent, prepare } = this.images;
     const range = source.fileRange!(position, chunk.bytes);
     if (!range) {
       const { address, bytes } = chunk;
@@ -44,6 +44,7 @@ export class RangeSteps implements Steps {
       checkCount(source.name, count, bytes, position);
     }
     try {
+      prepare(chunk, position);
       startIngest(context, chunk, source.name, range, parent && { source: parent, position }, (cause) => {
         range?.release();
         const short = cause === undefined && range && checkBytesRead(context, chunk, source.name, position);

@@ -1,4 +1,6 @@
+import type { PageSource } from '../../page/source.js';
 import type { Chunk } from './chunk.js';
+import type { ChunkPreparation } from './chunk-reader.js';
 
 /** Alignment of skipped ranges: the largest page size. */
 export const SKIP_BYTES = 65536;
@@ -14,6 +16,14 @@ export interface Step {
   take(): Chunk;
   /** Release the chunk once the step has ended. */
   abandon(): void;
+}
+
+/** What steps read. */
+export interface StepImages {
+  readonly source: PageSource;
+  /** The image whose pages are compared with those at the same positions. */
+  readonly parent: PageSource | undefined;
+  readonly prepare: ChunkPreparation;
 }
 
 /** The steps of reading one source, in order. */

@@ -8,6 +8,7 @@ import type { PageFrameJobs } from '../page-frames/jobs.js';
 import { decodePages } from './decode-pages.js';
 import { INGEST, JOB, JOB_KIND, JOB_STATUS, NO_FILE, PACK, PACKINGS, setJobError } from './job.js';
 import { compareWithParent, surveyPages } from './survey.js';
+import { endInTurn } from './turns.js';
 import { waitedUs } from './wait-clock.js';
 
 const LZ4_BLOCK_BYTES = 65536;
@@ -40,6 +41,7 @@ export class JobRunner {
   totalWaitMs = 0;
   /** Ms of the current job in which it read. */
   private readMs = 0;
+  private readonly control: Int32Array;
   private readonly fs = nodeModule<typeof import('node:fs')>('node:fs');
 
   constructor(
@@ -48,17 +50,22 @@ export class JobRunner {
     private readonly zstd: ZstdSet,
     /** Jobs of a store; absent where there are none. */
     private readonly frameJobs?: PageFrameJobs,
-  ) {}
+  ) {
+    this.control = new Int32Array(codec.kernels.memory.buffer);
+  }
 
-  /** Run the job at `job`, set its results and return its status. */
+  /**
+   * Run the job at `job` and set its results, then its status. Return how many jobs have ended: none, or
+   * several, where they end in turn.
+   */
   run(job: number): number {
     const { words } = this.codec.kernels;
     const at = job >>> 2;
+    const kind = words[at + JOB.KIND];
     const startedMs = performance.now();
     const waitedBefore = waitedUs();
     let status: number = JOB_STATUS.DONE;
     try {
-      const kind = words[at + JOB.KIND];
       if (kind === JOB_KIND.INGEST) this.ingest(at);
       else if (kind === JOB_KIND.PACK) this.pack(at);
       else if (kind === JOB_KIND.PACK_PAGES) this.frameJobs!.packPages(this.codec, at);
@@ -73,8 +80,39 @@ export class JobRunner {
     words[at + JOB.WAIT_US] = waitUs;
     this.totalMs += ms;
     this.totalWaitMs += waitUs / 1000;
-    return status;
+    if (kind === JOB_KIND.INGEST && words[at + INGEST.TURNS] !== 0) {
+      words[at + INGEST.OUTCOME] = status;
+      return endInTurn(this.control, words[at + INGEST.TURNS]!, job, words[at + INGEST.TURN]!, this.lookUp);
+    }
+    Atomics.store(this.control, at + JOB.STATUS, status);
+    return 1;
   }
+
+  /** Look the pages of a job up whose turn it is, and end it. */
+  private readonly lookUp = (job: number): void => {
+    const { words, run } = this.codec.kernels;
+    const at = job >>> 2;
+    const status = words[at + INGEST.OUTCOME]!;
+    if (status === JOB_STATUS.DONE) {
+      const startedMs = performance.now();
+      run.indexAddPages(
+        words[at + INGEST.INDEX]!,
+        words[at + INGEST.BUCKETS]!,
+        words[at + INGEST.DIGESTS]!,
+        words[at + INGEST.CLASSES]!,
+        Math.floor(words[at + INGEST.READ]! / words[at + INGEST.PAGE_BYTES]!),
+        words[at + INGEST.IMAGE]!,
+        words[at + INGEST.FIRST_PAGE]!,
+        words[at + INGEST.REFERENCES]!,
+        words[at + INGEST.KNOWN]!,
+      );
+      const ms = performance.now() - startedMs;
+      words[at + INGEST.LOOKED_US] = Math.round(ms * 1000);
+      words[at + JOB.WALL_US]! += words[at + INGEST.LOOKED_US]!;
+      this.totalMs += ms;
+    }
+    Atomics.store(this.control, at + JOB.STATUS, status);
+  };
 
   private ingest(at: number): void {
     const { kernels } = this.codec;

@@ -55,6 +55,20 @@ export const INGEST = {
   READ_US: 20,
   /** Address of the key of keyed digests (32 bytes), or 0: the digests are XXH3-128. */
   KEY: 21,
+  /** Address of the turns, or 0: the pages are not looked up; and the job's turn. */
+  TURNS: 22,
+  TURN: 23,
+  /** The page index and its arguments; where the references of the pages go (8 bytes a page). */
+  INDEX: 24,
+  BUCKETS: 25,
+  KNOWN: 26,
+  IMAGE: 27,
+  FIRST_PAGE: 28,
+  REFERENCES: 29,
+  /** Result: duration of the look-ups, in microseconds. */
+  LOOKED_US: 30,
+  /** The status that the job has after its turn. */
+  OUTCOME: 31,
 } as const;
 
 export const NO_FILE = 0xffffffff;

@@ -1,4 +1,3 @@
-import { JOB } from './job.js';
 import type { JobRunner } from './job-runner.js';
 
 /** Jobs that can wait at a time. */
@@ -26,9 +25,9 @@ export async function serveQueue(
       Atomics.wait(control, base + CONTROL.TAIL, tail);
       continue;
     }
-    const status = runner.run(job);
-    Atomics.store(control, job / 4 + JOB.STATUS, status);
-    Atomics.add(control, base + CONTROL.DONE, 1);
+    const ended = runner.run(job);
+    if (ended === 0) continue;
+    Atomics.add(control, base + CONTROL.DONE, ended);
     Atomics.notify(control, base + CONTROL.DONE);
   }
 }

@@ -2,7 +2,7 @@ import type { ZstdSet } from '../../codec/zstd/load.js';
 import type { Slots } from '../../kernels/arena.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageFrameJobs } from '../page-frames/jobs.js';
-import { JOB_STATUS, jobError } from './job.js';
+import { JOB, JOB_STATUS, jobError } from './job.js';
 import type { JobRunner, RunnerSlots } from './job-runner.js';
 
 /** Runs jobs: on worker threads, or on the calling thread. */
@@ -85,7 +85,8 @@ export function closedError(): PageferryError {
 
 /** Run a job on this thread. @throws PageferryError the job's error */
 export function runHere(runner: JobRunner, { kernels }: Slots, job: number): void {
-  if (runner.run(job) === JOB_STATUS.FAILED) throw jobError(kernels.words, job);
+  runner.run(job);
+  if (kernels.words[(job >>> 2) + JOB.STATUS] === JOB_STATUS.FAILED) throw jobError(kernels.words, job);
 }
 
 /** Runs every job at once, on the calling thread. */

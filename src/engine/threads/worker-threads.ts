@@ -51,11 +51,14 @@ export class WorkerThreads implements Threads {
 
   start(job: number, onEnd: JobEnd): void {
     if (this.failure) throw this.failure.cause;
+    const { control, base } = this;
     if (this.isLocal || this.jobs.size === QUEUE_JOBS) {
-      onEnd(this.errorOf(job, this.local.run(job)));
+      this.jobs.set(job, onEnd);
+      Atomics.store(control, job / 4 + JOB.STATUS, JOB_STATUS.QUEUED);
+      this.local.run(job);
+      this.report();
       return;
     }
-    const { control, base } = this;
     if (this.startedCount < this.count && isLongJob(this.slots.kernels.words, job))
       this.startWorkers(this.count);
     Atomics.store(control, job / 4 + JOB.STATUS, JOB_STATUS.QUEUED);
@@ -101,7 +104,7 @@ export class WorkerThreads implements Threads {
     if (this.failure || this.startedCount === this.count) return false;
     const job = takeJob(this.control, this.base, this.isShort);
     if (job === undefined) return false;
-    Atomics.store(this.control, job / 4 + JOB.STATUS, this.local.run(job));
+    this.local.run(job);
     this.report();
     return true;
   }

@@ -86,8 +86,8 @@ function referenceOf(bucket: usize, entry: u32): u64 {
 
 /** Whether the page that is referred to has the digest at `digest`, or its image's digests are not known. */
 function hasDigest(known: usize, reference: u64, digest: usize): bool {
-  const digests = <usize>load<u32>(known + (<usize>(reference >> 32) << 2));
-  const page = <usize>(<u32>reference) << 4;
+  const digests = <usize>load<u32>(known + ((<usize>(reference >> 32)) << 2));
+  const page = (<usize>(<u32>reference)) << 4;
   return digests === 0 || !v128.any_true(v128.xor(v128.load(digests + page), v128.load(digest)));
 }
 

@@ -2,7 +2,7 @@ import type { Slots } from '../kernels/arena.js';
 import type { Kernels } from '../kernels/kernels.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
-import { DigestMemory, PageDigests } from './page-digests.js';
+import { DigestMemory, type PageDigests } from './page-digests.js';
 import type { ParentPageCache } from './parent-page-cache.js';
 
 /** Pages that one read fetches where references are to consecutive pages. */

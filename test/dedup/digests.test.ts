@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { digestText, ImageDigest } from '../../src/dedup/image-digest.js';
-import { PageDigests } from '../../src/dedup/page-digests.js';
+import { DigestMemory, PageDigests } from '../../src/dedup/page-digests.js';
 import { bytesSource } from '../../src/index.js';
 import { digest, digestOfPages, imageDigest } from '../reference/image-digest.js';
 import { guestImage } from '../support/images.js';
@@ -74,6 +74,38 @@ test('images that differ in a byte, in length or in the order of pages have othe
     new Uint8Array(1),
   ].map((bytes) => digestText(imageDigest(bytes, 64)));
   expect(new Set(texts).size).toBe(texts.length);
+});
+
+test('digests of images whose size is known have a place in the memory, as long as there is space', async () => {
+  const kernels = await testKernels();
+  const memory = new DigestMemory(kernels, 10);
+  const at = kernels.reserve(16 * 4, 'digests');
+  kernels.words.set([1, 2, 3, 4, 5, 6, 7, 8], at >>> 2);
+  const [first, second, third, unknown] = [6, 5, 4, 0].map((pages) => memory.create(kernels, pages));
+  expect([first, second, third, unknown].map((digests) => digests!.place(0, 1) !== 0)).toEqual([
+    true,
+    false,
+    true,
+    false,
+  ]);
+  expect(third!.place(0, 1)).toBe(first!.place(5, 1) + 16);
+  expect([first!.place(4, 2) !== 0, first!.place(4, 3)]).toEqual([true, 0]);
+  // Written where they stay, and copied there.
+  kernels.words.set([9, 9, 9, 9], first!.place(0, 1) >>> 2);
+  first!.append(first!.place(0, 1), 1);
+  first!.skip(1);
+  first!.append(at, 2);
+  expect([0, 1, 2, 3, 4].map((page) => first!.matches(page, at + 16))).toEqual([
+    false,
+    false,
+    false,
+    true,
+    false,
+  ]);
+  // A source with more pages than it announced writes over no other image's digests.
+  first!.append(at, 4);
+  expect(kernels.words[third!.place(0, 1) >>> 2]).toBe(0);
+  expect(first!.matches(7, at)).toBe(false);
 });
 
 test('page digests are kept in order, past any one chunk', async () => {

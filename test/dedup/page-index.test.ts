@@ -79,6 +79,28 @@ test('a run finds earlier runs and its own earlier pages, in order, and leaves c
   }
 });
 
+test('a page with the same fingerprint but another digest takes the entry, where digests are known', async () => {
+  const { index, kernels, digestWords } = await rig();
+  // Those of image 3, from page 0 on; pages 0 and 1 have the same fingerprint.
+  const digests = kernels.reserve(16 * 4, 'digests');
+  const classes = kernels.reserve(2 * 4, 'classes');
+  const [low, high] = digestWords(1);
+  const page = [
+    [low!, high!, 1, 1],
+    [low!, high!, 1, 2],
+    [low!, high!, 1, 2],
+    [low!, high!, 1, 1],
+  ];
+  kernels.words.set(page.flat(), digests >>> 2);
+  const seen = () => page.map((_, i) => (index.wasSeen(i) ? index.hit.page : undefined));
+  index.setDigests(3, digests);
+  index.addRun(digests, classes, 4, 3, 0);
+  expect(seen()).toEqual([undefined, undefined, 1, undefined]);
+  // Of image 4 no digests are known; those of image 3 are compared.
+  index.addRun(digests, classes, 4, 4, 0);
+  expect(seen()).toEqual([3, undefined, 1, 1]);
+});
+
 test('a digest of zeros is found like any other, and only where it was put', async () => {
   const { index, kernels } = await rig();
   const digest = kernels.reserve(16, 'zeros');

@@ -1,8 +1,8 @@
 import type { Slots } from '../../kernels/arena.js';
 import { Signal } from '../../page/sync.js';
+import { ALL_LOOKS, type Looks } from '../../strategy/strategy.js';
 import type { Holdable } from '../frame/frame-builder.js';
 import type { SurveyedPages } from '../frame/page-coder.js';
-import { ALL_LOOKS, type Looks } from '../../strategy/strategy.js';
 import { JOB_BYTES } from '../threads/job.js';
 
 /**

@@ -212,7 +212,7 @@ function chunkCount({ threads, maxGroupBytes }: EncoderSettings): number {
   let frameBytes = LOCAL_FRAMES * DEFAULT_MAX_GROUP_BYTES;
   if (threads > 1 && !isLarge(maxGroupBytes))
     frameBytes = maxQueuedFrameBytes(maxGroupBytes, threads) + maxGroupBytes;
-  return Math.ceil((2 * frameBytes) / chunkBytes(threads)) + threads + 4;
+  return Math.ceil((2 * frameBytes) / chunkBytes(threads)) + threads + 6;
 }
 
 /** Return how many large groups the kernels pack at a time; where Node has a zstd, it packs them. */

@@ -97,7 +97,7 @@ export class Encoder {
         if (chunk.zeros > 0) encoder.learnZeros(chunk.zeros, this.parts.zeros);
         meter.leave(chunk.bytes + chunk.zeros, false);
       };
-      const bytes = await reader.read(checked, undefined, learn, life.signal, encoder.prepareBase);
+      const bytes = await reader.read(checked, undefined, learn, life.signal, encoder.lookUps.prepareBase);
       const digest = context.digest.finish(bytes);
       const { name } = checked;
       this.announce({ image: number, kind: 'base', name, parent: undefined, bytes, digest });
@@ -124,7 +124,7 @@ export class Encoder {
     await life.run('encode', options.signal, async () => {
       const { parent } = image.encoder;
       const parentSource = parent === undefined ? undefined : context.earlier.image(parent)?.source;
-      const { prepare } = image.encoder;
+      const { prepare } = image.encoder.lookUps;
       await reader.read(checked, parentSource, (chunk) => image.chunk(chunk), life.signal, prepare);
       this.closeImage();
     });
@@ -158,7 +158,7 @@ export class Encoder {
     await life.run('write', options.signal, async () => {
       for (let done = 0; done < pages.length; done += reader.chunkBytes) {
         const part = pages.subarray(done, done + reader.chunkBytes);
-        const chunk = await reader.copyIn(part, image.bytes, image.encoder.prepare, life.signal);
+        const chunk = await reader.copyIn(part, image.bytes, image.encoder.lookUps.prepare, life.signal);
         try {
           await image.chunk(chunk);
         } finally {

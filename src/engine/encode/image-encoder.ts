@@ -3,11 +3,10 @@ import type { ImageDigest } from '../../dedup/image-digest.js';
 import type { PageIndex } from '../../dedup/page-index.js';
 import type { ParentPageCache } from '../../dedup/parent-page-cache.js';
 import type { ReferenceImage, ReferenceImages } from '../../dedup/reference-images.js';
-import { ALL_LOOKS, type Looks } from '../../strategy/strategy.js';
 import type { FrameBuilder } from '../frame/frame-builder.js';
 import { PageCoder, type PageCoderContext } from '../frame/page-coder.js';
-import { INGEST } from '../threads/job.js';
 import type { Chunk } from './chunk.js';
+import { LookUps } from './look-ups.js';
 
 const SAME_AS = codecByName('same-as');
 const UNCHANGED = codecByName('unchanged');
@@ -53,14 +52,7 @@ export class ImageEncoder {
   duplicatesInside = 0;
   /** Pages equal to a page of an earlier image at another page number. */
   duplicatesBetween = 0;
-  /** What the pages of the begun chunk are looked for. */
-  private looks = ALL_LOOKS;
-  /** Whether the index and the digests may be written by the jobs of later chunks. */
-  private isLookedUpByJobs = false;
-  /** The last run of pages that was looked up: its pages, the time it took, and duplicates found before. */
-  private lookedPages = 0;
-  private lookedMs = 0;
-  private foundBefore = 0;
+  readonly lookUps: LookUps;
   private readonly coder: PageCoder;
   private readonly parentImage: ReferenceImage | undefined;
   /** Whether new pages are placed in runs. */
@@ -76,29 +68,7 @@ export class ImageEncoder {
     this.hasUniformPages =
       context.strategy.uniformChoice !== undefined && context.index !== undefined && own.source !== undefined;
     this.parentImage = parent === undefined ? undefined : context.earlier.image(parent);
-    context.index?.setDigests(number, own.digests.address);
-  }
-
-  /**
-   * Decide what the pages of the chunk at `position` are looked for, and where their digests go. Jobs look up
-   * the pages of images that can be read again, whose digests they write where all threads find them.
-   */
-  readonly prepare = (chunk: Chunk, position: number): void => {
-    const { strategy, state } = this.context;
-    this.place(chunk, position, strategy.looks?.(state) ?? ALL_LOOKS);
-  };
-
-  /** As `prepare`, for a base image. */
-  readonly prepareBase = (chunk: Chunk, position: number): void => this.place(chunk, position, ALL_LOOKS);
-
-  private place(chunk: Chunk, position: number, looks: Looks): void {
-    const { pageBytes, index } = this.context;
-    const firstPage = Math.floor(position / pageBytes);
-    const place = this.own.digests.place(firstPage, Math.floor(chunk.bytes / pageBytes));
-    chunk.digests = place || chunk.ownDigests;
-    chunk.looks = looks;
-    const isLookedUp = place !== 0 && index !== undefined && looks.duplicates;
-    chunk.lookUp = isLookedUp ? { image: this.number, firstPage } : undefined;
+    this.lookUps = new LookUps(context, number, own.digests);
   }
 
   /** The image that a frame's first reference is relative to. */
@@ -106,19 +76,14 @@ export class ImageEncoder {
     return this.parent ?? 0;
   }
 
-  /** Add the digests of a chunk's `count` whole pages to the image and look all of them up in one pass. */
+  /** Add the digests of a chunk's `count` whole pages to the image, and have all of them looked up. */
   begin(chunk: Chunk, count: number): void {
-    const { digest, index } = this.context;
-    digest.add(chunk.digests, count);
+    this.context.digest.add(chunk.digests, count);
     this.own.digests.append(chunk.digests, count);
-    this.looks = chunk.looks;
-    if (index && this.looks.duplicates) {
-      this.reportLooks();
-      this.lookedMs = this.lookUp(index, chunk, count);
-      this.lookedPages = count;
-    } else index?.skipRun(count);
+    this.lookUps.begin(chunk, count, this.nextPage, this.duplicatesInside + this.duplicatesBetween);
+    this.coder.use(chunk, chunk);
     const isDense = this.context.holdsChunks && this.newPages(chunk, count) >= count * MIN_HELD_SHARE;
-    this.coder.use(chunk, isDense ? chunk : undefined);
+    if (!isDense) this.coder.copyPages();
   }
 
   /**
@@ -164,30 +129,6 @@ export class ImageEncoder {
     let i = first;
     while (i < end && this.kindOf(chunk, i, this.nextPage + i - first) === kind) i++;
     return i;
-  }
-
-  /** Have the index refer to a chunk's pages, which its job has perhaps looked up; return the ms it took. */
-  private lookUp(index: PageIndex, chunk: Chunk, count: number): number {
-    const { state, codec } = this.context;
-    this.isLookedUpByJobs = chunk.lookUp !== undefined;
-    if (this.isLookedUpByJobs) {
-      index.useRun(chunk.references);
-      return codec.kernels.words[(chunk.job >>> 2) + INGEST.LOOKED_US]! / 1000;
-    }
-    const startedMs = state.elapsedMs();
-    index.addRun(chunk.digests, chunk.classes, count, this.number, this.nextPage);
-    return state.elapsedMs() - startedMs;
-  }
-
-  /** Report what the last run of pages gave that was looked up. */
-  private reportLooks(): void {
-    const { strategy, pageBytes } = this.context;
-    const { lookedPages: pages, lookedMs: ms } = this;
-    const found = this.duplicatesInside + this.duplicatesBetween;
-    if (pages > 0)
-      strategy.onLooked?.({ pages, pageBytes, hits: found - this.foundBefore, ms, timedPages: pages });
-    this.foundBefore = found;
-    this.lookedPages = 0;
   }
 
   private placeUnchanged(frame: FrameBuilder, count: number): void {
@@ -293,11 +234,12 @@ export class ImageEncoder {
       }
       // The bytes cannot be compared any more, or the fingerprints collide: the index refers to this page
       // from now on, unless jobs use the index already for pages after it.
-      if (!this.isLookedUpByJobs) index.insert(digest, this.number, page);
+      if (!this.lookUps.areInJobs) index.insert(digest, this.number, page);
     }
     candidate.set(address, page, this.parent, this.parentImage?.digests.matches(page, digest) ? 0 : last);
     this.coder.choose(frame, address);
-    if (similar && this.looks.similar) index?.insertSketch(address, this.number, page, candidate.sketched);
+    if (similar && this.lookUps.looks.similar)
+      index?.insertSketch(address, this.number, page, candidate.sketched);
     if (!this.own.source) versions.keep(this.number, page, address, pageBytes);
   }
 

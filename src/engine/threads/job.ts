@@ -150,7 +150,7 @@ export const EXTENT = {
 } as const;
 
 /** Whether a job may take long: packing with zstd takes up to a second for some levels. */
-export function isLongJob(words: Uint32Array, job: number): boolean {
+export function isLongJob(words: ArrayLike<number>, job: number): boolean {
   const at = job >>> 2;
   const kind = words[at + JOB.KIND];
   if (kind === JOB_KIND.PACK_PAGES) return true;

@@ -1,3 +1,4 @@
+import { isLongJob } from './job.js';
 import type { JobRunner } from './job-runner.js';
 
 /** Jobs that can wait at a time. */
@@ -25,11 +26,24 @@ export async function serveQueue(
       Atomics.wait(control, base + CONTROL.TAIL, tail);
       continue;
     }
+    const isQuick = !isLongJob(control, job);
     const ended = runner.run(job);
     if (ended === 0) continue;
     Atomics.add(control, base + CONTROL.DONE, ended);
+    if (isQuick && hasQuickJobs(control, base)) continue;
     Atomics.notify(control, base + CONTROL.DONE);
   }
+}
+
+/**
+ * Whether more jobs wait than there are workers, and the next one is quick: then it is enough to wake the
+ * calling thread up later, for several jobs at once, which takes it as long as for one.
+ */
+function hasQuickJobs(control: Int32Array, base: number): boolean {
+  const head = Atomics.load(control, base + CONTROL.HEAD);
+  const waiting = (Atomics.load(control, base + CONTROL.TAIL) - head) | 0;
+  if (waiting <= Atomics.load(control, base + CONTROL.READY)) return false;
+  return !isLongJob(control, Atomics.load(control, base + CONTROL.RING + ((head >>> 0) % QUEUE_JOBS)) >>> 0);
 }
 
 /**

@@ -5,15 +5,13 @@ import type { Chunk } from './chunk.js';
 import { type ChunkReaderContext, ingest } from './ingest.js';
 import { OrderedSteps } from './ordered-steps.js';
 import { RangeSteps } from './range-steps.js';
-import type { Step, Steps } from './step.js';
+import type { ChunkPreparation, Step, Steps } from './step.js';
 
 /** Chunks that are read ahead, beside one for each thread: the calling thread is woken up for several at once. */
 const AHEAD = 4;
 
 /** Receives an image's chunks, in order; each is valid until the promise settles, longer if it is held. */
 export type ChunkConsumer = (chunk: Chunk) => Promise<void>;
-/** Is given each chunk of `position` before its job starts, in order. */
-export type ChunkPreparation = (chunk: Chunk, position: number) => void;
 
 const NO_PREPARATION: ChunkPreparation = () => {};
 

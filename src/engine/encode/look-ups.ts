@@ -1,9 +1,9 @@
 import type { PageDigests } from '../../dedup/page-digests.js';
 import type { PageIndex } from '../../dedup/page-index.js';
 import { ALL_LOOKS, type Looks } from '../../strategy/strategy.js';
+import type { PageCoderContext } from '../frame/page-coder.js';
 import { INGEST } from '../threads/job.js';
 import type { Chunk } from './chunk.js';
-import type { ImageContext } from './image-encoder.js';
 
 /**
  * Has the pages of one image looked up in the index, chunk by chunk: by the jobs that hash them, in turn,
@@ -20,7 +20,7 @@ export class LookUps {
   private foundBefore = 0;
 
   constructor(
-    private readonly context: Pick<ImageContext, 'index' | 'strategy' | 'state' | 'pageBytes' | 'codec'>,
+    private readonly context: PageCoderContext & { readonly index: PageIndex | undefined },
     private readonly image: number,
     private readonly digests: PageDigests,
   ) {

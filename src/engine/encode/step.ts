@@ -1,6 +1,5 @@
 import type { PageSource } from '../../page/source.js';
 import type { Chunk } from './chunk.js';
-import type { ChunkPreparation } from './chunk-reader.js';
 
 /** Alignment of skipped ranges: the largest page size. */
 export const SKIP_BYTES = 65536;
@@ -17,6 +16,9 @@ export interface Step {
   /** Release the chunk once the step has ended. */
   abandon(): void;
 }
+
+/** Is given each chunk, of `position`, before its job starts, in order. */
+export type ChunkPreparation = (chunk: Chunk, position: number) => void;
 
 /** What steps read. */
 export interface StepImages {

@@ -10,7 +10,7 @@ test('jobs that are done in any order end in the order of their turns, each once
   const done: { job: number; turn: number }[] = [];
   const ended: number[] = [];
   let returned = 0;
-  // More than there are turns, so that their numbers repeat; some 20 are under way at a time.
+  // More than there are turns, so that their numbers repeat; some 20 are in flight at a time.
   for (let job = 1; job <= 3000 || done.length > 0; job++) {
     if (job <= 3000) done.push({ job: 64 * job, turn: turns.take() });
     while (done.length > 20 || (job > 3000 && done.length > 0)) {

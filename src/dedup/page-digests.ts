@@ -26,8 +26,8 @@ export class DigestMemory {
 
 /**
  * The digests of one image's pages, 16 bytes each, in page order; all zero for a page that no other page
- * refers to. Those of `capacity` pages are in the kernels' memory from `address` on, where threads write them;
- * with address 0 all are outside of it, and are copied.
+ * refers to. Those of `capacity` pages are in the kernels' memory from `address` on, where threads write
+ * them; with address 0 all are outside of it, and are copied.
  */
 export class PageDigests {
   pages = 0;

@@ -68,7 +68,7 @@ export class PageIndex {
     this.found = this.features + 16;
   }
 
-  /** Set where the digests of an image's pages are, which hits are then compared with; 0: not in the memory. */
+  /** Set where the digests of an image's pages are, to compare hits with; 0: not in the memory. */
   setDigests(image: number, address: number): void {
     this.kernels.words[(this.known >>> 2) + image] = address;
   }

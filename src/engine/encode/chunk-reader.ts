@@ -7,7 +7,7 @@ import { OrderedSteps } from './ordered-steps.js';
 import { RangeSteps } from './range-steps.js';
 import type { ChunkPreparation, Step, Steps } from './step.js';
 
-/** Chunks that are read ahead, beside one for each thread: the calling thread is woken up for several at once. */
+/** Chunks that are read ahead, beside one for each thread: this one is woken up for several at once. */
 const AHEAD = 4;
 
 /** Receives an image's chunks, in order; each is valid until the promise settles, longer if it is held. */

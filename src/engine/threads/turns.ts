@@ -1,12 +1,12 @@
-// What the jobs of an image do in the image's order, although threads run them side by side: a job whose turn has
-// not come leaves its last part to the thread that runs the job before it.
+// What the jobs of an image do in the image's order, although threads run them side by side: a job whose turn
+// has not come leaves its last part to the thread that runs the job before it.
 
 import type { Slots } from '../../kernels/arena.js';
 
 /** Jobs whose turn has not come, at most: more than there are chunks. */
 const MAX_WAITING = 1024;
 
-/** Words: 1 while a thread runs last parts, the turn that comes next, and the jobs that wait, by their turn. */
+/** Words: 1 while a thread runs last parts, the turn that comes next, and the jobs that wait, by turn. */
 const TURNS = { LOCK: 0, NEXT: 16, WAITING: 32 } as const;
 
 /** Gives turns to the jobs of a stream, on the thread that starts them. */

@@ -18,7 +18,7 @@ const SUITES = {
   'agent-soak': 'migrations in sequence through the agents, the link cut in every third',
   techniques: 'migration techniques against plain pre-copy, and all side by side (virtual time)',
   stages: 'encoding time by stage',
-  mount: 'reads of a mounted snapshot against an uncompressed file behind the same server, and unpacking',
+  mount: 'reads, page faults and QEMU clones of mounted snapshots beside an uncompressed file; NBD',
   store: 'a store of snapshots against pack, zstd, restic, borg and casync; a store of 1,000 snapshots',
 };
 if (!Object.hasOwn(SUITES, suite)) {

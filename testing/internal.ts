@@ -14,9 +14,11 @@ export {
   runShard as runFuzzShard,
   summed as sumFuzzShards,
 } from '../test/hostile/shard.js';
+export { Client as NbdClient } from '../test/mount/nbd/client.js';
 export { streamFixtures } from '../test/support/stream-fixtures.js';
 export { mountSkipReason, startMount } from './mounts.js';
 export { captureAll } from './qemu/capture.js';
+export { makeTemplate, startClone } from './qemu/clones.js';
 export {
   buildGuest,
   buildProgram,

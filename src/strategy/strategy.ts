@@ -159,6 +159,11 @@ export interface Looks {
   readonly duplicates: boolean;
   /** Pages that resemble one: sketches are stored, so that later pages find them by `hasSimilar`. */
   readonly similar: boolean;
+  /**
+   * What `choose` returns for every page of the segment that has no previous version and no similar page.
+   * Where no page can have either, runs of pages are then placed at once. Absent: `choose` is called.
+   */
+  readonly uniformChoice?: UniformChoice | undefined;
 }
 
 /** What is looked for where a strategy does not say. */
@@ -183,6 +188,8 @@ export interface LookResult {
  * by strategies with `maxGroupBytes`; else it is `group`.
  */
 export type Choice = CodecName | 'zstd-page' | 'group' | 'best';
+/** A choice that can be the same for many pages. */
+export type UniformChoice = 'group' | 'raw' | 'lz4' | 'zstd';
 
 /**
  * Chooses a codec for every page that is not zero, a fill, unchanged or a duplicate. A plain object; the
@@ -197,7 +204,7 @@ export interface Strategy {
    * What `choose` returns for every page, whatever it contains: runs of pages are then placed at once, and
    * similar pages are not searched. Absent: `choose` is called.
    */
-  readonly uniformChoice?: 'group' | 'raw' | 'lz4' | 'zstd' | undefined;
+  readonly uniformChoice?: UniformChoice | undefined;
   /**
    * Chooses the packing of a full segment of `group` pages or of coded pages. Absent: segments are stored.
    */

@@ -40,3 +40,34 @@ test.each([[fixed('raw')], [fixed('lz4')], [fixed('zstd')], [fixed('zstd', 1)]])
       expect(Buffer.compare(got!, wanted)).toBe(0);
   },
 );
+
+test.each([
+  ['one image', [image], false, true],
+  ['an image with a parent', [image, changed], false, false],
+  ['an image whose similar pages are searched', [image], true, false],
+])('looks with a uniform choice, %s: the bytes that single pages give', async (_, all, similar, hasRuns) => {
+  let calls = 0;
+  const packed = async (uniformChoice?: 'group') => {
+    calls = 0;
+    const strategy: Strategy = {
+      name: 'looking',
+      groupBytes: () => 65_536 + PAGE,
+      looks: () => ({ duplicates: true, similar, uniformChoice }),
+      choose() {
+        calls++;
+        return 'group';
+      },
+      pack: () => ({ name: 'lz4' }),
+    };
+    const images = all.map((bytes, i) => bytesSource(bytes, `${i}`));
+    const { bytes } = await encoded(images, { similar, deltaBudgetBytes: 0, strategy });
+    return { bytes, calls };
+  };
+  const [inRuns, onePageACall] = [await packed('group'), await packed()];
+  expect(Buffer.compare(inRuns.bytes, onePageACall.bytes)).toBe(0);
+  expect(Buffer.compare((await decoded(inRuns.bytes)).images[0]!, image)).toBe(0);
+  if (hasRuns) expect(inRuns.calls).toBeLessThan(onePageACall.calls / 2);
+  // The first image has no parent.
+  else if (!similar) expect(inRuns.calls).toBeGreaterThan(0);
+  else expect(inRuns.calls).toBe(onePageACall.calls);
+});

@@ -12,6 +12,7 @@ import {
   type FloorCosts,
   floorAt,
   type Machine,
+  maxInFlightBytes,
   type Outcome,
   type Stage,
   shareOf,
@@ -21,9 +22,6 @@ import {
 import { nameOf, piecesOf, type RecordedGroup } from './tables.js';
 
 const MIB = 1 << 20;
-/** Limits on the groups between decision and link: bytes, and groups beside one for each thread. */
-const MAX_IN_FLIGHT_BYTES = 20 * MIB;
-const SPARE_GROUPS = 2;
 const DEFAULT_GROUP_BYTES = 2 * MIB;
 /** Groups that are scanned before the decision about them. */
 const SCANNED_AHEAD = 2;
@@ -114,8 +112,7 @@ class MachineRun {
 
   private isQueueFull({ bytes }: RecordedGroup): boolean {
     const group = this.strategy.groupBytes?.(this.state) ?? DEFAULT_GROUP_BYTES;
-    const queued = group * (this.threads === 1 ? 2 : this.threads + SPARE_GROUPS);
-    return this.inFlightBytes > 0 && this.inFlightBytes + bytes > Math.min(MAX_IN_FLIGHT_BYTES, queued);
+    return this.inFlightBytes > 0 && this.inFlightBytes + bytes > maxInFlightBytes(group, this.threads);
   }
 
   private startWork(): boolean {

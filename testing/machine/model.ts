@@ -53,6 +53,19 @@ export interface Outcome {
   readonly choices: readonly Chosen[];
 }
 
+const MIB = 1 << 20;
+/** Limits on the groups between decision and link: bytes, and groups beside one for each thread. */
+const MAX_IN_FLIGHT_BYTES = 20 * MIB;
+const SPARE_GROUPS = 2;
+/** Smaller groups count as this many bytes. */
+const MIN_QUEUED_GROUP_BYTES = 2 * MIB;
+
+/** Returns the most bytes of groups between decision and link. */
+export function maxInFlightBytes(groupBytes: number, threads: number): number {
+  const groups = threads === 1 ? 2 : threads + SPARE_GROUPS;
+  return Math.min(MAX_IN_FLIGHT_BYTES, groups * Math.max(groupBytes, MIN_QUEUED_GROUP_BYTES));
+}
+
 /** Returns the fraction of a core that each of `threads` running threads gets. */
 export function shareOf({ cores, competitorsAt }: Machine, threads: number, ms: number): number {
   return Math.min(1, cores / (threads + (competitorsAt?.(ms) ?? 0)));

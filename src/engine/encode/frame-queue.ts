@@ -13,8 +13,8 @@ const DEFAULT_GROUP_BYTES = 2 << 20;
  * would only take memory, of which the first touch is slow.
  */
 const SPARE_GROUPS = 2;
-/** Smaller groups count as this many bytes. */
-const MIN_QUEUED_GROUP_BYTES = 1 << 20;
+/** Smaller groups count as this many bytes: threads and link need work for as long as with larger ones. */
+const MIN_QUEUED_GROUP_BYTES = 2 << 20;
 /** Most bytes of frames that are being packed or wait for the output. */
 const MAX_QUEUED_FRAME_BYTES = 20 << 20;
 /** Frames of large groups that are queued: each takes hundreds of MiB while it is packed. */

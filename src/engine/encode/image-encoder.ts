@@ -3,6 +3,7 @@ import type { ImageDigest } from '../../dedup/image-digest.js';
 import type { PageIndex } from '../../dedup/page-index.js';
 import type { ParentPageCache } from '../../dedup/parent-page-cache.js';
 import type { ReferenceImage, ReferenceImages } from '../../dedup/reference-images.js';
+import type { UniformChoice } from '../../strategy/strategy.js';
 import type { FrameBuilder } from '../frame/frame-builder.js';
 import { PageCoder, type PageCoderContext } from '../frame/page-coder.js';
 import type { Chunk } from './chunk.js';
@@ -55,8 +56,11 @@ export class ImageEncoder {
   readonly lookUps: LookUps;
   private readonly coder: PageCoder;
   private readonly parentImage: ReferenceImage | undefined;
-  /** Whether new pages are placed in runs. */
-  private readonly hasUniformPages: boolean;
+  /** Whether new pages can be placed in runs, and in those of a strategy that has looks. */
+  private readonly canHaveRuns: boolean;
+  private readonly canLookForRuns: boolean;
+  /** The choice for new pages of the begun chunk, if it is the same for all. */
+  private uniformChoice: UniformChoice | undefined;
 
   constructor(
     private readonly context: ImageContext,
@@ -65,9 +69,9 @@ export class ImageEncoder {
     private readonly own: ReferenceImage,
   ) {
     this.coder = new PageCoder(context);
-    this.hasUniformPages =
-      context.strategy.uniformChoice !== undefined && context.index !== undefined && own.source !== undefined;
     this.parentImage = parent === undefined ? undefined : context.earlier.image(parent);
+    this.canHaveRuns = context.index !== undefined && own.source !== undefined;
+    this.canLookForRuns = this.parentImage === undefined && !context.similar;
     this.lookUps = new LookUps(context, number, own.digests);
   }
 
@@ -81,6 +85,8 @@ export class ImageEncoder {
     this.context.digest.add(chunk.digests, count);
     this.own.digests.append(chunk.digests, count);
     this.lookUps.begin(chunk, count, this.nextPage, this.duplicatesInside + this.duplicatesBetween);
+    const looked = this.canLookForRuns ? this.lookUps.looks.uniformChoice : undefined;
+    this.uniformChoice = this.canHaveRuns ? (this.context.strategy.uniformChoice ?? looked) : undefined;
     this.coder.use(chunk, chunk);
     const isDense = this.context.holdsChunks && this.newPages(chunk, count) >= count * MIN_HELD_SHARE;
     if (!isDense) this.coder.copyPages();
@@ -121,7 +127,7 @@ export class ImageEncoder {
       if (context.codec.kernels.bytes[equal + i] === 1)
         return parentImage.digests.matches(page, digests + 16 * i) ? UNCHANGED_RUN : OTHER;
     }
-    return this.hasUniformPages && context.index!.isNew(i) ? NEW : OTHER;
+    return this.uniformChoice !== undefined && context.index!.isNew(i) ? NEW : OTHER;
   }
 
   /** Return the first page from `first`, the next page, up to `end` that is not of this kind. */
@@ -137,10 +143,10 @@ export class ImageEncoder {
       this.context.versions.extend(this.parent!, this.number, this.nextPage + i);
   }
 
-  /** Place a run of pages that are not in the index, for a strategy that treats all pages alike. */
+  /** Place a run of pages that are not in the index, where all get the same choice. */
   private placeNew(frame: FrameBuilder, chunk: Chunk, first: number, count: number): void {
-    const { pageBytes, strategy } = this.context;
-    this.coder.placeUniform(frame, strategy.uniformChoice!, chunk.address + first * pageBytes, count);
+    const { pageBytes } = this.context;
+    this.coder.placeUniform(frame, this.uniformChoice!, chunk.address + first * pageBytes, count);
   }
 
   /** Return how many of the pages are neither a fill nor known from a page before them. */

@@ -1,6 +1,6 @@
 import type { CodecContext } from '../../codec/codec.js';
 import { type Codec, codecByName, PAGE_CODECS } from '../../codec/registry.js';
-import type { Choice, Strategy, StreamState } from '../../strategy/strategy.js';
+import type { Choice, Strategy, StreamState, UniformChoice } from '../../strategy/strategy.js';
 import { surveyPages } from '../threads/survey.js';
 import type { Candidate } from './candidate.js';
 import type { FrameBuilder, Holdable } from './frame-builder.js';
@@ -15,9 +15,6 @@ const FILL_CLASS = 0x100;
 /** A coded page with a larger share of the page's bytes, or more times LZ4's bytes, never saves bytes. */
 const MAX_ALTERNATIVE_SHARE = 0.75;
 const MAX_LZ4_RATIO = 1.5;
-
-/** A choice that is the same for every page of a strategy. */
-export type UniformChoice = NonNullable<Strategy['uniformChoice']>;
 
 /** What coding single pages works with; the same for every page of a stream. */
 export interface PageCoderContext {
@@ -141,7 +138,7 @@ export class PageCoder {
     else frame.addCoded('stored', ZSTD, candidate.addressOf('zstd'), bytes, candidate.similarTo);
   }
 
-  /** Add `count` pages at `address` with the choice that the strategy makes for every page. */
+  /** Add `count` pages at `address` with a choice that is the same for all of them. */
   placeUniform(frame: FrameBuilder, choice: UniformChoice, address: number, count: number): void {
     const kind = choice === 'group' ? this.groupKind : choice === 'raw' ? 'stored' : choice;
     this.append(frame, kind, address, count * this.context.pageBytes, count);

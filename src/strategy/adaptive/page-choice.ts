@@ -52,6 +52,7 @@ export class PageChoice {
         packed.bytesOf(pageBytes),
       ),
       similar: this.similar.decide(nowMs, bytesMs, packMs, deltaBytes),
+      uniformChoice: this.canProfile(state) ? undefined : 'group',
     };
   }
 
@@ -66,8 +67,11 @@ export class PageChoice {
     if (version < maxDeltaBytes / 4) return 'xbzrle';
     const similar = this.similar.isOn ? this.deltaBytes(this.similar, page, 'similar', state) : Infinity;
     if (Math.min(version, similar) < maxDeltaBytes) return version <= similar ? 'xbzrle' : 'similar';
-    if (state.linkBitsPerSecond >= SLOW_BITS_PER_SECOND || !this.profiles.isOn) return 'group';
-    return this.isIncompressible(page, state) ? 'raw' : 'group';
+    return this.canProfile(state) && this.isIncompressible(page, state) ? 'raw' : 'group';
+  }
+
+  private canProfile({ linkBitsPerSecond }: StreamState): boolean {
+    return linkBitsPerSecond < SLOW_BITS_PER_SECOND && this.profiles.isOn;
   }
 
   learn(result: PackingResult): void {

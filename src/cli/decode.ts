@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { digestText } from '../dedup/image-digest.js';
 import { createDecoder } from '../engine/decode/create-decoder.js';
+import type { OpenSink } from '../engine/decode/decoded-images.js';
 import type { DecodeSummary } from '../engine/decode/decoder.js';
 import { openImage } from '../image/formats.js';
 import { withFileName } from '../image/fs/errno.js';
@@ -52,21 +53,29 @@ export async function withBases<T>(
   }
 }
 
+/** Options of {@link decodeFile}. */
+export interface DecodeFileOptions {
+  /** The file, if it is open already, of which nothing was read; it is closed. */
+  readonly source?: FileSource;
+  /** Creates the sink of a container (default: containers are discarded). */
+  readonly openContainer?: OpenSink;
+}
+
 /**
- * Decode a packed file or pipe into sinks. `source`: the file, if it is open already, of which nothing was
- * read; it is closed.
+ * Decode a packed file or pipe into sinks.
  * @throws PageferryError that names the file, or the abort reason; every sink is aborted
  */
 export async function decodeFile(
   job: DecodeJob,
   openSink: (number: number) => PageSink,
-  source = openPacked(job.file),
+  { source = openPacked(job.file), openContainer }: DecodeFileOptions = {},
 ): Promise<DecodeSummary> {
   const { activity, maxImageBytes, threads, signal } = job;
   const line = createProgressLine(activity);
   try {
     return await withBases(job, async (bases) => {
       const decoder = await createDecoder((_, number) => openSink(number), {
+        ...(openContainer && { openContainer }),
         bases,
         maxImageBytes,
         threads,

@@ -134,7 +134,8 @@ export function extentIndex(extents: readonly { readonly position: number }[], p
   return low;
 }
 
-function checkComplete(name: string, got: number, wanted: number, offset: number): void {
+/** @throws PageferryError `io` for a read that ended early */
+export function checkComplete(name: string, got: number, wanted: number, offset: number): void {
   if (got < wanted)
     throw new PageferryError(
       'io',

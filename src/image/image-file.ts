@@ -12,6 +12,11 @@ const FIRST_BYTES = 4096;
 
 /** An image in a file. */
 export interface FileSource extends PageSource {
+  /**
+   * The bytes of the file that are not memory, with their places, for `Encoder.encode`; undefined if the
+   * file has no others. Readable until the source is closed.
+   */
+  readonly container?: PageSource | undefined;
   /** Release the file. The source cannot be used afterwards. */
   close(): void;
 }
@@ -31,6 +36,8 @@ export interface ImageFile {
 export interface ImageFormat {
   /** Name for messages, docs and `openImage`'s option `format`. */
   readonly name: string;
+  /** File name extension of an unpacked file of this format. */
+  readonly extension: string;
   /** What it is, for help texts: a noun phrase. */
   readonly summary: string;
   /**

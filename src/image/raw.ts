@@ -13,6 +13,7 @@ import { LifeCycle } from './life-cycle.js';
  */
 export const raw: ImageFormat = {
   name: 'raw',
+  extension: 'raw',
   summary: 'plain memory, byte by byte',
   detect: () => true,
   open: openRaw,

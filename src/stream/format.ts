@@ -69,8 +69,11 @@ export interface StreamHeader {
 /** The record that begins an image. */
 export interface ImageRecord {
   readonly image: number;
-  /** `base`: both sides hold it, only its digest travels. */
-  readonly kind: 'carried' | 'base';
+  /**
+   * `base`: both sides hold it, only its digest travels. `container`: the bytes of the next image's file that
+   * are not memory, with their places (`container.ts`).
+   */
+  readonly kind: 'carried' | 'base' | 'container';
   readonly name: string;
   /** The image that *last version* means, or undefined. */
   readonly parent: number | undefined;

@@ -7,6 +7,8 @@ import { hex, WireReader, type WireWriter } from './wire.js';
 
 const UNKNOWN_BYTES = 0xffffffff;
 const NO_DIGEST = new Uint8Array(DIGEST_BYTES);
+/** Kinds of images by their number in the record. */
+const KINDS = ['carried', 'base', 'container'] as const satisfies readonly ImageRecord['kind'][];
 
 // IMAGE: image u32 | kind u8 | flags u8 | name bytes u16 | parent u32 | 0 x 4 | bytes u64 | digest | name
 
@@ -22,7 +24,7 @@ export function nameBytes(name: string): Uint8Array {
 export function writeImage(to: WireWriter, record: ImageRecord): void {
   const name = nameBytes(record.name);
   to.u32(record.image);
-  to.u8(record.kind === 'base' ? 1 : 0);
+  to.u8(KINDS.indexOf(record.kind));
   to.u8(0);
   to.u16(name.length);
   to.u32(record.parent ?? NO_IMAGE);
@@ -39,12 +41,13 @@ export function writeImage(to: WireWriter, record: ImageRecord): void {
 export function readImage(bytes: Uint8Array, what: string): ImageRecord {
   const from = new WireReader(bytes, what);
   const image = from.u32();
-  const kind = from.u8();
+  const kindNumber = from.u8();
+  const kind = KINDS[kindNumber];
   const flags = from.u8();
-  if (kind > 1 || flags !== 0)
+  if (kind === undefined || flags !== 0)
     throw new PageferryError(
       'unsupported',
-      `${what}: kind ${kind}, flags ${hex(flags)}: this reader knows kinds 0 and 1`,
+      `${what}: kind ${kindNumber}, flags ${hex(flags)}: this reader knows kinds 0 to ${KINDS.length - 1}`,
     );
   const nameLength = from.u16();
   const parent = from.u32();
@@ -59,17 +62,17 @@ export function readImage(bytes: Uint8Array, what: string): ImageRecord {
   const digest = from.take(DIGEST_BYTES).slice();
   const name = readName(from, nameLength);
   from.end();
-  if (kind === 1 && known === undefined) throw from.bad('a base image of unknown size');
-  if (kind === 1 && parent !== NO_IMAGE) throw from.bad('a base image with a parent');
-  if (kind === 0 && digest.some((byte) => byte !== 0))
+  if (kind === 'base' && known === undefined) throw from.bad('a base image of unknown size');
+  if (kind === 'base' && parent !== NO_IMAGE) throw from.bad('a base image with a parent');
+  if (kind !== 'base' && digest.some((byte) => byte !== 0))
     throw from.bad('a digest, which an image that is carried has at its end');
   return {
     image,
-    kind: kind === 1 ? 'base' : 'carried',
+    kind,
     name,
     parent: parent === NO_IMAGE ? undefined : parent,
     bytes: known,
-    digest: kind === 1 ? digest : undefined,
+    digest: kind === 'base' ? digest : undefined,
   };
 }
 

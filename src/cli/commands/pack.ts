@@ -63,6 +63,7 @@ export const command = defineCommand({
       parse: byteCount('132M', '16K'),
       defaultText: '10.1M, or 130.1M with smallest',
     },
+    'memory-only': { help: 'leave out what is not memory: headers, notes, registers' },
     format: FORMAT_OPTION,
     mode: MODE_OPTION,
     'max-bytes': MAX_BYTES_OPTION,
@@ -94,6 +95,7 @@ export const command = defineCommand({
         ...(values.mode !== undefined && { mode: values.mode }),
       });
       const summary = await packTo(writer, images, bases, {
+        memoryOnly: values['memory-only'],
         strategy: values.strategy,
         linkBitsPerSecond,
         threads,
@@ -124,15 +126,18 @@ interface PackOptions {
   readonly maxFrameBytes?: number;
   readonly maxImageBytes: number;
   readonly timeline: boolean;
+  /** Leave out what is not memory in the images' files. */
+  readonly memoryOnly: boolean;
   readonly signal: AbortSignal;
 }
 
 async function packTo(
   writer: AtomicWriter,
-  images: readonly PageSource[],
+  images: readonly FileSource[],
   bases: readonly PageSource[],
   options: PackOptions,
 ): Promise<StreamSummary> {
+  const { memoryOnly, ...encoderOptions } = options;
   const all = [...bases, ...images];
   const pages = all.reduce(
     (sum, { bytes }) => sum + (bytes === undefined ? DEFAULT_INDEX_PAGES : bytes / options.pageBytes),
@@ -145,14 +150,17 @@ async function packTo(
   let isWritten = false;
   try {
     encoder = await createEncoder((parts) => writer.write(...parts), {
-      ...options,
+      ...encoderOptions,
       deltaBudgetBytes: hasPipes ? options.deltaBudgetBytes : 0,
       indexPages: Math.min(Math.max(pages, 1024), MAX_INDEX_PAGES),
       // A single image has few pages that resemble each other.
       similar: all.length > 1,
     });
     for (const base of bases) await encoder.base(base);
-    for (const image of withProgress(images, line.onBytes)) await encoder.encode(image);
+    for (const [i, image] of withProgress(images, line.onBytes).entries()) {
+      const container = memoryOnly ? undefined : images[i]!.container;
+      await encoder.encode(image, container && { container });
+    }
     const summary = await encoder.finish();
     await writer.commit();
     isWritten = true;

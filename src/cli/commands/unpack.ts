@@ -1,10 +1,12 @@
 import { digestText } from '../../dedup/image-digest.js';
 import { openPages } from '../../engine/page-reader/open-pages.js';
+import type { PageReader } from '../../engine/page-reader/page-reader.js';
 import { withFileName } from '../../image/fs/errno.js';
 import { createFileSink, type FileSinkOptions } from '../../image/fs/file-sink.js';
 import { createImageSet } from '../../image/fs/image-set.js';
 import { createReadableSink } from '../../image/fs/readable-sink.js';
 import { createScratchSink } from '../../image/fs/scratch-sink.js';
+import { createUnorderedSink } from '../../image/fs/unordered-sink.js';
 import type { FileSource } from '../../image/image-file.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
@@ -25,6 +27,7 @@ import { createProgressLine } from '../progress.js';
 import { onForcedEnd } from '../signals.js';
 import { reportStream } from '../terminal.js';
 import { DECODING_THREADS_OPTION, threadCount } from '../threads.js';
+import { openContainedFile, UnpackedFiles } from '../unpacked-files.js';
 import { UsageError } from '../usage-error.js';
 import { fileName, wholeNumber } from '../values.js';
 
@@ -43,6 +46,12 @@ export const command = defineCommand({
     image: { value: 'N', help: 'only image N, from 0', parse: wholeNumber(0, 0xffffffff) },
     pages: { value: 'A-B', help: 'only pages A to B of the image, from 0', parse: pageRange },
     base: BASE_OPTION,
+    as: {
+      value: 'FORM',
+      help: 'file: what was packed, byte for byte; raw: its memory',
+      parse: outputForm,
+      default: 'file',
+    },
     format: BASE_FORMAT_OPTION,
     threads: DECODING_THREADS_OPTION,
     mode: MODE_OPTION,
@@ -69,6 +78,7 @@ export const command = defineCommand({
       threads: threadCount(values.threads ?? 1),
       signal,
       output,
+      form: values.as,
       sinkOptions: mode === undefined ? {} : { mode },
       json,
     };
@@ -81,6 +91,15 @@ interface UnpackJob extends DecodeJob {
   readonly output: string;
   readonly sinkOptions: FileSinkOptions;
   readonly json: boolean;
+  readonly form: OutputForm;
+}
+
+/** What is written of an image whose file holds more than memory. */
+type OutputForm = 'file' | 'raw';
+
+function outputForm(text: string): OutputForm {
+  if (text === 'file' || text === 'raw') return text;
+  throw new UsageError('unknown form; write file or raw');
 }
 
 interface PageRange {
@@ -99,9 +118,22 @@ function pageRange(text: string): PageRange {
 
 async function unpackAll(job: UnpackJob): Promise<void> {
   const images = createImageSet(job.output, job.sinkOptions);
+  const files = new UnpackedFiles();
   const withdraw = onForcedEnd(() => images.discard());
   try {
-    const summary = await decodeFile(job, (number) => images.open(number));
+    const summary =
+      job.form === 'raw'
+        ? await decodeFile(job, (number) => images.open(number), { openContainer: createScratchSink })
+        : await decodeFile(
+            job,
+            (number) =>
+              files.open(
+                number,
+                () => images.open(number),
+                (options) => images.open(number, options),
+              ),
+            files,
+          );
     await images.commit(summary.images.length);
     reportDecoded(summary, job.json, job.output);
   } finally {
@@ -151,7 +183,7 @@ async function extract(
   const line = createProgressLine(job.activity);
   const onProgress = (done: number) => line.onBytes(done, range ? undefined : found.bytes);
   const bytes = await reader
-    .extract(image, createFileSink(output, job.sinkOptions), { ...range, signal, onProgress })
+    .extract(image, openOutput(job, reader, image, range), { ...range, signal, onProgress })
     .finally(line.end);
   const print = reportStream(output);
   const pages = range?.count ?? found.pages;
@@ -160,15 +192,34 @@ async function extract(
   else print(verifiedLine(name, bytes, digestText(digest)));
 }
 
+function openOutput(
+  { output, sinkOptions, form }: UnpackJob,
+  reader: PageReader,
+  image: number,
+  range: PageRange | undefined,
+): PageSink {
+  const container = range || form === 'raw' ? undefined : reader.containerOf(image);
+  if (!container) return createFileSink(output, sinkOptions);
+  return openContainedFile(container, () => createUnorderedSink(output, sinkOptions));
+}
+
 async function unpackFromPipe(job: UnpackJob, source: FileSource, image: number): Promise<void> {
-  const { output, sinkOptions, json } = job;
+  const { output, sinkOptions, json, form } = job;
   const sinks: PageSink[] = [];
+  const files = new UnpackedFiles();
+  const openImage = () => createReadableSink(output, sinkOptions);
+  const openFile = () => createUnorderedSink(output, sinkOptions);
   const open = (number: number) => {
-    const sink = number === image ? createReadableSink(output, sinkOptions) : createScratchSink();
+    const sink =
+      number !== image
+        ? createScratchSink()
+        : form === 'raw'
+          ? openImage()
+          : files.open(number, openImage, openFile);
     sinks.push(sink);
     return sink;
   };
-  const summary = await decodeFile(job, open, source);
+  const summary = await decodeFile(job, open, { source, openContainer: files.openContainer });
   if (sinks.length <= image) throw noImage(source.name, sinks.length, image);
   reportDecoded(summary, json, output);
 }

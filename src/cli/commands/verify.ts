@@ -35,7 +35,7 @@ export const command = defineCommand({
 
 async function verify(job: DecodeJob): Promise<DecodeSummary> {
   const source = openPacked(job.file);
-  if (!source.readAt) return decodeFile(job, createScratchSink, source);
+  if (!source.readAt) return decodeFile(job, createScratchSink, { source, openContainer: createScratchSink });
   const { maxImageBytes, threads, signal } = job;
   const line = createProgressLine(job.activity);
   try {

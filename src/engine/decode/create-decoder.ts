@@ -33,6 +33,11 @@ export interface DecoderOptions {
    * are then given views of memory that threads share.
    */
   readonly threads?: number;
+  /**
+   * Creates the sink of an image's container, called before that of the image, with the image's number.
+   * Default: containers of up to 256 MiB are decoded to memory and discarded.
+   */
+  readonly openContainer?: OpenSink;
   /** Called with the codec of every run of pages, as they are decoded. */
   readonly onPages?: PageObserver;
   /** Abort every call on the decoder: they reject with the signal's reason, and the sinks are aborted. */
@@ -45,6 +50,7 @@ const OPTION_TYPES: OptionTypes<DecoderOptions> = {
   maxImageBytes: 'number',
   zstd: 'any',
   threads: 'number',
+  openContainer: 'function',
   onPages: 'function',
   signal: 'any',
 };
@@ -105,6 +111,7 @@ export function declareDecoder(
     ownsZstd,
     digesting,
     openSink,
+    openContainer: options.openContainer,
     bases: options.bases ?? [],
     digestedBases,
     maxFrameBytes,

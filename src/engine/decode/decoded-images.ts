@@ -8,6 +8,7 @@ import { type DigestedBase, digestBase, findBase, missingBase } from './base-dig
 import type { FrameQueue } from './frame-queue.js';
 import type { FrameSlot } from './frame-slots.js';
 import { type DecodeContext, ImageDecoder, type KnownImage } from './image-decoder.js';
+import { createMemorySink } from './memory-sink.js';
 
 /** An image that was decoded and verified. */
 export interface DecodedImage {
@@ -20,10 +21,10 @@ export interface DecodedImage {
  * Creates the sink of an image, called at the image's record. `number` counts carried images only, from 0.
  */
 export type OpenSink = (image: ImageRecord, number: number) => PageSink;
-
 /** Settings of {@link DecodedImages}. */
 export interface DecodedImagesOptions {
   readonly openSink: OpenSink;
+  readonly openContainer: OpenSink | undefined;
   readonly bases: readonly PageSource[];
   /** Bases whose digests are known; absent: `bases` are digested when the first base image is announced. */
   readonly digestedBases: readonly DigestedBase[] | undefined;
@@ -34,6 +35,8 @@ export interface DecodedImagesOptions {
 export class DecodedImages {
   private readonly ends: ImageEnd[] = [];
   private readonly sinks: { sink: PageSink; bytes: number }[] = [];
+  /** Images that are neither bases nor containers. */
+  private carried = 0;
   private current: ImageDecoder | undefined;
   private claimedBytes = 0;
   private bases: readonly DigestedBase[] | undefined;
@@ -51,7 +54,7 @@ export class DecodedImages {
   /** The carried images. */
   get summaries(): readonly DecodedImage[] {
     return this.known.flatMap(({ record }, i) =>
-      record.kind === 'base' ? [] : [{ name: record.name, ...this.ends[i]! }],
+      record.kind === 'carried' ? [{ name: record.name, ...this.ends[i]! }] : [],
     );
   }
 
@@ -87,9 +90,12 @@ export class DecodedImages {
       throw new PageferryError('bad-stream', `${what}: image ${record.image}, expected ${this.known.length}`);
     if (record.image === MAX_IMAGES)
       throw new PageferryError('limit', `${what}: a stream has at most ${MAX_IMAGES} images`);
+    const before = this.known.at(-1)?.record;
+    if (before?.kind === 'container' && record.kind !== 'carried')
+      throw new PageferryError('bad-stream', `${what}: the image of container ${before.image} is missing`);
     if (record.kind === 'base') return this.addBase(record);
     this.claim(record.bytes ?? 0, record.name);
-    const sink = checkedSink(this.options.openSink(record, this.sinks.length), record.name);
+    const sink = checkedSink(this.openSink(record), record.name);
     this.sinks.push({ sink, bytes: 0 });
     const { signal } = this.context;
     if (signal.aborted) {
@@ -100,6 +106,13 @@ export class DecodedImages {
     this.known.push(image);
     this.current = new ImageDecoder(this.context, image, sink, this.frames);
     this.frames.expect(record.bytes ?? 0);
+  }
+
+  /** A container gets the number of its image. */
+  private openSink(record: ImageRecord): PageSink {
+    const { openSink, openContainer } = this.options;
+    if (record.kind === 'carried') return openSink(record, this.carried++);
+    return openContainer ? openContainer(record, this.carried) : createMemorySink(record.name);
   }
 
   private async addBase(record: ImageRecord): Promise<void> {
@@ -174,6 +187,8 @@ export class DecodedImages {
         'bad-stream',
         `${what}: the stream ends before image ${this.current.image.record.image}`,
       );
+    if (this.known.at(-1)?.record.kind === 'container')
+      throw new PageferryError('bad-stream', `${what}: the stream ends before the image of its container`);
     const isSame =
       ends.length === this.ends.length &&
       ends.every(({ bytes, digest }, i) => {

@@ -39,6 +39,7 @@ export interface DecoderParts {
   /** For pages of the largest size; the stream's header sets the size. */
   readonly digesting: DigestContext;
   readonly openSink: OpenSink;
+  readonly openContainer: OpenSink | undefined;
   readonly bases: readonly PageSource[];
   readonly digestedBases: readonly DigestedBase[] | undefined;
   readonly maxFrameBytes: number;

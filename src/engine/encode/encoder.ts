@@ -6,40 +6,26 @@ import { type ImageEnd, type ImageRecord, MAX_IMAGES, RECORD } from '../../strea
 import { nameBytes, writeEnd, writeImage, writeImageEnd } from '../../stream/image-records.js';
 import { writeHeader } from '../../stream/records.js';
 import { WireWriter } from '../../stream/wire.js';
-import type { FrameBuilder } from '../frame/frame-builder.js';
-import type { FrameContext } from '../frame/pack-content.js';
-import type { LifeCycle } from '../life-cycle.js';
 import { checkInteger } from '../options.js';
-import { isWorthThreads, type Threads } from '../threads/threads.js';
+import { isWorthThreads } from '../threads/threads.js';
 import type { Chunk } from './chunk.js';
-import type { ChunkReader } from './chunk-reader.js';
-import type { EncoderSettings } from './encoder-options.js';
+import type { EncoderParts } from './encoder-parts.js';
 import { FrameQueue } from './frame-queue.js';
-import { type ImageContext, ImageEncoder } from './image-encoder.js';
+import { ImageEncoder } from './image-encoder.js';
+import { ImageLimit } from './image-limit.js';
 import { ImageWriter, type ImageWriterContext } from './image-writer.js';
-import type { RecordWriter } from './record-writer.js';
-import type { StageMeter } from './stage-meter.js';
 import { type EncodedImage, type StreamSummary, streamSummary } from './summary.js';
-import type { Timeline } from './timeline.js';
 
-/** @internal The parts of an encoder. */
-export interface EncoderParts {
-  readonly settings: EncoderSettings;
-  readonly life: LifeCycle;
-  readonly threads: Threads;
-  readonly image: ImageContext;
-  readonly frame: FrameContext;
-  readonly writer: RecordWriter;
-  readonly reader: ChunkReader;
-  /** Return the address of `bytes` zero bytes, less than a page. */
-  zeros(bytes: number): number;
-  readonly frames: FrameBuilder[];
-  /** Progress that strategies see: the current image and the encoded share of it. */
-  readonly progress: { image: number; share: number };
-  readonly meter: StageMeter;
-  readonly timeline: Timeline | undefined;
-  readonly startedAt: number;
-  readonly notes: readonly string[];
+/** Options of {@link Encoder.encode}. */
+export interface EncodeOptions {
+  /** The earlier image that is the last version of this one; default the image before. */
+  readonly parent?: number;
+  /**
+   * What is not memory in the image's file (`container` of a source that `openImage` returns): a receiver
+   * rebuilds the file from it.
+   */
+  readonly container?: PageSource | undefined;
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -50,10 +36,12 @@ export interface EncoderParts {
  */
 export class Encoder {
   private image: ImageWriter | undefined;
+  private imageKind: 'carried' | 'container' = 'carried';
   private readonly ends: ImageEnd[] = [];
   private readonly carried: EncodedImage[] = [];
-  private carriedBytes = 0;
+  private readonly limit: ImageLimit;
   private lastImage: number | undefined;
+  private lastContainer: number | undefined;
   private readonly queue: FrameQueue;
   private readonly writing: ImageWriterContext;
 
@@ -65,7 +53,8 @@ export class Encoder {
       { free: frames, frame, writer, threads, pageBytes, maxGroupBytes, frameLimitBytes },
       life.signal,
     );
-    const checkLimit = (name: string, bytes: number) => this.checkLimit(name, bytes);
+    this.limit = new ImageLimit(settings.maxImageBytes);
+    const checkLimit = (name: string, bytes: number) => this.limit.check(name, bytes);
     this.writing = { pageBytes, queue: this.queue, zeros, progress, meter, checkLimit };
     const header = new WireWriter();
     writeHeader(header, 'images', { pageBytes, maxFrameBytes });
@@ -107,27 +96,36 @@ export class Encoder {
   }
 
   /**
-   * Encode one image from its source's start to its end. `parent`: the earlier image that is the last version
-   * of this one; default the image before. A source with `readAt` must stay open until `finish`, since later
-   * images refer to it.
+   * Encode one image from its source's start to its end. A source with `readAt` must stay open until
+   * `finish`, since later images refer to it.
    * @throws what the source or the output throws, the reason of `signal`, or PageferryError
    */
-  async encode(
-    source: PageSource,
-    options: { readonly parent?: number; readonly signal?: AbortSignal } = {},
-  ): Promise<void> {
-    const { life, reader, image: context } = this.parts;
+  async encode(source: PageSource, options: EncodeOptions = {}): Promise<void> {
     this.mustHaveNoImage('encode');
     const checked = checkedSource(source);
+    const container = options.container && checkedSource(options.container);
     throwIfAborted(options.signal);
-    const image = this.startImage(checked.name, checked, checked.bytes, options.parent);
-    await life.run('encode', options.signal, async () => {
-      const { parent } = image.encoder;
-      const parentSource = parent === undefined ? undefined : context.earlier.image(parent)?.source;
-      const { prepare } = image.encoder.lookUps;
-      await reader.read(checked, parentSource, (chunk) => image.chunk(chunk), life.signal, prepare);
-      this.closeImage();
+    const { parent = this.lastImage } = options;
+    this.checkParent(checked.name, parent);
+    if (container)
+      this.startImage(container, container.name, container.bytes, this.lastContainer, 'container');
+    else this.startImage(checked, checked.name, checked.bytes, parent);
+    await this.parts.life.run('encode', options.signal, async () => {
+      await this.readImage(container ?? checked);
+      if (!container) return;
+      this.startImage(checked, checked.name, checked.bytes, parent);
+      await this.readImage(checked);
     });
+  }
+
+  /** Encode the open image from its source. */
+  private async readImage(source: PageSource): Promise<void> {
+    const { life, reader, image: context } = this.parts;
+    const image = this.image!;
+    const { parent, lookUps } = image.encoder;
+    const parentSource = parent === undefined ? undefined : context.earlier.image(parent)?.source;
+    await reader.read(source, parentSource, (chunk) => image.chunk(chunk), life.signal, lookUps.prepare);
+    this.closeImage();
   }
 
   /**
@@ -140,7 +138,7 @@ export class Encoder {
       throw new PageferryError('bad-argument', `beginImage: the name has to be a string, got ${typeof name}`);
     const { bytes, parent } = options;
     if (bytes !== undefined) checkInteger('bytes', bytes, 0, Number.MAX_SAFE_INTEGER);
-    this.startImage(name, undefined, bytes, parent);
+    this.startImage(undefined, name, bytes, parent ?? this.lastImage);
   }
 
   /** Encode the next pages of the image: whole pages; only the last call may end with a shorter page. */
@@ -230,11 +228,7 @@ export class Encoder {
   private begin(name: string, source: PageSource | undefined, parent: number | undefined) {
     const { image: context } = this.parts;
     const number = context.earlier.count;
-    if (parent !== undefined && !(Number.isInteger(parent) && parent >= 0 && parent < number))
-      throw new PageferryError(
-        'bad-argument',
-        `${name}: parent ${parent}, expected an image before ${number}`,
-      );
+    this.checkParent(name, parent);
     if (number === MAX_IMAGES)
       throw new PageferryError('limit', `${name}: a stream has at most ${MAX_IMAGES} images`);
     nameBytes(name);
@@ -243,30 +237,27 @@ export class Encoder {
     return { number, encoder };
   }
 
+  private checkParent(name: string, parent: number | undefined): void {
+    const { count } = this.parts.image.earlier;
+    if (parent === undefined || (Number.isInteger(parent) && parent >= 0 && parent < count)) return;
+    throw new PageferryError('bad-argument', `${name}: parent ${parent}, expected an image before ${count}`);
+  }
+
   private startImage(
-    name: string,
     source: PageSource | undefined,
+    name: string,
     bytes: number | undefined,
-    parent = this.lastImage,
-  ): ImageWriter {
-    this.checkLimit(name, bytes ?? 0);
+    parent: number | undefined,
+    kind: 'carried' | 'container' = 'carried',
+  ): void {
+    this.limit.check(name, bytes ?? 0);
     const { number, encoder } = this.begin(name, source, parent);
     const { frame, threads } = this.parts;
     const isPacked = frame.strategy.isPackingLikely?.(frame.state.linkBitsPerSecond) ?? true;
     if (isWorthThreads(bytes ?? Number.POSITIVE_INFINITY, isPacked)) threads.prepare();
-    this.announce({ image: number, kind: 'carried', name, parent, bytes, digest: undefined });
+    this.announce({ image: number, kind, name, parent, bytes, digest: undefined });
     this.image = new ImageWriter(this.writing, name, encoder, bytes);
-    return this.image;
-  }
-
-  private checkLimit(name: string, bytes: number): void {
-    const { maxImageBytes } = this.parts.settings;
-    if (this.carriedBytes + bytes <= maxImageBytes) return;
-    throw new PageferryError(
-      'limit',
-      `${name}: ${this.carriedBytes + bytes} bytes of images in one stream, more than maxImageBytes (${maxImageBytes}); ` +
-        'raise it, and that of the reader',
-    );
+    this.imageKind = kind;
   }
 
   private announce(record: ImageRecord): void {
@@ -286,9 +277,13 @@ export class Encoder {
     writeImageEnd(head, encoder.number, end);
     this.parts.writer.record(RECORD.IMAGE_END, head.bytes);
     this.ends.push(end);
-    this.carried.push({ name, encoder, end });
-    this.carriedBytes += bytes;
-    this.lastImage = encoder.number;
+    this.limit.add(bytes);
     this.image = undefined;
+    if (this.imageKind === 'container') {
+      this.lastContainer = encoder.number;
+      return;
+    }
+    this.carried.push({ name, encoder, end });
+    this.lastImage = encoder.number;
   }
 }

@@ -3,6 +3,7 @@ import { Arena } from '../../kernels/arena.js';
 import { checkedSource } from '../../page/checked-source.js';
 import type { PageSink, PageSource } from '../../page/source.js';
 import { throwIfAborted } from '../../page/sync.js';
+import type { ImageRecord } from '../../stream/format.js';
 import { allocateDecoder, declareDecoder } from '../decode/create-decoder.js';
 import type { DecodeSummary } from '../decode/decoder.js';
 import { openPagesIn } from './open-reader.js';
@@ -27,8 +28,9 @@ export async function decodeAndVerify(file: PageSource, options: VerifyOptions):
   const openImageSink =
     (await openParts(memory, reader, openScratch?.(imageBytes), signal)) ??
     ((image: number) => createReadBackSink(reader, image));
-  const openSink = (_: unknown, image: number) => openImageSink(image);
-  const decoder = declareDecoder(decoderArena, zstd, openSink, { ...options, bases: [] }, reader.bases);
+  const openSink = ({ image }: ImageRecord) => openImageSink(image);
+  const decoderOptions = { ...options, bases: [], openContainer: openSink };
+  const decoder = declareDecoder(decoderArena, zstd, openSink, decoderOptions, reader.bases);
   await allocateDecoder(decoderArena, decoder, options);
   const piece = new Uint8Array(PIECE_BYTES);
   const total = source.bytes!;
@@ -60,8 +62,7 @@ async function openParts(
 ): Promise<((image: number) => PageSink) | undefined> {
   if (!openScratch) return undefined;
   const parts = await referencedParts(memory, index, signal);
-  const numbers = index.carried.flatMap((carried, number) => (carried === undefined ? [] : [number]));
-  return (image) => partialSink(openScratch(image), parts.get(numbers[image]!));
+  return (image) => partialSink(openScratch(image), parts.get(image));
 }
 
 /** Create a sink that stores nothing and reads pages back from the packed file. */
@@ -69,19 +70,7 @@ function createReadBackSink(reader: PageReader, number: number): PageSink {
   return {
     write() {},
     zero() {},
-    readAt(into, position) {
-      const { bytes } = reader.images[number]!;
-      const count = Math.max(0, Math.min(into.length, bytes - position));
-      for (let done = 0; done < count; ) {
-        const at = position + done;
-        const page = reader.read(number, Math.floor(at / reader.pageBytes));
-        const offset = at % reader.pageBytes;
-        const part = page.subarray(offset, Math.min(page.length, offset + count - done));
-        into.set(part, done);
-        done += part.length;
-      }
-      return count;
-    },
+    readAt: (into, position) => reader.readBytes(number, into, position),
     finish() {},
     abort() {},
   };

@@ -60,7 +60,7 @@ export async function openReader<T>(
   const maxBytes = checkFrameBytes(options.maxFrameBytes);
   const index = await readStreamIndex(memory.collector, file, fileBytes, maxBytes);
   const imageBytes = index.ends.reduce(
-    (sum, { bytes }, image) => sum + (index.carried[image] === undefined ? 0 : bytes),
+    (sum, { bytes }, image) => sum + (index.images[image]!.record.kind === 'base' ? 0 : bytes),
     0,
   );
   if (imageBytes > maxImageBytes)

@@ -26,6 +26,14 @@ export interface ReadableImage {
   readonly digest: Uint8Array;
 }
 
+/** The container of an image in a packed file. */
+export interface ReadableContainer {
+  readonly name: string;
+  readonly bytes: number;
+  /** Read bytes from `position` on; returns their number, less than `into.length` only at the end. */
+  readAt(into: Uint8Array, position: number): number;
+}
+
 /** Options of {@link PageReader.extract}. */
 export interface ExtractOptions {
   /** First page; default 0. */
@@ -68,7 +76,7 @@ export class PageReader {
     private readonly cache: FrameCache,
   ) {
     const { header, images, ends } = index;
-    this.numbers = images.flatMap(({ record }, number) => (record.kind === 'base' ? [] : [number]));
+    this.numbers = images.flatMap(({ record }, number) => (record.kind === 'carried' ? [number] : []));
     this.images = this.numbers.map((number) => {
       const { bytes, digest } = ends[number]!;
       const { name } = images[number]!.record;
@@ -101,13 +109,48 @@ export class PageReader {
    */
   read(image: number, page: number): Uint8Array {
     this.checkOpen('read');
-    const readable = this.imageOf(image);
-    checkPage(readable, image, page);
+    checkPage(this.imageOf(image), image, page);
+    return this.readPage(this.numbers[image]!, page);
+  }
+
+  /**
+   * Return the container of an image (`parseContainer`), or undefined if the image has none. Its `readAt` may
+   * be called until the page reader is closed.
+   */
+  containerOf(image: number): ReadableContainer | undefined {
+    this.imageOf(image);
+    const number = this.numbers[image]! - 1;
+    if (this.index.images[number]?.record.kind !== 'container') return undefined;
+    const { bytes } = this.index.ends[number]!;
+    return {
+      name: this.index.images[number]!.record.name,
+      bytes,
+      readAt: (into, position) => this.readBytes(number, into, position),
+    };
+  }
+
+  /** @internal Read bytes of the image with this number in the stream, which is no base. */
+  readBytes(number: number, into: Uint8Array, position: number): number {
+    this.checkOpen('readAt');
+    const count = Math.max(0, Math.min(into.length, this.index.ends[number]!.bytes - position));
+    for (let done = 0; done < count; ) {
+      const at = position + done;
+      const page = this.readPage(number, Math.floor(at / this.pageBytes));
+      const offset = at % this.pageBytes;
+      const part = page.subarray(offset, Math.min(page.length, offset + count - done));
+      into.set(part, done);
+      done += part.length;
+    }
+    return count;
+  }
+
+  /** Return a page of the image with this number in the stream. */
+  private readPage(number: number, page: number): Uint8Array {
     const { page: address, slots } = this.memory;
-    this.reading.begin(this.numbers[image]!, page);
+    this.reading.begin(number, page);
     this.reading.advance(Number.POSITIVE_INFINITY);
     this.reading.decode(address);
-    const bytes = Math.min(this.pageBytes, readable.bytes - page * this.pageBytes);
+    const bytes = Math.min(this.pageBytes, this.index.ends[number]!.bytes - page * this.pageBytes);
     return slots.kernels.bytes.subarray(address, address + bytes);
   }
 

@@ -26,7 +26,7 @@ export interface StreamIndex {
   readonly header: StreamHeader;
   readonly images: readonly { readonly record: ImageRecord; readonly frames: readonly IndexEntry[] }[];
   readonly ends: readonly ImageEnd[];
-  /** The number of each image among the carried ones; undefined for a base. */
+  /** The number of each image among the carried ones; undefined for a base or a container. */
   readonly carried: readonly (number | undefined)[];
   /** Return the frame of a page; the same object each time. @throws PageferryError */
   frameOf(image: number, page: number): IndexEntry;
@@ -88,8 +88,8 @@ export async function readStreamIndex(
     await file.load?.(offset);
     records.push(reader.image(offset, ordinal));
   }
-  const carriedCount = records.filter(({ kind }) => kind === 'carried').length;
-  let ordinal = entries.length + carriedCount;
+  const endCount = records.filter(({ kind }) => kind !== 'base').length;
+  let ordinal = entries.length + endCount;
   await file.load?.(endAt);
   const ends = readEnd(reader.checked(endAt, RECORD.END, ordinal++, 'end record').head, 'end record');
   for (const { type, at } of unchecked) {
@@ -109,8 +109,10 @@ function checkImages(records: readonly ImageRecord[], ends: readonly ImageEnd[])
       'bad-stream',
       `end record: ${ends.length} images, the index has ${records.length}`,
     );
-  records.forEach(({ image, bytes, digest }, i) => {
+  records.forEach(({ image, kind, bytes, digest }, i) => {
     const end = ends[i]!;
+    if (kind === 'container' && records[i + 1]?.kind !== 'carried')
+      throw new PageferryError('bad-stream', `image ${i}: a container without the image after it`);
     if (image !== i) throw new PageferryError('bad-stream', `index: image ${image}, expected ${i}`);
     if (bytes !== undefined && bytes !== end.bytes)
       throw new PageferryError('bad-stream', `image ${i}: ${bytes} bytes, the end record says ${end.bytes}`);
@@ -151,7 +153,7 @@ function streamIndex(
     header,
     images,
     ends,
-    carried: records.map(({ kind }) => (kind === 'base' ? undefined : count++)),
+    carried: records.map(({ kind }) => (kind === 'carried' ? count++ : undefined)),
     frameOf(image, page) {
       const { frames, firstPages } = images[image] ?? { frames: [], firstPages: [] };
       const entry = frames[lastAtOrBelow(firstPages, page)];

@@ -1,3 +1,5 @@
+import type { PageSource } from '../../page/source.js';
+import { createContainerSource, runsOf } from '../container/container-source.js';
 import { createExtentSource, type Extent, type ExtentSource } from '../extents.js';
 import { type ImageFile, type ImageFormat, openAs } from '../image-file.js';
 import { DATA_LITTLE_ENDIAN, ELF_MAGIC, ET_CORE, header } from './layout.js';
@@ -6,6 +8,7 @@ import { type Addressing, addressOf, ascending, bad, type Load, readLoads } from
 /** The ELF core format of `openImage`. */
 export const elfCore: ImageFormat = {
   name: 'elf-core',
+  extension: 'core',
   summary: 'ELF core file: QEMU dump-guest-memory, gcore, pageferry capture',
   detect: ({ firstBytes }) => isElfCore(firstBytes),
   open: (file) => openElf(file, {}),
@@ -22,6 +25,8 @@ interface ElfSegment {
 
 /** The memory in an ELF core file. */
 export interface ElfCoreSource extends ExtentSource {
+  /** Headers, notes and all else of the file but memory. */
+  readonly container: PageSource;
   /** The segments in the image's order. */
   readonly segments: readonly ElfSegment[];
   /** `physical` for a guest's memory (dump-guest-memory), `virtual` for a process (gcore). */
@@ -64,7 +69,21 @@ function openElf(file: ImageFile, { layout }: ElfCoreOptions): ElfCoreSource {
       ? loads
       : [...loads].sort((a, b) => ascending(addressOf(a, addressing), addressOf(b, addressing)));
   const { segments, extents } = layOut(file.path, ordered, addressing);
-  return { ...createExtentSource(file.handle, extents), segments, addressing };
+  const source = createExtentSource(file.handle, extents);
+  return {
+    ...source,
+    segments,
+    addressing,
+    get container() {
+      return createContainerSource(file.handle, {
+        format: elfCore.name,
+        fileBytes: file.bytes,
+        imageBytes: source.bytes,
+        runs: runsOf(extents),
+        ranges: segments,
+      });
+    },
+  };
 }
 
 function layOut(

@@ -7,8 +7,16 @@ import { createRegularSink, type FileSinkOptions } from './file-sink.js';
 import { type OutputTarget, outputTarget } from './output-target.js';
 import { partialPath, syncPath } from './partial-file.js';
 import { createReadableSink } from './readable-sink.js';
+import { createUnorderedSink } from './unordered-sink.js';
 
 const MIN_DIGITS = 3;
+
+interface OpenOptions {
+  /** Extension of the file's name in a directory (default: raw). */
+  readonly extension?: string;
+  /** Whether the sink takes bytes in any order. */
+  readonly isUnordered?: boolean;
+}
 
 /**
  * Output of a stream's images: PATH itself for one image, a directory PATH with 000.raw, 001.raw, … for
@@ -16,7 +24,7 @@ const MIN_DIGITS = 3;
  */
 export interface ImageSet {
   /** Create the sink of image `number`. */
-  open(number: number): PageSink;
+  open(number: number, options?: OpenOptions): PageSink;
   /** Give all finished images their names and store them durably. @throws PageferryError `io` */
   commit(count: number): Promise<void>;
   /** Remove all images that have no name yet. */
@@ -27,9 +35,9 @@ export interface ImageSet {
  * File name of an image among `count`: 000.raw, 001.raw, …, with as many digits as the names need to sort by
  * number.
  */
-export function imageFileName(number: number, count: number): string {
+export function imageFileName(number: number, count: number, extension = 'raw'): string {
   const digits = Math.max(MIN_DIGITS, String(Math.max(0, count - 1)).length);
-  return `${String(number).padStart(digits, '0')}.raw`;
+  return `${String(number).padStart(digits, '0')}.${extension}`;
 }
 
 /**
@@ -58,19 +66,19 @@ function newSet(target: OutputTarget, { mode }: FileSinkOptions): ImageSet {
   const partial = partialDirectory(path, name, mode);
   const fileMode = mode ?? target.mode;
   return {
-    open(number) {
+    open(number, options) {
       if (number > 0 && replaces)
         throw new PageferryError(
           'io',
           `${name}: is a file, but the stream has several images; name a directory`,
         );
-      return partial.sink(number, fileMode);
+      return partial.sink(number, fileMode, options);
     },
     async commit(count) {
       try {
         if (count !== 1) {
           for (let i = 0; i < count; i++)
-            fs.renameSync(partial.image(i), join(partial.directory, imageFileName(i, count)));
+            fs.renameSync(partial.image(i), join(partial.directory, partial.fileName(i, count)));
           await syncPath(partial.directory);
         }
         await renameOrCopy(count === 1 ? partial.image(0) : partial.directory, path);
@@ -100,9 +108,9 @@ async function renameOrCopy(from: string, to: string): Promise<void> {
 function directorySet(path: string, { mode }: FileSinkOptions): ImageSet {
   const partial = partialDirectory(join(path, 'images'), path, mode);
   return {
-    open: (number) => partial.sink(number, mode),
+    open: (number, options) => partial.sink(number, mode, options),
     async commit(count) {
-      const names = Array.from({ length: count }, (_, number) => imageFileName(number, count));
+      const names = Array.from({ length: count }, (_, number) => partial.fileName(number, count));
       try {
         const taken = names.find((name) => isDirectory(join(path, name)));
         if (taken !== undefined)
@@ -131,27 +139,31 @@ function partialDirectory(path: string, name: string, mode = 0o600) {
     throw createError(name, path, cause);
   }
   const image = (number: number) => join(directory, `${number}.raw`);
+  const extensions: (string | undefined)[] = [];
   return {
     directory,
     image,
-    sink: (number: number, fileMode: number | undefined) =>
-      createRegularSink(
+    fileName: (number: number, count: number) => imageFileName(number, count, extensions[number]),
+    sink(number: number, fileMode: number | undefined, options: OpenOptions = {}) {
+      extensions[number] = options.extension;
+      return createRegularSink(
         { kind: 'file', name: `${name}: image ${number}`, path: image(number) },
         { ...(fileMode !== undefined && { mode: fileMode }), syncDirectory: false },
-      ),
+      );
+    },
     discard: () => fs.rmSync(directory, { recursive: true, force: true }),
   };
 }
 
 function streamSet(path: string, name: string): ImageSet {
   return {
-    open(number) {
+    open(number, options) {
       if (number > 0)
         throw new PageferryError(
           'io',
           `${name}: takes one image, but the stream has several; unpack one with --image N`,
         );
-      return createReadableSink(path);
+      return options?.isUnordered ? createUnorderedSink(path) : createReadableSink(path);
     },
     async commit() {},
     discard() {},

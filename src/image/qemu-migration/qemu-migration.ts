@@ -9,6 +9,7 @@ import { type QemuImageBlock, readIndex } from './read-index.js';
 /** The format of saved QEMU migrations of `openImage`. */
 export const qemuMigration: ImageFormat = {
   name: 'qemu-migration',
+  extension: 'mig',
   summary: 'QEMU migration stream, saved with migrate "exec:cat > FILE"',
   detect: ({ firstBytes }) => isQemuStream(firstBytes),
   open: (file) => openStream(file, {}),

@@ -1,0 +1,123 @@
+import { PageferryError } from '../../page/error.js';
+import type { PageSink } from '../../page/source.js';
+import { extentIndex } from '../extents.js';
+import type { Container, ContainerBytes, ContainerRun } from './description.js';
+
+const COPY_BYTES = 1 << 20;
+const BLOCK_BYTES = 4096;
+
+/**
+ * Create a sink for an image that writes the file which the image was read from to `file`: pages at their
+ * places, and at the end the other bytes, which are those of `bytes`. @throws what the two throw;
+ * PageferryError `bad-stream` for an image that does not fit its container
+ */
+export function createContainerSink(file: PageSink, container: Container, bytes: ContainerBytes): PageSink {
+  const runs = [...container.runs].sort((a, b) => a.position - b.position);
+  return {
+    write(page, position) {
+      forEachPart(runs, position, page.length, (from, to, offset) => {
+        const part = page.subarray(from, to);
+        if (offset !== undefined) file.write(part, offset);
+        else if (!isZero(part)) throw noPlace(bytes.name, position + from);
+      });
+    },
+    zero(position, length) {
+      forEachPart(runs, position, length, (from, to, offset) => {
+        if (offset !== undefined) file.zero(offset, to - from);
+      });
+    },
+    readAt(into, position) {
+      forEachPart(runs, position, into.length, (from, to, offset) => {
+        const part = into.subarray(from, to);
+        part.fill(0, offset === undefined ? 0 : file.readAt(part, offset));
+      });
+      return into.length;
+    },
+    async finish(imageBytes) {
+      if (imageBytes !== container.imageBytes)
+        throw new PageferryError(
+          'bad-stream',
+          `container of "${bytes.name}": for an image of ${container.imageBytes} bytes, it has ${imageBytes}`,
+        );
+      copyOthers(file, container, bytes);
+      await file.finish(container.fileBytes);
+    },
+    abort: () => file.abort(),
+  };
+}
+
+/** Divide bytes of an image by where they are in the file; `offset` is undefined where they are not. */
+function forEachPart(
+  runs: readonly ContainerRun[],
+  position: number,
+  bytes: number,
+  visit: (from: number, to: number, offset: number | undefined) => void,
+): void {
+  for (let from = 0; from < bytes; ) {
+    const at = position + from;
+    const index = extentIndex(runs, at);
+    const run = runs[index];
+    const isIn = run !== undefined && at >= run.position && at < run.position + run.bytes;
+    const next = run && at < run.position ? run : runs[index + 1];
+    const end = isIn ? run.position + run.bytes : (next?.position ?? Number.POSITIVE_INFINITY);
+    const to = Math.min(bytes, end - position);
+    visit(from, to, isIn ? run.offset + at - run.position : undefined);
+    from = to;
+  }
+}
+
+/** Copy all bytes of the file that are in no run. */
+function copyOthers(
+  file: PageSink,
+  { fileBytes, runs, otherBytesAt }: Container,
+  from: ContainerBytes,
+): void {
+  const buffer = new Uint8Array(COPY_BYTES);
+  let source = otherBytesAt;
+  const copy = (start: number, end: number) => {
+    for (let at = start; at < end; ) {
+      const part = buffer.subarray(0, Math.min(COPY_BYTES, end - at));
+      const count = from.readAt(part, source);
+      if (count !== part.length)
+        throw new PageferryError('io', `container of "${from.name}": cannot read ${part.length} bytes`);
+      writeBlocks(file, part, at);
+      at += part.length;
+      source += part.length;
+    }
+  };
+  let end = 0;
+  for (const { offset, bytes } of runs) {
+    copy(end, offset);
+    end = offset + bytes;
+  }
+  copy(end, fileBytes);
+}
+
+/** Write bytes; blocks of zeros become holes. */
+function writeBlocks(file: PageSink, bytes: Uint8Array, position: number): void {
+  for (let from = 0; from < bytes.length; ) {
+    const zero = isZero(blockAt(bytes, position, from));
+    let to = from;
+    do to += blockAt(bytes, position, to).length;
+    while (to < bytes.length && isZero(blockAt(bytes, position, to)) === zero);
+    if (zero) file.zero(position + from, to - from);
+    else file.write(bytes.subarray(from, to), position + from);
+    from = to;
+  }
+}
+
+/** The bytes up to the next block of the file. */
+function blockAt(bytes: Uint8Array, position: number, from: number): Uint8Array {
+  return bytes.subarray(from, from + BLOCK_BYTES - ((position + from) % BLOCK_BYTES));
+}
+
+function isZero(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === 0);
+}
+
+function noPlace(name: string, position: number): PageferryError {
+  return new PageferryError(
+    'bad-stream',
+    `container of "${name}": the image's bytes at ${position} are not zero but have no place in the file`,
+  );
+}

@@ -1,0 +1,198 @@
+// The container of an image: the bytes of its file that are not memory, with the places of those that are.
+// Every integer is little-endian; a count is ULEB128.
+//
+//     container   = head | { run } | { range } | 0 x n (to a multiple of 4096) | the file's other bytes
+//     head        = "PFYCONT" | version u8 | format 16 bytes | file bytes u64 | image bytes u64
+//                   | run count u32 | range count u32 | table bytes u64 | 0 x 8
+//     run         = gap count | bytes count | position count       file order; gap: after the run before
+//     range       = address u64 | bytes count                      the image's order
+import { PageferryError } from '../../page/error.js';
+import { WireReader, WireWriter } from '../../stream/wire.js';
+
+const MAGIC = new TextEncoder().encode('PFYCONT');
+const VERSION = 1;
+const HEAD_BYTES = 64;
+const FORMAT_BYTES = 16;
+const ALIGNMENT = 4096;
+const MAX_RUNS = 1 << 22;
+/** A run has at least three bytes, a range nine. */
+const MAX_TABLE_BYTES = MAX_RUNS * 40;
+
+/** Bytes of a file that hold memory. */
+export interface ContainerRun {
+  readonly offset: number;
+  readonly bytes: number;
+  /** Where they are in the image. */
+  readonly position: number;
+}
+
+/** Consecutive addresses of memory. */
+interface MemoryRange {
+  readonly address: bigint;
+  readonly bytes: number;
+}
+
+/** The file that an image was read from. */
+export interface ContainerLayout {
+  /** Name of the file's format, as `openImage` has it. */
+  readonly format: string;
+  readonly fileBytes: number;
+  readonly imageBytes: number;
+  /** Ascending by offset, none twice. Image bytes that are in no run are zero and not in the file. */
+  readonly runs: readonly ContainerRun[];
+  /** What the image holds, in its order; empty if it has no addresses. */
+  readonly ranges: readonly MemoryRange[];
+}
+
+/** Write the description of a file; the file's other bytes follow it. */
+export function writeContainer({
+  format,
+  fileBytes,
+  imageBytes,
+  runs,
+  ranges,
+}: ContainerLayout): Uint8Array<ArrayBuffer> {
+  const table = new WireWriter();
+  let end = 0;
+  for (const { offset, bytes, position } of runs) {
+    table.count(offset - end);
+    table.count(bytes);
+    table.count(position);
+    end = offset + bytes;
+  }
+  const address = new DataView(new ArrayBuffer(8));
+  for (const range of ranges) {
+    address.setBigUint64(0, range.address, true);
+    table.put(new Uint8Array(address.buffer));
+    table.count(range.bytes);
+  }
+  const head = new WireWriter();
+  head.put(MAGIC);
+  head.u8(VERSION);
+  head.put(formatBytes(format));
+  head.u64(fileBytes);
+  head.u64(imageBytes);
+  head.u32(runs.length);
+  head.u32(ranges.length);
+  head.u64(table.length);
+  head.u64(0);
+  const description = new Uint8Array(descriptionBytes(table.length));
+  description.set(head.bytes);
+  description.set(table.bytes, HEAD_BYTES);
+  return description;
+}
+
+function formatBytes(format: string): Uint8Array {
+  const bytes = new Uint8Array(FORMAT_BYTES);
+  bytes.set(new TextEncoder().encode(format));
+  return bytes;
+}
+
+/** Bytes of a description whose table has `tableBytes`. */
+function descriptionBytes(tableBytes: number): number {
+  return Math.ceil((HEAD_BYTES + tableBytes) / ALIGNMENT) * ALIGNMENT;
+}
+
+/** Bytes that can be read at any position. */
+export interface ContainerBytes {
+  readonly name: string;
+  readonly bytes: number;
+  readAt(into: Uint8Array, position: number): number;
+}
+
+/** A container that was read from a stream. */
+export interface Container extends ContainerLayout {
+  /** Where the file's other bytes begin in the container; they are in the file's order. */
+  readonly otherBytesAt: number;
+}
+
+/**
+ * Read the description at the start of a container. @throws PageferryError `bad-stream` if it is damaged,
+ * `unsupported` for another version
+ */
+export function parseContainer(from: ContainerBytes): Container {
+  const what = `container of "${from.name}"`;
+  const bad = (problem: string) => new PageferryError('bad-stream', `${what}: ${problem}`);
+  const head = new WireReader(readBytes(from, 0, HEAD_BYTES, what), what);
+  if (MAGIC.some((byte, i) => head.take(1)[0] !== byte && i >= 0)) throw bad('does not begin with the magic');
+  const version = head.u8();
+  if (version !== VERSION)
+    throw new PageferryError('unsupported', `${what}: version ${version}, this reader knows ${VERSION}`);
+  const format = formatName(head.take(FORMAT_BYTES));
+  const fileBytes = head.u64();
+  const imageBytes = head.u64();
+  const runCount = head.u32();
+  const rangeCount = head.u32();
+  const tableBytes = head.u64();
+  head.reserved(8);
+  if (runCount > MAX_RUNS || rangeCount > MAX_RUNS || tableBytes > MAX_TABLE_BYTES)
+    throw bad(`${runCount} runs and ${rangeCount} ranges in ${tableBytes} bytes, more than can be`);
+  const table = new WireReader(readBytes(from, HEAD_BYTES, tableBytes, what), what);
+  const runs = readRuns(table, runCount, { fileBytes, imageBytes }, bad);
+  const ranges = readRanges(table, rangeCount, imageBytes, bad);
+  table.end();
+  const otherBytesAt = descriptionBytes(tableBytes);
+  const others = fileBytes - runs.reduce((sum, { bytes }) => sum + bytes, 0);
+  if (otherBytesAt + others !== from.bytes)
+    throw bad(`${from.bytes} bytes, its description asks for ${otherBytesAt + others}`);
+  return { format, fileBytes, imageBytes, runs, ranges, otherBytesAt };
+}
+
+type Bad = (problem: string) => PageferryError;
+
+function readRuns(
+  table: WireReader,
+  count: number,
+  limits: { readonly fileBytes: number; readonly imageBytes: number },
+  bad: Bad,
+): ContainerRun[] {
+  const runs: ContainerRun[] = [];
+  let end = 0;
+  for (let i = 0; i < count; i++) {
+    const offset = end + table.count();
+    const bytes = table.count();
+    const position = table.count();
+    end = offset + bytes;
+    if (bytes === 0 || end > limits.fileBytes || position + bytes > limits.imageBytes)
+      throw bad(`run ${i}: ${bytes} bytes at ${offset} of ${limits.fileBytes}, at ${position} of the image`);
+    runs.push({ offset, bytes, position });
+  }
+  // Otherwise a file would be larger than the stream's limits on images.
+  const byPosition = [...runs].sort((a, b) => a.position - b.position);
+  for (let i = 1; i < byPosition.length; i++) {
+    const before = byPosition[i - 1]!;
+    if (before.position + before.bytes > byPosition[i]!.position)
+      throw bad(`two runs have the image's bytes at ${byPosition[i]!.position}`);
+  }
+  return runs;
+}
+
+function readRanges(table: WireReader, count: number, imageBytes: number, bad: Bad): MemoryRange[] {
+  const ranges: MemoryRange[] = [];
+  let position = 0;
+  for (let i = 0; i < count; i++) {
+    const low = table.u32();
+    const address = (BigInt(table.u32()) << 32n) | BigInt(low);
+    const bytes = table.count();
+    position += bytes;
+    if (bytes === 0 || position > imageBytes)
+      throw bad(`range ${i}: ${bytes} bytes, the image has ${imageBytes}`);
+    ranges.push({ address, bytes });
+  }
+  return ranges;
+}
+
+function formatName(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
+}
+
+function readBytes(from: ContainerBytes, position: number, bytes: number, what: string): Uint8Array {
+  if (position + bytes > from.bytes)
+    throw new PageferryError('bad-stream', `${what}: has ${from.bytes} bytes, expected ${position + bytes}`);
+  const into = new Uint8Array(bytes);
+  const count = from.readAt(into, position);
+  if (count !== bytes)
+    throw new PageferryError('io', `${what}: expected ${bytes} bytes at ${position}, got ${count}`);
+  return into;
+}

@@ -103,12 +103,12 @@ describe('an image', () => {
     return read(head);
   };
   test('of a kind that is not known', () => {
-    expect(read(imageCraft({ kind: 2 }).head)).toBe(
-      'unsupported: record 1: kind 2, flags 0x0: this reader knows kinds 0 and 1',
+    expect(read(imageCraft({ kind: 3 }).head)).toBe(
+      'unsupported: record 1: kind 3, flags 0x0: this reader knows kinds 0 to 2',
     );
   });
   test('with flags or reserved bytes in use', () => {
-    expect(changed(5, 4)).toBe('unsupported: record 1: kind 0, flags 0x4: this reader knows kinds 0 and 1');
+    expect(changed(5, 4)).toBe('unsupported: record 1: kind 0, flags 0x4: this reader knows kinds 0 to 2');
     for (const at of [12, 13, 14, 15])
       expect(changed(at, 1)).toMatch(/^bad-stream: record 1: a reserved byte that is not zero/);
   });

@@ -21,7 +21,7 @@ import { randomBytes, testFolder } from './support.js';
 const folder = testFolder();
 const MIB = 1 << 20;
 
-/** A core whose memory is not in the order of addresses, with notes, zero pages and bytes after the memory. */
+/** A core with notes, zero pages and bytes after the memory, which is not in the order of addresses. */
 function core(seed: number, note: string): Buffer {
   const zeros = Buffer.alloc(3 * 4096);
   return Buffer.concat([

@@ -221,13 +221,24 @@ describe('what unpack writes', () => {
   });
 });
 
-test('an ELF core is packed as the memory in it', async () => {
+test('an ELF core comes back as it was, with --as raw its memory', async () => {
   const memory = [first.subarray(0, 8 * PAGE), second.subarray(8 * PAGE, 12 * PAGE)];
   const core = makeCore([
     { paddr: 0x100000n, bytes: memory[1]! },
     { paddr: 0x1000n, bytes: memory[0]! },
   ]);
-  await roundTrip([put('guest.core', core)], [Buffer.concat(memory)]);
+  const path = put('guest.core', core);
+  await roundTrip([path], [core]);
+  const packed = join(folder, 'guest.pf');
+  await done(['pack', path, '-o', packed]);
+  for (const [form, bytes] of [
+    ['raw', Buffer.concat(memory)],
+    ['file', core],
+  ] as const) {
+    const file = join(folder, `guest.${form}`);
+    await done(['unpack', packed, '-o', file, '--as', form]);
+    expect(Buffer.compare(fs.readFileSync(file), bytes), form).toBe(0);
+  }
 });
 
 test('pack --json', async () => {

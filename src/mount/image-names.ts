@@ -18,9 +18,9 @@ export function imageNames(names: readonly string[]): string[] {
   );
 }
 
-/** Name of an image's file in a mount. A state that is kept beside a snapshot keeps its name. */
+/** Name of an image's file in a mount. A state or trace that is kept beside a snapshot keeps its name. */
 export function mountedName(name: string): string {
-  return name.endsWith('.state') ? name : `${name}.raw`;
+  return /\.(state|trace)$/.test(name) ? name : `${name}.raw`;
 }
 
 function numberName(number: number): string {

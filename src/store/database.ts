@@ -19,6 +19,8 @@ export interface SnapshotInfo {
   readonly created: string;
   /** Name that the snapshot was made from. */
   readonly parent?: string;
+  /** Name of the snapshot that it is kept beside, and removed with. */
+  readonly belongsTo?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly pages: number;
   readonly zeroPages: number;

@@ -11,6 +11,8 @@ export interface PutOptions extends WriterOptions {
   readonly name: string;
   /** Snapshot that the image is coded against. */
   readonly parent?: string;
+  /** Snapshot that this one is kept beside: it is removed together with that one. */
+  readonly belongsTo?: string;
   readonly labels?: Readonly<Record<string, string>>;
   /** Threads that pack; default 1. */
   readonly threads?: number;
@@ -20,6 +22,9 @@ export interface PutOptions extends WriterOptions {
   readonly created?: Date;
   readonly onProgress?: (bytes: number) => void;
 }
+
+/** Options of `Store.holds`. */
+export type CompareOptions = WriterOptions & Pick<PutOptions, 'threads' | 'onProgress'>;
 
 /** Options of `Store.prune`. */
 export interface PruneOptions extends WriterOptions {

@@ -5,26 +5,32 @@ import { PageferryError } from '../page/error.js';
 import type { PageSink, PageSource } from '../page/source.js';
 import { throwIfAborted } from '../page/sync.js';
 import type { CheckOptions, CheckReport } from './check/check.js';
+import { decideWithCompanions, withCompanions } from './companions.js';
 import { newConfig, readConfig, type StoreConfig, type StoreLayout, writeConfig } from './config.js';
 import { openDatabase, type SnapshotInfo } from './database.js';
 import { readKeyFile } from './encryption/key-file.js';
 import { openSecrets } from './encryption/secrets.js';
 import type { GcOptions, GcReport } from './gc/gc.js';
 import { takeLock } from './lock.js';
-import { checkSnapshotName, decodeManifest, encodeManifest } from './manifest.js';
-import type { GetOptions, OpenOptions, PruneOptions, PutOptions, WriterOptions } from './options.js';
+import { checkSnapshotName } from './manifest.js';
+import type {
+  CompareOptions,
+  GetOptions,
+  OpenOptions,
+  PruneOptions,
+  PutOptions,
+  WriterOptions,
+} from './options.js';
 import { packFolder } from './pack-files.js';
 import { removeUncommitted } from './pack-writer.js';
 import type { OpenSnapshots, ReadOptions } from './read/snapshot.js';
 import type { RepackOptions, RepackReport } from './repack/repack.js';
-import { applyRetention, hasLabels, type RetentionDecision, type RetentionPolicy } from './retention.js';
+import { hasLabels, type RetentionDecision, type RetentionPolicy } from './retention.js';
 import { type StoreStats, storeStats } from './stats.js';
 import type { StoreContext } from './store-context.js';
 import type { Trace } from './trace.js';
 import type { ExportSummary, WriteBytes } from './transfer/export.js';
 import type { ImportOptions } from './transfer/import.js';
-
-const DEFAULT_LEVEL = 3;
 
 /**
  * Create a store in `dir`, which must not exist or be empty. With a key file, its frames, names, labels and
@@ -91,35 +97,30 @@ export class Store {
    * @throws PageferryError; the reason of the signal
    */
   async put(source: PageSource, options: PutOptions): Promise<SnapshotInfo> {
-    const { name, parent, labels = {}, threads = 1, level = DEFAULT_LEVEL, onProgress } = options;
-    const { signal = new AbortController().signal } = options;
-    checkSnapshotName(name);
-    return this.exclusively(`put ${name}`, options, async () => {
-      const { db } = this.context;
-      this.checkNew(name);
-      const parentRuns = parent === undefined ? undefined : this.runs(parent);
-      const created = (options.created ?? new Date()).toISOString();
-      let info: SnapshotInfo | undefined;
-      const { writePages } = await import('./put/put.js');
-      const writeOptions = { threads, level, signal, onProgress, parent: parentRuns };
-      await writePages(this.context, source, writeOptions, (pages) => {
-        this.checkNew(name);
-        const { bytes, zeroPages, newPages, storedBytes, runs } = pages;
-        info = {
-          name,
-          bytes,
-          created,
-          ...(parent !== undefined && { parent }),
-          labels,
-          pages: runs.pages,
-          zeroPages,
-          newPages,
-          storedBytes,
-        };
-        db.putSnapshot(info, encodeManifest(name, runs));
-      });
-      return info!;
+    checkSnapshotName(options.name);
+    return this.exclusively(`put ${options.name}`, options, async () => {
+      this.checkNew(options.name);
+      const { putSnapshot } = await import('./put/put-snapshot.js');
+      return putSnapshot(this.context, source, options, () => this.checkNew(options.name));
     });
+  }
+
+  /**
+   * Whether the snapshot `name` has the bytes of an image, which is read and not stored.
+   * @throws PageferryError; the reason of the signal
+   */
+  async holds(name: string, source: PageSource, options: CompareOptions = {}): Promise<boolean> {
+    return this.exclusively(`compare ${name}`, options, async () => {
+      const info = this.existing(name);
+      const { holdsImage } = await import('./put/put-snapshot.js');
+      return holdsImage(this.context, info, source, options);
+    });
+  }
+
+  /** Whether there is a snapshot of this name. */
+  has(name: string): boolean {
+    this.context.db.refresh();
+    return this.context.db.snapshot(name) !== undefined;
   }
 
   /** Write a snapshot's bytes to a sink, and finish it. @throws PageferryError; the reason of the signal */
@@ -140,7 +141,7 @@ export class Store {
   }
 
   /**
-   * Remove snapshots, all or none; `gc` frees their space.
+   * Remove snapshots and what is kept beside them, all or none; `gc` frees their space.
    * @throws PageferryError `bad-argument` if there is no snapshot of one of the names
    */
   async remove(names: string | readonly string[], options: WriterOptions = {}): Promise<void> {
@@ -148,8 +149,9 @@ export class Store {
     await this.exclusively(`rm ${removed.join(' ')}`, options, async () => {
       const { db } = this.context;
       for (const name of removed) this.existing(name);
+      const all = withCompanions(this.list(), new Set(removed));
       db.transaction(() => {
-        for (const name of removed) db.removeSnapshot(name);
+        for (const name of all) db.removeSnapshot(name);
       });
     });
   }
@@ -167,7 +169,7 @@ export class Store {
     if (!Object.values(policy).some((number) => number > 0))
       throw new PageferryError('bad-argument', 'prune: no rule keeps a snapshot; give one, as --keep-last 7');
     const decide = () =>
-      applyRetention(
+      decideWithCompanions(
         this.list().filter((info) => hasLabels(info, labels)),
         policy,
       );
@@ -205,7 +207,7 @@ export class Store {
     const target = {
       dir,
       checkNew: (name: string) => this.checkNew(name),
-      has: (name: string) => this.context.db.snapshot(name) !== undefined,
+      has: (name: string) => this.has(name),
       put: (image: PageSource, put: PutOptions) => this.put(image, put),
     };
     this.context.db.refresh();
@@ -259,11 +261,6 @@ export class Store {
         'bad-argument',
         `${this.dir}: has a snapshot ${name} already; remove it first`,
       );
-  }
-
-  private runs(name: string) {
-    this.existing(name);
-    return decodeManifest(name, this.context.db.manifest(name)!);
   }
 
   /** Do `work` as the only writer. */

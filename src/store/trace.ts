@@ -14,7 +14,7 @@ export const TRACE_PAGE_BYTES = 4096;
 const HEAD = 'pageferry trace';
 const VERSION = 1;
 /** A trace of all pages of 1 TiB, each alone, has 4 GiB; a working set is far below this. */
-const MAX_TRACE_BYTES = 64 << 20;
+export const MAX_TRACE_BYTES = 64 << 20;
 
 /** An image that can be mounted. */
 export interface MountedImage {
@@ -135,6 +135,25 @@ export function parseTrace(text: string, name: string): Trace {
     numbers.set(head[1]!, image);
   }
   return { name, images, runs };
+}
+
+/**
+ * Return the part of a trace that is of image `name`, which has `bytes` bytes. A trace of one image can be
+ * used for another one.
+ * @throws PageferryError `bad-argument` if there is none, or it is of a larger image
+ */
+export function traceOf(trace: Trace, name: string, bytes: number): Trace {
+  const wanted = trace.images.length === 1 ? 0 : trace.images.findIndex((image) => image.name === name);
+  const image = trace.images[wanted];
+  if (!image)
+    throw new PageferryError('bad-argument', `${trace.name}: is not of an image ${name}; record one of it`);
+  if (image.bytes > bytes)
+    throw new PageferryError(
+      'bad-argument',
+      `${trace.name}: is of an image of ${image.bytes} bytes, ${name} has ${bytes}`,
+    );
+  const runs = trace.runs.filter((run) => run.image === wanted).map((run) => ({ ...run, image: 0 }));
+  return { name: trace.name, images: [{ name, bytes: image.bytes }], runs };
 }
 
 /**

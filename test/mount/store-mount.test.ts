@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { mountSkipReason, startMount } from '../../testing/mounts.js';
-import { CLI, done, fails, folders, guest, hasProgram, later, system } from '../cli/cli.js';
+import { CLI, done, fails, folders, guest, hasProgram, later, system, until } from '../cli/cli.js';
 
 const reason = mountSkipReason();
 if (reason) console.log(`mounts of a store: skipped: ${reason}`);
@@ -33,6 +33,22 @@ describe.skipIf(reason)('a mounted store (skipped without FUSE)', () => {
     await done(['store', 'rm', '-s', store, '--key-file', key, 'b']);
     expect(fs.readFileSync(join(path, 'b.raw')).length).toBe(image.length);
     expect((await mount.close()).code).toBe(0);
+  });
+
+  test('reads the pages of a stored trace ahead, not with --no-prefetch', async () => {
+    const path = newFolder();
+    const at = [`${store}:c`, path, '--key-file', key];
+    fs.writeFileSync(file('t'), `pageferry trace 1\nimage web ${image.length}\n5 1\n1 2\n`);
+    const put = ['store', 'put', '-s', store, '--key-file', key, file('a.raw'), '--name', 'c'];
+    await done([...put, '--trace', file('t')]);
+    const mount = await startMount(CLI, at);
+    await until(() => mount.lines.some((line) => line === '{"prefetchedBytes":12288}'));
+    expect(fs.readdirSync(path)).toEqual(['c.raw']);
+    expect((await mount.close()).code).toBe(0);
+    const other = await startMount(CLI, [...at, '--no-prefetch']);
+    const { code, report } = await other.close();
+    expect([code, report.bytesRead]).toEqual([0, 0]);
+    await done(['store', 'rm', '-s', store, '--key-file', key, 'c']);
   });
 
   test.skipIf(!hasProgram('gcore') || !hasProgram('readelf'))(

@@ -1,9 +1,13 @@
 import { createAtomicWriter } from '../../image/fs/atomic-file.js';
+import { isHttpUrl } from '../../image/http/http-file.js';
 import { mountedName } from '../../mount/image-names.js';
 import type { MountReport } from '../../mount/messages.js';
 import { type Mount, mount } from '../../mount/mount.js';
+import { readSpecification } from '../../mount/specification.js';
 import { bytesText } from '../../report/terminal/units.js';
-import { readTrace, traceText } from '../../store/trace.js';
+import { openStore } from '../../store/store.js';
+import { storedTrace } from '../../store/stored-trace.js';
+import { readTrace, type Trace, traceText } from '../../store/trace.js';
 import { defineCommand } from '../command.js';
 import { BASE_OPTION } from '../common-options.js';
 import { onForcedEnd } from '../signals.js';
@@ -26,7 +30,13 @@ export const command = defineCommand({
       help: 'file for the pages that are read, in order; disables read-ahead',
       parse: fileName,
     },
-    prefetch: { value: 'TRACE', help: 'trace whose pages are read ahead, in its order', parse: fileName },
+    prefetch: {
+      value: 'TRACE',
+      help: 'trace whose pages are read ahead, in its order',
+      parse: fileName,
+      defaultText: 'of STORE:NAME, the one that store put --trace has stored',
+    },
+    'no-prefetch': { help: 'do not read the pages of a stored trace ahead' },
     'write-open': {
       help: 'files can be opened for writing, as QEMU before 8.2 does to map them privately; writes fail',
     },
@@ -40,7 +50,10 @@ export const command = defineCommand({
   async run({ values, operands, signal }) {
     const [specification, path] = operands as [string, string];
     const { base: bases, record, json } = values;
-    const prefetch = values.prefetch === undefined ? undefined : readTrace(values.prefetch);
+    const prefetch =
+      values.prefetch === undefined
+        ? await storedPrefetch(specification, record === undefined && !values['no-prefetch'], values)
+        : readTrace(values.prefetch);
     const recorded = record === undefined ? undefined : createAtomicWriter(record);
     try {
       const mounted = await mount(specification, path, {
@@ -66,6 +79,25 @@ export const command = defineCommand({
     }
   },
 });
+
+/** Return the trace that a store keeps beside the mounted snapshot. One that cannot be used is reported. */
+async function storedPrefetch(
+  specification: string,
+  isWanted: boolean,
+  values: Parameters<typeof keyFileOf>[0],
+): Promise<Trace | undefined> {
+  const what = isHttpUrl(specification) ? undefined : readSpecification(specification);
+  if (!isWanted || what?.kind !== 'store' || what.snapshot === undefined) return undefined;
+  const store = await openStore(what.dir, keyFileOf(values));
+  try {
+    return await storedTrace(store, what.snapshot);
+  } catch (error) {
+    printErrorLine(`mount: note: nothing is prefetched: ${(error as Error).message}`);
+    return undefined;
+  } finally {
+    await store.close();
+  }
+}
 
 /** Serve until the mount is detached by others, or by a signal. */
 async function untilEnded(mounted: Mount, signal: AbortSignal): Promise<MountReport> {

@@ -1,5 +1,5 @@
 import { PageferryError } from '../../page/error.js';
-import { bytesText } from '../../report/terminal/units.js';
+import { bytesText, countText } from '../../report/terminal/units.js';
 import type { CheckReport } from '../../store/check/check.js';
 import type { DamagedSnapshot } from '../../store/check/damaged-pages.js';
 import { defineCommand } from '../command.js';
@@ -31,17 +31,19 @@ export const check = defineCommand({
     if (problems.length > 0)
       throw new PageferryError(
         'bad-stream',
-        `the store is damaged: ${problems.length} problems, ${report.damaged.length} snapshots with damaged pages`,
+        `the store is damaged: ${countText(problems.length, 'problem')}, ${countText(report.damaged.length, 'snapshot')} with damaged pages`,
       );
   },
 });
 
 function text({ problems, damaged, snapshots, frames, packs, bytesRead }: CheckReport): string {
   const lines = problems.slice(0, MAX_PROBLEMS);
-  if (problems.length > MAX_PROBLEMS) lines.push(`... and ${problems.length - MAX_PROBLEMS} more problems`);
+  if (problems.length > MAX_PROBLEMS)
+    lines.push(`... and ${countText(problems.length - MAX_PROBLEMS, 'more problem')}`);
   lines.push(...damaged.map(damageText));
+  const counts = [countText(snapshots, 'snapshot'), countText(frames, 'frame'), countText(packs, 'pack')];
   const read = bytesRead > 0 ? `; ${bytesText(bytesRead)} of packs read` : '';
-  lines.push(`${snapshots} snapshots, ${frames} frames, ${packs} packs${read}: ${problems.length} problems`);
+  lines.push(`${counts.join(', ')}${read}: ${countText(problems.length, 'problem')}`);
   return `${lines.join('\n')}\n`;
 }
 
@@ -51,5 +53,5 @@ function damageText({ name, isUnreadable, pages, ranges }: DamagedSnapshot): str
     .slice(0, MAX_RANGES)
     .map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`));
   const more = ranges.length > MAX_RANGES ? ', ...' : '';
-  return `snapshot ${name}: ${pages} damaged pages: ${listed.join(', ')}${more}`;
+  return `snapshot ${name}: ${countText(pages, 'damaged page')}: ${listed.join(', ')}${more}`;
 }

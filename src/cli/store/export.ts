@@ -1,5 +1,5 @@
 import { createAtomicWriter } from '../../image/fs/atomic-file.js';
-import { bytesText } from '../../report/terminal/units.js';
+import { bytesText, countText } from '../../report/terminal/units.js';
 import { defineCommand } from '../command.js';
 import { JSON_OPTION, MODE_OPTION } from '../common-options.js';
 import { checkOutput } from '../paths.js';
@@ -36,7 +36,7 @@ export const exportCommand = defineCommand({
     reportStream(output)(
       values.json
         ? `${JSON.stringify(summary)}\n`
-        : `${output}: ${snapshots} snapshots, ${frames} frames, ${bytesText(bytes)}\n`,
+        : `${output}: ${countText(snapshots, 'snapshot')}, ${countText(frames, 'frame')}, ${bytesText(bytes)}\n`,
     );
   },
 });

@@ -1,4 +1,4 @@
-import { bytesText } from '../../report/terminal/units.js';
+import { bytesText, countText } from '../../report/terminal/units.js';
 import { packFileName } from '../../store/format.js';
 import { defineCommand } from '../command.js';
 import { JSON_OPTION } from '../common-options.js';
@@ -36,7 +36,7 @@ export const gc = defineCommand({
     printOut(
       values.json
         ? `${JSON.stringify(report)}\n`
-        : `${removedFrames} frames and ${removedPacks} packs removed: ${bytesText(bytesBefore)} before, ${bytesText(bytesAfter)} after\n`,
+        : `${countText(removedFrames, 'frame')} and ${countText(removedPacks, 'pack')} removed: ${bytesText(bytesBefore)} before, ${bytesText(bytesAfter)} after\n`,
     );
   },
 });

@@ -1,5 +1,5 @@
 import { openImage } from '../../image/formats.js';
-import { bytesText } from '../../report/terminal/units.js';
+import { bytesText, countText } from '../../report/terminal/units.js';
 import { defineCommand } from '../command.js';
 import { JSON_OPTION, MAX_BYTES_OPTION } from '../common-options.js';
 import { printOut } from '../terminal.js';
@@ -35,7 +35,9 @@ export const importCommand = defineCommand({
       if (values.json) printOut(`${JSON.stringify({ snapshots: infos })}\n`);
       else
         for (const { name, bytes, newPages, storedBytes } of infos)
-          printOut(`${name}: ${bytesText(bytes)}, ${newPages} new pages in ${bytesText(storedBytes)}\n`);
+          printOut(
+            `${name}: ${bytesText(bytes)}, ${countText(newPages, 'new page')} in ${bytesText(storedBytes)}\n`,
+          );
     } finally {
       source.close();
     }

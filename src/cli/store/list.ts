@@ -1,19 +1,33 @@
 import { table } from '../../report/terminal/table.js';
 import { bytesText } from '../../report/terminal/units.js';
 import type { SnapshotInfo } from '../../store/database.js';
+import { hasLabels } from '../../store/retention.js';
 import { defineCommand } from '../command.js';
 import { JSON_OPTION } from '../common-options.js';
 import { printOut } from '../terminal.js';
-import { STORE_OPTIONS, withStore } from './options.js';
+import { labelPair, STORE_OPTIONS, withStore } from './options.js';
 
 export const list = defineCommand({
   name: 'list',
   summary: 'list the snapshots of a store, oldest first',
-  options: { ...STORE_OPTIONS, json: JSON_OPTION },
+  options: {
+    ...STORE_OPTIONS,
+    label: {
+      value: 'KEY=VALUE',
+      help: 'list only snapshots that have this label',
+      parse: labelPair,
+      repeatable: true,
+    },
+    json: JSON_OPTION,
+  },
   async run({ values }) {
-    const snapshots = await withStore(values, async (store) => store.list());
+    const labels = Object.fromEntries(values.label);
+    const snapshots = await withStore(values, async (store) =>
+      store.list().filter((info) => hasLabels(info, labels)),
+    );
     if (values.json) printOut(`${JSON.stringify({ snapshots })}\n`);
-    else if (snapshots.length === 0) printOut('no snapshots\n');
+    else if (snapshots.length === 0)
+      printOut(values.label.length === 0 ? 'no snapshots\n' : 'no snapshots with these labels\n');
     else
       printOut(`${table(['name', 'created', 'bytes', 'stored', 'parent', 'labels'], snapshots.map(row))}\n`);
   },

@@ -1,19 +1,14 @@
 import { basename } from 'node:path';
 import { openImage } from '../../image/formats.js';
-import type { PageSource } from '../../page/source.js';
-import { bytesText, msText } from '../../report/terminal/units.js';
-import type { SnapshotInfo } from '../../store/database.js';
-import type { PutOptions } from '../../store/options.js';
 import { openSnapshotDiff } from '../../store/snapshot-diff.js';
-import type { Store } from '../../store/store.js';
+import { readTrace } from '../../store/trace.js';
 import { defineCommand } from '../command.js';
 import { FORMAT_OPTION, JSON_OPTION } from '../common-options.js';
 import { checkInputs } from '../paths.js';
-import { createProgressLine } from '../progress.js';
-import { printOut } from '../terminal.js';
 import { THREADS_OPTION, threadCount } from '../threads.js';
 import { UsageError } from '../usage-error.js';
 import { fileName, wholeNumber } from '../values.js';
+import { ImagePut } from './image-put.js';
 import { labelPair, STORE_OPTIONS, WAIT_OPTION, withStore, writerOptions } from './options.js';
 
 export const put = defineCommand({
@@ -39,6 +34,14 @@ export const put = defineCommand({
       help: 'file to keep beside the snapshot, as the snapshot NAME.state: the state of a guest',
       parse: fileName,
     },
+    trace: {
+      value: 'FILE',
+      help: 'pages that are read first (mount --record), kept as the snapshot NAME.trace: mount reads them ahead',
+      parse: fileName,
+    },
+    'skip-existing': {
+      help: 'skip images that the store has under their names, after comparing them',
+    },
     label: { value: 'KEY=VALUE', help: 'label of the snapshots', parse: labelPair, repeatable: true },
     threads: THREADS_OPTION,
     level: { value: 'N', help: 'level of zstd, 1 to 22', parse: wholeNumber(1, 22), default: '3' },
@@ -49,6 +52,7 @@ export const put = defineCommand({
   details: [
     'Of several images, each one but the first has the one before as its parent. Pages that the store has are not stored again, whatever the parent is.',
     "With --diff-of, each image but the first is a diff of the one before (Firecracker's diff snapshots); each is stored whole, so that no snapshot needs another. Needs the package koffi.",
+    'The snapshots NAME.state and NAME.trace are removed together with NAME. A put of several images that was ended goes on with --skip-existing.',
   ],
   async run({ values, operands, signal }) {
     checkInputs(operands);
@@ -60,67 +64,31 @@ export const put = defineCommand({
     const { state } = values;
     if (state !== undefined && operands.length > 1)
       throw new UsageError('--state: belongs to one image; put the images one by one');
+    const trace = values.trace === undefined ? undefined : readTrace(values.trace);
+    if (trace && operands.length > 1)
+      throw new UsageError('--trace: belongs to one image; put the images one by one');
+    const labels = Object.fromEntries(values.label);
+    const writing = { ...writerOptions(values, signal), labels, threads, level: values.level };
     await withStore(values, async (store) => {
       let parent = diffOf ?? values.parent;
-      const line = createProgressLine('storing');
       for (const [i, path] of operands.entries()) {
-        const startedMs = performance.now();
+        const name = names[i]!;
         const source =
           diffOf === undefined
             ? openImage(path, { format: values.format ?? 'raw' })
             : await openSnapshotDiff(store, path, parent!);
-        const labels = Object.fromEntries(values.label);
-        const writing = { ...writerOptions(values, signal), labels };
-        const stateName = `${names[i]!}.state`;
-        let hasState = false;
+        const options = { ...writing, name, ...(parent !== undefined && { parent }) };
+        const putting = new ImagePut(store, options, values['skip-existing'], values.json);
         try {
-          // First: a snapshot that is there has its state.
-          if (state !== undefined) await putFile(store, state, { ...writing, name: stateName });
-          hasState = state !== undefined;
-          const info = await store.put(source, {
-            ...writing,
-            name: names[i]!,
-            ...(parent !== undefined && { parent }),
-            threads,
-            level: values.level,
-            onProgress: (bytes) => line.onBytes(bytes, source.bytes),
-          });
-          line.end();
-          report(info, source, performance.now() - startedMs, values.json);
-          parent = info.name;
-        } catch (error) {
-          if (hasState) await store.remove(stateName);
-          throw error;
+          await putting.put(source, { state, trace });
         } finally {
-          line.end();
           source.close();
         }
+        parent = name;
       }
     });
   },
 });
-
-/** Store a file as a snapshot of its own. */
-async function putFile(store: Store, path: string, options: PutOptions): Promise<void> {
-  const source = openImage(path, { format: 'raw' });
-  try {
-    await store.put(source, options);
-  } finally {
-    source.close();
-  }
-}
-
-function report(info: SnapshotInfo, source: PageSource, ms: number, json: boolean): void {
-  if (json) {
-    printOut(`${JSON.stringify({ ...info, source: source.name, ms: Math.round(ms) })}\n`);
-    return;
-  }
-  const { name, bytes, pages, zeroPages, newPages, storedBytes } = info;
-  printOut(
-    `${name}: ${bytesText(bytes)}, ${pages} pages: ${zeroPages} zero, ${pages - zeroPages - newPages} known, ` +
-      `${newPages} new in ${bytesText(storedBytes)}; ${msText(ms)}\n`,
-  );
-}
 
 function namesOf(paths: readonly string[], given: readonly string[]): readonly string[] {
   if (given.length > 0 && given.length !== paths.length)

@@ -1,8 +1,10 @@
-import { bytesText } from '../../report/terminal/units.js';
+import { bytesText, countText } from '../../report/terminal/units.js';
+import { storedTrace } from '../../store/stored-trace.js';
 import { readTrace } from '../../store/trace.js';
 import { defineCommand } from '../command.js';
 import { JSON_OPTION } from '../common-options.js';
 import { printOut } from '../terminal.js';
+import { UsageError } from '../usage-error.js';
 import { fileName, wholeNumber } from '../values.js';
 import { STORE_OPTIONS, WAIT_OPTION, withStore, writerOptions } from './options.js';
 
@@ -16,7 +18,7 @@ export const repack = defineCommand({
       value: 'TRACE',
       help: 'the pages, in order: written by mount --record',
       parse: fileName,
-      required: true,
+      defaultText: 'the one that put --trace has stored',
     },
     level: { value: 'N', help: 'level of zstd, 1 to 22', parse: wholeNumber(1, 22), default: '3' },
     wait: WAIT_OPTION,
@@ -26,15 +28,18 @@ export const repack = defineCommand({
     'Pages that are read one after another come into one frame, without bases in other frames. Other snapshots keep the frames that they share; store gc removes those that none needs.',
   ],
   async run({ values, operands, signal }) {
-    const trace = readTrace(values.trace);
-    const report = await withStore(values, (store) =>
-      store.repack(operands[0]!, trace, { ...writerOptions(values, signal), level: values.level }),
-    );
+    const [snapshot] = operands as [string];
+    const given = values.trace === undefined ? undefined : readTrace(values.trace);
+    const report = await withStore(values, async (store) => {
+      const trace = given ?? (await storedTrace(store, snapshot));
+      if (!trace) throw new UsageError(`--trace TRACE is required: the store has no trace of ${snapshot}`);
+      return store.repack(snapshot, trace, { ...writerOptions(values, signal), level: values.level });
+    });
     const { name, pages, framesBefore, framesAfter, storedBytes } = report;
     printOut(
       values.json
         ? `${JSON.stringify(report)}\n`
-        : `${name}: ${pages} pages in ${framesAfter} frames of ${bytesText(storedBytes)}, ${framesBefore} frames before\n`,
+        : `${name}: ${countText(pages, 'page')} in ${countText(framesAfter, 'frame')} of ${bytesText(storedBytes)}, ${countText(framesBefore, 'frame')} before\n`,
     );
   },
 });

@@ -20,10 +20,11 @@ export const show = defineCommand({
 });
 
 function rows(info: SnapshotInfo): readonly (readonly string[])[] {
-  const { created, parent, labels, bytes, pages, zeroPages, newPages, storedBytes } = info;
+  const { created, parent, belongsTo, labels, bytes, pages, zeroPages, newPages, storedBytes } = info;
   return [
     ['created', created],
     ['parent', parent ?? ''],
+    ...(belongsTo === undefined ? [] : [['kept beside', belongsTo]]),
     ['labels', labelsText(labels)],
     ['size', `${bytesText(bytes)} (${bytes} bytes)`],
     ['pages', String(pages)],

@@ -1,5 +1,5 @@
 import { table } from '../../report/terminal/table.js';
-import { bytesText, percentText } from '../../report/terminal/units.js';
+import { bytesText, countText, percentText } from '../../report/terminal/units.js';
 import { defineCommand } from '../command.js';
 import { JSON_OPTION } from '../common-options.js';
 import { printOut } from '../terminal.js';
@@ -17,7 +17,7 @@ export const stats = defineCommand({
     const rows = [
       ['snapshots', `${snapshots} of ${bytesText(bytes)} together`],
       ['packs', `${packs} of ${bytesText(packBytes)} together`],
-      ['frames', `${frames} with ${pages} pages`],
+      ['frames', `${frames} with ${countText(pages, 'page')}`],
       ['database', bytesText(databaseBytes)],
       ['stored', `${bytesText(stored)} (${percentText(stored, bytes)})`],
     ];

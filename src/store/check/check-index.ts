@@ -1,10 +1,5 @@
-import fs from 'node:fs';
 import { KEYED_DIGEST_BYTES } from '../../dedup/keyed-digest.js';
-import { Arena } from '../../kernels/arena.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
-import { bytesOfHex } from '../config.js';
-import { Checks, checkPackHeader, PACK_HEADER_BYTES, packFileName } from '../format.js';
-import { packPath } from '../pack-files.js';
 import type { StoreContext } from '../store-context.js';
 import type { CheckedFrame, CheckedStore } from './checked-store.js';
 import type { DamagedPages } from './damaged-pages.js';
@@ -90,52 +85,4 @@ function checkFeatures({ db }: StoreContext, problems: string[]): void {
 function isAt(digests: Uint8Array, slot: number, digest: Uint8Array): boolean {
   const from = slot * KEYED_DIGEST_BYTES;
   return digest.every((byte, i) => digests[from + i] === byte);
-}
-
-/** Check the sizes and headers of packs, and that every frame is inside of its pack and alone there. */
-export async function checkPacks(
-  store: StoreContext,
-  { frames }: CheckedStore,
-  problems: string[],
-  damage: DamagedPages,
-): Promise<void> {
-  const { db, dir, config } = store;
-  const arena = new Arena();
-  const checks = new Checks(arena, arena.kernels);
-  await arena.allocate();
-  const sizes = new Map<number, number>();
-  for (const number of db.packNumbers()) {
-    try {
-      const { bytes } = db.pack(number)!;
-      sizes.set(number, bytes);
-      const path = packPath(dir, number);
-      const file = fs.openSync(path, 'r');
-      try {
-        const { size } = fs.fstatSync(file);
-        if (size < bytes) problems.push(`${packFileName(number)}: ${size} bytes, ${bytes} were committed`);
-        const header = new Uint8Array(PACK_HEADER_BYTES);
-        fs.readSync(file, header, 0, PACK_HEADER_BYTES, 0);
-        checkPackHeader(checks, header, number, bytesOfHex(config.id), packFileName(number));
-        sizes.set(number, Math.min(size, bytes));
-      } finally {
-        fs.closeSync(file);
-      }
-    } catch (cause) {
-      problems.push(
-        `${packFileName(number)}: ${(cause as Error).message.replace(`${packFileName(number)}: `, '')}`,
-      );
-    }
-  }
-  const ends = new Map<number, number>();
-  const sorted = [...frames.values()].sort((a, b) => a.pack - b.pack || a.offset - b.offset);
-  for (const { id, pack, offset, bytes } of sorted) {
-    const from = ends.get(pack) ?? PACK_HEADER_BYTES;
-    if (offset < from || offset + bytes > (sizes.get(pack) ?? 0)) {
-      problems.push(
-        `frame ${id}: bytes ${offset} … ${offset + bytes} of ${packFileName(pack)} are not its own`,
-      );
-      damage.addFrame(id);
-    }
-    ends.set(pack, offset + bytes);
-  }
 }

@@ -6,7 +6,8 @@ import { PackFiles } from '../pack-files.js';
 import { FrameCache } from '../read/frame-cache.js';
 import { PageDecoder } from '../read/page-decoder.js';
 import type { StoreContext } from '../store-context.js';
-import { checkIndex, checkPacks } from './check-index.js';
+import { checkIndex } from './check-index.js';
+import { checkPacks } from './check-packs.js';
 import type { CheckedFrame, CheckedStore } from './checked-store.js';
 import { DamagedPages, type DamagedSnapshot } from './damaged-pages.js';
 
@@ -68,6 +69,7 @@ async function readFrames(
   let bytesRead = 0;
   try {
     for (const frame of frames) {
+      if (damage.hasFrame(frame.id)) continue; // its problem is named already
       try {
         verifier.verify(frame, problems, damage);
       } catch (cause) {

@@ -28,6 +28,10 @@ export class DamagedPages {
     this.frames.add(frame);
   }
 
+  hasFrame(frame: number): boolean {
+    return this.frames.has(frame);
+  }
+
   addSlot(frame: number, slot: number): void {
     const slots = this.slots.get(frame);
     if (slots) slots.add(slot);

@@ -28,9 +28,14 @@ export interface WriteOptions {
   readonly level: number;
   /** Pages of the parent; absent: the image has none. */
   readonly parent?: PageRuns | undefined;
+  /** Whether a page that is not in the store ends the call with an UnknownPage. */
+  readonly isKnownOnly?: boolean;
   readonly signal: AbortSignal;
   readonly onProgress?: ((bytes: number) => void) | undefined;
 }
+
+/** An image has a page that the store has not. */
+export class UnknownPage extends Error {}
 
 /** What storing an image's pages has given. */
 export interface WrittenPages {
@@ -98,6 +103,7 @@ export class SnapshotPages {
       const at = chunk.classes + 2 * i;
       if ((bytes[at]! | (bytes[at + 1]! << 8)) === LAYOUT.CLASS_FILL) this.addZeros(1);
       else if (!this.addKnown(chunk.digests + KEYED_DIGEST_BYTES * i)) {
+        if (this.options.isKnownOnly) throw new UnknownPage();
         if (!this.batch) await this.openBatch();
         this.addNew(chunk.address + i * pageBytes, chunk.digests + KEYED_DIGEST_BYTES * i);
         if (this.batch!.isFull) this.startBatch();

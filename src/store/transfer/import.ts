@@ -67,11 +67,18 @@ export async function importSnapshots(
     for (const { info } of snapshots) store.checkNew(info.name);
     const infos: SnapshotInfo[] = [];
     for (const { info, source: image } of snapshots) {
-      const { name, labels, parent } = info;
+      const { name, labels, parent, belongsTo } = info;
       const hasParent = parent !== undefined && store.has(parent);
       const created = new Date(info.created);
       infos.push(
-        await store.put(image, { ...putOptions, name, labels, created, ...(hasParent && { parent }) }),
+        await store.put(image, {
+          ...putOptions,
+          name,
+          labels,
+          created,
+          ...(hasParent && { parent }),
+          ...(belongsTo !== undefined && { belongsTo }),
+        }),
       );
     }
     return infos;
@@ -161,9 +168,10 @@ function parseInfo(bytes: Uint8Array, where: string): SnapshotInfo {
   }
   const isText = (value: unknown) => typeof value === 'string';
   if (typeof info !== 'object' || info === null || !isText(info.name)) throw bad('has no name');
-  const { name, parent, created, labels } = info;
+  const { name, parent, belongsTo, created, labels } = info;
   checkSnapshotName(name);
   if (parent !== undefined) checkSnapshotName(String(parent));
+  if (belongsTo !== undefined) checkSnapshotName(String(belongsTo));
   if (!isText(created) || Number.isNaN(Date.parse(created))) throw bad(`${name} has no time`);
   if (typeof labels !== 'object' || labels === null || !Object.values(labels).every(isText))
     throw bad(`${name} has no labels`);

@@ -1,0 +1,76 @@
+import fs from 'node:fs';
+import { Arena } from '../../kernels/arena.js';
+import { bytesOfHex } from '../config.js';
+import { Checks, checkPackHeader, PACK_HEADER_BYTES, packFileName } from '../format.js';
+import { packPath } from '../pack-files.js';
+import type { StoreContext } from '../store-context.js';
+import type { CheckedStore } from './checked-store.js';
+import type { DamagedPages } from './damaged-pages.js';
+
+/** The file of a pack. */
+interface PackSize {
+  /** Bytes that were committed, and those that the file has; 0 if there is none. */
+  readonly committed: number;
+  readonly bytes: number;
+}
+
+/** Check the sizes and headers of packs, and that every frame is inside of its pack and alone there. */
+export async function checkPacks(
+  store: StoreContext,
+  { frames }: CheckedStore,
+  problems: string[],
+  damage: DamagedPages,
+): Promise<void> {
+  const arena = new Arena();
+  const checks = new Checks(arena, arena.kernels);
+  await arena.allocate();
+  const sizes = new Map<number, PackSize>();
+  for (const number of store.db.packNumbers()) sizes.set(number, checkPack(store, number, checks, problems));
+  const cut = new Map<number, number>();
+  const ends = new Map<number, number>();
+  const sorted = [...frames.values()].sort((a, b) => a.pack - b.pack || a.offset - b.offset);
+  for (const { id, pack, offset, bytes } of sorted) {
+    const from = ends.get(pack) ?? PACK_HEADER_BYTES;
+    const size = sizes.get(pack) ?? { committed: 0, bytes: 0 };
+    ends.set(pack, offset + bytes);
+    if (offset >= from && offset + bytes <= size.bytes) continue;
+    damage.addFrame(id);
+    if (offset >= from && offset + bytes <= size.committed) cut.set(pack, (cut.get(pack) ?? 0) + 1);
+    else
+      problems.push(
+        `frame ${id}: bytes ${offset} … ${offset + bytes} of ${packFileName(pack)} are not its own`,
+      );
+  }
+  for (const [pack, { committed, bytes }] of sizes)
+    if (bytes > 0 && bytes < committed)
+      problems.push(
+        `${packFileName(pack)}: is truncated: ends at byte ${bytes} of ${committed}; ` +
+          `frames that are missing or not complete: ${cut.get(pack) ?? 0}`,
+      );
+}
+
+/** Check that a pack is there, and its header. */
+function checkPack(
+  { db, dir, config }: StoreContext,
+  number: number,
+  checks: Checks,
+  problems: string[],
+): PackSize {
+  const name = packFileName(number);
+  let [committed, bytes] = [0, 0];
+  try {
+    committed = db.pack(number)!.bytes;
+    const file = fs.openSync(packPath(dir, number), 'r');
+    try {
+      bytes = Math.min(fs.fstatSync(file).size, committed);
+      const header = new Uint8Array(PACK_HEADER_BYTES);
+      fs.readSync(file, header, 0, PACK_HEADER_BYTES, 0);
+      checkPackHeader(checks, header, number, bytesOfHex(config.id), name);
+    } finally {
+      fs.closeSync(file);
+    }
+  } catch (cause) {
+    problems.push(`${name}: ${(cause as Error).message.replace(`${name}: `, '')}`);
+  }
+  return { committed, bytes };
+}

@@ -1,0 +1,80 @@
+import { PageferryError } from '../../page/error.js';
+import type { PageSource } from '../../page/source.js';
+import type { SnapshotInfo } from '../database.js';
+import { decodeManifest, encodeManifest } from '../manifest.js';
+import type { CompareOptions, PutOptions } from '../options.js';
+import type { PageRuns } from '../page-runs.js';
+import type { StoreContext } from '../store-context.js';
+import { writePages } from './put.js';
+import { UnknownPage } from './snapshot-pages.js';
+
+const DEFAULT_LEVEL = 3;
+
+/**
+ * Store an image as a snapshot. `check` runs in the last transaction, and throws if the name is taken.
+ * @throws PageferryError; the reason of the signal
+ */
+export async function putSnapshot(
+  store: StoreContext,
+  source: PageSource,
+  options: PutOptions,
+  check: () => void,
+): Promise<SnapshotInfo> {
+  const { name, parent, belongsTo, labels = {}, threads = 1, level = DEFAULT_LEVEL, onProgress } = options;
+  const { signal = new AbortController().signal } = options;
+  const parentRuns = parent === undefined ? undefined : runsOf(store, parent);
+  const created = (options.created ?? new Date()).toISOString();
+  let info: SnapshotInfo | undefined;
+  const writeOptions = { threads, level, signal, onProgress, parent: parentRuns };
+  await writePages(store, source, writeOptions, ({ bytes, zeroPages, newPages, storedBytes, runs }) => {
+    check();
+    info = {
+      name,
+      bytes,
+      created,
+      ...(parent !== undefined && { parent }),
+      ...(belongsTo !== undefined && { belongsTo }),
+      labels,
+      pages: runs.pages,
+      zeroPages,
+      newPages,
+      storedBytes,
+    };
+    store.db.putSnapshot(info, encodeManifest(name, runs));
+  });
+  return info!;
+}
+
+/** Whether a snapshot has the bytes of an image. @throws PageferryError; the reason of the signal */
+export async function holdsImage(
+  store: StoreContext,
+  info: SnapshotInfo,
+  source: PageSource,
+  { threads = 1, signal = new AbortController().signal, onProgress }: CompareOptions,
+): Promise<boolean> {
+  if (source.bytes !== undefined && source.bytes !== info.bytes) return false;
+  const parent = runsOf(store, info.name);
+  let isSame = false;
+  try {
+    const options = { threads, level: DEFAULT_LEVEL, signal, onProgress, parent, isKnownOnly: true };
+    await writePages(store, source, options, ({ bytes, runs }) => {
+      isSame = bytes === info.bytes && areEqual(runs, parent);
+    });
+  } catch (cause) {
+    if (!(cause instanceof UnknownPage)) throw cause;
+  }
+  return isSame;
+}
+
+function runsOf({ db, dir }: StoreContext, name: string): PageRuns {
+  const manifest = db.manifest(name);
+  if (manifest) return decodeManifest(name, manifest);
+  throw new PageferryError('bad-argument', `${dir}: has no snapshot ${JSON.stringify(name)}`);
+}
+
+function areEqual(a: PageRuns, b: PageRuns): boolean {
+  if (a.count !== b.count || a.pages !== b.pages) return false;
+  for (let i = 0; i < a.count; i++)
+    if (a.frames[i] !== b.frames[i] || a.slots[i] !== b.slots[i] || a.starts[i] !== b.starts[i]) return false;
+  return true;
+}

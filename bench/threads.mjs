@@ -1,13 +1,14 @@
 // Two workers against one: each has kernels and memory of its own, shares the compiled module, and processes
 // every other chunk of an image: scan, digests and lz4 of real pages. The result is the CPU time of the
 // busiest thread, which a machine with idle cores would need; the wall time on this machine is printed beside
-// it.
+// it. Then zstd in groups of 1 MiB, against Node's.
 import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { kernelModule, packedLz4Capacity } from '../build/internal.mjs';
 import { openImage } from '../dist/node.js';
 import { findImages } from './images.mjs';
 import { print, printTable, readOptions, verdict, wholeNumber, writeRows } from './kernels/suite.mjs';
+import { raceZstdThreads } from './kernels/zstd-threads.mjs';
 import { median, race } from './race.mjs';
 
 const PAGE_BYTES = 4096;
@@ -27,8 +28,10 @@ export async function run(argv) {
   } else {
     const { series, clean } = await findImages(traces, quick);
     try {
-      for (const [name, [file]] of Object.entries(series))
-        rows.push(await measure(name, readPages(file, quick), rounds));
+      for (const [name, [file]] of Object.entries(series)) {
+        const pages = readPages(file, quick);
+        rows.push(await measure(name, pages, rounds), ...(await raceZstdThreads(name, pages, rounds)));
+      }
     } finally {
       clean();
     }

@@ -71,7 +71,8 @@ export async function openNative() {
       skipped[name] = reason;
       continue;
     }
-    const library = koffi.load(join(folder, `${name}.so`));
+    // A library's own symbols come first: Node 22.15 and later exports a libzstd of another version.
+    const library = koffi.load(join(folder, `${name}.so`), { deep: true });
     for (const [symbol, prototype] of Object.entries(prototypes))
       functions[symbol] = library.func(prototype.replace(' (', ` ${symbol}(`));
   }

@@ -64,7 +64,8 @@ export function checkedFrame(frame: Uint8Array, contentBytes: number): Uint8Arra
   return frame;
 }
 
-function frameContentBytes(frame: Uint8Array): number | undefined {
+/** Return the content size that a frame declares, or undefined when it declares none or has a dictionary. */
+export function frameContentBytes(frame: Uint8Array): number | undefined {
   if (frame.length < 6 || frame[0] !== 0x28 || frame[1] !== 0xb5 || frame[2] !== 0x2f || frame[3] !== 0xfd)
     return undefined;
   const descriptor = frame[4]!;

@@ -60,6 +60,19 @@ test('the report of pack has no rows without --explain', async () => {
   expect(json(stdout)).not.toHaveProperty('timeline');
 });
 
+test.skipIf(!fs.existsSync('/dev/full'))(
+  'a FILE on a full disk is one error, and the packed file is complete (skipped without /dev/full)',
+  async () => {
+    const { input, output } = prepared();
+    await fails(
+      1,
+      ['pack', input, '-o', output, '--explain', '/dev/full'],
+      /\/dev\/full: cannot write \d+ bytes: .*\(ENOSPC\).*guest\.pf is complete, only the timeline is missing/,
+    );
+    await done(['verify', output]);
+  },
+);
+
 test('a FILE that cannot be written is one error, and nothing is packed', async () => {
   const { folder, input, output } = prepared();
   await fails(

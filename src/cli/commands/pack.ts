@@ -5,6 +5,7 @@ import type { StreamSummary } from '../../engine/encode/summary.js';
 import { openImage } from '../../image/formats.js';
 import { type AtomicWriter, createAtomicWriter } from '../../image/fs/atomic-file.js';
 import type { FileSource } from '../../image/image-file.js';
+import { PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
 import { bytesText, msText, rateText } from '../../report/terminal/units.js';
 import type { Strategy } from '../../strategy/strategy.js';
@@ -106,7 +107,9 @@ export const command = defineCommand({
         timeline: timeline !== undefined,
         signal,
       });
-      await timeline?.write(summary.timeline!);
+      await timeline?.write(summary.timeline!).catch((error: unknown) => {
+        throw withPackedOutput(error, values.output);
+      });
       report(summary, values.output, linkBitsPerSecond, values.json);
     } catch (error) {
       timeline?.abort();
@@ -116,6 +119,19 @@ export const command = defineCommand({
     }
   },
 });
+
+/** Return the error of a timeline that cannot be written, which adds that the packed stream is complete. */
+function withPackedOutput(error: unknown, output: string): unknown {
+  if (!(error instanceof PageferryError)) return error;
+  const where = output === '-' ? 'the packed stream' : output;
+  return new PageferryError(
+    error.code,
+    `${error.message}; ${where} is complete, only the timeline is missing`,
+    {
+      cause: error,
+    },
+  );
+}
 
 interface PackOptions {
   readonly strategy: Strategy;

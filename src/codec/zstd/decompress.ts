@@ -1,6 +1,7 @@
 import { ZSTD_LAYOUT } from '../../kernels/layout.generated.js';
 import { STATUS, statusText } from '../../kernels/status.js';
 import { PageferryError } from '../../page/error.js';
+import { frameContentBytes } from '../zstd.js';
 import type { ByteCoder } from './byte-coder.js';
 import { HistoryWindow } from './history-window.js';
 import { InputBuffer } from './input-buffer.js';
@@ -17,6 +18,9 @@ const {
   ZSTD_BLOCK_IS_LAST,
 } = ZSTD_LAYOUT;
 const BLOCK_HEAD_BYTES = 3;
+/** The longest header of a frame, and its flag for a window that is the content. */
+const MAX_FRAME_HEAD_BYTES = 18;
+const SINGLE_SEGMENT = 1 << 5;
 /** A block's header and content. */
 const INPUT_BYTES = 2 * (BLOCK_HEAD_BYTES + ZSTD_MAX_BLOCK_BYTES);
 
@@ -39,7 +43,7 @@ export function* decompressed(limits: DecompressLimits): ByteCoder {
   const scratch = memory.slot(ZSTD_DECODE_SCRATCH_BYTES);
   const input = new InputBuffer(memory, INPUT_BYTES);
   const output = new HistoryWindow(memory);
-  const fail = (status: number) => statusError(status, input.offset, limits);
+  const fail = (status: number) => statusError(status, input.offset);
   let total = 0;
   let isFirst = true;
   while (yield* input.atLeast(1)) {
@@ -47,6 +51,13 @@ export function* decompressed(limits: DecompressLimits): ByteCoder {
     for (;;) {
       headBytes = run.zstdDecodeHeader(input.address, input.bytes, limits.maxWindowBytes, scratch);
       if (headBytes !== STATUS.TRUNCATED || !(yield* input.more())) break;
+    }
+    if (headBytes === STATUS.WINDOW_LIMIT) {
+      const head = memory.bytes.slice(
+        input.address,
+        input.address + Math.min(input.bytes, MAX_FRAME_HEAD_BYTES),
+      );
+      throw windowTooLarge(head, input.offset, limits);
     }
     if (headBytes === STATUS.BAD_HEADER) throw notAFrame(isFirst, input.offset);
     if (headBytes < 0) throw fail(headBytes);
@@ -94,14 +105,25 @@ function notAFrame(isFirst: boolean, offset: number): PageferryError {
   return new PageferryError('bad-stream', `zstd: ${text}`);
 }
 
-/** Return the error for a status of the decoder at an offset of the input. */
-function statusError(status: number, offset: number, limits: DecompressLimits): PageferryError {
-  const { maxWindowBytes } = limits;
-  if (status === STATUS.WINDOW_LIMIT)
+/** Return the error for a frame whose window is above the limit; that of one segment is its content. */
+function windowTooLarge(head: Uint8Array, offset: number, limits: DecompressLimits): PageferryError {
+  const { maxBytes, maxWindowBytes } = limits;
+  const frame = `zstd: the frame at offset ${offset}`;
+  const content = (head[4]! & SINGLE_SEGMENT) === 0 ? undefined : frameContentBytes(head);
+  if (content === undefined)
     return new PageferryError(
       'limit',
-      `zstd: the frame at offset ${offset} has a window of more than ${maxWindowBytes} bytes; raise maxWindowBytes`,
+      `${frame} has a window of more than ${maxWindowBytes} bytes; raise maxWindowBytes`,
     );
+  const [limit, name] = content > maxBytes ? [maxBytes, 'maxBytes'] : [maxWindowBytes, 'maxWindowBytes'];
+  return new PageferryError(
+    'limit',
+    `${frame} declares ${content} bytes of content in one segment, more than ${name} (${limit}); raise it, or use frames with a smaller window`,
+  );
+}
+
+/** Return the error for a status of the decoder at an offset of the input. */
+function statusError(status: number, offset: number): PageferryError {
   if (status === STATUS.DICTIONARY)
     return new PageferryError('unsupported', `zstd: the frame at offset ${offset} needs a dictionary`);
   if (status === STATUS.TRUNCATED)

@@ -145,6 +145,25 @@ test('errors name what is wrong and where', async () => {
   expect(refusal(() => decompress(frame, { maxBytes: -1 }))).toMatch(/^bad-argument: maxBytes/);
 });
 
+test('a frame of one segment that declares more than the limits is refused by its size', () => {
+  const claims = (bytes: bigint) => {
+    const head = new Uint8Array(16);
+    const view = new DataView(head.buffer);
+    view.setUint32(0, 0xfd2fb528, true);
+    // One segment, eight bytes of content size.
+    head[4] = 0xe0;
+    view.setBigUint64(5, bytes, true);
+    return head;
+  };
+  const large = claims(5n << 30n);
+  expect(refusal(() => decompress(large))).toMatch(
+    /^limit: .*offset 0 declares 5368709120 bytes of content.*more than maxBytes \(1073741824\)/,
+  );
+  expect(refusal(() => decompress(large, { maxBytes: 2 ** 40 }))).toMatch(
+    /declares 5368709120 bytes of content.*more than maxWindowBytes \(2147483648\)/,
+  );
+});
+
 test('maxBytes limits the output, of small and of large content', async () => {
   for (const [frame, bytes] of [
     [compress(image), image.length],

@@ -2,8 +2,9 @@
 import { STATE_OFFSET_1, STATE_OFFSET_2 } from "./layout";
 import { copyLiterals, endSequences, equalBefore, matchEnd, putSequence, slotOf } from "./match";
 
-/** After 2^7 bytes without a match the steps get longer. */
+/** After 2^7 bytes without a match the steps get longer; after 2^6 where positions take 32 bits. */
 const SKIP_STRENGTH: u32 = 7;
+const LARGE_SKIP_STRENGTH: u32 = 6;
 
 /**
  * Find the sequences of the block `from` … `end`. Table entries (T: u16 or u32) are positions from `base`;
@@ -23,6 +24,7 @@ export function findFast<T>(
   literals: usize,
 ): void {
   const shift: u64 = 64 - bits;
+  const skipStrength = sizeof<T>() === 2 ? SKIP_STRENGTH : LARGE_SKIP_STRENGTH;
   // Stale entries become the lowest position, which needs no branch: its bytes are compared like any other's.
   const lowest = <u32>(low - base);
   let offset1 = load<u32>(scratch + STATE_OFFSET_1);
@@ -53,7 +55,7 @@ export function findFast<T>(
         ip++;
         store<T>(nextSlot, <T>(ip - base));
         if (load<u32>(m) !== <u32>next) {
-          ip += step + (<u32>(ip - anchor) >> SKIP_STRENGTH);
+          ip += step + (<u32>(ip - anchor) >> skipStrength);
           continue;
         }
       }

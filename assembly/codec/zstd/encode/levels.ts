@@ -34,7 +34,8 @@ function positionBits(srcBytes: u32): u32 {
 export function tableBits(level: i32, srcBytes: u32): u32 {
   const strategy = strategyOf(level);
   if (strategy === ROW) return min(positionBits(srcBytes) - 4, level < 7 ? 12 : 13);
-  const most: u32 = strategy === FAST ? (level < 0 ? 13 : srcBytes <= ZSTD_MAX_BLOCK_BYTES ? 14 : 15) : 17;
+  // Up to 64 KiB of tables at the fast levels, as libzstd: twice that is slower than it saves bytes.
+  const most: u32 = strategy === FAST ? (level < 0 ? 13 : 14) : 17;
   return min(positionBits(srcBytes) + 1, strategy === OPTIMAL ? 18 : most);
 }
 

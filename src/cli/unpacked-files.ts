@@ -4,17 +4,42 @@ import { createContainerSink } from '../image/container/container-sink.js';
 import { parseContainer } from '../image/container/description.js';
 import { IMAGE_FORMATS } from '../image/formats.js';
 import { createScratchSink } from '../image/fs/scratch-sink.js';
+import type { OutputForm, OutputMemory } from '../image/output-form.js';
 import type { PageSink } from '../page/source.js';
 
 /** How the file of an image is created. */
 type OpenFile = (options: { readonly extension: string; readonly isUnordered: boolean }) => PageSink;
 
-/** Create a sink that rebuilds the file of an image with a container. @throws PageferryError `bad-stream` */
-export function openContainedFile(container: ReadableContainer, open: OpenFile): PageSink {
+/**
+ * Create a sink that rebuilds the file of an image with a container, or writes its memory in another form.
+ * @throws PageferryError `bad-stream`; as `OutputForm.create` does
+ */
+export function openContainedFile(
+  container: ReadableContainer,
+  open: OpenFile,
+  form?: OutputForm | undefined,
+): PageSink {
   const parsed = parseContainer(container);
+  if (form) return openForm(form, { name: container.name, ...parsed }, open);
   const format = IMAGE_FORMATS.find(({ name }) => name === parsed.format);
   const file = open({ extension: format?.extension ?? 'bin', isUnordered: true });
   return createContainerSink(file, parsed, container);
+}
+
+/** Create a sink that writes the memory of an image in a form. @throws as `OutputForm.create` does */
+export function openForm(
+  form: OutputForm,
+  memory: Pick<OutputMemory, 'name'> & Partial<OutputMemory>,
+  open: OpenFile,
+): PageSink {
+  const { name, ranges = [], addressing = 'physical', machine = 0 } = memory;
+  const file = open({ extension: form.extension, isUnordered: true });
+  try {
+    return form.create(file, { name, ranges, addressing, machine });
+  } catch (error) {
+    file.abort();
+    throw error;
+  }
 }
 
 /** Rebuilds files while a stream is decoded: a container comes before its image. */
@@ -23,6 +48,9 @@ export class UnpackedFiles {
     number,
     { readonly sink: PageSink; readonly name: string; end: number }
   >();
+
+  /** `form`: what is written instead of the files. */
+  constructor(private readonly form?: OutputForm | undefined) {}
 
   /** Create the sink of a container. */
   readonly openContainer: OpenSink = ({ name }, number) => {
@@ -49,10 +77,10 @@ export class UnpackedFiles {
   /** Create the sink of an image's file, or that of its memory if it has no container. */
   open(number: number, openMemory: () => PageSink, openFile: OpenFile): PageSink {
     const kept = this.containers.get(number);
-    if (!kept) return openMemory();
+    if (!kept) return this.form ? openForm(this.form, { name: `image ${number}` }, openFile) : openMemory();
     this.containers.delete(number);
     const { sink, name, end } = kept;
-    const file = openContainedFile({ name, bytes: end, readAt: sink.readAt }, openFile);
+    const file = openContainedFile({ name, bytes: end, readAt: sink.readAt }, openFile, this.form);
     return {
       ...file,
       async finish(bytes) {

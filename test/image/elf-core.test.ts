@@ -5,7 +5,7 @@ import { openElfCore } from '../../src/image/elf-core/elf-core.js';
 import { PageferryError } from '../../src/page/error.js';
 import { seeded } from '../support/kernels.js';
 import { type CoreSegment, type CoreShape, makeCore } from './elf-support.js';
-import { randomBytes, readAll, testFolder } from './support.js';
+import { hasProgram, randomBytes, readAll, run, testFolder } from './support.js';
 
 const folder = testFolder();
 const path = join(folder, 'guest.core');
@@ -88,6 +88,35 @@ describe('the image of a core is its memory', () => {
   });
 });
 
+describe('cores of other classes and byte orders', () => {
+  const [low, high] = [randomBytes(8192, 11), randomBytes(4096, 12)];
+  const kinds = [
+    ['ELF32 little-endian', { class: 1 }],
+    ['ELF32 big-endian (ppc)', { class: 1, data: 2 }],
+    ['ELF64 big-endian (s390x)', { data: 2 }],
+    ['ELF32, the count in a section header', { class: 1, long: true }],
+    ['ELF64 big-endian, the count in a section header', { data: 2, long: true }],
+  ] as const;
+  test.each(kinds)('%s', async (_, shape) => {
+    write(
+      [
+        { paddr: 0xc000_0000n, bytes: high },
+        { paddr: 0x1000n, bytes: low, memsz: 12_288n },
+        { type: 4, bytes: randomBytes(20, 1) },
+      ],
+      shape,
+    );
+    const { image, segments } = await imageOf();
+    expect(image.equals(Buffer.concat([low, Buffer.alloc(4096), high]))).toBe(true);
+    expect(segments.map(({ address }) => address)).toEqual([0x1000n, 0xc000_0000n]);
+  });
+
+  test.skipIf(!hasProgram('readelf'))('readelf reads the same segments', () => {
+    write([{ paddr: 0x1000n, bytes: low, memsz: 12_288n }], { class: 1, data: 2 });
+    expect(run('readelf', ['-lW', path])).toMatch(/LOAD +0x[0-9a-f]+ 0x0+ 0x00001000 0x02000 0x03000/);
+  });
+});
+
 describe('a core that cannot be read is refused with the reason', () => {
   const bytes = randomBytes(100, 5);
   const fileBytes = 64 + 56 + 13 + 100;
@@ -95,12 +124,12 @@ describe('a core that cannot be read is refused with the reason', () => {
   const cases: [string, string, () => unknown][] = [
     [
       'bad-image',
-      'ELF header: expected 64 bytes at 0, got 20; the file has 20',
+      'ELF header: expected 52 bytes at 0, got 20; the file has 20',
       () => fs.writeFileSync(path, randomBytes(20, 1)),
     ],
     ['bad-image', 'does not begin with 7F 45 4C 46', () => fs.writeFileSync(path, randomBytes(200, 1))],
-    ['unsupported', 'is ELF32; only ELF64 little-endian core files', () => write([{ bytes }], { class: 1 })],
-    ['unsupported', 'is big-endian ELF; only', () => write([{ bytes }], { data: 2 })],
+    ['unsupported', 'is ELF of class 3; only core files of', () => write([{ bytes }], { class: 3 })],
+    ['unsupported', 'is ELF of byte order 0; only', () => write([{ bytes }], { data: 0 })],
     ['unsupported', 'is ELF but an executable; only', () => write([{ bytes }], { type: 2 })],
     ['unsupported', 'is ELF but of type 999; only', () => write([{ bytes }], { type: 999 })],
     [
@@ -167,15 +196,6 @@ describe('a core that cannot be read is refused with the reason', () => {
     ],
     [
       'bad-image',
-      'segments 1 and 0 overlap at physical address 0x40 (dump-guest-memory: dump without -p, paging)',
-      () =>
-        write([
-          { bytes, paddr: 0x40n },
-          { bytes, paddr: 0n },
-        ]),
-    ],
-    [
-      'bad-image',
       'segments 0 and 1 overlap in the file at 0x',
       () =>
         write([
@@ -203,7 +223,7 @@ describe('a core that cannot be read is refused with the reason', () => {
   test.skipIf(process.platform !== 'linux')(
     'a refused core leaves no open descriptor (counted on Linux)',
     () => {
-      write([{ bytes }], { class: 1 });
+      write([{ bytes }], { class: 3 });
       const before = fs.readdirSync('/proc/self/fd').length;
       for (let i = 0; i < 20; i++) expect(() => openElfCore(path)).toThrow();
       expect(fs.readdirSync('/proc/self/fd').length).toBe(before);

@@ -35,8 +35,8 @@ describe('detection of the format', () => {
       fs.writeFileSync(path, bytes);
       expect((await readAll(openImage(path))).equals(bytes)).toBe(true);
     }
-    write([{ bytes: Buffer.from('memory') }], { class: 1 });
-    expect(() => openImage(path)).toThrow('is ELF32');
+    write([{ bytes: Buffer.from('memory') }], { class: 3 });
+    expect(() => openImage(path)).toThrow('is ELF of class 3');
   });
 
   test('a truncated core is refused with a remedy, which works', async () => {

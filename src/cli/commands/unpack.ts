@@ -8,6 +8,8 @@ import { createReadableSink } from '../../image/fs/readable-sink.js';
 import { createScratchSink } from '../../image/fs/scratch-sink.js';
 import { createUnorderedSink } from '../../image/fs/unordered-sink.js';
 import type { FileSource } from '../../image/image-file.js';
+import type { OutputForm } from '../../image/output-form.js';
+import { OUTPUT_FORMS } from '../../image/output-forms.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
 import { printable } from '../../report/terminal/printable.js';
@@ -27,9 +29,9 @@ import { createProgressLine } from '../progress.js';
 import { onForcedEnd } from '../signals.js';
 import { reportStream } from '../terminal.js';
 import { DECODING_THREADS_OPTION, threadCount } from '../threads.js';
-import { openContainedFile, UnpackedFiles } from '../unpacked-files.js';
+import { openContainedFile, openForm, UnpackedFiles } from '../unpacked-files.js';
 import { UsageError } from '../usage-error.js';
-import { fileName, wholeNumber } from '../values.js';
+import { alternatives, fileName, wholeNumber } from '../values.js';
 
 export const command = defineCommand({
   name: 'unpack',
@@ -48,7 +50,7 @@ export const command = defineCommand({
     base: BASE_OPTION,
     as: {
       value: 'FORM',
-      help: 'file: what was packed, byte for byte; raw: its memory',
+      help: `file: what was packed, byte for byte; raw: its memory; ${OUTPUT_FORMS.map((form) => `${form.name}: ${form.summary}`).join('; ')}`,
       parse: outputForm,
       default: 'file',
     },
@@ -91,15 +93,23 @@ interface UnpackJob extends DecodeJob {
   readonly output: string;
   readonly sinkOptions: FileSinkOptions;
   readonly json: boolean;
-  readonly form: OutputForm;
+  readonly form: OutputChoice;
 }
 
-/** What is written of an image whose file holds more than memory. */
-type OutputForm = 'file' | 'raw';
+/** What is written of an image: its file, its memory alone, or its memory in a form. */
+type OutputChoice = 'file' | 'raw' | OutputForm;
 
-function outputForm(text: string): OutputForm {
+function outputForm(text: string): OutputChoice {
   if (text === 'file' || text === 'raw') return text;
-  throw new UsageError('unknown form; write file or raw');
+  const form = OUTPUT_FORMS.find(({ name }) => name === text);
+  if (form) return form;
+  const names = ['file', 'raw', ...OUTPUT_FORMS.map(({ name }) => name)];
+  throw new UsageError(`unknown form; write ${alternatives(names)}`);
+}
+
+/** The form that is written instead of the file or its memory. */
+function formOf(choice: OutputChoice): OutputForm | undefined {
+  return typeof choice === 'string' ? undefined : choice;
 }
 
 interface PageRange {
@@ -118,7 +128,7 @@ function pageRange(text: string): PageRange {
 
 async function unpackAll(job: UnpackJob): Promise<void> {
   const images = createImageSet(job.output, job.sinkOptions);
-  const files = new UnpackedFiles();
+  const files = new UnpackedFiles(formOf(job.form));
   const withdraw = onForcedEnd(() => images.discard());
   try {
     const summary =
@@ -198,15 +208,19 @@ function openOutput(
   image: number,
   range: PageRange | undefined,
 ): PageSink {
-  const container = range || form === 'raw' ? undefined : reader.containerOf(image);
-  if (!container) return createFileSink(output, sinkOptions);
-  return openContainedFile(container, () => createUnorderedSink(output, sinkOptions));
+  if (range || form === 'raw') return createFileSink(output, sinkOptions);
+  const container = reader.containerOf(image);
+  const openFile = () => createUnorderedSink(output, sinkOptions);
+  if (container) return openContainedFile(container, openFile, formOf(form));
+  return form === 'file'
+    ? createFileSink(output, sinkOptions)
+    : openForm(form, { name: reader.images[image]!.name }, openFile);
 }
 
 async function unpackFromPipe(job: UnpackJob, source: FileSource, image: number): Promise<void> {
   const { output, sinkOptions, json, form } = job;
   const sinks: PageSink[] = [];
-  const files = new UnpackedFiles();
+  const files = new UnpackedFiles(formOf(form));
   const openImage = () => createReadableSink(output, sinkOptions);
   const openFile = () => createUnorderedSink(output, sinkOptions);
   const open = (number: number) => {

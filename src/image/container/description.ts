@@ -3,9 +3,10 @@
 //
 //     container   = head | { run } | { range } | 0 x n (to a multiple of 4096) | the file's other bytes
 //     head        = "PFYCONT" | version u8 | format 16 bytes | file bytes u64 | image bytes u64
-//                   | run count u32 | range count u32 | table bytes u64 | 0 x 8
+//                   | run count u32 | range count u32 | table bytes u64 | machine u16 | addressing u8 | 0 x 5
 //     run         = gap count | bytes count | position count       file order; gap: after the run before
 //     range       = address u64 | bytes count                      the image's order
+//     machine     = number of the processor in ELF (0: unknown); addressing = 0 physical, 1 virtual
 import { PageferryError } from '../../page/error.js';
 import { WireReader, WireWriter } from '../../stream/wire.js';
 
@@ -13,6 +14,8 @@ const MAGIC = new TextEncoder().encode('PFYCONT');
 const VERSION = 1;
 const HEAD_BYTES = 64;
 const FORMAT_BYTES = 16;
+const RESERVED_BYTES = 5;
+const ADDRESSINGS = ['physical', 'virtual'] as const;
 const ALIGNMENT = 4096;
 const MAX_RUNS = 1 << 22;
 /** A run has at least three bytes, a range nine. */
@@ -26,8 +29,11 @@ export interface ContainerRun {
   readonly position: number;
 }
 
+/** The addresses of a memory: a guest's physical ones, or a process's virtual ones. */
+export type Addressing = 'physical' | 'virtual';
+
 /** Consecutive addresses of memory. */
-interface MemoryRange {
+export interface MemoryRange {
   readonly address: bigint;
   readonly bytes: number;
 }
@@ -42,6 +48,10 @@ export interface ContainerLayout {
   readonly runs: readonly ContainerRun[];
   /** What the image holds, in its order; empty if it has no addresses. */
   readonly ranges: readonly MemoryRange[];
+  /** Number of the processor's architecture in ELF (`e_machine`); 0 or absent: unknown. */
+  readonly machine?: number;
+  /** What the addresses of `ranges` are (default: physical). */
+  readonly addressing?: Addressing;
 }
 
 /** Write the description of a file; the file's other bytes follow it. */
@@ -51,6 +61,8 @@ export function writeContainer({
   imageBytes,
   runs,
   ranges,
+  machine = 0,
+  addressing = 'physical',
 }: ContainerLayout): Uint8Array<ArrayBuffer> {
   const table = new WireWriter();
   let end = 0;
@@ -75,7 +87,9 @@ export function writeContainer({
   head.u32(runs.length);
   head.u32(ranges.length);
   head.u64(table.length);
-  head.u64(0);
+  head.u16(machine);
+  head.u8(ADDRESSINGS.indexOf(addressing));
+  head.put(new Uint8Array(RESERVED_BYTES));
   const description = new Uint8Array(descriptionBytes(table.length));
   description.set(head.bytes);
   description.set(table.bytes, HEAD_BYTES);
@@ -124,7 +138,10 @@ export function parseContainer(from: ContainerBytes): Container {
   const runCount = head.u32();
   const rangeCount = head.u32();
   const tableBytes = head.u64();
-  head.reserved(8);
+  const machine = head.u16();
+  const addressing = ADDRESSINGS[head.u8()];
+  head.reserved(RESERVED_BYTES);
+  if (!addressing) throw head.bad('an unknown kind of addresses');
   if (runCount > MAX_RUNS || rangeCount > MAX_RUNS || tableBytes > MAX_TABLE_BYTES)
     throw bad(`${runCount} runs and ${rangeCount} ranges in ${tableBytes} bytes, more than can be`);
   const table = new WireReader(readBytes(from, HEAD_BYTES, tableBytes, what), what);
@@ -135,7 +152,7 @@ export function parseContainer(from: ContainerBytes): Container {
   const others = fileBytes - runs.reduce((sum, { bytes }) => sum + bytes, 0);
   if (otherBytesAt + others !== from.bytes)
     throw bad(`${from.bytes} bytes, its description asks for ${otherBytesAt + others}`);
-  return { format, fileBytes, imageBytes, runs, ranges, otherBytesAt };
+  return { format, fileBytes, imageBytes, runs, ranges, machine, addressing, otherBytesAt };
 }
 
 type Bad = (problem: string) => PageferryError;

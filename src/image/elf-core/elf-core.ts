@@ -1,27 +1,20 @@
 import type { PageSource } from '../../page/source.js';
 import { createContainerSource, runsOf } from '../container/container-source.js';
-import { createExtentSource, type Extent, type ExtentSource } from '../extents.js';
+import type { Addressing } from '../container/description.js';
+import { createExtentSource, type ExtentSource } from '../extents.js';
 import { type ImageFile, type ImageFormat, openAs } from '../image-file.js';
 import { DATA_LITTLE_ENDIAN, ELF_MAGIC, ET_CORE, header } from './layout.js';
-import { type Addressing, addressOf, ascending, bad, type Load, readLoads } from './program-headers.js';
+import { type ElfSegment, mapMemory } from './memory-map.js';
+import { readHeaders } from './program-headers.js';
 
 /** The ELF core format of `openImage`. */
 export const elfCore: ImageFormat = {
   name: 'elf-core',
   extension: 'core',
-  summary: 'ELF core file: QEMU dump-guest-memory, gcore, pageferry capture',
+  summary: 'ELF core: QEMU dump-guest-memory, /proc/vmcore, VirtualBox, gcore',
   detect: ({ firstBytes }) => isElfCore(firstBytes),
   open: (file) => openElf(file, {}),
 };
-
-/** A contiguous range of memory in a core. */
-interface ElfSegment {
-  /** Guest-physical or virtual address: see `addressing`. */
-  readonly address: bigint;
-  readonly bytes: number;
-  /** Position in the image. */
-  readonly offset: number;
-}
 
 /** The memory in an ELF core file. */
 export interface ElfCoreSource extends ExtentSource {
@@ -35,7 +28,7 @@ export interface ElfCoreSource extends ExtentSource {
 
 /** Options of `openElfCore`. */
 export interface ElfCoreOptions {
-  /** Order of the image: by address (`physical`, the default) or by program header. */
+  /** Order of the image: by address (`physical`, the default) or by program header, if none overlap. */
   readonly layout?: 'file-order' | 'physical';
 }
 
@@ -52,23 +45,19 @@ export function isElfCore(firstBytes: Uint8Array): boolean {
 }
 
 /**
- * Open an ELF64 little-endian core file, as QEMU's dump-guest-memory (without paging) and gdb's gcore write
- * it. The image is the memory of all PT_LOAD segments by ascending address, without the gaps between them;
- * memory that is not in the file is zero. Addresses are physical if any segment has a physical address other
- * than 0 (gcore and Linux write 0), else virtual.
+ * Open an ELF core file, as QEMU's dump-guest-memory, Linux (kdump's /proc/vmcore), VirtualBox and gdb's
+ * gcore write it. The image is the memory of all PT_LOAD segments by ascending address, each address once,
+ * without the gaps between them; memory that is not in the file is zero. Addresses are physical if any
+ * segment has a physical address other than 0 (gcore and Linux write 0) or all ones, else virtual.
  * @throws PageferryError `bad-image` for a damaged core, `unsupported` for another kind of ELF, `io`
  */
 export function openElfCore(path: string, options: ElfCoreOptions = {}): ElfCoreSource {
   return openAs(path, (file) => openElf(file, options));
 }
 
-function openElf(file: ImageFile, { layout }: ElfCoreOptions): ElfCoreSource {
-  const { loads, addressing } = readLoads(file);
-  const ordered =
-    layout === 'file-order'
-      ? loads
-      : [...loads].sort((a, b) => ascending(addressOf(a, addressing), addressOf(b, addressing)));
-  const { segments, extents } = layOut(file.path, ordered, addressing);
+function openElf(file: ImageFile, { layout = 'physical' }: ElfCoreOptions): ElfCoreSource {
+  const { loads, addressing, elfClass, machine } = readHeaders(file);
+  const { segments, extents } = mapMemory(file.path, loads, elfClass, addressing, layout);
   const source = createExtentSource(file.handle, extents);
   return {
     ...source,
@@ -81,38 +70,9 @@ function openElf(file: ImageFile, { layout }: ElfCoreOptions): ElfCoreSource {
         imageBytes: source.bytes,
         runs: runsOf(extents),
         ranges: segments,
+        machine,
+        addressing,
       });
     },
   };
-}
-
-function layOut(
-  path: string,
-  loads: readonly Load[],
-  addressing: Addressing,
-): { readonly segments: ElfSegment[]; readonly extents: Extent[] } {
-  const segments: ElfSegment[] = [];
-  const extents: Extent[] = [];
-  let position = 0;
-  for (const load of loads) {
-    const bytes = Number(load.memsz);
-    const stored = Number(load.filesz);
-    if (!Number.isSafeInteger(position + bytes))
-      throw bad(path, `segment ${load.index}: the image would have ${position + bytes} bytes`);
-    segments.push({ address: addressOf(load, addressing), bytes, offset: position });
-    if (stored > 0) addExtent(extents, { position, bytes: stored, offset: Number(load.offset) });
-    if (bytes > stored) addExtent(extents, { position: position + stored, bytes: bytes - stored });
-    position += bytes;
-  }
-  return { segments, extents };
-}
-
-/** Extents that follow each other in the image and in the file are joined, to be read by one call. */
-function addExtent(extents: Extent[], extent: Extent): void {
-  const last = extents.at(-1);
-  const isNext =
-    last &&
-    (last.offset === undefined ? extent.offset === undefined : extent.offset === last.offset + last.bytes);
-  if (isNext) extents[extents.length - 1] = { ...last, bytes: last.bytes + extent.bytes };
-  else extents.push(extent);
 }

@@ -1,29 +1,30 @@
-// The PT_LOAD segments of an ELF core file. No number of the file is used before it is checked.
+// The segments of an ELF core file. No number of the file is used before it is checked.
 import { PageferryError } from '../../page/error.js';
+import type { Addressing } from '../container/description.js';
 import type { ImageFile } from '../image-file.js';
 import {
+  CLASS_32,
   CLASS_64,
+  DATA_BIG_ENDIAN,
   DATA_LITTLE_ENDIAN,
+  ELF_32,
+  ELF_64,
   ELF_MAGIC,
+  type ElfClass,
   ET_CORE,
-  HEADER_BYTES,
   header,
-  headerCounts,
   PN_XNUM,
-  PROGRAM_HEADER_BYTES,
   PT_LOAD,
-  programHeader,
-  SECTION_HEADER_BYTES,
-  SECTION_INFO_OFFSET,
+  PT_NOTE,
 } from './layout.js';
 
 /** Linux limits a process to about 2^20 mappings. */
 const MAX_PROGRAM_HEADERS = 1 << 21;
 const HEADERS_PER_READ = 4096;
-const ADDRESS_END = 1n << 64n;
 
-/** A PT_LOAD segment that has memory. */
+/** A segment that has bytes. */
 export interface Load {
+  readonly type: number;
   /** Offset of its bytes in the file. */
   readonly offset: bigint;
   readonly vaddr: bigint;
@@ -35,102 +36,149 @@ export interface Load {
   readonly index: number;
 }
 
-/** The addresses that order the segments: a guest's physical ones, or a process's virtual ones. */
-export type Addressing = 'physical' | 'virtual';
+/** The headers of a core file. */
+export interface CoreHeaders {
+  readonly elfClass: ElfClass;
+  readonly isLittleEndian: boolean;
+  readonly machine: number;
+  readonly loads: readonly Load[];
+  /** Segments of notes, in the file's order. */
+  readonly notes: readonly Load[];
+  readonly addressing: Addressing;
+}
 
 /** The address of a segment. */
 export function addressOf(load: Load, addressing: Addressing): bigint {
   return addressing === 'physical' ? load.paddr : load.vaddr;
 }
 
-/** Read and check the segments. @throws PageferryError `bad-image`, `unsupported`, `io` */
-export function readLoads(file: ImageFile): { readonly loads: Load[]; readonly addressing: Addressing } {
-  const first = viewOf(readExactly(file, 0, HEADER_BYTES, 'ELF header'));
-  checkKind(file.path, first);
-  const loads = readTable(file, first);
-  const addressing = loads.some((load) => load.paddr !== 0n) ? 'physical' : 'virtual';
-  checkLoads(file, loads, addressing);
-  return { loads, addressing };
+/** Read and check the headers. @throws PageferryError `bad-image`, `unsupported`, `io` */
+export function readHeaders(file: ImageFile): CoreHeaders {
+  const first = viewOf(readExactly(file, 0, ELF_32.headerBytes, 'ELF header'));
+  const kind = checkKind(file.path, first);
+  if (kind.elfClass === ELF_64) readExactly(file, 0, ELF_64.headerBytes, 'ELF header');
+  const table = new Table(file, kind);
+  const { loads, notes } = table.read();
+  const unknown = unknownAddress(kind.elfClass);
+  const addressing = loads.some(({ paddr }) => paddr !== 0n && paddr !== unknown) ? 'physical' : 'virtual';
+  checkLoads(file, loads, kind.elfClass, addressing);
+  return { ...kind, machine: first.getUint16(header.machine, kind.isLittleEndian), loads, notes, addressing };
 }
 
-function checkKind(path: string, view: DataView): void {
+/** The physical address of a segment that has none, as the Linux kernel writes it. */
+export function unknownAddress({ bits }: ElfClass): bigint {
+  return (1n << BigInt(bits)) - 1n;
+}
+
+type Kind = Pick<CoreHeaders, 'elfClass' | 'isLittleEndian'>;
+
+function checkKind(path: string, view: DataView): Kind {
   if (view.getUint32(0, true) !== ELF_MAGIC)
     throw bad(path, 'does not begin with 7F 45 4C 46, so it is not an ELF file');
-  const only = 'only ELF64 little-endian core files can be read';
-  const elfClass = view.getUint8(header.class);
+  const only = 'only core files of ELF32 and ELF64 can be read';
+  const classNumber = view.getUint8(header.class);
   const order = view.getUint8(header.data);
-  if (elfClass !== CLASS_64)
-    throw unsupported(path, `is ${elfClass === 1 ? 'ELF32' : `ELF of class ${elfClass}`}; ${only}`);
-  if (order !== DATA_LITTLE_ENDIAN)
-    throw unsupported(path, `is ${order === 2 ? 'big-endian ELF' : `ELF of byte order ${order}`}; ${only}`);
-  const type = view.getUint16(header.type, true);
+  if (classNumber !== CLASS_32 && classNumber !== CLASS_64)
+    throw unsupported(path, `is ELF of class ${classNumber}; ${only}`);
+  if (order !== DATA_LITTLE_ENDIAN && order !== DATA_BIG_ENDIAN)
+    throw unsupported(path, `is ELF of byte order ${order}; ${only}`);
+  const elfClass = classNumber === CLASS_64 ? ELF_64 : ELF_32;
+  const isLittleEndian = order === DATA_LITTLE_ENDIAN;
+  const type = view.getUint16(header.type, isLittleEndian);
   const kind =
     ['of no type', 'an object file', 'an executable', 'a shared library or executable'][type] ??
     `of type ${type}`;
   if (type !== ET_CORE) throw unsupported(path, `is ELF but ${kind}; ${only}`);
-  const entryBytes = view.getUint16(headerCounts.phentsize, true);
-  if (entryBytes !== PROGRAM_HEADER_BYTES)
-    throw bad(path, `expected program headers of ${PROGRAM_HEADER_BYTES} bytes, got ${entryBytes}`);
+  return { elfClass, isLittleEndian };
 }
 
-function readTable(file: ImageFile, first: DataView): Load[] {
-  const count = programHeaderCount(file, first);
-  const phoff = first.getBigUint64(header.phoff, true);
-  const tableBytes = BigInt(count) * BigInt(PROGRAM_HEADER_BYTES);
-  if (phoff + tableBytes > BigInt(file.bytes))
-    throw bad(
-      file.path,
-      `${count} program headers at ${phoff} need ${tableBytes} bytes, the file has ${file.bytes}`,
-    );
-  const loads: Load[] = [];
-  for (let index = 0; index < count; index += HEADERS_PER_READ) {
-    const headers = Math.min(HEADERS_PER_READ, count - index);
-    const at = Number(phoff) + index * PROGRAM_HEADER_BYTES;
-    const view = viewOf(readExactly(file, at, headers * PROGRAM_HEADER_BYTES, 'program headers'));
-    for (let i = 0; i < headers; i++) {
-      const load = readLoad(view, i * PROGRAM_HEADER_BYTES, index + i);
-      if (load) loads.push(load);
+/** Reads the table of program headers. */
+class Table {
+  constructor(
+    private readonly file: ImageFile,
+    private readonly kind: Kind,
+  ) {}
+
+  read(): { readonly loads: Load[]; readonly notes: Load[] } {
+    const { file, kind } = this;
+    const { elfClass, isLittleEndian } = kind;
+    const { headerBytes, programHeaderBytes } = elfClass;
+    const first = viewOf(readExactly(file, 0, headerBytes, 'ELF header'));
+    const entryBytes = first.getUint16(elfClass.header.phentsize, isLittleEndian);
+    if (entryBytes !== programHeaderBytes)
+      throw bad(file.path, `expected program headers of ${programHeaderBytes} bytes, got ${entryBytes}`);
+    const count = this.count(first);
+    const phoff = this.word(first, elfClass.header.phoff);
+    const tableBytes = BigInt(count) * BigInt(programHeaderBytes);
+    if (phoff + tableBytes > BigInt(file.bytes))
+      throw bad(
+        file.path,
+        `${count} program headers at ${phoff} need ${tableBytes} bytes, the file has ${file.bytes}`,
+      );
+    const loads: Load[] = [];
+    const notes: Load[] = [];
+    for (let index = 0; index < count; index += HEADERS_PER_READ) {
+      const headers = Math.min(HEADERS_PER_READ, count - index);
+      const at = Number(phoff) + index * programHeaderBytes;
+      const view = viewOf(readExactly(file, at, headers * programHeaderBytes, 'program headers'));
+      for (let i = 0; i < headers; i++) {
+        const load = this.entry(view, i * programHeaderBytes, index + i);
+        if (load.memsz === 0n && load.filesz === 0n) continue;
+        if (load.type === PT_LOAD) loads.push(load);
+        else if (load.type === PT_NOTE) notes.push(load);
+      }
     }
+    if (loads.length === 0)
+      throw bad(file.path, `has no memory: none of its ${count} program headers is a PT_LOAD with bytes`);
+    return { loads, notes };
   }
-  if (loads.length === 0)
-    throw bad(file.path, `has no memory: none of its ${count} program headers is a PT_LOAD with bytes`);
-  return loads;
+
+  private count(first: DataView): number {
+    const { file, kind } = this;
+    const { header: field, headerBytes, sectionHeaderBytes, sectionInfo } = kind.elfClass;
+    const count = first.getUint16(field.phnum, kind.isLittleEndian);
+    if (count !== PN_XNUM) return count;
+    const shoff = this.word(first, field.shoff);
+    if (shoff < BigInt(headerBytes) || shoff + BigInt(sectionHeaderBytes) > BigInt(file.bytes))
+      throw bad(
+        file.path,
+        `its number of program headers is in a section header at ${shoff}, the file has ${file.bytes} bytes`,
+      );
+    const section = viewOf(readExactly(file, Number(shoff), sectionHeaderBytes, 'section header'));
+    const longCount = section.getUint32(sectionInfo, kind.isLittleEndian);
+    if (longCount > MAX_PROGRAM_HEADERS)
+      throw bad(file.path, `expected at most ${MAX_PROGRAM_HEADERS} program headers, got ${longCount}`);
+    return longCount;
+  }
+
+  private entry(view: DataView, at: number, index: number): Load {
+    const { programHeader: field } = this.kind.elfClass;
+    return {
+      type: view.getUint32(at + field.type, this.kind.isLittleEndian),
+      offset: this.word(view, at + field.offset),
+      vaddr: this.word(view, at + field.vaddr),
+      paddr: this.word(view, at + field.paddr),
+      filesz: this.word(view, at + field.filesz),
+      memsz: this.word(view, at + field.memsz),
+      index,
+    };
+  }
+
+  private word(view: DataView, at: number): bigint {
+    const { elfClass, isLittleEndian } = this.kind;
+    return elfClass.bits === 64
+      ? view.getBigUint64(at, isLittleEndian)
+      : BigInt(view.getUint32(at, isLittleEndian));
+  }
 }
 
-function programHeaderCount(file: ImageFile, first: DataView): number {
-  const count = first.getUint16(headerCounts.phnum, true);
-  if (count !== PN_XNUM) return count;
-  const shoff = first.getBigUint64(header.shoff, true);
-  if (shoff < BigInt(HEADER_BYTES) || shoff + BigInt(SECTION_HEADER_BYTES) > BigInt(file.bytes))
-    throw bad(
-      file.path,
-      `its number of program headers is in a section header at ${shoff}, the file has ${file.bytes} bytes`,
-    );
-  const section = viewOf(readExactly(file, Number(shoff), SECTION_HEADER_BYTES, 'section header'));
-  const longCount = section.getUint32(SECTION_INFO_OFFSET, true);
-  if (longCount > MAX_PROGRAM_HEADERS)
-    throw bad(file.path, `expected at most ${MAX_PROGRAM_HEADERS} program headers, got ${longCount}`);
-  return longCount;
-}
-
-/** Returns undefined for a program header without memory. */
-function readLoad(view: DataView, at: number, index: number): Load | undefined {
-  const word = (field: number) => view.getBigUint64(at + field, true);
-  const memsz = word(programHeader.memsz);
-  const isEmpty = memsz === 0n && word(programHeader.filesz) === 0n;
-  if (view.getUint32(at + programHeader.type, true) !== PT_LOAD || isEmpty) return undefined;
-  return {
-    offset: word(programHeader.offset),
-    vaddr: word(programHeader.vaddr),
-    paddr: word(programHeader.paddr),
-    filesz: word(programHeader.filesz),
-    memsz,
-    index,
-  };
-}
-
-function checkLoads({ path, bytes: fileBytes }: ImageFile, loads: Load[], addressing: Addressing): void {
-  const startOf = (load: Load) => addressOf(load, addressing);
+function checkLoads(
+  { path, bytes: fileBytes }: ImageFile,
+  loads: readonly Load[],
+  elfClass: ElfClass,
+  addressing: Addressing,
+): void {
+  const addressEnd = 1n << BigInt(elfClass.bits);
   for (const load of loads) {
     const segment = `segment ${load.index}`;
     if (load.filesz > load.memsz)
@@ -143,41 +191,10 @@ function checkLoads({ path, bytes: fileBytes }: ImageFile, loads: Load[], addres
         path,
         `${segment}: ${load.filesz} bytes at ${load.offset} end past the file's ${fileBytes}: it is truncated`,
       );
-    if (startOf(load) + load.memsz > ADDRESS_END)
-      throw bad(path, `${segment}: ${load.memsz} bytes at ${hex(startOf(load))} end past the address space`);
-  }
-  const hint = addressing === 'physical' ? ' (dump-guest-memory: dump without -p, paging)' : '';
-  checkDisjoint(path, loads, startOf, (load) => load.memsz, `at ${addressing} address`, hint);
-  // Otherwise a small file could claim a huge image: the same bytes many times.
-  const stored = loads.filter((load) => load.filesz > 0n);
-  checkDisjoint(
-    path,
-    stored,
-    (load) => load.offset,
-    (load) => load.filesz,
-    'in the file at',
-    '',
-  );
-}
-
-type Field = (load: Load) => bigint;
-
-function checkDisjoint(
-  path: string,
-  loads: readonly Load[],
-  startOf: Field,
-  bytesOf: Field,
-  where: string,
-  hint: string,
-): void {
-  const sorted = [...loads].sort((a, b) => ascending(startOf(a), startOf(b)));
-  for (let i = 1; i < sorted.length; i++) {
-    const [before, after] = [sorted[i - 1]!, sorted[i]!];
-    if (startOf(before) + bytesOf(before) > startOf(after))
-      throw bad(
-        path,
-        `segments ${before.index} and ${after.index} overlap ${where} ${hex(startOf(after))}${hint}`,
-      );
+    const start = addressOf(load, addressing);
+    const isUnknown = addressing === 'physical' && start === unknownAddress(elfClass);
+    if (!isUnknown && start + load.memsz > addressEnd)
+      throw bad(path, `${segment}: ${load.memsz} bytes at ${hex(start)} end past the address space`);
   }
 }
 
@@ -201,7 +218,8 @@ export function ascending(a: bigint, b: bigint): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function hex(address: bigint): string {
+/** An address for messages. */
+export function hex(address: bigint): string {
   return `0x${address.toString(16)}`;
 }
 

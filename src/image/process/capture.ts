@@ -1,7 +1,8 @@
 import type { PageSink } from '../../page/source.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
+import { BLOCK_BYTES } from '../elf-core/write-headers.js';
 import { createFileSink } from '../fs/file-sink.js';
-import { BLOCK_BYTES, checkEndianness, coreHeaders } from './core-headers.js';
+import { checkEndianness, coreHeaders } from './core-headers.js';
 import { checkPid, type ProcessRegion } from './proc.js';
 import { openProcess, type ProcessOptions, type ProcessSource } from './process.js';
 import { whileStopped } from './sigstop.js';

@@ -10,6 +10,7 @@ export const COMMANDS = {
   verify: async () => (await import('./commands/verify.js')).command,
   mount: async () => (await import('./commands/mount.js')).command,
   serve: async () => (await import('./commands/serve.js')).command,
+  inspect: async () => (await import('./commands/inspect.js')).command,
   analyze: async () => (await import('./commands/analyze.js')).command,
   capture: async () => (await import('./commands/capture.js')).command,
   tradeoff: async () => (await import('./commands/tradeoff.js')).command,

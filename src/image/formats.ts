@@ -1,5 +1,6 @@
 import { PageferryError } from '../page/error.js';
 import { elfCore } from './elf-core/elf-core.js';
+import type { ImageDetails } from './image-details.js';
 import type { FileSource, ImageFile, ImageFormat } from './image-file.js';
 import { qemuMigration } from './qemu-migration/qemu-migration.js';
 import { openSeekable, openSequential, raw } from './raw.js';
@@ -39,6 +40,48 @@ export function openImage(path: string, options: OpenImageOptions = {}): FileSou
   try {
     const format = forced ?? IMAGE_FORMATS.find((candidate) => candidate.detect(file))!;
     return forced ? format.open(file) : openDetected(format, file);
+  } catch (cause) {
+    file.handle.close();
+    throw cause;
+  }
+}
+
+/** What `inspectImage` finds. */
+export interface InspectedImage {
+  readonly format: ImageFormat;
+  readonly fileBytes: number;
+  readonly details: ImageDetails;
+  /** The image; undefined if the file cannot be read in its format. The caller closes it. */
+  readonly source: FileSource | undefined;
+  /** Why it cannot be read. */
+  readonly refusal: PageferryError | undefined;
+}
+
+/**
+ * Describe an image file, also one that `openImage` refuses.
+ * @throws PageferryError `io`; `unsupported` for what can only be read in order
+ */
+export function inspectImage(path: string, options: OpenImageOptions = {}): InspectedImage {
+  const forced = options.format === undefined ? undefined : formatByName(options.format);
+  const file = openSeekable(path);
+  if (!file)
+    throw new PageferryError('unsupported', `${nameOf(path)}: cannot be read at any position; name a file`);
+  let refusal: PageferryError | undefined;
+  const attempt = <T>(work: () => T): T | undefined => {
+    try {
+      return work();
+    } catch (cause) {
+      if (!(cause instanceof PageferryError) || cause.code === 'io') throw cause;
+      refusal ??= cause;
+      return undefined;
+    }
+  };
+  try {
+    const format = forced ?? IMAGE_FORMATS.find((candidate) => candidate.detect(file))!;
+    const details = attempt(() => format.inspect?.(file)) ?? {};
+    const source = attempt(() => format.open(file));
+    if (!source) file.handle.close();
+    return { format, fileBytes: file.bytes, details, source, refusal };
   } catch (cause) {
     file.handle.close();
     throw cause;

@@ -3,6 +3,7 @@ import { PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
 import { asIoError, ioError } from './fs/errno.js';
 import { openReadHandle, type ReadHandle } from './fs/read-handle.js';
+import type { ImageDetails } from './image-details.js';
 
 /**
  * Bytes at the start of a file that `ImageFormat.detect` can look at: magic numbers and the headers after
@@ -51,6 +52,11 @@ export interface ImageFormat {
    * `limit`, `io`
    */
   open(file: ImageFile): FileSource;
+  /**
+   * Describe the file for `pageferry inspect`, also one that `open` refuses, such as a truncated one. It does
+   * not close the file. @throws PageferryError as `open` does, if nothing can be told of the file
+   */
+  inspect?(file: ImageFile): ImageDetails;
 }
 
 /** Look up an input path. @throws PageferryError `io` for a directory or what cannot be read */

@@ -2,9 +2,11 @@ import type { PageSource } from '../../page/source.js';
 import { createContainerSource, runsOf } from '../container/container-source.js';
 import type { Addressing } from '../container/description.js';
 import { createExtentSource, type ExtentSource } from '../extents.js';
+import type { ImageDetails } from '../image-details.js';
 import { type ImageFile, type ImageFormat, openAs } from '../image-file.js';
-import { DATA_LITTLE_ENDIAN, ELF_MAGIC, ET_CORE, header } from './layout.js';
+import { DATA_LITTLE_ENDIAN, ELF_MAGIC, ET_CORE, header, MACHINE_NAMES } from './layout.js';
 import { type ElfSegment, mapMemory } from './memory-map.js';
+import { readNotes } from './notes.js';
 import { readHeaders } from './program-headers.js';
 
 /** The ELF core format of `openImage`. */
@@ -14,6 +16,7 @@ export const elfCore: ImageFormat = {
   summary: 'ELF core: QEMU dump-guest-memory, /proc/vmcore, VirtualBox, gcore',
   detect: ({ firstBytes }) => isElfCore(firstBytes),
   open: (file) => openElf(file, {}),
+  inspect: inspectElf,
 };
 
 /** The memory in an ELF core file. */
@@ -74,5 +77,29 @@ function openElf(file: ImageFile, { layout = 'physical' }: ElfCoreOptions): ElfC
         addressing,
       });
     },
+  };
+}
+
+function inspectElf(file: ImageFile): ImageDetails {
+  const headers = readHeaders(file, { isTruncated: true });
+  const { loads, addressing, elfClass, machine, isLittleEndian } = headers;
+  const { segments } = mapMemory(file.path, loads, elfClass, addressing, 'physical');
+  const fileBytes = BigInt(file.bytes);
+  let claimed = 0n;
+  let present = 0n;
+  for (const { offset, filesz } of loads) {
+    claimed += filesz;
+    const inFile = offset < fileBytes ? fileBytes - offset : 0n;
+    present += filesz < inFile ? filesz : inFile;
+  }
+  return {
+    version: `ELF${elfClass.bits}, ${isLittleEndian ? 'little' : 'big'}-endian`,
+    architecture: MACHINE_NAMES[machine] ?? `machine ${machine}`,
+    addressing,
+    ranges: segments.map(({ address, bytes }) => ({ address, bytes })),
+    notes: readNotes(file, headers),
+    claimedBytes: Number(claimed),
+    presentBytes: Number(present),
+    facts: { segments: loads.length },
   };
 }

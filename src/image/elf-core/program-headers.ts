@@ -52,8 +52,11 @@ export function addressOf(load: Load, addressing: Addressing): bigint {
   return addressing === 'physical' ? load.paddr : load.vaddr;
 }
 
-/** Read and check the headers. @throws PageferryError `bad-image`, `unsupported`, `io` */
-export function readHeaders(file: ImageFile): CoreHeaders {
+/**
+ * Read and check the headers. `isTruncated`: segments may end past the file.
+ * @throws PageferryError `bad-image`, `unsupported`, `io`
+ */
+export function readHeaders(file: ImageFile, { isTruncated = false } = {}): CoreHeaders {
   const first = viewOf(readExactly(file, 0, ELF_32.headerBytes, 'ELF header'));
   const kind = checkKind(file.path, first);
   if (kind.elfClass === ELF_64) readExactly(file, 0, ELF_64.headerBytes, 'ELF header');
@@ -61,7 +64,7 @@ export function readHeaders(file: ImageFile): CoreHeaders {
   const { loads, notes } = table.read();
   const unknown = unknownAddress(kind.elfClass);
   const addressing = loads.some(({ paddr }) => paddr !== 0n && paddr !== unknown) ? 'physical' : 'virtual';
-  checkLoads(file, loads, kind.elfClass, addressing);
+  checkLoads(file, loads, kind.elfClass, { addressing, isTruncated });
   return { ...kind, machine: first.getUint16(header.machine, kind.isLittleEndian), loads, notes, addressing };
 }
 
@@ -176,7 +179,7 @@ function checkLoads(
   { path, bytes: fileBytes }: ImageFile,
   loads: readonly Load[],
   elfClass: ElfClass,
-  addressing: Addressing,
+  { addressing, isTruncated }: { readonly addressing: Addressing; readonly isTruncated: boolean },
 ): void {
   const addressEnd = 1n << BigInt(elfClass.bits);
   for (const load of loads) {
@@ -186,7 +189,7 @@ function checkLoads(
         path,
         `${segment}: has ${load.filesz} bytes in the file, more than its ${load.memsz} in memory`,
       );
-    if (load.filesz > 0n && load.offset + load.filesz > BigInt(fileBytes))
+    if (!isTruncated && load.filesz > 0n && load.offset + load.filesz > BigInt(fileBytes))
       throw bad(
         path,
         `${segment}: ${load.filesz} bytes at ${load.offset} end past the file's ${fileBytes}: it is truncated`,

@@ -1,4 +1,4 @@
-import { QEMU_MAGIC, u32 } from '../../qemu/format.js';
+import { QEMU_MAGIC, QEMU_VERSION, u32 } from '../../qemu/format.js';
 import { SKIP_BYTES } from '../extents.js';
 import { checkPosition } from '../fs/errno.js';
 import { type FileSource, type ImageFile, type ImageFormat, openAs } from '../image-file.js';
@@ -13,6 +13,11 @@ export const qemuMigration: ImageFormat = {
   summary: 'QEMU migration stream, saved with migrate "exec:cat > FILE"',
   detect: ({ firstBytes }) => isQemuStream(firstBytes),
   open: (file) => openStream(file, {}),
+  inspect(file) {
+    const { blocks, machine } = readIndex(file, 'ram');
+    const sizes = blocks.map(({ name, bytes }) => [`block ${name}`, bytes]);
+    return { version: `version ${QEMU_VERSION}`, facts: { machine, ...Object.fromEntries(sizes) } };
+  },
 };
 
 /** The RAM in a saved migration stream. */

@@ -1,0 +1,163 @@
+import fs from 'node:fs';
+import { type InspectedImage, inspectImage } from '../../image/formats.js';
+import type { ImageDetails } from '../../image/image-details.js';
+import type { PageSource } from '../../page/source.js';
+import { printable } from '../../report/terminal/printable.js';
+import { bytesText, percentText } from '../../report/terminal/units.js';
+import { defineCommand } from '../command.js';
+import { FORMAT_OPTION, JSON_OPTION } from '../common-options.js';
+import { checkInputs } from '../paths.js';
+import { printOut } from '../terminal.js';
+
+const PAGE_BYTES = 4096;
+/** Enough for a share that is right to some 5 percent. */
+const SAMPLED_PAGES = 1024;
+/** Ranges and kinds of notes in a report for people. */
+const MAX_ROWS = 16;
+
+export const command = defineCommand({
+  name: 'inspect',
+  summary: 'print what an image file is: format, addresses, notes',
+  operands: { label: 'IMAGE...', min: 1, max: Number.POSITIVE_INFINITY },
+  options: { format: FORMAT_OPTION, json: JSON_OPTION },
+  details: ['The share of zero pages is estimated from 1024 pages. A file that pack refuses is described too.'],
+  async run({ values, operands }) {
+    checkInputs(operands);
+    const { format, json } = values;
+    const reports = operands.map((path) => {
+      const image = inspectImage(path, format === undefined ? {} : { format });
+      try {
+        return reportOf(path, image);
+      } finally {
+        image.source?.close();
+      }
+    });
+    if (json) printOut(`${JSON.stringify({ images: reports.map(jsonOf) })}\n`);
+    else printOut(reports.map(textOf).join('\n'));
+  },
+});
+
+/** What is printed of one file. */
+interface Report {
+  readonly path: string;
+  readonly format: string;
+  readonly summary: string;
+  readonly fileBytes: number;
+  /** Undefined for a block device. */
+  readonly bytesOnDisk: number | undefined;
+  readonly memoryBytes: number | undefined;
+  readonly sample: { readonly pages: number; readonly zeroPages: number } | undefined;
+  readonly details: ImageDetails;
+  readonly refusal: string | undefined;
+}
+
+function reportOf(path: string, { format, fileBytes, details, source, refusal }: InspectedImage): Report {
+  const stat = fs.statSync(path);
+  return {
+    path,
+    format: format.name,
+    summary: format.summary,
+    fileBytes,
+    bytesOnDisk: stat.isFile() ? stat.blocks * 512 : undefined,
+    memoryBytes: source?.bytes,
+    sample: source?.bytes ? sampleOf(source, source.bytes) : undefined,
+    details,
+    refusal: refusal?.message,
+  };
+}
+
+/** Read pages at equal distances and count those that are zero. */
+function sampleOf(source: PageSource, bytes: number): Report['sample'] {
+  if (!source.readAt) return undefined;
+  const all = Math.ceil(bytes / PAGE_BYTES);
+  const pages = Math.min(all, SAMPLED_PAGES);
+  const page = new Uint8Array(PAGE_BYTES);
+  let zeroPages = 0;
+  for (let i = 0; i < pages; i++) {
+    const read = source.readAt(page, Math.floor((i * all) / pages) * PAGE_BYTES);
+    if (page.subarray(0, read).every((byte) => byte === 0)) zeroPages++;
+  }
+  return { pages, zeroPages };
+}
+
+function jsonOf({ details, sample, ...report }: Report): object {
+  const { ranges, ...others } = details;
+  return {
+    ...report,
+    ...others,
+    ...(ranges && {
+      ranges: ranges.map(({ address, bytes }) => ({ address: `0x${address.toString(16)}`, bytes })),
+    }),
+    ...(sample && { sampledPages: sample.pages, zeroPages: sample.zeroPages }),
+  };
+}
+
+function textOf(report: Report): string {
+  const { path, format, summary, details, sample, refusal } = report;
+  const rows: [string, string][] = [];
+  const row = (label: string, text: string | undefined) => {
+    if (text !== undefined) rows.push([label, printable(text, { isOneLine: true })]);
+  };
+  row('format', `${format} (${summary})`);
+  row('version', details.version);
+  row('architecture', details.architecture);
+  row('compression', details.compression);
+  for (const [label, value] of Object.entries(details.facts ?? {})) row(label, String(value));
+  row('file', fileText(report));
+  row('memory', memoryText(report));
+  for (const line of rangeLines(details)) row('', line);
+  row('in the file', presentText(details));
+  if (sample)
+    row(
+      'zero pages',
+      `about ${percentText(sample.zeroPages, sample.pages)} (${sample.zeroPages} of ${sample.pages} pages read)`,
+    );
+  for (const [i, line] of noteLines(details).entries()) row(i === 0 ? 'notes' : '', line);
+  row('not packed', refusal);
+  const width = Math.max(...rows.map(([label]) => label.length));
+  const lines = rows.map(([label, text]) => `  ${label.padEnd(width)}  ${text}\n`);
+  return `${printable(path, { isOneLine: true })}\n${lines.join('')}`;
+}
+
+function fileText({ fileBytes, bytesOnDisk }: Report): string {
+  const onDisk = bytesOnDisk !== undefined && bytesOnDisk < fileBytes;
+  return `${bytesText(fileBytes)}${onDisk ? `, ${bytesText(bytesOnDisk)} on disk` : ''}`;
+}
+
+function memoryText({ memoryBytes, details }: Report): string | undefined {
+  const { ranges, addressing } = details;
+  const bytes = memoryBytes ?? ranges?.reduce((sum, range) => sum + range.bytes, 0);
+  if (bytes === undefined) return undefined;
+  if (!ranges?.length) return bytesText(bytes);
+  return `${bytesText(bytes)} in ${countText(ranges.length, 'range')} of ${addressing ?? 'physical'} addresses`;
+}
+
+function rangeLines({ ranges = [] }: ImageDetails): string[] {
+  const lines = ranges
+    .slice(0, MAX_ROWS)
+    .map(
+      ({ address, bytes }) =>
+        `0x${address.toString(16)}-0x${(address + BigInt(bytes) - 1n).toString(16)}  ${bytesText(bytes)}`,
+    );
+  return ranges.length > MAX_ROWS ? [...lines, `${ranges.length - MAX_ROWS} more (--json)`] : lines;
+}
+
+function presentText({ claimedBytes, presentBytes }: ImageDetails): string | undefined {
+  if (claimedBytes === undefined || presentBytes === undefined) return undefined;
+  const share = presentBytes < claimedBytes ? `: truncated, ${percentText(presentBytes, claimedBytes)}` : '';
+  return `${bytesText(presentBytes)} of ${bytesText(claimedBytes)}${share}`;
+}
+
+function noteLines({ notes = [] }: ImageDetails): string[] {
+  const lines = notes
+    .slice(0, MAX_ROWS)
+    .map(
+      ({ name, type, count, bytes }) =>
+        `${name} type 0x${type.toString(16)}: ${countText(count, 'note')}, ${bytesText(bytes)}`,
+    );
+  return notes.length > MAX_ROWS ? [...lines, `${notes.length - MAX_ROWS} more (--json)`] : lines;
+}
+
+function countText(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,89 @@
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { expect, test } from 'vitest';
+import { makeCore, makeNote } from '../image/elf-support.js';
+import { randomBytes, testFolder } from '../image/support.js';
+import { done, fails } from './in-process.js';
+
+const folder = testFolder();
+
+function write(name: string, bytes: Uint8Array): string {
+  const path = join(folder, name);
+  fs.writeFileSync(path, bytes);
+  return path;
+}
+
+const text = async (...paths: string[]) => (await done(['inspect', ...paths])).stdout.toString();
+const json = async (path: string) => {
+  const { stdout } = await done(['inspect', '--json', path]);
+  return JSON.parse(stdout.toString()).images[0];
+};
+
+const registers = [1, 2, 3].map((seed) => makeNote('CORE', 1, randomBytes(336, seed)));
+const core = makeCore([
+  { type: 4, bytes: Buffer.concat([...registers, makeNote('VMCOREINFO', 0, Buffer.from('OSRELEASE=6.1'))]) },
+  { paddr: 0x10_0000n, bytes: Buffer.concat([randomBytes(8192, 1), Buffer.alloc(8192)]) },
+  { paddr: 0n, bytes: randomBytes(4096, 2), memsz: 8192n },
+]);
+
+test('a core: class, architecture, ranges, notes and zero pages', async () => {
+  const path = write('a.core', core);
+  expect(await json(path)).toMatchObject({
+    format: 'elf-core',
+    version: 'ELF64, little-endian',
+    architecture: 'x86-64',
+    addressing: 'physical',
+    ranges: [
+      { address: '0x0', bytes: 8192 },
+      { address: '0x100000', bytes: 16_384 },
+    ],
+    notes: [
+      { name: 'CORE', type: 1, count: 3, bytes: 1008 },
+      { name: 'VMCOREINFO', type: 0, count: 1, bytes: 13 },
+    ],
+    memoryBytes: 24_576,
+    claimedBytes: 20_480,
+    presentBytes: 20_480,
+    sampledPages: 6,
+    zeroPages: 3,
+  });
+  const printed = await text(path);
+  expect(printed).toContain('24.0 KiB in 2 ranges of physical addresses');
+  expect(printed).toContain('0x100000-0x103fff  16.0 KiB');
+  expect(printed).toContain('CORE type 0x1: 3 notes, 1008 bytes');
+  expect(printed).toContain('about 50.0 % (3 of 6 pages read)');
+});
+
+test('a truncated core: how much of it is there, and why pack refuses it', async () => {
+  const path = write('cut.core', core.subarray(0, core.length - 10_240));
+  expect(await json(path)).toMatchObject({
+    claimedBytes: 20_480,
+    presentBytes: 10_240,
+    refusal: expect.stringContaining('it is truncated'),
+  });
+  expect(await text(path)).toContain('10.0 KiB of 20.0 KiB: truncated, 50.0 %');
+});
+
+test('raw memory, several files at once', async () => {
+  const path = write('a.raw', Buffer.concat([randomBytes(4096, 3), Buffer.alloc(4096)]));
+  expect(await json(path)).toMatchObject({ format: 'raw', fileBytes: 8192, zeroPages: 1, sampledPages: 2 });
+  expect((await text(path, join(folder, 'a.core'))).match(/ {2}format/g)).toHaveLength(2);
+});
+
+test('a core with notes of random bytes is described or refused', async () => {
+  for (let seed = 0; seed < 50; seed++) {
+    const bytes = Buffer.from(core);
+    randomBytes(200, seed).copy(bytes, 64 + 3 * 56 + 13);
+    expect((await json(write('mutated.core', bytes))).format).toBe('elf-core');
+  }
+});
+
+test('a saved migration: machine and blocks', async () => {
+  const stream = gunzipSync(fs.readFileSync(join(import.meta.dirname, '../fixtures/qemu/plain.gz')));
+  expect((await json(write('a.mig', stream))).facts.machine).toMatch(/^pc-/);
+});
+
+test('standard input is refused', async () => {
+  await fails(1, ['inspect', '-'], /standard input: cannot be read at any position/);
+});

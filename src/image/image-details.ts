@@ -9,7 +9,7 @@ export interface NoteDetails {
   readonly bytes: number;
 }
 
-/** What a file states of itself, for `pageferry inspect`. Nothing is there that the file does not state. */
+/** The statements of a file, for `pageferry inspect`. Nothing is there that the file does not state. */
 export interface ImageDetails {
   /** Variant and version of the format. */
   readonly version?: string;

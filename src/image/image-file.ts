@@ -54,7 +54,7 @@ export interface ImageFormat {
   open(file: ImageFile): FileSource;
   /**
    * Describe the file for `pageferry inspect`, also one that `open` refuses, such as a truncated one. It does
-   * not close the file. @throws PageferryError as `open` does, if nothing can be told of the file
+   * not close the file. @throws PageferryError as `open` does, if nothing is known of the file
    */
   inspect?(file: ImageFile): ImageDetails;
 }

@@ -124,7 +124,13 @@ describe('the description of a container', () => {
   test('is read back', () => {
     const description = writeContainer(layout);
     expect(description.length).toBe(4096);
-    expect(parseContainer(bytesOf(description))).toEqual({ ...layout, otherBytesAt: 4096 });
+    expect(parseContainer(bytesOf(description))).toEqual({
+      addressing: 'physical',
+      isDerived: false,
+      machine: 0,
+      ...layout,
+      otherBytesAt: 4096,
+    });
   });
 
   const refusal = (change: Partial<typeof layout>, bytes?: number) => {

@@ -20,7 +20,9 @@ export const command = defineCommand({
   summary: 'print what an image file is: format, addresses, notes',
   operands: { label: 'IMAGE...', min: 1, max: Number.POSITIVE_INFINITY },
   options: { format: FORMAT_OPTION, json: JSON_OPTION },
-  details: ['The share of zero pages is estimated from 1024 pages. A file that pack refuses is described too.'],
+  details: [
+    'The share of zero pages is estimated from 1024 pages. A file that pack refuses is described too.',
+  ],
   async run({ values, operands }) {
     checkInputs(operands);
     const { format, json } = values;

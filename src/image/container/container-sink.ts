@@ -1,6 +1,7 @@
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
 import { extentIndex } from '../extents.js';
+import { createScratchSink } from '../fs/scratch-sink.js';
 import type { Container, ContainerBytes, ContainerRun } from './description.js';
 
 const COPY_BYTES = 1 << 20;
@@ -12,13 +13,19 @@ const BLOCK_BYTES = 4096;
  * PageferryError `bad-stream` for an image that does not fit its container
  */
 export function createContainerSink(file: PageSink, container: Container, bytes: ContainerBytes): PageSink {
+  /** Bytes that have no place in the file, because it has them compressed: later pages can refer to them. */
+  let derived: PageSink | undefined;
   const runs = [...container.runs].sort((a, b) => a.position - b.position);
   return {
     write(page, position) {
       forEachPart(runs, position, page.length, (from, to, offset) => {
         const part = page.subarray(from, to);
         if (offset !== undefined) file.write(part, offset);
-        else if (!isZero(part)) throw noPlace(bytes.name, position + from);
+        else if (!isZero(part)) {
+          if (!container.isDerived) throw noPlace(bytes.name, position + from);
+          derived ??= createScratchSink();
+          derived.write(part, position + from);
+        }
       });
     },
     zero(position, length) {
@@ -29,11 +36,14 @@ export function createContainerSink(file: PageSink, container: Container, bytes:
     readAt(into, position) {
       forEachPart(runs, position, into.length, (from, to, offset) => {
         const part = into.subarray(from, to);
-        part.fill(0, offset === undefined ? 0 : file.readAt(part, offset));
+        const count =
+          offset === undefined ? derived?.readAt(part, position + from) : file.readAt(part, offset);
+        part.fill(0, count ?? 0);
       });
       return into.length;
     },
     async finish(imageBytes) {
+      derived?.abort();
       if (imageBytes !== container.imageBytes)
         throw new PageferryError(
           'bad-stream',
@@ -42,7 +52,10 @@ export function createContainerSink(file: PageSink, container: Container, bytes:
       copyOthers(file, container, bytes);
       await file.finish(container.fileBytes);
     },
-    abort: () => file.abort(),
+    abort() {
+      derived?.abort();
+      file.abort();
+    },
   };
 }
 

@@ -3,9 +3,10 @@
 //
 //     container   = head | { run } | { range } | 0 x n (to a multiple of 4096) | the file's other bytes
 //     head        = "PFYCONT" | version u8 | format 16 bytes | file bytes u64 | image bytes u64
-//                   | run count u32 | range count u32 | table bytes u64 | machine u16 | addressing u8 | 0 x 5
+//                   | run count u32 | range count u32 | table bytes u64 | machine u16 | addressing u8 | flags u8 | 0 x 4
 //     run         = gap count | bytes count | position count       file order; gap: after the run before
 //     range       = address u64 | bytes count                      the image's order
+//     flags       = 1: image bytes that are in no run may be other than zero: they follow from the other bytes
 //     machine     = number of the processor in ELF (0: unknown); addressing = 0 physical, 1 virtual
 import { PageferryError } from '../../page/error.js';
 import { WireReader, WireWriter } from '../../stream/wire.js';
@@ -14,7 +15,8 @@ const MAGIC = new TextEncoder().encode('PFYCONT');
 const VERSION = 1;
 const HEAD_BYTES = 64;
 const FORMAT_BYTES = 16;
-const RESERVED_BYTES = 5;
+const RESERVED_BYTES = 4;
+const FLAG_DERIVED = 1;
 const ADDRESSINGS = ['physical', 'virtual'] as const;
 const ALIGNMENT = 4096;
 const MAX_RUNS = 1 << 22;
@@ -44,10 +46,18 @@ export interface ContainerLayout {
   readonly format: string;
   readonly fileBytes: number;
   readonly imageBytes: number;
-  /** Ascending by offset, none twice. Image bytes that are in no run are zero and not in the file. */
+  /**
+   * Ascending by offset, none twice. Image bytes that are in no run are zero and not in the file, unless
+   * `isDerived`.
+   */
   readonly runs: readonly ContainerRun[];
   /** What the image holds, in its order; empty if it has no addresses. */
   readonly ranges: readonly MemoryRange[];
+  /**
+   * Whether image bytes that are in no run may be other than zero, since they are computed from the file's
+   * other bytes: pages that the file has compressed or as changes.
+   */
+  readonly isDerived?: boolean;
   /** Number of the processor's architecture in ELF (`e_machine`); 0 or absent: unknown. */
   readonly machine?: number;
   /** What the addresses of `ranges` are (default: physical). */
@@ -63,6 +73,7 @@ export function writeContainer({
   ranges,
   machine = 0,
   addressing = 'physical',
+  isDerived = false,
 }: ContainerLayout): Uint8Array<ArrayBuffer> {
   const table = new WireWriter();
   let end = 0;
@@ -89,6 +100,7 @@ export function writeContainer({
   head.u64(table.length);
   head.u16(machine);
   head.u8(ADDRESSINGS.indexOf(addressing));
+  head.u8(isDerived ? FLAG_DERIVED : 0);
   head.put(new Uint8Array(RESERVED_BYTES));
   const description = new Uint8Array(descriptionBytes(table.length));
   description.set(head.bytes);
@@ -140,7 +152,9 @@ export function parseContainer(from: ContainerBytes): Container {
   const tableBytes = head.u64();
   const machine = head.u16();
   const addressing = ADDRESSINGS[head.u8()];
+  const flags = head.u8();
   head.reserved(RESERVED_BYTES);
+  if ((flags & ~FLAG_DERIVED) !== 0) throw head.bad('unknown flags');
   if (!addressing) throw head.bad('an unknown kind of addresses');
   if (runCount > MAX_RUNS || rangeCount > MAX_RUNS || tableBytes > MAX_TABLE_BYTES)
     throw bad(`${runCount} runs and ${rangeCount} ranges in ${tableBytes} bytes, more than can be`);
@@ -148,11 +162,12 @@ export function parseContainer(from: ContainerBytes): Container {
   const runs = readRuns(table, runCount, { fileBytes, imageBytes }, bad);
   const ranges = readRanges(table, rangeCount, imageBytes, bad);
   table.end();
+  const isDerived = flags === FLAG_DERIVED;
   const otherBytesAt = descriptionBytes(tableBytes);
   const others = fileBytes - runs.reduce((sum, { bytes }) => sum + bytes, 0);
   if (otherBytesAt + others !== from.bytes)
     throw bad(`${from.bytes} bytes, its description asks for ${otherBytesAt + others}`);
-  return { format, fileBytes, imageBytes, runs, ranges, machine, addressing, otherBytesAt };
+  return { format, fileBytes, imageBytes, runs, ranges, machine, addressing, isDerived, otherBytesAt };
 }
 
 type Bad = (problem: string) => PageferryError;

@@ -85,6 +85,15 @@ export class QemuPageIndex {
     return entry === NEVER_SENT || entry === FIRST_FILL;
   }
 
+  /**
+   * Whether every page is zero or stored in full: none has changes, or is filled with another byte.
+   */
+  isPlain(): boolean {
+    return this.entries.every(
+      (entry) => entry >= FIRST_OFFSET || entry === NEVER_SENT || entry === FIRST_FILL,
+    );
+  }
+
   recipe(page: number): PageRecipe {
     const changes: { offset: number; length: number }[] = [];
     let entry = this.entries[page]!;

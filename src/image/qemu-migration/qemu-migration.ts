@@ -1,10 +1,19 @@
-import { QEMU_MAGIC, QEMU_VERSION, u32 } from '../../qemu/format.js';
+import { QEMU_MAGIC, QEMU_VERSION, TARGET_PAGE_BYTES, u32 } from '../../qemu/format.js';
+import { createContainerSource } from '../container/container-source.js';
+import type { ContainerRun } from '../container/description.js';
 import { SKIP_BYTES } from '../extents.js';
 import { checkPosition } from '../fs/errno.js';
 import { type FileSource, type ImageFile, type ImageFormat, openAs } from '../image-file.js';
 import { LifeCycle } from '../life-cycle.js';
+import type { QemuPageIndex } from './page-index.js';
 import { QemuPages } from './pages.js';
 import { type QemuImageBlock, readIndex } from './read-index.js';
+
+/**
+ * Pages of a stream are apart in the file, so each needs some 60 bytes of memory while it is packed: 8 GiB of
+ * pages that are not zero.
+ */
+const MAX_CONTAINER_PAGES = 1 << 21;
 
 /** The format of saved QEMU migrations of `openImage`. */
 export const qemuMigration: ImageFormat = {
@@ -12,7 +21,7 @@ export const qemuMigration: ImageFormat = {
   extension: 'mig',
   summary: 'QEMU migration stream, saved with migrate "exec:cat > FILE"',
   detect: ({ firstBytes }) => isQemuStream(firstBytes),
-  open: (file) => openStream(file, {}),
+  open: (file) => openStreamAt(file, 0, 'qemu-migration'),
   inspect(file) {
     const { blocks, machine } = readIndex(file, 'ram');
     const sizes = blocks.map(({ name, bytes }) => [`block ${name}`, bytes]);
@@ -50,12 +59,18 @@ export function isQemuStream(firstBytes: Uint8Array): boolean {
  * `io`
  */
 export function openQemuStream(path: string, options: QemuImageOptions = {}): QemuImageSource {
-  return openAs(path, (file) => openStream(file, options));
+  return openAs(path, (file) => openStreamAt(file, 0, qemuMigration.name, options));
 }
 
-function openStream(file: ImageFile, options: QemuImageOptions): QemuImageSource {
+/** Open the stream that begins at `start` of a file in another format. @throws as `openQemuStream` does */
+export function openStreamAt(
+  file: ImageFile,
+  start: number,
+  format: string,
+  options: QemuImageOptions = {},
+): QemuImageSource {
   const { path: name, handle } = file;
-  const { index, blocks, machine } = readIndex(file, options.blocks ?? 'ram');
+  const { index, blocks, machine } = readIndex(file, options.blocks ?? 'ram', start);
   const pages = new QemuPages(handle, index);
   const { bytes } = pages;
   const life = new LifeCycle(name);
@@ -65,6 +80,18 @@ function openStream(file: ImageFile, options: QemuImageOptions): QemuImageSource
     bytes,
     machine,
     blocks,
+    get container() {
+      const runs = pageRuns(index);
+      if (!runs) return undefined;
+      return createContainerSource(handle, {
+        format,
+        fileBytes: file.bytes,
+        imageBytes: bytes,
+        runs,
+        ranges: [],
+        isDerived: !index.isPlain(),
+      });
+    },
     read(into) {
       life.check();
       const wanted = Math.min(into.length, bytes - next);
@@ -96,4 +123,16 @@ function openStream(file: ImageFile, options: QemuImageOptions): QemuImageSource
       handle.close();
     },
   };
+}
+
+/** The pages that are in the file; undefined if they are too many to describe in a container. */
+function pageRuns(index: QemuPageIndex): ContainerRun[] | undefined {
+  if (index.fullPages > MAX_CONTAINER_PAGES) return undefined;
+  const runs: ContainerRun[] = [];
+  for (let page = 0; page < index.pages; page++) {
+    const offset = index.offsetOf(page);
+    const position = page * TARGET_PAGE_BYTES;
+    if (offset !== undefined) runs.push({ offset, bytes: TARGET_PAGE_BYTES, position });
+  }
+  return runs.sort((a, b) => a.offset - b.offset);
 }

@@ -30,10 +30,10 @@ interface StreamIndex {
 }
 
 /**
- * Read a saved stream once and index its pages. @throws PageferryError `bad-image`, `unsupported`, `limit`,
+ * Read a saved stream once and index its pages. The stream begins at `start` in the file. @throws PageferryError `bad-image`, `unsupported`, `limit`,
  * `io`
  */
-export function readIndex(file: ImageFile, selection: 'ram' | 'all'): StreamIndex {
+export function readIndex(file: ImageFile, selection: 'ram' | 'all', start = 0): StreamIndex {
   const { path, bytes: fileBytes, handle } = file;
   let machine = '';
   let blocks: readonly QemuImageBlock[] = [];
@@ -44,7 +44,7 @@ export function readIndex(file: ImageFile, selection: 'ram' | 'all'): StreamInde
     onLiteral() {},
     onPage(block, page, _bytes, at) {
       const first = firstPages[block]!;
-      if (first >= 0) index.setOffset(first + page, reader.offsetOf(at));
+      if (first >= 0) index.setOffset(first + page, start + reader.offsetOf(at));
     },
     onFill(block, page, value) {
       const first = firstPages[block]!;
@@ -52,7 +52,7 @@ export function readIndex(file: ImageFile, selection: 'ram' | 'all'): StreamInde
     },
     onXbzrle(block, page, bytes, at, length) {
       const first = firstPages[block]!;
-      const offset = reader.offsetOf(at);
+      const offset = start + reader.offsetOf(at);
       if (!applyXbzrle(bytes, at, length))
         throw bad(path, `page ${page} of a block: the ${length} bytes at ${offset} are not valid XBZRLE`);
       if (first >= 0) index.addChange(first + page, offset, length);
@@ -74,11 +74,11 @@ export function readIndex(file: ImageFile, selection: 'ram' | 'all'): StreamInde
       );
     },
     onOpaque(reason, at) {
-      throw unsupported(path, `cannot be parsed from byte ${at} on: ${reason}`);
+      throw unsupported(path, `cannot be parsed from byte ${start + at} on: ${reason}`);
     },
   });
   const piece = new Uint8Array(Math.min(PIECE_BYTES, fileBytes));
-  for (let at = 0; at < fileBytes && reader.state === 'reading'; ) {
+  for (let at = start; at < fileBytes && reader.state === 'reading'; ) {
     const got = handle.readSync(piece.subarray(0, Math.min(piece.length, fileBytes - at)), at);
     if (got === 0) break;
     reader.push(piece.subarray(0, got));

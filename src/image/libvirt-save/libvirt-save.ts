@@ -1,0 +1,99 @@
+// libvirt's save file (`virsh save`), integers in the byte order of the host that wrote it.
+//
+//     file      = magic 16 bytes | version u32 = 1|2 | data bytes u32 | was running u32 | compression u32
+//                 | cookie offset u32 | 0 x 56 | data | QEMU's migration stream
+//     magic     = "LibvirtQemudSave", or "LibvirtQemudPart" until the file is complete
+//     data      = the guest's XML description 00 [ cookie 00 ] [ 0 x n ]
+import { PageferryError } from '../../page/error.js';
+import { latin1 } from '../../qemu/format.js';
+import type { ImageDetails } from '../image-details.js';
+import type { FileSource, ImageFile, ImageFormat } from '../image-file.js';
+import { openStreamAt } from '../qemu-migration/qemu-migration.js';
+
+const MAGIC = 'LibvirtQemudSave';
+const PARTIAL_MAGIC = 'LibvirtQemudPart';
+const MAX_VERSION = 2;
+const HEADER_BYTES = 92;
+/** Programs that unpack each format; 0 is not compressed. */
+const PROGRAMS = ['', 'gzip', 'bzip2', 'xz', 'lzop', 'zstd'];
+const SPARSE = 6;
+
+/** The format of libvirt's save files of `openImage`. */
+export const libvirtSave: ImageFormat = {
+  name: 'libvirt-save',
+  extension: 'save',
+  summary: "libvirt's save file (virsh save, managedsave, snapshot memory)",
+  detect: ({ firstBytes }) => [MAGIC, PARTIAL_MAGIC].includes(magicOf(firstBytes)),
+  open: openSave,
+  inspect: inspectSave,
+};
+
+interface Header {
+  readonly version: number;
+  readonly wasRunning: boolean;
+  readonly compression: number;
+  /** Where QEMU's stream begins. */
+  readonly streamAt: number;
+}
+
+function openSave(file: ImageFile): FileSource {
+  const { path } = file;
+  if (magicOf(file.firstBytes) === PARTIAL_MAGIC)
+    throw new PageferryError('bad-image', `${path}: libvirt has not completed this save file; save again`);
+  const { compression, streamAt } = readHeader(file);
+  if (compression === SPARSE)
+    throw new PageferryError(
+      'unsupported',
+      `${path}: is a save file in libvirt's format sparse; save with save_image_format = "raw"`,
+    );
+  const program = PROGRAMS[compression];
+  if (program === undefined)
+    throw new PageferryError('unsupported', `${path}: unknown compression ${compression} of a save file`);
+  if (program !== '')
+    throw new PageferryError(
+      'unsupported',
+      `${path}: QEMU's stream in this save file is compressed with ${program}; unpack the stream first: ` +
+        `tail -c +${streamAt + 1} FILE | ${program} -dc > guest.mig`,
+    );
+  return openStreamAt(file, streamAt, libvirtSave.name);
+}
+
+/** @throws PageferryError `bad-image`, `unsupported` */
+function readHeader({ path, bytes, firstBytes }: ImageFile): Header {
+  if (firstBytes.length < HEADER_BYTES)
+    throw new PageferryError(
+      'bad-image',
+      `${path}: a save file of ${bytes} bytes is truncated in its header of ${HEADER_BYTES}`,
+    );
+  const view = new DataView(firstBytes.buffer, firstBytes.byteOffset, firstBytes.byteLength);
+  // A host of the other byte order wrote it, if the version is huge.
+  const isLittleEndian = view.getUint32(16, true) <= 0xffff;
+  const field = (at: number) => view.getUint32(at, isLittleEndian);
+  const version = field(16);
+  if (version === 0 || version > MAX_VERSION)
+    throw new PageferryError(
+      'unsupported',
+      `${path}: a save file of version ${version}; versions 1 and 2 are read`,
+    );
+  const streamAt = HEADER_BYTES + field(20);
+  if (streamAt >= bytes)
+    throw new PageferryError(
+      'bad-image',
+      `${path}: QEMU's stream would begin at ${streamAt}, the file has ${bytes} bytes: it is truncated`,
+    );
+  return { version, wasRunning: field(24) !== 0, compression: version === 1 ? 0 : field(28), streamAt };
+}
+
+function inspectSave(file: ImageFile): ImageDetails {
+  const { version, wasRunning, compression, streamAt } = readHeader(file);
+  const state = magicOf(file.firstBytes) === PARTIAL_MAGIC ? ', incomplete' : '';
+  return {
+    version: `version ${version}${state}`,
+    compression: PROGRAMS[compression] === '' ? 'none' : (PROGRAMS[compression] ?? `format ${compression}`),
+    facts: { 'guest was': wasRunning ? 'running' : 'paused', 'stream at': streamAt },
+  };
+}
+
+function magicOf(firstBytes: Uint8Array): string {
+  return firstBytes.length < MAGIC.length ? '' : latin1(firstBytes, 0, MAGIC.length);
+}

@@ -3,6 +3,7 @@ import { elfCore } from './elf-core/elf-core.js';
 import type { ImageDetails } from './image-details.js';
 import type { FileSource, ImageFile, ImageFormat } from './image-file.js';
 import { libvirtSave } from './libvirt-save/libvirt-save.js';
+import { mappedRam } from './qemu-migration/mapped-ram.js';
 import { qemuMigration } from './qemu-migration/qemu-migration.js';
 import { openSeekable, openSequential, raw } from './raw.js';
 
@@ -10,7 +11,7 @@ import { openSeekable, openSequential, raw } from './raw.js';
  * All formats of image files, in the order in which `openImage` tries them. Every file is raw, so that comes
  * last.
  */
-export const IMAGE_FORMATS: readonly ImageFormat[] = [elfCore, libvirtSave, qemuMigration, raw];
+export const IMAGE_FORMATS: readonly ImageFormat[] = [elfCore, libvirtSave, mappedRam, qemuMigration, raw];
 
 /** Options of `openImage`. */
 export interface OpenImageOptions {

@@ -19,7 +19,12 @@ export class Configuration {
   machine: string | undefined;
   /** x-ignore-shared: blocks that both hosts share are not sent, and the table of blocks has addresses. */
   ignoresShared = false;
+  /** mapped-ram: pages are at fixed offsets of a file. */
+  hasMappedRam = false;
   private subsections = 0;
+
+  /** `allowsMappedRam`: the reader has the file that such a stream is part of. */
+  constructor(private readonly allowsMappedRam = false) {}
 
   /** Parse the next part of the section. */
   parse(bytes: Uint8Array, at: number, end: number): ParseResult {
@@ -76,10 +81,11 @@ export class Configuration {
       const nameEnd = next + 1 + bytes[next]!;
       if (end < nameEnd) return { needed: nameEnd - at };
       const name = latin1(bytes, next + 1, nameEnd);
-      if (name !== 'x-ignore-shared') return { reason: `capability "${name}"` };
+      if (name === 'x-ignore-shared') this.ignoresShared = true;
+      else if (name === 'mapped-ram' && this.allowsMappedRam) this.hasMappedRam = true;
+      else return { reason: `capability "${name}"` };
       next = nameEnd;
     }
-    this.ignoresShared = count > 0;
     return { consumed: next - at };
   }
 }

@@ -76,7 +76,7 @@ test('what cannot be read is refused by name, with a remedy', async () => {
     [{ magic: 'LibvirtQemudPart' }, /has not completed this save file; save again/],
     [{ compression: 1 }, /compressed with gzip; .*tail -c \+4097 FILE \| gzip -dc > guest\.mig/],
     [{ compression: 5 }, /compressed with zstd/],
-    [{ compression: 6 }, /format sparse/],
+    [{ compression: 6 }, /has no RAM section with the capability mapped-ram at 4096/],
     [{ compression: 77 }, /unknown compression 77/],
     [{ version: 3 }, /version 3; versions 1 and 2 are read/],
     [{ dataBytes: 0xffff_ffff }, /would begin at 4294967387, the file has \d+ bytes: it is truncated/],

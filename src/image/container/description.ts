@@ -3,10 +3,11 @@
 //
 //     container   = head | { run } | { range } | 0 x n (to a multiple of 4096) | the file's other bytes
 //     head        = "PFYCONT" | version u8 | format 16 bytes | file bytes u64 | image bytes u64
-//                   | run count u32 | range count u32 | table bytes u64 | machine u16 | addressing u8 | flags u8 | 0 x 4
+//                   | run count u32 | range count u32 | table bytes u64
+//                   | machine u16 | addressing u8 | flags u8 | 0 x 4
 //     run         = gap count | bytes count | position count       file order; gap: after the run before
 //     range       = address u64 | bytes count                      the image's order
-//     flags       = 1: image bytes that are in no run may be other than zero: they follow from the other bytes
+//     flags       = 1: image bytes in no run may be other than zero: they follow from the other bytes
 //     machine     = number of the processor in ELF (0: unknown); addressing = 0 physical, 1 virtual
 import { PageferryError } from '../../page/error.js';
 import { WireReader, WireWriter } from '../../stream/wire.js';

@@ -1,6 +1,7 @@
 // Notes of an ELF core: registers, the auxiliary vector, VMCOREINFO.
 //
-//     note      = name bytes:u32  content bytes:u32  type:u32  name 00 …  content …     each padded to 4 bytes
+//     note      = name bytes:u32  content bytes:u32  type:u32  name 00 …  content …
+//                 name and content are padded to 4 bytes each
 import type { NoteDetails } from '../image-details.js';
 import type { ImageFile } from '../image-file.js';
 import type { CoreHeaders } from './program-headers.js';

@@ -8,6 +8,7 @@ import { PageferryError } from '../../page/error.js';
 import { latin1 } from '../../qemu/format.js';
 import type { ImageDetails } from '../image-details.js';
 import type { FileSource, ImageFile, ImageFormat } from '../image-file.js';
+import { openMappedRam } from '../qemu-migration/mapped-ram.js';
 import { openStreamAt } from '../qemu-migration/qemu-migration.js';
 
 const MAGIC = 'LibvirtQemudSave';
@@ -16,7 +17,9 @@ const MAX_VERSION = 2;
 const HEADER_BYTES = 92;
 /** Programs that unpack each format; 0 is not compressed. */
 const PROGRAMS = ['', 'gzip', 'bzip2', 'xz', 'lzop', 'zstd'];
+/** Pages at fixed offsets of the file (mapped-ram). */
 const SPARSE = 6;
+const NAMES = ['none', ...PROGRAMS.slice(1), 'sparse'];
 
 /** The format of libvirt's save files of `openImage`. */
 export const libvirtSave: ImageFormat = {
@@ -41,11 +44,7 @@ function openSave(file: ImageFile): FileSource {
   if (magicOf(file.firstBytes) === PARTIAL_MAGIC)
     throw new PageferryError('bad-image', `${path}: libvirt has not completed this save file; save again`);
   const { compression, streamAt } = readHeader(file);
-  if (compression === SPARSE)
-    throw new PageferryError(
-      'unsupported',
-      `${path}: is a save file in libvirt's format sparse; save with save_image_format = "raw"`,
-    );
+  if (compression === SPARSE) return openMappedRam(file, streamAt, libvirtSave.name);
   const program = PROGRAMS[compression];
   if (program === undefined)
     throw new PageferryError('unsupported', `${path}: unknown compression ${compression} of a save file`);
@@ -89,7 +88,7 @@ function inspectSave(file: ImageFile): ImageDetails {
   const state = magicOf(file.firstBytes) === PARTIAL_MAGIC ? ', incomplete' : '';
   return {
     version: `version ${version}${state}`,
-    compression: PROGRAMS[compression] === '' ? 'none' : (PROGRAMS[compression] ?? `format ${compression}`),
+    compression: NAMES[compression] ?? `format ${compression}`,
     facts: { 'guest was': wasRunning ? 'running' : 'paused', 'stream at': streamAt },
   };
 }

@@ -30,8 +30,8 @@ interface StreamIndex {
 }
 
 /**
- * Read a saved stream once and index its pages. The stream begins at `start` in the file. @throws PageferryError `bad-image`, `unsupported`, `limit`,
- * `io`
+ * Read a saved stream once and index its pages. The stream begins at `start` in the file.
+ * @throws PageferryError `bad-image`, `unsupported`, `limit`, `io`
  */
 export function readIndex(file: ImageFile, selection: 'ram' | 'all', start = 0): StreamIndex {
   const { path, bytes: fileBytes, handle } = file;
@@ -101,7 +101,8 @@ function checkComplete(path: string, index: QemuPageIndex, ignoresShared: boolea
     );
 }
 
-function layOut(all: readonly QemuBlock[], selection: 'ram' | 'all') {
+/** Place the blocks in an image, without those of devices and firmware. */
+export function layOut(all: readonly QemuBlock[], selection: 'ram' | 'all') {
   const ram = selection === 'all' ? all : all.filter(({ name }) => !NOT_RAM.test(name));
   const selected = new Set(ram.length > 0 ? ram : all);
   const blocks: QemuImageBlock[] = [];

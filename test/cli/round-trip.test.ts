@@ -221,7 +221,7 @@ describe('what unpack writes', () => {
   });
 });
 
-test('an ELF core comes back as it was, with --as raw its memory', async () => {
+test('an ELF core is unpacked byte for byte, with --as raw its memory', async () => {
   const memory = [first.subarray(0, 8 * PAGE), second.subarray(8 * PAGE, 12 * PAGE)];
   const core = makeCore([
     { paddr: 0x100000n, bytes: memory[1]! },

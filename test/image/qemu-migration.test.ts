@@ -269,8 +269,10 @@ test('it is detected by its first bytes, and packed and analyzed as RAM', async 
   const image = await readAll(openImage(path));
   const [packed, unpacked] = [join(folder, 'guest.pf'), join(folder, 'guest.raw')];
   await done(['pack', path, '-o', packed]);
-  await done(['unpack', packed, '-o', unpacked]);
+  await done(['unpack', packed, '-o', unpacked, '--as', 'raw']);
   expect(fs.readFileSync(unpacked).equals(image)).toBe(true);
+  await done(['unpack', packed, '-o', unpacked]);
+  expect(fs.readFileSync(unpacked).equals(stream)).toBe(true);
   const report = json((await done(['analyze', path, '--json'])).stdout);
   expect(report.bytesIn).toBe(image.length);
 });

@@ -1,6 +1,6 @@
 // The store of snapshots against `pack` and other programs that keep versions of files; images that are not
-// parents of each other (`--unrelated FILE,FILE`); a store of many snapshots. Whole processes, one after the
-// other; ratios of one run.
+// parents of each other (`--unrelated FILE,FILE`); stores of many snapshots (`--snapshots 250,500,1000`).
+// Whole processes, one after the other; ratios of one run.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -43,7 +43,8 @@ export async function run(argv) {
     if (values.unrelated && wants('unrelated'))
       unrelatedImages(CLI, folder, values.unrelated.split(','), values.threads);
     if (wants('many'))
-      await manySnapshots(CLI, folder, Number(values.snapshots ?? (values.quick ? 20 : 1000)), values.quick);
+      for (const count of (values.snapshots ?? (values.quick ? '20' : '1000')).split(','))
+        await manySnapshots(CLI, folder, Number(count), values.quick);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

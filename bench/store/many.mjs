@@ -12,7 +12,7 @@ const GUESTS = 10;
 const NEW_SHARE = 0.02;
 
 export async function manySnapshots(cli, folder, count, quick) {
-  const [imageBytes, dataBytes] = quick ? [16 * MIB, MIB] : [512 * MIB, 16 * MIB];
+  const [imageBytes, dataBytes] = quick ? [16 * MIB, MIB] : [512 * MIB, 4 * MIB];
   const dir = join(folder, 'many');
   const half = await fill(dir, count, imageBytes, dataBytes);
   const store = (...args) => measured(process.execPath, [cli, 'store', ...args, '-s', dir]);
@@ -29,7 +29,6 @@ export async function manySnapshots(cli, folder, count, quick) {
       `  store list, whole process                    ${Math.round(Math.min(...listed))} ms (--version: ${Math.round(measured(process.execPath, [cli, '--version']).ms)} ms)\n` +
       `  store put of another one                     ${Math.round(put.ms)} ms, ${put.peakMiB ? `${Math.round(put.peakMiB)} MiB at most` : 'memory not measured: time is not installed'}\n`,
   );
-  if (!measured(process.execPath, [cli, 'store', '--help']).stdout.match(/^ +(?:store )?gc /m)) return;
   const removed = await removeHalf(dir);
   const gc = store('gc', '--free-share', '0');
   process.stdout.write(
@@ -37,6 +36,7 @@ export async function manySnapshots(cli, folder, count, quick) {
       `${Math.round(before / MIB)} MiB of packs before, ${Math.round(bytesUnder(join(dir, 'packs')) / MIB)} after: ` +
       `${((before / MIB / gc.ms) * 1000).toFixed(0)} MiB/s\n`,
   );
+  rmSync(dir, { recursive: true });
 }
 
 /** Put all snapshots; return the mean ms of a put in both halves. */

@@ -7,6 +7,8 @@ const BUCKET_BYTES = 64;
  */
 const PAGES_PER_BUCKET = 4;
 const NO_REFERENCE = 0xffffffff;
+/** Set in the image of a reference to a page that is equal in every byte. */
+export const CONFIRMED = 0x80000000;
 const SKETCH_SLOT_BYTES = 12;
 const MAX_CANDIDATES = 4;
 /** Images that the index tells apart. */
@@ -34,7 +36,7 @@ export class PageIndex {
   readonly bucketCount: number;
   /** Address of the buckets. */
   readonly index: number;
-  /** Address of a word an image: where its digests are, or 0. */
+  /** Address of four words an image: where its digests are; its file's descriptor + 1 and offset; 0: unknown. */
   readonly known: number;
   private readonly kernels: Kernels;
   private readonly sketches: number;
@@ -60,7 +62,7 @@ export class PageIndex {
     this.kernels = slots.kernels;
     this.bucketCount = pageCapacity / PAGES_PER_BUCKET;
     this.index = slots.slot('fingerprint index', this.bucketCount * BUCKET_BYTES, option);
-    this.known = slots.slot('addresses of digests', 4 * MAX_IMAGES);
+    this.known = slots.slot('addresses of digests', 16 * MAX_IMAGES);
     this.ownReferences = slots.slot('references of a run', 8 * maxRunPages);
     this.runReferences = this.ownReferences;
     this.sketches = slots.slot('sketches', sketchSlotCount * SKETCH_SLOT_BYTES, option);
@@ -70,7 +72,15 @@ export class PageIndex {
 
   /** Set where the digests of an image's pages are, to compare hits with; 0: not in the memory. */
   setDigests(image: number, address: number): void {
-    this.kernels.words[(this.known >>> 2) + image] = address;
+    this.kernels.words[(this.known >>> 2) + 4 * image] = address;
+  }
+
+  /** Set the descriptor of the file that has an image's bytes, from `offset` on: threads read pages there. */
+  setFile(image: number, file: number, offset: number): void {
+    const at = (this.known >>> 2) + 4 * image;
+    this.kernels.words[at + 1] = file + 1;
+    this.kernels.words[at + 2] = offset % 2 ** 32;
+    this.kernels.words[at + 3] = Math.floor(offset / 2 ** 32);
   }
 
   /**
@@ -107,6 +117,11 @@ export class PageIndex {
   /** Return whether page `i` of the last run was added, or not looked up. */
   isNew(i: number): boolean {
     return this.kernels.words[(this.runReferences >>> 2) + 2 * i + 1] === NO_REFERENCE;
+  }
+
+  /** Return whether the bytes of page `i`, which was found, equal those of the page found. */
+  isConfirmed(i: number): boolean {
+    return this.kernels.words[(this.runReferences >>> 2) + 2 * i + 1]! >= CONFIRMED;
   }
 
   /** Return whether page `i` of the last run was found; `hit` is the first page with its fingerprint. */
@@ -152,7 +167,7 @@ export class PageIndex {
     const { words } = this.kernels;
     const image = words[(reference >>> 2) + 1]!;
     if (image === NO_REFERENCE) return false;
-    this.hit.image = image;
+    this.hit.image = image % CONFIRMED;
     this.hit.page = words[reference >>> 2]!;
     return true;
   }

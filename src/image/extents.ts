@@ -31,6 +31,10 @@ export function createExtentSource(handle: ReadHandle, extents: readonly Extent[
   const bytes = last ? last.position + last.bytes : 0;
   const { name } = handle;
   const life = new LifeCycle(name);
+  const stored = extents.filter(({ offset }) => offset !== undefined);
+  const isWhole = stored.every(
+    ({ offset, position }) => offset! - position === stored[0]!.offset! - stored[0]!.position,
+  );
   let next = 0;
   return {
     name,
@@ -77,7 +81,7 @@ export function createExtentSource(handle: ReadHandle, extents: readonly Extent[
         return undefined;
       const file = handle.file.hold();
       const offset = extent.offset + position - extent.position;
-      return { file, offset, release: () => handle.file.release() };
+      return { file, offset, isWhole, release: () => handle.file.release() };
     },
     zerosAt(position, maxBytes) {
       life.check();

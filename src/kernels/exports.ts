@@ -100,8 +100,8 @@ export interface KernelExports {
   /**
    * Look up each page of class 0 of a run by its fingerprint (the first 8 bytes of its digest), and add it as
    * (image, firstPage + i) when it is new. Write a reference (page u32, image u32) a page to `references`:
-   * the page found, or all ones. `known`: a u32 an image, the address of its pages' digests, or 0; where it
-   * is known, a page found has the same digest.
+   * the page found, or all ones. `known`: 16 bytes an image, of which the first u32 is the address of its
+   * pages' digests, or 0; where it is known, a page found has the same digest.
    */
   indexAddPages(
     index: number,

@@ -42,6 +42,11 @@ export interface FileRange {
   /** The file's descriptor. */
   readonly file: number;
   readonly offset: number;
+  /**
+   * Whether all bytes of the image that are not skipped as zeros are in this file, at the same distance from
+   * their positions in the image.
+   */
+  readonly isWhole?: boolean;
   /** Allow the file to be closed again. */
   release(): void;
 }

@@ -44,12 +44,21 @@ async function pack(threads: number, strategy: string) {
     zstd: null,
     similar: false,
   });
-  const sources = [first, second, first].map(({ file }) => openImage(file));
+  let readsHere = 0;
+  const sources = [first, second, first].map(({ file }) => {
+    const source = openImage(file);
+    const readAt = source.readAt!.bind(source);
+    source.readAt = (into, position) => {
+      readsHere++;
+      return readAt(into, position);
+    };
+    return source;
+  });
   try {
     // The last one is compared with the first, as its parent.
     for (const [i, source] of sources.entries()) await encoder.encode(source, i === 2 ? { parent: 0 } : {});
     const { images } = await encoder.finish();
-    return { bytes: new Uint8Array(Buffer.concat(pieces)), images };
+    return { bytes: new Uint8Array(Buffer.concat(pieces)), images, readsHere };
   } finally {
     await encoder.close();
     for (const source of sources) source.close();
@@ -63,7 +72,9 @@ test.each(['fixed:lz4', 'fixed:raw'])(
     const [{ codecs, ...image }] = one.images;
     expect(codecs['same-as']?.pages, JSON.stringify(image)).toBe(first.duplicates);
     for (const threads of [2, 4, 7]) {
-      const { bytes } = await pack(threads, strategy);
+      const { bytes, readsHere } = await pack(threads, strategy);
+      // The threads compare duplicates, near and far.
+      expect(readsHere, `${threads} threads`).toBe(0);
       expect(Buffer.compare(bytes, one.bytes), `${threads} threads`).toBe(0);
     }
     const images = await decoded(one.bytes);

@@ -15,8 +15,8 @@ test('jobs that are done in any order end in the order of their turns, each once
     if (job <= 3000) done.push({ job: 64 * job, turn: turns.take() });
     while (done.length > 20 || (job > 3000 && done.length > 0)) {
       const [next] = done.splice(random() % done.length, 1);
-      const end = (one: number) => ended.push(one);
-      returned += endInTurn(control, turns.address, next!.job, next!.turn, end);
+      const inTurn = (one: number) => ended.push(one);
+      returned += endInTurn(control, turns.address, next!.job, next!.turn, inTurn, () => {});
     }
   }
   expect(ended).toEqual(Array.from({ length: 3000 }, (_, i) => 64 * (i + 1)));
@@ -29,11 +29,12 @@ test('a job that is done while another one ends is ended by the same thread', as
   const control = new Int32Array(kernels.memory.buffer);
   const [first, second] = [turns.take(), turns.take()];
   const ended: number[] = [];
-  const count = endInTurn(control, turns.address, 64, first, (job) => {
+  const fail = () => expect.fail();
+  const inTurn = (job: number) => {
     ended.push(job);
     // As another thread would.
-    if (job === 64) expect(endInTurn(control, turns.address, 128, second, () => expect.fail())).toBe(0);
-  });
-  expect(count).toBe(2);
-  expect(ended).toEqual([64, 128]);
+    if (job === 64) expect(endInTurn(control, turns.address, 128, second, fail, fail)).toBe(0);
+  };
+  expect(endInTurn(control, turns.address, 64, first, inTurn, (job) => ended.push(-job))).toBe(2);
+  expect(ended).toEqual([64, 128, -64, -128]);
 });

@@ -231,7 +231,7 @@ export class ImageEncoder {
     }
     if (index?.wasSeen(i)) {
       const { image, page: other } = index.hit;
-      if (earlier.isSamePage(image, other, address, digest)) {
+      if (index.isConfirmed(i) || earlier.isSamePage(image, other, address, digest)) {
         frame.addReference(SAME_AS, index.hit);
         if (image === this.number) this.duplicatesInside++;
         else this.duplicatesBetween++;

@@ -116,13 +116,17 @@ function prepare(
   words[at + INGEST.TURNS] = 0;
   if (lookUps && chunk.lookUp) {
     const { index, turns } = lookUps;
+    const { image, firstPage } = chunk.lookUp;
+    // Not held: bytes are equal or not, whatever file the descriptor belongs to later.
+    const start = range?.isWhole ? range.offset - firstPage * pageBytes : -1;
+    if (start >= 0) index.setFile(image, range!.file, start);
     words[at + INGEST.TURNS] = turns.address;
     words[at + INGEST.TURN] = turns.take();
     words[at + INGEST.INDEX] = index.index;
     words[at + INGEST.BUCKETS] = index.bucketCount;
     words[at + INGEST.KNOWN] = index.known;
-    words[at + INGEST.IMAGE] = chunk.lookUp.image;
-    words[at + INGEST.FIRST_PAGE] = chunk.lookUp.firstPage;
+    words[at + INGEST.IMAGE] = image;
+    words[at + INGEST.FIRST_PAGE] = firstPage;
     words[at + INGEST.REFERENCES] = chunk.references;
   }
   return parentRange;

@@ -5,6 +5,7 @@ import { packWideRuns, packZstdRuns, resultOf, segmentBufferBytes } from '../../
 import type { Slots } from '../../kernels/arena.js';
 import { nodeModule } from '../../page/node-hooks.js';
 import type { PageFrameJobs } from '../page-frames/jobs.js';
+import { confirmDuplicates } from './confirm-duplicates.js';
 import { decodePages } from './decode-pages.js';
 import { INGEST, JOB, JOB_KIND, JOB_STATUS, NO_FILE, PACK, PACKINGS, setJobError } from './job.js';
 import { compareWithParent, surveyPages } from './survey.js';
@@ -82,37 +83,58 @@ export class JobRunner {
     this.totalWaitMs += waitUs / 1000;
     if (kind === JOB_KIND.INGEST && words[at + INGEST.TURNS] !== 0) {
       words[at + INGEST.OUTCOME] = status;
-      return endInTurn(this.control, words[at + INGEST.TURNS]!, job, words[at + INGEST.TURN]!, this.lookUp);
+      const [turns, turn] = [words[at + INGEST.TURNS]!, words[at + INGEST.TURN]!];
+      return endInTurn(this.control, turns, job, turn, this.lookUp, this.confirm);
     }
     Atomics.store(this.control, at + JOB.STATUS, status);
     return 1;
   }
 
-  /** Look the pages of a job up whose turn it is, and end it. */
+  /** Look the pages of a job up whose turn it is. */
   private readonly lookUp = (job: number): void => {
     const { words, run } = this.codec.kernels;
     const at = job >>> 2;
-    const status = words[at + INGEST.OUTCOME]!;
-    if (status === JOB_STATUS.DONE) {
-      const startedMs = performance.now();
-      run.indexAddPages(
-        words[at + INGEST.INDEX]!,
-        words[at + INGEST.BUCKETS]!,
-        words[at + INGEST.DIGESTS]!,
-        words[at + INGEST.CLASSES]!,
-        Math.floor(words[at + INGEST.READ]! / words[at + INGEST.PAGE_BYTES]!),
-        words[at + INGEST.IMAGE]!,
-        words[at + INGEST.FIRST_PAGE]!,
-        words[at + INGEST.REFERENCES]!,
-        words[at + INGEST.KNOWN]!,
-      );
-      const ms = performance.now() - startedMs;
-      words[at + INGEST.LOOKED_US] = Math.round(ms * 1000);
-      words[at + JOB.WALL_US]! += words[at + INGEST.LOOKED_US]!;
-      this.totalMs += ms;
-    }
-    Atomics.store(this.control, at + JOB.STATUS, status);
+    if (words[at + INGEST.OUTCOME] !== JOB_STATUS.DONE) return;
+    const startedMs = performance.now();
+    run.indexAddPages(
+      words[at + INGEST.INDEX]!,
+      words[at + INGEST.BUCKETS]!,
+      words[at + INGEST.DIGESTS]!,
+      words[at + INGEST.CLASSES]!,
+      Math.floor(words[at + INGEST.READ]! / words[at + INGEST.PAGE_BYTES]!),
+      words[at + INGEST.IMAGE]!,
+      words[at + INGEST.FIRST_PAGE]!,
+      words[at + INGEST.REFERENCES]!,
+      words[at + INGEST.KNOWN]!,
+    );
+    words[at + INGEST.LOOKED_US] = this.addTime(at, startedMs);
   };
+
+  /** Compare the pages that were found, and end the job. */
+  private readonly confirm = (job: number): void => {
+    const { kernels } = this.codec;
+    const at = job >>> 2;
+    const outcome = kernels.words[at + INGEST.OUTCOME]!;
+    if (outcome === JOB_STATUS.DONE) {
+      const startedMs = performance.now();
+      try {
+        confirmDuplicates(kernels, at, this.slots.block, LZ4_BLOCK_BYTES, this.read);
+      } catch {
+        // A file that cannot be read any more: the calling thread reads it too, and reports the error.
+      }
+      this.addTime(at, startedMs);
+    }
+    Atomics.store(this.control, at + JOB.STATUS, outcome);
+  };
+
+  /** Add the time since `startedMs` to that of a job; return it in microseconds. */
+  private addTime(at: number, startedMs: number): number {
+    const ms = performance.now() - startedMs;
+    this.totalMs += ms;
+    const us = Math.round(ms * 1000);
+    this.codec.kernels.words[at + JOB.WALL_US]! += us;
+    return us;
+  }
 
   private ingest(at: number): void {
     const { kernels } = this.codec;
@@ -150,7 +172,7 @@ export class JobRunner {
   }
 
   /** Read from a file into the kernels' memory; return the bytes read, fewer only at the file's end. */
-  private read(file: number, offset: number, address: number, bytes: number): number {
+  private readonly read = (file: number, offset: number, address: number, bytes: number): number => {
     const startedMs = performance.now();
     const into = this.codec.kernels.bytes.subarray(address, address + bytes);
     let done = 0;
@@ -161,7 +183,7 @@ export class JobRunner {
     }
     this.readMs += performance.now() - startedMs;
     return done;
-  }
+  };
 
   private pack(at: number): void {
     const { words } = this.codec.kernels;

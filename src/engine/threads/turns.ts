@@ -26,33 +26,36 @@ export class Turns {
 }
 
 /**
- * Call `end` for the job at `job`, and for those after it that wait, once all before it have ended; return
- * how many ended. 0: the thread that ends the job before this one will end it too.
+ * Call `inTurn` for the job at `job`, and for those after it that wait, once it was called for all before
+ * them; then call `end` for each, which threads do side by side. Return how many ended; 0: the thread whose
+ * turn is before ends this job too.
  */
 export function endInTurn(
   control: Int32Array,
   turns: number,
   job: number,
   turn: number,
+  inTurn: (job: number) => void,
   end: (job: number) => void,
 ): number {
   const lock = turns / 4 + TURNS.LOCK;
   const next = turns / 4 + TURNS.NEXT;
   const waiting = turns / 4 + TURNS.WAITING;
-  let ended = 0;
+  const taken: number[] = [];
   Atomics.store(control, waiting + turn, job);
-  for (;;) {
-    if (Atomics.load(control, waiting + Atomics.load(control, next)) === 0) return ended;
+  while (Atomics.load(control, waiting + Atomics.load(control, next)) !== 0) {
     // The thread that has the lock looks again after it has released it.
-    if (Atomics.compareExchange(control, lock, 0, 1) !== 0) return ended;
+    if (Atomics.compareExchange(control, lock, 0, 1) !== 0) break;
     for (;;) {
       const at = Atomics.load(control, next);
       const first = Atomics.exchange(control, waiting + at, 0) >>> 0;
       if (first === 0) break;
-      end(first);
-      ended++;
+      inTurn(first);
+      taken.push(first);
       Atomics.store(control, next, (at + 1) % MAX_WAITING);
     }
     Atomics.store(control, lock, 0);
   }
+  for (const one of taken) end(one);
+  return taken.length;
 }

@@ -22,9 +22,10 @@ export function indexInit(index: usize, bucketCount: u32): void {
  * Look up a run of pages in order and add those that are new, so that a page also finds an earlier one of the
  * run. `digests` are 16 bytes a page; pages whose class (u16) is not 0 are skipped. Write 8 bytes a page to
  * `references`: the page with the same fingerprint, or NO_REFERENCE when there was none and (image, firstPage
- * + i) was added. `known` has 16 bytes an image, of which the first u32 is the address of the digests of its pages,
- * or 0; a page that is found there is one with the same digest, else (image, firstPage + i) takes its entry. One call for many
- * pages: the table is far larger than the cache, and within a run the processor overlaps the misses.
+ * + i) was added. `known` has 16 bytes an image, of which the first u32 is the address of the digests of its
+ * pages, or 0; a page that is found there is one with the same digest, else (image, firstPage + i) takes its
+ * entry. One call for many pages: the table is far larger than the cache, and within a run the processor
+ * overlaps the misses.
  */
 export function indexAddPages(
   index: usize,

@@ -36,7 +36,7 @@ export class PageIndex {
   readonly bucketCount: number;
   /** Address of the buckets. */
   readonly index: number;
-  /** Address of four words an image: where its digests are; its file's descriptor + 1 and offset; 0: unknown. */
+  /** Address of 16 bytes an image: where its digests are; its file's descriptor + 1, offset; 0: unknown. */
   readonly known: number;
   private readonly kernels: Kernels;
   private readonly sketches: number;

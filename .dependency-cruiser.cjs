@@ -9,7 +9,7 @@ const MAY_IMPORT = {
   stream: ['page', 'codec'],
   engine: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream'],
   qemu: ['page'],
-  image: ['page', 'qemu', 'stream'],
+  image: ['page', 'kernels', 'codec', 'qemu', 'stream'],
   channel: ['page', 'stream', 'dedup'],
   agent: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine', 'qemu', 'image', 'channel'],
   simulate: ['page', 'kernels', 'codec', 'dedup', 'strategy', 'stream', 'engine'],

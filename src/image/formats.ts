@@ -2,7 +2,10 @@ import { PageferryError } from '../page/error.js';
 import { elfCore } from './elf-core/elf-core.js';
 import type { ImageDetails } from './image-details.js';
 import type { FileSource, ImageFile, ImageFormat } from './image-file.js';
+import { kdump } from './kdump/kdump.js';
+import { refuseKnown } from './known-files.js';
 import { libvirtSave } from './libvirt-save/libvirt-save.js';
+import { lime } from './lime/lime.js';
 import { mappedRam } from './qemu-migration/mapped-ram.js';
 import { qemuMigration } from './qemu-migration/qemu-migration.js';
 import { openSeekable, openSequential, raw } from './raw.js';
@@ -11,7 +14,15 @@ import { openSeekable, openSequential, raw } from './raw.js';
  * All formats of image files, in the order in which `openImage` tries them. Every file is raw, so that comes
  * last.
  */
-export const IMAGE_FORMATS: readonly ImageFormat[] = [elfCore, libvirtSave, mappedRam, qemuMigration, raw];
+export const IMAGE_FORMATS: readonly ImageFormat[] = [
+  elfCore,
+  kdump,
+  lime,
+  libvirtSave,
+  mappedRam,
+  qemuMigration,
+  raw,
+];
 
 /** Options of `openImage`. */
 export interface OpenImageOptions {
@@ -93,6 +104,7 @@ export function inspectImage(path: string, options: OpenImageOptions = {}): Insp
 /** Open a file whose format was detected; a refusal states how to read it as raw bytes. */
 function openDetected(format: ImageFormat, file: ImageFile): FileSource {
   try {
+    if (format === raw) refuseKnown(file);
     return format.open(file);
   } catch (cause) {
     const isRefusal =

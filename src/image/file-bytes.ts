@@ -1,0 +1,42 @@
+import { PageferryError } from '../page/error.js';
+
+/** Bytes of a file, or of a file that is described by another one. */
+export interface FileBytes {
+  /** Path, for messages. */
+  readonly path: string;
+  readonly bytes: number;
+  /** Fill `into` from `position` on; returns fewer bytes only at the end. @throws PageferryError `io` */
+  readSync(into: Uint8Array, position: number): number;
+}
+
+/** Read bytes that have to be there. @throws PageferryError `bad-image` if the file ends before, `io` */
+export function readBytes(file: FileBytes, position: number, bytes: number, what: string): Uint8Array {
+  if (!(position >= 0 && position + bytes <= file.bytes)) throw tooShort(file, position, bytes, what);
+  const into = new Uint8Array(bytes);
+  const count = file.readSync(into, position);
+  if (count < bytes) throw tooShort(file, position, bytes, what);
+  return into;
+}
+
+/** Return a view on bytes. */
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** The error of a file that ends before what it has to hold. */
+function tooShort(file: FileBytes, position: number, bytes: number, what: string): PageferryError {
+  return badImage(
+    file.path,
+    `${what}: ${bytes} bytes at ${position} end past the file's ${file.bytes}: it is truncated`,
+  );
+}
+
+/** The error of a damaged file. */
+export function badImage(path: string, problem: string): PageferryError {
+  return new PageferryError('bad-image', `${path}: ${problem}`);
+}
+
+/** The error of a variant of a format that cannot be read. */
+export function unsupportedImage(path: string, problem: string): PageferryError {
+  return new PageferryError('unsupported', `${path}: ${problem}`);
+}

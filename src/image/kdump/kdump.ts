@@ -1,0 +1,97 @@
+import type { PageSource } from '../../page/source.js';
+import { createContainerSource } from '../container/container-source.js';
+import { createDecodedSource, type DecodedSource } from '../decoded-source.js';
+import { badImage, type FileBytes, readBytes, unsupportedImage } from '../file-bytes.js';
+import { type ImageFile, type ImageFormat, openAs } from '../image-file.js';
+import { type KdumpPageMap, readPageMap } from './bitmaps.js';
+import { isFlattened, openFlattened } from './flattened.js';
+import { isKdump, type KdumpHeader, readHeader } from './header.js';
+import { KdumpPages } from './pages.js';
+
+const ELF_MAGIC = '\x7fELF';
+
+/** The kdump-compressed format of `openImage`. */
+export const kdump: ImageFormat = {
+  name: 'kdump',
+  extension: 'kdump',
+  summary: 'kdump-compressed dump: makedumpfile, QEMU dump-guest-memory -z, flattened or not',
+  detect: ({ firstBytes }) => isKdump(firstBytes) || isFlattened(firstBytes),
+  open: openDump,
+};
+
+/** A contiguous range of physical memory in a dump. */
+interface KdumpSegment {
+  readonly address: bigint;
+  readonly bytes: number;
+  /** Position in the image. */
+  readonly offset: number;
+}
+
+/** The memory in a kdump-compressed dump. */
+export interface KdumpSource extends DecodedSource {
+  /** The whole file: what is compressed cannot be made again from the pages. */
+  readonly container: PageSource;
+  readonly header: KdumpHeader;
+  /** Whether the file is flattened. */
+  readonly isFlattened: boolean;
+  /** Physical memory in the image's order. */
+  readonly segments: readonly KdumpSegment[];
+  /** Pages in the file; the others were left out (makedumpfile -d) and are zero. */
+  readonly storedPages: number;
+}
+
+/**
+ * Open a kdump-compressed dump (zlib, lzo, snappy, zstd; header versions 1 to 6; flattened or not). The image
+ * is the machine's physical memory by ascending address, without the gaps; pages that were left out are zero.
+ * @throws PageferryError `bad-image` for a damaged file, `unsupported`, `limit`, `io`
+ */
+export function openKdump(path: string): KdumpSource {
+  return openAs(path, openDump);
+}
+
+function openDump(file: ImageFile): KdumpSource {
+  const { path, bytes, handle } = file;
+  const stored: FileBytes = { path, bytes, readSync: handle.readSync };
+  const flattened = isFlattened(file.firstBytes);
+  const dump = flattened ? openFlattened(stored) : stored;
+  if (flattened) checkContent(dump);
+  const header = readHeader(dump);
+  const map = readPageMap(dump, header);
+  if (map.ranges.length === 0) throw badImage(path, 'has no memory: no bit of its bitmaps is set');
+  const pages = new KdumpPages(dump, header, map);
+  const segments = segmentsOf(map, header);
+  return {
+    ...createDecodedSource(handle, pages),
+    header,
+    isFlattened: flattened,
+    segments,
+    storedPages: map.storedPages,
+    get container() {
+      return createContainerSource(handle, {
+        format: kdump.name,
+        fileBytes: bytes,
+        imageBytes: pages.bytes,
+        runs: [],
+        ranges: segments,
+      });
+    },
+  };
+}
+
+/** @throws PageferryError `unsupported` for a flattened file of another format */
+function checkContent(dump: FileBytes): void {
+  const magic = String.fromCharCode(...readBytes(dump, 0, ELF_MAGIC.length, 'flattened file'));
+  if (magic === ELF_MAGIC)
+    throw unsupportedImage(
+      dump.path,
+      'is a flattened ELF core; write the core itself with makedumpfile -R CORE < FILE',
+    );
+}
+
+function segmentsOf({ ranges }: KdumpPageMap, { blockBytes }: KdumpHeader): KdumpSegment[] {
+  return ranges.map(({ page, bytes, position }) => ({
+    address: BigInt(page) * BigInt(blockBytes),
+    bytes,
+    offset: position,
+  }));
+}

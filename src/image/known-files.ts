@@ -1,0 +1,67 @@
+import { PageferryError } from '../page/error.js';
+import type { ImageFile } from './image-file.js';
+
+/** A kind of file whose bytes are not memory page by page, and how to get memory from it. */
+interface KnownKind {
+  readonly what: string;
+  /** The bytes at `at` (default: 0). */
+  readonly magic: readonly number[] | string;
+  readonly at?: number;
+  readonly remedy: string;
+}
+
+const DECOMPRESS = 'decompress it first';
+const CONVERT = 'it is a disk, not memory; qemu-img convert -O raw makes its content a raw file';
+const VMWARE = 'its memory is in the .vmem file beside it, which can be read';
+
+/** Files that are often mistaken for images of memory. Names are those that `file` and their tools use. */
+const KNOWN: readonly KnownKind[] = [
+  { what: 'gzip', magic: [0x1f, 0x8b, 8], remedy: DECOMPRESS },
+  { what: 'zstd', magic: [0x28, 0xb5, 0x2f, 0xfd], remedy: DECOMPRESS },
+  { what: 'xz', magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0], remedy: DECOMPRESS },
+  { what: 'bzip2', magic: [0x42, 0x5a, 0x68, 0x39, 0x31, 0x41, 0x59, 0x26, 0x53, 0x59], remedy: DECOMPRESS },
+  { what: 'lz4', magic: [4, 0x22, 0x4d, 0x18], remedy: DECOMPRESS },
+  { what: 'lzop', magic: [0x89, 0x4c, 0x5a, 0x4f, 0, 0x0d, 0x0a, 0x1a, 0x0a], remedy: DECOMPRESS },
+  { what: 'zip', magic: [0x50, 0x4b, 3, 4], remedy: 'extract the image from it first' },
+  { what: '7z', magic: [0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c], remedy: 'extract the image from it first' },
+  { what: 'VMware state (.vmss, .vmsn)', magic: [0xd0, 0xbe, 0xd2, 0xbe], remedy: VMWARE },
+  { what: 'VMware state (.vmss, .vmsn)', magic: [0xd1, 0xba, 0xd1, 0xba], remedy: VMWARE },
+  { what: 'VMware state (.vmss, .vmsn)', magic: [0xd2, 0xbe, 0xd2, 0xbe], remedy: VMWARE },
+  { what: 'VMware state (.vmss, .vmsn)', magic: [0xd3, 0xbe, 0xd3, 0xbe], remedy: VMWARE },
+  {
+    what: 'Windows crash dump (MEMORY.DMP)',
+    magic: 'PAGEDU',
+    remedy: 'its pages are in an order of their own, which is not read',
+  },
+  {
+    what: 'Windows hibernation file',
+    magic: 'HIBR',
+    remedy: 'its pages are compressed in a way that is not read',
+  },
+  {
+    what: 'Windows hibernation file',
+    magic: 'hibr',
+    remedy: 'its pages are compressed in a way that is not read',
+  },
+  {
+    what: 'saved Xen domain',
+    magic: [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x58, 0x45, 0x4e, 0x46],
+    remedy: 'dump its memory with xl dump-core',
+  },
+  { what: 'qcow2 disk image', magic: [0x51, 0x46, 0x49, 0xfb], remedy: CONVERT },
+  { what: 'VMDK disk image', magic: 'KDMV', remedy: CONVERT },
+  { what: 'VHDX disk image', magic: 'vhdxfile', remedy: CONVERT },
+  { what: 'VDI disk image', magic: [0x7f, 0x10, 0xda, 0xbe], at: 64, remedy: CONVERT },
+];
+
+/**
+ * Refuse a file that would be read as raw memory although it begins as another kind of file does.
+ * @throws PageferryError `unsupported`
+ */
+export function refuseKnown({ path, firstBytes }: ImageFile): void {
+  for (const { what, magic, at = 0, remedy } of KNOWN) {
+    const bytes = typeof magic === 'string' ? Array.from(magic, (letter) => letter.charCodeAt(0)) : magic;
+    if (bytes.every((byte, i) => firstBytes[at + i] === byte))
+      throw new PageferryError('unsupported', `${path}: is a file of the kind ${what}; ${remedy}`);
+  }
+}

@@ -1,0 +1,96 @@
+// LiME, version 1 (504ensicsLabs/LiME); AVML writes it too unless it compresses.
+//
+//     file    = { head | bytes }                                little-endian
+//     head    = "EMiL" | version=1 u32 | first address u64 | last address u64 | 0 x 8
+import type { PageSource } from '../../page/source.js';
+import { createContainerSource, runsOf } from '../container/container-source.js';
+import { createExtentSource, type Extent, type ExtentSource } from '../extents.js';
+import { badImage, type FileBytes } from '../file-bytes.js';
+import { type ImageFile, type ImageFormat, openAs } from '../image-file.js';
+import {
+  type AddressRange,
+  checkRangeCount,
+  HEAD_BYTES,
+  type PlacedRange,
+  placeRanges,
+  readRangeHead,
+  segmentsOf,
+} from './ranges.js';
+
+const LIME = { magic: 'EMiL', version: 1 } as const;
+
+/** The LiME format of `openImage`. */
+export const lime: ImageFormat = {
+  name: 'lime',
+  extension: 'lime',
+  summary: 'LiME dump of a running Linux: LiME format=lime, avml',
+  detect: ({ firstBytes }) => isLime(firstBytes),
+  open: openRanges,
+};
+
+/** The memory in a LiME dump. */
+export interface LimeSource extends ExtentSource {
+  /** The heads of the ranges. */
+  readonly container: PageSource;
+  /** Physical memory in the image's order. */
+  readonly segments: readonly PlacedRange[];
+}
+
+/** Whether a file that begins with these bytes is a LiME dump. */
+export function isLime(firstBytes: Uint8Array): boolean {
+  return String.fromCharCode(...firstBytes.subarray(0, 4)) === LIME.magic;
+}
+
+/**
+ * Open a LiME dump. The image is its physical memory by ascending address, without the gaps; a range that
+ * ends within a page of 4 KiB is filled with zeros.
+ * @throws PageferryError `bad-image` for a damaged file, `unsupported`, `limit`, `io`
+ */
+export function openLime(path: string): LimeSource {
+  return openAs(path, openRanges);
+}
+
+function openRanges({ path, bytes, handle }: ImageFile): LimeSource {
+  const placed = placeRanges(path, readRanges({ path, bytes, readSync: handle.readSync }));
+  const extents: Extent[] = [];
+  for (const { offset: position, bytes: size, padding, at } of placed) {
+    extents.push({ position, bytes: size, offset: at });
+    if (padding > 0) extents.push({ position: position + size, bytes: padding });
+  }
+  const source = createExtentSource(handle, extents);
+  const segments = segmentsOf(placed);
+  return {
+    ...source,
+    segments,
+    get container() {
+      return createContainerSource(handle, {
+        format: lime.name,
+        fileBytes: bytes,
+        imageBytes: source.bytes,
+        runs: runsOf(extents),
+        ranges: segments,
+      });
+    },
+  };
+}
+
+/** A range and the offset of its bytes. */
+type StoredRange = AddressRange & { readonly at: number };
+
+function readRanges(file: FileBytes): StoredRange[] {
+  const { path, bytes: fileBytes } = file;
+  const ranges: StoredRange[] = [];
+  for (let at = 0; at < fileBytes; ) {
+    const range = readRangeHead(file, at, ranges.length, LIME);
+    at += HEAD_BYTES;
+    if (range.bytes > fileBytes - at)
+      throw badImage(
+        path,
+        `range ${ranges.length}: ${range.bytes} bytes at ${at} end past the file's ${fileBytes}: it is truncated`,
+      );
+    ranges.push({ ...range, at });
+    checkRangeCount(path, ranges.length);
+    at += range.bytes;
+  }
+  return ranges;
+}

@@ -5,7 +5,9 @@ import type { FileSource, ImageFile, ImageFormat } from './image-file.js';
 import { kdump } from './kdump/kdump.js';
 import { refuseKnown } from './known-files.js';
 import { libvirtSave } from './libvirt-save/libvirt-save.js';
+import { avml } from './lime/avml.js';
 import { lime } from './lime/lime.js';
+import { minidump } from './minidump/minidump.js';
 import { mappedRam } from './qemu-migration/mapped-ram.js';
 import { qemuMigration } from './qemu-migration/qemu-migration.js';
 import { openSeekable, openSequential, raw } from './raw.js';
@@ -20,6 +22,8 @@ export const IMAGE_FORMATS: readonly ImageFormat[] = [
   lime,
   libvirtSave,
   mappedRam,
+  avml,
+  minidump,
   qemuMigration,
   raw,
 ];

@@ -36,12 +36,12 @@ const KNOWN: readonly KnownKind[] = [
   {
     what: 'Windows hibernation file',
     magic: 'HIBR',
-    remedy: 'its pages are compressed in a way that is not read',
+    remedy: 'its pages are compressed by an algorithm that is not read',
   },
   {
     what: 'Windows hibernation file',
     magic: 'hibr',
-    remedy: 'its pages are compressed in a way that is not read',
+    remedy: 'its pages are compressed by an algorithm that is not read',
   },
   {
     what: 'saved Xen domain',

@@ -23,7 +23,7 @@ export function decodeLzo(stream: Uint8Array, out: Uint8Array): boolean {
 class LzoDecoder {
   private at = 0;
   private to = 0;
-  /** Literals that the last instruction copied; 4 stands for more than three. */
+  /** Literals that the last instruction copied; 4: more than three. */
   private literals = 0;
 
   constructor(

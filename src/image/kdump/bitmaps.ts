@@ -9,7 +9,7 @@ const GROUP_PAGES = 256;
 const GROUP_BYTES = GROUP_PAGES / 8;
 
 /** Consecutive pages of physical memory. */
-export interface PageRange {
+interface PageRange {
   /** Position of the first page in the image. */
   readonly position: number;
   readonly bytes: number;

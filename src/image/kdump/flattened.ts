@@ -19,7 +19,10 @@ export function isFlattened(firstBytes: Uint8Array): boolean {
   return firstBytes.length >= 16 && String.fromCharCode(...firstBytes.subarray(0, 16)) === `${MAGIC}\0\0\0\0`;
 }
 
-/** Open the file that a flattened one describes. @throws PageferryError `bad-image`, `unsupported`, `limit` */
+/**
+ * Open the file that a flattened one describes.
+ * @throws PageferryError `bad-image`, `unsupported`, `limit`, `io`
+ */
 export function openFlattened(file: FileBytes): FileBytes {
   const head = viewOf(readBytes(file, 0, HEAD_BYTES, 'flattened header'));
   const type = head.getBigInt64(16);

@@ -73,6 +73,7 @@ function openDump(file: ImageFile): KdumpSource {
         imageBytes: pages.bytes,
         runs: [],
         ranges: segments,
+        isDerived: true,
       });
     },
   };

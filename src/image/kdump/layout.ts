@@ -3,8 +3,9 @@
  * in bytes; the byte order is the machine's. Machines of 32 bits have a timestamp of 8 bytes instead of 16.
  *
  *     file       = block of header | sub-header blocks | bitmap 1 | bitmap 2 | { descriptor } | { page data }
- *     header     = "KDUMP   " or "DISKDUMP" | version i32 | utsname: 6 x 65 bytes | 0 x 6 (2) | timestamp 16 (8)
- *                  | status u32 | block bytes i32 | sub-header blocks i32 | bitmap blocks u32 | pages u32 | …
+ *     header     = "KDUMP   " or "DISKDUMP" | version i32 | utsname 6 x 65 | 0 x 6 (2) | timestamp 16 (8)
+ *                  | status u32 | block bytes i32 | sub-header blocks i32 | bitmap blocks u32
+ *                  | pages u32 | …
  *     sub-header = phys_base word | dump level i32 | split i32 | first page word | end page word | …
  *                  @80 first page u64 | end page u64 | pages u64            version 6 and later, 64 bits
  *     bitmap     = a bit for each page of physical memory, the lowest first; 1: the page exists (bitmap 1),

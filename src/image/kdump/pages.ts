@@ -19,9 +19,9 @@ const COMPRESSIONS = new Map<number, Compression>(
 export class KdumpPages implements DecodedPages {
   readonly bytes: number;
   /** Of the page that `find` found last: offset and bytes in the file; undefined if uncompressed. */
-  offset = 0;
-  size = 0;
-  compression: Compression | undefined;
+  private offset = 0;
+  private size = 0;
+  private compression: Compression | undefined;
   private readonly page: Uint8Array;
   /** Number of the page that `page` holds, or -1. */
   private pageNumber = -1;
@@ -86,10 +86,10 @@ export class KdumpPages implements DecodedPages {
   }
 
   /**
-   * Find the data of a page: `offset`, `size` and `compression`. Returns false if the page is not in the file.
+   * Find the data of a page: `offset`, `size` and `compression`. Returns whether the page is in the file.
    * @throws PageferryError `bad-image`, `io`
    */
-  find(number: number): boolean {
+  private find(number: number): boolean {
     if (!this.map.isStored(number)) return false;
     this.readDescriptor(this.map.indexOf(number), `page ${number}`);
     return true;

@@ -9,6 +9,7 @@ import { badImage, type FileBytes } from '../file-bytes.js';
 import { type ImageFile, type ImageFormat, openAs } from '../image-file.js';
 import {
   type AddressRange,
+  beginsWith,
   checkRangeCount,
   HEAD_BYTES,
   type PlacedRange,
@@ -24,7 +25,7 @@ export const lime: ImageFormat = {
   name: 'lime',
   extension: 'lime',
   summary: 'LiME dump of a running Linux: LiME format=lime, avml',
-  detect: ({ firstBytes }) => isLime(firstBytes),
+  detect: ({ firstBytes }) => beginsWith(firstBytes, LIME.magic),
   open: openRanges,
 };
 
@@ -34,11 +35,6 @@ export interface LimeSource extends ExtentSource {
   readonly container: PageSource;
   /** Physical memory in the image's order. */
   readonly segments: readonly PlacedRange[];
-}
-
-/** Whether a file that begins with these bytes is a LiME dump. */
-export function isLime(firstBytes: Uint8Array): boolean {
-  return String.fromCharCode(...firstBytes.subarray(0, 4)) === LIME.magic;
 }
 
 /**

@@ -18,6 +18,11 @@ export interface PlacedRange extends AddressRange {
   readonly offset: number;
 }
 
+/** Whether bytes begin with a magic. */
+export function beginsWith(bytes: Uint8Array, magic: string): boolean {
+  return String.fromCharCode(...bytes.subarray(0, magic.length)) === magic;
+}
+
 /** Read the head of a range at `at`. @throws PageferryError `bad-image`, `unsupported`, `io` */
 export function readRangeHead(
   file: FileBytes,
@@ -27,8 +32,7 @@ export function readRangeHead(
 ): AddressRange {
   const { path } = file;
   const bytes = readBytes(file, at, HEAD_BYTES, `head of range ${index}`);
-  const magic = String.fromCharCode(...bytes.subarray(0, 4));
-  if (magic !== format.magic)
+  if (!beginsWith(bytes, format.magic))
     throw badImage(path, `range ${index}: its head at ${at} does not begin with "${format.magic}"`);
   const view = viewOf(bytes);
   const version = view.getUint32(4, true);

@@ -1,0 +1,109 @@
+// Where the chunks of an AVML dump are. No number of the file is used before it is checked.
+import { PageferryError } from '../../page/error.js';
+import { snappyContentBytes } from '../compression/snappy.js';
+import { badImage, type FileBytes, readBytes, unsupportedImage, viewOf } from '../file-bytes.js';
+import { type AddressRange, beginsWith, checkRangeCount, HEAD_BYTES, readRangeHead } from './ranges.js';
+
+export const AVML = { magic: 'AVML', version: 2 } as const;
+
+const CHUNK_HEAD_BYTES = 4;
+export const CHECK_BYTES = 4;
+/** Snappy's framing format limits the content of a chunk. */
+export const MAX_CHUNK_BYTES = 1 << 16;
+const LENGTH_BYTES = 8;
+/** 512 GiB in chunks of 64 KiB; each takes 20 bytes of memory. */
+const MAX_CHUNKS = 1 << 23;
+const STREAM_ID = 'sNaPpY';
+/** The head of a chunk, its check, and the size of its content. */
+const PEEK_BYTES = CHUNK_HEAD_BYTES + CHECK_BYTES + 5;
+
+export const chunkType = { compressed: 0, uncompressed: 1, firstSkippable: 0x80, streamId: 0xff } as const;
+
+/** A range of memory, whose bytes are in consecutive chunks. */
+export interface ChunkedRange extends AddressRange {
+  readonly firstChunk: number;
+  readonly endChunk: number;
+}
+
+/** Chunks in the file's order. */
+export class AvmlChunks {
+  count = 0;
+  /** Where the content begins in the range. */
+  starts = new Float64Array(256);
+  /** Offset of the check, which the data follows. */
+  offsets = new Float64Array(256);
+  /** Bytes of check and data, and whether they are compressed: bit 31. */
+  sizes = new Uint32Array(256);
+
+  add(start: number, offset: number, bytes: number, isCompressed: boolean): void {
+    if (this.count === this.starts.length) {
+      this.starts = doubled(this.starts, new Float64Array(2 * this.count));
+      this.offsets = doubled(this.offsets, new Float64Array(2 * this.count));
+      this.sizes = doubled(this.sizes, new Uint32Array(2 * this.count));
+    }
+    this.starts[this.count] = start;
+    this.offsets[this.count] = offset;
+    this.sizes[this.count++] = isCompressed ? (bytes | COMPRESSED) >>> 0 : bytes;
+  }
+}
+
+export const COMPRESSED = 0x80000000;
+
+function doubled<T extends Float64Array | Uint32Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
+}
+
+/** Find all ranges and their chunks. @throws PageferryError `bad-image`, `unsupported`, `limit`, `io` */
+export function readChunks(file: FileBytes): {
+  readonly ranges: ChunkedRange[];
+  readonly chunks: AvmlChunks;
+} {
+  const ranges: ChunkedRange[] = [];
+  const chunks = new AvmlChunks();
+  for (let at = 0; at < file.bytes; ) {
+    const what = `range ${ranges.length}`;
+    const range = readRangeHead(file, at, ranges.length, AVML);
+    const firstChunk = chunks.count;
+    const start = at + HEAD_BYTES;
+    at = readRange(file, start, range.bytes, chunks, what);
+    const length = viewOf(readBytes(file, at, LENGTH_BYTES, `${what}: its length`)).getBigUint64(0, true);
+    if (length !== BigInt(at - start))
+      throw badImage(file.path, `${what}: has ${at - start} compressed bytes, ${length} are stated after it`);
+    at += LENGTH_BYTES;
+    ranges.push({ ...range, firstChunk, endChunk: chunks.count });
+    checkRangeCount(file.path, ranges.length);
+  }
+  return { ranges, chunks };
+}
+
+/** Find the chunks of a range. Returns where they end. */
+function readRange(file: FileBytes, from: number, bytes: number, chunks: AvmlChunks, what: string): number {
+  let at = from;
+  for (let done = 0; done < bytes; ) {
+    const peek = readBytes(file, at, Math.min(PEEK_BYTES, Math.max(CHUNK_HEAD_BYTES, file.bytes - at)), what);
+    const [type] = peek;
+    const size = viewOf(peek).getUint32(0, true) >>> 8;
+    const data = at + CHUNK_HEAD_BYTES;
+    const bad = (problem: string) => badImage(file.path, `${what}: its chunk at ${at} ${problem}`);
+    if (size > file.bytes - data)
+      throw bad(`has ${size} bytes, which end past the file's ${file.bytes}: it is truncated`);
+    if (type === chunkType.compressed || type === chunkType.uncompressed) {
+      const isCompressed = type === chunkType.compressed;
+      const stated = snappyContentBytes(peek.subarray(CHUNK_HEAD_BYTES + CHECK_BYTES));
+      const content = isCompressed ? stated : size - CHECK_BYTES;
+      if (size <= CHECK_BYTES || content < 1 || content > MAX_CHUNK_BYTES || content > bytes - done)
+        throw bad(`has a content of ${content} bytes, ${bytes - done} of the range are left`);
+      if (chunks.count === MAX_CHUNKS)
+        throw new PageferryError('limit', `${file.path}: more than ${MAX_CHUNKS} chunks`);
+      chunks.add(done, data, size, isCompressed);
+      done += content;
+    } else if (type === chunkType.streamId) {
+      if (size !== STREAM_ID.length || !beginsWith(peek.subarray(CHUNK_HEAD_BYTES), STREAM_ID))
+        throw bad(`is no stream identifier of Snappy ("${STREAM_ID}")`);
+    } else if (type! < chunkType.firstSkippable)
+      throw unsupportedImage(file.path, `${what}: its chunk at ${at} has the reserved type ${type}`);
+    at = data + size;
+  }
+  return at;
+}

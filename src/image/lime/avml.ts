@@ -1,0 +1,162 @@
+// AVML, version 2 (microsoft/avml): a LiME dump whose ranges are compressed.
+//
+//     file    = { head | { chunk } | bytes of the chunks u64 }  little-endian
+//     head    = "AVML" | version=2 u32 | first address u64 | last address u64 | 0 x 8
+//     chunk   = type u8 | bytes u24 | …                         Snappy's framing format (framing_format.txt)
+//               FF "sNaPpY"; 00 check u32, a block of Snappy; 01 check u32, bytes; 80 … FE: skipped
+//     check   = masked CRC-32C of the content, which has at most 65536 bytes
+import type { PageSource } from '../../page/source.js';
+import { maskedCrc32c } from '../compression/crc32c.js';
+import { decodeSnappy } from '../compression/snappy.js';
+import { createContainerSource } from '../container/container-source.js';
+import { createDecodedSource, type DecodedPages, type DecodedSource } from '../decoded-source.js';
+import { extentIndex } from '../extents.js';
+import { badImage, type FileBytes, readBytes, viewOf } from '../file-bytes.js';
+import { type ImageFile, type ImageFormat, openAs } from '../image-file.js';
+import {
+  AVML,
+  type AvmlChunks,
+  CHECK_BYTES,
+  type ChunkedRange,
+  COMPRESSED,
+  MAX_CHUNK_BYTES,
+  readChunks,
+} from './avml-chunks.js';
+import { beginsWith, type PlacedRange, placeRanges, segmentsOf } from './ranges.js';
+
+/** The compressed AVML format of `openImage`; AVML writes the format LiME too. */
+export const avml: ImageFormat = {
+  name: 'avml',
+  extension: 'avml',
+  summary: 'AVML dump of a running Linux: avml --compress',
+  detect: ({ firstBytes }) => beginsWith(firstBytes, AVML.magic),
+  open: openDump,
+};
+
+/** The memory in an AVML dump. */
+export interface AvmlSource extends DecodedSource {
+  /** The whole file: what is compressed cannot be made again from the pages. */
+  readonly container: PageSource;
+  /** Physical memory in the image's order. */
+  readonly segments: readonly PlacedRange[];
+}
+
+/**
+ * Open an AVML dump of version 2. The image is its physical memory by ascending address, without the gaps; a
+ * range that ends within a page of 4 KiB is filled with zeros. One pass over the heads of all chunks finds
+ * where they are.
+ * @throws PageferryError `bad-image` for a damaged file, `unsupported`, `limit`, `io`
+ */
+export function openAvml(path: string): AvmlSource {
+  return openAs(path, openDump);
+}
+
+function openDump({ path, bytes, handle }: ImageFile): AvmlSource {
+  const file: FileBytes = { path, bytes, readSync: handle.readSync };
+  const { ranges, chunks } = readChunks(file);
+  const placed = placeRanges(path, ranges);
+  const pages = new AvmlPages(file, placed, chunks);
+  const segments = segmentsOf(placed);
+  return {
+    ...createDecodedSource(handle, pages),
+    segments,
+    get container() {
+      return createContainerSource(handle, {
+        format: avml.name,
+        fileBytes: bytes,
+        imageBytes: pages.bytes,
+        runs: [],
+        ranges: segments,
+        isDerived: true,
+      });
+    },
+  };
+}
+
+type PlacedChunks = ChunkedRange & { readonly offset: number; readonly padding: number };
+type Positioned = PlacedChunks & { readonly position: number };
+
+/** Reads ranges chunk by chunk; the last chunk that was read is kept. */
+class AvmlPages implements DecodedPages {
+  readonly bytes: number;
+  private readonly ranges: readonly Positioned[];
+  private readonly content = new Uint8Array(MAX_CHUNK_BYTES);
+  private chunk = -1;
+
+  constructor(
+    private readonly file: FileBytes,
+    placed: readonly PlacedChunks[],
+    private readonly chunks: AvmlChunks,
+  ) {
+    this.ranges = placed.map((range) => ({ ...range, position: range.offset }));
+    const last = placed.at(-1);
+    this.bytes = last ? last.offset + last.bytes + last.padding : 0;
+  }
+
+  /** @throws PageferryError `bad-image`, `io` */
+  read(into: Uint8Array, position: number): void {
+    for (let done = 0; done < into.length; ) {
+      const range = this.ranges[extentIndex(this.ranges, position + done)]!;
+      const at = position + done - range.position;
+      const rest = into.subarray(done);
+      done +=
+        at < range.bytes ? this.readChunk(range, at, rest) : zeros(rest, range.bytes + range.padding - at);
+    }
+  }
+
+  zeroBytesAt(): number {
+    return 0;
+  }
+
+  /** Returns the number of bytes that the chunk at `at` has. */
+  private readChunk(range: ChunkedRange, at: number, into: Uint8Array): number {
+    const { starts } = this.chunks;
+    let low = range.firstChunk;
+    let high = range.endChunk - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if (starts[middle]! <= at) low = middle;
+      else high = middle - 1;
+    }
+    const start = starts[low]!;
+    const end = low + 1 < range.endChunk ? starts[low + 1]! : range.bytes;
+    if (this.chunk !== low) this.decode(low, end - start);
+    const count = Math.min(into.length, end - at);
+    into.set(this.content.subarray(at - start, at - start + count));
+    return count;
+  }
+
+  private decode(chunk: number, contentBytes: number): void {
+    const offset = this.chunks.offsets[chunk]!;
+    const size = this.chunks.sizes[chunk]!;
+    const isCompressed = size >= COMPRESSED;
+    const bytes = readBytes(this.file, offset, isCompressed ? size - COMPRESSED : size, `chunk ${chunk}`);
+    const data = bytes.subarray(CHECK_BYTES);
+    const content = this.content.subarray(0, contentBytes);
+    this.chunk = -1;
+    if (!isCompressed) content.set(data);
+    else if (!decodeSnappy(data, content))
+      throw badImage(
+        this.file.path,
+        `chunk ${chunk}: ${data.length} bytes at ${offset} are no block of Snappy`,
+      );
+    const check = viewOf(bytes).getUint32(0, true);
+    const computed = maskedCrc32c(content);
+    if (check !== computed)
+      throw badImage(
+        this.file.path,
+        `chunk ${chunk}: its check is ${hex(check)}, its content at ${offset} has ${hex(computed)}`,
+      );
+    this.chunk = chunk;
+  }
+}
+
+function zeros(into: Uint8Array, bytes: number): number {
+  const count = Math.min(into.length, bytes);
+  into.fill(0, 0, count);
+  return count;
+}
+
+function hex(value: number): string {
+  return value.toString(16).padStart(8, '0');
+}

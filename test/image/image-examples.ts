@@ -1,6 +1,6 @@
 // Reads the examples of docs/images.md: fenced blocks ```image-example NAME of lines
 //
-//     file OFFSET: BYTES         bytes of the file; all others are zero; BYTES: HH, or (HH …)*N for a repetition
+//     file OFFSET: BYTES         bytes of the file; all others are zero; BYTES: HH or (HH …)*N
 //     image OFFSET: BYTES        bytes of the image
 //     range ADDRESS: N bytes     the next range of the image, which ends where the last one does
 import fs from 'node:fs';

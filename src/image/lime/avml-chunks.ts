@@ -17,7 +17,7 @@ const STREAM_ID = 'sNaPpY';
 /** The head of a chunk, its check, and the size of its content. */
 const PEEK_BYTES = CHUNK_HEAD_BYTES + CHECK_BYTES + 5;
 
-export const chunkType = { compressed: 0, uncompressed: 1, firstSkippable: 0x80, streamId: 0xff } as const;
+const chunkType = { compressed: 0, uncompressed: 1, firstSkippable: 0x80, streamId: 0xff } as const;
 
 /** A range of memory, whose bytes are in consecutive chunks. */
 export interface ChunkedRange extends AddressRange {

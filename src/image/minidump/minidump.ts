@@ -3,7 +3,7 @@
 //     file      = header … { directory entry } … { stream } … { memory }
 //     header    = "MDMP" | version u32 | stream count u32 | directory offset u32 | …       32 bytes
 //     entry     = stream type u32 | bytes u32 | offset u32
-//     stream 9  = count u64 | memory offset u64 | { address u64 | bytes u64 }      all memory, one after the other
+//     stream 9  = count u64 | memory offset u64 | { address u64 | bytes u64 }   the bytes follow each other
 //     stream 5  = count u32 | [ 0 x 4 ] | { address u64 | bytes u32 | offset u32 }
 import type { PageSource } from '../../page/source.js';
 import { createContainerSource, runsOf } from '../container/container-source.js';

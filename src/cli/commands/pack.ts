@@ -2,6 +2,7 @@ import { digestText } from '../../dedup/image-digest.js';
 import { createEncoder } from '../../engine/encode/create-encoder.js';
 import type { Encoder } from '../../engine/encode/encoder.js';
 import type { StreamSummary } from '../../engine/encode/summary.js';
+import { openDiff } from '../../image/diff.js';
 import { openImage } from '../../image/formats.js';
 import { type AtomicWriter, createAtomicWriter } from '../../image/fs/atomic-file.js';
 import type { FileSource } from '../../image/image-file.js';
@@ -50,6 +51,11 @@ export const command = defineCommand({
       defaultText: '1Gbit, or auto with -o -',
     },
     base: { value: 'IMAGE', help: 'image that the receiver has too', parse: fileName, repeatable: true },
+    'diff-of': {
+      value: 'IMAGE',
+      help: 'image that the images are sparse diffs of (needs koffi)',
+      parse: fileName,
+    },
     threads: THREADS_OPTION,
     'page-bytes': { value: 'N', help: 'page size: 4096, 16384 or 65536', parse: pageBytes, default: '4096' },
     'delta-budget': {
@@ -73,7 +79,8 @@ export const command = defineCommand({
   },
   details: [IMAGE_DETAILS, REPORT_DETAILS, 'With --explain, --json has the rows too (timeline).'],
   async run({ values, operands, signal }) {
-    const inputs = [...operands, ...values.base];
+    const diffOf = values['diff-of'];
+    const inputs = [...operands, ...values.base, ...(diffOf === undefined ? [] : [diffOf])];
     checkInputs(inputs);
     checkOutput(values.output, inputs);
     const threads = threadCount(values.threads);
@@ -89,7 +96,7 @@ export const command = defineCommand({
     };
     try {
       const bases = values.base.map(open);
-      const images = operands.map(open);
+      const images = await openImages(operands, diffOf, open, opened);
       if (values.explain !== undefined) timeline = openTimeline(values.explain, [...inputs, values.output]);
       const writer = createAtomicWriter(values.output, {
         signal,
@@ -131,6 +138,24 @@ function withPackedOutput(error: unknown, output: string): unknown {
       cause: error,
     },
   );
+}
+
+/** Open the images, or the images that diffs and the image that they are diffs of are together. */
+async function openImages(
+  paths: readonly string[],
+  diffOf: string | undefined,
+  open: (path: string) => FileSource,
+  opened: FileSource[],
+): Promise<FileSource[]> {
+  if (diffOf === undefined) return paths.map(open);
+  const parent = open(diffOf);
+  const images: FileSource[] = [];
+  for (const path of paths) {
+    const image = await openDiff(path, parent);
+    opened.push(image);
+    images.push(image);
+  }
+  return images;
 }
 
 interface PackOptions {

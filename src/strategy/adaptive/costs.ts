@@ -32,8 +32,8 @@ const INITIAL: readonly (readonly [Packing, number, number])[] = [
 /** The same for zstd of the kernels. Level 2 differs little from 1, level 4 from 5, and 8 to 15 from 7. */
 const KERNELS = 'pageferry';
 const BY_KERNELS: readonly (readonly [level: number, number, number])[] = [
-  [1, 500e3, 0.722],
-  [3, 340e3, 0.67],
+  [1, 440e3, 0.722],
+  [3, 270e3, 0.67],
   [5, 150e3, 0.655],
   [6, 110e3, 0.6505],
   [7, 85e3, 0.647],
@@ -41,6 +41,12 @@ const BY_KERNELS: readonly (readonly [level: number, number, number])[] = [
 /** Levels of the kernels that are worth a choice where Node has a zstd too. */
 const MAX_LEVEL_OF_BOTH = 3;
 
+/** Ms of reading, scanning and choosing a MiB on the machine of the initial estimates. */
+const FLOOR_MS_PER_MIB = 1.2;
+/** Part of the first measurements that is the start of a program: code that runs for the first time. */
+const COLD_MS = 8;
+/** The most that a machine is assumed to be slower before the first result. */
+const MAX_SLOWNESS = 10;
 /** Smaller results measure overhead more than packing. */
 const MIN_BYTES = 65536;
 /**
@@ -74,6 +80,9 @@ export class PackingCosts {
   /** Actual over expected bytes, by class of groups. */
   private readonly classFactor = CLASSES_BELOW.map(() => 1);
   private isZstdKnown = false;
+  /** Assumed times of all packings until the first result, as a multiple of the initial estimates. */
+  private slowness = 1;
+  private hasResults = false;
 
   /** Adjusts the options to the zstd implementations; only the first call counts. */
   useZstd({ zstdName, hasBothZstd }: Pick<StreamState, 'zstdName' | 'hasBothZstd'>): void {
@@ -90,11 +99,22 @@ export class PackingCosts {
       : [...this.options.filter(({ packing }) => packing.name !== 'zstd'), ...byKernels];
   }
 
+  /**
+   * Assumes, until the first result, that packing is as much slower than the initial estimates as the work
+   * before it was: on a slow CPU many groups are chosen a packing for before the first one is packed.
+   */
+  assumeSpeed({ floorMsPerMiB, bytesRead = 0 }: Pick<StreamState, 'floorMsPerMiB' | 'bytesRead'>): void {
+    if (this.hasResults || floorMsPerMiB === undefined || bytesRead === 0) return;
+    const warmMs = floorMsPerMiB - (COLD_MS * 2 ** 20) / bytesRead;
+    this.slowness = Math.min(MAX_SLOWNESS, Math.max(1, warmMs / FLOOR_MS_PER_MIB));
+  }
+
   /** Returns the expected cost of an option for a group. The object is reused by the next call. */
   expect(option: PackingOption, group: GroupView): ExpectedCost {
     const { expected } = this;
     const { name } = option.packing;
     expected.ms = group.bytes / option.bytesPerMs;
+    if (name !== 'raw') expected.ms *= this.slowness;
     const ratio = estimatedRatio(group);
     const gain = Math.min(1, Math.max(0, (NO_GAIN_FROM - ratio) / (NO_GAIN_FROM - FULL_GAIN_BELOW)));
     const packedRatio = ratio * this.classFactor[classOf(group)]! * (1 - gain * (1 - option.estimateRatio));
@@ -113,6 +133,7 @@ export class PackingCosts {
         known.name === packing.name && known.level === packing.level && known.encoder === packing.encoder,
     );
     if (!option) return;
+    this.settleSpeed();
     const expected = this.expect(option, group);
     const faster = bounded(expected.ms / ms);
     const larger = bounded(packedBytes / expected.bytes);
@@ -122,6 +143,13 @@ export class PackingCosts {
       if (other.packing.name === 'raw') continue;
       other.bytesPerMs *= faster ** (other === option ? COMMON_WEIGHT + OWN_SPEED_WEIGHT : COMMON_WEIGHT);
     }
+  }
+
+  /** Makes the assumed speed part of the estimates, which results correct from now on. */
+  private settleSpeed(): void {
+    for (const option of this.options) if (option.packing.name !== 'raw') option.bytesPerMs /= this.slowness;
+    this.slowness = 1;
+    this.hasResults = true;
   }
 }
 

@@ -64,18 +64,33 @@ function cheapestOf(
   if (state.linkBitsPerSecond >= FAST_BITS_PER_SECOND && bytePrice < MIN_FAST_LINK_PRICE) return chosen;
   let lowestCost = Infinity;
   costs.useZstd(state);
+  costs.assumeSpeed(state);
+  const cores = coresOf(state);
+  // Everything else ends then: the link's backlog, and the rest of the image at the pace so far.
+  const othersEndMs = Math.max(restMs(state), linkBacklogMs + state.pendingMs / cores);
   for (const option of costs.options) {
     if (option.packing.name === 'zstd' && !state.hasZstd) continue;
     const { ms, bytes } = costs.expect(option, group);
-    const packMs = ms / coresOf(state) + state.handoverMs(option.packing.name);
+    const handoverMs = state.handoverMs(option.packing.name);
+    const packMs = ms / cores + handoverMs;
     // Packing for longer than the link is busy leaves it idle.
     const idleMs = Math.max(0, packMs - linkBacklogMs - graceMs);
+    // One group is packed by one thread: at the end of an image the others have nothing to do meanwhile.
+    const latencyMs = ms * Math.max(1, state.threads / cores) + handoverMs;
+    const lateMs = Math.max(0, latencyMs - othersEndMs);
     const receiveMs = destination ? unpackMs(destination, option.packing.name, group.bytes) : 0;
-    const cost = packMs + bytePrice * (bytes / linkBytesPerMs + idleMs) + destinationPrice * receiveMs;
+    const linkMs = bytes / linkBytesPerMs + idleMs;
+    const cost = packMs + bytePrice * linkMs + Math.max(1, bytePrice) * lateMs + destinationPrice * receiveMs;
     if (cost < lowestCost) {
       chosen = { ...option.packing, expectedMs: ms, expectedBytes: bytes };
       lowestCost = cost;
     }
   }
   return chosen;
+}
+
+/** Returns the ms that the rest of the image takes at the pace so far; Infinity if its size is not known. */
+function restMs({ progress, elapsedMs }: StreamState): number {
+  const share = progress?.share ?? 0;
+  return share > 0 ? (elapsedMs() * (1 - share)) / share : Infinity;
 }

@@ -14,16 +14,6 @@ const entries = Object.fromEntries(
     .map((name) => [name, `src/${name}.ts`]),
 );
 
-/** HTML reports and their chart library are a bundle of their own, which the CLI loads on demand. */
-const separateReportPage: Plugin = {
-  name: 'separate-report-page',
-  setup: (bundler) =>
-    bundler.onResolve({ filter: /\/report\/html\/pages\.js$/ }, () => ({
-      path: './report-page.js',
-      external: true,
-    })),
-};
-
 /** The charts' document never reads a style sheet: its parser (200 KB) is left out. */
 const withoutStyleSheets: Plugin = {
   name: 'without-style-sheets',
@@ -50,23 +40,6 @@ export const library: Options = {
   sourcemap: true,
 };
 
-const cli: Options = {
-  // Threads that are started from files beside the program: to serve a mount, to fetch from a web server.
-  entry: {
-    cli: 'src/cli/main.ts',
-    'mount-worker': 'src/mount/worker.ts',
-    'http-worker': 'src/image/http/worker.ts',
-  },
-  format: ['esm'],
-  target: 'node20',
-  platform: 'node',
-  external: ['lmdb', 'koffi'],
-  noExternal: [LOADER],
-  removeNodeProtocol: false,
-  banner: { js: '#!/usr/bin/env node' },
-  esbuildPlugins: [separateReportPage],
-};
-
 const reportPage: Options = {
   entry: { 'report-page': 'src/report/html/pages.ts' },
   format: ['esm'],
@@ -79,5 +52,5 @@ const reportPage: Options = {
   esbuildPlugins: [withoutStyleSheets, licences('dist/report-page.licenses.txt')],
 };
 
-/** JavaScript only: tsup.declarations.ts writes the declarations, in a process beside this one. */
-export default defineConfig([library, cli, reportPage]);
+/** JavaScript only, apart from the command line (scripts/build-cli.mjs): tsup.declarations.ts writes the declarations, in a process beside this one. */
+export default defineConfig([library, reportPage]);

@@ -18,7 +18,9 @@ try {
   await buildKernels();
   await run('scripts/build-worker.mjs');
   await all([
-    run('scripts/build-internal.mjs').then(() => run(TSUP, '--silent')),
+    run('scripts/build-internal.mjs')
+      .then(() => run('scripts/build-cli.mjs'))
+      .then(() => run(TSUP, '--silent')),
     ...(hasDeclarations ? [run(TSUP, '--silent', '--config', 'tsup.declarations.ts')] : []),
   ]);
 } catch ({ message }) {

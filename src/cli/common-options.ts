@@ -41,8 +41,6 @@ export const BASE_OPTION = {
   repeatable: true,
 } as const;
 
-export const JSON_OPTION = { help: 'report as one JSON object' } as const;
-
 function formatName(name: string): string {
   const names = IMAGE_FORMATS.map((format) => format.name);
   if (names.includes(name)) return name;

@@ -2,7 +2,7 @@
 import { PageferryError } from '../page/error.js';
 import { VERSION } from '../version.js';
 import { type Command, type CommandGroup, isGroup } from './command.js';
-import { COMMANDS } from './commands.js';
+import { COMMANDS, SUBCOMMANDS } from './commands.js';
 import { commandHelp, groupHelp, programHelp } from './help.js';
 import { type OptionTable, parseOptions, type Values } from './option-table.js';
 import type { SignalHandler } from './signals.js';
@@ -26,6 +26,9 @@ export async function run([name, ...argv]: readonly string[], handler: SignalHan
   if (name === '--help' || name === '-h' || (name === 'help' && argv.length === 0)) return printProgramHelp();
   if (name === 'help') return run([...argv, '--help'], handler);
   if (!Object.hasOwn(COMMANDS, name)) throw new CommandUsageError('pageferry', `${name}: unknown command`);
+  const path = `${name} ${argv[0]}`;
+  if (Object.hasOwn(SUBCOMMANDS, path))
+    return runCommand(path, await SUBCOMMANDS[path]!(), argv.slice(1), handler);
   const command: Command | CommandGroup = await COMMANDS[name as keyof typeof COMMANDS]();
   if (!isGroup(command)) return runCommand(name, command, argv, handler);
   const [second, ...rest] = argv;

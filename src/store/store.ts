@@ -6,13 +6,14 @@ import type { PageSink, PageSource } from '../page/source.js';
 import { throwIfAborted } from '../page/sync.js';
 import type { CheckOptions, CheckReport } from './check/check.js';
 import { decideWithCompanions, withCompanions } from './companions.js';
-import { newConfig, readConfig, type StoreConfig, type StoreLayout, writeConfig } from './config.js';
+import { newConfig, type StoreConfig, type StoreLayout, writeConfig } from './config.js';
 import { openDatabase, type SnapshotInfo } from './database.js';
 import { readKeyFile } from './encryption/key-file.js';
-import { openSecrets } from './encryption/secrets.js';
 import type { GcOptions, GcReport } from './gc/gc.js';
+import { snapshotsByAge } from './list.js';
 import { takeLock } from './lock.js';
 import { checkSnapshotName } from './manifest.js';
+import { openContext } from './open-context.js';
 import type {
   CompareOptions,
   GetOptions,
@@ -57,10 +58,8 @@ export async function createStore(
 }
 
 /** Open the store in `dir`. @throws PageferryError when there is none, or none that can be used */
-export async function openStore(dir: string, { keyFile }: OpenOptions = {}): Promise<Store> {
-  const config = readConfig(dir);
-  const secrets = openSecrets(dir, config, keyFile);
-  return new Store({ dir, config, secrets, db: await openDatabase(dir, secrets.records) });
+export async function openStore(dir: string, options: OpenOptions = {}): Promise<Store> {
+  return new Store(await openContext(dir, options));
 }
 
 /**
@@ -80,9 +79,7 @@ export class Store {
 
   /** The snapshots, oldest first. */
   list(): SnapshotInfo[] {
-    const { db } = this.context;
-    db.refresh();
-    return db.snapshotInfos().sort((a, b) => compare(a.created, b.created) || compare(a.name, b.name));
+    return snapshotsByAge(this.context.db);
   }
 
   /** Return what is known about a snapshot. @throws PageferryError `bad-argument` if there is none */
@@ -282,8 +279,4 @@ export class Store {
       lock.release();
     }
   }
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -5,7 +5,8 @@ import { openServed } from '../../mount/open-served.js';
 import { bytesText } from '../../report/terminal/units.js';
 import { address } from '../agent/options.js';
 import { defineCommand } from '../command.js';
-import { BASE_OPTION, JSON_OPTION } from '../common-options.js';
+import { BASE_OPTION } from '../common-options.js';
+import { JSON_OPTION } from '../json-option.js';
 import { KEY_FILE_OPTION, keyFileOf } from '../store/options.js';
 import { printErrorLine, printOut } from '../terminal.js';
 

@@ -5,7 +5,7 @@ import { gc } from '../store/gc.js';
 import { get } from '../store/get.js';
 import { importCommand } from '../store/import.js';
 import { init } from '../store/init.js';
-import { list } from '../store/list.js';
+import { command as list } from '../store/list.js';
 import { prune } from '../store/prune.js';
 import { put } from '../store/put.js';
 import { repack } from '../store/repack.js';

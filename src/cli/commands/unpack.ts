@@ -15,15 +15,10 @@ import type { PageSink } from '../../page/source.js';
 import { printable } from '../../report/terminal/printable.js';
 import { bytesText } from '../../report/terminal/units.js';
 import { defineCommand } from '../command.js';
-import {
-  BASE_FORMAT_OPTION,
-  BASE_OPTION,
-  JSON_OPTION,
-  MAX_BYTES_OPTION,
-  MODE_OPTION,
-} from '../common-options.js';
+import { BASE_FORMAT_OPTION, BASE_OPTION, MAX_BYTES_OPTION, MODE_OPTION } from '../common-options.js';
 import { type DecodeJob, decodeFile, openPacked, reportDecoded, verifiedLine, withBases } from '../decode.js';
 import { REPORT_DETAILS } from '../details.js';
+import { JSON_OPTION } from '../json-option.js';
 import { checkImageDirectory, checkInputs, checkOutput } from '../paths.js';
 import { createProgressLine } from '../progress.js';
 import { onForcedEnd } from '../signals.js';

@@ -3,7 +3,7 @@ import { bytesText, countText } from '../../report/terminal/units.js';
 import type { CheckReport } from '../../store/check/check.js';
 import type { DamagedSnapshot } from '../../store/check/damaged-pages.js';
 import { defineCommand } from '../command.js';
-import { JSON_OPTION } from '../common-options.js';
+import { JSON_OPTION } from '../json-option.js';
 import { createProgressLine } from '../progress.js';
 import { printOut } from '../terminal.js';
 import { STORE_OPTIONS, withStore } from './options.js';

@@ -1,7 +1,8 @@
 import { createAtomicWriter } from '../../image/fs/atomic-file.js';
 import { bytesText, countText } from '../../report/terminal/units.js';
 import { defineCommand } from '../command.js';
-import { JSON_OPTION, MODE_OPTION } from '../common-options.js';
+import { MODE_OPTION } from '../common-options.js';
+import { JSON_OPTION } from '../json-option.js';
 import { checkOutput } from '../paths.js';
 import { reportStream } from '../terminal.js';
 import { OUTPUT_OPTION, STORE_OPTIONS, withStore } from './options.js';

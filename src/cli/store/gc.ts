@@ -1,7 +1,7 @@
 import { bytesText, countText } from '../../report/terminal/units.js';
 import { packFileName } from '../../store/format.js';
 import { defineCommand } from '../command.js';
-import { JSON_OPTION } from '../common-options.js';
+import { JSON_OPTION } from '../json-option.js';
 import { printErrorLine, printOut } from '../terminal.js';
 import { UsageError } from '../usage-error.js';
 import { decimal } from '../values.js';

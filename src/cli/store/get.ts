@@ -1,7 +1,8 @@
 import { createFileSink } from '../../image/fs/file-sink.js';
 import { bytesText } from '../../report/terminal/units.js';
 import { defineCommand } from '../command.js';
-import { JSON_OPTION, MODE_OPTION } from '../common-options.js';
+import { MODE_OPTION } from '../common-options.js';
+import { JSON_OPTION } from '../json-option.js';
 import { checkOutput } from '../paths.js';
 import { createProgressLine } from '../progress.js';
 import { reportStream } from '../terminal.js';

@@ -1,7 +1,8 @@
 import { openImage } from '../../image/formats.js';
 import { bytesText, countText } from '../../report/terminal/units.js';
 import { defineCommand } from '../command.js';
-import { JSON_OPTION, MAX_BYTES_OPTION } from '../common-options.js';
+import { MAX_BYTES_OPTION } from '../common-options.js';
+import { JSON_OPTION } from '../json-option.js';
 import { printOut } from '../terminal.js';
 import { THREADS_OPTION, threadCount } from '../threads.js';
 import { STORE_OPTIONS, WAIT_OPTION, withStore, writerOptions } from './options.js';

@@ -1,13 +1,14 @@
 import { table } from '../../report/terminal/table.js';
 import { bytesText } from '../../report/terminal/units.js';
 import type { SnapshotInfo } from '../../store/database.js';
+import { listSnapshots } from '../../store/list.js';
 import { hasLabels } from '../../store/retention.js';
 import { defineCommand } from '../command.js';
-import { JSON_OPTION } from '../common-options.js';
+import { JSON_OPTION } from '../json-option.js';
 import { printOut } from '../terminal.js';
-import { labelPair, STORE_OPTIONS, withStore } from './options.js';
+import { keyFileOf, labelPair, STORE_OPTIONS, storeDirectory } from './options.js';
 
-export const list = defineCommand({
+export const command = defineCommand({
   name: 'list',
   summary: 'list the snapshots of a store, oldest first',
   options: {
@@ -22,9 +23,8 @@ export const list = defineCommand({
   },
   async run({ values }) {
     const labels = Object.fromEntries(values.label);
-    const snapshots = await withStore(values, async (store) =>
-      store.list().filter((info) => hasLabels(info, labels)),
-    );
+    const all = await listSnapshots(storeDirectory(values), keyFileOf(values));
+    const snapshots = all.filter((info) => hasLabels(info, labels));
     if (values.json) printOut(`${JSON.stringify({ snapshots })}\n`);
     else if (snapshots.length === 0)
       printOut(values.label.length === 0 ? 'no snapshots\n' : 'no snapshots with these labels\n');

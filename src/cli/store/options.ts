@@ -67,7 +67,8 @@ export function keyFileOf(values: { readonly 'key-file': string | undefined }): 
   return { keyFile: values['key-file'] ?? (process.env.PAGEFERRY_KEY_FILE || undefined) };
 }
 
-function storeDirectory({ store }: StoreValues): string {
+/** Return the directory of the store. @throws UsageError if none is named */
+export function storeDirectory({ store }: StoreValues): string {
   const dir = store ?? process.env.PAGEFERRY_STORE;
   if (dir) return dir;
   throw new UsageError('-s DIR is required: the directory of the store; or set PAGEFERRY_STORE');

@@ -2,7 +2,7 @@ import { table } from '../../report/terminal/table.js';
 import type { SnapshotInfo } from '../../store/database.js';
 import type { RetentionDecision } from '../../store/retention.js';
 import { defineCommand } from '../command.js';
-import { JSON_OPTION } from '../common-options.js';
+import { JSON_OPTION } from '../json-option.js';
 import { printOut } from '../terminal.js';
 import { UsageError } from '../usage-error.js';
 import { wholeNumber } from '../values.js';

@@ -2,7 +2,7 @@ import { bytesText, countText } from '../../report/terminal/units.js';
 import { storedTrace } from '../../store/stored-trace.js';
 import { readTrace } from '../../store/trace.js';
 import { defineCommand } from '../command.js';
-import { JSON_OPTION } from '../common-options.js';
+import { JSON_OPTION } from '../json-option.js';
 import { printOut } from '../terminal.js';
 import { UsageError } from '../usage-error.js';
 import { fileName, wholeNumber } from '../values.js';

@@ -2,7 +2,7 @@ import { table } from '../../report/terminal/table.js';
 import { bytesText } from '../../report/terminal/units.js';
 import type { SnapshotInfo } from '../../store/database.js';
 import { defineCommand } from '../command.js';
-import { JSON_OPTION } from '../common-options.js';
+import { JSON_OPTION } from '../json-option.js';
 import { printOut } from '../terminal.js';
 import { labelsText } from './list.js';
 import { STORE_OPTIONS, withStore } from './options.js';

@@ -1,7 +1,7 @@
 import { table } from '../../report/terminal/table.js';
 import { bytesText, countText, percentText } from '../../report/terminal/units.js';
 import { defineCommand } from '../command.js';
-import { JSON_OPTION } from '../common-options.js';
+import { JSON_OPTION } from '../json-option.js';
 import { printOut } from '../terminal.js';
 import { STORE_OPTIONS, withStore } from './options.js';
 

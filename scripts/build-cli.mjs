@@ -1,0 +1,84 @@
+// Bundles the command line into dist/: cli.js, which loads one of the other files, and a file for each command
+// with all that it needs. A file more takes Node longer to load than 30 KB more in one file, so nothing is
+// shared between them. Also the threads that are started from a file beside the program.
+import { chmodSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+/** Of commands.ts: 'store list': async () => (await import('./store/list.js')).command */
+const COMMAND = /^ {2}'?([a-z ]+)'?: async \(\) => \(await import\('([^']+)'\)\)\.command,$/gm;
+
+const commands = Array.from(
+  readFileSync(new URL('../src/cli/commands.ts', import.meta.url), 'utf8').matchAll(COMMAND),
+  ([, path, module]) => ({ path, module, name: `cli-${path.replace(' ', '-')}` }),
+);
+const fileOf = new Map(commands.map(({ module, name }) => [module, `./${name}.js`]));
+
+/** Each command is a file, also for the commands that are loaded for the help of the program. */
+const separateCommands = {
+  name: 'separate-commands',
+  setup(bundler) {
+    bundler.onResolve({ filter: /^\.\/(commands|store)\// }, ({ path, importer }) =>
+      importer.endsWith('/cli/commands.ts') ? { path: fileOf.get(path), external: true } : undefined,
+    );
+  },
+};
+
+/** HTML reports and their chart library are a bundle of their own, loaded on demand. */
+const separateReportPage = {
+  name: 'separate-report-page',
+  setup(bundler) {
+    bundler.onResolve({ filter: /\/report\/html\/pages\.js$/ }, () => ({
+      path: './report-page.js',
+      external: true,
+    }));
+  },
+};
+
+const common = {
+  absWorkingDir: ROOT,
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'esm',
+  external: ['lmdb', 'koffi'],
+  logLevel: 'warning',
+  plugins: [separateCommands, separateReportPage],
+};
+
+await Promise.all([
+  build({
+    ...common,
+    entryPoints: { cli: 'src/cli/entry.ts' },
+    outdir: 'dist',
+    banner: { js: '#!/usr/bin/env node' },
+    define: {
+      PROGRAM_FILES: JSON.stringify({
+        '': './cli-main.js',
+        ...Object.fromEntries(commands.map(({ path, name }) => [path, `./${name}.js`])),
+      }),
+    },
+  }),
+  build({
+    ...common,
+    entryPoints: {
+      'cli-main': 'src/cli/main.ts',
+      'mount-worker': 'src/mount/worker.ts',
+      'http-worker': 'src/image/http/worker.ts',
+    },
+    outdir: 'dist',
+  }),
+  ...commands.map(({ module, name }) =>
+    build({
+      ...common,
+      stdin: {
+        contents: `export { start } from './main.js'; export { command } from '${module}';`,
+        resolveDir: `${ROOT}src/cli`,
+        sourcefile: `${name}.js`,
+      },
+      outfile: `dist/${name}.js`,
+    }),
+  ),
+]);
+chmodSync(new URL('../dist/cli.js', import.meta.url), 0o755);

@@ -52,5 +52,8 @@ const reportPage: Options = {
   esbuildPlugins: [withoutStyleSheets, licences('dist/report-page.licenses.txt')],
 };
 
-/** JavaScript only, apart from the command line (scripts/build-cli.mjs): tsup.declarations.ts writes the declarations, in a process beside this one. */
+/**
+ * JavaScript only: tsup.declarations.ts writes the declarations, in a process beside this one, and
+ * scripts/build-cli.mjs the command line.
+ */
 export default defineConfig([library, reportPage]);

@@ -1,6 +1,6 @@
-// Bundles the command line into dist/: cli.js, which loads one of the other files, and a file for each command
-// with all that it needs. A file more takes Node longer to load than 30 KB more in one file, so nothing is
-// shared between them. Also the threads that are started from a file beside the program.
+// Bundles the command line into dist/: cli.js, which loads one of the other files, and a file for each
+// command with all that it needs. One more file takes Node longer to load than 30 KB more in one file, so
+// nothing is shared between them. Also the threads that are started from a file beside the program.
 import { chmodSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';

@@ -3,7 +3,7 @@ import { reportFailure, run } from './program.js';
 import { cleanUp, SignalHandler } from './signals.js';
 import { printErrorLine } from './terminal.js';
 
-/** Run the program: the command that the arguments of the process name, with its outputs, signals and exit status. */
+/** Run the command that the arguments of the process name, with its outputs, signals and exit status. */
 export function start(): void {
   const handler = new SignalHandler();
   handler.start();

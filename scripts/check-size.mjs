@@ -16,8 +16,8 @@ for (const [command, kib] of [
   ['main', 24],
   ['store-list', 56],
   ['pack', 560],
-  ['unpack', 416],
-  ['store', 528],
+  ['unpack', 512],
+  ['store', 624],
 ])
   check(`cli-${command}`, loadedBytes('dist/cli.js') + loadedBytes(`dist/cli-${command}.js`), kib * KIB);
 check('report page', readFileSync('dist/report-page.js').length, 576 * KIB);

@@ -5,7 +5,8 @@ import type { PageSource } from '../../page/source.js';
 import { printable } from '../../report/terminal/printable.js';
 import { bytesText, percentText } from '../../report/terminal/units.js';
 import { defineCommand } from '../command.js';
-import { FORMAT_OPTION, JSON_OPTION } from '../common-options.js';
+import { FORMAT_OPTION } from '../common-options.js';
+import { JSON_OPTION } from '../json-option.js';
 import { checkInputs } from '../paths.js';
 import { printOut } from '../terminal.js';
 

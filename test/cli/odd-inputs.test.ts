@@ -240,7 +240,8 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
       { vaddr: 0x100000000n, bytes: Buffer.alloc(0), memsz: 2n ** 41n },
       { vaddr: 0x7fff00000000n, bytes: random(8 * PAGE, 2) },
     ]);
-    const child = start(['pack', put(folder, 'a.core', core), '-o', join(folder, 'x.pfy')]);
+    const path = put(folder, 'a.core', core);
+    const child = start(['pack', path, '-o', join(folder, 'x.pfy'), '--max-bytes', '4T']);
     const run = ended(child);
     const isOpen = () => fs.readdirSync(folder).some((name) => name.startsWith('.x.pfy.partial-'));
     await until(() => isOpen() || child.exitCode !== null || fs.existsSync(join(folder, 'x.pfy')));

@@ -50,7 +50,7 @@ export class SlotTable {
   ): void {
     this.count = 0;
     if (this.kinds.length < slotCount) this.grow(slotCount);
-    const reader = new WireReader(table, what);
+    const reader = new WireReader(table, { toString: () => `${what}: table` });
     let offset = 0;
     for (let slot = 0; slot < slotCount; slot++) {
       const kind = reader.u8();

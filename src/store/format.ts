@@ -72,14 +72,15 @@ export class Checks {
     return this.equals(head, HEAD_CHECK);
   }
 
-  /** The same for a frame in the kernels' memory: its head, and `bytes` bytes of payload. */
-  isFrameAt(address: number, bytes: number): boolean {
+  /** The same for a frame at an address of the kernels' memory, of which `view` is a view. */
+  isFrameAt(view: DataView, address: number, bytes: number): boolean {
     const { run, words } = this.kernels;
     const result = this.result >>> 2;
     run.hash64(address, HEAD_CHECK, 0, 0, this.result);
     run.hash64(address + FRAME_HEAD_BYTES, bytes, words[result]!, words[result + 1]!, this.result);
-    const stated = (address + HEAD_CHECK) >>> 2;
-    return words[stated] === words[result] && words[stated + 1] === words[result + 1];
+    const stated = address + HEAD_CHECK;
+    const isLowEqual = view.getUint32(stated, true) === words[result];
+    return isLowEqual && view.getUint32(stated + 4, true) === words[result + 1];
   }
 
   /** Write the check of a pack's header at its end. */
@@ -165,18 +166,18 @@ export function writeFrameHead(out: Uint8Array, head: FrameHead): void {
 /** Read a frame's head. Returns undefined for bytes that are none. */
 export function readFrameHead(bytes: Uint8Array): FrameHead | undefined {
   if (bytes.length < FRAME_HEAD_BYTES) return undefined;
-  return frameHeadIn(new DataView(bytes.buffer, bytes.byteOffset, FRAME_HEAD_BYTES));
+  return frameHeadIn(new DataView(bytes.buffer, bytes.byteOffset, FRAME_HEAD_BYTES), 0);
 }
 
-/** Read the head of a frame that begins where `view` does. Returns undefined for bytes that are none. */
-export function frameHeadIn(view: DataView): FrameHead | undefined {
-  if (view.getUint32(0, true) !== FRAME_MAGIC || view.getUint32(20, true) !== 0) return undefined;
+/** Read the head of a frame at byte `at`. Returns undefined for bytes that are none. */
+export function frameHeadIn(view: DataView, at: number): FrameHead | undefined {
+  if (view.getUint32(at, true) !== FRAME_MAGIC || view.getUint32(at + 20, true) !== 0) return undefined;
   return {
-    id: view.getUint32(4, true),
-    payloadBytes: view.getUint32(8, true),
-    contentBytes: view.getUint32(12, true),
-    tableBytes: view.getUint16(16, true),
-    slotCount: view.getUint8(18),
-    packing: view.getUint8(19),
+    id: view.getUint32(at + 4, true),
+    payloadBytes: view.getUint32(at + 8, true),
+    contentBytes: view.getUint32(at + 12, true),
+    tableBytes: view.getUint16(at + 16, true),
+    slotCount: view.getUint8(at + 18),
+    packing: view.getUint8(at + 19),
   };
 }

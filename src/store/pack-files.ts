@@ -34,17 +34,19 @@ export class PackFiles {
   }
 
   /**
-   * Read exactly `bytes` bytes of a pack into `into` from index `at` on.
-   * @throws PageferryError `io`, or `bad-stream` when the pack is shorter
+   * Read `bytes` bytes of a pack into `into` from index `at` on, up to `maxBytes` if the pack has them.
+   * Returns their number.
+   * @throws PageferryError `io`, or `bad-stream` when the pack has fewer than `bytes`
    */
-  read(pack: number, offset: number, into: Uint8Array, at: number, bytes: number): void {
+  read(pack: number, offset: number, into: Uint8Array, at: number, bytes: number, maxBytes = bytes): number {
     if (!this.open(pack))
       throw new PageferryError('bad-stream', `${packFileName(pack)}: does not exist; run store check`);
     const file = this.files.get(pack)!;
-    for (let done = 0; done < bytes; ) {
+    let done = 0;
+    while (done < bytes) {
       let count: number;
       try {
-        count = fs.readSync(file, into, at + done, bytes - done, offset + done);
+        count = fs.readSync(file, into, at + done, maxBytes - done, offset + done);
       } catch (cause) {
         throw ioError(packFileName(pack), `cannot read ${bytes - done} bytes at ${offset + done}`, cause);
       }
@@ -55,6 +57,7 @@ export class PackFiles {
         );
       done += count;
     }
+    return done;
   }
 
   close(): void {

@@ -121,6 +121,7 @@ export class StoreDriver {
         if (start + bytes > from.length)
           throw new PageferryError('bad-stream', `pack: ends before byte ${offset}`);
         into.set(from.subarray(start, start + bytes), at);
+        return bytes;
       },
     };
     const find = (wanted: number): FramePlace => {

@@ -2,7 +2,8 @@ import { SLOT } from '../../engine/page-frames/format.js';
 import { statusText } from '../../kernels/status.js';
 import { PageferryError } from '../../page/error.js';
 import type { FramePlace } from '../frame-record.js';
-import { type FrameCache, frameName } from './frame-cache.js';
+import type { FrameCache } from './frame-cache.js';
+import { frameName } from './frame-records.js';
 import type { UnpackedFrame } from './frame-slots.js';
 
 /** Returns where a frame is. @throws PageferryError `bad-stream` when there is none */
@@ -16,13 +17,16 @@ export class PageDecoder {
     private readonly pageBytes: number,
   ) {}
 
-  /** Return a page's bytes, valid until the next call. @throws PageferryError that names the frame */
-  decode(frame: number, slot: number): Uint8Array {
+  /**
+   * Return a page's bytes, or those of several in consecutive slots, up to `pages`. They are valid until the
+   * next call. @throws PageferryError that names the frame
+   */
+  decode(frame: number, slot: number, pages = 1): Uint8Array {
     const place = this.find(frame);
     const first = this.cache.get(frame, place);
     const { count, kinds, offsets, baseFrames, baseSlots } = first.slots;
     const kind = slot < count ? kinds[slot] : undefined;
-    if (kind === SLOT.PLAIN) return this.plain(first, slot);
+    if (kind === SLOT.PLAIN) return this.plain(first, slot, pages);
     if (kind !== SLOT.DELTA) throw noPage(frame, place, slot);
     const baseFrame = baseFrames[slot]!;
     const basePlace = this.find(baseFrame);
@@ -44,9 +48,12 @@ export class PageDecoder {
     return bytes.subarray(pageSpace, pageSpace + this.pageBytes);
   }
 
-  private plain({ content, slots }: UnpackedFrame, slot: number): Uint8Array {
+  private plain({ content, slots }: UnpackedFrame, slot: number, pages: number): Uint8Array {
+    const last = Math.min(slot + pages, slots.count);
+    let end = slot + 1;
+    while (end < last && slots.kinds[end] === SLOT.PLAIN) end++;
     const at = content + slots.offsets[slot]!;
-    return this.cache.codec.kernels.bytes.subarray(at, at + this.pageBytes);
+    return this.cache.codec.kernels.bytes.subarray(at, at + (end - slot) * this.pageBytes);
   }
 }
 

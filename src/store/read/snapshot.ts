@@ -152,10 +152,12 @@ export class SnapshotImage {
         continue;
       }
       const within = at - page * pageBytes;
-      const bytes = Math.min(pageBytes - within, out.length - done);
+      const wanted = within + out.length - done;
+      const pages = Math.min(this.runs.end(run) - page, Math.ceil(wanted / pageBytes));
       const slot = this.runs.slots[run]! + page - this.runs.starts[run]!;
-      const content = this.decoder.decode(frame, slot);
-      out.set(bytes === pageBytes ? content : content.subarray(within, within + bytes), done);
+      const content = this.decoder.decode(frame, slot, pages);
+      const bytes = Math.min(content.length - within, out.length - done);
+      out.set(bytes === content.length ? content : content.subarray(within, within + bytes), done);
       done += bytes;
     }
   }

@@ -7,7 +7,7 @@ import { Checks, FRAME_HEAD_BYTES, MAX_SEAL_BYTES, readFrameHead, writeFrameHead
 import type { FramePlace } from '../frame-record.js';
 import { encodeManifest } from '../manifest.js';
 import type { PackFiles } from '../pack-files.js';
-import { frameName } from '../read/frame-cache.js';
+import { frameName } from '../read/frame-records.js';
 import { findFrames } from '../read/snapshot.js';
 import type { StoreContext } from '../store-context.js';
 import {

@@ -102,8 +102,10 @@ export async function openExport(file: VerifiedFile): Promise<readonly ImportedS
   const { places, snapshots } = parseRecords(file, header);
   const { pageBytes, frameBytes } = header;
   const packs = {
-    read: (_: number, offset: number, into: Uint8Array, at: number, bytes: number) =>
-      file.read(into.subarray(at, at + bytes), offset),
+    read(_: number, offset: number, into: Uint8Array, at: number, bytes: number): number {
+      file.read(into.subarray(at, at + bytes), offset);
+      return bytes;
+    },
   };
   const options = { packs, sealer: PLAIN_SEALER, pageBytes, frameBytes, cacheBytes: CACHE_BYTES };
   const cache = await createFrameCache(options);

@@ -265,7 +265,8 @@ export async function openDatabase(
       maxDbs: 8,
       // A committed transaction is on the disk, so that a pack is never synced after what refers to it.
       overlappingSync: false,
-      noMemInit: true,
+      // Otherwise unused bytes of the database would be memory of this program: pages of guests, keys.
+      noMemInit: false,
     });
     return new StoreDatabase(root, sealer);
   } catch (cause) {

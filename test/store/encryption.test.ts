@@ -80,6 +80,18 @@ test('snapshots come back with the key, and neither pages, names nor labels are 
   }
 });
 
+test('memory that the program has freed is not in the database', async () => {
+  for (let i = 0; i < 8; i++) {
+    const dir = newDirectory();
+    Array.from({ length: 300 }, (_, k) => Buffer.alloc(4096 + k, 'freed memory '));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    const store = await createStore(dir, {}, { keyFile: keyFileOf(32) });
+    await fill(store);
+    await store.close();
+    expect(stored(dir).includes('freed memory')).toBe(false);
+  }
+});
+
 test('no key file, another one, one for a store without, and files that are none: one clear error', async () => {
   const [keyFile, dir] = [keyFileOf(32), newDirectory()];
   await (await createStore(dir, {}, { keyFile })).close();

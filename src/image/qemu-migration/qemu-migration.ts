@@ -1,10 +1,8 @@
 import { QEMU_MAGIC, QEMU_VERSION, TARGET_PAGE_BYTES, u32 } from '../../qemu/format.js';
 import { createContainerSource } from '../container/container-source.js';
 import type { ContainerRun } from '../container/description.js';
-import { SKIP_BYTES } from '../extents.js';
-import { checkPosition } from '../fs/errno.js';
+import { createDecodedSource } from '../decoded-source.js';
 import { type FileSource, type ImageFile, type ImageFormat, openAs } from '../image-file.js';
-import { LifeCycle } from '../life-cycle.js';
 import type { QemuPageIndex } from './page-index.js';
 import { QemuPages } from './pages.js';
 import { type QemuImageBlock, readIndex } from './read-index.js';
@@ -69,15 +67,11 @@ export function openStreamAt(
   format: string,
   options: QemuImageOptions = {},
 ): QemuImageSource {
-  const { path: name, handle } = file;
+  const { handle } = file;
   const { index, blocks, machine } = readIndex(file, options.blocks ?? 'ram', start);
   const pages = new QemuPages(handle, index);
-  const { bytes } = pages;
-  const life = new LifeCycle(name);
-  let next = 0;
   return {
-    name,
-    bytes,
+    ...createDecodedSource(handle, pages),
     machine,
     blocks,
     get container() {
@@ -86,41 +80,11 @@ export function openStreamAt(
       return createContainerSource(handle, {
         format,
         fileBytes: file.bytes,
-        imageBytes: bytes,
+        imageBytes: pages.bytes,
         runs,
         ranges: [],
         isDerived: !index.isPlain(),
       });
-    },
-    read(into) {
-      life.check();
-      const wanted = Math.min(into.length, bytes - next);
-      try {
-        pages.read(into.subarray(0, wanted), next);
-      } catch (cause) {
-        life.fail(cause);
-      }
-      next += wanted;
-      return wanted;
-    },
-    skipZeros(maxBytes) {
-      life.check();
-      if (next % SKIP_BYTES !== 0) return 0;
-      const zeros = pages.zeroBytesAt(next, maxBytes);
-      const skipped = next + zeros === bytes ? zeros : zeros - (zeros % SKIP_BYTES);
-      next += skipped;
-      return skipped;
-    },
-    readAt(into, position) {
-      life.check();
-      checkPosition(name, position);
-      const wanted = Math.max(0, Math.min(into.length, bytes - position));
-      pages.read(into.subarray(0, wanted), position);
-      return wanted;
-    },
-    close() {
-      life.endBy('close');
-      handle.close();
     },
   };
 }

@@ -200,7 +200,12 @@ async function packTo(
     });
     for (const base of bases) await encoder.base(base);
     for (const [i, image] of withProgress(images, line.onBytes).entries()) {
-      const container = memoryOnly ? undefined : images[i]!.container;
+      const file = images[i]!;
+      const container = memoryOnly ? undefined : file.container;
+      if (!memoryOnly && 'container' in file && !container)
+        printErrorLine(
+          `pageferry: note: ${file.name}: too many pages to keep the file: packed as its memory alone`,
+        );
       await encoder.encode(image, container && { container });
     }
     const summary = await encoder.finish();

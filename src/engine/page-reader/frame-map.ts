@@ -1,6 +1,6 @@
 import type { Codec } from '../../codec/registry.js';
 import { PageferryError } from '../../page/error.js';
-import type { FrameHead, IndexEntry } from '../../stream/format.js';
+import type { FrameHead } from '../../stream/format.js';
 import type { FrameDecoder } from '../unpack/frame-decoder.js';
 
 /** The place of one page in its frame, and its operands. */
@@ -31,18 +31,32 @@ export class FrameMap {
   private readonly firstPages: number[] = [];
   private readonly entries: PageEntry[] = [];
   private readonly segments: readonly Uint8Array[];
+  /** Memory of all segments. */
+  readonly space: Uint8Array;
   private readonly endPage: number;
   /** Approximate memory of the frame and its map. */
   readonly bytes: number;
 
-  /** Reads the table of the frame that is open in `frames`. */
+  /**
+   * Reads the table of the frame that is open in `frames`, and copies its segments to memory that `takeSpace`
+   * returns.
+   */
   constructor(
     head: FrameHead,
     frames: FrameDecoder,
     pageBytes: number,
     readonly what: string,
+    takeSpace: (bytes: number) => Uint8Array,
   ) {
-    this.segments = head.segments.map((_, i) => frames.segment(i).slice());
+    const unpacked = head.segments.map((_, i) => frames.segment(i));
+    const segmentBytes = unpacked.reduce((sum, { length }) => sum + length, 0);
+    this.space = takeSpace(segmentBytes);
+    let end = 0;
+    this.segments = unpacked.map((segment) => {
+      this.space.set(segment, end);
+      end += segment.length;
+      return this.space.subarray(end - segment.length, end);
+    });
     this.endPage = head.firstPage + head.pageCount;
     const next = head.segments.map(() => 0);
     const table = frames.table!;
@@ -80,7 +94,7 @@ export class FrameMap {
           `${what}: ${length - next[segment]!} bytes too many in segment ${segment}`,
         );
     });
-    this.bytes = this.segments.reduce((sum, { length }) => sum + length, 0) + 128 * this.entries.length;
+    this.bytes = segmentBytes + 128 * this.entries.length;
   }
 
   /** Return the entry of a page of the frame. */
@@ -112,39 +126,6 @@ export class FrameMap {
 
 function isZero({ codec, fill }: PageEntry): boolean {
   return codec.name === 'zero' || (codec.name === 'fill' && fill === 0);
-}
-
-/** A cache of the frames used last. */
-export class FrameCache {
-  private readonly maps = new Map<IndexEntry, FrameMap>();
-  private bytes = 0;
-
-  constructor(private readonly maxBytes: number) {}
-
-  get(entry: IndexEntry): FrameMap | undefined {
-    const map = this.maps.get(entry);
-    if (map) {
-      // Insertion order is the order of eviction.
-      this.maps.delete(entry);
-      this.maps.set(entry, map);
-    }
-    return map;
-  }
-
-  clear(): void {
-    this.maps.clear();
-    this.bytes = 0;
-  }
-
-  put(entry: IndexEntry, map: FrameMap): void {
-    this.maps.set(entry, map);
-    this.bytes += map.bytes;
-    for (const [oldest, { bytes }] of this.maps) {
-      if (this.bytes <= this.maxBytes || oldest === entry) break;
-      this.maps.delete(oldest);
-      this.bytes -= bytes;
-    }
-  }
 }
 
 /**

@@ -6,7 +6,7 @@ import type { PageSource } from '../../page/source.js';
 import { throwIfAborted } from '../../page/sync.js';
 import { type DigestContext, type DigestedBase, digestBase } from '../decode/base-digest.js';
 import { checkFrameBytes, checkImageBytes, checkInteger } from '../options.js';
-import { FrameCache } from './frame-map.js';
+import { FrameCache } from './frame-cache.js';
 import { PageReader } from './page-reader.js';
 import { declarePageReader, type PageReaderMemory } from './reader-memory.js';
 import type { PageReaderOptions } from './reader-options.js';
@@ -72,7 +72,9 @@ export async function openReader<T>(
   memory.frames.setMaxFrameBytes(maxFrameBytes);
   memory.digesting.digest.setPageBytes(pageBytes);
   const bases = await digestBases({ ...memory.digesting, pageBytes }, index, options);
-  return create(memory, index, bases, new FrameCache(cacheBytes));
+  // Of a file that comes over a network, several reads wait for frames at a time, and use them later.
+  const isReused = file.load === undefined;
+  return create(memory, index, bases, new FrameCache(cacheBytes, maxFrameBytes, isReused));
 }
 
 /** Return all base images with their digests; none if the file refers to none. */

@@ -36,7 +36,7 @@ export interface StoreConfig {
 export interface StoreLayout {
   /** 4096, 16384 or 65536; default 4096. */
   readonly pageBytes?: number;
-  /** Most bytes of a frame, uncompressed: a page at least, 1 MiB at most; default 64 KiB. */
+  /** Most bytes of a frame, uncompressed: a page at least, 1 MiB at most; default 16 KiB. */
   readonly frameBytes?: number;
   /** Size from which on a pack file is closed; default 256 MiB. */
   readonly packBytes?: number;

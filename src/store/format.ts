@@ -20,7 +20,8 @@ export const FRAME_HEAD_BYTES = 32;
 export const STORE_ID_BYTES = 16;
 /** A pack is closed once it has this many bytes. */
 export const DEFAULT_PACK_BYTES = 256 << 20;
-export const DEFAULT_FRAME_BYTES = 64 << 10;
+/** Pages that are read alone need their frame unpacked: larger ones take longer and save 3 % of the bytes. */
+export const DEFAULT_FRAME_BYTES = 16 << 10;
 /** Most bytes that encryption adds to a payload. */
 export const MAX_SEAL_BYTES = 64;
 

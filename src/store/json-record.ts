@@ -1,5 +1,7 @@
 import { withCheck, withoutCheck } from './record-check.js';
 
+const DECODER = new TextDecoder();
+
 /** Return `value` as a JSON record called `name`, with its check. */
 export function jsonRecord(name: string, value: unknown): Uint8Array {
   return withCheck(name, new TextEncoder().encode(JSON.stringify(value)));
@@ -7,5 +9,5 @@ export function jsonRecord(name: string, value: unknown): Uint8Array {
 
 /** Parse a JSON record. @throws PageferryError `bad-stream` */
 export function readJson<T>(name: string, bytes: Uint8Array | undefined): T | undefined {
-  return bytes && JSON.parse(new TextDecoder().decode(withoutCheck(name, bytes)));
+  return bytes && JSON.parse(DECODER.decode(withoutCheck(name, bytes)));
 }

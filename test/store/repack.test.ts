@@ -31,7 +31,7 @@ function traceOf(name: string, pages: readonly number[], bytes = first.length): 
 }
 
 async function newStore(layout = {}): Promise<Store> {
-  const store = await stores.create(layout);
+  const store = await stores.create({ frameBytes: 64 << 10, ...layout });
   await store.put(bytesSource(first, 'a'), { name: 'a' });
   await store.put(bytesSource(second, 'b'), { name: 'b', parent: 'a' });
   return store;
@@ -91,7 +91,7 @@ describe('repack', () => {
   });
 
   test('frames that none needs are removed, also after several repackings', async () => {
-    const store = await stores.create();
+    const store = await stores.create({ frameBytes: 64 << 10 });
     await store.put(bytesSource(first, 'a'), { name: 'a' });
     const all = traceOf(
       'a',

@@ -4,6 +4,7 @@ import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { buildGuest, checkerReport, linuxSkipReason, waitForChecks } from '../../testing/qemu/linux.js';
 import { startMachine } from '../../testing/qemu/machine.js';
 import { migratePair, type Pair, startPair } from '../../testing/qemu/pair.js';
+import { INSTALLED_QEMU, newerQemu, newerQemuSkipReason, type Qemu } from '../../testing/qemu/versions.js';
 import { type Change, Middle, UNITS } from '../channel/relay.js';
 import { testFolder } from '../image/support.js';
 import { type Agents, startAgents } from '../support/agents.js';
@@ -19,10 +20,11 @@ afterEach(async () => {
 });
 
 async function ready(
+  qemu: Qemu,
   change?: Change,
   kept: 'secure' | 'insecure' = 'insecure',
 ): Promise<{ pair: Pair; agents: Agents }> {
-  const pair = await startPair({ folder, memoryMib: MEMORY_MIB, linux: guest!() });
+  const pair = await startPair({ folder, memoryMib: MEMORY_MIB, linux: guest!(), qemu });
   open.push({ close: () => pair.quit() });
   const agents = await startAgents({
     folder,
@@ -47,7 +49,18 @@ async function expectGoesOn(pair: Pair, count: number): Promise<void> {
   expect(checkerReport(pair.source.serial())).toMatchObject({ bad: 0, details: [] });
 }
 
-describe.skipIf(lack)(`a guest with Linux${lack === undefined ? '' : ` (skipped: ${lack})`}`, () => {
+/** Each QEMU that migrates guests here, and the reason why it cannot. */
+const QEMUS: readonly [name: string, qemu: Qemu | undefined, lack: string | undefined][] = [
+  ['the installed QEMU', INSTALLED_QEMU, lack],
+  ['QEMU 10', newerQemu(), lack ?? newerQemuSkipReason()],
+];
+
+describe.each(QEMUS)('a guest with Linux in %s', (_, named, reason) => {
+  const qemu = named ?? INSTALLED_QEMU;
+  if (reason !== undefined) {
+    test.skip(`skipped: ${reason}`, () => {});
+    return;
+  }
   afterAll(() => {
     open = [];
   });
@@ -56,7 +69,7 @@ describe.skipIf(lack)(`a guest with Linux${lack === undefined ? '' : ` (skipped:
     ['precopy with return path', ['return-path'], 'secure'],
     ['multifd', ['multifd', 'return-path'], 'insecure'],
   ] as const)('%s', async (name, capabilities, kept) => {
-    const { pair, agents } = await ready(undefined, kept);
+    const { pair, agents } = await ready(qemu, undefined, kept);
     const { count } = checkerReport(pair.source.serial());
     await migratePair(pair, {
       through: agents.outPath,
@@ -77,7 +90,7 @@ describe.skipIf(lack)(`a guest with Linux${lack === undefined ? '' : ` (skipped:
   });
 
   test('postcopy', async () => {
-    const { pair, agents } = await ready();
+    const { pair, agents } = await ready(qemu);
     const { count } = checkerReport(pair.source.serial());
     await migratePair(pair, {
       through: agents.outPath,
@@ -101,7 +114,7 @@ describe.skipIf(lack)(`a guest with Linux${lack === undefined ? '' : ` (skipped:
       isCut = true;
       return 'cut';
     };
-    const { pair, agents } = await ready(change);
+    const { pair, agents } = await ready(qemu, change);
     const options = {
       through: agents.outPath,
       capabilities: ['return-path'],
@@ -113,7 +126,14 @@ describe.skipIf(lack)(`a guest with Linux${lack === undefined ? '' : ` (skipped:
     await waitForChecks(pair.source, count + 3);
     // A QEMU that failed to load a guest has to be started again.
     await pair.destination.quit();
-    const again = { folder, name: 'destination', memoryMib: MEMORY_MIB, linux: guest!(), incoming: true };
+    const again = {
+      folder,
+      name: 'destination',
+      memoryMib: MEMORY_MIB,
+      linux: guest!(),
+      incoming: true,
+      qemu,
+    };
     const destination = await startMachine(again);
     const second = { source: pair.source, destination, quit: () => destination.quit() };
     open.push({ close: () => second.quit() });

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openElfCore } from '../../src/image/elf-core/elf-core.js';
 import { openKdump } from '../../src/image/kdump/kdump.js';
-import { QEMU, qemuSkipReason } from '../../testing/qemu/linux.js';
+import { qemuSkipReason } from '../../testing/qemu/linux.js';
+import { INSTALLED_QEMU } from '../../testing/qemu/versions.js';
 import { hasProgram, randomBytes, readAll, testFolder } from './support.js';
 
 const folder = testFolder();
@@ -29,7 +30,7 @@ function dumpGuest(): { readonly core: string; readonly kdump: string } {
   ];
   const loader = `loader,file=${memory},addr=0x100000,force-raw=on`;
   const { status, stdout } = spawnSync(
-    QEMU,
+    INSTALLED_QEMU.program,
     [
       '-S',
       '-m',

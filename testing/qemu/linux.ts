@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { repositoryFile } from '../repository.js';
 import { initramfs } from './initramfs.js';
+import { INSTALLED_QEMU } from './versions.js';
 
 /** Settings of guest-checker.c. */
 export interface CheckerOptions {
@@ -27,7 +28,6 @@ export interface LinuxGuest {
 const GUEST_CHECKER = repositoryFile('testing/qemu/guest-checker.c');
 export const GUEST_WORKLOAD = repositoryFile('testing/qemu/guest-workload.c');
 
-export const QEMU = 'qemu-system-x86_64';
 const COMPILER = 'gcc';
 /** A quick boot, and a serial port that carries only the program's output. */
 const COMMAND_LINE =
@@ -35,7 +35,8 @@ const COMMAND_LINE =
 
 /** Return the reason why QEMU cannot run here, or undefined if it can. */
 export function qemuSkipReason(): string | undefined {
-  return runs(QEMU, '--version') ? undefined : `${QEMU} is not installed`;
+  const { program } = INSTALLED_QEMU;
+  return runs(program, '--version') ? undefined : `${program} is not installed`;
 }
 
 /** Return the reason why Linux cannot run in QEMU here, or undefined if it can. */

@@ -4,8 +4,9 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { tinyFirmware } from './firmware.js';
-import { type LinuxGuest, linuxArguments, QEMU } from './linux.js';
+import { type LinuxGuest, linuxArguments } from './linux.js';
 import { Qmp } from './qmp.js';
+import { INSTALLED_QEMU, type Qemu } from './versions.js';
 
 /** Bytes per second; higher than any rate in a test. */
 const NO_LIMIT = 10_000_000_000;
@@ -32,6 +33,8 @@ export interface MachineOptions {
   /** Machine type (default: "pc"). */
   readonly machine?: string;
   readonly args?: readonly string[];
+  /** Default: the installed one. */
+  readonly qemu?: Qemu;
   /** Command that starts QEMU, such as `ip netns exec NAME`. */
   readonly prefix?: readonly string[];
 }
@@ -87,7 +90,8 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   const file = (suffix: string) => join(options.folder, `${options.name}.${suffix}`);
   const [control, serial, errors] = [file('qmp'), file('serial'), file('stderr')];
   fs.writeFileSync(serial, '');
-  const [program, ...before] = [...(options.prefix ?? []), QEMU];
+  const qemu = options.qemu ?? INSTALLED_QEMU;
+  const [program, ...before] = [...(options.prefix ?? []), qemu.program, ...qemu.args];
   const child = spawn(program!, [...before, ...machineArguments(options, control, serial, file('bios'))], {
     stdio: ['ignore', 'ignore', fs.openSync(errors, 'w')],
   });

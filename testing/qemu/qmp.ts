@@ -1,41 +1,40 @@
-// A client of QMP, QEMU's machine protocol: one JSON object per line, over a unix socket.
-import net from 'node:net';
+// The QMP client of the package for tests: it waits until QEMU listens, and keeps all events.
+import { QmpClient, type QmpEvent } from '../../src/qemu/qmp/client.js';
 
-export interface QmpEvent {
-  readonly event: string;
-  readonly data: Record<string, unknown>;
-  /** QEMU's timestamp in milliseconds; all QEMUs on one host use the same clock. */
-  readonly atMs: number;
-}
+/** Commands such as `pmemsave` of a guest under emulation take longer than a query. */
+const TIMEOUT_MS = 120_000;
 
 export class Qmp {
   /** All events received, in order. */
   readonly events: QmpEvent[] = [];
-  private readonly pending: { resolve(value: unknown): void; reject(error: Error): void; command: string }[] =
-    [];
   private readonly watchers = new Set<() => void>();
-  private failure: Error | undefined;
-  private text = '';
+  private client!: QmpClient;
+  private end: Error | undefined;
 
-  private constructor(private readonly socket: net.Socket) {
-    socket.setEncoding('utf8');
-    socket.on('data', (text: string) => this.receive(text));
-    socket.on('error', (error) => this.fail(error));
-    socket.on('close', () => this.fail(new Error('QMP: QEMU closed the connection')));
-  }
+  private constructor() {}
 
   /** Connect, retrying until QEMU listens. `endReason` returns the reason when QEMU has ended. */
   static async connect(path: string, endReason: () => string | undefined): Promise<Qmp> {
     for (;;) {
       const reason = endReason();
       if (reason !== undefined) throw new Error(reason);
-      const socket = await new Promise<net.Socket | undefined>((resolve) => {
-        const attempt = net.connect(path, () => resolve(attempt));
-        attempt.once('error', () => resolve(undefined));
-      });
-      if (socket) {
-        const qmp = new Qmp(socket);
-        await qmp.execute('qmp_capabilities');
+      const qmp = new Qmp();
+      const client = await QmpClient.connect(
+        { path },
+        {
+          ...{ name: 'QMP', timeoutMs: TIMEOUT_MS },
+          onEvent(event) {
+            qmp.events.push(event);
+            qmp.wake();
+          },
+          onEnd(end) {
+            qmp.end = end;
+            qmp.wake();
+          },
+        },
+      ).catch(() => undefined);
+      if (client) {
+        qmp.client = client;
         return qmp;
       }
       await new Promise((resolve) => setTimeout(resolve, 10));
@@ -44,11 +43,7 @@ export class Qmp {
 
   /** Run a command and return its result. @throws Error with QEMU's message */
   execute<T = Record<string, unknown>>(command: string, args?: Record<string, unknown>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      if (this.failure) return reject(this.failure);
-      this.pending.push({ resolve: resolve as (value: unknown) => void, reject, command });
-      this.socket.write(`${JSON.stringify({ execute: command, arguments: args })}\n`);
-    });
+    return this.client.execute<T>(command, args);
   }
 
   /** Wait for the first accepted event of that name, at index `from` of `events` or later. */
@@ -60,47 +55,13 @@ export class Qmp {
     for (;;) {
       const found = this.events.slice(from).find(({ event, data }) => event === name && accept(data));
       if (found) return found;
-      if (this.failure) throw this.failure;
+      if (this.end) throw this.end;
       await new Promise<void>((resolve) => this.watchers.add(resolve));
     }
   }
 
   close(): void {
-    this.socket.destroy();
-  }
-
-  private receive(text: string): void {
-    this.text += text;
-    const lines = this.text.split('\n');
-    this.text = lines.pop()!;
-    for (const line of lines) this.dispatch(JSON.parse(line));
-  }
-
-  private dispatch(message: {
-    event?: string;
-    data?: QmpEvent['data'];
-    timestamp?: { seconds: number; microseconds: number };
-    return?: unknown;
-    error?: { desc: string };
-  }): void {
-    if (message.event !== undefined) {
-      const { seconds = 0, microseconds = 0 } = message.timestamp ?? {};
-      this.events.push({
-        event: message.event,
-        data: message.data ?? {},
-        atMs: seconds * 1000 + microseconds / 1000,
-      });
-    } else if (message.error) {
-      const request = this.pending.shift();
-      request?.reject(new Error(`${request.command}: ${message.error.desc}`));
-    } else if ('return' in message) this.pending.shift()?.resolve(message.return);
-    this.wake();
-  }
-
-  private fail(error: Error): void {
-    this.failure ??= error;
-    for (const { reject } of this.pending.splice(0)) reject(this.failure);
-    this.wake();
+    this.client.close();
   }
 
   private wake(): void {

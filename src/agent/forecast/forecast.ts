@@ -1,0 +1,139 @@
+import { type DirtySample, dirtyCurve } from './dirty-curve.js';
+
+/** One round of pre-copy, as far as it is sent. */
+export interface RoundFacts {
+  readonly ms: number;
+  /** Pages, and those among them that repeat one byte: QEMU sends nine bytes for such a page. */
+  readonly pages: number;
+  readonly fills: number;
+  readonly wireBytes: number;
+}
+
+/** What is known of a migration in progress. */
+export interface ForecastInput {
+  readonly guestPages: number;
+  /** Rounds that ended, in order. */
+  readonly rounds: readonly RoundFacts[];
+  /** The current round so far, and its pages in total where they are known. */
+  readonly current: RoundFacts & { readonly totalPages?: number | undefined };
+  /** Pages that the guest wrote in periods, the latest last; empty: not known yet. */
+  readonly dirty: readonly DirtySample[];
+  readonly downtimeLimitMs: number;
+  /**
+   * Assumed cost of a page that is sent again, as a fraction of one that is sent first, until a round has
+   * shown it: 1 (default) where pages are sent whole, less where they are sent as changes.
+   */
+  readonly resendCost?: number;
+}
+
+/** When a migration ends, counted from its first page. */
+export interface Forecast {
+  /** Duration of the first round. */
+  readonly firstRoundMs: number;
+  /** End of the migration; without a dirty rate the end of the first round, and never before it. */
+  readonly endMs: number;
+  readonly downtimeMs: number;
+  /** Whether the remaining pages ever fit the downtime limit; undefined without a dirty rate. */
+  readonly converges: boolean | undefined;
+  /** Rounds in total, the last one with the guest stopped. */
+  readonly rounds: number;
+  /** The downtime at which it would end, if it does not converge. */
+  readonly neededDowntimeMs: number;
+}
+
+/** Time of a page that repeats one byte, as a fraction of that of another page. */
+const FILL_COST = 0.02;
+/** Rounds with fewer pages say little about the next. */
+const MIN_PAGES = 64;
+/** A migration that needs more rounds does not converge. */
+const MAX_ROUNDS = 60;
+/** The weight of the latest round in the cost of a page. */
+const LATEST_WEIGHT = 0.7;
+/** `ForecastInput.resendCost` of agents, which send changes of pages that both sides cache. */
+export const CHANGES_COST = 0.5;
+
+/** Forecast the end of a pre-copy migration by QEMU's rule: stop when the rest fits the downtime limit. */
+export function forecast(input: ForecastInput): Forecast {
+  const { rounds, current, guestPages, downtimeLimitMs, dirty } = input;
+  const isFirst = rounds.length === 0;
+  const pageMs = millisecondsPerPage(input);
+  const doneMs = rounds.reduce((sum, { ms }) => sum + ms, 0);
+  const totalPages = current.totalPages ?? (isFirst ? guestPages : dirty.at(-1)?.pages);
+  const restMs = isFirst
+    ? firstRoundRestMs(current, guestPages)
+    : Math.max(0, (totalPages ?? current.pages) - current.pages) * pageMs;
+  const roundMs = current.ms + restMs;
+  const firstRoundMs = rounds[0]?.ms ?? roundMs;
+  if (dirty.length === 0)
+    return {
+      ...{ firstRoundMs, endMs: doneMs + roundMs, downtimeMs: 0, converges: undefined },
+      ...{ rounds: rounds.length + 1, neededDowntimeMs: 0 },
+    };
+  // The current round is the last one if what it has to send fits the limit.
+  const isLast = !isFirst && totalPages !== undefined && totalPages * pageMs <= downtimeLimitMs;
+  if (isLast)
+    return {
+      ...{ firstRoundMs, endMs: doneMs + roundMs, downtimeMs: totalPages * pageMs, converges: true },
+      ...{ rounds: rounds.length + 1, neededDowntimeMs: totalPages * pageMs },
+    };
+  const rest = followingRounds(roundMs, pageMs, dirtyCurve(dirty, guestPages), downtimeLimitMs);
+  return {
+    firstRoundMs,
+    endMs: doneMs + roundMs + rest.ms,
+    downtimeMs: rest.downtimeMs,
+    converges: rest.converges,
+    rounds: rounds.length + 1 + rest.rounds,
+    neededDowntimeMs: rest.downtimeMs,
+  };
+}
+
+interface Following {
+  readonly ms: number;
+  readonly downtimeMs: number;
+  readonly converges: boolean;
+  readonly rounds: number;
+}
+
+/**
+ * Compute the rounds after one of `roundMs`: each sends what was written during the one before. Without
+ * convergence they approach the round that lasts as long as its pages take.
+ */
+function followingRounds(
+  roundMs: number,
+  pageMs: number,
+  pagesWritten: (ms: number) => number,
+  limitMs: number,
+): Following {
+  let ms = 0;
+  for (let rounds = 1; ; rounds++) {
+    const nextMs = pagesWritten(roundMs) * pageMs;
+    ms += nextMs;
+    if (nextMs <= limitMs) return { ms, downtimeMs: nextMs, converges: true, rounds };
+    if (rounds === MAX_ROUNDS) return { ms, downtimeMs: nextMs, converges: false, rounds };
+    roundMs = nextMs;
+  }
+}
+
+/** Expected ms of the rest of the first round: as many of its pages repeat one byte as before. */
+function firstRoundRestMs({ ms, pages }: RoundFacts, guestPages: number): number {
+  return pages > 0 ? (ms * Math.max(0, guestPages - pages)) / pages : 0;
+}
+
+/**
+ * Expected ms of a page that is sent again: written pages seldom repeat one byte. The slowest of QEMU, the
+ * agents and the link decides it.
+ */
+function millisecondsPerPage({ rounds, current, resendCost = 1 }: ForecastInput): number {
+  const again = [...rounds.slice(1), ...(rounds.length > 0 ? [current] : [])].filter(
+    ({ pages }) => pages >= MIN_PAGES,
+  );
+  const latest = again.at(-1);
+  if (!latest) return resendCost * costOf(rounds[0] ?? current);
+  const before = again.at(-2);
+  return before ? LATEST_WEIGHT * costOf(latest) + (1 - LATEST_WEIGHT) * costOf(before) : costOf(latest);
+}
+
+function costOf({ ms, pages, fills }: RoundFacts): number {
+  const count = pages - fills + FILL_COST * fills;
+  return count > 0 ? ms / count : 0;
+}

@@ -67,14 +67,14 @@ export interface DecodeFileOptions {
  */
 export async function decodeFile(
   job: DecodeJob,
-  openSink: (number: number) => PageSink,
+  openSink: (number: number, imageBytes?: number) => PageSink,
   { source = openPacked(job.file), openContainer }: DecodeFileOptions = {},
 ): Promise<DecodeSummary> {
   const { activity, maxImageBytes, threads, signal } = job;
   const line = createProgressLine(activity);
   try {
     return await withBases(job, async (bases) => {
-      const decoder = await createDecoder((_, number) => openSink(number), {
+      const decoder = await createDecoder(({ bytes }, number) => openSink(number, bytes), {
         ...(openContainer && { openContainer }),
         bases,
         maxImageBytes,

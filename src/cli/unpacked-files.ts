@@ -1,11 +1,14 @@
 import type { OpenSink } from '../engine/decode/decoded-images.js';
 import type { ReadableContainer } from '../engine/page-reader/page-reader.js';
 import { createContainerSink } from '../image/container/container-sink.js';
-import { parseContainer } from '../image/container/description.js';
+import { type Container, parseContainer } from '../image/container/description.js';
+import { openOtherBytes } from '../image/container/other-bytes.js';
 import { IMAGE_FORMATS } from '../image/formats.js';
 import { createScratchSink } from '../image/fs/scratch-sink.js';
 import type { OutputForm, OutputMemory } from '../image/output-form.js';
 import type { PageSink } from '../page/source.js';
+
+const NO_NOTES = new Uint8Array(0);
 
 /** How the file of an image is created. */
 type OpenFile = (options: { readonly extension: string; readonly isUnordered: boolean }) => PageSink;
@@ -20,10 +23,19 @@ export function openContainedFile(
   form?: OutputForm | undefined,
 ): PageSink {
   const parsed = parseContainer(container);
-  if (form) return openForm(form, { name: container.name, ...parsed }, open);
+  if (form) {
+    const notes = notesOf(parsed, container);
+    return openForm(form, { ...parsed, name: container.name, bytes: parsed.imageBytes, notes }, open);
+  }
   const format = IMAGE_FORMATS.find(({ name }) => name === parsed.format);
   const file = open({ extension: format?.extension ?? 'bin', isUnordered: true });
   return createContainerSink(file, parsed, container);
+}
+
+/** The notes of the file that was packed. */
+function notesOf(container: Container, from: ReadableContainer): Uint8Array {
+  const format = IMAGE_FORMATS.find(({ name }) => name === container.format);
+  return format?.notes?.(openOtherBytes(container, from)) ?? NO_NOTES;
 }
 
 /** Create a sink that writes the memory of an image in a form. @throws as `OutputForm.create` does */
@@ -32,10 +44,18 @@ export function openForm(
   memory: Pick<OutputMemory, 'name'> & Partial<OutputMemory>,
   open: OpenFile,
 ): PageSink {
-  const { name, ranges = [], addressing = 'physical', machine = 0 } = memory;
+  const {
+    name,
+    ranges = [],
+    addressing = 'physical',
+    machine = 0,
+    format = 'raw',
+    bytes,
+    notes = NO_NOTES,
+  } = memory;
   const file = open({ extension: form.extension, isUnordered: true });
   try {
-    return form.create(file, { name, ranges, addressing, machine });
+    return form.create(file, { name, ranges, addressing, machine, format, bytes, notes });
   } catch (error) {
     file.abort();
     throw error;
@@ -75,17 +95,26 @@ export class UnpackedFiles {
   };
 
   /** Create the sink of an image's file, or that of its memory if it has no container. */
-  open(number: number, openMemory: () => PageSink, openFile: OpenFile): PageSink {
+  open(number: number, openMemory: () => PageSink, openFile: OpenFile, imageBytes?: number): PageSink {
     const kept = this.containers.get(number);
-    if (!kept) return this.form ? openForm(this.form, { name: `image ${number}` }, openFile) : openMemory();
+    if (!kept)
+      return this.form
+        ? openForm(this.form, { name: `image ${number}`, bytes: imageBytes }, openFile)
+        : openMemory();
     this.containers.delete(number);
     const { sink, name, end } = kept;
     const file = openContainedFile({ name, bytes: end, readAt: sink.readAt }, openFile, this.form);
     return {
-      ...file,
+      write: (part, position) => file.write(part, position),
+      zero: (position, length) => file.zero(position, length),
+      readAt: (into, position) => file.readAt(into, position),
       async finish(bytes) {
         await file.finish(bytes);
         sink.abort();
+      },
+      abort() {
+        sink.abort();
+        file.abort();
       },
     };
   }

@@ -9,6 +9,15 @@ export interface FileBytes {
   readSync(into: Uint8Array, position: number): number;
 }
 
+/** Return the bytes of an open file. */
+export function fileBytes(file: {
+  readonly path: string;
+  readonly bytes: number;
+  readonly handle: Pick<FileBytes, 'readSync'>;
+}): FileBytes {
+  return { path: file.path, bytes: file.bytes, readSync: file.handle.readSync };
+}
+
 /** Read bytes that have to be there. @throws PageferryError `bad-image` if the file ends before, `io` */
 export function readBytes(file: FileBytes, position: number, bytes: number, what: string): Uint8Array {
   if (!(position >= 0 && position + bytes <= file.bytes)) throw tooShort(file, position, bytes, what);

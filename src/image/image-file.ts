@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
+import type { FileBytes } from './file-bytes.js';
 import { asIoError, ioError } from './fs/errno.js';
 import { openReadHandle, type ReadHandle } from './fs/read-handle.js';
 import type { ImageDetails } from './image-details.js';
@@ -57,6 +58,11 @@ export interface ImageFormat {
    * not close the file. @throws PageferryError as `open` does, if nothing is known of the file
    */
   inspect?(file: ImageFile): ImageDetails;
+  /**
+   * Return the notes of the file (registers, VMCOREINFO) as a little-endian ELF64 core has them, for
+   * `unpack --as`; empty if it has none of that kind. @throws PageferryError as `open` does
+   */
+  notes?(file: FileBytes): Uint8Array;
 }
 
 /** Look up an input path. @throws PageferryError `io` for a directory or what cannot be read */

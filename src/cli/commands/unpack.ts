@@ -131,11 +131,12 @@ async function unpackAll(job: UnpackJob): Promise<void> {
         ? await decodeFile(job, (number) => images.open(number), { openContainer: createScratchSink })
         : await decodeFile(
             job,
-            (number) =>
+            (number, imageBytes) =>
               files.open(
                 number,
                 () => images.open(number),
                 (options) => images.open(number, options),
+                imageBytes,
               ),
             files,
           );
@@ -205,11 +206,12 @@ function openOutput(
 ): PageSink {
   if (range || form === 'raw') return createFileSink(output, sinkOptions);
   const container = reader.containerOf(image);
+  const found = reader.images[image]!;
   const openFile = () => createUnorderedSink(output, sinkOptions);
   if (container) return openContainedFile(container, openFile, formOf(form));
   return form === 'file'
     ? createFileSink(output, sinkOptions)
-    : openForm(form, { name: reader.images[image]!.name }, openFile);
+    : openForm(form, { name: found.name, bytes: found.bytes }, openFile);
 }
 
 async function unpackFromPipe(job: UnpackJob, source: FileSource, image: number): Promise<void> {
@@ -218,13 +220,13 @@ async function unpackFromPipe(job: UnpackJob, source: FileSource, image: number)
   const files = new UnpackedFiles(formOf(form));
   const openImage = () => createReadableSink(output, sinkOptions);
   const openFile = () => createUnorderedSink(output, sinkOptions);
-  const open = (number: number) => {
+  const open = (number: number, imageBytes?: number) => {
     const sink =
       number !== image
         ? createScratchSink()
         : form === 'raw'
           ? openImage()
-          : files.open(number, openImage, openFile);
+          : files.open(number, openImage, openFile, imageBytes);
     sinks.push(sink);
     return sink;
   };

@@ -2,11 +2,12 @@ import type { PageSource } from '../../page/source.js';
 import { createContainerSource, runsOf } from '../container/container-source.js';
 import type { Addressing } from '../container/description.js';
 import { createExtentSource, type ExtentSource } from '../extents.js';
+import { type FileBytes, fileBytes } from '../file-bytes.js';
 import type { ImageDetails } from '../image-details.js';
 import { type ImageFile, type ImageFormat, openAs } from '../image-file.js';
-import { DATA_LITTLE_ENDIAN, ELF_MAGIC, ET_CORE, header, MACHINE_NAMES } from './layout.js';
+import { DATA_LITTLE_ENDIAN, ELF_64, ELF_MAGIC, ET_CORE, header, MACHINE_NAMES } from './layout.js';
 import { type ElfSegment, mapMemory } from './memory-map.js';
-import { readNotes } from './notes.js';
+import { readNoteSegments, readNotes } from './notes.js';
 import { readHeaders } from './program-headers.js';
 
 /** The ELF core format of `openImage`. */
@@ -17,6 +18,7 @@ export const elfCore: ImageFormat = {
   detect: ({ firstBytes }) => isElfCore(firstBytes),
   open: (file) => openElf(file, {}),
   inspect: inspectElf,
+  notes: notesOf,
 };
 
 /** The memory in an ELF core file. */
@@ -59,7 +61,7 @@ export function openElfCore(path: string, options: ElfCoreOptions = {}): ElfCore
 }
 
 function openElf(file: ImageFile, { layout = 'physical' }: ElfCoreOptions): ElfCoreSource {
-  const { loads, addressing, elfClass, machine } = readHeaders(file);
+  const { loads, addressing, elfClass, machine } = readHeaders(fileBytes(file));
   const { segments, extents } = mapMemory(file.path, loads, elfClass, addressing, layout);
   const source = createExtentSource(file.handle, extents);
   return {
@@ -80,16 +82,36 @@ function openElf(file: ImageFile, { layout = 'physical' }: ElfCoreOptions): ElfC
   };
 }
 
+/** Notes of other classes and byte orders are not valid in what is written. */
+function notesOf(file: FileBytes): Uint8Array {
+  const headers = readHeaders(file);
+  const { elfClass, isLittleEndian } = headers;
+  if (elfClass !== ELF_64 || !isLittleEndian) return new Uint8Array(0);
+  return joinedNotes(readNoteSegments(file, headers));
+}
+
+/** One segment of all notes: each begins at a multiple of 4. */
+function joinedNotes(segments: readonly Uint8Array[]): Uint8Array {
+  const bytes = segments.reduce((sum, { length }) => sum + Math.ceil(length / 4) * 4, 0);
+  const joined = new Uint8Array(bytes);
+  let at = 0;
+  for (const segment of segments) {
+    joined.set(segment, at);
+    at += Math.ceil(segment.length / 4) * 4;
+  }
+  return joined;
+}
+
 function inspectElf(file: ImageFile): ImageDetails {
-  const headers = readHeaders(file, { isTruncated: true });
+  const headers = readHeaders(fileBytes(file), { isTruncated: true });
   const { loads, addressing, elfClass, machine, isLittleEndian } = headers;
   const { segments } = mapMemory(file.path, loads, elfClass, addressing, 'physical');
-  const fileBytes = BigInt(file.bytes);
+  const endOfFile = BigInt(file.bytes);
   let claimed = 0n;
   let present = 0n;
   for (const { offset, filesz } of loads) {
     claimed += filesz;
-    const inFile = offset < fileBytes ? fileBytes - offset : 0n;
+    const inFile = offset < endOfFile ? endOfFile - offset : 0n;
     present += filesz < inFile ? filesz : inFile;
   }
   return {
@@ -97,7 +119,7 @@ function inspectElf(file: ImageFile): ImageDetails {
     architecture: MACHINE_NAMES[machine] ?? `machine ${machine}`,
     addressing,
     ranges: segments.map(({ address, bytes }) => ({ address, bytes })),
-    notes: readNotes(file, headers),
+    notes: readNotes(fileBytes(file), headers),
     claimedBytes: Number(claimed),
     presentBytes: Number(present),
     facts: { segments: loads.length },

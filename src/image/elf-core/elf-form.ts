@@ -12,7 +12,7 @@ const MAX_SEGMENTS = 1 << 21;
 export const elfForm: OutputForm = {
   name: 'elf',
   extension: 'core',
-  summary: 'ELF64 core of its memory',
+  summary: 'ELF64 core of its memory, with its notes',
   create: createElfSink,
 };
 
@@ -47,7 +47,7 @@ function createElfSink(file: PageSink, memory: OutputMemory): PageSink {
   };
 }
 
-function headersOf({ ranges, addressing, machine }: OutputMemory, imageBytes: number): Uint8Array {
+function headersOf({ ranges, addressing, machine, notes }: OutputMemory, imageBytes: number): Uint8Array {
   const all = ranges.length > 0 ? ranges : [{ address: 0n, bytes: imageBytes }];
   const segments = all.map(({ address, bytes }) => ({
     vaddr: address, // debuggers read memory by it
@@ -55,5 +55,5 @@ function headersOf({ ranges, addressing, machine }: OutputMemory, imageBytes: nu
     bytes,
     flags: READ_WRITE_EXECUTE,
   }));
-  return elfHeaders(segments, machine || EM_X86_64);
+  return elfHeaders(segments, machine || EM_X86_64, notes);
 }

@@ -2,8 +2,8 @@
 //
 //     note      = name bytes:u32  content bytes:u32  type:u32  name 00 …  content …
 //                 name and content are padded to 4 bytes each
+import type { FileBytes } from '../file-bytes.js';
 import type { NoteDetails } from '../image-details.js';
-import type { ImageFile } from '../image-file.js';
 import type { CoreHeaders } from './program-headers.js';
 
 const HEAD_BYTES = 12;
@@ -12,24 +12,38 @@ const MAX_NOTE_BYTES = 16 << 20;
 const MAX_NAME_BYTES = 64;
 
 /** List the notes by name and type. What is damaged or past 16 MiB is left out. */
-export function readNotes(file: ImageFile, { notes, isLittleEndian }: CoreHeaders): NoteDetails[] {
+export function readNotes(file: FileBytes, headers: CoreHeaders): NoteDetails[] {
   const found = new Map<string, NoteDetails>();
-  let left = MAX_NOTE_BYTES;
-  for (const { offset, filesz } of notes) {
-    if (offset >= BigInt(file.bytes)) continue;
-    const segment = new Uint8Array(Math.min(left, Number(filesz), file.bytes - Number(offset)));
-    left -= segment.length;
-    const bytes = segment.subarray(0, file.handle.readSync(segment, Number(offset)));
-    for (const note of notesIn(bytes, isLittleEndian)) {
-      const key = `${note.type} ${note.name}`;
-      const { count = 0, bytes: before = 0 } = found.get(key) ?? {};
-      found.set(key, { ...note, count: count + 1, bytes: before + note.bytes });
+  for (const segment of readNoteSegments(file, headers))
+    for (const { name, type, content } of notesIn(segment, headers.isLittleEndian)) {
+      const key = `${type} ${name}`;
+      const { count = 0, bytes = 0 } = found.get(key) ?? {};
+      found.set(key, { name, type, count: count + 1, bytes: bytes + content.length });
     }
-  }
   return [...found.values()];
 }
 
-function* notesIn(segment: Uint8Array, isLittleEndian: boolean) {
+/** Read the segments of notes, up to 16 MiB of them. */
+export function readNoteSegments(file: FileBytes, { notes }: CoreHeaders): Uint8Array[] {
+  let left = MAX_NOTE_BYTES;
+  return notes.flatMap(({ offset, filesz }) => {
+    if (offset >= BigInt(file.bytes)) return [];
+    const segment = new Uint8Array(Math.min(left, Number(filesz), file.bytes - Number(offset)));
+    left -= segment.length;
+    return [segment.subarray(0, file.readSync(segment, Number(offset)))];
+  });
+}
+
+/** A note; `offset` is that of its content in the segment. */
+interface Note {
+  readonly name: string;
+  readonly type: number;
+  readonly content: Uint8Array;
+  readonly offset: number;
+}
+
+/** The notes of a segment, up to the first damaged one. */
+export function* notesIn(segment: Uint8Array, isLittleEndian: boolean): Generator<Note> {
   const view = new DataView(segment.buffer, segment.byteOffset, segment.length);
   for (let at = 0; at + HEAD_BYTES <= segment.length; ) {
     const nameBytes = view.getUint32(at, isLittleEndian);
@@ -39,7 +53,9 @@ function* notesIn(segment: Uint8Array, isLittleEndian: boolean) {
     // The last content of a segment may lack its padding.
     if (nameBytes > MAX_NAME_BYTES || end > segment.length + 3) return;
     const name = new TextDecoder('latin1').decode(segment.subarray(at + HEAD_BYTES).subarray(0, nameBytes));
-    yield { name: name.replace(/\0+$/, ''), type, bytes };
+    const offset = at + HEAD_BYTES + padded(nameBytes);
+    const content = segment.subarray(offset, offset + bytes);
+    yield { name: name.replace(/\0+$/, ''), type, content, offset };
     at = end;
   }
 }

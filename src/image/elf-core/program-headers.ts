@@ -1,7 +1,7 @@
 // The segments of an ELF core file. No number of the file is used before it is checked.
 import { PageferryError } from '../../page/error.js';
 import type { Addressing } from '../container/description.js';
-import type { ImageFile } from '../image-file.js';
+import type { FileBytes } from '../file-bytes.js';
 import {
   CLASS_32,
   CLASS_64,
@@ -56,7 +56,7 @@ export function addressOf(load: Load, addressing: Addressing): bigint {
  * Read and check the headers. `isTruncated`: segments may end past the file.
  * @throws PageferryError `bad-image`, `unsupported`, `io`
  */
-export function readHeaders(file: ImageFile, { isTruncated = false } = {}): CoreHeaders {
+export function readHeaders(file: FileBytes, { isTruncated = false } = {}): CoreHeaders {
   const first = viewOf(readExactly(file, 0, ELF_32.headerBytes, 'ELF header'));
   const kind = checkKind(file.path, first);
   if (kind.elfClass === ELF_64) readExactly(file, 0, ELF_64.headerBytes, 'ELF header');
@@ -98,7 +98,7 @@ function checkKind(path: string, view: DataView): Kind {
 /** Reads the table of program headers. */
 class Table {
   constructor(
-    private readonly file: ImageFile,
+    private readonly file: FileBytes,
     private readonly kind: Kind,
   ) {}
 
@@ -176,7 +176,7 @@ class Table {
 }
 
 function checkLoads(
-  { path, bytes: fileBytes }: ImageFile,
+  { path, bytes: fileBytes }: FileBytes,
   loads: readonly Load[],
   elfClass: ElfClass,
   { addressing, isTruncated }: { readonly addressing: Addressing; readonly isTruncated: boolean },
@@ -201,9 +201,9 @@ function checkLoads(
   }
 }
 
-function readExactly(file: ImageFile, position: number, bytes: number, what: string): Uint8Array {
+function readExactly(file: FileBytes, position: number, bytes: number, what: string): Uint8Array {
   const into = new Uint8Array(bytes);
-  const got = file.handle.readSync(into, position);
+  const got = file.readSync(into, position);
   if (got < bytes)
     throw bad(
       file.path,

@@ -7,6 +7,7 @@ import {
   header,
   PN_XNUM,
   PT_LOAD,
+  PT_NOTE,
 } from './layout.js';
 
 /** Alignment of a file's holes and a core's segments. */
@@ -22,15 +23,21 @@ export interface WrittenSegment {
 }
 
 /**
- * Create the headers of a little-endian ELF64 core with one PT_LOAD per segment: the file up to its first
- * memory, which begins at a multiple of BLOCK_BYTES. The segments' bytes follow each other.
+ * Create the headers of a little-endian ELF64 core with one PT_LOAD per segment, after a PT_NOTE if there are
+ * `notes`: the file up to its first memory, which begins at a multiple of BLOCK_BYTES. The segments' bytes
+ * follow each other.
  */
-export function elfHeaders(segments: readonly WrittenSegment[], machine: number): Uint8Array {
+export function elfHeaders(
+  segments: readonly WrittenSegment[],
+  machine: number,
+  notes: Uint8Array = new Uint8Array(0),
+): Uint8Array {
   const { headerBytes, programHeaderBytes, sectionHeaderBytes } = ELF_64;
-  const isLong = segments.length >= PN_XNUM;
-  const tableEnd = headerBytes + segments.length * programHeaderBytes;
-  const bytes = Math.ceil((tableEnd + (isLong ? sectionHeaderBytes : 0)) / BLOCK_BYTES) * BLOCK_BYTES;
-  const headers = new Uint8Array(bytes);
+  const count = segments.length + (notes.length > 0 ? 1 : 0);
+  const isLong = count >= PN_XNUM;
+  const tableEnd = headerBytes + count * programHeaderBytes;
+  const notesAt = tableEnd + (isLong ? sectionHeaderBytes : 0);
+  const headers = new Uint8Array(Math.ceil((notesAt + notes.length) / BLOCK_BYTES) * BLOCK_BYTES);
   const view = new DataView(headers.buffer);
   view.setUint32(0, ELF_MAGIC, true);
   headers[header.class] = CLASS_64;
@@ -43,19 +50,34 @@ export function elfHeaders(segments: readonly WrittenSegment[], machine: number)
   view.setBigUint64(field.phoff, BigInt(headerBytes), true);
   view.setUint16(field.ehsize, headerBytes, true);
   view.setUint16(field.phentsize, programHeaderBytes, true);
-  view.setUint16(field.phnum, isLong ? PN_XNUM : segments.length, true);
+  view.setUint16(field.phnum, isLong ? PN_XNUM : count, true);
   if (isLong) {
     view.setBigUint64(field.shoff, BigInt(tableEnd), true);
     view.setUint16(field.shentsize, sectionHeaderBytes, true);
     view.setUint16(field.shnum, 1, true);
-    view.setUint32(tableEnd + ELF_64.sectionInfo, segments.length, true);
+    view.setUint32(tableEnd + ELF_64.sectionInfo, count, true);
   }
-  let offset = bytes;
-  for (const [index, segment] of segments.entries()) {
-    writeProgramHeader(view, headerBytes + index * programHeaderBytes, segment, offset);
+  let at = headerBytes;
+  if (notes.length > 0) {
+    headers.set(notes, notesAt);
+    writeNoteHeader(view, at, notesAt, notes.length);
+    at += programHeaderBytes;
+  }
+  let offset = headers.length;
+  for (const segment of segments) {
+    writeProgramHeader(view, at, segment, offset);
+    at += programHeaderBytes;
     offset += segment.bytes;
   }
   return headers;
+}
+
+function writeNoteHeader(view: DataView, at: number, offset: number, bytes: number): void {
+  const field = ELF_64.programHeader;
+  view.setUint32(at + field.type, PT_NOTE, true);
+  view.setBigUint64(at + field.offset, BigInt(offset), true);
+  view.setBigUint64(at + field.filesz, BigInt(bytes), true);
+  view.setBigUint64(at + field.align, 4n, true);
 }
 
 function writeProgramHeader(

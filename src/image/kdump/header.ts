@@ -18,7 +18,7 @@ const MIN_BLOCK_BYTES = 4096;
 const MAX_BLOCK_BYTES = 65536;
 const MAX_VERSION = 6;
 /** 4 TiB in pages of 4 KiB; the bitmap of pages in the file, 128 MiB then, is kept in memory. */
-const MAX_PAGES = 2 ** 30;
+export const MAX_PAGES = 2 ** 30;
 const BITMAPS = 2;
 
 /** What the header says about the file. */
@@ -27,6 +27,10 @@ export interface KdumpHeader {
   /** The machine's name, such as "x86_64"; empty if the dump has none. */
   readonly machine: string;
   readonly isLittleEndian: boolean;
+  /** Whether the machine has 64 bits. */
+  readonly is64: boolean;
+  /** Where notes (registers, VMCOREINFO) are, as an ELF core has them; 0 bytes if there are none. */
+  readonly notes: { readonly offset: number; readonly bytes: number };
   /** Bytes of a page. */
   readonly blockBytes: number;
   /** Pages of physical memory that a bitmap has bits for. */
@@ -100,6 +104,8 @@ export function readHeader(file: FileBytes): KdumpHeader {
     version,
     machine,
     isLittleEndian,
+    is64,
+    notes: is64 && version >= 4 ? notesIn(sub, isLittleEndian) : { offset: 0, bytes: 0 },
     blockBytes,
     pages,
     bitmapBytes: neededBytes,
@@ -125,6 +131,13 @@ function statusOffset(path: string, view: DataView, isLittleEndian: boolean, mac
     path,
     `kdump blocks of ${blockBytes} bytes; expected a power of two, ${MIN_BLOCK_BYTES} to ${MAX_BLOCK_BYTES}`,
   );
+}
+
+function notesIn(sub: DataView, isLittleEndian: boolean): KdumpHeader['notes'] {
+  return {
+    offset: Number(sub.getBigUint64(subHeader.notes, isLittleEndian)),
+    bytes: Number(sub.getBigUint64(subHeader.notes + 8, isLittleEndian)),
+  };
 }
 
 function textOf(bytes: Uint8Array): string {

@@ -1,13 +1,16 @@
 import type { PageSource } from '../../page/source.js';
 import { createContainerSource } from '../container/container-source.js';
 import { createDecodedSource, type DecodedSource } from '../decoded-source.js';
-import { badImage, type FileBytes, readBytes, unsupportedImage } from '../file-bytes.js';
+import { badImage, type FileBytes, fileBytes, readBytes, unsupportedImage } from '../file-bytes.js';
 import { type ImageFile, type ImageFormat, openAs } from '../image-file.js';
 import { type KdumpPageMap, readPageMap } from './bitmaps.js';
 import { isFlattened, openFlattened } from './flattened.js';
 import { isKdump, type KdumpHeader, readHeader } from './header.js';
+import { MACHINES } from './layout.js';
 import { KdumpPages } from './pages.js';
 
+const MAGIC_BYTES = 16;
+const MAX_NOTE_BYTES = 16 << 20;
 const ELF_MAGIC = '\x7fELF';
 
 /** The kdump-compressed format of `openImage`. */
@@ -17,6 +20,7 @@ export const kdump: ImageFormat = {
   summary: 'kdump-compressed dump: makedumpfile, QEMU dump-guest-memory -z, flattened or not',
   detect: ({ firstBytes }) => isKdump(firstBytes) || isFlattened(firstBytes),
   open: openDump,
+  notes: readNotes,
 };
 
 /** A contiguous range of physical memory in a dump. */
@@ -51,10 +55,7 @@ export function openKdump(path: string): KdumpSource {
 
 function openDump(file: ImageFile): KdumpSource {
   const { path, bytes, handle } = file;
-  const stored: FileBytes = { path, bytes, readSync: handle.readSync };
-  const flattened = isFlattened(file.firstBytes);
-  const dump = flattened ? openFlattened(stored) : stored;
-  if (flattened) checkContent(dump);
+  const { dump, flattened } = arranged(fileBytes(file));
   const header = readHeader(dump);
   const map = readPageMap(dump, header);
   if (map.ranges.length === 0) throw badImage(path, 'has no memory: no bit of its bitmaps is set');
@@ -73,10 +74,35 @@ function openDump(file: ImageFile): KdumpSource {
         imageBytes: pages.bytes,
         runs: [],
         ranges: segments,
+        machine: machineNumber(header),
         isDerived: true,
       });
     },
   };
+}
+
+/** The dump in a file, which may be flattened. */
+function arranged(stored: FileBytes): { readonly dump: FileBytes; readonly flattened: boolean } {
+  const first = new Uint8Array(MAGIC_BYTES);
+  const flattened = isFlattened(first.subarray(0, stored.readSync(first, 0)));
+  const dump = flattened ? openFlattened(stored) : stored;
+  if (flattened) checkContent(dump);
+  return { dump, flattened };
+}
+
+/** The notes that the sub-header names; of machines that an ELF64 core can be of. */
+function readNotes(stored: FileBytes): Uint8Array {
+  const { dump } = arranged(stored);
+  const header = readHeader(dump);
+  const { offset, bytes } = header.notes;
+  if (bytes === 0 || bytes > MAX_NOTE_BYTES || machineNumber(header) === 0) return new Uint8Array(0);
+  return readBytes(dump, offset, bytes, 'notes');
+}
+
+/** ELF's number of the machine; 0 if it is not little-endian or not of 64 bits. */
+function machineNumber({ machine, isLittleEndian, is64 }: KdumpHeader): number {
+  const found = Object.entries(MACHINES).find(([, name]) => name === machine);
+  return found && isLittleEndian && is64 ? Number(found[0]) : 0;
 }
 
 /** @throws PageferryError `unsupported` for a flattened file of another format */

@@ -12,13 +12,12 @@ import {
   beginsWith,
   checkRangeCount,
   HEAD_BYTES,
+  LIME,
   type PlacedRange,
   placeRanges,
   readRangeHead,
   segmentsOf,
 } from './ranges.js';
-
-const LIME = { magic: 'EMiL', version: 1 } as const;
 
 /** The LiME format of `openImage`. */
 export const lime: ImageFormat = {

@@ -1,8 +1,9 @@
 import { PageferryError } from '../../page/error.js';
 import { badImage, type FileBytes, readBytes, unsupportedImage, viewOf } from '../file-bytes.js';
 
+export const LIME = { magic: 'EMiL', version: 1 } as const;
 export const HEAD_BYTES = 32;
-const MAX_RANGES = 1 << 20;
+export const MAX_RANGES = 1 << 20;
 /** The smallest page: a range that ends within one is filled with zeros, so that later pages stay whole. */
 const ALIGNMENT = 4096n;
 

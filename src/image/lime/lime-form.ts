@@ -1,0 +1,85 @@
+import { PageferryError } from '../../page/error.js';
+import type { PageSink } from '../../page/source.js';
+import type { MemoryRange } from '../container/description.js';
+import { extentIndex } from '../extents.js';
+import { checkPhysical, type OutputForm, type OutputMemory, physicalRanges } from '../output-form.js';
+import { HEAD_BYTES, LIME, MAX_RANGES } from './ranges.js';
+
+/** A LiME dump, version 1. */
+export const limeForm: OutputForm = {
+  name: 'lime',
+  extension: 'lime',
+  summary: 'LiME dump of its physical memory',
+  create: createLimeSink,
+};
+
+/**
+ * Create a sink that writes a head before the bytes of each range.
+ * @throws PageferryError `unsupported`, `limit`
+ */
+function createLimeSink(file: PageSink, memory: OutputMemory): PageSink {
+  const { name, ranges } = memory;
+  checkPhysical(memory);
+  if (ranges.length > MAX_RANGES)
+    throw new PageferryError(
+      'limit',
+      `${name}: ${ranges.length} ranges of addresses; a LiME dump has at most ${MAX_RANGES}`,
+    );
+  const starts = startsOf(ranges);
+  /** Call `visit` with the parts of bytes that are in one range, and where each is in the file. */
+  const forEachPart = (
+    position: number,
+    bytes: number,
+    visit: (from: number, to: number, at: number) => void,
+  ) => {
+    for (let from = 0, i = extentIndex(starts, position); from < bytes; i++) {
+      const end = starts[i + 1]?.position ?? Number.POSITIVE_INFINITY;
+      const to = Math.min(bytes, end - position);
+      visit(from, to, position + from + (i + 1) * HEAD_BYTES);
+      from = to;
+    }
+  };
+  return {
+    write(bytes, position) {
+      forEachPart(position, bytes.length, (from, to, at) => file.write(bytes.subarray(from, to), at));
+    },
+    zero(position, bytes) {
+      forEachPart(position, bytes, (from, to, at) => file.zero(at, to - from));
+    },
+    readAt(into, position) {
+      let count = 0;
+      forEachPart(position, into.length, (from, to, at) => {
+        count += file.readAt(into.subarray(from, to), at);
+      });
+      return count;
+    },
+    async finish(bytes) {
+      const all = physicalRanges(memory, bytes);
+      for (const [i, { position }] of startsOf(all).entries())
+        file.write(headOf(all[i]!), position + i * HEAD_BYTES);
+      await file.finish(bytes + all.length * HEAD_BYTES);
+    },
+    abort: () => file.abort(),
+  };
+}
+
+/** Where each range begins in the image; one range if none are known. */
+function startsOf(ranges: readonly MemoryRange[]): { readonly position: number }[] {
+  let end = 0;
+  const starts = ranges.map(({ bytes }) => {
+    const position = end;
+    end += bytes;
+    return { position };
+  });
+  return starts.length > 0 ? starts : [{ position: 0 }];
+}
+
+function headOf({ address, bytes }: MemoryRange): Uint8Array {
+  const head = new Uint8Array(HEAD_BYTES);
+  const view = new DataView(head.buffer);
+  head.set(new TextEncoder().encode(LIME.magic));
+  view.setUint32(4, LIME.version, true);
+  view.setBigUint64(8, address, true);
+  view.setBigUint64(16, address + BigInt(bytes) - 1n, true);
+  return head;
+}

@@ -30,7 +30,7 @@ export const MAX_BYTES_OPTION = {
   value: 'N',
   help: 'limit on the bytes of all images of a stream together',
   parse: byteCount('4096T', '1'),
-  default: '1T',
+  default: '16T',
 } as const;
 
 /** Images that a stream was packed against. */

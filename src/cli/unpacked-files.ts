@@ -6,6 +6,7 @@ import { openOtherBytes } from '../image/container/other-bytes.js';
 import { IMAGE_FORMATS } from '../image/formats.js';
 import { createScratchSink } from '../image/fs/scratch-sink.js';
 import type { OutputForm, OutputMemory } from '../image/output-form.js';
+import { createSparseSink } from '../image/sparse/sparse-sink.js';
 import type { PageSink } from '../page/source.js';
 
 const NO_NOTES = new Uint8Array(0);
@@ -28,6 +29,10 @@ export function openContainedFile(
     return openForm(form, { ...parsed, name: container.name, bytes: parsed.imageBytes, notes }, open);
   }
   const format = IMAGE_FORMATS.find(({ name }) => name === parsed.format);
+  if (parsed.isSparse) {
+    const file = open({ extension: format?.extension ?? 'raw', isUnordered: false });
+    return createSparseSink(file, parsed, container.name);
+  }
   const file = open({ extension: format?.extension ?? 'bin', isUnordered: true });
   return createContainerSink(file, parsed, container);
 }

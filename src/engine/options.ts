@@ -4,7 +4,7 @@ import { PageferryError } from '../page/error.js';
  * Default of the encoder's and the decoder's `maxImageBytes`: what one writes by default, the other accepts
  * by default.
  */
-const DEFAULT_MAX_IMAGE_BYTES = 2 ** 40;
+const DEFAULT_MAX_IMAGE_BYTES = 2 ** 44;
 /** Largest group of pages that an encoder writes: zstd's largest window that every decoder accepts. */
 export const MAX_ENCODED_GROUP_BYTES = 128 << 20;
 /**

@@ -13,8 +13,8 @@ export type DiffParent = Pick<PageSource, 'name' | 'bytes' | 'readAt'>;
  * the file, not the parent, which has to stay open.
  * @throws PageferryError `bad-argument` if the parent has another size; as `openDataRanges` does
  */
-export async function openDiff(path: string, parent: DiffParent): Promise<FileSource> {
-  const ranges = await openDataRanges(path);
+export function openDiff(path: string, parent: DiffParent): FileSource {
+  const ranges = openDataRanges(path);
   try {
     if (ranges.bytes !== parent.bytes || !parent.readAt)
       throw new PageferryError(

@@ -25,8 +25,15 @@ export interface ExtentSource extends PageSource {
   close(): void;
 }
 
-/** Create a source of extents, which follow each other without gaps. It owns `handle`. */
-export function createExtentSource(handle: ReadHandle, extents: readonly Extent[]): ExtentSource {
+/**
+ * Create a source of extents, which follow each other without gaps. It owns `handle`. `holeBytesAt`: bytes
+ * from a position on that are in a hole of the file, so that they are zero.
+ */
+export function createExtentSource(
+  handle: ReadHandle,
+  extents: readonly Extent[],
+  holeBytesAt?: (position: number) => number,
+): ExtentSource {
   const last = extents.at(-1);
   const bytes = last ? last.position + last.bytes : 0;
   const { name } = handle;
@@ -35,6 +42,15 @@ export function createExtentSource(handle: ReadHandle, extents: readonly Extent[
   const isWhole = stored.every(
     ({ offset, position }) => offset! - position === stored[0]!.offset! - stored[0]!.position,
   );
+  /** Zero bytes that are in no file: a multiple of SKIP_BYTES, or all up to the end of the image. */
+  const zerosAt = (position: number, maxBytes: number) => {
+    if (position >= bytes) return 0;
+    const extent = extents[extentIndex(extents, position)]!;
+    const rest = extent.position + extent.bytes - position;
+    const known = extent.offset === undefined ? rest : (holeBytesAt?.(position) ?? 0);
+    const zeros = Math.min(maxBytes, rest, known);
+    return position + zeros === bytes ? zeros : zeros - (zeros % SKIP_BYTES);
+  };
   let next = 0;
   return {
     name,
@@ -58,7 +74,7 @@ export function createExtentSource(handle: ReadHandle, extents: readonly Extent[
     },
     skipZeros(maxBytes) {
       life.check();
-      const skipped = zeroBytesAt(extents, next, maxBytes, bytes);
+      const skipped = zerosAt(next, maxBytes);
       next += skipped;
       return skipped;
     },
@@ -85,7 +101,7 @@ export function createExtentSource(handle: ReadHandle, extents: readonly Extent[
     },
     zerosAt(position, maxBytes) {
       life.check();
-      return zeroBytesAt(extents, position, maxBytes, bytes);
+      return zerosAt(position, maxBytes);
     },
     close() {
       life.endBy('close');
@@ -108,22 +124,6 @@ function partOf(
     part: into.subarray(done, Math.min(wanted, done + extent.bytes - within)),
     offset: extent.offset === undefined ? undefined : extent.offset + within,
   };
-}
-
-/**
- * Zero bytes at `position` that are in no file: a multiple of SKIP_BYTES, or all up to the end of the image.
- */
-function zeroBytesAt(
-  extents: readonly Extent[],
-  position: number,
-  maxBytes: number,
-  imageBytes: number,
-): number {
-  if (position >= imageBytes) return 0;
-  const extent = extents[extentIndex(extents, position)]!;
-  if (extent.offset !== undefined) return 0;
-  const zeros = Math.min(maxBytes, extent.position + extent.bytes - position);
-  return position + zeros === imageBytes ? zeros : zeros - (zeros % SKIP_BYTES);
 }
 
 /** Index of the last extent that begins at or before `position`. */

@@ -19,6 +19,8 @@ export interface FileSource extends PageSource {
    * file has no others. Readable until the source is closed.
    */
   readonly container?: PageSource | undefined;
+  /** What of the file does not come back when it is unpacked, and why, for a note to the user. */
+  readonly note?: string | undefined;
   /** Release the file. The source cannot be used afterwards. */
   close(): void;
 }

@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { createContainerSource } from './container/container-source.js';
 import { createExtentSource } from './extents.js';
 import { ioError } from './fs/errno.js';
 import { OpenFile } from './fs/open-file.js';
@@ -6,10 +7,12 @@ import { openPipeReader, type PipeReader } from './fs/pipe-reader.js';
 import { createReadHandle, type ReadHandle } from './fs/read-handle.js';
 import { type FileSource, type ImageFile, type ImageFormat, openImageFile, statInput } from './image-file.js';
 import { LifeCycle } from './life-cycle.js';
+import { openHoles } from './sparse/holes.js';
 
 /**
- * Raw guest memory: the file's bytes are the image's bytes, and holes read as zeros. Every file is of this
- * format.
+ * Raw guest memory: the file's bytes are the image's bytes, and holes are zeros, which are not read. Every
+ * file is of this format. The container of a sparse file says where its data is, since pages of zeros that
+ * were written are data to a program that merges snapshots.
  */
 export const raw: ImageFormat = {
   name: 'raw',
@@ -19,8 +22,30 @@ export const raw: ImageFormat = {
   open: openRaw,
 };
 
-function openRaw({ bytes, handle }: ImageFile): FileSource {
-  return createExtentSource(handle, [{ position: 0, bytes, offset: 0 }]);
+function openRaw(file: ImageFile): FileSource {
+  const { bytes, handle } = file;
+  const whole = [{ position: 0, bytes, offset: 0 }];
+  const holes = openHoles(file);
+  const source = createExtentSource(handle, whole, holes?.bytesAt);
+  if (!holes) return source;
+  return {
+    ...source,
+    note: holes.note,
+    get container() {
+      const runs = holes.dataRuns();
+      return (
+        runs &&
+        createContainerSource(handle, {
+          format: raw.name,
+          fileBytes: bytes,
+          imageBytes: bytes,
+          runs,
+          ranges: [],
+          isSparse: true,
+        })
+      );
+    },
+  };
 }
 
 /**

@@ -13,7 +13,7 @@ export async function openSnapshotDiff(store: Store, path: string, snapshot: str
   const parent = await store.open([snapshot]);
   try {
     const image = parent.images[0]!;
-    const source = await openDiff(path, {
+    const source = openDiff(path, {
       name: `snapshot ${image.name}`,
       bytes: image.bytes,
       readAt(into, position) {

@@ -127,6 +127,7 @@ describe('the description of a container', () => {
     expect(parseContainer(bytesOf(description))).toEqual({
       addressing: 'physical',
       isDerived: false,
+      isSparse: false,
       machine: 0,
       ...layout,
       otherBytesAt: 4096,

@@ -97,7 +97,7 @@ export const command = defineCommand({
     };
     try {
       const bases = values.base.map(open);
-      const images = await openImages(operands, diffOf, open, opened);
+      const images = openImages(operands, diffOf, open, opened);
       if (values.explain !== undefined) timeline = openTimeline(values.explain, [...inputs, values.output]);
       const writer = createAtomicWriter(values.output, {
         signal,
@@ -142,17 +142,17 @@ function withPackedOutput(error: unknown, output: string): unknown {
 }
 
 /** Open the images, or the images that diffs and the image that they are diffs of are together. */
-async function openImages(
+function openImages(
   paths: readonly string[],
   diffOf: string | undefined,
   open: (path: string) => FileSource,
   opened: FileSource[],
-): Promise<FileSource[]> {
+): FileSource[] {
   if (diffOf === undefined) return paths.map(open);
   const parent = open(diffOf);
   const images: FileSource[] = [];
   for (const path of paths) {
-    const image = await openDiff(path, parent);
+    const image = openDiff(path, parent);
     opened.push(image);
     images.push(image);
   }
@@ -204,7 +204,7 @@ async function packTo(
       const container = memoryOnly ? undefined : file.container;
       if (!memoryOnly && 'container' in file && !container)
         printErrorLine(
-          `pageferry: note: ${file.name}: too many pages to keep the file: packed as its memory alone`,
+          `pageferry: note: ${file.note ?? `${file.name}: too many pages to keep the file: packed as its memory alone`}`,
         );
       await encoder.encode(image, container && { container });
     }

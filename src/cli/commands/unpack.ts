@@ -207,7 +207,8 @@ function openOutput(
   if (range || form === 'raw') return createFileSink(output, sinkOptions);
   const container = reader.containerOf(image);
   const found = reader.images[image]!;
-  const openFile = () => createUnorderedSink(output, sinkOptions);
+  const openFile = ({ isUnordered }: { readonly isUnordered: boolean }) =>
+    isUnordered ? createUnorderedSink(output, sinkOptions) : createFileSink(output, sinkOptions);
   if (container) return openContainedFile(container, openFile, formOf(form));
   return form === 'file'
     ? createFileSink(output, sinkOptions)
@@ -219,7 +220,8 @@ async function unpackFromPipe(job: UnpackJob, source: FileSource, image: number)
   const sinks: PageSink[] = [];
   const files = new UnpackedFiles(formOf(form));
   const openImage = () => createReadableSink(output, sinkOptions);
-  const openFile = () => createUnorderedSink(output, sinkOptions);
+  const openFile = ({ isUnordered }: { readonly isUnordered: boolean }) =>
+    isUnordered ? createUnorderedSink(output, sinkOptions) : openImage();
   const open = (number: number, imageBytes?: number) => {
     const sink =
       number !== image

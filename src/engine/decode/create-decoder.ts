@@ -24,7 +24,7 @@ export interface DecoderOptions {
   readonly bases?: readonly PageSource[];
   /** Largest unpacked frame, in bytes; default 132 MiB. The decoder takes up to twice that of memory. */
   readonly maxFrameBytes?: number;
-  /** Most bytes of all carried images together; default 1 TiB, which is also an encoder's default limit. */
+  /** Most bytes of all carried images together; default 16 TiB, which is also an encoder's default limit. */
   readonly maxImageBytes?: number;
   /** The zstd to use; default the best available one. `null`: none. */
   readonly zstd?: Zstd | null;

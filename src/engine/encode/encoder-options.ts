@@ -55,7 +55,7 @@ export interface EncoderOptions {
    * of earlier versions accept 32 MiB unless they are given a larger `maxFrameBytes`.
    */
   readonly maxFrameBytes?: number;
-  /** Most bytes of all carried images together; default 1 TiB, which is also a decoder's default limit. */
+  /** Most bytes of all carried images together; default 16 TiB, which is also a decoder's default limit. */
   readonly maxImageBytes?: number;
   /** Whether identical pages are sent once; default true. */
   readonly dedup?: boolean;

@@ -11,7 +11,7 @@ export interface PageReaderOptions {
   readonly bases?: readonly PageSource[];
   /** Largest unpacked frame, in bytes; default 132 MiB. The reader takes up to twice that of memory. */
   readonly maxFrameBytes?: number;
-  /** Most bytes of all carried images together; default 1 TiB, which is also an encoder's default limit. */
+  /** Most bytes of all carried images together; default 16 TiB, which is also an encoder's default limit. */
   readonly maxImageBytes?: number;
   /** Unpacked frames that are kept, in bytes; default 64 MiB. */
   readonly cacheBytes?: number;

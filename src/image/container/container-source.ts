@@ -48,6 +48,7 @@ function readWhole(handle: ReadHandle, into: Uint8Array, offset: number): void {
 function piecesOf(layout: ContainerLayout): Piece[] {
   const memory = writeContainer(layout);
   const pieces: Piece[] = [{ position: 0, bytes: memory.length, memory }];
+  if (layout.isSparse) return pieces;
   let end = 0;
   const add = (offset: number, bytes: number) => {
     const { position, bytes: before } = pieces.at(-1)!;

@@ -8,6 +8,8 @@
 //     run         = gap count | bytes count | position count       file order; gap: after the run before
 //     range       = address u64 | bytes count                      the image's order
 //     flags       = 1: image bytes in no run may be other than zero: they follow from the other bytes
+//                   2: a sparse file of plain memory: the runs are its data, all else are holes, and there are no
+//                   other bytes
 //     machine     = number of the processor in ELF (0: unknown); addressing = 0 physical, 1 virtual
 import { PageferryError } from '../../page/error.js';
 import { WireReader, WireWriter } from '../../stream/wire.js';
@@ -18,6 +20,7 @@ const HEAD_BYTES = 64;
 const FORMAT_BYTES = 16;
 const RESERVED_BYTES = 4;
 const FLAG_DERIVED = 1;
+const FLAG_SPARSE = 2;
 const ADDRESSINGS = ['physical', 'virtual'] as const;
 const ALIGNMENT = 4096;
 const MAX_RUNS = 1 << 22;
@@ -59,6 +62,11 @@ export interface ContainerLayout {
    * other bytes: pages that the file has compressed or as changes.
    */
   readonly isDerived?: boolean;
+  /**
+   * Whether the file is the image, and sparse: the runs are its data, also where that is zero, and the
+   * container has no other bytes, since those are holes.
+   */
+  readonly isSparse?: boolean;
   /** Number of the processor's architecture in ELF (`e_machine`); 0 or absent: unknown. */
   readonly machine?: number;
   /** What the addresses of `ranges` are (default: physical). */
@@ -75,6 +83,7 @@ export function writeContainer({
   machine = 0,
   addressing = 'physical',
   isDerived = false,
+  isSparse = false,
 }: ContainerLayout): Uint8Array<ArrayBuffer> {
   const table = new WireWriter();
   let end = 0;
@@ -101,7 +110,7 @@ export function writeContainer({
   head.u64(table.length);
   head.u16(machine);
   head.u8(ADDRESSINGS.indexOf(addressing));
-  head.u8(isDerived ? FLAG_DERIVED : 0);
+  head.u8((isDerived ? FLAG_DERIVED : 0) | (isSparse ? FLAG_SPARSE : 0));
   head.put(new Uint8Array(RESERVED_BYTES));
   const description = new Uint8Array(descriptionBytes(table.length));
   description.set(head.bytes);
@@ -155,7 +164,7 @@ export function parseContainer(from: ContainerBytes): Container {
   const addressing = ADDRESSINGS[head.u8()];
   const flags = head.u8();
   head.reserved(RESERVED_BYTES);
-  if ((flags & ~FLAG_DERIVED) !== 0) throw head.bad('unknown flags');
+  if (flags > FLAG_SPARSE) throw head.bad('unknown flags');
   if (!addressing) throw head.bad('an unknown kind of addresses');
   if (runCount > MAX_RUNS || rangeCount > MAX_RUNS || tableBytes > MAX_TABLE_BYTES)
     throw bad(`${runCount} runs and ${rangeCount} ranges in ${tableBytes} bytes, more than can be`);
@@ -164,11 +173,25 @@ export function parseContainer(from: ContainerBytes): Container {
   const ranges = readRanges(table, rangeCount, imageBytes, bad);
   table.end();
   const isDerived = flags === FLAG_DERIVED;
+  const isSparse = flags === FLAG_SPARSE;
+  if (isSparse && (fileBytes !== imageBytes || runs.some(({ offset, position }) => offset !== position)))
+    throw bad('is of a sparse file, but its runs are at other places of the image');
   const otherBytesAt = descriptionBytes(tableBytes);
-  const others = fileBytes - runs.reduce((sum, { bytes }) => sum + bytes, 0);
+  const others = isSparse ? 0 : fileBytes - runs.reduce((sum, { bytes }) => sum + bytes, 0);
   if (otherBytesAt + others !== from.bytes)
     throw bad(`${from.bytes} bytes, its description asks for ${otherBytesAt + others}`);
-  return { format, fileBytes, imageBytes, runs, ranges, machine, addressing, isDerived, otherBytesAt };
+  return {
+    format,
+    fileBytes,
+    imageBytes,
+    runs,
+    ranges,
+    machine,
+    addressing,
+    isDerived,
+    isSparse,
+    otherBytesAt,
+  };
 }
 
 type Bad = (problem: string) => PageferryError;

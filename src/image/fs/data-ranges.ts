@@ -3,6 +3,7 @@
 // prebuilt binaries. In a diff of memory, a page of zeros that was written is data, and a hole is a page that
 // did not change.
 import fs from 'node:fs';
+import { createRequire } from 'node:module';
 import { getSystemErrorName } from 'node:util';
 import { PageferryError } from '../../page/error.js';
 import { ioError } from './errno.js';
@@ -37,8 +38,8 @@ interface SystemCalls {
  * file system with larger blocks has larger ranges of data than were written.
  * @throws PageferryError `unsupported` without the package koffi, or where the system has no such call; `io`
  */
-export async function openDataRanges(path: string): Promise<DataRanges> {
-  const calls = await loadCalls(path);
+export function openDataRanges(path: string): DataRanges {
+  const calls = loadCalls(path);
   let file: number;
   try {
     // A descriptor of its own: the calls move its position.
@@ -47,22 +48,33 @@ export async function openDataRanges(path: string): Promise<DataRanges> {
     throw ioError(path, 'cannot open', cause);
   }
   try {
-    return rangesOf(path, file, calls);
+    return { ...rangesOf(path, () => file, calls), close: () => fs.closeSync(file) };
   } catch (error) {
     fs.closeSync(file);
     throw error;
   }
 }
 
-function rangesOf(path: string, file: number, calls: SystemCalls): DataRanges {
+/**
+ * Find data and holes of a file that is open; its position moves. @throws as `openDataRanges` does
+ */
+export function dataRangesOf(path: string, descriptor: () => number): Pick<DataRanges, 'bytes' | 'next'> {
+  return rangesOf(path, descriptor, loadCalls(path));
+}
+
+function rangesOf(
+  path: string,
+  descriptor: () => number,
+  calls: SystemCalls,
+): Pick<DataRanges, 'bytes' | 'next'> {
   const { SEEK_DATA, SEEK_HOLE, ENXIO } = calls;
-  const stat = fs.fstatSync(file);
+  const stat = fs.fstatSync(descriptor());
   if (!stat.isFile())
     throw new PageferryError('unsupported', `${path}: is not a regular file, so it has no holes`);
   const bytes = stat.size;
   /** Undefined at the end of the data. */
   const seek = (position: number, whence: number): number | undefined => {
-    const found = Number(calls.lseek(file, position, whence));
+    const found = Number(calls.lseek(descriptor(), position, whence));
     if (found >= 0) return found;
     const errno = calls.errno();
     if (errno === ENXIO) return undefined;
@@ -83,10 +95,18 @@ function rangesOf(path: string, file: number, calls: SystemCalls): DataRanges {
       `${path}: the file system reports no holes, though the file has ${stat.blocks * 512} bytes on disk for ${bytes}; ` +
         'copy it with its holes (cp --sparse=never loses them) to ext4, XFS or tmpfs',
     );
-  return { bytes, next, close: () => fs.closeSync(file) };
+  return { bytes, next };
 }
 
-async function loadCalls(path: string): Promise<SystemCalls> {
+/** The system's functions, once they were loaded. */
+let loaded: SystemCalls | undefined;
+
+function loadCalls(path: string): SystemCalls {
+  loaded ??= findCalls(path);
+  return loaded;
+}
+
+function findCalls(path: string): SystemCalls {
   const { platform, arch } = process;
   const isSupported =
     (platform === 'linux' || platform === 'darwin') && ['x64', 'arm64', 'riscv64', 'loong64'].includes(arch);
@@ -94,7 +114,7 @@ async function loadCalls(path: string): Promise<SystemCalls> {
     throw new PageferryError('unsupported', `${path}: holes of files cannot be found on ${platform} ${arch}`);
   let koffi: typeof import('koffi');
   try {
-    koffi = (await import('koffi')).default;
+    koffi = createRequire(import.meta.url)(PACKAGE);
   } catch (cause) {
     throw new PageferryError(
       'unsupported',

@@ -24,14 +24,14 @@ import {
 import { type VerifiedFile, verifyFile } from './verified-file.js';
 
 const CACHE_BYTES = 32 << 20;
-const DEFAULT_MAX_IMAGE_BYTES = 2 ** 40;
+const DEFAULT_MAX_IMAGE_BYTES = 2 ** 44;
 /** A frame has a head and one byte of payload at least. */
 const FRAME_MAGIC = 0x52464650;
 
 /** Options of `Store.import`. */
 export interface ImportOptions
   extends Pick<PutOptions, 'threads' | 'level' | 'waitMs' | 'signal' | 'onProgress'> {
-  /** Limit on the bytes of all snapshots of the stream together; default 2^40. */
+  /** Limit on the bytes of all snapshots of the stream together; default 2^44. */
   readonly maxImageBytes?: number;
 }
 

@@ -1,0 +1,37 @@
+import { PageferryError } from '../../page/error.js';
+import type { PageSink } from '../../page/source.js';
+import type { Container } from '../container/description.js';
+import { extentIndex } from '../extents.js';
+
+const ZEROS = new Uint8Array(1 << 20);
+
+/**
+ * Create a sink that writes a sparse file with the data and the holes that it had: zeros that were data are
+ * written.
+ */
+export function createSparseSink(file: PageSink, { runs, imageBytes }: Container, name: string): PageSink {
+  return {
+    write: (bytes, position) => file.write(bytes, position),
+    zero(position, bytes) {
+      const end = position + bytes;
+      for (let at = position, i = extentIndex(runs, position); at < end; i++) {
+        const run = runs[i];
+        const start = Math.min(end, Math.max(at, run?.position ?? end));
+        if (start > at) file.zero(at, start - at);
+        at = Math.max(start, Math.min(end, run ? run.position + run.bytes : end));
+        for (let from = start; from < at; from += ZEROS.length)
+          file.write(ZEROS.subarray(0, Math.min(ZEROS.length, at - from)), from);
+      }
+    },
+    readAt: (into, position) => file.readAt(into, position),
+    async finish(bytes) {
+      if (bytes !== imageBytes)
+        throw new PageferryError(
+          'bad-stream',
+          `container of "${name}": for an image of ${imageBytes} bytes, it has ${bytes}`,
+        );
+      await file.finish(bytes);
+    },
+    abort: () => file.abort(),
+  };
+}

@@ -1,4 +1,5 @@
 // Changed files of the formats in docs/images.md: each is read, or refused with a PageferryError.
+import fs from 'node:fs';
 import { expect, test } from 'vitest';
 import { parseContainer } from '../../src/image/container/description.js';
 import { IMAGE_FORMATS } from '../../src/image/formats.js';
@@ -13,6 +14,9 @@ const INPUTS = Number(process.env.PAGEFERRY_FUZZ_IMAGES ?? 3000);
 /** An image can be much larger than its file, so that only its start and end are read. */
 const READ_BYTES = 1 << 16;
 
+/** A raw file is asked for its holes. */
+const nothing = fs.openSync('/dev/null', 'r');
+
 function inMemory(bytes: Uint8Array): ImageFile {
   const readSync = (into: Uint8Array, position: number) => {
     const part = bytes.subarray(position, position + into.length);
@@ -21,6 +25,7 @@ function inMemory(bytes: Uint8Array): ImageFile {
   };
   const handle = {
     name: 'changed',
+    file: { use: () => nothing },
     readSync,
     read: async (into: Uint8Array, position: number) => readSync(into, position),
     close() {},

@@ -8,8 +8,8 @@
 //     run         = gap count | bytes count | position count       file order; gap: after the run before
 //     range       = address u64 | bytes count                      the image's order
 //     flags       = 1: image bytes in no run may be other than zero: they follow from the other bytes
-//                   2: a sparse file of plain memory: the runs are its data, all else are holes, and there are no
-//                   other bytes
+//                   2: a sparse file of plain memory: the runs are its data, all else are holes, and there
+//                   are no other bytes
 //     machine     = number of the processor in ELF (0: unknown); addressing = 0 physical, 1 virtual
 import { PageferryError } from '../../page/error.js';
 import { WireReader, WireWriter } from '../../stream/wire.js';

@@ -18,9 +18,9 @@ export interface Holes {
 }
 
 /**
- * Find the holes of a file by the file system's means. Returns undefined for a file without holes, and for one
- * of a file system that does not report them. Where the package koffi is not installed, holes are read as
- * zeros, and `note` says so.
+ * Find the holes of a file by the file system's means. Returns undefined for a file without holes, and for
+ * one of a file system that does not report them. Without the package koffi, holes are read as zeros, which
+ * `note` reports.
  */
 export function openHoles({ path, bytes, handle }: ImageFile): Holes | undefined {
   const stat = fs.fstatSync(handle.file.use());

@@ -18,8 +18,8 @@ export interface PageCompressor {
 }
 
 /**
- * Create a sink that writes a kdump-compressed file with all pages: those of zeros share their data, as in the
- * dumps of QEMU and makedumpfile. A page that is in no range as a whole is filled with zeros.
+ * Create a sink that writes a kdump-compressed file with all pages: those of zeros share their data, as in
+ * the dumps of QEMU and makedumpfile. A page that is in no range as a whole is filled with zeros.
  * @throws PageferryError `unsupported` for memory whose physical addresses are not known, `limit`
  */
 export function createKdumpSink(file: PageSink, memory: OutputMemory, compressor: PageCompressor): PageSink {

@@ -6,7 +6,7 @@ const DEFAULT_PAGE_BYTES = 4096;
 const MAX_PAGE_BYTES = 65536;
 
 /** Addresses, which are below 2^46, with their place in the image and their pages. */
-export interface PlacedPages {
+interface PlacedPages {
   readonly position: number;
   readonly address: number;
   readonly bytes: number;

@@ -43,24 +43,28 @@ function cloneSizes(quick) {
   return quick ? { memoryMib: 128, runs: 1, clones: 2 } : { memoryMib: 512, runs: 5, clones: 10 };
 }
 
-/** Make an image, stores of it with two sizes of frames, and a packed file. */
+/** Make an image, and stores and packed files of it with two sizes of frames. */
 function makeSubjects(folder, traces, bytes) {
-  const paths = ['image', 'store', 'small-frames', 'image.pf'].map((name) => join(folder, name));
-  const [image, store, smallFrames, stream] = paths;
+  const paths = ['image', 'store', 'large-frames', 'image.pf', 'large-frames.pf'].map((name) =>
+    join(folder, name),
+  );
+  const [image, store, largeFrames, stream, largeStream] = paths;
   if (traces) fs.copyFileSync(join(traces, '000.raw'), image);
   else fs.writeFileSync(image, syntheticImage(bytes));
   const cli = (...args) => execFileSync(process.execPath, [CLI, ...args], { stdio: 'pipe' });
   cli('store', 'init', store);
-  cli('store', 'init', smallFrames, '--frame-bytes', '16K');
-  for (const dir of [store, smallFrames]) cli('store', 'put', '-s', dir, image, '--name', 'image');
-  cli('pack', image, '-o', stream, '--frame-bytes', '64K');
+  cli('store', 'init', largeFrames, '--frame-bytes', '64K');
+  for (const dir of [store, largeFrames]) cli('store', 'put', '-s', dir, image, '--name', 'image');
+  cli('pack', image, '-o', stream, '--frame-bytes', '16K');
+  cli('pack', image, '-o', largeStream, '--frame-bytes', '64K');
   const subjects = {
     'uncompressed file': image,
-    'store, frames of 64 KiB': store,
-    'store, frames of 16 KiB': smallFrames,
-    'stream, frames of 64 KiB': stream,
+    'store, frames of 16 KiB': store,
+    'store, frames of 64 KiB': largeFrames,
+    'stream, frames of 16 KiB': stream,
+    'stream, frames of 64 KiB': largeStream,
   };
-  return { image, store, stream, subjects };
+  return { image, store, stream: largeStream, subjects };
 }
 
 /** Half zero pages, the others of words that compress to about a third. */

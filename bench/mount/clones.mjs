@@ -28,7 +28,7 @@ export async function measureClones(cli, folder, { memoryMib, runs, clones }) {
   const { memory, state } = await makeTemplate({ ...guest, name: 'template' }, CHECKS);
   const imageBytes = fs.statSync(memory).size;
   const subjects = { 'plain file': undefined, 'uncompressed file, mounted': memory };
-  for (const frameBytes of ['64K', '16K']) {
+  for (const frameBytes of ['16K', '64K']) {
     const store = join(folder, `clones-${frameBytes}`);
     execFileSync(process.execPath, [cli, 'store', 'init', store, '--frame-bytes', frameBytes]);
     execFileSync(process.execPath, [cli, 'store', 'put', '-s', store, memory, '--name', 'template']);
@@ -56,7 +56,7 @@ export async function measureClones(cli, folder, { memoryMib, runs, clones }) {
           .padStart(17)}${share.padStart(15)}${decoded.padStart(12)}\n`,
     );
   }
-  await manyClones(cli, folder, join(folder, 'clones-64K'), clones, start);
+  await manyClones(cli, folder, join(folder, 'clones-16K'), clones, start);
 }
 
 /** Start a clone, and end it when it has printed its first line. */

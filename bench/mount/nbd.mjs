@@ -23,7 +23,7 @@ export async function measureNbd(cli, folder, { store, image, reads }) {
     const [line] = await once(server.stdout, 'data');
     const [{ name, uri }] = JSON.parse(line).exports;
     const at = { path };
-    process.stdout.write('\nNBD, a store with frames of 64 KiB        p50 µs   p90\n');
+    process.stdout.write('\nNBD, a store with frames of 16 KiB        p50 µs   p90\n');
     const client = await NbdClient.open(at, name);
     row('random pages, one client', await timed(client, pages.slice(0, reads)));
     const stalled = await NbdClient.open(at, name);

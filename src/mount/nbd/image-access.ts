@@ -1,8 +1,5 @@
 import type { ServedImage } from '../served-image.js';
 
-/** Most bytes that one call reads or looks at, so that other clients get their turn. */
-export const PIECE_BYTES = 256 << 10;
-
 /** Reads of an image that do not block, whether its bytes are on this host or come over a network. */
 export function readImage(image: ServedImage, out: Uint8Array, offset: number): void | Promise<void> {
   return image.later ? image.later.read(out, offset) : image.read(out, offset);

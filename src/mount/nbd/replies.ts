@@ -1,20 +1,26 @@
 // Replies to requests that are valid. They read in pieces and give other events a turn between two of them.
-import { PIECE_BYTES, readImage, runOf } from './image-access.js';
+import { readImage, runOf } from './image-access.js';
 import { BASE_ALLOCATION_ID, CHUNK, COMMAND_FLAG, fields, STATE_DATA, STATE_ZERO } from './protocol.js';
 import type { ReplyContext, Request } from './request.js';
+import { TURN_BYTES } from './turns.js';
 
 /** Extents of one reply; a client asks for the rest. */
 const MAX_EXTENTS = 1024;
 /** Bytes that one call to `run` looks at, and the calls for one reply. */
 const STATUS_STEP_BYTES = 1 << 20;
 const MAX_STATUS_STEPS = 4096;
+/** Zeros that take as long as a byte of data. */
+const ZERO_SHARE = 16;
+/** Calls to `run` in a turn. */
+const TURN_STEPS = 16;
 
 /** Reply with chunks of data and holes. An error in the middle ends the reply with its offset. */
 export async function readChunks(to: ReplyContext, request: Request): Promise<void> {
   const { image } = to.session;
   const end = request.offset + request.length;
   for (let at = request.offset; at < end; ) {
-    const pieceEnd = Math.min(end, at + PIECE_BYTES);
+    let taken = 0;
+    const pieceEnd = Math.min(end, at + TURN_BYTES);
     const parts: Uint8Array[] = [];
     let failure: { readonly cause: unknown } | undefined;
     while (at < pieceEnd) {
@@ -30,6 +36,7 @@ export async function readChunks(to: ReplyContext, request: Request): Promise<vo
           parts.push(to.chunkHead(request, CHUNK.OFFSET_DATA, 8 + bytes, isLast), fields([64, at]), data);
         }
         at += bytes;
+        taken += zero ? bytes / ZERO_SHARE : bytes;
       } catch (cause) {
         failure = { cause };
         break;
@@ -37,7 +44,7 @@ export async function readChunks(to: ReplyContext, request: Request): Promise<vo
     }
     await to.socket.write(...parts);
     if (failure) return await to.failAt(request, at, failure.cause);
-    await to.yieldIfDue();
+    await to.took(taken);
   }
 }
 
@@ -48,13 +55,13 @@ export async function readWhole(to: ReplyContext, request: Request): Promise<voi
   const data = Buffer.alloc(length);
   for (let done = 0; done < length; ) {
     try {
-      const { bytes, zero } = await runOf(image, offset + done, Math.min(PIECE_BYTES, length - done));
+      const { bytes, zero } = await runOf(image, offset + done, Math.min(TURN_BYTES, length - done));
       if (!zero) await readImage(image, data.subarray(done, done + bytes), offset + done);
       done += bytes;
+      await to.took(zero ? bytes / ZERO_SHARE : bytes);
     } catch (cause) {
       return await to.failAt(request, offset + done, cause);
     }
-    await to.yieldIfDue();
   }
   if (!hasStructuredReplies) return await to.socket.write(to.simpleHead(request), data);
   const head = to.chunkHead(request, CHUNK.OFFSET_DATA, 8 + length, true);
@@ -78,7 +85,7 @@ export async function blockStatus(to: ReplyContext, request: Request): Promise<v
     else if (extents.length < maxExtents) extents.push({ ...run });
     else break;
     done += run.bytes;
-    await to.yieldIfDue();
+    await to.took(TURN_BYTES / TURN_STEPS);
   }
   const content = fields(
     [32, BASE_ALLOCATION_ID],

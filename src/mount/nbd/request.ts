@@ -17,8 +17,8 @@ export interface Request {
 export interface ReplyContext {
   readonly socket: ClientSocket;
   readonly session: Session;
-  /** Lets other events run. */
-  readonly yieldIfDue: () => Promise<void> | undefined;
+  /** Called after `bytes` bytes were read: lets other clients go on when it is their turn. */
+  took(bytes: number): Promise<void> | undefined;
   /** Return the head of a chunk of a structured reply. */
   chunkHead(request: Request, type: number, length: number, isDone: boolean): Uint8Array;
   /** Return the head of a simple reply. */

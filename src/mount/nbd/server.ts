@@ -15,6 +15,7 @@ import { ClientSocket } from './client-socket.js';
 import { Exports } from './exports.js';
 import { negotiate } from './negotiate.js';
 import { Transmission } from './transmission.js';
+import { Turns } from './turns.js';
 
 const DEFAULT_MAX_CLIENTS = 64;
 const DEFAULT_HANDSHAKE_MS = 10_000;
@@ -81,6 +82,7 @@ async function listen(server: Server, address: Address): Promise<void> {
 class Clients {
   private readonly sockets = new Set<ClientSocket>();
   private readonly problems = new Set<string>();
+  private readonly turns = new Turns();
   private isClosed = false;
 
   constructor(
@@ -117,8 +119,9 @@ class Clients {
       () => new PageferryError('io', `no complete handshake within ${handshakeMs / 1000} s, dropped`),
       () => negotiate(client, this.exports),
     );
-    if (session)
-      await new Transmission(client, session, (cause) => this.onProblem(cause, session.image)).run();
+    if (!session) return;
+    const onProblem = (cause: unknown) => this.onProblem(cause, session.image);
+    await new Transmission(client, session, this.turns, onProblem).run();
   }
 
   private onProblem(cause: unknown, { name }: ServedImage): void {

@@ -1,6 +1,6 @@
 // The transmission phase: requests of one client and the replies to them.
 import { PageferryError } from '../../page/error.js';
-import { createYielder, Semaphore } from '../../page/sync.js';
+import { Semaphore } from '../../page/sync.js';
 import type { ClientSocket } from './client-socket.js';
 import type { Session } from './negotiate.js';
 import {
@@ -17,6 +17,7 @@ import {
 } from './protocol.js';
 import { blockStatus, readChunks, readWhole } from './replies.js';
 import { parseRequest, type ReplyContext, type Request, refusal } from './request.js';
+import { TURN_BYTES, type Turns } from './turns.js';
 
 /**
  * Requests of one client that are in flight together, if the image's bytes come over a network; otherwise
@@ -31,12 +32,14 @@ export class Transmission implements ReplyContext {
   private readonly units: Semaphore;
   private readonly maxUnits: number;
   private readonly unitBytes: number;
-  readonly yieldIfDue = createYielder(5);
+  /** Bytes read since the last turn. */
+  private turnBytes = 0;
 
   /** `onProblem` is called with every error of the image. */
   constructor(
     readonly socket: ClientSocket,
     readonly session: Session,
+    private readonly turns: Turns,
     readonly onProblem: (error: unknown) => void,
   ) {
     this.maxUnits = session.image.later ? MAX_IN_FLIGHT : 1;
@@ -79,6 +82,13 @@ export class Transmission implements ReplyContext {
     if (type === COMMAND.BLOCK_STATUS) return await blockStatus(this, request);
     const isWhole = !session.hasStructuredReplies || (flags & COMMAND_FLAG.DF) !== 0;
     return await (isWhole ? readWhole(this, request) : readChunks(this, request));
+  }
+
+  took(bytes: number): Promise<void> | undefined {
+    this.turnBytes += bytes;
+    if (this.turnBytes < TURN_BYTES) return undefined;
+    this.turnBytes = 0;
+    return this.turns.next();
   }
 
   /** Reply that an image could not be read at `offset`, and report it. */

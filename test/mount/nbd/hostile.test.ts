@@ -114,3 +114,27 @@ it('port 0 is any free port', async () => {
   const client = await Client.open(server.address, 'a');
   expect((await client.read(PAGE, 10)).length).toBe(10);
 });
+
+it('a read waits for few pieces of the long replies to other clients', async () => {
+  const bytes = Buffer.alloc(8 << 20, 1);
+  let pieces = 0;
+  const waited: number[] = [];
+  const counted = {
+    ...memoryImage('a', bytes),
+    read: (out: Uint8Array) => {
+      if (out.length > PAGE) pieces++;
+      else waited.push(pieces);
+      out.fill(1);
+    },
+    run: (_: number, count: number) => ({ bytes: count, zero: false }),
+  };
+  const server = await serve([counted]);
+  const small = await Client.open(server.address, 'a');
+  const long = await Promise.all(Array.from({ length: 4 }, () => Client.open(server.address, 'a')));
+  const replies = long.map((client) => client.read(0, bytes.length));
+  for (let page = 0; page < 20; page++) await small.read(page * PAGE, PAGE);
+  await Promise.all(replies);
+  expect(pieces).toBeGreaterThan(200);
+  const between = waited.slice(1).map((count, i) => count - waited[i]!);
+  expect(Math.max(...between)).toBeLessThan(16);
+});

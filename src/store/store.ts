@@ -189,7 +189,9 @@ export class Store {
    */
   async export(names: readonly string[], write: WriteBytes, signal?: AbortSignal): Promise<ExportSummary> {
     const { exportSnapshots } = await import('./transfer/export.js');
-    return exportSnapshots(this.context, names, write, signal);
+    for (const name of names) this.existing(name);
+    const all = withCompanions(this.list(), new Set(names));
+    return exportSnapshots(this.context, [...all], write, signal);
   }
 
   /**

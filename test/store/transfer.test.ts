@@ -151,3 +151,21 @@ test('a stream that lies, with the right digest, is an error and takes no memory
     for (const value of [0, 0xffffffff]) await lying(at, value);
   expect(target.list()).toEqual([]);
 });
+
+test('the state and the trace of a guest go with it, and belong to it in the other store', async () => {
+  const from = await newStore();
+  await from.put(bytesSource(first, 'vm'), { name: 'vm' });
+  await from.put(bytesSource(other, 'state'), { name: 'vm.state', belongsTo: 'vm' });
+  await from.put(bytesSource(second, 'other'), { name: 'other' });
+  const to = await newStore();
+  await to.import(bytesSource(await exported(from, ['vm', 'vm.state']), 'stream'));
+  expect(to.list().map(({ name, belongsTo }) => [name, belongsTo])).toEqual([
+    ['vm', undefined],
+    ['vm.state', 'vm'],
+  ]);
+  expect(Buffer.compare(await imageOf(to, 'vm.state'), other)).toBe(0);
+  expect(await exported(from, ['vm'])).toEqual(await exported(from, ['vm', 'vm.state']));
+  await to.remove('vm');
+  expect(to.list()).toEqual([]);
+  await expect(exported(from, ['none'])).rejects.toThrow('has no snapshot "none"');
+});

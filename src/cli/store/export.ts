@@ -17,7 +17,10 @@ export const exportCommand = defineCommand({
     mode: MODE_OPTION,
     json: JSON_OPTION,
   },
-  details: ['The stream of an encrypted store is not encrypted: send it through a channel that is.'],
+  details: [
+    'The snapshots NAME.state and NAME.trace, which put --state and --trace have stored, go with NAME.',
+    'The stream of an encrypted store is not encrypted: send it through a channel that is.',
+  ],
   async run({ values, operands, signal }) {
     const { output, mode } = values;
     checkOutput(output, []);

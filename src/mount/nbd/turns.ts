@@ -2,8 +2,8 @@
 export const TURN_BYTES = 64 << 10;
 
 /**
- * Turns of the clients of a server. One client a turn of the event loop goes on, so that the request of another
- * one waits for one piece of a long reply, however many clients have such replies.
+ * Turns of the clients of a server. One client a turn of the event loop goes on, so that the request of
+ * another one waits for one piece of a long reply, however many clients have such replies.
  */
 export class Turns {
   private readonly waiting: (() => void)[] = [];

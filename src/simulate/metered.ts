@@ -74,7 +74,7 @@ const UNMEASURED: readonly Choice[] = ['group', 'best', 'raw', 'lz4', 'zstd'];
  */
 export function metered(strategy: Strategy, costs: Costs, work: Work): Strategy {
   const view = new MeteredView(costs, work);
-  const { pack, isPackingLikely, groupBytes } = strategy;
+  const { pack, groupBytes } = strategy;
   return {
     name: strategy.name,
     zstdPageLevel: strategy.zstdPageLevel,
@@ -86,7 +86,6 @@ export function metered(strategy: Strategy, costs: Costs, work: Work): Strategy 
       return choice;
     },
     ...(pack && { pack: (group, state) => pack.call(strategy, group, state) }),
-    ...(isPackingLikely && { isPackingLikely: (rate) => isPackingLikely.call(strategy, rate) }),
     ...(groupBytes && { groupBytes: (state) => groupBytes.call(strategy, state) }),
     onPacked(result) {
       const ms = packMs(costs, result.packing, result.group.bytes);

@@ -17,17 +17,14 @@ export function fixed(codec: CodecName, zstdLevel?: number, encoder?: Packing['e
       name,
       choose: () => 'group',
       uniformChoice: 'group',
-      isPackingLikely: () => true,
       pack: () => ({ name: 'zstd', level: zstdLevel, ...(encoder && { encoder }) }),
     };
-  const isPacking = codec === 'lz4' || codec === 'zstd';
   return {
     name,
     choose: () => codec,
-    ...((isPacking || codec === 'raw') && { uniformChoice: codec }),
+    ...((codec === 'lz4' || codec === 'zstd' || codec === 'raw') && { uniformChoice: codec }),
     ...((codec === 'lz4' || codec === 'raw') && { groupBytes: () => GROUP_BYTES }),
     ...(codec === 'raw' && { shouldBypass: () => true }),
-    isPackingLikely: () => isPacking,
   };
 }
 

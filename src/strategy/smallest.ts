@@ -22,7 +22,6 @@ export const smallest: Strategy = {
   name: 'smallest',
   maxGroupBytes: MAX_GROUP_BYTES,
   choose: (page, state) => (isLive(state) ? smallestCodec(page, state) : 'best'),
-  isPackingLikely: () => true,
   groupBytes: () => MAX_GROUP_BYTES,
   pack(group, state) {
     if (!state.hasZstd) return { name: 'lz4' };

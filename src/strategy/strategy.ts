@@ -210,10 +210,6 @@ export interface Strategy {
    */
   pack?(group: GroupView, state: StreamState): Packing;
   /**
-   * Whether packing is likely at this link rate. Threads are then started before the first segment is full.
-   */
-  isPackingLikely?(linkBitsPerSecond: number): boolean;
-  /**
    * Whether the next batch of pages bypasses coding: the link sends the pages sooner than anything shorter is
    * found. Called only for streams that can do that (live guests).
    */

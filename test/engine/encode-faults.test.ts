@@ -3,13 +3,15 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { createEncoder, type PageSource, type Strategy } from '../../src/index.js';
 import { openImage } from '../../src/node.js';
 import { sleep } from '../../src/page/sync.js';
 import { guestImage } from '../support/images.js';
 import { seeded } from '../support/kernels.js';
 import { SMALL_ENCODER } from '../support/streams.js';
+
+vi.mock('../../src/engine/threads/worker-start.js', () => import('../support/early-workers.js'));
 
 const PAGE = 4096;
 const folder = mkdtempSync(join(tmpdir(), 'pageferry-faults-'));
@@ -44,7 +46,7 @@ async function encodeWith({ kind, step }: Fault, threads: number) {
   const controller = new AbortController();
   const fails = failingAt(step, cause);
   const inner = openImage(path);
-  // A source without a size starts threads at once; one that gives no range is read here.
+  // A source that gives no range is read here.
   const source: PageSource = {
     name: 'image',
     ...(kind === 'short' && { bytes: bytes + step * PAGE }),

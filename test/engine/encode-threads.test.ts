@@ -2,10 +2,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
 import { createEncoder } from '../../src/index.js';
 import { openImage } from '../../src/node.js';
 import { decoded } from '../support/streams.js';
+
+vi.mock('../../src/engine/threads/worker-start.js', () => import('../support/early-workers.js'));
 
 const PAGE = 4096;
 const PAGES = 10_000;

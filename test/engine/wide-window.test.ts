@@ -15,7 +15,6 @@ const strategy: Strategy = {
   name: 'large groups',
   maxGroupBytes: 16 * MIB,
   groupBytes: () => 16 * MIB,
-  isPackingLikely: () => true,
   choose: () => 'group',
   pack: () => ({ name: 'zstd', level: 16 }),
 };

@@ -51,13 +51,13 @@ function reportingWorker(flags: string, prefix = ''): string {
 
 const never = new Promise<never>(() => {});
 
-/** A source that waits after 9 MiB until `count` workers are ready, and at its end for `end`. */
+/** A source that waits after 5 MiB until `count` workers are ready, and at its end for `end`. */
 function waitingSource(flags: string, count: number, end: Promise<unknown>): PageSource {
   let at = 0;
   return {
     name: 'waiting',
     async read(into) {
-      while (at >= 9 * MIB && readdirSync(flags).length < count) await sleep(5);
+      while (at >= 5 * MIB && readdirSync(flags).length < count) await sleep(5);
       if (at === image.length) await end;
       const part = image.subarray(at, at + into.length);
       into.set(part);

@@ -16,10 +16,11 @@ export class CoreMeter {
   private readonly threadWork = new DecayingRatio();
   private readonly callingWork = new DecayingRatio();
 
-  /** `available`: cores that the process may use. */
+  /** `available`: cores that the process may use. `working` returns how many of the threads work. */
   constructor(
-    private readonly threads: number,
+    threads: number,
     available: number,
+    private readonly working = () => threads,
   ) {
     this.busyMs = threads * ASSUMED_MS;
     this.busyCpuMs = Math.min(threads, available) * ASSUMED_MS;
@@ -27,7 +28,7 @@ export class CoreMeter {
 
   /** Cores that the threads get while they work; may be fractional. */
   get cores(): number {
-    return (this.threads * this.busyCpuMs) / this.busyMs;
+    return (this.working() * this.busyCpuMs) / this.busyMs;
   }
 
   /** CPU ms of all stages but packing, for a MiB of image; undefined before the first. */

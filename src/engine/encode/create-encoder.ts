@@ -17,6 +17,7 @@ import { SegmentPacker } from '../pack/segment-packer.js';
 import { availableCores } from '../threads/available-cores.js';
 import { declareThreads } from '../threads/declare-threads.js';
 import { Turns } from '../threads/turns.js';
+import { WorkerStart, workerStartMs } from '../threads/worker-start.js';
 import { ChunkPool, chunkBytes } from './chunk.js';
 import { ChunkReader } from './chunk-reader.js';
 import { CoreMeter } from './core-meter.js';
@@ -27,7 +28,7 @@ import {
   encoderSettings,
   GROUP_SLACK,
 } from './encoder-options.js';
-import { DEFAULT_MAX_GROUP_BYTES, isLarge, maxQueuedFrameBytes } from './frame-queue.js';
+import { DEFAULT_MAX_GROUP_BYTES, isLarge, LOCAL_FRAMES, maxQueuedFrameBytes } from './frame-queue.js';
 import type { ImageContext } from './image-encoder.js';
 import { LinkMeter } from './link-meter.js';
 import { type Output, RecordWriter } from './record-writer.js';
@@ -36,8 +37,6 @@ import { Timeline } from './timeline.js';
 
 /** Bytes that are packed or hashed beside segments: tables and heads of records. */
 const PACKER_CAPACITY = DEFAULT_MAX_GROUP_BYTES;
-/** On one thread a frame is packed at once; the second is filled while the first is written. */
-const LOCAL_FRAMES = 2;
 /** With threads: enough for every thread. Their bytes are limited besides (`FrameQueue`). */
 const THREAD_FRAMES = 14;
 /** One that is filled, one that is written. */
@@ -77,6 +76,8 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const threads = createThreads({ zstd, isHelping: true, onFailure });
   const pool = createPackPool({ threads, packer, zstd, wide, signal: life.signal });
   life.onEnd(() => threads.close());
+  // A caller's own zstd may have threads of its own.
+  const workingThreads = () => (threads.isLocal && zstd.hasKernels ? 1 : count);
   const link = settings.linkBitsPerSecond === 'measured' ? new LinkMeter() : undefined;
   const elapsedMs = () => settings.clock() - startedAt;
   const onWritten = (bytes: number, startMs: number, endMs: number) => {
@@ -89,7 +90,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const timeline = rows && new Timeline({ ...rows, linkBitsPerSecond: given });
   const meter = new StageMeter({
     elapsedMs,
-    cores: new CoreMeter(count, availableCores()),
+    cores: new CoreMeter(count, availableCores(), workingThreads),
     timeline,
     threads,
     strategy,
@@ -104,7 +105,9 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
     get bytesAcked() {
       return link ? writer.bytesOut : undefined;
     },
-    threads: count,
+    get threads() {
+      return workingThreads();
+    },
     get cores() {
       return meter.cores;
     },
@@ -155,6 +158,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
     settings,
     life,
     threads,
+    workerStart: new WorkerStart({ threads, elapsedMs, startMs: workerStartMs() }),
     image,
     zeros: () => zeroBytes,
     frame: { pool, packer, strategy, state, onPending, onPacked: meter.packed, estimate },
@@ -200,7 +204,7 @@ function declareImageContext(
     partialDigest,
     // One thread copies pages while they are in its cache, and uses the same chunks again and again.
     // Large groups are copied too: they would hold too many chunks.
-    holdsChunks: settings.threads > 1 && !isLarge(settings.maxGroupBytes),
+    holdsChunks: () => state.threads > 1 && !isLarge(settings.maxGroupBytes),
   });
 }
 

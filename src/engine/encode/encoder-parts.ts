@@ -2,6 +2,7 @@ import type { FrameBuilder } from '../frame/frame-builder.js';
 import type { FrameContext } from '../frame/pack-content.js';
 import type { LifeCycle } from '../life-cycle.js';
 import type { Threads } from '../threads/threads.js';
+import type { WorkerStart } from '../threads/worker-start.js';
 import type { ChunkReader } from './chunk-reader.js';
 import type { EncoderSettings } from './encoder-options.js';
 import type { ImageContext } from './image-encoder.js';
@@ -14,6 +15,7 @@ export interface EncoderParts {
   readonly settings: EncoderSettings;
   readonly life: LifeCycle;
   readonly threads: Threads;
+  readonly workerStart: WorkerStart;
   readonly image: ImageContext;
   readonly frame: FrameContext;
   readonly writer: RecordWriter;

@@ -7,10 +7,9 @@ import { nameBytes, writeEnd, writeImage, writeImageEnd } from '../../stream/ima
 import { writeHeader } from '../../stream/records.js';
 import { WireWriter } from '../../stream/wire.js';
 import { checkInteger } from '../options.js';
-import { isWorthThreads } from '../threads/threads.js';
 import type { Chunk } from './chunk.js';
 import type { EncoderParts } from './encoder-parts.js';
-import { FrameQueue } from './frame-queue.js';
+import { FrameQueue, isLarge } from './frame-queue.js';
 import { ImageEncoder } from './image-encoder.js';
 import { ImageLimit } from './image-limit.js';
 import { ImageWriter, type ImageWriterContext } from './image-writer.js';
@@ -47,7 +46,7 @@ export class Encoder {
 
   /** @internal Use {@link createEncoder}. */
   constructor(private readonly parts: EncoderParts) {
-    const { settings, frame, writer, threads, frames, life, zeros, progress, meter } = parts;
+    const { settings, frame, writer, threads, frames, life, zeros, progress, meter, workerStart } = parts;
     const { pageBytes, maxGroupBytes, maxFrameBytes, frameLimitBytes } = settings;
     this.queue = new FrameQueue(
       { free: frames, frame, writer, threads, pageBytes, maxGroupBytes, frameLimitBytes },
@@ -55,7 +54,7 @@ export class Encoder {
     );
     this.limit = new ImageLimit(settings.maxImageBytes);
     const checkLimit = (name: string, bytes: number) => this.limit.check(name, bytes);
-    this.writing = { pageBytes, queue: this.queue, zeros, progress, meter, checkLimit };
+    this.writing = { pageBytes, queue: this.queue, zeros, progress, meter, workerStart, checkLimit };
     const header = new WireWriter();
     writeHeader(header, 'images', { pageBytes, maxFrameBytes });
     header.u32(frame.packer.checkOfBytes(header.bytes)[0]);
@@ -252,9 +251,7 @@ export class Encoder {
   ): void {
     this.limit.check(name, bytes ?? 0);
     const { number, encoder } = this.begin(name, source, parent);
-    const { frame, threads } = this.parts;
-    const isPacked = frame.strategy.isPackingLikely?.(frame.state.linkBitsPerSecond) ?? true;
-    if (isWorthThreads(bytes ?? Number.POSITIVE_INFINITY, isPacked)) threads.prepare();
+    this.parts.workerStart.begin(bytes, isLarge(this.parts.settings.maxGroupBytes));
     this.announce({ image: number, kind, name, parent, bytes, digest: undefined });
     this.image = new ImageWriter(this.writing, name, encoder, bytes);
     this.imageKind = kind;

@@ -8,6 +8,8 @@ import type { RecordWriter } from './record-writer.js';
 /** Largest size of a group of pages, unless its strategy announces larger ones. */
 export const DEFAULT_MAX_GROUP_BYTES = 8 << 20;
 const DEFAULT_GROUP_BYTES = 2 << 20;
+/** On one thread a frame is packed at once; the second is filled while the first is written. */
+export const LOCAL_FRAMES = 2;
 /**
  * Groups that are in flight, beside one for each thread: one waits for a thread, one is written. More of them
  * would only take memory, of which the first touch is slow.
@@ -141,7 +143,10 @@ export class FrameQueue {
   }
 
   private isQueueFull(): boolean {
-    return this.parts.free.length === 0 || (this.inFlight > 0 && this.isFarAhead());
+    if (this.parts.free.length === 0) return true;
+    // Before workers have started one thread uses no more memory than if it was the only one.
+    if (this.inFlight >= LOCAL_FRAMES && this.parts.frame.state.threads === 1) return true;
+    return this.inFlight > 0 && this.isFarAhead();
   }
 
   private async untilFree(): Promise<void> {
@@ -155,16 +160,14 @@ export class FrameQueue {
 
   private isFarAhead(): boolean {
     const bytes = this.groupBytes();
-    const { threads, maxGroupBytes } = this.parts;
-    const groups = threads.count + SPARE_GROUPS;
+    const { threads, maxGroupBytes, frame } = this.parts;
+    const groups = frame.state.threads + SPARE_GROUPS;
     const wanted = isLarge(maxGroupBytes)
       ? Number.POSITIVE_INFINITY
       : groups * Math.max(bytes, MIN_QUEUED_GROUP_BYTES);
     const most = Math.min(maxQueuedFrameBytes(maxGroupBytes, threads.count), wanted);
     if (this.inFlightBytes + bytes > most) return true;
-    return (
-      this.parts.frame.state.bytesAcked !== undefined && this.parts.writer.waitingBytes > MAX_WAITING_BYTES
-    );
+    return frame.state.bytesAcked !== undefined && this.parts.writer.waitingBytes > MAX_WAITING_BYTES;
   }
 
   private groupBytes(): number {

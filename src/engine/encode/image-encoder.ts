@@ -21,8 +21,8 @@ export interface ImageContext extends PageCoderContext {
   /** Whether similar pages are searched. */
   readonly similar: boolean;
   readonly digest: ImageDigest;
-  /** Whether pages stay in their chunk until their frame is written. */
-  readonly holdsChunks: boolean;
+  /** Returns whether pages stay in their chunk until their frame is written. */
+  readonly holdsChunks: () => boolean;
   /** Address for the digest of a shorter last page. */
   readonly partialDigest: number;
 }
@@ -88,7 +88,7 @@ export class ImageEncoder {
     const looked = this.canLookForRuns ? this.lookUps.looks.uniformChoice : undefined;
     this.uniformChoice = this.canHaveRuns ? (this.context.strategy.uniformChoice ?? looked) : undefined;
     this.coder.use(chunk, chunk);
-    const isDense = this.context.holdsChunks && this.newPages(chunk, count) >= count * MIN_HELD_SHARE;
+    const isDense = this.context.holdsChunks() && this.newPages(chunk, count) >= count * MIN_HELD_SHARE;
     if (!isDense) this.coder.copyPages();
   }
 

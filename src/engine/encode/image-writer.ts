@@ -1,3 +1,4 @@
+import type { WorkerStart } from '../threads/worker-start.js';
 import type { Chunk } from './chunk.js';
 import type { FrameQueue } from './frame-queue.js';
 import type { ImageEncoder } from './image-encoder.js';
@@ -13,6 +14,8 @@ export interface ImageWriterContext {
   readonly progress: { image: number; share: number };
   /** Measures the work of the calling thread. */
   readonly meter: Pick<StageMeter, 'enter' | 'leave'>;
+  /** Starts workers when they are worth it. */
+  readonly workerStart: Pick<WorkerStart, 'progress'>;
   /** @throws PageferryError `limit` when an image of `bytes` bytes is too large for the stream */
   checkLimit(name: string, bytes: number): void;
 }
@@ -92,8 +95,9 @@ export class ImageWriter {
   /** Check the limit and update the progress before `length` bytes are encoded. */
   private advance(length: number): void {
     const { announced, bytes, name, encoder } = this;
-    const { progress, checkLimit } = this.context;
+    const { progress, checkLimit, workerStart } = this.context;
     if (announced === undefined) checkLimit(name, bytes + length);
+    workerStart.progress(bytes);
     progress.image = encoder.number;
     progress.share = announced ? (bytes + length) / announced : 0;
   }

@@ -11,8 +11,11 @@ export interface Threads {
   readonly count: number;
   /** Jobs that were given and have not ended. */
   readonly pending: number;
-  /** Start threads that will be needed soon. */
-  prepare(): void;
+  /**
+   * Start threads that will be needed soon. `isLong`: there is so much work that one more is worth its start
+   * where jobs occupy the others for long.
+   */
+  prepare(isLong?: boolean): void;
   /** Whether a job would run on the calling thread, because there is no other or none has started yet. */
   readonly isLocal: boolean;
   /**
@@ -44,17 +47,6 @@ export interface Threads {
 
 /** Is notified that a job has ended; `error` is undefined if it succeeded. */
 export type JobEnd = (error: unknown) => void;
-
-const MIN_PACKED_BYTES = 32 << 20;
-const MIN_STORED_BYTES = 2 ** 30;
-
-/**
- * Whether an image of `bytes` bytes is worth the start of threads, which takes 30 ms of a core or more each:
- * in that time one thread packs some 10 MiB, or reads, scans and hashes some 100 MiB.
- */
-export function isWorthThreads(bytes: number, isPacked: boolean): boolean {
-  return bytes >= (isPacked ? MIN_PACKED_BYTES : MIN_STORED_BYTES);
-}
 
 /** What threads need to work. */
 export interface ThreadsOptions {

@@ -23,6 +23,7 @@ export class WorkerThreads implements Threads {
   private readonly reported = new Signal();
   private readonly workers: Promise<Workers>[] = [];
   private startedCount = 0;
+  private canStartLast = false;
   private failure: { readonly cause: unknown } | undefined;
   private isWatching = false;
 
@@ -45,7 +46,8 @@ export class WorkerThreads implements Threads {
     return Atomics.load(this.control, this.base + CONTROL.READY) === 0;
   }
 
-  prepare(): void {
+  prepare(isLong = true): void {
+    this.canStartLast ||= isLong;
     this.startWorkers(this.options.isHelping ? this.count - 1 : this.count);
   }
 
@@ -59,7 +61,7 @@ export class WorkerThreads implements Threads {
       this.report();
       return;
     }
-    if (this.startedCount < this.count && isLongJob(this.slots.kernels.words, job))
+    if (this.canStartLast && this.startedCount < this.count && isLongJob(this.slots.kernels.words, job))
       this.startWorkers(this.count);
     Atomics.store(control, job / 4 + JOB.STATUS, JOB_STATUS.QUEUED);
     this.jobs.set(job, onEnd);

@@ -1,5 +1,4 @@
 import type { Strategy, StreamState } from '../strategy.js';
-import { FAST_BITS_PER_SECOND } from './bottleneck-estimator.js';
 import { PackingCosts } from './costs.js';
 import { DestinationPrice } from './destination-price.js';
 import { cheapestPacking, groupBytes } from './group-choice.js';
@@ -44,7 +43,6 @@ export function adaptive(): Strategy {
     choose: (page, state) => pages.choose(page, state, lawFor(state).bytePrice),
     pack: (group, state) => cheapestPacking({ costs, law: lawFor(state), destination }, group, state),
     shouldBypass: (state) => lawFor(state).shouldBypass?.(state) ?? false,
-    isPackingLikely: (linkBitsPerSecond) => linkBitsPerSecond < FAST_BITS_PER_SECOND,
     looks: (state) => pages.begin(state, lawFor(state).bytePrice),
     onLooked: (result) => pages.looked(result),
     onPacked(result) {

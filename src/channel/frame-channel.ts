@@ -116,10 +116,7 @@ export class FrameChannel implements Channel {
     if (this.isClosedByPeer) throw this.error('closed the channel');
   }
 
-  /**
-   * Return the next frame; undefined when the peer has closed the channel. @throws PageferryError why the
-   * channel has failed
-   */
+  /** Return the next frame; undefined when the peer has closed the channel. @throws why it has failed */
   async receive(): Promise<ChannelFrame | undefined> {
     for (;;) {
       if (this.failure) throw this.failure;
@@ -134,10 +131,13 @@ export class FrameChannel implements Channel {
     }
   }
 
-  /**
-   * Return the body of the next frame, which must be of this type. @throws PageferryError `bad-stream` for
-   * another one
-   */
+  /** Return the type of the next frame; undefined where the channel ends before one. */
+  async nextType(): Promise<FrameType | undefined> {
+    while (!this.signal.aborted && !this.queue.first) await this.changed.wait().catch(() => {});
+    return this.queue.first?.type;
+  }
+
+  /** Return the body of the next frame, of this type. @throws PageferryError `bad-stream` for another one */
   async expect(type: FrameType): Promise<Uint8Array> {
     const frame = await this.receive();
     if (frame?.type === type) return frame.body;

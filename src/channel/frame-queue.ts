@@ -22,6 +22,11 @@ export class FrameQueue {
     this.usedBytes += FRAME_COST_BYTES + frame.body.length;
   }
 
+  /** The next frame, which stays in the queue. */
+  get first(): ChannelFrame | undefined {
+    return this.frames[0];
+  }
+
   shift(): ChannelFrame | undefined {
     const frame = this.frames.shift();
     if (frame) this.usedBytes -= FRAME_COST_BYTES + frame.body.length;

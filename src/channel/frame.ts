@@ -83,6 +83,10 @@ export const FRAME = {
   BYPASS: 23,
   /** This host closes the channel in good order. */
   CLOSE: 24,
+  /** A question of `pageferry agent check`, in place of MIGRATE. */
+  CHECK: 25,
+  /** The answer to a CHECK. */
+  CHECK_ANSWER: 26,
 } as const;
 /** Id of a frame type on the wire. */
 export type FrameType = (typeof FRAME)[keyof typeof FRAME];
@@ -104,6 +108,7 @@ const LARGE_TYPES: ReadonlySet<number> = new Set([
   FRAME.RETURN_PATH,
   FRAME.BLOCKS,
   FRAME.BYPASS,
+  FRAME.CHECK,
 ]);
 
 /** The two hosts of a channel: the source connects and sends pages, the destination listens. */

@@ -3,6 +3,7 @@ import type { FrameChannel } from '../../channel/frame-channel.js';
 import { listenForChannels } from '../../channel/listen.js';
 import { addressText } from '../../channel/transports/address.js';
 import { PageferryError } from '../../page/error.js';
+import { answerCheck } from '../check/answer-check.js';
 import { DestinationSession } from './destination-session.js';
 import type { DestinationAgentOptions } from './options.js';
 
@@ -31,10 +32,18 @@ export async function startDestinationAgent(options: DestinationAgentOptions): P
     });
     sessions.set(session, running);
   };
+  /** Channels of which it is not known yet whether they migrate a guest, and those that only check. */
+  const others = new Set<FrameChannel>();
   const listener = await listenForChannels({
     ...listen,
     onRefused: (error) => log({ level: 'warn', migration: 0, message: `refused: ${error.message}` }),
-    onChannel(channel) {
+    async onChannel(channel) {
+      others.add(channel);
+      const isCheck = (await channel.nextType()) === FRAME.CHECK;
+      if (isCheck)
+        await answerCheck(channel, options, () => sessions.size).finally(() => others.delete(channel));
+      others.delete(channel);
+      if (isCheck) return;
       if (isClosed) channel.fail(new PageferryError('io', 'the agent was stopped'), FRAME.REFUSE);
       else if ([...sessions.keys()].every(({ isOver }) => isOver)) begin(channel);
       else channel.fail(new PageferryError('limit', 'another migration is in progress here'), FRAME.REFUSE);
@@ -50,6 +59,8 @@ export async function startDestinationAgent(options: DestinationAgentOptions): P
     async close() {
       isClosed = true;
       listener.close();
+      for (const channel of others)
+        channel.fail(new PageferryError('io', 'the agent was stopped'), FRAME.REFUSE);
       for (const session of sessions.keys()) session.stop('the agent was stopped');
       await Promise.all(sessions.values());
     },

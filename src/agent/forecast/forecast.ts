@@ -58,7 +58,9 @@ export function forecast(input: ForecastInput): Forecast {
   const isFirst = rounds.length === 0;
   const pageMs = millisecondsPerPage(input);
   const doneMs = rounds.reduce((sum, { ms }) => sum + ms, 0);
-  const totalPages = current.totalPages ?? (isFirst ? guestPages : dirty.at(-1)?.pages);
+  const written = dirtyCurve(dirty, guestPages);
+  const expectedPages = isFirst ? guestPages : dirty.length > 0 ? written(rounds.at(-1)!.ms) : undefined;
+  const totalPages = current.totalPages ?? expectedPages;
   const restMs = isFirst
     ? firstRoundRestMs(current, guestPages)
     : Math.max(0, (totalPages ?? current.pages) - current.pages) * pageMs;
@@ -76,7 +78,7 @@ export function forecast(input: ForecastInput): Forecast {
       ...{ firstRoundMs, endMs: doneMs + roundMs, downtimeMs: totalPages * pageMs, converges: true },
       ...{ rounds: rounds.length + 1, neededDowntimeMs: totalPages * pageMs },
     };
-  const rest = followingRounds(roundMs, pageMs, dirtyCurve(dirty, guestPages), downtimeLimitMs);
+  const rest = followingRounds(roundMs, pageMs, written, downtimeLimitMs);
   return {
     firstRoundMs,
     endMs: doneMs + roundMs + rest.ms,

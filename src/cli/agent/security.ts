@@ -8,13 +8,15 @@ import { PageferryError } from '../../page/error.js';
 import { UsageError } from '../usage-error.js';
 import type { CommonValues } from './options.js';
 
+/** The options of the channel. */
+type ChannelValues = Pick<CommonValues, PemOption | 'insecure' | 'stall'>;
 type PemOption = 'tls-cert' | 'tls-key' | 'tls-ca';
 
 /**
  * Return the channel's options, with the TLS files read. @throws UsageError where one is missing;
  * PageferryError `io`
  */
-export function channelOptions(values: CommonValues, log: Log): ChannelOptions {
+export function channelOptions(values: ChannelValues, log: Log): ChannelOptions {
   const stallMs = 1000 * values.stall;
   if (values.insecure) {
     const given = (['tls-cert', 'tls-key', 'tls-ca'] as const).find((name) => values[name] !== undefined);
@@ -32,7 +34,7 @@ export function channelOptions(values: CommonValues, log: Log): ChannelOptions {
 
 /** Check files at the start that would fail every migration. @throws PageferryError `bad-argument` */
 function checkCredentials(
-  values: CommonValues,
+  values: ChannelValues,
   { certificate, key, authorities }: { certificate: string; key: string; authorities: string },
 ): void {
   const parsed = parsedAs(values, 'tls-cert', 'certificate', () => new X509Certificate(certificate));
@@ -45,7 +47,7 @@ function checkCredentials(
     );
 }
 
-function parsedAs<T>(values: CommonValues, name: PemOption, what: string, parse: () => T): T {
+function parsedAs<T>(values: ChannelValues, name: PemOption, what: string, parse: () => T): T {
   try {
     return parse();
   } catch (cause) {
@@ -53,7 +55,7 @@ function parsedAs<T>(values: CommonValues, name: PemOption, what: string, parse:
   }
 }
 
-function pem(values: CommonValues, name: PemOption): string {
+function pem(values: ChannelValues, name: PemOption): string {
   const path = values[name];
   if (path === undefined)
     throw new UsageError(
@@ -67,6 +69,6 @@ function pem(values: CommonValues, name: PemOption): string {
 }
 
 /** Return an address of the channel between two agents: plain TCP with `--insecure`, else TLS. */
-export function channelAddress(address: Address, { insecure }: CommonValues): string {
+export function channelAddress(address: Address, { insecure }: Pick<CommonValues, 'insecure'>): string {
   return `${insecure ? 'tcp' : 'tls'}:${addressText(address)}`;
 }

@@ -1,3 +1,4 @@
+import { check } from '../agent/check.js';
 import { destination } from '../agent/destination.js';
 import { source } from '../agent/source.js';
 import type { CommandGroup } from '../command.js';
@@ -5,5 +6,5 @@ import type { CommandGroup } from '../command.js';
 export const command: CommandGroup = {
   name: 'agent',
   summary: 'migrate a QEMU guest with compression between two hosts',
-  subcommands: [source, destination],
+  subcommands: [source, destination, check],
 };

@@ -1,0 +1,90 @@
+import { X509Certificate } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { FRAME } from '../../channel/frame.js';
+import type { FrameChannel } from '../../channel/frame-channel.js';
+import { checkSessionId } from '../../channel/handshake.js';
+import { addressText } from '../../channel/transports/address.js';
+import { PageferryError } from '../../page/error.js';
+import { VERSION } from '../../version.js';
+import type { DestinationAgentOptions } from '../destination/options.js';
+import { socketState } from './listening.js';
+import { burstBytes, CHECK_KIND, type DestinationFacts, factsBytes } from './messages.js';
+import { measurePacking } from './packing-speed.js';
+
+/** A check takes seconds; a peer that keeps asking is cut off. */
+const MAX_MS = 60_000;
+const MEASURE_MS = 80;
+
+/** Answer the questions of `pageferry agent check` until its end. @throws PageferryError */
+export async function answerCheck(
+  channel: FrameChannel,
+  options: DestinationAgentOptions,
+  migrationsInProgress: () => number,
+): Promise<void> {
+  const timer = setTimeout(
+    () => channel.fail(new PageferryError('limit', `the check took more than ${MAX_MS / 1000} s`)),
+    MAX_MS,
+  );
+  const burst = { bytes: 0, startedMs: 0 };
+  let facts: DestinationFacts | undefined;
+  try {
+    for (;;) {
+      const frame = await channel.receive();
+      if (!frame) return;
+      if (frame.type !== FRAME.CHECK) throw channel.unexpected(frame, FRAME.CHECK);
+      const { body } = frame;
+      switch (body[0]) {
+        case CHECK_KIND.QUESTION:
+          checkSessionId(channel, body.subarray(1), channel.session!.ownId);
+          facts ??= await factsOf(options, migrationsInProgress());
+          await channel.send(FRAME.CHECK_ANSWER, factsBytes(facts));
+          break;
+        case CHECK_KIND.ROUND_TRIP:
+          await channel.send(FRAME.CHECK_ANSWER, Uint8Array.of(CHECK_KIND.ROUND_TRIP));
+          break;
+        case CHECK_KIND.BURST:
+          // The first frame starts the clock, so only what follows it is counted.
+          if (burst.startedMs === 0) burst.startedMs = performance.now();
+          else burst.bytes += body.length;
+          break;
+        case CHECK_KIND.BURST_END: {
+          const ms = burst.startedMs === 0 ? 0 : performance.now() - burst.startedMs;
+          await channel.send(FRAME.CHECK_ANSWER, burstBytes({ bytes: burst.bytes, ms }));
+          Object.assign(burst, { bytes: 0, startedMs: 0 });
+          break;
+        }
+        default:
+          throw new PageferryError(
+            'unsupported',
+            `a check of kind ${body[0]}, which version ${VERSION} does not know; use the same release on both`,
+          );
+      }
+    }
+  } catch (cause) {
+    throw channel.fail(cause);
+  } finally {
+    clearTimeout(timer);
+    await channel.close();
+  }
+}
+
+async function factsOf(options: DestinationAgentOptions, inProgress: number): Promise<DestinationFacts> {
+  const { listen, qemu, cacheBytes, maxGuestBytes, base } = options;
+  // A migration in progress needs the CPU.
+  const speed = inProgress > 0 ? undefined : await measurePacking('fixed:lz4', 1, MEASURE_MS);
+  const certificate = listen.credentials?.certificate;
+  return {
+    version: VERSION,
+    qemuAddress: addressText(qemu),
+    qemuSocket: socketState(qemu),
+    certificateEnd: certificate ? certificateEnd(certificate) : undefined,
+    ...{ cacheBytes, maxGuestBytes, migrationsInProgress: inProgress, base: base?.digest },
+    cores: availableParallelism(),
+    unpackBytesPerMs: speed?.unpackBytesPerMs,
+  };
+}
+
+/** End of a certificate's validity, in seconds since 1970. */
+export function certificateEnd(pem: string | Uint8Array): number {
+  return Math.floor(Date.parse(new X509Certificate(pem).validTo) / 1000);
+}

@@ -1,0 +1,79 @@
+import { createPageReceiver } from '../../engine/live/create-page-receiver.js';
+import { createPageSender } from '../../engine/live/create-page-sender.js';
+import { strategyByName } from '../../strategy/registry.js';
+
+/** Speed of packing, with all threads, and of unpacking, on the calling thread. */
+export interface PackingSpeed {
+  readonly packBytesPerMs: number;
+  readonly unpackBytesPerMs: number;
+  /** Packed bytes, as a fraction of the pages. */
+  readonly ratio: number;
+}
+
+const PAGE_BYTES = 4096;
+const BATCH_PAGES = 512;
+const PAGES = 1 << 20;
+/** Batches before the first that counts: code that never ran is ten times slower. */
+const WARM_UP_BATCHES = 3;
+/** Batches in flight for each thread, so that none waits. */
+const AHEAD = 1;
+
+/** Measure packing and unpacking of synthetic pages by one strategy, for about `ms`. */
+export async function measurePacking(strategy: string, threads: number, ms: number): Promise<PackingSpeed> {
+  const sender = await createPageSender({
+    ...{ strategy: strategyByName(strategy), dedup: 'zero', threads, batchPages: BATCH_PAGES },
+    ...{ cacheBytes: 0, indexPages: 1024 },
+  });
+  try {
+    const receiver = await createPageReceiver({ open: () => DISCARD });
+    receiver.push(sender.begin('check', PAGES));
+    fillWithWords(sender.buffer.subarray(0, BATCH_PAGES * PAGE_BYTES));
+    const total = { pages: 0, bytes: 0, unpackMs: 0, packMs: 0 };
+    const inFlight: Promise<void>[] = [];
+    let startedMs = performance.now();
+    let unpackedMs = 0;
+    let first = 0;
+    for (let batch = 0; first + BATCH_PAGES <= PAGES; batch++, first += BATCH_PAGES) {
+      if (batch === WARM_UP_BATCHES) {
+        await Promise.all(inFlight.splice(0));
+        Object.assign(total, { pages: 0, bytes: 0, unpackMs: 0 });
+        unpackedMs = 0;
+        startedMs = performance.now();
+      }
+      const { packed } = await sender.batch(Array.from({ length: BATCH_PAGES }, (_, i) => first + i));
+      const received = packed.then(({ parts, bytes, release }) => {
+        const fromMs = performance.now();
+        for (const part of parts) receiver.push(part);
+        unpackedMs += performance.now() - fromMs;
+        total.bytes += bytes;
+        total.pages += BATCH_PAGES;
+        release();
+      });
+      inFlight.push(received);
+      if (inFlight.length > AHEAD * threads) await inFlight.shift();
+      if (batch > WARM_UP_BATCHES && performance.now() - startedMs >= ms) break;
+    }
+    await Promise.all(inFlight);
+    const bytes = total.pages * PAGE_BYTES;
+    const packMs = performance.now() - startedMs - unpackedMs;
+    return {
+      packBytesPerMs: bytes / Math.max(1e-3, packMs),
+      unpackBytesPerMs: bytes / Math.max(1e-3, unpackedMs),
+      ratio: total.bytes / bytes,
+    };
+  } finally {
+    await sender.close();
+  }
+}
+
+const DISCARD = { write() {}, zero() {}, read() {} };
+
+/** Fill pages with words of a small vocabulary: they pack to about a third, as much of a guest's memory. */
+function fillWithWords(bytes: Uint8Array): void {
+  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  let state = 1;
+  for (let i = 0; i < words.length; i++) {
+    state = Math.imul(state, 1664525) + 1013904223;
+    words[i] = state >>> 30 === 0 ? state : Math.imul((state >>> 20) % 96, 0x9e3779b1);
+  }
+}

@@ -1,0 +1,207 @@
+import { digestText } from '../../dedup/image-digest.js';
+import { VERSION } from '../../version.js';
+import { type Advice, advise, seconds } from '../advise/estimate.js';
+import { ASSUMED_DATA_FRACTION } from '../advise/modes.js';
+import type { DestinationFacts } from './messages.js';
+import type { PackingSpeed } from './packing-speed.js';
+import type { ChannelFacts } from './run-check.js';
+
+export type CheckStatus = 'ok' | 'warning' | 'failed';
+
+/** Result of one check. */
+export interface CheckItem {
+  readonly name: string;
+  readonly status: CheckStatus;
+  readonly text: string;
+}
+
+/** What the report is made of. */
+export interface CheckInput {
+  /** This host's certificate. */
+  readonly certificate: { readonly name: string; readonly end: number } | undefined;
+  readonly channel: ChannelFacts;
+  /** Packing on this host by LZ4. */
+  readonly packing: PackingSpeed;
+  readonly threads: number;
+  readonly base: Uint8Array | undefined;
+  readonly guestBytes: number;
+  readonly downtimeLimitMs: number;
+  readonly nowMs: number;
+}
+
+export interface CheckReport {
+  readonly items: readonly CheckItem[];
+  readonly advice: Advice;
+  readonly isReady: boolean;
+}
+
+const DAY_S = 86_400;
+/** A certificate that ends sooner is a warning. */
+const SOON_DAYS = 14;
+/** LZ4 of the measured hosts (`packing-speed.ts`), on which the costs of the modes were taken. */
+export const REFERENCE_PACK_BYTES_PER_MS = 600e3;
+const MIN_CPU_FACTOR = 0.1;
+const MAX_CPU_FACTOR = 4;
+/** A destination that unpacks slower than this multiple of the link's rate is a warning. */
+const MIN_UNPACK_FACTOR = 1;
+
+/** Compare what a check found with what a migration needs. */
+export function reportCheck(input: CheckInput): CheckReport {
+  const { channel, packing, guestBytes, downtimeLimitMs, threads } = input;
+  const { destination, bitsPerSecond, roundTripMs } = channel;
+  const bytesPerMs = bitsPerSecond === undefined ? undefined : bitsPerSecond / 8000;
+  const items: CheckItem[] = [
+    ...(input.certificate
+      ? [certificateItem('certificate of this host', input.certificate, input.nowMs)]
+      : []),
+    {
+      ...{ name: 'destination agent', status: 'ok' },
+      text: `answers as ${channel.identities.join(', ') || 'unauthenticated'}`,
+    },
+    versionItem(destination),
+    ...(destination.certificateEnd === undefined
+      ? []
+      : [
+          certificateItem(
+            'certificate of the destination',
+            { name: '', end: destination.certificateEnd },
+            input.nowMs,
+          ),
+        ]),
+    qemuItem(destination),
+    migrationsItem(destination),
+    guestItem(destination, guestBytes),
+    baseItem(input.base, destination.base),
+    {
+      ...{ name: 'link', status: 'ok' },
+      text: `${rateText(bitsPerSecond)}, round trip ${roundTripMs.toFixed(roundTripMs < 10 ? 1 : 0)} ms`,
+    },
+    packingItem(packing, threads, bytesPerMs),
+    ...unpackItem(destination, packing, bytesPerMs),
+  ];
+  const advice = advise({
+    ...{ guestBytes, downtimeLimitMs, dataFraction: ASSUMED_DATA_FRACTION, dirty: undefined },
+    ...{ linkBitsPerSecond: bitsPerSecond ?? 1e11, hasAgents: true, hasPostcopy: false },
+    cpuFactor: cpuFactor(packing),
+  });
+  return { items, advice, isReady: items.every(({ status }) => status !== 'failed') };
+}
+
+/** Speed of this host's packing relative to the measured one. */
+export function cpuFactor({ packBytesPerMs }: PackingSpeed): number {
+  return Math.min(MAX_CPU_FACTOR, Math.max(MIN_CPU_FACTOR, packBytesPerMs / REFERENCE_PACK_BYTES_PER_MS));
+}
+
+/** What the agents are expected to take for the guest, in a sentence. */
+export function expectationText({ advice }: CheckReport, guestBytes: number): string {
+  const agents = advice.estimates.find(({ mode }) => mode === 'agents')!;
+  const { best } = advice;
+  const other =
+    best && best.mode !== 'agents'
+      ? `; QEMU's ${best.mode} would take ${seconds(best.totalMs)}: migrate without the agents`
+      : '';
+  return `a guest of ${sizeText(guestBytes)}, of which ${Math.round(100 * ASSUMED_DATA_FRACTION)}% is not zero and which writes little: ${seconds(agents.totalMs)} with the agents${other}`;
+}
+
+function certificateItem(
+  name: string,
+  { name: names, end }: { readonly name: string; readonly end: number },
+  nowMs: number,
+): CheckItem {
+  const days = Math.floor((end - nowMs / 1000) / DAY_S);
+  const date = new Date(1000 * end).toISOString().slice(0, 10);
+  const prefix = names === '' ? '' : `${names}; `;
+  if (end * 1000 < nowMs) return { name, status: 'failed', text: `${prefix}expired on ${date}: renew it` };
+  return {
+    name,
+    status: days < SOON_DAYS ? 'warning' : 'ok',
+    text: `${prefix}valid until ${date} (${days} ${days === 1 ? 'day' : 'days'})${days < SOON_DAYS ? ': renew it' : ''}`,
+  };
+}
+
+function versionItem({ version }: DestinationFacts): CheckItem {
+  const isSame = version === VERSION;
+  return {
+    name: 'versions',
+    status: isSame ? 'ok' : 'warning',
+    text: isSame
+      ? `${VERSION} on both hosts`
+      : `${VERSION} here, ${version} at the destination; use the same release`,
+  };
+}
+
+function qemuItem({ qemuAddress, qemuSocket }: DestinationFacts): CheckItem {
+  const name = 'QEMU at the destination';
+  if (qemuSocket === 'listening') return { name, status: 'ok', text: `listens at ${qemuAddress}` };
+  if (qemuSocket === 'unknown')
+    return { name, status: 'warning', text: `cannot tell whether it listens at ${qemuAddress}` };
+  return {
+    ...{ name, status: 'failed' },
+    text: `does not listen at ${qemuAddress} (${qemuSocket === 'missing' ? 'no such socket' : qemuSocket}): start it with -incoming, or use QMP's migrate-incoming`,
+  };
+}
+
+function migrationsItem({ migrationsInProgress: count }: DestinationFacts): CheckItem {
+  const name = 'migrations in progress';
+  if (count === 0) return { name, status: 'ok', text: 'none at the destination' };
+  return { name, status: 'warning', text: `${count} at the destination: they share the link and the CPU` };
+}
+
+function guestItem({ maxGuestBytes }: DestinationFacts, guestBytes: number): CheckItem {
+  const name = 'guest size';
+  const text = `${sizeText(guestBytes)}, the destination takes up to ${sizeText(maxGuestBytes)}`;
+  if (guestBytes <= maxGuestBytes) return { name, status: 'ok', text };
+  return { name, status: 'failed', text: `${text}: raise --max-guest-memory there` };
+}
+
+function baseItem(own: Uint8Array | undefined, other: Uint8Array | undefined): CheckItem {
+  const name = 'base image';
+  const [here, there] = [own, other].map((digest) => (digest ? digestText(digest) : 'none'));
+  if (here === there) return { name, status: 'ok', text: `${here} on both hosts` };
+  return {
+    ...{ name, status: 'failed' },
+    text: `${here} here, ${there} at the destination: give both agents the same file, or none`,
+  };
+}
+
+function packingItem(
+  { packBytesPerMs }: PackingSpeed,
+  threads: number,
+  bytesPerMs: number | undefined,
+): CheckItem {
+  const text = `packs ${megabytes(packBytesPerMs)} with ${threads} ${threads === 1 ? 'thread' : 'threads'} (LZ4)`;
+  const name = 'CPU of this host';
+  if (bytesPerMs === undefined || packBytesPerMs >= bytesPerMs) return { name, status: 'ok', text };
+  return { name, status: 'warning', text: `${text}, slower than the link: pages go uncompressed` };
+}
+
+function unpackItem(
+  { unpackBytesPerMs, cores }: DestinationFacts,
+  { ratio }: PackingSpeed,
+  bytesPerMs: number | undefined,
+): CheckItem[] {
+  const name = 'CPU of the destination';
+  if (unpackBytesPerMs === undefined)
+    return [{ name, status: 'warning', text: 'not measured: a migration is in progress there' }];
+  const text = `unpacks ${megabytes(unpackBytesPerMs)} with one thread; ${cores} ${cores === 1 ? 'core' : 'cores'}`;
+  if (bytesPerMs === undefined || unpackBytesPerMs * ratio >= MIN_UNPACK_FACTOR * bytesPerMs)
+    return [{ name, status: 'ok', text }];
+  return [{ name, status: 'warning', text: `${text}; with LZ4 it is slower than the link` }];
+}
+
+function rateText(bitsPerSecond: number | undefined): string {
+  if (bitsPerSecond === undefined) return 'faster than could be measured';
+  return bitsPerSecond < 1e9
+    ? `${(bitsPerSecond / 1e6).toFixed(bitsPerSecond < 1e7 ? 1 : 0)} Mbit/s`
+    : `${(bitsPerSecond / 1e9).toFixed(1)} Gbit/s`;
+}
+
+function megabytes(bytesPerMs: number): string {
+  return `${Math.round(bytesPerMs / 1000)} MB/s`;
+}
+
+export function sizeText(bytes: number): string {
+  return bytes >= 2 ** 30
+    ? `${(bytes / 2 ** 30).toFixed(bytes % 2 ** 30 === 0 ? 0 : 1)} GiB`
+    : `${Math.round(bytes / 2 ** 20)} MiB`;
+}

@@ -1,0 +1,98 @@
+import { X509Certificate } from 'node:crypto';
+import { type ConnectOptions, connectChannel } from '../../channel/connect.js';
+import { FRAME } from '../../channel/frame.js';
+import type { FrameChannel } from '../../channel/frame-channel.js';
+import { PageferryError } from '../../page/error.js';
+import {
+  answerReader,
+  type BurstFacts,
+  CHECK_KIND,
+  type DestinationFacts,
+  readBurst,
+  readFacts,
+} from './messages.js';
+
+/** What a check measures of the channel. */
+export interface ChannelFacts {
+  readonly destination: DestinationFacts;
+  readonly identities: readonly string[];
+  readonly roundTripMs: number;
+  /** Rate at which the destination received the last burst; undefined for one that it received at once. */
+  readonly bitsPerSecond: number | undefined;
+}
+
+const ROUND_TRIPS = 5;
+const BURST_BODY_BYTES = 64 << 10;
+const FIRST_BURST_BYTES = 256 << 10;
+const MAX_BURST_BYTES = 64 << 20;
+/** A burst that took this long at the destination says enough. */
+const MIN_BURST_MS = 200;
+const BURST_GROWTH = 4;
+const OLDER_AGENT = /this version knows 1 … \d+/;
+
+/** Ask a destination agent what it is, and measure the channel. @throws PageferryError */
+export async function checkChannel(peer: ConnectOptions): Promise<ChannelFacts> {
+  const channel = await connectChannel(peer);
+  try {
+    const question = Buffer.concat([Uint8Array.of(CHECK_KIND.QUESTION), channel.session!.peerId]);
+    const destination = readFacts(await ask(channel, question), channel.peer);
+    const roundTripMs = await measureRoundTrip(channel);
+    const bitsPerSecond = await measureRate(channel);
+    return { destination, identities: channel.identities, roundTripMs, bitsPerSecond };
+  } catch (cause) {
+    throw explained(channel, cause);
+  } finally {
+    await channel.close();
+  }
+}
+
+async function ask(channel: FrameChannel, body: Uint8Array): Promise<Uint8Array> {
+  await channel.send(FRAME.CHECK, body);
+  return channel.expect(FRAME.CHECK_ANSWER);
+}
+
+/** Return the shortest of some round trips, in ms. */
+async function measureRoundTrip(channel: FrameChannel): Promise<number> {
+  let shortest = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < ROUND_TRIPS; i++) {
+    const sentMs = performance.now();
+    answerReader(
+      await ask(channel, Uint8Array.of(CHECK_KIND.ROUND_TRIP)),
+      CHECK_KIND.ROUND_TRIP,
+      channel.peer,
+    );
+    shortest = Math.min(shortest, performance.now() - sentMs);
+  }
+  return shortest;
+}
+
+/** Send bursts, each larger, until one takes long enough. Return the rate of the last one. */
+async function measureRate(channel: FrameChannel): Promise<number | undefined> {
+  // Bytes that do not compress, for links that do.
+  const body = crypto.getRandomValues(new Uint8Array(BURST_BODY_BYTES));
+  body[0] = CHECK_KIND.BURST;
+  let burst: BurstFacts = { bytes: 0, ms: 0 };
+  for (let bytes = FIRST_BURST_BYTES; bytes <= MAX_BURST_BYTES; bytes *= BURST_GROWTH) {
+    for (let sent = 0; sent < bytes; sent += body.length) await channel.send(FRAME.CHECK, body);
+    burst = readBurst(await ask(channel, Uint8Array.of(CHECK_KIND.BURST_END)), channel.peer);
+    if (burst.ms >= MIN_BURST_MS) break;
+  }
+  return burst.ms > 0 ? (burst.bytes * 8000) / burst.ms : undefined;
+}
+
+/** An older agent does not know the question. */
+function explained(channel: FrameChannel, cause: unknown): unknown {
+  if (!(cause instanceof PageferryError) || !OLDER_AGENT.test(cause.message)) return cause;
+  return new PageferryError(
+    'unsupported',
+    `${channel.peer}: the destination agent answers, but its release knows no checks; migrations with it may work: use the same release on both`,
+    { cause },
+  );
+}
+
+/** Names and end of a certificate of this host. */
+export function certificateFacts(pem: string | Uint8Array): { readonly name: string; readonly end: number } {
+  const { subject, subjectAltName, validTo } = new X509Certificate(pem);
+  const name = [subject?.replaceAll('\n', ', '), subjectAltName].filter(Boolean).join(', ');
+  return { name, end: Math.floor(Date.parse(validTo) / 1000) };
+}

@@ -1,0 +1,100 @@
+import { availableParallelism } from 'node:os';
+import { openBase } from '../../agent/base-image.js';
+import { measurePacking } from '../../agent/check/packing-speed.js';
+import { type CheckReport, expectationText, reportCheck } from '../../agent/check/report.js';
+import { certificateFacts, checkChannel } from '../../agent/check/run-check.js';
+import { PageferryError } from '../../page/error.js';
+import { defineCommand } from '../command.js';
+import { printErrorLine, printOut } from '../terminal.js';
+import { byteCount, fileName, wholeNumber } from '../values.js';
+import { COMMON_OPTIONS, tcpAddress } from './options.js';
+import { channelAddress, channelOptions } from './security.js';
+
+const MAX_DEFAULT_THREADS = 4;
+const MEASURE_MS = 200;
+
+export const check = defineCommand({
+  name: 'check',
+  summary: 'check before a migration whether both hosts are ready',
+  options: {
+    peer: { value: 'HOST:PORT', help: 'the destination agent', parse: tcpAddress, required: true },
+    'server-name': {
+      value: 'NAME',
+      help: "name expected in the peer's certificate",
+      defaultText: 'the HOST of --peer',
+    },
+    'tls-cert': COMMON_OPTIONS['tls-cert'],
+    'tls-key': COMMON_OPTIONS['tls-key'],
+    'tls-ca': COMMON_OPTIONS['tls-ca'],
+    insecure: COMMON_OPTIONS.insecure,
+    base: { value: 'FILE', help: 'raw memory image that both hosts have', parse: fileName },
+    guest: {
+      value: 'SIZE',
+      help: "the guest's memory",
+      parse: byteCount('8T', '4K'),
+      default: '4G',
+    },
+    'max-downtime': {
+      value: 'MS',
+      help: 'downtime limit',
+      parse: wholeNumber(1, 2_000_000),
+      default: '300',
+    },
+    threads: {
+      value: 'N',
+      help: 'threads that pack, 1 to 16',
+      parse: wholeNumber(1, 16),
+      defaultText: `one per core, at most ${MAX_DEFAULT_THREADS}`,
+    },
+    stall: COMMON_OPTIONS.stall,
+    json: { help: 'report as one JSON object' },
+  },
+  details: [
+    'Takes the options of "agent source". Asks the destination agent, sends bursts of random bytes for about a second, and packs pages for as long; nothing is migrated, and QEMU is not connected to.',
+    'Exits with status 0 when a migration can start, 1 when a check failed.',
+  ],
+  async run({ values, signal }) {
+    const warnings: string[] = [];
+    const security = channelOptions(values, ({ message }) => warnings.push(message));
+    const base = values.base === undefined ? undefined : await openBase(values.base, signal);
+    try {
+      const serverName = values['server-name'];
+      const channel = await checkChannel({
+        ...{ address: channelAddress(values.peer, values), ...security, signal },
+        ...(serverName !== undefined && { serverName }),
+      });
+      const threads = values.threads ?? Math.min(availableParallelism(), MAX_DEFAULT_THREADS);
+      const report = reportCheck({
+        ...{ channel, threads, guestBytes: values.guest, base: base?.digest },
+        certificate: security.credentials && certificateFacts(security.credentials.certificate),
+        packing: await measurePacking('fixed:lz4', threads, MEASURE_MS),
+        downtimeLimitMs: values['max-downtime'],
+        nowMs: Date.now(),
+      });
+      for (const warning of warnings) printErrorLine(`agent check: warning: ${warning}`);
+      printOut(values.json ? jsonOf(report, values.guest) : textOf(report, values.guest));
+      if (!report.isReady) throw new PageferryError('io', `agent check: ${failuresOf(report)}`);
+    } finally {
+      base?.close();
+    }
+  },
+});
+
+function failuresOf({ items }: CheckReport): string {
+  const failed = items.filter(({ status }) => status === 'failed').map(({ name }) => name);
+  return `not ready for a migration: ${failed.join(', ')}`;
+}
+
+function textOf(report: CheckReport, guestBytes: number): string {
+  const width = Math.max(...report.items.map(({ name }) => name.length));
+  const lines = report.items.map(
+    ({ name, status, text }) => `${status.padEnd(7)}  ${name.padEnd(width)}  ${text}\n`,
+  );
+  return `${lines.join('')}${report.isReady ? 'ready' : 'not ready'}: ${expectationText(report, guestBytes)}\n`;
+}
+
+function jsonOf({ items, advice, isReady }: CheckReport, guestBytes: number): string {
+  const agents = advice.estimates.find(({ mode }) => mode === 'agents')!;
+  const expected = { guestBytes, totalMs: Math.round(agents.totalMs), bestMode: advice.best?.mode ?? null };
+  return `${JSON.stringify({ isReady, items, expected })}\n`;
+}

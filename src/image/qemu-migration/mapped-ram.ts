@@ -27,6 +27,7 @@ import { createExtentSource, type Extent } from '../extents.js';
 import type { ImageDetails } from '../image-details.js';
 import type { FileSource, ImageFile, ImageFormat } from '../image-file.js';
 import { layOut } from './read-index.js';
+import { searchStream, streamFact, streamStart } from './stream-start.js';
 
 const VERSION = 1;
 /** Magic, configuration and the start of the RAM section are much smaller. */
@@ -40,12 +41,17 @@ export const mappedRam: ImageFormat = {
   name: 'qemu-mapped-ram',
   extension: 'mig',
   summary: 'QEMU migration file with mapped-ram (migrate file:FILE)',
-  detect: (file) => readHead(file, 0)?.configuration.hasMappedRam === true,
-  open: (file) => openMappedRam(file, 0, mappedRam.name),
+  detect(file) {
+    const start = streamStart(file);
+    return start !== undefined && readHead(file, start)?.configuration.hasMappedRam === true;
+  },
+  open: (file) => openMappedRam(file, searchStream(file), mappedRam.name),
   inspect(file) {
-    const { configuration, blocks } = readBlocks(file, 0);
+    const start = searchStream(file);
+    const { configuration, blocks } = readBlocks(file, start);
     const sizes = blocks.map(({ name, bytes }) => [`block ${name}`, bytes]);
-    const facts = { machine: configuration.machine ?? '', ...Object.fromEntries(sizes) };
+    const machine = configuration.machine ?? '';
+    const facts = { machine, ...streamFact(start), ...Object.fromEntries(sizes) };
     return { version: `mapped-ram version ${VERSION}`, facts } satisfies ImageDetails;
   },
 };

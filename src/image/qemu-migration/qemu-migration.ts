@@ -1,4 +1,4 @@
-import { QEMU_MAGIC, QEMU_VERSION, TARGET_PAGE_BYTES, u32 } from '../../qemu/format.js';
+import { QEMU_VERSION, TARGET_PAGE_BYTES } from '../../qemu/format.js';
 import { createContainerSource } from '../container/container-source.js';
 import type { ContainerRun } from '../container/description.js';
 import { createDecodedSource } from '../decoded-source.js';
@@ -6,6 +6,7 @@ import { type FileSource, type ImageFile, type ImageFormat, openAs } from '../im
 import type { QemuPageIndex } from './page-index.js';
 import { QemuPages } from './pages.js';
 import { type QemuImageBlock, readIndex } from './read-index.js';
+import { searchStream, streamFact, streamStart } from './stream-start.js';
 
 /**
  * Pages of a stream are apart in the file, so each needs some 60 bytes of memory while it is packed: 8 GiB of
@@ -17,13 +18,15 @@ const MAX_CONTAINER_PAGES = 1 << 21;
 export const qemuMigration: ImageFormat = {
   name: 'qemu-migration',
   extension: 'mig',
-  summary: 'QEMU migration stream, saved with migrate "exec:cat > FILE"',
-  detect: ({ firstBytes }) => isQemuStream(firstBytes),
-  open: (file) => openStreamAt(file, 0, 'qemu-migration'),
+  summary: 'QEMU migration stream, saved with migrate "exec:cat > FILE" or file:FILE',
+  detect: (file) => streamStart(file) !== undefined,
+  open: (file) => openStreamAt(file, searchStream(file), 'qemu-migration'),
   inspect(file) {
-    const { blocks, machine } = readIndex(file, 'ram');
+    const start = searchStream(file);
+    const { blocks, machine } = readIndex(file, 'ram', start);
     const sizes = blocks.map(({ name, bytes }) => [`block ${name}`, bytes]);
-    return { version: `version ${QEMU_VERSION}`, facts: { machine, ...Object.fromEntries(sizes) } };
+    const facts = { machine, ...streamFact(start), ...Object.fromEntries(sizes) };
+    return { version: `version ${QEMU_VERSION}`, facts };
   },
 };
 
@@ -44,11 +47,6 @@ export interface QemuImageOptions {
   readonly blocks?: 'ram' | 'all';
 }
 
-/** Whether a file that begins with these bytes (4 are enough) is a migration stream of QEMU. */
-export function isQemuStream(firstBytes: Uint8Array): boolean {
-  return firstBytes.length >= 4 && u32(firstBytes, 0) === QEMU_MAGIC;
-}
-
 /**
  * Open a stream that `migrate exec:cat > FILE` has saved. The image is the guest's RAM at the moment when the
  * guest was stopped: the blocks in the stream's order, without those of devices and firmware. Nothing is
@@ -57,7 +55,7 @@ export function isQemuStream(firstBytes: Uint8Array): boolean {
  * `io`
  */
 export function openQemuStream(path: string, options: QemuImageOptions = {}): QemuImageSource {
-  return openAs(path, (file) => openStreamAt(file, 0, qemuMigration.name, options));
+  return openAs(path, (file) => openStreamAt(file, searchStream(file), qemuMigration.name, options));
 }
 
 /** Open the stream that begins at `start` of a file in another format. @throws as `openQemuStream` does */

@@ -16,9 +16,11 @@ export {
 } from '../test/hostile/shard.js';
 export { Client as NbdClient } from '../test/mount/nbd/client.js';
 export { streamFixtures } from '../test/support/stream-fixtures.js';
+export { DelayRelay } from './delay-relay.js';
 export { mountSkipReason, startMount } from './mounts.js';
 export { captureAll } from './qemu/capture.js';
 export { makeTemplate, startClone } from './qemu/clones.js';
+export { craftedHead, craftedRound } from './qemu/crafted-guest.js';
 export {
   buildGuest,
   buildProgram,

@@ -4,6 +4,7 @@ import { seeded } from '../../test/support/kernels.js';
 import { DEVICES, fillRecord, header, pageRecord, part, start } from './craft.js';
 
 const PAGE = 4096;
+const SECTION_PAGES = 512;
 
 /** Return bytes that no codec compresses. */
 export function noiseOf(bytes: number, seed: number): Buffer {
@@ -48,4 +49,18 @@ export function craftedStream(rounds: readonly Buffer[], devices: Uint8Array = D
     part(recordsOf(memory, i === 0 ? block.name : undefined), i === rounds.length - 1),
   );
   return Buffer.concat([header(), start(block), ...sections, devices]);
+}
+
+/** Return the begin of a stream with one block, "pc.ram", of the size of `memory`. */
+export function craftedHead(memory: Buffer): Buffer {
+  return Buffer.concat([header(), start({ name: 'pc.ram', bytes: memory.length })]);
+}
+
+/** Yield sections of 512 pages, with all pages of `memory`. The first record of a stream names the block. */
+export function* craftedRound(memory: Buffer, isFirst: boolean): Generator<Buffer> {
+  const pages = memory.length / PAGE;
+  for (let from = 0; from < pages; from += SECTION_PAGES) {
+    const numbers = range(Math.min(SECTION_PAGES, pages - from)).map((page) => from + page);
+    yield part(recordsOf(memory, isFirst && from === 0 ? 'pc.ram' : undefined, numbers));
+  }
 }

@@ -6,7 +6,7 @@ import { connectTo } from '../../channel/transports/sockets.js';
 import { PageferryError } from '../../page/error.js';
 import { SerialQueue } from '../../page/sync.js';
 import { asError } from '../as-error.js';
-import { MAX_UNACKED_BYTES, MAX_UNACKED_FRAMES } from '../flow/in-flight-window.js';
+import { MAX_UNACKED_FRAMES, maxUnackedBytes } from '../flow/in-flight-window.js';
 import type { MigrationLifetime } from '../lifetime.js';
 import { ackBytes } from '../messages.js';
 import { SocketWriter } from '../socket-writer.js';
@@ -67,8 +67,8 @@ export class QemuConnection {
     const bytes = frame.body.length;
     const inFlight = (found: string, limit: number) =>
       new PageferryError('limit', `connection ${this.number}: ${found} in flight, expected at most ${limit}`);
-    if (this.queuedBytes + bytes > MAX_UNACKED_BYTES)
-      throw inFlight(`${this.queuedBytes + bytes} bytes`, MAX_UNACKED_BYTES);
+    const maxBytes = maxUnackedBytes(this.number);
+    if (this.queuedBytes + bytes > maxBytes) throw inFlight(`${this.queuedBytes + bytes} bytes`, maxBytes);
     if (this.queuedFrames >= MAX_UNACKED_FRAMES)
       throw inFlight(`${this.queuedFrames + 1} frames`, MAX_UNACKED_FRAMES);
     if (this.isEnding)

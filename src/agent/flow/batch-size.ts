@@ -22,8 +22,9 @@ export class BatchSize {
     this.bytesPerPage = Math.max(1, (this.bytesPerPage + bytes / pages) / 2);
   }
 
-  pages(deliveredBitsPerSecond: number, bypass: boolean): number {
-    const bytesPerMs = deliveredBitsPerSecond / 8000;
+  /** `bytesPerMs`: rate of the path; undefined before it is measured. */
+  pages(bytesPerMs: number | undefined, bypass: boolean): number {
+    if (bytesPerMs === undefined) return Math.min(this.maxPages, MIN_BATCH_PAGES);
     const pages = bypass
       ? Math.max(MIN_BYPASS_PAGES, Math.floor((bytesPerMs * BYPASS_BATCH_MS) / PAGE_BYTES))
       : Math.max(MIN_BATCH_PAGES, Math.floor((bytesPerMs * BATCH_MS) / this.bytesPerPage));

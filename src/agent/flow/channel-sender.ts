@@ -4,12 +4,10 @@ import type { ZstdSet } from '../../codec/zstd/load.js';
 import { BusyFraction } from '../../strategy/busy-fraction.js';
 import type { DestinationSpeed } from '../../strategy/destination.js';
 import { DeliveryRate } from './delivery-rate.js';
-import { readReport } from './destination-report.js';
-import { InFlightWindow } from './in-flight-window.js';
+import { readReport, readWindowLimit } from './destination-report.js';
+import { InFlightWindow, MAIN } from './in-flight-window.js';
 import { StreamProgress } from './stream-progress.js';
 
-/** The number of QEMU's main connection. */
-export const MAIN = 0;
 /**
  * A destination that waits for bytes in less of the time than this is the bottleneck: queued bytes may be in
  * the kernel's buffers.
@@ -24,8 +22,10 @@ const MIN_WAIT_MS = 1;
  */
 export class ChannelSender {
   readonly rate = new DeliveryRate();
-  readonly window = new InFlightWindow(this.rate);
+  readonly window = new InFlightWindow();
   readonly progress: StreamProgress;
+  /** Frames that are being sent, those that wait for the window among them. */
+  private sending = 0;
   /** Since the last ack, a frame had to wait for the window or the socket. */
   private hasWaited = false;
   /** Fraction of the time that packed bytes wait for the link. */
@@ -43,6 +43,7 @@ export class ChannelSender {
   ) {
     channel.onReport = (body) => {
       this.destination = readReport(body) ?? this.destination;
+      this.window.maxMainBytes = Math.max(this.window.maxMainBytes, readWindowLimit(body));
     };
     this.progress = new StreamProgress(threads, zstd, () => ({
       bitsPerSecond: this.rate.bitsPerSecond,
@@ -59,12 +60,14 @@ export class ChannelSender {
    */
   acked(connection: number, bytes: number, idle: number): void {
     this.destinationIdle = idle;
-    if (this.window.acked(connection, bytes) === 0) return;
+    const nowMs = performance.now();
+    if (this.window.acked(connection, bytes, nowMs, this.sending === 0) === 0) return;
     const hasWaited = this.hasWaited || this.window.isWaiting;
     this.hasWaited = false;
-    const bottleneck = idle < MIN_IDLE_FRACTION ? 'destination' : 'link';
-    const { ackedBytes, inFlightBytes } = this.window;
-    this.rate.acked(performance.now(), ackedBytes, inFlightBytes > 0, hasWaited ? bottleneck : undefined);
+    const { ackedBytes, inFlightBytes, path } = this.window;
+    const slowest = idle < MIN_IDLE_FRACTION ? 'destination' : 'link';
+    const bottleneck = hasWaited && !path.isGrowing ? slowest : undefined;
+    this.rate.acked(nowMs, ackedBytes, inFlightBytes > 0, bottleneck);
     this.window.notify();
   }
 
@@ -91,13 +94,20 @@ export class ChannelSender {
    * failure
    */
   async send(connection: number, type: FrameType, ...parts: readonly Uint8Array[]): Promise<void> {
-    await this.opened(connection);
+    this.sending++;
+    try {
+      await this.opened(connection);
+      await this.write(connection, type, parts);
+    } finally {
+      this.sending--;
+    }
+  }
+
+  private async write(connection: number, type: FrameType, parts: readonly Uint8Array[]): Promise<void> {
     const startedAt = performance.now();
     if (this.window.inFlightBytes === 0) this.rate.restart(startedAt, this.window.ackedBytes);
-    this.window.sent(
-      connection,
-      parts.reduce((sum, part) => sum + part.length, 0),
-    );
+    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+    this.window.sent(connection, bytes, startedAt);
     this.waits.set(startedAt, true);
     await this.channel.send(type, ...parts);
     const endedAt = performance.now();

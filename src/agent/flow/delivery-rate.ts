@@ -19,8 +19,6 @@ export type Bottleneck = 'link' | 'destination' | undefined;
 export class DeliveryRate {
   /** Of the link alone. */
   bitsPerSecond = START_BITS_PER_SECOND;
-  /** Of the whole path, the destination's QEMU included; it sizes the in-flight window. */
-  deliveredBitsPerSecond = START_BITS_PER_SECOND;
   /** Acks since bytes have been in flight without a pause. */
   private samples: { atMs: number; bytes: number }[] = [];
 
@@ -37,10 +35,6 @@ export class DeliveryRate {
       const rate = ((ackedBytes - first.bytes) * 8000) / (atMs - first.atMs);
       this.bitsPerSecond =
         isBusy && bottleneck === 'link' ? rate : Math.max(this.bitsPerSecond, PROBE_FACTOR * rate);
-      this.deliveredBitsPerSecond =
-        isBusy && bottleneck !== undefined
-          ? rate
-          : Math.max(this.deliveredBitsPerSecond, PROBE_FACTOR * rate);
     }
     if (isBusy) this.samples.push({ atMs, bytes: ackedBytes });
   }

@@ -2,10 +2,12 @@ import type { FrameChannel } from '../../channel/frame-channel.js';
 import { type DecodeCosts, destinationSpeed } from '../../engine/threads/decode-meter.js';
 import type { DestinationSpeed } from '../../strategy/destination.js';
 import { WireReader, WireWriter } from '../../stream/wire.js';
+import { MAX_MAIN_IN_FLIGHT_BYTES } from './in-flight-window.js';
 
 // A report, the body of a KEEPALIVE frame of the destination: ns per KiB u32, of pages, and of segments that
-// are stored, packed by LZ4 and packed by zstd; 0xffffffff: not known yet. What follows is for later
-// versions. Hosts that know no reports ignore the bodies of KEEPALIVE frames.
+// are stored, packed by LZ4 and packed by zstd; 0xffffffff: not known yet | KiB that it accepts in flight on
+// the main connection u32. What follows is for later versions, and earlier ones end before the last field.
+// Hosts that know no reports ignore the bodies of KEEPALIVE frames.
 
 const REPORT_BYTES = 16;
 const UNKNOWN = 0xffffffff;
@@ -14,11 +16,20 @@ const NAMES = ['raw', 'lz4', 'zstd'] as const;
 const INTERVAL_MS = 100;
 const MIN_BYTES = 256 << 10;
 
-export function reportBytes({ nsPerPageByte, unpackNsPerByte }: DestinationSpeed): Uint8Array {
+/** `speed`: undefined before it is known. */
+export function reportBytes(speed: DestinationSpeed | undefined): Uint8Array {
   const to = new WireWriter();
-  for (const ns of [nsPerPageByte, ...NAMES.map((name) => unpackNsPerByte[name])])
+  for (const ns of [speed?.nsPerPageByte, ...NAMES.map((name) => speed?.unpackNsPerByte[name])])
     to.u32(ns === undefined ? UNKNOWN : Math.min(UNKNOWN - 1, Math.round(1024 * ns)));
+  to.u32(MAX_MAIN_IN_FLIGHT_BYTES >> 10);
   return to.bytes;
+}
+
+/** Return how many bytes a destination accepts in flight on the main connection; 0 if it does not say. */
+export function readWindowLimit(body: Uint8Array): number {
+  if (body.length < REPORT_BYTES + 4) return 0;
+  const kib = new WireReader(body.subarray(REPORT_BYTES), 'report').u32();
+  return Math.min(MAX_MAIN_IN_FLIGHT_BYTES, kib * 1024);
 }
 
 /** Read a report; undefined for a body that is none. */
@@ -39,6 +50,7 @@ export function readReport(body: Uint8Array): DestinationSpeed | undefined {
 export class DestinationReporter {
   private before: DecodeCosts | undefined;
   private reportedAtMs = performance.now();
+  private hasReported = false;
 
   constructor(
     private readonly channel: FrameChannel,
@@ -47,6 +59,8 @@ export class DestinationReporter {
 
   /** Report, where it is time. Called after every frame. */
   report(): void {
+    if (!this.hasReported) this.channel.report(reportBytes(undefined));
+    this.hasReported = true;
     const nowMs = performance.now();
     if (nowMs - this.reportedAtMs < INTERVAL_MS) return;
     const { before } = this;

@@ -1,16 +1,23 @@
 import { MAX_BODY_BYTES } from '../../channel/frame.js';
 import { Signal } from '../../page/sync.js';
-import type { DeliveryRate } from './delivery-rate.js';
+import { PathModel, type SentMark } from './path-model.js';
 
-/** The window holds this much time at the delivery rate, so that QEMU measures the link's real speed, … */
-const WINDOW_MS = 80;
-/** … but enough for a round trip of a fast link, and no more than a host has to buffer. */
-const MIN_IN_FLIGHT_BYTES = 192 << 10;
+/** A window holds two of the frames that were sent lately, or the link would wait for each ack. */
+const MIN_IN_FLIGHT_BYTES = 64 << 10;
+const RECENT_FRAMES = 16;
+/** Bytes in flight that every destination accepts on a connection. */
 const MAX_IN_FLIGHT_BYTES = 8 << 20;
-/** Bytes that a destination may have to queue for one connection: a frame may begin just below the limit. */
-export const MAX_UNACKED_BYTES = MAX_IN_FLIGHT_BYTES + MAX_BODY_BYTES;
+/** The same on the main connection, which needs 1 Gbit/s × 250 ms; the destination reports that it does. */
+export const MAX_MAIN_IN_FLIGHT_BYTES = 64 << 20;
+/** The number of QEMU's main connection. */
+export const MAIN = 0;
 /** Frames that a destination may have to queue for one connection: each costs memory besides its bytes. */
 export const MAX_UNACKED_FRAMES = 4096;
+
+/** Bytes that a destination may have to queue for a connection: a frame may begin just below the limit. */
+export function maxUnackedBytes(connection: number): number {
+  return (connection === MAIN ? MAX_MAIN_IN_FLIGHT_BYTES : MAX_IN_FLIGHT_BYTES) + MAX_BODY_BYTES;
+}
 
 /** Connections of one migration. */
 export const MAX_CONNECTIONS = 64;
@@ -19,23 +26,45 @@ export const MAX_CONNECTIONS = 64;
 class Counts {
   sentBytes = 0;
   ackedBytes = 0;
-  sentFrames = 0;
-  ackedFrames = 0;
+  private sentFrames = 0;
+  private ackedFrames = 0;
   /** `sentBytes` after each unacked frame, in a ring: an ack reports bytes only. */
-  readonly marks = new Float64Array(MAX_UNACKED_FRAMES);
+  private readonly ends = new Float64Array(MAX_UNACKED_FRAMES);
+  /** What was known when each of them was sent. */
+  private readonly marks: SentMark[] = [];
 
-  sent(bytes: number): void {
-    this.sentBytes += bytes;
-    this.marks[this.sentFrames++ % MAX_UNACKED_FRAMES] = this.sentBytes;
+  get inFlightFrames(): number {
+    return this.sentFrames - this.ackedFrames;
   }
 
-  acked(bytes: number): void {
+  /** The longest of the last frames. */
+  get frameBytes(): number {
+    let longest = 0;
+    for (let frame = Math.max(1, this.sentFrames - RECENT_FRAMES); frame < this.sentFrames; frame++)
+      longest = Math.max(longest, this.endOf(frame) - this.endOf(frame - 1));
+    return this.sentFrames === 1 ? this.sentBytes : longest;
+  }
+
+  sent(bytes: number, mark: SentMark): void {
+    this.sentBytes += bytes;
+    const slot = this.sentFrames++ % MAX_UNACKED_FRAMES;
+    this.ends[slot] = this.sentBytes;
+    this.marks[slot] = mark;
+  }
+
+  /** Return the mark of the last frame that `bytes` more acked bytes complete. */
+  acked(bytes: number): SentMark | undefined {
     this.ackedBytes += bytes;
-    while (
-      this.ackedFrames < this.sentFrames &&
-      this.marks[this.ackedFrames % MAX_UNACKED_FRAMES]! <= this.ackedBytes
-    )
-      this.ackedFrames++;
+    let last: SentMark | undefined;
+    for (; this.ackedFrames < this.sentFrames; this.ackedFrames++) {
+      if (this.endOf(this.ackedFrames) > this.ackedBytes) break;
+      last = this.marks[this.ackedFrames % MAX_UNACKED_FRAMES];
+    }
+    return last;
+  }
+
+  private endOf(frame: number): number {
+    return this.ends[frame % MAX_UNACKED_FRAMES]!;
   }
 }
 
@@ -46,11 +75,12 @@ class Counts {
 export class InFlightWindow {
   sentBytes = 0;
   ackedBytes = 0;
+  readonly path = new PathModel();
+  /** The destination accepts so many bytes in flight on the main connection. */
+  maxMainBytes = MAX_IN_FLIGHT_BYTES;
   private readonly connections: Counts[] = [];
   private readonly acks = new Signal();
   private waiting = 0;
-
-  constructor(private readonly rate: DeliveryRate) {}
 
   /** Bytes that were sent and not acked, of all connections. */
   get inFlightBytes(): number {
@@ -64,8 +94,9 @@ export class InFlightWindow {
 
   /** Whether the connection may send another frame. */
   isOpen(connection: number): boolean {
-    const { sentBytes, ackedBytes, sentFrames, ackedFrames } = this.of(connection);
-    return sentBytes - ackedBytes < this.limitBytes && sentFrames - ackedFrames < MAX_UNACKED_FRAMES;
+    const counts = this.of(connection);
+    const inFlightBytes = counts.sentBytes - counts.ackedBytes;
+    return inFlightBytes < this.limitOf(connection, counts) && counts.inFlightFrames < MAX_UNACKED_FRAMES;
   }
 
   /** Resolve once the connection may send another frame. @throws the abort reason */
@@ -78,30 +109,33 @@ export class InFlightWindow {
     }
   }
 
-  sent(connection: number, bytes: number): void {
+  sent(connection: number, bytes: number, nowMs: number): void {
+    const mark = this.path.sent(nowMs, this.inFlightBytes === 0);
     this.sentBytes += bytes;
-    this.of(connection).sent(bytes);
+    this.of(connection).sent(bytes, mark);
   }
 
   /**
-   * Record that the destination processed `bytes` of a connection in total. Return how many of them are new.
+   * Record that the destination processed `bytes` of a connection in total; `isAppLimited`: nothing waits to
+   * be sent. Return how many bytes are new.
    */
-  acked(connection: number, bytes: number): number {
+  acked(connection: number, bytes: number, nowMs: number, isAppLimited: boolean): number {
     const counts = this.of(connection);
     const more = Math.max(0, bytes - counts.ackedBytes);
-    counts.acked(more);
+    if (more === 0) return 0;
     this.ackedBytes += more;
+    this.path.acked(nowMs, more, this.inFlightBytes, isAppLimited, counts.acked(more));
     return more;
   }
 
-  /** Wake the senders that now fit; call it after `acked`, once the delivery rate is updated. */
+  /** Wake the senders that now fit; call it after `acked`. */
   notify(): void {
     this.acks.notify();
   }
 
-  private get limitBytes(): number {
-    const bytes = (this.rate.deliveredBitsPerSecond / 8000) * WINDOW_MS;
-    return Math.min(MAX_IN_FLIGHT_BYTES, Math.max(MIN_IN_FLIGHT_BYTES, bytes));
+  private limitOf(connection: number, counts: Counts): number {
+    const most = connection === MAIN ? this.maxMainBytes : MAX_IN_FLIGHT_BYTES;
+    return Math.min(most, Math.max(MIN_IN_FLIGHT_BYTES + counts.frameBytes, this.path.windowBytes));
   }
 
   private of(connection: number): Counts {

@@ -5,7 +5,8 @@ import { TARGET_PAGE_BYTES } from '../../qemu/format.js';
 import { QemuStreamReader } from '../../qemu/stream-reader.js';
 import { BlockMap } from '../block-map.js';
 import { BatchSize } from '../flow/batch-size.js';
-import { type ChannelSender, MAIN } from '../flow/channel-sender.js';
+import type { ChannelSender } from '../flow/channel-sender.js';
+import { MAIN } from '../flow/in-flight-window.js';
 import { checkGuestBytes } from '../guest-limit.js';
 import { blocksBytes, passThroughBytes, recordHead } from '../messages.js';
 import type { RoundStats } from '../stats.js';
@@ -224,8 +225,8 @@ export class SourceStream {
   private hasSpace(): boolean {
     if (this.batch.isEmpty) {
       const bypass = this.options.sender.shouldBypass();
-      const { deliveredBitsPerSecond } = this.options.channel.rate;
-      this.batch.begin(this.batchSize.pages(deliveredBitsPerSecond, bypass), bypass);
+      const { bytesPerMs } = this.options.channel.window.path;
+      this.batch.begin(this.batchSize.pages(bytesPerMs, bypass), bypass);
     }
     return !this.batch.isFull;
   }

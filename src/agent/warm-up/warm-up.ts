@@ -11,7 +11,10 @@ import { abortable, throwIfAborted } from '../../page/sync.js';
 import { adaptive } from '../../strategy/adaptive/adaptive.js';
 import type { StreamState } from '../../strategy/strategy.js';
 import { DestinationStream } from '../destination/destination-stream.js';
-import { ChannelSender, MAIN } from '../flow/channel-sender.js';
+
+import { ChannelSender } from '../flow/channel-sender.js';
+import { MAIN } from '../flow/in-flight-window.js';
+
 import { MigrationLifetime } from '../lifetime.js';
 import { ackBytes, readAck } from '../messages.js';
 import { SocketWriter } from '../socket-writer.js';

@@ -1,6 +1,6 @@
 // A stream of pages through a relay with a rate and a delay: the agents against one TCP stream without them.
 //   --link RATE, --round-trip MS   only these; may be repeated
-//   --seconds S                    measured time of each (default: 8); two thirds of the round trips come first
+//   --seconds S                    measured time of each, after startup (default: 8)
 import { spawn } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { print, printTable, writeRows } from './kernels/suite.mjs';
 const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
 const READY = /warm-up (finished|failed)/;
 const GUEST_BYTES = 16 << 20;
-/** Startup: the window grows for so many round trips. */
+/** Round trips in which the window grows. */
 const START_ROUND_TRIPS = 8;
 const MIN_START_MS = 1000;
 

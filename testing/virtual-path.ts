@@ -25,7 +25,7 @@ export class VirtualPath {
   private linkFreeMs = 0;
   private destinationFreeMs = 0;
   private processed = 0;
-  /** Acks on their way back, in order. */
+  /** Acks in flight, in order. */
   private readonly acks: { readonly atMs: number; readonly bytes: number; readonly queueMs: number }[] = [];
 
   constructor(private readonly options: VirtualPathOptions) {

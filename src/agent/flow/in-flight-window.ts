@@ -76,7 +76,7 @@ export class InFlightWindow {
   sentBytes = 0;
   ackedBytes = 0;
   readonly path = new PathModel();
-  /** The destination accepts so many bytes in flight on the main connection. */
+  /** Bytes in flight that the destination accepts on the main connection. */
   maxMainBytes = MAX_IN_FLIGHT_BYTES;
   private readonly connections: Counts[] = [];
   private readonly acks = new Signal();

@@ -59,7 +59,7 @@ export class PathModel {
   private readonly bursts = new WindowedMax(BURST_ROUNDS, BURST_MS);
   private deliveredMs = 0;
   private firstSentMs = 0;
-  /** Samples of what was sent before so many bytes were delivered are limited by the sender. */
+  /** Samples of frames that were sent before this count of delivered bytes are limited by the sender. */
   private appLimitedUntil = 0;
   private round = 0;
   private roundEndsAt = 0;

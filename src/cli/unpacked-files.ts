@@ -1,8 +1,11 @@
+import { basename } from 'node:path';
 import type { OpenSink } from '../engine/decode/decoded-images.js';
 import type { ReadableContainer } from '../engine/page-reader/page-reader.js';
 import { createContainerSink } from '../image/container/container-sink.js';
 import { type Container, parseContainer } from '../image/container/description.js';
 import { openOtherBytes } from '../image/container/other-bytes.js';
+import { isPlainName, type PlacedMember, readMembers } from '../image/directory/tar.js';
+import { DIRECTORY_FORMATS } from '../image/directory-formats.js';
 import { IMAGE_FORMATS } from '../image/formats.js';
 import { createScratchSink } from '../image/fs/scratch-sink.js';
 import type { OutputForm, OutputMemory } from '../image/output-form.js';
@@ -12,7 +15,17 @@ import type { PageSink } from '../page/source.js';
 const NO_NOTES = new Uint8Array(0);
 
 /** How the file of an image is created. */
-type OpenFile = (options: { readonly extension: string; readonly isUnordered: boolean }) => PageSink;
+export type OpenFile = (options: FileShape) => PageSink;
+
+interface FileShape {
+  /** Of its name; empty for a directory. */
+  readonly extension: string;
+  readonly isUnordered: boolean;
+  /** The files whose archive it is: a directory is written. */
+  readonly members?: readonly PlacedMember[];
+  /** The directory's name. */
+  readonly directoryName?: string;
+}
 
 /**
  * Create a sink that rebuilds the file of an image with a container, or writes its memory in another form.
@@ -33,7 +46,15 @@ export function openContainedFile(
     const file = open({ extension: format?.extension ?? 'raw', isUnordered: false });
     return createSparseSink(file, parsed, container.name);
   }
-  const file = open({ extension: format?.extension ?? 'bin', isUnordered: true });
+  const isDirectory = DIRECTORY_FORMATS.some(({ name }) => name === parsed.format);
+  const file = open({
+    extension: isDirectory ? '' : (format?.extension ?? 'bin'),
+    isUnordered: true,
+    ...(isDirectory && {
+      members: membersOf(parsed, container),
+      directoryName: plainBasename(container.name),
+    }),
+  });
   return createContainerSink(file, parsed, container);
 }
 
@@ -41,6 +62,17 @@ export function openContainedFile(
 function notesOf(container: Container, from: ReadableContainer): Uint8Array {
   const format = IMAGE_FORMATS.find(({ name }) => name === container.format);
   return format?.notes?.(openOtherBytes(container, from)) ?? NO_NOTES;
+}
+
+/** The last part of a path, if it can be the name of a directory. */
+function plainBasename(path: string): string {
+  const name = basename(path);
+  return isPlainName(name) ? name : 'images';
+}
+
+/** The files of a directory, from the heads of its archive. @throws PageferryError `bad-stream` */
+function membersOf(container: Container, from: ReadableContainer): PlacedMember[] {
+  return readMembers(openOtherBytes(container, from));
 }
 
 /** Create a sink that writes the memory of an image in a form. @throws as `OutputForm.create` does */

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
+import { directoryFormat } from '../image/directory-formats.js';
 import { openImage } from '../image/formats.js';
 import { createTemporaryFolder } from '../image/fs/temporary-folder.js';
 import { captureProcess } from '../image/process/capture.js';
@@ -18,8 +19,9 @@ export interface Workload {
 
 /** One image, or the images of a directory. @throws PageferryError for what cannot be read, or only once */
 export function fileWorkload(path: string, format?: string): Workload {
-  const isDirectory = fs.statSync(path, { throwIfNoEntry: false })?.isDirectory();
-  return workloadOf(path, isDirectory ? traceImages(path, { onSkip: warnSkipped(path) }) : [path], format);
+  const isTrace =
+    fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() && !directoryFormat(path, format);
+  return workloadOf(path, isTrace ? traceImages(path, { onSkip: warnSkipped(path) }) : [path], format);
 }
 
 /** The error for an image without a page, of which nothing can be measured. */

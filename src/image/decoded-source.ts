@@ -21,7 +21,10 @@ export interface DecodedSource extends FileSource {
 }
 
 /** Create a source of pages that are decoded when they are read. It owns `handle`. */
-export function createDecodedSource(handle: ReadHandle, pages: DecodedPages): DecodedSource {
+export function createDecodedSource(
+  handle: Pick<ReadHandle, 'name' | 'close'>,
+  pages: DecodedPages,
+): DecodedSource {
   const { name } = handle;
   const { bytes } = pages;
   const life = new LifeCycle(name);

@@ -1,4 +1,6 @@
 import { PageferryError } from '../page/error.js';
+import type { DirectoryFormat } from './directory/directory-format.js';
+import { DIRECTORY_FORMATS, directoryBytes, directoryFormat } from './directory-formats.js';
 import { elfCore } from './elf-core/elf-core.js';
 import type { ImageDetails } from './image-details.js';
 import type { FileSource, ImageFile, ImageFormat } from './image-file.js';
@@ -44,6 +46,8 @@ export interface OpenImageOptions {
  * format; `bad-argument` for an unknown format
  */
 export function openImage(path: string, options: OpenImageOptions = {}): FileSource {
+  const directory = directoryFormat(path, options.format);
+  if (directory) return directory.open(path);
   const forced = options.format === undefined ? undefined : formatByName(options.format);
   const file = openSeekable(path);
   if (!file) {
@@ -65,7 +69,7 @@ export function openImage(path: string, options: OpenImageOptions = {}): FileSou
 
 /** What `inspectImage` finds. */
 export interface InspectedImage {
-  readonly format: ImageFormat;
+  readonly format: Pick<ImageFormat, 'name' | 'summary'>;
   readonly fileBytes: number;
   readonly details: ImageDetails;
   /** The image; undefined if the file cannot be read in its format. The caller closes it. */
@@ -79,29 +83,45 @@ export interface InspectedImage {
  * @throws PageferryError `io`; `unsupported` for what can only be read in order
  */
 export function inspectImage(path: string, options: OpenImageOptions = {}): InspectedImage {
+  const directory = directoryFormat(path, options.format);
+  if (directory) return inspectDirectory(directory, path);
   const forced = options.format === undefined ? undefined : formatByName(options.format);
   const file = openSeekable(path);
   if (!file)
     throw new PageferryError('unsupported', `${nameOf(path)}: cannot be read at any position; name a file`);
-  let refusal: PageferryError | undefined;
-  const attempt = <T>(work: () => T): T | undefined => {
+  try {
+    const format = forced ?? IMAGE_FORMATS.find((candidate) => candidate.detect(file))!;
+    const attempts = new Attempts();
+    const details = attempts.run(() => format.inspect?.(file)) ?? {};
+    const source = attempts.run(() => format.open(file));
+    if (!source) file.handle.close();
+    return { format, fileBytes: file.bytes, details, source, refusal: attempts.refusal };
+  } catch (cause) {
+    file.handle.close();
+    throw cause;
+  }
+}
+
+function inspectDirectory(format: DirectoryFormat, path: string): InspectedImage {
+  const attempts = new Attempts();
+  const details = attempts.run(() => format.inspect?.(path)) ?? {};
+  const source = attempts.run(() => format.open(path));
+  return { format, fileBytes: directoryBytes(path), details, source, refusal: attempts.refusal };
+}
+
+/** Runs what may refuse an image, and keeps the first refusal. */
+class Attempts {
+  refusal: PageferryError | undefined;
+
+  /** @throws PageferryError `io` */
+  run<T>(work: () => T): T | undefined {
     try {
       return work();
     } catch (cause) {
       if (!(cause instanceof PageferryError) || cause.code === 'io') throw cause;
-      refusal ??= cause;
+      this.refusal ??= cause;
       return undefined;
     }
-  };
-  try {
-    const format = forced ?? IMAGE_FORMATS.find((candidate) => candidate.detect(file))!;
-    const details = attempt(() => format.inspect?.(file)) ?? {};
-    const source = attempt(() => format.open(file));
-    if (!source) file.handle.close();
-    return { format, fileBytes: file.bytes, details, source, refusal };
-  } catch (cause) {
-    file.handle.close();
-    throw cause;
   }
 }
 
@@ -122,7 +142,9 @@ function openDetected(format: ImageFormat, file: ImageFile): FileSource {
 function formatByName(name: string): ImageFormat {
   const format = IMAGE_FORMATS.find((candidate) => candidate.name === name);
   if (format) return format;
-  const names = IMAGE_FORMATS.map((candidate) => candidate.name).join(', ');
+  if (DIRECTORY_FORMATS.some((candidate) => candidate.name === name))
+    throw new PageferryError('unsupported', `the format ${name} is that of a directory, not of a file`);
+  const names = [...IMAGE_FORMATS, ...DIRECTORY_FORMATS].map((candidate) => candidate.name).join(', ');
   throw new PageferryError('bad-argument', `unknown image format "${name}"; expected one of ${names}`);
 }
 

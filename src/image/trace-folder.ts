@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { PageferryError } from '../page/error.js';
+import { directoryFormat } from './directory-formats.js';
 import { ioError, systemReason } from './fs/errno.js';
 
 /** Options of `traceImages`. */
@@ -11,7 +12,7 @@ export interface TraceOptions {
 
 /**
  * List the images of a trace, successive snapshots of one guest: the files of a directory by name, with
- * numbers in names compared as numbers; only the *.raw files if there are any. Hidden files are not images.
+ * numbers in names compared as numbers, also directories that are an image; only the *.raw files if there are any. Hidden files are not images.
  * @throws PageferryError `io` if the directory cannot be read or has no images
  */
 export function traceImages(directory: string, { onSkip }: TraceOptions = {}): string[] {
@@ -40,7 +41,7 @@ export function traceImages(directory: string, { onSkip }: TraceOptions = {}): s
 /** Undefined for a file, "" for what is not an image, such as a directory. */
 function reasonToSkip(path: string): string | undefined {
   try {
-    return fs.statSync(path).isFile() ? undefined : '';
+    return fs.statSync(path).isFile() || directoryFormat(path) ? undefined : '';
   } catch (cause) {
     return systemReason(cause);
   }

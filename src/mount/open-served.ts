@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs';
+import { directoryFormat } from '../image/directory-formats.js';
 import { ioError } from '../image/fs/errno.js';
 import { isHttpUrl } from '../image/http/http-file.js';
 import { statInput } from '../image/image-file.js';
@@ -33,6 +34,7 @@ export async function openServed(text: string, options: OpenServedOptions = {}):
   if (specification.kind === 'store')
     return await openStoreImages(specification.dir, specification.snapshot, { keyFile: options.keyFile });
   const { path } = specification;
+  if (directoryFormat(path)) return openUncodedImage(path, imageNames([path])[0]!);
   statInput(path);
   return isStream(path)
     ? await openStreamImages(path, options)

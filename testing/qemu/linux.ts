@@ -49,7 +49,7 @@ export function linuxSkipReason(): string | undefined {
 }
 
 /** Return PAGEFERRY_TEST_KERNEL, or the newest kernel in /boot. */
-function kernelPath(): string | undefined {
+export function kernelPath(): string | undefined {
   const named = process.env.PAGEFERRY_TEST_KERNEL;
   if (named) return isReadable(named) ? named : undefined;
   if (!fs.existsSync('/boot')) return undefined;
@@ -70,16 +70,26 @@ export function buildGuest(folder: string): (options?: CheckerOptions) => LinuxG
     make(`checker_mib=${mib} checker_mode=${mode} checker_rate=${pagesPerSecond} checker_seed=${seed}`);
 }
 
+/** Compile a program that runs in a guest, and return its path in `folder`. */
+export function compileProgram(
+  folder: string,
+  source: string,
+  linking: readonly string[] = ['-static'],
+): string {
+  const program = join(folder, 'program');
+  const compiler = spawnSync(COMPILER, [...linking, '-O2', '-Wall', '-o', program, source], {
+    encoding: 'utf8',
+  });
+  if (compiler.status !== 0) throw new Error(`${COMPILER}: ${compiler.stderr}`);
+  return program;
+}
+
 /**
  * Compile a guest's only program into an initramfs in `folder`. Settings go on the kernel's command
  * line.
  */
 export function buildProgram(folder: string, source: string): (settings: string) => LinuxGuest {
-  const program = join(folder, 'program');
-  const compiler = spawnSync(COMPILER, ['-static', '-O2', '-Wall', '-o', program, source], {
-    encoding: 'utf8',
-  });
-  if (compiler.status !== 0) throw new Error(`${COMPILER}: ${compiler.stderr}`);
+  const program = compileProgram(folder, source);
   const path = join(folder, 'initramfs');
   fs.writeFileSync(path, initramfs(fs.readFileSync(program)));
   const kernel = kernelPath();

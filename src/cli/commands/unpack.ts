@@ -1,9 +1,11 @@
 import { digestText } from '../../dedup/image-digest.js';
 import { openPages } from '../../engine/page-reader/open-pages.js';
 import type { PageReader } from '../../engine/page-reader/page-reader.js';
+import { createDirectorySink } from '../../image/fs/directory-sink.js';
 import { withFileName } from '../../image/fs/errno.js';
 import { createFileSink, type FileSinkOptions } from '../../image/fs/file-sink.js';
 import { createImageSet } from '../../image/fs/image-set.js';
+import { outputTarget } from '../../image/fs/output-target.js';
 import { createReadableSink } from '../../image/fs/readable-sink.js';
 import { createScratchSink } from '../../image/fs/scratch-sink.js';
 import { createUnorderedSink } from '../../image/fs/unordered-sink.js';
@@ -24,7 +26,7 @@ import { createProgressLine } from '../progress.js';
 import { onForcedEnd } from '../signals.js';
 import { reportStream } from '../terminal.js';
 import { DECODING_THREADS_OPTION, threadCount } from '../threads.js';
-import { openContainedFile, openForm, UnpackedFiles } from '../unpacked-files.js';
+import { type OpenFile, openContainedFile, openForm, UnpackedFiles } from '../unpacked-files.js';
 import { UsageError } from '../usage-error.js';
 import { alternatives, fileName, wholeNumber } from '../values.js';
 
@@ -207,12 +209,20 @@ function openOutput(
   if (range || form === 'raw') return createFileSink(output, sinkOptions);
   const container = reader.containerOf(image);
   const found = reader.images[image]!;
-  const openFile = ({ isUnordered }: { readonly isUnordered: boolean }) =>
-    isUnordered ? createUnorderedSink(output, sinkOptions) : createFileSink(output, sinkOptions);
+  const openFile = openFileAt(output, sinkOptions, () => createFileSink(output, sinkOptions));
   if (container) return openContainedFile(container, openFile, formOf(form));
   return form === 'file'
     ? createFileSink(output, sinkOptions)
     : openForm(form, { name: found.name, bytes: found.bytes }, openFile);
+}
+
+/** Create the file of one image, or the directory whose archive it is; a pipe gets the archive. */
+function openFileAt(output: string, options: FileSinkOptions, openInOrder: () => PageSink): OpenFile {
+  return ({ members, isUnordered }) => {
+    if (members && output !== '-' && outputTarget(output).kind === 'file')
+      return createDirectorySink(output, members, options);
+    return isUnordered ? createUnorderedSink(output, options) : openInOrder();
+  };
 }
 
 async function unpackFromPipe(job: UnpackJob, source: FileSource, image: number): Promise<void> {
@@ -220,8 +230,7 @@ async function unpackFromPipe(job: UnpackJob, source: FileSource, image: number)
   const sinks: PageSink[] = [];
   const files = new UnpackedFiles(formOf(form));
   const openImage = () => createReadableSink(output, sinkOptions);
-  const openFile = ({ isUnordered }: { readonly isUnordered: boolean }) =>
-    isUnordered ? createUnorderedSink(output, sinkOptions) : openImage();
+  const openFile = openFileAt(output, sinkOptions, openImage);
   const open = (number: number, imageBytes?: number) => {
     const sink =
       number !== image

@@ -11,8 +11,11 @@ interface Piece {
   readonly offset?: number;
 }
 
+/** The file, or what stands for it. */
+type Readable = Pick<ReadHandle, 'name' | 'readSync'>;
+
 /** Create the source of a container. The file stays open as long as the image that it belongs to. */
-export function createContainerSource(handle: ReadHandle, layout: ContainerLayout): PageSource {
+export function createContainerSource(handle: Readable, layout: ContainerLayout): PageSource {
   const pieces = piecesOf(layout);
   const last = pieces.at(-1)!;
   const bytes = last.position + last.bytes;
@@ -41,7 +44,7 @@ export function createContainerSource(handle: ReadHandle, layout: ContainerLayou
   };
 }
 
-function readWhole(handle: ReadHandle, into: Uint8Array, offset: number): void {
+function readWhole(handle: Readable, into: Uint8Array, offset: number): void {
   checkComplete(handle.name, handle.readSync(into, offset), into.length, offset);
 }
 

@@ -2,6 +2,8 @@ import fs from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
+import type { PlacedMember } from '../directory/tar.js';
+import { createDirectorySink } from './directory-sink.js';
 import { asIoError, createError, errnoOf, ioError } from './errno.js';
 import { createRegularSink, type FileSinkOptions } from './file-sink.js';
 import { type OutputTarget, outputTarget } from './output-target.js';
@@ -16,6 +18,10 @@ interface OpenOptions {
   readonly extension?: string;
   /** Whether the sink takes bytes in any order. */
   readonly isUnordered?: boolean;
+  /** Write a directory of these files, whose archive the image is; into a pipe or device goes the archive. */
+  readonly members?: readonly PlacedMember[];
+  /** Name of that directory in a directory of images, if no other one has it. */
+  readonly directoryName?: string;
 }
 
 /**
@@ -37,7 +43,7 @@ export interface ImageSet {
  */
 export function imageFileName(number: number, count: number, extension = 'raw'): string {
   const digits = Math.max(MIN_DIGITS, String(Math.max(0, count - 1)).length);
-  return `${String(number).padStart(digits, '0')}.${extension}`;
+  return `${String(number).padStart(digits, '0')}${extension === '' ? '' : `.${extension}`}`;
 }
 
 /**
@@ -140,15 +146,27 @@ function partialDirectory(path: string, name: string, mode = 0o600) {
   }
   const image = (number: number) => join(directory, `${number}.raw`);
   const extensions: (string | undefined)[] = [];
+  const directoryNames = new Map<number, string>();
+  /** A chain of directories refers to its members by name. */
+  const areNamed = () => new Set(directoryNames.values()).size === directoryNames.size;
   return {
     directory,
     image,
-    fileName: (number: number, count: number) => imageFileName(number, count, extensions[number]),
+    fileName: (number: number, count: number) =>
+      (areNamed() ? directoryNames.get(number) : undefined) ??
+      imageFileName(number, count, extensions[number]),
     sink(number: number, fileMode: number | undefined, options: OpenOptions = {}) {
       extensions[number] = options.extension;
+      const modeOption = fileMode === undefined ? {} : { mode: fileMode };
+      if (options.directoryName !== undefined) directoryNames.set(number, options.directoryName);
+      if (options.members)
+        return createDirectorySink(image(number), options.members, {
+          ...modeOption,
+          name: `${name}: image ${number}`,
+        });
       return createRegularSink(
         { kind: 'file', name: `${name}: image ${number}`, path: image(number) },
-        { ...(fileMode !== undefined && { mode: fileMode }), syncDirectory: false },
+        { ...modeOption, syncDirectory: false },
       );
     },
     discard: () => fs.rmSync(directory, { recursive: true, force: true }),

@@ -25,12 +25,18 @@ export interface PartialFile {
 const partialFiles = new Set<string>();
 
 /**
- * Remove every incomplete file: for a program that a signal is about to end, when no sink or writer gets an
+ * Remove every incomplete file and directory: for a program that a signal is about to end, when no sink or writer gets an
  * `abort` call.
  */
 export function removePartialFiles(): void {
   for (const path of partialFiles) removeQuietly(path);
   partialFiles.clear();
+}
+
+/** Have an incomplete directory removed by `removePartialFiles` until the returned function is called. */
+export function trackPartialDirectory(path: string): () => void {
+  partialFiles.add(path);
+  return () => partialFiles.delete(path);
 }
 
 /**
@@ -140,6 +146,6 @@ function fsync(fd: number): Promise<void> {
 /** A caller that removes a file already has an error to report. */
 function removeQuietly(path: string): void {
   try {
-    fs.rmSync(path, { force: true });
+    fs.rmSync(path, { force: true, recursive: true });
   } catch {}
 }

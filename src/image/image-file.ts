@@ -76,7 +76,11 @@ export function statInput(path: string): fs.Stats {
   } catch (cause) {
     throw ioError(path, 'cannot open', cause);
   }
-  if (stat.isDirectory()) throw new PageferryError('io', `${path}: is a directory; name an image file in it`);
+  if (stat.isDirectory())
+    throw new PageferryError(
+      'io',
+      `${path}: is a directory; name an image file in it, or a directory of CRIU's images`,
+    );
   return stat;
 }
 

@@ -12,7 +12,8 @@ export interface TraceOptions {
 
 /**
  * List the images of a trace, successive snapshots of one guest: the files of a directory by name, with
- * numbers in names compared as numbers, also directories that are an image; only the *.raw files if there are any. Hidden files are not images.
+ * numbers in names compared as numbers; only the *.raw files if there are any. Hidden files are not images;
+ * directories are if they have the format of one.
  * @throws PageferryError `io` if the directory cannot be read or has no images
  */
 export function traceImages(directory: string, { onSkip }: TraceOptions = {}): string[] {

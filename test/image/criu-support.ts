@@ -45,3 +45,15 @@ function message(fields: readonly (readonly [field: number, value: bigint])[]): 
 function varint(value: bigint): number[] {
   return value < 0x80n ? [Number(value)] : [Number(value & 0x7fn) | 0x80, ...varint(value >> 7n)];
 }
+
+/** Files of a directory by name; a link is the text after ">". */
+export function filesOf(dir: string): Map<string, Buffer> {
+  return new Map(
+    fs.readdirSync(dir, { withFileTypes: true }).map((entry) => {
+      const path = join(dir, entry.name);
+      return entry.isSymbolicLink()
+        ? [entry.name, Buffer.from(`>${fs.readlinkSync(path)}`)]
+        : [entry.name, fs.readFileSync(path)];
+    }),
+  );
+}

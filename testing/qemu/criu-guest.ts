@@ -65,7 +65,9 @@ async function boot(folder: string, settings: string, files: readonly InitramfsF
   return { console: fs.readFileSync(console!, 'latin1'), port: fs.readFileSync(port!) };
 }
 
-/** The program and its libraries, by their paths here. The kernel of the tests has nftables only as a module. */
+/**
+ * The program and its libraries, by their paths here. The kernel of the tests has nftables only as a module.
+ */
 function criuFiles(folder: string): InitramfsFile[] {
   const { stdout } = spawnSync('ldd', [CRIU], { encoding: 'utf8' });
   const libraries = [...stdout.matchAll(/(\/\S+) \(0x/g)].map(([, path]) => path!);

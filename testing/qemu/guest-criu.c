@@ -1,15 +1,15 @@
 /*
- * The first program of a guest that checkpoints a process with CRIU, or restores one. Settings from the kernel's
- * command line:
+ * The first program of a guest that checkpoints a process with CRIU, or restores one. Settings from the
+ * kernel's command line:
  *
  *     criu_mode=dump       start a worker, pre-dump it, let it work, dump it, and write the image directories
  *                          1 and 2 to the port of QEMU's isa-debugcon
  *     criu_mode=restore    restore the worker from the image directories in /images
  *
- * Output on the debug port: { name length u32 | name | content length u32 | content }; a name that ends in ">"
- * is a link, whose content is its target. The worker fills pages, rewrites some of them and checks all; it ends
- * with status 42 when it gets SIGUSR1, or 3 after it found a wrong page. Result on the console: a line
- * "criu: dumped", "criu: restored STATUS" or "criu: failed WHAT".
+ * Output on the debug port: { name length u32 | name | content length u32 | content }; a name that ends in
+ * ">" is a link, whose content is its target. The worker fills pages, rewrites some of them and checks all;
+ * it ends with status 42 when it gets SIGUSR1, or 3 after it found a wrong page. Result on the console: a
+ * line "criu: dumped", "criu: restored STATUS" or "criu: failed WHAT".
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -29,7 +29,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, WORDS = PAGE / 8, PAGES = 512, DEBUG_PORT = 0xe9, FOUND = 42, WRONG = 3 };
+enum { PAGE = 4096, WORDS = PAGE / 8, PAGES = 256, DEBUG_PORT = 0xe9, FOUND = 42, WRONG = 3 };
 
 static volatile sig_atomic_t asked;
 

@@ -11,7 +11,7 @@ interface Piece {
   readonly offset?: number;
 }
 
-/** The file, or what stands for it. */
+/** The file, or an archive of files. */
 type Readable = Pick<ReadHandle, 'name' | 'readSync'>;
 
 /** Create the source of a container. The file stays open as long as the image that it belongs to. */

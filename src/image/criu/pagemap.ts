@@ -16,14 +16,14 @@ const FLAG_PRESENT = 4;
 const MAX_MESSAGE_BYTES = 4096;
 
 /** Pages at consecutive addresses. */
-export interface PagemapEntry {
+interface PagemapEntry {
   readonly address: bigint;
   readonly pages: number;
   /** Where the content is: in the pages file, in the parent's directory, or still in the process. */
   readonly where: 'present' | 'parent' | 'lazy';
 }
 
-export interface Pagemap {
+interface Pagemap {
   /** Number in the name of the pages file. */
   readonly pagesId: number;
   readonly entries: readonly PagemapEntry[];

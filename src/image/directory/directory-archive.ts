@@ -26,8 +26,8 @@ interface Piece {
 }
 
 /**
- * Open a directory of files and the links of its format; hidden files are part of it. The files have the sizes
- * that they had when it was opened.
+ * Open a directory of files and the links of its format; hidden files are part of it. The files have the
+ * sizes that they had when it was opened.
  * @throws PageferryError `io`, `unsupported` for a directory that has anything else
  */
 export function openDirectoryArchive(

@@ -1,5 +1,6 @@
-// The archive that stands for a directory of files: POSIX.1-2017 pax ("ustar" headers), without directories.
-// Content that is to be aligned has a pax header before its own, whose comment has the right length.
+// The archive that a directory of files is packed as: POSIX.1-2017 pax ("ustar" headers), without
+// directories. Content that is to be aligned has a pax header before its own, whose comment has the right
+// length.
 import { PageferryError } from '../../page/error.js';
 import type { FileBytes } from '../file-bytes.js';
 
@@ -7,7 +8,7 @@ const BLOCK = 512;
 /** Two blocks of zeros. */
 export const END_BYTES = 2 * BLOCK;
 /** Content of aligned files begins at multiples of this. */
-export const ALIGNED_BYTES = 4096;
+const ALIGNED_BYTES = 4096;
 const NAME_BYTES = 100;
 /** The size in a header has eleven octal digits. */
 const MAX_HEADER_BYTES = 8 ** 11 - 1;

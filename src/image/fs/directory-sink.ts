@@ -29,7 +29,7 @@ export function createDirectorySink(
   { mode = 0o600, name: directory = path }: DirectorySinkOptions = {},
 ): PageSink {
   if (fs.lstatSync(path, { throwIfNoEntry: false }))
-    throw new PageferryError('io', `${path}: exists; a directory of files is written under a new name`);
+    throw new PageferryError('io', `${directory}: exists; name a directory that does not exist`);
   const partial = partialPath(path);
   try {
     fs.mkdirSync(partial, { mode: mode | 0o700 | ((mode & 0o444) >> 2) });

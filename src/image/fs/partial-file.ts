@@ -25,8 +25,8 @@ export interface PartialFile {
 const partialFiles = new Set<string>();
 
 /**
- * Remove every incomplete file and directory: for a program that a signal is about to end, when no sink or writer gets an
- * `abort` call.
+ * Remove every incomplete file and directory: for a program that a signal is about to end, when no sink or
+ * writer gets an `abort` call.
  */
 export function removePartialFiles(): void {
   for (const path of partialFiles) removeQuietly(path);

@@ -1,4 +1,5 @@
 // Writes directories of CRIU's images by their grammar, independently of src/image/criu.
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import { join } from 'node:path';
 
@@ -46,14 +47,14 @@ function varint(value: bigint): number[] {
   return value < 0x80n ? [Number(value)] : [Number(value & 0x7fn) | 0x80, ...varint(value >> 7n)];
 }
 
-/** Files of a directory by name; a link is the text after ">". */
-export function filesOf(dir: string): Map<string, Buffer> {
+/** Digests of the files of a directory by name; a link is the text after ">". */
+export function filesOf(dir: string): Map<string, string> {
   return new Map(
     fs.readdirSync(dir, { withFileTypes: true }).map((entry) => {
       const path = join(dir, entry.name);
       return entry.isSymbolicLink()
-        ? [entry.name, Buffer.from(`>${fs.readlinkSync(path)}`)]
-        : [entry.name, fs.readFileSync(path)];
+        ? [entry.name, `>${fs.readlinkSync(path)}`]
+        : [entry.name, createHash('sha256').update(fs.readFileSync(path)).digest('hex')];
     }),
   );
 }

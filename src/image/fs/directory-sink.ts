@@ -8,6 +8,9 @@ import { createError, ioError } from './errno.js';
 import { createRegularSink } from './file-sink.js';
 import { partialPath, syncPath, trackPartialDirectory } from './partial-file.js';
 
+/** The disk stores several files at a time faster than one after the other. */
+const SYNCED_AT_ONCE = 16;
+
 /** Options of `createDirectorySink`. */
 export interface DirectorySinkOptions {
   /** Permissions of the files (default: 0600). */
@@ -54,6 +57,14 @@ export function createDirectorySink(
     remove();
     withdraw();
   };
+  const finishAll = async (some: readonly PlacedFile[], first: number) => {
+    const ends = some.map(async ({ bytes }, i) => {
+      await sinkOf(first + i).finish(bytes);
+      sinks.delete(first + i);
+    });
+    // Not `all`: no file may be used any more when the others are discarded.
+    for (const end of await Promise.allSettled(ends)) if (end.status === 'rejected') throw end.reason;
+  };
   return {
     write(bytes, position) {
       forEachFile(files, position, bytes.length, (index, at, from, to) =>
@@ -72,10 +83,8 @@ export function createDirectorySink(
     },
     async finish() {
       try {
-        for (const [index, { bytes }] of files.entries()) {
-          await sinkOf(index).finish(bytes);
-          sinks.delete(index);
-        }
+        for (let first = 0; first < files.length; first += SYNCED_AT_ONCE)
+          await finishAll(files.slice(first, first + SYNCED_AT_ONCE), first);
         for (const { name, target } of members)
           if (target !== undefined) fs.symlinkSync(target, join(partial, name));
         await syncPath(partial);

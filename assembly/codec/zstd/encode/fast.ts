@@ -1,6 +1,6 @@
 // The match finder of the fast levels: one table of the latest position of each hash, no search beyond it.
 import { STATE_OFFSET_1, STATE_OFFSET_2 } from "./layout";
-import { copyLiterals, endSequences, equalBefore, matchEnd, putSequence, slotOf } from "./match";
+import { copyLiterals, endSequences, equalBefore, matchEnd, putSequence } from "./match";
 
 /** After 2^7 bytes without a match the steps get longer; after 2^6 where positions take 32 bits. */
 const SKIP_STRENGTH: u32 = 7;
@@ -23,8 +23,7 @@ export function findFast<T>(
   sequences: usize,
   literals: usize,
 ): void {
-  const shift: u64 = 64 - bits;
-  const skipStrength = sizeof<T>() === 2 ? SKIP_STRENGTH : LARGE_SKIP_STRENGTH;
+  const mask: u32 = ((1 << bits) - 1) << entryShift<T>();
   // Stale entries become the lowest position, which needs no branch: its bytes are compared like any other's.
   const lowest = <u32>(low - base);
   let offset1 = load<u32>(scratch + STATE_OFFSET_1);
@@ -36,29 +35,37 @@ export function findFast<T>(
   let ip = max(from, low + 1);
   const limit = end - from > 16 ? end - 9 : 0;
   while (ip <= limit) {
-    const word = load<u64>(ip);
-    const slot = slotOf<T>(word, table, multiplier, shift);
-    const next = load<u64>(ip + 1);
-    const nextSlot = slotOf<T>(next, table, multiplier, shift);
-    let m = base + max(<u32>load<T>(slot), lowest);
-    store<T>(slot, <T>(ip - base));
+    let m: usize = 0;
+    let isRepeat = false;
+    // A loop of its own: what it does not use needs no register.
+    do {
+      const word = load<u64>(ip);
+      const next = load<u64>(ip, 1);
+      const slot = slotAt<T>(word, table, multiplier, mask);
+      const nextSlot = slotAt<T>(next, table, multiplier, mask);
+      m = base + earlierAt<T>(slot, lowest);
+      store<T>(slot, <T>(ip - base));
+      if (load<u32>(ip - offset1, 1) === <u32>next) {
+        isRepeat = true;
+        break;
+      }
+      if (load<u32>(m) === <u32>word) break;
+      m = base + earlierAt<T>(nextSlot, lowest);
+      ip++;
+      store<T>(nextSlot, <T>(ip - base));
+      if (load<u32>(m) === <u32>next) break;
+      ip += step + (<u32>(ip - anchor) >> skipStrength<T>());
+    } while (ip <= limit);
+    // Only the last probe can have found a match past the limit.
+    if (ip > limit && (ip > limit + 1 || load<u32>(m) !== load<u32>(ip))) break;
     let offsetValue: u32 = 1;
     let stop: usize;
-    if (load<u32>(ip + 1 - offset1) === <u32>next) {
+    if (isRepeat) {
       ip++;
       m = ip - offset1;
       stop = matchEnd(ip, m, end);
       if (ip - 1 > anchor && load<u8>(ip - 1) === load<u8>(m - 1)) ip--;
     } else {
-      if (load<u32>(m) !== <u32>word) {
-        m = base + max(<u32>load<T>(nextSlot), lowest);
-        ip++;
-        store<T>(nextSlot, <T>(ip - base));
-        if (load<u32>(m) !== <u32>next) {
-          ip += step + (<u32>(ip - anchor) >> skipStrength);
-          continue;
-        }
-      }
       stop = matchEnd(ip, m, end);
       offset2 = offset1;
       offset1 = <u32>(ip - m);
@@ -72,15 +79,15 @@ export function findFast<T>(
     sequence += 8;
     if (stop <= limit) {
       // Two positions of the match, near its ends, are where later matches often begin.
-      store<T>(slotOf<T>(load<u64>(ip + 2), table, multiplier, shift), <T>(ip + 2 - base));
-      store<T>(slotOf<T>(load<u64>(stop - 2), table, multiplier, shift), <T>(stop - 2 - base));
+      store<T>(slotAt<T>(load<u64>(ip + 2), table, multiplier, mask), <T>(ip + 2 - base));
+      store<T>(slotAt<T>(load<u64>(stop - 2), table, multiplier, mask), <T>(stop - 2 - base));
     }
     ip = stop;
     anchor = stop;
     // The second offset right after a match: a sequence without literals, which swaps the two.
     while (ip <= limit && load<u32>(ip) === load<u32>(ip - offset2)) {
       const again = matchEnd(ip, ip - offset2, end);
-      store<T>(slotOf<T>(load<u64>(ip), table, multiplier, shift), <T>(ip - base));
+      store<T>(slotAt<T>(load<u64>(ip), table, multiplier, mask), <T>(ip - base));
       const swapped = offset1;
       offset1 = offset2;
       offset2 = swapped;
@@ -93,4 +100,24 @@ export function findFast<T>(
   endSequences(scratch, sequences, sequence, literals, literal, anchor, end);
   store<u32>(scratch + STATE_OFFSET_1, offset1);
   store<u32>(scratch + STATE_OFFSET_2, offset2);
+}
+
+function entryShift<T>(): u32 {
+  return sizeof<T>() === 2 ? 1 : 2;
+}
+
+function skipStrength<T>(): u32 {
+  return sizeof<T>() === 2 ? SKIP_STRENGTH : LARGE_SKIP_STRENGTH;
+}
+
+/** Return the address of the entry of a word's hash: constant shifts take fewer instructions than others. */
+function slotAt<T>(word: u64, table: usize, multiplier: u64, mask: u32): usize {
+  const shift: u64 = sizeof<T>() === 2 ? 49 : 48;
+  return table + (<u32>((word * multiplier) >> shift) & mask);
+}
+
+/** Return the position of an entry. Those of 16 bits are of frames of one block, which have no stale ones. */
+function earlierAt<T>(slot: usize, lowest: u32): u32 {
+  const position = <u32>load<T>(slot);
+  return sizeof<T>() === 2 ? position : max(position, lowest);
 }

@@ -3,7 +3,7 @@ import { MATCH_SHIFT, OFFSET_SHIFT } from "./codes";
 import { STATE_LITERALS, STATE_SEQUENCES } from "./layout";
 
 /** A 64-bit odd number with random bits; a multiple of 2^(64 - 8 n) of it hashes the first n bytes only. */
-const MULTIPLIER: u64 = 0x9e3779b185ebca87;
+const MULTIPLIER: u64 = 0xc2b2ae3d27d4eb4f;
 
 /** Return the multiplier that hashes the first `bytes` bytes of a word. */
 export function multiplierFor(bytes: u32): u64 {

@@ -1,12 +1,11 @@
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
 import { LifeCycle } from '../life-cycle.js';
-import { checkPosition, errnoOf, ioError } from './errno.js';
-import { OpenFile } from './open-file.js';
-import { createReadHandle, type ReadHandle } from './read-handle.js';
+import { checkPosition, errnoOf } from './errno.js';
+import type { ReadHandle } from './read-handle.js';
+import { openUnnamedFile } from './unnamed-file.js';
 import { writeAllSync } from './write.js';
 
 /** Images are stored in slots of this many bytes. A slot of zeros takes no space. */
@@ -117,12 +116,5 @@ function forEachSlot(
 }
 
 function openScratchFile(): ScratchFile {
-  const name = join(tmpdir(), `pageferry-${process.pid}-${Math.random().toString(36).slice(2)}`);
-  try {
-    const fd = fs.openSync(name, 'wx+', 0o600);
-    fs.unlinkSync(name);
-    return { fd, reader: createReadHandle(OpenFile.ofDescriptor(name, fd)), slots: 0, sinks: 0 };
-  } catch (cause) {
-    throw ioError(name, 'cannot create', cause);
-  }
+  return { ...openUnnamedFile(), slots: 0, sinks: 0 };
 }

@@ -9,7 +9,8 @@ import { latin1 } from '../../qemu/format.js';
 import type { ImageDetails } from '../image-details.js';
 import type { FileSource, ImageFile, ImageFormat } from '../image-file.js';
 import { openMappedRam } from '../qemu-migration/mapped-ram.js';
-import { openStreamAt } from '../qemu-migration/qemu-migration.js';
+import { openCompressedStream, openStreamAt } from '../qemu-migration/qemu-migration.js';
+import { decompressRest } from './decompress.js';
 
 const MAGIC = 'LibvirtQemudSave';
 const PARTIAL_MAGIC = 'LibvirtQemudPart';
@@ -48,13 +49,18 @@ function openSave(file: ImageFile): FileSource {
   const program = PROGRAMS[compression];
   if (program === undefined)
     throw new PageferryError('unsupported', `${path}: unknown compression ${compression} of a save file`);
-  if (program !== '')
-    throw new PageferryError(
-      'unsupported',
-      `${path}: QEMU's stream in this save file is compressed with ${program}; unpack the stream first: ` +
-        `tail -c +${streamAt + 1} FILE | ${program} -dc > guest.mig`,
-    );
+  if (program !== '') return openCompressed(file, streamAt, program);
   return openStreamAt(file, streamAt, libvirtSave.name);
+}
+
+function openCompressed(file: ImageFile, streamAt: number, program: string): FileSource {
+  const stream = decompressRest(file, streamAt, program);
+  try {
+    return openCompressedStream(file, stream, libvirtSave.name);
+  } catch (cause) {
+    stream.handle.close();
+    throw cause;
+  }
 }
 
 /** @throws PageferryError `bad-image`, `unsupported` */

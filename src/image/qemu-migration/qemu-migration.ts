@@ -65,26 +65,54 @@ export function openStreamAt(
   format: string,
   options: QemuImageOptions = {},
 ): QemuImageSource {
-  const { handle } = file;
-  const { index, blocks, machine } = readIndex(file, options.blocks ?? 'ram', start);
-  const pages = new QemuPages(handle, index);
+  const { index, source } = openRam(file, start, options);
   return {
-    ...createDecodedSource(handle, pages),
-    machine,
-    blocks,
+    ...source,
     get container() {
       const runs = pageRuns(index);
       if (!runs) return undefined;
-      return createContainerSource(handle, {
+      return createContainerSource(file.handle, {
         format,
         fileBytes: file.bytes,
-        imageBytes: pages.bytes,
+        imageBytes: source.bytes,
         runs,
         ranges: [],
         isDerived: !index.isPlain(),
       });
     },
   };
+}
+
+/**
+ * Open a stream that `file` has compressed; `stream` is its content. The container is the whole file, since
+ * what is compressed cannot be made again from the pages. The source owns both. @throws as `openQemuStream`
+ * does
+ */
+export function openCompressedStream(file: ImageFile, stream: ImageFile, format: string): QemuImageSource {
+  const { source } = openRam(stream, 0, {});
+  return {
+    ...source,
+    get container() {
+      return createContainerSource(file.handle, {
+        format,
+        fileBytes: file.bytes,
+        imageBytes: source.bytes,
+        runs: [],
+        ranges: [],
+        isDerived: true,
+      });
+    },
+    close() {
+      source.close();
+      file.handle.close();
+    },
+  };
+}
+
+function openRam(file: ImageFile, start: number, options: QemuImageOptions) {
+  const { index, blocks, machine } = readIndex(file, options.blocks ?? 'ram', start);
+  const pages = createDecodedSource(file.handle, new QemuPages(file.handle, index));
+  return { index, source: { ...pages, machine, blocks } };
 }
 
 /** The pages that are in the file; undefined if they are too many to describe in a container. */

@@ -1,5 +1,4 @@
 // The store's index and metadata, in LMDB (the optional dependency `lmdb`).
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Database as LmdbDatabase, RootDatabase } from 'lmdb';
 import { ioError, systemReason } from '../image/fs/errno.js';
@@ -7,6 +6,7 @@ import { PageferryError } from '../page/error.js';
 import { PLAIN_RECORDS, type RecordSealer } from './encryption/record-sealer.js';
 import { decodeFrameRecord, encodeFrameRecord, type FrameRecord } from './frame-record.js';
 import { jsonRecord, readJson } from './json-record.js';
+import { loadLmdb } from './load-lmdb.js';
 import { decodePageFeatures, encodePageFeatures, type FrameFeatures } from './page-features.js';
 
 const FOLDER = 'meta';
@@ -89,6 +89,11 @@ export class StoreDatabase {
 
   async close(): Promise<void> {
     await this.root.close();
+  }
+
+  /** Return the bytes of a frame's record, not verified, and valid until the next call of any method. */
+  frameBytes(id: number): Uint8Array | undefined {
+    return this.frames.getBinaryFast(id);
   }
 
   /** Return a frame's record. @throws PageferryError `bad-stream` */
@@ -272,20 +277,6 @@ export async function openDatabase(
     return new StoreDatabase(root, sealer);
   } catch (cause) {
     throw ioError(path, 'cannot open the database', cause);
-  }
-}
-
-function loadLmdb(): typeof import('lmdb') {
-  try {
-    // Its CommonJS files are bundled: `import` reads many small ones, which takes 20 ms longer.
-    return createRequire(import.meta.url)('lmdb');
-  } catch (cause) {
-    throw new PageferryError(
-      'unsupported',
-      `a store needs the package lmdb, which cannot be loaded (${(cause as Error).message.split('\n')[0]}); ` +
-        'install it with: npm install lmdb',
-      { cause },
-    );
   }
 }
 

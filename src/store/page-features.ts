@@ -32,15 +32,19 @@ export function encodePageFeatures(id: number, frames: readonly FrameFeatures[])
 
 /** Parse the record whose first frame is `id`. @throws PageferryError `bad-stream` */
 export function decodePageFeatures(id: number, record: Uint8Array): readonly FrameFeatures[] {
-  const reader = new WireReader(withoutCheck(`features ${id}`, record), `features ${id}`);
+  const bytes = withoutCheck(`features ${id}`, record);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const reader = new WireReader(bytes, `features ${id}`);
   const frames: FrameFeatures[] = [];
-  while (reader.left > 0) {
+  const all = new Uint32Array(bytes.length / 4);
+  for (let first = 0; reader.left > 0; ) {
     const frame = reader.u32();
-    const bytes = reader.take(4 * FEATURES * reader.u8());
-    const features = new Uint32Array(bytes.length / 4);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    for (let i = 0; i < features.length; i++) features[i] = view.getUint32(4 * i, true);
-    frames.push({ frame, features });
+    const count = FEATURES * reader.u8();
+    const at = bytes.length - reader.left;
+    reader.take(4 * count);
+    for (let i = 0; i < count; i++) all[first + i] = view.getUint32(at + 4 * i, true);
+    frames.push({ frame, features: all.subarray(first, first + count) });
+    first += count;
   }
   return frames;
 }

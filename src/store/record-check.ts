@@ -1,11 +1,18 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { PageferryError } from '../page/error.js';
 
 /** Bytes of a record's check. */
 const CHECK_BYTES = 4;
+/** Space for the name and the bytes of a short record: one call takes half the time of several. */
+const short = Buffer.alloc(4096);
 
 /** Return the check of a record: 32 bits of SHA-256 of its name, a zero byte and its bytes. */
 export function recordCheck(name: string, bytes: Uint8Array): number {
+  if (3 * name.length + 1 + bytes.length <= short.length) {
+    const named = short.write(`${name}\0`);
+    short.set(bytes, named);
+    return hash('sha256', short.subarray(0, named + bytes.length), 'buffer').readUInt32LE(0);
+  }
   return createHash('sha256').update(name).update('\0').update(bytes).digest().readUInt32LE(0);
 }
 

@@ -57,6 +57,8 @@ export interface ThreadsOptions {
    * jobs pack with zstd: they take too long for a thread that also has to order and to write.
    */
   readonly isHelping: boolean;
+  /** Long jobs that may be given before the last worker is started for them; default 0. */
+  readonly waitingJobs?: number;
   /** Jobs of a store, for the calling thread. */
   readonly frameJobs?: PageFrameJobs;
   /** Called with the first failure of a thread, which also rejects all jobs. */

@@ -24,6 +24,7 @@ export class WorkerThreads implements Threads {
   private readonly workers: Promise<Workers>[] = [];
   private startedCount = 0;
   private canStartLast = false;
+  private longJobs = 0;
   private failure: { readonly cause: unknown } | undefined;
   private isWatching = false;
 
@@ -61,8 +62,10 @@ export class WorkerThreads implements Threads {
       this.report();
       return;
     }
-    if (this.canStartLast && this.startedCount < this.count && isLongJob(this.slots.kernels.words, job))
-      this.startWorkers(this.count);
+    if (this.canStartLast && this.startedCount < this.count && isLongJob(this.slots.kernels.words, job)) {
+      const { waitingJobs = 0 } = this.options;
+      if (this.startedCount === 0 || ++this.longJobs > waitingJobs) this.startWorkers(this.count);
+    }
     Atomics.store(control, job / 4 + JOB.STATUS, JOB_STATUS.QUEUED);
     this.jobs.set(job, onEnd);
     const tail = Atomics.load(control, base + CONTROL.TAIL);

@@ -1,3 +1,5 @@
+import { KEYED_DIGEST_BYTES } from '../../dedup/keyed-digest.js';
+import { MAX_FRAME_SLOTS } from '../../engine/page-frames/format.js';
 import type { PageRef, StoreDatabase } from '../database.js';
 import type { FrameRecord } from '../frame-record.js';
 import { ZERO_FRAME } from '../limits.js';
@@ -28,6 +30,42 @@ export class FrameRecords {
     } catch {} // `check` names the damage; its pages are stored again
     this.records.set(id, record);
     return record;
+  }
+}
+
+/**
+ * The digests of frames, to compare pages with. The check of a frame's record is not verified: a record with
+ * another digest only means that the page is looked up elsewhere.
+ */
+export class FrameDigests {
+  private frame = ZERO_FRAME;
+  private readonly digests = new Uint8Array(KEYED_DIGEST_BYTES * MAX_FRAME_SLOTS);
+  private count = 0;
+
+  constructor(private readonly db: StoreDatabase) {}
+
+  /** Whether the page in a slot of a frame has the digest at `bytes[at]`. */
+  has(frame: number, slot: number, bytes: Uint8Array, at: number): boolean {
+    if (frame !== this.frame) this.load(frame);
+    if (slot >= this.count) return false;
+    const { digests } = this;
+    const from = KEYED_DIGEST_BYTES * slot;
+    for (let i = 0; i < KEYED_DIGEST_BYTES; i++) if (bytes[at + i] !== digests[from + i]) return false;
+    return true;
+  }
+
+  private load(frame: number): void {
+    this.frame = frame;
+    this.count = 0;
+    const record = this.db.frameBytes(frame);
+    if (!record) return;
+    let at = 0;
+    // Pack, offset and bytes are before the number of slots.
+    for (let counts = 0; counts < 3; counts++) while (record[at++]! >= 0x80);
+    const end = at + 1 + KEYED_DIGEST_BYTES * (record[at] ?? 0);
+    if (end > record.length) return;
+    this.digests.set(record.subarray(at + 1, end));
+    this.count = record[at]!;
   }
 }
 

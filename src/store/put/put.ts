@@ -22,6 +22,9 @@ import { SnapshotPages, type WriteOptions, type WrittenPages } from './snapshot-
 
 /** Batches that wait to be packed or written, beside one for each thread. */
 const SPARE_BATCHES = 2;
+/** Batches for which a second worker is not started: that takes as long as packing one. */
+const WAITING_JOBS = 8;
+
 /**
  * Store the pages of an image; nothing refers to them until `commit` runs in a transaction of the caller's.
  * @throws PageferryError; the reason of the signal
@@ -43,7 +46,7 @@ export async function writePages(
     { length: count === 1 ? 1 : count + SPARE_BATCHES },
     () => new PageBatch(arena, pageBytes, frameBytes),
   );
-  const similar = new SimilarPages(arena, db, pageBytes, source.bytes);
+  const similar = new SimilarPages(arena, db, pageBytes, source.bytes, options.parent !== undefined);
   const key = arena.slot('digest key', DIGEST_KEY_BYTES);
   const sealSpace = arena.slot('encrypted payload', sealCapacity(frameBytes));
   const createThreads = declareThreads(arena, codec, count, 0);
@@ -56,6 +59,7 @@ export async function writePages(
   const threads = createThreads({
     zstd: zstdSet(),
     isHelping: true,
+    waitingJobs: WAITING_JOBS,
     frameJobs: PAGE_FRAME_JOBS,
     onFailure: (cause) => failure.abort(cause),
   });

@@ -11,6 +11,8 @@ const MIN_SLOTS = 1 << 14;
 const MAX_SLOTS = 1 << 22;
 /** Pages of an image whose size is not known. */
 const DEFAULT_PAGES = 1 << 18;
+/** Share of the pages that are expected to be new where there is a parent; more replace older ones. */
+const NEW_SHARE = 1 / 8;
 
 /**
  * The plain pages of a store by their features, to find a base page for a page that has none at its position
@@ -34,10 +36,12 @@ export class SimilarPages {
     private readonly db: StoreDatabase,
     private readonly pageBytes: number,
     imageBytes: number | undefined,
+    hasParent: boolean,
   ) {
     this.kernels = slots.kernels;
     const pages = imageBytes === undefined ? DEFAULT_PAGES : Math.ceil(imageBytes / pageBytes);
-    const wanted = 2 ** Math.ceil(Math.log2(FEATURES * (db.pageCount + pages + 1)));
+    const wanted =
+      2 ** Math.ceil(Math.log2(FEATURES * (db.pageCount + (hasParent ? NEW_SHARE : 1) * pages + 1)));
     this.slotCount = Math.min(MAX_SLOTS, Math.max(MIN_SLOTS, wanted));
     this.table = slots.slot('features of pages', SLOT_BYTES * this.slotCount);
     this.features = slots.slot('features of a page', 64);

@@ -15,7 +15,7 @@ import type { PageBatch } from './batch.js';
 import { DigestTable } from './digest-table.js';
 import type { FrameWriter } from './frame-writer.js';
 import { NewPages } from './new-pages.js';
-import { type FrameRecords, ParentPages } from './parent-pages.js';
+import { FrameDigests, type FrameRecords, ParentPages } from './parent-pages.js';
 import type { SimilarPages } from './similar-pages.js';
 
 /** New pages after which frames are recorded, so that memory and transactions have a limit. */
@@ -75,6 +75,7 @@ export class SnapshotPages {
   private readonly ref: { -readonly [K in keyof PageRef]: PageRef[K] } = { frame: 0, slot: 0 };
   /** The new pages by their digests, since the last transaction. */
   private readonly table = new DigestTable();
+  private readonly digests: FrameDigests;
   private readonly digest = new Uint8Array(KEYED_DIGEST_BYTES);
   private readonly free: PageBatch[];
   private readonly running: RunningBatch[] = [];
@@ -90,6 +91,7 @@ export class SnapshotPages {
     private readonly parts: PutParts,
   ) {
     this.parent = new ParentPages(options.parent);
+    this.digests = new FrameDigests(store.db);
     this.free = [...parts.batches];
   }
 
@@ -155,11 +157,10 @@ export class SnapshotPages {
 
   /** Append the page if the parent has it at its position, or if it is anywhere in the store. */
   private addKnown(digest: number): boolean {
-    const { kernels, records } = this.parts;
+    const { kernels } = this.parts;
     const { ref, pages } = this;
     this.parent.find(this.page, ref);
-    const record = ref.frame === ZERO_FRAME ? undefined : records.get(ref.frame);
-    if (record && isDigestAt(kernels.bytes, digest, record.digests, KEYED_DIGEST_BYTES * ref.slot)) {
+    if (ref.frame !== ZERO_FRAME && this.digests.has(ref.frame, ref.slot, kernels.bytes, digest)) {
       pages.append(ref.frame, ref.slot);
       this.page++;
       return true;
@@ -232,9 +233,4 @@ export class SnapshotPages {
     frames.committed();
     this.table.clear();
   }
-}
-
-function isDigestAt(bytes: Uint8Array, at: number, digests: Uint8Array, from: number): boolean {
-  for (let i = 0; i < KEYED_DIGEST_BYTES; i++) if (bytes[at + i] !== digests[from + i]) return false;
-  return true;
 }

@@ -3,6 +3,7 @@
 //   --image FILE, --traces DIR    own images (of a directory: the first of every series), else synthetic
 //   --links 100Mbit,1Gbit,10Gbit  --states free,one-core,busy,stopped  --rounds 5
 //   --node PATH                   run pageferry with this Node
+//   --only NAME,...               these contestants, as in the table
 //   --quick (one link, two states, one round, 15 MiB), --json FILE
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -57,7 +58,7 @@ export async function run(argv) {
 }
 
 function contendedOptions(argv) {
-  const values = readOptions(argv, 'traces', 'image', 'links', 'states', 'rounds', 'node');
+  const values = readOptions(argv, 'traces', 'image', 'links', 'states', 'rounds', 'node', 'only');
   const { quick, json, traces, image, node = process.execPath } = values;
   const words = (text) => text.split(',');
   const states = words(values.states ?? (quick ? 'free,one-core' : Object.keys(STATES).join(',')));
@@ -77,6 +78,7 @@ function contendedOptions(argv) {
     rounds: wholeNumber('rounds', values.rounds, quick ? 1 : 5),
     node,
     version: version.stdout.trim(),
+    only: values.only?.split(/,(?! )/),
   };
 }
 
@@ -111,8 +113,11 @@ async function measure(image, options) {
 }
 
 /** Run all contestants of one state and link in turns. */
-async function measureCell({ image, bytesIn, state, link }, { rounds, node, version, pipe, fifo }) {
-  const lanes = contestants(image.file, link, node).map((one) => ({ ...one, results: [] }));
+async function measureCell({ image, bytesIn, state, link }, { rounds, node, version, only, pipe, fifo }) {
+  const lanes = contestants(image.file, link, node)
+    .filter(({ name }) => !only || only.includes(name))
+    .map((one) => ({ ...one, results: [] }));
+  if (lanes.length === 0) throw badOption('--only: there is no such contestant');
   const inTurns = shuffler(1);
   for (let round = 0; round < rounds; round++)
     for (const { command, results } of inTurns(lanes))

@@ -1,7 +1,11 @@
 import type { StreamState } from '../strategy.js';
 
-/** The image is extrapolated from here on: its first pages pay for the start of the program. */
+/**
+ * The image is extrapolated from here on, whichever is later: its first pages pay for the start of the
+ * program.
+ */
 const PREDICTED_FROM = 0.05;
+const PREDICTED_FROM_BYTES = 6 << 20;
 /** A smaller fraction of the image predicts too little about its end. */
 const MIN_PREDICTIVE_SHARE = 0.001;
 /** A smaller fraction keeps its whole weight. */
@@ -108,7 +112,8 @@ export class BottleneckEstimator {
     const { image, share } = progress;
     // The encoder could have used the time in which it waited for the link.
     const workedMs = encodedAtMs - (state.outputWaitMs ?? 0);
-    if (image !== this.image || share < PREDICTED_FROM) {
+    const isCold = share < PREDICTED_FROM || (state.bytesRead ?? Infinity) < PREDICTED_FROM_BYTES;
+    if (image !== this.image || isCold) {
       this.image = image;
       this.imageStart = { ms: workedMs, bytes: state.bytesOut, share };
       this.last = this.imageStart;

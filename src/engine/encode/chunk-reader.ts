@@ -7,7 +7,10 @@ import { OrderedSteps } from './ordered-steps.js';
 import { RangeSteps } from './range-steps.js';
 import type { ChunkPreparation, Step, Steps } from './step.js';
 
-/** Chunks that are read ahead, beside one for each thread: this one is woken up for several at once. */
+/**
+ * Chunks that are read ahead, beside one for each thread, and at least two for each thread: the calling
+ * thread is woken up for several at once.
+ */
 const AHEAD = 4;
 
 /** Receives an image's chunks, in order; each is valid until the promise settles, longer if it is held. */
@@ -97,7 +100,7 @@ export class ChunkReader {
   /** Begin steps until there are enough for every thread, or no free chunk. */
   private readAhead(ahead: Step[], steps: Steps): void {
     const { threads, chunks } = this.context;
-    const wanted = threads.isLocal ? 1 : threads.count + AHEAD;
+    const wanted = threads.isLocal ? 1 : Math.max(threads.count + AHEAD, 2 * threads.count);
     while (ahead.length < wanted && steps.hasMore && chunks.hasFree) ahead.push(steps.next());
   }
 

@@ -75,13 +75,18 @@ export class ChunkPool {
     slots: Slots,
     readonly capacity: number,
     pageBytes: number,
-    count: number,
+    private readonly count: number,
   ) {
     const onFree = (chunk: Chunk) => {
       this.free.push(chunk);
       this.freed.notify();
     };
     for (let i = 0; i < count; i++) this.free.push(new Chunk(slots, capacity, pageBytes, onFree));
+  }
+
+  /** Chunks that are not free. */
+  get takenCount(): number {
+    return this.count - this.free.length;
   }
 
   /** Whether a chunk can be taken. */

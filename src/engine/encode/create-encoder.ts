@@ -10,6 +10,7 @@ import { throwIfAborted } from '../../page/sync.js';
 import type { StreamState } from '../../strategy/strategy.js';
 import { Candidate } from '../frame/candidate.js';
 import { FrameBuilder } from '../frame/frame-builder.js';
+import { mainKindOf } from '../frame/frame-content.js';
 import { LifeCycle } from '../life-cycle.js';
 import { createPackPool } from '../pack/pool.js';
 import { createEstimate } from '../pack/segment.js';
@@ -42,6 +43,13 @@ const THREAD_FRAMES = 14;
 /** One that is filled, one that is written. */
 const SPARE_FRAMES = 2;
 const SKETCHES_PER_PAGE = 4;
+/**
+ * Least share of a chunk's pages that have to be new for the chunk to be held, and the same while few chunks
+ * are in use: copying is work of the calling thread.
+ */
+const MIN_HELD_SHARE = 0.5;
+const MIN_SPARSE_SHARE = 1 / 16;
+const SPARSE_CHUNKS = 24;
 
 /**
  * Create an encoder that writes its stream to `output`.
@@ -60,7 +68,14 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const isDraft = settings.strategy.maxGroupBytes !== undefined;
   const frames = Array.from(
     { length: frameCount(settings) },
-    () => new FrameBuilder(arena, capacity, 'threads', isDraft ? pageBytes : undefined),
+    () =>
+      new FrameBuilder(
+        arena,
+        capacity,
+        mainKindOf(settings.strategy),
+        'threads',
+        isDraft ? pageBytes : undefined,
+      ),
   );
   const chunks = new ChunkPool(arena, chunkBytes(count), pageBytes, chunkCount(settings));
   const turns = new Turns(arena);
@@ -144,7 +159,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const notes = options.zstd === null ? ['zstd is turned off: LZ4 packs in its place'] : [];
   if (settings.threads > 1 && options.zstd && !options.zstd.compressAsync)
     notes.push(`${options.zstd.name} has no compressAsync: it packs on the calling thread`);
-  const image = createImageContext(state);
+  const image = createImageContext(state, chunkHolding(state, settings.maxGroupBytes, chunks));
   const reader = new ChunkReader({
     kernels: arena.kernels,
     pageBytes,
@@ -178,7 +193,7 @@ function declareImageContext(
   slots: Slots,
   codec: CodecContext,
   settings: EncoderSettings,
-): (state: StreamState) => ImageContext {
+): (state: StreamState, minHeldShare: () => number) => ImageContext {
   const { pageBytes, indexSlots, dedup, strategy } = settings;
   const similar = settings.similar && strategy.uniformChoice === undefined;
   const pages = chunkBytes(settings.threads) / pageBytes;
@@ -190,7 +205,7 @@ function declareImageContext(
   const digest = new ImageDigest(slots, pageBytes);
   const candidate = new Candidate(slots, codec, pageBytes, earlier, similar ? index : undefined);
   const partialDigest = slots.slot('digest of a partial page', 16);
-  return (state) => ({
+  return (state, minHeldShare) => ({
     codec,
     pageBytes,
     strategy,
@@ -202,10 +217,18 @@ function declareImageContext(
     candidate,
     digest,
     partialDigest,
+    minHeldShare,
+  });
+}
+
+/** Return the function that says which chunks stay in place (`ImageContext.minHeldShare`). */
+function chunkHolding(state: StreamState, maxGroupBytes: number, chunks: ChunkPool): () => number {
+  return () => {
     // One thread copies pages while they are in its cache, and uses the same chunks again and again.
     // Large groups are copied too: they would hold too many chunks.
-    holdsChunks: () => state.threads > 1 && !isLarge(settings.maxGroupBytes),
-  });
+    if (state.threads === 1 || isLarge(maxGroupBytes)) return Number.POSITIVE_INFINITY;
+    return chunks.takenCount < SPARSE_CHUNKS ? MIN_SPARSE_SHARE : MIN_HELD_SHARE;
+  };
 }
 
 /**
@@ -216,7 +239,7 @@ function chunkCount({ threads, maxGroupBytes }: EncoderSettings): number {
   let frameBytes = LOCAL_FRAMES * DEFAULT_MAX_GROUP_BYTES;
   if (threads > 1 && !isLarge(maxGroupBytes))
     frameBytes = maxQueuedFrameBytes(maxGroupBytes, threads) + maxGroupBytes;
-  return Math.ceil((2 * frameBytes) / chunkBytes(threads)) + threads + 6;
+  return Math.ceil((2 * frameBytes) / chunkBytes(threads)) + 2 * threads + 6;
 }
 
 /** Return how many large groups the kernels pack at a time; where Node has a zstd, it packs them. */

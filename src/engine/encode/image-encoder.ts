@@ -21,17 +21,14 @@ export interface ImageContext extends PageCoderContext {
   /** Whether similar pages are searched. */
   readonly similar: boolean;
   readonly digest: ImageDigest;
-  /** Returns whether pages stay in their chunk until their frame is written. */
-  readonly holdsChunks: () => boolean;
+  /**
+   * Return the least share of a chunk's pages that have to be new, so that they stay in the chunk until their
+   * frame is written: fewer are copied, so that no chunk is held for a few pages.
+   */
+  minHeldShare(): number;
   /** Address for the digest of a shorter last page. */
   readonly partialDigest: number;
 }
-
-/**
- * Pages of a chunk stay where they are until their frame is written if at least this share of them is new;
- * fewer are copied, so that no chunk is held for a few pages.
- */
-const MIN_HELD_SHARE = 0.5;
 
 /** Kinds of pages; those of every kind but OTHER are placed in runs. */
 const OTHER = 0;
@@ -88,8 +85,8 @@ export class ImageEncoder {
     const looked = this.canLookForRuns ? this.lookUps.looks.uniformChoice : undefined;
     this.uniformChoice = this.canHaveRuns ? (this.context.strategy.uniformChoice ?? looked) : undefined;
     this.coder.use(chunk, chunk);
-    const isDense = this.context.holdsChunks() && this.newPages(chunk, count) >= count * MIN_HELD_SHARE;
-    if (!isDense) this.coder.copyPages();
+    const minPages = count * this.context.minHeldShare();
+    if (minPages > count || this.newPages(chunk, count) < minPages) this.coder.copyPages();
   }
 
   /**

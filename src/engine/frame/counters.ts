@@ -15,7 +15,17 @@ export type CodecCounts = Record<CodecName, CodecCount>;
 
 /** Return counts of zero for every codec. */
 export function emptyCounts(): CodecCounts {
-  return Object.fromEntries(CODECS.map(({ name }) => [name, { pages: 0, bytes: 0 }])) as CodecCounts;
+  const counts: Partial<CodecCounts> = {};
+  for (const { name } of CODECS) counts[name] = { pages: 0, bytes: 0 };
+  return counts as CodecCounts;
+}
+
+/** Set all counts to zero. */
+export function clearCounts(counts: CodecCounts): void {
+  for (const { name } of CODECS) {
+    counts[name].pages = 0;
+    counts[name].bytes = 0;
+  }
 }
 
 /** Return the counts of the codecs in use, with bytes rounded to whole numbers. */

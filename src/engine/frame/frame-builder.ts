@@ -39,21 +39,26 @@ export class FrameBuilder {
   private readonly target: FrameTarget;
   /** Memory that pages of this frame are in. */
   private readonly held: Holdable[] = [];
+  /** The head of the frame, and its record without data. */
+  private readonly head = new WireWriter();
+  private readonly record = new WireWriter();
   private image = 0;
   private firstPage = 0;
   private parent = 0;
 
   /**
-   * `capacity`: bytes of all segments; `option` sizes their memory, for errors. `draftedPageBytes`: bytes of
-   * the pages that can be added by `addEither`; absent: none can.
+   * `capacity`: bytes of all segments; `mainKind`: the segment that gets most of the pages; `option` sizes
+   * their memory, for errors. `draftedPageBytes`: bytes of the pages that can be added by `addEither`; absent:
+   * none can.
    */
   constructor(
     slots: Slots,
     capacity: number,
+    mainKind: SegmentKind,
     option?: string,
     private readonly draftedPageBytes?: number,
   ) {
-    this.content = new FrameContent(slots, capacity, option);
+    this.content = new FrameContent(slots, capacity, mainKind, option);
     if (draftedPageBytes !== undefined) {
       this.draft = new FrameDraft();
       this.trial = new TrialBuffers(slots, draftedPageBytes);
@@ -155,9 +160,10 @@ export class FrameBuilder {
       draft && trial && pageBytes
         ? await packDraft({ draft, content, trial, pageBytes, bytes, start }, context)
         : await packContent(content, context);
-    const head = new WireWriter();
+    const { head } = this;
+    head.clear();
     writeFrameHead(head, { image, firstPage, pageCount, lastPageBytes, segments: packed.heads });
-    const record = recordBytes(context.packer, RECORD.PAGES, ordinal, head.bytes, packed.bytes);
+    const record = recordBytes(context.packer, RECORD.PAGES, ordinal, head.bytes, packed.bytes, this.record);
     return {
       parts: [record, ...packed.parts],
       bytes: record.length + packed.bytes,
@@ -182,16 +188,17 @@ function pieceOf(pageBytes: number): number {
   return Math.floor(MAX_PIECE_BYTES / pageBytes) * pageBytes;
 }
 
-/** Return a record without its data: record head, then head. */
+/** Return a record without its data: record head, then head. It is written to `record`, which is cleared. */
 export function recordBytes(
   packer: SegmentPacker,
   type: RecordType,
   ordinal: number,
   head: Uint8Array,
   dataBytes = 0,
+  record = new WireWriter(),
 ): Uint8Array {
   const check = packer.checkOfBytes(head, recordSeed(type, ordinal, head.length, dataBytes));
-  const record = new WireWriter();
+  record.clear();
   writeRecordHead(record, { type, headBytes: head.length, dataBytes, check });
   record.put(head);
   return record.bytes;

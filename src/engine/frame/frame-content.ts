@@ -1,9 +1,10 @@
-import { type Codec, codecByName, type PackingName } from '../../codec/registry.js';
+import { CODECS, type Codec, codecByName } from '../../codec/registry.js';
 import type { Slots } from '../../kernels/arena.js';
+import type { Strategy } from '../../strategy/strategy.js';
 import { TableWriter } from '../../stream/table.js';
 import { type Packed, SegmentBuffer } from '../pack/segment.js';
 import { SegmentMemory } from '../pack/segment-memory.js';
-import { addCounts, type CodecCounts, emptyCounts } from './counters.js';
+import { addCounts, type CodecCounts, clearCounts, emptyCounts } from './counters.js';
 
 /**
  * The segments of a frame besides its table: stored pages; uncompressed pages that the strategy packs as a
@@ -12,6 +13,11 @@ import { addCounts, type CodecCounts, emptyCounts } from './counters.js';
  */
 export const SEGMENT_KINDS = ['stored', 'group', 'coded', 'lz4', 'zstd'] as const;
 export type SegmentKind = (typeof SEGMENT_KINDS)[number];
+
+/** Return the segment that uncompressed pages are in by default. */
+export function mainKindOf({ pack }: Strategy): SegmentKind {
+  return pack ? 'group' : 'stored';
+}
 
 const RAW = codecByName('raw');
 
@@ -46,12 +52,15 @@ export class FrameContent implements FrameTarget {
   /** Kinds in use, in the order of their wire numbers from 1 on. */
   used: SegmentKind[] = [];
   /** Bytes and pages by kind and codec name, before packing. */
-  private usage = new Map<SegmentKind | 'none', CodecCounts>();
+  private readonly usage = new Map<SegmentKind | 'none', CodecCounts>();
 
-  /** `capacity`: bytes of all segments; `option` sizes their memory, for errors. */
-  constructor(slots: Slots, capacity: number, option?: string) {
+  /**
+   * `capacity`: bytes of all segments; `mainKind`: the one that gets most of the pages; `option` sizes their
+   * memory, for errors.
+   */
+  constructor(slots: Slots, capacity: number, mainKind: SegmentKind, option?: string) {
     const memory = new SegmentMemory(slots, capacity, SEGMENT_KINDS.length, option);
-    const buffer = (kind: SegmentKind) => new SegmentBuffer(slots, memory, kind === 'group', option);
+    const buffer = (kind: SegmentKind) => new SegmentBuffer(slots, memory, kind === mainKind, option);
     this.buffers = Object.fromEntries(SEGMENT_KINDS.map((kind) => [kind, buffer(kind)])) as Record<
       SegmentKind,
       SegmentBuffer
@@ -74,7 +83,7 @@ export class FrameContent implements FrameTarget {
   /** Begin the content of a frame. `parent`: the image that its first reference is relative to. */
   start(firstPage: number, parent: number): void {
     this.used = [];
-    this.usage.clear();
+    for (const usage of this.usage.values()) clearCounts(usage);
     this.table.start(firstPage, parent);
     for (const kind of SEGMENT_KINDS) this.buffers[kind].clearRuns();
   }
@@ -114,11 +123,12 @@ export class FrameContent implements FrameTarget {
     segments.forEach(({ packing, bytes }, i) => {
       const kind = this.used[i]!;
       const share = bytes.length / this.buffers[kind].used;
-      for (const [name, { pages, bytes: own }] of Object.entries(this.usageOf(kind))) {
+      const usage = this.usageOf(kind);
+      for (const { name } of CODECS) {
         // A raw page in a packed segment counts as a page of that packing.
-        const counted = counts[name === 'raw' ? packing : (name as PackingName)];
-        counted.pages += pages;
-        counted.bytes += own * share;
+        const counted = counts[name === 'raw' ? packing : name];
+        counted.pages += usage[name].pages;
+        counted.bytes += usage[name].bytes * share;
       }
     });
     return counts;

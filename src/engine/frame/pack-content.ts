@@ -57,7 +57,7 @@ export async function packSegment(
   buffer: SegmentBuffer,
   { pool, strategy, state, onPending, onPacked, estimate }: FrameContext,
 ): Promise<Packed> {
-  const group = groupOf(kind, buffer, estimate);
+  const group = new SegmentView(kind, buffer, estimate);
   const packing = kind === 'group' || kind === 'coded' ? strategy.pack!(group, state) : packingOf(kind);
   const { expectedMs = 0, expectedBytes = 0 } = packing;
   onPending(expectedMs, expectedBytes);
@@ -70,18 +70,28 @@ export async function packSegment(
   return packed;
 }
 
-function groupOf(kind: SegmentKind, segment: SegmentBuffer, estimate: FrameContext['estimate']): GroupView {
-  const { used: bytes, pages } = segment;
-  let estimated: number | undefined;
-  return {
-    kind: kind === 'coded' ? 'coded' : 'pages',
-    bytes,
-    pages,
-    get estimatedBytes() {
-      estimated ??= kind === 'coded' ? bytes : bytes * estimate(segment);
-      return estimated;
-    },
-  };
+/** The view of a segment that a strategy gets; the estimate is computed when it is asked for. */
+class SegmentView implements GroupView {
+  readonly kind: 'coded' | 'pages';
+  readonly bytes: number;
+  readonly pages: number;
+  private estimated: number | undefined;
+
+  constructor(
+    kind: SegmentKind,
+    private readonly segment: SegmentBuffer,
+    private readonly estimate: FrameContext['estimate'],
+  ) {
+    this.kind = kind === 'coded' ? 'coded' : 'pages';
+    this.bytes = segment.used;
+    this.pages = segment.pages;
+  }
+
+  get estimatedBytes(): number {
+    const { kind, bytes, segment } = this;
+    this.estimated ??= kind === 'coded' ? bytes : bytes * this.estimate(segment);
+    return this.estimated;
+  }
 }
 
 function packingOf(kind: Exclude<SegmentKind, 'group' | 'coded'>): Packing {

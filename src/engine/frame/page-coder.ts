@@ -4,7 +4,7 @@ import type { Choice, Strategy, StreamState, UniformChoice } from '../../strateg
 import { surveyPages } from '../threads/survey.js';
 import type { Candidate } from './candidate.js';
 import type { FrameBuilder, Holdable } from './frame-builder.js';
-import type { SegmentKind } from './frame-content.js';
+import { mainKindOf, type SegmentKind } from './frame-content.js';
 import { pageClassOf } from './pack-draft.js';
 
 const ZERO = codecByName('zero');
@@ -40,7 +40,7 @@ export class PageCoder {
 
   constructor(private readonly context: PageCoderContext) {
     const { pack } = context.strategy;
-    this.groupKind = pack ? 'group' : 'stored';
+    this.groupKind = mainKindOf(context.strategy);
     this.codedKind = pack ? 'coded' : 'stored';
   }
 

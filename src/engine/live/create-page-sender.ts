@@ -7,6 +7,7 @@ import { adaptive } from '../../strategy/adaptive/adaptive.js';
 import type { StreamState } from '../../strategy/strategy.js';
 import { PAGE_BYTES } from '../../stream/format.js';
 import { FrameBuilder } from '../frame/frame-builder.js';
+import { mainKindOf } from '../frame/frame-content.js';
 import type { FrameContext } from '../frame/pack-content.js';
 import { checkInteger } from '../options.js';
 import { createPackPool, type PackPool } from '../pack/pool.js';
@@ -70,7 +71,10 @@ export async function createPageSender(options: PageSenderOptions = {}): Promise
   const state: StreamState = Object.assign(Object.create(settings.state), own);
   const encoder = new BatchEncoder(arena, codec, { ...settings, state });
   const estimate = createEstimate(arena, pageBytes);
-  const free = Array.from({ length: frameCount }, () => new FrameBuilder(arena, capacity, 'threads'));
+  const free = Array.from(
+    { length: frameCount },
+    () => new FrameBuilder(arena, capacity, mainKindOf(settings.strategy), 'threads'),
+  );
   await arena.allocate({ isShared: threads > 1 });
   // A failure rejects the batches in flight, and every later one.
   const jobThreads = createThreads({

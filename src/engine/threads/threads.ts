@@ -35,7 +35,7 @@ export interface Threads {
    * was neither: the caller has to wait.
    */
   help(): boolean;
-  /** Resolve when the next jobs are reported. @throws the reason of `signal` */
+  /** Resolve when the next jobs are reported. @throws the reason of `signal`, if it is aborted already */
   ended(signal: AbortSignal): Promise<void>;
   /** Runs the jobs of the calling thread: how long they took is not that thread's own work. */
   readonly local: Pick<JobRunner, 'totalMs' | 'totalWaitMs'>;

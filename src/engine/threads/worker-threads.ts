@@ -115,7 +115,8 @@ export class WorkerThreads implements Threads {
   }
 
   ended(signal: AbortSignal): Promise<void> {
-    return this.reported.wait(signal);
+    // No listener a wait, which takes longer than the wait: jobs end soon, with an error once threads close.
+    return signal.aborted ? Promise.reject(signal.reason) : this.reported.wait();
   }
 
   async close(): Promise<void> {

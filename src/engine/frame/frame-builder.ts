@@ -48,8 +48,8 @@ export class FrameBuilder {
 
   /**
    * `capacity`: bytes of all segments; `mainKind`: the segment that gets most of the pages; `option` sizes
-   * their memory, for errors. `draftedPageBytes`: bytes of the pages that can be added by `addEither`; absent:
-   * none can.
+   * their memory, for errors. `draftedPageBytes`: bytes of the pages that can be added by `addEither`;
+   * absent: none can.
    */
   constructor(
     slots: Slots,
@@ -188,7 +188,7 @@ function pieceOf(pageBytes: number): number {
   return Math.floor(MAX_PIECE_BYTES / pageBytes) * pageBytes;
 }
 
-/** Return a record without its data: record head, then head. It is written to `record`, which is cleared. */
+/** Return a record without its data: record head, then head; `record` is cleared and holds it. */
 export function recordBytes(
   packer: SegmentPacker,
   type: RecordType,

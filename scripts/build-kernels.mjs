@@ -29,7 +29,8 @@ const LAYOUT_MODULE = 'src/kernels/layout.generated.ts';
 const HARMLESS = 'Last converge was suboptimal.\n';
 const DATA_SECTION = 11;
 const ZSTD_LEVELS = Array.from({ length: 30 }, (_, i) => i - 7);
-const MAX_PAGE_BYTES = 2 ** 16;
+/** Levels above it choose among matches by their prices, which takes ten times the memory. */
+const MAX_SMALL_LEVEL = 15;
 /** Segments that a thread packs in one step; larger ones have memory of their own. */
 const MAX_SEGMENT_BYTES = 9 << 20;
 const MAX_INPUT_BYTES = 2 ** 30;
@@ -94,11 +95,17 @@ function layoutModule() {
   );
 }
 
-/** The scratch that encoding needs at any level: for a page, for a segment, and for an input of any size. */
+/** The scratch that encoding needs: of a segment at levels up to 15 and at any, and of an input of any size. */
 function encodeScratch({ zstdEncodeScratchBytes }) {
-  const largest = (bytes) => Math.max(...ZSTD_LEVELS.map((level) => zstdEncodeScratchBytes(level, bytes)));
+  const largest = (bytes, maxLevel = ZSTD_LEVELS.at(-1)) =>
+    Math.max(
+      ...ZSTD_LEVELS.filter((level) => level <= maxLevel).map((level) =>
+        zstdEncodeScratchBytes(level, bytes),
+      ),
+    );
   return [
-    ['ZSTD_PAGE_SCRATCH_BYTES', largest(MAX_PAGE_BYTES)],
+    ['ZSTD_SMALL_SCRATCH_BYTES', largest(MAX_SEGMENT_BYTES, MAX_SMALL_LEVEL)],
+    ['ZSTD_SMALL_SCRATCH_MAX_LEVEL', MAX_SMALL_LEVEL],
     ['ZSTD_ENCODE_SCRATCH_BYTES', largest(MAX_SEGMENT_BYTES)],
     ['ZSTD_WIDE_SCRATCH_BYTES', largest(MAX_INPUT_BYTES)],
   ];

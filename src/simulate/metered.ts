@@ -78,6 +78,7 @@ export function metered(strategy: Strategy, costs: Costs, work: Work): Strategy 
   return {
     name: strategy.name,
     zstdPageLevel: strategy.zstdPageLevel,
+    maxZstdLevel: strategy.maxZstdLevel,
     choose(page, state) {
       view.set(page);
       const choice = strategy.choose(view, state);

@@ -3,6 +3,8 @@ import type { Packing, Strategy } from './strategy.js';
 
 /** LZ4 packs blocks of 64 KiB by themselves: small groups stay in the cache and cost no bytes. */
 const GROUP_BYTES = 1 << 20;
+/** Of packing without a level; tables have it, too. */
+const DEFAULT_ZSTD_LEVEL = 3;
 
 /**
  * Creates a strategy with one codec for every page. Zero, fill, unchanged and duplicate pages are still found
@@ -17,11 +19,13 @@ export function fixed(codec: CodecName, zstdLevel?: number, encoder?: Packing['e
       name,
       choose: () => 'group',
       uniformChoice: 'group',
+      maxZstdLevel: zstdLevel,
       pack: () => ({ name: 'zstd', level: zstdLevel, ...(encoder && { encoder }) }),
     };
   return {
     name,
     choose: () => codec,
+    maxZstdLevel: DEFAULT_ZSTD_LEVEL,
     ...((codec === 'lz4' || codec === 'zstd' || codec === 'raw') && { uniformChoice: codec }),
     ...((codec === 'lz4' || codec === 'raw') && { groupBytes: () => GROUP_BYTES }),
     ...(codec === 'raw' && { shouldBypass: () => true }),
@@ -37,6 +41,7 @@ export function fixedZstdPage(level?: number): Strategy {
     name: `fixed:zstd-page${level === undefined ? '' : `:${level}`}`,
     choose: () => 'zstd-page',
     zstdPageLevel: level,
+    maxZstdLevel: DEFAULT_ZSTD_LEVEL,
     looks: () => ({ duplicates: true, similar: false }),
     groupBytes: () => GROUP_BYTES,
   };

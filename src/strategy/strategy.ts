@@ -232,6 +232,11 @@ export interface Strategy {
   readonly maxGroupBytes?: number;
   /** Level of zstd for the choice `zstd-page`, 1 to 22. Absent: 1. */
   readonly zstdPageLevel?: number | undefined;
+  /**
+   * The highest level of zstd that `pack` returns, 1 to 22: higher ones are packed at level 15 or this one. Up to
+   * 15 a thread needs 13 MiB less address space. Absent: 22.
+   */
+  readonly maxZstdLevel?: number | undefined;
   /** Returns the assumptions behind the latest choices. Called a few times a second. Absent: it has none. */
   explain?(): StrategyExplanation;
 }

@@ -98,7 +98,7 @@ export function declareDecoder(
   const maxFrameBytes = checkFrameBytes(options.maxFrameBytes);
   const maxImageBytes = checkImageBytes(options.maxImageBytes);
   const threads = checkInteger('threads', options.threads ?? 1, 1, 16);
-  const codec = createCodecContext(slots);
+  const codec = createCodecContext(slots, { maxZstdLevel: 0 });
   const frames = new FrameMemory(slots, maxFrameBytes, threads);
   const digesting = declareDigestContext(slots, MAX_PAGE_BYTES);
   const createThreads = declareThreads(slots, codec, threads, 0);

@@ -62,7 +62,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const zstd = zstdSet(options.zstd);
   const { threads: count, pageBytes } = settings;
   const arena = new Arena();
-  const codec = createCodecContext(arena, { zstdPageLevel: settings.strategy.zstdPageLevel });
+  const codec = createCodecContext(arena, settings.strategy);
   const packer = new SegmentPacker(arena, codec, zstd, PACKER_CAPACITY);
   const capacity = settings.maxGroupBytes + GROUP_SLACK;
   const isDraft = settings.strategy.maxGroupBytes !== undefined;

@@ -35,7 +35,7 @@ export async function createPageReceiver(options: PageReceiverOptions): Promise<
   const { maxGuestBytes = 0 } = options;
   checkInteger('maxGuestBytes', maxGuestBytes, 0, Number.MAX_SAFE_INTEGER);
   const arena = new Arena();
-  const context = createCodecContext(arena);
+  const context = createCodecContext(arena, { maxZstdLevel: 0 });
   const data = arena.slot('frame data', packedLimit(maxFrameBytes), 'maxFrameBytes');
   const meter = new DecodeMeter();
   const frames = declareFrameDecoder(arena, context, zstdSet(), maxFrameBytes, meter);

@@ -59,7 +59,7 @@ export async function createPageSender(options: PageSenderOptions = {}): Promise
   const capacity = batchPages * pageBytes + SEGMENT_SLACK;
   const frameCount = threads + 1;
   const arena = new Arena();
-  const codec = createCodecContext(arena, { zstdPageLevel: settings.strategy.zstdPageLevel });
+  const codec = createCodecContext(arena, settings.strategy);
   const packer = new SegmentPacker(arena, codec, zstd, capacity, 'batchPages');
   const createThreads = declareThreads(arena, codec, threads, capacity);
   // The cost of handing a segment over is known only to the pool, the kernels only here.

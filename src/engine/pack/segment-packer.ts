@@ -43,8 +43,9 @@ export class SegmentPacker {
     else if (name === 'zstd') {
       const { level = DEFAULT_ZSTD_LEVEL } = packing;
       if (usesKernels(packing.encoder, this.zstd)) {
-        const { zstdScratch } = this.codec;
-        packedBytes = zstd.zstdEncode(address, bytes, this.output, bytes - 1, level, 0, zstdScratch);
+        const { zstdScratch, maxZstdLevel } = this.codec;
+        const most = Math.min(level, maxZstdLevel);
+        packedBytes = zstd.zstdEncode(address, bytes, this.output, bytes - 1, most, 0, zstdScratch);
       } else {
         const frame = this.zstd.other!.compress(segment, level);
         packedBytes = frame.length;

@@ -28,7 +28,7 @@ export function declarePageReader(
   options: { readonly maxFrameBytes?: number },
 ): PageReaderMemory {
   const maxFrameBytes = checkFrameBytes(options.maxFrameBytes);
-  const codec = createCodecContext(slots);
+  const codec = createCodecContext(slots, { maxZstdLevel: 0 });
   return {
     slots,
     codec,

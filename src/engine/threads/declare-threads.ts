@@ -18,7 +18,7 @@ export function declareThreads(
   const queue = arena.slot('job queue', 4 * (CONTROL.RING + QUEUE_JOBS));
   const localSlots = declareRunner(arena, codec, segmentBytes);
   const slots = Array.from({ length: count > 1 ? count : 0 }, () =>
-    declareRunner(arena, createCodecContext(arena), segmentBytes),
+    declareRunner(arena, createCodecContext(arena, { maxZstdLevel: codec.maxZstdLevel }), segmentBytes),
   );
   return (options) => {
     const local = new JobRunner(codec, localSlots, options.zstd, options.frameJobs);

@@ -215,10 +215,11 @@ export class JobRunner {
   private packZstd(at: number, runs: number, count: number, bytes: number, output: number): number {
     const { words, bytes: memory } = this.codec.kernels;
     if (words[at + PACK.BY_KERNELS] === 1) {
-      const level = words[at + PACK.LEVEL]! | 0 || DEFAULT_ZSTD_LEVEL;
-      const { kernels } = this.codec;
+      const wanted = words[at + PACK.LEVEL]! | 0 || DEFAULT_ZSTD_LEVEL;
+      const { kernels, maxZstdLevel } = this.codec;
       const segment = { runs, count, bytes };
       const wide = { zstdScratch: words[at + PACK.WIDE_SCRATCH]!, segment: words[at + PACK.WIDE_BUFFER]! };
+      const level = wide.zstdScratch === 0 ? Math.min(wanted, maxZstdLevel) : wanted;
       const packed =
         wide.zstdScratch === 0
           ? packZstdRuns(kernels, this.slots, segment, level, output)

@@ -39,7 +39,7 @@ export async function writePages(
   const { pageBytes, frameBytes } = config;
   const { threads: count } = options;
   const arena = new Arena();
-  const codec = createCodecContext(arena);
+  const codec = createCodecContext(arena, { maxZstdLevel: options.level });
   const checks = new Checks(arena, arena.kernels);
   const chunks = new ChunkPool(arena, chunkBytes(count), pageBytes, count + 3);
   const batches = Array.from(

@@ -50,7 +50,7 @@ export class FrameCache {
     private readonly options: FrameCacheOptions,
   ) {
     const { frameBytes, pageBytes, cacheBytes } = options;
-    this.codec = createCodecContext(arena);
+    this.codec = createCodecContext(arena, { maxZstdLevel: 0 });
     this.capacity = Math.min(MAX_CONTENT_BYTES, frameBytes + pageBytes);
     this.pageSpace = arena.slot('page', pageBytes);
     this.records = new FrameRecordReader(arena, options, this.capacity);

@@ -97,7 +97,7 @@ async function packPages(
   const { dir, db, config, secrets } = store;
   const { pageBytes, frameBytes } = config;
   const arena = new Arena();
-  const codec = createCodecContext(arena);
+  const codec = createCodecContext(arena, { maxZstdLevel: level });
   const checks = new Checks(arena, arena.kernels);
   const batch = new PageBatch(arena, pageBytes, frameBytes);
   const page = arena.slot('page', pageBytes);

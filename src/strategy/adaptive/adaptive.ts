@@ -14,6 +14,9 @@ const LAWS: Readonly<Record<LawName, new () => ControlLaw>> = {
   live: LiveLaw,
 };
 
+/** Of the packings whose costs are known. */
+const MAX_ZSTD_LEVEL = 12;
+
 /** Returns the control law of a stream, by what is known of its link. Nothing else decides this. */
 export function lawOf({ bytesAcked, linkBusyFraction }: StreamState): LawName {
   if (bytesAcked === undefined) return 'images';
@@ -40,6 +43,7 @@ export function adaptive(): Strategy {
   const pages = new PageChoice();
   return {
     name: 'adaptive',
+    maxZstdLevel: MAX_ZSTD_LEVEL,
     choose: (page, state) => pages.choose(page, state, lawFor(state).bytePrice),
     pack: (group, state) => cheapestPacking({ costs, law: lawFor(state), destination }, group, state),
     shouldBypass: (state) => lawFor(state).shouldBypass?.(state) ?? false,

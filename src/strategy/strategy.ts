@@ -233,8 +233,8 @@ export interface Strategy {
   /** Level of zstd for the choice `zstd-page`, 1 to 22. Absent: 1. */
   readonly zstdPageLevel?: number | undefined;
   /**
-   * The highest level of zstd that `pack` returns, 1 to 22: higher ones are packed at level 15 or this one. Up to
-   * 15 a thread needs 13 MiB less address space. Absent: 22.
+   * The highest level of zstd that `pack` returns, 1 to 22. Up to 15 a thread needs 13 MiB less address space,
+   * and the kernels pack higher levels at 15. Absent: 22.
    */
   readonly maxZstdLevel?: number | undefined;
   /** Returns the assumptions behind the latest choices. Called a few times a second. Absent: it has none. */

@@ -95,7 +95,7 @@ function layoutModule() {
   );
 }
 
-/** The scratch that encoding needs: of a segment at levels up to 15, at any level, of an input of any size. */
+/** Scratch that encoding needs: of a segment at levels up to 15, at any level, of an input of any size. */
 function encodeScratch({ zstdEncodeScratchBytes }) {
   const largest = (bytes, maxLevel = ZSTD_LEVELS.at(-1)) =>
     Math.max(

@@ -233,7 +233,7 @@ export interface Strategy {
   /** Level of zstd for the choice `zstd-page`, 1 to 22. Absent: 1. */
   readonly zstdPageLevel?: number | undefined;
   /**
-   * The highest level of zstd that `pack` returns, 1 to 22. Up to 15 a thread needs 13 MiB less address space,
+   * Highest level of zstd that `pack` returns, 1 to 22. Up to 15 a thread needs 13 MiB less address space,
    * and the kernels pack higher levels at 15. Absent: 22.
    */
   readonly maxZstdLevel?: number | undefined;

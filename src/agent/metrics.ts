@@ -1,5 +1,6 @@
 import type { CodecCounts } from '../engine/frame/counters.js';
 import { addCounts, emptyCounts } from '../engine/frame/counters.js';
+import type { ForecastLine } from './forecast/forecast-text.js';
 
 /** Counts of one migration so far. */
 interface MigrationCounts {
@@ -14,6 +15,7 @@ interface MigrationCounts {
 /** One observation of a migration in progress; only a source measures its link. */
 export interface MigrationSample extends MigrationCounts {
   readonly link?: { readonly bitsPerSecond: number; readonly inFlightBytes: number };
+  readonly forecast?: ForecastLine | undefined;
 }
 
 /** A migration in progress, as its session reports it. */
@@ -67,11 +69,13 @@ export class AgentMetrics {
     const total = { ...this.ended, codecs: emptyCounts() };
     addCounts(total.codecs, this.ended.codecs);
     const links: NonNullable<MigrationSample['link']>[] = [];
+    const forecasts: ForecastLine[] = [];
     for (const { sample } of this.running) {
       if (!sample) continue;
-      const { link, ...counts } = sample();
+      const { link, forecast, ...counts } = sample();
       add(total, counts);
       if (link) links.push(link);
+      if (forecast) forecasts.push(forecast);
     }
     put('migrations_in_progress', 'gauge', 'Migrations in progress.', ['', this.inProgress]);
     put(
@@ -97,9 +101,23 @@ export class AgentMetrics {
       put('link_bits_per_second', 'gauge', 'Measured link rate; 0 without a migration.', ['', bits]);
       const inFlight = sum(links.map(({ inFlightBytes }) => inFlightBytes));
       put('in_flight_bytes', 'gauge', 'Bytes sent and not acked.', ['', inFlight]);
+      putForecasts(put, forecasts);
     }
     return `${lines.join('\n')}\n`;
   }
+}
+
+/** The forecasts of migrations in progress: the latest end, the longest downtime. */
+function putForecasts(
+  put: (name: string, type: MetricType, help: string, value: readonly [string, number]) => void,
+  forecasts: readonly ForecastLine[],
+): void {
+  if (forecasts.length === 0) return;
+  const most = (key: 'remainingMs' | 'downtimeMs') => Math.max(...forecasts.map((line) => line[key])) / 1000;
+  put('forecast_remaining_seconds', 'gauge', 'Expected time to the end.', ['', most('remainingMs')]);
+  put('forecast_downtime_seconds', 'gauge', 'Expected downtime.', ['', most('downtimeMs')]);
+  const diverging = forecasts.filter(({ converges }) => converges === false).length;
+  put('forecast_diverging', 'gauge', 'Migrations that do not converge.', ['', diverging]);
 }
 
 function add(

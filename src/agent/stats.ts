@@ -1,5 +1,6 @@
 import type { CodecCounts } from '../engine/frame/counters.js';
 import { addCounts, emptyCounts, usedCounts } from '../engine/frame/counters.js';
+import type { ForecastLine } from './forecast/forecast-text.js';
 import type { MigrationSample } from './metrics.js';
 
 /** One pre-copy round of QEMU, as a JSON line of `--stats`. */
@@ -15,6 +16,8 @@ export interface RoundLine {
   readonly linkBitsPerSecond: number;
   readonly inFlightBytes: number;
   readonly codecs: Partial<CodecCounts>;
+  /** Absent for the last round. */
+  readonly forecast?: ForecastLine;
 }
 
 /** Called when a batch was sent, with its bytes on the wire and its counts by codec. */

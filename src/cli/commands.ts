@@ -16,6 +16,7 @@ export const COMMANDS = {
   tradeoff: async () => (await import('./commands/tradeoff.js')).command,
   simulate: async () => (await import('./commands/simulate.js')).command,
   store: async () => (await import('./commands/store.js')).command,
+  advise: async () => (await import('./commands/advise.js')).command,
   agent: async () => (await import('./commands/agent.js')).command,
 } as const satisfies Readonly<Record<string, () => Promise<Command | CommandGroup>>>;
 

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import type { BaseImageFile } from '../../src/agent/base-image.js';
 import { startDestinationAgent } from '../../src/agent/destination/destination-agent.js';
+import type { QmpSettings } from '../../src/agent/forecast/forecaster.js';
 import type { LogLine } from '../../src/agent/log.js';
 import { AgentMetrics } from '../../src/agent/metrics.js';
 import { startSourceAgent } from '../../src/agent/source/source-agent.js';
@@ -69,6 +70,8 @@ export interface AgentsOptions {
   /** Insert a relay: takes the destination's port, returns the port to connect to. */
   readonly between?: (port: number) => Promise<number>;
   readonly onRound?: (line: RoundLine) => void;
+  /** The monitor of the source's QEMU. */
+  readonly qmp?: QmpSettings;
 }
 
 export interface Agents {
@@ -122,6 +125,7 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
     cacheBytes,
     maxGuestBytes,
     base,
+    ...(options.qmp && { qmp: options.qmp }),
     ...(options.abandonMs !== undefined && { abandonMs: options.abandonMs }),
     log: (line) => source.log.push(line),
     meters: source.meters,

@@ -24,7 +24,7 @@ export interface MigrationFacts {
 }
 
 /** Expected result of one mode. */
-export interface ModeEstimate {
+interface ModeEstimate {
   readonly mode: string;
   readonly settings: string;
   readonly totalMs: number;
@@ -46,7 +46,7 @@ export interface Advice {
 }
 
 /** Estimate every mode that can be used. */
-export function estimateModes(facts: MigrationFacts): ModeEstimate[] {
+function estimateModes(facts: MigrationFacts): ModeEstimate[] {
   return MODES.filter(
     ({ name, isPostcopy }) => (name !== 'agents' || facts.hasAgents) && (!isPostcopy || facts.hasPostcopy),
   ).map((mode) => estimateMode(mode, facts));

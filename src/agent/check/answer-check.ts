@@ -85,6 +85,6 @@ async function factsOf(options: DestinationAgentOptions, inProgress: number): Pr
 }
 
 /** End of a certificate's validity, in seconds since 1970. */
-export function certificateEnd(pem: string | Uint8Array): number {
+function certificateEnd(pem: string | Uint8Array): number {
   return Math.floor(Date.parse(new X509Certificate(pem).validTo) / 1000);
 }

@@ -6,10 +6,10 @@ import type { DestinationFacts } from './messages.js';
 import type { PackingSpeed } from './packing-speed.js';
 import type { ChannelFacts } from './run-check.js';
 
-export type CheckStatus = 'ok' | 'warning' | 'failed';
+type CheckStatus = 'ok' | 'warning' | 'failed';
 
 /** Result of one check. */
-export interface CheckItem {
+interface CheckItem {
   readonly name: string;
   readonly status: CheckStatus;
   readonly text: string;
@@ -39,7 +39,7 @@ const DAY_S = 86_400;
 /** A certificate that ends sooner is a warning. */
 const SOON_DAYS = 14;
 /** LZ4 of the measured hosts (`packing-speed.ts`), on which the costs of the modes were taken. */
-export const REFERENCE_PACK_BYTES_PER_MS = 600e3;
+const REFERENCE_PACK_BYTES_PER_MS = 600e3;
 const MIN_CPU_FACTOR = 0.1;
 const MAX_CPU_FACTOR = 4;
 /** A destination that unpacks slower than this multiple of the link's rate is a warning. */
@@ -88,7 +88,7 @@ export function reportCheck(input: CheckInput): CheckReport {
 }
 
 /** Speed of this host's packing relative to the measured one. */
-export function cpuFactor({ packBytesPerMs }: PackingSpeed): number {
+function cpuFactor({ packBytesPerMs }: PackingSpeed): number {
   return Math.min(MAX_CPU_FACTOR, Math.max(MIN_CPU_FACTOR, packBytesPerMs / REFERENCE_PACK_BYTES_PER_MS));
 }
 
@@ -200,7 +200,7 @@ function megabytes(bytesPerMs: number): string {
   return `${Math.round(bytesPerMs / 1000)} MB/s`;
 }
 
-export function sizeText(bytes: number): string {
+function sizeText(bytes: number): string {
   return bytes >= 2 ** 30
     ? `${(bytes / 2 ** 30).toFixed(bytes % 2 ** 30 === 0 ? 0 : 1)} GiB`
     : `${Math.round(bytes / 2 ** 20)} MiB`;

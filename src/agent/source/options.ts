@@ -2,6 +2,7 @@ import type { ConnectOptions } from '../../channel/connect.js';
 import type { Address } from '../../channel/transports/address.js';
 import type { PageferryError } from '../../page/error.js';
 import type { BaseImageFile } from '../base-image.js';
+import type { QmpSettings } from '../forecast/forecaster.js';
 import type { Log } from '../log.js';
 import type { AgentMetrics } from '../metrics.js';
 import type { RoundLine } from '../stats.js';
@@ -24,6 +25,8 @@ export interface SourceAgentOptions {
    */
   readonly abandonMs?: number;
   readonly base?: BaseImageFile | undefined;
+  /** The monitor of the source's QEMU. */
+  readonly qmp?: QmpSettings | undefined;
   readonly log: Log;
   readonly meters: AgentMetrics;
   readonly onRound?: (line: RoundLine) => void;

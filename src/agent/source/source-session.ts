@@ -9,6 +9,7 @@ import { PageferryError } from '../../page/error.js';
 import { strategyByName } from '../../strategy/registry.js';
 import { ChannelSender } from '../flow/channel-sender.js';
 import { MAIN } from '../flow/in-flight-window.js';
+import { Forecaster, type ForecasterOptions } from '../forecast/forecaster.js';
 import { MigrationLifetime } from '../lifetime.js';
 import { migrateBytes, readAccept } from '../messages.js';
 import type { MeteredMigration } from '../metrics.js';
@@ -126,10 +127,22 @@ export class SourceSession {
         bitsPerSecond: channelSender.rate.bitsPerSecond,
         inFlightBytes: channelSender.window.inFlightBytes,
       });
-      const stats = new RoundStats(this.number, link, (line) => this.options.onRound?.(line));
+      const forecaster = this.forecaster(() => {
+        const { pages, codecs } = stats;
+        return { pages, codecs, wireBytes: channelSender.window.sentBytes };
+      });
+      const stats = new RoundStats(this.number, link, forecaster.round);
       this.metered.observe(() => {
         const { streamBytes, pages, codecs } = stats;
-        return { streamBytes, pages, codecs, wireBytes: channelSender.window.sentBytes, link: link() };
+        const { latest: forecast } = forecaster;
+        return {
+          streamBytes,
+          pages,
+          codecs,
+          wireBytes: channelSender.window.sentBytes,
+          link: link(),
+          forecast,
+        };
       });
       const stream = new SourceStream({
         channel: channelSender,
@@ -144,9 +157,22 @@ export class SourceSession {
       });
       this.stream = stream;
       await this.sendAll(channel, { channel: channelSender, stream, stats });
+      await forecaster.reported();
     } finally {
       await sender.close();
     }
+  }
+
+  private forecaster(counts: ForecasterOptions['counts']): Forecaster {
+    const { log, qmp, cacheBytes, onRound } = this.options;
+    return new Forecaster({
+      ...{ counts, qmp, cacheBytes, signal: this.lifetime.signal },
+      guestPages: () => this.stream?.guestPages ?? 0,
+      isOver: () => this.connections.main.readableEnded,
+      log: (level, message, forecast) =>
+        log({ level, migration: this.number, message, ...(forecast && { forecast }) }),
+      onRound: (line) => onRound?.(line),
+    });
   }
 
   private async sendAll(channel: FrameChannel, agreed: AgreedMigration): Promise<void> {

@@ -69,6 +69,11 @@ export class SourceStream {
     this.batch = new PageBatch(sender.buffer, stats);
   }
 
+  /** Pages of the guest; 0: not known yet. */
+  get guestPages(): number {
+    return this.map?.pages ?? 0;
+  }
+
   /** End the stream. Return where it broke off, if it did. */
   finish(): string | undefined {
     const brokeOff = this.reader.finish();

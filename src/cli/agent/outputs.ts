@@ -12,11 +12,13 @@ import { printErrorLine } from '../terminal.js';
 
 /** A log of one line a message on standard error, as text or JSON. */
 export function createLog(json: boolean): Log {
-  return ({ level, migration, message }) => {
+  return ({ level, migration, message, forecast }) => {
     const time = new Date().toISOString();
     const number = migration > 0 ? ` migration ${migration}` : '';
     printErrorLine(
-      json ? JSON.stringify({ time, level, migration, message }) : `${time} ${level}${number}: ${message}`,
+      json
+        ? JSON.stringify({ time, level, migration, message, forecast })
+        : `${time} ${level}${number}: ${message}`,
     );
   };
 }

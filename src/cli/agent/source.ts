@@ -1,6 +1,9 @@
 import { availableParallelism } from 'node:os';
+import type { QmpSettings } from '../../agent/forecast/forecaster.js';
 import { startSourceAgent } from '../../agent/source/source-agent.js';
+import type { Address } from '../../channel/transports/address.js';
 import { defineCommand } from '../command.js';
+import { UsageError } from '../usage-error.js';
 import { fileName, strategy, wholeNumber } from '../values.js';
 import { AGENT_DETAILS, address, COMMON_OPTIONS, tcpAddress } from './options.js';
 import { createLog, openStats } from './outputs.js';
@@ -33,12 +36,24 @@ export const source = defineCommand({
       parse: wholeNumber(1, 16),
       defaultText: `one per core, at most ${MAX_DEFAULT_THREADS}`,
     },
+    qmp: { value: 'ADDRESS', help: "QMP socket of this host's QEMU, for forecasts", parse: address },
+    'max-total': {
+      value: 'SECONDS',
+      help: 'act on QEMU when a migration would take longer; with --qmp',
+      parse: wholeNumber(1, 1_000_000),
+    },
+    'max-downtime': {
+      value: 'MS',
+      help: "limit of the downtime; QEMU's own limit may be raised to it; with --qmp",
+      parse: wholeNumber(1, 2_000_000),
+    },
     stats: { value: 'FILE', help: 'append one JSON line a round; - for standard output', parse: fileName },
   },
   details: AGENT_DETAILS,
   stopMs: STOP_MS,
   async run({ values, signal }) {
     const log = createLog(values.json);
+    const qmp = qmpSettings(values);
     const security = channelOptions(values, log);
     const serverName = values['server-name'];
     const stats = values.stats === undefined ? undefined : openStats(values.stats, log);
@@ -54,6 +69,7 @@ export const source = defineCommand({
               ...security,
               ...(serverName !== undefined && { serverName }),
             },
+            ...(qmp && { qmp }),
             strategy: values.strategy.name,
             threads: values.threads ?? Math.min(availableParallelism(), MAX_DEFAULT_THREADS),
             onRound: (line) => stats?.write(line),
@@ -64,3 +80,18 @@ export const source = defineCommand({
     }
   },
 });
+
+/** @throws UsageError for limits without the monitor that enforces them */
+function qmpSettings(values: {
+  readonly qmp: Address | undefined;
+  readonly 'max-total': number | undefined;
+  readonly 'max-downtime': number | undefined;
+}): QmpSettings | undefined {
+  const { qmp, 'max-total': maxTotal, 'max-downtime': maxDowntimeMs } = values;
+  if (qmp === undefined) {
+    const given = (['max-total', 'max-downtime'] as const).find((name) => values[name] !== undefined);
+    if (given) throw new UsageError(`--${given}: needs --qmp ADDRESS, the monitor of QEMU`);
+    return undefined;
+  }
+  return { address: qmp, maxTotalMs: maxTotal === undefined ? undefined : 1000 * maxTotal, maxDowntimeMs };
+}

@@ -1,0 +1,37 @@
+import type { Forecast } from './forecast.js';
+
+/** A forecast, as it is in `--stats` and in the JSON log. Times are ms. */
+export interface ForecastLine {
+  /** Expected end, from the start of the migration; without a dirty rate that of the first round. */
+  readonly endMs: number;
+  /** The same, from now. */
+  readonly remainingMs: number;
+  readonly downtimeMs: number;
+  /** null: not known before the guest's dirty rate is. */
+  readonly converges: boolean | null;
+  readonly downtimeLimitMs: number;
+  readonly rounds: number;
+}
+
+export function forecastLine(made: Forecast, downtimeLimitMs: number, nowMs: number): ForecastLine {
+  return {
+    endMs: Math.round(Math.max(made.endMs, nowMs)),
+    remainingMs: Math.round(Math.max(0, made.endMs - nowMs)),
+    downtimeMs: Math.round(made.downtimeMs),
+    converges: made.converges ?? null,
+    downtimeLimitMs: Math.round(downtimeLimitMs),
+    rounds: made.rounds,
+  };
+}
+
+/** `forecast: round 1 ended; the migration ends in 2.1 s (after 8.4 s), downtime 120 ms of at most 300 ms` */
+export function forecastText(event: string, line: ForecastLine): string {
+  const { endMs, remainingMs, downtimeMs, converges, downtimeLimitMs } = line;
+  const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
+  const prefix = `forecast: ${event}; `;
+  if (converges === null)
+    return `${prefix}the first round takes ${seconds(endMs)}; the dirty rate is not known yet (--qmp, or the second round)`;
+  if (!converges)
+    return `${prefix}pre-copy does not converge: it needs a downtime of ${downtimeMs} ms, the limit is ${downtimeLimitMs} ms`;
+  return `${prefix}the migration ends in ${seconds(remainingMs)} (after ${seconds(endMs)}), downtime ${downtimeMs} ms of at most ${downtimeLimitMs} ms`;
+}

@@ -1,0 +1,164 @@
+import type { Address } from '../../channel/transports/address.js';
+import type { CodecCounts } from '../../engine/frame/counters.js';
+import { asError } from '../as-error.js';
+import type { MigrationLimits } from '../qmp/decide.js';
+import { QemuMonitor } from '../qmp/monitor.js';
+import { Steering } from '../qmp/steering.js';
+import type { RoundLine } from '../stats.js';
+import type { DirtySample } from './dirty-curve.js';
+import { CHANGES_COST, type ForecastInput, forecast, type RoundFacts } from './forecast.js';
+import { type ForecastLine, forecastLine, forecastText } from './forecast-text.js';
+
+/** The monitor of QEMU, and what the agent may do through it. */
+export interface QmpSettings extends MigrationLimits {
+  readonly address: Address;
+}
+
+export interface ForecasterOptions {
+  /** Counts of the migration so far. */
+  readonly counts: () => { readonly pages: number; readonly wireBytes: number; readonly codecs: CodecCounts };
+  /** 0: not known yet. */
+  readonly guestPages: () => number;
+  readonly cacheBytes: number;
+  readonly qmp?: QmpSettings | undefined;
+  /** All of QEMU's stream has arrived: there is nothing to forecast. */
+  readonly isOver: () => boolean;
+  readonly log: (level: 'info' | 'warn', message: string, forecast?: ForecastLine) => void;
+  readonly onRound: (line: RoundLine) => void;
+  readonly signal: AbortSignal;
+}
+
+const PAGE_BYTES = 4096;
+const POLL_MS = 100;
+/** QEMU's default, where it is not known. */
+const DOWNTIME_LIMIT_MS = 300;
+
+/**
+ * Forecasts the end of one migration from what its agent measures: in the middle of the first round, and at
+ * the end of every round. QEMU's stream has no sign of written pages before the second round; QEMU's monitor
+ * has.
+ */
+export class Forecaster {
+  /** The last forecast. */
+  latest: ForecastLine | undefined;
+  private readonly rounds: RoundFacts[] = [];
+  private readonly dirty: DirtySample[] = [];
+  private readonly startedMs = performance.now();
+  private readonly timer: NodeJS.Timeout;
+  private monitor: QemuMonitor | undefined;
+  private steering: Steering | undefined;
+  private hasHalf = false;
+  /** Rounds are reported in order, whatever QEMU's monitor takes. */
+  private reporting: Promise<void> = Promise.resolve();
+
+  constructor(private readonly options: ForecasterOptions) {
+    this.timer = setInterval(() => this.tick(), POLL_MS);
+    this.timer.unref();
+    options.signal.addEventListener('abort', () => this.close(), { once: true });
+    if (options.qmp) void this.openMonitor(options.qmp);
+  }
+
+  /** Take a round that has ended, and report it with its forecast. */
+  readonly round = (line: RoundLine): void => {
+    const { zero, fill } = line.codecs;
+    const fills = (zero?.pages ?? 0) + (fill?.pages ?? 0);
+    const before = this.rounds.at(-1);
+    this.rounds.push({ ms: Math.max(1, line.ms), pages: line.pages, fills, wireBytes: line.wireBytes });
+    if (before) this.dirty.push({ ms: before.ms, pages: line.pages });
+    const { monitor } = this;
+    if (this.options.isOver() || this.options.guestPages() === 0) this.report(line, undefined);
+    else if (!monitor) this.report(line, this.announce(`round ${line.round + 1} ended`));
+    else this.reporting = this.reporting.then(() => this.roundWith(monitor, line));
+  };
+
+  /** Resolve once all rounds are reported. */
+  reported(): Promise<void> {
+    return this.reporting;
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+    this.monitor?.close();
+    this.monitor = undefined;
+  }
+
+  private async openMonitor({ address, ...limits }: QmpSettings): Promise<void> {
+    const { log, signal } = this.options;
+    try {
+      const monitor = await QemuMonitor.connect(address);
+      if (signal.aborted || this.options.isOver()) return monitor.close();
+      this.monitor = monitor;
+      this.steering = await Steering.begin(monitor, limits, log);
+      const sample = await monitor.dirtySample(signal);
+      // A round that ended meanwhile is a longer sample.
+      if (sample && this.rounds.length === 0) this.dirty.push(sample);
+    } catch (cause) {
+      if (signal.aborted || this.options.isOver()) return;
+      log('warn', `${asError(cause).message}; forecasts use the stream alone`);
+    }
+  }
+
+  private async roundWith(monitor: QemuMonitor, line: RoundLine): Promise<void> {
+    let totalPages: number | undefined;
+    try {
+      const { remainingPages, status } = await monitor.progress();
+      if (status === 'active') {
+        totalPages = remainingPages + this.current().pages;
+        this.dirty.push({ ms: this.rounds[line.round]!.ms, pages: totalPages });
+      }
+    } catch {
+      // The next round shows how many pages were written.
+    }
+    const isCurrent = this.rounds.length === line.round + 1;
+    this.report(line, this.announce(`round ${line.round + 1} ended`, isCurrent ? totalPages : undefined));
+  }
+
+  private report(line: RoundLine, made: ForecastLine | undefined): void {
+    this.options.onRound(made ? { ...line, forecast: made } : line);
+  }
+
+  private tick(): void {
+    const guestPages = this.options.guestPages();
+    if (this.hasHalf || guestPages === 0 || this.options.isOver()) return;
+    if (this.rounds.length > 0 || 2 * this.current().pages < guestPages) return;
+    this.hasHalf = true;
+    this.announce('half of the memory is read');
+  }
+
+  /** Compute, log and act on a forecast. */
+  private announce(event: string, totalPages?: number): ForecastLine {
+    const input = this.input(totalPages);
+    const made = forecast(input);
+    const nowMs = performance.now() - this.startedMs;
+    const line = forecastLine(made, input.downtimeLimitMs, nowMs);
+    this.latest = line;
+    this.options.log('info', forecastText(event, line), line);
+    void this.steering?.act(made, this.rounds.length > 0, (downtimeLimitMs) =>
+      forecast({ ...input, downtimeLimitMs }),
+    );
+    return line;
+  }
+
+  private input(totalPages: number | undefined): ForecastInput {
+    const guestPages = this.options.guestPages();
+    const isCached = guestPages * PAGE_BYTES <= this.options.cacheBytes;
+    return {
+      ...{ guestPages, rounds: this.rounds, dirty: this.dirty, resendCost: isCached ? CHANGES_COST : 1 },
+      current: { ...this.current(), totalPages },
+      downtimeLimitMs: this.steering?.downtimeLimitMs ?? DOWNTIME_LIMIT_MS,
+    };
+  }
+
+  /** The current round so far. */
+  private current(): RoundFacts {
+    const { pages, wireBytes, codecs } = this.options.counts();
+    const sum = (key: keyof RoundFacts) => this.rounds.reduce((total, round) => total + round[key], 0);
+    const fills = codecs.zero.pages + codecs.fill.pages;
+    return {
+      ms: Math.max(0, performance.now() - this.startedMs - sum('ms')),
+      pages: Math.max(0, pages - sum('pages')),
+      fills: Math.max(0, fills - sum('fills')),
+      wireBytes: Math.max(0, wireBytes - sum('wireBytes')),
+    };
+  }
+}

@@ -1,0 +1,129 @@
+import { type Address, addressText } from '../../channel/transports/address.js';
+import { sleep } from '../../page/sync.js';
+import { QmpClient } from '../../qemu/qmp/client.js';
+import type { DirtySample } from '../forecast/dirty-curve.js';
+
+const PAGE_BYTES = 4096;
+const DIRTY_RATE_SECONDS = 1;
+const POLL_MS = 100;
+/** A measurement that takes longer than this is given up. */
+const MAX_DIRTY_RATE_MS = 10_000;
+
+/** What QEMU reports about its guest before a migration. */
+export interface QemuFacts {
+  readonly version: string;
+  readonly status: string;
+  readonly guestBytes: number;
+  readonly cpus: number;
+  /** Capabilities that are on. */
+  readonly capabilities: ReadonlySet<string>;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly migration: QemuProgress;
+}
+
+/** What QEMU reports about its migration. */
+interface QemuProgress {
+  /** `none`, `active`, `postcopy-active`, `completed`, `failed`. */
+  readonly status: string;
+  /** Pages that are not sent, and pages sent so far, of which `fills` repeat one byte. */
+  readonly remainingPages: number;
+  readonly sentPages: number;
+  readonly fillPages: number;
+}
+
+/** The monitor of one QEMU, as far as migrations need it. Numbers that QEMU does not report are 0. */
+export class QemuMonitor {
+  private constructor(private readonly qmp: QmpClient) {}
+
+  /** @throws PageferryError `io`, `bad-stream` */
+  static async connect(address: Address): Promise<QemuMonitor> {
+    return new QemuMonitor(await QmpClient.connect(address, { name: `QMP at ${addressText(address)}` }));
+  }
+
+  /** Whether commands can be sent. */
+  get isOpen(): boolean {
+    return this.qmp.isOpen;
+  }
+
+  async facts(): Promise<QemuFacts> {
+    const { qmp } = this;
+    const version = await qmp.execute('query-version');
+    const { status } = await qmp.execute('query-status');
+    const memory = await qmp.execute('query-memory-size-summary');
+    const cpus = await qmp.execute<unknown>('query-cpus-fast');
+    return {
+      version: versionText(version),
+      status: typeof status === 'string' ? status : 'unknown',
+      guestBytes: count(memory?.['base-memory']) + count(memory?.['plugged-memory']),
+      cpus: Array.isArray(cpus) ? cpus.length : 0,
+      capabilities: await this.capabilities(),
+      parameters: await this.parameters(),
+      migration: await this.progress(),
+    };
+  }
+
+  async capabilities(): Promise<ReadonlySet<string>> {
+    const list = await this.qmp.execute<unknown>('query-migrate-capabilities');
+    const on = (Array.isArray(list) ? list : []).filter(({ state }) => state === true);
+    return new Set(on.map(({ capability }) => String(capability)));
+  }
+
+  async parameters(): Promise<Readonly<Record<string, unknown>>> {
+    return (await this.qmp.execute('query-migrate-parameters')) ?? {};
+  }
+
+  /** QEMU's limit on the downtime, in ms. */
+  async downtimeLimitMs(): Promise<number> {
+    return count((await this.parameters())['downtime-limit']);
+  }
+
+  async progress(): Promise<QemuProgress> {
+    const { status, ram } =
+      (await this.qmp.execute<{ status?: unknown; ram?: unknown }>('query-migrate')) ?? {};
+    const { remaining, normal, duplicate } = (ram ?? {}) as Readonly<Record<string, unknown>>;
+    return {
+      status: typeof status === 'string' ? status : 'none',
+      remainingPages: Math.ceil(count(remaining) / PAGE_BYTES),
+      sentPages: count(normal) + count(duplicate),
+      fillPages: count(duplicate),
+    };
+  }
+
+  /**
+   * Have QEMU measure how many pages the guest writes in a second, from a sample of its pages. Undefined
+   * where it does not finish. @throws PageferryError where QEMU rejects it: before 5.2, or while it measures
+   */
+  async dirtySample(signal?: AbortSignal): Promise<DirtySample | undefined> {
+    await this.qmp.execute('calc-dirty-rate', { 'calc-time': DIRTY_RATE_SECONDS });
+    for (let ms = 0; ms < MAX_DIRTY_RATE_MS; ms += POLL_MS) {
+      await sleep(POLL_MS, signal);
+      const { status, 'dirty-rate': rate } = await this.qmp.execute('query-dirty-rate');
+      if (status !== 'measured') continue;
+      const pages = (count(rate) * DIRTY_RATE_SECONDS * 2 ** 20) / PAGE_BYTES;
+      return { ms: 1000 * DIRTY_RATE_SECONDS, pages };
+    }
+    return undefined;
+  }
+
+  async setParameters(parameters: Readonly<Record<string, number>>): Promise<void> {
+    await this.qmp.execute('migrate-set-parameters', parameters);
+  }
+
+  async startPostcopy(): Promise<void> {
+    await this.qmp.execute('migrate-start-postcopy');
+  }
+
+  close(): void {
+    this.qmp.close();
+  }
+}
+
+/** A number of QEMU's, which may be anything. */
+function count(value: unknown): number {
+  return typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : 0;
+}
+
+function versionText(version: Readonly<Record<string, unknown>> | undefined): string {
+  const { major, minor, micro } = (version?.qemu ?? {}) as Readonly<Record<string, unknown>>;
+  return [major, minor, micro].map((part) => count(part)).join('.');
+}

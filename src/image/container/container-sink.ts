@@ -2,7 +2,9 @@ import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
 import { extentIndex } from '../extents.js';
 import { createScratchSink } from '../fs/scratch-sink.js';
+import { CodedPages } from './coded-pages.js';
 import type { Container, ContainerBytes, ContainerRun } from './description.js';
+import { forEachOther } from './placed-bytes.js';
 
 const COPY_BYTES = 1 << 20;
 const BLOCK_BYTES = 4096;
@@ -15,9 +17,11 @@ const BLOCK_BYTES = 4096;
 export function createContainerSink(file: PageSink, container: Container, bytes: ContainerBytes): PageSink {
   /** Bytes that have no place in the file, because it has them compressed: later pages can refer to them. */
   let derived: PageSink | undefined;
+  const coded = container.coded && new CodedPages(file, container.coded, bytes.name);
   const runs = [...container.runs].sort((a, b) => a.position - b.position);
   return {
     write(page, position) {
+      coded?.write(page, position);
       forEachPart(runs, position, page.length, (from, to, offset) => {
         const part = page.subarray(from, to);
         if (offset !== undefined) file.write(part, offset);
@@ -29,6 +33,7 @@ export function createContainerSink(file: PageSink, container: Container, bytes:
       });
     },
     zero(position, length) {
+      coded?.zero(position, length);
       forEachPart(runs, position, length, (from, to, offset) => {
         if (offset !== undefined) file.zero(offset, to - from);
       });
@@ -49,6 +54,7 @@ export function createContainerSink(file: PageSink, container: Container, bytes:
           'bad-stream',
           `container of "${bytes.name}": for an image of ${container.imageBytes} bytes, it has ${imageBytes}`,
         );
+      coded?.finish();
       copyOthers(file, container, bytes);
       await file.finish(container.fileBytes);
     },
@@ -79,16 +85,13 @@ function forEachPart(
   }
 }
 
-/** Copy all bytes of the file that are in no run. */
-function copyOthers(
-  file: PageSink,
-  { fileBytes, runs, otherBytesAt }: Container,
-  from: ContainerBytes,
-): void {
+/** Copy all bytes of the file that are in no run and no compressed page. */
+function copyOthers(file: PageSink, container: Container, from: ContainerBytes): void {
   const buffer = new Uint8Array(COPY_BYTES);
-  let source = otherBytesAt;
-  const copy = (start: number, end: number) => {
-    for (let at = start; at < end; ) {
+  let source = container.otherBytesAt;
+  forEachOther(container, (offset, bytes) => {
+    const end = offset + bytes;
+    for (let at = offset; at < end; ) {
       const part = buffer.subarray(0, Math.min(COPY_BYTES, end - at));
       const count = from.readAt(part, source);
       if (count !== part.length)
@@ -97,13 +100,7 @@ function copyOthers(
       at += part.length;
       source += part.length;
     }
-  };
-  let end = 0;
-  for (const { offset, bytes } of runs) {
-    copy(end, offset);
-    end = offset + bytes;
-  }
-  copy(end, fileBytes);
+  });
 }
 
 /** Write bytes; blocks of zeros become holes. */

@@ -2,6 +2,7 @@ import type { PageSource } from '../../page/source.js';
 import { checkComplete, type Extent, extentIndex } from '../extents.js';
 import type { ReadHandle } from '../fs/read-handle.js';
 import { type ContainerLayout, type ContainerRun, writeContainer } from './description.js';
+import { forEachOther } from './placed-bytes.js';
 
 /** A piece of a container: bytes in memory, or bytes of the file. */
 interface Piece {
@@ -52,16 +53,10 @@ function piecesOf(layout: ContainerLayout): Piece[] {
   const memory = writeContainer(layout);
   const pieces: Piece[] = [{ position: 0, bytes: memory.length, memory }];
   if (layout.isSparse) return pieces;
-  let end = 0;
-  const add = (offset: number, bytes: number) => {
+  forEachOther(layout, (offset, bytes) => {
     const { position, bytes: before } = pieces.at(-1)!;
-    if (bytes > 0) pieces.push({ position: position + before, bytes, offset });
-  };
-  for (const { offset, bytes } of layout.runs) {
-    add(end, offset - end);
-    end = offset + bytes;
-  }
-  add(end, layout.fileBytes - end);
+    pieces.push({ position: position + before, bytes, offset });
+  });
   return pieces;
 }
 

@@ -1,24 +1,29 @@
 // The container of an image: the bytes of its file that are not memory, with the places of those that are.
 // Every integer is little-endian; a count is ULEB128.
 //
-//     container   = head | { run } | { range } | 0 x n (to a multiple of 4096) | the file's other bytes
+//     container   = head | { run } | { range } | [ coded ] | 0 x n (to a multiple of 4096)
+//                   | the file's other bytes
 //     head        = "PFYCONT" | version u8 | format 16 bytes | file bytes u64 | image bytes u64
 //                   | run count u32 | range count u32 | table bytes u64
-//                   | machine u16 | addressing u8 | flags u8 | 0 x 4
+//                   | machine u16 | addressing u8 | flags u8 | compressed page count u32
 //     run         = gap count | bytes count | position count       file order; gap: after the run before
 //     range       = address u64 | bytes count                      the image's order
+//     coded       = encoder u8 = 1 | page bytes count | { gap count | bytes count | skip count }
+//                   pages that are compressed to the same bytes again (1: as zlib's level 1), in the order of
+//                   file and image; gap: after the page before in the file; skip: in the image
 //     flags       = 1: image bytes in no run may be other than zero: they follow from the other bytes
 //                   2: a sparse file of plain memory: the runs are its data, all else are holes, and there
 //                   are no other bytes
 //     machine     = number of the processor in ELF (0: unknown); addressing = 0 physical, 1 virtual
 import { PageferryError } from '../../page/error.js';
 import { WireReader, WireWriter } from '../../stream/wire.js';
+import { type CodedRuns, MAX_CODED_RUNS, readCodedRuns, writeCodedRuns } from './coded-runs.js';
+import { forEachPlaced } from './placed-bytes.js';
 
 const MAGIC = new TextEncoder().encode('PFYCONT');
 const VERSION = 1;
 const HEAD_BYTES = 64;
 const FORMAT_BYTES = 16;
-const RESERVED_BYTES = 4;
 const FLAG_DERIVED = 1;
 const FLAG_SPARSE = 2;
 const ADDRESSINGS = ['physical', 'virtual'] as const;
@@ -67,6 +72,8 @@ export interface ContainerLayout {
    * container has no other bytes, since those are holes.
    */
   readonly isSparse?: boolean;
+  /** Pages that are compressed again when the file is written. */
+  readonly coded?: CodedRuns | undefined;
   /** Number of the processor's architecture in ELF (`e_machine`); 0 or absent: unknown. */
   readonly machine?: number;
   /** What the addresses of `ranges` are (default: physical). */
@@ -84,6 +91,7 @@ export function writeContainer({
   addressing = 'physical',
   isDerived = false,
   isSparse = false,
+  coded,
 }: ContainerLayout): Uint8Array<ArrayBuffer> {
   const table = new WireWriter();
   let end = 0;
@@ -99,6 +107,7 @@ export function writeContainer({
     table.put(new Uint8Array(address.buffer));
     table.count(range.bytes);
   }
+  if (coded) writeCodedRuns(table, coded);
   const head = new WireWriter();
   head.put(MAGIC);
   head.u8(VERSION);
@@ -111,7 +120,7 @@ export function writeContainer({
   head.u16(machine);
   head.u8(ADDRESSINGS.indexOf(addressing));
   head.u8((isDerived ? FLAG_DERIVED : 0) | (isSparse ? FLAG_SPARSE : 0));
-  head.put(new Uint8Array(RESERVED_BYTES));
+  head.u32(coded?.count ?? 0);
   const description = new Uint8Array(descriptionBytes(table.length));
   description.set(head.bytes);
   description.set(table.bytes, HEAD_BYTES);
@@ -163,21 +172,28 @@ export function parseContainer(from: ContainerBytes): Container {
   const machine = head.u16();
   const addressing = ADDRESSINGS[head.u8()];
   const flags = head.u8();
-  head.reserved(RESERVED_BYTES);
+  const codedCount = head.u32();
   if (flags > FLAG_SPARSE) throw head.bad('unknown flags');
   if (!addressing) throw head.bad('an unknown kind of addresses');
-  if (runCount > MAX_RUNS || rangeCount > MAX_RUNS || tableBytes > MAX_TABLE_BYTES)
-    throw bad(`${runCount} runs and ${rangeCount} ranges in ${tableBytes} bytes, more than can be`);
+  if (runCount > MAX_RUNS || rangeCount > MAX_RUNS || codedCount > MAX_CODED_RUNS)
+    throw bad(`${runCount} runs, ${rangeCount} ranges and ${codedCount} pages, more than can be`);
+  if (tableBytes > MAX_TABLE_BYTES) throw bad(`a table of ${tableBytes} bytes, more than can be`);
   const table = new WireReader(readBytes(from, HEAD_BYTES, tableBytes, what), what);
   const runs = readRuns(table, runCount, { fileBytes, imageBytes }, bad);
   const ranges = readRanges(table, rangeCount, imageBytes, bad);
+  const coded = readCodedRuns(table, codedCount, { fileBytes, imageBytes }, bad);
   table.end();
   const isDerived = flags === FLAG_DERIVED;
   const isSparse = flags === FLAG_SPARSE;
   if (isSparse && (fileBytes !== imageBytes || runs.some(({ offset, position }) => offset !== position)))
     throw bad('is of a sparse file, but its runs are at other places of the image');
   const otherBytesAt = descriptionBytes(tableBytes);
-  const others = isSparse ? 0 : fileBytes - runs.reduce((sum, { bytes }) => sum + bytes, 0);
+  let placed = 0;
+  const isDisjoint = forEachPlaced({ runs, coded }, (_, bytes) => {
+    placed += bytes;
+  });
+  if (!isDisjoint) throw bad('two runs or pages have the same bytes of the file');
+  const others = isSparse ? 0 : fileBytes - placed;
   if (otherBytesAt + others !== from.bytes)
     throw bad(`${from.bytes} bytes, its description asks for ${otherBytesAt + others}`);
   return {
@@ -190,6 +206,7 @@ export function parseContainer(from: ContainerBytes): Container {
     addressing,
     isDerived,
     isSparse,
+    coded,
     otherBytesAt,
   };
 }

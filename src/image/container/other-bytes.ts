@@ -1,21 +1,18 @@
 import { extentIndex } from '../extents.js';
 import type { FileBytes } from '../file-bytes.js';
 import type { Container, ContainerBytes } from './description.js';
+import { forEachOther } from './placed-bytes.js';
 
 /** Open the file of a container to read its bytes that are not memory; those that are read as zeros. */
-export function openOtherBytes(
-  { runs, otherBytesAt, fileBytes }: Container,
-  from: ContainerBytes,
-): FileBytes {
+export function openOtherBytes(container: Container, from: ContainerBytes): FileBytes {
+  const { fileBytes } = container;
   /** Bytes between runs: their offset in the file, and that in the container. */
   const gaps: { readonly position: number; readonly bytes: number; readonly source: number }[] = [];
-  let end = 0;
-  let source = otherBytesAt;
-  for (const { offset, bytes } of [...runs, { offset: fileBytes, bytes: 0 }]) {
-    if (offset > end) gaps.push({ position: end, bytes: offset - end, source });
-    source += offset - end;
-    end = offset + bytes;
-  }
+  let source = container.otherBytesAt;
+  forEachOther(container, (position, bytes) => {
+    gaps.push({ position, bytes, source });
+    source += bytes;
+  });
   return {
     path: from.name,
     bytes: fileBytes,

@@ -23,7 +23,7 @@ export function isFlattened(firstBytes: Uint8Array): boolean {
  * Open the file that a flattened one describes.
  * @throws PageferryError `bad-image`, `unsupported`, `limit`, `io`
  */
-export function openFlattened(file: FileBytes): FileBytes {
+export function openFlattened(file: FileBytes): FlattenedFile {
   const head = viewOf(readBytes(file, 0, HEAD_BYTES, 'flattened header'));
   const type = head.getBigInt64(16);
   const version = head.getBigInt64(24);
@@ -162,7 +162,8 @@ function firstAt(sorted: Float64Array, value: number): number {
   return low;
 }
 
-class FlattenedFile implements FileBytes {
+/** The file that a flattened one describes. */
+export class FlattenedFile implements FileBytes {
   readonly path: string;
   readonly bytes: number;
 
@@ -190,6 +191,15 @@ class FlattenedFile implements FileBytes {
       done += part.length;
     }
     return wanted;
+  }
+
+  /** Where bytes are in the flattened file; undefined if they are in several pieces. */
+  locate(position: number, bytes: number): number | undefined {
+    const { starts, ends, pieces } = this.coverage;
+    const index = this.lastAt(position);
+    if (!(starts[index]! <= position && position + bytes <= ends[index]!)) return undefined;
+    const piece = pieces[index]!;
+    return this.pieces.offsets[piece]! + position - this.pieces.starts[piece]!;
   }
 
   private readPiece(part: Uint8Array, piece: number, at: number): number {

@@ -1,13 +1,15 @@
 import type { PageSource } from '../../page/source.js';
 import { createContainerSource } from '../container/container-source.js';
+import { createLazyContainer } from '../container/lazy-container.js';
 import { createDecodedSource, type DecodedSource } from '../decoded-source.js';
 import { badImage, type FileBytes, fileBytes, readBytes, unsupportedImage } from '../file-bytes.js';
 import { type ImageFile, type ImageFormat, openAs } from '../image-file.js';
 import { type KdumpPageMap, readPageMap } from './bitmaps.js';
-import { isFlattened, openFlattened } from './flattened.js';
+import { FlattenedFile, isFlattened, openFlattened } from './flattened.js';
 import { isKdump, type KdumpHeader, readHeader } from './header.js';
 import { MACHINES } from './layout.js';
 import { KdumpPages } from './pages.js';
+import { findReproduced } from './reproduced.js';
 
 const MAGIC_BYTES = 16;
 const MAX_NOTE_BYTES = 16 << 20;
@@ -33,7 +35,7 @@ interface KdumpSegment {
 
 /** The memory in a kdump-compressed dump. */
 export interface KdumpSource extends DecodedSource {
-  /** The whole file: what is compressed cannot be made again from the pages. */
+  /** The file without the pages that are compressed to the same bytes again. */
   readonly container: PageSource;
   readonly header: KdumpHeader;
   /** Whether the file is flattened. */
@@ -67,17 +69,24 @@ function openDump(file: ImageFile): KdumpSource {
     isFlattened: flattened,
     segments,
     storedPages: map.storedPages,
-    get container() {
+    container: createLazyContainer(path, async () => {
+      const reproduced = await findReproduced({
+        pages: new KdumpPages(dump, header, map),
+        map,
+        blockBytes: header.blockBytes,
+        locate: (offset, size) => (dump instanceof FlattenedFile ? dump.locate(offset, size) : offset),
+        check: () => void handle.file.use(), // throws after close
+      });
       return createContainerSource(handle, {
         format: kdump.name,
         fileBytes: bytes,
         imageBytes: pages.bytes,
-        runs: [],
+        ...reproduced,
         ranges: segments,
         machine: machineNumber(header),
         isDerived: true,
       });
-    },
+    }),
   };
 }
 

@@ -15,6 +15,14 @@ const COMPRESSIONS = new Map<number, Compression>(
   Object.entries(pageFlags).map(([name, flag]) => [flag, name as Compression]),
 );
 
+/** A page as it is in the file. */
+export interface StoredPage {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  /** Undefined if it is not compressed. */
+  readonly compression: Compression | undefined;
+}
+
 /** Reads pages of a kdump file. */
 export class KdumpPages implements DecodedPages {
   readonly bytes: number;
@@ -93,6 +101,16 @@ export class KdumpPages implements DecodedPages {
     if (!this.map.isStored(number)) return false;
     this.readDescriptor(this.map.indexOf(number), `page ${number}`);
     return true;
+  }
+
+  /**
+   * Return a stored page by the index of its descriptor: where it is in the file, and its bytes there, which
+   * are valid until the next call. @throws PageferryError `bad-image`, `io`
+   */
+  stored(index: number): StoredPage {
+    this.readDescriptor(index, `stored page ${index}`);
+    const { offset, size, compression } = this;
+    return { offset, compression, bytes: this.dataBytes(offset, size) };
   }
 
   /** Read and check a descriptor; `what` is it of. @throws PageferryError `bad-image`, `io` */

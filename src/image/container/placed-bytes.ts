@@ -1,0 +1,35 @@
+import type { ContainerLayout } from './description.js';
+
+/**
+ * Call `visit` with all bytes of a file that are not among its container's other bytes, ascending: runs, and
+ * compressed pages. Returns false if two of them overlap.
+ */
+export function forEachPlaced(
+  { runs, coded }: Pick<ContainerLayout, 'runs' | 'coded'>,
+  visit: (offset: number, bytes: number) => void,
+): boolean {
+  const codedCount = coded?.count ?? 0;
+  let end = 0;
+  for (let i = 0, c = 0; i < runs.length || c < codedCount; ) {
+    const isRun = c === codedCount || (i < runs.length && runs[i]!.offset <= coded!.offsets[c]!);
+    const offset = isRun ? runs[i]!.offset : coded!.offsets[c]!;
+    const bytes = isRun ? runs[i++]!.bytes : coded!.sizes[c++]!;
+    if (offset < end) return false;
+    end = offset + bytes;
+    visit(offset, bytes);
+  }
+  return true;
+}
+
+/** Call `visit` with the file's other bytes, ascending: those that are in no run and no compressed page. */
+export function forEachOther(
+  layout: Pick<ContainerLayout, 'runs' | 'coded' | 'fileBytes'>,
+  visit: (offset: number, bytes: number) => void,
+): void {
+  let end = 0;
+  forEachPlaced(layout, (offset, bytes) => {
+    if (offset > end) visit(end, offset - end);
+    end = offset + bytes;
+  });
+  if (layout.fileBytes > end) visit(end, layout.fileBytes - end);
+}

@@ -1,18 +1,19 @@
 // Feeds seeded hostile inputs to kernels, decoder and page reader (docs/hostile-input.md).
 //
 //   npm run fuzz -- [--seed N] [--inputs N] [--threads N] [--only kernel:N | stream:N | file:N | zstd:N |
-//               store:N]
-//   npm run fuzz -- --zstd | --store [--seed N] [--inputs N] [--threads N]     zstd frames, or stores, only
+//               store:N | image:N]
+//   npm run fuzz -- --zstd | --store | --image [--seed N] [--inputs N] [--threads N]
+//                                                            zstd frames, stores, or image files only
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { fuzzReport, runFuzzShard, sumFuzzShards } from '../build/internal.mjs';
 
 /**
  * One input in twelve is a stream for the decoder, one a file for the page reader, one of a store (packs,
- * manifests), two are frames for the zstd decoder; the others are for the codecs' kernels.
+ * manifests), one an image file or a container, two are frames for the zstd decoder; the others are for the codecs' kernels.
  */
 const STREAM_SHARE = 12;
-const KINDS = ['kernel', 'stream', 'file', 'zstd', 'store'];
+const KINDS = ['kernel', 'stream', 'file', 'zstd', 'store', 'image'];
 /** An input that takes longer is reported as a hang. */
 const HANG_MS = 20_000;
 /** Memory limit of the whole process; exceeding it is a failure. */
@@ -30,6 +31,7 @@ async function main() {
       only: { type: 'string' },
       zstd: { type: 'boolean', default: false },
       store: { type: 'boolean', default: false },
+      image: { type: 'boolean', default: false },
     },
   });
   const seed = number('seed', values.seed);
@@ -38,21 +40,23 @@ async function main() {
   if (values.only !== undefined) {
     const [kind, at] = values.only.split(':');
     if (!KINDS.includes(kind))
-      wrong(`--only: expected kernel:N, stream:N, file:N, zstd:N or store:N, got ${values.only}`);
+      wrong(`--only: expected kernel:N, stream:N, file:N, zstd:N, store:N or image:N, got ${values.only}`);
     const first = number('only', at);
     const { tally, failures } = await runFuzzShard(alone(seed, kind, first));
     finish(fuzzReport(seed, tally), tally, failures);
     return;
   }
-  const isOneKind = values.zstd || values.store;
+  const isOneKind = values.zstd || values.store || values.image;
   const streams = isOneKind ? 0 : Math.floor(inputs / STREAM_SHARE);
   const frames = values.zstd ? inputs : 2 * streams;
   const stores = values.store ? inputs : streams;
+  const images = values.image ? inputs : streams;
   const shards = Array.from({ length: threads }, (_, first) => ({
     seed,
-    kernel: { first, step: threads, end: Math.max(0, inputs - 2 * streams - frames - stores) },
+    kernel: { first, step: threads, end: Math.max(0, inputs - 2 * streams - frames - stores - images) },
     zstd: { first, step: threads, end: frames },
     store: { first, step: threads, end: stores },
+    image: { first, step: threads, end: images },
     stream: { first, step: threads, end: streams },
     file: { first, step: threads, end: streams },
     progress: new SharedArrayBuffer(8),

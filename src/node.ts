@@ -9,6 +9,10 @@ export { IMAGE_FORMATS, type OpenImageOptions, openImage } from './image/formats
 export { type AtomicWriter, type AtomicWriterOptions, createAtomicWriter } from './image/fs/atomic-file.js';
 export { createFileSink, type FileSinkOptions } from './image/fs/file-sink.js';
 export type { FileSource, ImageFile, ImageFormat } from './image/image-file.js';
+export { type KdumpSource, openKdump } from './image/kdump/kdump.js';
+export { type AvmlSource, openAvml } from './image/lime/avml.js';
+export { type LimeSource, openLime } from './image/lime/lime.js';
+export { type MinidumpSource, openMinidump } from './image/minidump/minidump.js';
 export { type Capture, type CaptureOptions, captureProcess } from './image/process/capture.js';
 export type { ProcessRegion } from './image/process/proc.js';
 export {

@@ -98,10 +98,18 @@ test('a store gives pages of its snapshots or a PageferryError', async () => {
     expect(said).toContain(depth);
 });
 
+test('an image file comes back as it is, or is refused with a PageferryError', async () => {
+  const { inputs, right, refused, errors, said } = await run({ image: { first: 0, step: 1, end: 600 } });
+  expect(right + refused).toBe(inputs);
+  expect(Object.keys(errors)).toEqual(expect.arrayContaining(['bad-image', 'bad-stream', 'unsupported']));
+  for (const depth of ['it is truncated', 'container of "…": ', 'are not a page that', 'compressed page #'])
+    expect(said).toContain(depth);
+});
+
 test('an input does not depend on the shard that runs it, nor on earlier inputs', async () => {
   const share = async (first: number, step: number) => {
     const part = { first, step, end: 120 };
-    return runShard({ seed: SEED, kernel: part, stream: part, file: part, store: part });
+    return runShard({ seed: SEED, kernel: part, stream: part, file: part, store: part, image: part });
   };
   const alone = await share(0, 1);
   const shared = summed([await share(0, 2), await share(1, 2)]);

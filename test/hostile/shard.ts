@@ -1,5 +1,6 @@
 // One share of a run of hostile inputs: every step-th kernel input and stream of a seed.
 import { FileDriver } from './file-driver.js';
+import { ImageDriver } from './image-driver.js';
 import { KernelDriver } from './kernel-driver.js';
 import { StoreDriver } from './store-driver.js';
 import { StreamDriver } from './stream-driver.js';
@@ -25,9 +26,11 @@ export interface Shard {
   readonly zstd?: Share;
   /** Packs, manifests, records and streams of a store. */
   readonly store?: Share;
+  /** Image files, their containers, and what memory is written as. */
+  readonly image?: Share;
   /**
    * Two i32 for the monitoring thread: the kind of the current input (kernel 0, stream 1, file 2, zstd 3,
-   * store 4) and its number.
+   * store 4, image 5) and its number.
    */
   readonly progress?: SharedArrayBuffer;
 }
@@ -37,12 +40,12 @@ export interface ShardResult {
   readonly failures: string[];
 }
 
-const KINDS = ['kernel', 'stream', 'file', 'zstd', 'store'] as const;
+const KINDS = ['kernel', 'stream', 'file', 'zstd', 'store', 'image'] as const;
 const MAX_FAILURES = 20;
 
 /** Runs a share; what fails is reported with what repeats it. */
 export async function runShard(shard: Shard): Promise<ShardResult> {
-  const { seed, kernel, stream, file, zstd, store, progress } = shard;
+  const { seed, kernel, stream, file, zstd, store, image, progress } = shard;
   const begun = performance.now();
   const tally = emptyTally();
   const failures: string[] = [];
@@ -76,6 +79,10 @@ export async function runShard(shard: Shard): Promise<ShardResult> {
   if (store) {
     const driver = await StoreDriver.create(seed);
     await all('store', store, (number) => driver.run(number, tally));
+  }
+  if (image) {
+    const driver = await ImageDriver.create(seed);
+    await all('image', image, (number) => driver.run(number, tally));
   }
   if (stream || file) {
     const inputs = await StreamInputs.create(seed);

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { UnpackedFiles } from '../../src/cli/unpacked-files.js';
+import { FastDeflate } from '../../src/image/compression/zlib/deflate-fast.js';
 import { openImage } from '../../src/image/formats.js';
 import { bytesSink, createDecoder } from '../../src/index.js';
 import { encodedBy, SMALL_DECODER } from '../support/streams.js';
@@ -60,4 +61,31 @@ test('a dump of compressed pages, some of them equal, comes back byte for byte',
   ];
   const flat = flattened(pieces);
   expect((await packedAndUnpacked('flattened', flat)).equals(flat)).toBe(true);
+});
+
+test('pages that zlib compresses to the same bytes again are not packed twice, flattened or not', async () => {
+  const encoder = new FastDeflate();
+  const dump = makeKdump(
+    Array.from({ length: 300 }, (_, number) => {
+      const bytes = Buffer.alloc(4096, randomBytes(1000 + number, number));
+      const code = new Uint8Array(5000);
+      if (number % 10 === 0) return { number, bytes };
+      // One page in ten is of another encoder.
+      if (number % 10 === 1 && number > 100) return { number, bytes, coding: 'zlib' as const };
+      return { number, bytes, coding: 'zlib' as const, stored: code.slice(0, encoder.encode(bytes, code)) };
+    }),
+  );
+  const cut = 100_000;
+  const flat = flattened([
+    { offset: 0, bytes: dump.subarray(0, cut) },
+    { offset: cut, bytes: dump.subarray(cut) },
+  ]);
+  for (const file of [dump, flat]) {
+    fs.writeFileSync(join(folder, 'reproduced'), file);
+    const source = openImage(join(folder, 'reproduced'));
+    const container = await readAll(source.container!);
+    source.close();
+    expect(container.length).toBeLessThan(file.length / 4);
+    expect((await packedAndUnpacked('reproduced', file)).equals(file)).toBe(true);
+  }
 });

@@ -1,12 +1,11 @@
 // Changed files of the formats in docs/images.md: each is read, or refused with a PageferryError.
-import fs from 'node:fs';
 import { expect, test } from 'vitest';
 import { parseContainer } from '../../src/image/container/description.js';
 import { IMAGE_FORMATS } from '../../src/image/formats.js';
-import type { ReadHandle } from '../../src/image/fs/read-handle.js';
-import type { ImageFile } from '../../src/image/image-file.js';
 import { PageferryError } from '../../src/page/error.js';
+import { readAll } from '../hostile/image-samples.js';
 import { diceOf, mutate } from '../hostile/mutate.js';
+import { fileOf } from './fake-file.js';
 import { imageExamples } from './image-examples.js';
 import { flattened } from './kdump-support.js';
 
@@ -14,34 +13,17 @@ const INPUTS = Number(process.env.PAGEFERRY_FUZZ_IMAGES ?? 3000);
 /** An image can be much larger than its file, so that only its start and end are read. */
 const READ_BYTES = 1 << 16;
 
-/** A raw file is asked for its holes. */
-const nothing = fs.openSync('/dev/null', 'r');
-
-function inMemory(bytes: Uint8Array): ImageFile {
-  const readSync = (into: Uint8Array, position: number) => {
-    const part = bytes.subarray(position, position + into.length);
-    into.set(part);
-    return part.length;
-  };
-  const handle = {
-    name: 'changed',
-    file: { use: () => nothing },
-    readSync,
-    read: async (into: Uint8Array, position: number) => readSync(into, position),
-    close() {},
-  } as unknown as ReadHandle;
-  return { path: 'changed', bytes: bytes.length, firstBytes: bytes.subarray(0, 4096), handle };
-}
-
 async function readChanged(bytes: Uint8Array): Promise<void> {
-  const file = inMemory(bytes);
+  const file = fileOf('changed', bytes);
   const source = IMAGE_FORMATS.find((format) => format.detect(file))!.open(file);
   const { container, bytes: imageBytes } = source;
   await source.read(new Uint8Array(READ_BYTES));
   source.skipZeros?.(1 << 20);
   source.readAt!(new Uint8Array(READ_BYTES), Math.max(0, imageBytes! - READ_BYTES));
   if (!container) return;
-  const parsed = parseContainer({ name: 'c', bytes: container.bytes!, readAt: container.readAt! });
+  const read = await readAll(container);
+  const readAt = (into: Uint8Array, at: number) => Buffer.from(read).copy(into, 0, at);
+  const parsed = parseContainer({ name: 'c', bytes: read.length, readAt });
   expect(parsed.fileBytes).toBe(bytes.length);
 }
 

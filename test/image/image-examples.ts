@@ -4,6 +4,7 @@
 //     image OFFSET: BYTES        bytes of the image
 //     range ADDRESS: N bytes     the next range of the image, which ends where the last one does
 import fs from 'node:fs';
+import { repositoryFile } from '../../testing/repository.js';
 
 export interface ImageExample {
   readonly name: string;
@@ -13,7 +14,7 @@ export interface ImageExample {
 }
 
 export function imageExamples(): ImageExample[] {
-  const text = fs.readFileSync(new URL('../../docs/images.md', import.meta.url), 'utf8');
+  const text = fs.readFileSync(repositoryFile('docs/images.md'), 'utf8');
   const blocks = [...text.matchAll(/^```image-example ([a-z0-9-]+)\n(.*?)^```/gms)];
   if (blocks.length === 0) throw new Error('docs/images.md: has no examples');
   return blocks.map(([, name, lines]) => example(name!, lines!));

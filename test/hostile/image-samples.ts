@@ -1,0 +1,90 @@
+// Small files of every image format that has one in docs/images.md or can be written here.
+
+import { IMAGE_FORMATS } from '../../src/image/formats.js';
+import { OUTPUT_FORMS } from '../../src/image/output-forms.js';
+import { makeCore, makeNote } from '../image/elf-support.js';
+import { fileOf } from '../image/fake-file.js';
+import { imageExamples } from '../image/image-examples.js';
+import { memoryFile } from './memory-file.js';
+import type { Dice } from './mutate.js';
+
+/** A file, its memory, and its container. */
+export interface ImageSample {
+  readonly file: Uint8Array;
+  readonly image: Uint8Array;
+  readonly container: Uint8Array;
+}
+
+const PAGE = 4096;
+
+/** Memory of text, noise and zeros, with equal pages. */
+export function sampleMemory(dice: Dice, pages: number): Uint8Array {
+  const memory = new Uint8Array(pages * PAGE);
+  for (let page = 0; page < pages; page++) {
+    const kind = dice.below(4);
+    const period = kind === 0 ? 0 : kind === 1 ? PAGE : 1 + dice.below(200);
+    for (let i = 0; i < PAGE && period > 0; i++)
+      memory[page * PAGE + i] = i < period ? dice.word() : memory[page * PAGE + i - period]!;
+  }
+  return memory;
+}
+
+/** Make the samples. */
+export async function imageSamples(dice: Dice): Promise<ImageSample[]> {
+  const memory = sampleMemory(dice, 12);
+  const notes = makeNote('VMCOREINFO', 0, Buffer.from('OSRELEASE=6.1\nPAGESIZE=4096\n'));
+  const core = makeCore([
+    { type: 4, bytes: notes },
+    { paddr: 0x1000n, bytes: memory.subarray(0, 5 * PAGE) },
+    { paddr: 0x10_0000n, bytes: memory.subarray(5 * PAGE), memsz: 0x9000n },
+  ]);
+  const files = [...imageExamples().map(({ file }) => file), core];
+  const ranges = [
+    { address: 0n, bytes: 5 * PAGE },
+    { address: 0x10_0000n, bytes: 7 * PAGE },
+  ];
+  for (const form of OUTPUT_FORMS) {
+    const file = memoryFile();
+    const sink = form.create(file, {
+      name: form.name,
+      ranges,
+      addressing: 'physical',
+      machine: 62,
+      format: 'elf-core',
+      bytes: memory.length,
+      notes,
+    });
+    sink.write(memory, 0);
+    await sink.finish(memory.length);
+    files.push(Buffer.from(file.take()));
+  }
+  const samples: ImageSample[] = [];
+  for (const file of files) samples.push(await sampleOf(new Uint8Array(file)));
+  if (samples.every(({ container }) => container.length === 0)) throw new Error('no sample has a container');
+  return samples;
+}
+
+async function sampleOf(bytes: Uint8Array): Promise<ImageSample> {
+  const file = fileOf('sample', bytes);
+  const source = IMAGE_FORMATS.find((format) => format.detect(file))!.open(file);
+  const image = new Uint8Array(source.bytes!);
+  source.readAt!(image, 0);
+  return {
+    file: bytes,
+    image,
+    container: source.container ? await readAll(source.container) : new Uint8Array(0),
+  };
+}
+
+/** Read a container to its end. */
+export async function readAll(source: {
+  read(into: Uint8Array): number | Promise<number>;
+}): Promise<Uint8Array> {
+  const parts: Buffer[] = [];
+  const buffer = Buffer.alloc(1 << 16);
+  for (;;) {
+    const count = await source.read(buffer);
+    if (count === 0) return new Uint8Array(Buffer.concat(parts));
+    parts.push(Buffer.from(buffer.subarray(0, count)));
+  }
+}

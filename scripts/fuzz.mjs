@@ -10,7 +10,8 @@ import { fuzzReport, runFuzzShard, sumFuzzShards } from '../build/internal.mjs';
 
 /**
  * One input in twelve is a stream for the decoder, one a file for the page reader, one of a store (packs,
- * manifests), one an image file or a container, two are frames for the zstd decoder; the others are for the codecs' kernels.
+ * manifests), one an image file or a container, two are frames for the zstd decoder; the others are for the
+ * codecs' kernels.
  */
 const STREAM_SHARE = 12;
 const KINDS = ['kernel', 'stream', 'file', 'zstd', 'store', 'image'];

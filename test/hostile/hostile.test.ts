@@ -98,7 +98,7 @@ test('a store gives pages of its snapshots or a PageferryError', async () => {
     expect(said).toContain(depth);
 });
 
-test('an image file comes back as it is, or is refused with a PageferryError', async () => {
+test('an image file comes back unchanged, or is refused with a PageferryError', async () => {
   const { inputs, right, refused, errors, said } = await run({ image: { first: 0, step: 1, end: 600 } });
   expect(right + refused).toBe(inputs);
   expect(Object.keys(errors)).toEqual(expect.arrayContaining(['bad-image', 'bad-stream', 'unsupported']));

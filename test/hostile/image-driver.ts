@@ -1,4 +1,4 @@
-// Hostile image files, containers and memories: what is read comes back as it is, or is refused.
+// Hostile image files, containers and memories: what is read comes back unchanged, or is refused.
 import { createContainerSink } from '../../src/image/container/container-sink.js';
 import { parseContainer } from '../../src/image/container/description.js';
 import { IMAGE_FORMATS } from '../../src/image/formats.js';

@@ -49,7 +49,7 @@ export class CodedRuns {
   }
 }
 
-/** Write the table of pages: encoder, bytes of a page, and for each page gap, bytes, skip (description.ts). */
+/** Write the table: encoder, bytes of a page, and for each page gap, bytes, skip (description.ts). */
 export function writeCodedRuns(table: WireWriter, runs: CodedRuns): void {
   const { count, offsets, sizes, positions, contentBytes } = runs;
   if (count === 0) return;

@@ -1,11 +1,17 @@
-import type { ContainerLayout } from './description.js';
+import type { CodedRuns } from './coded-runs.js';
+
+/** Bytes of a file that a container does not have. */
+interface PlacedBytes {
+  readonly runs: readonly { readonly offset: number; readonly bytes: number }[];
+  readonly coded?: CodedRuns | undefined;
+}
 
 /**
  * Call `visit` with all bytes of a file that are not among its container's other bytes, ascending: runs, and
  * compressed pages. Returns false if two of them overlap.
  */
 export function forEachPlaced(
-  { runs, coded }: Pick<ContainerLayout, 'runs' | 'coded'>,
+  { runs, coded }: PlacedBytes,
   visit: (offset: number, bytes: number) => void,
 ): boolean {
   const codedCount = coded?.count ?? 0;
@@ -23,7 +29,7 @@ export function forEachPlaced(
 
 /** Call `visit` with the file's other bytes, ascending: those that are in no run and no compressed page. */
 export function forEachOther(
-  layout: Pick<ContainerLayout, 'runs' | 'coded' | 'fileBytes'>,
+  layout: PlacedBytes & { readonly fileBytes: number },
   visit: (offset: number, bytes: number) => void,
 ): void {
   let end = 0;

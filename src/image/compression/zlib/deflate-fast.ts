@@ -1,8 +1,7 @@
-// A page as zlib compresses it at level 1 (compress2, Z_BEST_SPEED), byte for byte: what QEMU and makedumpfile
-// write. Node's own zlib has other hash functions, and so other matches. Since RFC 1950 and 1951 leave the
-// choice of matches and codes to the encoder, this one makes the choices of zlib 1.2 and 1.3; a page of another
-// encoder gets other bytes, which the caller has to compare.
-
+// A page as zlib compresses it at level 1 (compress2, Z_BEST_SPEED), byte for byte: what QEMU and
+// makedumpfile write. Node's own zlib has other hash functions, and so other matches. RFC 1950 and 1951 leave
+// the choice of matches and codes to the encoder; this one makes the choices of zlib 1.2 and 1.3. A page of
+// another encoder gets other bytes, which the caller has to compare.
 import { assignCodes, PrefixCode } from './huffman.js';
 import {
   DISTANCE_BASE,
@@ -24,7 +23,7 @@ const MAX_SYMBOLS = (1 << 14) - 1;
 const MIN_MATCH = 3;
 const MAX_MATCH = 258;
 const HASH_MASK = 0x7fff;
-/** Of level 1: matches that are tried, length that ends the search, longest match whose strings are all kept. */
+/** Of level 1: matches that are tried, the length that ends the search, the longest match kept as strings. */
 const MAX_TRIES = 4;
 const NICE_LENGTH = 8;
 const MAX_INSERTED = 4;

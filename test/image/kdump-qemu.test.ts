@@ -7,6 +7,7 @@ import { openElfCore } from '../../src/image/elf-core/elf-core.js';
 import { openKdump } from '../../src/image/kdump/kdump.js';
 import { qemuSkipReason } from '../../testing/qemu/linux.js';
 import { INSTALLED_QEMU } from '../../testing/qemu/versions.js';
+import { done } from '../cli/in-process.js';
 import { hasProgram, randomBytes, readAll, testFolder } from './support.js';
 
 const folder = testFolder();
@@ -68,6 +69,10 @@ test.skipIf(reason !== undefined)(
     expect(memory.includes(randomBytes(50_000, 1))).toBe(true);
     elf.close();
     dump.close();
+    const { stdout } = await done(['inspect', kdump]);
+    expect(`${stdout}`).toMatch(
+      /version 6, flattened\s+architecture +x86_64\s+compression +zlib[\s\S]*0x0-0x/,
+    );
     if (!hasProgram('makedumpfile')) {
       console.log('skipped: the same dump from makedumpfile -R: makedumpfile is not installed');
       return;

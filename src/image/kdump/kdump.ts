@@ -2,17 +2,20 @@ import type { PageSource } from '../../page/source.js';
 import { createContainerSource } from '../container/container-source.js';
 import { createLazyContainer } from '../container/lazy-container.js';
 import { createDecodedSource, type DecodedSource } from '../decoded-source.js';
-import { badImage, type FileBytes, fileBytes, readBytes, unsupportedImage } from '../file-bytes.js';
+import { badImage, type FileBytes, fileBytes, readBytes, unsupportedImage, viewOf } from '../file-bytes.js';
+import type { ImageDetails } from '../image-details.js';
 import { type ImageFile, type ImageFormat, openAs } from '../image-file.js';
 import { type KdumpPageMap, readPageMap } from './bitmaps.js';
 import { FlattenedFile, isFlattened, openFlattened } from './flattened.js';
 import { isKdump, type KdumpHeader, readHeader } from './header.js';
-import { MACHINES } from './layout.js';
+import { COMPRESSION_FLAGS, DESCRIPTOR_BYTES, MACHINES, pageFlags } from './layout.js';
 import { KdumpPages } from './pages.js';
 import { findReproduced } from './reproduced.js';
 
 const MAGIC_BYTES = 16;
 const MAX_NOTE_BYTES = 16 << 20;
+/** Pages whose compression `inspect` looks up. */
+const INSPECTED_PAGES = 1024;
 const ELF_MAGIC = '\x7fELF';
 
 /** The kdump-compressed format of `openImage`. */
@@ -22,6 +25,7 @@ export const kdump: ImageFormat = {
   summary: 'kdump-compressed dump: makedumpfile, QEMU dump-guest-memory -z, flattened or not',
   detect: ({ firstBytes }) => isKdump(firstBytes) || isFlattened(firstBytes),
   open: openDump,
+  inspect: inspectDump,
   notes: readNotes,
 };
 
@@ -88,6 +92,35 @@ function openDump(file: ImageFile): KdumpSource {
       });
     }),
   };
+}
+
+function inspectDump(file: ImageFile): ImageDetails {
+  const { dump, flattened } = arranged(fileBytes(file));
+  const header = readHeader(dump);
+  const map = readPageMap(dump, header);
+  const segments = segmentsOf(map, header);
+  const pages = segments.reduce((sum, { bytes }) => sum + bytes, 0) / header.blockBytes;
+  return {
+    version: `version ${header.version}${flattened ? ', flattened' : ''}`,
+    ...(header.machine !== '' && { architecture: header.machine }),
+    compression: compressionsOf(dump, header, map.storedPages),
+    addressing: 'physical',
+    ranges: segments,
+    facts: { pages, 'pages in the file': map.storedPages, 'bytes of notes': header.notes.bytes },
+  };
+}
+
+/** The compressions of the first pages, which may differ: a page that does not become smaller has none. */
+function compressionsOf(dump: FileBytes, header: KdumpHeader, storedPages: number): string {
+  const bytes = Math.min(storedPages, INSPECTED_PAGES) * DESCRIPTOR_BYTES;
+  const descriptors = viewOf(readBytes(dump, header.descriptorsAt, bytes, 'descriptors of pages'));
+  const found = new Set<string>();
+  for (let at = 0; at < bytes; at += DESCRIPTOR_BYTES) {
+    const flags = descriptors.getUint32(at + 12, header.isLittleEndian) & COMPRESSION_FLAGS;
+    const name = Object.entries(pageFlags).find(([, flag]) => flag === flags)?.[0];
+    if (name !== undefined) found.add(name);
+  }
+  return [...found].join(', ') || 'none';
 }
 
 /** The dump in a file, which may be flattened. */

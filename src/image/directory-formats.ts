@@ -15,10 +15,18 @@ export const DIRECTORY_FORMATS: readonly DirectoryFormat[] = [criu];
  * @param format name of the format; "raw": its archive, byte by byte
  */
 export function directoryFormat(path: string, format?: string): DirectoryFormat | undefined {
-  if (path === '-' || !fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) return undefined;
+  if (path === '-' || !isDirectory(path)) return undefined;
   if (format !== undefined && format !== 'raw') return DIRECTORY_FORMATS.find(({ name }) => name === format);
   const detected = DIRECTORY_FORMATS.find((candidate) => candidate.detect(path));
   return detected && format === 'raw' ? { ...detected, open: () => openArchive(detected, path) } : detected;
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return fs.statSync(path).isDirectory();
+  } catch {
+    return false; // whatever opens the path reports the error
+  }
 }
 
 /** Bytes of the files in a directory. */

@@ -39,6 +39,7 @@ export async function run(argv) {
       };
       const plain = await measure({ ...options, agents: false });
       const agents = await measure({ ...options, agents: true });
+      print(`${link}, ${roundTrip} ms: ${plain.toFixed(1)} Mbit/s, agents ${agents.toFixed(1)} Mbit/s`);
       rows.push({ link, roundTripMs: options.roundTripMs, plain, agents, ratio: agents / plain });
     }
   print('Mbit/s of noise that arrives, after startup');
@@ -100,10 +101,12 @@ async function measure({ roundTripMs, bitsPerSecond, ms, agents }) {
 /** Write rounds of noise until the socket is closed. */
 async function pump(socket) {
   const memory = Buffer.alloc(GUEST_BYTES);
+  let onReady = () => {};
+  for (const event of ['drain', 'close']) socket.on(event, () => onReady());
   const write = (bytes) =>
     new Promise((resolve) => {
+      onReady = resolve;
       if (socket.destroyed || socket.write(bytes)) resolve();
-      else socket.once('drain', resolve).once('close', resolve);
     });
   await write(craftedHead(memory));
   for (let round = 0; !socket.destroyed; round++) {

@@ -19,9 +19,9 @@ const QUEUE_BYTES = 16 << 20;
 
 /**
  * Frames over a socket, in both directions. A frame is written when the socket has accepted the one before,
- * and reading pauses while enough frames are queued. Every failure ends the channel: the first cause is kept,
- * sent to the peer if possible, thrown by every later call, and is the reason of `signal`. A connection that
- * ends without a CLOSE frame has failed.
+ * and reading pauses while enough frames are queued. Every failure, an end without a CLOSE frame too, ends
+ * the channel: the first cause is kept, sent to the peer if possible, thrown later, and the reason of
+ * `signal`.
  */
 export class FrameChannel implements Channel {
   /** Set by the handshake. */
@@ -29,6 +29,7 @@ export class FrameChannel implements Channel {
   readonly closed: Promise<void>;
   readonly peer: string;
   readonly identities: readonly string[];
+  lastReport: Uint8Array | undefined;
   /** Called with the body of every keepalive of the peer. */
   onReport: ((body: Uint8Array) => void) | undefined;
   private readonly controller = new AbortController();
@@ -147,10 +148,8 @@ export class FrameChannel implements Channel {
   /** Return the error for a frame, or the end of the channel, in place of a frame of type `expected`. */
   unexpected(frame: ChannelFrame | undefined, expected: FrameType): PageferryError {
     const found = frame ? `a frame "${frameName(frame.type)}"` : 'the end of the channel';
-    return new PageferryError(
-      frame ? 'bad-stream' : 'io',
-      `${this.peer}: ${found} where "${frameName(expected)}" was expected`,
-    );
+    const message = `${this.peer}: ${found} where "${frameName(expected)}" was expected`;
+    return new PageferryError(frame ? 'bad-stream' : 'io', message);
   }
 
   /** Send keepalives from now on, for a peer that gives up after `stallMs`. */
@@ -236,8 +235,10 @@ export class FrameChannel implements Channel {
 
   private take(frame: ChannelFrame): void {
     const { type, body } = frame;
-    if (type === FRAME.KEEPALIVE) this.onReport?.(body);
-    else if (type === FRAME.REFUSE || type === FRAME.FAILED) {
+    if (type === FRAME.KEEPALIVE) {
+      if (body.length > 0) this.lastReport = body;
+      this.onReport?.(body);
+    } else if (type === FRAME.REFUSE || type === FRAME.FAILED) {
       this.stop(decodeReason(body, `${this.peer} ${type === FRAME.REFUSE ? 'refused' : 'failed'}`));
       this.linger();
     } else if (type === FRAME.CLOSE) {

@@ -19,6 +19,8 @@ export class Configuration {
   machine: string | undefined;
   /** x-ignore-shared: blocks that both hosts share are not sent, and the table of blocks has addresses. */
   ignoresShared = false;
+  /** The guest's UUID, of validate-uuid. */
+  uuid: Uint8Array | undefined;
   /** mapped-ram: pages are at fixed offsets of a file. */
   hasMappedRam = false;
   private subsections = 0;
@@ -68,6 +70,7 @@ export class Configuration {
     if (end < body + payload) return { needed: body + payload - at };
     if (payload === 4 && u32(bytes, body) !== TARGET_PAGE_BITS)
       return { reason: `target pages of 2^${u32(bytes, body)} bytes` };
+    if (payload === 16) this.uuid = bytes.slice(body, body + 16);
     return { consumed: body + payload - at };
   }
 

@@ -68,8 +68,10 @@ describe('rounds', () => {
       const much = await wireBytes(moving);
       const little = await wireBytes(moving, { cacheBytes });
       expect(little).toBeGreaterThan(much);
-      // The smaller limit of both agents is used.
-      expect(await wireBytes(moving, { destinationCacheBytes: cacheBytes })).toBe(little);
+      // The smaller limit of both agents is used. Batches follow the measured rate, so bytes vary a little.
+      const other = await wireBytes(moving, { destinationCacheBytes: cacheBytes });
+      expect(other).toBeGreaterThan((much + little) / 2);
+      expect(other).toBeLessThan(1.01 * little);
     },
   );
 

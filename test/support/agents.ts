@@ -61,6 +61,7 @@ export interface AgentsOptions {
   readonly closeMs?: number;
   /** Time until a new attempt ends a migration that waits for the destination's QEMU. */
   readonly abandonMs?: number;
+  readonly maxMigrations?: number;
   readonly base?: BaseImageFile;
   readonly destinationBase?: BaseImageFile | undefined;
   readonly strategy?: string;
@@ -110,6 +111,7 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
     qemu: options.qemu ?? { path: inPath },
     cacheBytes: options.destinationCacheBytes ?? cacheBytes,
     maxGuestBytes: options.destinationMaxGuestBytes ?? maxGuestBytes,
+    ...(options.maxMigrations !== undefined && { maxMigrations: options.maxMigrations }),
     ...(options.closeMs !== undefined && { closeMs: options.closeMs }),
     base: 'destinationBase' in options ? options.destinationBase : base,
     log: (line) => destination.log.push(line),
@@ -126,6 +128,7 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
     maxGuestBytes,
     base,
     ...(options.qmp && { qmp: options.qmp }),
+    ...(options.maxMigrations !== undefined && { maxMigrations: options.maxMigrations }),
     ...(options.abandonMs !== undefined && { abandonMs: options.abandonMs }),
     log: (line) => source.log.push(line),
     meters: source.meters,

@@ -4,6 +4,7 @@ import { listenForChannels } from '../../channel/listen.js';
 import { addressText } from '../../channel/transports/address.js';
 import { PageferryError } from '../../page/error.js';
 import { answerCheck } from '../check/answer-check.js';
+import { MemoryShares } from '../memory-shares.js';
 import { DestinationSession } from './destination-session.js';
 import type { DestinationAgentOptions } from './options.js';
 
@@ -15,19 +16,26 @@ export interface DestinationAgent {
 }
 
 /**
- * Listen for source agents and give what they send to QEMU, one migration at a time. @throws PageferryError
+ * Listen for source agents and give what they send to QEMU, `maxMigrations` at a time. @throws PageferryError
  * `io`
  */
 export async function startDestinationAgent(options: DestinationAgentOptions): Promise<DestinationAgent> {
-  const { log, listen } = options;
+  const { log, listen, maxMigrations = 1 } = options;
+  const refusal =
+    maxMigrations === 1
+      ? 'another migration is in progress here'
+      : `${maxMigrations} migrations are in progress here`;
+  const memory = new MemoryShares(options.cacheBytes, maxMigrations);
   let count = 0;
   let isClosed = false;
   const sessions = new Map<DestinationSession, Promise<void>>();
   const begin = (channel: FrameChannel) => {
     options.onBegin?.();
-    const session = new DestinationSession(options, ++count, channel);
+    const cacheBytes = memory.take();
+    const session = new DestinationSession({ ...options, cacheBytes }, ++count, channel);
     const running = session.run().then((error) => {
       sessions.delete(session);
+      memory.release(cacheBytes);
       options.onEnd?.(error);
     });
     sessions.set(session, running);
@@ -45,8 +53,8 @@ export async function startDestinationAgent(options: DestinationAgentOptions): P
       others.delete(channel);
       if (isCheck) return;
       if (isClosed) channel.fail(new PageferryError('io', 'the agent was stopped'), FRAME.REFUSE);
-      else if ([...sessions.keys()].every(({ isOver }) => isOver)) begin(channel);
-      else channel.fail(new PageferryError('limit', 'another migration is in progress here'), FRAME.REFUSE);
+      else if ([...sessions.keys()].filter(({ isOver }) => !isOver).length < maxMigrations) begin(channel);
+      else channel.fail(new PageferryError('limit', refusal), FRAME.REFUSE);
     },
   });
   log({

@@ -9,6 +9,7 @@ import { BusyFraction } from '../../strategy/busy-fraction.js';
 import { checkSameBase } from '../base-image-check.js';
 import { DestinationReporter } from '../flow/destination-report.js';
 import { MAIN, MAX_CONNECTIONS } from '../flow/in-flight-window.js';
+import { qemuAddress, UUID_BYTES, uuidText } from '../guest-uuid.js';
 import { MigrationLifetime } from '../lifetime.js';
 import { acceptBytes, readMigrate } from '../messages.js';
 import type { MeteredMigration } from '../metrics.js';
@@ -37,6 +38,8 @@ export class DestinationSession {
   /** Each resolves when QEMU closes a connection. */
   private readonly closings: Promise<void>[] = [];
   private stream: DestinationStream | undefined;
+  /** The guest's UUID, where the source reported it. */
+  private uuid: string | undefined;
   private reporter: DestinationReporter | undefined;
   private queuedFrames = 0;
   private processedBytes = 0;
@@ -87,6 +90,8 @@ export class DestinationSession {
   private async migrate(): Promise<void> {
     const { channel, options } = this;
     const { sessionId, cacheBytes, base } = readMigrate(await channel.expect(FRAME.MIGRATE));
+    const report = channel.lastReport;
+    if (report && report.length >= UUID_BYTES) this.uuid = uuidText(report.subarray(0, UUID_BYTES));
     checkSessionId(channel, sessionId, channel.session!.ownId);
     checkSameBase(base, options.base?.digest);
     const agreedBytes = Math.min(cacheBytes, options.cacheBytes);
@@ -171,7 +176,12 @@ export class DestinationSession {
       throw new PageferryError('limit', `connection ${number}, expected at most ${MAX_CONNECTIONS}`);
     const { channel, lifetime, options } = this;
     const connection = new QemuConnection(number, {
-      ...{ channel, lifetime, qemu: options.qemu, stallMs: channelTimes(options.listen).stallMs },
+      ...{
+        channel,
+        lifetime,
+        qemu: qemuAddress(options.qemu, this.uuid),
+        stallMs: channelTimes(options.listen).stallMs,
+      },
       idle: () => this.idle.at(performance.now()),
       onProcessed: (bytes) => this.processed(bytes),
     });

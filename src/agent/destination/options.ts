@@ -9,10 +9,12 @@ import type { AgentMetrics } from '../metrics.js';
 export interface DestinationAgentOptions {
   /** Where source agents connect, and which of them are allowed. */
   readonly listen: Omit<ListenOptions, 'onChannel' | 'onRefused'>;
-  /** Where QEMU waits for a guest (`-incoming`). */
+  /** Where QEMU waits for a guest (`-incoming`). `{uuid}` in a path is replaced by the guest's UUID. */
   readonly qemu: Address;
   /** Most bytes of received pages to cache; the smaller limit of both agents is used. */
   readonly cacheBytes: number;
+  /** Migrations at the same time, which share `cacheBytes`; default 1. */
+  readonly maxMigrations?: number;
   /** Largest guest, in bytes. */
   readonly maxGuestBytes: number;
   /** Time until a QEMU that has everything, but has not closed its connections, is logged; default 60 s. */

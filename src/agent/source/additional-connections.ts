@@ -7,13 +7,7 @@ import type { MigrationLifetime } from '../lifetime.js';
 import type { RoundStats } from '../stats.js';
 import type { SourceConnections } from './connections.js';
 import type { SourceStream } from './source-stream.js';
-import { peekMagic, peekMagicWithin } from './stream-magic.js';
-
-/**
- * A connection of multifd begins with its magic at once; postcopy's preempt channel may send nothing for a
- * long time.
- */
-const PEEK_MS = 300;
+import { peekMagic } from './stream-magic.js';
 
 /** The parts of a migration that exist once both agents have agreed on it. */
 export interface AgreedMigration {
@@ -22,17 +16,10 @@ export interface AgreedMigration {
   readonly stats: RoundStats;
 }
 
-interface ConnectionEvents {
-  /** Called before the connection's bytes pass through. */
-  readonly onAdditional: () => void;
-  /** Called where the connection begins a migration of its own. It is not read further. */
-  readonly onNewAttempt: () => void;
-}
-
 /**
  * QEMU's connections besides the main one. Their bytes pass through uncoded. After `migrate_cancel`, QEMU's
- * next attempt may connect before the end of the cancelled one is seen; its stream's magic tells it from a
- * connection of multifd.
+ * next attempt may connect before the end of the cancelled one is seen; its stream's magic, where it comes
+ * late, tells it from a connection of multifd.
  */
 export class AdditionalConnections {
   private readonly opening = new SerialQueue();
@@ -45,14 +32,23 @@ export class AdditionalConnections {
     private readonly agreed: Promise<AgreedMigration>,
   ) {}
 
-  add(socket: Socket, events: ConnectionEvents): void {
-    const magic = peekMagicWithin(socket, PEEK_MS);
-    const decided = magic.then((found) => this.decide(socket, found, events));
+  /** Wait with the digest until `decided` resolves: a new connection may belong to this migration. */
+  hold(decided: Promise<unknown>): void {
     this.deciding.add(decided);
-    const running = decided.then((connection) => {
-      this.deciding.delete(decided);
-      return connection === undefined ? undefined : this.pass(socket, connection, events);
-    });
+    void decided.then(() => this.deciding.delete(decided));
+  }
+
+  /**
+   * Add a connection. `onNewAttempt` is called where it begins a migration of its own after all; it is not
+   * read further.
+   */
+  add(socket: Socket, onNewAttempt: () => void): void {
+    const connection = this.connections.add(socket);
+    if (connection === undefined) return;
+    this.agreed
+      .then(({ stream }) => stream.passThrough('QEMU uses more than one connection'))
+      .catch((cause) => this.lifetime.fail(cause));
+    const running = this.pass(socket, connection, onNewAttempt);
     this.running.push(running);
     running.catch((cause) => this.lifetime.fail(cause));
   }
@@ -64,26 +60,11 @@ export class AdditionalConnections {
 
   /** Resolve when all connections have ended and are sent. @throws the first failure */
   async ended(): Promise<void> {
+    await this.decided();
     await Promise.all(this.running);
   }
 
-  /** Return the connection's number where it belongs to this migration. */
-  private decide(socket: Socket, magic: number | undefined, events: ConnectionEvents): number | undefined {
-    if (magic === QEMU_MAGIC) {
-      events.onNewAttempt();
-      return undefined;
-    }
-    const connection = this.connections.add(socket);
-    if (connection !== undefined) {
-      events.onAdditional();
-      this.agreed
-        .then(({ stream }) => stream.passThrough('QEMU uses more than one connection'))
-        .catch((cause) => this.lifetime.fail(cause));
-    }
-    return connection;
-  }
-
-  private async pass(socket: Socket, connection: number, events: ConnectionEvents): Promise<void> {
+  private async pass(socket: Socket, connection: number, onNewAttempt: () => void): Promise<void> {
     const { signal } = this.lifetime;
     const { channel, stats } = await this.agreed;
     // In QEMU's order, and at once: the destination's QEMU may read nothing before all its connections are
@@ -92,7 +73,7 @@ export class AdditionalConnections {
     await this.opening.run(() => channel.send(connection, FRAME.OPENED, head), signal);
     if ((await peekMagic(socket, signal)) === QEMU_MAGIC) {
       this.lifetime.detach(socket);
-      return events.onNewAttempt();
+      return onNewAttempt();
     }
     for await (const bytes of socket as AsyncIterable<Uint8Array>) {
       stats.streamBytes += bytes.length;

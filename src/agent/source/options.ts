@@ -17,6 +17,8 @@ export interface SourceAgentOptions {
   readonly threads: number;
   /** Bytes of sent pages to cache. */
   readonly cacheBytes: number;
+  /** Migrations at the same time, which share `cacheBytes`; default 1. */
+  readonly maxMigrations?: number;
   /** Largest guest, in bytes. */
   readonly maxGuestBytes: number;
   /**

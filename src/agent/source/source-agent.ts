@@ -1,57 +1,29 @@
 import type { Socket } from 'node:net';
 import { addressText } from '../../channel/transports/address.js';
 import { listenAt } from '../../channel/transports/sockets.js';
+import { SerialQueue } from '../../page/sync.js';
+import { MemoryShares } from '../memory-shares.js';
+import { classify } from './classify.js';
 import type { SourceAgentOptions } from './options.js';
 import { SourceSession } from './source-session.js';
 
 /** A running source agent. */
 export interface SourceAgent {
-  /** Stop listening, end the current migration, and resolve when everything is released. */
+  /** Stop listening, end the current migrations, and resolve when everything is released. */
   close(): Promise<void>;
 }
 
-/**
- * Listen for migrations of QEMU and send each to the destination agent, one at a time. @throws PageferryError
- * `io`
- */
+/** Listen for migrations of QEMU and send each to the destination agent. @throws PageferryError `io` */
 export async function startSourceAgent(options: SourceAgentOptions): Promise<SourceAgent> {
-  let current: SourceSession | undefined;
-  let running: Promise<void> | undefined;
-  let isClosed = false;
-  let count = 0;
-  /** Connections of the next attempt, which QEMU may begin before the current one is released. */
-  const waiting: Socket[] = [];
-  const { abandonMs = 60_000 } = options;
-  const abandoned = `QEMU began another migration, and ${abandonMs} ms later the destination's QEMU had not closed its connection: its log has the result of this one`;
-  let abandoning: NodeJS.Timeout | undefined;
-  const wait = (socket: Socket) => {
-    waiting.push(socket);
-    abandoning ??= setTimeout(() => current?.stop(abandoned), abandonMs);
-  };
-  const connected = (socket: Socket) => {
-    if (isClosed) socket.destroy();
-    else if (!current) begin(socket);
-    else if (current.isOver) wait(socket);
-    else current.add(socket, () => connected(socket));
-  };
-  const begin = (socket: Socket) => {
-    options.onBegin?.();
-    current = new SourceSession(options, ++count, socket);
-    running = current.run().then((error) => {
-      current = undefined;
-      clearTimeout(abandoning);
-      abandoning = undefined;
-      options.onEnd?.(error);
-      for (const next of waiting.splice(0)) connected(next);
-    });
-  };
   const { listen, peer, log } = options;
-  const accepted = (socket: Socket) => {
-    socket.on('error', () => {});
-    connected(socket);
-  };
-  const server = await listenAt(listen, accepted, ({ message }) =>
-    log({ level: 'error', migration: 0, message }),
+  const sessions = new SourceSessions(options);
+  const server = await listenAt(
+    listen,
+    (socket) => {
+      socket.on('error', () => {});
+      sessions.connected(socket);
+    },
+    ({ message }) => log({ level: 'error', migration: 0, message }),
   );
   log({
     level: 'info',
@@ -60,11 +32,113 @@ export async function startSourceAgent(options: SourceAgentOptions): Promise<Sou
   });
   return {
     async close() {
-      isClosed = true;
       server.close();
-      for (const socket of waiting.splice(0)) socket.destroy();
-      current?.stop('the agent was stopped');
-      await running;
+      await sessions.close();
     },
   };
+}
+
+/** The migrations of one agent, and the connections of QEMUs that belong to them. */
+class SourceSessions {
+  private readonly sessions = new Map<SourceSession, Promise<void>>();
+  /** Connections of attempts that begin once another migration is released. */
+  private readonly waiting: Socket[] = [];
+  /** QEMU 7.2 takes the order of connections for their meaning. */
+  private readonly turns = new SerialQueue();
+  private abandoning: NodeJS.Timeout | undefined;
+  private isClosed = false;
+  private count = 0;
+  private readonly memory: MemoryShares;
+
+  constructor(private readonly options: SourceAgentOptions) {
+    this.memory = new MemoryShares(options.cacheBytes, this.maxMigrations);
+  }
+
+  connected(socket: Socket): void {
+    if (this.isClosed) socket.destroy();
+    else if (this.open.length === 0) this.admit(socket);
+    else {
+      const decided = this.turns.run(() => this.route(socket));
+      for (const session of this.open) session.hold(decided);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    clearTimeout(this.abandoning);
+    for (const socket of this.waiting.splice(0)) socket.destroy();
+    for (const session of this.sessions.keys()) session.stop('the agent was stopped');
+    await Promise.all(this.sessions.values());
+  }
+
+  /** Migrations whose QEMU may still open connections, in order. */
+  private get open(): SourceSession[] {
+    return [...this.sessions.keys()].filter(({ isOver }) => !isOver);
+  }
+
+  private get maxMigrations(): number {
+    return this.options.maxMigrations ?? 1;
+  }
+
+  private async route(socket: Socket): Promise<void> {
+    const found = await classify(socket);
+    if (found.kind === 'main') return this.attempt(socket);
+    const { open } = this;
+    const youngest = open.findLast(({ uuid, advisesPostcopy }) =>
+      found.kind === 'multifd' ? uuid === undefined : advisesPostcopy,
+    );
+    const named = found.uuid === undefined ? undefined : open.find(({ uuid }) => uuid === found.uuid);
+    const session = named ?? youngest ?? open.at(-1);
+    if (!session) return this.admit(socket);
+    session.uuid ??= found.uuid;
+    session.add(socket, () => void this.turns.run(() => this.attempt(socket)));
+  }
+
+  /** Begin another migration; those whose QEMU has closed its connection were cancelled. */
+  private async attempt(socket: Socket): Promise<void> {
+    await Promise.all(
+      this.open.map(async (session) => {
+        if (await session.probe())
+          session.stop('QEMU began another migration on a new connection: this one was cancelled');
+      }),
+    );
+    this.admit(socket);
+  }
+
+  private admit(socket: Socket): void {
+    const { options, sessions, maxMigrations } = this;
+    if (this.isClosed) socket.destroy();
+    else if (sessions.size < maxMigrations) this.begin(socket);
+    else if (this.open.length < maxMigrations) this.wait(socket);
+    else {
+      const message = `refused: ${sessions.size} migrations are in progress (--migrations ${maxMigrations})`;
+      options.log({ level: 'warn', migration: 0, message });
+      socket.destroy();
+    }
+  }
+
+  private wait(socket: Socket): void {
+    this.waiting.push(socket);
+    const { abandonMs = 60_000 } = this.options;
+    const abandoned = `QEMU began another migration, and ${abandonMs} ms later the destination's QEMU had not closed its connection: its log has the result of this one`;
+    this.abandoning ??= setTimeout(() => {
+      for (const session of this.sessions.keys()) if (session.isOver) session.stop(abandoned);
+    }, abandonMs);
+  }
+
+  private begin(socket: Socket): void {
+    const { options } = this;
+    options.onBegin?.();
+    const cacheBytes = this.memory.take();
+    const session = new SourceSession({ ...options, cacheBytes }, ++this.count, socket);
+    const running = session.run().then((error) => {
+      this.sessions.delete(session);
+      this.memory.release(cacheBytes);
+      clearTimeout(this.abandoning);
+      this.abandoning = undefined;
+      options.onEnd?.(error);
+      for (const next of this.waiting.splice(0)) this.admit(next);
+    });
+    this.sessions.set(session, running);
+  }
 }

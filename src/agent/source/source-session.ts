@@ -10,6 +10,7 @@ import { strategyByName } from '../../strategy/registry.js';
 import { ChannelSender } from '../flow/channel-sender.js';
 import { MAIN } from '../flow/in-flight-window.js';
 import { Forecaster, type ForecasterOptions } from '../forecast/forecaster.js';
+import { uuidOfStream } from '../guest-uuid.js';
 import { MigrationLifetime } from '../lifetime.js';
 import { migrateBytes, readAccept } from '../messages.js';
 import type { MeteredMigration } from '../metrics.js';
@@ -18,10 +19,15 @@ import { AdditionalConnections, type AgreedMigration } from './additional-connec
 import { AnswerReader } from './answer-reader.js';
 import { SourceConnections } from './connections.js';
 import type { SourceAgentOptions } from './options.js';
+import { QemuInput } from './qemu-input.js';
 import { RUNS_ON_SOURCE, SourceStream } from './source-stream.js';
 
 const PAGE_BYTES = 4096;
 const BATCH_PAGES = 512;
+/** The head of QEMU's stream comes within this time, and so does the end of a closed connection. */
+const HEAD_BYTES = 512;
+const HEAD_MS = 300;
+const PROBE_MS = 300;
 /** Pages in the fingerprint index, besides those of a base image. */
 const INDEX_PAGES = 1 << 18;
 
@@ -35,6 +41,9 @@ export class SourceSession {
   private readonly agreed: Promise<AgreedMigration>;
   private agree!: (agreed: AgreedMigration) => void;
   private stream: SourceStream | undefined;
+  private readonly input: QemuInput;
+  /** The guest's UUID, where QEMU has stated it. */
+  uuid: string | undefined;
 
   constructor(
     private readonly options: SourceAgentOptions,
@@ -42,6 +51,7 @@ export class SourceSession {
     main: Socket,
   ) {
     this.metered = options.meters.begin();
+    this.input = new QemuInput(main);
     this.connections = new SourceConnections(main, channelTimes(options.peer).stallMs, this.lifetime);
     this.agreed = new Promise((resolve, reject) => {
       this.agree = resolve;
@@ -75,24 +85,31 @@ export class SourceSession {
    * attempt.
    */
   get isOver(): boolean {
-    const { main } = this.connections;
-    return this.lifetime.signal.aborted || main.destroyed || main.readableEnded;
+    return this.lifetime.signal.aborted || this.input.isClosed;
+  }
+
+  /** The source's QEMU may switch to post-copy. */
+  get advisesPostcopy(): boolean {
+    return this.stream?.advisesPostcopy ?? false;
+  }
+
+  /** Wait with the digest until it is known whether a new connection belongs to this migration. */
+  hold(decided: Promise<unknown>): void {
+    this.additional.hold(decided);
+  }
+
+  /** Read ahead to see whether QEMU has closed its main connection. */
+  probe(): Promise<boolean> {
+    return this.input.probe(PROBE_MS, this.lifetime.signal);
   }
 
   /**
-   * Add another connection of QEMU: of multifd, or postcopy's preempt channel. Call `onNewAttempt` where it
-   * is the main connection of another attempt; that ends this migration.
+   * Add another connection of QEMU: of multifd, or postcopy's preempt channel. `onNewAttempt` is called where
+   * it is the main connection of another attempt.
    */
   add(socket: Socket, onNewAttempt: () => void): void {
-    const cancelled = 'QEMU began another migration on a new connection: this one was cancelled';
-    this.additional.add(socket, {
-      onAdditional: () =>
-        this.log('warn', 'QEMU opened another connection (multifd or preempt): the stream passes through'),
-      onNewAttempt: () => {
-        this.stop(cancelled);
-        onNewAttempt();
-      },
-    });
+    this.log('warn', 'QEMU opened another connection (multifd or preempt): the stream passes through');
+    this.additional.add(socket, onNewAttempt);
   }
 
   stop(reason: string): void {
@@ -104,6 +121,9 @@ export class SourceSession {
     const { signal } = this.lifetime;
     const channel = await connectChannel({ ...peer, signal });
     this.lifetime.attachChannel(channel);
+    this.uuid ??= uuidOfStream(await this.input.head(HEAD_BYTES, HEAD_MS, signal));
+    // The body of a keepalive, which earlier versions ignore.
+    if (this.uuid !== undefined) channel.report(Buffer.from(this.uuid.replaceAll('-', ''), 'hex'));
     const announced = { sessionId: channel.session!.peerId, cacheBytes, base: base?.digest };
     await channel.send(FRAME.MIGRATE, migrateBytes(announced));
     const agreedBytes = readAccept(await channel.expect(FRAME.ACCEPT), channel.peer);
@@ -182,8 +202,7 @@ export class SourceSession {
     done.catch((cause) => this.lifetime.fail(cause));
     this.agree(agreed);
     // The connection stays open: QEMU may still read its return path.
-    const pieces: AsyncIterable<Uint8Array> = this.connections.main.iterator({ destroyOnReturn: false });
-    for await (const bytes of pieces) await stream.push(bytes);
+    for await (const bytes of this.input) await stream.push(bytes);
     if (this.lifetime.failure) throw this.lifetime.failure;
     const brokeOff = stream.finish();
     if (brokeOff !== undefined)

@@ -74,6 +74,11 @@ export class SourceStream {
     return this.map?.pages ?? 0;
   }
 
+  /** POSTCOPY_ADVISE was sent. */
+  get advisesPostcopy(): boolean {
+    return this.staging.advisesPostcopy;
+  }
+
   /** End the stream. Return where it broke off, if it did. */
   finish(): string | undefined {
     const brokeOff = this.reader.finish();

@@ -33,6 +33,7 @@ export type Step =
  */
 export class Staging implements QemuEvents {
   readonly steps: Step[] = [];
+  advisesPostcopy = false;
   private piece: Uint8Array | undefined;
 
   /** Begin a piece. It must not change until its steps are processed. */
@@ -71,6 +72,10 @@ export class Staging implements QemuEvents {
 
   onBlocks(blocks: readonly QemuBlock[]): void {
     this.steps.push({ kind: 'blocks', blocks: blocks.slice() });
+  }
+
+  onCommand(command: string): void {
+    if (command === 'POSTCOPY_ADVISE') this.advisesPostcopy = true;
   }
 
   onFlush(): void {

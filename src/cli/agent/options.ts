@@ -23,7 +23,13 @@ export const COMMON_OPTIONS = {
     value: 'SIZE',
     help: 'memory for pages that were sent; the smaller limit of both agents is used',
     parse: byteCount('2G'),
-    default: '512M',
+    default: '1G',
+  },
+  migrations: {
+    value: 'N',
+    help: 'migrations at the same time, 1 to 16; each takes half of the --memory-limit that is free',
+    parse: wholeNumber(1, 16),
+    default: '4',
   },
   'max-guest-memory': {
     value: 'SIZE',

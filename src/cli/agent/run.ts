@@ -16,6 +16,7 @@ export const STOP_MS = 5000;
 interface CommonAgentOptions {
   readonly base: BaseImageFile | undefined;
   readonly cacheBytes: number;
+  readonly maxMigrations: number;
   readonly maxGuestBytes: number;
   readonly log: Log;
   readonly meters: AgentMetrics;
@@ -55,6 +56,7 @@ export async function runAgent({ role, values, log, signal, start }: AgentRun): 
     const agent = await start({
       ...{ base, log, meters },
       cacheBytes: values['memory-limit'],
+      maxMigrations: values.migrations,
       maxGuestBytes: values['max-guest-memory'] ?? totalmem(),
       onBegin: () => migrating.abort(new Error('a migration began')),
       onEnd: end.onMigrationEnd,

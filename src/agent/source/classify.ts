@@ -1,0 +1,27 @@
+import type { Socket } from 'node:net';
+import { MULTIFD_MAGIC, QEMU_MAGIC } from '../../qemu/format.js';
+import { MULTIFD_HEAD_BYTES, uuidOfMultifd } from '../guest-uuid.js';
+import { peekWithin } from './stream-magic.js';
+
+/**
+ * QEMU sends the magic of a migration, or of a connection of multifd, at once; postcopy's preempt channel has
+ * none, and may send nothing for a long time.
+ */
+const PEEK_MS = 300;
+const MAGIC_BYTES = 4;
+
+/** What a connection of QEMU is, from its first bytes. */
+export interface ConnectionKind {
+  readonly kind: 'main' | 'multifd' | 'preempt';
+  /** The guest's UUID, where a channel of multifd states one. */
+  readonly uuid: string | undefined;
+}
+
+/** Return what a connection is. Its bytes stay in the socket. */
+export async function classify(socket: Socket): Promise<ConnectionKind> {
+  const magic = (await peekWithin(socket, MAGIC_BYTES, PEEK_MS))?.readUInt32BE(0);
+  if (magic === QEMU_MAGIC) return { kind: 'main', uuid: undefined };
+  if (magic !== MULTIFD_MAGIC) return { kind: 'preempt', uuid: undefined };
+  const head = await peekWithin(socket, MULTIFD_HEAD_BYTES, PEEK_MS);
+  return { kind: 'multifd', uuid: head && uuidOfMultifd(head) };
+}

@@ -1,0 +1,92 @@
+import type { Socket } from 'node:net';
+import { Signal, sleep } from '../../page/sync.js';
+
+/** Bytes that are read ahead of the migration: QEMU has to see the link's real speed. */
+const MAX_AHEAD_BYTES = 64 << 10;
+/** The same to find the end of a connection: more than the kernel holds for a UNIX socket. */
+const MAX_PROBE_BYTES = 8 << 20;
+
+/** The bytes of QEMU's main connection. */
+export class QemuInput {
+  private readonly pieces: Uint8Array[] = [];
+  private bytes = 0;
+  private maxBytes = MAX_AHEAD_BYTES;
+  private failure: Error | undefined;
+  private hasEnded = false;
+  private isReading = false;
+  private readonly changed = new Signal();
+
+  constructor(private readonly socket: Socket) {
+    const ended = () => {
+      this.hasEnded = true;
+      this.changed.notify();
+    };
+    socket.on('error', (cause) => {
+      this.failure = cause;
+    });
+    socket.on('end', ended).on('close', ended);
+  }
+
+  /** QEMU has closed the connection, or this host has; bytes from before may still be read here. */
+  get isClosed(): boolean {
+    return this.hasEnded || this.socket.destroyed || this.socket.readableEnded;
+  }
+
+  /** Yield everything that QEMU sends. @throws the socket's error */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      const piece = this.pieces.shift();
+      if (piece) {
+        this.bytes -= piece.length;
+        this.read();
+        yield piece;
+      } else if (this.isClosed) {
+        if (this.failure) throw this.failure;
+        return;
+      } else {
+        this.read();
+        await this.changed.wait();
+      }
+    }
+  }
+
+  /** Return the first bytes, which stay to be read: `bytes` or more, if they come within `ms`. */
+  async head(bytes: number, ms: number, signal: AbortSignal): Promise<Uint8Array> {
+    this.read();
+    await this.within(ms, () => this.bytes >= bytes || this.isClosed, signal);
+    return Buffer.concat(this.pieces);
+  }
+
+  /** Read ahead to see whether QEMU has closed the connection. */
+  async probe(ms: number, signal: AbortSignal): Promise<boolean> {
+    this.maxBytes = MAX_PROBE_BYTES;
+    this.read();
+    await this.within(ms, () => this.isClosed, signal);
+    this.maxBytes = MAX_AHEAD_BYTES;
+    return this.isClosed;
+  }
+
+  private async within(ms: number, ready: () => boolean, signal: AbortSignal): Promise<void> {
+    const controller = new AbortController();
+    const any = AbortSignal.any([signal, controller.signal]);
+    const waits = [this.changed.until(ready, any), sleep(ms, any)];
+    await Promise.race(waits).catch(() => {});
+    controller.abort();
+    for (const wait of waits) wait.catch(() => {});
+  }
+
+  private read(): void {
+    if (!this.isReading) this.listen();
+    if (this.bytes < this.maxBytes) this.socket.resume();
+  }
+
+  private listen(): void {
+    this.isReading = true;
+    this.socket.on('data', (bytes: Buffer) => {
+      this.pieces.push(bytes);
+      this.bytes += bytes.length;
+      if (this.bytes >= this.maxBytes) this.socket.pause();
+      this.changed.notify();
+    });
+  }
+}

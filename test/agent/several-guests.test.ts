@@ -1,0 +1,154 @@
+// Several guests through one pair of agents: separate migrations, distinguished by what their streams say.
+import { afterEach, describe, expect, test } from 'vitest';
+import { header, part, start, subsection } from '../../testing/qemu/craft.js';
+import { noiseOf, recordsOf } from '../../testing/qemu/crafted-guest.js';
+import { expectSameMemory } from '../../testing/qemu/memory-trace.js';
+import { within } from '../channel/hosts.js';
+import { closeAll, craftedDevices, folder, open, STREAM, setting, stuck } from '../support/agent-faults.js';
+import { startAgents } from '../support/agents.js';
+import { FakeDestination, FakeSource } from '../support/fake-qemus.js';
+
+afterEach(closeAll);
+
+const UUIDS = ['11111111-2222-3333-4444-555555555555', '66666666-7777-8888-9999-aaaaaaaaaaaa'] as const;
+const uuidBytes = (uuid: string) => Buffer.from(uuid.replaceAll('-', ''), 'hex');
+
+/** A guest of 2 MiB whose stream states its UUID, as with validate-uuid. */
+function guestOf(uuid: string, seed: number): Buffer {
+  const memory = noiseOf(2 << 20, seed);
+  const block = { name: 'pc.ram', bytes: memory.length };
+  return Buffer.concat([
+    header('pc-i440fx-7.2', subsection('configuration/uuid', uuidBytes(uuid))),
+    start(block),
+    part(recordsOf(memory, 'pc.ram'), true),
+    craftedDevices(),
+  ]);
+}
+
+/** The first bytes of a channel of multifd, and bytes after them. */
+function multifdOf(uuid: string, text: string): Buffer {
+  const head = Buffer.alloc(64);
+  head.writeUInt32BE(0x11223344, 0);
+  head.writeUInt32BE(1, 4);
+  uuidBytes(uuid).copy(head, 8);
+  return Buffer.concat([head, Buffer.from(text)]);
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+/** Agents for guests whose destinations listen at a path with their UUID. */
+async function pairOfGuests() {
+  const agents = await startAgents({
+    folder,
+    maxMigrations: 4,
+    qemu: { path: `${folder}/in-{uuid}` },
+  });
+  const qemus: FakeDestination[] = [];
+  for (const uuid of UUIDS) qemus.push(await FakeDestination.listening(`${folder}/in-${uuid}`));
+  open.push(agents, ...qemus);
+  const streams = UUIDS.map((uuid, i) => guestOf(uuid, i + 1));
+  return { agents, qemus, streams };
+}
+
+describe('two guests at the same time', () => {
+  test('arrive each at its own QEMU, and both are verified', async () => {
+    const { agents, qemus, streams } = await pairOfGuests();
+    const sources: FakeSource[] = [];
+    for (const stream of streams) {
+      const source = await FakeSource.connect(agents.outPath);
+      sources.push(source);
+      // Both are in the middle of their memory now.
+      await source.write([stream.subarray(0, 1 << 20)]);
+    }
+    await within(
+      `both begin ${agents.source.text} ${agents.destination.text}`,
+      until(() => agents.source.meters.inProgress === 2),
+    );
+    for (const [i, source] of sources.entries()) {
+      await source.write([streams[i]!.subarray(1 << 20)]);
+      source.socket.end();
+    }
+    for (const number of [1, 2])
+      expect(await agents.ended(number)).toEqual({ source: undefined, destination: undefined });
+    for (const [i, qemu] of qemus.entries()) expectSameMemory(qemu.stream(), streams[i]!);
+    expect(agents.destination.text.match(/all memory arrived and is verified/g)).toHaveLength(2);
+  });
+
+  test('a channel of multifd belongs to the guest whose UUID it states', async () => {
+    const { agents, qemus, streams } = await pairOfGuests();
+    const sources: FakeSource[] = [];
+    for (const stream of streams) {
+      const source = await FakeSource.connect(agents.outPath);
+      sources.push(source);
+      await source.write([stream.subarray(0, 4096)]);
+      await within(
+        'it begins',
+        until(() => qemus[sources.length - 1]!.arrivals.length === 1),
+      );
+    }
+    const channel = await FakeSource.connect(agents.outPath);
+    const bytes = multifdOf(UUIDS[0], 'pages of the first guest');
+    await channel.write([bytes]);
+    await within(
+      'the channel',
+      until(() => qemus[0]!.stream(1).equals(bytes)),
+    );
+    expect(qemus[1]!.arrivals).toHaveLength(1);
+    for (const [i, source] of sources.entries()) {
+      await source.write([streams[i]!.subarray(4096)]);
+      source.socket.end();
+    }
+    channel.socket.end();
+    for (const number of [1, 2])
+      expect(await agents.ended(number)).toEqual({ source: undefined, destination: undefined });
+    expect(agents.destination.text.match(/all memory arrived and is verified/g)).toHaveLength(1);
+  });
+
+  test('one is cancelled and tries again at once, while the other one goes on', async () => {
+    const { agents, qemus, streams } = await pairOfGuests();
+    const [first, second] = [
+      await FakeSource.connect(agents.outPath),
+      await FakeSource.connect(agents.outPath),
+    ];
+    await first.write([streams[0]!.subarray(0, 1 << 20)]);
+    await second.write([streams[1]!.subarray(0, 1 << 20)]);
+    await within(
+      `both begin ${agents.source.text} ${agents.destination.text}`,
+      until(() => qemus.every(({ arrivals }) => arrivals.length === 1)),
+    );
+    second.socket.destroy();
+    const again = await FakeSource.connect(agents.outPath);
+    await again.write([streams[1]!]);
+    again.socket.end();
+    await first.write([streams[0]!.subarray(1 << 20)]);
+    first.socket.end();
+    await within(
+      'three ends',
+      until(() => agents.source.ends.length === 3 && agents.destination.ends.length === 3),
+    );
+    expect(agents.source.meters).toMatchObject({ completed: 2, failed: 1 });
+    expectSameMemory(qemus[0]!.stream(), streams[0]!);
+    expectSameMemory(qemus[1]!.stream(1), streams[1]!);
+  });
+});
+
+test('without a UUID in the stream, a --connect with {uuid} is refused with the remedy', async () => {
+  const { agents } = await pairOfGuests();
+  const source = await FakeSource.connect(agents.outPath);
+  await source.write([STREAM.subarray(0, 4096)]);
+  expect((await agents.source.end(1, 'the source agent'))?.message).toMatch(
+    /does not state the guest's UUID; give QEMU -uuid and set the capability validate-uuid/,
+  );
+});
+
+test('one migration at a time: a second guest is refused, and the first is not disturbed', async () => {
+  const set = await setting({}, { reads: () => false });
+  await stuck(set.agents);
+  const second = await FakeSource.connect(set.agents.outPath);
+  await second.write([STREAM.subarray(0, 4096)]);
+  await within('the second guest', second.closed);
+  expect(set.agents.source.text).toMatch(/refused: 1 migrations are in progress \(--migrations 1\)/);
+  expect(set.agents.source.ends).toHaveLength(0);
+});

@@ -1,5 +1,6 @@
 // Real QEMUs beside the agents, under emulation, with a guest that checks its own memory. Skipped without
 // QEMU or a kernel.
+import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { buildGuest, checkerReport, linuxSkipReason, waitForChecks } from '../../testing/qemu/linux.js';
 import { startMachine } from '../../testing/qemu/machine.js';
@@ -140,5 +141,42 @@ describe.each(QEMUS)('a guest with Linux in %s', (_, named, reason) => {
     await migratePair(second, options);
     await expectGoesOn(second, count);
     expect((await agents.ended(2)).source).toBeUndefined();
+  });
+
+  test('two guests at the same time through one pair of agents', async () => {
+    const uuids = ['1', '2'].map((digit) => `00000000-0000-4000-8000-${digit.repeat(12)}`);
+    const shared = { folder, memoryMib: MEMORY_MIB, linux: guest!(), qemu };
+    const pairs = await Promise.all(
+      uuids.map(async (uuid) => {
+        const args = ['-uuid', uuid];
+        const source = await startMachine({ ...shared, name: `source-${uuid}`, args });
+        open.push({ close: () => source.quit() });
+        const destination = await startMachine({ ...shared, name: uuid, args, incoming: true });
+        open.push({ close: () => destination.quit() });
+        return { source, destination, quit: () => source.quit() };
+      }),
+    );
+    const agents = await startAgents({
+      folder,
+      qemu: { path: join(folder, '{uuid}.migration') },
+      threads: 2,
+      maxMigrations: 2,
+    });
+    open.push(agents);
+    for (const { source } of pairs) await waitForChecks(source, 3);
+    const counts = pairs.map(({ source }) => checkerReport(source.serial()).count);
+    await Promise.all(
+      pairs.map((pair) =>
+        migratePair(pair, {
+          through: agents.outPath,
+          capabilities: ['return-path', 'validate-uuid'],
+          parameters: { 'max-bandwidth': 50_000_000 },
+        }),
+      ),
+    );
+    for (const [i, pair] of pairs.entries()) await expectGoesOn(pair, counts[i]!);
+    for (const number of [1, 2])
+      expect(await agents.ended(number)).toEqual({ source: undefined, destination: undefined });
+    expect(agents.destination.text.match(/and is verified/g)).toHaveLength(2);
   });
 });

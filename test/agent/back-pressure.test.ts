@@ -24,8 +24,8 @@ test('a slow destination QEMU slows the source QEMU, and few bytes are in flight
     took({ bytes }) {
       most = Math.max(most, written - bytes);
       // The rate is measured by then.
-      if (bytes > 8 * MIB) mostLater = Math.max(mostLater, written - bytes);
-      if (bytes > 12 * MIB) qemu.hurry();
+      if (bytes > 10 * MIB) mostLater = Math.max(mostLater, written - bytes);
+      if (bytes > 14 * MIB) qemu.hurry();
     },
   });
   const source = await FakeSource.connect(agents.outPath);

@@ -12,6 +12,8 @@ const START_WINDOW_BYTES = 256 << 10;
 /** A delivery rate counts for this time and for this many round trips. */
 const RATE_ROUNDS = 4;
 const RATE_MS = 1000;
+/** Nothing counts longer, however long a queue makes the round trips: buffers that fill take bytes fast. */
+const MAX_MS = 2000;
 /** Bytes that were delivered beyond the rate widen the window for this time, … */
 const BURST_ROUNDS = 8;
 const BURST_MS = 1000;
@@ -55,8 +57,8 @@ export class PathModel {
   delivered = 0;
   /** The shortest recent round trip; 0 before the first. */
   roundTripMs = 0;
-  private readonly rates = new WindowedMax(RATE_ROUNDS, RATE_MS);
-  private readonly bursts = new WindowedMax(BURST_ROUNDS, BURST_MS);
+  private readonly rates = new WindowedMax(RATE_ROUNDS, RATE_MS, MAX_MS);
+  private readonly bursts = new WindowedMax(BURST_ROUNDS, BURST_MS, MAX_MS);
   private deliveredMs = 0;
   private firstSentMs = 0;
   /** Samples of frames that were sent before this count of delivered bytes are limited by the sender. */

@@ -6,7 +6,7 @@ interface Entry {
 
 /**
  * Maximum of the values of recent time: a value is dropped once it is older than both `rounds` round trips
- * and `ms`.
+ * and `ms`, or than `maxMs`.
  */
 export class WindowedMax {
   /** Values that decrease with time: the first one is the maximum. */
@@ -15,6 +15,7 @@ export class WindowedMax {
   constructor(
     private readonly rounds: number,
     private readonly ms: number,
+    private readonly maxMs: number,
   ) {}
 
   /** The maximum; 0 without any value. */
@@ -30,7 +31,8 @@ export class WindowedMax {
   }
 
   private expire(nowMs: number, round: number): void {
-    const isOld = (entry: Entry) => entry.round < round - this.rounds && entry.atMs < nowMs - this.ms;
+    const isOld = (entry: Entry) =>
+      (entry.round < round - this.rounds && entry.atMs < nowMs - this.ms) || entry.atMs < nowMs - this.maxMs;
     let old = 0;
     while (old < this.entries.length - 1 && isOld(this.entries[old]!)) old++;
     if (old > 0) this.entries.splice(0, old);

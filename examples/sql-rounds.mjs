@@ -114,9 +114,9 @@ function whatNext() {
   return [
     `Saved as ${join(directory, '*.raw')} and ${file}. Try:`,
     `  ${command} verify ${file}`,
-    `  ${command} unpack ${file} --image 3 -o ${join(directory, 'again.raw')}`,
+    `  ${command} unpack ${file} --image 3 -o again.raw`,
     `  ${command} analyze ${join(directory, '*.raw')}`,
-    `  ${command} pack ${join(directory, '*.raw')} -o ${file} --link 10Gbit`,
+    `  ${command} pack ${join(directory, '*.raw')} -o again.pfy --link 10Mbit`,
   ];
 }
 

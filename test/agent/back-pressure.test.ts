@@ -23,9 +23,9 @@ test('a slow destination QEMU slows the source QEMU, and few bytes are in flight
     bytesPerSecond: 4 * MIB,
     took({ bytes }) {
       most = Math.max(most, written - bytes);
-      // The rate is measured by then.
-      if (bytes > 10 * MIB) mostLater = Math.max(mostLater, written - bytes);
-      if (bytes > 14 * MIB) qemu.hurry();
+      // The kernel's buffers fill fast at the start; by then that is forgotten.
+      if (bytes > 22 * MIB) mostLater = Math.max(mostLater, written - bytes);
+      if (bytes > 25 * MIB) qemu.hurry();
     },
   });
   const source = await FakeSource.connect(agents.outPath);
@@ -38,7 +38,7 @@ test('a slow destination QEMU slows the source QEMU, and few bytes are in flight
   expectSameMemory(qemu.stream(), stream);
   // The kernel's socket buffers are included.
   expect(most).toBeLessThan(14 * MIB);
-  expect(mostLater).toBeLessThan(9 * MIB);
+  expect(mostLater).toBeLessThan(6 * MIB);
   await agents.close();
   await qemu.close();
 });

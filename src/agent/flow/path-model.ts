@@ -13,7 +13,7 @@ const START_WINDOW_BYTES = 256 << 10;
 const RATE_ROUNDS = 4;
 const RATE_MS = 1000;
 /** Nothing counts longer, however long a queue makes the round trips: buffers that fill take bytes fast. */
-const MAX_MS = 2000;
+const MAX_MS = 1000;
 /** Bytes that were delivered beyond the rate widen the window for this time, … */
 const BURST_ROUNDS = 8;
 const BURST_MS = 1000;

@@ -23,7 +23,7 @@ test('a slow destination QEMU slows the source QEMU, and few bytes are in flight
     bytesPerSecond: 4 * MIB,
     took({ bytes }) {
       most = Math.max(most, written - bytes);
-      // The kernel's buffers fill fast at the start; by then that is forgotten.
+      // The kernel's buffers fill fast at the start; by then the rates of that are dropped.
       if (bytes > 22 * MIB) mostLater = Math.max(mostLater, written - bytes);
       if (bytes > 25 * MIB) qemu.hurry();
     },

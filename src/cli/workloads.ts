@@ -1,7 +1,7 @@
-import fs from 'node:fs';
 import { join } from 'node:path';
 import { directoryFormat } from '../image/directory-formats.js';
 import { openImage } from '../image/formats.js';
+import { isDirectory } from '../image/fs/is-directory.js';
 import { createTemporaryFolder } from '../image/fs/temporary-folder.js';
 import { captureProcess } from '../image/process/capture.js';
 import { traceImages } from '../image/trace-folder.js';
@@ -19,8 +19,7 @@ export interface Workload {
 
 /** One image, or the images of a directory. @throws PageferryError for what cannot be read, or only once */
 export function fileWorkload(path: string, format?: string): Workload {
-  const isTrace =
-    fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() && !directoryFormat(path, format);
+  const isTrace = isDirectory(path) && !directoryFormat(path, format);
   return workloadOf(path, isTrace ? traceImages(path, { onSkip: warnSkipped(path) }) : [path], format);
 }
 

@@ -5,6 +5,7 @@ import { createDecodedSource } from './decoded-source.js';
 import { openDirectoryArchive } from './directory/directory-archive.js';
 import type { DirectoryFormat } from './directory/directory-format.js';
 import { checkComplete } from './extents.js';
+import { isDirectory } from './fs/is-directory.js';
 import type { FileSource } from './image-file.js';
 
 /** All formats of images that are the files of a directory. */
@@ -19,14 +20,6 @@ export function directoryFormat(path: string, format?: string): DirectoryFormat 
   if (format !== undefined && format !== 'raw') return DIRECTORY_FORMATS.find(({ name }) => name === format);
   const detected = DIRECTORY_FORMATS.find((candidate) => candidate.detect(path));
   return detected && format === 'raw' ? { ...detected, open: () => openArchive(detected, path) } : detected;
-}
-
-function isDirectory(path: string): boolean {
-  try {
-    return fs.statSync(path).isDirectory();
-  } catch {
-    return false; // whatever opens the path reports the error
-  }
 }
 
 /** Bytes of the files in a directory. */

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openDataRanges } from '../../src/image/fs/data-ranges.js';
-import { randomBytes, testFolder } from '../image/support.js';
+import { problemOf, randomBytes, testFolder } from '../image/support.js';
 import { done, fails } from './in-process.js';
 
 const folder = testFolder();
@@ -23,15 +23,6 @@ function writeDiff(name: string, bytes: number): void {
 writeDiff('diff.mem', base.length);
 writeDiff('short.mem', 32 * PAGE);
 const problem = problemOf(() => openDataRanges(file('diff.mem')).close());
-
-function problemOf(work: () => void): string {
-  try {
-    work();
-    return '';
-  } catch (error) {
-    return (error as Error).message;
-  }
-}
 
 test.skipIf(problem !== '')(`pack --diff-of: holes are pages of the image ${problem}`, async () => {
   await done(['pack', file('diff.mem'), '--diff-of', file('base.raw'), '-o', file('p')]);

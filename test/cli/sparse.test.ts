@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openImage } from '../../src/image/formats.js';
 import { openDataRanges } from '../../src/image/fs/data-ranges.js';
-import { randomBytes, testFolder } from '../image/support.js';
+import { problemOf, randomBytes, testFolder } from '../image/support.js';
 import { cli as cliProcess } from './cli.js';
 import { done } from './in-process.js';
 
@@ -40,15 +40,6 @@ const DIFF = [
 write('diff.mem', 512 * PAGE, DIFF);
 const problem = problemOf(() => rangesOf('diff.mem'));
 if (problem !== '') console.log(`skipped: holes of files: ${problem}`);
-
-function problemOf(work: () => void): string {
-  try {
-    work();
-    return '';
-  } catch (error) {
-    return (error as Error).message;
-  }
-}
 
 test.skipIf(problem !== '')(
   'data comes back as data, holes as holes, from a file and from a pipe',

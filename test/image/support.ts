@@ -96,3 +96,13 @@ export function asOtherUser<T>(work: () => T): T {
 export function fileNames(folder: string): string[] {
   return fs.readdirSync(folder).sort();
 }
+
+/** Return the message of what `work` throws; empty if it succeeds. */
+export function problemOf(work: () => void): string {
+  try {
+    work();
+    return '';
+  } catch (error) {
+    return (error as Error).message;
+  }
+}

@@ -6,6 +6,7 @@ import type { PlacedMember } from '../directory/tar.js';
 import { createDirectorySink } from './directory-sink.js';
 import { asIoError, createError, errnoOf, ioError } from './errno.js';
 import { createRegularSink, type FileSinkOptions } from './file-sink.js';
+import { isDirectory } from './is-directory.js';
 import { type OutputTarget, outputTarget } from './output-target.js';
 import { partialPath, syncPath } from './partial-file.js';
 import { createReadableSink } from './readable-sink.js';
@@ -52,17 +53,9 @@ export function imageFileName(number: number, count: number, extension = 'raw'):
  * @throws PageferryError `io` if `path` cannot be written
  */
 export function createImageSet(path: string, options: FileSinkOptions = {}): ImageSet {
-  if (isDirectory(path)) return directorySet(path, options);
+  if (path !== '-' && isDirectory(path)) return directorySet(path, options);
   const target = outputTarget(path);
   return target.kind === 'file' ? newSet(target, options) : streamSet(path, target.name);
-}
-
-function isDirectory(path: string): boolean {
-  try {
-    return path !== '-' && fs.statSync(path).isDirectory();
-  } catch {
-    return false; // whatever opens the path reports the error
-  }
 }
 
 /** A file or directory that does not exist yet, or a file that is replaced. */

@@ -1,11 +1,13 @@
 // Several guests through one pair of agents: separate migrations, distinguished by what their streams say.
 import { afterEach, describe, expect, test } from 'vitest';
+import { DelayRelay } from '../../testing/delay-relay.js';
 import { header, part, start, subsection } from '../../testing/qemu/craft.js';
 import { noiseOf, recordsOf } from '../../testing/qemu/crafted-guest.js';
 import { expectSameMemory } from '../../testing/qemu/memory-trace.js';
+import { cut } from '../../testing/qemu/replay.js';
 import { within } from '../channel/hosts.js';
 import { closeAll, craftedDevices, folder, open, STREAM, setting, stuck } from '../support/agent-faults.js';
-import { startAgents } from '../support/agents.js';
+import { type AgentsOptions, startAgents } from '../support/agents.js';
 import { FakeDestination, FakeSource } from '../support/fake-qemus.js';
 
 afterEach(closeAll);
@@ -39,9 +41,9 @@ async function until(holds: () => boolean): Promise<void> {
 }
 
 /** Agents for guests whose destinations listen at a path with their UUID. */
-async function pairOfGuests() {
+async function pairOfGuests(more: Partial<AgentsOptions> = {}) {
   const agents = await startAgents({
-    folder,
+    ...{ folder, ...more },
     maxMigrations: 4,
     qemu: { path: `${folder}/in-{uuid}` },
   });
@@ -132,6 +134,41 @@ describe('two guests at the same time', () => {
     expectSameMemory(qemus[0]!.stream(), streams[0]!);
     expectSameMemory(qemus[1]!.stream(1), streams[1]!);
   });
+});
+
+test('two guests share --max-rate over a relay: both stay below it, and neither waits for the other', async () => {
+  const bitsPerSecond = 40e6;
+  const relays: DelayRelay[] = [];
+  const { agents, qemus, streams } = await pairOfGuests({
+    maxBitsPerSecond: bitsPerSecond,
+    async between(port) {
+      relays.push(await DelayRelay.before({ port, roundTripMs: 10, bitsPerSecond: 1e9 }));
+      return relays[0]!.port;
+    },
+  });
+  const startedMs = performance.now();
+  const sources = await Promise.all(streams.map(() => FakeSource.connect(agents.outPath)));
+  for (const [i, source] of sources.entries()) await source.write([streams[i]!.subarray(0, 4096)]);
+  await within(
+    'both begin',
+    until(() => agents.source.meters.inProgress === 2),
+  );
+  const done = sources.map(async (source, i) => {
+    await source.write(cut(streams[i]!.subarray(4096), 65_536));
+    source.socket.end();
+    await source.closed;
+    return qemus.map(({ bytes }) => bytes);
+  });
+  const atFirstEnd = await within('one guest', Promise.race(done));
+  for (const number of [1, 2])
+    expect(await agents.ended(number)).toEqual({ source: undefined, destination: undefined });
+  const seconds = (performance.now() - startedMs) / 1000;
+  const bytes = streams.reduce((sum, stream) => sum + stream.length, 0);
+  // A slow machine takes longer; nothing may take less.
+  expect(bytes).toBeLessThan((bitsPerSecond / 8) * (seconds + 0.1));
+  expect(Math.min(...atFirstEnd)).toBeGreaterThan(0.6 * Math.max(...atFirstEnd));
+  for (const [i, qemu] of qemus.entries()) expectSameMemory(qemu.stream(), streams[i]!);
+  for (const relay of relays) relay.close();
 });
 
 test('without a UUID in the stream, a --connect with {uuid} is refused with the remedy', async () => {

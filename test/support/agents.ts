@@ -62,6 +62,7 @@ export interface AgentsOptions {
   /** Time until a new attempt ends a migration that waits for the destination's QEMU. */
   readonly abandonMs?: number;
   readonly maxMigrations?: number;
+  readonly maxBitsPerSecond?: number;
   readonly base?: BaseImageFile;
   readonly destinationBase?: BaseImageFile | undefined;
   readonly strategy?: string;
@@ -129,6 +130,7 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
     base,
     ...(options.qmp && { qmp: options.qmp }),
     ...(options.maxMigrations !== undefined && { maxMigrations: options.maxMigrations }),
+    maxBitsPerSecond: options.maxBitsPerSecond,
     ...(options.abandonMs !== undefined && { abandonMs: options.abandonMs }),
     log: (line) => source.log.push(line),
     meters: source.meters,

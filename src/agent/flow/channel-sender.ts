@@ -1,4 +1,4 @@
-import { FRAME, type FrameType, splitBodies } from '../../channel/frame.js';
+import { FRAME, type FrameType, HEAD_BYTES, splitBodies } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
 import type { ZstdSet } from '../../codec/zstd/load.js';
 import { BusyFraction } from '../../strategy/busy-fraction.js';
@@ -6,6 +6,7 @@ import type { DestinationSpeed } from '../../strategy/destination.js';
 import { DeliveryRate } from './delivery-rate.js';
 import { readReport, readWindowLimit } from './destination-report.js';
 import { InFlightWindow, MAIN } from './in-flight-window.js';
+import type { RateShare } from './rate-limiter.js';
 import { StreamProgress } from './stream-progress.js';
 
 /**
@@ -40,18 +41,25 @@ export class ChannelSender {
     private readonly signal: AbortSignal,
     threads: number,
     zstd: ZstdSet,
+    /** Of `--max-rate`. */
+    private readonly share?: RateShare,
   ) {
     channel.onReport = (body) => {
       this.destination = readReport(body) ?? this.destination;
       this.window.maxMainBytes = Math.max(this.window.maxMainBytes, readWindowLimit(body));
     };
     this.progress = new StreamProgress(threads, zstd, () => ({
-      bitsPerSecond: this.rate.bitsPerSecond,
+      bitsPerSecond: this.bitsPerSecond,
       ackedBytes: this.window.ackedBytes,
       // Bytes that wait here while the destination waits for bytes are on the link.
       destination: this.destination,
       waitFraction: Math.min(this.waits.at(performance.now()), this.destinationIdle),
     }));
+  }
+
+  /** The measured rate of the link, or this migration's share of `--max-rate`, where that is less. */
+  get bitsPerSecond(): number {
+    return Math.min(this.rate.bitsPerSecond, this.share?.bitsPerSecond ?? Number.POSITIVE_INFINITY);
   }
 
   /**
@@ -96,23 +104,39 @@ export class ChannelSender {
   async send(connection: number, type: FrameType, ...parts: readonly Uint8Array[]): Promise<void> {
     this.sending++;
     try {
+      const bytes = parts.reduce((sum, part) => sum + part.length, 0);
       await this.opened(connection);
-      await this.write(connection, type, parts);
+      await this.limited(HEAD_BYTES + bytes);
+      await this.write(connection, type, parts, bytes);
     } finally {
       this.sending--;
     }
   }
 
-  private async write(connection: number, type: FrameType, parts: readonly Uint8Array[]): Promise<void> {
+  private async write(
+    connection: number,
+    type: FrameType,
+    parts: readonly Uint8Array[],
+    bytes: number,
+  ): Promise<void> {
     const startedAt = performance.now();
     if (this.window.inFlightBytes === 0) this.rate.restart(startedAt, this.window.ackedBytes);
-    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
     this.window.sent(connection, bytes, startedAt);
     this.waits.set(startedAt, true);
     await this.channel.send(type, ...parts);
     const endedAt = performance.now();
     this.waits.set(endedAt, false);
     if (endedAt - startedAt >= MIN_WAIT_MS) this.hasWaited = true;
+  }
+
+  /** Wait for the agent's limit, which is a link to the strategy. */
+  private async limited(bytes: number): Promise<void> {
+    const passed = this.share?.take(bytes, this.signal);
+    if (!passed) return;
+    this.hasWaited = true;
+    this.waits.set(performance.now(), true);
+    await passed;
+    this.waits.set(performance.now(), false);
   }
 
   private async opened(connection: number): Promise<void> {

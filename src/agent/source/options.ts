@@ -26,6 +26,8 @@ export interface SourceAgentOptions {
    * QEMU may still load the guest, or hang.
    */
   readonly abandonMs?: number;
+  /** Limit on what all migrations together send. */
+  readonly maxBitsPerSecond?: number | undefined;
   readonly base?: BaseImageFile | undefined;
   /** The monitor of the source's QEMU. */
   readonly qmp?: QmpSettings | undefined;

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { addressText } from '../../channel/transports/address.js';
 import { listenAt } from '../../channel/transports/sockets.js';
 import { SerialQueue } from '../../page/sync.js';
+import { RateLimiter } from '../flow/rate-limiter.js';
 import { MemoryShares } from '../memory-shares.js';
 import { classify } from './classify.js';
 import type { SourceAgentOptions } from './options.js';
@@ -49,9 +50,12 @@ class SourceSessions {
   private isClosed = false;
   private count = 0;
   private readonly memory: MemoryShares;
+  private readonly limiter: RateLimiter | undefined;
 
   constructor(private readonly options: SourceAgentOptions) {
-    this.memory = new MemoryShares(options.cacheBytes, this.maxMigrations);
+    const { cacheBytes, maxBitsPerSecond } = options;
+    this.memory = new MemoryShares(cacheBytes, this.maxMigrations);
+    if (maxBitsPerSecond !== undefined) this.limiter = new RateLimiter(maxBitsPerSecond);
   }
 
   connected(socket: Socket): void {
@@ -130,7 +134,8 @@ class SourceSessions {
     const { options } = this;
     options.onBegin?.();
     const cacheBytes = this.memory.take();
-    const session = new SourceSession({ ...options, cacheBytes }, ++this.count, socket);
+    const share = this.limiter?.join();
+    const session = new SourceSession({ ...options, cacheBytes, share }, ++this.count, socket);
     const running = session.run().then((error) => {
       this.sessions.delete(session);
       this.memory.release(cacheBytes);

@@ -9,6 +9,7 @@ import { PageferryError } from '../../page/error.js';
 import { strategyByName } from '../../strategy/registry.js';
 import { ChannelSender } from '../flow/channel-sender.js';
 import { MAIN } from '../flow/in-flight-window.js';
+import type { RateShare } from '../flow/rate-limiter.js';
 import { Forecaster, type ForecasterOptions } from '../forecast/forecaster.js';
 import { uuidOfStream } from '../guest-uuid.js';
 import { MigrationLifetime } from '../lifetime.js';
@@ -46,7 +47,7 @@ export class SourceSession {
   uuid: string | undefined;
 
   constructor(
-    private readonly options: SourceAgentOptions,
+    private readonly options: SourceAgentOptions & { readonly share: RateShare | undefined },
     private readonly number: number,
     main: Socket,
   ) {
@@ -127,7 +128,7 @@ export class SourceSession {
     const announced = { sessionId: channel.session!.peerId, cacheBytes, base: base?.digest };
     await channel.send(FRAME.MIGRATE, migrateBytes(announced));
     const agreedBytes = readAccept(await channel.expect(FRAME.ACCEPT), channel.peer);
-    const channelSender = new ChannelSender(channel, signal, threads, zstdSet());
+    const channelSender = new ChannelSender(channel, signal, threads, zstdSet(), this.options.share);
     const sender = await createPageSender({
       pageBytes: PAGE_BYTES,
       strategy: strategyByName(strategy),
@@ -144,7 +145,7 @@ export class SourceSession {
     });
     try {
       const link = () => ({
-        bitsPerSecond: channelSender.rate.bitsPerSecond,
+        bitsPerSecond: channelSender.bitsPerSecond,
         inFlightBytes: channelSender.window.inFlightBytes,
       });
       const forecaster = this.forecaster(() => {

@@ -4,7 +4,7 @@ import { startSourceAgent } from '../../agent/source/source-agent.js';
 import type { Address } from '../../channel/transports/address.js';
 import { defineCommand } from '../command.js';
 import { UsageError } from '../usage-error.js';
-import { fileName, strategy, wholeNumber } from '../values.js';
+import { bitRate, fileName, strategy, wholeNumber } from '../values.js';
 import { AGENT_DETAILS, address, COMMON_OPTIONS, tcpAddress } from './options.js';
 import { createLog, openStats } from './outputs.js';
 import { runAgent, STOP_MS } from './run.js';
@@ -35,6 +35,11 @@ export const source = defineCommand({
       help: 'threads that pack, 1 to 16',
       parse: wholeNumber(1, 16),
       defaultText: `one per core, at most ${MAX_DEFAULT_THREADS}`,
+    },
+    'max-rate': {
+      value: 'RATE',
+      help: 'limit on the bytes to the destination, which the migrations share: 500Mbit, 2Gbit',
+      parse: bitRate,
     },
     qmp: { value: 'ADDRESS', help: "QMP socket of this host's QEMU, for forecasts", parse: address },
     'max-total': {
@@ -70,6 +75,7 @@ export const source = defineCommand({
               ...(serverName !== undefined && { serverName }),
             },
             ...(qmp && { qmp }),
+            maxBitsPerSecond: values['max-rate'],
             strategy: values.strategy.name,
             threads: values.threads ?? Math.min(availableParallelism(), MAX_DEFAULT_THREADS),
             onRound: (line) => stats?.write(line),

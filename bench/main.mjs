@@ -15,6 +15,7 @@ const SUITES = {
   threads: 'scan, digests and lz4 on one worker and on two: CPU time and wall time',
   costs: 'costs of work on this host, beside the built-in values of simulations',
   agent: "real QEMU guests over a rate-limited link: the agents against QEMU's migration modes",
+  'agent-cpu': 'CPU time of both agents for a recorded migration stream, by part of the work',
   'agent-link': 'a stream through the agents and a relay with a rate and a delay, against one TCP stream',
   'agent-soak': 'migrations in sequence through the agents, the link cut in every third',
   techniques: 'migration techniques against plain pre-copy, and all side by side (virtual time)',

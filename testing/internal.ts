@@ -20,7 +20,7 @@ export { DelayRelay } from './delay-relay.js';
 export { mountSkipReason, startMount } from './mounts.js';
 export { captureAll } from './qemu/capture.js';
 export { makeTemplate, startClone } from './qemu/clones.js';
-export { craftedHead, craftedRound } from './qemu/crafted-guest.js';
+export { craftedHead, craftedRound, craftedSection } from './qemu/crafted-guest.js';
 export {
   buildGuest,
   buildProgram,
@@ -39,4 +39,5 @@ export {
   openNamespaces,
   sentBytes,
 } from './qemu/namespaces.js';
+export { pagesOfStream } from './qemu/stream-pages.js';
 export { createZstdKernels } from './zstd-kernels.js';

@@ -56,6 +56,11 @@ export function craftedHead(memory: Buffer): Buffer {
   return Buffer.concat([header(), start({ name: 'pc.ram', bytes: memory.length })]);
 }
 
+/** Return one section with these pages of `memory`; `block` as in `recordsOf`. */
+export function craftedSection(memory: Buffer, pages: number[], isLast: boolean, block?: string): Buffer {
+  return part(recordsOf(memory, block, pages), isLast);
+}
+
 /** Yield sections of 512 pages, with all pages of `memory`. The first record of a stream names the block. */
 export function* craftedRound(memory: Buffer, isFirst: boolean): Generator<Buffer> {
   const pages = memory.length / PAGE;

@@ -118,8 +118,13 @@ test('a LiME dump has a head before each range, as docs/images.md has it', async
 
 test('plain memory is one range from address 0', async () => {
   fs.writeFileSync(file('p.raw'), ram);
-  for (const form of ['kdump', 'lime']) {
-    const path = await unpackedAs(form, 'p.raw');
+  await unpackedAs('elf', 'p.raw');
+  for (const [form, from] of [
+    ['kdump', 'p.raw'],
+    ['lime', 'p.raw'],
+    ['kdump', 'a.elf'],
+  ] as const) {
+    const path = await unpackedAs(form, from);
     const source = openImage(path);
     expect((await readAll(source)).equals(ram)).toBe(true);
     source.close();

@@ -7,6 +7,7 @@ import { createSparseSink } from '../../src/image/sparse/sparse-sink.js';
 import { PageferryError } from '../../src/page/error.js';
 import type { PageSink } from '../../src/page/source.js';
 import { fileOf } from '../image/fake-file.js';
+import { DirectoryDriver } from './directory-driver.js';
 import { type ImageSample, imageSamples, readAll, sampleMemory } from './image-samples.js';
 import { memoryFile } from './memory-file.js';
 import { type Dice, diceOf, joined, mutate } from './mutate.js';
@@ -19,10 +20,14 @@ const CODES = ['bad-image', 'bad-stream', 'unsupported', 'limit', 'io'];
 
 /** Feeds hostile images; input n of a seed is always the same. */
 export class ImageDriver {
+  private readonly directories: DirectoryDriver;
+
   private constructor(
     private readonly seed: number,
     private readonly samples: readonly ImageSample[],
-  ) {}
+  ) {
+    this.directories = new DirectoryDriver(seed);
+  }
 
   static async create(seed: number): Promise<ImageDriver> {
     return new ImageDriver(seed, await imageSamples(diceOf(seed, 'image samples', 0)));
@@ -31,17 +36,25 @@ export class ImageDriver {
   /** @throws when other bytes come back, or anything but a PageferryError is thrown */
   async run(number: number, tally: Tally): Promise<void> {
     const dice = diceOf(this.seed, 'image', number);
-    const kind = dice.below(10);
+    const kind = dice.below(100);
     try {
-      if (kind < 5) await this.file(dice);
-      else if (kind < 9) await this.container(dice);
-      else await this.form(dice);
+      if (kind < 45) await this.file(dice);
+      else if (kind < 82) await this.container(dice);
+      else if (kind < 90) await this.form(dice);
+      else if (kind < 98) await this.directories.directory(dice);
+      else await this.directories.save(dice);
       tally.right++;
     } catch (error) {
       if (!(error instanceof PageferryError) || !CODES.includes(error.code)) throw error;
       count(tally.errors, error.code);
-      count(tally.messages, messageKind(`${error.code}: ${error.message}`));
+      const message = error.message.replaceAll(this.directories.folder, '');
+      count(tally.messages, messageKind(`${error.code}: ${message}`));
     }
+  }
+
+  /** Remove the files that it has written. */
+  close(): void {
+    this.directories.close();
   }
 
   /** Change a file, read its image and its container, and write the file again. */

@@ -2,9 +2,12 @@
 
 import { IMAGE_FORMATS } from '../../src/image/formats.js';
 import { OUTPUT_FORMS } from '../../src/image/output-forms.js';
+import { craftedStream } from '../../testing/qemu/crafted-guest.js';
 import { makeCore, makeNote } from '../image/elf-support.js';
 import { fileOf } from '../image/fake-file.js';
 import { imageExamples } from '../image/image-examples.js';
+import { saved } from '../image/libvirt-support.js';
+import { mappedFile } from '../image/mapped-ram-support.js';
 import { memoryFile } from './memory-file.js';
 import type { Dice } from './mutate.js';
 
@@ -38,7 +41,7 @@ export async function imageSamples(dice: Dice): Promise<ImageSample[]> {
     { paddr: 0x1000n, bytes: memory.subarray(0, 5 * PAGE) },
     { paddr: 0x10_0000n, bytes: memory.subarray(5 * PAGE), memsz: 0x9000n },
   ]);
-  const files = [...imageExamples().map(({ file }) => file), core];
+  const files = [...imageExamples().map(({ file }) => file), core, ...savedGuests(dice)];
   const ranges = [
     { address: 0n, bytes: 5 * PAGE },
     { address: 0x10_0000n, bytes: 7 * PAGE },
@@ -62,6 +65,23 @@ export async function imageSamples(dice: Dice): Promise<ImageSample[]> {
   for (const file of files) samples.push(await sampleOf(new Uint8Array(file)));
   if (samples.every(({ container }) => container.length === 0)) throw new Error('no sample has a container');
   return samples;
+}
+
+/** A saved migration of two rounds, libvirt's save files, and mapped-ram files. */
+function savedGuests(dice: Dice): Buffer[] {
+  const [first, second] = [Buffer.from(sampleMemory(dice, 12)), Buffer.from(sampleMemory(dice, 12))];
+  const stream = craftedStream([first, second]);
+  const pages = Array.from({ length: 12 }, (_, i) =>
+    i % 3 === 1 ? undefined : second.subarray(i * PAGE, (i + 1) * PAGE),
+  );
+  const blocks = [{ name: 'pc.ram', pages }];
+  return [
+    stream,
+    Buffer.concat([Buffer.alloc(8192), stream]),
+    saved(stream),
+    mappedFile(blocks),
+    mappedFile(blocks, {}, saved(Buffer.alloc(0), { compression: 6 })),
+  ];
 }
 
 async function sampleOf(bytes: Uint8Array): Promise<ImageSample> {

@@ -82,7 +82,11 @@ export async function runShard(shard: Shard): Promise<ShardResult> {
   }
   if (image) {
     const driver = await ImageDriver.create(seed);
-    await all('image', image, (number) => driver.run(number, tally));
+    try {
+      await all('image', image, (number) => driver.run(number, tally));
+    } finally {
+      driver.close();
+    }
   }
   if (stream || file) {
     const inputs = await StreamInputs.create(seed);

@@ -242,7 +242,7 @@ test('a core with random changes is read or refused', async () => {
     { long: true },
   );
   let read = 0;
-  for (let round = 0; round < 3000; round++) {
+  for (let round = 0; round < 600; round++) {
     const core = Buffer.from(sane.subarray(0, round % 10 === 0 ? next() % sane.length : sane.length));
     for (let i = 1 + (next() % 3); i > 0 && core.length > 0; i--)
       core[next() % Math.min(core.length, 300)] = next() % 4 ? next() : 0xff;
@@ -259,5 +259,5 @@ test('a core with random changes is read or refused', async () => {
       expect(['bad-image', 'unsupported']).toContain((error as PageferryError).code);
     }
   }
-  expect(read).toBeGreaterThan(100);
+  expect(read).toBeGreaterThan(20);
 });

@@ -62,10 +62,20 @@ export function readHeaders(file: FileBytes, { isTruncated = false } = {}): Core
   if (kind.elfClass === ELF_64) readExactly(file, 0, ELF_64.headerBytes, 'ELF header');
   const table = new Table(file, kind);
   const { loads, notes } = table.read();
-  const unknown = unknownAddress(kind.elfClass);
-  const addressing = loads.some(({ paddr }) => paddr !== 0n && paddr !== unknown) ? 'physical' : 'virtual';
+  const addressing = addressingOf(loads, kind.elfClass);
   checkLoads(file, loads, kind.elfClass, { addressing, isTruncated });
   return { ...kind, machine: first.getUint16(header.machine, kind.isLittleEndian), loads, notes, addressing };
+}
+
+/**
+ * Programs that write the memory of a process state 0 or "unknown" as its physical addresses. A single
+ * segment whose both addresses are 0 is that of a machine: no process has memory at 0 alone.
+ */
+function addressingOf(loads: readonly Load[], elfClass: ElfClass): Addressing {
+  const unknown = unknownAddress(elfClass);
+  if (loads.some(({ paddr }) => paddr !== 0n && paddr !== unknown)) return 'physical';
+  const [first] = loads;
+  return loads.length === 1 && first!.vaddr === 0n && first!.paddr === 0n ? 'physical' : 'virtual';
 }
 
 /** The physical address of a segment that has none, as the Linux kernel writes it. */

@@ -16,13 +16,18 @@ const SKIP_PIECE_BYTES = 64 << 10;
 
 /**
  * Decompress the rest of a file from `start` on with the program that has compressed it, into a file of the
- * temporary directory without a name. The caller closes the result's handle.
+ * temporary directory without a name. The caller closes the result's handle. `maxBytes`: limit of the content
+ * (default: half of the free space).
  * @throws PageferryError `bad-image` for a damaged stream, `unsupported` without the program, `io`, `limit`
  */
-export function decompressRest(file: ImageFile, start: number, program: string): ImageFile {
+export function decompressRest(
+  file: ImageFile,
+  start: number,
+  program: string,
+  maxBytes: number = freeBytes() / 2,
+): ImageFile {
   const output = openUnnamedFile();
   try {
-    const maxBytes = freeBytes() / 2;
     run(file, start, program, output.fd, maxBytes);
     const { size: bytes } = fs.fstatSync(output.fd);
     const first = new Uint8Array(Math.min(FIRST_BYTES, bytes));
@@ -49,11 +54,12 @@ function run(file: ImageFile, start: number, program: string, output: number, ma
     if (status === 0) return;
     if (status === NOT_FOUND) throw notFound(path, start, program);
     if (error) throw ioError(path, `cannot run ${program}`, error);
-    if (fs.fstatSync(output).size + SKIP_PIECE_BYTES > maxBytes)
+    // xz leaves holes for zeros, so that the file can be shorter than what it would have written.
+    if (signal === 'SIGXFSZ' || fs.fstatSync(output).size + SKIP_PIECE_BYTES > maxBytes)
       throw new PageferryError(
         'limit',
-        `${path}: its stream has more than the ${Math.floor(maxBytes)} bytes that are half of the free space ` +
-          `in ${tmpdir()}; set TMPDIR to a directory with more`,
+        `${path}: its stream has more than ${Math.floor(maxBytes)} bytes, which is half of the free space in ` +
+          `${tmpdir()}; set TMPDIR to a directory with more`,
       );
     const reason = signal ?? (`${stderr}`.trim().split('\n')[0]!.slice(0, 200) || `exit status ${status}`);
     throw new PageferryError(

@@ -107,6 +107,12 @@ describe('steps in mid-stream: within 1.15 of the best fixed packing', () => {
   const base: Machine = { cores: 2, speedAt: () => 1, linkAt: () => 1e9 };
   const steps: Readonly<Record<string, Machine>> = {
     'the link halves': { ...base, linkAt: stepAt(800, 1e9, 5e8), steps: [800] },
+    'the link halves, and its rate was given': {
+      ...base,
+      linkAt: stepAt(800, 1e9, 5e8),
+      givenLink: 1e9,
+      steps: [800],
+    },
     'the link is ten times as fast': { ...base, linkAt: stepAt(2000, 1e8, 1e9), steps: [2000] },
     'the CPU is four times as slow': { ...base, speedAt: stepAt(800, 1, 0.25), steps: [800] },
     'the CPU is taken away for a second': {
@@ -131,6 +137,27 @@ describe('steps in mid-stream: within 1.15 of the best fixed packing', () => {
       expect(finishMs / bestFixed(halves, machine).ms, `${link} bit/s`).toBeLessThan(1.15);
     }
   });
+});
+
+test('a link at a quarter of its given rate', () => {
+  const ratios = GUESTS.map((guest) => {
+    const groups = repeated(recordedGroups(guest), IMAGE_BYTES);
+    const machine = machineOf({ speed: 1, cores: 2, link: 2.5e8 });
+    const { finishMs } = runMachine(adaptive(), groups, { ...machine, givenLink: 1e9 });
+    return finishMs / bestFixed(groups, machine).ms;
+  });
+  expect(ratios.filter((ratio) => ratio > GOAL)).toHaveLength(1);
+  // 1.10 where the given rate is believed.
+  expect(geometricMean(ratios)).toBeLessThan(1.06);
+});
+
+test('a link that keeps its given rate: the measured rate changes nothing', () => {
+  const groups = repeated(recordedGroups('database'), 64 * MIB);
+  for (const link of [1e7, 1e9, 4e10]) {
+    const machine = machineOf({ speed: 1, cores: 2, link });
+    const { choices } = runMachine(adaptive(), groups, { ...machine, givenLink: link });
+    expect(choices).toEqual(runMachine(adaptive(), groups, machine).choices);
+  }
 });
 
 test('the same machine gives the same choices', () => {

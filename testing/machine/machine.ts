@@ -4,6 +4,7 @@
 //
 // Threads share the cores equally with each other and with competing processes. On one core there is one
 // thread, which does every step itself.
+import { OutputRate } from '../../src/engine/encode/output-rate.js';
 import type { GroupView, Strategy, StreamState } from '../../src/strategy/strategy.js';
 import { MAX_WAITING_GROUPS, processMs, reportOf } from './destination.js';
 import {
@@ -60,6 +61,7 @@ class MachineRun {
   private readonly threads: number;
   private readonly floor: FloorCosts;
   private readonly totalBytes: number;
+  private readonly outputRate: OutputRate | undefined;
   private readonly state: StreamState;
 
   constructor(
@@ -69,6 +71,7 @@ class MachineRun {
   ) {
     this.threads = machine.cores;
     this.floor = machine.floor ?? FLOOR;
+    this.outputRate = machine.givenLink ? new OutputRate(machine.givenLink) : undefined;
     this.totalBytes = groups.reduce((sum, { imageBytes }) => sum + imageBytes, 0);
     this.state = this.createState();
   }
@@ -152,9 +155,8 @@ class MachineRun {
     if (this.arrived < this.sent) ms = Math.min(ms, this.destinationMs);
     for (const step of machine.steps ?? []) if (step > now) ms = Math.min(ms, step - now);
     if (ms === Infinity) throw new Error(`the model is stuck at ${now} ms`);
-    const end = now + ms;
     if (this.isHeldByLink()) this.outputWaitMs += ms;
-    this.now = end;
+    this.now = now + ms;
     if (isSending) this.linkBytes -= ms * bytesPerMs;
     if (this.arrived < this.sent) this.destinationMs -= ms;
     for (const task of tasks) {
@@ -176,6 +178,7 @@ class MachineRun {
     if (isSending && this.linkBytes < 1e-6) {
       this.inFlightBytes -= this.groups[this.sent]!.bytes;
       this.sent++;
+      this.outputRate?.recordWrite(this.packedBytes(this.sent - 1), this.now, this.waitingBytes());
       if (this.sent - this.arrived === 1) this.startDestination();
       if (this.sent < this.written) this.linkBytes = this.packedBytes(this.sent);
     }
@@ -249,7 +252,7 @@ class MachineRun {
     const ifMeasured = <T>(value: () => T) => (machine.isUnmeasured ? undefined : value());
     return {
       get linkBitsPerSecond() {
-        return machine.linkAt(run.now);
+        return run.outputRate?.bitsPerSecondAt(run.now) ?? machine.linkAt(run.now);
       },
       threads,
       get cores() {
@@ -257,8 +260,8 @@ class MachineRun {
         return ifMeasured(() => threads * shareOf(machine, threads, atMs));
       },
       get floorMsPerMiB() {
-        const written = run.imageBytes > 0 ? run.bytesOut / run.imageBytes : 0.5;
-        return ifMeasured(() => floorAt(machine, run.now, written));
+        const { now, bytesOut, imageBytes } = run;
+        return ifMeasured(() => floorAt(machine, now, imageBytes > 0 ? bytesOut / imageBytes : 0.5));
       },
       get bytesRead() {
         return ifMeasured(() => run.imageBytes);
@@ -267,8 +270,8 @@ class MachineRun {
         return ifMeasured(() => run.waitingBytes());
       },
       get destination() {
-        // From its first group on.
         const { destination } = machine;
+        // From its first group on.
         return destination?.isSilent || run.arrived === 0 ? undefined : destination && reportOf(destination);
       },
       elapsedMs: () => run.now,

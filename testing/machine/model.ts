@@ -16,6 +16,8 @@ export interface Machine {
   readonly cores: number;
   readonly speedAt: (ms: number) => number;
   readonly linkAt: (ms: number) => number;
+  /** The rate that the strategy is given. Default: the link's. */
+  readonly givenLink?: number;
   readonly competitorsAt?: (ms: number) => number;
   readonly steps?: readonly number[];
   readonly destination?: Destination;

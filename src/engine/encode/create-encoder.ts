@@ -32,6 +32,7 @@ import {
 import { DEFAULT_MAX_GROUP_BYTES, isLarge, LOCAL_FRAMES, maxQueuedFrameBytes } from './frame-queue.js';
 import type { ImageContext } from './image-encoder.js';
 import { LinkMeter } from './link-meter.js';
+import { OutputRate } from './output-rate.js';
 import { type Output, RecordWriter } from './record-writer.js';
 import { StageMeter } from './stage-meter.js';
 import { Timeline } from './timeline.js';
@@ -97,11 +98,13 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const elapsedMs = () => settings.clock() - startedAt;
   const onWritten = (bytes: number, startMs: number, endMs: number) => {
     link?.recordWrite(bytes, startMs, endMs);
+    outputRate?.recordWrite(bytes, endMs, writer.waitingBytes - bytes);
     meter.written(bytes, startMs - startedAt, endMs - startedAt);
   };
   const writer = new RecordWriter({ output, packer, onWritten, clock: settings.clock, life });
   const { strategy, timeline: rows, linkBitsPerSecond } = settings;
   const given = linkBitsPerSecond === 'measured' ? undefined : linkBitsPerSecond;
+  const outputRate = given === undefined ? undefined : new OutputRate(given);
   const timeline = rows && new Timeline({ ...rows, linkBitsPerSecond: given });
   const meter = new StageMeter({
     elapsedMs,
@@ -115,7 +118,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const progress = { image: 0, share: 0 };
   const state: StreamState = {
     get linkBitsPerSecond() {
-      return link ? link.bitsPerSecond : given!;
+      return link ? link.bitsPerSecond : outputRate!.bitsPerSecondAt(settings.clock());
     },
     get bytesAcked() {
       return link ? writer.bytesOut : undefined;

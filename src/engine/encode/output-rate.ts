@@ -1,0 +1,40 @@
+/** What was measured keeps 1/e of its weight after this time. */
+const MEMORY_MS = 250;
+/** Weight of the given rate, as ms of measurement: a burst of a few writes proves little. */
+const GIVEN_MS = 50;
+/** An output is saturated while more bytes than these wait behind the write in progress. */
+const SATURATED_BYTES = 1 << 20;
+
+/**
+ * Rate of an output whose link rate is given: the given rate, or less where the output takes less. Only the
+ * time counts in which bytes wait for the output: then the time between the ends of two writes is the
+ * output's, whether the link is slow or the process does not get the CPU to feed it.
+ */
+export class OutputRate {
+  private bytes = 0;
+  private ms = 0;
+  private atMs = 0;
+  /** End of the last write, if bytes waited behind it. */
+  private saturatedFromMs: number | undefined;
+
+  constructor(private readonly givenBitsPerSecond: number) {}
+
+  /** Return the rate at `nowMs`, in bit/s. */
+  bitsPerSecondAt(nowMs: number): number {
+    const kept = Math.exp(-Math.max(0, nowMs - this.atMs) / MEMORY_MS);
+    const given = this.givenBitsPerSecond / 8000;
+    const measured = (kept * this.bytes + GIVEN_MS * given) / (kept * this.ms + GIVEN_MS);
+    return 8000 * Math.min(given, measured);
+  }
+
+  /** Record a write that ended at `endMs`; `waitingBytes`: packed bytes that wait behind it. */
+  recordWrite(bytes: number, endMs: number, waitingBytes: number): void {
+    if (this.saturatedFromMs !== undefined) {
+      const kept = Math.exp(-Math.max(0, endMs - this.atMs) / MEMORY_MS);
+      this.bytes = kept * this.bytes + bytes;
+      this.ms = kept * this.ms + endMs - this.saturatedFromMs;
+      this.atMs = endMs;
+    }
+    this.saturatedFromMs = waitingBytes > SATURATED_BYTES ? endMs : undefined;
+  }
+}

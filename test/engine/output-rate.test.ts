@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest';
+import { OutputRate } from '../../src/engine/encode/output-rate.js';
+
+const GIVEN = 1e9;
+const WRITE_BYTES = 1 << 20;
+
+/** Record writes of 1 MiB, `ms` apart, and return the rate at the end. */
+function rateAfter(writes: number, ms: number, waitingBytes: number): number {
+  const rate = new OutputRate(GIVEN);
+  for (let i = 1; i <= writes; i++) rate.recordWrite(WRITE_BYTES, i * ms, waitingBytes);
+  return rate.bitsPerSecondAt(writes * ms);
+}
+
+test('without a write, the given rate holds', () => {
+  expect(new OutputRate(GIVEN).bitsPerSecondAt(1000)).toBe(GIVEN);
+});
+
+test('an output that takes less has its own rate while bytes wait for it', () => {
+  const actual = (WRITE_BYTES * 8000) / 40;
+  const rate = rateAfter(50, 40, 4 << 20);
+  expect(rate).toBeGreaterThan(actual);
+  expect(rate).toBeLessThan(2 * actual);
+});
+
+test('writes with nothing behind them tell nothing: the encoder may be the slower one', () => {
+  expect(rateAfter(50, 40, 0)).toBe(GIVEN);
+});
+
+test('an output that takes more has the given rate', () => {
+  expect(rateAfter(50, 1, 4 << 20)).toBe(GIVEN);
+});
+
+test('the given rate holds again once nothing waits for a while', () => {
+  const rate = new OutputRate(GIVEN);
+  for (let i = 1; i <= 20; i++) rate.recordWrite(WRITE_BYTES, i * 40, 4 << 20);
+  expect(rate.bitsPerSecondAt(20 * 40)).toBeLessThan(0.5 * GIVEN);
+  expect(rate.bitsPerSecondAt(20 * 40 + 2000)).toBeGreaterThan(0.9 * GIVEN);
+});

@@ -6,6 +6,7 @@ import {
   LITERAL_CODE_BITS,
   LITERAL_CODES,
   LITERAL_COUNTS,
+  MASKS,
   MATCH_CODE_BITS,
   MATCH_CODES,
   MATCH_COUNTS,
@@ -47,6 +48,7 @@ export function initCodes(scratch: usize): void {
   v128.store(matchBits, i8x16.splat(0), 16);
   v128.store(matchBits, i8x16(1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11), 32);
   v128.store(matchBits, i8x16(12, 13, 14, 15, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), 48);
+  for (let bits: u32 = 0; bits < 32; bits++) store<u32>(scratch + (bits << 2), (1 << bits) - 1, MASKS);
 }
 
 /**
@@ -76,9 +78,9 @@ export function convertSequences(scratch: usize, sequences: usize, codes: usize,
     const lengthBits = literalBits + matchBits;
     // Extra bits are the low bits of the value: every code begins at a multiple of its size.
     const extra =
-      <u64>(literals & ((1 << literalBits) - 1)) |
-      ((<u64>(match & ((1 << matchBits) - 1))) << literalBits) |
-      ((<u64>(offset ^ (1 << offsetCode))) << lengthBits);
+      <u64>(literals & maskOf(scratch, literalBits)) |
+      ((<u64>(match & maskOf(scratch, matchBits))) << literalBits) |
+      ((<u64>(offset & maskOf(scratch, offsetCode))) << lengthBits);
     store<u64>(sequences, extra);
     store<u32>(
       codes,
@@ -90,6 +92,11 @@ export function convertSequences(scratch: usize, sequences: usize, codes: usize,
     sequences += 8;
     codes += 4;
   }
+}
+
+/** Return a mask of the lowest bits. */
+export function maskOf(scratch: usize, bits: u32): u32 {
+  return load<u32>(scratch + (bits << 2), MASKS);
 }
 
 /** Return the code of a number of literals. */

@@ -1,6 +1,9 @@
 // The match finder of the fast levels: one table of the latest position of each hash, no search beyond it.
+
+import { MATCH_SHIFT } from "./codes";
 import { STATE_OFFSET_1, STATE_OFFSET_2 } from "./layout";
-import { copyLiterals, endSequences, equalBefore, matchEnd, putSequence } from "./match";
+import { LARGE_FAST_BITS } from "./levels";
+import { copyLiterals, endSequences, longMatchEnd, matchEnd, putSequence } from "./match";
 
 /** After 2^7 bytes without a match the steps get longer; after 2^6 where positions take 32 bits. */
 const SKIP_STRENGTH: u32 = 7;
@@ -23,9 +26,8 @@ export function findFast<T>(
   sequences: usize,
   literals: usize,
 ): void {
-  const mask: u32 = ((1 << bits) - 1) << entryShift<T>();
-  // Stale entries become the lowest position, which needs no branch: its bytes are compared like any other's.
-  const lowest = <u32>(low - base);
+  const mask: u32 = ((1 << bits) - 1) << 1;
+  if (sizeof<T>() === 4 && low > base) raiseEntries(table, <u32>(low - base));
   let offset1 = load<u32>(scratch + STATE_OFFSET_1);
   let offset2 = load<u32>(scratch + STATE_OFFSET_2);
   let sequence = sequences;
@@ -43,14 +45,16 @@ export function findFast<T>(
       const next = load<u64>(ip, 1);
       const slot = slotAt<T>(word, table, multiplier, mask);
       const nextSlot = slotAt<T>(next, table, multiplier, mask);
-      m = base + earlierAt<T>(slot, lowest);
+      m = base + <usize>load<T>(slot);
       store<T>(slot, <T>(ip - base));
+      // Loaded before the comparisons: what this takes passes while they wait for their words.
+      const second = base + <usize>load<T>(nextSlot);
       if (load<u32>(ip - offset1, 1) === <u32>next) {
         isRepeat = true;
         break;
       }
       if (load<u32>(m) === <u32>word) break;
-      m = base + earlierAt<T>(nextSlot, lowest);
+      m = second;
       ip++;
       store<T>(nextSlot, <T>(ip - base));
       if (load<u32>(m) === <u32>next) break;
@@ -59,18 +63,24 @@ export function findFast<T>(
     // Only the last probe can have found a match past the limit.
     if (ip > limit && (ip > limit + 1 || load<u32>(m) !== load<u32>(ip))) break;
     let offsetValue: u32 = 1;
-    let stop: usize;
+    let least = anchor;
     if (isRepeat) {
       ip++;
       m = ip - offset1;
-      stop = matchEnd(ip, m, end);
-      if (ip - 1 > anchor && load<u8>(ip - 1) === load<u8>(m - 1)) ip--;
+      // A repeat offset without literals would be another one.
+      least++;
     } else {
-      stop = matchEnd(ip, m, end);
       offset2 = offset1;
       offset1 = <u32>(ip - m);
       offsetValue = offset1 + 3;
-      ip -= equalBefore(ip, m, anchor, low);
+    }
+    const equal = i8x16.bitmask(i8x16.eq(v128.load(ip), v128.load(m)));
+    let stop: usize;
+    if (equal !== 0xffff) stop = ip + <usize>ctz(~equal);
+    else stop = longMatchEnd(ip + 16, m + 16, end);
+    while (ip > least && m > low && load<u8>(ip - 1) === load<u8>(m - 1)) {
+      ip--;
+      m--;
     }
     const count = <u32>(ip - anchor);
     copyLiterals(literal, anchor, count);
@@ -97,27 +107,33 @@ export function findFast<T>(
       anchor = again;
     }
   }
+  // The last match may end past the block: a minimum for every match would delay the next search.
+  if (anchor > end) {
+    store<u64>(sequence - 8, load<u64>(sequence - 8) - ((<u64>(anchor - end)) << MATCH_SHIFT));
+    anchor = end;
+  }
   endSequences(scratch, sequences, sequence, literals, literal, anchor, end);
   store<u32>(scratch + STATE_OFFSET_1, offset1);
   store<u32>(scratch + STATE_OFFSET_2, offset2);
-}
-
-function entryShift<T>(): u32 {
-  return sizeof<T>() === 2 ? 1 : 2;
 }
 
 function skipStrength<T>(): u32 {
   return sizeof<T>() === 2 ? SKIP_STRENGTH : LARGE_SKIP_STRENGTH;
 }
 
-/** Return the address of the entry of a word's hash: constant shifts take fewer instructions than others. */
-function slotAt<T>(word: u64, table: usize, multiplier: u64, mask: u32): usize {
-  const shift: u64 = sizeof<T>() === 2 ? 49 : 48;
-  return table + (<u32>((word * multiplier) >> shift) & mask);
+/** Raise stale entries to the lowest position: the search compares the bytes of any entry. */
+function raiseEntries(table: usize, lowest: u32): void {
+  const least = i32x4.splat(lowest);
+  const end = table + (4 << LARGE_FAST_BITS);
+  while (table < end) {
+    v128.store(table, i32x4.max_u(v128.load(table), least));
+    table += 16;
+  }
 }
 
-/** Return the position of an entry. Those of 16 bits are of frames of one block, which have no stale ones. */
-function earlierAt<T>(slot: usize, lowest: u32): u32 {
-  const position = <u32>load<T>(slot);
-  return sizeof<T>() === 2 ? position : max(position, lowest);
+/** Return the address of the entry of a word's hash: constant shifts take fewer instructions than others. */
+function slotAt<T>(word: u64, table: usize, multiplier: u64, mask: u32): usize {
+  const hash = word * multiplier;
+  if (sizeof<T>() === 4) return table + ((<usize>(hash >> (64 - LARGE_FAST_BITS))) << 2);
+  return table + (<u32>(hash >> 49) & mask);
 }

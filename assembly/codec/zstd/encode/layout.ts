@@ -58,7 +58,9 @@ export const BUCKETS: usize = BYTE_COUNTS + 3072;
 export const WEIGHTS: usize = BYTE_COUNTS + 3584;
 /** Of a stream: the state of its checksum. */
 export const CHECKSUM_STATE: usize = BYTE_COUNTS + 4096;
-const FIXED_BYTES: usize = CHECKSUM_STATE + 128;
+/** Masks (u32) of the lowest 0 … 31 bits: a load takes fewer instructions than a shift by a variable. */
+export const MASKS: usize = CHECKSUM_STATE + 128;
+const FIXED_BYTES: usize = MASKS + 128;
 if (XXH64_STATE_BYTES > 128) ERROR("zstd: the state of the checksum is not in its slot");
 
 /** Bytes after a part that stores of 16 bytes may write. */

@@ -10,6 +10,12 @@ const ROW: u32 = 2;
 export const OPTIMAL: u32 = 3;
 const FIRST_OPTIMAL_LEVEL: i32 = 16;
 
+/**
+ * Bits of the table of the fast levels for positions of 32 bits: 64 KiB, as libzstd. A larger one saves fewer
+ * bytes than it takes time.
+ */
+export const LARGE_FAST_BITS: u32 = 14;
+
 /** Windows beyond this are not used: larger offsets take more bits than a sequence has. */
 export const MAX_WINDOW_BYTES: u32 = 1 << 27;
 /** Level 0 is the default of zstd. */
@@ -34,7 +40,7 @@ function positionBits(srcBytes: u32): u32 {
 export function tableBits(level: i32, srcBytes: u32): u32 {
   const strategy = strategyOf(level);
   if (strategy === ROW) return min(positionBits(srcBytes) - 4, level < 7 ? 12 : 13);
-  // Up to 64 KiB of tables at the fast levels, as libzstd: twice that is slower than it saves bytes.
+  if (strategy === FAST && srcBytes > 65536) return LARGE_FAST_BITS;
   const most: u32 = strategy === FAST ? (level < 0 ? 13 : 14) : 17;
   return min(positionBits(srcBytes) + 1, strategy === OPTIMAL ? 18 : most);
 }

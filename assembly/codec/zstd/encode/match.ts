@@ -22,7 +22,7 @@ export function matchEnd(ip: usize, m: usize, end: usize): usize {
   return longMatchEnd(ip + 16, m + 16, end);
 }
 
-function longMatchEnd(ip: usize, m: usize, end: usize): usize {
+export function longMatchEnd(ip: usize, m: usize, end: usize): usize {
   while (ip < end) {
     const equal = i8x16.bitmask(i8x16.eq(v128.load(ip), v128.load(m)));
     if (equal !== 0xffff) {

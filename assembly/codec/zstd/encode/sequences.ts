@@ -1,5 +1,6 @@
 // The sequences section of a block: modes and tables of the three codes, then one stream of bits from the
 // last sequence to the first. RFC 8878, section 3.1.1.3.2.
+import { maskOf } from "./codes";
 import { firstState } from "./fse";
 import { FSE_LOG, FSE_TRANSFORMS, LITERAL_TABLE, MATCH_TABLE, OFFSET_TABLE } from "./layout";
 import { chooseTables } from "./tables";
@@ -67,9 +68,9 @@ function writeBits(
     const literalWidth = (literalState + <u32>literalTransform) >>> 16;
     const lower = offsetWidth + matchWidth;
     const stateBits =
-      (offsetState & ((1 << offsetWidth) - 1)) |
-      ((matchState & ((1 << matchWidth) - 1)) << offsetWidth) |
-      ((literalState & ((1 << literalWidth) - 1)) << lower);
+      (offsetState & maskOf(scratch, offsetWidth)) |
+      ((matchState & maskOf(scratch, matchWidth)) << offsetWidth) |
+      ((literalState & maskOf(scratch, literalWidth)) << lower);
     offsetState = load<u16>(<usize>(offsetTransform >> 32) + ((offsetState >>> offsetWidth) << 1));
     matchState = load<u16>(<usize>(matchTransform >> 32) + ((matchState >>> matchWidth) << 1));
     literalState = load<u16>(<usize>(literalTransform >> 32) + ((literalState >>> literalWidth) << 1));

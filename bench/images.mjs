@@ -1,7 +1,7 @@
 // Images for the suites: a directory of traces (NAME/000.raw, 001.raw, …), or snapshots of a process started
 // here.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -14,6 +14,8 @@ export async function findImages(traces, quick = false) {
 
 /** Return the series of a directory of directories, by name. */
 export function tracesIn(traces) {
+  if (!statSync(traces, { throwIfNoEntry: false })?.isDirectory())
+    throw Object.assign(new Error(`--traces ${traces}: not a directory`), { code: 'ERR_PARSE_ARGS_TRACES' });
   const folders = readdirSync(traces, { withFileTypes: true }).filter((entry) => !entry.isFile());
   const names = folders.map(({ name }) => name).sort();
   return Object.fromEntries(

@@ -23,12 +23,14 @@ const SUITES = {
   mount: 'reads, page faults and QEMU clones of mounted snapshots beside an uncompressed file; NBD',
   store: 'a store of snapshots against pack, zstd, restic, borg and casync; a store of 1,000 snapshots',
 };
-if (!Object.hasOwn(SUITES, suite)) {
+const asksForHelp =
+  ['help', '--help', '-h'].includes(suite) || argv.includes('--help') || argv.includes('-h');
+if (asksForHelp || !Object.hasOwn(SUITES, suite)) {
   const lines = Object.entries(SUITES).map(([name, what]) => `  ${name.padEnd(14)}${what}`);
   process.stdout.write(
     `npm run bench -- SUITE [--quick] [--traces DIR] [--runs N] [--json FILE]\n\n${lines.join('\n')}\n`,
   );
-  process.exit(suite === 'help' || suite === '--help' ? 0 : 2);
+  process.exit(asksForHelp ? 0 : 2);
 }
 const { run } = await import(`./${suite}.mjs`);
 try {

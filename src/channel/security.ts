@@ -1,4 +1,5 @@
 import { PageferryError } from '../page/error.js';
+import { socketReason } from '../page/socket-reason.js';
 
 /** A host's certificate and the authorities that it trusts, as PEM. */
 export interface Credentials {
@@ -85,5 +86,5 @@ export function checkSecurity(
 
 /** Return the reason of a socket's error; OpenSSL puts a source location before its own. */
 export function errorReason(error: Error & { readonly reason?: string }): string {
-  return error.reason ?? error.message;
+  return error.reason ?? socketReason(error);
 }

@@ -35,9 +35,9 @@ export async function run([name, ...argv]: readonly string[], handler: SignalHan
   const subcommand = command.subcommands.find((one) => one.name === second);
   if (subcommand) return runCommand(`${name} ${second}`, subcommand, rest, handler);
   if (asksForHelp(argv)) return printOut(groupHelp(command));
-  const expected = command.subcommands.map((one) => `pageferry ${name} ${one.name}`).join(' or ');
+  const expected = command.subcommands.map((one) => one.name).join(', ');
   const found = second === undefined ? 'a subcommand is required' : `${second}: unknown subcommand`;
-  throw new CommandUsageError(`pageferry ${name}`, `${name}: ${found}; write ${expected}`);
+  throw new CommandUsageError(`pageferry ${name}`, `${name}: ${found}; expected one of ${expected}`);
 }
 
 async function printProgramHelp(): Promise<void> {

@@ -5,7 +5,7 @@ import { elfCore } from './elf-core/elf-core.js';
 import type { ImageDetails } from './image-details.js';
 import type { FileSource, ImageFile, ImageFormat } from './image-file.js';
 import { kdump } from './kdump/kdump.js';
-import { refuseKnown } from './known-files.js';
+import { type KnownKind, knownKind, knownKindError } from './known-files.js';
 import { libvirtSave } from './libvirt-save/libvirt-save.js';
 import { avml } from './lime/avml.js';
 import { lime } from './lime/lime.js';
@@ -91,6 +91,8 @@ export function inspectImage(path: string, options: OpenImageOptions = {}): Insp
     throw new PageferryError('unsupported', `${nameOf(path)}: cannot be read at any position; name a file`);
   try {
     const format = forced ?? IMAGE_FORMATS.find((candidate) => candidate.detect(file))!;
+    const kind = !forced && format === raw ? knownKind(file) : undefined;
+    if (kind) return notMemory(file, kind);
     const attempts = new Attempts();
     const details = attempts.run(() => format.inspect?.(file)) ?? {};
     const source = attempts.run(() => format.open(file));
@@ -100,6 +102,13 @@ export function inspectImage(path: string, options: OpenImageOptions = {}): Insp
     file.handle.close();
     throw cause;
   }
+}
+
+function notMemory(file: ImageFile, kind: KnownKind): InspectedImage {
+  file.handle.close();
+  const refusal = knownKindError(file, kind);
+  const format = { name: 'none', summary: kind.what };
+  return { format, fileBytes: file.bytes, details: {}, source: undefined, refusal };
 }
 
 function inspectDirectory(format: DirectoryFormat, path: string): InspectedImage {
@@ -128,7 +137,8 @@ class Attempts {
 /** Open a file whose format was detected; a refusal states how to read it as raw bytes. */
 function openDetected(format: ImageFormat, file: ImageFile): FileSource {
   try {
-    if (format === raw) refuseKnown(file);
+    const kind = format === raw ? knownKind(file) : undefined;
+    if (kind) throw knownKindError(file, kind);
     return format.open(file);
   } catch (cause) {
     const isRefusal =

@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { join } from 'node:path';
 import { PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
 import type { FileBytes } from './file-bytes.js';
@@ -67,6 +68,15 @@ export interface ImageFormat {
   notes?(file: FileBytes): Uint8Array;
 }
 
+const DIRECTORY_REMEDY = "is a directory; name an image file in it, or a directory of CRIU's images";
+const STORE_REMEDY =
+  'is a store; pageferry store get writes a snapshot of it to a file, mount and serve read it';
+
+/** Whether a directory is a store of snapshots. */
+export function isStore(directory: string): boolean {
+  return fs.existsSync(join(directory, 'store.json'));
+}
+
 /** Look up an input path. @throws PageferryError `io` for a directory or what cannot be read */
 export function statInput(path: string): fs.Stats {
   let stat: fs.Stats;
@@ -77,10 +87,7 @@ export function statInput(path: string): fs.Stats {
     throw ioError(path, 'cannot open', cause);
   }
   if (stat.isDirectory())
-    throw new PageferryError(
-      'io',
-      `${path}: is a directory; name an image file in it, or a directory of CRIU's images`,
-    );
+    throw new PageferryError('io', `${path}: ${isStore(path) ? STORE_REMEDY : DIRECTORY_REMEDY}`);
   return stat;
 }
 

@@ -2,7 +2,7 @@ import { PageferryError } from '../page/error.js';
 import type { ImageFile } from './image-file.js';
 
 /** A kind of file whose bytes are not memory page by page, and how to get memory from it. */
-interface KnownKind {
+export interface KnownKind {
   readonly what: string;
   /** The bytes at `at` (default: 0). */
   readonly magic: readonly number[] | string;
@@ -16,6 +16,16 @@ const VMWARE = 'its memory is in the .vmem file beside it, which can be read';
 
 /** Files that are often mistaken for images of memory. Names are those that `file` and their tools use. */
 const KNOWN: readonly KnownKind[] = [
+  {
+    what: 'packed stream of pageferry',
+    magic: [0x89, 0x50, 0x46, 0x59, 0x0d, 0x0a, 0x1a, 0x0a],
+    remedy: 'pageferry unpack writes its images, pageferry verify checks them',
+  },
+  {
+    what: 'stream of pageferry store export',
+    magic: 'PFSTEXPT',
+    remedy: 'pageferry store import takes it',
+  },
   { what: 'gzip', magic: [0x1f, 0x8b, 8], remedy: DECOMPRESS },
   { what: 'zstd', magic: [0x28, 0xb5, 0x2f, 0xfd], remedy: DECOMPRESS },
   { what: 'xz', magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0], remedy: DECOMPRESS },
@@ -54,14 +64,15 @@ const KNOWN: readonly KnownKind[] = [
   { what: 'VDI disk image', magic: [0x7f, 0x10, 0xda, 0xbe], at: 64, remedy: CONVERT },
 ];
 
-/**
- * Refuse a file that would be read as raw memory although it begins as another kind of file does.
- * @throws PageferryError `unsupported`
- */
-export function refuseKnown({ path, firstBytes }: ImageFile): void {
-  for (const { what, magic, at = 0, remedy } of KNOWN) {
+/** Return the kind of a file that begins with the magic of a kind other than memory. */
+export function knownKind({ firstBytes }: ImageFile): KnownKind | undefined {
+  return KNOWN.find(({ magic, at = 0 }) => {
     const bytes = typeof magic === 'string' ? Array.from(magic, (letter) => letter.charCodeAt(0)) : magic;
-    if (bytes.every((byte, i) => firstBytes[at + i] === byte))
-      throw new PageferryError('unsupported', `${path}: is a file of the kind ${what}; ${remedy}`);
-  }
+    return bytes.every((byte, i) => firstBytes[at + i] === byte);
+  });
+}
+
+/** Create the error for a file of a kind that is not read. */
+export function knownKindError({ path }: ImageFile, { what, remedy }: KnownKind): PageferryError {
+  return new PageferryError('unsupported', `${path}: is a file of the kind ${what}; ${remedy}`);
 }

@@ -4,8 +4,13 @@ import type { PageSink, PageSource } from '../page/source.js';
 /** A buffer grows to twice its size, by at most 256 MiB. */
 const MAX_GROWTH_BYTES = 256 << 20;
 
-/** Create a source of bytes in memory. They are not copied and must not change while they are read. */
+/**
+ * Create a source of bytes in memory. They are not copied and must not change while they are read.
+ * @throws PageferryError `bad-argument` unless they are a Uint8Array
+ */
 export function bytesSource(bytes: Uint8Array, name: string): PageSource {
+  if (!(bytes instanceof Uint8Array))
+    throw new PageferryError('bad-argument', `bytesSource: expected a Uint8Array, got ${typeof bytes}`);
   let next = 0;
   const readAt = (into: Uint8Array, position: number) => {
     const part = bytes.subarray(position, position + into.length);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { PageferryError } from '../page/error.js';
 import { directoryFormat } from './directory-formats.js';
 import { ioError, systemReason } from './fs/errno.js';
+import { isStore, statInput } from './image-file.js';
 
 /** Options of `traceImages`. */
 export interface TraceOptions {
@@ -23,6 +24,7 @@ export function traceImages(directory: string, { onSkip }: TraceOptions = {}): s
   } catch (cause) {
     throw ioError(directory, 'cannot read the directory', cause);
   }
+  if (isStore(directory)) statInput(directory);
   const names: string[] = [];
   for (const entry of entries) {
     const name = entry.toString('utf8');

@@ -78,6 +78,11 @@ export function checkedSource(source: PageSource): PageSource {
 }
 
 function checkShape(source: PageSource): string {
+  if (typeof source !== 'object' || source === null || ArrayBuffer.isView(source))
+    throw new PageferryError(
+      'bad-argument',
+      `source: expected a PageSource, got ${ArrayBuffer.isView(source) ? 'bytes: bytesSource makes a source of them' : valueText(source)}`,
+    );
   const { name, bytes, read, readAt, skipZeros } = source ?? {};
   const problem =
     typeof name !== 'string'
@@ -90,7 +95,7 @@ function checkShape(source: PageSource): string {
             ? 'readAt and skipZeros have to be functions or undefined'
             : undefined;
   if (problem === undefined) return name;
-  throw new PageferryError('bad-argument', `source ${typeof name === 'string' ? name : ''}: ${problem}`);
+  throw new PageferryError('bad-argument', `source${typeof name === 'string' ? ` ${name}` : ''}: ${problem}`);
 }
 
 /** Whether a value is a promise or a thenable. */

@@ -1,5 +1,11 @@
 import { PageferryError } from './error.js';
 
+/** Check that an argument of a call is a function. @throws PageferryError `bad-argument` */
+export function checkFunction(call: string, name: string, value: unknown): void {
+  if (typeof value !== 'function')
+    throw new PageferryError('bad-argument', `${call}: ${name}: expected a function, got ${typeof value}`);
+}
+
 /** The type of every option of a call; `any`: its value is checked elsewhere. */
 export type OptionTypes<T> = {
   readonly [Name in keyof Required<T>]: 'boolean' | 'number' | 'function' | 'any';

@@ -1,7 +1,9 @@
 import type { DedupLevel } from '../engine/live/page-sender.js';
+import { PageferryError } from '../page/error.js';
+import { checkOptions, type OptionTypes } from '../page/options.js';
 import { throwIfAborted } from '../page/sync.js';
+import { strategyOf } from '../strategy/check-strategy.js';
 import { fixed } from '../strategy/fixed.js';
-import { strategyByName } from '../strategy/registry.js';
 import type { Strategy } from '../strategy/strategy.js';
 import { type Costs, MEASURED_COSTS } from './costs.js';
 import type { GuestSpec } from './guest.js';
@@ -76,6 +78,21 @@ export interface SimulationResult {
   readonly costs: Costs;
 }
 
+const OPTION_TYPES: OptionTypes<SimulationOptions> = {
+  guest: 'any',
+  technique: 'any',
+  link: 'any',
+  strategy: 'any',
+  downtimeLimitMs: 'number',
+  seed: 'number',
+  costs: 'any',
+  source: 'any',
+  destination: 'any',
+  storageBytesPerSecond: 'number',
+  autoConverge: 'boolean',
+  signal: 'any',
+};
+
 const HOST: HostSpec = { threads: 2, share: 1 };
 
 /**
@@ -85,6 +102,8 @@ const HOST: HostSpec = { threads: 2, share: 1 };
  * unknown name; the reason of `signal` when it aborts
  */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
+  checkOptions('simulate', options, OPTION_TYPES);
+  checkRequired(options);
   const { seed = 1, link, downtimeLimitMs = 300, costs = MEASURED_COSTS } = options;
   const technique =
     typeof options.technique === 'string' ? techniqueByName(options.technique) : options.technique;
@@ -154,6 +173,18 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   };
 }
 
+function checkRequired({ guest, technique, link }: SimulationOptions): void {
+  const problem =
+    typeof guest?.open !== 'function'
+      ? 'guest: expected a guest, as syntheticGuest makes one'
+      : typeof technique !== 'string' && typeof technique?.migrate !== 'function'
+        ? 'technique: expected a name, or an object with a function migrate'
+        : typeof link?.bitsPerSecond !== 'number'
+          ? 'link: expected an object with bitsPerSecond and rttMs'
+          : undefined;
+  if (problem) throw new PageferryError('bad-argument', `simulate: ${problem}`);
+}
+
 function coding(
   technique: Technique,
   { strategy, link }: SimulationOptions,
@@ -162,7 +193,7 @@ function coding(
   const chosen = strategy ?? (typeof own === 'function' ? own({ link }) : own);
   if (chosen === undefined) return { strategy: fixed('raw'), dedup: 'off' };
   return {
-    strategy: typeof chosen === 'string' ? strategyByName(chosen) : chosen,
+    strategy: strategyOf(chosen),
     dedup: technique.dedup ?? 'zero',
   };
 }

@@ -9,7 +9,8 @@ import { jsonRecord, readJson } from './json-record.js';
 import { loadLmdb } from './load-lmdb.js';
 import { decodePageFeatures, encodePageFeatures, type FrameFeatures } from './page-features.js';
 
-const FOLDER = 'meta';
+/** Name of the database's folder in a store. */
+export const DATABASE_FOLDER = 'meta';
 const REFERENCE_BYTES = 5;
 
 /** What is known about a snapshot beside its pages. */
@@ -262,7 +263,7 @@ export async function openDatabase(
   sealer: RecordSealer = PLAIN_RECORDS,
 ): Promise<StoreDatabase> {
   const { open } = loadLmdb();
-  const path = join(dir, FOLDER);
+  const path = join(dir, DATABASE_FOLDER);
   try {
     const root = open({
       path,

@@ -28,6 +28,8 @@ interface Owner {
 
 /** The lock of a store, taken. */
 export interface WriterLock {
+  /** Whether no other process has taken it: one that stopped for a minute loses it. */
+  isHeld(): boolean;
   release(): void;
 }
 
@@ -52,11 +54,13 @@ export async function takeLock(
   }
   const timer = setInterval(() => renew(db, token), RENEW_MS);
   timer.unref();
+  const isHeld = () => db.value<Owner>(KEY)?.token === token;
   return {
+    isHeld,
     release() {
       clearInterval(timer);
       db.transaction(() => {
-        if (db.value<Owner>(KEY)?.token === token) db.removeValue(KEY);
+        if (isHeld()) db.removeValue(KEY);
       });
     },
   };

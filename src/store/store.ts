@@ -1,13 +1,11 @@
-import fs from 'node:fs';
-import { join } from 'node:path';
-import { ioError } from '../image/fs/errno.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSink, PageSource } from '../page/source.js';
 import { throwIfAborted } from '../page/sync.js';
 import type { CheckOptions, CheckReport } from './check/check.js';
 import { decideWithCompanions, withCompanions } from './companions.js';
-import { newConfig, type StoreConfig, type StoreLayout, writeConfig } from './config.js';
-import { openDatabase, type SnapshotInfo } from './database.js';
+import { newConfig, type StoreConfig, type StoreLayout } from './config.js';
+import { createFiles } from './create-files.js';
+import type { SnapshotInfo } from './database.js';
 import { readKeyFile } from './encryption/key-file.js';
 import type { GcOptions, GcReport } from './gc/gc.js';
 import { snapshotsByAge } from './list.js';
@@ -22,7 +20,6 @@ import type {
   PutOptions,
   WriterOptions,
 } from './options.js';
-import { packFolder } from './pack-files.js';
 import { removeUncommitted } from './pack-writer.js';
 import type { OpenSnapshots, ReadOptions } from './read/snapshot.js';
 import type { RepackOptions, RepackReport } from './repack/repack.js';
@@ -43,17 +40,7 @@ export async function createStore(
   { keyFile }: OpenOptions = {},
 ): Promise<Store> {
   const config = newConfig(layout, keyFile === undefined ? undefined : readKeyFile(keyFile));
-  try {
-    fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
-    if (fs.readdirSync(dir).length > 0)
-      throw new PageferryError('io', `${dir}: is not empty; name a new directory`);
-    fs.mkdirSync(packFolder(dir), { mode: 0o700 });
-    fs.mkdirSync(join(dir, 'meta'), { mode: 0o700 });
-  } catch (cause) {
-    throw cause instanceof PageferryError ? cause : ioError(dir, 'cannot create', cause);
-  }
-  await (await openDatabase(dir)).close();
-  await writeConfig(dir, config);
+  await createFiles(dir, config);
   return openStore(dir, { keyFile });
 }
 
@@ -258,7 +245,7 @@ export class Store {
     if (this.context.db.snapshot(name))
       throw new PageferryError(
         'bad-argument',
-        `${this.dir}: has a snapshot ${name} already; remove it first`,
+        `${this.dir}: has a snapshot ${name} already; give another name, or remove it first`,
       );
   }
 
@@ -277,8 +264,21 @@ export class Store {
       db.refresh();
       removeUncommitted(dir, db);
       return await work();
+    } catch (error) {
+      // A disk may be full of what was written in vain.
+      ignoreFailure(() => {
+        if (db.transaction(lock.isHeld)) removeUncommitted(dir, db);
+      });
+      throw error;
     } finally {
       lock.release();
     }
   }
+}
+
+/** Do what the next writer does again. */
+function ignoreFailure(work: () => void): void {
+  try {
+    work();
+  } catch {}
 }

@@ -28,7 +28,7 @@ describe('faults of QEMU', () => {
     const agents = await startAgents({ folder });
     open.push(agents);
     const source = await begun(agents);
-    const reason = /QEMU at unix:.*: connect ENOENT/;
+    const reason = /QEMU at unix:.*: no such socket \(ENOENT\)/;
     await expectFailed(agents, source, { source: reason, destination: reason });
     const qemu = await FakeDestination.listening(agents.inPath);
     open.push(qemu);

@@ -109,7 +109,7 @@ test('a destination agent without QEMU reports it, with --once as its exit statu
   await source.logs(/listening for QEMU/);
   await migrate(folder, STREAM);
   const [left, arrived] = await Promise.all([source.run, destination.run]);
-  const reason = /pageferry: .*QEMU at unix:.*: connect ENOENT .*\n$/;
+  const reason = /pageferry: .*QEMU at unix:.*: no such socket \(ENOENT\).*\n$/;
   expect([left.code, left.stderr]).toEqual([1, expect.stringMatching(reason)]);
   expect([arrived.code, arrived.stderr]).toEqual([1, expect.stringMatching(reason)]);
   expect(left.stderr).toMatch(/^\S+ error migration 1: failed: .*; the guest keeps running on the source$/m);

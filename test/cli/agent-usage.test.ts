@@ -15,7 +15,7 @@ const DESTINATION = ['destination', '--listen', '127.0.0.1:0', '--connect', 'uni
 const LONG_PATH = `unix:/tmp/${'x'.repeat(103)}`;
 
 test.each<[string[], RegExp]>([
-  [[], /agent: a subcommand is required; write pageferry agent source or pageferry agent destination/],
+  [[], /agent: a subcommand is required; expected one of source, destination, check /],
   [['sideways'], /sideways: unknown subcommand/],
   [['source', 'extra'], /unexpected operand|is required/],
   [['source', '--peer', 'x:1', '--insecure'], /--listen ADDRESS is required/],

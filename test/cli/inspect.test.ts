@@ -87,3 +87,10 @@ test('a saved migration: machine and blocks', async () => {
 test('standard input is refused', async () => {
   await fails(1, ['inspect', '-'], /standard input: cannot be read at any position/);
 });
+
+test('a file that is not memory is named, not described as raw memory', async () => {
+  const path = write('a.qcow2', Buffer.from('QFI\xfb\0\0\0\x03', 'latin1'));
+  expect(await text(path)).toMatch(/format +none \(qcow2 disk image\)\n.*\n +not packed .*qemu-img convert/);
+  expect(await json(path)).toMatchObject({ format: 'none', refusal: expect.stringContaining('qcow2') });
+  expect((await done(['inspect', '--format', 'raw', path])).stdout.toString()).toMatch(/format +raw/);
+});

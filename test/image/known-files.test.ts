@@ -8,6 +8,8 @@ import { randomBytes, readAll, testFolder } from './support.js';
 const path = join(testFolder(), 'file');
 
 test.each([
+  ['packed stream of pageferry', Buffer.from('\x89PFY\r\n\x1a\n\x01\0', 'latin1'), 'pageferry unpack'],
+  ['stream of pageferry store export', Buffer.from('PFSTEXPT'), 'pageferry store import'],
   ['gzip', zlib.gzipSync(randomBytes(5000, 1)), 'decompress it first'],
   ['zstd', Buffer.from('28b52ffd0458', 'hex'), 'decompress it first'],
   ['VMware state (.vmss, .vmsn)', Buffer.from('d2bed2be00000000', 'hex'), '.vmem file beside it'],

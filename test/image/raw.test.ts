@@ -8,6 +8,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { MAX_OPEN_FILES, OpenFile } from '../../src/image/fs/open-file.js';
 import { createReadHandle } from '../../src/image/fs/read-handle.js';
 import { openFileSource } from '../../src/image/raw.js';
+import { traceImages } from '../../src/image/trace-folder.js';
 import { asOtherUser, hasProgram, isRoot, randomBytes, readAll, run, testFolder } from './support.js';
 
 const folder = testFolder();
@@ -74,6 +75,11 @@ test('holes read as zeros, and an empty file is an empty image', async () => {
 
 test('a path that cannot be opened is refused with the reason', () => {
   expect(() => openFileSource(folder)).toThrow(`${folder}: is a directory; name an image file in it`);
+  const store = join(folder, 'store');
+  fs.mkdirSync(store);
+  fs.writeFileSync(join(store, 'store.json'), '{}');
+  expect(() => openFileSource(store)).toThrow(`${store}: is a store; pageferry store get`);
+  expect(() => traceImages(store)).toThrow(`${store}: is a store; `);
   const missing = join(folder, 'missing.raw');
   expect(() => openFileSource(missing)).toThrow(
     `${missing}: cannot open: no such file or directory (ENOENT)`,

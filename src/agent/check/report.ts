@@ -56,7 +56,10 @@ export function reportCheck(input: CheckInput): CheckReport {
       : []),
     {
       ...{ name: 'destination agent', status: 'ok' },
-      text: `answers as ${channel.identities.join(', ') || 'unauthenticated'}`,
+      text:
+        channel.identities.length > 0
+          ? `answers as ${channel.identities.join(', ')}`
+          : 'answers, not authenticated',
     },
     versionItem(destination),
     ...(destination.certificateEnd === undefined

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { PageferryError } from '../../page/error.js';
+import { socketReason } from '../../page/socket-reason.js';
 import { errorReason } from '../security.js';
 import { type Address, addressText } from './address.js';
 
@@ -50,7 +51,7 @@ export function whenReady(
 /** Why a server cannot listen: Node reports a missing folder as EACCES. */
 export function listenReason(address: Address, cause: Error): string {
   const folder = 'path' in address ? dirname(address.path) : undefined;
-  if (folder === undefined || fs.existsSync(folder)) return cause.message;
+  if (folder === undefined || fs.existsSync(folder)) return socketReason(cause);
   return `the folder ${folder} does not exist`;
 }
 
@@ -86,7 +87,7 @@ export async function connectTo(address: Address, what: string, signal?: AbortSi
 
 /** The error for a connection that a listening server could not accept: no file descriptor or memory left. */
 export function acceptError(what: string, cause: Error): PageferryError {
-  return new PageferryError('io', `${what}: cannot accept a connection: ${cause.message}`, { cause });
+  return new PageferryError('io', `${what}: cannot accept a connection: ${socketReason(cause)}`, { cause });
 }
 
 /**

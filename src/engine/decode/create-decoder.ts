@@ -2,7 +2,7 @@ import { createCodecContext } from '../../codec/codec.js';
 import { type ZstdSet, zstdSet } from '../../codec/zstd/load.js';
 import type { Zstd } from '../../codec/zstd.js';
 import { Arena, type Slots } from '../../kernels/arena.js';
-import { checkOptions, type OptionTypes } from '../../page/options.js';
+import { checkFunction, checkOptions, type OptionTypes } from '../../page/options.js';
 import type { PageSource } from '../../page/source.js';
 import { throwIfAborted } from '../../page/sync.js';
 import { MAX_PAGE_BYTES } from '../frame/chunk.js';
@@ -61,6 +61,7 @@ const OPTION_TYPES: OptionTypes<DecoderOptions> = {
  *   than there is
  */
 export async function createDecoder(openSink: OpenSink, options: DecoderOptions = {}): Promise<Decoder> {
+  checkFunction('createDecoder', 'openSink', openSink);
   checkOptions('createDecoder', options, OPTION_TYPES);
   const zstd = zstdSet(options.zstd);
   const arena = new Arena();

@@ -6,6 +6,7 @@ import { PageIndex } from '../../dedup/page-index.js';
 import { ParentPageCache } from '../../dedup/parent-page-cache.js';
 import { ReferenceImages } from '../../dedup/reference-images.js';
 import { Arena, type Slots } from '../../kernels/arena.js';
+import { checkFunction } from '../../page/options.js';
 import { throwIfAborted } from '../../page/sync.js';
 import type { StreamState } from '../../strategy/strategy.js';
 import { Candidate } from '../frame/candidate.js';
@@ -58,6 +59,7 @@ const SPARSE_CHUNKS = 24;
  *   there is
  */
 export async function createEncoder(output: Output, options: EncoderOptions = {}): Promise<Encoder> {
+  checkFunction('createEncoder', 'output', output);
   const settings = encoderSettings(options);
   const startedAt = settings.clock();
   const zstd = zstdSet(options.zstd);

@@ -1,8 +1,8 @@
 import type { Zstd } from '../../codec/zstd.js';
 import { PageferryError } from '../../page/error.js';
 import { checkOptions, type OptionTypes } from '../../page/options.js';
+import { strategyOf } from '../../strategy/check-strategy.js';
 import type { DestinationSpeed } from '../../strategy/destination.js';
-import { strategyByName } from '../../strategy/registry.js';
 import type { Strategy } from '../../strategy/strategy.js';
 import { PAGE_BYTES, type PageBytes } from '../../stream/format.js';
 import { TABLE_TARGET_BYTES } from '../frame/frame-builder.js';
@@ -128,7 +128,7 @@ export function encoderSettings(options: EncoderOptions): EncoderSettings {
     );
   const indexPages = checkRange('indexPages', options.indexPages ?? DEFAULT_INDEX_PAGES, 1, 2 ** 26);
   const deltaBudgetBytes = options.deltaBudgetBytes ?? DEFAULT_DELTA_BUDGET_BYTES;
-  const chosen = typeof strategy === 'string' ? strategyByName(strategy) : strategy;
+  const chosen = strategyOf(strategy);
   return {
     pageBytes: pageBytes as PageBytes,
     strategy: chosen,

@@ -1,4 +1,5 @@
 import { codecByName } from '../../codec/registry.js';
+import { packingFor } from '../../strategy/check-strategy.js';
 import type { GroupView, Packing, PackingResult, Strategy, StreamState } from '../../strategy/strategy.js';
 import type { SegmentHead } from '../../stream/format.js';
 import type { PackPool } from '../pack/pool.js';
@@ -58,7 +59,7 @@ export async function packSegment(
   { pool, strategy, state, onPending, onPacked, estimate }: FrameContext,
 ): Promise<Packed> {
   const group = new SegmentView(kind, buffer, estimate);
-  const packing = kind === 'group' || kind === 'coded' ? strategy.pack!(group, state) : packingOf(kind);
+  const packing = kind === 'group' || kind === 'coded' ? packingFor(strategy, group, state) : packingOf(kind);
   const { expectedMs = 0, expectedBytes = 0 } = packing;
   onPending(expectedMs, expectedBytes);
   const packed = await pool.pack(buffer, packing);

@@ -4,6 +4,7 @@ import { Arena } from '../../kernels/arena.js';
 import { PageferryError } from '../../page/error.js';
 import { checkOptions, type OptionTypes } from '../../page/options.js';
 import { adaptive } from '../../strategy/adaptive/adaptive.js';
+import { strategyOf } from '../../strategy/check-strategy.js';
 import type { StreamState } from '../../strategy/strategy.js';
 import { PAGE_BYTES } from '../../stream/format.js';
 import { FrameBuilder } from '../frame/frame-builder.js';
@@ -129,7 +130,7 @@ function settingsOf(options: PageSenderOptions, progress: PackingProgress): Batc
   checkInteger('threads', threads, 1, 16);
   return {
     pageBytes,
-    strategy,
+    strategy: strategyOf(strategy),
     state: options.state ?? progress.state,
     dedup,
     cacheBytes,

@@ -2,6 +2,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import { PageferryError } from '../../page/error.js';
+import { socketReason } from '../../page/socket-reason.js';
 import { sleep, throwIfAborted } from '../../page/sync.js';
 import { checkRange, type FileVersion, readVersion, versionHeaders } from './range-response.js';
 
@@ -159,7 +160,7 @@ class RangeRequests {
         reject(
           cause instanceof PageferryError
             ? cause
-            : new TransientError('io', `${this.name}: the request failed: ${cause.message}`, { cause }),
+            : new TransientError('io', `${this.name}: the request failed: ${socketReason(cause)}`, { cause }),
         );
       const request = (isSecure ? https : http).get(
         target,
@@ -209,7 +210,7 @@ class RangeRequests {
       }
     } catch (cause) {
       if (cause instanceof PageferryError) throw cause;
-      const reason = (cause as Error).message;
+      const reason = socketReason(cause as Error);
       throw new TransientError('io', `${this.name}: ended after ${done} of ${bytes} bytes: ${reason}`, {
         cause,
       });

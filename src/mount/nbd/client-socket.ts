@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { PageferryError } from '../../page/error.js';
+import { socketReason } from '../../page/socket-reason.js';
 import { Signal } from '../../page/sync.js';
 
 /** Bytes that are read from a socket at a time when they are skipped. */
@@ -30,7 +31,7 @@ export class ClientSocket {
       this.changed.notify();
     });
     socket.on('error', (cause) =>
-      this.drop(new PageferryError('io', `the connection failed: ${cause.message}`, { cause })),
+      this.drop(new PageferryError('io', `the connection failed: ${socketReason(cause)}`, { cause })),
     );
     socket.on('close', () => this.drop(new PageferryError('io', 'the client closed the connection')));
   }

@@ -1,6 +1,7 @@
 // A client of QMP, QEMU's machine protocol: one JSON object a line, over a socket.
 import { connect, type Socket } from 'node:net';
 import { PageferryError } from '../../page/error.js';
+import { socketReason } from '../../page/socket-reason.js';
 import { LineReader } from './line-reader.js';
 
 /** Address of a QMP socket. */
@@ -64,7 +65,7 @@ export class QmpClient {
       if (!this.failure && !this.lines.push(bytes))
         this.fail(`sent a line of more than ${MAX_LINE_BYTES} bytes; is it a QMP socket?`, 'bad-stream');
     });
-    socket.on('error', (cause) => this.fail(cause.message, 'io', cause));
+    socket.on('error', (cause) => this.fail(socketReason(cause), 'io', cause));
     socket.on('close', () => this.fail('QEMU closed the connection'));
   }
 

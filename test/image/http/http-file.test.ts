@@ -156,7 +156,7 @@ it('reports a file that changes while it is open', async () => {
 
 it('an address without a server, and what is not a URL', async () => {
   await expect(openHttpFile('http://127.0.0.1:1/x', FAST)).rejects.toThrow(
-    'http://127.0.0.1:1/x: the request failed: connect ECONNREFUSED 127.0.0.1:1 (4 attempts)',
+    'http://127.0.0.1:1/x: the request failed: connection refused: nothing listens there (ECONNREFUSED) (4 attempts)',
   );
   await expect(openHttpFile('http://[/x', FAST)).rejects.toThrow(
     'http://[/x: not a URL; write https://HOST/PATH',

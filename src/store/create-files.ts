@@ -1,0 +1,54 @@
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { asIoError, ioError } from '../image/fs/errno.js';
+import { PageferryError } from '../page/error.js';
+import { type StoreConfig, writeConfig } from './config.js';
+import { DATABASE_FOLDER, openDatabase } from './database.js';
+import { packFolder } from './pack-files.js';
+
+/** LMDB's file of readers for 126 of them is 8272 bytes. */
+const LOCK_FILE_BYTES = 16384;
+
+/**
+ * Create the files of a store without snapshots in `dir`, which must not exist or be empty. A failure
+ * removes what was created.
+ * @throws PageferryError `io`
+ */
+export async function createFiles(dir: string, config: StoreConfig): Promise<void> {
+  const created = createEmptyDirectory(dir);
+  try {
+    fs.mkdirSync(packFolder(dir), { mode: 0o700 });
+    createDatabaseFolder(join(dir, DATABASE_FOLDER));
+    await (await openDatabase(dir)).close();
+    await writeConfig(dir, config);
+  } catch (cause) {
+    for (const name of fs.readdirSync(dir)) fs.rmSync(join(dir, name), { recursive: true, force: true });
+    if (created !== undefined) fs.rmSync(created, { recursive: true, force: true });
+    throw asIoError(dir, 'cannot create', cause);
+  }
+}
+
+/** Create a directory, or take an empty one. Returns the first directory that was created, if any. */
+function createEmptyDirectory(dir: string): string | undefined {
+  try {
+    const created = fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
+    if (fs.readdirSync(dir).length === 0) return created;
+  } catch (cause) {
+    throw ioError(dir, 'cannot create', cause);
+  }
+  throw new PageferryError('io', `${dir}: is not empty; name a new directory`);
+}
+
+/**
+ * Create LMDB's folder and its lock file. LMDB maps the lock file and writes through the mapping: without
+ * blocks of its own a full disk would end the process by SIGBUS instead of an error.
+ */
+function createDatabaseFolder(folder: string): void {
+  fs.mkdirSync(folder, { mode: 0o700 });
+  const path = join(folder, 'lock.mdb');
+  try {
+    fs.writeFileSync(path, new Uint8Array(LOCK_FILE_BYTES), { mode: 0o600 });
+  } catch (cause) {
+    throw ioError(path, `cannot write ${LOCK_FILE_BYTES} bytes`, cause);
+  }
+}

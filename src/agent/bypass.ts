@@ -25,19 +25,19 @@ export interface BypassedPages {
 }
 
 /**
- * Return frame bodies with the pages of these numbers. `buffer` has the bytes of all pages, in order; they
- * are copied.
+ * Return frame bodies with the pages of these numbers, each body as its parts: the entries, and runs of pages
+ * in `buffer`, which has the bytes of all pages, in order.
  */
 export function bypassBodies(
   pages: readonly number[],
   kinds: ArrayLike<number>,
   buffer: Uint8Array,
-): Uint8Array[] {
-  const bodies: Uint8Array[] = [];
+): Uint8Array[][] {
+  const bodies: Uint8Array[][] = [];
   let entries: number[] = [];
   let bytes = COUNT_BYTES;
   const close = () => {
-    if (entries.length > 0) bodies.push(body(pages, kinds, buffer, entries, bytes));
+    if (entries.length > 0) bodies.push(body(pages, kinds, buffer, entries));
     entries = [];
     bytes = COUNT_BYTES;
   };
@@ -58,23 +58,29 @@ function body(
   kinds: ArrayLike<number>,
   buffer: Uint8Array,
   entries: readonly number[],
-  bytes: number,
-): Uint8Array {
-  const to = Buffer.allocUnsafe(bytes);
-  to.writeUInt16LE(entries.length, 0);
+): Uint8Array[] {
+  const table = Buffer.allocUnsafe(COUNT_BYTES + ENTRY_BYTES * entries.length);
+  table.writeUInt16LE(entries.length, 0);
+  const parts: Uint8Array[] = [table];
   let at = COUNT_BYTES;
-  let dataAt = COUNT_BYTES + ENTRY_BYTES * entries.length;
+  // The run of pages that ends with the last entry.
+  let from = 0;
+  let to = 0;
   for (const i of entries) {
     const kind = kinds[i]!;
-    to.writeUInt32LE(pages[i]!, at);
-    to[at + 4] = kind === BYPASSED_PAGE ? KIND.page : KIND.fill;
-    to[at + 5] = kind === BYPASSED_PAGE ? 0 : kind;
+    table.writeUInt32LE(pages[i]!, at);
+    table[at + 4] = kind === BYPASSED_PAGE ? KIND.page : KIND.fill;
+    table[at + 5] = kind === BYPASSED_PAGE ? 0 : kind;
     at += ENTRY_BYTES;
     if (kind !== BYPASSED_PAGE) continue;
-    to.set(buffer.subarray(i * PAGE_BYTES, (i + 1) * PAGE_BYTES), dataAt);
-    dataAt += PAGE_BYTES;
+    if (i !== to) {
+      if (to > from) parts.push(buffer.subarray(from * PAGE_BYTES, to * PAGE_BYTES));
+      from = i;
+    }
+    to = i + 1;
   }
-  return to;
+  if (to > from) parts.push(buffer.subarray(from * PAGE_BYTES, to * PAGE_BYTES));
+  return parts;
 }
 
 /** Return the counts by codec of `pages` pages of these kinds. */

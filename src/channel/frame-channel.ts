@@ -3,7 +3,7 @@ import { PageferryError } from '../page/error.js';
 import { Signal } from '../page/sync.js';
 import type { Channel } from './channel.js';
 import type { FrameChannelOptions } from './channel-options.js';
-import { type ChannelFrame, FRAME, type FrameType, frameBytes, frameName } from './frame.js';
+import { type ChannelFrame, FRAME, type FrameType, frameName } from './frame.js';
 import { FrameQueue } from './frame-queue.js';
 import { FrameReader } from './frame-reader.js';
 import { decodeReason, encodeReason, type Session } from './handshake-messages.js';
@@ -11,6 +11,7 @@ import { Keepalive } from './keepalive.js';
 import { endSoon } from './linger.js';
 import { errorReason } from './security.js';
 import { StallTimer } from './stall-timer.js';
+import { writeFrame } from './write-frame.js';
 
 /** Frames read ahead of `receive`, in bytes of memory, until the handshake is over. */
 const HANDSHAKE_QUEUE_BYTES = 1 << 16;
@@ -20,8 +21,7 @@ const QUEUE_BYTES = 16 << 20;
 /**
  * Frames over a socket, in both directions. A frame is written when the socket has accepted the one before,
  * and reading pauses while enough frames are queued. Every failure, an end without a CLOSE frame too, ends
- * the channel: the first cause is kept, sent to the peer if possible, thrown later, and the reason of
- * `signal`.
+ * the channel: the first cause is kept, sent to the peer if possible, thrown later, and `signal`'s reason.
  */
 export class FrameChannel implements Channel {
   /** Set by the handshake. */
@@ -84,7 +84,7 @@ export class FrameChannel implements Channel {
 
   /**
    * Send a frame once the socket has accepted the one before; resolve when it has accepted this one too.
-   * `parts` are copied. @throws PageferryError why the channel has ended
+   * `parts` must not change until then. @throws PageferryError why the channel has ended
    */
   async send(type: FrameType, ...parts: readonly Uint8Array[]): Promise<void> {
     this.check();
@@ -213,9 +213,9 @@ export class FrameChannel implements Channel {
   }
 
   private write(type: FrameType, parts: readonly Uint8Array[]): void {
-    const bytes = frameBytes(this.options.role, type, this.sentCount++, parts);
     this.keepalive.sent();
-    if (!this.socket.write(bytes) && !this.failure) this.writeStall.start();
+    writeFrame(this.socket, this.options.role, type, this.sentCount++, parts);
+    if (this.socket.writableNeedDrain && !this.failure) this.writeStall.start();
   }
 
   private read(): void {

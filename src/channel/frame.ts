@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { PageferryError } from '../page/error.js';
-import { hex, WireReader, WireWriter } from '../stream/wire.js';
+import { hex, WireReader } from '../stream/wire.js';
 
 /**
  * Head of a frame of the channel between two hosts. Every integer is little-endian.
@@ -121,6 +121,28 @@ export function frameName(type: number): string {
   return NAMES.get(type) ?? `type ${type}`;
 }
 
+/** Return the head of a frame whose body is `parts`. */
+export function frameHead(
+  role: Role,
+  type: FrameType,
+  sequence: number,
+  parts: readonly Uint8Array[],
+): Uint8Array {
+  let bodyBytes = 0;
+  let bodyCheck = 0;
+  for (const part of parts) {
+    bodyBytes += part.length;
+    bodyCheck = crc32(part, bodyCheck);
+  }
+  const head = Buffer.allocUnsafe(HEAD_BYTES);
+  head.writeUInt32LE(bodyBytes, 0);
+  head.writeUInt32LE(type, 4);
+  head.writeBigUInt64LE(BigInt(sequence), 8);
+  head.writeUInt32LE(bodyCheck, 16);
+  head.writeUInt32LE(crc32(head.subarray(0, HEAD_BYTES - 4), ROLE_IDS[role]), HEAD_BYTES - 4);
+  return head;
+}
+
 /** Return a whole frame; `parts` are copied. */
 export function frameBytes(
   role: Role,
@@ -128,21 +150,7 @@ export function frameBytes(
   sequence: number,
   parts: readonly Uint8Array[],
 ): Uint8Array {
-  const frame = Buffer.allocUnsafe(HEAD_BYTES + parts.reduce((sum, { length }) => sum + length, 0));
-  const body = frame.subarray(HEAD_BYTES);
-  let at = 0;
-  for (const part of parts) {
-    body.set(part, at);
-    at += part.length;
-  }
-  const head = new WireWriter();
-  head.u32(body.length);
-  head.u32(type);
-  head.u64(sequence);
-  head.u32(crc32(body));
-  head.u32(crc32(head.bytes, ROLE_IDS[role]));
-  frame.set(head.bytes);
-  return frame;
+  return Buffer.concat([frameHead(role, type, sequence, parts), ...parts]);
 }
 
 /**

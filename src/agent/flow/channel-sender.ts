@@ -84,9 +84,9 @@ export class ChannelSender {
     for (const body of splitBodies(parts)) await this.send(MAIN, FRAME.PAGES, ...body);
   }
 
-  /** Send uncompressed pages, as bodies of their frames. */
-  async sendBypass(bypassed: readonly Uint8Array[]): Promise<void> {
-    for (const body of bypassed) await this.send(MAIN, FRAME.BYPASS, body);
+  /** Send uncompressed pages, as the parts of the bodies of their frames. */
+  async sendBypass(bodies: readonly (readonly Uint8Array[])[]): Promise<void> {
+    for (const parts of bodies) await this.send(MAIN, FRAME.BYPASS, ...parts);
   }
 
   /** Send bytes of a connection unchanged. */
@@ -98,8 +98,8 @@ export class ChannelSender {
   }
 
   /**
-   * Send one frame of a connection once its window is open. @throws the abort reason, or the channel's
-   * failure
+   * Send one frame of a connection once its window is open. `parts` must not change until it resolves.
+   * @throws the abort reason, or the channel's failure
    */
   async send(connection: number, type: FrameType, ...parts: readonly Uint8Array[]): Promise<void> {
     this.sending++;

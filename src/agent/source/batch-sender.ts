@@ -56,10 +56,11 @@ export class BatchSender {
   private async bypass(pages: readonly number[], { keepsLast, onSent }: BatchOptions): Promise<void> {
     const kinds = this.sender.bypass(pages, keepsLast);
     const bodies = bypassBodies(pages, kinds, this.sender.buffer);
-    const bytes = bodies.reduce((sum, body) => sum + body.length, 0);
+    this.sender.switchBuffer();
+    const bytes = bodies.flat().reduce((sum, { length }) => sum + length, 0);
     const counts = bypassCounts(pages.length, kinds);
     this.channel.progress.add(bytes);
-    // One batch is on the link while the next one is read.
+    // One batch is on the link, from one buffer, while the next one is read into the other.
     await this.bypassing;
     throwIfAborted(this.signal);
     this.bypassing = this.queue.put(async () => {

@@ -1,5 +1,7 @@
+import type { PageSender } from '../../engine/live/page-sender.js';
 import { TARGET_PAGE_BYTES } from '../../qemu/format.js';
 import type { OnBatchSent, RoundStats } from '../stats.js';
+import { copyInto, fillInto } from './copy-bytes.js';
 
 /** A batch that is ready to be sent. */
 export interface FilledBatch {
@@ -26,8 +28,10 @@ export class PageBatch {
   private block = -1;
   private changesBlock = false;
 
+  private buffer: Buffer = Buffer.alloc(0);
+
   constructor(
-    private readonly buffer: Uint8Array,
+    private readonly sender: Pick<PageSender, 'buffer'>,
     private readonly stats: RoundStats,
   ) {}
 
@@ -41,19 +45,21 @@ export class PageBatch {
 
   /** Begin an empty batch: how many pages it may have, and whether they are sent uncompressed. */
   begin(maxPages: number, bypass: boolean): void {
+    const { buffer } = this.sender;
+    this.buffer = Buffer.from(buffer.buffer, buffer.byteOffset, buffer.length);
     this.maxPages = maxPages;
     this.bypass = bypass;
   }
 
   add(block: number, page: number, bytes: Uint8Array, from: number): void {
     const at = this.pages.length * TARGET_PAGE_BYTES;
-    this.buffer.set(bytes.subarray(from, from + TARGET_PAGE_BYTES), at);
+    copyInto(this.buffer, at, bytes.subarray(from, from + TARGET_PAGE_BYTES));
     this.append(block, page);
   }
 
   addFill(block: number, page: number, value: number): void {
     const at = this.pages.length * TARGET_PAGE_BYTES;
-    this.buffer.fill(value, at, at + TARGET_PAGE_BYTES);
+    fillInto(this.buffer, at, value);
     this.append(block, page);
   }
 

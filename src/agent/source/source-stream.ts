@@ -13,7 +13,7 @@ import type { RoundStats } from '../stats.js';
 import { BatchSender } from './batch-sender.js';
 import { PageBatch } from './page-batch.js';
 import { SendQueue } from './send-queue.js';
-import { Staging, type Step } from './staging.js';
+import { type PageTaker, Staging, type Step } from './staging.js';
 
 /** Queued bytes that belong to no batch; more of them pause reading from QEMU. */
 const MAX_QUEUED_BYTES = 256 << 10;
@@ -45,8 +45,8 @@ interface AnswerState {
  * has; everything else unchanged and in its place. At the end of each of QEMU's sections everything before it
  * is sent.
  */
-export class SourceStream {
-  private readonly staging = new Staging();
+export class SourceStream implements PageTaker {
+  private readonly staging = new Staging(this);
   private readonly reader = new QemuStreamReader(this.staging);
   private readonly queue: SendQueue;
   private readonly batches: BatchSender;
@@ -66,7 +66,7 @@ export class SourceStream {
     this.queue = new SendQueue(MAX_QUEUED_BYTES, onFailure, signal);
     this.batchSize = new BatchSize(batchPages);
     this.batches = new BatchSender(channel, sender, this.queue, this.batchSize, signal);
-    this.batch = new PageBatch(sender.buffer, stats);
+    this.batch = new PageBatch(sender, stats);
   }
 
   /** Pages of the guest; 0: not known yet. */
@@ -107,6 +107,19 @@ export class SourceStream {
       this.reader.push(bytes);
       await this.processSteps();
     });
+  }
+
+  /** Called while bytes are pushed: the page joins the batch, unless it has to wait. */
+  takePage(block: number, page: number, bytes: Uint8Array, at: number): boolean {
+    if (this.isPostcopy || !this.hasSpace()) return false;
+    this.batch.add(block, this.map!.numberOf(block, page), bytes, at);
+    return true;
+  }
+
+  takeFill(block: number, page: number, value: number): boolean {
+    if (this.isPostcopy || !this.hasSpace()) return false;
+    this.batch.addFill(block, this.map!.numberOf(block, page), value);
+    return true;
   }
 
   /** Pass the rest of the stream through uncoded: it does not have all of the guest's pages. */

@@ -27,14 +27,23 @@ export type Step =
   | { readonly kind: 'flush' | 'postcopy' | 'devices' }
   | { readonly kind: 'opaque'; readonly reason: string };
 
+/** Takes pages at once where it can; returns whether it did. */
+export interface PageTaker {
+  takePage(block: number, page: number, bytes: Uint8Array, at: number): boolean;
+  takeFill(block: number, page: number, value: number): boolean;
+}
+
 /**
- * Records the events of one piece, because a reader calls back synchronously and the sender has to wait for
- * the link.
+ * Gives the pages of one piece to a taker, and records the other events, because a reader calls back
+ * synchronously and the sender has to wait for the link. After an event that was recorded, all are: their
+ * order counts.
  */
 export class Staging implements QemuEvents {
   readonly steps: Step[] = [];
   advisesPostcopy = false;
   private piece: Uint8Array | undefined;
+
+  constructor(private readonly taker: PageTaker) {}
 
   /** Begin a piece. It must not change until its steps are processed. */
   begin(piece: Uint8Array): void {
@@ -57,11 +66,13 @@ export class Staging implements QemuEvents {
   }
 
   onPage(block: number, page: number, bytes: Uint8Array, at: number): void {
+    if (this.steps.length === 0 && this.taker.takePage(block, page, bytes, at)) return;
     if (bytes === this.piece) this.steps.push({ kind: 'page', block, page, bytes, from: at });
     else this.steps.push({ kind: 'page', block, page, ...this.stable(bytes, at, at + TARGET_PAGE_BYTES) });
   }
 
   onFill(block: number, page: number, value: number): void {
+    if (this.steps.length === 0 && this.taker.takeFill(block, page, value)) return;
     this.steps.push({ kind: 'fill', block, page, value });
   }
 

@@ -39,7 +39,9 @@ export interface BatchEncoderOptions {
 export class BatchEncoder {
   /** Pages as the receiver has them. */
   readonly remote: RemotePageCache;
-  private readonly address: number;
+  /** Address of the pages of the next batch, and of the other buffer. */
+  private address: number;
+  private otherAddress: number;
   private readonly coder: PageCoder;
   private readonly candidate: Candidate;
   private readonly index: PageIndex | undefined;
@@ -57,6 +59,7 @@ export class BatchEncoder {
   ) {
     const { pageBytes, batchPages, indexSlots, dedup, strategy, state, cacheBytes } = options;
     this.address = slots.slot('batch', batchPages * pageBytes, 'batchPages');
+    this.otherAddress = slots.slot('other batch', batchPages * pageBytes, 'batchPages');
     this.remote = new RemotePageCache(slots, pageBytes, cacheBytes, options.rereadPage, options.base);
     const sketchSlots = SKETCHES_PER_PAGE * indexSlots;
     if (dedup === 'exact' || dedup === 'similar')
@@ -78,10 +81,15 @@ export class BatchEncoder {
     });
   }
 
-  /** Return the buffer for the pages of a batch. */
-  createBuffer(): Uint8Array {
+  /** The buffer for the pages of a batch. */
+  get buffer(): Uint8Array {
     const { batchPages, pageBytes } = this.options;
     return this.context.kernels.bytes.subarray(this.address, this.address + batchPages * pageBytes);
+  }
+
+  /** As `PageSender.switchBuffer`. */
+  switchBuffer(): void {
+    [this.address, this.otherAddress] = [this.otherAddress, this.address];
   }
 
   /** Encode the pages in the buffer into `frame`. */
@@ -130,7 +138,7 @@ export class BatchEncoder {
   async addBase(base: BasePages, signal: AbortSignal | undefined): Promise<void> {
     const { pageBytes, batchPages } = this.options;
     if (!this.index) return;
-    const buffer = this.createBuffer();
+    const { buffer } = this;
     const yieldNow = createYielder();
     for (let first = 0; first < base.pages; first += batchPages) {
       const count = Math.min(batchPages, base.pages - first);

@@ -90,7 +90,7 @@ export async function createPageSender(options: PageSenderOptions = {}): Promise
       packer,
       isLz4Local: threads <= FEW_THREADS,
     });
-    jobThreads.prepare();
+    if (threads > FEW_THREADS) jobThreads.prepare();
     const context: FrameContext = {
       pool,
       packer,
@@ -100,11 +100,7 @@ export async function createPageSender(options: PageSenderOptions = {}): Promise
       estimate,
     };
     if (base) await encoder.addBase(base, signal);
-    const buffer = encoder.createBuffer();
-    return new LiveSender(
-      { encoder, free, context, threads: jobThreads, buffer, capacity },
-      { ...settings, state },
-    );
+    return new LiveSender({ encoder, free, context, threads: jobThreads, capacity }, { ...settings, state });
   } catch (cause) {
     await jobThreads.close();
     throw cause;

@@ -19,7 +19,6 @@ export interface SenderParts {
   readonly free: FrameBuilder[];
   readonly context: FrameContext;
   readonly threads: Threads;
-  readonly buffer: Uint8Array;
   /** Capacity of a segment, in bytes. */
   readonly capacity: number;
 }
@@ -45,7 +44,7 @@ export class LiveSender implements PageSender {
   }
 
   get buffer(): Uint8Array {
-    return this.working('buffer').buffer;
+    return this.working('buffer').encoder.buffer;
   }
 
   get cache(): CacheStats {
@@ -98,6 +97,10 @@ export class LiveSender implements PageSender {
     const { encoder } = this.working('bypass', 'begun');
     this.checkBatch('bypass', pages);
     return this.guarded(() => encoder.bypass(pages, keepsLast));
+  }
+
+  switchBuffer(): void {
+    this.working('switchBuffer').encoder.switchBuffer();
   }
 
   markPresent(page: number, at = 0): void {

@@ -105,6 +105,11 @@ export interface PageSender {
    */
   bypass(pages: ArrayLike<number>, keepsLast?: boolean): ArrayLike<number>;
   /**
+   * Use another buffer from now on, so that the pages in this one do not change until the next call.
+   * `buffer` is the new one then.
+   */
+  switchBuffer(): void;
+  /**
    * Record that the receiver has `page` as it is at index `at` (default 0) of `buffer`, without sending it.
    */
   markPresent(page: number, at?: number): void;

@@ -35,7 +35,10 @@ export interface PackPoolOptions {
   readonly wide?: readonly SegmentScratch[];
   /** Ends packing in pieces. */
   readonly signal?: AbortSignal;
-  /** Whether LZ4 is packed on the calling thread, where another core is not available. */
+  /**
+   * Whether LZ4 is packed on the calling thread, where another core is not available. The threads are then
+   * started for the first segment that zstd packs: on a fast link there is none.
+   */
   readonly isLz4Local?: boolean;
 }
 
@@ -94,6 +97,7 @@ export function createPackPool(options: PackPoolOptions): PackPool {
       if (byKernels && packing.name === 'zstd' && wide.length > 0 && isWide(segment.used, packing.level ?? 3))
         return withWide(segment, packing);
       segment.prepareJob(packing, byKernels);
+      if (isLz4Local && packing.name === 'zstd' && segment.used >= MIN_HANDOVER_BYTES) threads.prepare();
       if (isLocal(packing.name) || segment.used < MIN_HANDOVER_BYTES) threads.runLocal(segment.job);
       else {
         const done = threads.run(segment.job);

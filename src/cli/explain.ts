@@ -8,7 +8,7 @@ import { fileName } from './values.js';
 /** The timeline of a command that packs. */
 export const EXPLAIN_OPTION = {
   value: 'FILE',
-  help: 'what each stage did and what held it up, a row each 0.25 s; - for standard error; JSON lines if FILE ends in .jsonl',
+  help: 'time of each stage and the bottleneck, one row each 0.25 s; - for standard error; JSON lines if FILE ends in .jsonl',
   parse: fileName,
 } as const;
 

@@ -39,7 +39,7 @@ export const COMMON_OPTIONS = {
   },
   stall: {
     value: 'SECONDS',
-    help: 'end a migration after this time without a byte from the peer, or read by it',
+    help: 'end a migration after this time without a byte received from the peer or read by it',
     parse: wholeNumber(1, 3600),
     default: '30',
   },

@@ -15,7 +15,7 @@ const MIN_PAGES = 1000;
 
 export const command = defineCommand({
   name: 'advise',
-  summary: 'say how a QEMU guest is best migrated, without doing it',
+  summary: 'compare QEMU migration modes for a guest, without migrating it',
   options: {
     qmp: { value: 'ADDRESS', help: "QMP socket of the guest's QEMU", parse: address, required: true },
     link: { value: 'RATE', help: 'rate between the hosts: 100Mbit, 10Gbit', parse: bitRate, required: true },

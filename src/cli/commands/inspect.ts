@@ -18,7 +18,7 @@ const MAX_ROWS = 16;
 
 export const command = defineCommand({
   name: 'inspect',
-  summary: 'print what an image file is: format, addresses, notes',
+  summary: 'describe an image file: format, addresses, notes',
   operands: { label: 'IMAGE...', min: 1, max: Number.POSITIVE_INFINITY },
   options: { format: FORMAT_OPTION, json: JSON_OPTION },
   details: [

@@ -27,20 +27,20 @@ export const command = defineCommand({
     'key-file': KEY_FILE_OPTION,
     record: {
       value: 'TRACE',
-      help: 'file for the pages that are read, in order; disables read-ahead',
+      help: 'trace file to write: the pages that are read, in order; disables read-ahead',
       parse: fileName,
     },
     prefetch: {
       value: 'TRACE',
       help: 'trace whose pages are read ahead, in its order',
       parse: fileName,
-      defaultText: 'of STORE:NAME, the one that store put --trace has stored',
+      defaultText: 'of STORE:NAME, the trace stored by store put --trace',
     },
     'no-prefetch': { help: 'do not read the pages of a stored trace ahead' },
     'write-open': {
-      help: 'files can be opened for writing, as QEMU before 8.2 does to map them privately; writes fail',
+      help: 'allow opening files for writing, as QEMU before 8.2 does to map them privately; writes fail',
     },
-    json: { help: 'report as JSON objects, one when it is mounted and one when it has ended' },
+    json: { help: 'report as JSON objects, one after mounting and one at the end' },
   },
   details: [
     'PATH is a directory, which gets every image as NAME.raw, or a file, over which one image is mounted. Files are read-only; a page is decoded when it is first read, and stays in the page cache.',

@@ -71,14 +71,18 @@ export const command = defineCommand({
       parse: byteCount('132M', '16K'),
       defaultText: '10.1M, or 130.1M with smallest',
     },
-    'memory-only': { help: 'leave out what is not memory: headers, notes, registers' },
+    'memory-only': { help: 'pack memory only, without headers, notes and registers' },
     format: FORMAT_OPTION,
     mode: MODE_OPTION,
     'max-bytes': MAX_BYTES_OPTION,
     explain: EXPLAIN_OPTION,
     json: JSON_OPTION,
   },
-  details: [IMAGE_DETAILS, REPORT_DETAILS, 'With --explain, --json has the rows too (timeline).'],
+  details: [
+    IMAGE_DETAILS,
+    REPORT_DETAILS,
+    'With --explain, the --json object has these rows too (timeline).',
+  ],
   async run({ values, operands, signal }) {
     const diffOf = values['diff-of'];
     const inputs = [...operands, ...values.base, ...(diffOf === undefined ? [] : [diffOf])];

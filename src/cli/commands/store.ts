@@ -15,7 +15,7 @@ import { stats } from '../store/stats.js';
 
 export const command: CommandGroup = {
   name: 'store',
-  summary: 'keep snapshots deduplicated; put, get, list, rm, ...',
+  summary: 'store snapshots, each page once: put, get, list, rm, gc',
   isOneRow: true,
   subcommands: [
     init,

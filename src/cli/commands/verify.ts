@@ -22,7 +22,7 @@ export const command = defineCommand({
     json: JSON_OPTION,
   },
   details: [
-    'FILE is a packed file, or - for standard input. What pages refer to is kept in scratch files in TMPDIR: referenced parts of a packed file, all images of a pipe. If it lacks space, pages of a packed file are decoded again instead.',
+    'FILE is a packed file, or - for standard input. Pages that others refer to are stored in scratch files in TMPDIR: the referenced parts of a packed file, all images of a pipe. If TMPDIR is full, pages of a packed file are decoded again instead.',
   ],
   async run({ values, operands, signal }) {
     const { base, format, json, 'max-bytes': maxImageBytes } = values;

@@ -18,8 +18,8 @@ export const exportCommand = defineCommand({
     json: JSON_OPTION,
   },
   details: [
-    'The snapshots NAME.state and NAME.trace, which put --state and --trace have stored, go with NAME.',
-    'The stream of an encrypted store is not encrypted: send it through a channel that is.',
+    'NAME is exported with NAME.state and NAME.trace (put --state, put --trace).',
+    'The stream of an encrypted store is not encrypted: send it through an encrypted channel.',
   ],
   async run({ values, operands, signal }) {
     const { output, mode } = values;

@@ -14,7 +14,7 @@ export const gc = defineCommand({
     ...STORE_OPTIONS,
     'free-share': {
       value: 'SHARE',
-      help: 'rewrite packs of which this share is free, 0 to 1',
+      help: 'rewrite packs with at least this free share, 0 to 1',
       parse: share,
       default: '0.2',
     },
@@ -22,7 +22,7 @@ export const gc = defineCommand({
     json: JSON_OPTION,
   },
   details: [
-    'Packs of which less is free are rewritten later, when more of them is; --free-share 0 rewrites all that have free space.',
+    'Packs with a smaller free share are left until it grows. --free-share 0 rewrites every pack that has free space.',
   ],
   async run({ values, signal }) {
     const report = await withStore(values, (store) =>

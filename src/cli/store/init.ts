@@ -13,7 +13,7 @@ export const init = defineCommand({
     'page-bytes': { value: 'N', help: 'page size: 4096, 16384 or 65536', parse: pageBytes, default: '4096' },
     'frame-bytes': {
       value: 'N',
-      help: 'pages that are packed together and unpacked for one of them (default: 16K, one page at least)',
+      help: 'largest frame, unpacked: the unit of packing and reading (default: 16K, one page at least)',
       parse: byteCount('960K', '4K'),
     },
     'key-file': {

@@ -35,7 +35,7 @@ export const prune = defineCommand({
   details: [
     'The rules are those of restic: each goes from the newest snapshot to the oldest, and a snapshot stays if any rule keeps it. ' +
       'Hours without a snapshot do not count. Times are UTC; a week begins on Monday. A rule that has not kept its number keeps the oldest snapshot too.',
-    'Snapshots of different guests are one series: name a guest with --label where the store has several.',
+    'All snapshots are one series: with several guests in a store, select one with --label.',
   ],
   async run({ values, signal }) {
     const policy = {

@@ -27,21 +27,21 @@ export const put = defineCommand({
     parent: { value: 'NAME', help: 'earlier snapshot of the same guest', parse: fileName },
     'diff-of': {
       value: 'NAME',
-      help: 'images are sparse files: their holes mean "as in this snapshot", their parent',
+      help: 'images are sparse diffs of this snapshot, their parent: a hole is an unchanged page',
       parse: fileName,
     },
     state: {
       value: 'FILE',
-      help: 'file to keep beside the snapshot, as the snapshot NAME.state: the state of a guest',
+      help: 'file with the state of the guest, stored as the snapshot NAME.state',
       parse: fileName,
     },
     trace: {
       value: 'FILE',
-      help: 'pages that are read first (mount --record), kept as the snapshot NAME.trace: mount reads them ahead',
+      help: 'trace of mount --record, stored as the snapshot NAME.trace: mount reads its pages ahead',
       parse: fileName,
     },
     'skip-existing': {
-      help: 'skip images that the store has under their names, after comparing them',
+      help: 'skip images whose snapshots exist and have the same bytes',
     },
     label: { value: 'KEY=VALUE', help: 'label of the snapshots', parse: labelPair, repeatable: true },
     threads: THREADS_OPTION,
@@ -51,9 +51,9 @@ export const put = defineCommand({
     json: JSON_OPTION,
   },
   details: [
-    'Of several images, each one but the first has the one before as its parent. Pages that the store has are not stored again, whatever the parent is.',
+    'Of several images, each but the first has the previous one as its parent. Pages that the store has are not stored again, whatever the parent is.',
     "With --diff-of, each image but the first is a diff of the one before (Firecracker's diff snapshots); each is stored whole, so that no snapshot needs another. Needs the package koffi.",
-    'The snapshots NAME.state and NAME.trace are removed together with NAME. A put of several images that was ended goes on with --skip-existing.',
+    'The snapshots NAME.state and NAME.trace are removed together with NAME. --skip-existing continues a put of several images that was interrupted.',
   ],
   async run({ values, operands, signal }) {
     checkInputs(operands);

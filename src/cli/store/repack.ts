@@ -10,7 +10,7 @@ import { STORE_OPTIONS, WAIT_OPTION, withStore, writerOptions } from './options.
 
 export const repack = defineCommand({
   name: 'repack',
-  summary: 'pack the pages of a snapshot that are read first together',
+  summary: 'pack the pages of a trace into frames of their own',
   operands: { label: 'NAME', min: 1, max: 1 },
   options: {
     ...STORE_OPTIONS,
@@ -18,14 +18,14 @@ export const repack = defineCommand({
       value: 'TRACE',
       help: 'the pages, in order: written by mount --record',
       parse: fileName,
-      defaultText: 'the one that put --trace has stored',
+      defaultText: 'the trace stored by put --trace',
     },
     level: { value: 'N', help: 'level of zstd, 1 to 22', parse: wholeNumber(1, 22), default: '3' },
     wait: WAIT_OPTION,
     json: JSON_OPTION,
   },
   details: [
-    'Pages that are read one after another come into one frame, without bases in other frames. Other snapshots keep the frames that they share; store gc removes those that none needs.',
+    'Pages that are read in sequence share a frame, without bases in other frames. Other snapshots keep their frames; store gc removes unused ones.',
   ],
   async run({ values, operands, signal }) {
     const [snapshot] = operands as [string];

@@ -1,7 +1,13 @@
 // Forecasts of simulated migrations, and their real ends, in virtual time.
 
 import type { DirtySample } from '../../src/agent/forecast/dirty-curve.js';
-import { CHANGES_COST, type Forecast, forecast, type RoundFacts } from '../../src/agent/forecast/forecast.js';
+import {
+  CHANGES_COST,
+  type Forecast,
+  forecast,
+  MAX_LIMIT_FRACTION,
+  type RoundFacts,
+} from '../../src/agent/forecast/forecast.js';
 import { PageBitmap } from '../../src/page/bitmap.js';
 import type { Guest, GuestSpec } from '../../src/simulate/guest.js';
 import { GuestClock } from '../../src/simulate/guest-clock.js';
@@ -37,12 +43,15 @@ export interface ForecastResult {
 const SAMPLE_MS = 1000;
 /** Rounds after which a migration counts as one that never ends. */
 const MAX_ROUNDS = 12;
+/** QEMU sends for this time before it looks again, in chunks of 32 pages. */
+const ITERATION_MS = 50;
+const CHUNK_PAGES = 32;
 /** QEMU measures its rate over this time. */
 const BANDWIDTH_MS = 100;
 
 export async function simulateForecasts(run: ForecastRun): Promise<ForecastResult> {
   const spec = parseGuestSpec(run.guest);
-  const forecasts: { half?: Forecast; afterRound: Forecast[]; hasConverged: boolean } = {
+  const forecasts: Found = {
     afterRound: [],
     hasConverged: false,
   };
@@ -79,57 +88,107 @@ async function dirtySample(spec: GuestSpec, seed: number): Promise<DirtySample> 
   }
 }
 
+/** What `migrate` finds. */
+interface Found {
+  half?: Forecast;
+  afterRound: Forecast[];
+  hasConverged: boolean;
+}
+
+/**
+ * QEMU's rule, as `ram_save_pending` and `ram_save_iterate` have it: pages are sent in ascending order,
+ * over and over, for 50 ms at a time. When fewer remain than the downtime limit allows at the present rate, the pages
+ * written since the last look are added; the guest stops if they are fewer still.
+ */
 async function migrate(
   migration: Migration,
   { downtimeLimitMs, strategy }: ForecastRun,
   dirty: DirtySample[],
-  into: { half?: Forecast; afterRound: Forecast[]; hasConverged: boolean },
+  into: Found,
 ): Promise<void> {
   const { guest } = migration;
   const rounds: RoundFacts[] = [];
   const resendCost = strategy === undefined ? 1 : CHANGES_COST;
   const input = { guestPages: guest.pages, downtimeLimitMs, rounds, dirty, resendCost };
   const isFill = fillsOf(guest);
-  let remaining = PageBitmap.full(guest.pages);
+  const bandwidth = new Bandwidth();
+  const remaining = PageBitmap.full(guest.pages);
+  let [cursor, fills, looks] = [0, 0, 0];
+  const facts = (): RoundFacts => ({
+    ms: migration.nowMs - migration.round.fromMs,
+    pages: migration.round.pages,
+    fills,
+    wireBytes: migration.round.bytes,
+  });
+  migration.beginRound();
   for (;;) {
-    migration.beginRound();
-    const { fromMs } = migration.round;
-    let fills = 0;
-    const facts = (): RoundFacts => ({
-      ms: migration.nowMs - fromMs,
-      pages: migration.round.pages,
-      fills,
-      wireBytes: migration.round.bytes,
-    });
-    await migration.send(remaining, (page) => {
-      if (isFill(page)) fills++;
+    const isLow = () => remaining.count === 0 || remaining.count * bandwidth.pageMs < downtimeLimitMs;
+    if (isLow()) {
+      remaining.addAll(migration.takeDirty());
+      looks++;
+      into.hasConverged = isLow();
+      if (into.hasConverged) break;
+    }
+    const endsMs = migration.nowMs + ITERATION_MS;
+    while (migration.nowMs < endsMs && remaining.count > 0) {
+      const pages: number[] = [];
+      while (pages.length < CHUNK_PAGES) {
+        const page = remaining.next(cursor);
+        if (page < 0) break;
+        pages.push(page);
+        cursor = page + 1;
+      }
+      if (pages.length === 0) {
+        // An agent takes a page below the last one for the next round.
+        endRound();
+        cursor = 0;
+        continue;
+      }
+      const sentFills = pages.filter(isFill).length;
+      for (const page of pages) remaining.delete(page);
+      await migration.send(pages);
+      fills += sentFills;
+      bandwidth.add(migration.nowMs, pages.length - sentFills);
       if (rounds.length === 0 && !into.half && migration.round.pages >= guest.pages / 2)
         into.half = forecast({ ...input, current: facts() });
-      return true;
-    });
-    const { ms, ...rest } = facts();
-    rounds.push({ ms: Math.max(1, ms), ...rest });
-    remaining = migration.takeDirty();
-    dirty.push({ ms: rounds.at(-1)!.ms, pages: remaining.count });
-    const current = { ms: 0, pages: 0, fills: 0, wireBytes: 0, totalPages: remaining.count };
-    into.afterRound.push(forecast({ ...input, current }));
-    into.hasConverged = remaining.count * pageMs(rounds) <= downtimeLimitMs;
-    if (into.hasConverged || rounds.length === MAX_ROUNDS) break;
+    }
+    if (rounds.length >= MAX_ROUNDS) break;
   }
   migration.stop();
   remaining.addAll(migration.takeDirty());
   await runFinalRound(migration, {}, remaining);
+
+  function endRound(): void {
+    const { ms, ...rest } = facts();
+    const before = rounds.at(-1);
+    rounds.push({ ms: Math.max(1, ms), ...rest });
+    if (before) dirty.push({ ms: before.ms, pages: rest.pages });
+    const isSample = looks === 1 && downtimeLimitMs <= MAX_LIMIT_FRACTION * rounds.at(-1)!.ms;
+    const totalPages = isSample ? remaining.count : undefined;
+    if (totalPages !== undefined) dirty.push({ ms: rounds.at(-1)!.ms, pages: totalPages });
+    looks = 0;
+    const current = { ms: 0, pages: 0, fills: 0, wireBytes: 0, totalPages };
+    into.afterRound.push(forecast({ ...input, current }));
+    migration.beginRound();
+    fills = 0;
+  }
 }
 
-/** QEMU's own estimate of a page's time: from its bytes in the last 100 ms. */
-function pageMs(rounds: readonly RoundFacts[]): number {
-  let [ms, pages] = [0, 0];
-  for (const round of rounds.toReversed()) {
-    ms += round.ms;
-    pages += round.pages - round.fills;
-    if (ms >= BANDWIDTH_MS && pages > 0) break;
+/** QEMU's own estimate: what was sent in the last 100 ms or more. */
+class Bandwidth {
+  /** Ms of a page; not known before the first measurement. */
+  pageMs = Number.POSITIVE_INFINITY;
+  private fromMs = 0;
+  private pages = 0;
+
+  add(nowMs: number, pages: number): void {
+    this.pages += pages;
+    const ms = nowMs - this.fromMs;
+    if (ms < BANDWIDTH_MS || this.pages === 0) return;
+    this.pageMs = ms / this.pages;
+    this.fromMs = nowMs;
+    this.pages = 0;
   }
-  return pages > 0 ? ms / pages : 0;
 }
 
 function fillsOf(guest: Guest): (page: number) => boolean {

@@ -20,14 +20,42 @@ const SAME_PERIOD = 1.05;
 export function dirtyCurve(samples: readonly DirtySample[], guestPages: number): (ms: number) => number {
   const points = distinct(samples);
   if (points.length === 0) return () => 0;
+  const workingSet = workingSetCurve(points);
   return (ms) => {
     if (ms <= 0) return 0;
     const above = points.findIndex((point) => point.ms >= ms);
     const [from, to] = above < 0 ? [points.at(-2), points.at(-1)!] : [points[above - 1], points[above]!];
     // Below the shortest period the curve is the steeper of what is known and a straight line.
     const exponent = above === 0 ? lowExponent(points) : from ? exponentOf(from, to) : ASSUMED_EXPONENT;
-    return Math.min(guestPages, to.pages * (ms / to.ms) ** exponent);
+    const pages = to.pages * (ms / to.ms) ** exponent;
+    return Math.min(guestPages, above === 0 && workingSet ? Math.max(pages, workingSet(ms)) : pages);
   };
+}
+
+/** A period has to be this many times longer to show how many pages a guest writes at all. */
+const MIN_RATIO = 2;
+const SEARCH_STEPS = 30;
+
+/**
+ * The curve of a guest that writes pages of one working set at random, `W (1 - e^(-rate ms))`, through the
+ * shortest sample and the first much longer one: with most of the set written in the shortest period, a
+ * power law would go down too steeply before it.
+ */
+function workingSetCurve(points: readonly DirtySample[]): ((ms: number) => number) | undefined {
+  const short = points[0]!;
+  const long = points.find(({ ms }) => ms >= MIN_RATIO * short.ms);
+  if (!long || short.pages <= 0) return undefined;
+  const wanted = Math.max(1, long.pages / short.pages);
+  const grown = (rate: number) => Math.expm1(-rate * long.ms) / Math.expm1(-rate * short.ms);
+  let [low, high] = [1e-3 / long.ms, 10 / short.ms];
+  if (wanted >= grown(low)) return undefined;
+  for (let i = 0; i < SEARCH_STEPS; i++) {
+    const middle = Math.sqrt(low * high);
+    if (grown(middle) > wanted) low = middle;
+    else high = middle;
+  }
+  const pages = short.pages / -Math.expm1(-high * short.ms);
+  return (ms) => -pages * Math.expm1(-high * ms);
 }
 
 /** The last sample of each period, by period. */

@@ -1,4 +1,5 @@
 import { type DirtySample, dirtyCurve } from './dirty-curve.js';
+import { neededDowntimeMs, simulatePasses } from './qemu-rounds.js';
 
 /** One round of pre-copy, as far as it is sent. */
 export interface RoundFacts {
@@ -45,14 +46,17 @@ export interface Forecast {
 const FILL_COST = 0.02;
 /** Rounds with fewer pages say little about the next. */
 const MIN_PAGES = 64;
-/** A migration that needs more rounds does not converge. */
-const MAX_ROUNDS = 60;
+/**
+ * What remains at the end of a round are the pages written during it only if QEMU looked once, near the end:
+ * where its downtime limit is at most this fraction of the round.
+ */
+export const MAX_LIMIT_FRACTION = 0.1;
 /** The weight of the latest round in the cost of a page. */
 const LATEST_WEIGHT = 0.7;
 /** `ForecastInput.resendCost` of agents, which send changes of pages that both sides cache. */
 export const CHANGES_COST = 0.5;
 
-/** Forecast the end of a pre-copy migration by QEMU's rule: stop when the rest fits the downtime limit. */
+/** Forecast the end of a pre-copy migration by QEMU's rule: see `simulatePasses`. */
 export function forecast(input: ForecastInput): Forecast {
   const { rounds, current, guestPages, downtimeLimitMs, dirty } = input;
   const isFirst = rounds.length === 0;
@@ -78,42 +82,16 @@ export function forecast(input: ForecastInput): Forecast {
       ...{ firstRoundMs, endMs: doneMs + roundMs, downtimeMs: totalPages * pageMs, converges: true },
       ...{ rounds: rounds.length + 1, neededDowntimeMs: totalPages * pageMs },
     };
-  const rest = followingRounds(roundMs, pageMs, written, downtimeLimitMs);
+  const facts = { passMs: roundMs, isFirst, pageMs, written, downtimeLimitMs };
+  const { ms, downtimeMs, converges, passes } = simulatePasses(facts);
   return {
     firstRoundMs,
-    endMs: doneMs + roundMs + rest.ms,
-    downtimeMs: rest.downtimeMs,
-    converges: rest.converges,
-    rounds: rounds.length + 1 + rest.rounds,
-    neededDowntimeMs: rest.downtimeMs,
+    endMs: doneMs + (isFirst ? 0 : roundMs) + ms,
+    downtimeMs,
+    converges,
+    rounds: rounds.length + (isFirst ? 0 : 1) + passes,
+    neededDowntimeMs: converges ? downtimeMs : neededDowntimeMs(facts),
   };
-}
-
-interface Following {
-  readonly ms: number;
-  readonly downtimeMs: number;
-  readonly converges: boolean;
-  readonly rounds: number;
-}
-
-/**
- * Compute the rounds after one of `roundMs`: each sends what was written during the one before. Without
- * convergence they approach the round that lasts as long as its pages take.
- */
-function followingRounds(
-  roundMs: number,
-  pageMs: number,
-  pagesWritten: (ms: number) => number,
-  limitMs: number,
-): Following {
-  let ms = 0;
-  for (let rounds = 1; ; rounds++) {
-    const nextMs = pagesWritten(roundMs) * pageMs;
-    ms += nextMs;
-    if (nextMs <= limitMs) return { ms, downtimeMs: nextMs, converges: true, rounds };
-    if (rounds === MAX_ROUNDS) return { ms, downtimeMs: nextMs, converges: false, rounds };
-    roundMs = nextMs;
-  }
 }
 
 /** Expected ms of the rest of the first round: as many of its pages repeat one byte as before. */

@@ -6,7 +6,13 @@ import { QemuMonitor } from '../qmp/monitor.js';
 import { Steering } from '../qmp/steering.js';
 import type { RoundLine } from '../stats.js';
 import type { DirtySample } from './dirty-curve.js';
-import { CHANGES_COST, type ForecastInput, forecast, type RoundFacts } from './forecast.js';
+import {
+  CHANGES_COST,
+  type ForecastInput,
+  forecast,
+  MAX_LIMIT_FRACTION,
+  type RoundFacts,
+} from './forecast.js';
 import { type ForecastLine, forecastLine, forecastText } from './forecast-text.js';
 
 /** The monitor of QEMU, and what the agent may do through it. */
@@ -48,6 +54,8 @@ export class Forecaster {
   private monitor: QemuMonitor | undefined;
   private steering: Steering | undefined;
   private hasHalf = false;
+  /** How often QEMU had looked for written pages by the last round: once before the first. */
+  private dirtySyncs = 1;
   /** Rounds are reported in order, whatever QEMU's monitor takes. */
   private reporting: Promise<void> = Promise.resolve();
 
@@ -101,10 +109,14 @@ export class Forecaster {
   private async roundWith(monitor: QemuMonitor, line: RoundLine): Promise<void> {
     let totalPages: number | undefined;
     try {
-      const { remainingPages, status } = await monitor.progress();
-      if (status === 'active') {
+      const { remainingPages, dirtySyncs, status } = await monitor.progress();
+      const { ms } = this.rounds[line.round]!;
+      // QEMU that looked more often has added pages, and sent some of them, before the round ended.
+      const looks = dirtySyncs - this.dirtySyncs;
+      this.dirtySyncs = dirtySyncs;
+      if (status === 'active' && looks <= 1 && this.downtimeLimitMs <= MAX_LIMIT_FRACTION * ms) {
         totalPages = remainingPages + this.current().pages;
-        this.dirty.push({ ms: this.rounds[line.round]!.ms, pages: totalPages });
+        this.dirty.push({ ms, pages: totalPages });
       }
     } catch {
       // The next round shows how many pages were written.
@@ -145,8 +157,12 @@ export class Forecaster {
     return {
       ...{ guestPages, rounds: this.rounds, dirty: this.dirty, resendCost: isCached ? CHANGES_COST : 1 },
       current: { ...this.current(), totalPages },
-      downtimeLimitMs: this.steering?.downtimeLimitMs ?? DOWNTIME_LIMIT_MS,
+      downtimeLimitMs: this.downtimeLimitMs,
     };
+  }
+
+  private get downtimeLimitMs(): number {
+    return this.steering?.downtimeLimitMs ?? DOWNTIME_LIMIT_MS;
   }
 
   /** The current round so far. */

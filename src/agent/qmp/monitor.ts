@@ -28,6 +28,8 @@ interface QemuProgress {
   /** Pages that are not sent, and pages sent so far, of which `fills` repeat one byte. */
   readonly remainingPages: number;
   readonly sentPages: number;
+  /** How often QEMU looked for written pages. */
+  readonly dirtySyncs: number;
   readonly fillPages: number;
 }
 
@@ -80,11 +82,17 @@ export class QemuMonitor {
   async progress(): Promise<QemuProgress> {
     const { status, ram } =
       (await this.qmp.execute<{ status?: unknown; ram?: unknown }>('query-migrate')) ?? {};
-    const { remaining, normal, duplicate } = (ram ?? {}) as Readonly<Record<string, unknown>>;
+    const {
+      remaining,
+      normal,
+      duplicate,
+      'dirty-sync-count': syncs,
+    } = (ram ?? {}) as Readonly<Record<string, unknown>>;
     return {
       status: typeof status === 'string' ? status : 'none',
       remainingPages: Math.ceil(count(remaining) / PAGE_BYTES),
       sentPages: count(normal) + count(duplicate),
+      dirtySyncs: count(syncs),
       fillPages: count(duplicate),
     };
   }

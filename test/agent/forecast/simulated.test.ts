@@ -14,11 +14,6 @@ const LINKS = [
 const RUNS = GUESTS.flatMap((guest) => LINKS.map(([rate, strategy]) => [guest, rate, strategy] as const));
 const DOWNTIME_LIMIT_MS = 300;
 const TOLERANCE = 0.2;
-/**
- * It writes whole pages about as fast as the link carries them: whether it converges depends on the cost of a
- * page that is sent again, which no round has shown yet.
- */
-const UNCERTAIN = 'diverging, 1000 Mbit/s, adaptive';
 
 const name = (guest: string, rate: number, strategy: string | undefined) =>
   `${guest}, ${rate / 1e6} Mbit/s, ${strategy ?? 'plain'}`;
@@ -36,12 +31,12 @@ function resultOf([guest, bitsPerSecond, strategy]: (typeof RUNS)[number]): Prom
   return result;
 }
 
-const certain = RUNS.filter((run) => name(...run) !== UNCERTAIN);
-
 describe('after the first round', () => {
-  test.each(certain)('%s at %d bit/s, %s', async (...run) => {
+  test.each(RUNS)('%s at %d bit/s, %s', async (...run) => {
     const { afterRound, endMs, downtimeMs, hasConverged } = await resultOf(run);
-    const first = afterRound[0]!;
+    const first = afterRound[0];
+    // QEMU stops the guest before the round ends where what remains of it fits the limit.
+    if (!first) return expect(hasConverged).toBe(true);
     expect(first.converges).toBe(hasConverged);
     if (!hasConverged) {
       expect(first.neededDowntimeMs).toBeGreaterThan(DOWNTIME_LIMIT_MS);
@@ -53,14 +48,22 @@ describe('after the first round', () => {
   });
 });
 
-test('in the middle of the first round convergence is right for nine of ten guests', async () => {
-  const all = await Promise.all(certain.map(resultOf));
-  const right = all.filter(({ half, hasConverged }) => half.converges === hasConverged);
-  expect(right.length).toBeGreaterThanOrEqual(0.9 * certain.length);
+test('in the middle of the first round convergence is right', async () => {
+  for (const { half, hasConverged } of await Promise.all(RUNS.map(resultOf)))
+    expect(half.converges).toBe(hasConverged);
 });
 
-test('the uncertain guest is known after the second round', async () => {
-  const { afterRound, hasConverged } = await resultOf(RUNS.find((run) => name(...run) === UNCERTAIN)!);
-  expect(afterRound.length).toBeGreaterThan(2);
-  expect(afterRound.at(-1)!.converges).toBe(hasConverged);
+describe('a guest that does not converge', () => {
+  const run = { guest: 'diverging,sample=256', bitsPerSecond: 1e9, seed: 7 };
+
+  test('the downtime that it needs is known after the second round: with a third less QEMU goes on, with more it ends', async () => {
+    const { afterRound } = await simulateForecasts({ ...run, downtimeLimitMs: DOWNTIME_LIMIT_MS });
+    const { neededDowntimeMs: needed } = afterRound[1]!;
+    const [less, more] = await Promise.all(
+      [0.65, 1.2].map((factor) => simulateForecasts({ ...run, downtimeLimitMs: factor * needed })),
+    );
+    expect([less!.hasConverged, more!.hasConverged]).toEqual([false, true]);
+    for (const later of afterRound.slice(2))
+      expect(Math.abs(later.neededDowntimeMs / needed - 1)).toBeLessThan(TOLERANCE);
+  });
 });

@@ -15,7 +15,7 @@ const MIN_PAGES = 1000;
 
 export const command = defineCommand({
   name: 'advise',
-  summary: 'compare QEMU migration modes for a guest, without migrating it',
+  summary: 'compare the migration modes of QEMU for a running guest',
   options: {
     qmp: { value: 'ADDRESS', help: "QMP socket of the guest's QEMU", parse: address, required: true },
     link: { value: 'RATE', help: 'rate between the hosts: 100Mbit, 10Gbit', parse: bitRate, required: true },

@@ -23,7 +23,7 @@ export { type ErrorCode, PageferryError } from './page/error.js';
 export type * from './strategy/strategy.js';
 export type { PageBytes } from './stream/format.js';
 
-/** How to listen for sources. */
+/** Options of a listener for sources. */
 export interface ListenOptions extends Omit<FrameListenOptions, 'onChannel'> {
   /** Called with every channel after its handshake. The callee closes it. */
   readonly onChannel: (channel: Channel) => void;

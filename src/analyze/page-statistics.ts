@@ -34,7 +34,7 @@ export interface PageStatistics {
   readonly changed: readonly number[];
 }
 
-/** Creates empty statistics. `hasZstd`: whether zstd is available. */
+/** Create empty statistics. `hasZstd`: whether zstd is available. */
 export function createPageStatistics(hasZstd: boolean): PageStatistics {
   const codecs = Object.fromEntries(
     MEASURABLE_CODECS.map(({ name }): [string, CodecTrial] => [

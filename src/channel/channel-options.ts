@@ -1,6 +1,6 @@
 import type { Role } from './frame.js';
 
-/** How to run a channel over a socket. */
+/** Options of a channel over a socket. */
 export interface FrameChannelOptions {
   /** Role of this host. */
   readonly role: Role;

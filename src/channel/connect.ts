@@ -6,7 +6,7 @@ import { type ChannelOptions, channelTimes, checkSecurity } from './security.js'
 import { parseChannelAddress } from './transports/registry.js';
 import { whenReady } from './transports/sockets.js';
 
-/** How to connect to a destination. */
+/** Options of a connection to a destination. */
 export interface ConnectOptions extends ChannelOptions {
   /** `tls:HOST:PORT`, `tcp:HOST:PORT` (with `insecure`) or `unix:PATH`. */
   readonly address: string;

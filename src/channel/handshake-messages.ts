@@ -13,7 +13,7 @@ const MAX_STALL_MS = 2 ** 31 - 1;
 // HANDSHAKE, HANDSHAKE REPLY: magic | version u16 | role u8 | 0 | stall ms u32 | session id | session id of
 // the peer (HANDSHAKE: 0)
 
-/** What each host sends first. */
+/** First message of each host. */
 export interface Handshake {
   readonly role: Role;
   /** The host gives up when nothing arrives for this time; the peer sends keepalives more often. */

@@ -9,7 +9,7 @@ import { parseChannelAddress } from './transports/registry.js';
 import { acceptError, peerOf, portOf } from './transports/sockets.js';
 import type { Transport } from './transports/transport.js';
 
-/** How to listen for sources. */
+/** Options of a listener for sources. */
 export interface ListenOptions extends ChannelOptions {
   /** `tls:HOST:PORT`, `tcp:HOST:PORT` (with `insecure`) or `unix:PATH`. Port 0: any free port. */
   readonly address: string;

@@ -9,10 +9,10 @@ export interface Credentials {
   readonly authorities: string | Uint8Array;
 }
 
-/** What protects a connection: certificates of both hosts, permissions of the file system, or nothing. */
+/** Protection of a connection: certificates of both hosts, permissions of the file system, or none. */
 export type Protection = 'certificates' | 'file permissions' | 'none';
 
-/** How a channel is protected. */
+/** Protection of a channel. */
 export interface Security {
   /** Required for `tls:`, refused for other transports. */
   readonly credentials?: Credentials;

@@ -12,7 +12,7 @@ export const EXPLAIN_OPTION = {
   parse: fileName,
 } as const;
 
-/** Where the timeline goes. */
+/** Output of the timeline. */
 export interface TimelineOutput {
   write(rows: readonly TimelineRow[]): Promise<void>;
   /** Remove what was written. */

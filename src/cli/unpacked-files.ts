@@ -14,7 +14,7 @@ import type { PageSink } from '../page/source.js';
 
 const NO_NOTES = new Uint8Array(0);
 
-/** How the file of an image is created. */
+/** Creation of the file of an image. */
 export type OpenFile = (options: FileShape) => PageSink;
 
 interface FileShape {

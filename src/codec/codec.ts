@@ -12,7 +12,7 @@ interface Operands {
   readonly bytes?: 'page' | 'own';
 }
 
-/** What a page is in reports, one colour each. */
+/** Class of a page in reports, one colour each. */
 export type PageClass = 'zero' | 'fill' | 'unchanged' | 'duplicate' | 'delta' | 'coded' | 'packed' | 'raw';
 
 /**
@@ -43,7 +43,7 @@ export interface PageCodec {
   readonly costRank: number;
   /** The page's class in reports. */
   readonly pageClass: PageClass;
-  /** What the codec says about a page, for the legend of a report. */
+  /** Description of a page of this codec, for the legend of a report. */
   readonly label: string;
   /**
    * Write the coded page to `out`; return its bytes (0: nothing to write), or a negative STATUS when it takes

@@ -51,7 +51,7 @@ export interface Zstd {
 }
 
 /**
- * Lets only a frame through that declares exactly this content size and no dictionary, so that no decoder
+ * Let only a frame through that declares exactly this content size and no dictionary, so that no decoder
  * allocates more than was announced (RFC 8878, 3.1.1.1).
  */
 export function checkedFrame(frame: Uint8Array, contentBytes: number): Uint8Array {

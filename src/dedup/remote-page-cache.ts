@@ -17,7 +17,7 @@ export interface BasePages {
   read(page: number, into: Uint8Array): void;
 }
 
-/** How often the bytes of a page were looked up, and how often they were available. */
+/** Look-ups of a page's bytes, and hits. */
 export interface CacheStats {
   readonly lookups: number;
   readonly hits: number;

@@ -67,7 +67,7 @@ export function openImage(path: string, options: OpenImageOptions = {}): FileSou
   }
 }
 
-/** What `inspectImage` finds. */
+/** Result of `inspectImage`. */
 export interface InspectedImage {
   readonly format: Pick<ImageFormat, 'name' | 'summary'>;
   readonly fileBytes: number;

@@ -14,7 +14,7 @@ export interface ImageDetails {
   /** Variant and version of the format. */
   readonly version?: string;
   readonly architecture?: string;
-  /** How pages are compressed in the file. */
+  /** Compression of pages in the file. */
   readonly compression?: string;
   readonly addressing?: Addressing;
   /** Addresses of the memory, in the image's order. */

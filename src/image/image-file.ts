@@ -20,7 +20,7 @@ export interface FileSource extends PageSource {
    * file has no others. Readable until the source is closed.
    */
   readonly container?: PageSource | undefined;
-  /** What of the file does not come back when it is unpacked, and why, for a note to the user. */
+  /** Parts of the file that unpacking does not restore, and the reason, for a note to the user. */
   readonly note?: string | undefined;
   /** Release the file. The source cannot be used afterwards. */
   close(): void;
@@ -43,7 +43,7 @@ export interface ImageFormat {
   readonly name: string;
   /** File name extension of an unpacked file of this format. */
   readonly extension: string;
-  /** What it is, for help texts: a noun phrase. */
+  /** Description for help texts: a noun phrase. */
   readonly summary: string;
   /**
    * Whether a file has this format: by `firstBytes` if possible, else by reads through `handle`. A variant

@@ -1,6 +1,6 @@
 import { PageferryError } from '../page/error.js';
 
-/** How a source, sink or writer ended. */
+/** End of a source, sink or writer. */
 type End = 'close' | 'finish' | 'commit' | 'abort';
 
 /**

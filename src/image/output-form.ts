@@ -2,7 +2,7 @@ import { PageferryError } from '../page/error.js';
 import type { PageSink } from '../page/source.js';
 import type { Addressing, MemoryRange } from './container/description.js';
 
-/** What is known of an image before its pages arrive. */
+/** Description of an image before its pages arrive. */
 export interface OutputMemory {
   /** Name of the image, for messages. */
   readonly name: string;
@@ -25,7 +25,7 @@ export interface OutputForm {
   readonly name: string;
   /** File name extension. */
   readonly extension: string;
-  /** What it is, for the help text: a noun phrase. */
+  /** Description for the help text: a noun phrase. */
   readonly summary: string;
   /**
    * Create the sink that takes the image and writes the form to `file`, which takes bytes in any order. The

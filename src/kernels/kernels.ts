@@ -38,7 +38,7 @@ export async function kernelModules(kind: ModuleKind): Promise<KernelModules> {
   return { kernels: await kernelModule(kind), zstd: await zstdModule(kind) };
 }
 
-/** How to create kernels. */
+/** Options of kernels. */
 export interface KernelOptions {
   /** The compiled modules, in a worker that was given them. */
   readonly modules?: KernelModules | undefined;

@@ -13,7 +13,7 @@ import {
   parseSectionStart,
 } from './sections.js';
 
-/** What the next bytes of the stream are. */
+/** Kind of the next bytes of the stream. */
 type Next = 'magic' | 'configuration' | 'section' | 'blocks' | 'records' | 'footer' | 'package' | 'rest';
 
 /** Where a stream ends that is cut short before such bytes. */

@@ -32,13 +32,13 @@ export interface Costs {
   readonly encryptBytesPerMs: number;
 }
 
-/** Returns the µs of dedup for one page, before the strategy is called. */
+/** Return the µs of dedup for one page, before the strategy is called. */
 export function dedupUs(costs: Costs, dedup: DedupLevel): number {
   if (dedup === 'off') return 0;
   return costs.scanUs + (dedup === 'zero' ? 0 : costs.lookupUs);
 }
 
-/** Returns the ms to pack a segment. A level that was not measured costs as much as the next lower one. */
+/** Return the ms to pack a segment. A level that was not measured costs as much as the next lower one. */
 export function packMs(costs: Costs, { name, level = 3 }: Packing, bytes: number): number {
   if (name === 'raw') return 0;
   if (name === 'lz4') return bytes / costs.packBytesPerMs.lz4!;
@@ -49,12 +49,12 @@ export function packMs(costs: Costs, { name, level = 3 }: Packing, bytes: number
   return bytes / costs.packBytesPerMs.lz4!;
 }
 
-/** Returns the ms to unpack a segment of `bytes` unpacked bytes. */
+/** Return the ms to unpack a segment of `bytes` unpacked bytes. */
 export function unpackMs(costs: Costs, name: PackingName, bytes: number): number {
   return name === 'raw' ? 0 : bytes / costs.unpackBytesPerMs[name];
 }
 
-/** Returns the ms to decode and write pages at the destination, without unpacking. */
+/** Return the ms to decode and write pages at the destination, without unpacking. */
 export function decodeMs(costs: Costs, counts: CodecCounts, dedup: DedupLevel): number {
   let us = 0;
   for (const [name, { pages }] of Object.entries(counts)) {

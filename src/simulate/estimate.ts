@@ -5,7 +5,7 @@ import type { Round } from './settings.js';
 const MIN_PREDICTIVE_PAGES = 64;
 
 /**
- * Returns the estimated bytes on the wire of `pages`, by the last round that predicts; uncompressed pages
+ * Return the estimated bytes on the wire of `pages`, by the last round that predicts; uncompressed pages
  * before one.
  */
 export function estimateBytes(rounds: readonly Round[], guest: Guest, pages: number): number {
@@ -13,7 +13,7 @@ export function estimateBytes(rounds: readonly Round[], guest: Guest, pages: num
   return pages * (last ? last.bytes / last.pages : guest.pageBytes * guest.scale);
 }
 
-/** Returns the estimated ms that `pages` occupy the slowest of source, link and destination. */
+/** Return the estimated ms that `pages` occupy the slowest of source, link and destination. */
 export function estimateBusyMs(
   rounds: readonly Round[],
   guest: Guest,

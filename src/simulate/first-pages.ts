@@ -1,7 +1,7 @@
 import { PageBitmap } from '../page/bitmap.js';
 import type { Guest } from './guest.js';
 
-/** Returns the pages that the guest’s allocator has given out. */
+/** Return the pages that the guest’s allocator has given out. */
 export function allocatedPages({
   guest,
   pages,
@@ -15,7 +15,7 @@ export function allocatedPages({
 }
 
 /**
- * Returns all pages but those that the destination kept unchanged from an earlier visit; transmits
+ * Return all pages but those that the destination kept unchanged from an earlier visit; transmit
  * `tableBytes` for each kept page.
  */
 export function changedSinceVisit(

@@ -20,7 +20,7 @@ export class WriteForecast {
   readonly deferReason = (page: number): string | undefined =>
     this.isHigh(page) ? 'expected to be written' : undefined;
 
-  /** Updates the forecast with the pages written in a round. */
+  /** Update the forecast with the pages written in a round. */
   add(dirty: PageBitmap): void {
     const { means } = this;
     for (let page = 0; page < means.length; page++)

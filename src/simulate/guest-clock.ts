@@ -18,7 +18,7 @@ export class GuestClock {
     this.dirty = new PageBitmap(guest.pages);
   }
 
-  /** Runs the guest at the source. */
+  /** Run the guest at the source. */
   run(toMs: number): void {
     const untilGuestMs = this.guestMs + (toMs - this.clockMs) * this.speed;
     this.lostMs += (toMs - this.clockMs) * (1 - this.speed);
@@ -35,7 +35,7 @@ export class GuestClock {
   }
 
   /**
-   * Runs the guest at the destination. Returns the page fault, if it touched a page that is `missing`, and
+   * Run the guest at the destination. Return the page fault, if it touched a page that is `missing`, and
    * its time.
    */
   runAtDestination(toMs: number, missing: PageBitmap): { page: number; atMs: number } | undefined {
@@ -53,7 +53,7 @@ export class GuestClock {
     return undefined;
   }
 
-  /** Records that the guest waited for a page. */
+  /** Record that the guest waited for a page. */
   waited(sinceMs: number, untilMs: number): void {
     this.lostMs += Math.max(0, untilMs - sinceMs);
     this.clockMs = Math.max(this.clockMs, untilMs);

@@ -77,7 +77,7 @@ const KEYS: Readonly<Record<string, (value: string, refuse: Refuse) => Partial<S
 };
 
 /**
- * Parses a synthetic guest: a preset, settings, or a preset with some settings changed.
+ * Parse a synthetic guest: a preset, settings, or a preset with some settings changed.
  * @throws PageferryError `bad-argument` that names the key and the expected value
  */
 export function parseGuestSpec(text: string): GuestSpec {

@@ -19,19 +19,19 @@ export interface Guest {
    */
   readonly scale: number;
   /**
-   * Runs the guest up to `toMs` of its own time and reports every access before it happens. Returns the time
+   * Run the guest up to `toMs` of its own time and report every access before it happens. Return the time
    * reached: `toMs`, or that of an access that was refused; the next call starts with that access.
    */
   run(toMs: number, access: Access): number;
-  /** Reads the page’s current bytes. */
+  /** Read the page’s current bytes. */
   read(page: number, into: Uint8Array): void;
   /** Whether the allocator has given the page out; the content of other pages may be lost. */
   isAllocated(page: number): boolean;
-  /** Returns the disk block whose bytes the page holds now, or -1. */
+  /** Return the disk block whose bytes the page holds now, or -1. */
   blockOf(page: number): number;
-  /** Reads a disk block; both hosts can. */
+  /** Read a disk block; both hosts can. */
   readBlock(block: number, into: Uint8Array): void;
-  /** Reads the page as the destination kept it from an earlier visit; false: it kept none. */
+  /** Read the page as the destination kept it from an earlier visit; false: it kept none. */
   readKept(page: number, into: Uint8Array): boolean;
   close(): void;
 }
@@ -39,7 +39,7 @@ export interface Guest {
 /** Creates equal guests, one for each migration. */
 export interface GuestSpec {
   readonly name: string;
-  /** Creates a guest: the same seed, the same accesses and contents. */
+  /** Create a guest: the same seed, the same accesses and contents. */
   open(seed: number): Guest | Promise<Guest>;
 }
 

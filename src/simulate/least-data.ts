@@ -6,7 +6,7 @@ import type { LinkSpec } from './link.js';
  */
 const MAX_SMALLEST_BITS_PER_SECOND = (600 * 8) / 40e-6;
 
-/** Returns the strategy with the least data among those that keep up with the link. */
+/** Return the strategy with the least data among those that keep up with the link. */
 export function leastDataStrategy({ link }: { readonly link: LinkSpec }): 'smallest' | 'adaptive' {
   return link.bitsPerSecond <= MAX_SMALLEST_BITS_PER_SECOND ? 'smallest' : 'adaptive';
 }

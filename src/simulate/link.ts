@@ -3,7 +3,7 @@ export interface LinkSpec {
   /** Nominal rate. */
   readonly bitsPerSecond: number;
   /**
-   * Returns the ms that `bytes` take from `atMs` on, for a rate that varies over time. `bitsPerSecond` is
+   * Return the ms that `bytes` take from `atMs` on, for a rate that varies over time. `bitsPerSecond` is
    * then the rate that senders expect.
    */
   sendMs?(bytes: number, atMs: number): number;
@@ -17,7 +17,7 @@ export interface LinkSpec {
 const RECORD_BYTES = 16384;
 const RECORD_OVERHEAD_BYTES = 22;
 
-/** Returns the bytes on the wire of a TLS 1.3 channel. */
+/** Return the bytes on the wire of a TLS 1.3 channel. */
 export function tlsBytes(bytes: number): number {
   return bytes + RECORD_OVERHEAD_BYTES * Math.ceil(bytes / RECORD_BYTES);
 }
@@ -34,7 +34,7 @@ export class LinkLostError extends Error {
  * lost are sent again.
  */
 export class SimulatedLink {
-  /** When the last byte given to the link has been sent. */
+  /** Time at which the last byte given to the link has been sent. */
   freeAtMs = 0;
   /** Bytes given to the link, lost ones included. */
   bytes = 0;
@@ -45,7 +45,7 @@ export class SimulatedLink {
     return this.spec.bitsPerSecond / 8000;
   }
 
-  /** Sends bytes that are ready at `fromMs`; returns when the last one arrives. @throws LinkLostError */
+  /** Send bytes that are ready at `fromMs`; return when the last one arrives. @throws LinkLostError */
   send(bytes: number, fromMs: number): number {
     const { cut, rttMs } = this.spec;
     this.bytes += bytes;
@@ -66,7 +66,7 @@ export class SimulatedLink {
     return this.spec.sendMs?.(bytes, atMs) ?? bytes / this.bytesPerMs;
   }
 
-  /** Returns the bytes not sent yet at `atMs`. */
+  /** Return the bytes not sent yet at `atMs`. */
   backlogBytes(atMs: number): number {
     return Math.max(0, this.freeAtMs - atMs) * this.bytesPerMs;
   }

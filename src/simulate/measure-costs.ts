@@ -33,7 +33,7 @@ const SAMPLE_MS = 25;
 const MIN_SAMPLES = 5;
 const WARM_UP_MS = 8;
 
-/** Returns the median ms of one `run`. */
+/** Return the median ms of one `run`. */
 async function medianMs(run: () => void): Promise<number> {
   // Yields, so that the event loop is blocked for one cost at most.
   await new Promise((done) => setTimeout(done));
@@ -106,12 +106,12 @@ async function createBench(): Promise<Bench> {
   return bench;
 }
 
-/** Calls `each` with the address and number of every page. */
+/** Call `each` with the address and number of every page. */
 function forPages(first: number, each: (address: number, page: number) => void): void {
   for (let page = 0; page < PAGES; page++) each(first + page * PAGE, page);
 }
 
-/** Returns the µs a page of encoding, and of decoding those that could be encoded. */
+/** Return the µs a page of encoding, and of decoding those that could be encoded. */
 async function codecUs({ codec, pages, versions, page, out }: Bench, { encode, decode, base }: PageCodec) {
   const { bytes } = codec.kernels;
   const coded: [at: number, bytes: number, base: number][] = [];
@@ -209,7 +209,7 @@ async function packingCosts(bench: Bench): Promise<Pick<Costs, 'packBytesPerMs' 
   return { packBytesPerMs, unpackBytesPerMs: { lz4, zstd: await rate(() => zstd.decompress(frame, BYTES)) } };
 }
 
-/** Returns the rate of AES-256-GCM in TLS records; the default where there is no node:crypto. */
+/** Return the rate of AES-256-GCM in TLS records; the default where there is no node:crypto. */
 async function encryptionRate({ codec, pages }: Bench): Promise<number> {
   const crypto = nodeModule<typeof import('node:crypto')>('node:crypto');
   if (!crypto) return MEASURED_COSTS.encryptBytesPerMs;
@@ -227,7 +227,7 @@ async function encryptionRate({ codec, pages }: Bench): Promise<number> {
   return BYTES / ms;
 }
 
-/** Returns runtime, processor and date. */
+/** Return runtime, processor and date. */
 function measuredOn(): string {
   const os = nodeModule<typeof import('node:os')>('node:os');
   const program = os ? `Node ${process.versions.node}` : (globalThis.navigator?.userAgent ?? 'unknown');
@@ -236,7 +236,7 @@ function measuredOn(): string {
 }
 
 /**
- * Measures the costs of this machine, in about a second: medians, on pages with the content of synthetic
+ * Measure the costs of this machine, in about a second: medians, on pages with the content of synthetic
  * guests. Simulations with measured costs describe this machine, but differ from run to run.
  */
 export async function measureCosts(): Promise<Costs> {

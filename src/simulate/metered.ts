@@ -69,7 +69,7 @@ class MeteredView implements PageView {
 const UNMEASURED: readonly Choice[] = ['group', 'best', 'raw', 'lz4', 'zstd'];
 
 /**
- * Wraps a strategy so that its work is charged by the costs. The strategy is given those costs instead of
+ * Wrap a strategy so that its work is charged by the costs. The strategy is given those costs instead of
  * measured times, so its choices are reproducible.
  */
 export function metered(strategy: Strategy, costs: Costs, work: Work): Strategy {

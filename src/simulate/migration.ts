@@ -24,7 +24,7 @@ export class Migration {
   nowMs = 0;
   /** Rounds so far, the current one last. */
   readonly rounds: Round[] = [];
-  /** When all bytes sent so far are in the destination’s memory. */
+  /** Time at which all bytes sent so far are in the destination’s memory. */
   settledAtMs = 0;
   /** CPU ms of each host. */
   sourceCpuMs = 0;
@@ -53,7 +53,7 @@ export class Migration {
     private readonly stream: SimulatedStream,
   ) {}
 
-  /** Creates a migration that has not sent anything. */
+  /** Create a migration that has not sent anything. */
   static async open(settings: MigrationSettings): Promise<Migration> {
     const { guest } = settings;
     const link = new SimulatedLink(settings.link);
@@ -83,26 +83,26 @@ export class Migration {
     return this.stoppedAtMs !== undefined;
   }
 
-  /** Lets other events run if they are due; call it in long loops. @throws the reason of an abort */
+  /** Let other events run if they are due; call it in long loops. @throws the reason of an abort */
   async yieldIfDue(): Promise<void> {
     await this.yieldNow();
     throwIfAborted(this.settings.signal);
   }
 
-  /** Runs the guest at the source until now. */
+  /** Run the guest at the source until now. */
   runGuest(): void {
     if (!this.isStopped) this.clock.run(this.nowMs);
   }
 
   /**
-   * Runs the guest at the destination. Returns the page fault, if it touched a page that is `missing`, and
+   * Run the guest at the destination. Return the page fault, if it touched a page that is `missing`, and
    * its time.
    */
   runAtDestination(toMs: number, missing: PageBitmap): { page: number; atMs: number } | undefined {
     return this.clock.runAtDestination(toMs, missing);
   }
 
-  /** Records that the guest waited for a page. */
+  /** Record that the guest waited for a page. */
   guestWaited(sinceMs: number, untilMs: number): void {
     this.clock.waited(sinceMs, untilMs);
   }
@@ -122,7 +122,7 @@ export class Migration {
     return this.clock.dirty;
   }
 
-  /** Returns the pages written since the last call, and clears them. */
+  /** Return the pages written since the last call, and clears them. */
   takeDirty(): PageBitmap {
     this.runGuest();
     const taken = this.dirty.clone();
@@ -130,13 +130,13 @@ export class Migration {
     return taken;
   }
 
-  /** Begins a round; the dirty log is not read. */
+  /** Begin a round; the dirty log is not read. */
   beginRound(): void {
     this.rounds.push({ fromMs: this.nowMs, toMs: this.nowMs, pages: 0, bytes: 0, busyMs: 0, deferred: {} });
   }
 
   /**
-   * Runs the guest before the migration begins, whose time starts at 0 again; returns the number of pages
+   * Run the guest before the migration begins, whose time starts at 0 again; return the number of pages
    * written.
    */
   observe(ms: number): number {
@@ -147,13 +147,13 @@ export class Migration {
     return written;
   }
 
-  /** Records that pages are not sent in this round, and why. */
+  /** Record that pages are not sent in this round, and why. */
   defer(reason: string, pages = 1): void {
     const { deferred } = this.round;
     if (pages > 0) deferred[reason] = (deferred[reason] ?? 0) + pages;
   }
 
-  /** Sends pages in batches. `isWanted` is called for a page just before its batch is read. */
+  /** Send pages in batches. `isWanted` is called for a page just before its batch is read. */
   async send(pages: Iterable<number>, isWanted: (page: number) => boolean = () => true): Promise<void> {
     const numbers: number[] = [];
     for (const page of pages) {
@@ -168,7 +168,7 @@ export class Migration {
   }
 
   /**
-   * Sends one batch of pages with their current content; returns when they are in the destination’s memory.
+   * Send one batch of pages with their current content; return when they are in the destination’s memory.
    */
   async sendBatch(numbers: readonly number[], queueMs = QUEUE_MS): Promise<number> {
     const { source, destination, link } = this.settings;
@@ -197,7 +197,7 @@ export class Migration {
     return this.settledAtMs;
   }
 
-  /** Sends bytes other than pages; returns when they arrive. */
+  /** Send bytes other than pages; return when they arrive. */
   transmit(bytes: number): number {
     const { encrypted, costs } = this.settings;
     if (encrypted) {
@@ -238,12 +238,12 @@ export class Migration {
     return same;
   }
 
-  /** Returns the estimated bytes on the wire of `pages`. */
+  /** Return the estimated bytes on the wire of `pages`. */
   estimateBytes(pages: number): number {
     return estimateBytes(this.rounds, this.guest, pages);
   }
 
-  /** Returns the estimated downtime, in ms, if the guest is stopped now with `pages` still to send. */
+  /** Return the estimated downtime, in ms, if the guest is stopped now with `pages` still to send. */
   estimateDowntimeMs(pages: number): number {
     const { link, settings, guest } = this;
     const waitMs = Math.max(
@@ -254,14 +254,14 @@ export class Migration {
     return pagesMs + guest.stateBytes / link.bytesPerMs + waitMs + settings.link.rttMs;
   }
 
-  /** Stops the guest at the source. */
+  /** Stop the guest at the source. */
   stop(): void {
     this.runGuest();
     this.stoppedAtMs = this.nowMs;
     this.requiredPages = allocatedPages(this);
   }
 
-  /** Sends registers and device state; the guest resumes once everything has arrived. */
+  /** Send registers and device state; the guest resumes once everything has arrived. */
   resume(): void {
     this.settledAtMs = Math.max(this.settledAtMs, this.storageFreeMs, this.transmit(this.guest.stateBytes));
     this.downtimeMs += this.settledAtMs - this.stoppedAtMs!;
@@ -274,17 +274,17 @@ export class Migration {
     return this.transfer.comparedPages;
   }
 
-  /** Compares a page of the destination with the source’s. @throws PageferryError `not-identical` */
+  /** Compare a page of the destination with the source’s. @throws PageferryError `not-identical` */
   compare(page: number): void {
     this.transfer.compare(page);
   }
 
-  /** Compares all pages but those of `except` and free pages never sent. @throws as `compare` */
+  /** Compare all pages but those of `except` and free pages never sent. @throws as `compare` */
   compareAll(except?: PageBitmap): Promise<void> {
     return this.transfer.compareAll(() => this.yieldIfDue(), except);
   }
 
-  /** Ends the stream and verifies the guest. @throws PageferryError `not-identical` */
+  /** End the stream and verifies the guest. @throws PageferryError `not-identical` */
   finish(): void {
     if (!this.isAtDestination)
       throw new PageferryError('not-identical', 'the guest was never resumed at the destination');

@@ -10,7 +10,7 @@ import type { Guest } from './guest.js';
 import { HostMemory } from './host-memory.js';
 import { metered, type Work } from './metered.js';
 
-/** How a guest’s pages are encoded. */
+/** Encoding of a guest’s pages. */
 export interface Coding {
   readonly strategy: Strategy;
   readonly dedup: DedupLevel;
@@ -66,7 +66,7 @@ export class PageTransfer {
     receiver.push(sender.begin(guest.name, pages));
   }
 
-  /** Creates the transfer. `isClean`: whether a page was not written since it was sent. */
+  /** Create the transfer. `isClean`: whether a page was not written since it was sent. */
   static async open(
     guest: Guest,
     coding: Coding,
@@ -98,7 +98,7 @@ export class PageTransfer {
     return this.compared.count;
   }
 
-  /** Transfers a batch of pages with their current content. */
+  /** Transfer a batch of pages with their current content. */
   async transfer(numbers: readonly number[]): Promise<TransferCost> {
     const { sender, receiver, work, guest } = this;
     const { costs, dedup } = this.coding;
@@ -147,7 +147,7 @@ export class PageTransfer {
     return { keptCount, same };
   }
 
-  /** Compares a page of the destination with the source’s. @throws PageferryError `not-identical` */
+  /** Compare a page of the destination with the source’s. @throws PageferryError `not-identical` */
   compare(page: number): void {
     this.guest.read(page, this.page);
     this.memory.read(page, this.other);
@@ -156,7 +156,7 @@ export class PageTransfer {
     this.compared.add(page);
   }
 
-  /** Compares all pages except those of `except` and free pages that were never sent. @throws as `compare` */
+  /** Compare all pages except those of `except` and free pages that were never sent. @throws as `compare` */
   async compareAll(yieldIfDue: () => Promise<void>, except?: PageBitmap): Promise<void> {
     const { guest, arrived } = this;
     for (let page = 0; page < guest.pages; page++) {
@@ -170,7 +170,7 @@ export class PageTransfer {
     return this.compared.has(page);
   }
 
-  /** Ends the stream, which verifies the whole guest by digest. Returns its bytes. */
+  /** End the stream, which verifies the whole guest by digest. Returns its bytes. */
   end(): number {
     const end = this.sender.end();
     this.receiver.push(end);
@@ -182,7 +182,7 @@ export class PageTransfer {
     await this.sender.close();
   }
 
-  /** Records that the destination got `page` by other means; its bytes are in `this.page`. */
+  /** Record that the destination got `page` by other means; its bytes are in `this.page`. */
   private markPresent(page: number): void {
     this.memory.write(page, this.page);
     this.receiver.markPresent(page);

@@ -18,7 +18,7 @@ interface InFlight {
 }
 
 /**
- * Runs the post-copy phase of a guest that already runs at the destination: every page of `missing` is sent
+ * Run the post-copy phase of a guest that already runs at the destination: every page of `missing` is sent
  * exactly once, faulted pages first. Call it after `stop` and `resume`.
  */
 export async function runPostCopy(
@@ -65,7 +65,7 @@ class PushOrder {
     if (this.pivots.length > MAX_PIVOTS) this.pivots.pop();
   }
 
-  /** Adds unsent pages until there are `count`. */
+  /** Add unsent pages until there are `count`. */
   fill(pages: number[], count: number): void {
     while (pages.length < count && this.unsent.count > 0) {
       const page = this.around() ?? this.ascending();
@@ -74,7 +74,7 @@ class PushOrder {
     }
   }
 
-  /** Returns the unsent page closest to the latest pivot, alternating between both sides. */
+  /** Return the unsent page closest to the latest pivot, alternating between both sides. */
   private around(): number | undefined {
     const pivot = this.pivots[0];
     if (!pivot) return undefined;
@@ -107,7 +107,7 @@ class FaultingGuest {
     private readonly missing: PageBitmap,
   ) {}
 
-  /** Returns the pages requested until `toMs`, each once. */
+  /** Return the pages requested until `toMs`, each once. */
   requests(toMs: number): number[] {
     const pages = this.requested.filter(({ atMs }) => atMs <= toMs).map(({ page }) => page);
     this.requested = this.requested.filter(({ atMs }) => atMs > toMs);

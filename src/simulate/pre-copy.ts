@@ -8,11 +8,11 @@ const MAX_MEMORY_SENT = 3;
 /** Ms that a round without anything to send waits before it reads the dirty log again. */
 const IDLE_ROUND_MS = 20;
 
-/** What a technique changes in pre-copy. All members are optional. */
+/** Rules by which a technique changes pre-copy. All members are optional. */
 export interface PreCopyRules {
-  /** Returns the pages of the first round; default all. */
+  /** Return the pages of the first round; default all. */
   firstPages?(): PageBitmap;
-  /** Returns why a page is deferred to a later round, or undefined to send it. */
+  /** Return why a page is deferred to a later round, or undefined to send it. */
   deferReason?(page: number, round: number): string | undefined;
   /** Called with the pages written during a round, after it. */
   onRound?(dirty: PageBitmap, round: number): void;
@@ -20,14 +20,14 @@ export interface PreCopyRules {
   beforeRound?(pages: PageBitmap, round: number): Promise<void> | void;
   /** Whether the rounds end here, for a reason of the technique. */
   isDone?(remaining: PageBitmap, round: number): boolean;
-  /** Returns the minimum length of a round, in ms, for techniques that sample the dirty log. */
+  /** Return the minimum length of a round, in ms, for techniques that sample the dirty log. */
   minRoundMs?(round: number): number;
-  /** Returns the order in which pages are sent; default ascending. */
+  /** Return the order in which pages are sent; default ascending. */
   order?(pages: PageBitmap, round: number): Iterable<number>;
 }
 
 /**
- * Migrates by pre-copy: rounds of copying while the guest runs. A round sends the pages written during the
+ * Migrate by pre-copy: rounds of copying while the guest runs. A round sends the pages written during the
  * one before, except those already written again (`to_send && !to_skip`). The rounds end when the remaining
  * pages are expected to fit the downtime limit, at fewer than 50 pages, after 29 rounds, or when three times
  * the memory was sent; the rest is sent while the guest is stopped.
@@ -41,7 +41,7 @@ export async function runPreCopy(migration: Migration, rules: PreCopyRules = {})
   await runFinalRound(migration, rules, remaining);
 }
 
-/** Runs the rounds of a pre-copy and returns the remaining pages. The guest still runs. */
+/** Run the rounds of a pre-copy and return the remaining pages. The guest still runs. */
 export async function runRounds(migration: Migration, rules: PreCopyRules = {}): Promise<PageBitmap> {
   const { guest } = migration;
   migration.beginRound();
@@ -59,7 +59,7 @@ export async function runRounds(migration: Migration, rules: PreCopyRules = {}):
   }
 }
 
-/** Sends the remaining pages of a stopped guest and resumes it at the destination. */
+/** Send the remaining pages of a stopped guest and resumes it at the destination. */
 export async function runFinalRound(
   migration: Migration,
   rules: PreCopyRules,
@@ -73,7 +73,7 @@ export async function runFinalRound(
   migration.resume();
 }
 
-/** Sends a round’s pages and deletes them from `remaining`. */
+/** Send a round’s pages and deletes them from `remaining`. */
 async function runRound(
   migration: Migration,
   rules: PreCopyRules,

@@ -6,24 +6,24 @@ export class Random {
     this.state = seed >>> 0;
   }
 
-  /** Returns a number in [0, 1). */
+  /** Return a number in [0, 1). */
   next(): number {
     return this.nextWord() / 2 ** 32;
   }
 
-  /** Returns 32 random bits. */
+  /** Return 32 random bits. */
   nextWord(): number {
     this.state = (this.state + 0x6d2b79f5) >>> 0;
     return mix(this.state);
   }
 
-  /** Returns an integer in [0, count). */
+  /** Return an integer in [0, count). */
   below(count: number): number {
     return Math.floor(this.next() * count);
   }
 }
 
-/** Returns a 32-bit hash of two integers. */
+/** Return a 32-bit hash of two integers. */
 export function hashOf(a: number, b: number): number {
   return mix((Math.imul(a, 0x9e3779b1) ^ Math.imul(b + 0x7f4a7c15, 0x85ebca77)) >>> 0);
 }

@@ -96,7 +96,7 @@ const OPTION_TYPES: OptionTypes<SimulationOptions> = {
 const HOST: HostSpec = { threads: 2, share: 1 };
 
 /**
- * Simulates a migration in virtual time, and lets other events run meanwhile. The same options, version and
+ * Simulate a migration in virtual time, and lets other events run meanwhile. The same options, version and
  * zstd give the same result.
  * @throws PageferryError `not-identical` when the destination differs from the source; `bad-argument` for an
  * unknown name; the reason of `signal` when it aborts

@@ -39,13 +39,13 @@ export class SimulatedStream {
     };
   }
 
-  /** Sets the clock, which exists only once there is a migration. */
+  /** Set the clock, which exists only once there is a migration. */
   useClock(nowMs: () => number): void {
     this.nowMs = nowMs;
   }
 
   /**
-   * Records that bytes packed at `nowMs` wait until `untilMs` before all of them are in the link’s buffer.
+   * Record that bytes packed at `nowMs` wait until `untilMs` before all of them are in the link’s buffer.
    */
   packed(nowMs: number, untilMs: number): void {
     this.waitingFraction(nowMs);
@@ -54,7 +54,7 @@ export class SimulatedStream {
     this.waitingUntilMs = Math.max(this.waitingUntilMs, untilMs);
   }
 
-  /** Records that bytes arrived at a destination that was done with all earlier ones at `idleFromMs`. */
+  /** Record that bytes arrived at a destination that was done with all earlier ones at `idleFromMs`. */
   arrived(idleFromMs: number, arrivedMs: number, doneMs: number): void {
     this.idle.set(idleFromMs, true);
     this.idle.set(Math.max(idleFromMs, arrivedMs), false);

@@ -19,7 +19,7 @@ export interface Technique {
   /** Whether the channel is TLS 1.3, counted in bytes and in CPU time; default false. */
   readonly encrypted?: boolean;
   /**
-   * Migrates the guest. When it resolves, the guest runs at the destination and all of its memory is there.
+   * Migrate the guest. When it resolves, the guest runs at the destination and all of its memory is there.
    */
   migrate(migration: Migration): Promise<void>;
 }

@@ -13,7 +13,7 @@ import { decodePageFeatures, encodePageFeatures, type FrameFeatures } from './pa
 export const DATABASE_FOLDER = 'meta';
 const REFERENCE_BYTES = 5;
 
-/** What is known about a snapshot beside its pages. */
+/** Description of a snapshot. */
 export interface SnapshotInfo {
   readonly name: string;
   readonly bytes: number;
@@ -31,13 +31,13 @@ export interface SnapshotInfo {
   readonly storedBytes: number;
 }
 
-/** What is known about a pack. */
+/** Description of a pack. */
 export interface PackInfo {
   /** Bytes that were committed; what follows them is left from a program that was ended. */
   readonly bytes: number;
 }
 
-/** Where a page is. */
+/** Position of a page. */
 export interface PageRef {
   readonly frame: number;
   readonly slot: number;

@@ -1,7 +1,7 @@
 // Options of a store's operations.
 /** Options of every call that writes to a store. */
 export interface WriterOptions {
-  /** How long to wait for another program that writes to the store, in ms; default 0. */
+  /** Maximum wait for another program that writes to the store, in ms; default 0. */
   readonly waitMs?: number;
   readonly signal?: AbortSignal;
 }
@@ -40,7 +40,7 @@ export interface GetOptions {
   readonly onProgress?: (bytes: number) => void;
 }
 
-/** How to open a store. */
+/** Options of opening a store. */
 export interface OpenOptions {
   /** The file with the secret of an encrypted store. */
   readonly keyFile?: string | undefined;

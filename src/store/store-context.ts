@@ -2,7 +2,7 @@ import type { StoreConfig } from './config.js';
 import type { StoreDatabase } from './database.js';
 import type { StoreSecrets } from './encryption/secrets.js';
 
-/** What every operation on a store works with. */
+/** Context of all operations on a store. */
 export interface StoreContext {
   readonly dir: string;
   readonly config: StoreConfig;

@@ -11,13 +11,13 @@ export class BusyFraction {
     this.settledAtMs = nowMs;
   }
 
-  /** Records that the condition holds, or stops holding, from `nowMs` on. Times must not decrease. */
+  /** Record that the condition holds, or stops holding, from `nowMs` on. Times must not decrease. */
   set(nowMs: number, isBusy: boolean): void {
     this.settle(nowMs);
     this.isBusy = isBusy;
   }
 
-  /** Returns the fraction at `nowMs`. */
+  /** Return the fraction at `nowMs`. */
   at(nowMs: number): number {
     this.settle(nowMs);
     return this.fraction;

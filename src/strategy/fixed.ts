@@ -7,7 +7,7 @@ const GROUP_BYTES = 1 << 20;
 const DEFAULT_ZSTD_LEVEL = 3;
 
 /**
- * Creates a strategy with one codec for every page. Zero, fill, unchanged and duplicate pages are still found
+ * Create a strategy with one codec for every page. Zero, fill, unchanged and duplicate pages are still found
  * first; a page that the codec cannot shrink becomes `raw`. `zstdLevel` (1 … 22) packs groups with zstd at
  * that level; `encoder` is the implementation.
  */
@@ -33,7 +33,7 @@ export function fixed(codec: CodecName, zstdLevel?: number, encoder?: Packing['e
 }
 
 /**
- * Creates a strategy that codes every page alone with zstd at `level` (1 … 22; default 1), for files that are
+ * Create a strategy that codes every page alone with zstd at `level` (1 … 22; default 1), for files that are
  * read page by page.
  */
 export function fixedZstdPage(level?: number): Strategy {

@@ -24,7 +24,7 @@ export type StrategyEvent =
     };
 
 /**
- * Wraps a strategy so that every packing it chooses, and every result it is given, is appended to `events`.
+ * Wrap a strategy so that every packing it chooses, and every result it is given, is appended to `events`.
  */
 export function recorded(strategy: Strategy): {
   readonly strategy: Strategy;

@@ -16,7 +16,7 @@ const STRATEGIES: Readonly<Record<string, () => Strategy>> = {
 };
 
 /**
- * Returns a strategy by name: `adaptive`, `smallest`, `characteristic`, `mecom`, `fixed:<codec>`, or
+ * Return a strategy by name: `adaptive`, `smallest`, `characteristic`, `mecom`, `fixed:<codec>`, or
  * `fixed:zstd:<level>`; `zstd-node` and `zstd-wasm` name an implementation of zstd, `zstd-page` codes every
  * page alone.
  * @throws PageferryError `bad-argument` when there is no such strategy

@@ -38,7 +38,7 @@ export interface PageView {
   /** Whether a similar page was found, as `similar` needs. The first access searches the index. */
   readonly hasSimilar: boolean;
   /**
-   * Encodes the page with `codec` and returns the bytes; Infinity when the result is not smaller than the
+   * Encode the page with `codec` and return the bytes; Infinity when the result is not smaller than the
    * page.
    */
   measure(codec: CodecName): number;
@@ -198,7 +198,7 @@ export type UniformChoice = 'group' | 'raw' | 'lz4' | 'zstd';
  */
 export interface Strategy {
   readonly name: string;
-  /** Returns the codec of one page. Called once a page, on the calling thread. */
+  /** Return the codec of one page. Called once a page, on the calling thread. */
   choose(page: PageView, state: StreamState): Choice;
   /**
    * What `choose` returns for every page, whatever it contains: runs of pages are then placed at once, and
@@ -206,7 +206,7 @@ export interface Strategy {
    */
   readonly uniformChoice?: UniformChoice | undefined;
   /**
-   * Chooses the packing of a full segment of `group` pages or of coded pages. Absent: segments are stored.
+   * Choose the packing of a full segment of `group` pages or of coded pages. Absent: segments are stored.
    */
   pack?(group: GroupView, state: StreamState): Packing;
   /**
@@ -215,7 +215,7 @@ export interface Strategy {
    */
   shouldBypass?(state: StreamState): boolean;
   /**
-   * Returns what is looked for in the next segment of pages; called about once a MiB, and a batch of a live
+   * Return what is looked for in the next segment of pages; called about once a MiB, and a batch of a live
    * guest. Absent: everything that the stream's options allow.
    */
   looks?(state: StreamState): Looks;
@@ -237,6 +237,6 @@ export interface Strategy {
    * and the kernels pack higher levels at 15. Absent: 22.
    */
   readonly maxZstdLevel?: number | undefined;
-  /** Returns the assumptions behind the latest choices. Called a few times a second. Absent: it has none. */
+  /** Return the assumptions behind the latest choices. Called a few times a second. Absent: it has none. */
   explain?(): StrategyExplanation;
 }

@@ -5,7 +5,7 @@ import { FIXED_MS, LINK_EFFICIENCY, MODES, type ModeCosts, POSTCOPY_DOWNTIME_MS 
 const PAGE_BYTES = 4096;
 const GIB = 2 ** 30;
 
-/** What a migration depends on. */
+/** Inputs of an estimate. */
 export interface MigrationFacts {
   readonly guestBytes: number;
   /** Fraction of the pages that do not repeat one byte. */
@@ -34,7 +34,7 @@ interface ModeEstimate {
   /** Bytes of the first round on the wire. */
   readonly firstRoundBytes: number;
   readonly cpuSeconds: number;
-  /** What limits the first round. */
+  /** Bottleneck of the first round. */
   readonly bottleneck: 'link' | 'hosts';
 }
 

@@ -12,14 +12,14 @@ import { readText } from '../../channel/handshake-messages.js';
 import { DIGEST_BYTES } from '../../stream/format.js';
 import { WireReader, WireWriter } from '../../stream/wire.js';
 
-/** What a CHECK frame asks. */
+/** Content of a CHECK frame. */
 export const CHECK_KIND = { QUESTION: 0, ROUND_TRIP: 1, BURST: 2, BURST_END: 3 } as const;
 
 /** Whether QEMU listens at its address, as far as the system's tables tell without connecting to it. */
 const SOCKET_STATES = ['unknown', 'listening', 'not listening', 'missing'] as const;
 export type SocketState = (typeof SOCKET_STATES)[number];
 
-/** What a destination agent reports about itself. */
+/** Report of a destination agent about itself. */
 export interface DestinationFacts {
   readonly version: string;
   readonly qemuAddress: string;

@@ -15,7 +15,7 @@ interface CheckItem {
   readonly text: string;
 }
 
-/** What the report is made of. */
+/** Inputs of the report. */
 export interface CheckInput {
   /** This host's certificate. */
   readonly certificate: { readonly name: string; readonly end: number } | undefined;
@@ -95,7 +95,7 @@ function cpuFactor({ packBytesPerMs }: PackingSpeed): number {
   return Math.min(MAX_CPU_FACTOR, Math.max(MIN_CPU_FACTOR, packBytesPerMs / REFERENCE_PACK_BYTES_PER_MS));
 }
 
-/** What the agents are expected to take for the guest, in a sentence. */
+/** Expected time of the agents for the guest, in a sentence. */
 export function expectationText({ advice }: CheckReport, guestBytes: number): string {
   const agents = advice.estimates.find(({ mode }) => mode === 'agents')!;
   const { best } = advice;

@@ -12,7 +12,7 @@ import {
   readFacts,
 } from './messages.js';
 
-/** What a check measures of the channel. */
+/** Measurements of the channel in a check. */
 export interface ChannelFacts {
   readonly destination: DestinationFacts;
   readonly identities: readonly string[];

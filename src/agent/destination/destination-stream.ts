@@ -74,7 +74,7 @@ export class DestinationStream implements GuestMemory {
     return this.isVerified || this.unread !== undefined;
   }
 
-  /** What decoding pages and writing them to QEMU has cost so far. */
+  /** Cost so far of decoding pages and writing them to QEMU. */
   get costs(): DecodeCosts {
     const { pages, unpack } = this.receiver.costs;
     return { pages: { ...pages, ms: pages.ms + this.writeMs }, unpack };

@@ -7,7 +7,7 @@ import type { AgentMetrics } from '../metrics.js';
 
 /** Options of the agent beside the destination's QEMU. */
 export interface DestinationAgentOptions {
-  /** Where source agents connect, and which of them are allowed. */
+  /** Address that source agents connect to, and the allowed ones. */
   readonly listen: Omit<ListenOptions, 'onChannel' | 'onRefused'>;
   /** Where QEMU waits for a guest (`-incoming`). `{uuid}` in a path is replaced by the guest's UUID. */
   readonly qemu: Address;

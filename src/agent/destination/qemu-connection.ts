@@ -16,7 +16,7 @@ const RETURN_BYTES = 1 << 16;
 /** An ack is sent after this many processed bytes at the latest. */
 const ACK_BYTES = 32 << 10;
 
-/** What a connection needs of its migration. */
+/** Parts of a migration that a connection uses. */
 export interface ConnectionOptions {
   readonly qemu: Address;
   readonly stallMs: number;

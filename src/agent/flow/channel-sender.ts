@@ -33,7 +33,7 @@ export class ChannelSender {
   private readonly waits = new BusyFraction(performance.now());
   /** Fraction of the time that the destination waits for bytes, from its last ack. */
   private destinationIdle = 1;
-  /** What a byte costs the destination, as it reported last. */
+  /** Cost of a byte at the destination, as last reported. */
   private destination: DestinationSpeed | undefined;
 
   constructor(

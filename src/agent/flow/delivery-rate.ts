@@ -8,7 +8,7 @@ const MIN_BYTES = 128 << 10;
 /** A link that never made anything wait is assumed to be faster than what it was given, by this factor. */
 const PROBE_FACTOR = 1.25;
 
-/** What sent bytes had to wait for, if for anything. */
+/** Cause of the wait of sent bytes, if they waited. */
 export type Bottleneck = 'link' | 'destination' | undefined;
 
 /**

@@ -30,7 +30,7 @@ class Counts {
   private ackedFrames = 0;
   /** `sentBytes` after each unacked frame, in a ring: an ack reports bytes only. */
   private readonly ends = new Float64Array(MAX_UNACKED_FRAMES);
-  /** What was known when each of them was sent. */
+  /** State at the time each of them was sent. */
   private readonly marks: SentMark[] = [];
 
   get inFlightFrames(): number {

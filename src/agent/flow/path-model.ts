@@ -36,13 +36,13 @@ const ROUND_TRIP_PROBE_MS = 200;
 /** In the first of these round trips what was queued before is delivered. */
 const PROBE_ROUNDS = 2;
 
-/** What was known when a frame was sent. */
+/** State at the time a frame was sent. */
 export interface SentMark {
   readonly sentMs: number;
   /** Bytes delivered by then, and when that was. */
   readonly delivered: number;
   readonly deliveredMs: number;
-  /** When the frame was sent whose ack was the last one. */
+  /** Send time of the frame that was acked last. */
   readonly firstSentMs: number;
   /** The sender had nothing more to send: the rate is only a lower bound. */
   readonly isAppLimited: boolean;

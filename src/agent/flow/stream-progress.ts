@@ -2,14 +2,14 @@ import { type ZstdSet, zstdState } from '../../codec/zstd/load.js';
 import type { DestinationSpeed } from '../../strategy/destination.js';
 import type { StreamState } from '../../strategy/strategy.js';
 
-/** What a channel measures of its link, for the strategy. */
+/** Link measurements of a channel, for the strategy. */
 export interface LinkEstimate {
   readonly bitsPerSecond: number;
   /** Sent bytes that the destination acked. */
   readonly ackedBytes: number;
   /** `StreamState.linkBusyFraction`. */
   readonly waitFraction?: number;
-  /** What the destination reported last. */
+  /** Last report of the destination. */
   readonly destination: DestinationSpeed | undefined;
 }
 

@@ -10,7 +10,7 @@ export interface RoundFacts {
   readonly wireBytes: number;
 }
 
-/** What is known of a migration in progress. */
+/** State of a migration in progress. */
 export interface ForecastInput {
   readonly guestPages: number;
   /** Rounds that ended, in order. */
@@ -27,7 +27,7 @@ export interface ForecastInput {
   readonly resendCost?: number;
 }
 
-/** When a migration ends, counted from its first page. */
+/** Forecast of the end of a migration, counted from its first page. */
 export interface Forecast {
   /** Duration of the first round. */
   readonly firstRoundMs: number;

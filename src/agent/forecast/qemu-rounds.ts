@@ -9,7 +9,7 @@ const PROGRESS = 0.005;
 /** Steps of the search for the downtime that would be enough. */
 const SEARCH_STEPS = 8;
 
-/** What the passes of a migration depend on. */
+/** Inputs of the passes of a migration. */
 export interface PassFacts {
   /** Duration of a pass: the first one of the migration, or the one that has just ended. */
   readonly passMs: number;
@@ -77,7 +77,7 @@ export function simulatePasses({ passMs, isFirst, pageMs, written, downtimeLimit
 interface Part {
   /** Time in which a write leaves a page dirty. Infinite: of the first pass, not sent yet. */
   windowMs: number;
-  /** What remains to be sent. */
+  /** Pages that remain to be sent. */
   restMs: number;
 }
 

@@ -6,7 +6,7 @@ export interface MigrationLimits {
   readonly maxDowntimeMs?: number | undefined;
 }
 
-/** What can be changed in QEMU. */
+/** Settings of QEMU that can be changed. */
 export interface Controls {
   /** QEMU's present limit. */
   readonly downtimeLimitMs: number;

@@ -9,7 +9,7 @@ const POLL_MS = 100;
 /** A measurement that takes longer than this is given up. */
 const MAX_DIRTY_RATE_MS = 10_000;
 
-/** What QEMU reports about its guest before a migration. */
+/** QEMU's report of its guest before a migration. */
 export interface QemuFacts {
   readonly version: string;
   readonly status: string;
@@ -21,14 +21,14 @@ export interface QemuFacts {
   readonly migration: QemuProgress;
 }
 
-/** What QEMU reports about its migration. */
+/** QEMU's report of its migration. */
 interface QemuProgress {
   /** `none`, `active`, `postcopy-active`, `completed`, `failed`. */
   readonly status: string;
   /** Pages that are not sent, and pages sent so far, of which `fills` repeat one byte. */
   readonly remainingPages: number;
   readonly sentPages: number;
-  /** How often QEMU looked for written pages. */
+  /** Number of QEMU's searches for written pages. */
   readonly dirtySyncs: number;
   readonly fillPages: number;
 }

@@ -6,7 +6,7 @@ import type { ChannelSender } from '../flow/channel-sender.js';
 import type { OnBatchSent } from '../stats.js';
 import type { SendQueue } from './send-queue.js';
 
-/** How a batch is sent. */
+/** Form in which a batch is sent. */
 interface BatchOptions {
   /** The last page is sent even where the destination has it already. */
   readonly keepsLast: boolean;

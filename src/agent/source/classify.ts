@@ -10,7 +10,7 @@ import { peekWithin } from './stream-magic.js';
 const PEEK_MS = 300;
 const MAGIC_BYTES = 4;
 
-/** What a connection of QEMU is, from its first bytes. */
+/** Kind of a connection of QEMU, from its first bytes. */
 export interface ConnectionKind {
   readonly kind: 'main' | 'multifd' | 'preempt';
   /** The guest's UUID, where a channel of multifd states one. */

@@ -9,7 +9,7 @@ import type { RoundLine } from '../stats.js';
 
 /** Options of the agent beside the source's QEMU. */
 export interface SourceAgentOptions {
-  /** Where QEMU connects. */
+  /** Address that QEMU connects to. */
   readonly listen: Address;
   /** The destination agent. */
   readonly peer: ConnectOptions;

@@ -19,7 +19,7 @@ import { type PageTaker, Staging, type Step } from './staging.js';
 const MAX_QUEUED_BYTES = 256 << 10;
 export const RUNS_ON_SOURCE = 'the guest keeps running on the source';
 
-/** What a source stream needs of its migration. */
+/** Parts of a migration that a source stream uses. */
 export interface SourceStreamOptions {
   readonly channel: ChannelSender;
   readonly sender: PageSender;
@@ -34,7 +34,7 @@ export interface SourceStreamOptions {
   readonly onFailure: (cause: unknown) => void;
 }
 
-/** What the return path has reported. */
+/** Reports of the return path. */
 interface AnswerState {
   readonly hasReturnPath: boolean;
   readonly hasSucceeded: boolean;

@@ -34,7 +34,7 @@ const TIMELINE = { intervalMs: 5, maxRows: 64 };
 const BUFFER_BYTES = 8 << 20;
 
 /**
- * Measures a strategy: encodes images into one stream and decodes it. The output accepts everything at once;
+ * Measure a strategy: encode images into one stream and decode it. The output accepts everything at once;
  * the time to store the bytes is subtracted. Sources need `readAt` and are read from their start.
  * @throws PageferryError `bad-stream` when the decoded images differ; the reason of `signal` when it aborts
  */
@@ -86,13 +86,13 @@ export async function measureStrategy(
   };
 }
 
-/** Returns the index capacity for all pages, within its limits. */
+/** Return the index capacity for all pages, within its limits. */
 function indexPages(sources: readonly PageSource[], pageBytes: number): number {
   const pages = sources.reduce((sum, { bytes = 0 }) => sum + bytes / pageBytes, 0);
   return Math.min(Math.max(pages, 1024), 2 ** 22);
 }
 
-/** Decodes the stream and returns the ms. Every image has to match its source. */
+/** Decode the stream and return the ms. Every image has to match its source. */
 async function decode(
   buffers: readonly Uint8Array[],
   sources: readonly PageSource[],
@@ -115,7 +115,7 @@ async function decode(
   return decodeMs;
 }
 
-/** Wraps a source so that it is read from its start. */
+/** Wrap a source so that it is read from its start. */
 function rewound(source: PageSource): PageSource {
   let position = 0;
   const { name, bytes } = source;

@@ -48,13 +48,13 @@ export interface PipelinedTime {
   readonly bottleneck: 'encode' | 'link' | 'decode';
 }
 
-/** Returns the ms that bytes take on a link. */
+/** Return the ms that bytes take on a link. */
 export function sendMs(bytes: number, { bitsPerSecond }: ModelLink): number {
   return (bytes * 8000) / bitsPerSecond;
 }
 
 /**
- * Returns when a link that sends whenever it has bytes has sent all of them. `slowdown`: factor on the
+ * Return when a link that sends whenever it has bytes has sent all of them. `slowdown`: factor on the
  * departure times.
  */
 function sentMs(departures: readonly Departure[], link: ModelLink, slowdown: number): number {
@@ -64,7 +64,7 @@ function sentMs(departures: readonly Departure[], link: ModelLink, slowdown: num
 }
 
 /**
- * Returns the pipelined time. Encoder, link and decoder work in parallel, frame after frame: the slowest
+ * Return the pipelined time. Encoder, link and decoder work in parallel, frame after frame: the slowest
  * stage sets the pace, the others add the one frame that fills and drains the pipeline, and the last byte
  * takes half a round trip. Where departures are known, the link is simulated instead of estimated.
  */
@@ -98,7 +98,7 @@ export function pipelinedTime(
 }
 
 /**
- * Returns the link rate above which sending raw is faster; Infinity when packing is never slower, 0 when it
+ * Return the link rate above which sending raw is faster; Infinity when packing is never slower, 0 when it
  * never pays. Packing loses once its slowest stage takes longer than the link takes for all bytes, unless
  * raw’s own stages are as slow.
  */
@@ -110,12 +110,12 @@ export function breakEvenBitsPerSecond(measure: PackingMeasure, raw: PackingMeas
   return (raw.bytesOut * 8000) / stageMs;
 }
 
-/** Returns the CPU µs to encode a page, and its bytes on the wire. */
+/** Return the CPU µs to encode a page, and its bytes on the wire. */
 export function perPage({ pages, cpuMs, bytesOut }: PackingMeasure): { cpuUs: number; bytes: number } {
   return { cpuUs: pages === 0 ? 0 : (1000 * cpuMs) / pages, bytes: pages === 0 ? 0 : bytesOut / pages };
 }
 
-/** Returns the measurements that no other beats in both CPU time and bytes, cheapest first. */
+/** Return the measurements that no other beats in both CPU time and bytes, cheapest first. */
 export function paretoFront(measures: readonly PackingMeasure[]): PackingMeasure[] {
   const byCost = [...measures].sort((a, b) => a.cpuMs - b.cpuMs || a.bytesOut - b.bytesOut);
   const front: PackingMeasure[] = [];
@@ -139,7 +139,7 @@ export interface MarginalStep {
   readonly paysBelowBitsPerSecond: number;
 }
 
-/** Returns the steps along a Pareto front. */
+/** Return the steps along a Pareto front. */
 export function marginalSteps(front: readonly PackingMeasure[]): MarginalStep[] {
   return front.slice(1).map((measure, i) => {
     const before = perPage(front[i]!);

@@ -38,7 +38,7 @@ export class PageMapper {
     return { image, pages: pages.length, cellPages, cells, counts };
   }
 
-  /** Returns the index of a page’s codec. A raw page counts as a page of its segment’s packing. */
+  /** Return the index of a page’s codec. A raw page counts as a page of its segment’s packing. */
   private indexOf(codec: string, packing: string | undefined): number {
     const name = codec === 'raw' ? (packing ?? 'raw') : codec;
     const found = this.codecs.findIndex((entry) => entry.codec === name);

@@ -60,7 +60,7 @@ export interface TradeoffOptions {
 }
 
 /**
- * Measures all workloads in sequence.
+ * Measure all workloads in sequence.
  * @throws PageferryError as thrown by a source or the engine; the reason of `signal` when it aborts
  */
 export async function measureTradeoff(
@@ -138,7 +138,7 @@ interface Task {
 }
 
 /**
- * Runs every task several times, in turns, and returns the medians by encoding time. A first run warms up.
+ * Run every task several times, in turns, and return the medians by encoding time. A first run warms up.
  */
 async function inTurns(
   name: string,

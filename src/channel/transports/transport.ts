@@ -11,7 +11,7 @@ interface OutgoingSocket {
   readonly readyEvent: string;
 }
 
-/** What a transport needs to connect. */
+/** Options of a transport's connection. */
 interface TransportConnectOptions extends Security {
   /** Name that the peer's certificate must have; default: the host of the address. */
   readonly serverName?: string;

@@ -73,7 +73,7 @@ export async function runAgent({ role, values, log, signal, start }: AgentRun): 
   }
 }
 
-/** Resolves at the abort, or with --once when a migration ended; rejects with that migration's failure. */
+/** Resolve at the abort, or with --once when a migration ended; reject with that migration's failure. */
 function endOf(once: boolean, signal: AbortSignal) {
   let onMigrationEnd: (error: PageferryError | undefined) => void = () => {};
   const reached = new Promise<void>((resolve, reject) => {

@@ -40,7 +40,7 @@ export const command = defineCommand({
   },
 });
 
-/** What is printed of one file. */
+/** Report of one file. */
 interface Report {
   readonly path: string;
   readonly format: string;

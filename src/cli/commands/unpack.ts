@@ -93,7 +93,7 @@ interface UnpackJob extends DecodeJob {
   readonly form: OutputChoice;
 }
 
-/** What is written of an image: its file, its memory alone, or its memory in a form. */
+/** Output of an image: its file, its memory alone, or its memory in a form. */
 type OutputChoice = 'file' | 'raw' | OutputForm;
 
 function outputForm(text: string): OutputChoice {

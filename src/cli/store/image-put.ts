@@ -10,7 +10,7 @@ import { type Trace, traceOf, traceText } from '../../store/trace.js';
 import { createProgressLine } from '../progress.js';
 import { printOut } from '../terminal.js';
 
-/** What is kept beside an image. */
+/** Files that are stored with an image. */
 interface Companions {
   /** Path of a file. */
   readonly state: string | undefined;

@@ -33,7 +33,7 @@ export const OUTPUT_OPTION = {
   required: true,
 } as const;
 
-/** How long a command that writes waits for another one. */
+/** Time that a writing command waits for another one. */
 export const WAIT_OPTION = {
   value: 'SECONDS',
   help: 'time to wait for another program that writes to the store',

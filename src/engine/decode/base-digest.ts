@@ -8,7 +8,7 @@ import { createYielder, throwIfAborted } from '../../page/sync.js';
 import type { ImageRecord } from '../../stream/format.js';
 import { CHUNK_BYTES, MIN_PAGE_BYTES } from '../frame/chunk.js';
 
-/** What digesting an image works with. */
+/** Context of digesting an image. */
 export interface DigestContext {
   readonly kernels: Kernels;
   readonly pageBytes: number;

@@ -84,7 +84,7 @@ export class Decoder {
     this.life.onEnd(() => this.threads?.close());
   }
 
-  /** What decoding has cost so far. A source that knows it does not send more than this decoder can take. */
+  /** Cost of decoding so far. With it, a source sends no more than this decoder can take. */
   get costs(): DecodeCosts {
     return this.parts.meter.costs;
   }

@@ -8,7 +8,7 @@ const MAX_THREAD_BYTES = 8 << 20;
 /** Threads are started for images of as many bytes: starting one takes as long as decoding 20 MiB. */
 const MIN_THREADED_BYTES = 32 << 20;
 
-/** What a queue of frames works with. */
+/** Context of a queue of frames. */
 export interface FrameQueueContext {
   readonly threads: Threads;
   /** Whether zstd is the caller's own, which cannot be sent to other threads. */

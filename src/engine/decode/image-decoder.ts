@@ -42,7 +42,7 @@ export type PageObserver = (
   packing: PackingName | undefined,
 ) => void;
 
-/** What decoding an image works with; the same for every image of a stream. */
+/** Context of decoding an image; the same for every image of a stream. */
 export interface DecodeContext extends DigestContext {
   readonly codec: CodecContext;
   readonly threads: Threads;

@@ -47,7 +47,7 @@ export function maxQueuedFrameBytes(maxGroupBytes: number, threads: number): num
   return Math.min(MAX_LARGE_FRAMES, threads) * maxGroupBytes;
 }
 
-/** What a frame queue works with. */
+/** Context of a frame queue. */
 export interface FrameQueueParts {
   /** Frames that are free. */
   readonly free: FrameBuilder[];

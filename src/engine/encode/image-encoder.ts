@@ -12,7 +12,7 @@ import { LookUps } from './look-ups.js';
 const SAME_AS = codecByName('same-as');
 const UNCHANGED = codecByName('unchanged');
 
-/** What encoding an image works with; the same for every image of a stream. */
+/** Context of encoding an image; the same for every image of a stream. */
 export interface ImageContext extends PageCoderContext {
   readonly earlier: ReferenceImages;
   readonly versions: ParentPageCache;

@@ -4,7 +4,7 @@ import type { FrameQueue } from './frame-queue.js';
 import type { ImageEncoder } from './image-encoder.js';
 import type { StageMeter } from './stage-meter.js';
 
-/** What writing an image works with; the same for every image of a stream. */
+/** Context of writing an image; the same for every image of a stream. */
 export interface ImageWriterContext {
   readonly pageBytes: number;
   readonly queue: FrameQueue;

@@ -17,7 +17,7 @@ export interface IngestMeter {
   sourceRead(ms: number, cpuMs: number): void;
 }
 
-/** What reading works with; the same for every image of a stream. */
+/** Context of reading; the same for every image of a stream. */
 export interface ChunkReaderContext {
   readonly kernels: Kernels;
   readonly pageBytes: number;

@@ -5,7 +5,7 @@ import type { CoreMeter } from './core-meter.js';
 import type { IngestMeter } from './ingest.js';
 import type { Timeline } from './timeline.js';
 
-/** What a stage meter works with. */
+/** Context of a stage meter. */
 export interface StageMeterOptions {
   /** Returns the ms since the stream began. */
   readonly elapsedMs: () => number;

@@ -20,7 +20,7 @@ export interface Step {
 /** Is given each chunk, of `position`, before its job starts, in order. */
 export type ChunkPreparation = (chunk: Chunk, position: number) => void;
 
-/** What steps read. */
+/** Input of steps. */
 export interface StepImages {
   readonly source: PageSource;
   /** The image whose pages are compared with those at the same positions. */

@@ -34,7 +34,7 @@ export interface StreamSummary {
   readonly images: readonly ImageSummary[];
   /** Remarks for the user, such as that zstd is not available. */
   readonly notes: readonly string[];
-  /** What each stage did, interval by interval; present with the option `timeline`. */
+  /** Work of each stage, interval by interval; present with the option `timeline`. */
   readonly timeline?: readonly TimelineRow[];
 }
 

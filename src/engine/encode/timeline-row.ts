@@ -6,7 +6,7 @@ export const STAGES = ['read', 'scan', 'choose', 'pack', 'write'] as const;
  */
 export type Stage = (typeof STAGES)[number];
 
-/** What can hold encoding up. */
+/** Possible bottlenecks of encoding. */
 export const BOTTLENECKS = ['link', 'cpu', 'source', 'calling thread'] as const;
 /**
  * `link`: the output, or the link of the given rate. `cpu`: the threads, waits for a core included. `source`:
@@ -21,7 +21,7 @@ interface StageTime {
   cpuMs: number;
 }
 
-/** What was packed in one way. */
+/** Totals of one packing. */
 export interface OptionUse {
   groups: number;
   bytesIn: number;

@@ -11,7 +11,7 @@ import {
   type TimelineRow,
 } from './timeline-row.js';
 
-/** What each stage keeps busy. */
+/** Resource that each stage uses. */
 const BUSY: Readonly<Record<Stage, BottleneckName>> = {
   read: 'source',
   scan: 'cpu',

@@ -8,7 +8,7 @@ import type { SegmentPacker } from '../pack/segment-packer.js';
 import type { CodecCounts } from './counters.js';
 import type { FrameContent, SegmentKind } from './frame-content.js';
 
-/** What packing a frame works with; the same for every frame of a stream. */
+/** Context of packing a frame; the same for every frame of a stream. */
 export interface FrameContext {
   readonly pool: PackPool;
   /** Packs tables and computes checks, on the calling thread. */

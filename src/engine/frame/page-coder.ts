@@ -16,7 +16,7 @@ const FILL_CLASS = 0x100;
 const MAX_ALTERNATIVE_SHARE = 0.75;
 const MAX_LZ4_RATIO = 1.5;
 
-/** What coding single pages works with; the same for every page of a stream. */
+/** Context of coding single pages; the same for every page of a stream. */
 export interface PageCoderContext {
   readonly codec: CodecContext;
   readonly pageBytes: number;

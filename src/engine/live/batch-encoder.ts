@@ -19,7 +19,7 @@ const DIGEST_BYTES = 16;
 /** One look-up in this many is timed. */
 const TIMED_INTERVAL = 16;
 
-/** What a batch encoder needs, complete. */
+/** Options of a batch encoder, complete. */
 export interface BatchEncoderOptions {
   readonly pageBytes: PageBytes;
   readonly strategy: Strategy;

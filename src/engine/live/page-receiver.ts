@@ -16,7 +16,7 @@ export interface GuestMemory {
   unchanged?(page: number): void;
 }
 
-/** How to receive a live guest. */
+/** Options of a page receiver. */
 export interface PageReceiverOptions {
   /** Create the guest's memory when the stream announces the guest. May throw to refuse it. */
   readonly open: (name: string, pages: number, pageBytes: number) => GuestMemory;
@@ -44,7 +44,7 @@ export interface PageReceiverOptions {
 export interface PageReceiver {
   /** True once all pages arrived and their digest was verified. */
   readonly complete: boolean;
-  /** What decoding has cost so far: `destinationSpeed` turns it into what the source's strategy reads. */
+  /** Cost of decoding so far: `destinationSpeed` turns it into the input of the source's strategy. */
   readonly costs: DecodeCosts;
   /** Read the next bytes of the stream. @throws PageferryError what is wrong, and where */
   push(bytes: Uint8Array): void;

@@ -19,7 +19,7 @@ export const BYPASSED_PAGE = -1;
 /** Result of `bypass` for a page that the receiver already has in this version. */
 export const BYPASSED_UNCHANGED = -2;
 
-/** How to send a live guest. Every field has a default. */
+/** Options of a page sender. Every field has a default. */
 export interface PageSenderOptions {
   /** Bytes of a page: 4096 (default), 16384 or 65536. */
   readonly pageBytes?: PageBytes;
@@ -85,7 +85,7 @@ export interface PageSender {
    * Buffer for the pages of the next batch, in the order of their numbers; `batchPages * pageBytes` bytes.
    */
   readonly buffer: Uint8Array;
-  /** How often the bytes of a page were looked up in the cache, and found. */
+  /** Look-ups of a page's bytes in the cache, and hits. */
   readonly cache: CacheStats;
   /** Return the first bytes of the stream: header, and the guest's name and number of pages. Called once. */
   begin(name: string, pages: number): Uint8Array;

@@ -26,7 +26,7 @@ const MAX_WHOLE_BYTES = 9 << 20;
 /** Segments that are packed in pieces at a time: each takes hundreds of MiB. */
 const MAX_PIECEWISE = 2;
 
-/** How a pool packs. */
+/** Options of a pool. */
 export interface PackPoolOptions {
   readonly threads: Threads;
   readonly zstd: ZstdSet;

@@ -30,7 +30,7 @@ export interface FrameShape {
   readonly packing: number;
 }
 
-/** Where the bytes of a frame's slots are in its content. One object can be used for many frames. */
+/** Positions of a frame's slots in its content. One object can be used for many frames. */
 export class SlotTable {
   /** Number of slots; the arrays may have more entries. */
   count = 0;

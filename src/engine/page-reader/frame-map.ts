@@ -38,7 +38,7 @@ export class FrameMap {
   readonly bytes: number;
 
   /**
-   * Reads the table of the frame that is open in `frames`, and copies its segments to memory that `takeSpace`
+   * Read the table of the frame that is open in `frames`, and copy its segments to memory that `takeSpace`
    * returns.
    */
   constructor(

@@ -15,7 +15,7 @@ const MAX_CODED_PAGES = 4096;
 const MAX_CODED_BYTES = 256 << 20;
 const NONE = -1;
 
-/** What resolvers of one file share. */
+/** Parts that the resolvers of one file share. */
 export interface ResolverContext {
   readonly memory: PageReaderMemory;
   readonly index: StreamIndex;

@@ -17,7 +17,7 @@ export interface FileRecord {
   readonly end: number;
 }
 
-/** What records are read from. */
+/** Source of records. */
 export interface ReadableBytes {
   readonly name: string;
   /** Read bytes from `position` and return their number; fewer than asked for only at the end. */

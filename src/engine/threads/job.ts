@@ -108,7 +108,7 @@ export const DECODE = {
   HEAD_BYTES: 5,
   DATA: 6,
   DATA_BYTES: 7,
-  /** Where the frame is unpacked to, and the most bytes that it may have. */
+  /** Address that the frame is unpacked to, and its maximum bytes. */
   UNPACKED: 8,
   MAX_FRAME_BYTES: 9,
   PAGE_BYTES: 10,

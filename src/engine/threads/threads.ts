@@ -48,7 +48,7 @@ export interface Threads {
 /** Is notified that a job has ended; `error` is undefined if it succeeded. */
 export type JobEnd = (error: unknown) => void;
 
-/** What threads need to work. */
+/** Context of threads. */
 export interface ThreadsOptions {
   /** A caller's own zstd is used on the calling thread only: it cannot be sent to workers. */
   readonly zstd: ZstdSet;

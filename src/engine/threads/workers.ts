@@ -21,7 +21,7 @@ export interface Workers {
   close(): Promise<void>;
 }
 
-/** What `startWorkers` needs: one worker for each of `slots`. */
+/** Options of `startWorkers`: one worker for each of `slots`. */
 interface WorkersOptions extends Pick<WorkerSetup, 'memory' | 'queue' | 'hasZstd'> {
   readonly slots: readonly RunnerSlots[];
   /** Called with the failure of a thread. */

@@ -3,7 +3,7 @@ import { decompressNow } from '../../codec/zstd/one-shot.js';
 import { decodeLzo } from './lzo.js';
 import { decodeSnappy } from './snappy.js';
 
-/** How pages of image files are compressed. */
+/** Compressions of pages in image files. */
 export type Compression = 'zlib' | 'lzo' | 'snappy' | 'zstd';
 
 /** A page whose frame has a larger window than this is not a page of an image. */

@@ -12,11 +12,11 @@ const MAX_CODE_BYTES = 1 << 15;
 /** Compressed pages, ascending by offset and by position, none twice. */
 export class CodedRuns {
   count = 0;
-  /** Where each is in the file. */
+  /** Position of each in the file. */
   offsets = new Float64Array(64);
   /** Bytes in the file. */
   sizes = new Uint16Array(64);
-  /** Where its content is in the image. */
+  /** Position of its content in the image. */
   positions = new Float64Array(64);
 
   /** `contentBytes`: bytes of each page. */

@@ -36,7 +36,7 @@ const MAX_TABLE_BYTES = MAX_RUNS * 40;
 export interface ContainerRun {
   readonly offset: number;
   readonly bytes: number;
-  /** Where they are in the image. */
+  /** Their position in the image. */
   readonly position: number;
 }
 
@@ -76,7 +76,7 @@ export interface ContainerLayout {
   readonly coded?: CodedRuns | undefined;
   /** Number of the processor's architecture in ELF (`e_machine`); 0 or absent: unknown. */
   readonly machine?: number;
-  /** What the addresses of `ranges` are (default: physical). */
+  /** Kind of the addresses of `ranges` (default: physical). */
   readonly addressing?: Addressing;
 }
 

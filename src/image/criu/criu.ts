@@ -97,7 +97,7 @@ function createPages(parts: readonly PlacedPart[], files: ReadonlyMap<string, Re
   };
 }
 
-/** Where the archive has memory. */
+/** Positions of memory in the archive. */
 function runsOf(path: string, parts: readonly PlacedPart[], archive: DirectoryArchive): ContainerRun[] {
   const members = new Map(archive.members.map((member) => [join(path, member.name), member]));
   const runs: ContainerRun[] = [];

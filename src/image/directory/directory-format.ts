@@ -5,7 +5,7 @@ import type { FileSource } from '../image-file.js';
 export interface DirectoryFormat {
   /** Name for messages, docs and `openImage`'s option `format`. */
   readonly name: string;
-  /** What it is, for help texts: a noun phrase. */
+  /** Description for help texts: a noun phrase. */
   readonly summary: string;
   /** Whether the content of a file begins at a multiple of 4096 bytes of the archive: files of pages. */
   isAligned(fileName: string): boolean;

@@ -21,7 +21,7 @@ const PAX_NAME = 'pax';
 export interface Member {
   readonly name: string;
   readonly bytes: number;
-  /** What the link refers to; undefined for a file. */
+  /** Target of the link; undefined for a file. */
   readonly target?: string;
 }
 

@@ -13,7 +13,7 @@ import {
 /** Alignment of a file's holes and a core's segments. */
 export const BLOCK_BYTES = 4096;
 
-/** What a program header states of a segment. */
+/** Segment of a program header. */
 export interface WrittenSegment {
   readonly vaddr: bigint;
   readonly paddr: bigint;

@@ -7,7 +7,7 @@ const WORKER = new URL('./http-worker.js', import.meta.url);
 /** A request may be repeated, each time up to its own limit; then the thread must have failed. */
 const MAX_WAIT_MS = 300_000;
 
-/** What the thread that fetches is started with. */
+/** Options of the thread that fetches. */
 export interface FetcherSetup {
   readonly url: string;
   /** The number at index 0 becomes 1 when a reply was posted. */

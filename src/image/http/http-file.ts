@@ -76,7 +76,7 @@ class RangeRequests {
   private readonly retryMs: number;
   private readonly agents: readonly [http.Agent, https.Agent];
   private readonly closing = new AbortController();
-  /** Where redirects led to. */
+  /** Target of the last redirect. */
   private target: URL;
 
   constructor(

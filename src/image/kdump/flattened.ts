@@ -193,7 +193,7 @@ export class FlattenedFile implements FileBytes {
     return wanted;
   }
 
-  /** Where bytes are in the flattened file; undefined if they are in several pieces. */
+  /** Position of bytes in the flattened file; undefined if they are in several pieces. */
   locate(position: number, bytes: number): number | undefined {
     const { starts, ends, pieces } = this.coverage;
     const index = this.lastAt(position);

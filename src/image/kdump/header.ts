@@ -21,7 +21,7 @@ const MAX_VERSION = 6;
 export const MAX_PAGES = 2 ** 30;
 const BITMAPS = 2;
 
-/** What the header says about the file. */
+/** Content of the header. */
 export interface KdumpHeader {
   readonly version: number;
   /** The machine's name, such as "x86_64"; empty if the dump has none. */
@@ -29,7 +29,7 @@ export interface KdumpHeader {
   readonly isLittleEndian: boolean;
   /** Whether the machine has 64 bits. */
   readonly is64: boolean;
-  /** Where notes (registers, VMCOREINFO) are, as an ELF core has them; 0 bytes if there are none. */
+  /** Position of the notes (registers, VMCOREINFO), in the form of an ELF core; 0 bytes if there are none. */
   readonly notes: { readonly offset: number; readonly bytes: number };
   /** Bytes of a page. */
   readonly blockBytes: number;

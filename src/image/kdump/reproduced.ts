@@ -25,7 +25,7 @@ export interface DumpPages {
   readonly pages: KdumpPages;
   readonly map: KdumpPageMap;
   readonly blockBytes: number;
-  /** Where bytes of the dump are in the file; undefined if they are not in one piece. */
+  /** Position of bytes of the dump in the file; undefined if they are not in one piece. */
   locate(offset: number, bytes: number): number | undefined;
   /** Throws if the file was closed. */
   check(): void;

@@ -36,7 +36,7 @@ interface Header {
   readonly version: number;
   readonly wasRunning: boolean;
   readonly compression: number;
-  /** Where QEMU's stream begins. */
+  /** Start of QEMU's stream. */
   readonly streamAt: number;
 }
 

@@ -28,7 +28,7 @@ export interface ChunkedRange extends AddressRange {
 /** Chunks in the file's order. */
 export class AvmlChunks {
   count = 0;
-  /** Where the content begins in the range. */
+  /** Start of the content in the range. */
   starts = new Float64Array(256);
   /** Offset of the check, which the data follows. */
   offsets = new Float64Array(256);

@@ -108,7 +108,7 @@ class AvmlPages implements DecodedPages {
     return 0;
   }
 
-  /** Returns the number of bytes that the chunk at `at` has. */
+  /** Return the number of bytes that the chunk at `at` has. */
   private readChunk(range: ChunkedRange, at: number, into: Uint8Array): number {
     const { starts } = this.chunks;
     let low = range.firstChunk;

@@ -63,7 +63,7 @@ function createLimeSink(file: PageSink, memory: OutputMemory): PageSink {
   };
 }
 
-/** Where each range begins in the image; one range if none are known. */
+/** Start of each range in the image; one range if none are known. */
 function startsOf(ranges: readonly MemoryRange[]): { readonly position: number }[] {
   let end = 0;
   const starts = ranges.map(({ bytes }) => {

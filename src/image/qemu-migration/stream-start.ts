@@ -48,7 +48,7 @@ export function searchStream(file: ImageFile): number {
   return 0;
 }
 
-/** What `inspect` prints of a stream that does not begin with the file. */
+/** Details for `inspect` of a stream that does not begin with the file. */
 export function streamFact(start: number): Record<string, number> {
   return start === 0 ? {} : { 'stream at': start };
 }

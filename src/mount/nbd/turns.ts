@@ -8,7 +8,7 @@ export const TURN_BYTES = 64 << 10;
 export class Turns {
   private readonly waiting: (() => void)[] = [];
 
-  /** Resolves when it is the caller's turn. */
+  /** Resolve when it is the caller's turn. */
   next(): Promise<void> {
     return new Promise((resolve) => {
       this.waiting.push(resolve);

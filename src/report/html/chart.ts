@@ -29,13 +29,13 @@ const SIZES: readonly Size[] = [
   { name: 'narrow', width: 342, fontPx: 12 },
 ];
 
-/** Returns a figure with heading, caption and a chart of each size. */
+/** Return a figure with heading, caption and a chart of each size. */
 export function figure(title: string, caption: string, draw: (size: Size) => string, after = ''): string {
   const drawn = SIZES.map((size) => `<div class="${size.name}">${draw(size)}</div>`);
   return `<figure><h3>${escaped(title)}</h3><figcaption>${escaped(caption)}</figcaption>${drawn.join('')}${after}</figure>`;
 }
 
-/** Returns one line for each strategy. */
+/** Return one line for each strategy. */
 export function strategyLines(
   lines: readonly (readonly { x: number; y: number }[])[],
   looks: readonly StrategyStyle[],
@@ -46,7 +46,7 @@ export function strategyLines(
   });
 }
 
-/** Renders a plot as SVG text. */
+/** Render a plot as SVG text. */
 export function drawn(size: Size, label: string, options: PlotOptions): string {
   const { document } = parseHTML('<!doctype html><html><body></body></html>');
   const svg = plot({
@@ -68,7 +68,7 @@ export interface Axis {
   readonly label: string;
 }
 
-/** Returns axes and grid, as marks, since a logarithmic scale labels only some of its own ticks. */
+/** Return axes and grid, as marks, since a logarithmic scale labels only some of its own ticks. */
 export function axes(x: Axis, y: Axis): Markish[] {
   return [
     gridX([...x.ticks]),
@@ -89,7 +89,7 @@ export interface Named {
 type Scale = (value: number) => number;
 
 /**
- * Draws labels next to their marks, without overlap; earlier ones have precedence. `lines` are preferably not
+ * Draw labels next to their marks, without overlap; earlier ones have precedence. `lines` are preferably not
  * covered.
  */
 export function labels(
@@ -138,12 +138,12 @@ export function labels(
 
 const END_PX = 22;
 
-/** Returns the right margin that `endLabels` needs. */
+/** Return the right margin that `endLabels` needs. */
 export function endMargin(size: Size, names: readonly string[]): number {
   return END_PX + Math.max(...names.map((name) => textBox(name, size.fontPx).width));
 }
 
-/** Draws names at the right ends of lines, moved apart where they would overlap. */
+/** Draw names at the right ends of lines, moved apart where they would overlap. */
 export function endLabels(size: Size, ends: readonly Named[]): Markish {
   const render: RenderFunction = (_index, scales, _values, dimensions, { document }) => {
     const [x, y] = [scales.x as unknown as Scale, scales.y as unknown as Scale];
@@ -186,7 +186,7 @@ function element(
   return node as SVGElement;
 }
 
-/** Returns points every few pixels along a line. */
+/** Return points every few pixels along a line. */
 function between(corners: readonly { x: number; y: number }[]): { x: number; y: number }[] {
   return corners.slice(1).flatMap((to, i) => {
     const from = corners[i]!;

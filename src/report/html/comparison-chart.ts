@@ -43,7 +43,7 @@ interface Bar {
   readonly colour: string;
 }
 
-/** Returns the comparison of techniques, in the same order in every panel. */
+/** Return the comparison of techniques, in the same order in every panel. */
 export function comparisonFigure(at: LinkResults): string {
   const caption =
     'Fastest first, in every panel. Downtime has a logarithmic scale: thin lines are powers of ten, the dashed line is the limit. ' +
@@ -51,7 +51,7 @@ export function comparisonFigure(at: LinkResults): string {
   return figure('Techniques side by side', caption, (size) => draw(size, at), legend(at));
 }
 
-/** Returns the symbols after a technique’s name. */
+/** Return the symbols after a technique’s name. */
 export function marksOf(result: SimulationResult, best: SimulationResult | undefined): string {
   const { verified, limitReached, guestSlowdown } = result;
   return [
@@ -114,7 +114,7 @@ function draw(size: Size, at: LinkResults): string {
   });
 }
 
-/** Returns the layout: panels side by side (wide) or below each other (narrow). */
+/** Return the layout: panels side by side (wide) or below each other (narrow). */
 function layoutOf(size: Size, names: readonly string[], bars: readonly Bar[]) {
   const panels = MEASURES.map((_, i) => i);
   const wide = size.name === 'wide';
@@ -155,7 +155,7 @@ function barsOf(
   }));
 }
 
-/** Returns the function from a value to its fraction of the longest bar. */
+/** Return the function from a value to its fraction of the longest bar. */
 function scaleOf({ of, log }: Measure, results: readonly SimulationResult[]): (value: number) => number {
   if (!log) {
     const most = Math.max(...results.map(of));
@@ -165,7 +165,7 @@ function scaleOf({ of, log }: Measure, results: readonly SimulationResult[]): (v
   return (value) => Math.log(Math.max(least, value) / least) / Math.log(most / least);
 }
 
-/** Returns the domain of all downtimes, and of the limit where that is near. */
+/** Return the domain of all downtimes, and of the limit where that is near. */
 function logDomain(results: readonly SimulationResult[]): [number, number] {
   const values = results.map(({ downtimeMs }) => Math.max(MIN_MS, downtimeMs));
   const limit = limitOf(results);

@@ -10,7 +10,7 @@ const BAR = 1000;
 /** Pages deferred or skipped by a technique, by reason, scaled to the whole guest. */
 type Deferred = readonly { readonly reason: string; readonly pages: number }[];
 
-/** Returns the deferred and skipped pages of every technique, by reason. */
+/** Return the deferred and skipped pages of every technique, by reason. */
 export function deferredFigure(at: LinkResults): string {
   const results = ranked(at.results);
   const all = results.map(deferredOf);

@@ -11,7 +11,7 @@ export interface PageParts {
   readonly foot: string;
 }
 
-/** Returns a self-contained HTML page: no network, no script. */
+/** Return a self-contained HTML page: no network, no script. */
 export function htmlPage({ title, main, foot }: PageParts): string {
   return `<!doctype html>
 <html lang="en">
@@ -34,7 +34,7 @@ ${foot}
 `;
 }
 
-/** Returns the footer: how the report was made. */
+/** Return the footer: how the report was made. */
 export function footer(facts: readonly (readonly [name: string, value: string])[], after = ''): string {
   const items = facts.map(
     ([name, value]) => `<div><dt>${escaped(name)}</dt><dd>${escaped(value)}</dd></div>`,
@@ -42,7 +42,7 @@ export function footer(facts: readonly (readonly [name: string, value: string])[
   return `<footer><h2>About this report</h2><dl>${items.join('')}</dl>${after}</footer>`;
 }
 
-/** Returns a table that scrolls horizontally in its own box. */
+/** Return a table that scrolls horizontally in its own box. */
 export function scrollTable(label: string, head: readonly string[], body: string): string {
   const cells = head.map((name) => `<th scope="col">${escaped(name)}</th>`).join('');
   return `<div class="scroll" role="region" tabindex="0" aria-label="${escaped(label)}"><table><thead><tr>${cells}</tr></thead>${body}</table></div>`;

@@ -11,7 +11,7 @@ export function escaped(text: string): string {
   return visible(text).replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 }
 
-/** Replaces control characters, which file names may contain. */
+/** Replace control characters, which file names may contain. */
 export function visible(text: string): string {
   return text.replace(/\p{Cc}/gu, '\ufffd');
 }

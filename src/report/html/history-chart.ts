@@ -22,7 +22,7 @@ interface Stretch extends Cell {
 const MIN_SHARE = 0.012;
 const COUNTS = ['', 'k', 'M', 'G', 'T'];
 
-/** Returns pages and bytes of each round over time, for every technique. */
+/** Return pages and bytes of each round over time, for every technique. */
 export function historyFigure(at: LinkResults, guest: GuestFacts): string {
   const caption =
     'Each line is a round: thick, the pages sent; thin, its bytes in units of whole pages. The distance between both is what ' +
@@ -105,7 +105,7 @@ function endText({ rounds, totalMs }: SimulationResult): string {
   return `${rounds} ${rounds === 1 ? 'round' : 'rounds'}, ${msText(totalMs)}`;
 }
 
-/** Returns powers of ten around all values, four or five of which are ticks. */
+/** Return powers of ten around all values, four or five of which are ticks. */
 function levels(values: readonly number[]): [ticks: number[], domain: [number, number]] {
   const most = Math.max(10, ...values);
   const least = Math.floor(Math.log10(Math.min(most / 10, ...values)));

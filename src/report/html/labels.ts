@@ -46,7 +46,7 @@ const CROSSING_COST = 40;
 /** Step of the exhaustive search, when nothing near by is free. */
 const SEARCH_PX = 6;
 
-/** Returns the assumed size of a text. */
+/** Return the assumed size of a text. */
 export function textBox(text: string, fontPx: number): { width: number; height: number } {
   return {
     width: Math.ceil([...text].length * fontPx * EM_A_CHARACTER),
@@ -54,7 +54,7 @@ export function textBox(text: string, fontPx: number): { width: number; height: 
   };
 }
 
-/** Returns as much of a text as fits. */
+/** Return as much of a text as fits. */
 export function fitting(text: string, px: number, fontPx: number): string {
   const characters = [...visible(text)];
   const most = Math.floor(px / (fontPx * EM_A_CHARACTER));
@@ -176,7 +176,7 @@ function sideOf(part: number): number {
   return Math.abs(part) < 0.1 ? 0 : Math.sign(part);
 }
 
-/** Returns the end of a leading line: the point of the label’s box nearest to the anchor. */
+/** Return the end of a leading line: the point of the label’s box nearest to the anchor. */
 export function leadEnd({ x, y, box }: PlacedLabel): { x: number; y: number } {
   return nearest(box, x, y);
 }
@@ -188,7 +188,7 @@ function nearest(box: Box, x: number, y: number): { x: number; y: number } {
   };
 }
 
-/** Returns the boxes that the leading line covers. */
+/** Return the boxes that the leading line covers. */
 function leadBoxes(label: PlacedLabel): Box[] {
   if (!label.isFar) return [];
   const end = leadEnd(label);
@@ -225,7 +225,7 @@ function inside(box: Box, bounds: Box): boolean {
 }
 
 /**
- * Returns positions along one axis, as near to the wanted ones as possible with `gap` between neighbours.
+ * Return positions along one axis, as near to the wanted ones as possible with `gap` between neighbours.
  * Labels that push each other are centred on their common mean.
  */
 export function spread(wanted: readonly number[], gap: number, from: number, to: number): number[] {

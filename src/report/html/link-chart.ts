@@ -21,7 +21,7 @@ import { logTicks, msTick } from './ticks.js';
 const SAMPLES = 40;
 const RADIUS_PX = 4.5;
 
-/** Returns the chart of total time against link rate. */
+/** Return the chart of total time against link rate. */
 export function linkFigure(workload: WorkloadReport, links: readonly number[]): string {
   const caption =
     'From the first page read to the last one decoded, by the model. Where a line is flat, the CPU is the bottleneck. ' +
@@ -120,7 +120,7 @@ function lineOf(
 }
 
 /**
- * Returns the total time at a link rate: by the model for fixed strategies. Adaptive ones were measured at
+ * Return the total time at a link rate: by the model for fixed strategies. Adaptive ones were measured at
  * some links: in between, the time is interpolated (both axes logarithmic); outside, the nearest measurement
  * is used.
  */
@@ -134,7 +134,7 @@ function timeAt({ adaptive, atLinks }: StrategyReport, rate: number, links: read
   return fromMs * (toMs / fromMs) ** (Math.log(rate / from) / Math.log(to / from));
 }
 
-/** Returns the break-even points with raw. */
+/** Return the break-even points with raw. */
 function breakEvens(workload: WorkloadReport, [from, to]: readonly [number, number]): Named[] {
   const raw = rawStrategy(workload);
   if (!raw) return [];

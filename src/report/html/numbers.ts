@@ -26,7 +26,7 @@ const BOTTLENECKS: Readonly<Record<PipelinedTime['bottleneck'], string>> = {
   decode: 'decoder',
 };
 
-/** Returns the table of all strategies at all links. */
+/** Return the table of all strategies at all links. */
 export function numbersTable(workload: WorkloadReport, links: readonly number[]): string {
   const raw = rawStrategy(workload);
   const body = workload.strategies.map((strategy) => {
@@ -60,7 +60,7 @@ function cellsOf(measure: PackingMeasure, time: PipelinedTime, rawMs: number | u
   ];
 }
 
-/** Returns the table of steps along the Pareto front. */
+/** Return the table of steps along the Pareto front. */
 export function stepsTable({ name, steps }: WorkloadReport): string {
   if (steps.length === 0) return '';
   const rows = steps.map((step) => {

@@ -5,7 +5,7 @@ import { figure, type Size } from './chart.js';
 import { CODECS_BY_CLASS, codecClass } from './codec-colours.js';
 import { escaped } from './escape.js';
 
-/** Returns the map of the last image, row by row. */
+/** Return the map of the last image, row by row. */
 export function mapFigure({ map, pages }: WorkloadReport): string {
   if (map.cells.length === 0) return '';
   const cell =
@@ -17,7 +17,7 @@ export function mapFigure({ map, pages }: WorkloadReport): string {
 /** Rows overlap a little, so that no seam is visible at any zoom. */
 const OVERLAP_PX = 0.5;
 
-/** Draws runs of equal cells in a row as one rectangle. */
+/** Draw runs of equal cells in a row as one rectangle. */
 function draw(size: Size, map: PageMap): string {
   const columns = columnsOf(map.cells.length, size);
   const rows = Math.ceil(map.cells.length / columns);

@@ -13,7 +13,7 @@ const DASHES = ['none', '6 3', '2 3', '9 3 2 3'];
 /** Number of colours in the style sheet: `--series-0`, … */
 const COLOURS = 8;
 
-/** Returns the style of each strategy, in order. */
+/** Return the style of each strategy, in order. */
 export function stylesOf(
   strategies: readonly { readonly name: string; readonly adaptive: boolean }[],
 ): StrategyStyle[] {

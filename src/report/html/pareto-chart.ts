@@ -17,7 +17,7 @@ interface Point extends Named {
   readonly adaptive: boolean;
 }
 
-/** Returns the chart of CPU time against bytes; left and low is better. */
+/** Return the chart of CPU time against bytes; left and low is better. */
 export function paretoFigure(workload: WorkloadReport, links: readonly number[]): string {
   const points = pointsOf(workload, links);
   const front = points.filter(({ onFront }) => onFront).sort((a, b) => a.x - b.x);
@@ -119,7 +119,7 @@ function ratesText(links: readonly number[]): string {
   return `${last.endsWith(` ${unit}`) ? number : first}–${last}`;
 }
 
-/** Returns a logarithmic domain with a margin at both ends. */
+/** Return a logarithmic domain with a margin at both ends. */
 function padded(values: readonly number[]): [number, number] {
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const margin = Math.max(1.4, (most / least) ** 0.08);

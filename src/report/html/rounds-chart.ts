@@ -10,7 +10,7 @@ const RADIUS_PX = 3.5;
 /** Lowest value of the logarithmic axis: the frame of an image without other bytes. */
 const MIN_BYTES = 64;
 
-/** Returns the chart of bytes by image of a series; empty for a single image. */
+/** Return the chart of bytes by image of a series; empty for a single image. */
 export function roundsFigure(workload: WorkloadReport, links: readonly number[]): string {
   if (workload.rounds.length < 2) return '';
   const follows = workload.strategies.some(({ adaptive }) => adaptive)

@@ -35,7 +35,7 @@ const HEAD = [
   'remarks',
 ];
 
-/** Renders a simulation report as a self-contained HTML page. The same report gives the same page. */
+/** Render a simulation report as a self-contained HTML page. The same report gives the same page. */
 export function renderSimulationPage(report: SimulationReport): string {
   const { guest, links, conditions } = report;
   const main = `<header><h1>Simulated migration</h1>
@@ -66,7 +66,7 @@ ${numbers(at)}
 </section>`;
 }
 
-/** Returns the best technique by each measure, of those within the downtime limit. */
+/** Return the best technique by each measure, of those within the downtime limit. */
 function cards({ link, results }: LinkResults): string {
   const kept = ranked(results).filter(keepsLimit);
   const least = (of: (result: SimulationResult) => number) => kept.reduce((a, b) => (of(b) < of(a) ? b : a));

@@ -1,6 +1,6 @@
 // Ticks of the axes, and their labels.
 
-/** Returns ticks from 0 to at least `most`, in steps of 1, 2 or 5 times a power of ten. */
+/** Return ticks from 0 to at least `most`, in steps of 1, 2 or 5 times a power of ten. */
 export function linearTicks(most: number, count: number): number[] {
   const rough = most > 0 ? most / count : 1;
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -10,14 +10,14 @@ export function linearTicks(most: number, count: number): number[] {
   );
 }
 
-/** Returns ticks from 0 to at least `most`, in round numbers of KiB, MiB, … */
+/** Return ticks from 0 to at least `most`, in round numbers of KiB, MiB, … */
 export function bytesTicks(most: number, count: number): number[] {
   const unit = 1024 ** Math.max(0, Math.floor(Math.log(Math.max(1, most)) / Math.log(1024)));
   return linearTicks(most / unit, count).map((value) => value * unit);
 }
 
 /**
- * Returns the decades within the domain; also 2 and 5 times each where they are few, or only every n-th where
+ * Return the decades within the domain; also 2 and 5 times each where they are few, or only every n-th where
  * they are many.
  */
 export function logTicks([least, most]: readonly [number, number], count: number): number[] {
@@ -33,7 +33,7 @@ export function logTicks([least, most]: readonly [number, number], count: number
   return ticks.filter((tick) => tick >= least * 0.999 && tick <= most * 1.001);
 }
 
-/** Returns evenly spaced powers of two around all values, at least two. */
+/** Return evenly spaced powers of two around all values, at least two. */
 export function powerTicks(values: readonly number[], count: number): number[] {
   const from = Math.floor(Math.log2(Math.min(...values)));
   const to = Math.max(from + 1, Math.ceil(Math.log2(Math.max(...values))));

@@ -16,7 +16,7 @@ interface Series {
   readonly values: readonly number[];
 }
 
-/** Returns what the adaptive strategy did over time at the first link: stages, packings, price of a byte. */
+/** Return what the adaptive strategy did over time at the first link: stages, packings, price of a byte. */
 export function timelineFigures(workload: WorkloadReport, links: readonly number[]): string {
   const { timeline: rows, name } = workload;
   if (rows.length < 2) return '';

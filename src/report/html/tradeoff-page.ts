@@ -11,7 +11,7 @@ import { paretoFigure } from './pareto-chart.js';
 import { roundsFigure } from './rounds-chart.js';
 import { timelineFigures } from './timeline-chart.js';
 
-/** Renders a tradeoff report as a self-contained HTML page: no network, no script. */
+/** Render a tradeoff report as a self-contained HTML page: no network, no script. */
 export function renderPage(report: TradeoffReport): string {
   const { workloads, links, origin } = report;
   const sections = workloads.map((workload, i) => section(workload, links, i));

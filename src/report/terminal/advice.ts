@@ -26,7 +26,7 @@ export function adviceText(advice: Advice, bytesIn: number): string {
 export const TERMS =
   'raw: uncompressed pages, without zero, duplicate and unchanged ones; "instead of": every byte of every image, uncompressed';
 
-/** Returns the link rate above which no packing pays, and the strategy that pays longest below it. */
+/** Return the link rate above which no packing pays, and the strategy that pays longest below it. */
 export function ceilingText({ strategies }: WorkloadReport): string {
   const packing = strategies.filter(
     ({ name, breakEvenBitsPerSecond }) => breakEvenBitsPerSecond !== undefined && !isRaw(name),

@@ -4,7 +4,7 @@ const RAW = 'fixed:raw';
 
 const SHORT_LENGTH = 20;
 
-/** Returns a short name: `fixed:zstd:3` is `zstd:3`. */
+/** Return a short name: `fixed:zstd:3` is `zstd:3`. */
 export function shortName(strategy: string): string {
   const name = strategy.replace(/^fixed:/, '');
   return name.length > SHORT_LENGTH ? `${name.slice(0, SHORT_LENGTH - 1)}…` : name;
@@ -15,12 +15,12 @@ export function isRaw(strategy: string): boolean {
   return shortName(strategy) === 'raw';
 }
 
-/** Returns the recommendation as a phrase. */
+/** Return the recommendation as a phrase. */
 export function useText(strategy: string): string {
   return isRaw(strategy) ? 'send raw' : `use ${strategy}`;
 }
 
-/** Returns the raw strategy, the reference of the others. */
+/** Return the raw strategy, the reference of the others. */
 export function rawStrategy(workload: WorkloadReport): StrategyReport | undefined {
   return (
     workload.strategies.find(({ name }) => name === RAW) ??

@@ -14,7 +14,7 @@ export interface TradeoffRow {
   readonly cpuMs: number;
 }
 
-/** Returns the rows of `tradeoff --json`. */
+/** Return the rows of `tradeoff --json`. */
 export function tradeoffRows({ links, workloads }: TradeoffReport): TradeoffRow[] {
   return workloads.flatMap((workload) =>
     workload.strategies.flatMap((strategy) =>

@@ -14,7 +14,7 @@ export interface SimulationRow extends OfResult, OfConditions {
   readonly cut?: { readonly atMs: number; readonly forMs?: number };
 }
 
-/** Returns the rows of `simulate --json`, with all settings that they depend on. */
+/** Return the rows of `simulate --json`, with all settings that they depend on. */
 export function simulationRows({ links, conditions }: SimulationReport): SimulationRow[] {
   return links.flatMap(({ link, results }) =>
     results.map((result) => ({

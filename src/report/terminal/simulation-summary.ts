@@ -26,7 +26,7 @@ const HEAD = [
   'remarks',
 ];
 
-/** Returns the terminal report: a table for every link, fastest technique first, and a conclusion. */
+/** Return the terminal report: a table for every link, fastest technique first, and a conclusion. */
 export function simulationText(report: SimulationReport): string {
   const { guest, conditions, links } = report;
   const costs = links[0]?.results[0]?.costs.name ?? '';

@@ -65,7 +65,7 @@ export function figuresOf({
   ];
 }
 
-/** Returns the results by total time; failed ones last. */
+/** Return the results by total time; failed ones last. */
 export function ranked(results: readonly SimulationResult[]): SimulationResult[] {
   return [...results].sort((a, b) => Number(b.verified) - Number(a.verified) || a.totalMs - b.totalMs);
 }
@@ -75,12 +75,12 @@ export function keepsLimit({ verified, downtimeMs, downtimeLimitMs }: Simulation
   return verified && downtimeMs <= downtimeLimitMs;
 }
 
-/** Returns the fastest result within the downtime limit. */
+/** Return the fastest result within the downtime limit. */
 export function bestOf(results: readonly SimulationResult[]): SimulationResult | undefined {
   return ranked(results).find(keepsLimit);
 }
 
-/** Returns the remarks on a result, as one table cell. */
+/** Return the remarks on a result, as one table cell. */
 export function remarksOf(result: SimulationResult): string {
   const { failed, limitReached, verified, faults } = result;
   const remarks = [
@@ -108,7 +108,7 @@ export function linkText({ bitsPerSecond, rttMs, cut }: LinkSpec): string {
   return `${rateText(bitsPerSecond)}, round trip ${rttMs} ms${lost}`;
 }
 
-/** Returns the settings as one line. */
+/** Return the settings as one line. */
 export function conditionsText(conditions: Conditions): string {
   const { seed, downtimeLimitMs, threads, storageBytesPerSecond, autoConverge, isReturnVisit } = conditions;
   return [
@@ -122,7 +122,7 @@ export function conditionsText(conditions: Conditions): string {
 }
 
 /**
- * Returns the conclusion: the fastest technique within the downtime limit, its lead, and those over the
+ * Return the conclusion: the fastest technique within the downtime limit, its lead, and those over the
  * limit.
  */
 export function conclusionLines({ results }: LinkResults): string[] {

@@ -4,7 +4,7 @@ import { adviceText, breakEvenText, ceilingText, factsText, TERMS } from './advi
 import { table } from './table.js';
 import { msText, rateText } from './units.js';
 
-/** Returns the terminal report: the recommendations, then the numbers behind them. */
+/** Return the terminal report: the recommendations, then the numbers behind them. */
 export function summaryText({ origin, links, workloads }: TradeoffReport): string {
   const parts = workloads.map((workload) => workloadText(workload, links));
   const { runtime, cpu, cores, threads, zstd } = origin;
@@ -34,7 +34,7 @@ function workloadText(workload: WorkloadReport, links: readonly number[]): strin
   return `${workload.name}: ${factsText(workload)}\n${lines.join('\n')}\n\n${table(head, rows)}`;
 }
 
-/** Returns a number, or its range over the links. */
+/** Return a number, or its range over the links. */
 function rangeOf(
   strategy: StrategyReport,
   value: (measure: PackingMeasure) => number,

@@ -21,7 +21,7 @@ export class ContentMaker {
   ) {}
 
   /**
-   * Fills `into`. Version 0 is the initial content, equal for pages with the same `like`; each later version
+   * Fill `into`. Version 0 is the initial content, equal for pages with the same `like`; each later version
    * changes a few words.
    */
   fill(into: Uint8Array, kind: Content, page: number, version: number, like = page): void {
@@ -52,7 +52,7 @@ export class ContentMaker {
   }
 }
 
-/** Writes random 8-byte words at random positions. */
+/** Write random 8-byte words at random positions. */
 function scatter(into: Uint8Array, random: Random, count: number): void {
   const view = new DataView(into.buffer, into.byteOffset, into.length);
   for (let n = 0; n < count; n++) {

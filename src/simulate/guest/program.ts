@@ -7,7 +7,7 @@ import { addDiffering, Interval } from './interval.js';
 export interface Program {
   /** The memory, or a function that returns its current bytes; whole pages of 4 KiB. */
   readonly memory: WebAssembly.Memory | (() => Uint8Array);
-  /** Runs one step. Nothing else may write to the memory. */
+  /** Run one step. Nothing else may write to the memory. */
   step(): void;
   /** Called at the end of the migration. */
   close?(): void;
@@ -17,7 +17,7 @@ export interface Program {
 export interface ProgramOptions {
   /** Name of the guest. */
   readonly name: string;
-  /** Starts the program for one migration. The seed is the migration’s and may be ignored. */
+  /** Start the program for one migration. The seed is the migration’s and may be ignored. */
   open(seed: number): Program | Promise<Program>;
   /** Guest time of a step, in ms; default 100. */
   readonly stepMs?: number;
@@ -31,7 +31,7 @@ const PAGE: PageBytes = 4096;
 const CHUNK_BYTES = 1024 * PAGE;
 
 /**
- * Creates a guest from a live program. When guest time enters a step, the program runs that step for real;
+ * Create a guest from a live program. When guest time enters a step, the program runs that step for real;
  * every page that then differs is written once, at a time within the step given by the seed, after reads
  * close by. A deterministic program gives a deterministic guest, however long its steps take.
  */

@@ -51,7 +51,7 @@ export const SYNTHETIC_DEFAULTS: Omit<SyntheticOptions, 'name' | 'bytes'> = {
 };
 
 /**
- * Creates a synthetic guest. A page’s content follows from the seed, its number and its version, and is
+ * Create a synthetic guest. A page’s content follows from the seed, its number and its version, and is
  * generated when it is read. A guest with more pages than the sample is simulated by every n-th page.
  * @throws PageferryError `bad-argument` for parameters out of range
  */
@@ -183,7 +183,7 @@ class SyntheticGuest implements Guest {
     return 'zero';
   }
 
-  /** Returns a fixed number in [0, 1) for the page or its extent. */
+  /** Return a fixed number in [0, 1) for the page or its extent. */
   private chance(page: number, topic: number): number {
     const of = topic === 4 ? page : Math.floor(page / EXTENT_PAGES) + 1e6;
     return hashOf(hashOf(this.seed, of), topic) / 2 ** 32;

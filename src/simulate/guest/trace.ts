@@ -27,7 +27,7 @@ const PAGE: PageBytes = 4096;
 const CHUNK_PAGES = 1024;
 
 /**
- * Creates a guest that replays successive snapshots: every page that differs between two is written once, at
+ * Create a guest that replays successive snapshots: every page that differs between two is written once, at
  * a time within the interval given by the seed, after reads close by. After the last snapshot it goes back
  * through them, so that it never stops writing.
  * @throws RangeError for snapshots of different sizes, or too few
@@ -147,7 +147,7 @@ class TraceGuest implements Guest {
     this.interval = new Interval({ seed, number: this.number, ms, changed, pages });
   }
 
-  /** Returns the snapshot at the beginning of an interval: 0 1 2 1 0 1 … */
+  /** Return the snapshot at the beginning of an interval: 0 1 2 1 0 1 … */
   private at(interval: number): number {
     const last = this.snapshots.length - 1;
     const step = (interval + (this.settings.isReturnVisit ? 1 : 0)) % (2 * last);

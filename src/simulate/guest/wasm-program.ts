@@ -24,7 +24,7 @@ const HOT_SHARE = 0.7;
 const KINDS: readonly Content[] = ['text', 'pointers', 'pointers', 'code', 'zero', 'random'];
 
 /**
- * Creates a guest from a WebAssembly program that every install has: pageferry’s own kernels, in a memory of
+ * Create a guest from a WebAssembly program that every install has: pageferry’s own kernels, in a memory of
  * 32 MiB. It stores the pages of a busy memory: looks each up, encodes it against its previous version or
  * alone, appends the result to a log and keeps the page. The same seed gives the same memory after every
  * step.
@@ -77,7 +77,7 @@ class Archive {
       this.store(random.below(random.next() < HOT_SHARE ? HOT_PAGES : VERSION_PAGES));
   }
 
-  /** Stores the next version of a page. */
+  /** Store the next version of a page. */
   store(page: number): void {
     const { run, bytes } = this.codec.kernels;
     const version = this.versions[page]!++;

@@ -66,7 +66,7 @@ export function createWriter(options: WriterOptions, pages: number, random: Rand
   };
 }
 
-/** Returns a function that picks the page of an access. */
+/** Return a function that picks the page of an access. */
 function picker({ pattern, hotWrites }: WriterOptions, pages: number, hotPages: number, scatter: Scatter) {
   let at = 0;
   return (random: Random, write: boolean): number => {
@@ -111,7 +111,7 @@ class Scatter {
     return cluster === undefined ? page : cluster * CLUSTER + (page % CLUSTER);
   }
 
-  /** Returns page `i` of a contiguous range. */
+  /** Return page `i` of a contiguous range. */
   first(i: number): number {
     return (this.origin * CLUSTER + i) % this.pages;
   }

@@ -63,7 +63,7 @@ function firstPages(migration: Migration): PageBitmap {
 }
 
 /**
- * Yields pages in ascending order, while the destination reads others from the shared storage as long as that
+ * Yield pages in ascending order, while the destination reads others from the shared storage as long as that
  * is ahead.
  */
 function* alongsideStorage(migration: Migration, pages: PageBitmap): Iterable<number> {

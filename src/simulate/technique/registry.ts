@@ -44,7 +44,7 @@ export const TECHNIQUES: readonly Technique[] = [
 ];
 
 /**
- * Returns a technique by name.
+ * Return a technique by name.
  * @throws PageferryError `bad-argument` when there is no such technique
  */
 export function techniqueByName(name: string): Technique {

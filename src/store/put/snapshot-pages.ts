@@ -21,7 +21,7 @@ import type { SimilarPages } from './similar-pages.js';
 /** New pages after which frames are recorded, so that memory and transactions have a limit. */
 const MAX_WAITING_PAGES = 1 << 17;
 
-/** How an image is read and packed. */
+/** Options of reading and packing an image. */
 export interface WriteOptions {
   readonly threads: number;
   /** Level of zstd. */
@@ -37,7 +37,7 @@ export interface WriteOptions {
 /** An image has a page that the store has not. */
 export class UnknownPage extends Error {}
 
-/** What storing an image's pages has given. */
+/** Result of storing an image's pages. */
 export interface WrittenPages {
   readonly bytes: number;
   readonly runs: PageRuns;
@@ -46,7 +46,7 @@ export interface WrittenPages {
   readonly storedBytes: number;
 }
 
-/** What storing pages works with. */
+/** Context of storing pages. */
 export interface PutParts {
   readonly kernels: Kernels;
   readonly codec: CodecContext;

@@ -84,7 +84,7 @@ export async function exportSnapshots(
   }
 }
 
-/** Reads frames and decrypts their payloads. */
+/** Read frames and decrypts their payloads. */
 async function createFrameReader(store: StoreContext, packs: PackFiles) {
   const arena = new Arena();
   const checks = new Checks(arena, arena.kernels);

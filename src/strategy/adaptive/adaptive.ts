@@ -17,14 +17,14 @@ const LAWS: Readonly<Record<LawName, new () => ControlLaw>> = {
 /** Of the packings whose costs are known. */
 const MAX_ZSTD_LEVEL = 12;
 
-/** Returns the control law of a stream, by what is known of its link. Nothing else decides this. */
+/** Return the control law of a stream, by what is known of its link. Nothing else decides this. */
 export function lawOf({ bytesAcked, linkBusyFraction }: StreamState): LawName {
   if (bytesAcked === undefined) return 'images';
   return linkBusyFraction === undefined ? 'measured-link' : 'live';
 }
 
 /**
- * Creates the strategy that minimises the pipelined finish time, the longer of encoding and sending, by
+ * Create the strategy that minimises the pipelined finish time, the longer of encoding and sending, by
  * keeping encoder and link busy until the end. A control law prices a byte in milliseconds of packing; of
  * every group the packing with the lowest priced cost is chosen. Costs start from measured figures and follow
  * the results of every packing. One object serves one stream. See docs/tradeoff.md.

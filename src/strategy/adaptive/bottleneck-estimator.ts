@@ -59,12 +59,12 @@ export interface Backlogs {
   readonly enoughMs: number;
 }
 
-/** Returns the cores that the threads of a stream get: their number where it is not measured. */
+/** Return the cores that the threads of a stream get: their number where it is not measured. */
 export function coresOf({ cores, threads }: StreamState): number {
   return Math.max(0.05, cores ?? threads);
 }
 
-/** Returns the backlogs of a stream; `groupsMs` is the time that a few groups take on the link. */
+/** Return the backlogs of a stream; `groupsMs` is the time that a few groups take on the link. */
 export function backlogsOf(
   state: StreamState,
   nowMs: number,
@@ -104,7 +104,7 @@ export class BottleneckEstimator {
   }
 
   /**
-   * Returns how much later the link finishes than the encoder, as a fraction of the later of both: 1 … -1.
+   * Return how much later the link finishes than the encoder, as a fraction of the later of both: 1 … -1.
    */
   private finishPressure(state: StreamState, encodedAtMs: number, linkFreeAtMs: number): number | undefined {
     const { progress } = state;

@@ -109,7 +109,7 @@ export class PackingCosts {
     this.slowness = Math.min(MAX_SLOWNESS, Math.max(1, warmMs / FLOOR_MS_PER_MIB));
   }
 
-  /** Returns the expected cost of an option for a group. The object is reused by the next call. */
+  /** Return the expected cost of an option for a group. The object is reused by the next call. */
   expect(option: PackingOption, group: GroupView): ExpectedCost {
     const { expected } = this;
     const { name } = option.packing;
@@ -145,7 +145,7 @@ export class PackingCosts {
     }
   }
 
-  /** Makes the assumed speed part of the estimates, which results correct from now on. */
+  /** Make the assumed speed part of the estimates, which results correct from now on. */
   private settleSpeed(): void {
     for (const option of this.options) if (option.packing.name !== 'raw') option.bytesPerMs /= this.slowness;
     this.slowness = 1;

@@ -20,7 +20,7 @@ const ENOUGH_GROUPS = 4;
 const NEARLY_DONE = 0.9;
 
 /**
- * Returns the bytes of the next segment. Slow links gain from long windows; elsewhere small pieces balance
+ * Return the bytes of the next segment. Slow links gain from long windows; elsewhere small pieces balance
  * better over threads. The first groups are small, so that the link has work early, and so are the last ones
  * of an image.
  */
@@ -39,7 +39,7 @@ export interface GroupChoice {
   readonly destination: DestinationPrice;
 }
 
-/** Returns the packing of a group with the lowest packing time plus priced link and destination time. */
+/** Return the packing of a group with the lowest packing time plus priced link and destination time. */
 export function cheapestPacking(choice: GroupChoice, group: GroupView, state: StreamState): Packing {
   const groupsMs = (ENOUGH_GROUPS * group.bytes * 8000) / state.linkBitsPerSecond;
   const bottleneck = choice.law.estimate(state, groupsMs);
@@ -89,7 +89,7 @@ function cheapestOf(
   return chosen;
 }
 
-/** Returns the ms that the rest of the image takes at the pace so far; Infinity if its size is not known. */
+/** Return the ms that the rest of the image takes at the pace so far; Infinity if its size is not known. */
 function restMs({ progress, elapsedMs }: StreamState): number {
   const share = progress?.share ?? 0;
   return share > 0 ? (elapsedMs() * (1 - share)) / share : Infinity;

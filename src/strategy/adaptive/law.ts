@@ -9,7 +9,7 @@ export interface ControlLaw {
   readonly name: LawName;
   /** Price at the last `estimate`; 1 before it. */
   readonly bytePrice: number;
-  /** Estimates the bottleneck now; `groupsMs` is the time that a few groups take on the link. */
+  /** Estimate the bottleneck now; `groupsMs` is the time that a few groups take on the link. */
   estimate(state: StreamState, groupsMs: number): Bottleneck;
   /** As `Strategy.shouldBypass`. Absent: pages are never bypassed. */
   shouldBypass?(state: StreamState): boolean;

@@ -2,7 +2,7 @@ import type { StreamState } from '../strategy.js';
 import { type Bottleneck, BottleneckEstimator, backlogsOf } from './bottleneck-estimator.js';
 import type { ControlLaw } from './law.js';
 
-/** Returns when a measured link will have sent what it did not acknowledge yet, in ms of the stream. */
+/** Return when a measured link will have sent what it did not acknowledge yet, in ms of the stream. */
 export function measuredLinkFreeAtMs(
   { bytesOut, bytesAcked, linkBitsPerSecond }: StreamState,
   nowMs: number,

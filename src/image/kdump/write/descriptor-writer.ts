@@ -8,7 +8,7 @@ const BUFFERED = 4096;
 export interface PagePlace {
   readonly offset: number;
   readonly bytes: number;
-  /** How it is compressed; 0: it is not. */
+  /** Its compression; 0: none. */
   readonly flags: number;
 }
 

@@ -11,7 +11,7 @@ import { type KernelInfo, kdumpHeader, kernelInfo, machineName } from './write-h
 
 const BITMAPS = 2;
 
-/** How pages are compressed. */
+/** Compression of pages. */
 export interface PageCompressor {
   readonly compression: Compression;
   compress(page: Uint8Array): Uint8Array;
@@ -42,7 +42,7 @@ class KdumpSink implements PageSink {
   private readonly descriptors: DescriptorWriter;
   private readonly zeros: Uint8Array;
   private readonly flag: number;
-  /** Where the next page's data goes. */
+  /** Position of the next page's data. */
   private end: number;
   /** Index of the page that is collected, if a part of it was written, or -1. */
   private page = -1;

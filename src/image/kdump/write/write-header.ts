@@ -19,14 +19,14 @@ const RELEASE = 2;
 const NT_PRSTATUS = 1;
 const VMCOREINFO = 'VMCOREINFO';
 
-/** What the notes of a dump state of its kernel. */
+/** Facts about the kernel in the notes of a dump. */
 export interface KernelInfo {
   readonly release: string;
   /** 0: not known. */
   readonly pageBytes: number;
   readonly physBase: bigint;
   readonly cpus: number;
-  /** Where the text of VMCOREINFO is in the notes. */
+  /** Position of the text of VMCOREINFO in the notes. */
   readonly vmcoreinfo: { readonly offset: number; readonly bytes: number } | undefined;
 }
 
@@ -56,7 +56,7 @@ export interface KdumpHeaderFields {
   /** Pages that the bitmaps have bits for. */
   readonly pages: number;
   readonly bitmapBlocks: number;
-  /** How pages are compressed. */
+  /** Compression of pages. */
   readonly flag: number;
   readonly machineName: string;
   readonly notes: Uint8Array;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { makeCore, makeNote } from '../image/elf-support.js';
+import { imageExamples } from '../image/image-examples.js';
 import { randomBytes, testFolder } from '../image/support.js';
 import { done, fails } from './in-process.js';
 
@@ -93,4 +94,44 @@ test('a file that is not memory is named, not described as raw memory', async ()
   expect(await text(path)).toMatch(/format +none \(qcow2 disk image\)\n.*\n +not packed .*qemu-img convert/);
   expect(await json(path)).toMatchObject({ format: 'none', refusal: expect.stringContaining('qcow2') });
   expect((await done(['inspect', '--format', 'raw', path])).stdout.toString()).toMatch(/format +raw/);
+
+const example = (name: string) => imageExamples().find((each) => each.name === name)!.file;
+
+test('LiME, AVML and minidump: addresses, and how much of them is there', async () => {
+  const lime = example('lime');
+  expect(await json(write('a.lime', lime))).toMatchObject({
+    version: 'version 1',
+    ranges: [
+      { address: '0x1000', bytes: 4 },
+      { address: '0x2000', bytes: 2 },
+    ],
+    claimedBytes: 6,
+    presentBytes: 6,
+  });
+  expect(await text(write('cut.lime', lime.subarray(0, lime.length - 1)))).toMatch(
+    /5 bytes of 6 bytes: truncated[\s\S]*not packed/,
+  );
+  expect(await json(write('a.avml', example('avml')))).toMatchObject({
+    version: 'version 2',
+    compression: 'snappy',
+    ranges: [{ address: '0x100000', bytes: 4096 }],
+    facts: { chunks: 1 },
+  });
+  const dump = example('minidump');
+  expect(await text(write('a.dmp', dump))).toContain('4 bytes in 1 range of virtual addresses');
+  expect(await json(write('cut.dmp', dump.subarray(0, dump.length - 3)))).toMatchObject({
+    claimedBytes: 4,
+    presentBytes: 1,
+  });
+});
+
+test('the addresses of a minidump are not written as those of physical memory', async () => {
+  await done(['pack', write('a.dmp', example('minidump')), '-o', join(folder, 'dmp.pfy')]);
+  const unpack = ['unpack', join(folder, 'dmp.pfy'), '-o', join(folder, 'none')];
+  for (const form of ['lime', 'kdump'])
+    await fails(
+      1,
+      [...unpack, '--as', form],
+      /memory is that of a process, which has virtual addresses only/,
+    );
 });

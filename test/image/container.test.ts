@@ -124,7 +124,8 @@ describe('the description of a container', () => {
   test('is read back', () => {
     const description = writeContainer(layout);
     expect(description.length).toBe(4096);
-    expect(parseContainer(bytesOf(description))).toEqual({
+    const parsed = parseContainer(bytesOf(description));
+    expect({ ...parsed, runs: [...parsed.runs] }).toEqual({
       addressing: 'physical',
       isDerived: false,
       isSparse: false,

@@ -53,6 +53,7 @@ describe('files of QEMU 10', () => {
       expect(fs.readFileSync(file('back')).equals(fs.readFileSync(path))).toBe(true);
       const { stdout } = await done(['inspect', path]);
       expect(`${stdout}`).toMatch(capabilities.length > 0 ? /qemu-mapped-ram/ : /qemu-migration/);
+      expect(`${stdout}`).toContain('0x0-0x101fff');
       await done(['pack', path, '-o', file('packed'), '--memory-only']);
       await done(['unpack', file('packed'), '-o', file('raw'), '--as', 'raw']);
       expect(fs.readFileSync(file('raw')).subarray(0, LOW_MEMORY_BYTES).equals(memory)).toBe(true);

@@ -1,10 +1,10 @@
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
-import { extentIndex } from '../extents.js';
 import { createScratchSink } from '../fs/scratch-sink.js';
 import { CodedPages } from './coded-pages.js';
-import type { Container, ContainerBytes, ContainerRun } from './description.js';
+import type { Container, ContainerBytes } from './description.js';
 import { forEachOther } from './placed-bytes.js';
+import type { RunTable } from './run-table.js';
 
 const COPY_BYTES = 1 << 20;
 const BLOCK_BYTES = 4096;
@@ -18,7 +18,7 @@ export function createContainerSink(file: PageSink, container: Container, bytes:
   /** Bytes that have no place in the file, because it has them compressed: later pages can refer to them. */
   let derived: PageSink | undefined;
   const coded = container.coded && new CodedPages(file, container.coded, bytes.name);
-  const runs = [...container.runs].sort((a, b) => a.position - b.position);
+  const runs = container.runs.sortedBy('position');
   return {
     write(page, position) {
       coded?.write(page, position);
@@ -67,20 +67,21 @@ export function createContainerSink(file: PageSink, container: Container, bytes:
 
 /** Divide bytes of an image by where they are in the file; `offset` is undefined where they are not. */
 function forEachPart(
-  runs: readonly ContainerRun[],
+  runs: RunTable,
   position: number,
   bytes: number,
   visit: (from: number, to: number, offset: number | undefined) => void,
 ): void {
   for (let from = 0; from < bytes; ) {
     const at = position + from;
-    const index = extentIndex(runs, at);
-    const run = runs[index];
-    const isIn = run !== undefined && at >= run.position && at < run.position + run.bytes;
-    const next = run && at < run.position ? run : runs[index + 1];
-    const end = isIn ? run.position + run.bytes : (next?.position ?? Number.POSITIVE_INFINITY);
+    const index = runs.lastAt(at);
+    const isAfterStart = runs.length > 0 && at >= runs.position(index);
+    const runEnd = isAfterStart ? runs.position(index) + runs.bytes(index) : 0;
+    const isIn = at < runEnd;
+    const next = isAfterStart ? index + 1 : index;
+    const end = isIn ? runEnd : next < runs.length ? runs.position(next) : Number.POSITIVE_INFINITY;
     const to = Math.min(bytes, end - position);
-    visit(from, to, isIn ? run.offset + at - run.position : undefined);
+    visit(from, to, isIn ? runs.offset(index) + at - runs.position(index) : undefined);
     from = to;
   }
 }

@@ -19,6 +19,7 @@ import { PageferryError } from '../../page/error.js';
 import { WireReader, WireWriter } from '../../stream/wire.js';
 import { type CodedRuns, MAX_CODED_RUNS, readCodedRuns, writeCodedRuns } from './coded-runs.js';
 import { forEachPlaced } from './placed-bytes.js';
+import { type ContainerRun, RunTable } from './run-table.js';
 
 const MAGIC = new TextEncoder().encode('PFYCONT');
 const VERSION = 1;
@@ -31,14 +32,6 @@ const ALIGNMENT = 4096;
 const MAX_RUNS = 1 << 22;
 /** A run has at least three bytes, a range nine. */
 const MAX_TABLE_BYTES = MAX_RUNS * 40;
-
-/** Bytes of a file that hold memory. */
-export interface ContainerRun {
-  readonly offset: number;
-  readonly bytes: number;
-  /** Their position in the image. */
-  readonly position: number;
-}
 
 /** The addresses of a memory: a guest's physical ones, or a process's virtual ones. */
 export type Addressing = 'physical' | 'virtual';
@@ -59,7 +52,7 @@ export interface ContainerLayout {
    * Ascending by offset, none twice. Image bytes that are in no run are zero and not in the file, unless
    * `isDerived`.
    */
-  readonly runs: readonly ContainerRun[];
+  readonly runs: RunTable | readonly ContainerRun[];
   /** What the image holds, in its order; empty if it has no addresses. */
   readonly ranges: readonly MemoryRange[];
   /**
@@ -147,6 +140,7 @@ export interface ContainerBytes {
 
 /** A container that was read from a stream. */
 export interface Container extends ContainerLayout {
+  readonly runs: RunTable;
   /** Where the file's other bytes begin in the container; they are in the file's order. */
   readonly otherBytesAt: number;
 }
@@ -185,7 +179,7 @@ export function parseContainer(from: ContainerBytes): Container {
   table.end();
   const isDerived = flags === FLAG_DERIVED;
   const isSparse = flags === FLAG_SPARSE;
-  if (isSparse && (fileBytes !== imageBytes || runs.some(({ offset, position }) => offset !== position)))
+  if (isSparse && (fileBytes !== imageBytes || !areInPlace(runs)))
     throw bad('is of a sparse file, but its runs are at other places of the image');
   const otherBytesAt = descriptionBytes(tableBytes);
   let placed = 0;
@@ -211,6 +205,12 @@ export function parseContainer(from: ContainerBytes): Container {
   };
 }
 
+/** Whether all bytes of the file are at the same place in the image. */
+function areInPlace(runs: RunTable): boolean {
+  for (let i = 0; i < runs.length; i++) if (runs.offset(i) !== runs.position(i)) return false;
+  return true;
+}
+
 type Bad = (problem: string) => PageferryError;
 
 function readRuns(
@@ -218,8 +218,8 @@ function readRuns(
   count: number,
   limits: { readonly fileBytes: number; readonly imageBytes: number },
   bad: Bad,
-): ContainerRun[] {
-  const runs: ContainerRun[] = [];
+): RunTable {
+  const runs = new RunTable();
   let end = 0;
   for (let i = 0; i < count; i++) {
     const offset = end + table.count();
@@ -228,15 +228,13 @@ function readRuns(
     end = offset + bytes;
     if (bytes === 0 || end > limits.fileBytes || position + bytes > limits.imageBytes)
       throw bad(`run ${i}: ${bytes} bytes at ${offset} of ${limits.fileBytes}, at ${position} of the image`);
-    runs.push({ offset, bytes, position });
+    runs.add(offset, bytes, position);
   }
   // Otherwise a file would be larger than the stream's limits on images.
-  const byPosition = [...runs].sort((a, b) => a.position - b.position);
-  for (let i = 1; i < byPosition.length; i++) {
-    const before = byPosition[i - 1]!;
-    if (before.position + before.bytes > byPosition[i]!.position)
-      throw bad(`two runs have the image's bytes at ${byPosition[i]!.position}`);
-  }
+  const byPosition = runs.sortedBy('position');
+  for (let i = 1; i < count; i++)
+    if (byPosition.position(i - 1) + byPosition.bytes(i - 1) > byPosition.position(i))
+      throw bad(`two runs have the image's bytes at ${byPosition.position(i)}`);
   return runs;
 }
 

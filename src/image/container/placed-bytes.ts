@@ -1,8 +1,9 @@
 import type { CodedRuns } from './coded-runs.js';
+import { type ContainerRun, RunTable } from './run-table.js';
 
 /** Bytes of a file that a container does not have. */
 interface PlacedBytes {
-  readonly runs: readonly { readonly offset: number; readonly bytes: number }[];
+  readonly runs: RunTable | readonly ContainerRun[];
   readonly coded?: CodedRuns | undefined;
 }
 
@@ -14,12 +15,13 @@ export function forEachPlaced(
   { runs, coded }: PlacedBytes,
   visit: (offset: number, bytes: number) => void,
 ): boolean {
+  const table = RunTable.of(runs);
   const codedCount = coded?.count ?? 0;
   let end = 0;
-  for (let i = 0, c = 0; i < runs.length || c < codedCount; ) {
-    const isRun = c === codedCount || (i < runs.length && runs[i]!.offset <= coded!.offsets[c]!);
-    const offset = isRun ? runs[i]!.offset : coded!.offsets[c]!;
-    const bytes = isRun ? runs[i++]!.bytes : coded!.sizes[c++]!;
+  for (let i = 0, c = 0; i < table.length || c < codedCount; ) {
+    const isRun = c === codedCount || (i < table.length && table.offset(i) <= coded!.offsets[c]!);
+    const offset = isRun ? table.offset(i) : coded!.offsets[c]!;
+    const bytes = isRun ? table.bytes(i++) : coded!.sizes[c++]!;
     if (offset < end) return false;
     end = offset + bytes;
     visit(offset, bytes);

@@ -1,7 +1,8 @@
 // A directory of CRIU's images (criu.org, images of version 1.1): page maps, pages, and the processes' state.
 import { join } from 'node:path';
 import { createContainerSource } from '../container/container-source.js';
-import type { ContainerRun, MemoryRange } from '../container/description.js';
+import type { MemoryRange } from '../container/description.js';
+import type { ContainerRun } from '../container/run-table.js';
 import { createDecodedSource, type DecodedPages } from '../decoded-source.js';
 import { type DirectoryArchive, openDirectoryArchive } from '../directory/directory-archive.js';
 import type { DirectoryFormat } from '../directory/directory-format.js';

@@ -3,7 +3,7 @@
 import { decompressPage } from '../compression/decompress.js';
 import { FastDeflate, MAX_DEFLATED_BYTES } from '../compression/zlib/deflate-fast.js';
 import { CodedRuns, MAX_CODED_RUNS } from '../container/coded-runs.js';
-import type { ContainerRun } from '../container/description.js';
+import type { ContainerRun } from '../container/run-table.js';
 import type { KdumpPageMap } from './bitmaps.js';
 import type { KdumpPages } from './pages.js';
 

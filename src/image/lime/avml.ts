@@ -11,7 +11,7 @@ import { decodeSnappy } from '../compression/snappy.js';
 import { createContainerSource } from '../container/container-source.js';
 import { createDecodedSource, type DecodedPages, type DecodedSource } from '../decoded-source.js';
 import { extentIndex } from '../extents.js';
-import { badImage, type FileBytes, readBytes, viewOf } from '../file-bytes.js';
+import { badImage, type FileBytes, fileBytes, readBytes, viewOf } from '../file-bytes.js';
 import { type ImageFile, type ImageFormat, openAs } from '../image-file.js';
 import {
   AVML,
@@ -31,6 +31,15 @@ export const avml: ImageFormat = {
   summary: 'AVML dump of a running Linux: avml --compress',
   detect: ({ firstBytes }) => beginsWith(firstBytes, AVML.magic),
   open: openDump,
+  inspect(file) {
+    const { ranges, chunks } = readChunks(fileBytes(file));
+    return {
+      version: `version ${AVML.version}`,
+      compression: 'snappy',
+      ranges: ranges.map(({ address, bytes }) => ({ address, bytes })),
+      facts: { chunks: chunks.count },
+    };
+  },
 };
 
 /** The memory in an AVML dump. */

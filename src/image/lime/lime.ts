@@ -5,7 +5,8 @@
 import type { PageSource } from '../../page/source.js';
 import { createContainerSource, runsOf } from '../container/container-source.js';
 import { createExtentSource, type Extent, type ExtentSource } from '../extents.js';
-import { badImage, type FileBytes } from '../file-bytes.js';
+import { badImage, type FileBytes, fileBytes } from '../file-bytes.js';
+import { presentBytes } from '../image-details.js';
 import { type ImageFile, type ImageFormat, openAs } from '../image-file.js';
 import {
   type AddressRange,
@@ -26,6 +27,14 @@ export const lime: ImageFormat = {
   summary: 'LiME dump of a running Linux: LiME format=lime, avml',
   detect: ({ firstBytes }) => beginsWith(firstBytes, LIME.magic),
   open: openRanges,
+  inspect(file) {
+    const ranges = readRanges(fileBytes(file), { isTruncated: true });
+    return {
+      version: `version ${LIME.version}`,
+      ranges: ranges.map(({ address, bytes }) => ({ address, bytes })),
+      ...presentBytes(ranges, file.bytes),
+    };
+  },
 };
 
 /** The memory in a LiME dump. */
@@ -72,16 +81,17 @@ function openRanges({ path, bytes, handle }: ImageFile): LimeSource {
 /** A range and the offset of its bytes. */
 type StoredRange = AddressRange & { readonly at: number };
 
-function readRanges(file: FileBytes): StoredRange[] {
-  const { path, bytes: fileBytes } = file;
+/** `isTruncated`: the last range may end past the file. */
+function readRanges(file: FileBytes, { isTruncated = false } = {}): StoredRange[] {
+  const { path, bytes: end } = file;
   const ranges: StoredRange[] = [];
-  for (let at = 0; at < fileBytes; ) {
+  for (let at = 0; at < end; ) {
     const range = readRangeHead(file, at, ranges.length, LIME);
     at += HEAD_BYTES;
-    if (range.bytes > fileBytes - at)
+    if (range.bytes > end - at && !isTruncated)
       throw badImage(
         path,
-        `range ${ranges.length}: ${range.bytes} bytes at ${at} end past the file's ${fileBytes}: it is truncated`,
+        `range ${ranges.length}: ${range.bytes} bytes at ${at} end past the file's ${end}: it is truncated`,
       );
     ranges.push({ ...range, at });
     checkRangeCount(path, ranges.length);

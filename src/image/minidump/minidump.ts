@@ -8,7 +8,8 @@
 import type { PageSource } from '../../page/source.js';
 import { createContainerSource, runsOf } from '../container/container-source.js';
 import { createExtentSource, type ExtentSource } from '../extents.js';
-import { badImage, type FileBytes, readBytes, unsupportedImage, viewOf } from '../file-bytes.js';
+import { badImage, type FileBytes, fileBytes, readBytes, unsupportedImage, viewOf } from '../file-bytes.js';
+import { presentBytes } from '../image-details.js';
 import { type ImageFile, type ImageFormat, openAs } from '../image-file.js';
 import { checkRangeCount } from '../lime/ranges.js';
 
@@ -27,6 +28,10 @@ export const minidump: ImageFormat = {
   summary: 'minidump of a process with a memory list: Windows, Breakpad, Crashpad',
   detect: ({ firstBytes }) => String.fromCharCode(...firstBytes.subarray(0, 4)) === MAGIC,
   open: openDump,
+  inspect(file) {
+    const ranges = place(readRanges(fileBytes(file), { isTruncated: true }));
+    return { addressing: 'virtual', ranges, ...presentBytes(ranges, file.bytes) };
+  },
 };
 
 /** A contiguous range of virtual memory. */
@@ -73,6 +78,7 @@ function openDump({ path, bytes, handle }: ImageFile): MinidumpSource {
         imageBytes: source.bytes,
         runs: runsOf(extents),
         ranges: segments,
+        addressing: 'virtual',
       });
     },
   };
@@ -85,7 +91,8 @@ interface StoredRange {
   readonly at: number;
 }
 
-function readRanges(file: FileBytes): StoredRange[] {
+/** `isTruncated`: ranges may end past the file. */
+function readRanges(file: FileBytes, { isTruncated = false } = {}): StoredRange[] {
   const header = viewOf(readBytes(file, 0, HEADER_BYTES, 'minidump header'));
   const count = header.getUint32(8, true);
   const directory = header.getUint32(12, true);
@@ -98,9 +105,10 @@ function readRanges(file: FileBytes): StoredRange[] {
     return undefined;
   };
   const all = find(MEMORY64_LIST);
-  if (all) return readList64(file, all);
   const some = find(MEMORY_LIST);
-  if (some) return readList(file, some);
+  const ranges = all ? readList64(file, all) : some && readList(file, some);
+  if (ranges && !isTruncated) for (const [i, range] of ranges.entries()) checkRange(file, range, i);
+  if (ranges) return ranges.filter(({ bytes }) => bytes > 0);
   throw unsupportedImage(
     file.path,
     `is a minidump without memory: none of its ${count} streams is a memory list (types 5, 9)`,
@@ -126,7 +134,7 @@ function readList64(file: FileBytes, { offset }: Stream): StoredRange[] {
       bytes: Number(list.getBigUint64(i * RANGE_BYTES + 8, true)),
       at,
     };
-    addRange(file, ranges, range, i);
+    ranges.push(range);
     at += range.bytes;
   }
   return ranges;
@@ -146,18 +154,17 @@ function readList(file: FileBytes, { offset, bytes }: Stream): StoredRange[] {
       bytes: list.getUint32(at + 8, true),
       at: list.getUint32(at + 12, true),
     };
-    addRange(file, ranges, range, at / RANGE_BYTES);
+    ranges.push(range);
   }
   return ranges;
 }
 
-function addRange({ path, bytes }: FileBytes, ranges: StoredRange[], range: StoredRange, i: number): void {
+function checkRange({ path, bytes }: FileBytes, range: StoredRange, i: number): void {
   if (!(range.at + range.bytes <= bytes))
     throw badImage(
       path,
       `range ${i}: ${range.bytes} bytes at ${range.at} end past the file's ${bytes}: it is truncated`,
     );
-  if (range.bytes > 0) ranges.push(range);
 }
 
 /** Order ranges by address and leave out what an earlier one has, in addresses or in the file. */

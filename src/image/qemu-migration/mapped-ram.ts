@@ -24,8 +24,11 @@ import {
 import { type ParseResult, parseMagic, parseSectionStart } from '../../qemu/sections.js';
 import { createContainerSource, runsOf } from '../container/container-source.js';
 import { createExtentSource, type Extent } from '../extents.js';
+import { fileBytes } from '../file-bytes.js';
 import type { ImageDetails } from '../image-details.js';
 import type { FileSource, ImageFile, ImageFormat } from '../image-file.js';
+import { physicalRanges } from './physical-ranges.js';
+import { addressesOf } from './qemu-migration.js';
 import { layOut } from './read-index.js';
 import { searchStream, streamFact, streamStart } from './stream-start.js';
 
@@ -48,11 +51,12 @@ export const mappedRam: ImageFormat = {
   open: (file) => openMappedRam(file, searchStream(file), mappedRam.name),
   inspect(file) {
     const start = searchStream(file);
-    const { configuration, blocks } = readBlocks(file, start);
+    const { machine, blocks, devicesAt } = readBlocks(file, start);
     const sizes = blocks.map(({ name, bytes }) => [`block ${name}`, bytes]);
-    const machine = configuration.machine ?? '';
+    const guest = { machine, blocks: layOut(blocks, 'ram').blocks, devicesAt };
+    const ranges = physicalRanges(fileBytes(file), guest);
     const facts = { machine, ...streamFact(start), ...Object.fromEntries(sizes) };
-    return { version: `mapped-ram version ${VERSION}`, facts } satisfies ImageDetails;
+    return { version: `mapped-ram version ${VERSION}`, ranges, facts } satisfies ImageDetails;
   },
 };
 
@@ -67,7 +71,7 @@ interface MappedBlock extends QemuBlock {
  * and firmware. @throws PageferryError `bad-image`, `unsupported`, `limit`, `io`
  */
 export function openMappedRam(file: ImageFile, start: number, format: string): FileSource {
-  const { blocks } = readBlocks(file, start);
+  const { machine, blocks, devicesAt } = readBlocks(file, start);
   const { blocks: placed } = layOut(blocks, 'ram');
   const extents: Extent[] = [];
   for (const { name, offset } of placed)
@@ -81,7 +85,7 @@ export function openMappedRam(file: ImageFile, start: number, format: string): F
         fileBytes: file.bytes,
         imageBytes: source.bytes,
         runs: runsOf(extents),
-        ranges: [],
+        ...addressesOf(file, { machine, blocks: placed, devicesAt }),
       });
     },
   };
@@ -135,7 +139,8 @@ function readBlocks(file: ImageFile, start: number) {
     left -= block.bytes;
     at = block.pagesAt + block.bytes;
   }
-  return { configuration, blocks };
+  const last = blocks.at(-1)!;
+  return { machine, blocks, devicesAt: last.pagesAt + last.bytes };
 }
 
 function readBlock({ path, bytes: fileBytes, handle }: ImageFile, at: number): MappedBlock {

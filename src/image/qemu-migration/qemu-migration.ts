@@ -1,10 +1,12 @@
 import { QEMU_VERSION, TARGET_PAGE_BYTES } from '../../qemu/format.js';
 import { createContainerSource } from '../container/container-source.js';
-import type { ContainerRun } from '../container/description.js';
+import { RunTable } from '../container/run-table.js';
 import { createDecodedSource } from '../decoded-source.js';
+import { fileBytes } from '../file-bytes.js';
 import { type FileSource, type ImageFile, type ImageFormat, openAs } from '../image-file.js';
 import type { QemuPageIndex } from './page-index.js';
 import { QemuPages } from './pages.js';
+import { EM_X86_64, physicalRanges, type SavedGuest } from './physical-ranges.js';
 import { type QemuImageBlock, readIndex } from './read-index.js';
 import { searchStream, streamFact, streamStart } from './stream-start.js';
 
@@ -23,10 +25,11 @@ export const qemuMigration: ImageFormat = {
   open: (file) => openStreamAt(file, searchStream(file), 'qemu-migration'),
   inspect(file) {
     const start = searchStream(file);
-    const { blocks, machine } = readIndex(file, 'ram', start);
+    const { blocks, machine, devicesAt } = readIndex(file, 'ram', start);
     const sizes = blocks.map(({ name, bytes }) => [`block ${name}`, bytes]);
     const facts = { machine, ...streamFact(start), ...Object.fromEntries(sizes) };
-    return { version: `version ${QEMU_VERSION}`, facts };
+    const ranges = physicalRanges(fileBytes(file), { machine, blocks, devicesAt });
+    return { version: `version ${QEMU_VERSION}`, ranges, facts };
   },
 };
 
@@ -65,7 +68,7 @@ export function openStreamAt(
   format: string,
   options: QemuImageOptions = {},
 ): QemuImageSource {
-  const { index, source } = openRam(file, start, options);
+  const { index, source, devicesAt } = openRam(file, start, options);
   return {
     ...source,
     get container() {
@@ -76,7 +79,7 @@ export function openStreamAt(
         fileBytes: file.bytes,
         imageBytes: source.bytes,
         runs,
-        ranges: [],
+        ...addressesOf(file, { ...source, devicesAt }),
         isDerived: !index.isPlain(),
       });
     },
@@ -89,7 +92,7 @@ export function openStreamAt(
  * does
  */
 export function openCompressedStream(file: ImageFile, stream: ImageFile, format: string): QemuImageSource {
-  const { source } = openRam(stream, 0, {});
+  const { source, devicesAt } = openRam(stream, 0, {});
   return {
     ...source,
     get container() {
@@ -98,7 +101,7 @@ export function openCompressedStream(file: ImageFile, stream: ImageFile, format:
         fileBytes: file.bytes,
         imageBytes: source.bytes,
         runs: [],
-        ranges: [],
+        ...addressesOf(stream, { ...source, devicesAt }),
         isDerived: true,
       });
     },
@@ -110,19 +113,25 @@ export function openCompressedStream(file: ImageFile, stream: ImageFile, format:
 }
 
 function openRam(file: ImageFile, start: number, options: QemuImageOptions) {
-  const { index, blocks, machine } = readIndex(file, options.blocks ?? 'ram', start);
+  const { index, blocks, machine, devicesAt } = readIndex(file, options.blocks ?? 'ram', start);
   const pages = createDecodedSource(file.handle, new QemuPages(file.handle, index));
-  return { index, source: { ...pages, machine, blocks } };
+  return { index, devicesAt, source: { ...pages, machine, blocks } };
+}
+
+/** The addresses of a guest's RAM for the description of a file. */
+export function addressesOf(file: ImageFile, guest: SavedGuest) {
+  const ranges = physicalRanges(fileBytes(file), guest);
+  return { ranges, machine: ranges.length > 0 ? EM_X86_64 : 0 };
 }
 
 /** The pages that are in the file; undefined if they are too many to describe in a container. */
-function pageRuns(index: QemuPageIndex): ContainerRun[] | undefined {
+function pageRuns(index: QemuPageIndex): RunTable | undefined {
   if (index.fullPages > MAX_CONTAINER_PAGES) return undefined;
-  const runs: ContainerRun[] = [];
+  const runs = new RunTable();
   for (let page = 0; page < index.pages; page++) {
     const offset = index.offsetOf(page);
     const position = page * TARGET_PAGE_BYTES;
-    if (offset !== undefined) runs.push({ offset, bytes: TARGET_PAGE_BYTES, position });
+    if (offset !== undefined) runs.add(offset, TARGET_PAGE_BYTES, position);
   }
-  return runs.sort((a, b) => a.offset - b.offset);
+  return runs.sortedBy('offset');
 }

@@ -27,6 +27,8 @@ interface StreamIndex {
   readonly index: QemuPageIndex;
   readonly blocks: readonly QemuImageBlock[];
   readonly machine: string;
+  /** Where the device state begins in the file. */
+  readonly devicesAt: number;
 }
 
 /**
@@ -36,12 +38,15 @@ interface StreamIndex {
 export function readIndex(file: ImageFile, selection: 'ram' | 'all', start = 0): StreamIndex {
   const { path, bytes: fileBytes, handle } = file;
   let machine = '';
+  let devicesAt = fileBytes;
   let blocks: readonly QemuImageBlock[] = [];
   /** First page in the image of each block of the stream; -1 if the block is not part of the image. */
   let firstPages: number[] = [];
   let index = new QemuPageIndex(path, 0);
   const reader: QemuStreamReader = new QemuStreamReader({
-    onLiteral() {},
+    onLiteral(_bytes, at) {
+      if (reader.state === 'devices') devicesAt = Math.min(devicesAt, start + reader.offsetOf(at));
+    },
     onPage(block, page, _bytes, at) {
       const first = firstPages[block]!;
       if (first >= 0) index.setOffset(first + page, start + reader.offsetOf(at));
@@ -87,7 +92,7 @@ export function readIndex(file: ImageFile, selection: 'ram' | 'all', start = 0):
   const truncated = reader.finish();
   if (truncated !== undefined) throw bad(path, `ends ${truncated}: it is truncated before the end of RAM`);
   checkComplete(path, index, reader.ignoresShared);
-  return { index, blocks, machine };
+  return { index, blocks, machine, devicesAt };
 }
 
 function checkComplete(path: string, index: QemuPageIndex, ignoresShared: boolean): void {

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { PageferryError } from '../../page/error.js';
-import type { ContainerRun } from '../container/description.js';
+import type { ContainerRun } from '../container/run-table.js';
 import { type DataRange, dataRangesOf } from '../fs/data-ranges.js';
 import type { ImageFile } from '../image-file.js';
 

@@ -1,7 +1,6 @@
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
 import type { Container } from '../container/description.js';
-import { extentIndex } from '../extents.js';
 
 const ZEROS = new Uint8Array(1 << 20);
 
@@ -14,11 +13,11 @@ export function createSparseSink(file: PageSink, { runs, imageBytes }: Container
     write: (bytes, position) => file.write(bytes, position),
     zero(position, bytes) {
       const end = position + bytes;
-      for (let at = position, i = extentIndex(runs, position); at < end; i++) {
-        const run = runs[i];
-        const start = Math.min(end, Math.max(at, run?.position ?? end));
+      for (let at = position, i = runs.lastAt(position); at < end; i++) {
+        const isRun = i < runs.length;
+        const start = Math.min(end, Math.max(at, isRun ? runs.position(i) : end));
         if (start > at) file.zero(at, start - at);
-        at = Math.max(start, Math.min(end, run ? run.position + run.bytes : end));
+        at = Math.max(start, Math.min(end, isRun ? runs.position(i) + runs.bytes(i) : end));
         for (let from = start; from < at; from += ZEROS.length)
           file.write(ZEROS.subarray(0, Math.min(ZEROS.length, at - from)), from);
       }

@@ -1,0 +1,91 @@
+const FIRST_CAPACITY = 64;
+
+/** Bytes of a file that hold memory. */
+export interface ContainerRun {
+  readonly offset: number;
+  readonly bytes: number;
+  /** Their position in the image. */
+  readonly position: number;
+}
+
+/**
+ * Runs of a container, in the order in which they were added: 24 bytes each, since a file can have
+ * millions.
+ */
+export class RunTable implements Iterable<ContainerRun> {
+  length = 0;
+  private offsets = new Float64Array(FIRST_CAPACITY);
+  private sizes = new Float64Array(FIRST_CAPACITY);
+  private positions = new Float64Array(FIRST_CAPACITY);
+
+  /** Return a table of the runs, or the same one. */
+  static of(runs: Iterable<ContainerRun>): RunTable {
+    if (runs instanceof RunTable) return runs;
+    const table = new RunTable();
+    for (const { offset, bytes, position } of runs) table.add(offset, bytes, position);
+    return table;
+  }
+
+  add(offset: number, bytes: number, position: number): void {
+    if (this.length === this.offsets.length) {
+      this.offsets = doubled(this.offsets);
+      this.sizes = doubled(this.sizes);
+      this.positions = doubled(this.positions);
+    }
+    this.offsets[this.length] = offset;
+    this.sizes[this.length] = bytes;
+    this.positions[this.length++] = position;
+  }
+
+  offset(i: number): number {
+    return this.offsets[i]!;
+  }
+
+  bytes(i: number): number {
+    return this.sizes[i]!;
+  }
+
+  position(i: number): number {
+    return this.positions[i]!;
+  }
+
+  *[Symbol.iterator](): Iterator<ContainerRun> {
+    for (let i = 0; i < this.length; i++)
+      yield { offset: this.offset(i), bytes: this.bytes(i), position: this.position(i) };
+  }
+
+  /** The same runs by ascending place in the file, or in the image. */
+  sortedBy(key: 'offset' | 'position'): RunTable {
+    const keys = key === 'offset' ? this.offsets : this.positions;
+    let isSorted = true;
+    for (let i = 1; i < this.length && isSorted; i++) isSorted = keys[i - 1]! <= keys[i]!;
+    if (isSorted) return this;
+    const order = new Uint32Array(this.length);
+    for (let i = 0; i < order.length; i++) order[i] = i;
+    order.sort((a, b) => keys[a]! - keys[b]!);
+    const sorted = new RunTable();
+    for (const i of order) sorted.add(this.offset(i), this.bytes(i), this.position(i));
+    return sorted;
+  }
+
+  /**
+   * Index of the last run that begins at or before a position of the image, or 0. The table is sorted by
+   * position.
+   */
+  lastAt(position: number): number {
+    let low = 0;
+    let high = this.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if (this.positions[middle]! <= position) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+}
+
+function doubled(from: Float64Array): Float64Array<ArrayBuffer> {
+  const to = new Float64Array(2 * from.length);
+  to.set(from);
+  return to;
+}

@@ -1,0 +1,119 @@
+// Physical addresses of saved x86 guests: by the memory of their clock, and as QEMU itself has them.
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { physicalRanges } from '../../src/image/qemu-migration/physical-ranges.js';
+import { be32, countedString } from '../../testing/qemu/craft.js';
+import { craftedStream, noiseOf } from '../../testing/qemu/crafted-guest.js';
+import { qemuSkipReason } from '../../testing/qemu/linux.js';
+import { startMachine } from '../../testing/qemu/machine.js';
+import { done, fails } from '../cli/in-process.js';
+import { testFolder } from './support.js';
+
+const folder = testFolder();
+const file = (name: string) => join(folder, name);
+const [MIB, GIB] = [2 ** 20, 2 ** 30];
+
+/** Device state with a clock that states units of 64 KiB below 4 GiB, from 16 MiB on, and above it. */
+function clock(below: number, above: number, version = 3): Buffer {
+  const cmos = Buffer.alloc(128, 0x55);
+  cmos.writeUInt16LE(below, 0x34);
+  cmos.writeUIntLE(above, 0x5b, 3);
+  const head = [Buffer.from([4]), be32(19), countedString('mc146818rtc'), be32(0), be32(version)];
+  return Buffer.concat([...head, cmos, Buffer.from([0, 0, 0])]);
+}
+
+function rangesOf(
+  bytes: number,
+  devices: Buffer,
+  { machine = 'pc-q35-7.2', blocks = [{ bytes }] } = {},
+): string[] {
+  // Before the device state, the guest's memory has the same bytes.
+  const stored = Buffer.concat([clock(1, 1), devices]);
+  const readSync = (into: Uint8Array, at: number) => stored.copy(into, 0, at);
+  const from = { bytes: stored.length, readSync };
+  return physicalRanges(from, { machine, blocks, devicesAt: stored.length - devices.length }).map(
+    (range) => `${range.address.toString(16)} ${range.bytes}`,
+  );
+}
+
+const noise = (bytes: number) => noiseOf(bytes, 7);
+
+test.each<[string, number, Buffer, string[]]>([
+  ['below 4 GiB alone', 640 * MIB, clock(624 * 16, 0), [`0 ${640 * MIB}`]],
+  ['less than 16 MiB', MIB + 8192, clock(0, 0), [`0 ${MIB + 8192}`]],
+  ['q35: divided at 2 GiB', 3 * GIB, clock(32512, 16384), [`0 ${2 * GIB}`, `100000000 ${GIB}`]],
+  ['pc: divided at 3 GiB', 3.5 * GIB, clock(48896, 8192), [`0 ${3 * GIB}`, `100000000 ${GIB / 2}`]],
+  [
+    'a size that is no multiple of 64 KiB',
+    3 * GIB + 8192,
+    clock(32512, 16384),
+    [`0 ${2 * GIB}`, `100000000 ${GIB + 8192}`],
+  ],
+  [
+    'where two pieces of a read meet',
+    640 * MIB,
+    Buffer.concat([noise(MIB - 30), clock(624 * 16, 0), noise(3 * MIB)]),
+    [`0 ${640 * MIB}`],
+  ],
+  ['sizes that do not add up', 3 * GIB, clock(32512, 16385), []],
+  ['sizes of a smaller guest', 3 * GIB, clock(624 * 16, 0), []],
+  ['a clock of another version', 640 * MIB, clock(624 * 16, 0, 4), []],
+  ['two clocks', 640 * MIB, Buffer.concat([clock(624 * 16, 0), clock(624 * 16, 0)]), []],
+  ['no clock', 640 * MIB, noise(5000), []],
+])('%s', (_, bytes, devices, expected) => expect(rangesOf(bytes, devices)).toEqual(expected));
+
+test('a guest of several blocks, or of another processor, has no certain addresses', () => {
+  const devices = clock(624 * 16, 0);
+  expect(rangesOf(640 * MIB, devices, { machine: 'virt-7.2' })).toEqual([]);
+  expect(rangesOf(640 * MIB, devices, { blocks: [{ bytes: 320 * MIB }, { bytes: 320 * MIB }] })).toEqual([]);
+});
+
+test('a saved migration is written with its addresses, or refused with what to do', async () => {
+  const memory = Buffer.concat([noise(64 << 10), Buffer.alloc(MIB)]);
+  fs.writeFileSync(file('a.mig'), craftedStream([memory], clock(0, 0)));
+  await done(['pack', file('a.mig'), '-o', file('a.pfy')]);
+  await done(['unpack', file('a.pfy'), '--as', 'lime', '-o', file('a.lime')]);
+  const lime = fs.readFileSync(file('a.lime'));
+  expect([lime.readBigUInt64LE(8), lime.readBigUInt64LE(16)]).toEqual([0n, BigInt(memory.length - 1)]);
+  expect(lime.subarray(32).equals(memory)).toBe(true);
+  fs.writeFileSync(file('b.mig'), craftedStream([memory]));
+  await done(['pack', file('b.mig'), '-o', file('b.pfy')]);
+  await fails(
+    1,
+    ['unpack', file('b.pfy'), '--as', 'kdump', '-o', file('none')],
+    /addresses of the memory in a file of the format qemu-migration are not known .*--as elf or --as raw/,
+  );
+});
+
+const reason = qemuSkipReason();
+if (reason !== undefined) console.log(`skipped: addresses of QEMU's guests: ${reason}`);
+test.skipIf(reason !== undefined)(
+  'QEMU has the RAM of a guest of 3 GiB at these addresses',
+  async () => {
+    const machine = await startMachine({
+      ...{ folder, name: 'guest', memoryMib: 3072, machine: 'q35', stopped: true },
+    });
+    try {
+      await machine.migrate(`exec:cat > ${file('guest.mig')}`);
+      await machine.migrated();
+      const tree = (await machine.qmp.execute('human-monitor-command', {
+        'command-line': 'info mtree',
+      })) as unknown as string;
+      const mapped = [...tree.matchAll(/([0-9a-f]{16})-([0-9a-f]{16}) \(.*alias ram-(below|above)-4g/g)];
+      const expected = new Set(mapped.map(([, from, to]) => `${BigInt(`0x${from}`)}-${BigInt(`0x${to}`)}`));
+      const { stdout } = await done(['inspect', file('guest.mig'), '--json']);
+      const { ranges } = JSON.parse(`${stdout}`).images[0] as {
+        ranges: { address: string; bytes: number }[];
+      };
+      const found = ranges.map(
+        ({ address, bytes }) => `${BigInt(address)}-${BigInt(address) + BigInt(bytes) - 1n}`,
+      );
+      expect(found.length).toBe(2);
+      expect(found).toEqual([...expected]);
+    } finally {
+      await machine.quit();
+    }
+  },
+  60_000,
+);

@@ -94,6 +94,7 @@ test('a file that is not memory is named, not described as raw memory', async ()
   expect(await text(path)).toMatch(/format +none \(qcow2 disk image\)\n.*\n +not packed .*qemu-img convert/);
   expect(await json(path)).toMatchObject({ format: 'none', refusal: expect.stringContaining('qcow2') });
   expect((await done(['inspect', '--format', 'raw', path])).stdout.toString()).toMatch(/format +raw/);
+});
 
 const example = (name: string) => imageExamples().find((each) => each.name === name)!.file;
 

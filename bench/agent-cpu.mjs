@@ -2,19 +2,23 @@
 // through two relays that only copy.
 //   --stream FILE      a stream of QEMU, as `migrate exec:cat>FILE` writes it; may be repeated
 //   --workload NAME    else streams of these workloads; may be repeated (default: idle, database)
-//   --memory MIB       memory of a workload (default: 256)
+//   --guest NAME       or a real guest of the suite `agent` in QEMU, stopped, beside QEMU's own modes
+//   --memory MIB       memory of a workload or guest (default: 256)
 //   --link RATE        none: not shaped; may be repeated (default: none, 1Gbit)
 //   --strategy NAME    of the source agent
 //   --runs N           the median counts (default: 3)
 //   --functions N      the N slowest functions of each side
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { linuxSkipReason } from '../build/internal.mjs';
+import { GUESTS } from './agent.mjs';
 import { sendThrough } from './agent-cpu/processes.mjs';
 import { PART_NAMES, partsOf } from './agent-cpu/profile.mjs';
+import { migrateStopped } from './agent-cpu/qemu.mjs';
 import { streams } from './agent-cpu/stream.mjs';
-import { checkedOption, print, printTable, wholeNumber, writeRows } from './kernels/suite.mjs';
+import { badOption, checkedOption, print, printTable, wholeNumber, writeRows } from './kernels/suite.mjs';
 import { median } from './race.mjs';
 
 const GIB = 2 ** 30;
@@ -25,6 +29,13 @@ export async function run(argv) {
   const rows = [];
   const folder = mkdtempSync(join(tmpdir(), 'pageferry-'));
   try {
+    if (options.guest !== undefined) {
+      const reason = linuxSkipReason();
+      if (reason !== undefined) return print(`agent-cpu: skipped, ${reason}`);
+      const path = join(folder, `${options.guest}.stream`);
+      rows.push(...(await guestModes({ ...options, folder, path })));
+      options.paths = [path];
+    }
     for await (const { name, bytes: stream, pageBytes } of streams(options))
       for (const link of options.links) {
         print(
@@ -44,6 +55,27 @@ export async function run(argv) {
   writeRows(options.json, rows);
 }
 
+/** Rows of QEMU's own modes for a guest, whose stream is recorded in `path`. */
+async function guestModes({ folder, guest, mebibytes, path }) {
+  const { work, rate, share } = GUESTS[guest];
+  const settings = `work=${work} rate=${rate} mib=${Math.floor(share * mebibytes)}`;
+  const { pageBytes, modes } = await migrateStopped({
+    folder,
+    settings,
+    mebibytes,
+    path,
+    readFile: readFileSync,
+  });
+  const gibibytes = pageBytes / GIB;
+  const rows = Object.entries(modes).map(([kind, { source, destination, wallS }]) => ({
+    ...{ stream: guest, link: 'none', kind, wallS, sent: '' },
+    ...{ source: source / gibibytes, destination: destination / gibibytes },
+    both: (source + destination) / gibibytes,
+  }));
+  report(rows);
+  return rows;
+}
+
 function readOptions(argv) {
   const text = { type: 'string' };
   const many = { type: 'string', multiple: true };
@@ -51,12 +83,15 @@ function readOptions(argv) {
     args: argv,
     options: {
       quick: { type: 'boolean', default: false },
-      ...{ stream: many, workload: many, memory: text, link: many },
+      ...{ stream: many, workload: many, guest: text, memory: text, link: many },
       ...{ strategy: text, runs: text, functions: text, json: text },
     },
   });
   const { quick, workload: names = quick ? ['idle'] : ['idle', 'database'] } = values;
+  if (values.guest !== undefined && !Object.hasOwn(GUESTS, values.guest))
+    throw badOption(`--guest: "${values.guest}" is not one of ${Object.keys(GUESTS).join(', ')}`);
   return {
+    guest: values.guest,
     names,
     paths: values.stream,
     json: values.json,

@@ -34,7 +34,7 @@ const WARM_COUNT = 30;
 const READY = /warm-up (finished|failed)/;
 
 /** Workloads: program, operations per second, share of guest memory that it uses. */
-const GUESTS = {
+export const GUESTS = {
   idle: { work: 'idle', rate: 0, share: 0.4 },
   store: { work: 'store', rate: 3000, share: 0.5 },
   database: { work: 'database', rate: 4000, share: 0.5 },

@@ -25,7 +25,9 @@ export type OnBatchSent = (wireBytes: number, counts: CodecCounts) => void;
 
 /**
  * Counts by round. QEMU sends the pages of a round in ascending order, so a page below the last one begins
- * the next round.
+ * the next round. Packets of multifd arrive in any order between two marks of the main stream: a round ends
+ * at a MULTIFD_FLUSH record or, where there is none, at the mark before which a page was below those of the
+ * mark before.
  */
 export class RoundStats {
   streamBytes = 0;
@@ -36,6 +38,10 @@ export class RoundStats {
   /** Rounds that ended while batches of theirs are still queued. */
   private readonly unreported: Round[] = [];
   private lastPage = -1;
+  private hasPackets = false;
+  /** Lowest and highest page of the packets since the last mark. */
+  private lowest = Number.POSITIVE_INFINITY;
+  private highest = -1;
 
   constructor(
     private readonly migration: number,
@@ -47,10 +53,29 @@ export class RoundStats {
   }
 
   page(page: number): void {
-    if (page < this.lastPage) this.close();
-    this.lastPage = page;
-    this.pages++;
-    this.round.pages++;
+    if (!this.hasPackets) {
+      if (page < this.lastPage) this.close();
+      this.lastPage = page;
+    }
+    this.count();
+  }
+
+  /** Count a page of a packet. */
+  packetPage(page: number): void {
+    this.hasPackets = true;
+    this.lowest = Math.min(this.lowest, page);
+    this.highest = Math.max(this.highest, page);
+    this.count();
+  }
+
+  /** The main stream has passed a mark. `isFlush`: a MULTIFD_FLUSH record, which ends a round. */
+  mark(isFlush: boolean): void {
+    if (!this.hasPackets) return;
+    const { lowest, highest } = this;
+    this.lowest = Number.POSITIVE_INFINITY;
+    this.highest = -1;
+    if (isFlush || lowest < this.lastPage) this.close();
+    else this.lastPage = Math.max(this.lastPage, highest);
   }
 
   /** Begin a batch of the current round. */
@@ -78,6 +103,11 @@ export class RoundStats {
     }
     this.round = emptyRound(now, this.streamBytes);
     this.lastPage = -1;
+  }
+
+  private count(): void {
+    this.pages++;
+    this.round.pages++;
   }
 
   private report(): void {

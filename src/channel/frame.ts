@@ -87,6 +87,8 @@ export const FRAME = {
   CHECK: 25,
   /** The answer to a CHECK. */
   CHECK_ANSWER: 26,
+  /** To which packets of multifd the next pages belong. */
+  PACKETS: 27,
 } as const;
 /** Id of a frame type on the wire. */
 export type FrameType = (typeof FRAME)[keyof typeof FRAME];
@@ -109,6 +111,7 @@ const LARGE_TYPES: ReadonlySet<number> = new Set([
   FRAME.BLOCKS,
   FRAME.BYPASS,
   FRAME.CHECK,
+  FRAME.PACKETS,
 ]);
 
 /** The two hosts of a channel: the source connects and sends pages, the destination listens. */

@@ -4,7 +4,7 @@ import type { QemuBlock, QemuCommand, QemuRange } from './format.js';
  * What has just been read completely: the records of a section (its start, a part or the end of RAM), a
  * footer, a command.
  */
-type QemuFlush = 'start' | 'part' | 'end' | 'footer' | 'command';
+export type QemuFlush = 'start' | 'part' | 'end' | 'footer' | 'command';
 
 /**
  * Contents of a migration stream, in the stream's order. The bytes of all literals and records together are
@@ -21,6 +21,8 @@ export interface QemuEvents {
   onFill(block: number, page: number, value: number): void;
   /** XBZRLE: bytes[at, at + length) are changes to the page's previous content in this stream. */
   onXbzrle(block: number, page: number, bytes: Uint8Array, at: number, length: number): void;
+  /** MULTIFD_FLUSH, after its literal: the channels of multifd meet here. */
+  onMultifdFlush?(): void;
   /** The machine's name, such as "pc-q35-7.2". */
   onMachine?(name: string): void;
   /** The table of RAM blocks, once, before the first record. */

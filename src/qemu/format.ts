@@ -9,11 +9,12 @@
  *     section   = ( 01 id:u32 string instance:u32 version:u32  |  02 id:u32  |  03 id:u32 )
  *                 { record }  end  7E id:u32
  *     device    = 04 …                           not delimited: nothing after it can be parsed
- *     record    = head  page:4096 | head  fill:u8 | head  01 length:u16 xbzrle | blocks
+ *     record    = head  page:4096 | head  fill:u8 | head  01 length:u16 xbzrle | blocks | flush
  *     head      = position:u64  [ string ]
  *                 position = offset in the block + flags; without CONTINUE, the block's name follows
  *     blocks    = total:u64  { string  bytes:u64  [ page bytes:u64 ]  [ address:u64 ] }
  *                 total = sum of all bytes + flag MEM_SIZE
+ *     flush     = 0000000000000200               multifd: the receiver waits for all of its channels
  *     end       = 0000000000000010
  */
 export const QEMU_MAGIC = 0x5145564d;
@@ -45,6 +46,7 @@ export const flag = {
   end: 0x10,
   continues: 0x20,
   xbzrle: 0x40,
+  multifdFlush: 0x200,
 } as const;
 
 /** Flags of records that are not parsed, and what they mean. */
@@ -52,7 +54,6 @@ export const UNSUPPORTED_FLAGS: Readonly<Record<number, string>> = {
   1: 'an obsolete record (FULL)',
   128: 'RDMA (HOOK)',
   256: "QEMU's own compression (COMPRESS_PAGE)",
-  512: 'multifd (MULTIFD_FLUSH)',
 };
 
 export const XBZRLE_ENCODING = 0x01;

@@ -57,6 +57,12 @@ export class RamRecords {
           this.outcome = 'ended';
           return body;
         }
+        if (flags === flag.multifdFlush && page === 0) {
+          events.onLiteral(bytes, at, body);
+          events.onMultifdFlush?.();
+          at = body;
+          continue;
+        }
         if ((flags & ~CONTENT_FLAGS) !== 0 || flags === 0) return this.unknownFlags(flags, at);
         if (body === end) return this.needMore(POSITION_BYTES + 1, at);
         body += 1 + bytes[body]!;

@@ -112,7 +112,7 @@ test.each([
     /frame 0: pages of 131073 bytes, at most 131072/,
   ],
   ['pages without a byte', [frameBytes('source', FRAME.PAGES, 0, [])], /frame 0: pages without a byte/],
-  ['an unknown type', [frameBytes('source', 77 as FrameType, 0, [])], /type 77, this version knows 1 … 26/],
+  ['an unknown type', [frameBytes('source', 77 as FrameType, 0, [])], /type 77, this version knows 1 … 27/],
   [
     'a frame that was sent back',
     [frameBytes('destination', FRAME.HANDSHAKE, 0, [HANDSHAKE])],

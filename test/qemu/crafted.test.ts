@@ -168,7 +168,7 @@ describe('records', () => {
     ['XBZRLE record of 4097 bytes', inPart(craft.xbzrleRecord(0, new Uint8Array(4097), 'pc.ram'))],
     ['XBZRLE record of encoding 2', inPart(craft.recordHeader(0, 0x40, 'pc.ram'), Buffer.from([2, 0, 1, 0]))],
     ['RDMA (HOOK)', inPart(craft.be64(0x80))],
-    ['multifd (MULTIFD_FLUSH)', inPart(craft.be64(0x200))],
+    ['a record with flags 0x200', inPart(craft.be64(0x1200))],
     ['COMPRESS_PAGE', inPart(craft.recordHeader(0, 0x100, 'pc.ram'))],
     ['COMPRESS_PAGE', inPart(craft.fillRecord(0, 0, 'pc.ram'), craft.recordHeader(0, 0x100))],
     ['obsolete record (FULL)', inPart(craft.be64(1))],

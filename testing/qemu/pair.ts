@@ -54,7 +54,13 @@ export async function migratePair(
   migration: PairMigration = {},
 ): Promise<PairResult> {
   const { through = destination.socket, onStarted, ...options } = migration;
-  await destination.listen(`unix:${destination.socket}`, { capabilities: options.capabilities });
+  // Both sides have to agree on these.
+  const shared = Object.entries(options.parameters ?? {}).filter(([name]) => name.startsWith('multifd-'));
+  const { capabilities } = options;
+  await destination.listen(`unix:${destination.socket}`, {
+    ...(capabilities && { capabilities }),
+    parameters: Object.fromEntries(shared),
+  });
   await source.migrate(`unix:${through}`, options);
   await onStarted?.();
   const info = await source.migrated();

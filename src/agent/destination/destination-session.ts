@@ -24,6 +24,7 @@ const MEMORY_FRAMES: ReadonlySet<number> = new Set([
   FRAME.PAGES,
   FRAME.RECORD,
   FRAME.BYPASS,
+  FRAME.PACKETS,
   FRAME.BLOCKS,
   FRAME.PASS_THROUGH,
   FRAME.END,
@@ -100,10 +101,12 @@ export class DestinationSession {
       cacheBytes: agreedBytes,
       maxGuestBytes: options.maxGuestBytes,
       base: options.base,
-      write: (bytes, onWritten) => main.write(bytes, onWritten),
+      write: (number, bytes, onWritten) =>
+        number === MAIN ? main.write(bytes, onWritten) : this.writePacket(number, bytes, onWritten),
     });
     this.stream = stream;
     this.reporter = new DestinationReporter(channel, () => stream.costs);
+    this.reporter.begin();
     await channel.send(FRAME.ACCEPT, acceptBytes(agreedBytes));
     const names = channel.identities.join(', ') || 'unauthenticated';
     this.log('info', `a migration from ${channel.peer} (${names}) begins`);
@@ -155,12 +158,28 @@ export class DestinationSession {
     const connection = type === FRAME.OPENED ? this.create(number) : this.connections[number];
     if (!connection) throw new PageferryError('bad-stream', `connection ${number} is not open`);
     if (this.queuedFrames++ === 0) this.idle.set(performance.now(), false);
+    const isOpened = type === FRAME.OPENED;
+    if (isOpened && body.length > 1) connection.expectPackets();
+    const packetsWritten =
+      isOpened || number === MAIN ? undefined : connection.packetsWritten(this.connections[MAIN]!);
+    packetsWritten?.catch(() => {});
     return connection.add(frame, async () => {
-      if (type === FRAME.OPENED) await this.opening.run(() => this.connect(connection), this.lifetime.signal);
-      else if (number === MAIN && type !== FRAME.ENDED) await stream.process(frame);
+      await packetsWritten;
+      if (type === FRAME.OPENED) {
+        await this.opening.run(() => this.connect(connection), this.lifetime.signal);
+        await connection.begin(body.subarray(1));
+      } else if (number === MAIN && type !== FRAME.ENDED) await stream.process(frame);
       else if (type === FRAME.LITERAL) await connection.write(body.subarray(1));
       this.logFrame(type, stream);
     });
+  }
+
+  /** Write a packet that was built, once the channel's head is written. */
+  private async writePacket(number: number, bytes: Uint8Array, onWritten: () => void): Promise<void> {
+    const connection = this.connections[number];
+    if (!connection || number === MAIN)
+      throw new PageferryError('bad-stream', `a packet of connection ${number}, which is not open`);
+    await connection.writePacket(bytes, onWritten);
   }
 
   private async open(number: number): Promise<QemuConnection> {

@@ -9,9 +9,11 @@ import { QemuStreamWriter } from '../../qemu/stream-writer.js';
 import { DIGEST_BYTES } from '../../stream/format.js';
 import { BlockMap } from '../block-map.js';
 import { readBypass } from '../bypass.js';
+import { MAIN } from '../flow/in-flight-window.js';
 import { checkGuestBytes } from '../guest-limit.js';
 import { readBlocks, readPassThrough, readRecord } from '../messages.js';
 import type { MigrationSample } from '../metrics.js';
+import { type BuiltPacket, PacketWriter } from '../multifd/packet-writer.js';
 import { BufferPool } from './buffer-pool.js';
 
 export interface DestinationStreamOptions {
@@ -20,8 +22,11 @@ export interface DestinationStreamOptions {
   /** Largest guest, in bytes. */
   readonly maxGuestBytes: number;
   readonly base?: BasePages | undefined;
-  /** Write to QEMU; resolve when more may be written. `onWritten` is called when the bytes may be reused. */
-  readonly write: (bytes: Uint8Array, onWritten: () => void) => Promise<void>;
+  /**
+   * Write to a connection of QEMU; resolve when more may be written. `onWritten` is called when the bytes may
+   * be reused.
+   */
+  readonly write: (connection: number, bytes: Uint8Array, onWritten: () => void) => Promise<void>;
 }
 
 /**
@@ -35,7 +40,8 @@ export class DestinationStream implements GuestMemory {
   unread: string | undefined;
   private readonly writer: QemuStreamWriter;
   private readonly buffers = new BufferPool();
-  private readonly pieces: Uint8Array[] = [];
+  private readonly pieces: BuiltPacket[] = [];
+  private readonly packets = new PacketWriter((packet) => this.pieces.push(packet));
   private receiver!: PageReceiver;
   private map: BlockMap | undefined;
   private pages = 0;
@@ -47,7 +53,7 @@ export class DestinationStream implements GuestMemory {
     const { buffers, pieces } = this;
     const onPiece = (piece: Uint8Array) => {
       buffers.writing(piece);
-      pieces.push(piece);
+      pieces.push({ connection: MAIN, bytes: piece, release: () => buffers.written(piece) });
     };
     this.writer = new QemuStreamWriter(onPiece, { zeroFillOnly: true, allocate: buffers.next });
   }
@@ -82,7 +88,10 @@ export class DestinationStream implements GuestMemory {
 
   /** Process a frame of the guest's memory. @throws PageferryError `bad-stream` */
   async process({ type, body }: ChannelFrame): Promise<void> {
-    if (type === FRAME.LITERAL) this.writer.writeLiteral(body, 1, body.length);
+    if (type !== FRAME.PAGES && type !== FRAME.BYPASS && this.packets.isWaiting)
+      throw new PageferryError('bad-stream', `packets whose pages are missing`);
+    if (type === FRAME.PACKETS) this.packets.expect(body, this.map);
+    else if (type === FRAME.LITERAL) this.writer.writeLiteral(body, 1, body.length);
     else if (type === FRAME.PAGES) this.receiver.push(body);
     else if (type === FRAME.RECORD) this.record(body);
     else if (type === FRAME.BYPASS) this.bypassed(body);
@@ -99,18 +108,21 @@ export class DestinationStream implements GuestMemory {
   write(page: number, bytes: Uint8Array): void {
     const map = this.map!;
     this.pages++;
+    if (this.packets.take(page, bytes, map)) return;
     this.writer.writePage(map.blockOf(page), map.offsetOf(page), bytes, 0);
   }
 
   zero(page: number): void {
     const map = this.map!;
     this.pages++;
+    if (this.packets.take(page, undefined, map)) return;
     this.writer.writeFill(map.blockOf(page), map.offsetOf(page), 0);
   }
 
   /** QEMU has the page already. */
   unchanged(): void {
     this.pages++;
+    this.packets.skip(this.map!);
   }
 
   /** Not used: the receiver looks pages up in its own cache. */
@@ -166,9 +178,9 @@ export class DestinationStream implements GuestMemory {
   private async flush(): Promise<void> {
     this.writer.flush();
     const startedAt = performance.now();
-    for (const piece of this.pieces.splice(0)) {
-      this.writtenBytes += piece.length;
-      await this.options.write(piece, () => this.buffers.written(piece));
+    for (const { connection, bytes, release } of this.pieces.splice(0)) {
+      this.writtenBytes += bytes.length;
+      await this.options.write(connection, bytes, release);
     }
     this.writeMs += performance.now() - startedAt;
   }

@@ -4,7 +4,7 @@ import type { FrameChannel } from '../../channel/frame-channel.js';
 import type { Address } from '../../channel/transports/address.js';
 import { connectTo } from '../../channel/transports/sockets.js';
 import { PageferryError } from '../../page/error.js';
-import { SerialQueue } from '../../page/sync.js';
+import { abortable, SerialQueue } from '../../page/sync.js';
 import { asError } from '../as-error.js';
 import { MAX_UNACKED_FRAMES, maxUnackedBytes } from '../flow/in-flight-window.js';
 import type { MigrationLifetime } from '../lifetime.js';
@@ -39,6 +39,10 @@ export class QemuConnection {
   private readonly jobs = new SerialQueue();
   private socket: Socket | undefined;
   private writer: SocketWriter | undefined;
+  private beginPackets: () => void = () => {};
+  /** Resolves once the head of a channel of multifd is written, whose packets are built here. */
+  private readonly begun: Promise<void>;
+  private isEncoded = false;
   private queuedBytes = 0;
   private queuedFrames = 0;
   private processedBytes = 0;
@@ -47,7 +51,38 @@ export class QemuConnection {
   constructor(
     readonly number: number,
     private readonly options: ConnectionOptions,
-  ) {}
+  ) {
+    this.begun = new Promise((resolve) => {
+      this.beginPackets = resolve;
+    });
+  }
+
+  /** Expect packets that are built here. */
+  expectPackets(): void {
+    this.isEncoded = true;
+  }
+
+  /** Write the first bytes of the connection. */
+  async begin(bytes: Uint8Array): Promise<void> {
+    if (bytes.length > 0) await this.write(bytes);
+    this.beginPackets();
+  }
+
+  /** Write a packet that was built here, after the first bytes. @throws as `write` */
+  async writePacket(bytes: Uint8Array, onWritten: () => void): Promise<void> {
+    await abortable(this.begun, this.options.lifetime.signal);
+    await this.write(bytes, onWritten);
+  }
+
+  /**
+   * End the packets that are built here: frames of this connection follow. Return when the packets of all
+   * earlier frames, which are frames of `main`, are written.
+   */
+  async packetsWritten(main: QemuConnection): Promise<void> {
+    if (!this.isEncoded) return;
+    this.isEncoded = false;
+    await main.jobs.idle();
+  }
 
   /** Connect, before any frame is processed. @throws PageferryError `io` */
   async open(): Promise<void> {

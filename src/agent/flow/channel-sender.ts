@@ -44,10 +44,8 @@ export class ChannelSender {
     /** Of `--max-rate`. */
     private readonly share?: RateShare,
   ) {
-    channel.onReport = (body) => {
-      this.destination = readReport(body) ?? this.destination;
-      this.window.maxMainBytes = Math.max(this.window.maxMainBytes, readWindowLimit(body));
-    };
+    channel.onReport = (body) => this.reported(body);
+    if (channel.lastReport) this.reported(channel.lastReport);
     this.progress = new StreamProgress(threads, zstd, () => ({
       bitsPerSecond: this.bitsPerSecond,
       ackedBytes: this.window.ackedBytes,
@@ -60,6 +58,11 @@ export class ChannelSender {
   /** The measured rate of the link, or this migration's share of `--max-rate`, where that is less. */
   get bitsPerSecond(): number {
     return Math.min(this.rate.bitsPerSecond, this.share?.bitsPerSecond ?? Number.POSITIVE_INFINITY);
+  }
+
+  private reported(body: Uint8Array): void {
+    this.destination = readReport(body) ?? this.destination;
+    this.window.maxMainBytes = Math.max(this.window.maxMainBytes, readWindowLimit(body));
   }
 
   /**

@@ -85,7 +85,7 @@ class SourceSessions {
   }
 
   private async route(socket: Socket): Promise<void> {
-    const found = await classify(socket);
+    const found = await classify(socket, () => this.open.some(({ advisesPostcopy }) => advisesPostcopy));
     if (found.kind === 'main') return this.attempt(socket);
     const { open } = this;
     const youngest = open.findLast(({ uuid, advisesPostcopy }) =>
@@ -95,7 +95,7 @@ class SourceSessions {
     const session = named ?? youngest ?? open.at(-1);
     if (!session) return this.admit(socket);
     session.uuid ??= found.uuid;
-    session.add(socket, () => void this.turns.run(() => this.attempt(socket)));
+    session.add(socket, found.kind, () => void this.turns.run(() => this.attempt(socket)));
   }
 
   /** Begin another migration; those whose QEMU has closed its connection were cancelled. */

@@ -8,6 +8,7 @@ import { createPageSender } from '../../engine/live/create-page-sender.js';
 import { PageferryError } from '../../page/error.js';
 import { strategyByName } from '../../strategy/registry.js';
 import { ChannelSender } from '../flow/channel-sender.js';
+import { readBuildsPackets } from '../flow/destination-report.js';
 import { MAIN } from '../flow/in-flight-window.js';
 import type { RateShare } from '../flow/rate-limiter.js';
 import { Forecaster, type ForecasterOptions } from '../forecast/forecaster.js';
@@ -18,10 +19,12 @@ import type { MeteredMigration } from '../metrics.js';
 import { RoundStats } from '../stats.js';
 import { AdditionalConnections, type AgreedMigration } from './additional-connections.js';
 import { AnswerReader } from './answer-reader.js';
+import type { ConnectionKind } from './classify.js';
 import { SourceConnections } from './connections.js';
+import { RUNS_ON_SOURCE } from './guest-state.js';
 import type { SourceAgentOptions } from './options.js';
 import { QemuInput } from './qemu-input.js';
-import { RUNS_ON_SOURCE, SourceStream } from './source-stream.js';
+import { SourceStream } from './source-stream.js';
 
 const PAGE_BYTES = 4096;
 const BATCH_PAGES = 512;
@@ -108,9 +111,9 @@ export class SourceSession {
    * Add another connection of QEMU: of multifd, or postcopy's preempt channel. `onNewAttempt` is called where
    * it is the main connection of another attempt.
    */
-  add(socket: Socket, onNewAttempt: () => void): void {
-    this.log('warn', 'QEMU opened another connection (multifd or preempt): the stream passes through');
-    this.additional.add(socket, onNewAttempt);
+  add(socket: Socket, kind: ConnectionKind['kind'], onNewAttempt: () => void): void {
+    this.log('info', `QEMU opened another connection (${kind})`);
+    this.additional.add(socket, kind, onNewAttempt);
   }
 
   stop(reason: string): void {
@@ -173,11 +176,14 @@ export class SourceSession {
         stats,
         log: (level, message) => this.log(level, message),
         signal,
+        gate: this.additional.gate,
+        channelsKnown: () => this.additional.known(),
         beforeDigest: () => this.additional.decided(),
         onFailure: (cause) => this.lifetime.fail(cause),
       });
       this.stream = stream;
-      await this.sendAll(channel, { channel: channelSender, stream, stats });
+      const buildsPackets = readBuildsPackets(channel.lastReport);
+      await this.sendAll(channel, { channel: channelSender, stream, stats, buildsPackets });
       await forecaster.reported();
     } finally {
       await sender.close();

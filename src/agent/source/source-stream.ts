@@ -1,44 +1,20 @@
 import { FRAME } from '../../channel/frame.js';
-import type { PageSender } from '../../engine/live/page-sender.js';
 import { SerialQueue, throwIfAborted } from '../../page/sync.js';
 import { TARGET_PAGE_BYTES } from '../../qemu/format.js';
+import { readPacket } from '../../qemu/multifd.js';
 import { QemuStreamReader } from '../../qemu/stream-reader.js';
 import { BlockMap } from '../block-map.js';
-import { BatchSize } from '../flow/batch-size.js';
-import type { ChannelSender } from '../flow/channel-sender.js';
 import { MAIN } from '../flow/in-flight-window.js';
 import { checkGuestBytes } from '../guest-limit.js';
 import { blocksBytes, passThroughBytes, recordHead } from '../messages.js';
-import type { RoundStats } from '../stats.js';
-import { BatchSender } from './batch-sender.js';
-import { PageBatch } from './page-batch.js';
+import { type AnswerState, guestState } from './guest-state.js';
+import { PageOutput } from './page-output.js';
 import { SendQueue } from './send-queue.js';
 import { type PageTaker, Staging, type Step } from './staging.js';
+import type { SourceStreamOptions } from './stream-options.js';
 
 /** Queued bytes that belong to no batch; more of them pause reading from QEMU. */
 const MAX_QUEUED_BYTES = 256 << 10;
-export const RUNS_ON_SOURCE = 'the guest keeps running on the source';
-
-/** Parts of a migration that a source stream uses. */
-export interface SourceStreamOptions {
-  readonly channel: ChannelSender;
-  readonly sender: PageSender;
-  readonly batchPages: number;
-  readonly maxGuestBytes: number;
-  readonly stats: RoundStats;
-  readonly log: (level: 'info' | 'warn', message: string) => void;
-  readonly signal: AbortSignal;
-  /** Resolve when it is known whether all of QEMU's pages are in this stream. */
-  readonly beforeDigest: () => Promise<void>;
-  /** Called when sending failed. */
-  readonly onFailure: (cause: unknown) => void;
-}
-
-/** Reports of the return path. */
-interface AnswerState {
-  readonly hasReturnPath: boolean;
-  readonly hasSucceeded: boolean;
-}
 
 /**
  * QEMU's main connection on its path into the channel: pages in batches, encoded against what the destination
@@ -49,24 +25,27 @@ export class SourceStream implements PageTaker {
   private readonly staging = new Staging(this);
   private readonly reader = new QemuStreamReader(this.staging);
   private readonly queue: SendQueue;
-  private readonly batches: BatchSender;
-  private readonly batch: PageBatch;
-  private readonly batchSize: BatchSize;
+  private readonly output: PageOutput;
   /** One piece is processed at a time: `passThrough` is called while QEMU's bytes are pushed. */
   private readonly turns = new SerialQueue();
+  /** Records and packets are added to batches one at a time. */
+  private readonly order = new SerialQueue();
   private map: BlockMap | undefined;
   private passThroughReason: string | undefined;
   private isPostcopy = false;
+  private isUnread = false;
+  private hasDigest = false;
+  /** The mark that was passed last, until the channels of multifd have met there. */
+  private mark: 'multifd-flush' | 'section-end' | undefined;
   private isWhole = false;
   /** QEMU sent xbzrle records, whose pages no digest covers. */
   private hasXbzrle = false;
 
   constructor(private readonly options: SourceStreamOptions) {
     const { channel, sender, batchPages, stats, signal, onFailure } = options;
-    this.queue = new SendQueue(MAX_QUEUED_BYTES, onFailure, signal);
-    this.batchSize = new BatchSize(batchPages);
-    this.batches = new BatchSender(channel, sender, this.queue, this.batchSize, signal);
-    this.batch = new PageBatch(sender, stats);
+    const queue = new SendQueue(MAX_QUEUED_BYTES, onFailure, signal);
+    this.queue = queue;
+    this.output = new PageOutput({ channel, sender, batchPages, stats, signal, queue });
   }
 
   /** Pages of the guest; 0: not known yet. */
@@ -86,39 +65,33 @@ export class SourceStream implements PageTaker {
     return brokeOff;
   }
 
-  /**
-   * Where the guest is if the migration fails now. `hasReturnPath`: the source's QEMU learns of the failure;
-   * `hasSucceeded`: it has received the report that the destination's QEMU runs the guest.
-   */
+  /** Where the guest is if the migration fails now. */
   guestState({ hasReturnPath, hasSucceeded }: AnswerState): string {
-    if (hasSucceeded) return "the destination's QEMU has reported that it runs the guest";
-    if (this.isPostcopy)
-      return 'the guest runs on the destination, and pages that were not sent are only on the source';
-    return this.isWhole && !hasReturnPath
-      ? "everything was sent, so the source's QEMU may report success"
-      : RUNS_ON_SOURCE;
+    const { isPostcopy, isWhole } = this;
+    return guestState({ hasReturnPath, hasSucceeded, isPostcopy, isWhole });
   }
 
   /** Send the next bytes. @throws the cause that ended the migration */
   push(bytes: Uint8Array): Promise<void> {
     return this.turns.run(async () => {
       this.options.stats.streamBytes += bytes.length;
-      this.staging.begin(bytes);
-      this.reader.push(bytes);
-      await this.processSteps();
+      await this.process(() => {
+        this.staging.begin(bytes);
+        this.reader.push(bytes);
+      });
     });
   }
 
   /** Called while bytes are pushed: the page joins the batch, unless it has to wait. */
   takePage(block: number, page: number, bytes: Uint8Array, at: number): boolean {
-    if (this.isPostcopy || !this.hasSpace()) return false;
-    this.batch.add(block, this.map!.numberOf(block, page), bytes, at);
+    if (this.isPostcopy || !this.output.hasSpace()) return false;
+    this.output.batch.add(block, this.map!.numberOf(block, page), bytes, at);
     return true;
   }
 
   takeFill(block: number, page: number, value: number): boolean {
-    if (this.isPostcopy || !this.hasSpace()) return false;
-    this.batch.addFill(block, this.map!.numberOf(block, page), value);
+    if (this.isPostcopy || !this.output.hasSpace()) return false;
+    this.output.batch.addFill(block, this.map!.numberOf(block, page), value);
     return true;
   }
 
@@ -126,24 +99,54 @@ export class SourceStream implements PageTaker {
   async passThrough(reason: string): Promise<void> {
     this.passThroughReason ??= reason;
     await this.turns.run(async () => {
-      this.reader.stopParsing(reason);
-      await this.processSteps();
+      await this.process(() => this.reader.stopParsing(reason));
     });
   }
 
   /** Resolve when everything so far is sent. */
   async drained(): Promise<void> {
-    await this.turns.run(() => this.sendBatch());
+    await this.turns.run(() => this.sentSoFar());
+  }
+
+  /** Resolve when everything that was added so far is sent; packets may be added meanwhile. */
+  async sentSoFar(): Promise<void> {
+    await this.order.run(() => this.output.send());
     await this.queue.idle();
   }
 
-  private async processSteps(): Promise<void> {
+  /**
+   * Send a packet of multifd, its head and pages. Return why it cannot be encoded, if it cannot: nothing of
+   * it is sent then. The bytes may be reused afterwards.
+   */
+  packet(connection: number, bytes: Uint8Array): Promise<string | undefined> {
+    return this.order.run(() => this.addPacket(connection, bytes));
+  }
+
+  private async addPacket(connection: number, bytes: Uint8Array): Promise<string | undefined> {
+    if (this.isUnread) return 'the main stream passes through';
+    const packet = readPacket(bytes, this.map?.blocks ?? []);
+    if (typeof packet === 'string') return packet;
+    if (packet.pages.length > 0 && this.hasDigest) return 'pages of multifd after all memory';
+    await this.output.addPacket(connection, packet, bytes, this.map);
+    return undefined;
+  }
+
+  /** Read, which stages steps or adds pages to the batch, and process the steps. */
+  private async process(read: () => void): Promise<void> {
     const { staging } = this;
+    const { gate, signal, stats } = this.options;
     try {
-      // Most steps end synchronously: awaiting each of them would take longer than the step.
-      for (const step of staging.steps) {
-        const working = this.process(step);
-        if (working) await working;
+      let next = await this.order.run(() => {
+        read();
+        return this.processToMark(0);
+      });
+      for (;;) {
+        await gate.mainMayPass(signal);
+        if (this.mark !== undefined) stats.mark(this.mark === 'multifd-flush');
+        this.mark = undefined;
+        if (next === staging.steps.length) break;
+        const from = next;
+        next = await this.order.run(() => this.processToMark(from));
       }
     } finally {
       staging.clear();
@@ -151,7 +154,33 @@ export class SourceStream implements PageTaker {
     throwIfAborted(this.options.signal);
   }
 
-  private process(step: Step): Promise<void> | undefined {
+  /** Process steps up to the next mark at which channels of multifd may have to be waited for. */
+  private async processToMark(from: number): Promise<number> {
+    const { steps } = this.staging;
+    // Most steps end synchronously: awaiting each of them would take longer than the step.
+    for (let i = from; i < steps.length; i++) {
+      const step = steps[i]!;
+      if (step.kind === 'multifd-flush' || step.kind === 'section-end') {
+        await this.pass(step.kind);
+        if (this.options.gate.isUsed) return i + 1;
+        continue;
+      }
+      const working = this.processStep(step);
+      if (working) await working;
+    }
+    return steps.length;
+  }
+
+  private async pass(kind: 'multifd-flush' | 'section-end'): Promise<void> {
+    const { gate, channelsKnown } = this.options;
+    // QEMU has written to all of its channels before the first mark.
+    if (gate.markCount === 0) await channelsKnown();
+    if (gate.passed(kind)) this.mark = kind;
+  }
+
+  private processStep(
+    step: Exclude<Step, { kind: 'multifd-flush' | 'section-end' }>,
+  ): Promise<void> | undefined {
     switch (step.kind) {
       case 'literal':
         return this.literal(step.bytes.slice(step.from, step.to));
@@ -164,7 +193,7 @@ export class SourceStream implements PageTaker {
       case 'blocks':
         return this.begin(new BlockMap(step.blocks));
       case 'flush':
-        return this.sendBatch();
+        return this.output.send();
       case 'postcopy':
         this.isPostcopy = true;
         return this.unread('postcopy: every page is sent at once', 'info');
@@ -176,7 +205,7 @@ export class SourceStream implements PageTaker {
   }
 
   private async literal(bytes: Uint8Array): Promise<void> {
-    await this.sendBatch();
+    await this.output.send();
     await this.queue.add(bytes.length, () => this.options.channel.sendLiteral(MAIN, bytes));
   }
 
@@ -197,7 +226,9 @@ export class SourceStream implements PageTaker {
 
   private async unread(reason: string, level: 'info' | 'warn'): Promise<void> {
     const { channel, log } = this.options;
-    await this.sendBatch();
+    this.isUnread = true;
+    this.options.gate.turnOff();
+    await this.output.send();
     log(level, `pass-through from here on: ${reason}`);
     const body = passThroughBytes({ postcopy: this.isPostcopy, reason });
     await this.queue.add(0, () => channel.send(MAIN, FRAME.PASS_THROUGH, body));
@@ -208,22 +239,22 @@ export class SourceStream implements PageTaker {
       const head = recordHead(this.map!.numberOf(block, page), 'page');
       return this.record(block, head, bytes.slice(from, from + TARGET_PAGE_BYTES));
     }
-    if (!this.hasSpace()) return this.sendBatch().then(() => this.page(block, page, bytes, from));
-    this.batch.add(block, this.map!.numberOf(block, page), bytes, from);
+    if (!this.output.hasSpace()) return this.output.send().then(() => this.page(block, page, bytes, from));
+    this.output.batch.add(block, this.map!.numberOf(block, page), bytes, from);
     return undefined;
   }
 
   private fill(block: number, page: number, value: number): Promise<void> | undefined {
     if (this.isPostcopy)
       return this.record(block, recordHead(this.map!.numberOf(block, page), 'fill', value));
-    if (!this.hasSpace()) return this.sendBatch().then(() => this.fill(block, page, value));
-    this.batch.addFill(block, this.map!.numberOf(block, page), value);
+    if (!this.output.hasSpace()) return this.output.send().then(() => this.fill(block, page, value));
+    this.output.batch.addFill(block, this.map!.numberOf(block, page), value);
     return undefined;
   }
 
   /** QEMU encoded the page itself, so its content is unknown here. */
   private async xbzrle(block: number, page: number, bytes: Uint8Array): Promise<void> {
-    await this.sendBatch();
+    await this.output.send();
     if (!this.hasXbzrle)
       this.options.log(
         'warn',
@@ -240,34 +271,19 @@ export class SourceStream implements PageTaker {
     head: Uint8Array,
     bytes: Uint8Array = new Uint8Array(0),
   ): Promise<void> {
-    this.batch.setBlock(block);
+    this.output.batch.setBlock(block);
     await this.queue.add(bytes.length, () => this.options.channel.send(MAIN, FRAME.RECORD, head, bytes));
-  }
-
-  /** Whether the batch takes another page. */
-  private hasSpace(): boolean {
-    if (this.batch.isEmpty) {
-      const bypass = this.options.sender.shouldBypass();
-      const { bytesPerMs } = this.options.channel.window.path;
-      this.batch.begin(this.batchSize.pages(bytesPerMs, bypass), bypass);
-    }
-    return !this.batch.isFull;
-  }
-
-  private async sendBatch(): Promise<void> {
-    if (this.batch.isEmpty) return;
-    const { pages, ...options } = this.batch.take();
-    await this.batches.send(pages, options);
   }
 
   /** Send the digest of all RAM, which the destination verifies before its QEMU gets any device state. */
   private async sendDigest(): Promise<void> {
     const { sender, channel, log } = this.options;
-    await this.sendBatch();
+    await this.output.send();
     await this.options.beforeDigest();
     if (this.passThroughReason !== undefined) return this.unread(this.passThroughReason, 'warn');
     if (!this.map) return;
     const end = sender.end();
+    this.hasDigest = true;
     await this.queue.add(0, () => channel.send(MAIN, FRAME.END, end));
     log(
       'info',

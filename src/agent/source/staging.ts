@@ -1,4 +1,4 @@
-import type { QemuEvents } from '../../qemu/events.js';
+import type { QemuEvents, QemuFlush } from '../../qemu/events.js';
 import { type QemuBlock, TARGET_PAGE_BYTES } from '../../qemu/format.js';
 
 /**
@@ -24,7 +24,7 @@ export type Step =
       readonly to: number;
     }
   | { readonly kind: 'blocks'; readonly blocks: readonly QemuBlock[] }
-  | { readonly kind: 'flush' | 'postcopy' | 'devices' }
+  | { readonly kind: 'flush' | 'section-end' | 'multifd-flush' | 'postcopy' | 'devices' }
   | { readonly kind: 'opaque'; readonly reason: string };
 
 /** Takes pages at once where it can; returns whether it did. */
@@ -89,8 +89,13 @@ export class Staging implements QemuEvents {
     if (command === 'POSTCOPY_ADVISE') this.advisesPostcopy = true;
   }
 
-  onFlush(): void {
+  onFlush(after: QemuFlush): void {
     this.steps.push({ kind: 'flush' });
+    if (after !== 'footer' && after !== 'command') this.steps.push({ kind: 'section-end' });
+  }
+
+  onMultifdFlush(): void {
+    this.steps.push({ kind: 'multifd-flush' });
   }
 
   onPostcopy(): void {

@@ -17,6 +17,7 @@ import { MAIN } from '../flow/in-flight-window.js';
 
 import { MigrationLifetime } from '../lifetime.js';
 import { ackBytes, readAck } from '../messages.js';
+import { SyncGate } from '../multifd/sync-gate.js';
 import { SocketWriter } from '../socket-writer.js';
 import { SourceStream } from '../source/source-stream.js';
 import { RoundStats } from '../stats.js';
@@ -132,6 +133,8 @@ async function send(
       () => {},
     ),
     log: () => {},
+    gate: new SyncGate(),
+    channelsKnown: async () => {},
     beforeDigest: async () => {},
     onFailure: (cause) => lifetime.fail(cause),
   });
@@ -161,7 +164,7 @@ async function receive(channel: FrameChannel, writer: SocketWriter): Promise<voi
   const stream = await DestinationStream.open({
     cacheBytes: GUEST_BYTES,
     maxGuestBytes: GUEST_BYTES,
-    write: (bytes, onWritten) => writer.write(bytes, onWritten),
+    write: (_, bytes, onWritten) => writer.write(bytes, onWritten),
   });
   let received = 0;
   for (;;) {

@@ -72,6 +72,9 @@ export function readIndex(file: ImageFile, selection: 'ram' | 'all', start = 0):
         throw bad(path, `has blocks of ${pages} pages, which a file of ${fileBytes} bytes cannot hold`);
       index = new QemuPageIndex(path, pages);
     },
+    onMultifdFlush() {
+      throw unsupported(path, 'was saved with multifd, which sends the pages over other connections');
+    },
     onPostcopy() {
       throw unsupported(
         path,

@@ -1,0 +1,31 @@
+export const RUNS_ON_SOURCE = 'the guest keeps running on the source';
+
+/** Reports of the return path. */
+export interface AnswerState {
+  /** The source's QEMU learns of the failure. */
+  readonly hasReturnPath: boolean;
+  /** The source's QEMU has received the report that the destination's QEMU runs the guest. */
+  readonly hasSucceeded: boolean;
+}
+
+/** Progress of a migration when it failed. */
+export interface SentState {
+  readonly isPostcopy: boolean;
+  /** QEMU has sent its whole stream. */
+  readonly isWhole: boolean;
+}
+
+/** Return where the guest is after a migration that failed. */
+export function guestState({
+  hasReturnPath,
+  hasSucceeded,
+  isPostcopy,
+  isWhole,
+}: AnswerState & SentState): string {
+  if (hasSucceeded) return "the destination's QEMU has reported that it runs the guest";
+  if (isPostcopy)
+    return 'the guest runs on the destination, and pages that were not sent are only on the source';
+  return isWhole && !hasReturnPath
+    ? "everything was sent, so the source's QEMU may report success"
+    : RUNS_ON_SOURCE;
+}

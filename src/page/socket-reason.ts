@@ -14,12 +14,17 @@ const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
 };
 
+/** System calls of sockets, as Node names them. */
+const SYSTEM_CALLS = ['connect', 'listen', 'bind', 'getaddrinfo', 'accept', 'read', 'write', 'shutdown'];
+
 /**
  * Return the reason of a failed socket call, "connection refused: nothing listens there (ECONNREFUSED)": the
  * message of Node's error names the call and the address, which the caller's message already has.
  */
-export function socketReason(cause: Error & { readonly code?: string }): string {
-  const { code, message } = cause;
-  if (code === undefined || !Object.hasOwn(REASONS, code)) return message;
+export function socketReason(cause: Error & { readonly code?: string; readonly syscall?: string }): string {
+  const { code, syscall, message } = cause;
+  // Files have the same codes with other meanings.
+  if (!SYSTEM_CALLS.includes(syscall ?? '') || code === undefined || !Object.hasOwn(REASONS, code))
+    return message;
   return `${REASONS[code]} (${code})`;
 }

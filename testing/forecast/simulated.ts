@@ -97,8 +97,8 @@ interface Found {
 
 /**
  * QEMU's rule, as `ram_save_pending` and `ram_save_iterate` have it: pages are sent in ascending order,
- * over and over, for 50 ms at a time. When fewer remain than the downtime limit allows at the present rate, the pages
- * written since the last look are added; the guest stops if they are fewer still.
+ * over and over, for 50 ms at a time. When fewer remain than the downtime limit allows at the present rate,
+ * the pages written since the last look are added; the guest stops if they are fewer still.
  */
 async function migrate(
   migration: Migration,

@@ -10,21 +10,36 @@ import { openNative } from './kernels/native.mjs';
 import { npmCompressors } from './kernels/npm-compressors.mjs';
 import { raceBlake3, raceHash, racePages } from './kernels/page-race.mjs';
 import { printRatios, printTargets } from './kernels/report.mjs';
+import { badOption, wholeNumber } from './kernels/suite.mjs';
+import { CALL_BYTES, raceZstdCalls } from './kernels/zstd-calls.mjs';
 import { FRAME_BYTES, raceZstdDecode } from './kernels/zstd-decode.mjs';
+import { raceZstdThreads } from './kernels/zstd-threads.mjs';
+
+import { CLOCKS } from './race.mjs';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
 /**
  * Set sizes and measurement effort. A sample takes at least `minMs`; peers from npm process only `slowBytes`
- * of a set.
+ * of a set. Guests' pages differ, so that sets of them are larger.
  */
 const FULL = {
-  cached: { bytes: 256 * KiB, slowBytes: 256 * KiB, options: { rounds: 21, minMs: 2 } },
+  cached: {
+    bytes: 256 * KiB,
+    slowBytes: 256 * KiB,
+    guestBytes: 4 * MiB,
+    options: { rounds: 21, minMs: 2 },
+  },
   large: { bytes: 64 * MiB, slowBytes: 4 * MiB, options: { rounds: 5, minMs: 0.1 } },
 };
 const QUICK = {
-  cached: { bytes: 256 * KiB, slowBytes: 64 * KiB, options: { rounds: 1, minMs: 0.01 } },
+  cached: {
+    bytes: 256 * KiB,
+    slowBytes: 64 * KiB,
+    guestBytes: 1 * MiB,
+    options: { rounds: 1, minMs: 0.01 },
+  },
   large: { bytes: 1 * MiB, slowBytes: 64 * KiB, options: { rounds: 1, minMs: 0.01 } },
 };
 
@@ -38,8 +53,11 @@ export async function run(argv) {
       only: { type: 'string', multiple: true },
       corpus: { type: 'string', multiple: true },
       set: { type: 'string', multiple: true },
+      clock: { type: 'string', default: 'wall' },
+      runs: { type: 'string' },
     },
   });
+  if (!Object.hasOwn(CLOCKS, values.clock)) throw badOption('--clock: expected wall or cpu');
   const sizes = values.quick ? QUICK : FULL;
   const wanted = (list, name) => !list || list.some((part) => name.startsWith(part));
   const corpora = await openCorpora(values.traces);
@@ -57,13 +75,15 @@ export async function run(argv) {
         if (!wanted(values.corpus, corpus)) continue;
         for (const [set, size] of Object.entries(sizes)) {
           if (!wanted(values.set, set)) continue;
-          const found = await subject.race(corpus, size);
+          const rounds = wholeNumber('runs', values.runs, size.options.rounds);
+          const options = { ...size.options, rounds, clock: values.clock };
+          const found = await subject.race(corpus, { ...size, options });
           rows.push(
             ...found.map((row) => ({
+              ...row,
               kernel: subject.name,
               corpus,
               set,
-              ...row,
               node: process.versions.node,
             })),
           );
@@ -92,9 +112,12 @@ function subjects({ buffers, native, compressors }, corpora) {
   });
   const codecSubject = (codec) => ({
     name: codec.name,
-    corpora: codec.changed ? corpora.changed : corpora.kinds,
-    race: (corpus, { bytes, slowBytes, options }) => {
-      const set = buffers.set(Math.max(bytes, codec.pageBytes), codec.pageBytes);
+    corpora: codec.changed
+      ? corpora.changed
+      : [...corpora.kinds, ...(codec.name.startsWith('zstd') ? corpora.guests : [])],
+    race: (corpus, { bytes, guestBytes, slowBytes, options }) => {
+      const setBytes = corpora.guests.includes(corpus) ? (guestBytes ?? bytes) : bytes;
+      const set = buffers.set(Math.max(setBytes, codec.pageBytes), codec.pageBytes);
       if (codec.changed) corpora.fillChanged(corpus, set.baseView, set.srcView);
       else corpora.fill(corpus, set.srcView);
       return raceCodec({ codec, set, functions, compressors, slowBytes, options });
@@ -106,15 +129,27 @@ function subjects({ buffers, native, compressors }, corpora) {
     pageSubject('xxh3-128', (race) => raceHash({ ...race, bits: 128 })),
     pageSubject('blake3', raceBlake3),
     ...codecsOf(buffers.kernels.run, buffers.scratch, buffers.zstd).map(codecSubject),
-    ...Object.entries(FRAME_BYTES).map(([name, frameBytes]) => ({
+    ...Object.entries({ ...FRAME_BYTES, ...CALL_BYTES }).map(([name, frameBytes]) => ({
       name,
-      corpora: corpora.kinds,
-      race: (corpus, { bytes, slowBytes, options }) => {
-        const set = buffers.set(Math.max(bytes, frameBytes), frameBytes);
+      corpora: [...corpora.kinds, ...corpora.guests],
+      race: (corpus, { bytes, guestBytes, slowBytes, options }) => {
+        const setBytes = corpora.guests.includes(corpus) ? (guestBytes ?? bytes) : bytes;
+        const set = buffers.set(Math.max(setBytes, frameBytes), frameBytes);
         corpora.fill(corpus, set.srcView);
+        if (CALL_BYTES[name]) return raceZstdCalls({ set, slowBytes, options });
         const { kernels, zstdScratch: scratch } = buffers;
         return raceZstdDecode({ set, functions, compressors, kernels, scratch, slowBytes, options });
       },
     })),
+    {
+      name: 'zstd two threads',
+      corpora: corpora.guests,
+      race: async (corpus, { guestBytes, options }) => {
+        if (!guestBytes) return [];
+        const pages = new Uint8Array(new SharedArrayBuffer(guestBytes));
+        corpora.fill(corpus, pages);
+        return raceZstdThreads(corpus, pages, options.rounds);
+      },
+    },
   ];
 }

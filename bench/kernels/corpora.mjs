@@ -4,9 +4,10 @@
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { shopRounds } from '../../examples/support/sql-shop.mjs';
-import { findImages } from '../images.mjs';
+import { findImages, tracesIn } from '../images.mjs';
 import { shuffler } from '../race.mjs';
 import { seeded } from '../seeded.mjs';
+import { guestPages } from './guest-pages.mjs';
 
 const PAGE_BYTES = 4096;
 /** Real memory contains many zero pages, which no codec receives. */
@@ -36,7 +37,8 @@ const SYNTHETIC = {
 
 /**
  * Load the page sets. `kinds` are their names, `changed` the names of those with a previous version of each
- * page; `skipped` has the reason for each kind that is not available here.
+ * page, `guests` those of traces, one a guest; `skipped` has the reason for each kind that is not available
+ * here.
  */
 export async function openCorpora(traces) {
   const real = { text: sourceText(), code: machineCode(process.execPath) };
@@ -51,11 +53,16 @@ export async function openCorpora(traces) {
     real[kind] = later.filter((page) => !isZero(page));
   const shuffle = shuffler(1);
   for (const kind of Object.keys(real)) real[kind] = shuffle(real[kind]);
+  const guests = [];
+  for (const [name, files] of Object.entries(traces ? tracesIn(traces) : {})) {
+    guests.push(`guest ${name}`);
+    real[`guest ${name}`] = guestPages(files.at(-1));
+  }
   const kinds = ['zero', 'sparse', 'text', 'pointers', 'code', 'random', 'process', 'wasm'].filter(
     (kind) => !skipped[kind],
   );
   const changed = ['dirty 1 %', 'dirty 10 %', 'dirty 50 %', ...Object.keys(versions)];
-  return { kinds, changed, skipped, fill, fillChanged };
+  return { kinds, changed, guests, skipped, fill, fillChanged };
 
   /** Fill `bytes`, a view of whole pages. */
   function fill(kind, bytes) {

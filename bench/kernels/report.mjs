@@ -2,20 +2,23 @@
 
 import { againstTargets } from './targets.mjs';
 
-/** Print each target and this run's result: geometric mean over the kinds of pages, and the range. */
+/** Print each target and this run's result: means over the kinds of pages and over guests, range, bytes. */
 export function printTargets(rows) {
-  const body = againstTargets(rows).map(({ kernel, direction, set, peer, of, atLeast, mean, min, max }) => [
-    `${kernel} ${direction}${of ? `, ${of}` : ''}`,
-    set,
-    `ours ÷ ${peer}`,
-    `${atLeast}`,
-    `${rounded(mean)}${mean < atLeast ? ' !' : '  '}`,
-    `${rounded(min)} … ${rounded(max)}`,
-  ]);
-  if (body.length > 0)
-    process.stdout.write(
-      `\n${aligned([['kernel', 'set', 'against', 'target', 'mean  ', 'range'], ...body], 3).join('\n')}\n`,
-    );
+  const mark = (value, atLeast) => `${rounded(value)}${value < atLeast ? ' !' : '  '}`;
+  const body = againstTargets(rows).map(
+    ({ kernel, direction, set, peer, of, atLeast, mean, min, max, guests, bytes }) => [
+      `${kernel} ${direction}${of ? `, ${of}` : ''}`,
+      set,
+      `ours ÷ ${peer}`,
+      `${atLeast}`,
+      mark(mean, atLeast),
+      `${rounded(min)} … ${rounded(max)}`,
+      mark(guests, atLeast),
+      bytes?.toFixed(3) ?? '-',
+    ],
+  );
+  const head = ['kernel', 'set', 'against', 'target', 'mean  ', 'range', 'guests  ', 'bytes'];
+  if (body.length > 0) process.stdout.write(`\n${aligned([head, ...body], 3).join('\n')}\n`);
 }
 
 export function printRatios(kernel, rows) {

@@ -47,13 +47,14 @@ const TARGETS = [
       atLeast,
     })),
   ),
-  { kernel: 'zstd decode 4 KiB', direction: 'decode', peer: 'node:zlib zstd', set: 'cached', atLeast: 10 },
-  ...['4 KiB', '64 KiB'].flatMap((size) => [
-    encodeTarget(`zstd -1 ${size}`, 'libzstd -1', 0.9),
+  ...['4 KiB', '64 KiB', '1 MiB'].flatMap((size) => [
+    encodeTarget(`zstd -1 ${size}`, 'libzstd -1', size === '64 KiB' ? 1.1 : 0.9),
     encodeTarget(`zstd -3 ${size}`, 'libzstd -3', 0.75),
     encodeTarget(`zstd -1 ${size}`, '@bokuweb/zstd-wasm -1', 1.4),
   ]),
-  encodeTarget('zstd -1 64 KiB', 'node:zlib zstd -1', 1.5),
+  { kernel: 'zstd call 4 KiB', direction: 'decode', peer: 'node:zlib', set: 'cached', atLeast: 10 },
+  encodeTarget('zstd call 64 KiB', 'node:zlib', 1.5),
+  encodeTarget('zstd two threads', 'node:zlib zstd -1, two threads', 0.8),
 ];
 
 function encodeTarget(kernel, peer, atLeast) {
@@ -67,21 +68,42 @@ function pair(kernel, peer, set, encode, decode) {
   ];
 }
 
-/** Return each target that has rows, with the geometric `mean`, `min` and `max` over the kinds of pages. */
+/**
+ * Return each target that has rows, with the geometric `mean`, `min` and `max` over the kinds of pages, the
+ * `guests` mean over the pages of guests, and `bytes`, the mean ratio of bytes; undefined without such rows.
+ */
 export function againstTargets(rows) {
   return TARGETS.flatMap((target) => {
-    const counted = rows.filter(
+    const measured = rows.filter(
       (row) =>
         row.kernel === target.kernel &&
         row.direction === target.direction &&
         row.peer === target.peer &&
-        row.set === target.set &&
-        (target.of ? target.of.includes(row.corpus) : row.corpus !== 'zero'),
+        row.set === target.set,
     );
-    if (counted.length === 0) return [];
-    const ratios = counted.map(({ ratio }) => ratio);
-    return [{ ...target, mean: geometricMean(ratios), min: Math.min(...ratios), max: Math.max(...ratios) }];
+    const ofGuests = measured.filter(({ corpus }) => corpus.startsWith('guest '));
+    const ofKinds = measured.filter(
+      (row) =>
+        !ofGuests.includes(row) && (target.of ? target.of.includes(row.corpus) : row.corpus !== 'zero'),
+    );
+    if (ofKinds.length + ofGuests.length === 0) return [];
+    const ratios = ofKinds.map(({ ratio }) => ratio);
+    const sizes = [...ofKinds, ...ofGuests].filter((row) => row.peerBytes && row.direction === 'encode');
+    return [
+      {
+        ...target,
+        mean: ratios.length > 0 ? geometricMean(ratios) : undefined,
+        min: ratios.length > 0 ? Math.min(...ratios) : undefined,
+        max: ratios.length > 0 ? Math.max(...ratios) : undefined,
+        guests: ofGuests.length > 0 ? geometricMean(ofGuests.map(({ ratio }) => ratio)) : undefined,
+        bytes: sizes.length > 0 ? meanBytes(sizes) : undefined,
+      },
+    ];
   });
+}
+
+function meanBytes(rows) {
+  return geometricMean(rows.map(({ oursBytes, peerBytes }) => oursBytes / peerBytes));
 }
 
 export function geometricMean(values) {

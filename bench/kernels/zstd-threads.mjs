@@ -57,7 +57,16 @@ export async function raceZstdThreads(image, pages, rounds) {
     print(
       `  zstd -${LEVEL}, groups of 1 MiB: two workers ${us.medianMs.toFixed(1)} ms, node:zlib on two threads ${them.medianMs.toFixed(1)} ms; ${text}; bytes ${(bytes.ours / bytes.node).toFixed(3)} ×`,
     );
-    const row = { suite: 'threads', kernel: 'zstd -1 1 MiB', image, peer: 'node:zlib zstd -1, two threads' };
+    const row = {
+      suite: 'threads',
+      kernel: 'zstd -1 1 MiB',
+      image,
+      direction: 'encode',
+      peer: 'node:zlib zstd -1, two threads',
+      oursBytes: bytes.ours,
+      peerBytes: bytes.node,
+      oursGBps: us.perSecond / 1e9,
+    };
     return [{ ...row, oursMs: us.medianMs, peerMs: them.medianMs, ratio, ...result }];
   } finally {
     await Promise.all(workers.map((worker) => worker.terminate()));

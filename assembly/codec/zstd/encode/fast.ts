@@ -88,8 +88,10 @@ export function findFast<T>(
     putSequence(sequence, count, <u32>(stop - ip), offsetValue);
     sequence += 8;
     if (stop <= limit) {
-      // Two positions of the match, near its ends, are where later matches often begin.
-      store<T>(slotAt<T>(load<u64>(ip + 2), table, multiplier, mask), <T>(ip + 2 - base));
+      // Later matches often begin near the ends of this one; in small inputs the first position saves too
+      // little.
+      if (sizeof<T>() === 4)
+        store<T>(slotAt<T>(load<u64>(ip + 2), table, multiplier, mask), <T>(ip + 2 - base));
       store<T>(slotAt<T>(load<u64>(stop - 2), table, multiplier, mask), <T>(stop - 2 - base));
     }
     ip = stop;

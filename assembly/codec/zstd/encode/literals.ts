@@ -4,7 +4,7 @@ import { countBytes } from "./count-bytes";
 import { bitsWithCodes, buildCodes, codeLengths, MAX_CODE_BITS, NEVER } from "./huffman";
 import { MIN_FOUR_STREAMS, writeStreams } from "./huffman-streams";
 import { writeWeights } from "./huffman-table";
-import { STATE_HUFFMAN_BITS } from "./layout";
+import { STATE_HUFFMAN_BITS, STATE_SEQUENCES } from "./layout";
 
 const RAW: u32 = 0;
 const RLE: u32 = 1;
@@ -13,12 +13,17 @@ const TREELESS: u32 = 3;
 /** Fewer literals are not coded: the description of a code takes more than it saves. */
 const MIN_CODED: u32 = 48;
 const MIN_TREELESS: u32 = 16;
+/** From this on a sample may show that literals cannot be coded. */
+const MIN_SAMPLED: u32 = 3072;
+const SAMPLE_BYTES: u32 = 1536;
+const MIN_SAMPLED_ENDS: u32 = 16384;
 
 /** Write the literals section; return its end. Up to 16 bytes after it may be written too. */
 export function writeLiterals(scratch: usize, literals: usize, count: u32, out: usize, isRaw: bool): usize {
   const hasCode = load<u32>(scratch + STATE_HUFFMAN_BITS) !== 0;
   const least = hasCode ? MIN_TREELESS : MIN_CODED;
   if (isRaw || count < least) return writeRaw(literals, count, out);
+  if (count >= MIN_SAMPLED && looksRandom(scratch, literals, count)) return writeRaw(literals, count, out);
   const found = countBytes(scratch, literals, count);
   const last = found & 0xff;
   const most = found >>> 8;
@@ -45,6 +50,15 @@ export function writeLiterals(scratch: usize, literals: usize, count: u32, out: 
     return writeCoded(scratch, literals, count, CODED, out, streams);
   }
   return writeCoded(scratch, literals, count, TREELESS, out, body);
+}
+
+/** Whether there are few matches and samples of the literals, of the end too in large blocks, are flat. */
+function looksRandom(scratch: usize, literals: usize, count: u32): bool {
+  if (count >>> 4 <= load<u32>(scratch + STATE_SEQUENCES)) return false;
+  const sample = max(SAMPLE_BYTES, count >>> 4);
+  const flat = (sample >>> 7) + 4;
+  if (countBytes(scratch, literals, sample) >>> 8 > flat) return false;
+  return count < MIN_SAMPLED_ENDS || countBytes(scratch, literals + count - sample, sample) >>> 8 <= flat;
 }
 
 /** Return the bytes that coded literals must save: their decoder is slower than a copy. */

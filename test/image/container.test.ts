@@ -13,6 +13,7 @@ import {
 import { openElfCore } from '../../src/image/elf-core/elf-core.js';
 import { bytesSink, bytesSource, createDecoder } from '../../src/index.js';
 import { PageferryError } from '../../src/page/error.js';
+import { fixed } from '../../src/strategy/fixed.js';
 import { seeded } from '../support/kernels.js';
 import { decoded, encodedBy, SMALL_DECODER } from '../support/streams.js';
 import { makeCore } from './elf-support.js';
@@ -20,6 +21,8 @@ import { randomBytes, testFolder } from './support.js';
 
 const folder = testFolder();
 const MIB = 1 << 20;
+/** The choices of `adaptive` depend on time. */
+const SAME_EVERY_TIME = { strategy: fixed('zstd') };
 
 /** A core with notes, zero pages and bytes after the memory, which is not in the order of addresses. */
 function core(seed: number, note: string): Buffer {
@@ -42,7 +45,7 @@ async function packed(...files: readonly Buffer[]): Promise<Uint8Array> {
   });
   const { bytes } = await encodedBy(async (encoder) => {
     for (const source of sources) await encoder.encode(source, { container: source.container });
-  });
+  }, SAME_EVERY_TIME);
   for (const source of sources) source.close();
   return bytes;
 }

@@ -1,13 +1,16 @@
-/** Time constant of the exponential average, in ms. */
+/** Default time constant of the exponential average, in ms. */
 const WINDOW_MS = 300;
 
-/** Fraction of recent time, 0 … 1, in which a condition held: an exponential average over 300 ms. */
+/** Fraction of recent time, 0 … 1, in which a condition held: an exponential average. */
 export class BusyFraction {
   private fraction = 0;
   private settledAtMs: number;
   private isBusy = false;
 
-  constructor(nowMs: number) {
+  constructor(
+    nowMs: number,
+    private readonly windowMs = WINDOW_MS,
+  ) {
     this.settledAtMs = nowMs;
   }
 
@@ -24,7 +27,7 @@ export class BusyFraction {
   }
 
   private settle(nowMs: number): void {
-    const kept = Math.exp((this.settledAtMs - nowMs) / WINDOW_MS);
+    const kept = Math.exp((this.settledAtMs - nowMs) / this.windowMs);
     this.fraction = kept * this.fraction + (1 - kept) * (this.isBusy ? 1 : 0);
     this.settledAtMs = nowMs;
   }

@@ -58,6 +58,8 @@ export interface StreamState {
    * where flow control keeps queues too short to show the bottleneck: live guests.
    */
   readonly linkBusyFraction?: number | undefined;
+  /** The same of the last 20 ms or so. */
+  readonly linkBusyRecently?: number | undefined;
   /** Threads that pack. */
   readonly threads: number;
   /**

@@ -1,6 +1,7 @@
 // Pages that bypass the encoder: the layout of their frames, what is refused, and that they arrive.
 import { describe, expect, test } from 'vitest';
 import { bypassBodies, readBypass } from '../../src/agent/bypass.js';
+import { BypassLog } from '../../src/agent/source/bypass-log.js';
 import { BYPASSED_PAGE, BYPASSED_UNCHANGED } from '../../src/engine/live/page-sender.js';
 import { PageferryError } from '../../src/page/error.js';
 import { craftedLater, craftedMemory, craftedStream } from '../../testing/qemu/crafted-guest.js';
@@ -90,4 +91,26 @@ describe('a migration', () => {
       expect(three!.wireBytes).toBe(0);
     },
   );
+});
+
+test('the log has changes that last, with the rate of the link', () => {
+  let nowMs = 0;
+  const lines: string[] = [];
+  const log = new BypassLog(() => nowMs);
+  const batches = (bypass: boolean, forMs: number) => {
+    for (const end = nowMs + forMs; nowMs < end; nowMs += 10)
+      log.set(bypass, 2e9, (_, line) => lines.push(line));
+  };
+  batches(false, 500);
+  for (let i = 0; i < 5; i++) {
+    batches(true, 90);
+    batches(false, 90);
+  }
+  expect(lines).toEqual([]);
+  batches(true, 1000);
+  expect(lines).toEqual([
+    'pages bypass coding from here on: they do not wait for the link (2000 Mbit/s or more)',
+  ]);
+  batches(false, 1000);
+  expect(lines.slice(1)).toEqual(['pages are coded again: they wait for the link (2000 Mbit/s)']);
 });

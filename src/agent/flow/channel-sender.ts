@@ -14,6 +14,8 @@ import { StreamProgress } from './stream-progress.js';
  * the kernel's buffers.
  */
 const MIN_IDLE_FRACTION = 0.4;
+/** Time constant of `StreamState.linkBusyRecently`. */
+const RECENT_MS = 20;
 /** A socket write that takes longer had to wait for the link. */
 const MIN_WAIT_MS = 1;
 
@@ -31,6 +33,7 @@ export class ChannelSender {
   private hasWaited = false;
   /** Fraction of the time that packed bytes wait for the link. */
   private readonly waits = new BusyFraction(performance.now());
+  private readonly recentWaits = new BusyFraction(performance.now(), RECENT_MS);
   /** Fraction of the time that the destination waits for bytes, from its last ack. */
   private destinationIdle = 1;
   /** Cost of a byte at the destination, as last reported. */
@@ -52,6 +55,7 @@ export class ChannelSender {
       // Bytes that wait here while the destination waits for bytes are on the link.
       destination: this.destination,
       waitFraction: Math.min(this.waits.at(performance.now()), this.destinationIdle),
+      recentWaitFraction: Math.min(this.recentWaits.at(performance.now()), this.destinationIdle),
     }));
   }
 
@@ -125,10 +129,10 @@ export class ChannelSender {
     const startedAt = performance.now();
     if (this.window.inFlightBytes === 0) this.rate.restart(startedAt, this.window.ackedBytes);
     this.window.sent(connection, bytes, startedAt);
-    this.waits.set(startedAt, true);
+    this.setWaiting(startedAt, true);
     await this.channel.send(type, ...parts);
     const endedAt = performance.now();
-    this.waits.set(endedAt, false);
+    this.setWaiting(endedAt, false);
     if (endedAt - startedAt >= MIN_WAIT_MS) this.hasWaited = true;
   }
 
@@ -137,17 +141,22 @@ export class ChannelSender {
     const passed = this.share?.take(bytes, this.signal);
     if (!passed) return;
     this.hasWaited = true;
-    this.waits.set(performance.now(), true);
+    this.setWaiting(performance.now(), true);
     await passed;
-    this.waits.set(performance.now(), false);
+    this.setWaiting(performance.now(), false);
+  }
+
+  private setWaiting(nowMs: number, isWaiting: boolean): void {
+    this.waits.set(nowMs, isWaiting);
+    this.recentWaits.set(nowMs, isWaiting);
   }
 
   private async opened(connection: number): Promise<void> {
     this.channel.check();
     if (this.window.isOpen(connection)) return;
     this.hasWaited = true;
-    this.waits.set(performance.now(), true);
+    this.setWaiting(performance.now(), true);
     await this.window.opened(connection, this.signal);
-    this.waits.set(performance.now(), false);
+    this.setWaiting(performance.now(), false);
   }
 }

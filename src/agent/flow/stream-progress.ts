@@ -9,6 +9,8 @@ export interface LinkEstimate {
   readonly ackedBytes: number;
   /** `StreamState.linkBusyFraction`. */
   readonly waitFraction?: number;
+  /** `StreamState.linkBusyRecently`. */
+  readonly recentWaitFraction?: number;
   /** Last report of the destination. */
   readonly destination: DestinationSpeed | undefined;
 }
@@ -35,6 +37,9 @@ export class StreamProgress {
       },
       get linkBusyFraction() {
         return link().waitFraction;
+      },
+      get linkBusyRecently() {
+        return link().recentWaitFraction;
       },
       get destination() {
         return link().destination;

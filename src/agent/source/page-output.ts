@@ -5,6 +5,7 @@ import { BatchSize } from '../flow/batch-size.js';
 import type { ChannelSender } from '../flow/channel-sender.js';
 import type { RoundStats } from '../stats.js';
 import { BatchSender } from './batch-sender.js';
+import { BypassLog } from './bypass-log.js';
 import { PageBatch } from './page-batch.js';
 import type { SendQueue } from './send-queue.js';
 
@@ -16,6 +17,7 @@ export interface PageOutputOptions {
   readonly stats: RoundStats;
   readonly signal: AbortSignal;
   readonly queue: SendQueue;
+  readonly log: (level: 'info' | 'warn', message: string) => void;
 }
 
 /** Sends pages of records and of packets in batches, in the order in which they are added. */
@@ -23,6 +25,7 @@ export class PageOutput {
   readonly batch: PageBatch;
   private readonly batches: BatchSender;
   private readonly size: BatchSize;
+  private readonly bypassLog = new BypassLog();
 
   constructor(private readonly options: PageOutputOptions) {
     const { channel, sender, batchPages, stats, signal, queue } = options;
@@ -63,8 +66,10 @@ export class PageOutput {
   }
 
   private begin(): void {
-    const bypass = this.options.sender.shouldBypass();
-    const { bytesPerMs } = this.options.channel.window.path;
+    const { channel, sender, log } = this.options;
+    const bypass = sender.shouldBypass();
+    this.bypassLog.set(bypass, channel.bitsPerSecond, log);
+    const { bytesPerMs } = channel.window.path;
     this.batch.begin(this.size.pages(bytesPerMs, bypass), bypass);
   }
 }

@@ -42,10 +42,10 @@ export class SourceStream implements PageTaker {
   private hasXbzrle = false;
 
   constructor(private readonly options: SourceStreamOptions) {
-    const { channel, sender, batchPages, stats, signal, onFailure } = options;
+    const { channel, sender, batchPages, stats, signal, log, onFailure } = options;
     const queue = new SendQueue(MAX_QUEUED_BYTES, onFailure, signal);
     this.queue = queue;
-    this.output = new PageOutput({ channel, sender, batchPages, stats, signal, queue });
+    this.output = new PageOutput({ channel, sender, batchPages, stats, signal, queue, log });
   }
 
   /** Pages of the guest; 0: not known yet. */

@@ -15,13 +15,21 @@ const MAX_EXPONENT = Math.log(15);
 /** Bypass starts below this price and this busy fraction, … */
 const BYPASS_MAX_PRICE = 0.25;
 const BYPASS_START_BUSY = 0.05;
+/** … or once nothing has waited for the link for this time, however high the price still is, … */
+const QUIET_MS = 30;
+/** … while batches follow each other within this time: what is not sent cannot wait. */
+const MAX_BATCH_MS = 60;
 /** … and ends at this busy fraction. */
 const BYPASS_END_BUSY = 0.3;
+/** A bypass that ends sooner did not pay: the next one needs twice the quiet time, up to the maximum. */
+const MIN_BYPASS_MS = 2000;
+const MAX_QUIET_MS = 1000;
 
 /**
  * Law for live guests, whose flow control keeps every queue short: an integral controller raises the price
  * while packed bytes wait for the link more than a quarter of the time, and lowers it while they wait less.
- * Where hardly anything waits for the link, batches bypass coding.
+ * Where hardly anything waits for the link, batches bypass coding: within 100 ms of the moment from which
+ * nothing has waited.
  */
 export class LiveLaw implements ControlLaw {
   readonly name = 'live';
@@ -29,6 +37,10 @@ export class LiveLaw implements ControlLaw {
   private exponent = 0;
   private updatedAtMs = 0;
   private isBypassing = false;
+  private bypassingSinceMs = 0;
+  private askedAtMs = 0;
+  private quietMs = 0;
+  private neededQuietMs = QUIET_MS;
 
   estimate(state: StreamState, groupsMs: number): Bottleneck {
     const nowMs = state.elapsedMs();
@@ -42,10 +54,28 @@ export class LiveLaw implements ControlLaw {
   shouldBypass(state: StreamState): boolean {
     const { bytePrice } = this.estimate(state, 0);
     const busy = state.linkBusyFraction!;
-    this.isBypassing = this.isBypassing
-      ? busy < BYPASS_END_BUSY
-      : bytePrice < BYPASS_MAX_PRICE && busy < BYPASS_START_BUSY;
+    const nowMs = state.elapsedMs();
+    const isQuiet = this.isQuiet(state.linkBusyRecently, nowMs);
+    if (!this.isBypassing) {
+      this.isBypassing = isQuiet || (bytePrice < BYPASS_MAX_PRICE && busy < BYPASS_START_BUSY);
+      if (this.isBypassing) this.bypassingSinceMs = nowMs;
+      // The average may still have time from before the bypass.
+    } else if (Math.min(busy, state.linkBusyRecently ?? busy) >= BYPASS_END_BUSY) {
+      this.isBypassing = false;
+      const hasPaid = nowMs - this.bypassingSinceMs >= MIN_BYPASS_MS;
+      this.neededQuietMs = hasPaid ? QUIET_MS : Math.min(MAX_QUIET_MS, 2 * this.neededQuietMs);
+      this.quietMs = 0;
+    }
     return this.isBypassing;
+  }
+
+  /** Whether coded batches have followed each other for a while without any that waited for the link. */
+  private isQuiet(busyRecently: number | undefined, nowMs: number): boolean {
+    const passedMs = nowMs - this.askedAtMs;
+    this.askedAtMs = nowMs;
+    const isQuiet = busyRecently !== undefined && busyRecently < BYPASS_START_BUSY;
+    this.quietMs = isQuiet && passedMs <= MAX_BATCH_MS ? this.quietMs + passedMs : 0;
+    return this.quietMs >= this.neededQuietMs;
   }
 
   private integrate(busy: number, nowMs: number): void {

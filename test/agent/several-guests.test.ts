@@ -172,6 +172,32 @@ test('two guests share --max-rate over a relay: both stay below it, and neither 
   for (const relay of relays) relay.close();
 });
 
+test.each([
+  ['a footer and the end of the stream', Buffer.from('7e0000000000', 'hex')],
+  ['the description of the devices', Buffer.from('\x06\0\0\0\x0e{"devices":[]}', 'latin1')],
+])(
+  'a guest whose QEMU has written all and closed its connection still arrives when another one begins: %s',
+  async (_, end) => {
+    const { agents, qemus, streams } = await pairOfGuests({ maxBitsPerSecond: 32e6 });
+    const wholes = streams.map((stream) => Buffer.concat([stream, end]));
+    const first = await FakeSource.connect(agents.outPath);
+    await first.write([wholes[0]!.subarray(0, 4096)]);
+    await within(
+      'the first begins',
+      until(() => agents.source.meters.inProgress === 1),
+    );
+    const written = first.write([wholes[0]!.subarray(4096)]);
+    first.socket.end();
+    const second = await FakeSource.connect(agents.outPath);
+    await second.write([wholes[1]!]);
+    second.socket.end();
+    await written;
+    for (const number of [1, 2])
+      expect(await agents.ended(number)).toEqual({ source: undefined, destination: undefined });
+    for (const [i, qemu] of qemus.entries()) expectSameMemory(qemu.stream(), wholes[i]!);
+  },
+);
+
 test('without a UUID in the stream, a --connect with {uuid} is refused with the remedy', async () => {
   const { agents } = await pairOfGuests();
   const source = await FakeSource.connect(agents.outPath);

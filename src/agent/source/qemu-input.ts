@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { Signal, sleep } from '../../page/sync.js';
+import { mayEndStream, STREAM_END_BYTES } from '../../qemu/stream-end.js';
 
 /** Bytes that are read ahead of the migration: QEMU has to see the link's real speed. */
 const MAX_AHEAD_BYTES = 64 << 10;
@@ -15,6 +16,7 @@ export class QemuInput {
   private hasEnded = false;
   private isReading = false;
   private readonly changed = new Signal();
+  private last: Uint8Array = new Uint8Array(0);
 
   constructor(private readonly socket: Socket) {
     const ended = () => {
@@ -30,6 +32,11 @@ export class QemuInput {
   /** QEMU has closed the connection, or this host has; bytes from before may still be read here. */
   get isClosed(): boolean {
     return this.hasEnded || this.socket.destroyed || this.socket.readableEnded;
+  }
+
+  /** Whether what was received so far may be a whole stream. */
+  get mayBeWhole(): boolean {
+    return mayEndStream(this.last);
   }
 
   /** Yield everything that QEMU sends. @throws the socket's error */
@@ -85,6 +92,7 @@ export class QemuInput {
     this.socket.on('data', (bytes: Buffer) => {
       this.pieces.push(bytes);
       this.bytes += bytes.length;
+      this.last = Buffer.concat([this.last, bytes.subarray(-STREAM_END_BYTES)]).subarray(-STREAM_END_BYTES);
       if (this.bytes >= this.maxBytes) this.socket.pause();
       this.changed.notify();
     });

@@ -69,7 +69,7 @@ class SourceSessions {
 
   async close(): Promise<void> {
     this.isClosed = true;
-    clearTimeout(this.abandoning);
+    clearInterval(this.abandoning);
     for (const socket of this.waiting.splice(0)) socket.destroy();
     for (const session of this.sessions.keys()) session.stop('the agent was stopped');
     await Promise.all(this.sessions.values());
@@ -98,11 +98,11 @@ class SourceSessions {
     session.add(socket, found.kind, () => void this.turns.run(() => this.attempt(socket)));
   }
 
-  /** Begin another migration; those whose QEMU has closed its connection were cancelled. */
+  /** Begin another migration; those whose QEMU has closed its connection before the end were cancelled. */
   private async attempt(socket: Socket): Promise<void> {
     await Promise.all(
       this.open.map(async (session) => {
-        if (await session.probe())
+        if (await session.isCancelled())
           session.stop('QEMU began another migration on a new connection: this one was cancelled');
       }),
     );
@@ -125,8 +125,10 @@ class SourceSessions {
     this.waiting.push(socket);
     const { abandonMs = 60_000 } = this.options;
     const abandoned = `QEMU began another migration, and ${abandonMs} ms later the destination's QEMU had not closed its connection: its log has the result of this one`;
-    this.abandoning ??= setTimeout(() => {
-      for (const session of this.sessions.keys()) if (session.isOver) session.stop(abandoned);
+    // One that is still sending ends later: the channel notices a link or a destination that stalls.
+    this.abandoning ??= setInterval(() => {
+      for (const session of this.sessions.keys())
+        if (session.isOver && session.isSent) session.stop(abandoned);
     }, abandonMs);
   }
 
@@ -139,7 +141,7 @@ class SourceSessions {
     const running = session.run().then((error) => {
       this.sessions.delete(session);
       this.memory.release(cacheBytes);
-      clearTimeout(this.abandoning);
+      clearInterval(this.abandoning);
       this.abandoning = undefined;
       options.onEnd?.(error);
       for (const next of this.waiting.splice(0)) this.admit(next);

@@ -45,6 +45,8 @@ export class SourceSession {
   private readonly agreed: Promise<AgreedMigration>;
   private agree!: (agreed: AgreedMigration) => void;
   private stream: SourceStream | undefined;
+  /** Everything is sent: the destination's QEMU has to end the migration. */
+  isSent = false;
   private readonly input: QemuInput;
   /** The guest's UUID, where QEMU has stated it. */
   uuid: string | undefined;
@@ -102,9 +104,12 @@ export class SourceSession {
     this.additional.hold(decided);
   }
 
-  /** Read ahead to see whether QEMU has closed its main connection. */
-  probe(): Promise<boolean> {
-    return this.input.probe(PROBE_MS, this.lifetime.signal);
+  /**
+   * Read ahead to see whether QEMU has closed its main connection in the middle of the stream. A whole stream
+   * may still be in this host's buffers: without a return path, QEMU does not wait for the destination.
+   */
+  async isCancelled(): Promise<boolean> {
+    return (await this.input.probe(PROBE_MS, this.lifetime.signal)) && !this.input.mayBeWhole;
   }
 
   /**
@@ -222,6 +227,7 @@ export class SourceSession {
     await this.additional.ended();
     // The end of the main connection is the end of the migration: nothing may follow it.
     await agreed.channel.send(MAIN, FRAME.ENDED, Uint8Array.of(MAIN));
+    this.isSent = true;
     await done;
     this.answers.checkReturnPath();
     this.log('info', summary(stats, agreed.channel.window.sentBytes));

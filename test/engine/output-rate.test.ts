@@ -36,3 +36,9 @@ test('the given rate holds again once nothing waits for a while', () => {
   expect(rate.bitsPerSecondAt(20 * 40)).toBeLessThan(0.5 * GIVEN);
   expect(rate.bitsPerSecondAt(20 * 40 + 2000)).toBeGreaterThan(0.9 * GIVEN);
 });
+
+test('time in which the thread was busy does not count for the link', () => {
+  const rate = new OutputRate(GIVEN);
+  for (let i = 1; i <= 50; i++) rate.recordWrite(WRITE_BYTES, i * 40, 4 << 20, 35);
+  expect(rate.bitsPerSecondAt(50 * 40)).toBe(GIVEN);
+});

@@ -98,9 +98,12 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const workingThreads = () => (threads.isLocal && zstd.hasKernels ? 1 : count);
   const link = settings.linkBitsPerSecond === 'measured' ? new LinkMeter() : undefined;
   const elapsedMs = () => settings.clock() - startedAt;
+  let busyBeforeMs = 0;
   const onWritten = (bytes: number, startMs: number, endMs: number) => {
+    const busyMs = meter.callingBusyMs - busyBeforeMs;
+    busyBeforeMs += busyMs;
     link?.recordWrite(bytes, startMs, endMs);
-    outputRate?.recordWrite(bytes, endMs, writer.waitingBytes - bytes);
+    outputRate?.recordWrite(bytes, endMs, writer.waitingBytes - bytes, busyMs);
     meter.written(bytes, startMs - startedAt, endMs - startedAt);
   };
   const writer = new RecordWriter({ output, packer, onWritten, clock: settings.clock, life });

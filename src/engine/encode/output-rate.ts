@@ -27,12 +27,15 @@ export class OutputRate {
     return 8000 * Math.min(given, measured);
   }
 
-  /** Record a write that ended at `endMs`; `waitingBytes`: packed bytes that wait behind it. */
-  recordWrite(bytes: number, endMs: number, waitingBytes: number): void {
+  /**
+   * Record a write that ended at `endMs`. `waitingBytes`: packed bytes that wait behind it. `busyMs`: time
+   * since the end of the last one in which this thread was busy, and could not notice the end.
+   */
+  recordWrite(bytes: number, endMs: number, waitingBytes: number, busyMs = 0): void {
     if (this.saturatedFromMs !== undefined) {
       const kept = Math.exp(-Math.max(0, endMs - this.atMs) / MEMORY_MS);
       this.bytes = kept * this.bytes + bytes;
-      this.ms = kept * this.ms + endMs - this.saturatedFromMs;
+      this.ms = kept * this.ms + Math.max(0, endMs - this.saturatedFromMs - busyMs);
       this.atMs = endMs;
     }
     this.saturatedFromMs = waitingBytes > SATURATED_BYTES ? endMs : undefined;

@@ -23,6 +23,7 @@ export class StageMeter implements IngestMeter {
   bytesRead = 0;
   private startedMs = 0;
   private waitedMs = 0;
+  private callingMs = 0;
 
   constructor(private readonly options: StageMeterOptions) {}
 
@@ -32,6 +33,11 @@ export class StageMeter implements IngestMeter {
 
   get floorMsPerMiB(): number | undefined {
     return this.options.cores.floorMsPerMiB;
+  }
+
+  /** Total ms in which the calling thread worked, and could not notice the end of a write. */
+  get callingBusyMs(): number {
+    return this.callingMs + this.options.threads.local.totalMs;
   }
 
   ingested(bytes: number, ms: number, cpuMs: number, readMs: number): void {
@@ -69,6 +75,7 @@ export class StageMeter implements IngestMeter {
     const ms = Math.max(0, nowMs - local.totalMs - this.startedMs);
     const waitMs = waitedUs() / 1000 - local.totalWaitMs - this.waitedMs;
     const cpuMs = Math.min(ms, Math.max(0, ms - waitMs));
+    this.callingMs += ms;
     cores.calling(nowMs, cpuMs, bytes);
     if (isCarried) this.bytesRead += bytes;
     timeline?.stage('choose', nowMs, ms, cpuMs);

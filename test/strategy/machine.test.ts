@@ -36,7 +36,7 @@ const REACHED: Readonly<Record<Guest, readonly [missed: number, worst: number, m
   compile: [1, 1.09, 1.01],
   idle: [0, 1.05, 1.01],
   database: [1, 1.08, 1],
-  physics: [3, 1.2, 1.01],
+  physics: [5, 1.2, 1.01],
   'cache-heavy': [1, 1.07, 1],
   encrypted: [1, 1.06, 1.02],
   mixed: [1, 1.09, 1],

@@ -53,6 +53,20 @@ test('the limit up to which packing pays, in words', () => {
   expect(said(undefined)).toBe('');
 });
 
+test('an image with too few bytes to measure gets no limit from their times', () => {
+  const raw = busy!.strategies.find(({ name }) => name === 'fixed:raw')!;
+  const ofBytes = (bytesOut: number) => ({
+    ...raw,
+    atLinks: raw.atLinks.map((at) => ({ ...at, measure: { ...at.measure, bytesOut } })),
+  });
+  const packing = { ...busy!.strategies[0]!, name: 'fixed:lz4', breakEvenBitsPerSecond: 2e9 };
+  const said = (bytes: number) => ceilingText({ ...busy!, strategies: [ofBytes(bytes), packing] });
+  expect(said(40 << 10)).toBe(
+    'only 40.0 KiB to pack: the times are mostly overhead and vary; measure a larger image',
+  );
+  expect(said(2 << 20)).toBe('above 2 Gbit/s send raw (below it fixed:lz4 pays)');
+});
+
 test('rows: one for each workload, strategy and link', () => {
   const rows = tradeoffRows(report);
   expect(rows.length).toBe(

@@ -26,12 +26,18 @@ export function adviceText(advice: Advice, bytesIn: number): string {
 export const TERMS =
   'raw: uncompressed pages, without zero, duplicate and unchanged ones; "instead of": every byte of every image, uncompressed';
 
+/** Packed times of fewer bytes are mostly the start of an encoder, and differ from run to run. */
+const MIN_MEASURED_BYTES = 1 << 20;
+
 /** Return the link rate above which no packing pays, and the strategy that pays longest below it. */
 export function ceilingText({ strategies }: WorkloadReport): string {
   const packing = strategies.filter(
     ({ name, breakEvenBitsPerSecond }) => breakEvenBitsPerSecond !== undefined && !isRaw(name),
   );
   if (packing.length === 0) return '';
+  const rawBytes = strategies.find(({ name }) => isRaw(name))?.atLinks[0]?.measure.bytesOut;
+  if (rawBytes !== undefined && rawBytes < MIN_MEASURED_BYTES)
+    return `only ${bytesText(rawBytes)} to pack: the times are mostly overhead and vary; measure a larger image`;
   const last = packing.reduce((a, b) => (b.breakEvenBitsPerSecond! > a.breakEvenBitsPerSecond! ? b : a));
   const rate = last.breakEvenBitsPerSecond!;
   if (rate === 0) return 'send raw at any rate: no packing shrinks these pages';

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
+import type { LazyContainer } from './container/lazy-container.js';
 import type { FileBytes } from './file-bytes.js';
 import { asIoError, ioError } from './fs/errno.js';
 import { openReadHandle, type ReadHandle } from './fs/read-handle.js';
@@ -19,7 +20,7 @@ export interface FileSource extends PageSource {
    * The bytes of the file that are not memory, with their places, for `Encoder.encode`; undefined if the
    * file has no others. Readable until the source is closed.
    */
-  readonly container?: PageSource | undefined;
+  readonly container?: (PageSource & Partial<LazyContainer>) | undefined;
   /** Parts of the file that unpacking does not restore, and the reason, for a note to the user. */
   readonly note?: string | undefined;
   /** Release the file. The source cannot be used afterwards. */

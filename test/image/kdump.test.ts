@@ -189,3 +189,24 @@ describe('a dump that cannot be read is refused with the reason', () => {
     }
   });
 });
+
+test('the comparison of compressed pages reports the memory compared so far, once for all readers', async () => {
+  fs.writeFileSync(
+    path,
+    makeKdump(
+      Array.from({ length: 250 }, (_, number) => ({ number, bytes: text(4096, number), coding: 'zlib' })),
+    ),
+  );
+  const { container, close } = openKdump(path);
+  const shown: number[][] = [];
+  await container.prepare((done, total) => shown.push([done, total]));
+  await container.prepare(() => expect.unreachable());
+  const total = 250 * 4096;
+  expect(shown).toEqual([
+    [0, total],
+    [100 * 4096, total],
+    [200 * 4096, total],
+  ]);
+  expect((await readAll(container)).length).toBeGreaterThan(0);
+  close();
+});

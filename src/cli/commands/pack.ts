@@ -210,6 +210,7 @@ async function packTo(
         printErrorLine(
           `pageferry: note: ${file.note ?? `${file.name}: too many pages to keep the file: packed as its memory alone`}`,
         );
+      await container?.prepare?.(createProgressLine('comparing compressed pages').onBytes);
       await encoder.encode(image, container && { container });
     }
     const summary = await encoder.finish();

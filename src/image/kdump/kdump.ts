@@ -1,6 +1,5 @@
-import type { PageSource } from '../../page/source.js';
 import { createContainerSource } from '../container/container-source.js';
-import { createLazyContainer } from '../container/lazy-container.js';
+import { createLazyContainer, type LazyContainer } from '../container/lazy-container.js';
 import { createDecodedSource, type DecodedSource } from '../decoded-source.js';
 import { badImage, type FileBytes, fileBytes, readBytes, unsupportedImage, viewOf } from '../file-bytes.js';
 import type { ImageDetails } from '../image-details.js';
@@ -40,7 +39,7 @@ interface KdumpSegment {
 /** The memory in a kdump-compressed dump. */
 export interface KdumpSource extends DecodedSource {
   /** The file without the pages that are compressed to the same bytes again. */
-  readonly container: PageSource;
+  readonly container: LazyContainer;
   readonly header: KdumpHeader;
   /** Whether the file is flattened. */
   readonly isFlattened: boolean;
@@ -73,13 +72,14 @@ function openDump(file: ImageFile): KdumpSource {
     isFlattened: flattened,
     segments,
     storedPages: map.storedPages,
-    container: createLazyContainer(path, async () => {
+    container: createLazyContainer(path, async (onCompared) => {
       const reproduced = await findReproduced({
         pages: new KdumpPages(dump, header, map),
         map,
         blockBytes: header.blockBytes,
         locate: (offset, size) => (dump instanceof FlattenedFile ? dump.locate(offset, size) : offset),
         check: () => void handle.file.use(), // throws after close
+        onCompared,
       });
       return createContainerSource(handle, {
         format: kdump.name,

@@ -3,6 +3,7 @@
 import { decompressPage } from '../compression/decompress.js';
 import { FastDeflate, MAX_DEFLATED_BYTES } from '../compression/zlib/deflate-fast.js';
 import { CodedRuns, MAX_CODED_RUNS } from '../container/coded-runs.js';
+import type { OnCompared } from '../container/lazy-container.js';
 import type { ContainerRun } from '../container/run-table.js';
 import type { KdumpPageMap } from './bitmaps.js';
 import type { KdumpPages } from './pages.js';
@@ -29,6 +30,7 @@ export interface DumpPages {
   locate(offset: number, bytes: number): number | undefined;
   /** Throws if the file was closed. */
   check(): void;
+  readonly onCompared?: OnCompared | undefined;
 }
 
 /**
@@ -46,6 +48,7 @@ export async function findReproduced(dump: DumpPages): Promise<ReproducedPages> 
       if (index % PAGES_PER_TURN === 0) {
         await new Promise((resolve) => setImmediate(resolve));
         dump.check();
+        dump.onCompared?.(index * blockBytes, map.storedPages * blockBytes);
       }
       finder.add(index++, position + i * blockBytes);
     }

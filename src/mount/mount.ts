@@ -141,24 +141,27 @@ class ServingThread {
   constructor(setup: WorkerSetup, onLog: (line: string) => void) {
     const worker = new Worker(WORKER, { workerData: setup });
     this.worker = worker;
-    const failure = new Promise<never>((_, reject) => {
-      worker.once('error', reject);
-      worker.once('exit', (code) =>
-        reject(
-          new PageferryError('io', `${setup.specification}: the serving thread ended with code ${code}`),
-        ),
-      );
-      worker.on('message', (message: MountMessage) => {
-        if (message.kind === 'log') onLog(message.line);
-        if (message.kind === 'failed') reject(new PageferryError(message.code, message.message));
-      });
+    const opened = new Settled<readonly MountedImage[]>();
+    const ended = new Settled<MountReport>();
+    const fail = (error: unknown) => {
+      opened.reject(error);
+      ended.reject(error);
+    };
+    worker.on('message', (message: MountMessage) => {
+      if (message.kind === 'log') onLog(message.line);
+      if (message.kind === 'opened') opened.resolve(message.images);
+      if (message.kind === 'ended') ended.resolve(message.report);
+      if (message.kind === 'failed') fail(new PageferryError(message.code, message.message));
     });
-    this.opened = Promise.race([failure, received(worker, 'opened').then(({ images }) => images)]);
-    this.ended = Promise.race([failure, received(worker, 'ended').then(({ report }) => report)]).finally(
-      () => {
-        this.isServing = false;
-      },
+    worker.once('error', fail);
+    // Often in the same turn as the last message: what was settled by that one stays.
+    worker.once('exit', (code) =>
+      fail(new PageferryError('io', `${setup.specification}: the serving thread ended with code ${code}`)),
     );
+    this.opened = opened.promise;
+    this.ended = ended.promise.finally(() => {
+      this.isServing = false;
+    });
     this.opened.catch(() => {});
     this.ended.catch(() => {});
   }
@@ -173,14 +176,13 @@ class ServingThread {
   }
 }
 
-function received<K extends MountMessage['kind']>(
-  worker: Worker,
-  kind: K,
-): Promise<Extract<MountMessage, { readonly kind: K }>> {
-  return new Promise((resolve) => {
-    worker.on('message', (message: MountMessage) => {
-      if (message.kind === kind) resolve(message as Extract<MountMessage, { readonly kind: K }>);
-    });
+/** A promise that is settled by calls; the first one counts. */
+class Settled<T> {
+  resolve!: (value: T) => void;
+  reject!: (error: unknown) => void;
+  readonly promise = new Promise<T>((resolve, reject) => {
+    this.resolve = resolve;
+    this.reject = reject;
   });
 }
 

@@ -109,7 +109,7 @@ test('a failure is reported though the iterator or the sink that it ends throws 
   const run = async (images: Iterable<ReturnType<typeof bytesSource>>) => {
     for await (const _ of encodeImages({ ...SMALL_ENCODER, images }));
   };
-  await expect(run(failing([bytesSource(image, 'a'), {} as never]))).rejects.toThrow(/^source : name is/);
+  await expect(run(failing([bytesSource(image, 'a'), {} as never]))).rejects.toThrow(/^source: name is/);
   const pieces = failing([new Uint8Array(100)]);
   await expect(decodeImages(pieces, watchedSink, SMALL_DECODER)).rejects.toThrow(/^not a pageferry stream/);
 

@@ -16,11 +16,10 @@ import { craftedStream } from '../../testing/qemu/crafted-guest.js';
 import { filesOf, writePagemap } from '../image/criu-support.js';
 import { SAVE_PROGRAMS, saved } from '../image/libvirt-support.js';
 import { hasProgram } from '../image/support.js';
-import { readAll, sampleMemory } from './image-samples.js';
+import { readAll, readMemory, sampleMemory } from './image-samples.js';
 import { type Dice, diceOf, mutate } from './mutate.js';
 
 const PAGE = 4096;
-const MAX_READ_BYTES = 1 << 20;
 /** A written directory is synced, which takes long on a disk. */
 const MEMORY_FILES = fs.existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
@@ -100,15 +99,8 @@ async function withImage(
 ): Promise<void> {
   const source = openImage(path);
   try {
-    const size = source.bytes!;
-    if (size > MAX_READ_BYTES) {
-      source.readAt!(new Uint8Array(PAGE), 0);
-      source.readAt!(new Uint8Array(PAGE), size - PAGE);
-      return;
-    }
-    const image = new Uint8Array(size);
-    if (source.readAt!(image, 0) !== size) throw new Error('the image is shorter than its size');
-    await visit(source, image);
+    const image = readMemory(source);
+    if (image) await visit(source, image);
   } finally {
     source.close();
   }

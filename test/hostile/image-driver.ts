@@ -8,14 +8,19 @@ import { PageferryError } from '../../src/page/error.js';
 import type { PageSink } from '../../src/page/source.js';
 import { fileOf } from '../image/fake-file.js';
 import { DirectoryDriver } from './directory-driver.js';
-import { type ImageSample, imageSamples, readAll, sampleMemory } from './image-samples.js';
+import {
+  type ImageSample,
+  imageSamples,
+  MAX_READ_BYTES,
+  readAll,
+  readMemory,
+  sampleMemory,
+} from './image-samples.js';
 import { memoryFile } from './memory-file.js';
 import { type Dice, diceOf, joined, mutate } from './mutate.js';
 import { count, messageKind, type Tally } from './tally.js';
 
 const PAGE = 4096;
-/** A changed file can claim a larger image: then only its start and end are read. */
-const MAX_READ_BYTES = 1 << 20;
 const CODES = ['bad-image', 'bad-stream', 'unsupported', 'limit', 'io'];
 
 /** Feeds hostile images; input n of a seed is always the same. */
@@ -63,15 +68,8 @@ export class ImageDriver {
     const bytes = dice.oneIn(20) ? sample.file : mutate(sample.file, dice, dice.pick(this.samples).file);
     const file = fileOf('changed', bytes);
     const source = IMAGE_FORMATS.find((format) => format.detect(file))!.open(file);
-    const size = source.bytes!;
-    if (size > MAX_READ_BYTES) {
-      source.readAt!(new Uint8Array(PAGE), 0);
-      source.readAt!(new Uint8Array(PAGE), size - PAGE);
-      return;
-    }
-    const image = new Uint8Array(size);
-    if (source.readAt!(image, 0) !== size) throw new Error('the image is shorter than its size');
-    if (!source.container) return;
+    const image = readMemory(source);
+    if (!image || !source.container) return;
     const back = await rebuilt(await readAll(source.container), image, dice);
     if (Buffer.compare(back, bytes) !== 0) throw new Error('another file came back');
   }

@@ -2,6 +2,7 @@
 
 import { IMAGE_FORMATS } from '../../src/image/formats.js';
 import { OUTPUT_FORMS } from '../../src/image/output-forms.js';
+import type { PageSource } from '../../src/page/source.js';
 import { craftedStream } from '../../testing/qemu/crafted-guest.js';
 import { makeCore, makeNote } from '../image/elf-support.js';
 import { fileOf } from '../image/fake-file.js';
@@ -11,14 +12,16 @@ import { mappedFile } from '../image/mapped-ram-support.js';
 import { memoryFile } from './memory-file.js';
 import type { Dice } from './mutate.js';
 
+const PAGE = 4096;
+/** A changed file can claim a larger image: then only its start and end are read. */
+export const MAX_READ_BYTES = 1 << 20;
+
 /** A file, its memory, and its container. */
 export interface ImageSample {
   readonly file: Uint8Array;
   readonly image: Uint8Array;
   readonly container: Uint8Array;
 }
-
-const PAGE = 4096;
 
 /** Memory of text, noise and zeros, with equal pages. */
 export function sampleMemory(dice: Dice, pages: number): Uint8Array {
@@ -107,4 +110,20 @@ export async function readAll(source: {
     if (count === 0) return new Uint8Array(Buffer.concat(parts));
     parts.push(Buffer.from(buffer.subarray(0, count)));
   }
+}
+
+/**
+ * Read the memory of an image; of more than `MAX_READ_BYTES` only the two ends, and return undefined.
+ * @throws Error if the image is shorter than its size
+ */
+export function readMemory(source: PageSource): Uint8Array | undefined {
+  const size = source.bytes!;
+  if (size > MAX_READ_BYTES) {
+    source.readAt!(new Uint8Array(PAGE), 0);
+    source.readAt!(new Uint8Array(PAGE), size - PAGE);
+    return undefined;
+  }
+  const image = new Uint8Array(size);
+  if (source.readAt!(image, 0) !== size) throw new Error('the image is shorter than its size');
+  return image;
 }

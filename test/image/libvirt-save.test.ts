@@ -11,7 +11,7 @@ import { PageferryError } from '../../src/page/error.js';
 import { craftedStream, noiseOf } from '../../testing/qemu/crafted-guest.js';
 import { fixture } from '../../testing/qemu/replay.js';
 import { done, fails } from '../cli/in-process.js';
-import { type SaveFields, saved } from './libvirt-support.js';
+import { SAVE_PROGRAMS, type SaveFields, saved } from './libvirt-support.js';
 import { hasProgram, readAll, testFolder } from './support.js';
 
 const folder = testFolder();
@@ -70,23 +70,24 @@ test('what cannot be read is refused by name, with a remedy', async () => {
     await fails(1, ['pack', write(saved(craftedStream([memory]), fields)), '-o', file('x')], message);
 });
 
+/** The programs that libvirt compresses with, and their numbers; 0 is none. */
+const PROGRAMS = SAVE_PROGRAMS.map((program, compression) => [program, compression] as const).slice(1);
+
+/** Whether a program is not installed; the reason is printed. */
+function isMissing(program: string): boolean {
+  if (hasProgram(program)) return false;
+  console.log(`skipped: save files of ${program}: it is not installed`);
+  return true;
+}
+
 describe('compressed save files', () => {
   const stream = craftedStream([memory]);
   /** A program's output, which is what libvirt appends to its header. */
   const compressed = (program: string, content: Uint8Array) =>
     spawnSync(program, ['-c'], { input: content, maxBuffer: 1 << 26 }).stdout;
 
-  test.each([
-    ['gzip', 1],
-    ['bzip2', 2],
-    ['xz', 3],
-    ['lzop', 4],
-    ['zstd', 5],
-  ])('%s: the memory, and the same file', async (program, compression) => {
-    if (!hasProgram(program)) {
-      console.log(`skipped: save files of ${program}: it is not installed`);
-      return;
-    }
+  test.each(PROGRAMS)('%s: the memory, and the same file', async (program, compression) => {
+    if (isMissing(program)) return;
     const bytes = saved(compressed(program, stream), { compression });
     await done(['pack', write(bytes), '-o', file('packed')]);
     await done(['unpack', file('packed'), '-o', file('back')]);
@@ -110,16 +111,10 @@ describe('compressed save files', () => {
     vi.unstubAllEnvs();
   });
 
-  test.each([
-    ['gzip', 1],
-    ['bzip2', 2],
-    ['xz', 3],
-    ['lzop', 4],
-    ['zstd', 5],
-  ])(
+  test.each(PROGRAMS)(
     '%s: a content that is larger than the limit is refused, and nothing is kept of it',
     (program, compression) => {
-      if (!hasProgram(program)) return;
+      if (isMissing(program)) return;
       const bytes = saved(compressed(program, Buffer.alloc(32 << 20)), { compression });
       const image = openImageFile(write(bytes))!;
       const inTemporary = () =>

@@ -1,3 +1,4 @@
+import { lastAtOrBelow } from '../page/search.js';
 import { SLOT_LIMIT, ZERO_FRAME } from './limits.js';
 
 const FIRST_CAPACITY = 1024;
@@ -32,14 +33,7 @@ export class PageRuns {
 
   /** Return the number of the run that has `page`, which is below `pages`. */
   find(page: number): number {
-    let low = 0;
-    let high = this.count - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if (this.starts[middle]! <= page) low = middle;
-      else high = middle - 1;
-    }
-    return low;
+    return lastAtOrBelow(this.starts, page, this.count);
   }
 
   /** Return the page after the last one of a run. */

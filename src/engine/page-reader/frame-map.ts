@@ -1,5 +1,6 @@
 import type { Codec } from '../../codec/registry.js';
 import { PageferryError } from '../../page/error.js';
+import { lastAtOrBelow } from '../../page/search.js';
 import type { FrameHead } from '../../stream/format.js';
 import type { FrameDecoder } from '../unpack/frame-decoder.js';
 
@@ -126,18 +127,4 @@ export class FrameMap {
 
 function isZero({ codec, fill }: PageEntry): boolean {
   return codec.name === 'zero' || (codec.name === 'fill' && fill === 0);
-}
-
-/**
- * Return the index of the last of these ascending numbers that is at most `value`; 0 when all are greater.
- */
-export function lastAtOrBelow(numbers: readonly number[], value: number): number {
-  let low = 0;
-  let high = numbers.length - 1;
-  while (low < high) {
-    const middle = (low + high + 1) >>> 1;
-    if (numbers[middle]! <= value) low = middle;
-    else high = middle - 1;
-  }
-  return low;
 }

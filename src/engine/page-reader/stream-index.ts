@@ -1,5 +1,6 @@
 import { digestText } from '../../dedup/image-digest.js';
 import { PageferryError } from '../../page/error.js';
+import { lastAtOrBelow } from '../../page/search.js';
 import {
   DIGEST_BYTES,
   type FrameHead,
@@ -18,7 +19,6 @@ import { readEnd } from '../../stream/image-records.js';
 import { readFrameHead, readHeader, readIndex, readTrailer } from '../../stream/records.js';
 import type { ByteCollector } from '../decode/byte-collector.js';
 import { packedLimit } from '../unpack/frame-decoder.js';
-import { lastAtOrBelow } from './frame-map.js';
 import { type ReadableBytes, RecordReader } from './record-reader.js';
 
 /** The images of a packed file and the places of their frames. */

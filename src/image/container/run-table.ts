@@ -1,3 +1,5 @@
+import { lastAtOrBelow } from '../../page/search.js';
+
 const FIRST_CAPACITY = 64;
 
 /** Bytes of a file that hold memory. */
@@ -73,14 +75,7 @@ export class RunTable implements Iterable<ContainerRun> {
    * position.
    */
   lastAt(position: number): number {
-    let low = 0;
-    let high = this.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if (this.positions[middle]! <= position) low = middle;
-      else high = middle - 1;
-    }
-    return low;
+    return lastAtOrBelow(this.positions, position, this.length);
   }
 }
 

@@ -5,7 +5,9 @@
 //     head   = "makedumpfile" 0 x 4 | type=1 i64 | version=1 i64 | 0 x 4064
 //
 // A later piece replaces bytes of an earlier one; bytes in no piece are zero.
+
 import { PageferryError } from '../../page/error.js';
+import { lastAtOrBelow } from '../../page/search.js';
 import { badImage, type FileBytes, readBytes, unsupportedImage, viewOf } from '../file-bytes.js';
 
 const MAGIC = 'makedumpfile';
@@ -208,13 +210,6 @@ export class FlattenedFile implements FileBytes {
 
   /** Index of the last covered range that begins at or before `position`, or 0. */
   private lastAt(position: number): number {
-    let low = 0;
-    let high = this.coverage.count - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if (this.coverage.starts[middle]! <= position) low = middle;
-      else high = middle - 1;
-    }
-    return low;
+    return lastAtOrBelow(this.coverage.starts, position, this.coverage.count);
   }
 }

@@ -5,6 +5,7 @@
 //     chunk   = type u8 | bytes u24 | …                         Snappy's framing format (framing_format.txt)
 //               FF "sNaPpY"; 00 check u32, a block of Snappy; 01 check u32, bytes; 80 … FE: skipped
 //     check   = masked CRC-32C of the content, which has at most 65536 bytes
+import { lastAtOrBelow } from '../../page/search.js';
 import type { PageSource } from '../../page/source.js';
 import { maskedCrc32c } from '../compression/crc32c.js';
 import { decodeSnappy } from '../compression/snappy.js';
@@ -120,16 +121,10 @@ class AvmlPages implements DecodedPages {
   /** Return the number of bytes that the chunk at `at` has. */
   private readChunk(range: ChunkedRange, at: number, into: Uint8Array): number {
     const { starts } = this.chunks;
-    let low = range.firstChunk;
-    let high = range.endChunk - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if (starts[middle]! <= at) low = middle;
-      else high = middle - 1;
-    }
-    const start = starts[low]!;
-    const end = low + 1 < range.endChunk ? starts[low + 1]! : range.bytes;
-    if (this.chunk !== low) this.decode(low, end - start);
+    const chunk = lastAtOrBelow(starts, at, range.endChunk, range.firstChunk);
+    const start = starts[chunk]!;
+    const end = chunk + 1 < range.endChunk ? starts[chunk + 1]! : range.bytes;
+    if (this.chunk !== chunk) this.decode(chunk, end - start);
     const count = Math.min(into.length, end - at);
     into.set(this.content.subarray(at - start, at - start + count));
     return count;

@@ -9,7 +9,6 @@ export type { ServedImage, ServedImages, ServedRun } from './mount/served-image.
 export type { CheckOptions, CheckReport } from './store/check/check.js';
 export type { DamagedSnapshot } from './store/check/damaged-pages.js';
 export type { StoreConfig, StoreLayout } from './store/config.js';
-export type { SnapshotInfo } from './store/database.js';
 export type { GcOptions, GcReport } from './store/gc/gc.js';
 export type {
   GetOptions,
@@ -23,6 +22,7 @@ export type { OpenSnapshots, ReadOptions, SnapshotImage } from './store/read/sna
 export type { RepackOptions, RepackReport } from './store/repack/repack.js';
 export type { RetentionDecision, RetentionPolicy, RetentionRule } from './store/retention.js';
 export { openSnapshotDiff } from './store/snapshot-diff.js';
+export type { SnapshotInfo } from './store/snapshot-info.js';
 export type { StoreStats } from './store/stats.js';
 export { createStore, openStore, type Store } from './store/store.js';
 export { type MountedImage, parseTrace, readTrace, type Trace, traceText } from './store/trace.js';

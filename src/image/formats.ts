@@ -30,6 +30,9 @@ export const IMAGE_FORMATS: readonly ImageFormat[] = [
   raw,
 ];
 
+/** Bytes that have the magic of every kind of compressed file. */
+const KIND_BYTES = 64;
+
 /** Options of `openImage`. */
 export interface OpenImageOptions {
   /**
@@ -65,6 +68,44 @@ export function openImage(path: string, options: OpenImageOptions = {}): FileSou
     file.handle.close();
     throw cause;
   }
+}
+
+/**
+ * Open a file as the bytes that it has, unless they are compressed: a store finds no page of those twice.
+ * @throws PageferryError `io`; `unsupported` with the remedy, also from the first read of a pipe
+ */
+export function openUncompressed(path: string): FileSource {
+  const source = openImage(path, { format: raw.name });
+  if (!source.readAt) return checkedAtFirstRead(source);
+  try {
+    const first = new Uint8Array(KIND_BYTES);
+    checkUncompressed(path, first.subarray(0, source.readAt(first, 0)));
+    return source;
+  } catch (cause) {
+    source.close();
+    throw cause;
+  }
+}
+
+function checkUncompressed(path: string, firstBytes: Uint8Array): void {
+  const kind = knownKind({ firstBytes });
+  if (!kind?.isCompressed) return;
+  const { message } = knownKindError({ path: nameOf(path) }, kind);
+  throw new PageferryError('unsupported', `${message}; --format raw stores the file itself`);
+}
+
+/** A source that reports compressed bytes at its first read. */
+function checkedAtFirstRead(source: FileSource): FileSource {
+  let isChecked = false;
+  return {
+    ...source,
+    async read(into) {
+      const count = await source.read(into);
+      if (!isChecked) checkUncompressed(source.name, into.subarray(0, count));
+      isChecked = true;
+      return count;
+    },
+  };
 }
 
 /** Result of `inspectImage`. */

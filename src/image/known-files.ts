@@ -8,6 +8,8 @@ export interface KnownKind {
   readonly magic: readonly number[] | string;
   readonly at?: number;
   readonly remedy: string;
+  /** Whether the bytes are compressed: a store of such files finds no page twice. */
+  readonly isCompressed?: true;
 }
 
 const DECOMPRESS = 'decompress it first';
@@ -20,20 +22,37 @@ const KNOWN: readonly KnownKind[] = [
     what: 'packed stream of pageferry',
     magic: [0x89, 0x50, 0x46, 0x59, 0x0d, 0x0a, 0x1a, 0x0a],
     remedy: 'pageferry unpack writes its images, pageferry verify checks them',
+    isCompressed: true,
   },
   {
     what: 'stream of pageferry store export',
     magic: 'PFSTEXPT',
     remedy: 'pageferry store import takes it',
+    isCompressed: true,
   },
-  { what: 'gzip', magic: [0x1f, 0x8b, 8], remedy: DECOMPRESS },
-  { what: 'zstd', magic: [0x28, 0xb5, 0x2f, 0xfd], remedy: DECOMPRESS },
-  { what: 'xz', magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0], remedy: DECOMPRESS },
-  { what: 'bzip2', magic: [0x42, 0x5a, 0x68, 0x39, 0x31, 0x41, 0x59, 0x26, 0x53, 0x59], remedy: DECOMPRESS },
-  { what: 'lz4', magic: [4, 0x22, 0x4d, 0x18], remedy: DECOMPRESS },
-  { what: 'lzop', magic: [0x89, 0x4c, 0x5a, 0x4f, 0, 0x0d, 0x0a, 0x1a, 0x0a], remedy: DECOMPRESS },
-  { what: 'zip', magic: [0x50, 0x4b, 3, 4], remedy: 'extract the image from it first' },
-  { what: '7z', magic: [0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c], remedy: 'extract the image from it first' },
+  { what: 'gzip', magic: [0x1f, 0x8b, 8], remedy: DECOMPRESS, isCompressed: true },
+  { what: 'zstd', magic: [0x28, 0xb5, 0x2f, 0xfd], remedy: DECOMPRESS, isCompressed: true },
+  { what: 'xz', magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0], remedy: DECOMPRESS, isCompressed: true },
+  {
+    what: 'bzip2',
+    magic: [0x42, 0x5a, 0x68, 0x39, 0x31, 0x41, 0x59, 0x26, 0x53, 0x59],
+    remedy: DECOMPRESS,
+    isCompressed: true,
+  },
+  { what: 'lz4', magic: [4, 0x22, 0x4d, 0x18], remedy: DECOMPRESS, isCompressed: true },
+  {
+    what: 'lzop',
+    magic: [0x89, 0x4c, 0x5a, 0x4f, 0, 0x0d, 0x0a, 0x1a, 0x0a],
+    remedy: DECOMPRESS,
+    isCompressed: true,
+  },
+  { what: 'zip', magic: [0x50, 0x4b, 3, 4], remedy: 'extract the image from it first', isCompressed: true },
+  {
+    what: '7z',
+    magic: [0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c],
+    remedy: 'extract the image from it first',
+    isCompressed: true,
+  },
   { what: 'VMware state (.vmss, .vmsn)', magic: [0xd0, 0xbe, 0xd2, 0xbe], remedy: VMWARE },
   { what: 'VMware state (.vmss, .vmsn)', magic: [0xd1, 0xba, 0xd1, 0xba], remedy: VMWARE },
   { what: 'VMware state (.vmss, .vmsn)', magic: [0xd2, 0xbe, 0xd2, 0xbe], remedy: VMWARE },
@@ -65,7 +84,7 @@ const KNOWN: readonly KnownKind[] = [
 ];
 
 /** Return the kind of a file that begins with the magic of a kind other than memory. */
-export function knownKind({ firstBytes }: ImageFile): KnownKind | undefined {
+export function knownKind({ firstBytes }: Pick<ImageFile, 'firstBytes'>): KnownKind | undefined {
   return KNOWN.find(({ magic, at = 0 }) => {
     const bytes = typeof magic === 'string' ? Array.from(magic, (letter) => letter.charCodeAt(0)) : magic;
     return bytes.every((byte, i) => firstBytes[at + i] === byte);
@@ -73,6 +92,9 @@ export function knownKind({ firstBytes }: ImageFile): KnownKind | undefined {
 }
 
 /** Create the error for a file of a kind that is not read. */
-export function knownKindError({ path }: ImageFile, { what, remedy }: KnownKind): PageferryError {
+export function knownKindError(
+  { path }: Pick<ImageFile, 'path'>,
+  { what, remedy }: KnownKind,
+): PageferryError {
   return new PageferryError('unsupported', `${path}: is a file of the kind ${what}; ${remedy}`);
 }

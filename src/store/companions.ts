@@ -1,6 +1,7 @@
 // Snapshots that are kept beside another one, as its state or its trace: they are removed together with it.
-import type { SnapshotInfo } from './database.js';
+
 import { applyRetention, type RetentionDecision, type RetentionPolicy } from './retention.js';
+import type { SnapshotInfo } from './snapshot-info.js';
 
 /** Return the names, and those of the snapshots that are kept beside them. */
 export function withCompanions(infos: readonly SnapshotInfo[], names: ReadonlySet<string>): Set<string> {

@@ -8,28 +8,11 @@ import { decodeFrameRecord, encodeFrameRecord, type FrameRecord } from './frame-
 import { jsonRecord, readJson } from './json-record.js';
 import { loadLmdb } from './load-lmdb.js';
 import { decodePageFeatures, encodePageFeatures, type FrameFeatures } from './page-features.js';
+import { readSnapshotInfo, SNAPSHOTS, type SnapshotInfo } from './snapshot-info.js';
 
 /** Name of the database's folder in a store. */
 export const DATABASE_FOLDER = 'meta';
 const REFERENCE_BYTES = 5;
-
-/** Description of a snapshot. */
-export interface SnapshotInfo {
-  readonly name: string;
-  readonly bytes: number;
-  /** Time of its creation, ISO 8601. */
-  readonly created: string;
-  /** Name that the snapshot was made from. */
-  readonly parent?: string;
-  /** Name of the snapshot that it is kept beside, and removed with. */
-  readonly belongsTo?: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly pages: number;
-  readonly zeroPages: number;
-  /** Pages that no earlier snapshot had, and the bytes that they take in packs. */
-  readonly newPages: number;
-  readonly storedBytes: number;
-}
 
 /** Description of a pack. */
 export interface PackInfo {
@@ -67,7 +50,7 @@ export class StoreDatabase {
       root.openDB({ name, encoding: 'binary', keyEncoding, cache: false }) as never;
     this.frames = open('frames', 'uint32');
     this.digests = open('digests', 'binary');
-    this.snapshots = open('snapshots', 'ordered-binary');
+    this.snapshots = open(SNAPSHOTS, 'ordered-binary');
     this.manifests = open('manifests', 'ordered-binary');
     this.packs = open('packs', 'uint32');
     this.features = open('features', 'uint32');
@@ -168,7 +151,7 @@ export class StoreDatabase {
     const infos: SnapshotInfo[] = [];
     // Values of a range may be used again for the next entry: each is parsed at once.
     for (const { key, value } of this.snapshots.getRange({ snapshot: true }))
-      infos.push(this.infoOf(key, value, `snapshot record ${key}`));
+      infos.push(readSnapshotInfo(this.sealer, key, value));
     return infos;
   }
 
@@ -198,11 +181,7 @@ export class StoreDatabase {
 
   private snapshotAt(key: string, what: string): SnapshotInfo | undefined {
     const record = this.snapshots.getBinary(key);
-    return record && this.infoOf(key, record, what);
-  }
-
-  private infoOf(key: string, record: Uint8Array, what: string): SnapshotInfo {
-    return readJson<SnapshotInfo>(`snapshot ${key}`, this.sealer.open('snapshot', key, record, what))!;
+    return record && readSnapshotInfo(this.sealer, key, record, what);
   }
 
   pack(number: number): PackInfo | undefined {

@@ -1,10 +1,21 @@
 // The snapshots of a store. Apart from the class Store, so that a program that only lists them loads no more.
-import type { SnapshotInfo, StoreDatabase } from './database.js';
+import { join } from 'node:path';
+import { readConfig } from './config.js';
+import { DATABASE_FOLDER, type StoreDatabase } from './database.js';
+import { openSecrets } from './encryption/secrets.js';
+import { readLmdbEntries } from './lmdb-file.js';
 import { openContext } from './open-context.js';
 import type { OpenOptions } from './options.js';
+import { readSnapshotInfo, SNAPSHOTS, type SnapshotInfo } from './snapshot-info.js';
 
 /** Return the snapshots of the store in `dir`, oldest first. @throws PageferryError as `openStore` does */
 export async function listSnapshots(dir: string, options: OpenOptions = {}): Promise<SnapshotInfo[]> {
+  const { records } = openSecrets(dir, readConfig(dir), options.keyFile);
+  const entries = readLmdbEntries(join(dir, DATABASE_FOLDER, 'data.mdb'), SNAPSHOTS);
+  if (entries)
+    return byAge(
+      entries.map(({ key, value }) => readSnapshotInfo(records, Buffer.from(key).toString('latin1'), value)),
+    );
   const { db } = await openContext(dir, options);
   try {
     return snapshotsByAge(db);
@@ -16,7 +27,11 @@ export async function listSnapshots(dir: string, options: OpenOptions = {}): Pro
 /** Return the snapshots, oldest first. */
 export function snapshotsByAge(db: StoreDatabase): SnapshotInfo[] {
   db.refresh();
-  return db.snapshotInfos().sort((a, b) => compare(a.created, b.created) || compare(a.name, b.name));
+  return byAge(db.snapshotInfos());
+}
+
+function byAge(infos: SnapshotInfo[]): SnapshotInfo[] {
+  return infos.sort((a, b) => compare(a.created, b.created) || compare(a.name, b.name));
 }
 
 function compare(a: string, b: string): number {

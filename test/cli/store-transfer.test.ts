@@ -48,3 +48,29 @@ test('an encrypted store is pruned, exported through a pipe and imported into on
   const none = await cli(['store', 'prune'], { env });
   expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('no rule keeps a snapshot') });
 });
+
+test('a packed stream is not stored as an image, by name or through a pipe', async () => {
+  const folder = newFolder();
+  const path = (name: string) => join(folder, name);
+  const image = guest(3, 4, 0);
+  fs.writeFileSync(path('web.raw'), image);
+  const env = { ...process.env, PAGEFERRY_STORE: path('store') };
+  await done(['store', 'init', path('store')]);
+  const { stdout: packed } = await done(['pack', path('web.raw'), '-o', '-']);
+  fs.writeFileSync(path('web.pfy'), packed);
+  const refused = (name: string) => ({
+    code: 1,
+    stderr: expect.stringMatching(
+      `${name}: is a file of the kind packed stream of pageferry; .*--format raw`,
+    ),
+  });
+  expect(await cli(['store', 'put', path('web.pfy')], { env })).toMatchObject(refused('web.pfy'));
+  const piped = await cli(['store', 'put', '-', '--name', 'web'], { env, input: packed });
+  expect(piped).toMatchObject(refused('standard input'));
+
+  const { stdout: unpacked } = await done(['unpack', path('web.pfy'), '-o', '-']);
+  await done(['store', 'put', '-', '--name', 'web'], { env, input: unpacked });
+  await done(['store', 'put', path('web.pfy'), '--name', 'stream', '--format', 'raw'], { env });
+  expect((await done(['store', 'get', 'web', '-o', '-'], { env })).stdout.equals(image)).toBe(true);
+  expect((await done(['store', 'get', 'stream', '-o', '-'], { env })).stdout.equals(packed)).toBe(true);
+});

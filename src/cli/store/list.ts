@@ -1,8 +1,8 @@
 import { table } from '../../report/terminal/table.js';
 import { bytesText } from '../../report/terminal/units.js';
-import type { SnapshotInfo } from '../../store/database.js';
 import { listSnapshots } from '../../store/list.js';
 import { hasLabels } from '../../store/retention.js';
+import type { SnapshotInfo } from '../../store/snapshot-info.js';
 import { defineCommand } from '../command.js';
 import { JSON_OPTION } from '../json-option.js';
 import { printOut } from '../terminal.js';

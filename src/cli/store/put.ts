@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
-import { openImage } from '../../image/formats.js';
+import { openImage, openUncompressed } from '../../image/formats.js';
+import type { FileSource } from '../../image/image-file.js';
 import { openSnapshotDiff } from '../../store/snapshot-diff.js';
 import { readTrace } from '../../store/trace.js';
 import { defineCommand } from '../command.js';
@@ -53,6 +54,7 @@ export const put = defineCommand({
   details: [
     'Of several images, each but the first has the previous one as its parent. Pages that the store has are not stored again, whatever the parent is.',
     "With --diff-of, each image but the first is a diff of the one before (Firecracker's diff snapshots); each is stored whole, so that no snapshot needs another. Needs the package koffi.",
+    'A packed stream or another compressed file is refused, because no page of it is found twice; --format raw stores its bytes.',
     'The snapshots NAME.state and NAME.trace are removed together with NAME. --skip-existing continues a put of several images that was interrupted.',
   ],
   async run({ values, operands, signal }) {
@@ -76,7 +78,7 @@ export const put = defineCommand({
         const name = names[i]!;
         const source =
           diffOf === undefined
-            ? openImage(path, { format: values.format ?? 'raw' })
+            ? openInput(path, values.format)
             : await openSnapshotDiff(store, path, parent!);
         const options = { ...writing, name, ...(parent !== undefined && { parent }) };
         const putting = new ImagePut(store, options, values['skip-existing'], values.json);
@@ -90,6 +92,10 @@ export const put = defineCommand({
     });
   },
 });
+
+function openInput(path: string, format: string | undefined): FileSource {
+  return format === undefined ? openUncompressed(path) : openImage(path, { format });
+}
 
 function namesOf(paths: readonly string[], given: readonly string[]): readonly string[] {
   if (given.length > 0 && given.length !== paths.length)

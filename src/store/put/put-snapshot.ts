@@ -1,9 +1,9 @@
 import { PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
-import type { SnapshotInfo } from '../database.js';
 import { decodeManifest, encodeManifest } from '../manifest.js';
 import type { CompareOptions, PutOptions } from '../options.js';
 import type { PageRuns } from '../page-runs.js';
+import type { SnapshotInfo } from '../snapshot-info.js';
 import type { StoreContext } from '../store-context.js';
 import { writePages } from './put.js';
 import { UnknownPage } from './snapshot-pages.js';

@@ -1,7 +1,7 @@
 import type { PageSink } from '../../page/source.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
-import type { SnapshotInfo } from '../database.js';
 import type { GetOptions } from '../options.js';
+import type { SnapshotInfo } from '../snapshot-info.js';
 import type { SnapshotImage } from './snapshot.js';
 
 /** Bytes that are read and written at a time. */

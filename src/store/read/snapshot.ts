@@ -1,10 +1,10 @@
 import { PageferryError } from '../../page/error.js';
-import type { SnapshotInfo } from '../database.js';
 import type { FramePlace } from '../frame-record.js';
 import { ZERO_FRAME } from '../limits.js';
 import { decodeManifest } from '../manifest.js';
 import { PackFiles } from '../pack-files.js';
 import type { PageRuns } from '../page-runs.js';
+import type { SnapshotInfo } from '../snapshot-info.js';
 import type { StoreContext } from '../store-context.js';
 import { createFrameCache, type FrameCounters } from './frame-cache.js';
 import { PageDecoder } from './page-decoder.js';

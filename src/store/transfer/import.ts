@@ -1,7 +1,6 @@
 import { MAX_CONTENT_BYTES } from '../../engine/page-frames/format.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
-import type { SnapshotInfo } from '../database.js';
 import { PLAIN_SEALER } from '../encryption/sealer.js';
 import { FRAME_HEAD_BYTES, readFrameHead } from '../format.js';
 import type { FramePlace } from '../frame-record.js';
@@ -10,6 +9,7 @@ import type { PutOptions } from '../options.js';
 import { createFrameCache } from '../read/frame-cache.js';
 import { PageDecoder } from '../read/page-decoder.js';
 import { SnapshotImage } from '../read/snapshot.js';
+import type { SnapshotInfo } from '../snapshot-info.js';
 import {
   END_BYTES,
   END_MAGIC,

@@ -1,0 +1,33 @@
+import type { RecordSealer } from './encryption/record-sealer.js';
+import { readJson } from './json-record.js';
+
+/** Name of the database's table of snapshots. */
+export const SNAPSHOTS = 'snapshots';
+
+/** Description of a snapshot. */
+export interface SnapshotInfo {
+  readonly name: string;
+  readonly bytes: number;
+  /** Time of its creation, ISO 8601. */
+  readonly created: string;
+  /** Name that the snapshot was made from. */
+  readonly parent?: string;
+  /** Name of the snapshot that it is kept beside, and removed with. */
+  readonly belongsTo?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly pages: number;
+  readonly zeroPages: number;
+  /** Pages that no earlier snapshot had, and the bytes that they take in packs. */
+  readonly newPages: number;
+  readonly storedBytes: number;
+}
+
+/** Parse the record of a snapshot whose key is `key`. @throws PageferryError `bad-stream` */
+export function readSnapshotInfo(
+  sealer: RecordSealer,
+  key: string,
+  record: Uint8Array,
+  what = `snapshot record ${key}`,
+): SnapshotInfo {
+  return readJson<SnapshotInfo>(`snapshot ${key}`, sealer.open('snapshot', key, record, what))!;
+}

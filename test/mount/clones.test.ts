@@ -44,6 +44,7 @@ test.skipIf(reason)('clones of a guest run from one mount, and their memory is i
     }
     const { code, report, stderr } = await mount.close();
     expect({ code, stderr, failed: report.failedReads }).toEqual({ code: 0, stderr: '', failed: 0 });
-    if (argv[0] === '--record') expect(report.bytesRead).toBeLessThan(imageBytes * 0.8);
+    // The kernel reads 4 MiB around each page; the recorded pages are those that the guest has used.
+    if (argv[0] === '--record') expect(report.bytesRead).toBeLessThan(imageBytes * 0.3);
   }
 });

@@ -1,4 +1,5 @@
 // The FUSE server in process, without a mount: what the kernel asks for, and what no kernel would ask for.
+import fs from 'node:fs';
 import { expect, test } from 'vitest';
 import { ERRNO, OPCODE, SEEK_DATA, SEEK_HOLE } from '../../src/mount/fuse/protocol.js';
 import { seeded } from '../support/kernels.js';
@@ -69,6 +70,22 @@ test('reads give the bytes of the image up to its end, and files are not written
   expect(kernel.ask('READ', 2, rangeArguments(0, 1))).toBe(-ERRNO.ENOENT);
 });
 
+test('without reading ahead, reads of several pages are refused once, unless a program waits for them', () => {
+  const large = Uint8Array.from({ length: 400_000 }, (_, i) => i % 251);
+  const kernel = createKernel([memoryImage('a', large)], false, { maxReadahead: 0 });
+  const read = (offset: number, size: number, flags = 0) => {
+    const args = rangeArguments(offset, size);
+    new DataView(args.buffer).setUint32(32, flags, true);
+    return kernel.ask('READ', 1, args);
+  };
+  expect(read(0, 1 << 17)).toBe(-ERRNO.EAGAIN);
+  expect(read(4096, 4096)).toEqual(large.slice(4096, 8192));
+  expect(read(0, 1 << 16)).toEqual(large.slice(0, 1 << 16));
+  expect(read(0, 1 << 17)).toEqual(large.slice(0, 1 << 17));
+  expect(read(1 << 17, 1 << 17, fs.constants.O_DIRECT)).toEqual(large.slice(1 << 17, 1 << 18));
+  expect(read(390_000, 1 << 17)).toEqual(large.slice(390_000));
+});
+
 test('a damaged range is an I/O error that is reported; other ranges are not affected', () => {
   const reported: unknown[] = [];
   const onDamage = (image: { name: string }, offset: number, error: unknown) =>
@@ -115,8 +132,8 @@ test('requests that no kernel sends get one error each and change nothing', () =
     if (error && bytes !== 16) throw new Error(`request ${n}: error ${error} with content`);
     outcomes.set(error, (outcomes.get(error) ?? 0) + 1);
   }
-  // No image is damaged.
-  const errors = Object.values(ERRNO).filter((error) => error !== ERRNO.EIO);
+  // No image is damaged, and nothing is recorded.
+  const errors = Object.values(ERRNO).filter((error) => error !== ERRNO.EIO && error !== ERRNO.EAGAIN);
   const wanted = [undefined, 0, ...errors.map((error) => -error)];
   expect(new Set(outcomes.keys())).toEqual(new Set(wanted));
   expect(kernel.ask('READ', 2, rangeArguments(0, 10))).toEqual(content.slice(0, 10));

@@ -42,6 +42,7 @@ export const ERRNO = {
   ENOENT: 2,
   EIO: 5,
   ENXIO: 6,
+  EAGAIN: 11,
   ENOTDIR: 20,
   EISDIR: 21,
   EINVAL: 22,
@@ -62,6 +63,8 @@ export const MAX_WRITE = 4096;
 /** Most bytes of one READ. */
 export const MAX_READ = 1 << 20;
 export const MAX_READ_PAGES = 256;
+/** Largest page of memory of a host: a READ of more bytes is of several pages. */
+export const MAX_PAGE_BYTES = 64 << 10;
 
 export const ATTRIBUTES_BYTES = 88;
 export const ENTRY_BYTES = 40 + ATTRIBUTES_BYTES;

@@ -1,7 +1,9 @@
+import { constants } from 'node:fs';
 import type { ServedImage } from '../served-image.js';
 import { type Nodes, readU64, writeU64 } from './nodes.js';
 import * as fuse from './protocol.js';
 import { ERRNO, OPCODE, REPLY_HEAD_BYTES, REQUEST_HEAD_BYTES } from './protocol.js';
+import { RefusedReads } from './refused-reads.js';
 
 /** Runs that one search for data or for a hole looks at; a search must not hold up the reads after it. */
 const MAX_SEEK_RUNS = 4096;
@@ -10,7 +12,11 @@ const SEEK_RUN_BYTES = 1 << 30;
 
 /** Options of a session. */
 export interface SessionOptions {
-  /** Most bytes that the kernel reads ahead; 0 turns reading ahead off. */
+  /**
+   * Most bytes that the kernel reads ahead. 0 turns reading ahead off. A page fault in a mapping with
+   * MADV_HUGEPAGE (QEMU's) reads 4 MiB whatever the limit is: with 0 such reads are refused, and the kernel
+   * asks again for each page that is needed.
+   */
   readonly maxReadahead: number;
   /** Whether files may be opened for writing, for private mappings; writes fail. */
   readonly allowsWriteOpen: boolean;
@@ -23,8 +29,9 @@ export interface SessionOptions {
 }
 
 /**
- * Answers the kernel's requests, one at a time. It keeps no state between requests, so that a request that is
- * out of order, or not what the kernel would send, gets an error and nothing else happens.
+ * Answers the kernel's requests, one at a time. It keeps no state between requests, except for the reads
+ * that it has refused, so that a request that is out of order, or not what the kernel would send, gets an
+ * error and nothing else happens.
  */
 export class FuseSession {
   /** The answer to the last request: as many bytes as `handle` returned. */
@@ -33,6 +40,7 @@ export class FuseSession {
   private readonly request: DataView;
   private readonly name = new TextDecoder();
   private readonly encoder = new TextEncoder();
+  private readonly readahead = new RefusedReads();
   /** Whether the kernel has ended the session. */
   isDestroyed = false;
 
@@ -121,6 +129,9 @@ export class FuseSession {
     if (size > fuse.MAX_READ) return -ERRNO.EINVAL;
     const count = Math.max(0, Math.min(size, image.bytes - offset));
     if (count === 0) return 0;
+    const readsAhead =
+      count > fuse.MAX_PAGE_BYTES && this.options.maxReadahead === 0 && !this.isDirect(bytes);
+    if (readsAhead && this.readahead.isFirst(number, offset, count)) return -ERRNO.EAGAIN;
     try {
       image.read(this.reply.subarray(REPLY_HEAD_BYTES, REPLY_HEAD_BYTES + count), offset);
     } catch (error) {
@@ -129,6 +140,12 @@ export class FuseSession {
     }
     this.options.onRead?.(number, offset, count);
     return count;
+  }
+
+  /** Whether a READ is not for the page cache: the program waits for all its bytes. */
+  private isDirect(bytes: number): boolean {
+    const flags = bytes < 36 ? 0 : this.request.getUint32(REQUEST_HEAD_BYTES + 32, true);
+    return (flags & constants.O_DIRECT) !== 0;
   }
 
   private lookup(node: number, bytes: number): number {

@@ -13,6 +13,12 @@ import type { SegmentPacker } from '../pack/segment-packer.js';
  */
 export type Output = (parts: readonly Uint8Array[]) => void | Promise<void>;
 
+/**
+ * Packed frames that wait for the output are written together, as many as it takes in this time: each write
+ * waits for a turn of the event loop, which on a busy thread takes longer than to write 1 MiB to a file.
+ */
+const SHORT_WRITE_MS = 5;
+
 /** Most entries of one index record, which keep its head well below a record's limit. */
 const INDEX_ENTRIES = 10_000;
 
@@ -20,6 +26,18 @@ const INDEX_ENTRIES = 10_000;
 export interface WrittenCounts {
   bytesOut: number;
   readonly codecs: CodecCounts;
+}
+
+/** A frame that is packed, or waits for the output. */
+interface WaitingFrame {
+  readonly image: number;
+  readonly firstPage: number;
+  readonly pageCount: number;
+  readonly ordinal: number;
+  packed: PackedFrame | undefined;
+  isWritten: boolean;
+  /** The frame that comes right after this one in the stream. */
+  next: WaitingFrame | undefined;
 }
 
 /** Settings of a record writer. */
@@ -43,6 +61,10 @@ export class RecordWriter {
   private waiting = 0;
   private writeMs = 0;
   private writeStartMs: number | undefined;
+  /** Bytes that the output took in a ms of the last write. */
+  private bytesPerMs = 0;
+  /** The frame after which nothing else was given to write. */
+  private last: WaitingFrame | undefined;
   private heldMs = 0;
 
   constructor(private readonly options: RecordWriterOptions) {}
@@ -95,30 +117,38 @@ export class RecordWriter {
    * failed.
    */
   frame(
-    frame: FrameBuilder,
+    frame: Pick<FrameBuilder, 'pageCount'>,
     image: number,
     firstPage: number,
     pack: (ordinal: number) => Promise<PackedFrame>,
     onEnd: () => void,
   ): void {
-    const ordinal = this.ordinal++;
     const { pageCount } = frame;
+    const ordinal = this.ordinal++;
+    const waiting: WaitingFrame = {
+      image,
+      firstPage,
+      pageCount,
+      ordinal,
+      packed: undefined,
+      isWritten: false,
+      next: undefined,
+    };
+    if (this.last) this.last.next = waiting;
     const packed = pack(ordinal);
     packed.then(
-      ({ bytes }) => {
-        this.waiting += bytes;
+      (result) => {
+        waiting.packed = result;
+        this.waiting += result.bytes;
       },
       (cause) => this.options.life.fail(cause),
     );
     this.enqueue(async () => {
-      const { parts, bytes, counts } = await packed;
-      this.index.push({ image, firstPage, pageCount, offset: this.offset, ordinal });
-      const written = this.counts(image);
-      written.bytesOut += bytes;
-      addCounts(written.codecs, counts);
-      await this.write(parts);
-      this.waiting -= bytes;
+      if (waiting.isWritten) return;
+      await packed;
+      await this.writeFrames(this.together(waiting));
     }, onEnd);
+    this.last = waiting;
   }
 
   /** Write the index and the trailer, which end a file. */
@@ -148,8 +178,40 @@ export class RecordWriter {
     return writeStartMs === undefined ? writeMs : writeMs + this.options.clock() - writeStartMs;
   }
 
+  /** Return `frame` and the packed frames after it that are written with it: half of what waits at most. */
+  private together(frame: WaitingFrame): WaitingFrame[] {
+    const frames = [frame];
+    const maxBytes = Math.min(this.waiting / 2, SHORT_WRITE_MS * this.bytesPerMs);
+    let bytes = frame.packed!.bytes;
+    for (let next = frame.next; next?.packed; next = next.next) {
+      bytes += next.packed.bytes;
+      if (bytes > maxBytes) break;
+      frames.push(next);
+    }
+    return frames;
+  }
+
+  private async writeFrames(frames: readonly WaitingFrame[]): Promise<void> {
+    const parts: Uint8Array[] = [];
+    let { offset } = this;
+    for (const { image, firstPage, pageCount, ordinal, packed } of frames) {
+      const { bytes, counts } = packed!;
+      this.index.push({ image, firstPage, pageCount, offset, ordinal });
+      const written = this.counts(image);
+      written.bytesOut += bytes;
+      addCounts(written.codecs, counts);
+      parts.push(...packed!.parts);
+      offset += bytes;
+    }
+    const bytes = offset - this.offset;
+    await this.write(parts);
+    this.waiting -= bytes;
+    for (const frame of frames) frame.isWritten = true;
+  }
+
   private enqueue(task: () => void | Promise<void>, onEnd?: () => void): void {
     const { life } = this.options;
+    this.last = undefined;
     this.queue
       .run(task, life.signal)
       .catch((cause) => life.fail(cause))
@@ -166,6 +228,7 @@ export class RecordWriter {
     const bytes = parts.reduce((sum, { length }) => sum + length, 0);
     this.offset += bytes;
     this.writeMs += endMs - startMs;
+    this.bytesPerMs = bytes / Math.max(endMs - startMs, 0.1);
     this.writeStartMs = undefined;
     onWritten?.(bytes, startMs, endMs);
   }

@@ -14,6 +14,7 @@ const PAGE_BYTES = 4096;
 const WARM_COUNT = 30;
 const MODES = {
   'QEMU, plain': {},
+  'QEMU, multifd': { capabilities: ['multifd'] },
   'QEMU, multifd-zstd': { capabilities: ['multifd'], parameters: { 'multifd-compression': 'zstd' } },
 };
 

@@ -21,23 +21,33 @@ test('reads the guest, changes nothing, and prints every mode', async () => {
   monitor = await FakeMonitor.listening(path);
   const { stdout } = await done(['advise', '--qmp', `unix:${path}`, '--link', '1Gbit']);
   const text = stdout.toString();
-  expect(text).toMatch(/^QEMU 7\.2\.22, running: 1\.\d+ \w+ of memory, 2 CPUs, dirty rate .*\/s$/m);
+  expect(text).toMatch(/^QEMU 7\.2\.22, running: 1\.\d+ \w+ of memory, 2 CPUs$/m);
   for (const mode of ['plain', 'multifd', 'multifd-zstd', 'post-copy', 'agents'])
     expect(text).toMatch(new RegExp(`^ {2}${mode} +\\d`, 'm'));
-  expect(text).toMatch(/^advice: multifd-zstd \(.*\): the shortest time within a downtime of 300 ms: /m);
+  // How fast this host packs decides which mode it is.
+  expect(text).toMatch(/^advice: [\w-]+: the shortest time within a downtime of 300 ms: /m);
+  expect(text).toMatch(/^ {2}migrate (directly|to the source agent): .*return-path on, max-bandwidth 1/m);
+  expect(text).toMatch(/^from: .* \(assumed\)$/m);
+  expect(text).toMatch(
+    /^from: dirty rate 10\.0 MiB\/s \(calc-dirty-rate\); link 1 Gbit\/s; \d+ and \d+ cores$/m,
+  );
+  expect(text).toMatch(/^from: CPU costs of the modes: recorded with QEMU 7\.2, /m);
   const changing = monitor.commands.filter(({ execute }) => /^(migrate|set|stop|cont)/.test(execute));
   expect(changing).toEqual([]);
 });
 
 test('the advice follows the link and the dirty rate', async () => {
-  const thin = await advised('100Mbit');
+  // Rates at which no host decides.
+  const idle = { 'query-dirty-rate': { status: 'measured', 'dirty-rate': 0 } };
+  const thin = await advised('1Mbit', idle);
   expect(thin.advice.mode).toBe('agents');
-  const fast = await advised('10Gbit');
-  expect(fast.advice.mode).toBe('plain');
+  const fast = await advised('100Gbit', idle);
+  expect(fast.advice.mode).toBe('multifd');
   const writing = await advised('1Gbit', WRITES);
   expect(writing.estimates.find(({ mode }: { mode: string }) => mode === 'plain').converges).toBe(false);
-  expect(writing.advice.mode).toBe('post-copy');
-  const short = await advised('100Mbit', WRITES, '--max-total', '1');
+  const able = writing.estimates.filter(({ converges }: { converges: boolean }) => converges);
+  expect(able.map(({ mode }: { mode: string }) => mode)).toContain('post-copy');
+  const short = await advised('1Mbit', WRITES, '--max-total', '1');
   expect(short.advice).toMatchObject({ mode: null, reason: 'no mode meets a downtime of 300 ms and 1.0 s' });
 });
 

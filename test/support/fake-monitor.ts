@@ -13,6 +13,7 @@ const ANSWERS: FakeAnswers = {
   'query-migrate-capabilities': [
     { capability: 'return-path', state: true },
     { capability: 'multifd', state: false },
+    { capability: 'postcopy-ram', state: false },
   ],
   'query-migrate-parameters': { 'downtime-limit': 300 },
   'query-migrate': {},

@@ -7,6 +7,7 @@ import { addressText } from '../../channel/transports/address.js';
 import { PageferryError } from '../../page/error.js';
 import { VERSION } from '../../version.js';
 import type { DestinationAgentOptions } from '../destination/options.js';
+import { bootId } from './boot-id.js';
 import { socketState } from './listening.js';
 import { burstBytes, CHECK_KIND, type DestinationFacts, factsBytes } from './messages.js';
 import { measurePacking } from './packing-speed.js';
@@ -81,6 +82,7 @@ async function factsOf(options: DestinationAgentOptions, inProgress: number): Pr
     ...{ cacheBytes, maxGuestBytes, migrationsInProgress: inProgress, base: base?.digest },
     cores: availableParallelism(),
     unpackBytesPerMs: speed?.unpackBytesPerMs,
+    bootId: bootId(),
   };
 }
 

@@ -4,7 +4,8 @@
 //   CHECK_ANSWER, QUESTION  kind u8 | version text | QEMU's address text | state of its socket u8 |
 //                           end of the certificate, seconds since 1970 u64 (0: none) | cache bytes u64 |
 //                           largest guest u64 | migrations in progress u32 | has a base u8 | base digest |
-//                           cores u32 | unpacked bytes per ms u32 (0: not measured) | for later versions
+//                           cores u32 | unpacked bytes per ms u32 (0: not measured) |
+//                           id of the boot, text (not in earlier releases) | for later versions
 //   CHECK_ANSWER, ROUND_TRIP   kind u8
 //   CHECK_ANSWER, BURST_END    kind u8 | bytes u64 | µs u64
 
@@ -33,6 +34,8 @@ export interface DestinationFacts {
   readonly cores: number;
   /** Pages that one thread unpacks, in bytes per ms. */
   readonly unpackBytesPerMs: number | undefined;
+  /** Id of its host's boot; not known of earlier releases. */
+  readonly bootId: string | undefined;
 }
 
 /** Bytes that arrived in a burst, and the time between the first and the last of them. */
@@ -57,6 +60,7 @@ export function factsBytes(facts: DestinationFacts): Uint8Array {
   to.put(facts.base ?? new Uint8Array(DIGEST_BYTES));
   to.u32(facts.cores);
   to.u32(Math.min(2 ** 32 - 1, Math.round(facts.unpackBytesPerMs ?? 0)));
+  putText(to, facts.bootId ?? '');
   return to.bytes;
 }
 
@@ -75,9 +79,10 @@ export function readFacts(body: Uint8Array, peer: string): DestinationFacts {
   const base = hasBase ? digest : undefined;
   const cores = from.u32();
   const unpackBytesPerMs = from.u32() || undefined;
+  const bootId = from.left > 0 ? printable(readText(from)) || undefined : undefined;
   return {
     ...{ version, qemuAddress, qemuSocket, certificateEnd, cacheBytes, maxGuestBytes, migrationsInProgress },
-    ...{ base, cores, unpackBytesPerMs },
+    ...{ base, cores, unpackBytesPerMs, bootId },
   };
 }
 

@@ -18,8 +18,13 @@ const WARM_UP_BATCHES = 3;
 /** Batches in flight for each thread, so that none waits. */
 const AHEAD = 1;
 
-/** Measure packing and unpacking of synthetic pages by one strategy, for about `ms`. */
-export async function measurePacking(strategy: string, threads: number, ms: number): Promise<PackingSpeed> {
+/** Measure packing and unpacking by one strategy, for about `ms`, of synthetic pages or of `pages`. */
+export async function measurePacking(
+  strategy: string,
+  threads: number,
+  ms: number,
+  pages?: Uint8Array,
+): Promise<PackingSpeed> {
   const sender = await createPageSender({
     ...{ strategy: strategyByName(strategy), dedup: 'zero', threads, batchPages: BATCH_PAGES },
     ...{ cacheBytes: 0, indexPages: 1024 },
@@ -27,14 +32,16 @@ export async function measurePacking(strategy: string, threads: number, ms: numb
   try {
     const receiver = await createPageReceiver({ open: () => DISCARD });
     receiver.push(sender.begin('check', PAGES));
-    fillWithWords(sender.buffer.subarray(0, BATCH_PAGES * PAGE_BYTES));
+    const batch = sender.buffer.subarray(0, BATCH_PAGES * PAGE_BYTES);
+    if (pages) fillWithPages(batch, pages);
+    else fillWithWords(batch);
     const total = { pages: 0, bytes: 0, unpackMs: 0, packMs: 0 };
     const inFlight: Promise<void>[] = [];
     let startedMs = performance.now();
     let unpackedMs = 0;
     let first = 0;
-    for (let batch = 0; first + BATCH_PAGES <= PAGES; batch++, first += BATCH_PAGES) {
-      if (batch === WARM_UP_BATCHES) {
+    for (let count = 0; first + BATCH_PAGES <= PAGES; count++, first += BATCH_PAGES) {
+      if (count === WARM_UP_BATCHES) {
         await Promise.all(inFlight.splice(0));
         Object.assign(total, { pages: 0, bytes: 0, unpackMs: 0 });
         unpackedMs = 0;
@@ -51,7 +58,7 @@ export async function measurePacking(strategy: string, threads: number, ms: numb
       });
       inFlight.push(received);
       if (inFlight.length > AHEAD * threads) await inFlight.shift();
-      if (batch > WARM_UP_BATCHES && performance.now() - startedMs >= ms) break;
+      if (count > WARM_UP_BATCHES && performance.now() - startedMs >= ms) break;
     }
     await Promise.all(inFlight);
     const bytes = total.pages * PAGE_BYTES;
@@ -67,6 +74,11 @@ export async function measurePacking(strategy: string, threads: number, ms: numb
 }
 
 const DISCARD = { write() {}, zero() {}, read() {} };
+
+/** Repeat pages until the batch is full. */
+function fillWithPages(bytes: Uint8Array, pages: Uint8Array): void {
+  for (let at = 0; at < bytes.length; at += pages.length) bytes.set(pages.subarray(0, bytes.length - at), at);
+}
 
 /** Fill pages with words of a small vocabulary: they pack to about a third, as much of a guest's memory. */
 function fillWithWords(bytes: Uint8Array): void {

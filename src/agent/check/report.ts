@@ -1,10 +1,10 @@
 import { digestText } from '../../dedup/image-digest.js';
 import { VERSION } from '../../version.js';
-import { type Advice, advise, seconds } from '../advise/estimate.js';
-import { ASSUMED_DATA_FRACTION } from '../advise/modes.js';
+import { type Advice, advise, seconds } from '../advise/advise.js';
+import type { MigrationFacts } from '../advise/facts.js';
 import type { DestinationFacts } from './messages.js';
+import { type KnownFacts, migrationFacts } from './migration-facts.js';
 import type { PackingSpeed } from './packing-speed.js';
-import type { ChannelFacts } from './run-check.js';
 
 type CheckStatus = 'ok' | 'warning' | 'failed';
 
@@ -16,21 +16,17 @@ interface CheckItem {
 }
 
 /** Inputs of the report. */
-export interface CheckInput {
+export interface CheckInput extends KnownFacts {
   /** This host's certificate. */
   readonly certificate: { readonly name: string; readonly end: number } | undefined;
-  readonly channel: ChannelFacts;
-  /** Packing on this host by LZ4. */
-  readonly packing: PackingSpeed;
   readonly threads: number;
   readonly base: Uint8Array | undefined;
-  readonly guestBytes: number;
-  readonly downtimeLimitMs: number;
   readonly nowMs: number;
 }
 
 export interface CheckReport {
   readonly items: readonly CheckItem[];
+  readonly facts: MigrationFacts;
   readonly advice: Advice;
   readonly isReady: boolean;
 }
@@ -38,16 +34,12 @@ export interface CheckReport {
 const DAY_S = 86_400;
 /** A certificate that ends sooner is a warning. */
 const SOON_DAYS = 14;
-/** LZ4 of the measured hosts (`packing-speed.ts`), on which the costs of the modes were taken. */
-const REFERENCE_PACK_BYTES_PER_MS = 600e3;
-const MIN_CPU_FACTOR = 0.1;
-const MAX_CPU_FACTOR = 4;
 /** A destination that unpacks slower than this multiple of the link's rate is a warning. */
 const MIN_UNPACK_FACTOR = 1;
 
 /** Compare what a check found with what a migration needs. */
 export function reportCheck(input: CheckInput): CheckReport {
-  const { channel, packing, guestBytes, downtimeLimitMs, threads } = input;
+  const { channel, packing, guestBytes, threads } = input;
   const { destination, bitsPerSecond, roundTripMs } = channel;
   const bytesPerMs = bitsPerSecond === undefined ? undefined : bitsPerSecond / 8000;
   const items: CheckItem[] = [
@@ -82,28 +74,25 @@ export function reportCheck(input: CheckInput): CheckReport {
     packingItem(packing, threads, bytesPerMs),
     ...unpackItem(destination, packing, bytesPerMs),
   ];
-  const advice = advise({
-    ...{ guestBytes, downtimeLimitMs, dataFraction: ASSUMED_DATA_FRACTION, dirty: undefined },
-    ...{ linkBitsPerSecond: bitsPerSecond ?? 1e11, hasAgents: true, hasPostcopy: false },
-    cpuFactor: cpuFactor(packing),
-  });
-  return { items, advice, isReady: items.every(({ status }) => status !== 'failed') };
-}
-
-/** Speed of this host's packing relative to the measured one. */
-function cpuFactor({ packBytesPerMs }: PackingSpeed): number {
-  return Math.min(MAX_CPU_FACTOR, Math.max(MIN_CPU_FACTOR, packBytesPerMs / REFERENCE_PACK_BYTES_PER_MS));
+  const facts = migrationFacts(input);
+  return {
+    ...{ items, facts, advice: advise(facts) },
+    isReady: items.every(({ status }) => status !== 'failed'),
+  };
 }
 
 /** Expected time of the agents for the guest, in a sentence. */
-export function expectationText({ advice }: CheckReport, guestBytes: number): string {
+export function expectationText({ advice, facts }: CheckReport): string {
+  const { memory, dirty, guestBytes } = facts;
   const agents = advice.estimates.find(({ mode }) => mode === 'agents')!;
   const { best } = advice;
   const other =
     best && best.mode !== 'agents'
       ? `; QEMU's ${best.mode} would take ${seconds(best.totalMs)}: migrate without the agents`
       : '';
-  return `a guest of ${sizeText(guestBytes)}, of which ${Math.round(100 * ASSUMED_DATA_FRACTION)}% is not zero and which writes little: ${seconds(agents.totalMs)} with the agents${other}`;
+  const percent = Math.round(100 * memory.dataFraction);
+  const writes = dirty ? '' : ' and which writes little';
+  return `a guest of ${sizeText(guestBytes)}, of which ${percent}% is not zero${writes}: ${seconds(agents.totalMs)} with the agents${other}`;
 }
 
 function certificateItem(

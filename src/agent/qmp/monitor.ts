@@ -1,6 +1,7 @@
 import { type Address, addressText } from '../../channel/transports/address.js';
 import { sleep } from '../../page/sync.js';
 import { QmpClient } from '../../qemu/qmp/client.js';
+import type { QemuSupport } from '../advise/facts.js';
 import type { DirtySample } from '../forecast/dirty-curve.js';
 
 const PAGE_BYTES = 4096;
@@ -70,6 +71,24 @@ export class QemuMonitor {
     return new Set(on.map(({ capability }) => String(capability)));
   }
 
+  /** Turn capabilities on and off; QEMU accepts them only before a migration. */
+  async setCapabilities(capabilities: Readonly<Record<string, boolean>>): Promise<void> {
+    const list = Object.entries(capabilities).map(([capability, state]) => ({ capability, state }));
+    if (list.length > 0) await this.qmp.execute('migrate-set-capabilities', { capabilities: list });
+  }
+
+  /** Limits of this QEMU on the modes of a migration. */
+  async support(): Promise<QemuSupport> {
+    const list = await this.qmp.execute<unknown>('query-migrate-capabilities');
+    const names = (Array.isArray(list) ? list : []).map(({ capability }) => String(capability));
+    const schema = await this.qmp.execute<unknown>('query-qmp-schema');
+    return {
+      version: versionText(await this.qmp.execute('query-version')),
+      capabilities: new Set(names),
+      compressions: new Set(compressionsOf(schema)),
+    };
+  }
+
   async parameters(): Promise<Readonly<Record<string, unknown>>> {
     return (await this.qmp.execute('query-migrate-parameters')) ?? {};
   }
@@ -113,7 +132,18 @@ export class QemuMonitor {
     return undefined;
   }
 
-  async setParameters(parameters: Readonly<Record<string, number>>): Promise<void> {
+  /** The guest's architecture: `x86_64`. */
+  async architecture(): Promise<string> {
+    const { arch } = await this.qmp.execute('query-target');
+    return typeof arch === 'string' ? arch : 'unknown';
+  }
+
+  /** Have QEMU write guest memory to a file of its host. @throws PageferryError where it cannot */
+  async saveMemory(address: number, bytes: number, path: string): Promise<void> {
+    await this.qmp.execute('pmemsave', { val: address, size: bytes, filename: path });
+  }
+
+  async setParameters(parameters: Readonly<Record<string, number | string>>): Promise<void> {
     await this.qmp.execute('migrate-set-parameters', parameters);
   }
 
@@ -134,4 +164,14 @@ function count(value: unknown): number {
 function versionText(version: Readonly<Record<string, unknown>> | undefined): string {
   const { major, minor, micro } = (version?.qemu ?? {}) as Readonly<Record<string, unknown>>;
   return [major, minor, micro].map((part) => count(part)).join('.');
+}
+
+/** The methods of `multifd-compression`: the names of types are no part of QMP, so its members tell. */
+function compressionsOf(schema: unknown): string[] {
+  for (const type of Array.isArray(schema) ? schema : []) {
+    const values: unknown = type?.values;
+    if (Array.isArray(values) && values.includes('none') && values.includes('zlib'))
+      return values.map(String);
+  }
+  return [];
 }

@@ -3,15 +3,22 @@ import { openBase } from '../../agent/base-image.js';
 import { measurePacking } from '../../agent/check/packing-speed.js';
 import { type CheckReport, expectationText, reportCheck } from '../../agent/check/report.js';
 import { certificateFacts, checkChannel } from '../../agent/check/run-check.js';
+import { type GuestFacts, readGuest } from '../../agent/qmp/guest-facts.js';
+import { QemuMonitor } from '../../agent/qmp/monitor.js';
+import type { Address } from '../../channel/transports/address.js';
 import { PageferryError } from '../../page/error.js';
 import { defineCommand } from '../command.js';
 import { printErrorLine, printOut } from '../terminal.js';
+import { UsageError } from '../usage-error.js';
 import { byteCount, fileName, wholeNumber } from '../values.js';
-import { COMMON_OPTIONS, tcpAddress } from './options.js';
+import { adviceJson, adviceText } from './advice-text.js';
+import { address, COMMON_OPTIONS, tcpAddress } from './options.js';
 import { channelAddress, channelOptions } from './security.js';
 
 const MAX_DEFAULT_THREADS = 4;
 const MEASURE_MS = 200;
+const DEFAULT_GUEST_BYTES = 4 * 2 ** 30;
+const DEFAULT_DOWNTIME_MS = 300;
 
 export const check = defineCommand({
   name: 'check',
@@ -32,13 +39,18 @@ export const check = defineCommand({
       value: 'SIZE',
       help: "the guest's memory",
       parse: byteCount('8T', '4K'),
-      default: '4G',
+      defaultText: "that of --qmp's guest, else 4G",
+    },
+    qmp: {
+      value: 'ADDRESS',
+      help: "QMP socket of this host's QEMU: its guest, dirty rate and settings",
+      parse: address,
     },
     'max-downtime': {
       value: 'MS',
       help: 'downtime limit',
       parse: wholeNumber(1, 2_000_000),
-      default: '300',
+      defaultText: "that of --qmp's QEMU, else 300",
     },
     threads: {
       value: 'N',
@@ -56,6 +68,8 @@ export const check = defineCommand({
   async run({ values, signal }) {
     const warnings: string[] = [];
     const security = channelOptions(values, ({ message }) => warnings.push(message));
+    if (values.qmp !== undefined && values.guest !== undefined)
+      throw new UsageError('--guest: cannot be combined with --qmp, which tells the size of the guest');
     const base = values.base === undefined ? undefined : await openBase(values.base, signal);
     try {
       const serverName = values['server-name'];
@@ -64,15 +78,18 @@ export const check = defineCommand({
         ...(serverName !== undefined && { serverName }),
       });
       const threads = values.threads ?? Math.min(availableParallelism(), MAX_DEFAULT_THREADS);
+      const note = (message: string) => warnings.push(message);
+      const guest = values.qmp === undefined ? undefined : await guestAt(values.qmp, signal, note);
       const report = reportCheck({
-        ...{ channel, threads, guestBytes: values.guest, base: base?.digest },
+        ...{ channel, threads, guest, base: base?.digest },
+        guestBytes: guest?.qemu.guestBytes ?? values.guest ?? DEFAULT_GUEST_BYTES,
         certificate: security.credentials && certificateFacts(security.credentials.certificate),
         packing: await measurePacking('fixed:lz4', threads, MEASURE_MS),
-        downtimeLimitMs: values['max-downtime'],
+        downtimeLimitMs: values['max-downtime'] ?? guest?.downtimeLimitMs ?? DEFAULT_DOWNTIME_MS,
         nowMs: Date.now(),
       });
       for (const warning of warnings) printErrorLine(`agent check: warning: ${warning}`);
-      printOut(values.json ? jsonOf(report, values.guest) : textOf(report, values.guest));
+      printOut(values.json ? jsonOf(report) : textOf(report));
       if (!report.isReady) throw new PageferryError('io', `agent check: ${failuresOf(report)}`);
     } finally {
       base?.close();
@@ -85,16 +102,31 @@ function failuresOf({ items }: CheckReport): string {
   return `not ready for a migration: ${failed.join(', ')}`;
 }
 
-function textOf(report: CheckReport, guestBytes: number): string {
+async function guestAt(
+  address: Address,
+  signal: AbortSignal,
+  onNote: (message: string) => void,
+): Promise<GuestFacts> {
+  const monitor = await QemuMonitor.connect(address);
+  try {
+    return await readGuest(monitor, signal, onNote);
+  } finally {
+    monitor.close();
+  }
+}
+
+function textOf(report: CheckReport): string {
   const width = Math.max(...report.items.map(({ name }) => name.length));
   const lines = report.items.map(
     ({ name, status, text }) => `${status.padEnd(7)}  ${name.padEnd(width)}  ${text}\n`,
   );
-  return `${lines.join('')}${report.isReady ? 'ready' : 'not ready'}: ${expectationText(report, guestBytes)}\n`;
+  const { advice, facts, isReady } = report;
+  return `${lines.join('')}${adviceText(advice, facts)}${isReady ? 'ready' : 'not ready'}: ${expectationText(report)}\n`;
 }
 
-function jsonOf({ items, advice, isReady }: CheckReport, guestBytes: number): string {
+function jsonOf({ items, advice, facts, isReady }: CheckReport): string {
   const agents = advice.estimates.find(({ mode }) => mode === 'agents')!;
+  const { guestBytes } = facts;
   const expected = { guestBytes, totalMs: Math.round(agents.totalMs), bestMode: advice.best?.mode ?? null };
-  return `${JSON.stringify({ isReady, items, expected })}\n`;
+  return `${JSON.stringify({ isReady, items, expected, ...adviceJson(advice, facts) })}\n`;
 }

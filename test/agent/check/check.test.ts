@@ -151,13 +151,16 @@ describe('whether a process listens', () => {
 const FACTS = {
   ...{ version: VERSION, qemuAddress: 'unix:/run/vm1.in', qemuSocket: 'listening' as const },
   ...{ certificateEnd: 2_000_000_000, cacheBytes: 1 << 29, maxGuestBytes: 2 ** 40, migrationsInProgress: 0 },
-  ...{ base: undefined, cores: 4, unpackBytesPerMs: 900_000 },
+  ...{ base: undefined, cores: 4, unpackBytesPerMs: 900_000, bootId: 'boot' },
 };
 
 test('facts are read as they were written; fields of later versions are ignored, missing ones are an error', () => {
   const bytes = factsBytes(FACTS);
   expect(readFacts(Buffer.concat([bytes, Buffer.from('more')]), 'b')).toEqual(FACTS);
-  for (let length = 0; length < bytes.length; length++)
+  // Earlier releases do not send the id of the boot.
+  const earlier = bytes.subarray(0, bytes.length - 2 - FACTS.bootId.length);
+  expect(readFacts(earlier, 'b')).toEqual({ ...FACTS, bootId: undefined });
+  for (let length = 0; length < earlier.length; length++)
     expect(() => readFacts(bytes.subarray(0, length), 'b')).toThrow(/^b: answer to a check/);
 });
 

@@ -1,0 +1,47 @@
+import type { DirtySample } from '../forecast/dirty-curve.js';
+
+/** One QEMU, as far as it limits the modes of a migration. */
+export interface QemuSupport {
+  readonly version: string;
+  /** Names of the migration capabilities that it knows. */
+  readonly capabilities: ReadonlySet<string>;
+  /** Methods of `multifd-compression` that it was built with; empty: not known. */
+  readonly compressions: ReadonlySet<string>;
+}
+
+/** A sample of the guest's memory. */
+export interface MemorySample {
+  /** Bytes of memory that were read; 0: assumed values. */
+  readonly bytes: number;
+  /** Fraction of the pages that do not repeat one byte. */
+  readonly dataFraction: number;
+  /** Packed bytes of those pages, as a fraction, by LZ4 and by zstd's level 1. */
+  readonly lz4Ratio: number;
+  readonly zstdRatio: number;
+}
+
+/** Inputs of an advice. */
+export interface MigrationFacts {
+  readonly guestBytes: number;
+  readonly memory: MemorySample;
+  readonly linkBitsPerSecond: number;
+  /** Pages that the guest writes in a period; undefined: not known. */
+  readonly dirty: DirtySample | undefined;
+  readonly downtimeLimitMs: number;
+  /** Limit on the total time, in ms. */
+  readonly maxTotalMs?: number | undefined;
+  /** QEMU's `max-bandwidth` in bytes a second, where the operator has set it. */
+  readonly maxBandwidth?: number | undefined;
+  /** Speed of this host's packing, as a fraction of the host on which the costs were recorded. */
+  readonly cpuFactor: number;
+  readonly sourceCores: number;
+  readonly destinationCores: number;
+  /** Both QEMUs run on one host, and share its cores. */
+  readonly isOneHost?: boolean;
+  /** The QEMUs; undefined: not known, and taken for able. */
+  readonly source?: QemuSupport | undefined;
+  readonly destination?: QemuSupport | undefined;
+  readonly hasAgents: boolean;
+  /** Whether post-copy may be used: it loses the guest if the link is lost after the switch. */
+  readonly hasPostcopy: boolean;
+}

@@ -1,0 +1,51 @@
+import { availableParallelism } from 'node:os';
+import type { MigrationFacts, QemuSupport } from '../advise/facts.js';
+import { ASSUMED_MEMORY, RECORDED_PACK_BYTES_PER_MS } from '../advise/modes.js';
+import type { GuestFacts } from '../qmp/guest-facts.js';
+import { bootId } from './boot-id.js';
+import type { PackingSpeed } from './packing-speed.js';
+import type { ChannelFacts } from './run-check.js';
+
+/** What is known before a migration between two agents. */
+export interface KnownFacts {
+  readonly channel: ChannelFacts;
+  /** Packing on this host by LZ4. */
+  readonly packing: PackingSpeed;
+  readonly guestBytes: number;
+  readonly downtimeLimitMs: number;
+  readonly maxTotalMs?: number | undefined;
+  /** The guest, where its QEMU was asked; else it is assumed to be like those of the recorded costs. */
+  readonly guest?: GuestFacts | undefined;
+  /** The destination's QEMU, where it was asked. */
+  readonly destination?: QemuSupport | undefined;
+}
+
+const MIN_CPU_FACTOR = 0.1;
+const MAX_CPU_FACTOR = 4;
+/** Rate of a link that is faster than could be measured. */
+const FAST_BITS_PER_SECOND = 1e11;
+
+/** Return the inputs of an advice. Post-copy is a choice of the operator: the capability is on. */
+export function migrationFacts(known: KnownFacts): MigrationFacts {
+  const { channel, packing, guest, guestBytes, downtimeLimitMs, maxTotalMs, destination } = known;
+  const { bitsPerSecond, destination: facts } = channel;
+  return {
+    ...{ guestBytes, downtimeLimitMs, maxTotalMs, destination },
+    memory: guest?.memory ?? ASSUMED_MEMORY,
+    dirty: guest?.dirty,
+    maxBandwidth: guest?.maxBandwidth,
+    source: guest?.support,
+    linkBitsPerSecond: bitsPerSecond ?? FAST_BITS_PER_SECOND,
+    cpuFactor: cpuFactor(packing),
+    sourceCores: availableParallelism(),
+    destinationCores: facts.cores,
+    isOneHost: facts.bootId !== undefined && facts.bootId === bootId(),
+    hasAgents: true,
+    hasPostcopy: guest?.qemu.capabilities.has('postcopy-ram') ?? false,
+  };
+}
+
+/** Speed of this host's packing relative to the recorded one. */
+export function cpuFactor({ packBytesPerMs }: PackingSpeed): number {
+  return Math.min(MAX_CPU_FACTOR, Math.max(MIN_CPU_FACTOR, packBytesPerMs / RECORDED_PACK_BYTES_PER_MS));
+}

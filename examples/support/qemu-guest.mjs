@@ -11,7 +11,8 @@ import { fileURLToPath } from 'node:url';
 const SOURCE = fileURLToPath(new URL('memory-checker.c', import.meta.url));
 /** Not a multiple of 256 KiB: QEMU 7.2 under emulation can lose writes to such blocks when it migrates. */
 const MEMORY = `${128 * 1024 + 8}k`;
-const COMMAND_LINE = 'console=ttyS0 quiet panic=-1 nokaslr no_timer_check tsc=reliable 8250.nr_uarts=1';
+export const COMMAND_LINE =
+  'console=ttyS0 quiet panic=-1 nokaslr no_timer_check tsc=reliable 8250.nr_uarts=1';
 
 /** Return PAGEFERRY_TEST_KERNEL or a kernel in /boot, or undefined. */
 export function findKernel() {

@@ -1,5 +1,6 @@
 // Heads, footers and commands of a migration stream. Each function parses one item at bytes[at, end).
 import {
+  COMMANDS,
   latin1,
   MULTIFD_MAGIC,
   QEMU_MAGIC,
@@ -21,12 +22,15 @@ export type ParseResult =
   | { readonly reason: string };
 
 const SECTION_HEAD_BYTES = 5;
+/** First bytes of a resumed migration: command RECV_BITMAP, without a magic number. */
+const RESUME_HEAD = (sectionType.command << 16) | COMMANDS.indexOf('RECV_BITMAP');
 
 /** Parse the magic number and the version. */
 export function parseMagic(bytes: Uint8Array, at: number, end: number): ParseResult {
   if (end - at < 4) return { needed: 4 };
   const magic = u32(bytes, at);
   if (magic === MULTIFD_MAGIC) return { reason: 'a multifd channel' };
+  if (magic >>> 8 === RESUME_HEAD) return { reason: 'QEMU resumes a migration that was in post-copy' };
   if (magic !== QEMU_MAGIC)
     return { reason: `the first bytes are 0x${magic.toString(16).padStart(8, '0')}, not "QEVM"` };
   if (end - at < 8) return { needed: 8 };

@@ -83,6 +83,19 @@ async function announce({ port }: Agents) {
   return channel;
 }
 
+test('a migration that begins while the cancelled one before it still ends waits for that', async () => {
+  const { agents } = await setting();
+  const first = await announce(agents);
+  const second = announce(agents);
+  await within(
+    'its connection',
+    until(() => agents.destination.meters.inProgress === 1),
+  );
+  first.fail(new PageferryError('io', 'QEMU has cancelled'));
+  await within('the second migration', second);
+  expect((await agents.destination.end(1, 'the first migration'))?.message).toMatch(/QEMU has cancelled/);
+});
+
 test.each([
   ['bytes over one connection', 0, 1 << 17],
   ['bytes over two connections', 1, 1 << 17],

@@ -1,61 +1,33 @@
 // Real QEMUs beside the agents, under emulation, with a guest that checks its own memory. Skipped without
 // QEMU or a kernel.
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import { buildGuest, checkerReport, linuxSkipReason, waitForChecks } from '../../testing/qemu/linux.js';
+import { afterEach, describe, expect, test } from 'vitest';
+import { checkerReport, waitForChecks } from '../../testing/qemu/linux.js';
 import { startMachine } from '../../testing/qemu/machine.js';
-import { migratePair, type Pair, startPair } from '../../testing/qemu/pair.js';
-import { INSTALLED_QEMU, newerQemu, newerQemuSkipReason, type Qemu } from '../../testing/qemu/versions.js';
-import { type Change, Middle, UNITS } from '../channel/relay.js';
+import { migratePair } from '../../testing/qemu/pair.js';
+import { INSTALLED_QEMU, type Qemu } from '../../testing/qemu/versions.js';
+import type { Change } from '../channel/relay.js';
 import { testFolder } from '../image/support.js';
-import { type Agents, startAgents } from '../support/agents.js';
+import { startAgents } from '../support/agents.js';
+import {
+  checkerGuest,
+  expectGoesOn,
+  MEMORY_MIB,
+  QEMUS,
+  type ReadyOptions,
+  startReady,
+} from '../support/real-guests.js';
 
 const folder = testFolder();
-const MEMORY_MIB = 128;
-const lack = linuxSkipReason();
-const guest = lack === undefined ? buildGuest(folder) : undefined;
+const guest = checkerGuest(folder);
 let open: { close(): unknown }[] = [];
 afterEach(async () => {
   for (const one of open.reverse()) await one.close();
   open = [];
 });
 
-async function ready(
-  qemu: Qemu,
-  change?: Change,
-  kept: 'secure' | 'insecure' = 'insecure',
-  strategy = 'adaptive',
-): Promise<{ pair: Pair; agents: Agents }> {
-  const pair = await startPair({ folder, memoryMib: MEMORY_MIB, linux: guest!(), qemu });
-  open.push({ close: () => pair.quit() });
-  const agents = await startAgents({
-    folder,
-    ...{ kept, strategy },
-    qemu: { path: pair.destination.socket },
-    threads: 2,
-    async between(port) {
-      const middle = await Middle.before(port, UNITS[kept], change);
-      open.push(middle);
-      return middle.port;
-    },
-  });
-  open.push(agents);
-  await waitForChecks(pair.source, 3);
-  return { pair, agents };
-}
-
-/** Expect that the guest continues on the destination, and that its memory is intact on both sides. */
-async function expectGoesOn(pair: Pair, count: number): Promise<void> {
-  await waitForChecks(pair.destination, count + 5);
-  expect(checkerReport(pair.destination.serial())).toMatchObject({ bad: 0, details: [] });
-  expect(checkerReport(pair.source.serial())).toMatchObject({ bad: 0, details: [] });
-}
-
-/** Each QEMU that migrates guests here, and the reason why it cannot. */
-const QEMUS: readonly [name: string, qemu: Qemu | undefined, lack: string | undefined][] = [
-  ['the installed QEMU', INSTALLED_QEMU, lack],
-  ['QEMU 10', newerQemu(), lack ?? newerQemuSkipReason()],
-];
+const ready = (qemu: Qemu, options: Partial<ReadyOptions> = {}) =>
+  startReady({ folder, linux: guest!, qemu, open, ...options });
 
 describe.each(QEMUS)('a guest with Linux in %s', (_, named, reason) => {
   const qemu = named ?? INSTALLED_QEMU;
@@ -63,16 +35,12 @@ describe.each(QEMUS)('a guest with Linux in %s', (_, named, reason) => {
     test.skip(`skipped: ${reason}`, () => {});
     return;
   }
-  afterAll(() => {
-    open = [];
-  });
-
   test.each([
     ['precopy with return path', ['return-path'], 'secure', 'adaptive', {}],
     // The strategy codes every page, however fast the link is.
     ['multifd', ['multifd', 'return-path'], 'insecure', 'fixed:zstd', { 'multifd-channels': 4 }],
   ] as const)('%s', async (_name, capabilities, kept, strategy, parameters) => {
-    const { pair, agents } = await ready(qemu, undefined, kept, strategy);
+    const { pair, agents } = await ready(qemu, { kept, strategy });
     const { count } = checkerReport(pair.source.serial());
     await migratePair(pair, {
       through: agents.outPath,
@@ -115,7 +83,7 @@ describe.each(QEMUS)('a guest with Linux in %s', (_, named, reason) => {
       isCut = true;
       return 'cut';
     };
-    const { pair, agents } = await ready(qemu, change);
+    const { pair, agents } = await ready(qemu, { change });
     const options = {
       through: agents.outPath,
       capabilities: ['return-path'],
@@ -131,7 +99,7 @@ describe.each(QEMUS)('a guest with Linux in %s', (_, named, reason) => {
       folder,
       name: 'destination',
       memoryMib: MEMORY_MIB,
-      linux: guest!(),
+      linux: guest!,
       incoming: true,
       qemu,
     };
@@ -145,7 +113,7 @@ describe.each(QEMUS)('a guest with Linux in %s', (_, named, reason) => {
 
   test('two guests at the same time through one pair of agents', async () => {
     const uuids = ['1', '2'].map((digit) => `00000000-0000-4000-8000-${digit.repeat(12)}`);
-    const shared = { folder, memoryMib: MEMORY_MIB, linux: guest!(), qemu };
+    const shared = { folder, memoryMib: MEMORY_MIB, linux: guest!, qemu };
     const pairs = await Promise.all(
       uuids.map(async (uuid) => {
         const args = ['-uuid', uuid];

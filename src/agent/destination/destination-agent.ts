@@ -3,10 +3,16 @@ import type { FrameChannel } from '../../channel/frame-channel.js';
 import { listenForChannels } from '../../channel/listen.js';
 import { addressText } from '../../channel/transports/address.js';
 import { PageferryError } from '../../page/error.js';
+import { Signal, withTimeout } from '../../page/sync.js';
 import { answerCheck } from '../check/answer-check.js';
 import { MemoryShares } from '../memory-shares.js';
 import { DestinationSession } from './destination-session.js';
 import type { DestinationAgentOptions } from './options.js';
+
+/**
+ * A migration that was cancelled ends within this time; a QEMU that begins another one at once waits for it.
+ */
+const END_MS = 2000;
 
 /** A running destination agent. */
 export interface DestinationAgent {
@@ -37,9 +43,13 @@ export async function startDestinationAgent(options: DestinationAgentOptions): P
       sessions.delete(session);
       memory.release(cacheBytes);
       options.onEnd?.(error);
+      ended.notify();
     });
     sessions.set(session, running);
   };
+  const ended = new Signal();
+  const isFull = () => [...sessions.keys()].filter(({ isOver }) => !isOver).length >= maxMigrations;
+  const refused = () => new PageferryError('limit', refusal);
   /** Channels of which it is not known yet whether they migrate a guest, and those that only check. */
   const others = new Set<FrameChannel>();
   const listener = await listenForChannels({
@@ -50,11 +60,14 @@ export async function startDestinationAgent(options: DestinationAgentOptions): P
       const isCheck = (await channel.nextType()) === FRAME.CHECK;
       if (isCheck)
         await answerCheck(channel, options, () => sessions.size).finally(() => others.delete(channel));
-      others.delete(channel);
       if (isCheck) return;
+      const free = (signal: AbortSignal) => ended.until(() => !isFull(), signal);
+      // A failure of the channel ends the wait too, and is the cause that its session reports.
+      await withTimeout(END_MS, refused, free, channel.signal).catch(() => {});
+      others.delete(channel);
       if (isClosed) channel.fail(new PageferryError('io', 'the agent was stopped'), FRAME.REFUSE);
-      else if ([...sessions.keys()].filter(({ isOver }) => !isOver).length < maxMigrations) begin(channel);
-      else channel.fail(new PageferryError('limit', refusal), FRAME.REFUSE);
+      else if (isFull()) channel.fail(refused(), FRAME.REFUSE);
+      else begin(channel);
     },
   });
   log({

@@ -11,6 +11,8 @@ export interface AnswerState {
 /** Progress of a migration when it failed. */
 export interface SentState {
   readonly isPostcopy: boolean;
+  /** QEMU may have switched to post-copy in the part of the stream that passed through. */
+  readonly mayBePostcopy: boolean;
   /** QEMU has sent its whole stream. */
   readonly isWhole: boolean;
 }
@@ -20,11 +22,14 @@ export function guestState({
   hasReturnPath,
   hasSucceeded,
   isPostcopy,
+  mayBePostcopy,
   isWhole,
 }: AnswerState & SentState): string {
   if (hasSucceeded) return "the destination's QEMU has reported that it runs the guest";
   if (isPostcopy)
     return 'the guest runs on the destination, and pages that were not sent are only on the source';
+  if (mayBePostcopy)
+    return "the guest runs on the destination if post-copy has begun (query-migrate of the source's QEMU: postcopy-paused), else on the source";
   return isWhole && !hasReturnPath
     ? "everything was sent, so the source's QEMU may report success"
     : RUNS_ON_SOURCE;

@@ -67,8 +67,9 @@ export class SourceStream implements PageTaker {
 
   /** Where the guest is if the migration fails now. */
   guestState({ hasReturnPath, hasSucceeded }: AnswerState): string {
-    const { isPostcopy, isWhole } = this;
-    return guestState({ hasReturnPath, hasSucceeded, isPostcopy, isWhole });
+    const { isPostcopy, isWhole, isUnread, advisesPostcopy } = this;
+    const mayBePostcopy = isUnread && (advisesPostcopy || this.map === undefined);
+    return guestState({ hasReturnPath, hasSucceeded, isPostcopy, mayBePostcopy, isWhole });
   }
 
   /** Send the next bytes. @throws the cause that ended the migration */

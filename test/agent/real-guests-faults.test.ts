@@ -1,0 +1,90 @@
+// Migrations between real QEMUs that are cancelled, or whose agents lose each other in the middle.
+import { afterEach, describe, expect, test } from 'vitest';
+import { checkerReport } from '../../testing/qemu/linux.js';
+import { startMachine } from '../../testing/qemu/machine.js';
+import { INSTALLED_QEMU } from '../../testing/qemu/versions.js';
+import { testFolder } from '../image/support.js';
+import { checkerGuest, expectGoesOn, MEMORY_MIB, QEMUS, startReady } from '../support/real-guests.js';
+
+/** Bytes per second: most of the guest is still on the source when the test acts. */
+const SLOW = 10_000_000;
+const FAST = 1_000_000_000;
+const folder = testFolder();
+const guest = checkerGuest(folder);
+let open: { close(): unknown }[] = [];
+afterEach(async () => {
+  for (const one of open.reverse()) await one.close();
+  open = [];
+});
+
+describe.each(QEMUS)('a guest with Linux in %s', (_, named, reason) => {
+  const qemu = named ?? INSTALLED_QEMU;
+  if (reason !== undefined) {
+    test.skip(`skipped: ${reason}`, () => {});
+    return;
+  }
+  const ready = () => startReady({ folder, linux: guest!, qemu, open });
+
+  test('migrate_cancel and migrate again at once: the second attempt completes', async () => {
+    const { pair, agents, pointTo } = await ready();
+    const { source } = pair;
+    const options = { folder, memoryMib: MEMORY_MIB, linux: guest!, qemu, incoming: true };
+    const second = await startMachine({ ...options, name: 'second' });
+    open.push({ close: () => second.quit() });
+    const capabilities = ['return-path'];
+    for (const { listen, socket } of [pair.destination, second])
+      await listen(`unix:${socket}`, { capabilities });
+    await source.migrate(`unix:${agents.outPath}`, { capabilities, parameters: { 'max-bandwidth': SLOW } });
+    while (agents.destination.meters.inProgress === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    pointTo(second);
+    const { count } = checkerReport(source.serial());
+    const from = source.qmp.events.length;
+    await source.qmp.execute('migrate_cancel');
+    await source.qmp.event('MIGRATION', from, ({ status }) => status === 'cancelled');
+    await source.migrate(`unix:${agents.outPath}`, { parameters: { 'max-bandwidth': FAST } });
+    await source.migrated();
+    await second.migrated();
+    await expectGoesOn({ ...pair, destination: second }, count);
+    expect((await agents.source.end(1, 'the first attempt'))?.message).toMatch(/cancelled/);
+    expect(await agents.ended(2)).toEqual({ source: undefined, destination: undefined });
+  });
+
+  // The guest starts after the recovery: an emulated CPU that waits for a page may hold the lock that the
+  // monitor needs.
+  test.each([
+    ['postcopy', ['postcopy-ram'], /; the guest runs on the destination, and pages that were not sent/],
+    ['postcopy with preempt', ['postcopy-ram', 'postcopy-preempt'], /; the guest runs on the destination/],
+  ])('%s: the link is cut, and recovery through the agents completes', async (_name, capabilities, state) => {
+    const { pair, agents, link } = await ready();
+    const { source, destination } = pair;
+    await destination.qmp.execute('stop');
+    const { count } = checkerReport(source.serial());
+    const reached = (status: string) =>
+      Promise.all(
+        [source, destination].map(({ qmp }) => qmp.event('MIGRATION', 0, (data) => data.status === status)),
+      );
+    await destination.listen(`unix:${destination.socket}`, { capabilities });
+    const parameters = { 'max-bandwidth': SLOW, 'max-postcopy-bandwidth': SLOW };
+    await source.migrate(`unix:${agents.outPath}`, { capabilities, parameters });
+    await source.qmp.event('MIGRATION', 0, ({ status }) => status === 'active');
+    await source.qmp.execute('migrate-start-postcopy');
+    await reached('postcopy-active');
+    // Before it has loaded all device state, the destination's QEMU could not continue.
+    while ((await destination.qmp.execute('query-status')).status === 'inmigrate')
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    link.dropConnections();
+    await reached('postcopy-paused');
+    await source.qmp.execute('migrate-set-parameters', { 'max-postcopy-bandwidth': FAST });
+    await destination.qmp.execute('migrate-recover', { uri: `unix:${destination.socket}` });
+    await source.qmp.execute('migrate', { uri: `unix:${agents.outPath}`, resume: true });
+    await source.migrated();
+    await destination.migrated();
+    await destination.qmp.execute('cont');
+    await expectGoesOn(pair, count);
+    const first = await agents.ended();
+    expect([first.source, first.destination]).not.toContain(undefined);
+    expect(agents.source.text).toMatch(state);
+    expect(await agents.ended(2)).toEqual({ source: undefined, destination: undefined });
+    expect(agents.source.text).toContain('pass-through from here on: QEMU resumes a migration');
+  });
+});

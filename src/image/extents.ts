@@ -1,22 +1,16 @@
 import { PageferryError } from '../page/error.js';
-import type { FileRange, PageSource } from '../page/source.js';
+import type { FileRange } from '../page/source.js';
+import { type Extent, ExtentTable } from './extent-table.js';
 import { checkPosition } from './fs/errno.js';
 import type { ReadHandle } from './fs/read-handle.js';
+import type { FileSource } from './image-file.js';
 import { LifeCycle } from './life-cycle.js';
 
 /** Zero ranges are skipped in multiples of the largest page size, so that all pages stay aligned. */
 export const SKIP_BYTES = 64 << 10;
 
-/** A range of an image: stored in the file at `offset`, or all zero and not stored if it has no offset. */
-export interface Extent {
-  /** Position in the image. */
-  readonly position: number;
-  readonly bytes: number;
-  readonly offset?: number;
-}
-
 /** An image in a file that can be read at any position. */
-export interface ExtentSource extends PageSource {
+export interface ExtentSource extends FileSource {
   readonly bytes: number;
   skipZeros(maxBytes: number): number;
   readAt(into: Uint8Array, position: number): number;
@@ -31,23 +25,20 @@ export interface ExtentSource extends PageSource {
  */
 export function createExtentSource(
   handle: ReadHandle,
-  extents: readonly Extent[],
+  ranges: ExtentTable | readonly Extent[],
   holeBytesAt?: (position: number) => number,
 ): ExtentSource {
-  const last = extents.at(-1);
-  const bytes = last ? last.position + last.bytes : 0;
+  const extents = ExtentTable.of(ranges);
+  const { bytes } = extents;
   const { name } = handle;
   const life = new LifeCycle(name);
-  const stored = extents.filter(({ offset }) => offset !== undefined);
-  const isWhole = stored.every(
-    ({ offset, position }) => offset! - position === stored[0]!.offset! - stored[0]!.position,
-  );
+  const isWhole = isOnePiece(extents);
   /** Zero bytes that are in no file: a multiple of SKIP_BYTES, or all up to the end of the image. */
   const zerosAt = (position: number, maxBytes: number) => {
     if (position >= bytes) return 0;
-    const extent = extents[extentIndex(extents, position)]!;
-    const rest = extent.position + extent.bytes - position;
-    const known = extent.offset === undefined ? rest : (holeBytesAt?.(position) ?? 0);
+    const i = extents.indexAt(position);
+    const rest = extents.end(i) - position;
+    const known = extents.offset(i) === undefined ? rest : (holeBytesAt?.(position) ?? 0);
     const zeros = Math.min(maxBytes, rest, known);
     return position + zeros === bytes ? zeros : zeros - (zeros % SKIP_BYTES);
   };
@@ -92,11 +83,11 @@ export function createExtentSource(
     },
     fileRange(position, length) {
       life.check();
-      const extent = extents[extentIndex(extents, position)];
-      if (extent?.offset === undefined || position + length > extent.position + extent.bytes)
-        return undefined;
+      const i = extents.indexAt(position);
+      const start = extents.length > 0 ? extents.offset(i) : undefined;
+      if (start === undefined || position + length > extents.end(i)) return undefined;
       const file = handle.file.hold();
-      const offset = extent.offset + position - extent.position;
+      const offset = start + position - extents.position(i);
       return { file, offset, isWhole, release: () => handle.file.release() };
     },
     zerosAt(position, maxBytes) {
@@ -112,18 +103,30 @@ export function createExtentSource(
 
 /** The part of into[done, wanted) that the extent at `position` fills, and its offset in the file. */
 function partOf(
-  extents: readonly Extent[],
+  extents: ExtentTable,
   into: Uint8Array,
   done: number,
   wanted: number,
   position: number,
 ): { readonly part: Uint8Array; readonly offset: number | undefined } {
-  const extent = extents[extentIndex(extents, position)]!;
-  const within = position - extent.position;
+  const i = extents.indexAt(position);
+  const offset = extents.offset(i);
   return {
-    part: into.subarray(done, Math.min(wanted, done + extent.bytes - within)),
-    offset: extent.offset === undefined ? undefined : extent.offset + within,
+    part: into.subarray(done, Math.min(wanted, done + extents.end(i) - position)),
+    offset: offset === undefined ? undefined : offset + position - extents.position(i),
   };
+}
+
+/** Whether all stored extents are at the same distance in the file as in the image. */
+function isOnePiece(extents: ExtentTable): boolean {
+  let distance: number | undefined;
+  for (let i = 0; i < extents.length; i++) {
+    const offset = extents.offset(i);
+    if (offset === undefined) continue;
+    distance ??= offset - extents.position(i);
+    if (offset - extents.position(i) !== distance) return false;
+  }
+  return true;
 }
 
 /** Index of the last extent that begins at or before `position`. */

@@ -1,4 +1,5 @@
-import type { Addressing, MemoryRange } from './container/description.js';
+import type { Addressing } from './container/description.js';
+import type { MemoryRanges } from './container/range-table.js';
 
 /** Notes of a file with the same name and type. */
 export interface NoteDetails {
@@ -18,7 +19,7 @@ export interface ImageDetails {
   readonly compression?: string;
   readonly addressing?: Addressing;
   /** Addresses of the memory, in the image's order. */
-  readonly ranges?: readonly MemoryRange[];
+  readonly ranges?: MemoryRanges;
   readonly notes?: readonly NoteDetails[];
   /** Bytes of memory that the file should have, and those that it has: fewer in a truncated file. */
   readonly claimedBytes?: number;

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
+import type { AddressedRange } from './addressed-range.js';
 import type { LazyContainer } from './container/lazy-container.js';
 import type { FileBytes } from './file-bytes.js';
 import { asIoError, ioError } from './fs/errno.js';
@@ -21,6 +22,10 @@ export interface FileSource extends PageSource {
    * file has no others. Readable until the source is closed.
    */
   readonly container?: (PageSource & Partial<LazyContainer>) | undefined;
+  /**
+   * Return the addresses of the image's bytes, in its order: all of its bytes, or none if they are not known.
+   */
+  addressed?(): Iterable<AddressedRange>;
   /** Parts of the file that unpacking does not restore, and the reason, for a note to the user. */
   readonly note?: string | undefined;
   /** Release the file. The source cannot be used afterwards. */

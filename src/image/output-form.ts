@@ -1,13 +1,14 @@
 import { PageferryError } from '../page/error.js';
 import type { PageSink } from '../page/source.js';
-import type { Addressing, MemoryRange } from './container/description.js';
+import type { Addressing } from './container/description.js';
+import { type MemoryRanges, rangesBytes } from './container/range-table.js';
 
 /** Description of an image before its pages arrive. */
 export interface OutputMemory {
   /** Name of the image, for messages. */
   readonly name: string;
   /** The image's addresses, in its order; empty: none are known. */
-  readonly ranges: readonly MemoryRange[];
+  readonly ranges: MemoryRanges;
   readonly addressing: Addressing;
   /** Number of the processor's architecture in ELF (`e_machine`); 0: unknown. */
   readonly machine: number;
@@ -39,11 +40,11 @@ export interface OutputForm {
  * The physical addresses of an image, in its order; plain memory is one range from address 0 on, of the bytes
  * that the image has. @throws PageferryError `unsupported` if they are not known, `bad-stream`
  */
-export function physicalRanges(memory: OutputMemory, bytes: number): readonly MemoryRange[] {
+export function physicalRanges(memory: OutputMemory, bytes: number): MemoryRanges {
   checkPhysical(memory);
   const { name, ranges } = memory;
   if (ranges.length === 0) return [{ address: 0n, bytes }];
-  const addressed = ranges.reduce((sum, range) => sum + range.bytes, 0);
+  const addressed = rangesBytes(ranges);
   if (addressed === bytes) return ranges;
   throw new PageferryError('bad-stream', `${name}: addresses for ${addressed} bytes, the image has ${bytes}`);
 }

@@ -94,7 +94,7 @@ describe('a core that was packed with its container', () => {
     const reader = await openPages(bytesSource(stream, 'packed'), SMALL_DECODER);
     const container = parseContainer(reader.containerOf(1)!);
     expect(container).toMatchObject({ format: 'elf-core', fileBytes: second.length });
-    expect(container.ranges).toEqual([
+    expect([...container.ranges]).toEqual([
       { address: 0n, bytes: MIB + 8192 },
       { address: 0x1_0000_0000n, bytes: 70_000 + 3 * 4096 },
     ]);
@@ -128,7 +128,7 @@ describe('the description of a container', () => {
     const description = writeContainer(layout);
     expect(description.length).toBe(4096);
     const parsed = parseContainer(bytesOf(description));
-    expect({ ...parsed, runs: [...parsed.runs] }).toEqual({
+    expect({ ...parsed, runs: [...parsed.runs], ranges: [...parsed.ranges] }).toEqual({
       addressing: 'physical',
       isDerived: false,
       isSparse: false,

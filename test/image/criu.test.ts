@@ -1,10 +1,12 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { parsePagemap } from '../../src/image/criu/pagemap.js';
+import { readPagemap } from '../../src/image/criu/pagemap.js';
+import { fileBytes } from '../../src/image/file-bytes.js';
 import { openImage } from '../../src/image/formats.js';
 import { done, fails } from '../cli/in-process.js';
 import { type Entry, filesOf, writePagemap } from './criu-support.js';
+import { fileOf } from './fake-file.js';
 import { folderMaker, randomBytes, readAll, testFolder } from './support.js';
 
 const folder = testFolder();
@@ -58,9 +60,9 @@ test('the page map in docs/images.md is what it says', () => {
       .replace(/\s/g, ''),
     'hex',
   );
-  const { pagesId, entries } = parsePagemap('example', bytes);
-  const described = entries.map(
-    ({ address, pages: count, where }) => `${count} pages at 0x${address.toString(16)}, ${where}`,
+  const described: string[] = [];
+  const pagesId = readPagemap(fileBytes(fileOf('example', bytes)), (_, address, count, where) =>
+    described.push(`${count} pages at 0x${address.toString(16)}, ${where}`),
   );
   expect([`pages-${pagesId}.img`, ...described]).toEqual(
     lines.flatMap((line) => /# (?:head: |entry: )(.*)$/.exec(line)?.[1] ?? []),

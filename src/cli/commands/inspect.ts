@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { rangesBytes } from '../../image/container/range-table.js';
 import { type InspectedImage, inspectImage } from '../../image/formats.js';
 import type { ImageDetails } from '../../image/image-details.js';
 import type { PageSource } from '../../page/source.js';
@@ -89,7 +90,7 @@ function jsonOf({ details, sample, ...report }: Report): object {
     ...report,
     ...others,
     ...(ranges && {
-      ranges: ranges.map(({ address, bytes }) => ({ address: `0x${address.toString(16)}`, bytes })),
+      ranges: Array.from(ranges, ({ address, bytes }) => ({ address: `0x${address.toString(16)}`, bytes })),
     }),
     ...(sample && { sampledPages: sample.pages, zeroPages: sample.zeroPages }),
   };
@@ -129,20 +130,21 @@ function fileText({ fileBytes, bytesOnDisk }: Report): string {
 
 function memoryText({ memoryBytes, details }: Report): string | undefined {
   const { ranges, addressing } = details;
-  const bytes = memoryBytes ?? ranges?.reduce((sum, range) => sum + range.bytes, 0);
+  const bytes = memoryBytes ?? (ranges && rangesBytes(ranges));
   if (bytes === undefined) return undefined;
   if (!ranges?.length) return bytesText(bytes);
   return `${bytesText(bytes)} in ${countText(ranges.length, 'range')} of ${addressing ?? 'physical'} addresses`;
 }
 
 function rangeLines({ ranges = [] }: ImageDetails): string[] {
-  const lines = ranges
-    .slice(0, MAX_ROWS)
-    .map(
-      ({ address, bytes }) =>
-        `0x${address.toString(16)}-0x${(address + BigInt(bytes) - 1n).toString(16)}  ${bytesText(bytes)}`,
+  const lines: string[] = [];
+  for (const { address, bytes } of ranges) {
+    if (lines.length === MAX_ROWS) return [...lines, `${ranges.length - MAX_ROWS} more (--json)`];
+    lines.push(
+      `0x${address.toString(16)}-0x${(address + BigInt(bytes) - 1n).toString(16)}  ${bytesText(bytes)}`,
     );
-  return ranges.length > MAX_ROWS ? [...lines, `${ranges.length - MAX_ROWS} more (--json)`] : lines;
+  }
+  return lines;
 }
 
 function presentText({ claimedBytes, presentBytes }: ImageDetails): string | undefined {

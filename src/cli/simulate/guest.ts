@@ -1,4 +1,6 @@
+import { alignSnapshots } from '../../image/aligned-snapshots.js';
 import { openImage } from '../../image/formats.js';
+import type { FileSource } from '../../image/image-file.js';
 import { traceImages } from '../../image/trace-folder.js';
 import { PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
@@ -42,19 +44,20 @@ function withWasm(message: string): string {
 
 function openTrace(folder: string, format: string | undefined, returnVisit: boolean): OpenGuest {
   const files = traceImages(folder, { onSkip: warnSkipped(folder) });
-  const opened: PageSource[] = [];
+  const opened: FileSource[] = [];
   const close = () => {
     for (const source of opened) source.close?.();
   };
   try {
     for (const file of files) opened.push(openImage(file, format === undefined ? {} : { format }));
-    checkSnapshots(files, opened);
+    const snapshots = alignSnapshots(opened);
+    checkSnapshots(files, snapshots);
     if (returnVisit && files.length < 2)
       throw new PageferryError(
         'bad-image',
         `${folder}: --return-visit needs two snapshots: at the first visit, and now`,
       );
-    return { spec: traceGuest(folder, opened, { isReturnVisit: returnVisit }), files, close };
+    return { spec: traceGuest(folder, snapshots, { isReturnVisit: returnVisit }), files, close };
   } catch (error) {
     close();
     throw error;
@@ -72,7 +75,7 @@ function checkSnapshots(files: readonly string[], snapshots: readonly PageSource
     if (bytes !== first!.bytes)
       throw new PageferryError(
         'bad-image',
-        `${file}: ${bytes} bytes, but ${files[0]} has ${first!.bytes}: expected snapshots of one guest`,
+        `${file}: ${bytes} bytes, but ${files[0]} has ${first!.bytes}: expected snapshots of one guest; sizes may differ if all have addresses (cores, dumps, CRIU's images)`,
       );
   }
 }

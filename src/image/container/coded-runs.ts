@@ -1,6 +1,7 @@
 // Pages that a file has compressed and that are compressed again to the same bytes when it is unpacked.
 import type { PageferryError } from '../../page/error.js';
 import type { WireReader, WireWriter } from '../../stream/wire.js';
+import { doubled } from '../doubled.js';
 
 /** Each takes 20 bytes of memory: 16 GiB of pages of 4 KiB. What is more stays among the other bytes. */
 export const MAX_CODED_RUNS = 1 << 22;
@@ -39,13 +40,9 @@ export class CodedRuns {
   }
 
   private grow(): void {
-    const { offsets, sizes, positions, count } = this;
-    this.offsets = new Float64Array(2 * count);
-    this.sizes = new Uint16Array(2 * count);
-    this.positions = new Float64Array(2 * count);
-    this.offsets.set(offsets);
-    this.sizes.set(sizes);
-    this.positions.set(positions);
+    this.offsets = doubled(this.offsets);
+    this.sizes = doubled(this.sizes);
+    this.positions = doubled(this.positions);
   }
 }
 

@@ -1,6 +1,7 @@
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
 import { createScratchSink } from '../fs/scratch-sink.js';
+import { isZero } from '../zero-bytes.js';
 import { CodedPages } from './coded-pages.js';
 import type { Container, ContainerBytes } from './description.js';
 import { forEachOther } from './placed-bytes.js';
@@ -120,10 +121,6 @@ function writeBlocks(file: PageSink, bytes: Uint8Array, position: number): void 
 /** The bytes up to the next block of the file. */
 function blockAt(bytes: Uint8Array, position: number, from: number): Uint8Array {
   return bytes.subarray(from, from + BLOCK_BYTES - ((position + from) % BLOCK_BYTES));
-}
-
-function isZero(bytes: Uint8Array): boolean {
-  return bytes.every((byte) => byte === 0);
 }
 
 function noPlace(name: string, position: number): PageferryError {

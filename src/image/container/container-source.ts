@@ -1,5 +1,6 @@
 import type { PageSource } from '../../page/source.js';
-import { checkComplete, type Extent } from '../extents.js';
+import { type Extent, ExtentTable } from '../extent-table.js';
+import { checkComplete } from '../extents.js';
 import type { ReadHandle } from '../fs/read-handle.js';
 import { type ContainerLayout, writeContainer } from './description.js';
 import { forEachOther } from './placed-bytes.js';
@@ -58,9 +59,13 @@ function othersOf(layout: ContainerLayout, descriptionBytes: number): RunTable {
 }
 
 /** Return the runs of an image that consists of extents. */
-export function runsOf(extents: readonly Extent[]): RunTable {
+export function runsOf(ranges: ExtentTable | readonly Extent[]): RunTable {
+  const extents = ExtentTable.of(ranges);
   const runs = new RunTable();
-  for (const { position, bytes, offset } of extents)
-    if (offset !== undefined) runs.add(offset, bytes, position);
+  for (let i = 0; i < extents.length; i++) {
+    const offset = extents.offset(i);
+    const position = extents.position(i);
+    if (offset !== undefined) runs.add(offset, extents.end(i) - position, position);
+  }
   return runs.sortedBy('offset');
 }

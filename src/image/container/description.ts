@@ -19,6 +19,7 @@ import { PageferryError } from '../../page/error.js';
 import { WireReader, WireWriter } from '../../stream/wire.js';
 import { type CodedRuns, MAX_CODED_RUNS, readCodedRuns, writeCodedRuns } from './coded-runs.js';
 import { forEachPlaced } from './placed-bytes.js';
+import { type MemoryRanges, RangeTable } from './range-table.js';
 import { type ContainerRun, RunTable } from './run-table.js';
 
 const MAGIC = new TextEncoder().encode('PFYCONT');
@@ -36,12 +37,6 @@ const MAX_TABLE_BYTES = MAX_RUNS * 40;
 /** The addresses of a memory: a guest's physical ones, or a process's virtual ones. */
 export type Addressing = 'physical' | 'virtual';
 
-/** Consecutive addresses of memory. */
-export interface MemoryRange {
-  readonly address: bigint;
-  readonly bytes: number;
-}
-
 /** The file that an image was read from. */
 export interface ContainerLayout {
   /** Name of the file's format, as `openImage` has it. */
@@ -54,7 +49,7 @@ export interface ContainerLayout {
    */
   readonly runs: RunTable | readonly ContainerRun[];
   /** What the image holds, in its order; empty if it has no addresses. */
-  readonly ranges: readonly MemoryRange[];
+  readonly ranges: MemoryRanges;
   /**
    * Whether image bytes that are in no run may be other than zero, since they are computed from the file's
    * other bytes: pages that the file has compressed or as changes.
@@ -238,8 +233,8 @@ function readRuns(
   return runs;
 }
 
-function readRanges(table: WireReader, count: number, imageBytes: number, bad: Bad): MemoryRange[] {
-  const ranges: MemoryRange[] = [];
+function readRanges(table: WireReader, count: number, imageBytes: number, bad: Bad): RangeTable {
+  const ranges = new RangeTable();
   let position = 0;
   for (let i = 0; i < count; i++) {
     const low = table.u32();
@@ -248,7 +243,7 @@ function readRanges(table: WireReader, count: number, imageBytes: number, bad: B
     position += bytes;
     if (bytes === 0 || position > imageBytes)
       throw bad(`range ${i}: ${bytes} bytes, the image has ${imageBytes}`);
-    ranges.push({ address, bytes });
+    ranges.add(address, bytes);
   }
   return ranges;
 }

@@ -1,4 +1,5 @@
 import { lastAtOrBelow } from '../../page/search.js';
+import { doubled } from '../doubled.js';
 
 const FIRST_CAPACITY = 64;
 
@@ -39,6 +40,17 @@ export class RunTable implements Iterable<ContainerRun> {
     this.positions[this.length++] = position;
   }
 
+  /** Add a run, or extend the last one if it continues there in the file and in the image. */
+  append(offset: number, bytes: number, position: number): void {
+    const last = this.length - 1;
+    const follows =
+      last >= 0 &&
+      this.offsets[last]! + this.sizes[last]! === offset &&
+      this.positions[last]! + this.sizes[last]! === position;
+    if (follows) this.sizes[last]! += bytes;
+    else this.add(offset, bytes, position);
+  }
+
   offset(i: number): number {
     return this.offsets[i]!;
   }
@@ -77,10 +89,4 @@ export class RunTable implements Iterable<ContainerRun> {
   lastAt(position: number): number {
     return lastAtOrBelow(this.positions, position, this.length);
   }
-}
-
-function doubled(from: Float64Array): Float64Array<ArrayBuffer> {
-  const to = new Float64Array(2 * from.length);
-  to.set(from);
-  return to;
 }

@@ -1,24 +1,19 @@
 // A directory of CRIU's images (criu.org, images of version 1.1): page maps, pages, and the processes' state.
 import { join } from 'node:path';
+import type { AddressedRange } from '../addressed-range.js';
 import { createContainerSource } from '../container/container-source.js';
-import type { MemoryRange } from '../container/description.js';
-import type { ContainerRun } from '../container/run-table.js';
+import { RangeTable } from '../container/range-table.js';
+import { RunTable } from '../container/run-table.js';
 import { createDecodedSource, type DecodedPages } from '../decoded-source.js';
 import { type DirectoryArchive, openDirectoryArchive } from '../directory/directory-archive.js';
 import type { DirectoryFormat } from '../directory/directory-format.js';
-import { checkComplete, extentIndex } from '../extents.js';
+import { checkComplete } from '../extents.js';
 import { badImage } from '../file-bytes.js';
 import { openReadHandle, type ReadHandle } from '../fs/read-handle.js';
 import type { ImageDetails } from '../image-details.js';
 import type { FileSource } from '../image-file.js';
-import {
-  type DumpedMemory,
-  hasPagemaps,
-  PAGES_NAME,
-  PARENT_LINK,
-  readDump,
-  type StoredMemory,
-} from './dump.js';
+import { type DumpedMemory, hasPagemaps, PAGES_NAME, PARENT_LINK, readDump } from './dump.js';
+import type { StoredParts } from './stored-parts.js';
 
 /** The format of CRIU's image directories of `openImage`. */
 export const criu: DirectoryFormat = {
@@ -32,26 +27,27 @@ export const criu: DirectoryFormat = {
 };
 
 function open(path: string): FileSource {
-  const dumped = readDump(path);
+  const dump = readDump(path);
+  const { parts } = dump;
   const archive = openDirectoryArchive(path, criu);
-  const files = new Map<string, ReadHandle>();
+  const files: ReadHandle[] = [];
   const close = () => {
     archive.close();
-    for (const file of files.values()) file.close();
+    for (const file of files) file.close();
   };
   try {
-    const parts = placeParts(dumped.flatMap((memory) => memory.parts));
-    for (const part of parts) if (!files.has(part.path)) files.set(part.path, openReadHandle(part.path));
+    for (const file of parts.files) files.push(openReadHandle(file.path));
     return {
       ...createDecodedSource({ name: path, close }, createPages(parts, files)),
+      addressed: () => addressedRanges(dump),
       get container() {
         return createContainerSource(archive, {
           format: criu.name,
           fileBytes: archive.bytes,
-          imageBytes: bytesOf(parts),
+          imageBytes: parts.bytes,
           runs: runsOf(path, parts, archive),
-          ranges: rangesOf(dumped),
-          isDerived: parts.some(({ isOwn }) => !isOwn),
+          ranges: rangesOf(dump),
+          isDerived: parts.files.some(({ isOwn }) => !isOwn),
           addressing: 'virtual',
         });
       },
@@ -62,35 +58,17 @@ function open(path: string): FileSource {
   }
 }
 
-interface PlacedPart extends StoredMemory {
-  /** Position in the image. */
-  readonly position: number;
-}
-
-function placeParts(parts: readonly StoredMemory[]): PlacedPart[] {
-  let position = 0;
-  return parts.map((part) => {
-    const placed = { ...part, position };
-    position += part.bytes;
-    return placed;
-  });
-}
-
-function bytesOf(parts: readonly StoredMemory[]): number {
-  return parts.reduce((sum, { bytes }) => sum + bytes, 0);
-}
-
-function createPages(parts: readonly PlacedPart[], files: ReadonlyMap<string, ReadHandle>): DecodedPages {
+function createPages(parts: StoredParts, files: readonly ReadHandle[]): DecodedPages {
   return {
-    bytes: bytesOf(parts),
+    bytes: parts.bytes,
     zeroBytesAt: () => 0,
     read(into, position) {
       for (let done = 0; done < into.length; ) {
-        const part = parts[extentIndex(parts, position + done)]!;
-        const within = position + done - part.position;
-        const piece = into.subarray(done, Math.min(into.length, done + part.bytes - within));
-        const file = files.get(part.path)!;
-        const offset = part.offset + within;
+        const at = position + done;
+        const i = parts.indexAt(at);
+        const piece = into.subarray(done, Math.min(into.length, done + parts.end(i) - at));
+        const file = files[parts.fileOf(i)]!;
+        const offset = parts.offset(i) + at - parts.position(i);
         checkComplete(file.name, file.readSync(piece, offset), piece.length, offset);
         done += piece.length;
       }
@@ -99,40 +77,50 @@ function createPages(parts: readonly PlacedPart[], files: ReadonlyMap<string, Re
 }
 
 /** Positions of memory in the archive. */
-function runsOf(path: string, parts: readonly PlacedPart[], archive: DirectoryArchive): ContainerRun[] {
+function runsOf(path: string, parts: StoredParts, archive: DirectoryArchive): RunTable {
   const members = new Map(archive.members.map((member) => [join(path, member.name), member]));
-  const runs: ContainerRun[] = [];
-  for (const { isOwn, path: pages, offset, bytes, position } of parts) {
-    if (!isOwn) continue;
-    const member = members.get(pages);
-    if (!member || offset + bytes > member.bytes) throw badImage(pages, 'was truncated while it was opened');
-    runs.push({ offset: member.offset + offset, bytes, position });
+  const placed = parts.files.map((file) => members.get(file.path));
+  const runs = new RunTable();
+  for (let i = 0; i < parts.length; i++) {
+    if (!parts.isOwn(i)) continue;
+    const member = placed[parts.fileOf(i)];
+    const bytes = parts.end(i) - parts.position(i);
+    const offset = parts.offset(i);
+    if (!member || offset + bytes > member.bytes)
+      throw badImage(parts.files[parts.fileOf(i)]!.path, 'was truncated while it was opened');
+    runs.append(member.offset + offset, bytes, parts.position(i));
   }
-  return runs.sort((a, b) => a.offset - b.offset);
+  return runs.sortedBy('offset');
 }
 
 /** The addresses of one process; several processes have the same ones. */
-function rangesOf(dumped: readonly DumpedMemory[]): MemoryRange[] {
-  if (dumped.length !== 1) return [];
-  const ranges: { address: bigint; bytes: number }[] = [];
-  for (const { address, bytes } of dumped[0]!.parts) {
-    const last = ranges.at(-1);
-    if (last && last.address + BigInt(last.bytes) === address) last.bytes += bytes;
-    else ranges.push({ address, bytes });
-  }
+function rangesOf({ maps, parts }: DumpedMemory): RangeTable {
+  const ranges = new RangeTable();
+  if (maps.length !== 1) return ranges;
+  for (let i = 0; i < parts.length; i++)
+    ranges.append(BigInt(parts.address(i)), parts.end(i) - parts.position(i));
   return ranges;
 }
 
+/** All processes, each with its own addresses: the name of the page map has its number. */
+function* addressedRanges({ maps, parts }: DumpedMemory): Iterable<AddressedRange> {
+  for (const { name, firstPart, endPart } of maps)
+    for (let i = firstPart; i < endPart; i++)
+      yield { space: name, address: BigInt(parts.address(i)), bytes: parts.end(i) - parts.position(i) };
+}
+
 function inspect(path: string): ImageDetails {
-  const dumped = readDump(path);
-  const own = dumped.flatMap((memory) => memory.parts).filter(({ isOwn }) => isOwn);
+  const dump = readDump(path);
+  const { maps, parts } = dump;
+  let ownBytes = 0;
+  for (let i = 0; i < parts.length; i++) if (parts.isOwn(i)) ownBytes += parts.end(i) - parts.position(i);
   return {
     version: 'images of version 1.1',
     addressing: 'virtual',
-    ranges: rangesOf(dumped),
+    ranges: rangesOf(dump),
     facts: {
-      'page maps': dumped.map(({ name }) => name).join(', '),
-      'in this directory': `${bytesOf(own)} bytes of memory`,
+      'page maps': maps.map(({ name }) => name).join(', '),
+      'in this directory': `${ownBytes} bytes of memory`,
     },
   };
 }

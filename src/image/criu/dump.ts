@@ -1,9 +1,11 @@
 // The memory in a directory of CRIU's images, with the directories of its parents.
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { badImage, unsupportedImage } from '../file-bytes.js';
+import { badImage, type FileBytes, unsupportedImage } from '../file-bytes.js';
 import { ioError } from '../fs/errno.js';
-import { parsePagemap } from './pagemap.js';
+import { openReadHandle } from '../fs/read-handle.js';
+import { readPagemap } from './pagemap.js';
+import { StoredParts } from './stored-parts.js';
 
 /** The symbolic link to the directory of the dump before. */
 export const PARENT_LINK = 'parent';
@@ -11,25 +13,20 @@ export const PARENT_LINK = 'parent';
 const PAGEMAP_NAME = /^pagemap-(?:shmem-)?(\d+)\.img$/;
 export const PAGES_NAME = /^pages-\d+\.img$/;
 const MAX_PARENTS = 1000;
-const MAX_PAGEMAP_BYTES = 1 << 28;
 const PAGE_SIZES = [4096, 16384, 65536];
 
-/** Memory at consecutive addresses, and where it is stored. */
-export interface StoredMemory {
-  readonly address: bigint;
-  readonly bytes: number;
-  /** Path of the pages file. */
-  readonly path: string;
-  readonly offset: number;
-  /** Whether the pages file is in the directory itself, not in a parent. */
-  readonly isOwn: boolean;
-}
-
-/** Memory of one page map. */
-export interface DumpedMemory {
+/** Parts of one page map. */
+interface DumpedMap {
   /** Name of the page map. */
   readonly name: string;
-  readonly parts: readonly StoredMemory[];
+  readonly firstPart: number;
+  readonly endPart: number;
+}
+
+/** Where the memory of a dump is, by page map and address. */
+export interface DumpedMemory {
+  readonly maps: readonly DumpedMap[];
+  readonly parts: StoredParts;
 }
 
 /** Whether a directory has page maps of CRIU. */
@@ -42,12 +39,13 @@ export function hasPagemaps(path: string): boolean {
  * parent are looked up there.
  * @throws PageferryError `bad-image` for damaged files, `unsupported` for pages that are in no file, `io`
  */
-export function readDump(path: string): readonly DumpedMemory[] {
-  return new Dump(path, []).memory;
+export function readDump(path: string): DumpedMemory {
+  return new Dump(path, []);
 }
 
-class Dump {
-  readonly memory: readonly DumpedMemory[];
+class Dump implements DumpedMemory {
+  readonly maps: DumpedMap[] = [];
+  readonly parts: StoredParts;
   private parentDump: Dump | undefined;
 
   /** `children`: real paths of the directories whose parent it is. */
@@ -55,46 +53,61 @@ class Dump {
     private readonly path: string,
     private readonly children: readonly string[],
   ) {
+    this.parts = new StoredParts(path);
     const named = new Map<string, string>();
-    this.memory = pagemapNames(path).map((name) => {
-      const map = this.readMap(name);
-      const before = named.get(map.pages);
-      if (before !== undefined) throw badImage(map.pages, `is the pages file of ${before} and of ${name}`);
-      named.set(map.pages, name);
-      return { name, parts: map.parts };
-    });
+    for (const name of pagemapNames(path)) {
+      const firstPart = this.parts.length;
+      const pages = this.readMap(name);
+      const before = named.get(pages);
+      if (before !== undefined) throw badImage(pages, `is the pages file of ${before} and of ${name}`);
+      named.set(pages, name);
+      this.maps.push({ name, firstPart, endPart: this.parts.length });
+    }
   }
 
-  private readMap(name: string): { readonly pages: string; readonly parts: StoredMemory[] } {
+  /** Add the parts of a page map, in two passes. Returns the path of its pages file. */
+  private readMap(name: string): string {
     const path = join(this.path, name);
-    const { pagesId, entries } = parsePagemap(path, readSmall(path));
-    const pages = join(this.path, `pages-${pagesId}.img`);
-    const stored = entries.filter(({ where }) => where === 'present');
-    const count = stored.reduce((sum, entry) => sum + entry.pages, 0);
-    const pagesBytes = stored.length > 0 ? sizeOf(pages) : 0;
-    const pageBytes = PAGE_SIZES.find((size) => size * count === pagesBytes) ?? PAGE_SIZES[0]!;
-    if (!(count * pageBytes <= pagesBytes))
-      throw badImage(pages, `has ${pagesBytes} bytes, ${name} names ${count} pages in it: it is truncated`);
-    const parts: StoredMemory[] = [];
+    const handle = openReadHandle(path);
+    try {
+      const map = { path, bytes: sizeOf(path), readSync: handle.readSync };
+      let count = 0;
+      const pagesId = readPagemap(map, (_, _address, size, where) => {
+        if (where === 'present') count += size;
+      });
+      const pages = join(this.path, `pages-${pagesId}.img`);
+      this.addParts(name, map, pages, pageBytesOf(name, pages, count));
+      return pages;
+    } finally {
+      handle.close();
+    }
+  }
+
+  private addParts(name: string, map: FileBytes, pages: string, pageBytes: number): void {
+    const { parts } = this;
+    const file = parts.fileNumber(pages, true);
+    let isFirst = true;
     let offset = 0;
-    let end = 0n;
-    for (const [i, { address, pages: size, where }] of entries.entries()) {
+    let end = 0;
+    readPagemap(map, (i, address, size, where) => {
       const bytes = size * pageBytes;
       if (address < end)
-        throw badImage(path, `entry ${i} is at 0x${address.toString(16)}, before the end of another`);
-      end = address + BigInt(bytes);
+        throw badImage(map.path, `entry ${i} is at 0x${address.toString(16)}, before the end of another`);
+      end = address + bytes;
+      if (!(end <= 2 ** 64))
+        throw badImage(map.path, `entry ${i} has ${size} pages, which end past all addresses`);
       if (where === 'lazy')
         throw unsupportedImage(
-          path,
+          map.path,
           `entry ${i}: ${size} pages were left in the process (--lazy-pages); dump it without that option`,
         );
-      if (where === 'parent') parts.push(...this.parent().find(name, address, bytes));
+      if (where === 'parent') this.parent().copyTo(parts, name, address, bytes, isFirst);
       else {
-        parts.push({ address, bytes, path: pages, offset, isOwn: true });
+        parts.add(address, bytes, file, offset, isFirst);
         offset += bytes;
       }
-    }
-    return { pages, parts };
+      isFirst = false;
+    });
   }
 
   private parent(): Dump {
@@ -116,40 +129,35 @@ class Dump {
     return new Dump(real, seen);
   }
 
-  /** Where `bytes` bytes of a page map are, for a dump that has this one as its parent. */
-  private find(name: string, address: bigint, bytes: number): StoredMemory[] {
-    const parts = this.memory.find((memory) => memory.name === name)?.parts ?? [];
-    const found: StoredMemory[] = [];
+  /** Add where `bytes` bytes of a page map are to the parts of a dump that has this one as its parent. */
+  private copyTo(into: StoredParts, name: string, address: number, bytes: number, isNew: boolean): void {
+    const { parts } = this;
+    const map = this.maps.find((candidate) => candidate.name === name);
+    const end = address + bytes;
     let at = address;
-    const end = address + BigInt(bytes);
-    for (let i = firstEndingAfter(parts, at); i < parts.length && at < end; i++) {
-      const part = parts[i]!;
-      if (part.address > at) break;
-      const skipped = Number(at - part.address);
-      const size = Math.min(part.bytes - skipped, Number(end - at));
-      found.push({ ...part, address: at, bytes: size, offset: part.offset + skipped, isOwn: false });
-      at += BigInt(size);
+    for (let i = map ? parts.indexAtAddress(at, map.firstPart, map.endPart) : 0; at < end; i++) {
+      const start = parts.address(i);
+      const partEnd = start + parts.end(i) - parts.position(i);
+      if (!map || i >= map.endPart || start > at || partEnd <= at)
+        throw badImage(
+          join(this.path, name),
+          `does not have the page at 0x${at.toString(16)}, which a later dump takes from it`,
+        );
+      const size = Math.min(partEnd, end) - at;
+      const file = into.fileNumber(parts.files[parts.fileOf(i)]!.path, false);
+      into.add(at, size, file, parts.offset(i) + at - start, isNew && at === address);
+      at += size;
     }
-    if (at < end)
-      throw badImage(
-        join(this.path, name),
-        `does not have the page at 0x${at.toString(16)}, which a later dump takes from it`,
-      );
-    return found;
   }
 }
 
-/** Index of the first part that ends after an address. */
-function firstEndingAfter(parts: readonly StoredMemory[], address: bigint): number {
-  let low = 0;
-  let high = parts.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const { address: start, bytes } = parts[middle]!;
-    if (start + BigInt(bytes) > address) high = middle;
-    else low = middle + 1;
-  }
-  return low;
+/** The size of a page: that by which the pages that are present fill the pages file. */
+function pageBytesOf(name: string, pages: string, count: number): number {
+  const pagesBytes = count > 0 ? sizeOf(pages) : 0;
+  const pageBytes = PAGE_SIZES.find((size) => size * count === pagesBytes) ?? PAGE_SIZES[0]!;
+  if (!(count * pageBytes <= pagesBytes))
+    throw badImage(pages, `has ${pagesBytes} bytes, ${name} names ${count} pages in it: it is truncated`);
+  return pageBytes;
 }
 
 /** Names of page maps, those of processes by number, then those of shared memory. */
@@ -169,15 +177,5 @@ function sizeOf(path: string): number {
     return fs.statSync(path).size;
   } catch (cause) {
     throw ioError(path, 'cannot open', cause);
-  }
-}
-
-function readSmall(path: string): Uint8Array {
-  const bytes = sizeOf(path);
-  if (bytes > MAX_PAGEMAP_BYTES) throw badImage(path, `has ${bytes} bytes, more than a page map can have`);
-  try {
-    return fs.readFileSync(path);
-  } catch (cause) {
-    throw ioError(path, 'cannot read', cause);
   }
 }

@@ -1,4 +1,5 @@
 import type { PageSource } from '../../page/source.js';
+import { inSpace } from '../addressed-range.js';
 import { createContainerSource, runsOf } from '../container/container-source.js';
 import type { Addressing } from '../container/description.js';
 import { createExtentSource, type ExtentSource } from '../extents.js';
@@ -68,6 +69,7 @@ function openElf(file: ImageFile, { layout = 'physical' }: ElfCoreOptions): ElfC
     ...source,
     segments,
     addressing,
+    addressed: () => inSpace(addressing, segments),
     get container() {
       return createContainerSource(file.handle, {
         format: elfCore.name,

@@ -1,7 +1,8 @@
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
+import { rangesBytes } from '../container/range-table.js';
 import type { OutputForm, OutputMemory } from '../output-form.js';
-import { elfHeaders } from './write-headers.js';
+import { elfHeaderBytes, elfHeaders, type WrittenSegment, type WrittenSegments } from './write-headers.js';
 
 const EM_X86_64 = 62;
 const READ_WRITE_EXECUTE = 7;
@@ -21,20 +22,20 @@ export const elfForm: OutputForm = {
  * x86-64.
  */
 function createElfSink(file: PageSink, memory: OutputMemory): PageSink {
-  const { name, ranges } = memory;
+  const { name, ranges, notes } = memory;
   if (ranges.length > MAX_SEGMENTS)
     throw new PageferryError(
       'limit',
       `${name}: ${ranges.length} ranges of addresses; a core has at most ${MAX_SEGMENTS}`,
     );
   // The size of the only range of an image without addresses is known at its end.
-  const dataAt = headersOf(memory, 0).length;
+  const dataAt = elfHeaderBytes(ranges.length || 1, notes.length);
   return {
     write: (bytes, position) => file.write(bytes, dataAt + position),
     zero: (position, bytes) => file.zero(dataAt + position, bytes),
     readAt: (into, position) => file.readAt(into, dataAt + position),
     async finish(bytes) {
-      const addressed = ranges.reduce((sum, range) => sum + range.bytes, 0);
+      const addressed = rangesBytes(ranges);
       if (ranges.length > 0 && addressed !== bytes)
         throw new PageferryError(
           'bad-stream',
@@ -47,13 +48,23 @@ function createElfSink(file: PageSink, memory: OutputMemory): PageSink {
   };
 }
 
-function headersOf({ ranges, addressing, machine, notes }: OutputMemory, imageBytes: number): Uint8Array {
+function headersOf(memory: OutputMemory, imageBytes: number): Uint8Array {
+  return elfHeaders(segmentsOf(memory, imageBytes), memory.machine || EM_X86_64, memory.notes);
+}
+
+/** Not a list: a process can have millions of ranges. */
+function segmentsOf({ ranges, addressing }: OutputMemory, imageBytes: number): WrittenSegments {
   const all = ranges.length > 0 ? ranges : [{ address: 0n, bytes: imageBytes }];
-  const segments = all.map(({ address, bytes }) => ({
-    vaddr: address, // debuggers read memory by it
-    paddr: addressing === 'virtual' ? 0n : address,
-    bytes,
-    flags: READ_WRITE_EXECUTE,
-  }));
-  return elfHeaders(segments, machine || EM_X86_64, notes);
+  return {
+    length: all.length,
+    *[Symbol.iterator](): Iterator<WrittenSegment> {
+      for (const { address, bytes } of all)
+        yield {
+          vaddr: address, // debuggers read memory by it
+          paddr: addressing === 'virtual' ? 0n : address,
+          bytes,
+          flags: READ_WRITE_EXECUTE,
+        };
+    },
+  };
 }

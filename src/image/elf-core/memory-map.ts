@@ -1,7 +1,7 @@
 // Which bytes of a core are the image. Kernel cores and dumps with paging map the same physical memory
 // several times; each address is part of the image once.
 import type { Addressing } from '../container/description.js';
-import type { Extent } from '../extents.js';
+import type { Extent } from '../extent-table.js';
 import type { ElfClass } from './layout.js';
 import { addressOf, ascending, bad, hex, type Load, unknownAddress } from './program-headers.js';
 

@@ -22,22 +22,24 @@ export interface WrittenSegment {
   readonly flags: number;
 }
 
+/** Segments in the order of their memory. */
+export interface WrittenSegments extends Iterable<WrittenSegment> {
+  readonly length: number;
+}
+
 /**
  * Create the headers of a little-endian ELF64 core with one PT_LOAD per segment, after a PT_NOTE if there are
  * `notes`: the file up to its first memory, which begins at a multiple of BLOCK_BYTES. The segments' bytes
  * follow each other.
  */
 export function elfHeaders(
-  segments: readonly WrittenSegment[],
+  segments: WrittenSegments,
   machine: number,
   notes: Uint8Array = new Uint8Array(0),
 ): Uint8Array {
   const { headerBytes, programHeaderBytes, sectionHeaderBytes } = ELF_64;
-  const count = segments.length + (notes.length > 0 ? 1 : 0);
-  const isLong = count >= PN_XNUM;
-  const tableEnd = headerBytes + count * programHeaderBytes;
-  const notesAt = tableEnd + (isLong ? sectionHeaderBytes : 0);
-  const headers = new Uint8Array(Math.ceil((notesAt + notes.length) / BLOCK_BYTES) * BLOCK_BYTES);
+  const { count, isLong, tableEnd, notesAt, bytes } = placeHeaders(segments.length, notes.length);
+  const headers = new Uint8Array(bytes);
   const view = new DataView(headers.buffer);
   view.setUint32(0, ELF_MAGIC, true);
   headers[header.class] = CLASS_64;
@@ -70,6 +72,20 @@ export function elfHeaders(
     offset += segment.bytes;
   }
   return headers;
+}
+
+/** Bytes of the headers of `segments` segments. */
+export function elfHeaderBytes(segments: number, noteBytes: number): number {
+  return placeHeaders(segments, noteBytes).bytes;
+}
+
+function placeHeaders(segments: number, noteBytes: number) {
+  const count = segments + (noteBytes > 0 ? 1 : 0);
+  const isLong = count >= PN_XNUM;
+  const tableEnd = ELF_64.headerBytes + count * ELF_64.programHeaderBytes;
+  const notesAt = tableEnd + (isLong ? ELF_64.sectionHeaderBytes : 0);
+  const bytes = Math.ceil((notesAt + noteBytes) / BLOCK_BYTES) * BLOCK_BYTES;
+  return { count, isLong, tableEnd, notesAt, bytes };
 }
 
 function writeNoteHeader(view: DataView, at: number, offset: number, bytes: number): void {

@@ -8,6 +8,7 @@
 
 import { PageferryError } from '../../page/error.js';
 import { lastAtOrBelow } from '../../page/search.js';
+import { doubled } from '../doubled.js';
 import { badImage, type FileBytes, readBytes, unsupportedImage, viewOf } from '../file-bytes.js';
 
 const MAGIC = 'makedumpfile';
@@ -56,12 +57,6 @@ class Pieces {
     this.sizes[this.count] = size;
     this.offsets[this.count++] = offset;
   }
-}
-
-function doubled(from: Float64Array): Float64Array<ArrayBuffer> {
-  const to = new Float64Array(2 * from.length);
-  to.set(from);
-  return to;
 }
 
 function readPieces(file: FileBytes): Pieces {

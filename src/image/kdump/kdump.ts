@@ -1,3 +1,4 @@
+import { inSpace } from '../addressed-range.js';
 import { createContainerSource } from '../container/container-source.js';
 import { createLazyContainer, type LazyContainer } from '../container/lazy-container.js';
 import { createDecodedSource, type DecodedSource } from '../decoded-source.js';
@@ -71,6 +72,7 @@ function openDump(file: ImageFile): KdumpSource {
     header,
     isFlattened: flattened,
     segments,
+    addressed: () => inSpace('physical', segments),
     storedPages: map.storedPages,
     container: createLazyContainer(path, async (onCompared) => {
       const reproduced = await findReproduced({

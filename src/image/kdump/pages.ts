@@ -3,6 +3,7 @@ import { type Compression, decompressPage } from '../compression/decompress.js';
 import type { DecodedPages } from '../decoded-source.js';
 import { extentIndex } from '../extents.js';
 import { badImage, type FileBytes, readBytes, viewOf } from '../file-bytes.js';
+import { isZero } from '../zero-bytes.js';
 import type { KdumpPageMap } from './bitmaps.js';
 import type { KdumpHeader } from './header.js';
 import { COMPRESSION_FLAGS, DESCRIPTOR_BYTES, pageFlags } from './layout.js';
@@ -164,7 +165,7 @@ export class KdumpPages implements DecodedPages {
       );
     if (offset !== this.dataAt || this.hasReadFirst) return;
     this.hasReadFirst = true;
-    if (into.every((byte) => byte === 0)) this.zerosAt = offset;
+    if (isZero(into)) this.zerosAt = offset;
   }
 
   /** The bytes of a page in the file, valid until the next call. */

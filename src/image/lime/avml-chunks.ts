@@ -1,6 +1,7 @@
 // Where the chunks of an AVML dump are. No number of the file is used before it is checked.
 import { PageferryError } from '../../page/error.js';
 import { snappyContentBytes } from '../compression/snappy.js';
+import { doubled } from '../doubled.js';
 import { badImage, type FileBytes, readBytes, unsupportedImage, viewOf } from '../file-bytes.js';
 import { type AddressRange, beginsWith, checkRangeCount, HEAD_BYTES, readRangeHead } from './ranges.js';
 
@@ -37,9 +38,9 @@ export class AvmlChunks {
 
   add(start: number, offset: number, bytes: number, isCompressed: boolean): void {
     if (this.count === this.starts.length) {
-      this.starts = doubled(this.starts, new Float64Array(2 * this.count));
-      this.offsets = doubled(this.offsets, new Float64Array(2 * this.count));
-      this.sizes = doubled(this.sizes, new Uint32Array(2 * this.count));
+      this.starts = doubled(this.starts);
+      this.offsets = doubled(this.offsets);
+      this.sizes = doubled(this.sizes);
     }
     this.starts[this.count] = start;
     this.offsets[this.count] = offset;
@@ -48,11 +49,6 @@ export class AvmlChunks {
 }
 
 export const COMPRESSED = 0x80000000;
-
-function doubled<T extends Float64Array | Uint32Array>(from: T, to: T): T {
-  to.set(from);
-  return to;
-}
 
 /** Find all ranges and their chunks. @throws PageferryError `bad-image`, `unsupported`, `limit`, `io` */
 export function readChunks(file: FileBytes): {

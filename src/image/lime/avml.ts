@@ -7,6 +7,7 @@
 //     check   = masked CRC-32C of the content, which has at most 65536 bytes
 import { lastAtOrBelow } from '../../page/search.js';
 import type { PageSource } from '../../page/source.js';
+import { inSpace } from '../addressed-range.js';
 import { maskedCrc32c } from '../compression/crc32c.js';
 import { decodeSnappy } from '../compression/snappy.js';
 import { createContainerSource } from '../container/container-source.js';
@@ -70,6 +71,7 @@ function openDump({ path, bytes, handle }: ImageFile): AvmlSource {
   return {
     ...createDecodedSource(handle, pages),
     segments,
+    addressed: () => inSpace('physical', segments),
     get container() {
       return createContainerSource(handle, {
         format: avml.name,

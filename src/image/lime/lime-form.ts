@@ -1,6 +1,6 @@
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
-import type { MemoryRange } from '../container/description.js';
+import type { MemoryRange, MemoryRanges } from '../container/range-table.js';
 import { extentIndex } from '../extents.js';
 import { checkPhysical, type OutputForm, type OutputMemory, physicalRanges } from '../output-form.js';
 import { HEAD_BYTES, LIME, MAX_RANGES } from './ranges.js';
@@ -54,7 +54,7 @@ function createLimeSink(file: PageSink, memory: OutputMemory): PageSink {
       return count;
     },
     async finish(bytes) {
-      const all = physicalRanges(memory, bytes);
+      const all = [...physicalRanges(memory, bytes)];
       for (const [i, { position }] of startsOf(all).entries())
         file.write(headOf(all[i]!), position + i * HEAD_BYTES);
       await file.finish(bytes + all.length * HEAD_BYTES);
@@ -64,13 +64,13 @@ function createLimeSink(file: PageSink, memory: OutputMemory): PageSink {
 }
 
 /** Start of each range in the image; one range if none are known. */
-function startsOf(ranges: readonly MemoryRange[]): { readonly position: number }[] {
+function startsOf(ranges: MemoryRanges): { readonly position: number }[] {
   let end = 0;
-  const starts = ranges.map(({ bytes }) => {
-    const position = end;
+  const starts: { readonly position: number }[] = [];
+  for (const { bytes } of ranges) {
+    starts.push({ position: end });
     end += bytes;
-    return { position };
-  });
+  }
   return starts.length > 0 ? starts : [{ position: 0 }];
 }
 

@@ -3,8 +3,10 @@
 //     file    = { head | bytes }                                little-endian
 //     head    = "EMiL" | version=1 u32 | first address u64 | last address u64 | 0 x 8
 import type { PageSource } from '../../page/source.js';
+import { inSpace } from '../addressed-range.js';
 import { createContainerSource, runsOf } from '../container/container-source.js';
-import { createExtentSource, type Extent, type ExtentSource } from '../extents.js';
+import type { Extent } from '../extent-table.js';
+import { createExtentSource, type ExtentSource } from '../extents.js';
 import { badImage, type FileBytes, fileBytes } from '../file-bytes.js';
 import { presentBytes } from '../image-details.js';
 import { type ImageFile, type ImageFormat, openAs } from '../image-file.js';
@@ -66,6 +68,7 @@ function openRanges({ path, bytes, handle }: ImageFile): LimeSource {
   return {
     ...source,
     segments,
+    addressed: () => inSpace('physical', segments),
     get container() {
       return createContainerSource(handle, {
         format: lime.name,

@@ -6,6 +6,7 @@
 //     stream 9  = count u64 | memory offset u64 | { address u64 | bytes u64 }   the bytes follow each other
 //     stream 5  = count u32 | [ 0 x 4 ] | { address u64 | bytes u32 | offset u32 }
 import type { PageSource } from '../../page/source.js';
+import { inSpace } from '../addressed-range.js';
 import { createContainerSource, runsOf } from '../container/container-source.js';
 import { createExtentSource, type ExtentSource } from '../extents.js';
 import { badImage, type FileBytes, fileBytes, readBytes, unsupportedImage, viewOf } from '../file-bytes.js';
@@ -71,6 +72,7 @@ function openDump({ path, bytes, handle }: ImageFile): MinidumpSource {
   return {
     ...source,
     segments,
+    addressed: () => inSpace('virtual', segments),
     get container() {
       return createContainerSource(handle, {
         format: minidump.name,

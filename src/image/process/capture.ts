@@ -2,6 +2,7 @@ import type { PageSink } from '../../page/source.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
 import { BLOCK_BYTES } from '../elf-core/write-headers.js';
 import { createFileSink } from '../fs/file-sink.js';
+import { isZero } from '../zero-bytes.js';
 import { checkEndianness, coreHeaders } from './core-headers.js';
 import { checkPid, type ProcessRegion } from './proc.js';
 import { openProcess, type ProcessOptions, type ProcessSource } from './process.js';
@@ -13,7 +14,6 @@ const CHUNK_BYTES = 1 << 20;
  * is noticed.
  */
 const MAX_SKIP_BYTES = 1 << 30;
-const ZEROS = Buffer.alloc(CHUNK_BYTES);
 /** The memory of a program holds secrets, so only its owner may read the core. */
 const OWNER_ONLY = 0o600;
 
@@ -130,9 +130,9 @@ async function copyMemory(
  * Write the blocks of a chunk that are not zero, and leave holes for the others. Returns the bytes written.
  */
 function storeBlocks(chunk: Buffer, sink: PageSink, position: number): number {
-  const isZeroBlock = (at: number) => isZero(chunk, at, Math.min(chunk.length, at + BLOCK_BYTES));
+  const isZeroBlock = (at: number) => isZero(chunk.subarray(at, at + BLOCK_BYTES));
   // Most of a large process is untouched, and comparing a chunk costs about as much as comparing a block.
-  if (chunk.length > 0 && isZero(chunk, 0, chunk.length)) {
+  if (chunk.length > 0 && isZero(chunk)) {
     sink.zero(position, chunk.length);
     return 0;
   }
@@ -149,8 +149,4 @@ function storeBlocks(chunk: Buffer, sink: PageSink, position: number): number {
     }
   }
   return stored;
-}
-
-function isZero(chunk: Buffer, from: number, to: number): boolean {
-  return chunk[from] === 0 && chunk.compare(ZEROS, 0, to - from, from, to) === 0;
 }

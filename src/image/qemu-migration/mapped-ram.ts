@@ -23,7 +23,8 @@ import {
 } from '../../qemu/format.js';
 import { type ParseResult, parseMagic, parseSectionStart } from '../../qemu/sections.js';
 import { createContainerSource, runsOf } from '../container/container-source.js';
-import { createExtentSource, type Extent } from '../extents.js';
+import { ExtentTable } from '../extent-table.js';
+import { createExtentSource } from '../extents.js';
 import { fileBytes } from '../file-bytes.js';
 import type { ImageDetails } from '../image-details.js';
 import type { FileSource, ImageFile, ImageFormat } from '../image-file.js';
@@ -73,9 +74,8 @@ interface MappedBlock extends QemuBlock {
 export function openMappedRam(file: ImageFile, start: number, format: string): FileSource {
   const { machine, blocks, devicesAt } = readBlocks(file, start);
   const { blocks: placed } = layOut(blocks, 'ram');
-  const extents: Extent[] = [];
-  for (const { name, offset } of placed)
-    addPages(file, blocks.find((block) => block.name === name)!, offset, extents);
+  const extents = new ExtentTable();
+  for (const { name } of placed) addPages(file, blocks.find((block) => block.name === name)!, extents);
   const source = createExtentSource(file.handle, extents);
   return {
     ...source,
@@ -174,7 +174,7 @@ function bitmapBytes(blockBytes: number): number {
 }
 
 /** Add the pages of a block: those of the bitmap are in the file, the others are zero. */
-function addPages(file: ImageFile, block: MappedBlock, position: number, extents: Extent[]): void {
+function addPages(file: ImageFile, block: MappedBlock, extents: ExtentTable): void {
   const pages = block.bytes / TARGET_PAGE_BYTES;
   const bitmap = new Uint8Array(Math.min(BITMAP_READ_BYTES, bitmapBytes(block.bytes)));
   let first = 0;
@@ -183,11 +183,8 @@ function addPages(file: ImageFile, block: MappedBlock, position: number, extents
     if (end === first) return;
     if (extents.length === MAX_EXTENTS)
       throw new PageferryError('limit', `${file.path}: more than ${MAX_EXTENTS} ranges of pages`);
-    extents.push({
-      position: position + first * TARGET_PAGE_BYTES,
-      bytes: (end - first) * TARGET_PAGE_BYTES,
-      ...(isStored && { offset: block.pagesAt + first * TARGET_PAGE_BYTES }),
-    });
+    const offset = isStored ? block.pagesAt + first * TARGET_PAGE_BYTES : undefined;
+    extents.add((end - first) * TARGET_PAGE_BYTES, offset);
     first = end;
   };
   for (let page = 0; page < pages; page++) {

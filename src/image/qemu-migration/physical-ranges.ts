@@ -5,7 +5,7 @@
 //     section  = 04 | id u32 | 11 "mc146818rtc" | instance u32 = 0 | version u32 | CMOS 128 bytes
 //     CMOS     = … 34, 35: 64 KiB units from 16 MiB on, below 4 GiB | 5B … 5D: 64 KiB units above 4 GiB
 //                (addresses hexadecimal, little-endian)
-import type { MemoryRange } from '../container/description.js';
+import type { MemoryRange } from '../container/range-table.js';
 import type { FileBytes } from '../file-bytes.js';
 
 const X86_MACHINE = /^(pc-|microvm$)/;

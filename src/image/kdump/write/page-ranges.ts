@@ -1,5 +1,5 @@
 import { PageferryError } from '../../../page/error.js';
-import type { MemoryRange } from '../../container/description.js';
+import type { MemoryRanges } from '../../container/range-table.js';
 import { MAX_PAGES } from '../header.js';
 
 const DEFAULT_PAGE_BYTES = 4096;
@@ -31,11 +31,7 @@ export interface PageRanges {
  * pages, else of 4 KiB. Two ranges can have parts of the same page.
  * @throws PageferryError `unsupported` for ranges that do not ascend, `limit` for addresses that are too high
  */
-export function placePages(
-  name: string,
-  ranges: readonly MemoryRange[],
-  kernelPageBytes: number,
-): PageRanges {
+export function placePages(name: string, ranges: MemoryRanges, kernelPageBytes: number): PageRanges {
   const blockBytes = blockBytesOf(ranges, kernelPageBytes);
   const placed: PlacedPages[] = [];
   let position = 0;
@@ -66,10 +62,11 @@ export function placePages(
   return { blockBytes, ranges: placed, count, pages };
 }
 
-function blockBytesOf(ranges: readonly MemoryRange[], stated: number): number {
+function blockBytesOf(ranges: MemoryRanges, stated: number): number {
   const isPageSize = stated > DEFAULT_PAGE_BYTES && stated <= MAX_PAGE_BYTES && (stated & (stated - 1)) === 0;
   if (!isPageSize) return DEFAULT_PAGE_BYTES;
   const size = BigInt(stated);
-  const isAligned = ranges.every(({ address, bytes }) => address % size === 0n && bytes % stated === 0);
-  return isAligned ? stated : DEFAULT_PAGE_BYTES;
+  for (const { address, bytes } of ranges)
+    if (address % size !== 0n || bytes % stated !== 0) return DEFAULT_PAGE_BYTES;
+  return stated;
 }

@@ -81,3 +81,27 @@ test('one slow write at the start does not make the link a slow one', () => {
   }
   expect(meter.bitsPerSecond / 1e9).toBeCloseTo(1, 1);
 });
+
+test('small writes, which end late at the start of a program, are no samples', () => {
+  const meter = new LinkMeter();
+  // A header and two records, while the event loop is busy, and a stop of 40 ms in one of them.
+  for (const [bytes, from, to] of [
+    [24, 7, 20],
+    [91, 20, 64],
+    [56, 64, 70],
+  ] as const)
+    meter.recordWrite(bytes, from, to);
+  expect(meter.bitsPerSecond).toBe(1e9);
+});
+
+test('writes whose end a busy thread noticed late raise the estimate, and do not lower it', () => {
+  const meter = new LinkMeter();
+  // Each MiB took less than 1 ms of the link; the thread was busy for the rest of 16.8 ms, then of 2.1.
+  for (let i = 0; i < 20; i++) meter.recordWrite(1 << 20, 16.8 * i, 16.8 * (i + 1), 16.2);
+  expect(meter.bitsPerSecond).toBe(1e9);
+  for (let i = 0; i < 20; i++) meter.recordWrite(1 << 20, 336 + 2.1 * i, 336 + 2.1 * (i + 1), 1.6);
+  expect(meter.bitsPerSecond / 4e9).toBeCloseTo(1, 1);
+  // The link waits again: the estimate follows it down.
+  for (let i = 0; i < 10; i++) meter.recordWrite(1 << 20, 378 + 84 * i, 378 + 84 * (i + 1), 20);
+  expect(meter.bitsPerSecond / 1e8).toBeCloseTo(1, 1);
+});

@@ -102,7 +102,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const onWritten = (bytes: number, startMs: number, endMs: number) => {
     const busyMs = meter.callingBusyMs - busyBeforeMs;
     busyBeforeMs += busyMs;
-    link?.recordWrite(bytes, startMs, endMs);
+    link?.recordWrite(bytes, startMs, endMs, busyMs);
     outputRate?.recordWrite(bytes, endMs, writer.waitingBytes - bytes, busyMs);
     meter.written(bytes, startMs - startedAt, endMs - startedAt);
   };

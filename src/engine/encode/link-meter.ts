@@ -8,6 +8,11 @@ const MAX_BITS_PER_SECOND = 1e11;
  */
 const MIN_WAIT_MS = 1;
 /**
+ * A smaller write, such as that of a header, goes into a buffer: its duration is that of an event loop which
+ * was busy, and would make the link thousands of times too slow.
+ */
+const MIN_WAIT_BYTES = 4096;
+/**
  * The time between two waits counts as busy up to this multiple of the second wait; beyond it the link may
  * have been idle.
  */
@@ -51,14 +56,19 @@ export class LinkMeter {
     return this.bits;
   }
 
-  /** Record a write of `bytes` bytes from `startMs` to `endMs`. */
-  recordWrite(bytes: number, startMs: number, endMs: number): void {
+  /**
+   * Record a write of `bytes` bytes from `startMs` to `endMs`. `busyMs`: time since the end of the last one
+   * in which this thread was busy, and could not notice the end.
+   */
+  recordWrite(bytes: number, startMs: number, endMs: number, busyMs = 0): void {
     this.bytesSinceWait += bytes;
-    if (endMs - startMs < MIN_WAIT_MS) this.recordUnwaited(bytes, endMs);
-    else this.recordWaited(bytes, startMs, endMs);
+    const ms = endMs - startMs;
+    if (bytes < MIN_WAIT_BYTES || ms < MIN_WAIT_MS) this.recordUnwaited(bytes, endMs);
+    else this.recordWaited(bytes, startMs, endMs, ms - busyMs < MIN_WAIT_MS);
   }
 
-  private recordWaited(bytes: number, startMs: number, endMs: number): void {
+  /** `isBusy`: the write may have ended earlier, so that it only shows how fast the link is at least. */
+  private recordWaited(bytes: number, startMs: number, endMs: number, isBusy: boolean): void {
     const idleMs = this.lastWaitMs === undefined ? Infinity : startMs - this.lastWaitMs;
     const isContinuous = idleMs <= MAX_IDLE_RATIO * (endMs - startMs);
     this.samples = this.samples.filter(({ atMs }) => endMs - atMs <= MEMORY_MS);
@@ -73,7 +83,8 @@ export class LinkMeter {
     const measured = clamp(this.samples.length > 0 ? best : (bytes * 8000) / (endMs - startMs));
     this.waits++;
     const weight = Math.min(1, this.waits / LEARNING_WAITS);
-    this.bits = START_BITS_PER_SECOND ** (1 - weight) * measured ** weight;
+    const bits = START_BITS_PER_SECOND ** (1 - weight) * measured ** weight;
+    this.bits = isBusy ? Math.max(this.bits, bits) : bits;
     this.lastWaitMs = endMs;
     this.bytesSinceWait = 0;
     this.probeFromMs = undefined;

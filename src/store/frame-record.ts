@@ -36,9 +36,11 @@ function slotCountOf({ digests }: FrameRecord): number {
   return digests.length / KEYED_DIGEST_BYTES;
 }
 
+const writer = new WireWriter();
+
 /** Return a record as bytes of its own. */
 export function encodeFrameRecord(id: number, record: FrameRecord): Uint8Array {
-  const writer = new WireWriter();
+  writer.clear();
   writer.count(record.pack);
   writer.count(record.offset);
   writer.count(record.bytes);

@@ -35,6 +35,18 @@ export function removeUncommitted(dir: string, db: StoreDatabase): void {
   }
 }
 
+/** A frame to append: its bytes are `parts` one after the other. */
+export interface FrameParts {
+  readonly parts: readonly Uint8Array[];
+  readonly bytes: number;
+}
+
+/** Where a frame was appended. */
+export interface PlaceInPack {
+  readonly pack: number;
+  readonly offset: number;
+}
+
 /** A pack that is written. */
 interface OpenPack {
   readonly number: number;
@@ -70,11 +82,28 @@ export class PackWriter {
    * Append a frame, whose bytes are `parts` one after the other; return its place.
    * @throws PageferryError `io`
    */
-  append(parts: readonly Uint8Array[], bytes: number): { readonly pack: number; readonly offset: number } {
-    const pack = this.writable();
-    const offset = pack.bytes;
-    this.write(pack, parts, bytes);
-    return { pack: pack.number, offset };
+  append(parts: readonly Uint8Array[], bytes: number): PlaceInPack {
+    return this.appendAll([{ parts, bytes }])[0]!;
+  }
+
+  /**
+   * Append frames, with one system call for those of a pack; return their places. @throws PageferryError `io`
+   */
+  appendAll(frames: readonly FrameParts[]): PlaceInPack[] {
+    const places: PlaceInPack[] = [];
+    while (places.length < frames.length) {
+      const pack = this.writable();
+      const parts: Uint8Array[] = [];
+      let bytes = 0;
+      for (let i = places.length; i < frames.length; i++) {
+        if (bytes > 0 && pack.bytes + bytes >= this.store.packBytes) break;
+        places.push({ pack: pack.number, offset: pack.bytes + bytes });
+        parts.push(...frames[i]!.parts);
+        bytes += frames[i]!.bytes;
+      }
+      this.write(pack, parts, bytes);
+    }
+    return places;
   }
 
   /** Store all bytes so far durably. @throws PageferryError `io` */

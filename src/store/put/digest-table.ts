@@ -1,4 +1,5 @@
 const FIRST_CAPACITY = 4096;
+const GROWTH = 4;
 const MAX_LOAD = 0.6;
 /** Words of an entry: the digest, and the number + 1; 0: the entry is free. */
 const ENTRY_WORDS = 5;
@@ -54,8 +55,11 @@ export class DigestTable {
 
   private grow(): void {
     const old = this.entries;
-    this.entries = new Uint32Array(2 * old.length);
-    for (let i = 0; i < old.length; i += ENTRY_WORDS)
-      if (old[i + 4] !== 0) this.entries.set(old.subarray(i, i + ENTRY_WORDS), this.entryOf(old, i));
+    this.entries = new Uint32Array(GROWTH * old.length);
+    for (let from = 0; from < old.length; from += ENTRY_WORDS) {
+      if (old[from + 4] === 0) continue;
+      const entry = this.entryOf(old, from);
+      for (let i = 0; i < ENTRY_WORDS; i++) this.entries[entry + i] = old[from + i]!;
+    }
   }
 }

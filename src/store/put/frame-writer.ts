@@ -7,7 +7,7 @@ import type { Checks, FrameHead } from '../format.js';
 import { FRAME_HEAD_BYTES, MAX_SEAL_BYTES, writeFrameHead } from '../format.js';
 import type { DeltaRef, FrameRecord } from '../frame-record.js';
 import { MAX_FRAME_ID } from '../limits.js';
-import type { PackWriter } from '../pack-writer.js';
+import type { FrameParts, PackWriter } from '../pack-writer.js';
 import { FEATURES, type FrameFeatures } from '../page-features.js';
 import type { PackedFrame, PageBatch } from './batch.js';
 import type { NewPages } from './new-pages.js';
@@ -76,9 +76,13 @@ export class FrameWriter {
       }
       pages.place(batch.first + page, firstId + frame, slot);
     }
-    frames.forEach((frame, i) => {
-      const place = this.writeFrame(firstId + i, frame);
-      this.waiting.set(firstId + i, { ...place, digests: digests[i]!, deltas: deltas[i]! });
+    const written = frames.map((frame, i) => this.frameParts(firstId + i, frame));
+    const places = this.context.packs.appendAll(written);
+    frames.forEach((_, i) => {
+      const { bytes } = written[i]!;
+      const { pack, offset } = places[i]!;
+      this.bytes += bytes;
+      this.waiting.set(firstId + i, { pack, offset, bytes, digests: digests[i]!, deltas: deltas[i]! });
       // A frame has plain pages or deltas.
       if (!similar || deltas[i]!.length > 0) return;
       const one = { frame: firstId + i, features: features[i]! };
@@ -108,8 +112,9 @@ export class FrameWriter {
     this.features = [];
   }
 
-  private writeFrame(id: number, frame: PackedFrame) {
-    const { kernels, checks, packs, sealer, sealSpace } = this.context;
+  /** The bytes of a frame; valid until the batch is used again. */
+  private frameParts(id: number, frame: PackedFrame): FrameParts {
+    const { kernels, checks, sealer, sealSpace } = this.context;
     const head = new Uint8Array(FRAME_HEAD_BYTES);
     const fields: FrameHead = { ...frame, id, payloadBytes: frame.bytes + sealer.overheadBytes };
     writeFrameHead(head, fields);
@@ -121,9 +126,6 @@ export class FrameWriter {
       address = sealSpace;
     }
     checks.writeFrame(head, address, payload.length);
-    const bytes = FRAME_HEAD_BYTES + payload.length;
-    const { pack, offset } = packs.append([head, payload], bytes);
-    this.bytes += bytes;
-    return { pack, offset, bytes };
+    return { parts: [head, payload], bytes: FRAME_HEAD_BYTES + payload.length };
   }
 }

@@ -79,6 +79,8 @@ export class SnapshotPages {
   private readonly digest = new Uint8Array(KEYED_DIGEST_BYTES);
   private readonly free: PageBatch[];
   private readonly running: RunningBatch[] = [];
+  /** Whether the database has digests of pages. */
+  private hasStoredPages: boolean;
   private batch: PageBatch | undefined;
   private page = 0;
   private zeroPages = 0;
@@ -93,6 +95,7 @@ export class SnapshotPages {
     this.parent = new ParentPages(options.parent);
     this.digests = new FrameDigests(store.db);
     this.free = [...parts.batches];
+    this.hasStoredPages = store.db.pageCount > 0;
   }
 
   /** Store the pages of a chunk. */
@@ -168,6 +171,7 @@ export class SnapshotPages {
     const number = this.table.find(kernels.words, digest >>> 2);
     if (number !== undefined) pages.appendNew(number);
     else {
+      if (!this.hasStoredPages) return false;
       this.digest.set(kernels.bytes.subarray(digest, digest + KEYED_DIGEST_BYTES));
       const found = this.store.db.page(this.digest);
       if (!found) return false;
@@ -231,6 +235,7 @@ export class SnapshotPages {
     await packs.sync();
     this.store.db.transaction(() => frames.commit());
     frames.committed();
+    this.hasStoredPages = true;
     this.table.clear();
   }
 }

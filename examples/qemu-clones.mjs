@@ -1,5 +1,6 @@
 // Start clones of a running QEMU guest from one mounted snapshot. Its memory is decoded as the clones touch
-// it, and the page cache keeps it for all of them. Needs root, FUSE, QEMU, gcc and a kernel.
+// it, and the page cache keeps it for all of them. The first clone's working set is recorded, and read ahead
+// for the others. Needs root, FUSE, QEMU, gcc and a kernel.
 //
 //   node examples/qemu-clones.mjs [CLONES]        (1 to 10, default: 3)
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -18,15 +19,27 @@ else await runClones();
 
 async function runClones() {
   const folder = mkdtempSync(join(tmpdir(), 'pageferry-clones-'));
-  const [store, path] = [join(folder, 'store'), join(folder, 'mounted')];
-  const guests = [];
-  let mount;
+  const [store, path, trace] = ['store', 'mounted', 'trace'].map((name) => join(folder, name));
   try {
     const initramfs = buildInitramfs(folder);
     await keepTemplate({ folder, initramfs, store });
     mkdirSync(path);
-    mount = await startMount(store, path, '--write-open');
-    for (let n = 1; n <= clones; n++) {
+    const options = { folder, initramfs, store, path };
+    await mountAndStart({ ...options, numbers: [1], mountOptions: ['--record', trace] });
+    pageferry('store', 'repack', 'template', '-s', store, '--trace', trace);
+    const numbers = Array.from({ length: clones - 1 }, (_, i) => i + 2);
+    if (clones > 1) await mountAndStart({ ...options, numbers, mountOptions: ['--prefetch', trace] });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Mount the store, start clones from it one after the other, let each check its memory, and unmount. */
+async function mountAndStart({ folder, initramfs, store, path, numbers, mountOptions }) {
+  const mount = await startMount(store, path, '--write-open', ...mountOptions);
+  const guests = [];
+  try {
+    for (const n of numbers) {
       const memory = join(path, 'template.raw');
       const guest = await startGuest({ folder, name: `clone-${n}`, initramfs, memory, isClone: true });
       guests.push(guest);
@@ -35,20 +48,20 @@ async function runClones() {
       await guest.migrated();
       await guest.execute('cont');
       const ms = Math.round(performance.now() - start);
+      await guest.checks(1);
+      const outputMs = Math.round(performance.now() - start);
       const { first, last, bad } = await guest.checks(CHECKS);
       if (bad > 0) throw new Error(`clone ${n}: ${bad} bad pages`);
-      console.log(`clone ${n}: cont returned after ${ms} ms; checks ${first} to ${last}: no bad page`);
+      console.log(
+        `clone ${n}: cont returned after ${ms} ms, first output after ${outputMs} ms; checks ${first} to ${last}: no bad page`,
+      );
     }
   } finally {
     for (const guest of guests) await guest.quit();
-    const report = await mount?.close();
-    if (report) {
-      const { decodedBytes, bytesRead, failedReads } = report;
-      console.log(
-        `all clones: ${decodedBytes} bytes decoded, ${bytesRead} read, ${failedReads} failed reads`,
-      );
-    }
-    rmSync(folder, { recursive: true, force: true });
+    const { decodedBytes, bytesRead, failedReads } = await mount.close();
+    console.log(
+      `${mountOptions[0]}: ${decodedBytes} bytes decoded, ${bytesRead} read, ${failedReads} failed reads`,
+    );
   }
 }
 

@@ -3,6 +3,8 @@ import { removeTemporaryFolders } from '../image/fs/temporary-folder.js';
 import { printErrorLine } from './terminal.js';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** Signals in this time are one request: timeout(1) and service managers signal a program, then its group. */
+const SAME_REQUEST_MS = 100;
 const cleanups = new Set<() => void>();
 
 /**
@@ -26,6 +28,8 @@ export class SignalHandler {
   private readonly controller = new AbortController();
   private received: NodeJS.Signals | undefined;
   private timer: NodeJS.Timeout | undefined;
+  /** When the command had been asked to stop, in milliseconds. */
+  private askedMs = 0;
   /** Time between the abort and a forced end. */
   stopMs = 2000;
 
@@ -62,11 +66,13 @@ export class SignalHandler {
   /** The first signal asks the command to stop; a second one ends the program at once. */
   private readonly onSignal = (name: NodeJS.Signals): void => {
     if (this.received !== undefined) {
-      this.endProgram();
+      if (performance.now() - this.askedMs > SAME_REQUEST_MS) this.endProgram();
       return;
     }
     this.received = name;
     this.timer = setTimeout(() => this.endProgram(), this.stopMs);
     this.controller.abort(new DOMException(`stopped by ${name}`, 'AbortError'));
+    // After the abort: signals that came meanwhile are handled only now.
+    this.askedMs = performance.now();
   };
 }

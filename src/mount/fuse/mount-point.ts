@@ -7,6 +7,8 @@ import { MAX_READ, S_IFDIR, S_IFREG } from './protocol.js';
 
 const DEVICE = '/dev/fuse';
 const COMMAND_MS = 30_000;
+/** A signal for this group of processes must not end mount(8) and umount(8). Node types lack the option. */
+const OWN_GROUP = { detached: true };
 /** The descriptor of the device in the process of mount(8). */
 const CHILD_FD = 3;
 
@@ -65,6 +67,7 @@ export function attach(device: number, path: string, isDirectory: boolean, isWri
     ['-i', '-t', 'fuse', '-o', options, 'pageferry', path],
     {
       stdio: ['ignore', 'ignore', 'pipe', device],
+      ...OWN_GROUP,
       timeout: COMMAND_MS,
       encoding: 'utf8',
     },
@@ -91,10 +94,12 @@ export function abortMount(path: string): void {
 }
 
 function umount(argv: readonly string[]): string | undefined {
-  const { error, status, stderr } = spawnSync('umount', ['-i', ...argv], {
+  const { error, status, signal, stderr } = spawnSync('umount', ['-i', ...argv], {
     stdio: ['ignore', 'ignore', 'pipe'],
+    ...OWN_GROUP,
     timeout: COMMAND_MS,
     encoding: 'utf8',
   });
-  return error?.message ?? (status === 0 ? undefined : stderr.trim());
+  if (status === 0) return undefined;
+  return error?.message ?? (stderr.trim() || `umount was ended by ${signal}`);
 }

@@ -72,21 +72,33 @@ describe.each(['SIGINT', 'SIGTERM'] as const)('%s ends an agent with status 0', 
   });
 });
 
-test('a killed source agent: the destination takes the next migration, though its QEMU reads nothing', async () => {
-  const folder = newFolder();
-  qemu = await FakeDestination.listening(join(folder, 'in'), { reads: (number) => number > 0 });
-  const { source, destination, port } = await startPair(folder);
-  const fake = await FakeSource.connect(join(folder, 'out'));
-  void fake.write(cut(craftedStream([noiseOf(32 << 20, 1)]), 65_536));
-  await allBuffersFull(fake);
-  source.child.kill('SIGKILL');
-  await destination.logs(/migration 1: failed: /);
-  const second = startSource(folder, port, '--insecure', '--once');
-  await second.logs(/listening for QEMU/);
-  await migrate(folder, STREAM);
-  expect((await second.run).code).toBe(0);
-  expectSameMemory(qemu.stream(1), STREAM);
-});
+test.each(['source', 'destination'] as const)(
+  'kill -9 of the %s agent in the middle: started again with the same addresses, it takes the next migration',
+  async (side) => {
+    const folder = newFolder();
+    qemu = await FakeDestination.listening(join(folder, 'in'), { reads: (number) => number > 0 });
+    const pair = await startPair(folder);
+    const long = await FakeSource.connect(join(folder, 'out'));
+    void long.write(cut(craftedStream([noiseOf(64 << 20, 1)]), 65_536));
+    await allBuffersFull(long);
+    pair[side].child.kill('SIGKILL');
+    // QEMU reports a failure at once, without a timeout.
+    await long.closed;
+    const listen = ['destination', '--listen', `127.0.0.1:${pair.port}`, '--connect'];
+    const again =
+      side === 'source'
+        ? startSource(folder, pair.port, '--insecure')
+        : new AgentProcess([...listen, `unix:${join(folder, 'in')}`, '--insecure']);
+    await again.logs(/listening for/);
+    await migrate(folder, STREAM);
+    const source = side === 'source' ? again : pair.source;
+    await source.logs(/the guest runs on the destination/);
+    await (side === 'source' ? pair.destination : again).logs(/all memory arrived and is verified/);
+    const other = side === 'source' ? pair.destination : pair.source;
+    expect(other.log.match(/failed: /g)).toHaveLength(1);
+    expectSameMemory(qemu.stream(1), STREAM);
+  },
+);
 
 test('--max-guest-memory of the destination refuses a larger guest', async () => {
   const folder = newFolder();

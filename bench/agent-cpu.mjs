@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { linuxSkipReason } from '../build/internal.mjs';
-import { GUESTS } from './agent.mjs';
+import { GUESTS } from './agent/modes.mjs';
 import { sendThrough } from './agent-cpu/processes.mjs';
 import { PART_NAMES, partsOf } from './agent-cpu/profile.mjs';
 import { migrateStopped } from './agent-cpu/qemu.mjs';

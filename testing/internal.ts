@@ -40,4 +40,5 @@ export {
   sentBytes,
 } from './qemu/namespaces.js';
 export { pagesOfStream } from './qemu/stream-pages.js';
+export { newerQemu, newerQemuSkipReason, qemuVersion } from './qemu/versions.js';
 export { createZstdKernels } from './zstd-kernels.js';

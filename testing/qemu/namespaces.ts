@@ -57,8 +57,8 @@ export function sentBytes(): number {
   return Number(line!.trim().split(/[\s:]+/)[9]);
 }
 
-/** Return the CPU time of a process so far, in seconds; 0 if it has ended. */
-export function cpuSeconds(pid: number): number {
+/** Return the CPU time of a process, or of a thread `PID/task/TID`, so far, in seconds; 0 if it has ended. */
+export function cpuSeconds(pid: number | string): number {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = text.replace(/^.*\) /, '').split(' ');

@@ -22,12 +22,17 @@ export function newerQemu(): Qemu | undefined {
   return { program, args: [...data('qemu'), ...data('seabios')] };
 }
 
+/** Return the version that a QEMU prints. */
+export function qemuVersion({ program }: Qemu = INSTALLED_QEMU): string | undefined {
+  const { stdout } = spawnSync(program, ['--version'], { encoding: 'utf8' });
+  return /version (\d+\.[\d.]*\d)/.exec(stdout ?? '')?.[1];
+}
+
 /** Return the reason why `newerQemu` cannot run here, or undefined if it can. */
 export function newerQemuSkipReason(): string | undefined {
   const qemu = newerQemu();
   if (qemu === undefined) return 'PAGEFERRY_TEST_QEMU10 does not name a QEMU 10';
-  const { status, stdout } = spawnSync(qemu.program, ['--version'], { encoding: 'utf8' });
-  if (status !== 0) return `${qemu.program} does not start`;
-  const version = /version (\d+)\./.exec(stdout)?.[1];
-  return Number(version) >= 9 ? undefined : `${qemu.program} is QEMU ${version}, not 9 or later`;
+  const version = qemuVersion(qemu);
+  if (version === undefined) return `${qemu.program} does not start`;
+  return Number.parseInt(version, 10) >= 9 ? undefined : `${qemu.program} is QEMU ${version}, not 9 or later`;
 }

@@ -4,6 +4,7 @@
 //   --memory MIB                             guest memory (default: 512)
 //   --limit SECONDS                          longer migrations are abandoned (default: 90)
 //   --runs N                                 runs of each cell, in turns (default: 1)
+//   --seconds S      begin no migration after this time
 //   --rows FILE      append each run to FILE as a line of JSON, and print the table of all runs in it: a long
 //                    table is measured in parts; "--runs 0" only prints it
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -31,6 +32,8 @@ export async function run(argv) {
   const reason = linuxSkipReason() ?? namespacesSkipReason();
   if (reason !== undefined) return print(`agent: skipped, ${reason}`);
   const qemu = newerQemuSkipReason() === undefined ? newerQemu() : undefined;
+  // Its children end with the process.
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
   const rows = [];
   if (options.runs > 0) await measure({ ...options, qemu }, rows);
   const { file } = options;
@@ -49,6 +52,7 @@ async function measure(options, rows) {
       for (let run = 0; run < options.runs; run++)
         for (const name of options.guests)
           for (const mode of options.modes) {
+            if (performance.now() > options.endMs) continue;
             const row = {
               ...(await migrateCell({ ...options, folder, guest, name, link, mode })),
               ...versions,
@@ -78,6 +82,7 @@ function readOptions(argv) {
       memory: text,
       limit: text,
       runs: text,
+      seconds: text,
       rows: text,
     },
   });
@@ -102,6 +107,7 @@ function readOptions(argv) {
     modes: chosen('mode', MODES, quick ? ['plain', 'agent'] : USUAL_MODES),
     links,
     mebibytes: wholeNumber('memory', values.memory, quick ? 160 : 512),
+    endMs: values.seconds ? performance.now() + 1000 * wholeNumber('seconds', values.seconds, 0) : Infinity,
     limitMs: 1000 * wholeNumber('limit', values.limit, 90),
   };
 }

@@ -22,6 +22,11 @@ const WARM_COUNT = 30;
 /** Logged by an agent once it is warm, and by a relay. */
 const READY = { agent: /warm-up (finished|failed)/, relay: /listening/ };
 
+const running = new Set();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** Migrate one guest in one mode. */
 export async function migrateCell(options) {
   const { name, link, mode, folder, guest, mebibytes, limitMs, qemu } = options;
@@ -95,6 +100,8 @@ async function startBetween({ folder, mode }, destination, children) {
     const [program, ...before] = [...namespacePrefix(side), process.execPath, ...args];
     const child = spawn(program, before, { stdio: ['ignore', 'ignore', 'pipe'] });
     children.push(child);
+    running.add(child);
+    child.once('exit', () => running.delete(child));
     let log = '';
     return new Promise((resolve, reject) => {
       child.stderr.on('data', (text) => {

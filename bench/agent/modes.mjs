@@ -1,4 +1,4 @@
-// Guests at work, and the modes that migrate them.
+// Busy guests, and the modes that migrate them.
 
 /** Workloads: program, operations per second, share of guest memory that it uses. */
 export const GUESTS = {

@@ -1,5 +1,6 @@
 // One program writes to a store at a time; the others get its name, or wait. Readers never wait.
 import { execFileSync, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -108,7 +109,67 @@ describe('a disk that is full', () => {
     expect((await again.check({ readData: true })).problems).toEqual([]);
     await again.close();
   });
+
+  test.skipIf(!isMounted)(
+    'import, rm and gc: one error or done, and nothing is lost (skipped without root)',
+    async () => {
+      const dir = join(full, 'collected');
+      fs.rmSync(join(full, 'store'), { recursive: true, force: true });
+      const store = await createStore(dir);
+      const other = image.slice(0, 20 * PAGE).fill(7, 0, 19 * PAGE);
+      await store.put(bytesSource(image, 'a'), { name: 'a' });
+      await store.put(bytesSource(other, 'b'), { name: 'b' });
+      const noise = new Uint8Array(randomBytes(64 * PAGE));
+      const elsewhere = await stores.create();
+      await elsewhere.put(bytesSource(noise, 'c'), { name: 'c' });
+      const parts: Uint8Array[] = [];
+      await elsewhere.export(['c'], (...some) => void parts.push(...some.map((part) => part.slice())));
+      await elsewhere.close();
+      const stream = Buffer.concat(parts);
+      const filler = fs.openSync(join(full, 'filler'), 'w');
+      for (const bytes of [65536, 4096]) fillDisk(filler, bytes);
+      const error = { code: 'io', message: expect.stringMatching(/no space left|cannot write|ENOSPC/i) };
+      const outcomes = [];
+      for (const work of [
+        () => store.import(bytesSource(stream, 'stream'), {}),
+        () =>
+          store.put(
+            bytesSource(
+              new Uint8Array(8 * PAGE).map((_, i) => i % 251),
+              'c',
+            ),
+            { name: 'c' },
+          ),
+        () => store.remove('a'),
+        () => store.gc({ freeShare: 0 }),
+      ])
+        outcomes.push(
+          await work().then(
+            () => 'done',
+            (cause) => cause,
+          ),
+        );
+      expect(outcomes.slice(0, 2)).toMatchObject([error, error]);
+      for (const outcome of outcomes.slice(2)) if (outcome !== 'done') expect(outcome).toMatchObject(error);
+      fs.closeSync(filler);
+      fs.rmSync(join(full, 'filler'));
+      expect(await imageOf(store, 'b')).toEqual(other);
+      await store.gc({ freeShare: 0 });
+      expect(await imageOf(store, 'b')).toEqual(other);
+      expect((await store.check({ readData: true })).problems).toEqual([]);
+      await store.close();
+    },
+  );
 });
+
+/** Write to a file, in parts of `bytes` bytes, until the disk is full. */
+function fillDisk(file: number, bytes: number): void {
+  try {
+    for (;;) fs.writeSync(file, new Uint8Array(bytes));
+  } catch (cause) {
+    expect((cause as NodeJS.ErrnoException).code).toBe('ENOSPC');
+  }
+}
 
 describe('reading pages', () => {
   test('no page needs more than two frames', async () => {

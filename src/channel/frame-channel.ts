@@ -3,7 +3,7 @@ import { PageferryError } from '../page/error.js';
 import { Signal } from '../page/sync.js';
 import type { Channel } from './channel.js';
 import type { FrameChannelOptions } from './channel-options.js';
-import { type ChannelFrame, FRAME, type FrameType, frameName } from './frame.js';
+import { type ChannelFrame, FRAME, type FrameType, unexpectedFrame } from './frame.js';
 import { FrameQueue } from './frame-queue.js';
 import { FrameReader } from './frame-reader.js';
 import { decodeReason, encodeReason, type Session } from './handshake-messages.js';
@@ -13,10 +13,8 @@ import { errorReason } from './security.js';
 import { StallTimer } from './stall-timer.js';
 import { writeFrame } from './write-frame.js';
 
-/** Frames read ahead of `receive`, in bytes of memory, until the handshake is over. */
-const HANDSHAKE_QUEUE_BYTES = 1 << 16;
-/** The same after it: more than an agent has in flight, so that the end of a connection is read at once. */
-const QUEUE_BYTES = 16 << 20;
+const ENDED_IN_THE_MIDDLE = 'the connection ended in the middle: the peer died, or the connection was cut';
+const ENDED_IN_THE_HANDSHAKE = 'closed the connection during the handshake; its log has the reason';
 
 /**
  * Frames over a socket, in both directions. A frame is written when the socket has accepted the one before,
@@ -38,6 +36,8 @@ export class FrameChannel implements Channel {
   private sentCount = 0;
   /** A CLOSE frame has arrived. */
   private isClosedByPeer = false;
+  /** The peer sends nothing more; what it sent may not be read yet. */
+  private hasEnded = false;
   private isCommitting = false;
   private failure: PageferryError | undefined;
   private readonly changed = new Signal();
@@ -52,7 +52,7 @@ export class FrameChannel implements Channel {
     const { signal, stallMs, role, peer, identities } = options;
     this.peer = peer;
     this.identities = identities;
-    this.reader = new FrameReader(socket, role === 'source' ? 'destination' : 'source', peer);
+    this.reader = new FrameReader(role === 'source' ? 'destination' : 'source', peer);
     this.readStall = new StallTimer(stallMs, () => {
       if (this.isFull) this.readStall.renew();
       else this.fail(this.error(`stalled, it sent no byte for ${stallMs} ms`));
@@ -147,9 +147,7 @@ export class FrameChannel implements Channel {
 
   /** Return the error for a frame, or the end of the channel, in place of a frame of type `expected`. */
   unexpected(frame: ChannelFrame | undefined, expected: FrameType): PageferryError {
-    const found = frame ? `a frame "${frameName(frame.type)}"` : 'the end of the channel';
-    const message = `${this.peer}: ${found} where "${frameName(expected)}" was expected`;
-    return new PageferryError(frame ? 'bad-stream' : 'io', message);
+    return unexpectedFrame(this.peer, frame, expected);
   }
 
   /** Send keepalives from now on, for a peer that gives up after `stallMs`. */
@@ -194,18 +192,25 @@ export class FrameChannel implements Channel {
   }
 
   private get isFull(): boolean {
-    return this.queue.bytes >= (this.session ? QUEUE_BYTES : HANDSHAKE_QUEUE_BYTES);
+    return this.queue.isFull(this.session !== undefined);
   }
 
   private listen(): void {
     const { socket } = this;
     socket.setNoDelay(true);
     socket.on('error', (cause) => this.breakOff(errorReason(cause), cause));
-    socket.on('readable', () => {
+    socket.on('data', (bytes: Buffer) => {
       this.readStall.renew();
+      // After a failure the rest is discarded: the peer reads the reason only once it could send all of it.
+      if (!this.failure) this.reader.add(bytes);
       this.read();
     });
-    socket.on('end', () => this.onEnd());
+    socket.on('end', () => {
+      this.hasEnded = true;
+      this.read();
+    });
+    // A socket that was accepted is paused.
+    socket.resume();
     socket.on('drain', () => {
       this.writeStall.stop();
       this.changed.notify();
@@ -225,21 +230,23 @@ export class FrameChannel implements Channel {
         if (!frame) break;
         this.take(frame);
       }
+      if (this.hasEnded && !this.isFull) this.onEnd();
     } catch (cause) {
       this.fail(cause);
     }
-    this.keepalive.setPaused(!this.failure && this.isFull);
-    // Discard the rest: the peer reads the reason only once it could send all of it.
-    if (this.failure) while (this.socket.read() !== null);
+    const isPaused = !this.failure && this.isFull;
+    this.keepalive.setPaused(isPaused);
+    if (isPaused) this.socket.pause();
+    else if (this.socket.isPaused()) this.socket.resume();
   }
 
   private take(frame: ChannelFrame): void {
-    const { type, body } = frame;
+    const { type } = frame;
     if (type === FRAME.KEEPALIVE) {
-      if (body.length > 0) this.lastReport = body;
-      this.onReport?.(body);
+      if (frame.bytes > 0) this.lastReport = frame.body;
+      this.onReport?.(frame.body);
     } else if (type === FRAME.REFUSE || type === FRAME.FAILED) {
-      this.stop(decodeReason(body, `${this.peer} ${type === FRAME.REFUSE ? 'refused' : 'failed'}`));
+      this.stop(decodeReason(frame.body, `${this.peer} ${type === FRAME.REFUSE ? 'refused' : 'failed'}`));
       this.linger();
     } else if (type === FRAME.CLOSE) {
       this.isClosedByPeer = true;
@@ -255,16 +262,8 @@ export class FrameChannel implements Channel {
 
   private onEnd(): void {
     if (this.failure || this.isClosedByPeer) return;
-    try {
-      this.reader.end();
-      this.breakOff(
-        this.session
-          ? 'the connection ended in the middle: the peer died, or the connection was cut'
-          : 'closed the connection during the handshake; its log has the reason',
-      );
-    } catch (cause) {
-      this.fail(cause);
-    }
+    this.reader.end();
+    this.breakOff(this.session ? ENDED_IN_THE_MIDDLE : ENDED_IN_THE_HANDSHAKE);
   }
 
   /** End the channel because of its connection: the peer cannot be notified. */
@@ -275,6 +274,7 @@ export class FrameChannel implements Channel {
 
   private stop(error: PageferryError): void {
     this.failure = error;
+    this.reader.clear();
     this.queue.clear();
     this.stopTimers();
     this.changed.close(error);

@@ -1,7 +1,6 @@
-import type { Socket } from 'node:net';
 import { PageferryError } from '../page/error.js';
 import {
-  type ChannelFrame,
+  ChannelFrame,
   type ChannelFrameHead,
   checkBody,
   HEAD_BYTES,
@@ -9,63 +8,88 @@ import {
   readChannelFrameHead,
 } from './frame.js';
 
-const EMPTY = new Uint8Array(0);
-/** A body keeps a buffer of at most this many times its length. */
+/** A part of a body keeps a buffer of at most this many times its length. */
 const MAX_BUFFER_SHARE = 4;
 
-/** Reads frames from a socket. Bytes that are not read stay in the socket, which slows the sender down. */
+/** Cuts what a socket delivers into frames. Bodies are not joined: that took longer than to read them. */
 export class FrameReader {
+  /** Pieces that are not read yet, the first one from `at` on. */
+  private pieces: Uint8Array[] = [];
+  private at = 0;
+  private bytes = 0;
   private head: ChannelFrameHead | undefined;
   private count = 0;
 
   constructor(
-    private readonly socket: Socket,
     /** Role of the host that sends. */
     private readonly role: Role,
     /** Address of that host, for messages. */
     private readonly peer: string,
   ) {}
 
+  /** Add what the socket delivered, which must not change afterwards. */
+  add(piece: Uint8Array): void {
+    this.pieces.push(piece);
+    this.bytes += piece.length;
+  }
+
   /**
-   * Return the next frame if all of it has arrived. @throws PageferryError `bad-stream` for a frame that is
+   * Return the next frame if all of it was added. @throws PageferryError `bad-stream` for a frame that is
    * not valid here
    */
   next(): ChannelFrame | undefined {
     if (!this.head) {
-      const head = this.read(HEAD_BYTES);
-      if (!head) return undefined;
-      this.head = readChannelFrameHead(head, this.role, this.count, this.what);
+      if (this.bytes < HEAD_BYTES) return undefined;
+      const parts = this.take(HEAD_BYTES);
+      const bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+      this.head = readChannelFrameHead(bytes, this.role, this.count, this.what);
     }
     const { type, bodyBytes } = this.head;
-    const body = bodyBytes === 0 ? EMPTY : this.read(bodyBytes);
-    if (!body) return undefined;
-    checkBody(this.head, body, this.what);
+    if (this.bytes < bodyBytes) return undefined;
+    const parts = this.take(bodyBytes);
+    checkBody(this.head, parts, this.what);
     this.head = undefined;
     this.count++;
-    // A small part of the buffer that the socket read into would keep all of it while the frame is queued.
-    const isSmallPart = body.length * MAX_BUFFER_SHARE < body.buffer.byteLength;
-    return { type, body: isSmallPart ? Uint8Array.from(body) : body };
+    return new ChannelFrame(type, parts, bodyBytes);
   }
 
   /**
-   * Check that the connection did not end between a head and its body. @throws PageferryError `bad-stream`
+   * Check that the connection did not end inside a frame. @throws PageferryError `bad-stream`
    */
   end(): void {
-    if (this.head) throw this.truncated(0, this.head.bodyBytes);
+    const expected = this.head ? this.head.bodyBytes : HEAD_BYTES;
+    if (!this.head && this.bytes === 0) return;
+    throw new PageferryError('bad-stream', `${this.what}: cut off after ${this.bytes} of ${expected} bytes`);
+  }
+
+  /** Drop what was not read. */
+  clear(): void {
+    this.pieces = [];
+    this.at = 0;
+    this.bytes = 0;
   }
 
   private get what(): string {
     return `${this.peer}: frame ${this.count}`;
   }
 
-  private read(bytes: number): Uint8Array | undefined {
-    const found: Uint8Array | null = this.socket.read(bytes);
-    // A socket that has ended returns the remaining bytes.
-    if (found && found.length < bytes) throw this.truncated(found.length, bytes);
-    return found ?? undefined;
-  }
-
-  private truncated(got: number, expected: number): PageferryError {
-    return new PageferryError('bad-stream', `${this.what}: cut off after ${got} of ${expected} bytes`);
+  /** Take the next `bytes` bytes, which were added. */
+  private take(bytes: number): Uint8Array[] {
+    const parts: Uint8Array[] = [];
+    this.bytes -= bytes;
+    for (let left = bytes; left > 0; ) {
+      const piece = this.pieces[0]!;
+      const to = Math.min(piece.length, this.at + left);
+      const part = piece.subarray(this.at, to);
+      left -= part.length;
+      // A small part of the buffer that the socket read into would keep all of it while the frame is queued.
+      const isSmallPart = part.length * MAX_BUFFER_SHARE < part.buffer.byteLength;
+      parts.push(isSmallPart ? Uint8Array.from(part) : part);
+      this.at = to;
+      if (to < piece.length) break;
+      this.pieces.shift();
+      this.at = 0;
+    }
+    return parts;
   }
 }

@@ -2,8 +2,11 @@ import { type ErrorCode, PageferryError } from '../page/error.js';
 import { WireReader, WireWriter } from '../stream/wire.js';
 import { ROLE_IDS, type Role } from './frame.js';
 
-/** Version 2: frames CLOSE and live streams of version 2. */
-const PROTOCOL_VERSION = 2;
+/**
+ * Version 2: frames CLOSE and live streams of version 2. Version 3: BYPASS carries QEMU's own bytes; PAGES
+ * and BYPASS have no check of the frame.
+ */
+const PROTOCOL_VERSION = 3;
 const MAGIC = new TextEncoder().encode('pgfyhost');
 /** Bytes of a session id. */
 export const SESSION_ID_BYTES = 16;

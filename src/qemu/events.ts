@@ -15,10 +15,10 @@ export type QemuFlush = 'start' | 'part' | 'end' | 'footer' | 'command';
 export interface QemuEvents {
   /** bytes[from, to) are to be copied unchanged. */
   onLiteral(bytes: Uint8Array, from: number, to: number): void;
-  /** PAGE: the page's content is the 4096 bytes from bytes[at] on. */
-  onPage(block: number, page: number, bytes: Uint8Array, at: number): void;
-  /** ZERO: every byte of the page is `value`. */
-  onFill(block: number, page: number, value: number): void;
+  /** PAGE: the page's content is the 4096 bytes from bytes[at] on; its record begins at bytes[from]. */
+  onPage(block: number, page: number, bytes: Uint8Array, at: number, from: number): void;
+  /** ZERO: every byte of the page is `value`; bytes[from, to) is its record. */
+  onFill(block: number, page: number, value: number, bytes: Uint8Array, from: number, to: number): void;
   /** XBZRLE: bytes[at, at + length) are changes to the page's previous content in this stream. */
   onXbzrle(block: number, page: number, bytes: Uint8Array, at: number, length: number): void;
   /** MULTIFD_FLUSH, after its literal: the channels of multifd meet here. */

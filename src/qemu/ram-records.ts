@@ -79,12 +79,12 @@ export class RamRecords {
       if (kind === flag.page) {
         if (end - body < TARGET_PAGE_BYTES) return this.needMore(body - at + TARGET_PAGE_BYTES, at);
         this.block = block;
-        events.onPage(block, page, bytes, body);
+        events.onPage(block, page, bytes, body, at);
         at = body + TARGET_PAGE_BYTES;
       } else if (kind === flag.zero) {
         if (body === end) return this.needMore(body - at + 1, at);
         this.block = block;
-        events.onFill(block, page, bytes[body]!);
+        events.onFill(block, page, bytes[body]!, bytes, at, body + 1);
         at = body + 1;
       } else if (kind === flag.xbzrle) {
         const next = this.xbzrle(bytes, at, body, end, block, page, events);

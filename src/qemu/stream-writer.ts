@@ -77,6 +77,11 @@ export class QemuStreamWriter {
     return this.current;
   }
 
+  /** Record that bytes that were written by other means end with a record of this block. */
+  setLastBlock(block: number): void {
+    this.current = block;
+  }
+
   /** Set the table of RAM blocks, before the first record. Its bytes in the stream are a literal. */
   setBlocks(blocks: readonly QemuBlock[]): void {
     this.names = blocks.map(({ name }) => Uint8Array.from(name, (letter) => letter.charCodeAt(0)));

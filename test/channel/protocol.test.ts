@@ -67,8 +67,8 @@ test('a source with another version is refused, and both versions are named', as
     frameBytes('source', FRAME.HANDSHAKE, 0, [altered(HANDSHAKE, 8, 1)]),
   ]);
   expect(error).toMatchObject({ code: 'unsupported' });
-  expect(error.message).toMatch(/the source uses protocol version 1, this host version 2/);
-  expect(received).toContain('the source uses protocol version 1, this host version 2');
+  expect(error.message).toMatch(/the source uses protocol version 1, this host version 3/);
+  expect(received).toContain('the source uses protocol version 1, this host version 3');
 });
 
 test('a destination with another version is refused, and both versions are named', async () => {
@@ -82,7 +82,7 @@ test('a destination with another version is refused, and both versions are named
   const connecting = connectChannel({ address: `tcp:127.0.0.1:${port}`, ...SOURCE });
   await expect(connecting).rejects.toMatchObject({
     code: 'unsupported',
-    message: expect.stringMatching(/the destination uses protocol version 7, this host version 2/),
+    message: expect.stringMatching(/the destination uses protocol version 7, this host version 3/),
   });
   server.close();
 });

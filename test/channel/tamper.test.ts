@@ -34,7 +34,7 @@ const ATTACKS: Record<
   'a byte is altered': {
     change: () => (unit, i) => [i === UNIT ? flipped(unit, unit.length >> 1) : unit],
     secure: /bad record mac|decryption failed/,
-    insecure: /frame \d+: pages: check is 0x/,
+    insecure: /record \d+(, segment \d+)?: damaged/,
   },
   'a byte of a head is altered': {
     change: () => (unit, i) => [i === UNIT ? flipped(unit, 1) : unit],

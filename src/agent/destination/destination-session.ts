@@ -150,9 +150,10 @@ export class DestinationSession {
   }
 
   private process(frame: ChannelFrame, stream: DestinationStream): Promise<void> {
-    const { type, body } = frame;
+    const { type } = frame;
     const isMemory = MEMORY_FRAMES.has(type);
     if (!isMemory && !CONNECTION_FRAMES.has(type)) throw this.channel.unexpected(frame, FRAME.PAGES);
+    const body = isMemory ? new Uint8Array(0) : frame.body;
     const number = isMemory ? MAIN : body[0];
     if (number === undefined) throw new PageferryError('bad-stream', 'a frame of no connection');
     const connection = type === FRAME.OPENED ? this.create(number) : this.connections[number];

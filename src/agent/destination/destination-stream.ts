@@ -1,4 +1,5 @@
-import { type ChannelFrame, FRAME } from '../../channel/frame.js';
+import { type ChannelFrame, FRAME, type FrameType } from '../../channel/frame.js';
+import { digestText } from '../../dedup/image-digest.js';
 import type { BasePages } from '../../dedup/remote-page-cache.js';
 import { emptyCounts } from '../../engine/frame/counters.js';
 import { createPageReceiver } from '../../engine/live/create-page-receiver.js';
@@ -8,13 +9,14 @@ import { PageferryError } from '../../page/error.js';
 import { QemuStreamWriter } from '../../qemu/stream-writer.js';
 import { DIGEST_BYTES } from '../../stream/format.js';
 import { BlockMap } from '../block-map.js';
-import { readBypass } from '../bypass.js';
+import { BYPASS_DIGEST_BYTES, bypassError } from '../bypass.js';
 import { MAIN } from '../flow/in-flight-window.js';
 import { checkGuestBytes } from '../guest-limit.js';
 import { readBlocks, readPassThrough, readRecord } from '../messages.js';
 import type { MigrationSample } from '../metrics.js';
 import { type BuiltPacket, PacketWriter } from '../multifd/packet-writer.js';
 import { BufferPool } from './buffer-pool.js';
+import { BypassInput } from './bypass-input.js';
 
 export interface DestinationStreamOptions {
   /** Bytes of received pages to cache. */
@@ -44,6 +46,7 @@ export class DestinationStream implements GuestMemory {
   private readonly packets = new PacketWriter((packet) => this.pieces.push(packet));
   private receiver!: PageReceiver;
   private map: BlockMap | undefined;
+  private bypass: BypassInput | undefined;
   private pages = 0;
   private writtenBytes = 0;
   /** Time in which QEMU's connection accepted no bytes. */
@@ -87,22 +90,24 @@ export class DestinationStream implements GuestMemory {
   }
 
   /** Process a frame of the guest's memory. @throws PageferryError `bad-stream` */
-  async process({ type, body }: ChannelFrame): Promise<void> {
-    if (type !== FRAME.PAGES && type !== FRAME.BYPASS && this.packets.isWaiting)
-      throw new PageferryError('bad-stream', `packets whose pages are missing`);
+  async process(frame: ChannelFrame): Promise<void> {
+    const { type } = frame;
+    if (type !== FRAME.PAGES && this.packets.isWaiting)
+      throw new PageferryError('bad-stream', 'packets whose pages are missing');
+    if (type !== FRAME.BYPASS && this.bypass?.isWaiting) throw bypassError('a packet that is cut off');
+    if (type === FRAME.PAGES) for (const part of frame.parts) this.receiver.push(part);
+    else if (type === FRAME.BYPASS) this.bypassed(frame);
+    else this.processBody(type, frame.body);
+    await this.flush();
+  }
+
+  private processBody(type: FrameType, body: Uint8Array): void {
     if (type === FRAME.PACKETS) this.packets.expect(body, this.map);
     else if (type === FRAME.LITERAL) this.writer.writeLiteral(body, 1, body.length);
-    else if (type === FRAME.PAGES) this.receiver.push(body);
     else if (type === FRAME.RECORD) this.record(body);
-    else if (type === FRAME.BYPASS) this.bypassed(body);
     else if (type === FRAME.BLOCKS) this.blocks(body);
     else if (type === FRAME.PASS_THROUGH) this.passThrough(body);
-    else if (type === FRAME.END) {
-      this.receiver.push(body);
-      this.receiver.finish();
-      this.digest = body.slice(body.length - DIGEST_BYTES);
-    }
-    await this.flush();
+    else if (type === FRAME.END) this.end(body);
   }
 
   write(page: number, bytes: Uint8Array): void {
@@ -153,12 +158,34 @@ export class DestinationStream implements GuestMemory {
     const map = new BlockMap(readBlocks(body));
     checkGuestBytes(map, this.options.maxGuestBytes);
     this.map = map;
+    this.bypass = new BypassInput(this.receiver, map);
     this.writer.setBlocks(map.blocks);
   }
 
-  private bypassed(body: Uint8Array): void {
-    const { pages, kinds, bytes } = readBypass(body, this.map?.pages ?? 0);
-    this.receiver.bypassed(pages, kinds, bytes);
+  private bypassed(frame: ChannelFrame): void {
+    const { bypass, writer } = this;
+    if (!bypass || this.isVerified) throw bypassError('not between the table of blocks and the digest');
+    const { connection, pages, parts } = bypass.read(frame.parts, writer.lastBlock);
+    this.pages += pages;
+    if (connection === MAIN) {
+      writer.flush();
+      writer.setLastBlock(bypass.lastBlock);
+    }
+    for (const bytes of parts) this.pieces.push({ connection, bytes, release: () => {} });
+  }
+
+  /** Verify all memory. @throws PageferryError `not-identical` */
+  private end(body: Uint8Array): void {
+    const at = Math.max(0, body.length - BYPASS_DIGEST_BYTES);
+    this.receiver.push(body.subarray(0, at));
+    this.receiver.finish();
+    const [received, sent] = [this.bypass!.end(), body.subarray(at)].map(digestText);
+    if (received !== sent)
+      throw new PageferryError(
+        'not-identical',
+        `the digest of bypassed bytes is ${received}, sent was ${sent}`,
+      );
+    this.digest = body.slice(at - DIGEST_BYTES, at);
   }
 
   private record(body: Uint8Array): void {

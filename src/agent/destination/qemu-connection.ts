@@ -99,7 +99,7 @@ export class QemuConnection {
    * PageferryError `limit` when the source exceeds it; `bad-stream` for a frame after ENDED
    */
   add(frame: ChannelFrame, process: () => Promise<void>): Promise<void> {
-    const bytes = frame.body.length;
+    const { bytes } = frame;
     const inFlight = (found: string, limit: number) =>
       new PageferryError('limit', `connection ${this.number}: ${found} in flight, expected at most ${limit}`);
     const maxBytes = maxUnackedBytes(this.number);

@@ -1,10 +1,6 @@
 /** A batch keeps the link busy for about this time, but has enough pages to compress well together. */
 const BATCH_MS = 40;
 const MIN_BATCH_PAGES = 64;
-/** Uncompressed pages gain nothing from large batches. */
-const BYPASS_BATCH_MS = 8;
-const MIN_BYPASS_PAGES = 31;
-const PAGE_BYTES = 4096;
 /** Assumed bytes of a coded page before the first batch. */
 const START_BYTES_PER_PAGE = 1024;
 
@@ -23,11 +19,8 @@ export class BatchSize {
   }
 
   /** `bytesPerMs`: rate of the path; undefined before it is measured. */
-  pages(bytesPerMs: number | undefined, bypass: boolean): number {
-    if (bytesPerMs === undefined) return Math.min(this.maxPages, MIN_BATCH_PAGES);
-    const pages = bypass
-      ? Math.max(MIN_BYPASS_PAGES, Math.floor((bytesPerMs * BYPASS_BATCH_MS) / PAGE_BYTES))
-      : Math.max(MIN_BATCH_PAGES, Math.floor((bytesPerMs * BATCH_MS) / this.bytesPerPage));
-    return Math.min(this.maxPages, pages);
+  pages(bytesPerMs: number | undefined): number {
+    const pages = bytesPerMs === undefined ? 0 : Math.floor((bytesPerMs * BATCH_MS) / this.bytesPerPage);
+    return Math.min(this.maxPages, Math.max(MIN_BATCH_PAGES, pages));
   }
 }

@@ -91,11 +91,6 @@ export class ChannelSender {
     for (const body of splitBodies(parts)) await this.send(MAIN, FRAME.PAGES, ...body);
   }
 
-  /** Send uncompressed pages, as the parts of the bodies of their frames. */
-  async sendBypass(bodies: readonly (readonly Uint8Array[])[]): Promise<void> {
-    for (const parts of bodies) await this.send(MAIN, FRAME.BYPASS, ...parts);
-  }
-
   /** Send bytes of a connection unchanged. */
   async sendLiteral(connection: number, bytes: Uint8Array): Promise<void> {
     this.progress.add(bytes.length);

@@ -171,7 +171,7 @@ async function receivePages(
       const frame = await channel.receive();
       if (frame?.type === FRAME.END) return verifiedDigest(receiver, frame.body, channel.peer);
       if (frame?.type !== FRAME.PAGES) throw channel.unexpected(frame, FRAME.PAGES);
-      receiver.push(frame.body);
+      for (const part of frame.parts) receiver.push(part);
       reporter.report();
     }
   } finally {

@@ -13,7 +13,6 @@ export interface FilledBatch {
   readonly runs: readonly PacketRun[];
   /** The last page must be sent even where the destination has it already. */
   readonly keepsLast: boolean;
-  readonly bypass: boolean;
   readonly onSent: OnBatchSent;
 }
 
@@ -28,7 +27,6 @@ export class PageBatch {
   private pages: number[] = [];
   private runs: PacketRun[] = [];
   private maxPages = 0;
-  private bypass = false;
   private onSent: OnBatchSent | undefined;
   /** The block of the last record, and whether it changed within this batch. */
   private block = -1;
@@ -56,12 +54,11 @@ export class PageBatch {
     return this.pages.length === 0 || this.pages.length + pages <= this.maxPages;
   }
 
-  /** Begin an empty batch: how many pages it may have, and whether they are sent uncompressed. */
-  begin(maxPages: number, bypass: boolean): void {
+  /** Begin an empty batch: how many pages it may have. */
+  begin(maxPages: number): void {
     const { buffer } = this.sender;
     this.buffer = Buffer.from(buffer.buffer, buffer.byteOffset, buffer.length);
     this.maxPages = maxPages;
-    this.bypass = bypass;
   }
 
   add(block: number, page: number, bytes: Uint8Array, from: number): void {
@@ -90,6 +87,11 @@ export class PageBatch {
     this.append(block, page);
   }
 
+  /** Block of the last record; -1 before the first. */
+  get lastBlock(): number {
+    return this.block;
+  }
+
   /** Note that a record of `block` is sent by other means. */
   setBlock(block: number): void {
     this.block = block;
@@ -97,14 +99,14 @@ export class PageBatch {
 
   /** Return the pages, and start an empty batch. */
   take(): FilledBatch {
-    const { pages, runs, bypass, changesBlock } = this;
+    const { pages, runs, changesBlock } = this;
     const onSent = this.onSent ?? (() => {});
     this.pages = [];
     this.runs = [];
     this.onSent = undefined;
     this.changesBlock = false;
     this.maxPages = 0;
-    return { pages, runs, keepsLast: changesBlock, bypass, onSent };
+    return { pages, runs, keepsLast: changesBlock, onSent };
   }
 
   private append(block: number, page: number): void {

@@ -1,4 +1,5 @@
 import type { PageSender } from '../../engine/live/page-sender.js';
+import { TARGET_PAGE_BYTES } from '../../qemu/format.js';
 import { PACKET_HEAD_BYTES, PACKET_SYNC, type Packet } from '../../qemu/multifd.js';
 import type { BlockMap } from '../block-map.js';
 import { BatchSize } from '../flow/batch-size.js';
@@ -6,8 +7,10 @@ import type { ChannelSender } from '../flow/channel-sender.js';
 import type { RoundStats } from '../stats.js';
 import { BatchSender } from './batch-sender.js';
 import { BypassLog } from './bypass-log.js';
+import { BypassOutput } from './bypass-output.js';
 import { PageBatch } from './page-batch.js';
 import type { SendQueue } from './send-queue.js';
+import type { PageTaker } from './staging.js';
 
 /** Parts of a migration that the output of pages uses. */
 export interface PageOutputOptions {
@@ -20,10 +23,18 @@ export interface PageOutputOptions {
   readonly log: (level: 'info' | 'warn', message: string) => void;
 }
 
-/** Sends pages of records and of packets in batches, in the order in which they are added. */
-export class PageOutput {
-  readonly batch: PageBatch;
+/**
+ * Sends pages of records and of packets in batches, or uncompressed where they bypass coding, in the order in
+ * which they are added.
+ */
+export class PageOutput implements PageTaker {
+  private readonly batch: PageBatch;
   private readonly batches: BatchSender;
+  private readonly bypass: BypassOutput;
+  /** Undefined before the table of blocks, and in postcopy. */
+  private map: BlockMap | undefined;
+  /** The next records go into `bypass`; decided for each frame and each batch. */
+  private isBypassing = false;
   private readonly size: BatchSize;
   private readonly bypassLog = new BypassLog();
 
@@ -32,44 +43,124 @@ export class PageOutput {
     this.size = new BatchSize(batchPages);
     this.batches = new BatchSender(channel, sender, queue, this.size, signal);
     this.batch = new PageBatch(sender, stats);
+    this.bypass = new BypassOutput(channel, queue, stats);
   }
 
-  /** Whether the batch takes another page; otherwise it has to be sent first. */
-  hasSpace(): boolean {
-    if (this.batch.isEmpty) this.begin();
-    return !this.batch.isFull;
+  /** Take pages of these blocks from now on. */
+  start(map: BlockMap): void {
+    this.map = map;
+  }
+
+  /** Take no more pages. */
+  stop(): void {
+    this.map = undefined;
+  }
+
+  /** As `PageTaker`: false where `send` has to be awaited first, and after `stop`. */
+  takePage(
+    block: number,
+    page: number,
+    bytes: Uint8Array,
+    at: number,
+    from: number,
+    isStable: boolean,
+  ): boolean {
+    const to = at + TARGET_PAGE_BYTES;
+    if (!this.map || !this.hasSpaceFor(to - from)) return false;
+    const number = this.map.numberOf(block, page);
+    if (this.isBypassing) this.bypassRecord(block, number, 'raw', bytes, from, to, isStable);
+    else this.batch.add(block, number, bytes, at);
+    return true;
+  }
+
+  takeFill(
+    block: number,
+    page: number,
+    value: number,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    isStable: boolean,
+  ): boolean {
+    if (!this.map || !this.hasSpaceFor(to - from)) return false;
+    const number = this.map.numberOf(block, page);
+    if (!this.isBypassing) this.batch.addFill(block, number, value);
+    else this.bypassRecord(block, number, value === 0 ? 'zero' : 'fill', bytes, from, to, isStable);
+    return true;
   }
 
   /** Add a packet: what its head says, and its bytes, which may be reused afterwards. */
-  async addPacket(
-    connection: number,
-    packet: Packet,
-    bytes: Uint8Array,
-    map: BlockMap | undefined,
-  ): Promise<void> {
-    const { batch } = this;
-    const { pages, block, flags } = packet;
-    if (batch.isEmpty) this.begin();
+  async addPacket(connection: number, packet: Packet, bytes: Uint8Array): Promise<void> {
+    const { batch, bypass } = this;
+    const { pages, block, flags, normal } = packet;
+    if (batch.isEmpty && bypass.isEmpty) this.begin();
+    const numbers = pages.map((page) => this.map!.numberOf(block, page));
+    if (this.isBypassing) {
+      for (const page of numbers) {
+        this.options.stats.packetPage(page);
+        this.options.sender.invalidate(page);
+      }
+      bypass.sendPacket(connection, bytes.slice(), normal, numbers.length - normal);
+      return this.options.queue.withinBound();
+    }
     if (!batch.hasSpaceFor(pages.length)) {
       await this.send();
-      this.begin();
+      // What follows is decided again.
+      return this.addPacket(connection, packet, bytes);
     }
-    const numbers = pages.map((page) => map!.numberOf(block, page));
     batch.addPacket(connection, packet, numbers, bytes.subarray(PACKET_HEAD_BYTES));
     // QEMU may send nothing before this has arrived.
     if (pages.length === 0 || (flags & PACKET_SYNC) !== 0) await this.send();
   }
 
-  /** Send the batch, unless it is empty. */
+  /** Note that a record of `block` is sent by other means. */
+  setBlock(block: number): void {
+    this.batch.setBlock(block);
+  }
+
+  /** Send what was added, if anything was. */
   async send(): Promise<void> {
+    this.bypass.send();
     if (!this.batch.isEmpty) await this.batches.send(this.batch.take());
+  }
+
+  /** Return the digest of everything that bypassed coding. No page may follow. */
+  endBypass(): Uint8Array {
+    return this.bypass.end();
+  }
+
+  /** Whether a record of this many bytes can be added; otherwise `send` has to be awaited first. */
+  private hasSpaceFor(bytes: number): boolean {
+    const { batch, bypass } = this;
+    if (this.isBypassing && !bypass.isEmpty) {
+      if (bypass.hasSpaceFor(bytes)) return true;
+      bypass.send();
+    }
+    if (batch.isEmpty) this.begin();
+    return this.isBypassing || !batch.isFull;
+  }
+
+  private bypassRecord(
+    block: number,
+    page: number,
+    codec: 'raw' | 'zero' | 'fill',
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    isStable: boolean,
+  ): void {
+    const { sender, stats } = this.options;
+    sender.invalidate(page);
+    stats.page(page);
+    this.bypass.addRecord(this.batch.lastBlock, codec, bytes, from, to, isStable);
+    this.batch.setBlock(block);
   }
 
   private begin(): void {
     const { channel, sender, log } = this.options;
-    const bypass = sender.shouldBypass();
-    this.bypassLog.set(bypass, channel.bitsPerSecond, log);
-    const { bytesPerMs } = channel.window.path;
-    this.batch.begin(this.size.pages(bytesPerMs, bypass), bypass);
+    this.isBypassing = sender.shouldBypass();
+    this.bypassLog.set(this.isBypassing, channel.bitsPerSecond, log);
+    if (this.isBypassing) return;
+    this.batch.begin(this.size.pages(channel.window.path.bytesPerMs));
   }
 }

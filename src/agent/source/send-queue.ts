@@ -1,4 +1,4 @@
-import { SerialQueue } from '../../page/sync.js';
+import { SerialQueue, Signal } from '../../page/sync.js';
 
 /**
  * Runs send jobs in order, and bounds the bytes that they hold. A failed job ends the migration through
@@ -7,6 +7,7 @@ import { SerialQueue } from '../../page/sync.js';
 export class SendQueue {
   private readonly jobs = new SerialQueue();
   private bytes = 0;
+  private readonly ended = new Signal();
 
   constructor(
     private readonly maxBytes: number,
@@ -19,11 +20,23 @@ export class SendQueue {
    * failure, or the abort reason
    */
   async add(bytes: number, job: () => Promise<void>): Promise<void> {
+    this.push(bytes, job);
+    if (this.bytes > this.maxBytes) await this.idle();
+  }
+
+  /** As `add`, without waiting: the caller waits for `withinBound` before it reads more. */
+  push(bytes: number, job: () => Promise<void>): void {
     this.bytes += bytes;
     void this.put(job, () => {
       this.bytes -= bytes;
+      this.ended.notify();
     });
-    if (this.bytes > this.maxBytes) await this.idle();
+  }
+
+  /** Resolve when the jobs hold at most the bound. @throws the abort reason */
+  withinBound(): Promise<void> | undefined {
+    if (this.bytes <= this.maxBytes) return undefined;
+    return this.ended.until(() => this.bytes <= this.maxBytes, this.signal);
   }
 
   /**

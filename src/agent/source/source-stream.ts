@@ -10,7 +10,7 @@ import { blocksBytes, passThroughBytes, recordHead } from '../messages.js';
 import { type AnswerState, guestState } from './guest-state.js';
 import { PageOutput } from './page-output.js';
 import { SendQueue } from './send-queue.js';
-import { type PageTaker, Staging, type Step } from './staging.js';
+import { Staging, type Step, type StepOf } from './staging.js';
 import type { SourceStreamOptions } from './stream-options.js';
 
 /** Queued bytes that belong to no batch; more of them pause reading from QEMU. */
@@ -21,9 +21,9 @@ const MAX_QUEUED_BYTES = 256 << 10;
  * has; everything else unchanged and in its place. At the end of each of QEMU's sections everything before it
  * is sent.
  */
-export class SourceStream implements PageTaker {
-  private readonly staging = new Staging(this);
-  private readonly reader = new QemuStreamReader(this.staging);
+export class SourceStream {
+  private readonly staging: Staging;
+  private readonly reader: QemuStreamReader;
   private readonly queue: SendQueue;
   private readonly output: PageOutput;
   /** One piece is processed at a time: `passThrough` is called while QEMU's bytes are pushed. */
@@ -46,6 +46,8 @@ export class SourceStream implements PageTaker {
     const queue = new SendQueue(MAX_QUEUED_BYTES, onFailure, signal);
     this.queue = queue;
     this.output = new PageOutput({ channel, sender, batchPages, stats, signal, queue, log });
+    this.staging = new Staging(this.output);
+    this.reader = new QemuStreamReader(this.staging);
   }
 
   /** Pages of the guest; 0: not known yet. */
@@ -83,19 +85,6 @@ export class SourceStream implements PageTaker {
     });
   }
 
-  /** Called while bytes are pushed: the page joins the batch, unless it has to wait. */
-  takePage(block: number, page: number, bytes: Uint8Array, at: number): boolean {
-    if (this.isPostcopy || !this.output.hasSpace()) return false;
-    this.output.batch.add(block, this.map!.numberOf(block, page), bytes, at);
-    return true;
-  }
-
-  takeFill(block: number, page: number, value: number): boolean {
-    if (this.isPostcopy || !this.output.hasSpace()) return false;
-    this.output.batch.addFill(block, this.map!.numberOf(block, page), value);
-    return true;
-  }
-
   /** Pass the rest of the stream through uncoded: it does not have all of the guest's pages. */
   async passThrough(reason: string): Promise<void> {
     this.passThroughReason ??= reason;
@@ -128,7 +117,7 @@ export class SourceStream implements PageTaker {
     const packet = readPacket(bytes, this.map?.blocks ?? []);
     if (typeof packet === 'string') return packet;
     if (packet.pages.length > 0 && this.hasDigest) return 'pages of multifd after all memory';
-    await this.output.addPacket(connection, packet, bytes, this.map);
+    await this.output.addPacket(connection, packet, bytes);
     return undefined;
   }
 
@@ -152,6 +141,7 @@ export class SourceStream implements PageTaker {
     } finally {
       staging.clear();
     }
+    await this.queue.withinBound();
     throwIfAborted(this.options.signal);
   }
 
@@ -186,9 +176,9 @@ export class SourceStream implements PageTaker {
       case 'literal':
         return this.literal(step.bytes.slice(step.from, step.to));
       case 'page':
-        return this.page(step.block, step.page, step.bytes, step.from);
+        return this.page(step);
       case 'fill':
-        return this.fill(step.block, step.page, step.value);
+        return this.fill(step);
       case 'xbzrle':
         return this.xbzrle(step.block, step.page, step.bytes.slice(step.from, step.to));
       case 'blocks':
@@ -197,6 +187,7 @@ export class SourceStream implements PageTaker {
         return this.output.send();
       case 'postcopy':
         this.isPostcopy = true;
+        this.output.stop();
         return this.unread('postcopy: every page is sent at once', 'info');
       case 'devices':
         return this.sendDigest();
@@ -214,6 +205,7 @@ export class SourceStream implements PageTaker {
     const { sender, channel, log, maxGuestBytes } = this.options;
     checkGuestBytes(map, maxGuestBytes);
     this.map = map;
+    this.output.start(map);
     const first = sender.begin('RAM', map.pages);
     await this.queue.add(0, async () => {
       await channel.send(MAIN, FRAME.BLOCKS, blocksBytes(map.blocks));
@@ -235,22 +227,19 @@ export class SourceStream implements PageTaker {
     await this.queue.add(0, () => channel.send(MAIN, FRAME.PASS_THROUGH, body));
   }
 
-  private page(block: number, page: number, bytes: Uint8Array, from: number): Promise<void> | undefined {
-    if (this.isPostcopy) {
-      const head = recordHead(this.map!.numberOf(block, page), 'page');
-      return this.record(block, head, bytes.slice(from, from + TARGET_PAGE_BYTES));
-    }
-    if (!this.output.hasSpace()) return this.output.send().then(() => this.page(block, page, bytes, from));
-    this.output.batch.add(block, this.map!.numberOf(block, page), bytes, from);
-    return undefined;
+  private page(step: StepOf<'page'>): Promise<void> | undefined {
+    const { block, page, bytes, from, at } = step;
+    if (this.output.takePage(block, page, bytes, at, from, true)) return undefined;
+    if (!this.isPostcopy) return this.output.send().then(() => this.page(step));
+    const head = recordHead(this.map!.numberOf(block, page), 'page');
+    return this.record(block, head, bytes.slice(at, at + TARGET_PAGE_BYTES));
   }
 
-  private fill(block: number, page: number, value: number): Promise<void> | undefined {
-    if (this.isPostcopy)
-      return this.record(block, recordHead(this.map!.numberOf(block, page), 'fill', value));
-    if (!this.output.hasSpace()) return this.output.send().then(() => this.fill(block, page, value));
-    this.output.batch.addFill(block, this.map!.numberOf(block, page), value);
-    return undefined;
+  private fill(step: StepOf<'fill'>): Promise<void> | undefined {
+    const { block, page, value, bytes, from, to } = step;
+    if (this.output.takeFill(block, page, value, bytes, from, to, true)) return undefined;
+    if (!this.isPostcopy) return this.output.send().then(() => this.fill(step));
+    return this.record(block, recordHead(this.map!.numberOf(block, page), 'fill', value));
   }
 
   /** QEMU encoded the page itself, so its content is unknown here. */
@@ -272,7 +261,7 @@ export class SourceStream implements PageTaker {
     head: Uint8Array,
     bytes: Uint8Array = new Uint8Array(0),
   ): Promise<void> {
-    this.output.batch.setBlock(block);
+    this.output.setBlock(block);
     await this.queue.add(bytes.length, () => this.options.channel.send(MAIN, FRAME.RECORD, head, bytes));
   }
 
@@ -283,9 +272,9 @@ export class SourceStream implements PageTaker {
     await this.options.beforeDigest();
     if (this.passThroughReason !== undefined) return this.unread(this.passThroughReason, 'warn');
     if (!this.map) return;
-    const end = sender.end();
+    const [end, bypassed] = [sender.end(), this.output.endBypass()];
     this.hasDigest = true;
-    await this.queue.add(0, () => channel.send(MAIN, FRAME.END, end));
+    await this.queue.add(0, () => channel.send(MAIN, FRAME.END, end, bypassed));
     log(
       'info',
       this.hasXbzrle ? 'all memory is sent; the digest does not cover xbzrle pages' : 'all memory is sent',

@@ -2,8 +2,8 @@ import type { QemuEvents, QemuFlush } from '../../qemu/events.js';
 import { type QemuBlock, TARGET_PAGE_BYTES } from '../../qemu/format.js';
 
 /**
- * One part of a piece of QEMU's stream. Pages are numbered within their block; content is in `bytes` from
- * `from` on.
+ * One part of a piece of QEMU's stream. Pages are numbered within their block. Content is bytes[from, to); of
+ * a page or a fill it is the whole record, and the page's bytes begin at `at`.
  */
 export type Step =
   | { readonly kind: 'literal'; readonly bytes: Uint8Array; readonly from: number; readonly to: number }
@@ -13,8 +13,17 @@ export type Step =
       readonly page: number;
       readonly bytes: Uint8Array;
       readonly from: number;
+      readonly at: number;
     }
-  | { readonly kind: 'fill'; readonly block: number; readonly page: number; readonly value: number }
+  | {
+      readonly kind: 'fill';
+      readonly block: number;
+      readonly page: number;
+      readonly value: number;
+      readonly bytes: Uint8Array;
+      readonly from: number;
+      readonly to: number;
+    }
   | {
       readonly kind: 'xbzrle';
       readonly block: number;
@@ -27,10 +36,30 @@ export type Step =
   | { readonly kind: 'flush' | 'section-end' | 'multifd-flush' | 'postcopy' | 'devices' }
   | { readonly kind: 'opaque'; readonly reason: string };
 
-/** Takes pages at once where it can; returns whether it did. */
+export type StepOf<Kind extends Step['kind']> = Extract<Step, { readonly kind: Kind }>;
+
+/**
+ * Takes pages at once where it can; returns whether it did. `from` and `to`: the record; `isStable`: its
+ * bytes do not change.
+ */
 export interface PageTaker {
-  takePage(block: number, page: number, bytes: Uint8Array, at: number): boolean;
-  takeFill(block: number, page: number, value: number): boolean;
+  takePage(
+    block: number,
+    page: number,
+    bytes: Uint8Array,
+    at: number,
+    from: number,
+    isStable: boolean,
+  ): boolean;
+  takeFill(
+    block: number,
+    page: number,
+    value: number,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    isStable: boolean,
+  ): boolean;
 }
 
 /**
@@ -45,7 +74,7 @@ export class Staging implements QemuEvents {
 
   constructor(private readonly taker: PageTaker) {}
 
-  /** Begin a piece. It must not change until its steps are processed. */
+  /** Begin a piece. It must not change: its bytes may still be sent after its steps were processed. */
   begin(piece: Uint8Array): void {
     this.piece = piece;
   }
@@ -65,15 +94,18 @@ export class Staging implements QemuEvents {
     }
   }
 
-  onPage(block: number, page: number, bytes: Uint8Array, at: number): void {
-    if (this.steps.length === 0 && this.taker.takePage(block, page, bytes, at)) return;
-    if (bytes === this.piece) this.steps.push({ kind: 'page', block, page, bytes, from: at });
-    else this.steps.push({ kind: 'page', block, page, ...this.stable(bytes, at, at + TARGET_PAGE_BYTES) });
+  onPage(block: number, page: number, bytes: Uint8Array, at: number, from: number): void {
+    const isStable = bytes === this.piece;
+    if (this.steps.length === 0 && this.taker.takePage(block, page, bytes, at, from, isStable)) return;
+    const stable = this.stable(bytes, from, at + TARGET_PAGE_BYTES);
+    this.steps.push({ kind: 'page', block, page, ...stable, at: stable.from + at - from });
   }
 
-  onFill(block: number, page: number, value: number): void {
-    if (this.steps.length === 0 && this.taker.takeFill(block, page, value)) return;
-    this.steps.push({ kind: 'fill', block, page, value });
+  onFill(block: number, page: number, value: number, bytes: Uint8Array, from: number, to: number): void {
+    const isStable = bytes === this.piece;
+    if (this.steps.length === 0 && this.taker.takeFill(block, page, value, bytes, from, to, isStable)) return;
+    const stable = this.stable(bytes, from, to);
+    this.steps.push({ kind: 'fill', block, page, value, ...stable, to: stable.from + to - from });
   }
 
   onXbzrle(block: number, page: number, bytes: Uint8Array, at: number, length: number): void {

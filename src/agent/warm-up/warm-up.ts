@@ -171,7 +171,7 @@ async function receive(channel: FrameChannel, writer: SocketWriter): Promise<voi
     const frame = await channel.receive();
     if (!frame || frame.type === FRAME.ENDED) break;
     await stream.process(frame);
-    received += frame.body.length;
+    received += frame.bytes;
     if (!channel.hasMore)
       await channel.send(FRAME.ACK, ackBytes({ connection: MAIN, idle: 0.5, bytes: received }));
   }

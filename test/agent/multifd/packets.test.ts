@@ -8,29 +8,10 @@ import { SyncGate } from '../../../src/agent/multifd/sync-gate.js';
 import { readPacket } from '../../../src/qemu/multifd.js';
 import { noiseOf } from '../../../testing/qemu/crafted-guest.js';
 import { cut } from '../../../testing/qemu/replay.js';
+import { packetOf } from '../../support/multifd.js';
 
 const BLOCKS = [{ name: 'pc.ram', bytes: 64 * 4096 }];
 const MAP = new BlockMap(BLOCKS);
-
-interface Fields {
-  readonly flags?: number;
-  readonly dataBytes?: number;
-  readonly name?: string;
-  readonly zero?: readonly number[];
-  readonly reserved?: number;
-}
-
-function packetOf(pages: readonly number[], data: Uint8Array, more: Fields = {}): Buffer {
-  const { flags = 0, dataBytes = data.length, name = 'pc.ram', zero = [], reserved = 0 } = more;
-  const head = Buffer.alloc(1344);
-  for (const [i, value] of [0x11223344, 1, flags, 128, pages.length, dataBytes, 0, 7, zero.length].entries())
-    head.writeUInt32BE(value, 4 * i);
-  head.writeUInt32BE(reserved, 36);
-  head.write(name, 64, 'latin1');
-  for (const [i, page] of [...pages, ...zero].slice(0, 128).entries())
-    head.writeBigUInt64BE(BigInt(page) * 4096n, 320 + 8 * i);
-  return Buffer.concat([head, data]);
-}
 
 function collected(bytes: Buffer, pieceBytes = 1000): PacketInput {
   const input = new PacketInput();

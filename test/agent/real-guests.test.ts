@@ -55,7 +55,8 @@ describe.each(QEMUS)('a guest with Linux in %s', (_, named, reason) => {
       agents.rounds.map((r) => r.streamBytes),
       agents.rounds.map((r) => r.wireBytes),
     ].map((all) => all.reduce((sum, bytes) => sum + bytes, 0));
-    expect(wireBytes!).toBeLessThan(streamBytes! * 0.75);
+    // `adaptive` sends pages uncompressed while nothing waits for the link.
+    expect(wireBytes!).toBeLessThan(streamBytes! * (strategy === 'adaptive' ? 1.05 : 0.75));
   });
 
   test('postcopy', async () => {

@@ -136,7 +136,7 @@ export type Role = 'source' | 'destination';
 export const ROLE_IDS: Readonly<Record<Role, number>> = { source: 1, destination: 2 };
 
 /** Return the name of a frame type, for messages. */
-export function frameName(type: number): string {
+function frameName(type: number): string {
   return NAMES.get(type) ?? `type ${type}`;
 }
 

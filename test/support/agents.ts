@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import type { BaseImageFile } from '../../src/agent/base-image.js';
 import { startDestinationAgent } from '../../src/agent/destination/destination-agent.js';
+import type { DirectIncomingOptions } from '../../src/agent/direct/options.js';
 import type { QmpSettings } from '../../src/agent/forecast/forecaster.js';
 import type { LogLine } from '../../src/agent/log.js';
 import { AgentMetrics } from '../../src/agent/metrics.js';
@@ -74,6 +75,9 @@ export interface AgentsOptions {
   readonly onRound?: (line: RoundLine) => void;
   /** The monitor of the source's QEMU. */
   readonly qmp?: QmpSettings;
+  readonly isDirectAllowed?: boolean;
+  /** The monitor of the destination's QEMU. */
+  readonly direct?: DirectIncomingOptions;
 }
 
 export interface Agents {
@@ -113,6 +117,7 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
     cacheBytes: options.destinationCacheBytes ?? cacheBytes,
     maxGuestBytes: options.destinationMaxGuestBytes ?? maxGuestBytes,
     ...(options.maxMigrations !== undefined && { maxMigrations: options.maxMigrations }),
+    ...(options.direct && { direct: options.direct }),
     ...(options.closeMs !== undefined && { closeMs: options.closeMs }),
     base: 'destinationBase' in options ? options.destinationBase : base,
     log: (line) => destination.log.push(line),
@@ -129,6 +134,7 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
     maxGuestBytes,
     base,
     ...(options.qmp && { qmp: options.qmp }),
+    ...(options.isDirectAllowed && { isDirectAllowed: true }),
     ...(options.maxMigrations !== undefined && { maxMigrations: options.maxMigrations }),
     maxBitsPerSecond: options.maxBitsPerSecond,
     ...(options.abandonMs !== undefined && { abandonMs: options.abandonMs }),

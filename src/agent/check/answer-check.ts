@@ -7,9 +7,11 @@ import { addressText } from '../../channel/transports/address.js';
 import { PageferryError } from '../../page/error.js';
 import { VERSION } from '../../version.js';
 import type { DestinationAgentOptions } from '../destination/options.js';
+import { DirectIncoming, isDeferred } from '../direct/incoming.js';
+import { DIRECT_KIND } from '../direct/messages.js';
 import { bootId } from './boot-id.js';
 import { socketState } from './listening.js';
-import { burstBytes, CHECK_KIND, type DestinationFacts, factsBytes } from './messages.js';
+import { burstBytes, CHECK_KIND, type DestinationFacts, factsBytes, type SocketState } from './messages.js';
 import { measurePacking } from './packing-speed.js';
 
 /** A check takes seconds; a peer that keeps asking is cut off. */
@@ -27,11 +29,12 @@ export async function answerCheck(
     MAX_MS,
   );
   const burst = { bytes: 0, startedMs: 0 };
+  const direct = new DirectIncoming(channel, options);
   let facts: DestinationFacts | undefined;
   try {
     for (;;) {
       const frame = await channel.receive();
-      if (!frame) return;
+      if (!frame) return direct.close(channel.unexpected(frame, FRAME.CHECK));
       if (frame.type !== FRAME.CHECK) throw channel.unexpected(frame, FRAME.CHECK);
       const { body } = frame;
       switch (body[0]) {
@@ -54,6 +57,12 @@ export async function answerCheck(
           Object.assign(burst, { bytes: 0, startedMs: 0 });
           break;
         }
+        case DIRECT_KIND.QEMU:
+        case DIRECT_KIND.PREPARE:
+        case DIRECT_KIND.RESULT:
+          await direct.answer(body);
+          if (direct.isActive) clearTimeout(timer);
+          break;
         default:
           throw new PageferryError(
             'unsupported',
@@ -62,7 +71,9 @@ export async function answerCheck(
       }
     }
   } catch (cause) {
-    throw channel.fail(cause);
+    const error = channel.fail(cause);
+    direct.close(error);
+    throw error;
   } finally {
     clearTimeout(timer);
     await channel.close();
@@ -77,13 +88,24 @@ async function factsOf(options: DestinationAgentOptions, inProgress: number): Pr
   return {
     version: VERSION,
     qemuAddress: addressText(qemu),
-    qemuSocket: socketState(qemu),
+    qemuSocket: await stateOf(options),
     certificateEnd: certificate ? certificateEnd(certificate) : undefined,
     ...{ cacheBytes, maxGuestBytes, migrationsInProgress: inProgress, base: base?.digest },
     cores: availableParallelism(),
     unpackBytesPerMs: speed?.unpackBytesPerMs,
     bootId: bootId(),
   };
+}
+
+/** QEMU that waits for `migrate-incoming` listens once a migration begins. */
+async function stateOf({ qemu, direct }: DestinationAgentOptions): Promise<SocketState> {
+  const state = socketState(qemu);
+  if (state === 'listening' || !direct) return state;
+  try {
+    return (await isDeferred(direct.qmp)) ? 'deferred' : state;
+  } catch {
+    return state;
+  }
 }
 
 /** End of a certificate's validity, in seconds since 1970. */

@@ -17,7 +17,7 @@ import { WireReader, WireWriter } from '../../stream/wire.js';
 export const CHECK_KIND = { QUESTION: 0, ROUND_TRIP: 1, BURST: 2, BURST_END: 3 } as const;
 
 /** Whether QEMU listens at its address, as far as the system's tables tell without connecting to it. */
-const SOCKET_STATES = ['unknown', 'listening', 'not listening', 'missing'] as const;
+const SOCKET_STATES = ['unknown', 'listening', 'not listening', 'missing', 'deferred'] as const;
 export type SocketState = (typeof SOCKET_STATES)[number];
 
 /** Report of a destination agent about itself. */

@@ -125,6 +125,8 @@ function versionItem({ version }: DestinationFacts): CheckItem {
 function qemuItem({ qemuAddress, qemuSocket }: DestinationFacts): CheckItem {
   const name = 'QEMU at the destination';
   if (qemuSocket === 'listening') return { name, status: 'ok', text: `listens at ${qemuAddress}` };
+  if (qemuSocket === 'deferred')
+    return { name, status: 'ok', text: `waits for the agent, which has it listen at ${qemuAddress}` };
   if (qemuSocket === 'unknown')
     return { name, status: 'warning', text: `cannot tell whether it listens at ${qemuAddress}` };
   return {

@@ -7,6 +7,7 @@ import { PageferryError } from '../../page/error.js';
 import { abortable, SerialQueue } from '../../page/sync.js';
 import { BusyFraction } from '../../strategy/busy-fraction.js';
 import { checkSameBase } from '../base-image-check.js';
+import { openIncoming } from '../direct/incoming.js';
 import { DestinationReporter } from '../flow/destination-report.js';
 import { MAIN, MAX_CONNECTIONS } from '../flow/in-flight-window.js';
 import { qemuAddress, UUID_BYTES, uuidText } from '../guest-uuid.js';
@@ -96,6 +97,7 @@ export class DestinationSession {
     checkSessionId(channel, sessionId, channel.session!.ownId);
     checkSameBase(base, options.base?.digest);
     const agreedBytes = Math.min(cacheBytes, options.cacheBytes);
+    if (options.direct) await openIncoming(options.direct.qmp, qemuAddress(options.qemu, this.uuid));
     const main = await this.open(MAIN);
     const stream = await DestinationStream.open({
       cacheBytes: agreedBytes,

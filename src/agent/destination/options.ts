@@ -2,6 +2,7 @@ import type { ListenOptions } from '../../channel/listen.js';
 import type { Address } from '../../channel/transports/address.js';
 import type { PageferryError } from '../../page/error.js';
 import type { BaseImageFile } from '../base-image.js';
+import type { DirectIncomingOptions } from '../direct/options.js';
 import type { Log } from '../log.js';
 import type { AgentMetrics } from '../metrics.js';
 
@@ -11,6 +12,8 @@ export interface DestinationAgentOptions {
   readonly listen: Omit<ListenOptions, 'onChannel' | 'onRefused'>;
   /** Where QEMU waits for a guest (`-incoming`). `{uuid}` in a path is replaced by the guest's UUID. */
   readonly qemu: Address;
+  /** The monitor of that QEMU: the agent has it listen (`-incoming defer`), directly to the source's too. */
+  readonly direct?: DirectIncomingOptions | undefined;
   /** Most bytes of received pages to cache; the smaller limit of both agents is used. */
   readonly cacheBytes: number;
   /** Migrations at the same time, which share `cacheBytes`; default 1. */

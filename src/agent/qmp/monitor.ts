@@ -2,6 +2,7 @@ import { type Address, addressText } from '../../channel/transports/address.js';
 import { sleep } from '../../page/sync.js';
 import { QmpClient } from '../../qemu/qmp/client.js';
 import type { QemuSupport } from '../advise/facts.js';
+import type { MigrationSettings } from '../advise/settings.js';
 import type { DirtySample } from '../forecast/dirty-curve.js';
 
 const PAGE_BYTES = 4096;
@@ -23,7 +24,7 @@ export interface QemuFacts {
 }
 
 /** QEMU's report of its migration. */
-interface QemuProgress {
+export interface QemuProgress {
   /** `none`, `active`, `postcopy-active`, `completed`, `failed`. */
   readonly status: string;
   /** Pages that are not sent, and pages sent so far, of which `fills` repeat one byte. */
@@ -32,6 +33,13 @@ interface QemuProgress {
   /** Number of QEMU's searches for written pages. */
   readonly dirtySyncs: number;
   readonly fillPages: number;
+  /** Bytes of the migration stream so far. */
+  readonly sentBytes: number;
+  /** The guest's downtime and the total time of a migration that is completed. */
+  readonly downtimeMs: number;
+  readonly totalMs: number;
+  /** Why it has failed. */
+  readonly error: string | undefined;
 }
 
 /** The monitor of one QEMU, as far as migrations need it. Numbers that QEMU does not report are 0. */
@@ -99,12 +107,13 @@ export class QemuMonitor {
   }
 
   async progress(): Promise<QemuProgress> {
-    const { status, ram } =
-      (await this.qmp.execute<{ status?: unknown; ram?: unknown }>('query-migrate')) ?? {};
+    const answer = (await this.qmp.execute<Readonly<Record<string, unknown>>>('query-migrate')) ?? {};
+    const { status, ram, downtime, 'total-time': totalTime, 'error-desc': error } = answer;
     const {
       remaining,
       normal,
       duplicate,
+      transferred,
       'dirty-sync-count': syncs,
     } = (ram ?? {}) as Readonly<Record<string, unknown>>;
     return {
@@ -113,7 +122,59 @@ export class QemuMonitor {
       sentPages: count(normal) + count(duplicate),
       dirtySyncs: count(syncs),
       fillPages: count(duplicate),
+      ...{ sentBytes: count(transferred), downtimeMs: count(downtime), totalMs: count(totalTime) },
+      error: typeof error === 'string' ? error : undefined,
     };
+  }
+
+  /** State of the guest: `running`, `paused`, `inmigrate` (it waits for a migration). */
+  async status(): Promise<string> {
+    const { status } = await this.qmp.execute('query-status');
+    return typeof status === 'string' ? status : 'unknown';
+  }
+
+  /** The address at which QEMU waits for a migration, as a URI; undefined: `-incoming defer`. */
+  async listensAt(): Promise<string | undefined> {
+    const { 'socket-address': list } = await this.qmp.execute<{ 'socket-address'?: unknown }>(
+      'query-migrate',
+    );
+    const found: unknown = Array.isArray(list) ? list[0] : undefined;
+    if (typeof found !== 'object' || found === null) return undefined;
+    const { type, host, port, path } = found as Readonly<Record<string, unknown>>;
+    if (type === 'unix') return `unix:${path}`;
+    return `tcp:${String(host).includes(':') ? `[${host}]` : host}:${port}`;
+  }
+
+  /** Have QEMU wait for a migration at a URI. @throws PageferryError without `-incoming defer` */
+  async listen(uri: string): Promise<void> {
+    await this.qmp.execute('migrate-incoming', { uri });
+  }
+
+  async migrate(uri: string): Promise<void> {
+    await this.qmp.execute('migrate', { uri });
+  }
+
+  async cancel(): Promise<void> {
+    await this.qmp.execute('migrate_cancel');
+  }
+
+  /** Return the present values of some settings. */
+  async settings({ capabilities, parameters }: MigrationSettings): Promise<MigrationSettings> {
+    const on = await this.capabilities();
+    const values = await this.parameters();
+    const present = ([name]: [string, unknown]) => {
+      const value = values[name];
+      return typeof value === 'number' || typeof value === 'string' ? [[name, value] as const] : [];
+    };
+    return {
+      capabilities: Object.fromEntries(Object.keys(capabilities).map((name) => [name, on.has(name)])),
+      parameters: Object.fromEntries(Object.entries(parameters).flatMap(present)),
+    };
+  }
+
+  async apply({ capabilities, parameters }: MigrationSettings): Promise<void> {
+    await this.setCapabilities(capabilities);
+    await this.setParameters(parameters);
   }
 
   /**

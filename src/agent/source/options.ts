@@ -31,6 +31,8 @@ export interface SourceAgentOptions {
   readonly base?: BaseImageFile | undefined;
   /** The monitor of the source's QEMU. */
   readonly qmp?: QmpSettings | undefined;
+  /** QEMU may migrate directly, where that is the best mode; with `qmp`. */
+  readonly isDirectAllowed?: boolean;
   readonly log: Log;
   readonly meters: AgentMetrics;
   readonly onRound?: (line: RoundLine) => void;

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { addressText } from '../../channel/transports/address.js';
 import { listenAt } from '../../channel/transports/sockets.js';
 import { SerialQueue } from '../../page/sync.js';
+import { Advisor } from '../direct/advisor.js';
 import { RateLimiter } from '../flow/rate-limiter.js';
 import { MemoryShares } from '../memory-shares.js';
 import { classify } from './classify.js';
@@ -51,9 +52,11 @@ class SourceSessions {
   private count = 0;
   private readonly memory: MemoryShares;
   private readonly limiter: RateLimiter | undefined;
+  private readonly advisor: Advisor | undefined;
 
   constructor(private readonly options: SourceAgentOptions) {
     const { cacheBytes, maxBitsPerSecond } = options;
+    this.advisor = this.createAdvisor();
     this.memory = new MemoryShares(cacheBytes, this.maxMigrations);
     if (maxBitsPerSecond !== undefined) this.limiter = new RateLimiter(maxBitsPerSecond);
   }
@@ -69,10 +72,24 @@ class SourceSessions {
 
   async close(): Promise<void> {
     this.isClosed = true;
+    this.advisor?.close();
     clearInterval(this.abandoning);
     for (const socket of this.waiting.splice(0)) socket.destroy();
     for (const session of this.sessions.keys()) session.stop('the agent was stopped');
     await Promise.all(this.sessions.values());
+  }
+
+  private createAdvisor(): Advisor | undefined {
+    const { qmp, peer, threads, log, isDirectAllowed } = this.options;
+    if (!qmp || !isDirectAllowed) return undefined;
+    const { address, ...limits } = qmp;
+    return new Advisor(
+      {
+        ...{ qmp: address, peer, threads, limits },
+        log: (level, message) => log({ level, migration: 0, message }),
+      },
+      () => this.sessions.size === 0,
+    );
   }
 
   /** Migrations whose QEMU may still open connections, in order. */
@@ -133,11 +150,11 @@ class SourceSessions {
   }
 
   private begin(socket: Socket): void {
-    const { options } = this;
+    const { options, advisor } = this;
     options.onBegin?.();
     const cacheBytes = this.memory.take();
     const share = this.limiter?.join();
-    const session = new SourceSession({ ...options, cacheBytes, share }, ++this.count, socket);
+    const session = new SourceSession({ ...options, cacheBytes, share, advisor }, ++this.count, socket);
     const running = session.run().then((error) => {
       this.sessions.delete(session);
       this.memory.release(cacheBytes);

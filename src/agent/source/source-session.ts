@@ -7,6 +7,8 @@ import { zstdSet } from '../../codec/zstd/load.js';
 import { createPageSender } from '../../engine/live/create-page-sender.js';
 import { PageferryError } from '../../page/error.js';
 import { strategyByName } from '../../strategy/registry.js';
+import type { Advisor } from '../direct/advisor.js';
+import { stepAside } from '../direct/step-aside.js';
 import { ChannelSender } from '../flow/channel-sender.js';
 import { readBuildsPackets } from '../flow/destination-report.js';
 import { MAIN } from '../flow/in-flight-window.js';
@@ -47,12 +49,17 @@ export class SourceSession {
   private stream: SourceStream | undefined;
   /** Everything is sent: the destination's QEMU has to end the migration. */
   isSent = false;
+  /** QEMU migrates the guest directly. */
+  private isDirect = false;
   private readonly input: QemuInput;
   /** The guest's UUID, where QEMU has stated it. */
   uuid: string | undefined;
 
   constructor(
-    private readonly options: SourceAgentOptions & { readonly share: RateShare | undefined },
+    private readonly options: SourceAgentOptions & {
+      readonly share: RateShare | undefined;
+      readonly advisor: Advisor | undefined;
+    },
     private readonly number: number,
     main: Socket,
   ) {
@@ -74,12 +81,12 @@ export class SourceSession {
     this.log('info', 'QEMU connected: a migration begins');
     let error: PageferryError | undefined;
     try {
-      await this.migrate();
+      if (!(await this.stepAside())) await this.migrate();
       this.log('info', 'the guest runs on the destination');
     } catch (cause) {
       error = this.lifetime.fail(cause);
-      const state = this.stream?.guestState(this.answers) ?? RUNS_ON_SOURCE;
-      this.log('error', `failed: ${error.message}; ${state}`);
+      const state = this.stream?.guestState(this.answers) ?? (this.isDirect ? undefined : RUNS_ON_SOURCE);
+      this.log('error', `failed: ${error.message}${state ? `; ${state}` : ''}`);
     }
     this.metered.end(error ? 'failed' : 'completed');
     await this.lifetime.end();
@@ -123,6 +130,20 @@ export class SourceSession {
 
   stop(reason: string): void {
     this.lifetime.fail(new PageferryError('io', reason));
+  }
+
+  /** Return whether QEMU has migrated the guest directly. A failure of that states where the guest is. */
+  private async stepAside(): Promise<boolean> {
+    const { advisor, qmp, peer } = this.options;
+    if (!advisor || !qmp) return false;
+    this.isDirect = true;
+    const isDone = await stepAside({
+      ...{ advisor, peer, qmp: qmp.address, signal: this.lifetime.signal },
+      observe: (sample) => this.metered.observe(sample),
+      log: (level, message) => this.log(level, message),
+    });
+    this.isDirect = isDone;
+    return isDone;
   }
 
   private async migrate(): Promise<void> {

@@ -17,6 +17,16 @@ export const destination = defineCommand({
       parse: address,
       required: true,
     },
+    qmp: {
+      value: 'ADDRESS',
+      help: "QMP socket of this host's QEMU (-incoming defer): the agent has it listen at --connect",
+      parse: address,
+    },
+    direct: {
+      value: 'ADDRESS',
+      help: 'where QEMU listens for direct migrations; 0.0.0.0:0 chooses a port; with --qmp',
+      parse: address,
+    },
     'allow-initiator': {
       value: 'NAME',
       help: 'certificate name that may start a migration; required with TLS',
@@ -34,6 +44,9 @@ export const destination = defineCommand({
       );
     if (!values.insecure && allowInitiators.length === 0)
       throw new UsageError('--allow-initiator NAME is required: without it no source may start a migration');
+    const { qmp, direct } = values;
+    if (direct !== undefined && qmp === undefined)
+      throw new UsageError('--direct: needs --qmp ADDRESS, the monitor of QEMU');
     const log = createLog(values.json);
     const security = channelOptions(values, log);
     await runAgent({
@@ -47,6 +60,7 @@ export const destination = defineCommand({
             ...(allowInitiators.length > 0 && { allowInitiators }),
           },
           qemu: values.connect,
+          ...(qmp && { direct: { qmp, listen: direct } }),
         }),
     });
   },

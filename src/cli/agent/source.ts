@@ -42,6 +42,9 @@ export const source = defineCommand({
       parse: bitRate,
     },
     qmp: { value: 'ADDRESS', help: "QMP socket of this host's QEMU, for forecasts", parse: address },
+    direct: {
+      help: 'let QEMU migrate directly to the other QEMU where the agents gain nothing; with --qmp, and --direct there',
+    },
     'max-total': {
       value: 'SECONDS',
       help: 'act on QEMU when a migration would take longer; with --qmp',
@@ -75,6 +78,7 @@ export const source = defineCommand({
               ...(serverName !== undefined && { serverName }),
             },
             ...(qmp && { qmp }),
+            isDirectAllowed: values.direct,
             maxBitsPerSecond: values['max-rate'],
             strategy: values.strategy.name,
             threads: values.threads ?? Math.min(availableParallelism(), MAX_DEFAULT_THREADS),
@@ -92,10 +96,12 @@ function qmpSettings(values: {
   readonly qmp: Address | undefined;
   readonly 'max-total': number | undefined;
   readonly 'max-downtime': number | undefined;
+  readonly direct: boolean;
 }): QmpSettings | undefined {
   const { qmp, 'max-total': maxTotal, 'max-downtime': maxDowntimeMs } = values;
   if (qmp === undefined) {
     const given = (['max-total', 'max-downtime'] as const).find((name) => values[name] !== undefined);
+    if (values.direct) throw new UsageError('--direct: needs --qmp ADDRESS, the monitor of QEMU');
     if (given) throw new UsageError(`--${given}: needs --qmp ADDRESS, the monitor of QEMU`);
     return undefined;
   }

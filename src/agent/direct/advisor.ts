@@ -1,0 +1,131 @@
+import type { ConnectOptions } from '../../channel/connect.js';
+import { connectChannel } from '../../channel/connect.js';
+import { FRAME } from '../../channel/frame.js';
+import type { Address } from '../../channel/transports/address.js';
+import { type Advice, advise } from '../advise/advise.js';
+import { asError } from '../as-error.js';
+import { migrationFacts } from '../check/migration-facts.js';
+import { measurePacking, type PackingSpeed } from '../check/packing-speed.js';
+import { type ChannelFacts, checkChannel } from '../check/run-check.js';
+import type { MigrationLimits } from '../qmp/decide.js';
+import { type GuestFacts, readGuest } from '../qmp/guest-facts.js';
+import { QemuMonitor } from '../qmp/monitor.js';
+import { type DestinationQemu, DIRECT_KIND, jsonBody, readQemu } from './messages.js';
+
+/** A measurement takes seconds, so it is made before a migration, and counts for this time. */
+const FRESH_MS = 5 * 60_000;
+const PACK_MS = 200;
+
+export interface AdvisorOptions {
+  /** The monitor of the source's QEMU. */
+  readonly qmp: Address;
+  readonly peer: ConnectOptions;
+  readonly threads: number;
+  readonly limits: MigrationLimits;
+  readonly log: (level: 'info' | 'warn', message: string) => void;
+}
+
+/** Facts of one pair of QEMUs, and when they were measured. */
+interface Measured {
+  readonly atMs: number;
+  readonly channel: ChannelFacts;
+  readonly packing: PackingSpeed;
+  readonly guest: GuestFacts;
+  readonly destination: DestinationQemu;
+}
+
+/** A decision: the advice, and why QEMU cannot migrate directly although it should. */
+export interface Decision {
+  readonly advice: Advice;
+  readonly obstacle: string | undefined;
+}
+
+/** Measures what a decision needs while no migration is in progress, and decides when one begins. */
+export class Advisor {
+  /** A monitor serves one client at a time, so there is one measurement at a time. */
+  private inFlight: Promise<void> | undefined;
+  private readonly controller = new AbortController();
+  private readonly timer: NodeJS.Timeout;
+  private measured: Measured | undefined;
+
+  constructor(
+    private readonly options: AdvisorOptions,
+    private readonly isIdle: () => boolean,
+  ) {
+    this.timer = setInterval(() => this.measureIdle(), FRESH_MS / 2);
+    this.timer.unref();
+    this.measureIdle();
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+    this.controller.abort(new Error('the agent was stopped'));
+  }
+
+  /** Decide by the latest measurement; measure where there is none. @throws PageferryError */
+  async decide(): Promise<Decision> {
+    await this.inFlight?.catch(() => {});
+    const { atMs } = this.measured ?? {};
+    if (atMs === undefined || performance.now() - atMs > FRESH_MS) await this.measure();
+    const { channel, packing, guest, destination } = this.measured!;
+    const { maxDowntimeMs, maxTotalMs } = this.options.limits;
+    const facts = migrationFacts({
+      ...{ channel, packing, guest, destination, maxTotalMs, guestBytes: guest.qemu.guestBytes },
+      downtimeLimitMs: maxDowntimeMs ?? guest.downtimeLimitMs,
+    });
+    const isEncrypted = guest.hasTls && destination.hasTls;
+    const obstacle =
+      this.options.peer.insecure || isEncrypted
+        ? undefined
+        : "QEMU's own migration would not be encrypted: set its parameter tls-creds on both hosts";
+    return { advice: advise(facts), obstacle };
+  }
+
+  /** The guest has left: nothing that was measured counts for the next one. */
+  invalidate(): void {
+    this.measured = undefined;
+  }
+
+  private measureIdle(): void {
+    if (!this.isIdle()) return;
+    this.measure().catch((cause) => {
+      // A QEMU or a destination that is not ready yet is measured when a migration begins.
+      if (!this.controller.signal.aborted)
+        this.options.log('info', `not measured yet for direct migrations: ${asError(cause).message}`);
+    });
+  }
+
+  private measure(): Promise<void> {
+    this.inFlight ??= this.measureNow().finally(() => {
+      this.inFlight = undefined;
+    });
+    return this.inFlight;
+  }
+
+  private async measureNow(): Promise<void> {
+    const { qmp, peer, threads, log } = this.options;
+    const { signal } = this.controller;
+    signal.throwIfAborted();
+    const destination = await askQemu({ ...peer, signal });
+    const monitor = await QemuMonitor.connect(qmp);
+    try {
+      const guest = await readGuest(monitor, signal, (note) => log('warn', note));
+      const channel = await checkChannel({ ...peer, signal });
+      const packing = await measurePacking('fixed:lz4', threads, PACK_MS);
+      this.measured = { atMs: performance.now(), channel, packing, guest, destination };
+    } finally {
+      monitor.close();
+    }
+  }
+}
+
+/** Ask the destination agent about its QEMU. @throws PageferryError */
+async function askQemu(peer: ConnectOptions): Promise<DestinationQemu> {
+  const channel = await connectChannel(peer);
+  try {
+    await channel.send(FRAME.CHECK, jsonBody(DIRECT_KIND.QEMU));
+    return readQemu(await channel.expect(FRAME.CHECK_ANSWER), channel.peer);
+  } finally {
+    await channel.close();
+  }
+}

@@ -1,0 +1,158 @@
+import { FRAME } from '../../channel/frame.js';
+import type { FrameChannel } from '../../channel/frame-channel.js';
+import { checkSessionId } from '../../channel/handshake.js';
+import { type Address, addressText } from '../../channel/transports/address.js';
+import { PageferryError } from '../../page/error.js';
+import type { MigrationSettings } from '../advise/settings.js';
+import { asError } from '../as-error.js';
+import type { DestinationAgentOptions } from '../destination/options.js';
+import type { MeteredMigration } from '../metrics.js';
+import { QemuMonitor } from '../qmp/monitor.js';
+import { DIRECT_KIND, type IncomingResult, jsonBody, readJsonBody, readSettings } from './messages.js';
+
+/** QEMU's form of an address. */
+export function qemuUri(address: Address): string {
+  return 'path' in address ? `unix:${address.path}` : `tcp:${addressText(address)}`;
+}
+
+/**
+ * Have a QEMU that was started with `-incoming defer` listen at `address`, unless it listens already. @throws
+ * PageferryError
+ */
+export async function openIncoming(qmp: Address, address: Address): Promise<void> {
+  if (!(await isDeferred(qmp))) return;
+  const monitor = await QemuMonitor.connect(qmp);
+  try {
+    await monitor.listen(qemuUri(address));
+  } finally {
+    monitor.close();
+  }
+}
+
+/** Whether a QEMU waits for `migrate-incoming`. @throws PageferryError */
+export async function isDeferred(qmp: Address): Promise<boolean> {
+  const monitor = await QemuMonitor.connect(qmp);
+  try {
+    return (await monitor.status()) === 'inmigrate' && (await monitor.listensAt()) === undefined;
+  } finally {
+    monitor.close();
+  }
+}
+
+/** Answers the questions of one source agent about a direct migration, on one channel. */
+export class DirectIncoming {
+  private metered: MeteredMigration | undefined;
+  private before: MigrationSettings | undefined;
+
+  constructor(
+    private readonly channel: FrameChannel,
+    private readonly options: DestinationAgentOptions,
+  ) {}
+
+  /** Whether a direct migration was prepared and has not ended. */
+  get isActive(): boolean {
+    return this.metered !== undefined;
+  }
+
+  /** Answer a question. @throws PageferryError for one that is malformed */
+  async answer(body: Uint8Array): Promise<void> {
+    const { channel } = this;
+    const kind = body[0]!;
+    const settings = kind === DIRECT_KIND.PREPARE ? this.settingsOf(body) : undefined;
+    let content: object;
+    try {
+      const monitor = await this.connect();
+      try {
+        content = await (settings ? this.prepare(monitor, settings) : this.read(monitor, kind));
+      } finally {
+        monitor.close();
+      }
+    } catch (cause) {
+      const { message } = asError(cause);
+      content = this.isActive ? await this.end({ status: 'failed', error: message }) : { error: message };
+    }
+    await channel.send(FRAME.CHECK_ANSWER, jsonBody(kind, content));
+  }
+
+  /** The channel has ended. */
+  close(cause: unknown): void {
+    if (this.isActive) void this.end({ status: 'failed', error: asError(cause).message });
+  }
+
+  /** A question that was recorded in another session is refused. */
+  private settingsOf(body: Uint8Array): MigrationSettings {
+    const { channel } = this;
+    const { session } = readJsonBody(body, DIRECT_KIND.PREPARE, channel.peer);
+    checkSessionId(channel, Buffer.from(String(session), 'hex'), channel.session!.ownId);
+    return readSettings(body, channel.peer);
+  }
+
+  private async connect(): Promise<QemuMonitor> {
+    const { direct } = this.options;
+    if (!direct?.listen)
+      throw new PageferryError('unsupported', 'the destination agent has no --qmp and --direct');
+    return QemuMonitor.connect(direct.qmp);
+  }
+
+  private async read(monitor: QemuMonitor, kind: number): Promise<object> {
+    if (kind === DIRECT_KIND.QEMU) {
+      const { version, capabilities, compressions } = await monitor.support();
+      const { 'tls-creds': creds } = await monitor.parameters();
+      return {
+        version,
+        capabilities: [...capabilities],
+        compressions: [...compressions],
+        hasTls: Boolean(creds),
+      };
+    }
+    const { status } = await monitor.progress();
+    if (status === 'failed')
+      return this.end({ status, error: "QEMU's incoming migration failed; see its log" });
+    // A QEMU that waits is none or setup; one that has the guest leaves inmigrate.
+    const isDone = status === 'completed' && (await monitor.status()) !== 'inmigrate';
+    return isDone ? this.end({ status: 'completed' }, monitor) : { status: 'active' };
+  }
+
+  private async prepare(monitor: QemuMonitor, settings: MigrationSettings): Promise<object> {
+    const { listen } = this.options.direct!;
+    const status = await monitor.status();
+    if (status !== 'inmigrate')
+      throw new PageferryError(
+        'unsupported',
+        `the destination's QEMU is ${status}; start it with -incoming defer`,
+      );
+    const found = await monitor.listensAt();
+    if (found)
+      throw new PageferryError(
+        'unsupported',
+        `the destination's QEMU listens at ${found} already; start it with -incoming defer`,
+      );
+    this.before = await monitor.settings(settings);
+    await monitor.apply(settings);
+    await monitor.listen(qemuUri(listen!));
+    const { log, meters, onBegin } = this.options;
+    onBegin?.();
+    this.metered = meters.begin();
+    const address = (await monitor.listensAt()) ?? qemuUri(listen!);
+    const message = `QEMU listens at ${address} for a direct migration from ${this.channel.peer}`;
+    log({ level: 'info', migration: 0, message });
+    return { address };
+  }
+
+  private async end(result: IncomingResult, monitor?: QemuMonitor): Promise<IncomingResult> {
+    const { log, onEnd } = this.options;
+    this.metered?.end(result.status === 'completed' ? 'completed' : 'failed');
+    this.metered = undefined;
+    if (result.status === 'completed') {
+      log({ level: 'info', migration: 0, message: 'QEMU runs the guest, which was migrated directly' });
+      // The guest may be migrated from here, by the operator's settings.
+      if (monitor && this.before) await monitor.apply(this.before).catch(() => {});
+      onEnd?.(undefined);
+    } else {
+      const error = new PageferryError('io', `the direct migration failed: ${result.error}`);
+      log({ level: 'error', migration: 0, message: `failed: ${error.message}` });
+      onEnd?.(error);
+    }
+    return result;
+  }
+}

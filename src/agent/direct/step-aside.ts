@@ -1,0 +1,95 @@
+import type { ConnectOptions } from '../../channel/connect.js';
+import type { Address } from '../../channel/transports/address.js';
+import { emptyCounts } from '../../engine/frame/counters.js';
+import type { MigrationSettings } from '../advise/settings.js';
+import { settingsText } from '../advise/settings.js';
+import { asError } from '../as-error.js';
+import type { MigrationSample } from '../metrics.js';
+import { QemuMonitor, type QemuProgress } from '../qmp/monitor.js';
+import type { Advisor, Decision } from './advisor.js';
+import { migrateDirectly, prepareDirect } from './outgoing.js';
+
+/** Parts of a session that may step aside. */
+export interface StepAsideOptions {
+  readonly advisor: Advisor;
+  /** The monitor of the source's QEMU. */
+  readonly qmp: Address;
+  readonly peer: ConnectOptions;
+  readonly signal: AbortSignal;
+  readonly observe: (sample: () => MigrationSample) => void;
+  readonly log: (level: 'info' | 'warn', message: string) => void;
+}
+
+/**
+ * Have QEMU migrate directly where that is the best mode. Return whether it has; else the agents migrate the
+ * guest. @throws PageferryError where the direct migration has begun and failed
+ */
+export async function stepAside(options: StepAsideOptions): Promise<boolean> {
+  const { advisor, qmp, log, signal, observe } = options;
+  const peer = { ...options.peer, signal };
+  let decision: Decision;
+  let monitor: QemuMonitor;
+  try {
+    decision = await advisor.decide();
+    monitor = await QemuMonitor.connect(qmp);
+  } catch (cause) {
+    signal.throwIfAborted();
+    log('warn', `no direct migration: ${asError(cause).message}; the agents migrate the guest`);
+    return false;
+  }
+  try {
+    const { advice, obstacle } = decision;
+    const { best, reason } = advice;
+    if (!best || best.mode === 'agents') {
+      log('info', `the agents migrate the guest: ${reason}`);
+      if (best) await raiseBandwidth(monitor, best.settings);
+      return false;
+    }
+    const agents = advice.estimates.find(({ mode }) => mode === 'agents');
+    const times = agents
+      ? ` (${(best.totalMs / 1000).toFixed(1)} s, the agents ${(agents.totalMs / 1000).toFixed(1)} s)`
+      : '';
+    if (obstacle !== undefined) {
+      log('warn', `${best.mode} would be faster${times}, but ${obstacle}; the agents migrate the guest`);
+      return false;
+    }
+    const prepared = await prepareDirect(peer, best, log);
+    if (!prepared) return false;
+    log(
+      'info',
+      `stepping aside: QEMU migrates directly to ${prepared.uri} with ${best.mode}${times}: ${reason}`,
+    );
+    log('info', `settings of both QEMUs: ${settingsText(best.settings)}`);
+    let latest: QemuProgress | undefined;
+    observe(() => sampleOf(latest));
+    const onProgress = (progress: QemuProgress) => {
+      latest = progress;
+    };
+    try {
+      const end = await migrateDirectly(prepared, { monitor, mode: best, signal, onProgress, log });
+      log('info', summary(end));
+    } finally {
+      await prepared.channel.close();
+    }
+    advisor.invalidate();
+    return true;
+  } finally {
+    monitor.close();
+  }
+}
+
+/** QEMU's default limit of 1 Gbit/s counts pages, before the agents pack them. */
+async function raiseBandwidth(monitor: QemuMonitor, { parameters }: MigrationSettings): Promise<void> {
+  const bandwidth = parameters['max-bandwidth'];
+  if (bandwidth !== undefined) await monitor.setParameters({ 'max-bandwidth': bandwidth });
+}
+
+function sampleOf(progress: QemuProgress | undefined): MigrationSample {
+  const { sentBytes = 0, sentPages = 0 } = progress ?? {};
+  return { streamBytes: sentBytes, wireBytes: sentBytes, pages: sentPages, codecs: emptyCounts() };
+}
+
+/** `QEMU sent 216 MB directly in 2.1 s, downtime 35 ms, 3 looks at the dirty pages` */
+function summary({ sentBytes, totalMs, downtimeMs, dirtySyncs }: QemuProgress): string {
+  return `QEMU sent ${Math.round(sentBytes / 1e6)} MB directly in ${(totalMs / 1000).toFixed(1)} s, downtime ${downtimeMs} ms, ${dirtySyncs} looks at the dirty pages`;
+}

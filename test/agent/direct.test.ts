@@ -1,0 +1,189 @@
+// Agents that step aside: real QEMUs (emulation) migrate a guest directly that checks its own memory.
+import { join } from 'node:path';
+import { afterEach, describe, expect, onTestFailed, test } from 'vitest';
+import { Advisor } from '../../src/agent/direct/advisor.js';
+import { DIRECT_KIND, jsonBody, readSettings } from '../../src/agent/direct/messages.js';
+import { addressFrom, prepareDirect } from '../../src/agent/direct/outgoing.js';
+import { DelayRelay } from '../../testing/delay-relay.js';
+import { buildGuest, checkerReport, linuxSkipReason, waitForChecks } from '../../testing/qemu/linux.js';
+import { type Machine, startMachine } from '../../testing/qemu/machine.js';
+import { INSTALLED_QEMU, newerQemu, newerQemuSkipReason, type Qemu } from '../../testing/qemu/versions.js';
+import { KEPT, localAddress } from '../channel/hosts.js';
+import { testFolder } from '../image/support.js';
+import { type Agents, startAgents } from '../support/agents.js';
+import { FakeMonitor } from '../support/fake-monitor.js';
+
+const folder = testFolder();
+const MEMORY_MIB = 128;
+const lack = linuxSkipReason();
+const guest = lack === undefined ? buildGuest(folder) : undefined;
+const open: { close(): unknown }[] = [];
+afterEach(async () => {
+  for (const one of open.splice(0).reverse()) await one.close();
+});
+
+interface Setup {
+  readonly source: Machine;
+  readonly destination: Machine;
+  readonly agents: Agents;
+}
+
+/** Two QEMUs, each with a monitor for its agent; the destination's waits for migrate-incoming. */
+async function ready(qemu: Qemu, between?: (port: number) => Promise<number>): Promise<Setup> {
+  const control = (name: string) => join(folder, `${name}.agent`);
+  const machine = async (name: string, incoming: boolean) => {
+    const args = ['-qmp', `unix:${control(name)},server=on,wait=off`];
+    const options = { folder, name, incoming, memoryMib: MEMORY_MIB, linux: guest!(), qemu, args };
+    const started = await startMachine(options);
+    open.push({ close: () => started.quit() });
+    return started;
+  };
+  const source = await machine('source', false);
+  const destination = await machine('destination', true);
+  await waitForChecks(source, 2);
+  const agents = await startAgents({
+    ...{ folder, threads: 2, qemu: { path: destination.socket }, isDirectAllowed: true },
+    qmp: { address: { path: control('source') } },
+    direct: { qmp: { path: control('destination') }, listen: { host: '127.0.0.1', port: 0 } },
+    ...(between && { between }),
+  });
+  open.push(agents);
+  onTestFailed(() => console.error(agents.source.text, agents.destination.text));
+  return { source, destination, agents };
+}
+
+/** Expect that the guest goes on, with its memory intact. */
+async function expectGoesOn(machine: Machine, count: number): Promise<void> {
+  await waitForChecks(machine, count + 2);
+  expect(checkerReport(machine.serial())).toMatchObject({ bad: 0, details: [] });
+}
+
+const statusOf = async ({ qmp }: Machine) => (await qmp.execute('query-status')).status;
+
+const QEMUS: readonly [name: string, qemu: Qemu | undefined, lack: string | undefined][] = [
+  ['the installed QEMU', INSTALLED_QEMU, lack],
+  ['QEMU 10', newerQemu(), lack ?? newerQemuSkipReason()],
+];
+
+describe.each(QEMUS)('a guest with Linux in %s', { timeout: 60_000 }, (_, named, reason) => {
+  const qemu = named ?? INSTALLED_QEMU;
+  if (reason !== undefined) {
+    test.skip(`skipped: ${reason}`, () => {});
+    return;
+  }
+
+  test('a fast link: QEMU migrates directly, and the guest arrives intact', async () => {
+    const { source, destination, agents } = await ready(qemu);
+    const { count } = checkerReport(source.serial());
+    await source.qmp.execute('migrate', { uri: `unix:${agents.outPath}` });
+    expect(await agents.ended()).toEqual({ source: undefined, destination: undefined });
+    await expectGoesOn(destination, count);
+    const { text, meters } = agents.source;
+    expect(text).toMatch(/^info: stepping aside: QEMU migrates directly to tcp:127\.0\.0\.1:\d+ with \w+/m);
+    expect(text).toMatch(/^info: QEMU sent \d+ MB directly in \d+\.\d s, downtime \d+ ms/m);
+    expect(text).toMatch(/^info: the guest runs on the destination$/m);
+    expect(agents.destination.text).toContain('QEMU runs the guest, which was migrated directly');
+    expect([meters.completed, agents.destination.meters.completed]).toEqual([1, 1]);
+    expect(Number(/pageferry_wire_bytes_total\S+ (\d+)/.exec(meters.text('source'))?.[1])).toBeGreaterThan(
+      1e6,
+    );
+    // The guest may be migrated from there, by the operator's settings.
+    const on = (
+      await destination.qmp.execute<{ capability: string; state: boolean }[]>('query-migrate-capabilities')
+    ).filter(({ state }) => state);
+    expect(on.map(({ capability }) => capability)).toEqual(['events']);
+  });
+
+  // Once: the agents do the same for every QEMU.
+  const once = test.skipIf(named !== INSTALLED_QEMU);
+  once(
+    'a destination agent that is gone during a direct migration: the guest keeps running on the source',
+    async () => {
+      const { source, agents } = await ready(qemu);
+      const { count } = checkerReport(source.serial());
+      // The operator's limit, at which the migration takes seconds.
+      await source.qmp.execute('migrate-set-parameters', { 'max-bandwidth': 5_000_000 });
+      await source.qmp.execute('migrate', { uri: `unix:${agents.outPath}` });
+      await source.qmp.event('MIGRATION', 0, ({ status }) => status === 'cancelled');
+      const cancelled = source.qmp.events.length;
+      await source.qmp.event('MIGRATION', cancelled, ({ status }) => status === 'active');
+      await agents.stopDestination();
+      const error = await agents.source.end(1, 'the end of the direct migration');
+      expect(error?.message).toMatch(
+        /^the direct migration to tcp:\S+ failed: .*the agent was stopped.*; the guest keeps running on the source$/,
+      );
+      expect(await statusOf(source)).toBe('running');
+      await expectGoesOn(source, count);
+      expect(agents.source.meters.failed).toBe(1);
+    },
+  );
+});
+
+describe('without a real QEMU', () => {
+  const qmp = { path: join(folder, 'fake') };
+  const there = { path: join(folder, 'fake-there') };
+
+  async function fakes(kept: 'secure' | 'insecure', status: string) {
+    open.push(await FakeMonitor.listening(qmp.path));
+    const monitor = await FakeMonitor.listening(there.path, { 'query-status': { status } });
+    open.push(monitor);
+    const direct = { qmp: there, listen: { host: '0.0.0.0', port: 0 } };
+    const agents = await startAgents({ folder, kept, direct });
+    open.push(agents);
+    const peer = { address: localAddress(agents.port, KEPT[kept].source), ...KEPT[kept].source };
+    const log: string[] = [];
+    const note = (level: string, message: string) => log.push(`${level}: ${message}`);
+    const advisor = new Advisor({ qmp, peer, threads: 1, limits: {}, log: note }, () => false);
+    open.push(advisor);
+    return { monitor, peer, log, note, advisor };
+  }
+
+  test('QEMU does not migrate unencrypted where the agents encrypt', async () => {
+    const { advisor } = await fakes('secure', 'inmigrate');
+    const { advice, obstacle } = await advisor.decide();
+    expect(advice.best?.mode).not.toBe('agents');
+    expect(obstacle).toMatch(/would not be encrypted: set its parameter tls-creds on both hosts$/);
+  });
+
+  test('a destination that cannot prepare: a warning, no setting is changed, and the agents migrate', async () => {
+    const { advisor, peer, log, note, monitor } = await fakes('insecure', 'running');
+    const { advice, obstacle } = await advisor.decide();
+    expect(obstacle).toBeUndefined();
+    expect(await prepareDirect(peer, advice.best!, note)).toBeUndefined();
+    expect(log.at(-1)).toMatch(
+      /^warn: no direct migration: .*QEMU is running; start it with -incoming defer; the agents migrate the guest$/,
+    );
+    expect(monitor.commands.filter(({ execute }) => execute.startsWith('migrate'))).toEqual([]);
+  });
+
+  test('an address of all interfaces is that of the destination agent; settings of other things are dropped', () => {
+    expect(addressFrom('tcp:0.0.0.0:4444', 'host-b:7700')).toBe('tcp:host-b:4444');
+    expect(addressFrom('tcp:[::]:4444', '[fe80::1]:7700')).toBe('tcp:[fe80::1]:4444');
+    expect(addressFrom('unix:/run/x', 'host-b:7700')).toBe('unix:/run/x');
+    const capabilities = { multifd: true, 'x-colo': true, 'postcopy-ram': 'on' };
+    const parameters = { 'multifd-channels': 4, 'tls-creds': '', 'multifd-compression': [] };
+    expect(readSettings(jsonBody(DIRECT_KIND.PREPARE, { capabilities, parameters }), 'b')).toEqual({
+      capabilities: { multifd: true },
+      parameters: { 'multifd-channels': 4 },
+    });
+    for (const text of ['', '[]', '{', 'null', '7'])
+      expect(() => readSettings(Buffer.from(`\x11${text}`), 'b')).toThrow(/^b: a direct migration: content/);
+  });
+});
+
+describe.skipIf(lack)('where the agents are better', { timeout: 60_000 }, () => {
+  test('100 Mbit/s: the agents migrate the guest, to a QEMU that the agent has listen', async () => {
+    const { source, destination, agents } = await ready(INSTALLED_QEMU, async (port) => {
+      const relay = await DelayRelay.before({ port, roundTripMs: 1, bitsPerSecond: 1e8 });
+      open.push(relay);
+      return relay.port;
+    });
+    const { count } = checkerReport(source.serial());
+    await source.qmp.execute('migrate', { uri: `unix:${agents.outPath}` });
+    expect(await agents.ended()).toEqual({ source: undefined, destination: undefined });
+    await expectGoesOn(destination, count);
+    expect(agents.source.text).toMatch(/^info: the agents migrate the guest: the shortest time/m);
+    expect(agents.source.text).not.toContain('stepping aside');
+    expect(agents.destination.text).toContain('and is verified');
+  });
+});

@@ -43,11 +43,35 @@ describe.skipIf(typeof library === 'string')('libzstd and our decoder decode the
     expect(check('matches of three bytes', input)).toBeLessThan(8000);
   });
 
-  test('a match that is farther away than the chains reach', () => {
+  test('a match that is farther away than the tree reaches', async () => {
     const random = seeded(5);
-    const input = Uint8Array.from({ length: 1300 * KIB }, () => random());
-    input.copyWithin(input.length - 60 * KIB, 0, 60 * KIB);
-    expect(check('distant match', input)).toBeLessThan(1245 * KIB);
+    const part = Uint8Array.from({ length: 128 * KIB }, () => random());
+    // Blocks of one byte are not searched, so that the test is fast.
+    const input = new Uint8Array(8 * KIB * KIB + 2 * part.length);
+    input.set(part);
+    input.set(part, input.length - part.length);
+    const run = await testEncoder(input.length);
+    const frame = run.encode(input, HIGHEST_LEVEL) as Uint8Array;
+    expect(frame.length).toBeLessThan(129 * KIB);
+    expect(Buffer.compare(lib.decode(frame, input.length), input)).toBe(0);
+  });
+
+  test('more matches than the lists of a block have space for', () => {
+    const random = seeded(9);
+    const bytes = 256 * KIB;
+    // Words of two values, each in many places: a position has ten matches and more, of a byte more each.
+    const input = Uint8Array.from({ length: bytes }, () => (random() & 1) + 97);
+    expect(check('two values', input)).toBeLessThan(0.15 * bytes);
+  });
+
+  test('prices before a block do not depend on the scratch: a first block of one byte, or of few', () => {
+    for (const first of [16, 128 * KIB]) {
+      const random = seeded(first);
+      const input = Uint8Array.from({ length: 160 * KIB }, (_, i) => (i < first ? 0 : random() % 11));
+      const frames = [1, 2, 3].map((dirt) => encoder.encode(input, HIGHEST_LEVEL, { dirt }) as Uint8Array);
+      for (const frame of frames) expect(Buffer.compare(frame, frames[0]!)).toBe(0);
+      check('a first block of one byte', input);
+    }
   });
 
   test('halves of a block that have little in common are blocks with tables of their own', () => {

@@ -20,7 +20,8 @@ import {
   STATE_SEQUENCES,
   sequencesAt,
 } from "./layout";
-import { OPTIMAL, PRICES_AND_ENTRIES_BYTES, strategyOf, tablesBytes } from "./levels";
+import { OPTIMAL, strategyOf, tablesBytes } from "./levels";
+import { OPTIMAL_ENTRIES_BYTES } from "./optimal-chunk";
 import { codePart, codeSplit, HEAD_BYTES, putHead } from "./split";
 
 const RAW_BLOCK: u32 = 0;
@@ -111,7 +112,7 @@ function codeBlock(
   const codes = codesAt(scratch, block);
   let end: usize;
   if (strategyOf(level) === OPTIMAL) {
-    const spare = matchTablesAt(scratch, block) + tablesBytes(level, windowBytes) + PRICES_AND_ENTRIES_BYTES;
+    const spare = matchTablesAt(scratch, block) + tablesBytes(level, windowBytes) + OPTIMAL_ENTRIES_BYTES;
     end = codeSplit(scratch, spare, sequences, codes, count, literals, literalBytes, isLast, out, limit);
   } else {
     end = codePart(scratch, sequences, codes, count, literals, literalBytes, isLast, out, limit, level < 0);

@@ -12,14 +12,19 @@ import {
   lookaheadOf,
   OPTIMAL,
   secondBits,
+  shortBits,
   strategyOf,
   tableBits,
   tablesBytes,
 } from "./levels";
 import { multiplierFor } from "./match";
 import { findOptimal } from "./optimal";
+import { OPTIMAL_ENTRIES_BYTES } from "./optimal-chunk";
 import { PRICES_BYTES } from "./prices";
+
 import { findRow } from "./row";
+import { SPLIT_BYTES } from "./split";
+import { listsBytes } from "./tree";
 
 /** Find the sequences of a block with the match finder of the level. */
 export function findSequences(
@@ -59,7 +64,6 @@ function find<T>(
     findFast<T>(scratch, base, low, from, end, table, bits, multiplier, step, sequences, literals);
     return;
   }
-  const second = table + (sizeof<T>() << bits);
   const more = secondBits(level, windowBytes);
   const attempts = attemptsOf(level);
   if (strategy === DOUBLE)
@@ -71,15 +75,15 @@ function find<T>(
       end,
       table,
       bits,
-      second,
+      table + (sizeof<T>() << bits),
       more,
       multiplier,
       sequences,
       literals,
     );
   else if (sizeof<T>() === 4 && strategy === OPTIMAL) {
-    const prices = table + tablesBytes(level, windowBytes);
-    const chunk = prices + PRICES_BYTES;
+    const entries = table + tablesBytes(level, windowBytes);
+    const lists = entries + OPTIMAL_ENTRIES_BYTES + SPLIT_BYTES;
     findOptimal(
       scratch,
       base,
@@ -88,16 +92,19 @@ function find<T>(
       end,
       table,
       bits,
-      second,
+      table + (4 << bits),
+      shortBits(windowBytes),
+      lists + listsBytes(block),
       more,
       multiplier,
       attempts,
       sequences,
       literals,
       block,
-      prices,
-      chunk,
-      distantBits(level, windowBytes),
+      entries - PRICES_BYTES,
+      entries,
+      distantBits(windowBytes),
+      lists,
     );
   } else
     findRow(

@@ -31,7 +31,10 @@ const MAX_POSITION: u32 = 0x7fff0000;
 export function zstdEncodeScratchBytes(level: i32, srcBytes: u32): i32 {
   const window = min(srcBytes, MAX_WINDOW_BYTES);
   return <i32>(
-    (<u32>matchTablesAt(0, blockBytesOf(window)) + tablesBytes(level, window) + optimalBytes(level) + 64)
+    (<u32>matchTablesAt(0, blockBytesOf(window)) +
+      tablesBytes(level, window) +
+      optimalBytes(level, window) +
+      64)
   );
 }
 

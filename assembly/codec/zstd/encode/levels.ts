@@ -1,8 +1,10 @@
 // What a level means: the match finder, the sizes of its tables, and how hard it tries.
 import { ZSTD_MAX_BLOCK_BYTES } from "../format";
+import { blockBytesOf } from "./layout";
 import { OPTIMAL_ENTRIES_BYTES } from "./optimal-chunk";
 import { PRICES_BYTES } from "./prices";
 import { SPLIT_BYTES } from "./split";
+import { listsBytes } from "./tree";
 
 export const FAST: u32 = 0;
 export const DOUBLE: u32 = 1;
@@ -18,6 +20,8 @@ export const LARGE_FAST_BITS: u32 = 14;
 
 /** Windows beyond this are not used: larger offsets take more bits than a sequence has. */
 export const MAX_WINDOW_BYTES: u32 = 1 << 27;
+/** Positions of the tree of the highest levels, in bits. Long hashes find matches farther away. */
+const MAX_TREE_BITS: u32 = 23;
 /** Level 0 is the default of zstd. */
 const DEFAULT_LEVEL: i32 = 3;
 
@@ -42,12 +46,12 @@ export function tableBits(level: i32, srcBytes: u32): u32 {
   if (strategy === ROW) return min(positionBits(srcBytes) - 4, level < 7 ? 12 : 13);
   if (strategy === FAST && srcBytes > 65536) return LARGE_FAST_BITS;
   const most: u32 = strategy === FAST ? (level < 0 ? 13 : 14) : 17;
-  return min(positionBits(srcBytes) + 1, strategy === OPTIMAL ? 18 : most);
+  return min(positionBits(srcBytes) + 1, strategy === OPTIMAL ? 20 : most);
 }
 
 /** Return the candidates that levels from 4 on compare at each position. */
 export function attemptsOf(level: i32): u32 {
-  if (level >= FIRST_OPTIMAL_LEVEL) return (<u32>1) << min(level - 13, 5);
+  if (level >= FIRST_OPTIMAL_LEVEL) return (<u32>1) << min(level - 13, 6);
   return (<u32>1) << min(level - 3, 4);
 }
 
@@ -61,35 +65,51 @@ export function insertStep(level: i32): usize {
   return level === 4 ? 8 : level === 5 ? 4 : 1;
 }
 
-/** Return the bits of the second table: short hashes, or the chain. */
+/** Return the bits of the second table: of short hashes, or of the tree's positions. */
 export function secondBits(level: i32, srcBytes: u32): u32 {
   const strategy = strategyOf(level);
   return strategy === FAST || strategy === ROW
     ? 0
-    : min(positionBits(srcBytes), strategy === DOUBLE ? 16 : 20);
+    : min(positionBits(srcBytes), strategy === DOUBLE ? 16 : MAX_TREE_BITS);
+}
+
+/** Return the bits of the table of matches of three bytes. */
+export function shortBits(srcBytes: u32): u32 {
+  return min(positionBits(srcBytes), 16);
 }
 
 /** Return the bits of the table of distant matches, 0 for none: an entry for every eight positions. */
-export function distantBits(level: i32, srcBytes: u32): u32 {
-  return strategyOf(level) !== OPTIMAL || srcBytes <= ZSTD_MAX_BLOCK_BYTES ? 0 : positionBits(srcBytes) - 3;
+export function distantBits(srcBytes: u32): u32 {
+  return srcBytes <= ZSTD_MAX_BLOCK_BYTES ? 0 : positionBits(srcBytes) - 3;
 }
 
-/** Return the bytes of all tables; that of distant matches is the last. */
+/**
+ * Return the bytes of what is cleared before a frame: the tables, that of distant matches last, then the
+ * prices of the highest levels.
+ */
 export function tablesBytes(level: i32, srcBytes: u32): u32 {
-  if (strategyOf(level) === ROW) return 80 << tableBits(level, srcBytes);
-  const second = secondBits(level, srcBytes);
-  const distant = distantBits(level, srcBytes);
-  const entries =
-    ((<u32>1) << tableBits(level, srcBytes)) +
-    (second === 0 ? 0 : (<u32>1) << second) +
-    (distant === 0 ? 0 : (<u32>1) << distant);
-  return entries << (hasShortPositions(level, srcBytes) ? 1 : 2);
+  const strategy = strategyOf(level);
+  if (strategy === ROW) return 80 << tableBits(level, srcBytes);
+  let entries = (<u32>1) << tableBits(level, srcBytes);
+  if (strategy === DOUBLE) entries += (<u32>1) << secondBits(level, srcBytes);
+  if (strategy === OPTIMAL) {
+    const distant = distantBits(srcBytes);
+    entries += ((<u32>1) << shortBits(srcBytes)) + (distant === 0 ? 0 : (<u32>1) << distant);
+  }
+  const bytes = entries << (hasShortPositions(level, srcBytes) ? 1 : 2);
+  return strategy === OPTIMAL ? bytes + PRICES_BYTES : bytes;
 }
 
-/** What chooses among matches by their prices: after the tables, before the memory of split blocks. */
-export const PRICES_AND_ENTRIES_BYTES: u32 = PRICES_BYTES + OPTIMAL_ENTRIES_BYTES;
-
-/** Return the bytes of what the highest levels have after the tables. */
-export function optimalBytes(level: i32): u32 {
-  return strategyOf(level) === OPTIMAL ? PRICES_AND_ENTRIES_BYTES + SPLIT_BYTES : 0;
+/**
+ * Return the bytes of what the highest levels have after that: the positions of a chunk, the memory of split
+ * blocks, lists of matches, the tree.
+ */
+export function optimalBytes(level: i32, srcBytes: u32): u32 {
+  if (strategyOf(level) !== OPTIMAL) return 0;
+  return (
+    OPTIMAL_ENTRIES_BYTES +
+    SPLIT_BYTES +
+    listsBytes(blockBytesOf(srcBytes)) +
+    (8 << secondBits(level, srcBytes))
+  );
 }

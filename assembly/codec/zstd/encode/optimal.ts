@@ -1,6 +1,7 @@
 // The match finder of the highest levels: of all divisions of a block into literals and matches the one that
-// takes the fewest bits, by estimated prices of codes and literals. Candidates are those of the chains.
+// takes the fewest bits, by estimated prices of codes and literals. Candidates are those of the tree.
 import { convertSequences } from "./codes";
+import { insertDistant } from "./distant";
 import {
   codesAt,
   STATE_LITERALS,
@@ -9,7 +10,7 @@ import {
   STATE_OFFSET_3,
   STATE_SEQUENCES,
 } from "./layout";
-import { copyLiterals, endSequences, matchEnd, putSequence, slotOf } from "./match";
+import { copyLiterals, endSequences, matchEnd, putSequence } from "./match";
 import {
   addLiteral,
   addMatch,
@@ -32,21 +33,14 @@ import {
   VALUE,
 } from "./optimal-chunk";
 import { countPrices, initPrices } from "./prices";
+import { listMatches } from "./tree";
+
+/** Passes over a block: with the prices before it, then twice with those of what was found. */
+const PASSES: i32 = 3;
 
 /**
- * Passes over a block: with fixed prices, then with those of what was found. Prices of the block before, or
- * another pass, can keep a choice that only its own counts make cheap: up to 6 % more bytes.
- */
-const PASSES: i32 = 2;
-/** Distant matches have as many bytes at least; every eighth position can be one's beginning. */
-const DISTANT_BYTES: usize = 16;
-const DISTANT_STEP: usize = 8;
-const DISTANT_MULTIPLIER: u64 = 0x9e3779b185ebca87;
-
-/**
- * Find the sequences of a block; parameters are as those of findFast. `chain` has the position before each
- * position with its hash; `attempts` of them are compared. `prices` and `chunk`: see find.ts; the table of
- * distant matches is before them.
+ * Find the sequences of a block; parameters are as those of listMatches and findFast. `prices` and `chunk`:
+ * see find.ts; the tables are before them.
  */
 export function findOptimal(
   scratch: usize,
@@ -56,8 +50,10 @@ export function findOptimal(
   end: usize,
   table: usize,
   bits: u32,
-  chain: usize,
-  chainBits: u32,
+  shorts: usize,
+  shortBits: u32,
+  tree: usize,
+  treeBits: u32,
   multiplier: u64,
   attempts: u32,
   sequences: usize,
@@ -66,7 +62,28 @@ export function findOptimal(
   prices: usize,
   chunk: usize,
   distantBits: u32,
+  lists: usize,
 ): void {
+  // Positions are not zero, which marks empty entries.
+  base--;
+  listMatches(
+    base,
+    low,
+    from,
+    end,
+    table,
+    bits,
+    shorts,
+    shortBits,
+    tree,
+    treeBits,
+    multiplier,
+    attempts,
+    prices,
+    distantBits,
+    lists,
+    block,
+  );
   const offset1 = load<u32>(scratch + STATE_OFFSET_1);
   const offset2 = load<u32>(scratch + STATE_OFFSET_2);
   const offset3 = load<u32>(scratch + STATE_OFFSET_3);
@@ -92,33 +109,9 @@ export function findOptimal(
         addLiteral(scratch, prices, chunk, at, load<u8>(ip + at));
         if (ip + at + 9 > end) continue;
         const position = ip + at;
-        let candidate: u32;
-        if (pass === 0) {
-          candidate = insert(position, base, table, chain, (1 << chainBits) - 1, multiplier, 64 - bits);
-        } else {
-          const slot = <u32>(position - base) & ((1 << chainBits) - 1);
-          candidate = load<u32>(chain + (slot << 2));
-        }
         const before = addRepeats(scratch, prices, chunk, at, most, position, low, end);
-        addMatches(
-          scratch,
-          prices,
-          chunk,
-          at,
-          most,
-          position,
-          base,
-          low,
-          end,
-          candidate,
-          before,
-          chain,
-          chainBits,
-          attempts,
-          distantBits === 0 || position + DISTANT_BYTES > end
-            ? 0
-            : distantSlot(position, prices, distantBits),
-        );
+        const list = lists + ((position - from) << 2);
+        addMatches(scratch, prices, chunk, at, most, load<u32>(list), load<u32>(list, 4), before);
         if (load<u32>(chunk + LONG_MATCH) !== 0) break;
       }
       const entry = chunk + ENTRIES + (at << ENTRY_SHIFT);
@@ -155,45 +148,14 @@ export function findOptimal(
         putSequence(sequence, count, bytes, value);
         sequence += 8;
         moveOffsets(entry, scratch + STATE_OFFSET_1 - OFFSET_1, value, load<u32>(chunk + LONG_OFFSET));
-        const to = ip + bytes;
-        if (pass === 0) {
-          for (ip++; ip < to && ip + 9 <= end; ip++)
-            insert(ip, base, table, chain, (1 << chainBits) - 1, multiplier, 64 - bits);
-        }
-        ip = to;
-        anchor = to;
+        ip += bytes;
+        anchor = ip;
       }
     }
     endSequences(scratch, sequences, sequence, literals, literal, anchor, end);
   }
-  // Later blocks find them; every pass of this one has found the same.
-  if (distantBits === 0) return;
-  for (; from + DISTANT_BYTES <= end; from += DISTANT_STEP)
-    store<u32>(distantSlot(from, prices, distantBits), <u32>(from - base));
-}
-
-/** Return the address of a position's entry in the table of distant matches, which ends at `tableEnd`. */
-function distantSlot(at: usize, tableEnd: usize, bits: u32): usize {
-  const hash = ((load<u64>(at) * DISTANT_MULTIPLIER) ^ load<u64>(at, 8)) * DISTANT_MULTIPLIER;
-  return tableEnd - ((<usize>(hash >> (64 - bits)) + 1) << 2);
-}
-
-/** Insert a position; return the latest one before with its hash. */
-function insert(
-  at: usize,
-  base: usize,
-  table: usize,
-  chain: usize,
-  mask: u32,
-  multiplier: u64,
-  shift: u64,
-): u32 {
-  const slot = slotOf<u32>(load<u64>(at), table, multiplier, shift);
-  const earlier = load<u32>(slot);
-  const position = <u32>(at - base);
-  store<u32>(chain + ((position & mask) << 2), earlier);
-  store<u32>(slot, position);
-  return earlier;
+  // Later blocks find them.
+  if (distantBits !== 0) insertDistant(base, from, end, prices, distantBits);
 }
 
 /** Matches at the repeat offsets; return the bytes of the longest. */
@@ -209,7 +171,7 @@ function addRepeats(
 ): u32 {
   const entry = chunk + ENTRIES + (at << ENTRY_SHIFT);
   const shifted: u32 = load<u32>(entry + LITERALS) === 0 ? 1 : 0;
-  let best: u32 = MIN_MATCH_BYTES;
+  let best: u32 = MIN_MATCH_BYTES - 1;
   for (let value: u32 = 1; value <= 3; value++) {
     const index = value - 1 + shifted;
     const offset = index === 3 ? load<u32>(entry + OFFSET_1) - 1 : load<u32>(entry + OFFSET_1 + (index << 2));
@@ -223,55 +185,23 @@ function addRepeats(
   return best;
 }
 
-/**
- * Matches with earlier positions of the same hash: the nearest one for each length. `distant`: the address of
- * one more candidate, or 0.
- */
+/** The matches of a list, from the shortest on, for more than `best` bytes. */
 function addMatches(
   scratch: usize,
   prices: usize,
   chunk: usize,
   at: u32,
   most: u32,
-  here: usize,
-  base: usize,
-  low: usize,
+  list: usize,
   end: usize,
-  candidate: u32,
   best: u32,
-  chain: usize,
-  chainBits: u32,
-  attempts: u32,
-  distant: usize,
 ): void {
-  const mask: u32 = (1 << chainBits) - 1;
-  const position = <u32>(here - base);
-  const lowest = <u32>(low - base);
-  const reached = position > mask ? position - mask : 0;
   // A repeat offset is cheaper at its length, another offset only for more bytes.
-  while (best < SUFFICIENT_BYTES) {
-    let isLast = true;
-    if (candidate >= lowest && candidate < position) {
-      const m = base + candidate;
-      if (load<u32>(m + best - 3) === load<u32>(here + best - 3) && load<u32>(m) === load<u32>(here)) {
-        const bytes = <u32>(matchEnd(here, m, end) - here);
-        if (bytes > best) {
-          const offset = position - candidate;
-          addMatch(scratch, prices, chunk, at, most, best + 1, bytes, offset + 3, offset);
-          best = bytes;
-          if (here + bytes >= end) return;
-        }
-      }
-      if (--attempts > 0 && candidate >= reached) {
-        const earlier = load<u32>(chain + ((candidate & mask) << 2));
-        isLast = earlier >= candidate;
-        candidate = earlier;
-      }
-    }
-    if (!isLast) continue;
-    if (distant === 0) return;
-    candidate = load<u32>(distant);
-    distant = 0;
-    attempts = 1;
+  for (; list < end; list += 8) {
+    const bytes = load<u32>(list, 4);
+    if (bytes <= best) continue;
+    const offset = load<u32>(list);
+    addMatch(scratch, prices, chunk, at, most, best + 1, bytes, offset + 3, offset);
+    best = bytes;
   }
 }

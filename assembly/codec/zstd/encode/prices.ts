@@ -16,19 +16,32 @@ const OFFSET_PRICES: usize = 1024 + 512;
 const BYTE_COUNTS: usize = 2048;
 export const PRICES_BYTES: u32 = 3072;
 
-/** Fixed prices: about those of tables of constants, six bits a literal. */
+/**
+ * Prices before a block: fixed ones, about those of tables of constants, six bits a literal; after the first
+ * block of a frame (its prices are zero) the means of these and the prices of the block before, which alone
+ * would keep its choices.
+ */
 export function initPrices(scratch: usize, prices: usize): void {
-  for (let byte: u32 = 0; byte < 256; byte++) store<u32>(prices + (byte << 2), 6 * BIT);
-  for (let code: u32 = 0; code < LITERALS; code++) {
-    const extra: u32 = load<u8>(scratch + code, LITERAL_CODE_BITS);
-    store<u32>(prices + (code << 2), (code < 16 ? 4 : 6) * BIT + extra * BIT, LITERAL_PRICES);
-  }
-  for (let code: u32 = 0; code < MATCHES; code++) {
-    const extra: u32 = load<u8>(scratch + code, MATCH_CODE_BITS);
-    store<u32>(prices + (code << 2), (code < 16 ? 4 : 6) * BIT + extra * BIT, MATCH_PRICES);
-  }
+  const isFirst = load<u32>(prices) === 0;
+  for (let byte: u32 = 0; byte < 256; byte++) begin(prices + (byte << 2), 6 * BIT, isFirst);
+  for (let code: u32 = 0; code < LITERALS; code++)
+    begin(
+      prices + LITERAL_PRICES + (code << 2),
+      ((code < 16 ? 4 : 6) + <u32>load<u8>(scratch + code, LITERAL_CODE_BITS)) * BIT,
+      isFirst,
+    );
+  for (let code: u32 = 0; code < MATCHES; code++)
+    begin(
+      prices + MATCH_PRICES + (code << 2),
+      ((code < 16 ? 4 : 6) + <u32>load<u8>(scratch + code, MATCH_CODE_BITS)) * BIT,
+      isFirst,
+    );
   for (let code: u32 = 0; code < OFFSETS; code++)
-    store<u32>(prices + (code << 2), 5 * BIT + code * BIT, OFFSET_PRICES);
+    begin(prices + OFFSET_PRICES + (code << 2), (5 + code) * BIT, isFirst);
+}
+
+function begin(slot: usize, price: u32, isFirst: bool): void {
+  store<u32>(slot, isFirst ? price : (price + load<u32>(slot)) >>> 1);
 }
 
 /** Prices of the counts of a block whose sequences were converted, and of its literals. */

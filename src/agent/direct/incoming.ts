@@ -11,7 +11,7 @@ import { QemuMonitor } from '../qmp/monitor.js';
 import { DIRECT_KIND, type IncomingResult, jsonBody, readJsonBody, readSettings } from './messages.js';
 
 /** QEMU's form of an address. */
-export function qemuUri(address: Address): string {
+function qemuUri(address: Address): string {
   return 'path' in address ? `unix:${address.path}` : `tcp:${addressText(address)}`;
 }
 

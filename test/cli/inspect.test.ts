@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { makeCore, makeNote } from '../image/elf-support.js';
 import { imageExamples } from '../image/image-examples.js';
 import { randomBytes, testFolder } from '../image/support.js';
-import { done, fails } from './in-process.js';
+import { cli, done, fails } from './in-process.js';
 
 const folder = testFolder();
 
@@ -135,4 +135,13 @@ test('the addresses of a minidump are not written as those of physical memory', 
       [...unpack, '--as', form],
       /memory is that of a process, which has virtual addresses only/,
     );
+});
+
+test('a file that cannot be opened is named, and the others are described', async () => {
+  const path = write('there.core', core);
+  const missing = join(folder, 'missing.core');
+  const { code, stdout, stderr } = await cli(['inspect', missing, path]);
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/missing\.core: cannot open: no such file/)]);
+  expect(stdout.toString()).toMatch(/there\.core\n {2}format +elf-core/);
+  expect((await fails(1, ['inspect', '--json', missing], /missing\.core/)).stdout.toString()).toBe('');
 });

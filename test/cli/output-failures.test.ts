@@ -59,6 +59,8 @@ describe('outputs that cannot be written', () => {
       ['unpack', two, '-o', '/dev/null'],
       /\/dev\/null: takes one image, but the stream has several; .*--image N/,
     );
+    const { stdout } = await fails(1, ['unpack', two, '-o', '-'], /standard output: takes one image/);
+    expect(stdout.length).toBe(0);
     fs.mkdirSync(join(folder, 'dir'));
     fs.mkdirSync(join(folder, 'dir', '001.raw'));
     await fails(

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import { rangesBytes } from '../../image/container/range-table.js';
 import { type InspectedImage, inspectImage } from '../../image/formats.js';
 import type { ImageDetails } from '../../image/image-details.js';
+import { PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
 import { printable } from '../../report/terminal/printable.js';
 import { bytesText, percentText } from '../../report/terminal/units.js';
@@ -9,7 +10,7 @@ import { defineCommand } from '../command.js';
 import { FORMAT_OPTION } from '../common-options.js';
 import { JSON_OPTION } from '../json-option.js';
 import { checkInputs } from '../paths.js';
-import { printOut } from '../terminal.js';
+import { printErrorLine, printOut } from '../terminal.js';
 
 const PAGE_BYTES = 4096;
 /** Enough for a share that is right to some 5 percent. */
@@ -28,18 +29,32 @@ export const command = defineCommand({
   async run({ values, operands }) {
     checkInputs(operands);
     const { format, json } = values;
-    const reports = operands.map((path) => {
-      const image = inspectImage(path, format === undefined ? {} : { format });
+    const reports: Report[] = [];
+    let failure: PageferryError | undefined;
+    for (const path of operands) {
       try {
-        return reportOf(path, image);
-      } finally {
-        image.source?.close();
+        reports.push(inspected(path, format));
+      } catch (error) {
+        if (!(error instanceof PageferryError)) throw error;
+        if (failure) printErrorLine(`pageferry: ${failure.message}`);
+        failure = error;
       }
-    });
-    if (json) printOut(`${JSON.stringify({ images: reports.map(jsonOf) })}\n`);
+    }
+    // A file that cannot be opened does not hide the reports of the others.
+    if (reports.length > 0 && json) printOut(`${JSON.stringify({ images: reports.map(jsonOf) })}\n`);
     else printOut(reports.map(textOf).join('\n'));
+    if (failure) throw failure;
   },
 });
+
+function inspected(path: string, format: string | undefined): Report {
+  const image = inspectImage(path, format === undefined ? {} : { format });
+  try {
+    return reportOf(path, image);
+  } finally {
+    image.source?.close();
+  }
+}
 
 /** Report of one file. */
 interface Report {

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { digestText } from '../../dedup/image-digest.js';
 import { openPages } from '../../engine/page-reader/open-pages.js';
 import type { PageReader } from '../../engine/page-reader/page-reader.js';
@@ -128,6 +129,8 @@ async function unpackAll(job: UnpackJob): Promise<void> {
   const files = new UnpackedFiles(formOf(job.form));
   const withdraw = onForcedEnd(() => images.discard());
   try {
+    // Before the first image is written; the images of a pipe are not known before.
+    if (images.onlyOne && (await countImages(job)) > 1) throw images.onlyOne;
     const summary =
       job.form === 'raw'
         ? await decodeFile(job, (number) => images.open(number), { openContainer: createScratchSink })
@@ -147,6 +150,21 @@ async function unpackAll(job: UnpackJob): Promise<void> {
   } finally {
     withdraw();
     images.discard();
+  }
+}
+
+/** The number of images by the file's index; 1 for a pipe, and for a file whose index is damaged. */
+async function countImages({ file, maxImageBytes, signal }: UnpackJob): Promise<number> {
+  if (file === '-' || !statSync(file, { throwIfNoEntry: false })?.isFile()) return 1;
+  const source = openPacked(file);
+  try {
+    return source.readAt ? (await openPages(source, { maxImageBytes, signal })).images.length : 1;
+  } catch (error) {
+    // Decoding reports what is wrong with the file.
+    if (error instanceof PageferryError) return 1;
+    throw error;
+  } finally {
+    source.close();
   }
 }
 

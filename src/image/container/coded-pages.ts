@@ -1,13 +1,13 @@
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
-import { FastDeflate } from '../compression/zlib/deflate-fast.js';
+import { encoderById, type PageEncoder } from '../compression/page-encoders.js';
 import type { CodedRuns } from './coded-runs.js';
 
 const ZEROS = new Uint8Array(1 << 16);
 
 /** Compresses pages of an image, whose bytes arrive in ascending order, and writes them to their file. */
 export class CodedPages {
-  private readonly encoder = new FastDeflate();
+  private readonly encoder: PageEncoder;
   private readonly page: Uint8Array;
   private readonly code: Uint8Array;
   /** Bytes of the image so far. */
@@ -21,7 +21,8 @@ export class CodedPages {
     private readonly name: string,
   ) {
     this.page = new Uint8Array(runs.contentBytes);
-    this.code = new Uint8Array(2 * runs.contentBytes);
+    this.code = new Uint8Array(2 * runs.contentBytes + 64);
+    this.encoder = encoderById(runs.encoder, runs.contentBytes)!; // as `readCodedRuns` has checked
   }
 
   /** Take the next bytes of the image. @throws PageferryError `bad-stream`; what the file throws */

@@ -1,14 +1,12 @@
 // Pages that a file has compressed and that are compressed again to the same bytes when it is unpacked.
 import type { PageferryError } from '../../page/error.js';
 import type { WireReader, WireWriter } from '../../stream/wire.js';
+import { encoderById } from '../compression/page-encoders.js';
 import { doubled } from '../doubled.js';
 
 /** Each takes 20 bytes of memory: 16 GiB of pages of 4 KiB. What is more stays among the other bytes. */
 export const MAX_CODED_RUNS = 1 << 22;
-/** The encoder of the pages, which never changes: zlib's level 1 (`compression/zlib/deflate-fast.ts`). */
-const DEFLATE_FAST = 1;
-const MAX_CONTENT_BYTES = 1 << 14;
-const MAX_CODE_BYTES = 1 << 15;
+const MAX_CODE_BYTES = 0xffff;
 
 /** Compressed pages, ascending by offset and by position, none twice. */
 export class CodedRuns {
@@ -20,8 +18,11 @@ export class CodedRuns {
   /** Position of its content in the image. */
   positions = new Float64Array(64);
 
-  /** `contentBytes`: bytes of each page. */
-  constructor(readonly contentBytes: number) {}
+  /** `contentBytes`: bytes of each page; `encoder`: number of its encoder (`page-encoders.ts`). */
+  constructor(
+    readonly contentBytes: number,
+    readonly encoder: number,
+  ) {}
 
   /** Add a page. Returns false if it does not follow the others, or they are too many. */
   add(offset: number, bytes: number, position: number): boolean {
@@ -48,9 +49,9 @@ export class CodedRuns {
 
 /** Write the table: encoder, bytes of a page, and for each page gap, bytes, skip (description.ts). */
 export function writeCodedRuns(table: WireWriter, runs: CodedRuns): void {
-  const { count, offsets, sizes, positions, contentBytes } = runs;
+  const { count, offsets, sizes, positions, contentBytes, encoder } = runs;
   if (count === 0) return;
-  table.u8(DEFLATE_FAST);
+  table.u8(encoder);
   table.count(contentBytes);
   let end = 0;
   let contentEnd = 0;
@@ -73,9 +74,9 @@ export function readCodedRuns(
   if (count === 0) return undefined;
   const encoder = table.u8();
   const contentBytes = table.count();
-  if (encoder !== DEFLATE_FAST || contentBytes < 1 || contentBytes > MAX_CONTENT_BYTES)
+  if (contentBytes < 1 || !encoderById(encoder, contentBytes))
     throw bad(`compressed pages of ${contentBytes} bytes by the encoder ${encoder}, which is not known`);
-  const runs = new CodedRuns(contentBytes);
+  const runs = new CodedRuns(contentBytes, encoder);
   let end = 0;
   let contentEnd = 0;
   for (let i = 0; i < count; i++) {

@@ -8,9 +8,10 @@
 //                   | machine u16 | addressing u8 | flags u8 | compressed page count u32
 //     run         = gap count | bytes count | position count       file order; gap: after the run before
 //     range       = address u64 | bytes count                      the image's order
-//     coded       = encoder u8 = 1 | page bytes count | { gap count | bytes count | skip count }
-//                   pages that are compressed to the same bytes again (1: as zlib's level 1), in the order of
-//                   file and image; gap: after the page before in the file; skip: in the image
+//     coded       = encoder u8 = 1 … 4 | page bytes count | { gap count | bytes count | skip count }
+//                   pages that are compressed to the same bytes again (1: as zlib's level 1, 2: as
+//                   liblzo2's lzo1x_1, 3 and 4: as snappy with each of its hashes), in the order of file and
+//                   image; gap: after the page before in the file; skip: in the image
 //     flags       = 1: image bytes in no run may be other than zero: they follow from the other bytes
 //                   2: a sparse file of plain memory: the runs are its data, all else are holes, and there
 //                   are no other bytes

@@ -30,6 +30,8 @@ interface OpenOptions {
  * several.
  */
 export interface ImageSet {
+  /** The error of an output that takes one image, for several; undefined if it takes them. */
+  readonly onlyOne: PageferryError | undefined;
   /** Create the sink of image `number`. */
   open(number: number, options?: OpenOptions): PageSink;
   /** Give all finished images their names and store them durably. @throws PageferryError `io` */
@@ -64,13 +66,12 @@ function newSet(target: OutputTarget, { mode }: FileSinkOptions): ImageSet {
   const replaces = target.mode !== undefined;
   const partial = partialDirectory(path, name, mode);
   const fileMode = mode ?? target.mode;
+  const problem = 'is a file, but the stream has several images; name a directory';
+  const onlyOne = replaces ? new PageferryError('io', `${name}: ${problem}`) : undefined;
   return {
+    onlyOne,
     open(number, options) {
-      if (number > 0 && replaces)
-        throw new PageferryError(
-          'io',
-          `${name}: is a file, but the stream has several images; name a directory`,
-        );
+      if (number > 0 && onlyOne) throw onlyOne;
       return partial.sink(number, fileMode, options);
     },
     async commit(count) {
@@ -107,6 +108,7 @@ async function renameOrCopy(from: string, to: string): Promise<void> {
 function directorySet(path: string, { mode }: FileSinkOptions): ImageSet {
   const partial = partialDirectory(join(path, 'images'), path, mode);
   return {
+    onlyOne: undefined,
     open: (number, options) => partial.sink(number, mode, options),
     async commit(count) {
       const names = Array.from({ length: count }, (_, number) => partial.fileName(number, count));
@@ -167,13 +169,12 @@ function partialDirectory(path: string, name: string, mode = 0o600) {
 }
 
 function streamSet(path: string, name: string): ImageSet {
+  const problem = 'takes one image, but the stream has several; unpack one with --image N';
+  const onlyOne = new PageferryError('io', `${name}: ${problem}`);
   return {
+    onlyOne,
     open(number, options) {
-      if (number > 0)
-        throw new PageferryError(
-          'io',
-          `${name}: takes one image, but the stream has several; unpack one with --image N`,
-        );
+      if (number > 0) throw onlyOne;
       return options?.isUnordered ? createUnorderedSink(path) : createReadableSink(path);
     },
     async commit() {},

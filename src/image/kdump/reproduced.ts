@@ -1,23 +1,19 @@
 // Which pages of a dump need not be kept twice: those that are not compressed, and those that are compressed
 // to the same bytes again.
-import { decompressPage } from '../compression/decompress.js';
-import { FastDeflate, MAX_DEFLATED_BYTES } from '../compression/zlib/deflate-fast.js';
-import { CodedRuns, MAX_CODED_RUNS } from '../container/coded-runs.js';
+import { CodedFinder } from '../container/coded-finder.js';
+import type { CodedRuns } from '../container/coded-runs.js';
 import type { OnCompared } from '../container/lazy-container.js';
-import type { ContainerRun } from '../container/run-table.js';
+import { RunTable } from '../container/run-table.js';
 import type { KdumpPageMap } from './bitmaps.js';
 import type { KdumpPages } from './pages.js';
 
-/** A dump of which fewer of the first pages are reproduced was made by another zlib. */
-const SAMPLE_PAGES = 64;
-const MIN_REPRODUCED = 32;
 /** Between two turns of the event loop: some 10 ms. */
 const PAGES_PER_TURN = 100;
 const MAX_RUNS = 1 << 20;
 
 /** Places of pages in the file. */
 export interface ReproducedPages {
-  readonly runs: ContainerRun[];
+  readonly runs: RunTable;
   readonly coded: CodedRuns | undefined;
 }
 
@@ -34,8 +30,8 @@ export interface DumpPages {
 }
 
 /**
- * Read all pages of a dump and compress them. Reproduced are zlib's pages of up to 16 KiB at level 1, as QEMU
- * and makedumpfile write them with the zlib of most systems. @throws PageferryError `bad-image`, `io`
+ * Read all pages of a dump and compress them. Reproduced are zlib's pages of up to 16 KiB at level 1, and
+ * those of liblzo2 and snappy, as QEMU and makedumpfile write them. @throws PageferryError `bad-image`, `io`
  */
 export async function findReproduced(dump: DumpPages): Promise<ReproducedPages> {
   const { map, blockBytes } = dump;
@@ -57,59 +53,28 @@ export async function findReproduced(dump: DumpPages): Promise<ReproducedPages> 
 }
 
 class Finder {
-  private readonly runs: ContainerRun[] = [];
-  private readonly coded: CodedRuns;
-  private readonly encoder = new FastDeflate();
-  private readonly page: Uint8Array;
-  private readonly code: Uint8Array;
+  private readonly runs = new RunTable();
+  private readonly coded: CodedFinder;
   /** End of the bytes of the file that a page was found in: several pages can share theirs. */
   private end = 0;
-  private tried = 0;
 
   constructor(private readonly dump: DumpPages) {
-    this.coded = new CodedRuns(dump.blockBytes);
-    this.page = new Uint8Array(dump.blockBytes);
-    this.code = new Uint8Array(2 * dump.blockBytes);
+    this.coded = new CodedFinder(dump.blockBytes);
   }
 
   add(index: number, position: number): void {
-    const { dump, coded } = this;
+    const { dump, coded, runs } = this;
     const { offset, bytes, compression } = dump.pages.stored(index);
     const at = dump.locate(offset, bytes.length);
     if (at === undefined || at < this.end) return;
     if (!compression) {
-      this.addRun(at, bytes.length, position);
-      return;
-    }
-    if (compression !== 'zlib' || !this.isTried() || coded.count === MAX_CODED_RUNS) return;
-    this.tried++;
-    if (!this.isReproduced(bytes) || !coded.add(at, bytes.length, position)) return;
+      if (runs.length >= MAX_RUNS) return;
+      runs.append(at, bytes.length, position);
+    } else if (!coded.add(compression, bytes, at, position)) return;
     this.end = at + bytes.length;
   }
 
   result(): ReproducedPages {
-    const { runs, coded } = this;
-    return { runs, coded: coded.count > 0 ? coded : undefined };
-  }
-
-  private addRun(offset: number, bytes: number, position: number): void {
-    const last = this.runs.at(-1);
-    const follows = last && last.offset + last.bytes === offset && last.position + last.bytes === position;
-    if (follows) this.runs[this.runs.length - 1] = { ...last, bytes: last.bytes + bytes };
-    else if (this.runs.length < MAX_RUNS) this.runs.push({ offset, bytes, position });
-    else return;
-    this.end = offset + bytes;
-  }
-
-  private isTried(): boolean {
-    if (this.dump.blockBytes > MAX_DEFLATED_BYTES) return false;
-    return this.tried < SAMPLE_PAGES || this.coded.count >= MIN_REPRODUCED;
-  }
-
-  private isReproduced(bytes: Uint8Array): boolean {
-    const { page, code, encoder } = this;
-    if (!decompressPage('zlib', bytes, page)) return false;
-    const count = encoder.encode(page, code);
-    return count === bytes.length && Buffer.compare(code.subarray(0, count), bytes) === 0;
+    return { runs: this.runs, coded: this.coded.result() };
   }
 }

@@ -6,11 +6,11 @@
 //               FF "sNaPpY"; 00 check u32, a block of Snappy; 01 check u32, bytes; 80 … FE: skipped
 //     check   = masked CRC-32C of the content, which has at most 65536 bytes
 import { lastAtOrBelow } from '../../page/search.js';
-import type { PageSource } from '../../page/source.js';
 import { inSpace } from '../addressed-range.js';
 import { maskedCrc32c } from '../compression/crc32c.js';
 import { decodeSnappy } from '../compression/snappy.js';
 import { createContainerSource } from '../container/container-source.js';
+import { createLazyContainer, type LazyContainer } from '../container/lazy-container.js';
 import { createDecodedSource, type DecodedPages, type DecodedSource } from '../decoded-source.js';
 import { extentIndex } from '../extents.js';
 import { badImage, type FileBytes, fileBytes, readBytes, viewOf } from '../file-bytes.js';
@@ -25,6 +25,7 @@ import {
   readChunks,
 } from './avml-chunks.js';
 import { beginsWith, type PlacedRange, placeRanges, segmentsOf } from './ranges.js';
+import { findReproducedChunks } from './reproduced-chunks.js';
 
 /** The compressed AVML format of `openImage`; AVML writes the format LiME too. */
 export const avml: ImageFormat = {
@@ -46,8 +47,8 @@ export const avml: ImageFormat = {
 
 /** The memory in an AVML dump. */
 export interface AvmlSource extends DecodedSource {
-  /** The whole file: what is compressed cannot be made again from the pages. */
-  readonly container: PageSource;
+  /** The file without the chunks that are compressed to the same bytes again. */
+  readonly container: LazyContainer;
   /** Physical memory in the image's order. */
   readonly segments: readonly PlacedRange[];
 }
@@ -72,16 +73,17 @@ function openDump({ path, bytes, handle }: ImageFile): AvmlSource {
     ...createDecodedSource(handle, pages),
     segments,
     addressed: () => inSpace('physical', segments),
-    get container() {
+    container: createLazyContainer(path, async (onCompared) => {
+      const check = () => void handle.file.use(); // throws after close
       return createContainerSource(handle, {
         format: avml.name,
         fileBytes: bytes,
         imageBytes: pages.bytes,
-        runs: [],
+        ...(await findReproducedChunks(file, placed, chunks, check, onCompared)),
         ranges: segments,
         isDerived: true,
       });
-    },
+    }),
   };
 }
 

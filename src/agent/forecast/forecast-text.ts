@@ -26,11 +26,11 @@ export function forecastLine(made: Forecast, downtimeLimitMs: number, nowMs: num
 
 /** `forecast: round 1 ended; the migration ends in 2.1 s (after 8.4 s), downtime 120 ms of at most 300 ms` */
 export function forecastText(event: string, line: ForecastLine): string {
-  const { endMs, remainingMs, downtimeMs, converges, downtimeLimitMs } = line;
+  const { endMs, remainingMs, downtimeMs, converges, downtimeLimitMs, rounds } = line;
   const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
   const prefix = `forecast: ${event}; `;
   if (converges === null)
-    return `${prefix}the first round takes ${seconds(endMs)}; the dirty rate is not known yet (--qmp, or the second round)`;
+    return `${prefix}${rounds > 1 ? 'this' : 'the first'} round ends after ${seconds(endMs)}; the dirty rate is not known yet (--qmp, or the third round)`;
   if (!converges)
     return `${prefix}pre-copy does not converge: it needs a downtime of ${downtimeMs} ms, the limit is ${downtimeLimitMs} ms`;
   return `${prefix}the migration ends in ${seconds(remainingMs)} (after ${seconds(endMs)}), downtime ${downtimeMs} ms of at most ${downtimeLimitMs} ms`;

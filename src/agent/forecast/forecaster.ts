@@ -54,6 +54,8 @@ export class Forecaster {
   private monitor: QemuMonitor | undefined;
   private steering: Steering | undefined;
   private hasHalf = false;
+  /** Whether QEMU has reported its dirty rate; else two rounds that were sent again show it. */
+  private hasSample = false;
   /** How often QEMU had looked for written pages by the last round: once before the first. */
   private dirtySyncs = 1;
   /** Rounds are reported in order, whatever QEMU's monitor takes. */
@@ -100,6 +102,7 @@ export class Forecaster {
       const sample = await monitor.dirtySample(signal);
       // A round that ended meanwhile is a longer sample.
       if (sample && this.rounds.length === 0) this.dirty.push(sample);
+      if (sample) this.hasSample = true;
     } catch (cause) {
       if (signal.aborted || this.options.isOver()) return;
       log('warn', `${asError(cause).message}; forecasts use the stream alone`);
@@ -117,6 +120,7 @@ export class Forecaster {
       if (status === 'active' && looks <= 1 && this.downtimeLimitMs <= MAX_LIMIT_FRACTION * ms) {
         totalPages = remainingPages + this.current().pages;
         this.dirty.push({ ms, pages: totalPages });
+        this.hasSample = true;
       }
     } catch {
       // The next round shows how many pages were written.
@@ -155,10 +159,15 @@ export class Forecaster {
     const guestPages = this.options.guestPages();
     const isCached = guestPages * PAGE_BYTES <= this.options.cacheBytes;
     return {
-      ...{ guestPages, rounds: this.rounds, dirty: this.dirty, resendCost: isCached ? CHANGES_COST : 1 },
+      ...{ guestPages, rounds: this.rounds, dirty: this.known, resendCost: isCached ? CHANGES_COST : 1 },
       current: { ...this.current(), totalPages },
       downtimeLimitMs: this.downtimeLimitMs,
     };
+  }
+
+  /** One round that was sent again shows neither the shorter periods nor whether the guest writes on. */
+  private get known(): readonly DirtySample[] {
+    return this.hasSample || this.dirty.length > 1 ? this.dirty : [];
   }
 
   private get downtimeLimitMs(): number {

@@ -21,6 +21,7 @@ const LIVE_GROUP_RATIO = 0.75;
 export const smallest: Strategy = {
   name: 'smallest',
   maxGroupBytes: MAX_GROUP_BYTES,
+  maxZstdLevel: LEVEL,
   choose: (page, state) => (isLive(state) ? smallestCodec(page, state) : 'best'),
   groupBytes: () => MAX_GROUP_BYTES,
   pack(group, state) {

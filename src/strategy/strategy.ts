@@ -235,8 +235,8 @@ export interface Strategy {
   /** Level of zstd for the choice `zstd-page`, 1 to 22. Absent: 1. */
   readonly zstdPageLevel?: number | undefined;
   /**
-   * Highest level of zstd that `pack` returns, 1 to 22. Up to 15 a thread needs 13 MiB less address space,
-   * and the kernels pack higher levels at 15. Absent: 22.
+   * Highest level of zstd that `pack` returns, 1 to 22. From 16 on a thread needs 82 MiB more address space;
+   * up to 15, the kernels pack higher levels at 15. Absent: 15.
    */
   readonly maxZstdLevel?: number | undefined;
   /** Return the assumptions behind the latest choices. Called a few times a second. Absent: it has none. */

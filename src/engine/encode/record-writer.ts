@@ -34,10 +34,10 @@ interface WaitingFrame {
   readonly firstPage: number;
   readonly pageCount: number;
   readonly ordinal: number;
-  packed: PackedFrame | undefined;
-  isWritten: boolean;
+  packed?: PackedFrame;
+  isWritten?: true;
   /** The frame that comes right after this one in the stream. */
-  next: WaitingFrame | undefined;
+  next?: WaitingFrame;
 }
 
 /** Settings of a record writer. */
@@ -125,15 +125,7 @@ export class RecordWriter {
   ): void {
     const { pageCount } = frame;
     const ordinal = this.ordinal++;
-    const waiting: WaitingFrame = {
-      image,
-      firstPage,
-      pageCount,
-      ordinal,
-      packed: undefined,
-      isWritten: false,
-      next: undefined,
-    };
+    const waiting: WaitingFrame = { image, firstPage, pageCount, ordinal };
     if (this.last) this.last.next = waiting;
     const packed = pack(ordinal);
     packed.then(

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { afterEach, describe, expect, onTestFailed, test } from 'vitest';
 import { Advisor } from '../../src/agent/direct/advisor.js';
-import { DIRECT_KIND, jsonBody, readSettings } from '../../src/agent/direct/messages.js';
+import { DIRECT_KIND, jsonBody, readAddress, readSettings } from '../../src/agent/direct/messages.js';
 import { addressFrom, prepareDirect } from '../../src/agent/direct/outgoing.js';
 import { DelayRelay } from '../../testing/delay-relay.js';
 import { buildGuest, checkerReport, linuxSkipReason, waitForChecks } from '../../testing/qemu/linux.js';
@@ -154,6 +154,30 @@ describe('without a real QEMU', () => {
       /^warn: no direct migration: .*QEMU is running; start it with -incoming defer; the agents migrate the guest$/,
     );
     expect(monitor.commands.filter(({ execute }) => execute.startsWith('migrate'))).toEqual([]);
+  });
+
+  test('an answer can name a socket only: QEMU would run the program of exec:', () => {
+    const answer = (address: unknown) => jsonBody(DIRECT_KIND.PREPARE, { address });
+    const good = [
+      'tcp:10.0.0.1:4444',
+      'tcp:[fe80::1%eth0]:4444',
+      'tcp:host-b.example:1',
+      'unix:/run/in.sock',
+    ];
+    for (const address of good) expect(readAddress(answer(address), 'peer')).toBe(address);
+    const bad = [
+      'exec:touch /tmp/x',
+      'file:/etc/x',
+      'fd:3',
+      'rdma:h:1',
+      'tcp:h:1,to=9',
+      'unix:x',
+      '',
+      undefined,
+      7,
+    ];
+    for (const address of bad)
+      expect(() => readAddress(answer(address), 'peer')).toThrow(/peer: .*, not tcp:HOST:PORT or unix:PATH/);
   });
 
   test('an address of all interfaces is that of the destination agent; settings of other things are dropped', () => {

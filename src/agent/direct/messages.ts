@@ -31,6 +31,8 @@ const PARAMETERS: ReadonlySet<string> = new Set([
   ...['multifd-channels', 'multifd-compression', 'multifd-zstd-level'],
 ]);
 const MAX_NAMES = 100;
+/** QEMU's other addresses (exec:, file:, fd:) would let a destination run programs at the source. */
+const SOCKET_ADDRESS = /^(?:tcp:(?:\[[\da-f:.]+(?:%\w+)?\]|[\w.-]+):\d{1,5}|unix:\/[^,]+)$/i;
 
 export function jsonBody(kind: number, content?: object): Uint8Array {
   return Buffer.concat([Uint8Array.of(kind), Buffer.from(content ? JSON.stringify(content) : '')]);
@@ -86,8 +88,12 @@ export function readSettings(body: Uint8Array, peer: string): MigrationSettings 
 
 export function readAddress(body: Uint8Array, peer: string): string {
   const { address } = readJsonBody(body, DIRECT_KIND.PREPARE, peer);
-  if (typeof address === 'string' && address.length > 0) return printable(address);
-  throw new PageferryError('bad-stream', `${peer}: a direct migration: an answer without an address`);
+  if (typeof address === 'string' && SOCKET_ADDRESS.test(address)) return printable(address);
+  const found = address === undefined ? 'no address' : `the address ${printable(String(address))}`;
+  throw new PageferryError(
+    'bad-stream',
+    `${peer}: a direct migration: ${found}, not tcp:HOST:PORT or unix:PATH`,
+  );
 }
 
 export function readResult(body: Uint8Array, peer: string): IncomingResult {

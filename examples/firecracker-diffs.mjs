@@ -8,7 +8,9 @@ import { bytesSink, bytesSource } from 'pageferry';
 import { createStore, openSnapshotDiff } from 'pageferry/store';
 
 const PAGE = 4096;
-const MEMORY_BYTES = 16 << 20;
+const MEMORY_BYTES = 8 << 20;
+const DIFFS = 20;
+const KEPT = 5;
 const folder = mkdtempSync(join(tmpdir(), 'firecracker-'));
 const diff = join(folder, 'vm.diff');
 
@@ -19,27 +21,28 @@ const random = () => {
 };
 
 try {
-  let memory = Buffer.alloc(MEMORY_BYTES);
+  const memory = Buffer.alloc(MEMORY_BYTES);
   for (let at = 0; at < MEMORY_BYTES / 2; at += 16) memory.write(`row ${random() % 5000};`, at);
+  // The merges by hand: the memory file, and every diff written over the one before.
+  const merged = [memory];
   const store = await createStore(join(folder, 'store'));
-  await store.put(bytesSource(memory, 'vm.mem'), { name: 'base' });
-
-  let parent = 'base';
-  for (let n = 1; n <= 6; n++) {
-    memory = writeDiff(memory);
-    const source = await openSnapshotDiff(store, diff, parent);
-    const info = await store.put(source, { name: `diff-${n}`, parent });
-    source.close();
+  await store.put(bytesSource(memory, 'vm.mem'), { name: 'diff-0' });
+  for (let n = 1; n <= DIFFS; n++) {
+    merged.push(writeDiff(merged[n - 1]));
+    const info = await putDiff(store, `diff-${n}`, `diff-${n - 1}`);
     const onDisk = statSync(diff).blocks * 512;
     console.log(`${info.name}: ${onDisk >> 10} KiB of the diff on disk, ${info.storedBytes} bytes stored`);
-    parent = info.name;
   }
+  for (const n of [0, 7, DIFFS]) await check(store, `diff-${n}`, merged[n]);
 
-  await store.remove('base'); // no snapshot needs another
-  const restored = bytesSink();
-  await store.get(parent, restored);
-  if (!memory.equals(restored.take())) throw new Error(`${parent}: differs from the merge by hand`);
-  console.log(`${parent} is the memory file with all six diffs written over it`);
+  await store.prune({ last: KEPT }); // no snapshot needs another
+  const kept = store.list().map(({ name }) => name);
+  console.log(`pruned to ${kept.join(', ')}`);
+  for (let n = DIFFS - KEPT + 1; n <= DIFFS; n++) await check(store, `diff-${n}`, merged[n]);
+
+  const branch = writeDiff(merged[DIFFS - 2]);
+  await putDiff(store, 'branch', `diff-${DIFFS - 2}`); // rebased: a diff of any snapshot
+  await check(store, 'branch', branch);
   await store.close();
 } catch (error) {
   // The store needs the package lmdb, and finding holes koffi: both are optional.
@@ -47,6 +50,23 @@ try {
   console.log(`skipped: ${error.message}`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
+}
+
+/** Puts the diff as a snapshot: its holes are pages of `parent`. */
+async function putDiff(store, name, parent) {
+  const source = await openSnapshotDiff(store, diff, parent);
+  try {
+    return await store.put(source, { name, parent });
+  } finally {
+    source.close();
+  }
+}
+
+async function check(store, name, memory) {
+  const restored = bytesSink();
+  await store.get(name, restored);
+  if (!memory.equals(restored.take())) throw new Error(`${name}: differs from the merge by hand`);
+  console.log(`${name} restored: equal to the merge by hand`);
 }
 
 /** Writes a diff snapshot; returns the memory after it. */

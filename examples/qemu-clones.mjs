@@ -2,7 +2,7 @@
 // it, and the page cache keeps it for all of them. The first clone's working set is recorded, and read ahead
 // for the others. Needs root, FUSE, QEMU, gcc and a kernel.
 //
-//   node examples/qemu-clones.mjs [CLONES]        (1 to 10, default: 3)
+//   node examples/qemu-clones.mjs [CLONES]        (1 to 10, default: 10)
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { pageferry, skipReason, startMount } from './support/mount-command.mjs';
 import { buildInitramfs, findKernel, startGuest } from './support/qemu-guest.mjs';
 
 const CHECKS = 3;
-const clones = Number(process.argv[2] ?? 3);
+const clones = Number(process.argv[2] ?? 10);
 if (!(Number.isInteger(clones) && clones >= 1 && clones <= 10)) throw new Error('CLONES: 1 to 10');
 const noKernel = findKernel() ? undefined : 'no kernel: set PAGEFERRY_TEST_KERNEL';
 const reason = skipReason(['qemu-system-x86_64', 'gcc']) ?? noKernel;

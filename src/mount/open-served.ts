@@ -3,6 +3,7 @@ import { directoryFormat } from '../image/directory-formats.js';
 import { ioError } from '../image/fs/errno.js';
 import { isHttpUrl } from '../image/http/http-file.js';
 import { statInput } from '../image/image-file.js';
+import { PageferryError } from '../page/error.js';
 import { MAGIC } from '../stream/format.js';
 import { imageNames } from './image-names.js';
 import type { ServedImages } from './served-image.js';
@@ -29,16 +30,30 @@ export interface OpenServedOptions {
  * an image file of any format. @throws PageferryError
  */
 export async function openServed(text: string, options: OpenServedOptions = {}): Promise<ServedImages> {
-  if (isHttpUrl(text)) return await openStreamImages(text, options);
-  const specification = readSpecification(text);
-  if (specification.kind === 'store')
+  const specification = isHttpUrl(text) ? undefined : readSpecification(text);
+  if (specification?.kind === 'store') {
+    refuseBases(text, 'a store', options);
     return await openStoreImages(specification.dir, specification.snapshot, { keyFile: options.keyFile });
+  }
+  if (options.keyFile !== undefined)
+    throw new PageferryError('bad-argument', `${text}: a key file is for a store, and this is none`);
+  if (!specification) return await openStreamImages(text, options);
   const { path } = specification;
-  if (directoryFormat(path)) return openUncodedImage(path, imageNames([path])[0]!);
-  statInput(path);
-  return isStream(path)
-    ? await openStreamImages(path, options)
-    : openUncodedImage(path, imageNames([path])[0]!);
+  if (!directoryFormat(path)) {
+    statInput(path);
+    if (isStream(path)) return await openStreamImages(path, options);
+  }
+  refuseBases(text, 'an image', options);
+  return openUncodedImage(path, imageNames([path])[0]!);
+}
+
+/** @throws PageferryError when base images are given that nothing would use */
+function refuseBases(text: string, what: string, { bases = [] }: OpenServedOptions): void {
+  if (bases.length > 0)
+    throw new PageferryError(
+      'bad-argument',
+      `${text}: base images are for a packed stream, and this is ${what}`,
+    );
 }
 
 /** Whether a file begins as a packed stream does. */

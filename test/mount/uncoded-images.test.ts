@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { openServed } from '../../src/mount/open-served.js';
 import { openUncodedImage } from '../../src/mount/uncoded-images.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'pageferry-uncoded-'));
@@ -34,4 +35,15 @@ it('reports a file that was truncated after it was opened', () => {
 
 it('refuses what can only be read in order', () => {
   expect(() => openUncodedImage('/dev/null', 'null')).toThrow('/dev/null: cannot be read at any position');
+});
+
+it('refuses options that an image does not use', async () => {
+  const path = join(folder, 'guest');
+  writeFileSync(path, CONTENT);
+  await expect(openServed(path, { bases: ['base'] })).rejects.toThrow(
+    /guest: base images are for a packed stream, and this is an image/,
+  );
+  await expect(openServed(path, { keyFile: 'key' })).rejects.toThrow(
+    /guest: a key file is for a store, and this is none/,
+  );
 });

@@ -24,7 +24,7 @@ test('over TLS with --once both agents exit with 0; statistics and the log are J
   const stats = join(folder, 'stats');
   const { source, destination } = await startPair(folder, {
     security: tlsOptions(folder),
-    source: ['--once', '--json', '--stats', stats, '--threads', '1'],
+    source: ['--once', '--json', '--stats', stats, '--threads', '1', '--strategy', 'fixed:zstd'],
     destination: ['--once'],
   });
   await migrate(folder, STREAM);

@@ -1,13 +1,16 @@
-// Every format is read by analyze, simulate --trace, store put and what mounts and exports serve.
+// Every format is read by analyze, tradeoff, simulate --trace, store put and what mounts and exports serve.
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { OUTPUT_FORMS } from '../../src/image/output-forms.js';
 import { openUncodedImage } from '../../src/mount/uncoded-images.js';
+import { craftedStream } from '../../testing/qemu/crafted-guest.js';
 import { memoryFile } from '../hostile/memory-file.js';
 import { makeCore } from '../image/elf-support.js';
 import { imageExamples } from '../image/image-examples.js';
 import { flattened, makeKdump } from '../image/kdump-support.js';
+import { saved } from '../image/libvirt-support.js';
+import { mappedFile } from '../image/mapped-ram-support.js';
 import { randomBytes, testFolder } from '../image/support.js';
 import { done } from './in-process.js';
 
@@ -19,6 +22,10 @@ const memory = Buffer.concat(
     i % 5 === 2 ? Buffer.alloc(PAGE) : Buffer.alloc(PAGE, randomBytes(20 + (i % 40), i % 30)),
   ),
 );
+
+function pagesOf(bytes: Buffer): Buffer[] {
+  return Array.from({ length: PAGES }, (_, i) => bytes.subarray(i * PAGE, (i + 1) * PAGE));
+}
 
 /** A file of each form that memory is written in. */
 async function inForm(name: string): Promise<Uint8Array> {
@@ -79,6 +86,9 @@ const files: [string, () => Uint8Array | Promise<Uint8Array>, Buffer][] = [
   ['lime', () => inForm('lime'), memory],
   ['avml', () => avml.file, avml.image],
   ['minidump', minidump, memory],
+  ['qemu-migration', () => craftedStream([memory]), memory],
+  ['libvirt-save', () => saved(craftedStream([memory])), memory],
+  ['qemu-mapped-ram', () => mappedFile([{ name: 'pc.ram', pages: pagesOf(memory) }]), memory],
   ['raw', () => memory, memory],
 ];
 
@@ -96,16 +106,18 @@ describe.each(files)('%s', (name, make, image) => {
     fs.writeFileSync(join(trace, '001'), bytes);
   });
 
-  test('analyze and simulate --trace', async () => {
+  test('analyze, tradeoff and simulate --trace', async () => {
     const { stdout } = await done(['analyze', path, '--json']);
     expect(`${stdout}`).toContain(`"pages":${image.length / PAGE}`);
+    const compared = await done(['tradeoff', path, '--link', '1Gbit', '--threads', '1', '--json']);
+    expect(`${compared.stdout}`).toContain(`${image.length}`);
     const simulated = await done(['simulate', '--trace', trace, '--technique', 'pre-copy', '--json']);
     expect(JSON.parse(`${simulated.stdout}`)).toBeTruthy();
   });
 
   test('what is stored and served is its memory', async () => {
     const snapshot = name.replace(/\W+/g, '-');
-    const format = name.replace(/\W.*/, '').replace('elf', 'elf-core');
+    const format = /^[\w-]+/.exec(name)![0];
     await done(['store', 'put', '--store', store, '--name', snapshot, '--format', format, path]);
     await done(['store', 'get', '--store', store, snapshot, '-o', join(folder, 'got')]);
     expect(fs.readFileSync(join(folder, 'got')).equals(image)).toBe(true);

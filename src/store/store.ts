@@ -245,7 +245,7 @@ export class Store {
     if (this.context.db.snapshot(name))
       throw new PageferryError(
         'bad-argument',
-        `${this.dir}: has a snapshot ${name} already; give another name, or remove it first`,
+        `${this.dir}: has a snapshot ${name} already; give another name, or remove it first (store put --skip-existing leaves it)`,
       );
   }
 

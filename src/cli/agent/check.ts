@@ -62,7 +62,7 @@ export const check = defineCommand({
     json: { help: 'report as one JSON object' },
   },
   details: [
-    'The options for TLS and the base image are those of "agent source". Asks the destination agent, sends bursts of random bytes for about a second, and packs pages for as long; nothing is migrated, and QEMU is not connected to.',
+    'The options for TLS and the base image are those of "agent source". Asks the destination agent, sends bursts of random bytes for about a second, and packs pages for as long; nothing is migrated. QEMU is asked only with --qmp.',
     'Exits with status 0 when a migration can start, 1 when a check failed.',
   ],
   async run({ values, signal }) {

@@ -43,7 +43,7 @@ export const source = defineCommand({
     },
     qmp: { value: 'ADDRESS', help: "QMP socket of this host's QEMU, for forecasts", parse: address },
     direct: {
-      help: 'let QEMU migrate directly to the other QEMU where the agents gain nothing; with --qmp, and --direct there',
+      help: 'let QEMU migrate directly to the other QEMU where the agents gain nothing; needs --qmp, and --direct at the destination agent',
     },
     'max-total': {
       value: 'SECONDS',

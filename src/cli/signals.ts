@@ -4,7 +4,7 @@ import { printErrorLine } from './terminal.js';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** Signals in this time are one request: timeout(1) and service managers signal a program, then its group. */
-const SAME_REQUEST_MS = 100;
+const SAME_REQUEST_MS = 200;
 const cleanups = new Set<() => void>();
 
 /**
@@ -46,10 +46,14 @@ export class SignalHandler {
     for (const name of SIGNALS) process.on(name, this.onSignal);
   }
 
-  /** The command has ended without a signal: stop waiting. */
+  /**
+   * The command has ended: stop waiting. After a signal the program lives as long as a second one may belong
+   * to the same request: without a handler it would change the exit status.
+   */
   stop(): void {
     clearTimeout(this.timer);
-    for (const name of SIGNALS) process.off(name, this.onSignal);
+    if (this.received === undefined) this.removeHandlers();
+    else setTimeout(() => {}, SAME_REQUEST_MS - (performance.now() - this.askedMs));
   }
 
   /**
@@ -58,9 +62,14 @@ export class SignalHandler {
   endProgram(): void {
     // Cleanup first: without handlers the next signal would end the program at once.
     cleanUp();
-    this.stop();
+    clearTimeout(this.timer);
+    this.removeHandlers();
     printErrorLine(`pageferry: stopped by ${this.received}`);
     process.kill(process.pid, this.received!);
+  }
+
+  private removeHandlers(): void {
+    for (const name of SIGNALS) process.off(name, this.onSignal);
   }
 
   /** The first signal asks the command to stop; a second one ends the program at once. */

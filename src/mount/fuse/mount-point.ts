@@ -7,6 +7,8 @@ import { MAX_READ, S_IFDIR, S_IFREG } from './protocol.js';
 
 const DEVICE = '/dev/fuse';
 const COMMAND_MS = 30_000;
+/** A signal to the group of this process can reach umount before it has a group of its own. */
+const UMOUNT_ATTEMPTS = 3;
 /** A signal for this group of processes must not end mount(8) and umount(8). Node types lack the option. */
 const OWN_GROUP = { detached: true };
 /** The descriptor of the device in the process of mount(8). */
@@ -94,12 +96,17 @@ export function abortMount(path: string): void {
 }
 
 function umount(argv: readonly string[]): string | undefined {
-  const { error, status, signal, stderr } = spawnSync('umount', ['-i', ...argv], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    ...OWN_GROUP,
-    timeout: COMMAND_MS,
-    encoding: 'utf8',
-  });
-  if (status === 0) return undefined;
-  return error?.message ?? (stderr.trim() || `umount was ended by ${signal}`);
+  let reason: string | undefined;
+  for (let attempt = 0; attempt < UMOUNT_ATTEMPTS; attempt++) {
+    const { error, status, signal, stderr } = spawnSync('umount', ['-i', ...argv], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      ...OWN_GROUP,
+      timeout: COMMAND_MS,
+      encoding: 'utf8',
+    });
+    if (status === 0) return undefined;
+    reason = error?.message ?? (stderr.trim() || `umount was ended by ${signal}`);
+    if (error || signal === null) break;
+  }
+  return reason;
 }

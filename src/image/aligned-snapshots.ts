@@ -5,6 +5,7 @@ import { lastAtOrBelow } from '../page/search.js';
 import type { PageSource } from '../page/source.js';
 import { ExtentTable } from './extent-table.js';
 import type { FileSource } from './image-file.js';
+import { readInOrder } from './read-in-order.js';
 
 /** Addresses are compared as numbers, which hold multiples of this exactly. */
 const PAGE_BYTES = 4096;
@@ -130,7 +131,6 @@ function extentsOf(placed: readonly Placed[], { bytes, unions }: Spaces): Extent
 function alignedSource(image: FileSource, extents: ExtentTable): PageSource {
   const { name } = image;
   const { bytes } = extents;
-  let next = 0;
   const readAt = (into: Uint8Array, position: number) => {
     const wanted = Math.max(0, Math.min(into.length, bytes - position));
     for (let done = 0; done < wanted; ) {
@@ -144,14 +144,5 @@ function alignedSource(image: FileSource, extents: ExtentTable): PageSource {
     }
     return wanted;
   };
-  return {
-    name,
-    bytes,
-    readAt,
-    read(into) {
-      const count = readAt(into, next);
-      next += count;
-      return count;
-    },
-  };
+  return { name, bytes, readAt, read: readInOrder(readAt) };
 }

@@ -1,5 +1,6 @@
 import { PageferryError } from '../page/error.js';
 import type { PageSink, PageSource } from '../page/source.js';
+import { readInOrder } from './read-in-order.js';
 
 /** A buffer grows to twice its size, by at most 256 MiB. */
 const MAX_GROWTH_BYTES = 256 << 20;
@@ -11,22 +12,12 @@ const MAX_GROWTH_BYTES = 256 << 20;
 export function bytesSource(bytes: Uint8Array, name: string): PageSource {
   if (!(bytes instanceof Uint8Array))
     throw new PageferryError('bad-argument', `bytesSource: expected a Uint8Array, got ${typeof bytes}`);
-  let next = 0;
   const readAt = (into: Uint8Array, position: number) => {
     const part = bytes.subarray(position, position + into.length);
     into.set(part);
     return part.length;
   };
-  return {
-    name,
-    bytes: bytes.length,
-    readAt,
-    read(into) {
-      const read = readAt(into, next);
-      next += read;
-      return read;
-    },
-  };
+  return { name, bytes: bytes.length, readAt, read: readInOrder(readAt) };
 }
 
 /** A sink that collects an image in memory. */

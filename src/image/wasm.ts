@@ -1,4 +1,5 @@
 import type { PageSource } from '../page/source.js';
+import { readInOrder } from './read-in-order.js';
 
 /** Options of `wasmMemorySource`. */
 export interface WasmMemoryOptions {
@@ -17,21 +18,12 @@ export function wasmMemorySource(
   options: WasmMemoryOptions = {},
 ): PageSource {
   const bytes = memory.buffer.byteLength;
-  let next = 0;
   const readAt = (into: Uint8Array, position: number) => {
     const wanted = Math.max(0, Math.min(into.length, bytes - position));
     // A memory that grows gets a new buffer and detaches the old one, so `buffer` must be read each time.
     if (wanted > 0) into.set(new Uint8Array(memory.buffer, position, wanted));
     return wanted;
   };
-  const source: PageSource = {
-    name,
-    bytes,
-    read(into) {
-      const read = readAt(into, next);
-      next += read;
-      return read;
-    },
-  };
+  const source: PageSource = { name, bytes, read: readInOrder(readAt) };
   return options.paused ? { ...source, readAt } : source;
 }

@@ -1,26 +1,23 @@
 // Agents that step aside: real QEMUs (emulation) migrate a guest directly that checks its own memory.
 import { join } from 'node:path';
-import { afterEach, describe, expect, onTestFailed, test } from 'vitest';
+import { describe, expect, onTestFailed, test } from 'vitest';
 import { Advisor } from '../../src/agent/direct/advisor.js';
 import { DIRECT_KIND, jsonBody, readAddress, readSettings } from '../../src/agent/direct/messages.js';
 import { addressFrom, prepareDirect } from '../../src/agent/direct/outgoing.js';
 import { DelayRelay } from '../../testing/delay-relay.js';
-import { buildGuest, checkerReport, linuxSkipReason, waitForChecks } from '../../testing/qemu/linux.js';
+import { checkerReport, linuxSkipReason, waitForChecks } from '../../testing/qemu/linux.js';
 import { type Machine, startMachine } from '../../testing/qemu/machine.js';
-import { INSTALLED_QEMU, newerQemu, newerQemuSkipReason, type Qemu } from '../../testing/qemu/versions.js';
+import { INSTALLED_QEMU, type Qemu } from '../../testing/qemu/versions.js';
 import { KEPT, localAddress } from '../channel/hosts.js';
 import { testFolder } from '../image/support.js';
 import { type Agents, startAgents } from '../support/agents.js';
 import { FakeMonitor } from '../support/fake-monitor.js';
+import { checkerGuest, closedAfterEach, MEMORY_MIB, QEMUS } from '../support/real-guests.js';
+import { isSkipped } from '../support/skipped.js';
 
 const folder = testFolder();
-const MEMORY_MIB = 128;
-const lack = linuxSkipReason();
-const guest = lack === undefined ? buildGuest(folder) : undefined;
-const open: { close(): unknown }[] = [];
-afterEach(async () => {
-  for (const one of open.splice(0).reverse()) await one.close();
-});
+const guest = checkerGuest(folder);
+const open = closedAfterEach();
 
 interface Setup {
   readonly source: Machine;
@@ -33,7 +30,7 @@ async function ready(qemu: Qemu, between?: (port: number) => Promise<number>): P
   const control = (name: string) => join(folder, `${name}.agent`);
   const machine = async (name: string, incoming: boolean) => {
     const args = ['-qmp', `unix:${control(name)},server=on,wait=off`];
-    const options = { folder, name, incoming, memoryMib: MEMORY_MIB, linux: guest!(), qemu, args };
+    const options = { folder, name, incoming, memoryMib: MEMORY_MIB, linux: guest!, qemu, args };
     const started = await startMachine(options);
     open.push({ close: () => started.quit() });
     return started;
@@ -60,17 +57,9 @@ async function expectGoesOn(machine: Machine, count: number): Promise<void> {
 
 const statusOf = async ({ qmp }: Machine) => (await qmp.execute('query-status')).status;
 
-const QEMUS: readonly [name: string, qemu: Qemu | undefined, lack: string | undefined][] = [
-  ['the installed QEMU', INSTALLED_QEMU, lack],
-  ['QEMU 10', newerQemu(), lack ?? newerQemuSkipReason()],
-];
-
-describe.each(QEMUS)('a guest with Linux in %s', { timeout: 60_000 }, (_, named, reason) => {
+describe.each(QEMUS)('a guest with Linux in %s', { timeout: 60_000 }, (name, named, reason) => {
   const qemu = named ?? INSTALLED_QEMU;
-  if (reason !== undefined) {
-    test.skip(`skipped: ${reason}`, () => {});
-    return;
-  }
+  if (isSkipped(`a guest with Linux in ${name}`, reason)) return;
 
   test('a fast link: QEMU migrates directly, and the guest arrives intact', async () => {
     const { source, destination, agents } = await ready(qemu);
@@ -195,7 +184,8 @@ describe('without a real QEMU', () => {
   });
 });
 
-describe.skipIf(lack)('where the agents are better', { timeout: 60_000 }, () => {
+describe('where the agents are better', { timeout: 60_000 }, () => {
+  if (isSkipped('100 Mbit/s with the installed QEMU', linuxSkipReason())) return;
   test('100 Mbit/s: the agents migrate the guest, to a QEMU that the agent has listen', async () => {
     const { source, destination, agents } = await ready(INSTALLED_QEMU, async (port) => {
       const relay = await DelayRelay.before({ port, roundTripMs: 1, bitsPerSecond: 1e8 });

@@ -1,31 +1,32 @@
 // Migrations between real QEMUs that are cancelled, or whose agents lose each other in the middle.
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { checkerReport } from '../../testing/qemu/linux.js';
 import { startMachine } from '../../testing/qemu/machine.js';
 import { INSTALLED_QEMU } from '../../testing/qemu/versions.js';
 import { testFolder } from '../image/support.js';
-import { checkerGuest, expectGoesOn, MEMORY_MIB, QEMUS, startReady } from '../support/real-guests.js';
+import {
+  checkerGuest,
+  closedAfterEach,
+  expectGoesOn,
+  MEMORY_MIB,
+  QEMUS,
+  startReady,
+} from '../support/real-guests.js';
+import { isSkipped } from '../support/skipped.js';
 
 /** Bytes per second: most of the guest is still on the source when the test acts. */
 const SLOW = 10_000_000;
 const FAST = 1_000_000_000;
 const folder = testFolder();
 const guest = checkerGuest(folder);
-let open: { close(): unknown }[] = [];
-afterEach(async () => {
-  for (const one of open.reverse()) await one.close();
-  open = [];
-});
+const open = closedAfterEach();
 
-describe.each(QEMUS)('a guest with Linux in %s', (_, named, reason) => {
+describe.each(QEMUS)('a guest with Linux in %s', (name, named, reason) => {
   const qemu = named ?? INSTALLED_QEMU;
-  if (reason !== undefined) {
-    test.skip(`skipped: ${reason}`, () => {});
-    return;
-  }
+  if (isSkipped(`a guest with Linux in ${name}`, reason)) return;
   const ready = () => startReady({ folder, linux: guest!, qemu, open });
 
-  // Twice: under emulation on a loaded machine QEMU's second attempt did not begin once in five runs.
+  // Twice: under emulation on a loaded machine QEMU's second attempt did not begin once in thirteen runs.
   test('migrate_cancel and migrate again at once: the second attempt completes', { retry: 1 }, async () => {
     const { pair, agents, pointTo } = await ready();
     const { source } = pair;

@@ -1,7 +1,7 @@
 // Real QEMUs beside the agents, under emulation, with a guest that checks its own memory. Skipped without
 // QEMU or a kernel.
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { checkerReport, waitForChecks } from '../../testing/qemu/linux.js';
 import { startMachine } from '../../testing/qemu/machine.js';
 import { migratePair } from '../../testing/qemu/pair.js';
@@ -11,30 +11,25 @@ import { testFolder } from '../image/support.js';
 import { startAgents } from '../support/agents.js';
 import {
   checkerGuest,
+  closedAfterEach,
   expectGoesOn,
   MEMORY_MIB,
   QEMUS,
   type ReadyOptions,
   startReady,
 } from '../support/real-guests.js';
+import { isSkipped } from '../support/skipped.js';
 
 const folder = testFolder();
 const guest = checkerGuest(folder);
-let open: { close(): unknown }[] = [];
-afterEach(async () => {
-  for (const one of open.reverse()) await one.close();
-  open = [];
-});
+const open = closedAfterEach();
 
 const ready = (qemu: Qemu, options: Partial<ReadyOptions> = {}) =>
   startReady({ folder, linux: guest!, qemu, open, ...options });
 
-describe.each(QEMUS)('a guest with Linux in %s', (_, named, reason) => {
+describe.each(QEMUS)('a guest with Linux in %s', (name, named, reason) => {
   const qemu = named ?? INSTALLED_QEMU;
-  if (reason !== undefined) {
-    test.skip(`skipped: ${reason}`, () => {});
-    return;
-  }
+  if (isSkipped(`a guest with Linux in ${name}`, reason)) return;
   test.each([
     ['precopy with return path', ['return-path'], 'secure', 'adaptive', {}],
     // The strategy codes every page, however fast the link is.

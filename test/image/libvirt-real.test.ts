@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { openImage } from '../../src/image/formats.js';
 import { libvirtSkipReason, runLibvirt } from '../../testing/qemu/libvirt.js';
 import { done } from '../cli/in-process.js';
+import { isSkipped } from '../support/skipped.js';
 import { readAll, testFolder } from './support.js';
 
 const folder = testFolder();
@@ -23,10 +24,7 @@ async function comesBack(path: string): Promise<Buffer> {
 }
 
 describe('libvirt', () => {
-  if (reason !== undefined) {
-    test.skip(`skipped: ${reason}`, () => {});
-    return;
-  }
+  if (isSkipped('libvirt', reason)) return;
 
   test('save files and dumps of one guest have the same memory', async () => {
     const [save, elf, kdump] = ['guest.save', 'guest.core', 'guest.kdump'].map(file);

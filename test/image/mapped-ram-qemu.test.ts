@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Machine, startMachine } from '../../testing/qemu/machine.js';
 import { newerQemu, newerQemuSkipReason } from '../../testing/qemu/versions.js';
 import { done } from '../cli/in-process.js';
+import { isSkipped } from '../support/skipped.js';
 import { testFolder } from './support.js';
 
 const folder = testFolder();
@@ -14,10 +15,7 @@ const reason = newerQemuSkipReason();
 const LOW_MEMORY_BYTES = 640 << 10;
 
 describe('files of QEMU 10', () => {
-  if (reason !== undefined) {
-    test.skip(`skipped: ${reason}`, () => {});
-    return;
-  }
+  if (isSkipped('files of QEMU 10', reason)) return;
   let machine: Machine;
   beforeAll(async () => {
     machine = await startMachine({ folder, name: 'guest', memoryMib: 1, machine: 'q35', qemu: newerQemu()! });

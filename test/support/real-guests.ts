@@ -1,7 +1,7 @@
 // Real QEMUs with agents between them: a guest with Linux that checks its own memory, under emulation.
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { afterEach, expect } from 'vitest';
 import {
   buildGuest,
   checkerReport,
@@ -23,6 +23,15 @@ export const QEMUS: readonly [name: string, qemu: Qemu | undefined, lack: string
   ['the installed QEMU', INSTALLED_QEMU, lack],
   ['QEMU 10', newerQemu(), lack ?? newerQemuSkipReason()],
 ];
+
+/** Return a list of what is closed after each test, in reverse order. */
+export function closedAfterEach(): { close(): unknown }[] {
+  const open: { close(): unknown }[] = [];
+  afterEach(async () => {
+    for (const one of open.splice(0).reverse()) await one.close();
+  });
+  return open;
+}
 
 /** Build the guest; undefined where no QEMU can run it. */
 export function checkerGuest(folder: string): LinuxGuest | undefined {

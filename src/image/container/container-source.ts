@@ -2,6 +2,7 @@ import type { PageSource } from '../../page/source.js';
 import { type Extent, ExtentTable } from '../extent-table.js';
 import { checkComplete } from '../extents.js';
 import type { ReadHandle } from '../fs/read-handle.js';
+import { readInOrder } from '../read-in-order.js';
 import { type ContainerLayout, writeContainer } from './description.js';
 import { forEachOther } from './placed-bytes.js';
 import { RunTable } from './run-table.js';
@@ -15,7 +16,6 @@ export function createContainerSource(handle: Readable, layout: ContainerLayout)
   const others = othersOf(layout, description.length);
   const last = others.length - 1;
   const bytes = last < 0 ? description.length : others.position(last) + others.bytes(last);
-  let next = 0;
   const readAt = (into: Uint8Array, position: number) => {
     const wanted = Math.max(0, Math.min(into.length, bytes - position));
     for (let done = 0; done < wanted; ) {
@@ -30,16 +30,7 @@ export function createContainerSource(handle: Readable, layout: ContainerLayout)
     }
     return wanted;
   };
-  return {
-    name: handle.name,
-    bytes,
-    readAt,
-    read(into) {
-      const count = readAt(into, next);
-      next += count;
-      return count;
-    },
-  };
+  return { name: handle.name, bytes, readAt, read: readInOrder(readAt) };
 }
 
 function readWhole(handle: Readable, into: Uint8Array, offset: number): void {

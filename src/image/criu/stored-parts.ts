@@ -1,8 +1,8 @@
 import { PageferryError } from '../../page/error.js';
 import { lastAtOrBelow } from '../../page/search.js';
 import { doubled } from '../doubled.js';
+import { FIRST_CAPACITY, SpanTable } from '../span-table.js';
 
-const FIRST_CAPACITY = 64;
 /** Each takes 28 bytes of memory. */
 const MAX_PARTS = 1 << 22;
 
@@ -17,20 +17,18 @@ export interface PagesFile {
  * Memory at consecutive addresses, each part stored in a pages file, in the order of the image: typed arrays,
  * since a dump can have millions. Neighbours that are neighbours in their file too are one part.
  */
-export class StoredParts {
-  length = 0;
-  /** Bytes of all parts. */
-  bytes = 0;
+export class StoredParts extends SpanTable {
   readonly files: PagesFile[] = [];
   private readonly numbers = new Map<string, number>();
-  private positions = new Float64Array(FIRST_CAPACITY);
   /** Multiples of 4096 below 2^64, which numbers hold exactly. */
   private addresses = new Float64Array(FIRST_CAPACITY);
   private offsets = new Float64Array(FIRST_CAPACITY);
   private fileNumbers = new Uint32Array(FIRST_CAPACITY);
 
   /** `name`: path for messages. */
-  constructor(private readonly name: string) {}
+  constructor(private readonly name: string) {
+    super();
+  }
 
   /** Number of a pages file for `add`. */
   fileNumber(path: string, isOwn: boolean): number {
@@ -55,21 +53,10 @@ export class StoredParts {
     if (continues) return;
     if (this.length === MAX_PARTS)
       throw new PageferryError('limit', `${this.name}: more than ${MAX_PARTS} ranges of pages`);
-    if (this.length === this.positions.length) this.grow();
-    this.positions[this.length] = position;
-    this.addresses[this.length] = address;
-    this.offsets[this.length] = offset;
-    this.fileNumbers[this.length++] = file;
-  }
-
-  /** Position in the image. */
-  position(i: number): number {
-    return this.positions[i]!;
-  }
-
-  /** Position after part `i`. */
-  end(i: number): number {
-    return i + 1 < this.length ? this.positions[i + 1]! : this.bytes;
+    const added = this.begin(position);
+    this.addresses[added] = address;
+    this.offsets[added] = offset;
+    this.fileNumbers[added] = file;
   }
 
   address(i: number): number {
@@ -88,18 +75,12 @@ export class StoredParts {
     return this.files[this.fileNumbers[i]!]!.isOwn;
   }
 
-  /** Index of the part that has the bytes at `position`. */
-  indexAt(position: number): number {
-    return lastAtOrBelow(this.positions, position, this.length);
-  }
-
   /** Index, from `first` to before `end`, of the last part at or below an address; `first` if none is. */
   indexAtAddress(address: number, first: number, end: number): number {
     return lastAtOrBelow(this.addresses, address, end, first);
   }
 
-  private grow(): void {
-    this.positions = doubled(this.positions);
+  protected override growColumns(): void {
     this.addresses = doubled(this.addresses);
     this.offsets = doubled(this.offsets);
     this.fileNumbers = doubled(this.fileNumbers);

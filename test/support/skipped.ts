@@ -1,0 +1,11 @@
+import { test } from 'vitest';
+
+/**
+ * Whether the tests that follow cannot run, for a reason: it is printed, and a skipped test has it as its name.
+ */
+export function isSkipped(what: string, reason: string | undefined): boolean {
+  if (reason === undefined) return false;
+  console.log(`skipped: ${what}: ${reason}`);
+  test.skip(`skipped: ${reason}`, () => {});
+  return true;
+}

@@ -1,7 +1,7 @@
 // Real QEMUs with agents between them: a guest with Linux that checks its own memory, under emulation.
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, expect } from 'vitest';
+import { afterEach, expect, onTestFailed } from 'vitest';
 import {
   buildGuest,
   checkerReport,
@@ -83,6 +83,10 @@ export async function startReady({ folder, linux, qemu, open, ...options }: Read
     },
   });
   open.push(agents);
+  onTestFailed(() => {
+    const { source, destination } = agents;
+    process.stderr.write(`source agent:\n${source.text}\ndestination agent:\n${destination.text}\n`);
+  });
   await waitForChecks(pair.source, 3);
   return { pair, agents, link, pointTo };
 }

@@ -29,6 +29,8 @@ const GUEST_CHECKER = repositoryFile('testing/qemu/guest-checker.c');
 export const GUEST_WORKLOAD = repositoryFile('testing/qemu/guest-workload.c');
 
 const COMPILER = 'gcc';
+/** Shorter than the time limit of a test, so that the error has the guest's last output. */
+const CHECKS_MS = 90_000;
 /** A quick boot, and a serial port that carries only the program's output. */
 const COMMAND_LINE =
   'console=ttyS0 quiet panic=-1 nokaslr no_timer_check tsc=reliable random.trust_bootloader=on 8250.nr_uarts=1';
@@ -122,8 +124,13 @@ export async function waitForChecks(
   machine: { serial(): string; isAlive(): boolean },
   count: number,
 ): Promise<void> {
+  const latest = Date.now() + CHECKS_MS;
   for (;;) {
     const report = checkerReport(machine.serial());
+    if (Date.now() > latest)
+      throw new Error(
+        `${report.count} of ${count} checks within ${CHECKS_MS / 1000} s: ${machine.serial().slice(-500)}`,
+      );
     if (report.details.length > 0) throw new Error(report.details.slice(0, 3).join('; '));
     if (report.count >= count) return;
     if (!machine.isAlive()) throw new Error(`QEMU ended after ${report.count} checks`);

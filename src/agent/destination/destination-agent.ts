@@ -61,7 +61,8 @@ export async function startDestinationAgent(options: DestinationAgentOptions): P
       if (isCheck)
         await answerCheck(channel, options, () => sessions.size).finally(() => others.delete(channel));
       if (isCheck) return;
-      const free = (signal: AbortSignal) => ended.until(() => !isFull(), signal);
+      // The memory of a migration is released at its very end.
+      const free = (signal: AbortSignal) => ended.until(() => sessions.size < maxMigrations, signal);
       // A failure of the channel ends the wait too, and is the cause that its session reports.
       await withTimeout(END_MS, refused, free, channel.signal).catch(() => {});
       others.delete(channel);

@@ -7,6 +7,9 @@ const MAX_AHEAD_BYTES = 64 << 10;
 /** The same to find the end of a connection: more than the kernel holds for a UNIX socket. */
 const MAX_PROBE_BYTES = 8 << 20;
 
+/** QEMU has closed its connection, and bytes were written to it, or were not read by it. */
+const CLOSED_CODES: ReadonlySet<unknown> = new Set(['EPIPE', 'ECONNRESET']);
+
 /** The bytes of QEMU's main connection. */
 export class QemuInput {
   private readonly pieces: Uint8Array[] = [];
@@ -23,8 +26,8 @@ export class QemuInput {
       this.hasEnded = true;
       this.changed.notify();
     };
-    socket.on('error', (cause) => {
-      this.failure = cause;
+    socket.on('error', (cause: NodeJS.ErrnoException) => {
+      if (!CLOSED_CODES.has(cause.code)) this.failure = cause;
     });
     socket.on('end', ended).on('close', ended);
   }

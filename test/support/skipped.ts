@@ -1,7 +1,7 @@
 import { test } from 'vitest';
 
 /**
- * Whether the tests that follow cannot run, for a reason: it is printed, and a skipped test has it as its name.
+ * Whether the tests that follow cannot run, for a reason: it is printed, and is the name of a skipped test.
  */
 export function isSkipped(what: string, reason: string | undefined): boolean {
   if (reason === undefined) return false;

@@ -54,7 +54,7 @@ describe('faults of QEMU', () => {
     await expectWorks(set);
   });
 
-  // As `migrate_cancel`; answers of the return path are on their way to it.
+  // As `migrate_cancel`; answers of the return path are in flight.
   test.each([
     ['destroy', undefined],
     ['end', undefined],

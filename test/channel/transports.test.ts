@@ -2,15 +2,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { receiveGuest } from '../../src/agent/guest/receive-guest.js';
 import { sendGuest } from '../../src/agent/guest/send-guest.js';
 import { connectChannel } from '../../src/channel/connect.js';
 import type { Protection } from '../../src/channel/security.js';
 import { parseChannelAddress, TRANSPORTS } from '../../src/channel/transports/registry.js';
+import { startListening } from '../../src/channel/transports/sockets.js';
 import { Host, KEPT, Stage, testGuest, within } from './hosts.js';
 
 const OPTIONS: Record<Protection, { source: object; destination: object }> = {
@@ -56,6 +57,26 @@ test.each(TRANSPORTS.map((transport) => [transport.scheme, transport] as const))
   },
 );
 
+test('unix: a refused listener does not connect to the process that listens, whatever form its path has', async () => {
+  const path = join(folder, 'socket');
+  const connections: Socket[] = [];
+  const server = createServer((socket) => connections.push(socket));
+  await startListening(server, { path: relative('.', path) });
+  try {
+    for (const form of [path, relative('.', path)])
+      await expect(Host.listening({ address: `unix:${form}` })).rejects.toThrow(
+        `cannot listen at unix:${form}: another process listens there; end it first, or choose another path`,
+      );
+    // Connections are accepted in order: one of the refused listeners would come before this one.
+    connect(path).end();
+    await once(server, 'connection');
+    expect(connections).toHaveLength(1);
+  } finally {
+    for (const socket of connections) socket.destroy();
+    server.close();
+  }
+});
+
 test('unix: the socket of a process that accepts no connection is not replaced', async () => {
   const path = join(folder, 'socket');
   // Blocked after it listens, so that connections fill its backlog.
@@ -77,7 +98,7 @@ test('unix: the socket of a process that accepts no connection is not replaced',
       });
     }
     await expect(Host.listening({ address: `unix:${path}` })).rejects.toThrow(
-      /cannot listen at unix:.*: another process may listen there: .*EAGAIN/,
+      /cannot listen at unix:.*: another process listens there/,
     );
     expect(fs.statSync(path).ino).toBe(ino);
   } finally {

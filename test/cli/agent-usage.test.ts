@@ -141,12 +141,15 @@ test.each(['metrics', 'listen'])(
   },
 );
 
-test('a socket on which another agent listens is not replaced', async () => {
+test('a socket on which another agent listens is not replaced, and that agent begins no migration', async () => {
   const folder = newFolder();
-  await startPair(folder);
+  const { source } = await startPair(folder);
   const args = ['source', '--listen', `unix:${folder}/out`, '--peer', '127.0.0.1:1', '--insecure'];
   const run = await cli(['agent', ...args]);
-  expect([run.code, run.stderr]).toEqual([1, expect.stringMatching(/another process listens there\n$/)]);
+  expect([run.code, run.stderr]).toEqual([1, expect.stringMatching(/another process listens there; .*\n$/)]);
+  source.child.kill('SIGTERM');
+  await source.run;
+  expect(source.log).not.toContain('migration 1');
 });
 
 test.each(['source', 'destination'])('agent %s --help lists its options and their defaults', async (role) => {

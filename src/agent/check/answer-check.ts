@@ -4,13 +4,13 @@ import { FRAME } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
 import { checkSessionId } from '../../channel/handshake.js';
 import { addressText } from '../../channel/transports/address.js';
+import { socketState } from '../../channel/transports/socket-state.js';
 import { PageferryError } from '../../page/error.js';
 import { VERSION } from '../../version.js';
 import type { DestinationAgentOptions } from '../destination/options.js';
 import { DirectIncoming, isDeferred } from '../direct/incoming.js';
 import { DIRECT_KIND } from '../direct/messages.js';
 import { bootId } from './boot-id.js';
-import { socketState } from './listening.js';
 import { burstBytes, CHECK_KIND, type DestinationFacts, factsBytes, type SocketState } from './messages.js';
 import { measurePacking } from './packing-speed.js';
 

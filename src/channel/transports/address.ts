@@ -2,7 +2,7 @@ import { PageferryError } from '../../page/error.js';
 import type { SocketAddress } from './transport.js';
 
 /** Maximum length of a UNIX socket's path, in bytes; the system cuts longer ones off. */
-const MAX_PATH_BYTES = process.platform === 'linux' ? 107 : 103;
+export const MAX_PATH_BYTES = process.platform === 'linux' ? 107 : 103;
 const HOST_PORT = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]*)):(\d+)$/i;
 const MAX_PORT = 65535;
 const LOCAL_HOST = '127.0.0.1';

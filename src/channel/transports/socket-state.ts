@@ -1,8 +1,10 @@
 import fs from 'node:fs';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
-import type { Address } from '../../channel/transports/address.js';
-import type { SocketState } from './messages.js';
+import type { Address } from './address.js';
+
+/** Whether a process listens at an address, as far as the system's tables tell without connecting to it. */
+export type ListenState = 'unknown' | 'listening' | 'not listening' | 'missing';
 
 /** Linux's tables of sockets. They are read in place of a connection, which QEMU would take for a guest. */
 const UNIX_TABLE = '/proc/net/unix';
@@ -13,11 +15,11 @@ const LISTEN_STATE = '0A';
 const MAX_TABLE_BYTES = 64 << 20;
 
 /** Whether a process of this host listens at an address, without connecting to it. */
-export function socketState(address: Address): SocketState {
+export function socketState(address: Address): ListenState {
   return 'path' in address ? unixState(resolve(address.path)) : tcpState(address.host, address.port);
 }
 
-function unixState(path: string): SocketState {
+function unixState(path: string): ListenState {
   const found = fs.lstatSync(path, { throwIfNoEntry: false });
   if (!found) return 'missing';
   if (!found.isSocket()) return 'not listening';
@@ -39,7 +41,7 @@ function unixState(path: string): SocketState {
 }
 
 /** The state of a TCP port of this host; a host that is not an address of this host is unknown. */
-function tcpState(host: string, port: number): SocketState {
+function tcpState(host: string, port: number): ListenState {
   const isLocal = host === 'localhost' || (isIP(host) === 4 ? host.startsWith('127.') : host === '::1');
   const tables = TCP_TABLES.map(readTable).filter((table) => table !== undefined);
   if (tables.length === 0) return 'unknown';

@@ -1,10 +1,11 @@
 import fs from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import { dirname } from 'node:path';
+import { dirname, resolve as resolvePath } from 'node:path';
 import { PageferryError } from '../../page/error.js';
 import { socketReason } from '../../page/socket-reason.js';
 import { errorReason } from '../security.js';
-import { type Address, addressText } from './address.js';
+import { type Address, addressText, MAX_PATH_BYTES } from './address.js';
+import { socketState } from './socket-state.js';
 
 /** Return the address of a socket's peer, for messages. */
 export function peerOf({ remoteAddress, remotePort }: Socket): string {
@@ -55,6 +56,13 @@ export function listenReason(address: Address, cause: Error): string {
   return `the folder ${folder} does not exist`;
 }
 
+/** The system's table names a socket by the path that was bound: an absolute one can be compared. */
+function absolute(address: Address): Address {
+  if (!('path' in address)) return address;
+  const path = resolvePath(address.path);
+  return Buffer.byteLength(path) <= MAX_PATH_BYTES ? { path } : address;
+}
+
 /** Listen at an address. @throws PageferryError `io` */
 export function startListening(server: Server, address: Address): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -69,7 +77,7 @@ export function startListening(server: Server, address: Address): Promise<void> 
         ),
       );
     server.once('error', onError);
-    server.listen(address, () => {
+    server.listen(absolute(address), () => {
       server.off('error', onError);
       resolve();
     });
@@ -121,7 +129,11 @@ export async function removeStaleSocket(path: string): Promise<void> {
   if (!fs.existsSync(path)) return;
   if (!fs.lstatSync(path).isSocket())
     throw new PageferryError('io', `cannot listen at unix:${path}: the file exists and is not a socket`);
-  let found = 'another process listens there';
+  let found = 'another process listens there; end it first, or choose another path';
+  // An agent takes a connection for a guest. So connect only where the system's table does not list the
+  // socket: a process in another network namespace may still listen.
+  if (socketState({ path }) === 'listening')
+    throw new PageferryError('io', `cannot listen at unix:${path}: ${found}`);
   try {
     (await connectTo({ path }, 'socket')).destroy();
   } catch (cause) {

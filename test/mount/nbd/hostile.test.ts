@@ -81,9 +81,10 @@ it('more clients than allowed are refused', async () => {
   for (const client of clients) expect(await client.read(PAGE, 1)).toHaveLength(1);
 });
 
-it('a socket that a process listens at is kept; that of a dead one is replaced; close removes it', async () => {
+it('a socket that a process listens at is kept, its log too; that of a dead one is replaced; close removes it', async () => {
   const path = join(temporaryFolder(), 's');
-  const options = { address: { path } };
+  const log: string[] = [];
+  const options = { address: { path }, onLog: (line: string) => log.push(line) };
   const server = await serveNbd([memoryImage('a', image)], options);
   await expect(serveNbd([], options)).rejects.toThrow(
     `cannot listen at unix:${path}: another process listens there`,
@@ -93,7 +94,7 @@ it('a socket that a process listens at is kept; that of a dead one is replaced; 
   server.close();
   server.close();
   await client.closed();
-  expect([mode, fs.existsSync(path)]).toEqual([0o600, false]);
+  expect([mode, fs.existsSync(path), log]).toEqual([0o600, false, []]);
   fs.writeFileSync(path, 'x');
   await expect(serveNbd([], options)).rejects.toThrow('the file exists and is not a socket');
 });

@@ -9,7 +9,11 @@ export class DamageLog {
   /** Reads that failed. */
   count = 0;
 
-  constructor(private readonly onLine: (line: string) => void) {}
+  constructor(
+    /** Name of an image's file. */
+    private readonly fileName: (image: ServedImage) => string,
+    private readonly onLine: (line: string) => void,
+  ) {}
 
   /** Log a line that is not about damage, once. */
   note(line: string): void {
@@ -18,13 +22,13 @@ export class DamageLog {
     this.onLine(line);
   }
 
-  readonly report = ({ name }: ServedImage, offset: number, error: unknown): void => {
+  readonly report = (image: ServedImage, offset: number, error: unknown): void => {
     this.count++;
     const message = error instanceof Error ? error.message : String(error);
     if (this.messages.has(message) || this.messages.size > MAX_LINES) return;
     this.messages.add(message);
     if (this.messages.size > MAX_LINES)
       this.onLine(`${MAX_LINES} different failures: later ones are not logged`);
-    else this.onLine(`${name}: reading at byte ${offset} failed (EIO): ${message}`);
+    else this.onLine(`${this.fileName(image)}: reading at byte ${offset} failed (EIO): ${message}`);
   };
 }

@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { PageferryError } from '../page/error.js';
 import { type MountedImage, matchImages, type Trace } from '../store/trace.js';
 import { abortMount, attach, checkMountPoint, detach, openDevice } from './fuse/mount-point.js';
+import { mountSource } from './fuse/mount-table.js';
 import type { FileAttributes } from './fuse/nodes.js';
 import { mountedName } from './image-names.js';
 import type { MountMessage, MountReport, WorkerRequest, WorkerSetup } from './messages.js';
@@ -72,7 +73,7 @@ export async function mount(specification: string, path: string, options: MountO
     const chosen = isDirectory ? undefined : onlyImage(specification, path, images);
     const numbers = trace && matchImages(trace, images);
     device = openDevice();
-    attach(device, path, isDirectory, allowsWriteOpen);
+    attach(device, path, mountSource(specification), { isDirectory, isWritable: allowsWriteOpen });
     thread.serve({ device, isDirectory, chosen, attributes, isRecording, allowsWriteOpen });
     const mounted = createMount(resolve(path), isDirectory, images, thread, device);
     return trace ? prefetching(mounted, trace, numbers!) : mounted;

@@ -9,8 +9,10 @@ import { serveDevice } from './fuse/device.js';
 import { Nodes } from './fuse/nodes.js';
 import { REQUEST_BYTES } from './fuse/protocol.js';
 import { FuseSession } from './fuse/session.js';
+import { mountedName } from './image-names.js';
 import type { MountMessage, WorkerRequest, WorkerSetup } from './messages.js';
 import { openServed } from './open-served.js';
+import type { ServedImage } from './served-image.js';
 
 /** Bytes that the kernel reads ahead, if its own limit (read_ahead_kb of the mount) allows it. */
 const MAX_READAHEAD = 1 << 20;
@@ -33,7 +35,8 @@ async function main(): Promise<void> {
   const { device, isDirectory, attributes, isRecording, allowsWriteOpen, chosen } = request;
   const shown = chosen === undefined ? images : [images[chosen]!];
   const buffer = new Uint8Array(REQUEST_BYTES);
-  const damage = new DamageLog((line) => post({ kind: 'log', line }));
+  const fileName = ({ name }: ServedImage) => (isDirectory ? mountedName(name) : name);
+  const damage = new DamageLog(fileName, (line) => post({ kind: 'log', line }));
   const recorder = isRecording ? new TraceRecorder(shown) : undefined;
   let bytesRead = 0;
   const session = new FuseSession(new Nodes(shown, isDirectory, attributes), buffer, {

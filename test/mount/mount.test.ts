@@ -56,6 +56,30 @@ describe.skipIf(reason)('a mount (skipped without FUSE)', () => {
     expect(report.bytesRead).toBeGreaterThanOrEqual(image.length + second.length);
   });
 
+  test('is not stacked on another one: the error names what is mounted there', async () => {
+    const path = mountPoint();
+    const mount = await startMount(CLI, [packed, path]);
+    const file = join(path, 'a.raw');
+    const link = join(newFolder(), 'link');
+    fs.symlinkSync(path, link);
+    for (const again of [path, link])
+      await fails(
+        1,
+        ['mount', damaged, again],
+        new RegExp(`${again}: ${packed} is mounted here already; unmount`),
+      );
+    expect(JSON.parse(mount.lines[0]!).images[0].file).toBe('a.raw');
+    // A file of a mount is a mount point of its own.
+    const one = join(newFolder(), 'one.pf');
+    await done(['pack', b, '-o', one]);
+    const inner = await startMount(CLI, [one, file]);
+    await fails(1, ['mount', one, file], new RegExp(`a\\.raw: ${one} is mounted here already`));
+    expect(fs.readFileSync(file).equals(second)).toBe(true);
+    expect((await inner.close()).code).toBe(0);
+    expect(mounts().split(`${path} fuse`)).toHaveLength(2);
+    expect((await mount.close()).code).toBe(0);
+  });
+
   test('over a file serves what is open until it is closed, after SIGTERM too', async () => {
     const path = mountPoint(true);
     const one = join(newFolder(), 'one.pf');
@@ -93,7 +117,7 @@ describe.skipIf(reason)('a mount (skipped without FUSE)', () => {
     const { code, stderr } = await mount.close();
     expect(code).toBe(0);
     expect(stderr).toMatch(
-      /^mount: a: reading at byte \d+ failed \(EIO\): .*damaged\.pf: record \d+.*damaged/,
+      /^mount: a\.raw: reading at byte \d+ failed \(EIO\): .*damaged\.pf: record \d+.*damaged/,
     );
   });
 

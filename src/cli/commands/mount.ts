@@ -64,8 +64,8 @@ export const command = defineCommand({
         ...(prefetch && { prefetch }),
         onLog: (line) => printErrorLine(`mount: ${line}`),
       });
-      const { path: mountPath, images } = mounted;
-      printOut(json ? jsonLine({ path: mountPath, images }) : mountedText(specification, mounted));
+      const { path: mountPath } = mounted;
+      printOut(json ? jsonLine(mountedJson(mounted)) : mountedText(specification, mounted));
       if (prefetch) reportPrefetch(mounted, json);
       const { trace, ...report } = await untilEnded(mounted, signal);
       if (recorded) {
@@ -130,6 +130,10 @@ function stop(mounted: Mount): void {
 
 function jsonLine(value: object): string {
   return `${JSON.stringify(value)}\n`;
+}
+
+function mountedJson({ path, isDirectory, images }: Mount): object {
+  return { path, images: images.map((one) => (isDirectory ? { ...one, file: mountedName(one.name) } : one)) };
 }
 
 function mountedText(specification: string, { path, isDirectory, images }: Mount): string {

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { errnoOf, ioError } from '../../image/fs/errno.js';
 import { PageferryError } from '../../page/error.js';
+import { mountedAt } from './mount-table.js';
 import { MAX_READ, S_IFDIR, S_IFREG } from './protocol.js';
 
 const DEVICE = '/dev/fuse';
@@ -34,8 +35,15 @@ export function checkMountPoint(path: string): { readonly isDirectory: boolean }
       );
     throw ioError(path, 'cannot mount', cause);
   }
-  if (stat.isDirectory() || stat.isFile()) return { isDirectory: stat.isDirectory() };
-  throw new PageferryError('bad-argument', `${path}: is neither a directory nor a file to mount on`);
+  if (!stat.isDirectory() && !stat.isFile())
+    throw new PageferryError('bad-argument', `${path}: is neither a directory nor a file to mount on`);
+  const mounted = mountedAt(path);
+  if (mounted !== undefined)
+    throw new PageferryError(
+      'bad-argument',
+      `${path}: ${mounted} is mounted here already; unmount it first (umount ${path}), or name another path`,
+    );
+  return { isDirectory: stat.isDirectory() };
 }
 
 /** Open the FUSE device. @throws PageferryError that says what the system lacks */
@@ -57,23 +65,28 @@ export function openDevice(): number {
 /** What works without a mount. */
 const NO_MOUNT = 'without it, "pageferry serve --nbd" exports the same images';
 
-/** Mount the device on a path. `isWritable`: files can be opened for writing. @throws PageferryError */
-export function attach(device: number, path: string, isDirectory: boolean, isWritable: boolean): void {
+/**
+ * Mount the device on a path, with `source` in the table of mounts. `isWritable`: files can be opened for
+ * writing.
+ * @throws PageferryError
+ */
+export function attach(
+  device: number,
+  path: string,
+  source: string,
+  { isDirectory, isWritable }: { readonly isDirectory: boolean; readonly isWritable: boolean },
+): void {
   const rootMode = (isDirectory ? S_IFDIR : S_IFREG).toString(8);
   const options = [
     `fd=${CHILD_FD},rootmode=${rootMode},user_id=${process.getuid!()},group_id=${process.getgid!()}`,
     `allow_other,default_permissions,max_read=${MAX_READ},${isWritable ? 'rw' : 'ro'},nosuid,nodev`,
   ].join(',');
-  const { error, status, stderr } = spawnSync(
-    'mount',
-    ['-i', '-t', 'fuse', '-o', options, 'pageferry', path],
-    {
-      stdio: ['ignore', 'ignore', 'pipe', device],
-      ...OWN_GROUP,
-      timeout: COMMAND_MS,
-      encoding: 'utf8',
-    },
-  );
+  const { error, status, stderr } = spawnSync('mount', ['-i', '-t', 'fuse', '-o', options, source, path], {
+    stdio: ['ignore', 'ignore', 'pipe', device],
+    ...OWN_GROUP,
+    timeout: COMMAND_MS,
+    encoding: 'utf8',
+  });
   if (error) throw ioError(path, 'cannot run mount', error);
   if (status === 0) return;
   const reason = stderr.trim().replaceAll(/\s*\n\s*/g, '; ');

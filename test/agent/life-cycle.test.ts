@@ -9,7 +9,6 @@ import { FRAME } from '../../src/channel/frame.js';
 import type { FrameChannel } from '../../src/channel/frame-channel.js';
 import { PageferryError } from '../../src/page/error.js';
 import { craftedStream, noiseOf } from '../../testing/qemu/crafted-guest.js';
-import { expectSameMemory } from '../../testing/qemu/memory-trace.js';
 import { Host, KEPT, within } from '../channel/hosts.js';
 import { type Middle, UNITS } from '../channel/relay.js';
 import {
@@ -44,33 +43,6 @@ test('the source agent dies while QEMU reads nothing: the destination takes the 
   const error = await set.agents.destination.end(1, 'the destination agent');
   expect(error?.message).toMatch(/closed|ECONNRESET|the connection ended/);
   await expectWorks(set);
-});
-
-describe('migrate, migrate_cancel, migrate', () => {
-  test.each([
-    ['at once', 0],
-    ['late', 3],
-  ])('the second attempt is no connection of the first, its magic comes %s', async (_, earlyBytes) => {
-    const set = await setting({}, { reads: (number) => number > 0 });
-    const first = await stuck(set.agents);
-    // The agent does not read, so it cannot see that QEMU closes this connection.
-    first.socket.destroy();
-    const second = await FakeSource.connect(set.agents.outPath);
-    if (earlyBytes > 0) {
-      await second.write([STREAM.subarray(0, earlyBytes)]);
-      await until(() => set.agents.source.text.includes('another connection'));
-    }
-    const written = second.write([STREAM.subarray(earlyBytes)]);
-    expect(await set.agents.source.end(1, 'the first attempt')).toMatchObject({
-      message: 'QEMU began another migration on a new connection: this one was cancelled',
-    });
-    expect(await within('the second attempt', written)).toBe(true);
-    second.socket.end();
-    expect(
-      await set.agents.source.end(2, `the second attempt, log: ${set.agents.source.text}`),
-    ).toBeUndefined();
-    expectSameMemory(set.qemu.stream(set.qemu.arrivals.length - 1), STREAM);
-  });
 });
 
 /** Begin a migration as a source agent does, and return its channel. */

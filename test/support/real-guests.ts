@@ -83,9 +83,12 @@ export async function startReady({ folder, linux, qemu, open, ...options }: Read
     },
   });
   open.push(agents);
-  onTestFailed(() => {
+  onTestFailed(({ task }) => {
     const { source, destination } = agents;
-    process.stderr.write(`source agent:\n${source.text}\ndestination agent:\n${destination.text}\n`);
+    const errors = task.result?.errors?.map(({ message }) => message).join('; ');
+    process.stderr.write(
+      `${errors}\nsource agent:\n${source.text}\ndestination agent:\n${destination.text}\n`,
+    );
   });
   await waitForChecks(pair.source, 3);
   return { pair, agents, link, pointTo };

@@ -9,6 +9,10 @@ import { classify } from './classify.js';
 import type { SourceAgentOptions } from './options.js';
 import { SourceSession } from './source-session.js';
 
+const CANCELLED = 'QEMU began another migration on a new connection: this one was cancelled';
+/** A migration that QEMU has cancelled ends within this time once another one waits for it. */
+const CANCELLED_MS = 1000;
+
 /** A running source agent. */
 export interface SourceAgent {
   /** Stop listening, end the current migrations, and resolve when everything is released. */
@@ -48,6 +52,7 @@ class SourceSessions {
   /** QEMU 7.2 takes the order of connections for their meaning. */
   private readonly turns = new SerialQueue();
   private abandoning: NodeJS.Timeout | undefined;
+  private cancelling: NodeJS.Timeout | undefined;
   private isClosed = false;
   private count = 0;
   private readonly memory: MemoryShares;
@@ -73,7 +78,7 @@ class SourceSessions {
   async close(): Promise<void> {
     this.isClosed = true;
     this.advisor?.close();
-    clearInterval(this.abandoning);
+    this.stopTimers();
     for (const socket of this.waiting.splice(0)) socket.destroy();
     for (const session of this.sessions.keys()) session.stop('the agent was stopped');
     await Promise.all(this.sessions.values());
@@ -101,8 +106,10 @@ class SourceSessions {
     return this.options.maxMigrations ?? 1;
   }
 
-  private async route(socket: Socket): Promise<void> {
-    const found = await classify(socket, () => this.open.some(({ advisesPostcopy }) => advisesPostcopy));
+  private async route(socket: Socket): Promise<unknown> {
+    const mayUsePreempt = () => this.open.some(({ advisesPostcopy }) => advisesPostcopy);
+    const found = await classify(socket, mayUsePreempt);
+    if (found.kind === 'preempt' && isEnded(socket) && !mayUsePreempt()) return socket.destroy();
     if (found.kind === 'main') return this.attempt(socket);
     const { open } = this;
     const youngest = open.findLast(({ uuid, advisesPostcopy }) =>
@@ -119,8 +126,7 @@ class SourceSessions {
   private async attempt(socket: Socket): Promise<void> {
     await Promise.all(
       this.open.map(async (session) => {
-        if (await session.isCancelled())
-          session.stop('QEMU began another migration on a new connection: this one was cancelled');
+        if (await session.isCancelled()) session.stop(CANCELLED);
       }),
     );
     this.admit(socket);
@@ -147,6 +153,16 @@ class SourceSessions {
       for (const session of this.sessions.keys())
         if (session.isOver && session.isSent) session.stop(abandoned);
     }, abandonMs);
+    this.cancelling ??= setTimeout(() => {
+      for (const session of this.sessions.keys()) if (session.isCut) session.stop(CANCELLED);
+    }, CANCELLED_MS);
+  }
+
+  private stopTimers(): void {
+    clearInterval(this.abandoning);
+    clearTimeout(this.cancelling);
+    this.abandoning = undefined;
+    this.cancelling = undefined;
   }
 
   private begin(socket: Socket): void {
@@ -158,11 +174,15 @@ class SourceSessions {
     const running = session.run().then((error) => {
       this.sessions.delete(session);
       this.memory.release(cacheBytes);
-      clearInterval(this.abandoning);
-      this.abandoning = undefined;
+      this.stopTimers();
       options.onEnd?.(error);
       for (const next of this.waiting.splice(0)) this.admit(next);
     });
     this.sessions.set(session, running);
   }
+}
+
+/** QEMU has closed a connection, or broken it off. */
+function isEnded(socket: Socket): boolean {
+  return socket.readableEnded || socket.destroyed;
 }

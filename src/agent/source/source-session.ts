@@ -116,7 +116,13 @@ export class SourceSession {
    * may still be in this host's buffers: without a return path, QEMU does not wait for the destination.
    */
   async isCancelled(): Promise<boolean> {
-    return (await this.input.probe(PROBE_MS, this.lifetime.signal)) && !this.input.mayBeWhole;
+    await this.input.probe(PROBE_MS, this.lifetime.signal);
+    return this.isCut;
+  }
+
+  /** QEMU has closed its main connection in the middle of the stream. */
+  get isCut(): boolean {
+    return this.input.isClosed && !this.input.mayBeWhole;
   }
 
   /**

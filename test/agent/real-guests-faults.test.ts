@@ -43,7 +43,7 @@ describe.each(QEMUS)('a guest with Linux in %s', (name, named, reason) => {
     const { count } = checkerReport(source.serial());
     const from = source.qmp.events.length;
     await source.qmp.execute('migrate_cancel');
-    // QEMU shuts its socket down before it notes that it cancels: its other thread may report a failure first.
+    // QEMU shuts its socket down before it changes its state: its thread may report a failure first.
     await source.qmp.event('MIGRATION', from, ({ status }) => status === 'cancelled' || status === 'failed');
     await source.migrate(`unix:${agents.outPath}`, { parameters: { 'max-bandwidth': FAST } });
     await source.migrated();

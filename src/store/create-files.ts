@@ -1,6 +1,7 @@
 import fs from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { asIoError, ioError } from '../image/fs/errno.js';
+import { isStore } from '../image/image-file.js';
 import { PageferryError } from '../page/error.js';
 import { type StoreConfig, writeConfig } from './config.js';
 import { DATABASE_FOLDER, openDatabase } from './database.js';
@@ -30,13 +31,27 @@ export async function createFiles(dir: string, config: StoreConfig): Promise<voi
 
 /** Create a directory, or take an empty one. Returns the first directory that was created, if any. */
 function createEmptyDirectory(dir: string): string | undefined {
+  const outer = storeAround(dir);
+  if (outer !== undefined)
+    throw new PageferryError('io', `${dir}: is inside of the store ${outer}; name a directory outside of it`);
   try {
     const created = fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
     if (fs.readdirSync(dir).length === 0) return created;
   } catch (cause) {
     throw ioError(dir, 'cannot create', cause);
   }
-  throw new PageferryError('io', `${dir}: is not empty; name a new directory`);
+  const found = isStore(dir) ? 'is a store already' : 'is not empty';
+  throw new PageferryError('io', `${dir}: ${found}; name a new directory`);
+}
+
+/** Return the store that a directory is in, if any. */
+function storeAround(dir: string): string | undefined {
+  for (let inner = resolve(dir); ; ) {
+    const outer = dirname(inner);
+    if (outer === inner) return undefined;
+    if (isStore(outer)) return outer;
+    inner = outer;
+  }
 }
 
 /**

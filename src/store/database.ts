@@ -1,7 +1,7 @@
 // The store's index and metadata, in LMDB (the optional dependency `lmdb`).
 import { join } from 'node:path';
 import type { Database as LmdbDatabase, RootDatabase } from 'lmdb';
-import { ioError, systemReason } from '../image/fs/errno.js';
+import { systemReason } from '../image/fs/errno.js';
 import { PageferryError } from '../page/error.js';
 import { PLAIN_RECORDS, type RecordSealer } from './encryption/record-sealer.js';
 import { decodeFrameRecord, encodeFrameRecord, type FrameRecord } from './frame-record.js';
@@ -256,7 +256,12 @@ export async function openDatabase(
     });
     return new StoreDatabase(root, sealer);
   } catch (cause) {
-    throw ioError(path, 'cannot open the database', cause);
+    const remedy = /permission denied|read-only/i.test(String(cause))
+      ? '; its files are written to also by programs that read: make them writable, or copy the store'
+      : '';
+    throw new PageferryError('io', `${path}: cannot open the database: ${systemReason(cause)}${remedy}`, {
+      cause,
+    });
   }
 }
 

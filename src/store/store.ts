@@ -5,7 +5,9 @@ import type { CheckOptions, CheckReport } from './check/check.js';
 import { decideWithCompanions, withCompanions } from './companions.js';
 import { newConfig, type StoreConfig, type StoreLayout } from './config.js';
 import { createFiles } from './create-files.js';
+import { damageIn } from './damage-error.js';
 import { readKeyFile } from './encryption/key-file.js';
+import type { FreeSpace } from './gc/free-space.js';
 import type { GcOptions, GcReport } from './gc/gc.js';
 import { snapshotsByAge } from './list.js';
 import { takeLock } from './lock.js';
@@ -113,6 +115,8 @@ export class Store {
     const { copySnapshot } = await import('./read/copy.js');
     try {
       return await copySnapshot(open.images[0]!, sink, options);
+    } catch (cause) {
+      throw damageIn(`${this.dir}: snapshot ${name}`, cause);
     } finally {
       open.close();
     }
@@ -125,18 +129,20 @@ export class Store {
   }
 
   /**
-   * Remove snapshots and what is kept beside them, all or none; `gc` frees their space.
+   * Remove snapshots and what is kept beside them, all or none; `gc` frees their space. Returns all removed
+   * names.
    * @throws PageferryError `bad-argument` if there is no snapshot of one of the names
    */
-  async remove(names: string | readonly string[], options: WriterOptions = {}): Promise<void> {
+  async remove(names: string | readonly string[], options: WriterOptions = {}): Promise<string[]> {
     const removed = [names].flat();
-    await this.exclusively(`rm ${removed.join(' ')}`, options, async () => {
+    return this.exclusively(`rm ${removed.join(' ')}`, options, async () => {
       const { db } = this.context;
       for (const name of removed) this.existing(name);
       const all = withCompanions(this.list(), new Set(removed));
       db.transaction(() => {
         for (const name of all) db.removeSnapshot(name);
       });
+      return [...all];
     });
   }
 
@@ -178,7 +184,9 @@ export class Store {
     const { exportSnapshots } = await import('./transfer/export.js');
     for (const name of names) this.existing(name);
     const all = withCompanions(this.list(), new Set(names));
-    return exportSnapshots(this.context, [...all], write, signal);
+    return exportSnapshots(this.context, [...all], write, signal).catch((cause) => {
+      throw damageIn(this.dir, cause);
+    });
   }
 
   /**
@@ -192,7 +200,6 @@ export class Store {
     const { importSnapshots } = await import('./transfer/import.js');
     const target = {
       dir,
-      checkNew: (name: string) => this.checkNew(name),
       has: (name: string) => this.has(name),
       put: (image: PageSource, put: PutOptions) => this.put(image, put),
     };
@@ -218,6 +225,11 @@ export class Store {
     return this.exclusively('gc', options, () => collectGarbage(this.context, options, options.signal));
   }
 
+  /** Return what `gc` would free. @throws PageferryError */
+  async freeSpace(): Promise<FreeSpace> {
+    return (await import('./gc/free-space.js')).freeSpace(this.context);
+  }
+
   /** Check the store, and with `readData` every byte of its packs. @throws PageferryError `io` */
   async check(options: CheckOptions = {}): Promise<CheckReport> {
     const { checkStore } = await import('./check/check.js');
@@ -237,7 +249,10 @@ export class Store {
   private existing(name: string): SnapshotInfo {
     const info = this.context.db.snapshot(name);
     if (!info)
-      throw new PageferryError('bad-argument', `${this.dir}: has no snapshot ${JSON.stringify(name)}`);
+      throw new PageferryError(
+        'bad-argument',
+        `${this.dir}: has no snapshot ${JSON.stringify(name)}; store list names them`,
+      );
     return info;
   }
 
@@ -245,7 +260,7 @@ export class Store {
     if (this.context.db.snapshot(name))
       throw new PageferryError(
         'bad-argument',
-        `${this.dir}: has a snapshot ${name} already; give another name, or remove it first (store put --skip-existing leaves it)`,
+        `${this.dir}: has a snapshot ${name} already; give another name, or remove it first (store rm)`,
       );
   }
 

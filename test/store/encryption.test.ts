@@ -143,7 +143,9 @@ test('a changed byte of a pack is an error that names the frame', async () => {
   fs.writeFileSync(pack, bytes);
   const error = await imageOf(store, 'guest-of-anna.1').catch((cause: unknown) => cause);
   expect(error).toBeInstanceOf(PageferryError);
-  expect((error as Error).message).toMatch(/^frame 1 \(00000001.pack at 64\)/);
+  expect((error as Error).message).toMatch(
+    /: snapshot guest-of-anna\.1: frame 1 \(00000001\.pack at 64\): .*; store check --read-data lists all damage$/,
+  );
   await store.close();
 });
 

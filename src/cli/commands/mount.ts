@@ -10,6 +10,7 @@ import { storedTrace } from '../../store/stored-trace.js';
 import { readTrace, type Trace, traceText } from '../../store/trace.js';
 import { defineCommand } from '../command.js';
 import { BASE_OPTION } from '../common-options.js';
+import { servedKeyFile } from '../served-key-file.js';
 import { onForcedEnd } from '../signals.js';
 import { KEY_FILE_OPTION, keyFileOf } from '../store/options.js';
 import { printErrorLine, printOut } from '../terminal.js';
@@ -58,7 +59,7 @@ export const command = defineCommand({
     try {
       const mounted = await mount(specification, path, {
         bases,
-        ...keyFileOf(values),
+        ...servedKeyFile(specification, values),
         allowsWriteOpen: values['write-open'],
         isRecording: recorded !== undefined,
         ...(prefetch && { prefetch }),

@@ -7,7 +7,8 @@ import { address } from '../agent/options.js';
 import { defineCommand } from '../command.js';
 import { BASE_OPTION } from '../common-options.js';
 import { JSON_OPTION } from '../json-option.js';
-import { KEY_FILE_OPTION, keyFileOf } from '../store/options.js';
+import { servedKeyFile } from '../served-key-file.js';
+import { KEY_FILE_OPTION } from '../store/options.js';
 import { printErrorLine, printOut } from '../terminal.js';
 
 export const command = defineCommand({
@@ -29,7 +30,11 @@ export const command = defineCommand({
   async run({ values, operands, signal }) {
     const specification = operands[0]!;
     const { base: bases, json } = values;
-    const served = await openServed(specification, { bases, isAsync: true, ...keyFileOf(values) });
+    const served = await openServed(specification, {
+      bases,
+      isAsync: true,
+      ...servedKeyFile(specification, values),
+    });
     try {
       const server = await serveNbd(served.images, {
         address: values.nbd,

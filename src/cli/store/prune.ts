@@ -1,4 +1,6 @@
+import type { PageferryError } from '../../page/error.js';
 import { table } from '../../report/terminal/table.js';
+import type { FreeSpace } from '../../store/gc/free-space.js';
 import type { RetentionDecision } from '../../store/retention.js';
 import type { SnapshotInfo } from '../../store/snapshot-info.js';
 import { defineCommand } from '../command.js';
@@ -6,6 +8,7 @@ import { JSON_OPTION } from '../json-option.js';
 import { printOut } from '../terminal.js';
 import { UsageError } from '../usage-error.js';
 import { wholeNumber } from '../values.js';
+import { freeSpaceJson, freeSpaceOf, freeSpaceText } from './free-space.js';
 import { labelsText, timeText } from './list.js';
 import { labelPair, STORE_OPTIONS, WAIT_OPTION, withStore, writerOptions } from './options.js';
 
@@ -50,10 +53,11 @@ export const prune = defineCommand({
       throw new UsageError('no rule keeps a snapshot; give one, as --keep-last 7 or --keep-daily 14');
     const dryRun = values['dry-run'];
     const labels = Object.fromEntries(values.label);
-    const decisions = await withStore(values, (store) =>
-      store.prune(policy, { ...writerOptions(values, signal), labels, dryRun }),
-    );
-    printOut(values.json ? jsonOf(decisions, dryRun) : textOf(decisions, dryRun));
+    const { decisions, space } = await withStore(values, async (store) => ({
+      decisions: await store.prune(policy, { ...writerOptions(values, signal), labels, dryRun }),
+      space: dryRun ? undefined : await freeSpaceOf(store),
+    }));
+    printOut(values.json ? jsonOf(decisions, dryRun, space) : textOf(decisions, dryRun, space));
   },
 });
 
@@ -65,16 +69,25 @@ function isRemoved({ keptBy }: RetentionDecision<SnapshotInfo>): boolean {
   return keptBy.length === 0;
 }
 
-function jsonOf(decisions: readonly RetentionDecision<SnapshotInfo>[], dryRun: boolean): string {
+function jsonOf(
+  decisions: readonly RetentionDecision<SnapshotInfo>[],
+  dryRun: boolean,
+  space: FreeSpace | PageferryError | undefined,
+): string {
   const kept = decisions.filter((one) => !isRemoved(one));
   return `${JSON.stringify({
     dryRun,
     kept: kept.map(({ snapshot, keptBy }) => ({ name: snapshot.name, keptBy })),
     removed: decisions.filter(isRemoved).map(({ snapshot }) => snapshot.name),
+    ...(space && freeSpaceJson(space)),
   })}\n`;
 }
 
-function textOf(decisions: readonly RetentionDecision<SnapshotInfo>[], dryRun: boolean): string {
+function textOf(
+  decisions: readonly RetentionDecision<SnapshotInfo>[],
+  dryRun: boolean,
+  space: FreeSpace | PageferryError | undefined,
+): string {
   if (decisions.length === 0) return 'no snapshots\n';
   const rows = decisions.map((decision) => {
     const { name, created, labels } = decision.snapshot;
@@ -83,5 +96,6 @@ function textOf(decisions: readonly RetentionDecision<SnapshotInfo>[], dryRun: b
   });
   const removed = decisions.filter(isRemoved).length;
   const summary = `${decisions.length - removed} kept, ${removed} ${dryRun ? 'would be removed' : 'removed'}`;
-  return `${table(['name', 'created', 'labels', ''], rows)}\n${summary}\n`;
+  const freed = space && removed > 0 ? `; ${freeSpaceText(space)}` : '';
+  return `${table(['name', 'created', 'labels', ''], rows)}\n${summary}${freed}\n`;
 }

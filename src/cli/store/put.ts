@@ -1,5 +1,3 @@
-import { basename } from 'node:path';
-import { openImage, openUncompressed } from '../../image/formats.js';
 import type { FileSource } from '../../image/image-file.js';
 import { openSnapshotDiff } from '../../store/snapshot-diff.js';
 import { readTrace } from '../../store/trace.js';
@@ -12,6 +10,7 @@ import { UsageError } from '../usage-error.js';
 import { fileName, wholeNumber } from '../values.js';
 import { ImagePut } from './image-put.js';
 import { labelPair, STORE_OPTIONS, WAIT_OPTION, withStore, writerOptions } from './options.js';
+import { afterStored, checkPutInputs, namesOf, openInput } from './put-inputs.js';
 
 export const put = defineCommand({
   name: 'put',
@@ -64,6 +63,8 @@ export const put = defineCommand({
     const { 'diff-of': diffOf } = values;
     if (diffOf !== undefined && (values.parent !== undefined || values.format !== undefined))
       throw new UsageError('--diff-of: cannot be combined with --parent or --format');
+    if (diffOf !== undefined && operands.includes('-'))
+      throw new UsageError('--diff-of: standard input has no holes; name a sparse file');
     const { state } = values;
     if (state !== undefined && operands.length > 1)
       throw new UsageError('--state: belongs to one image; put the images one by one');
@@ -74,36 +75,26 @@ export const put = defineCommand({
     const writing = { ...writerOptions(values, signal), labels, threads, level: values.level };
     await withStore(values, async (store) => {
       let parent = diffOf ?? values.parent;
+      const checks = { format: values.format, parent, diffOf, state, isResuming: values['skip-existing'] };
+      checkPutInputs(store, operands, names, checks);
       for (const [i, path] of operands.entries()) {
         const name = names[i]!;
-        const source =
-          diffOf === undefined
-            ? openInput(path, values.format)
-            : await openSnapshotDiff(store, path, parent!);
         const options = { ...writing, name, ...(parent !== undefined && { parent }) };
         const putting = new ImagePut(store, options, values['skip-existing'], values.json);
+        let source: FileSource | undefined;
         try {
+          source =
+            diffOf === undefined
+              ? openInput(path, values.format)
+              : await openSnapshotDiff(store, path, parent!);
           await putting.put(source, { state, trace });
+        } catch (cause) {
+          throw afterStored(cause, names, i);
         } finally {
-          source.close();
+          source?.close();
         }
         parent = name;
       }
     });
   },
 });
-
-function openInput(path: string, format: string | undefined): FileSource {
-  return format === undefined ? openUncompressed(path) : openImage(path, { format });
-}
-
-function namesOf(paths: readonly string[], given: readonly string[]): readonly string[] {
-  if (given.length > 0 && given.length !== paths.length)
-    throw new UsageError(`--name: ${given.length} names for ${paths.length} images; give one for each`);
-  if (given.length === 0 && paths.includes('-'))
-    throw new UsageError('--name NAME is required for standard input');
-  const names = given.length > 0 ? given : paths.map((path) => basename(path).replace(/(?<=.)\.[^.]*$/, ''));
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new UsageError(`--name: two snapshots cannot both be called ${twice}`);
-  return names;
-}

@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { errnoOf, systemReason } from '../../image/fs/errno.js';
 import { Arena } from '../../kernels/arena.js';
 import { bytesOfHex } from '../config.js';
 import { Checks, checkPackHeader, PACK_HEADER_BYTES, packFileName } from '../format.js';
@@ -70,7 +71,11 @@ function checkPack(
       fs.closeSync(file);
     }
   } catch (cause) {
-    problems.push(`${name}: ${(cause as Error).message.replace(`${name}: `, '')}`);
+    problems.push(
+      errnoOf(cause) === 'ENOENT'
+        ? `${name}: does not exist`
+        : `${name}: ${systemReason(cause).replace(`${name}: `, '')}`,
+    );
   }
   return { committed, bytes };
 }

@@ -49,7 +49,10 @@ export function storeSecret(
 ): Uint8Array | undefined {
   if (config.keyCheck === undefined) {
     if (keyFile === undefined) return undefined;
-    throw new PageferryError('bad-argument', `${dir}: is not encrypted; open it without a key file`);
+    throw new PageferryError(
+      'bad-argument',
+      `${dir}: is not encrypted; open it without a key file (--key-file, PAGEFERRY_KEY_FILE)`,
+    );
   }
   if (keyFile === undefined)
     throw new PageferryError('bad-argument', `${dir}: is encrypted; give its key file (--key-file FILE)`);

@@ -6,18 +6,17 @@ import { Arena } from '../../kernels/arena.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
 import { bytesOfHex } from '../config.js';
-import { Checks, FRAME_HEAD_BYTES, PACK_HEADER_BYTES, readFrameHead } from '../format.js';
+import { Checks, FRAME_HEAD_BYTES, readFrameHead } from '../format.js';
 import type { FramePlace } from '../frame-record.js';
 import { PackFiles, packPath } from '../pack-files.js';
 import { PackWriter } from '../pack-writer.js';
 import type { StoreContext } from '../store-context.js';
 import { keepDigests } from './duplicates.js';
+import { DEFAULT_FREE_SHARE, framesOfPacks, freeBytesOf, type PackFrames } from './free-space.js';
 import { removeDeadFeatures } from './live-features.js';
 import { liveFrames } from './live-frames.js';
 
 const MAX_FRAME_BYTES = 2 * MAX_CONTENT_BYTES;
-/** A pack is rewritten when this share of its bytes is free. */
-const DEFAULT_FREE_SHARE = 0.2;
 
 /** Options of `Store.gc`. */
 export interface GcOptions {
@@ -36,13 +35,6 @@ export interface GcReport {
   readonly damagedPacks: readonly number[];
 }
 
-/** The frames of a pack. */
-interface PackFrames {
-  readonly live: number[];
-  readonly dead: number[];
-  liveBytes: number;
-}
-
 /**
  * Remove the frames that no snapshot needs, and rewrite packs with much free space. Each pack is one
  * transaction: ended at any moment, the next collection goes on from there.
@@ -57,19 +49,7 @@ export async function collectGarbage(
   const yieldIfDue = createYielder();
   const live = await liveFrames(db, yieldIfDue);
   await keepDigests(db, live, yieldIfDue);
-  const packs = new Map<number, PackFrames>(
-    db.packNumbers().map((number) => [number, { live: [], dead: [], liveBytes: 0 }]),
-  );
-  for (const id of db.frameIds()) {
-    const record = db.frame(id)!;
-    const pack = packs.get(record.pack);
-    if (!live.has(id)) (pack ?? emptyPack(packs, record.pack)).dead.push(id);
-    else if (pack) {
-      pack.live.push(id);
-      pack.liveBytes += record.bytes;
-    }
-    await yieldIfDue();
-  }
+  const packs = await framesOfPacks(db, live, yieldIfDue);
   const bytesBefore = totalBytes(store);
   const mover = await FrameMover.create(store);
   const damagedPacks: number[] = [];
@@ -79,11 +59,10 @@ export async function collectGarbage(
       throwIfAborted(signal);
       removedFrames += frames.dead.length;
       const bytes = db.pack(number)?.bytes ?? 0;
-      const freeBytes = bytes - PACK_HEADER_BYTES - frames.liveBytes;
-      const isFree = frames.live.length === 0 || freeBytes > freeShare * bytes;
-      if (freeBytes > 0 && isFree && (await mover.rewrite(number, frames, signal))) removedPacks++;
+      const { isRewritten } = freeBytesOf(bytes, frames, freeShare);
+      if (isRewritten && (await mover.rewrite(number, frames, signal))) removedPacks++;
       else {
-        if (freeBytes > 0 && isFree) damagedPacks.push(number);
+        if (isRewritten) damagedPacks.push(number);
         db.transaction(() => removeFrames(store, frames.dead));
       }
     }
@@ -92,12 +71,6 @@ export async function collectGarbage(
   }
   await removeDeadFeatures(db, live, yieldIfDue);
   return { removedFrames, removedPacks, bytesBefore, bytesAfter: totalBytes(store), damagedPacks };
-}
-
-function emptyPack(packs: Map<number, PackFrames>, number: number): PackFrames {
-  const pack: PackFrames = { live: [], dead: [], liveBytes: 0 };
-  packs.set(number, pack);
-  return pack;
 }
 
 function totalBytes({ db }: StoreContext): number {

@@ -1,7 +1,10 @@
+import fs from 'node:fs';
 import { PageferryError } from '../../page/error.js';
 import type { PageSource } from '../../page/source.js';
+import { packFileName } from '../format.js';
 import { decodeManifest, encodeManifest } from '../manifest.js';
 import type { CompareOptions, PutOptions } from '../options.js';
+import { packPath } from '../pack-files.js';
 import type { PageRuns } from '../page-runs.js';
 import type { SnapshotInfo } from '../snapshot-info.js';
 import type { StoreContext } from '../store-context.js';
@@ -22,6 +25,7 @@ export async function putSnapshot(
 ): Promise<SnapshotInfo> {
   const { name, parent, belongsTo, labels = {}, threads = 1, level = DEFAULT_LEVEL, onProgress } = options;
   const { signal = new AbortController().signal } = options;
+  checkPackSizes(store);
   const parentRuns = parent === undefined ? undefined : runsOf(store, parent);
   const created = (options.created ?? new Date()).toISOString();
   let info: SnapshotInfo | undefined;
@@ -43,6 +47,25 @@ export async function putSnapshot(
     store.db.putSnapshot(info, encodeManifest(name, runs));
   });
   return info!;
+}
+
+/**
+ * Check that every pack has its committed bytes: a new snapshot could refer to pages that are lost.
+ * @throws PageferryError `bad-stream`
+ */
+function checkPackSizes({ db, dir }: StoreContext): void {
+  for (const number of db.packNumbers()) {
+    const bytes = fs.statSync(packPath(dir, number), { throwIfNoEntry: false })?.size;
+    const committed = db.pack(number)?.bytes ?? 0;
+    if (bytes !== undefined && bytes >= committed) continue;
+    const found =
+      bytes === undefined ? 'does not exist' : `is truncated: ends at byte ${bytes} of ${committed}`;
+    throw new PageferryError(
+      'bad-stream',
+      `${dir}: ${packFileName(number)} ${found}: nothing is stored, because a snapshot could need its pages; ` +
+        'store check names the damaged snapshots: restore the pack, or remove them (store rm, store gc --free-share 0)',
+    );
+  }
 }
 
 /** Whether a snapshot has the bytes of an image. @throws PageferryError; the reason of the signal */
@@ -69,7 +92,10 @@ export async function holdsImage(
 function runsOf({ db, dir }: StoreContext, name: string): PageRuns {
   const manifest = db.manifest(name);
   if (manifest) return decodeManifest(name, manifest);
-  throw new PageferryError('bad-argument', `${dir}: has no snapshot ${JSON.stringify(name)}`);
+  throw new PageferryError(
+    'bad-argument',
+    `${dir}: has no snapshot ${JSON.stringify(name)}; store list names them`,
+  );
 }
 
 function areEqual(a: PageRuns, b: PageRuns): boolean {

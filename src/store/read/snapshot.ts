@@ -1,4 +1,5 @@
 import { PageferryError } from '../../page/error.js';
+import { packFileName } from '../format.js';
 import type { FramePlace } from '../frame-record.js';
 import { ZERO_FRAME } from '../limits.js';
 import { decodeManifest } from '../manifest.js';
@@ -64,7 +65,10 @@ export function findFrames(store: StoreContext, names: readonly string[]) {
     if (missing === undefined) return { found, places, packs };
     packs.close();
     if (tries === MAX_TRIES)
-      throw new PageferryError('bad-stream', `${store.dir}: pack ${missing} does not exist; run store check`);
+      throw new PageferryError(
+        'bad-stream',
+        `${store.dir}: ${packFileName(missing)} does not exist; run store check`,
+      );
   }
 }
 
@@ -72,7 +76,10 @@ function findSnapshot(store: StoreContext, name: string): Found {
   const info = store.db.snapshot(name);
   const manifest = info && store.db.manifest(name);
   if (!manifest)
-    throw new PageferryError('bad-argument', `${store.dir}: has no snapshot ${JSON.stringify(name)}`);
+    throw new PageferryError(
+      'bad-argument',
+      `${store.dir}: has no snapshot ${JSON.stringify(name)}; store list names them`,
+    );
   const runs = decodeManifest(name, manifest);
   if (runs.pages !== Math.ceil(info.bytes / store.config.pageBytes))
     throw new PageferryError('bad-stream', `snapshot ${name}: ${runs.pages} pages for ${info.bytes} bytes`);

@@ -25,6 +25,8 @@ import { type VerifiedFile, verifyFile } from './verified-file.js';
 
 const CACHE_BYTES = 32 << 20;
 const DEFAULT_MAX_IMAGE_BYTES = 2 ** 44;
+/** Names that an error lists. */
+const MAX_LISTED = 10;
 /** A frame has a head and one byte of payload at least. */
 const FRAME_MAGIC = 0x52464650;
 
@@ -38,8 +40,6 @@ export interface ImportOptions
 /** The store that snapshots are imported to. */
 interface ImportTarget {
   readonly dir: string;
-  /** @throws PageferryError if there is a snapshot of this name */
-  checkNew(name: string): void;
   has(name: string): boolean;
   put(image: PageSource, options: PutOptions): Promise<SnapshotInfo>;
 }
@@ -64,7 +64,11 @@ export async function importSnapshots(
         'limit',
         `${file.name}: its snapshots have ${bytes} bytes, the limit is ${maxImageBytes}; raise maxImageBytes`,
       );
-    for (const { info } of snapshots) store.checkNew(info.name);
+    checkNew(
+      store,
+      file.name,
+      snapshots.map(({ info }) => info.name),
+    );
     const infos: SnapshotInfo[] = [];
     for (const { info, source: image } of snapshots) {
       const { name, labels, parent, belongsTo } = info;
@@ -85,6 +89,19 @@ export async function importSnapshots(
   } finally {
     file.close();
   }
+}
+
+/** @throws PageferryError `bad-argument` if the store has snapshots of these names */
+function checkNew(store: ImportTarget, stream: string, names: readonly string[]): void {
+  const existing = names.filter((name) => store.has(name));
+  if (existing.length === 0) return;
+  const listed = existing.slice(0, MAX_LISTED).join(', ');
+  const more = existing.length > MAX_LISTED ? ` and ${existing.length - MAX_LISTED} more` : '';
+  throw new PageferryError(
+    'bad-argument',
+    `${store.dir}: has ${existing.length === 1 ? 'a snapshot' : 'snapshots'} ${listed}${more} already, of the ` +
+      `${names.length} of ${stream}: nothing is imported; remove them first (store rm), or import into another store`,
+  );
 }
 
 /** The snapshots of a stream, the oldest first. */

@@ -1,9 +1,27 @@
 // Everything the program prints goes through here, so that no file name can drive the terminal.
+import { once } from 'node:events';
 import { printable } from '../report/terminal/printable.js';
+
+const PRINTED_LENGTH = 64 << 10;
 
 /** Print lines on standard output. Control characters other than line ends are escaped. */
 export function printOut(text: string): void {
   process.stdout.write(printable(text));
+}
+
+/** Print a long text in pieces on standard output, as fast as it is read. */
+export async function printPieces(pieces: Iterable<string>): Promise<void> {
+  let text = '';
+  const print = async () => {
+    const isTaken = process.stdout.write(printable(text));
+    text = '';
+    if (!isTaken) await once(process.stdout, 'drain');
+  };
+  for (const piece of pieces) {
+    text += piece;
+    if (text.length >= PRINTED_LENGTH) await print();
+  }
+  await print();
 }
 
 /** Print lines on standard error. Control characters other than line ends are escaped. */

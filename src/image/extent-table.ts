@@ -1,5 +1,5 @@
 import { doubled } from './doubled.js';
-import { FIRST_CAPACITY, SpanTable } from './span-table.js';
+import { SpanTable } from './span-table.js';
 
 /** Offset of an extent that is in no file. */
 const NOWHERE = -1;
@@ -17,7 +17,7 @@ export interface Extent {
  * that are neighbours in the file too are one extent.
  */
 export class ExtentTable extends SpanTable {
-  private offsets = new Float64Array(FIRST_CAPACITY);
+  private offsets = new Float64Array(this.positions.length);
 
   /** Return a table of extents that follow each other from position 0 on, or the same one. */
   static of(extents: ExtentTable | readonly Extent[]): ExtentTable {

@@ -27,17 +27,3 @@ export interface ImageDetails {
   /** Further facts, each with its label. */
   readonly facts?: Readonly<Record<string, string | number>>;
 }
-
-/** How much of ranges that are stored in a file of `fileBytes` bytes is there, each at the offset `at`. */
-export function presentBytes(
-  ranges: readonly { readonly at: number; readonly bytes: number }[],
-  fileBytes: number,
-): Required<Pick<ImageDetails, 'claimedBytes' | 'presentBytes'>> {
-  let claimed = 0;
-  let present = 0;
-  for (const { at, bytes } of ranges) {
-    claimed += bytes;
-    present += Math.max(0, Math.min(bytes, fileBytes - at));
-  }
-  return { claimedBytes: claimed, presentBytes: present };
-}

@@ -1,14 +1,19 @@
 import { lastAtOrBelow } from '../page/search.js';
 import { doubled } from './doubled.js';
 
-export const FIRST_CAPACITY = 64;
+const FIRST_CAPACITY = 64;
 
 /** Spans of an image in its order, without gaps. What each is, a subclass has in columns of its own. */
 export abstract class SpanTable {
   length = 0;
   /** Bytes of all spans: the size of the image. */
   bytes = 0;
-  protected positions = new Float64Array(FIRST_CAPACITY);
+  protected positions: Float64Array;
+
+  /** `capacity`: number of spans, if it is known. */
+  constructor(capacity = FIRST_CAPACITY) {
+    this.positions = new Float64Array(Math.max(1, capacity));
+  }
 
   /** Position in the image. */
   position(i: number): number {

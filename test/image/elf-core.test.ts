@@ -157,7 +157,7 @@ describe('a core that cannot be read is refused with the reason', () => {
     ],
     [
       'bad-image',
-      'expected at most 2097152 program headers, got 4294967295',
+      'expected at most 1048576 program headers, got 4294967295',
       () => write([{ bytes }], { long: true, count: 2 ** 32 - 1 }),
     ],
     [

@@ -10,7 +10,7 @@ import { defineCommand } from '../command.js';
 import { FORMAT_OPTION } from '../common-options.js';
 import { JSON_OPTION } from '../json-option.js';
 import { checkInputs } from '../paths.js';
-import { printErrorLine, printOut } from '../terminal.js';
+import { printErrorLine, printOut, printPieces } from '../terminal.js';
 
 const PAGE_BYTES = 4096;
 /** Enough for a share that is right to some 5 percent. */
@@ -41,7 +41,7 @@ export const command = defineCommand({
       }
     }
     // A file that cannot be opened does not hide the reports of the others.
-    if (reports.length > 0 && json) printOut(`${JSON.stringify({ images: reports.map(jsonOf) })}\n`);
+    if (reports.length > 0 && json) await printPieces(jsonPieces(reports));
     else printOut(reports.map(textOf).join('\n'));
     if (failure) throw failure;
   },
@@ -99,16 +99,26 @@ function sampleOf(source: PageSource, bytes: number): Report['sample'] {
   return { pages, zeroPages };
 }
 
-function jsonOf({ details, sample, ...report }: Report): object {
-  const { ranges, ...others } = details;
-  return {
-    ...report,
-    ...others,
-    ...(ranges && {
-      ranges: Array.from(ranges, ({ address, bytes }) => ({ address: `0x${address.toString(16)}`, bytes })),
-    }),
-    ...(sample && { sampledPages: sample.pages, zeroPages: sample.zeroPages }),
-  };
+/** One object, range by range: a file can have a million. */
+function* jsonPieces(reports: readonly Report[]): Iterable<string> {
+  yield '{"images":[';
+  for (const [i, { details, sample, ...report }] of reports.entries()) {
+    const { ranges, ...others } = details;
+    const sampled = sample && { sampledPages: sample.pages, zeroPages: sample.zeroPages };
+    const object = JSON.stringify({ ...report, ...others, ...sampled });
+    yield `${i > 0 ? ',' : ''}${object.slice(0, -1)}`;
+    if (ranges) {
+      let separator = ',"ranges":[';
+      if (ranges.length === 0) yield separator;
+      for (const { address, bytes } of ranges) {
+        yield `${separator}{"address":"0x${address.toString(16)}","bytes":${bytes}}`;
+        separator = ',';
+      }
+      yield ']';
+    }
+    yield '}';
+  }
+  yield ']}\n';
 }
 
 function textOf(report: Report): string {

@@ -52,7 +52,7 @@ function othersOf(layout: ContainerLayout, descriptionBytes: number): RunTable {
 /** Return the runs of an image that consists of extents. */
 export function runsOf(ranges: ExtentTable | readonly Extent[]): RunTable {
   const extents = ExtentTable.of(ranges);
-  const runs = new RunTable();
+  const runs = new RunTable(extents.length);
   for (let i = 0; i < extents.length; i++) {
     const offset = extents.offset(i);
     const position = extents.position(i);

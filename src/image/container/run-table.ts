@@ -17,9 +17,17 @@ export interface ContainerRun {
  */
 export class RunTable implements Iterable<ContainerRun> {
   length = 0;
-  private offsets = new Float64Array(FIRST_CAPACITY);
-  private sizes = new Float64Array(FIRST_CAPACITY);
-  private positions = new Float64Array(FIRST_CAPACITY);
+  private offsets: Float64Array;
+  private sizes: Float64Array;
+  private positions: Float64Array;
+
+  /** `capacity`: number of runs, if it is known. */
+  constructor(capacity = FIRST_CAPACITY) {
+    const length = Math.max(1, capacity);
+    this.offsets = new Float64Array(length);
+    this.sizes = new Float64Array(length);
+    this.positions = new Float64Array(length);
+  }
 
   /** Return a table of the runs, or the same one. */
   static of(runs: Iterable<ContainerRun>): RunTable {
@@ -77,7 +85,7 @@ export class RunTable implements Iterable<ContainerRun> {
     const order = new Uint32Array(this.length);
     for (let i = 0; i < order.length; i++) order[i] = i;
     order.sort((a, b) => keys[a]! - keys[b]!);
-    const sorted = new RunTable();
+    const sorted = new RunTable(this.length);
     for (const i of order) sorted.add(this.offset(i), this.bytes(i), this.position(i));
     return sorted;
   }

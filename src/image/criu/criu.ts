@@ -80,7 +80,7 @@ function createPages(parts: StoredParts, files: readonly ReadHandle[]): DecodedP
 function runsOf(path: string, parts: StoredParts, archive: DirectoryArchive): RunTable {
   const members = new Map(archive.members.map((member) => [join(path, member.name), member]));
   const placed = parts.files.map((file) => members.get(file.path));
-  const runs = new RunTable();
+  const runs = new RunTable(parts.length);
   for (let i = 0; i < parts.length; i++) {
     if (!parts.isOwn(i)) continue;
     const member = placed[parts.fileOf(i)];
@@ -95,7 +95,7 @@ function runsOf(path: string, parts: StoredParts, archive: DirectoryArchive): Ru
 
 /** The addresses of one process; several processes have the same ones. */
 function rangesOf({ maps, parts }: DumpedMemory): RangeTable {
-  const ranges = new RangeTable();
+  const ranges = new RangeTable(maps.length === 1 ? parts.length : 0);
   if (maps.length !== 1) return ranges;
   for (let i = 0; i < parts.length; i++)
     ranges.append(BigInt(parts.address(i)), parts.end(i) - parts.position(i));

@@ -40,7 +40,16 @@ export function hasPagemaps(path: string): boolean {
  * @throws PageferryError `bad-image` for damaged files, `unsupported` for pages that are in no file, `io`
  */
 export function readDump(path: string): DumpedMemory {
-  return new Dump(path, []);
+  const { maps, parts } = new Dump(path, []);
+  return { maps, parts };
+}
+
+/** Result of the first pass over a page map. */
+interface ScannedMap {
+  readonly name: string;
+  readonly pages: string;
+  readonly pageBytes: number;
+  readonly needsParent: boolean;
 }
 
 class Dump implements DumpedMemory {
@@ -55,35 +64,43 @@ class Dump implements DumpedMemory {
   ) {
     this.parts = new StoredParts(path);
     const named = new Map<string, string>();
-    for (const name of pagemapNames(path)) {
-      const firstPart = this.parts.length;
-      const pages = this.readMap(name);
+    const scanned = pagemapNames(path).map((name) => this.withMap(name, (map) => this.scan(name, map)));
+    // Before the parts of this one, so that of a chain no more than two have theirs in memory.
+    if (scanned.some(({ needsParent }) => needsParent)) this.parent();
+    for (const map of scanned) {
+      const { name, pages } = map;
       const before = named.get(pages);
       if (before !== undefined) throw badImage(pages, `is the pages file of ${before} and of ${name}`);
       named.set(pages, name);
+      const firstPart = this.parts.length;
+      this.withMap(name, (file) => this.addParts(map, file));
       this.maps.push({ name, firstPart, endPart: this.parts.length });
     }
+    this.parentDump = undefined;
   }
 
-  /** Add the parts of a page map, in two passes. Returns the path of its pages file. */
-  private readMap(name: string): string {
+  private withMap<T>(name: string, work: (map: FileBytes) => T): T {
     const path = join(this.path, name);
     const handle = openReadHandle(path);
     try {
-      const map = { path, bytes: sizeOf(path), readSync: handle.readSync };
-      let count = 0;
-      const pagesId = readPagemap(map, (_, _address, size, where) => {
-        if (where === 'present') count += size;
-      });
-      const pages = join(this.path, `pages-${pagesId}.img`);
-      this.addParts(name, map, pages, pageBytesOf(name, pages, count));
-      return pages;
+      return work({ path, bytes: sizeOf(path), readSync: handle.readSync });
     } finally {
       handle.close();
     }
   }
 
-  private addParts(name: string, map: FileBytes, pages: string, pageBytes: number): void {
+  private scan(name: string, map: FileBytes): ScannedMap {
+    let count = 0;
+    let needsParent = false;
+    const pagesId = readPagemap(map, (_, _address, size, where) => {
+      if (where === 'present') count += size;
+      needsParent ||= where === 'parent';
+    });
+    const pages = join(this.path, `pages-${pagesId}.img`);
+    return { name, pages, pageBytes: pageBytesOf(name, pages, count), needsParent };
+  }
+
+  private addParts({ name, pages, pageBytes }: ScannedMap, map: FileBytes): void {
     const { parts } = this;
     const file = parts.fileNumber(pages, true);
     let isFirst = true;

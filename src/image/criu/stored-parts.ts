@@ -1,10 +1,10 @@
 import { PageferryError } from '../../page/error.js';
 import { lastAtOrBelow } from '../../page/search.js';
 import { doubled } from '../doubled.js';
-import { FIRST_CAPACITY, SpanTable } from '../span-table.js';
+import { SpanTable } from '../span-table.js';
 
-/** Each takes 28 bytes of memory. */
-const MAX_PARTS = 1 << 22;
+/** Each takes some 100 bytes of memory while it is packed. */
+const MAX_PARTS = 1 << 20;
 
 /** A file of pages. */
 export interface PagesFile {
@@ -21,9 +21,9 @@ export class StoredParts extends SpanTable {
   readonly files: PagesFile[] = [];
   private readonly numbers = new Map<string, number>();
   /** Multiples of 4096 below 2^64, which numbers hold exactly. */
-  private addresses = new Float64Array(FIRST_CAPACITY);
-  private offsets = new Float64Array(FIRST_CAPACITY);
-  private fileNumbers = new Uint32Array(FIRST_CAPACITY);
+  private addresses = new Float64Array(this.positions.length);
+  private offsets = new Float64Array(this.positions.length);
+  private fileNumbers = new Uint32Array(this.positions.length);
 
   /** `name`: path for messages. */
   constructor(private readonly name: string) {

@@ -2,12 +2,13 @@ import type { PageSource } from '../../page/source.js';
 import { inSpace } from '../addressed-range.js';
 import { createContainerSource, runsOf } from '../container/container-source.js';
 import type { Addressing } from '../container/description.js';
+import { type PlacedRange, placedRanges } from '../container/range-table.js';
 import { createExtentSource, type ExtentSource } from '../extents.js';
 import { type FileBytes, fileBytes } from '../file-bytes.js';
 import type { ImageDetails } from '../image-details.js';
 import { type ImageFile, type ImageFormat, openAs } from '../image-file.js';
 import { DATA_LITTLE_ENDIAN, ELF_64, ELF_MAGIC, ET_CORE, header, MACHINE_NAMES } from './layout.js';
-import { type ElfSegment, mapMemory } from './memory-map.js';
+import { mapMemory } from './memory-map.js';
 import { readNoteSegments, readNotes } from './notes.js';
 import { readHeaders } from './program-headers.js';
 
@@ -27,7 +28,7 @@ export interface ElfCoreSource extends ExtentSource {
   /** Headers, notes and all else of the file but memory. */
   readonly container: PageSource;
   /** The segments in the image's order. */
-  readonly segments: readonly ElfSegment[];
+  readonly segments: readonly PlacedRange[];
   /** `physical` for a guest's memory (dump-guest-memory), `virtual` for a process (gcore). */
   readonly addressing: Addressing;
 }
@@ -63,20 +64,22 @@ export function openElfCore(path: string, options: ElfCoreOptions = {}): ElfCore
 
 function openElf(file: ImageFile, { layout = 'physical' }: ElfCoreOptions): ElfCoreSource {
   const { loads, addressing, elfClass, machine } = readHeaders(fileBytes(file));
-  const { segments, extents } = mapMemory(file.path, loads, elfClass, addressing, layout);
+  const { ranges, extents } = mapMemory(file.path, loads, elfClass, addressing, layout);
   const source = createExtentSource(file.handle, extents);
   return {
     ...source,
-    segments,
     addressing,
-    addressed: () => inSpace(addressing, segments),
+    get segments() {
+      return placedRanges(ranges);
+    },
+    addressed: () => inSpace(addressing, ranges),
     get container() {
       return createContainerSource(file.handle, {
         format: elfCore.name,
         fileBytes: file.bytes,
         imageBytes: source.bytes,
         runs: runsOf(extents),
-        ranges: segments,
+        ranges,
         machine,
         addressing,
       });
@@ -107,7 +110,7 @@ function joinedNotes(segments: readonly Uint8Array[]): Uint8Array {
 function inspectElf(file: ImageFile): ImageDetails {
   const headers = readHeaders(fileBytes(file), { isTruncated: true });
   const { loads, addressing, elfClass, machine, isLittleEndian } = headers;
-  const { segments } = mapMemory(file.path, loads, elfClass, addressing, 'physical');
+  const { ranges } = mapMemory(file.path, loads, elfClass, addressing, 'physical');
   const endOfFile = BigInt(file.bytes);
   let claimed = 0n;
   let present = 0n;
@@ -120,7 +123,7 @@ function inspectElf(file: ImageFile): ImageDetails {
     version: `ELF${elfClass.bits}, ${isLittleEndian ? 'little' : 'big'}-endian`,
     architecture: MACHINE_NAMES[machine] ?? `machine ${machine}`,
     addressing,
-    ranges: segments.map(({ address, bytes }) => ({ address, bytes })),
+    ranges,
     notes: readNotes(fileBytes(file), headers),
     claimedBytes: Number(claimed),
     presentBytes: Number(present),

@@ -1,32 +1,19 @@
 // Which bytes of a core are the image. Kernel cores and dumps with paging map the same physical memory
 // several times; each address is part of the image once.
+import type { PageferryError } from '../../page/error.js';
 import type { Addressing } from '../container/description.js';
-import type { Extent } from '../extent-table.js';
+import { RangeTable } from '../container/range-table.js';
+import { ExtentTable } from '../extent-table.js';
+import { StoredRanges } from '../stored-ranges.js';
 import type { ElfClass } from './layout.js';
-import { addressOf, ascending, bad, hex, type Load, unknownAddress } from './program-headers.js';
-
-/** Consecutive addresses of the image. */
-export interface ElfSegment {
-  /** Guest-physical or virtual address: see `addressing`. */
-  readonly address: bigint;
-  readonly bytes: number;
-  /** Position in the image. */
-  readonly offset: number;
-}
+import type { LoadTable } from './load-table.js';
+import { addressOf, bad, hex, unknownAddress } from './program-headers.js';
 
 /** The image of a core. */
 export interface MemoryMap {
-  readonly segments: readonly ElfSegment[];
-  readonly extents: readonly Extent[];
-}
-
-/** Consecutive addresses that are in the file from `offset` on, or not in the file. */
-interface Piece {
-  readonly start: bigint;
-  readonly bytes: bigint;
-  readonly offset: bigint | undefined;
-  /** Number of the program header. */
-  readonly index: number;
+  /** Guest-physical or virtual addresses: see `addressing`. */
+  readonly ranges: RangeTable;
+  readonly extents: ExtentTable;
 }
 
 /**
@@ -37,117 +24,103 @@ interface Piece {
  */
 export function mapMemory(
   path: string,
-  loads: readonly Load[],
+  loads: LoadTable,
   elfClass: ElfClass,
   addressing: Addressing,
   layout: 'physical' | 'file-order',
 ): MemoryMap {
-  const unknown = unknownAddress(elfClass);
-  const known = addressing === 'virtual' ? loads : loads.filter(({ paddr }) => paddr !== unknown);
-  const pieces = known.flatMap((load) => piecesOf(load, addressOf(load, addressing)));
-  const sorted = [...pieces].sort(byStart);
-  const overlap = sorted.findIndex((piece, i) => i > 0 && endOf(sorted[i - 1]!) > piece.start);
+  const pieces = piecesOf(path, loads, elfClass, addressing);
+  const sorted = pieces.byAddress({ largestFirst: true });
+  let overlap = 0;
+  for (let i = 1; i < sorted.length && overlap === 0; i++)
+    if (sorted.end(i - 1) > sorted.address(i)) overlap = i;
   if (overlap > 0 && addressing === 'virtual') {
-    const [before, after] = [sorted[overlap - 1]!, sorted[overlap]!];
-    const where = `at virtual address ${hex(after.start)}`;
-    throw bad(path, `segments ${before.index} and ${after.index} overlap ${where}`);
+    const where = `at virtual address ${hex(sorted.address(overlap))}`;
+    throw bad(path, `segments ${sorted.number(overlap - 1)} and ${sorted.number(overlap)} overlap ${where}`);
   }
   const disjoint = overlap > 0 ? withoutOverlaps(sorted) : layout === 'file-order' ? pieces : sorted;
   checkFileBytes(path, disjoint);
   return layOut(path, disjoint);
 }
 
-function piecesOf({ offset, filesz, memsz, index }: Load, start: bigint): Piece[] {
-  const stored = { start, bytes: filesz, offset, index };
-  const zero = { start: start + filesz, bytes: memsz - filesz, offset: undefined, index };
-  return [stored, zero].filter(({ bytes }) => bytes > 0n);
-}
-
-/** By address; of two with the same address the larger one is first. */
-function byStart(a: Piece, b: Piece): number {
-  return ascending(a.start, b.start) || ascending(b.bytes, a.bytes);
-}
-
-function endOf({ start, bytes }: Piece): bigint {
-  return start + bytes;
+/** The bytes of each segment that are in the file, and those that are not; `number` is its program header. */
+function piecesOf(path: string, loads: LoadTable, elfClass: ElfClass, addressing: Addressing): StoredRanges {
+  const unknown = unknownAddress(elfClass);
+  const pieces = new StoredRanges(loads.length);
+  for (const load of loads) {
+    const { offset, filesz, memsz, index } = load;
+    const start = addressOf(load, addressing);
+    if (addressing === 'physical' && start === unknown) continue;
+    const bytes = Number(memsz);
+    if (!Number.isSafeInteger(bytes)) throw tooLarge(path, index, bytes);
+    if (filesz > 0n) pieces.add(start, Number(filesz), Number(offset), index);
+    if (memsz > filesz) pieces.add(start + filesz, Number(memsz - filesz), undefined, index);
+  }
+  return pieces;
 }
 
 /** Bytes in the file come first; memory that is not in the file fills only what is between them. */
-function withoutOverlaps(sorted: readonly Piece[]): Piece[] {
-  const stored = clipped(sorted.filter(({ offset }) => offset !== undefined));
-  const zeros = clipped(sorted.filter(({ offset }) => offset === undefined));
-  const all = [...stored];
+function withoutOverlaps(sorted: StoredRanges): StoredRanges {
+  const stored = clipped(sorted, true);
+  const zeros = clipped(sorted, false);
+  const all = new StoredRanges();
+  for (let i = 0; i < stored.length; i++) all.addFrom(stored, i);
   let next = 0;
-  for (const zero of zeros) {
-    let start = zero.start;
-    while (next < stored.length && endOf(stored[next]!) <= start) next++;
-    for (let i = next; start < endOf(zero); i++) {
-      const end = i < stored.length && stored[i]!.start < endOf(zero) ? stored[i]!.start : endOf(zero);
-      if (end > start) all.push({ ...zero, start, bytes: end - start });
-      start = end === endOf(zero) ? end : endOf(stored[i]!);
+  for (let zero = 0; zero < zeros.length; zero++) {
+    const zeroEnd = zeros.end(zero);
+    let start = zeros.address(zero);
+    while (next < stored.length && stored.end(next) <= start) next++;
+    for (let i = next; start < zeroEnd; i++) {
+      const isBetween = i < stored.length && stored.address(i) < zeroEnd;
+      const end = isBetween ? stored.address(i) : zeroEnd;
+      if (end > start) all.add(start, Number(end - start), undefined, zeros.number(zero));
+      start = end === zeroEnd ? end : stored.end(i);
     }
   }
-  return all.sort(byStart);
+  return all.byAddress({ largestFirst: true });
 }
 
-/** Remove from each piece the addresses that pieces before it have. */
-function clipped(sorted: readonly Piece[]): Piece[] {
-  const disjoint: Piece[] = [];
+/** The pieces in the file, or the others, each without the addresses that those before it have. */
+function clipped(sorted: StoredRanges, isStored: boolean): StoredRanges {
+  const disjoint = new StoredRanges();
   let end = 0n;
-  for (const piece of sorted) {
-    const skipped = end > piece.start ? end - piece.start : 0n;
-    if (skipped >= piece.bytes) continue;
-    const offset = piece.offset === undefined ? undefined : piece.offset + skipped;
-    disjoint.push({ ...piece, start: piece.start + skipped, bytes: piece.bytes - skipped, offset });
-    end = endOf(piece);
+  for (let i = 0; i < sorted.length; i++) {
+    if (sorted.isStored(i) !== isStored) continue;
+    const start = sorted.address(i);
+    const skipped = end > start ? Number(end - start) : 0;
+    if (skipped >= sorted.bytes(i)) continue;
+    disjoint.addFrom(sorted, i, skipped);
+    end = sorted.end(i);
   }
   return disjoint;
 }
 
 /** Otherwise a small file could claim a huge image: the same bytes many times. */
-function checkFileBytes(path: string, pieces: readonly Piece[]): void {
-  const stored = pieces.filter(({ offset }) => offset !== undefined);
-  stored.sort((a, b) => ascending(a.offset!, b.offset!));
-  for (let i = 1; i < stored.length; i++) {
-    const [before, after] = [stored[i - 1]!, stored[i]!];
-    if (before.offset! + before.bytes > after.offset!)
-      throw bad(
-        path,
-        `segments ${before.index} and ${after.index} overlap in the file at ${hex(after.offset!)}`,
-      );
+function checkFileBytes(path: string, pieces: StoredRanges): void {
+  const sorted = pieces.byOffset();
+  for (let i = 1; i < sorted.length; i++) {
+    if (!sorted.isStored(i - 1) || sorted.offset(i - 1) + sorted.bytes(i - 1) <= sorted.offset(i)) continue;
+    const where = `in the file at 0x${sorted.offset(i).toString(16)}`;
+    throw bad(path, `segments ${sorted.number(i - 1)} and ${sorted.number(i)} overlap ${where}`);
   }
 }
 
-function layOut(path: string, pieces: readonly Piece[]): MemoryMap {
-  const segments: ElfSegment[] = [];
-  const extents: Extent[] = [];
-  let position = 0;
-  let previous: Piece | undefined;
-  for (const piece of pieces) {
-    const bytes = Number(piece.bytes);
-    if (!Number.isSafeInteger(position + bytes))
-      throw bad(path, `segment ${piece.index}: the image would have ${position + bytes} bytes`);
-    const isRest = previous?.index === piece.index && endOf(previous) === piece.start;
-    const last = segments.at(-1);
-    if (isRest && last) segments[segments.length - 1] = { ...last, bytes: last.bytes + bytes };
-    else segments.push({ address: piece.start, bytes, offset: position });
-    addExtent(extents, {
-      position,
-      bytes,
-      ...(piece.offset !== undefined && { offset: Number(piece.offset) }),
-    });
-    position += bytes;
-    previous = piece;
+function layOut(path: string, pieces: StoredRanges): MemoryMap {
+  const ranges = new RangeTable(pieces.length);
+  const extents = new ExtentTable(pieces.length);
+  for (let i = 0; i < pieces.length; i++) {
+    const bytes = pieces.bytes(i);
+    if (!Number.isSafeInteger(extents.bytes + bytes))
+      throw tooLarge(path, pieces.number(i), extents.bytes + bytes);
+    const isRest =
+      i > 0 && pieces.number(i - 1) === pieces.number(i) && pieces.end(i - 1) === pieces.address(i);
+    if (isRest) ranges.extendLast(bytes);
+    else ranges.add(pieces.address(i), bytes);
+    extents.add(bytes, pieces.isStored(i) ? pieces.offset(i) : undefined);
   }
-  return { segments, extents };
+  return { ranges, extents };
 }
 
-/** Extents that follow each other in the image and in the file are joined, to be read by one call. */
-function addExtent(extents: Extent[], extent: Extent): void {
-  const last = extents.at(-1);
-  const isNext =
-    last &&
-    (last.offset === undefined ? extent.offset === undefined : extent.offset === last.offset + last.bytes);
-  if (isNext) extents[extents.length - 1] = { ...last, bytes: last.bytes + extent.bytes };
-  else extents.push(extent);
+function tooLarge(path: string, index: number, bytes: number): PageferryError {
+  return bad(path, `segment ${index}: the image would have ${bytes} bytes`);
 }

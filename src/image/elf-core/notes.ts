@@ -26,12 +26,15 @@ export function readNotes(file: FileBytes, headers: CoreHeaders): NoteDetails[] 
 /** Read the segments of notes, up to 16 MiB of them. */
 export function readNoteSegments(file: FileBytes, { notes }: CoreHeaders): Uint8Array[] {
   let left = MAX_NOTE_BYTES;
-  return notes.flatMap(({ offset, filesz }) => {
-    if (offset >= BigInt(file.bytes)) return [];
+  const segments: Uint8Array[] = [];
+  for (const { offset, filesz } of notes) {
+    if (left === 0) break;
+    if (filesz === 0n || offset >= BigInt(file.bytes)) continue;
     const segment = new Uint8Array(Math.min(left, Number(filesz), file.bytes - Number(offset)));
     left -= segment.length;
-    return [segment.subarray(0, file.readSync(segment, Number(offset)))];
-  });
+    segments.push(segment.subarray(0, file.readSync(segment, Number(offset))));
+  }
+  return segments;
 }
 
 /** A note; `offset` is that of its content in the segment. */

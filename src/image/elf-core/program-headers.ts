@@ -17,33 +17,20 @@ import {
   PT_LOAD,
   PT_NOTE,
 } from './layout.js';
+import { type Load, LoadTable } from './load-table.js';
 
-/** Linux limits a process to about 2^20 mappings. */
-const MAX_PROGRAM_HEADERS = 1 << 21;
+/** Each takes some 100 bytes of memory. Linux limits a process to 65530 mappings by default. */
+const MAX_PROGRAM_HEADERS = 1 << 20;
 const HEADERS_PER_READ = 4096;
-
-/** A segment that has bytes. */
-export interface Load {
-  readonly type: number;
-  /** Offset of its bytes in the file. */
-  readonly offset: bigint;
-  readonly vaddr: bigint;
-  readonly paddr: bigint;
-  /** Bytes in the file; the rest of `memsz` is zero. */
-  readonly filesz: bigint;
-  readonly memsz: bigint;
-  /** Number of its program header, for messages. */
-  readonly index: number;
-}
 
 /** The headers of a core file. */
 export interface CoreHeaders {
   readonly elfClass: ElfClass;
   readonly isLittleEndian: boolean;
   readonly machine: number;
-  readonly loads: readonly Load[];
+  readonly loads: LoadTable;
   /** Segments of notes, in the file's order. */
-  readonly notes: readonly Load[];
+  readonly notes: LoadTable;
   readonly addressing: Addressing;
 }
 
@@ -71,11 +58,14 @@ export function readHeaders(file: FileBytes, { isTruncated = false } = {}): Core
  * Programs that write the memory of a process state 0 or "unknown" as its physical addresses. A single
  * segment whose both addresses are 0 is that of a machine: no process has memory at 0 alone.
  */
-function addressingOf(loads: readonly Load[], elfClass: ElfClass): Addressing {
+function addressingOf(loads: LoadTable, elfClass: ElfClass): Addressing {
   const unknown = unknownAddress(elfClass);
-  if (loads.some(({ paddr }) => paddr !== 0n && paddr !== unknown)) return 'physical';
-  const [first] = loads;
-  return loads.length === 1 && first!.vaddr === 0n && first!.paddr === 0n ? 'physical' : 'virtual';
+  let isOneAtZero = loads.length === 1;
+  for (const { vaddr, paddr } of loads) {
+    if (paddr !== 0n && paddr !== unknown) return 'physical';
+    isOneAtZero &&= vaddr === 0n && paddr === 0n;
+  }
+  return isOneAtZero ? 'physical' : 'virtual';
 }
 
 /** The physical address of a segment that has none, as the Linux kernel writes it. */
@@ -112,7 +102,7 @@ class Table {
     private readonly kind: Kind,
   ) {}
 
-  read(): { readonly loads: Load[]; readonly notes: Load[] } {
+  read(): { readonly loads: LoadTable; readonly notes: LoadTable } {
     const { file, kind } = this;
     const { elfClass, isLittleEndian } = kind;
     const { headerBytes, programHeaderBytes } = elfClass;
@@ -128,17 +118,17 @@ class Table {
         file.path,
         `${count} program headers at ${phoff} need ${tableBytes} bytes, the file has ${file.bytes}`,
       );
-    const loads: Load[] = [];
-    const notes: Load[] = [];
+    const loads = new LoadTable();
+    const notes = new LoadTable();
     for (let index = 0; index < count; index += HEADERS_PER_READ) {
       const headers = Math.min(HEADERS_PER_READ, count - index);
       const at = Number(phoff) + index * programHeaderBytes;
       const view = viewOf(readExactly(file, at, headers * programHeaderBytes, 'program headers'));
       for (let i = 0; i < headers; i++) {
+        const type = view.getUint32(i * programHeaderBytes + elfClass.programHeader.type, isLittleEndian);
+        if (type !== PT_LOAD && type !== PT_NOTE) continue;
         const load = this.entry(view, i * programHeaderBytes, index + i);
-        if (load.memsz === 0n && load.filesz === 0n) continue;
-        if (load.type === PT_LOAD) loads.push(load);
-        else if (load.type === PT_NOTE) notes.push(load);
+        if (load.memsz !== 0n || load.filesz !== 0n) (type === PT_LOAD ? loads : notes).add(load);
       }
     }
     if (loads.length === 0)
@@ -167,7 +157,6 @@ class Table {
   private entry(view: DataView, at: number, index: number): Load {
     const { programHeader: field } = this.kind.elfClass;
     return {
-      type: view.getUint32(at + field.type, this.kind.isLittleEndian),
       offset: this.word(view, at + field.offset),
       vaddr: this.word(view, at + field.vaddr),
       paddr: this.word(view, at + field.paddr),
@@ -187,7 +176,7 @@ class Table {
 
 function checkLoads(
   { path, bytes: fileBytes }: FileBytes,
-  loads: readonly Load[],
+  loads: LoadTable,
   elfClass: ElfClass,
   { addressing, isTruncated }: { readonly addressing: Addressing; readonly isTruncated: boolean },
 ): void {
@@ -224,11 +213,6 @@ function readExactly(file: FileBytes, position: number, bytes: number, what: str
 
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-/** Comparison of two addresses for `sort`. */
-export function ascending(a: bigint, b: bigint): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** An address for messages. */

@@ -1,5 +1,7 @@
 import { PageferryError } from '../../page/error.js';
+import { doubled } from '../doubled.js';
 import { type FileBytes, readBytes } from '../file-bytes.js';
+import { SpanTable } from '../span-table.js';
 import type { KdumpHeader } from './header.js';
 
 const STEP_BYTES = 1 << 20;
@@ -8,19 +10,30 @@ const MAX_RANGES = 1 << 20;
 const GROUP_PAGES = 256;
 const GROUP_BYTES = GROUP_PAGES / 8;
 
-/** Consecutive pages of physical memory. */
-interface PageRange {
-  /** Position of the first page in the image. */
-  readonly position: number;
-  readonly bytes: number;
+/** Consecutive pages of physical memory that exist, ascending, with their positions in the image. */
+class PageRanges extends SpanTable {
+  private pages = new Uint32Array(this.positions.length);
+
+  add(page: number, bytes: number): void {
+    const added = this.begin(this.bytes);
+    this.pages[added] = page;
+    this.bytes += bytes;
+  }
+
   /** Number of the first page in physical memory. */
-  readonly page: number;
+  page(i: number): number {
+    return this.pages[i]!;
+  }
+
+  protected override growColumns(): void {
+    this.pages = doubled(this.pages);
+  }
 }
 
 /** Which pages a dump has, and which of them are in the file. */
 export interface KdumpPageMap {
   /** The pages that exist, ascending. */
-  readonly ranges: readonly PageRange[];
+  readonly ranges: PageRanges;
   /** Pages that are in the file. */
   readonly storedPages: number;
   isStored(page: number): boolean;
@@ -55,17 +68,15 @@ function readBitmap(file: FileBytes, at: number, bytes: number, pages: number): 
   return bitmap;
 }
 
-function readRanges(file: FileBytes, header: KdumpHeader, stored: Uint8Array): PageRange[] {
+function readRanges(file: FileBytes, header: KdumpHeader, stored: Uint8Array): PageRanges {
   const { existingBitmapAt, bitmapBytes, pages, blockBytes } = header;
-  const ranges: PageRange[] = [];
-  let position = 0;
+  const ranges = new PageRanges();
   let first = -1;
   const end = (page: number) => {
     if (first < 0) return;
-    const bytes = (page - first) * blockBytes;
-    if (ranges.push({ position, bytes, page: first }) > MAX_RANGES)
+    if (ranges.length === MAX_RANGES)
       throw new PageferryError('limit', `${file.path}: more than ${MAX_RANGES} ranges of physical memory`);
-    position += bytes;
+    ranges.add(first, (page - first) * blockBytes);
     first = -1;
   };
   for (let from = 0; from < bitmapBytes; from += STEP_BYTES) {

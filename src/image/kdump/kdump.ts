@@ -1,6 +1,7 @@
 import { inSpace } from '../addressed-range.js';
 import { createContainerSource } from '../container/container-source.js';
 import { createLazyContainer, type LazyContainer } from '../container/lazy-container.js';
+import { type PlacedRange, placedRanges, RangeTable } from '../container/range-table.js';
 import { createDecodedSource, type DecodedSource } from '../decoded-source.js';
 import { badImage, type FileBytes, fileBytes, readBytes, unsupportedImage, viewOf } from '../file-bytes.js';
 import type { ImageDetails } from '../image-details.js';
@@ -29,14 +30,6 @@ export const kdump: ImageFormat = {
   notes: readNotes,
 };
 
-/** A contiguous range of physical memory in a dump. */
-interface KdumpSegment {
-  readonly address: bigint;
-  readonly bytes: number;
-  /** Position in the image. */
-  readonly offset: number;
-}
-
 /** The memory in a kdump-compressed dump. */
 export interface KdumpSource extends DecodedSource {
   /** The file without the pages that are compressed to the same bytes again. */
@@ -45,7 +38,7 @@ export interface KdumpSource extends DecodedSource {
   /** Whether the file is flattened. */
   readonly isFlattened: boolean;
   /** Physical memory in the image's order. */
-  readonly segments: readonly KdumpSegment[];
+  readonly segments: readonly PlacedRange[];
   /** Pages in the file; the others were left out (makedumpfile -d) and are zero. */
   readonly storedPages: number;
 }
@@ -66,13 +59,15 @@ function openDump(file: ImageFile): KdumpSource {
   const map = readPageMap(dump, header);
   if (map.ranges.length === 0) throw badImage(path, 'has no memory: no bit of its bitmaps is set');
   const pages = new KdumpPages(dump, header, map);
-  const segments = segmentsOf(map, header);
+  const ranges = addressesOf(map, header);
   return {
     ...createDecodedSource(handle, pages),
     header,
     isFlattened: flattened,
-    segments,
-    addressed: () => inSpace('physical', segments),
+    get segments() {
+      return placedRanges(ranges);
+    },
+    addressed: () => inSpace('physical', ranges),
     storedPages: map.storedPages,
     container: createLazyContainer(path, async (onCompared) => {
       const reproduced = await findReproduced({
@@ -88,7 +83,7 @@ function openDump(file: ImageFile): KdumpSource {
         fileBytes: bytes,
         imageBytes: pages.bytes,
         ...reproduced,
-        ranges: segments,
+        ranges,
         machine: machineNumber(header),
         isDerived: true,
       });
@@ -100,14 +95,13 @@ function inspectDump(file: ImageFile): ImageDetails {
   const { dump, flattened } = arranged(fileBytes(file));
   const header = readHeader(dump);
   const map = readPageMap(dump, header);
-  const segments = segmentsOf(map, header);
-  const pages = segments.reduce((sum, { bytes }) => sum + bytes, 0) / header.blockBytes;
+  const pages = map.ranges.bytes / header.blockBytes;
   return {
     version: `version ${header.version}${flattened ? ', flattened' : ''}`,
     ...(header.machine !== '' && { architecture: header.machine }),
     compression: compressionsOf(dump, header, map.storedPages),
     addressing: 'physical',
-    ranges: segments,
+    ranges: addressesOf(map, header),
     facts: { pages, 'pages in the file': map.storedPages, 'bytes of notes': header.notes.bytes },
   };
 }
@@ -159,10 +153,9 @@ function checkContent(dump: FileBytes): void {
     );
 }
 
-function segmentsOf({ ranges }: KdumpPageMap, { blockBytes }: KdumpHeader): KdumpSegment[] {
-  return ranges.map(({ page, bytes, position }) => ({
-    address: BigInt(page) * BigInt(blockBytes),
-    bytes,
-    offset: position,
-  }));
+function addressesOf({ ranges }: KdumpPageMap, { blockBytes }: KdumpHeader): RangeTable {
+  const addresses = new RangeTable();
+  for (let i = 0; i < ranges.length; i++)
+    addresses.add(BigInt(ranges.page(i)) * BigInt(blockBytes), ranges.end(i) - ranges.position(i));
+  return addresses;
 }

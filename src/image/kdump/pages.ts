@@ -1,7 +1,6 @@
 import { PageferryError } from '../../page/error.js';
 import { type Compression, decompressPage } from '../compression/decompress.js';
 import type { DecodedPages } from '../decoded-source.js';
-import { extentIndex } from '../extents.js';
 import { badImage, type FileBytes, readBytes, viewOf } from '../file-bytes.js';
 import { isZero } from '../zero-bytes.js';
 import type { KdumpPageMap } from './bitmaps.js';
@@ -49,8 +48,7 @@ export class KdumpPages implements DecodedPages {
     private readonly header: KdumpHeader,
     private readonly map: KdumpPageMap,
   ) {
-    const last = map.ranges.at(-1);
-    this.bytes = last ? last.position + last.bytes : 0;
+    this.bytes = map.ranges.bytes;
     this.page = new Uint8Array(header.blockBytes);
     const end = header.descriptorsAt + map.storedPages * DESCRIPTOR_BYTES;
     if (end > file.bytes)
@@ -136,8 +134,9 @@ export class KdumpPages implements DecodedPages {
   }
 
   private numberAt(position: number): number {
-    const range = this.map.ranges[extentIndex(this.map.ranges, position)]!;
-    return range.page + Math.floor((position - range.position) / this.header.blockBytes);
+    const { ranges } = this.map;
+    const i = ranges.indexAt(position);
+    return ranges.page(i) + Math.floor((position - ranges.position(i)) / this.header.blockBytes);
   }
 
   private isZero(number: number): boolean {

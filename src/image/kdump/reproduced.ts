@@ -37,8 +37,10 @@ export async function findReproduced(dump: DumpPages): Promise<ReproducedPages> 
   const { map, blockBytes } = dump;
   const finder = new Finder(dump);
   let index = 0;
-  for (const { page, bytes, position } of map.ranges) {
-    const count = bytes / blockBytes;
+  for (let range = 0; range < map.ranges.length; range++) {
+    const page = map.ranges.page(range);
+    const position = map.ranges.position(range);
+    const count = (map.ranges.end(range) - position) / blockBytes;
     for (let i = 0; i < count; i++) {
       if (!map.isStored(page + i)) continue;
       if (index % PAGES_PER_TURN === 0) {

@@ -3,7 +3,8 @@ import { PageferryError } from '../../page/error.js';
 import { snappyContentBytes } from '../compression/snappy.js';
 import { doubled } from '../doubled.js';
 import { badImage, type FileBytes, readBytes, unsupportedImage, viewOf } from '../file-bytes.js';
-import { type AddressRange, beginsWith, checkRangeCount, HEAD_BYTES, readRangeHead } from './ranges.js';
+import { StoredRanges } from '../stored-ranges.js';
+import { beginsWith, checkRangeCount, HEAD_BYTES, readRangeHead } from './ranges.js';
 
 export const AVML = { magic: 'AVML', version: 2 } as const;
 
@@ -19,12 +20,6 @@ const STREAM_ID = 'sNaPpY';
 const PEEK_BYTES = CHUNK_HEAD_BYTES + CHECK_BYTES + 5;
 
 const chunkType = { compressed: 0, uncompressed: 1, firstSkippable: 0x80, streamId: 0xff } as const;
-
-/** A range of memory, whose bytes are in consecutive chunks. */
-export interface ChunkedRange extends AddressRange {
-  readonly firstChunk: number;
-  readonly endChunk: number;
-}
 
 /** Chunks in the file's order. */
 export class AvmlChunks {
@@ -50,24 +45,30 @@ export class AvmlChunks {
 
 export const COMPRESSED = 0x80000000;
 
-/** Find all ranges and their chunks. @throws PageferryError `bad-image`, `unsupported`, `limit`, `io` */
-export function readChunks(file: FileBytes): {
-  readonly ranges: ChunkedRange[];
+/**
+ * Ranges of memory in consecutive chunks: `offset` is the first chunk of each, `number` the one after its
+ * last.
+ */
+export interface ChunkedMemory {
+  readonly ranges: StoredRanges;
   readonly chunks: AvmlChunks;
-} {
-  const ranges: ChunkedRange[] = [];
+}
+
+/** Find all ranges and their chunks. @throws PageferryError `bad-image`, `unsupported`, `limit`, `io` */
+export function readChunks(file: FileBytes): ChunkedMemory {
+  const ranges = new StoredRanges();
   const chunks = new AvmlChunks();
   for (let at = 0; at < file.bytes; ) {
     const what = `range ${ranges.length}`;
-    const range = readRangeHead(file, at, ranges.length, AVML);
+    const { address, bytes } = readRangeHead(file, at, ranges.length, AVML);
     const firstChunk = chunks.count;
     const start = at + HEAD_BYTES;
-    at = readRange(file, start, range.bytes, chunks, what);
+    at = readRange(file, start, bytes, chunks, what);
     const length = viewOf(readBytes(file, at, LENGTH_BYTES, `${what}: its length`)).getBigUint64(0, true);
     if (length !== BigInt(at - start))
       throw badImage(file.path, `${what}: has ${at - start} compressed bytes, ${length} are stated after it`);
     at += LENGTH_BYTES;
-    ranges.push({ ...range, firstChunk, endChunk: chunks.count });
+    ranges.add(address, bytes, firstChunk, chunks.count);
     checkRangeCount(file.path, ranges.length);
   }
   return { ranges, chunks };

@@ -11,20 +11,19 @@ import { maskedCrc32c } from '../compression/crc32c.js';
 import { decodeSnappy } from '../compression/snappy.js';
 import { createContainerSource } from '../container/container-source.js';
 import { createLazyContainer, type LazyContainer } from '../container/lazy-container.js';
+import { type PlacedRange, placedRanges } from '../container/range-table.js';
 import { createDecodedSource, type DecodedPages, type DecodedSource } from '../decoded-source.js';
-import { extentIndex } from '../extents.js';
 import { badImage, type FileBytes, fileBytes, readBytes, viewOf } from '../file-bytes.js';
 import { type ImageFile, type ImageFormat, openAs } from '../image-file.js';
 import {
   AVML,
   type AvmlChunks,
   CHECK_BYTES,
-  type ChunkedRange,
   COMPRESSED,
   MAX_CHUNK_BYTES,
   readChunks,
 } from './avml-chunks.js';
-import { beginsWith, type PlacedRange, placeRanges, segmentsOf } from './ranges.js';
+import { beginsWith, type PlacedRanges, placeRanges } from './ranges.js';
 import { findReproducedChunks } from './reproduced-chunks.js';
 
 /** The compressed AVML format of `openImage`; AVML writes the format LiME too. */
@@ -39,7 +38,7 @@ export const avml: ImageFormat = {
     return {
       version: `version ${AVML.version}`,
       compression: 'snappy',
-      ranges: ranges.map(({ address, bytes }) => ({ address, bytes })),
+      ranges: ranges.toRangeTable(),
       facts: { chunks: chunks.count },
     };
   },
@@ -68,11 +67,13 @@ function openDump({ path, bytes, handle }: ImageFile): AvmlSource {
   const { ranges, chunks } = readChunks(file);
   const placed = placeRanges(path, ranges);
   const pages = new AvmlPages(file, placed, chunks);
-  const segments = segmentsOf(placed);
+  const described = placed.described();
   return {
     ...createDecodedSource(handle, pages),
-    segments,
-    addressed: () => inSpace('physical', segments),
+    get segments() {
+      return placedRanges(described);
+    },
+    addressed: () => inSpace('physical', described),
     container: createLazyContainer(path, async (onCompared) => {
       const check = () => void handle.file.use(); // throws after close
       return createContainerSource(handle, {
@@ -80,41 +81,36 @@ function openDump({ path, bytes, handle }: ImageFile): AvmlSource {
         fileBytes: bytes,
         imageBytes: pages.bytes,
         ...(await findReproducedChunks(file, placed, chunks, check, onCompared)),
-        ranges: segments,
+        ranges: described,
         isDerived: true,
       });
     }),
   };
 }
 
-type PlacedChunks = ChunkedRange & { readonly offset: number; readonly padding: number };
-type Positioned = PlacedChunks & { readonly position: number };
-
 /** Reads ranges chunk by chunk; the last chunk that was read is kept. */
 class AvmlPages implements DecodedPages {
   readonly bytes: number;
-  private readonly ranges: readonly Positioned[];
   private readonly content = new Uint8Array(MAX_CHUNK_BYTES);
   private chunk = -1;
 
   constructor(
     private readonly file: FileBytes,
-    placed: readonly PlacedChunks[],
+    private readonly placed: PlacedRanges,
     private readonly chunks: AvmlChunks,
   ) {
-    this.ranges = placed.map((range) => ({ ...range, position: range.offset }));
-    const last = placed.at(-1);
-    this.bytes = last ? last.offset + last.bytes + last.padding : 0;
+    this.bytes = placed.bytes;
   }
 
   /** @throws PageferryError `bad-image`, `io` */
   read(into: Uint8Array, position: number): void {
     for (let done = 0; done < into.length; ) {
-      const range = this.ranges[extentIndex(this.ranges, position + done)]!;
-      const at = position + done - range.position;
+      const { placed } = this;
+      const range = placed.indexAt(position + done);
+      const at = position + done - placed.position(range);
       const rest = into.subarray(done);
-      done +=
-        at < range.bytes ? this.readChunk(range, at, rest) : zeros(rest, range.bytes + range.padding - at);
+      const isStored = at < placed.storedBytes(range);
+      done += isStored ? this.readChunk(range, at, rest) : zeros(rest, placed.end(range) - position - done);
     }
   }
 
@@ -122,12 +118,14 @@ class AvmlPages implements DecodedPages {
     return 0;
   }
 
-  /** Return the number of bytes that the chunk at `at` has. */
-  private readChunk(range: ChunkedRange, at: number, into: Uint8Array): number {
+  /** Return the number of bytes that the chunk at `at` of a range has. */
+  private readChunk(range: number, at: number, into: Uint8Array): number {
     const { starts } = this.chunks;
-    const chunk = lastAtOrBelow(starts, at, range.endChunk, range.firstChunk);
+    const { ranges } = this.placed;
+    const endChunk = ranges.number(range);
+    const chunk = lastAtOrBelow(starts, at, endChunk, ranges.offset(range));
     const start = starts[chunk]!;
-    const end = chunk + 1 < range.endChunk ? starts[chunk + 1]! : range.bytes;
+    const end = chunk + 1 < endChunk ? starts[chunk + 1]! : ranges.bytes(range);
     if (this.chunk !== chunk) this.decode(chunk, end - start);
     const count = Math.min(into.length, end - at);
     into.set(this.content.subarray(at - start, at - start + count));

@@ -1,7 +1,7 @@
 import { PageferryError } from '../../page/error.js';
+import { lastAtOrBelow } from '../../page/search.js';
 import type { PageSink } from '../../page/source.js';
 import type { MemoryRange, MemoryRanges } from '../container/range-table.js';
-import { extentIndex } from '../extents.js';
 import { checkPhysical, type OutputForm, type OutputMemory, physicalRanges } from '../output-form.js';
 import { HEAD_BYTES, LIME, MAX_RANGES } from './ranges.js';
 
@@ -32,8 +32,8 @@ function createLimeSink(file: PageSink, memory: OutputMemory): PageSink {
     bytes: number,
     visit: (from: number, to: number, at: number) => void,
   ) => {
-    for (let from = 0, i = extentIndex(starts, position); from < bytes; i++) {
-      const end = starts[i + 1]?.position ?? Number.POSITIVE_INFINITY;
+    for (let from = 0, i = lastAtOrBelow(starts, position); from < bytes; i++) {
+      const end = i + 1 < starts.length ? starts[i + 1]! : Number.POSITIVE_INFINITY;
       const to = Math.min(bytes, end - position);
       visit(from, to, position + from + (i + 1) * HEAD_BYTES);
       from = to;
@@ -54,9 +54,12 @@ function createLimeSink(file: PageSink, memory: OutputMemory): PageSink {
       return count;
     },
     async finish(bytes) {
-      const all = [...physicalRanges(memory, bytes)];
-      for (const [i, { position }] of startsOf(all).entries())
-        file.write(headOf(all[i]!), position + i * HEAD_BYTES);
+      const all = physicalRanges(memory, bytes);
+      let at = 0;
+      for (const range of all) {
+        file.write(headOf(range), at);
+        at += HEAD_BYTES + range.bytes;
+      }
       await file.finish(bytes + all.length * HEAD_BYTES);
     },
     abort: () => file.abort(),
@@ -64,14 +67,15 @@ function createLimeSink(file: PageSink, memory: OutputMemory): PageSink {
 }
 
 /** Start of each range in the image; one range if none are known. */
-function startsOf(ranges: MemoryRanges): { readonly position: number }[] {
+function startsOf(ranges: MemoryRanges): Float64Array {
+  const starts = new Float64Array(Math.max(1, ranges.length));
+  let i = 0;
   let end = 0;
-  const starts: { readonly position: number }[] = [];
   for (const { bytes } of ranges) {
-    starts.push({ position: end });
+    starts[i++] = end;
     end += bytes;
   }
-  return starts.length > 0 ? starts : [{ position: 0 }];
+  return starts;
 }
 
 function headOf({ address, bytes }: MemoryRange): Uint8Array {

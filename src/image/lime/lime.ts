@@ -5,22 +5,13 @@
 import type { PageSource } from '../../page/source.js';
 import { inSpace } from '../addressed-range.js';
 import { createContainerSource, runsOf } from '../container/container-source.js';
-import type { Extent } from '../extent-table.js';
+import { type PlacedRange, placedRanges } from '../container/range-table.js';
+import { ExtentTable } from '../extent-table.js';
 import { createExtentSource, type ExtentSource } from '../extents.js';
 import { badImage, type FileBytes, fileBytes } from '../file-bytes.js';
-import { presentBytes } from '../image-details.js';
 import { type ImageFile, type ImageFormat, openAs } from '../image-file.js';
-import {
-  type AddressRange,
-  beginsWith,
-  checkRangeCount,
-  HEAD_BYTES,
-  LIME,
-  type PlacedRange,
-  placeRanges,
-  readRangeHead,
-  segmentsOf,
-} from './ranges.js';
+import { StoredRanges } from '../stored-ranges.js';
+import { beginsWith, checkRangeCount, HEAD_BYTES, LIME, placeRanges, readRangeHead } from './ranges.js';
 
 /** The LiME format of `openImage`. */
 export const lime: ImageFormat = {
@@ -30,11 +21,11 @@ export const lime: ImageFormat = {
   detect: ({ firstBytes }) => beginsWith(firstBytes, LIME.magic),
   open: openRanges,
   inspect(file) {
-    const ranges = readRanges(fileBytes(file), { isTruncated: true });
+    const stored = readRanges(fileBytes(file), { isTruncated: true });
     return {
       version: `version ${LIME.version}`,
-      ranges: ranges.map(({ address, bytes }) => ({ address, bytes })),
-      ...presentBytes(ranges, file.bytes),
+      ranges: stored.toRangeTable(),
+      ...stored.presentBytes(file.bytes),
     };
   },
 };
@@ -58,36 +49,36 @@ export function openLime(path: string): LimeSource {
 
 function openRanges({ path, bytes, handle }: ImageFile): LimeSource {
   const placed = placeRanges(path, readRanges({ path, bytes, readSync: handle.readSync }));
-  const extents: Extent[] = [];
-  for (const { offset: position, bytes: size, padding, at } of placed) {
-    extents.push({ position, bytes: size, offset: at });
-    if (padding > 0) extents.push({ position: position + size, bytes: padding });
+  const extents = new ExtentTable(placed.length);
+  for (let i = 0; i < placed.length; i++) {
+    extents.add(placed.storedBytes(i), placed.ranges.offset(i));
+    const padding = placed.end(i) - placed.position(i) - placed.storedBytes(i);
+    if (padding > 0) extents.add(padding);
   }
   const source = createExtentSource(handle, extents);
-  const segments = segmentsOf(placed);
+  const ranges = placed.described();
   return {
     ...source,
-    segments,
-    addressed: () => inSpace('physical', segments),
+    get segments() {
+      return placedRanges(ranges);
+    },
+    addressed: () => inSpace('physical', ranges),
     get container() {
       return createContainerSource(handle, {
         format: lime.name,
         fileBytes: bytes,
         imageBytes: source.bytes,
         runs: runsOf(extents),
-        ranges: segments,
+        ranges,
       });
     },
   };
 }
 
-/** A range and the offset of its bytes. */
-type StoredRange = AddressRange & { readonly at: number };
-
 /** `isTruncated`: the last range may end past the file. */
-function readRanges(file: FileBytes, { isTruncated = false } = {}): StoredRange[] {
+function readRanges(file: FileBytes, { isTruncated = false } = {}): StoredRanges {
   const { path, bytes: end } = file;
-  const ranges: StoredRange[] = [];
+  const ranges = new StoredRanges();
   for (let at = 0; at < end; ) {
     const range = readRangeHead(file, at, ranges.length, LIME);
     at += HEAD_BYTES;
@@ -96,7 +87,7 @@ function readRanges(file: FileBytes, { isTruncated = false } = {}): StoredRange[
         path,
         `range ${ranges.length}: ${range.bytes} bytes at ${at} end past the file's ${end}: it is truncated`,
       );
-    ranges.push({ ...range, at });
+    ranges.add(range.address, range.bytes, at);
     checkRangeCount(path, ranges.length);
     at += range.bytes;
   }

@@ -1,5 +1,9 @@
 import { PageferryError } from '../../page/error.js';
+import { RangeTable } from '../container/range-table.js';
+import { doubled } from '../doubled.js';
 import { badImage, type FileBytes, readBytes, unsupportedImage, viewOf } from '../file-bytes.js';
+import { SpanTable } from '../span-table.js';
+import type { StoredRanges } from '../stored-ranges.js';
 
 export const LIME = { magic: 'EMiL', version: 1 } as const;
 export const HEAD_BYTES = 32;
@@ -11,12 +15,6 @@ const ALIGNMENT = 4096n;
 export interface AddressRange {
   readonly address: bigint;
   readonly bytes: number;
-}
-
-/** A range with its place in the image. */
-export interface PlacedRange extends AddressRange {
-  /** Position in the image. */
-  readonly offset: number;
 }
 
 /** Whether bytes begin with a magic. */
@@ -55,31 +53,54 @@ export function checkRangeCount(path: string, count: number): void {
     throw new PageferryError('limit', `${path}: more than ${MAX_RANGES} ranges of memory`);
 }
 
-/** The ranges by ascending address, each with its place in the image. @throws PageferryError `bad-image` */
-export function placeRanges<T extends AddressRange>(
-  path: string,
-  ranges: readonly T[],
-): (T & { readonly offset: number; readonly padding: number })[] {
-  const sorted = [...ranges].sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
-  let offset = 0;
-  return sorted.map((range, i) => {
-    const end = range.address + BigInt(range.bytes);
-    const next = sorted[i + 1];
-    if (next && next.address < end) throw badImage(path, `two ranges have the address ${hex(next.address)}`);
-    const missing = Number((ALIGNMENT - (end % ALIGNMENT)) % ALIGNMENT);
-    const padding = next ? Math.min(missing, Number(next.address - end)) : 0;
-    const placed = { ...range, offset, padding };
-    offset += range.bytes + padding;
-    if (!Number.isSafeInteger(offset)) throw badImage(path, `the image would have ${offset} bytes`);
-    return placed;
-  });
+/** Ranges of a dump with their places in the image. */
+export class PlacedRanges extends SpanTable {
+  private stored = new Float64Array(this.positions.length);
+
+  /** `ranges`: by ascending address. */
+  constructor(readonly ranges: StoredRanges) {
+    super(ranges.length);
+  }
+
+  /** Place the next range of `ranges`, with zeros after it. */
+  place(bytes: number, padding: number): void {
+    const added = this.begin(this.bytes);
+    this.stored[added] = bytes;
+    this.bytes += bytes + padding;
+  }
+
+  /** Bytes of a range without the zeros that fill its last page. */
+  storedBytes(i: number): number {
+    return this.stored[i]!;
+  }
+
+  /** The ranges of a description, zeros that fill a page included. */
+  described(): RangeTable {
+    const described = new RangeTable(this.length);
+    for (let i = 0; i < this.length; i++)
+      described.add(this.ranges.address(i), this.end(i) - this.position(i));
+    return described;
+  }
+
+  protected override growColumns(): void {
+    this.stored = doubled(this.stored);
+  }
 }
 
-/** The ranges of a description, zeros that fill a page included. */
-export function segmentsOf(
-  placed: readonly (AddressRange & { readonly offset: number; readonly padding: number })[],
-): PlacedRange[] {
-  return placed.map(({ address, bytes, offset, padding }) => ({ address, bytes: bytes + padding, offset }));
+/** Place the ranges by ascending address. @throws PageferryError `bad-image` */
+export function placeRanges(path: string, unsorted: StoredRanges): PlacedRanges {
+  const ranges = unsorted.byAddress();
+  const placed = new PlacedRanges(ranges);
+  for (let i = 0; i < ranges.length; i++) {
+    const end = ranges.end(i);
+    const next = i + 1 < ranges.length ? ranges.address(i + 1) : undefined;
+    if (next !== undefined && next < end) throw badImage(path, `two ranges have the address ${hex(next)}`);
+    const missing = Number((ALIGNMENT - (end % ALIGNMENT)) % ALIGNMENT);
+    placed.place(ranges.bytes(i), next === undefined ? 0 : Math.min(missing, Number(next - end)));
+    if (!Number.isSafeInteger(placed.bytes))
+      throw badImage(path, `the image would have ${placed.bytes} bytes`);
+  }
+  return placed;
 }
 
 function hex(address: bigint): string {

@@ -5,19 +5,11 @@ import type { CodedRuns } from '../container/coded-runs.js';
 import type { OnCompared } from '../container/lazy-container.js';
 import { RunTable } from '../container/run-table.js';
 import { type FileBytes, readBytes } from '../file-bytes.js';
-import {
-  type AvmlChunks,
-  CHECK_BYTES,
-  type ChunkedRange,
-  COMPRESSED,
-  MAX_CHUNK_BYTES,
-} from './avml-chunks.js';
+import { type AvmlChunks, CHECK_BYTES, COMPRESSED, MAX_CHUNK_BYTES } from './avml-chunks.js';
+import type { PlacedRanges } from './ranges.js';
 
 /** Between two turns of the event loop: some 10 ms. */
 const CHUNKS_PER_TURN = 16;
-
-/** Ranges with their places in the image, by address. */
-type PlacedRange = ChunkedRange & { readonly offset: number };
 
 /** Places of chunks in the file. */
 export interface ReproducedChunks {
@@ -31,27 +23,28 @@ export interface ReproducedChunks {
  */
 export async function findReproducedChunks(
   file: FileBytes,
-  placed: readonly PlacedRange[],
+  placed: PlacedRanges,
   chunks: AvmlChunks,
   check: () => void,
   onCompared?: OnCompared,
 ): Promise<ReproducedChunks> {
   const runs = new RunTable();
   const finder = new CodedFinder(MAX_CHUNK_BYTES);
-  const total = placed.reduce((sum, { bytes }) => sum + bytes, 0);
+  const { ranges } = placed;
   let done = 0;
-  for (const range of [...placed].sort((a, b) => a.firstChunk - b.firstChunk)) {
-    for (let i = range.firstChunk; i < range.endChunk; i++) {
+  for (const range of byFirstChunk(placed)) {
+    const endChunk = ranges.number(range);
+    for (let i = ranges.offset(range); i < endChunk; i++) {
       if (i % CHUNKS_PER_TURN === 0) {
         await new Promise((resolve) => setImmediate(resolve));
         check();
-        onCompared?.(done, total);
+        onCompared?.(done, placed.bytes);
       }
       const start = chunks.starts[i]!;
-      const bytes = (i + 1 < range.endChunk ? chunks.starts[i + 1]! : range.bytes) - start;
+      const bytes = (i + 1 < endChunk ? chunks.starts[i + 1]! : ranges.bytes(range)) - start;
       const offset = chunks.offsets[i]! + CHECK_BYTES;
       const size = chunks.sizes[i]!;
-      const position = range.offset + start;
+      const position = placed.position(range) + start;
       done += bytes;
       if (size < COMPRESSED) runs.append(offset, bytes, position);
       else if (bytes === MAX_CHUNK_BYTES) {
@@ -61,4 +54,11 @@ export async function findReproducedChunks(
     }
   }
   return { runs, coded: finder.result() };
+}
+
+/** Numbers of the ranges in the file's order. */
+function byFirstChunk({ ranges }: PlacedRanges): Uint32Array {
+  const order = new Uint32Array(ranges.length);
+  for (let i = 0; i < order.length; i++) order[i] = i;
+  return order.sort((a, b) => ranges.offset(a) - ranges.offset(b));
 }

@@ -8,17 +8,21 @@
 import type { PageSource } from '../../page/source.js';
 import { inSpace } from '../addressed-range.js';
 import { createContainerSource, runsOf } from '../container/container-source.js';
+import { type PlacedRange, placedRanges } from '../container/range-table.js';
+import { ExtentTable } from '../extent-table.js';
 import { createExtentSource, type ExtentSource } from '../extents.js';
 import { badImage, type FileBytes, fileBytes, readBytes, unsupportedImage, viewOf } from '../file-bytes.js';
-import { presentBytes } from '../image-details.js';
 import { type ImageFile, type ImageFormat, openAs } from '../image-file.js';
 import { checkRangeCount } from '../lime/ranges.js';
+import { StoredRanges } from '../stored-ranges.js';
 
 const MAGIC = 'MDMP';
 const HEADER_BYTES = 32;
 const ENTRY_BYTES = 12;
 const RANGE_BYTES = 16;
 const MAX_STREAMS = 4096;
+const ENTRIES_PER_READ = 4096;
+const ADDRESS_END = 1n << 64n;
 const MEMORY_LIST = 5;
 const MEMORY64_LIST = 9;
 
@@ -30,25 +34,17 @@ export const minidump: ImageFormat = {
   detect: ({ firstBytes }) => String.fromCharCode(...firstBytes.subarray(0, 4)) === MAGIC,
   open: openDump,
   inspect(file) {
-    const ranges = place(readRanges(fileBytes(file), { isTruncated: true }));
-    return { addressing: 'virtual', ranges, ...presentBytes(ranges, file.bytes) };
+    const stored = place(readRanges(fileBytes(file), { isTruncated: true }));
+    return { addressing: 'virtual', ranges: stored.toRangeTable(), ...stored.presentBytes(file.bytes) };
   },
 };
-
-/** A contiguous range of virtual memory. */
-interface MinidumpSegment {
-  readonly address: bigint;
-  readonly bytes: number;
-  /** Position in the image. */
-  readonly offset: number;
-}
 
 /** The memory in a minidump. */
 export interface MinidumpSource extends ExtentSource {
   /** Everything else: threads, modules, system information. */
   readonly container: PageSource;
   /** Virtual memory in the image's order. */
-  readonly segments: readonly MinidumpSegment[];
+  readonly segments: readonly PlacedRange[];
 }
 
 /**
@@ -62,39 +58,31 @@ export function openMinidump(path: string): MinidumpSource {
 
 function openDump({ path, bytes, handle }: ImageFile): MinidumpSource {
   const placed = place(readRanges({ path, bytes, readSync: handle.readSync }));
-  const extents = placed.map(({ offset, bytes: size, at }) => ({
-    position: offset,
-    bytes: size,
-    offset: at,
-  }));
+  const ranges = placed.toRangeTable();
+  const extents = new ExtentTable(placed.length);
+  for (let i = 0; i < placed.length; i++) extents.add(placed.bytes(i), placed.offset(i));
   const source = createExtentSource(handle, extents);
-  const segments = placed.map(({ address, bytes: size, offset }) => ({ address, bytes: size, offset }));
   return {
     ...source,
-    segments,
-    addressed: () => inSpace('virtual', segments),
+    get segments() {
+      return placedRanges(ranges);
+    },
+    addressed: () => inSpace('virtual', ranges),
     get container() {
       return createContainerSource(handle, {
         format: minidump.name,
         fileBytes: bytes,
         imageBytes: source.bytes,
         runs: runsOf(extents),
-        ranges: segments,
+        ranges,
         addressing: 'virtual',
       });
     },
   };
 }
 
-/** A range of memory and the offset of its bytes in the file. */
-interface StoredRange {
-  readonly address: bigint;
-  readonly bytes: number;
-  readonly at: number;
-}
-
 /** `isTruncated`: ranges may end past the file. */
-function readRanges(file: FileBytes, { isTruncated = false } = {}): StoredRange[] {
+function readRanges(file: FileBytes, { isTruncated = false } = {}): StoredRanges {
   const header = viewOf(readBytes(file, 0, HEADER_BYTES, 'minidump header'));
   const count = header.getUint32(8, true);
   const directory = header.getUint32(12, true);
@@ -106,16 +94,27 @@ function readRanges(file: FileBytes, { isTruncated = false } = {}): StoredRange[
         return { bytes: entries.getUint32(at + 4, true), offset: entries.getUint32(at + 8, true) };
     return undefined;
   };
+  const ranges = new StoredRanges();
+  let index = 0;
+  const add: OnRange = (address, bytes, at) => {
+    if (!isTruncated) checkRange(file, { address, bytes, at }, index);
+    if (bytes > 0) ranges.add(address, bytes, at);
+    index++;
+  };
   const all = find(MEMORY64_LIST);
   const some = find(MEMORY_LIST);
-  const ranges = all ? readList64(file, all) : some && readList(file, some);
-  if (ranges && !isTruncated) for (const [i, range] of ranges.entries()) checkRange(file, range, i);
-  if (ranges) return ranges.filter(({ bytes }) => bytes > 0);
-  throw unsupportedImage(
-    file.path,
-    `is a minidump without memory: none of its ${count} streams is a memory list (types 5, 9)`,
-  );
+  if (all) readList64(file, all, add);
+  else if (some) readList(file, some, add);
+  else
+    throw unsupportedImage(
+      file.path,
+      `is a minidump without memory: none of its ${count} streams is a memory list (types 5, 9)`,
+    );
+  return ranges;
 }
+
+/** Called with each range of memory and the offset of its bytes in the file. */
+type OnRange = (address: bigint, bytes: number, at: number) => void;
 
 interface Stream {
   readonly bytes: number;
@@ -123,82 +122,76 @@ interface Stream {
 }
 
 /** Memory64ListStream: the bytes of all ranges follow each other. */
-function readList64(file: FileBytes, { offset }: Stream): StoredRange[] {
+function readList64(file: FileBytes, { offset }: Stream, add: OnRange): void {
   const head = viewOf(readBytes(file, offset, 16, 'Memory64ListStream'));
   const count = Number(head.getBigUint64(0, true));
   checkRangeCount(file.path, count);
-  const list = viewOf(readBytes(file, offset + 16, count * RANGE_BYTES, 'Memory64ListStream'));
-  const ranges: StoredRange[] = [];
   let at = Number(head.getBigUint64(8, true));
-  for (let i = 0; i < count; i++) {
-    const range = {
-      address: list.getBigUint64(i * RANGE_BYTES, true),
-      bytes: Number(list.getBigUint64(i * RANGE_BYTES + 8, true)),
-      at,
-    };
-    ranges.push(range);
-    at += range.bytes;
-  }
-  return ranges;
+  forEachEntry(file, offset + 16, count, 'Memory64ListStream', (list, entry) => {
+    const bytes = Number(list.getBigUint64(entry + 8, true));
+    add(list.getBigUint64(entry, true), bytes, at);
+    at += bytes;
+  });
 }
 
 /** MemoryListStream: each range has its offset. */
-function readList(file: FileBytes, { offset, bytes }: Stream): StoredRange[] {
+function readList(file: FileBytes, { offset, bytes }: Stream, add: OnRange): void {
   const count = viewOf(readBytes(file, offset, 4, 'MemoryListStream')).getUint32(0, true);
   checkRangeCount(file.path, count);
   // Breakpad aligns the list to 8 bytes.
   const headBytes = bytes === 8 + count * RANGE_BYTES ? 8 : 4;
-  const list = viewOf(readBytes(file, offset + headBytes, count * RANGE_BYTES, 'MemoryListStream'));
-  const ranges: StoredRange[] = [];
-  for (let at = 0; at < list.byteLength; at += RANGE_BYTES) {
-    const range = {
-      address: list.getBigUint64(at, true),
-      bytes: list.getUint32(at + 8, true),
-      at: list.getUint32(at + 12, true),
-    };
-    ranges.push(range);
-  }
-  return ranges;
+  forEachEntry(file, offset + headBytes, count, 'MemoryListStream', (list, entry) =>
+    add(list.getBigUint64(entry, true), list.getUint32(entry + 8, true), list.getUint32(entry + 12, true)),
+  );
 }
 
-function checkRange({ path, bytes }: FileBytes, range: StoredRange, i: number): void {
-  if (!(range.at + range.bytes <= bytes))
+/** Read a list of ranges in pieces. `visit` gets a piece, and where an entry begins in it. */
+function forEachEntry(
+  file: FileBytes,
+  from: number,
+  count: number,
+  what: string,
+  visit: (list: DataView, entry: number) => void,
+): void {
+  for (let i = 0; i < count; i += ENTRIES_PER_READ) {
+    const bytes = Math.min(ENTRIES_PER_READ, count - i) * RANGE_BYTES;
+    const list = viewOf(readBytes(file, from + i * RANGE_BYTES, bytes, what));
+    for (let entry = 0; entry < bytes; entry += RANGE_BYTES) visit(list, entry);
+  }
+}
+
+function checkRange(
+  { path, bytes: fileBytes }: FileBytes,
+  { address, bytes, at }: { readonly address: bigint; readonly bytes: number; readonly at: number },
+  i: number,
+): void {
+  if (!(at + bytes <= fileBytes))
     throw badImage(
       path,
-      `range ${i}: ${range.bytes} bytes at ${range.at} end past the file's ${bytes}: it is truncated`,
+      `range ${i}: ${bytes} bytes at ${at} end past the file's ${fileBytes}: it is truncated`,
     );
+  if (address + BigInt(bytes) > ADDRESS_END)
+    throw badImage(path, `range ${i}: ${bytes} bytes at 0x${address.toString(16)} end past all addresses`);
 }
 
 /** Order ranges by address and leave out what an earlier one has, in addresses or in the file. */
-function place(ranges: readonly StoredRange[]): (StoredRange & { readonly offset: number })[] {
-  const byAddress = withoutOverlaps(ranges, ({ address }) => address);
-  const byOffset = withoutOverlaps(byAddress, ({ at }) => BigInt(at));
-  byOffset.sort((a, b) => (a.address < b.address ? -1 : 1));
-  let offset = 0;
-  return byOffset.map((range) => {
-    const placed = { ...range, offset };
-    offset += range.bytes;
-    return placed;
-  });
+function place(ranges: StoredRanges): StoredRanges {
+  const byAddress = withoutOverlaps(ranges.byAddress(), (sorted, i) => sorted.address(i));
+  const byOffset = withoutOverlaps(byAddress.byOffset(), (sorted, i) => BigInt(sorted.offset(i)));
+  return byOffset.byAddress();
 }
 
 function withoutOverlaps(
-  ranges: readonly StoredRange[],
-  startOf: (range: StoredRange) => bigint,
-): StoredRange[] {
-  const sorted = [...ranges].sort((a, b) => (startOf(a) < startOf(b) ? -1 : startOf(a) > startOf(b) ? 1 : 0));
-  const out: StoredRange[] = [];
+  sorted: StoredRanges,
+  startOf: (ranges: StoredRanges, i: number) => bigint,
+): StoredRanges {
+  const out = new StoredRanges(sorted.length);
   let end = 0n;
-  for (const range of sorted) {
-    const start = startOf(range);
+  for (let i = 0; i < sorted.length; i++) {
+    const start = startOf(sorted, i);
     const cut = end > start ? Number(end - start) : 0;
-    if (cut < range.bytes)
-      out.push({
-        address: range.address + BigInt(cut),
-        bytes: range.bytes - cut,
-        at: range.at + cut,
-      });
-    const rangeEnd = start + BigInt(range.bytes);
+    if (cut < sorted.bytes(i)) out.addFrom(sorted, i, cut);
+    const rangeEnd = start + BigInt(sorted.bytes(i));
     if (rangeEnd > end) end = rangeEnd;
   }
   return out;

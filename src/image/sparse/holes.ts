@@ -1,10 +1,10 @@
 import fs from 'node:fs';
 import { PageferryError } from '../../page/error.js';
-import type { ContainerRun } from '../container/run-table.js';
+import { RunTable } from '../container/run-table.js';
 import { type DataRange, dataRangesOf } from '../fs/data-ranges.js';
 import type { ImageFile } from '../image-file.js';
 
-/** Each takes some 10 bytes of the packed stream, and some 100 of memory. */
+/** Each takes some 10 bytes of the packed stream, and 24 of memory. */
 const MAX_RUNS = 1 << 20;
 
 /** The holes of a sparse file. */
@@ -12,7 +12,7 @@ export interface Holes {
   /** Bytes from `position` on that are in a hole; 0 if the byte there is data. */
   bytesAt(position: number): number;
   /** The data of the file; undefined if its parts are too many, or not known. */
-  dataRuns(): ContainerRun[] | undefined;
+  dataRuns(): RunTable | undefined;
   /** Why `dataRuns` is undefined. */
   readonly note: string;
 }
@@ -61,11 +61,11 @@ function holeFinder(bytes: number, next: NextRange): (position: number) => numbe
   };
 }
 
-function runsOf(next: NextRange): ContainerRun[] | undefined {
-  const runs: ContainerRun[] = [];
+function runsOf(next: NextRange): RunTable | undefined {
+  const runs = new RunTable();
   for (let range = next(0); range; range = next(range.position + range.bytes)) {
     if (runs.length === MAX_RUNS) return undefined;
-    runs.push({ offset: range.position, bytes: range.bytes, position: range.position });
+    runs.add(range.position, range.bytes, range.position);
   }
   return runs;
 }

@@ -1,7 +1,6 @@
 import { PageferryError } from '../../../page/error.js';
 import type { PageSink } from '../../../page/source.js';
 import { type Compression, decompressPage } from '../../compression/decompress.js';
-import { extentIndex } from '../../extents.js';
 import { type OutputMemory, physicalRanges } from '../../output-form.js';
 import { DESCRIPTOR_BYTES, pageFlags } from '../layout.js';
 import { BitmapWriter } from './bitmap-writer.js';
@@ -126,7 +125,10 @@ class KdumpSink implements PageSink {
     this.flush();
     this.descriptors.finish(pages.count);
     for (const bitmap of bitmaps) {
-      for (const { firstPage, endPage } of pages.ranges) bitmap.set(firstPage, endPage);
+      for (let i = 0; i < pages.ranges.length; i++) {
+        const firstPage = Math.floor(pages.ranges.address(i) / pages.blockBytes);
+        bitmap.set(firstPage, Math.ceil(pages.ranges.endAddress(i) / pages.blockBytes));
+      }
       bitmap.flush();
     }
     file.write(header, 0);
@@ -177,18 +179,19 @@ class KdumpSink implements PageSink {
     visit: (from: number, to: number, index: number, within: number) => void,
   ): void {
     const { ranges, blockBytes } = this.pages;
-    for (let from = 0, i = extentIndex(ranges, position); from < bytes; ) {
-      while (position + from >= ranges[i]!.position + ranges[i]!.bytes && i + 1 < ranges.length) i++;
-      const range = ranges[i]!;
-      const address = range.address + position + from - range.position;
+    for (let from = 0, i = ranges.indexAt(position); from < bytes; ) {
+      while (position + from >= ranges.end(i) && i + 1 < ranges.length) i++;
+      const start = ranges.address(i);
+      const address = start + position + from - ranges.position(i);
       const within = address % blockBytes;
-      const to = Math.min(bytes, from + blockBytes - within, range.position + range.bytes - position);
+      const to = Math.min(bytes, from + blockBytes - within, ranges.end(i) - position);
       if (to <= from)
         throw new PageferryError(
           'bad-stream',
           `${this.memory.name}: has no address for its byte ${position + from}`,
         );
-      visit(from, to, range.firstIndex + (address - within) / blockBytes - range.firstPage, within);
+      const firstPage = Math.floor(start / blockBytes);
+      visit(from, to, ranges.firstIndex(i) + (address - within) / blockBytes - firstPage, within);
       from = to;
     }
   }

@@ -1,25 +1,48 @@
 import { PageferryError } from '../../../page/error.js';
 import type { MemoryRanges } from '../../container/range-table.js';
+import { doubled } from '../../doubled.js';
+import { SpanTable } from '../../span-table.js';
 import { MAX_PAGES } from '../header.js';
 
 const DEFAULT_PAGE_BYTES = 4096;
 const MAX_PAGE_BYTES = 65536;
 
-/** Addresses, which are below 2^46, with their place in the image and their pages. */
-interface PlacedPages {
-  readonly position: number;
-  readonly address: number;
-  readonly bytes: number;
-  readonly firstPage: number;
-  readonly endPage: number;
+/** Addresses, which are below 2^46, with their places in the image and their pages. */
+class PlacedPages extends SpanTable {
+  private addresses = new Float64Array(this.positions.length);
+  private firstIndexes = new Uint32Array(this.positions.length);
+
+  add(address: number, bytes: number, firstIndex: number): void {
+    const added = this.begin(this.bytes);
+    this.addresses[added] = address;
+    this.firstIndexes[added] = firstIndex;
+    this.bytes += bytes;
+  }
+
+  address(i: number): number {
+    return this.addresses[i]!;
+  }
+
+  /** Address after range `i`. */
+  endAddress(i: number): number {
+    return this.addresses[i]! + this.end(i) - this.position(i);
+  }
+
   /** Number of pages with lower addresses that exist: the index of the first page's descriptor. */
-  readonly firstIndex: number;
+  firstIndex(i: number): number {
+    return this.firstIndexes[i]!;
+  }
+
+  protected override growColumns(): void {
+    this.addresses = doubled(this.addresses);
+    this.firstIndexes = doubled(this.firstIndexes);
+  }
 }
 
 /** The memory of a dump, divided into pages. */
 export interface PageRanges {
   readonly blockBytes: number;
-  readonly ranges: readonly PlacedPages[];
+  readonly ranges: PlacedPages;
   /** Number of pages that exist. */
   readonly count: number;
   /** Number of the last page and one. */
@@ -33,8 +56,7 @@ export interface PageRanges {
  */
 export function placePages(name: string, ranges: MemoryRanges, kernelPageBytes: number): PageRanges {
   const blockBytes = blockBytesOf(ranges, kernelPageBytes);
-  const placed: PlacedPages[] = [];
-  let position = 0;
+  const placed = new PlacedPages(ranges.length);
   let end = 0n;
   let count = 0;
   let pages = 0;
@@ -55,10 +77,9 @@ export function placePages(name: string, ranges: MemoryRanges, kernelPageBytes: 
     const firstIndex = firstPage < pages ? count - 1 : count;
     pages = Math.ceil(Number(end) / blockBytes);
     count = firstIndex + pages - firstPage;
-    placed.push({ position, address: Number(address), bytes, firstPage, endPage: pages, firstIndex });
-    position += bytes;
+    placed.add(Number(address), bytes, firstIndex);
   }
-  if (position === 0) throw new PageferryError('unsupported', `${name}: has no memory`);
+  if (placed.bytes === 0) throw new PageferryError('unsupported', `${name}: has no memory`);
   return { blockBytes, ranges: placed, count, pages };
 }
 

@@ -1,0 +1,63 @@
+// Memory of the program for files with a million ranges of addresses.
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { done, folders } from './cli.js';
+
+const RANGES = 1_000_000;
+const RANGE_BYTES = 16;
+const MAX_MIB = 256;
+
+const dir = folders()();
+const dump = join(dir, 'many.dmp');
+
+/** A minidump whose ranges have one address of two. */
+function writeDump(): void {
+  const head = Buffer.alloc(60);
+  head.write('MDMP');
+  [0xa793, 1, 32].forEach((value, i) => {
+    head.writeUInt32LE(value, 4 + 4 * i);
+  });
+  [9, 16 + 16 * RANGES, 44].forEach((value, i) => {
+    head.writeUInt32LE(value, 32 + 4 * i);
+  });
+  const list = new BigUint64Array(2 * RANGES);
+  for (let i = 0; i < RANGES; i++) {
+    list[2 * i] = BigInt(0x10000 + 2 * RANGE_BYTES * i);
+    list[2 * i + 1] = BigInt(RANGE_BYTES);
+  }
+  head.writeBigUInt64LE(BigInt(RANGES), 44);
+  head.writeBigUInt64LE(BigInt(head.length + list.byteLength), 52);
+  const memory = new Uint32Array((RANGES * RANGE_BYTES) / 4).map((_, i) => i >>> 6);
+  fs.writeFileSync(dump, Buffer.concat([head, Buffer.from(list.buffer), Buffer.from(memory.buffer)]));
+}
+
+const peakFile = join(dir, 'peak');
+const hook = join(dir, 'hook.mjs');
+
+/** Run the program; returns its output and the most memory that it had. */
+async function peakOf(...args: string[]) {
+  const { stdout } = await done(args, { env: { ...process.env, NODE_OPTIONS: `--import=file://${hook}` } });
+  return { stdout, mib: Number(fs.readFileSync(peakFile, 'utf8')) / 1024 };
+}
+
+test('a million ranges are inspected, packed, unpacked and written as a core in less than 256 MiB', async () => {
+  writeDump();
+  const write = `fs.writeFileSync(${JSON.stringify(peakFile)}, String(process.resourceUsage().maxRSS))`;
+  fs.writeFileSync(hook, `import fs from 'node:fs'; process.on('exit', () => ${write});`);
+  const packed = join(dir, 'many.pfy');
+  const back = join(dir, 'back.dmp');
+  const core = join(dir, 'many.core');
+  const inspected = await peakOf('inspect', '--json', dump);
+  const [image] = JSON.parse(inspected.stdout.toString()).images;
+  expect(image.ranges.length).toBe(RANGES);
+  expect(image.ranges.at(-1)).toEqual({ address: '0x1e947e0', bytes: RANGE_BYTES });
+  const peaks = [
+    inspected.mib,
+    (await peakOf('pack', dump, '-o', packed, '--threads', '1', '--strategy', 'fixed:lz4')).mib,
+    (await peakOf('unpack', packed, '-o', back)).mib,
+    (await peakOf('unpack', packed, '--as', 'elf', '-o', core)).mib,
+  ];
+  expect(fs.readFileSync(back).equals(fs.readFileSync(dump))).toBe(true);
+  expect(Math.max(...peaks), `peaks ${peaks.map(Math.round).join(', ')} MiB`).toBeLessThan(MAX_MIB);
+});

@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 // Some tests have real QEMUs, signals and time limits, which a busy machine can upset: in CI a failed test
-// runs once more, and `.ci/run` names the tests that passed only then.
+// runs again, and `.ci/run` names the tests that passed only then.
 const retry = process.env.CI ? 1 : 0;
 
 export default defineConfig({

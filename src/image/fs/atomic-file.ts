@@ -38,8 +38,8 @@ interface Output {
   open(): number | Promise<number>;
   commit(): Promise<void>;
   abort(): void;
-  /** A write that uses the descriptor has ended. */
-  release(): void;
+  /** A write that uses the descriptor has ended; it wrote `bytes` bytes if it succeeded. */
+  release(bytes?: number): void;
 }
 
 /**
@@ -112,14 +112,20 @@ async function writeParts(
   try {
     // Opening a named pipe may have taken until after an abort.
     await writeAll(fd, name, parts, signal);
-  } finally {
+  } catch (cause) {
     output.release();
+    throw cause;
   }
+  output.release(parts.reduce((sum, { length }) => sum + length, 0));
 }
 
 function partialOutput(target: OutputTarget, mode?: number): Output {
-  const { file, commit, abort } = openPartialFile(target, mode);
-  return { open: () => file.hold(), release: () => file.release(), commit: () => commit(), abort };
+  const { file, written, commit, abort } = openPartialFile(target, mode);
+  const release = (bytes = 0) => {
+    file.release();
+    if (bytes > 0) written(bytes);
+  };
+  return { open: () => file.hold(), release, commit: () => commit(), abort };
 }
 
 function directOutput({ name, path }: OutputTarget): Output {

@@ -90,6 +90,7 @@ class RegularSink implements PageSink {
   private store(bytes: Uint8Array, position: number): void {
     try {
       writeAllSync(this.partial.file.use(), this.name, bytes, position);
+      this.partial.written(bytes.length);
     } catch (cause) {
       this.partial.abort(); // an image with a missing write must not get its name
       this.life.fail(asIoError(this.name, `cannot write ${bytes.length} bytes at ${position}`, cause));

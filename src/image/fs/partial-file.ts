@@ -7,12 +7,22 @@ import type { OutputTarget } from './output-target.js';
 
 /** Permissions of a new file unless others are asked for: guest memory holds secrets. */
 const DEFAULT_MODE = 0o600;
+/**
+ * Bytes after which the system begins to store what was written so far: without this, one `fsync` at the end
+ * waits for the disk to take the whole file. Smaller files are stored in one piece.
+ */
+const STORE_BYTES = 32 << 20;
 /** A name has at most 255 bytes; the rest is for ".partial-" and 12 digits. */
 const MAX_STEM_BYTES = 200;
 
 /** A file under a temporary name beside its final name, which it gets when it is complete. */
 export interface PartialFile {
   readonly file: OpenFile;
+  /**
+   * Called after `bytes` more bytes were written: begins to store the file beside further writes. @throws
+   * PageferryError `io` if that failed earlier
+   */
+  written(bytes: number): void;
   /**
    * Sync the file, rename it, sync its directory. After a failure nothing is left. @throws PageferryError
    * `io`
@@ -72,10 +82,13 @@ export function openPartialFile(target: OutputTarget, mode?: number): PartialFil
     if (partialFiles.delete(partial)) removeQuietly(partial);
     file.close();
   };
+  const early = createEarlySync(file);
   return {
     file,
+    written: early.written,
     async commit({ syncDirectory = true } = {}) {
       try {
+        await early.ended();
         await syncFile(file);
         file.close();
         if (!partialFiles.has(partial))
@@ -106,6 +119,39 @@ async function renameInto(partial: string, target: OutputTarget): Promise<void> 
     await syncPath(target.path);
     fs.unlinkSync(partial);
   }
+}
+
+/** Stores a file while it is written, at most one sync at a time. */
+function createEarlySync(file: OpenFile) {
+  let waitingBytes = 0;
+  let running: Promise<void> | undefined;
+  // The system reports a failure of the disk once, so the first one is kept.
+  let failure: { readonly cause: unknown } | undefined;
+  const check = () => {
+    if (failure) throw asIoError(file.name, 'cannot store the file', failure.cause);
+  };
+  return {
+    written(bytes: number): void {
+      check();
+      waitingBytes += bytes;
+      if (running || waitingBytes < STORE_BYTES) return;
+      waitingBytes = 0;
+      running = syncFile(file).then(
+        () => {
+          running = undefined;
+        },
+        (cause) => {
+          running = undefined;
+          failure = { cause };
+        },
+      );
+    },
+    /** Wait for the sync in flight. @throws the failure of any */
+    async ended(): Promise<void> {
+      await running;
+      check();
+    },
+  };
 }
 
 /** Store the file's content durably, without blocking the event loop. @throws the system's error */

@@ -45,7 +45,8 @@ describe.each(['secure', 'insecure'] as const)('the link, %s', (kept) => {
       kept === 'secure' ? /bad record mac|decryption failed/ : /record \d+(, segment \d+)?: damaged/,
     ],
   ])('%s', async (_, change, source, destination) => {
-    const set = await setting({ kept, ...through(UNITS[kept], once(change)) });
+    // Records of the stream: `adaptive` lets pages of a fast link bypass, whose damage the digest shows.
+    const set = await setting({ kept, strategy: 'fixed:lz4', ...through(UNITS[kept], once(change)) });
     await expectFailed(set.agents, await begun(set.agents), { source, destination });
     await expectWorks(set);
   });

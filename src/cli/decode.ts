@@ -5,16 +5,20 @@ import type { OpenSink } from '../engine/decode/decoded-images.js';
 import type { DecodeSummary } from '../engine/decode/decoder.js';
 import { openImage } from '../image/formats.js';
 import { withFileName } from '../image/fs/errno.js';
-import type { FileSource } from '../image/image-file.js';
+import { type FileSource, isStore } from '../image/image-file.js';
+import { knownKind, knownKindError } from '../image/known-files.js';
 import { openFileSource } from '../image/raw.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSink, PageSource } from '../page/source.js';
 import { throwIfAborted } from '../page/sync.js';
 import { printable } from '../report/terminal/printable.js';
 import { bytesText } from '../report/terminal/units.js';
+import { MAGIC } from '../stream/format.js';
 import { createProgressLine } from './progress.js';
 import { reportStream } from './terminal.js';
 
+/** Bytes at the start of a file that show its kind. */
+const KIND_BYTES = 128;
 const PIECE_BYTES = 1 << 20;
 
 /** A packed stream to decode, as the options of a command describe it. */
@@ -32,11 +36,50 @@ export interface DecodeJob {
   readonly signal: AbortSignal;
 }
 
-/** Open a packed file or pipe. @throws PageferryError `io` */
+/** Open a packed file or pipe. @throws PageferryError `io`; `unsupported` for a known file of another kind */
 export function openPacked(file: string): FileSource {
+  if (file !== '-' && isStore(file))
+    throw new PageferryError(
+      'unsupported',
+      `${file}: is a store; pageferry store get writes a snapshot of it, store check verifies it`,
+    );
+  const source = openSource(file);
+  if (!source.readAt) return checkedAtFirstRead(source);
+  try {
+    const firstBytes = new Uint8Array(KIND_BYTES);
+    refuseOtherKinds(source.name, firstBytes.subarray(0, source.readAt(firstBytes, 0)));
+    return source;
+  } catch (cause) {
+    source.close();
+    throw cause;
+  }
+}
+
+/** Open a file or pipe of bytes. @throws PageferryError `io` */
+export function openSource(file: string): FileSource {
   if (file !== '-' && statSync(file, { throwIfNoEntry: false })?.isDirectory())
     throw new PageferryError('io', `${file}: is a directory; name a packed file`);
   return openFileSource(file);
+}
+
+/** A pipe that reports another kind at its first read. */
+function checkedAtFirstRead(source: FileSource): FileSource {
+  let isChecked = false;
+  return {
+    ...source,
+    async read(into) {
+      const count = await source.read(into);
+      if (!isChecked) refuseOtherKinds(source.name, into.subarray(0, count));
+      isChecked = true;
+      return count;
+    },
+  };
+}
+
+/** Bytes of no known kind are left to the decoder, which names what is wrong. */
+function refuseOtherKinds(path: string, firstBytes: Uint8Array): void {
+  const kind = knownKind({ firstBytes });
+  if (kind && !MAGIC.every((byte, i) => firstBytes[i] === byte)) throw knownKindError({ path }, kind);
 }
 
 /** Open the base images, run `work` with them and close them. */

@@ -1,10 +1,11 @@
 import { openImage } from '../image/formats.js';
+import type { FileSource } from '../image/image-file.js';
 import { PageferryError } from '../page/error.js';
 import type { ServedImage, ServedImages } from './served-image.js';
 
 /** Serve an image file that is not packed, in the format that its content has. @throws PageferryError */
 export function openUncodedImage(path: string, name: string): ServedImages {
-  const source = openImage(path);
+  const source = openDetected(path);
   const { bytes } = source;
   if (!source.readAt || bytes === undefined) {
     source.close?.();
@@ -31,4 +32,16 @@ export function openUncodedImage(path: string, name: string): ServedImages {
     counters: () => ({ packedBytes: read, decodedBytes: read }),
     close: () => source.close?.(),
   };
+}
+
+/** A mount has no option for the format, which the error of `openImage` names. */
+function openDetected(path: string): FileSource {
+  try {
+    return openImage(path);
+  } catch (cause) {
+    const reason = (cause as Error).cause;
+    if (!(cause instanceof PageferryError && reason instanceof PageferryError)) throw cause;
+    const remedy = 'to read its bytes, store them with pageferry store put --format raw';
+    throw new PageferryError(cause.code, `${reason.message}; ${remedy}`, { cause });
+  }
 }

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { makeCore } from '../image/elf-support.js';
 import { crafter } from '../support/craft.js';
@@ -122,6 +123,12 @@ describe('files that are not valid streams', () => {
     ],
     ['an image', image, /not a pageferry stream/],
     ['text', Buffer.from('These are not the bytes you are looking for.\n'), /not a pageferry stream/],
+    ['a compressed stream', gzipSync(packed), /is a file of the kind gzip; decompress it first/],
+    [
+      'an exported snapshot',
+      Buffer.from('PFSTEXPT'),
+      /stream of pageferry store export; pageferry store import takes it/,
+    ],
     ['of a future version', version, /stream version 2: this reader knows version 1/],
     ['its header alone', packed.subarray(0, 24), /ends at byte 24: truncated/, /does not end with an index/],
     [

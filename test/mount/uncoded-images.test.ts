@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, expect, it } from 'vitest';
 import { openServed } from '../../src/mount/open-served.js';
 import { openUncodedImage } from '../../src/mount/uncoded-images.js';
@@ -35,6 +36,14 @@ it('reports a file that was truncated after it was opened', () => {
 
 it('refuses what can only be read in order', () => {
   expect(() => openUncodedImage('/dev/null', 'null')).toThrow('/dev/null: cannot be read at any position');
+});
+
+it('refuses a file of a known other kind, with a remedy that a mount has', async () => {
+  const path = join(folder, 'guest.gz');
+  writeFileSync(path, gzipSync(CONTENT));
+  await expect(openServed(path)).rejects.toThrow(
+    /guest\.gz: is a file of the kind gzip; decompress it first; to read its bytes, store them with pageferry store put --format raw$/,
+  );
 });
 
 it('refuses options that an image does not use', async () => {

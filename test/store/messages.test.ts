@@ -149,8 +149,14 @@ test('damage is reported with the store, the snapshot and the command that finds
   expect(fs.existsSync(file('out'))).toBe(false);
 });
 
-test('a directory that is a store, or in one, is not made a store', async () => {
+test('a directory that is a store, or in one, is not made a store; it is no packed file', async () => {
   const dir = await newStore();
+  await fails(
+    1,
+    ['unpack', dir, '-o', file('out')],
+    /is a store; pageferry store get writes a snapshot of it/,
+  );
+  await fails(1, ['verify', dir], /is a store; .* store check verifies it/);
   await fails(1, ['store', 'init', dir], /: is a store already; name a new directory/);
   await fails(
     1,

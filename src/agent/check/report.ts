@@ -21,6 +21,8 @@ export interface CheckInput extends KnownFacts {
   readonly certificate: { readonly name: string; readonly end: number } | undefined;
   readonly threads: number;
   readonly base: Uint8Array | undefined;
+  /** Why the QEMU of this host cannot be asked, if it should be. */
+  readonly qemuProblem?: string | undefined;
   readonly nowMs: number;
 }
 
@@ -46,6 +48,9 @@ export function reportCheck(input: CheckInput): CheckReport {
     ...(input.certificate
       ? [certificateItem('certificate of this host', input.certificate, input.nowMs)]
       : []),
+    ...(input.qemuProblem === undefined
+      ? []
+      : [{ name: 'QEMU of this host', status: 'failed' as const, text: input.qemuProblem }]),
     {
       ...{ name: 'destination agent', status: 'ok' },
       text:
@@ -65,7 +70,7 @@ export function reportCheck(input: CheckInput): CheckReport {
         ]),
     qemuItem(destination),
     migrationsItem(destination),
-    guestItem(destination, guestBytes),
+    input.qemuProblem === undefined ? guestItem(destination, guestBytes) : assumedGuestItem(guestBytes),
     baseItem(input.base, destination.base),
     {
       ...{ name: 'link', status: 'ok' },
@@ -146,6 +151,11 @@ function guestItem({ maxGuestBytes }: DestinationFacts, guestBytes: number): Che
   const text = `${sizeText(guestBytes)}, the destination takes up to ${sizeText(maxGuestBytes)}`;
   if (guestBytes <= maxGuestBytes) return { name, status: 'ok', text };
   return { name, status: 'failed', text: `${text}: raise --max-guest-memory there` };
+}
+
+function assumedGuestItem(guestBytes: number): CheckItem {
+  const text = `not known without QEMU of this host: ${sizeText(guestBytes)} are assumed`;
+  return { name: 'guest size', status: 'warning', text };
 }
 
 function baseItem(own: Uint8Array | undefined, other: Uint8Array | undefined): CheckItem {

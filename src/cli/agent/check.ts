@@ -3,15 +3,13 @@ import { openBase } from '../../agent/base-image.js';
 import { measurePacking } from '../../agent/check/packing-speed.js';
 import { type CheckReport, expectationText, reportCheck } from '../../agent/check/report.js';
 import { certificateFacts, checkChannel } from '../../agent/check/run-check.js';
-import { type GuestFacts, readGuest } from '../../agent/qmp/guest-facts.js';
-import { QemuMonitor } from '../../agent/qmp/monitor.js';
-import type { Address } from '../../channel/transports/address.js';
 import { PageferryError } from '../../page/error.js';
 import { defineCommand } from '../command.js';
 import { printErrorLine, printOut } from '../terminal.js';
 import { UsageError } from '../usage-error.js';
 import { byteCount, fileName, wholeNumber } from '../values.js';
 import { adviceJson, adviceText } from './advice-text.js';
+import { LocalQemu } from './local-qemu.js';
 import { address, COMMON_OPTIONS, tcpAddress } from './options.js';
 import { channelAddress, channelOptions } from './security.js';
 
@@ -73,15 +71,17 @@ export const check = defineCommand({
     const base = values.base === undefined ? undefined : await openBase(values.base, signal);
     try {
       const serverName = values['server-name'];
+      const qemu = await LocalQemu.connect(values.qmp);
       const channel = await checkChannel({
         ...{ address: channelAddress(values.peer, values), ...security, signal },
         ...(serverName !== undefined && { serverName }),
+      }).catch((cause) => {
+        throw qemu.withProblem(cause);
       });
       const threads = values.threads ?? Math.min(availableParallelism(), MAX_DEFAULT_THREADS);
-      const note = (message: string) => warnings.push(message);
-      const guest = values.qmp === undefined ? undefined : await guestAt(values.qmp, signal, note);
+      const guest = await qemu.guest(signal, (message) => warnings.push(message));
       const report = reportCheck({
-        ...{ channel, threads, guest, base: base?.digest },
+        ...{ channel, threads, guest, base: base?.digest, qemuProblem: qemu.problem },
         guestBytes: guest?.qemu.guestBytes ?? values.guest ?? DEFAULT_GUEST_BYTES,
         certificate: security.credentials && certificateFacts(security.credentials.certificate),
         packing: await measurePacking('fixed:lz4', threads, MEASURE_MS),
@@ -100,19 +100,6 @@ export const check = defineCommand({
 function failuresOf({ items }: CheckReport): string {
   const failed = items.filter(({ status }) => status === 'failed').map(({ name }) => name);
   return `not ready for a migration: ${failed.join(', ')}`;
-}
-
-async function guestAt(
-  address: Address,
-  signal: AbortSignal,
-  onNote: (message: string) => void,
-): Promise<GuestFacts> {
-  const monitor = await QemuMonitor.connect(address);
-  try {
-    return await readGuest(monitor, signal, onNote);
-  } finally {
-    monitor.close();
-  }
 }
 
 function textOf(report: CheckReport): string {

@@ -1,7 +1,7 @@
 import { bytesText, countText } from '../../report/terminal/units.js';
 import { defineCommand } from '../command.js';
 import { MAX_BYTES_OPTION } from '../common-options.js';
-import { openPacked } from '../decode.js';
+import { openSource } from '../decode.js';
 import { JSON_OPTION } from '../json-option.js';
 import { printOut } from '../terminal.js';
 import { THREADS_OPTION, threadCount } from '../threads.js';
@@ -24,7 +24,7 @@ export const importCommand = defineCommand({
   async run({ values, operands, signal }) {
     const [path] = operands as [string];
     const threads = threadCount(values.threads);
-    const source = openPacked(path);
+    const source = openSource(path);
     try {
       const infos = await withStore(values, (store) =>
         store.import(source, {

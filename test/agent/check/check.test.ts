@@ -75,6 +75,52 @@ test('no agent at the address', async () => {
   expect(run.stderr).toMatch(/ECONNREFUSED/);
 });
 
+test('a QMP socket that cannot be reached is a failed check; without an agent too, both are named', async () => {
+  const agents = await ready();
+  const qmp = join(folder, 'qmp-none');
+  const options = (port: number) => [...check(port, '64M').slice(0, -2), '--qmp', `unix:${qmp}`];
+  const run = await cli(options(agents.port));
+  expect(run.stdout.toString()).toMatch(
+    new RegExp(
+      `^failed {3}QEMU of this host +QMP at unix:${qmp}: .*ENOENT.*: start QEMU with -qmp unix:${qmp},server=on,wait=off$`,
+      'm',
+    ),
+  );
+  expect(run.stdout.toString()).toMatch(/^ok +destination agent/m);
+  expect(run.stdout.toString()).toMatch(/^warning +guest size +not known .*: 4 GiB are assumed$/m);
+  expect([run.code, run.stderr]).toEqual([
+    1,
+    expect.stringMatching(/not ready for a migration: QEMU of this host\n$/),
+  ]);
+  await agents.close();
+  open.length = 0;
+  await fails(
+    1,
+    options(agents.port),
+    new RegExp(`127\\.0\\.0\\.1:${agents.port}: .*; QMP at unix:${qmp}: .*ENOENT`),
+  );
+});
+
+test('a QEMU whose monitor ends while its guest is read is a failed check', async () => {
+  const agents = await ready();
+  const qmp = join(folder, 'qmp-ends');
+  const server = net.createServer((socket) => {
+    socket.on('error', () => {});
+    socket.write('{"QMP": {"version": {}, "capabilities": []}}\n');
+    socket.once('data', () => {
+      socket.write('{"return": {}, "id": 1}\n');
+      socket.once('data', () => socket.destroy());
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(qmp, resolve));
+  open.push({ close: () => new Promise((resolve) => server.close(resolve)) });
+  const run = await cli([...check(agents.port, '64M').slice(0, -2), '--qmp', `unix:${qmp}`]);
+  expect(run.stdout.toString()).toMatch(
+    /^failed {3}QEMU of this host +QMP at unix:.*: QEMU closed the connection$/m,
+  );
+  expect(run.code).toBe(1);
+});
+
 test('a server that is no agent', async () => {
   const server = net.createServer((socket) => {
     socket.on('error', () => {}).resume();

@@ -5,7 +5,13 @@ export {
   isElfCore,
   openElfCore,
 } from './image/elf-core/elf-core.js';
-export { IMAGE_FORMATS, type OpenImageOptions, openImage } from './image/formats.js';
+export {
+  IMAGE_FORMATS,
+  type LoadImageOptions,
+  loadImage,
+  type OpenImageOptions,
+  openImage,
+} from './image/formats.js';
 export { type AtomicWriter, type AtomicWriterOptions, createAtomicWriter } from './image/fs/atomic-file.js';
 export { createFileSink, type FileSinkOptions } from './image/fs/file-sink.js';
 export type { FileSource, ImageFile, ImageFormat } from './image/image-file.js';

@@ -3,7 +3,6 @@ import { digestText } from '../dedup/image-digest.js';
 import { createDecoder } from '../engine/decode/create-decoder.js';
 import type { OpenSink } from '../engine/decode/decoded-images.js';
 import type { DecodeSummary } from '../engine/decode/decoder.js';
-import { openImage } from '../image/formats.js';
 import { withFileName } from '../image/fs/errno.js';
 import { type FileSource, isStore } from '../image/image-file.js';
 import { knownKind, knownKindError } from '../image/known-files.js';
@@ -14,6 +13,7 @@ import { throwIfAborted } from '../page/sync.js';
 import { printable } from '../report/terminal/printable.js';
 import { bytesText } from '../report/terminal/units.js';
 import { MAGIC } from '../stream/format.js';
+import { openInput } from './open-input.js';
 import { createProgressLine } from './progress.js';
 import { reportStream } from './terminal.js';
 
@@ -84,12 +84,12 @@ function refuseOtherKinds(path: string, firstBytes: Uint8Array): void {
 
 /** Open the base images, run `work` with them and close them. */
 export async function withBases<T>(
-  { bases, format }: DecodeJob,
+  { bases, format, signal }: DecodeJob,
   work: (bases: readonly FileSource[]) => Promise<T>,
 ): Promise<T> {
   const opened: FileSource[] = [];
   try {
-    for (const path of bases) opened.push(openImage(path, format === undefined ? {} : { format }));
+    for (const path of bases) opened.push(await openInput(path, format, signal));
     return await work(opened);
   } finally {
     for (const source of opened) source.close();

@@ -1,26 +1,31 @@
 import { join } from 'node:path';
 import { directoryFormat } from '../image/directory-formats.js';
-import { openImage } from '../image/formats.js';
 import { isDirectory } from '../image/fs/is-directory.js';
 import { createTemporaryFolder } from '../image/fs/temporary-folder.js';
 import { captureProcess } from '../image/process/capture.js';
 import { traceImages } from '../image/trace-folder.js';
 import { PageferryError } from '../page/error.js';
 import type { PageSource } from '../page/source.js';
+import { openInput } from './open-input.js';
 import { printErrorLine } from './terminal.js';
 
 /** Images that are measured together and read several times. */
 export interface Workload {
   readonly name: string;
   readonly files: readonly string[];
-  open(): readonly PageSource[];
+  open(): Promise<readonly PageSource[]>;
   close(): void;
 }
 
 /** One image, or the images of a directory. @throws PageferryError for what cannot be read, or only once */
-export function fileWorkload(path: string, format?: string): Workload {
+export async function fileWorkload(
+  path: string,
+  format: string | undefined,
+  signal: AbortSignal,
+): Promise<Workload> {
   const isTrace = isDirectory(path) && !directoryFormat(path, format);
-  return workloadOf(path, isTrace ? traceImages(path, { onSkip: warnSkipped(path) }) : [path], format);
+  const files = isTrace ? traceImages(path, { onSkip: warnSkipped(path) }) : [path];
+  return await workloadOf(path, files, format, signal);
 }
 
 /** The error for an image without a page, of which nothing can be measured. */
@@ -39,23 +44,31 @@ export function warnSkipped(directory: string): (name: string, reason: string) =
   return (name, reason) => printErrorLine(`pageferry: note: ${join(directory, name)}: skipped: ${reason}`);
 }
 
-function workloadOf(name: string, files: readonly string[], format?: string): Workload {
+async function workloadOf(
+  name: string,
+  files: readonly string[],
+  format: string | undefined,
+  signal: AbortSignal,
+): Promise<Workload> {
   const opened = new Set<PageSource>();
   const close = () => {
     for (const source of opened) source.close?.();
     opened.clear();
   };
-  const open = () =>
-    files.map((file) => {
-      const source = openImage(file, format === undefined ? {} : { format });
+  const open = async () => {
+    const sources: PageSource[] = [];
+    for (const file of files) {
+      const source = await openInput(file, format, signal);
       opened.add(source);
       if (!source.readAt)
         throw new PageferryError('io', `${file}: can be read only once; measuring needs a regular file`);
-      return source;
-    });
+      sources.push(source);
+    }
+    return sources;
+  };
   // Report an unreadable file before minutes of measuring, not after.
   try {
-    for (const [i, source] of open().entries()) checkHasPages(source, files[i]!);
+    for (const [i, source] of (await open()).entries()) checkHasPages(source, files[i]!);
   } finally {
     close();
   }
@@ -77,10 +90,10 @@ export async function ownMemory(signal: AbortSignal): Promise<Workload> {
     const file = join(folder.path, 'memory.core');
     await captureProcess(process.pid, file, { signal });
     const name = 'this process';
-    const workload = workloadOf(name, [file]);
+    const workload = await workloadOf(name, [file], undefined, signal);
     return {
       ...workload,
-      open: () => workload.open().map((source) => withName(source, name)),
+      open: async () => (await workload.open()).map((source) => withName(source, name)),
       close() {
         workload.close();
         folder.remove();

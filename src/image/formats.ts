@@ -3,7 +3,7 @@ import type { DirectoryFormat } from './directory/directory-format.js';
 import { DIRECTORY_FORMATS, directoryBytes, directoryFormat } from './directory-formats.js';
 import { elfCore } from './elf-core/elf-core.js';
 import type { ImageDetails } from './image-details.js';
-import type { FileSource, ImageFile, ImageFormat } from './image-file.js';
+import type { FileSource, ImageFile, ImageFormat, LoadOptions } from './image-file.js';
 import { kdump } from './kdump/kdump.js';
 import { type KnownKind, knownKind, knownKindError } from './known-files.js';
 import { libvirtSave } from './libvirt-save/libvirt-save.js';
@@ -49,6 +49,49 @@ export interface OpenImageOptions {
  * format; `bad-argument` for an unknown format
  */
 export function openImage(path: string, options: OpenImageOptions = {}): FileSource {
+  const chosen = choose(path, options);
+  if (!('format' in chosen)) return chosen;
+  const { file, format, isForced } = chosen;
+  try {
+    checkKind(chosen);
+    return format.open(file);
+  } catch (cause) {
+    file.handle.close();
+    throw isForced ? cause : withRemedy(cause);
+  }
+}
+
+/** Options of `loadImage`. */
+export interface LoadImageOptions extends OpenImageOptions, LoadOptions {}
+
+/**
+ * Open an image as `openImage` does, without blocking the event loop for long: a compressed save is
+ * decompressed by a program that the signal ends. @throws as `openImage` does; the reason of the signal
+ */
+export async function loadImage(path: string, options: LoadImageOptions = {}): Promise<FileSource> {
+  const { format: name, ...loading } = options;
+  const chosen = choose(path, name === undefined ? {} : { format: name });
+  if (!('format' in chosen)) return chosen;
+  const { file, format, isForced } = chosen;
+  try {
+    checkKind(chosen);
+    return format.load ? await format.load(file, loading) : format.open(file);
+  } catch (cause) {
+    file.handle.close();
+    throw isForced ? cause : withRemedy(cause);
+  }
+}
+
+/** A file and its format. */
+interface ChosenFormat {
+  readonly file: ImageFile;
+  readonly format: ImageFormat;
+  /** Whether the caller named the format. */
+  readonly isForced: boolean;
+}
+
+/** Find the format of a file; other inputs are opened. @throws as `openImage` does */
+function choose(path: string, options: OpenImageOptions): ChosenFormat | FileSource {
   const directory = directoryFormat(path, options.format);
   if (directory) return directory.open(path);
   const forced = options.format === undefined ? undefined : formatByName(options.format);
@@ -61,13 +104,32 @@ export function openImage(path: string, options: OpenImageOptions = {}): FileSou
       );
     return openSequential(path);
   }
+  return { file, format: forced ?? detected(file), isForced: forced !== undefined };
+}
+
+/** @throws PageferryError `io` */
+function detected(file: ImageFile): ImageFormat {
   try {
-    const format = forced ?? IMAGE_FORMATS.find((candidate) => candidate.detect(file))!;
-    return forced ? format.open(file) : openDetected(format, file);
+    return IMAGE_FORMATS.find((candidate) => candidate.detect(file))!;
   } catch (cause) {
     file.handle.close();
     throw cause;
   }
+}
+
+/** @throws PageferryError `unsupported` for a file of a known other kind */
+function checkKind({ file, format, isForced }: ChosenFormat): void {
+  const kind = !isForced && format === raw ? knownKind(file) : undefined;
+  if (kind) throw knownKindError(file, kind);
+}
+
+/** A refusal of a detected format states how to read the file as raw bytes. */
+function withRemedy(cause: unknown): unknown {
+  const isRefusal =
+    cause instanceof PageferryError && (cause.code === 'bad-image' || cause.code === 'unsupported');
+  if (!isRefusal) return cause;
+  const remedy = 'to read its bytes as raw memory, set the format to raw (--format raw)';
+  return new PageferryError(cause.code, `${cause.message}; ${remedy}`, { cause });
 }
 
 /**
@@ -123,7 +185,7 @@ export interface InspectedImage {
  * Describe an image file, also one that `openImage` refuses.
  * @throws PageferryError `io`; `unsupported` for what can only be read in order
  */
-export function inspectImage(path: string, options: OpenImageOptions = {}): InspectedImage {
+export async function inspectImage(path: string, options: LoadImageOptions = {}): Promise<InspectedImage> {
   const directory = directoryFormat(path, options.format);
   if (directory) return inspectDirectory(directory, path);
   const forced = options.format === undefined ? undefined : formatByName(options.format);
@@ -136,7 +198,7 @@ export function inspectImage(path: string, options: OpenImageOptions = {}): Insp
     if (kind) return notMemory(file, kind);
     const attempts = new Attempts();
     const details = attempts.run(() => format.inspect?.(file)) ?? {};
-    const source = attempts.run(() => format.open(file));
+    const source = await attempts.load(() => format.load?.(file, options) ?? format.open(file));
     if (!source) file.handle.close();
     return { format, fileBytes: file.bytes, details, source, refusal: attempts.refusal };
   } catch (cause) {
@@ -168,25 +230,22 @@ class Attempts {
     try {
       return work();
     } catch (cause) {
-      if (!(cause instanceof PageferryError) || cause.code === 'io') throw cause;
-      this.refusal ??= cause;
-      return undefined;
+      return this.refused(cause);
     }
   }
-}
 
-/** Open a file whose format was detected; a refusal states how to read it as raw bytes. */
-function openDetected(format: ImageFormat, file: ImageFile): FileSource {
-  try {
-    const kind = format === raw ? knownKind(file) : undefined;
-    if (kind) throw knownKindError(file, kind);
-    return format.open(file);
-  } catch (cause) {
-    const isRefusal =
-      cause instanceof PageferryError && (cause.code === 'bad-image' || cause.code === 'unsupported');
-    if (!isRefusal) throw cause;
-    const remedy = 'to read its bytes as raw memory, set the format to raw (--format raw)';
-    throw new PageferryError(cause.code, `${cause.message}; ${remedy}`, { cause });
+  /** @throws PageferryError `io`, the reason of a signal */
+  async load<T>(work: () => T | Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (cause) {
+      return this.refused(cause);
+    }
+  }
+
+  private refused(cause: unknown): undefined {
+    if (!(cause instanceof PageferryError) || cause.code === 'io') throw cause;
+    this.refusal ??= cause;
   }
 }
 

@@ -43,6 +43,13 @@ export interface ImageFile {
   readonly handle: ReadHandle;
 }
 
+/** Options of `ImageFormat.load`. */
+export interface LoadOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called with the bytes of the file that were decompressed, and their total. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
 /** A format of image files. */
 export interface ImageFormat {
   /** Name for messages, docs and `openImage`'s option `format`. */
@@ -62,6 +69,11 @@ export interface ImageFormat {
    * `limit`, `io`
    */
   open(file: ImageFile): FileSource;
+  /**
+   * Open the image without blocking the event loop, where `open` would block it for long.
+   * @throws as `open` does; the reason of the signal
+   */
+  load?(file: ImageFile, options: LoadOptions): Promise<FileSource>;
   /**
    * Describe the file for `pageferry inspect`, also one that `open` refuses, such as a truncated one. It does
    * not close the file. @throws PageferryError as `open` does, if nothing is known of the file

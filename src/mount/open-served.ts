@@ -44,7 +44,7 @@ export async function openServed(text: string, options: OpenServedOptions = {}):
     if (isStream(path)) return await openStreamImages(path, options);
   }
   refuseBases(text, 'an image', options);
-  return openUncodedImage(path, imageNames([path])[0]!);
+  return await openUncodedImage(path, imageNames([path])[0]!);
 }
 
 /** @throws PageferryError when base images are given that nothing would use */

@@ -1,10 +1,11 @@
 import { openPages } from '../engine/page-reader/open-pages.js';
 import type { PageReader } from '../engine/page-reader/page-reader.js';
 import { openRemotePages, type RemotePageReader } from '../engine/page-reader/remote-page-reader.js';
-import { openImage } from '../image/formats.js';
+import { loadImage } from '../image/formats.js';
 import { withFileName } from '../image/fs/errno.js';
 import { openBlockingHttpFile } from '../image/http/blocking-file.js';
 import { type HttpFile, isHttpUrl, openHttpFile } from '../image/http/http-file.js';
+import type { FileSource } from '../image/image-file.js';
 import { openFileSource } from '../image/raw.js';
 import { imageNames } from './image-names.js';
 import type { ServedImage, ServedImages, ServedRun } from './served-image.js';
@@ -38,7 +39,8 @@ export async function openStreamImages(
   };
   const isRemote = isHttpUrl(path);
   try {
-    const sources = bases.map((base) => open(openImage(base)));
+    const sources: FileSource[] = [];
+    for (const base of bases) sources.push(open(await loadImage(base)));
     const options = { bases: sources, cacheBytes: CACHE_BYTES };
     if (!isRemote) {
       const reader = open(await openPages(open(openFileSource(path)), options));

@@ -1,11 +1,11 @@
-import { openImage } from '../image/formats.js';
+import { loadImage } from '../image/formats.js';
 import type { FileSource } from '../image/image-file.js';
 import { PageferryError } from '../page/error.js';
 import type { ServedImage, ServedImages } from './served-image.js';
 
 /** Serve an image file that is not packed, in the format that its content has. @throws PageferryError */
-export function openUncodedImage(path: string, name: string): ServedImages {
-  const source = openDetected(path);
+export async function openUncodedImage(path: string, name: string): Promise<ServedImages> {
+  const source = await openDetected(path);
   const { bytes } = source;
   if (!source.readAt || bytes === undefined) {
     source.close?.();
@@ -34,10 +34,10 @@ export function openUncodedImage(path: string, name: string): ServedImages {
   };
 }
 
-/** A mount has no option for the format, which the error of `openImage` names. */
-function openDetected(path: string): FileSource {
+/** A mount has no option for the format, which the error of `loadImage` names. */
+async function openDetected(path: string): Promise<FileSource> {
   try {
-    return openImage(path);
+    return await loadImage(path);
   } catch (cause) {
     const reason = (cause as Error).cause;
     if (!(cause instanceof PageferryError && reason instanceof PageferryError)) throw cause;

@@ -84,6 +84,25 @@ test.concurrent.each(named(packs))('Ctrl-C: %s', async (_, args) => {
   expect(left()).toEqual([]);
 });
 
+test.concurrent.each(['SIGINT', 'SIGTERM'] as const)(
+  '%s to pageferry alone while a save is decompressed',
+  async (signal) => {
+    const { out, left, env } = places();
+    const programs = newFolder();
+    const pidFile = join(programs, 'pid');
+    const script = `#!/bin/sh\necho $$ > "${pidFile}.new"; mv "${pidFile}.new" "${pidFile}"; exec sleep 1000`;
+    fs.writeFileSync(join(programs, 'gzip'), script, { mode: 0o755 });
+    const path = `${programs}:${process.env.PATH}`;
+    const child = start(['pack', file('save'), '-o', join(out, 'out')], { env: { ...env, PATH: path } });
+    const run = ended(child);
+    await until(() => fs.existsSync(pidFile));
+    child.kill(signal);
+    expect(await run).toMatchObject({ signal, stderr: `pageferry: stopped by ${signal}\n` });
+    expect(() => process.kill(Number(fs.readFileSync(pidFile)), 0)).toThrow('ESRCH');
+    expect(left()).toEqual([]);
+  },
+);
+
 test.concurrent.each(named([...unpacks, ...forms]))('Ctrl-C: %s', async (_, args) => {
   const { out, left, env } = places();
   const packed = fs.readFileSync(args[1]!);

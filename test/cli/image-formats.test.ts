@@ -121,7 +121,7 @@ describe.each(files)('%s', (name, make, image) => {
     await done(['store', 'put', '--store', store, '--name', snapshot, '--format', format, path]);
     await done(['store', 'get', '--store', store, snapshot, '-o', join(folder, 'got')]);
     expect(fs.readFileSync(join(folder, 'got')).equals(image)).toBe(true);
-    const served = openUncodedImage(path, snapshot);
+    const served = await openUncodedImage(path, snapshot);
     const into = Buffer.alloc(image.length);
     served.images[0]!.read(into, 0);
     served.close();

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { openImage } from '../../src/image/formats.js';
 import { openImageFile } from '../../src/image/image-file.js';
-import { decompressRest } from '../../src/image/libvirt-save/decompress.js';
+import { decompress } from '../../src/image/libvirt-save/decompress.js';
 import { openQemuStream } from '../../src/image/qemu-migration/qemu-migration.js';
 import { PageferryError } from '../../src/page/error.js';
 import { craftedStream, noiseOf } from '../../testing/qemu/crafted-guest.js';
@@ -94,6 +94,9 @@ describe('compressed save files', () => {
     expect(fs.readFileSync(file('back')).equals(bytes)).toBe(true);
     await done(['unpack', file('packed'), '-o', file('raw'), '--as', 'raw']);
     expect(fs.readFileSync(file('raw')).equals(memory)).toBe(true);
+    const blocking = openImage(write(bytes));
+    expect((await readAll(blocking)).equals(memory)).toBe(true);
+    blocking.close();
     const pack = ['pack', file('guest.save'), '-o', file('x')];
     write(bytes.subarray(0, bytes.length - 20));
     await fails(1, pack, new RegExp(`guest.save: ${program} cannot decompress the stream at 4096: `));
@@ -113,7 +116,7 @@ describe('compressed save files', () => {
 
   test.each(PROGRAMS)(
     '%s: a content that is larger than the limit is refused, and nothing is kept of it',
-    (program, compression) => {
+    async (program, compression) => {
       if (isMissing(program)) return;
       const bytes = saved(compressed(program, Buffer.alloc(32 << 20)), { compression });
       const image = openImageFile(write(bytes))!;
@@ -121,10 +124,10 @@ describe('compressed save files', () => {
         fs.readdirSync(tmpdir()).filter((name) => name.startsWith(`pageferry-${process.pid}-`));
       const before = inTemporary();
       for (const maxBytes of [1 << 20, (32 << 20) - 512])
-        expect(() => decompressRest(image, 4096, program, maxBytes)).toThrow(
+        await expect(decompress({ file: image, start: 4096, program, maxBytes }, {})).rejects.toThrow(
           new RegExp(`its stream has more than ${maxBytes} bytes.*set TMPDIR`),
         );
-      const content = decompressRest(image, 4096, program, 33 << 20);
+      const content = await decompress({ file: image, start: 4096, program, maxBytes: 33 << 20 }, {});
       expect(content.bytes).toBe(32 << 20);
       content.handle.close();
       image.handle.close();

@@ -11,10 +11,10 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const CONTENT = Uint8Array.from({ length: 10_001 }, (_, i) => i % 251);
 
-it('serves any bytes of a file and counts them', () => {
+it('serves any bytes of a file and counts them', async () => {
   const path = join(folder, 'guest');
   writeFileSync(path, CONTENT);
-  const served = openUncodedImage(path, 'guest');
+  const served = await openUncodedImage(path, 'guest');
   const [image] = served.images;
   expect([image!.name, image!.bytes]).toEqual(['guest', CONTENT.length]);
   const out = new Uint8Array(100);
@@ -25,17 +25,19 @@ it('serves any bytes of a file and counts them', () => {
   served.close();
 });
 
-it('reports a file that was truncated after it was opened', () => {
+it('reports a file that was truncated after it was opened', async () => {
   const path = join(folder, 'short');
   writeFileSync(path, CONTENT);
-  const served = openUncodedImage(path, 'short');
+  const served = await openUncodedImage(path, 'short');
   writeFileSync(path, CONTENT.subarray(0, 5000));
   expect(() => served.images[0]!.read(new Uint8Array(10), 4995)).toThrow('short: expected 10 bytes at 4995');
   served.close();
 });
 
-it('refuses what can only be read in order', () => {
-  expect(() => openUncodedImage('/dev/null', 'null')).toThrow('/dev/null: cannot be read at any position');
+it('refuses what can only be read in order', async () => {
+  await expect(openUncodedImage('/dev/null', 'null')).rejects.toThrow(
+    '/dev/null: cannot be read at any position',
+  );
 });
 
 it('refuses a file of a known other kind, with a remedy that a mount has', async () => {

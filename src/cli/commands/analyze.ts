@@ -4,13 +4,13 @@ import { loadZstd } from '../../codec/zstd/load.js';
 import { createEncoder } from '../../engine/encode/create-encoder.js';
 import type { Encoder } from '../../engine/encode/encoder.js';
 import type { ImageSummary, StreamSummary } from '../../engine/encode/summary.js';
-import { openImage } from '../../image/formats.js';
 import type { FileSource } from '../../image/image-file.js';
 import { analysisText } from '../../report/terminal/analysis.js';
 import { defineCommand } from '../command.js';
 import { FORMAT_OPTION } from '../common-options.js';
 import { IMAGE_DETAILS } from '../details.js';
 import { JSON_OPTION } from '../json-option.js';
+import { openInput } from '../open-input.js';
 import { checkInputs } from '../paths.js';
 import { createProgressLine, withProgress } from '../progress.js';
 import { printOut } from '../terminal.js';
@@ -64,7 +64,7 @@ async function analyzeImages(
   const line = createProgressLine('analyzing');
   let encoder: Encoder | undefined;
   try {
-    for (const path of paths) sources.push(openImage(path, format === undefined ? {} : { format }));
+    for (const path of paths) sources.push(await openInput(path, format, signal));
     for (const [i, source] of sources.entries()) checkHasPages(source, paths[i]!);
     encoder = await createEncoder(() => {}, {
       strategy: statistics.strategy,

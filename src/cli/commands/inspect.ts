@@ -26,14 +26,14 @@ export const command = defineCommand({
   details: [
     'The share of zero pages is estimated from 1024 pages. A file that pack refuses is described too.',
   ],
-  async run({ values, operands }) {
+  async run({ values, operands, signal }) {
     checkInputs(operands);
     const { format, json } = values;
     const reports: Report[] = [];
     let failure: PageferryError | undefined;
     for (const path of operands) {
       try {
-        reports.push(inspected(path, format));
+        reports.push(await inspected(path, format, signal));
       } catch (error) {
         if (!(error instanceof PageferryError)) throw error;
         if (failure) printErrorLine(`pageferry: ${failure.message}`);
@@ -47,8 +47,8 @@ export const command = defineCommand({
   },
 });
 
-function inspected(path: string, format: string | undefined): Report {
-  const image = inspectImage(path, format === undefined ? {} : { format });
+async function inspected(path: string, format: string | undefined, signal: AbortSignal): Promise<Report> {
+  const image = await inspectImage(path, format === undefined ? { signal } : { format, signal });
   try {
     return reportOf(path, image);
   } finally {

@@ -3,7 +3,6 @@ import { createEncoder } from '../../engine/encode/create-encoder.js';
 import type { Encoder } from '../../engine/encode/encoder.js';
 import type { StreamSummary } from '../../engine/encode/summary.js';
 import { openDiff } from '../../image/diff.js';
-import { openImage } from '../../image/formats.js';
 import { type AtomicWriter, createAtomicWriter } from '../../image/fs/atomic-file.js';
 import type { FileSource } from '../../image/image-file.js';
 import { PageferryError } from '../../page/error.js';
@@ -16,6 +15,7 @@ import { FORMAT_OPTION, MAX_BYTES_OPTION, MODE_OPTION } from '../common-options.
 import { IMAGE_DETAILS, REPORT_DETAILS } from '../details.js';
 import { EXPLAIN_OPTION, openTimeline, type TimelineOutput } from '../explain.js';
 import { JSON_OPTION } from '../json-option.js';
+import { openInput } from '../open-input.js';
 import { checkInputs, checkOutput } from '../paths.js';
 import { createProgressLine, withProgress } from '../progress.js';
 import { printErrorLine, reportStream } from '../terminal.js';
@@ -94,14 +94,15 @@ export const command = defineCommand({
     checkFrameBytes(values['frame-bytes'], values['page-bytes']);
     const opened: FileSource[] = [];
     let timeline: TimelineOutput | undefined;
-    const open = (path: string) => {
-      const source = openImage(path, values.format === undefined ? {} : { format: values.format });
+    const open = async (path: string) => {
+      const source = await openInput(path, values.format, signal);
       opened.push(source);
       return source;
     };
     try {
-      const bases = values.base.map(open);
-      const images = openImages(operands, diffOf, open, opened);
+      const bases: FileSource[] = [];
+      for (const path of values.base) bases.push(await open(path));
+      const images = await openImages(operands, diffOf, open, opened);
       if (values.explain !== undefined) timeline = openTimeline(values.explain, [...inputs, values.output]);
       const writer = createAtomicWriter(values.output, {
         signal,
@@ -146,18 +147,17 @@ function withPackedOutput(error: unknown, output: string): unknown {
 }
 
 /** Open the images, or the images that diffs and the image that they are diffs of are together. */
-function openImages(
+async function openImages(
   paths: readonly string[],
   diffOf: string | undefined,
-  open: (path: string) => FileSource,
+  open: (path: string) => Promise<FileSource>,
   opened: FileSource[],
-): FileSource[] {
-  if (diffOf === undefined) return paths.map(open);
-  const parent = open(diffOf);
+): Promise<FileSource[]> {
+  const parent = diffOf === undefined ? undefined : await open(diffOf);
   const images: FileSource[] = [];
   for (const path of paths) {
-    const image = openDiff(path, parent);
-    opened.push(image);
+    const image = parent ? openDiff(path, parent) : await open(path);
+    if (parent) opened.push(image);
     images.push(image);
   }
   return images;

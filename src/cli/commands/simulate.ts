@@ -38,7 +38,7 @@ export const command = defineCommand({
     checkSimulateOptions(values);
     const inputs = values.costs === undefined || values.costs === MEASURED ? [] : [values.costs];
     checkPage(values.html, inputs);
-    const guest = openGuest(values);
+    const guest = await openGuest(values, signal);
     let writer: AtomicWriter | undefined;
     try {
       writer = pageWriter(values.html, [...inputs, ...guest.files]);

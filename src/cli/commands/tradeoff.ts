@@ -45,9 +45,7 @@ export const command = defineCommand({
     checkPage(values.html, operands);
     const threads = threadCount(values.threads);
     const workloads =
-      operands.length > 0
-        ? operands.map((path) => fileWorkload(path, values.format))
-        : [await ownMemory(signal)];
+      operands.length > 0 ? await openWorkloads(operands, values.format, signal) : [await ownMemory(signal)];
     let writer: AtomicWriter | undefined;
     try {
       writer = pageWriter(
@@ -117,4 +115,14 @@ async function writePage(writer: AtomicWriter, report: TradeoffReport): Promise<
   const { renderPage } = await import('../../report/html/pages.js');
   await writer.write(Buffer.from(renderPage(report)));
   await writer.commit();
+}
+
+async function openWorkloads(
+  paths: readonly string[],
+  format: string | undefined,
+  signal: AbortSignal,
+): Promise<Workload[]> {
+  const workloads: Workload[] = [];
+  for (const path of paths) workloads.push(await fileWorkload(path, format, signal));
+  return workloads;
 }

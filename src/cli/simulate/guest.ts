@@ -1,5 +1,4 @@
 import { alignSnapshots } from '../../image/aligned-snapshots.js';
-import { openImage } from '../../image/formats.js';
 import type { FileSource } from '../../image/image-file.js';
 import { traceImages } from '../../image/trace-folder.js';
 import { PageferryError } from '../../page/error.js';
@@ -8,6 +7,7 @@ import { traceGuest } from '../../simulate/guest/trace.js';
 import { wasmProgramGuest } from '../../simulate/guest/wasm-program.js';
 import type { GuestSpec } from '../../simulate/guest.js';
 import { parseGuestSpec } from '../../simulate/guest-spec.js';
+import { openInput } from '../open-input.js';
 import { UsageError } from '../usage-error.js';
 import { warnSkipped } from '../workloads.js';
 import type { SimulateOptions } from './options.js';
@@ -25,8 +25,9 @@ export interface OpenGuest {
 }
 
 /** @throws UsageError for a SPEC that is wrong, PageferryError for a trace that cannot be read */
-export function openGuest({ trace, guest, format, 'return-visit': returnVisit }: SimulateOptions): OpenGuest {
-  if (trace !== undefined) return openTrace(trace, format, returnVisit);
+export async function openGuest(options: SimulateOptions, signal: AbortSignal): Promise<OpenGuest> {
+  const { trace, guest } = options;
+  if (trace !== undefined) return await openTrace(trace, options, signal);
   if (guest === WASM_GUEST) return { spec: wasmProgramGuest(WASM_GUEST), files: [], close: () => {} };
   try {
     return { spec: parseGuestSpec(guest ?? DEFAULT_GUEST), files: [], close: () => {} };
@@ -42,14 +43,18 @@ function withWasm(message: string): string {
   return message.startsWith('unknown guest ') ? `${message}, ${WASM_GUEST}` : message;
 }
 
-function openTrace(folder: string, format: string | undefined, returnVisit: boolean): OpenGuest {
+async function openTrace(
+  folder: string,
+  { format, 'return-visit': returnVisit }: SimulateOptions,
+  signal: AbortSignal,
+): Promise<OpenGuest> {
   const files = traceImages(folder, { onSkip: warnSkipped(folder) });
   const opened: FileSource[] = [];
   const close = () => {
     for (const source of opened) source.close?.();
   };
   try {
-    for (const file of files) opened.push(openImage(file, format === undefined ? {} : { format }));
+    for (const file of files) opened.push(await openInput(file, format, signal));
     const snapshots = alignSnapshots(opened);
     checkSnapshots(files, snapshots);
     if (returnVisit && files.length < 2)

@@ -7,6 +7,7 @@ import type { FileSource } from '../../image/image-file.js';
 import { PageferryError } from '../../page/error.js';
 import { checkSnapshotName } from '../../store/manifest.js';
 import type { Store } from '../../store/store.js';
+import { openInput } from '../open-input.js';
 import { UsageError } from '../usage-error.js';
 
 /** Options that the checks depend on. */
@@ -16,10 +17,15 @@ interface PutChecks {
   readonly diffOf: string | undefined;
   readonly state: string | undefined;
   readonly isResuming: boolean;
+  readonly signal: AbortSignal;
 }
 
-export function openInput(path: string, format: string | undefined): FileSource {
-  return format === undefined ? openUncompressed(path) : openImage(path, { format });
+export async function openPutInput(
+  path: string,
+  format: string | undefined,
+  signal: AbortSignal,
+): Promise<FileSource> {
+  return format === undefined ? openUncompressed(path) : await openInput(path, format, signal);
 }
 
 /**
@@ -27,12 +33,12 @@ export function openInput(path: string, format: string | undefined): FileSource 
  * and have a known format. Pipes are checked when they are read.
  * @throws PageferryError
  */
-export function checkPutInputs(
+export async function checkPutInputs(
   store: Store,
   paths: readonly string[],
   names: readonly string[],
-  { format, parent, diffOf, state, isResuming }: PutChecks,
-): void {
+  { format, parent, diffOf, state, isResuming, signal }: PutChecks,
+): Promise<void> {
   for (const name of names) {
     checkSnapshotName(name);
     if (!isResuming && store.has(name))
@@ -47,7 +53,7 @@ export function checkPutInputs(
     if (isPipe(path)) continue;
     if (diffed)
       openDiff(path, { name: `snapshot ${diffed.name}`, bytes: diffed.bytes, readAt: () => 0 }).close();
-    else openInput(path, format).close();
+    else (await openPutInput(path, format, signal)).close();
   }
   if (state !== undefined && !isPipe(state)) openImage(state, { format: 'raw' }).close();
 }

@@ -10,7 +10,7 @@ import { UsageError } from '../usage-error.js';
 import { fileName, wholeNumber } from '../values.js';
 import { ImagePut } from './image-put.js';
 import { labelPair, STORE_OPTIONS, WAIT_OPTION, withStore, writerOptions } from './options.js';
-import { afterStored, checkPutInputs, namesOf, openInput } from './put-inputs.js';
+import { afterStored, checkPutInputs, namesOf, openPutInput } from './put-inputs.js';
 
 export const put = defineCommand({
   name: 'put',
@@ -75,8 +75,15 @@ export const put = defineCommand({
     const writing = { ...writerOptions(values, signal), labels, threads, level: values.level };
     await withStore(values, async (store) => {
       let parent = diffOf ?? values.parent;
-      const checks = { format: values.format, parent, diffOf, state, isResuming: values['skip-existing'] };
-      checkPutInputs(store, operands, names, checks);
+      const checks = {
+        format: values.format,
+        parent,
+        diffOf,
+        state,
+        isResuming: values['skip-existing'],
+        signal,
+      };
+      await checkPutInputs(store, operands, names, checks);
       for (const [i, path] of operands.entries()) {
         const name = names[i]!;
         const options = { ...writing, name, ...(parent !== undefined && { parent }) };
@@ -85,7 +92,7 @@ export const put = defineCommand({
         try {
           source =
             diffOf === undefined
-              ? openInput(path, values.format)
+              ? await openPutInput(path, values.format, signal)
               : await openSnapshotDiff(store, path, parent!);
           await putting.put(source, { state, trace });
         } catch (cause) {

@@ -1,10 +1,10 @@
-import { spawnSync } from 'node:child_process';
+import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { PageferryError } from '../../page/error.js';
 import { ioError } from '../fs/errno.js';
-import { openUnnamedFile } from '../fs/unnamed-file.js';
-import type { ImageFile } from '../image-file.js';
+import { openUnnamedFile, type UnnamedFile } from '../fs/unnamed-file.js';
+import type { ImageFile, LoadOptions } from '../image-file.js';
 
 /** Limits the size of the output, in blocks of 512 bytes: a small file can have a content of any size. */
 const LIMITED = 'ulimit -S -f "$1" 2>/dev/null; exec "$2" -dc';
@@ -13,64 +13,156 @@ const BLOCK_BYTES = 512;
 const NOT_FOUND = 127;
 const FIRST_BYTES = 4096;
 const SKIP_PIECE_BYTES = 64 << 10;
+const MAX_MESSAGE_LENGTH = 4096;
+
+/** A compressed stream in a file. */
+export interface CompressedStream {
+  readonly file: ImageFile;
+  /** Where it begins. */
+  readonly start: number;
+  /** The program that has compressed it. */
+  readonly program: string;
+  /** Limit of its content (default: half of the free space). */
+  readonly maxBytes?: number;
+}
+
+/** End of the program. */
+type Ending = Pick<SpawnSyncReturns<string>, 'status' | 'signal' | 'error' | 'stderr'>;
 
 /**
- * Decompress the rest of a file from `start` on with the program that has compressed it, into a file of the
- * temporary directory without a name. The caller closes the result's handle. `maxBytes`: limit of the content
- * (default: half of the free space).
+ * Decompress a stream with the program that has compressed it, into a file of the temporary directory without
+ * a name. The caller closes the result's handle. Nothing else runs meanwhile.
  * @throws PageferryError `bad-image` for a damaged stream, `unsupported` without the program, `io`, `limit`
  */
-export function decompressRest(
-  file: ImageFile,
-  start: number,
-  program: string,
-  maxBytes: number = freeBytes() / 2,
-): ImageFile {
+export function decompressNow(stream: CompressedStream): ImageFile {
+  const limited = withLimit(stream);
   const output = openUnnamedFile();
   try {
-    run(file, start, program, output.fd, maxBytes);
-    const { size: bytes } = fs.fstatSync(output.fd);
-    const first = new Uint8Array(Math.min(FIRST_BYTES, bytes));
-    output.reader.readSync(first, 0);
-    const { handle } = file;
-    // Messages name the file of the user.
-    const reader = { ...output.reader, name: handle.name };
-    return { path: `${file.path} (decompressed)`, bytes, firstBytes: first, handle: reader };
+    const input = openAt(stream.file.path, stream.start);
+    try {
+      const stdio = [input, output.fd, 'pipe'] as const;
+      check(
+        spawnSync('sh', commandOf(limited), { env: environment(), stdio: [...stdio], encoding: 'utf8' }),
+        limited,
+        output,
+      );
+    } finally {
+      fs.closeSync(input);
+    }
+    return contentOf(stream.file, output);
   } catch (cause) {
     output.reader.close();
     throw cause;
   }
 }
 
-function run(file: ImageFile, start: number, program: string, output: number, maxBytes: number): void {
-  const { path } = file;
-  const input = openAt(path, start);
+/**
+ * Decompress as {@link decompressNow} does, while other work goes on. The program gets the stream through a
+ * pipe, so that it ends with this process at the latest.
+ * @throws as `decompressNow` does; the reason of the signal, once the program has ended
+ */
+export async function decompress(stream: CompressedStream, options: LoadOptions): Promise<ImageFile> {
+  const limited = withLimit(stream);
+  const output = openUnnamedFile();
   try {
-    const { status, signal, stderr, error } = spawnSync(
-      'sh',
-      ['-c', LIMITED, 'sh', `${Math.floor(maxBytes / BLOCK_BYTES)}`, program],
-      { stdio: [input, output, 'pipe'], env: { ...process.env, LC_ALL: 'C' } },
-    );
-    if (status === 0) return;
-    if (status === NOT_FOUND) throw notFound(path, start, program);
-    if (error) throw ioError(path, `cannot run ${program}`, error);
-    // xz leaves holes for zeros, so that the file can be shorter than what it would have written.
-    if (signal === 'SIGXFSZ' || fs.fstatSync(output).size + SKIP_PIECE_BYTES > maxBytes)
-      throw new PageferryError(
-        'limit',
-        `${path}: its stream has more than ${Math.floor(maxBytes)} bytes, which is half of the free space in ` +
-          `${tmpdir()}; set TMPDIR to a directory with more`,
-      );
-    const reason = signal ?? (`${stderr}`.trim().split('\n')[0]!.slice(0, 200) || `exit status ${status}`);
-    throw new PageferryError(
-      'bad-image',
-      `${path}: ${program} cannot decompress the stream at ${start}: ${reason}`,
-    );
-  } finally {
-    fs.closeSync(input);
+    const ending = await run(limited, output, options);
+    options.signal?.throwIfAborted();
+    check(ending, limited, output);
+    return contentOf(stream.file, output);
+  } catch (cause) {
+    output.reader.close();
+    throw cause;
   }
 }
 
+type Limited = Required<CompressedStream>;
+
+function withLimit({ maxBytes = freeBytes() / 2, ...stream }: CompressedStream): Limited {
+  return { ...stream, maxBytes };
+}
+
+/** Messages in English. */
+function environment() {
+  return { ...process.env, LC_ALL: 'C' };
+}
+
+function commandOf({ maxBytes, program }: Limited): string[] {
+  return ['-c', LIMITED, 'sh', `${Math.floor(maxBytes / BLOCK_BYTES)}`, program];
+}
+
+async function run(
+  stream: Limited,
+  output: UnnamedFile,
+  { signal, onProgress }: LoadOptions,
+): Promise<Ending> {
+  const { file, start } = stream;
+  // In a process group of its own: Ctrl-C is for this process, which ends the program.
+  const settings = { env: environment(), detached: true };
+  const child = spawn('sh', commandOf(stream), { ...settings, stdio: ['pipe', output.fd, 'pipe'] });
+  const input = fs.createReadStream(file.path, { start, highWaterMark: SKIP_PIECE_BYTES });
+  let error: Error | undefined;
+  let stderr = '';
+  let done = 0;
+  const end = () => child.kill('SIGKILL');
+  child.on('error', (cause) => {
+    error = cause;
+  });
+  input.on('error', (cause) => {
+    error = cause;
+    end();
+  });
+  input.on('data', (piece) => {
+    done += piece.length;
+    onProgress?.(done, file.bytes - start);
+  });
+  // A program that fails does not read all; its status and message say why.
+  child.stdin!.on('error', () => {});
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    if (stderr.length < MAX_MESSAGE_LENGTH) stderr += text;
+  });
+  input.pipe(child.stdin!);
+  signal?.addEventListener('abort', end, { once: true });
+  if (signal?.aborted) end();
+  try {
+    const [status, endSignal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) => {
+      child.on('close', (...ending) => resolve(ending));
+    });
+    return { status, signal: endSignal, stderr, ...(error && { error }) };
+  } finally {
+    signal?.removeEventListener('abort', end);
+    input.destroy();
+  }
+}
+
+/** @throws PageferryError if the program has failed */
+function check({ status, signal, stderr, error }: Ending, stream: Limited, { fd }: UnnamedFile): void {
+  const { start, program, maxBytes } = stream;
+  const { path } = stream.file;
+  if (status === NOT_FOUND) throw notFound(path, start, program);
+  if (error) throw ioError(path, `cannot run ${program}`, error);
+  if (status === 0) return;
+  // xz leaves holes for zeros, so that the file can be shorter than what it would have written.
+  if (signal === 'SIGXFSZ' || fs.fstatSync(fd).size + SKIP_PIECE_BYTES > maxBytes)
+    throw new PageferryError(
+      'limit',
+      `${path}: its stream has more than ${Math.floor(maxBytes)} bytes, which is half of the free space in ` +
+        `${tmpdir()}; set TMPDIR to a directory with more`,
+    );
+  const reason = signal ?? (stderr.trim().split('\n')[0]!.slice(0, 200) || `exit status ${status}`);
+  throw new PageferryError(
+    'bad-image',
+    `${path}: ${program} cannot decompress the stream at ${start}: ${reason}`,
+  );
+}
+
+function contentOf(file: ImageFile, { fd, reader }: UnnamedFile): ImageFile {
+  const { size: bytes } = fs.fstatSync(fd);
+  const first = new Uint8Array(Math.min(FIRST_BYTES, bytes));
+  reader.readSync(first, 0);
+  // Messages name the file of the user.
+  const handle = { ...reader, name: file.handle.name };
+  return { path: `${file.path} (decompressed)`, bytes, firstBytes: first, handle };
+}
 /** Open a file whose next byte that is read without a position is at `start`. @throws PageferryError `io` */
 function openAt(path: string, start: number): number {
   let fd: number | undefined;

@@ -7,10 +7,10 @@
 import { PageferryError } from '../../page/error.js';
 import { latin1 } from '../../qemu/format.js';
 import type { ImageDetails } from '../image-details.js';
-import type { FileSource, ImageFile, ImageFormat } from '../image-file.js';
+import type { FileSource, ImageFile, ImageFormat, LoadOptions } from '../image-file.js';
 import { openMappedRam } from '../qemu-migration/mapped-ram.js';
 import { openCompressedStream, openStreamAt } from '../qemu-migration/qemu-migration.js';
-import { decompressRest } from './decompress.js';
+import { decompress, decompressNow } from './decompress.js';
 
 const MAGIC = 'LibvirtQemudSave';
 const PARTIAL_MAGIC = 'LibvirtQemudPart';
@@ -29,6 +29,7 @@ export const libvirtSave: ImageFormat = {
   summary: "libvirt's save file (virsh save, managedsave, snapshot memory)",
   detect: ({ firstBytes }) => [MAGIC, PARTIAL_MAGIC].includes(magicOf(firstBytes)),
   open: openSave,
+  load: loadSave,
   inspect: inspectSave,
 };
 
@@ -41,20 +42,38 @@ interface Header {
 }
 
 function openSave(file: ImageFile): FileSource {
+  const { streamAt, program, compression } = readSave(file);
+  if (program === '') return openPlain(file, compression, streamAt);
+  return openCompressed(file, decompressNow({ file, start: streamAt, program }));
+}
+
+async function loadSave(file: ImageFile, options: LoadOptions): Promise<FileSource> {
+  const { streamAt, program, compression } = readSave(file);
+  if (program === '') return openPlain(file, compression, streamAt);
+  return openCompressed(file, await decompress({ file, start: streamAt, program }, options));
+}
+
+function openPlain(file: ImageFile, compression: number, streamAt: number): FileSource {
+  return compression === SPARSE
+    ? openMappedRam(file, streamAt, libvirtSave.name)
+    : openStreamAt(file, streamAt, libvirtSave.name);
+}
+
+/** The header of a file, and the program that has compressed it; "" if none has. */
+function readSave(file: ImageFile): Header & { readonly program: string } {
   const { path } = file;
   if (magicOf(file.firstBytes) === PARTIAL_MAGIC)
     throw new PageferryError('bad-image', `${path}: libvirt has not completed this save file; save again`);
-  const { compression, streamAt } = readHeader(file);
-  if (compression === SPARSE) return openMappedRam(file, streamAt, libvirtSave.name);
-  const program = PROGRAMS[compression];
+  const header = readHeader(file);
+  const { compression } = header;
+  const program = compression === SPARSE ? '' : PROGRAMS[compression];
   if (program === undefined)
     throw new PageferryError('unsupported', `${path}: unknown compression ${compression} of a save file`);
-  if (program !== '') return openCompressed(file, streamAt, program);
-  return openStreamAt(file, streamAt, libvirtSave.name);
+  return { ...header, program };
 }
 
-function openCompressed(file: ImageFile, streamAt: number, program: string): FileSource {
-  const stream = decompressRest(file, streamAt, program);
+/** `stream`: what the file has compressed. */
+function openCompressed(file: ImageFile, stream: ImageFile): FileSource {
   try {
     return openCompressedStream(file, stream, libvirtSave.name);
   } catch (cause) {

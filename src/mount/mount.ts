@@ -73,6 +73,8 @@ export async function mount(specification: string, path: string, options: MountO
     const chosen = isDirectory ? undefined : onlyImage(specification, path, images);
     const numbers = trace && matchImages(trace, images);
     device = openDevice();
+    // Another program may have mounted there while the images were opened.
+    checkMountPoint(path);
     attach(device, path, mountSource(specification), { isDirectory, isWritable: allowsWriteOpen });
     thread.serve({ device, isDirectory, chosen, attributes, isRecording, allowsWriteOpen });
     const mounted = createMount(resolve(path), isDirectory, images, thread, device);

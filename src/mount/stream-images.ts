@@ -47,7 +47,11 @@ export async function openStreamImages(
       return { ...streamImages(path, reader), close };
     }
     const file = open<HttpFile>(isAsync ? await openHttpFile(path) : openBlockingHttpFile(path));
-    const reader = open(await openRemotePages(file, options));
+    const reader = open(
+      await openRemotePages(file, options).catch((error) => {
+        throw withFileName(file.name, error);
+      }),
+    );
     const served = { ...streamImages(file.name, reader), close };
     return isAsync ? withLater(served, file.name, reader) : served;
   } catch (error) {

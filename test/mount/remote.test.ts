@@ -54,6 +54,13 @@ it('a file that changes in between is an I/O error, and the next client is serve
   expect((await client.read(PAGE, 5 * PAGE)).equals(image.subarray(PAGE, 6 * PAGE))).toBe(true);
 });
 
+it('a file that is no packed stream is named, without the query of its URL', async () => {
+  const web = await serveFile(Buffer.alloc(5000, 7));
+  await expect(openServed(`${web.url}?token=1`, { isAsync: true })).rejects.toThrow(
+    `${web.url}: not a pageferry stream: it does not begin with the magic`,
+  );
+});
+
 const canMount = process.getuid?.() === 0 && fs.existsSync('/dev/fuse');
 if (!canMount) console.warn('mounts of files on a web server: skipped, they need root and /dev/fuse');
 it.skipIf(!canMount)('a mount reads from a web server', async () => {

@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { physicalRanges } from '../../src/image/qemu-migration/physical-ranges.js';
+import { physicalRanges, type SavedGuest } from '../../src/image/qemu-migration/physical-ranges.js';
 import { be32, countedString } from '../../testing/qemu/craft.js';
 import { craftedStream, noiseOf } from '../../testing/qemu/crafted-guest.js';
 import { qemuSkipReason } from '../../testing/qemu/linux.js';
@@ -23,16 +23,22 @@ function clock(below: number, above: number, version = 3): Buffer {
   return Buffer.concat([...head, cmos, Buffer.from([0, 0, 0])]);
 }
 
+const NO_TABLES = new Uint8Array(0);
+
 function rangesOf(
   bytes: number,
   devices: Buffer,
-  { machine = 'pc-q35-7.2', blocks = [{ bytes }] } = {},
+  {
+    machine = 'pc-q35-7.2',
+    blocks = [{ bytes }],
+    acpiTables = NO_TABLES,
+  }: Partial<Omit<SavedGuest, 'devicesAt'>> = {},
 ): string[] {
   // Before the device state, the guest's memory has the same bytes.
   const stored = Buffer.concat([clock(1, 1), devices]);
   const readSync = (into: Uint8Array, at: number) => stored.copy(into, 0, at);
   const from = { bytes: stored.length, readSync };
-  return physicalRanges(from, { machine, blocks, devicesAt: stored.length - devices.length }).map(
+  return physicalRanges(from, { machine, blocks, devicesAt: stored.length - devices.length, acpiTables }).map(
     (range) => `${range.address.toString(16)} ${range.bytes}`,
   );
 }
@@ -62,6 +68,45 @@ test.each<[string, number, Buffer, string[]]>([
   ['two clocks', 640 * MIB, Buffer.concat([clock(624 * 16, 0), clock(624 * 16, 0)]), []],
   ['no clock', 640 * MIB, noise(5000), []],
 ])('%s', (_, bytes, devices, expected) => expect(rangesOf(bytes, devices)).toEqual(expected));
+
+/** ACPI tables with one that states where memory is, after one that is none: [base, bytes, flags]. */
+function tables(...memory: [base: number, bytes: number, flags: number][]): Buffer {
+  const structures = memory.map(([base, bytes, flags]) => {
+    const structure = Buffer.alloc(40);
+    structure.set([1, 40]);
+    structure.writeBigUInt64LE(BigInt(base), 8);
+    structure.writeBigUInt64LE(BigInt(bytes), 16);
+    structure.writeUInt32LE(flags, 28);
+    return structure;
+  });
+  const head = Buffer.alloc(48);
+  head.write('SRAT');
+  head.writeUInt32LE(48 + 40 * memory.length, 4);
+  return Buffer.concat([Buffer.from('DSDT, SRAT and others'), head, ...structures, noise(500)]);
+}
+
+const TIB = 2 ** 40;
+const LOW: [number, number, number] = [MIB, 2 * GIB - MIB, 1];
+
+test.each<[string, Buffer, string[]]>([
+  ['no table', Buffer.alloc(0), [`0 ${2 * GIB}`, `100000000 ${GIB}`]],
+  ['at 4 GiB', tables(LOW, [4 * GIB, GIB, 1], [5 * GIB, TIB, 3]), [`0 ${2 * GIB}`, `100000000 ${GIB}`]],
+  [
+    'at 1 TiB: AMD, maxmem',
+    tables(LOW, [TIB, GIB, 1], [TIB + GIB, TIB, 3]),
+    [`0 ${2 * GIB}`, `10000000000 ${GIB}`],
+  ],
+  ['elsewhere', tables(LOW, [2 * TIB, GIB, 1]), []],
+])('RAM above 4 GiB by the table of memory: %s', (_, acpiTables, expected) =>
+  expect(rangesOf(3 * GIB, clock(32512, 16384), { acpiTables })).toEqual(expected),
+);
+
+test('RAM that may reach the range below 1 TiB has no certain addresses without a table', () => {
+  const devices = clock(32512, 16384 * 999);
+  expect(rangesOf(1001 * GIB, devices)).toEqual([]);
+  const acpiTables = tables(LOW, [TIB, 999 * GIB, 1]);
+  expect(rangesOf(1001 * GIB, devices, { acpiTables })).toEqual([`0 ${2 * GIB}`, `10000000000 ${999 * GIB}`]);
+});
 
 test('a guest of several blocks, or of another processor, has no certain addresses', () => {
   const devices = clock(624 * 16, 0);

@@ -28,6 +28,7 @@ import { createExtentSource } from '../extents.js';
 import { fileBytes } from '../file-bytes.js';
 import type { ImageDetails } from '../image-details.js';
 import type { FileSource, ImageFile, ImageFormat } from '../image-file.js';
+import { ACPI_TABLES, MAX_TABLE_BYTES } from './acpi-tables.js';
 import { physicalRanges } from './physical-ranges.js';
 import { addressesOf } from './qemu-migration.js';
 import { layOut } from './read-index.js';
@@ -54,8 +55,9 @@ export const mappedRam: ImageFormat = {
   inspect(file) {
     const start = searchStream(file);
     const { machine, blocks, devicesAt } = readBlocks(file, start);
+    const acpiTables = tablesOf(file, blocks);
     const sizes = blocks.map(({ name, bytes }) => [`block ${name}`, bytes]);
-    const guest = { machine, blocks: layOut(blocks, 'ram').blocks, devicesAt };
+    const guest = { machine, blocks: layOut(blocks, 'ram').blocks, devicesAt, acpiTables };
     const ranges = physicalRanges(fileBytes(file), guest);
     const facts = { machine, ...streamFact(start), ...Object.fromEntries(sizes) };
     return { version: `mapped-ram version ${VERSION}`, ranges, facts } satisfies ImageDetails;
@@ -86,7 +88,7 @@ export function openMappedRam(file: ImageFile, start: number, format: string): F
         fileBytes: file.bytes,
         imageBytes: source.bytes,
         runs: runsOf(extents),
-        ...addressesOf(file, { machine, blocks: placed, devicesAt }),
+        ...addressesOf(file, { machine, blocks: placed, devicesAt, acpiTables: tablesOf(file, blocks) }),
       });
     },
   };
@@ -168,6 +170,14 @@ function readBlock({ path, bytes: fileBytes, handle }: ImageFile, at: number): M
       `${what}: ${bytes} bytes at ${pagesAt} end past the file's ${fileBytes}: it is truncated`,
     );
   return { name, bytes, bitmapAt, pagesAt };
+}
+
+/** Content of the block of ACPI tables. A page that is not stored is zero, or has what was there before. */
+function tablesOf(file: ImageFile, blocks: readonly MappedBlock[]): Uint8Array {
+  const block = blocks.find(({ name }) => name === ACPI_TABLES);
+  const tables = new Uint8Array(Math.min(block?.bytes ?? 0, MAX_TABLE_BYTES));
+  if (block) file.handle.readSync(tables, block.pagesAt);
+  return tables;
 }
 
 function bitmapBytes(blockBytes: number): number {

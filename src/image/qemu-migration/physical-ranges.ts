@@ -7,6 +7,7 @@
 //                (addresses hexadecimal, little-endian)
 import type { MemoryRange } from '../container/range-table.js';
 import type { FileBytes } from '../file-bytes.js';
+import { highRamAt } from './acpi-tables.js';
 
 const X86_MACHINE = /^(pc-|microvm$)/;
 /** Number of x86-64 in ELF. */
@@ -20,7 +21,7 @@ const MAX_VERSION = 3;
 const CMOS_BYTES = 128;
 const UNIT = 1 << 16;
 const FIRST_UNIT = 16 << 20;
-const ABOVE = 2 ** 32;
+const FOUR_GIB = 2 ** 32;
 /** Device state has some MiB at most; more is not searched. */
 const MAX_SEARCH_BYTES = 256 << 20;
 const PIECE_BYTES = 1 << 20;
@@ -33,16 +34,21 @@ export interface SavedGuest {
   readonly blocks: readonly { readonly bytes: number }[];
   /** Where the device state begins in the file. */
   readonly devicesAt: number;
+  /** Content of the block of ACPI tables; absent or empty if the guest has none. */
+  readonly acpiTables?: Uint8Array;
 }
+
+const NO_TABLES = new Uint8Array(0);
 
 /**
  * Return the physical addresses of a guest's RAM in the image's order. Empty if they are not certain: another
- * processor than x86, several blocks (NUMA, hot-plugged memory), no clock, or sizes that do not add up.
+ * processor than x86, several blocks (NUMA, hot-plugged memory), no clock, sizes that do not add up, or
+ * RAM that may be at 1 TiB (acpi-tables.ts).
  * @throws PageferryError `io`
  */
 export function physicalRanges(
   file: Pick<FileBytes, 'bytes' | 'readSync'>,
-  { machine, blocks, devicesAt }: SavedGuest,
+  { machine, blocks, devicesAt, acpiTables = NO_TABLES }: SavedGuest,
 ): readonly MemoryRange[] {
   const [ram] = blocks;
   if (!X86_MACHINE.test(machine) || blocks.length !== 1) return [];
@@ -51,8 +57,9 @@ export function physicalRanges(
   if (low === undefined) return [];
   const high = ram!.bytes - low;
   const ranges = [{ address: 0n, bytes: low }];
-  if (high > 0) ranges.push({ address: BigInt(ABOVE), bytes: high });
-  return ranges;
+  if (high === 0) return ranges;
+  const highAt = highRamAt(acpiTables, high);
+  return highAt === undefined ? [] : [...ranges, { address: BigInt(highAt), bytes: high }];
 }
 
 /** Bytes of RAM below 4 GiB; undefined if what the clock states is not the size of the RAM. */
@@ -62,7 +69,7 @@ function lowBytes(cmos: Uint8Array, bytes: number): number | undefined {
   const low = unitsAbove === 0 ? bytes : FIRST_UNIT + unitsBelow * UNIT;
   const isBelow = Math.max(0, Math.floor((low - FIRST_UNIT) / UNIT)) === unitsBelow;
   const isAbove = Math.floor((bytes - low) / UNIT) === unitsAbove;
-  return low <= bytes && low <= ABOVE && isBelow && isAbove ? low : undefined;
+  return low <= bytes && low <= FOUR_GIB && isBelow && isAbove ? low : undefined;
 }
 
 /** The clock's memory, if the device state has exactly one clock. */

@@ -25,10 +25,10 @@ export const qemuMigration: ImageFormat = {
   open: (file) => openStreamAt(file, searchStream(file), 'qemu-migration'),
   inspect(file) {
     const start = searchStream(file);
-    const { blocks, machine, devicesAt } = readIndex(file, 'ram', start);
+    const { blocks, machine, devicesAt, acpiTables } = readIndex(file, 'ram', start);
     const sizes = blocks.map(({ name, bytes }) => [`block ${name}`, bytes]);
     const facts = { machine, ...streamFact(start), ...Object.fromEntries(sizes) };
-    const ranges = physicalRanges(fileBytes(file), { machine, blocks, devicesAt });
+    const ranges = physicalRanges(fileBytes(file), { machine, blocks, devicesAt, acpiTables });
     return { version: `version ${QEMU_VERSION}`, ranges, facts };
   },
 };
@@ -68,7 +68,7 @@ export function openStreamAt(
   format: string,
   options: QemuImageOptions = {},
 ): QemuImageSource {
-  const { index, source, devicesAt } = openRam(file, start, options);
+  const { index, source, ...device } = openRam(file, start, options);
   return {
     ...source,
     get container() {
@@ -79,7 +79,7 @@ export function openStreamAt(
         fileBytes: file.bytes,
         imageBytes: source.bytes,
         runs,
-        ...addressesOf(file, { ...source, devicesAt }),
+        ...addressesOf(file, { ...source, ...device }),
         isDerived: !index.isPlain(),
       });
     },
@@ -92,7 +92,7 @@ export function openStreamAt(
  * does
  */
 export function openCompressedStream(file: ImageFile, stream: ImageFile, format: string): QemuImageSource {
-  const { source, devicesAt } = openRam(stream, 0, {});
+  const { source, index: _, ...device } = openRam(stream, 0, {});
   return {
     ...source,
     get container() {
@@ -101,7 +101,7 @@ export function openCompressedStream(file: ImageFile, stream: ImageFile, format:
         fileBytes: file.bytes,
         imageBytes: source.bytes,
         runs: [],
-        ...addressesOf(stream, { ...source, devicesAt }),
+        ...addressesOf(stream, { ...source, ...device }),
         isDerived: true,
       });
     },
@@ -113,9 +113,9 @@ export function openCompressedStream(file: ImageFile, stream: ImageFile, format:
 }
 
 function openRam(file: ImageFile, start: number, options: QemuImageOptions) {
-  const { index, blocks, machine, devicesAt } = readIndex(file, options.blocks ?? 'ram', start);
+  const { index, blocks, machine, ...device } = readIndex(file, options.blocks ?? 'ram', start);
   const pages = createDecodedSource(file.handle, new QemuPages(file.handle, index));
-  return { index, devicesAt, source: { ...pages, machine, blocks } };
+  return { index, ...device, source: { ...pages, machine, blocks } };
 }
 
 /** The addresses of a guest's RAM for the description of a file. */

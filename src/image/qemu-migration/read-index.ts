@@ -3,6 +3,7 @@ import { type QemuBlock, TARGET_PAGE_BYTES } from '../../qemu/format.js';
 import { QemuStreamReader } from '../../qemu/stream-reader.js';
 import { applyXbzrle } from '../../qemu/xbzrle.js';
 import type { ImageFile } from '../image-file.js';
+import { ACPI_TABLES, MAX_TABLE_BYTES } from './acpi-tables.js';
 import { QemuPageIndex } from './page-index.js';
 
 const PIECE_BYTES = 1 << 20;
@@ -29,6 +30,8 @@ interface StreamIndex {
   readonly machine: string;
   /** Where the device state begins in the file. */
   readonly devicesAt: number;
+  /** Content of the block of ACPI tables; empty if there is none. */
+  readonly acpiTables: Uint8Array;
 }
 
 /**
@@ -43,11 +46,14 @@ export function readIndex(file: ImageFile, selection: 'ram' | 'all', start = 0):
   /** First page in the image of each block of the stream; -1 if the block is not part of the image. */
   let firstPages: number[] = [];
   let index = new QemuPageIndex(path, 0);
+  let acpiBlock = -1;
+  let acpiTables = new Uint8Array(0);
   const reader: QemuStreamReader = new QemuStreamReader({
     onLiteral(_bytes, at) {
       if (reader.state === 'devices') devicesAt = Math.min(devicesAt, start + reader.offsetOf(at));
     },
-    onPage(block, page, _bytes, at) {
+    onPage(block, page, bytes, at) {
+      if (block === acpiBlock) copyPage(bytes, at, acpiTables, page);
       const first = firstPages[block]!;
       if (first >= 0) index.setOffset(first + page, start + reader.offsetOf(at));
     },
@@ -67,6 +73,8 @@ export function readIndex(file: ImageFile, selection: 'ram' | 'all', start = 0):
     },
     onBlocks(all) {
       ({ blocks, firstPages } = layOut(all, selection));
+      acpiBlock = all.findIndex(({ name }) => name === ACPI_TABLES);
+      acpiTables = new Uint8Array(Math.min(all[acpiBlock]?.bytes ?? 0, MAX_TABLE_BYTES));
       const pages = blocks.reduce((sum, { bytes }) => sum + bytes, 0) / TARGET_PAGE_BYTES;
       if (pages > FREE_PAGES + (2 * fileBytes) / MIN_RECORD_BYTES)
         throw bad(path, `has blocks of ${pages} pages, which a file of ${fileBytes} bytes cannot hold`);
@@ -95,7 +103,14 @@ export function readIndex(file: ImageFile, selection: 'ram' | 'all', start = 0):
   const truncated = reader.finish();
   if (truncated !== undefined) throw bad(path, `ends ${truncated}: it is truncated before the end of RAM`);
   checkComplete(path, index, reader.ignoresShared);
-  return { index, blocks, machine, devicesAt };
+  return { index, blocks, machine, devicesAt, acpiTables };
+}
+
+/** Copy the page at `at` of a piece of the stream, if the block's copy has it. */
+function copyPage(bytes: Uint8Array, at: number, into: Uint8Array, page: number): void {
+  const position = page * TARGET_PAGE_BYTES;
+  if (position < into.length)
+    into.set(bytes.subarray(at, at + Math.min(TARGET_PAGE_BYTES, into.length - position)), position);
 }
 
 function checkComplete(path: string, index: QemuPageIndex, ignoresShared: boolean): void {

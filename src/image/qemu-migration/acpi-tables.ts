@@ -24,9 +24,7 @@ const MEMORY_BYTES = 40;
 const ENABLED = 1;
 const HOT_PLUGGABLE = 2;
 
-/**
- * Return the address of the RAM above 4 GiB, of which there are `bytes` bytes; undefined if it is not certain.
- */
+/** Return the address of the RAM above 4 GiB, which has `bytes` bytes; undefined if it is not certain. */
 export function highRamAt(tables: Uint8Array, bytes: number): number | undefined {
   const stated = statedBase(tables);
   if (stated !== undefined) return stated === FOUR_GIB || stated === TIB ? stated : undefined;

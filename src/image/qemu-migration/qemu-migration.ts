@@ -4,17 +4,12 @@ import { RunTable } from '../container/run-table.js';
 import { createDecodedSource } from '../decoded-source.js';
 import { fileBytes } from '../file-bytes.js';
 import { type FileSource, type ImageFile, type ImageFormat, openAs } from '../image-file.js';
+import { MAX_CONTAINER_PAGES } from './limits.js';
 import type { QemuPageIndex } from './page-index.js';
 import { QemuPages } from './pages.js';
 import { EM_X86_64, physicalRanges, type SavedGuest } from './physical-ranges.js';
 import { type QemuImageBlock, readIndex } from './read-index.js';
 import { searchStream, streamFact, streamStart } from './stream-start.js';
-
-/**
- * Pages of a stream are apart in the file, so each needs some 60 bytes of memory while it is packed: 8 GiB of
- * pages that are not zero.
- */
-const MAX_CONTAINER_PAGES = 1 << 21;
 
 /** The format of saved QEMU migrations of `openImage`. */
 export const qemuMigration: ImageFormat = {
@@ -126,12 +121,13 @@ export function addressesOf(file: ImageFile, guest: SavedGuest) {
 
 /** The pages that are in the file; undefined if they are too many to describe in a container. */
 function pageRuns(index: QemuPageIndex): RunTable | undefined {
-  if (index.fullPages > MAX_CONTAINER_PAGES) return undefined;
   const runs = new RunTable();
   for (let page = 0; page < index.pages; page++) {
     const offset = index.offsetOf(page);
     const position = page * TARGET_PAGE_BYTES;
-    if (offset !== undefined) runs.add(offset, TARGET_PAGE_BYTES, position);
+    if (offset === undefined) continue;
+    if (runs.length === MAX_CONTAINER_PAGES) return undefined;
+    runs.add(offset, TARGET_PAGE_BYTES, position);
   }
   return runs.sortedBy('offset');
 }

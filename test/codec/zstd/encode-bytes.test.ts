@@ -39,6 +39,18 @@ describe.skipIf(typeof library === 'string')('bytes of the kinds of guest pages 
     expect(ours / theirs, `${ours} bytes against ${theirs}`).toBeLessThanOrEqual(limit);
   });
 
+  test('the highest level: every limit of code lengths and accuracy of a table is compared by bytes', async () => {
+    const totals = { ours: 0, theirs: 0 };
+    for (const [name, content] of await guestPages(32 << 10, 3)) {
+      const frame = encoder.encode(content, 22);
+      if (typeof frame === 'number') expect.unreachable(`${name}: status ${frame}`);
+      totals.ours += frame.length;
+      totals.theirs += lib.encodedBytes(content, 22);
+    }
+    expect(totals.ours).toBeLessThanOrEqual(145_595);
+    expect(totals.ours).toBeLessThanOrEqual(totals.theirs);
+  });
+
   test('slower levels take fewer bytes', async () => {
     for (const frameBytes of [4096, 65536]) {
       const bytes: number[] = [];

@@ -5,6 +5,7 @@ import { findSequences } from "./find";
 import {
   blockOutputAt,
   codesAt,
+  FAST_GAIN_SHIFT,
   FSE_LOG,
   FSE_NONE,
   LITERAL_TABLE,
@@ -12,6 +13,7 @@ import {
   MATCH_TABLE,
   matchTablesAt,
   OFFSET_TABLE,
+  STATE_GAIN_SHIFT,
   STATE_HUFFMAN_BITS,
   STATE_LITERALS,
   STATE_OFFSET_1,
@@ -19,6 +21,7 @@ import {
   STATE_OFFSET_3,
   STATE_SEQUENCES,
   sequencesAt,
+  THOROUGH_GAIN_SHIFT,
 } from "./layout";
 import { OPTIMAL, strategyOf, tablesBytes } from "./levels";
 import { OPTIMAL_ENTRIES_BYTES } from "./optimal-chunk";
@@ -30,7 +33,9 @@ const RLE_BLOCK: u32 = 1;
 const MIN_CODED_BYTES: u32 = 16;
 
 /** Set the state at the beginning of a frame. */
-export function initState(scratch: usize): void {
+export function initState(scratch: usize, level: i32): void {
+  const isThorough = strategyOf(level) === OPTIMAL;
+  store<u32>(scratch + STATE_GAIN_SHIFT, isThorough ? THOROUGH_GAIN_SHIFT : FAST_GAIN_SHIFT);
   store<u32>(scratch + STATE_OFFSET_1, 1);
   store<u32>(scratch + STATE_OFFSET_2, 4);
   store<u32>(scratch + STATE_OFFSET_3, 8);
@@ -104,7 +109,7 @@ function codeBlock(
   const offset2 = load<u32>(scratch + STATE_OFFSET_2);
   const offset3 = load<u32>(scratch + STATE_OFFSET_3);
   findSequences(scratch, base, low, src, src + bytes, block, windowBytes, level);
-  const limit = out + HEAD_BYTES + bytes - (bytes >>> 6) - 2;
+  const limit = out + HEAD_BYTES + bytes - (bytes >>> load<u32>(scratch + STATE_GAIN_SHIFT)) - 2;
   const literals = literalsAt(scratch);
   const literalBytes = load<u32>(scratch + STATE_LITERALS);
   const count = load<u32>(scratch + STATE_SEQUENCES);

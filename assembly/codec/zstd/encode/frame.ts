@@ -55,7 +55,7 @@ export function zstdEncode(
   if (capacity < headBytes) return OUTPUT_FULL;
   putFrameHead(out, srcBytes, hasChecksum);
   initCodes(scratch);
-  initState(scratch);
+  initState(scratch, level);
   memory.fill(matchTablesAt(scratch, block), 0, tablesBytes(level, window));
   let done: u32 = 0;
   let written = headBytes;
@@ -131,7 +131,7 @@ export function zstdEncodeBegin(
   store<u8>(out + 4, checksum !== 0 ? CHECKSUM : 0);
   store<u8>(out + 5, (windowLog - MIN_WINDOW_LOG) << 3);
   initCodes(scratch);
-  initState(scratch);
+  initState(scratch, level);
   store<i32>(scratch + STATE_LEVEL, level);
   store<u32>(scratch + STATE_WINDOW, (<u32>1) << windowLog);
   store<u32>(scratch + STATE_HAS_CHECKSUM, checksum);

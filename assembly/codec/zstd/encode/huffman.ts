@@ -29,6 +29,8 @@ function sortByCount(scratch: usize, last: u32): u32 {
   // The tree's slot is free until the values are sorted.
   const items = scratch + TREE;
   memory.fill(buckets, 0, BUCKET_COUNT * 2);
+  // Larger values of an earlier call would be sorted in.
+  memory.fill(sorted, 0, 1024);
   let itemsEnd = items;
   for (let s: u32 = 0; s <= last; s++) {
     const count = load<u32>(counts + (s << 2));

@@ -17,6 +17,12 @@ export const STATE_LEVEL: usize = 24;
 export const STATE_WINDOW: usize = 28;
 export const STATE_POSITION: usize = 32;
 export const STATE_HAS_CHECKSUM: usize = 36;
+/** Coded bytes must save 2^-n of the bytes that they code; see MIN_GAIN_SHIFT. */
+export const STATE_GAIN_SHIFT: usize = 40;
+
+/** Shifts of the levels that save time, and of the highest ones, which compare every accuracy of a table. */
+export const FAST_GAIN_SHIFT: u32 = 6;
+export const THOROUGH_GAIN_SHIFT: u32 = 8;
 
 // Tables from lengths to codes; constant, written when a frame begins.
 export const LITERAL_CODES: usize = 64;

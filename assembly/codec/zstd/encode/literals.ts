@@ -4,7 +4,7 @@ import { countBytes } from "./count-bytes";
 import { bitsWithCodes, buildCodes, codeLengths, MAX_CODE_BITS, NEVER } from "./huffman";
 import { MIN_FOUR_STREAMS, writeStreams } from "./huffman-streams";
 import { writeWeights } from "./huffman-table";
-import { STATE_HUFFMAN_BITS, STATE_SEQUENCES } from "./layout";
+import { STATE_GAIN_SHIFT, STATE_HUFFMAN_BITS, STATE_SEQUENCES, THOROUGH_GAIN_SHIFT } from "./layout";
 
 const RAW: u32 = 0;
 const RLE: u32 = 1;
@@ -34,17 +34,19 @@ export function writeLiterals(scratch: usize, literals: usize, count: u32, out: 
   let newBytes = NEVER;
   // Values that are all about as frequent are not worth a new code.
   if (count >= MIN_CODED && most > (count >>> 7) + 4) {
-    const lengths = codeLengths(scratch, last, codeBitsFor(count, last));
+    const isThorough = load<u32>(scratch + STATE_GAIN_SHIFT) === THOROUGH_GAIN_SHIFT;
+    const limit = isThorough ? bestCodeBits(scratch, last, body) : codeBitsFor(count, last);
+    const lengths = codeLengths(scratch, last, limit);
     const largest = lengths & 0xff;
     newBytes = lengths >>> 11;
     if (newBytes < earlierBytes && newBytes < count) streams = writeWeights(scratch, last, largest, body);
     if (streams !== 0) {
       newBytes += <u32>(streams - body);
       if (newBytes >= earlierBytes) streams = 0;
-      else if (newBytes + minGain(count) <= count) buildCodes(scratch, last, largest);
+      else if (newBytes + minGain(scratch, count) <= count) buildCodes(scratch, last, largest);
     }
   }
-  if (min(newBytes, earlierBytes) > count - minGain(count)) return writeRaw(literals, count, out);
+  if (min(newBytes, earlierBytes) > count - minGain(scratch, count)) return writeRaw(literals, count, out);
   if (streams !== 0) {
     store<u32>(scratch + STATE_HUFFMAN_BITS, 1);
     return writeCoded(scratch, literals, count, CODED, out, streams);
@@ -62,8 +64,23 @@ function looksRandom(scratch: usize, literals: usize, count: u32): bool {
 }
 
 /** Return the bytes that coded literals must save: their decoder is slower than a copy. */
-function minGain(count: u32): u32 {
-  return (count >>> 6) + (count < MIN_FOUR_STREAMS ? 2 : 11);
+function minGain(scratch: usize, count: u32): u32 {
+  return (count >>> load<u32>(scratch + STATE_GAIN_SHIFT)) + (count < MIN_FOUR_STREAMS ? 2 : 11);
+}
+
+/** Return the limit of code lengths that takes the fewest bytes, the description included. */
+function bestCodeBits(scratch: usize, last: u32, body: usize): u32 {
+  let best = MAX_CODE_BITS;
+  let least = NEVER;
+  for (let bits = MAX_CODE_BITS; bits >= 33 - <u32>clz(last | 1); bits--) {
+    const lengths = codeLengths(scratch, last, bits);
+    const end = writeWeights(scratch, last, lengths & 0xff, body);
+    const bytes = (lengths >>> 11) + <u32>(end - body);
+    if (end === 0 || bytes >= least) continue;
+    least = bytes;
+    best = bits;
+  }
+  return best;
 }
 
 /** Return the limit of code lengths that suits the number of literals: few do not need long codes. */

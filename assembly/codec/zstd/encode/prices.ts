@@ -3,6 +3,7 @@
 
 import { literalCodeOf, matchCodeOf } from "./codes";
 import { LITERAL_CODE_BITS, LITERAL_COUNTS, MATCH_CODE_BITS, MATCH_COUNTS, OFFSET_COUNTS } from "./layout";
+import { log2 } from "./tables";
 
 const BIT: u32 = 256;
 const LITERALS: u32 = 36;
@@ -66,18 +67,12 @@ export function countPrices(scratch: usize, prices: usize, literals: usize, lite
 function setPrices(counts: usize, prices: usize, symbols: u32, extraBits: usize): void {
   let total: u32 = symbols;
   for (let symbol: u32 = 0; symbol < symbols; symbol++) total += 2 * load<u32>(counts + (symbol << 2));
-  const most = logOf(total);
+  const most = log2(total);
   for (let symbol: u32 = 0; symbol < symbols; symbol++) {
-    let price = most - logOf(2 * load<u32>(counts + (symbol << 2)) + 1);
+    let price = most - log2(2 * load<u32>(counts + (symbol << 2)) + 1);
     if (extraBits !== 0) price += <u32>load<u8>(extraBits + symbol) * BIT;
     store<u32>(prices + (symbol << 2), price);
   }
-}
-
-/** Return about 256 times the logarithm to base two: straight between powers of two. */
-function logOf(value: u32): u32 {
-  const bits = 31 - <u32>clz(value);
-  return bits * BIT + <u32>(((<u64>value) << 8) >> bits) - BIT;
 }
 
 export function literalPrice(prices: usize, byte: u32): u32 {

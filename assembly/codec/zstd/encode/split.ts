@@ -9,7 +9,7 @@ import { writeSequences } from "./sequences";
 export const HEAD_BYTES: u32 = 3;
 const CODED_BLOCK: u32 = 2;
 /** Fewer sequences are not worth tables of their own. */
-const MIN_SEQUENCES: u32 = 300;
+const MIN_SEQUENCES: u32 = 120;
 const MAX_DEPTH: usize = 7;
 /** State and tables of earlier blocks, which coding changes. */
 const SAVED_BYTES: usize = HUFFMAN_LENGTHS;

@@ -12,6 +12,8 @@ import {
   MATCH_TABLE,
   OFFSET_COUNTS,
   OFFSET_TABLE,
+  STATE_GAIN_SHIFT,
+  THOROUGH_GAIN_SHIFT,
 } from "./layout";
 import { putPredefinedNorms } from "./predefined";
 
@@ -71,11 +73,30 @@ function chooseTable(
   const repeatCost = earlierLog !== FSE_NONE ? costWithTable(counts, last, table, earlierLog) : NEVER;
   const known = min(predefinedCost, repeatCost);
   if (entropy(counts, last, count) + MIN_DESCRIPTION < known) {
-    const log = accuracyFor(count, last, maxLog);
-    normalise(counts, last, count, log, norms);
-    const end = writeNorms(norms, last, log, out);
-    const description = (<u32>(end - out)) << 11;
-    if (description + costWithNorms(counts, last, norms, log) < known) {
+    let log = accuracyFor(count, last, maxLog);
+    let each = log;
+    let isChosen = load<u32>(scratch + STATE_GAIN_SHIFT) !== THOROUGH_GAIN_SHIFT;
+    if (!isChosen) each = max<u32>(5, min<u32>(32 - <u32>clz(count), 33 - <u32>clz(last | 1)));
+    let least = NEVER;
+    let end: usize;
+    // Every accuracy, then the one of the fewest bits again.
+    for (; ; each++) {
+      if (each > maxLog) {
+        each = log;
+        isChosen = true;
+      }
+      normalise(counts, last, count, each, norms);
+      end = writeNorms(norms, last, each, out);
+      const cost = ((<u32>(end - out)) << 11) + costWithNorms(counts, last, norms, each);
+      if (isChosen) {
+        least = cost;
+        break;
+      }
+      if (cost >= least) continue;
+      least = cost;
+      log = each;
+    }
+    if (least < known) {
       buildTable(scratch, norms, last, log, table);
       store<u32>(table, NEW, MODE);
       return end;
@@ -102,7 +123,7 @@ function putRepeatedCode(table: usize, code: u32, out: usize): usize {
 }
 
 /** Return 256 times the binary logarithm, to about 0.01: a parabola between powers of two. */
-function log2(value: u32): u32 {
+export function log2(value: u32): u32 {
   const high = 31 - <u32>clz(value);
   const fraction = ((value << (31 - high)) >>> 23) & 0xff;
   return (high << 8) + fraction + ((fraction * (256 - fraction) * 88) >>> 16);

@@ -6,7 +6,7 @@ import { longMatchEnd, matchEnd, multiplierFor, slotOf } from "./match";
 import { MIN_MATCH_BYTES, SUFFICIENT_BYTES } from "./optimal-chunk";
 
 /** Farther matches of three bytes take more bits than they save. */
-const MAX_SHORT_OFFSET: u32 = 1 << 17;
+const MAX_SHORT_OFFSET: u32 = 1 << 18;
 /** Step of the positions inside a long match that are inserted, until its end is near. */
 const INSIDE_STEP: u32 = 8;
 /** Mean matches a position that a list has space for; once it is full, positions have the longest alone. */

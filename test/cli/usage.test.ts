@@ -136,8 +136,8 @@ const wrong: [string, string[], RegExp][] = [
   ],
   [
     'unpack: an image that is not a number',
-    ['unpack', image, '-o', out, '--image', 'x'],
-    /--image x: not a whole number from 0 to \d+/,
+    ['unpack', image, '-o', out, '--image', '1.5'],
+    /--image 1\.5: not a whole number from 0 to \d+/,
   ],
   ['unpack: a negative number', ['unpack', image, '-o', out, '--image=-1'], /--image -1: not a whole number/],
   [

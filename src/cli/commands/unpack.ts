@@ -21,6 +21,7 @@ import { defineCommand } from '../command.js';
 import { BASE_FORMAT_OPTION, BASE_OPTION, MAX_BYTES_OPTION, MODE_OPTION } from '../common-options.js';
 import { type DecodeJob, decodeFile, openPacked, reportDecoded, verifiedLine, withBases } from '../decode.js';
 import { REPORT_DETAILS } from '../details.js';
+import { imageChoice, numberOf } from '../image-choice.js';
 import { JSON_OPTION } from '../json-option.js';
 import { checkImageDirectory, checkInputs, checkOutput } from '../paths.js';
 import { createProgressLine } from '../progress.js';
@@ -29,7 +30,7 @@ import { reportStream } from '../terminal.js';
 import { DECODING_THREADS_OPTION, threadCount } from '../threads.js';
 import { type OpenFile, openContainedFile, openForm, UnpackedFiles } from '../unpacked-files.js';
 import { UsageError } from '../usage-error.js';
-import { alternatives, fileName, wholeNumber } from '../values.js';
+import { alternatives, fileName } from '../values.js';
 
 export const command = defineCommand({
   name: 'unpack',
@@ -43,7 +44,7 @@ export const command = defineCommand({
       parse: fileName,
       required: true,
     },
-    image: { value: 'N', help: 'only image N, from 0', parse: wholeNumber(0, 0xffffffff) },
+    image: { value: 'N|NAME', help: 'only image N, from 0, or the one of this name', parse: imageChoice },
     pages: { value: 'A-B', help: 'only pages A to B of the image, from 0', parse: pageRange },
     base: BASE_OPTION,
     as: {
@@ -171,11 +172,16 @@ async function countImages({ file, maxImageBytes, signal }: UnpackJob): Promise<
 /** One image, or some of its pages, through the file's index; a pipe is decoded from its start. */
 async function unpackOne(
   job: UnpackJob,
-  image: number | undefined,
+  image: number | string | undefined,
   range: PageRange | undefined,
 ): Promise<void> {
   const source = openPacked(job.file);
-  if (!source.readAt && !range) return await unpackFromPipe(job, source, image ?? 0);
+  if (!source.readAt && typeof image === 'string') {
+    source.close();
+    throw new UsageError('--image: the images of a pipe have numbers only; name a file, or write --image N');
+  }
+  if (!source.readAt && !range)
+    return await unpackFromPipe(job, source, image === undefined ? 0 : Number(image));
   try {
     if (source.readAt) await withBases(job, (bases) => extract(job, source, bases, image, range));
     else throw new UsageError('--pages: needs a file; a pipe can only be read in order');
@@ -190,14 +196,14 @@ async function extract(
   job: UnpackJob,
   source: FileSource,
   bases: readonly FileSource[],
-  number: number | undefined,
+  choice: number | string | undefined,
   range: PageRange | undefined,
 ): Promise<void> {
   const { maxImageBytes, output, json, signal } = job;
   const reader = await openPages(source, { bases, maxImageBytes, signal });
-  if (number === undefined && reader.images.length > 1)
-    throw new UsageError(`--pages: the stream has ${reader.images.length} images; name one with --image N`);
-  const image = number ?? 0;
+  if (choice === undefined && reader.images.length > 1)
+    throw new UsageError(`--pages: the stream has ${reader.images.length} images; name one with --image`);
+  const image = typeof choice === 'string' ? numberOf(choice, reader, source.name) : (choice ?? 0);
   const found = reader.images[image];
   if (!found) throw noImage(source.name, reader.images.length, image);
   const { name, digest } = found;

@@ -85,38 +85,28 @@ describe.each(QEMUS)('a guest with Linux in %s', { timeout: 60_000 }, (name, nam
 
   // Once: the agents do the same for every QEMU.
   const once = test.skipIf(named !== INSTALLED_QEMU);
-  once.each([
-    [
-      'a destination agent that is gone',
-      ({ agents }: Setup) => agents.stopDestination(),
-      /the agent was stopped/,
-    ],
-    [
-      'migrate_cancel',
-      ({ source }: Setup) => source.qmp.execute('migrate_cancel'),
-      /it was cancelled|QEMU: .*; the guest/,
-    ],
-  ])('%s during a direct migration: the guest keeps running on the source', async (_, act, reason) => {
-    const set = await ready(qemu);
-    const { source, agents } = set;
-    const { count } = checkerReport(source.serial());
-    // The operator's limit, at which the migration takes seconds.
-    await source.qmp.execute('migrate-set-parameters', { 'max-bandwidth': 5_000_000 });
-    await source.qmp.execute('migrate', { uri: `unix:${agents.outPath}` });
-    // The one to the agent; QEMU may report one that was cancelled as failed.
-    await source.qmp.event('MIGRATION', 0, ({ status }) => status === 'cancelled' || status === 'failed');
-    const cancelled = source.qmp.events.length;
-    await source.qmp.event('MIGRATION', cancelled, ({ status }) => status === 'active');
-    await act(set);
-    const error = await agents.source.end(1, 'the end of the direct migration');
-    expect(error?.message).toMatch(
-      /^the direct migration to tcp:\S+ failed: .*; the guest keeps running on the source$/,
-    );
-    expect(error?.message).toMatch(reason);
-    expect(await statusOf(source)).toBe('running');
-    await expectGoesOn(source, count);
-    expect(agents.source.meters.failed).toBe(1);
-  });
+  once(
+    'a destination agent that is gone during a direct migration: the guest keeps running on the source',
+    async () => {
+      const { source, agents } = await ready(qemu);
+      const { count } = checkerReport(source.serial());
+      // The operator's limit, at which the migration takes seconds.
+      await source.qmp.execute('migrate-set-parameters', { 'max-bandwidth': 5_000_000 });
+      await source.qmp.execute('migrate', { uri: `unix:${agents.outPath}` });
+      // The one to the agent; QEMU may report one that was cancelled as failed.
+      await source.qmp.event('MIGRATION', 0, ({ status }) => status === 'cancelled' || status === 'failed');
+      const cancelled = source.qmp.events.length;
+      await source.qmp.event('MIGRATION', cancelled, ({ status }) => status === 'active');
+      await agents.stopDestination();
+      const error = await agents.source.end(1, 'the end of the direct migration');
+      expect(error?.message).toMatch(
+        /^the direct migration to tcp:\S+ failed: .*the agent was stopped.*; the guest keeps running on the source$/,
+      );
+      expect(await statusOf(source)).toBe('running');
+      await expectGoesOn(source, count);
+      expect(agents.source.meters.failed).toBe(1);
+    },
+  );
 });
 
 describe('without a real QEMU', () => {
@@ -198,11 +188,11 @@ describe('without a real QEMU', () => {
 describe('where the agents are better', { timeout: 60_000 }, () => {
   if (isSkipped('100 Mbit/s with the installed QEMU', linuxSkipReason())) return;
   // Retried: the advice follows what the CPU can do, and on a busy one QEMU may be the faster.
-  test('70 Mbit/s: the agents migrate the guest, to a QEMU that the agent has listen', {
+  test('100 Mbit/s: the agents migrate the guest, to a QEMU that the agent has listen', {
     retry: 2,
   }, async () => {
     const { source, destination, agents } = await ready(INSTALLED_QEMU, async (port) => {
-      const relay = await DelayRelay.before({ port, roundTripMs: 1, bitsPerSecond: 7e7 });
+      const relay = await DelayRelay.before({ port, roundTripMs: 1, bitsPerSecond: 1e8 });
       open.push(relay);
       return relay.port;
     });

@@ -197,7 +197,7 @@ test('images and pages that do not exist', async () => {
   await fails(
     2,
     ['unpack', two, '--pages', '0-5', '-o', inside('z')],
-    /--pages: the stream has 2 images; name one with --image N/,
+    /--pages: the stream has 2 images; name one with --image/,
   );
   await failsInto(['unpack', two, '--image', '2'], /two.pf: has 2 images, no image 2/);
   await failsInto(['unpack', '-', '--image', '2'], /standard input: has 2 images, no image 2/, {

@@ -28,7 +28,16 @@ export const QEMUS: readonly [name: string, qemu: Qemu | undefined, lack: string
 export function closedAfterEach(): { close(): unknown }[] {
   const open: { close(): unknown }[] = [];
   afterEach(async () => {
-    for (const one of open.splice(0).reverse()) await one.close();
+    // All of them, whatever fails: a QEMU that is left would take the CPU of later tests.
+    const failures: unknown[] = [];
+    for (const one of open.splice(0).reverse()) {
+      try {
+        await one.close();
+      } catch (cause) {
+        failures.push(cause);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
   });
   return open;
 }

@@ -6,7 +6,7 @@ import { DIRECT_KIND, jsonBody, readAddress, readSettings } from '../../src/agen
 import { addressFrom, prepareDirect } from '../../src/agent/direct/outgoing.js';
 import { DelayRelay } from '../../testing/delay-relay.js';
 import { checkerReport, linuxSkipReason, waitForChecks } from '../../testing/qemu/linux.js';
-import { type Machine, startMachine } from '../../testing/qemu/machine.js';
+import { type Machine, type MigrationInfo, startMachine } from '../../testing/qemu/machine.js';
 import { INSTALLED_QEMU, type Qemu } from '../../testing/qemu/versions.js';
 import { KEPT, localAddress } from '../channel/hosts.js';
 import { testFolder } from '../image/support.js';
@@ -15,6 +15,8 @@ import { FakeMonitor } from '../support/fake-monitor.js';
 import { checkerGuest, closedAfterEach, MEMORY_MIB, QEMUS } from '../support/real-guests.js';
 import { isSkipped } from '../support/skipped.js';
 
+/** A migration that has sent this much has all of its channels. */
+const SENT_BYTES = 1_000_000;
 const folder = testFolder();
 const guest = checkerGuest(folder);
 const open = closedAfterEach();
@@ -97,6 +99,8 @@ describe.each(QEMUS)('a guest with Linux in %s', { timeout: 60_000 }, (name, nam
       await source.qmp.event('MIGRATION', 0, ({ status }) => status === 'cancelled' || status === 'failed');
       const cancelled = source.qmp.events.length;
       await source.qmp.event('MIGRATION', cancelled, ({ status }) => status === 'active');
+      while (((await source.qmp.execute<MigrationInfo>('query-migrate')).ram?.transferred ?? 0) < SENT_BYTES)
+        await new Promise((resolve) => setTimeout(resolve, 20));
       await agents.stopDestination();
       const error = await agents.source.end(1, 'the end of the direct migration');
       expect(error?.message).toMatch(

@@ -3,6 +3,7 @@ import { digestText } from '../dedup/image-digest.js';
 import { createDecoder } from '../engine/decode/create-decoder.js';
 import type { OpenSink } from '../engine/decode/decoded-images.js';
 import type { DecodeSummary } from '../engine/decode/decoder.js';
+import { checkFirstBytes } from '../image/first-bytes.js';
 import { withFileName } from '../image/fs/errno.js';
 import { type FileSource, isStore } from '../image/image-file.js';
 import { knownKind, knownKindError } from '../image/known-files.js';
@@ -17,8 +18,6 @@ import { openInput } from './open-input.js';
 import { createProgressLine } from './progress.js';
 import { reportStream } from './terminal.js';
 
-/** Bytes at the start of a file that show its kind. */
-const KIND_BYTES = 128;
 const PIECE_BYTES = 1 << 20;
 
 /** A packed stream to decode, as the options of a command describe it. */
@@ -44,15 +43,7 @@ export function openPacked(file: string): FileSource {
       `${file}: is a store; pageferry store get writes a snapshot of it, store check verifies it`,
     );
   const source = openSource(file);
-  if (!source.readAt) return checkedAtFirstRead(source);
-  try {
-    const firstBytes = new Uint8Array(KIND_BYTES);
-    refuseOtherKinds(source.name, firstBytes.subarray(0, source.readAt(firstBytes, 0)));
-    return source;
-  } catch (cause) {
-    source.close();
-    throw cause;
-  }
+  return checkFirstBytes(source, (firstBytes) => refuseOtherKinds(source.name, firstBytes));
 }
 
 /** Open a file or pipe of bytes. @throws PageferryError `io` */
@@ -60,20 +51,6 @@ export function openSource(file: string): FileSource {
   if (file !== '-' && statSync(file, { throwIfNoEntry: false })?.isDirectory())
     throw new PageferryError('io', `${file}: is a directory; name a packed file`);
   return openFileSource(file);
-}
-
-/** A pipe that reports another kind at its first read. */
-function checkedAtFirstRead(source: FileSource): FileSource {
-  let isChecked = false;
-  return {
-    ...source,
-    async read(into) {
-      const count = await source.read(into);
-      if (!isChecked) refuseOtherKinds(source.name, into.subarray(0, count));
-      isChecked = true;
-      return count;
-    },
-  };
 }
 
 /** Bytes of no known kind are left to the decoder, which names what is wrong. */

@@ -2,6 +2,7 @@ import { PageferryError } from '../page/error.js';
 import type { DirectoryFormat } from './directory/directory-format.js';
 import { DIRECTORY_FORMATS, directoryBytes, directoryFormat } from './directory-formats.js';
 import { elfCore } from './elf-core/elf-core.js';
+import { checkFirstBytes } from './first-bytes.js';
 import type { ImageDetails } from './image-details.js';
 import type { FileSource, ImageFile, ImageFormat, LoadOptions } from './image-file.js';
 import { kdump } from './kdump/kdump.js';
@@ -29,9 +30,6 @@ export const IMAGE_FORMATS: readonly ImageFormat[] = [
   qemuMigration,
   raw,
 ];
-
-/** Bytes that have the magic of every kind of compressed file. */
-const KIND_BYTES = 64;
 
 /** Options of `openImage`. */
 export interface OpenImageOptions {
@@ -138,15 +136,7 @@ function withRemedy(cause: unknown): unknown {
  */
 export function openUncompressed(path: string): FileSource {
   const source = openImage(path, { format: raw.name });
-  if (!source.readAt) return checkedAtFirstRead(source);
-  try {
-    const first = new Uint8Array(KIND_BYTES);
-    checkUncompressed(path, first.subarray(0, source.readAt(first, 0)));
-    return source;
-  } catch (cause) {
-    source.close();
-    throw cause;
-  }
+  return checkFirstBytes(source, (firstBytes) => checkUncompressed(path, firstBytes));
 }
 
 function checkUncompressed(path: string, firstBytes: Uint8Array): void {
@@ -154,20 +144,6 @@ function checkUncompressed(path: string, firstBytes: Uint8Array): void {
   if (!kind?.isCompressed) return;
   const { message } = knownKindError({ path: nameOf(path) }, kind);
   throw new PageferryError('unsupported', `${message}; --format raw stores the file itself`);
-}
-
-/** A source that reports compressed bytes at its first read. */
-function checkedAtFirstRead(source: FileSource): FileSource {
-  let isChecked = false;
-  return {
-    ...source,
-    async read(into) {
-      const count = await source.read(into);
-      if (!isChecked) checkUncompressed(source.name, into.subarray(0, count));
-      isChecked = true;
-      return count;
-    },
-  };
 }
 
 /** Result of `inspectImage`. */

@@ -11,6 +11,7 @@ import { imageExamples } from '../image/image-examples.js';
 import { flattened, makeKdump } from '../image/kdump-support.js';
 import { saved } from '../image/libvirt-support.js';
 import { mappedFile } from '../image/mapped-ram-support.js';
+import { minidumpHead } from '../image/minidump-support.js';
 import { randomBytes, testFolder } from '../image/support.js';
 import { done } from './in-process.js';
 
@@ -46,22 +47,10 @@ async function inForm(name: string): Promise<Uint8Array> {
 
 /** By the grammar of docs/images.md: a Memory64ListStream with one range. */
 function minidump(): Buffer {
-  const head = Buffer.alloc(76);
-  head.write('MDMP', 'latin1');
-  for (const [value, at] of [
-    [0xa793, 4],
-    [1, 8],
-    [32, 12],
-    [9, 32],
-    [32, 36],
-    [44, 40],
-    [1, 44],
-    [76, 52],
-  ] as const)
-    head.writeUInt32LE(value, at);
-  head.writeBigUInt64LE(0x40_0000n, 60);
-  head.writeBigUInt64LE(BigInt(memory.length), 68);
-  return Buffer.concat([head, memory]);
+  const list = Buffer.alloc(16);
+  list.writeBigUInt64LE(0x40_0000n);
+  list.writeBigUInt64LE(BigInt(memory.length), 8);
+  return Buffer.concat([minidumpHead(1, 76), list, memory]);
 }
 
 const dump = makeKdump(

@@ -2,10 +2,12 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { minidumpHead } from '../image/minidump-support.js';
 import { done, folders } from './cli.js';
 
 const RANGES = 1_000_000;
 const RANGE_BYTES = 16;
+const HEAD_BYTES = 60;
 const MAX_MIB = 256;
 
 const dir = folders()();
@@ -13,21 +15,12 @@ const dump = join(dir, 'many.dmp');
 
 /** A minidump whose ranges have one address of two. */
 function writeDump(): void {
-  const head = Buffer.alloc(60);
-  head.write('MDMP');
-  [0xa793, 1, 32].forEach((value, i) => {
-    head.writeUInt32LE(value, 4 + 4 * i);
-  });
-  [9, 16 + 16 * RANGES, 44].forEach((value, i) => {
-    head.writeUInt32LE(value, 32 + 4 * i);
-  });
   const list = new BigUint64Array(2 * RANGES);
   for (let i = 0; i < RANGES; i++) {
     list[2 * i] = BigInt(0x10000 + 2 * RANGE_BYTES * i);
     list[2 * i + 1] = BigInt(RANGE_BYTES);
   }
-  head.writeBigUInt64LE(BigInt(RANGES), 44);
-  head.writeBigUInt64LE(BigInt(head.length + list.byteLength), 52);
+  const head = minidumpHead(RANGES, HEAD_BYTES + list.byteLength);
   const memory = new Uint32Array((RANGES * RANGE_BYTES) / 4).map((_, i) => i >>> 6);
   fs.writeFileSync(dump, Buffer.concat([head, Buffer.from(list.buffer), Buffer.from(memory.buffer)]));
 }

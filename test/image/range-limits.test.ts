@@ -13,6 +13,7 @@ import {
   subsection,
 } from '../../testing/qemu/craft.js';
 import { makeKdump } from './kdump-support.js';
+import { minidumpHead } from './minidump-support.js';
 import { testFolder } from './support.js';
 
 const PAGE = 4096;
@@ -21,16 +22,7 @@ const dir = testFolder();
 const path = join(dir, 'file');
 
 function writeMinidump(): string {
-  const file = Buffer.alloc(60);
-  file.write('MDMP');
-  [0xa793, 1, 32].forEach((value, i) => {
-    file.writeUInt32LE(value, 4 + 4 * i);
-  });
-  [9, 16, 44].forEach((value, i) => {
-    file.writeUInt32LE(value, 32 + 4 * i);
-  });
-  file.writeBigUInt64LE(BigInt(MAX_RANGES + 1), 44);
-  fs.writeFileSync(path, file);
+  fs.writeFileSync(path, minidumpHead(MAX_RANGES + 1, 0));
   return path;
 }
 

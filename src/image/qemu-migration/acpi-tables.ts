@@ -13,7 +13,7 @@ export const ACPI_TABLES = '/rom@etc/acpi/tables';
 /** QEMU refuses larger tables. */
 export const MAX_TABLE_BYTES = 2 << 20;
 
-const FOUR_GIB = 2 ** 32;
+export const FOUR_GIB = 2 ** 32;
 const TIB = 2 ** 40;
 /** Without a table, RAM that ends above this could be moved: the range begins at 1012 GiB. */
 const MAX_CERTAIN_END = 960 * 2 ** 30;

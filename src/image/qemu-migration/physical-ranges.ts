@@ -7,7 +7,7 @@
 //                (addresses hexadecimal, little-endian)
 import type { MemoryRange } from '../container/range-table.js';
 import type { FileBytes } from '../file-bytes.js';
-import { highRamAt } from './acpi-tables.js';
+import { FOUR_GIB, highRamAt } from './acpi-tables.js';
 
 const X86_MACHINE = /^(pc-|microvm$)/;
 /** Number of x86-64 in ELF. */
@@ -21,7 +21,6 @@ const MAX_VERSION = 3;
 const CMOS_BYTES = 128;
 const UNIT = 1 << 16;
 const FIRST_UNIT = 16 << 20;
-const FOUR_GIB = 2 ** 32;
 /** Device state has some MiB at most; more is not searched. */
 const MAX_SEARCH_BYTES = 256 << 20;
 const PIECE_BYTES = 1 << 20;

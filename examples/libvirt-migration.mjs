@@ -52,7 +52,7 @@ async function migrateAll() {
     let [from, to] = hosts;
     for (const [mode, options] of Object.entries(MODES)) {
       const summary = await migrate(from, to, options);
-      checks = await waitForChecks(file('serial'), checks + 5);
+      checks = await waitForChecks(file('serial'), checks + 5).catch((cause) => withState(cause, to));
       console.log(`${mode}: ${summary}; check ${checks}: no bad page`);
       [from, to] = [to, from];
     }
@@ -76,9 +76,22 @@ async function migrate(from, to, options) {
     for (const agent of agents) await agent.completed();
     const sent = /sent .* stream/.exec(agents[1].log())?.[0];
     return `${sent}, ${agents[0].log().includes('is verified') ? 'verified' : 'not verified'}`;
+  } catch (cause) {
+    const [destination, source] = agents.map((agent) => agent.log());
+    const state = await from.virsh('domjobinfo', 'guest').catch((error) => error);
+    const said = `source agent:\n${source}destination agent:\n${destination}`;
+    throw new Error(`${cause.message}\n${said}virsh domjobinfo:\n${state.stdout ?? state.message}`, {
+      cause,
+    });
   } finally {
     for (const agent of agents) agent.stop();
   }
+}
+
+/** Throw `cause` with the state of the guest on a host. */
+async function withState(cause, host) {
+  const { stdout, message } = await host.virsh('domstate', '--reason', 'guest').catch((error) => error);
+  throw new Error(`${cause.message}; virsh domstate: ${(stdout ?? message).trim()}`, { cause });
 }
 
 function startAgent(...args) {

@@ -11,7 +11,11 @@ const DRIVERS = ['/usr/lib/x86_64-linux-gnu', '/usr/lib64', '/usr/lib'];
 const DRIVER = 'libvirt/connection-driver/libvirt_driver_qemu.so';
 const DAEMON = '/usr/sbin/libvirtd';
 /** The daemon ends this time after its last client. */
-const IDLE_SECONDS = 30;
+const IDLE_SECONDS = 300;
+/** A command of virsh ends within this time. */
+const VIRSH_MS = 60_000;
+/** A daemon ends within this time of SIGTERM, or it is killed. */
+const CLOSE_MS = 10_000;
 const USER = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
 
 /** Return why libvirt cannot run guests here, or undefined. */
@@ -54,7 +58,8 @@ export async function startHost(folder, number) {
   const exited = once(child, 'exit');
   const socket = join(root, 'run/libvirt/libvirt-sock');
   const uri = `qemu+unix:///session?socket=${socket}`;
-  const virsh = (...args) => promisify(execFile)('virsh', ['-c', uri, ...args], options);
+  const virsh = (...args) =>
+    promisify(execFile)('virsh', ['-c', uri, ...args], { ...options, timeout: VIRSH_MS });
   for (let tries = 0; !existsSync(socket); tries++, await setTimeout(20))
     if (child.exitCode !== null || tries === 1000) throw new Error(`libvirtd: ${log}`);
   return {
@@ -63,7 +68,11 @@ export async function startHost(folder, number) {
     async close() {
       await virsh('destroy', 'guest').catch(() => {});
       child.kill('SIGTERM');
+      const killing = new AbortController();
+      const late = setTimeout(CLOSE_MS, undefined, killing).then(() => child.kill('SIGKILL'));
+      late.catch(() => {});
       await exited;
+      killing.abort();
     },
   };
 }

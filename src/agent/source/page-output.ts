@@ -35,6 +35,8 @@ export class PageOutput implements PageTaker {
   private map: BlockMap | undefined;
   /** The next records go into `bypass`; decided for each frame and each batch. */
   private isBypassing = false;
+  /** The digest of everything that bypassed coding was returned. */
+  private hasBypassEnded = false;
   private readonly size: BatchSize;
   private readonly bypassLog = new BypassLog();
 
@@ -124,8 +126,12 @@ export class PageOutput implements PageTaker {
     if (!this.batch.isEmpty) await this.batches.send(this.batch.take());
   }
 
-  /** Return the digest of everything that bypassed coding. No page may follow. */
+  /**
+   * Return the digest of everything that bypassed coding. No page may follow; packets without pages may: QEMU
+   * sends the flag of a SYNC with pages where its channel wakes up late, and an empty packet after that.
+   */
   endBypass(): Uint8Array {
+    this.hasBypassEnded = true;
     return this.bypass.end();
   }
 
@@ -158,7 +164,7 @@ export class PageOutput implements PageTaker {
 
   private begin(): void {
     const { channel, sender, log } = this.options;
-    this.isBypassing = sender.shouldBypass();
+    this.isBypassing = !this.hasBypassEnded && sender.shouldBypass();
     this.bypassLog.set(this.isBypassing, channel.bitsPerSecond, log);
     if (this.isBypassing) return;
     this.batch.begin(this.size.pages(channel.window.path.bytesPerMs));

@@ -18,6 +18,8 @@ const PAGE = 4096;
 const CHANNELS = 3;
 const PACKET_PAGES = 100;
 const SYNC = packetOf([], Buffer.alloc(0), { flags: 1 });
+/** QEMU sends one after a packet of pages that got the flag of a SYNC: also after all memory. */
+const EMPTY = packetOf([], Buffer.alloc(0));
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -42,6 +44,7 @@ function connectionsOf(rounds: readonly Buffer[]): Buffer[] {
     for (const channel of channels) channel.push(SYNC);
     main.push(craftedSection(memory, [], round === rounds.length - 1));
   }
+  for (const channel of channels) channel.push(EMPTY);
   return [Buffer.concat([...main, DEVICES]), ...channels.map((packets) => Buffer.concat(packets))];
 }
 
@@ -89,7 +92,7 @@ test.each(['coded', 'uncompressed', 'mixed'] as const)(
       for (const [i, channel] of arrived.entries()) at[i] = applied(channel, at[i]!, memory);
       expect(memory.equals(expected)).toBe(true);
     }
-    expect(at).toEqual(arrived.map(({ length }) => length));
+    for (const [i, channel] of arrived.entries()) expect(channel.subarray(at[i]).equals(EMPTY)).toBe(true);
     const codecs = agents.rounds.map((round) => Object.keys(round.codecs));
     if (how === 'uncompressed') expect(codecs.flat().toSorted().at(-1)).toBe('zero');
     else expect(codecs.at(-1)).toContain('unchanged');

@@ -1,6 +1,7 @@
 import { RangeTable } from './container/range-table.js';
 import { doubled } from './doubled.js';
 import type { ImageDetails } from './image-details.js';
+import { reorder, sortedOrder } from './sorted-order.js';
 
 const FIRST_CAPACITY = 64;
 /** Offset of a range that is in no file. */
@@ -74,22 +75,56 @@ export class StoredRanges {
   }
 
   /**
-   * The same ranges by ascending address. Of those with one address the first is first, or the largest with
-   * `largestFirst`.
+   * Keep some of the ranges, in their order. `skippedAt` returns how many of its first bytes a range loses; a
+   * range that loses all is left out.
    */
-  byAddress({ largestFirst = false } = {}): StoredRanges {
+  clip(skippedAt: (i: number) => number): void {
+    const { length } = this;
+    this.length = 0;
+    for (let i = 0; i < length; i++) {
+      const skipped = skippedAt(i);
+      if (skipped < this.sizes[i]!) this.addFrom(this, i, skipped); // not after `i`
+    }
+  }
+
+  /** Sort by ascending address; ranges with one address keep their order. */
+  sortByAddress(): void {
+    this.reorder(this.orderByAddress());
+  }
+
+  /** Sort by ascending offset in the file. */
+  sortByOffset(): void {
+    this.reorder(this.orderByOffset());
+  }
+
+  /** A table of the same ranges in an order, or this one if there is none. */
+  inOrder(order: Uint32Array | undefined): StoredRanges {
+    if (!order) return this;
+    const sorted = new StoredRanges(this.length);
+    for (const i of order) sorted.addFrom(this, i);
+    return sorted;
+  }
+
+  /**
+   * Indexes by ascending address; undefined if the ranges are in that order. Of those with one address the
+   * first is first, or the largest with `largestFirst`.
+   */
+  orderByAddress({ largestFirst = false } = {}): Uint32Array | undefined {
     const { addresses, sizes } = this;
-    return this.sorted((a, b) => {
-      const [first, second] = [addresses[a]!, addresses[b]!];
-      if (first !== second) return first < second ? -1 : 1;
+    // Numbers are compared without an allocation; those of different addresses can be equal.
+    const keys = new Float64Array(this.length);
+    for (let i = 0; i < keys.length; i++) keys[i] = Number(addresses[i]!);
+    return sortedOrder(this.length, (a, b) => {
+      if (keys[a] !== keys[b]) return keys[a]! - keys[b]!;
+      if (addresses[a] !== addresses[b]) return addresses[a]! < addresses[b]! ? -1 : 1;
       return largestFirst ? sizes[b]! - sizes[a]! : 0;
     });
   }
 
-  /** The same ranges by ascending offset in the file. */
-  byOffset(): StoredRanges {
+  /** Indexes by ascending offset in the file; undefined if the ranges are in that order. */
+  orderByOffset(): Uint32Array | undefined {
     const { offsets } = this;
-    return this.sorted((a, b) => offsets[a]! - offsets[b]!);
+    return sortedOrder(this.length, (a, b) => offsets[a]! - offsets[b]!);
   }
 
   /** The addresses alone. */
@@ -111,16 +146,7 @@ export class StoredRanges {
     return { claimedBytes, presentBytes };
   }
 
-  /** Sort by a comparison of two indexes; ranges that are in order are not copied. */
-  private sorted(compare: (a: number, b: number) => number): StoredRanges {
-    let isSorted = true;
-    for (let i = 1; i < this.length && isSorted; i++) isSorted = compare(i - 1, i) <= 0;
-    if (isSorted) return this;
-    const order = new Uint32Array(this.length);
-    for (let i = 0; i < order.length; i++) order[i] = i;
-    order.sort((a, b) => compare(a, b) || a - b);
-    const sorted = new StoredRanges(this.length);
-    for (const i of order) sorted.addFrom(this, i);
-    return sorted;
+  private reorder(order: Uint32Array | undefined): void {
+    if (order) reorder([this.addresses, this.sizes, this.offsets, this.numbers], order);
   }
 }

@@ -96,6 +96,41 @@ test('a file that is not memory is named, not described as raw memory', async ()
   expect((await done(['inspect', '--format', 'raw', path])).stdout.toString()).toMatch(/format +raw/);
 });
 
+test('a packed file: its images, with the format of their files', async () => {
+  const paths = [write('in.core', core), write('in.raw', randomBytes(8192, 4))];
+  const packed = join(folder, 'two.pfy');
+  const base = write('base.raw', randomBytes(4096, 5));
+  await done(['pack', ...paths, '-o', packed, '--base', base]);
+  expect(await json(packed)).toMatchObject({
+    format: 'none',
+    pageBytes: 4096,
+    packedImages: [
+      {
+        name: paths[0],
+        format: 'elf-core',
+        fileBytes: core.length,
+        memoryBytes: 24_576,
+        pages: 6,
+        addressing: 'physical',
+        ranges: 2,
+        digest: expect.stringMatching(/^[0-9a-f]{32}$/),
+      },
+      { name: paths[1], format: 'raw', memoryBytes: 8192, pages: 2 },
+    ],
+    baseImages: [base],
+  });
+  const printed = await text(packed);
+  expect(printed).toContain(
+    `  image 0     ${paths[0]}: elf-core, file of ${(core.length / 1024).toFixed(1)} KiB, ` +
+      '24.0 KiB of memory in 2 ranges of physical addresses, 6 pages\n' +
+      `  image 1     ${paths[1]}: raw, 8.00 KiB of memory, 2 pages\n  base image  ${base}, which unpack needs (--base)`,
+  );
+  expect(printed).toContain('pageferry unpack writes its images');
+  const cut = write('cut.pfy', fs.readFileSync(packed).subarray(0, -100));
+  expect(await text(cut)).toMatch(/not packed +.*images cannot be listed: .*cut\.pfy.*truncated/);
+  expect(await text('--format', 'raw', packed)).not.toContain('image 0');
+});
+
 const example = (name: string) => imageExamples().find((each) => each.name === name)!.file;
 
 test('LiME, AVML and minidump: addresses, and how much of them is there', async () => {

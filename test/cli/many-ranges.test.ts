@@ -8,16 +8,18 @@ import { done, folders } from './cli.js';
 const RANGES = 1_000_000;
 const RANGE_BYTES = 16;
 const HEAD_BYTES = 60;
+/** A number without a common divisor with the number of ranges. */
+const STEP = 611_953;
 const MAX_MIB = 256;
 
 const dir = folders()();
 const dump = join(dir, 'many.dmp');
 
-/** A minidump whose ranges have one address of two. */
+/** A minidump whose ranges have one address of two, in no order. */
 function writeDump(): void {
   const list = new BigUint64Array(2 * RANGES);
   for (let i = 0; i < RANGES; i++) {
-    list[2 * i] = BigInt(0x10000 + 2 * RANGE_BYTES * i);
+    list[2 * i] = BigInt(0x10000 + 2 * RANGE_BYTES * ((i * STEP) % RANGES));
     list[2 * i + 1] = BigInt(RANGE_BYTES);
   }
   const head = minidumpHead(RANGES, HEAD_BYTES + list.byteLength);

@@ -9,6 +9,7 @@ import { bytesText, percentText } from '../../report/terminal/units.js';
 import { defineCommand } from '../command.js';
 import { FORMAT_OPTION } from '../common-options.js';
 import { JSON_OPTION } from '../json-option.js';
+import { isPackedFile, type PackedImages, readPackedImages } from '../packed-images.js';
 import { checkInputs } from '../paths.js';
 import { printErrorLine, printOut, printPieces } from '../terminal.js';
 
@@ -24,7 +25,7 @@ export const command = defineCommand({
   operands: { label: 'IMAGE...', min: 1, max: Number.POSITIVE_INFINITY },
   options: { format: FORMAT_OPTION, json: JSON_OPTION },
   details: [
-    'The share of zero pages is estimated from 1024 pages. A file that pack refuses is described too.',
+    'The share of zero pages is estimated from 1024 pages. A file that pack refuses is described too, and the images of a packed file are listed.',
   ],
   async run({ values, operands, signal }) {
     checkInputs(operands);
@@ -50,7 +51,14 @@ export const command = defineCommand({
 async function inspected(path: string, format: string | undefined, signal: AbortSignal): Promise<Report> {
   const image = await inspectImage(path, format === undefined ? { signal } : { format, signal });
   try {
-    return reportOf(path, image);
+    const report = reportOf(path, image);
+    if (format !== undefined || !isPackedFile(path)) return report;
+    try {
+      return { ...report, packed: await readPackedImages(path, signal) };
+    } catch (error) {
+      if (!(error instanceof PageferryError) || error.code === 'io') throw error;
+      return { ...report, refusal: error.message };
+    }
   } finally {
     image.source?.close();
   }
@@ -68,6 +76,8 @@ interface Report {
   readonly sample: { readonly pages: number; readonly zeroPages: number } | undefined;
   readonly details: ImageDetails;
   readonly refusal: string | undefined;
+  /** What a packed file has. */
+  readonly packed?: PackedImages;
 }
 
 function reportOf(path: string, { format, fileBytes, details, source, refusal }: InspectedImage): Report {
@@ -102,10 +112,10 @@ function sampleOf(source: PageSource, bytes: number): Report['sample'] {
 /** One object, range by range: a file can have a million. */
 function* jsonPieces(reports: readonly Report[]): Iterable<string> {
   yield '{"images":[';
-  for (const [i, { details, sample, ...report }] of reports.entries()) {
+  for (const [i, { details, sample, packed, ...report }] of reports.entries()) {
     const { ranges, ...others } = details;
     const sampled = sample && { sampledPages: sample.pages, zeroPages: sample.zeroPages };
-    const object = JSON.stringify({ ...report, ...others, ...sampled });
+    const object = JSON.stringify({ ...report, ...others, ...sampled, ...packed });
     yield `${i > 0 ? ',' : ''}${object.slice(0, -1)}`;
     if (ranges) {
       let separator = ',"ranges":[';
@@ -122,7 +132,7 @@ function* jsonPieces(reports: readonly Report[]): Iterable<string> {
 }
 
 function textOf(report: Report): string {
-  const { path, format, summary, details, sample, refusal } = report;
+  const { path, format, summary, details, sample, refusal, packed } = report;
   const rows: [string, string][] = [];
   const row = (label: string, text: string | undefined) => {
     if (text !== undefined) rows.push([label, printable(text, { isOneLine: true })]);
@@ -142,10 +152,27 @@ function textOf(report: Report): string {
       `about ${percentText(sample.zeroPages, sample.pages)} (${sample.zeroPages} of ${sample.pages} pages read)`,
     );
   for (const [i, line] of noteLines(details).entries()) row(i === 0 ? 'notes' : '', line);
+  for (const [label, line] of packed ? packedRows(packed) : []) row(label, line);
   row('not packed', refusal);
   const width = Math.max(...rows.map(([label]) => label.length));
   const lines = rows.map(([label, text]) => `  ${label.padEnd(width)}  ${text}\n`);
   return `${printable(path, { isOneLine: true })}\n${lines.join('')}`;
+}
+
+/** One row for each image: names are as long as paths. */
+function* packedRows({ packedImages, baseImages, pageBytes }: PackedImages): Iterable<[string, string]> {
+  yield ['pages', `of ${bytesText(pageBytes)}`];
+  for (const [i, image] of packedImages.slice(0, MAX_ROWS).entries()) {
+    const { name, format, fileBytes, memoryBytes, pages, addressing, ranges } = image;
+    const file = fileBytes === undefined ? '' : `, file of ${bytesText(fileBytes)}`;
+    const addresses =
+      ranges === undefined ? '' : ` in ${countText(ranges, 'range')} of ${addressing} addresses`;
+    const memory = `${bytesText(memoryBytes)} of memory${addresses}, ${countText(pages, 'page')}`;
+    yield [`image ${i}`, `${name}: ${format}${file}, ${memory}`];
+  }
+  const hidden = packedImages.length - MAX_ROWS;
+  if (hidden > 0) yield ['', `${hidden} more (--json)`];
+  for (const name of baseImages) yield ['base image', `${name}, which unpack needs (--base)`];
 }
 
 function fileText({ fileBytes, bytesOnDisk }: Report): string {

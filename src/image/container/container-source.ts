@@ -58,5 +58,6 @@ export function runsOf(ranges: ExtentTable | readonly Extent[]): RunTable {
     const position = extents.position(i);
     if (offset !== undefined) runs.add(offset, extents.end(i) - position, position);
   }
-  return runs.sortedBy('offset');
+  runs.sortByOffset();
+  return runs;
 }

@@ -215,7 +215,7 @@ function readRuns(
   limits: { readonly fileBytes: number; readonly imageBytes: number },
   bad: Bad,
 ): RunTable {
-  const runs = new RunTable();
+  const runs = new RunTable(Math.min(count, table.left));
   let end = 0;
   for (let i = 0; i < count; i++) {
     const offset = end + table.count();
@@ -227,15 +227,17 @@ function readRuns(
     runs.add(offset, bytes, position);
   }
   // Otherwise a file would be larger than the stream's limits on images.
-  const byPosition = runs.sortedBy('position');
-  for (let i = 1; i < count; i++)
-    if (byPosition.position(i - 1) + byPosition.bytes(i - 1) > byPosition.position(i))
-      throw bad(`two runs have the image's bytes at ${byPosition.position(i)}`);
+  const order = runs.orderBy('position');
+  for (let i = 1; i < count; i++) {
+    const [before, next] = order ? [order[i - 1]!, order[i]!] : [i - 1, i];
+    if (runs.position(before) + runs.bytes(before) > runs.position(next))
+      throw bad(`two runs have the image's bytes at ${runs.position(next)}`);
+  }
   return runs;
 }
 
 function readRanges(table: WireReader, count: number, imageBytes: number, bad: Bad): RangeTable {
-  const ranges = new RangeTable();
+  const ranges = new RangeTable(Math.min(count, table.left));
   let position = 0;
   for (let i = 0; i < count; i++) {
     const low = table.u32();

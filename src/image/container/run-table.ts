@@ -1,5 +1,6 @@
 import { lastAtOrBelow } from '../../page/search.js';
 import { doubled } from '../doubled.js';
+import { reorder, sortedOrder } from '../sorted-order.js';
 
 const FIRST_CAPACITY = 64;
 
@@ -78,16 +79,23 @@ export class RunTable implements Iterable<ContainerRun> {
 
   /** The same runs by ascending place in the file, or in the image. */
   sortedBy(key: 'offset' | 'position'): RunTable {
-    const keys = key === 'offset' ? this.offsets : this.positions;
-    let isSorted = true;
-    for (let i = 1; i < this.length && isSorted; i++) isSorted = keys[i - 1]! <= keys[i]!;
-    if (isSorted) return this;
-    const order = new Uint32Array(this.length);
-    for (let i = 0; i < order.length; i++) order[i] = i;
-    order.sort((a, b) => keys[a]! - keys[b]!);
+    const order = this.orderBy(key);
+    if (!order) return this;
     const sorted = new RunTable(this.length);
     for (const i of order) sorted.add(this.offset(i), this.bytes(i), this.position(i));
     return sorted;
+  }
+
+  /** Indexes by ascending place in the file, or in the image; undefined if the runs are in that order. */
+  orderBy(key: 'offset' | 'position'): Uint32Array | undefined {
+    const keys = key === 'offset' ? this.offsets : this.positions;
+    return sortedOrder(this.length, (a, b) => keys[a]! - keys[b]!);
+  }
+
+  /** Sort by ascending place in the file. */
+  sortByOffset(): void {
+    const order = this.orderBy('offset');
+    if (order) reorder([this.offsets, this.sizes, this.positions], order);
   }
 
   /**

@@ -90,7 +90,8 @@ function runsOf(path: string, parts: StoredParts, archive: DirectoryArchive): Ru
       throw badImage(parts.files[parts.fileOf(i)]!.path, 'was truncated while it was opened');
     runs.append(member.offset + offset, bytes, parts.position(i));
   }
-  return runs.sortedBy('offset');
+  runs.sortByOffset();
+  return runs;
 }
 
 /** The addresses of one process; several processes have the same ones. */

@@ -30,7 +30,7 @@ export function mapMemory(
   layout: 'physical' | 'file-order',
 ): MemoryMap {
   const pieces = piecesOf(path, loads, elfClass, addressing);
-  const sorted = pieces.byAddress({ largestFirst: true });
+  const sorted = pieces.inOrder(pieces.orderByAddress({ largestFirst: true }));
   let overlap = 0;
   for (let i = 1; i < sorted.length && overlap === 0; i++)
     if (sorted.end(i - 1) > sorted.address(i)) overlap = i;
@@ -77,7 +77,8 @@ function withoutOverlaps(sorted: StoredRanges): StoredRanges {
       start = end === zeroEnd ? end : stored.end(i);
     }
   }
-  return all.byAddress({ largestFirst: true });
+  all.sortByAddress(); // disjoint
+  return all;
 }
 
 /** The pieces in the file, or the others, each without the addresses that those before it have. */
@@ -97,11 +98,14 @@ function clipped(sorted: StoredRanges, isStored: boolean): StoredRanges {
 
 /** Otherwise a small file could claim a huge image: the same bytes many times. */
 function checkFileBytes(path: string, pieces: StoredRanges): void {
-  const sorted = pieces.byOffset();
-  for (let i = 1; i < sorted.length; i++) {
-    if (!sorted.isStored(i - 1) || sorted.offset(i - 1) + sorted.bytes(i - 1) <= sorted.offset(i)) continue;
-    const where = `in the file at 0x${sorted.offset(i).toString(16)}`;
-    throw bad(path, `segments ${sorted.number(i - 1)} and ${sorted.number(i)} overlap ${where}`);
+  const order = pieces.orderByOffset();
+  const at = (i: number) => (order ? order[i]! : i);
+  for (let i = 1; i < pieces.length; i++) {
+    const [before, next] = [at(i - 1), at(i)];
+    if (!pieces.isStored(before) || pieces.offset(before) + pieces.bytes(before) <= pieces.offset(next))
+      continue;
+    const where = `in the file at 0x${pieces.offset(next).toString(16)}`;
+    throw bad(path, `segments ${pieces.number(before)} and ${pieces.number(next)} overlap ${where}`);
   }
 }
 

@@ -87,9 +87,9 @@ export class PlacedRanges extends SpanTable {
   }
 }
 
-/** Place the ranges by ascending address. @throws PageferryError `bad-image` */
-export function placeRanges(path: string, unsorted: StoredRanges): PlacedRanges {
-  const ranges = unsorted.byAddress();
+/** Sort the ranges by ascending address and place them. @throws PageferryError `bad-image` */
+export function placeRanges(path: string, ranges: StoredRanges): PlacedRanges {
+  ranges.sortByAddress();
   const placed = new PlacedRanges(ranges);
   for (let i = 0; i < ranges.length; i++) {
     const end = ranges.end(i);

@@ -176,23 +176,21 @@ function checkRange(
 
 /** Order ranges by address and leave out what an earlier one has, in addresses or in the file. */
 function place(ranges: StoredRanges): StoredRanges {
-  const byAddress = withoutOverlaps(ranges.byAddress(), (sorted, i) => sorted.address(i));
-  const byOffset = withoutOverlaps(byAddress.byOffset(), (sorted, i) => BigInt(sorted.offset(i)));
-  return byOffset.byAddress();
+  ranges.sortByAddress();
+  clipOverlaps(ranges, (i) => ranges.address(i));
+  ranges.sortByOffset();
+  clipOverlaps(ranges, (i) => BigInt(ranges.offset(i)));
+  ranges.sortByAddress();
+  return ranges;
 }
 
-function withoutOverlaps(
-  sorted: StoredRanges,
-  startOf: (ranges: StoredRanges, i: number) => bigint,
-): StoredRanges {
-  const out = new StoredRanges(sorted.length);
+function clipOverlaps(sorted: StoredRanges, startOf: (i: number) => bigint): void {
   let end = 0n;
-  for (let i = 0; i < sorted.length; i++) {
-    const start = startOf(sorted, i);
-    const cut = end > start ? Number(end - start) : 0;
-    if (cut < sorted.bytes(i)) out.addFrom(sorted, i, cut);
+  sorted.clip((i) => {
+    const start = startOf(i);
+    const skipped = end > start ? Number(end - start) : 0;
     const rangeEnd = start + BigInt(sorted.bytes(i));
     if (rangeEnd > end) end = rangeEnd;
-  }
-  return out;
+    return skipped;
+  });
 }

@@ -129,5 +129,6 @@ function pageRuns(index: QemuPageIndex): RunTable | undefined {
     if (runs.length === MAX_CONTAINER_PAGES) return undefined;
     runs.add(offset, TARGET_PAGE_BYTES, position);
   }
-  return runs.sortedBy('offset');
+  runs.sortByOffset();
+  return runs;
 }

@@ -1,0 +1,74 @@
+import { digestText } from '../dedup/image-digest.js';
+import { openPages } from '../engine/page-reader/open-pages.js';
+import type { ReadableContainer } from '../engine/page-reader/page-reader.js';
+import { parseContainer } from '../image/container/description.js';
+import { PageferryError } from '../page/error.js';
+import { MAGIC } from '../stream/format.js';
+import { openSource } from './decode.js';
+
+/** An image of a packed file. */
+interface PackedImage {
+  readonly name: string;
+  /** Format of the file that was packed; "raw" for memory alone. */
+  readonly format: string;
+  /** Size of that file; absent for memory alone. */
+  readonly fileBytes?: number;
+  readonly memoryBytes: number;
+  readonly pages: number;
+  /** Kind of its addresses, and the number of ranges; absent if it has none. */
+  readonly addressing?: string;
+  readonly ranges?: number;
+  readonly digest: string;
+}
+
+/** The images of a packed file. */
+export interface PackedImages {
+  readonly pageBytes: number;
+  readonly packedImages: readonly PackedImage[];
+  /** Names of the images that the receiver has to have. */
+  readonly baseImages: readonly string[];
+}
+
+/** Whether a file begins as packed ones do. */
+export function isPackedFile(path: string): boolean {
+  const source = openSource(path);
+  const first = new Uint8Array(MAGIC.length);
+  source.readAt?.(first, 0);
+  source.close();
+  return MAGIC.every((byte, i) => first[i] === byte);
+}
+
+/**
+ * List the images of a packed file by its index, and what their containers say of their files. @throws
+ * PageferryError for a file whose index or containers are damaged
+ */
+export async function readPackedImages(path: string, signal: AbortSignal): Promise<PackedImages> {
+  const source = openSource(path);
+  try {
+    const reader = await openPages(source, { maxImageBytes: Number.MAX_SAFE_INTEGER, signal });
+    const { index, images, pageBytes } = reader;
+    const packedImages = images.map(({ name, bytes, pages, digest }, i) => ({
+      name,
+      ...describe(reader.containerOf(i)),
+      memoryBytes: bytes,
+      pages,
+      digest: digestText(digest),
+    }));
+    const bases = index.images.filter(({ record }) => record.kind === 'base');
+    return { pageBytes, packedImages, baseImages: bases.map(({ record }) => record.name) };
+  } catch (error) {
+    if (error instanceof PageferryError && error.code === 'bad-stream')
+      throw new PageferryError(error.code, `its images cannot be listed: ${error.message}`, { cause: error });
+    throw error;
+  } finally {
+    source.close();
+  }
+}
+
+function describe(
+  container: ReadableContainer | undefined,
+): Pick<PackedImage, 'format' | 'fileBytes' | 'addressing' | 'ranges'> {
+  if (!container) return { format: 'raw' };
+  const { format, fileBytes, addressing, ranges } = parseContainer(container);
+  return { format, fileBytes, ...(ranges.length > 0 && { addressing, ranges: ranges.length }) };
+}

@@ -163,13 +163,21 @@ export async function startAgents(options: AgentsOptions): Promise<Agents> {
   };
 }
 
+/** How `migrated` writes the streams, and what the destination's QEMU does. */
+interface MigratedOptions extends AgentsOptions {
+  readonly bytes?: number;
+  readonly answer?: Buffer | undefined;
+  /** The main stream is written once this holds. */
+  readonly mainAfter?: (qemu: FakeDestination) => boolean;
+}
+
 /**
  * Run one migration: write each stream to a connection of its own in pieces of `bytes`; QEMU answers with
  * `answer`.
  */
 export async function migrated(
   streams: readonly Uint8Array[],
-  { bytes = 5000, answer, ...options }: { bytes?: number; answer?: Buffer | undefined } & AgentsOptions,
+  { bytes = 5000, answer, mainAfter, ...options }: MigratedOptions,
 ) {
   const agents = await startAgents(options);
   const qemu = await FakeDestination.listening(agents.inPath, {
@@ -177,7 +185,8 @@ export async function migrated(
       if (answer && number === 0 && pieces.length === 1) socket.write(answer);
     },
   });
-  const sources = await sent(agents, streams, bytes);
+  const mayWriteMain = mainAfter && (() => until(() => mainAfter(qemu)));
+  const sources = await sent(agents, streams, bytes, mayWriteMain);
   // A QEMU with a return path closes once its return path reports success.
   if (answer)
     await within(
@@ -192,15 +201,20 @@ export async function migrated(
   return { agents, qemu, sources, ends };
 }
 
-/** Open one connection per stream, in order, and write the streams. */
+/** Open one connection per stream, in order, and write the streams: the first one after `mayWriteMain`. */
 export async function sent(
   agents: Agents,
   streams: readonly Uint8Array[],
   bytes = 5000,
+  mayWriteMain: () => Promise<void> = async () => {},
 ): Promise<FakeSource[]> {
   const sources: FakeSource[] = [];
   for (const _ of streams) sources.push(await FakeSource.connect(agents.outPath));
-  await within('the streams', Promise.all(streams.map((stream, i) => sources[i]!.write(cut(stream, bytes)))));
+  const writing = streams.map(async (stream, i) => {
+    if (i === 0) await mayWriteMain();
+    await sources[i]!.write(cut(stream, bytes));
+  });
+  await within('the streams', Promise.all(writing));
   return sources;
 }
 

@@ -164,7 +164,8 @@ export class PageOutput implements PageTaker {
 
   private begin(): void {
     const { channel, sender, log } = this.options;
-    this.isBypassing = !this.hasBypassEnded && sender.shouldBypass();
+    // Packets without pages may come before the table of blocks, and after all memory.
+    this.isBypassing = this.map !== undefined && !this.hasBypassEnded && sender.shouldBypass();
     this.bypassLog.set(this.isBypassing, channel.bitsPerSecond, log);
     if (this.isBypassing) return;
     this.batch.begin(this.size.pages(channel.window.path.bytesPerMs));

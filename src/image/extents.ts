@@ -5,6 +5,7 @@ import { checkPosition } from './fs/errno.js';
 import type { ReadHandle } from './fs/read-handle.js';
 import type { FileSource } from './image-file.js';
 import { LifeCycle } from './life-cycle.js';
+import { NearExtents } from './near-extents.js';
 
 /** Zero ranges are skipped in multiples of the largest page size, so that all pages stay aligned. */
 export const SKIP_BYTES = 64 << 10;
@@ -42,6 +43,9 @@ export function createExtentSource(
     const zeros = Math.min(maxBytes, rest, known);
     return position + zeros === bytes ? zeros : zeros - (zeros % SKIP_BYTES);
   };
+  const near = new NearExtents(extents);
+  /** Another buffer: a position can be read while a read waits. */
+  const nearSync = new NearExtents(extents);
   let next = 0;
   return {
     name,
@@ -53,6 +57,14 @@ export function createExtentSource(
       next += wanted;
       try {
         for (let done = 0; done < wanted; ) {
+          const span = near.spanAt(from + done, wanted - done);
+          if (span) {
+            const buffer = near.bufferFor(span);
+            checkComplete(name, await handle.read(buffer, span.offset), span.bytes, span.offset);
+            near.copy(buffer, into.subarray(done), from + done, span);
+            done += span.imageBytes;
+            continue;
+          }
           const { part, offset } = partOf(extents, into, done, wanted, from + done);
           if (offset === undefined) part.fill(0);
           else checkComplete(name, await handle.read(part, offset), part.length, offset);
@@ -74,6 +86,14 @@ export function createExtentSource(
       checkPosition(name, position);
       const wanted = Math.max(0, Math.min(into.length, bytes - position));
       for (let done = 0; done < wanted; ) {
+        const span = nearSync.spanAt(position + done, wanted - done);
+        if (span) {
+          const buffer = nearSync.bufferFor(span);
+          checkComplete(name, handle.readSync(buffer, span.offset), span.bytes, span.offset);
+          nearSync.copy(buffer, into.subarray(done), position + done, span);
+          done += span.imageBytes;
+          continue;
+        }
         const { part, offset } = partOf(extents, into, done, wanted, position + done);
         if (offset === undefined) part.fill(0);
         else checkComplete(name, handle.readSync(part, offset), part.length, offset);

@@ -1,4 +1,5 @@
 import { PageferryError } from '../page/error.js';
+import { readAhead } from './read-ahead.js';
 
 /** Bytes of a file, or of a file that is described by another one. */
 export interface FileBytes {
@@ -25,6 +26,37 @@ export function readBytes(file: FileBytes, position: number, bytes: number, what
   const count = file.readSync(into, position);
   if (count < bytes) throw tooShort(file, position, bytes, what);
   return into;
+}
+
+/**
+ * Reads many records of a few bytes at ascending positions: in larger pieces, and all into the same bytes,
+ * since an array and a view for each cost more than the rest.
+ */
+export class RecordBytes {
+  /** The bytes of the record that was read last, and older ones after them. */
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  private readonly readSync: FileBytes['readSync'];
+
+  /** `maxBytes`: bytes of the largest record. */
+  constructor(
+    private readonly file: FileBytes,
+    maxBytes: number,
+  ) {
+    const buffer = new ArrayBuffer(maxBytes);
+    this.bytes = new Uint8Array(buffer);
+    this.view = new DataView(buffer);
+    this.readSync = readAhead((into, position) => file.readSync(into, position));
+  }
+
+  /** Read a record that has to be there. @throws PageferryError as `readBytes` does */
+  read(position: number, bytes: number, what: () => string): DataView {
+    const { file } = this;
+    const isIn = position >= 0 && position + bytes <= file.bytes;
+    const into = bytes === this.bytes.length ? this.bytes : this.bytes.subarray(0, bytes);
+    if (!isIn || this.readSync(into, position) < bytes) throw tooShort(file, position, bytes, what());
+    return this.view;
+  }
 }
 
 /** Return a view on bytes. */

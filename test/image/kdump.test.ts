@@ -127,6 +127,19 @@ describe('flattened', () => {
     source.close();
   });
 
+  test('pieces in no order, of which only some overlap', async () => {
+    const inOrder: { offset: number; bytes: Buffer }[] = [];
+    for (let at = 0; at < dump.length; at += 1000)
+      inOrder.push({ offset: at, bytes: dump.subarray(at, at + 1000) });
+    const reversed = [...inOrder].reverse();
+    const wrong = { offset: 1500, bytes: randomBytes(1200, 3) };
+    for (const shuffled of [reversed, [wrong, ...reversed], [...reversed.slice(0, 4), wrong, ...inOrder]]) {
+      const source = open(flattened(shuffled));
+      expect((await readAll(source)).equals(memoryOf(pages))).toBe(true);
+      source.close();
+    }
+  });
+
   test.skipIf(!hasProgram('makedumpfile'))('is the file that makedumpfile -R writes', () => {
     for (let seed = 0; seed < 5; seed++) {
       const file = flattened(pieces(seed));

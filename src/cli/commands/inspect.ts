@@ -52,7 +52,7 @@ async function inspected(path: string, format: string | undefined, signal: Abort
   const image = await inspectImage(path, format === undefined ? { signal } : { format, signal });
   try {
     const report = reportOf(path, image);
-    if (format !== undefined || !isPackedFile(path)) return report;
+    if (image.format.name !== 'none' || !isPackedFile(path)) return report;
     try {
       return { ...report, packed: await readPackedImages(path, signal) };
     } catch (error) {

@@ -16,7 +16,7 @@ export class CodedPages {
   private next = 0;
 
   constructor(
-    private readonly file: PageSink,
+    private readonly writePage: PageSink['write'],
     private readonly runs: CodedRuns,
     private readonly name: string,
   ) {
@@ -55,7 +55,7 @@ export class CodedPages {
     const bytes = this.encoder.encode(this.page, this.code);
     if (bytes !== this.runs.sizes[index])
       throw this.bad(`page ${index} has ${bytes} compressed bytes, expected ${this.runs.sizes[index]}`);
-    this.file.write(this.code.subarray(0, bytes), this.runs.offsets[index]!);
+    this.writePage(this.code.subarray(0, bytes), this.runs.offsets[index]!);
   }
 
   private bad(problem: string): PageferryError {

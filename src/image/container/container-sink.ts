@@ -1,10 +1,11 @@
 import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
 import { createScratchSink } from '../fs/scratch-sink.js';
+import { readAhead } from '../read-ahead.js';
 import { isZero } from '../zero-bytes.js';
 import { CodedPages } from './coded-pages.js';
 import type { Container, ContainerBytes } from './description.js';
-import { forEachOther } from './placed-bytes.js';
+import { OtherCursor } from './placed-bytes.js';
 import type { RunTable } from './run-table.js';
 
 const COPY_BYTES = 1 << 20;
@@ -12,20 +13,25 @@ const BLOCK_BYTES = 4096;
 
 /**
  * Create a sink for an image that writes the file which the image was read from to `file`: pages at their
- * places, and at the end the other bytes, which are those of `bytes`. @throws what the two throw;
+ * places, and between them the other bytes, which are those of `bytes`. @throws what the two throw;
  * PageferryError `bad-stream` for an image that does not fit its container
  */
 export function createContainerSink(file: PageSink, container: Container, bytes: ContainerBytes): PageSink {
   /** Bytes that have no place in the file, because it has them compressed: later pages can refer to them. */
   let derived: PageSink | undefined;
-  const coded = container.coded && new CodedPages(file, container.coded, bytes.name);
+  const others = new OtherBytes(file, container, bytes);
+  const writePlaced = (page: Uint8Array, offset: number) => {
+    others.copyTo(offset);
+    file.write(page, offset);
+  };
+  const coded = container.coded && new CodedPages(writePlaced, container.coded, bytes.name);
   const runs = container.runs.sortedBy('position');
   return {
     write(page, position) {
       coded?.write(page, position);
       forEachPart(runs, position, page.length, (from, to, offset) => {
         const part = page.subarray(from, to);
-        if (offset !== undefined) file.write(part, offset);
+        if (offset !== undefined) writePlaced(part, offset);
         else if (!isZero(part)) {
           if (!container.isDerived) throw noPlace(bytes.name, position + from);
           derived ??= createScratchSink();
@@ -56,7 +62,7 @@ export function createContainerSink(file: PageSink, container: Container, bytes:
           `container of "${bytes.name}": for an image of ${container.imageBytes} bytes, it has ${imageBytes}`,
         );
       coded?.finish();
-      copyOthers(file, container, bytes);
+      others.copyTo(Number.POSITIVE_INFINITY);
       await file.finish(container.fileBytes);
     },
     abort() {
@@ -87,22 +93,43 @@ function forEachPart(
   }
 }
 
-/** Copy all bytes of the file that are in no run and no compressed page. */
-function copyOthers(file: PageSink, container: Container, from: ContainerBytes): void {
-  const buffer = new Uint8Array(COPY_BYTES);
-  let source = container.otherBytesAt;
-  forEachOther(container, (offset, bytes) => {
+/** Copies the bytes of the file that are in no run and no compressed page. */
+class OtherBytes {
+  private readonly cursor: OtherCursor;
+  private readonly read: ContainerBytes['readAt'];
+  private readonly buffer = new Uint8Array(COPY_BYTES);
+  private hasMore: boolean;
+  /** Where the next ones are in the container. */
+  private source: number;
+
+  constructor(
+    private readonly file: PageSink,
+    container: Container,
+    private readonly from: ContainerBytes,
+  ) {
+    this.cursor = new OtherCursor(container);
+    this.read = readAhead((into, position) => from.readAt(into, position));
+    this.source = container.otherBytesAt;
+    this.hasMore = this.cursor.next();
+  }
+
+  /** Copy what is before `end` in the file: in the order of the file, small pieces are written together. */
+  copyTo(end: number): void {
+    for (const { cursor } = this; this.hasMore && cursor.offset < end; this.hasMore = cursor.next())
+      this.copy(cursor.offset, cursor.bytes);
+  }
+
+  private copy(offset: number, bytes: number): void {
     const end = offset + bytes;
     for (let at = offset; at < end; ) {
-      const part = buffer.subarray(0, Math.min(COPY_BYTES, end - at));
-      const count = from.readAt(part, source);
-      if (count !== part.length)
-        throw new PageferryError('io', `container of "${from.name}": cannot read ${part.length} bytes`);
-      writeBlocks(file, part, at);
+      const part = this.buffer.subarray(0, Math.min(COPY_BYTES, end - at));
+      if (this.read(part, this.source) !== part.length)
+        throw new PageferryError('io', `container of "${this.from.name}": cannot read ${part.length} bytes`);
+      writeBlocks(this.file, part, at);
       at += part.length;
-      source += part.length;
+      this.source += part.length;
     }
-  });
+  }
 }
 
 /** Write bytes; blocks of zeros become holes. */

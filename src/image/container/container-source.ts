@@ -2,6 +2,7 @@ import type { PageSource } from '../../page/source.js';
 import { type Extent, ExtentTable } from '../extent-table.js';
 import { checkComplete } from '../extents.js';
 import type { ReadHandle } from '../fs/read-handle.js';
+import { readAhead } from '../read-ahead.js';
 import { readInOrder } from '../read-in-order.js';
 import { type ContainerLayout, writeContainer } from './description.js';
 import { forEachOther } from './placed-bytes.js';
@@ -16,6 +17,7 @@ export function createContainerSource(handle: Readable, layout: ContainerLayout)
   const others = othersOf(layout, description.length);
   const last = others.length - 1;
   const bytes = last < 0 ? description.length : others.position(last) + others.bytes(last);
+  const readSync = readAhead((into, offset) => handle.readSync(into, offset));
   const readAt = (into: Uint8Array, position: number) => {
     const wanted = Math.max(0, Math.min(into.length, bytes - position));
     for (let done = 0; done < wanted; ) {
@@ -25,16 +27,15 @@ export function createContainerSource(handle: Readable, layout: ContainerLayout)
       const end = isDescription ? description.length : others.position(i) + others.bytes(i);
       const part = into.subarray(done, Math.min(wanted, end - position));
       if (isDescription) part.set(description.subarray(at, at + part.length));
-      else readWhole(handle, part, others.offset(i) + at - others.position(i));
+      else {
+        const offset = others.offset(i) + at - others.position(i);
+        checkComplete(handle.name, readSync(part, offset), part.length, offset);
+      }
       done += part.length;
     }
     return wanted;
   };
   return { name: handle.name, bytes, readAt, read: readInOrder(readAt) };
-}
-
-function readWhole(handle: Readable, into: Uint8Array, offset: number): void {
-  checkComplete(handle.name, handle.readSync(into, offset), into.length, offset);
 }
 
 /** The file's other bytes, with their places in the file and in the container. */

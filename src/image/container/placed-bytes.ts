@@ -7,21 +7,81 @@ interface PlacedBytes {
   readonly coded?: CodedRuns | undefined;
 }
 
+/** Bytes of a file. */
+class Cursor {
+  offset = 0;
+  bytes = 0;
+
+  protected at(offset: number, bytes: number): true {
+    this.offset = offset;
+    this.bytes = bytes;
+    return true;
+  }
+}
+
+/** Goes over runs and compressed pages by ascending offset. */
+class PlacedCursor extends Cursor {
+  private readonly runs: RunTable;
+  private readonly coded: CodedRuns | undefined;
+  private nextRun = 0;
+  private nextCoded = 0;
+
+  constructor({ runs, coded }: PlacedBytes) {
+    super();
+    this.runs = RunTable.of(runs);
+    this.coded = coded;
+  }
+
+  /** Go to the next ones. Returns false at the end. */
+  next(): boolean {
+    const { runs, coded, nextRun, nextCoded } = this;
+    const hasCoded = coded !== undefined && nextCoded < coded.count;
+    const hasRun = nextRun < runs.length;
+    if (hasRun && (!hasCoded || runs.offset(nextRun) <= coded.offsets[nextCoded]!)) {
+      this.nextRun++;
+      return this.at(runs.offset(nextRun), runs.bytes(nextRun));
+    }
+    if (!hasCoded) return false;
+    this.nextCoded++;
+    return this.at(coded.offsets[nextCoded]!, coded.sizes[nextCoded]!);
+  }
+}
+
+/** Goes over the file's other bytes, ascending: those that are in no run and no compressed page. */
+export class OtherCursor extends Cursor {
+  private readonly placed: PlacedCursor;
+  private readonly fileBytes: number;
+  private end = 0;
+
+  constructor(layout: PlacedBytes & { readonly fileBytes: number }) {
+    super();
+    this.placed = new PlacedCursor(layout);
+    this.fileBytes = layout.fileBytes;
+  }
+
+  /** Go to the next ones. Returns false at the end. */
+  next(): boolean {
+    const { placed } = this;
+    while (placed.next()) {
+      const from = this.end;
+      this.end = placed.offset + placed.bytes;
+      if (placed.offset > from) return this.at(from, placed.offset - from);
+    }
+    const from = this.end;
+    this.end = Math.max(from, this.fileBytes);
+    return this.end > from && this.at(from, this.end - from);
+  }
+}
+
 /**
  * Call `visit` with all bytes of a file that are not among its container's other bytes, ascending: runs, and
  * compressed pages. Returns false if two of them overlap.
  */
-export function forEachPlaced(
-  { runs, coded }: PlacedBytes,
-  visit: (offset: number, bytes: number) => void,
-): boolean {
-  const table = RunTable.of(runs);
-  const codedCount = coded?.count ?? 0;
+export function forEachPlaced(placed: PlacedBytes, visit: (offset: number, bytes: number) => void): boolean {
+  const cursor = new PlacedCursor(placed);
   let end = 0;
-  for (let i = 0, c = 0; i < table.length || c < codedCount; ) {
-    const isRun = c === codedCount || (i < table.length && table.offset(i) <= coded!.offsets[c]!);
-    const offset = isRun ? table.offset(i) : coded!.offsets[c]!;
-    const bytes = isRun ? table.bytes(i++) : coded!.sizes[c++]!;
+  while (cursor.next()) {
+    const { offset, bytes } = cursor;
     if (offset < end) return false;
     end = offset + bytes;
     visit(offset, bytes);
@@ -29,15 +89,11 @@ export function forEachPlaced(
   return true;
 }
 
-/** Call `visit` with the file's other bytes, ascending: those that are in no run and no compressed page. */
+/** Call `visit` with the file's other bytes, ascending. */
 export function forEachOther(
   layout: PlacedBytes & { readonly fileBytes: number },
   visit: (offset: number, bytes: number) => void,
 ): void {
-  let end = 0;
-  forEachPlaced(layout, (offset, bytes) => {
-    if (offset > end) visit(end, offset - end);
-    end = offset + bytes;
-  });
-  if (layout.fileBytes > end) visit(end, layout.fileBytes - end);
+  const cursor = new OtherCursor(layout);
+  while (cursor.next()) visit(cursor.offset, cursor.bytes);
 }

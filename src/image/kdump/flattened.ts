@@ -9,12 +9,16 @@
 import { PageferryError } from '../../page/error.js';
 import { lastAtOrBelow } from '../../page/search.js';
 import { doubled } from '../doubled.js';
-import { badImage, type FileBytes, readBytes, unsupportedImage, viewOf } from '../file-bytes.js';
+import { badImage, type FileBytes, RecordBytes, readBytes, unsupportedImage, viewOf } from '../file-bytes.js';
+import { reorder, sortedOrder } from '../sorted-order.js';
 
 const MAGIC = 'makedumpfile';
 const HEAD_BYTES = 4096;
 const PIECE_HEAD_BYTES = 16;
-const MAX_PIECES = 1 << 24;
+/** QEMU's pieces have 16 KiB, so these are 64 GiB in the file; each takes 24 bytes of memory. */
+const MAX_PIECES = 1 << 22;
+/** Each takes some 70 bytes; only what is written twice overlaps, such as headers. */
+const MAX_OVERLAPPING = 1 << 20;
 const END = -1n;
 
 /** Whether a file that begins with these bytes is flattened. */
@@ -35,13 +39,13 @@ export function openFlattened(file: FileBytes): FlattenedFile {
       file.path,
       `flattened dump of type ${type} and version ${version}, expected 1 and 1`,
     );
-  const pieces = readPieces(file);
-  return new FlattenedFile(file, pieces, lastWins(pieces));
+  return new FlattenedFile(file, withoutOverlaps(file.path, readPieces(file)));
 }
 
-/** Pieces in the order of the flattened file. */
+/** Pieces, at first in the order of the flattened file. */
 class Pieces {
   count = 0;
+  /** Where each begins in the described file. */
   starts = new Float64Array(1024);
   sizes = new Float64Array(1024);
   /** Offsets of the bytes in the flattened file. */
@@ -57,13 +61,36 @@ class Pieces {
     this.sizes[this.count] = size;
     this.offsets[this.count++] = offset;
   }
+
+  end(i: number): number {
+    return this.starts[i]! + this.sizes[i]!;
+  }
+
+  /** Offset of byte `at` of the described file, which piece `i` has. */
+  offsetOf(i: number, at: number): number {
+    return this.offsets[i]! + at - this.starts[i]!;
+  }
+
+  /** Sort by ascending place in the described file. */
+  sort(): void {
+    const { starts } = this;
+    const order = sortedOrder(this.count, (a, b) => starts[a]! - starts[b]!);
+    if (order) reorder([starts, this.sizes, this.offsets], order);
+  }
+
+  /** Whether pieces overlap, which are sorted. */
+  hasOverlaps(): boolean {
+    for (let i = 1; i < this.count; i++) if (this.end(i - 1) > this.starts[i]!) return true;
+    return false;
+  }
 }
 
 function readPieces(file: FileBytes): Pieces {
   const { path, bytes: fileBytes } = file;
+  const records = new RecordBytes(file, PIECE_HEAD_BYTES);
   const pieces = new Pieces();
   for (let at = HEAD_BYTES; ; ) {
-    const head = viewOf(readBytes(file, at, PIECE_HEAD_BYTES, `head of piece ${pieces.count}`));
+    const head = records.read(at, PIECE_HEAD_BYTES, () => `head of piece ${pieces.count}`);
     const start = head.getBigInt64(0);
     const size = head.getBigInt64(8);
     if (start === END && size === END) return pieces;
@@ -77,43 +104,72 @@ function readPieces(file: FileBytes): Pieces {
         `piece ${pieces.count}: ${size} bytes at ${at} end past the file's ${fileBytes}: it is truncated`,
       );
     if (pieces.count === MAX_PIECES)
-      throw new PageferryError('limit', `${path}: more than ${MAX_PIECES} pieces in a flattened dump`);
+      throw new PageferryError(
+        'limit',
+        `${path}: more than ${MAX_PIECES} pieces in a flattened dump; write the dump that they describe: makedumpfile -R DUMP < ${path}`,
+      );
     if (size > 0n) pieces.add(Number(start), Number(size), at);
     at += Number(size);
   }
 }
 
-/** Consecutive bytes of the described file, ascending: where each begins, and its piece. */
-interface Coverage {
-  readonly count: number;
-  readonly starts: Float64Array;
-  readonly ends: Float64Array;
-  readonly pieces: Uint32Array;
+/**
+ * Sort the pieces by their place in the described file, without overlaps: of bytes that several pieces have,
+ * those of the last one. @throws PageferryError `limit`
+ */
+function withoutOverlaps(path: string, pieces: Pieces): Pieces {
+  pieces.sort();
+  if (!pieces.hasOverlaps()) return pieces;
+  const disjoint = new Pieces();
+  for (let from = 0, to = 0; from < pieces.count; from = to) {
+    let end = 0;
+    do end = Math.max(end, pieces.end(to++));
+    while (to < pieces.count && pieces.starts[to]! < end);
+    if (to - from > MAX_OVERLAPPING)
+      throw new PageferryError(
+        'limit',
+        `${path}: more than ${MAX_OVERLAPPING} pieces of a flattened dump overlap each other; ` +
+          `write the dump that they describe: makedumpfile -R DUMP < ${path}`,
+      );
+    if (to - from === 1) disjoint.add(pieces.starts[from]!, pieces.sizes[from]!, pieces.offsets[from]!);
+    else addPainted(disjoint, pieces, from, to);
+  }
+  return disjoint;
 }
 
 /**
- * Divide the described file at all starts and ends of pieces and paint the parts, the last piece first;
- * `next` leads from a part to the next unpainted one, so that each part is painted once.
+ * Divide what pieces[from, to) describe at all of their starts and ends and paint the parts, the last piece
+ * first; `next` leads from a part to the next unpainted one, so that each part is painted once.
  */
-function lastWins({ count, starts, sizes }: Pieces): Coverage {
+function addPainted(disjoint: Pieces, pieces: Pieces, from: number, to: number): void {
+  const count = to - from;
+  const { starts, offsets } = pieces;
   const cuts = new Float64Array(2 * count);
   for (let i = 0; i < count; i++) {
-    cuts[2 * i] = starts[i]!;
-    cuts[2 * i + 1] = starts[i]! + sizes[i]!;
+    cuts[2 * i] = starts[from + i]!;
+    cuts[2 * i + 1] = pieces.end(from + i);
   }
   cuts.sort();
   const owner = new Int32Array(cuts.length).fill(-1);
-  const next = new Uint32Array(cuts.length + 1);
-  for (let i = 0; i <= cuts.length; i++) next[i] = i;
-  for (let piece = count - 1; piece >= 0; piece--) {
-    const end = starts[piece]! + sizes[piece]!;
+  const next = Uint32Array.from({ length: cuts.length + 1 }, (_, i) => i);
+  const lastFirst = Uint32Array.from({ length: count }, (_, i) => from + i);
+  lastFirst.sort((a, b) => offsets[b]! - offsets[a]!);
+  for (const piece of lastFirst) {
+    const end = pieces.end(piece);
     for (let i = unpainted(next, firstAt(cuts, starts[piece]!)); i < cuts.length && cuts[i]! < end; ) {
       owner[i] = piece;
       next[i] = i + 1;
       i = unpainted(next, i);
     }
   }
-  return joined(cuts, owner);
+  for (let i = 0; i + 1 < cuts.length; ) {
+    const piece = owner[i]!;
+    const start = cuts[i]!;
+    do i++;
+    while (owner[i] === piece && i + 1 < cuts.length);
+    if (piece >= 0 && cuts[i]! > start)
+      disjoint.add(start, cuts[i]! - start, offsets[piece]! + start - starts[piece]!);
+  }
 }
 
 /** The first part at or after `from` that no piece has; shortens the chain that leads to it. */
@@ -126,25 +182,6 @@ function unpainted(next: Uint32Array, from: number): number {
     i = following;
   }
   return end;
-}
-
-function joined(cuts: Float64Array, owner: Int32Array): Coverage {
-  const starts = new Float64Array(cuts.length);
-  const ends = new Float64Array(cuts.length);
-  const pieces = new Uint32Array(cuts.length);
-  let count = 0;
-  for (let i = 0; i + 1 < cuts.length; i++) {
-    const piece = owner[i]!;
-    if (piece < 0 || cuts[i] === cuts[i + 1]) continue;
-    if (count > 0 && pieces[count - 1] === piece && ends[count - 1] === cuts[i])
-      ends[count - 1] = cuts[i + 1]!;
-    else {
-      starts[count] = cuts[i]!;
-      ends[count] = cuts[i + 1]!;
-      pieces[count++] = piece;
-    }
-  }
-  return { count, starts, ends, pieces };
 }
 
 /** Index of the first value of `sorted` that is not below `value`. */
@@ -164,27 +201,28 @@ export class FlattenedFile implements FileBytes {
   readonly path: string;
   readonly bytes: number;
 
+  /** `pieces`: ascending, without overlaps. */
   constructor(
     private readonly file: FileBytes,
     private readonly pieces: Pieces,
-    private readonly coverage: Coverage,
   ) {
     this.path = file.path;
-    this.bytes = coverage.count === 0 ? 0 : coverage.ends[coverage.count - 1]!;
+    this.bytes = pieces.count === 0 ? 0 : pieces.end(pieces.count - 1);
   }
 
   readSync(into: Uint8Array, position: number): number {
     const wanted = Math.max(0, Math.min(into.length, this.bytes - position));
-    const { count, starts, ends } = this.coverage;
+    const { pieces } = this;
+    const { count, starts } = pieces;
     let index = this.lastAt(position);
     for (let done = 0; done < wanted; ) {
       const at = position + done;
-      while (index < count && ends[index]! <= at) index++;
+      while (index < count && pieces.end(index) <= at) index++;
       const isIn = index < count && starts[index]! <= at;
-      const end = index >= count ? this.bytes : isIn ? ends[index]! : starts[index]!;
+      const end = index >= count ? this.bytes : isIn ? pieces.end(index) : starts[index]!;
       const part = into.subarray(done, Math.min(wanted, done + end - at));
       if (!isIn) part.fill(0);
-      else if (this.readPiece(part, this.coverage.pieces[index]!, at) < part.length) return done;
+      else if (this.file.readSync(part, pieces.offsetOf(index, at)) < part.length) return done;
       done += part.length;
     }
     return wanted;
@@ -192,19 +230,14 @@ export class FlattenedFile implements FileBytes {
 
   /** Position of bytes in the flattened file; undefined if they are in several pieces. */
   locate(position: number, bytes: number): number | undefined {
-    const { starts, ends, pieces } = this.coverage;
+    const { pieces } = this;
     const index = this.lastAt(position);
-    if (!(starts[index]! <= position && position + bytes <= ends[index]!)) return undefined;
-    const piece = pieces[index]!;
-    return this.pieces.offsets[piece]! + position - this.pieces.starts[piece]!;
+    const isIn = pieces.starts[index]! <= position && position + bytes <= pieces.end(index);
+    return isIn ? pieces.offsetOf(index, position) : undefined;
   }
 
-  private readPiece(part: Uint8Array, piece: number, at: number): number {
-    return this.file.readSync(part, this.pieces.offsets[piece]! + at - this.pieces.starts[piece]!);
-  }
-
-  /** Index of the last covered range that begins at or before `position`, or 0. */
+  /** Index of the last piece that begins at or before `position`, or 0. */
   private lastAt(position: number): number {
-    return lastAtOrBelow(this.coverage.starts, position, this.coverage.count);
+    return lastAtOrBelow(this.pieces.starts, position, this.pieces.count);
   }
 }

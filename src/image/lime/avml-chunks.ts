@@ -2,7 +2,7 @@
 import { PageferryError } from '../../page/error.js';
 import { snappyContentBytes } from '../compression/snappy.js';
 import { doubled } from '../doubled.js';
-import { badImage, type FileBytes, readBytes, unsupportedImage, viewOf } from '../file-bytes.js';
+import { badImage, type FileBytes, RecordBytes, unsupportedImage } from '../file-bytes.js';
 import { StoredRanges } from '../stored-ranges.js';
 import { beginsWith, checkRangeCount, HEAD_BYTES, readRangeHead } from './ranges.js';
 
@@ -13,8 +13,8 @@ export const CHECK_BYTES = 4;
 /** Snappy's framing format limits the content of a chunk. */
 export const MAX_CHUNK_BYTES = 1 << 16;
 const LENGTH_BYTES = 8;
-/** 512 GiB in chunks of 64 KiB; each takes 20 bytes of memory. */
-const MAX_CHUNKS = 1 << 23;
+/** 256 GiB in chunks of 64 KiB; each takes 20 bytes of memory. */
+const MAX_CHUNKS = 1 << 22;
 const STREAM_ID = 'sNaPpY';
 /** The head of a chunk, its check, and the size of its content. */
 const PEEK_BYTES = CHUNK_HEAD_BYTES + CHECK_BYTES + 5;
@@ -56,15 +56,16 @@ export interface ChunkedMemory {
 
 /** Find all ranges and their chunks. @throws PageferryError `bad-image`, `unsupported`, `limit`, `io` */
 export function readChunks(file: FileBytes): ChunkedMemory {
+  const records = new RecordBytes(file, HEAD_BYTES);
   const ranges = new StoredRanges();
   const chunks = new AvmlChunks();
   for (let at = 0; at < file.bytes; ) {
     const what = `range ${ranges.length}`;
-    const { address, bytes } = readRangeHead(file, at, ranges.length, AVML);
+    const { address, bytes } = readRangeHead(file.path, records, at, ranges.length, AVML);
     const firstChunk = chunks.count;
     const start = at + HEAD_BYTES;
-    at = readRange(file, start, bytes, chunks, what);
-    const length = viewOf(readBytes(file, at, LENGTH_BYTES, `${what}: its length`)).getBigUint64(0, true);
+    at = readRange(file, records, { from: start, bytes, what }, chunks);
+    const length = records.read(at, LENGTH_BYTES, () => `${what}: its length`).getBigUint64(0, true);
     if (length !== BigInt(at - start))
       throw badImage(file.path, `${what}: has ${at - start} compressed bytes, ${length} are stated after it`);
     at += LENGTH_BYTES;
@@ -75,20 +76,28 @@ export function readChunks(file: FileBytes): ChunkedMemory {
 }
 
 /** Find the chunks of a range. Returns where they end. */
-function readRange(file: FileBytes, from: number, bytes: number, chunks: AvmlChunks, what: string): number {
+function readRange(
+  file: FileBytes,
+  records: RecordBytes,
+  { from, bytes, what }: { readonly from: number; readonly bytes: number; readonly what: string },
+  chunks: AvmlChunks,
+): number {
   let at = from;
   for (let done = 0; done < bytes; ) {
-    const peek = readBytes(file, at, Math.min(PEEK_BYTES, Math.max(CHUNK_HEAD_BYTES, file.bytes - at)), what);
+    const peekBytes = Math.min(PEEK_BYTES, Math.max(CHUNK_HEAD_BYTES, file.bytes - at));
+    const view = records.read(at, peekBytes, () => what);
+    const peek = records.bytes;
     const [type] = peek;
-    const size = viewOf(peek).getUint32(0, true) >>> 8;
+    const size = view.getUint32(0, true) >>> 8;
     const data = at + CHUNK_HEAD_BYTES;
     const bad = (problem: string) => badImage(file.path, `${what}: its chunk at ${at} ${problem}`);
     if (size > file.bytes - data)
       throw bad(`has ${size} bytes, which end past the file's ${file.bytes}: it is truncated`);
     if (type === chunkType.compressed || type === chunkType.uncompressed) {
       const isCompressed = type === chunkType.compressed;
-      const stated = snappyContentBytes(peek.subarray(CHUNK_HEAD_BYTES + CHECK_BYTES));
-      const content = isCompressed ? stated : size - CHECK_BYTES;
+      const content = isCompressed
+        ? snappyContentBytes(peek.subarray(CHUNK_HEAD_BYTES + CHECK_BYTES, peekBytes))
+        : size - CHECK_BYTES;
       if (size <= CHECK_BYTES || content < 1 || content > MAX_CHUNK_BYTES || content > bytes - done)
         throw bad(`has a content of ${content} bytes, ${bytes - done} of the range are left`);
       if (chunks.count === MAX_CHUNKS)
@@ -96,7 +105,7 @@ function readRange(file: FileBytes, from: number, bytes: number, chunks: AvmlChu
       chunks.add(done, data, size, isCompressed);
       done += content;
     } else if (type === chunkType.streamId) {
-      if (size !== STREAM_ID.length || !beginsWith(peek.subarray(CHUNK_HEAD_BYTES), STREAM_ID))
+      if (size !== STREAM_ID.length || !beginsWith(peek.subarray(CHUNK_HEAD_BYTES, peekBytes), STREAM_ID))
         throw bad(`is no stream identifier of Snappy ("${STREAM_ID}")`);
     } else if (type! < chunkType.firstSkippable)
       throw unsupportedImage(file.path, `${what}: its chunk at ${at} has the reserved type ${type}`);

@@ -39,9 +39,22 @@ function createLimeSink(file: PageSink, memory: OutputMemory): PageSink {
       from = to;
     }
   };
+  /** Heads are written before what follows them, so that small ranges are written together. */
+  const heads = new Heads(file);
+  const known = ranges[Symbol.iterator]();
+  const writeHeadsTo = (at: number) => {
+    while (heads.end <= at) {
+      const { value, done } = known.next();
+      if (done) return;
+      heads.write(value);
+    }
+  };
   return {
     write(bytes, position) {
-      forEachPart(position, bytes.length, (from, to, at) => file.write(bytes.subarray(from, to), at));
+      forEachPart(position, bytes.length, (from, to, at) => {
+        writeHeadsTo(at);
+        file.write(bytes.subarray(from, to), at);
+      });
     },
     zero(position, bytes) {
       forEachPart(position, bytes, (from, to, at) => file.zero(at, to - from));
@@ -55,11 +68,8 @@ function createLimeSink(file: PageSink, memory: OutputMemory): PageSink {
     },
     async finish(bytes) {
       const all = physicalRanges(memory, bytes);
-      let at = 0;
-      for (const range of all) {
-        file.write(headOf(range), at);
-        at += HEAD_BYTES + range.bytes;
-      }
+      writeHeadsTo(Number.POSITIVE_INFINITY);
+      if (ranges.length === 0) for (const range of all) heads.write(range);
       await file.finish(bytes + all.length * HEAD_BYTES);
     },
     abort: () => file.abort(),
@@ -76,6 +86,19 @@ function startsOf(ranges: MemoryRanges): Float64Array {
     end += bytes;
   }
   return starts;
+}
+
+/** Writes the heads of ranges, one after the other. */
+class Heads {
+  /** Where the next one is in the file. */
+  end = 0;
+
+  constructor(private readonly file: PageSink) {}
+
+  write(range: MemoryRange): void {
+    this.file.write(headOf(range), this.end);
+    this.end += HEAD_BYTES + range.bytes;
+  }
 }
 
 function headOf({ address, bytes }: MemoryRange): Uint8Array {

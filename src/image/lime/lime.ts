@@ -8,7 +8,7 @@ import { createContainerSource, runsOf } from '../container/container-source.js'
 import { type PlacedRange, placedRanges } from '../container/range-table.js';
 import { ExtentTable } from '../extent-table.js';
 import { createExtentSource, type ExtentSource } from '../extents.js';
-import { badImage, type FileBytes, fileBytes } from '../file-bytes.js';
+import { badImage, type FileBytes, fileBytes, RecordBytes } from '../file-bytes.js';
 import { type ImageFile, type ImageFormat, openAs } from '../image-file.js';
 import { StoredRanges } from '../stored-ranges.js';
 import { beginsWith, checkRangeCount, HEAD_BYTES, LIME, placeRanges, readRangeHead } from './ranges.js';
@@ -79,8 +79,9 @@ function openRanges({ path, bytes, handle }: ImageFile): LimeSource {
 function readRanges(file: FileBytes, { isTruncated = false } = {}): StoredRanges {
   const { path, bytes: end } = file;
   const ranges = new StoredRanges();
+  const records = new RecordBytes(file, HEAD_BYTES);
   for (let at = 0; at < end; ) {
-    const range = readRangeHead(file, at, ranges.length, LIME);
+    const range = readRangeHead(path, records, at, ranges.length, LIME);
     at += HEAD_BYTES;
     if (range.bytes > end - at && !isTruncated)
       throw badImage(

@@ -1,7 +1,7 @@
 import { PageferryError } from '../../page/error.js';
 import { RangeTable } from '../container/range-table.js';
 import { doubled } from '../doubled.js';
-import { badImage, type FileBytes, readBytes, unsupportedImage, viewOf } from '../file-bytes.js';
+import { badImage, type RecordBytes, unsupportedImage } from '../file-bytes.js';
 import { SpanTable } from '../span-table.js';
 import type { StoredRanges } from '../stored-ranges.js';
 
@@ -19,21 +19,22 @@ export interface AddressRange {
 
 /** Whether bytes begin with a magic. */
 export function beginsWith(bytes: Uint8Array, magic: string): boolean {
-  return String.fromCharCode(...bytes.subarray(0, magic.length)) === magic;
+  if (bytes.length < magic.length) return false;
+  for (let i = 0; i < magic.length; i++) if (bytes[i] !== magic.charCodeAt(i)) return false;
+  return true;
 }
 
 /** Read the head of a range at `at`. @throws PageferryError `bad-image`, `unsupported`, `io` */
 export function readRangeHead(
-  file: FileBytes,
+  path: string,
+  records: RecordBytes,
   at: number,
   index: number,
   format: { readonly magic: string; readonly version: number },
 ): AddressRange {
-  const { path } = file;
-  const bytes = readBytes(file, at, HEAD_BYTES, `head of range ${index}`);
-  if (!beginsWith(bytes, format.magic))
+  const view = records.read(at, HEAD_BYTES, () => `head of range ${index}`);
+  if (!beginsWith(records.bytes, format.magic))
     throw badImage(path, `range ${index}: its head at ${at} does not begin with "${format.magic}"`);
-  const view = viewOf(bytes);
   const version = view.getUint32(4, true);
   if (version !== format.version)
     throw unsupportedImage(

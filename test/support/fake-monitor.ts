@@ -1,6 +1,7 @@
 // A fake of QEMU's monitor: it answers the commands that migrations need, and records those that it gets.
 import net from 'node:net';
 
+/** An answer, or a function that returns one. */
 export interface FakeAnswers {
   readonly [command: string]: unknown;
 }
@@ -52,7 +53,8 @@ export class FakeMonitor {
       for (const line of text.split('\n').filter(Boolean)) {
         const { id, ...command } = JSON.parse(line);
         this.commands.push(command);
-        const answer = this.answers[command.execute] ?? {};
+        const found = this.answers[command.execute] ?? {};
+        const answer = typeof found === 'function' ? found(command.arguments) : found;
         const isRejected = this.answers[command.execute] === null;
         const error = { class: 'CommandNotFound', desc: `The command ${command.execute} has not been found` };
         socket.write(`${JSON.stringify(isRejected ? { error, id } : { return: answer, id })}\r\n`);

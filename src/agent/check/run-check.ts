@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { expectAnswer } from '../../channel/answer.js';
 import { type ConnectOptions, connectChannel } from '../../channel/connect.js';
 import { FRAME } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
@@ -30,14 +31,21 @@ const MIN_BURST_MS = 200;
 const BURST_GROWTH = 4;
 const OLDER_AGENT = /this version knows 1 … \d+/;
 
+/** Asks the destination agent, and returns its answer. */
+type Ask = (body: Uint8Array) => Promise<Uint8Array>;
+
 /** Ask a destination agent what it is, and measure the channel. @throws PageferryError */
 export async function checkChannel(peer: ConnectOptions): Promise<ChannelFacts> {
   const channel = await connectChannel(peer);
+  const ask: Ask = async (body) => {
+    await channel.send(FRAME.CHECK, body);
+    return expectAnswer(channel, FRAME.CHECK_ANSWER, 'it did not answer the check', peer);
+  };
   try {
     const question = Buffer.concat([Uint8Array.of(CHECK_KIND.QUESTION), channel.session!.peerId]);
-    const destination = readFacts(await ask(channel, question), channel.peer);
-    const roundTripMs = await measureRoundTrip(channel);
-    const bitsPerSecond = await measureRate(channel);
+    const destination = readFacts(await ask(question), channel.peer);
+    const roundTripMs = await measureRoundTrip(ask, channel.peer);
+    const bitsPerSecond = await measureRate(channel, ask);
     return { destination, identities: channel.identities, roundTripMs, bitsPerSecond };
   } catch (cause) {
     throw explained(channel, cause);
@@ -46,35 +54,26 @@ export async function checkChannel(peer: ConnectOptions): Promise<ChannelFacts> 
   }
 }
 
-async function ask(channel: FrameChannel, body: Uint8Array): Promise<Uint8Array> {
-  await channel.send(FRAME.CHECK, body);
-  return channel.expect(FRAME.CHECK_ANSWER);
-}
-
 /** Return the shortest of some round trips, in ms. */
-async function measureRoundTrip(channel: FrameChannel): Promise<number> {
+async function measureRoundTrip(ask: Ask, peer: string): Promise<number> {
   let shortest = Number.POSITIVE_INFINITY;
   for (let i = 0; i < ROUND_TRIPS; i++) {
     const sentMs = performance.now();
-    answerReader(
-      await ask(channel, Uint8Array.of(CHECK_KIND.ROUND_TRIP)),
-      CHECK_KIND.ROUND_TRIP,
-      channel.peer,
-    );
+    answerReader(await ask(Uint8Array.of(CHECK_KIND.ROUND_TRIP)), CHECK_KIND.ROUND_TRIP, peer);
     shortest = Math.min(shortest, performance.now() - sentMs);
   }
   return shortest;
 }
 
 /** Send bursts, each larger, until one takes long enough. Return the rate of the last one. */
-async function measureRate(channel: FrameChannel): Promise<number | undefined> {
+async function measureRate(channel: FrameChannel, ask: Ask): Promise<number | undefined> {
   // Bytes that do not compress, for links that do.
   const body = crypto.getRandomValues(new Uint8Array(BURST_BODY_BYTES));
   body[0] = CHECK_KIND.BURST;
   let burst: BurstFacts = { bytes: 0, ms: 0 };
   for (let bytes = FIRST_BURST_BYTES; bytes <= MAX_BURST_BYTES; bytes *= BURST_GROWTH) {
     for (let sent = 0; sent < bytes; sent += body.length) await channel.send(FRAME.CHECK, body);
-    burst = readBurst(await ask(channel, Uint8Array.of(CHECK_KIND.BURST_END)), channel.peer);
+    burst = readBurst(await ask(Uint8Array.of(CHECK_KIND.BURST_END)), channel.peer);
     if (burst.ms >= MIN_BURST_MS) break;
   }
   return burst.ms > 0 ? (burst.bytes * 8000) / burst.ms : undefined;

@@ -1,6 +1,7 @@
-import { FRAME } from '../../channel/frame.js';
+import { FRAME, type FrameType } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
 import { listenForChannels } from '../../channel/listen.js';
+import { type ChannelOptions, channelTimes } from '../../channel/security.js';
 import { addressText } from '../../channel/transports/address.js';
 import { PageferryError } from '../../page/error.js';
 import { Signal, withTimeout } from '../../page/sync.js';
@@ -19,6 +20,22 @@ export interface DestinationAgent {
   readonly port: number;
   /** Stop listening, end the current migration, and resolve when everything is released. */
   close(): Promise<void>;
+}
+
+/** Return the type of a channel's first frame; a peer that sends none is refused after the stall time. */
+async function firstType(channel: FrameChannel, options: ChannelOptions): Promise<FrameType | undefined> {
+  const { stallMs } = channelTimes(options);
+  const late = () =>
+    channel.fail(
+      new PageferryError('io', `${channel.peer}: neither a migration nor a check within ${stallMs} ms`),
+      FRAME.REFUSE,
+    );
+  const timer = setTimeout(late, stallMs);
+  try {
+    return await channel.nextType();
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /**
@@ -57,7 +74,7 @@ export async function startDestinationAgent(options: DestinationAgentOptions): P
     onRefused: (error) => log({ level: 'warn', migration: 0, message: `refused: ${error.message}` }),
     async onChannel(channel) {
       others.add(channel);
-      const isCheck = (await channel.nextType()) === FRAME.CHECK;
+      const isCheck = (await firstType(channel, listen)) === FRAME.CHECK;
       if (isCheck)
         await answerCheck(channel, options, () => sessions.size).finally(() => others.delete(channel));
       if (isCheck) return;

@@ -1,3 +1,4 @@
+import { expectAnswer } from '../../channel/answer.js';
 import type { ConnectOptions } from '../../channel/connect.js';
 import { connectChannel } from '../../channel/connect.js';
 import { FRAME } from '../../channel/frame.js';
@@ -124,7 +125,8 @@ async function askQemu(peer: ConnectOptions): Promise<DestinationQemu> {
   const channel = await connectChannel(peer);
   try {
     await channel.send(FRAME.CHECK, jsonBody(DIRECT_KIND.QEMU));
-    return readQemu(await channel.expect(FRAME.CHECK_ANSWER), channel.peer);
+    const missing = 'it did not describe its QEMU';
+    return readQemu(await expectAnswer(channel, FRAME.CHECK_ANSWER, missing, peer), channel.peer);
   } finally {
     await channel.close();
   }

@@ -1,3 +1,4 @@
+import { expectAnswer } from '../../channel/answer.js';
 import type { ConnectOptions } from '../../channel/connect.js';
 import { connectChannel } from '../../channel/connect.js';
 import { FRAME } from '../../channel/frame.js';
@@ -8,15 +9,16 @@ import type { ModeEstimate } from '../advise/estimate.js';
 import type { MigrationSettings } from '../advise/settings.js';
 import { asError } from '../as-error.js';
 import type { QemuMonitor, QemuProgress } from '../qmp/monitor.js';
-import { RUNS_ON_SOURCE } from '../source/guest-state.js';
+import { RUNS_ON_DESTINATION, RUNS_ON_SOURCE } from '../source/guest-state.js';
+import { CANCELLABLE, cancelMigration, ENDED, QEMU_TIMES, type QemuTimes, stuck } from './cancel.js';
 import { DIRECT_KIND, jsonBody, readAddress, readResult, sharedSettings } from './messages.js';
 
 const POLL_MS = 50;
 /** The destination's QEMU says within this time what the source's says. */
 const RESULT_MS = 60_000;
-/** States in which a cancelled migration leaves the guest at the source. */
-const CANCELLABLE: ReadonlySet<string> = new Set(['setup', 'active', 'wait-unplug', 'pre-switchover']);
-const ENDED: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled']);
+/** The guest is handed over, which has no limit: QEMU's own has (`downtime-limit`). */
+const HANDING_OVER: ReadonlySet<string> = new Set(['device', 'colo']);
+const POSTCOPY = 'postcopy-';
 const WILDCARD = /^tcp:(?:0\.0\.0\.0|\[::\]):(\d+)$/;
 
 /** A direct migration in progress. */
@@ -26,6 +28,15 @@ export interface DirectMigration {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: QemuProgress) => void;
   readonly log: (level: 'info' | 'warn', message: string) => void;
+  /** Default: `QEMU_TIMES`. */
+  readonly times?: QemuTimes;
+}
+
+/** A destination whose QEMU listens for a direct migration. */
+export interface PreparedDirect {
+  readonly channel: FrameChannel;
+  readonly uri: string;
+  readonly peer: ConnectOptions;
 }
 
 /**
@@ -36,20 +47,26 @@ export async function prepareDirect(
   peer: ConnectOptions,
   { settings }: ModeEstimate,
   log: DirectMigration['log'],
-): Promise<{ readonly channel: FrameChannel; readonly uri: string } | undefined> {
+): Promise<PreparedDirect | undefined> {
   const channel = await connectChannel(peer);
   try {
     const session = Buffer.from(channel.session!.peerId).toString('hex');
     const content = { session, ...sharedSettings(settings) };
     await channel.send(FRAME.CHECK, jsonBody(DIRECT_KIND.PREPARE, content));
-    const address = readAddress(await channel.expect(FRAME.CHECK_ANSWER), channel.peer);
-    return { channel, uri: addressFrom(address, channel.peer) };
+    const missing = 'its QEMU was not prepared for a direct migration';
+    const answer = await expectAnswer(channel, FRAME.CHECK_ANSWER, missing, peer);
+    return { channel, peer, uri: addressFrom(readAddress(answer, channel.peer), channel.peer) };
   } catch (cause) {
     await channel.close();
-    peer.signal?.throwIfAborted();
+    if (peer.signal?.aborted) throw stoppedBefore(peer.signal);
     log('warn', `no direct migration: ${asError(cause).message}; the agents migrate the guest`);
     return undefined;
   }
+}
+
+/** The error for a session that was stopped before a direct migration began. */
+export function stoppedBefore({ reason }: AbortSignal): PageferryError {
+  return new PageferryError('io', `${asError(reason).message}; ${RUNS_ON_SOURCE}`, { cause: reason });
 }
 
 /** Replace an address of all interfaces by the host of the destination agent. */
@@ -63,18 +80,33 @@ export function addressFrom(uri: string, peer: string): string {
  * @throws PageferryError with the state of the guest
  */
 export async function migrateDirectly(
-  { channel, uri }: { readonly channel: FrameChannel; readonly uri: string },
-  { monitor, mode, signal, onProgress, log }: DirectMigration,
+  prepared: PreparedDirect,
+  { monitor, mode, signal, onProgress, log, times = QEMU_TIMES }: DirectMigration,
 ): Promise<QemuProgress> {
+  const { channel, uri } = prepared;
   const { settings } = mode;
   let before: MigrationSettings | undefined;
   try {
-    await cancelled(monitor);
+    const { status } = await monitor.progress();
+    if (!CANCELLABLE.has(status))
+      throw new PageferryError(
+        'io',
+        `QEMU is in the state "${status}", not in a migration to this agent: it was cancelled, or --qmp names another QEMU`,
+      );
+    await cancelMigration(monitor, times);
     before = await monitor.settings(settings);
     await monitor.apply(settings);
     await monitor.migrate(uri);
-    const progress = await ended(monitor, mode, AbortSignal.any([signal, channel.signal]), onProgress, log);
-    await confirmed(channel);
+    const ending = {
+      monitor,
+      mode,
+      signal: AbortSignal.any([signal, channel.signal]),
+      onProgress,
+      log,
+      times,
+    };
+    const progress = await ended(ending);
+    await confirmed(prepared);
     return progress;
   } catch (cause) {
     if (before) await monitor.apply(before).catch(() => {});
@@ -84,50 +116,68 @@ export async function migrateDirectly(
   }
 }
 
-/** End the migration to the agent, which QEMU has begun. */
-async function cancelled(monitor: QemuMonitor): Promise<void> {
-  await monitor.cancel();
-  while (!ENDED.has((await monitor.progress()).status)) await sleep(POLL_MS / 10);
-}
-
-async function ended(
-  monitor: QemuMonitor,
-  { mode }: ModeEstimate,
-  signal: AbortSignal,
-  onProgress: DirectMigration['onProgress'],
-  log: DirectMigration['log'],
-): Promise<QemuProgress> {
+/** Wait for the end of QEMU's migration. @throws PageferryError where it fails, or leads nowhere */
+async function ended({
+  monitor,
+  mode: { mode },
+  signal,
+  onProgress,
+  log,
+  times,
+}: Required<DirectMigration>): Promise<QemuProgress> {
   let isPostcopy = false;
+  /** Since when QEMU is in a state that it has to leave. */
+  let sinceMs: number | undefined;
   for (;;) {
     const progress = await monitor.progress();
     onProgress(progress);
-    const { status, dirtySyncs, error } = progress;
+    const { status, dirtySyncs } = progress;
     if (status === 'completed') return progress;
-    if (ENDED.has(status))
-      throw new PageferryError(
-        'io',
-        status === 'cancelled' ? 'it was cancelled' : `QEMU: ${error ?? 'no reason given'}`,
-      );
-    if (signal.aborted && CANCELLABLE.has(status)) {
-      await cancelled(monitor);
-      throw asError(signal.reason);
-    }
+    if (ENDED.has(status)) throw endOf(progress);
+    if (status === 'postcopy-paused')
+      throw new PageferryError('io', 'post-copy is paused: resume it with migrate -r to the destination');
+    if (signal.aborted) await abandon(monitor, status, signal, times);
     // The first round is over.
     if (mode === 'post-copy' && !isPostcopy && status === 'active' && dirtySyncs > 1) {
       isPostcopy = true;
       await monitor.startPostcopy();
       log('info', 'post-copy started: the first round is over');
     }
+    const isHandingOver = HANDING_OVER.has(status);
+    const goesOn = CANCELLABLE.has(status) || status.startsWith(POSTCOPY) || isHandingOver;
+    if (goesOn && !signal.aborted) sinceMs = undefined;
+    else sinceMs ??= performance.now();
+    const limitMs = isHandingOver ? times.handOverMs : times.cancelMs;
+    if (sinceMs !== undefined && performance.now() - sinceMs >= limitMs) throw stuck(status, limitMs, signal);
     await sleep(POLL_MS);
   }
 }
 
+function endOf({ status, error }: QemuProgress): PageferryError {
+  const found = status === 'cancelled' ? 'it was cancelled' : `QEMU: ${error ?? 'no reason given'}`;
+  return new PageferryError('io', found);
+}
+
+/** The agent is stopped, or the destination's is: cancel what can be cancelled. @throws the reason */
+async function abandon(
+  monitor: QemuMonitor,
+  status: string,
+  signal: AbortSignal,
+  times: QemuTimes,
+): Promise<void> {
+  const isCancelled = CANCELLABLE.has(status) && (await cancelMigration(monitor, times)) !== 'completed';
+  if (!isCancelled && !status.startsWith(POSTCOPY)) return;
+  throw asError(signal.reason);
+}
+
 /** Wait until the destination's QEMU runs the guest. */
-async function confirmed(channel: FrameChannel): Promise<void> {
+async function confirmed({ channel, peer }: PreparedDirect): Promise<void> {
   const endMs = performance.now() + RESULT_MS;
   for (;;) {
     await channel.send(FRAME.CHECK, jsonBody(DIRECT_KIND.RESULT));
-    const { status, error } = readResult(await channel.expect(FRAME.CHECK_ANSWER), channel.peer);
+    const missing = 'it did not report whether its QEMU runs the guest';
+    const answer = await expectAnswer(channel, FRAME.CHECK_ANSWER, missing, peer);
+    const { status, error } = readResult(answer, channel.peer);
     if (status === 'completed') return;
     if (status === 'failed') throw new PageferryError('io', `${channel.peer}: ${error ?? 'no reason given'}`);
     if (performance.now() > endMs)
@@ -142,9 +192,11 @@ async function confirmed(channel: FrameChannel): Promise<void> {
 /** Where the guest is after a failure. */
 async function guestStateOf(monitor: QemuMonitor): Promise<string> {
   try {
+    const migration = await monitor.progress();
+    if (migration.status.startsWith(POSTCOPY)) return RUNS_ON_DESTINATION;
     const status = await monitor.status();
     if (status === 'running') return RUNS_ON_SOURCE;
-    return `the source's QEMU is ${status}`;
+    return `the source's QEMU is ${status}; the guest may run on the destination (query-status of its QEMU)`;
   } catch {
     return "the source's QEMU does not answer";
   }

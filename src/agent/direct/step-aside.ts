@@ -1,13 +1,18 @@
 import type { ConnectOptions } from '../../channel/connect.js';
 import type { Address } from '../../channel/transports/address.js';
 import { emptyCounts } from '../../engine/frame/counters.js';
+import { PageferryError } from '../../page/error.js';
+import { withTimeout } from '../../page/sync.js';
 import type { MigrationSettings } from '../advise/settings.js';
 import { settingsText } from '../advise/settings.js';
 import { asError } from '../as-error.js';
 import type { MigrationSample } from '../metrics.js';
 import { QemuMonitor, type QemuProgress } from '../qmp/monitor.js';
 import type { Advisor, Decision } from './advisor.js';
-import { migrateDirectly, prepareDirect } from './outgoing.js';
+import { migrateDirectly, prepareDirect, stoppedBefore } from './outgoing.js';
+
+/** A decision takes seconds; the migration waits for it. */
+const DECIDE_MS = 30_000;
 
 /** Parts of a session that may step aside. */
 export interface StepAsideOptions {
@@ -18,22 +23,27 @@ export interface StepAsideOptions {
   readonly signal: AbortSignal;
   readonly observe: (sample: () => MigrationSample) => void;
   readonly log: (level: 'info' | 'warn', message: string) => void;
+  /** Limit on the time of a decision, in ms; default 30 000. */
+  readonly decideMs?: number;
 }
 
 /**
  * Have QEMU migrate directly where that is the best mode. Return whether it has; else the agents migrate the
- * guest. @throws PageferryError where the direct migration has begun and failed
+ * guest. @throws PageferryError with the state of the guest where the direct migration has begun and failed,
+ * or the session was stopped
  */
 export async function stepAside(options: StepAsideOptions): Promise<boolean> {
-  const { advisor, qmp, log, signal, observe } = options;
+  const { advisor, qmp, log, signal, observe, decideMs = DECIDE_MS } = options;
   const peer = { ...options.peer, signal };
   let decision: Decision;
   let monitor: QemuMonitor;
   try {
-    decision = await advisor.decide();
+    const late = () =>
+      new PageferryError('io', `the guest and the link were not measured within ${decideMs} ms`);
+    decision = await withTimeout(decideMs, late, () => advisor.decide(), signal);
     monitor = await QemuMonitor.connect(qmp);
   } catch (cause) {
-    signal.throwIfAborted();
+    if (signal.aborted) throw stoppedBefore(signal);
     log('warn', `no direct migration: ${asError(cause).message}; the agents migrate the guest`);
     return false;
   }

@@ -1,4 +1,7 @@
 export const RUNS_ON_SOURCE = 'the guest keeps running on the source';
+/** Where the guest is once post-copy has begun. */
+export const RUNS_ON_DESTINATION =
+  'the guest runs on the destination, and pages that were not sent are only on the source';
 
 /** Reports of the return path. */
 export interface AnswerState {
@@ -26,8 +29,7 @@ export function guestState({
   isWhole,
 }: AnswerState & SentState): string {
   if (hasSucceeded) return "the destination's QEMU has reported that it runs the guest";
-  if (isPostcopy)
-    return 'the guest runs on the destination, and pages that were not sent are only on the source';
+  if (isPostcopy) return RUNS_ON_DESTINATION;
   if (mayBePostcopy)
     return "the guest runs on the destination if post-copy has begun (query-migrate of the source's QEMU: postcopy-paused), else on the source";
   return isWhole && !hasReturnPath

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { expectAnswer } from '../../channel/answer.js';
 import { connectChannel } from '../../channel/connect.js';
 import { FRAME } from '../../channel/frame.js';
 import type { FrameChannel } from '../../channel/frame-channel.js';
@@ -7,6 +8,7 @@ import { zstdSet } from '../../codec/zstd/load.js';
 import { createPageSender } from '../../engine/live/create-page-sender.js';
 import { PageferryError } from '../../page/error.js';
 import { strategyByName } from '../../strategy/registry.js';
+import { asError } from '../as-error.js';
 import type { Advisor } from '../direct/advisor.js';
 import { stepAside } from '../direct/step-aside.js';
 import { ChannelSender } from '../flow/channel-sender.js';
@@ -85,8 +87,9 @@ export class SourceSession {
       this.log('info', 'the guest runs on the destination');
     } catch (cause) {
       error = this.lifetime.fail(cause);
-      const state = this.stream?.guestState(this.answers) ?? (this.isDirect ? undefined : RUNS_ON_SOURCE);
-      this.log('error', `failed: ${error.message}${state ? `; ${state}` : ''}`);
+      // A failure of a direct migration states where the guest is, whatever ended the session first.
+      const state = this.stream?.guestState(this.answers) ?? RUNS_ON_SOURCE;
+      this.log('error', `failed: ${this.isDirect ? asError(cause).message : `${error.message}; ${state}`}`);
     }
     this.metered.end(error ? 'failed' : 'completed');
     await this.lifetime.end();
@@ -162,7 +165,8 @@ export class SourceSession {
     if (this.uuid !== undefined) channel.report(Buffer.from(this.uuid.replaceAll('-', ''), 'hex'));
     const announced = { sessionId: channel.session!.peerId, cacheBytes, base: base?.digest };
     await channel.send(FRAME.MIGRATE, migrateBytes(announced));
-    const agreedBytes = readAccept(await channel.expect(FRAME.ACCEPT), channel.peer);
+    const accept = await expectAnswer(channel, FRAME.ACCEPT, 'it did not accept the migration', peer);
+    const agreedBytes = readAccept(accept, channel.peer);
     const channelSender = new ChannelSender(channel, signal, threads, zstdSet(), this.options.share);
     const sender = await createPageSender({
       pageBytes: PAGE_BYTES,

@@ -20,7 +20,7 @@ export class StreamDriver {
 
   static async create(inputs: StreamInputs): Promise<StreamDriver> {
     const arena = new Arena();
-    declareDecoder(arena, zstdSet(null), watchedSink, LIMITS);
+    await declareDecoder(arena, zstdSet(null), watchedSink, LIMITS);
     return new StreamDriver(inputs, await guardedKernels(arena.bytes + (1 << 20)));
   }
 
@@ -39,7 +39,7 @@ export class StreamDriver {
     // Most inputs share one memory; some use the public factory.
     const decoder = dice.oneIn(500)
       ? await createDecoder(openSink, { ...LIMITS, bases, zstd: zstd ?? null })
-      : declareDecoder(guarded.kernels, zstdSet(zstd ?? null), openSink, { ...LIMITS, bases });
+      : await declareDecoder(guarded.kernels, zstdSet(zstd ?? null), openSink, { ...LIMITS, bases });
     let summary: DecodeSummary | undefined;
     try {
       await feed(decoder, bytes, dice);

@@ -65,7 +65,7 @@ export async function createDecoder(openSink: OpenSink, options: DecoderOptions 
   checkOptions('createDecoder', options, OPTION_TYPES);
   const zstd = zstdSet(options.zstd);
   const arena = new Arena();
-  const decoder = declareDecoder(arena, zstd, openSink, options);
+  const decoder = await declareDecoder(arena, zstd, openSink, options);
   await allocateDecoder(arena, decoder, options);
   throwIfAborted(options.signal);
   return decoder;
@@ -89,20 +89,20 @@ export async function allocateDecoder(
  * @internal Create a decoder whose memory is declared in `slots`; it can be used once `allocateDecoder` has
  * allocated that. `digestedBases`: bases whose digests are known, in place of those of the options.
  */
-export function declareDecoder(
+export async function declareDecoder(
   slots: Slots,
   zstd: ZstdSet,
   openSink: OpenSink,
   options: DecoderOptions,
   digestedBases?: readonly DigestedBase[],
-): Decoder {
+): Promise<Decoder> {
   const maxFrameBytes = checkFrameBytes(options.maxFrameBytes);
   const maxImageBytes = checkImageBytes(options.maxImageBytes);
   const threads = checkInteger('threads', options.threads ?? 1, 1, 16);
   const codec = createCodecContext(slots, { maxZstdLevel: 0 });
   const frames = new FrameMemory(slots, maxFrameBytes, threads);
   const digesting = declareDigestContext(slots, MAX_PAGE_BYTES);
-  const createThreads = declareThreads(slots, codec, threads, 0);
+  const createThreads = await declareThreads(slots, codec, threads, 0);
   const ownsZstd = options.zstd != null;
   return new Decoder(slots, {
     codec,

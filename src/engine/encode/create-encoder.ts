@@ -85,7 +85,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const zeroBytes = arena.slot('zero bytes', pageBytes);
   const estimate = createEstimate(arena, pageBytes);
   const createImageContext = declareImageContext(arena, codec, settings);
-  const createThreads = declareThreads(arena, codec, count, capacity);
+  const createThreads = await declareThreads(arena, codec, count, capacity);
   const wide = Array.from({ length: wideCount(settings, zstd) }, () => declareWideScratch(arena, capacity));
   await arena.allocate({ isShared: count > 1 });
   throwIfAborted(options.signal);

@@ -62,7 +62,7 @@ export async function createPageSender(options: PageSenderOptions = {}): Promise
   const arena = new Arena();
   const codec = createCodecContext(arena, settings.strategy);
   const packer = new SegmentPacker(arena, codec, zstd, capacity, 'batchPages');
-  const createThreads = declareThreads(arena, codec, threads, capacity);
+  const createThreads = await declareThreads(arena, codec, threads, capacity);
   // The cost of handing a segment over is known only to the pool, the kernels only here.
   let pool: PackPool | undefined;
   const own: Pick<StreamState, 'handoverMs' | 'hasZstdPages'> = {

@@ -30,7 +30,7 @@ export async function decodeAndVerify(file: PageSource, options: VerifyOptions):
     ((image: number) => createReadBackSink(reader, image));
   const openSink = ({ image }: ImageRecord) => openImageSink(image);
   const decoderOptions = { ...options, bases: [], openContainer: openSink };
-  const decoder = declareDecoder(decoderArena, zstd, openSink, decoderOptions, reader.bases);
+  const decoder = await declareDecoder(decoderArena, zstd, openSink, decoderOptions, reader.bases);
   await allocateDecoder(decoderArena, decoder, options);
   const piece = new Uint8Array(PIECE_BYTES);
   const total = source.bytes!;

@@ -3,26 +3,27 @@ import type { Slots } from '../../kernels/arena.js';
 import { declareRunner, JobRunner } from './job-runner.js';
 import { CONTROL, QUEUE_JOBS } from './queue.js';
 import { LocalThreads, type Threads, type ThreadsOptions } from './threads.js';
-import { WorkerThreads } from './worker-threads.js';
 
 /**
  * Declare the memory of `count` threads; the result creates them once it exists. `codec`: the scratch of the
  * calling thread. `segmentBytes`: the largest segment that is packed; 0: none is.
  */
-export function declareThreads(
+export async function declareThreads(
   arena: Slots,
   codec: CodecContext,
   count: number,
   segmentBytes: number,
-): (options: ThreadsOptions) => Threads {
+): Promise<(options: ThreadsOptions) => Threads> {
   const queue = arena.slot('job queue', 4 * (CONTROL.RING + QUEUE_JOBS));
   const localSlots = declareRunner(arena, codec, segmentBytes);
   const slots = Array.from({ length: count > 1 ? count : 0 }, () =>
     declareRunner(arena, createCodecContext(arena, { maxZstdLevel: codec.maxZstdLevel }), segmentBytes),
   );
+  // Loaded here, so that what runs on one thread, and in browsers, does not contain it.
+  const workers = count > 1 ? await import('./worker-threads.js') : undefined;
   return (options) => {
     const local = new JobRunner(codec, localSlots, options.zstd, options.frameJobs);
     const declared = { ...options, local, slots };
-    return count === 1 ? new LocalThreads(arena, local) : new WorkerThreads(arena, queue, declared);
+    return workers ? new workers.WorkerThreads(arena, queue, declared) : new LocalThreads(arena, local);
   };
 }

@@ -49,7 +49,7 @@ export async function writePages(
   const similar = new SimilarPages(arena, db, pageBytes, source.bytes, options.parent !== undefined);
   const key = arena.slot('digest key', DIGEST_KEY_BYTES);
   const sealSpace = arena.slot('encrypted payload', sealCapacity(frameBytes));
-  const createThreads = declareThreads(arena, codec, count, 0);
+  const createThreads = await declareThreads(arena, codec, count, 0);
   await arena.allocate({ isShared: count > 1 });
   throwIfAborted(options.signal);
   const { kernels } = arena;

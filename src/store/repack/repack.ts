@@ -4,6 +4,7 @@ import { zstdSet } from '../../codec/zstd/load.js';
 import { KEYED_DIGEST_BYTES } from '../../dedup/keyed-digest.js';
 import { PAGE_FRAME_JOBS } from '../../engine/page-frames/jobs.js';
 import { declareThreads } from '../../engine/threads/declare-threads.js';
+import type { Threads } from '../../engine/threads/threads.js';
 import { Arena } from '../../kernels/arena.js';
 import { PageferryError } from '../../page/error.js';
 import { createYielder, throwIfAborted } from '../../page/sync.js';
@@ -103,7 +104,7 @@ async function packPages(
   const page = arena.slot('page', pageBytes);
   const digest = arena.slot('digest', KEYED_DIGEST_BYTES);
   const sealSpace = arena.slot('encrypted payload', sealCapacity(frameBytes));
-  const createThreads = declareThreads(arena, codec, 1, 0);
+  const createThreads = await declareThreads(arena, codec, 1, 0);
   const kernels = await arena.allocate();
   const threads = createThreads({
     zstd: zstdSet(),
@@ -159,11 +160,7 @@ function readPage(image: SnapshotImage, page: number, out: Uint8Array, records: 
   throw new PageferryError('bad-stream', `frame ${frame}: has no record of slot ${slot}; run store check`);
 }
 
-async function runJob(
-  threads: ReturnType<ReturnType<typeof declareThreads>>,
-  job: number,
-  signal: AbortSignal,
-): Promise<void> {
+async function runJob(threads: Threads, job: number, signal: AbortSignal): Promise<void> {
   let hasEnded = false;
   let failure: unknown;
   threads.start(job, (error) => {

@@ -9,7 +9,7 @@ export { zeroAwareDecode, zeroAwareEncode } from "./codec/zero-aware";
 export { indexAddPages, indexFind, indexInit, indexInsert } from "./dedup/index";
 export { sketchFind, sketchInit, sketchInsert, sketchPage } from "./dedup/sketch";
 export { blake3Pages } from "./hash/blake3";
-export { hash64, hash128, hash128Pages } from "./hash/xxh3";
+export { hash64, hash64Runs, hash128, hash128Pages } from "./hash/xxh3";
 export * from "./layout";
 export { profilePage } from "./page/profile";
 export { copyBytes, fillByte, pagesEqual, scanPages } from "./page/scan";

@@ -25,12 +25,30 @@ const HIGH_KEY: usize = 117;
 
 /** Hash more than 240 bytes with seed 0; write 8 bytes, or 16 when `wide`. */
 export function long(src: usize, bytes: u32, out: usize, wide: bool): void {
+  longRuns(src, bytes, 0, 0, bytes, out, wide);
+}
+
+/**
+ * As `long`, of `total` bytes in several places: `bytes` bytes at `src`, then the `left` runs after the one
+ * at `run` (address and length, u32 each). All runs but the last are whole blocks; the last has a stripe or
+ * more.
+ */
+export function longRuns(
+  src: usize,
+  bytes: u32,
+  run: usize,
+  left: u32,
+  total: u32,
+  out: usize,
+  wide: bool,
+): void {
   let acc0 = i64x2(PRIME32_3, PRIME64_1);
   let acc1 = i64x2(PRIME64_2, PRIME64_3);
   let acc2 = i64x2(PRIME64_4, PRIME32_2);
   let acc3 = i64x2(PRIME64_5, PRIME32_1);
-  const end = src + bytes;
-  const lastStripe = src + ((bytes - 1) & ~63);
+  // Of the run at hand; a run that others follow has no last stripe.
+  let end: usize = left > 0 ? 0 : src + bytes;
+  let lastStripe: usize = left > 0 ? src + bytes : src + ((bytes - 1) & ~63);
   let p = src;
   let key = SECRET;
   let stop = lastStripe - p > BLOCK ? p + BLOCK : lastStripe;
@@ -82,14 +100,23 @@ export function long(src: usize, bytes: u32, out: usize, wide: bool): void {
     if (p < lastStripe) {
       key = SECRET;
       stop = lastStripe - p > BLOCK ? p + BLOCK : lastStripe;
+    } else if (left > 0) {
+      run += 8;
+      left--;
+      p = load<u32>(run);
+      const length = load<u32>(run, 4);
+      end = left > 0 ? 0 : p + length;
+      lastStripe = left > 0 ? p + length : p + ((length - 1) & ~63);
+      key = SECRET;
+      stop = lastStripe - p > BLOCK ? p + BLOCK : lastStripe;
     } else {
       key = SECRET + LAST_KEY;
       p = end - STRIPE;
       stop = end;
     }
   }
-  store<u64>(out, mergeAt(SECRET + LOW_KEY, acc0, acc1, acc2, acc3, <u64>bytes * PRIME64_1));
-  if (wide) store<u64>(out, mergeAt(SECRET + HIGH_KEY, acc0, acc1, acc2, acc3, ~(<u64>bytes * PRIME64_2)), 8);
+  store<u64>(out, mergeAt(SECRET + LOW_KEY, acc0, acc1, acc2, acc3, <u64>total * PRIME64_1));
+  if (wide) store<u64>(out, mergeAt(SECRET + HIGH_KEY, acc0, acc1, acc2, acc3, ~(<u64>total * PRIME64_2)), 8);
 }
 
 /**

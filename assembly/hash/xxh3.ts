@@ -3,7 +3,7 @@
 //   digest64  = low u64
 //   digest128 = low u64, high u64        little-endian both
 import { CLASS_NORMAL } from "../layout";
-import { long, longSeeded } from "./long";
+import { long, longRuns, longSeeded } from "./long";
 import { short64 } from "./short64";
 import { short128 } from "./short128";
 
@@ -14,6 +14,14 @@ export function hash64(src: usize, bytes: u32, seedLow: u32, seedHigh: u32, out:
   if (bytes <= SHORT_MAX_BYTES) store<u64>(out, short64(src, bytes, seed));
   else if (seed === 0) long(src, bytes, out, false);
   else longSeeded(src, bytes, seed, out, false);
+}
+
+/**
+ * Write the hash, with seed 0, of `bytes` bytes, more than 240, that are in `count` runs (address and length,
+ * u32 each). All runs but the last are multiples of 1024 bytes; the last has 64 bytes or more.
+ */
+export function hash64Runs(runs: usize, count: u32, bytes: u32, out: usize): void {
+  longRuns(load<u32>(runs), load<u32>(runs, 4), runs, count - 1, bytes, out, false);
 }
 
 export function hash128(src: usize, bytes: u32, seedLow: u32, seedHigh: u32, out: usize): void {

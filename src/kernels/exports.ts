@@ -38,6 +38,11 @@ export interface KernelExports {
   /** Write the XXH3-64 digest, 8 bytes, little-endian; the seed is 64 bits in two halves. */
   hash64(src: number, bytes: number, seedLow: number, seedHigh: number, out: number): void;
   /**
+   * Write `hash64`, with seed 0, of bytes in several places. `runs`: address and length (u32 each) of `count`
+   * runs, multiples of 1024 bytes, the last any of 64 or more; `bytes`: of all of them, more than 240.
+   */
+  hash64Runs(runs: number, count: number, bytes: number, out: number): void;
+  /**
    * Write the XXH3-128 digest, 16 bytes, low half first, little-endian; the seed is 64 bits in two halves.
    */
   hash128(src: number, bytes: number, seedLow: number, seedHigh: number, out: number): void;

@@ -126,6 +126,38 @@ test('a batch hashes normal pages and leaves the others alone', () => {
   }
 });
 
+test('bytes in runs have the hash of the bytes in one piece', () => {
+  const runs = kernels.reserve(8 * 4, 'runs');
+  const lengths = [
+    [1024, 64],
+    [1024, 1024],
+    [4096, 1025],
+    [2048, 1024, 1087],
+    [1024, 4096, 2048, 64],
+    [8192, 16_384, 4096, 4095],
+    [300],
+    [4096],
+  ];
+  for (const of of lengths) {
+    // The runs are in memory in the opposite order.
+    let at = src;
+    const places = of.toReversed().map((length) => {
+      const place = { at, length };
+      at += length + 64;
+      return place;
+    });
+    places.reverse();
+    places.forEach((place, i) => {
+      view.setUint32(runs + 8 * i, place.at, true);
+      view.setUint32(runs + 8 * i + 4, place.length, true);
+    });
+    const whole = Buffer.concat(places.map((one) => kernels.bytes.subarray(one.at, one.at + one.length)));
+    view.setBigUint64(out, 0n, true);
+    kernels.run.hash64Runs(runs, places.length, whole.length, out);
+    expect(view.getBigUint64(out, true), `${of}`).toBe(xxh3_64(whole));
+  }
+});
+
 test('writes 8 and 16 bytes, no more', () => {
   for (const bytes of [0, 3, 8, 16, 100, 200, 4096]) {
     for (const seed of [0n, 5n]) {

@@ -120,9 +120,9 @@ export class FrameContent implements FrameTarget {
   counts(segments: readonly Packed[]): CodecCounts {
     const counts = emptyCounts();
     addCounts(counts, this.usageOf('none'));
-    segments.forEach(({ packing, bytes }, i) => {
+    segments.forEach(({ packing, packedBytes }, i) => {
       const kind = this.used[i]!;
-      const share = bytes.length / this.buffers[kind].used;
+      const share = packedBytes / this.buffers[kind].used;
       const usage = this.usageOf(kind);
       for (const { name } of CODECS) {
         // A raw page in a packed segment counts as a page of that packing.

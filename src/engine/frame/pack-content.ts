@@ -43,12 +43,12 @@ export async function packContent(content: FrameContent, context: FrameContext):
   const tablePacked = packTable(table, context.packer);
   const packed = await jobs;
   const segments = [tablePacked, ...packed];
-  const heads = segments.map(({ packing, bytes, check }, i): SegmentHead => {
+  const heads = segments.map(({ packing, packedBytes, check }, i): SegmentHead => {
     const unpacked = i === 0 ? table.length : content.buffers[content.used[i - 1]!].used;
-    return { packing: codecByName(packing).wireId, bytes: unpacked, packedBytes: bytes.length, check };
+    return { packing: codecByName(packing).wireId, bytes: unpacked, packedBytes, check };
   });
-  const parts = segments.map(({ bytes }) => bytes);
-  const bytes = parts.reduce((sum, { length }) => sum + length, 0);
+  const parts = segments.flatMap((segment) => segment.parts);
+  const bytes = segments.reduce((sum, { packedBytes }) => sum + packedBytes, 0);
   return { heads, parts, bytes, counts: content.counts(packed) };
 }
 
@@ -63,9 +63,9 @@ export async function packSegment(
   const { expectedMs = 0, expectedBytes = 0 } = packing;
   onPending(expectedMs, expectedBytes);
   const packed = await pool.pack(buffer, packing);
-  onPending(-expectedMs, packed.bytes.length - expectedBytes);
-  const { bytes, ms, cpuMs } = packed;
-  const result = { packing, group, packedBytes: bytes.length, ms, cpuMs };
+  onPending(-expectedMs, packed.packedBytes - expectedBytes);
+  const { packedBytes, ms, cpuMs } = packed;
+  const result = { packing, group, packedBytes, ms, cpuMs };
   strategy.onPacked?.(result);
   onPacked?.(result);
   return packed;
@@ -107,5 +107,5 @@ const TABLE_PACKING: Packing = { name: 'zstd', level: 3, encoder: 'wasm' };
 function packTable(table: Uint8Array, packer: SegmentPacker): Packed {
   const packed = packer.pack(table, table.length >= MIN_PACKED_TABLE_BYTES ? TABLE_PACKING : { name: 'raw' });
   // The packer's memory is reused at once, and so is the table's.
-  return { ...packed, bytes: packed.bytes.slice() };
+  return { ...packed, parts: [packed.bytes.slice()] };
 }

@@ -85,8 +85,8 @@ async function codedClasses(frame: DraftedFrame, context: FrameContext): Promise
       trial.raw.append(rawAddress, pageBytes);
       trial.coded.append(address, bytes);
     }
-    const raw = (await packSegment('group', trial.raw, context)).bytes.length;
-    const packed = (await packSegment('coded', trial.coded, context)).bytes.length;
+    const raw = (await packSegment('group', trial.raw, context)).packedBytes;
+    const packed = (await packSegment('coded', trial.coded, context)).packedBytes;
     if (packed + TABLE_BYTES * pages.length < GROUP_SHARE * raw) coded.add(pageClass);
     await yieldIfDue();
   }

@@ -136,5 +136,12 @@ async function packed(
   const isSmaller = frame.length < segment.used;
   const bytes = isSmaller ? frame : segment.copyBytes();
   const check = packer.checkOf(segment.setOutput(bytes), bytes.length);
-  return { packing: isSmaller ? 'zstd' : 'raw', bytes, check, ms, cpuMs: ms };
+  return {
+    packing: isSmaller ? 'zstd' : 'raw',
+    parts: [bytes],
+    packedBytes: bytes.length,
+    check,
+    ms,
+    cpuMs: ms,
+  };
 }

@@ -7,6 +7,11 @@ import type { Packed } from './segment.js';
 
 const DEFAULT_ZSTD_LEVEL = 3;
 
+/** A packed segment in one piece. */
+interface PackedPiece extends Packed {
+  readonly bytes: Uint8Array;
+}
+
 /** Packs segments, one at a time, on the calling thread. */
 export class SegmentPacker {
   private readonly input: number;
@@ -30,7 +35,7 @@ export class SegmentPacker {
    * Pack `segment`; the result is valid until the next call. `at`: the segment's address, if it is in the
    * kernels' memory. Without a zstd, LZ4 packs in its place.
    */
-  pack(segment: Uint8Array, packing: Packing, at?: number): Packed {
+  pack(segment: Uint8Array, packing: Packing, at?: number): PackedPiece {
     const started = performance.now();
     const { bytes: memory, zstd } = this.codec.kernels;
     let name = packing.name === 'zstd' && !hasZstd(this.zstd) ? 'lz4' : packing.name;
@@ -58,7 +63,8 @@ export class SegmentPacker {
     } else address = this.output;
     const packed = name === 'raw' ? segment : memory.subarray(address, address + packedBytes);
     const ms = performance.now() - started;
-    return { packing: name, bytes: packed, check: this.checkOf(address, packedBytes), ms, cpuMs: ms };
+    const check = this.checkOf(address, packedBytes);
+    return { packing: name, bytes: packed, parts: [packed], packedBytes, check, ms, cpuMs: ms };
   }
 
   /** Return XXH3-64 of bytes in the kernels' memory. */

@@ -5,7 +5,7 @@ import type { Kernels } from '../../kernels/kernels.js';
 import { LAYOUT } from '../../kernels/layout.generated.js';
 import { nextTurn, throwIfAborted } from '../../page/sync.js';
 import type { Packing } from '../../strategy/strategy.js';
-import { JOB, JOB_BYTES, JOB_KIND, PACK, PACKINGS } from '../threads/job.js';
+import { IN_RUNS, JOB, JOB_BYTES, JOB_KIND, PACK, PACKINGS } from '../threads/job.js';
 import { EXTENT_BYTES, type SegmentMemory } from './segment-memory.js';
 
 const RUN_BYTES = 8;
@@ -16,8 +16,9 @@ const MIN_PIECE_BYTES = 4096;
 export interface Packed {
   /** `raw` when the packing would not have saved a byte. */
   readonly packing: PackingName;
-  /** The packed bytes; for `raw` those of the segment itself. */
-  readonly bytes: Uint8Array;
+  /** The packed bytes, in order; for `raw` those of the segment itself. */
+  readonly parts: readonly Uint8Array[];
+  readonly packedBytes: number;
   /** XXH3-64 of the packed bytes: low half, high half. */
   readonly check: readonly [number, number];
   /** Duration of the packing, and the part of it in which its thread had a core. */
@@ -126,14 +127,25 @@ export class SegmentBuffer {
     const { words, bytes } = this.kernels;
     const at = this.job >>> 2;
     const packed = words[at + PACK.PACKED]!;
+    const packedBytes = words[at + PACK.PACKED_BYTES]!;
     const ms = words[at + JOB.WALL_US]! / 1000;
     return {
       packing: PACKINGS[words[at + PACK.USED_PACKING]!]!,
-      bytes: bytes.subarray(packed, packed + words[at + PACK.PACKED_BYTES]!),
+      parts: packed === IN_RUNS ? this.runBytes() : [bytes.subarray(packed, packed + packedBytes)],
+      packedBytes,
       check: [words[at + PACK.CHECK_LOW]!, words[at + PACK.CHECK_HIGH]!],
       ms,
       cpuMs: Math.max(0, ms - words[at + JOB.WAIT_US]! / 1000),
     };
+  }
+
+  /** Return the bytes of every run where they are. */
+  private runBytes(): Uint8Array[] {
+    const { words, bytes } = this.kernels;
+    return Array.from({ length: this.runCount }, (_, i) => {
+      const run = (this.runs >>> 2) + 2 * i;
+      return bytes.subarray(words[run]!, words[run]! + words[run + 1]!);
+    });
   }
 
   /** Return the segment's bytes from `from` to `to` in one piece, in memory of their own. */

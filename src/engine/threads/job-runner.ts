@@ -7,7 +7,8 @@ import { nodeModule } from '../../page/node-hooks.js';
 import type { PageFrameJobs } from '../page-frames/jobs.js';
 import { confirmDuplicates } from './confirm-duplicates.js';
 import { decodePages } from './decode-pages.js';
-import { INGEST, JOB, JOB_KIND, JOB_STATUS, NO_FILE, PACK, PACKINGS, setJobError } from './job.js';
+import { IN_RUNS, INGEST, JOB, JOB_KIND, JOB_STATUS, NO_FILE, PACK, PACKINGS, setJobError } from './job.js';
+import { canStayInRuns } from './stored-runs.js';
 import { compareWithParent, surveyPages } from './survey.js';
 import { endInTurn } from './turns.js';
 import { waitedUs } from './wait-clock.js';
@@ -200,13 +201,14 @@ export class JobRunner {
     if (name === 'raw' || packedBytes >= bytes) {
       name = 'raw';
       packedBytes = bytes;
-      packed = this.collect(runs, count, output);
+      packed = canStayInRuns(words, runs, count, bytes) ? IN_RUNS : this.collect(runs, count, output);
     }
     words[at + PACK.USED_PACKING] = PACKINGS.indexOf(name);
     words[at + PACK.PACKED] = packed;
     words[at + PACK.PACKED_BYTES] = packedBytes;
     const { run } = this.codec.kernels;
-    run.hash64(packed, packedBytes, 0, 0, this.slots.check);
+    if (packed === IN_RUNS) run.hash64Runs(runs, count, bytes, this.slots.check);
+    else run.hash64(packed, packedBytes, 0, 0, this.slots.check);
     words[at + PACK.CHECK_LOW] = words[this.slots.check >>> 2]!;
     words[at + PACK.CHECK_HIGH] = words[(this.slots.check >>> 2) + 1]!;
   }

@@ -24,6 +24,9 @@ export const JOB_STATUS = { IDLE: 0, QUEUED: 1, DONE: 2, FAILED: 3 } as const;
 /** PACK_PAGES: the job of `src/engine/page-frames/pack-pages.ts`. */
 export const JOB_KIND = { INGEST: 1, PACK: 2, DECODE: 3, PACK_PAGES: 4 } as const;
 
+/** `PACK.PACKED` of a segment that is stored from its runs. */
+export const IN_RUNS = 0;
+
 /** Words of a job that reads, scans and hashes a chunk of an image. */
 export const INGEST = {
   /** Address of the chunk, and its bytes. */
@@ -84,7 +87,7 @@ export const PACK = {
   LEVEL: 8,
   /** Address of the output, which holds `packedLz4Capacity` of the bytes. */
   OUTPUT: 9,
-  /** Results: the packing, the address and number of the packed bytes, and their check. */
+  /** Results: the packing, the address (0: the runs) and number of the packed bytes, and their check. */
   USED_PACKING: 10,
   PACKED: 11,
   PACKED_BYTES: 12,

@@ -98,6 +98,7 @@ export class FrameQueue {
 
   readonly isFull = (frame: FrameBuilder): boolean =>
     frame.bytes >= this.wantedBytes ||
+    frame.isFull ||
     this.bytesLeft(frame) < this.parts.pageBytes ||
     frame.tableBytes >= TABLE_TARGET_BYTES ||
     frame.pageCount >= MAX_FRAME_PAGES;

@@ -13,6 +13,8 @@ import { packDraft, TrialBuffers } from './pack-draft.js';
 
 /** A frame is closed when its table reaches this size. */
 export const TABLE_TARGET_BYTES = 1 << 20;
+/** Memory for alternatives, as a share of that for pages: a page's has up to three quarters of its bytes. */
+const ALTERNATIVE_SHARE = 0.5;
 
 /** A packed frame, ready to be written. */
 export interface PackedFrame {
@@ -31,8 +33,10 @@ export interface Holdable {
 /** Collects the pages of one frame, then packs them. Reused frame after frame. */
 export class FrameBuilder {
   pageCount = 0;
-  /** Bytes in all segments, and of alternatives. */
+  /** Bytes in all segments; a page with an alternative counts once, uncompressed. */
   bytes = 0;
+  private alternativeBytes = 0;
+  private readonly maxAlternativeBytes: number;
   private readonly content: FrameContent;
   private readonly draft: FrameDraft | undefined;
   private readonly trial: TrialBuffers | undefined;
@@ -58,7 +62,9 @@ export class FrameBuilder {
     option?: string,
     private readonly draftedPageBytes?: number,
   ) {
-    this.content = new FrameContent(slots, capacity, mainKind, option);
+    const alternativeBytes = draftedPageBytes === undefined ? 0 : capacity * ALTERNATIVE_SHARE;
+    this.maxAlternativeBytes = alternativeBytes - (draftedPageBytes ?? 0);
+    this.content = new FrameContent(slots, capacity, mainKind, option, alternativeBytes);
     if (draftedPageBytes !== undefined) {
       this.draft = new FrameDraft();
       this.trial = new TrialBuffers(slots, draftedPageBytes);
@@ -69,6 +75,11 @@ export class FrameBuilder {
   /** Whether pages can be added by `addEither`. */
   get isDraft(): boolean {
     return this.draft !== undefined;
+  }
+
+  /** Whether there is no memory for the alternative of another page. */
+  get isFull(): boolean {
+    return this.alternativeBytes > this.maxAlternativeBytes;
   }
 
   /** Bytes of the table so far, about. */
@@ -88,6 +99,7 @@ export class FrameBuilder {
     this.parent = parent;
     this.pageCount = 0;
     this.bytes = 0;
+    this.alternativeBytes = 0;
     this.content.clear();
     this.content.start(firstPage, parent);
     this.draft?.clear();
@@ -129,6 +141,7 @@ export class FrameBuilder {
    */
   addRaw(kind: SegmentKind, address: number, bytes: number, memory?: Holdable, pages = 1): void {
     this.pageCount += pages;
+    this.bytes += bytes;
     const pieceBytes = memory || pages === 1 ? bytes : pieceOf(bytes / pages);
     for (let done = 0; done < bytes; done += pieceBytes) {
       const piece = Math.min(pieceBytes, bytes - done);
@@ -140,12 +153,15 @@ export class FrameBuilder {
   /** Add a coded page, whose bytes are copied. */
   addCoded(kind: SegmentKind, codec: Codec, address: number, bytes: number, to: PageReference): void {
     this.pageCount++;
+    this.bytes += bytes;
     this.target.coded(kind, codec, this.place(kind, address, bytes), bytes, to);
   }
 
   /** Add a page that is coded or uncompressed in the group, whichever packs to fewer bytes. */
   addEither(codec: Codec, page: Alternative, to: PageReference, memory?: Holdable): void {
     this.pageCount++;
+    this.bytes += this.draftedPageBytes!;
+    this.alternativeBytes += page.bytes;
     const address = this.place('coded', page.address, page.bytes);
     const rawAddress = this.place('group', page.rawAddress, this.draftedPageBytes!, memory);
     const { bytes, pageClass } = page;
@@ -173,7 +189,6 @@ export class FrameBuilder {
 
   /** Return where the bytes stay until the frame is written. */
   private place(kind: SegmentKind, address: number, bytes: number, memory?: Holdable): number {
-    this.bytes += bytes;
     if (!memory) return this.content.buffers[kind].copy(address, bytes);
     if (this.held.at(-1) !== memory) {
       memory.hold();

@@ -56,10 +56,10 @@ export class FrameContent implements FrameTarget {
 
   /**
    * `capacity`: bytes of all segments; `mainKind`: the one that gets most of the pages; `option` sizes their
-   * memory, for errors.
+   * memory, for errors. `alternativeBytes`: bytes of second forms of pages.
    */
-  constructor(slots: Slots, capacity: number, mainKind: SegmentKind, option?: string) {
-    const memory = new SegmentMemory(slots, capacity, SEGMENT_KINDS.length, option);
+  constructor(slots: Slots, capacity: number, mainKind: SegmentKind, option?: string, alternativeBytes = 0) {
+    const memory = new SegmentMemory(slots, capacity, SEGMENT_KINDS.length, option, alternativeBytes);
     const buffer = (kind: SegmentKind) => new SegmentBuffer(slots, memory, kind === mainKind, option);
     this.buffers = Object.fromEntries(SEGMENT_KINDS.map((kind) => [kind, buffer(kind)])) as Record<
       SegmentKind,

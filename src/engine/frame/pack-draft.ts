@@ -42,7 +42,7 @@ export interface DraftedFrame {
   readonly content: FrameContent;
   readonly trial: TrialBuffers;
   readonly pageBytes: number;
-  /** Bytes of all its pages, and of their alternatives. */
+  /** Bytes of all its pages. */
   readonly bytes: number;
   /** Begin the content. */
   start(): void;

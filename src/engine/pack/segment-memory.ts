@@ -22,15 +22,16 @@ export class SegmentMemory {
 
   /**
    * `capacity`: bytes of all segments together; `segments`: their number. `option` sizes the memory, for
-   * errors.
+   * errors. `unpackedBytes`: copied bytes, beside them, of which no segment is packed.
    */
   constructor(
     slots: Slots,
     readonly capacity: number,
     segments: number,
     option?: string,
+    unpackedBytes = 0,
   ) {
-    this.extentCount = Math.ceil(capacity / (EXTENT_BYTES - MAX_PIECE_BYTES)) + segments;
+    this.extentCount = Math.ceil((capacity + unpackedBytes) / (EXTENT_BYTES - MAX_PIECE_BYTES)) + segments;
     this.highest = this.extentCount;
     this.extents = slots.slot('segments', this.extentCount * EXTENT_BYTES, option);
     this.output = slots.slot('packed segments', packedLz4Capacity(capacity) + segments * ALIGNMENT, option);

@@ -1,21 +1,71 @@
 // Images of one guest or process at several times, as images of equal size: each address of any of them has
 // the same position in all. Memory comes and goes: a process maps and unmaps it, guests get more.
 
-import { lastAtOrBelow } from '../page/search.js';
 import type { PageSource } from '../page/source.js';
+import { doubled } from './doubled.js';
 import { ExtentTable } from './extent-table.js';
 import type { FileSource } from './image-file.js';
 import { readInOrder } from './read-in-order.js';
+import { reorder, sortedOrder } from './sorted-order.js';
 
 /** Addresses are compared as numbers, which hold multiples of this exactly. */
 const PAGE_BYTES = 4096;
 
-/** Ranges of one image, sorted by space and address, with their positions. */
-interface Placed {
-  readonly space: string;
-  readonly start: number;
-  readonly end: number;
-  readonly position: number;
+/** Ranges of addresses as columns, since an image can have a million. */
+class Ranges {
+  length = 0;
+  /** Number of the space. */
+  spaces = new Uint32Array(64);
+  starts = new Float64Array(64);
+  ends = new Float64Array(64);
+  /** Position in the image. */
+  positions = new Float64Array(64);
+
+  add(space: number, start: number, end: number, position = 0): void {
+    const i = this.length;
+    if (i === this.starts.length) {
+      this.spaces = doubled(this.spaces);
+      this.starts = doubled(this.starts);
+      this.ends = doubled(this.ends);
+      this.positions = doubled(this.positions);
+    }
+    this.spaces[i] = space;
+    this.starts[i] = start;
+    this.ends[i] = end;
+    this.positions[i] = position;
+    this.length = i + 1;
+  }
+
+  /** Sort by space and address, with numbers of spaces from a table. Returns false if ranges overlap. */
+  sort(numbers: Uint32Array): boolean {
+    const { length, spaces, starts, ends, positions } = this;
+    for (let i = 0; i < length; i++) spaces[i] = numbers[spaces[i]!]!;
+    const order = sortedOrder(length, (a, b) => spaces[a]! - spaces[b]! || starts[a]! - starts[b]!);
+    if (order) reorder([spaces, starts, ends, positions], order);
+    for (let i = 1; i < length; i++)
+      if (spaces[i - 1] === spaces[i] && ends[i - 1]! > starts[i]!) return false;
+    return true;
+  }
+
+  /** Whether a range begins before another one. */
+  isBefore(i: number, other: Ranges, j: number): boolean {
+    const [space, otherSpace] = [this.spaces[i]!, other.spaces[j]!];
+    return space === otherSpace ? this.starts[i]! < other.starts[j]! : space < otherSpace;
+  }
+
+  equals(other: Ranges): boolean {
+    const areEqual = (a: ArrayLike<number>, b: ArrayLike<number>) => {
+      for (let i = 0; i < this.length; i++) if (a[i] !== b[i]) return false;
+      return true;
+    };
+    return (
+      this.length === other.length &&
+      areEqual(this.spaces, other.spaces) &&
+      areEqual(this.starts, other.starts) &&
+      areEqual(this.ends, other.ends) &&
+      areEqual(this.positions, other.positions)
+    );
+  }
 }
 
 /**
@@ -24,106 +74,72 @@ interface Placed {
  * the caller.
  */
 export function alignSnapshots(images: readonly FileSource[]): readonly PageSource[] {
-  const placed: Placed[][] = [];
+  const names: string[] = [];
+  const all: Ranges[] = [];
   for (const image of images) {
-    const ranges = placeRanges(image);
+    const ranges = placeRanges(image, names);
     if (!ranges) return images;
-    placed.push(ranges);
+    all.push(ranges);
   }
-  const [first, ...others] = placed;
-  if (!first || others.every((ranges) => haveSameAddresses(first, ranges))) return images;
-  const spaces = unionOf(placed);
-  return images.map((image, i) => alignedSource(image, extentsOf(placed[i]!, spaces)));
+  const sortedNames = [...names].sort();
+  const numbers = Uint32Array.from(names, (name) => sortedNames.indexOf(name));
+  if (!all.every((ranges) => ranges.sort(numbers))) return images;
+  const [first, ...others] = all;
+  if (!first || others.every((ranges) => first.equals(ranges))) return images;
+  const union = others.reduce(unionOf, unionOf(first, new Ranges()));
+  return images.map((image, i) => alignedSource(image, extentsOf(all[i]!, union)));
 }
 
-/** Undefined for an image without addresses, or whose ranges are not whole pages. */
-function placeRanges({ addressed, bytes }: FileSource): Placed[] | undefined {
-  const placed: Placed[] = [];
+/** Undefined for an image without addresses, or whose ranges are not whole pages. Adds names of spaces. */
+function placeRanges({ addressed, bytes }: FileSource, names: string[]): Ranges | undefined {
+  const ranges = new Ranges();
   let position = 0;
+  let number = -1;
   for (const { space, address, bytes: size } of addressed?.() ?? []) {
     const start = Number(address);
     if (start % PAGE_BYTES !== 0 || size % PAGE_BYTES !== 0 || BigInt(start) !== address) return undefined;
-    placed.push({ space, start, end: start + size, position });
+    if (names[number] !== space) number = names.indexOf(space);
+    if (number < 0) number = names.push(space) - 1;
+    ranges.add(number, start, start + size, position);
     position += size;
   }
-  if (placed.length === 0 || position !== bytes) return undefined;
-  placed.sort((a, b) => (a.space === b.space ? a.start - b.start : a.space < b.space ? -1 : 1));
-  const overlaps = placed.some(({ space, start }, i) => {
-    const before = placed[i - 1];
-    return before?.space === space && before.end > start;
-  });
-  return overlaps ? undefined : placed;
+  return ranges.length > 0 && position === bytes ? ranges : undefined;
 }
 
-function haveSameAddresses(a: readonly Placed[], b: readonly Placed[]): boolean {
-  return (
-    a.length === b.length &&
-    a.every(({ space, start, end, position }, i) => {
-      const other = b[i]!;
-      return (
-        space === other.space && start === other.start && end === other.end && position === other.position
-      );
-    })
-  );
+/** Addresses that at least one of two has, with their positions. */
+function unionOf(a: Ranges, b: Ranges): Ranges {
+  const union = new Ranges();
+  const add = (from: Ranges, i: number) => {
+    const last = union.length - 1;
+    const [space, start, end] = [from.spaces[i]!, from.starts[i]!, from.ends[i]!];
+    const continues = last >= 0 && union.spaces[last] === space && start <= union.ends[last]!;
+    if (continues) union.ends[last] = Math.max(union.ends[last]!, end);
+    else union.add(space, start, end, last < 0 ? 0 : endOf(union));
+  };
+  for (let i = 0, j = 0; i < a.length || j < b.length; )
+    if (j === b.length || (i < a.length && a.isBefore(i, b, j))) add(a, i++);
+    else add(b, j++);
+  return union;
 }
 
-/** Addresses of one space that at least one image has, ascending. */
-class Union {
-  readonly starts: number[] = [];
-  readonly ends: number[] = [];
-  /** Position of each range. */
-  readonly positions: number[] = [];
-
-  add(start: number, end: number): void {
-    const last = this.ends.length - 1;
-    if (last >= 0 && start <= this.ends[last]!) this.ends[last] = Math.max(this.ends[last]!, end);
-    else {
-      this.starts.push(start);
-      this.ends.push(end);
-    }
-  }
-
-  /** Place the ranges from `position` on. Returns the position after them. */
-  place(position: number): number {
-    let at = position;
-    for (let i = 0; i < this.starts.length; i++) {
-      this.positions.push(at);
-      at += this.ends[i]! - this.starts[i]!;
-    }
-    return at;
-  }
-
-  positionOf(address: number): number {
-    const i = lastAtOrBelow(this.starts, address);
-    return this.positions[i]! + address - this.starts[i]!;
-  }
-}
-
-interface Spaces {
-  readonly bytes: number;
-  readonly unions: ReadonlyMap<string, Union>;
-}
-
-function unionOf(placed: readonly (readonly Placed[])[]): Spaces {
-  const unions = new Map<string, Union>();
-  for (const { space, start, end } of placed.flat().sort((a, b) => a.start - b.start)) {
-    const union = unions.get(space) ?? new Union();
-    union.add(start, end);
-    unions.set(space, union);
-  }
-  let bytes = 0;
-  for (const space of [...unions.keys()].sort()) bytes = unions.get(space)!.place(bytes);
-  return { bytes, unions };
+/** Position after the last range. */
+function endOf({ length, starts, ends, positions }: Ranges): number {
+  const last = length - 1;
+  return positions[last]! + ends[last]! - starts[last]!;
 }
 
 /** The aligned image as extents of the image itself. */
-function extentsOf(placed: readonly Placed[], { bytes, unions }: Spaces): ExtentTable {
+function extentsOf(ranges: Ranges, union: Ranges): ExtentTable {
   const extents = new ExtentTable();
-  for (const { space, start, end, position } of placed) {
-    const at = unions.get(space)!.positionOf(start);
-    if (at > extents.bytes) extents.add(at - extents.bytes);
-    extents.add(end - start, position);
+  let at = 0; // the range of the union that has range `i`
+  for (let i = 0; i < ranges.length; i++) {
+    const start = ranges.starts[i]!;
+    while (union.spaces[at] !== ranges.spaces[i] || union.ends[at]! <= start) at++;
+    const position = union.positions[at]! + start - union.starts[at]!;
+    if (position > extents.bytes) extents.add(position - extents.bytes);
+    extents.add(ranges.ends[i]! - start, ranges.positions[i]!);
   }
+  const bytes = endOf(union);
   if (bytes > extents.bytes) extents.add(bytes - extents.bytes);
   return extents;
 }

@@ -77,6 +77,21 @@ const KNOWN: readonly KnownKind[] = [
     magic: [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x58, 0x45, 0x4e, 0x46],
     remedy: 'dump its memory with xl dump-core',
   },
+  {
+    what: 'saved Xen domain',
+    magic: 'Xen saved domain',
+    remedy: 'dump its memory with xl dump-core',
+  },
+  {
+    what: 'saved state of VirtualBox (.sav)',
+    magic: '\x7fVirtualBox SavedState V',
+    remedy: 'VBoxManage debugvm NAME dumpvmcore writes its memory as a core, which can be read',
+  },
+  {
+    what: 'ELF, but not a core',
+    magic: '\x7fELF',
+    remedy: 'it is a program, a library or an object file, not memory',
+  },
   { what: 'qcow2 disk image', magic: [0x51, 0x46, 0x49, 0xfb], remedy: CONVERT },
   { what: 'VMDK disk image', magic: 'KDMV', remedy: CONVERT },
   { what: 'VHDX disk image', magic: 'vhdxfile', remedy: CONVERT },

@@ -57,7 +57,7 @@ export function physicalRanges(
   const high = ram!.bytes - low;
   const ranges = [{ address: 0n, bytes: low }];
   if (high === 0) return ranges;
-  const highAt = highRamAt(acpiTables, high);
+  const highAt = highRamAt(acpiTables, high, machine);
   return highAt === undefined ? [] : [...ranges, { address: BigInt(highAt), bytes: high }];
 }
 

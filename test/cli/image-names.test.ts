@@ -33,3 +33,17 @@ test('an image is named by its path or its end, or refused with the names and nu
     /has no image of the name uest: its names are \S+a\/guest, \S+b\/guest/,
   );
 });
+
+test('damage in an image that the wanted one refers to: both are named', async () => {
+  const copies = ['first', 'second'].map(file);
+  for (const copy of copies) fs.writeFileSync(copy, random(200_000, 9));
+  await done(['pack', ...copies, '-o', file('copies')]);
+  const packed = fs.readFileSync(file('copies'));
+  packed[100_000]! ^= 1;
+  fs.writeFileSync(file('copies'), packed);
+  await fails(
+    1,
+    ['unpack', file('copies'), '--image', 'second', '-o', file('none')],
+    /copies: record 1, image 0, .*damaged, its check does not match; image 1 "\S+second" needs it/,
+  );
+});

@@ -216,12 +216,22 @@ async function extract(
   const onProgress = (done: number) => line.onBytes(done, range ? undefined : found.bytes);
   const bytes = await reader
     .extract(image, openOutput(job, reader, image, range), { ...range, signal, onProgress })
+    .catch((error: unknown) => {
+      throw neededBy(error, image, name);
+    })
     .finally(line.end);
   const print = reportStream(output);
   const pages = range?.count ?? found.pages;
   if (json) print(`${JSON.stringify({ bytesIn: source.bytes ?? 0, bytesOut: bytes, pages, name })}\n`);
   else if (range) print(`${printable(name, { isOneLine: true })}: ${bytesText(bytes)}\n`);
   else print(verifiedLine(name, bytes, digestText(digest)));
+}
+
+/** Damage can be in another image, which pages of this one refer to. */
+function neededBy(error: unknown, image: number, name: string): unknown {
+  if (!(error instanceof PageferryError) || error.code !== 'bad-stream') return error;
+  const what = `${error.message}; image ${image} "${printable(name, { isOneLine: true })}" needs it`;
+  return new PageferryError(error.code, what, { cause: error });
 }
 
 function openOutput(

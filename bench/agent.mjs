@@ -104,7 +104,7 @@ function readOptions(argv) {
     file: values.rows,
     runs: values.runs === '0' ? 0 : wholeNumber('runs', values.runs, 1),
     guests: chosen('guest', GUESTS, quick ? ['store'] : Object.keys(GUESTS)),
-    modes: chosen('mode', MODES, quick ? ['plain', 'agent'] : USUAL_MODES),
+    modes: chosen('mode', MODES, quick ? ['plain', 'agent', 'agent, direct'] : USUAL_MODES),
     links,
     mebibytes: wholeNumber('memory', values.memory, quick ? 160 : 512),
     endMs: values.seconds ? performance.now() + 1000 * wholeNumber('seconds', values.seconds, 0) : Infinity,

@@ -21,6 +21,15 @@ const PORTS = { qemu: 7790, agent: 7788 };
 const WARM_COUNT = 30;
 /** Logged by an agent once it is warm, and by a relay. */
 const READY = { agent: /warm-up (finished|failed)/, relay: /listening/ };
+/** Logged by the source agent once it knows what a decision needs, as it does long before a migration. */
+const MEASURED = /measured for direct migrations|not measured yet/;
+/** Logged by it at the end. */
+const FAILED = /failed: /;
+/** Logged by it after round one, with the seconds from the begin to the end where pre-copy converges. */
+const FORECAST =
+  /round 1 ended; (?:the migration ends in \S+ s \(after (\S+) s\)|pre-copy does not converge)/;
+/** Logged by it where QEMU migrates directly. */
+const ASIDE = /stepping aside: .* with (\S+)/;
 
 const running = new Set();
 process.on('exit', () => {
@@ -31,7 +40,8 @@ process.on('exit', () => {
 export async function migrateCell(options) {
   const { name, link, mode, folder, guest, mebibytes, limitMs, qemu } = options;
   const { work, rate, share } = GUESTS[name];
-  const { capabilities = [], parameters = () => ({}), both = {}, isPostcopy, between, hasBase } = MODES[mode];
+  const { capabilities = [], parameters = () => ({}), both = {}, between } = MODES[mode];
+  const { isPostcopy, hasBase, isDirect, hasMonitor } = MODES[mode];
   const settings = `work=${work} rate=${rate} mib=${Math.floor(share * mebibytes)}`;
   const machine = (side, more) =>
     startMachine({
@@ -40,8 +50,11 @@ export async function migrateCell(options) {
       memoryMib: mebibytes,
       linux: guest(settings),
       prefix: namespacePrefix(side),
-      // So that the threads of the guest's CPUs have names.
-      args: ['-name', 'guest,debug-threads=on'],
+      args: [
+        // So that the threads of the guest's CPUs have names.
+        ...['-name', 'guest,debug-threads=on'],
+        ...(hasMonitor ? ['-qmp', `${monitorOf(folder, side)},server=on,wait=off`] : []),
+      ],
       ...(qemu && { qemu }),
       ...more,
     });
@@ -56,7 +69,8 @@ export async function migrateCell(options) {
     await waitForChecks(source, WARM_COUNT);
     const through = between ? await startBetween(options, destination, agents) : undefined;
     const incoming = through ? `unix:${destination.socket}` : `tcp:${ADDRESSES.destination}:${PORTS.qemu}`;
-    await destination.listen(incoming, { capabilities, parameters: both });
+    // Else its agent has it listen.
+    if (!isDirect) await destination.listen(incoming, { capabilities, parameters: both });
     const before = sentBytes();
     const cpuBefore = cpu(machines, agents);
     const startedAt = performance.now();
@@ -64,11 +78,14 @@ export async function migrateCell(options) {
       capabilities,
       parameters: { 'downtime-limit': DOWNTIME_LIMIT_MS, ...parameters(mebibytes << 20), ...both },
     });
-    const { status, rounds } = await finished(source, limitMs, isPostcopy);
+    const isFailed = () => !isDirect || FAILED.test(agents.log);
+    const { status, rounds } = await finished(source, limitMs, isPostcopy, isFailed);
     const totalMs = performance.now() - startedAt;
     const cpuS = cpu(machines, agents) - cpuBefore;
     const bytes = sentBytes() - before;
     const row = { guest: name, link: link.text, mode, mebibytes, status, totalMs, bytes, rounds, cpuS };
+    if (isDirect) row.chosen = ASIDE.exec(agents.log)?.[1] ?? 'agents';
+    else if (hasMonitor) row.forecast = forecastOf(agents.log);
     if (status !== 'completed') return row;
     const resumed = await destination.qmp.event('RESUME');
     const stopped = source.qmp.events.findLast(({ event }) => event === 'STOP');
@@ -78,6 +95,18 @@ export async function migrateCell(options) {
     for (const child of agents) child.kill();
     for (const some of machines) await some.quit();
   }
+}
+
+/** The forecast after round one: seconds from the begin to the end; null where pre-copy does not converge. */
+function forecastOf(log) {
+  const found = FORECAST.exec(log);
+  if (!found) return undefined;
+  return { seconds: found[1] === undefined ? null : Number(found[1]) };
+}
+
+/** A second monitor, which the agent of a side uses. */
+function monitorOf(folder, side) {
+  return `unix:${join(folder, `${side}.agent`)}`;
 }
 
 /** Save the memory of another boot of the same system, as a base image for both hosts. */
@@ -93,7 +122,7 @@ async function saveBase({ folder, mebibytes }, machine) {
 
 /** Start agents or relays on both hosts; return the address for the source's QEMU. */
 async function startBetween({ folder, mode }, destination, children) {
-  const { between, hasBase } = MODES[mode];
+  const { between, hasBase, isDirect, hasMonitor } = MODES[mode];
   const socket = join(folder, `${between}.sock`);
   rmSync(socket, { force: true });
   const start = (side, ...args) => {
@@ -102,11 +131,13 @@ async function startBetween({ folder, mode }, destination, children) {
     children.push(child);
     running.add(child);
     child.once('exit', () => running.delete(child));
+    const ready = isDirect && side === 'source' ? [READY[between], MEASURED] : [READY[between]];
     let log = '';
     return new Promise((resolve, reject) => {
       child.stderr.on('data', (text) => {
         log += text;
-        if (READY[between].test(log)) resolve();
+        if (side === 'source') children.log = log;
+        if (ready.every((pattern) => pattern.test(log))) resolve();
       });
       child.once('exit', () => reject(new Error(`the ${side} ${between} exited: ${log}`)));
     });
@@ -119,20 +150,30 @@ async function startBetween({ folder, mode }, destination, children) {
   } else {
     const common = ['--insecure', ...(hasBase ? ['--base', join(folder, 'base.raw')] : [])];
     const agent = (side, ...args) => start(side, CLI, 'agent', side, ...args, ...common);
-    await agent('destination', '--listen', peer, '--connect', `unix:${destination.socket}`);
-    await agent('source', '--listen', `unix:${socket}`, '--peer', peer);
+    const direct = (side, ...where) => [
+      ...(hasMonitor ? ['--qmp', monitorOf(folder, side)] : []),
+      ...(isDirect ? ['--direct', ...where] : []),
+    ];
+    const into = ['--listen', peer, '--connect', `unix:${destination.socket}`];
+    await agent('destination', ...into, ...direct('destination', `${host}:0`));
+    await agent('source', '--listen', `unix:${socket}`, '--peer', peer, ...direct('source'));
   }
   return `unix:${socket}`;
 }
 
-/** Wait until the migration ends; return after `limitMs` with the status `never`. */
-async function finished(source, limitMs, isPostcopy) {
+/**
+ * Wait until the migration ends; return after `limitMs` with the status `never`. An agent that steps aside
+ * cancels the migration to it, so a cancel is the end where `isFailed()`.
+ */
+async function finished(source, limitMs, isPostcopy, isFailed) {
   const startedAt = performance.now();
   let switched = false;
   for (;;) {
     const info = await source.qmp.execute('query-migrate');
     const rounds = info.ram?.['dirty-sync-count'] ?? 0;
-    if (['completed', 'failed', 'cancelled'].includes(info.status)) return { status: info.status, rounds };
+    const { status } = info;
+    const isEnd = status === 'completed' || (['failed', 'cancelled'].includes(status) && isFailed());
+    if (isEnd) return { status, rounds };
     if (performance.now() - startedAt > limitMs) return { status: 'never', rounds };
     // After the first round, as QEMU's documentation recommends.
     if (isPostcopy && !switched && rounds >= 2) {

@@ -10,7 +10,10 @@ export const GUESTS = {
   words: { work: 'words', rate: 8000, share: 0.3 },
 };
 
-/** `between`: processes that carry QEMU's stream; `both`: parameters of both QEMUs. */
+/**
+ * `between`: processes that carry QEMU's stream, or decide that it migrates directly (`isDirect`);
+ * `hasMonitor`: the agents use QEMU's monitor; `both`: parameters of both QEMUs.
+ */
 export const MODES = {
   plain: {},
   'plain, relay': { between: 'relay' },
@@ -24,6 +27,8 @@ export const MODES = {
   postcopy: { capabilities: ['postcopy-ram'], isPostcopy: true },
   agent: { capabilities: ['return-path'], between: 'agent' },
   'agent, multifd': { capabilities: ['return-path', 'multifd'], between: 'agent' },
+  'agent, direct': { capabilities: ['return-path'], between: 'agent', isDirect: true, hasMonitor: true },
+  'agent, forecast': { capabilities: ['return-path'], between: 'agent', hasMonitor: true },
   'agent, base': { capabilities: ['return-path'], between: 'agent', hasBase: true },
 };
 
@@ -36,4 +41,5 @@ export const USUAL_MODES = [
   'postcopy',
   'agent',
   'agent, multifd',
+  'agent, direct',
 ];

@@ -14,7 +14,7 @@ export function printCells(rows) {
     });
     print(`\n${title}`);
     printTable(HEAD, cells.map(text));
-    for (const line of ratios(cells)) print(`  ${line}`);
+    for (const line of [...ratios(cells), ...forecasts(group)]) print(`  ${line}`);
   }
 }
 
@@ -32,10 +32,10 @@ function middle(runs) {
   return { ...sorted[sorted.length >> 1], totals, runs: runs.length };
 }
 
-function text({ mode, status, totalMs, totals, downtimeMs, bytes, rounds, cpuS, runs }) {
+function text({ mode, chosen, status, totalMs, totals, downtimeMs, bytes, rounds, cpuS, runs }) {
   const spread = `${Math.min(...totals).toFixed(2)}–${Math.max(...totals).toFixed(2)}`;
   return [
-    mode,
+    chosen === undefined ? mode : `${mode} (${chosen})`,
     status === 'completed' ? (totalMs / 1000).toFixed(2) : status,
     downtimeMs === undefined ? '' : downtimeMs.toFixed(0),
     (bytes / 1e6).toFixed(1),
@@ -43,6 +43,20 @@ function text({ mode, status, totalMs, totals, downtimeMs, bytes, rounds, cpuS, 
     cpuS.toFixed(2),
     totals.length > 1 ? `${runs} (${spread})` : runs,
   ];
+}
+
+/** The forecast of each run after round one, against its end. */
+function forecasts(rows) {
+  return rows
+    .filter(({ forecast }) => forecast)
+    .map(({ mode, forecast: { seconds }, status, totalMs, rounds }) => {
+      const found = seconds === null ? 'does not converge' : `ends after ${seconds.toFixed(1)} s`;
+      const error =
+        seconds !== null && status === 'completed'
+          ? `, ${Math.round((100 * (1000 * seconds - totalMs)) / totalMs)} %`
+          : '';
+      return `${mode}: forecast after round one: ${found}; ${status} after ${(totalMs / 1000).toFixed(1)} s, ${rounds} rounds${error}`;
+    });
 }
 
 /** Ratios of the agents to QEMU's best mode, to multifd-zstd and to the relay. */

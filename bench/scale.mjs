@@ -2,6 +2,7 @@
 // model of eight cores from stage costs that are measured here. The thread that decides cannot be shared out:
 // its time for a MiB of image limits what any number of workers can do.
 import { readFileSync, statSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { createEncoder } from '../dist/index.js';
 import { openImage } from '../dist/node.js';
 import { findImages } from './images.mjs';
@@ -22,10 +23,11 @@ export async function run(argv) {
   const { series, clean } = await findImages(traces, quick);
   const rows = [];
   try {
-    for (const [name, [image]] of Object.entries(series)) {
-      print(`\n${name}: ${Math.round(statSync(image).size / MIB)} MiB`);
-      for (const strategy of STRATEGIES) rows.push(await compare(name, image, strategy, rounds));
-      for (const strategy of STRATEGIES) rows.push(await model(name, image, strategy, rounds));
+    for (const [name, images] of Object.entries(series)) {
+      print(`\n${name}: ${mibOf(images.slice(0, 1))} MiB`);
+      for (const strategy of STRATEGIES) rows.push(await compare(name, images[0], strategy, rounds));
+      print(`\n${name}, ${images.length} images in one stream: ${mibOf(images)} MiB`);
+      for (const strategy of STRATEGIES) rows.push(await model(name, images, strategy, rounds));
     }
   } finally {
     clean();
@@ -38,7 +40,7 @@ async function compare(name, image, strategy, rounds) {
   const lane = (threads) => ({
     name: `${threads}`,
     ownClock: true,
-    run: async () => (await encode(image, strategy, { threads })).summary.encodeMs,
+    run: async () => (await encode([image], strategy, { threads })).summary.encodeMs,
   });
   const [one, two] = await race([lane(1), lane(2)], { rounds });
   const speedup = two.perSecond / one.perSecond;
@@ -47,13 +49,16 @@ async function compare(name, image, strategy, rounds) {
   return { suite: 'scale', image: name, strategy, speedup, ...result };
 }
 
-/** Compute what eight cores do from the costs of the stages, in CPU ms a MiB of image. */
-async function model(name, image, strategy, rounds) {
+/**
+ * Compute what eight cores do from the costs of the stages, in CPU ms a MiB of image. All images are in one
+ * stream: a second at MODEL_RATE is 4 GB, of which the first 100 ms warm the code up.
+ */
+async function model(name, images, strategy, rounds) {
   const deciding = [];
   const working = [];
   // The first round warms the code up.
   for (let round = 0; round <= rounds; round++) {
-    const costs = [await decidingCost(image, strategy), await workingCost(image, strategy)];
+    const costs = [await decidingCost(images, strategy), await workingCost(images, strategy)];
     if (round === 0) continue;
     deciding.push(costs[0]);
     working.push(costs[1]);
@@ -91,51 +96,53 @@ function percent(share) {
 }
 
 /**
- * Measure all CPU time of the calling thread for a MiB: look-ups, choice, tables, frames, writes, waking up.
- * It runs no jobs, except before the worker has started: those are subtracted.
+ * Measure all CPU time of the calling thread for a MiB: choice, tables, frames, writes, waking up. It runs no
+ * jobs: workers are started before, and it does not help them.
  */
-async function decidingCost(image, strategy) {
+async function decidingCost(images, strategy) {
   let startNs = 0;
-  let jobsMs = 0;
-  const { threads } = await encode(image, strategy, {
+  await encode(images, strategy, {
     threads: 2,
-    onEncoder({ parts }) {
-      parts.threads.help = () => parts.threads.report();
-      jobsMs = parts.threads.local.totalMs;
+    async onEncoder({ parts: { threads } }) {
+      threads.help = () => threads.report();
+      threads.prepare(true);
+      while (threads.isLocal) await setTimeout(1);
       startNs = threadCpuNs();
     },
   });
-  const ms = (threadCpuNs() - startNs) / 1e6 - (threads.local.totalMs - jobsMs);
-  return (ms * MIB) / statSync(image).size;
+  return (threadCpuNs() - startNs) / 1e6 / mibOf(images);
 }
 
 /** Measure the CPU time of the jobs, on whichever thread, for a MiB. */
-async function workingCost(image, strategy) {
-  const { summary } = await encode(image, strategy, { threads: 2, timeline: true });
+async function workingCost(images, strategy) {
+  const { summary } = await encode(images, strategy, { threads: 2, timeline: true });
   const ms = summary.timeline.reduce(
     (sum, { stages }) => sum + stages.read.cpuMs + stages.scan.cpuMs + stages.pack.cpuMs,
     0,
   );
-  return (ms * MIB) / statSync(image).size;
+  return ms / mibOf(images);
 }
 
-async function encode(image, strategy, { onEncoder, ...options }) {
-  const source = openImage(image);
+function mibOf(images) {
+  return images.reduce((bytes, image) => bytes + statSync(image).size, 0) / MIB;
+}
+
+async function encode(images, strategy, { onEncoder, ...options }) {
+  const sources = images.map((image) => openImage(image));
   const encoder = await createEncoder(() => {}, {
     strategy,
-    indexPages: source.bytes / 4096,
+    indexPages: (mibOf(images) * MIB) / 4096,
     similar: false,
     deltaBudgetBytes: 0,
     ...options,
   });
   try {
-    onEncoder?.(encoder);
-    await encoder.encode(source);
-    const { threads } = encoder.parts;
-    return { summary: await encoder.finish(), threads };
+    await onEncoder?.(encoder);
+    for (const source of sources) await encoder.encode(source);
+    return { summary: await encoder.finish() };
   } finally {
     await encoder.close();
-    source.close();
+    for (const source of sources) source.close();
   }
 }
 

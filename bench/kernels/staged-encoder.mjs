@@ -31,9 +31,9 @@ export function stageEncoder(encoder, clock) {
   const { strategy, candidate, index, codec } = context;
   // A strategy may be a shared constant: replace it in this encoder only.
   const staged = Object.assign(Object.create(strategy), { choose: strategy.choose });
-  for (const method of ['pack', 'packed'])
+  for (const method of ['pack', 'onPacked'])
     if (strategy[method]) staged[method] = clock.wrap('choose', strategy[method].bind(strategy));
-  const trials = stageKernels(codec.kernels, clock, frameContext.packer);
+  const trials = stageKernels(codec.kernels, clock, frameContext.packer, threads.local);
   stageChoose(staged, strategy, trials, clock);
   for (const one of [context, frameContext]) one.strategy = staged;
   clock.patch(threads.local, 'read', 'read');
@@ -54,7 +54,7 @@ export function stageEncoder(encoder, clock) {
 }
 
 /** Wrap kernels and zstd. Time of a trial is moved to the codec stage if the codec is chosen. */
-function stageKernels(kernels, clock, packer) {
+function stageKernels(kernels, clock, packer, runner) {
   const trials = { choosing: false, ms: new Map() };
   const run = { ...kernels.run };
   clock.patch(run, 'scanPages', 'scan');
@@ -75,12 +75,16 @@ function stageKernels(kernels, clock, packer) {
   }
   kernels.run = run;
   const { zstd } = packer;
-  // Packing a table counts as time of the frame.
+  // Packing a table counts as time of the frame; jobs pack segments with the same kernels.
   let packsTable = false;
   const { pack } = packer;
   packer.pack = function (segment, packing, at) {
     packsTable = at === undefined;
-    return pack.call(this, segment, packing, at);
+    try {
+      return pack.call(this, segment, packing, at);
+    } finally {
+      packsTable = false;
+    }
   };
   const { zstdEncode } = kernels.zstd;
   const encode = clock.wrap('codec', zstdEncode);
@@ -90,7 +94,7 @@ function stageKernels(kernels, clock, packer) {
   };
   if (zstd.other) {
     const compress = clock.wrap('codec', zstd.other.compress.bind(zstd.other));
-    packer.zstd = { ...zstd, other: { ...zstd.other, compress } };
+    for (const one of [packer, runner]) one.zstd = { ...zstd, other: { ...zstd.other, compress } };
   }
   return trials;
 }

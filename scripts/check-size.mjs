@@ -16,7 +16,7 @@ for (const [command, kib] of [
   ['main', 24],
   ['store-list', 56],
   ['pack', 664],
-  ['unpack', 640],
+  ['unpack', 644],
   ['store', 720],
 ])
   check(`cli-${command}`, loadedBytes('dist/cli.js') + loadedBytes(`dist/cli-${command}.js`), kib * KIB);

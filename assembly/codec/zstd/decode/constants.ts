@@ -24,6 +24,8 @@ export const DEFAULT_MATCHES_BITS: u32 = 6;
 /** Symbols of the default distribution of offsets. */
 const DEFAULT_OFFSET_COUNT: u32 = 29;
 const MIN_MATCH_BYTES: u32 = 3;
+/** Counts of the matches' codes from 48 on. */
+const LAST_MATCH_COUNTS: u64 = 0xfffff;
 
 /** Fill in the constant tables, unless this was done before. */
 export function prepareScratch(scratch: usize): void {
@@ -33,7 +35,7 @@ export function prepareScratch(scratch: usize): void {
   writeLiteralCodes(scratch + LITERAL_CODES);
   writeMatchCodes(scratch + MATCH_CODES);
   for (let code: u32 = 0; code < OFFSET_CODE_COUNT; code++)
-    store<u32>(scratch + OFFSET_CODES + (code << 2), code);
+    store<u32>(scratch + OFFSET_CODES + (code << 2), code | ((31 - code) << 8));
   writeDefaults(scratch);
   store<u32>(scratch, ready, READY_AT);
 }
@@ -78,26 +80,35 @@ function writeMatchCodes(codes: usize): void {
 
 /** Build the tables of the default distributions, from counts of four bits each; 15: -1. */
 function writeDefaults(scratch: usize): void {
-  putCounts(scratch, 0, 0x1112222222222234);
-  putCounts(scratch, 16, 0x1111123222222222);
-  putCounts(scratch, 32, 0xffff);
-  const literals = scratch + LITERAL_CODES;
-  buildStates(scratch + DEFAULT_LITERALS, DEFAULT_LITERALS_BITS, LITERAL_CODE_COUNT, literals, scratch);
-  putCounts(scratch, 0, 0x1111111222111111);
-  putCounts(scratch, 16, 0xfffff11111111);
-  const offsets = scratch + OFFSET_CODES;
-  buildStates(scratch + DEFAULT_OFFSETS, DEFAULT_OFFSETS_BITS, DEFAULT_OFFSET_COUNT, offsets, scratch);
-  putCounts(scratch, 0, 0x1111111222222341);
-  putCounts(scratch, 16, 0x1111111111111111);
-  putCounts(scratch, 32, 0xff11111111111111);
-  putCounts(scratch, 48, 0xfffff);
-  const matches = scratch + MATCH_CODES;
-  buildStates(scratch + DEFAULT_MATCHES, DEFAULT_MATCHES_BITS, MATCH_CODE_COUNT, matches, scratch);
-}
-
-function putCounts(scratch: usize, first: u32, packed: u64): void {
-  for (let i: u32 = 0; i < 16; i++) {
-    const count = <i32>((packed >> ((<u64>i) << 2)) & 15);
-    store<i16>(scratch + COUNTS + ((first + i) << 1), <i16>(count === 15 ? -1 : count));
+  for (let kind: u32 = 0; kind < 3; kind++) {
+    let counts0: u64 = 0x1112222222222234;
+    let counts1: u64 = 0x1111123222222222;
+    let counts2: u64 = 0xffff;
+    let table = DEFAULT_LITERALS;
+    let bits = DEFAULT_LITERALS_BITS;
+    let symbols = LITERAL_CODE_COUNT;
+    let codes = LITERAL_CODES;
+    if (kind === 1) {
+      counts0 = 0x1111111222111111;
+      counts1 = 0xfffff11111111;
+      table = DEFAULT_OFFSETS;
+      bits = DEFAULT_OFFSETS_BITS;
+      symbols = DEFAULT_OFFSET_COUNT;
+      codes = OFFSET_CODES;
+    } else if (kind === 2) {
+      counts0 = 0x1111111222222341;
+      counts1 = 0x1111111111111111;
+      counts2 = 0xff11111111111111;
+      table = DEFAULT_MATCHES;
+      bits = DEFAULT_MATCHES_BITS;
+      symbols = MATCH_CODE_COUNT;
+      codes = MATCH_CODES;
+    }
+    for (let i: u32 = 0; i < symbols; i++) {
+      const packed = i < 16 ? counts0 : i < 32 ? counts1 : i < 48 ? counts2 : LAST_MATCH_COUNTS;
+      const count = <u32>(packed >> <u64>((i & 15) << 2)) & 15;
+      store<u16>(scratch + COUNTS + (i << 1), <u16>(count === 15 ? -1 : count));
+    }
+    buildStates(scratch + table, bits, symbols, scratch + codes, scratch);
   }
 }

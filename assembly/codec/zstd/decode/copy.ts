@@ -1,7 +1,7 @@
 // Copies of literals and matches: fast ones that overwrite up to 31 bytes past their end, and exact ones for
 // the end of the output.
 import { BAD_TOKEN, OUTPUT_FULL } from "../../../status";
-import { PATTERNS, STRIDES } from "./scratch";
+import { LITERALS_AT, PATTERNS, STRIDES } from "./scratch";
 
 /** Bytes past the end that the fast copies may overwrite. */
 export const COPY_SLACK: u32 = 32;
@@ -51,21 +51,23 @@ function matchExact(to: usize, offset: u32, bytes: u32, scratch: usize): void {
 }
 
 /**
- * Copy literals and a match near the end of the output, and write nothing past `limit`; return 0 or a status.
+ * Copy literals from LITERALS_AT, which is set to their end, and a match near the end of the output; write
+ * nothing past `limit`. Return 0 or a status.
  */
 export function copyExact(
   op: usize,
-  literal: usize,
   literals: u32,
-  offset: u32,
   matchBytes: u32,
+  offset: u32,
   limit: usize,
   history: usize,
   scratch: usize,
 ): i32 {
   const free = <u32>(limit - op);
   if (literals > free || matchBytes > free - literals) return OUTPUT_FULL;
+  const literal: usize = load<u32>(scratch, LITERALS_AT);
   memory.copy(op, literal, literals);
+  store<u32>(scratch, <u32>literal + literals, LITERALS_AT);
   if (matchBytes === 0) return 0;
   if (offset - 1 >= <u32>(op + literals - history)) return BAD_TOKEN;
   matchExact(op + literals, offset, matchBytes, scratch);

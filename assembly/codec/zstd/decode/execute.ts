@@ -4,20 +4,31 @@ import { BAD_TOKEN, OUTPUT_FULL, OVERRUN } from "../../../status";
 import { COPY_SLACK, copyExact, copyWild, repeatWild } from "./copy";
 import {
   LAST_OFFSETS,
+  LAST_STATE_BITS,
+  LEFT,
+  LITERAL_STATE,
   LITERALS_AT,
   LITERALS_BYTES,
   LITERALS_TABLE_BITS,
+  MATCH_STATE,
   MATCHES_TABLE_BITS,
+  OFFSET_STATE,
   OFFSETS_TABLE_BITS,
   OWN_LITERALS,
   OWN_MATCHES,
   OWN_OFFSETS,
+  SEQUENCES,
+  STOPPED_LITERALS,
+  STOPPED_MATCH,
+  STOPPED_OFFSET,
 } from "./scratch";
-import { BASE_SHIFT, EXTRA_SHIFT, MASK_SHIFT, MASK_TIMES_8, NEXT_SHIFT, STATE_BITS_SHIFT } from "./states";
+import { BASE_SHIFT, EXTRA_SHIFT, nextState, STATE_BITS_MASK, STATE_BITS_SHIFT } from "./states";
 
-const BASE_MASK: u32 = 0x1ffff;
-const EXTRA_MASK: u64 = 63 << EXTRA_SHIFT;
-const TOP_BIT: u64 = 1 << 63;
+const EXTRA_MASK: u32 = 31 << EXTRA_SHIFT;
+const TOP_BIT: u32 = 1 << 31;
+/** Of a count of 16 extra bits: bit 16 of the base. */
+const TOP_EXTRA_BIT: u32 = 16 << EXTRA_SHIFT;
+const TOP_EXTRA_TO_BASE: u32 = 12 - EXTRA_SHIFT;
 /** Bits that a container holds at least. An offset's bits and three states are never more. */
 const CONTAINER_BITS: u32 = 57;
 /** An offset's value up to here names one of the last three offsets. */
@@ -41,85 +52,103 @@ export function executeSequences(
   const literalsEnd: usize = load<u32>(scratch, LITERALS_AT) + load<u32>(scratch, LITERALS_BYTES);
   let op = out;
   if (count !== 0) {
+    const last: u32 = start < end ? load<u8>(end - 1) : 0;
+    if (last === 0) return BAD_TOKEN;
+    // Bits that are left to read: from the highest set bit of the last byte, which is no part of them, down.
+    store<u32>(scratch, ((<u32>(end - start)) << 3) - <u32>clz<u32>(last) + 23, LEFT);
+    firstState(start, LITERALS_TABLE_BITS, LITERAL_STATE, scratch);
+    firstState(start, OFFSETS_TABLE_BITS, OFFSET_STATE, scratch);
+    firstState(start, MATCHES_TABLE_BITS, MATCH_STATE, scratch);
+    store<u32>(scratch, count, SEQUENCES);
     // A sequence that ends before `far` may overwrite what follows it.
     const far = min(outEnd - min(COPY_SLACK, <u32>(outEnd - out)), limit);
-    const bytes = run(start, end, count, op, far, limit, literalsEnd, history, scratch);
-    if (bytes < 0) return bytes === OUTPUT_FULL && limit < outEnd ? OVERRUN : bytes;
-    op += bytes;
+    do {
+      op = run(start - 8, op, far, literalsEnd, history, scratch);
+      if (op === 0) return BAD_TOKEN;
+      count = load<u32>(scratch, SEQUENCES);
+      if (count === 0) break;
+      const literals = load<u32>(scratch, STOPPED_LITERALS);
+      const matchBytes = load<u32>(scratch, STOPPED_MATCH);
+      const status = copyExact(
+        op,
+        literals,
+        matchBytes,
+        load<u32>(scratch, STOPPED_OFFSET),
+        limit,
+        history,
+        scratch,
+      );
+      if (status < 0) return status === OUTPUT_FULL && limit < outEnd ? OVERRUN : status;
+      op += literals + matchBytes;
+      store<u32>(scratch, count - 1, SEQUENCES);
+    } while (count !== 1);
+    // The last sequence has no next states.
+    if (load<u32>(scratch, LEFT) + load<u32>(scratch, LAST_STATE_BITS) !== 0) return BAD_TOKEN;
   }
-  const literal: usize = load<u32>(scratch, LITERALS_AT);
-  const rest = <u32>(literalsEnd - literal);
-  const status = copyExact(op, literal, rest, 0, 0, limit, history, scratch);
+  const rest = <u32>(literalsEnd - load<u32>(scratch, LITERALS_AT));
+  const status = copyExact(op, rest, 0, 0, limit, history, scratch);
   if (status < 0) return limit < outEnd ? OVERRUN : status;
   return <i32>(op + rest - out);
 }
 
 /**
- * Carry out sequences; return the bytes, and set LITERALS_AT to the literals that are left; or return a
- * status.
+ * Carry out sequences until all are done or one ends after `far`, which is left for the caller: this loop has
+ * no calls, so that V8 keeps more of it in registers. Return where they end, or 0 for sequences that are
+ * wrong.
  */
-function run(
-  start: usize,
-  end: usize,
-  count: u32,
-  out: usize,
-  far: usize,
-  limit: usize,
-  literalsEnd: usize,
-  history: usize,
-  scratch: usize,
-): i32 {
-  const last: u32 = start < end ? load<u8>(end - 1) : 0;
-  if (last === 0) return BAD_TOKEN;
-  // Bits that are left to read: from the highest set bit of the last byte, which is no part of them, down.
-  let left = ((<i32>(end - start)) << 3) - <i32>clz<u32>(last) + 23;
-  left -= load<u32>(scratch, LITERALS_TABLE_BITS);
-  let literalState = firstState(start, left, LITERALS_TABLE_BITS, scratch);
-  left -= load<u32>(scratch, OFFSETS_TABLE_BITS);
-  let offsetState = firstState(start, left, OFFSETS_TABLE_BITS, scratch);
-  left -= load<u32>(scratch, MATCHES_TABLE_BITS);
-  let matchState = firstState(start, left, MATCHES_TABLE_BITS, scratch);
+function run(start: usize, op: usize, far: usize, literalsEnd: usize, history: usize, scratch: usize): usize {
+  let left = <i32>load<u32>(scratch, LEFT);
+  let literalState: usize = load<u32>(scratch, LITERAL_STATE);
+  let offsetState: usize = load<u32>(scratch, OFFSET_STATE);
+  let matchState: usize = load<u32>(scratch, MATCH_STATE);
   let offset0 = load<u32>(scratch, LAST_OFFSETS);
   let offset1 = load<u32>(scratch, LAST_OFFSETS + 4);
   let offset2 = load<u32>(scratch, LAST_OFFSETS + 8);
   let literal: usize = load<u32>(scratch, LITERALS_AT);
-  let op = out;
+  let count = load<u32>(scratch, SEQUENCES);
   // The entries of the three states.
-  let o: u64 = 0;
-  let m: u64 = 0;
-  let l: u64 = 0;
-  start -= 8;
+  let offsetEntry: u64 = 0;
+  let matchEntry: u64 = 0;
+  let literalEntry: u64 = 0;
   do {
-    if (left < 0) return BAD_TOKEN;
+    if (left < 0) return 0;
     // The next bits are the highest ones of the container.
     let container = load<u64>(start + ((left + 7) >> 3)) << (<u64>(<u32>(0 - left) & 7));
-    o = load<u64>(offsetState, OWN_OFFSETS);
-    m = load<u64>(matchState, OWN_MATCHES);
-    l = load<u64>(literalState, OWN_LITERALS);
-    const total = (<u32>o + <u32>m + <u32>l) & 127;
-    let literals = <u32>(l >> BASE_SHIFT) & BASE_MASK;
-    let matchBytes = <u32>(m >> BASE_SHIFT) & BASE_MASK;
-    // 1, and the extra bits behind it.
-    let offset = <u32>(((container >> 1) | TOP_BIT) >> ((o >> EXTRA_SHIFT) ^ 63));
-    let tail = container >> <u64>(61 - total);
+    offsetEntry = load<u64>(offsetState, OWN_OFFSETS);
+    matchEntry = load<u64>(matchState, OWN_MATCHES);
+    literalEntry = load<u64>(literalState, OWN_LITERALS);
+    const o = <u32>offsetEntry;
+    const m = <u32>matchEntry;
+    const l = <u32>literalEntry;
+    const sum = o + m + l;
+    // 1, and the extra bits behind it. Shifts of 32 bits, because V8 masks the count of those of 64.
+    let offset = (<u32>(container >> 33) | TOP_BIT) >> (o >> BASE_SHIFT);
+    let tail = <u32>(container >> <u64>((61 - sum) & 63));
+    let literals: u32 = l >> BASE_SHIFT;
+    let matchBytes: u32 = m >> BASE_SHIFT;
+    const total = sum & 127;
     if (((l | m) & EXTRA_MASK) !== 0) {
-      container <<= o >> EXTRA_SHIFT;
+      container <<= <u64>((o >> EXTRA_SHIFT) & 31);
       if (total > CONTAINER_BITS) {
-        let rest = left - (<i32>(o >> EXTRA_SHIFT) & 63);
+        let rest = left - (<i32>(o >> EXTRA_SHIFT) & 31);
         container = load<u64>(start + ((rest + 7) >> 3)) << (<u64>(<u32>(0 - rest) & 7));
         rest = left - total;
-        tail = (load<u64>(start + (rest >> 3), 8) >> <u64>(<u32>rest & 7)) << 3;
+        tail = <u32>((load<u64>(start + (rest >> 3), 8) >> <u64>(<u32>rest & 7)) << 3);
       }
-      if ((m & EXTRA_MASK) !== 0) matchBytes += <u32>(container >> (0 - (m >> EXTRA_SHIFT)));
+      const extra = <u32>(container >> 32);
+      if ((m & EXTRA_MASK) !== 0)
+        matchBytes += (extra >> (0 - (m >> EXTRA_SHIFT))) + ((m & TOP_EXTRA_BIT) << TOP_EXTRA_TO_BASE);
       if ((l & EXTRA_MASK) !== 0)
-        literals += <u32>((container << (m >> EXTRA_SHIFT)) >> (0 - (l >> EXTRA_SHIFT)));
+        literals +=
+          ((extra << (m >> EXTRA_SHIFT)) >> (0 - (l >> EXTRA_SHIFT))) +
+          ((l & TOP_EXTRA_BIT) << TOP_EXTRA_TO_BASE);
     }
     left -= total;
-    offsetState = scratch + <u32>(o >> NEXT_SHIFT) + (<u32>tail & <u32>(o >> MASK_SHIFT) & MASK_TIMES_8);
-    tail >>= o >> STATE_BITS_SHIFT;
-    matchState = scratch + <u32>(m >> NEXT_SHIFT) + (<u32>tail & <u32>(m >> MASK_SHIFT) & MASK_TIMES_8);
-    tail >>= m >> STATE_BITS_SHIFT;
-    literalState = scratch + <u32>(l >> NEXT_SHIFT) + (<u32>tail & <u32>(l >> MASK_SHIFT) & MASK_TIMES_8);
+    offsetState = nextState(<u32>(offsetEntry >> 32), tail, scratch);
+    tail >>= (o >> STATE_BITS_SHIFT) & STATE_BITS_MASK;
+    matchState = nextState(<u32>(matchEntry >> 32), tail, scratch);
+    tail >>= (m >> STATE_BITS_SHIFT) & STATE_BITS_MASK;
+    literalState = nextState(<u32>(literalEntry >> 32), tail, scratch);
 
     if (offset > REPEAT_VALUES) {
       offset -= REPEAT_VALUES;
@@ -137,37 +166,49 @@ function run(
       }
     }
 
-    if (literals > <u32>(literalsEnd - literal)) return BAD_TOKEN;
+    if (literals > <u32>(literalsEnd - literal)) return 0;
     const matchAt = op + literals;
     const next = matchAt + matchBytes;
-    if (<i32>(next - far) <= 0) {
-      v128.store(op, v128.load(literal));
-      if (literals > 16) copyWild(op + 16, literal + 16, matchAt);
-      if (offset - 1 >= <u32>(matchAt - history)) return BAD_TOKEN;
-      if (offset >= 16) {
-        v128.store(matchAt, v128.load(matchAt - offset));
-        if (matchBytes > 16) copyWild(matchAt + 16, matchAt + 16 - offset, next);
-      } else repeatWild(matchAt, offset, next, scratch);
-    } else {
-      const status = copyExact(op, literal, literals, offset, matchBytes, limit, history, scratch);
-      if (status < 0) return status;
+    if (<i32>(next - far) > 0) {
+      store<u32>(scratch, literals, STOPPED_LITERALS);
+      store<u32>(scratch, offset, STOPPED_OFFSET);
+      store<u32>(scratch, matchBytes, STOPPED_MATCH);
+      break;
     }
+    v128.store(op, v128.load(literal));
+    if (literals > 16) copyWild(op + 16, literal + 16, matchAt);
+    if (offset - 1 >= <u32>(matchAt - history)) return 0;
+    if (offset >= 16) {
+      v128.store(matchAt, v128.load(matchAt - offset));
+      if (matchBytes > 16) copyWild(matchAt + 16, matchAt + 16 - offset, next);
+    } else repeatWild(matchAt, offset, next, scratch);
     literal += literals;
     op = next;
   } while (--count !== 0);
-  // The last sequence has no next states.
-  const stateBits =
-    ((o >> STATE_BITS_SHIFT) & 63) + ((m >> STATE_BITS_SHIFT) & 63) + ((l >> STATE_BITS_SHIFT) & 63);
-  if (left + <i32>stateBits !== 0) return BAD_TOKEN;
+  store<u32>(scratch, left, LEFT);
+  store<u32>(
+    scratch,
+    ((<u32>offsetEntry >> STATE_BITS_SHIFT) & STATE_BITS_MASK) +
+      ((<u32>matchEntry >> STATE_BITS_SHIFT) & STATE_BITS_MASK) +
+      ((<u32>literalEntry >> STATE_BITS_SHIFT) & STATE_BITS_MASK),
+    LAST_STATE_BITS,
+  );
+  store<u32>(scratch, <u32>literalState, LITERAL_STATE);
+  store<u32>(scratch, <u32>offsetState, OFFSET_STATE);
+  store<u32>(scratch, <u32>matchState, MATCH_STATE);
   store<u32>(scratch, offset0, LAST_OFFSETS);
   store<u32>(scratch, offset1, LAST_OFFSETS + 4);
   store<u32>(scratch, offset2, LAST_OFFSETS + 8);
   store<u32>(scratch, <u32>literal, LITERALS_AT);
-  return <i32>(op - out);
+  store<u32>(scratch, count, SEQUENCES);
+  return op;
 }
 
-/** Return a state, whose bits start `left` bits after `start`, as 8 times its number after `scratch`. */
-function firstState(start: usize, left: i32, bitsField: u32, scratch: usize): usize {
-  const mask: u32 = (1 << load<u32>(scratch + bitsField)) - 1;
-  return scratch + (((<u32>load<u16>(start + (left >> 3)) >> (left & 7)) & mask) << 3);
+/** Read a state, and write it to `stateField` as 8 times its number after `scratch`. */
+function firstState(start: usize, bitsField: u32, stateField: u32, scratch: usize): void {
+  const bits = load<u32>(scratch + bitsField);
+  const left = <i32>load<u32>(scratch, LEFT) - bits;
+  store<u32>(scratch, left, LEFT);
+  const state = (<u32>load<u16>(start + (left >> 3)) >> (left & 7)) & ((1 << bits) - 1);
+  store<u32>(scratch + stateField, <u32>scratch + (state << 3));
 }

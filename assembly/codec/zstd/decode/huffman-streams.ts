@@ -1,5 +1,6 @@
 // Decodes literals from one or four streams of bits, which are read from their ends backwards.
 import { BAD_TOKEN, TRUNCATED } from "../../../status";
+import { ROUND_BITS } from "./huffman-table";
 import { HUFFMAN_TABLE } from "./scratch";
 
 /** Six bytes of lengths, and a byte a stream. */
@@ -8,7 +9,7 @@ const MIN_FOUR_STREAMS_BYTES: u32 = 10;
 const SYMBOLS_A_LOAD: u32 = 4;
 /** The same for codes of at most 11 bits, with one bit that marks what was taken. */
 const SYMBOLS_A_ROUND: u32 = 5;
-const MAX_ROUND_BITS: u32 = 11;
+const SHIFT: u64 = 64 - ROUND_BITS;
 /** Bytes that a round takes of a stream at most: five codes, and bits of the byte before. */
 const BYTES_A_ROUND: u32 = 7;
 
@@ -94,10 +95,9 @@ export function decodeFourStreams(
   const table = scratch + HUFFMAN_TABLE;
   let op = out;
   if (
-    bits <= MAX_ROUND_BITS &&
+    bits === ROUND_BITS &&
     min(min(start1 - start0, start2 - start1), min(start3 - start2, end - start3)) >= 8
   ) {
-    const shift: u64 = 64 - bits;
     // A container holds the bits of the eight bytes at its pointer, the next ones first. The lowest set bit
     // marks how many were taken: the bits behind it are zero.
     let p0 = start1 - 8;
@@ -119,10 +119,10 @@ export function decodeFourStreams(
         const op1 = op + quarter;
         const op2 = op1 + quarter;
         const op3 = op2 + quarter;
-        let e0: u32 = load<u16>(table + ((<u32>(c0 >> shift)) << 1));
-        let e1: u32 = load<u16>(table + ((<u32>(c1 >> shift)) << 1));
-        let e2: u32 = load<u16>(table + ((<u32>(c2 >> shift)) << 1));
-        let e3: u32 = load<u16>(table + ((<u32>(c3 >> shift)) << 1));
+        let e0: u32 = load<u16>(table + ((<u32>(c0 >> SHIFT)) << 1));
+        let e1: u32 = load<u16>(table + ((<u32>(c1 >> SHIFT)) << 1));
+        let e2: u32 = load<u16>(table + ((<u32>(c2 >> SHIFT)) << 1));
+        let e3: u32 = load<u16>(table + ((<u32>(c3 >> SHIFT)) << 1));
         c0 <<= <u64>e0;
         c1 <<= <u64>e1;
         c2 <<= <u64>e2;
@@ -131,10 +131,10 @@ export function decodeFourStreams(
         store<u8>(op1, <u8>(e1 >> 8));
         store<u8>(op2, <u8>(e2 >> 8));
         store<u8>(op3, <u8>(e3 >> 8));
-        e0 = load<u16>(table + ((<u32>(c0 >> shift)) << 1));
-        e1 = load<u16>(table + ((<u32>(c1 >> shift)) << 1));
-        e2 = load<u16>(table + ((<u32>(c2 >> shift)) << 1));
-        e3 = load<u16>(table + ((<u32>(c3 >> shift)) << 1));
+        e0 = load<u16>(table + ((<u32>(c0 >> SHIFT)) << 1));
+        e1 = load<u16>(table + ((<u32>(c1 >> SHIFT)) << 1));
+        e2 = load<u16>(table + ((<u32>(c2 >> SHIFT)) << 1));
+        e3 = load<u16>(table + ((<u32>(c3 >> SHIFT)) << 1));
         c0 <<= <u64>e0;
         c1 <<= <u64>e1;
         c2 <<= <u64>e2;
@@ -143,10 +143,10 @@ export function decodeFourStreams(
         store<u8>(op1, <u8>(e1 >> 8), 1);
         store<u8>(op2, <u8>(e2 >> 8), 1);
         store<u8>(op3, <u8>(e3 >> 8), 1);
-        e0 = load<u16>(table + ((<u32>(c0 >> shift)) << 1));
-        e1 = load<u16>(table + ((<u32>(c1 >> shift)) << 1));
-        e2 = load<u16>(table + ((<u32>(c2 >> shift)) << 1));
-        e3 = load<u16>(table + ((<u32>(c3 >> shift)) << 1));
+        e0 = load<u16>(table + ((<u32>(c0 >> SHIFT)) << 1));
+        e1 = load<u16>(table + ((<u32>(c1 >> SHIFT)) << 1));
+        e2 = load<u16>(table + ((<u32>(c2 >> SHIFT)) << 1));
+        e3 = load<u16>(table + ((<u32>(c3 >> SHIFT)) << 1));
         c0 <<= <u64>e0;
         c1 <<= <u64>e1;
         c2 <<= <u64>e2;
@@ -155,10 +155,10 @@ export function decodeFourStreams(
         store<u8>(op1, <u8>(e1 >> 8), 2);
         store<u8>(op2, <u8>(e2 >> 8), 2);
         store<u8>(op3, <u8>(e3 >> 8), 2);
-        e0 = load<u16>(table + ((<u32>(c0 >> shift)) << 1));
-        e1 = load<u16>(table + ((<u32>(c1 >> shift)) << 1));
-        e2 = load<u16>(table + ((<u32>(c2 >> shift)) << 1));
-        e3 = load<u16>(table + ((<u32>(c3 >> shift)) << 1));
+        e0 = load<u16>(table + ((<u32>(c0 >> SHIFT)) << 1));
+        e1 = load<u16>(table + ((<u32>(c1 >> SHIFT)) << 1));
+        e2 = load<u16>(table + ((<u32>(c2 >> SHIFT)) << 1));
+        e3 = load<u16>(table + ((<u32>(c3 >> SHIFT)) << 1));
         c0 <<= <u64>e0;
         c1 <<= <u64>e1;
         c2 <<= <u64>e2;
@@ -167,10 +167,10 @@ export function decodeFourStreams(
         store<u8>(op1, <u8>(e1 >> 8), 3);
         store<u8>(op2, <u8>(e2 >> 8), 3);
         store<u8>(op3, <u8>(e3 >> 8), 3);
-        e0 = load<u16>(table + ((<u32>(c0 >> shift)) << 1));
-        e1 = load<u16>(table + ((<u32>(c1 >> shift)) << 1));
-        e2 = load<u16>(table + ((<u32>(c2 >> shift)) << 1));
-        e3 = load<u16>(table + ((<u32>(c3 >> shift)) << 1));
+        e0 = load<u16>(table + ((<u32>(c0 >> SHIFT)) << 1));
+        e1 = load<u16>(table + ((<u32>(c1 >> SHIFT)) << 1));
+        e2 = load<u16>(table + ((<u32>(c2 >> SHIFT)) << 1));
+        e3 = load<u16>(table + ((<u32>(c3 >> SHIFT)) << 1));
         c0 <<= <u64>e0;
         c1 <<= <u64>e1;
         c2 <<= <u64>e2;
@@ -180,18 +180,18 @@ export function decodeFourStreams(
         store<u8>(op2, <u8>(e2 >> 8), 4);
         store<u8>(op3, <u8>(e3 >> 8), 4);
         op += SYMBOLS_A_ROUND;
-        let taken = ctz<u64>(c0);
-        p0 -= <u32>(taken >> 3);
-        c0 = (load<u64>(p0) | 1) << (taken & 7);
-        taken = ctz<u64>(c1);
-        p1 -= <u32>(taken >> 3);
-        c1 = (load<u64>(p1) | 1) << (taken & 7);
-        taken = ctz<u64>(c2);
-        p2 -= <u32>(taken >> 3);
-        c2 = (load<u64>(p2) | 1) << (taken & 7);
-        taken = ctz<u64>(c3);
-        p3 -= <u32>(taken >> 3);
-        c3 = (load<u64>(p3) | 1) << (taken & 7);
+        let taken = <u32>ctz<u64>(c0);
+        p0 -= taken >> 3;
+        c0 = (load<u64>(p0) | 1) << (<u64>(taken & 7));
+        taken = <u32>ctz<u64>(c1);
+        p1 -= taken >> 3;
+        c1 = (load<u64>(p1) | 1) << (<u64>(taken & 7));
+        taken = <u32>ctz<u64>(c2);
+        p2 -= taken >> 3;
+        c2 = (load<u64>(p2) | 1) << (<u64>(taken & 7));
+        taken = <u32>ctz<u64>(c3);
+        p3 -= taken >> 3;
+        c3 = (load<u64>(p3) | 1) << (<u64>(taken & 7));
       } while (op < stop);
     }
     left0 = ((<i32>(p0 - start0)) << 3) + 64 - <i32>ctz<u64>(c0);

@@ -2,17 +2,24 @@
 // of the code, and the symbol << 8.
 import { HUFFMAN_TABLE, SORTED, WEIGHT_COUNTS, WEIGHT_STARTS, WEIGHTS } from "./scratch";
 
-/** Build the table of the weights at `scratch + WEIGHTS`. Codes of equal length are in the symbols' order. */
-export function buildHuffmanTable(symbols: u32, bits: u32, scratch: usize): void {
+/** Bits of the index of a table, unless its code has longer ones: shifts by a constant need no register. */
+export const ROUND_BITS: u32 = 11;
+
+/**
+ * Build the table of the weights at `scratch + WEIGHTS`. Codes of equal length are in the symbols' order.
+ * Return the bits of the table's index.
+ */
+export function buildHuffmanTable(symbols: u32, bits: u32, scratch: usize): u32 {
   sortSymbols(symbols, bits, scratch);
+  const tableBits = max(bits, ROUND_BITS);
   let to = scratch + HUFFMAN_TABLE;
   let from = scratch + SORTED + load<u32>(scratch, WEIGHT_COUNTS);
   for (let weight: u32 = 1; weight <= bits; weight++) {
     const count: u32 = load<u32>(scratch + WEIGHT_COUNTS + (weight << 2));
     const codeBits = bits + 1 - weight;
-    const entryBytes: u32 = 1 << weight;
+    const entryBytes: u32 = 1 << (weight + tableBits - bits);
     const last = from + count;
-    if (weight < 4) {
+    if (entryBytes < 16) {
       // Up to 8 bytes an entry: what is written too much is overwritten by the next.
       while (from < last) {
         store<u64>(to, <u64>(codeBits | ((<u32>load<u8>(from++)) << 8)) * 0x0001000100010001);
@@ -29,6 +36,7 @@ export function buildHuffmanTable(symbols: u32, bits: u32, scratch: usize): void
       }
     }
   }
+  return tableBits;
 }
 
 /** Write the symbols to `scratch + SORTED`, the lowest weight first. */

@@ -60,8 +60,7 @@ function decodeHuffman(src: usize, end: usize, maxLiterals: u32, scratch: usize)
     const table = readWeights(from, to, scratch);
     if (table < 0) return table;
     const bits = <u32>table >> 20;
-    buildHuffmanTable((<u32>table >> 8) & 0xfff, bits, scratch);
-    store<u32>(scratch, bits, HUFFMAN_BITS);
+    store<u32>(scratch, buildHuffmanTable((<u32>table >> 8) & 0xfff, bits, scratch), HUFFMAN_BITS);
     from += table & 255;
     if (from >= to) return TRUNCATED;
   }

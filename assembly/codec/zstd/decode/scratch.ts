@@ -54,6 +54,19 @@ export const STRIDES: u32 = 1280;
 // Work space of one table.
 /** i16 a symbol. */
 export const COUNTS: u32 = 1344;
+// Where a run over sequences stops, in the same space.
+/** The bits that are left, and the three states. */
+export const LEFT: u32 = 1344;
+export const LITERAL_STATE: u32 = 1348;
+export const OFFSET_STATE: u32 = 1352;
+export const MATCH_STATE: u32 = 1356;
+/** The sequences that are left; the first of them does not fit: its literals, offset and match. */
+export const SEQUENCES: u32 = 1360;
+export const STOPPED_LITERALS: u32 = 1364;
+export const STOPPED_OFFSET: u32 = 1368;
+export const STOPPED_MATCH: u32 = 1372;
+/** The bits of the next states of the last sequence. */
+export const LAST_STATE_BITS: u32 = 1376;
 /** u16 a symbol. */
 export const NEXT_STATES: u32 = 1856;
 /** A byte a state, and 16 that are overwritten. */

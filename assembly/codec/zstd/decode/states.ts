@@ -1,23 +1,25 @@
 // Tables of finite state entropy (RFC 8878, 4.1): the description of a distribution in, one entry a state
 // out.
 //
-// An entry is a u64, so that one load gives all that a state means:
+// An entry is two u32:
 //
-//     bits  0 …  6   bits that the state takes: its extra bits, then those of the next state
-//     bits  8 … 13   bits of the next state          both are counts of shifts, which use six bits: the bits
-//     bits 14 … 19   extra bits                      above need not be cleared
-//     bits 20 … 36   base: the extra bits are added to it
-//     bits 40 … 51   mask of the next state's bits, times 8
-//     bits 52 … 63   first of the next states, times 8
+//     0   bits  0 …  6   bits that the state takes: its extra bits, then those of the next state
+//         bits  7 … 11   extra bits
+//         bits 12 … 15   bits of the next state
+//         bits 16 … 31   base, to which the extra bits are added, without its bit 16: only the last codes of
+//                        literals and of matches have that, and only they 16 extra bits. Offsets, whose base
+//                        is a power of two: 31 less the extra bits
+//     4   bits  0 … 15   mask of the next state's bits, times 8
+//         bits 16 … 31   first of the next states, times 8
 import { BAD_TOKEN, TRUNCATED } from "../../../status";
 import { COUNTS, NEXT_STATES, SPREAD } from "./scratch";
 
-export const STATE_BITS_SHIFT: u64 = 8;
-export const EXTRA_SHIFT: u64 = 14;
-export const BASE_SHIFT: u64 = 20;
-export const MASK_SHIFT: u64 = 40;
-export const MASK_TIMES_8: u32 = 0xff8;
-export const NEXT_SHIFT: u64 = 52;
+export const EXTRA_SHIFT: u32 = 7;
+export const STATE_BITS_SHIFT: u32 = 12;
+export const STATE_BITS_MASK: u32 = 15;
+export const BASE_SHIFT: u32 = 16;
+/** Where an entry's second u32 is. */
+export const TRANSITION: u32 = 4;
 
 const MIN_BITS: u32 = 5;
 
@@ -87,16 +89,21 @@ export function buildStates(table: usize, bits: u32, symbolCount: u32, codes: us
     const first = (n << stateBits) - size;
     const code: u32 = codes === 0 ? symbol << 8 : load<u32>(codes + (symbol << 2));
     const extra = code & 255;
-    store<u64>(
-      table + (state << 3),
-      <u64>(extra + stateBits) |
-        ((<u64>stateBits) << STATE_BITS_SHIFT) |
-        ((<u64>extra) << EXTRA_SHIFT) |
-        ((<u64>(code >> 8)) << BASE_SHIFT) |
-        ((<u64>((1 << stateBits) - 1)) << (MASK_SHIFT + 3)) |
-        ((<u64>first) << (NEXT_SHIFT + 3)),
+    const entry = table + (state << 3);
+    store<u32>(
+      entry,
+      (extra + stateBits) |
+        (extra << EXTRA_SHIFT) |
+        (stateBits << STATE_BITS_SHIFT) |
+        ((code >> 8) << BASE_SHIFT),
     );
+    store<u32>(entry, (((1 << stateBits) - 1) << 3) | (first << (BASE_SHIFT + 3)), TRANSITION);
   }
+}
+
+/** Return the address of the next state, whose table is for addresses after `scratch`. */
+export function nextState(transition: u32, bits: u32, scratch: usize): usize {
+  return scratch + (transition >> 16) + (bits & transition & 0xffff);
 }
 
 /** Give each state its symbol, and each symbol the first number of its states. */
@@ -126,5 +133,5 @@ function spreadSymbols(bits: u32, symbolCount: u32, scratch: usize): void {
 /** Write the table of a distribution with one symbol: every state is the same, and takes no bits. */
 export function buildOneState(table: usize, code: u32): void {
   const extra = code & 255;
-  store<u64>(table, <u64>extra | ((<u64>extra) << EXTRA_SHIFT) | ((<u64>(code >> 8)) << BASE_SHIFT));
+  store<u64>(table, extra | (extra << EXTRA_SHIFT) | ((code >> 8) << BASE_SHIFT));
 }

@@ -3,7 +3,7 @@
 // last symbol is what the others leave.
 import { BAD_TOKEN, TRUNCATED } from "../../../status";
 import { WEIGHT_COUNTS, WEIGHT_STATES, WEIGHTS } from "./scratch";
-import { BASE_SHIFT, buildStates, MASK_SHIFT, MASK_TIMES_8, NEXT_SHIFT, readCounts } from "./states";
+import { BASE_SHIFT, buildStates, readCounts, TRANSITION } from "./states";
 
 /** libzstd reads codes of 12 bits, where the RFC allows 11. */
 const MAX_CODE_BITS: u32 = 12;
@@ -57,17 +57,16 @@ function decodeWeights(src: usize, end: usize, scratch: usize): i32 {
   let other = table + (bitsAt(start, left, (1 << bits) - 1) << 3);
   let symbols: u32 = 0;
   while (symbols < MAX_WEIGHTS - 1) {
-    const entry = load<u64>(state);
+    const entry = load<u32>(state);
     store<u8>(weights + symbols++, <u8>(entry >> BASE_SHIFT));
     left -= <i32>(entry & 127);
     if (left < 0) {
       // The bits have run out: what the other state means is the last weight.
-      store<u8>(weights + symbols++, <u8>(load<u64>(other) >> BASE_SHIFT));
+      store<u8>(weights + symbols++, <u8>(load<u32>(other) >> BASE_SHIFT));
       return symbols;
     }
-    const next =
-      <u32>(entry >> NEXT_SHIFT) +
-      (bitsAt(start, left, <u32>((entry >> MASK_SHIFT) & MASK_TIMES_8) >> 3) << 3);
+    const transition = load<u32>(state, TRANSITION);
+    const next = (transition >> 16) + (bitsAt(start, left, (transition & 0xffff) >> 3) << 3);
     state = other;
     other = table + next;
   }

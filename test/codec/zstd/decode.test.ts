@@ -102,6 +102,20 @@ describe.skipIf(!lib)('frames of libzstd', () => {
     }
   });
 
+  test('literals and matches of 65,539 bytes and more in one sequence', () => {
+    const noise = makePage('random', 1 << 17, diceOf(6, 'noise', 0));
+    const contents = {
+      literals: joined(noise.subarray(0, 70_000), noise.subarray(0, 61_000)),
+      match: joined(noise, noise),
+    };
+    for (const [what, content] of Object.entries(contents))
+      for (const level of [1, 3, 9]) {
+        const frame = lib!.compress(content, level, { checksum: true });
+        expect(frame.length, `${what}, level ${level}`).toBeLessThan(content.length - 50_000);
+        expectContent(frame, content, `${what}, level ${level}`);
+      }
+  });
+
   test('several frames, with skippable ones before, between and after them', () => {
     const parts = [mixture(5000, 1), new Uint8Array(0), mixture(70_000, 2)];
     const skippable = (type: number, bytes: number) =>

@@ -112,14 +112,14 @@ const rangesOf = (inner: PageSource) => ({
 
 const KINDS = ['source', 'short', 'output', 'abort', 'strategy'] as const;
 
-test.each([1, 7])('50 faults at random steps, %i threads', async (threads) => {
+test.each([1, 7])('100 faults at random steps, %i threads', async (threads) => {
   const random = seeded(threads);
   // Node's own threads start with the first run, and those for files with the first asynchronous call.
   await stat(folder);
   await encodeWith({ kind: 'output', step: 1 }, threads);
   await sleep(500);
   const before = threadCount();
-  for (let run = 0; run < 50; run++) {
+  for (let run = 0; run < 100; run++) {
     const fault: Fault = { kind: KINDS[run % KINDS.length]!, step: 1 + (random() % 6) };
     const { error, cause, kind } = await encodeWith(fault, threads);
     if (kind === 'short') expect(error, `run ${run}`).toMatchObject({ code: 'io' });

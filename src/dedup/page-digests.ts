@@ -15,10 +15,14 @@ export class DigestMemory {
     this.end = this.next + DIGEST_BYTES * pages;
   }
 
-  /** Return the digests of an image of `pages` pages, in this memory if it has space for them. */
-  create(kernels: Kernels, pages: number): PageDigests {
+  /**
+   * Return the digests of an image of `pages` pages, in this memory if it has space for them, else at most
+   * `maxCopied` outside of it.
+   */
+  create(kernels: Kernels, pages: number, maxCopied: number): PageDigests {
     const address = this.next;
-    if (pages === 0 || pages > (this.end - address) / DIGEST_BYTES) return new PageDigests(kernels);
+    if (pages === 0 || pages > (this.end - address) / DIGEST_BYTES)
+      return new PageDigests(kernels, 0, 0, maxCopied);
     this.next += DIGEST_BYTES * pages;
     return new PageDigests(kernels, address, pages);
   }
@@ -33,12 +37,26 @@ export class PageDigests {
   pages = 0;
   /** Chunks that hold only skipped pages are missing. */
   private readonly chunks: (Uint32Array | undefined)[] = [];
+  private chunkCount = 0;
 
+  /** `maxCopied`: digests that are copied; those of later pages are left out, in steps of 65536. */
   constructor(
     private readonly kernels: Kernels,
     readonly address = 0,
     private readonly capacity = 0,
+    private readonly maxCopied = Number.POSITIVE_INFINITY,
   ) {}
+
+  /** Bytes of the digests outside of the kernels' memory. */
+  get copiedBytes(): number {
+    return DIGEST_BYTES * CHUNK_PAGES * this.chunkCount;
+  }
+
+  /** Drop the digests outside of the kernels' memory: no page matches any more. */
+  drop(): void {
+    this.chunks.length = 0;
+    this.chunkCount = 0;
+  }
 
   /** Return where the digests of `count` pages from `page` on are in the kernels' memory, or 0. */
   place(page: number, count: number): number {
@@ -60,11 +78,18 @@ export class PageDigests {
       const at = this.pages % CHUNK_PAGES;
       const fits = Math.min(count - done, CHUNK_PAGES - at);
       const number = Math.floor(this.pages / CHUNK_PAGES);
-      this.chunks[number] ??= new Uint32Array(4 * CHUNK_PAGES);
-      this.chunks[number].set(words.subarray(first + 4 * done, first + 4 * (done + fits)), 4 * at);
+      this.chunk(number)?.set(words.subarray(first + 4 * done, first + 4 * (done + fits)), 4 * at);
       this.pages += fits;
       done += fits;
     }
+  }
+
+  private chunk(number: number): Uint32Array | undefined {
+    if (!this.chunks[number] && CHUNK_PAGES * this.chunkCount < this.maxCopied) {
+      this.chunks[number] = new Uint32Array(4 * CHUNK_PAGES);
+      this.chunkCount++;
+    }
+    return this.chunks[number];
   }
 
   /** Append `count` pages that no other page refers to; takes no memory. */

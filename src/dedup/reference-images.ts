@@ -7,6 +7,10 @@ import type { ParentPageCache } from './parent-page-cache.js';
 
 /** Pages that one read fetches where references are to consecutive pages. */
 const WINDOW_PAGES = 16;
+/** Digests outside of the kernels' memory from which on those of the oldest images are dropped. */
+const MAX_COPIED_BYTES = 64 << 20;
+/** Images that keep their digests in any case: the parents of the next image and of its container. */
+const KEPT_IMAGES = 2;
 
 /** An image that later pages may refer to. */
 export interface ReferenceImage {
@@ -37,6 +41,9 @@ export class ReferenceImages implements ReferencePages {
   private readonly slot: number;
   private readonly digest: number;
   private readonly digests: DigestMemory;
+  /** Bytes of digests outside of the kernels' memory, and the first image whose digests were not dropped. */
+  private copiedBytes = 0;
+  private oldest = 0;
   /** The pages in the slot. */
   private readonly window = { image: -1, first: 0, pages: 0 };
 
@@ -45,7 +52,7 @@ export class ReferenceImages implements ReferencePages {
     slots: Slots,
     private readonly pageBytes: number,
     private readonly versions: ParentPageCache,
-    digestPages = 0,
+    private readonly digestPages = 0,
   ) {
     this.kernels = slots.kernels;
     this.digests = new DigestMemory(slots, digestPages);
@@ -59,17 +66,30 @@ export class ReferenceImages implements ReferencePages {
 
   /**
    * Add the next image; the encoder appends its digests page by page. Those of an image that can be read
-   * again are in the kernels' memory as long as that has space.
+   * again are in the kernels' memory as long as that has space. `isLast`: no later image is compared with it,
+   * so only its own pages need them, and only to compare pages that are read again.
    */
-  add(source: PageSource | undefined): ReferenceImage {
+  add(source: PageSource | undefined, isLast = false): ReferenceImage {
     const readable = source?.readAt ? source : undefined;
     const pages = Math.floor((readable?.bytes ?? 0) / this.pageBytes);
+    this.dropOldest();
+    const last = readable ? this.digestPages : 0;
     const image = {
-      digests: this.digests.create(this.kernels, pages),
+      digests: this.digests.create(this.kernels, pages, isLast ? last : Number.POSITIVE_INFINITY),
       source: readable,
     };
     this.images.push(image);
     return image;
+  }
+
+  /** Drop digests of the oldest images, which the page index drops first too, if there are too many. */
+  private dropOldest(): void {
+    this.copiedBytes += this.images.at(-1)?.digests.copiedBytes ?? 0;
+    while (this.copiedBytes > MAX_COPIED_BYTES && this.oldest < this.count - KEPT_IMAGES) {
+      const { digests } = this.images[this.oldest++]!;
+      this.copiedBytes -= digests.copiedBytes;
+      digests.drop();
+    }
   }
 
   image(number: number): ReferenceImage | undefined {
@@ -84,13 +104,13 @@ export class ReferenceImages implements ReferencePages {
   }
 
   /**
-   * Return whether the page at `address` with the digest at `digest` is the page that was sent: the digests
-   * are equal, and so is every byte of the kept version, or of the page as its source has it now. False when
-   * neither is available.
+   * Return whether the page at `address` with the digest at `digest` is the page that was sent: every byte
+   * of the kept version is equal, or the digests are and every byte of the page as its source has it now.
+   * False when neither is available.
    */
   isSamePage(image: number, page: number, address: number, digest: number): boolean {
-    if (!this.images[image]?.digests.matches(page, digest)) return false;
     const kept = this.versions.find(image, page);
+    if (kept === 0 && !this.images[image]?.digests.matches(page, digest)) return false;
     const other = kept !== 0 ? kept : this.read(image, page);
     return other !== 0 && this.kernels.run.pagesEqual(other, address, this.pageBytes) === 1;
   }

@@ -81,7 +81,9 @@ test('digests of images whose size is known have a place in the memory, as long 
   const memory = new DigestMemory(kernels, 10);
   const at = kernels.reserve(16 * 4, 'digests');
   kernels.words.set([1, 2, 3, 4, 5, 6, 7, 8], at >>> 2);
-  const [first, second, third, unknown] = [6, 5, 4, 0].map((pages) => memory.create(kernels, pages));
+  const [first, second, third, unknown] = [6, 5, 4, 0].map((pages) =>
+    memory.create(kernels, pages, Infinity),
+  );
   expect([first, second, third, unknown].map((digests) => digests!.place(0, 1) !== 0)).toEqual([
     true,
     false,

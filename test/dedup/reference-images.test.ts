@@ -53,3 +53,26 @@ test('skipped pages take no memory and match no digest', async () => {
   expect(digests.pages).toBe(2 ** 40 + 1);
   expect([digests.matches(5, digest), digests.matches(2 ** 40, digest)]).toEqual([false, true]);
 });
+
+test('digests outside of the kernels’ memory end at their limit, and those of the oldest images are dropped', async () => {
+  const arena = new Arena();
+  const images = new ReferenceImages(arena, PAGE, new ParentPageCache(arena, PAGE, 0), 1);
+  const digest = arena.slot('digest', 16);
+  const { run } = await arena.allocate();
+  run.hash128(digest, 16, 0, 0, digest);
+  const source = { ...bytesSource(new Uint8Array(2 * PAGE), 'file'), readAt: () => 0 };
+  const far = 65_536;
+  const add = (isLast: boolean, file = source) => {
+    const { digests } = images.add(file, isLast);
+    digests.append(digest, 1);
+    digests.skip(far - 1);
+    digests.append(digest, 1);
+    return digests;
+  };
+  const { readAt: _, ...pipe } = source;
+  const matches = (digests: PageDigests) => [0, far].map((page) => digests.matches(page, digest));
+  expect(matches(add(true))).toEqual([true, false]);
+  expect(matches(add(true, pipe as never))).toEqual([false, false]);
+  const all = Array.from({ length: 40 }, () => add(false));
+  expect(all.map((digests) => matches(digests)[1]).lastIndexOf(false)).toBe(6);
+});

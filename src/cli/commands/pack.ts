@@ -63,7 +63,7 @@ export const command = defineCommand({
       value: 'N',
       help: 'memory for earlier pages of inputs that cannot be read twice',
       parse: byteCount('2G'),
-      default: '256M',
+      default: '64M',
     },
     'frame-bytes': {
       value: 'N',
@@ -211,7 +211,7 @@ async function packTo(
           `pageferry: note: ${file.note ?? `${file.name}: too many pages to keep the file: packed as its memory alone`}`,
         );
       await container?.prepare?.(createProgressLine('comparing compressed pages').onBytes);
-      await encoder.encode(image, container && { container });
+      await encoder.encode(image, { container, isLast: i === images.length - 1 });
     }
     const summary = await encoder.finish();
     await writer.commit();

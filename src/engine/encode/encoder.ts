@@ -24,6 +24,11 @@ export interface EncodeOptions {
    * rebuilds the file from it.
    */
   readonly container?: PageSource | undefined;
+  /**
+   * Whether no image follows. Of an image with more pages than `indexPages` less memory is used then: digests
+   * of pages are kept to compare later images with, 16 bytes each.
+   */
+  readonly isLast?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -104,15 +109,16 @@ export class Encoder {
     const checked = checkedSource(source);
     const container = options.container && checkedSource(options.container);
     throwIfAborted(options.signal);
-    const { parent = this.lastImage } = options;
+    const { parent = this.lastImage, isLast } = options;
     this.checkParent(checked.name, parent);
+    const startImage = () => this.startImage(checked, checked.name, checked.bytes, parent, 'carried', isLast);
     if (container)
-      this.startImage(container, container.name, container.bytes, this.lastContainer, 'container');
-    else this.startImage(checked, checked.name, checked.bytes, parent);
+      this.startImage(container, container.name, container.bytes, this.lastContainer, 'container', isLast);
+    else startImage();
     await this.parts.life.run('encode', options.signal, async () => {
       await this.readImage(container ?? checked);
       if (!container) return;
-      this.startImage(checked, checked.name, checked.bytes, parent);
+      startImage();
       await this.readImage(checked);
     });
   }
@@ -224,7 +230,7 @@ export class Encoder {
   /**
    * Add an image to those that later pages can refer to. @throws PageferryError before anything was changed
    */
-  private begin(name: string, source: PageSource | undefined, parent: number | undefined) {
+  private begin(name: string, source: PageSource | undefined, parent: number | undefined, isLast = false) {
     const { image: context } = this.parts;
     const number = context.earlier.count;
     this.checkParent(name, parent);
@@ -232,7 +238,7 @@ export class Encoder {
       throw new PageferryError('limit', `${name}: a stream has at most ${MAX_IMAGES} images`);
     nameBytes(name);
     context.digest.start();
-    const encoder = new ImageEncoder(context, number, parent, context.earlier.add(source));
+    const encoder = new ImageEncoder(context, number, parent, context.earlier.add(source, isLast));
     return { number, encoder };
   }
 
@@ -248,9 +254,10 @@ export class Encoder {
     bytes: number | undefined,
     parent: number | undefined,
     kind: 'carried' | 'container' = 'carried',
+    isLast = false,
   ): void {
     this.limit.check(name, bytes ?? 0);
-    const { number, encoder } = this.begin(name, source, parent);
+    const { number, encoder } = this.begin(name, source, parent, isLast);
     this.parts.workerStart.begin(bytes, isLarge(this.parts.settings.maxGroupBytes));
     this.announce({ image: number, kind, name, parent, bytes, digest: undefined });
     this.image = new ImageWriter(this.writing, name, encoder, bytes);

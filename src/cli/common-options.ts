@@ -1,12 +1,15 @@
 // Options that several commands have.
+import { DIRECTORY_FORMATS } from '../image/directory-formats.js';
 import { IMAGE_FORMATS } from '../image/formats.js';
 import { UsageError } from './usage-error.js';
 import { alternatives, byteCount, fileName } from './values.js';
 
+const FORMAT_NAMES = [...DIRECTORY_FORMATS, ...IMAGE_FORMATS].map(({ name }) => name);
+
 /** Name of an image format. */
 export const FORMAT_OPTION = {
   value: 'NAME',
-  help: `format of the input images: ${alternatives(IMAGE_FORMATS.map(({ name }) => name))}`,
+  help: `format of the input images: ${alternatives(FORMAT_NAMES)}`,
   parse: formatName,
   defaultText: 'detected',
 } as const;
@@ -42,9 +45,8 @@ export const BASE_OPTION = {
 } as const;
 
 function formatName(name: string): string {
-  const names = IMAGE_FORMATS.map((format) => format.name);
-  if (names.includes(name)) return name;
-  throw new UsageError(`unknown image format; write ${alternatives(names)}`);
+  if (FORMAT_NAMES.includes(name)) return name;
+  throw new UsageError(`unknown image format; write ${alternatives(FORMAT_NAMES)}`);
 }
 
 function fileMode(text: string): number {

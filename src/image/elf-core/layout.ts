@@ -36,6 +36,7 @@ export interface ElfClass {
     Record<'type' | 'flags' | 'offset' | 'vaddr' | 'paddr' | 'filesz' | 'memsz' | 'align', number>
   >;
   readonly sectionHeaderBytes: number;
+  readonly sectionHeader: Readonly<Record<'type' | 'offset' | 'size', number>>;
   readonly sectionInfo: number;
 }
 
@@ -55,6 +56,7 @@ export const ELF_64: ElfClass = {
     align: 48,
   },
   sectionHeaderBytes: 64,
+  sectionHeader: { type: 4, offset: 24, size: 32 },
   sectionInfo: 44,
 };
 
@@ -74,6 +76,7 @@ export const ELF_32: ElfClass = {
     align: 28,
   },
   sectionHeaderBytes: 40,
+  sectionHeader: { type: 4, offset: 16, size: 20 },
   sectionInfo: 28,
 };
 

@@ -18,6 +18,7 @@ import {
   PT_NOTE,
 } from './layout.js';
 import { type Load, LoadTable } from './load-table.js';
+import { checkSections } from './section-headers.js';
 
 /** Each takes some 100 bytes of memory. Linux limits a process to 65530 mappings by default. */
 const MAX_PROGRAM_HEADERS = 1 << 20;
@@ -51,6 +52,7 @@ export function readHeaders(file: FileBytes, { isTruncated = false } = {}): Core
   const { loads, notes } = table.read();
   const addressing = addressingOf(loads, kind.elfClass);
   checkLoads(file, loads, kind.elfClass, { addressing, isTruncated });
+  if (!isTruncated) checkSections(file, kind.elfClass, kind.isLittleEndian);
   return { ...kind, machine: first.getUint16(header.machine, kind.isLittleEndian), loads, notes, addressing };
 }
 

@@ -84,6 +84,11 @@ function openCompressed(file: ImageFile, stream: ImageFile): FileSource {
 
 /** @throws PageferryError `bad-image`, `unsupported` */
 function readHeader({ path, bytes, firstBytes }: ImageFile): Header {
+  if (![MAGIC, PARTIAL_MAGIC].includes(magicOf(firstBytes)))
+    throw new PageferryError(
+      'bad-image',
+      `${path}: does not begin with "${MAGIC}", so it is not a save file`,
+    );
   if (firstBytes.length < HEADER_BYTES)
     throw new PageferryError(
       'bad-image',

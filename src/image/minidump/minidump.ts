@@ -16,7 +16,8 @@ import { type ImageFile, type ImageFormat, openAs } from '../image-file.js';
 import { checkRangeCount } from '../lime/ranges.js';
 import { StoredRanges } from '../stored-ranges.js';
 
-const MAGIC = 'MDMP';
+/** "MDMP", big-endian. */
+const MAGIC = 0x4d444d50;
 const HEADER_BYTES = 32;
 const ENTRY_BYTES = 12;
 const RANGE_BYTES = 16;
@@ -31,7 +32,7 @@ export const minidump: ImageFormat = {
   name: 'minidump',
   extension: 'dmp',
   summary: 'minidump of a process with a memory list: Windows, Breakpad, Crashpad',
-  detect: ({ firstBytes }) => String.fromCharCode(...firstBytes.subarray(0, 4)) === MAGIC,
+  detect: ({ firstBytes }) => firstBytes.length >= 4 && viewOf(firstBytes).getUint32(0) === MAGIC,
   open: openDump,
   inspect(file) {
     const stored = place(readRanges(fileBytes(file), { isTruncated: true }));
@@ -84,6 +85,8 @@ function openDump({ path, bytes, handle }: ImageFile): MinidumpSource {
 /** `isTruncated`: ranges may end past the file. */
 function readRanges(file: FileBytes, { isTruncated = false } = {}): StoredRanges {
   const header = viewOf(readBytes(file, 0, HEADER_BYTES, 'minidump header'));
+  if (header.getUint32(0) !== MAGIC)
+    throw badImage(file.path, 'does not begin with "MDMP", so it is not a minidump');
   const count = header.getUint32(8, true);
   const directory = header.getUint32(12, true);
   if (count > MAX_STREAMS) throw badImage(file.path, `has ${count} streams, at most ${MAX_STREAMS}`);

@@ -80,35 +80,46 @@ function writeMatchCodes(codes: usize): void {
 
 /** Build the tables of the default distributions, from counts of four bits each; 15: -1. */
 function writeDefaults(scratch: usize): void {
-  for (let kind: u32 = 0; kind < 3; kind++) {
-    let counts0: u64 = 0x1112222222222234;
-    let counts1: u64 = 0x1111123222222222;
-    let counts2: u64 = 0xffff;
-    let table = DEFAULT_LITERALS;
-    let bits = DEFAULT_LITERALS_BITS;
-    let symbols = LITERAL_CODE_COUNT;
-    let codes = LITERAL_CODES;
-    if (kind === 1) {
-      counts0 = 0x1111111222111111;
-      counts1 = 0xfffff11111111;
-      table = DEFAULT_OFFSETS;
-      bits = DEFAULT_OFFSETS_BITS;
-      symbols = DEFAULT_OFFSET_COUNT;
-      codes = OFFSET_CODES;
-    } else if (kind === 2) {
-      counts0 = 0x1111111222222341;
-      counts1 = 0x1111111111111111;
-      counts2 = 0xff11111111111111;
-      table = DEFAULT_MATCHES;
-      bits = DEFAULT_MATCHES_BITS;
-      symbols = MATCH_CODE_COUNT;
-      codes = MATCH_CODES;
-    }
-    for (let i: u32 = 0; i < symbols; i++) {
-      const packed = i < 16 ? counts0 : i < 32 ? counts1 : i < 48 ? counts2 : LAST_MATCH_COUNTS;
-      const count = <u32>(packed >> <u64>((i & 15) << 2)) & 15;
-      store<u16>(scratch + COUNTS + (i << 1), <u16>(count === 15 ? -1 : count));
-    }
-    buildStates(scratch + table, bits, symbols, scratch + codes, scratch);
+  const literals = scratch + DEFAULT_LITERALS;
+  let codes = scratch + LITERAL_CODES;
+  let bits = DEFAULT_LITERALS_BITS;
+  let symbols = LITERAL_CODE_COUNT;
+  writeDefault(0x1112222222222234, 0x1111123222222222, 0xffff, symbols, literals, bits, codes, scratch);
+  const offsets = scratch + DEFAULT_OFFSETS;
+  codes = scratch + OFFSET_CODES;
+  bits = DEFAULT_OFFSETS_BITS;
+  symbols = DEFAULT_OFFSET_COUNT;
+  writeDefault(0x1111111222111111, 0xfffff11111111, 0, symbols, offsets, bits, codes, scratch);
+  const matches = scratch + DEFAULT_MATCHES;
+  codes = scratch + MATCH_CODES;
+  bits = DEFAULT_MATCHES_BITS;
+  symbols = MATCH_CODE_COUNT;
+  writeDefault(
+    0x1111111222222341,
+    0x1111111111111111,
+    0xff11111111111111,
+    symbols,
+    matches,
+    bits,
+    codes,
+    scratch,
+  );
+}
+
+function writeDefault(
+  first: u64,
+  second: u64,
+  third: u64,
+  symbols: u32,
+  table: usize,
+  bits: u32,
+  codes: usize,
+  scratch: usize,
+): void {
+  for (let i: u32 = 0; i < symbols; i++) {
+    const packed = i < 16 ? first : i < 32 ? second : i < 48 ? third : LAST_MATCH_COUNTS;
+    const count = <u32>(packed >> <u64>((i & 15) << 2)) & 15;
+    store<u16>(scratch + COUNTS + (i << 1), <u16>(count === 15 ? -1 : count));
   }
+  buildStates(table, bits, symbols, codes, scratch);
 }

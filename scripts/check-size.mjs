@@ -15,8 +15,8 @@ check('browser bundle', bundle.length, 175 * KIB, `, ${gzipSync(bundle).length} 
 for (const [command, kib] of [
   ['main', 24],
   ['store-list', 56],
-  ['pack', 670],
-  ['unpack', 646],
+  ['pack', 668],
+  ['unpack', 643],
   ['store', 722],
 ])
   check(`cli-${command}`, loadedBytes('dist/cli.js') + loadedBytes(`dist/cli-${command}.js`), kib * KIB);

@@ -10,6 +10,8 @@ export interface FileBytes {
   readSync(into: Uint8Array, position: number): number;
 }
 
+type FileSize = Pick<FileBytes, 'path' | 'bytes'>;
+
 /** Return the bytes of an open file. */
 export function fileBytes(file: {
   readonly path: string;
@@ -64,8 +66,18 @@ export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+/** Check that bytes are in a file that states where they are. @throws PageferryError `bad-image` */
+export function checkInFile(file: FileSize, position: bigint, bytes: bigint, what: string): void {
+  if (position + bytes > BigInt(file.bytes)) throw tooShort(file, position, bytes, what);
+}
+
 /** The error of a file that ends before what it has to hold. */
-function tooShort(file: FileBytes, position: number, bytes: number, what: string): PageferryError {
+function tooShort(
+  file: FileSize,
+  position: number | bigint,
+  bytes: number | bigint,
+  what: string,
+): PageferryError {
   return badImage(
     file.path,
     `${what}: ${bytes} bytes at ${position} end past the file's ${file.bytes}: it is truncated`,

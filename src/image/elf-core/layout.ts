@@ -8,6 +8,7 @@
  *                 flags:u32  ehsize=64|52:u16  phentsize=56|32:u16  phnum:u16  shentsize=64|40:u16  shnum:u16
  *     program header  64 bits: type:u32  flags:u32  offset  vaddr  paddr  filesz  memsz  align
  *                     32 bits: type:u32  offset  vaddr  paddr  filesz  memsz  flags:u32  align
+ *     section header  @4 type:u32, then @24|16 offset  size (words)
  *     count     = phnum, or if phnum is FFFF: sh_info (u32 at 44|28) of the first section header
  *     word      = u64 | u32
  */
@@ -38,6 +39,19 @@ export interface ElfClass {
   readonly sectionHeaderBytes: number;
   readonly sectionHeader: Readonly<Record<'type' | 'offset' | 'size', number>>;
   readonly sectionInfo: number;
+}
+
+/** Class and byte order of a file. */
+export interface ElfKind {
+  readonly elfClass: ElfClass;
+  readonly isLittleEndian: boolean;
+}
+
+/** Read a word. */
+export function wordAt(view: DataView, at: number, { elfClass, isLittleEndian }: ElfKind): bigint {
+  return elfClass.bits === 64
+    ? view.getBigUint64(at, isLittleEndian)
+    : BigInt(view.getUint32(at, isLittleEndian));
 }
 
 export const ELF_64: ElfClass = {

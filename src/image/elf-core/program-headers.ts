@@ -1,7 +1,7 @@
 // The segments of an ELF core file. No number of the file is used before it is checked.
 import { PageferryError } from '../../page/error.js';
 import type { Addressing } from '../container/description.js';
-import type { FileBytes } from '../file-bytes.js';
+import { checkInFile, type FileBytes, viewOf } from '../file-bytes.js';
 import {
   CLASS_32,
   CLASS_64,
@@ -11,11 +11,13 @@ import {
   ELF_64,
   ELF_MAGIC,
   type ElfClass,
+  type ElfKind,
   ET_CORE,
   header,
   PN_XNUM,
   PT_LOAD,
   PT_NOTE,
+  wordAt,
 } from './layout.js';
 import { type Load, LoadTable } from './load-table.js';
 import { checkSections } from './section-headers.js';
@@ -25,9 +27,7 @@ const MAX_PROGRAM_HEADERS = 1 << 20;
 const HEADERS_PER_READ = 4096;
 
 /** The headers of a core file. */
-export interface CoreHeaders {
-  readonly elfClass: ElfClass;
-  readonly isLittleEndian: boolean;
+export interface CoreHeaders extends ElfKind {
   readonly machine: number;
   readonly loads: LoadTable;
   /** Segments of notes, in the file's order. */
@@ -45,14 +45,14 @@ export function addressOf(load: Load, addressing: Addressing): bigint {
  * @throws PageferryError `bad-image`, `unsupported`, `io`
  */
 export function readHeaders(file: FileBytes, { isTruncated = false } = {}): CoreHeaders {
-  const first = viewOf(readExactly(file, 0, ELF_32.headerBytes, 'ELF header'));
+  let first = viewOf(readExactly(file, 0, ELF_32.headerBytes, 'ELF header'));
   const kind = checkKind(file.path, first);
-  if (kind.elfClass === ELF_64) readExactly(file, 0, ELF_64.headerBytes, 'ELF header');
-  const table = new Table(file, kind);
+  if (kind.elfClass === ELF_64) first = viewOf(readExactly(file, 0, ELF_64.headerBytes, 'ELF header'));
+  const table = new Table(file, kind, first);
   const { loads, notes } = table.read();
   const addressing = addressingOf(loads, kind.elfClass);
   checkLoads(file, loads, kind.elfClass, { addressing, isTruncated });
-  if (!isTruncated) checkSections(file, kind.elfClass, kind.isLittleEndian);
+  if (!isTruncated) checkSections(file, kind, first);
   return { ...kind, machine: first.getUint16(header.machine, kind.isLittleEndian), loads, notes, addressing };
 }
 
@@ -75,9 +75,7 @@ export function unknownAddress({ bits }: ElfClass): bigint {
   return (1n << BigInt(bits)) - 1n;
 }
 
-type Kind = Pick<CoreHeaders, 'elfClass' | 'isLittleEndian'>;
-
-function checkKind(path: string, view: DataView): Kind {
+function checkKind(path: string, view: DataView): ElfKind {
   if (view.getUint32(0, true) !== ELF_MAGIC)
     throw bad(path, 'does not begin with 7F 45 4C 46, so it is not an ELF file');
   const only = 'only core files of ELF32 and ELF64 can be read';
@@ -101,18 +99,19 @@ function checkKind(path: string, view: DataView): Kind {
 class Table {
   constructor(
     private readonly file: FileBytes,
-    private readonly kind: Kind,
+    private readonly kind: ElfKind,
+    /** The ELF header. */
+    private readonly first: DataView,
   ) {}
 
   read(): { readonly loads: LoadTable; readonly notes: LoadTable } {
-    const { file, kind } = this;
+    const { file, kind, first } = this;
     const { elfClass, isLittleEndian } = kind;
-    const { headerBytes, programHeaderBytes } = elfClass;
-    const first = viewOf(readExactly(file, 0, headerBytes, 'ELF header'));
+    const { programHeaderBytes } = elfClass;
     const entryBytes = first.getUint16(elfClass.header.phentsize, isLittleEndian);
     if (entryBytes !== programHeaderBytes)
       throw bad(file.path, `expected program headers of ${programHeaderBytes} bytes, got ${entryBytes}`);
-    const count = this.count(first);
+    const count = this.count();
     const phoff = this.word(first, elfClass.header.phoff);
     const tableBytes = BigInt(count) * BigInt(programHeaderBytes);
     if (phoff + tableBytes > BigInt(file.bytes))
@@ -138,8 +137,8 @@ class Table {
     return { loads, notes };
   }
 
-  private count(first: DataView): number {
-    const { file, kind } = this;
+  private count(): number {
+    const { file, kind, first } = this;
     const { header: field, headerBytes, sectionHeaderBytes, sectionInfo } = kind.elfClass;
     const count = first.getUint16(field.phnum, kind.isLittleEndian);
     if (count !== PN_XNUM) return count;
@@ -169,19 +168,17 @@ class Table {
   }
 
   private word(view: DataView, at: number): bigint {
-    const { elfClass, isLittleEndian } = this.kind;
-    return elfClass.bits === 64
-      ? view.getBigUint64(at, isLittleEndian)
-      : BigInt(view.getUint32(at, isLittleEndian));
+    return wordAt(view, at, this.kind);
   }
 }
 
 function checkLoads(
-  { path, bytes: fileBytes }: FileBytes,
+  file: FileBytes,
   loads: LoadTable,
   elfClass: ElfClass,
   { addressing, isTruncated }: { readonly addressing: Addressing; readonly isTruncated: boolean },
 ): void {
+  const { path } = file;
   const addressEnd = 1n << BigInt(elfClass.bits);
   for (const load of loads) {
     const segment = `segment ${load.index}`;
@@ -190,11 +187,7 @@ function checkLoads(
         path,
         `${segment}: has ${load.filesz} bytes in the file, more than its ${load.memsz} in memory`,
       );
-    if (!isTruncated && load.filesz > 0n && load.offset + load.filesz > BigInt(fileBytes))
-      throw bad(
-        path,
-        `${segment}: ${load.filesz} bytes at ${load.offset} end past the file's ${fileBytes}: it is truncated`,
-      );
+    if (!isTruncated && load.filesz > 0n) checkInFile(file, load.offset, load.filesz, segment);
     const start = addressOf(load, addressing);
     const isUnknown = addressing === 'physical' && start === unknownAddress(elfClass);
     if (!isUnknown && start + load.memsz > addressEnd)
@@ -211,10 +204,6 @@ function readExactly(file: FileBytes, position: number, bytes: number, what: str
       `${what}: expected ${bytes} bytes at ${position}, got ${got}; the file has ${file.bytes}`,
     );
   return into;
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** An address for messages. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { LinkMeter } from '../../src/engine/encode/link-meter.js';
+import { seeded } from '../support/kernels.js';
 
 /**
  * Simulate a link behind a buffer, in virtual time: a write ends once all its bytes are in the buffer. The
@@ -46,6 +47,20 @@ for (const rate of [20e6, 100e6, 1e9, 3e9])
     for (const bits of estimates) expect(bits / rate).toBeGreaterThan(0.8);
     for (const bits of estimates) expect(bits / rate).toBeLessThan(1.2);
   });
+
+test('writes whose end is noticed up to 2 ms late do not make a link of 1 Gbit/s look faster', () => {
+  const meter = new LinkMeter();
+  const next = seeded(1);
+  const bytes = 300 << 10;
+  let noticedMs = 0;
+  for (let i = 1; i < 400; i++) {
+    const startMs = noticedMs;
+    // The buffer along the path keeps the link busy meanwhile.
+    noticedMs = (i * bytes * 8000) / 1e9 + (2 * next()) / 2 ** 32;
+    meter.recordWrite(bytes, startMs, noticedMs);
+    if (i > 100) expect(meter.bitsPerSecond / 1e9).toBeLessThan(1.25);
+  }
+});
 
 test('a link that gets a hundred times slower, and fast again, is followed within a second', () => {
   const rateAt = (ms: number) => (ms < 1000 || ms >= 4000 ? 10e9 : 100e6);

@@ -33,13 +33,13 @@ const GOAL = 1.05;
  * the worst ratio, and the mean. docs/performance.md has the causes.
  */
 const REACHED: Readonly<Record<Guest, readonly [missed: number, worst: number, mean: number]>> = {
-  compile: [1, 1.09, 1.01],
-  idle: [0, 1.05, 1.01],
-  database: [1, 1.08, 1],
-  physics: [5, 1.2, 1.01],
-  'cache-heavy': [1, 1.07, 1],
-  encrypted: [1, 1.06, 1.02],
-  mixed: [1, 1.09, 1],
+  compile: [0, 1.04, 1],
+  idle: [0, 1.05, 1],
+  database: [1, 1.14, 1],
+  physics: [2, 1.1, 1],
+  'cache-heavy': [1, 1.06, 1],
+  encrypted: [2, 1.06, 1.01],
+  mixed: [2, 1.12, 1],
 };
 
 function measured(groups: readonly RecordedGroup[], cell: Cell, zstd: ZstdKind = 'node'): CellResult {
@@ -68,9 +68,9 @@ describe.each(GUESTS)('%s', (guest) => {
  * second machine: these cells are a few of those in docs/performance.md.
  */
 const REACHED_BY: readonly (readonly [ZstdKind, Guest, missed: number, worst: number, mean: number])[] = [
-  ['kernels', 'compile', 3, 1.1, 1.03],
-  ['kernels', 'database', 1, 1.12, 1.01],
-  ['both', 'database', 1, 1.11, 1.01],
+  ['kernels', 'compile', 1, 1.06, 1.01],
+  ['kernels', 'database', 1, 1.16, 1.01],
+  ['both', 'database', 1, 1.15, 1.01],
 ];
 
 test.each(REACHED_BY)('zstd of %s: %s', (zstd, guest, missed, worst, mean) => {
@@ -98,7 +98,7 @@ test('other costs and sizes: every packing by a factor of 0.7 to 1.4', () => {
   console.log(report('perturbed', results));
   const fixed = results.map(({ toFixed }) => toFixed);
   expect(geometricMean(fixed)).toBeLessThan(1.03);
-  expect(fixed.filter((ratio) => ratio > GOAL).length).toBeLessThan(0.24 * fixed.length);
+  expect(fixed.filter((ratio) => ratio > GOAL).length).toBeLessThan(0.21 * fixed.length);
 });
 
 describe('steps in mid-stream: within 1.15 of the best fixed packing', () => {
@@ -146,7 +146,7 @@ test('a link at a quarter of its given rate', () => {
     const { finishMs } = runMachine(adaptive(), groups, { ...machine, givenLink: 1e9 });
     return finishMs / bestFixed(groups, machine).ms;
   });
-  expect(ratios.filter((ratio) => ratio > GOAL)).toHaveLength(1);
+  expect(ratios.filter((ratio) => ratio > GOAL)).toHaveLength(2);
   // 1.10 where the given rate is believed.
   expect(geometricMean(ratios)).toBeLessThan(1.06);
 });

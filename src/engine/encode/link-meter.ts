@@ -18,6 +18,12 @@ const MIN_WAIT_BYTES = 4096;
  */
 const MAX_IDLE_RATIO = 1;
 /**
+ * A sample spans at least this time or these bytes. The end of a wait is noticed up to a few ms late, and the
+ * largest of samples of one wait each is one that begins late: twice the rate of a link of 1 Gbit/s.
+ */
+const MIN_SAMPLE_MS = 10;
+const MIN_SAMPLE_BYTES = 1 << 20;
+/**
  * The largest sample of this period counts: a busy event loop makes samples too low, and a link that gets
  * slower shows soon.
  */
@@ -49,6 +55,9 @@ export class LinkMeter {
   private samples: Sample[] = [];
   private lastWaitMs: number | undefined;
   private bytesSinceWait = 0;
+  /** The sample in progress: the end of the wait that it begins with, and bytes since then. */
+  private sampleFromMs = 0;
+  private sampleBytes = 0;
   private probeFromMs: number | undefined;
   private probeBytes = 0;
 
@@ -72,19 +81,24 @@ export class LinkMeter {
     const idleMs = this.lastWaitMs === undefined ? Infinity : startMs - this.lastWaitMs;
     const isContinuous = idleMs <= MAX_IDLE_RATIO * (endMs - startMs);
     this.samples = this.samples.filter(({ atMs }) => endMs - atMs <= MEMORY_MS);
+    this.sampleBytes += this.bytesSinceWait;
+    const sampleMs = endMs - this.sampleFromMs;
+    const bits = (this.sampleBytes * 8000) / sampleMs;
     // After a pause, buffers along the path took the first bytes at once: that sample is too high, and used
     // only without another.
-    if (isContinuous)
-      this.samples.push({
-        atMs: endMs,
-        bits: (this.bytesSinceWait * 8000) / (endMs - this.lastWaitMs!),
-      });
+    const isLong = sampleMs >= MIN_SAMPLE_MS || this.sampleBytes >= MIN_SAMPLE_BYTES;
+    if (isContinuous && isLong) this.samples.push({ atMs: endMs, bits });
+    if (!isContinuous || isLong) {
+      this.sampleFromMs = endMs;
+      this.sampleBytes = 0;
+    }
     const best = Math.max(...this.samples.map(({ bits }) => bits));
-    const measured = clamp(this.samples.length > 0 ? best : (bytes * 8000) / (endMs - startMs));
+    const first = isContinuous ? bits : (bytes * 8000) / (endMs - startMs);
+    const measured = clamp(this.samples.length > 0 ? best : first);
     this.waits++;
     const weight = Math.min(1, this.waits / LEARNING_WAITS);
-    const bits = START_BITS_PER_SECOND ** (1 - weight) * measured ** weight;
-    this.bits = isBusy ? Math.max(this.bits, bits) : bits;
+    const believed = START_BITS_PER_SECOND ** (1 - weight) * measured ** weight;
+    this.bits = isBusy ? Math.max(this.bits, believed) : believed;
     this.lastWaitMs = endMs;
     this.bytesSinceWait = 0;
     this.probeFromMs = undefined;

@@ -1,4 +1,5 @@
 import type { GroupView, Packing, PackingResult, StreamState } from '../strategy.js';
+import { estimatedRatio, gainOf, workOf } from './compressibility.js';
 
 /** Expected cost of packing a group. */
 export interface ExpectedCost {
@@ -9,9 +10,12 @@ export interface ExpectedCost {
 /** A packing and its estimated cost; every result corrects the estimate. */
 export interface PackingOption {
   readonly packing: Packing;
-  /** Speed on one thread. */
+  /** Speed on one thread for groups of which `workOf` is 1. */
   bytesPerMs: number;
-  /** Packed bytes, as a ratio of the estimated bytes of an LZ-class encoding of each page alone. */
+  /**
+   * Packed bytes, as a ratio of the estimated bytes of an LZ-class encoding of each page alone, for groups of
+   * which `gainOf` is 1.
+   */
   estimateRatio: number;
 }
 
@@ -52,21 +56,19 @@ const MIN_BYTES = 65536;
 /**
  * Weight of a result for all options, which share machine and data, and its extra weight for its own option.
  */
-const COMMON_WEIGHT = 0.3;
-const OWN_SPEED_WEIGHT = 0.15;
+const COMMON_SPEED_WEIGHT = 0.4;
+const COMMON_SIZE_WEIGHT = 0.4;
+const OWN_SPEED_WEIGHT = 0.1;
+/** Extra weight of the speed for all options with groups of its class. */
+const CLASS_SPEED_WEIGHT = 0.2;
 /**
  * Small, since levels differ by tenths of a per cent: a badly estimated group must not change its level's
  * ratio.
  */
-const OWN_SIZE_WEIGHT = 0.02;
+const OWN_SIZE_WEIGHT = 0.01;
 /** Largest correction by one result, which may be a cold start or a busy moment. */
 const MAX_FACTOR = 4;
-/** Assumed estimate of coded groups, which have none; they pack to about half. */
-export const CODED_RATIO = 0.6;
-/** Packing gains nothing from this estimated ratio on, and its full expected gain below the other. */
-const NO_GAIN_FROM = 0.97;
-const FULL_GAIN_BELOW = 0.85;
-/** Upper bounds of the classes of groups by estimated ratio; each class has its own size correction. */
+/** Upper bounds of the classes of groups by estimated ratio; each has corrections of its own. */
 const CLASSES_BELOW = [0.25, 0.5, 0.75, Infinity] as const;
 
 /** Estimated costs of all packings, corrected by measured results. */
@@ -77,8 +79,9 @@ export class PackingCosts {
     estimateRatio,
   }));
   private readonly expected: ExpectedCost = { ms: 0, bytes: 0 };
-  /** Actual over expected bytes, by class of groups. */
-  private readonly classFactor = CLASSES_BELOW.map(() => 1);
+  /** Actual over expected bytes, and time, by class of groups. */
+  private readonly classSize = CLASSES_BELOW.map(() => 1);
+  private readonly classWork = CLASSES_BELOW.map(() => 1);
   private isZstdKnown = false;
   /** Assumed times of all packings until the first result, as a multiple of the initial estimates. */
   private slowness = 1;
@@ -112,13 +115,14 @@ export class PackingCosts {
   /** Return the expected cost of an option for a group. The object is reused by the next call. */
   expect(option: PackingOption, group: GroupView): ExpectedCost {
     const { expected } = this;
-    const { name } = option.packing;
     expected.ms = group.bytes / option.bytesPerMs;
-    if (name !== 'raw') expected.ms *= this.slowness;
+    expected.bytes = group.bytes;
+    if (option.packing.name === 'raw') return expected;
     const ratio = estimatedRatio(group);
-    const gain = Math.min(1, Math.max(0, (NO_GAIN_FROM - ratio) / (NO_GAIN_FROM - FULL_GAIN_BELOW)));
-    const packedRatio = ratio * this.classFactor[classOf(group)]! * (1 - gain * (1 - option.estimateRatio));
-    expected.bytes = name === 'raw' ? group.bytes : Math.min(group.bytes, group.bytes * packedRatio);
+    const kind = classOf(ratio);
+    expected.ms *= this.slowness * workOf(ratio) * this.classWork[kind]!;
+    const packedRatio = ratio * this.classSize[kind]! * option.estimateRatio ** gainOf(ratio);
+    expected.bytes *= Math.min(1, packedRatio);
     return expected;
   }
 
@@ -137,11 +141,14 @@ export class PackingCosts {
     const expected = this.expect(option, group);
     const faster = bounded(expected.ms / ms);
     const larger = bounded(packedBytes / expected.bytes);
-    this.classFactor[classOf(group)]! *= larger ** COMMON_WEIGHT;
+    const kind = classOf(estimatedRatio(group));
+    this.classSize[kind]! *= larger ** COMMON_SIZE_WEIGHT;
+    this.classWork[kind]! /= faster ** CLASS_SPEED_WEIGHT;
     option.estimateRatio *= larger ** OWN_SIZE_WEIGHT;
     for (const other of this.options) {
       if (other.packing.name === 'raw') continue;
-      other.bytesPerMs *= faster ** (other === option ? COMMON_WEIGHT + OWN_SPEED_WEIGHT : COMMON_WEIGHT);
+      const ownWeight = other === option ? OWN_SPEED_WEIGHT : 0;
+      other.bytesPerMs *= faster ** (COMMON_SPEED_WEIGHT + ownWeight);
     }
   }
 
@@ -153,12 +160,7 @@ export class PackingCosts {
   }
 }
 
-function estimatedRatio({ kind, bytes, estimatedBytes }: GroupView): number {
-  return kind === 'coded' ? CODED_RATIO : estimatedBytes / bytes;
-}
-
-function classOf(group: GroupView): number {
-  const ratio = estimatedRatio(group);
+function classOf(ratio: number): number {
   return CLASSES_BELOW.findIndex((below) => ratio < below);
 }
 

@@ -13,8 +13,13 @@ export const SLOW_BITS_PER_SECOND = 3e8;
  * touch is slow. That saves more time than the bytes that they cost, half a per cent with zstd.
  */
 const SMALL_GROUPS_BITS_PER_SECOND = 1e9;
-/** On a fast link nothing is packed below this price: even estimates take a share of so short a time. */
+/**
+ * On a fast link nothing is packed below this price: even estimates take a share of so short a time. With few
+ * threads they take more of it than they save as long as the link is not the bottleneck.
+ */
 const MIN_FAST_LINK_PRICE = 0.5;
+const MIN_FAST_LINK_PRICE_OF_FEW = 1.02;
+const FEW_THREADS = 2;
 /** Uncompressed groups whose time on the link counts as enough backlog. */
 const ENOUGH_GROUPS = 4;
 const NEARLY_DONE = 0.9;
@@ -62,7 +67,8 @@ function cheapestOf(
   const linkBytesPerMs = state.linkBitsPerSecond / 8000;
   let chosen: Packing = { name: 'raw' };
   // Even the estimates would cost a few per cent of the time that such a link takes for the pages.
-  if (state.linkBitsPerSecond >= FAST_BITS_PER_SECOND && bytePrice < MIN_FAST_LINK_PRICE) return chosen;
+  const minPrice = state.threads <= FEW_THREADS ? MIN_FAST_LINK_PRICE_OF_FEW : MIN_FAST_LINK_PRICE;
+  if (state.linkBitsPerSecond >= FAST_BITS_PER_SECOND && bytePrice < minPrice) return chosen;
   let lowestCost = Infinity;
   costs.useZstd(state);
   costs.assumeSpeed(state);

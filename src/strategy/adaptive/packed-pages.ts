@@ -1,6 +1,6 @@
 import type { PackingResult, StreamState } from '../strategy.js';
 import { FAST_BITS_PER_SECOND } from './bottleneck-estimator.js';
-import { CODED_RATIO } from './costs.js';
+import { CODED_RATIO } from './compressibility.js';
 
 /** Results keep 1/e of their weight after this time. */
 const MEMORY_MS = 250;

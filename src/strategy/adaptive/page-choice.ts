@@ -1,5 +1,5 @@
 import type { Choice, LookResult, Looks, PackingResult, PageView, StreamState } from '../strategy.js';
-import { coresOf } from './bottleneck-estimator.js';
+import { coresOf, FAST_BITS_PER_SECOND } from './bottleneck-estimator.js';
 import { SLOW_BITS_PER_SECOND } from './group-choice.js';
 import { Look } from './look.js';
 import { PackedPages } from './packed-pages.js';
@@ -18,6 +18,8 @@ const WRITE_MS_PER_BYTE = 0.15 / 2 ** 20;
  * pay even then.
  */
 const MIN_DUPLICATES = 1 / 16;
+/** A price keeps 1/e of its weight after this time. */
+const PRICE_MEMORY_MS = 250;
 
 /**
  * Chooses between a delta, the group and raw for one page. Looks (duplicates, deltas against the previous
@@ -32,6 +34,8 @@ export class PageChoice {
   private readonly packed = new PackedPages();
   /** Pages until the looks are decided about again. */
   private pagesLeft = 0;
+  private pricedAtMs = 0;
+  private priceExponent = 0;
 
   /** Decide which looks the pages of the next segment get. */
   begin(state: StreamState, bytePrice: number, pageBytes = 4096): Looks {
@@ -39,7 +43,9 @@ export class PageChoice {
     const { packed } = this;
     packed.update(state);
     const nowMs = state.elapsedMs();
-    const bytesMs = (8000 * bytePrice) / state.linkBitsPerSecond;
+    const isFast = state.linkBitsPerSecond >= FAST_BITS_PER_SECOND;
+    const price = isFast ? this.lastingPrice(nowMs, bytePrice) : bytePrice;
+    const bytesMs = (8000 * price) / state.linkBitsPerSecond;
     const packMs = packed.msOf(pageBytes) / coresOf(state);
     const deltaBytes = packed.savedBy(INITIAL_DELTA_RATIO * pageBytes, pageBytes);
     this.versions.decide(nowMs, bytesMs, packMs, deltaBytes);
@@ -68,6 +74,14 @@ export class PageChoice {
     const similar = this.similar.isOn ? this.deltaBytes(this.similar, page, 'similar', state) : Infinity;
     if (Math.min(version, similar) < maxDeltaBytes) return version <= similar ? 'xbzrle' : 'similar';
     return this.canProfile(state) && this.isIncompressible(page, state) ? 'raw' : 'group';
+  }
+
+  /** Return a mean of the latest prices, which swing widely where a fast link and encoding end together. */
+  private lastingPrice(nowMs: number, bytePrice: number): number {
+    const weight = 1 - Math.exp((this.pricedAtMs - nowMs) / PRICE_MEMORY_MS);
+    this.pricedAtMs = nowMs;
+    this.priceExponent += weight * (Math.log(bytePrice) - this.priceExponent);
+    return Math.exp(this.priceExponent);
   }
 
   private canProfile({ linkBitsPerSecond }: StreamState): boolean {

@@ -62,6 +62,23 @@ test('writes whose end is noticed up to 2 ms late do not make a link of 1 Gbit/s
   }
 });
 
+test('writes that seldom wait, for a core, do not make a link of 10 Gbit/s as slow as the encoder', () => {
+  const meter = new LinkMeter();
+  let now = 0;
+  for (let i = 0; now < 400; i++) {
+    const startMs = now + 1;
+    now = startMs + (i % 8 === 0 ? 4 : 0.25);
+    meter.recordWrite(300 << 10, startMs, now);
+  }
+  expect(meter.bitsPerSecond).toBeGreaterThan(4e9);
+});
+
+test('a write that no bytes wait behind shows no rate', () => {
+  const meter = new LinkMeter();
+  for (let i = 0; i < 40; i++) meter.recordWrite(100 << 10, 10 * i, 10 * (i + 1), 0, false);
+  expect(meter.bitsPerSecond).toBe(1e9);
+});
+
 test('a link that gets a hundred times slower, and fast again, is followed within a second', () => {
   const rateAt = (ms: number) => (ms < 1000 || ms >= 4000 ? 10e9 : 100e6);
   const estimates = simulate(new LinkMeter(), rateAt, 6000);

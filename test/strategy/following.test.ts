@@ -27,12 +27,12 @@ const stuck = (all: readonly Following[]) => all.filter(({ stuckRatio }) => stuc
 // Cases of 24 that are followed today, so that a change that makes it worse is noticed.
 test.each([
   ['the link halves', {}, { link: 0.5 }, 24],
-  ['the link is ten times as fast', { link: 0.1 }, {}, 22],
+  ['the link is ten times as fast', { link: 0.1 }, {}, 21],
   ['the link is a tenth as fast', {}, { link: 0.1 }, 24],
-  ['the CPU is a quarter as fast', {}, { speed: 0.25 }, 22],
+  ['the CPU is a quarter as fast', {}, { speed: 0.25 }, 23],
   ['the CPU is four times as fast', { speed: 0.25 }, {}, 23],
-  ['other processes take three quarters of the cores', {}, { competitors: 3 }, 22],
-  ['other processes give the cores back', { competitors: 3 }, {}, 23],
+  ['other processes take three quarters of the cores', {}, { competitors: 3 }, 23],
+  ['other processes give the cores back', { competitors: 3 }, {}, 24],
 ] as const)('%s', (_, before, after, followedToday) => {
   const all = IMAGES.flatMap((groups) =>
     CELLS.map((machine) =>
@@ -59,5 +59,5 @@ test('the data changes its kind', () => {
     }),
   );
   expect(all.length).toBe(30);
-  expect(followed(all)).toBeGreaterThanOrEqual(26);
+  expect(followed(all)).toBeGreaterThanOrEqual(28);
 });

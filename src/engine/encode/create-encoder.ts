@@ -102,8 +102,10 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const onWritten = (bytes: number, startMs: number, endMs: number) => {
     const busyMs = meter.callingBusyMs - busyBeforeMs;
     busyBeforeMs += busyMs;
-    link?.recordWrite(bytes, startMs, endMs, busyMs);
-    outputRate?.recordWrite(bytes, endMs, writer.waitingBytes - bytes, busyMs);
+    const behind = writer.waitingBytes - bytes;
+    // One thread that packs leaves nothing behind a write.
+    link?.recordWrite(bytes, startMs, endMs, busyMs, behind > 0 || count === 1);
+    outputRate?.recordWrite(bytes, endMs, behind, busyMs);
     meter.written(bytes, startMs - startedAt, endMs - startedAt);
   };
   const writer = new RecordWriter({ output, packer, onWritten, clock: settings.clock, life });

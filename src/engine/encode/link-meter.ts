@@ -33,10 +33,13 @@ const MEMORY_MS = 300;
  * that suits a slow link would take a core for the time of many groups.
  */
 const LEARNING_WAITS = 4;
-/** Without any wait, the link is assumed to be this much faster than the bytes it got … */
+/**
+ * Over this period, a link that writes kept busy for less than this part of the time is assumed to be this
+ * much faster than the bytes it got. A write may wait there, too: for a core.
+ */
+const PROBE_MS = 50;
+const MIN_BUSY_SHARE = 0.5;
 const PROBE_FACTOR = 4;
-/** … over this period. */
-const PROBE_MS = 200;
 
 interface Sample {
   readonly atMs: number;
@@ -46,8 +49,8 @@ interface Sample {
 /**
  * Measures a link's rate from the duration of writes: the largest of the latest samples (as in BBR, Cardwell
  * et al. 2016). Writes that wait give the rate: the bytes written from the end of one wait to the end of the
- * next. Writes that never wait only show that the link is faster than the bytes it gets: the estimate then
- * rises to a multiple of their rate, so that more is sent until a write waits.
+ * next. While writes take less than half of the time, the link is faster than the bytes it gets: the estimate
+ * then rises to a multiple of their rate, so that more is sent until the link is busy.
  */
 export class LinkMeter {
   private bits = START_BITS_PER_SECOND;
@@ -58,8 +61,12 @@ export class LinkMeter {
   /** The sample in progress: the end of the wait that it begins with, and bytes since then. */
   private sampleFromMs = 0;
   private sampleBytes = 0;
+  /** The period in progress: its start, the bytes, and the time that they took. */
   private probeFromMs: number | undefined;
   private probeBytes = 0;
+  private probeBusyMs = 0;
+  /** Whether writes kept the link busy in the last period. */
+  private isLinkBusy = true;
 
   get bitsPerSecond(): number {
     return this.bits;
@@ -67,17 +74,19 @@ export class LinkMeter {
 
   /**
    * Record a write of `bytes` bytes from `startMs` to `endMs`. `busyMs`: time since the end of the last one
-   * in which this thread was busy, and could not notice the end.
+   * in which this thread was busy, and could not notice the end. `isFed`: more bytes wait behind the write.
+   * One that is not followed may be as slow as the encoder, which is no rate of the link.
    */
-  recordWrite(bytes: number, startMs: number, endMs: number, busyMs = 0): void {
+  recordWrite(bytes: number, startMs: number, endMs: number, busyMs = 0, isFed = true): void {
     this.bytesSinceWait += bytes;
     const ms = endMs - startMs;
-    if (bytes < MIN_WAIT_BYTES || ms < MIN_WAIT_MS) this.recordUnwaited(bytes, endMs);
-    else this.recordWaited(bytes, startMs, endMs, ms - busyMs < MIN_WAIT_MS);
+    this.probe(bytes, ms, endMs);
+    if (bytes < MIN_WAIT_BYTES || ms < MIN_WAIT_MS || !isFed) return;
+    this.recordWaited(bytes, startMs, endMs, ms - busyMs < MIN_WAIT_MS || !this.isLinkBusy);
   }
 
-  /** `isBusy`: the write may have ended earlier, so that it only shows how fast the link is at least. */
-  private recordWaited(bytes: number, startMs: number, endMs: number, isBusy: boolean): void {
+  /** `isLeast`: the wait may not be the link's; it only shows how fast the link is at least. */
+  private recordWaited(bytes: number, startMs: number, endMs: number, isLeast: boolean): void {
     const idleMs = this.lastWaitMs === undefined ? Infinity : startMs - this.lastWaitMs;
     const isContinuous = idleMs <= MAX_IDLE_RATIO * (endMs - startMs);
     this.samples = this.samples.filter(({ atMs }) => endMs - atMs <= MEMORY_MS);
@@ -98,24 +107,23 @@ export class LinkMeter {
     this.waits++;
     const weight = Math.min(1, this.waits / LEARNING_WAITS);
     const believed = START_BITS_PER_SECOND ** (1 - weight) * measured ** weight;
-    this.bits = isBusy ? Math.max(this.bits, believed) : believed;
+    this.bits = isLeast ? Math.max(this.bits, believed) : believed;
     this.lastWaitMs = endMs;
     this.bytesSinceWait = 0;
-    this.probeFromMs = undefined;
   }
 
-  private recordUnwaited(bytes: number, endMs: number): void {
-    if (this.probeFromMs === undefined) {
-      this.probeFromMs = endMs;
-      this.probeBytes = 0;
-      return;
-    }
+  private probe(bytes: number, ms: number, endMs: number): void {
+    this.probeFromMs ??= endMs - ms;
     this.probeBytes += bytes;
-    const ms = endMs - this.probeFromMs;
-    if (ms < PROBE_MS) return;
-    this.bits = clamp(Math.max(this.bits, (PROBE_FACTOR * this.probeBytes * 8000) / ms));
+    this.probeBusyMs += ms;
+    const passedMs = endMs - this.probeFromMs;
+    if (passedMs < PROBE_MS) return;
+    this.isLinkBusy = this.probeBusyMs >= MIN_BUSY_SHARE * passedMs;
+    if (!this.isLinkBusy)
+      this.bits = clamp(Math.max(this.bits, (PROBE_FACTOR * this.probeBytes * 8000) / passedMs));
     this.probeFromMs = endMs;
     this.probeBytes = 0;
+    this.probeBusyMs = 0;
   }
 }
 

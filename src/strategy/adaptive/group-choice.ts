@@ -25,9 +25,9 @@ const ENOUGH_GROUPS = 4;
 const NEARLY_DONE = 0.9;
 
 /**
- * Return the bytes of the next segment. Slow links gain from long windows; elsewhere small pieces balance
- * better over threads. The first groups are small, so that the link has work early, and so are the last ones
- * of an image.
+ * Return the bytes of the next segment. Slow links gain from long windows, but a link waits behind a frame
+ * that is still being packed, whatever is ready after it. Elsewhere small pieces balance better over threads.
+ * The first groups are small, so that the link has work early, and so are the last ones of an image.
  */
 export function groupBytes(state: StreamState): number {
   const { linkBitsPerSecond } = state;

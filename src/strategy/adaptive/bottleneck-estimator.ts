@@ -34,8 +34,7 @@ const MIN_EXPONENT = Math.log(0.02);
 const IDLE_EXPONENT = 4;
 const IDLE_BACKLOG = 0.2;
 
-/** Link rate, in bit/s, from which on uncompressed pages are sent about as fast as they can be read. */
-export const FAST_BITS_PER_SECOND = 4e9;
+const FAST_BITS_PER_SECOND = 4e9;
 
 /** Which of encoder and link is the bottleneck of a stream, and by how much. */
 export interface Bottleneck {
@@ -57,6 +56,11 @@ export interface Backlogs {
   readonly linkMs: number;
   /** Backlog that counts as enough. */
   readonly enoughMs: number;
+}
+
+/** Whether a stream's link sends uncompressed pages about as fast as they can be read. */
+export function isFastLink({ linkBitsPerSecond }: StreamState): boolean {
+  return linkBitsPerSecond >= FAST_BITS_PER_SECOND;
 }
 
 /** Return the cores that the threads of a stream get: their number where it is not measured. */

@@ -1,6 +1,6 @@
 import { unpackMs } from '../destination.js';
 import type { GroupView, Packing, StreamState } from '../strategy.js';
-import { type Bottleneck, coresOf, FAST_BITS_PER_SECOND } from './bottleneck-estimator.js';
+import { type Bottleneck, coresOf, isFastLink } from './bottleneck-estimator.js';
 import type { PackingCosts } from './costs.js';
 import type { DestinationPrice } from './destination-price.js';
 import type { ControlLaw } from './law.js';
@@ -68,7 +68,7 @@ function cheapestOf(
   let chosen: Packing = { name: 'raw' };
   // Even the estimates would cost a few per cent of the time that such a link takes for the pages.
   const minPrice = state.threads <= FEW_THREADS ? MIN_FAST_LINK_PRICE_OF_FEW : MIN_FAST_LINK_PRICE;
-  if (state.linkBitsPerSecond >= FAST_BITS_PER_SECOND && bytePrice < minPrice) return chosen;
+  if (isFastLink(state) && bytePrice < minPrice) return chosen;
   let lowestCost = Infinity;
   costs.useZstd(state);
   costs.assumeSpeed(state);

@@ -1,5 +1,5 @@
 import type { PackingResult, StreamState } from '../strategy.js';
-import { FAST_BITS_PER_SECOND } from './bottleneck-estimator.js';
+import { isFastLink } from './bottleneck-estimator.js';
 import { CODED_RATIO } from './compressibility.js';
 
 /** Results keep 1/e of their weight after this time. */
@@ -20,7 +20,7 @@ export class PackedPages {
   update(state: StreamState): void {
     const nowMs = state.elapsedMs();
     if (this.bytes === 0) {
-      const isFast = state.linkBitsPerSecond >= FAST_BITS_PER_SECOND;
+      const isFast = isFastLink(state);
       this.bytes = INITIAL_BYTES;
       this.packedBytes = INITIAL_BYTES * (isFast ? 1 : INITIAL_RATIO);
       this.ms = isFast ? 0 : INITIAL_BYTES / INITIAL_BYTES_PER_MS;

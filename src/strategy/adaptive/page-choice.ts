@@ -1,5 +1,5 @@
 import type { Choice, LookResult, Looks, PackingResult, PageView, StreamState } from '../strategy.js';
-import { coresOf, FAST_BITS_PER_SECOND } from './bottleneck-estimator.js';
+import { coresOf, isFastLink } from './bottleneck-estimator.js';
 import { SLOW_BITS_PER_SECOND } from './group-choice.js';
 import { Look } from './look.js';
 import { PackedPages } from './packed-pages.js';
@@ -43,8 +43,7 @@ export class PageChoice {
     const { packed } = this;
     packed.update(state);
     const nowMs = state.elapsedMs();
-    const isFast = state.linkBitsPerSecond >= FAST_BITS_PER_SECOND;
-    const price = isFast ? this.lastingPrice(nowMs, bytePrice) : bytePrice;
+    const price = isFastLink(state) ? this.lastingPrice(nowMs, bytePrice) : bytePrice;
     const bytesMs = (8000 * price) / state.linkBitsPerSecond;
     const packMs = packed.msOf(pageBytes) / coresOf(state);
     const deltaBytes = packed.savedBy(INITIAL_DELTA_RATIO * pageBytes, pageBytes);

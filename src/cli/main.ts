@@ -1,4 +1,3 @@
-import { systemReason } from '../image/fs/errno.js';
 import { reportFailure, run } from './program.js';
 import { cleanUp, SignalHandler } from './signals.js';
 import { printErrorLine } from './terminal.js';
@@ -7,12 +6,6 @@ import { printErrorLine } from './terminal.js';
 export function start(): void {
   const handler = new SignalHandler();
   handler.start();
-  // What reads the report may close the pipe early, as `head` does; that is a failure without a message.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE')
-      printErrorLine(`pageferry: standard output: cannot write: ${systemReason(error)}`);
-    process.exitCode ??= 1;
-  });
   process.stderr.on('error', () => {});
 
   let isSettled = false;

@@ -1,11 +1,13 @@
 // Checks of input and output paths that need more than one option, before any work begins.
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { isatty } from 'node:tty';
+import { STDOUT_FD } from '../image/fs/output-target.js';
 import { UsageError } from './usage-error.js';
 
 /** @throws UsageError when `output` would fill a terminal with bytes or is one of the inputs */
 export function checkOutput(output: string, inputs: readonly string[]): void {
-  if (output === '-' && process.stdout.isTTY)
+  if (output === '-' && isatty(STDOUT_FD))
     throw new UsageError('-o -: standard output is a terminal; redirect it or write a file name');
   if (output !== '-' && existsSync(output) && statSync(output).isFile() && isAmong(output, inputs))
     throw new UsageError(`-o ${output}: is also an input`);

@@ -1,21 +1,42 @@
 // Everything the program prints goes through here, so that no file name can drive the terminal.
 import { once } from 'node:events';
+import { systemReason } from '../image/fs/errno.js';
 import { printable } from '../report/terminal/printable.js';
 
 const PRINTED_LENGTH = 64 << 10;
 
+let isReportOpen = false;
+
+/**
+ * Return the stream of standard output. Opened with the first line: Node makes a pipe non-blocking when it
+ * opens its stream, and a packed stream on it would then be written by trying again and again.
+ */
+function reportOutput(): NodeJS.WriteStream {
+  const { stdout } = process;
+  if (isReportOpen) return stdout;
+  isReportOpen = true;
+  // What reads the report may close the pipe early, as `head` does; that is a failure without a message.
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE')
+      printErrorLine(`pageferry: standard output: cannot write: ${systemReason(error)}`);
+    process.exitCode ??= 1;
+  });
+  return stdout;
+}
+
 /** Print lines on standard output. Control characters other than line ends are escaped. */
 export function printOut(text: string): void {
-  process.stdout.write(printable(text));
+  reportOutput().write(printable(text));
 }
 
 /** Print a long text in pieces on standard output, as fast as it is read. */
 export async function printPieces(pieces: Iterable<string>): Promise<void> {
   let text = '';
   const print = async () => {
-    const isTaken = process.stdout.write(printable(text));
+    const output = reportOutput();
+    const isTaken = output.write(printable(text));
     text = '';
-    if (!isTaken) await once(process.stdout, 'drain');
+    if (!isTaken) await once(output, 'drain');
   };
   for (const piece of pieces) {
     text += piece;

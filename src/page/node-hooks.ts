@@ -25,6 +25,14 @@ export function stopIncrementalMarking(): void {
   nodeModule<typeof import('node:v8')>('node:v8')?.setFlagsFromString('--no-incremental-marking');
 }
 
+/**
+ * Options of a worker thread that leave standard output alone. Without them Node opens the stream of standard
+ * output to pass on what a thread prints, and so makes a pipe there non-blocking: a packed stream was then
+ * written in pieces of 64 KiB, each tried again and again. What such a thread prints is lost; its failures
+ * are events.
+ */
+export const OWN_OUTPUT = { stdout: true, stderr: true } as const;
+
 type ZstdConstant =
   | 'ZSTD_c_compressionLevel'
   | 'ZSTD_c_windowLog'

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { CLI, done, folders, guest, random } from './cli.js';
+import { CLI, done, folders, guest, hasProgram, random } from './cli.js';
 
 // Between processes that a shell starts there are pipes (Node's own are sockets), which are read ahead on a
 // thread.
@@ -38,6 +38,24 @@ test.skipIf(isWindows)(
     expect(Buffer.compare(fs.readFileSync(out), fs.readFileSync(raw))).toBe(0);
   },
 );
+
+const hasFlags = process.platform === 'linux' && hasProgram('mkfifo');
+
+test.skipIf(!hasFlags)('a pipe on standard output blocks its writer (skipped without mkfifo, /proc)', () => {
+  const folder = newFolder();
+  const [raw, fifo, flags] = ['guest.raw', 'fifo', 'flags'].map((name) => join(folder, name));
+  fs.writeFileSync(raw!, random(24 << 20, 3));
+  // Both threads have started when most was read: every one of them could open standard output.
+  const { status, stderr } = shell(`mkfifo '${fifo}'; (cat '${raw}' | exec ${PROGRAM} pack - --threads 2 \
+    --strategy fixed:lz4 -o - 2>/dev/null) > '${fifo}' & exec < '${fifo}'; head -c 20000000 > /dev/null; sleep 0.3
+    for process in /proc/[0-9]*; do
+      if [ "$process/fd/1" -ef '${fifo}' ]; then cat "$process/fdinfo/1" >> '${flags}' 2>/dev/null; fi
+    done; cat > /dev/null; wait $!`);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  const found = [...fs.readFileSync(flags!, 'utf8').matchAll(/^flags:\s+(\d+)$/gm)];
+  expect(found.length).toBeGreaterThan(0);
+  for (const [, octal] of found) expect(Number.parseInt(octal!, 8) & fs.constants.O_NONBLOCK).toBe(0);
+});
 
 test.skipIf(isWindows)('verify and unpack --image of a pipe read all of it', async () => {
   const { raw, file, out } = await packed();

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import zlib from 'node:zlib';
 import { build } from 'esbuild';
 import { describe, expect, test } from 'vitest';
@@ -43,6 +43,29 @@ test('a running process stops incremental marking', async () => {
   const stopped = run('stopped');
   expect(stopped).not.toContain('[IncrementalMarking] Start');
   expect(stopped).toContain('1000000');
+});
+
+test('a worker with its own output leaves standard output alone', async () => {
+  const program = (options: string) => `import { OWN_OUTPUT } from './src/page/node-hooks.ts';
+    import { Worker } from 'node:worker_threads';
+    const opened = [];
+    const { get } = Object.getOwnPropertyDescriptor(process, 'stdout');
+    Object.defineProperty(process, 'stdout', { get() { opened.push(1); return get.call(process); } });
+    const worker = new Worker('console.error("printed")', { ...${options}, eval: true });
+    worker.on('exit', () => require('node:fs').writeSync(1, opened.length > 0 ? 'opened' : 'closed'));`;
+  const run = async (options: string) => {
+    const { outputFiles } = await build({
+      stdin: { contents: program(options), resolveDir: process.cwd() },
+      bundle: true,
+      write: false,
+      format: 'cjs',
+      platform: 'node',
+    });
+    const { stdout, stderr } = spawnSync(process.execPath, ['-'], { input: outputFiles[0]!.text });
+    return [String(stdout), String(stderr)];
+  };
+  expect(await run('OWN_OUTPUT')).toEqual(['closed', '']);
+  expect(await run('{}')).toEqual(['opened', 'printed\n']);
 });
 
 const native = (zlib as unknown as Partial<NodeZstd>).createZstdCompress

@@ -7,6 +7,7 @@ import type { RoundLine } from '../../agent/stats.js';
 import { type Address, addressText } from '../../channel/transports/address.js';
 import { acceptError, listenReason, portOf } from '../../channel/transports/sockets.js';
 import { systemReason } from '../../image/fs/errno.js';
+import { STDOUT_FD } from '../../image/fs/output-target.js';
 import { PageferryError } from '../../page/error.js';
 import { printErrorLine } from '../terminal.js';
 
@@ -33,7 +34,7 @@ export interface StatsFile {
  * statistics, not the migration.
  */
 export function openStats(path: string, log: Log): StatsFile {
-  const fd = path === '-' ? process.stdout.fd : openFile(path);
+  const fd = path === '-' ? STDOUT_FD : openFile(path);
   let isBroken = false;
   return {
     write(line) {

@@ -1,6 +1,6 @@
 import { type KernelModules, kernelModules } from '../../kernels/kernels.js';
 import { PageferryError } from '../../page/error.js';
-import { nodeModule } from '../../page/node-hooks.js';
+import { nodeModule, OWN_OUTPUT } from '../../page/node-hooks.js';
 import type { RunnerSlots } from './job-runner.js';
 
 /** Start data of a worker. */
@@ -40,7 +40,11 @@ export async function startWorkers({ slots, onFailure, ...common }: WorkersOptio
   // Loaded here, so that what runs on one thread, and in browsers, does not contain it.
   const { WORKER_SOURCE } = await import('./worker.generated.js');
   const workers = slots.map((own) => {
-    const worker = new node.Worker(WORKER_SOURCE, { eval: true, workerData: { ...setup, slots: own } });
+    const worker = new node.Worker(WORKER_SOURCE, {
+      ...OWN_OUTPUT,
+      eval: true,
+      workerData: { ...setup, slots: own },
+    });
     worker.on('error', onFailure);
     worker.on('exit', (code) => onFailure(new PageferryError('io', `worker: ended with code ${code}`)));
     return worker;

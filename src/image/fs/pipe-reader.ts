@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { PageferryError } from '../../page/error.js';
+import { OWN_OUTPUT } from '../../page/node-hooks.js';
 import { ioError } from './errno.js';
 
 /** Bytes that are read ahead. */
@@ -87,7 +88,7 @@ function startReader(own: number, name: string): PipeReader {
   const state = new Int32Array(shared, 0, 6);
   const ring = new Uint8Array(shared, STATE_BYTES);
   const workerData = { fd: own, shared, cells: CELLS, ringBytes: RING_BYTES };
-  const worker = new Worker(THREAD, { eval: true, workerData });
+  const worker = new Worker(THREAD, { ...OWN_OUTPUT, eval: true, workerData });
   let failure: unknown;
   let taken = 0;
   const setEnded = () => {

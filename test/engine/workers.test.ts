@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import os, { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test, vi } from 'vitest';
+import { usefulThreads } from '../../src/engine/threads/available-cores.js';
 import type { PageSource, Strategy } from '../../src/index.js';
 import { sleep } from '../../src/page/sync.js';
 import { guestImage } from '../support/images.js';
@@ -67,6 +68,9 @@ function waitingSource(flags: string, count: number, end: Promise<unknown>): Pag
   };
 }
 
+/** A strategy whose jobs the calling thread leaves to workers. */
+const slow: Strategy = { ...strategy, pack: () => ({ name: 'zstd', level: 1 }) };
+
 let runs = 0;
 const nextFlags = () => join(folder, `${runs++}`);
 
@@ -80,6 +84,18 @@ test.each([2, 7])('%i threads write the bytes of one', async (threads) => {
   const reference = await encoded([waitingSource(flags, 0, Promise.resolve())], { strategy });
   expect(Buffer.compare(bytes, reference.bytes)).toBe(0);
   expect(Buffer.compare((await decoded(bytes)).images[0]!, image)).toBe(0);
+});
+
+test('a process that may use one core starts no worker, whatever number is asked for', async () => {
+  const cores = vi.spyOn(os, 'availableParallelism').mockReturnValue(1);
+  worker.source = 'throw new Error("started")';
+  const source = waitingSource(folder, 0, Promise.resolve());
+  const { bytes } = await encoded([source], { threads: 7, strategy: slow });
+  expect(Buffer.compare((await decoded(bytes, { threads: 7 })).images[0]!, image)).toBe(0);
+  expect(usefulThreads(7)).toBe(1);
+  cores.mockReturnValue(2);
+  expect(usefulThreads(7)).toBe(7);
+  cores.mockRestore();
 });
 
 test.each([
@@ -102,9 +118,6 @@ const atJob = (n: number, what: string) => `
     if (taken === head && next >= ${n}) { ${what} }
     return taken;
   };`;
-
-/** A strategy whose jobs the calling thread leaves to workers. */
-const slow: Strategy = { ...strategy, pack: () => ({ name: 'zstd', level: 1 }) };
 
 const faults = [1, 2, 3, 5, 12, 20].flatMap((n) => [2, 7].map((threads) => [n, threads] as const));
 

@@ -7,6 +7,7 @@ import type { PageSource } from '../../page/source.js';
 import { throwIfAborted } from '../../page/sync.js';
 import { MAX_PAGE_BYTES } from '../frame/chunk.js';
 import { checkFrameBytes, checkImageBytes, checkInteger } from '../options.js';
+import { usefulThreads } from '../threads/available-cores.js';
 import { declareThreads } from '../threads/declare-threads.js';
 import { DecodeMeter } from '../threads/decode-meter.js';
 import { type DigestedBase, declareDigestContext } from './base-digest.js';
@@ -30,7 +31,7 @@ export interface DecoderOptions {
   readonly zstd?: Zstd | null;
   /**
    * Number of threads that decode, at most 16; default 1: the calling thread. More than 1 needs Node; sinks
-   * are then given views of memory that threads share.
+   * are then given views of memory that threads share. A process that may use only one core gets one.
    */
   readonly threads?: number;
   /**
@@ -98,7 +99,7 @@ export async function declareDecoder(
 ): Promise<Decoder> {
   const maxFrameBytes = checkFrameBytes(options.maxFrameBytes);
   const maxImageBytes = checkImageBytes(options.maxImageBytes);
-  const threads = checkInteger('threads', options.threads ?? 1, 1, 16);
+  const threads = usefulThreads(checkInteger('threads', options.threads ?? 1, 1, 16));
   const codec = createCodecContext(slots, { maxZstdLevel: 0 });
   const frames = new FrameMemory(slots, maxFrameBytes, threads);
   const digesting = declareDigestContext(slots, MAX_PAGE_BYTES);

@@ -7,6 +7,7 @@ import type { Strategy } from '../../strategy/strategy.js';
 import { PAGE_BYTES, type PageBytes } from '../../stream/format.js';
 import { TABLE_TARGET_BYTES } from '../frame/frame-builder.js';
 import { checkImageBytes, checkInteger, checkRange, MAX_ENCODED_GROUP_BYTES } from '../options.js';
+import { usefulThreads } from '../threads/available-cores.js';
 import { DEFAULT_MAX_GROUP_BYTES } from './frame-queue.js';
 
 const MIB = 1 << 20;
@@ -38,7 +39,10 @@ export interface EncoderOptions {
    * segment. `adaptive` then sends no faster than the destination can take. Default: it counts as fast.
    */
   readonly destination?: DestinationSpeed | (() => DestinationSpeed | undefined);
-  /** Number of threads that pack, at most 16; default 1: the calling thread. More than 1 needs Node. */
+  /**
+   * Number of threads that pack, at most 16; default 1: the calling thread. More than 1 needs Node; a process
+   * that may use only one core gets one.
+   */
   readonly threads?: number;
   /**
    * Memory for the last versions of pages whose source has no `readAt`, in bytes, at most 2 GiB; default 256
@@ -135,7 +139,7 @@ export function encoderSettings(options: EncoderOptions): EncoderSettings {
     ...frameLimits(chosen, pageBytes, options.maxFrameBytes),
     linkBitsPerSecond: checkLinkRate(options.linkBitsPerSecond ?? 1e9),
     destination: destinationOption(options.destination),
-    threads: checkInteger('threads', options.threads ?? 1, 1, 16),
+    threads: usefulThreads(checkInteger('threads', options.threads ?? 1, 1, 16)),
     deltaBudgetBytes: checkInteger('deltaBudgetBytes', deltaBudgetBytes, 0, 2048 * MIB),
     indexSlots: 2 ** Math.max(10, Math.ceil(Math.log2(indexPages))),
     maxImageBytes: checkImageBytes(options.maxImageBytes),

@@ -120,16 +120,28 @@ test.skipIf(problem !== '')('the holes of 1 TiB are not read', async () => {
   });
 });
 
-test('where holes cannot be found, they are read as zeros, and a note says it', async () => {
+/** Pack a sparse file with a Node that cannot load modules for which `condition` on their name `n` holds. */
+async function packWithout(condition: string) {
   fs.writeFileSync(
-    file('no-koffi.cjs'),
-    "const M = require('module'), load = M._load; M._load = (n, ...a) => { if (n === 'koffi') throw Error(n); return load(n, ...a); };",
+    file('refuse.cjs'),
+    `const M = require('module'), load = M._load;
+     M._load = (n, ...a) => { if (${condition}) throw Error(n); return load(n, ...a); };`,
   );
   const { code, stderr } = await cliProcess(['pack', file('diff.mem'), '-o', file('p')], {
-    env: { NODE_OPTIONS: `--require ${file('no-koffi.cjs')}` },
+    env: { NODE_OPTIONS: `--require ${file('refuse.cjs')}` },
   });
   expect(code).toBe(0);
-  expect(stderr).toMatch(/note: .*diff\.mem: .*koffi.*its holes are read as zeros/);
   await done(['unpack', file('p'), '-o', file('back')]);
   expect(fs.readFileSync(file('back')).equals(fs.readFileSync(file('diff.mem')))).toBe(true);
+  return stderr;
+}
+
+test('where holes cannot be found, they are read as zeros, and a note says it', async () => {
+  const stderr = await packWithout("n.startsWith('koffi')");
+  expect(stderr).toMatch(/note: .*diff\.mem: .*koffi.*its holes are read as zeros/);
+});
+
+test("holes are found through the package's native part alone, or the package where there is none", async () => {
+  for (const condition of ["n === 'koffi' || n === 'crypto'", "n.startsWith('koffi/')"])
+    expect(await packWithout(condition)).not.toMatch(/note/);
 });

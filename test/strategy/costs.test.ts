@@ -38,3 +38,15 @@ test.each([
     expect(error(named, 'bytes'), `${named}, bytes`).toBeLessThan(maxSizeError);
   }
 });
+
+test('one trial, as long as no packing has a result and the machine is not known to be slow', () => {
+  const group: GroupView = { kind: 'pages', bytes: 1 << 20, estimatedBytes: 1 << 19, pages: 256 };
+  const fast = new PackingCosts();
+  expect([fast.takeTrial(), fast.takeTrial()]).toEqual([true, false]);
+  const known = new PackingCosts();
+  known.learn({ packing: { name: 'lz4' }, group, packedBytes: 1 << 19, ms: 1 });
+  expect(known.takeTrial()).toBe(false);
+  const slow = new PackingCosts();
+  slow.assumeSpeed({ floorMsPerMiB: 8, bytesRead: 64 << 20 });
+  expect(slow.takeTrial()).toBe(false);
+});

@@ -86,6 +86,7 @@ export class PackingCosts {
   /** Assumed times of all packings until the first result, as a multiple of the initial estimates. */
   private slowness = 1;
   private hasResults = false;
+  private trials = 1;
 
   /** Adjusts the options to the zstd implementations; only the first call counts. */
   useZstd({ zstdName, hasBothZstd }: Pick<StreamState, 'zstdName' | 'hasBothZstd'>): void {
@@ -110,6 +111,14 @@ export class PackingCosts {
     if (this.hasResults || floorMsPerMiB === undefined || bytesRead === 0) return;
     const warmMs = floorMsPerMiB - (COLD_MS * 2 ** 20) / bytesRead;
     this.slowness = Math.min(MAX_SLOWNESS, Math.max(1, warmMs / FLOOR_MS_PER_MIB));
+  }
+
+  /**
+   * Return, once, whether a trial would tell more than is known: no packing has a result yet, and the work
+   * before it did not show a slow machine.
+   */
+  takeTrial(): boolean {
+    return !this.hasResults && this.slowness === 1 && this.trials-- > 0;
   }
 
   /** Return the expected cost of an option for a group. The object is reused by the next call. */

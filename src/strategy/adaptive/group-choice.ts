@@ -20,6 +20,11 @@ const SMALL_GROUPS_BITS_PER_SECOND = 1e9;
 const MIN_FAST_LINK_PRICE = 0.5;
 const MIN_FAST_LINK_PRICE_OF_FEW = 1.02;
 const FEW_THREADS = 2;
+/**
+ * Price above which one group is packed to learn what that costs, where the initial estimates speak against
+ * it: a machine that is faster than they assume would send raw pages until the price is far too high.
+ */
+const TRIAL_PRICE = 3;
 /** Uncompressed groups whose time on the link counts as enough backlog. */
 const ENOUGH_GROUPS = 4;
 const NEARLY_DONE = 0.9;
@@ -93,6 +98,7 @@ function cheapestOf(
       lowestCost = cost;
     }
   }
+  if (chosen.name === 'raw' && bytePrice > TRIAL_PRICE && costs.takeTrial()) return { name: 'lz4' };
   return chosen;
 }
 

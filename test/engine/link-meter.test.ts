@@ -137,3 +137,23 @@ test('writes whose end a busy thread noticed late raise the estimate, and do not
   for (let i = 0; i < 10; i++) meter.recordWrite(1 << 20, 378 + 84 * i, 378 + 84 * (i + 1), 20);
   expect(meter.bitsPerSecond / 1e8).toBeCloseTo(1, 1);
 });
+
+test('megabytes that are taken at once raise the estimate before any write waits', () => {
+  const meter = new LinkMeter();
+  // A header whose write ends late: the event loop of a program that starts was busy.
+  meter.recordWrite(24, 0, 13);
+  for (let i = 0; i < 8; i++) meter.recordWrite(1 << 20, 14 + 3 * i, 14.5 + 3 * i, 0, false);
+  // Of 8 MiB in 21.5 ms a buffer may hold 1 MiB.
+  expect(meter.bitsPerSecond).toBeCloseTo((7 * 2 ** 20 * 8000) / 21.5, -6);
+  // Waits for a core do not undo it.
+  for (let i = 0; i < 10; i++) meter.recordWrite(240_000, 40 + 12 * i, 51 + 12 * i, 1);
+  expect(meter.bitsPerSecond).toBeGreaterThan(2.5e9);
+});
+
+test('a single short wait does not lower the estimate; a long one does', () => {
+  const meter = new LinkMeter();
+  meter.recordWrite(240_000, 0, 8);
+  expect(meter.bitsPerSecond).toBe(1e9);
+  meter.recordWrite(2 << 20, 100, 268);
+  expect(meter.bitsPerSecond).toBeLessThan(5e8);
+});

@@ -71,7 +71,7 @@ class MachineRun {
   ) {
     this.threads = machine.cores;
     this.floor = machine.floor ?? FLOOR;
-    this.outputRate = machine.givenLink ? new OutputRate(machine.givenLink) : undefined;
+    this.outputRate = machine.givenLink ? new OutputRate(() => machine.givenLink!) : undefined;
     this.totalBytes = groups.reduce((sum, { imageBytes }) => sum + imageBytes, 0);
     this.state = this.createState();
   }

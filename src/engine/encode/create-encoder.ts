@@ -105,13 +105,13 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
     const behind = writer.waitingBytes - bytes;
     // One thread that packs leaves nothing behind a write.
     link?.recordWrite(bytes, startMs, endMs, busyMs, behind > 0 || count === 1);
-    outputRate?.recordWrite(bytes, endMs, behind, busyMs);
+    outputRate.recordWrite(bytes, endMs, behind, busyMs);
     meter.written(bytes, startMs - startedAt, endMs - startedAt);
   };
   const writer = new RecordWriter({ output, packer, onWritten, clock: settings.clock, life });
   const { strategy, timeline: rows, linkBitsPerSecond } = settings;
   const given = linkBitsPerSecond === 'measured' ? undefined : linkBitsPerSecond;
-  const outputRate = given === undefined ? undefined : new OutputRate(given);
+  const outputRate = new OutputRate(() => given ?? link!.bitsPerSecond);
   const timeline = rows && new Timeline({ ...rows, linkBitsPerSecond: given });
   const meter = new StageMeter({
     elapsedMs,
@@ -125,7 +125,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const progress = { image: 0, share: 0 };
   const state: StreamState = {
     get linkBitsPerSecond() {
-      return link ? link.bitsPerSecond : outputRate!.bitsPerSecondAt(settings.clock());
+      return outputRate.bitsPerSecondAt(settings.clock());
     },
     get bytesAcked() {
       return link ? writer.bytesOut : undefined;

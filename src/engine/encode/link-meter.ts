@@ -40,6 +40,8 @@ const LEARNING_WAITS = 4;
 const PROBE_MS = 50;
 const MIN_BUSY_SHARE = 0.5;
 const PROBE_FACTOR = 4;
+/** Bytes that a pipe or socket may hold: the link has sent the rest of what was written. */
+const MAX_BUFFER_BYTES = 1 << 20;
 
 interface Sample {
   readonly atMs: number;
@@ -79,9 +81,10 @@ export class LinkMeter {
    */
   recordWrite(bytes: number, startMs: number, endMs: number, busyMs = 0, isFed = true): void {
     this.bytesSinceWait += bytes;
+    if (bytes < MIN_WAIT_BYTES) return;
     const ms = endMs - startMs;
     this.probe(bytes, ms, endMs);
-    if (bytes < MIN_WAIT_BYTES || ms < MIN_WAIT_MS || !isFed) return;
+    if (ms < MIN_WAIT_MS || !isFed) return;
     this.recordWaited(bytes, startMs, endMs, ms - busyMs < MIN_WAIT_MS || !this.isLinkBusy);
   }
 
@@ -103,11 +106,14 @@ export class LinkMeter {
     }
     const best = Math.max(...this.samples.map(({ bits }) => bits));
     const first = isContinuous ? bits : (bytes * 8000) / (endMs - startMs);
-    const measured = clamp(this.samples.length > 0 ? best : first);
+    const hasSample = this.samples.length > 0;
+    const measured = clamp(hasSample ? best : first);
     this.waits++;
     const weight = Math.min(1, this.waits / LEARNING_WAITS);
     const believed = START_BITS_PER_SECOND ** (1 - weight) * measured ** weight;
-    this.bits = isLeast ? Math.max(this.bits, believed) : believed;
+    // One short wait alone may be one for a core.
+    const onlyRaises = isLeast || (!hasSample && endMs - startMs < MIN_SAMPLE_MS);
+    this.bits = onlyRaises ? Math.max(this.bits, believed) : believed;
     this.lastWaitMs = endMs;
     this.bytesSinceWait = 0;
   }
@@ -117,6 +123,11 @@ export class LinkMeter {
     this.probeBytes += bytes;
     this.probeBusyMs += ms;
     const passedMs = endMs - this.probeFromMs;
+    const sentBits = (this.probeBytes - MAX_BUFFER_BYTES) * 8000;
+    if (sentBits > this.bits * passedMs && this.probeBytes >= 2 * MAX_BUFFER_BYTES) {
+      this.bits = clamp(sentBits / passedMs);
+      this.samples.push({ atMs: endMs, bits: this.bits });
+    }
     if (passedMs < PROBE_MS) return;
     this.isLinkBusy = this.probeBusyMs >= MIN_BUSY_SHARE * passedMs;
     if (!this.isLinkBusy)

@@ -17,12 +17,12 @@ export class OutputRate {
   /** End of the last write, if bytes waited behind it. */
   private saturatedFromMs: number | undefined;
 
-  constructor(private readonly givenBitsPerSecond: number) {}
+  constructor(private readonly givenBitsPerSecond: () => number) {}
 
   /** Return the rate at `nowMs`, in bit/s. */
   bitsPerSecondAt(nowMs: number): number {
     const kept = Math.exp(-Math.max(0, nowMs - this.atMs) / MEMORY_MS);
-    const given = this.givenBitsPerSecond / 8000;
+    const given = this.givenBitsPerSecond() / 8000;
     const measured = (kept * this.bytes + GIVEN_MS * given) / (kept * this.ms + GIVEN_MS);
     return 8000 * Math.min(given, measured);
   }

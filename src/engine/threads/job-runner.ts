@@ -11,7 +11,7 @@ import { IN_RUNS, INGEST, JOB, JOB_KIND, JOB_STATUS, NO_FILE, PACK, PACKINGS, se
 import { canStayInRuns } from './stored-runs.js';
 import { compareWithParent, surveyPages } from './survey.js';
 import { endInTurn } from './turns.js';
-import { waitedUs } from './wait-clock.js';
+import { cpuUs, heldUs, waitedUs } from './wait-clock.js';
 
 const LZ4_BLOCK_BYTES = 65536;
 const DEFAULT_ZSTD_LEVEL = 3;
@@ -66,6 +66,7 @@ export class JobRunner {
     const kind = words[at + JOB.KIND];
     const startedMs = performance.now();
     const waitedBefore = waitedUs();
+    const cpuBefore = cpuUs();
     let status: number = JOB_STATUS.DONE;
     try {
       if (kind === JOB_KIND.INGEST) this.ingest(at);
@@ -77,7 +78,8 @@ export class JobRunner {
       setJobError(words, job, cause);
     }
     const ms = performance.now() - startedMs;
-    const waitUs = waitedUs() - waitedBefore;
+    let waitUs = waitedUs() - waitedBefore;
+    if (kind === JOB_KIND.PACK) waitUs = heldUs(Math.round(ms * 1000), waitUs, cpuUs() - cpuBefore);
     words[at + JOB.WALL_US] = Math.round(ms * 1000);
     words[at + JOB.WAIT_US] = waitUs;
     this.totalMs += ms;

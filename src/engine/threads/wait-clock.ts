@@ -3,8 +3,15 @@ import { nodeModule } from '../../page/node-hooks.js';
 /** A read takes 5 to 20 µs, so a figure of up to this age is good enough: sums over many jobs stay right. */
 const MAX_AGE_MS = 4;
 
-let clock: (() => number) | undefined;
-let known = 0;
+/**
+ * A job that got this much less time on a core than it took, besides its waits, was stopped: the kernel
+ * updates the time on a core at every tick, up to 10 ms late.
+ */
+const MIN_STOPPED_US = 12_000;
+
+let clock: (() => void) | undefined;
+let cpu = 0;
+let waited = 0;
 let readAtMs = -Infinity;
 
 /**
@@ -14,29 +21,42 @@ let readAtMs = -Infinity;
  */
 export function waitedUs(): number {
   const nowMs = performance.now();
-  if (nowMs - readAtMs < MAX_AGE_MS) return known;
+  if (nowMs - readAtMs < MAX_AGE_MS) return waited;
   readAtMs = nowMs;
-  clock ??= openClock() ?? (() => 0);
-  known = clock();
-  return known;
+  clock ??= openClock() ?? (() => {});
+  clock();
+  return waited;
 }
 
-function openClock(): (() => number) | undefined {
+/** Return the microseconds that the calling thread has spent on a core, as of the last `waitedUs`. */
+export function cpuUs(): number {
+  return cpu;
+}
+
+/**
+ * Return the part of a job's time, in microseconds, in which it could not run: its waits, and the time in
+ * which the process was stopped (SIGSTOP, a paused container), which Linux counts nowhere. For jobs that wait
+ * for nothing else.
+ */
+export function heldUs(us: number, waitUs: number, onCoreUs: number): number {
+  return onCoreUs > 0 && us - waitUs - onCoreUs > MIN_STOPPED_US ? us - onCoreUs : waitUs;
+}
+
+function openClock(): (() => void) | undefined {
   const fs = nodeModule<typeof import('node:fs')>('node:fs');
-  if (!fs || globalThis.process?.platform !== 'linux') return undefined;
+  if (!fs) return undefined;
   const text = new Uint8Array(64);
   try {
     const file = fs.openSync('/proc/thread-self/schedstat', 'r');
     const read = () => {
       const length = fs.readSync(file, text, 0, text.length, 0);
-      let ns = 0;
-      for (let at = text.indexOf(0x20) + 1; at < length && text[at] !== 0x20; at++)
-        ns = ns * 10 + text[at]! - 0x30;
-      return Math.round(ns / 1000);
+      [cpu = 0, waited = 0] = String.fromCharCode(...text.subarray(0, length))
+        .split(' ')
+        .map((ns) => +ns / 1000);
     };
     read();
     return read;
   } catch {
-    return undefined;
+    return undefined; // another system than Linux
   }
 }

@@ -51,8 +51,9 @@ interface Sample {
 /**
  * Measures a link's rate from the duration of writes: the largest of the latest samples (as in BBR, Cardwell
  * et al. 2016). Writes that wait give the rate: the bytes written from the end of one wait to the end of the
- * next. While writes take less than half of the time, the link is faster than the bytes it gets: the estimate
- * then rises to a multiple of their rate, so that more is sent until the link is busy.
+ * next. More bytes than a buffer may hold raise the estimate at once. While writes take less than half of the
+ * time, the link is faster than the bytes it gets: the estimate then rises to a multiple of their rate, so
+ * that more is sent until the link is busy.
  */
 export class LinkMeter {
   private bits = START_BITS_PER_SECOND;
@@ -126,7 +127,7 @@ export class LinkMeter {
     const sentBits = (this.probeBytes - MAX_BUFFER_BYTES) * 8000;
     if (sentBits > this.bits * passedMs && this.probeBytes >= 2 * MAX_BUFFER_BYTES) {
       this.bits = clamp(sentBits / passedMs);
-      this.samples.push({ atMs: endMs, bits: this.bits });
+      this.samples = [{ atMs: endMs, bits: this.bits }];
     }
     if (passedMs < PROBE_MS) return;
     this.isLinkBusy = this.probeBusyMs >= MIN_BUSY_SHARE * passedMs;

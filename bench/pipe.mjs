@@ -37,6 +37,8 @@ const PEERS = {
 const MAX_OFF = 0.03;
 /** Highest usable rate, relative to the pipe's maximum: above it, the pipe itself would be measured. */
 const OF_CEILING = 0.8;
+/** The maximum is measured this often, and the highest counts: another process may take a core meanwhile. */
+const CEILING_TRIES = 3;
 
 export async function run(argv) {
   const options = await readLinkOptions(argv, { links: LINKS, runs: 3 });
@@ -73,7 +75,8 @@ export function largestFolder() {
 
 /** Return the links that the pipe can represent. */
 export async function tryLinks(pipe, links) {
-  const ceiling = await pipe.ceiling();
+  let ceiling = 0;
+  for (let i = 0; i < CEILING_TRIES; i++) ceiling = Math.max(ceiling, await pipe.ceiling());
   print(`the pipe's maximum rate is ${(ceiling / 1e9).toFixed(1)} Gbit/s`);
   const usable = [];
   for (const link of links) {

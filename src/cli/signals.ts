@@ -6,6 +6,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** Signals in this time are one request: timeout(1) and service managers signal a program, then its group. */
 const SAME_REQUEST_MS = 200;
 const cleanups = new Set<() => void>();
+let active: SignalHandler | undefined;
 
 /**
  * Register a cleanup for the case that the program ends before its command does; call the result to withdraw
@@ -21,6 +22,14 @@ export function cleanUp(): void {
   removePartialFiles();
   removeTemporaryFolders();
   for (const cleanup of cleanups) cleanup();
+}
+
+/**
+ * Let a signal end the program at once from now on: for a command that writes into a pipe in calls that block
+ * this thread, where no handler runs while the reader stalls. Nothing may be left to clean up.
+ */
+export function letSignalsEnd(): void {
+  active?.release();
 }
 
 /** Turns signals of the operating system into one abort. */
@@ -43,7 +52,13 @@ export class SignalHandler {
   }
 
   start(): void {
+    active = this;
     for (const name of SIGNALS) process.on(name, this.onSignal);
+  }
+
+  /** Stop handling signals, unless one was received. */
+  release(): void {
+    if (this.received === undefined) this.removeHandlers();
   }
 
   /**

@@ -128,6 +128,37 @@ describe('a reader that closes the pipe is reported in one line', () => {
   });
 });
 
+test.skipIf(!hasProgram('mkfifo'))(
+  'a signal ends a command whose reader stalls, though it writes in calls that block (skipped without mkfifo)',
+  async () => {
+    const inside = newFolder();
+    const [fifo, store] = [join(inside, 'fifo'), join(inside, 'store')];
+    system('mkfifo', [fifo]);
+    await done(['store', 'init', store]);
+    await done(['store', 'put', '--store', store, '--name', 'one', noise!]);
+    const packedNoise = join(inside, 'noise.pfy');
+    await done(['pack', noise!, '-o', packedNoise]);
+    for (const [args, signal] of [
+      [['unpack', packedNoise], 'SIGINT'],
+      [['unpack', packedNoise, '--threads', '2'], 'SIGTERM'],
+      [['store', 'get', '--store', store, 'one'], 'SIGINT'],
+    ] as const) {
+      // Its other end stays open, and is not read.
+      const end = fs.openSync(fifo, 'r+');
+      try {
+        const child = start([...args, '-o', '-'], { stdio: ['ignore', end, 'pipe'] });
+        const run = ended(child);
+        // Long enough for the pipe to be full; before that the signal ends the command as well.
+        await new Promise((resolve) => setTimeout(resolve, 1500));
+        child.kill(signal);
+        expect(await run).toMatchObject({ code: null, signal });
+      } finally {
+        fs.closeSync(end);
+      }
+    }
+  },
+);
+
 test.skipIf(!hasProgram('mkfifo'))('named pipes on both sides (skipped without mkfifo)', async () => {
   const inside = newFolder();
   const [from, to, out] = ['from', 'to', 'out.raw'].map((name) => join(inside, name));

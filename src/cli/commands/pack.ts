@@ -87,6 +87,8 @@ export const command = defineCommand({
     const diffOf = values['diff-of'];
     const inputs = [...operands, ...values.base, ...(diffOf === undefined ? [] : [diffOf])];
     checkInputs(inputs);
+    if (diffOf !== undefined && inputs.includes('-'))
+      throw new UsageError('--diff-of: standard input has no holes; name a sparse file');
     checkOutput(values.output, inputs);
     const threads = threadCount(values.threads);
     // A pipe's reader sets a rate that can be measured; a file is packed for a link that is not there yet.

@@ -25,7 +25,7 @@ import { imageChoice, numberOf } from '../image-choice.js';
 import { JSON_OPTION } from '../json-option.js';
 import { checkImageDirectory, checkInputs, checkOutput } from '../paths.js';
 import { createProgressLine } from '../progress.js';
-import { onForcedEnd } from '../signals.js';
+import { letSignalsEnd, onForcedEnd } from '../signals.js';
 import { reportStream } from '../terminal.js';
 import { DECODING_THREADS_OPTION, threadCount } from '../threads.js';
 import { type OpenFile, openContainedFile, openForm, UnpackedFiles } from '../unpacked-files.js';
@@ -80,7 +80,7 @@ export const command = defineCommand({
       signal,
       output,
       form: values.as,
-      sinkOptions: mode === undefined ? {} : { mode },
+      sinkOptions: { ...(mode !== undefined && { mode }), onStream: letSignalsEnd },
       json,
     };
     if (image === undefined && pages === undefined) await unpackAll(job);

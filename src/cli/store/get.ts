@@ -5,6 +5,7 @@ import { MODE_OPTION } from '../common-options.js';
 import { JSON_OPTION } from '../json-option.js';
 import { checkOutput } from '../paths.js';
 import { createProgressLine } from '../progress.js';
+import { letSignalsEnd } from '../signals.js';
 import { reportStream } from '../terminal.js';
 import { OUTPUT_OPTION, STORE_OPTIONS, withStore } from './options.js';
 
@@ -26,7 +27,7 @@ export const get = defineCommand({
       const { bytes: total } = store.info(name);
       const line = createProgressLine('reading');
       const onProgress = (bytes: number) => line.onBytes(bytes, total);
-      const sink = createFileSink(output, mode === undefined ? {} : { mode });
+      const sink = createFileSink(output, { ...(mode !== undefined && { mode }), onStream: letSignalsEnd });
       const info = await store.get(name, sink, { signal, onProgress }).finally(line.end);
       const print = reportStream(output);
       print(values.json ? `${JSON.stringify(info)}\n` : `${name}: ${bytesText(info.bytes)}\n`);

@@ -13,6 +13,8 @@ import { writeAllSync } from './write.js';
 export interface FileSinkOptions {
   /** Permissions of the file (default: those of the file that is replaced, or 0600). */
   readonly mode?: number;
+  /** Called before the first write into a pipe or device, where a write may block the thread for long. */
+  readonly onStream?: () => void;
 }
 
 /**
@@ -24,7 +26,7 @@ export interface FileSinkOptions {
  */
 export function createFileSink(path: string, options: FileSinkOptions = {}): PageSink {
   const target = outputTarget(path);
-  return target.kind === 'file' ? createRegularSink(target, options) : createStreamSink(target);
+  return target.kind === 'file' ? createRegularSink(target, options) : createStreamSink(target, options);
 }
 
 /** A sink that writes to a partial file. */

@@ -57,7 +57,7 @@ export function imageFileName(number: number, count: number, extension = 'raw'):
 export function createImageSet(path: string, options: FileSinkOptions = {}): ImageSet {
   if (path !== '-' && isDirectory(path)) return directorySet(path, options);
   const target = outputTarget(path);
-  return target.kind === 'file' ? newSet(target, options) : streamSet(path, target.name);
+  return target.kind === 'file' ? newSet(target, options) : streamSet(path, target.name, options);
 }
 
 /** A file or directory that does not exist yet, or a file that is replaced. */
@@ -168,14 +168,14 @@ function partialDirectory(path: string, name: string, mode = 0o600) {
   };
 }
 
-function streamSet(path: string, name: string): ImageSet {
+function streamSet(path: string, name: string, options: FileSinkOptions): ImageSet {
   const problem = 'takes one image, but the stream has several; unpack one with --image N';
   const onlyOne = new PageferryError('io', `${name}: ${problem}`);
   return {
     onlyOne,
-    open(number, options) {
+    open(number, shape) {
       if (number > 0) throw onlyOne;
-      return options?.isUnordered ? createUnorderedSink(path) : createReadableSink(path);
+      return shape?.isUnordered ? createUnorderedSink(path, options) : createReadableSink(path, options);
     },
     async commit() {},
     discard() {},

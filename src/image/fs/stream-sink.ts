@@ -14,8 +14,8 @@ const ZEROS = new Uint8Array(64 << 10);
  * Create a sink for a device or pipe. All bytes are written in order, zeros too: what is not written keeps
  * its old content.
  */
-export function createStreamSink(target: OutputTarget): PageSink {
-  return new StreamSink(target);
+export function createStreamSink(target: OutputTarget, options: { onStream?: () => void } = {}): PageSink {
+  return new StreamSink(target, options.onStream);
 }
 
 class StreamSink implements PageSink {
@@ -25,7 +25,10 @@ class StreamSink implements PageSink {
   private readonly life: LifeCycle;
   private end = 0;
 
-  constructor(target: OutputTarget) {
+  constructor(
+    target: OutputTarget,
+    private onStream?: () => void,
+  ) {
     this.name = target.name;
     this.isDevice = target.kind === 'device';
     this.life = new LifeCycle(target.name);
@@ -80,6 +83,8 @@ class StreamSink implements PageSink {
   }
 
   private append(bytes: Uint8Array): void {
+    this.onStream?.();
+    this.onStream = undefined;
     try {
       writeAllSync(this.fd, this.name, bytes, this.isDevice ? this.end : null);
     } catch (cause) {

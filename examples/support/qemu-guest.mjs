@@ -58,7 +58,7 @@ export async function startGuest({ folder, name, initramfs, memory, isClone }) {
   const exited = once(child, 'exit');
   const isAlive = () => child.exitCode === null && child.signalCode === null;
   while (!existsSync(control) && isAlive()) await setTimeout(10);
-  const execute = await openQmp(control);
+  const execute = await openQmp(await connected(control, isAlive));
   const capabilities = [{ capability: 'x-ignore-shared', state: true }];
   await execute('migrate-set-capabilities', { capabilities });
   return {
@@ -87,8 +87,21 @@ export async function startGuest({ folder, name, initramfs, memory, isClone }) {
   };
 }
 
-async function openQmp(path) {
-  const socket = connect(path);
+/** Connect to a socket that exists, and that QEMU may not listen on yet. */
+async function connected(path, isAlive) {
+  for (;;) {
+    const socket = connect(path);
+    try {
+      await once(socket, 'connect');
+      return socket;
+    } catch (error) {
+      if (!isAlive()) throw error;
+      await setTimeout(10);
+    }
+  }
+}
+
+async function openQmp(socket) {
   const lines = createInterface(socket)[Symbol.asyncIterator]();
   const execute = async (command, options) => {
     socket.write(`${JSON.stringify({ execute: command, arguments: options })}\n`);

@@ -36,8 +36,8 @@ test('a slow destination QEMU slows the source QEMU, and few bytes are in flight
   source.socket.end();
   expect(await agents.ended()).toEqual({ source: undefined, destination: undefined });
   expectSameMemory(qemu.stream(), stream);
-  // The kernel's socket buffers are included.
-  expect(most).toBeLessThan(14 * MIB);
+  // The kernel's socket buffers are included, which grow at the start: up to 12 MiB were seen.
+  expect(most).toBeLessThan(18 * MIB);
   expect(mostLater).toBeLessThan(6 * MIB);
   await agents.close();
   await qemu.close();

@@ -4,8 +4,6 @@ import manifest from './package.json' with { type: 'json' };
 // @ts-expect-error: a script, in plain JavaScript
 import { licences } from './scripts/licences.mjs';
 
-const LOADER = '@assemblyscript/loader';
-
 /** The entries of package.json's `exports`: `pageferry/NAME` is built from `src/NAME.ts`. */
 const entries = Object.fromEntries(
   Object.keys(manifest.exports)
@@ -34,7 +32,6 @@ export const library: Options = {
   target: 'es2022',
   platform: 'neutral',
   external: [/^node:/, 'lmdb', 'koffi'],
-  noExternal: [LOADER],
   removeNodeProtocol: false,
   shims: true,
   sourcemap: true,

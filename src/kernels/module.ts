@@ -1,4 +1,3 @@
-import { instantiateSync } from '@assemblyscript/loader';
 import { inflateNow } from '../page/node-hooks.js';
 
 /** A compiled module for a memory of one thread, and for a memory that threads share. */
@@ -26,8 +25,7 @@ export function compileNow(deflated: string): WebAssembly.Module | undefined {
 
 /** Instantiate a module in a memory and return its exports. */
 export function instantiate<T>(module: WebAssembly.Module, memory: WebAssembly.Memory): T {
-  // Not `instantiate` of the loader: it looks up `Response`, which takes Node tens of milliseconds to create.
-  return instantiateSync(module, { env: { memory } }).instance.exports as T;
+  return new WebAssembly.Instance(module, { env: { memory } }).exports as T;
 }
 
 async function load(deflated: () => string | Promise<string>, kind: ModuleKind): Promise<WebAssembly.Module> {

@@ -15,9 +15,9 @@ check('browser bundle', bundle.length, 175 * KIB, `, ${gzipSync(bundle).length} 
 for (const [command, kib] of [
   ['main', 24],
   ['store-list', 56],
-  ['pack', 672],
-  ['unpack', 644],
-  ['store', 723],
+  ['pack', 657],
+  ['unpack', 628],
+  ['store', 706],
 ])
   check(`cli-${command}`, loadedBytes('dist/cli.js') + loadedBytes(`dist/cli-${command}.js`), kib * KIB);
 check('report page', readFileSync('dist/report-page.js').length, 576 * KIB);

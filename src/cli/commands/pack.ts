@@ -199,6 +199,7 @@ async function packTo(
   try {
     encoder = await createEncoder((parts) => writer.write(...parts), {
       ...encoderOptions,
+      maxWrites: writer.maxWrites,
       deltaBudgetBytes: hasPipes ? options.deltaBudgetBytes : 0,
       indexPages: Math.min(Math.max(pages, 1024), MAX_INDEX_PAGES),
       // A single image has few pages that resemble each other.

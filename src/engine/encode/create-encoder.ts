@@ -108,7 +108,8 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
     outputRate.recordWrite(bytes, endMs, behind, busyMs);
     meter.written(bytes, startMs - startedAt, endMs - startedAt);
   };
-  const writer = new RecordWriter({ output, packer, onWritten, clock: settings.clock, life });
+  const { clock, maxWrites } = settings;
+  const writer = new RecordWriter({ output, maxWrites, packer, onWritten, clock, life });
   const { strategy, timeline: rows, linkBitsPerSecond } = settings;
   const given = linkBitsPerSecond === 'measured' ? undefined : linkBitsPerSecond;
   const outputRate = new OutputRate(() => given ?? link!.bitsPerSecond);

@@ -59,6 +59,11 @@ export interface EncoderOptions {
    * of earlier versions accept 32 MiB unless they are given a larger `maxFrameBytes`.
    */
   readonly maxFrameBytes?: number;
+  /**
+   * Calls of the output whose promises may be pending at a time, at most 16; default 1. For a file with
+   * positioned writes more: the next one is there before the thread that starts it has seen the last one end.
+   */
+  readonly maxWrites?: number;
   /** Most bytes of all carried images together; default 16 TiB, which is also a decoder's default limit. */
   readonly maxImageBytes?: number;
   /** Whether identical pages are sent once; default true. */
@@ -87,6 +92,7 @@ const OPTION_TYPES: OptionTypes<EncoderOptions> = {
   deltaBudgetBytes: 'number',
   indexPages: 'number',
   maxFrameBytes: 'number',
+  maxWrites: 'number',
   maxImageBytes: 'number',
   dedup: 'boolean',
   similar: 'boolean',
@@ -105,6 +111,7 @@ export interface EncoderSettings {
   readonly threads: number;
   readonly deltaBudgetBytes: number;
   readonly indexSlots: number;
+  readonly maxWrites: number;
   readonly maxImageBytes: number;
   /** Largest group of pages that a frame may have. */
   readonly maxGroupBytes: number;
@@ -142,6 +149,7 @@ export function encoderSettings(options: EncoderOptions): EncoderSettings {
     threads: usefulThreads(checkInteger('threads', options.threads ?? 1, 1, 16)),
     deltaBudgetBytes: checkInteger('deltaBudgetBytes', deltaBudgetBytes, 0, 2048 * MIB),
     indexSlots: 2 ** Math.max(10, Math.ceil(Math.log2(indexPages))),
+    maxWrites: checkInteger('maxWrites', options.maxWrites ?? 1, 1, 16),
     maxImageBytes: checkImageBytes(options.maxImageBytes),
     dedup,
     similar: dedup && (options.similar ?? true),

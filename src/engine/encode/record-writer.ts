@@ -1,4 +1,4 @@
-import { abortable, SerialQueue } from '../../page/sync.js';
+import { abortable, SerialQueue, throwIfAborted } from '../../page/sync.js';
 import { type IndexEntry, RECORD, type RecordType } from '../../stream/format.js';
 import { writeIndexEntry, writeTrailer } from '../../stream/records.js';
 import { WireWriter } from '../../stream/wire.js';
@@ -9,7 +9,7 @@ import type { SegmentPacker } from '../pack/segment-packer.js';
 
 /**
  * Destination of a stream's bytes, called with them in order. They are valid until the call returns, or until
- * its promise settles; a pending promise holds the encoder back.
+ * its promise settles; pending promises hold the encoder back (`EncoderOptions.maxWrites`).
  */
 export type Output = (parts: readonly Uint8Array[]) => void | Promise<void>;
 
@@ -34,8 +34,10 @@ interface WaitingFrame {
   readonly firstPage: number;
   readonly pageCount: number;
   readonly ordinal: number;
+  /** Called once it was written or failed. */
+  readonly onEnd: () => void;
   packed?: PackedFrame;
-  isWritten?: true;
+  isGiven?: true;
   /** The frame that comes right after this one in the stream. */
   next?: WaitingFrame;
 }
@@ -43,8 +45,10 @@ interface WaitingFrame {
 /** Settings of a record writer. */
 export interface RecordWriterOptions {
   readonly output: Output;
+  /** Writes that may be in progress at a time. */
+  readonly maxWrites: number;
   readonly packer: SegmentPacker;
-  /** Called with the duration of each write. */
+  /** Called at the end of each write, with the time since it began or, if that is later, another ended. */
   readonly onWritten: ((bytes: number, startMs: number, endMs: number) => void) | undefined;
   readonly clock: () => number;
   /** The encoder's life, which the writer's first failure ends. */
@@ -55,12 +59,18 @@ export interface RecordWriterOptions {
 export class RecordWriter {
   private readonly queue = new SerialQueue();
   private ordinal = 0;
+  /** Bytes that were given to the output, and those that it has taken. */
   private offset = 0;
+  private taken = 0;
+  /** The last `maxWrites` writes, the oldest first; none rejects. */
+  private readonly writes: Promise<void>[] = [];
+  private inProgress = 0;
   private readonly index: IndexEntry[] = [];
   private readonly images: WrittenCounts[] = [];
   private waiting = 0;
   private writeMs = 0;
-  private writeStartMs: number | undefined;
+  /** While writes are in progress: when the first of them began or, if that is later, another ended. */
+  private writeStartMs = 0;
   /** Bytes that the output took in a ms of the last write. */
   private bytesPerMs = 0;
   /** The frame after which nothing else was given to write. */
@@ -71,7 +81,7 @@ export class RecordWriter {
 
   /** Bytes written so far. */
   get bytesOut(): number {
-    return this.offset;
+    return this.taken;
   }
 
   /** Bytes of packed frames that wait for the output. */
@@ -98,7 +108,7 @@ export class RecordWriter {
 
   /** Write bytes that are not a record. */
   raw(bytes: Uint8Array): void {
-    this.enqueue(() => this.write([bytes]));
+    this.enqueue(() => this.write(() => [bytes]));
   }
 
   /** Write a record without data. `image`: the record announces this image, and the index lists it. */
@@ -108,7 +118,7 @@ export class RecordWriter {
     this.enqueue(() => {
       if (image !== undefined)
         this.index.push({ image, firstPage: 0, pageCount: 0, offset: this.offset, ordinal });
-      return this.write([record]);
+      return this.write(() => [record]);
     });
   }
 
@@ -125,7 +135,7 @@ export class RecordWriter {
   ): void {
     const { pageCount } = frame;
     const ordinal = this.ordinal++;
-    const waiting: WaitingFrame = { image, firstPage, pageCount, ordinal };
+    const waiting: WaitingFrame = { image, firstPage, pageCount, ordinal, onEnd };
     if (this.last) this.last.next = waiting;
     const packed = pack(ordinal);
     packed.then(
@@ -136,10 +146,10 @@ export class RecordWriter {
       (cause) => this.options.life.fail(cause),
     );
     this.enqueue(async () => {
-      if (waiting.isWritten) return;
+      if (waiting.isGiven) return;
       await packed;
-      await this.writeFrames(this.together(waiting));
-    }, onEnd);
+      await this.writeFrames(waiting);
+    }).then(() => waiting.isGiven || onEnd());
     this.last = waiting;
   }
 
@@ -151,23 +161,26 @@ export class RecordWriter {
       for (let first = 0; first < this.index.length; first += INDEX_ENTRIES) {
         const head = new WireWriter();
         for (const entry of this.index.slice(first, first + INDEX_ENTRIES)) writeIndexEntry(head, entry);
-        await this.write([recordBytes(packer, RECORD.INDEX, this.ordinal++, head.bytes)]);
+        const record = recordBytes(packer, RECORD.INDEX, this.ordinal++, head.bytes);
+        await this.write(() => [record]);
       }
       const trailer = new WireWriter();
       writeTrailer(trailer, start);
-      await this.write([recordBytes(packer, RECORD.TRAILER, this.ordinal++, trailer.bytes)]);
+      const record = recordBytes(packer, RECORD.TRAILER, this.ordinal++, trailer.bytes);
+      await this.write(() => [record]);
     });
   }
 
   /** Wait until everything so far is written. @throws the first failure */
-  drained(): Promise<void> {
-    return abortable(this.queue.idle(), this.options.life.signal);
+  async drained(): Promise<void> {
+    const { signal } = this.options.life;
+    await abortable(this.queue.idle(), signal);
+    await abortable(Promise.all(this.writes), signal);
   }
 
-  /** Return the ms of all writes so far, the one in progress included. */
+  /** Return the ms so far in which a write was in progress. */
   private busyMs(): number {
-    const { writeMs, writeStartMs } = this;
-    return writeStartMs === undefined ? writeMs : writeMs + this.options.clock() - writeStartMs;
+    return this.writeMs + (this.inProgress === 0 ? 0 : this.options.clock() - this.writeStartMs);
   }
 
   /** Return `frame` and the packed frames after it that are written with it: half of what waits at most. */
@@ -183,45 +196,71 @@ export class RecordWriter {
     return frames;
   }
 
-  private async writeFrames(frames: readonly WaitingFrame[]): Promise<void> {
-    const parts: Uint8Array[] = [];
-    let { offset } = this;
-    for (const { image, firstPage, pageCount, ordinal, packed } of frames) {
-      const { bytes, counts } = packed!;
-      this.index.push({ image, firstPage, pageCount, offset, ordinal });
-      const written = this.counts(image);
-      written.bytesOut += bytes;
-      addCounts(written.codecs, counts);
-      parts.push(...packed!.parts);
-      offset += bytes;
-    }
-    const bytes = offset - this.offset;
-    await this.write(parts);
-    this.waiting -= bytes;
-    for (const frame of frames) frame.isWritten = true;
+  /** Write `first` and frames after it. */
+  private writeFrames(first: WaitingFrame): Promise<void> {
+    let frames: readonly WaitingFrame[] = [];
+    const collect = () => {
+      frames = this.together(first);
+      let { offset } = this;
+      return frames.flatMap((frame) => {
+        const { image, firstPage, pageCount, ordinal, packed } = frame;
+        const { bytes, counts, parts } = packed!;
+        this.index.push({ image, firstPage, pageCount, offset, ordinal });
+        const written = this.counts(image);
+        written.bytesOut += bytes;
+        addCounts(written.codecs, counts);
+        offset += bytes;
+        frame.isGiven = true;
+        return parts;
+      });
+    };
+    return this.write(collect, (bytes) => {
+      this.waiting -= bytes;
+      for (const { onEnd } of frames) onEnd();
+    });
   }
 
-  private enqueue(task: () => void | Promise<void>, onEnd?: () => void): void {
+  /** Run `task`, which begins a write, after all earlier ones have begun theirs. */
+  private enqueue(task: () => Promise<void>): Promise<void> {
     const { life } = this.options;
     this.last = undefined;
-    this.queue
-      .run(task, life.signal)
-      .catch((cause) => life.fail(cause))
-      .then(onEnd);
+    return this.queue.run(task, life.signal).catch((cause) => life.fail(cause));
   }
 
-  private async write(parts: readonly Uint8Array[]): Promise<void> {
-    const { output, clock, onWritten, life } = this.options;
-    const startMs = clock();
-    this.writeStartMs = startMs;
-    const result = output(parts);
-    // The clock is read as soon as the bytes were taken: encoding may go on before this function does.
-    const endMs = result ? await abortable(Promise.resolve(result).then(clock), life.signal) : clock();
+  /**
+   * Write what `collect` returns, which is called once fewer than `maxWrites` writes are in progress.
+   * Resolves when the write has begun; `onEnd` is called once it has ended or failed.
+   */
+  private async write(collect: () => readonly Uint8Array[], onEnd?: (bytes: number) => void): Promise<void> {
+    const { output, clock, onWritten, life, maxWrites } = this.options;
+    if (this.writes.length === maxWrites) await this.writes.shift();
+    throwIfAborted(life.signal);
+    const parts = collect();
     const bytes = parts.reduce((sum, { length }) => sum + length, 0);
     this.offset += bytes;
-    this.writeMs += endMs - startMs;
-    this.bytesPerMs = bytes / Math.max(endMs - startMs, 0.1);
-    this.writeStartMs = undefined;
-    onWritten?.(bytes, startMs, endMs);
+    if (this.inProgress++ === 0) this.writeStartMs = clock();
+    const onTaken = () => {
+      const endMs = clock();
+      const startMs = this.writeStartMs;
+      this.taken += bytes;
+      this.writeMs += endMs - startMs;
+      this.bytesPerMs = bytes / Math.max(endMs - startMs, 0.1);
+      this.writeStartMs = endMs;
+      this.inProgress--;
+      onWritten?.(bytes, startMs, endMs);
+    };
+    const end = () => onEnd?.(bytes);
+    const result = output(parts);
+    if (result) {
+      const taken = Promise.resolve(result).then(onTaken);
+      this.writes.push(
+        abortable(taken, life.signal)
+          .catch((cause) => life.fail(cause))
+          .then(end),
+      );
+      return;
+    }
+    onTaken();
+    end();
   }
 }

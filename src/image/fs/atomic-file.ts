@@ -18,9 +18,11 @@ export interface AtomicWriterOptions {
 /** Writer of a stream into a file that gets its name when it is complete. */
 export interface AtomicWriter {
   readonly name: string;
+  /** Calls of `write` that may be in progress at a time: 2 for a file, 1 for a pipe or a device. */
+  readonly maxWrites: number;
   /**
-   * Write all bytes; resolves when they are written. One call at a time; the views must not change until
-   * then.
+   * Write all bytes, after those of earlier calls; resolves when they are written. The views must not change
+   * until then.
    * @throws PageferryError `io`, and nothing is left of the file then; the cause of an abort
    */
   write(...parts: readonly Uint8Array[]): Promise<void>;
@@ -54,11 +56,15 @@ export function createAtomicWriter(path: string, options: AtomicWriterOptions = 
   const output = target.kind === 'file' ? partialOutput(target, mode) : directOutput(target);
   const life = new LifeCycle(name);
   const ended = new AbortController();
-  let isBusy = false;
+  const maxWrites = target.kind === 'file' ? 2 : 1;
+  let callsInFlight = 0;
+  /** Where the next bytes of a file belong. */
+  let position = 0;
 
-  const check = () => {
+  const check = (maxCalls: number) => {
     life.check();
-    if (isBusy) throw new PageferryError('bad-argument', `${name}: the previous write has not ended`);
+    if (callsInFlight >= maxCalls)
+      throw new PageferryError('bad-argument', `${name}: the previous write has not ended`);
   };
   /** After the first failure or abort: nothing is left of the file, and nothing waits or listens. */
   const discard = (cause: unknown) => {
@@ -72,24 +78,31 @@ export function createAtomicWriter(path: string, options: AtomicWriterOptions = 
   };
   const onAbort = () => abort(signal!.reason);
   signal?.addEventListener('abort', onAbort, { once: true });
-  /** Run one call at a time. An abort rejects it at once, even if the system call goes on. */
-  const exclusively = async (work: () => Promise<void>): Promise<void> => {
-    check();
-    isBusy = true;
+  /** Run at most `maxCalls` calls at a time. An abort rejects them at once, even if system calls go on. */
+  const run = async (maxCalls: number, work: () => Promise<void>): Promise<void> => {
+    check(maxCalls);
+    callsInFlight++;
     try {
       await abortable(work(), ended.signal);
     } catch (cause) {
       discard(cause);
       life.check();
     } finally {
-      isBusy = false;
+      callsInFlight--;
     }
   };
   return {
     name,
-    write: (...parts) => exclusively(() => writeParts(output, ended.signal, name, parts)),
+    maxWrites,
+    write: (...parts) =>
+      run(maxWrites, () => {
+        const at = target.kind === 'file' ? position : null;
+        const bytes = parts.reduce((sum, { length }) => sum + length, 0);
+        position += bytes;
+        return writeParts(output, ended.signal, name, parts, at);
+      }),
     async commit() {
-      await exclusively(async () => {
+      await run(1, async () => {
         // A pipe without any bytes is opened too: its reader waits for the end.
         await output.open();
         output.release();
@@ -107,11 +120,12 @@ async function writeParts(
   signal: AbortSignal,
   name: string,
   parts: readonly Uint8Array[],
+  position: number | null,
 ): Promise<void> {
   const fd = await output.open();
   try {
     // Opening a named pipe may have taken until after an abort.
-    await writeAll(fd, name, parts, signal);
+    await writeAll(fd, name, parts, signal, position);
   } catch (cause) {
     output.release();
     throw cause;

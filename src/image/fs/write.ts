@@ -27,7 +27,8 @@ export function writeAllSync(fd: number, name: string, bytes: Uint8Array, positi
 }
 
 /**
- * Write all of `parts` in order without blocking the event loop. After an abort no system call begins.
+ * Write all of `parts` in order without blocking the event loop; `position` null continues after the previous
+ * write. After an abort no system call begins.
  * @throws PageferryError `io`; the reason of `signal`
  */
 export async function writeAll(
@@ -35,13 +36,17 @@ export async function writeAll(
   name: string,
   parts: readonly Uint8Array[],
   signal: AbortSignal,
+  position: number | null = null,
 ): Promise<void> {
+  let at = position;
   let remaining = parts.filter(({ length }) => length > 0);
   let retryMs = MIN_RETRY_MS;
   while (remaining.length > 0) {
     throwIfAborted(signal);
     try {
-      remaining = dropBytes(remaining, await writeOnce(fd, remaining));
+      const written = await writeOnce(fd, remaining, at);
+      remaining = dropBytes(remaining, written);
+      if (at !== null) at += written;
       retryMs = MIN_RETRY_MS;
     } catch (cause) {
       const bytes = remaining.reduce((sum, { length }) => sum + length, 0);
@@ -53,11 +58,11 @@ export async function writeAll(
 }
 
 /** Make one system call and return the number of bytes that it wrote. */
-function writeOnce(fd: number, parts: readonly Uint8Array[]): Promise<number> {
+function writeOnce(fd: number, parts: readonly Uint8Array[], position: number | null): Promise<number> {
   return new Promise((resolve, reject) => {
     const onWritten = (error: Error | null, written: number) => (error ? reject(error) : resolve(written));
-    if (parts.length === 1) fs.write(fd, parts[0]!, 0, parts[0]!.length, null, onWritten);
-    else fs.writev(fd, parts.slice(0, MAX_PARTS), onWritten);
+    if (parts.length === 1) fs.write(fd, parts[0]!, 0, parts[0]!.length, position, onWritten);
+    else fs.writev(fd, parts.slice(0, MAX_PARTS), position, onWritten);
   });
 }
 

@@ -136,16 +136,6 @@ describe('abort', () => {
   });
 });
 
-test('two writes at a time are refused, as their order would be undefined', async () => {
-  const path = newPath();
-  const writer = createAtomicWriter(path);
-  const first = writer.write(randomBytes(1 << 20, 6));
-  await expect(writer.write(randomBytes(10, 7))).rejects.toThrow('the previous write has not ended');
-  await first;
-  await writer.commit();
-  expect(fs.statSync(path).size).toBe(1 << 20);
-});
-
 test('a commit that fails leaves nothing', async () => {
   const path = newPath();
   const writer = createAtomicWriter(path);

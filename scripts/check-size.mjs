@@ -16,8 +16,8 @@ for (const [command, kib] of [
   ['main', 24],
   ['store-list', 56],
   ['pack', 657],
-  ['unpack', 628],
-  ['store', 706],
+  ['unpack', 630],
+  ['store', 708],
 ])
   check(`cli-${command}`, loadedBytes('dist/cli.js') + loadedBytes(`dist/cli-${command}.js`), kib * KIB);
 check('report page', readFileSync('dist/report-page.js').length, 576 * KIB);

@@ -4,6 +4,7 @@ import type { Slots } from '../../kernels/arena.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import { ZSTD_LAYOUT } from '../../kernels/layout.generated.js';
 import { STATUS } from '../../kernels/status.js';
+import { BlockSplitter } from './block-splitter.js';
 
 const {
   ZSTD_MAX_BLOCK_BYTES,
@@ -17,6 +18,8 @@ const MAX_WHOLE_BYTES = 9 << 20;
 const LARGE_WINDOW_LOG = 23;
 /** From this level on a large segment's window is the segment, if there is memory for that. */
 const MIN_WIDE_LEVEL = 16;
+/** From this level on, which is slow, blocks end where the bytes become others. */
+const MIN_SPLIT_LEVEL = 16;
 const MAX_WINDOW_LOG = 27;
 /** Bytes of a large segment that are packed until its window moves in the buffer. */
 const LARGE_STEP_BYTES = 1 << 20;
@@ -70,9 +73,10 @@ export function packZstdRuns(
 ): number {
   const { zstd, words } = kernels;
   const { runs, count, bytes } = segment;
-  if (bytes > MAX_WHOLE_BYTES) {
-    const steps = packLarge(kernels, scratch, segment, level, out, LARGE_WINDOW_LOG);
-    return resultOf(steps);
+  const isSplit = level >= MIN_SPLIT_LEVEL && bytes > ZSTD_MAX_BLOCK_BYTES;
+  if (isSplit || bytes > MAX_WHOLE_BYTES) {
+    const splitter = isSplit ? new BlockSplitter() : undefined;
+    return resultOf(packLarge(kernels, scratch, segment, level, out, LARGE_WINDOW_LOG, splitter));
   }
   let from = words[runs >>> 2]!;
   if (count !== 1) {
@@ -96,7 +100,8 @@ export function packWideRuns(
   const windowLog = Math.min(MAX_WINDOW_LOG, Math.ceil(Math.log2(segment.bytes)));
   // Bytes in one piece are packed where they are.
   const buffer = segment.count === 1 ? kernels.words[segment.runs >>> 2]! : scratch.segment;
-  return packLarge(kernels, { ...scratch, segment: buffer }, segment, level, out, windowLog);
+  const splitter = new BlockSplitter();
+  return packLarge(kernels, { ...scratch, segment: buffer }, segment, level, out, windowLog, splitter);
 }
 
 /** Return the result of a generator, all of whose steps are done at once. */
@@ -115,6 +120,7 @@ function* packLarge(
   level: number,
   out: number,
   windowLog: number,
+  splitter?: BlockSplitter,
 ): Generator<void, number> {
   const { zstd, run, bytes: memory } = kernels;
   const windowBytes = 1 << windowLog;
@@ -126,13 +132,17 @@ function* packLarge(
   const isInPlace = buffer === kernels.words[segment.runs >>> 2]!;
   let written = LARGE_HEAD_BYTES;
   let history = 0;
+  /** Bytes after the last block that are in the buffer already. */
+  let ahead = 0;
   for (let left = segment.bytes; left > 0; ) {
-    const bytes = Math.min(left, ZSTD_MAX_BLOCK_BYTES);
-    if (!isInPlace && history + bytes > windowBytes + LARGE_STEP_BYTES) {
-      run.copyBytes(buffer, buffer + history - windowBytes, windowBytes);
+    const most = Math.min(left, ZSTD_MAX_BLOCK_BYTES);
+    if (!isInPlace && history + most > windowBytes + LARGE_STEP_BYTES) {
+      run.copyBytes(buffer, buffer + history - windowBytes, windowBytes + ahead);
       history = windowBytes;
     }
-    if (!isInPlace) reader.copy(buffer + history, bytes);
+    if (!isInPlace) reader.copy(buffer + history + ahead, most - ahead);
+    const bytes = splitter?.blockBytes(memory, buffer + history, most) ?? most;
+    ahead = most - bytes;
     left -= bytes;
     const capacity = segment.bytes - 1 - written;
     const to = out + written;

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { asIoError, ioError } from '../image/fs/errno.js';
-import { syncPath } from '../image/fs/partial-file.js';
+import { syncPath } from '../image/fs/sync-path.js';
 import { PageferryError } from '../page/error.js';
 import type { StoreDatabase } from './database.js';
 import { type Checks, checkPackHeader, PACK_HEADER_BYTES, packHeader, packNumberOf } from './format.js';

@@ -60,8 +60,8 @@ export interface EncoderOptions {
    */
   readonly maxFrameBytes?: number;
   /**
-   * Calls of the output whose promises may be pending at a time, at most 16; default 1. For a file with
-   * positioned writes more: the next one is there before the thread that starts it has seen the last one end.
+   * Calls of the output whose promises may be pending at a time, at most 4; default 1. For a file with
+   * positioned writes 2: the next one is there before the thread that starts it has seen the last one end.
    */
   readonly maxWrites?: number;
   /** Most bytes of all carried images together; default 16 TiB, which is also a decoder's default limit. */
@@ -149,7 +149,7 @@ export function encoderSettings(options: EncoderOptions): EncoderSettings {
     threads: usefulThreads(checkInteger('threads', options.threads ?? 1, 1, 16)),
     deltaBudgetBytes: checkInteger('deltaBudgetBytes', deltaBudgetBytes, 0, 2048 * MIB),
     indexSlots: 2 ** Math.max(10, Math.ceil(Math.log2(indexPages))),
-    maxWrites: checkInteger('maxWrites', options.maxWrites ?? 1, 1, 16),
+    maxWrites: checkInteger('maxWrites', options.maxWrites ?? 1, 1, 4),
     maxImageBytes: checkImageBytes(options.maxImageBytes),
     dedup,
     similar: dedup && (options.similar ?? true),

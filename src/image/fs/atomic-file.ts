@@ -64,7 +64,7 @@ export function createAtomicWriter(path: string, options: AtomicWriterOptions = 
   const check = (maxCalls: number) => {
     life.check();
     if (callsInFlight >= maxCalls)
-      throw new PageferryError('bad-argument', `${name}: the previous write has not ended`);
+      throw new PageferryError('bad-argument', `${name}: ${callsInFlight} calls have not ended, await one`);
   };
   /** After the first failure or abort: nothing is left of the file, and nothing waits or listens. */
   const discard = (cause: unknown) => {
@@ -96,6 +96,9 @@ export function createAtomicWriter(path: string, options: AtomicWriterOptions = 
     maxWrites,
     write: (...parts) =>
       run(maxWrites, () => {
+        const other = parts.findIndex((part) => !(part instanceof Uint8Array));
+        if (other >= 0)
+          throw new PageferryError('bad-argument', `${name}: part ${other} of a write is not a Uint8Array`);
         const at = target.kind === 'file' ? position : null;
         const bytes = parts.reduce((sum, { length }) => sum + length, 0);
         position += bytes;

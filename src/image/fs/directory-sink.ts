@@ -6,7 +6,8 @@ import type { PlacedMember } from '../directory/tar.js';
 import { extentIndex } from '../extents.js';
 import { createError, ioError } from './errno.js';
 import { createRegularSink } from './file-sink.js';
-import { partialPath, syncPath, trackPartialDirectory } from './partial-file.js';
+import { partialPath, trackPartialDirectory } from './partial-file.js';
+import { syncPath } from './sync-path.js';
 
 /** The disk stores several files at a time faster than one after the other. */
 const SYNCED_AT_ONCE = 16;

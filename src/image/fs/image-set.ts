@@ -4,12 +4,14 @@ import { PageferryError } from '../../page/error.js';
 import type { PageSink } from '../../page/source.js';
 import type { PlacedMember } from '../directory/tar.js';
 import { createDirectorySink } from './directory-sink.js';
-import { asIoError, createError, errnoOf, ioError } from './errno.js';
+import { asIoError, createError } from './errno.js';
 import { createRegularSink, type FileSinkOptions } from './file-sink.js';
 import { isDirectory } from './is-directory.js';
 import { type OutputTarget, outputTarget } from './output-target.js';
-import { partialPath, syncPath } from './partial-file.js';
+import { partialPath } from './partial-file.js';
 import { createReadableSink } from './readable-sink.js';
+import { renameOrCopy } from './rename-or-copy.js';
+import { syncPath } from './sync-path.js';
 import { createUnorderedSink } from './unordered-sink.js';
 
 const MIN_DIGITS = 3;
@@ -81,27 +83,16 @@ function newSet(target: OutputTarget, { mode }: FileSinkOptions): ImageSet {
             fs.renameSync(partial.image(i), join(partial.directory, partial.fileName(i, count)));
           await syncPath(partial.directory);
         }
-        await renameOrCopy(count === 1 ? partial.image(0) : partial.directory, path);
+        await renameOrCopy(count === 1 ? partial.image(0) : partial.directory, path, name);
         await syncPath(dirname(path));
       } catch (cause) {
-        throw ioError(name, `cannot store ${count === 1 ? 'the image' : `${count} images`}`, cause);
+        throw asIoError(name, `cannot store ${count === 1 ? 'the image' : `${count} images`}`, cause);
       } finally {
         partial.discard();
       }
     },
     discard: partial.discard,
   };
-}
-
-/** A mount point (a file in a container) cannot be replaced, so it is overwritten. */
-async function renameOrCopy(from: string, to: string): Promise<void> {
-  try {
-    fs.renameSync(from, to);
-  } catch (cause) {
-    if (errnoOf(cause) !== 'EBUSY') throw cause;
-    await fs.promises.copyFile(from, to);
-    await syncPath(to);
-  }
 }
 
 /** An existing directory: only its files with the names of images are replaced. */

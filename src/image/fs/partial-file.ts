@@ -1,9 +1,11 @@
 import fs from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { PageferryError } from '../../page/error.js';
-import { asIoError, createError, errnoOf } from './errno.js';
+import { asIoError, createError } from './errno.js';
 import { OpenFile } from './open-file.js';
 import type { OutputTarget } from './output-target.js';
+import { renameOrCopy } from './rename-or-copy.js';
+import { fsync, syncPath } from './sync-path.js';
 
 /** Permissions of a new file unless others are asked for: guest memory holds secrets. */
 const DEFAULT_MODE = 0o600;
@@ -93,7 +95,7 @@ export function openPartialFile(target: OutputTarget, mode?: number): PartialFil
         file.close();
         if (!partialFiles.has(partial))
           throw new PageferryError('io', `${target.name}: aborted before it was complete`);
-        await renameInto(partial, target);
+        await renameOrCopy(partial, target.path, target.name);
         partialFiles.delete(partial);
         if (syncDirectory) await syncPath(dirname(target.path));
       } catch (cause) {
@@ -104,21 +106,6 @@ export function openPartialFile(target: OutputTarget, mode?: number): PartialFil
     },
     abort: remove,
   };
-}
-
-/**
- * Give the partial file its name. A mount point (a file in a container) cannot be replaced, so it is
- * overwritten.
- */
-async function renameInto(partial: string, target: OutputTarget): Promise<void> {
-  try {
-    fs.renameSync(partial, target.path);
-  } catch (cause) {
-    if (errnoOf(cause) !== 'EBUSY') throw cause;
-    await fs.promises.copyFile(partial, target.path);
-    await syncPath(target.path);
-    fs.unlinkSync(partial);
-  }
 }
 
 /** Stores a file while it is written, at most one sync at a time. */
@@ -162,31 +149,6 @@ async function syncFile(file: OpenFile): Promise<void> {
   } finally {
     file.release();
   }
-}
-
-/** Store a file's content, or a directory's names, durably. @throws the system's error */
-export async function syncPath(path: string): Promise<void> {
-  let fd: number;
-  try {
-    fd = fs.openSync(path, 'r');
-  } catch {
-    return; // a directory without read permission, or a system that cannot open directories
-  }
-  try {
-    await fsync(fd);
-  } finally {
-    fs.closeSync(fd);
-  }
-}
-
-/** File systems and devices without fsync report EINVAL or ENOTSUP. */
-function fsync(fd: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    fs.fsync(fd, (error) => {
-      if (error && !['EINVAL', 'ENOTSUP', 'EPERM'].includes(error.code ?? '')) reject(error);
-      else resolve();
-    });
-  });
 }
 
 /** A caller that removes a file already has an error to report. */

@@ -25,8 +25,8 @@ test('two writes of a file overlap, each where it belongs, and a third is refuse
   const pieces = Array.from({ length: 4 }, (_, i) => randomBytes(100_000 + i, i));
   const first = writer.write(pieces[0]!, pieces[1]!);
   const second = writer.write(pieces[2]!, pieces[3]!);
-  await expect(writer.write(randomBytes(10, 7))).rejects.toThrow('the previous write has not ended');
-  await expect(writer.commit()).rejects.toThrow('the previous write has not ended');
+  await expect(writer.write(randomBytes(10, 7))).rejects.toThrow(/[12] calls have not ended, await one/);
+  await expect(writer.commit()).rejects.toThrow(/[12] calls have not ended, await one/);
   await vi.waitFor(() => expect(ends).toHaveLength(2));
   ends[1]!();
   await second;
@@ -69,7 +69,35 @@ test('two writes of a pipe at a time are refused', async () => {
   const writer = createAtomicWriter('/dev/null');
   expect(writer.maxWrites).toBe(1);
   const first = writer.write(randomBytes(1000, 6));
-  await expect(writer.write(randomBytes(10, 7))).rejects.toThrow('the previous write has not ended');
+  await expect(writer.write(randomBytes(10, 7))).rejects.toThrow(/[12] calls have not ended, await one/);
   await first;
   await writer.commit();
+});
+
+test.each([
+  ['a full disk', 3, 'is a mount point, which is overwritten in place: it needs 20000 bytes, '],
+  ['a disk with space', 1000, undefined],
+])('a mount point on %s', async (_, freeBlocks, message) => {
+  const path = newPath();
+  fs.writeFileSync(path, 'old');
+  vi.spyOn(fs, 'renameSync').mockImplementation(() => {
+    throw Object.assign(new Error('EBUSY: resource busy or locked, rename'), { code: 'EBUSY' });
+  });
+  vi.spyOn(fs, 'statfsSync').mockReturnValue({ bavail: freeBlocks, bsize: 1024 } as fs.StatsFs);
+  const writer = createAtomicWriter(path);
+  await writer.write(randomBytes(20_000, 1));
+  if (message === undefined) await writer.commit();
+  else await expect(writer.commit()).rejects.toThrow(`${path}: ${message}`);
+  expect(fs.statSync(path).size).toBe(message === undefined ? 20_000 : 3);
+  expect(namesBeside(path)).toEqual(['guest.pf']);
+});
+
+test('a part that is not a Uint8Array is refused, and nothing of it is written', async () => {
+  const path = newPath();
+  const writer = createAtomicWriter(path);
+  const words = new Uint16Array(4) as unknown as Uint8Array;
+  await expect(writer.write(randomBytes(10, 1), words)).rejects.toThrow(
+    `${path}: part 1 of a write is not a Uint8Array`,
+  );
+  expect(namesBeside(path)).toEqual([]);
 });

@@ -58,12 +58,13 @@ export function createAtomicWriter(path: string, options: AtomicWriterOptions = 
   const ended = new AbortController();
   const maxWrites = target.kind === 'file' ? 2 : 1;
   let callsInFlight = 0;
+  let isCommitting = false;
   /** Where the next bytes of a file belong. */
   let position = 0;
 
   const check = (maxCalls: number) => {
     life.check();
-    if (callsInFlight >= maxCalls)
+    if (isCommitting || callsInFlight >= maxCalls)
       throw new PageferryError('bad-argument', `${name}: ${callsInFlight} calls have not ended, await one`);
   };
   /** After the first failure or abort: nothing is left of the file, and nothing waits or listens. */
@@ -106,6 +107,7 @@ export function createAtomicWriter(path: string, options: AtomicWriterOptions = 
       }),
     async commit() {
       await run(1, async () => {
+        isCommitting = true;
         // A pipe without any bytes is opened too: its reader waits for the end.
         await output.open();
         output.release();

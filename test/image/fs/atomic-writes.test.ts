@@ -65,6 +65,17 @@ test('a file that was closed between two writes, for others that are open, goes 
   expect(fs.readFileSync(path).equals(Buffer.concat(pieces))).toBe(true);
 });
 
+test('a write during a commit is refused, and the file has what was written before', async () => {
+  const path = newPath();
+  const writer = createAtomicWriter(path);
+  const piece = randomBytes(1000, 1);
+  await writer.write(piece);
+  const committing = writer.commit();
+  await expect(writer.write(randomBytes(10, 2))).rejects.toThrow('1 calls have not ended, await one');
+  await committing;
+  expect(fs.readFileSync(path).equals(piece)).toBe(true);
+});
+
 test('two writes of a pipe at a time are refused', async () => {
   const writer = createAtomicWriter('/dev/null');
   expect(writer.maxWrites).toBe(1);

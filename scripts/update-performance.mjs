@@ -1,4 +1,5 @@
-// Updates the tables of docs/performance.md:
+// Updates the tables of kernels: targets in docs/performance.md, ratios and other suites in
+// docs/performance/kernels.md:
 //
 //   node scripts/update-performance.mjs RUN.json...
 //
@@ -13,15 +14,15 @@ if (files.length === 0) {
   process.exit(2);
 }
 const all = files.flatMap((file) => JSON.parse(readFileSync(file, 'utf8')));
-// These tables have means over the kinds of pages; docs/performance.md says what guests' pages give.
+// These tables have means over the kinds of pages; the zstd table of docs/performance.md has guests' pages.
 const rows = all.filter(({ kernel, corpus }) => kernel && !corpus?.startsWith('guest '));
 const versions = [...new Set(rows.map(({ node }) => node))].sort(
   (a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10),
 );
 
-put('docs/performance.md', 'ratios', ratioTable());
 put('docs/performance.md', 'targets', targetTable());
-put('docs/performance.md', 'suites', suiteTable());
+put('docs/performance/kernels.md', 'ratios', ratioTable());
+put('docs/performance/kernels.md', 'suites', suiteTable());
 
 /** One row per kernel, direction and peer: geometric mean over the kinds of pages, and the range. */
 function ratioTable() {

@@ -13,7 +13,7 @@ export const THREADS_OPTION = {
 
 /**
  * Threads that decode, for the commands that decode streams. One unless asked: on two cores a second one
- * costs about as much as it saves (docs/performance.md).
+ * costs about as much as it saves (docs/performance/threads.md).
  */
 export const DECODING_THREADS_OPTION = {
   ...THREADS_OPTION,

@@ -30,7 +30,7 @@ const IMAGE_BYTES = 512 * MIB;
 const GOAL = 1.05;
 /**
  * What the strategy reaches today, so that a change that makes it worse is noticed: cells that miss the goal,
- * the worst ratio, and the mean. docs/performance.md has the causes.
+ * the worst ratio, and the mean. docs/performance/modelled-machines.md has the causes.
  */
 const REACHED: Readonly<Record<Guest, readonly [missed: number, worst: number, mean: number]>> = {
   compile: [0, 1.04, 1],
@@ -65,7 +65,7 @@ describe.each(GUESTS)('%s', (guest) => {
 
 /**
  * The same with the zstd of the kernels alone, as on Node 20, and beside Node's own, as on Node 24, on every
- * second machine: these cells are a few of those in docs/performance.md.
+ * second machine: these cells are a few of those in docs/performance/modelled-machines.md.
  */
 const REACHED_BY: readonly (readonly [ZstdKind, Guest, missed: number, worst: number, mean: number])[] = [
   ['kernels', 'compile', 1, 1.06, 1.01],

@@ -36,7 +36,7 @@ const LEVELS = [
 ] as const;
 /**
  * The agents' zstd, with deltas and duplicates, relative to QEMU's level 1: 0.73 to 0.93 of the bytes (four
- * guests at 100 Mbit/s, docs/agent.md), at the CPU of level 7.
+ * guests at 100 Mbit/s, docs/performance/agents.md), at the CPU of level 7.
  */
 const AGENTS_ZSTD = { savings: 1.043, cpu: 1.84 };
 const MIN_RATIO = 0.01;

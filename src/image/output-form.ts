@@ -54,7 +54,7 @@ export function checkPhysical({ name, ranges, addressing, format }: OutputMemory
   const problem =
     ranges.length === 0
       ? format !== 'raw' &&
-        `the physical addresses of the memory in a file of the format ${format} are not known (docs/images.md says when they are)`
+        `the physical addresses of the memory in a file of the format ${format} are not known (docs/images/qemu-migration.md says when they are)`
       : addressing === 'virtual' && 'its memory is that of a process, which has virtual addresses only';
   if (problem)
     throw new PageferryError('unsupported', `${name}: ${problem}; write it with --as elf or --as raw`);

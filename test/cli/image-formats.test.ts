@@ -45,7 +45,7 @@ async function inForm(name: string): Promise<Uint8Array> {
   return file.take();
 }
 
-/** By the grammar of docs/images.md: a Memory64ListStream with one range. */
+/** By the grammar of docs/images/minidump.md: a Memory64ListStream with one range. */
 function minidump(): Buffer {
   const list = Buffer.alloc(16);
   list.writeBigUInt64LE(0x40_0000n);

@@ -97,7 +97,7 @@ test('a core, a kdump and a LiME dump are converted into each other', async () =
   again.close();
 });
 
-test('a LiME dump has a head before each range, as docs/images.md has it', async () => {
+test('a LiME dump has a head before each range, as docs/images/lime-avml.md has it', async () => {
   const lime = fs.readFileSync(await unpackedAs('lime'));
   let at = 0;
   let image = Buffer.alloc(0);

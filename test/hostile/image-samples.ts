@@ -1,4 +1,4 @@
-// Small files of every image format that has one in docs/images.md or can be written here.
+// Small files of every image format that has one in docs/images/ or can be written here.
 
 import { IMAGE_FORMATS } from '../../src/image/formats.js';
 import { OUTPUT_FORMS } from '../../src/image/output-forms.js';

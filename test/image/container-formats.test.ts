@@ -34,7 +34,7 @@ async function packedAndUnpacked(name: string, bytes: Buffer): Promise<Buffer> {
 }
 
 for (const { name, file, image, ranges } of imageExamples())
-  test(`the example of ${name} in docs/images.md is what it says, and comes back byte for byte`, async () => {
+  test(`the example of ${name} in docs/images is what it says, and comes back byte for byte`, async () => {
     const path = join(folder, name);
     fs.writeFileSync(path, file);
     const source = openImage(path);

@@ -50,8 +50,8 @@ function writeChain(dir: string): { first: Buffer; second: Buffer } {
   };
 }
 
-test('the page map in docs/images.md is what it says', () => {
-  const text = fs.readFileSync(new URL('../../docs/images.md', import.meta.url), 'utf8');
+test('the page map in docs/images/criu.md is what it says', () => {
+  const text = fs.readFileSync(new URL('../../docs/images/criu.md', import.meta.url), 'utf8');
   const lines = /^```pagemap-example\n(.*?)^```/ms.exec(text)![1]!.trim().split('\n');
   const bytes = Buffer.from(
     lines

@@ -1,9 +1,10 @@
-// Reads the examples of docs/images.md: fenced blocks ```image-example NAME of lines
+// Reads the examples of docs/images/: fenced blocks ```image-example NAME of lines
 //
 //     file OFFSET: BYTES         bytes of the file; all others are zero; BYTES: HH or (HH …)*N
 //     image OFFSET: BYTES        bytes of the image
 //     range ADDRESS: N bytes     the next range of the image, which ends where the last one does
 import fs from 'node:fs';
+import { join } from 'node:path';
 import { repositoryFile } from '../../testing/repository.js';
 
 export interface ImageExample {
@@ -14,9 +15,14 @@ export interface ImageExample {
 }
 
 export function imageExamples(): ImageExample[] {
-  const text = fs.readFileSync(repositoryFile('docs/images.md'), 'utf8');
+  const folder = repositoryFile('docs/images');
+  const text = fs
+    .readdirSync(folder)
+    .sort()
+    .map((name) => fs.readFileSync(join(folder, name), 'utf8'))
+    .join('');
   const blocks = [...text.matchAll(/^```image-example ([a-z0-9-]+)\n(.*?)^```/gms)];
-  if (blocks.length === 0) throw new Error('docs/images.md: has no examples');
+  if (blocks.length === 0) throw new Error('docs/images: no examples');
   return blocks.map(([, name, lines]) => example(name!, lines!));
 }
 
@@ -25,7 +31,7 @@ function example(name: string, text: string): ImageExample {
   const ranges: { address: bigint; bytes: number }[] = [];
   for (const line of text.trim().split('\n')) {
     const match = /^(file|image|range) (0x[0-9a-f]+|\d+): (.*?)(\s+#.*)?$/.exec(line);
-    if (!match) throw new Error(`docs/images.md: example ${name}: cannot read "${line}"`);
+    if (!match) throw new Error(`docs/images: example ${name}: cannot read "${line}"`);
     const [, kind, at, rest] = match;
     if (kind === 'range')
       ranges.push({ address: BigInt(at!), bytes: Number(/^(\d+) bytes$/.exec(rest!)![1]) });

@@ -1,14 +1,44 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 // Some tests have real QEMUs, signals and time limits, which a busy machine can upset: in CI a failed test
 // runs again, and `.ci/run` names the tests that passed only then.
 const retry = process.env.CI ? 1 : 0;
+const cores = availableParallelism();
+
+/** Tests with guests and live links have time limits: what runs beside them slows them down. */
+const WITH_GUESTS = /^test\/(agent|channel|mount|qemu)\/|^test\/image\/.*(qemu|real)\.test/;
+/** Tests of the engine share processes, each of which loads and compiles it once. */
+const ENGINE = /^test\/(analyze|codec|dedup|engine|hostile|kernels|page|simulate|strategy|stream)\//;
+
+const files = readdirSync('test', { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.test.ts'))
+  .map((file) => `test/${file.replaceAll('\\', '/')}`);
+const withGuests = files.filter((file) => WITH_GUESTS.test(file));
+const engine = files.filter((file) => ENGINE.test(file) && !replacesModules(file));
+const others = files.filter((file) => !withGuests.includes(file) && !engine.includes(file));
+
+/** Modules cannot be replaced where another file has loaded them. */
+function replacesModules(file: string): boolean {
+  return /\bvi\.(mock|doMock)\(/.test(readFileSync(file, 'utf8'));
+}
+
+/** Return a group of files of which `maxWorkers` run at a time. Groups run one after the other. */
+const group = (name: string, groupOrder: number, include: string[], maxWorkers: number, isolate = true) => ({
+  extends: true as const,
+  test: { name, sequence: { groupOrder }, include, maxWorkers, isolate },
+});
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     setupFiles: ['test/support/report-failures.ts'],
     testTimeout: 120_000,
     retry,
+    projects: [
+      group('engine', 0, engine, cores, false),
+      group('others', 1, others, cores),
+      group('guests', 2, withGuests, Math.max(1, cores - 1)),
+    ],
   },
 });

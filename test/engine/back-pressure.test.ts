@@ -10,6 +10,8 @@ import { seeded } from '../support/kernels.js';
 import { SMALL_ENCODER } from '../support/streams.js';
 
 const MIB = 1 << 20;
+/** Longer than a frame takes to encode, so that frames wait for the writes before them. */
+const SLOW_WRITE_MS = 20;
 const IMAGE_BYTES = 160 * MIB;
 /** Two chunks of the source, and two frames; with threads the frames that they work ahead. */
 const AHEAD_BYTES = [0, 16 * MIB, 48 * MIB];
@@ -129,7 +131,7 @@ test.each([
   let writes = 0;
   const output = async () => {
     writes++;
-    await new Promise((later) => setTimeout(later));
+    await new Promise((later) => setTimeout(later, SLOW_WRITE_MS));
     if (kind === 'slow') nowMs += 1000;
   };
   const encoder = await createEncoder(kind === 'slow' ? output : () => {}, {

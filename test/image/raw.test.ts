@@ -265,6 +265,7 @@ test.skipIf(process.platform !== 'linux')(
       `${paths[0]}: was replaced by another file while it was in use`,
     );
     for (const source of sources) source.close();
-    expect(descriptors()).toBe(before);
+    // Fewer where files of tests before this one are closed meanwhile.
+    expect(descriptors()).toBeLessThanOrEqual(before);
   },
 );

@@ -1,5 +1,10 @@
-/** Where a block can end. */
-const UNIT_BYTES = 8 << 10;
+import { ZSTD_LAYOUT } from '../../kernels/layout.generated.js';
+
+const { ZSTD_MAX_BLOCK_BYTES } = ZSTD_LAYOUT;
+/** From this level on, which is slow, blocks end where the bytes become others. */
+const MIN_SPLIT_LEVEL = 16;
+/** Blocks end at multiples of this. */
+export const UNIT_BYTES = 8 << 10;
 /** Share of a segment's order-0 entropy that is left once matches are found, about. */
 const CODED_SHARE = 0.4;
 /** Bytes of the tables of one more block, about. */
@@ -41,4 +46,9 @@ function entropyBytes(counts: Uint32Array, total: number): number {
   let bits = 0;
   for (const count of counts) if (count > 0) bits -= count * Math.log2(count / total);
   return bits / 8;
+}
+
+/** Return a splitter for `bytes` bytes of content, or undefined where all blocks but the last are full. */
+export function createSplitter(level: number, bytes = Infinity): BlockSplitter | undefined {
+  return level >= MIN_SPLIT_LEVEL && bytes > ZSTD_MAX_BLOCK_BYTES ? new BlockSplitter() : undefined;
 }

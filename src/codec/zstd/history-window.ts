@@ -27,9 +27,10 @@ export class HistoryWindow {
   }
 
   /**
-   * Return the address for a block of up to `bytes` bytes, after the history. @throws PageferryError `limit`
+   * Return the address for a block of up to `bytes` bytes, after the history; its first `known` bytes are
+   * there already, after the block that was added last. @throws PageferryError `limit`
    */
-  reserve(bytes: number): number {
+  reserve(bytes: number, known = 0): number {
     const { windowBytes, slot, memory } = this;
     if (this.history + bytes > this.capacity) {
       const most = windowBytes + Math.max(MIN_STEP_BYTES, windowBytes / 4) + bytes;
@@ -39,7 +40,7 @@ export class HistoryWindow {
       }
       if (this.history + bytes > this.capacity) {
         const kept = Math.min(windowBytes, this.history);
-        memory.bytes.copyWithin(slot, slot + this.history - kept, slot + this.history);
+        memory.bytes.copyWithin(slot, slot + this.history - kept, slot + this.history + known);
         this.history = kept;
       }
     }

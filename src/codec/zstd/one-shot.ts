@@ -1,14 +1,20 @@
 import { ZSTD_LAYOUT } from '../../kernels/layout.generated.js';
 import { PageferryError } from '../../page/error.js';
+import { createSplitter, UNIT_BYTES } from './block-splitter.js';
 import { codeAll } from './byte-coder.js';
 import { type DecompressLimits, decompressed } from './decompress.js';
 import { ZstdMemory } from './memory.js';
+import { beginSizedFrame } from './sized-frame.js';
 
 export { loadZstdKernels } from '../../kernels/zstd-now.js';
 
 /** Largest input and output of a call in one step; larger ones are decoded block by block. */
 const MAX_INPUT_BYTES = 1 << 20;
 const MAX_OUTPUT_BYTES = 8 << 20;
+const { ZSTD_MAX_BLOCK_BYTES, ZSTD_DECODE_SCRATCH_BYTES } = ZSTD_LAYOUT;
+const BLOCK_HEAD_BYTES = 3;
+/** Largest window of a frame that is encoded block by block. */
+const MAX_WINDOW_LOG = 27;
 /** Largest input of `compressNow`: input, output and tables are in one memory. */
 const MAX_COMPRESSED_BYTES = 2 ** 30;
 /** A memory that took more is not kept for the next call. */
@@ -42,7 +48,7 @@ function createDecoder(): DecoderMemory {
   const memory = new ZstdMemory();
   return {
     memory,
-    scratch: memory.slot(ZSTD_LAYOUT.ZSTD_DECODE_SCRATCH_BYTES),
+    scratch: memory.slot(ZSTD_DECODE_SCRATCH_BYTES),
     input: memory.slot(MAX_INPUT_BYTES),
     output: memory.slot(MAX_OUTPUT_BYTES),
   };
@@ -64,8 +70,8 @@ export function compressNow(bytes: Uint8Array, level: number, checksum: boolean)
     const input = memory.slot(bytes.length);
     const output = memory.slot(capacity);
     memory.bytes.set(bytes, input);
-    const sum = checksum ? 1 : 0;
-    const count = memory.run.zstdEncode(input, bytes.length, output, capacity, level, sum, scratch);
+    const frame = { input, bytes: bytes.length, output, capacity, scratch };
+    const count = encodeFrame(memory, frame, level, checksum);
     if (count < 0) throw new Error(`zstd: status ${count} for ${bytes.length} bytes at level ${level}`);
     return memory.bytes.slice(output, output + count);
   } finally {
@@ -73,7 +79,38 @@ export function compressNow(bytes: Uint8Array, level: number, checksum: boolean)
   }
 }
 
-/** The largest frame of `bytes` bytes (`docs/kernels-abi.md`). */
+/** Addresses and sizes of a call that encodes. */
+interface FrameSlots {
+  readonly input: number;
+  readonly bytes: number;
+  readonly output: number;
+  readonly capacity: number;
+  readonly scratch: number;
+}
+
+/** Encode a frame; return its bytes or a negative STATUS. */
+function encodeFrame(memory: ZstdMemory, slots: FrameSlots, level: number, hasChecksum: boolean): number {
+  const { input, bytes, output, capacity, scratch } = slots;
+  const { run } = memory;
+  const windowLog = Math.ceil(Math.log2(bytes));
+  const splitter = windowLog > MAX_WINDOW_LOG ? undefined : createSplitter(level, bytes);
+  if (!splitter) return run.zstdEncode(input, bytes, output, capacity, level, hasChecksum ? 1 : 0, scratch);
+  const start = { level, windowLog, hasChecksum, contentBytes: bytes, scratch };
+  let written = beginSizedFrame(run, memory.bytes, output, start);
+  for (let done = 0; done < bytes && written >= 0; ) {
+    const from = input + done;
+    const part = splitter.blockBytes(memory.bytes, from, Math.min(bytes - done, ZSTD_MAX_BLOCK_BYTES));
+    const isLast = done + part === bytes ? 1 : 0;
+    const to = output + written;
+    const count = run.zstdEncodeBlock(from, part, done, isLast, to, capacity - written, scratch);
+    if (count < 0) return count;
+    written += count;
+    done += part;
+  }
+  return written;
+}
+
+/** The largest frame of `bytes` bytes: that of `docs/kernels-abi.md`, and the heads of short blocks. */
 function maxFrameBytes(bytes: number): number {
-  return bytes + Math.ceil(bytes / 32768) + 32;
+  return bytes + Math.ceil(bytes / 32768) + 32 + BLOCK_HEAD_BYTES * Math.ceil(bytes / UNIT_BYTES);
 }

@@ -4,7 +4,8 @@ import type { Slots } from '../../kernels/arena.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import { ZSTD_LAYOUT } from '../../kernels/layout.generated.js';
 import { STATUS } from '../../kernels/status.js';
-import { BlockSplitter } from './block-splitter.js';
+import { BlockSplitter, createSplitter } from './block-splitter.js';
+import { beginSizedFrame } from './sized-frame.js';
 
 const {
   ZSTD_MAX_BLOCK_BYTES,
@@ -18,14 +19,9 @@ const MAX_WHOLE_BYTES = 9 << 20;
 const LARGE_WINDOW_LOG = 23;
 /** From this level on a large segment's window is the segment, if there is memory for that. */
 const MIN_WIDE_LEVEL = 16;
-/** From this level on, which is slow, blocks end where the bytes become others. */
-const MIN_SPLIT_LEVEL = 16;
 const MAX_WINDOW_LOG = 27;
 /** Bytes of a large segment that are packed until its window moves in the buffer. */
 const LARGE_STEP_BYTES = 1 << 20;
-/** Head of a large frame: magic, descriptor (content size in 4 bytes), window, content size. */
-const LARGE_HEAD_BYTES = 10;
-const SIZE_IN_4_BYTES = 2 << 6;
 /** A reader of version 0.1.0 accepts this. */
 const MAX_WINDOW_BYTES = 1 << 27;
 
@@ -73,11 +69,9 @@ export function packZstdRuns(
 ): number {
   const { zstd, words } = kernels;
   const { runs, count, bytes } = segment;
-  const isSplit = level >= MIN_SPLIT_LEVEL && bytes > ZSTD_MAX_BLOCK_BYTES;
-  if (isSplit || bytes > MAX_WHOLE_BYTES) {
-    const splitter = isSplit ? new BlockSplitter() : undefined;
+  const splitter = createSplitter(level, bytes);
+  if (splitter || bytes > MAX_WHOLE_BYTES)
     return resultOf(packLarge(kernels, scratch, segment, level, out, LARGE_WINDOW_LOG, splitter));
-  }
   let from = words[runs >>> 2]!;
   if (count !== 1) {
     from = scratch.segment;
@@ -124,13 +118,11 @@ function* packLarge(
 ): Generator<void, number> {
   const { zstd, run, bytes: memory } = kernels;
   const windowBytes = 1 << windowLog;
-  const begun = zstd.zstdEncodeBegin(out, LARGE_HEAD_BYTES, level, windowLog, 0, zstdScratch);
-  if (begun < 0) return begun;
-  memory[out + 4]! |= SIZE_IN_4_BYTES;
-  new DataView(memory.buffer).setUint32(out + begun, segment.bytes, true);
+  const start = { level, windowLog, contentBytes: segment.bytes, hasChecksum: false, scratch: zstdScratch };
+  let written = beginSizedFrame(zstd, memory, out, start);
+  if (written < 0) return written;
   const reader = new RunReader(kernels, segment);
   const isInPlace = buffer === kernels.words[segment.runs >>> 2]!;
-  let written = LARGE_HEAD_BYTES;
   let history = 0;
   /** Bytes after the last block that are in the buffer already. */
   let ahead = 0;

@@ -19,12 +19,17 @@ const lib = typeof loaded === 'string' ? undefined : loaded;
 const image = guestImage(4096, 3, 700);
 const random = seeded(5);
 const noise = Uint8Array.from({ length: 300_000 }, () => random());
+/** Bytes of two kinds in turns: from level 16 on blocks end where they change. */
+const turns = Uint8Array.from({ length: 6 * 40_960 }, (_, i) =>
+  Math.floor(i / 40_960) % 2 === 0 ? 48 + (random() % 10) : random(),
+);
 const contents: readonly (readonly [string, Uint8Array])[] = [
   ['nothing', new Uint8Array(0)],
   ['a byte', image.subarray(0, 1)],
   ['a page', image.subarray(8192, 12_288)],
   ['a guest', image],
   ['noise', noise],
+  ['two kinds', turns],
   ['zeros, larger than a call in one step', new Uint8Array(12 << 20)],
 ];
 
@@ -73,9 +78,23 @@ function repeating(blocks: number): Uint8Array {
   return frame;
 }
 
+/** Return where the blocks of a frame end in its content: the decoder's pieces are blocks. */
+async function blockEnds(frame: Uint8Array): Promise<number[]> {
+  const source = new ReadableStream<Uint8Array>({
+    start(controller) {
+      controller.enqueue(frame);
+      controller.close();
+    },
+  });
+  const ends: number[] = [];
+  for await (const { length } of source.pipeThrough(createDecompressStream()))
+    ends.push((ends.at(-1) ?? 0) + length);
+  return ends;
+}
+
 describe.each(contents)('%s', (_, content) => {
   test('comes back through every pair of coders', async () => {
-    for (const level of [-5, 1, 3, 9]) {
+    for (const level of [-5, 1, 3, 9, 19]) {
       const frames = [
         compress(content, { level, checksum: true }),
         compress(content, { level }),
@@ -105,6 +124,24 @@ test.each([1, 7, 1000, 131_075, 1 << 20])('chunks of %i bytes give the same byte
   const twice = new Uint8Array(Buffer.concat([content, content]));
   expect(same(await through(frames, createDecompressStream(), pieceBytes), twice)).toBe(true);
   expect(same(decompress(frames), twice)).toBe(true);
+});
+
+test('from level 16 on blocks end where the bytes change', async () => {
+  const changes = [1, 2, 3, 4, 5, 6].map((n) => n * 40_960);
+  for (const level of [15, 16, 22]) {
+    const frames = [
+      compress(turns, { level }),
+      await through(turns, createCompressStream({ level }), 50_000),
+    ];
+    for (const frame of frames) {
+      const ends = await blockEnds(frame);
+      // The kernels may halve blocks further.
+      expect(changes.filter((end) => ends.includes(end))).toEqual(level < 16 ? [245_760] : changes);
+    }
+  }
+  const content = turns.subarray(0, 150_000);
+  const whole = await through(content, createCompressStream({ level: 16 }));
+  expect(same(await through(content, createCompressStream({ level: 16 }), 777), whole)).toBe(true);
 });
 
 test('errors name what is wrong and where', async () => {

@@ -1,0 +1,34 @@
+import type { ZstdExports } from '../../kernels/zstd-exports.js';
+
+/** Head of such a frame: magic, descriptor, window, content size in 4 bytes. */
+export const SIZED_HEAD_BYTES = 10;
+const SIZE_IN_4_BYTES = 2 << 6;
+
+/** What a frame begins with. */
+export interface FrameStart {
+  readonly level: number;
+  readonly windowLog: number;
+  readonly hasChecksum: boolean;
+  /** Bytes that the frame declares, below 2^32. */
+  readonly contentBytes: number;
+  /** The encoder's scratch. */
+  readonly scratch: number;
+}
+
+/**
+ * Begin a frame that is encoded block by block and declares its content size: write the head to `out`, which
+ * has at least SIZED_HEAD_BYTES. Return them or a negative STATUS.
+ */
+export function beginSizedFrame(
+  zstd: ZstdExports,
+  memory: Uint8Array,
+  out: number,
+  start: FrameStart,
+): number {
+  const { level, windowLog, hasChecksum, contentBytes, scratch } = start;
+  const begun = zstd.zstdEncodeBegin(out, SIZED_HEAD_BYTES, level, windowLog, hasChecksum ? 1 : 0, scratch);
+  if (begun < 0) return begun;
+  memory[out + 4]! |= SIZE_IN_4_BYTES;
+  new DataView(memory.buffer).setUint32(out + begun, contentBytes, true);
+  return SIZED_HEAD_BYTES;
+}

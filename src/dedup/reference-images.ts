@@ -51,7 +51,7 @@ export class ReferenceImages implements ReferencePages {
   constructor(
     slots: Slots,
     private readonly pageBytes: number,
-    private readonly versions: ParentPageCache,
+    private readonly parentPages: ParentPageCache,
     private readonly digestPages = 0,
   ) {
     this.kernels = slots.kernels;
@@ -97,7 +97,7 @@ export class ReferenceImages implements ReferencePages {
   }
 
   find(image: number, page: number): number {
-    const kept = this.versions.find(image, page);
+    const kept = this.parentPages.find(image, page);
     if (kept !== 0) return kept;
     const read = this.read(image, page);
     return read !== 0 && this.isAsSent(image, page, read) ? read : 0;
@@ -109,7 +109,7 @@ export class ReferenceImages implements ReferencePages {
    * False when neither is available.
    */
   isSamePage(image: number, page: number, address: number, digest: number): boolean {
-    const kept = this.versions.find(image, page);
+    const kept = this.parentPages.find(image, page);
     if (kept === 0 && !this.images[image]?.digests.matches(page, digest)) return false;
     const other = kept !== 0 ? kept : this.read(image, page);
     return other !== 0 && this.kernels.run.pagesEqual(other, address, this.pageBytes) === 1;

@@ -13,9 +13,9 @@ export class LifeCycle {
   private running: string | undefined;
   private isFinished = false;
 
-  /** `what` names the object in errors; `outer` fails it with the signal's reason. */
+  /** `label` names the object in errors; `outer` fails it with the signal's reason. */
   constructor(
-    private readonly what: string,
+    private readonly label: string,
     private readonly outer?: AbortSignal,
   ) {
     throwIfAborted(outer);
@@ -35,7 +35,7 @@ export class LifeCycle {
   /** End the object with a failure. Later failures, and those of a finished object, are ignored. */
   fail(cause: unknown): void {
     if (this.isFinished || this.signal.aborted) return;
-    this.controller.abort(cause ?? new Error(`the ${this.what} failed without an error`));
+    this.controller.abort(cause ?? new Error(`the ${this.label} failed without an error`));
     // Every waiter has been rejected; what cannot be released is of no use to anyone.
     this.release().catch(() => {});
   }
@@ -44,7 +44,7 @@ export class LifeCycle {
   check(call: string): void {
     throwIfAborted(this.signal);
     if (this.isFinished)
-      throw new PageferryError('bad-argument', `${call}: the ${this.what} is finished, create another`);
+      throw new PageferryError('bad-argument', `${call}: the ${this.label} is finished, create another`);
     if (this.running !== undefined)
       throw new PageferryError(
         'bad-argument',
@@ -52,15 +52,15 @@ export class LifeCycle {
       );
   }
 
-  /** Run `work` as `call`. A failure or an abort of `signal` ends the object. @throws its first failure */
-  async run<T>(call: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  /** Run `task` as `call`. A failure or an abort of `signal` ends the object. @throws its first failure */
+  async run<T>(call: string, signal: AbortSignal | undefined, task: () => Promise<T>): Promise<T> {
     this.check(call);
     throwIfAborted(signal);
     this.running = call;
     const onAbort = () => this.fail(signal!.reason);
     signal?.addEventListener('abort', onAbort);
     try {
-      return await abortable(work(), this.signal);
+      return await abortable(task(), this.signal);
     } catch (cause) {
       this.fail(cause);
       throw this.signal.reason;
@@ -71,8 +71,8 @@ export class LifeCycle {
   }
 
   /** Run the last call, then release what the object holds. */
-  async finish<T>(call: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-    const result = await this.run(call, signal, work);
+  async finish<T>(call: string, signal: AbortSignal | undefined, task: () => Promise<T>): Promise<T> {
+    const result = await this.run(call, signal, task);
     this.isFinished = true;
     await this.release();
     return result;
@@ -80,7 +80,7 @@ export class LifeCycle {
 
   /** End the object, finished or not, and wait until what it holds is released. */
   async close(): Promise<void> {
-    this.fail(new PageferryError('bad-argument', `the ${this.what} was closed`));
+    this.fail(new PageferryError('bad-argument', `the ${this.label} was closed`));
     await this.released?.catch(() => {});
   }
 

@@ -36,7 +36,7 @@ async function callsOf(msPerFrame: number): Promise<{ calls: number[]; order: nu
 /** Give `writer` a packed frame. */
 function addFrame(writer: RecordWriter, i: number, onEnd: () => void): void {
   const frame = { parts: [new Uint8Array(FRAME_BYTES).fill(i)], bytes: FRAME_BYTES, counts: emptyCounts() };
-  writer.frame({ pageCount: 256 }, 0, 256 * i, async () => frame, onEnd);
+  writer.writeFrame({ pageCount: 256 }, 0, 256 * i, async () => frame, onEnd);
 }
 
 const IN_ORDER = Array.from({ length: FRAMES }, (_, i) => i);

@@ -80,19 +80,16 @@ export class DecodedImages {
   }
 
   /** Begin an image. */
-  begin(record: ImageRecord, what: string): void | Promise<void> {
+  beginImage(record: ImageRecord, label: string): void | Promise<void> {
     if (this.current)
-      throw new PageferryError(
-        'bad-stream',
-        `${what}: an image begins before image ${this.current.image.record.image} ends`,
-      );
+      throw badStream(`${label}: an image begins before image ${this.current.image.record.image} ends`);
     if (record.image !== this.known.length)
-      throw new PageferryError('bad-stream', `${what}: image ${record.image}, expected ${this.known.length}`);
+      throw badStream(`${label}: image ${record.image}, expected ${this.known.length}`);
     if (record.image === MAX_IMAGES)
-      throw new PageferryError('limit', `${what}: a stream has at most ${MAX_IMAGES} images`);
+      throw new PageferryError('limit', `${label}: a stream has at most ${MAX_IMAGES} images`);
     const before = this.known.at(-1)?.record;
     if (before?.kind === 'container' && record.kind !== 'carried')
-      throw new PageferryError('bad-stream', `${what}: the image of container ${before.image} is missing`);
+      throw badStream(`${label}: the image of container ${before.image} is missing`);
     if (record.kind === 'base') return this.addBase(record);
     this.claim(record.bytes ?? 0, record.name);
     const sink = checkedSink(this.openSink(record), record.name);
@@ -138,36 +135,35 @@ export class DecodedImages {
   }
 
   /** Decode a frame of pages, whose data is where the queue of frames reserved memory. */
-  pages(frame: FrameHead, headBytes: Uint8Array, dataBytes: number, what: string): Promise<void> {
+  addFrame(frame: FrameHead, headBytes: Uint8Array, dataBytes: number, label: string): Promise<void> {
     const { current } = this;
     if (!current || frame.image !== current.image.record.image)
-      throw new PageferryError('bad-stream', `${what}: pages of image ${frame.image}, which is not open`);
+      throw badStream(`${label}: pages of image ${frame.image}, which is not open`);
     const { record } = current.image;
     if (record.bytes === undefined) {
       const end = (frame.firstPage + frame.pageCount - 1) * this.context.pageBytes + frame.lastPageBytes;
       this.claim(end - current.framesBytes, record.name);
       this.frames.expect(end);
     }
-    const place = `${what}, image ${frame.image}`;
+    const place = `${label}, image ${frame.image}`;
     current.follow(frame, place);
     return this.frames.add(frame, headBytes, dataBytes, record.parent ?? 0, place);
   }
 
   /** Write the pages of a frame of the open image. */
-  write(frame: FrameSlot): Promise<void> {
-    return this.current!.frame(frame);
+  writeFrame(frame: FrameSlot): Promise<void> {
+    return this.current!.writeFrame(frame);
   }
 
   /** End the open image and compare it with what was sent. */
-  endImage(end: ImageEnd & { image: number }, what: string): void {
+  endImage(end: ImageEnd & { image: number }, label: string): void {
     const { current } = this;
     if (!current || end.image !== current.image.record.image)
-      throw new PageferryError('bad-stream', `${what}: ends image ${end.image}, which is not open`);
+      throw badStream(`${label}: ends image ${end.image}, which is not open`);
     const { record, bytes } = current.image;
     if (end.bytes !== bytes || (record.bytes !== undefined && record.bytes !== bytes))
-      throw new PageferryError(
-        'bad-stream',
-        `${what}: image ${end.image} has ${bytes} bytes, announced were ${record.bytes ?? end.bytes}`,
+      throw badStream(
+        `${label}: image ${end.image} has ${bytes} bytes, announced were ${record.bytes ?? end.bytes}`,
       );
     const digest = this.context.digest.finish(bytes);
     if (digestText(digest) !== digestText(end.digest))
@@ -181,14 +177,11 @@ export class DecodedImages {
   }
 
   /** End the stream: the images it lists have to be those that were decoded. */
-  end(ends: readonly ImageEnd[], what: string): void {
+  endStream(ends: readonly ImageEnd[], label: string): void {
     if (this.current)
-      throw new PageferryError(
-        'bad-stream',
-        `${what}: the stream ends before image ${this.current.image.record.image}`,
-      );
+      throw badStream(`${label}: the stream ends before image ${this.current.image.record.image}`);
     if (this.known.at(-1)?.record.kind === 'container')
-      throw new PageferryError('bad-stream', `${what}: the stream ends before the image of its container`);
+      throw badStream(`${label}: the stream ends before the image of its container`);
     const isSame =
       ends.length === this.ends.length &&
       ends.every(({ bytes, digest }, i) => {
@@ -196,7 +189,7 @@ export class DecodedImages {
         return known.bytes === bytes && digestText(known.digest) === digestText(digest);
       });
     if (!isSame)
-      throw new PageferryError('not-identical', `${what}: its images are not those that were decoded`);
+      throw new PageferryError('not-identical', `${label}: its images are not those that were decoded`);
   }
 
   private claim(bytes: number, name: string): void {
@@ -208,4 +201,8 @@ export class DecodedImages {
         `image "${name}": ${this.claimedBytes} bytes of images, more than maxImageBytes (${maxImageBytes}); raise it`,
       );
   }
+}
+
+function badStream(message: string): PageferryError {
+  return new PageferryError('bad-stream', message);
 }

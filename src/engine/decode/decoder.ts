@@ -76,7 +76,7 @@ export class Decoder {
       },
       open: (header) => this.open(header),
       reserve: (position) => this.frames!.reserve(position),
-      take: (record, head, what) => this.take(record, head, what),
+      take: (record, head, label) => this.take(record, head, label),
     });
     // Last: it listens to the signal, so nothing may throw after it.
     this.life = new LifeCycle('decoder', parts.signal);
@@ -153,7 +153,7 @@ export class Decoder {
     const known: KnownImage[] = [];
     const threads = this.parts.createThreads((cause) => this.life.fail(cause));
     this.threads = threads;
-    const write = (frame: FrameSlot) => this.images!.write(frame);
+    const write = (frame: FrameSlot) => this.images!.writeFrame(frame);
     this.frames = new FrameQueue(
       { threads, ownsZstd, write, yieldIfDue, signal },
       frames.divide(header.maxFrameBytes, pageBytes),
@@ -182,31 +182,32 @@ export class Decoder {
     );
   }
 
-  private take({ type, dataBytes }: RecordHead, head: Uint8Array, what: string): void | Promise<void> {
+  private take({ type, dataBytes }: RecordHead, head: Uint8Array, label: string): void | Promise<void> {
     // A callback may have aborted the decoder: no further record of this piece is decoded.
     throwIfAborted(this.life.signal);
     const isAllowed = this.state === 'images' ? type < RECORD.INDEX : type >= RECORD.INDEX;
     if (!isAllowed)
       throw new PageferryError(
         'bad-stream',
-        `${what}: type ${type} ${this.state === 'images' ? 'before' : 'after'} the end record`,
+        `${label}: type ${type} ${this.state === 'images' ? 'before' : 'after'} the end record`,
       );
-    if (type === RECORD.PAGES) return this.images!.pages(readFrameHead(head, what), head, dataBytes, what);
-    if (this.frames!.isEmpty) return this.takeOther(type, head, what);
-    return this.frames!.drain().then(() => this.takeOther(type, head, what));
+    if (type === RECORD.PAGES)
+      return this.images!.addFrame(readFrameHead(head, label), head, dataBytes, label);
+    if (this.frames!.isEmpty) return this.takeOther(type, head, label);
+    return this.frames!.drain().then(() => this.takeOther(type, head, label));
   }
 
   /** Take a record that follows the pages of all frames before it. */
-  private takeOther(type: RecordType, head: Uint8Array, what: string): void | Promise<void> {
+  private takeOther(type: RecordType, head: Uint8Array, label: string): void | Promise<void> {
     const images = this.images!;
-    if (type === RECORD.IMAGE) return images.begin(readImage(head, what), what);
-    if (type === RECORD.IMAGE_END) images.endImage(readImageEnd(head, what), what);
+    if (type === RECORD.IMAGE) return images.beginImage(readImage(head, label), label);
+    if (type === RECORD.IMAGE_END) images.endImage(readImageEnd(head, label), label);
     else if (type === RECORD.END) {
-      images.end(readEnd(head, what), what);
+      images.endStream(readEnd(head, label), label);
       this.state = 'ended';
-    } else if (type === RECORD.INDEX) readIndex(head, what);
+    } else if (type === RECORD.INDEX) readIndex(head, label);
     else {
-      readTrailer(head, what);
+      readTrailer(head, label);
       this.state = 'complete';
     }
   }

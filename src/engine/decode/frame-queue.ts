@@ -53,12 +53,12 @@ export class FrameQueue {
     headBytes: Uint8Array,
     dataBytes: number,
     expectedImage: number,
-    what: string,
+    label: string,
   ): Promise<void> {
     const { threads, ownsZstd } = this.context;
     const slot = this.reserved!;
     this.reserved = undefined;
-    slot.take({ head, headBytes, dataBytes, expectedImage, what, isOwnZstd: ownsZstd });
+    slot.take({ head, headBytes, dataBytes, expectedImage, label, isOwnZstd: ownsZstd });
     slot.start(threads);
     this.queued.push(slot);
     this.queuedBytes += slot.bytes;

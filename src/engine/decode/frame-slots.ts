@@ -74,7 +74,7 @@ export class FrameMemory {
 export class FrameSlot {
   head!: FrameHead;
   /** Names the frame in errors. */
-  what = '';
+  label = '';
   /** Unpacked bytes of the frame. */
   bytes = 0;
   /** Whether the job that decodes the next part has ended, and its error. */
@@ -118,13 +118,13 @@ export class FrameSlot {
     readonly headBytes: Uint8Array;
     readonly dataBytes: number;
     readonly expectedImage: number;
-    readonly what: string;
+    readonly label: string;
     readonly isOwnZstd: boolean;
   }): void {
     const { words, at, memory } = this;
     const { head, headBytes } = frame;
     this.head = head;
-    this.what = frame.what;
+    this.label = frame.label;
     this.bytes = head.segments.reduce((sum, { bytes }) => sum + bytes, 0);
     const hasZstd = head.segments.some(({ packing }) => packing === ZSTD_ID);
     this.isOwnZstd = hasZstd && frame.isOwnZstd;
@@ -183,7 +183,7 @@ export class FrameSlot {
     this.isReady = true;
     // The thread's text begins where the frame's name belongs.
     const isUnnamed = cause instanceof PageferryError && /^[:,]/.test(cause.message);
-    this.failure = isUnnamed ? new PageferryError(cause.code, `${this.what}${cause.message}`) : cause;
+    this.failure = isUnnamed ? new PageferryError(cause.code, `${this.label}${cause.message}`) : cause;
   };
 }
 

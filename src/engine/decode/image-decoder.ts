@@ -80,10 +80,10 @@ export class ImageDecoder {
   }
 
   /** Check that a frame follows those before it. @throws PageferryError `bad-stream` */
-  follow(head: FrameHead, what: string): void {
+  follow(head: FrameHead, label: string): void {
     const { pageBytes } = this.context;
     const { firstPage, pageCount, lastPageBytes } = head;
-    const bad = (found: string) => new PageferryError('bad-stream', `${what}: ${found}`);
+    const bad = (found: string) => new PageferryError('bad-stream', `${label}: ${found}`);
     if (firstPage !== this.framesEnd) throw bad(`begins at page ${firstPage}, expected ${this.framesEnd}`);
     if (this.partialBytes !== 0)
       throw bad(`follows the image's last page, which has ${this.partialBytes} bytes`);
@@ -99,7 +99,7 @@ export class ImageDecoder {
   }
 
   /** Write a frame's pages, as threads decode them. @throws PageferryError; what the sink throws */
-  async frame(slot: FrameSlot): Promise<void> {
+  async writeFrame(slot: FrameSlot): Promise<void> {
     const { threads, signal, meter, pageBytes } = this.context;
     const { pageCount, lastPageBytes } = slot.head;
     this.slot = slot;
@@ -111,7 +111,8 @@ export class ImageDecoder {
       this.chunkPages = 0;
       this.writtenPages = 0;
       const isLast = slot.failure === undefined && slot.pagesLeft === 0;
-      for (let i = 0; i < slot.extentCount; i++) await this.extent(i, isLast && i === slot.extentCount - 1);
+      for (let i = 0; i < slot.extentCount; i++)
+        await this.writeExtent(i, isLast && i === slot.extentCount - 1);
       this.flush();
       meter.decoded(isLast ? (pageCount - 1) * pageBytes + lastPageBytes : 0);
       if (slot.failure !== undefined) throw slot.failure;
@@ -121,16 +122,16 @@ export class ImageDecoder {
   }
 
   /** Write the pages of an extent. `isLast`: it ends the frame. */
-  private async extent(index: number, isLast: boolean): Promise<void> {
+  private async writeExtent(index: number, isLast: boolean): Promise<void> {
     const { context, slot } = this;
     const codec = codecByWireId(slot.extent(index, EXTENT.CODEC));
     const pages = slot.extent(index, EXTENT.PAGES);
     const lastBytes = isLast ? slot.head.lastPageBytes : context.pageBytes;
     context.counts[codec.name].pages += pages;
     if (context.onPages) this.report(context.onPages, codec, pages, slot.extent(index, EXTENT.SEGMENT));
-    if (codec.name === 'zero') await this.zeros(pages, lastBytes);
+    if (codec.name === 'zero') await this.writeZeros(pages, lastBytes);
     else if (codec.base !== 'none' || codec.operands.reference)
-      await this.references(codec, index, pages, lastBytes);
+      await this.writeReferences(codec, index, pages, lastBytes);
     else {
       const address = slot.extent(index, EXTENT.CODED);
       if (address !== 0) this.flush();
@@ -145,7 +146,7 @@ export class ImageDecoder {
     observe(this.image.record.image, this.page, pages, codec.name, packing);
   }
 
-  private async zeros(run: number, lastBytes: number): Promise<void> {
+  private async writeZeros(run: number, lastBytes: number): Promise<void> {
     this.flush();
     const { pageBytes, yieldIfDue, signal } = this.context;
     for (let left = run; left > 0; ) {
@@ -176,7 +177,7 @@ export class ImageDecoder {
   }
 
   /** Read the pages that an extent refers to, decode what has bytes, and hash them. */
-  private async references(codec: Codec, index: number, run: number, lastBytes: number): Promise<void> {
+  private async writeReferences(codec: Codec, index: number, run: number, lastBytes: number): Promise<void> {
     const { context, slot } = this;
     const { pageBytes } = context;
     const isParent = codec.base === 'parent';
@@ -206,7 +207,7 @@ export class ImageDecoder {
     const coded = this.slot.extent(index, EXTENT.CODED);
     const codedBytes = this.slot.extent(index, EXTENT.CODED_BYTES);
     const status = codec.decode!(this.context.codec, coded, codedBytes, this.next, bytes);
-    if (status !== bytes) throw this.bad(`${codec.name} ${statusText(status)}`, this.slot.what);
+    if (status !== bytes) throw this.bad(`${codec.name} ${statusText(status)}`, this.slot.label);
   }
 
   private hash(pages: number, lastBytes: number): void {
@@ -270,10 +271,10 @@ export class ImageDecoder {
     this.pendingBytes = 0;
   }
 
-  private bad(found: string, what?: string): PageferryError {
+  private bad(found: string, label?: string): PageferryError {
     return new PageferryError(
       'bad-stream',
-      `${what === undefined ? '' : `${what}: `}page ${this.page}: ${found}`,
+      `${label === undefined ? '' : `${label}: `}page ${this.page}: ${found}`,
     );
   }
 }

@@ -18,7 +18,7 @@ export interface RecordHandler {
   /** Return the address for the data of the next record, which begins at `position` of the stream. */
   reserve(position: number): number | Promise<number>;
   /** Take a record, whose data is at the address that was reserved. */
-  take(record: RecordHead, head: Uint8Array, what: string): void | Promise<void>;
+  take(record: RecordHead, head: Uint8Array, label: string): void | Promise<void>;
 }
 
 /** Parses a stream, pushed in pieces of any size, into its header and records. */
@@ -51,8 +51,7 @@ export class RecordParser {
   push(bytes: Uint8Array): void | Promise<void> {
     let from = 0;
     while (from < bytes.length) {
-      if (this.handler.complete)
-        throw new PageferryError('bad-stream', `byte ${this.position}: data after the end of the stream`);
+      if (this.handler.complete) throw badStream(`byte ${this.position}: data after the end of the stream`);
       from += this.collector.collect(bytes, from);
       const pending = this.collector.complete ? this.advance() : undefined;
       if (pending) return pending.then(() => this.push(bytes.subarray(from)));
@@ -64,7 +63,7 @@ export class RecordParser {
     const where = !this.header
       ? 'in the stream header'
       : `${this.record ? `in record ${this.ordinal}` : `before record ${this.ordinal}`}${after}`;
-    return new PageferryError('bad-stream', `ends at byte ${this.position}: truncated ${where}`);
+    return badStream(`ends at byte ${this.position}: truncated ${where}`);
   }
 
   /** Handle the expected bytes, which are complete: header, record head, or a record's head and data. */
@@ -75,21 +74,18 @@ export class RecordParser {
       collector.expect(RECORD_HEAD_BYTES);
       return;
     }
-    const what = `record ${this.ordinal}`;
+    const label = `record ${this.ordinal}`;
     if (!this.record) {
-      const record = readRecordHead(collector.head, this.kind, what);
+      const record = readRecordHead(collector.head, this.kind, label);
       if (record.dataBytes > packedLimit(this.header.maxFrameBytes))
-        throw new PageferryError(
-          'bad-stream',
-          `${what}: ${record.dataBytes} bytes of data, more than its stream announced`,
-        );
+        throw badStream(`${label}: ${record.dataBytes} bytes of data, more than its stream announced`);
       return this.begin(record);
     }
     const { type, headBytes, dataBytes, check } = this.record;
     const [low, high] = collector.check(collector.head, recordSeed(type, this.ordinal, headBytes, dataBytes));
     if (low !== check[0] || high !== check[1])
-      throw new PageferryError('bad-stream', `${what}: damaged or out of place, its check does not match`);
-    const pending = this.handler.take(this.record, collector.head, what);
+      throw badStream(`${label}: damaged or out of place, its check does not match`);
+    const pending = this.handler.take(this.record, collector.head, label);
     const next = () => {
       this.record = undefined;
       this.ordinal++;
@@ -121,4 +117,8 @@ export class RecordParser {
     this.header = header;
     this.handler.open(header);
   }
+}
+
+function badStream(message: string): PageferryError {
+  return new PageferryError('bad-stream', message);
 }

@@ -211,18 +211,18 @@ function declareImageContext(
   const index = dedup
     ? new PageIndex(slots, pageBytes, indexSlots, SKETCHES_PER_PAGE * indexSlots, pages)
     : undefined;
-  const versions = new ParentPageCache(slots, pageBytes, settings.deltaBudgetBytes);
-  const earlier = new ReferenceImages(slots, pageBytes, versions, indexSlots);
+  const parentPages = new ParentPageCache(slots, pageBytes, settings.deltaBudgetBytes);
+  const references = new ReferenceImages(slots, pageBytes, parentPages, indexSlots);
   const digest = new ImageDigest(slots, pageBytes);
-  const candidate = new Candidate(slots, codec, pageBytes, earlier, similar ? index : undefined);
+  const candidate = new Candidate(slots, codec, pageBytes, references, similar ? index : undefined);
   const partialDigest = slots.slot('digest of a partial page', 16);
   return (state, minHeldShare) => ({
     codec,
     pageBytes,
     strategy,
     state,
-    earlier,
-    versions,
+    references,
+    parentPages,
     index,
     similar,
     candidate,

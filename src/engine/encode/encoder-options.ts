@@ -171,8 +171,8 @@ function frameLimits(
   );
   const largest = maxGroupBytes + FRAME_SLACK_BYTES;
   if (option === undefined) return { maxGroupBytes, maxFrameBytes: largest, frameLimitBytes: Infinity };
-  const least = Math.max(MIN_FRAME_BYTES, 2 * pageBytes);
-  const maxFrameBytes = Math.min(largest, checkInteger('maxFrameBytes', option, least, 2 ** 32 - 1));
+  const minBytes = Math.max(MIN_FRAME_BYTES, 2 * pageBytes);
+  const maxFrameBytes = Math.min(largest, checkInteger('maxFrameBytes', option, minBytes, 2 ** 32 - 1));
   return {
     maxGroupBytes: Math.min(maxGroupBytes, maxFrameBytes),
     maxFrameBytes,

@@ -63,7 +63,7 @@ export class Encoder {
     const header = new WireWriter();
     writeHeader(header, 'images', { pageBytes, maxFrameBytes });
     header.u32(frame.packer.checkOfBytes(header.bytes)[0]);
-    writer.raw(header.bytes);
+    writer.writeHeader(header.bytes);
   }
 
   /** Bytes of the stream that the output has taken. */
@@ -128,8 +128,14 @@ export class Encoder {
     const { life, reader, image: context } = this.parts;
     const image = this.image!;
     const { parent, lookUps } = image.encoder;
-    const parentSource = parent === undefined ? undefined : context.earlier.image(parent)?.source;
-    await reader.read(source, parentSource, (chunk) => image.chunk(chunk), life.signal, lookUps.prepare);
+    const parentSource = parent === undefined ? undefined : context.references.image(parent)?.source;
+    await reader.read(
+      source,
+      parentSource,
+      (chunk) => image.encodeChunk(chunk),
+      life.signal,
+      lookUps.prepare,
+    );
     this.closeImage();
   }
 
@@ -140,7 +146,7 @@ export class Encoder {
   beginImage(name: string, options: { readonly bytes?: number; readonly parent?: number } = {}): void {
     this.mustHaveNoImage('beginImage');
     if (typeof name !== 'string')
-      throw new PageferryError('bad-argument', `beginImage: the name has to be a string, got ${typeof name}`);
+      throw badArgument(`beginImage: the name has to be a string, got ${typeof name}`);
     const { bytes, parent } = options;
     if (bytes !== undefined) checkInteger('bytes', bytes, 0, Number.MAX_SAFE_INTEGER);
     this.startImage(undefined, name, bytes, parent ?? this.lastImage);
@@ -152,18 +158,15 @@ export class Encoder {
     life.check('write');
     const image = this.mustHaveImage('write');
     if (!(pages instanceof Uint8Array))
-      throw new PageferryError('bad-argument', `write: expected a Uint8Array, got ${typeof pages}`);
+      throw badArgument(`write: expected a Uint8Array, got ${typeof pages}`);
     if (image.bytes % settings.pageBytes !== 0)
-      throw new PageferryError(
-        'bad-argument',
-        `write: a page of ${image.lastPageBytes} bytes was the image's last`,
-      );
+      throw badArgument(`write: a page of ${image.lastPageBytes} bytes was the image's last`);
     await life.run('write', options.signal, async () => {
       for (let done = 0; done < pages.length; done += reader.chunkBytes) {
         const part = pages.subarray(done, done + reader.chunkBytes);
         const chunk = await reader.copyIn(part, image.bytes, image.encoder.lookUps.prepare, life.signal);
         try {
-          await image.chunk(chunk);
+          await image.encodeChunk(chunk);
         } finally {
           chunk.release();
         }
@@ -186,10 +189,7 @@ export class Encoder {
     life.check('endImage');
     const { name, bytes, announced } = this.mustHaveImage('endImage');
     if (announced !== undefined && bytes !== announced)
-      throw new PageferryError(
-        'bad-argument',
-        `endImage: "${name}" was announced with ${announced} bytes, got ${bytes}`,
-      );
+      throw badArgument(`endImage: "${name}" was announced with ${announced} bytes, got ${bytes}`);
     await life.run('endImage', undefined, async () => this.closeImage());
   }
 
@@ -200,7 +200,7 @@ export class Encoder {
     return await life.finish('finish', options.signal, async () => {
       const head = new WireWriter();
       writeEnd(head, this.ends);
-      writer.record(RECORD.END, head.bytes);
+      writer.writeRecord(RECORD.END, head.bytes);
       writer.writeIndex();
       await writer.drained();
       const encodeMs = settings.clock() - startedAt;
@@ -218,12 +218,11 @@ export class Encoder {
 
   private mustHaveNoImage(call: string): void {
     this.parts.life.check(call);
-    if (this.image)
-      throw new PageferryError('bad-argument', `${call}: image ${this.image.encoder.number} is still open`);
+    if (this.image) throw badArgument(`${call}: image ${this.image.encoder.number} is still open`);
   }
 
   private mustHaveImage(call: string): ImageWriter {
-    if (!this.image) throw new PageferryError('bad-argument', `${call}: no image is open`);
+    if (!this.image) throw badArgument(`${call}: no image is open`);
     return this.image;
   }
 
@@ -232,20 +231,20 @@ export class Encoder {
    */
   private begin(name: string, source: PageSource | undefined, parent: number | undefined, isLast = false) {
     const { image: context } = this.parts;
-    const number = context.earlier.count;
+    const number = context.references.count;
     this.checkParent(name, parent);
     if (number === MAX_IMAGES)
       throw new PageferryError('limit', `${name}: a stream has at most ${MAX_IMAGES} images`);
     nameBytes(name);
     context.digest.start();
-    const encoder = new ImageEncoder(context, number, parent, context.earlier.add(source, isLast));
+    const encoder = new ImageEncoder(context, number, parent, context.references.add(source, isLast));
     return { number, encoder };
   }
 
   private checkParent(name: string, parent: number | undefined): void {
-    const { count } = this.parts.image.earlier;
+    const { count } = this.parts.image.references;
     if (parent === undefined || (Number.isInteger(parent) && parent >= 0 && parent < count)) return;
-    throw new PageferryError('bad-argument', `${name}: parent ${parent}, expected an image before ${count}`);
+    throw badArgument(`${name}: parent ${parent}, expected an image before ${count}`);
   }
 
   private startImage(
@@ -267,7 +266,7 @@ export class Encoder {
   private announce(record: ImageRecord): void {
     const head = new WireWriter();
     writeImage(head, record);
-    this.parts.writer.record(RECORD.IMAGE, head.bytes, record.image);
+    this.parts.writer.writeRecord(RECORD.IMAGE, head.bytes, record.image);
   }
 
   private closeImage(): void {
@@ -279,7 +278,7 @@ export class Encoder {
     const end = { bytes, digest: this.parts.image.digest.finish(bytes) };
     const head = new WireWriter();
     writeImageEnd(head, encoder.number, end);
-    this.parts.writer.record(RECORD.IMAGE_END, head.bytes);
+    this.parts.writer.writeRecord(RECORD.IMAGE_END, head.bytes);
     this.ends.push(end);
     this.limit.add(bytes);
     this.image = undefined;
@@ -290,4 +289,8 @@ export class Encoder {
     this.carried.push({ name, encoder, end });
     this.lastImage = encoder.number;
   }
+}
+
+function badArgument(message: string): PageferryError {
+  return new PageferryError('bad-argument', message);
 }

@@ -69,7 +69,7 @@ export class FrameQueue {
   private inFlight = 0;
   private inFlightBytes = 0;
   /** Group size of the frame that is filled. Asked once a frame, since every page is compared with it. */
-  private wantedBytes = 0;
+  private targetBytes = 0;
   /** When events had their last turn. */
   private turnMs = 0;
 
@@ -87,9 +87,9 @@ export class FrameQueue {
   async open(encoder: ImageEncoder): Promise<FrameBuilder> {
     if (this.frame) return this.frame;
     throwIfAborted(this.signal);
-    if (this.isQueueFull()) await this.parts.writer.holdUp(() => this.untilFree());
+    if (this.isQueueFull()) await this.parts.writer.waitForOutput(() => this.untilFree());
     this.frame = this.parts.free.pop()!;
-    this.wantedBytes = this.groupBytes();
+    this.targetBytes = this.groupBytes();
     this.image = encoder.number;
     this.firstPage = encoder.nextPage;
     this.frame.start(encoder.number, encoder.nextPage, encoder.expectedImage);
@@ -97,7 +97,7 @@ export class FrameQueue {
   }
 
   readonly isFull = (frame: FrameBuilder): boolean =>
-    frame.bytes >= this.wantedBytes ||
+    frame.bytes >= this.targetBytes ||
     frame.isFull ||
     this.bytesLeft(frame) < this.parts.pageBytes ||
     frame.tableBytes >= TABLE_TARGET_BYTES ||
@@ -106,7 +106,7 @@ export class FrameQueue {
   /** Return how many whole pages fill a frame that is not full. */
   readonly pagesLeft = (frame: FrameBuilder): number => {
     const { pageBytes } = this.parts;
-    const wanted = Math.ceil((this.wantedBytes - frame.bytes) / pageBytes);
+    const wanted = Math.ceil((this.targetBytes - frame.bytes) / pageBytes);
     return Math.min(wanted, Math.floor(this.bytesLeft(frame) / pageBytes));
   };
 
@@ -119,7 +119,7 @@ export class FrameQueue {
     this.inFlight++;
     this.inFlightBytes += bytes;
     const pack = (ordinal: number) => frame.pack(this.parts.frame, ordinal, lastPageBytes);
-    this.parts.writer.frame(frame, this.image, this.firstPage, pack, () => {
+    this.parts.writer.writeFrame(frame, this.image, this.firstPage, pack, () => {
       frame.release();
       this.parts.free.push(frame);
       this.inFlight--;
@@ -163,11 +163,11 @@ export class FrameQueue {
     const bytes = this.groupBytes();
     const { threads, maxGroupBytes, frame } = this.parts;
     const groups = frame.state.threads + SPARE_GROUPS;
-    const wanted = isLarge(maxGroupBytes)
+    const enoughBytes = isLarge(maxGroupBytes)
       ? Number.POSITIVE_INFINITY
       : groups * Math.max(bytes, MIN_QUEUED_GROUP_BYTES);
-    const most = Math.min(maxQueuedFrameBytes(maxGroupBytes, threads.count), wanted);
-    if (this.inFlightBytes + bytes > most) return true;
+    const maxBytes = Math.min(maxQueuedFrameBytes(maxGroupBytes, threads.count), enoughBytes);
+    if (this.inFlightBytes + bytes > maxBytes) return true;
     return frame.state.bytesAcked !== undefined && this.parts.writer.waitingBytes > MAX_WAITING_BYTES;
   }
 

@@ -14,8 +14,8 @@ const UNCHANGED = codecByName('unchanged');
 
 /** Context of encoding an image; the same for every image of a stream. */
 export interface ImageContext extends PageCoderContext {
-  readonly earlier: ReferenceImages;
-  readonly versions: ParentPageCache;
+  readonly references: ReferenceImages;
+  readonly parentPages: ParentPageCache;
   /** Absent: duplicates are not searched. */
   readonly index: PageIndex | undefined;
   /** Whether similar pages are searched. */
@@ -30,11 +30,11 @@ export interface ImageContext extends PageCoderContext {
   readonly partialDigest: number;
 }
 
-/** Kinds of pages; those of every kind but OTHER are placed in runs. */
-const OTHER = 0;
+/** Kinds of pages; those of every kind but SINGLE are placed in runs. */
+const SINGLE = 0;
 const ZERO_RUN = 1;
 const UNCHANGED_RUN = 2;
-const NEW = 3;
+const NEW_RUN = 3;
 
 /** Limits of a frame. */
 export interface FrameLimits {
@@ -66,7 +66,7 @@ export class ImageEncoder {
     private readonly own: ReferenceImage,
   ) {
     this.coder = new PageCoder(context);
-    this.parentImage = parent === undefined ? undefined : context.earlier.image(parent);
+    this.parentImage = parent === undefined ? undefined : context.references.image(parent);
     this.canHaveRuns = context.index !== undefined && own.source !== undefined;
     this.canLookForRuns = this.parentImage === undefined && !context.similar;
     this.lookUps = new LookUps(context, number, own.digests);
@@ -84,7 +84,7 @@ export class ImageEncoder {
     this.lookUps.begin(chunk, count, this.nextPage, this.duplicatesInside + this.duplicatesBetween);
     const looked = this.canLookForRuns ? this.lookUps.looks.uniformChoice : undefined;
     this.uniformChoice = this.canHaveRuns ? (this.context.strategy.uniformChoice ?? looked) : undefined;
-    this.coder.use(chunk, chunk);
+    this.coder.setPages(chunk, chunk);
     const minPages = count * this.context.minHeldShare();
     if (minPages > count || this.newPages(chunk, count) < minPages) this.coder.copyPages();
   }
@@ -97,12 +97,12 @@ export class ImageEncoder {
     let i = first;
     while (i < count) {
       const kind = this.kindOf(chunk, i, this.nextPage);
-      if (!this.coder.placeFill(frame, i)) this.encodePage(frame, chunk, i);
+      if (!this.coder.placeIfFill(frame, i)) this.encodePage(frame, chunk, i);
       this.nextPage++;
       i++;
       if (limits.isFull(frame)) break;
-      if (kind === OTHER) continue;
-      const end = kind === NEW ? Math.min(count, i + limits.pagesLeft(frame)) : count;
+      if (kind === SINGLE) continue;
+      const end = kind === NEW_RUN ? Math.min(count, i + limits.pagesLeft(frame)) : count;
       const rest = this.endOfRun(chunk, i, end, kind) - i;
       if (rest === 0) continue;
       if (kind === ZERO_RUN) this.coder.placeZeros(frame, rest);
@@ -118,13 +118,13 @@ export class ImageEncoder {
   /** Return the kind of page `i` of the chunk, `page` of the image. */
   private kindOf({ hasParent, equal, digests }: Chunk, i: number, page: number): number {
     const { coder, parentImage, context } = this;
-    if (coder.isFill(i)) return coder.isZero(i) ? ZERO_RUN : OTHER;
+    if (coder.isFill(i)) return coder.isZero(i) ? ZERO_RUN : SINGLE;
     if (parentImage) {
-      if (!hasParent) return OTHER;
+      if (!hasParent) return SINGLE;
       if (context.codec.kernels.bytes[equal + i] === 1)
-        return parentImage.digests.matches(page, digests + 16 * i) ? UNCHANGED_RUN : OTHER;
+        return parentImage.digests.matches(page, digests + 16 * i) ? UNCHANGED_RUN : SINGLE;
     }
-    return this.uniformChoice !== undefined && context.index!.isNew(i) ? NEW : OTHER;
+    return this.uniformChoice !== undefined && context.index!.isNew(i) ? NEW_RUN : SINGLE;
   }
 
   /** Return the first page from `first`, the next page, up to `end` that is not of this kind. */
@@ -137,7 +137,7 @@ export class ImageEncoder {
   private placeUnchanged(frame: FrameBuilder, count: number): void {
     frame.addRun(UNCHANGED, count);
     for (let i = 0; i < count; i++)
-      this.context.versions.extend(this.parent!, this.number, this.nextPage + i);
+      this.context.parentPages.extend(this.parent!, this.number, this.nextPage + i);
   }
 
   /** Place a run of pages that are not in the index, where all get the same choice. */
@@ -170,7 +170,7 @@ export class ImageEncoder {
     this.hashPartial(address, bytes);
     this.coder.copyPages();
     const fill = this.context.codec.kernels.run.fillByte(address, bytes);
-    if (fill >= 0) this.coder.placeFilled(frame, fill);
+    if (fill >= 0) this.coder.placeFill(frame, fill);
     else this.coder.appendGroup(frame, address, bytes);
     this.nextPage++;
   }
@@ -180,7 +180,7 @@ export class ImageEncoder {
    * shorter last one.
    */
   learn(chunk: Chunk): void {
-    const { pageBytes, index, similar, versions } = this.context;
+    const { pageBytes, index, similar, parentPages } = this.context;
     const { address, bytes } = chunk;
     const count = Math.floor(bytes / pageBytes);
     if (count > 0) this.begin(chunk, count);
@@ -188,7 +188,7 @@ export class ImageEncoder {
       if (!this.coder.isFill(i)) {
         const page = address + i * pageBytes;
         if (similar) index?.insertSketch(page, this.number, this.nextPage);
-        if (!this.own.source) versions.keep(this.number, this.nextPage, page, pageBytes);
+        if (!this.own.source) parentPages.keep(this.number, this.nextPage, page, pageBytes);
       }
       this.nextPage++;
     }
@@ -217,47 +217,52 @@ export class ImageEncoder {
   }
 
   private encodePage(frame: FrameBuilder, chunk: Chunk, i: number): void {
-    const { index, earlier, versions, similar, candidate, pageBytes } = this.context;
+    const { index, references, parentPages, similar, candidate, pageBytes } = this.context;
     const digest = chunk.digests + 16 * i;
     const address = chunk.address + i * pageBytes;
     const page = this.nextPage;
-    const last = this.lastVersion(chunk, i);
-    if (this.isUnchanged(chunk, i, last)) {
+    const parentPage = this.parentPageOf(chunk, i);
+    if (this.isUnchanged(chunk, i, parentPage)) {
       this.placeUnchanged(frame, 1);
       return;
     }
     if (index?.wasSeen(i)) {
       const { image, page: other } = index.hit;
-      if (index.isConfirmed(i) || earlier.isSamePage(image, other, address, digest)) {
+      if (index.isConfirmed(i) || references.isSamePage(image, other, address, digest)) {
         frame.addReference(SAME_AS, index.hit);
         if (image === this.number) this.duplicatesInside++;
         else this.duplicatesBetween++;
-        if (!this.own.source) versions.keep(this.number, page, address, pageBytes);
+        if (!this.own.source) parentPages.keep(this.number, page, address, pageBytes);
         return;
       }
       // The bytes cannot be compared any more, or the fingerprints collide: the index refers to this page
       // from now on, unless jobs use the index already for pages after it.
       if (!this.lookUps.areInJobs) index.insert(digest, this.number, page);
     }
-    candidate.set(address, page, this.parent, this.parentImage?.digests.matches(page, digest) ? 0 : last);
-    this.coder.choose(frame, address);
+    candidate.set(
+      address,
+      page,
+      this.parent,
+      this.parentImage?.digests.matches(page, digest) ? 0 : parentPage,
+    );
+    this.coder.placeChosen(frame, address);
     if (similar && this.lookUps.looks.similar)
-      index?.insertSketch(address, this.number, page, candidate.sketched);
-    if (!this.own.source) versions.keep(this.number, page, address, pageBytes);
+      index?.insertSketch(address, this.number, page, candidate.isSketched);
+    if (!this.own.source) parentPages.keep(this.number, page, address, pageBytes);
   }
 
   /** Return the address of the parent's page, or 0 if its bytes are not available. */
-  private lastVersion(chunk: Chunk, i: number): number {
+  private parentPageOf(chunk: Chunk, i: number): number {
     if (chunk.hasParent) return chunk.parent + i * this.context.pageBytes;
-    return this.parent === undefined ? 0 : this.context.versions.find(this.parent, this.nextPage);
+    return this.parent === undefined ? 0 : this.context.parentPages.find(this.parent, this.nextPage);
   }
 
   /** Whether the parent's page has the same digest and, where its bytes are available, the same bytes. */
-  private isUnchanged(chunk: Chunk, i: number, last: number): boolean {
+  private isUnchanged(chunk: Chunk, i: number, parentPage: number): boolean {
     const { codec, pageBytes } = this.context;
     const { run, bytes } = codec.kernels;
     if (!this.parentImage?.digests.matches(this.nextPage, chunk.digests + 16 * i)) return false;
     if (chunk.hasParent) return bytes[chunk.equal + i] === 1;
-    return last === 0 || run.pagesEqual(chunk.address + i * pageBytes, last, pageBytes) === 1;
+    return parentPage === 0 || run.pagesEqual(chunk.address + i * pageBytes, parentPage, pageBytes) === 1;
   }
 }

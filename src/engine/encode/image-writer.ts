@@ -40,12 +40,12 @@ export class ImageWriter {
   }
 
   /** Encode a chunk: whole pages, then perhaps a shorter last one, then zero bytes that were not read. */
-  async chunk(chunk: Chunk): Promise<void> {
-    if (chunk.bytes > 0) await this.data(chunk);
-    if (chunk.zeros > 0) await this.zeros(chunk.zeros);
+  async encodeChunk(chunk: Chunk): Promise<void> {
+    if (chunk.bytes > 0) await this.encodeData(chunk);
+    if (chunk.zeros > 0) await this.encodeZeros(chunk.zeros);
   }
 
-  private async data(chunk: Chunk): Promise<void> {
+  private async encodeData(chunk: Chunk): Promise<void> {
     const { encoder } = this;
     const { queue, pageBytes, meter } = this.context;
     const length = chunk.bytes;
@@ -77,7 +77,7 @@ export class ImageWriter {
   }
 
   /** Encode a range of zero bytes as one run, which takes no memory a page. */
-  private async zeros(length: number): Promise<void> {
+  private async encodeZeros(length: number): Promise<void> {
     const { encoder } = this;
     const { queue, pageBytes, zeros, meter } = this.context;
     this.advance(length);

@@ -66,7 +66,7 @@ export function startIngest(
   parent: ParentAt | undefined,
   onEnd: JobEnd,
 ): void {
-  const parentRange = prepare(context, chunk, range, parent);
+  const parentRange = writeArguments(context, chunk, range, parent);
   chunk.hasParent = false;
   try {
     context.threads.start(chunk.job, (cause) => {
@@ -75,7 +75,7 @@ export function startIngest(
         if (cause !== undefined) throw withName(cause, name, chunk.bytes);
         report(context, chunk);
         chunk.hasParent = parent !== undefined;
-        if (parent && !parentRange) readParentHere(context, chunk, parent);
+        if (parent && !parentRange) readParentLocally(context, chunk, parent);
       } catch (error) {
         return onEnd(error);
       }
@@ -88,7 +88,7 @@ export function startIngest(
 }
 
 /** Write the arguments of a chunk's job; return where the parent's bytes are in a file, if they are. */
-function prepare(
+function writeArguments(
   { kernels, pageBytes, zeroDigest, digestKey = 0, lookUps }: ChunkReaderContext,
   chunk: Chunk,
   range: FileRange | undefined,
@@ -153,7 +153,7 @@ function setRange(words: Uint32Array, at: number, range: FileRange | undefined):
 }
 
 /** Read the parent's pages on this thread: its source is not a file. */
-function readParentHere(
+function readParentLocally(
   { kernels, pageBytes }: ChunkReaderContext,
   chunk: Chunk,
   { source, position }: ParentAt,

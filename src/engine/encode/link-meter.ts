@@ -89,8 +89,8 @@ export class LinkMeter {
     this.recordWaited(bytes, startMs, endMs, ms - busyMs < MIN_WAIT_MS || !this.isLinkBusy);
   }
 
-  /** `isLeast`: the wait may not be the link's; it only shows how fast the link is at least. */
-  private recordWaited(bytes: number, startMs: number, endMs: number, isLeast: boolean): void {
+  /** `isLowerBound`: the wait may not be the link's; it only shows how fast the link is at least. */
+  private recordWaited(bytes: number, startMs: number, endMs: number, isLowerBound: boolean): void {
     const idleMs = this.lastWaitMs === undefined ? Infinity : startMs - this.lastWaitMs;
     const isContinuous = idleMs <= MAX_IDLE_RATIO * (endMs - startMs);
     this.samples = this.samples.filter(({ atMs }) => endMs - atMs <= MEMORY_MS);
@@ -106,15 +106,15 @@ export class LinkMeter {
       this.sampleBytes = 0;
     }
     const best = Math.max(...this.samples.map(({ bits }) => bits));
-    const first = isContinuous ? bits : (bytes * 8000) / (endMs - startMs);
+    const unsampled = isContinuous ? bits : (bytes * 8000) / (endMs - startMs);
     const hasSample = this.samples.length > 0;
-    const measured = clamp(hasSample ? best : first);
+    const measured = clamp(hasSample ? best : unsampled);
     this.waits++;
     const weight = Math.min(1, this.waits / LEARNING_WAITS);
-    const believed = START_BITS_PER_SECOND ** (1 - weight) * measured ** weight;
+    const estimate = START_BITS_PER_SECOND ** (1 - weight) * measured ** weight;
     // One short wait alone may be one for a core.
-    const onlyRaises = isLeast || (!hasSample && endMs - startMs < MIN_SAMPLE_MS);
-    this.bits = onlyRaises ? Math.max(this.bits, believed) : believed;
+    const onlyRaises = isLowerBound || (!hasSample && endMs - startMs < MIN_SAMPLE_MS);
+    this.bits = onlyRaises ? Math.max(this.bits, estimate) : estimate;
     this.lastWaitMs = endMs;
     this.bytesSinceWait = 0;
   }

@@ -30,11 +30,12 @@ export class LookUps {
   /** Decide what the pages of the chunk at `position` are looked for, and where their digests go. */
   readonly prepare = (chunk: Chunk, position: number): void => {
     const { strategy, state } = this.context;
-    this.place(chunk, position, strategy.looks?.(state) ?? ALL_LOOKS);
+    this.prepareChunk(chunk, position, strategy.looks?.(state) ?? ALL_LOOKS);
   };
 
   /** As `prepare`, for a base image. */
-  readonly prepareBase = (chunk: Chunk, position: number): void => this.place(chunk, position, ALL_LOOKS);
+  readonly prepareBase = (chunk: Chunk, position: number): void =>
+    this.prepareChunk(chunk, position, ALL_LOOKS);
 
   /**
    * Have the index refer to the `count` pages of a chunk from `firstPage` on. `found`: duplicates before
@@ -53,7 +54,7 @@ export class LookUps {
     this.pages = count;
   }
 
-  private place(chunk: Chunk, position: number, looks: Looks): void {
+  private prepareChunk(chunk: Chunk, position: number, looks: Looks): void {
     const { pageBytes, index } = this.context;
     const firstPage = Math.floor(position / pageBytes);
     const place = this.digests.place(firstPage, Math.floor(chunk.bytes / pageBytes));

@@ -86,14 +86,14 @@ class OrderedStep implements Step {
 
   constructor(
     private readonly chunk: Chunk,
-    work: Promise<void>,
+    ingested: Promise<void>,
   ) {
     const end = (error: unknown) => {
       this.isEnded = true;
       this.error = error;
       if (error !== undefined) chunk.release();
     };
-    this.ended = work.then(() => end(undefined), end);
+    this.ended = ingested.then(() => end(undefined), end);
   }
 
   wait(signal: AbortSignal): Promise<unknown> {

@@ -61,7 +61,7 @@ export class RecordWriter {
   private ordinal = 0;
   /** Bytes that were given to the output, and those that it has taken. */
   private offset = 0;
-  private taken = 0;
+  private takenBytes = 0;
   /** The last `maxWrites` writes, the oldest first; none rejects. */
   private readonly writes: Promise<void>[] = [];
   private inProgress = 0;
@@ -74,14 +74,14 @@ export class RecordWriter {
   /** Bytes that the output took in a ms of the last write. */
   private bytesPerMs = 0;
   /** The frame after which nothing else was given to write. */
-  private last: WaitingFrame | undefined;
-  private heldMs = 0;
+  private lastFrame: WaitingFrame | undefined;
+  private stalledMs = 0;
 
   constructor(private readonly options: RecordWriterOptions) {}
 
   /** Bytes written so far. */
   get bytesOut(): number {
-    return this.taken;
+    return this.takenBytes;
   }
 
   /** Bytes of packed frames that wait for the output. */
@@ -89,16 +89,16 @@ export class RecordWriter {
     return this.waiting;
   }
 
-  /** Ms in which the output held encoding up: the part of all `holdUp` in which a write was in progress. */
+  /** Ms of all `waitForOutput` calls in which a write was in progress. */
   get outputWaitMs(): number {
-    return this.heldMs;
+    return this.stalledMs;
   }
 
   /** Wait for `wait`, which ends when the output has taken a frame. */
-  async holdUp(wait: () => Promise<void>): Promise<void> {
+  async waitForOutput(wait: () => Promise<void>): Promise<void> {
     const before = this.busyMs();
     await wait();
-    this.heldMs += this.busyMs() - before;
+    this.stalledMs += this.busyMs() - before;
   }
 
   counts(image: number): WrittenCounts {
@@ -107,18 +107,18 @@ export class RecordWriter {
   }
 
   /** Write bytes that are not a record. */
-  raw(bytes: Uint8Array): void {
-    this.enqueue(() => this.write(() => [bytes]));
+  writeHeader(bytes: Uint8Array): void {
+    this.enqueue(() => this.startWrite(() => [bytes]));
   }
 
   /** Write a record without data. `image`: the record announces this image, and the index lists it. */
-  record(type: RecordType, head: Uint8Array, image?: number): void {
+  writeRecord(type: RecordType, head: Uint8Array, image?: number): void {
     const ordinal = this.ordinal++;
     const record = recordBytes(this.options.packer, type, ordinal, head);
     this.enqueue(() => {
       if (image !== undefined)
         this.index.push({ image, firstPage: 0, pageCount: 0, offset: this.offset, ordinal });
-      return this.write(() => [record]);
+      return this.startWrite(() => [record]);
     });
   }
 
@@ -126,7 +126,7 @@ export class RecordWriter {
    * Write a frame. `pack` starts at once, with the record's number; `onEnd` is called once it was written or
    * failed.
    */
-  frame(
+  writeFrame(
     frame: Pick<FrameBuilder, 'pageCount'>,
     image: number,
     firstPage: number,
@@ -136,7 +136,7 @@ export class RecordWriter {
     const { pageCount } = frame;
     const ordinal = this.ordinal++;
     const waiting: WaitingFrame = { image, firstPage, pageCount, ordinal, onEnd };
-    if (this.last) this.last.next = waiting;
+    if (this.lastFrame) this.lastFrame.next = waiting;
     const packed = pack(ordinal);
     packed.then(
       (result) => {
@@ -150,7 +150,7 @@ export class RecordWriter {
       await packed;
       await this.writeFrames(waiting);
     }).then(() => waiting.isGiven || onEnd());
-    this.last = waiting;
+    this.lastFrame = waiting;
   }
 
   /** Write the index and the trailer, which end a file. */
@@ -162,12 +162,12 @@ export class RecordWriter {
         const head = new WireWriter();
         for (const entry of this.index.slice(first, first + INDEX_ENTRIES)) writeIndexEntry(head, entry);
         const record = recordBytes(packer, RECORD.INDEX, this.ordinal++, head.bytes);
-        await this.write(() => [record]);
+        await this.startWrite(() => [record]);
       }
       const trailer = new WireWriter();
       writeTrailer(trailer, start);
       const record = recordBytes(packer, RECORD.TRAILER, this.ordinal++, trailer.bytes);
-      await this.write(() => [record]);
+      await this.startWrite(() => [record]);
     });
   }
 
@@ -184,7 +184,7 @@ export class RecordWriter {
   }
 
   /** Return `frame` and the packed frames after it that are written with it: half of what waits at most. */
-  private together(frame: WaitingFrame): WaitingFrame[] {
+  private nextFrames(frame: WaitingFrame): WaitingFrame[] {
     const frames = [frame];
     const maxBytes = Math.min(this.waiting / 2, SHORT_WRITE_MS * this.bytesPerMs);
     let bytes = frame.packed!.bytes;
@@ -200,7 +200,7 @@ export class RecordWriter {
   private writeFrames(first: WaitingFrame): Promise<void> {
     let frames: readonly WaitingFrame[] = [];
     const collect = () => {
-      frames = this.together(first);
+      frames = this.nextFrames(first);
       let { offset } = this;
       return frames.flatMap((frame) => {
         const { image, firstPage, pageCount, ordinal, packed } = frame;
@@ -214,7 +214,7 @@ export class RecordWriter {
         return parts;
       });
     };
-    return this.write(collect, (bytes) => {
+    return this.startWrite(collect, (bytes) => {
       this.waiting -= bytes;
       for (const { onEnd } of frames) onEnd();
     });
@@ -223,7 +223,7 @@ export class RecordWriter {
   /** Run `task`, which begins a write, after all earlier ones have begun theirs. */
   private enqueue(task: () => Promise<void>): Promise<void> {
     const { life } = this.options;
-    this.last = undefined;
+    this.lastFrame = undefined;
     return this.queue.run(task, life.signal).catch((cause) => life.fail(cause));
   }
 
@@ -231,7 +231,10 @@ export class RecordWriter {
    * Write what `collect` returns, which is called once fewer than `maxWrites` writes are in progress.
    * Resolves when the write has begun; `onEnd` is called once it has ended or failed.
    */
-  private async write(collect: () => readonly Uint8Array[], onEnd?: (bytes: number) => void): Promise<void> {
+  private async startWrite(
+    collect: () => readonly Uint8Array[],
+    onEnd?: (bytes: number) => void,
+  ): Promise<void> {
     const { output, clock, onWritten, life, maxWrites } = this.options;
     if (this.writes.length === maxWrites) await this.writes.shift();
     throwIfAborted(life.signal);
@@ -242,7 +245,7 @@ export class RecordWriter {
     const onTaken = () => {
       const endMs = clock();
       const startMs = this.writeStartMs;
-      this.taken += bytes;
+      this.takenBytes += bytes;
       this.writeMs += endMs - startMs;
       this.bytesPerMs = bytes / Math.max(endMs - startMs, 0.1);
       this.writeStartMs = endMs;

@@ -124,7 +124,7 @@ export class Timeline {
         cores,
         bytePrice,
         busy,
-        bottleneck: BOTTLENECKS.reduce((most, name) => (busy[name] > busy[most] ? name : most)),
+        bottleneck: BOTTLENECKS.reduce((busiest, name) => (busy[name] > busy[busiest] ? name : busiest)),
       };
     });
   }

@@ -28,15 +28,15 @@ export class Candidate implements PageView {
   private address = 0;
   private number = 0;
   private parent: number | undefined;
-  private versionAt = 0;
-  private versionChecked = false;
-  private profiled = false;
-  private searched = false;
+  private version = 0;
+  private isVersionChecked = false;
+  private isProfiled = false;
+  private isSearched = false;
   private similarBytes = Infinity;
   /** The page that the delta of codec `similar` refers to. */
   readonly similarTo = { image: 0, page: 0 };
   /** The codec whose bytes are in `out`, and their number. */
-  private coded: CodecName | undefined;
+  private codedName: CodecName | undefined;
   private codedBytes = Infinity;
   private out: number;
   private similarOut: number;
@@ -47,7 +47,7 @@ export class Candidate implements PageView {
     slots: Slots,
     private readonly context: CodecContext,
     readonly pageBytes: number,
-    private readonly earlier: ReferencePages,
+    private readonly references: ReferencePages,
     private readonly index: PageIndex | undefined,
   ) {
     this.out = slots.slot('coded page', pageBytes);
@@ -68,38 +68,38 @@ export class Candidate implements PageView {
     this.address = address;
     this.number = number;
     this.parent = parent;
-    this.versionAt = version;
-    this.versionChecked = false;
-    this.profiled = false;
-    this.searched = false;
+    this.version = version;
+    this.isVersionChecked = false;
+    this.isProfiled = false;
+    this.isSearched = false;
     this.similarBytes = Infinity;
-    this.coded = undefined;
+    this.codedName = undefined;
   }
 
   get hasVersion(): boolean {
-    if (!this.versionChecked) {
-      this.versionChecked = true;
-      if (this.versionAt !== 0 && !this.earlier.isAsSent(this.parent!, this.number, this.versionAt))
-        this.versionAt = 0;
+    if (!this.isVersionChecked) {
+      this.isVersionChecked = true;
+      if (this.version !== 0 && !this.references.isAsSent(this.parent!, this.number, this.version))
+        this.version = 0;
     }
-    return this.versionAt !== 0;
+    return this.version !== 0;
   }
 
   get hasSimilar(): boolean {
-    if (!this.searched) this.search();
+    if (!this.isSearched) this.search();
     return this.similarBytes !== Infinity;
   }
 
   /** Whether the index holds this page's sketch since the last search. */
-  get sketched(): boolean {
-    return this.searched;
+  get isSketched(): boolean {
+    return this.isSearched;
   }
 
   get profile(): PageProfile {
-    if (!this.profiled) {
-      this.profiled = true;
+    if (!this.isProfiled) {
+      this.isProfiled = true;
       const { run, words } = this.context.kernels;
-      run.profilePage(this.address, this.hasVersion ? this.versionAt : 0, this.pageBytes, this.profileAt);
+      run.profilePage(this.address, this.hasVersion ? this.version : 0, this.pageBytes, this.profileAt);
       const first = this.profileAt >>> 2;
       for (let i = 0; i < PROFILE_FIELDS.length; i++)
         this.profileData[PROFILE_FIELDS[i]!] = words[first + i]!;
@@ -110,7 +110,7 @@ export class Candidate implements PageView {
   measure(name: CodecName): number {
     if (name === 'raw') return this.pageBytes;
     if (name === 'similar') return this.hasSimilar ? this.similarBytes : Infinity;
-    if (name === this.coded) return this.codedBytes;
+    if (name === this.codedName) return this.codedBytes;
     const codec = codecByName(name);
     if (!codec.encode || (codec.base === 'parent' && !this.hasVersion)) return Infinity;
     const bytes = codec.encode(
@@ -119,9 +119,9 @@ export class Candidate implements PageView {
       this.pageBytes,
       this.out,
       this.pageBytes - 1,
-      this.versionAt,
+      this.version,
     );
-    this.coded = name;
+    this.codedName = name;
     this.codedBytes = bytes < 0 ? Infinity : bytes;
     return this.codedBytes;
   }
@@ -134,17 +134,17 @@ export class Candidate implements PageView {
 
   /** Encode deltas against every candidate and keep the smallest. */
   private search(): void {
-    this.searched = true;
+    this.isSearched = true;
     if (!this.index) return;
     const { run } = this.context.kernels;
     const count = this.index.findSimilar(this.address);
     let capacity = this.pageBytes - 1;
     for (let i = 0; i < count; i++) {
       const { image, page } = this.index.candidates[i]!;
-      const base = this.earlier.find(image, page);
+      const base = this.references.find(image, page);
       if (base === 0) continue;
       const bytes = run.xbzrleEncode(base, this.address, this.pageBytes, this.out, capacity);
-      this.coded = undefined;
+      this.codedName = undefined;
       if (bytes <= 0) continue;
       [this.out, this.similarOut] = [this.similarOut, this.out];
       this.similarBytes = bytes;

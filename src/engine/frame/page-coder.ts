@@ -48,14 +48,14 @@ export class PageCoder {
   survey({ classes, digests }: SurveyedPages, address: number, count: number, zeroDigest: number): void {
     const { codec, pageBytes } = this.context;
     surveyPages(codec.kernels, address, count, pageBytes, classes, digests, zeroDigest);
-    this.use({ classes, digests });
+    this.setPages({ classes, digests });
   }
 
   /**
    * Set the surveyed pages that the following calls are about. `memory`: pages stay where they are, held
    * until their frame is released; absent: they are copied into the frame.
    */
-  use({ classes }: SurveyedPages, memory?: Holdable): void {
+  setPages({ classes }: SurveyedPages, memory?: Holdable): void {
     this.classes = classes;
     this.memory = memory;
   }
@@ -82,16 +82,16 @@ export class PageCoder {
   }
 
   /** Add a surveyed page to the frame if it repeats one byte; return whether it does. */
-  placeFill(frame: FrameBuilder, i: number): boolean {
+  placeIfFill(frame: FrameBuilder, i: number): boolean {
     const fill = this.classOf(i);
     if (fill === 0) return false;
-    if (fill === FILL_CLASS) this.placeFilled(frame, 0);
-    else this.placeFilled(frame, fill & 0xff);
+    if (fill === FILL_CLASS) this.placeFill(frame, 0);
+    else this.placeFill(frame, fill & 0xff);
     return true;
   }
 
   /** Add a page that repeats `byte`. */
-  placeFilled(frame: FrameBuilder, byte: number): void {
+  placeFill(frame: FrameBuilder, byte: number): void {
     const codec: Codec = byte === 0 ? ZERO : FILL;
     if (byte === 0) frame.addRun(codec);
     else frame.addFill(codec, byte);
@@ -103,7 +103,7 @@ export class PageCoder {
   }
 
   /** Add the page at `address`, which `candidate` is set to, with the codec that the strategy chooses. */
-  choose(frame: FrameBuilder, address: number): void {
+  placeChosen(frame: FrameBuilder, address: number): void {
     const { strategy, state, candidate } = this.context;
     const choice = strategy.choose(candidate, state);
     if (choice === 'best' && frame.isDraft) this.addBest(frame, address);

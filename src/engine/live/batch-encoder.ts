@@ -173,7 +173,7 @@ export class BatchEncoder {
       frame.addRun(UNCHANGED);
       return;
     }
-    if (this.coder.placeFill(frame, i)) {
+    if (this.coder.placeIfFill(frame, i)) {
       remote.put(page, digest, 0);
       return;
     }
@@ -181,10 +181,10 @@ export class BatchEncoder {
       frame.addReference(SAME_AS, index.hit);
     } else {
       this.candidate.set(address, page, GUEST, remote.version(page));
-      this.coder.choose(frame, address);
+      this.coder.placeChosen(frame, address);
       if (this.looks.duplicates) index?.insert(digest, GUEST, page);
       if (dedup === 'similar' && this.looks.similar)
-        index?.insertSketch(address, GUEST, page, this.candidate.sketched);
+        index?.insertSketch(address, GUEST, page, this.candidate.isSketched);
     }
     remote.put(page, digest, address);
   }

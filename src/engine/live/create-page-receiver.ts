@@ -46,7 +46,7 @@ export async function createPageReceiver(options: PageReceiverOptions): Promise<
     },
     open: (header) => decoder.open(header.pageBytes, header.maxFrameBytes),
     reserve: () => data,
-    take: (record, head, what) => decoder.take(record, head, what),
+    take: (record, head, label) => decoder.take(record, head, label),
   });
   await arena.allocate();
   return new LiveReceiver({ parser, decoder }, meter);

@@ -68,14 +68,14 @@ export class GuestDecoder {
   }
 
   /** Apply a record whose data is at the address that was given. */
-  take({ type, dataBytes }: RecordHead, head: Uint8Array, what: string): void {
-    if (type === RECORD.IMAGE) this.announce(head, what);
-    else if (type === RECORD.PAGE_NUMBERS) this.readNumbers(this.opened(what), head, what);
+  take({ type, dataBytes }: RecordHead, head: Uint8Array, label: string): void {
+    if (type === RECORD.IMAGE) this.announce(head, label);
+    else if (type === RECORD.PAGE_NUMBERS) this.readNumbers(this.opened(label), head, label);
     else if (type === RECORD.PAGES) {
-      this.decodeFrame(this.opened(what), readFrameHead(head, what), dataBytes, what);
+      this.decodeFrame(this.opened(label), readFrameHead(head, label), dataBytes, label);
       this.pageNumberCount = 0;
-    } else if (type === RECORD.IMAGE_END) this.verify(this.opened(what), head, what);
-    else throw this.bad(what, `type ${type} in the stream of a live guest`);
+    } else if (type === RECORD.IMAGE_END) this.verify(this.opened(label), head, label);
+    else throw this.bad(label, `type ${type} in the stream of a live guest`);
   }
 
   markPresent(page: number): void {
@@ -128,31 +128,31 @@ export class GuestDecoder {
     fills: readonly number[],
     bytes: number,
   ): void {
-    const what = 'bypassed pages';
-    this.check(fills.length === pages.length, what, `${pages.length} pages with ${fills.length} fills`);
+    const label = 'bypassed pages';
+    this.check(fills.length === pages.length, label, `${pages.length} pages with ${fills.length} fills`);
     let expected = 0;
     for (let i = 0; i < pages.length; i++) {
       const fill = fills[i]!;
-      this.checkPage(guest, pages[i]!, what);
+      this.checkPage(guest, pages[i]!, label);
       if (!Number.isInteger(fill) || fill < -1 || fill > 255)
-        throw this.bad(what, `page ${pages[i]}: fill ${fill}, expected -1 … 255`);
+        throw this.bad(label, `page ${pages[i]}: fill ${fill}, expected -1 … 255`);
       if (fill === -1) expected += this.pageBytes;
     }
-    this.check(bytes === expected, what, `${bytes} bytes, the pages without a fill have ${expected}`);
+    this.check(bytes === expected, label, `${bytes} bytes, the pages without a fill have ${expected}`);
   }
 
-  private checkPage({ pages }: OpenGuest, page: number, what: string): void {
+  private checkPage({ pages }: OpenGuest, page: number, label: string): void {
     if (!Number.isInteger(page) || page < 0 || page >= pages)
-      throw this.bad(what, `page ${page}, the guest has ${pages}`);
+      throw this.bad(label, `page ${page}, the guest has ${pages}`);
   }
 
-  private announce(head: Uint8Array, what: string): void {
-    this.check(!this.guest, what, 'a second guest');
-    const { name, bytes = 0, kind, image } = readImage(head, what);
+  private announce(head: Uint8Array, label: string): void {
+    this.check(!this.guest, label, 'a second guest');
+    const { name, bytes = 0, kind, image } = readImage(head, label);
     const { pageBytes } = this;
     const { maxGuestBytes = DEFAULT_MAX_GUEST_BYTES } = this.options;
     const isWhole = kind === 'carried' && image === GUEST && bytes > 0 && bytes % pageBytes === 0;
-    this.check(isWhole, what, `a guest of ${bytes} bytes`);
+    this.check(isWhole, label, `a guest of ${bytes} bytes`);
     if (bytes > maxGuestBytes)
       throw new PageferryError('limit', `guest "${name}": ${bytes} bytes, maxGuestBytes is ${maxGuestBytes}`);
     const { kernels } = this.context;
@@ -169,14 +169,14 @@ export class GuestDecoder {
     kernels.run.hash128(this.guest.address, pageBytes, 0, 0, this.zeroDigest);
   }
 
-  private readNumbers({ numbers, pages }: OpenGuest, head: Uint8Array, what: string): void {
-    this.check(this.pageNumberCount === 0, what, 'page numbers where a frame must follow');
-    this.pageNumberCount = readPageNumbers(new WireReader(head, what), numbers, pages);
-    this.check(this.pageNumberCount > 0, what, 'no page numbers');
+  private readNumbers({ numbers, pages }: OpenGuest, head: Uint8Array, label: string): void {
+    this.check(this.pageNumberCount === 0, label, 'page numbers where a frame must follow');
+    this.pageNumberCount = readPageNumbers(new WireReader(head, label), numbers, pages);
+    this.check(this.pageNumberCount > 0, label, 'no page numbers');
   }
 
   /** Decode a frame. Nothing of it is written before all of its segments were verified. */
-  private decodeFrame(guest: OpenGuest, head: FrameHead, dataBytes: number, what: string): void {
+  private decodeFrame(guest: OpenGuest, head: FrameHead, dataBytes: number, label: string): void {
     const { numbers } = guest;
     const isExpected =
       head.image === GUEST &&
@@ -185,19 +185,19 @@ export class GuestDecoder {
       head.firstPage === numbers[0];
     this.check(
       isExpected,
-      what,
+      label,
       `a frame of ${head.pageCount} pages after ${this.pageNumberCount} page numbers`,
     );
     this.meter.start();
-    this.frames.open(head, this.data, dataBytes, GUEST, what);
+    this.frames.open(head, this.data, dataBytes, GUEST, label);
     const table = this.frames.table!;
-    for (let i = 0; i < head.pageCount; i++) this.decodePage(guest, table.next(), numbers[i]!, what);
+    for (let i = 0; i < head.pageCount; i++) this.decodePage(guest, table.next(), numbers[i]!, label);
     this.frames.close();
     this.meter.decoded(head.pageCount * this.pageBytes);
     this.options.onBatch?.(head.pageCount);
   }
 
-  private decodePage(guest: OpenGuest, entry: TableEntry, page: number, what: string): void {
+  private decodePage(guest: OpenGuest, entry: TableEntry, page: number, label: string): void {
     const { memory, address, arrived } = guest;
     const { kernels } = this.context;
     const { codec } = entry;
@@ -207,14 +207,14 @@ export class GuestDecoder {
       return;
     }
     if (codec.name === 'unchanged') {
-      if (!arrived.has(page)) throw this.bad(what, `page ${page}: unchanged, but it was never sent`);
+      if (!arrived.has(page)) throw this.bad(label, `page ${page}: unchanged, but it was never sent`);
       memory.unchanged?.(page);
       return;
     }
     const buffer = kernels.bytes.subarray(address, address + this.pageBytes);
     if (codec.name === 'fill') buffer.fill(entry.fill);
-    else if (codec.operands.reference) this.readReference(guest, entry.image, entry.page, page, what);
-    else if (codec.base === 'parent') this.readReference(guest, GUEST, page, page, what);
+    else if (codec.operands.reference) this.readReference(guest, entry.image, entry.page, page, label);
+    else if (codec.base === 'parent') this.readReference(guest, GUEST, page, page, label);
     if (codec.operands.bytes) this.frames.decodePage(entry, address, this.pageBytes, page);
     memory.write(page, buffer);
     this.record(guest, page, codec.name === 'fill');
@@ -223,7 +223,7 @@ export class GuestDecoder {
   /**
    * Read a page that `page` refers to, of the guest or of the base image, into the buffer for the next page.
    */
-  private readReference(guest: OpenGuest, image: number, other: number, page: number, what: string): void {
+  private readReference(guest: OpenGuest, image: number, other: number, page: number, label: string): void {
     const { arrived, memory, pages, address } = guest;
     const { bytes, run } = this.context.kernels;
     const { base, cacheBytes } = this.options;
@@ -233,14 +233,14 @@ export class GuestDecoder {
         : image === BASE && base !== undefined && other < base.pages;
     const owner = image === GUEST ? 'the guest' : `image ${image}`;
     if (!isKnown)
-      throw this.bad(what, `page ${page}: refers to page ${other} of ${owner}, which is not there`);
+      throw this.bad(label, `page ${page}: refers to page ${other} of ${owner}, which is not there`);
     if (image === GUEST && cacheBytes === undefined) {
       memory.read(other, bytes.subarray(address, address + this.pageBytes));
       return;
     }
     const found = arrived.find(image, other);
     if (found === 0)
-      throw this.bad(what, `page ${page}: refers to page ${other}, which is not cached any more`);
+      throw this.bad(label, `page ${page}: refers to page ${other}, which is not cached any more`);
     run.copyBytes(address, found, this.pageBytes);
   }
 
@@ -250,34 +250,34 @@ export class GuestDecoder {
     arrived.put(page, this.digest, this.options.cacheBytes === undefined || isFill ? 0 : address);
   }
 
-  private verify({ arrived, pages }: OpenGuest, head: Uint8Array, what: string): void {
-    const end = readImageEnd(head, what);
-    this.check(this.pageNumberCount === 0, what, 'an end where a frame must follow');
+  private verify({ arrived, pages }: OpenGuest, head: Uint8Array, label: string): void {
+    const end = readImageEnd(head, label);
+    this.check(this.pageNumberCount === 0, label, 'an end where a frame must follow');
     const bytes = pages * this.pageBytes;
     this.check(
       end.image === GUEST && end.bytes === bytes,
-      what,
+      label,
       `an end of ${end.bytes} bytes, the guest has ${bytes}`,
     );
     const [received, sent] = [digestText(arrived.digestOfGuest(bytes)), digestText(end.digest)];
     if (received !== sent)
       throw new PageferryError(
         'not-identical',
-        `${what}: the guest's digest is ${received}, sent was ${sent}`,
+        `${label}: the guest's digest is ${received}, sent was ${sent}`,
       );
     this.complete = true;
   }
 
-  private opened(what: string): OpenGuest {
-    this.check(this.guest !== undefined, what, 'pages before their guest was announced');
+  private opened(label: string): OpenGuest {
+    this.check(this.guest !== undefined, label, 'pages before their guest was announced');
     return this.guest!;
   }
 
-  private check(isRight: boolean, what: string, found: string): void {
-    if (!isRight) throw this.bad(what, found);
+  private check(isRight: boolean, label: string, found: string): void {
+    if (!isRight) throw this.bad(label, found);
   }
 
-  private bad(what: string, found: string): PageferryError {
-    return new PageferryError('bad-stream', `${what}: ${found}`);
+  private bad(label: string, found: string): PageferryError {
+    return new PageferryError('bad-stream', `${label}: ${found}`);
   }
 }

@@ -49,8 +49,8 @@ export class SegmentPacker {
       const { level = DEFAULT_ZSTD_LEVEL } = packing;
       if (usesKernels(packing.encoder, this.zstd)) {
         const { zstdScratch, maxZstdLevel } = this.codec;
-        const most = Math.min(level, maxZstdLevel);
-        packedBytes = zstd.zstdEncode(address, bytes, this.output, bytes - 1, most, 0, zstdScratch);
+        const zstdLevel = Math.min(level, maxZstdLevel);
+        packedBytes = zstd.zstdEncode(address, bytes, this.output, bytes - 1, zstdLevel, 0, zstdScratch);
       } else {
         const frame = this.zstd.other!.compress(segment, level);
         packedBytes = frame.length;

@@ -41,16 +41,16 @@ export class SlotTable {
   baseFrames = new Uint32Array(0);
   baseSlots = new Uint8Array(0);
 
-  /** Parse a frame's table. `what` names the frame in errors. @throws PageferryError `bad-stream` */
+  /** Parse a frame's table. `label` names the frame in errors. @throws PageferryError `bad-stream` */
   parse(
     table: Uint8Array,
     { slotCount, contentBytes }: FrameShape,
     pageBytes: number,
-    what: ErrorName,
+    label: ErrorName,
   ): void {
     this.count = 0;
     if (this.kinds.length < slotCount) this.grow(slotCount);
-    const reader = new WireReader(table, { toString: () => `${what}: table` });
+    const reader = new WireReader(table, { toString: () => `${label}: table` });
     let offset = 0;
     for (let slot = 0; slot < slotCount; slot++) {
       const kind = reader.u8();
@@ -66,13 +66,16 @@ export class SlotTable {
       if (offset > contentBytes)
         throw new PageferryError(
           'bad-stream',
-          `${what}: slot ${slot} ends at byte ${offset} of ${contentBytes} bytes of content`,
+          `${label}: slot ${slot} ends at byte ${offset} of ${contentBytes} bytes of content`,
         );
     }
     this.offsets[slotCount] = offset;
     reader.end();
     if (offset !== contentBytes)
-      throw new PageferryError('bad-stream', `${what}: slots of ${offset} bytes, content of ${contentBytes}`);
+      throw new PageferryError(
+        'bad-stream',
+        `${label}: slots of ${offset} bytes, content of ${contentBytes}`,
+      );
     this.count = slotCount;
   }
 

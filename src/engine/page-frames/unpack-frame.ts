@@ -13,7 +13,7 @@ export interface FramePayload extends FrameShape {
 
 /**
  * Unpack a frame's content to `out`, which has `capacity` bytes, and return its table. `scratch`: that of the
- * zstd decoder. `what` names the frame in errors; `slots`: a table to use again. The input is untrusted.
+ * zstd decoder. `label` names the frame in errors; `slots`: a table to use again. The input is untrusted.
  * @throws PageferryError `bad-stream`
  */
 export function unpackFrame(
@@ -23,26 +23,26 @@ export function unpackFrame(
   out: number,
   capacity: number,
   pageBytes: number,
-  what: ErrorName,
+  label: ErrorName,
   slots = new SlotTable(),
 ): SlotTable {
   const { address, bytes, tableBytes, contentBytes, packing } = payload;
   if (tableBytes > Math.min(bytes, MAX_FRAME_TABLE_BYTES))
-    throw bad(what, `a table of ${tableBytes} bytes in a payload of ${bytes}`);
+    throw bad(label, `a table of ${tableBytes} bytes in a payload of ${bytes}`);
   if (contentBytes > capacity)
-    throw bad(what, `a content of ${contentBytes} bytes, at most ${capacity} expected`);
-  slots.parse(kernels.bytes.subarray(address, address + tableBytes), payload, pageBytes, what);
+    throw bad(label, `a content of ${contentBytes} bytes, at most ${capacity} expected`);
+  slots.parse(kernels.bytes.subarray(address, address + tableBytes), payload, pageBytes, label);
   const data = address + tableBytes;
   const dataBytes = bytes - tableBytes;
   if (packing === FRAME_PACKING.ZSTD) {
     const count = unpackZstd(kernels, scratch, data, dataBytes, out, contentBytes);
-    if (count < 0) throw bad(what, `its zstd frame ${statusText(count)}`);
+    if (count < 0) throw bad(label, `its zstd frame ${statusText(count)}`);
   } else if (packing === FRAME_PACKING.RAW && dataBytes === contentBytes)
     kernels.run.copyBytes(out, data, contentBytes);
-  else throw bad(what, `packing ${packing} with ${dataBytes} bytes of data for ${contentBytes}`);
+  else throw bad(label, `packing ${packing} with ${dataBytes} bytes of data for ${contentBytes}`);
   return slots;
 }
 
-function bad(what: ErrorName, found: string): PageferryError {
-  return new PageferryError('bad-stream', `${what}: ${found}`);
+function bad(label: ErrorName, found: string): PageferryError {
+  return new PageferryError('bad-stream', `${label}: ${found}`);
 }

@@ -82,11 +82,11 @@ export class FrameCache {
       if (this.bytes + bytes <= this.limit) break;
       this.maps.delete(oldest);
       this.bytes -= map.bytes;
-      if (this.isReused) this.remember(oldest, map);
+      if (this.isReused) this.recordDropped(oldest, map);
     }
   }
 
-  private remember(entry: IndexEntry, map: FrameMap): void {
+  private recordDropped(entry: IndexEntry, map: FrameMap): void {
     this.free.push(map.space);
     if (this.free.length > MAX_FREE) this.free.shift();
     this.dropped.set(entry, map.bytes);

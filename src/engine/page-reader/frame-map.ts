@@ -23,7 +23,7 @@ export interface CodedPage {
   /** Decoded bytes. */
   readonly bytes: number;
   /** The frame, for error messages. */
-  readonly what: string;
+  readonly label: string;
 }
 
 /** An unpacked frame with a map of its pages. */
@@ -46,7 +46,7 @@ export class FrameMap {
     head: FrameHead,
     frames: FrameDecoder,
     pageBytes: number,
-    readonly what: string,
+    readonly label: string,
     takeSpace: (bytes: number) => Uint8Array,
   ) {
     const unpacked = head.segments.map((_, i) => frames.segment(i));
@@ -67,7 +67,7 @@ export class FrameMap {
       const isBare = !operands.bytes && !operands.reference && !operands.fill;
       const pages = isBare ? Math.min(1 + table.sameRun(), left) : 1;
       if (isBare && codec.name !== 'zero' && codec.name !== 'unchanged')
-        throw new PageferryError('bad-stream', `${what}: page ${page}: "${codec.name}" is not a page codec`);
+        throw badStream(`${label}: page ${page}: "${codec.name}" is not a page codec`);
       if (isBare) table.skip(pages - 1);
       left -= pages;
       const length =
@@ -75,12 +75,8 @@ export class FrameMap {
       const offset = operands.bytes ? (next[segment] ?? Number.NaN) : 0;
       if (operands.bytes) {
         if (segment === 0 || !(offset + length <= (this.segments[segment]?.length ?? 0)))
-          throw new PageferryError(
-            'bad-stream',
-            `${what}: page ${page} needs ${length} bytes at ${offset} of segment ${segment}`,
-          );
-        if (length > 2 * pageBytes)
-          throw new PageferryError('bad-stream', `${what}: page ${page} of ${length} coded bytes`);
+          throw badStream(`${label}: page ${page} needs ${length} bytes at ${offset} of segment ${segment}`);
+        if (length > 2 * pageBytes) throw badStream(`${label}: page ${page} of ${length} coded bytes`);
         next[segment] = offset + length;
       }
       this.firstPages.push(page);
@@ -90,10 +86,7 @@ export class FrameMap {
     table.end();
     this.segments.forEach(({ length }, segment) => {
       if (segment > 0 && next[segment] !== length)
-        throw new PageferryError(
-          'bad-stream',
-          `${what}: ${length - next[segment]!} bytes too many in segment ${segment}`,
-        );
+        throw badStream(`${label}: ${length - next[segment]!} bytes too many in segment ${segment}`);
     });
     this.bytes = segmentBytes + 128 * this.entries.length;
   }
@@ -114,17 +107,21 @@ export class FrameMap {
   }
 
   /** Copy the coded bytes of a page that decodes to `bytes` bytes. */
-  coded(entry: PageEntry, bytes: number): CodedPage {
+  copyCoded(entry: PageEntry, bytes: number): CodedPage {
     const { segment, offset } = entry;
     return {
       entry,
       coded: this.segments[segment]!.slice(offset, offset + entry.bytes),
       bytes,
-      what: this.what,
+      label: this.label,
     };
   }
 }
 
 function isZero({ codec, fill }: PageEntry): boolean {
   return codec.name === 'zero' || (codec.name === 'fill' && fill === 0);
+}
+
+function badStream(message: string): PageferryError {
+  return new PageferryError('bad-stream', message);
 }

@@ -274,10 +274,10 @@ export class PageReader {
       false,
       file,
     );
-    const what = `record ${entry.ordinal}, image ${image}`;
-    frames.open(head, data, dataBytes, parent ?? 0, what);
+    const label = `record ${entry.ordinal}, image ${image}`;
+    frames.open(head, data, dataBytes, parent ?? 0, label);
     const takeSpace = (bytes: number) => this.cache.takeSpace(entry, bytes);
-    const map = new FrameMap(head, frames, this.pageBytes, what, takeSpace);
+    const map = new FrameMap(head, frames, this.pageBytes, label, takeSpace);
     this.counters.packedBytes += dataBytes;
     this.counters.decodedBytes += map.bytes;
     this.cache.put(entry, map);

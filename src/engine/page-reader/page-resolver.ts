@@ -88,10 +88,10 @@ export class PageResolver {
     const kernelMemory = slots.kernels.bytes;
     if (index.images[this.image]!.record.kind === 'base') this.readBase(address);
     for (let i = this.chain.length - 1; i >= 0; i--) {
-      const { entry, coded, bytes, what } = this.chain[i]!;
+      const { entry, coded, bytes, label } = this.chain[i]!;
       if (entry.codec.operands.bytes) {
         kernelMemory.set(coded, codedAddress);
-        frames.decodeAt(entry.codec, codedAddress, coded.length, address, bytes, what);
+        frames.decodeAt(entry.codec, codedAddress, coded.length, address, bytes, label);
       } else kernelMemory.fill(entry.codec.operands.fill ? entry.fill : 0, address, address + bytes);
     }
     this.chain.length = 0;
@@ -113,7 +113,7 @@ export class PageResolver {
   }
 
   private addCoded(map: FrameMap, entry: PageEntry): void {
-    this.chain.push(map.coded(entry, this.bytes));
+    this.chain.push(map.copyCoded(entry, this.bytes));
     this.codedBytes += entry.bytes;
     if (this.chain.length <= MAX_CODED_PAGES && this.codedBytes <= MAX_CODED_BYTES) return;
     throw new PageferryError(
@@ -129,8 +129,7 @@ export class PageResolver {
     const { image, page, bytes } = this;
     const isEarlier = next.image < image || (next.image === image && next.page < page);
     if (!isEarlier || next.page * header.pageBytes + bytes > ends[next.image]!.bytes)
-      throw new PageferryError(
-        'bad-stream',
+      throw badStream(
         `page ${page} of image ${image}: refers to page ${next.page} of image ${next.image}, which is not before it`,
       );
   }
@@ -139,10 +138,7 @@ export class PageResolver {
     if (entry.codec.operands.reference) return { image: entry.image, page: entry.page };
     if (entry.codec.base !== 'parent') return undefined;
     if (parent === undefined)
-      throw new PageferryError(
-        'bad-stream',
-        `page ${this.page}: ${entry.codec.name}, but its image has no parent`,
-      );
+      throw badStream(`page ${this.page}: ${entry.codec.name}, but its image has no parent`);
     return { image: parent, page: this.page };
   }
 
@@ -157,4 +153,8 @@ export class PageResolver {
     if (count !== bytes)
       throw new PageferryError('io', `${source.name}: expected ${bytes} bytes at ${position}, got ${count}`);
   }
+}
+
+function badStream(message: string): PageferryError {
+  return new PageferryError('bad-stream', message);
 }

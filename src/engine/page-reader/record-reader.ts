@@ -36,25 +36,21 @@ export class RecordReader {
   ) {}
 
   /** Read `count` bytes at `at`. @throws PageferryError `bad-stream` when the file ends before them */
-  bytes(at: number, count: number, what: string): Uint8Array {
+  readBytes(at: number, count: number, label: string): Uint8Array {
     const into = new Uint8Array(Math.max(0, Math.min(count, this.fileBytes - at)));
     if (at < 0 || into.length !== count || this.file.readAt(into, at) !== count)
-      throw new PageferryError(
-        'bad-stream',
-        `${this.file.name}: no ${what} of ${count} bytes at ${at}: truncated, or not packed by this program`,
+      throw badStream(
+        `${this.file.name}: no ${label} of ${count} bytes at ${at}: truncated, or not packed by this program`,
       );
     return into;
   }
 
   /** Read a record whose check cannot be verified yet, because its number in the stream is not known. */
-  unchecked(at: number, type: RecordType, what: string): FileRecord {
-    const record = readRecordHead(this.bytes(at, RECORD_HEAD_BYTES, what), 'images', what);
+  readUnchecked(at: number, type: RecordType, label: string): FileRecord {
+    const record = readRecordHead(this.readBytes(at, RECORD_HEAD_BYTES, label), 'images', label);
     if (record.type !== type)
-      throw new PageferryError(
-        'bad-stream',
-        `${what} at ${at}: a record of type ${record.type}, expected ${type}`,
-      );
-    const head = this.bytes(at + RECORD_HEAD_BYTES, record.headBytes, what);
+      throw badStream(`${label} at ${at}: a record of type ${record.type}, expected ${type}`);
+    const head = this.readBytes(at + RECORD_HEAD_BYTES, record.headBytes, label);
     return {
       head,
       dataBytes: record.dataBytes,
@@ -63,34 +59,32 @@ export class RecordReader {
   }
 
   /** Read a record and verify its check. */
-  checked(at: number, type: RecordType, ordinal: number, what: string): FileRecord {
-    const record = readRecordHead(this.bytes(at, RECORD_HEAD_BYTES, what), 'images', what);
-    const found = this.unchecked(at, type, what);
+  readChecked(at: number, type: RecordType, ordinal: number, label: string): FileRecord {
+    const record = readRecordHead(this.readBytes(at, RECORD_HEAD_BYTES, label), 'images', label);
+    const found = this.readUnchecked(at, type, label);
     const [low, high] = this.collector.check(
       found.head,
       recordSeed(type, ordinal, record.headBytes, record.dataBytes),
     );
     if (low !== record.check[0] || high !== record.check[1])
-      throw new PageferryError(
-        'bad-stream',
-        `${what} at ${at}: damaged or out of place, its check does not match`,
-      );
+      throw badStream(`${label} at ${at}: damaged or out of place, its check does not match`);
     return found;
   }
 
   /** Read the head of the trailer, whose magic has to end the file. */
-  trailer(at: number): Uint8Array {
-    const last = this.bytes(this.fileBytes - TRAILER_MAGIC.length, TRAILER_MAGIC.length, 'trailer');
+  readTrailer(at: number): Uint8Array {
+    const last = this.readBytes(this.fileBytes - TRAILER_MAGIC.length, TRAILER_MAGIC.length, 'trailer');
     if (TRAILER_MAGIC.some((byte, i) => last[i] !== byte))
-      throw new PageferryError(
-        'bad-stream',
-        `${this.file.name}: does not end with an index: truncated or damaged`,
-      );
-    return this.unchecked(at, RECORD.TRAILER, 'trailer').head;
+      throw badStream(`${this.file.name}: does not end with an index: truncated or damaged`);
+    return this.readUnchecked(at, RECORD.TRAILER, 'trailer').head;
   }
 
   /** Read an image record. */
-  image(at: number, ordinal: number): ImageRecord {
-    return readImage(this.checked(at, RECORD.IMAGE, ordinal, 'image record').head, 'image record');
+  readImage(at: number, ordinal: number): ImageRecord {
+    return readImage(this.readChecked(at, RECORD.IMAGE, ordinal, 'image record').head, 'image record');
   }
+}
+
+function badStream(message: string): PageferryError {
+  return new PageferryError('bad-stream', message);
 }

@@ -64,7 +64,7 @@ export class RemoteWindows implements ReadableBytes {
   }
 
   readAt(into: Uint8Array, position: number): number {
-    const window = this.windows.find((one) => one.has(position, into.length));
+    const window = this.windows.find((loaded) => loaded.has(position, into.length));
     return window ? window.readAt(into, position) : 0;
   }
 
@@ -96,9 +96,9 @@ export function fetchWindowSync(file: RemoteFile, position: number, bytes: numbe
 function checkedWindow(file: RemoteFile, position: number, bytes: number, found: Uint8Array): ByteWindow {
   if (found instanceof Uint8Array && found.length === bytes)
     return new ByteWindow(file.name, position, found);
-  const what = found instanceof Uint8Array ? `${found.length} bytes` : typeof found;
+  const returned = found instanceof Uint8Array ? `${found.length} bytes` : typeof found;
   throw new PageferryError(
     'bad-argument',
-    `${file.name}: fetch returned ${what}, expected ${bytes} bytes at ${position}`,
+    `${file.name}: fetch returned ${returned}, expected ${bytes} bytes at ${position}`,
   );
 }

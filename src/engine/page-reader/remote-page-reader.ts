@@ -135,8 +135,8 @@ export class RemotePageReader extends PageReader {
       if (offsets[middle]! <= offset) low = middle + 1;
       else high = middle;
     }
-    const most = RECORD_HEAD_BYTES + MAX_FRAME_HEAD_BYTES + packedLimit(index.header.maxFrameBytes);
-    return Math.min((offsets[low] ?? file.bytes) - offset, most);
+    const maxBytes = RECORD_HEAD_BYTES + MAX_FRAME_HEAD_BYTES + packedLimit(index.header.maxFrameBytes);
+    return Math.min((offsets[low] ?? file.bytes) - offset, maxBytes);
   }
 }
 

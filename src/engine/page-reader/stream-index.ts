@@ -52,7 +52,7 @@ export async function readStreamIndex(
   const reader = new RecordReader(collector, file, fileBytes);
   await file.load?.(0);
   const header = readHeader(
-    reader.bytes(0, STREAM_HEADER_BYTES, 'stream header'),
+    reader.readBytes(0, STREAM_HEADER_BYTES, 'stream header'),
     'images',
     (bytes) => collector.check(bytes, [0, 0])[0],
   );
@@ -64,40 +64,39 @@ export async function readStreamIndex(
   // The trailer's ordinal follows from the records before it, which the index counts.
   const trailerAt = fileBytes - RECORD_HEAD_BYTES - TRAILER_BYTES;
   await file.load?.(trailerAt);
-  const indexAt = readTrailer(reader.trailer(trailerAt), 'trailer');
+  const indexAt = readTrailer(reader.readTrailer(trailerAt), 'trailer');
   const entries: IndexEntry[] = [];
   const unchecked: { type: RecordType; at: number }[] = [];
   for (let at = indexAt; at < trailerAt; ) {
     await file.load?.(at);
-    const { head, end } = reader.unchecked(at, RECORD.INDEX, 'index');
+    const { head, end } = reader.readUnchecked(at, RECORD.INDEX, 'index');
     for (const entry of readIndex(head, 'index')) entries.push(entry);
     if (entries.length > indexAt / RECORD_HEAD_BYTES)
-      throw new PageferryError('bad-stream', `index: more entries than records fit into ${indexAt} bytes`);
+      throw badStream(`index: more entries than records fit into ${indexAt} bytes`);
     unchecked.push({ type: RECORD.INDEX, at });
     at = end;
-    if (at > trailerAt) throw new PageferryError('bad-stream', `index: ends at byte ${at}, in the trailer`);
+    if (at > trailerAt) throw badStream(`index: ends at byte ${at}, in the trailer`);
   }
   const imageCount = entries.filter(({ pageCount }) => pageCount === 0).length;
-  if (imageCount > MAX_IMAGES)
-    throw new PageferryError('bad-stream', `index: ${imageCount} images, more than ${MAX_IMAGES}`);
+  if (imageCount > MAX_IMAGES) throw badStream(`index: ${imageCount} images, more than ${MAX_IMAGES}`);
   const endAt = indexAt - RECORD_HEAD_BYTES - 8 - imageCount * (8 + DIGEST_BYTES);
   // Frames, images, image ends, the end record, index records, trailer.
   const records: ImageRecord[] = [];
   for (const { offset, ordinal, pageCount } of entries) {
     if (pageCount > 0) continue;
     await file.load?.(offset);
-    records.push(reader.image(offset, ordinal));
+    records.push(reader.readImage(offset, ordinal));
   }
   const endCount = records.filter(({ kind }) => kind !== 'base').length;
   let ordinal = entries.length + endCount;
   await file.load?.(endAt);
-  const ends = readEnd(reader.checked(endAt, RECORD.END, ordinal++, 'end record').head, 'end record');
+  const ends = readEnd(reader.readChecked(endAt, RECORD.END, ordinal++, 'end record').head, 'end record');
   for (const { type, at } of unchecked) {
     await file.load?.(at);
-    reader.checked(at, type, ordinal++, 'index');
+    reader.readChecked(at, type, ordinal++, 'index');
   }
   await file.load?.(trailerAt);
-  reader.checked(trailerAt, RECORD.TRAILER, ordinal, 'trailer');
+  reader.readChecked(trailerAt, RECORD.TRAILER, ordinal, 'trailer');
   checkImages(records, ends);
   return streamIndex(header, records, entries, ends, reader, fileBytes);
 }
@@ -105,20 +104,16 @@ export async function readStreamIndex(
 /** Check that the image records and the end record agree. */
 function checkImages(records: readonly ImageRecord[], ends: readonly ImageEnd[]): void {
   if (ends.length !== records.length)
-    throw new PageferryError(
-      'bad-stream',
-      `end record: ${ends.length} images, the index has ${records.length}`,
-    );
+    throw badStream(`end record: ${ends.length} images, the index has ${records.length}`);
   records.forEach(({ image, kind, bytes, digest }, i) => {
     const end = ends[i]!;
     if (kind === 'container' && records[i + 1]?.kind !== 'carried')
-      throw new PageferryError('bad-stream', `image ${i}: a container without the image after it`);
-    if (image !== i) throw new PageferryError('bad-stream', `index: image ${image}, expected ${i}`);
+      throw badStream(`image ${i}: a container without the image after it`);
+    if (image !== i) throw badStream(`index: image ${image}, expected ${i}`);
     if (bytes !== undefined && bytes !== end.bytes)
-      throw new PageferryError('bad-stream', `image ${i}: ${bytes} bytes, the end record says ${end.bytes}`);
+      throw badStream(`image ${i}: ${bytes} bytes, the end record says ${end.bytes}`);
     if (digest && digestText(digest) !== digestText(end.digest))
-      throw new PageferryError(
-        'bad-stream',
+      throw badStream(
         `image ${i}: digest ${digestText(digest)}, the end record says ${digestText(end.digest)}`,
       );
   });
@@ -141,10 +136,7 @@ function streamIndex(
     if (entry.pageCount === 0) continue;
     const image = images[entry.image];
     if (!image || entry.firstPage < (image.firstPages.at(-1) ?? 0))
-      throw new PageferryError(
-        'bad-stream',
-        `index: a frame at page ${entry.firstPage} of image ${entry.image}, out of order`,
-      );
+      throw badStream(`index: a frame at page ${entry.firstPage} of image ${entry.image}, out of order`);
     image.frames.push(entry);
     image.firstPages.push(entry.firstPage);
   }
@@ -158,27 +150,27 @@ function streamIndex(
       const { frames, firstPages } = images[image] ?? { frames: [], firstPages: [] };
       const entry = frames[lastAtOrBelow(firstPages, page)];
       if (!entry || page < entry.firstPage || page >= entry.firstPage + entry.pageCount)
-        throw new PageferryError('bad-stream', `page ${page} of image ${image}: in no frame of the index`);
+        throw badStream(`page ${page} of image ${image}: in no frame of the index`);
       return entry;
     },
     readFrame({ offset, ordinal, image, firstPage, pageCount }, data, isTableOnly, file = reader.file) {
-      const what = `record ${ordinal}`;
+      const label = `record ${ordinal}`;
       const from = new RecordReader(reader.collector, file, fileBytes);
-      const { head: bytes, dataBytes, end } = from.checked(offset, RECORD.PAGES, ordinal, what);
+      const { head: bytes, dataBytes, end } = from.readChecked(offset, RECORD.PAGES, ordinal, label);
       if (dataBytes > Math.min(data.length, packedLimit(header.maxFrameBytes)))
-        throw new PageferryError(
-          'bad-stream',
-          `${what}: ${dataBytes} bytes of data, more than its stream announced`,
-        );
-      const whole = readFrameHead(bytes, what);
+        throw badStream(`${label}: ${dataBytes} bytes of data, more than its stream announced`);
+      const whole = readFrameHead(bytes, label);
       if (whole.image !== image || whole.firstPage !== firstPage || whole.pageCount !== pageCount)
-        throw new PageferryError('bad-stream', `${what}: is not the frame that the index names`);
+        throw badStream(`${label}: is not the frame that the index names`);
       const head = isTableOnly ? { ...whole, segments: whole.segments.slice(0, 1) } : whole;
       const wanted = isTableOnly ? Math.min(dataBytes, head.segments[0]!.packedBytes) : dataBytes;
       const count = file.readAt(data.subarray(0, wanted), end - dataBytes);
-      if (count !== wanted)
-        throw new PageferryError('bad-stream', `${what}: expected ${wanted} bytes of data, got ${count}`);
+      if (count !== wanted) throw badStream(`${label}: expected ${wanted} bytes of data, got ${count}`);
       return { head, dataBytes: wanted };
     },
   };
+}
+
+function badStream(message: string): PageferryError {
+  return new PageferryError('bad-stream', message);
 }

@@ -20,7 +20,7 @@ export function confirmDuplicates(
   const pageBytes = words[at + INGEST.PAGE_BYTES]!;
   const address = words[at + INGEST.ADDRESS]!;
   const first = words[at + INGEST.FIRST_PAGE]!;
-  const own = words[at + INGEST.IMAGE]!;
+  const ownImage = words[at + INGEST.IMAGE]!;
   const count = Math.floor(words[at + INGEST.READ]! / pageBytes);
   const references = words[at + INGEST.REFERENCES]! >>> 2;
   const known = words[at + INGEST.KNOWN]! >>> 2;
@@ -31,14 +31,14 @@ export function confirmDuplicates(
     const page = words[reference]!;
     const image = words[reference + 1]!;
     if (image === NO_REFERENCE) continue;
-    const isInChunk = image === own && page >= first;
+    const isInChunk = image === ownImage && page >= first;
     if (!isInChunk && !(image === window.image && page >= window.first && page < window.end)) {
       const digests = words[known + 4 * image]!;
       const file = words[known + 4 * image + 1]!;
       if (digests === 0 || file === 0) continue;
-      const most = Math.min(count - i, Math.floor(bufferBytes / pageBytes));
+      const maxPages = Math.min(count - i, Math.floor(bufferBytes / pageBytes));
       let pages = 1;
-      while (pages < most && refersTo(words, reference + 2 * pages, image, page + pages)) pages++;
+      while (pages < maxPages && refersTo(words, reference + 2 * pages, image, page + pages)) pages++;
       const offset = words[known + 4 * image + 2]! + words[known + 4 * image + 3]! * 2 ** 32;
       const bytes = read(file - 1, offset + page * pageBytes, buffer, pages * pageBytes);
       window.image = image;

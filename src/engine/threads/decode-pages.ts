@@ -81,26 +81,26 @@ class ChunkPages {
       const entry = table.next();
       const { name, operands } = entry.codec;
       if (name === 'zero' || name === 'unchanged') {
-        const most = name === 'zero' ? this.left : Math.min(this.left, this.chunkPages - this.used);
-        const run = Math.min(1 + table.sameRun(), most);
+        const maxRun = name === 'zero' ? this.left : Math.min(this.left, this.chunkPages - this.used);
+        const run = Math.min(1 + table.sameRun(), maxRun);
         table.skip(run - 1);
         this.add(entry, run);
         if (name === 'unchanged') this.used += run;
         this.left -= run;
         continue;
       }
-      if (name === 'raw' && this.direct(entry)) continue;
+      if (name === 'raw' && this.addInPlace(entry)) continue;
       const bytes = this.left === 1 ? this.head.lastPageBytes : this.pageBytes;
       const isReference = operands.reference || entry.codec.base !== 'none';
       if (isReference) this.addReference(entry, bytes);
-      else this.page(entry, bytes);
+      else this.decodePage(entry, bytes);
       this.used++;
       this.left--;
     }
   }
 
   /** Hash a run of uncoded pages where they are unpacked. Returns false if they have to be copied. */
-  private direct(entry: TableEntry): boolean {
+  private addInPlace(entry: TableEntry): boolean {
     const { pageBytes, head, frame } = this;
     const table = frame.table!;
     const run = Math.min(1 + table.sameRun(), this.left, this.chunkPages - this.used);
@@ -114,14 +114,14 @@ class ChunkPages {
       const bytes = i === run - 1 ? lastBytes : pageBytes;
       kernels.run.hash128(from + i * pageBytes, bytes, 0, 0, this.digests + 16 * (this.used + i));
     }
-    this.start(entry, run);
+    this.startExtent(entry, run);
     this.extents[(this.extentCount - 1) * EXTENT.NUMBERS + EXTENT.CODED] = from;
     this.used += run;
     this.left -= run;
     return true;
   }
 
-  private page(entry: TableEntry, bytes: number): void {
+  private decodePage(entry: TableEntry, bytes: number): void {
     const { kernels } = this.codec;
     const to = this.chunk + this.used * this.pageBytes;
     if (entry.codec.name === 'fill') kernels.bytes.fill(entry.fill, to, to + bytes);
@@ -140,7 +140,7 @@ class ChunkPages {
     const follows =
       extents[last + EXTENT.IMAGE] === image &&
       extents[last + EXTENT.PAGE]! + extents[last + EXTENT.PAGES]! === page;
-    if (hasBytes || !follows) this.start(entry, 1);
+    if (hasBytes || !follows) this.startExtent(entry, 1);
     else this.add(entry, 1);
     if (!hasBytes) return;
     const at = (this.extentCount - 1) * EXTENT.NUMBERS;
@@ -161,10 +161,10 @@ class ChunkPages {
       extents[last + EXTENT.SEGMENT] === entry.segment &&
       extents[last + EXTENT.CODED] === 0;
     if (this.extentCount > 0 && isSame) extents[last + EXTENT.PAGES]! += pages;
-    else this.start(entry, pages);
+    else this.startExtent(entry, pages);
   }
 
-  private start({ codec, segment, image, page }: TableEntry, pages: number): void {
+  private startExtent({ codec, segment, image, page }: TableEntry, pages: number): void {
     const at = this.extentCount++ * EXTENT.NUMBERS;
     const { extents } = this;
     extents[at + EXTENT.CODEC] = codec.wireId;

@@ -78,7 +78,7 @@ export function closedError(): PageferryError {
 }
 
 /** Run a job on this thread. @throws PageferryError the job's error */
-export function runHere(runner: JobRunner, { kernels }: Slots, job: number): void {
+export function runJob(runner: JobRunner, { kernels }: Slots, job: number): void {
   runner.run(job);
   if (kernels.words[(job >>> 2) + JOB.STATUS] === JOB_STATUS.FAILED) throw jobError(kernels.words, job);
 }
@@ -123,7 +123,7 @@ export class LocalThreads implements Threads {
 
   runLocal(job: number): void {
     if (this.closed) throw this.closed;
-    runHere(this.local, this.slots, job);
+    runJob(this.local, this.slots, job);
   }
 
   async close(): Promise<void> {

@@ -56,6 +56,6 @@ export function endInTurn(
     }
     Atomics.store(control, lock, 0);
   }
-  for (const one of taken) end(one);
+  for (const ended of taken) end(ended);
   return taken.length;
 }

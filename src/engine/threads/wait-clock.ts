@@ -9,9 +9,9 @@ const MAX_AGE_MS = 4;
  */
 const MIN_STOPPED_US = 12_000;
 
-let clock: (() => void) | undefined;
-let cpu = 0;
-let waited = 0;
+let refresh: (() => void) | undefined;
+let cpuTimeUs = 0;
+let runDelayUs = 0;
 let readAtMs = -Infinity;
 
 /**
@@ -21,16 +21,16 @@ let readAtMs = -Infinity;
  */
 export function waitedUs(): number {
   const nowMs = performance.now();
-  if (nowMs - readAtMs < MAX_AGE_MS) return waited;
+  if (nowMs - readAtMs < MAX_AGE_MS) return runDelayUs;
   readAtMs = nowMs;
-  clock ??= openClock() ?? (() => {});
-  clock();
-  return waited;
+  refresh ??= openClock() ?? (() => {});
+  refresh();
+  return runDelayUs;
 }
 
 /** Return the microseconds that the calling thread has spent on a core, as of the last `waitedUs`. */
 export function cpuUs(): number {
-  return cpu;
+  return cpuTimeUs;
 }
 
 /**
@@ -50,7 +50,7 @@ function openClock(): (() => void) | undefined {
     const file = fs.openSync('/proc/thread-self/schedstat', 'r');
     const read = () => {
       const length = fs.readSync(file, text, 0, text.length, 0);
-      [cpu = 0, waited = 0] = String.fromCharCode(...text.subarray(0, length))
+      [cpuTimeUs = 0, runDelayUs = 0] = String.fromCharCode(...text.subarray(0, length))
         .split(' ')
         .map((ns) => +ns / 1000);
     };

@@ -4,7 +4,7 @@ import { Signal } from '../../page/sync.js';
 import { isLongJob, JOB, JOB_STATUS, jobError } from './job.js';
 import type { JobRunner } from './job-runner.js';
 import { CONTROL, QUEUE_JOBS, takeJob } from './queue.js';
-import { closedError, type DeclaredThreads, type JobEnd, runHere, type Threads } from './threads.js';
+import { closedError, type DeclaredThreads, type JobEnd, runJob, type Threads } from './threads.js';
 import { startWorkers, type Workers } from './workers.js';
 
 /** ES2024's, which every supported version of Node has; the compiler's library is older. */
@@ -88,7 +88,7 @@ export class WorkerThreads implements Threads {
 
   runLocal(job: number): void {
     if (this.failure) throw this.failure.cause;
-    runHere(this.local, this.slots, job);
+    runJob(this.local, this.slots, job);
   }
 
   report(): boolean {
@@ -122,7 +122,7 @@ export class WorkerThreads implements Threads {
   async close(): Promise<void> {
     this.fail(closedError());
     const started = await Promise.allSettled(this.workers);
-    await Promise.all(started.map((one) => one.status === 'fulfilled' && one.value.close()));
+    await Promise.all(started.map((result) => result.status === 'fulfilled' && result.value.close()));
   }
 
   private readonly isShort = (job: number): boolean => !isLongJob(this.slots.kernels.words, job);

@@ -69,7 +69,7 @@ export function declareFrameDecoder(
 /** Checks and unpacks the segments of a frame, and decodes its pages one by one. The input is untrusted. */
 export class FrameDecoder {
   private segments: Segment[] = [];
-  private what = '';
+  private label = '';
   /** The table of the frame's pages, in order. */
   table: TableReader | undefined;
   /** Bytes of the page that `take` returned. */
@@ -99,10 +99,10 @@ export class FrameDecoder {
     data: number,
     dataBytes: number,
     expectedImage: number,
-    what: string,
+    label: string,
     position?: Float64Array,
   ): void {
-    this.what = what;
+    this.label = label;
     const packedBytes = head.segments.reduce((sum, segment) => sum + segment.packedBytes, 0);
     if (packedBytes !== dataBytes)
       throw this.bad(`segments of ${packedBytes} bytes in ${dataBytes} bytes of data`);
@@ -117,7 +117,7 @@ export class FrameDecoder {
     let from = data;
     let to = this.memory.unpacked;
     this.segments = head.segments.map((segment, i) => {
-      if (!position) this.unpack(segment, from, to, `${what}, segment ${i}`);
+      if (!position) this.unpack(segment, from, to, `${label}, segment ${i}`);
       const name = codecByWireId(segment.packing).name as PackingName;
       const at = name === 'raw' ? from : to;
       if (!position) this.meter?.unpacked(name, segment.bytes);
@@ -127,7 +127,7 @@ export class FrameDecoder {
     });
     const { at } = this.segments[0]!;
     const table = this.context.kernels.bytes.subarray(at, at + tableBytes);
-    this.table = new TableReader(table, `${what}, table`, head.pageCount, head.firstPage, expectedImage);
+    this.table = new TableReader(table, `${label}, table`, head.pageCount, head.firstPage, expectedImage);
     this.segments[0]!.next = tableBytes;
     if (position) this.table.restore(position);
   }
@@ -203,7 +203,7 @@ export class FrameDecoder {
   }
 
   /** Check a segment and unpack it to `to`; a stored one stays where it is. */
-  private unpack(segment: SegmentHead, from: number, to: number, what: string): void {
+  private unpack(segment: SegmentHead, from: number, to: number, label: string): void {
     const { kernels } = this.context;
     const { packedBytes, bytes } = segment;
     const { check } = this.memory;
@@ -211,22 +211,22 @@ export class FrameDecoder {
     const low = kernels.words[check >>> 2];
     const high = kernels.words[(check >>> 2) + 1];
     if (low !== segment.check[0] || high !== segment.check[1])
-      throw new PageferryError('bad-stream', `${what}: damaged, its check does not match`);
+      throw new PageferryError('bad-stream', `${label}: damaged, its check does not match`);
     const { name } = codecByWireId(segment.packing);
     if (name === 'raw') {
       if (packedBytes !== bytes)
-        throw new PageferryError('bad-stream', `${what}: stored ${bytes} bytes in ${packedBytes}`);
+        throw new PageferryError('bad-stream', `${label}: stored ${bytes} bytes in ${packedBytes}`);
     } else if (name === 'lz4') {
       const status = unpackLz4(this.context, from, packedBytes, to, bytes);
-      if (status !== bytes) throw new PageferryError('bad-stream', `${what}: lz4 ${statusText(status)}`);
-    } else if (name === 'zstd') this.unpackZstd(from, packedBytes, to, bytes, what);
-    else throw new PageferryError('unsupported', `${what}: packed by "${name}", which is not a packing`);
+      if (status !== bytes) throw new PageferryError('bad-stream', `${label}: lz4 ${statusText(status)}`);
+    } else if (name === 'zstd') this.unpackZstd(from, packedBytes, to, bytes, label);
+    else throw new PageferryError('unsupported', `${label}: packed by "${name}", which is not a packing`);
   }
 
-  private unpackZstd(from: number, packedBytes: number, to: number, bytes: number, what: string): void {
+  private unpackZstd(from: number, packedBytes: number, to: number, bytes: number, label: string): void {
     const { kernels, zstdDecodeScratch } = this.context;
     if (!hasZstd(this.zstd))
-      throw new PageferryError('unsupported', `${what}: packed by zstd, which is not available here`);
+      throw new PageferryError('unsupported', `${label}: packed by zstd, which is not available here`);
     const frame = kernels.bytes.subarray(from, from + packedBytes);
     const { other, hasKernels } = this.zstd;
     try {
@@ -237,18 +237,18 @@ export class FrameDecoder {
       }
       checkedFrame(frame, bytes);
     } catch (error) {
-      if (error instanceof PageferryError) throw new PageferryError(error.code, `${what}: ${error.message}`);
+      if (error instanceof PageferryError) throw new PageferryError(error.code, `${label}: ${error.message}`);
       throw new PageferryError(
         'bad-stream',
-        `${what}: zstd: ${error instanceof Error ? error.message : error}`,
+        `${label}: zstd: ${error instanceof Error ? error.message : error}`,
       );
     }
     const status = unpackZstd(kernels, zstdDecodeScratch, from, packedBytes, to, bytes);
-    if (status !== bytes) throw new PageferryError('bad-stream', `${what}: zstd ${statusText(status)}`);
+    if (status !== bytes) throw new PageferryError('bad-stream', `${label}: zstd ${statusText(status)}`);
   }
 
   private bad(found: string): PageferryError {
-    return new PageferryError('bad-stream', `${this.what}: ${found}`);
+    return new PageferryError('bad-stream', `${this.label}: ${found}`);
   }
 }
 

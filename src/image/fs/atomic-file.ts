@@ -80,11 +80,11 @@ export function createAtomicWriter(path: string, options: AtomicWriterOptions = 
   const onAbort = () => abort(signal!.reason);
   signal?.addEventListener('abort', onAbort, { once: true });
   /** Run at most `maxCalls` calls at a time. An abort rejects them at once, even if system calls go on. */
-  const run = async (maxCalls: number, work: () => Promise<void>): Promise<void> => {
+  const run = async (maxCalls: number, task: () => Promise<void>): Promise<void> => {
     check(maxCalls);
     callsInFlight++;
     try {
-      await abortable(work(), ended.signal);
+      await abortable(task(), ended.signal);
     } catch (cause) {
       discard(cause);
       life.check();

@@ -77,8 +77,8 @@ export function backlogsOf(
 ): Backlogs {
   const cpuMs = state.pendingMs / coresOf(state);
   const linkMs = Math.max(0, linkFreeAtMs - nowMs - cpuMs);
-  const [least, most] = ENOUGH_MS;
-  return { nowMs, linkFreeAtMs, cpuMs, linkMs, enoughMs: Math.min(most, Math.max(least, groupsMs)) };
+  const [minMs, maxMs] = ENOUGH_MS;
+  return { nowMs, linkFreeAtMs, cpuMs, linkMs, enoughMs: Math.min(maxMs, Math.max(minMs, groupsMs)) };
 }
 
 /**

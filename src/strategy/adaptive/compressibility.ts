@@ -9,14 +9,14 @@ export const CODED_RATIO = 0.6;
 type Line = readonly (readonly [ratio: number, value: number])[];
 
 /** Time grows with the bytes that are left; incompressible blocks are noticed early. */
-const WORK: Line = [
+const TIME: Line = [
   [0.07, 0.25],
   [0.82, 2.75],
   [0.9, 0.8],
   [1, 0.35],
 ];
 /** What compresses well has the more to gain from a stronger packing. */
-const GAIN: Line = [
+const SAVING: Line = [
   [0.45, 1.3],
   [0.97, 0],
 ];
@@ -27,16 +27,16 @@ export function estimatedRatio({ kind, bytes, estimatedBytes }: GroupView): numb
 }
 
 /** Return the packing time of a group as a multiple of that of a group with a ratio of 0.3. */
-export function workOf(ratio: number): number {
-  return at(WORK, ratio);
+export function timeFactor(ratio: number): number {
+  return at(TIME, ratio);
 }
 
 /**
  * Return the exponent of a packing's ratio: what it saves of a group, compared to a group with a ratio of
  * 0.57. 0: it saves nothing.
  */
-export function gainOf(ratio: number): number {
-  return at(GAIN, ratio);
+export function savingExponent(ratio: number): number {
+  return at(SAVING, ratio);
 }
 
 function at(line: Line, ratio: number): number {

@@ -1,5 +1,5 @@
 import type { GroupView, Packing, PackingResult, StreamState } from '../strategy.js';
-import { estimatedRatio, gainOf, workOf } from './compressibility.js';
+import { estimatedRatio, savingExponent, timeFactor } from './compressibility.js';
 
 /** Expected cost of packing a group. */
 export interface ExpectedCost {
@@ -10,11 +10,11 @@ export interface ExpectedCost {
 /** A packing and its estimated cost; every result corrects the estimate. */
 export interface PackingOption {
   readonly packing: Packing;
-  /** Speed on one thread for groups of which `workOf` is 1. */
+  /** Speed on one thread for groups of which `timeFactor` is 1. */
   bytesPerMs: number;
   /**
    * Packed bytes, as a ratio of the estimated bytes of an LZ-class encoding of each page alone, for groups of
-   * which `gainOf` is 1.
+   * which `savingExponent` is 1.
    */
   estimateRatio: number;
 }
@@ -81,7 +81,7 @@ export class PackingCosts {
   private readonly expected: ExpectedCost = { ms: 0, bytes: 0 };
   /** Actual over expected bytes, and time, by class of groups. */
   private readonly classSize = CLASSES_BELOW.map(() => 1);
-  private readonly classWork = CLASSES_BELOW.map(() => 1);
+  private readonly classTime = CLASSES_BELOW.map(() => 1);
   private isZstdKnown = false;
   /** Assumed times of all packings until the first result, as a multiple of the initial estimates. */
   private slowness = 1;
@@ -129,8 +129,8 @@ export class PackingCosts {
     if (option.packing.name === 'raw') return expected;
     const ratio = estimatedRatio(group);
     const kind = classOf(ratio);
-    expected.ms *= this.slowness * workOf(ratio) * this.classWork[kind]!;
-    const packedRatio = ratio * this.classSize[kind]! * option.estimateRatio ** gainOf(ratio);
+    expected.ms *= this.slowness * timeFactor(ratio) * this.classTime[kind]!;
+    const packedRatio = ratio * this.classSize[kind]! * option.estimateRatio ** savingExponent(ratio);
     expected.bytes *= Math.min(1, packedRatio);
     return expected;
   }
@@ -152,7 +152,7 @@ export class PackingCosts {
     const larger = bounded(packedBytes / expected.bytes);
     const kind = classOf(estimatedRatio(group));
     this.classSize[kind]! *= larger ** COMMON_SIZE_WEIGHT;
-    this.classWork[kind]! /= faster ** CLASS_SPEED_WEIGHT;
+    this.classTime[kind]! /= faster ** CLASS_SPEED_WEIGHT;
     option.estimateRatio *= larger ** OWN_SIZE_WEIGHT;
     for (const other of this.options) {
       if (other.packing.name === 'raw') continue;

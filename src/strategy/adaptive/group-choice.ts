@@ -38,9 +38,9 @@ export function groupBytes(state: StreamState): number {
   const { linkBitsPerSecond } = state;
   // One thread writes nothing while it packs, so that the link idles once the output's buffer is empty.
   if (state.threads === 1 || linkBitsPerSecond >= SMALL_GROUPS_BITS_PER_SECOND) return MIB;
-  const most = linkBitsPerSecond <= SLOW_BITS_PER_SECOND ? 4 * MIB : 2 * MIB;
+  const maxBytes = linkBitsPerSecond <= SLOW_BITS_PER_SECOND ? 4 * MIB : 2 * MIB;
   const share = state.progress?.share ?? 0;
-  return Math.min(most, share > NEARLY_DONE ? 2 * MIB : MIB + state.bytesOut);
+  return Math.min(maxBytes, share > NEARLY_DONE ? 2 * MIB : MIB + state.bytesOut);
 }
 
 /** What decides about groups of one stream. */

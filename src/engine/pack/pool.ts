@@ -8,22 +8,27 @@ import type { Threads } from '../threads/threads.js';
 import type { Packed, SegmentBuffer } from './segment.js';
 import type { SegmentPacker } from './segment-packer.js';
 
-/** Packs segments. The packed bytes are in the kernels' memory, or in memory of their own. */
+/** Packs segments, on worker threads where there are any. */
 export interface PackPool {
-  /** @throws what the packing fails with, or PageferryError once the threads are closed */
+  /**
+   * Pack a segment; LZ4 replaces zstd where there is none.
+   * @throws the packer's error; PageferryError once the threads are closed
+   */
   pack(segment: SegmentBuffer, packing: Packing): Packed | Promise<Packed>;
-  /** Return the milliseconds that handing over a segment costs now, before any packing. */
+  /**
+   * Return the ms that it takes now to hand a segment to another thread; 0 if the calling thread packs it.
+   */
   handoverMs(packing: PackingName): number;
 }
 
 /** Milliseconds to hand a segment to another thread and back: measured on two small machines. */
 const HANDOVER_MS = 0.1;
-/** A segment of fewer bytes is packed sooner than it is handed over. */
+/** Smaller segments are packed on the calling thread: the handover takes longer. */
 const MIN_HANDOVER_BYTES = 16384;
 
-/** A larger segment would occupy a thread that cannot be interrupted for too long. */
+/** Larger segments are packed in pieces: one call would block its thread for too long. */
 const MAX_WHOLE_BYTES = 9 << 20;
-/** Segments that are packed in pieces at a time: each takes hundreds of MiB. */
+/** Segments packed in pieces at the same time; each needs hundreds of MiB. */
 const MAX_PIECEWISE = 2;
 
 /** Options of a pool. */
@@ -31,13 +36,15 @@ export interface PackPoolOptions {
   readonly threads: Threads;
   readonly zstd: ZstdSet;
   readonly packer: SegmentPacker;
-  /** Memory for segments that are packed with a window of the whole segment; as many are packed at a time. */
+  /**
+   * Scratch for zstd with a window of the whole segment: one for each such segment packed at the same time.
+   */
   readonly wide?: readonly SegmentScratch[];
-  /** Ends packing in pieces. */
+  /** Aborts packing in pieces. */
   readonly signal?: AbortSignal;
   /**
-   * Whether LZ4 is packed on the calling thread, where another core is not available. The threads are then
-   * started for the first segment that zstd packs: on a fast link there is none.
+   * Whether the calling thread packs LZ4. Workers are then started for the first zstd segment only: on a fast
+   * link there is none.
    */
   readonly isLz4Local?: boolean;
 }
@@ -45,7 +52,7 @@ export interface PackPoolOptions {
 /** Create a pool that packs on `threads`. */
 export function createPackPool(options: PackPoolOptions): PackPool {
   const { threads, packer, zstd, signal, isLz4Local = false, wide = [] } = options;
-  // The caller's own cannot be sent to another thread.
+  // A zstd that the caller supplied cannot be sent to another thread.
   const ownZstd = zstd.hasKernels ? undefined : zstd.other;
   // One more segment waits at the caller's zstd, so that none of its threads is idle.
   const slots = new Semaphore(threads.count + 1);
@@ -72,7 +79,7 @@ export function createPackPool(options: PackPoolOptions): PackPool {
     pack(segment, wanted) {
       const packing: Packing = wanted.name === 'zstd' && !hasZstd(zstd) ? { name: 'lz4' } : wanted;
       const byKernels = usesKernels(packing.encoder, zstd);
-      // Depends on the size only, so that the bytes do not depend on the number of threads.
+      // Decided by the size alone, so that the packed bytes do not depend on the number of threads.
       if (
         packing.name === 'zstd' &&
         !byKernels &&
@@ -109,7 +116,7 @@ export function createPackPool(options: PackPoolOptions): PackPool {
   };
 }
 
-/** Pack with a zstd that has threads of its own. */
+/** Pack with a zstd that has threads of its own, once `slots` has a free one. */
 async function packElsewhere(
   slots: Semaphore,
   segment: SegmentBuffer,
@@ -124,7 +131,10 @@ async function packElsewhere(
   }
 }
 
-/** Pack with `compress`; what it returns may be in the segment's output already. */
+/**
+ * Pack with `compress`, whose result may be in the segment's output already; store the segment if not
+ * smaller.
+ */
 async function packed(
   segment: SegmentBuffer,
   packer: SegmentPacker,

@@ -1,28 +1,30 @@
 import { packedLz4Capacity } from '../../codec/lz4.js';
 import type { Slots } from '../../kernels/arena.js';
 
-/** Copied bytes of a segment are in extents of this size. */
+/** Size of the extents that copied bytes of segments are stored in. */
 export const EXTENT_BYTES = 1 << 20;
-/** Largest piece, as large as the largest page. An extent may end with as many unused bytes. */
+/** Maximum bytes of one copy: the largest page. So an extent may end with that many unused bytes. */
 export const MAX_PIECE_BYTES = 1 << 16;
 const ALIGNMENT = 64;
 
 /**
- * Memory that the segments of one frame share: extents for copied bytes, and space for packed bytes. A frame
- * has a limit on the bytes of all its segments, so each segment with buffers of its own would need several
- * times the address space.
+ * Memory that the segments of one frame share: extents for copied bytes, and an output buffer for packed
+ * bytes. The limit applies to all segments of a frame together, so separate buffers would need several times
+ * the address space.
  */
 export class SegmentMemory {
   private readonly extents: number;
   private readonly extentCount: number;
+  /** The free extents: from `lowest` to before `highest`. */
   private lowest = 0;
   private highest: number;
   private readonly output: number;
   private outputUsed = 0;
 
   /**
-   * `capacity`: bytes of all segments together; `segments`: their number. `option` sizes the memory, for
-   * errors. `unpackedBytes`: copied bytes, beside them, of which no segment is packed.
+   * `capacity`: bytes of all segments together; `segments`: their number. `option`: the user's option that
+   * sizes the memory, named in errors. `unpackedBytes`: further copied bytes that are in no segment when it
+   * is packed.
    */
   constructor(
     slots: Slots,
@@ -37,21 +39,21 @@ export class SegmentMemory {
     this.output = slots.slot('packed segments', packedLz4Capacity(capacity) + segments * ALIGNMENT, option);
   }
 
-  /** Make all extents and the space for packed bytes free. */
+  /** Free all extents and the output buffer. */
   clear(): void {
     this.lowest = 0;
     this.highest = this.extentCount;
     this.clearOutput();
   }
 
-  /** Make the space for packed bytes free. */
+  /** Free the output buffer. */
   clearOutput(): void {
     this.outputUsed = 0;
   }
 
   /**
-   * Return the address of a free extent. One segment may take them in ascending order, so that its bytes are
-   * in one piece; the others take them from the end.
+   * Take a free extent and return its address. One segment takes them in ascending order, so that its bytes
+   * are contiguous; the others take them from the end.
    */
   takeExtent(isAscending: boolean): number {
     if (this.lowest >= this.highest) throw new Error(`segments: more than ${this.capacity} bytes`);
@@ -59,7 +61,7 @@ export class SegmentMemory {
     return this.extents + extent * EXTENT_BYTES;
   }
 
-  /** Return the address of space for the packed bytes of a segment of `bytes` bytes. */
+  /** Take output space for the packed bytes of a segment of `bytes` bytes and return its address. */
   takeOutput(bytes: number): number {
     const address = this.output + this.outputUsed;
     this.outputUsed += Math.ceil(packedLz4Capacity(bytes) / ALIGNMENT) * ALIGNMENT;

@@ -12,13 +12,13 @@ interface PackedPiece extends Packed {
   readonly bytes: Uint8Array;
 }
 
-/** Packs segments, one at a time, on the calling thread. */
+/** Packs small segments such as frame tables, one at a time on the calling thread, and computes checks. */
 export class SegmentPacker {
   private readonly input: number;
   private readonly output: number;
   private readonly check: number;
 
-  /** `capacity`: bytes of the largest segment, which `option` sizes. */
+  /** `capacity`: bytes of the largest segment; `option`: the user's option that sizes it, named in errors. */
   constructor(
     slots: Slots,
     private readonly codec: CodecContext,
@@ -32,8 +32,8 @@ export class SegmentPacker {
   }
 
   /**
-   * Pack `segment`; the result is valid until the next call. `at`: the segment's address, if it is in the
-   * kernels' memory. Without a zstd, LZ4 packs in its place.
+   * Pack `segment`; the result is valid until the next call. `at`: the segment's address if it is in the
+   * kernels' memory already. LZ4 replaces zstd where there is none.
    */
   pack(segment: Uint8Array, packing: Packing, at?: number): PackedPiece {
     const started = performance.now();
@@ -67,7 +67,7 @@ export class SegmentPacker {
     return { packing: name, bytes: packed, parts: [packed], packedBytes, check, ms, cpuMs: ms };
   }
 
-  /** Return XXH3-64 of bytes in the kernels' memory. */
+  /** Return XXH3-64 of bytes in the kernels' memory: low half, high half. */
   checkOf(
     address: number,
     length: number,
@@ -78,7 +78,7 @@ export class SegmentPacker {
     return [words[this.check >>> 2]!, words[(this.check >>> 2) + 1]!];
   }
 
-  /** Return XXH3-64 of bytes outside the kernels' memory, up to the capacity. */
+  /** As `checkOf`, of bytes outside the kernels' memory. @throws RangeError above the capacity */
   checkOfBytes(bytes: Uint8Array, seed?: readonly [number, number]): readonly [number, number] {
     if (bytes.length > this.capacity)
       throw new RangeError(`check: ${bytes.length} bytes, at most ${this.capacity}`);

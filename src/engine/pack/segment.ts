@@ -9,44 +9,49 @@ import { IN_RUNS, JOB, JOB_BYTES, JOB_KIND, PACK, PACKINGS } from '../threads/jo
 import { EXTENT_BYTES, type SegmentMemory } from './segment-memory.js';
 
 const RUN_BYTES = 8;
-/** Smallest pieces of a segment on average: pages, and coded pages, which are copied into one run. */
+/** Lower bound on the average run: a page. Coded pages are shorter, but their copies form one run. */
 const MIN_PIECE_BYTES = 4096;
 
 /** A packed segment. */
 export interface Packed {
-  /** `raw` when the packing would not have saved a byte. */
+  /** The packing used: `raw` if the one asked for saved no bytes. */
   readonly packing: PackingName;
-  /** The packed bytes, in order; for `raw` those of the segment itself. */
+  /** The packed bytes, in order; for `raw` views of the segment's own bytes. */
   readonly parts: readonly Uint8Array[];
   readonly packedBytes: number;
   /** XXH3-64 of the packed bytes: low half, high half. */
   readonly check: readonly [number, number];
-  /** Duration of the packing, and the part of it in which its thread had a core. */
+  /** Elapsed ms of the packing. */
   readonly ms: number;
+  /** The part of `ms` in which the thread had a core. */
   readonly cpuMs: number;
 }
 
 /**
- * One segment: a list of runs in the kernels' memory (pages that stay where they were read, and bytes that
- * were copied into the memory of the frame's segments), and space for the packed bytes. Reused frame after
+ * One segment: a list of runs (address, bytes) in the kernels' memory, and space for the packed bytes. A run
+ * is pages in the chunk that they were read into, or bytes copied to the `SegmentMemory`. Reused for every
  * frame.
  */
 export class SegmentBuffer {
-  /** Bytes and pages in the segment. */
+  /** Bytes in the segment, and its pages. */
   used = 0;
   pages = 0;
   runCount = 0;
   /** The job that packs the segment. */
   readonly job: number;
   private readonly kernels: Kernels;
+  /** Address of the list of runs. */
   private readonly runs: number;
-  /** Address of the packed bytes; 0 until there is space for them. */
+  /** Address of the packed bytes; 0 until space is taken for them. */
   private output = 0;
-  /** Where the next copied bytes go, and the end of their extent. */
+  /** Address for the next copied bytes, and the end of their extent. */
   private next = 0;
   private end = 0;
 
-  /** `isAscending`: its extents are in ascending order (`SegmentMemory.takeExtent`); one segment a memory. */
+  /**
+   * `isAscending`: take extents in ascending order (`SegmentMemory.takeExtent`); at most one segment a
+   * memory.
+   */
   constructor(
     slots: Slots,
     private readonly memory: SegmentMemory,
@@ -59,7 +64,7 @@ export class SegmentBuffer {
     this.runs = slots.slot('runs of a segment', RUN_BYTES * runs, option);
   }
 
-  /** Make the segment empty. All segments of a memory are cleared together. */
+  /** Empty the segment. All segments that share a memory must be cleared together. */
   clear(): void {
     this.clearRuns();
     this.next = 0;
@@ -67,7 +72,9 @@ export class SegmentBuffer {
     this.memory.clear();
   }
 
-  /** Remove the segment's content; copied bytes stay where they are. All segments of a memory together. */
+  /**
+   * Empty the list of runs but keep copied bytes. All segments that share a memory must be cleared together.
+   */
   clearRuns(): void {
     this.used = 0;
     this.pages = 0;
@@ -76,7 +83,7 @@ export class SegmentBuffer {
     this.memory.clearOutput();
   }
 
-  /** Append the bytes of pages at `address`, which have to stay there until the segment is written. */
+  /** Append a run of pages without a copy: its bytes must stay at `address` until the segment is written. */
   append(address: number, bytes: number, pages = 1): void {
     const { words } = this.kernels;
     const last = (this.runs >>> 2) + 2 * (this.runCount - 1);
@@ -90,7 +97,7 @@ export class SegmentBuffer {
     this.pages += pages;
   }
 
-  /** Copy the bytes at `address` to the memory of the segment and return where they are. */
+  /** Copy bytes to the segment's memory and return the address of the copy, which is not appended. */
   copy(address: number, bytes: number): number {
     if (bytes > this.end - this.next) {
       this.next = this.memory.takeExtent(this.isAscending);
@@ -103,8 +110,8 @@ export class SegmentBuffer {
   }
 
   /**
-   * Prepare the job that packs the segment. `byKernels`: whether zstd is the kernels'; `wide`: memory for a
-   * window of the whole segment.
+   * Write the arguments of the job that packs the segment. `byKernels`: use the kernels' zstd. `wide`:
+   * scratch for a window of the whole segment.
    */
   prepareJob({ name, level = 0, secondLevel = 0 }: Packing, byKernels: boolean, wide?: SegmentScratch): void {
     const { words } = this.kernels;
@@ -122,7 +129,7 @@ export class SegmentBuffer {
     words[at + PACK.OUTPUT] = this.takeOutput();
   }
 
-  /** The result of the job; its bytes are valid until the segment is used again. */
+  /** Return the job's result; its bytes are valid until the segment is used again. */
   result(): Packed {
     const { words, bytes } = this.kernels;
     const at = this.job >>> 2;
@@ -139,7 +146,7 @@ export class SegmentBuffer {
     };
   }
 
-  /** Return the bytes of every run where they are. */
+  /** Return a view of every run. */
   private runBytes(): Uint8Array[] {
     const { words, bytes } = this.kernels;
     return Array.from({ length: this.runCount }, (_, i) => {
@@ -148,7 +155,7 @@ export class SegmentBuffer {
     });
   }
 
-  /** Return the segment's bytes from `from` to `to` in one piece, in memory of their own. */
+  /** Return a copy of the segment's bytes from `from` to `to`. */
   copyBytes(from = 0, to = this.used): Uint8Array {
     const { words, bytes } = this.kernels;
     const copy = new Uint8Array(to - from);
@@ -165,8 +172,8 @@ export class SegmentBuffer {
   }
 
   /**
-   * Pack with a window of the whole segment, other events between the blocks; return the packed bytes, or the
-   * segment's if they are not fewer.
+   * Pack on the calling thread with a window of the whole segment; yields to the event loop after each block.
+   * Returns the packed bytes, or a copy of the segment if they are not fewer.
    */
   async packWide(wide: SegmentScratch, level: number, signal?: AbortSignal): Promise<Uint8Array> {
     const { kernels, runs, runCount: count, used: bytes } = this;
@@ -185,7 +192,7 @@ export class SegmentBuffer {
     return this.output;
   }
 
-  /** Store bytes that were packed elsewhere as the packed bytes. */
+  /** Store the bytes that another packer returned as the packed bytes; return their address. */
   setOutput(packed: Uint8Array): number {
     const output = this.takeOutput();
     this.kernels.bytes.set(packed, output);
@@ -206,12 +213,12 @@ export class SegmentBuffer {
   }
 }
 
-/** One page in 16 is profiled for the estimate of a segment. */
+/** The estimate of a segment profiles one page in this many. */
 const SAMPLE_EVERY = 16;
 
 /**
- * Return a function that estimates the share of a segment's bytes that an LZ codec would leave, 0 … 1, from a
- * sample of its pages.
+ * Create a function that estimates a segment's compressed size as a ratio of its bytes, 0 … 1, for an
+ * LZ-class codec, from a sample of its pages.
  */
 export function createEstimate(slots: Slots, pageBytes: number): (segment: SegmentBuffer) => number {
   const { kernels } = slots;

@@ -1,8 +1,8 @@
 import { nodeModule } from '../../page/node-hooks.js';
 
 /**
- * Return the cores that this process may use: those of its affinity, or fewer where the CPU quota of its
- * cgroup is less (`cpu.max`, cgroup v2, which Node 20 does not read). May be fractional.
+ * Return the number of cores that this process may use: the lower of its CPU affinity and the CPU quota of
+ * its cgroup (`cpu.max` of cgroup v2, which Node 20 does not read). May be fractional.
  */
 export function availableCores(): number {
   const os = nodeModule<typeof import('node:os')>('node:os');
@@ -11,14 +11,14 @@ export function availableCores(): number {
 }
 
 /**
- * Return how many of `asked` threads are worth having: on a single core one, since a worker's start and the
- * switches between threads would only take time from the work (a sixth of `fixed:zstd:1` at 1 Gbit/s).
+ * Return `asked`, or 1 on a single core: there, starting workers and switching between threads only costs
+ * time (a sixth with `fixed:zstd:1` at 1 Gbit/s).
  */
 export function usefulThreads(asked: number): number {
   return asked > 1 && availableCores() <= 1 ? 1 : asked;
 }
 
-/** Return the cores of the lowest quota among this process's cgroup and those above it. */
+/** Return the lowest quota, in cores, of this process's cgroup and its ancestors. */
 function cpuQuota(): number {
   const fs = nodeModule<typeof import('node:fs')>('node:fs');
   if (!fs || globalThis.process?.platform !== 'linux') return Number.POSITIVE_INFINITY;
@@ -30,12 +30,14 @@ function cpuQuota(): number {
     }
   };
   const names = /^0::\/(.*)$/m.exec(read('/proc/self/cgroup'))?.[1]?.split('/') ?? [];
-  // In a container the path is that of the host, and only the root of its own hierarchy exists.
+  // In a container the path is the host's; only the root of the container's hierarchy can be read.
   const folders = names.map((_, i) => `${names.slice(0, i + 1).join('/')}/`);
   return Math.min(...['', ...folders].map((folder) => quotaOf(read(`/sys/fs/cgroup/${folder}cpu.max`))));
 }
 
-/** Return the cores of a text such as "150000 100000" (microseconds a period); Infinity for "max 100000". */
+/**
+ * Parse `cpu.max`, such as "150000 100000" (µs of quota, µs of period), to cores; Infinity for "max 100000".
+ */
 export function quotaOf(text: string): number {
   const [quota, period] = text.trim().split(' ').map(Number);
   return quota! > 0 && period! > 0 ? quota! / period! : Number.POSITIVE_INFINITY;

@@ -5,10 +5,11 @@ import { INGEST } from './job.js';
 const NO_REFERENCE = 0xffffffff;
 
 /**
- * Compare the pages that a job looked up with those found, in its chunk or in the file of their image, and
- * mark the references to equal ones as confirmed. `buffer`: address of `bufferBytes` bytes, a page or more.
- * `read` returns the bytes read. Where an image's digests or file are not known, or cannot be read, the
- * calling thread compares.
+ * Compare each page of an ingest job with the page that the index found for it, and mark the references to
+ * equal pages as CONFIRMED. The found page is in the job's chunk or is read from its image's file. References
+ * to images whose digests or file are unknown stay unconfirmed: the calling thread compares those pages.
+ * `at`: first word of the job. `buffer`: address of `bufferBytes` bytes, at least a page. `read` returns the
+ * number of bytes read.
  */
 export function confirmDuplicates(
   { run, words }: Kernels,
@@ -24,7 +25,7 @@ export function confirmDuplicates(
   const count = Math.floor(words[at + INGEST.READ]! / pageBytes);
   const references = words[at + INGEST.REFERENCES]! >>> 2;
   const known = words[at + INGEST.KNOWN]! >>> 2;
-  /** Pages in the buffer. */
+  /** The pages that the buffer holds. */
   const window = { image: -1, first: 0, end: 0 };
   for (let i = 0; i < count; i++) {
     const reference = references + 2 * i;

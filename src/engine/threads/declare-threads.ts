@@ -5,8 +5,9 @@ import { CONTROL, QUEUE_JOBS } from './queue.js';
 import { LocalThreads, type Threads, type ThreadsOptions } from './threads.js';
 
 /**
- * Declare the memory of `count` threads; the result creates them once it exists. `codec`: the scratch of the
- * calling thread. `segmentBytes`: the largest segment that is packed; 0: none is.
+ * Declare the memory of `count` threads. Returns a function that creates the threads; call it after the
+ * memory is allocated. `codec`: the codec context of the calling thread. `segmentBytes`: the largest segment
+ * to pack; 0: the threads pack none.
  */
 export async function declareThreads(
   arena: Slots,
@@ -19,7 +20,7 @@ export async function declareThreads(
   const slots = Array.from({ length: count > 1 ? count : 0 }, () =>
     declareRunner(arena, createCodecContext(arena, { maxZstdLevel: codec.maxZstdLevel }), segmentBytes),
   );
-  // Loaded here, so that what runs on one thread, and in browsers, does not contain it.
+  // A dynamic import: programs with one thread, and browsers, do not load it.
   const workers = count > 1 ? await import('./worker-threads.js') : undefined;
   return (options) => {
     const local = new JobRunner(codec, localSlots, options.zstd, options.frameJobs);

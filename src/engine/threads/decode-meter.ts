@@ -13,22 +13,20 @@ export interface StepCost {
 }
 
 /**
- * What decoding has cost so far, on all threads together. Waits for bytes, and for a sink's promises, are not
- * part of it.
+ * Totals of decoding so far, over all threads. Time in which the decoder waits for input or for a sink's
+ * promise is not included.
  */
 export interface DecodeCosts {
   /** Decoding, hashing and writing pages, zero and duplicate ones included. */
   readonly pages: StepCost;
-  /**
-   * Checking and unpacking segments, by packing. All levels are one: a stream does not name them.
-   */
+  /** Checking and unpacking segments, by packing. Levels have one total: a stream does not name them. */
   readonly unpack: Readonly<Record<PackingName, StepCost>>;
 }
 
 /**
- * Return what a byte costs this destination, for the encoder's option `destination`: by the costs since
- * `before`, or all of them. `threads`: those that decode, which share the work. Undefined while no page was
- * decoded.
+ * Convert costs to ns per byte, the input of the encoder's option `destination`. `before`: an earlier
+ * reading; only the costs since then count. Default: all. `threads`: number of threads that share the
+ * decoding. Returns undefined if no page was decoded since `before`.
  */
 export function destinationSpeed(
   costs: DecodeCosts,
@@ -43,7 +41,7 @@ export function destinationSpeed(
   if (nsPerPageByte === undefined) return undefined;
   const unpackNsPerByte: { -readonly [Name in PackingName]?: number } = {};
   for (const name of ['raw', 'lz4', 'zstd'] as const) {
-    // A packing that was not used lately keeps its earlier cost.
+    // A packing that was not used since `before` keeps its earlier cost.
     const { [name]: cost } = costs.unpack;
     const ns = nsPerByte(cost, before?.unpack[name]) ?? nsPerByte(cost);
     if (ns !== undefined) unpackNsPerByte[name] = ns;
@@ -58,7 +56,7 @@ function threadNsPerByte(cost: StepCost, before = NOTHING): number | undefined {
 
 const NOTHING: StepCost = { bytes: 0, ms: 0, cpuMs: 0 };
 
-/** Totals that are added to. */
+/** Mutable totals of one step. */
 class Total implements StepCost {
   bytes = 0;
   ms = 0;
@@ -71,10 +69,13 @@ class Total implements StepCost {
   }
 }
 
-/** Numbers that the totals of a meter are stored in: three of each step. */
+/** Numbers (f64) of a stored meter: three for each of the four steps. */
 export const METER_NUMBERS = 12;
 
-/** Measures the steps of decoding, a few clock readings a frame: each step ends where the next one begins. */
+/**
+ * Measures the steps of decoding. Each step ends where the next one begins, so a frame needs few clock
+ * readings.
+ */
 export class DecodeMeter {
   private readonly pages = new Total();
   private readonly unpack = { raw: new Total(), lz4: new Total(), zstd: new Total() };
@@ -87,7 +88,7 @@ export class DecodeMeter {
     return { pages: { ...this.pages }, unpack: { raw: { ...raw }, lz4: { ...lz4 }, zstd: { ...zstd } } };
   }
 
-  /** Store the totals for another thread. */
+  /** Store the totals, METER_NUMBERS numbers, for another thread. */
   save(to: Float64Array): void {
     this.totals.forEach(({ bytes, ms, cpuMs }, i) => {
       to.set([bytes, ms, cpuMs], 3 * i);
@@ -112,7 +113,7 @@ export class DecodeMeter {
     this.end(this.unpack[packing], bytes);
   }
 
-  /** End a step that decoded `bytes` bytes of pages; 0 where the same pages are continued later. */
+  /** End a step that decoded `bytes` bytes of pages; 0 if the bytes are counted by a later step. */
   decoded(bytes: number): void {
     this.end(this.pages, bytes);
   }

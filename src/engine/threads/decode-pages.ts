@@ -7,14 +7,16 @@ import { FrameDecoder, POSITION_NUMBERS } from '../unpack/frame-decoder.js';
 import { DecodeMeter, METER_NUMBERS } from './decode-meter.js';
 import { DECODE, EXTENT } from './job.js';
 
-/** Uncoded pages stay where they are unpacked if there are as many: a shorter run is not worth a write. */
+/**
+ * A run of at least this many raw pages is written from its segment; shorter runs are copied to the chunk.
+ */
 const MIN_DIRECT_PAGES = 16;
 
 /**
- * Run the job whose first word is `at`: unpack a frame, then decode and hash its pages until the chunk or the
- * list of extents is full. Pages that refer to others are left to the thread that has these pages. `check`:
- * address of 16 bytes. The input is untrusted.
- * @throws PageferryError with a text that begins where the frame's name belongs
+ * Run the decoding job whose first word is `at`: unpack a frame, then decode and hash its pages until the
+ * chunk or the list of extents is full. Pages that refer to other pages are only listed: the calling thread,
+ * which has those pages, decodes them. `check`: address of 16 bytes. The input is untrusted.
+ * @throws PageferryError whose message lacks the frame's name at its start
  */
 export function decodePages(codec: CodecContext, zstd: ZstdSet, check: number, at: number): void {
   const { words, bytes } = codec.kernels;
@@ -46,16 +48,17 @@ export function decodePages(codec: CodecContext, zstd: ZstdSet, check: number, a
   else frame.save(position);
 }
 
-/** The pages of a frame that fit into a chunk. */
+/** Decodes the next pages of a frame, as many as fit into a chunk, and lists them as extents. */
 class ChunkPages {
   extentCount = 0;
+  /** Pages of the frame that are not decoded yet. */
   left: number;
   private readonly pageBytes: number;
   private readonly chunkPages: number;
   private readonly chunk: number;
   private readonly digests: number;
   private readonly maxExtents: number;
-  /** Pages in the chunk. */
+  /** Pages in the chunk, space for references included. */
   private used = 0;
 
   constructor(
@@ -99,7 +102,7 @@ class ChunkPages {
     }
   }
 
-  /** Hash a run of uncoded pages where they are unpacked. Returns false if they have to be copied. */
+  /** Add a run of raw pages that stays in its segment, and hash it. Returns false if it has to be copied. */
   private addInPlace(entry: TableEntry): boolean {
     const { pageBytes, head, frame } = this;
     const table = frame.table!;
@@ -130,7 +133,9 @@ class ChunkPages {
     this.add(entry, 1);
   }
 
-  /** Add a page whose bytes, or those of its base, another thread has. */
+  /**
+   * Add a page that equals another one or is a delta against another one, which this thread does not have.
+   */
   private addReference(entry: TableEntry, bytes: number): void {
     const { extents } = this;
     const { codec, image, page } = entry;
@@ -152,7 +157,7 @@ class ChunkPages {
     return this.head.firstPage + this.head.pageCount - this.left;
   }
 
-  /** Add pages to the last extent if they are of its codec and segment, else start one. */
+  /** Add pages to the last extent if codec and segment are the same, else start an extent. */
   private add(entry: TableEntry, pages: number): void {
     const last = (this.extentCount - 1) * EXTENT.NUMBERS;
     const { extents } = this;

@@ -16,12 +16,13 @@ import { cpuUs, heldUs, waitedUs } from './wait-clock.js';
 const LZ4_BLOCK_BYTES = 65536;
 const DEFAULT_ZSTD_LEVEL = 3;
 
-/** Memory of one thread: the codecs' scratch, and buffers to collect bytes in. */
+/** Addresses of one thread's memory: the codecs' scratch, and buffers. */
 export interface RunnerSlots extends Omit<CodecContext, 'kernels'> {
-  /** One block for LZ4. */
+  /** Buffer of one LZ4 block. */
   readonly block: number;
-  /** A segment for zstd. */
+  /** Buffer of a segment, for zstd. */
   readonly segment: number;
+  /** 16 bytes for a check. */
   readonly check: number;
 }
 
@@ -38,11 +39,13 @@ export function declareRunner(slots: Slots, codec: CodecContext, segmentBytes: n
 
 /** Runs jobs, one at a time, on the thread that calls it. */
 export class JobRunner {
-  /** Duration of all jobs so far, and the part of it in which they waited for a core, in ms. */
+  /** Elapsed ms of all jobs so far. */
   totalMs = 0;
+  /** The part of `totalMs` in which jobs waited for a core. */
   totalWaitMs = 0;
-  /** Ms of the current job in which it read. */
+  /** Ms in which the current job read files. */
   private readMs = 0;
+  /** The whole memory, for atomic operations. */
   private readonly control: Int32Array;
   private readonly fs = nodeModule<typeof import('node:fs')>('node:fs');
 
@@ -50,15 +53,15 @@ export class JobRunner {
     private readonly codec: CodecContext,
     private readonly slots: RunnerSlots,
     private readonly zstd: ZstdSet,
-    /** Jobs of a store; absent where there are none. */
+    /** Runs the jobs of a store; absent in other programs. */
     private readonly frameJobs?: PageFrameJobs,
   ) {
     this.control = new Int32Array(codec.kernels.memory.buffer);
   }
 
   /**
-   * Run the job at `job` and set its results, then its status. Return how many jobs have ended: none, or
-   * several, where they end in turn.
+   * Run the job at `job`: set its results, then its status. Return the number of jobs that ended by this
+   * call: 1, except for jobs with a turn (`endInTurn`), where it is 0 or more.
    */
   run(job: number): number {
     const { words } = this.codec.kernels;
@@ -93,7 +96,7 @@ export class JobRunner {
     return 1;
   }
 
-  /** Look the pages of a job up whose turn it is. */
+  /** Look up the pages of an ingest job in the page index, when its turn comes. */
   private readonly lookUp = (job: number): void => {
     const { words, run } = this.codec.kernels;
     const at = job >>> 2;
@@ -113,7 +116,7 @@ export class JobRunner {
     words[at + INGEST.LOOKED_US] = this.addTime(at, startedMs);
   };
 
-  /** Compare the pages that were found, and end the job. */
+  /** Compare the pages of an ingest job with those that the index found, and set the job's status. */
   private readonly confirm = (job: number): void => {
     const { kernels } = this.codec;
     const at = job >>> 2;
@@ -123,14 +126,14 @@ export class JobRunner {
       try {
         confirmDuplicates(kernels, at, this.slots.block, LZ4_BLOCK_BYTES, this.read);
       } catch {
-        // A file that cannot be read any more: the calling thread reads it too, and reports the error.
+        // The file cannot be read any more: the calling thread reads it again and reports the error.
       }
       this.addTime(at, startedMs);
     }
     Atomics.store(this.control, at + JOB.STATUS, outcome);
   };
 
-  /** Add the time since `startedMs` to that of a job; return it in microseconds. */
+  /** Add the time since `startedMs` to the duration of a job; return it in µs. */
   private addTime(at: number, startedMs: number): number {
     const ms = performance.now() - startedMs;
     this.totalMs += ms;
@@ -215,7 +218,7 @@ export class JobRunner {
     words[at + PACK.CHECK_HIGH] = words[(this.slots.check >>> 2) + 1]!;
   }
 
-  /** Return the packed bytes, or `bytes` when packing does not save any. */
+  /** Pack with zstd; return the number of packed bytes, or `bytes` if packing saves none. */
   private packZstd(at: number, runs: number, count: number, bytes: number, output: number): number {
     const { words, bytes: memory } = this.codec.kernels;
     if (words[at + PACK.BY_KERNELS] === 1) {
@@ -230,7 +233,7 @@ export class JobRunner {
           : resultOf(packWideRuns(kernels, wide, segment, level, output));
       return packed < 0 ? bytes : packed;
     }
-    // The output holds the whole segment; zstd's result is elsewhere until it is copied there.
+    // The output buffer first holds the collected segment; the result, in zstd's memory, then replaces it.
     const segment = this.collect(runs, count, output);
     const content = memory.subarray(segment, segment + bytes);
     let frame = this.zstd.other!.compress(content, words[at + PACK.LEVEL]! || DEFAULT_ZSTD_LEVEL);
@@ -241,7 +244,7 @@ export class JobRunner {
     return frame.length;
   }
 
-  /** Return the address of a segment's bytes in one piece: their own if they are, else copied to `to`. */
+  /** Return the address of a segment's bytes in one piece: its only run, or a copy of all runs at `to`. */
   private collect(runs: number, count: number, to: number): number {
     const { words, run } = this.codec.kernels;
     const first = runs >>> 2;

@@ -1,16 +1,16 @@
 import { isLongJob } from './job.js';
 import type { JobRunner } from './job-runner.js';
 
-/** Jobs that can wait at a time. */
+/** Capacity of the queue, in jobs. */
 export const QUEUE_JOBS = 1024;
 
 /**
- * Words of the queue: counters (modulo 2^32) of jobs that were added, taken and done, and of threads that are
- * ready; then the ring of jobs' addresses.
+ * Words of the queue: counters (modulo 2^32) of jobs added (TAIL), taken (HEAD) and done, and of threads that
+ * are ready; then the ring of job addresses. Each counter has a cache line of its own.
  */
 export const CONTROL = { TAIL: 0, HEAD: 16, DONE: 32, READY: 48, RING: 64 } as const;
 
-/** Take and run jobs for ever: the loop of a worker. `queue`: address of the queue. */
+/** Take and run jobs until the worker is terminated. `queue`: address of the queue. */
 export async function serveQueue(
   memory: WebAssembly.Memory,
   queue: number,
@@ -36,8 +36,8 @@ export async function serveQueue(
 }
 
 /**
- * Whether more jobs wait than there are workers, and the next one is quick: then it is enough to wake the
- * calling thread up later, for several jobs at once, which takes it as long as for one.
+ * Return whether more jobs wait than there are workers, and the next one is quick. The calling thread is then
+ * woken up later, once for several jobs: a wake-up costs the same for one job and for many.
  */
 function hasQuickJobs(control: Int32Array, base: number): boolean {
   const head = Atomics.load(control, base + CONTROL.HEAD);
@@ -47,8 +47,8 @@ function hasQuickJobs(control: Int32Array, base: number): boolean {
 }
 
 /**
- * Take the address of the job that waits longest, or undefined if none does, or if it is not `isWanted`.
- * `base`: the queue's first word.
+ * Take the oldest waiting job and return its address; undefined if no job waits, or if `isWanted` returns
+ * false for the oldest. `base`: index of the queue's first word.
  */
 export function takeJob(
   control: Int32Array,

@@ -1,12 +1,14 @@
-// Whether a stored segment is written from where its pages are, so that its bytes are not copied.
+// Decides whether a stored segment is written directly from its runs, without a copy.
 
-/** Runs of fewer bytes on average are copied: each is a part of a write, which takes longer than the copy. */
+/**
+ * Runs that are shorter on average are copied: each run is one part of a write, which costs more than a copy.
+ */
 const MIN_RUN_BYTES = 32 << 10;
-/** What `hash64Runs` needs: whole blocks, then a stripe or more. */
+/** Requirements of `hash64Runs`: every run but the last has whole blocks, the last one a stripe or more. */
 const HASH_BLOCK_BYTES = 1024;
 const MIN_LAST_BYTES = 64;
 
-/** Return whether the runs (address and length, u32 each) at `runs` are written one after the other. */
+/** Return whether a segment is written from its `count` runs (address and length, u32 each) at `runs`. */
 export function canStayInRuns(words: Uint32Array, runs: number, count: number, bytes: number): boolean {
   if (count < 2 || count * MIN_RUN_BYTES > bytes) return false;
   const last = (runs >>> 2) + 2 * (count - 1);

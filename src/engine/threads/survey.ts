@@ -25,15 +25,14 @@ export function surveyPages(
   }
 }
 
-/**
- * A gap of up to this many unwanted pages is read along with its neighbours: another read would take longer.
- */
+/** A gap of up to this many unneeded pages is read too: a second read would take longer. */
 const READ_ALONG_PAGES = 2;
 
 /**
- * Read the parent's pages at the positions of `chunk`'s pages, except where a page repeats one byte, and
- * write to `parent.equal` (u8 a page) which are equal. `read` reads bytes [from, to) of the parent's part and
- * returns how many there were; pages past the parent's end are compared with zeros.
+ * Read the parent's pages at the positions of the chunk's pages to `parent.address`, and write to
+ * `parent.equal` 1 for each equal page, else 0 (u8 a page). Pages that repeat one byte are left out. `read`
+ * reads bytes [from, to), counted from the chunk's start, and returns their number; bytes past the parent's
+ * end are zero.
  */
 export function compareWithParent(
   { run, bytes }: Kernels,

@@ -5,67 +5,70 @@ import type { PageFrameJobs } from '../page-frames/jobs.js';
 import { JOB, JOB_STATUS, jobError } from './job.js';
 import type { JobRunner, RunnerSlots } from './job-runner.js';
 
-/** Runs jobs: on worker threads, or on the calling thread. */
+/** Runs jobs on worker threads, or on the calling thread. */
 export interface Threads {
-  /** Threads that jobs run on; 1: the calling thread. */
+  /** Number of threads that run jobs; 1: the calling thread only. */
   readonly count: number;
-  /** Jobs that were given and have not ended. */
+  /** Jobs that were started and have not ended. */
   readonly pending: number;
   /**
-   * Start threads that will be needed soon. `isLong`: there is so much work that one more is worth its start
-   * where jobs occupy the others for long.
+   * Start the workers. `isLong` (default true): enough work follows that the last worker may be started too,
+   * once long jobs occupy the others.
    */
   prepare(isLong?: boolean): void;
-  /** Whether a job would run on the calling thread, because there is no other or none has started yet. */
+  /** Whether a job would run on the calling thread: there is no worker, or none has started yet. */
   readonly isLocal: boolean;
   /**
-   * Run a job; `onEnd` is called once it has ended, with its error if it failed: at once if it was run on the
-   * calling thread. @throws as `run`, without its error
+   * Start a job. `onEnd` is called when it ends, with the error if it failed; before `start` returns if the
+   * job ran on the calling thread. @throws the first failure of a thread, or the cause of `close`
    */
   start(job: number, onEnd: JobEnd): void;
   /**
-   * Run a job. Returns undefined if it was run at once, on the calling thread.
-   * @throws PageferryError the job's error, the first failure of a thread, or the cause of `close`
+   * Run a job. Returns undefined if it has ended already, on the calling thread.
+   * @throws PageferryError the job's error; the first failure of a thread; the cause of `close`
    */
   run(job: number): Promise<void> | undefined;
-  /** Report the jobs that have ended. Returns whether there were any. */
+  /** Call `onEnd` of all jobs that have ended. Returns whether there were any. */
   report(): boolean;
   /**
-   * Report the jobs that have ended, or else run one that no worker has taken yet. Returns false when there
-   * was neither: the caller has to wait.
+   * Report ended jobs; if there are none, run a job that no worker has taken yet. Returns false if it could
+   * do neither: the caller has to wait.
    */
   help(): boolean;
   /** Resolve when the next jobs are reported. @throws the reason of `signal`, if it is aborted already */
   ended(signal: AbortSignal): Promise<void>;
-  /** Runs the jobs of the calling thread: how long they took is not that thread's own work. */
+  /**
+   * Duration of the jobs that ran on the calling thread, to subtract from the measured time of its other
+   * work.
+   */
   readonly local: Pick<JobRunner, 'totalMs' | 'totalWaitMs'>;
   /** Run a job on the calling thread. @throws as `run` */
   runLocal(job: number): void;
-  /** End the threads. Pending and later calls of `run` reject. */
+  /** End the threads. Pending jobs end with an error; later calls throw. */
   close(): Promise<void>;
 }
 
-/** Is notified that a job has ended; `error` is undefined if it succeeded. */
+/** Called when a job has ended; `error` is undefined if it succeeded. */
 export type JobEnd = (error: unknown) => void;
 
-/** Context of threads. */
+/** Options of threads. */
 export interface ThreadsOptions {
-  /** A caller's own zstd is used on the calling thread only: it cannot be sent to workers. */
+  /** The zstd of the calling thread. A caller's own zstd cannot be sent to workers. */
   readonly zstd: ZstdSet;
   /**
-   * Whether the calling thread calls `help` where it would wait. It then counts as one of the threads, unless
-   * jobs pack with zstd: they take too long for a thread that also has to order and to write.
+   * Whether the calling thread calls `help` where it would wait, and so counts as one of the threads. Long
+   * jobs (zstd) need a worker for each thread: the calling thread also has to order and write.
    */
   readonly isHelping: boolean;
-  /** Long jobs that may be given before the last worker is started for them; default 0. */
+  /** Long jobs that are started before the last worker is started for them; default 0. */
   readonly waitingJobs?: number;
-  /** Jobs of a store, for the calling thread. */
+  /** Runs the jobs of a store on the calling thread. */
   readonly frameJobs?: PageFrameJobs;
   /** Called with the first failure of a thread, which also rejects all jobs. */
   readonly onFailure: (cause: unknown) => void;
 }
 
-/** Threads whose memory was declared. */
+/** Options of threads, and their memory. */
 export interface DeclaredThreads extends ThreadsOptions {
   /** Runs the jobs of the calling thread. */
   readonly local: JobRunner;
@@ -77,13 +80,13 @@ export function closedError(): PageferryError {
   return new PageferryError('bad-argument', 'the threads were closed');
 }
 
-/** Run a job on this thread. @throws PageferryError the job's error */
+/** Run a job on the calling thread. @throws PageferryError the job's error */
 export function runJob(runner: JobRunner, { kernels }: Slots, job: number): void {
   runner.run(job);
   if (kernels.words[(job >>> 2) + JOB.STATUS] === JOB_STATUS.FAILED) throw jobError(kernels.words, job);
 }
 
-/** Runs every job at once, on the calling thread. */
+/** Runs every job on the calling thread, before the call returns. */
 export class LocalThreads implements Threads {
   readonly count = 1;
   readonly pending = 0;

@@ -1,15 +1,18 @@
-// What the jobs of an image do in the image's order, although threads run them side by side: a job whose turn
-// has not come leaves its last part to the thread that runs the job before it.
+// Ordered completion of jobs that run in parallel. Each job has a turn (0, 1, 2, …), and its last part runs
+// in the order of the turns. A job that ends before its turn registers itself and returns; the thread that
+// runs the job before it then runs its last part too. So no thread waits for another.
 
 import type { Slots } from '../../kernels/arena.js';
 
-/** Jobs whose turn has not come, at most: more than there are chunks. */
+/** Maximum number of jobs that wait for their turn; above the number of chunks. Turns are modulo this. */
 const MAX_WAITING = 1024;
 
-/** Words: 1 while a thread runs last parts, the turn that comes next, and the jobs that wait, by turn. */
+/**
+ * Words: LOCK is 1 while a thread runs last parts; NEXT is the next turn; WAITING has waiting jobs by turn.
+ */
 const TURNS = { LOCK: 0, NEXT: 16, WAITING: 32 } as const;
 
-/** Gives turns to the jobs of a stream, on the thread that starts them. */
+/** Numbers the jobs of a stream in the order in which they are started. */
 export class Turns {
   /** Address of the words that threads share. */
   readonly address: number;
@@ -26,9 +29,9 @@ export class Turns {
 }
 
 /**
- * Call `inTurn` for the job at `job`, and for those after it that wait, once it was called for all before
- * them; then call `end` for each, which threads do side by side. Return how many ended; 0: the thread whose
- * turn is before ends this job too.
+ * Register `job`. If its turn has come, call `inTurn` for it and for the jobs after it that wait, then `end`
+ * for each: `inTurn` runs in the order of the turns, one at a time; `end` in any order, in parallel. Returns
+ * the number of jobs that ended; 0: another thread will end this job.
  */
 export function endInTurn(
   control: Int32Array,
@@ -44,7 +47,7 @@ export function endInTurn(
   const taken: number[] = [];
   Atomics.store(control, waiting + turn, job);
   while (Atomics.load(control, waiting + Atomics.load(control, next)) !== 0) {
-    // The thread that has the lock looks again after it has released it.
+    // The thread that holds the lock checks again after it has released it, so this job is not missed.
     if (Atomics.compareExchange(control, lock, 0, 1) !== 0) break;
     for (;;) {
       const at = Atomics.load(control, next);

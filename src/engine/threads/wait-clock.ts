@@ -1,10 +1,10 @@
 import { nodeModule } from '../../page/node-hooks.js';
 
-/** A read takes 5 to 20 µs, so a figure of up to this age is good enough: sums over many jobs stay right. */
+/** Maximum age of a reading: a read takes 5 to 20 µs. Sums over many jobs stay right. */
 const MAX_AGE_MS = 4;
 
 /**
- * A job that got this much less time on a core than it took, besides its waits, was stopped: the kernel
+ * Minimum time, neither on a core nor waiting for one, from which on a process counts as stopped. Linux
  * updates the time on a core at every tick, up to 10 ms late.
  */
 const MIN_STOPPED_US = 12_000;
@@ -15,9 +15,9 @@ let runDelayUs = 0;
 let readAtMs = -Infinity;
 
 /**
- * Return the microseconds that the calling thread has waited for a core since it started: the run delay of
- * Linux (`/proc/thread-self/schedstat`, its second figure, which the kernel updates whenever the thread gets
- * a core). 0 on other systems. The figure may be 4 ms old.
+ * Return the µs that the calling thread has waited for a core since it started: Linux's run delay, the second
+ * figure of `/proc/thread-self/schedstat`, which is updated whenever the thread gets a core. 0 on other
+ * systems. The reading may be 4 ms old.
  */
 export function waitedUs(): number {
   const nowMs = performance.now();
@@ -28,15 +28,15 @@ export function waitedUs(): number {
   return runDelayUs;
 }
 
-/** Return the microseconds that the calling thread has spent on a core, as of the last `waitedUs`. */
+/** Return the µs that the calling thread has spent on a core, as of the last `waitedUs`. */
 export function cpuUs(): number {
   return cpuTimeUs;
 }
 
 /**
- * Return the part of a job's time, in microseconds, in which it could not run: its waits, and the time in
- * which the process was stopped (SIGSTOP, a paused container), which Linux counts nowhere. For jobs that wait
- * for nothing else.
+ * Return the µs of a job of `us` µs in which it could not run: its wait for a core, and the time in which the
+ * process was stopped (SIGSTOP, a paused container), which Linux does not count. Only valid for jobs without
+ * I/O.
  */
 export function heldUs(us: number, waitUs: number, onCoreUs: number): number {
   return onCoreUs > 0 && us - waitUs - onCoreUs > MIN_STOPPED_US ? us - onCoreUs : waitUs;

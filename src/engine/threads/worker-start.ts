@@ -1,28 +1,28 @@
 import type { Threads } from './threads.js';
 
-/** Bytes of an image before its pace is measured: code that runs for the first time, fresh memory. */
+/** Bytes of an image before its pace is measured: cold code and fresh memory make the first ones slow. */
 const COLD_BYTES = 4 << 20;
-/** Bytes that the pace is measured over, at least. */
+/** Minimum bytes that the pace is measured over. */
 const MIN_MEASURED_BYTES = 4 << 20;
-/** Starts of a worker after which fewer bytes are enough. */
+/** Once this many start times of a worker have passed, fewer bytes are enough. */
 const MAX_MEASURED_STARTS = 2;
-/** Images of large groups are packed for so long that workers are always worth it, from this size on. */
+/** Minimum size from which on images of large groups always start workers: their packing takes long. */
 const MIN_LARGE_BYTES = 32 << 20;
-/** An image of unknown size is assumed to be long from here on. */
+/** Bytes after which an image of unknown size is assumed to be long. */
 const LONG_BYTES = 4 << 20;
 /**
- * Starts of a worker that the rest of an image takes on one thread, at least, for workers to be started, and
- * for one more where packing occupies them. A second thread makes less than twice as fast: it shares memory,
- * caches and often the core's units with the first.
+ * Minimum time of the rest of an image on one thread, as a multiple of a worker's start time, for workers to
+ * be started, and for the last worker too. High, since threads share memory, caches and often the units of a
+ * core, so a second thread less than halves the time.
  */
 const MIN_STARTS = 12;
 const MIN_STARTS_OF_LAST = 20;
 
-/** Bounds on the start of a worker, in ms, and where the process does not know its own. */
+/** Bounds on the start time of a worker, in ms, and the value where it cannot be measured. */
 const START_MS = [15, 500] as const;
 const ASSUMED_START_MS = 60;
 
-/** Where workers are started from. */
+/** Options of `WorkerStart`. */
 export interface WorkerStartOptions {
   readonly threads: Pick<Threads, 'prepare'>;
   /** Returns the ms since the stream began. */
@@ -32,20 +32,20 @@ export interface WorkerStartOptions {
 }
 
 /**
- * Starts workers once the rest of an image is worth it: at the measured pace of one thread it takes several
- * times as long as their start.
+ * Decides when to start workers: once the rest of the image, at the measured pace of one thread, would take
+ * several times as long as their start.
  */
 export class WorkerStart {
   private imageBytes: number | undefined;
-  /** When the first image began, and the image at hand. */
+  /** Start times of the first image and of the current image. */
   private streamMs: number | undefined;
   private imageMs = 0;
-  /** Where the pace is measured from. */
+  /** Start of the measurement of the pace. */
   private from: { readonly ms: number; readonly bytes: number } | undefined;
 
   constructor(private readonly options: WorkerStartOptions) {}
 
-  /** Begin an image of `bytes` bytes, if its size is known. `isSlow`: its packing takes seconds a group. */
+  /** Begin an image. `bytes`: its size, if known. `isSlow`: packing one of its groups takes seconds. */
   begin(bytes: number | undefined, isSlow = false): void {
     if (isSlow && (bytes ?? MIN_LARGE_BYTES) >= MIN_LARGE_BYTES) this.options.threads.prepare(true);
     this.imageBytes = bytes;
@@ -54,7 +54,7 @@ export class WorkerStart {
     this.from = undefined;
   }
 
-  /** Start workers if they are worth it now. `done`: bytes of the image that are encoded. */
+  /** Start workers if they pay now. `done`: encoded bytes of the image. */
   progress(done: number): void {
     const { threads, startMs, elapsedMs } = this.options;
     if (this.imageBytes === undefined) {
@@ -69,14 +69,14 @@ export class WorkerStart {
     const { ms, bytes } = this.from;
     if (done === bytes || (done - bytes < MIN_MEASURED_BYTES && !isLong(ms))) return;
     const restMs = ((nowMs - ms) * (this.imageBytes - done)) / (done - bytes);
-    // As many images are assumed to follow as there were.
+    // The rest of the stream is assumed to take at least as long as the images before this one.
     const starts = Math.max(restMs, this.imageMs - this.streamMs!) / startMs;
     if (starts >= MIN_STARTS) threads.prepare(starts >= MIN_STARTS_OF_LAST);
   }
 }
 
 /**
- * Return the ms that the start of a worker takes on this machine: about as long as V8 and Node took to start
+ * Return the estimated start time of a worker on this machine, in ms: the time that V8 and Node took to start
  * in this thread.
  */
 export function workerStartMs(): number {

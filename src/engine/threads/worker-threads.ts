@@ -7,16 +7,16 @@ import { CONTROL, QUEUE_JOBS, takeJob } from './queue.js';
 import { closedError, type DeclaredThreads, type JobEnd, runJob, type Threads } from './threads.js';
 import { startWorkers, type Workers } from './workers.js';
 
-/** ES2024's, which every supported version of Node has; the compiler's library is older. */
+/** `Atomics.waitAsync` of ES2024: every supported version of Node has it, the compiler's library does not. */
 const { waitAsync } = Atomics as unknown as {
   waitAsync(state: Int32Array, cell: number, value: number): { value: 'not-equal' | Promise<'ok'> };
 };
 
-/** Jobs on worker threads, and on the calling thread where it helps. */
+/** Runs jobs on worker threads, and on the calling thread when it calls `help`. */
 export class WorkerThreads implements Threads {
   readonly count: number;
   readonly local: JobRunner;
-  /** The whole memory; the queue's words begin at `base`. */
+  /** The whole memory, and the index of the queue's first word. */
   private readonly control: Int32Array;
   private readonly base: number;
   private readonly jobs = new Map<number, JobEnd>();
@@ -115,7 +115,7 @@ export class WorkerThreads implements Threads {
   }
 
   ended(signal: AbortSignal): Promise<void> {
-    // No listener a wait, which takes longer than the wait: jobs end soon, with an error once threads close.
+    // Adding a listener to `signal` costs more than the wait. Jobs end soon, with an error if threads close.
     return signal.aborted ? Promise.reject(signal.reason) : this.reported.wait();
   }
 
@@ -155,7 +155,7 @@ export class WorkerThreads implements Threads {
     while (this.jobs.size > 0) {
       const seen = Atomics.load(this.control, done);
       if (!this.report()) await waitAsync(this.control, done, seen).value;
-      // Lets what was waiting for these jobs run, which may add more.
+      // Let the code that awaits these jobs run: it may start more.
       else await undefined;
     }
     this.isWatching = false;
@@ -173,7 +173,7 @@ export class WorkerThreads implements Threads {
     this.jobs.clear();
     for (const onEnd of ends) onEnd(this.failure.cause);
     this.reported.notify();
-    // The watcher has nothing left to wait for.
+    // Wake up `watch`, so that it ends.
     Atomics.add(this.control, this.base + CONTROL.DONE, 1);
     Atomics.notify(this.control, this.base + CONTROL.DONE);
   }

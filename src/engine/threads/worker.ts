@@ -1,5 +1,5 @@
-// A worker: takes jobs from the queue in the shared memory and runs them. Bundled into a string at build
-// time, so that a bundle of the package needs no second file.
+// The script of a worker thread: takes jobs from the queue in the shared memory and runs them. The build
+// bundles it into a string, so that a bundle of the package needs no second file.
 
 import { workerData } from 'node:worker_threads';
 import { zstdSet } from '../../codec/zstd/load.js';
@@ -16,5 +16,5 @@ async function main(): Promise<void> {
   await serveQueue(memory, queue, new JobRunner({ ...slots, kernels }, slots, zstd, PAGE_FRAME_JOBS));
 }
 
-// A rejection ends the worker, which the pool reports.
+// A rejection ends the worker; `startWorkers` reports its exit.
 void main();

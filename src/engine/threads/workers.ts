@@ -24,7 +24,7 @@ export interface Workers {
 /** Options of `startWorkers`: one worker for each of `slots`. */
 interface WorkersOptions extends Pick<WorkerSetup, 'memory' | 'queue' | 'hasZstd'> {
   readonly slots: readonly RunnerSlots[];
-  /** Called with the failure of a thread. */
+  /** Called when a worker fails or exits. */
   readonly onFailure: (cause: Error) => void;
 }
 
@@ -37,7 +37,7 @@ export async function startWorkers({ slots, onFailure, ...common }: WorkersOptio
     ...common,
     modules: await kernelModules('shared'),
   };
-  // Loaded here, so that what runs on one thread, and in browsers, does not contain it.
+  // A dynamic import: programs with one thread, and browsers, do not load it.
   const { WORKER_SOURCE } = await import('./worker.generated.js');
   const workers = slots.map((own) => {
     const worker = new node.Worker(WORKER_SOURCE, {

@@ -10,16 +10,20 @@ import { PageferryError } from '../../page/error.js';
 import { type FrameHead, MAX_SEGMENTS, MAX_TABLE_BYTES, type SegmentHead } from '../../stream/format.js';
 import { TABLE_STATE, type TableEntry, TableReader } from '../../stream/table.js';
 
-/** Segments begin at multiples of this: to shared memory, JavaScript copies whole words only if aligned. */
+/**
+ * Alignment of unpacked segments: JavaScript copies to shared memory by words only if both ends are aligned.
+ */
 const ALIGNMENT = 64;
 const WORD_BYTES = 8;
-/** Bytes after a frame's bytes that kernels may read and that segments leave unused. */
+/** Capacity beyond a frame's bytes: kernels may read past the end, and aligned segments leave gaps. */
 const SLACK_BYTES = 4096 + ALIGNMENT * MAX_SEGMENTS;
 
-/** Numbers of a decoder's position in a frame: that in the table, then each segment's next byte. */
+/** Numbers (f64) of a saved position in a frame: the table's state, then the next offset in each segment. */
 export const POSITION_NUMBERS = TABLE_STATE + MAX_SEGMENTS;
 
-/** Where Node has a zstd, it unpacks larger segments: its calls take longer, its decoder is faster. */
+/**
+ * Larger segments are unpacked by Node's zstd where there is one: its calls cost more, its decoder is faster.
+ */
 const MAX_KERNEL_BYTES = 1 << 18;
 
 /** An unpacked segment and the offset of its next unused byte. */
@@ -35,12 +39,12 @@ interface UnpackMeter {
   unpacked(packing: PackingName, bytes: number): void;
 }
 
-/** Return the most bytes of packed data that a frame of `frameBytes` bytes may have. */
+/** Return the maximum packed bytes of a frame of `frameBytes` unpacked bytes. */
 export function packedLimit(frameBytes: number): number {
   return frameBytes + (frameBytes >>> 8) + 65536;
 }
 
-/** Return the bytes of memory that a frame of `frameBytes` bytes is unpacked to. */
+/** Return the capacity of the buffer that a frame of `frameBytes` unpacked bytes needs. */
 export function unpackedCapacity(frameBytes: number): number {
   return frameBytes + SLACK_BYTES;
 }
@@ -69,10 +73,11 @@ export function declareFrameDecoder(
 /** Checks and unpacks the segments of a frame, and decodes its pages one by one. The input is untrusted. */
 export class FrameDecoder {
   private segments: Segment[] = [];
+  /** Name of the frame in errors. */
   private label = '';
-  /** The table of the frame's pages, in order. */
+  /** The table of the frame's pages, in order; absent until a frame is opened. */
   table: TableReader | undefined;
-  /** Bytes of the page that `take` returned. */
+  /** Coded bytes of the page that the last `take` returned. */
   takenBytes = 0;
 
   /** `maxFrameBytes`: unpacked bytes of the largest frame. */
@@ -84,14 +89,15 @@ export class FrameDecoder {
     private readonly meter?: UnpackMeter,
   ) {}
 
-  /** Set the limit that the stream's header announced, which is not above this reader's own. */
+  /** Lower the limit to the one that the stream's header announced. */
   setMaxFrameBytes(maxFrameBytes: number): void {
     this.maxFrameBytes = maxFrameBytes;
   }
 
   /**
-   * Open a frame whose data is at `data`. `position`: where another decoder with the same memory stopped,
-   * which has unpacked the frame.
+   * Open a frame whose packed segments are at address `data`, and unpack them. `expectedImage`: the image
+   * that the table's first reference is relative to. `label`: the frame's name in errors. `position`: a
+   * position that `save` stored; the frame is unpacked already and decoding continues there.
    * @throws PageferryError `bad-stream` | `limit` | `unsupported`
    */
   open(
@@ -132,7 +138,7 @@ export class FrameDecoder {
     if (position) this.table.restore(position);
   }
 
-  /** Store the position in the frame, for a decoder on another thread that goes on from there. */
+  /** Store the position in the frame, so that a decoder on another thread can continue there. */
   save(position: Float64Array): void {
     this.table!.save(position);
     this.segments.forEach(({ next }, i) => {
@@ -140,15 +146,14 @@ export class FrameDecoder {
     });
   }
 
-  /** Decode a page that has bytes to `at`. For a codec with a base, the base has to be at `at`. */
+  /** Decode the next page of a segment to address `at`. If the codec has a base page, `at` holds the base. */
   decodePage(entry: TableEntry, at: number, pageBytes: number, page: number): void {
     const coded = this.take(entry, pageBytes, page);
     this.decodeAt(entry.codec, coded, this.takenBytes, at, pageBytes, page);
   }
 
   /**
-   * Return the address of the next `bytes` bytes of a segment, if it has as many and they begin at a whole
-   * word.
+   * Take the next `bytes` bytes of a segment; return their address, or undefined if too few or not aligned.
    */
   takeRun(number: number, bytes: number): number | undefined {
     const segment = this.segments[number];
@@ -159,7 +164,10 @@ export class FrameDecoder {
     return address;
   }
 
-  /** Return the address of a page's coded bytes, of which there are `takenBytes`. @throws PageferryError */
+  /**
+   * Take a page's coded bytes from its segment; return their address and set `takenBytes`. @throws
+   * PageferryError
+   */
   take(entry: TableEntry, pageBytes: number, page: number): number {
     const { codec } = entry;
     const segment = this.segments[entry.segment];
@@ -202,7 +210,7 @@ export class FrameDecoder {
     });
   }
 
-  /** Check a segment and unpack it to `to`; a stored one stays where it is. */
+  /** Verify the check of the segment at `from` and unpack it to `to`; a stored (raw) one stays at `from`. */
   private unpack(segment: SegmentHead, from: number, to: number, label: string): void {
     const { kernels } = this.context;
     const { packedBytes, bytes } = segment;
@@ -256,7 +264,7 @@ function pageText(page: number | string): string {
   return typeof page === 'number' ? `page ${page}` : page;
 }
 
-/** Decompress a frame to `into`; return its content's bytes, which are stored if they are as many as fit. */
+/** Decompress a frame; return the bytes of its content, which is stored only if it fills `into`. */
 function decompress(zstd: Zstd, frame: Uint8Array, into: Uint8Array): number {
   if (zstd.decompressInto) return zstd.decompressInto(frame, into);
   const content = zstd.decompress(frame, into.length);

@@ -2,9 +2,9 @@ import { PageferryError } from '../page/error.js';
 import { abortable, throwIfAborted } from '../page/sync.js';
 
 /**
- * The life of an object with asynchronous calls: working, then finished, failed or closed. One call runs at a
- * time. The first failure ends all: it rejects the running call and every later one, and releases what the
- * object holds.
+ * Life cycle of an object with asynchronous calls: working, then finished, failed or closed. One call runs at
+ * a time. The first failure rejects the running call and every later one, and releases the object's
+ * resources.
  */
 export class LifeCycle {
   private readonly controller = new AbortController();
@@ -13,7 +13,9 @@ export class LifeCycle {
   private running: string | undefined;
   private isFinished = false;
 
-  /** `label` names the object in errors; `outer` fails it with the signal's reason. */
+  /**
+   * `label`: the object's name in errors. `outer`: an abort of it fails the object with the signal's reason.
+   */
   constructor(
     private readonly label: string,
     private readonly outer?: AbortSignal,
@@ -32,11 +34,11 @@ export class LifeCycle {
     this.releases.push(release);
   }
 
-  /** End the object with a failure. Later failures, and those of a finished object, are ignored. */
+  /** End the object with a failure. Ignored if the object has failed or finished before. */
   fail(cause: unknown): void {
     if (this.isFinished || this.signal.aborted) return;
     this.controller.abort(cause ?? new Error(`the ${this.label} failed without an error`));
-    // Every waiter has been rejected; what cannot be released is of no use to anyone.
+    // All waiters were rejected with the first failure; a failure to release has no one to report to.
     this.release().catch(() => {});
   }
 
@@ -70,7 +72,7 @@ export class LifeCycle {
     }
   }
 
-  /** Run the last call, then release what the object holds. */
+  /** Run the last call, then release the object's resources. */
   async finish<T>(call: string, signal: AbortSignal | undefined, task: () => Promise<T>): Promise<T> {
     const result = await this.run(call, signal, task);
     this.isFinished = true;
@@ -78,7 +80,7 @@ export class LifeCycle {
     return result;
   }
 
-  /** End the object, finished or not, and wait until what it holds is released. */
+  /** End the object, finished or not, and wait until its resources are released. */
   async close(): Promise<void> {
     this.fail(new PageferryError('bad-argument', `the ${this.label} was closed`));
     await this.released?.catch(() => {});

@@ -1,15 +1,12 @@
 import { PageferryError } from '../page/error.js';
 
-/**
- * Default of the encoder's and the decoder's `maxImageBytes`: what one writes by default, the other accepts
- * by default.
- */
+/** Default of `maxImageBytes`, the same for encoder and decoder: a decoder accepts what an encoder writes. */
 const DEFAULT_MAX_IMAGE_BYTES = 2 ** 44;
 /** Largest group of pages that an encoder writes: zstd's largest window that every decoder accepts. */
 export const MAX_ENCODED_GROUP_BYTES = 128 << 20;
 /**
- * Default of every reader's `maxFrameBytes`: the largest group, and the frame's table. Takes twice that of
- * addresses, and memory only as a frame has bytes.
+ * Default of every reader's `maxFrameBytes`: the largest group, and the frame's table. A reader reserves
+ * twice that of address space; only the bytes of actual frames take memory.
  */
 const DEFAULT_MAX_FRAME_BYTES = MAX_ENCODED_GROUP_BYTES + (4 << 20);
 

@@ -10,14 +10,14 @@ import type { EncoderOptions } from './encode/encoder-options.js';
 import type { Output } from './encode/record-writer.js';
 import type { StreamSummary } from './encode/summary.js';
 
-/** Bytes that wait for the reader of a Web Stream before the encoder pauses. */
+/** Limit on the bytes queued in a Web Stream; above it the encoder pauses. */
 const HIGH_WATER_MARK = 1 << 20;
 
-/** The images of one stream, and how to encode them. */
+/** The images of one stream, and the options of their encoder. */
 export interface EncodeJob extends EncoderOptions {
   /** The images to encode, in order; each can refer to all before it. */
   readonly images: Iterable<PageSource> | AsyncIterable<PageSource>;
-  /** Images that the receiver has already. */
+  /** Base images: the receiver has them already, so that only their digests are sent. */
   readonly bases?: Iterable<PageSource>;
   /** Called once the stream is complete. */
   readonly onSummary?: (summary: StreamSummary) => void;
@@ -42,7 +42,7 @@ async function runJob(output: Output, job: EncodeJob): Promise<StreamSummary> {
     for await (const image of abortableItems(images, signal)) await encoder.encode(image);
     return await encoder.finish();
   } catch (error) {
-    // Not begun here: an image that the iterator opens now would never be closed.
+    // Iteration has not begun: release the images without opening one, which no one would close.
     if (!hasBegun) releaseItems(images, false);
     await encoder?.close();
     throw error;
@@ -50,8 +50,8 @@ async function runJob(output: Output, job: EncodeJob): Promise<StreamSummary> {
 }
 
 /**
- * Encode images into a Web Stream, no further ahead than its reader reads. Cancelling the stream, or aborting
- * `job.signal`, stops reading the images at once.
+ * Encode images into a Web Stream, with back-pressure: the encoder pauses while 1 MiB waits for the reader.
+ * Cancelling the stream, or aborting `job.signal`, stops reading the images at once.
  */
 export function encodeStream(job: EncodeJob): ReadableStream<Uint8Array> {
   const wanted = new Signal();
@@ -88,8 +88,8 @@ export function encodeStream(job: EncodeJob): ReadableStream<Uint8Array> {
 }
 
 /**
- * Encode images into an async iterable of bytes; the caller owns each piece. Leaving the loop stops reading
- * the images.
+ * Encode images into an async iterable of byte arrays, which the caller owns. Leaving the loop stops the
+ * encoder. @throws what the images or the encoder throw; the reason of `job.signal`
  */
 export async function* encodeImages(job: EncodeJob): AsyncGenerator<Uint8Array, void, undefined> {
   const reader = encodeStream(job).getReader();
@@ -105,11 +105,11 @@ export async function* encodeImages(job: EncodeJob): AsyncGenerator<Uint8Array, 
 }
 
 /**
- * Decode a whole stream from any iterable of bytes, such as a file's or a socket's, into the sinks that
- * `openSink` returns. `bytes` is ended in any case: a Node stream is destroyed.
+ * Decode a whole stream from an iterable of byte arrays, such as a file stream or a socket, into the sinks
+ * that `openSink` returns. The iterable is always ended; a Node stream is destroyed.
  * @throws PageferryError what is wrong and where; the error of the iterable or of a sink; the reason of
- *   `options.signal`. Every sink was aborted then. No sink was finished, unless the failure is one of a later
- *   sink's `finish` or an abort during it.
+ *   `options.signal`. All sinks were aborted then, except those finished before a later sink's `finish`
+ *   failed.
  */
 export async function decodeImages(
   bytes: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
@@ -133,7 +133,7 @@ export async function decodeImages(
 }
 
 /**
- * Create a Web Stream that decodes the bytes written to it; it closes once all images are verified and
+ * Create a Web Stream that decodes the bytes written to it. `close` resolves once all images are verified and
  * finished.
  */
 export function decodeStream(
@@ -143,7 +143,7 @@ export function decodeStream(
   const { onSummary, ...decoderOptions } = options;
   const decoder = createDecoder(openSink, decoderOptions);
   return new WritableStream<Uint8Array>({
-    // Invalid options fail the stream. An abort ends a running `write` at once.
+    // Awaited here so that invalid options fail the stream; the listener lets an abort end a running `write`.
     async start(controller) {
       const created = await decoder;
       controller.signal.addEventListener('abort', () => created.abort(controller.signal.reason));

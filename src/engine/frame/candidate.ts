@@ -17,12 +17,12 @@ const PROFILE_FIELDS = [
   'estimatedBytes',
   'zeroBytes',
 ] as const;
-/** The search for a similar page ends at a delta of at most this share of a page. */
+/** A delta of at most this share of a page ends the search for a smaller one. */
 const SMALL_DELTA = 1 / 16;
 
 /**
- * The page that a strategy chooses a codec for. Its properties are computed at the first access and kept, so
- * that the engine codes no page twice. One object, set to page after page.
+ * The page that a strategy chooses a codec for. Results are computed on first access and kept, so that the
+ * engine does not code a page again that the strategy has measured. One object serves all pages in turn.
  */
 export class Candidate implements PageView {
   private address = 0;
@@ -33,9 +33,9 @@ export class Candidate implements PageView {
   private isProfiled = false;
   private isSearched = false;
   private similarBytes = Infinity;
-  /** The page that the delta of codec `similar` refers to. */
+  /** The base page of the delta of codec `similar`. */
   readonly similarTo = { image: 0, page: 0 };
-  /** The codec whose bytes are in `out`, and their number. */
+  /** The codec whose output is at address `out`, and its bytes. */
   private codedName: CodecName | undefined;
   private codedBytes = Infinity;
   private out: number;
@@ -61,8 +61,8 @@ export class Candidate implements PageView {
   }
 
   /**
-   * Set the page. `version`: address of its last version (0: none), whose digest is checked at the first
-   * access.
+   * Set the page: its address, its number, its image's parent, and the address of its previous version (0:
+   * none). The previous version's digest is checked on first access.
    */
   set(address: number, number: number, parent: number | undefined, version: number): void {
     this.address = address;
@@ -90,7 +90,7 @@ export class Candidate implements PageView {
     return this.similarBytes !== Infinity;
   }
 
-  /** Whether the index holds this page's sketch since the last search. */
+  /** Whether the page's sketch was computed, by the search for similar pages. */
   get isSketched(): boolean {
     return this.isSearched;
   }
@@ -126,13 +126,13 @@ export class Candidate implements PageView {
     return this.codedBytes;
   }
 
-  /** Return the address of the bytes that `measure(name)` counted; valid until the next `measure`. */
+  /** Return the address of the output of codec `name`; valid until the next `measure`. */
   addressOf(name: CodecName): number {
     this.measure(name);
     return name === 'similar' ? this.similarOut : this.out;
   }
 
-  /** Encode deltas against every candidate and keep the smallest. */
+  /** Encode deltas against the similar pages of the index and keep the smallest. */
   private search(): void {
     this.isSearched = true;
     if (!this.index) return;

@@ -1,8 +1,5 @@
-/** Bytes of an image that are read, surveyed and encoded (or decoded and written) in one step. */
+/** Bytes of an image that a decoder decodes and writes in one step, and that a page reader collects. */
 export const CHUNK_BYTES = 4 << 20;
-/**
- * The smallest and the largest page size of a stream: memory for a chunk's pages is declared before the size
- * is known.
- */
+/** Bounds on the page size of a stream: a reader declares its memory before it knows the size. */
 export const MIN_PAGE_BYTES = 4096;
 export const MAX_PAGE_BYTES = 65536;

@@ -4,8 +4,7 @@ import { CODECS, type CodecName } from '../../codec/registry.js';
 export interface CodecCount {
   pages: number;
   /**
-   * Bytes of its pages in the stream; a packed segment's bytes are divided in proportion to the bytes before
-   * packing.
+   * Bytes of its pages in the stream. A packed segment's bytes are divided in proportion to unpacked bytes.
    */
   bytes: number;
 }

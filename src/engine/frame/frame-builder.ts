@@ -13,7 +13,10 @@ import { packDraft, TrialBuffers } from './pack-draft.js';
 
 /** A frame is closed when its table reaches this size. */
 export const TABLE_TARGET_BYTES = 1 << 20;
-/** Memory for alternatives, as a share of that for pages: a page's has up to three quarters of its bytes. */
+/**
+ * Memory for coded forms of pages with an alternative, as a ratio of that for pages; one has up to 0.75 of
+ * it.
+ */
 const ALTERNATIVE_SHARE = 0.5;
 
 /** A packed frame, ready to be written. */
@@ -24,16 +27,16 @@ export interface PackedFrame {
   readonly counts: CodecCounts;
 }
 
-/** Memory whose pages a frame refers to until it is written. */
+/** Memory with a count of the frames that refer to its pages; it is reused when the count is 0. */
 export interface Holdable {
   hold(): void;
   release(): void;
 }
 
-/** Collects the pages of one frame, then packs them. Reused frame after frame. */
+/** Collects the pages of one frame, then packs them. Reused for every frame. */
 export class FrameBuilder {
   pageCount = 0;
-  /** Bytes in all segments; a page with an alternative counts once, uncompressed. */
+  /** Bytes of all segments; a page with an alternative counts once, uncompressed. */
   bytes = 0;
   private alternativeBytes = 0;
   private readonly maxAlternativeBytes: number;
@@ -41,9 +44,9 @@ export class FrameBuilder {
   private readonly draft: FrameDraft | undefined;
   private readonly trial: TrialBuffers | undefined;
   private readonly target: FrameTarget;
-  /** Memory that pages of this frame are in. */
+  /** The memory that this frame holds. */
   private readonly held: Holdable[] = [];
-  /** The head of the frame, and its record without data. */
+  /** The frame head, and the record without its data. */
   private readonly head = new WireWriter();
   private readonly record = new WireWriter();
   private image = 0;
@@ -51,9 +54,9 @@ export class FrameBuilder {
   private parent = 0;
 
   /**
-   * `capacity`: bytes of all segments; `mainKind`: the segment that gets most of the pages; `option` sizes
-   * their memory, for errors. `draftedPageBytes`: bytes of the pages that can be added by `addEither`;
-   * absent: none can.
+   * `capacity`: bytes of all segments; `mainKind`: the segment that gets most of the pages; `option`: the
+   * user's option that sizes their memory, named in errors. `draftedPageBytes`: page size for `addEither`;
+   * absent: `addEither` cannot be called.
    */
   constructor(
     slots: Slots,
@@ -77,17 +80,17 @@ export class FrameBuilder {
     return this.draft !== undefined;
   }
 
-  /** Whether there is no memory for the alternative of another page. */
+  /** Whether the memory for coded forms of pages with an alternative is used up. */
   get isFull(): boolean {
     return this.alternativeBytes > this.maxAlternativeBytes;
   }
 
-  /** Bytes of the table so far, about. */
+  /** Approximate bytes of the table so far. */
   get tableBytes(): number {
     return this.target.tableBytes;
   }
 
-  /** Bytes of all segments and the table, at most, without the run that is added. */
+  /** Upper bound on the bytes of all segments and the table, without the table's last run. */
   get maxBytes(): number {
     return this.bytes + this.target.maxTableBytes;
   }
@@ -106,13 +109,13 @@ export class FrameBuilder {
     this.release();
   }
 
-  /** Release the memory that the frame's pages are in; its packed bytes may not be used any more. */
+  /** Release the memory that the frame holds. Its packed bytes are invalid from now on. */
   release(): void {
     for (const memory of this.held) memory.release();
     this.held.length = 0;
   }
 
-  /** Whether a page that came before is in this frame. */
+  /** Return whether an earlier page is in this frame. */
   contains({ image, page }: PageReference): boolean {
     return image === this.image && page >= this.firstPage;
   }
@@ -136,8 +139,8 @@ export class FrameBuilder {
   }
 
   /**
-   * Add uncompressed pages. `memory`: their bytes stay at `address`, held until the frame is released;
-   * absent: they are copied.
+   * Add uncompressed pages. `memory`: the memory that has their bytes, held until the frame is released;
+   * absent: the bytes are copied.
    */
   addRaw(kind: SegmentKind, address: number, bytes: number, memory?: Holdable, pages = 1): void {
     this.pageCount += pages;
@@ -157,7 +160,7 @@ export class FrameBuilder {
     this.target.coded(kind, codec, this.place(kind, address, bytes), bytes, to);
   }
 
-  /** Add a page that is coded or uncompressed in the group, whichever packs to fewer bytes. */
+  /** Add a page in two forms, coded and uncompressed; the form of fewer packed bytes is used. */
   addEither(codec: Codec, page: Alternative, to: PageReference, memory?: Holdable): void {
     this.pageCount++;
     this.bytes += this.draftedPageBytes!;
@@ -168,7 +171,10 @@ export class FrameBuilder {
     this.draft!.either(codec, { address, bytes, rawAddress, pageClass }, to);
   }
 
-  /** Pack the frame; its buffers are in use until the result is written. */
+  /**
+   * Pack the frame. `ordinal`: the record's number in the stream. The result is valid until `start` or
+   * `release`.
+   */
   async pack(context: FrameContext, ordinal: number, lastPageBytes: number): Promise<PackedFrame> {
     const { image, firstPage, pageCount, content, bytes, draft, trial, draftedPageBytes: pageBytes } = this;
     const start = () => content.start(firstPage, this.parent);
@@ -187,7 +193,7 @@ export class FrameBuilder {
     };
   }
 
-  /** Return where the bytes stay until the frame is written. */
+  /** Hold `memory`, or copy the bytes if it is absent; return the address of the bytes. */
   private place(kind: SegmentKind, address: number, bytes: number, memory?: Holdable): number {
     if (!memory) return this.content.buffers[kind].copy(address, bytes);
     if (this.held.at(-1) !== memory) {
@@ -198,12 +204,12 @@ export class FrameBuilder {
   }
 }
 
-/** Return the bytes of whole pages that are copied in one piece, which fits the end of an extent. */
+/** Return the bytes of whole pages that are copied at once: at most MAX_PIECE_BYTES. */
 function pieceOf(pageBytes: number): number {
   return Math.floor(MAX_PIECE_BYTES / pageBytes) * pageBytes;
 }
 
-/** Return a record without its data: record head, then head; `record` is cleared and holds it. */
+/** Return a record without its data, that is the record head and the head. `record`: a buffer to reuse. */
 export function recordBytes(
   packer: SegmentPacker,
   type: RecordType,

@@ -7,14 +7,16 @@ import { SegmentMemory } from '../pack/segment-memory.js';
 import { addCounts, type CodecCounts, clearCounts, emptyCounts } from './counters.js';
 
 /**
- * The segments of a frame besides its table: stored pages; uncompressed pages that the strategy packs as a
- * group; coded bytes, which it packs apart because they resemble pages little and pack 5 to 10 % smaller
- * alone; pages for a codec that it named.
+ * The kinds of segments, besides the table.
+ * - `stored`: pages that are not packed.
+ * - `group`: uncompressed pages, packed as the strategy chooses.
+ * - `coded`: output of page codecs, packed as the strategy chooses; 5 to 10 % smaller apart from the pages.
+ * - `lz4`, `zstd`: uncompressed pages for which the strategy chose this packing page by page.
  */
 export const SEGMENT_KINDS = ['stored', 'group', 'coded', 'lz4', 'zstd'] as const;
 export type SegmentKind = (typeof SEGMENT_KINDS)[number];
 
-/** Return the segment that uncompressed pages are in by default. */
+/** Return the kind of segment that uncompressed pages go to by default. */
 export function mainKindOf({ pack }: Strategy): SegmentKind {
   return pack ? 'group' : 'stored';
 }
@@ -27,36 +29,37 @@ export interface PageReference {
   readonly page: number;
 }
 
-/** Takes the pages of a frame, in order; bytes at addresses stay there until the frame is written. */
+/** Receiver of a frame's pages, in order. Bytes at an address must stay there until the frame is written. */
 export interface FrameTarget {
-  /** Bytes of the table so far, about. */
+  /** Approximate bytes of the table so far. */
   readonly tableBytes: number;
-  /** Bytes of the table so far, at most, without its last run. */
+  /** Upper bound on the bytes of the table so far, without its last run. */
   readonly maxTableBytes: number;
-  /** Pages that have no bytes and no operands. */
+  /** Add pages that have no bytes and no operands. */
   run(codec: Codec, pages: number): void;
-  /** A page that repeats a byte. */
+  /** Add a page that repeats a byte. */
   fill(codec: Codec, byte: number): void;
-  /** A page that equals another one. */
+  /** Add a page that equals another one. */
   reference(codec: Codec, to: PageReference): void;
-  /** Uncompressed pages. */
+  /** Add uncompressed pages. */
   raw(kind: SegmentKind, address: number, bytes: number, pages: number): void;
-  /** A coded page. `to`: ignored if its codec has no reference. */
+  /** Add a coded page. `to` is ignored if the codec has no reference. */
   coded(kind: SegmentKind, codec: Codec, address: number, bytes: number, to: PageReference): void;
 }
 
-/** The table and the segments of one frame. Reused frame after frame. */
+/** The table and the segments of one frame. Reused for every frame. */
 export class FrameContent implements FrameTarget {
   readonly table = new TableWriter();
   readonly buffers: Readonly<Record<SegmentKind, SegmentBuffer>>;
-  /** Kinds in use, in the order of their wire numbers from 1 on. */
+  /** Kinds in use; the one at index `i` is segment `i + 1` on the wire. */
   used: SegmentKind[] = [];
   /** Bytes and pages by kind and codec name, before packing. */
   private readonly usage = new Map<SegmentKind | 'none', CodecCounts>();
 
   /**
-   * `capacity`: bytes of all segments; `mainKind`: the one that gets most of the pages; `option` sizes their
-   * memory, for errors. `alternativeBytes`: bytes of second forms of pages.
+   * `capacity`: bytes of all segments; `mainKind`: the kind that gets most of the pages; `option`: the user's
+   * option that sizes their memory, named in errors. `alternativeBytes`: further bytes, for pages that are
+   * stored both coded and uncompressed (`FrameDraft`).
    */
   constructor(slots: Slots, capacity: number, mainKind: SegmentKind, option?: string, alternativeBytes = 0) {
     const memory = new SegmentMemory(slots, capacity, SEGMENT_KINDS.length, option, alternativeBytes);
@@ -75,12 +78,15 @@ export class FrameContent implements FrameTarget {
     return this.table.length;
   }
 
-  /** Remove everything, copied bytes as well. */
+  /** Free the memory of all copied bytes. */
   clear(): void {
     for (const kind of SEGMENT_KINDS) this.buffers[kind].clear();
   }
 
-  /** Begin the content of a frame. `parent`: the image that its first reference is relative to. */
+  /**
+   * Begin the content of a frame; copied bytes are kept. `parent`: the image that its first reference is
+   * relative to.
+   */
   start(firstPage: number, parent: number): void {
     this.used = [];
     for (const usage of this.usage.values()) clearCounts(usage);
@@ -116,7 +122,7 @@ export class FrameContent implements FrameTarget {
     this.append(kind, codec, address, bytes, 1);
   }
 
-  /** Return the pages and bytes by codec, given the packed segments in the order of `used`. */
+  /** Return pages and packed bytes by codec. `segments`: the packed segments in the order of `used`. */
   counts(segments: readonly Packed[]): CodecCounts {
     const counts = emptyCounts();
     addCounts(counts, this.usageOf('none'));

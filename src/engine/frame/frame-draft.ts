@@ -1,26 +1,29 @@
 import { type Codec, codecByWireId } from '../../codec/registry.js';
 import { type FrameTarget, type PageReference, SEGMENT_KINDS, type SegmentKind } from './frame-content.js';
 
-/** Kinds of entries, and the words of each: the kind, then what a `FrameTarget` is given. */
+/** Kinds of entries. The numbers of an entry: its kind, then the arguments of the `FrameTarget` call. */
 const ENTRY = { RUN: 0, FILL: 1, REFERENCE: 2, RAW: 3, CODED: 4 } as const;
 const ENTRY_WORDS = 9;
-/** Bytes that an entry takes in the table, about: 3 to 8. */
+/** Approximate bytes of an entry in the table: 3 to 8. */
 const TABLE_BYTES = 6;
-/** Bytes that an entry takes at most: its run with the segment, a reference to another image, a length. */
+/** Maximum bytes of an entry in the table: a run with its segment, a reference to another image, a length. */
 const MAX_TABLE_BYTES = 24;
 
-/** A page that a frame can have coded, or uncompressed in its group. */
+/** A page in two forms: coded, or uncompressed in the group. */
 export interface Alternative {
   /** Address and number of the coded bytes. */
   readonly address: number;
   readonly bytes: number;
   /** Address of the page. */
   readonly rawAddress: number;
-  /** Pages of a class are likely to pack alike: the same codec, and a similar ratio. */
+  /** Pages of a class have the same codec and a similar ratio, so they are likely to pack alike. */
   readonly pageClass: number;
 }
 
-/** The pages of a frame in which some can be coded or uncompressed, until the frame is full. */
+/**
+ * The pages of a frame some of which have two forms. Once the frame is full, `replay` gives all pages to the
+ * frame's content, each in the form that was chosen.
+ */
 export class FrameDraft implements FrameTarget {
   /** Number of pages with an alternative. */
   alternatives = 0;
@@ -96,8 +99,8 @@ export class FrameDraft implements FrameTarget {
   }
 
   /**
-   * Give all pages to `target`. Those that have an alternative are coded if `isCoded` returns true for their
-   * class, else uncompressed in the group: `pageBytes` bytes.
+   * Add all pages to `target`. A page with an alternative is coded if `isCoded` returns true for its class;
+   * else it is uncompressed in the group, with `pageBytes` bytes.
    */
   replay(target: FrameTarget, pageBytes: number, isCoded: (pageClass: number) => boolean): void {
     const { entries } = this;

@@ -15,14 +15,15 @@ export interface FrameContext {
   readonly packer: SegmentPacker;
   readonly strategy: Strategy;
   readonly state: StreamState;
-  /** Estimate the share of a segment's bytes that an LZ codec would leave, 0 … 1. */
+  /** Estimate a segment's compressed size as a ratio of its bytes, 0 … 1 (`createEstimate`). */
   estimate(segment: SegmentBuffer): number;
   /**
-   * Called with the expected time and bytes of a packing when it starts, and with their negatives when it
-   * ends.
+   * Called when a packing starts, with its expected ms and bytes. Called when it ends, with minus the
+   * expected ms and the difference of actual and expected bytes. So the sums are the pending ms and the bytes
+   * sent or queued.
    */
   onPending(ms: number, bytes: number): void;
-  /** Called with the result of every packing, also of those that the strategy does not decide about. */
+  /** Called with the result of every packing, including those whose packing the strategy does not choose. */
   onPacked?(result: PackingResult): void;
 }
 
@@ -34,11 +35,11 @@ export interface PackedContent {
   readonly counts: CodecCounts;
 }
 
-/** Pack the table and the segments of a frame. */
+/** Pack the table and the segments of a frame, in parallel. */
 export async function packContent(content: FrameContent, context: FrameContext): Promise<PackedContent> {
   const table = content.table.finish();
   const jobs = Promise.all(content.used.map((kind) => packSegment(kind, content.buffers[kind], context)));
-  // Awaited below; when packing the table throws first, its failure must not be unhandled.
+  // Awaited below. If packing the table throws first, a rejection of `jobs` must not be unhandled.
   jobs.catch(() => {});
   const tablePacked = packTable(table, context.packer);
   const packed = await jobs;
@@ -52,7 +53,7 @@ export async function packContent(content: FrameContent, context: FrameContext):
   return { heads, parts, bytes, counts: content.counts(packed) };
 }
 
-/** Pack one segment, and notify the strategy of the result. */
+/** Pack one segment and report the result to the strategy. */
 export async function packSegment(
   kind: SegmentKind,
   buffer: SegmentBuffer,
@@ -71,7 +72,7 @@ export async function packSegment(
   return packed;
 }
 
-/** The view of a segment that a strategy gets; the estimate is computed when it is asked for. */
+/** A segment as a strategy sees it; the estimate is computed on first access. */
 class SegmentView implements GroupView {
   readonly kind: 'coded' | 'pages';
   readonly bytes: number;
@@ -99,13 +100,13 @@ function packingOf(kind: Exclude<SegmentKind, 'group' | 'coded'>): Packing {
   return { name: kind === 'stored' ? 'raw' : kind };
 }
 
-/** A smaller table is stored. */
+/** Smaller tables are stored. */
 const MIN_PACKED_TABLE_BYTES = 128;
 const TABLE_PACKING: Packing = { name: 'zstd', level: 3, encoder: 'wasm' };
 
-/** Pack a frame's table, on the calling thread: it is small. */
+/** Pack a frame's table on the calling thread. */
 function packTable(table: Uint8Array, packer: SegmentPacker): Packed {
   const packed = packer.pack(table, table.length >= MIN_PACKED_TABLE_BYTES ? TABLE_PACKING : { name: 'raw' });
-  // The packer's memory is reused at once, and so is the table's.
+  // A copy: the packer's output and the table are overwritten by the next frame.
   return { ...packed, parts: [packed.bytes.slice()] };
 }

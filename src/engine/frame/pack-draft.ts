@@ -6,25 +6,27 @@ import type { FrameContent } from './frame-content.js';
 import type { Alternative, FrameDraft } from './frame-draft.js';
 import { type FrameContext, type PackedContent, packContent, packSegment } from './pack-content.js';
 
-/** Pages of a class that are packed to compare their packings. */
+/** Pages of each class that are packed in both forms to compare these. */
 const TRIAL_PAGES = 64;
-/** Share of a page's bytes in a trial, which has few pages, that it takes in the whole group. */
+/**
+ * Packed bytes of a page in its whole group, as a ratio of those in a trial, whose window has fewer pages.
+ */
 const GROUP_SHARE = 0.8;
-/** Bytes that a coded page takes in the table, about. */
+/** Approximate bytes of a coded page in the table. */
 const TABLE_BYTES = 3;
-/** The contents of frames of up to this size are packed in every form, and the smallest is used. */
+/** Frames of up to this size are packed in three forms: chosen by class, no page coded, all coded. */
 const MAX_COMPARED_BYTES = 8 << 20;
-/** Classes: steps of the ratio to LZ4's bytes for each factor of two, and their number for each codec. */
+/** Classes by the ratio to LZ4's bytes: steps for each factor of two, and classes for each codec. */
 const RATIO_STEPS = 2;
 const RATIO_CLASSES = 32;
 
-/** Return the class of a page of `bytes` coded bytes, of which LZ4 makes `lz4Bytes` bytes. */
+/** Return the class of a page with `bytes` coded bytes; LZ4 would code it to `lz4Bytes`. */
 export function pageClassOf(wireId: number, bytes: number, lz4Bytes: number): number {
   const ratio = Math.round(RATIO_STEPS * Math.log2(bytes / lz4Bytes)) + RATIO_CLASSES / 2;
   return wireId * RATIO_CLASSES + Math.min(RATIO_CLASSES - 1, Math.max(0, ratio));
 }
 
-/** Memory for pages of a class, uncompressed and coded. */
+/** Segments for the trial of a class: its pages uncompressed, and coded. */
 export class TrialBuffers {
   readonly raw: SegmentBuffer;
   readonly coded: SegmentBuffer;
@@ -36,21 +38,21 @@ export class TrialBuffers {
   }
 }
 
-/** A full frame whose content is decided and packed. */
+/** A full frame whose pages' forms are not chosen yet. */
 export interface DraftedFrame {
   readonly draft: FrameDraft;
   readonly content: FrameContent;
   readonly trial: TrialBuffers;
   readonly pageBytes: number;
-  /** Bytes of all its pages. */
+  /** Bytes of all segments, uncompressed. */
   readonly bytes: number;
-  /** Begin the content. */
+  /** Empty `content` and begin it again. */
   start(): void;
 }
 
 /**
- * Decide which pages are coded, by packing some pages of every class in both forms, and pack the frame. A
- * small frame is packed in every form.
+ * Choose the form of each page and pack the frame. A trial packs some pages of every class in both forms; all
+ * pages of a class get the smaller form. A small frame is packed in three forms and the smallest is used.
  */
 export async function packDraft(frame: DraftedFrame, context: FrameContext): Promise<PackedContent> {
   const { draft, content, pageBytes } = frame;
@@ -67,13 +69,13 @@ export async function packDraft(frame: DraftedFrame, context: FrameContext): Pro
     draft.replay(content, pageBytes, isCoded);
     const packed = await packContent(content, context);
     if (best && packed.bytes >= best.bytes) continue;
-    // The next form is packed in the same memory.
+    // A copy: the next form is packed in the same memory.
     best = forms.length > 1 ? { ...packed, parts: packed.parts.map((part) => part.slice()) } : packed;
   }
   return best!;
 }
 
-/** Return the classes of pages that take fewer bytes coded than uncompressed in their group. */
+/** Return the classes whose pages pack to fewer bytes coded than uncompressed in the group. */
 async function codedClasses(frame: DraftedFrame, context: FrameContext): Promise<ReadonlySet<number>> {
   const { trial, pageBytes } = frame;
   const coded = new Set<number>();
@@ -93,7 +95,7 @@ async function codedClasses(frame: DraftedFrame, context: FrameContext): Promise
   return coded;
 }
 
-/** Return pages of every class, at equal distances over the frame. */
+/** Return up to TRIAL_PAGES pages of every class, evenly spaced over the frame. */
 function samples(draft: FrameDraft): ReadonlyMap<number, readonly Alternative[]> {
   const counts = new Map<number, number>();
   for (const { pageClass } of draft.pages()) counts.set(pageClass, (counts.get(pageClass) ?? 0) + 1);

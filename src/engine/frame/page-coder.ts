@@ -12,7 +12,7 @@ const FILL = codecByName('fill');
 const SIMILAR = codecByName('similar');
 const ZSTD = codecByName('zstd');
 const FILL_CLASS = 0x100;
-/** A coded page with a larger share of the page's bytes, or more times LZ4's bytes, never saves bytes. */
+/** Above these ratios, to the page's bytes and to LZ4's bytes, the coded form of a page never saves bytes. */
 const MAX_ALTERNATIVE_SHARE = 0.75;
 const MAX_LZ4_RATIO = 1.5;
 
@@ -25,13 +25,13 @@ export interface PageCoderContext {
   readonly candidate: Candidate;
 }
 
-/** A run of pages that was surveyed: addresses of its classes (u16 a page) and digests (16 bytes a page). */
+/** Survey of a run of pages: addresses of their classes (u16 a page) and digests (16 bytes a page). */
 export interface SurveyedPages {
   readonly classes: number;
   readonly digests: number;
 }
 
-/** Surveys runs of pages, and adds pages to frames with the codec that the strategy chooses. */
+/** Surveys runs of pages, and adds pages to frames with the codec that the strategy chooses for each. */
 export class PageCoder {
   private readonly groupKind: SegmentKind;
   private readonly codedKind: SegmentKind;
@@ -52,15 +52,15 @@ export class PageCoder {
   }
 
   /**
-   * Set the surveyed pages that the following calls are about. `memory`: pages stay where they are, held
-   * until their frame is released; absent: they are copied into the frame.
+   * Set the surveyed pages of the following calls. `memory`: the memory that has the pages; frames hold it.
+   * Absent: pages are copied into their frame.
    */
   setPages({ classes }: SurveyedPages, memory?: Holdable): void {
     this.classes = classes;
     this.memory = memory;
   }
 
-  /** Have the bytes of the following pages copied into their frame. */
+  /** Copy the following pages into their frame. */
   copyPages(): void {
     this.memory = undefined;
   }
@@ -102,7 +102,7 @@ export class PageCoder {
     frame.addRun(ZERO, count);
   }
 
-  /** Add the page at `address`, which `candidate` is set to, with the codec that the strategy chooses. */
+  /** Add the page at `address`, to which `candidate` is set, with the codec that the strategy chooses. */
   placeChosen(frame: FrameBuilder, address: number): void {
     const { strategy, state, candidate } = this.context;
     const choice = strategy.choose(candidate, state);
@@ -130,7 +130,7 @@ export class PageCoder {
     frame.addCoded(this.codedKind, codec, candidate.addressOf(choice), bytes, candidate.similarTo);
   }
 
-  /** Add a page that zstd codes alone, in the segment that is stored. */
+  /** Add a page that zstd codes alone, to the stored segment. */
   private addAlone(frame: FrameBuilder, address: number): void {
     const { candidate, pageBytes } = this.context;
     const bytes = candidate.measure('zstd');
@@ -138,13 +138,15 @@ export class PageCoder {
     else frame.addCoded('stored', ZSTD, candidate.addressOf('zstd'), bytes, candidate.similarTo);
   }
 
-  /** Add `count` pages at `address` with a choice that is the same for all of them. */
+  /** Add `count` pages at `address`, all with the same choice. */
   placeUniform(frame: FrameBuilder, choice: UniformChoice, address: number, count: number): void {
     const kind = choice === 'group' ? this.groupKind : choice === 'raw' ? 'stored' : choice;
     this.append(frame, kind, address, count * this.context.pageBytes, count);
   }
 
-  /** Add a page with the codec of the fewest bytes, if the frame finds that it saves any. */
+  /**
+   * Add a page in two forms, the codec of the fewest bytes and uncompressed; in the group if no codec pays.
+   */
   private addBest(frame: FrameBuilder, address: number): void {
     const { candidate, pageBytes, state } = this.context;
     let best: Codec | undefined;
@@ -152,7 +154,7 @@ export class PageCoder {
     for (const codec of PAGE_CODECS) {
       const coded = candidate.measure(codec.name);
       if (coded >= bytes) continue;
-      // zstd finds a page of the same group, in its window, and codes the changes in fewer bytes.
+      // The base is in zstd's window too, and zstd codes the changes in fewer bytes.
       if (codec === SIMILAR && state.hasZstd && frame.contains(candidate.similarTo)) continue;
       best = codec;
       bytes = coded;
@@ -167,12 +169,12 @@ export class PageCoder {
     frame.addEither(best, page, candidate.similarTo, this.memory);
   }
 
-  /** Add uncompressed bytes to the segment that the strategy packs as a group. */
+  /** Add uncompressed bytes to the group. */
   appendGroup(frame: FrameBuilder, address: number, bytes: number): void {
     this.append(frame, this.groupKind, address, bytes);
   }
 
-  /** Add a page to the segment that is stored. */
+  /** Add an uncompressed page to the stored segment. */
   appendStored(frame: FrameBuilder, address: number): void {
     this.append(frame, 'stored', address, this.context.pageBytes);
   }

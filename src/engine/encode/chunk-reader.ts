@@ -8,33 +8,33 @@ import { RangeSteps } from './range-steps.js';
 import type { ChunkPreparation, Step, Steps } from './step.js';
 
 /**
- * Chunks that are read ahead, beside one for each thread, and at least two for each thread: the calling
- * thread is woken up for several at once.
+ * Chunks that are read ahead in addition to one for each thread; at least two for each thread. The calling
+ * thread then handles several results for each wake-up.
  */
 const AHEAD = 4;
 
-/** Receives an image's chunks, in order; each is valid until the promise settles, longer if it is held. */
+/** Receiver of an image's chunks, in order. A chunk is valid until the promise settles, or longer if held. */
 export type ChunkConsumer = (chunk: Chunk) => Promise<void>;
 
 const NO_PREPARATION: ChunkPreparation = () => {};
 
 /**
- * Reads sources chunk by chunk, and has the chunks scanned and hashed, ahead of the consumer. Threads read a
- * source with `fileRange` by themselves; any other source is read here, in order.
+ * Reads sources chunk by chunk ahead of the consumer; jobs scan and hash the chunks. Jobs also read a source
+ * with `fileRange`, in any order; any other source is read on the calling thread, in order.
  */
 export class ChunkReader {
   constructor(private readonly context: ChunkReaderContext) {}
 
-  /** Most bytes of a chunk. */
+  /** Maximum bytes of a chunk. */
   get chunkBytes(): number {
     return this.context.chunks.capacity;
   }
 
   /**
-   * Read `source` to its end and return its size. Only the last chunk may end within a page. `parent`: the
-   * image whose pages are compared with those at the same positions.
-   * @throws PageferryError `io` when the size is not the announced one; the reason of `signal`, without
-   *   reading on
+   * Read `source` to its end and return its size in bytes. Only the last chunk may end within a page.
+   * `parent`: the image whose pages are compared with those at the same positions. `prepare`: called for each
+   * chunk before its job starts.
+   * @throws PageferryError `io` if the size is not the announced one; the reason of `signal`
    */
   async read(
     source: PageSource,
@@ -57,7 +57,7 @@ export class ChunkReader {
         const chunk = await this.result(ahead[0]!, signal);
         ahead.shift();
         ({ isLast } = chunk);
-        // One thread has the next read issued before it works on the chunk.
+        // Issue the next read before the consumer works on this chunk.
         if (!ranges) this.readAhead(ahead, steps);
         try {
           position += chunk.bytes + chunk.zeros;
@@ -77,8 +77,8 @@ export class ChunkReader {
   }
 
   /**
-   * Copy up to a chunk of bytes at `position` of an image into a chunk, and scan and hash it. The caller
-   * releases the chunk.
+   * Copy bytes at `position` of an image, at most `chunkBytes`, into a chunk, and scan and hash it. The
+   * caller releases the chunk.
    */
   async copyIn(
     bytes: Uint8Array,
@@ -97,7 +97,7 @@ export class ChunkReader {
     return chunk;
   }
 
-  /** Begin steps until there are enough for every thread, or no free chunk. */
+  /** Begin steps until every thread has enough, or no chunk is free. */
   private readAhead(ahead: Step[], steps: Steps): void {
     const { threads, chunks } = this.context;
     const wanted = threads.isLocal ? 1 : Math.max(threads.count + AHEAD, 2 * threads.count);
@@ -110,7 +110,7 @@ export class ChunkReader {
     return step.take();
   }
 
-  /** Wait until there is a free chunk: the frames that hold them have to be packed and written. */
+  /** Wait until a chunk is free: frames that hold chunks are packed and written meanwhile. */
   private async freeChunk(signal: AbortSignal): Promise<void> {
     const { threads, chunks } = this.context;
     while (!chunks.hasFree) await (threads.help() ? nextTurn() : chunks.nextFree(signal));

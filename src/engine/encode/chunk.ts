@@ -6,34 +6,35 @@ import type { SurveyedPages } from '../frame/page-coder.js';
 import { JOB_BYTES } from '../threads/job.js';
 
 /**
- * Bytes of an image that are read, scanned and hashed in one step. Small where threads share the work: the
- * first touch of fresh memory takes longer than to pack it, on virtual machines up to 20 µs for 4 KiB.
+ * Return the bytes of an image that are read, scanned and hashed in one step. Smaller with several threads,
+ * which use many chunks: the first touch of fresh memory takes up to 20 µs for 4 KiB on a virtual machine.
  */
 export const chunkBytes = (threads: number): number => (threads > 1 ? 512 << 10 : 1 << 20);
 
 /**
- * A piece of an image in memory, with what a thread found out about its pages. It stays in place until every
- * frame that refers to its pages was written.
+ * A piece of an image in memory, with the results of its ingest job. Its memory is reused once all its
+ * holders, the reader and the frames that refer to its pages, have released it.
  */
 export class Chunk implements Holdable, SurveyedPages {
   readonly address: number;
   readonly classes: number;
-  /** Where the pages' digests go: the chunk's own memory, or that of the image. */
+  /** Address for the pages' digests: `ownDigests`, or their place among the image's digests. */
   digests: number;
   readonly ownDigests: number;
-  /** The parent's pages at the same positions, and which are equal (u8 a page). */
+  /** Addresses: the parent's pages at the same positions, and 1 for each page equal to the parent's (u8). */
   readonly parent: number;
   readonly equal: number;
-  /** The job that reads and surveys the chunk. */
+  /** Address of the ingest job. */
   readonly job: number;
-  /** References of the pages that the job looks up, 8 bytes each. */
+  /** Address of the look-up results, 8 bytes a page. */
   readonly references: number;
-  /** What the pages are looked for, and whether the job looks the duplicates up, as pages of this image. */
+  /** The searches that the strategy allows for the pages. */
   looks: Looks = ALL_LOOKS;
+  /** Set if the job looks duplicates up: the image and the number of the chunk's first page. */
   lookUp: { readonly image: number; readonly firstPage: number } | undefined;
   /** Whether the parent's pages were read and compared. */
   hasParent = false;
-  /** Bytes in the chunk, and zero bytes that the source skipped after them. */
+  /** Bytes in the chunk, and zero bytes after them that were not read (`skipZeros`, `zerosAt`). */
   bytes = 0;
   zeros = 0;
   isLast = false;
@@ -95,8 +96,8 @@ export class ChunkPool {
   }
 
   /**
-   * Take a free chunk, held once; there has to be one. The chunk that was released last comes first: its
-   * memory is in a cache.
+   * Take a free chunk and hold it once; requires `hasFree`. Takes the chunk that was released last, since its
+   * memory is likely in a cache.
    */
   take(): Chunk {
     const chunk = this.free.pop()!;

@@ -16,21 +16,21 @@ const UNCHANGED = codecByName('unchanged');
 export interface ImageContext extends PageCoderContext {
   readonly references: ReferenceImages;
   readonly parentPages: ParentPageCache;
-  /** Absent: duplicates are not searched. */
+  /** Absent: no search for duplicates. */
   readonly index: PageIndex | undefined;
-  /** Whether similar pages are searched. */
+  /** Whether to search for similar pages. */
   readonly similar: boolean;
   readonly digest: ImageDigest;
   /**
-   * Return the least share of a chunk's pages that have to be new, so that they stay in the chunk until their
-   * frame is written: fewer are copied, so that no chunk is held for a few pages.
+   * Return the minimum share of new pages, 0 … 1, from which on a frame holds the chunk instead of copying
+   * its new pages; above 1: always copy.
    */
   minHeldShare(): number;
   /** Address for the digest of a shorter last page. */
   readonly partialDigest: number;
 }
 
-/** Kinds of pages; those of every kind but SINGLE are placed in runs. */
+/** Kinds of pages. Consecutive pages of one kind are added to a frame as a run, except SINGLE. */
 const SINGLE = 0;
 const ZERO_RUN = 1;
 const UNCHANGED_RUN = 2;
@@ -43,7 +43,7 @@ export interface FrameLimits {
   pagesLeft(frame: FrameBuilder): number;
 }
 
-/** Encodes the pages of one image, in order, into the frames it is given. */
+/** Encodes the pages of one image, in order, into frames. */
 export class ImageEncoder {
   nextPage = 0;
   /** Pages equal to another page of this image. */
@@ -53,10 +53,11 @@ export class ImageEncoder {
   readonly lookUps: LookUps;
   private readonly coder: PageCoder;
   private readonly parentImage: ReferenceImage | undefined;
-  /** Whether new pages can be placed in runs, and in those of a strategy that has looks. */
+  /** Whether runs of new pages can be added at once. */
   private readonly canHaveRuns: boolean;
+  /** Whether `Looks.uniformChoice` holds for all new pages: none has a previous version or a similar page. */
   private readonly canLookForRuns: boolean;
-  /** The choice for new pages of the begun chunk, if it is the same for all. */
+  /** The choice for all new pages of the current chunk; absent: the strategy chooses page by page. */
   private uniformChoice: UniformChoice | undefined;
 
   constructor(
@@ -77,7 +78,7 @@ export class ImageEncoder {
     return this.parent ?? 0;
   }
 
-  /** Add the digests of a chunk's `count` whole pages to the image, and have all of them looked up. */
+  /** Begin a chunk: add the digests of its `count` whole pages to the image and look the pages up. */
   begin(chunk: Chunk, count: number): void {
     this.context.digest.add(chunk.digests, count);
     this.own.digests.append(chunk.digests, count);
@@ -90,7 +91,7 @@ export class ImageEncoder {
   }
 
   /**
-   * Encode pages of the begun chunk from `first` until all `count` are done or the frame is full; return the
+   * Encode pages of the current chunk, from `first` to before `count`, until the frame is full. Returns the
    * number of encoded pages.
    */
   encode(frame: FrameBuilder, chunk: Chunk, first: number, count: number, limits: FrameLimits): number {
@@ -127,7 +128,7 @@ export class ImageEncoder {
     return this.uniformChoice !== undefined && context.index!.isNew(i) ? NEW_RUN : SINGLE;
   }
 
-  /** Return the first page from `first`, the next page, up to `end` that is not of this kind. */
+  /** Return the end of the run of pages of this kind that begins at `first`, at most `end`. */
   private endOfRun(chunk: Chunk, first: number, end: number, kind: number): number {
     let i = first;
     while (i < end && this.kindOf(chunk, i, this.nextPage + i - first) === kind) i++;
@@ -140,13 +141,13 @@ export class ImageEncoder {
       this.context.parentPages.extend(this.parent!, this.number, this.nextPage + i);
   }
 
-  /** Place a run of pages that are not in the index, where all get the same choice. */
+  /** Add a run of pages that are not in the index, all with the same choice. */
   private placeNew(frame: FrameBuilder, chunk: Chunk, first: number, count: number): void {
     const { pageBytes } = this.context;
     this.coder.placeUniform(frame, this.uniformChoice!, chunk.address + first * pageBytes, count);
   }
 
-  /** Return how many of the pages are neither a fill nor known from a page before them. */
+  /** Count the pages that are no fill, differ from the parent's page and are not in the index. */
   private newPages({ hasParent, equal }: Chunk, count: number): number {
     const { index, codec } = this.context;
     const { bytes } = codec.kernels;
@@ -159,7 +160,7 @@ export class ImageEncoder {
     return pages;
   }
 
-  /** Encode `count` zero pages, which were not read, as one run. */
+  /** Encode `count` zero pages that were not read, as one run. */
   encodeZeros(frame: FrameBuilder, count: number): void {
     this.coder.placeZeros(frame, count);
     this.skipZeros(count);
@@ -175,10 +176,7 @@ export class ImageEncoder {
     this.nextPage++;
   }
 
-  /**
-   * Add a chunk of a base image, of which nothing is sent: whole pages, which can be referred to, then a
-   * shorter last one.
-   */
+  /** Add a chunk of a base image, so that later pages can refer to its whole pages. Nothing is encoded. */
   learn(chunk: Chunk): void {
     const { pageBytes, index, similar, parentPages } = this.context;
     const { address, bytes } = chunk;
@@ -195,7 +193,7 @@ export class ImageEncoder {
     if (bytes % pageBytes !== 0) this.hashPartial(address + count * pageBytes, bytes % pageBytes);
   }
 
-  /** Add zero bytes of a base image; `zeros` returns the address of that many, for a shorter last page. */
+  /** Add zero bytes of a base image. `zeros` returns the address of zero bytes, for a shorter last page. */
   learnZeros(bytes: number, zeros: (bytes: number) => number): void {
     const { pageBytes } = this.context;
     const count = Math.floor(bytes / pageBytes);
@@ -235,8 +233,8 @@ export class ImageEncoder {
         if (!this.own.source) parentPages.keep(this.number, page, address, pageBytes);
         return;
       }
-      // The bytes cannot be compared any more, or the fingerprints collide: the index refers to this page
-      // from now on, unless jobs use the index already for pages after it.
+      // The found page cannot be read any more, or the fingerprints collide: replace it in the index, unless
+      // jobs use the index for later pages.
       if (!this.lookUps.areInJobs) index.insert(digest, this.number, page);
     }
     candidate.set(
@@ -257,7 +255,7 @@ export class ImageEncoder {
     return this.parent === undefined ? 0 : this.context.parentPages.find(this.parent, this.nextPage);
   }
 
-  /** Whether the parent's page has the same digest and, where its bytes are available, the same bytes. */
+  /** Return whether the parent's page has the same digest and, if its bytes are available, the same bytes. */
   private isUnchanged(chunk: Chunk, i: number, parentPage: number): boolean {
     const { codec, pageBytes } = this.context;
     const { run, bytes } = codec.kernels;

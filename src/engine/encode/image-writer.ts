@@ -4,25 +4,25 @@ import type { FrameQueue } from './frame-queue.js';
 import type { ImageEncoder } from './image-encoder.js';
 import type { StageMeter } from './stage-meter.js';
 
-/** Context of writing an image; the same for every image of a stream. */
+/** Context of encoding images chunk by chunk; the same for every image of a stream. */
 export interface ImageWriterContext {
   readonly pageBytes: number;
   readonly queue: FrameQueue;
-  /** Return the address of `bytes` zero bytes, less than a page. */
+  /** Return the address of `bytes` zero bytes; less than a page. */
   zeros(bytes: number): number;
-  /** Progress that strategies see: the current image and the encoded share of it. */
+  /** Progress that strategies see: the current image and the encoded share of it, 0 … 1. */
   readonly progress: { image: number; share: number };
   /** Measures the work of the calling thread. */
   readonly meter: Pick<StageMeter, 'enter' | 'leave'>;
-  /** Starts workers when they are worth it. */
+  /** Starts workers when they pay. */
   readonly workerStart: Pick<WorkerStart, 'progress'>;
   /** @throws PageferryError `limit` when an image of `bytes` bytes is too large for the stream */
   checkLimit(name: string, bytes: number): void;
 }
 
-/** Encodes the bytes of one image, chunk by chunk, into the frames of the queue. */
+/** Encodes one image, chunk by chunk, into the frames of the queue. */
 export class ImageWriter {
-  /** Bytes written so far. */
+  /** Bytes encoded so far. */
   bytes = 0;
 
   constructor(
@@ -33,13 +33,13 @@ export class ImageWriter {
     readonly announced: number | undefined,
   ) {}
 
-  /** Bytes of the last page so far. */
+  /** Bytes of the last page encoded so far. */
   get lastPageBytes(): number {
     const { pageBytes } = this.context;
     return this.bytes % pageBytes || pageBytes;
   }
 
-  /** Encode a chunk: whole pages, then perhaps a shorter last one, then zero bytes that were not read. */
+  /** Encode a chunk: whole pages, a shorter last page if there is one, then zero bytes that were not read. */
   async encodeChunk(chunk: Chunk): Promise<void> {
     if (chunk.bytes > 0) await this.encodeData(chunk);
     if (chunk.zeros > 0) await this.encodeZeros(chunk.zeros);
@@ -76,7 +76,7 @@ export class ImageWriter {
     this.bytes += length;
   }
 
-  /** Encode a range of zero bytes as one run, which takes no memory a page. */
+  /** Encode zero bytes that were not read as one run of pages. */
   private async encodeZeros(length: number): Promise<void> {
     const { encoder } = this;
     const { queue, pageBytes, zeros, meter } = this.context;

@@ -1,4 +1,4 @@
-// One step of reading: a job that reads, scans and hashes a chunk and compares it with the parent's pages.
+// The ingest job: reads a chunk, scans and hashes its pages, and compares them with the parent's pages.
 import type { PageIndex } from '../../dedup/page-index.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import { PageferryError } from '../../page/error.js';
@@ -9,11 +9,11 @@ import type { JobEnd, Threads } from '../threads/threads.js';
 import type { Turns } from '../threads/turns.js';
 import type { Chunk, ChunkPool } from './chunk.js';
 
-/** Takes the durations of reading, scanning and hashing. */
+/** Receiver of the durations of reading, scanning and hashing. */
 export interface IngestMeter {
-  /** A thread read (if it can), scanned and hashed bytes. `readMs`: the part of `ms` that it read. */
+  /** Record an ingest job of `bytes` bytes. `readMs`: the part of `ms` in which it read files. */
   ingested(bytes: number, ms: number, cpuMs: number, readMs: number): void;
-  /** A read of a source that is read here, in order, took this long; `cpuMs`: on this thread. */
+  /** Record a read on the calling thread. `ms`: until the source had the bytes; `cpuMs`: on the thread. */
   sourceRead(ms: number, cpuMs: number): void;
 }
 
@@ -27,9 +27,9 @@ export interface ChunkReaderContext {
   readonly zeroDigest: number;
   /** Address of the key of keyed digests; absent: the digests are XXH3-128. */
   readonly digestKey?: number;
-  /** Where jobs look pages up, in turn; absent: they do not. */
+  /** The page index in which jobs look pages up, in turn; absent: jobs look no pages up. */
   readonly lookUps?: { readonly index: PageIndex; readonly turns: Turns } | undefined;
-  /** Is notified of the duration of every step. */
+  /** Receives the duration of every step. */
   readonly meter: IngestMeter;
 }
 
@@ -39,7 +39,7 @@ interface ParentAt {
   readonly position: number;
 }
 
-/** As `startIngest`, with a promise. @throws what the job failed with */
+/** As `startIngest`, with a promise. @throws the job's error */
 export function ingest(
   context: ChunkReaderContext,
   chunk: Chunk,
@@ -55,8 +55,8 @@ export function ingest(
 }
 
 /**
- * Read the chunk's bytes if they are in a file, then scan, hash and compare them with the parent's; `onEnd`
- * is called once that is done.
+ * Start the ingest job of a chunk. `name`: the source's name in errors. `range`: the file range to read the
+ * bytes from; absent: they are in the chunk. `onEnd` is called once the pages are compared with the parent's.
  */
 export function startIngest(
   context: ChunkReaderContext,
@@ -87,7 +87,7 @@ export function startIngest(
   }
 }
 
-/** Write the arguments of a chunk's job; return where the parent's bytes are in a file, if they are. */
+/** Write the arguments of a chunk's job; return the file range of the parent's bytes if it has one. */
 function writeArguments(
   { kernels, pageBytes, zeroDigest, digestKey = 0, lookUps }: ChunkReaderContext,
   chunk: Chunk,
@@ -117,7 +117,7 @@ function writeArguments(
   if (lookUps && chunk.lookUp) {
     const { index, turns } = lookUps;
     const { image, firstPage } = chunk.lookUp;
-    // Not held: bytes are equal or not, whatever file the descriptor belongs to later.
+    // The descriptor is not held: should it belong to another file later, a job compares bytes that differ.
     const start = range?.isWhole ? range.offset - firstPage * pageBytes : -1;
     if (start >= 0) index.setFile(image, range!.file, start);
     words[at + INGEST.TURNS] = turns.address;
@@ -140,7 +140,7 @@ function report({ kernels, meter }: ChunkReaderContext, { job, bytes }: Chunk): 
   meter.ingested(bytes, ms, ms - words[at + JOB.WAIT_US]! / 1000, words[at + INGEST.READ_US]! / 1000);
 }
 
-/** Return the error of a job that could not read, with the source's name. */
+/** Add the source's name to the error of a job that could not read. */
 function withName(cause: unknown, name: string, bytes: number): unknown {
   if (!(cause instanceof PageferryError) || cause.code !== 'io') return cause;
   return new PageferryError('io', `${name}: cannot read ${bytes} bytes: ${cause.message}`, { cause });
@@ -152,7 +152,7 @@ function setRange(words: Uint32Array, at: number, range: FileRange | undefined):
   words[at + 2] = Math.floor((range?.offset ?? 0) / 2 ** 32);
 }
 
-/** Read the parent's pages on this thread: its source is not a file. */
+/** Read and compare the parent's pages on the calling thread: its source is not a file. */
 function readParentLocally(
   { kernels, pageBytes }: ChunkReaderContext,
   chunk: Chunk,
@@ -165,7 +165,7 @@ function readParentLocally(
   );
 }
 
-/** Return the error of a job that read fewer bytes than the chunk has, or undefined. */
+/** Return an error if the job read fewer bytes than the chunk has, else undefined. */
 export function checkBytesRead(
   { kernels }: ChunkReaderContext,
   chunk: Chunk,

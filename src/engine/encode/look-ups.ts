@@ -6,15 +6,16 @@ import { INGEST } from '../threads/job.js';
 import type { Chunk } from './chunk.js';
 
 /**
- * Has the pages of one image looked up in the index, chunk by chunk: by the jobs that hash them, in turn,
- * where the image can be read again, so that a page found can be compared; else on the calling thread.
+ * Look-ups of one image's pages in the page index, chunk by chunk. Ingest jobs look pages up, in turn, if the
+ * image's digests are in the kernels' memory, so that jobs can compare the digests of pages that they find.
+ * Else the calling thread does.
  */
 export class LookUps {
-  /** What the pages of the begun chunk are looked for. */
+  /** The searches for the pages of the current chunk. */
   looks = ALL_LOOKS;
-  /** Whether jobs may use the index now, for later chunks. */
+  /** Whether jobs look up later chunks now, so that the calling thread must not change the index. */
   areInJobs = false;
-  /** The last chunk that was looked up: its pages, the time it took, and duplicates found before. */
+  /** The last chunk that was looked up: its pages, the ms of its look-ups, and the duplicates before it. */
   private pages = 0;
   private ms = 0;
   private foundBefore = 0;
@@ -27,19 +28,19 @@ export class LookUps {
     context.index?.setDigests(image, digests.address);
   }
 
-  /** Decide what the pages of the chunk at `position` are looked for, and where their digests go. */
+  /** Set the searches for the chunk's pages and the address for their digests, before its job starts. */
   readonly prepare = (chunk: Chunk, position: number): void => {
     const { strategy, state } = this.context;
     this.prepareChunk(chunk, position, strategy.looks?.(state) ?? ALL_LOOKS);
   };
 
-  /** As `prepare`, for a base image. */
+  /** As `prepare`, for a base image: all searches. */
   readonly prepareBase = (chunk: Chunk, position: number): void =>
     this.prepareChunk(chunk, position, ALL_LOOKS);
 
   /**
-   * Have the index refer to the `count` pages of a chunk from `firstPage` on. `found`: duplicates before
-   * them.
+   * Begin a chunk of `count` pages from `firstPage` on: set the index's current run to them, and look them up
+   * unless their job did. `found`: duplicates of the image before them.
    */
   begin(chunk: Chunk, count: number, firstPage: number, found: number): void {
     const { index } = this.context;
@@ -64,7 +65,7 @@ export class LookUps {
     chunk.lookUp = isInJob ? { image: this.image, firstPage } : undefined;
   }
 
-  /** Look the pages up, unless their job did; return the ms that it took. */
+  /** Look the pages up unless their job did; return the ms that it took. */
   private lookUp(index: PageIndex, chunk: Chunk, count: number, firstPage: number): number {
     const { state, codec } = this.context;
     this.areInJobs = chunk.lookUp !== undefined;
@@ -77,7 +78,7 @@ export class LookUps {
     return state.elapsedMs() - startedMs;
   }
 
-  /** Report what the last chunk gave that was looked up. */
+  /** Report the duplicates of the last looked-up chunk to the strategy. `found`: duplicates until now. */
   private report(found: number): void {
     const { strategy, pageBytes } = this.context;
     const { pages, ms, foundBefore } = this;

@@ -3,11 +3,11 @@ import type { Chunk } from './chunk.js';
 import { type ChunkReaderContext, ingest } from './ingest.js';
 import { MAX_SKIP_BYTES, SKIP_BYTES, type Step, type StepImages, type Steps } from './step.js';
 
-/** Steps that read a source here, one after the other, and have what they read scanned and hashed. */
+/** Steps that read a source on the calling thread, one after the other; jobs scan and hash what was read. */
 export class OrderedSteps implements Steps {
   hasMore = true;
   private position = 0;
-  /** Settles when the step before has read all its bytes; absent: it has. */
+  /** Settles when the previous step has read all its bytes; absent: it has already. */
   private reading: Promise<unknown> | undefined;
 
   constructor(
@@ -28,7 +28,7 @@ export class OrderedSteps implements Steps {
     return new OrderedStep(chunk, this.survey(chunk, position));
   }
 
-  /** Read the chunk's bytes, and return their position in the image. */
+  /** Read the chunk's bytes and return their position in the image. */
   private async read(chunk: Chunk): Promise<number> {
     const { position } = this;
     chunk.isLast = !this.hasMore;
@@ -55,7 +55,7 @@ export class OrderedSteps implements Steps {
     await ingest(context, chunk, source.name, undefined, parent && { source: parent, position });
   }
 
-  /** Read until the chunk is full, a range was skipped, or the image ends. */
+  /** Read until the chunk is full, a zero range follows, or the image ends. */
   private async fill(chunk: Chunk): Promise<void> {
     const { signal } = this;
     const { source } = this.images;

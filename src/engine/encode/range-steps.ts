@@ -2,12 +2,12 @@ import type { Chunk } from './chunk.js';
 import { type ChunkReaderContext, checkBytesRead, checkCount, startIngest } from './ingest.js';
 import { MAX_SKIP_BYTES, type Step, type StepImages, type Steps } from './step.js';
 
-/** Steps that read ranges of a source's file: jobs that any thread can run. */
+/** Steps that read ranges of a source's file in jobs, on any thread. */
 export class RangeSteps implements Steps {
   hasMore = true;
   private position = 0;
 
-  /** The source has `fileRange`, and so a size. */
+  /** The source must have `fileRange`; it then has a known size. */
   constructor(
     private readonly context: ChunkReaderContext,
     private readonly images: StepImages,
@@ -67,7 +67,7 @@ class RangeStep implements Step {
     private readonly chunk: Chunk,
   ) {}
 
-  /** Settle the step; `error` is undefined if it succeeded. */
+  /** End the step; `error` is undefined if it succeeded. */
   end(error: unknown): void {
     this.isEnded = true;
     this.error = error;

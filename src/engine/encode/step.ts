@@ -3,21 +3,21 @@ import type { Chunk } from './chunk.js';
 
 /** Alignment of skipped ranges: the largest page size. */
 export const SKIP_BYTES = 65536;
-/** Most zero bytes skipped in one step; their digest takes about 20 ms, then other events get a turn. */
+/** Maximum zero bytes skipped in one step: digesting them takes about 20 ms of the event loop. */
 export const MAX_SKIP_BYTES = 2 ** 36;
 
-/** A chunk that is being read, scanned and hashed, or was. */
+/** The reading, scanning and hashing of one chunk. */
 export interface Step {
   readonly isEnded: boolean;
   /** Resolve when the step may have ended. @throws the reason of `signal` */
   wait(signal: AbortSignal): Promise<unknown>;
-  /** Return the chunk of a step that has ended; the caller releases it. @throws what the step failed with */
+  /** Return the chunk of a step that has ended; the caller releases it. @throws the step's failure */
   take(): Chunk;
-  /** Release the chunk once the step has ended. */
+  /** Discard the step's result: its chunk is released when the step ends. */
   abandon(): void;
 }
 
-/** Is given each chunk, of `position`, before its job starts, in order. */
+/** Called with each chunk and its position in the image before the chunk's job starts, in order. */
 export type ChunkPreparation = (chunk: Chunk, position: number) => void;
 
 /** Input of steps. */

@@ -38,16 +38,16 @@ import { type Output, RecordWriter } from './record-writer.js';
 import { StageMeter } from './stage-meter.js';
 import { Timeline } from './timeline.js';
 
-/** Bytes that are packed or hashed beside segments: tables and heads of records. */
+/** Capacity of the packer of tables and record heads, in bytes. */
 const PACKER_CAPACITY = DEFAULT_MAX_GROUP_BYTES;
-/** With threads: enough for every thread. Their bytes are limited besides (`FrameQueue`). */
+/** Minimum number of frames with several threads. `FrameQueue` also limits their bytes. */
 const THREAD_FRAMES = 14;
-/** One that is filled, one that is written. */
+/** Further frames: one is filled, one is written. */
 const SPARE_FRAMES = 2;
 const SKETCHES_PER_PAGE = 4;
 /**
- * Least share of a chunk's pages that have to be new for the chunk to be held, and the same while few chunks
- * are in use: copying is work of the calling thread.
+ * Minimum share of new pages from which on a chunk is held (`ImageContext.minHeldShare`). The lower value
+ * holds while fewer than SPARSE_CHUNKS chunks are in use, since the calling thread does the copying.
  */
 const MIN_HELD_SHARE = 0.5;
 const MIN_SPARSE_SHARE = 1 / 16;
@@ -94,7 +94,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   const threads = createThreads({ zstd, isHelping: true, onFailure });
   const pool = createPackPool({ threads, packer, zstd, wide, signal: life.signal });
   life.onEnd(() => threads.close());
-  // A caller's own zstd may have threads of its own.
+  // A zstd that the caller supplied may have threads of its own.
   const workingThreads = () => (threads.isLocal && zstd.hasKernels ? 1 : count);
   const link = settings.linkBitsPerSecond === 'measured' ? new LinkMeter() : undefined;
   const elapsedMs = () => settings.clock() - startedAt;
@@ -103,7 +103,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
     const busyMs = meter.callingBusyMs - busyBeforeMs;
     busyBeforeMs += busyMs;
     const behind = writer.waitingBytes - bytes;
-    // One thread that packs leaves nothing behind a write.
+    // With one thread nothing waits behind a write, since nothing is packed meanwhile.
     link?.recordWrite(bytes, startMs, endMs, busyMs, behind > 0 || count === 1);
     outputRate.recordWrite(bytes, endMs, behind, busyMs);
     meter.written(bytes, startMs - startedAt, endMs - startedAt);
@@ -199,7 +199,7 @@ export async function createEncoder(output: Output, options: EncoderOptions = {}
   });
 }
 
-/** Declare the memory of an image context; the result completes it with the stream's state. */
+/** Declare the memory of an image context. Returns a function that creates it, given the stream's state. */
 function declareImageContext(
   slots: Slots,
   codec: CodecContext,
@@ -232,19 +232,19 @@ function declareImageContext(
   });
 }
 
-/** Return the function that says which chunks stay in place (`ImageContext.minHeldShare`). */
+/** Create `ImageContext.minHeldShare`, which decides whether frames hold chunks or copy their pages. */
 function chunkHolding(state: StreamState, maxGroupBytes: number, chunks: ChunkPool): () => number {
   return () => {
-    // One thread copies pages while they are in its cache, and uses the same chunks again and again.
-    // Large groups are copied too: they would hold too many chunks.
+    // With one thread, pages are copied while they are in its cache, and few chunks are reused.
+    // Pages of large groups are copied too: these would hold too many chunks.
     if (state.threads === 1 || isLarge(maxGroupBytes)) return Number.POSITIVE_INFINITY;
     return chunks.takenCount < SPARSE_CHUNKS ? MIN_SPARSE_SHARE : MIN_HELD_SHARE;
   };
 }
 
 /**
- * Chunks that frames in flight, the frame that is filled and the reader hold at most: half of a held chunk's
- * pages are in a frame.
+ * Return the maximum number of chunks that frames and the reader hold. Half of a held chunk's pages are in a
+ * frame, so chunks have twice the frames' bytes.
  */
 function chunkCount({ threads, maxGroupBytes }: EncoderSettings): number {
   let frameBytes = LOCAL_FRAMES * DEFAULT_MAX_GROUP_BYTES;
@@ -253,7 +253,9 @@ function chunkCount({ threads, maxGroupBytes }: EncoderSettings): number {
   return Math.ceil((2 * frameBytes) / chunkBytes(threads)) + 2 * threads + 6;
 }
 
-/** Return how many large groups the kernels pack at a time; where Node has a zstd, it packs them. */
+/**
+ * Return the number of large groups that the kernels pack at the same time; 0 where another zstd packs them.
+ */
 function wideCount({ threads, maxGroupBytes }: EncoderSettings, zstd: ZstdSet): number {
   if (!isLarge(maxGroupBytes) || !zstd.hasKernels || zstd.other) return 0;
   return maxQueuedFrameBytes(maxGroupBytes, threads) / maxGroupBytes;

@@ -11,9 +11,9 @@ import { usefulThreads } from '../threads/available-cores.js';
 import { DEFAULT_MAX_GROUP_BYTES } from './frame-queue.js';
 
 const MIB = 1 << 20;
-/** Bytes that a group may exceed its largest size by: the page that closes it. */
+/** Bytes by which a group may exceed its maximum: the page that fills it. */
 export const GROUP_SLACK = 1 << 17;
-/** Bytes that a frame may have beside its largest group. */
+/** Maximum bytes of a frame in addition to its largest group. */
 const FRAME_SLACK_BYTES = GROUP_SLACK + 2 * TABLE_TARGET_BYTES;
 const MIN_GROUP_BYTES = 65536;
 const MIN_FRAME_BYTES = 16384;
@@ -30,56 +30,59 @@ export interface EncoderOptions {
   /** A strategy or its name; default `adaptive`. */
   readonly strategy?: Strategy | string;
   /**
-   * Bit rate of the link that the stream is for; default 1e9. `measured`: measure it from how long the
-   * output's promises stay pending; for sockets and pipes, whose rate is unknown and may change.
+   * Rate of the link that carries the stream, in bit/s; default 1e9. `measured`: computed from the time that
+   * the output's promises stay pending; for sockets and pipes, whose rate is unknown and may change.
    */
   readonly linkBitsPerSecond?: number | 'measured';
   /**
-   * What a byte costs the destination, or a function that returns what it reported last; it is called once a
-   * segment. `adaptive` then sends no faster than the destination can take. Default: it counts as fast.
+   * Speed of the destination, in ns per byte, or a function that returns its latest report; called once a
+   * segment. `adaptive` then sends no faster than the destination can decode. Default: no limit.
    */
   readonly destination?: DestinationSpeed | (() => DestinationSpeed | undefined);
   /**
-   * Number of threads that pack, at most 16; default 1: the calling thread. More than 1 needs Node; a process
-   * that may use only one core gets one.
+   * Number of threads, 1 … 16; default 1: the calling thread. More than 1 needs Node. A process that may use
+   * only one core gets one thread.
    */
   readonly threads?: number;
   /**
-   * Memory for the last versions of pages whose source has no `readAt`, in bytes, at most 2 GiB; default 256
-   * MiB, touched as needed. Pages beyond it are still found unchanged, by digest.
+   * Memory for the previous versions of pages whose source has no `readAt`, in bytes, at most 2 GiB; default
+   * 256 MiB, touched as needed. Without it a page gets no delta, but its digest still shows that it is
+   * unchanged.
    */
   readonly deltaBudgetBytes?: number;
   /**
-   * Capacity of the fingerprint index in pages, rounded up to a power of two; default 2^18. 64 bytes a page.
+   * Capacity of the page index (fingerprints and sketches), in pages, rounded up to a power of two; default
+   * 2^18. Takes 64 bytes a page.
    */
   readonly indexPages?: number;
   /**
-   * Largest frame, unpacked, its table included: the memory that a reader needs, and what `PageReader`
-   * unpacks for one page; default 10.1 MiB, with `smallest` 130.1 MiB. At least 16 KiB and two pages. Readers
-   * of earlier versions accept 32 MiB unless they are given a larger `maxFrameBytes`.
+   * Maximum size of a frame, in bytes, unpacked and with its table; default 10.1 MiB, with `smallest` 130.1
+   * MiB; at least 16 KiB and two pages. A reader needs this much memory, and `PageReader` unpacks as much for
+   * one page. Readers of earlier versions accept 32 MiB by default.
    */
   readonly maxFrameBytes?: number;
   /**
-   * Calls of the output whose promises may be pending at a time, at most 4; default 1. For a file with
-   * positioned writes 2: the next one is there before the thread that starts it has seen the last one end.
+   * Maximum number of output calls whose promises are pending at the same time, 1 … 4; default 1. Use 2 for a
+   * file with positioned writes: the second write keeps the file busy until the thread can start another.
    */
   readonly maxWrites?: number;
-  /** Most bytes of all carried images together; default 16 TiB, which is also a decoder's default limit. */
+  /** Maximum bytes of all carried images together; default 16 TiB, as for a decoder. */
   readonly maxImageBytes?: number;
-  /** Whether identical pages are sent once; default true. */
+  /** Whether to search for identical pages, so that each is sent once; default true. */
   readonly dedup?: boolean;
-  /** Whether to search similar pages for deltas; default true. Costs about a microsecond a page. */
+  /** Whether to search for similar pages, for deltas; default true. Takes about a microsecond a page. */
   readonly similar?: boolean;
   /**
-   * Whether the summary has a timeline: what each stage did, and what held the stream up, a row each 250 ms.
-   * Or other lengths: with more than `maxRows` rows (default 2048), every two become one.
+   * Whether the summary has a timeline: the work of each stage and the bottleneck, one row for each
+   * `intervalMs` (default 250). Above `maxRows` rows (default and maximum 2048), every two are merged.
+   * Default false.
    */
   readonly timeline?: boolean | { readonly intervalMs?: number; readonly maxRows?: number };
   /** A clock in milliseconds with any origin; default `performance.now`. */
   readonly clock?: () => number;
-  /** The zstd to use; default the best available one. `null`: none, LZ4 packs in its place. */
+  /** The zstd to use; default the best available one. `null`: none; LZ4 replaces it. */
   readonly zstd?: Zstd | null;
-  /** Abort every call on the encoder: they reject with the signal's reason, and its threads end. */
+  /** Aborts the encoder: every call rejects with the signal's reason, and the threads end. */
   readonly signal?: AbortSignal;
 }
 
@@ -113,11 +116,11 @@ export interface EncoderSettings {
   readonly indexSlots: number;
   readonly maxWrites: number;
   readonly maxImageBytes: number;
-  /** Largest group of pages that a frame may have. */
+  /** Maximum bytes of a group of pages. */
   readonly maxGroupBytes: number;
-  /** Largest frame, unpacked, which the stream announces. */
+  /** Maximum bytes of an unpacked frame, which the stream's header announces. */
   readonly maxFrameBytes: number;
-  /** The same where it was given, else Infinity: groups and tables are smaller then. */
+  /** The option `maxFrameBytes`; Infinity if absent: the limits on groups and tables are lower then. */
   readonly frameLimitBytes: number;
   readonly dedup: boolean;
   readonly similar: boolean;

@@ -20,10 +20,11 @@ export interface EncoderParts {
   readonly frame: FrameContext;
   readonly writer: RecordWriter;
   readonly reader: ChunkReader;
-  /** Return the address of `bytes` zero bytes, less than a page. */
+  /** Return the address of `bytes` zero bytes; less than a page. */
   zeros(bytes: number): number;
+  /** The free frames. */
   readonly frames: FrameBuilder[];
-  /** Progress that strategies see: the current image and the encoded share of it. */
+  /** Progress that strategies see: the current image and the encoded share of it, 0 … 1. */
   readonly progress: { image: number; share: number };
   readonly meter: StageMeter;
   readonly timeline: Timeline | undefined;

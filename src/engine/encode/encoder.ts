@@ -17,26 +17,27 @@ import { type EncodedImage, type StreamSummary, streamSummary } from './summary.
 
 /** Options of {@link Encoder.encode}. */
 export interface EncodeOptions {
-  /** The earlier image that is the last version of this one; default the image before. */
+  /** Number of the parent: the earlier image to compare with page by page; default the image before. */
   readonly parent?: number;
   /**
-   * What is not memory in the image's file (`container` of a source that `openImage` returns): a receiver
-   * rebuilds the file from it.
+   * The bytes of the image's file that are not memory (`container` of a source that `openImage` returns). A
+   * receiver rebuilds the file from them.
    */
   readonly container?: PageSource | undefined;
   /**
-   * Whether no image follows. Of an image with more pages than `indexPages` less memory is used then: digests
-   * of pages are kept to compare later images with, 16 bytes each.
+   * Whether no image follows; default false. Saves memory for an image of more than `indexPages` pages, whose
+   * digests (16 bytes a page) are otherwise kept for later images.
    */
   readonly isLast?: boolean;
+  /** Aborts the encoder with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Encodes images into one stream. Await each call before the next one; a call that overlaps another is
- * refused. After a failure, an abort or `close()`, every call rejects with the first cause, and the encoder's
- * threads end; `close()` waits until they have. Calls that are refused (`bad-argument`: out of order, no such
- * parent, …) change nothing.
+ * Encodes images into one stream. Await each call before the next one. After a failure, an abort or
+ * `close()`, every call rejects with the first cause, and the threads end; `close()` waits until they have
+ * ended. A call with PageferryError `bad-argument` (it overlaps another call, is out of order, names no
+ * image, …) changes nothing.
  */
 export class Encoder {
   private image: ImageWriter | undefined;
@@ -72,10 +73,10 @@ export class Encoder {
   }
 
   /**
-   * Add an image that the receiver has as well: only its digest is sent. The first carried image is compared
-   * with the last base page by page; every image can refer to it. A source with `readAt` must stay open until
-   * `finish`.
-   * @throws what the source throws, the reason of `signal`, or PageferryError
+   * Add a base image, which the receiver has too: only its digest is sent, and later images can refer to its
+   * pages. The last base is the default parent of the first image. A source with `readAt` must stay open
+   * until `finish`.
+   * @throws the source's error; the reason of `signal`; PageferryError
    */
   async base(source: PageSource, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     const { life, reader, meter, image: context } = this.parts;
@@ -100,9 +101,9 @@ export class Encoder {
   }
 
   /**
-   * Encode one image from its source's start to its end. A source with `readAt` must stay open until
-   * `finish`, since later images refer to it.
-   * @throws what the source or the output throws, the reason of `signal`, or PageferryError
+   * Encode one image, the whole source. A source with `readAt` must stay open until `finish`: its pages are
+   * read again when later images refer to them.
+   * @throws the error of the source or the output; the reason of `signal`; PageferryError
    */
   async encode(source: PageSource, options: EncodeOptions = {}): Promise<void> {
     this.mustHaveNoImage('encode');
@@ -140,8 +141,8 @@ export class Encoder {
   }
 
   /**
-   * Begin an image that is written page by page with {@link write} and ended with {@link endImage}. `bytes`:
-   * its size, if known; `parent` as for `encode`.
+   * Begin an image whose pages the caller passes to {@link write}, and which {@link endImage} ends. `bytes`:
+   * its size, if known. `parent`: as for `encode`.
    */
   beginImage(name: string, options: { readonly bytes?: number; readonly parent?: number } = {}): void {
     this.mustHaveNoImage('beginImage');
@@ -152,7 +153,9 @@ export class Encoder {
     this.startImage(undefined, name, bytes, parent ?? this.lastImage);
   }
 
-  /** Encode the next pages of the image: whole pages; only the last call may end with a shorter page. */
+  /**
+   * Encode the next bytes of the image: whole pages, except that the last call may end with a shorter page.
+   */
   async write(pages: Uint8Array, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     const { life, reader, settings } = this.parts;
     life.check('write');
@@ -208,10 +211,7 @@ export class Encoder {
     });
   }
 
-  /**
-   * Release the encoder's threads. Without `finish` before it, the stream stays incomplete and pending calls
-   * reject.
-   */
+  /** Release the encoder's threads. Before `finish`, the stream stays incomplete and pending calls reject. */
   async close(): Promise<void> {
     await this.parts.life.close();
   }
@@ -226,9 +226,7 @@ export class Encoder {
     return this.image;
   }
 
-  /**
-   * Add an image to those that later pages can refer to. @throws PageferryError before anything was changed
-   */
+  /** Begin an image or a base: give it a number and an encoder. @throws PageferryError before any change */
   private begin(name: string, source: PageSource | undefined, parent: number | undefined, isLast = false) {
     const { image: context } = this.parts;
     const number = context.references.count;

@@ -5,43 +5,46 @@ import type { Threads } from '../threads/threads.js';
 import type { ImageEncoder } from './image-encoder.js';
 import type { RecordWriter } from './record-writer.js';
 
-/** Largest size of a group of pages, unless its strategy announces larger ones. */
+/** Maximum size of a group of pages where the strategy sets none. */
 export const DEFAULT_MAX_GROUP_BYTES = 8 << 20;
 const DEFAULT_GROUP_BYTES = 2 << 20;
-/** On one thread a frame is packed at once; the second is filled while the first is written. */
+/** Frames on one thread: one is filled while the other is written. */
 export const LOCAL_FRAMES = 2;
 /**
- * Groups that are in flight, beside one for each thread: one waits for a thread, one is written. More of them
- * would only take memory, of which the first touch is slow.
+ * Groups in flight in addition to one for each thread: one waits for a thread, one is written. More would
+ * only take memory, whose first touch is slow.
  */
 const SPARE_GROUPS = 2;
-/** Smaller groups count as this many bytes: threads and link need work for as long as with larger ones. */
+/** Bytes that a smaller group counts as, so that the queue lasts as long as with larger groups. */
 const MIN_QUEUED_GROUP_BYTES = 2 << 20;
-/** Most bytes of frames that are being packed or wait for the output. */
+/** Maximum bytes of frames that are packed or wait for the output. */
 const MAX_QUEUED_FRAME_BYTES = 20 << 20;
-/** Frames of large groups that are queued: each takes hundreds of MiB while it is packed. */
+/** Maximum number of queued frames of large groups: packing one takes hundreds of MiB. */
 const MAX_LARGE_FRAMES = 2;
 /**
- * Most packed bytes that wait for a link of measured rate. The rate may change: bytes that were packed for a
- * fast link are sent unchanged when the link gets slow.
+ * Maximum packed bytes that wait for a link of measured rate. Bytes packed for a fast link are not packed
+ * again when the link gets slow.
  */
 const MAX_WAITING_BYTES = 6 << 20;
-/** Time between two turns of other events while this thread has work: each takes 10 µs or more. */
-const MAX_TURN_MS = 1;
-/** Bytes that the table of a frame may grow by with the next page and its run. */
+/**
+ * Minimum ms between two turns of the event loop while the calling thread is busy: a turn takes 10 µs or
+ * more.
+ */
+const MIN_TURN_MS = 1;
+/** Maximum growth of a frame's table by the next page and its run, in bytes. */
 const TABLE_RESERVE_BYTES = 64;
-/** Most pages of a frame, of which runs of zero pages can have many; a frame's page count is a u32. */
+/** Maximum pages of a frame, reached by runs of zero pages only; a frame's page count is a u32. */
 const MAX_FRAME_PAGES = 2 ** 31;
 
-/** Outside Node there are no threads, and no results to wait for. */
+/** Waits for a turn of the event loop. Browsers have no threads, so no results to wait for. */
 const otherTurn: () => Promise<void> = typeof setImmediate === 'function' ? nextTurn : async () => {};
 
-/** Whether groups of up to `maxGroupBytes` bytes are so large that few can be in memory. */
+/** Return whether groups of up to `maxGroupBytes` bytes are so large that memory holds only a few. */
 export function isLarge(maxGroupBytes: number): boolean {
   return maxGroupBytes > DEFAULT_MAX_GROUP_BYTES;
 }
 
-/** Return the most bytes of queued frames of groups of up to `maxGroupBytes` bytes. */
+/** Return the maximum bytes of queued frames whose groups have up to `maxGroupBytes` bytes. */
 export function maxQueuedFrameBytes(maxGroupBytes: number, threads: number): number {
   if (!isLarge(maxGroupBytes)) return MAX_QUEUED_FRAME_BYTES;
   return Math.min(MAX_LARGE_FRAMES, threads) * maxGroupBytes;
@@ -49,14 +52,14 @@ export function maxQueuedFrameBytes(maxGroupBytes: number, threads: number): num
 
 /** Context of a frame queue. */
 export interface FrameQueueParts {
-  /** Frames that are free. */
+  /** The free frames. */
   readonly free: FrameBuilder[];
   readonly frame: FrameContext;
   readonly writer: RecordWriter;
   readonly threads: Threads;
   readonly pageBytes: number;
   readonly maxGroupBytes: number;
-  /** Most bytes of all segments of a frame, its table included. */
+  /** Maximum bytes of a frame: all segments, the table included. */
   readonly frameLimitBytes: number;
 }
 
@@ -68,9 +71,9 @@ export class FrameQueue {
   private readonly freed = new Signal();
   private inFlight = 0;
   private inFlightBytes = 0;
-  /** Group size of the frame that is filled. Asked once a frame, since every page is compared with it. */
+  /** Group size of the current frame, at which it is closed. The strategy is asked for it once a frame. */
   private targetBytes = 0;
-  /** When events had their last turn. */
+  /** Time of the last turn of the event loop. */
   private turnMs = 0;
 
   constructor(
@@ -78,12 +81,15 @@ export class FrameQueue {
     private readonly signal: AbortSignal,
   ) {}
 
-  /** The frame that is filled, if there is one. */
+  /** The frame being filled, if there is one. */
   get current(): FrameBuilder | undefined {
     return this.frame;
   }
 
-  /** Return the frame that is filled, or start one at the next page of `encoder` once a frame is free. */
+  /**
+   * Return the current frame; if there is none, wait for a free one and start it at the next page of
+   * `encoder`.
+   */
   async open(encoder: ImageEncoder): Promise<FrameBuilder> {
     if (this.frame) return this.frame;
     throwIfAborted(this.signal);
@@ -103,14 +109,14 @@ export class FrameQueue {
     frame.tableBytes >= TABLE_TARGET_BYTES ||
     frame.pageCount >= MAX_FRAME_PAGES;
 
-  /** Return how many whole pages fill a frame that is not full. */
+  /** Return the number of whole pages that fill a frame; 1 or more unless it is full. */
   readonly pagesLeft = (frame: FrameBuilder): number => {
     const { pageBytes } = this.parts;
     const wanted = Math.ceil((this.targetBytes - frame.bytes) / pageBytes);
     return Math.min(wanted, Math.floor(this.bytesLeft(frame) / pageBytes));
   };
 
-  /** Pack and write the frame that is filled, if there is one. */
+  /** Pack and write the current frame, if there is one. */
   close(lastPageBytes: number): void {
     const { frame } = this;
     if (!frame) return;
@@ -129,8 +135,8 @@ export class FrameQueue {
   }
 
   /**
-   * Let packed frames go on to the output: while a source never makes the encoder wait, nothing else would.
-   * Resolves after a turn of the event loop if one is due.
+   * Report packed segments, so that their frames are written: an encoder that never waits for its source
+   * would otherwise starve the output. Resolves after a turn of the event loop if one is due.
    */
   receiveResults(): Promise<void> | undefined {
     if (this.inFlight === 0) return undefined;
@@ -138,14 +144,14 @@ export class FrameQueue {
     threads.report();
     const nowMs = performance.now();
     const isBusy = threads.count === 1 || threads.pending > 0;
-    if (isBusy && nowMs - this.turnMs < MAX_TURN_MS) return undefined;
+    if (isBusy && nowMs - this.turnMs < MIN_TURN_MS) return undefined;
     this.turnMs = nowMs;
     return otherTurn();
   }
 
   private isQueueFull(): boolean {
     if (this.parts.free.length === 0) return true;
-    // Before workers have started one thread uses no more memory than if it was the only one.
+    // Until workers have started, the memory of one thread is enough.
     if (this.inFlight >= LOCAL_FRAMES && this.parts.frame.state.threads === 1) return true;
     return this.inFlight > 0 && this.isFarAhead();
   }
@@ -154,7 +160,7 @@ export class FrameQueue {
     while (this.isQueueFull()) await (this.parts.threads.help() ? nextTurn() : this.freed.wait(this.signal));
   }
 
-  /** Return the bytes of pages that the frame can have besides those it has. */
+  /** Return the bytes of pages that can still be added to the frame. */
   private bytesLeft(frame: FrameBuilder): number {
     return this.parts.frameLimitBytes - TABLE_RESERVE_BYTES - frame.maxBytes;
   }

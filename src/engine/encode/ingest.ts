@@ -117,7 +117,7 @@ function writeArguments(
   if (lookUps && chunk.lookUp) {
     const { index, turns } = lookUps;
     const { image, firstPage } = chunk.lookUp;
-    // The descriptor is not held: should it belong to another file later, a job compares bytes that differ.
+    // The descriptor is not held open. If another file gets it later, jobs still confirm equal bytes only.
     const start = range?.isWhole ? range.offset - firstPage * pageBytes : -1;
     if (start >= 0) index.setFile(image, range!.file, start);
     words[at + INGEST.TURNS] = turns.address;

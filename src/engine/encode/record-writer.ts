@@ -8,58 +8,61 @@ import type { LifeCycle } from '../life-cycle.js';
 import type { SegmentPacker } from '../pack/segment-packer.js';
 
 /**
- * Destination of a stream's bytes, called with them in order. They are valid until the call returns, or until
- * its promise settles; pending promises hold the encoder back (`EncoderOptions.maxWrites`).
+ * Output of a stream's bytes, called with them in order. The parts are valid until the call returns, or until
+ * its promise settles. Pending promises are the back-pressure (`EncoderOptions.maxWrites`).
  */
 export type Output = (parts: readonly Uint8Array[]) => void | Promise<void>;
 
 /**
- * Packed frames that wait for the output are written together, as many as it takes in this time: each write
- * waits for a turn of the event loop, which on a busy thread takes longer than to write 1 MiB to a file.
+ * Duration of a write in which waiting frames are combined. Each write waits for a turn of the event loop,
+ * which on a busy thread takes longer than writing 1 MiB to a file.
  */
 const SHORT_WRITE_MS = 5;
 
-/** Most entries of one index record, which keep its head well below a record's limit. */
+/** Maximum entries of an index record; its head stays well below the limit of a record. */
 const INDEX_ENTRIES = 10_000;
 
-/** Bytes and counts of one image that were written. */
+/** Written bytes of one image, and its pages and bytes by codec. */
 export interface WrittenCounts {
   bytesOut: number;
   readonly codecs: CodecCounts;
 }
 
-/** A frame that is packed, or waits for the output. */
+/** A frame that is being packed or waits for the output. */
 interface WaitingFrame {
   readonly image: number;
   readonly firstPage: number;
   readonly pageCount: number;
   readonly ordinal: number;
-  /** Called once it was written or failed. */
+  /** Called once the frame was written or has failed. */
   readonly onEnd: () => void;
   packed?: PackedFrame;
+  /** Set once the frame was given to the output. */
   isGiven?: true;
-  /** The frame that comes right after this one in the stream. */
+  /** The next record in the stream, if it is a frame. */
   next?: WaitingFrame;
 }
 
 /** Settings of a record writer. */
 export interface RecordWriterOptions {
   readonly output: Output;
-  /** Writes that may be in progress at a time. */
+  /** Maximum number of writes in progress. */
   readonly maxWrites: number;
   readonly packer: SegmentPacker;
-  /** Called at the end of each write, with the time since it began or, if that is later, another ended. */
+  /** Called at the end of each write. `startMs`: the later of its begin and the end of the write before. */
   readonly onWritten: ((bytes: number, startMs: number, endMs: number) => void) | undefined;
   readonly clock: () => number;
   /** The encoder's life, which the writer's first failure ends. */
   readonly life: LifeCycle;
 }
 
-/** Writes records in the order of the calls, however long their packing takes, and keeps the index. */
+/**
+ * Writes records in the order of the calls, although frames are packed in parallel, and collects the index.
+ */
 export class RecordWriter {
   private readonly queue = new SerialQueue();
   private ordinal = 0;
-  /** Bytes that were given to the output, and those that it has taken. */
+  /** Bytes given to the output so far, and bytes whose write has ended. */
   private offset = 0;
   private takenBytes = 0;
   /** The last `maxWrites` writes, the oldest first; none rejects. */
@@ -67,13 +70,15 @@ export class RecordWriter {
   private inProgress = 0;
   private readonly index: IndexEntry[] = [];
   private readonly images: WrittenCounts[] = [];
+  /** Bytes of packed frames whose write has not ended. */
   private waiting = 0;
+  /** Ms of ended writes. */
   private writeMs = 0;
-  /** While writes are in progress: when the first of them began or, if that is later, another ended. */
+  /** While writes are in progress: the later of the first one's begin and the last end of a write. */
   private writeStartMs = 0;
-  /** Bytes that the output took in a ms of the last write. */
+  /** Rate of the last write. */
   private bytesPerMs = 0;
-  /** The frame after which nothing else was given to write. */
+  /** The last record that was enqueued, if it is a frame. */
   private lastFrame: WaitingFrame | undefined;
   private stalledMs = 0;
 
@@ -84,7 +89,7 @@ export class RecordWriter {
     return this.takenBytes;
   }
 
-  /** Bytes of packed frames that wait for the output. */
+  /** Bytes of packed frames whose write has not ended. */
   get waitingBytes(): number {
     return this.waiting;
   }
@@ -94,7 +99,7 @@ export class RecordWriter {
     return this.stalledMs;
   }
 
-  /** Wait for `wait`, which ends when the output has taken a frame. */
+  /** Await `wait`, which ends when the output has taken a frame, and count the time as `outputWaitMs`. */
   async waitForOutput(wait: () => Promise<void>): Promise<void> {
     const before = this.busyMs();
     await wait();
@@ -106,12 +111,14 @@ export class RecordWriter {
     return this.images[image]!;
   }
 
-  /** Write bytes that are not a record. */
+  /** Write the stream's header, which is not a record. */
   writeHeader(bytes: Uint8Array): void {
     this.enqueue(() => this.startWrite(() => [bytes]));
   }
 
-  /** Write a record without data. `image`: the record announces this image, and the index lists it. */
+  /**
+   * Write a record without data. `image`: number of the image that the record announces; the index lists it.
+   */
   writeRecord(type: RecordType, head: Uint8Array, image?: number): void {
     const ordinal = this.ordinal++;
     const record = recordBytes(this.options.packer, type, ordinal, head);
@@ -123,8 +130,8 @@ export class RecordWriter {
   }
 
   /**
-   * Write a frame. `pack` starts at once, with the record's number; `onEnd` is called once it was written or
-   * failed.
+   * Write a frame. Calls `pack` with the record's number before it returns. `onEnd` is called once the frame
+   * was written or has failed.
    */
   writeFrame(
     frame: Pick<FrameBuilder, 'pageCount'>,
@@ -178,12 +185,12 @@ export class RecordWriter {
     await abortable(Promise.all(this.writes), signal);
   }
 
-  /** Return the ms so far in which a write was in progress. */
+  /** Return the total ms in which at least one write was in progress. */
   private busyMs(): number {
     return this.writeMs + (this.inProgress === 0 ? 0 : this.options.clock() - this.writeStartMs);
   }
 
-  /** Return `frame` and the packed frames after it that are written with it: half of what waits at most. */
+  /** Return `frame` and the packed frames to write with it: at most half of the waiting bytes. */
   private nextFrames(frame: WaitingFrame): WaitingFrame[] {
     const frames = [frame];
     const maxBytes = Math.min(this.waiting / 2, SHORT_WRITE_MS * this.bytesPerMs);
@@ -196,7 +203,7 @@ export class RecordWriter {
     return frames;
   }
 
-  /** Write `first` and frames after it. */
+  /** Write `first` together with packed frames after it. */
   private writeFrames(first: WaitingFrame): Promise<void> {
     let frames: readonly WaitingFrame[] = [];
     const collect = () => {
@@ -220,7 +227,7 @@ export class RecordWriter {
     });
   }
 
-  /** Run `task`, which begins a write, after all earlier ones have begun theirs. */
+  /** Run `task`, which begins a write, once all earlier tasks have begun theirs. */
   private enqueue(task: () => Promise<void>): Promise<void> {
     const { life } = this.options;
     this.lastFrame = undefined;
@@ -228,8 +235,8 @@ export class RecordWriter {
   }
 
   /**
-   * Write what `collect` returns, which is called once fewer than `maxWrites` writes are in progress.
-   * Resolves when the write has begun; `onEnd` is called once it has ended or failed.
+   * Wait until fewer than `maxWrites` writes are in progress, then write the parts that `collect` returns.
+   * Resolves when the write has begun. `onEnd` is called once it has ended or failed.
    */
   private async startWrite(
     collect: () => readonly Uint8Array[],

@@ -1,22 +1,22 @@
-/** A measurement keeps 1/e of its weight after this time: another process may start at any time. */
+/** Time in which the weight of a measurement falls to 1/e: another process may start at any time. */
 const MEMORY_MS = 250;
-/** Weight of what is assumed before the first job has ended, as ms of busy threads. */
+/** Weight of the initial assumption, as ms of busy threads. */
 const ASSUMED_MS = 20;
 const MIB = 1 << 20;
 
 /**
- * Measures how many cores the threads really get, and what the work beside packing costs. Both are running
- * means whose weights decay with time.
+ * Measures the number of cores that the threads get, and the CPU time of all work but packing. Both are
+ * running means whose weights decay with time.
  */
 export class CoreMeter {
   private busyMs: number;
   private busyCpuMs: number;
   private jobsAtMs = 0;
-  /** Work of the threads, and of the calling thread, each on bytes of its own: the threads are ahead. */
+  /** Work of the threads and of the calling thread. Their bytes differ, since the threads read ahead. */
   private readonly threadWork = new DecayingRatio();
   private readonly callingWork = new DecayingRatio();
 
-  /** `available`: cores that the process may use. `working` returns how many of the threads work. */
+  /** `available`: cores that the process may use. `working`: returns the number of threads that work now. */
   constructor(
     threads: number,
     available: number,
@@ -31,13 +31,15 @@ export class CoreMeter {
     return (this.working() * this.busyCpuMs) / this.busyMs;
   }
 
-  /** CPU ms of all stages but packing, for a MiB of image; undefined before the first. */
+  /** CPU ms per MiB of image of all stages but packing; undefined before the first MiB. */
   get floorMsPerMiB(): number | undefined {
     const { threadWork, callingWork } = this;
     return callingWork.bytes > 0 ? threadWork.msPerMiB + callingWork.msPerMiB : undefined;
   }
 
-  /** Record a job that ended at `nowMs`: its duration, and the part of it in which its thread had a core. */
+  /**
+   * Record a job that ended at `nowMs`: its elapsed ms, and the ms of them in which its thread had a core.
+   */
   job(nowMs: number, ms: number, cpuMs: number): void {
     const kept = keptAfter(nowMs - this.jobsAtMs);
     this.jobsAtMs = nowMs;
@@ -45,12 +47,12 @@ export class CoreMeter {
     this.busyCpuMs = kept * this.busyCpuMs + Math.min(ms, Math.max(0, cpuMs));
   }
 
-  /** Record CPU time of reading, scanning and hashing, and the bytes that it completed. */
+  /** Record the CPU ms of reading, scanning and hashing `bytes` bytes. */
   ingest(nowMs: number, cpuMs: number, bytes: number): void {
     this.threadWork.add(nowMs, cpuMs, bytes);
   }
 
-  /** Record CPU time of the calling thread beside packing, and the bytes that it completed. */
+  /** Record the CPU ms of the calling thread, without packing, for `bytes` bytes. */
   calling(nowMs: number, cpuMs: number, bytes: number): void {
     this.callingWork.add(nowMs, cpuMs, bytes);
   }

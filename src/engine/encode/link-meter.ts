@@ -3,44 +3,40 @@ const START_BITS_PER_SECOND = 1e9;
 const MIN_BITS_PER_SECOND = 1e4;
 const MAX_BITS_PER_SECOND = 1e11;
 /**
- * A write of at least this duration waited for the link; a shorter one may have been delayed by the event
- * loop.
+ * A write of at least this duration counts as a wait for the link: the event loop may delay a shorter one.
  */
 const MIN_WAIT_MS = 1;
-/**
- * A smaller write, such as that of a header, goes into a buffer: its duration is that of an event loop which
- * was busy, and would make the link thousands of times too slow.
- */
+/** Smaller writes, such as a header, do not count: they go to a buffer and measure only the event loop. */
 const MIN_WAIT_BYTES = 4096;
 /**
- * The time between two waits counts as busy up to this multiple of the second wait; beyond it the link may
- * have been idle.
+ * Maximum time between two waits, as a multiple of the second; after a longer time the link may have been
+ * idle.
  */
 const MAX_IDLE_RATIO = 1;
 /**
- * A sample spans at least this time or these bytes. The end of a wait is noticed up to a few ms late, and the
- * largest of samples of one wait each is one that begins late: twice the rate of a link of 1 Gbit/s.
+ * A sample spans at least this time or these bytes. The end of a wait is noticed up to a few ms late, so the
+ * largest of shorter samples would show twice the rate of a link of 1 Gbit/s.
  */
 const MIN_SAMPLE_MS = 10;
 const MIN_SAMPLE_BYTES = 1 << 20;
 /**
- * The largest sample of this period counts: a busy event loop makes samples too low, and a link that gets
- * slower shows soon.
+ * Age limit of samples. The largest sample counts, since a busy event loop makes samples too low; the limit
+ * is short, so that a link that gets slower shows soon.
  */
 const MEMORY_MS = 300;
 /**
- * Waits until the initial estimate has no weight: the first ones measure the start of programs, too. A level
- * that suits a slow link would take a core for the time of many groups.
+ * Number of waits over which the weight of the initial estimate falls to 0. The first waits also measure the
+ * start of the programs, and zstd at a level for a slow link would occupy a core for the time of many groups.
  */
 const LEARNING_WAITS = 4;
 /**
- * Over this period, a link that writes kept busy for less than this part of the time is assumed to be this
- * much faster than the bytes it got. A write may wait there, too: for a core.
+ * If writes kept the link busy for less than MIN_BUSY_SHARE of a period of PROBE_MS, the link is assumed to
+ * be at least PROBE_FACTOR times as fast as the bytes that it got. (A write also waits for a core.)
  */
 const PROBE_MS = 50;
 const MIN_BUSY_SHARE = 0.5;
 const PROBE_FACTOR = 4;
-/** Bytes that a pipe or socket may hold: the link has sent the rest of what was written. */
+/** Maximum bytes in the buffer of a pipe or socket; written bytes beyond it were sent by the link. */
 const MAX_BUFFER_BYTES = 1 << 20;
 
 interface Sample {
@@ -49,11 +45,11 @@ interface Sample {
 }
 
 /**
- * Measures a link's rate from the duration of writes: the largest of the latest samples (as in BBR, Cardwell
- * et al. 2016). Writes that wait give the rate: the bytes written from the end of one wait to the end of the
- * next. More bytes than a buffer may hold raise the estimate at once. While writes take less than half of the
- * time, the link is faster than the bytes it gets: the estimate then rises to a multiple of their rate, so
- * that more is sent until the link is busy.
+ * Measures a link's rate from the duration of writes: the largest of the latest samples, as in BBR (Cardwell
+ * et al. 2016). A sample is the bytes written between the ends of two waits, divided by the time. Two signals
+ * raise the estimate at once: more written bytes than a buffer can hold; and writes that take less than half
+ * of the time. In the second case the link is faster than the bytes it gets, so the estimate rises to a
+ * multiple of their rate, until the link is busy.
  */
 export class LinkMeter {
   private bits = START_BITS_PER_SECOND;
@@ -61,10 +57,10 @@ export class LinkMeter {
   private samples: Sample[] = [];
   private lastWaitMs: number | undefined;
   private bytesSinceWait = 0;
-  /** The sample in progress: the end of the wait that it begins with, and bytes since then. */
+  /** The sample in progress: its start, which is the end of a wait, and the bytes since then. */
   private sampleFromMs = 0;
   private sampleBytes = 0;
-  /** The period in progress: its start, the bytes, and the time that they took. */
+  /** The period in progress: its start, its bytes, and the ms of their writes. */
   private probeFromMs: number | undefined;
   private probeBytes = 0;
   private probeBusyMs = 0;
@@ -76,9 +72,10 @@ export class LinkMeter {
   }
 
   /**
-   * Record a write of `bytes` bytes from `startMs` to `endMs`. `busyMs`: time since the end of the last one
-   * in which this thread was busy, and could not notice the end. `isFed`: more bytes wait behind the write.
-   * One that is not followed may be as slow as the encoder, which is no rate of the link.
+   * Record a write of `bytes` bytes from `startMs` to `endMs`. `busyMs`: the time since the end of the last
+   * write in which the calling thread was busy, so that it noticed the end of this one late. `isFed`: more
+   * bytes wait behind the write; without them a write may be as slow as the encoder and says nothing about
+   * the link.
    */
   recordWrite(bytes: number, startMs: number, endMs: number, busyMs = 0, isFed = true): void {
     this.bytesSinceWait += bytes;
@@ -89,7 +86,7 @@ export class LinkMeter {
     this.recordWaited(bytes, startMs, endMs, ms - busyMs < MIN_WAIT_MS || !this.isLinkBusy);
   }
 
-  /** `isLowerBound`: the wait may not be the link's; it only shows how fast the link is at least. */
+  /** `isLowerBound`: the write may have waited for something else, so the link is at least this fast. */
   private recordWaited(bytes: number, startMs: number, endMs: number, isLowerBound: boolean): void {
     const idleMs = this.lastWaitMs === undefined ? Infinity : startMs - this.lastWaitMs;
     const isContinuous = idleMs <= MAX_IDLE_RATIO * (endMs - startMs);
@@ -97,8 +94,8 @@ export class LinkMeter {
     this.sampleBytes += this.bytesSinceWait;
     const sampleMs = endMs - this.sampleFromMs;
     const bits = (this.sampleBytes * 8000) / sampleMs;
-    // After a pause, buffers along the path took the first bytes at once: that sample is too high, and used
-    // only without another.
+    // After a pause, buffers along the path take the first bytes at once: the sample is too high and is not
+    // used.
     const isLong = sampleMs >= MIN_SAMPLE_MS || this.sampleBytes >= MIN_SAMPLE_BYTES;
     if (isContinuous && isLong) this.samples.push({ atMs: endMs, bits });
     if (!isContinuous || isLong) {
@@ -112,7 +109,7 @@ export class LinkMeter {
     this.waits++;
     const weight = Math.min(1, this.waits / LEARNING_WAITS);
     const estimate = START_BITS_PER_SECOND ** (1 - weight) * measured ** weight;
-    // One short wait alone may be one for a core.
+    // A single short wait may be a wait for a core.
     const onlyRaises = isLowerBound || (!hasSample && endMs - startMs < MIN_SAMPLE_MS);
     this.bits = onlyRaises ? Math.max(this.bits, estimate) : estimate;
     this.lastWaitMs = endMs;

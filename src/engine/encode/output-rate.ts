@@ -1,20 +1,20 @@
-/** What was measured keeps 1/e of its weight after this time. */
+/** Time in which the weight of a measurement falls to 1/e. */
 const MEMORY_MS = 250;
-/** Weight of the given rate, as ms of measurement: a burst of a few writes proves little. */
+/** Weight of the given rate, as ms of measurement, so that a burst of a few writes changes little. */
 const GIVEN_MS = 50;
-/** An output is saturated while more bytes than these wait behind the write in progress. */
+/** An output is saturated while more than this many bytes wait behind the write in progress. */
 const SATURATED_BYTES = 1 << 20;
 
 /**
- * Rate of an output whose link rate is given: the given rate, or less where the output takes less. Only the
- * time counts in which bytes wait for the output: then the time between the ends of two writes is the
- * output's, whether the link is slow or the process does not get the CPU to feed it.
+ * Rate of an output: the lower of the link's rate and the measured rate of writes. Only time in which bytes
+ * wait for the output is measured. Then the time between the ends of two writes is the output's, whether the
+ * link is slow or the process lacks the CPU to feed it.
  */
 export class OutputRate {
   private bytes = 0;
   private ms = 0;
   private atMs = 0;
-  /** End of the last write, if bytes waited behind it. */
+  /** End of the last write, if the output was saturated then. */
   private saturatedFromMs: number | undefined;
 
   constructor(private readonly givenBitsPerSecond: () => number) {}
@@ -28,8 +28,9 @@ export class OutputRate {
   }
 
   /**
-   * Record a write that ended at `endMs`. `waitingBytes`: packed bytes that wait behind it. `busyMs`: time
-   * since the end of the last one in which this thread was busy, and could not notice the end.
+   * Record a write that ended at `endMs`. `waitingBytes`: packed bytes that wait behind it. `busyMs`: the
+   * time since the end of the last write in which the calling thread was busy, so that it noticed this end
+   * late.
    */
   recordWrite(bytes: number, endMs: number, waitingBytes: number, busyMs = 0): void {
     if (this.saturatedFromMs !== undefined) {

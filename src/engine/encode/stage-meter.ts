@@ -17,9 +17,9 @@ export interface StageMeterOptions {
   readonly waitingBytes: () => number;
 }
 
-/** Measures the stages of one stream where their work happens. Called once a chunk, segment and write. */
+/** Measures the stages of one stream. Called once for each chunk, segment and write. */
 export class StageMeter implements IngestMeter {
-  /** Bytes of carried images that were chosen codecs for. */
+  /** Bytes of carried images whose codecs were chosen so far. */
   bytesRead = 0;
   private startedMs = 0;
   private waitedMs = 0;
@@ -35,7 +35,7 @@ export class StageMeter implements IngestMeter {
     return this.options.cores.floorMsPerMiB;
   }
 
-  /** Total ms in which the calling thread worked, and could not notice the end of a write. */
+  /** Total ms in which the calling thread worked, so that it noticed the end of a write late. */
   get callingBusyMs(): number {
     return this.callingMs + this.options.threads.local.totalMs;
   }
@@ -59,7 +59,7 @@ export class StageMeter implements IngestMeter {
     timeline?.stage('read', nowMs, ms, cpuMs);
   }
 
-  /** Begin work of the calling thread, which ends before it awaits anything. */
+  /** Begin work of the calling thread. `leave` must follow before it awaits anything. */
   enter(): void {
     const { elapsedMs, threads } = this.options;
     const { local } = threads;
@@ -67,7 +67,10 @@ export class StageMeter implements IngestMeter {
     this.waitedMs = waitedUs() / 1000 - local.totalWaitMs;
   }
 
-  /** End it. Packing that ran here meanwhile is not part of it. `bytes`: bytes of image that it completed. */
+  /**
+   * End the work; jobs that ran on the calling thread meanwhile are not part of it. `bytes`: bytes of image
+   * that it completed. `isCarried`: they belong to a carried image, not to a base.
+   */
   leave(bytes = 0, isCarried = true): void {
     const { elapsedMs, threads, cores, timeline } = this.options;
     const { local } = threads;
@@ -93,7 +96,7 @@ export class StageMeter implements IngestMeter {
     this.sample(nowMs);
   };
 
-  /** Record a write; times as `elapsedMs`. */
+  /** Record a write; its times are ms since the stream began. */
   written(bytes: number, startMs: number, endMs: number): void {
     const { timeline } = this.options;
     timeline?.written(startMs, endMs, bytes);

@@ -17,10 +17,7 @@ export interface ImageSummary {
   readonly duplicatesInside: number;
   /** Pages equal to a page of an earlier image at another page number. */
   readonly duplicatesBetween: number;
-  /**
-   * Pages and bytes by codec, only the codecs in use. Frame tables and records are counted in `bytesOut`
-   * alone.
-   */
+  /** Pages and bytes by codec, for the codecs in use. Frame tables and records count in `bytesOut` only. */
   readonly codecs: Partial<CodecCounts>;
 }
 
@@ -45,7 +42,7 @@ export interface EncodedImage {
   readonly end: ImageEnd;
 }
 
-/** @internal Sum up a stream that was written. */
+/** @internal Return the totals of a stream that was written. */
 export function streamSummary(
   carried: readonly EncodedImage[],
   writer: RecordWriter,

@@ -1,22 +1,27 @@
 /** The stages of encoding, in order. */
 export const STAGES = ['read', 'scan', 'choose', 'pack', 'write'] as const;
 /**
- * `read`: from the source. `scan`: zero pages found and digests computed. `choose`: on the calling thread,
- * dedup look-ups, the choice and framing. `pack`: segments compressed. `write`: the output took the bytes.
+ * - `read`: reading the source.
+ * - `scan`: finding zero pages and computing digests.
+ * - `choose`: dedup, choice of codecs and framing, on the calling thread.
+ * - `pack`: compressing segments.
+ * - `write`: writing to the output.
  */
 export type Stage = (typeof STAGES)[number];
 
 /** Possible bottlenecks of encoding. */
 export const BOTTLENECKS = ['link', 'cpu', 'source', 'calling thread'] as const;
 /**
- * `link`: the output, or the link of the given rate. `cpu`: the threads, waits for a core included. `source`:
- * reading. `calling thread`: look-ups, choice and framing.
+ * - `link`: the output, or the link of the given rate.
+ * - `cpu`: the threads, their waits for a core included.
+ * - `source`: reading.
+ * - `calling thread`: dedup, choice of codecs and framing.
  */
 export type BottleneckName = (typeof BOTTLENECKS)[number];
 
 /** Time of one stage, summed over its threads. */
 interface StageTime {
-  /** Elapsed ms; more than `cpuMs` where the stage waited for a core, the source or the output. */
+  /** Elapsed ms; `ms` minus `cpuMs` is the wait for a core, the source or the output. */
   ms: number;
   cpuMs: number;
 }
@@ -33,27 +38,27 @@ export interface TimelineRow {
   /** Ms since the stream began. */
   readonly fromMs: number;
   readonly toMs: number;
-  /** Bytes of the images that were chosen codecs for, zero and duplicate pages included. */
+  /** Bytes of the images whose codecs were chosen, zero and duplicate pages included. */
   readonly bytesRead: number;
-  /** Bytes of the stream that the output took. */
+  /** Bytes of the stream that were written. */
   readonly bytesOut: number;
   readonly stages: Readonly<Record<Stage, Readonly<StageTime>>>;
-  /** Segments by packing: `raw`, `lz4`, `zstd:3`, … */
+  /** Totals of segments by packing: `raw`, `lz4`, `zstd:3`, … */
   readonly options: Readonly<Record<string, Readonly<OptionUse>>>;
-  /** The price of a byte at the last choice of the interval (`Strategy.explain`), if there is one. */
+  /** `StrategyExplanation.bytePrice` at the last choice so far; undefined if the strategy has none. */
   readonly bytePrice: number | undefined;
-  /** Cores that the threads got while they worked. */
+  /** Number of cores that the threads got while they worked. */
   readonly cores: number;
-  /** Most jobs that were given to threads and had not ended, and most packed bytes that waited. */
+  /** Maxima in the interval: jobs in flight, and packed bytes that waited for the output. */
   readonly pendingJobs: number;
   readonly waitingBytes: number;
-  /** Fractions of the interval in which each was busy, 0 … 1. */
+  /** Fraction of the interval in which each resource was busy, 0 … 1. */
   readonly busy: Readonly<Record<BottleneckName, number>>;
-  /** The busiest of them. */
+  /** The busiest resource. */
   readonly bottleneck: BottleneckName;
 }
 
-/** A row that is being filled. Bytes are spread over rows as fractions and rounded at the end. */
+/** A row that is being filled. Bytes may be fractions, which `finish` rounds. */
 export interface OpenRow {
   bytesRead: number;
   bytesOut: number;
@@ -63,13 +68,13 @@ export interface OpenRow {
   cores: number;
   pendingJobs: number;
   waitingBytes: number;
-  /** Ms that each was busy, on average over its threads. */
+  /** Ms in which each resource was busy, averaged over its threads. */
   readonly busyMs: Record<BottleneckName, number>;
-  /** Ms that a link of the given rate was busy. */
+  /** Ms in which a link of the given rate was busy. */
   linkMs: number;
 }
 
-/** Create a row in which nothing has happened. */
+/** Create an empty row. */
 export function emptyRow(): OpenRow {
   return {
     bytesRead: 0,
@@ -95,7 +100,7 @@ export function pairs(rows: readonly OpenRow[]): OpenRow[] {
   return merged;
 }
 
-/** Add what happened in `later` to the row before it. */
+/** Merge the row `later` into the row before it. */
 export function addRow(row: OpenRow, later: OpenRow): void {
   row.bytesRead += later.bytesRead;
   row.bytesOut += later.bytesOut;

@@ -11,7 +11,7 @@ import {
   type TimelineRow,
 } from './timeline-row.js';
 
-/** Resource that each stage uses. */
+/** The resource that each stage keeps busy. */
 const BUSY: Readonly<Record<Stage, BottleneckName>> = {
   read: 'source',
   scan: 'cpu',
@@ -20,7 +20,7 @@ const BUSY: Readonly<Record<Stage, BottleneckName>> = {
   write: 'link',
 };
 
-/** State of the encoder that is not a duration. */
+/** State of the encoder at one moment. */
 export interface TimelineSample {
   readonly cores: number;
   readonly bytePrice: number | undefined;
@@ -32,20 +32,20 @@ export interface TimelineSample {
 export interface TimelineOptions {
   /** Length of a row, in ms. */
   readonly intervalMs: number;
-  /** Beyond this many rows, every two become one and the length doubles. */
+  /** Above this many rows, every two are merged and the length doubles. */
   readonly maxRows: number;
-  /** Rate of the link, if it is given: its busy time is computed. A measured one shows as `write`. */
+  /** Rate of the link, if it is given: its busy time is then computed. That of a measured link is `write`. */
   readonly linkBitsPerSecond: number | undefined;
 }
 
 /**
- * Collects what each stage did in each interval of a stream. Durations are spread over the intervals that
- * they cover; times are ms since the stream began.
+ * Collects the work of each stage, interval by interval. A duration is spread over the intervals that it
+ * covers. Times are ms since the stream began.
  */
 export class Timeline {
   private rows: OpenRow[] = [];
   private intervalMs: number;
-  /** When the link has sent everything so far, and until when its busy time is in the rows. */
+  /** Time at which the link will have sent all bytes so far, and time until which its busy time was added. */
   private linkFreeAtMs = 0;
   private linkAddedMs = 0;
   private lastMs = 0;
@@ -101,7 +101,7 @@ export class Timeline {
     const end = Math.max(endMs, this.lastMs);
     this.rowAt(end);
     this.addLink(end);
-    // What ended together with the stream, at the beginning of a row, belongs to the row before.
+    // If the stream ends exactly where a row begins, that row is empty time: merge it into the row before.
     if (this.rows.length > 1 && (this.rows.length - 1) * this.intervalMs === end)
       addRow(this.rows.at(-2)!, this.rows.pop()!);
     const [bytesRead, bytesOut] = [rounder(), rounder()];
@@ -110,10 +110,10 @@ export class Timeline {
     return this.rows.map(({ busyMs, linkMs, ...row }, i) => {
       const fromMs = i * this.intervalMs;
       const toMs = Math.min(end, fromMs + this.intervalMs);
-      // Where nothing was chosen, the state is that of the row before.
+      // A row without a choice has the state of the row before.
       cores = row.cores || cores;
       bytePrice = row.bytePrice ?? bytePrice;
-      // A real output and a link of given rate are one bottleneck: whichever is slower.
+      // The output and a link of given rate are one bottleneck: the slower of both.
       const busy = sharesOf({ ...busyMs, link: Math.max(busyMs.link, linkMs) }, toMs - fromMs);
       return {
         ...row,
@@ -142,7 +142,7 @@ export class Timeline {
 
   /** Call `add` with every row between two times and its share of them. */
   private spread(fromMs: number, toMs: number, add: (row: OpenRow, share: number) => void): void {
-    // The last row first: it may make rows longer.
+    // First open the last row, which may merge rows and so change their indices.
     const last = this.rowAt(toMs);
     const from = Math.max(0, Math.min(fromMs, toMs));
     const [first, end] = [this.indexOf(from), this.indexOf(toMs)];
@@ -180,7 +180,7 @@ function sharesOf(
   return Object.fromEntries(BOTTLENECKS.map((name) => [name, share(name)])) as Record<BottleneckName, number>;
 }
 
-/** Return a function that rounds numbers so that their sum stays exact. */
+/** Create a function that rounds a series of numbers so that the sum of the results stays exact. */
 function rounder(): (value: number) => number {
   let exact = 0;
   let given = 0;

@@ -18,7 +18,7 @@ export interface DigestContext {
   readonly digests: number;
 }
 
-/** A base image that this side has, with its digest. */
+/** A base image that this host has, with its digest. */
 export interface DigestedBase {
   readonly source: PageSource;
   readonly bytes: number;
@@ -37,10 +37,10 @@ export function declareDigestContext(slots: Slots, pageBytes: number): DigestCon
 }
 
 /**
- * Read an image through and compute its digest; other events get a turn every few milliseconds. No other
- * image may be digested in this context meanwhile.
- * @throws PageferryError `bad-argument` when the source has no `readAt`; what the source throws; the reason
- *   of `signal`
+ * Read a whole image and compute its digest; yields to the event loop every few ms. No other image may be
+ * digested in this context meanwhile.
+ * @throws PageferryError `bad-argument` if the source has no `readAt`; the source's error; the reason of
+ *   `signal`
  */
 export async function digestBase(
   context: DigestContext,
@@ -73,7 +73,7 @@ export async function digestBase(
   }
 }
 
-/** Return the image that the record of a base image names by its digest and size. */
+/** Return the base image with the digest and size that a record names, or undefined. */
 export function findBase(
   bases: readonly DigestedBase[],
   { digest, bytes }: ImageRecord,

@@ -2,24 +2,24 @@ import type { Slots } from '../../kernels/arena.js';
 import type { Kernels } from '../../kernels/kernels.js';
 import { MAX_HEAD_BYTES } from '../../stream/format.js';
 
-/** Initial capacity for heads; few need more. */
+/** Initial capacity of the buffer for heads; few heads are longer. */
 const INITIAL_HEAD_BYTES = 4096;
 
-/**
- * Collects a stream's bytes from pieces of any size until the expected ones are complete: a head, then data.
- */
+/** Collects the expected bytes of a stream, a head and data, from pieces of any size. */
 export class ByteCollector {
   private readonly kernels: Kernels;
   private headBuffer = new Uint8Array(INITIAL_HEAD_BYTES);
+  /** Addresses: the bytes to hash, and their hash. */
   private readonly hashed: number;
   private readonly hash: number;
   private headBytes = 0;
   private dataBytes = 0;
-  private collected = 0;
-  /** Bytes of the stream that were collected so far. */
-  position = 0;
-
+  /** Address for the data. */
   private data = 0;
+  /** Expected bytes collected so far. */
+  private collected = 0;
+  /** Bytes of the stream collected so far. */
+  position = 0;
 
   constructor(slots: Slots) {
     this.kernels = slots.kernels;
@@ -36,7 +36,7 @@ export class ByteCollector {
     return this.headBuffer.subarray(0, this.headBytes);
   }
 
-  /** Expect a head of `headBytes` bytes, then `dataBytes` bytes of data, which are stored at `data`. */
+  /** Expect a head of `headBytes` bytes, then `dataBytes` bytes of data, to be stored at address `data`. */
   expect(headBytes: number, dataBytes = 0, data = 0): void {
     if (headBytes > this.headBuffer.length) this.headBuffer = new Uint8Array(headBytes);
     this.headBytes = headBytes;
@@ -45,7 +45,7 @@ export class ByteCollector {
     this.collected = 0;
   }
 
-  /** Collect expected bytes out of `bytes` from offset `from` on; return their number. */
+  /** Collect expected bytes from `bytes`, from offset `from` on; return the number of collected bytes. */
   collect(bytes: Uint8Array, from: number): number {
     const isInHead = this.collected < this.headBytes;
     const missing = (isInHead ? 0 : this.dataBytes) + this.headBytes - this.collected;

@@ -23,25 +23,28 @@ export interface DecoderOptions {
    * `readAt`.
    */
   readonly bases?: readonly PageSource[];
-  /** Largest unpacked frame, in bytes; default 132 MiB. The decoder takes up to twice that of memory. */
+  /**
+   * Maximum size of an unpacked frame, in bytes; default 132 MiB. The decoder takes up to twice that of
+   * memory.
+   */
   readonly maxFrameBytes?: number;
-  /** Most bytes of all carried images together; default 16 TiB, which is also an encoder's default limit. */
+  /** Maximum bytes of all carried images together; default 16 TiB, as for an encoder. */
   readonly maxImageBytes?: number;
   /** The zstd to use; default the best available one. `null`: none. */
   readonly zstd?: Zstd | null;
   /**
-   * Number of threads that decode, at most 16; default 1: the calling thread. More than 1 needs Node; sinks
-   * are then given views of memory that threads share. A process that may use only one core gets one.
+   * Number of threads that decode, 1 … 16; default 1: the calling thread. More than 1 needs Node, and sinks
+   * then get views of a SharedArrayBuffer. A process that may use only one core gets one thread.
    */
   readonly threads?: number;
   /**
-   * Creates the sink of an image's container, called before that of the image, with the image's number.
+   * Creates the sink of an image's container. Called before `openSink` for the image, with the same number.
    * Default: containers of up to 256 MiB are decoded to memory and discarded.
    */
   readonly openContainer?: OpenSink;
-  /** Called with the codec of every run of pages, as they are decoded. */
+  /** Called with the codec of every run of pages. */
   readonly onPages?: PageObserver;
-  /** Abort every call on the decoder: they reject with the signal's reason, and the sinks are aborted. */
+  /** Aborts the decoder: every call rejects with the signal's reason, and the sinks are aborted. */
   readonly signal?: AbortSignal;
 }
 
@@ -58,8 +61,8 @@ const OPTION_TYPES: OptionTypes<DecoderOptions> = {
 
 /**
  * Create a decoder that writes images to the sinks that `openSink` returns.
- * @throws PageferryError `bad-argument` for an invalid option, `limit` when `maxFrameBytes` needs more memory
- *   than there is
+ * @throws PageferryError `bad-argument` for an invalid option, `limit` if `maxFrameBytes` needs too much
+ *   memory
  */
 export async function createDecoder(openSink: OpenSink, options: DecoderOptions = {}): Promise<Decoder> {
   checkFunction('createDecoder', 'openSink', openSink);
@@ -87,8 +90,8 @@ export async function allocateDecoder(
 }
 
 /**
- * @internal Create a decoder whose memory is declared in `slots`; it can be used once `allocateDecoder` has
- * allocated that. `digestedBases`: bases whose digests are known, in place of those of the options.
+ * @internal Create a decoder whose memory is declared in `slots`; call `allocateDecoder` before using it.
+ * `digestedBases`: base images whose digests are known; they replace those of the options.
  */
 export async function declareDecoder(
   slots: Slots,

@@ -17,10 +17,9 @@ export interface DecodedImage {
   readonly digest: Uint8Array;
 }
 
-/**
- * Creates the sink of an image, called at the image's record. `number` counts carried images only, from 0.
- */
+/** Creates the sink of an image when its record arrives. `number` counts carried images only, from 0. */
 export type OpenSink = (image: ImageRecord, number: number) => PageSink;
+
 /** Settings of {@link DecodedImages}. */
 export interface DecodedImagesOptions {
   readonly openSink: OpenSink;
@@ -31,11 +30,13 @@ export interface DecodedImagesOptions {
   readonly maxImageBytes: number;
 }
 
-/** The images of a stream while it is decoded; their sinks are finished once the whole stream is verified. */
+/**
+ * The images of a stream that is being decoded. Their sinks are finished after the whole stream is verified.
+ */
 export class DecodedImages {
   private readonly ends: ImageEnd[] = [];
   private readonly sinks: { sink: PageSink; bytes: number }[] = [];
-  /** Images that are neither bases nor containers. */
+  /** Number of carried images: neither bases nor containers. */
   private carried = 0;
   private current: ImageDecoder | undefined;
   private claimedBytes = 0;
@@ -43,7 +44,7 @@ export class DecodedImages {
 
   constructor(
     private readonly context: DecodeContext,
-    /** All images so far; the array that is also in the context. */
+    /** All images so far; the same array as `context.images`. */
     private readonly known: KnownImage[],
     private readonly frames: FrameQueue,
     private readonly options: DecodedImagesOptions,
@@ -105,7 +106,7 @@ export class DecodedImages {
     this.frames.expect(record.bytes ?? 0);
   }
 
-  /** A container gets the number of its image. */
+  /** Open the sink of a carried image or of a container, which has the number of its image. */
   private openSink(record: ImageRecord): PageSink {
     const { openSink, openContainer } = this.options;
     if (record.kind === 'carried') return openSink(record, this.carried++);
@@ -134,7 +135,7 @@ export class DecodedImages {
     return bases;
   }
 
-  /** Decode a frame of pages, whose data is where the queue of frames reserved memory. */
+  /** Check a frame and add it to the queue, which has its data. */
   addFrame(frame: FrameHead, headBytes: Uint8Array, dataBytes: number, label: string): Promise<void> {
     const { current } = this;
     if (!current || frame.image !== current.image.record.image)
@@ -150,12 +151,12 @@ export class DecodedImages {
     return this.frames.add(frame, headBytes, dataBytes, record.parent ?? 0, place);
   }
 
-  /** Write the pages of a frame of the open image. */
+  /** Write the pages of the queue's next frame, which belongs to the open image. */
   writeFrame(frame: FrameSlot): Promise<void> {
     return this.current!.writeFrame(frame);
   }
 
-  /** End the open image and compare it with what was sent. */
+  /** End the open image; compare its size and digest with those that were sent. */
   endImage(end: ImageEnd & { image: number }, label: string): void {
     const { current } = this;
     if (!current || end.image !== current.image.record.image)
@@ -176,7 +177,7 @@ export class DecodedImages {
     this.current = undefined;
   }
 
-  /** End the stream: the images it lists have to be those that were decoded. */
+  /** End the stream: compare the images that it lists with those that were decoded. */
   endStream(ends: readonly ImageEnd[], label: string): void {
     if (this.current)
       throw badStream(`${label}: the stream ends before image ${this.current.image.record.image}`);

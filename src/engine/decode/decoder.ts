@@ -34,9 +34,9 @@ export interface DecoderParts {
   readonly meter: DecodeMeter;
   /** Create the threads, once the memory exists; `onFailure` is called with the first failure of one. */
   createThreads(onFailure: (cause: unknown) => void): Threads;
-  /** Whether zstd is the caller's own, which cannot be sent to other threads. */
+  /** Whether the caller supplied zstd, which then runs on the calling thread only. */
   readonly ownsZstd: boolean;
-  /** For pages of the largest size; the stream's header sets the size. */
+  /** Sized for the largest pages; the stream's header sets the page size. */
   readonly digesting: DigestContext;
   readonly openSink: OpenSink;
   readonly openContainer: OpenSink | undefined;
@@ -49,9 +49,9 @@ export interface DecoderParts {
 }
 
 /**
- * Decodes one stream, pushed in pieces of any size, into sinks. No sink is finished before the whole stream
- * is verified. Await each call before the next one; a call that overlaps another is refused. After a failure
- * or an abort every call rejects with the first cause, and every sink was aborted.
+ * Decodes one stream, pushed in pieces of any size, into sinks. Sinks are finished only after the whole
+ * stream is verified. Await each call before the next one; a call that overlaps another rejects. After a
+ * failure or an abort all sinks are aborted, and every call rejects with the first cause.
  */
 export class Decoder {
   private readonly parser: RecordParser;
@@ -84,16 +84,16 @@ export class Decoder {
     this.life.onEnd(() => this.threads?.close());
   }
 
-  /** Cost of decoding so far. With it, a source sends no more than this decoder can take. */
+  /** Cost of decoding so far; `destinationSpeed` turns it into the encoder's option `destination`. */
   get costs(): DecodeCosts {
     return this.parts.meter.costs;
   }
 
   /**
-   * Decode the stream's next bytes, which are in use until the promise settles; other events get a turn every
-   * few milliseconds. With several threads, pages of the last frames are written by later calls, which then
-   * throw what is wrong with them.
-   * @throws PageferryError what is wrong and where; what a sink throws
+   * Decode the stream's next bytes, which must not change until the promise settles; yields to the event loop
+   * every few ms. With several threads, the pages of the last frames may be written, and their errors thrown,
+   * by a later call.
+   * @throws PageferryError what is wrong and where; the error of a sink
    */
   async push(bytes: Uint8Array): Promise<void> {
     this.life.check('push');
@@ -103,7 +103,7 @@ export class Decoder {
       try {
         await this.parser.push(bytes);
       } catch (cause) {
-        await this.frames?.drain(); // throws what is wrong before it in the stream
+        await this.frames?.drain(); // throws an error of an earlier frame instead
         throw cause;
       }
     });
@@ -111,7 +111,7 @@ export class Decoder {
 
   /**
    * End the stream and finish every image. A second call returns the same totals.
-   * @throws PageferryError `bad-stream` when the stream is not complete; what a sink throws
+   * @throws PageferryError `bad-stream` if the stream is not complete; the error of a sink
    */
   async finish(): Promise<DecodeSummary> {
     if (this.summary) return this.summary;
@@ -183,7 +183,7 @@ export class Decoder {
   }
 
   private take({ type, dataBytes }: RecordHead, head: Uint8Array, label: string): void | Promise<void> {
-    // A callback may have aborted the decoder: no further record of this piece is decoded.
+    // A callback may have aborted the decoder: the other records of the pushed bytes are not decoded.
     throwIfAborted(this.life.signal);
     const isAllowed = this.state === 'images' ? type < RECORD.INDEX : type >= RECORD.INDEX;
     if (!isAllowed)
@@ -197,7 +197,7 @@ export class Decoder {
     return this.frames!.drain().then(() => this.takeOther(type, head, label));
   }
 
-  /** Take a record that follows the pages of all frames before it. */
+  /** Handle a record that is not a frame, after the pages of all frames before it are written. */
   private takeOther(type: RecordType, head: Uint8Array, label: string): void | Promise<void> {
     const images = this.images!;
     if (type === RECORD.IMAGE) return images.beginImage(readImage(head, label), label);

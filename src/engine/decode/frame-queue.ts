@@ -3,24 +3,26 @@ import type { FrameHead } from '../../stream/format.js';
 import type { Threads } from '../threads/threads.js';
 import type { FrameSlot } from './frame-slots.js';
 
-/** Most unpacked bytes of the frames in flight, for each thread. */
+/** Maximum unpacked bytes of the frames in flight, for each thread. */
 const MAX_THREAD_BYTES = 8 << 20;
-/** Threads are started for images of as many bytes: starting one takes as long as decoding 20 MiB. */
+/** Minimum bytes of an image for which workers are started: starting one takes as long as decoding 20 MiB. */
 const MIN_THREADED_BYTES = 32 << 20;
 
 /** Context of a queue of frames. */
 export interface FrameQueueContext {
   readonly threads: Threads;
-  /** Whether zstd is the caller's own, which cannot be sent to other threads. */
+  /** Whether the caller supplied zstd, which then runs on the calling thread only. */
   readonly ownsZstd: boolean;
-  /** Write the pages of the next frame, in order. */
+  /** Write the pages of a frame. Called for the frames in order. */
   write(frame: FrameSlot): Promise<void>;
   /** Give other events a turn if the last one was some time ago. @throws the abort reason */
   yieldIfDue(): Promise<void> | undefined;
   readonly signal: AbortSignal;
 }
 
-/** The frames of a stream: threads unpack and decode some ahead of the one whose pages are written. */
+/**
+ * The frames of a stream in flight: threads unpack and decode frames ahead of the one that is being written.
+ */
 export class FrameQueue {
   private readonly queued: FrameSlot[] = [];
   private queuedBytes = 0;
@@ -32,12 +34,15 @@ export class FrameQueue {
     private readonly free: FrameSlot[],
   ) {}
 
-  /** Start threads if there are that many bytes to decode. */
+  /** Start workers if `bytes` bytes to decode are enough for them. */
   expect(bytes: number): void {
     if (bytes >= MIN_THREADED_BYTES) this.context.threads.prepare();
   }
 
-  /** Return the address for the data of the next frame, at `position` of the stream, once there is memory. */
+  /**
+   * Reserve a slot for the next frame, whose data is at `position` of the stream; return the address for the
+   * data. Writes frames until a slot is free.
+   */
   reserve(position: number): number | Promise<number> {
     this.reserved ??= this.free.pop();
     if (this.reserved) return this.reserved.reserve(position);
@@ -45,8 +50,8 @@ export class FrameQueue {
   }
 
   /**
-   * Add the frame whose data is at the reserved address. Resolves while other threads decode it; without
-   * them, when its pages are written.
+   * Add the frame whose data is in the reserved slot. Resolves once the frames in flight are within the
+   * limit; without workers, once the frame's pages are written.
    */
   async add(
     head: FrameHead,
@@ -71,12 +76,12 @@ export class FrameQueue {
     return this.queued.length === 0;
   }
 
-  /** Write the pages of all frames. @throws the first failure */
+  /** Write the pages of all queued frames. @throws the first failure */
   async drain(): Promise<void> {
     while (this.queued.length > 0) await this.writeFirst();
   }
 
-  /** Wait until the next part of the frame is decoded; help with it and with those after it. */
+  /** Wait until the next part of the frame is decoded; run jobs on the calling thread meanwhile. */
   async isReady(slot: FrameSlot): Promise<void> {
     const { threads, signal, yieldIfDue } = this.context;
     while (!slot.isReady) {

@@ -11,16 +11,18 @@ import { POSITION_NUMBERS, packedLimit, unpackedCapacity } from '../unpack/frame
 
 const ZSTD_ID = codecByName('zstd').wireId;
 const ALIGNMENT = 64;
-/** JavaScript copies to shared memory by words only where source and destination are equally aligned. */
+/** JavaScript copies to shared memory by words only if source and destination are equally aligned. */
 const WORD_BYTES = 8;
-/** Largest frame of this package's encoder, unless its groups are very large: what slots are sized for. */
+/**
+ * Size that slots are made for: the largest frame of this package's encoder, except with very large groups.
+ */
 const USUAL_FRAME_BYTES = 11 << 20;
-/** Frames beside one for each thread: one is collected or written, one waits for a thread. */
+/** Frames in addition to one for each thread: one is collected or written, one waits for a thread. */
 const SPARE_FRAMES = 2;
-/** A page of the chunk has one extent, and one of zero pages may be between it and the next one. */
+/** Enough for one extent for each page of the chunk, and an extent of zero pages between any two. */
 const MAX_EXTENTS = 2 * (CHUNK_BYTES / MIN_PAGE_BYTES) + 1;
 
-/** Addresses of a slot's memory, beside that for the frame's data. */
+/** Addresses of a slot's memory, except that for the frame itself. */
 interface SlotMemory {
   readonly job: number;
   readonly head: number;
@@ -31,14 +33,14 @@ interface SlotMemory {
   readonly digests: number;
 }
 
-/** Memory for the frames in flight: one with one thread. */
+/** Memory for the frames in flight; with one thread, for one frame. */
 export class FrameMemory {
   private readonly kernels: Kernels;
   private readonly address: number;
   private readonly bytes: number;
   private readonly slots: readonly SlotMemory[];
 
-  /** `maxFrameBytes`: unpacked bytes of the largest frame. */
+  /** `maxFrameBytes`: maximum unpacked bytes of a frame. */
   constructor(slots: Slots, maxFrameBytes: number, threads: number) {
     const count = threads > 1 ? threads + SPARE_FRAMES : 1;
     this.kernels = slots.kernels;
@@ -58,7 +60,9 @@ export class FrameMemory {
     }));
   }
 
-  /** Divide the memory among frames of at most `maxFrameBytes` bytes; one fits at least. */
+  /**
+   * Divide the memory into slots for frames of at most `maxFrameBytes` unpacked bytes; there is at least one.
+   */
   divide(maxFrameBytes: number, pageBytes: number): FrameSlot[] {
     const { kernels, slots, address } = this;
     const size = slotBytes(maxFrameBytes);
@@ -70,25 +74,31 @@ export class FrameMemory {
   }
 }
 
-/** A frame in memory, and the chunk that its pages are decoded to, part by part. */
+/**
+ * A frame in flight: its data, its unpacked segments, and the chunk that its pages are decoded to, part by
+ * part.
+ */
 export class FrameSlot {
   head!: FrameHead;
   /** Names the frame in errors. */
   label = '';
   /** Unpacked bytes of the frame. */
   bytes = 0;
-  /** Whether the job that decodes the next part has ended, and its error. */
+  /** Whether the job that decodes the next part has ended. */
   isReady = false;
+  /** The error of that job; undefined if it succeeded. */
   failure: unknown;
   /** Address of the chunk's pages and of their digests. */
   readonly chunk: number;
   readonly digests: number;
-  /** Totals of the meter of the job that has ended. */
+  /** Totals of the `DecodeMeter` of the last job. */
   readonly costs: Float64Array;
   private readonly words: Uint32Array;
   private readonly at: number;
   private readonly extents: Float64Array;
+  /** Address of the frame's data. */
   private data = 0;
+  /** Whether the caller's own zstd unpacks the frame, on the calling thread. */
   private isOwnZstd = false;
 
   constructor(
@@ -112,7 +122,9 @@ export class FrameSlot {
     return this.data;
   }
 
-  /** Describe the frame whose data is in place. `isOwnZstd`: zstd runs on the calling thread only. */
+  /**
+   * Set the frame, whose data is at the reserved address. `isOwnZstd`: zstd runs on the calling thread only.
+   */
   take(frame: {
     readonly head: FrameHead;
     readonly headBytes: Uint8Array;
@@ -149,11 +161,11 @@ export class FrameSlot {
     words[at + DECODE.PAGES_LEFT] = head.pageCount;
   }
 
-  /** Have the next part of the frame decoded. */
+  /** Start the job that decodes the next part of the frame. */
   start(threads: Threads): void {
     this.isReady = false;
     this.failure = undefined;
-    // What is wrong with a job is thrown when it is the frame's turn.
+    // A job's error is thrown when it is the frame's turn to be written.
     if (!this.isOwnZstd) threads.start(this.memory.job, this.onEnd);
     else {
       try {
@@ -165,7 +177,7 @@ export class FrameSlot {
     }
   }
 
-  /** Pages that are left after the part that is ready. */
+  /** Pages that are not decoded yet, after the part that is ready. */
   get pagesLeft(): number {
     return this.words[this.at + DECODE.PAGES_LEFT]!;
   }
@@ -174,14 +186,14 @@ export class FrameSlot {
     return this.words[this.at + DECODE.EXTENT_COUNT]!;
   }
 
-  /** Return a number of an extent, one of EXTENT. */
+  /** Return number `number` (one of EXTENT) of extent `index`. */
   extent(index: number, number: number): number {
     return this.extents[index * EXTENT.NUMBERS + number]!;
   }
 
   private readonly onEnd = (cause: unknown): void => {
     this.isReady = true;
-    // The thread's text begins where the frame's name belongs.
+    // A job does not know the frame's name: its error messages begin after it.
     const isUnnamed = cause instanceof PageferryError && /^[:,]/.test(cause.message);
     this.failure = isUnnamed ? new PageferryError(cause.code, `${this.label}${cause.message}`) : cause;
   };

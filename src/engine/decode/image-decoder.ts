@@ -14,25 +14,25 @@ import type { DigestContext } from './base-digest.js';
 import type { FrameQueue } from './frame-queue.js';
 import type { FrameSlot } from './frame-slots.js';
 
-/** Zero pages that are digested in one step; that takes about a millisecond. */
+/** Maximum zero pages that are digested in one step, which takes about a millisecond. */
 const MAX_STEP_PAGES = 2 ** 20;
 /**
- * Bytes of earlier pages that are read in one step. A sink may have to decode each of them: `verifyStream`
- * reads them back from the packed file.
+ * Maximum bytes of earlier pages that are read in one step. A sink may be slow to read back: that of
+ * `verifyStream` decodes each page again.
  */
 const MAX_STEP_BYTES = 256 << 10;
 
-/** An image that pages can refer to: decoded before, or a base. */
+/** An image that pages can refer to: the one being decoded, an earlier one, or a base. */
 export interface KnownImage {
   readonly record: ImageRecord;
-  /** Bytes so far; pages at or past it cannot be referred to. */
+  /** Bytes written so far, or the size of a base. */
   bytes: number;
   readonly readAt: (into: Uint8Array, position: number) => number;
 }
 
 /**
- * Called with `pages` pages from `firstPage` on: their codec and, where they have bytes, the packing of their
- * segment.
+ * Called with a run of `pages` pages from `firstPage` on: their image's number, their codec and, if they have
+ * bytes, the packing of their segment.
  */
 export type PageObserver = (
   image: number,
@@ -57,17 +57,18 @@ export interface DecodeContext extends DigestContext {
 
 /** Writes the pages of one image into its sink, frame by frame, and digests them. */
 export class ImageDecoder {
-  /** Page after the last frame, and bytes of all frames, written or not. */
+  /** End of the frames checked by `follow`: the next page number, and the bytes before it. */
   private framesEnd = 0;
   framesBytes = 0;
+  /** Bytes of the image's last page, if it is shorter and was announced; else 0. */
   private partialBytes = 0;
-  /** Page that is written next. */
+  /** Number of the next page. */
   private page = 0;
-  /** The frame whose pages are written; its pages in the chunk, and those of them that are written. */
+  /** The frame being written; pages in its chunk, and how many of them are written. */
   private slot!: FrameSlot;
   private chunkPages = 0;
   private writtenPages = 0;
-  /** Bytes of the chunk's pages that are not written. */
+  /** Bytes of the chunk's pages that are not written yet. */
   private pendingBytes = 0;
 
   constructor(
@@ -79,7 +80,10 @@ export class ImageDecoder {
     context.digest.start();
   }
 
-  /** Check that a frame follows those before it. @throws PageferryError `bad-stream` */
+  /**
+   * Check that a frame continues the image where the previous frame ended.
+   * @throws PageferryError `bad-stream`
+   */
   follow(head: FrameHead, label: string): void {
     const { pageBytes } = this.context;
     const { firstPage, pageCount, lastPageBytes } = head;
@@ -98,7 +102,10 @@ export class ImageDecoder {
     this.framesBytes = end;
   }
 
-  /** Write a frame's pages, as threads decode them. @throws PageferryError; what the sink throws */
+  /**
+   * Write a frame's pages, part by part as jobs decode them.
+   * @throws PageferryError; the error of the sink
+   */
   async writeFrame(slot: FrameSlot): Promise<void> {
     const { threads, signal, meter, pageBytes } = this.context;
     const { pageCount, lastPageBytes } = slot.head;
@@ -121,7 +128,7 @@ export class ImageDecoder {
     }
   }
 
-  /** Write the pages of an extent. `isLast`: it ends the frame. */
+  /** Write the pages of extent `index`. `isLast`: it ends the frame. */
   private async writeExtent(index: number, isLast: boolean): Promise<void> {
     const { context, slot } = this;
     const codec = codecByWireId(slot.extent(index, EXTENT.CODEC));
@@ -155,7 +162,7 @@ export class ImageDecoder {
       const lastOfStep = left === 0 ? lastBytes : pageBytes;
       this.digestZeros(pages, lastOfStep);
       const bytes = (pages - 1) * pageBytes + lastOfStep;
-      // No more at a time than of other pages: a pipe takes every byte before `zero` returns.
+      // At most a chunk at a time: a pipe takes every byte before `zero` returns.
       for (let done = 0; done < bytes; done += CHUNK_BYTES) {
         const count = Math.min(CHUNK_BYTES, bytes - done);
         throwIfAborted(signal); // an earlier call of the sink may have aborted the decoder
@@ -176,7 +183,7 @@ export class ImageDecoder {
     digest.add(digests, 1);
   }
 
-  /** Read the pages that an extent refers to, decode what has bytes, and hash them. */
+  /** Read the pages that an extent refers to into the chunk, apply their deltas, and hash them. */
   private async writeReferences(codec: Codec, index: number, run: number, lastBytes: number): Promise<void> {
     const { context, slot } = this;
     const { pageBytes } = context;
@@ -218,7 +225,7 @@ export class ImageDecoder {
     }
   }
 
-  /** Return how many of `maxPages` pages can be read at once: 1 if there are none. */
+  /** Return the number of pages, 1 … `maxPages`, that can be read at once from `page` on. */
   private pagesBefore(image: number, page: number, maxPages: number): number {
     const known = this.context.images[image];
     if (!known) return 1;
@@ -228,7 +235,7 @@ export class ImageDecoder {
     return Math.max(1, Math.min(maxPages, Math.floor((end - from) / this.context.pageBytes)));
   }
 
-  /** Copy `bytes` bytes of earlier pages, of any image, to the next page's place. */
+  /** Copy `bytes` bytes of earlier pages, from `page` of any image on, to the next page in the chunk. */
   private readEarlier(image: number, page: number, bytes: number): void {
     const { images, kernels, pageBytes, signal } = this.context;
     const known = images[image];
@@ -247,19 +254,19 @@ export class ImageDecoder {
       throw new PageferryError('io', `image ${image}: expected ${bytes} bytes at ${from}, got ${count}`);
   }
 
-  /** Add pages that are in the chunk, of which the last has `lastBytes` bytes. */
+  /** Count pages that are now in the chunk; the last one has `lastBytes` bytes. */
   private endPages(pages: number, lastBytes: number): void {
     this.chunkPages += pages;
     this.pendingBytes += (pages - 1) * this.context.pageBytes + lastBytes;
     this.page += pages;
   }
 
-  /** Write the chunk's pages so far to the sink. */
+  /** Write the pending pages of the chunk to the sink. */
   private flush(): void {
     if (this.pendingBytes > 0) this.write(this.slot.chunk + this.writtenPages * this.context.pageBytes);
   }
 
-  /** Write the pages that are not written, which are at `from`, to the sink. */
+  /** Write the pending pages, whose bytes are at address `from`, to the sink. */
   private write(from: number): void {
     const { pendingBytes, slot, writtenPages } = this;
     const { kernels, digest, signal } = this.context;

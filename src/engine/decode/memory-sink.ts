@@ -4,9 +4,13 @@ import type { PageSink } from '../../page/source.js';
 const MAX_BYTES = 256 << 20;
 const PART_BYTES = 64 << 10;
 
-/** Create a sink that keeps a container of a decoder without `openContainer`: later pages may refer to it. */
+/**
+ * Create a sink in memory for the container of image `name`, for a decoder without `openContainer`: later
+ * pages may refer to the container.
+ * @throws PageferryError `limit` above 256 MiB, from `write` and `zero`
+ */
 export function createMemorySink(name: string): PageSink {
-  /** Parts by number; one that is not there is zero. */
+  /** Parts by number; a missing part is zero. */
   const parts = new Map<number, Uint8Array>();
   let end = 0;
   const claim = (to: number) => {

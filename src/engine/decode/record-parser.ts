@@ -10,14 +10,18 @@ import { type RecordHead, readHeader, readRecordHead, recordSeed } from '../../s
 import { packedLimit } from '../unpack/frame-decoder.js';
 import { ByteCollector } from './byte-collector.js';
 
-/** Receiver of a stream's header and records, in order, each with a valid check. */
+/** Receiver of a stream's header and records, in order. Their checks were verified. */
 export interface RecordHandler {
-  /** Whether the stream's last record was taken: nothing may follow. */
+  /** Whether the stream's last record was handled: no bytes may follow. */
   readonly complete: boolean;
+  /** Handle the stream's header. */
   open(header: StreamHeader): void;
-  /** Return the address for the data of the next record, which begins at `position` of the stream. */
+  /**
+   * Reserve memory for the data of the next record, which begins at `position` of the stream; return its
+   * address.
+   */
   reserve(position: number): number | Promise<number>;
-  /** Take a record, whose data is at the address that was reserved. */
+  /** Handle a record whose data is at the reserved address. `label`: the record's name in errors. */
   take(record: RecordHead, head: Uint8Array, label: string): void | Promise<void>;
 }
 
@@ -44,7 +48,7 @@ export class RecordParser {
   }
 
   /**
-   * Parse the stream's next bytes. Returns a promise only where the handler did: `bytes` are in use until it
+   * Parse the stream's next bytes. Returns a promise if the handler does; `bytes` must not change until it
    * settles.
    * @throws PageferryError what is wrong and where
    */
@@ -58,7 +62,7 @@ export class RecordParser {
     }
   }
 
-  /** Return the error for a stream that ends here, before its last record. */
+  /** Return the error of a stream that ends here, before its last record. */
   truncated(after = ''): PageferryError {
     const where = !this.header
       ? 'in the stream header'
@@ -66,7 +70,7 @@ export class RecordParser {
     return badStream(`ends at byte ${this.position}: truncated ${where}`);
   }
 
-  /** Handle the expected bytes, which are complete: header, record head, or a record's head and data. */
+  /** Handle the collected bytes: the header, a record head, or a record's head and data. */
   private advance(): void | Promise<void> {
     const { collector } = this;
     if (!this.header) {
@@ -95,7 +99,7 @@ export class RecordParser {
     next();
   }
 
-  /** Expect a record's head and data. */
+  /** Reserve memory for a record's data, then collect its head and data. */
   private begin(record: RecordHead): void | Promise<void> {
     const { headBytes, dataBytes } = record;
     const expect = (data: number) => {

@@ -60,7 +60,7 @@ export class ImageDecoder {
   /** End of the frames checked by `follow`: the next page number, and the bytes before it. */
   private framesEnd = 0;
   framesBytes = 0;
-  /** Bytes of the image's last page, if it is shorter and was announced; else 0. */
+  /** Bytes of a shorter last page, once its frame was checked; else 0. */
   private partialBytes = 0;
   /** Number of the next page. */
   private page = 0;

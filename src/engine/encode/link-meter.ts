@@ -94,8 +94,8 @@ export class LinkMeter {
     this.sampleBytes += this.bytesSinceWait;
     const sampleMs = endMs - this.sampleFromMs;
     const bits = (this.sampleBytes * 8000) / sampleMs;
-    // After a pause, buffers along the path take the first bytes at once: the sample is too high and is not
-    // used.
+    // After a pause, buffers along the path take the first bytes at once. That sample is too high: it counts
+    // only while there is no other.
     const isLong = sampleMs >= MIN_SAMPLE_MS || this.sampleBytes >= MIN_SAMPLE_BYTES;
     if (isContinuous && isLong) this.samples.push({ atMs: endMs, bits });
     if (!isContinuous || isLong) {

@@ -19,7 +19,7 @@ const DIGEST_BYTES = 16;
 /** One look-up in this many is timed. */
 const TIMED_INTERVAL = 16;
 
-/** Options of a batch encoder, complete. */
+/** Options of a batch encoder: those of the sender, with defaults. */
 export interface BatchEncoderOptions {
   readonly pageBytes: PageBytes;
   readonly strategy: Strategy;
@@ -34,12 +34,13 @@ export interface BatchEncoderOptions {
 }
 
 /**
- * Encodes batches of pages into frames, each page against what the receiver has by then. Knows no life cycle.
+ * Encodes batches of pages into frames, against the pages that the receiver has by then. Does not check the
+ * order of calls: `LiveSender` does.
  */
 export class BatchEncoder {
   /** Pages as the receiver has them. */
   readonly remote: RemotePageCache;
-  /** Address of the pages of the next batch, and of the other buffer. */
+  /** Addresses of the current buffer and of the other one. */
   private address: number;
   private otherAddress: number;
   private readonly coder: PageCoder;
@@ -48,8 +49,11 @@ export class BatchEncoder {
   private readonly surveyed: SurveyedPages;
   private readonly zeroDigest: number;
   private readonly bypassResults: Int16Array;
+  /** The searches that the strategy allows for the current batch. */
   private looks = ALL_LOOKS;
-  /** Look-ups of the current batch: all, those that found a page, and time of those that were timed. */
+  /**
+   * Look-ups of the current batch: all of them, those that found a page, those that were timed, and their ms.
+   */
   private readonly lookups = { pages: 0, hits: 0, timedPages: 0, ms: 0 };
 
   constructor(
@@ -189,7 +193,7 @@ export class BatchEncoder {
     remote.put(page, digest, address);
   }
 
-  /** Look a page up; `index.hit` is the page that it equals. */
+  /** Return whether the page equals one that the receiver has: `index.hit`. */
   private isDuplicate(index: PageIndex, digest: number, address: number): boolean {
     const { lookups } = this;
     const { state } = this.options;
@@ -204,14 +208,14 @@ export class BatchEncoder {
     return isFound;
   }
 
-  /** Return whether the receiver still has the page that the index found, with the bytes at `address`. */
+  /** Return whether the receiver's version of a page that the index found has the bytes at `address`. */
   private isSameAs({ image, page }: PageReference, digest: number, address: number): boolean {
     return (image === BASE || this.remote.matches(page, digest)) && this.remote.confirm(image, page, address);
   }
 
   /**
-   * Compare the bytes of a page whose digest is unchanged, if its last version is available; else the digest
-   * decides.
+   * Return whether a page with an unchanged digest has the same bytes; true if its last version is not
+   * cached.
    */
   private isUnchanged(page: number, address: number): boolean {
     const last = this.remote.version(page);

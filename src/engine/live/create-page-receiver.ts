@@ -11,7 +11,7 @@ import { LiveReceiver } from './live-receiver.js';
 import type { PageReceiver, PageReceiverOptions } from './page-receiver.js';
 
 const MAX_CACHE_BYTES = 2 ** 31;
-/** A frame has one batch of pages. */
+/** Lower than for images: a frame has one batch of pages. */
 const DEFAULT_MAX_FRAME_BYTES = 32 << 20;
 
 const OPTION_TYPES: OptionTypes<PageReceiverOptions> = {

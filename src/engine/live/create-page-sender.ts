@@ -46,9 +46,8 @@ const OPTION_TYPES: OptionTypes<PageSenderOptions> = {
 
 /**
  * Create a sender of a live guest.
- * @throws PageferryError `bad-argument` for an option out of bounds, `limit` if there is too little memory
- * for the options; the
- * reason of `signal`; what `base.read` throws
+ * @throws PageferryError `bad-argument` for an option out of bounds, `limit` if the options need too much
+ *   memory; the reason of `signal`; the error of `base.read`
  */
 export async function createPageSender(options: PageSenderOptions = {}): Promise<PageSender> {
   checkOptions('createPageSender', options, OPTION_TYPES);
@@ -63,7 +62,8 @@ export async function createPageSender(options: PageSenderOptions = {}): Promise
   const codec = createCodecContext(arena, settings.strategy);
   const packer = new SegmentPacker(arena, codec, zstd, capacity, 'batchPages');
   const createThreads = await declareThreads(arena, codec, threads, capacity);
-  // The cost of handing a segment over is known only to the pool, the kernels only here.
+  // The caller's state lacks two values: the pool knows `handoverMs`, and `hasZstdPages` depends on the
+  // kernels.
   let pool: PackPool | undefined;
   const own: Pick<StreamState, 'handoverMs' | 'hasZstdPages'> = {
     handoverMs: (packing) => pool?.handoverMs(packing) ?? 0,
@@ -137,7 +137,7 @@ function settingsOf(options: PageSenderOptions, progress: PackingProgress): Batc
   };
 }
 
-/** Packing in progress, for the state of a sender whose caller gives none. */
+/** Counts packing in progress, and the default state of a sender. */
 class PackingProgress {
   readonly state: StreamState;
   private bytes = 0;

@@ -19,29 +19,26 @@ const DEFAULT_MAX_GUEST_BYTES = 2 ** 40;
 interface OpenGuest {
   readonly memory: GuestMemory;
   readonly pages: number;
-  /** Digests of the pages that arrived, and bytes if there is a cache. */
+  /** Digests of the pages that arrived, and their bytes if there is a cache. */
   readonly arrived: RemotePageCache;
-  /** Address of the page that is being decoded. */
+  /** Address of the buffer for the page that is being decoded. */
   readonly address: number;
   /** Numbers of the pages of a frame. */
   readonly numbers: Float64Array;
 }
 
-/**
- * Applies the records of a live stream to a guest's memory. Knows no life cycle: the receiver drops it after
- * a failure.
- */
+/** Applies the records of a live stream to a guest's memory. `LiveReceiver` drops it after a failure. */
 export class GuestDecoder {
   complete = false;
   private pageBytes = 0;
   private guest: OpenGuest | undefined;
-  /** Pages of the frame that must follow. */
+  /** Pages of the frame that must follow; 0: no frame may follow. */
   private pageNumberCount = 0;
+  /** Address of a page's digest. */
   private readonly digest: number;
-  /** Digest of a page of zeros, once a guest was announced. */
+  /** Address of the digest of a zero page, which is set when the guest is announced. */
   private readonly zeroDigest: number;
-
-  /** The page that is being decoded. */
+  /** Address of the buffer for the page that is being decoded. */
   private readonly page: number;
   private readonly arrived: RemotePageCache;
 
@@ -67,7 +64,7 @@ export class GuestDecoder {
     this.frames.setMaxFrameBytes(maxFrameBytes);
   }
 
-  /** Apply a record whose data is at the address that was given. */
+  /** Apply a record whose data is at the address `data`. */
   take({ type, dataBytes }: RecordHead, head: Uint8Array, label: string): void {
     if (type === RECORD.IMAGE) this.announce(head, label);
     else if (type === RECORD.PAGE_NUMBERS) this.readNumbers(this.opened(label), head, label);
@@ -83,7 +80,7 @@ export class GuestDecoder {
     this.checkPage(guest, page, 'markPresent');
     const { kernels } = this.context;
     guest.memory.read(page, kernels.bytes.subarray(guest.address, guest.address + this.pageBytes));
-    // As the sender, which caches no page that repeats one byte.
+    // Both caches must hold the same pages: the sender caches no page that repeats one byte.
     this.record(guest, page, kernels.run.fillByte(guest.address, this.pageBytes) >= 0);
   }
 
@@ -121,7 +118,10 @@ export class GuestDecoder {
     this.guest.arrived.invalidate(page);
   }
 
-  /** @throws PageferryError `bad-stream` unless the guest has these pages, and `bytes` bytes are theirs */
+  /**
+   * Check the arguments of `bypassed`; `bytes`: the bytes of its pages.
+   * @throws PageferryError `bad-stream`
+   */
   private checkBypassed(
     guest: OpenGuest,
     pages: readonly number[],
@@ -175,7 +175,7 @@ export class GuestDecoder {
     this.check(this.pageNumberCount > 0, label, 'no page numbers');
   }
 
-  /** Decode a frame. Nothing of it is written before all of its segments were verified. */
+  /** Decode a frame. All of its segments are verified before the first page is written. */
   private decodeFrame(guest: OpenGuest, head: FrameHead, dataBytes: number, label: string): void {
     const { numbers } = guest;
     const isExpected =
@@ -220,9 +220,7 @@ export class GuestDecoder {
     this.record(guest, page, codec.name === 'fill');
   }
 
-  /**
-   * Read a page that `page` refers to, of the guest or of the base image, into the buffer for the next page.
-   */
+  /** Read page `other` of the guest or of the base image, to which `page` refers, into the page buffer. */
   private readReference(guest: OpenGuest, image: number, other: number, page: number, label: string): void {
     const { arrived, memory, pages, address } = guest;
     const { bytes, run } = this.context.kernels;
@@ -244,7 +242,7 @@ export class GuestDecoder {
     run.copyBytes(address, found, this.pageBytes);
   }
 
-  /** Record the page in the buffer as arrived. */
+  /** Record that the page in the page buffer arrived. */
   private record({ arrived, address }: OpenGuest, page: number, isFill: boolean): void {
     this.context.kernels.run.hash128(address, this.pageBytes, 0, 0, this.digest);
     arrived.put(page, this.digest, this.options.cacheBytes === undefined || isFill ? 0 : address);

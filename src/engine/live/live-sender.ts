@@ -89,7 +89,7 @@ export class LiveSender implements PageSender {
   shouldBypass(): boolean {
     this.working('shouldBypass');
     const { strategy, state, base } = this.options;
-    // Most pages are expected to be in the base image.
+    // With a base image, most pages are expected to be references to it.
     return !base && (strategy.shouldBypass?.(state) ?? false);
   }
 
@@ -168,12 +168,12 @@ export class LiveSender implements PageSender {
         throw this.fail(cause);
       },
     );
-    // The caller may only await it later.
+    // A rejection before the caller awaits `packed` must not be unhandled.
     packed.catch(() => {});
     return { packed };
   }
 
-  /** Run a step after whose failure the sender and the receiver disagree about what was sent. */
+  /** Run a step. If it fails, the sender fails: its cache may differ from the receiver's. */
   private guarded<T>(step: () => T): T {
     try {
       return step();
@@ -183,7 +183,7 @@ export class LiveSender implements PageSender {
   }
 
   /**
-   * Record the first failure, which every later call throws, and reject a pending `batch`. Returns `cause`.
+   * Record the first failure, which every later call throws, and reject a pending `batch`; return `cause`.
    */
   private fail(cause: unknown): unknown {
     this.failure ??= { cause };
@@ -191,6 +191,10 @@ export class LiveSender implements PageSender {
     return cause;
   }
 
+  /**
+   * Return the parts.
+   * @throws the first failure; PageferryError `bad-argument` in another phase than `phase`
+   */
   private working(method: string, phase = this.phase): SenderParts {
     if (this.failure) throw this.failure.cause;
     if (phase !== this.phase)

@@ -8,11 +8,11 @@ export interface GuestMemory {
   /** Fill a page with zero bytes. */
   zero(page: number): void;
   /**
-   * Read a page as it was written last, or as this host had it before. If `cacheBytes` is set, only
-   * `markPresent` calls it.
+   * Read a page as it was last written, or as this host had it before the migration. With `cacheBytes` only
+   * `markPresent` calls this.
    */
   read(page: number, into: Uint8Array): void;
-  /** Called when a page was sent again without a change. */
+  /** Called when a page was sent again unchanged. */
   unchanged?(page: number): void;
 }
 
@@ -31,7 +31,7 @@ export interface PageReceiverOptions {
   readonly onBatch?: (pages: number) => void;
   /**
    * Memory for pages as they arrived, in bytes; must equal the sender's `cacheBytes`. References and deltas
-   * then read from it instead of from the guest's memory. Default: no cache.
+   * then read the cache instead of the guest's memory. Default: no cache.
    */
   readonly cacheBytes?: number;
   /** The image that both hosts have. */
@@ -49,10 +49,10 @@ export interface PageReceiver {
   /** Read the next bytes of the stream. @throws PageferryError what is wrong, and where */
   push(bytes: Uint8Array): void;
   /**
-   * Write pages that were sent outside of the stream (`PageSender.bypass`): `fills` has the byte that each
-   * page repeats, or -1 for a page whose bytes are next in `bytes`. Nothing refers to their bytes later.
+   * Write pages that were sent outside of the stream (`PageSender.bypass`). `fills`: for each page the byte
+   * that it repeats, or -1 if its bytes are next in `bytes`. Later pages do not refer to their bytes.
    * @throws PageferryError `bad-stream` before any page is written, if the guest has no such page, or `fills`
-   * or `bytes` do not fit the pages
+   *   or `bytes` do not fit the pages
    */
   bypassed(pages: readonly number[], fills: readonly number[], bytes: Uint8Array): void;
   /**
@@ -62,7 +62,7 @@ export interface PageReceiver {
   markPresent(page: number): void;
   /** As the sender's `invalidate`. */
   invalidate(page: number): void;
-  /** Check that the stream is complete. @throws PageferryError `bad-stream` if it ended before its end */
+  /** Check that the stream is complete. @throws PageferryError `bad-stream` if it is truncated */
   finish(): void;
   /** Release the memory. Idempotent; later calls of the other methods throw. */
   close(): void;

@@ -4,8 +4,8 @@ import type { PageBytes } from '../../stream/format.js';
 import type { CodecCounts } from '../frame/counters.js';
 
 /**
- * Levels of deduplication before the strategy is called; each level includes the ones before it.
- * - `off`: every page is stored uncompressed.
+ * Levels of deduplication, which comes before the strategy. Each level includes the ones before it.
+ * - `off`: none, and the strategy is not called: every page is stored uncompressed.
  * - `zero`: pages that repeat one byte, and pages that the receiver already has in the same version.
  * - `exact`: pages that are equal to another page.
  * - `similar`: deltas against pages that are similar.
@@ -26,25 +26,33 @@ export interface PageSenderOptions {
   /** Default `adaptive`. */
   readonly strategy?: Strategy;
   /**
-   * State of the stream, which the strategy reads. Default: a link of 1 Gbit/s and the bytes that this sender
-   * packs.
+   * State of the stream that the strategy gets. Default: a link of 1 Gbit/s, and this sender's own counters.
    */
   readonly state?: StreamState;
   /** Default `similar`. */
   readonly dedup?: DedupLevel;
-  /** Memory for pages as the receiver has them, in bytes; deltas and references need it. Default 64 MiB. */
+  /**
+   * Memory for pages as the receiver has them, in bytes, for deltas and references; default 64 MiB, at most 2
+   * GiB.
+   */
   readonly cacheBytes?: number;
   /** Maximum number of pages in a batch; default 256. */
   readonly batchPages?: number;
-  /** Pages in the fingerprint index, rounded up to a power of two; default 2^17. 64 bytes each. */
+  /**
+   * Capacity of the page index, in pages, rounded up to a power of two; default 2^17. Takes 64 bytes a page.
+   */
   readonly indexPages?: number;
-  /** Threads that pack; default 1: the calling thread only. */
+  /** Number of threads that pack, 1 … 16; default 1: the calling thread only. */
   readonly threads?: number;
   /**
-   * Read a page that is not in the cache, as the receiver may have it; return false if that is not possible.
+   * Read a page that is not in the cache; return false if impossible. Used only if the receiver has its
+   * digest.
    */
   readonly rereadPage?: (page: number, into: Uint8Array) => boolean;
-  /** Called with the expected ms and bytes of packing that starts (positive) or is done (negative). */
+  /**
+   * Called when a packing starts, with its expected ms and bytes; and when it ends, with minus the expected
+   * ms and the difference of actual and expected bytes.
+   */
   readonly onPending?: (ms: number, bytes: number) => void;
   /**
    * An image that both hosts have and that pages may refer to. Its pages are read when the sender is created.
@@ -54,7 +62,7 @@ export interface PageSenderOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A batch that was encoded and is being packed. The sender's buffer may be filled again. */
+/** A batch that is encoded and being packed. The sender's buffer may be filled again. */
 export interface Batch {
   /** Rejects if packing fails; the sender has failed then. */
   readonly packed: Promise<PackedBatch>;
@@ -69,20 +77,19 @@ export interface PackedBatch {
   /** Pages and bytes per codec. */
   readonly counts: CodecCounts;
   /**
-   * Give the buffers of `parts` back to the sender, once they were written. Only the first call has an
-   * effect.
+   * Return the buffers of `parts` to the sender, after they were written. Only the first call has an effect.
    */
   release(): void;
 }
 
 /**
- * Encodes the pages of a running guest, batch by batch, each page against what the receiver has at that point
- * of the stream. The bytes of `begin`, every batch in the order of the calls, and `end` are the stream. After
- * a failure every call throws its cause.
+ * Encodes the pages of a running guest, batch by batch, against the pages that the receiver has by then. The
+ * stream is the bytes of `begin`, of all batches in the order of the calls, and of `end`. After a failure
+ * every call throws its cause.
  */
 export interface PageSender {
   /**
-   * Buffer for the pages of the next batch, in the order of their numbers; `batchPages * pageBytes` bytes.
+   * Buffer for the next batch, `batchPages * pageBytes` bytes: page `i` of the batch is at `i * pageBytes`.
    */
   readonly buffer: Uint8Array;
   /** Look-ups of a page's bytes in the cache, and hits. */
@@ -90,34 +97,35 @@ export interface PageSender {
   /** Return the first bytes of the stream: header, and the guest's name and number of pages. Called once. */
   begin(name: string, pages: number): Uint8Array;
   /**
-   * Encode the pages in `buffer`; `pages` are their numbers. Resolves once a frame was free for them; until
-   * then `buffer` must not be changed. `keepsLast`: send the last page even if the receiver has it.
+   * Encode the pages in `buffer`; `pages` are their numbers. Resolves once they are encoded, which waits for
+   * a free frame; until then `buffer` must not change. `keepsLast`: send the last page even if the receiver
+   * has it.
    * @throws PageferryError `bad-argument` before `begin`, after `end`, and while the previous call has not
-   * resolved
+   *   resolved
    */
   batch(pages: ArrayLike<number>, keepsLast?: boolean): Promise<Batch>;
   /** Return whether the strategy recommends to bypass the next batch. Always false with a base image. */
   shouldBypass(): boolean;
   /**
-   * Record that the pages in `buffer` are sent uncompressed outside of this stream. Nothing refers to their
-   * bytes later. Returns, for each page, the byte that it repeats, `BYPASSED_PAGE` or `BYPASSED_UNCHANGED`;
-   * valid until the next call.
+   * Record that the caller sends the pages in `buffer` uncompressed, outside of this stream. Later pages do
+   * not refer to their bytes. Returns for each page the byte that it repeats, `BYPASSED_PAGE` or
+   * `BYPASSED_UNCHANGED`; valid until the next call.
    */
   bypass(pages: ArrayLike<number>, keepsLast?: boolean): ArrayLike<number>;
   /**
-   * Use another buffer from now on, so that the pages in this one do not change until the next call.
-   * `buffer` is the new one then.
+   * Switch `buffer` to the second of two buffers, so that the pages in the first stay until the next switch.
    */
   switchBuffer(): void;
   /**
-   * Record that the receiver has `page` as it is at index `at` (default 0) of `buffer`, without sending it.
+   * Record, without sending it, that the receiver has `page` with the bytes at index `at` (default 0) of
+   * `buffer`.
    */
   markPresent(page: number, at?: number): void;
-  /** Return whether the receiver has `page` as it is at index `at` (default 0) of `buffer`. */
+  /** Return whether the receiver has `page` with the bytes at index `at` (default 0) of `buffer`. */
   isPresent(page: number, at?: number): boolean;
   /**
-   * Record that it is unknown what the receiver has as `page`: nothing refers to it, and the digest does not
-   * cover it.
+   * Record that the receiver's version of `page` is unknown: no page refers to it, the digest does not cover
+   * it.
    */
   invalidate(page: number): void;
   /**

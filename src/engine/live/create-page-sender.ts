@@ -62,8 +62,7 @@ export async function createPageSender(options: PageSenderOptions = {}): Promise
   const codec = createCodecContext(arena, settings.strategy);
   const packer = new SegmentPacker(arena, codec, zstd, capacity, 'batchPages');
   const createThreads = await declareThreads(arena, codec, threads, capacity);
-  // The caller's state lacks two values: the pool knows `handoverMs`, and `hasZstdPages` depends on the
-  // kernels.
+  // These replace values of the caller's state: only this sender knows its pool and its kernels.
   let pool: PackPool | undefined;
   const own: Pick<StreamState, 'handoverMs' | 'hasZstdPages'> = {
     handoverMs: (packing) => pool?.handoverMs(packing) ?? 0,

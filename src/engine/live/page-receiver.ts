@@ -8,7 +8,7 @@ export interface GuestMemory {
   /** Fill a page with zero bytes. */
   zero(page: number): void;
   /**
-   * Read a page as it was last written, or as this host had it before the migration. With `cacheBytes` only
+   * Read the last written version of a page, or the version that this host had before. With `cacheBytes` only
    * `markPresent` calls this.
    */
   read(page: number, into: Uint8Array): void;

@@ -53,7 +53,10 @@ export async function decodeAndVerify(file: PageSource, options: VerifyOptions):
   }
 }
 
-/** Return what opens sinks that store only the parts of the images that pages refer to. */
+/**
+ * Return a function that opens sinks for only those parts of images that pages refer to; undefined without
+ * scratch.
+ */
 async function openParts(
   memory: PageReaderMemory,
   { index }: PageReader,

@@ -1,31 +1,33 @@
 import type { IndexEntry } from '../../stream/format.js';
 import type { FrameMap } from './frame-map.js';
 
-/** Memory that is used from the start, and the largest frames that have space in it. */
+/** Initial limit: this many bytes, or space for this many of the largest frames if that is more. */
 const FIRST_BYTES = 2 << 20;
 const FIRST_FRAMES = 4;
-/** Memory of dropped frames that the next ones may get. */
+/** Maximum number of evicted frames whose memory is kept for reuse. */
 const MAX_FREE = 4;
-/** Share of its bytes that a frame adds to the memory in use when it is unpacked again. */
+/** Growth of the limit when an evicted frame is unpacked again, as a share of the frame's bytes. */
 const GROWTH = 0.25;
 
 /**
- * The frames that were used last. The first write to memory can take longer than unpacking a frame to it, so
- * little memory is used at first, again and again. A frame that is unpacked twice, which more memory would
- * have kept, adds to it.
+ * LRU cache of unpacked frames. The first write to fresh memory can take longer than unpacking a frame, so
+ * the cache begins small and reuses its memory. It grows, up to `maxBytes`, when a frame is unpacked again
+ * that a larger cache would still have.
  */
 export class FrameCache {
   private readonly maps = new Map<IndexEntry, FrameMap>();
   private bytes = 0;
+  /** Current limit on `bytes`. */
   private limit: number;
+  /** Memory of evicted frames, to be reused. */
   private readonly free: Uint8Array[] = [];
-  /** Frames that were dropped, and would not have been with all memory in use; oldest first. */
+  /** Bytes of evicted frames that a cache of `maxBytes` would still have; oldest first. */
   private readonly dropped = new Map<IndexEntry, number>();
   private droppedBytes = 0;
 
   /**
-   * `isReused`: whether a dropped frame's memory is used for the next one, which needs callers that use no
-   * frame after they asked for the next.
+   * `isReused`: whether the memory of evicted frames is reused. Callers must then not use a frame after they
+   * asked for another one.
    */
   constructor(
     private readonly maxBytes: number,
@@ -55,7 +57,7 @@ export class FrameCache {
     this.droppedBytes = 0;
   }
 
-  /** Return memory for a frame whose segments have `bytes` bytes; it may be longer. */
+  /** Return memory for a frame whose segments have `bytes` bytes; it may be larger. */
   takeSpace(entry: IndexEntry, bytes: number): Uint8Array {
     if (!this.isReused) return new Uint8Array(bytes);
     const before = this.dropped.get(entry);
@@ -76,7 +78,7 @@ export class FrameCache {
     this.bytes += map.bytes;
   }
 
-  /** Drop frames until one of `bytes` bytes has space. */
+  /** Evict frames until a frame of `bytes` bytes fits. */
   private makeSpace(bytes: number): void {
     for (const [oldest, map] of this.maps) {
       if (this.bytes + bytes <= this.limit) break;

@@ -4,31 +4,34 @@ import { lastAtOrBelow } from '../../page/search.js';
 import type { FrameHead } from '../../stream/format.js';
 import type { FrameDecoder } from '../unpack/frame-decoder.js';
 
-/** The place of one page in its frame, and its operands. */
+/** The position of one page in its frame, and its operands. */
 export interface PageEntry {
   readonly codec: Codec;
+  /** Position of the coded bytes; 0 bytes if the codec has none. */
   readonly segment: number;
   readonly offset: number;
   readonly bytes: number;
+  /** The byte that a fill page repeats. */
   readonly fill: number;
+  /** The page that the page refers to. */
   readonly image: number;
   readonly page: number;
 }
 
-/** The coded bytes of a page, copied so that its frame can be released. */
+/** The coded bytes of a page, copied so that the frame can be evicted. */
 export interface CodedPage {
   readonly entry: PageEntry;
   /** At most two pages of bytes; none where the codec has none. */
   readonly coded: Uint8Array;
   /** Decoded bytes. */
   readonly bytes: number;
-  /** The frame, for error messages. */
+  /** Name of the frame in errors. */
   readonly label: string;
 }
 
 /** An unpacked frame with a map of its pages. */
 export class FrameMap {
-  /** First page of each entry, ascending: a run of pages without operands has one entry. */
+  /** First page of each entry, ascending; a run of pages without operands has one entry. */
   private readonly firstPages: number[] = [];
   private readonly entries: PageEntry[] = [];
   private readonly segments: readonly Uint8Array[];
@@ -96,7 +99,9 @@ export class FrameMap {
     return this.entries[lastAtOrBelow(this.firstPages, page)]!;
   }
 
-  /** Return the run of pages of the frame from `page` on that are zero, or that are anything else. */
+  /**
+   * Return the run of the frame's pages from `page` on that are all zero, or all not zero by their entries.
+   */
   run(page: number): { readonly pages: number; readonly zero: boolean } {
     const { entries, firstPages } = this;
     let next = lastAtOrBelow(firstPages, page);

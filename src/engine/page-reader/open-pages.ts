@@ -4,10 +4,10 @@ import type { PageReader } from './page-reader.js';
 import { PAGE_READER_OPTION_TYPES, type PageReaderOptions } from './reader-options.js';
 
 /**
- * Open a packed file for reading single pages. Its source needs `readAt` and a known size, and has to stay
- * open. A missing base image is reported by the calls that need it, as `wrong-base`.
- * @throws PageferryError `bad-stream` when the file has no valid index, `limit` when a limit of the options
- *   is exceeded
+ * Open a packed file for reading single pages. Its source needs `readAt` and a known size, and must stay
+ * open. A call that needs a missing base image throws `wrong-base`.
+ * @throws PageferryError `bad-stream` if the file has no valid index, `limit` if it exceeds a limit of the
+ *   options
  */
 export async function openPages(file: PageSource, options: PageReaderOptions = {}): Promise<PageReader> {
   checkOptions('openPages', options, PAGE_READER_OPTION_TYPES);

@@ -15,7 +15,7 @@ import { readStreamIndex, type StreamIndex } from './stream-index.js';
 
 const DEFAULT_CACHE_BYTES = 64 << 20;
 
-/** Open a packed file in memory of its own. @throws PageferryError as `openPages` does */
+/** Allocate a page reader's memory and open a packed file. @throws PageferryError as `openPages` does */
 export async function openWithMemory(file: PageSource, options: PageReaderOptions): Promise<PageReader> {
   const arena = new Arena();
   const memory = declarePageReader(arena, zstdSet(options.zstd), options);
@@ -23,10 +23,10 @@ export async function openWithMemory(file: PageSource, options: PageReaderOption
   return await openPagesIn(memory, file, options);
 }
 
-/** Creates a page reader, or an object that extends it. */
+/** Creates a page reader or an object of a subclass. */
 type CreateReader<T> = (...args: ConstructorParameters<typeof PageReader>) => T;
 
-/** Open a packed file in memory that is allocated. */
+/** Open a packed file, given allocated memory. */
 export async function openPagesIn(
   memory: PageReaderMemory,
   file: PageSource,
@@ -41,7 +41,7 @@ export async function openPagesIn(
   return await openReader(memory, { name, readAt }, bytes, options, (...args) => new PageReader(...args));
 }
 
-/** Read the index of a packed file of `fileBytes` bytes, and the base images. */
+/** Read the index of a packed file of `fileBytes` bytes, digest the base images, and create the reader. */
 export async function openReader<T>(
   memory: PageReaderMemory,
   file: ReadableBytes,
@@ -72,12 +72,12 @@ export async function openReader<T>(
   memory.frames.setMaxFrameBytes(maxFrameBytes);
   memory.digesting.digest.setPageBytes(pageBytes);
   const bases = await digestBases({ ...memory.digesting, pageBytes }, index, options);
-  // Of a file that comes over a network, several reads wait for frames at a time, and use them later.
+  // Concurrent reads of a remote file keep frames while they wait for others, so memory cannot be reused.
   const isReused = file.load === undefined;
   return create(memory, index, bases, new FrameCache(cacheBytes, maxFrameBytes, isReused));
 }
 
-/** Return all base images with their digests; none if the file refers to none. */
+/** Return the given base images with their digests; none if the file refers to no base. */
 async function digestBases(
   context: DigestContext,
   index: StreamIndex,

@@ -5,14 +5,14 @@ import type { DigestContext } from '../decode/base-digest.js';
 import { CHUNK_BYTES } from '../frame/chunk.js';
 
 /**
- * Collects decoded pages, so that a sink gets consecutive ones in one call, and digests them. Its memory is
- * that of a digest context, which nothing else may use meanwhile.
+ * Collects decoded pages, digests them, and writes consecutive ones to a sink in one call. It uses the
+ * buffers of a digest context, which must not be used for anything else meanwhile.
  */
 export class PageBatch {
   private readonly kernels: Kernels;
   private readonly digest: ImageDigest;
   private readonly maxPages: number;
-  /** By page: whether it is zero. */
+  /** 1 for each zero page of the batch. */
   private readonly zeros: Uint8Array;
   private pages = 0;
   private batchBytes = 0;
@@ -64,7 +64,7 @@ export class PageBatch {
     }
   }
 
-  /** Write all pages and return the digest of the image that they are. */
+  /** Write the pages of the batch and return the digest of all pages. */
   finish(): Uint8Array {
     this.flush();
     return this.digest.finish(this.bytes);

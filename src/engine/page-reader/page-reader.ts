@@ -15,7 +15,7 @@ import type { ReadableBytes } from './record-reader.js';
 import { ResolvedPages } from './resolved-pages.js';
 import type { StreamIndex } from './stream-index.js';
 
-/** References that an extraction follows before other events may get a turn: one may unpack a frame. */
+/** References that `extract` follows before it may yield to the event loop: each may unpack a frame. */
 const MAX_STEP_REFERENCES = 64;
 
 /** An image in a packed file. */
@@ -23,7 +23,7 @@ export interface ReadableImage {
   readonly name: string;
   readonly bytes: number;
   readonly pages: number;
-  /** The digest that the whole image must have. */
+  /** Digest of the image as it was sent. */
   readonly digest: Uint8Array;
 }
 
@@ -31,7 +31,9 @@ export interface ReadableImage {
 export interface ReadableContainer {
   readonly name: string;
   readonly bytes: number;
-  /** Read bytes from `position` on; returns their number, less than `into.length` only at the end. */
+  /**
+   * Fill `into` with bytes from `position` on; return their number, less than `into.length` only at the end.
+   */
   readAt(into: Uint8Array, position: number): number;
 }
 
@@ -39,31 +41,32 @@ export interface ReadableContainer {
 export interface ExtractOptions {
   /** First page; default 0. */
   readonly first?: number;
-  /** Number of pages; default all from `first` on. */
+  /** Number of pages; default: all from `first` on. */
   readonly count?: number;
+  /** Aborts the extraction with the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Called at intervals with the bytes written so far. */
+  /** Called every few ms with the bytes written so far. */
   readonly onProgress?: (bytes: number) => void;
 }
 
 /**
- * Reads single pages of a packed file through its index. Only the frames of a page, and of the pages that it
- * refers to, are decoded. Every frame is checked; a whole image is verified by its digest in `extract`. A
- * failed call does not affect the next one.
+ * Reads single pages of a packed file through its index, and unpacks only the frames that they need. Verifies
+ * the checks of these frames; `extract` of a whole image also verifies its digest. A failed call does not
+ * affect later ones.
  */
 export class PageReader {
   readonly images: readonly ReadableImage[];
-  /** @internal The number in the stream of each carried image. */
+  /** @internal The stream's image number of each carried image. */
   protected readonly numbers: readonly number[];
   private readonly resolved: ResolvedPages;
   /** @internal */
   protected readonly context: ResolverContext;
-  /** Two, since `read` may be called while `extract` runs. */
+  /** Two resolvers, since `read` may be called while `extract` runs. */
   private readonly reading: PageResolver;
   private readonly extracting: PageResolver;
   private isExtracting = false;
   private isClosed = false;
-  /** Bytes of frames that were read, and what they were unpacked to. */
+  /** Bytes of frames read from the file, and bytes of memory that they were unpacked to. */
   readonly counters = { packedBytes: 0, decodedBytes: 0 };
 
   /** @internal Use {@link openPages}. */
@@ -72,7 +75,7 @@ export class PageReader {
     protected readonly memory: PageReaderMemory,
     /** @internal */
     readonly index: StreamIndex,
-    /** @internal The base images that were given. */
+    /** @internal The given base images. */
     readonly bases: readonly DigestedBase[],
     private readonly cache: FrameCache,
   ) {
@@ -103,10 +106,9 @@ export class PageReader {
   }
 
   /**
-   * Return page `page` of carried image `image`, both counted from 0; the bytes are valid until the next
-   * call.
-   * @throws PageferryError `bad-argument` when there is no such page, `bad-stream` when the file is damaged,
-   *   `wrong-base`
+   * Return page `page` of carried image `image`, both from 0. The bytes are valid until the next call.
+   * @throws PageferryError `bad-argument` if there is no such page, `bad-stream` if the file is damaged,
+   *   `wrong-base` if a base image is missing
    */
   read(image: number, page: number): Uint8Array {
     this.checkOpen('read');
@@ -115,8 +117,8 @@ export class PageReader {
   }
 
   /**
-   * Return the container of an image (`parseContainer`), or undefined if the image has none. Its `readAt` may
-   * be called until the page reader is closed.
+   * Return the container of an image (`parseContainer`), or undefined if it has none. The container can be
+   * read until the page reader is closed.
    */
   containerOf(image: number): ReadableContainer | undefined {
     this.imageOf(image);
@@ -130,7 +132,7 @@ export class PageReader {
     };
   }
 
-  /** @internal Read bytes of the image with this number in the stream, which is no base. */
+  /** @internal Read bytes of the image with this number in the stream; it must not be a base. */
   readBytes(number: number, into: Uint8Array, position: number): number {
     this.checkOpen('readAt');
     const count = Math.max(0, Math.min(into.length, this.index.ends[number]!.bytes - position));
@@ -156,8 +158,8 @@ export class PageReader {
   }
 
   /**
-   * Return a run of pages from `page` on: zero ones, or others. It ends with a frame at the latest, and zero
-   * pages that the stream codes as references to others are not known to be zero.
+   * Return a run of pages from `page` on, at most to the end of a frame, that are all zero or all not known
+   * to be zero: a zero page that is coded as a reference is not known to be zero.
    * @throws PageferryError as `read` does
    */
   run(image: number, page: number): { readonly pages: number; readonly zero: boolean } {
@@ -167,9 +169,9 @@ export class PageReader {
   }
 
   /**
-   * Write pages of an image to a sink, at positions from 0 on, finish the sink and return the bytes written.
-   * A whole image is verified by its digest. One extraction runs at a time; `read` may be called meanwhile.
-   * @throws PageferryError, what the sink throws or the reason of `signal`; the sink was aborted then
+   * Write pages of an image to a sink, at positions from 0 on, finish the sink, and return the bytes written.
+   * A whole image is verified by its digest. One extraction runs at a time, beside calls of `read`.
+   * @throws PageferryError; the error of the sink; the reason of `signal`. The sink was aborted then.
    */
   async extract(image: number, sink: PageSink, options: ExtractOptions = {}): Promise<number> {
     this.checkOpen('extract');
@@ -192,9 +194,7 @@ export class PageReader {
     }
   }
 
-  /**
-   * Release the cached frames; later calls are refused, and a running `extract` rejects. The file stays open.
-   */
+  /** Release the cached frames. Later calls throw, and a running `extract` rejects. The file stays open. */
   close(): void {
     this.isClosed = true;
     this.cache.clear();
@@ -264,7 +264,9 @@ export class PageReader {
     return this.unpackFrame(image, entry);
   }
 
-  /** @internal Unpack a frame and cache it. `file`: what has its record, if the file of the index has not. */
+  /**
+   * @internal Unpack a frame and cache it. `file`: the source of its record; default the file of the index.
+   */
   protected unpackFrame(image: number, entry: IndexEntry, file?: ReadableBytes): FrameMap {
     const { parent } = this.index.images[image]!.record;
     const { data, frames, slots } = this.memory;
@@ -290,7 +292,7 @@ function checkPage({ pages }: ReadableImage, image: number, page: number): void 
   throw new PageferryError('bad-argument', `page ${page} of image ${image}: the image has ${pages} pages`);
 }
 
-/** Abort a sink after a failure, which is reported in place of one of `abort`. */
+/** Abort a sink after a failure; ignore a failure of `abort`, since the first one is reported. */
 function abortQuietly(sink: PageSink): void {
   try {
     sink.abort();

@@ -7,11 +7,11 @@ import type { ResolvedPages } from './resolved-pages.js';
 import type { StreamIndex } from './stream-index.js';
 
 /**
- * Most pages with coded bytes that one page is decoded from; the longest chain in 400 MiB of a guest has 161.
- * References without bytes are not limited: a page can be unchanged in all images of a stream.
+ * Maximum length of a chain of deltas; the longest one in 400 MiB of a guest has 161. References without
+ * bytes are not limited: a page can be unchanged in all images of a stream.
  */
 const MAX_CODED_PAGES = 4096;
-/** Most coded bytes of all these pages. */
+/** Maximum coded bytes of a chain. */
 const MAX_CODED_BYTES = 256 << 20;
 const NONE = -1;
 
@@ -19,7 +19,7 @@ const NONE = -1;
 export interface ResolverContext {
   readonly memory: PageReaderMemory;
   readonly index: StreamIndex;
-  /** The base images that were given, and the one at each image number. */
+  /** The given base images, and by image number those that the file refers to. */
   readonly bases: readonly DigestedBase[];
   readonly basesByImage: readonly (DigestedBase | undefined)[];
   readonly resolved: ResolvedPages;
@@ -27,17 +27,18 @@ export interface ResolverContext {
 }
 
 /**
- * Decodes single pages: follows a page's references to a page without one, in as many steps as its caller
- * wants, then decodes back along them.
+ * Decodes single pages. `begin` sets the page, `advance` follows its references (several calls may share this
+ * work) and collects the chain of deltas, `decode` applies the chain from its end.
  */
 export class PageResolver {
-  /** The page that was reached, and its bytes. */
+  /** The page that was reached so far, and its bytes. */
   private image = 0;
   private page = 0;
   private bytes = 0;
-  /** The page from which the references without bytes begin that are being followed. */
+  /** First page of the current path, a series of references without bytes; NONE: no path. */
   private pathImage = NONE;
   private pathPage = 0;
+  /** The pages with coded bytes so far, and the sum of the bytes. */
   private readonly chain: CodedPage[] = [];
   private codedBytes = 0;
 
@@ -51,7 +52,7 @@ export class PageResolver {
     this.moveTo(image, page);
   }
 
-  /** Follow up to `maxReferences` references. Returns whether all were followed. @throws PageferryError */
+  /** Follow up to `maxReferences` references. Returns whether no more are left. @throws PageferryError */
   advance(maxReferences: number): boolean {
     const { index, resolved, frameOf } = this.context;
     for (let followed = 0; followed < maxReferences; followed++) {
@@ -81,7 +82,7 @@ export class PageResolver {
     return false;
   }
 
-  /** Decode the page to `address`, where a whole page fits, once `advance` has returned true. */
+  /** Decode the page to `address`, the buffer of a whole page, after `advance` has returned true. */
   decode(address: number): void {
     const { memory, index } = this.context;
     const { frames, coded: codedAddress, slots } = memory;
@@ -101,11 +102,11 @@ export class PageResolver {
     const { header, ends } = this.context.index;
     this.image = image;
     this.page = page;
-    // A last page may refer to the beginning of a whole one, which was coded whole.
+    // A shorter last page may refer to the beginning of a whole page.
     this.bytes = Math.min(header.pageBytes, ends[image]!.bytes - page * header.pageBytes);
   }
 
-  /** Remember what the references without bytes lead to. */
+  /** End the current path; remember that its first page leads to the page that was reached. */
   private endPath(): void {
     if (this.pathImage === NONE) return;
     this.context.resolved.put(this.pathImage, this.pathPage, this.image, this.page);
@@ -123,7 +124,9 @@ export class PageResolver {
     );
   }
 
-  /** A reference has to lead to an earlier page, so that the chain ends, and to one that is not shorter. */
+  /**
+   * Check that a reference leads to an earlier page, so that the chain ends, and to one that is not shorter.
+   */
   private checkEarlier(next: { readonly image: number; readonly page: number }): void {
     const { header, ends } = this.context.index;
     const { image, page, bytes } = this;
@@ -134,6 +137,10 @@ export class PageResolver {
       );
   }
 
+  /**
+   * Return the page that an entry refers to, or undefined.
+   * @throws PageferryError `bad-stream` without a parent
+   */
   private baseOf({ parent }: ImageRecord, entry: PageEntry): { image: number; page: number } | undefined {
     if (entry.codec.operands.reference) return { image: entry.image, page: entry.page };
     if (entry.codec.base !== 'parent') return undefined;

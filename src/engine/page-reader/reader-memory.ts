@@ -7,14 +7,14 @@ import { MAX_PAGE_BYTES } from '../frame/chunk.js';
 import { checkFrameBytes } from '../options.js';
 import { declareFrameDecoder, type FrameDecoder, packedLimit } from '../unpack/frame-decoder.js';
 
-/** The memory of a page reader, for pages of every size. */
+/** Memory of a page reader, sized for the largest pages. */
 export interface PageReaderMemory {
   readonly slots: Slots;
   readonly codec: CodecContext;
   readonly frames: FrameDecoder;
   readonly collector: ByteCollector;
   readonly digesting: DigestContext;
-  /** Addresses: a frame's data, a page, its coded bytes, its digest. */
+  /** Addresses of buffers: a frame's data, a page, a page's coded bytes, a page's digest. */
   readonly data: number;
   readonly page: number;
   readonly coded: number;

@@ -9,15 +9,18 @@ export interface PageReaderOptions {
    * `readAt`.
    */
   readonly bases?: readonly PageSource[];
-  /** Largest unpacked frame, in bytes; default 132 MiB. The reader takes up to twice that of memory. */
+  /**
+   * Maximum size of an unpacked frame, in bytes; default 132 MiB. The reader takes up to twice that of
+   * memory.
+   */
   readonly maxFrameBytes?: number;
-  /** Most bytes of all carried images together; default 16 TiB, which is also an encoder's default limit. */
+  /** Maximum bytes of all carried images together; default 16 TiB, as for an encoder. */
   readonly maxImageBytes?: number;
-  /** Unpacked frames that are kept, in bytes; default 64 MiB. */
+  /** Maximum bytes of unpacked frames in the cache; default 64 MiB. */
   readonly cacheBytes?: number;
   /** The zstd to use; default the best available one. `null`: none. */
   readonly zstd?: Zstd | null;
-  /** Abort opening, which reads every base image. */
+  /** Aborts opening, which reads all base images. */
   readonly signal?: AbortSignal;
 }
 
@@ -33,13 +36,14 @@ export const PAGE_READER_OPTION_TYPES: OptionTypes<PageReaderOptions> = {
 
 /** Options of `verifyStream`. Every field has a default. */
 export interface VerifyOptions extends PageReaderOptions {
-  /** Number of threads that decode, as of a decoder. */
+  /** Number of threads that decode, as `DecoderOptions.threads`. */
   readonly threads?: number;
-  /** Called at intervals with the bytes of the file decoded so far. */
+  /** Called for each MiB of the file with the bytes decoded so far and the file's size. */
   readonly onProgress?: (bytes: number, total: number) => void;
   /**
-   * Called once with the bytes of all images. Returns how to open a sink for each image, so that pages that
-   * later pages refer to are read from it, which is faster; or `undefined` if there is no space for them.
+   * Called once with the bytes of all images. Returns a function that opens a sink for each image, which
+   * stores the pages that later pages refer to: faster than decoding these again. Returns undefined if there
+   * is no space.
    */
   readonly openScratch?: (imageBytes: number) => ((image: number) => PageSink) | undefined;
 }

@@ -10,7 +10,7 @@ import { readImage } from '../../stream/image-records.js';
 import { readRecordHead, recordSeed } from '../../stream/records.js';
 import type { ByteCollector } from '../decode/byte-collector.js';
 
-/** A record of a file: its head, the bytes of data behind it, and the offset of the next record. */
+/** A record of a file: its head, the number of bytes of its data, and the offset of the next record. */
 export interface FileRecord {
   readonly head: Uint8Array;
   readonly dataBytes: number;
@@ -22,7 +22,7 @@ export interface ReadableBytes {
   readonly name: string;
   /** Read bytes from `position` and return their number; fewer than asked for only at the end. */
   readAt(into: Uint8Array, position: number): number;
-  /** Have bytes or a record's head ready for `readAt`, of a file whose bytes come over a network. */
+  /** Fetch the head of the record at `position`, so that `readAt` has it. Absent: the file is local. */
   load?(position: number): Promise<void>;
 }
 
@@ -45,7 +45,7 @@ export class RecordReader {
     return into;
   }
 
-  /** Read a record whose check cannot be verified yet, because its number in the stream is not known. */
+  /** Read a record without verifying its check, which needs the record's number in the stream. */
   readUnchecked(at: number, type: RecordType, label: string): FileRecord {
     const record = readRecordHead(this.readBytes(at, RECORD_HEAD_BYTES, label), 'images', label);
     if (record.type !== type)
@@ -71,7 +71,7 @@ export class RecordReader {
     return found;
   }
 
-  /** Read the head of the trailer, whose magic has to end the file. */
+  /** Read the head of the trailer; check that its magic ends the file. */
   readTrailer(at: number): Uint8Array {
     const last = this.readBytes(this.fileBytes - TRAILER_MAGIC.length, TRAILER_MAGIC.length, 'trailer');
     if (TRAILER_MAGIC.some((byte, i) => last[i] !== byte))

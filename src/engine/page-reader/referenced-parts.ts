@@ -7,13 +7,13 @@ import type { StreamIndex } from './stream-index.js';
 /** Images are divided into parts of this many bytes. */
 const PART_BYTES = 1 << 20;
 
-/** Parts of an image that pages refer to; `all`: any part may be. */
+/** Numbers of the parts of an image that pages refer to; `all`: any part may be referred to. */
 type Parts = Set<number> | 'all';
 
 /**
- * Read the tables of all frames and return the parts that pages refer to, by image. Takes memory for
- * references only: a page that is coded against the parent counts as a reference to all of it. A damaged
- * table counts as a reference to everything: the decoder reports what is wrong.
+ * Read the tables of all frames and return the parts that pages refer to, by image. A page that is coded
+ * against the parent counts as a reference to all of the parent. A damaged table counts as a reference to
+ * everything: the decoder will report the damage.
  */
 export async function referencedParts(
   memory: PageReaderMemory,
@@ -69,7 +69,9 @@ function addReferences(
   return needsParent;
 }
 
-/** Return a sink that keeps in `sink` only these parts of an image: no others are read back. */
+/**
+ * Wrap a sink so that it stores only these parts of an image; others, which are never read back, become zero.
+ */
 export function partialSink(sink: PageSink, parts: Parts | undefined): PageSink {
   if (parts === 'all') return sink;
   return {

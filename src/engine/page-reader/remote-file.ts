@@ -3,11 +3,11 @@ import { RECORD_HEAD_BYTES } from '../../stream/format.js';
 import { readRecordHead } from '../../stream/records.js';
 import type { ReadableBytes } from './record-reader.js';
 
-/** Fetched at least, unless the file is smaller: images, index and trailer are small. */
+/** Minimum bytes of a fetch while a file is opened: image records, index and trailer are small. */
 const MIN_FETCH_BYTES = 64 << 10;
-/** Fetched at most in one piece while a file is opened, unless one record has more. */
+/** Maximum bytes of a fetch while a file is opened, except for a longer record. */
 const MAX_FETCH_BYTES = 4 << 20;
-/** Ranges that are kept: the beginning and the end of the file, and others between. */
+/** Maximum number of ranges that are kept: the file's beginning and end, and two others. */
 const MAX_WINDOWS = 4;
 
 /** A packed file whose bytes come over a network. */
@@ -15,12 +15,9 @@ export interface RemoteFile {
   /** Name for messages. */
   readonly name: string;
   readonly bytes: number;
-  /** Return these bytes, all of which lie in the file. @throws PageferryError */
+  /** Return `bytes` bytes at `position`; the range lies in the file. @throws PageferryError */
   fetch(position: number, bytes: number): Promise<Uint8Array>;
-  /**
-   * As `fetch`, for threads that may block until the bytes are there. Without it only the asynchronous calls
-   * of a page reader work.
-   */
+  /** As `fetch`, blocking the thread. Absent: only the asynchronous calls of a page reader work. */
   fetchSync?(position: number, bytes: number): Uint8Array;
 }
 
@@ -44,7 +41,7 @@ class ByteWindow implements ReadableBytes {
   }
 }
 
-/** Parts of a remote file that were loaded, to be read without waiting. */
+/** Ranges of a remote file that were fetched, for synchronous reads while the file is opened. */
 export class RemoteWindows implements ReadableBytes {
   private readonly windows: ByteWindow[] = [];
 
@@ -54,7 +51,7 @@ export class RemoteWindows implements ReadableBytes {
     return this.file.name;
   }
 
-  /** Have a record's head loaded, or what the file has of it. @throws PageferryError */
+  /** Fetch the record head and head at `position`, as far as the file has them. @throws PageferryError */
   async load(position: number): Promise<void> {
     await this.loadBytes(position, RECORD_HEAD_BYTES);
     const head = new Uint8Array(RECORD_HEAD_BYTES);
@@ -68,7 +65,7 @@ export class RemoteWindows implements ReadableBytes {
     return window ? window.readAt(into, position) : 0;
   }
 
-  /** Load bytes, as far as the file has them, and bytes behind them: more each time that they follow. */
+  /** Fetch bytes, as far as the file has them, with read-ahead that doubles on sequential reads. */
   private async loadBytes(position: number, bytes: number): Promise<void> {
     const { windows, file } = this;
     if (position < 0 || position >= file.bytes) return;
@@ -76,7 +73,7 @@ export class RemoteWindows implements ReadableBytes {
     if (windows.some((window) => window.has(position, wanted))) return;
     const last = windows.at(-1);
     const ahead = last?.has(position, 0) ? Math.min(MAX_FETCH_BYTES, 2 * last.bytes.length) : MIN_FETCH_BYTES;
-    // Near the end the bytes before are fetched too: index and end record are there.
+    // Near the end of the file, fetch the bytes before too: the index and the end record are there.
     const count = Math.min(Math.max(wanted, ahead), file.bytes);
     windows.push(await fetchWindow(file, Math.min(position, file.bytes - count), count));
     if (windows.length > MAX_WINDOWS) windows.shift();

@@ -12,8 +12,9 @@ import type { PageReaderOptions } from './reader-options.js';
 import { fetchWindow, fetchWindowSync, type RemoteFile, RemoteWindows } from './remote-file.js';
 
 /**
- * Open a packed file whose bytes come over a network. Opening fetches its index, a read the frames that its
- * pages need, each in one piece. @throws PageferryError as `openPages` does
+ * Open a packed file whose bytes come over a network. Opening fetches the index; a read fetches the frames
+ * that its pages need, each with one request.
+ * @throws PageferryError as `openPages` does
  */
 export async function openRemotePages(
   file: RemoteFile,
@@ -31,7 +32,7 @@ export async function openRemotePages(
   );
 }
 
-/** Thrown where a page needs a frame that has to be fetched first. */
+/** Thrown when a page needs a frame that must be fetched first. */
 class FrameNeeded extends PageferryError {
   constructor(
     name: string,
@@ -42,7 +43,7 @@ class FrameNeeded extends PageferryError {
   }
 }
 
-/** A page reader whose frames are fetched when they are needed. */
+/** A page reader that fetches frames when they are needed. */
 export class RemotePageReader extends PageReader {
   private readonly fetching = new Map<IndexEntry, Promise<FrameMap>>();
   /** Offsets of all frames, ascending. */
@@ -58,9 +59,9 @@ export class RemotePageReader extends PageReader {
   }
 
   /**
-   * Fill `out` with bytes of an image from `offset` on; all of them lie in the image. Several calls may run
-   * at a time. `out` is undefined after a failure. @throws PageferryError as `read` does, and what fetching
-   * throws
+   * Fill `out` with bytes of an image from `offset` on; the range must lie in the image. Several calls may
+   * run at the same time. The content of `out` is undefined after a failure.
+   * @throws PageferryError as `read` does; the error of the fetch
    */
   async readInto(image: number, out: Uint8Array, offset: number): Promise<void> {
     this.checkOpen('readInto');
@@ -71,8 +72,7 @@ export class RemotePageReader extends PageReader {
         `image ${image}: ${out.length} bytes at ${offset}: the image has ${bytes}`,
       );
     const { pageBytes, memory } = this;
-    // The frame that was fetched last is kept, however many others go through the cache meanwhile: so every
-    // fetch leads on.
+    // Keep the last fetched frame, even if the cache evicts it meanwhile: so every fetch makes progress.
     let fetched: { readonly entry: IndexEntry; readonly map: FrameMap } | undefined;
     const frameOf = (number: number, page: number) =>
       fetched && this.index.frameOf(number, page) === fetched.entry
@@ -95,7 +95,7 @@ export class RemotePageReader extends PageReader {
     }
   }
 
-  /** As `run`, once the frame that it needs is fetched. */
+  /** As `run`, after fetching the frame if needed. */
   async runLater(image: number, page: number): Promise<{ readonly pages: number; readonly zero: boolean }> {
     try {
       return this.run(image, page);
@@ -111,7 +111,7 @@ export class RemotePageReader extends PageReader {
     return this.unpackFrame(image, entry, fetchWindowSync(file, entry.offset, this.recordBytes(entry)));
   }
 
-  /** Fetch a frame; several calls at a time for the same frame fetch it once. */
+  /** Fetch a frame; concurrent calls for the same frame share one request. */
   private async fetchFrame({ image, entry }: FrameNeeded): Promise<FrameMap> {
     const pending = this.fetching.get(entry);
     if (pending) return await pending;
@@ -126,7 +126,7 @@ export class RemotePageReader extends PageReader {
     }
   }
 
-  /** Bytes from a frame's record to the next frame, which is all of it and what may be between. */
+  /** Return the bytes from a frame's record to the next frame: the record, and other records between them. */
   private recordBytes({ offset }: IndexEntry): number {
     const { offsets, file, index } = this;
     let [low, high] = [0, offsets.length];
@@ -140,7 +140,10 @@ export class RemotePageReader extends PageReader {
   }
 }
 
-/** Have a resolver follow all references; returns the frame that it needs first. @throws PageferryError */
+/**
+ * Let a resolver follow all references; return the frame that must be fetched first, if any.
+ * @throws PageferryError
+ */
 function advance(resolver: PageResolver): FrameNeeded | undefined {
   try {
     resolver.advance(Number.POSITIVE_INFINITY);

@@ -1,16 +1,19 @@
-/** Pages that are remembered at most, 24 bytes each: enough for images of 2 GiB with pages of 4 KiB. */
+/** Maximum number of slots, 24 bytes each: enough for images of 2 GiB with pages of 4 KiB. */
 const MAX_SLOTS = 1 << 20;
-/** Consecutive images begin this far apart, as a share of all slots, so that their pages do not collide. */
+/**
+ * Distance of the first slots of consecutive images, as a fraction of all slots, so that pages do not
+ * collide.
+ */
 const GOLDEN_RATIO = 0x9e3779b1;
 
 /**
- * Remembers to which page a page without bytes of its own leads, over any number of references. So a page
- * that did not change in hundreds of images is followed to its bytes once per image, not through all images
- * before it each time. A newer page replaces an older one in its slot.
+ * A cache from a page without bytes to the page that its references finally lead to. So a page that is
+ * unchanged in hundreds of images takes one step for each image, instead of one step for each earlier image
+ * every time. A slot keeps the page that was put last.
  */
 export class ResolvedPages {
   private readonly mask: number;
-  /** By slot: image plus 1 (0: empty) and page, then the image and page that they lead to. */
+  /** By slot: image plus 1 (0: empty) and page; then image and page of the target. */
   private images = new Uint32Array(0);
   private pages = new Float64Array(0);
   private targetImages = new Uint32Array(0);
@@ -19,14 +22,14 @@ export class ResolvedPages {
   image = 0;
   page = 0;
 
-  /** `pages`: pages of the largest image. */
+  /** `pages`: number of pages of the largest image. */
   constructor(pages: number) {
     let slots = 1;
     while (slots < Math.min(2 * pages, MAX_SLOTS)) slots *= 2;
     this.mask = slots - 1;
   }
 
-  /** Look up a page. If it is known, `image` and `page` are what it leads to. */
+  /** Look up a page; return whether it is known, and set `image` and `page` to its target. */
   find(image: number, page: number): boolean {
     const slot = this.slotOf(image, page);
     if (this.images[slot] !== image + 1 || this.pages[slot] !== page) return false;

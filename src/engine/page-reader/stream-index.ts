@@ -21,18 +21,19 @@ import type { ByteCollector } from '../decode/byte-collector.js';
 import { packedLimit } from '../unpack/frame-decoder.js';
 import { type ReadableBytes, RecordReader } from './record-reader.js';
 
-/** The images of a packed file and the places of their frames. */
+/** The images of a packed file and the positions of their frames. */
 export interface StreamIndex {
   readonly header: StreamHeader;
   readonly images: readonly { readonly record: ImageRecord; readonly frames: readonly IndexEntry[] }[];
   readonly ends: readonly ImageEnd[];
   /** The number of each image among the carried ones; undefined for a base or a container. */
   readonly carried: readonly (number | undefined)[];
-  /** Return the frame of a page; the same object each time. @throws PageferryError */
+  /** Return the frame that has a page; the same object each time. @throws PageferryError */
   frameOf(image: number, page: number): IndexEntry;
   /**
-   * Read a frame's record, with its data (or its table only) to `data`. `file`: what it is read from, if that
-   * is not the file of the index. @throws PageferryError
+   * Read a frame's record and store its data, or only the table's, in `data`. `file`: the source to read
+   * from; default the file of the index.
+   * @throws PageferryError
    */
   readFrame(
     entry: IndexEntry,
@@ -61,7 +62,8 @@ export async function readStreamIndex(
       'limit',
       `stream header: frames of up to ${header.maxFrameBytes} bytes, more than maxFrameBytes (${maxFrameBytes})`,
     );
-  // The trailer's ordinal follows from the records before it, which the index counts.
+  // The trailer's check needs its ordinal, the number of records before it. That is known once the index is
+  // read.
   const trailerAt = fileBytes - RECORD_HEAD_BYTES - TRAILER_BYTES;
   await file.load?.(trailerAt);
   const indexAt = readTrailer(reader.readTrailer(trailerAt), 'trailer');
@@ -80,7 +82,7 @@ export async function readStreamIndex(
   const imageCount = entries.filter(({ pageCount }) => pageCount === 0).length;
   if (imageCount > MAX_IMAGES) throw badStream(`index: ${imageCount} images, more than ${MAX_IMAGES}`);
   const endAt = indexAt - RECORD_HEAD_BYTES - 8 - imageCount * (8 + DIGEST_BYTES);
-  // Frames, images, image ends, the end record, index records, trailer.
+  // Order of the records: frames, images and image ends; then the end record, index records, the trailer.
   const records: ImageRecord[] = [];
   for (const { offset, ordinal, pageCount } of entries) {
     if (pageCount > 0) continue;

@@ -14,8 +14,8 @@ import {
 import { unpackFrame } from './unpack-frame.js';
 
 /**
- * Code the pages of a job against their base pages, one base frame after the other, and keep the smallest
- * delta of each page. `at`: first word of the job.
+ * Code each page of a job against its base pages and keep the smallest delta. Base frames are unpacked one
+ * after the other. `at`: first word of the job.
  */
 export function codeDeltas(codec: CodecContext, at: number): void {
   new DeltaCoder(codec, at).code();
@@ -31,7 +31,7 @@ class DeltaCoder {
   private readonly capacity: number;
   private readonly deltas: number;
   private readonly maxBytes: number;
-  /** Address of space for a delta that may not be kept, and for a page. */
+  /** Addresses of buffers: the delta that is tried, and the page that it decodes to. */
   private readonly trial: number;
   private readonly decoded: number;
 
@@ -63,7 +63,7 @@ class DeltaCoder {
       try {
         this.codeFrame(bases + i * BASE_WORDS);
       } catch {
-        badCount++; // its pages are stored without this base; `check` names the damage
+        badCount++; // pages are stored without this base; `store check` reports the damage
       }
     }
     words[this.at + PACK_PAGES.BAD_BASES] = badCount;
@@ -89,7 +89,9 @@ class DeltaCoder {
     }
   }
 
-  /** Code a page against a slot of the frame at `content`, and keep the delta if it is the smallest. */
+  /**
+   * Code a page against a slot of the frame at `content`; keep the delta if it is the page's smallest so far.
+   */
   private codePage(page: number, frame: number, slot: number, slots: SlotTable): void {
     if (slots.kinds[slot] !== SLOT.PLAIN) return;
     const { pageBytes, trial } = this;
@@ -107,7 +109,7 @@ class DeltaCoder {
     words[entry + PAGE.BASE_SLOT] = slot;
   }
 
-  /** Whether the delta at `trial` decodes to the page: its own bytes are not stored anywhere else. */
+  /** Return whether the delta at `trial` decodes to the page, whose bytes are stored nowhere else. */
   private isExact(page: number, base: number, bytes: number): boolean {
     const { pageBytes, decoded } = this;
     const { run } = this.codec.kernels;

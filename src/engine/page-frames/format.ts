@@ -14,14 +14,14 @@ import { type ErrorName, WireReader } from '../../stream/wire.js';
 export const SLOT = { PLAIN: 0, DELTA: 1, DROPPED: 2 } as const;
 export const FRAME_PACKING = { RAW: 0, ZSTD: 1 } as const;
 
-/** Most pages of a frame: a slot's number is a byte. */
+/** Maximum number of slots (pages) of a frame: a slot's number is a byte. */
 export const MAX_FRAME_SLOTS = 255;
-/** Largest content of a frame, uncompressed. */
+/** Maximum bytes of a frame's content, uncompressed. */
 export const MAX_CONTENT_BYTES = 1 << 20;
-/** Largest table: each slot takes up to 11 bytes. */
+/** Maximum bytes of a table: a slot takes up to 11. */
 export const MAX_FRAME_TABLE_BYTES = 11 * MAX_FRAME_SLOTS;
 
-/** Fields of a frame that its payload does not have. */
+/** Fields of a frame that are stored apart from its payload. */
 export interface FrameShape {
   readonly slotCount: number;
   readonly tableBytes: number;
@@ -30,9 +30,9 @@ export interface FrameShape {
   readonly packing: number;
 }
 
-/** Positions of a frame's slots in its content. One object can be used for many frames. */
+/** Positions of a frame's slots in its content. An object can be reused for other frames. */
 export class SlotTable {
-  /** Number of slots; the arrays may have more entries. */
+  /** Number of slots; the arrays may be longer. */
   count = 0;
   kinds = new Uint8Array(0);
   /** First byte of each slot in the content, and the end of the last one. */

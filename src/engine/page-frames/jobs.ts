@@ -2,7 +2,7 @@ import type { CodecContext } from '../../codec/codec.js';
 import { keyedDigests } from '../../dedup/keyed-digest.js';
 import { packPages } from './pack-pages.js';
 
-/** Jobs that only a store gives to threads: a browser does not load their code. */
+/** Jobs of a store. They are apart, so that browsers do not load their code. */
 export interface PageFrameJobs {
   readonly packPages: typeof packPages;
   readonly surveyKeyed: typeof surveyKeyed;

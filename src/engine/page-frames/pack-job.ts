@@ -1,51 +1,55 @@
-// Layout of the job that packs pages into frames: its words, those of its lists, and the memory it needs.
+// Layout of the job that packs pages into frames: its words, its lists of pages, links and frames, and the
+// capacity of its buffers.
+//
+// A base frame is a stored frame with base pages. A link says that a page may be coded against a slot of a
+// base frame; the links of a base frame are a linked list.
 import { MAX_FRAME_SLOTS, MAX_FRAME_TABLE_BYTES } from './format.js';
 
-/** Words of the job, from the first word of a job's arguments on. */
+/** Words of the job. */
 export const PACK_PAGES = {
-  /** Address and number of the pages, which follow each other, and their size. */
+  /** Address of the pages, which are contiguous, their number, and their size. */
   PAGES: 4,
   PAGE_COUNT: 5,
   PAGE_BYTES: 6,
-  /** Address of PAGE_WORDS words a page. */
+  /** Address of the results by page: PAGE_WORDS words each. */
   ENTRIES: 7,
-  /** Address and number of BASE_WORDS words for each frame that has base pages. */
+  /** Address and number of the base frames: BASE_WORDS words each. */
   BASES: 8,
   BASE_COUNT: 9,
-  /** Address of space for deltas: `deltaCapacity` bytes. */
+  /** Address of a buffer for deltas: `deltaCapacity` bytes. */
   DELTAS: 10,
-  /** Address of space for one content, of FRAME_BYTES and the slack of a slot. */
+  /** Address of a buffer for one frame's content: FRAME_BYTES and a page. */
   CONTENT: 11,
-  /** Address of the payloads, which the job writes: `payloadCapacity` bytes. */
+  /** Address of the output, the packed frames' payloads: `payloadCapacity` bytes. */
   OUTPUT: 12,
-  /** Most bytes of a frame's content, and the level of zstd. */
+  /** Maximum bytes of a frame's content, and the level of zstd. */
   FRAME_BYTES: 13,
   LEVEL: 14,
-  /** Address of FRAME_WORDS words a frame, which the job writes, and their number. */
+  /** Results: address of the packed frames (FRAME_WORDS words each), and their number. */
   FRAMES: 15,
   FRAME_COUNT: 16,
-  /** Result: frames of base pages that could not be unpacked. */
+  /** Result: number of base frames that could not be unpacked. */
   BAD_BASES: 17,
-  /** Address of LINK_WORDS words a link. */
+  /** Address of the links: LINK_WORDS words each. */
   LINKS: 18,
 } as const;
 
 /**
- * Words of a page, all of them results: number of its frame in the job and its slot there; the address of its
- * delta, or 0, and its bytes; id of the frame of its base page, and the slot there.
+ * Words of a page's results: index of its packed frame and its slot there; address of its delta (0: none) and
+ * the delta's bytes; id of the base frame and the slot of the base page.
  */
 export const PAGE = { FRAME: 0, SLOT: 1, DELTA: 2, BYTES: 3, BASE: 4, BASE_SLOT: 5 } as const;
 export const PAGE_WORDS = 8;
 
-/** Words of a link: a page that may be coded against a slot of a base frame, and the frame's next link. */
+/** Words of a link: index of the page, slot of the base frame, and the base frame's next link or NONE. */
 export const LINK = { PAGE: 0, SLOT: 1, NEXT: 2 } as const;
 export const LINK_WORDS = 4;
-/** Base pages that a page is tried against: the smallest delta is used. */
+/** Maximum number of base pages that a page is coded against. */
 export const MAX_PAGE_BASES = 2;
 /** No link. */
 export const NONE = 0xffffffff;
 
-/** Words of a frame with base pages: its id, payload and shape, and its first link. */
+/** Words of a base frame: its id, payload and shape, and its first link or NONE. */
 export const BASE = {
   ID: 0,
   ADDRESS: 1,
@@ -69,32 +73,32 @@ export const FRAME = {
 } as const;
 export const FRAME_WORDS = 6;
 
-/** A delta is used up to this share of a page: a longer one saves little, and needs a second frame. */
+/** Maximum delta, as a share of the page: a longer one saves little, and reading it takes a second frame. */
 const MAX_DELTA_SHARE = 0.5;
 
-/** Return the bytes that the deltas of `pages` pages may take, and one that is not kept, and a page. */
+/** Return the capacity of DELTAS in bytes: a delta for each page, one to try, and a page. */
 export function deltaCapacity(pages: number, pageBytes: number): number {
   return (pages + 1) * maxDeltaBytes(pageBytes) + pageBytes;
 }
 
-/** Return the most frames that `pages` pages are packed into. */
+/** Return the maximum number of frames that `pages` pages are packed into. */
 export function frameCapacity(pages: number, pageBytes: number, frameBytes: number): number {
   const plain = Math.ceil(pages / plainSlots(pageBytes, frameBytes));
-  // Of deltas, two frames have more than FRAME_BYTES together.
+  // Any two consecutive frames of deltas have more than FRAME_BYTES of content together.
   return plain + 2 * Math.ceil(deltaCapacity(pages, pageBytes) / frameBytes) + 2;
 }
 
-/** Return the bytes that the payloads of `pages` pages may take. */
+/** Return the capacity of OUTPUT in bytes. */
 export function payloadCapacity(pages: number, pageBytes: number, frameBytes: number): number {
   return pages * pageBytes + frameCapacity(pages, pageBytes, frameBytes) * (MAX_FRAME_TABLE_BYTES + 64);
 }
 
-/** Return the most bytes of a page's delta. */
+/** Return the maximum bytes of a page's delta. */
 export function maxDeltaBytes(pageBytes: number): number {
   return pageBytes * MAX_DELTA_SHARE;
 }
 
-/** Return the most pages of a frame of plain pages. */
+/** Return the maximum number of pages in a frame of plain pages. */
 export function plainSlots(pageBytes: number, frameBytes: number): number {
   return Math.min(MAX_FRAME_SLOTS, Math.max(1, Math.floor(frameBytes / pageBytes)));
 }

@@ -1,4 +1,4 @@
-// The job that packs pages into frames: it codes each page against a base page where that saves enough, and
+// The job that packs pages into frames. It codes a page against a base page where that saves enough, then
 // packs frames of plain pages and frames of deltas.
 import type { CodecContext } from '../../codec/codec.js';
 import { WireWriter } from '../../stream/wire.js';
@@ -6,7 +6,7 @@ import { codeDeltas } from './delta-coder.js';
 import { FRAME_PACKING, MAX_FRAME_SLOTS, SLOT } from './format.js';
 import { FRAME, FRAME_WORDS, PACK_PAGES, PAGE, PAGE_WORDS, plainSlots } from './pack-job.js';
 
-/** Run the job whose first word is `at`. */
+/** Run the job whose first word is `at` (layout: `pack-job.ts`). */
 export function packPages(codec: CodecContext, at: number): void {
   new PagePacker(codec, at).pack();
 }
@@ -48,7 +48,7 @@ class PagePacker {
     return this.entries + page * PAGE_WORDS;
   }
 
-  /** Pack the pages without a delta, about as many into each frame. */
+  /** Pack the pages without a delta, in frames of about equal size. */
   private packPlain(): void {
     const { words, run } = this.codec.kernels;
     const { pageBytes } = this;
@@ -74,6 +74,7 @@ class PagePacker {
     }
   }
 
+  /** Pack the deltas, as many into each frame as fit. */
   private packDeltas(): void {
     const { words, run } = this.codec.kernels;
     let used = 0;
@@ -99,7 +100,7 @@ class PagePacker {
     if (used > 0) this.packFrame(used, bytes);
   }
 
-  /** Pack `contentBytes` bytes of content and the table into the next frame. */
+  /** Pack the content, `contentBytes` bytes, into the next frame, behind the table. */
   private packFrame(slotCount: number, contentBytes: number): void {
     const { kernels, zstdScratch } = this.codec;
     const { words, bytes, run, zstd } = kernels;

@@ -5,15 +5,16 @@ import { PageferryError } from '../../page/error.js';
 import type { ErrorName } from '../../stream/wire.js';
 import { FRAME_PACKING, type FrameShape, MAX_FRAME_TABLE_BYTES, SlotTable } from './format.js';
 
-/** A payload in the kernels' memory. */
+/** A frame's payload in the kernels' memory, and its shape. */
 export interface FramePayload extends FrameShape {
   readonly address: number;
   readonly bytes: number;
 }
 
 /**
- * Unpack a frame's content to `out`, which has `capacity` bytes, and return its table. `scratch`: that of the
- * zstd decoder. `label` names the frame in errors; `slots`: a table to use again. The input is untrusted.
+ * Unpack a frame's content to `out`, which has `capacity` bytes, and return its slot table. `scratch`:
+ * scratch of the zstd decoder. `label`: the frame's name in errors. `slots`: a table to reuse. The input is
+ * untrusted.
  * @throws PageferryError `bad-stream`
  */
 export function unpackFrame(

@@ -4,6 +4,7 @@ const WINDOW_MS = 300;
 /** Fraction of recent time, 0 … 1, in which a condition held: an exponential average. */
 export class BusyFraction {
   private fraction = 0;
+  /** Time until which `fraction` includes the condition. */
   private settledAtMs: number;
   private isBusy = false;
 

@@ -8,7 +8,7 @@ const PACKINGS: readonly string[] = CODECS.filter(({ family }) => family === 'pa
 );
 
 /**
- * Return the strategy that a caller names or gives.
+ * Return a strategy, given it or its name.
  * @throws PageferryError `bad-argument` for an unknown name, or an object that is no strategy
  */
 export function strategyOf(strategy: Strategy | string): Strategy {
@@ -24,7 +24,7 @@ export function strategyOf(strategy: Strategy | string): Strategy {
   return strategy;
 }
 
-/** Return the packing of a strategy that has `pack` for a segment. @throws PageferryError `bad-argument` */
+/** Call `pack` of a strategy that has it, and check the result. @throws PageferryError `bad-argument` */
 export function packingFor(strategy: Strategy, group: GroupView, state: StreamState): Packing {
   const packing = strategy.pack!(group, state);
   if (PACKINGS.includes(packing?.name)) return packing;

@@ -1,17 +1,17 @@
-/** What a byte costs a destination, as it reports it. Elapsed time of all its threads together. */
+/** Speed of a destination, as it reports it: elapsed ns per byte, with all its threads. */
 export interface DestinationSpeed {
-  /** Ns for a byte of pages, zero and duplicate pages included: decoding, hashing and writing them. */
+  /** Ns for a byte of pages, zero and duplicate pages included, to decode, hash and write it. */
   readonly nsPerPageByte: number;
   /**
-   * Ns for an unpacked byte of a segment, by its packing: checking and unpacking it. A packing without a
-   * figure was not unpacked yet. All levels are one: a stream does not name them.
+   * Ns for an unpacked byte of a segment, to check and unpack it, by packing. Absent: none was unpacked yet.
+   * Levels of zstd have one value: a stream does not name them.
    */
   readonly unpackNsPerByte: { readonly raw?: number; readonly lz4?: number; readonly zstd?: number };
-  /** Fraction of recent time, 0 … 1, in which it had bytes to process. Absent: unknown. */
+  /** Fraction of recent time, 0 … 1, in which the destination had bytes to process. Absent: unknown. */
   readonly busyFraction?: number | undefined;
 }
 
-/** Ns of unpacking a byte that is assumed of zstd and LZ4, as multiples of each other. */
+/** Assumed ratio of the times to unpack a byte with zstd and with LZ4, where only one is known. */
 const ZSTD_TO_LZ4 = 3.4;
 
 /** Return the ms that a destination takes for the pages of `bytes` bytes of image. */

@@ -1,15 +1,15 @@
 import type { CodecName } from '../codec/registry.js';
 import type { Packing, Strategy } from './strategy.js';
 
-/** LZ4 packs blocks of 64 KiB by themselves: small groups stay in the cache and cost no bytes. */
+/** LZ4 packs blocks of 64 KiB independently, so small groups, which stay in the cache, cost no bytes. */
 const GROUP_BYTES = 1 << 20;
-/** Of packing without a level; tables have it, too. */
+/** Level of segments and tables that are packed with zstd without a level. */
 const DEFAULT_ZSTD_LEVEL = 3;
 
 /**
- * Create a strategy with one codec for every page. Zero, fill, unchanged and duplicate pages are still found
- * first; a page that the codec cannot shrink becomes `raw`. `zstdLevel` (1 … 22) packs groups with zstd at
- * that level; `encoder` is the implementation.
+ * Create a strategy with one codec for every page that is not zero, a fill, unchanged or a duplicate. A page
+ * that the codec does not shrink becomes `raw`. `zstdLevel`: pack groups with zstd at this level, 1 … 22.
+ * `encoder`: implementation of zstd.
  */
 export function fixed(codec: CodecName, zstdLevel?: number, encoder?: Packing['encoder']): Strategy {
   const by = encoder === undefined ? '' : `-${encoder}`;

@@ -6,7 +6,7 @@ type StateRecord = Omit<StreamState, 'elapsedMs' | 'handoverMs'> & {
   readonly handoverMs: Readonly<Record<Packing['name'], number>>;
 };
 
-/** One call of a strategy: a packing that it chose, or the result of one. Plain data that JSON can hold. */
+/** A packing that a strategy chose, or the result of one; plain data for JSON. */
 export type StrategyEvent =
   | {
       readonly kind: 'chosen';
@@ -23,9 +23,7 @@ export type StrategyEvent =
       readonly cpuMs?: number | undefined;
     };
 
-/**
- * Wrap a strategy so that every packing it chooses, and every result it is given, is appended to `events`.
- */
+/** Wrap a strategy so that every packing that it chooses, and every result, is appended to `events`. */
 export function recorded(strategy: Strategy): {
   readonly strategy: Strategy;
   readonly events: StrategyEvent[];
@@ -40,7 +38,7 @@ export function recorded(strategy: Strategy): {
       ...(pack && {
         pack(group: GroupView, state: StreamState) {
           const input = { group: groupRecord(group), state: stateRecord(state) };
-          // The clock goes on between two readings: the strategy sees what is recorded.
+          // The strategy gets the recorded state: a second reading of the clock would differ.
           const packing = pack.call(strategy, group, stateOf(input.state));
           events.push({ kind: 'chosen', ...input, packing: { ...packing } });
           return packing;
@@ -57,8 +55,8 @@ export function recorded(strategy: Strategy): {
 }
 
 /**
- * Replays recorded events against a fresh strategy and returns the packings it chooses. A strategy whose
- * decisions depend on nothing else chooses what was recorded.
+ * Replay recorded events with a new strategy and return the packings that it chooses. They equal the recorded
+ * ones if the strategy depends on nothing but these events.
  */
 export function replayed(strategy: Strategy, events: readonly StrategyEvent[]): Packing[] {
   const chosen: Packing[] = [];

@@ -7,7 +7,7 @@ import { mecom } from './mecom.js';
 import { smallest } from './smallest.js';
 import type { Packing, Strategy } from './strategy.js';
 
-/** Factories, since `adaptive` keeps state: one object serves one stream. A new strategy is one more line. */
+/** Factories of strategies by name: `adaptive` keeps state, so each stream needs its own object. */
 const STRATEGIES: Readonly<Record<string, () => Strategy>> = {
   adaptive,
   smallest: () => smallest,
@@ -16,9 +16,9 @@ const STRATEGIES: Readonly<Record<string, () => Strategy>> = {
 };
 
 /**
- * Return a strategy by name: `adaptive`, `smallest`, `characteristic`, `mecom`, `fixed:<codec>`, or
- * `fixed:zstd:<level>`; `zstd-node` and `zstd-wasm` name an implementation of zstd, `zstd-page` codes every
- * page alone.
+ * Create a strategy by name: `adaptive`, `smallest`, `characteristic`, `mecom`, `fixed:<codec>`, or
+ * `fixed:zstd:<level>`. Instead of `zstd`: `zstd-node` or `zstd-wasm` for one implementation, `zstd-page` to
+ * code every page alone.
  * @throws PageferryError `bad-argument` when there is no such strategy
  */
 export function strategyByName(name: string): Strategy {
@@ -30,13 +30,13 @@ export function strategyByName(name: string): Strategy {
   );
 }
 
-/** Codecs of fixed strategies beside those of the registry: zstd by one of its implementations. */
+/** Further codec names of fixed strategies: zstd by one of its implementations. */
 const ZSTD_ENCODERS: Readonly<Record<string, Packing['encoder']>> = {
   'zstd-node': 'node',
   'zstd-wasm': 'wasm',
 };
 
-/** zstd of every page alone, with an optional level. */
+/** Codec name of the fixed strategy that codes every page alone. */
 const ZSTD_PAGE = 'zstd-page';
 
 function fixedByName(name: string): Strategy | undefined {

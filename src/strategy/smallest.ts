@@ -2,21 +2,22 @@ import { type CodecName, PAGE_CODECS } from '../codec/registry.js';
 import type { PageView, Strategy, StreamState } from './strategy.js';
 
 const LEVEL = 22;
-/** Packs some small groups smaller than the highest level does. */
+/** A second level to try: it packs some small groups smaller than the highest level. */
 const SECOND_LEVEL = 19;
+/** Maximum bytes of a group that is packed at both levels. */
 const MAX_RETRIED_BYTES = 8 << 20;
-/** As much as the largest window of zstd that every decoder accepts. */
+/** The largest window of zstd that every decoder accepts. */
 const MAX_GROUP_BYTES = 128 << 20;
-/** A live guest does not wait: its pages would change faster than they are packed. */
+/** Level for live guests, whose pages would change faster than a higher level packs them. */
 const LIVE_LEVEL = 9;
-/** Ratio of zstd on a live guest's group to LZ4 on single pages: zstd sees the group and codes entropy. */
+/** Bytes of zstd on a live guest's group, as a ratio of LZ4's on single pages. */
 const LIVE_GROUP_RATIO = 0.75;
 
 /**
- * The fewest bytes at any CPU cost. Pages are packed in groups of up to 128 MiB with zstd's highest level and
- * a window of the whole group (LZ4 where zstd is not available). Pages that take fewer bytes coded alone, or
- * as changes, than in their group are coded: some of each kind are packed in both forms. Batches of a live
- * guest are packed with zstd level 9, and page codecs are compared by their own bytes.
+ * The fewest bytes at any CPU cost. Packs pages in groups of up to 128 MiB with zstd's highest level and a
+ * window of the whole group (LZ4 where there is no zstd). Codes a page with a page codec where that takes
+ * fewer bytes than in the group; the engine tries both forms (`Choice` `best`). For live guests: zstd level 9
+ * for batches, and page codecs compared by their own bytes.
  */
 export const smallest: Strategy = {
   name: 'smallest',
@@ -32,13 +33,13 @@ export const smallest: Strategy = {
   },
 };
 
-/** Only streams of images have a progress. */
+/** Return whether the stream is that of a live guest: only streams of images have `progress`. */
 function isLive({ progress }: StreamState): boolean {
   return progress === undefined;
 }
 
 function smallestCodec(page: PageView, { hasZstd }: StreamState): CodecName | 'group' {
-  // Coded bytes are packed with their group as well: changes and runs still contain text and pointers.
+  // Coded bytes are packed too, and shrink about as much: deltas and runs still contain text and pointers.
   const ratio = hasZstd ? LIVE_GROUP_RATIO : 1;
   let best: CodecName | 'group' = 'group';
   let bestBytes = Math.min(page.measure('lz4'), page.pageBytes) * ratio;

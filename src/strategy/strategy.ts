@@ -1,9 +1,7 @@
 import type { CodecName, PackingName } from '../codec/registry.js';
 import type { DestinationSpeed } from './destination.js';
 
-/**
- * Statistics of one page from a single pass (`assembly/layout.ts`). Counts, unless a field says otherwise.
- */
+/** Statistics of one page, computed in a single pass (`assembly/layout.ts`). */
 export interface PageProfile {
   /** 4-byte words in the page. */
   readonly words: number;
@@ -33,38 +31,32 @@ export interface PageView {
   readonly pageBytes: number;
   /** Computed on first access, in about a microsecond. */
   readonly profile: PageProfile;
-  /** Whether the page's previous version is cached, as `xbzrle` needs. */
+  /** Whether the bytes of the page's previous version are available; codec `xbzrle` needs them. */
   readonly hasVersion: boolean;
-  /** Whether a similar page was found, as `similar` needs. The first access searches the index. */
+  /** Whether a similar page was found; codec `similar` needs it. The first access searches the index. */
   readonly hasSimilar: boolean;
-  /**
-   * Encode the page with `codec` and return the bytes; Infinity when the result is not smaller than the
-   * page.
-   */
+  /** Encode the page with `codec`; return the number of bytes, or Infinity if not smaller than the page. */
   measure(codec: CodecName): number;
 }
 
 /** State of the stream at the moment of a choice. */
 export interface StreamState {
-  /** Link rate: given by the caller, or measured. */
+  /** Link rate in bit/s: given by the caller, or measured. */
   readonly linkBitsPerSecond: number;
-  /**
-   * Bytes of `bytesOut` that the link or the receiver has acknowledged. Absent where the rate is given, not
-   * measured.
-   */
+  /** Bytes of `bytesOut` that the link or the receiver has acknowledged. Absent if the link rate is given. */
   readonly bytesAcked?: number | undefined;
   /**
    * Fraction of recent time, 0 … 1, in which packed bytes waited for the link (`BusyFraction`). Present only
-   * where flow control keeps queues too short to show the bottleneck: live guests.
+   * for live guests, whose flow control keeps queues too short to show the bottleneck.
    */
   readonly linkBusyFraction?: number | undefined;
-  /** The same of the last 20 ms or so. */
+  /** As `linkBusyFraction`, over about the last 20 ms. */
   readonly linkBusyRecently?: number | undefined;
-  /** Threads that pack. */
+  /** Number of threads that pack. */
   readonly threads: number;
   /**
-   * Cores that the stream's threads really get now, measured: affinity, CPU quota and competing processes
-   * count. May be fractional; at most `threads`. Absent: `threads`.
+   * Measured number of cores that the stream's threads get now, given CPU affinity, CPU quota and competing
+   * processes. May be fractional; at most `threads`. Absent: `threads`.
    */
   readonly cores?: number | undefined;
   /**
@@ -72,48 +64,53 @@ export interface StreamState {
    * over all threads. Absent: unknown.
    */
   readonly floorMsPerMiB?: number | undefined;
-  /** Bytes of images read so far, zero and duplicate pages included. Absent: the bytes of all groups. */
+  /**
+   * Bytes of images read so far, zero and duplicate pages included. Absent: count the bytes of all groups.
+   */
   readonly bytesRead?: number | undefined;
-  /** What a byte costs the destination. Absent: nothing is reported, and it counts as fast. */
+  /** Speed of the destination. Absent: unknown; it counts as fast. */
   readonly destination?: DestinationSpeed | undefined;
-  /** Packed bytes that the output did not take yet. Absent: unknown. */
+  /** Packed bytes whose write has not ended. Absent: unknown. */
   readonly bytesWaiting?: number | undefined;
   /** Milliseconds since the stream began, by the encoder's clock. */
   elapsedMs(): number;
   /** Bytes sent or queued, plus the expected bytes of packings in progress. */
   readonly bytesOut: number;
   /**
-   * Ms, so far, in which encoding waited for the link: the queue was full and bytes were being written.
+   * Total ms in which encoding waited for the link: its queue was full while bytes were being written.
    * Absent: unknown.
    */
   readonly outputWaitMs?: number | undefined;
   /** Estimated ms of packing that are queued or in progress, summed over all threads. */
   readonly pendingMs: number;
-  /** Ms to hand a segment to another thread, without the packing itself; 0 on one thread. */
+  /** Return the ms that it takes to hand a segment to another thread; 0 on one thread. */
   handoverMs(packing: PackingName): number;
   /** Whether zstd is available. */
   readonly hasZstd: boolean;
   /**
-   * Name of the zstd that packs by default, if known: `node:zlib`, `pageferry` (the kernels'), or a caller's.
+   * Name of the zstd that packs by default: `node:zlib`, `pageferry` (the kernels'), or the caller's own
+   * name.
    */
   readonly zstdName?: string | undefined;
-  /** Whether a packing can name either implementation of zstd. Absent: false. */
+  /** Whether both the kernels' and Node's zstd are available (`Packing.encoder`). Absent: false. */
   readonly hasBothZstd?: boolean | undefined;
-  /** Whether zstd can code a page alone: the kernels' is available. Absent: false. */
+  /** Whether zstd can code a page alone, which needs the kernels' zstd. Absent: false. */
   readonly hasZstdPages?: boolean | undefined;
-  /** Number of the image being encoded, and the fraction of it that was read; 0 while its size is unknown. */
+  /**
+   * Number of the image being encoded, and the encoded share of it, 0 … 1; 0 if its size is unknown. Absent:
+   * not a stream of images.
+   */
   readonly progress?: { readonly image: number; readonly share: number };
 }
 
-/** A segment about to be packed as a whole. */
+/** A full segment that is about to be packed. */
 export interface GroupView {
   /** `pages`: uncompressed pages. `coded`: output of page codecs. */
   readonly kind: 'pages' | 'coded';
   readonly bytes: number;
   readonly pages: number;
   /**
-   * Estimated size of an LZ-class encoding, from one page in 16, computed on first access; `bytes` for coded
-   * groups.
+   * Estimated bytes of an LZ-class encoding, from one page in 16, computed on first access; `bytes` if coded.
    */
   readonly estimatedBytes: number;
 }
@@ -124,15 +121,15 @@ export interface Packing {
   /** zstd level, 1 … 22. */
   readonly level?: number;
   /**
-   * Implementation of zstd: this package's kernels, or Node's. Absent: Node's where it has one (22.15 on),
-   * else the kernels'. Where only one of them is available, it is used.
+   * Implementation of zstd: `wasm` is this package's kernels. Default: Node's if it has one (22.15 on), else
+   * the kernels'. If only one is available, that one is used.
    */
   readonly encoder?: 'wasm' | 'node' | undefined;
-  /** Another level of zstd, which is tried as well: the smaller result is used. Not in groups above 9 MiB. */
+  /** A second level of zstd to try; the smaller result is used. Ignored for groups above 9 MiB. */
   readonly secondLevel?: number;
-  /** Expected ms on one thread; part of `StreamState.pendingMs` until the segment is packed. */
+  /** Expected ms on one thread; counted in `StreamState.pendingMs` until the segment is packed. */
   readonly expectedMs?: number;
-  /** Expected packed bytes; part of `StreamState.bytesOut` until the segment is packed. */
+  /** Expected packed bytes; counted in `StreamState.bytesOut` until the segment is packed. */
   readonly expectedBytes?: number;
 }
 
@@ -147,98 +144,99 @@ export interface PackingResult {
   readonly cpuMs?: number | undefined;
 }
 
-/** What a strategy assumes at this moment, for timelines that show why it chose what it chose. */
+/** Assumptions behind a strategy's latest choice, for timelines. */
 export interface StrategyExplanation {
-  /** Value of a millisecond of the link in milliseconds of packing; above 1 bytes are dearer than time. */
+  /** Value of a ms of the link in ms of packing; above 1 the link is the bottleneck. */
   readonly bytePrice?: number | undefined;
   /** The stage that the strategy expects to finish last: `link`, `cpu`, … */
   readonly bottleneck?: string | undefined;
 }
 
-/** What the engine looks for in the pages of a segment before it asks for choices. */
+/** Looks: the searches that the engine makes for the pages of a segment before it calls `choose`. */
 export interface Looks {
-  /** Pages that equal an earlier one. */
+  /** Search for pages that equal an earlier one. */
   readonly duplicates: boolean;
-  /** Pages that resemble one: sketches are stored, so that later pages find them by `hasSimilar`. */
+  /** Store sketches of pages, so that later pages can find them as similar pages (`PageView.hasSimilar`). */
   readonly similar: boolean;
   /**
-   * What `choose` returns for every page of the segment that has no previous version and no similar page.
-   * Where no page can have either, runs of pages are then placed at once. Absent: `choose` is called.
+   * The choice for every page of the segment without a previous version and a similar page. The engine then
+   * does not call `choose` for runs of pages that can have neither. Absent: it calls `choose` for every page.
    */
   readonly uniformChoice?: UniformChoice | undefined;
 }
 
-/** What is looked for where a strategy does not say. */
+/** All searches: the looks of a strategy without `looks`. */
 export const ALL_LOOKS: Looks = { duplicates: true, similar: true };
 
-/** Outcome of looking for the duplicates of pages. */
+/** Result of the search for duplicates of a segment's pages. */
 export interface LookResult {
+  /** Pages that were looked up. */
   readonly pages: number;
   readonly pageBytes: number;
-  /** Pages that were found. */
+  /** Pages that have a duplicate. */
   readonly hits: number;
-  /** Elapsed ms on the calling thread of looking `timedPages` pages up; a part of them is timed. */
+  /** Elapsed ms of looking up `timedPages` of the pages. */
   readonly ms: number;
   readonly timedPages: number;
 }
 
 /**
- * A page's codec; `lz4` and `zstd` pack the page together with others of that choice. `zstd-page`: zstd of
- * the page alone, so that nothing else has to be unpacked to read it. `group`: the page goes uncompressed
- * into the segment that `pack` decides about. `best`: the codec of the fewest bytes or the group, whichever
- * `pack` makes smaller. That is decided when the group is full, by packing pages in both forms: for images,
- * by strategies with `maxGroupBytes`; else it is `group`.
+ * A choice for one page.
+ * - A page codec codes the page.
+ * - `lz4`, `zstd`: the page is packed in one segment with all pages of the same choice.
+ * - `zstd-page`: zstd codes the page alone, so that a reader unpacks nothing else for it.
+ * - `group`: the page is packed in the group, whose packing `pack` chooses.
+ * - `best`: the page codec of the fewest bytes, or the group if that packs smaller. Decided when the group is
+ *   full, by packing pages in both forms. Only for images and strategies with `maxGroupBytes`; else `group`.
  */
 export type Choice = CodecName | 'zstd-page' | 'group' | 'best';
-/** A choice that can be the same for many pages. */
+/** A choice that the engine can make for many pages at once. */
 export type UniformChoice = 'group' | 'raw' | 'lz4' | 'zstd';
 
 /**
- * Chooses a codec for every page that is not zero, a fill, unchanged or a duplicate. A plain object; the
- * smallest one is `{ name: 'mine', choose: (page) => (page.profile.zeroWords > 700 ? 'zero-aware' : 'lz4')
- * }`. A choice that does not fit becomes `raw`.
+ * Chooses a codec for every page that is not zero, a fill, unchanged or a duplicate, and a packing for every
+ * segment. A plain object, for example `{ name: 'mine', choose: (page) => (page.profile.zeroWords > 700 ?
+ * 'zero-aware' : 'lz4') }`. A codec that does not shrink the page becomes `raw`.
  */
 export interface Strategy {
   readonly name: string;
-  /** Return the codec of one page. Called once a page, on the calling thread. */
+  /** Return the choice for one page. Called once a page, on the calling thread. */
   choose(page: PageView, state: StreamState): Choice;
   /**
-   * What `choose` returns for every page, whatever it contains: runs of pages are then placed at once, and
-   * similar pages are not searched. Absent: `choose` is called.
+   * The choice for all pages. The engine then adds runs of pages at once and does not search for similar
+   * pages. Absent: the engine calls `choose`.
    */
   readonly uniformChoice?: UniformChoice | undefined;
-  /**
-   * Choose the packing of a full segment of `group` pages or of coded pages. Absent: segments are stored.
-   */
+  /** Choose the packing of a full segment of `group` pages or of coded pages. Absent: segments are stored. */
   pack?(group: GroupView, state: StreamState): Packing;
   /**
-   * Whether the next batch of pages bypasses coding: the link sends the pages sooner than anything shorter is
-   * found. Called only for streams that can do that (live guests).
+   * Return whether the next batch of a live guest bypasses coding and is sent uncompressed, because coding
+   * would take longer than it saves on the link. Absent: never.
    */
   shouldBypass?(state: StreamState): boolean;
   /**
-   * Return what is looked for in the next segment of pages; called about once a MiB, and a batch of a live
-   * guest. Absent: everything that the stream's options allow.
+   * Return the searches for the pages of the next segment. Called about once a MiB, or once a batch of a live
+   * guest. Absent: all searches that the stream's options allow.
    */
   looks?(state: StreamState): Looks;
-  /** Called with the outcome of looking for duplicates in a segment. */
+  /** Called with the result of the search for duplicates in a segment. */
   onLooked?(result: LookResult): void;
   /** Called with the result of every packing. */
   onPacked?(result: PackingResult): void;
   /** Bytes of a segment before packing, 64 KiB … `maxGroupBytes`. Absent: the engine's default. */
   groupBytes?(state: StreamState): number;
   /**
-   * The most that `groupBytes` returns, up to 128 MiB; a stream's memory, and what its readers need, depend
-   * on it. Absent: 8 MiB. Live streams are limited by their batches instead.
+   * Maximum that `groupBytes` returns, at most 128 MiB. The memory of the encoder and of all readers depends
+   * on it. Absent: 8 MiB. In live streams a segment is a batch instead.
    */
   readonly maxGroupBytes?: number;
-  /** Level of zstd for the choice `zstd-page`, 1 to 22. Absent: 1. */
+  /** Level of zstd for the choice `zstd-page`, 1 … 22. Absent: 1. */
   readonly zstdPageLevel?: number | undefined;
   /**
-   * Highest level of zstd that `pack` returns, 1 to 22. From 16 on a thread needs 82 MiB more address space;
-   * up to 15, the kernels pack higher levels at 15. Absent: 15.
+   * Maximum level of zstd that `pack` returns, 1 … 22. From 16 on every thread needs 82 MiB more address
+   * space. Absent: 15; the kernels then use 15 for higher levels.
    */
   readonly maxZstdLevel?: number | undefined;
-  /** Return the assumptions behind the latest choices. Called a few times a second. Absent: it has none. */
+  /** Return the assumptions behind the latest choice. Called a few times a second. */
   explain?(): StrategyExplanation;
 }

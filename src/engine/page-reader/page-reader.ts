@@ -170,7 +170,7 @@ export class PageReader {
 
   /**
    * Write pages of an image to a sink, at positions from 0 on, finish the sink, and return the bytes written.
-   * A whole image is verified by its digest. One extraction runs at a time, beside calls of `read`.
+   * A whole image is verified by its digest. One extraction at a time; `read` may be called meanwhile.
    * @throws PageferryError; the error of the sink; the reason of `signal`. The sink was aborted then.
    */
   async extract(image: number, sink: PageSink, options: ExtractOptions = {}): Promise<number> {

@@ -14,20 +14,20 @@ const LAWS: Readonly<Record<LawName, new () => ControlLaw>> = {
   live: LiveLaw,
 };
 
-/** Of the packings whose costs are known. */
+/** Maximum level of the options in `costs.ts`. */
 const MAX_ZSTD_LEVEL = 12;
 
-/** Return the control law of a stream, by what is known of its link. Nothing else decides this. */
+/** Return the control law of a stream: it depends only on what is known about the link. */
 export function lawOf({ bytesAcked, linkBusyFraction }: StreamState): LawName {
   if (bytesAcked === undefined) return 'images';
   return linkBusyFraction === undefined ? 'measured-link' : 'live';
 }
 
 /**
- * Create the strategy that minimises the pipelined finish time, the longer of encoding and sending, by
- * keeping encoder and link busy until the end. A control law prices a byte in milliseconds of packing; of
- * every group the packing with the lowest priced cost is chosen. Costs start from measured figures and follow
- * the results of every packing. One object serves one stream. See docs/tradeoff.md.
+ * Create the strategy that minimises the finish time of encoding and sending, which run as a pipeline, by
+ * keeping encoder and link busy until the end. A control law sets the price of a ms of the link in ms of
+ * packing. For every group the packing of the lowest total cost is chosen. Expected costs start from measured
+ * figures and follow the result of every packing. One object serves one stream. See docs/tradeoff.md.
  */
 export function adaptive(): Strategy {
   const laws: Partial<Record<LawName, ControlLaw>> = {};

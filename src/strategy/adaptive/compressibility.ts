@@ -1,21 +1,21 @@
-// How the cost of packing a group depends on how well its pages compress. The same for all packings: median
-// times and sizes of LZ4 and zstd 1 to 12 follow these lines, of groups of seven guests (testing/machine/).
+// How the time and the savings of packing a group depend on its compressibility. One line serves all
+// packings: the medians of LZ4 and zstd 1 to 12 on groups of seven guests follow it (testing/machine/).
 import type { GroupView } from '../strategy.js';
 
-/** Assumed estimate of coded groups, which have none; they pack to about half. */
+/** Assumed ratio of coded groups, for which no estimate is computed; they pack to about half. */
 export const CODED_RATIO = 0.6;
 
-/** Points of a line: estimated ratio, value. */
+/** Points of a piecewise linear function of the estimated ratio. */
 type Line = readonly (readonly [ratio: number, value: number])[];
 
-/** Time grows with the bytes that are left; incompressible blocks are noticed early. */
+/** Relative packing time: it grows with the packed bytes, but packers skip incompressible blocks early. */
 const TIME: Line = [
   [0.07, 0.25],
   [0.82, 2.75],
   [0.9, 0.8],
   [1, 0.35],
 ];
-/** What compresses well has the more to gain from a stronger packing. */
+/** Exponent of a packing's ratio: the better a group compresses, the more a stronger packing saves. */
 const SAVING: Line = [
   [0.45, 1.3],
   [0.97, 0],
@@ -26,14 +26,14 @@ export function estimatedRatio({ kind, bytes, estimatedBytes }: GroupView): numb
   return kind === 'coded' ? CODED_RATIO : estimatedBytes / bytes;
 }
 
-/** Return the packing time of a group as a multiple of that of a group with a ratio of 0.3. */
+/** Return the packing time of a group, relative to a group with a ratio of 0.3. */
 export function timeFactor(ratio: number): number {
   return at(TIME, ratio);
 }
 
 /**
- * Return the exponent of a packing's ratio: what it saves of a group, compared to a group with a ratio of
- * 0.57. 0: it saves nothing.
+ * Return the exponent `x` by which a packing's ratio `r` applies to a group: it shrinks the estimated bytes
+ * to `r ** x`. 1 at a group ratio of 0.57; 0: the packing saves nothing.
  */
 export function savingExponent(ratio: number): number {
   return at(SAVING, ratio);

@@ -7,20 +7,17 @@ export interface ExpectedCost {
   bytes: number;
 }
 
-/** A packing and its estimated cost; every result corrects the estimate. */
+/** A packing and its estimated cost, which results correct. */
 export interface PackingOption {
   readonly packing: Packing;
-  /** Speed on one thread for groups of which `timeFactor` is 1. */
+  /** Speed on one thread, for groups with a `timeFactor` of 1. */
   bytesPerMs: number;
-  /**
-   * Packed bytes, as a ratio of the estimated bytes of an LZ-class encoding of each page alone, for groups of
-   * which `savingExponent` is 1.
-   */
+  /** Packed bytes as a ratio of `GroupView.estimatedBytes`, for groups with a `savingExponent` of 1. */
   estimateRatio: number;
 }
 
-/** Initial estimates, measured on guest memory; after a few groups only the ratios between them matter. */
-const INITIAL: readonly (readonly [Packing, number, number])[] = [
+/** Initial estimates, measured on guest memory. After a few results only the ratios between them matter. */
+const INITIAL: readonly (readonly [Packing, bytesPerMs: number, estimateRatio: number])[] = [
   [{ name: 'raw' }, 5e6, 1],
   [{ name: 'lz4' }, 800e3, 0.92],
   [{ name: 'zstd', level: 1 }, 500e3, 0.72],
@@ -33,42 +30,38 @@ const INITIAL: readonly (readonly [Packing, number, number])[] = [
   [{ name: 'zstd', level: 12 }, 48e3, 0.6332],
 ];
 
-/** The same for zstd of the kernels. Level 2 differs little from 1, level 4 from 5, and 8 to 15 from 7. */
+/** `StreamState.zstdName` of the kernels' zstd. */
 const KERNELS = 'pageferry';
-const BY_KERNELS: readonly (readonly [level: number, number, number])[] = [
+/** Initial estimates of the kernels' zstd. Level 2 is close to 1, level 4 to 5, and levels 8 to 15 to 7. */
+const BY_KERNELS: readonly (readonly [level: number, bytesPerMs: number, estimateRatio: number])[] = [
   [1, 440e3, 0.722],
   [3, 270e3, 0.67],
   [5, 150e3, 0.655],
   [6, 110e3, 0.6505],
   [7, 85e3, 0.647],
 ];
-/** Levels of the kernels that are worth a choice where Node has a zstd too. */
+/** Maximum level of the kernels' zstd that is an option where Node has a zstd too. */
 const MAX_LEVEL_OF_BOTH = 3;
 
-/** Ms of reading, scanning and choosing a MiB on the machine of the initial estimates. */
+/** `StreamState.floorMsPerMiB` on the machine of the initial estimates. */
 const FLOOR_MS_PER_MIB = 1.2;
-/** Part of the first measurements that is the start of a program: code that runs for the first time. */
+/** Ms of the first measurements that are the start of the program (cold code). */
 const COLD_MS = 8;
-/** The most that a machine is assumed to be slower before the first result. */
+/** Maximum factor by which a machine is assumed to be slower before the first result. */
 const MAX_SLOWNESS = 10;
-/** Smaller results measure overhead more than packing. */
+/** Minimum bytes of a result that corrects the estimates; smaller ones measure overhead more than packing. */
 const MIN_BYTES = 65536;
-/**
- * Weight of a result for all options, which share machine and data, and its extra weight for its own option.
- */
+/** Weights of a result: for all options, which share machine and data, and in addition for its own option. */
 const COMMON_SPEED_WEIGHT = 0.4;
 const COMMON_SIZE_WEIGHT = 0.4;
 const OWN_SPEED_WEIGHT = 0.1;
-/** Extra weight of the speed for all options with groups of its class. */
+/** Additional weight of a result's speed for groups of its class. */
 const CLASS_SPEED_WEIGHT = 0.2;
-/**
- * Small, since levels differ by tenths of a per cent: a badly estimated group must not change its level's
- * ratio.
- */
+/** Small, since levels differ by tenths of a per cent: one badly estimated group must not reorder them. */
 const OWN_SIZE_WEIGHT = 0.01;
-/** Largest correction by one result, which may be a cold start or a busy moment. */
+/** Maximum correction by one result, which may be distorted by a cold start or a busy moment. */
 const MAX_FACTOR = 4;
-/** Upper bounds of the classes of groups by estimated ratio; each has corrections of its own. */
+/** Upper bounds of the classes of groups by estimated ratio. Each class has its own corrections. */
 const CLASSES_BELOW = [0.25, 0.5, 0.75, Infinity] as const;
 
 /** Estimated costs of all packings, corrected by measured results. */
@@ -79,16 +72,16 @@ export class PackingCosts {
     estimateRatio,
   }));
   private readonly expected: ExpectedCost = { ms: 0, bytes: 0 };
-  /** Actual over expected bytes, and time, by class of groups. */
+  /** Corrections by class of groups: factors of the expected bytes and of the expected time. */
   private readonly classSize = CLASSES_BELOW.map(() => 1);
   private readonly classTime = CLASSES_BELOW.map(() => 1);
   private isZstdKnown = false;
-  /** Assumed times of all packings until the first result, as a multiple of the initial estimates. */
+  /** Factor of all expected times until the first result. */
   private slowness = 1;
   private hasResults = false;
   private trials = 1;
 
-  /** Adjusts the options to the zstd implementations; only the first call counts. */
+  /** Set the options for the available zstd implementations. Only the first call has an effect. */
   useZstd({ zstdName, hasBothZstd }: Pick<StreamState, 'zstdName' | 'hasBothZstd'>): void {
     if (this.isZstdKnown) return;
     this.isZstdKnown = true;
@@ -104,8 +97,8 @@ export class PackingCosts {
   }
 
   /**
-   * Assumes, until the first result, that packing is as much slower than the initial estimates as the work
-   * before it was: on a slow CPU many groups are chosen a packing for before the first one is packed.
+   * Set `slowness`, until the first result, by the speed of the work before packing. On a slow CPU the
+   * packings of many groups are chosen before the first group is packed.
    */
   assumeSpeed({ floorMsPerMiB, bytesRead = 0 }: Pick<StreamState, 'floorMsPerMiB' | 'bytesRead'>): void {
     if (this.hasResults || floorMsPerMiB === undefined || bytesRead === 0) return;
@@ -114,8 +107,8 @@ export class PackingCosts {
   }
 
   /**
-   * Return, once, whether a trial would tell more than is known: no packing has a result yet, and the work
-   * before it did not show a slow machine.
+   * Return true at most once: if a trial is useful, that is without results and without signs of a slow
+   * machine.
    */
   takeTrial(): boolean {
     return !this.hasResults && this.slowness === 1 && this.trials-- > 0;
@@ -136,8 +129,8 @@ export class PackingCosts {
   }
 
   /**
-   * Corrects the estimates by a result; ignores raw, coded and small groups. Only time on a core counts:
-   * waits for one are in the number of cores.
+   * Correct the estimates by a result. Ignores raw, coded and small groups. Only CPU time counts, since waits
+   * for a core are in `StreamState.cores`.
    */
   learn({ packing, group, packedBytes, ms: elapsedMs, cpuMs: ms = elapsedMs }: PackingResult): void {
     if (packing.name === 'raw' || group.bytes < MIN_BYTES || group.kind === 'coded' || !(ms > 0)) return;
@@ -161,7 +154,7 @@ export class PackingCosts {
     }
   }
 
-  /** Make the assumed speed part of the estimates, which results correct from now on. */
+  /** Multiply the estimates by `slowness` before the first correction. */
   private settleSpeed(): void {
     for (const option of this.options) if (option.packing.name !== 'raw') option.bytesPerMs /= this.slowness;
     this.slowness = 1;

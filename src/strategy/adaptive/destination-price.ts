@@ -2,15 +2,15 @@ import { type DestinationSpeed, pageMs, unpackMs } from '../destination.js';
 import type { GroupView, Packing, StreamState } from '../strategy.js';
 import { type Bottleneck, coresOf } from './bottleneck-estimator.js';
 
-/** What was chosen keeps 1/e of its weight after this time and these bytes of image. */
+/** The weight of a choice falls to 1/e in this time or these bytes of image, whichever takes longer. */
 const MEMORY_MS = 250;
 const MEMORY_BYTES = 16 << 20;
-/** Exponent of the price when only the destination is left to finish, and the bounds of the exponent. */
+/** Exponent of the price if the destination alone determines the finish time; bounds of the exponent. */
 const FINISH_EXPONENT = 14;
 const MIN_EXPONENT = Math.log(0.001);
 const MAX_EXPONENT = Math.log(300);
 
-/** Ms of each stage for the groups that were chosen lately, and the bytes of image that they cover. */
+/** Ms of each stage for recently chosen groups, and the bytes of image that they cover. */
 interface StageTimes {
   bytes: number;
   coresMs: number;
@@ -19,25 +19,25 @@ interface StageTimes {
 }
 
 /**
- * Prices a millisecond of the destination: the third stage beside encoder and link. The time that each stage
- * takes for what was chosen lately is extrapolated to the rest of the image; the price balances the
- * destination with the later of the other two.
+ * Prices a ms of the destination, the third stage after encoder and link. The times of the three stages for
+ * recently chosen groups are extrapolated to the rest of the image. The price balances the destination's
+ * finish time with the later one of encoder and link.
  */
 export class DestinationPrice {
   private readonly recent: StageTimes = { bytes: 0, coresMs: 0, linkMs: 0, destinationMs: 0 };
   private atMs = 0;
   private bytesRead = 0;
 
-  /** Return the value of a ms of the destination in ms of packing; 0 if it reports nothing. */
+  /** Return the value of a ms of the destination in ms of packing; 0 if its speed is unknown. */
   at(state: StreamState, nowMs: number, { linkBacklogMs, bytePrice }: Bottleneck): number {
     const { bytes, coresMs, linkMs, destinationMs } = this.recent;
     if (!state.destination || bytes === 0) return 0;
     const share = state.progress?.share ?? 0;
-    // Of a stream without a known end, as much as counts as recent.
+    // The end of the stream may be unknown: extrapolate as far as the recent bytes reach back.
     const rest = share > 0 ? (this.bytesRead * (1 - share)) / share : MEMORY_BYTES;
     const encoded = nowMs + state.pendingMs / coresOf(state) + (rest * coresMs) / bytes;
     const sent = nowMs + linkBacklogMs + (rest * linkMs) / bytes;
-    // Its queue is not counted: flow control keeps it short.
+    // Without the destination's queue, which flow control keeps short.
     const processed = nowMs + (rest * destinationMs) / bytes;
     const other = Math.max(encoded, sent);
     const pressure = (processed - other) / Math.max(processed, other, 1);
@@ -73,7 +73,7 @@ function destinationMsOf(
   return pageMs(destination, imageBytes) + unpackMs(destination, packing.name, group.bytes);
 }
 
-/** Return the weight that is kept: by time or by bytes, whichever keeps more. */
+/** Return the weight that recent choices keep: by time or by bytes, whichever is more. */
 function keptAfter(ms: number, bytes: number): number {
   return Math.exp(-Math.min(Math.max(0, ms) / MEMORY_MS, bytes / MEMORY_BYTES));
 }

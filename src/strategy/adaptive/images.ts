@@ -2,10 +2,7 @@ import type { StreamState } from '../strategy.js';
 import { type Bottleneck, BottleneckEstimator, backlogsOf } from './bottleneck-estimator.js';
 import type { ControlLaw } from './law.js';
 
-/**
- * Law for whole images over a link whose rate is given: the link is modelled as a queue that drains at that
- * rate.
- */
+/** Law for images over a link of given rate: the link is modelled as a queue that drains at this rate. */
 export class ImagesLaw implements ControlLaw {
   readonly name = 'images';
   bytePrice = 1;
@@ -19,7 +16,7 @@ export class ImagesLaw implements ControlLaw {
     this.linkFreeAtMs =
       Math.max(this.linkFreeAtMs, nowMs) + (state.bytesOut - this.bytesSeen) / linkBytesPerMs;
     this.bytesSeen = state.bytesOut;
-    // A slow destination holds the link up: what the output did not take yet is still to be sent.
+    // A slow destination slows the link down: the output still has bytes that the model has sent.
     if (state.destination && state.bytesWaiting !== undefined)
       this.linkFreeAtMs = Math.max(this.linkFreeAtMs, nowMs + state.bytesWaiting / linkBytesPerMs);
     const bottleneck = this.estimator.estimate(state, backlogsOf(state, nowMs, this.linkFreeAtMs, groupsMs));

@@ -3,33 +3,30 @@ import { type Bottleneck, backlogsOf } from './bottleneck-estimator.js';
 import type { ControlLaw } from './law.js';
 import { measuredLinkFreeAtMs } from './measured-link.js';
 
-/** Busy fraction at which the link never runs out of work. */
+/** Target of `linkBusyFraction`: low, but the link never runs out of work. */
 const TARGET_BUSY = 0.25;
-/**
- * Ms in which the price changes by a factor of e at full error, and the bounds of its exponent: a price of
- * 0.2 … 15.
- */
+/** Ms in which the price changes by a factor of e at full error; bounds of its exponent (prices 0.2 … 15). */
 const INTEGRATION_MS = 120;
 const MIN_EXPONENT = Math.log(0.2);
 const MAX_EXPONENT = Math.log(15);
-/** Bypass starts below this price and this busy fraction, … */
+/** Bypass starts below this price and this busy fraction. */
 const BYPASS_MAX_PRICE = 0.25;
 const BYPASS_START_BUSY = 0.05;
-/** … or once nothing has waited for the link for this time, however high the price still is, … */
+/** At any price, bypass also starts once nothing has waited for the link for this time (the quiet time). */
 const QUIET_MS = 30;
-/** … while batches follow each other within this time: what is not sent cannot wait. */
+/** Maximum time between two batches that counts as quiet: without batches nothing can wait. */
 const MAX_BATCH_MS = 60;
-/** … and ends at this busy fraction. */
+/** Bypass ends at this busy fraction. */
 const BYPASS_END_BUSY = 0.3;
-/** A bypass that ends sooner did not pay: the next one needs twice the quiet time, up to the maximum. */
+/** A bypass shorter than this did not pay: the next one needs twice the quiet time, up to the maximum. */
 const MIN_BYPASS_MS = 2000;
 const MAX_QUIET_MS = 1000;
 
 /**
- * Law for live guests, whose flow control keeps every queue short: an integral controller raises the price
+ * Law for live guests, whose flow control keeps every queue short. An integral controller raises the price
  * while packed bytes wait for the link more than a quarter of the time, and lowers it while they wait less.
- * Where hardly anything waits for the link, batches bypass coding: within 100 ms of the moment from which
- * nothing has waited.
+ * While hardly anything waits for the link, batches bypass coding; that starts within 100 ms after the last
+ * wait.
  */
 export class LiveLaw implements ControlLaw {
   readonly name = 'live';
@@ -59,7 +56,7 @@ export class LiveLaw implements ControlLaw {
     if (!this.isBypassing) {
       this.isBypassing = isQuiet || (bytePrice < BYPASS_MAX_PRICE && busy < BYPASS_START_BUSY);
       if (this.isBypassing) this.bypassingSinceMs = nowMs;
-      // The average may still have time from before the bypass.
+      // The lower of both: the long average may include time before the bypass.
     } else if (Math.min(busy, state.linkBusyRecently ?? busy) >= BYPASS_END_BUSY) {
       this.isBypassing = false;
       const hasPaid = nowMs - this.bypassingSinceMs >= MIN_BYPASS_MS;
@@ -69,7 +66,7 @@ export class LiveLaw implements ControlLaw {
     return this.isBypassing;
   }
 
-  /** Whether coded batches have followed each other for a while without any that waited for the link. */
+  /** Return whether nothing has waited for the link for the needed quiet time, while batches were sent. */
   private isQuiet(busyRecently: number | undefined, nowMs: number): boolean {
     const passedMs = nowMs - this.askedAtMs;
     this.askedAtMs = nowMs;
@@ -78,6 +75,9 @@ export class LiveLaw implements ControlLaw {
     return this.quietMs >= this.neededQuietMs;
   }
 
+  /**
+   * Update the exponent of the price by the error of the busy fraction, over the time since the last update.
+   */
   private integrate(busy: number, nowMs: number): void {
     const error = busy > TARGET_BUSY ? (busy - TARGET_BUSY) / (1 - TARGET_BUSY) : busy / TARGET_BUSY - 1;
     const passedMs = Math.min(INTEGRATION_MS, nowMs - this.updatedAtMs);

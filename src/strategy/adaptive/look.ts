@@ -1,29 +1,32 @@
-/** What looks cost and gave keeps 1/e of its weight after this time. */
+// A look is one search for one page: for a duplicate, for a delta, or a profile. A hit is a look whose result
+// saves bytes or time.
+
+/** Time in which the weight of past looks falls to 1/e. */
 const MEMORY_MS = 250;
-/** Looks that the initial belief weighs as much as. */
+/** Weight of the initial assumptions, as a number of looks. */
 const INITIAL_LOOKS = 64;
 /** One look in this many is timed: reading the clock costs about a hundredth of a search. */
 const TIMED_INTERVAL = 16;
-/** Weight of a timed look, and the largest correction by one: its thread may have lost its core. */
+/** Weight of a timed look, and the maximum factor of one correction: the thread may have lost its core. */
 const COST_WEIGHT = 1 / 8;
 const MAX_FACTOR = 4;
 /** While looks do not pay, they are tried again after this time and this many segments. */
 const RETRY_MS = 250;
 const RETRY_SEGMENTS = 32;
 
-/** Where belief about a kind of look starts. */
+/** Initial assumptions about a kind of look. */
 interface InitialLook {
   readonly costMs: number;
-  /** Hits a look that are assumed at least, whatever was seen lately. */
+  /** Assumed minimum of hits per look, whatever was seen lately; default 0. */
   readonly minHitRate?: number;
 }
 
 /**
- * One kind of look: what it costs, and what it saved lately. Decides segment by segment whether looks pay at
- * the present price of a byte.
+ * Running cost, hit rate and savings of one kind of look. Decides segment by segment whether these looks pay
+ * at the present price of a byte.
  */
 export class Look {
-  /** Whether the pages of the current segment are looked at. */
+  /** Whether this kind of look is made for the pages of the current segment. */
   isOn = true;
   private costMs: number;
   private readonly minHitRate: number;
@@ -34,7 +37,7 @@ export class Look {
   private lookedAtMs = 0;
   private segmentsOff = 0;
   private untimed = 0;
-  /** Times since the clock moved last. */
+  /** Timed looks, and their ms, since the clock last advanced. */
   private timedMs = 0;
   private timedLooks = 0;
 
@@ -44,8 +47,9 @@ export class Look {
   }
 
   /**
-   * Decide about the next segment. `bytesMs`: what a saved byte is worth; `hitMs`: what a hit is worth beside
-   * the bytes it saves; `hitBytes`: bytes that a hit is assumed to save before the first.
+   * Decide whether to make these looks for the next segment. Values in ms of packing: `bytesMs` of a saved
+   * byte, `hitMs` of a hit in addition to its saved bytes. `hitBytes`: assumed savings of a hit before the
+   * first one.
    */
   decide(nowMs: number, bytesMs: number, hitMs: number, hitBytes: number): boolean {
     const kept = Math.exp(-Math.max(0, nowMs - this.decidedAtMs) / MEMORY_MS);
@@ -66,13 +70,13 @@ export class Look {
     return this.isOn;
   }
 
-  /** Whether the next look is to be timed. */
+  /** Count a look; return whether to time it. */
   isTimed(): boolean {
     this.untimed = (this.untimed + 1) % TIMED_INTERVAL;
     return this.untimed === 1;
   }
 
-  /** Record the time of one or more looks. A coarse clock shows it only for several together. */
+  /** Record the ms of one or more looks. With a coarse clock they add up until it advances. */
   timed(ms: number, looks = 1): void {
     this.timedMs += ms;
     this.timedLooks += looks;
@@ -83,7 +87,7 @@ export class Look {
     this.timedLooks = 0;
   }
 
-  /** Record looks, how many found what pays, and the bytes that these save. */
+  /** Record looks, their hits, and the bytes that the hits save. */
   looked(looks: number, hits: number, savedBytes: number): void {
     this.looks += looks;
     this.hits += hits;

@@ -2,7 +2,7 @@ import type { StreamState } from '../strategy.js';
 import { type Bottleneck, BottleneckEstimator, backlogsOf } from './bottleneck-estimator.js';
 import type { ControlLaw } from './law.js';
 
-/** Return when a measured link will have sent what it did not acknowledge yet, in ms of the stream. */
+/** Return the time, in ms of the stream, at which a measured link will have sent all unacknowledged bytes. */
 export function measuredLinkFreeAtMs(
   { bytesOut, bytesAcked, linkBitsPerSecond }: StreamState,
   nowMs: number,
@@ -10,7 +10,7 @@ export function measuredLinkFreeAtMs(
   return nowMs + (bytesOut - bytesAcked!) / (linkBitsPerSecond / 8000);
 }
 
-/** Law for a link whose rate is measured: the link's backlog is what it did not acknowledge. */
+/** Law for a link whose rate is measured: its backlog is the unacknowledged bytes. */
 export class MeasuredLinkLaw implements ControlLaw {
   readonly name = 'measured-link';
   bytePrice = 1;

@@ -2,21 +2,23 @@ import type { PackingResult, StreamState } from '../strategy.js';
 import { isFastLink } from './bottleneck-estimator.js';
 import { CODED_RATIO } from './compressibility.js';
 
-/** Results keep 1/e of their weight after this time. */
+/** Time in which the weight of a result falls to 1/e. */
 const MEMORY_MS = 250;
-/** Assumed before the first result: packed with LZ4 or a low level; on a fast link, uncompressed. */
+/**
+ * Assumptions before the first result: LZ4 or a low level of zstd. On a fast link pages stay uncompressed.
+ */
 const INITIAL_RATIO = 0.5;
 const INITIAL_BYTES_PER_MS = 500e3;
 const INITIAL_BYTES = 1 << 16;
 
-/** What pages of a group cost lately: packed bytes and packing time. A look that finds a page saves them. */
+/** Recent packed bytes and packing time of pages in groups: what a duplicate or delta of a page saves. */
 export class PackedPages {
   private bytes = 0;
   private packedBytes = 0;
   private ms = 0;
   private atMs = 0;
 
-  /** Set the time; what is learnt until the next call belongs to it. */
+  /** Set the time of the results until the next call, and age those before. */
   update(state: StreamState): void {
     const nowMs = state.elapsedMs();
     if (this.bytes === 0) {
@@ -40,17 +42,17 @@ export class PackedPages {
     this.ms += cpuMs;
   }
 
-  /** Return the packed bytes of a page. */
+  /** Return the expected packed bytes of a page. */
   bytesOf(pageBytes: number): number {
     return this.bytes > 0 ? (pageBytes * this.packedBytes) / this.bytes : pageBytes;
   }
 
-  /** Return the ms of packing a page on one thread. */
+  /** Return the expected ms of packing a page on one thread. */
   msOf(pageBytes: number): number {
     return this.bytes > 0 ? (pageBytes * this.ms) / this.bytes : 0;
   }
 
-  /** Return the bytes that are saved by a page that is coded to `codedBytes`. */
+  /** Return the expected bytes that coding a page to `codedBytes` saves. */
   savedBy(codedBytes: number, pageBytes: number): number {
     return Math.max(0, this.bytesOf(pageBytes) - CODED_RATIO * codedBytes);
   }

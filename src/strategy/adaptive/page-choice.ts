@@ -4,27 +4,27 @@ import { SLOW_BITS_PER_SECOND } from './group-choice.js';
 import { Look } from './look.js';
 import { PackedPages } from './packed-pages.js';
 
-/** A delta pays below this ratio: of 0.3, 0.45, 0.6 and 0.75 it packed smallest on guest memory. */
+/** Maximum ratio of a delta that is used: among 0.3, 0.45, 0.6 and 0.75 it packed guest memory smallest. */
 const MAX_DELTA_RATIO = 0.45;
-/** A delta of this ratio is assumed before the first was found. */
+/** Assumed ratio of a delta before the first one. */
 const INITIAL_DELTA_RATIO = 0.2;
 const INCOMPRESSIBLE_RATIO = 0.97;
-/** Pages after which looks are decided about again, for engines that do not ask. */
+/** Pages after which searches are decided again, for engines that do not call `Strategy.looks`. */
 const SEGMENT_PAGES = 256;
-/** Ms of copying, checking and writing a byte, which a duplicate saves besides packing. */
+/** Ms of copying, checking and writing a byte, which a duplicate saves in addition to packing. */
 const WRITE_MS_PER_BYTE = 0.15 / 2 ** 20;
 /**
- * The next image may repeat this one however few duplicates were seen: lookups stop only where they would not
- * pay even then.
+ * Assumed minimum share of duplicates, whatever was seen lately: the next image may repeat this one. Look-ups
+ * stop only if they would not pay with this share.
  */
 const MIN_DUPLICATES = 1 / 16;
-/** A price keeps 1/e of its weight after this time. */
+/** Time in which the weight of a price falls to 1/e. */
 const PRICE_MEMORY_MS = 250;
 
 /**
- * Chooses between a delta, the group and raw for one page. Looks (duplicates, deltas against the previous
- * version and against similar pages, profiles) happen where what they saved lately is worth more than they
- * cost. Costs start from figures measured on the calling thread.
+ * Chooses between a delta, the group and raw for one page. Each kind of search (duplicates, deltas against
+ * the previous version, deltas against similar pages, profiles) is on while its recent savings are worth more
+ * than its cost (`Look`). Initial costs were measured on the calling thread.
  */
 export class PageChoice {
   private readonly duplicates = new Look({ costMs: 0.0001, minHitRate: MIN_DUPLICATES });
@@ -32,12 +32,12 @@ export class PageChoice {
   private readonly similar = new Look({ costMs: 0.008 });
   private readonly profiles = new Look({ costMs: 0.001 });
   private readonly packed = new PackedPages();
-  /** Pages until the looks are decided about again. */
+  /** Pages until the searches are decided again. */
   private pagesLeft = 0;
   private pricedAtMs = 0;
   private priceExponent = 0;
 
-  /** Decide which looks the pages of the next segment get. */
+  /** Decide which searches are made for the pages of the next segment. */
   begin(state: StreamState, bytePrice: number, pageBytes = 4096): Looks {
     this.pagesLeft = SEGMENT_PAGES;
     const { packed } = this;
@@ -68,14 +68,14 @@ export class PageChoice {
     let version = Infinity;
     if (this.versions.isOn && page.hasVersion)
       version = this.deltaBytes(this.versions, page, 'xbzrle', state);
-    // A small delta is good enough; a large one may be beaten by a similar page.
+    // A small delta is good enough. A large one is compared with the delta against a similar page.
     if (version < maxDeltaBytes / 4) return 'xbzrle';
     const similar = this.similar.isOn ? this.deltaBytes(this.similar, page, 'similar', state) : Infinity;
     if (Math.min(version, similar) < maxDeltaBytes) return version <= similar ? 'xbzrle' : 'similar';
     return this.canProfile(state) && this.isIncompressible(page, state) ? 'raw' : 'group';
   }
 
-  /** Return a mean of the latest prices, which swing widely where a fast link and encoding end together. */
+  /** Return a mean of the latest prices, which vary widely while a fast link and encoding are balanced. */
   private lastingPrice(nowMs: number, bytePrice: number): number {
     const weight = 1 - Math.exp((this.pricedAtMs - nowMs) / PRICE_MEMORY_MS);
     this.pricedAtMs = nowMs;
@@ -106,7 +106,7 @@ export class PageChoice {
     return bytes;
   }
 
-  /** Whether packing a page would save nothing: a profile then saves the time of packing it. */
+  /** Return whether packing the page would save nothing, by its profile. */
   private isIncompressible(page: PageView, state: StreamState): boolean {
     const { profiles } = this;
     const startedAt = profiles.isTimed() ? state.elapsedMs() : undefined;

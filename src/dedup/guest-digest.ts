@@ -5,8 +5,7 @@ const PAGE_NUMBER_BYTES = 8;
 const TWO_32 = 2 ** 32;
 
 /**
- * The digest of a live guest's pages, updated whenever a page changes, so that reading it takes the same time
- * for every guest size:
+ * The digest of a live guest's pages, updated at every change of a page, so reading it takes constant time:
  *
  *     element = XXH3-128(page digest | page number u64), for each page that the receiver has
  *     sum     = the sum of all elements, as 128-bit integers, mod 2^128

@@ -20,8 +20,10 @@ export class ImageDigest {
   /** Address of the digest of a zero page, 16 bytes. */
   readonly zeroPageDigest: number;
   private readonly kernels: Kernels;
+  /** Address of the current link: the state, then page digests. */
   private readonly link: number;
   private readonly zeroPage: number;
+  /** Bytes of the current link. */
   private used = DIGEST_BYTES;
 
   /** `pageBytes`: the size of a page, or the largest size where {@link setPageBytes} sets it later. */
@@ -33,7 +35,7 @@ export class ImageDigest {
     slots.onAllocate(() => this.setPageBytes(pageBytes));
   }
 
-  /** Recompute the digest of a zero page, for pages of at most the size given to the constructor. */
+  /** Set the page size, at most the one given to the constructor: recomputes the digest of a zero page. */
   setPageBytes(pageBytes: number): void {
     const { bytes, run } = this.kernels;
     bytes.fill(0, this.zeroPage, this.zeroPage + pageBytes);
@@ -60,13 +62,14 @@ export class ImageDigest {
   }
 
   /**
-   * Add the digest at `digest` for each of the next `count` pages; 1 ns a page, for long runs of zero pages.
+   * Add the same digest, at `digest`, for the next `count` pages. Takes 1 ns a page, for long runs of zero
+   * pages.
    */
   addRepeated(digest: number, count: number): void {
     const { run } = this.kernels;
     const perLink = (LINK_BYTES - DIGEST_BYTES) / DIGEST_BYTES;
     let left = count;
-    // Two links at most are filled page by page: the one in use and a whole one.
+    // Fill at most two links digest by digest: the current one and a whole one.
     for (let links = 0; left > 0 && links < 2; links++) {
       const fits = Math.min(left, (LINK_BYTES - this.used) / DIGEST_BYTES);
       for (const end = this.used + fits * DIGEST_BYTES; this.used < end; this.used += DIGEST_BYTES)
@@ -74,7 +77,7 @@ export class ImageDigest {
       left -= fits;
       if (this.used === LINK_BYTES) this.closeLink();
     }
-    // Closing a link changes its state only: the digests behind it are those of the next link too.
+    // Closing a link changes only its state: the same digests follow it, so the link can be closed again.
     for (; left >= perLink; left -= perLink) run.hash128(this.link, LINK_BYTES, 0, 0, this.link);
     this.used += left * DIGEST_BYTES;
   }

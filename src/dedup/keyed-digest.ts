@@ -4,9 +4,9 @@ export const KEYED_DIGEST_BYTES = 16;
 export const DIGEST_KEY_BYTES = 32;
 
 /**
- * Write the keyed digest of each page whose class is not that of a zero page to `out + 16 * i`: the first 16
- * bytes of BLAKE3 with the 32-byte key at `key`. `scratch`: `BLAKE3_SCRATCH_BYTES` bytes. A program without
- * the key cannot compute two pages of one digest.
+ * Write the keyed digest of each page `i` that is not a zero page to `out + 16 * i`: the first 16 bytes of
+ * BLAKE3 with the 32-byte key at `key`. `classes`: classes of the pages (u16). `scratch`:
+ * `BLAKE3_SCRATCH_BYTES` bytes. Without the key an adversary cannot construct two pages with the same digest.
  */
 export function keyedDigests(
   { run }: Kernels,

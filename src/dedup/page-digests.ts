@@ -4,20 +4,22 @@ import type { Kernels } from '../kernels/kernels.js';
 const CHUNK_PAGES = 65536;
 const DIGEST_BYTES = 16;
 
-/** The kernels' memory for the digests of images whose size is known. */
+/** Memory of the kernels for page digests of images whose size is known. */
 export class DigestMemory {
   private next: number;
   private readonly end: number;
 
-  /** `pages`: digests of all images together; `option` sizes them. */
+  /**
+   * `pages`: capacity in pages of all images together; `option`: the user's option that sets it, for errors.
+   */
   constructor(slots: Slots, pages: number, option = 'indexPages') {
     this.next = slots.slot('page digests', DIGEST_BYTES * pages, option);
     this.end = this.next + DIGEST_BYTES * pages;
   }
 
   /**
-   * Return the digests of an image of `pages` pages, in this memory if it has space for them, else at most
-   * `maxCopied` outside of it.
+   * Create the digests of an image of `pages` pages: in this memory if it has space, else on JavaScript's
+   * heap, at most `maxCopied` digests.
    */
   create(kernels: Kernels, pages: number, maxCopied: number): PageDigests {
     const address = this.next;
@@ -29,17 +31,18 @@ export class DigestMemory {
 }
 
 /**
- * The digests of one image's pages, 16 bytes each, in page order; all zero for a page that no other page
- * refers to. Those of `capacity` pages are in the kernels' memory from `address` on, where threads write
- * them; with address 0 all are outside of it, and are copied.
+ * The digests of one image's pages, 16 bytes each, in page order. A skipped page, to which no page refers,
+ * has a digest of zeros. With an `address` the digests are in the kernels' memory, `capacity` of them, where
+ * jobs write them; without one (0) they are copied to JavaScript's heap.
  */
 export class PageDigests {
+  /** Pages so far. */
   pages = 0;
-  /** Chunks that hold only skipped pages are missing. */
+  /** Digests on the heap; a chunk that has only skipped pages is missing. */
   private readonly chunks: (Uint32Array | undefined)[] = [];
   private chunkCount = 0;
 
-  /** `maxCopied`: digests that are copied; those of later pages are left out, in steps of 65536. */
+  /** `maxCopied`: maximum number of digests on the heap, in steps of 65536; later ones are not kept. */
   constructor(
     private readonly kernels: Kernels,
     readonly address = 0,
@@ -47,27 +50,27 @@ export class PageDigests {
     private readonly maxCopied = Number.POSITIVE_INFINITY,
   ) {}
 
-  /** Bytes of the digests outside of the kernels' memory. */
+  /** Bytes of the digests on the heap. */
   get copiedBytes(): number {
     return DIGEST_BYTES * CHUNK_PAGES * this.chunkCount;
   }
 
-  /** Drop the digests outside of the kernels' memory: no page matches any more. */
+  /** Drop the digests on the heap: these pages match no digest any more. */
   drop(): void {
     this.chunks.length = 0;
     this.chunkCount = 0;
   }
 
-  /** Return where the digests of `count` pages from `page` on are in the kernels' memory, or 0. */
+  /** Return the address in the kernels' memory for the digests of `count` pages from `page` on, or 0. */
   place(page: number, count: number): number {
     return page + count <= this.capacity ? this.address + DIGEST_BYTES * page : 0;
   }
 
-  /** Append the digests of the next `count` pages, stored at `digests`, which is perhaps their place. */
+  /** Append the digests of the next `count` pages, stored at `digests`; no copy if that is their `place`. */
   append(digests: number, count: number): void {
     const { words, run } = this.kernels;
     if (this.address !== 0) {
-      // A source with more pages than it announced fails at its end.
+      // Without a place the source has more pages than it announced; reading it will fail at its end.
       const to = this.place(this.pages, count);
       if (to !== 0 && to !== digests) run.copyBytes(to, digests, DIGEST_BYTES * count);
       this.pages += count;
@@ -108,10 +111,7 @@ export class PageDigests {
   }
 }
 
-/**
- * Return whether the four words of a digest are equal: those of `a` from `at` on and those of `b` from `from`
- * on.
- */
+/** Return whether two digests are equal: the four words at `a[at]` and those at `b[from]`. */
 export function isDigest(a: Uint32Array, at: number, b: Uint32Array, from: number): boolean {
   return (
     a[at] === b[from] && a[at + 1] === b[from + 1] && a[at + 2] === b[from + 2] && a[at + 3] === b[from + 3]

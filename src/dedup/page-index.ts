@@ -2,16 +2,14 @@ import type { Slots } from '../kernels/arena.js';
 import type { Kernels } from '../kernels/kernels.js';
 
 const BUCKET_BYTES = 64;
-/**
- * Load of a bucket: it holds eight entries, and at a load of four about 1 % of the pages are evicted early.
- */
+/** Average load of a bucket, which has eight entries: about 1 % of the pages are then evicted early. */
 const PAGES_PER_BUCKET = 4;
 const NO_REFERENCE = 0xffffffff;
-/** Set in the image of a reference to a page that is equal in every byte. */
+/** Flag in the image number of a reference: all bytes of the two pages were compared and are equal. */
 export const CONFIRMED = 0x80000000;
 const SKETCH_SLOT_BYTES = 12;
 const MAX_CANDIDATES = 4;
-/** Images that the index tells apart. */
+/** Maximum number of images. */
 const MAX_IMAGES = 65536;
 
 /** A page of an image: the image's number in the stream and the page's number in the image. */
@@ -22,8 +20,8 @@ export interface PageReference {
 
 /**
  * An index of pages by fingerprint (the first 8 bytes of the digest), to find identical pages, and by sketch,
- * to find similar ones. Both tables have a fixed size and evict the oldest entry. A hit is a candidate: the
- * caller compares digests or bytes.
+ * to find similar ones. Both tables have a fixed size and evict the oldest entry. A hit may be wrong: the
+ * caller compares digests or bytes. A run is the pages of one chunk or batch, which are looked up together.
  */
 export class PageIndex {
   /** Result of the last `find` or `wasSeen` that returned true. */
@@ -36,20 +34,23 @@ export class PageIndex {
   readonly bucketCount: number;
   /** Address of the buckets. */
   readonly index: number;
-  /** Address of 16 bytes an image: where its digests are; its file's descriptor + 1, offset; 0: unknown. */
+  /**
+   * Address of 4 words for each image: address of its digests, file descriptor + 1, offset (2); 0: unknown.
+   */
   readonly known: number;
   private readonly kernels: Kernels;
   private readonly sketches: number;
   private readonly features: number;
   private readonly found: number;
-  /** References of the pages of the current run, 8 bytes each, and those of runs that are looked up here. */
+  /** Address of the current run's references, 8 bytes a page. */
   private runReferences: number;
+  /** Address for the references of runs that the calling thread looks up. */
   private readonly ownReferences: number;
 
   /**
-   * `pageCapacity`: pages that the index is sized for, a power of two, at least 4; `sketchSlotCount`: a power
-   * of two, 0 for none; `maxRunPages`: the longest run that `addRun` is given; `option`: the user's option
-   * that sizes the tables.
+   * `pageCapacity`: capacity in pages, a power of two, at least 4. `sketchSlotCount`: a power of two; 0: no
+   * sketches. `maxRunPages`: maximum pages of a run. `option`: the user's option that sizes the tables, for
+   * errors.
    */
   constructor(
     slots: Slots,
@@ -70,12 +71,12 @@ export class PageIndex {
     this.found = this.features + 16;
   }
 
-  /** Set where the digests of an image's pages are, to compare hits with; 0: not in the memory. */
+  /** Set the address of an image's digests, with which hits are compared; 0: they are not in this memory. */
   setDigests(image: number, address: number): void {
     this.kernels.words[(this.known >>> 2) + 4 * image] = address;
   }
 
-  /** Set the descriptor of the file that has an image's bytes, from `offset` on: threads read pages there. */
+  /** Set the descriptor of the file that has an image's bytes from `offset` on: jobs read pages from it. */
   setFile(image: number, file: number, offset: number): void {
     const at = (this.known >>> 2) + 4 * image;
     this.kernels.words[at + 1] = file + 1;
@@ -84,8 +85,8 @@ export class PageIndex {
   }
 
   /**
-   * Look up a run of pages by their digests (16 bytes a page) and add those that are new, in order; pages of
-   * a class (u16) other than 0 are left out. Afterwards `wasSeen(i)` tells whether page `i` was found.
+   * Look up a run of pages by their digests (16 bytes a page), in order, and add those that are new. Pages of
+   * a class (u16) other than 0 are left out. Afterwards `wasSeen(i)` returns whether page `i` was found.
    */
   addRun(digests: number, classes: number, count: number, image: number, firstPage: number): void {
     this.runReferences = this.ownReferences;
@@ -102,12 +103,12 @@ export class PageIndex {
     );
   }
 
-  /** Begin a run that a thread looked up with `indexAddPages`, and whose references it wrote. */
+  /** Begin a run that a job has looked up (`indexAddPages`). `references`: the address of its results. */
   useRun(references: number): void {
     this.runReferences = references;
   }
 
-  /** Begin a run of `count` pages that are not looked up: all of them count as new. */
+  /** Begin a run of `count` pages that are not looked up: all count as new. */
   skipRun(count: number): void {
     this.runReferences = this.ownReferences;
     const first = this.runReferences >>> 2;
@@ -119,7 +120,7 @@ export class PageIndex {
     return this.kernels.words[(this.runReferences >>> 2) + 2 * i + 1] === NO_REFERENCE;
   }
 
-  /** Return whether the bytes of page `i`, which was found, equal those of the page found. */
+  /** Return whether a job compared page `i` with the page found for it, and their bytes are equal. */
   isConfirmed(i: number): boolean {
     return this.kernels.words[(this.runReferences >>> 2) + 2 * i + 1]! >= CONFIRMED;
   }
@@ -154,8 +155,8 @@ export class PageIndex {
   }
 
   /**
-   * Store a page under its sketch; `isSketched`: it is the page of the last `findSimilar`, whose sketch is
-   * reused.
+   * Store a page under its sketch. `isSketched`: the page is that of the last `findSimilar`; reuse its
+   * sketch.
    */
   insertSketch(page: number, image: number, number: number, isSketched = false): void {
     const { run } = this.kernels;

@@ -2,13 +2,13 @@ import type { Slots } from '../kernels/arena.js';
 import type { Kernels } from '../kernels/kernels.js';
 
 const NO_SLOT = 0xffffffff;
-/** Pages of one table; tables are created for the page numbers in use only. */
+/** Page numbers of one table. Tables are created only for page numbers in use. */
 const TABLE_PAGES = 65536;
 
 /**
  * A cache of the last version of each page, for sources that cannot be read again, within a budget in bytes.
- * A page number keeps its slot; once the budget is used up, further page numbers get none, and their digests
- * alone tell whether they changed.
+ * A page number keeps its slot. Once the budget is used up, further page numbers get no slot: digests alone
+ * decide whether these pages changed.
  */
 export class ParentPageCache {
   private readonly kernels: Kernels;
@@ -16,7 +16,7 @@ export class ParentPageCache {
   private readonly capacity: number;
   private used = 0;
   private readonly tables: (Uint32Array | undefined)[] = [];
-  /** The images for which a slot's bytes are the page: from `since` to `until`. */
+  /** By slot: the first and the last image whose page has these bytes. */
   private readonly since: Uint32Array;
   private readonly until: Uint32Array;
 
@@ -32,7 +32,7 @@ export class ParentPageCache {
     this.until = new Uint32Array(this.capacity);
   }
 
-  /** Return the address of `page` as it is in `image`, or 0. */
+  /** Return the address of the version of `page` in `image`, or 0. */
   find(image: number, page: number): number {
     const slot = this.slot(page);
     return slot === NO_SLOT || image < this.since[slot]! || image > this.until[slot]!
@@ -40,7 +40,7 @@ export class ParentPageCache {
       : this.address(slot);
   }
 
-  /** Copy `bytes` bytes at `address` as `page` of `image`; return false when the budget is used up. */
+  /** Store the `bytes` bytes at `address` as `page` of `image`; return false if the budget is used up. */
   keep(image: number, page: number, address: number, bytes: number): boolean {
     let slot = this.slot(page);
     if (slot === NO_SLOT) {
@@ -55,8 +55,8 @@ export class ParentPageCache {
   }
 
   /**
-   * Record that `page` is the same in `image` as in `parent`. Ignored unless `image` is the next image after
-   * `parent`: an image between them may have a version of the page that was not kept.
+   * Record that `page` is the same in `image` and `parent`. Ignored unless `image` follows `parent`: an image
+   * between them may have another version of the page.
    */
   extend(parent: number, image: number, page: number): void {
     const slot = this.slot(page);

@@ -5,25 +5,25 @@ import type { PageSource } from '../page/source.js';
 import { DigestMemory, type PageDigests } from './page-digests.js';
 import type { ParentPageCache } from './parent-page-cache.js';
 
-/** Pages that one read fetches where references are to consecutive pages. */
+/** Pages of one read when references are to consecutive pages. */
 const WINDOW_PAGES = 16;
-/** Digests outside of the kernels' memory from which on those of the oldest images are dropped. */
+/** Limit on the bytes of digests on JavaScript's heap; above it those of the oldest images are dropped. */
 const MAX_COPIED_BYTES = 64 << 20;
-/** Images that keep their digests in any case: the parents of the next image and of its container. */
+/** Latest images whose digests are never dropped: the parents of the next image and of its container. */
 const KEPT_IMAGES = 2;
 
 /** An image that later pages may refer to. */
 export interface ReferenceImage {
   readonly digests: PageDigests;
-  /** Reads the image's pages again, where its source supports that. */
+  /** The image's source, if its pages can be read again. */
   readonly source: PageSource | undefined;
 }
 
-/** Pages that the receiver holds. */
+/** Pages that the receiver has. */
 export interface ReferencePages {
   /**
-   * Return the address of a whole page with the bytes that were sent, valid until the next call, or 0 when
-   * they are not available.
+   * Return the address of a page with the bytes that were sent, valid until the next call; 0 if not
+   * available.
    */
   find(image: number, page: number): number;
   /** Return whether the bytes at `address` have the digest of the page as it was sent. */
@@ -31,23 +31,25 @@ export interface ReferencePages {
 }
 
 /**
- * The images of a stream so far, base images included, and their pages as the receiver holds them. A page
- * that is read again from its source is used only if its digest is still the one that was sent: a file may
- * have changed in between.
+ * The images of a stream so far, base images included, and their pages as the receiver has them. A page that
+ * is read again from its source is used only if its digest is still the one that was sent: the file may have
+ * changed.
  */
 export class ReferenceImages implements ReferencePages {
   private readonly kernels: Kernels;
   private readonly images: ReferenceImage[] = [];
+  /** Address of the buffer for pages that are read again. */
   private readonly slot: number;
   private readonly digest: number;
   private readonly digests: DigestMemory;
-  /** Bytes of digests outside of the kernels' memory, and the first image whose digests were not dropped. */
+  /** Bytes of digests on JavaScript's heap. */
   private copiedBytes = 0;
+  /** The first image whose digests were not dropped. */
   private oldest = 0;
-  /** The pages in the slot. */
+  /** The pages in the buffer at `slot`. */
   private readonly window = { image: -1, first: 0, pages: 0 };
 
-  /** `digestPages`: pages whose digests have space in the kernels' memory. */
+  /** `digestPages`: capacity for digests in the kernels' memory, in pages. */
   constructor(
     slots: Slots,
     private readonly pageBytes: number,
@@ -65,9 +67,9 @@ export class ReferenceImages implements ReferencePages {
   }
 
   /**
-   * Add the next image; the encoder appends its digests page by page. Those of an image that can be read
-   * again are in the kernels' memory as long as that has space. `isLast`: no later image is compared with it,
-   * so only its own pages need them, and only to compare pages that are read again.
+   * Add the next image. The encoder then appends its digests, which are in the kernels' memory if the image
+   * can be read again and there is space. `isLast`: no image follows, so only references within the image
+   * need digests, and only if it can be read again.
    */
   add(source: PageSource | undefined, isLast = false): ReferenceImage {
     const readable = source?.readAt ? source : undefined;
@@ -82,7 +84,9 @@ export class ReferenceImages implements ReferencePages {
     return image;
   }
 
-  /** Drop digests of the oldest images, which the page index drops first too, if there are too many. */
+  /**
+   * Drop digests of the oldest images while there are too many; the page index drops these images first too.
+   */
   private dropOldest(): void {
     this.copiedBytes += this.images.at(-1)?.digests.copiedBytes ?? 0;
     while (this.copiedBytes > MAX_COPIED_BYTES && this.oldest < this.count - KEPT_IMAGES) {
@@ -104,9 +108,9 @@ export class ReferenceImages implements ReferencePages {
   }
 
   /**
-   * Return whether the page at `address` with the digest at `digest` is the page that was sent: every byte
-   * of the kept version is equal, or the digests are and every byte of the page as its source has it now.
-   * False when neither is available.
+   * Return whether the page at `address`, with the digest at `digest`, equals the page that was sent.
+   * Compares all bytes with the cached version; without one, the digests, and all bytes with the page read
+   * again from its source. False if neither is available.
    */
   isSamePage(image: number, page: number, address: number, digest: number): boolean {
     const kept = this.parentPages.find(image, page);
@@ -121,7 +125,7 @@ export class ReferenceImages implements ReferencePages {
   }
 
   /**
-   * Return the address of a page as its source has it now, or 0. Consecutive pages are read several at a
+   * Read a page again from its source; return its address, or 0. Consecutive pages are read several at a
    * time.
    */
   private read(image: number, page: number): number {

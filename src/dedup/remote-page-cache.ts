@@ -5,7 +5,7 @@ import { PageTable } from './page-table.js';
 
 /** The number of an image that both hosts have (`BASE` in the stream format). */
 const BASE_IMAGE = 1;
-/** Where a page's table entry has the number of its cache slot, plus 1; 0: its bytes are not cached. */
+/** Word of a page's table entry that has the number of its cache slot plus 1; 0: its bytes are not cached. */
 const SLOT_WORD = 4;
 const NO_OWNER = -1;
 
@@ -17,32 +17,32 @@ export interface BasePages {
   read(page: number, into: Uint8Array): void;
 }
 
-/** Look-ups of a page's bytes, and hits. */
+/** Number of look-ups of a page's bytes, and of hits. */
 export interface CacheStats {
   readonly lookups: number;
   readonly hits: number;
 }
 
 /**
- * The pages of a guest as the receiver has them now: a digest for every page, and the bytes of as many pages
- * as a cache of a fixed size holds. Deltas and references need the bytes. The cache evicts the page that was
- * put longest ago (second chance, one bit per slot); lookups do not change the order, so a receiver with a
- * cache of the same size caches the same pages.
+ * The pages of a guest as the receiver has them now: a digest for every page, and the bytes of some pages in
+ * a cache of fixed size, for deltas and references. The cache evicts approximately the page that was put
+ * longest ago (second chance, one bit per slot). Look-ups do not change the order, so a receiver with a cache
+ * of the same size caches the same pages.
  */
 export class RemotePageCache {
   private readonly table = new PageTable();
   private readonly guestDigest: GuestDigest;
   private readonly firstSlot: number;
   private slotCount = 0;
-  /** Page whose bytes a slot holds. */
+  /** By slot: the page whose bytes it has, or NO_OWNER. */
   private owners = new Float64Array(0);
-  /** Whether a slot was written since the hand passed it. */
+  /** By slot: 1 if it was written since the clock hand passed it. */
   private recent = new Uint8Array(0);
   private hand = 0;
   private usedSlots = 0;
   private readonly digest: number;
   /**
-   * Buffers for pages that are not cached: a delta needs a page's last version and another page at a time.
+   * Buffers for pages that are not cached; two, since the last version and another page are in use together.
    */
   private readonly buffers: readonly [own: number, other: number];
   private lookups = 0;
@@ -53,7 +53,7 @@ export class RemotePageCache {
     private readonly memory: Slots,
     private pageBytes: number,
     private readonly cacheBytes: number,
-    /** Read a page that is not cached, as the receiver may have it; return false if that is not possible. */
+    /** Read a page that is not cached, which is used if its digest matches; return false if impossible. */
     private readonly rereadPage?: (page: number, into: Uint8Array) => boolean,
     private readonly base?: BasePages,
   ) {
@@ -76,17 +76,14 @@ export class RemotePageCache {
     return { lookups: this.lookups, hits: this.hits };
   }
 
-  /**
-   * Return the digest, 16 bytes, of all pages that the receiver has. Takes the same time for every guest
-   * size.
-   */
+  /** Return the digest, 16 bytes, of all pages that the receiver has. Takes constant time. */
   digestOfGuest(guestBytes: number): Uint8Array {
     return this.guestDigest.value(guestBytes);
   }
 
   /**
-   * Record that the receiver has `page` with the digest at `digest`. `address`: its bytes, to be cached, or 0
-   * to cache none.
+   * Record that the receiver has `page` with the digest at `digest`. `address`: address of its bytes, which
+   * are cached; 0: none.
    */
   put(page: number, digest: number, address: number): void {
     const entry = this.table.open(page);
@@ -108,7 +105,7 @@ export class RemotePageCache {
     this.memory.kernels.run.copyBytes(this.addressOf(slot), address, this.pageBytes);
   }
 
-  /** Record that it is unknown what the receiver has as `page`. */
+  /** Record that the receiver's version of `page` is unknown. */
   invalidate(page: number): void {
     const entry = this.table.find(page);
     if (!entry) return;
@@ -132,7 +129,7 @@ export class RemotePageCache {
   }
 
   /**
-   * Return the address of the page's bytes as the receiver has them, or 0. It is valid until the next `find`.
+   * Return the address of the receiver's version of a page, valid until the next `find`; 0 if not available.
    */
   find(image: number, page: number): number {
     const buffer = this.buffers[1];
@@ -141,7 +138,7 @@ export class RemotePageCache {
     return buffer;
   }
 
-  /** As `find` for a page of the guest; the address is valid until the next call of `version`. */
+  /** As `find`, for a page of the guest; the address is valid until the next `version`. */
   version(page: number): number {
     return this.lookUp(page, this.buffers[0]);
   }
@@ -189,7 +186,7 @@ export class RemotePageCache {
   }
 
   /**
-   * Return an unused slot, or evict the page of the first slot that was not written since the hand passed it.
+   * Return an unused slot, or evict the page of the next slot that was not written since the hand passed it.
    */
   private takeSlot(): number {
     if (this.usedSlots < this.slotCount) return this.usedSlots++;
@@ -212,7 +209,7 @@ export class RemotePageCache {
   }
 }
 
-/** A page that the receiver does not have has no digest: four words of zero. */
+/** Return whether the receiver has the page; else its digest is four words of zero. */
 function hasDigest(entry: Uint32Array, at: number): boolean {
   return (entry[at]! | entry[at + 1]! | entry[at + 2]! | entry[at + 3]!) !== 0;
 }

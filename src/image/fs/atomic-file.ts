@@ -15,32 +15,35 @@ export interface AtomicWriterOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Writer of a stream into a file that gets its name when it is complete. */
+/** Writer of a stream to a file that gets its final name at `commit`. */
 export interface AtomicWriter {
+  /** Name for messages. */
   readonly name: string;
-  /** Calls of `write` that may be in progress at a time: 2 for a file, 1 for a pipe or a device. */
+  /** Maximum number of `write` calls in progress: 2 for a file, 1 for a pipe or a device. */
   readonly maxWrites: number;
   /**
-   * Write all bytes, after those of earlier calls; resolves when they are written. The views must not change
-   * until then.
-   * @throws PageferryError `io`, and nothing is left of the file then; the cause of an abort
+   * Write all parts after those of earlier calls. They must not change until the promise settles.
+   * @throws PageferryError `io`, and the file is removed; the cause of an abort
    */
   write(...parts: readonly Uint8Array[]): Promise<void>;
-  /** Store the file durably and give it its name. After a failure nothing is left. @throws as `write` */
+  /** Store the file durably under its final name. A failure removes the file. @throws as `write` */
   commit(): Promise<void>;
   /**
-   * Remove the file; a call in flight and every later one reject with `cause`. Bytes that were written into a
-   * pipe or device stay there.
+   * Remove the file; running and later calls reject with `cause`. Bytes that a pipe or device has taken
+   * cannot be removed.
    */
   abort(cause?: unknown): void;
 }
 
-/** Destination of the bytes. `open` waits for the reader of a named pipe. */
+/** Destination of the bytes. */
 interface Output {
+  /**
+   * Return the descriptor for one write, which `release` must follow. Waits for the reader of a named pipe.
+   */
   open(): number | Promise<number>;
   commit(): Promise<void>;
   abort(): void;
-  /** A write that uses the descriptor has ended; it wrote `bytes` bytes if it succeeded. */
+  /** End a write, which wrote `bytes` bytes; absent: it failed. */
   release(bytes?: number): void;
 }
 
@@ -59,7 +62,7 @@ export function createAtomicWriter(path: string, options: AtomicWriterOptions = 
   const maxWrites = target.kind === 'file' ? 2 : 1;
   let callsInFlight = 0;
   let isCommitting = false;
-  /** Where the next bytes of a file belong. */
+  /** Position of a file's next bytes. */
   let position = 0;
 
   const check = (maxCalls: number) => {
@@ -67,7 +70,7 @@ export function createAtomicWriter(path: string, options: AtomicWriterOptions = 
     if (isCommitting || callsInFlight >= maxCalls)
       throw new PageferryError('bad-argument', `${name}: ${callsInFlight} calls have not ended, await one`);
   };
-  /** After the first failure or abort: nothing is left of the file, and nothing waits or listens. */
+  /** Remove the file, reject running calls, and stop listening, after the first failure or abort. */
   const discard = (cause: unknown) => {
     life.record(cause);
     signal?.removeEventListener('abort', onAbort);
@@ -79,7 +82,10 @@ export function createAtomicWriter(path: string, options: AtomicWriterOptions = 
   };
   const onAbort = () => abort(signal!.reason);
   signal?.addEventListener('abort', onAbort, { once: true });
-  /** Run at most `maxCalls` calls at a time. An abort rejects them at once, even if system calls go on. */
+  /**
+   * Run a call if fewer than `maxCalls` run. An abort rejects it at once, although a system call may
+   * continue.
+   */
   const run = async (maxCalls: number, task: () => Promise<void>): Promise<void> => {
     check(maxCalls);
     callsInFlight++;
@@ -108,7 +114,7 @@ export function createAtomicWriter(path: string, options: AtomicWriterOptions = 
     async commit() {
       await run(1, async () => {
         isCommitting = true;
-        // A pipe without any bytes is opened too: its reader waits for the end.
+        // Open a pipe even if no bytes were written: its reader waits for the end.
         await output.open();
         output.release();
         await output.commit();
@@ -129,7 +135,7 @@ async function writeParts(
 ): Promise<void> {
   const fd = await output.open();
   try {
-    // Opening a named pipe may have taken until after an abort.
+    // `writeAll` checks the signal: an abort may have come while a named pipe was opened.
     await writeAll(fd, name, parts, signal, position);
   } catch (cause) {
     output.release();

@@ -1,7 +1,6 @@
-// Where a sparse file has data, by lseek with SEEK_DATA and SEEK_HOLE. Node has no lseek, and its reads do
-// not tell a hole from zeros that were written, so it is called through koffi, an optional package with
-// prebuilt binaries. In a diff of memory, a page of zeros that was written is data, and a hole is a page that
-// did not change.
+// The data ranges of a sparse file, found by lseek with SEEK_DATA and SEEK_HOLE. In a diff of memory a hole
+// is an unchanged page, while written zeros are data; a read cannot tell them apart. Node has no lseek, so it
+// is called through koffi, an optional package with prebuilt binaries.
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import { getSystemErrorName } from 'node:util';
@@ -20,7 +19,7 @@ export interface DataRange {
 export interface DataRanges {
   /** Size of the file. */
   readonly bytes: number;
-  /** Return the first range of data that ends behind `position`, from there on. @throws PageferryError */
+  /** Return the first range of data after `position`, cut to begin at it or later. @throws PageferryError */
   next(position: number): DataRange | undefined;
   close(): void;
 }
@@ -34,9 +33,10 @@ interface SystemCalls {
 }
 
 /**
- * Open a sparse file to find its data and holes. Every block that was written is data, also one of zeros; a
- * file system with larger blocks has larger ranges of data than were written.
- * @throws PageferryError `unsupported` without the package koffi, or where the system has no such call; `io`
+ * Open a sparse file to find its data and holes. Every written block is data, zeros included. Ranges are
+ * whole blocks of the file system, so they may be larger than what was written.
+ * @throws PageferryError `unsupported` without the package koffi or on another system than Linux and macOS;
+ *   `io`
  */
 export function openDataRanges(path: string): DataRanges {
   const calls = loadCalls(path);
@@ -55,9 +55,7 @@ export function openDataRanges(path: string): DataRanges {
   }
 }
 
-/**
- * Find data and holes of a file that is open; its position moves. @throws as `openDataRanges` does
- */
+/** Find data and holes of an open file; this moves the file's position. @throws as `openDataRanges` does */
 export function dataRangesOf(path: string, descriptor: () => number): Pick<DataRanges, 'bytes' | 'next'> {
   return rangesOf(path, descriptor, loadCalls(path));
 }
@@ -72,7 +70,7 @@ function rangesOf(
   if (!stat.isFile())
     throw new PageferryError('unsupported', `${path}: is not a regular file, so it has no holes`);
   const bytes = stat.size;
-  /** Undefined at the end of the data. */
+  /** Return the position that lseek finds; undefined if there is no more data. */
   const seek = (position: number, whence: number): number | undefined => {
     const found = Number(calls.lseek(descriptor(), position, whence));
     if (found >= 0) return found;
@@ -86,7 +84,7 @@ function rangesOf(
     const start = seek(position, SEEK_DATA);
     if (start === undefined) return undefined;
     const end = Math.min(seek(start, SEEK_HOLE) ?? bytes, bytes);
-    // The file is written meanwhile: its size is that of the beginning.
+    // The file may grow while it is read: ranges end at its size when it was opened.
     return start < end ? { position: start, bytes: end - start } : undefined;
   };
   if (next(0)?.bytes === bytes && stat.blocks * 512 < bytes / 2)
@@ -122,7 +120,7 @@ function findCalls(path: string): SystemCalls {
       { cause },
     );
   }
-  // The program itself: the C library is linked to it.
+  // null: the running program, to which the C library is linked.
   const lseek = koffi.load(null).func('int64_t lseek(int, int64_t, int)');
   const isLinux = platform === 'linux';
   return {

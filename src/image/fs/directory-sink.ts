@@ -9,7 +9,7 @@ import { createRegularSink } from './file-sink.js';
 import { partialPath, trackPartialDirectory } from './partial-file.js';
 import { syncPath } from './sync-path.js';
 
-/** The disk stores several files at a time faster than one after the other. */
+/** Files that are synced in parallel, which is faster than one after the other. */
 const SYNCED_AT_ONCE = 16;
 
 /** Options of `createDirectorySink`. */
@@ -21,9 +21,9 @@ export interface DirectorySinkOptions {
 }
 
 /**
- * Create a sink that takes the archive of a directory, in any order, and writes the directory. It gets its
- * name when it is complete; until then it is `.NAME.partial-RANDOM` beside it. Bytes of the archive that are
- * in no file are dropped.
+ * Create a sink that takes the bytes of a directory's archive, in any order, and writes the directory. Until
+ * `finish` the directory is `.NAME.partial-RANDOM` in the same folder. Bytes of the archive that belong to no
+ * file are dropped.
  * @param members in the archive's order
  * @throws PageferryError `io` if `path` exists or cannot be created
  */
@@ -58,12 +58,12 @@ export function createDirectorySink(
     remove();
     withdraw();
   };
-  const finishAll = async (some: readonly PlacedFile[], first: number) => {
-    const ends = some.map(async ({ bytes }, i) => {
+  const finishAll = async (batch: readonly PlacedFile[], first: number) => {
+    const ends = batch.map(async ({ bytes }, i) => {
       await sinkOf(first + i).finish(bytes);
       sinks.delete(first + i);
     });
-    // Not `all`: no file may be used any more when the others are discarded.
+    // Not `Promise.all`: wait for all files before a failure discards them.
     for (const end of await Promise.allSettled(ends)) if (end.status === 'rejected') throw end.reason;
   };
   return {
@@ -111,7 +111,10 @@ function withPosition(member: PlacedMember): PlacedFile {
   return { ...member, position: member.offset };
 }
 
-/** Divide bytes of the archive by files: index of the file, offset in it, and the range of the bytes. */
+/**
+ * Divide bytes of the archive by files. `visit` gets the file's index, the offset in it, and the bytes'
+ * range.
+ */
 function forEachFile(
   files: readonly PlacedFile[],
   position: number,

@@ -2,17 +2,17 @@ import fs from 'node:fs';
 import { dirname } from 'node:path';
 import { PageferryError } from '../../page/error.js';
 
-/** The operating system's name of an error ("ENOSPC"), if the operating system raised it. */
+/** Return the code of an operating system's error, such as "ENOSPC"; undefined for any other error. */
 export function errnoOf(cause: unknown): string | undefined {
   return (cause as NodeJS.ErrnoException | undefined)?.code;
 }
 
-/** "guest.raw: cannot read 1048576 bytes at 4096: i/o error (EIO)" */
+/** Create an error such as "guest.raw: cannot read 1048576 bytes at 4096: i/o error (EIO)". */
 export function ioError(name: string, action: string, cause: unknown): PageferryError {
   return new PageferryError('io', `${name}: ${action}: ${systemReason(cause)}`, { cause });
 }
 
-/** The reason of a failed system call: "no such file or directory (ENOENT)". */
+/** Return the reason of a failed system call, such as "no such file or directory (ENOENT)". */
 export function systemReason(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
   // Node's message continues with the system call and the path, which the caller's message already has.
@@ -23,39 +23,38 @@ export function systemReason(cause: unknown): string {
     : reason!;
 }
 
-/** The error if it is one of this package, else an `io` error made from it. */
+/** Return a PageferryError unchanged; convert any other error to an `io` error. */
 export function asIoError(name: string, action: string, cause: unknown): PageferryError {
   return cause instanceof PageferryError ? cause : ioError(name, action, cause);
 }
 
-/** The `io` error of a file that cannot be created at `path`; a missing folder is named. */
+/**
+ * Create the `io` error of a file that cannot be created at `path`. It names the folder if that is missing.
+ */
 export function createError(name: string, path: string, cause: unknown): PageferryError {
   const folder = missingFolder(path);
   if (folder === undefined) return ioError(name, 'cannot create', cause);
   return new PageferryError('io', `${name}: the folder ${folder} does not exist; create it first`, { cause });
 }
 
-/** The folder of `path` if it does not exist. */
+/** Return the folder of `path` if it does not exist. */
 function missingFolder(path: string): string | undefined {
   const folder = dirname(path);
   return fs.existsSync(folder) ? undefined : folder;
 }
 
-/** The error of a pipe that no one reads any more. */
+/** Create the error of a pipe that its reader has closed. */
 export function brokenPipe(name: string, cause: unknown): PageferryError {
   return new PageferryError('io', `${name}: closed by its reader`, { cause });
 }
 
-/** @throws PageferryError `bad-argument` unless `position` is an offset in bytes */
+/** Check that `position` is an offset in bytes. @throws PageferryError `bad-argument` */
 export function checkPosition(name: string, position: number): void {
   if (!Number.isSafeInteger(position) || position < 0)
     throw new PageferryError('bad-argument', `${name}: expected a position in bytes, got ${position}`);
 }
 
-/**
- * The error with the packed file's name before its message; an error of the operating system names its own
- * file.
- */
+/** Prefix an error's message with the packed file's name; an operating system's error has a name already. */
 export function withFileName(name: string, error: unknown): unknown {
   if (
     !(error instanceof PageferryError) ||

@@ -13,16 +13,15 @@ import { writeAllSync } from './write.js';
 export interface FileSinkOptions {
   /** Permissions of the file (default: those of the file that is replaced, or 0600). */
   readonly mode?: number;
-  /** Called before the first write into a pipe or device, where a write may block the thread for long. */
+  /** Called before the first write to a pipe or device, which may block the thread for long. */
   readonly onStream?: () => void;
 }
 
 /**
- * Create a sink that writes an image to a file, which gets its name when the image is complete; until then it
- * is `.NAME.partial-RANDOM` beside it. Zero pages become holes. A pipe or device is written directly, in
- * order and with its zeros; only a block device can be read back.
- * @throws PageferryError `io` if the path is a directory or cannot be written. Opening a pipe waits for its
- * reader.
+ * Create a sink that writes an image to a file. Until `finish` the file is `.NAME.partial-RANDOM` in the same
+ * directory. Zero pages become holes. A pipe or device is written directly, in order, zeros included; opening
+ * a pipe waits for its reader. Regular files and block devices can be read back.
+ * @throws PageferryError `io` if the path is a directory or cannot be written
  */
 export function createFileSink(path: string, options: FileSinkOptions = {}): PageSink {
   const target = outputTarget(path);
@@ -36,7 +35,7 @@ class RegularSink implements PageSink {
   private readonly reader: ReadHandle;
   private readonly life: LifeCycle;
   private readonly staging = new StagingBuffer((bytes, position) => this.store(bytes, position));
-  /** End of what was written or zeroed; the file is shorter while it ends in a hole. */
+  /** End of the written and zeroed bytes; the file is shorter while it ends in a hole. */
   private end = 0;
 
   constructor(
@@ -105,7 +104,7 @@ class RegularSink implements PageSink {
   }
 }
 
-/** @internal `syncDirectory: false`: the caller syncs the directory after the last of many files. */
+/** @internal Create a sink for a regular file. `syncDirectory` false: the caller syncs the directory. */
 export function createRegularSink(
   target: OutputTarget,
   { mode, syncDirectory = true }: FileSinkOptions & { readonly syncDirectory?: boolean },

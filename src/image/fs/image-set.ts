@@ -19,32 +19,32 @@ const MIN_DIGITS = 3;
 interface OpenOptions {
   /** Extension of the file's name in a directory (default: raw). */
   readonly extension?: string;
-  /** Whether the sink takes bytes in any order. */
+  /** Whether the caller writes bytes in any order. */
   readonly isUnordered?: boolean;
-  /** Write a directory of these files, whose archive the image is; into a pipe or device goes the archive. */
+  /** Files of the archive that the image is: write them as a directory. A pipe or device gets the archive. */
   readonly members?: readonly PlacedMember[];
-  /** Name of that directory in a directory of images, if no other one has it. */
+  /** Name of that directory among several images, if these names differ. */
   readonly directoryName?: string;
 }
 
 /**
- * Output of a stream's images: PATH itself for one image, a directory PATH with 000.raw, 001.raw, … for
+ * Output of a stream's images: the file PATH for one image, the directory PATH with 000.raw, 001.raw, … for
  * several.
  */
 export interface ImageSet {
-  /** The error of an output that takes one image, for several; undefined if it takes them. */
+  /** The error for a second image if the output takes only one; else undefined. */
   readonly onlyOne: PageferryError | undefined;
   /** Create the sink of image `number`. */
   open(number: number, options?: OpenOptions): PageSink;
-  /** Give all finished images their names and store them durably. @throws PageferryError `io` */
+  /** Rename the `count` finished images to their final names and sync. @throws PageferryError `io` */
   commit(count: number): Promise<void>;
-  /** Remove all images that have no name yet. */
+  /** Remove all images that are not committed. */
   discard(): void;
 }
 
 /**
- * File name of an image among `count`: 000.raw, 001.raw, …, with as many digits as the names need to sort by
- * number.
+ * Return the file name of image `number` among `count`: 000.raw, 001.raw, …, with at least three digits and
+ * as many as sorting by name needs.
  */
 export function imageFileName(number: number, count: number, extension = 'raw'): string {
   const digits = Math.max(MIN_DIGITS, String(Math.max(0, count - 1)).length);
@@ -52,8 +52,9 @@ export function imageFileName(number: number, count: number, extension = 'raw'):
 }
 
 /**
- * Create the output for images whose number is not known yet. They are collected in a temporary directory:
- * inside `path` if that is a directory, else beside it. A pipe or device takes one image, directly.
+ * Create the output for images whose count is not known yet. They are collected in a temporary directory: in
+ * `path` if that is a directory, else in the directory of `path`. A pipe or device takes one image, written
+ * directly.
  * @throws PageferryError `io` if `path` cannot be written
  */
 export function createImageSet(path: string, options: FileSinkOptions = {}): ImageSet {
@@ -62,7 +63,7 @@ export function createImageSet(path: string, options: FileSinkOptions = {}): Ima
   return target.kind === 'file' ? newSet(target, options) : streamSet(path, target.name, options);
 }
 
-/** A file or directory that does not exist yet, or a file that is replaced. */
+/** Create the set for a path that does not exist, or for a file that is replaced. */
 function newSet(target: OutputTarget, { mode }: FileSinkOptions): ImageSet {
   const { path, name } = target;
   const replaces = target.mode !== undefined;
@@ -95,7 +96,7 @@ function newSet(target: OutputTarget, { mode }: FileSinkOptions): ImageSet {
   };
 }
 
-/** An existing directory: only its files with the names of images are replaced. */
+/** Create the set for an existing directory, in which only files with the images' names are replaced. */
 function directorySet(path: string, { mode }: FileSinkOptions): ImageSet {
   const partial = partialDirectory(join(path, 'images'), path, mode);
   return {
@@ -119,10 +120,10 @@ function directorySet(path: string, { mode }: FileSinkOptions): ImageSet {
   };
 }
 
-/** A temporary directory beside `path` for images of any number. */
+/** Create a temporary directory for images, in the directory of `path`. */
 function partialDirectory(path: string, name: string, mode = 0o600) {
   const directory = partialPath(path);
-  // Opening a file needs the right to search its directory.
+  // A reader of the files also needs the execute permission of the directory.
   const directoryMode = mode | 0o700 | ((mode & 0o444) >> 2);
   try {
     fs.mkdirSync(directory, 0o700);
@@ -133,7 +134,10 @@ function partialDirectory(path: string, name: string, mode = 0o600) {
   const image = (number: number) => join(directory, `${number}.raw`);
   const extensions: (string | undefined)[] = [];
   const directoryNames = new Map<number, string>();
-  /** A chain of directories refers to its members by name. */
+  /**
+   * Use the directories' own names only if all differ: the directories of a chain refer to each other by
+   * name.
+   */
   const areNamed = () => new Set(directoryNames.values()).size === directoryNames.size;
   return {
     directory,

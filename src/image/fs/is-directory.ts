@@ -1,6 +1,8 @@
 import fs from 'node:fs';
 
-/** Whether a path is a directory; false for what cannot be looked up: whatever opens it reports the error. */
+/**
+ * Return whether a path is a directory; false if it cannot be looked up: opening it will report the error.
+ */
 export function isDirectory(path: string): boolean {
   try {
     return fs.statSync(path).isDirectory();

@@ -2,19 +2,19 @@ import fs from 'node:fs';
 import { PageferryError } from '../../page/error.js';
 import { errnoOf } from './errno.js';
 
-/** Files of the pool that are open at one time. Many systems allow a process 1024 descriptors. */
+/** Maximum number of open files in the pool. Many systems allow a process 1024 descriptors. */
 export const MAX_OPEN_FILES = 200;
 
-/** Open files with a path, least recently used first. */
+/** Open files that can be opened again by their path, least recently used first. */
 const pool = new Set<OpenFile>();
 let mostRecent: OpenFile | undefined;
 
 type Flags = 'r' | 'r+' | 'wx+';
 
 /**
- * A file descriptor with two properties: it is closed only after the last call that uses it, and a file with
- * a path is part of a pool, which keeps the most recently used MAX_OPEN_FILES open and opens the others again
- * when they are used. So thousands of images can be in use at a time.
+ * A file descriptor that is closed only after the last call that uses it. A file with a path is also part of
+ * a pool, which keeps the MAX_OPEN_FILES most recently used files open and opens the others again on use. So
+ * thousands of images can be in use.
  */
 export class OpenFile {
   private callsInFlight = 0;
@@ -36,7 +36,7 @@ export class OpenFile {
     const fd = openEvicting(path, flags, mode);
     const file = new OpenFile(name, fd, {
       path,
-      // A file that was created exists now.
+      // When opened again, the file exists.
       flags: flags === 'wx+' ? 'r+' : flags,
       identity: identityOf(fd),
     });
@@ -45,19 +45,19 @@ export class OpenFile {
     return file;
   }
 
-  /** A descriptor that the caller has opened, and that cannot be opened again. */
+  /** Wrap a descriptor that the caller has opened and that cannot be opened again. */
   static ofDescriptor(name: string, fd: number): OpenFile {
     return new OpenFile(name, fd);
   }
 
-  /** A descriptor that stays open after `close`: it belongs to another part of the program. */
+  /** Wrap a descriptor of another part of the program, which stays open after `close`. */
   static borrow(name: string, fd: number): OpenFile {
     return new OpenFile(name, fd, undefined, true);
   }
 
   /**
-   * The descriptor for one synchronous call. @throws PageferryError `bad-argument` after `close`, the
-   * system's error
+   * Return the descriptor, for one synchronous call.
+   * @throws PageferryError `bad-argument` after `close`, `io` if the file was replaced; the system's error
    */
   use(): number {
     if (this.isClosed) throw new PageferryError('bad-argument', `${this.name}: used after close`);
@@ -70,7 +70,7 @@ export class OpenFile {
     return this.descriptor;
   }
 
-  /** The descriptor for one asynchronous call, which `release` must follow. @throws as `use` */
+  /** Return the descriptor, for one asynchronous call, which `release` must follow. @throws as `use` */
   hold(): number {
     const fd = this.use();
     this.callsInFlight++;
@@ -84,7 +84,7 @@ export class OpenFile {
   }
 
   /**
-   * Close the file as soon as no call uses it: a read in flight must not reach the next file with the same
+   * Close the file once no call uses it: a call in flight must not use the next file with the same
    * descriptor.
    */
   close(): void {
@@ -102,7 +102,7 @@ export class OpenFile {
     if (this.isBorrowed) return true;
     try {
       fs.closeSync(fd);
-    } catch {} // what was read has been read; writes are synced before
+    } catch {} // reads have succeeded, and writes were synced before
     return true;
   }
 
@@ -123,7 +123,7 @@ function identityOf(fd: number): string {
   return `${dev}:${ino}`;
 }
 
-/** Open a path; close files of the pool if the process has no free descriptor. */
+/** Open a path; if the process has no free descriptor, close files of the pool first. */
 function openEvicting(path: string, flags: Flags, mode?: number): number {
   for (;;) {
     try {
@@ -134,7 +134,10 @@ function openEvicting(path: string, flags: Flags, mode?: number): number {
   }
 }
 
-/** Close the least recently used files until `count` are open. Returns whether it closed any. */
+/**
+ * Close the least recently used files, but not `except`, until `count` are open; return whether it closed
+ * any.
+ */
 function evictTo(count: number, except?: OpenFile): boolean {
   if (pool.size <= count) return false;
   let hasClosed = false;

@@ -4,23 +4,26 @@ import { PageferryError } from '../../page/error.js';
 import { asIoError } from './errno.js';
 
 export const STDOUT_FD = 1;
-/** Linux follows as many links. */
+/** Maximum number of symbolic links that Linux follows. */
 const MAX_LINKS = 40;
 
-/** What an output path refers to. Only a `file` is written under another name and renamed. */
+/**
+ * Target of an output path. A `file` is written under a temporary name and renamed; others are written
+ * directly.
+ */
 export interface OutputTarget {
   readonly kind: 'file' | 'device' | 'stream';
   /** Name for messages. */
   readonly name: string;
-  /** Path to open: the end of a symbolic link, so that the link stays a link. */
+  /** Path to write: the end of symbolic links, so that these are not replaced. */
   readonly path: string;
-  /** Permissions of the file that will be replaced. */
+  /** Permissions of the existing file; absent: there is none. */
   readonly mode?: number;
 }
 
 /**
- * Look up an output path; "-" is standard output. @throws PageferryError `io` for a directory or what may not
- * be written
+ * Look up an output path; "-" is standard output.
+ * @throws PageferryError `io` if the path is a directory or cannot be written
  */
 export function outputTarget(path: string): OutputTarget {
   if (path === '-') return { kind: 'stream', name: 'standard output', path };
@@ -37,7 +40,7 @@ export function outputTarget(path: string): OutputTarget {
   }
 }
 
-/** The path that a link to a missing file refers to; any other path itself. */
+/** Follow symbolic links to a file that does not exist; return its path. */
 function endOfLinks(path: string): string {
   let end = path;
   for (let i = 0; i < MAX_LINKS; i++) {

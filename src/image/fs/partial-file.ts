@@ -7,53 +7,57 @@ import type { OutputTarget } from './output-target.js';
 import { renameOrCopy } from './rename-or-copy.js';
 import { fsync, syncPath } from './sync-path.js';
 
-/** Permissions of a new file unless others are asked for: guest memory holds secrets. */
+/** Default permissions of a new file: guest memory has secrets. */
 const DEFAULT_MODE = 0o600;
 /**
- * Bytes after which the system begins to store what was written so far: without this, one `fsync` at the end
- * waits for the disk to take the whole file. Smaller files are stored in one piece.
+ * Bytes between two early syncs. Without these, the `fsync` at the end waits until the disk has taken the
+ * whole file.
  */
 const STORE_BYTES = 32 << 20;
-/** A name has at most 255 bytes; the rest is for ".partial-" and 12 digits. */
+/**
+ * Maximum bytes of the file's name in the temporary name, which adds ".partial-" and 12 digits; the limit is
+ * 255.
+ */
 const MAX_STEM_BYTES = 200;
 
-/** A file under a temporary name beside its final name, which it gets when it is complete. */
+/** A file under a temporary name in the same directory, which `commit` renames to the final name. */
 export interface PartialFile {
   readonly file: OpenFile;
   /**
-   * Called after `bytes` more bytes were written: begins to store the file beside further writes. @throws
-   * PageferryError `io` if that failed earlier
+   * Report that `bytes` more bytes were written; starts an early sync if due.
+   * @throws PageferryError `io` if an earlier sync failed
    */
   written(bytes: number): void;
   /**
-   * Sync the file, rename it, sync its directory. After a failure nothing is left. @throws PageferryError
-   * `io`
+   * Sync the file, rename it, and sync its directory. A failure removes the file.
+   * @throws PageferryError `io`
    */
   commit(options?: { readonly syncDirectory?: boolean }): Promise<void>;
-  /** Close and remove it. */
+  /** Close and remove the file. */
   abort(): void;
 }
 
 const partialFiles = new Set<string>();
 
 /**
- * Remove every incomplete file and directory: for a program that a signal is about to end, when no sink or
- * writer gets an `abort` call.
+ * Remove every incomplete file and directory. For a program that a signal is about to end without an `abort`
+ * of its sinks and writers.
  */
 export function removePartialFiles(): void {
   for (const path of partialFiles) removeQuietly(path);
   partialFiles.clear();
 }
 
-/** Have an incomplete directory removed by `removePartialFiles` until the returned function is called. */
+/** Let `removePartialFiles` remove an incomplete directory. Returns a function that withdraws this. */
 export function trackPartialDirectory(path: string): () => void {
   partialFiles.add(path);
   return () => partialFiles.delete(path);
 }
 
 /**
- * A temporary name beside `path`. It is not a secret: an existing file is refused. (Loading `node:crypto`
- * would take longer than packing a small image.)
+ * Return a temporary name in the directory of `path`. It need not be unpredictable, since existing files are
+ * not overwritten; so `node:crypto`, which takes longer to load than a small image takes to pack, is not
+ * needed.
  */
 export function partialPath(path: string): string {
   const digits = Math.floor(Math.random() * 2 ** 48)
@@ -65,7 +69,7 @@ export function partialPath(path: string): string {
 }
 
 /**
- * Create a partial file. `mode`: exact permissions; default those of the file that is replaced, or 0600.
+ * Create a partial file. `mode`: exact permissions; default: those of the file that is replaced, or 0600.
  * @throws PageferryError `io`
  */
 export function openPartialFile(target: OutputTarget, mode?: number): PartialFile {
@@ -108,11 +112,11 @@ export function openPartialFile(target: OutputTarget, mode?: number): PartialFil
   };
 }
 
-/** Stores a file while it is written, at most one sync at a time. */
+/** Create a function that syncs a file while it is written, at most one sync at a time. */
 function createEarlySync(file: OpenFile) {
   let waitingBytes = 0;
   let running: Promise<void> | undefined;
-  // The system reports a failure of the disk once, so the first one is kept.
+  // Keep the first failure: the system reports a failure of the disk only once.
   let failure: { readonly cause: unknown } | undefined;
   const check = () => {
     if (failure) throw asIoError(file.name, 'cannot store the file', failure.cause);
@@ -133,7 +137,7 @@ function createEarlySync(file: OpenFile) {
         },
       );
     },
-    /** Wait for the sync in flight. @throws the failure of any */
+    /** Wait for the sync in flight. @throws PageferryError `io` if any sync failed */
     async ended(): Promise<void> {
       await running;
       check();
@@ -151,7 +155,7 @@ async function syncFile(file: OpenFile): Promise<void> {
   }
 }
 
-/** A caller that removes a file already has an error to report. */
+/** Remove a file or directory; ignore a failure, since the caller already has an error to report. */
 function removeQuietly(path: string): void {
   try {
     fs.rmSync(path, { force: true, recursive: true });

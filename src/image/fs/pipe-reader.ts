@@ -4,20 +4,17 @@ import { PageferryError } from '../../page/error.js';
 import { OWN_OUTPUT } from '../../page/node-hooks.js';
 import { ioError } from './errno.js';
 
-/** Bytes that are read ahead. */
+/** Capacity of the read-ahead ring. */
 const RING_BYTES = 8 << 20;
 /**
- * Shared cells: bytes written and taken (modulo 2^32), whether the pipe has ended, whether to stop, and two
- * counters that change with every event of the thread (`events`) and of the reader (`requests`), so that no
- * wake-up is lost.
+ * Words shared by the thread and the reader: bytes written to and taken from the ring (modulo 2^32), 1 once
+ * the pipe has ended, 1 to stop. `events` counts events of the thread, `requests` those of the reader; each
+ * side waits for the other's counter to change, so that no wake-up is lost.
  */
 const CELLS = { written: 0, taken: 1, ended: 2, stop: 3, events: 4, requests: 5 } as const;
 const STATE_BYTES = 64;
 
-/**
- * The thread that reads the pipe. The event loop wakes it up when bytes arrive, so an idle pipe costs
- * nothing; it blocks only while the ring is full.
- */
+/** Script of the thread that reads the pipe on its event loop. It blocks only while the ring is full. */
 const THREAD = `
 const { workerData: { fd, shared, cells: C, ringBytes }, parentPort } = require('node:worker_threads');
 const net = require('node:net');
@@ -51,25 +48,23 @@ parentPort.on('message', end);
 socket.resume();
 `;
 
-/** ES2024's, which every supported version of Node has; the compiler's library is older. */
+/** `Atomics.waitAsync` of ES2024: every supported version of Node has it, the compiler's library does not. */
 const { waitAsync } = Atomics as unknown as {
   waitAsync(state: Int32Array, cell: number, value: number): { value: 'not-equal' | Promise<'ok'> };
 };
 
-/** A pipe that a thread of its own reads ahead. */
+/** A pipe that a separate thread reads ahead. */
 export interface PipeReader {
-  /**
-   * Fill `into`, or as much as there is before the end, and return the number of bytes. @throws
-   * PageferryError `io`
-   */
+  /** Fill `into`; return the number of bytes, fewer only at the pipe's end. @throws PageferryError `io` */
   read(into: Uint8Array): Promise<number>;
   /** Stop reading; a pending `read` rejects. */
   close(): void;
 }
 
 /**
- * Read the pipe behind `fd` ahead, so that its writer is not blocked while this thread works: a pipe holds
- * only 64 KiB. Returns undefined if `fd` is not a pipe or cannot be opened a second time (which needs Linux).
+ * Read the pipe of descriptor `fd` ahead, so that its writer is not blocked while the calling thread works: a
+ * pipe buffers only 64 KiB. Returns undefined if `fd` is not a pipe or cannot be opened again (which needs
+ * Linux).
  */
 export function openPipeReader(fd: number, name: string): PipeReader | undefined {
   const own = openAgain(fd);
@@ -117,7 +112,7 @@ function startReader(own: number, name: string): PipeReader {
           continue;
         }
         if (available === 0) {
-          // The message with an error arrives before the thread's end.
+          // An error message arrives before the exit of the thread.
           await exited;
           if (failure !== undefined) throw failure;
           break;
@@ -141,7 +136,7 @@ function startReader(own: number, name: string): PipeReader {
   };
 }
 
-/** The thread waits for a request only while the ring is full. */
+/** Wake up the thread, which waits for a request while the ring is full. */
 function wakeThread(state: Int32Array): void {
   Atomics.add(state, CELLS.requests, 1);
   Atomics.notify(state, CELLS.requests);

@@ -4,33 +4,34 @@ import { sleep } from '../../page/sync.js';
 import { errnoOf, ioError } from './errno.js';
 import { OpenFile } from './open-file.js';
 
-/** One system call reads at most 2 GiB - 4 KiB; Node refuses more than 2 GiB - 1. */
+/** Maximum bytes of one system call, below the limits of Linux (2 GiB - 4 KiB) and of Node (2 GiB - 1). */
 const MAX_CALL_BYTES = 1 << 30;
-/** Another program can make a pipe that it shares with this one non-blocking: pauses between two tries. */
+/** Bounds on the pause between two tries on an empty pipe that another program has made non-blocking. */
 const MIN_RETRY_MS = 1;
 const MAX_RETRY_MS = 50;
 
-/** A file to read from. Reads go directly into the caller's view, which may lie in WebAssembly memory. */
+/** A file to read from. Reads go directly to the caller's view, which may be in WebAssembly memory. */
 export interface ReadHandle {
   readonly name: string;
   readonly file: OpenFile;
   /**
-   * Fill `into`, or as much as there is, and return the number of bytes. `position` null continues after the
+   * Fill `into`; return the number of bytes, fewer only at the end. `position` null: continue after the
    * previous read.
    * @throws PageferryError `io`
    */
   read(into: Uint8Array, position: number | null): Promise<number>;
+  /** As `read`, blocking. */
   readSync(into: Uint8Array, position: number): number;
   /** Make one system call, which fills `into` from index `from` on. @throws the system's own error */
   readOnce(into: Uint8Array, from: number, position: number | bigint | null): Promise<number>;
-  /** Close the file when no read uses it any more. */
+  /** Close the file once no read uses it. */
   close(): void;
 }
 
 /** Create a handle that reads from `file` and owns it. */
 export function createReadHandle(file: OpenFile): ReadHandle {
   const { name } = file;
-  /** Ends a pause between two tries; created when there is one, since most handles have none. */
+  /** Aborts a pause between two tries; created at the first pause. */
   let closing: AbortController | undefined;
   const readOnce = (into: Uint8Array, from: number, position: number | bigint | null) =>
     new Promise<number>((resolve, reject) => {

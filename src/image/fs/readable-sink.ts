@@ -4,8 +4,8 @@ import { outputTarget } from './output-target.js';
 import { createScratchSink } from './scratch-sink.js';
 
 /**
- * Create a sink for one image that can always be read back: the bytes that go into a pipe are also kept in a
- * scratch file.
+ * Create a sink for one image that can always be read back: bytes that are written to a pipe are also stored
+ * in a scratch file.
  */
 export function createReadableSink(path: string, options: FileSinkOptions = {}): PageSink {
   const isStream = outputTarget(path).kind === 'stream';

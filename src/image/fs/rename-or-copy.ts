@@ -4,8 +4,9 @@ import { errnoOf } from './errno.js';
 import { syncPath } from './sync-path.js';
 
 /**
- * Give the complete file `from` the name `to`. A mount point (a file in a container) cannot be replaced, so
- * it is overwritten, if there is space for that. @throws PageferryError `io`; the system's error
+ * Rename a complete file or directory. If `to` is a mount point (such as a file of a container), which cannot
+ * be replaced, the file is copied to it if there is space.
+ * @throws PageferryError `io`; the system's error
  */
 export async function renameOrCopy(from: string, to: string, name: string): Promise<void> {
   try {
@@ -19,7 +20,7 @@ export async function renameOrCopy(from: string, to: string, name: string): Prom
   }
 }
 
-/** The old content is lost as soon as a copy begins: one that would not fit must not begin. */
+/** Check that a copy fits before it begins, since it destroys the old content. @throws PageferryError `io` */
 function checkSpace(from: string, to: string, name: string): void {
   const { bavail, bsize } = fs.statfsSync(to);
   const free = bavail * bsize + 512 * fs.statSync(to).blocks;

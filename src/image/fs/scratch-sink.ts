@@ -8,11 +8,11 @@ import type { ReadHandle } from './read-handle.js';
 import { openUnnamedFile } from './unnamed-file.js';
 import { writeAllSync } from './write.js';
 
-/** Images are stored in slots of this many bytes. A slot of zeros takes no space. */
+/** Size of the slots that images are stored in. A slot without written bytes takes no space. */
 const SLOT_BYTES = 1 << 20;
 const NO_SLOT = -1;
 
-/** The file that all scratch sinks share, so that thousands of images need one descriptor. It has no name. */
+/** The unnamed file that all scratch sinks share, so that thousands of images need one descriptor. */
 interface ScratchFile {
   readonly reader: ReadHandle;
   readonly fd: number;
@@ -22,7 +22,7 @@ interface ScratchFile {
 
 let shared: ScratchFile | undefined;
 
-/** Whether images of `imageBytes` bytes leave half of the temporary directory's free space unused. */
+/** Return whether images of `imageBytes` bytes take at most half of the temporary directory's free space. */
 export function scratchHasSpace(imageBytes: number): boolean {
   try {
     const { bavail, bsize } = fs.statfsSync(tmpdir());
@@ -33,8 +33,8 @@ export function scratchHasSpace(imageBytes: number): boolean {
 }
 
 /**
- * Create a sink that keeps an image while later pages can refer to it: in a file of the temporary directory
- * that has no name, and is gone after the last sink is closed or the program ends.
+ * Create a sink that stores an image while later pages can refer to it, in an unnamed file of the temporary
+ * directory. The system removes the file after the last sink is closed or the program ends.
  * @throws PageferryError `io` if the temporary directory cannot be written
  */
 export function createScratchSink(): PageSink {
@@ -43,7 +43,7 @@ export function createScratchSink(): PageSink {
   scratch.sinks++;
   const { name } = scratch.reader;
   const life = new LifeCycle(name);
-  /** Slot of the file by slot of the image. */
+  /** By slot of the image: slot of the file, or NO_SLOT. */
   const slots: number[] = [];
   let end = 0;
 
@@ -98,8 +98,8 @@ export function createScratchSink(): PageSink {
 }
 
 /**
- * Divide bytes [0, `bytes`) at `position` of an image: slot of the image, offset in it, and the range of the
- * bytes.
+ * Divide `bytes` bytes at `position` of an image by slots. `visit` gets the slot of the image, the offset in
+ * it, and the range of the bytes.
  */
 function forEachSlot(
   position: number,

@@ -1,18 +1,19 @@
-/** Neighbouring pages are collected and written by one system call of at most this many bytes. */
+/** Capacity of the buffer: contiguous writes are collected up to this size and written by one system call. */
 const STAGING_BYTES = 1 << 20;
-/** Pieces of this size are written directly: the system call costs less than the copy. */
+/** Minimum size of a write that bypasses the buffer: the system call costs less than the copy. */
 const DIRECT_BYTES = 256 << 10;
 
-/** All files share one buffer, since only one image is written at a time and thousands may be open. */
+/** The buffer that all files share: thousands may be open, but only one is written at a time. */
 let shared: Uint8Array | undefined;
+/** The file whose bytes are in the buffer. */
 let user: StagingBuffer | undefined;
 
-/** Collects the small writes of one file. */
+/** Collects small contiguous writes to one file. */
 export class StagingBuffer {
   private start = 0;
   private length = 0;
 
-  /** `writeOut` stores bytes in the file, and records a failure that it throws. */
+  /** `writeOut`: writes bytes to the file; records a failure before throwing it. */
   constructor(private readonly writeOut: (bytes: Uint8Array, position: number) => void) {}
 
   write(bytes: Uint8Array, position: number): void {
@@ -29,8 +30,8 @@ export class StagingBuffer {
   }
 
   /**
-   * Copy `bytes` bytes at `position` if all of them are in the buffer. If only some are, write the buffer
-   * out.
+   * Copy `bytes` bytes at `position` to `into` if all of them are in the buffer; return whether they are. If
+   * only some are, flush the buffer.
    */
   read(into: Uint8Array, position: number, bytes: number): boolean {
     const end = this.start + this.length;
@@ -43,14 +44,14 @@ export class StagingBuffer {
     return false;
   }
 
-  /** Write out what was collected. */
+  /** Write the collected bytes to the file. */
   flush(): void {
     const { length } = this;
     this.length = 0;
     if (length > 0) this.writeOut(shared!.subarray(0, length), this.start);
   }
 
-  /** Drop what was collected. */
+  /** Discard the collected bytes. */
   clear(): void {
     this.length = 0;
     if (user === this) user = undefined;

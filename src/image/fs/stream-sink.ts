@@ -11,8 +11,8 @@ import { writeAllSync } from './write.js';
 const ZEROS = new Uint8Array(64 << 10);
 
 /**
- * Create a sink for a device or pipe. All bytes are written in order, zeros too: what is not written keeps
- * its old content.
+ * Create a sink for a device or pipe. All bytes are written in order, zeros too, since a device keeps the old
+ * content where nothing is written.
  */
 export function createStreamSink(target: OutputTarget, options: { onStream?: () => void } = {}): PageSink {
   return new StreamSink(target, options.onStream);

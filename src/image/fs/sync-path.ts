@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 
-/** Store a file's content, or a directory's names, durably. @throws the system's error */
+/** Store a file's content, or a directory's entries, durably. @throws the system's error */
 export async function syncPath(path: string): Promise<void> {
   let fd: number;
   try {
@@ -15,10 +15,7 @@ export async function syncPath(path: string): Promise<void> {
   }
 }
 
-/**
- * Store what was written through a descriptor. File systems and devices without fsync report EINVAL or
- * ENOTSUP.
- */
+/** Call fsync; ignore the errors of file systems and devices without it. @throws the system's error */
 export function fsync(fd: number): Promise<void> {
   return new Promise((resolve, reject) => {
     fs.fsync(fd, (error) => {

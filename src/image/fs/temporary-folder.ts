@@ -5,21 +5,21 @@ import { join } from 'node:path';
 /** A folder that only its owner can use, in the system's folder for temporary files (`TMPDIR`). */
 export interface TemporaryFolder {
   readonly path: string;
-  /** Remove it with its content. Idempotent. */
+  /** Remove the folder with its content. Idempotent. */
   remove(): void;
 }
 
 const folders = new Set<string>();
 
-/** Remove every temporary folder: for a program that a signal is about to end. */
+/** Remove every temporary folder. For a program that a signal is about to end. */
 export function removeTemporaryFolders(): void {
   for (const path of folders)
     try {
       removeFolder(path);
-    } catch {} // The program ends for another reason, which it reports.
+    } catch {} // the program ends for another reason, which it reports
 }
 
-/** @throws the system's error */
+/** Create a temporary folder. @throws the system's error */
 export function createTemporaryFolder(): TemporaryFolder {
   const path = fs.mkdtempSync(join(tmpdir(), 'pageferry-'));
   folders.add(path);

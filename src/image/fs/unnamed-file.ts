@@ -5,10 +5,12 @@ import { ioError } from './errno.js';
 import { OpenFile } from './open-file.js';
 import { createReadHandle, type ReadHandle } from './read-handle.js';
 
-/** A file of the temporary directory (`TMPDIR`) without a name: it is gone when `reader` is closed. */
+/**
+ * A file of the temporary directory (`TMPDIR`) without a name; the system removes it when `reader` is closed.
+ */
 export interface UnnamedFile {
   readonly reader: ReadHandle;
-  /** For reading and writing. */
+  /** Descriptor for reading and writing. */
   readonly fd: number;
 }
 

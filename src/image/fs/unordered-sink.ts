@@ -6,8 +6,9 @@ import { createScratchSink } from './scratch-sink.js';
 const COPY_BYTES = 1 << 20;
 
 /**
- * Create a sink that takes bytes in any order: what goes into a pipe or device is kept in a scratch file
- * until it is complete. @throws PageferryError `io` as `createFileSink` does
+ * Create a sink that takes bytes in any order. For a pipe or device, the image is stored in a scratch file
+ * until `finish`, which writes it in order.
+ * @throws PageferryError `io` as `createFileSink` does
  */
 export function createUnorderedSink(path: string, options: FileSinkOptions = {}): PageSink {
   if (outputTarget(path).kind === 'file') return createFileSink(path, options);

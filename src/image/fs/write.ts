@@ -1,16 +1,16 @@
-// Writing all bytes, whatever the number that one system call takes.
+// Complete writes: repeats system calls that write only a part of the bytes, or none (EAGAIN).
 import fs from 'node:fs';
 import type { PageferryError } from '../../page/error.js';
 import { sleep, throwIfAborted } from '../../page/sync.js';
 import { brokenPipe, errnoOf, ioError } from './errno.js';
 
-/** Linux takes at most 1024 parts in one call. */
+/** Maximum number of parts of one system call on Linux. */
 const MAX_PARTS = 1024;
-/** Pauses between two tries on a full non-blocking pipe. */
+/** Bounds on the pause between two tries on a full non-blocking pipe. */
 const MIN_RETRY_MS = 1;
 const MAX_RETRY_MS = 20;
 
-/** Write all of `bytes`; `position` null continues after the previous write. @throws PageferryError `io` */
+/** Write all bytes. `position` null: continue after the previous write. @throws PageferryError `io` */
 export function writeAllSync(fd: number, name: string, bytes: Uint8Array, position: number | null): void {
   let retryMs = MIN_RETRY_MS;
   for (let done = 0; done < bytes.length; ) {
@@ -27,7 +27,7 @@ export function writeAllSync(fd: number, name: string, bytes: Uint8Array, positi
 }
 
 /**
- * Write all of `parts` in order without blocking the event loop; `position` null continues after the previous
+ * Write all parts in order without blocking the event loop. `position` null: continue after the previous
  * write. After an abort no system call begins.
  * @throws PageferryError `io`; the reason of `signal`
  */
